@@ -1,0 +1,181 @@
+/**
+ * The configuration, checked and with every default filled in: what `sluice.yaml` and nginx.conf both become.
+ *
+ * Plain data: no functions, no live objects. `null` means "none" (for a timeout or a limit: never). Times are
+ * milliseconds, sizes are octets. Strings named *template* may hold `$variables`.
+ */
+export interface Config {
+  workers: number | "auto"
+  listeners: ListenerConfig[]
+  /** Virtual hosts, in file order. */
+  servers: ServerConfig[]
+  clusters: ClusterConfig[]
+  log: { level: LogLevel; path: "stderr" | string }
+  pidFile: string | null
+  shutdown: { graceMs: number }
+  /** Overrides of `limits.ts`, by name. */
+  limits: Record<string, number>
+}
+
+export type LogLevel = "debug" | "info" | "warn" | "error"
+
+export interface ListenerConfig {
+  /** Unique; servers refer to it. `address` as written, for instance `0.0.0.0:8080`, `[::]:80`, `unix:/run/s.sock`. */
+  name: string
+  host: string | null
+  port: number | null
+  unixPath: string | null
+  backlog: number | null
+  reusePort: boolean
+  ipv6Only: boolean
+  proxyProtocol: boolean
+  tls: ListenerTlsConfig | null
+  maxConcurrentStreams: number | null
+  /** A whole header block must arrive within it. */
+  headerTimeoutMs: number | null
+  /** A connection without streams is closed after it. nginx: `keepalive_timeout`. */
+  idleConnectionTimeoutMs: number | null
+  /** After so many requests the connection gets GOAWAY. nginx: `keepalive_requests`. */
+  maxRequestsPerConnection: number | null
+  socketKeepalive: boolean
+}
+
+export interface ListenerTlsConfig {
+  /** The first is used when SNI names none of them. */
+  certificates: { names: string[]; certFile: string; keyFile: string }[]
+  protocols: string[] | null
+  ciphers: string | null
+  clientCaFile: string | null
+  verifyClient: "off" | "on" | "optional" | "optional_no_ca"
+  verifyDepth: number
+  sessionTimeoutMs: number
+}
+
+export interface ServerConfig {
+  /** `example.com`, `*.example.com`, `www.*`, `~regex`, `_`, ``; nginx's matching order applies. */
+  names: string[]
+  listeners: string[]
+  /** Listener names for which this server answers unmatched authorities. Otherwise the first server of a listener does. */
+  defaultFor: string[]
+  routes: RouteConfig[]
+  /** Applies where no route matches. */
+  fallback: RouteSettings
+}
+
+export interface RouteConfig {
+  match: RouteMatch
+  action: RouteAction
+  settings: RouteSettings
+  /** nginx's nested locations. */
+  routes: RouteConfig[]
+}
+
+export type RouteMatch =
+  | { kind: "exact"; path: string }
+  /** The longest prefix wins; `final` (nginx `^~`) keeps regexes from overriding it. */
+  | { kind: "prefix"; path: string; final: boolean }
+  /** Tried in file order after prefixes. */
+  | { kind: "regex"; pattern: string; ignoreCase: boolean }
+
+export type RouteAction =
+  /** The name of a cluster. `tls` is the default `null` for plain HTTP/2 (`grpc://`). */
+  | { kind: "cluster"; cluster: string; tls: UpstreamTlsConfig | null }
+  /** An address or cluster named by variables, for instance `$backend`. Looked up per stream; unknown is UNAVAILABLE. */
+  | { kind: "variable"; template: string; tls: UpstreamTlsConfig | null }
+  | { kind: "return"; status: number; template: string; grpcStatus: number | null }
+  | { kind: "none" }
+
+export interface UpstreamTlsConfig {
+  verify: boolean
+  verifyDepth: number
+  caFile: string | null
+  serverName: string | null
+  sendServerName: boolean
+  certFile: string | null
+  keyFile: string | null
+  protocols: string[] | null
+  ciphers: string | null
+}
+
+export interface RouteSettings {
+  connectTimeoutMs: number
+  /** Longest silence of the upstream on a stream. */
+  readTimeoutMs: number | null
+  /** Longest wait for the upstream to take bytes we hold for it. */
+  sendTimeoutMs: number | null
+  /** Longest silence of the downstream before its half-close. nginx: `client_body_timeout`. */
+  bodyTimeoutMs: number | null
+  /** Most DATA octets one request may carry in all. nginx: `client_max_body_size`. */
+  maxBodyOctets: number | null
+  retry: RetryConfig
+  /** Replaces or adds; an empty value removes. Values are templates. */
+  setHeaders: [name: string, template: string][]
+  /** Response headers to keep or to drop on their way down. */
+  passHeaders: string[]
+  hideHeaders: string[]
+  ignoreHeaders: string[]
+  /** Added to responses. nginx: `add_header`; `always` also on errors. */
+  addHeaders: { name: string; template: string; always: boolean }[]
+  socketKeepalive: boolean
+  bindAddress: string | null
+  accessLogs: AccessLogConfig[]
+}
+
+export type RetryCondition =
+  | "error"
+  | "timeout"
+  | "invalid_header"
+  | "non_idempotent"
+  | `http_${403 | 404 | 429 | 500 | 502 | 503 | 504}`
+
+export interface RetryConfig {
+  conditions: RetryCondition[]
+  /** Most tries in all; null: as many as there are endpoints. */
+  tries: number | null
+  timeoutMs: number | null
+}
+
+export interface AccessLogConfig {
+  path: string
+  template: string
+  escape: "default" | "json" | "none"
+  /** Written only when it is neither empty nor "0". */
+  ifTemplate: string | null
+  bufferOctets: number
+  flushMs: number | null
+}
+
+export type Policy = "round_robin" | "least_streams"
+
+export interface ClusterConfig {
+  name: string
+  policy: Policy
+  endpoints: EndpointConfig[]
+  /** How many streams one upstream connection carries before another is opened; the peer's own limit rules too. */
+  maxStreamsPerConnection: number | null
+  /** Most connections to one endpoint. */
+  maxConnectionsPerEndpoint: number | null
+  /** Idle connections kept per endpoint. nginx: `keepalive`. Null: no limit of its own. */
+  idleConnections: number | null
+  idleTimeoutMs: number | null
+  maxConnectionAgeMs: number | null
+  maxRequestsPerConnection: number | null
+  /** HTTP/2 PING to find dead peers. */
+  keepalive: { intervalMs: number; timeoutMs: number }
+}
+
+export interface EndpointConfig {
+  /** `host:port`, `[v6]:port` or `unix:/path`, as people will read it in messages. */
+  address: string
+  host: string | null
+  port: number | null
+  unixPath: string | null
+  weight: number
+  /** Failures within `failTimeoutMs` that take it out for `failTimeoutMs`; 0: never. */
+  maxFails: number
+  failTimeoutMs: number
+  /** Streams open at once; null: no limit. nginx: `max_conns`. */
+  maxStreams: number | null
+  backup: boolean
+  down: boolean
+}

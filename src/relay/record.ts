@@ -1,0 +1,60 @@
+import type { HeaderList } from "../http2/header-list.ts"
+
+/**
+ * What is known of one stream, filled in as it goes on: the source of every variable, log line and statistic.
+ *
+ * One object of fixed shape per stream. Counters are octets of DATA unless named otherwise; times are `clock.now()`
+ * in milliseconds, 0 while not reached.
+ */
+export interface StreamRecord {
+  readonly connection: ConnectionRecord
+  /** 32 hex digits, made on first use. */
+  requestId: string
+  method: string
+  scheme: string
+  authority: string
+  /** Path and query as received. */
+  path: string
+  requestHeaders: HeaderList
+  serverName: string
+  startMs: number
+  endMs: number
+  requestOctets: number
+  responseOctets: number
+  requestMessages: number
+  responseMessages: number
+  /** HTTP status sent downstream; 0 before. */
+  status: number
+  /** -1 while none was sent. */
+  grpcStatus: number
+  grpcMessage: string
+  responseHeaders: HeaderList | null
+  responseTrailers: HeaderList | null
+  /** One per endpoint tried, in order. */
+  attempts: AttemptRecord[]
+}
+
+export interface AttemptRecord {
+  address: string
+  /** HTTP status from the upstream, or 502/504 where nginx would log them. 0: none. */
+  status: number
+  startMs: number
+  connectedMs: number
+  headersMs: number
+  endMs: number
+  octetsSent: number
+  octetsReceived: number
+}
+
+export interface ConnectionRecord {
+  /** Counts from 1 in this process. */
+  readonly id: number
+  readonly remoteAddress: string
+  readonly remotePort: number
+  readonly localAddress: string
+  readonly localPort: number
+  /** HTTP/1.1 bridges say so here. */
+  readonly protocol: string
+  readonly tls: { protocol: string; cipher: string; clientSubject: string; clientVerify: string } | null
+  requests: number
+}
