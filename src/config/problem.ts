@@ -140,7 +140,7 @@ function excerptOf(
 /** Characters that terminals draw two columns wide. */
 const WIDE =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}]/u
-const ZERO_WIDTH = /[\u0300-\u036f\u200b-\u200d\ufe00-\ufe0f]/u
+const ZERO_WIDTH = /[\p{Mn}\p{Me}\p{Cf}]/u
 
 function columnsOf(text: string): number {
   let columns = 0
