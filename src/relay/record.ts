@@ -8,6 +8,8 @@ import type { HeaderList } from "../http2/header-list.ts"
  */
 export interface StreamRecord {
   readonly connection: ConnectionRecord
+  /** Which request of its connection this is, from 1: `connection.requests` when it came. */
+  readonly requestNumber: number
   /** 32 hex digits, made on first use. */
   requestId: string
   method: string
@@ -32,6 +34,8 @@ export interface StreamRecord {
   responseTrailers: HeaderList | null
   /** One per endpoint tried, in order. */
   attempts: AttemptRecord[]
+  /** How often the call was re-opened on another endpoint while the client's stream went on. */
+  resumes: number
 }
 
 export interface AttemptRecord {
@@ -44,6 +48,9 @@ export interface AttemptRecord {
   endMs: number
   octetsSent: number
   octetsReceived: number
+  /** As the upstream sent them, before anything was hidden or added. */
+  responseHeaders: HeaderList | null
+  responseTrailers: HeaderList | null
 }
 
 export interface ConnectionRecord {
