@@ -1,0 +1,107 @@
+/**
+ * What each counter counts: one more for every time a limit or a refusal of ours was met. The names are what the log
+ * and the metrics show. Append freely; nothing outside this file depends on the order.
+ */
+export const counterMeanings = {
+  // Streams and windows.
+  streams_refused: "a stream past the concurrent-stream limit was refused with REFUSED_STREAM",
+  stream_window_exceeded: "DATA went past the window of a stream",
+  connection_window_exceeded: "DATA went past the window of a connection",
+  window_overflow: "a WINDOW_UPDATE or a setting raised a window above 2^31-1",
+  frame_too_large: "a frame was longer than SETTINGS_MAX_FRAME_SIZE",
+  // Header blocks.
+  header_table_exceeded: "a header block resized the dynamic table above SETTINGS_HEADER_TABLE_SIZE",
+  header_table_reduced: "a peer offered our encoder a larger dynamic table than it uses",
+  header_list_too_large: "a decoded header list went past its octets",
+  header_fields_exceeded: "a header list held too many fields, cookie crumbs counted one by one",
+  header_block_too_large: "an encoded header block went past its octets",
+  continuation_flood: "a header block came in too many CONTINUATION frames",
+  continuation_empty: "a CONTINUATION frame carried nothing and did not end the block",
+  header_block_timeout: "a header block did not end in time",
+  header_undecodable: "HPACK could not decode a header block",
+  header_malformed: "a field name, field value or set of fields broke RFC 9113 §8",
+  path_refused: "a :path, :authority or host could be read two ways",
+  content_length_mismatch: "content-length and the DATA that came do not agree",
+  trailers_malformed: "trailers held pseudo-headers or did not end the stream",
+  // The abuse bucket: what was charged, and what happened when it ran dry.
+  abuse_peer_reset: "a peer reset a stream before its response had ended",
+  abuse_made_to_reset: "a peer made us reset a stream",
+  abuse_ping: "a PING came too soon after the last one, with no HEADERS or DATA between",
+  abuse_settings: "SETTINGS came again after the first",
+  abuse_exhausted: "a connection emptied its abuse bucket and was ended with ENHANCE_YOUR_CALM",
+  // Cheap frames.
+  settings_entries_exceeded: "a SETTINGS frame held too many entries",
+  settings_ack_timeout: "SETTINGS was not acknowledged in time",
+  control_frames_queued: "too many replies to a peer's control frames waited for it to read",
+  unsent_octets_paused: "reading from a peer stopped because it did not read what was sent",
+  priority_flood: "more PRIORITY frames came than the streams warrant",
+  overhead_flood: "frames that carry no payload came out of proportion to those that do",
+  empty_frames_flood: "too many empty frames came in a row",
+  window_update_flood: "more WINDOW_UPDATE frames came than the DATA we sent warrants",
+  // Sockets and time.
+  handshake_timeout: "a TLS handshake did not end in time",
+  preface_timeout: "a connection preface did not come in time",
+  preface_malformed: "what came was not the HTTP/2 connection preface",
+  ping_timeout: "a PING was not answered in time",
+  drain_timeout: "a peer had not read the last of what was sent when its time to do so was over",
+  connections_per_address_exceeded: "one address held too many connections",
+  connections_exceeded: "a worker held too many connections",
+  // Memory.
+  stream_buffer_exceeded: "one stream held more unsent octets than its share",
+  connection_buffer_exceeded: "the streams of one connection held more unsent octets than its share",
+  worker_buffer_withheld: "new credit was withheld because the worker neared its buffer budget",
+  worker_buffer_exceeded: "a stream was reset as a largest holder, the worker being past its buffer budget",
+  // Upstream work.
+  pick_queue_full: "a stream failed at once: too many were already waiting for an endpoint",
+  pick_queue_timeout: "a stream waited too long for an endpoint",
+  retry_budget_exhausted: "a stream was not retried because retries were too large a share of all",
+  endpoint_connections_exceeded: "a stream found every connection to its endpoint full, and no more allowed",
+  // Calls and messages.
+  grpc_timeout_malformed: "a grpc-timeout had more digits than allowed, or no known unit",
+  message_too_large: "a message was larger than a bridge buffers",
+  http1_head_too_large: "the head of an HTTP/1.1 request went past its octets",
+  origin_refused: "a WebSocket came from a page of another site",
+  // The last resort.
+  uncaught: "an error nobody expected ended one connection",
+} as const satisfies Record<string, string>
+
+export type CounterName = keyof typeof counterMeanings
+
+export const counterNames = Object.keys(counterMeanings) as CounterName[]
+
+/** Slot numbers. Look one up once, at module level: `const rapid = counterIds.abuse_peer_reset`. */
+export const counterIds = Object.freeze(
+  Object.fromEntries(counterNames.map((name, slot) => [name, slot])),
+) as Readonly<Record<CounterName, number>>
+
+/**
+ * Counts since the process started.
+ *
+ * Unit:  occurrences, exact to 2^53.
+ * Cost:  an `add` is one load and one store into a typed array: cheap enough for every frame.
+ */
+export class Counters {
+  readonly #slots = new Float64Array(counterNames.length)
+
+  /** `id` is one of `counterIds`. */
+  add(id: number, n = 1): void {
+    this.#slots[id]! += n
+  }
+
+  get(name: CounterName): number {
+    return this.#slots[counterIds[name]]!
+  }
+
+  /** Every counter by name, zeros included. */
+  snapshot(): Record<CounterName, number> {
+    return Object.fromEntries(counterNames.map((name, slot) => [name, this.#slots[slot]!])) as Record<
+      CounterName,
+      number
+    >
+  }
+
+  /** Adds another's counts, for instance those a worker sent. Names it does not know are ignored. */
+  merge(snapshot: Readonly<Partial<Record<CounterName, number>>>): void {
+    for (const name of counterNames) this.#slots[counterIds[name]]! += snapshot[name] ?? 0
+  }
+}

@@ -1,0 +1,622 @@
+import type { CounterName } from "./counters.ts"
+
+/** What a limit counts, for people and for the sense of its range. */
+export type LimitUnit =
+  | "octets"
+  | "ms"
+  | "streams"
+  | "fields"
+  | "frames"
+  | "entries"
+  | "charges"
+  | "charges/s"
+  | "connections"
+  | "retries/s"
+  | "percent"
+  | "digits"
+  | "octets per octet"
+  | "frames per frame"
+
+/** One bound: the number, where it comes from, what it stops, what happens at it and what counts that. */
+export interface LimitRow {
+  readonly value: number
+  readonly unit: LimitUnit
+  /** Overrides must be whole numbers from `min` to `max`. */
+  readonly min: number
+  readonly max: number
+  /** What one bound is shared by. */
+  readonly per: "frame" | "message" | "stream" | "connection" | "address" | "endpoint" | "cluster" | "worker"
+  /** The attack or accident it stops. */
+  readonly stops: string
+  /** What happens at the bound. */
+  readonly effect: string
+  /** Who else draws this line, or asks for it. */
+  readonly source: string
+  readonly counter: CounterName
+  /** nginx's directive for the same bound, where it has one. */
+  readonly nginx?: string
+}
+
+const KiB = 1024
+const MiB = 1024 * KiB
+const GiB = 1024 * MiB
+const WINDOW_MAX = 2 ** 31 - 1
+const HOUR_MS = 3_600_000
+const MANY = 1_000_000
+
+const rows = {
+  // ---- Advertised in SETTINGS -------------------------------------------------------------------------------------
+  /** SETTINGS_MAX_CONCURRENT_STREAMS to downstream. A stream counts until its upstream half is gone too. */
+  streamsMax: {
+    value: 1000,
+    unit: "streams",
+    min: 1,
+    max: MANY,
+    per: "connection",
+    stops: "rapid reset and MadeYouReset: upstream work beyond the streams that look open",
+    effect: "RST_STREAM(REFUSED_STREAM)",
+    source: "RFC 9113 §5.1.2; CVE-2023-44487, CVE-2025-8671",
+    counter: "streams_refused",
+    nginx: "http2_max_concurrent_streams",
+  },
+  /** SETTINGS_INITIAL_WINDOW_SIZE to downstream: the most request octets held for one stream. */
+  streamWindowOctets: {
+    value: 256 * KiB,
+    unit: "octets",
+    min: 1,
+    max: WINDOW_MAX,
+    per: "stream",
+    stops: "unbounded buffering for a slow receiver",
+    effect: "RST_STREAM(FLOW_CONTROL_ERROR)",
+    source: "RFC 9113 §6.9.2; Envoy's advice for edges",
+    counter: "stream_window_exceeded",
+    nginx: "http2_body_preread_size",
+  },
+  /** SETTINGS_INITIAL_WINDOW_SIZE to upstream: the most response octets held for a stream that nobody drains. */
+  upstreamStreamWindowOctets: {
+    value: 64 * KiB,
+    unit: "octets",
+    min: 1,
+    max: WINDOW_MAX,
+    per: "stream",
+    stops: "slow read (CVE-2019-9517): responses held for clients that do not take them",
+    effect: "RST_STREAM(FLOW_CONTROL_ERROR)",
+    source: "RFC 9113 §6.9.2; grpc-go, grpc-java",
+    counter: "stream_window_exceeded",
+  },
+  connectionWindowOctets: {
+    value: 16 * MiB,
+    unit: "octets",
+    min: 65_535,
+    max: WINDOW_MAX,
+    per: "connection",
+    stops: "unbounded buffering for many slow receivers",
+    effect: "GOAWAY(FLOW_CONTROL_ERROR)",
+    source: "RFC 9113 §6.9.1",
+    counter: "connection_window_exceeded",
+  },
+  /** SETTINGS_MAX_FRAME_SIZE. */
+  frameOctets: {
+    value: 16_384,
+    unit: "octets",
+    min: 16_384,
+    max: 2 ** 24 - 1,
+    per: "frame",
+    stops: "one frame that holds up every other stream, or the memory it takes",
+    effect: "GOAWAY(FRAME_SIZE_ERROR)",
+    source: "RFC 9113 §6.5.2",
+    counter: "frame_too_large",
+  },
+  /** SETTINGS_HEADER_TABLE_SIZE: how large a dynamic table a peer's encoder may use. */
+  headerTableOctets: {
+    value: 4096,
+    unit: "octets",
+    min: 0,
+    max: 64 * KiB,
+    per: "connection",
+    stops: "HPACK bomb (CVE-2016-6581): a large entry referred to again and again",
+    effect: "GOAWAY(COMPRESSION_ERROR)",
+    source: "RFC 7541 §4.2",
+    counter: "header_table_exceeded",
+  },
+  /** The most our own encoder uses, whatever the peer allows. */
+  encoderTableOctets: {
+    value: 4096,
+    unit: "octets",
+    min: 0,
+    max: 64 * KiB,
+    per: "connection",
+    stops: "a peer that makes us hold a table of 4 GiB (CVE-2019-9515 family)",
+    effect: "the smaller size is used and announced",
+    source: "RFC 7541 §4.2",
+    counter: "header_table_reduced",
+  },
+  /** SETTINGS_MAX_HEADER_LIST_SIZE: names, values and 32 for each field, checked while decoding. Trailers too. */
+  headerListOctets: {
+    value: 64 * KiB,
+    unit: "octets",
+    min: 1 * KiB,
+    max: 16 * MiB,
+    per: "stream",
+    stops: "HPACK bomb (CVE-2016-6581): references of one octet that expand",
+    effect: "RST_STREAM(ENHANCE_YOUR_CALM), or 431 where the stream can still carry it",
+    source: "RFC 9113 §10.5.1",
+    counter: "header_list_too_large",
+    nginx: "large_client_header_buffers",
+  },
+
+  // ---- Header blocks ----------------------------------------------------------------------------------------------
+  /** Fields of one header list; each cookie crumb is one. */
+  headerFieldsMax: {
+    value: 128,
+    unit: "fields",
+    min: 16,
+    max: 10_000,
+    per: "stream",
+    stops: "HPACK bomb of many small fields and cookie crumbs (2026): bookkeeping exceeds the octets",
+    effect: "RST_STREAM(ENHANCE_YOUR_CALM)",
+    source: "RFC 9113 §8.2.3, §10.5.1; Envoy max_request_headers_count 100",
+    counter: "header_fields_exceeded",
+  },
+  /** Encoded octets of one header block, before decoding. */
+  headerBlockOctets: {
+    value: 64 * KiB,
+    unit: "octets",
+    min: 1 * KiB,
+    max: 16 * MiB,
+    per: "stream",
+    stops: "CONTINUATION flood (CVE-2024-27316 family): a block that never ends",
+    effect: "GOAWAY(ENHANCE_YOUR_CALM)",
+    source: "RFC 9113 §10.5.1",
+    counter: "header_block_too_large",
+  },
+  /** CONTINUATION frames after one HEADERS; an empty one that does not end the block is never accepted. */
+  continuationFramesMax: {
+    value: 8,
+    unit: "frames",
+    min: 0,
+    max: 10_000,
+    per: "stream",
+    stops: "CONTINUATION flood (CVE-2024-27316 family): a block that never ends",
+    effect: "GOAWAY(ENHANCE_YOUR_CALM)",
+    source: "nghttp2 1.61: 8",
+    counter: "continuation_flood",
+  },
+  headerBlockTimeoutMs: {
+    value: 10_000,
+    unit: "ms",
+    min: 10,
+    max: HOUR_MS,
+    per: "stream",
+    stops: "slowloris: half a header block holds a socket, and every stream behind it",
+    effect: "GOAWAY(ENHANCE_YOUR_CALM)",
+    source: "h2o http2-idle-timeout 10 s",
+    counter: "header_block_timeout",
+    nginx: "client_header_timeout",
+  },
+
+  // ---- The abuse bucket -------------------------------------------------------------------------------------------
+  /** How many charges at once. A charge: a stream the peer resets early, one we are made to reset, an idle PING, SETTINGS again. */
+  abuseBurst: {
+    value: 200,
+    unit: "charges",
+    min: 1,
+    max: MANY,
+    per: "connection",
+    stops:
+      "rapid reset (CVE-2023-44487), MadeYouReset (CVE-2025-8671), PING and SETTINGS floods (CVE-2019-9512, -9515)",
+    effect: "GOAWAY(ENHANCE_YOUR_CALM)",
+    source: "nghttp2: 1000 and 33/s",
+    counter: "abuse_exhausted",
+  },
+  /** How fast the bucket fills again. */
+  abusePerSecond: {
+    value: 33,
+    unit: "charges/s",
+    min: 0,
+    max: MANY,
+    per: "connection",
+    stops: "the same attacks, kept up slowly",
+    effect: "GOAWAY(ENHANCE_YOUR_CALM)",
+    source: "nghttp2: 33/s",
+    counter: "abuse_exhausted",
+  },
+  /** A PING sooner than this after the last, with no HEADERS or DATA between, is charged to the abuse bucket. */
+  pingIntervalMs: {
+    value: 10_000,
+    unit: "ms",
+    min: 0,
+    max: HOUR_MS,
+    per: "connection",
+    stops: "PING flood (CVE-2019-9512)",
+    effect: "one charge to the abuse bucket",
+    source: "gRPC PERMIT_KEEPALIVE_TIME, gRFC A9; its default is 5 min",
+    counter: "abuse_ping",
+  },
+
+  // ---- Cheap frames -----------------------------------------------------------------------------------------------
+  settingsEntriesMax: {
+    value: 32,
+    unit: "entries",
+    min: 8,
+    max: 2730,
+    per: "frame",
+    stops: "SETTINGS flood (CVE-2019-9515, CVE-2020-11080): one frame, thousands of changes",
+    effect: "GOAWAY(ENHANCE_YOUR_CALM)",
+    source: "nghttp2 1.41: 32",
+    counter: "settings_entries_exceeded",
+  },
+  settingsAckTimeoutMs: {
+    value: 10_000,
+    unit: "ms",
+    min: 10,
+    max: HOUR_MS,
+    per: "connection",
+    stops: "a peer that never acknowledges, and so is bound by nothing we advertised",
+    effect: "GOAWAY(SETTINGS_TIMEOUT)",
+    source: "RFC 9113 §6.5.3",
+    counter: "settings_ack_timeout",
+  },
+  /** SETTINGS and PING acknowledgements and RST_STREAMs that wait for the peer to read. */
+  controlFramesQueuedMax: {
+    value: 1000,
+    unit: "frames",
+    min: 10,
+    max: MANY,
+    per: "connection",
+    stops: "PING, SETTINGS and reset floods by a peer that does not read (CVE-2019-9512, -9514, -9515)",
+    effect: "the connection is closed",
+    source: "Envoy max_outbound_control_frames 1000",
+    counter: "control_frames_queued",
+  },
+  /** Above this many octets not yet taken by the peer's socket, nothing more is read from that peer. */
+  unsentOctetsMax: {
+    value: 256 * KiB,
+    unit: "octets",
+    min: 16 * KiB,
+    max: 64 * MiB,
+    per: "connection",
+    stops: "replies that pile up for a peer that does not read (CVE-2019-9512, -9517)",
+    effect: "reading from the peer stops until it has read",
+    source: "HAProxy and h2o stop reading too",
+    counter: "unsent_octets_paused",
+  },
+  /** PRIORITY and PRIORITY_UPDATE frames: at most this × (1 + streams opened so far). */
+  priorityFramesPerStreamMax: {
+    value: 100,
+    unit: "frames",
+    min: 0,
+    max: 100_000,
+    per: "connection",
+    stops: "PRIORITY flood (CVE-2019-9513)",
+    effect: "GOAWAY(ENHANCE_YOUR_CALM)",
+    source: "Envoy max_inbound_priority_frames_per_stream 100",
+    counter: "priority_flood",
+  },
+  /**
+   * Octets that carry nothing (unknown frames, PRIORITY, padding): at most this + payload ÷ `payloadPerOverheadOctets`,
+   * payload being DATA and header blocks. Frame heads are not counted: short messages are honest work.
+   */
+  overheadOctetsMax: {
+    value: 1 * MiB,
+    unit: "octets",
+    min: 64 * KiB,
+    max: 1 * GiB,
+    per: "connection",
+    stops: "unknown-frame, PRIORITY and padding floods (CVE-2019-9513)",
+    effect: "GOAWAY(ENHANCE_YOUR_CALM)",
+    source: "nginx's flood detection, which counts frame heads and so allows eight times the payload",
+    counter: "overhead_flood",
+  },
+  payloadPerOverheadOctets: {
+    value: 8,
+    unit: "octets per octet",
+    min: 1,
+    max: MANY,
+    per: "connection",
+    stops: "the same, kept in proportion to honest work",
+    effect: "GOAWAY(ENHANCE_YOUR_CALM)",
+    source: "nginx's flood detection",
+    counter: "overhead_flood",
+  },
+  /** In a row: DATA or HEADERS with nothing in them that end no stream. */
+  emptyFramesMax: {
+    value: 10,
+    unit: "frames",
+    min: 0,
+    max: 100_000,
+    per: "connection",
+    stops: "empty-frame flood (CVE-2019-9518)",
+    effect: "GOAWAY(ENHANCE_YOUR_CALM)",
+    source: "Envoy max_consecutive_inbound_frames_with_empty_payload 1",
+    counter: "empty_frames_flood",
+  },
+  /** WINDOW_UPDATE frames: at most 1 + 2 × (streams opened + this × DATA frames sent). */
+  windowUpdatesPerDataMax: {
+    value: 10,
+    unit: "frames per frame",
+    min: 1,
+    max: 100_000,
+    per: "connection",
+    stops: "tiny windows, one octet of credit at a time (CVE-2019-9511)",
+    effect: "GOAWAY(ENHANCE_YOUR_CALM)",
+    source: "Envoy max_inbound_window_update_frames_per_data_frame_sent 10",
+    counter: "window_update_flood",
+  },
+  /** A queued chunk is charged to the budgets as at least this many octets. */
+  chunkChargeOctets: {
+    value: 256,
+    unit: "octets",
+    min: 1,
+    max: 16 * KiB,
+    per: "stream",
+    stops: "small-DATA flood: each octet costs a hundred in bookkeeping",
+    effect: "the budgets below are reached sooner",
+    source: "ours: what a queued chunk costs in V8",
+    counter: "stream_buffer_exceeded",
+  },
+
+  // ---- Sockets and time -------------------------------------------------------------------------------------------
+  handshakeTimeoutMs: {
+    value: 10_000,
+    unit: "ms",
+    min: 10,
+    max: HOUR_MS,
+    per: "connection",
+    stops: "slowloris: half a TLS handshake holds a socket",
+    effect: "the connection is closed",
+    source: "h2o handshake-timeout 10 s",
+    counter: "handshake_timeout",
+    nginx: "client_header_timeout",
+  },
+  prefaceTimeoutMs: {
+    value: 10_000,
+    unit: "ms",
+    min: 10,
+    max: HOUR_MS,
+    per: "connection",
+    stops: "slowloris: half a preface holds a socket",
+    effect: "the connection is closed",
+    source: "RFC 9113 §3.4; h2o 10 s",
+    counter: "preface_timeout",
+    nginx: "client_header_timeout",
+  },
+  /** After the last GOAWAY a peer has this long to read it before the socket is destroyed. */
+  drainTimeoutMs: {
+    value: 5_000,
+    unit: "ms",
+    min: 0,
+    max: HOUR_MS,
+    per: "connection",
+    stops: "a refused peer that keeps its socket by not reading",
+    effect: "the socket is destroyed",
+    source: "nginx lingering_timeout 5 s",
+    counter: "drain_timeout",
+    nginx: "lingering_timeout",
+  },
+  connectionsPerAddressMax: {
+    value: 8192,
+    unit: "connections",
+    min: 1,
+    max: 10 * MANY,
+    per: "address",
+    stops: "one address that takes all sockets; high, since a NAT or a proxy may stand before many clients",
+    effect: "the connection is closed as it is accepted",
+    source: "ours",
+    counter: "connections_per_address_exceeded",
+    nginx: "limit_conn",
+  },
+  connectionsMax: {
+    value: 65_536,
+    unit: "connections",
+    min: 1,
+    max: 10 * MANY,
+    per: "worker",
+    stops: "running out of descriptors and memory in the middle of honest work",
+    effect: "the connection is closed as it is accepted",
+    source: "nginx worker_connections",
+    counter: "connections_exceeded",
+  },
+
+  // ---- Memory -----------------------------------------------------------------------------------------------------
+  /** Octets held for one stream, both ways: what the windows we advertised allow, and small chunks at their charge. */
+  streamBufferedOctetsMax: {
+    value: 512 * KiB,
+    unit: "octets",
+    min: 64 * KiB,
+    max: WINDOW_MAX,
+    per: "stream",
+    stops: "small-DATA flood; slow read (CVE-2019-9517)",
+    effect: "RST_STREAM(ENHANCE_YOUR_CALM), and RESOURCE_EXHAUSTED with the limit's name",
+    source: "Envoy per_connection_buffer_limit_bytes, per stream here",
+    counter: "stream_buffer_exceeded",
+  },
+  connectionBufferedOctetsMax: {
+    value: 16 * MiB,
+    unit: "octets",
+    min: 256 * KiB,
+    max: 64 * GiB,
+    per: "connection",
+    stops: "slow read on every stream of a connection (CVE-2019-9517)",
+    effect: "its largest holders are reset with RESOURCE_EXHAUSTED",
+    source: "ours: the connection window",
+    counter: "connection_buffer_exceeded",
+  },
+  /** All that is held for all streams. From `bufferedWithholdPercent` of it on, no new credit is given. */
+  bufferedOctetsMax: {
+    value: 256 * MiB,
+    unit: "octets",
+    min: 1 * MiB,
+    max: 64 * GiB,
+    per: "worker",
+    stops: "slow read on many connections (CVE-2019-9517), or one day of bad network for everybody",
+    effect: "the largest holders are reset with RESOURCE_EXHAUSTED",
+    source: "Envoy overload manager",
+    counter: "worker_buffer_exceeded",
+  },
+  bufferedWithholdPercent: {
+    value: 80,
+    unit: "percent",
+    min: 1,
+    max: 100,
+    per: "worker",
+    stops: "reaching the budget at full speed",
+    effect: "no new credit until less is held",
+    source: "Envoy overload manager's scaled triggers",
+    counter: "worker_buffer_withheld",
+  },
+
+  // ---- Upstream work ----------------------------------------------------------------------------------------------
+  /** Streams waiting for an endpoint to become ready. */
+  pickQueueMax: {
+    value: 1024,
+    unit: "streams",
+    min: 0,
+    max: MANY,
+    per: "cluster",
+    stops: "overload: calls that wait until nobody wants the answer",
+    effect: "UNAVAILABLE that names the limit",
+    source: "Envoy max_pending_requests 1024",
+    counter: "pick_queue_full",
+  },
+  pickQueueTimeoutMs: {
+    value: 10_000,
+    unit: "ms",
+    min: 0,
+    max: HOUR_MS,
+    per: "stream",
+    stops: "a silent wait for an endpoint that does not come",
+    effect: "UNAVAILABLE that names the limit",
+    source: "linkerd fails fast after 3 s; longer here",
+    counter: "pick_queue_timeout",
+  },
+  /** Retries may add this share to the streams started lately. */
+  retryBudgetPercent: {
+    value: 20,
+    unit: "percent",
+    min: 0,
+    max: 1000,
+    per: "cluster",
+    stops: "retry storm: failing backends get more work than healthy ones",
+    effect: "the failure is passed on instead of retried",
+    source: "Finagle, linkerd: 20 %; gRFC A6",
+    counter: "retry_budget_exhausted",
+  },
+  /** Retries always allowed, so that a quiet cluster can retry at all. */
+  retriesPerSecondMin: {
+    value: 10,
+    unit: "retries/s",
+    min: 0,
+    max: MANY,
+    per: "cluster",
+    stops: "a budget of nothing where there is little work",
+    effect: "the failure is passed on instead of retried",
+    source: "Finagle, linkerd: 10/s",
+    counter: "retry_budget_exhausted",
+  },
+  /** Upstream connections to one endpoint, where the cluster sets no number of its own. */
+  connectionsPerEndpointMax: {
+    value: 1024,
+    unit: "connections",
+    min: 1,
+    max: MANY,
+    per: "endpoint",
+    stops: "a backend that grants one stream per connection and so takes all our descriptors",
+    effect: "the stream waits in the pick queue",
+    source: "Envoy max_connections 1024",
+    counter: "endpoint_connections_exceeded",
+  },
+
+  // ---- Calls and messages -----------------------------------------------------------------------------------------
+  grpcTimeoutDigitsMax: {
+    value: 8,
+    unit: "digits",
+    min: 1,
+    max: 8,
+    per: "stream",
+    stops: "overflow: a timer above 2^31-1 ms fires at once in JavaScript",
+    effect: "INVALID_ARGUMENT",
+    source: "gRPC over HTTP/2: TimeoutValue, at most 8 digits",
+    counter: "grpc_timeout_malformed",
+  },
+  /** Only where a message has to be whole: the bridges. Elsewhere messages of any size pass through in pieces. */
+  messageOctetsMax: {
+    value: 4 * MiB,
+    unit: "octets",
+    min: 1 * KiB,
+    max: WINDOW_MAX,
+    per: "message",
+    stops: "message bomb: a prefix that announces 4 GiB",
+    effect: "RESOURCE_EXHAUSTED",
+    source: "gRPC's default for received messages",
+    counter: "message_too_large",
+  },
+  /** Request line and fields of an HTTP/1.1 request, WebSocket handshakes among them. */
+  http1HeadOctets: {
+    value: 16 * KiB,
+    unit: "octets",
+    min: 1 * KiB,
+    max: 1 * MiB,
+    per: "connection",
+    stops: "a handshake that never ends",
+    effect: "431",
+    source: "RFC 6585 §5; Node's 16 KiB",
+    counter: "http1_head_too_large",
+    nginx: "large_client_header_buffers",
+  },
+} as const satisfies Record<string, LimitRow>
+
+export type LimitName = keyof typeof rows
+
+/** Every bound by name, as plain numbers: what the data plane reads. The unit is the last word of the name or in `limitTable`. */
+export type Limits = { readonly [Name in LimitName]: number }
+
+/** The same bounds with unit, range, source, attack and counter: for the documentation, the config and the metrics. */
+export const limitTable: { readonly [Name in LimitName]: LimitRow } = rows
+
+export const limitNames = Object.keys(rows) as LimitName[]
+
+export const defaultLimits: Limits = Object.freeze(
+  Object.fromEntries(limitNames.map((name) => [name, rows[name].value])) as { [Name in LimitName]: number },
+)
+
+export interface LimitProblem {
+  /** The override's name, as written. */
+  readonly name: string
+  readonly message: string
+}
+
+/**
+ * The defaults with overrides in their place. What is wrong with an override is said in `problems`, and its default kept.
+ *
+ * Errors: unknown name; not a whole number; outside its range; a stream window above the connection's.
+ */
+export function resolveLimits(overrides: Readonly<Record<string, number>>): {
+  limits: Limits
+  problems: LimitProblem[]
+} {
+  const limits: { [Name in LimitName]: number } = { ...defaultLimits }
+  const problems: LimitProblem[] = []
+  for (const [name, value] of Object.entries(overrides)) {
+    if (!Object.hasOwn(rows, name)) {
+      problems.push({ name, message: `unknown limit "${name}"` })
+      continue
+    }
+    const { min, max, unit } = limitTable[name as LimitName]
+    if (Number.isInteger(value) && value >= min && value <= max) limits[name as LimitName] = value
+    else
+      problems.push({
+        name,
+        message: `${name} must be a whole number from ${min} to ${max} (${unit}), not ${value}`,
+      })
+  }
+  for (const name of ["streamWindowOctets", "upstreamStreamWindowOctets"] as const) {
+    if (limits[name] <= limits.connectionWindowOctets) continue
+    problems.push({
+      name,
+      message: `${name} must not exceed connectionWindowOctets (${limits.connectionWindowOctets})`,
+    })
+    limits[name] = Math.min(defaultLimits[name], limits.connectionWindowOctets)
+  }
+  return { limits: Object.freeze(limits), problems }
+}
