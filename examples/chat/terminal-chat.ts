@@ -1,0 +1,90 @@
+import { createInterface, type Interface } from "node:readline"
+import type { Readable, Writable } from "node:stream"
+import { type ServiceError, status } from "@grpc/grpc-js"
+import { type ChatCall, ChatClient } from "./chat-client.ts"
+import { HEARTBEAT } from "./chat-service.ts"
+
+export interface TerminalChatOptions {
+  /** `host:port` of the chat server or of the balancer before it. */
+  server: string
+  input: Readable
+  output: Writable
+  /** Keys are echoed and the prompt is redrawn below what arrives. */
+  interactive: boolean
+  /** Sends a lone "\n" this often. Undefined: never. */
+  heartbeatMs?: number | undefined
+  /** Cancels the call, as a client that has lost interest would. */
+  signal?: AbortSignal
+}
+
+/** As the shell has it: 128 + SIGINT. */
+const EXIT_INTERRUPTED = 130
+
+/**
+ * One conversation between a terminal and the chat: each line of `input` is one message; its end half-closes the stream.
+ * @returns the exit code: 0 when the server ended the stream with OK, 1 for any other status, 130 when cancelled here.
+ */
+export async function terminalChat(options: TerminalChatOptions): Promise<number> {
+  const client = new ChatClient(options.server)
+  const call = client.bidStream()
+  const lines = createInterface({
+    input: options.input,
+    output: options.output,
+    terminal: options.interactive,
+  })
+  const say = printer(lines, options)
+  const cancel = () => call.cancel()
+  options.signal?.addEventListener("abort", cancel, { once: true })
+  lines.on("SIGINT", cancel)
+
+  say("请输入消息...")
+  const heartbeat = startHeartbeat(call, options.heartbeatMs, say)
+  lines.on("line", (line) => {
+    // Reading goes on when the stream has taken what it was given; readline hands over lines it has already split.
+    if (!call.write({ input: line })) lines.pause()
+    if (options.interactive) lines.prompt()
+  })
+  call.on("drain", () => lines.resume())
+  lines.on("close", () => call.end())
+  call.on("data", (response) => say(`[客户端收到]: ${response.output}`))
+
+  const { code, details } = await outcome(call)
+  clearInterval(heartbeat)
+  options.signal?.removeEventListener("abort", cancel)
+  if (code === status.OK) say("⚠️ 收到服务端的结束信号")
+  else if (code !== status.CANCELLED || details !== LOCAL_CANCEL)
+    say(`接收数据出错: ${status[code]}: ${details}`)
+  lines.close()
+  client.close()
+  if (code === status.OK) return 0
+  return code === status.CANCELLED && details === LOCAL_CANCEL ? EXIT_INTERRUPTED : 1
+}
+
+/** grpc-js's words for a call cancelled by its own side. */
+const LOCAL_CANCEL = "Cancelled on client"
+
+/** The call's one terminal status. */
+function outcome(call: ChatCall): Promise<{ code: status; details: string }> {
+  return new Promise((resolve) => {
+    call.on("error", (error: ServiceError) => resolve(error))
+    call.on("status", resolve)
+  })
+}
+
+function startHeartbeat(call: ChatCall, everyMs: number | undefined, say: (line: string) => void) {
+  if (everyMs === undefined) return undefined
+  return setInterval(() => {
+    if (call.writableEnded) return
+    call.write({ input: HEARTBEAT })
+    say("发送心跳包")
+  }, everyMs)
+}
+
+/** Prints whole lines; on a terminal, above the line being typed. */
+function printer(lines: Interface, { output, interactive }: TerminalChatOptions): (line: string) => void {
+  if (!interactive) return (line) => void output.write(`${line}\n`)
+  return (line) => {
+    output.write(`\r\u001b[K${line}\n`)
+    lines.prompt(true)
+  }
+}
