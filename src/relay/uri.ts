@@ -1,0 +1,56 @@
+/**
+ * The `$uri` of nginx: the path without its query, percent-decoded once, `//` merged, `.` and `..` resolved.
+ * Locations are matched against it; what is forwarded is the path as received.
+ *
+ * Shape:  octet strings in and out (one octet per character, as in `HeaderList`).
+ * Errors: null for a broken or zero escape, and for a path that climbs above `/`; nginx answers those with 400.
+ */
+export function normalizeUri(path: string): string | null {
+  const end = path.search(/[?#]/)
+  const raw = end < 0 ? path : path.slice(0, end)
+  if (raw.charCodeAt(0) !== SLASH || !/%|\/[./]/.test(raw)) return raw
+  const decoded = raw.includes("%") ? percentDecode(raw) : raw
+  return decoded === null ? null : resolveSegments(decoded)
+}
+
+/** The query without its `?`; empty when there is none. */
+export function queryOf(path: string): string {
+  const mark = path.indexOf("?")
+  return mark < 0 ? "" : path.slice(mark + 1)
+}
+
+const SLASH = 0x2f
+
+function percentDecode(text: string): string | null {
+  let out = ""
+  let from = 0
+  for (let at = text.indexOf("%"); at >= 0; at = text.indexOf("%", from)) {
+    const high = hexDigit(text.charCodeAt(at + 1))
+    const low = hexDigit(text.charCodeAt(at + 2))
+    if (high < 0 || low < 0 || high + low === 0) return null
+    out += text.slice(from, at) + String.fromCharCode(high * 16 + low)
+    from = at + 3
+  }
+  return out + text.slice(from)
+}
+
+/** -1 for anything else, NaN included. */
+function hexDigit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30
+  const lower = code | 0x20
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1
+}
+
+function resolveSegments(path: string): string | null {
+  const segments = path.split("/")
+  const kept: string[] = []
+  for (let i = 1; i < segments.length; i++) {
+    const segment = segments[i]!
+    if (segment === "..") {
+      if (kept.pop() === undefined) return null
+    } else if (segment !== "" && segment !== ".") kept.push(segment)
+  }
+  const last = segments.at(-1)!
+  const directory = last === "" || last === "." || last === ".."
+  return `/${kept.join("/")}${directory && kept.length > 0 ? "/" : ""}`
+}
