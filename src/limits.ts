@@ -19,6 +19,8 @@ export type LimitUnit =
 
 /** One bound: the number, where it comes from, what it stops, what happens at it and what counts that. */
 export interface LimitRow {
+  /** What is counted or measured. */
+  readonly counts: string
   readonly value: number
   readonly unit: LimitUnit
   /** Overrides must be whole numbers from `min` to `max`. */
@@ -46,8 +48,9 @@ const MANY = 1_000_000
 
 const rows = {
   // ---- Advertised in SETTINGS -------------------------------------------------------------------------------------
-  /** SETTINGS_MAX_CONCURRENT_STREAMS to downstream. A stream counts until its upstream half is gone too. */
   streamsMax: {
+    counts:
+      "SETTINGS_MAX_CONCURRENT_STREAMS to downstream: streams open, each counted until its upstream half is gone too",
     value: 1000,
     unit: "streams",
     min: 1,
@@ -59,8 +62,8 @@ const rows = {
     counter: "streams_refused",
     nginx: "http2_max_concurrent_streams",
   },
-  /** SETTINGS_INITIAL_WINDOW_SIZE to downstream: the most request octets held for one stream. */
   streamWindowOctets: {
+    counts: "SETTINGS_INITIAL_WINDOW_SIZE to downstream: the most request octets held for one stream",
     value: 256 * KiB,
     unit: "octets",
     min: 1,
@@ -72,8 +75,9 @@ const rows = {
     counter: "stream_window_exceeded",
     nginx: "http2_body_preread_size",
   },
-  /** SETTINGS_INITIAL_WINDOW_SIZE to upstream: the most response octets held for a stream that nobody drains. */
   upstreamStreamWindowOctets: {
+    counts:
+      "SETTINGS_INITIAL_WINDOW_SIZE to upstream: the most response octets held for a stream that nobody drains",
     value: 64 * KiB,
     unit: "octets",
     min: 1,
@@ -85,6 +89,7 @@ const rows = {
     counter: "stream_window_exceeded",
   },
   connectionWindowOctets: {
+    counts: "the window of a connection, on both sides",
     value: 16 * MiB,
     unit: "octets",
     min: 65_535,
@@ -95,8 +100,8 @@ const rows = {
     source: "RFC 9113 §6.9.1",
     counter: "connection_window_exceeded",
   },
-  /** SETTINGS_MAX_FRAME_SIZE. */
   frameOctets: {
+    counts: "SETTINGS_MAX_FRAME_SIZE: the payload of one frame",
     value: 16_384,
     unit: "octets",
     min: 16_384,
@@ -107,8 +112,8 @@ const rows = {
     source: "RFC 9113 §6.5.2",
     counter: "frame_too_large",
   },
-  /** SETTINGS_HEADER_TABLE_SIZE: how large a dynamic table a peer's encoder may use. */
   headerTableOctets: {
+    counts: "SETTINGS_HEADER_TABLE_SIZE: the dynamic table that a peer's encoder may use",
     value: 4096,
     unit: "octets",
     min: 0,
@@ -119,8 +124,8 @@ const rows = {
     source: "RFC 7541 §4.2",
     counter: "header_table_exceeded",
   },
-  /** The most our own encoder uses, whatever the peer allows. */
   encoderTableOctets: {
+    counts: "the dynamic table that our own encoder uses, whatever the peer allows",
     value: 4096,
     unit: "octets",
     min: 0,
@@ -131,8 +136,9 @@ const rows = {
     source: "RFC 7541 §4.2",
     counter: "header_table_reduced",
   },
-  /** SETTINGS_MAX_HEADER_LIST_SIZE: names, values and 32 for each field, checked while decoding. Trailers too. */
   headerListOctets: {
+    counts:
+      "SETTINGS_MAX_HEADER_LIST_SIZE: names, values and 32 for each field, checked while decoding; trailers too",
     value: 64 * KiB,
     unit: "octets",
     min: 1 * KiB,
@@ -146,8 +152,8 @@ const rows = {
   },
 
   // ---- Header blocks ----------------------------------------------------------------------------------------------
-  /** Fields of one header list; each cookie crumb is one. */
   headerFieldsMax: {
+    counts: "fields of one header list, each cookie crumb one; trailers too",
     value: 128,
     unit: "fields",
     min: 16,
@@ -158,8 +164,8 @@ const rows = {
     source: "RFC 9113 §8.2.3, §10.5.1; Envoy max_request_headers_count 100",
     counter: "header_fields_exceeded",
   },
-  /** Encoded octets of one header block, before decoding. */
   headerBlockOctets: {
+    counts: "encoded octets of one header block, before decoding",
     value: 64 * KiB,
     unit: "octets",
     min: 1 * KiB,
@@ -170,8 +176,9 @@ const rows = {
     source: "RFC 9113 §10.5.1",
     counter: "header_block_too_large",
   },
-  /** CONTINUATION frames after one HEADERS; an empty one that does not end the block is never accepted. */
   continuationFramesMax: {
+    counts:
+      "CONTINUATION frames after one HEADERS; an empty one that does not end the block is never accepted",
     value: 8,
     unit: "frames",
     min: 0,
@@ -183,6 +190,7 @@ const rows = {
     counter: "continuation_flood",
   },
   headerBlockTimeoutMs: {
+    counts: "from HEADERS to END_HEADERS",
     value: 10_000,
     unit: "ms",
     min: 10,
@@ -196,8 +204,9 @@ const rows = {
   },
 
   // ---- The abuse bucket -------------------------------------------------------------------------------------------
-  /** How many charges at once. A charge: a stream the peer resets early, one we are made to reset, an idle PING, SETTINGS again. */
   abuseBurst: {
+    counts:
+      "charges at once; a charge is a stream the peer resets early, one it makes us reset, an idle PING, or SETTINGS again",
     value: 200,
     unit: "charges",
     min: 1,
@@ -209,8 +218,8 @@ const rows = {
     source: "nghttp2: 1000 and 33/s",
     counter: "abuse_exhausted",
   },
-  /** How fast the bucket fills again. */
   abusePerSecond: {
+    counts: "how fast the bucket fills again",
     value: 33,
     unit: "charges/s",
     min: 0,
@@ -221,8 +230,9 @@ const rows = {
     source: "nghttp2: 33/s",
     counter: "abuse_exhausted",
   },
-  /** A PING sooner than this after the last, with no HEADERS or DATA between, is charged to the abuse bucket. */
   pingIntervalMs: {
+    counts:
+      "a PING sooner than this after the last, with no HEADERS or DATA between, is charged to the abuse bucket",
     value: 10_000,
     unit: "ms",
     min: 0,
@@ -236,6 +246,7 @@ const rows = {
 
   // ---- Cheap frames -----------------------------------------------------------------------------------------------
   settingsEntriesMax: {
+    counts: "entries of one SETTINGS frame",
     value: 32,
     unit: "entries",
     min: 8,
@@ -247,6 +258,7 @@ const rows = {
     counter: "settings_entries_exceeded",
   },
   settingsAckTimeoutMs: {
+    counts: "from our SETTINGS to its acknowledgement",
     value: 10_000,
     unit: "ms",
     min: 10,
@@ -257,8 +269,8 @@ const rows = {
     source: "RFC 9113 §6.5.3",
     counter: "settings_ack_timeout",
   },
-  /** SETTINGS and PING acknowledgements and RST_STREAMs that wait for the peer to read. */
   controlFramesQueuedMax: {
+    counts: "SETTINGS and PING acknowledgements and RST_STREAMs that wait for the peer to read",
     value: 1000,
     unit: "frames",
     min: 10,
@@ -269,8 +281,8 @@ const rows = {
     source: "Envoy max_outbound_control_frames 1000",
     counter: "control_frames_queued",
   },
-  /** Above this many octets not yet taken by the peer's socket, nothing more is read from that peer. */
   unsentOctetsMax: {
+    counts: "octets written that the peer's socket has not taken",
     value: 256 * KiB,
     unit: "octets",
     min: 16 * KiB,
@@ -281,8 +293,8 @@ const rows = {
     source: "HAProxy and h2o stop reading too",
     counter: "unsent_octets_paused",
   },
-  /** PRIORITY and PRIORITY_UPDATE frames: at most this × (1 + streams opened so far). */
   priorityFramesPerStreamMax: {
+    counts: "PRIORITY and PRIORITY_UPDATE frames: at most this × (1 + streams opened so far)",
     value: 100,
     unit: "frames",
     min: 0,
@@ -293,11 +305,9 @@ const rows = {
     source: "Envoy max_inbound_priority_frames_per_stream 100",
     counter: "priority_flood",
   },
-  /**
-   * Octets that carry nothing (unknown frames, PRIORITY, padding): at most this + payload ÷ `payloadPerOverheadOctets`,
-   * payload being DATA and header blocks. Frame heads are not counted: short messages are honest work.
-   */
   overheadOctetsMax: {
+    counts:
+      "octets that carry nothing (unknown frames, PRIORITY, padding): at most this + payload ÷ payloadPerOverheadOctets, payload being DATA and header blocks; frame heads are not counted, since short messages are honest work",
     value: 1 * MiB,
     unit: "octets",
     min: 64 * KiB,
@@ -309,6 +319,7 @@ const rows = {
     counter: "overhead_flood",
   },
   payloadPerOverheadOctets: {
+    counts: "payload that warrants one more octet of overhead",
     value: 8,
     unit: "octets per octet",
     min: 1,
@@ -319,8 +330,8 @@ const rows = {
     source: "nginx's flood detection",
     counter: "overhead_flood",
   },
-  /** In a row: DATA or HEADERS with nothing in them that end no stream. */
   emptyFramesMax: {
+    counts: "in a row: DATA or HEADERS with nothing in them that end no stream",
     value: 10,
     unit: "frames",
     min: 0,
@@ -331,8 +342,8 @@ const rows = {
     source: "Envoy max_consecutive_inbound_frames_with_empty_payload 1",
     counter: "empty_frames_flood",
   },
-  /** WINDOW_UPDATE frames: at most 1 + 2 × (streams opened + this × DATA frames sent). */
   windowUpdatesPerDataMax: {
+    counts: "WINDOW_UPDATE frames: at most 1 + 2 × (streams opened + this × DATA frames sent)",
     value: 10,
     unit: "frames per frame",
     min: 1,
@@ -343,8 +354,8 @@ const rows = {
     source: "Envoy max_inbound_window_update_frames_per_data_frame_sent 10",
     counter: "window_update_flood",
   },
-  /** A queued chunk is charged to the budgets as at least this many octets. */
   chunkChargeOctets: {
+    counts: "what a queued chunk is charged to the buffer budgets, at least",
     value: 256,
     unit: "octets",
     min: 1,
@@ -358,6 +369,7 @@ const rows = {
 
   // ---- Sockets and time -------------------------------------------------------------------------------------------
   handshakeTimeoutMs: {
+    counts: "from accept to the end of the TLS handshake",
     value: 10_000,
     unit: "ms",
     min: 10,
@@ -370,6 +382,8 @@ const rows = {
     nginx: "client_header_timeout",
   },
   prefaceTimeoutMs: {
+    counts:
+      "from accept, or the end of the handshake, to the end of the connection preface or of the HTTP/1.1 head",
     value: 10_000,
     unit: "ms",
     min: 10,
@@ -381,8 +395,8 @@ const rows = {
     counter: "preface_timeout",
     nginx: "client_header_timeout",
   },
-  /** After the last GOAWAY a peer has this long to read it before the socket is destroyed. */
   drainTimeoutMs: {
+    counts: "from the last GOAWAY until the socket is destroyed",
     value: 5_000,
     unit: "ms",
     min: 0,
@@ -395,6 +409,7 @@ const rows = {
     nginx: "lingering_timeout",
   },
   connectionsPerAddressMax: {
+    counts: "downstream connections open from one address",
     value: 8192,
     unit: "connections",
     min: 1,
@@ -407,6 +422,7 @@ const rows = {
     nginx: "limit_conn",
   },
   connectionsMax: {
+    counts: "downstream connections open",
     value: 65_536,
     unit: "connections",
     min: 1,
@@ -419,8 +435,8 @@ const rows = {
   },
 
   // ---- Memory -----------------------------------------------------------------------------------------------------
-  /** Octets held for one stream, both ways: what the windows we advertised allow, and small chunks at their charge. */
   streamBufferedOctetsMax: {
+    counts: "octets held for one stream, both ways, small chunks at their charge",
     value: 512 * KiB,
     unit: "octets",
     min: 64 * KiB,
@@ -432,6 +448,7 @@ const rows = {
     counter: "stream_buffer_exceeded",
   },
   connectionBufferedOctetsMax: {
+    counts: "octets held for all streams of one downstream connection",
     value: 16 * MiB,
     unit: "octets",
     min: 256 * KiB,
@@ -442,8 +459,8 @@ const rows = {
     source: "ours: the connection window",
     counter: "connection_buffer_exceeded",
   },
-  /** All that is held for all streams. From `bufferedWithholdPercent` of it on, no new credit is given. */
   bufferedOctetsMax: {
+    counts: "octets held for all streams",
     value: 256 * MiB,
     unit: "octets",
     min: 1 * MiB,
@@ -455,6 +472,7 @@ const rows = {
     counter: "worker_buffer_exceeded",
   },
   bufferedWithholdPercent: {
+    counts: "share of bufferedOctetsMax from which on no new credit is given",
     value: 80,
     unit: "percent",
     min: 1,
@@ -467,8 +485,8 @@ const rows = {
   },
 
   // ---- Upstream work ----------------------------------------------------------------------------------------------
-  /** Streams waiting for an endpoint to become ready. */
   pickQueueMax: {
+    counts: "streams waiting for an endpoint to become ready",
     value: 1024,
     unit: "streams",
     min: 0,
@@ -480,6 +498,7 @@ const rows = {
     counter: "pick_queue_full",
   },
   pickQueueTimeoutMs: {
+    counts: "how long one stream waits for an endpoint",
     value: 10_000,
     unit: "ms",
     min: 0,
@@ -490,8 +509,8 @@ const rows = {
     source: "linkerd fails fast after 3 s; longer here",
     counter: "pick_queue_timeout",
   },
-  /** Retries may add this share to the streams started lately. */
   retryBudgetPercent: {
+    counts: "share that retries may add to the streams started in the last ten seconds",
     value: 20,
     unit: "percent",
     min: 0,
@@ -502,8 +521,8 @@ const rows = {
     source: "Finagle, linkerd: 20 %; gRFC A6",
     counter: "retry_budget_exhausted",
   },
-  /** Retries always allowed, so that a quiet cluster can retry at all. */
   retriesPerSecondMin: {
+    counts: "retries always allowed, so that a quiet cluster can retry at all",
     value: 10,
     unit: "retries/s",
     min: 0,
@@ -514,8 +533,8 @@ const rows = {
     source: "Finagle, linkerd: 10/s",
     counter: "retry_budget_exhausted",
   },
-  /** Upstream connections to one endpoint, where the cluster sets no number of its own. */
   connectionsPerEndpointMax: {
+    counts: "upstream connections to one endpoint, where the cluster sets no number of its own",
     value: 1024,
     unit: "connections",
     min: 1,
@@ -529,6 +548,7 @@ const rows = {
 
   // ---- Calls and messages -----------------------------------------------------------------------------------------
   grpcTimeoutDigitsMax: {
+    counts: "digits of a grpc-timeout; what is accepted is clamped to what a timer can hold",
     value: 8,
     unit: "digits",
     min: 1,
@@ -539,8 +559,9 @@ const rows = {
     source: "gRPC over HTTP/2: TimeoutValue, at most 8 digits",
     counter: "grpc_timeout_malformed",
   },
-  /** Only where a message has to be whole: the bridges. Elsewhere messages of any size pass through in pieces. */
   messageOctetsMax: {
+    counts:
+      "one message where it has to be whole: the bridges; elsewhere messages of any size pass in pieces",
     value: 4 * MiB,
     unit: "octets",
     min: 1 * KiB,
@@ -551,8 +572,8 @@ const rows = {
     source: "gRPC's default for received messages",
     counter: "message_too_large",
   },
-  /** Request line and fields of an HTTP/1.1 request, WebSocket handshakes among them. */
   http1HeadOctets: {
+    counts: "request line and fields of an HTTP/1.1 request, WebSocket handshakes among them",
     value: 16 * KiB,
     unit: "octets",
     min: 1 * KiB,

@@ -1,0 +1,86 @@
+import { readFileSync, writeFileSync } from "node:fs"
+import { counterMeanings, counterNames } from "../src/counters.ts"
+import { type LimitRow, limitNames, limitTable } from "../src/limits.ts"
+
+/** The text of docs/limits.md: src/limits.ts and src/counters.ts, and nothing else. */
+export function renderLimits(): string {
+  return [
+    "# Limits",
+    "",
+    "Nothing a peer sends, or fails to read, is unbounded. These are the bounds, their defaults and what counts each",
+    "time one is met. `npm run abuse` attacks them; [abuse.md](abuse.md) has the result. A number is overridden by name:",
+    "",
+    "```yaml",
+    "limits:",
+    "  streamsMax: 5000",
+    "  prefaceTimeoutMs: 5000",
+    "```",
+    "",
+    "Written by `node scripts/write-limits.ts` from `src/limits.ts` and `src/counters.ts`.",
+    "",
+    table(
+      ["limit", "default", "per", "stops", "counter"],
+      limitNames.map((name) => {
+        const row = limitTable[name]
+        return [
+          `[${name}](#${name.toLowerCase()})`,
+          amount(row.value, row),
+          row.per,
+          row.stops,
+          `\`${row.counter}\``,
+        ]
+      }),
+    ),
+    "",
+    ...limitNames.flatMap((name) => section(name, limitTable[name])),
+    "## Counters",
+    "",
+    "One more for each time the thing happened, since the process started. Those that belong to no limit above count",
+    "what is refused outright.",
+    "",
+    table(
+      ["counter", "counts"],
+      counterNames.map((name) => [`\`${name}\``, counterMeanings[name]]),
+    ),
+    "",
+  ].join("\n")
+}
+
+function section(name: string, row: LimitRow): string[] {
+  return [
+    `## ${name}`,
+    "",
+    `${capital(row.counts)}.`,
+    "",
+    `- Default: ${amount(row.value, row)} per ${row.per}; from ${grouped(row.min)} to ${grouped(row.max)} (${row.unit}).`,
+    `- Stops: ${row.stops}.`,
+    `- At the bound: ${row.effect}; counted as \`${row.counter}\`.`,
+    `- Source: ${row.source}.`,
+    ...(row.nginx === undefined ? [] : [`- nginx: \`${row.nginx}\`.`]),
+    "",
+  ]
+}
+
+function table(head: string[], rows: string[][]): string {
+  const line = (cells: string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n")
+}
+
+/** `262144 octets` reads as `256 KiB`; other numbers get their thousands apart. */
+function amount(value: number, row: LimitRow): string {
+  if (row.unit !== "octets" || value < 1024 || value % 1024 !== 0) return `${grouped(value)} ${row.unit}`
+  return value % 2 ** 20 === 0 ? `${value / 2 ** 20} MiB` : `${value / 2 ** 10} KiB`
+}
+
+const grouped = (value: number): string => value.toLocaleString("en-US")
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+
+if (import.meta.main) {
+  const path = new URL("../docs/limits.md", import.meta.url)
+  const text = renderLimits()
+  if (!process.argv.includes("--check")) writeFileSync(path, text)
+  else if (readFileSync(path, "utf8") !== text) {
+    console.error("docs/limits.md is out of date: node scripts/write-limits.ts")
+    process.exitCode = 1
+  }
+}
