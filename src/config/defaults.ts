@@ -62,6 +62,8 @@ export function defaultRouteSettings(): RouteSettings {
     socketKeepalive: false,
     bindAddress: null,
     accessLogs: [],
+    errorStatuses: [],
+    interceptErrors: false,
   }
 }
 

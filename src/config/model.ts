@@ -82,7 +82,12 @@ export type RouteAction =
   | { kind: "cluster"; cluster: string; tls: UpstreamTlsConfig | null }
   /** An address or cluster named by variables, for instance `$backend`. Looked up per stream; unknown is UNAVAILABLE. */
   | { kind: "variable"; template: string; tls: UpstreamTlsConfig | null }
+  /**
+   * Answers by itself. `template` is the body, the address for a redirect (301, 302, 303, 307, 308), or the
+   * grpc-message where `grpcStatus` is set. Status 444 ends the stream without an answer.
+   */
   | { kind: "return"; status: number; template: string; grpcStatus: number | null }
+  /** Nothing is here: 404, or UNIMPLEMENTED to a gRPC client. */
   | { kind: "none" }
 
 export interface UpstreamTlsConfig {
@@ -108,7 +113,7 @@ export interface RouteSettings {
   /** Most DATA octets one request may carry in all. nginx: `client_max_body_size`. */
   maxBodyOctets: number | null
   retry: RetryConfig
-  /** Replaces or adds; an empty value removes. Values are templates. */
+  /** Replaces or adds; an empty value removes. Values are templates. `host` sets `:authority`. */
   setHeaders: [name: string, template: string][]
   /** Response headers to keep or to drop on their way down. */
   passHeaders: string[]
@@ -119,6 +124,20 @@ export interface RouteSettings {
   socketKeepalive: boolean
   bindAddress: string | null
   accessLogs: AccessLogConfig[]
+  /** What a gRPC client is told in place of an HTTP status; the first entry with that status applies. */
+  errorStatuses: ErrorStatusConfig[]
+  /** Errors of the upstream (status 300 and above) go through `errorStatuses` too. nginx: `grpc_intercept_errors`. */
+  interceptErrors: boolean
+}
+
+/** nginx: `error_page 502 = @unavailable`, where that location returns a `grpc-status` header. */
+export interface ErrorStatusConfig {
+  /** From 300 to 599. */
+  httpStatuses: number[]
+  /** From 0 to 16. */
+  grpcStatus: number
+  /** A template. */
+  grpcMessage: string
 }
 
 export type RetryCondition =

@@ -18,6 +18,8 @@ export interface Problem {
   length: number
   /** One sentence without a full stop, lower case first. */
   message: string
+  /** What a note is about, when many notes share one message; shown before it. */
+  subject?: string
   /** What to do about it, for instance `did you mean "listen"?`. */
   hint: string | null
 }
@@ -39,6 +41,11 @@ export function placeOf({ file, line, column }: Problem): string {
   return line === 0 ? file : `${file}:${line}:${column}`
 }
 
+/** The whole sentence: `"sendfile": no files are served`. */
+export function messageOf({ subject, message }: Problem): string {
+  return subject === undefined ? message : `"${subject}": ${message}`
+}
+
 /**
  * The lines a terminal shows for one problem: place and message, the source line, a caret, the hint.
  * Control characters of the source are shown as `·`, so that a file cannot drive the terminal.
@@ -47,7 +54,7 @@ export function renderProblem(problem: Problem, sources: Sources, options: { col
   const paint = options.color ? painted : plain
   const color = problem.severity === "error" ? RED : problem.severity === "warning" ? YELLOW : CYAN
   const lines = [
-    `${paint(BOLD, `${printable(placeOf(problem))}:`)} ${paint(color, `${problem.severity}:`)} ${paint(BOLD, printable(problem.message))}`,
+    `${paint(BOLD, `${printable(placeOf(problem))}:`)} ${paint(color, `${problem.severity}:`)} ${paint(BOLD, printable(messageOf(problem)))}`,
   ]
   const text = problem.line > 0 ? lineOf(sources.get(problem.file), problem.line) : undefined
   if (text !== undefined) {
