@@ -29,18 +29,17 @@ export function parseDurationMs(text: string): number {
 }
 
 /**
- * Calls `stop` on SIGINT, on SIGTERM and when the parent that holds our IPC channel is gone; again, with
- * `urgent`, on a second signal. Exits 0 once the first call has settled.
+ * Calls `stop(false)` on SIGINT, on SIGTERM and when the parent that holds our IPC channel is gone, and `stop(true)`,
+ * for a quicker end, on a second signal. Exits 0 once either has settled.
  */
 export function stopOnSignals(stop: (urgent: boolean) => Promise<void>): void {
   let stopping = false
   const begin = () => {
-    if (stopping) return
+    if (!stopping) stop(false).finally(() => process.exit(0))
     stopping = true
-    stop(false).finally(() => process.exit(0))
   }
   const onSignal = () => {
-    if (stopping) stop(true)
+    if (stopping) stop(true).finally(() => process.exit(0))
     else begin()
   }
   process.on("SIGINT", onSignal)

@@ -1,0 +1,65 @@
+export interface Addresses {
+  balancer: "sluice" | "nginx"
+  servers: { port: number; pid: number }[]
+  listenPort: number
+  /** Paths as they can be typed from where the demo was started. */
+  articleConfig: string
+  accessLog: string
+  changes: { from: string; to: string }[]
+  /** Ports that others hold, and what was taken instead. */
+  takenPorts: { wanted: number; got: number }[]
+}
+
+const TITLE = { sluice: "Sluice", nginx: "nginx" }
+
+/** What listens where, what differs from the article, and what to type next. */
+export function banner(addresses: Addresses): string {
+  const { servers, listenPort, takenPorts } = addresses
+  const title = TITLE[addresses.balancer]
+  const [first] = servers
+  const sections: string[][] = [
+    [
+      `The chat is running behind ${title}.`,
+      ...takenPorts.map(({ wanted, got }) => `Port ${wanted} is taken by something else: ${got} instead.`),
+    ],
+    [
+      row(title, `127.0.0.1:${listenPort}`, `on ${addresses.articleConfig}`),
+      ...servers.map(({ port, pid }, index) =>
+        row(`chat server ${"AB"[index]}`, `127.0.0.1:${port}`, `pid ${pid}`),
+      ),
+      row("access log", addresses.accessLog),
+    ],
+    [
+      "Other than in that file, so that no root is needed:",
+      ...addresses.changes.map(
+        ({ from, to }) => `  ${from.trim().replace(/;$/, "")}  ->  ${to.trim().replace(/;$/, "")}`,
+      ),
+    ],
+    [
+      "Next, in another terminal (and in a third, to meet the other server):",
+      `  npm run chat:client -- --server 127.0.0.1:${listenPort}`,
+      "and type, a line each:",
+      "  你好            echoed",
+      "  返回数据流      ten messages at once",
+      "  结束对话        the server ends the conversation",
+    ],
+    [
+      "See a server die, and come back:",
+      `  kill -9 ${first!.pid}`,
+      `  npm run chat:server -- --port ${first!.port}`,
+    ],
+    addresses.balancer === "nginx"
+      ? [
+          "Leave the client silent: after 60 s nginx cuts it. (npm start shows the same on Sluice, where nothing does.)",
+        ]
+      : [
+          "Leave the client silent for as long as you like. (npm start -- --balancer nginx shows nginx cut it at 60 s.)",
+        ],
+    ["Ctrl-C ends everything."],
+  ]
+  return `\n${sections.map((lines) => lines.map((line) => `  ${line}`).join("\n")).join("\n\n")}\n`
+}
+
+function row(what: string, where: string, more = ""): string {
+  return `${what.padEnd(14)} ${where}${more && "   "}${more}`
+}
