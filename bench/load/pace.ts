@@ -1,0 +1,102 @@
+import type { Histogram } from "../measure/histogram.ts"
+
+/** One lane of calls: at most one message of it is under way. */
+export interface Lane {
+  /** When the message under way was due, in `performance.now()` milliseconds. */
+  dueMs: number
+  busy: boolean
+  /** Times at which further messages came due while it was busy. */
+  overdue: number[]
+}
+
+/** Decides when each lane sends its next message. */
+export interface Pace<L extends Lane> {
+  /** All lanes have carried one message and are idle. */
+  begin(lanes: readonly L[], fire: (lane: L) => void): void
+  /** A lane's message came back. */
+  finished(lane: L, nowMs: number): void
+  /** No lane fires any more. */
+  end(): void
+}
+
+/** Sends the next message as soon as the last came back: the peak rate. */
+export class AtOnce<L extends Lane> implements Pace<L> {
+  #fire: ((lane: L) => void) | null = null
+
+  begin(lanes: readonly L[], fire: (lane: L) => void): void {
+    this.#fire = fire
+    for (const lane of lanes) fire(lane)
+  }
+
+  finished(lane: L): void {
+    this.#fire?.(lane)
+  }
+
+  end(): void {
+    this.#fire = null
+  }
+}
+
+/** Sends nothing after the first message: idle streams. */
+export class Never<L extends Lane> implements Pace<L> {
+  begin(): void {}
+  finished(): void {}
+  end(): void {}
+}
+
+const TICK_MS = 1
+
+/**
+ * Sends at a steady rate, whatever comes back: lanes come due in turn, and a time counts from when the message was
+ * *due*, so that a stall is charged to every message it held up (no "coordinated omission").
+ */
+export class Steady<L extends Lane> implements Pace<L> {
+  readonly #perMs: number
+  readonly #times: Histogram
+  #lanes: readonly L[] = []
+  #fire: (lane: L) => void = () => {}
+  #timer: NodeJS.Timeout | undefined
+  #startMs = 0
+  #due = 0
+  #turn = 0
+
+  constructor(messagesPerSecond: number, times: Histogram) {
+    this.#perMs = messagesPerSecond / 1000
+    this.#times = times
+  }
+
+  begin(lanes: readonly L[], fire: (lane: L) => void): void {
+    this.#lanes = lanes
+    this.#fire = fire
+    this.#startMs = performance.now()
+    this.#timer = setInterval(() => this.#tick(), TICK_MS)
+  }
+
+  /** Messages due are spread over the time since the last tick only in count: all of a tick are due at the tick. */
+  #tick(): void {
+    const nowMs = performance.now()
+    const due = Math.floor((nowMs - this.#startMs) * this.#perMs)
+    for (; this.#due < due; this.#due++) {
+      const lane = this.#lanes[this.#turn++ % this.#lanes.length]!
+      if (lane.busy) lane.overdue.push(nowMs)
+      else this.#start(lane, nowMs)
+    }
+  }
+
+  #start(lane: L, dueMs: number): void {
+    lane.dueMs = dueMs
+    this.#fire(lane)
+  }
+
+  finished(lane: L, nowMs: number): void {
+    if (this.#timer === undefined) return
+    this.#times.add((nowMs - lane.dueMs) * 1000)
+    const dueMs = lane.overdue.shift()
+    if (dueMs !== undefined) this.#start(lane, dueMs)
+  }
+
+  end(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+}
