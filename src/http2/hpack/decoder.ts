@@ -1,0 +1,235 @@
+import { HeaderList } from "../header-list.ts"
+import { BlockMemory, hashOctets, MAX_BLOCK_OCTETS, sameOctets, seenKeys } from "./block-memory.ts"
+import { DynamicTable, ENTRY_OVERHEAD_OCTETS } from "./dynamic-table.ts"
+import { decodeHuffman, HUFFMAN_EOS, mostHuffmanSymbols } from "./huffman.ts"
+import { INTEGER_TRUNCATED, readInteger } from "./integer.ts"
+import { latin1 } from "./latin1.ts"
+import { STATIC_LENGTH, STATIC_NAMES, STATIC_VALUES } from "./static-table.ts"
+
+/** How much one block may stand for. Octets are counted as in RFC 9113 §6.5.2: name, value and 32 per field. */
+export interface DecodeLimits {
+  readonly maxFields: number
+  readonly maxOctets: number
+}
+
+const DEFAULT_TABLE_OCTETS = 4096
+const NONE = -1
+
+/** Where Huffman code is decoded to, and where a list's strings are gathered. Decoding is synchronous: one for all. */
+let scratch = new Uint8Array(8192)
+const MAX_KEPT_SCRATCH_OCTETS = 1 << 18
+const gathered: string[] = []
+
+const seenBlocks = seenKeys()
+
+/**
+ * The receiving side of HPACK: one per connection and direction, fed every header block in order.
+ *
+ * Errors: `decode` gives null on what RFC 7541 calls a decoding error, with the reason in `fault`. The connection must
+ * end with COMPRESSION_ERROR then; the decoder is of no further use.
+ * Bounds: the table by `maxTableOctets`; the list by the limits given, checked while decoding; remembered blocks by
+ * `BlockMemory`.
+ * Source: RFC 7541.
+ */
+export class HpackDecoder {
+  readonly #table: DynamicTable
+  readonly #memory = new BlockMemory(seenBlocks)
+  #maxTableOctets: number
+  /** The next block must start with an update to this size or less; or NONE. */
+  #requiredUpdate = NONE
+
+  // What is known of the block being decoded.
+  #position = 0
+  #limits: DecodeLimits = { maxFields: 0, maxOctets: 0 }
+  #strings = 0
+  #octets = 0
+  #neverIndexed: Set<number> | null = null
+  #tableChanged = false
+
+  /** Why the last `decode` gave null, in one phrase; else empty. */
+  fault = ""
+  /**
+   * Whether the last block passed the limits. Its list then holds the fields before that; those after it were decoded
+   * for the table's sake only, and never gathered.
+   */
+  overflowed = false
+
+  /**
+   * @param maxTableOctets the SETTINGS_HEADER_TABLE_SIZE that both sides start with. HTTP/2 has them start with 4096
+   *   and change it by SETTINGS: see `setMaxTableOctets`.
+   */
+  constructor(maxTableOctets = DEFAULT_TABLE_OCTETS) {
+    this.#maxTableOctets = maxTableOctets
+    this.#table = new DynamicTable(maxTableOctets)
+  }
+
+  /** Octets in the dynamic table, at most what was advertised. */
+  get tableOctets(): number {
+    return this.#table.octets
+  }
+
+  /**
+   * The peer has acknowledged our SETTINGS_HEADER_TABLE_SIZE. When that is less than the table's present maximum, the
+   * next block must start with a size update: RFC 7541 §4.2.
+   */
+  setMaxTableOctets(octets: number): void {
+    this.#maxTableOctets = octets
+    const present = this.#requiredUpdate === NONE ? this.#table.maxOctets : this.#requiredUpdate
+    if (octets < present) this.#requiredUpdate = octets
+  }
+
+  /** Decodes the header block `block[start, end)`. Null is COMPRESSION_ERROR. */
+  decode(block: Uint8Array, start: number, end: number, limits: DecodeLimits): HeaderList | null {
+    this.fault = ""
+    this.overflowed = false
+    let key = NONE
+    if (this.#requiredUpdate === NONE && end - start <= MAX_BLOCK_OCTETS) {
+      key = hashOctets(block, start, end)
+      const known = this.#memory.get(key)
+      if (known !== undefined && sameOctets(known.block, block, start, end) && within(known.list, limits)) {
+        return known.list
+      }
+    }
+    this.#position = start
+    this.#limits = limits
+    this.#strings = 0
+    this.#octets = 0
+    this.#neverIndexed = null
+    this.#tableChanged = false
+    if (!this.#readSizeUpdates(block, end)) return null
+    while (this.#position < end) if (!this.#readField(block, end)) return null
+    const list = new HeaderList(gathered.slice(0, this.#strings), this.#neverIndexed)
+    if (this.#tableChanged) this.#memory.forget()
+    else if (key !== NONE && !this.overflowed) this.#memory.offer(key, block, start, end, list)
+    return list
+  }
+
+  #fail(fault: string): false {
+    this.fault = fault
+    return false
+  }
+
+  /** Size updates stand before the first field only: RFC 7541 §4.2. */
+  #readSizeUpdates(block: Uint8Array, end: number): boolean {
+    while (this.#position < end && (block[this.#position]! & 0xe0) === 0x20) {
+      const octets = this.#readInteger(block, end, 0x1f)
+      if (octets < 0) return false
+      if (octets > this.#maxTableOctets) return this.#fail("table size update above the advertised size")
+      if (this.#requiredUpdate !== NONE && octets > this.#requiredUpdate) {
+        return this.#fail("first table size update above the lowered size")
+      }
+      this.#requiredUpdate = NONE
+      this.#table.setMaxOctets(octets)
+      this.#tableChanged = true
+    }
+    if (this.#requiredUpdate === NONE) return true
+    return this.#fail("no table size update after the advertised size was lowered")
+  }
+
+  /** Reads one field representation: RFC 7541 §6. */
+  #readField(block: Uint8Array, end: number): boolean {
+    const octet = block[this.#position]!
+    if (octet >= 0x80) {
+      const index = this.#readInteger(block, end, 0x7f)
+      if (index < 0) return false
+      if (index === 0) return this.#fail("index 0")
+      if (index > STATIC_LENGTH + this.#table.length) return this.#fail("index past the table")
+      this.#add(this.#nameOf(index), this.#valueOf(index), false)
+      return true
+    }
+    if (octet >= 0x40) return this.#readLiteral(block, end, 0x3f, true, false)
+    if (octet >= 0x20) return this.#fail("table size update after the first field")
+    return this.#readLiteral(block, end, 0x0f, false, octet >= 0x10)
+  }
+
+  #readLiteral(block: Uint8Array, end: number, mask: number, indexed: boolean, never: boolean): boolean {
+    // A string is made only if it has room in the list or in the table; otherwise it is checked and passed over.
+    const listRoom = this.overflowed ? NONE : this.#limits.maxOctets - this.#octets - ENTRY_OVERHEAD_OCTETS
+    const tableRoom = indexed ? this.#table.maxOctets - ENTRY_OVERHEAD_OCTETS : NONE
+    const room = Math.max(listRoom, tableRoom)
+    const index = this.#readInteger(block, end, mask)
+    if (index < 0) return false
+    if (index > STATIC_LENGTH + this.#table.length) return this.#fail("index past the table")
+    const name = index === 0 ? this.#readString(block, end, room) : this.#nameOf(index)
+    if (name === null) return false
+    const value = this.#readString(block, end, name === undefined ? NONE : room - name.length)
+    if (value === null) return false
+    if (indexed) this.#tableChanged = true
+    if (name === undefined || value === undefined) {
+      // Too large for the table, which RFC 7541 §4.4 has empty it; and too large for the list.
+      if (indexed) this.#table.clear()
+      this.overflowed = true
+      return true
+    }
+    if (indexed) this.#table.insert(name, value)
+    this.#add(name, value, never)
+    return true
+  }
+
+  #add(name: string, value: string, never: boolean): void {
+    if (this.overflowed) return
+    const octets = this.#octets + name.length + value.length + ENTRY_OVERHEAD_OCTETS
+    const count = this.#strings
+    if (octets > this.#limits.maxOctets || count === this.#limits.maxFields * 2) {
+      this.overflowed = true
+      return
+    }
+    if (never) (this.#neverIndexed ??= new Set()).add(count >>> 1)
+    gathered[count] = name
+    gathered[count + 1] = value
+    this.#strings = count + 2
+    this.#octets = octets
+  }
+
+  #nameOf(index: number): string {
+    return index <= STATIC_LENGTH ? STATIC_NAMES[index]! : this.#table.nameAt(index - STATIC_LENGTH)
+  }
+
+  #valueOf(index: number): string {
+    return index <= STATIC_LENGTH ? STATIC_VALUES[index]! : this.#table.valueAt(index - STATIC_LENGTH)
+  }
+
+  /** The integer at the position, which moves past it; or a negative number, with `fault` set. */
+  #readInteger(block: Uint8Array, end: number, mask: number): number {
+    const read = readInteger(block, this.#position, end, mask)
+    if (read < 0) {
+      this.fault = read === INTEGER_TRUNCATED ? "block ends inside an integer" : "integer too large"
+      return read
+    }
+    this.#position += read & 7
+    return read >>> 3
+  }
+
+  /** The string at the position; undefined when it is longer than `most`; null, with `fault` set, when it is wrong. */
+  #readString(block: Uint8Array, end: number, most: number): string | undefined | null {
+    const isHuffman = this.#position < end && block[this.#position]! >= 0x80
+    const octets = this.#readInteger(block, end, 0x7f)
+    if (octets < 0) return null
+    const start = this.#position
+    if (octets > end - start) {
+      this.fault = "block ends inside a string"
+      return null
+    }
+    this.#position = start + octets
+    if (!isHuffman) return octets > most ? undefined : latin1(block, start, start + octets)
+    const target = scratchFor(mostHuffmanSymbols(octets))
+    const length = decodeHuffman(block, start, start + octets, target)
+    if (length < 0) {
+      this.fault = length === HUFFMAN_EOS ? "EOS in a Huffman string" : "Huffman padding is not EOS"
+      return null
+    }
+    return length > most ? undefined : latin1(target, 0, length)
+  }
+}
+
+function within(list: HeaderList, limits: DecodeLimits): boolean {
+  return list.octets <= limits.maxOctets && list.fields.length <= limits.maxFields * 2
+}
+
+/** Room for a decoded string. It grows with the largest that came, within reason. */
+function scratchFor(octets: number): Uint8Array {
+  if (octets <= scratch.length) return scratch
+  if (octets > MAX_KEPT_SCRATCH_OCTETS) return new Uint8Array(octets)
+  scratch = new Uint8Array(octets)
+  return scratch
+}
