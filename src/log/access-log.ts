@@ -1,0 +1,117 @@
+import { resolve } from "node:path"
+import type { Clock } from "../clock.ts"
+import type { AccessLogConfig } from "../config/model.ts"
+import type { StreamRecord } from "../relay/record.ts"
+import { compileTemplate, type Template } from "../relay/template.ts"
+import type { TemplateEnvironment } from "../relay/variables.ts"
+import { LogFile, type LogFileSystem } from "./log-file.ts"
+import type { Log } from "./logger.ts"
+
+export interface AccessLogsOptions {
+  clock: Clock
+  /** Where trouble with the files is told. */
+  log: Log
+  env: TemplateEnvironment
+  files?: LogFileSystem
+  /** Characters kept per file while the disk lags; default 4 MiB. */
+  pendingOctets?: number
+}
+
+/** One `access_log`: a line per stream, rendered when the stream ends. */
+export interface AccessLog {
+  /** Never waits, never throws; the line is dropped and counted when the disk cannot keep up. */
+  write(record: StreamRecord): void
+  /** Gives the file back. The last user's release writes what waits and closes it. */
+  release(): Promise<void>
+}
+
+export interface AccessLogStats {
+  path: string
+  written: number
+  dropped: number
+}
+
+/** All access logs of a process: those of one path share one open file. */
+export class AccessLogs {
+  readonly #options: AccessLogsOptions
+  readonly #files = new Map<string, { file: LogFile; users: number }>()
+
+  constructor(options: AccessLogsOptions) {
+    this.#options = options
+  }
+
+  /** Errors: throws LogFileError, which names the path and the reason. */
+  open(config: AccessLogConfig): AccessLog {
+    const { env } = this.#options
+    const line = compileTemplate(config.template, config.escape)
+    const condition = config.ifTemplate === null ? null : compileTemplate(config.ifTemplate, "none")
+    const { file, release } = this.#acquire(config)
+    return {
+      write(record) {
+        if (condition === null || holds(condition, record, env)) file.append(line.render(record, env))
+      },
+      release,
+    }
+  }
+
+  /** After a rotation (SIGUSR1): every file is opened anew. */
+  async reopen(): Promise<void> {
+    await Promise.all([...this.#files.values()].map(({ file }) => file.reopen()))
+  }
+
+  /** Writes what waits and closes every file. */
+  async close(): Promise<void> {
+    const open = [...this.#files.values()]
+    this.#files.clear()
+    await Promise.all(open.map(({ file }) => file.close()))
+  }
+
+  stats(): AccessLogStats[] {
+    return [...this.#files.values()].map(({ file: { path, written, dropped } }) => ({
+      path,
+      written,
+      dropped,
+    }))
+  }
+
+  #acquire(config: AccessLogConfig): { file: LogFile; release(): Promise<void> } {
+    const key = config.path === "stderr" ? "/dev/stderr" : resolve(config.path)
+    let entry = this.#files.get(key)
+    if (entry === undefined) {
+      entry = { file: this.#openFile(key, config), users: 0 }
+      this.#files.set(key, entry)
+    }
+    const held = entry
+    held.file.tighten(config.bufferOctets, config.flushMs)
+    held.users++
+    let released = false
+    const release = async () => {
+      if (released) return
+      released = true
+      if (--held.users > 0) return
+      if (this.#files.get(key) === held) this.#files.delete(key)
+      await held.file.close()
+    }
+    return { file: held.file, release }
+  }
+
+  #openFile(path: string, { bufferOctets, flushMs }: AccessLogConfig): LogFile {
+    const { clock, log, files, pendingOctets } = this.#options
+    return new LogFile({
+      path,
+      purpose: "access log",
+      clock,
+      ...(files && { files }),
+      encoding: "latin1",
+      bufferOctets,
+      flushMs,
+      ...(pendingOctets !== undefined && { pendingOctets }),
+      report: (severity, message) => log[severity](message),
+    })
+  }
+}
+
+function holds(condition: Template, record: StreamRecord, env: TemplateEnvironment): boolean {
+  const value = condition.render(record, env)
+  return value !== "" && value !== "0"
+}

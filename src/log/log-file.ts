@@ -1,0 +1,285 @@
+/**
+ * A file that lines are appended to: batched, bounded, re-openable, and never in anyone's way.
+ *
+ * One write is under way at a time; lines that come meanwhile are the next batch. When the disk is too slow or fails,
+ * lines are dropped and counted; that is reported once, and once more when it is over.
+ */
+import { closeSync, existsSync, openSync, write, writeSync } from "node:fs"
+import { dirname } from "node:path"
+import type { Clock, Timer } from "../clock.ts"
+
+/** The calls made on the system, so that tests can hand in a slow or a broken disk. */
+export interface LogFileSystem {
+  /** Opens for appending, creating the file; throws what `node:fs` throws. */
+  open(path: string): number
+  write(
+    fd: number,
+    data: Buffer,
+    offset: number,
+    done: (error: NodeJS.ErrnoException | null, written: number) => void,
+  ): void
+  writeSync(fd: number, data: Buffer): void
+  close(fd: number): void
+}
+
+export const systemFiles: LogFileSystem = {
+  open: (path) => openSync(path, "a", 0o644),
+  write: (fd, data, offset, done) => write(fd, data, offset, data.length - offset, null, done),
+  writeSync: (fd, data) => void writeSync(fd, data),
+  close: closeSync,
+}
+
+export interface LogFileOptions {
+  /** `/dev/stdout`, `/dev/stderr` and `stderr` are the process's own. */
+  path: string
+  /** What it is, for messages: `access log`. */
+  purpose: string
+  clock: Clock
+  files?: LogFileSystem
+  /** `latin1` for lines of octet strings. */
+  encoding: "latin1" | "utf8"
+  /** Characters that may wait before a write starts. 0: written with the other lines of the same millisecond. */
+  bufferOctets: number
+  /** Longest wait of a line, in milliseconds. Null: until the buffer is full. Not used when that is 0. */
+  flushMs: number | null
+  /** Characters kept in all while the disk lags. */
+  pendingOctets?: number
+  report(severity: "error" | "info", message: string): void
+}
+
+/** About a second of lines at full load; more would only hide a disk that cannot keep up. */
+export const PENDING_OCTETS = 4 * 1024 * 1024
+/** After a failed write the next is tried no sooner. */
+const RETRY_MS = 1_000
+/** A full pipe is tried again this often, and on closing this many times. */
+const FULL_PIPE_MS = 10
+const FULL_PIPE_TRIES = 100
+const NEWLINE = 0x0a
+
+/** A log that cannot be opened: says which and why, for people. */
+export class LogFileError extends Error {
+  override readonly name = "LogFileError"
+  readonly path: string
+  readonly code: string
+
+  constructor(purpose: string, path: string, cause: NodeJS.ErrnoException) {
+    super(`cannot open the ${purpose} ${path}: ${reasonOf(path, cause)}`, { cause })
+    this.path = path
+    this.code = cause.code ?? "UNKNOWN"
+  }
+}
+
+function reasonOf(path: string, { code, message }: NodeJS.ErrnoException): string {
+  const directory = dirname(path)
+  if (code === "ENOENT" && !existsSync(directory))
+    return `the directory ${directory} does not exist; create it or name another file`
+  if (code === "EACCES" || code === "EPERM") return "permission denied"
+  if (code === "EISDIR") return "it is a directory"
+  return code ?? message
+}
+
+export class LogFile {
+  readonly path: string
+  /** Lines that reached the file. */
+  written = 0
+  /** Lines that were given up. */
+  dropped = 0
+  readonly #options: LogFileOptions
+  readonly #files: LogFileSystem
+  readonly #pendingLimit: number
+  #fd: number
+  #pending = ""
+  #pendingLines = 0
+  #writing = false
+  #timer: Timer | null = null
+  /** The last failed write ended within a line. */
+  #torn = false
+  /** Lines dropped since trouble was reported; -1: no trouble. */
+  #lost = -1
+  #reopening: (() => void)[] = []
+  #closing: (() => void)[] = []
+  #closed = false
+
+  /** Errors: throws LogFileError. */
+  constructor(options: LogFileOptions) {
+    this.#options = options
+    this.#files = options.files ?? systemFiles
+    this.#pendingLimit = options.pendingOctets ?? PENDING_OCTETS
+    this.path = options.path
+    this.#fd = this.#open()
+  }
+
+  /** Takes a line without its newline. Never waits, never throws. */
+  append(line: string): void {
+    if (this.#closed || this.#pending.length + line.length >= this.#pendingLimit) {
+      this.#drop(1, "is slower than lines come")
+      return
+    }
+    this.#pending += `${line}\n`
+    this.#pendingLines++
+    if (!this.#writing) this.#schedule()
+  }
+
+  /** Lets another user of the file have its lines sooner. */
+  tighten(bufferOctets: number, flushMs: number | null): void {
+    const options = this.#options
+    options.bufferOctets = Math.min(options.bufferOctets, bufferOctets)
+    if (flushMs !== null) options.flushMs = Math.min(options.flushMs ?? flushMs, flushMs)
+  }
+
+  /** Opens the path anew, after a rotation. When that fails the old file stays in use and the failure is reported. */
+  reopen(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#closed) return resolve()
+      this.#reopening.push(resolve)
+      if (!this.#writing) this.#next()
+    })
+  }
+
+  /** Writes what waits and closes. Resolves also when the disk fails: what is lost is counted. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#closed) return resolve()
+      this.#closing.push(resolve)
+      if (!this.#writing) this.#next()
+    })
+  }
+
+  /** Writes what waits at once, for a process about to end. Lines of a write under way may come out of order. */
+  flushSync(): void {
+    const lines = this.#pendingLines
+    if (this.#closed || lines === 0) return
+    try {
+      this.#files.writeSync(this.#fd, this.#take())
+      this.written += lines
+    } catch {
+      this.dropped += lines
+    }
+  }
+
+  #open(): number {
+    const fd = standardStream(this.path)
+    if (fd !== null) return fd
+    try {
+      return this.#files.open(this.path)
+    } catch (error) {
+      throw new LogFileError(this.#options.purpose, this.path, error as NodeJS.ErrnoException)
+    }
+  }
+
+  #schedule(): void {
+    const { bufferOctets, flushMs, clock } = this.#options
+    if (bufferOctets > 0 && this.#pending.length >= bufferOctets) this.#next()
+    else if (this.#timer === null && (bufferOctets === 0 || flushMs !== null)) {
+      this.#timer = clock.after(bufferOctets === 0 ? 0 : flushMs!, () => {
+        this.#timer = null
+        if (!this.#writing) this.#next()
+      })
+    }
+  }
+
+  /** What comes after a write, or instead of waiting for one. Never while one is under way. */
+  #next(): void {
+    this.#timer?.cancel()
+    this.#timer = null
+    if (this.#reopening.length > 0) this.#reopenNow()
+    if (this.#pendingLines > 0) this.#write()
+    else if (this.#closing.length > 0) this.#closeNow()
+  }
+
+  #take(): Buffer {
+    const text = this.#torn ? `\n${this.#pending}` : this.#pending
+    this.#pending = ""
+    this.#pendingLines = 0
+    this.#torn = false
+    return Buffer.from(text, this.#options.encoding)
+  }
+
+  #write(): void {
+    this.#writing = true
+    const lines = this.#pendingLines
+    this.#writeFrom(this.#take(), 0, lines, 0)
+  }
+
+  #writeFrom(data: Buffer, offset: number, lines: number, fullPipeTries: number): void {
+    this.#files.write(this.#fd, data, offset, (error, written) => {
+      if (error !== null) return this.#failed(error, data, offset, lines, fullPipeTries)
+      const end = offset + written
+      if (end < data.length) return this.#writeFrom(data, end, lines, 0)
+      this.#wrote(lines)
+    })
+  }
+
+  #wrote(lines: number): void {
+    this.written += lines
+    this.#writing = false
+    if (this.#lost >= 0) {
+      this.#options.report("info", `${this.#name} is written again; ${this.#lost} lines were lost`)
+      this.#lost = -1
+    }
+    if (this.#reopening.length > 0 || this.#closing.length > 0) this.#next()
+    else if (this.#pendingLines > 0) this.#schedule()
+  }
+
+  #failed(
+    error: NodeJS.ErrnoException,
+    data: Buffer,
+    offset: number,
+    lines: number,
+    fullPipeTries: number,
+  ): void {
+    const again = error.code === "EAGAIN" && (this.#closing.length === 0 || fullPipeTries < FULL_PIPE_TRIES)
+    if (again) {
+      this.#options.clock.after(FULL_PIPE_MS, () => this.#writeFrom(data, offset, lines, fullPipeTries + 1))
+      return
+    }
+    this.#torn = data[offset - 1] !== NEWLINE && (offset > 0 || data[0] === NEWLINE)
+    this.#drop(lines, `cannot be written (${error.code ?? error.message})`)
+    if (this.#closing.length > 0) {
+      this.#drop(this.#pendingLines, "was closed")
+      this.#closeNow()
+      return
+    }
+    this.#options.clock.after(this.#reopening.length > 0 ? 0 : RETRY_MS, () => {
+      this.#writing = false
+      this.#next()
+    })
+  }
+
+  #drop(lines: number, why: string): void {
+    this.dropped += lines
+    if (this.#closed) return
+    if (this.#lost < 0) {
+      this.#lost = 0
+      this.#options.report("error", `${this.#name} ${why}: lines are being dropped`)
+    }
+    this.#lost += lines
+  }
+
+  #reopenNow(): void {
+    const old = this.#fd
+    try {
+      this.#fd = this.#open()
+      if (standardStream(this.path) === null) this.#files.close(old)
+    } catch (error) {
+      this.#options.report("error", `${(error as Error).message}; the file opened before stays in use`)
+    }
+    for (const done of this.#reopening.splice(0)) done()
+  }
+
+  #closeNow(): void {
+    this.#closed = true
+    if (standardStream(this.path) === null) this.#files.close(this.#fd)
+    for (const done of [...this.#reopening.splice(0), ...this.#closing.splice(0)]) done()
+  }
+
+  get #name(): string {
+    return `${this.#options.purpose} ${this.path}`
+  }
+}
+
+/** Not opened by path: `/dev/stdout` cannot be when it is a socket, and must not be truncated or closed. */
+function standardStream(path: string): 1 | 2 | null {
+  if (path === "/dev/stdout") return 1
+  return path === "/dev/stderr" || path === "stderr" ? 2 : null
+}

@@ -1,0 +1,30 @@
+import type { Log, LogFields } from "./logger.ts"
+
+/** Kinds remembered; beyond that nothing more is said. */
+const KINDS = 32
+
+/** Says each kind of thing once, for instance per connection: a peer that repeats itself is not repeated. */
+export class SaidOnce {
+  readonly #log: Log
+  #said: Set<string> | null = null
+
+  constructor(log: Log) {
+    this.#log = log
+  }
+
+  /** `kind` is what repeats; `message` and `fields` may differ from time to time. */
+  info(kind: string, message: string, fields?: LogFields): void {
+    if (this.#first(kind)) this.#log.info(message, fields)
+  }
+
+  warn(kind: string, message: string, fields?: LogFields): void {
+    if (this.#first(kind)) this.#log.warn(message, fields)
+  }
+
+  #first(kind: string): boolean {
+    this.#said ??= new Set()
+    if (this.#said.has(kind) || this.#said.size >= KINDS) return false
+    this.#said.add(kind)
+    return true
+  }
+}
