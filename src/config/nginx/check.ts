@@ -1,0 +1,156 @@
+/**
+ * Holds every directive against the table: known, in its place, with the right number of arguments, ended rightly, not
+ * repeated, its plain values readable. What passes and is honoured goes on to the adapter; all else is reported here.
+ */
+import { didYouMean } from "../problem.ts"
+import { type Directive, lastWordOf, spanOf } from "./ast.ts"
+import type { Context, DirectiveSpec, ValueKind } from "./directives/spec.ts"
+import { namesIn, specsOf } from "./directives/table.ts"
+import type { Report } from "./report.ts"
+import { readNumber, readOffset, readSecondsMs, readSize, readTimeMs } from "./units.ts"
+
+/** Which context the block of a directive is; none of the others is looked into. */
+const BLOCK_CONTEXTS: Record<string, Context> = {
+  http: "http",
+  events: "events",
+  server: "server",
+  location: "location",
+  upstream: "upstream",
+}
+
+/**
+ * @param contexts what the block is; a file without `http {}` is main and http in one
+ * @returns the honoured directives that are right in themselves, blocks filtered likewise
+ */
+export function checkBlock(
+  directives: Directive[],
+  contexts: readonly Context[],
+  report: Report,
+): Directive[] {
+  const seen = new Map<DirectiveSpec, Directive>()
+  return directives.flatMap((directive) => {
+    const spec = findSpec(directive, contexts, report)
+    if (spec === null || !checkShape(directive, spec, contexts, report)) return []
+    if (!spec.repeatable || spec.name === "http" || spec.name === "events") {
+      const earlier = seen.get(spec)
+      if (earlier !== undefined) {
+        const { line, file } = earlier.name.span
+        report.error(
+          spanOf(directive),
+          `"${spec.name}" directive is duplicate`,
+          `the first is at ${file}:${line}`,
+        )
+        return []
+      }
+      seen.set(spec, directive)
+    }
+    if (!checkValue(directive, spec.value, report) || !checkVerdict(directive, spec, report)) return []
+    if (directive.block === null) return [directive]
+    return [{ ...directive, block: checkBlock(directive.block, [BLOCK_CONTEXTS[spec.name]!], report) }]
+  })
+}
+
+function findSpec(directive: Directive, contexts: readonly Context[], report: Report): DirectiveSpec | null {
+  const { text, span } = directive.name
+  const specs = specsOf(text)
+  const spec = specs.find((each) => each.contexts.some((context) => contexts.includes(context)))
+  if (spec !== undefined) return spec
+  if (specs.length === 0) {
+    report.error(span, `unknown directive "${text}"`, didYouMean(text, namesIn(contexts)))
+  } else {
+    const places = [...new Set(specs.flatMap((each) => each.contexts))]
+    const hint = places.length === 0 ? specs[0]!.reason : `it belongs in ${places.join(", ")}`
+    report.error(span, `"${text}" directive is not allowed here`, hint)
+  }
+  return null
+}
+
+function checkShape(
+  directive: Directive,
+  spec: DirectiveSpec,
+  contexts: readonly Context[],
+  report: Report,
+): boolean {
+  const { name, args, block } = directive
+  if (spec.block === false && block !== null) {
+    report.error(lastWordOf(directive).span, `directive "${name.text}" is not terminated by ";"`)
+    return false
+  }
+  if (spec.block === true && block === null) {
+    report.error(lastWordOf(directive).span, `directive "${name.text}" has no opening "{"`)
+    return false
+  }
+  if (args.length < spec.least || args.length > spec.most) {
+    const message = `invalid number of arguments in "${name.text}" directive`
+    report.error(spanOf(directive), message, missingSemicolon(directive, contexts) ?? wanted(spec))
+    return false
+  }
+  return true
+}
+
+function wanted({ least, most }: DirectiveSpec): string {
+  if (most === 0) return "it takes none"
+  return `it takes ${most === Infinity ? `${least} or more` : least === most ? least : `${least} to ${most}`}`
+}
+
+/** A directive's name at the start of a later line, among the arguments: the `;` before it was forgotten. */
+export function missingSemicolon({ name, args }: Directive, contexts: readonly Context[]): string | null {
+  let previous = name
+  for (const word of args) {
+    const known = specsOf(word.text).some((spec) => spec.contexts.some((each) => contexts.includes(each)))
+    if (known && word.span.line > previous.span.line) {
+      return `is a ";" missing after "${previous.text}" on line ${previous.span.line}?`
+    }
+    previous = word
+  }
+  return null
+}
+
+const READERS: Record<Exclude<ValueKind, "flag">, (text: string) => number | null> = {
+  number: readNumber,
+  size: readSize,
+  offset: readOffset,
+  time: readTimeMs,
+  sec: readSecondsMs,
+}
+
+function checkValue({ name, args }: Directive, kind: ValueKind | null, report: Report): boolean {
+  if (kind === null) return true
+  const { text, span } = args[0]!
+  if (kind === "flag") {
+    if (/^(on|off)$/i.test(text)) return true
+    report.error(span, `invalid value "${text}" in "${name.text}" directive, it must be "on" or "off"`)
+    return false
+  }
+  if (READERS[kind](text) !== null) return true
+  report.error(
+    span,
+    `"${name.text}" directive invalid ${kind === "number" ? "number" : "value"} "${text}"`,
+    EXAMPLES[kind],
+  )
+  return false
+}
+
+const EXAMPLES: Record<Exclude<ValueKind, "flag">, string> = {
+  number: "a whole number, for instance 128",
+  size: "octets, for instance 8k or 1m",
+  offset: "octets, for instance 8k, 1m or 2g",
+  time: "for instance 500ms, 30s, 5m or 1h 30m; a bare number is seconds",
+  sec: "for instance 30s, 5m or 1d; a bare number is seconds",
+}
+
+function checkVerdict(
+  directive: Directive,
+  { name, verdict, reason }: DirectiveSpec,
+  report: Report,
+): boolean {
+  if (verdict === "honoured") return true
+  const off = directive.args.length === 1 && directive.args[0]!.text === "off"
+  if (verdict === "no effect" || off) {
+    report.note(spanOf(directive), name, off && verdict !== "no effect" ? "off here, always" : reason)
+    return false
+  }
+  const message = `"${name}" is not supported${verdict === "not yet" ? " yet" : ""}: ${reason}`
+  report.error(directive.block === null ? spanOf(directive) : directive.name.span, message)
+  return false
+}

@@ -1,0 +1,100 @@
+import type { DirectiveGroup } from "./spec.ts"
+
+/**
+ * What nginx knows and Sluice must not pass over in silence, since it changes who gets in or where a call goes. Keys are
+ * contexts and arguments as `spec.ts` reads them.
+ */
+export const NOT_SUPPORTED: DirectiveGroup[] = [
+  {
+    verdict: "not supported",
+    reason: "a call must go to one HTTP/2 backend: use grpc_pass",
+    directives: {
+      "L 1*": "proxy_pass fastcgi_pass uwsgi_pass scgi_pass memcached_pass",
+      "SL 0-1*": "tunnel_pass",
+    },
+  },
+  {
+    verdict: "not supported",
+    reason: "it decides who gets in; let the backend decide, or keep nginx in front",
+    directives: {
+      "HSL 1": "auth_basic",
+      "HSL 1*": "auth_request",
+      "HSL 2*": "auth_request_set",
+      "L 1+{}": "limit_except",
+    },
+  },
+  {
+    verdict: "not supported",
+    reason: "requests are relayed as they came, never rewritten or copied",
+    directives: {
+      "SL 1+{}": "if",
+      "SL 2*": "set",
+      "SL 2-3*": "rewrite",
+      "SL 0*": "break",
+      "HSL 1*": "mirror",
+      "HSL 1": "post_action degrade",
+      "L 1*": "perl",
+      "H 2*": "perl_set",
+      "H 1*": "perl_modules perl_require degradation",
+      "L 1-3*": "image_filter",
+      "L 1+*": "xslt_stylesheet",
+    },
+  },
+  {
+    verdict: "not yet",
+    reason: "it decides who gets in",
+    directives: {
+      "HSL 1*": "allow deny real_ip_header set_real_ip_from",
+      "HSL 2*": "limit_conn",
+      "HSL 1-3*": "limit_req",
+      "HS 1": "ssl_crl ssl_ocsp",
+      "HS flag": "ssl_reject_handshake",
+      "HS 1*": "ssl_ech_file",
+    },
+  },
+  {
+    verdict: "not yet",
+    reason: "it decides where a call goes",
+    directives: {
+      "U 1-2*": "hash least_time",
+      "U 0*": "ip_hash",
+      "U 0-2*": "random",
+      "U 2+*": "sticky",
+      "H 2{}": "map split_clients",
+      "H 1-2{}": "geo",
+    },
+  },
+  {
+    verdict: "not yet",
+    reason: "the connection could not be made or trusted without it",
+    directives: {
+      "HS 1*": "ssl_password_file",
+      "HSL 1": "grpc_ssl_crl",
+      "HSL 1*": "grpc_ssl_password_file",
+    },
+  },
+  {
+    verdict: "not supported",
+    reason: "it belongs to NGINX Plus or to a module of its own",
+    directives: {
+      "MHSLU any": `
+        auth_jwt auth_jwt_claim_set auth_jwt_header_set auth_jwt_key_cache auth_jwt_key_file auth_jwt_key_request
+        auth_jwt_leeway auth_jwt_require auth_jwt_type auth_oidc oidc_provider keyval keyval_zone js_import js_include
+        js_content js_set js_access js_header_filter js_body_filter internal_redirect queue ntlm state
+        access_by_lua access_by_lua_block access_by_lua_file content_by_lua content_by_lua_block content_by_lua_file
+        rewrite_by_lua rewrite_by_lua_block rewrite_by_lua_file balancer_by_lua_block echo echo_exec
+        more_set_headers more_clear_headers more_set_input_headers more_clear_input_headers modsecurity
+        modsecurity_rules modsecurity_rules_file geoip2 geoip2_proxy slow_start`,
+    },
+  },
+  {
+    verdict: "not yet",
+    reason: "endpoints are watched by their streams alone so far",
+    directives: { "HSLU any": "health_check match" },
+  },
+  {
+    verdict: "not supported",
+    reason: "only HTTP/2 is balanced",
+    directives: { "M 0{}": "stream mail" },
+  },
+]

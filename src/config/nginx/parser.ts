@@ -1,0 +1,86 @@
+/** Tokens to directives. Every problem is reported and reading goes on behind it, at the next `;` or brace. */
+import { type Directive, lastWordOf, type Span, type Word } from "./ast.ts"
+import { Lexer } from "./lexer.ts"
+import type { Report } from "./report.ts"
+
+/** Blocks within blocks; far beyond what anyone writes, so that later passes may recurse. */
+const DEPTH_MAX = 64
+
+interface OpenBlock {
+  /** Null: the braces belong to nothing that can be used. */
+  owner: Directive | null
+  span: Span
+  directives: Directive[]
+}
+
+/** Reads one file's text. Never throws; what could not be read is left out and reported. */
+export function parse(text: string, file: string, report: Report): Directive[] {
+  const lexer = new Lexer(text, file, report)
+  const top: Directive[] = []
+  const open: OpenBlock[] = []
+  let words: Word[] = []
+  let broken = false
+
+  const directivesHere = () => open.at(-1)?.directives ?? top
+  const statement = (block: Directive[] | null): Directive | null => {
+    const [name, ...args] = words
+    const usable = name !== undefined && !broken
+    words = []
+    broken = false
+    if (!usable) return null
+    const directive: Directive = { name, args, block }
+    directivesHere().push(directive)
+    return directive
+  }
+
+  for (let token = lexer.next(); token !== null; token = lexer.next()) {
+    switch (token.kind) {
+      case "word":
+        words.push(token.word)
+        break
+      case "broken":
+        broken = true
+        break
+      case ";":
+        if (words.length === 0 && !broken) report.error(token.span, 'unexpected ";"')
+        else statement(null)
+        break
+      case "{": {
+        if (words.length === 0 && !broken) report.error(token.span, 'unexpected "{"')
+        if (open.length === DEPTH_MAX) {
+          report.error(token.span, `more than ${DEPTH_MAX} blocks within each other`)
+          return top
+        }
+        const directives: Directive[] = []
+        open.push({ owner: statement(directives), span: token.span, directives })
+        break
+      }
+      case "}":
+        if (words.length > 0 && !broken) reportUnterminated(words, report)
+        words = []
+        broken = false
+        if (open.pop() === undefined) report.error(token.span, 'unexpected "}"')
+        break
+    }
+  }
+  reportEnd(lexer, words, broken, open, report)
+  return top
+}
+
+function reportUnterminated(words: Word[], report: Report): void {
+  const directive: Directive = { name: words[0]!, args: words.slice(1), block: null }
+  const { span } = lastWordOf(directive)
+  report.error(span, `directive "${directive.name.text}" is not terminated by ";"`)
+}
+
+function reportEnd(lexer: Lexer, words: Word[], broken: boolean, open: OpenBlock[], report: Report): void {
+  if (words.length > 0 && !broken) reportUnterminated(words, report)
+  const block = open.at(-1)
+  if (block === undefined) return
+  const name = block.owner === null ? '"{"' : `"${block.owner.name.text}"`
+  report.error(
+    lexer.end(),
+    'unexpected end of file, expecting "}"',
+    `${name} opened on line ${block.span.line}`,
+  )
+}
