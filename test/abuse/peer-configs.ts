@@ -1,0 +1,68 @@
+/**
+ * One worker each, HTTP/2 on both sides, `/hostile/<attack>/` to its hostile backend and all else to the honest one.
+ * Limits are left as they come, timeouts as each project's own examples advise.
+ */
+type Hostile = ReadonlyMap<string, number>
+
+/** For nginx and for Sluice: the same file. */
+export function nginx(port: number, backend: number, hostile: Hostile): string {
+  const upstreams = [...hostile].map(
+    ([name, at]) => `    upstream ${name} { server 127.0.0.1:${at} max_fails=0; keepalive 16; }\n`,
+  )
+  const locations = [...hostile].map(
+    ([name]) => `        location /hostile/${name}/ { grpc_pass grpc://${name}; }\n`,
+  )
+  return `daemon off;
+worker_processes 1;
+pid nginx.pid;
+error_log stderr error;
+events { worker_connections 4096; }
+http {
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    upstream echo { server 127.0.0.1:${backend} max_fails=0; keepalive 16; }
+${upstreams.join("")}
+    server {
+        listen 127.0.0.1:${port} http2;
+${locations.join("")}
+        location / { grpc_pass grpc://echo; }
+    }
+}
+`
+}
+
+export function haproxy(port: number, backend: number, hostile: Hostile): string {
+  const rules = [...hostile].map(([name]) => `    use_backend ${name} if { path_beg /hostile/${name}/ }\n`)
+  const backends = [...hostile].map(
+    ([name, at]) => `backend ${name}\n    server s1 127.0.0.1:${at} proto h2\n`,
+  )
+  return `global
+    nbthread 1
+    maxconn 4096
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+    timeout http-request 10s
+frontend front
+    bind 127.0.0.1:${port} proto h2
+${rules.join("")}    default_backend echo
+backend echo
+    server s1 127.0.0.1:${backend} proto h2
+${backends.join("")}`
+}
+
+export function nghttpx(port: number, backend: number, hostile: Hostile): string {
+  const backends = [...hostile].map(([name, at]) => `backend=127.0.0.1,${at};/hostile/${name}/;proto=h2\n`)
+  return `frontend=127.0.0.1,${port};no-tls
+workers=1
+errorlog-file=/dev/stderr
+log-level=FATAL
+${backends.join("")}backend=127.0.0.1,${backend};/;proto=h2
+`
+}

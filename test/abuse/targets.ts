@@ -1,0 +1,169 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process"
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { type AddressInfo, connect, createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { setTimeout as pause } from "node:timers/promises"
+import { fileURLToPath } from "node:url"
+import { counterNames } from "../../src/counters.ts"
+import * as config from "./peer-configs.ts"
+import type { Backends } from "./suite.ts"
+
+/** A load balancer under attack. */
+export interface Running {
+  at: { host: string; port: number }
+  /** Its first process; null: not known, so memory is not watched. */
+  pid: number | null
+  readCounters?(): Promise<Record<string, number>>
+  stop(): Promise<void>
+}
+
+export interface Target {
+  name: string
+  version: string
+  start(backends: Backends): Promise<Running>
+}
+
+export const peerNames = ["sluice", "nginx", "haproxy", "nghttpx"] as const
+export type PeerName = (typeof peerNames)[number]
+
+const root = fileURLToPath(new URL("../../", import.meta.url))
+const sluiceMain = join(root, "src/cli/main.ts")
+
+interface Program {
+  /** What to run to learn the version; its absence is the program's. */
+  version: [command: string, ...args: string[]]
+  getIt: string
+  file: string
+  config(port: number, backend: number, hostile: ReadonlyMap<string, number>): string
+  command(file: string, directory: string): [string, ...string[]]
+}
+
+const programs: Record<PeerName, Program> = {
+  sluice: {
+    version: ["git", "-C", root, "describe", "--always"],
+    getIt: "src/cli/main.ts is not there yet",
+    file: "nginx.conf",
+    config: config.nginx,
+    command: (file) => [process.execPath, sluiceMain, "run", file],
+  },
+  nginx: {
+    version: ["nginx", "-v"],
+    getIt: "apt-get install nginx",
+    file: "nginx.conf",
+    config: config.nginx,
+    command: (file, directory) => ["nginx", "-p", directory, "-c", file],
+  },
+  haproxy: {
+    version: ["haproxy", "-v"],
+    getIt: "apt-get install haproxy",
+    file: "haproxy.cfg",
+    config: config.haproxy,
+    command: (file) => ["haproxy", "-db", "-f", file],
+  },
+  nghttpx: {
+    version: ["nghttpx", "--version"],
+    getIt: "apt-get install nghttp2-proxy",
+    file: "nghttpx.conf",
+    config: config.nghttpx,
+    command: (file) => ["nghttpx", `--conf=${file}`],
+  },
+}
+
+/** The target of that name, or how to get it. */
+export function peerTarget(name: PeerName): Target | string {
+  const program = programs[name]
+  const { error, stdout, stderr } = spawnSync(program.version[0], program.version.slice(1), {
+    encoding: "utf8",
+  })
+  if (name === "sluice" ? !existsSync(sluiceMain) : error !== undefined) return program.getIt
+  const version = /\d+\.\d+[\d.]*/.exec(`${stdout ?? ""}${stderr ?? ""}`)?.[0] ?? (stdout ?? "").trim()
+  return { name, version, start: (backends) => startProgram(name, program, backends) }
+}
+
+/** A target that somebody else started and pointed at `backendPort`. */
+export function runningTarget(at: { host: string; port: number }, pid: number | null): Target {
+  const name = `${at.host}:${at.port}`
+  return { name, version: "", start: async () => ({ at, pid, stop: async () => {} }) }
+}
+
+async function startProgram(name: PeerName, program: Program, backends: Backends): Promise<Running> {
+  const directory = mkdtempSync(join(tmpdir(), `abuse-${name}-`))
+  const at = { host: "127.0.0.1", port: await freePort() }
+  const hostile = new Map([...backends.hostile].map(([attack, backend]) => [attack, backend.port]))
+  const file = join(directory, program.file)
+  writeFileSync(file, program.config(at.port, backends.echo.port, hostile))
+  const [command, ...args] = program.command(file, directory)
+  const child = spawn(command, args, { cwd: directory, stdio: ["ignore", "pipe", "pipe"] })
+  const log = new LogTail(child)
+  const stop = async () => {
+    await end(child)
+    rmSync(directory, { recursive: true, force: true })
+  }
+  for (let tries = 0; !(await accepts(at)); tries++) {
+    if (tries < 100 && child.exitCode === null) await pause(50)
+    else {
+      await stop()
+      throw new Error(`${name} did not start: ${log.last || `exit code ${child.exitCode}`}`)
+    }
+  }
+  const running: Running = { at, pid: child.pid ?? null, stop }
+  if (name === "sluice") running.readCounters = async () => log.counters()
+  return running
+}
+
+/** Keeps the last lines a target wrote, and counts those that name a counter of ours. */
+class LogTail {
+  last = ""
+  #rest = ""
+  readonly #counts = new Map<string, number>()
+
+  constructor(child: ChildProcess) {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (chunk: string) => this.#read(chunk))
+    }
+  }
+
+  counters(): Record<string, number> {
+    return Object.fromEntries(this.#counts)
+  }
+
+  #read(chunk: string): void {
+    const lines = (this.#rest + chunk).split("\n")
+    this.#rest = lines.pop()!.slice(-10_000)
+    for (const line of lines) {
+      for (const name of counterNames) {
+        if (line.includes(name)) this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1)
+      }
+    }
+    this.last = lines.concat(this.#rest).filter(Boolean).slice(-3).join(" | ") || this.last
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = new Promise((resolve) => child.once("exit", resolve))
+  child.kill("SIGTERM")
+  const timer = setTimeout(() => child.kill("SIGKILL"), 3000)
+  await gone
+  clearTimeout(timer)
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+async function accepts(at: { host: string; port: number }): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const socket = connect(at)
+    const done = (answer: boolean) => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.once("connect", () => done(true)).once("error", () => done(false))
+  })
+}
