@@ -86,9 +86,12 @@ export class ChatService {
     })
     call.on("drain", () => call.resume())
     call.on("end", () => {
-      if (!leave()) return
-      this.#log("客户端发送的数据流结束")
-      call.end()
+      // A reset, too, is "end" first and "cancelled" a turn later.
+      setImmediate(() => {
+        if (!leave()) return
+        this.#log("客户端发送的数据流结束")
+        call.end()
+      })
     })
     call.on("cancelled", () => {
       if (leave()) this.#log("收到客户端通过context发出的终止信号")

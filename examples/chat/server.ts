@@ -13,10 +13,11 @@ const options = command.opts<{ port: number; host: string; name?: string }>()
 /** How long open conversations may go on after the first SIGINT or SIGTERM. */
 const GRACE_MS = 5000
 
+const starting = startChatServer({ ...options, log: console.log })
+stopOnSignals(async (urgent) => (await starting).shutdown(urgent ? 0 : GRACE_MS))
 try {
-  const server = await startChatServer({ ...options, log: console.log })
-  process.send?.({ port: server.port })
-  stopOnSignals((urgent) => server.shutdown(urgent ? 0 : GRACE_MS))
+  const { port } = await starting
+  process.send?.({ port })
 } catch (error) {
   console.error(`cannot listen on ${options.host}:${options.port}: ${(error as Error).message}`)
   process.exitCode = 1

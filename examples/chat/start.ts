@@ -12,18 +12,18 @@ const command = usageErrorsExitWith2(new Command("npm start --"))
   .option("--port <port>", "the balancer's port; the next free one if it is taken", parsePort, 8080)
   .parse()
 
+const starting = runDemo({ ...command.opts<Pick<DemoOptions, "balancer" | "port">>(), log: console.log })
+stopOnSignals(async (urgent) => {
+  console.log(urgent ? "at once" : "\nending ... (Ctrl-C again: at once)")
+  const demo = await starting
+  await (urgent ? demo.kill() : demo.stop())
+})
 try {
-  const demo = await runDemo({ ...command.opts<Pick<DemoOptions, "balancer" | "port">>(), log: console.log })
-  stopOnSignals(async (urgent) => {
-    console.log(urgent ? "at once" : "\nending ... (Ctrl-C again: at once)")
-    await (urgent ? demo.kill() : demo.stop())
-  })
-  void demo.broken.then(async (why) => {
-    console.error(`the balancer has ended: ${why}`)
-    await demo.stop()
-    process.exit(1)
-  })
+  const demo = await starting
+  console.error(`the balancer has ended: ${await demo.broken}`)
+  await demo.stop()
 } catch (error) {
   console.error((error as Error).message)
-  process.exitCode = 1
 }
+// Reached when something went wrong only: otherwise a signal ends the demo.
+process.exit(1)

@@ -26,7 +26,8 @@ export async function startChatServerProcess(options: {
   for (const stream of [child.stdout!, child.stderr!])
     createInterface({ input: stream }).on("line", options.log)
   const ended = new Promise<string>((resolve) => {
-    child.once("close", (code, signal) => resolve(signal ?? `exit code ${code}`))
+    // Not "close": Node 24 leaves it out once we have disconnected.
+    child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`))
   })
   const port = await new Promise<number>((resolve, reject) => {
     child.once("message", (message) => resolve((message as { port: number }).port))
