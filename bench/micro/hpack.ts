@@ -4,8 +4,9 @@
  * Each row is the median of rounds taken in turn with the other rows, in nanoseconds per call of `decode` or `encode`.
  * "Remembered" blocks repeat; "varying" ones have a grpc-timeout of their own, as the calls of a client with deadlines do.
  */
-import { HpackDecoder, HpackEncoder } from "../../src/http2/hpack/index.ts"
+
 import { HeaderList } from "../../src/http2/header-list.ts"
+import { HpackDecoder, HpackEncoder } from "../../src/http2/hpack/index.ts"
 
 const LIMITS = { maxFields: 128, maxOctets: 65_536 }
 const BLOCKS = 512

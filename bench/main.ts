@@ -1,0 +1,124 @@
+/** `npm run bench`: arguments -> plan -> measure -> report. See bench/README.md. */
+import { mkdirSync, writeFileSync } from "node:fs"
+import { availableParallelism, cpus, release, totalmem } from "node:os"
+import { type Arguments, parseArguments } from "./arguments.ts"
+import { type Cores, chooseCores } from "./measure/child.ts"
+import { topOfProfiles } from "./measure/cpu-profile.ts"
+import { measureIdle } from "./measure/idle.ts"
+import type { Machine, Report } from "./measure/results.ts"
+import { measureTimed, timedSteps } from "./measure/timed.ts"
+import { findPeer } from "./peers/find.ts"
+import { isMissing, type Missing, type Peer } from "./peers/peer.ts"
+import { alsoPeer, sluice } from "./peers/sluice.ts"
+import { idleChart, timedChart } from "./report/charts.ts"
+import { markdownReport } from "./report/markdown.ts"
+import { Progress } from "./report/progress.ts"
+import { failureLines, idleRows, timedNote, timedRows } from "./report/rows.ts"
+import { plainTable } from "./report/table.ts"
+import { SHAPES, type Shape } from "./shapes.ts"
+
+interface Plan {
+  shapes: readonly Shape[]
+  peers: readonly Peer[]
+  missing: readonly Missing[]
+  cores: Cores | null
+}
+
+function plan(given: Arguments): Plan {
+  const found = given.peers.map((name) => findPeer(name, !given.quick))
+  const peers = found.filter((peer): peer is Peer => !isMissing(peer))
+  const profiled =
+    given.cpuProf === null
+      ? peers
+      : peers.map((peer) =>
+          peer.name === "sluice" ? sluice("sluice", ["--cpu-prof", "--cpu-prof-dir", given.cpuProf!]) : peer,
+        )
+  return {
+    shapes: given.shapes.map((name) => SHAPES.find((shape) => shape.name === name)!),
+    peers: [...profiled, ...given.also.map(alsoPeer)],
+    missing: found.filter(isMissing),
+    cores: chooseCores(),
+  }
+}
+
+/** A shape that names its peers has only those; the others leave out the variants made for such a shape. */
+function entrantsOf(shape: Shape, peers: readonly Peer[], asked: readonly string[]): readonly Peer[] {
+  const variants = new Set(SHAPES.flatMap((each) => each.peers ?? []).filter((name) => name !== "sluice"))
+  if (shape.peers !== undefined) return peers.filter(({ name }) => shape.peers!.includes(name))
+  const everyone = asked.length > variants.size + 1
+  return peers.filter(({ name }) => !everyone || !variants.has(name))
+}
+
+async function measure(
+  given: Arguments,
+  { shapes, peers, cores }: Plan,
+): Promise<Pick<Report, "timed" | "idle">> {
+  const entrants = shapes.map((shape) => entrantsOf(shape, peers, given.peers))
+  const steps = shapes.map((shape, index) =>
+    shape.kind === "timed"
+      ? timedSteps(shape, entrants[index]!.length, given.rounds)
+      : entrants[index]!.length,
+  )
+  const progress = new Progress(
+    process.stderr,
+    steps.reduce((sum, count) => sum + count, 0),
+  )
+  const report: Pick<Report, "timed" | "idle"> = { timed: [], idle: [] }
+  for (const [index, shape] of shapes.entries()) {
+    const common = { cores, progress: (what: string) => progress.step(what) }
+    let text: string
+    if (shape.kind === "timed") {
+      const measured = await measureTimed(shape, entrants[index]!, { ...given, ...common })
+      report.timed.push(measured)
+      text = `${plainTable(timedRows(measured))}\n${[...failureLines(measured), timedNote(measured)].join("\n")}`
+    } else {
+      const silenceSeconds = given.quick ? given.seconds : null
+      const measured = await measureIdle(shape, entrants[index]!, { ...common, silenceSeconds })
+      report.idle.push(measured)
+      text = [plainTable(idleRows(measured)), ...failureLines(measured)].join("\n")
+    }
+    progress.clear()
+    if (given.json !== "-") console.log(`\n${shape.title} [${shape.name}]\n${text}`)
+  }
+  return report
+}
+
+function machine(cores: Cores | null): Machine {
+  return {
+    cpu: cpus()[0]?.model.trim() ?? "unknown",
+    cores: availableParallelism(),
+    kernel: release(),
+    node: process.versions.node,
+    memoryOctets: totalmem(),
+    pinned: cores !== null,
+  }
+}
+
+function writeDocs(report: Report): void {
+  const directory = new URL("../docs/benchmarks/", import.meta.url)
+  mkdirSync(directory, { recursive: true })
+  for (const timed of report.timed)
+    writeFileSync(new URL(`${timed.shape.name}.svg`, directory), timedChart(timed))
+  for (const idle of report.idle) writeFileSync(new URL(`${idle.shape.name}.svg`, directory), idleChart(idle))
+  writeFileSync(new URL("../benchmarks.md", directory), markdownReport(report))
+}
+
+const given = parseArguments(process.argv.slice(2))
+const planned = plan(given)
+for (const { name, how } of planned.missing) console.error(`${name} is not here. To have it measured: ${how}`)
+if (planned.cores === null) console.error("Nothing can be pinned to a core here: the figures will be rough.")
+
+const report: Report = {
+  date: new Date().toISOString().slice(0, 10),
+  machine: machine(planned.cores),
+  rounds: given.rounds,
+  seconds: given.seconds,
+  peers: planned.peers.map(({ name, kind, title }) => ({ name, kind, title })),
+  missing: [...planned.missing],
+  ...(await measure(given, planned)),
+}
+
+if (given.json === "-") console.log(JSON.stringify(report, null, 2))
+else if (given.json !== null) writeFileSync(given.json, `${JSON.stringify(report, null, 2)}\n`)
+if (given.docs) writeDocs(report)
+if (given.cpuProf !== null) console.log(topOfProfiles(given.cpuProf))

@@ -1,0 +1,77 @@
+import type { Missing, PeerKind } from "../peers/peer.ts"
+import type { IdleShape, TimedShape } from "../shapes.ts"
+import type { Spread } from "./statistics.ts"
+
+/** One peer on one timed shape. */
+export interface TimedResult {
+  peer: string
+  kind: PeerKind
+  /** Why there is no figure; empty when there is one. */
+  failure: string
+  /** CPU of the proxy's processes, microseconds per message. */
+  cpuUs: Spread
+  /** Messages per second. */
+  rate: Spread
+  /** Share of its core the proxy used: well under 1 means the load, not the proxy, set the rate. */
+  proxyShare: number
+  /** What the load itself cost, microseconds of CPU per message. */
+  generatorUs: number
+  backendUs: number
+  latency: Latency | null
+}
+
+/** At half of the best rival's peak rate; microseconds. */
+export interface Latency {
+  rate: number
+  p50: number
+  p99: number
+  p999: number
+  /** Less than the rate came through. */
+  overloaded: boolean
+}
+
+export interface TimedReport {
+  shape: TimedShape
+  results: TimedResult[]
+}
+
+/** One peer on one idle shape. */
+export interface IdleResult {
+  peer: string
+  kind: PeerKind
+  failure: string
+  /** Memory added per stream, octets. */
+  octetsPerStream: number
+  /** Memory of the process before any stream, octets. */
+  baseOctets: number
+  /** File descriptors added by all the streams. */
+  files: number
+  /** Share of one core while silent. */
+  cpuShare: number
+}
+
+export interface IdleReport {
+  shape: IdleShape
+  results: IdleResult[]
+}
+
+export interface Machine {
+  cpu: string
+  cores: number
+  kernel: string
+  node: string
+  memoryOctets: number
+  pinned: boolean
+}
+
+/** Everything one run of the benchmark found. */
+export interface Report {
+  date: string
+  machine: Machine
+  rounds: number
+  seconds: number
+  peers: { name: string; kind: PeerKind; title: string }[]
+  missing: Missing[]
+  timed: TimedReport[]
+  idle: IdleReport[]
+}

@@ -1,0 +1,84 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { connect, createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { Peer } from "../peers/peer.ts"
+import { fillTemplate, readTemplate } from "../peers/template.ts"
+import { Child, type Cores } from "./child.ts"
+import { processTree } from "./process-usage.ts"
+
+const PATIENCE_MS = 15_000
+const POLL_MS = 20
+
+export interface PeerNeeds {
+  backends: readonly number[]
+  streams: number
+  connections: number
+  sockets: number
+}
+
+/** A started peer: where it listens and which processes it has. */
+export interface RunningPeer {
+  peer: Peer
+  port: number
+  /** All its processes; empty for `none`. */
+  pids: readonly number[]
+  stop(): Promise<void>
+}
+
+/** Writes the peer's configuration, starts it on the proxy's core and waits until it listens. */
+export async function startPeer(peer: Peer, needs: PeerNeeds, cores: Cores | null): Promise<RunningPeer> {
+  if (peer.template === null) return { peer, port: needs.backends[0]!, pids: [], stop: async () => {} }
+  const port = await freePort()
+  const directory = mkdtempSync(join(tmpdir(), `sluice-bench-${peer.name}-`))
+  // nginx's worker gives up root, and then still has to reach its own files.
+  chmodSync(directory, 0o755)
+  const accessLog = peer.accessLog === true ? join(directory, "access.log") : "off"
+  const configuration = join(directory, peer.template)
+  const template = readTemplate(peer.template)
+  writeFileSync(configuration, fillTemplate(template, { ...needs, port, directory, accessLog }))
+  const child = new Child(peer.command(configuration), cores?.proxy, false)
+  const stop = async () => {
+    await child.stop()
+    rmSync(directory, { recursive: true, force: true })
+  }
+  try {
+    await untilListening(child, port)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { peer, port, pids: processTree(child.pid), stop }
+}
+
+async function untilListening(child: Child, port: number): Promise<void> {
+  const deadline = Date.now() + PATIENCE_MS
+  while (!(await accepts(port))) {
+    if (child.exit !== null) throw new Error(`it ended at once (${child.exit}): ${child.lastWords}`)
+    if (Date.now() > deadline)
+      throw new Error(`it does not listen after ${PATIENCE_MS / 1000} s: ${child.lastWords}`)
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1")
+    socket.once("connect", () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once("error", () => resolve(false))
+  })
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once("error", reject)
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0))
+    })
+  })
+}

@@ -1,0 +1,145 @@
+import type { GeneratorReport } from "../load/generator.ts"
+import type { Peer } from "../peers/peer.ts"
+import type { TimedShape } from "../shapes.ts"
+import type { Cores } from "./child.ts"
+import { LoadProcesses } from "./load-processes.ts"
+import type { Latency, TimedReport, TimedResult } from "./results.ts"
+import { type RunningPeer, startPeer } from "./running-peer.ts"
+import { spread } from "./statistics.ts"
+
+export interface TimedOptions {
+  rounds: number
+  seconds: number
+  warmSeconds: number
+  cores: Cores | null
+  /** Told before each measurement. */
+  progress(what: string): void
+}
+
+const BACKENDS = 2
+/** A rate within this share of the wanted one is kept up. */
+const KEPT_UP = 0.98
+
+/** How many times `progress` will be called. */
+export function timedSteps(shape: TimedShape, peers: number, rounds: number): number {
+  return peers * rounds * (shape.latency ? 2 : 1)
+}
+
+/** Everything about one peer while its shape runs. */
+interface Entrant {
+  peer: Peer
+  running: RunningPeer | null
+  failure: string
+  peak: GeneratorReport[]
+  paced: GeneratorReport[]
+}
+
+/** Measures a shape: all peers up, and rounds that visit them in turn, so that a noisy minute hits all alike. */
+export async function measureTimed(
+  shape: TimedShape,
+  peers: readonly Peer[],
+  options: TimedOptions,
+): Promise<TimedReport> {
+  const load = await LoadProcesses.start(BACKENDS, options.cores)
+  const entrants: Entrant[] = []
+  try {
+    for (const peer of peers) entrants.push(await enter(peer, shape, load, options))
+    for (let round = 1; round <= options.rounds; round++) {
+      for (const entrant of entrants) {
+        options.progress(`${shape.name}, round ${round}, ${entrant.peer.name}`)
+        await visit(entrant, shape, load, options, "peak")
+      }
+    }
+    const rate = shape.latency ? halfOfBestPeak(entrants) : Number.NaN
+    for (let round = 1; round <= options.rounds && shape.latency; round++) {
+      for (const entrant of entrants) {
+        options.progress(`${shape.name}, latency ${round}, ${entrant.peer.name}`)
+        await visit(entrant, shape, load, options, rate)
+      }
+    }
+    return { shape, results: entrants.map((entrant) => summarize(entrant, rate)) }
+  } finally {
+    for (const { running } of entrants) await running?.stop()
+    await load.stop()
+  }
+}
+
+async function enter(
+  peer: Peer,
+  shape: TimedShape,
+  load: LoadProcesses,
+  options: TimedOptions,
+): Promise<Entrant> {
+  const { connections, streams } = shape.spec
+  const needs = {
+    backends: load.backends,
+    streams: Math.max(1000, streams + 100),
+    connections: connections + 2000,
+    sockets: 2 * connections * streams + 4000,
+  }
+  try {
+    const running = await startPeer(peer, needs, options.cores)
+    return { peer, running, failure: "", peak: [], paced: [] }
+  } catch (error) {
+    return { peer, running: null, failure: (error as Error).message, peak: [], paced: [] }
+  }
+}
+
+async function visit(
+  entrant: Entrant,
+  shape: TimedShape,
+  load: LoadProcesses,
+  options: TimedOptions,
+  pace: "peak" | number,
+): Promise<void> {
+  if (entrant.running === null || entrant.failure !== "") return
+  if (Number.isNaN(pace)) return
+  const report = await load.measure({
+    port: entrant.running.port,
+    spec: { ...shape.spec, pace },
+    warmMs: options.warmSeconds * 1000,
+    windowMs: options.seconds * 1000,
+    proxy: [...entrant.running.pids],
+  })
+  if (report.failures > 0) entrant.failure = report.firstFailure
+  else if (report.messages === 0) entrant.failure = "no message came through"
+  else (pace === "peak" ? entrant.peak : entrant.paced).push(report)
+}
+
+function rateOf(report: GeneratorReport): number {
+  return report.messages / report.seconds
+}
+
+/** The rate at which latency is compared: the same for all, half of what the fastest rival can do. */
+function halfOfBestPeak(entrants: readonly Entrant[]): number {
+  const rivals = entrants.filter(({ peer }) => peer.kind === "rival")
+  const measured = rivals.length > 0 ? rivals : entrants.filter(({ peer }) => peer.kind !== "direct")
+  const peaks = measured
+    .filter(({ peak }) => peak.length > 0)
+    .map(({ peak }) => spread(peak.map(rateOf)).median)
+  return peaks.length === 0 ? Number.NaN : Math.round(Math.max(...peaks) / 2)
+}
+
+function summarize(entrant: Entrant, rate: number): TimedResult {
+  const { peer, failure, peak } = entrant
+  const perMessage = (field: "proxyCpuNs" | "generatorCpuNs" | "backendCpuNs") =>
+    spread(peak.map((report) => report[field] / report.messages / 1000))
+  return {
+    peer: peer.name,
+    kind: peer.kind,
+    failure,
+    cpuUs: perMessage("proxyCpuNs"),
+    rate: spread(peak.map(rateOf)),
+    proxyShare: spread(peak.map((report) => report.proxyCpuNs / report.seconds / 1e9)).median,
+    generatorUs: perMessage("generatorCpuNs").median,
+    backendUs: perMessage("backendCpuNs").median,
+    latency: latencyOf(entrant.paced, rate),
+  }
+}
+
+function latencyOf(paced: readonly GeneratorReport[], rate: number): Latency | null {
+  if (paced.length === 0) return null
+  const middle = (field: "p50" | "p99" | "p999") => spread(paced.map((report) => report[field])).median
+  const overloaded = spread(paced.map(rateOf)).median < KEPT_UP * rate
+  return { rate, p50: middle("p50"), p99: middle("p99"), p999: middle("p999"), overloaded }
+}

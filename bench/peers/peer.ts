@@ -1,0 +1,30 @@
+/**
+ * A proxy under test.
+ *
+ * `direct` is no proxy at all, `floor` one that reads no HTTP/2, `rival` what Sluice is compared with.
+ */
+export type PeerKind = "direct" | "floor" | "rival" | "sluice"
+
+export interface Peer {
+  /** As `--peer` names it. */
+  readonly name: string
+  readonly kind: PeerKind
+  /** What it is, with its version. */
+  readonly title: string
+  /** The configuration's name; `conf/<name>.template` is filled in. Null for `direct`. */
+  readonly template: string | null
+  /** Write an access log (to a file, with the defaults). Off when absent. */
+  readonly accessLog?: boolean
+  /** argv, given the path of the filled-in configuration. */
+  command(configuration: string): string[]
+}
+
+/** A peer that is not on this machine, and what would bring it here. */
+export interface Missing {
+  readonly name: string
+  readonly how: string
+}
+
+export function isMissing(found: Peer | Missing): found is Missing {
+  return "how" in found
+}

@@ -1,0 +1,44 @@
+import { readFileSync } from "node:fs"
+
+/** What a peer's configuration template may name. */
+export interface TemplateValues {
+  /** Where the peer listens, on 127.0.0.1. */
+  port: number
+  /** Where the backends listen. A line with `{{backend}}` or `{{index}}` is repeated for each. */
+  backends: readonly number[]
+  /** Streams to allow on one connection. */
+  streams: number
+  /** Downstream connections to allow. */
+  connections: number
+  /** Sockets to allow in all. */
+  sockets: number
+  /** A directory of the peer's own, for pid files and the like. */
+  directory: string
+  /** nginx's `access_log` value. */
+  accessLog: string
+}
+
+/** The template of the configuration file of this name. */
+export function readTemplate(name: string): string {
+  return readFileSync(new URL(`./conf/${name}.template`, import.meta.url), "utf8")
+}
+
+/** Fills in a template. Throws when it names something unknown. */
+export function fillTemplate(template: string, values: TemplateValues): string {
+  return template
+    .split("\n")
+    .flatMap((line) =>
+      /\{\{(backend|index)\}\}/.test(line)
+        ? values.backends.map((backend, index) => fillLine(line, { ...values, backend, index: index + 1 }))
+        : [fillLine(line, values)],
+    )
+    .join("\n")
+}
+
+function fillLine(line: string, values: object): string {
+  return line.replace(/\{\{(\w+)\}\}/g, (whole, name: string) => {
+    const value: unknown = (values as Record<string, unknown>)[name]
+    if (typeof value !== "number" && typeof value !== "string") throw new Error(`the template names ${whole}`)
+    return String(value)
+  })
+}

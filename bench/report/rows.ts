@@ -1,0 +1,88 @@
+import type { IdleReport, TimedReport, TimedResult } from "../measure/results.ts"
+import { number, octets, percent, rate, time } from "./format.ts"
+import type { Table } from "./table.ts"
+
+const LONGEST_REASON = 240
+
+/** The rival that spends least CPU per message; what ratios are taken against. */
+export function bestRival(report: TimedReport): TimedResult | undefined {
+  return report.results
+    .filter(({ kind, failure }) => kind === "rival" && failure === "")
+    .toSorted((a, b) => a.cpuUs.median - b.cpuUs.median)[0]
+}
+
+/** A timed shape as rows, one per peer. */
+export function timedRows(report: TimedReport): Table {
+  const best = bestRival(report)
+  const direct = report.results.find(({ kind, failure }) => kind === "direct" && failure === "")
+  const head = [
+    "peer",
+    `CPU µs/${report.shape.unit}`,
+    "min–max",
+    "to the best rival",
+    `${report.shape.unit}s/s`,
+    "core used",
+  ]
+  if (report.shape.latency) head.push("p50 added", "p99 added", "p99.9 added")
+  const rows = report.results.map((result) => {
+    if (result.failure !== "") return [result.peer, "no figure"]
+    const cells = [result.peer, ...costCells(result, best), rate(result.rate.median)]
+    cells.push(result.kind === "direct" ? "" : percent(result.proxyShare))
+    if (report.shape.latency) cells.push(...latencyCells(result, direct))
+    return cells
+  })
+  return [head, ...rows.map((row) => [...row, ...Array<string>(head.length - row.length).fill("")])]
+}
+
+function costCells(result: TimedResult, best: TimedResult | undefined): string[] {
+  if (result.kind === "direct") return ["", "", ""]
+  const { median, min, max } = result.cpuUs
+  const ratio = best === undefined ? Number.NaN : median / best.cpuUs.median
+  return [number(median), `${number(min)}–${number(max)}`, number(ratio)]
+}
+
+/** Against `none` at the same rate; `none` itself is shown as it is. */
+function latencyCells(result: TimedResult, direct: TimedResult | undefined): string[] {
+  const own = result.latency
+  if (own === null) return ["–", "–", "–"]
+  if (own.overloaded) return ["cannot keep up", "", ""]
+  if (result.kind === "direct") return [own.p50, own.p99, own.p999].map((value) => `(${time(value)})`)
+  const base = direct?.latency
+  if (base === null || base === undefined) return ["–", "–", "–"]
+  return [time(own.p50 - base.p50), time(own.p99 - base.p99), time(own.p999 - base.p999)]
+}
+
+/** What the load itself cost, and at which rate latency was taken. */
+export function timedNote(report: TimedReport): string {
+  const measured = report.results.filter(({ failure }) => failure === "")
+  if (measured.length === 0) return ""
+  const most = (field: "generatorUs" | "backendUs") =>
+    number(Math.max(...measured.map((result) => result[field])))
+  const paced = measured.find(({ latency }) => latency !== null)?.latency
+  const load = `Load: generator at most ${most("generatorUs")}, backends at most ${most("backendUs")} CPU µs per ${report.shape.unit}.`
+  return paced === undefined || paced === null ? load : `${load} Latency at ${rate(paced.rate)} per second.`
+}
+
+/** An idle shape as rows, one per peer. */
+export function idleRows(report: IdleReport): Table {
+  const head = ["peer", "memory per stream", "memory before", "sockets", "CPU while idle"]
+  const rows = report.results.map((result) =>
+    result.failure !== ""
+      ? [result.peer, "no figure", "", "", ""]
+      : [
+          result.peer,
+          octets(result.octetsPerStream),
+          octets(result.baseOctets),
+          String(result.files),
+          percent(result.cpuShare),
+        ],
+  )
+  return [head, ...rows]
+}
+
+/** Why a peer has no figure, one line each. */
+export function failureLines(report: TimedReport | IdleReport): string[] {
+  return report.results
+    .filter(({ failure }) => failure !== "")
+    .map(({ peer, failure }) => `${peer}: ${failure.slice(0, LONGEST_REASON)}`)
+}
