@@ -1,0 +1,120 @@
+import { readFile, writeFile } from "node:fs/promises"
+import { fileURLToPath } from "node:url"
+import type { SuiteRun } from "./run.ts"
+import { suites } from "./suites.ts"
+import { type Balancer, balancers, versionOf } from "./through.ts"
+
+/** docs/conformance.json: the newest counts of each suite through each balancer, kept from run to run. */
+export interface Measured {
+  versions: Partial<Record<Balancer, string>>
+  /** By suite name. */
+  suites: Record<string, { tool: string; counts: Partial<Record<Balancer, Counts>> }>
+}
+
+interface Counts {
+  passed: number
+  cases: number
+  /** Names of the cases that failed. */
+  failed: string[]
+}
+
+const jsonFile = fileURLToPath(new URL("../../docs/conformance.json", import.meta.url))
+const markdownFile = fileURLToPath(new URL("../../docs/conformance.md", import.meta.url))
+const labels: Record<Balancer, string> = {
+  sluice: "Sluice",
+  nginx: "nginx",
+  haproxy: "HAProxy",
+  nghttpx: "nghttpx",
+}
+
+/** Puts the counts of a run into docs/conformance.json and draws docs/conformance.md from it. */
+export async function writeDocs(through: Balancer, runs: SuiteRun[]): Promise<void> {
+  const measured = withRuns(await readMeasured(), through, await versionOf(through), runs)
+  await writeFile(jsonFile, `${JSON.stringify(measured, null, 2)}\n`)
+  await writeFile(markdownFile, markdown(measured))
+}
+
+/** The record with the counts of the suites that ran in place of older ones. */
+export function withRuns(
+  before: Measured,
+  through: Balancer,
+  version: string | undefined,
+  runs: SuiteRun[],
+): Measured {
+  const after = structuredClone(before)
+  if (version !== undefined) after.versions[through] = version
+  for (const run of runs) {
+    if (run.outcome !== "ran") continue
+    const entry = after.suites[run.name]
+    const counts = entry !== undefined && entry.tool === run.tool ? entry.counts : {}
+    counts[through] = {
+      passed: run.cases - run.failed.length,
+      cases: run.cases,
+      failed: run.failed.map((failure) => failure.name).sort(),
+    }
+    after.suites[run.name] = { tool: run.tool, counts }
+  }
+  return after
+}
+
+/** The page, in the order of the suites' table. */
+export function markdown(measured: Measured): string {
+  const shown = suites.filter((suite) => measured.suites[suite.name] !== undefined)
+  const columns = balancers.filter((name) => shown.some((suite) => countsOf(measured, suite.name, name)))
+  const heads = columns.map((name) => [labels[name], measured.versions[name]].filter(Boolean).join(" "))
+  const rows = shown.map((suite) => [
+    suite.title,
+    `${measured.suites[suite.name]?.tool}`,
+    `${suite.cases}`,
+    ...columns.map((name) => `${countsOf(measured, suite.name, name)?.passed ?? "-"}`),
+  ])
+  const table = [
+    ["suite", "made of", "cases", ...heads],
+    ["---", "---", "---:", ...columns.map(() => "---:")],
+    ...rows,
+  ]
+    .map((cells) => `| ${cells.join(" | ")} |`)
+    .join("\n")
+  return `# Conformance
+
+Test suites that others wrote and others trust, run through Sluice by \`npm run conformance\`. This page and
+\`conformance.json\`, which also names every failed case, are written by the run.
+
+Cases passed, each balancer as the only thing between the two ends of the suite:
+
+${table}
+
+${failures(measured)}
+
+Each suite is fetched as a pinned Go module or Python package on first use; \`npm run conformance -- --help\` tells how to run
+one alone or through another balancer. Sluice and nginx run the same nginx.conf, with nothing in it but \`listen\`,
+\`location\` and \`grpc_pass\`; HAProxy and nghttpx run the equivalent.
+
+- **h2spec** is a client that breaks HTTP/2's rules one at a time towards the listener.
+- **h2specd** is a server that does the same towards whoever connects: the balancer's upstream half.
+- **gRPC interop** are the gRPC project's own cases, with the client of three implementations and grpc-go's server.
+- **connectrpc conformance** compares what its reference client and its reference server see with the balancer between.
+`
+}
+
+function countsOf(measured: Measured, suite: string, balancer: Balancer): Counts | undefined {
+  return measured.suites[suite]?.counts[balancer]
+}
+
+function failures(measured: Measured): string {
+  const lines = suites.flatMap((suite) =>
+    (countsOf(measured, suite.name, "sluice")?.failed ?? []).map((name) => `- ${suite.name}: ${name}`),
+  )
+  if (lines.length > 0) return `Sluice fails:\n\n${lines.join("\n")}`
+  const ran = suites.some((suite) => countsOf(measured, suite.name, "sluice"))
+  return ran ? "No case fails through Sluice." : "Not yet run through Sluice."
+}
+
+async function readMeasured(): Promise<Measured> {
+  try {
+    return JSON.parse(await readFile(jsonFile, "utf8")) as Measured
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return { versions: {}, suites: {} }
+    throw error
+  }
+}

@@ -1,0 +1,79 @@
+import { type ClientProtocol, connectConformance } from "./connect/suite.ts"
+import { h2spec } from "./h2spec/h2spec.ts"
+import { h2specd } from "./h2spec/h2specd.ts"
+import { grpcGoClient } from "./interop/go-client.ts"
+import { grpcNodeClient } from "./interop/node-client.ts"
+import { grpcioClient } from "./interop/python-client.ts"
+import type { SuiteContext, SuiteResult } from "./result.ts"
+import { goVersion, grpcioVersion } from "./tools.ts"
+
+export interface Suite {
+  /** As `--suite` takes it. */
+  name: string
+  /** What it checks, for the tables. */
+  title: string
+  /** The program it is made of, with its version. */
+  tool: string
+  /** How many cases it has. Sluice is expected to pass them all. */
+  cases: number
+  /** False: runs only when it is named. */
+  byDefault: boolean
+  run(context: SuiteContext): Promise<SuiteResult>
+}
+
+export const suites: Suite[] = [
+  {
+    name: "h2spec",
+    title: "HTTP/2 towards clients: h2spec, strict",
+    tool: `h2spec ${goVersion("h2spec")} and the one case that later releases added`,
+    cases: 147,
+    byDefault: true,
+    run: h2spec,
+  },
+  {
+    name: "h2specd",
+    title: "HTTP/2 towards backends: h2specd, strict",
+    tool: `h2specd ${goVersion("h2spec")}`,
+    cases: 57,
+    byDefault: true,
+    run: h2specd,
+  },
+  {
+    name: "interop-go",
+    title: "gRPC interop, grpc-go's client",
+    tool: `grpc-go ${goVersion("grpc")}`,
+    cases: 18,
+    byDefault: true,
+    run: grpcGoClient,
+  },
+  {
+    name: "interop-node",
+    title: "gRPC interop, grpc-js client",
+    tool: "@grpc/grpc-js as in package-lock.json",
+    cases: 14,
+    byDefault: true,
+    run: grpcNodeClient,
+  },
+  {
+    name: "interop-python",
+    title: "gRPC interop, grpcio (C core) client",
+    tool: `grpcio ${grpcioVersion}`,
+    cases: 14,
+    byDefault: true,
+    run: grpcioClient,
+  },
+  connect("grpc", "gRPC through the balancer", 372, true),
+  connect("grpc-web", "gRPC-Web translated to gRPC", 339, false),
+  connect("connect", "Connect translated to gRPC", 757, false),
+]
+
+function connect(protocol: ClientProtocol, what: string, cases: number, byDefault: boolean): Suite {
+  return {
+    name: `connect-${protocol}`,
+    title: `connectrpc conformance, ${what}`,
+    tool: `connectconformance ${goVersion("connect")}`,
+    cases,
+    byDefault,
+    run: (context) => connectConformance(context, protocol),
+  }
+}
