@@ -133,7 +133,7 @@ export class Lexer {
       this.#report.error(span, "not valid UTF-8")
       return { kind: "broken", span }
     }
-    return { kind: "word", word: { text: unescape(raw), span } }
+    return { kind: "word", word: { text: undoEscapes(raw), span } }
   }
 
   #advance(): void {
@@ -149,7 +149,7 @@ export class Lexer {
 }
 
 /** `\"`, `\'` and `\\` lose their backslash, `\t`, `\r`, `\n` become what they name; any other keeps it. */
-function unescape(raw: string): string {
+function undoEscapes(raw: string): string {
   if (!raw.includes("\\")) return raw
   return raw.replace(/\\(["'\\trn])/g, (_, character: string) => ESCAPES[character] ?? character)
 }

@@ -1,0 +1,122 @@
+/** `sluice check CONFIG`: all problems at once. */
+import { type LoadedConfig, loadConfig } from "../config/load.ts"
+import type { Config, RouteConfig } from "../config/model.ts"
+import { messageOf, type Problem, renderProblem, type Severity, sortProblems } from "../config/problem.ts"
+
+export interface CheckOptions {
+  /** Print one JSON object in place of text. */
+  json: boolean
+  /** ANSI colors; see `wantsColor`. */
+  color: boolean
+  stdout: { write(text: string): unknown }
+}
+
+/** Colors are for terminals, and for those who did not ask for none (https://no-color.org). */
+export function wantsColor(
+  stream: { isTTY?: boolean },
+  environment: Record<string, string | undefined>,
+): boolean {
+  return stream.isTTY === true && !environment.NO_COLOR && environment.TERM !== "dumb"
+}
+
+/** @returns the exit code: 0 when the configuration can run, 2 when it has errors */
+export function check(path: string, options: CheckOptions): 0 | 2 {
+  const loaded = loadConfig(path)
+  options.stdout.write(options.json ? `${jsonOf(loaded)}\n` : `${reportOf(path, loaded, options)}\n`)
+  return loaded.config === null ? 2 : 0
+}
+
+function reportOf(
+  path: string,
+  { config, problems, sources }: LoadedConfig,
+  options: { color: boolean },
+): string {
+  const sorted = sortProblems(problems)
+  const blocks = sorted
+    .filter(({ severity }) => severity !== "note")
+    .map((problem) => renderProblem(problem, sources, options))
+  const notes = renderNotes(
+    path,
+    sorted.filter(({ severity }) => severity === "note"),
+  )
+  if (notes !== null) blocks.push(notes)
+  blocks.push(
+    config === null
+      ? `${path}: ${countOf(problems, "error")}, not usable`
+      : `${path}: ok, ${summaryOf(config)}`,
+  )
+  return blocks.join("\n\n")
+}
+
+/** Lines of a note that name directives are cut behind so many. */
+const SUBJECTS_SHOWN = 6
+
+/** The errors and warnings have the eye; what has no effect is a line per reason. */
+function renderNotes(path: string, notes: Problem[]): string | null {
+  if (notes.length === 0) return null
+  const byMessage = Map.groupBy(notes, ({ message }) => message)
+  const lines = [...byMessage].map(([message, group]) => {
+    const subjects = [...Map.groupBy(group, ({ subject }) => subject ?? "").values()].map((same) => {
+      const { subject, file, line } = same[0]!
+      const place = file === path ? `line ${line}` : `${file}:${line}`
+      const more = same.length > 1 ? ` and ${same.length - 1} more` : ""
+      return `${subject ?? ""} (${place}${more})`.trim()
+    })
+    const shown = subjects.slice(0, SUBJECTS_SHOWN).join(", ")
+    const rest = subjects.length > SUBJECTS_SHOWN ? `, and ${subjects.length - SUBJECTS_SHOWN} more` : ""
+    return `  ${message}:\n      ${shown}${rest}`
+  })
+  return ["notes, where a directive does nothing or other than in nginx:", ...lines].join("\n")
+}
+
+/** `listens on 0.0.0.0:80; 1 cluster, 2 endpoints, 1 route`. */
+export function summaryOf({ listeners, clusters, servers }: Config): string {
+  const names = listeners.map(({ name }) => name)
+  const shown =
+    names.length > 4 ? `${names.slice(0, 4).join(", ")} and ${names.length - 4} more` : names.join(", ")
+  const endpoints = clusters.reduce((sum, cluster) => sum + cluster.endpoints.length, 0)
+  const routes = servers.reduce((sum, server) => sum + routesIn(server.routes), 0)
+  const parts = [plural(clusters.length, "cluster"), plural(endpoints, "endpoint"), plural(routes, "route")]
+  return `${shown === "" ? "listens on nothing" : `listens on ${shown}`}; ${parts.join(", ")}`
+}
+
+function routesIn(routes: readonly RouteConfig[]): number {
+  return routes.reduce((sum, route) => sum + 1 + routesIn(route.routes), 0)
+}
+
+function countOf(problems: readonly Problem[], severity: Severity): string {
+  return plural(problems.filter((problem) => problem.severity === severity).length, severity)
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`
+}
+
+/**
+ * `{ ok, problems: [{ severity, file, line, column, length, message, hint }], summary }`; `line` is 0 for a file as a whole,
+ * `summary` is null unless ok.
+ */
+function jsonOf({ config, problems }: LoadedConfig): string {
+  const summary =
+    config === null
+      ? null
+      : {
+          listeners: config.listeners.map(({ name }) => name),
+          clusters: config.clusters.map(({ name, endpoints }) => ({
+            name,
+            endpoints: endpoints.map(({ address }) => address),
+          })),
+          routes: config.servers.reduce((sum, server) => sum + routesIn(server.routes), 0),
+        }
+  const plain = sortProblems(problems).map(({ subject: _, ...problem }) => problem)
+  const messages = sortProblems(problems).map(messageOf)
+  return JSON.stringify(
+    {
+      ok: config !== null,
+      problems: plain.map((problem, index) => ({ ...problem, message: messages[index] })),
+      summary,
+    },
+    null,
+    2,
+  )
+}

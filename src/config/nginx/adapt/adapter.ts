@@ -1,0 +1,42 @@
+import { isAbsolute, join } from "node:path"
+import type { ClusterConfig } from "../../model.ts"
+import type { Word } from "../ast.ts"
+import type { Report } from "../report.ts"
+import type { Variables } from "../variables.ts"
+import { type LogFormat, predefinedFormats } from "./log.ts"
+
+/** What all parts of one translation share. */
+export interface Adapter {
+  readonly report: Report
+  readonly variables: Variables
+  /** Of the main file; relative paths of certificates and logs are taken from there. */
+  readonly directory: string
+  /** By name in lower case: nginx looks them up so. */
+  readonly formats: Map<string, LogFormat>
+  /** By name in lower case; those of `grpc_pass host:port` too. */
+  readonly clusters: Map<string, ClusterConfig>
+  /** True when a file can be read; missing certificates are warned of. */
+  canRead(path: string): boolean
+}
+
+export function createAdapter(
+  shared: Pick<Adapter, "report" | "variables" | "directory" | "canRead">,
+): Adapter {
+  return { ...shared, formats: predefinedFormats(), clusters: new Map() }
+}
+
+/** A path as nginx finds it, but from the main file's directory whatever it is for. */
+export function fullPath(adapter: Adapter, path: string): string {
+  return isAbsolute(path) ? path : join(adapter.directory, path)
+}
+
+/** The path of a certificate or key; null when it is something else than a file. */
+export function filePath(adapter: Adapter, word: Word): string | null {
+  if (/^(engine|data|store):/.test(word.text) || word.text.includes("$")) {
+    adapter.report.error(word.span, `"${word.text}" is not supported: only a plain file is`)
+    return null
+  }
+  const path = fullPath(adapter, word.text)
+  if (!adapter.canRead(path)) adapter.report.warning(word.span, `cannot read "${path}"`)
+  return path
+}

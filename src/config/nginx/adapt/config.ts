@@ -1,0 +1,58 @@
+/** The whole file: from checked directives to the model. */
+import { defaultConfig } from "../../defaults.ts"
+import type { Config } from "../../model.ts"
+import type { Directive } from "../ast.ts"
+import { Scope } from "../scope.ts"
+import { readNumber, readTimeMs } from "../units.ts"
+import { type Adapter, fullPath } from "./adapter.ts"
+import { Listeners } from "./listeners.ts"
+import { adaptErrorLog, adaptLogFormat } from "./log.ts"
+import { adaptServer } from "./server.ts"
+import { adaptSettings } from "./settings.ts"
+import { adaptUpstream } from "./upstream.ts"
+
+/** @param isFragment the file has no `http` block: it is what one would include */
+export function adaptConfig(adapter: Adapter, directives: Directive[], isFragment: boolean): Config {
+  const main = new Scope("main", directives, null)
+  const http = isFragment ? main : new Scope("http", main.own("http")[0]?.block ?? [], main)
+  const config = defaultConfig()
+  adaptMain(adapter, main, config)
+  adaptErrorLogs(adapter, directives, config)
+  for (const directive of http.own("log_format")) adaptLogFormat(adapter, directive)
+  for (const directive of http.own("upstream")) adaptUpstream(adapter, directive)
+  adaptSettings(adapter, http, null, null)
+  const listeners = new Listeners(adapter)
+  const servers = http.own("server").map((directive) => adaptServer(adapter, directive, http, listeners))
+  config.listeners = listeners.build()
+  config.servers = servers.map((server) => server.config)
+  config.clusters = [...adapter.clusters.values()]
+  return config
+}
+
+function adaptMain(adapter: Adapter, main: Scope, config: Config): void {
+  const workers = main.one("worker_processes")?.args[0]
+  if (workers?.text === "auto") config.workers = "auto"
+  else if (workers !== undefined) {
+    config.workers = readNumber(workers.text) || 1
+    if (!readNumber(workers.text)) {
+      adapter.report.error(
+        workers.span,
+        `"worker_processes" directive invalid value "${workers.text}"`,
+        'a whole number from 1, or "auto"',
+      )
+    }
+  }
+  const pid = main.one("pid")?.args[0]
+  if (pid !== undefined && pid.text !== "off") config.pidFile = fullPath(adapter, pid.text)
+  const shutdown = main.one("worker_shutdown_timeout")?.args[0]
+  if (shutdown !== undefined) config.shutdown.graceMs = readTimeMs(shutdown.text)!
+}
+
+/** One log for all: the first of the outermost level that has any. */
+function adaptErrorLogs(adapter: Adapter, directives: readonly Directive[], config: Config): void {
+  const found: Directive[] = []
+  for (let level = directives; level.length > 0; level = level.flatMap(({ block }) => block ?? [])) {
+    found.push(...level.filter(({ name }) => name.text === "error_log"))
+  }
+  for (const [index, directive] of found.entries()) adaptErrorLog(adapter, directive, config.log, index === 0)
+}

@@ -1,0 +1,143 @@
+/** `grpc_pass` and `grpc_ssl_*`. */
+import { defaultCluster, defaultEndpoint, defaultUpstreamTls } from "../../defaults.ts"
+import type { RouteAction, UpstreamTlsConfig } from "../../model.ts"
+import { didYouMean } from "../../problem.ts"
+import { type Directive, spanOf, type Word } from "../ast.ts"
+import type { Scope } from "../scope.ts"
+import { readNumber } from "../units.ts"
+import { hasVariables } from "../variables.ts"
+import { type Adapter, filePath } from "./adapter.ts"
+import { isHostName, readPeer } from "./address.ts"
+
+export interface Pass {
+  action: RouteAction
+  /** What nginx sends as `:authority` unless told otherwise: the name or address written. Null: known per stream only. */
+  authority: string | null
+}
+
+/** Null when it is wrong; then it was reported. */
+export function adaptGrpcPass(adapter: Adapter, directive: Directive, scope: Scope): Pass | null {
+  const word = directive.args[0]!
+  const [, scheme] = /^(grpcs?:\/\/)/i.exec(word.text) ?? []
+  const target = word.text.slice(scheme?.length ?? 0)
+  const secure = scheme?.toLowerCase() === "grpcs://"
+  if (hasVariables(word.text)) {
+    if (!adapter.variables.check(word, adapter.report)) return null
+    if (scope.one("resolver") !== null) {
+      adapter.report.error(word.span, "names in variables by a resolver of one's own are not supported yet")
+    }
+    return {
+      action: {
+        kind: "variable",
+        template: target,
+        tls: upstreamTls(adapter, directive, scope, secure, null),
+      },
+      authority: null,
+    }
+  }
+  const peer = readPeer(target, 0)
+  if ("error" in peer) {
+    const hint = /^https?:\/\//.test(target)
+      ? "the scheme is grpc:// or grpcs://"
+      : target.includes("/")
+        ? "no path may follow the address"
+        : null
+    adapter.report.error(word.span, `${peer.error} in upstream "${target}"`, hint)
+    return null
+  }
+  const cluster = findCluster(adapter, word, target, peer)
+  if (cluster === null) return null
+  const { host } = peer.address
+  return {
+    action: { kind: "cluster", cluster, tls: upstreamTls(adapter, directive, scope, secure, host) },
+    authority: host === null ? "localhost" : target,
+  }
+}
+
+/** The name of the upstream that is meant, or of a new one for a plain address. */
+function findCluster(
+  { report, clusters }: Adapter,
+  word: Word,
+  target: string,
+  { address, hasPort }: Exclude<ReturnType<typeof readPeer>, { error: string }>,
+): string | null {
+  const named = address.host === null ? undefined : clusters.get(address.host.toLowerCase())
+  if (named !== undefined && !hasPort) return named.name
+  if (named !== undefined && named.endpoints[0]?.address !== address.text) {
+    report.error(word.span, `upstream "${address.host}" may not have port ${address.port}`)
+    return null
+  }
+  if (!hasPort) {
+    const names = [...clusters.values()].map(({ name }) => name)
+    const hint = didYouMean(target, names) ?? `no upstream is named "${target}", and an address needs a port`
+    report.error(word.span, `no port in upstream "${target}"`, hint)
+    return null
+  }
+  if (address.host !== null && !isHostName(address.host)) {
+    report.error(word.span, `host not found in upstream "${target}"`)
+    return null
+  }
+  const key = address.text.toLowerCase()
+  if (!clusters.has(key))
+    clusters.set(key, { ...defaultCluster(address.text), endpoints: [defaultEndpoint(address)] })
+  return clusters.get(key)!.name
+}
+
+function upstreamTls(
+  adapter: Adapter,
+  directive: Directive,
+  scope: Scope,
+  secure: boolean,
+  host: string | null,
+): UpstreamTlsConfig | null {
+  if (!secure) return null
+  const value = (name: string) => scope.one(name)?.args[0] ?? null
+  const flag = (name: string) => value(name)?.text.toLowerCase() === "on"
+  const file = (name: string) => {
+    const word = value(name)
+    return word === null || word.text === "" ? null : filePath(adapter, word)
+  }
+  const name = value("grpc_ssl_name")
+  if (name !== null && hasVariables(name.text)) {
+    adapter.report.error(name.span, "variables in grpc_ssl_name are not supported yet")
+  }
+  const tls: UpstreamTlsConfig = {
+    ...defaultUpstreamTls(),
+    verify: flag("grpc_ssl_verify"),
+    caFile: file("grpc_ssl_trusted_certificate"),
+    serverName: name?.text ?? host,
+    sendServerName: flag("grpc_ssl_server_name"),
+    certFile: file("grpc_ssl_certificate"),
+    keyFile: file("grpc_ssl_certificate_key"),
+    protocols: tlsProtocols(adapter, scope.one("grpc_ssl_protocols")),
+    ciphers: value("grpc_ssl_ciphers")?.text ?? null,
+  }
+  const depth = value("grpc_ssl_verify_depth")
+  if (depth !== null) tls.verifyDepth = readNumber(depth.text)!
+  if (tls.verify && tls.caFile === null) {
+    adapter.report.error(
+      spanOf(directive),
+      'no "grpc_ssl_trusted_certificate" is defined for the "grpc_ssl_verify" directive',
+    )
+  } else if (!tls.verify) {
+    adapter.report.note(
+      spanOf(directive),
+      "grpcs://",
+      "the endpoint's certificate is not verified: grpc_ssl_verify is off unless written",
+    )
+  }
+  return tls
+}
+
+const TLS_PROTOCOLS = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
+const OLD_PROTOCOLS = ["SSLv2", "SSLv3"]
+
+/** The versions of `ssl_protocols` or `grpc_ssl_protocols`; OpenSSL no longer has the SSL ones. Null: not written. */
+export function tlsProtocols({ report }: Adapter, directive: Directive | null): string[] | null {
+  if (directive === null) return null
+  for (const { text, span } of directive.args) {
+    if (TLS_PROTOCOLS.includes(text) || OLD_PROTOCOLS.includes(text)) continue
+    report.error(span, `invalid value "${text}"`, didYouMean(text, TLS_PROTOCOLS))
+  }
+  return TLS_PROTOCOLS.filter((protocol) => directive.args.some(({ text }) => text === protocol))
+}

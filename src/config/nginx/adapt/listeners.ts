@@ -1,0 +1,154 @@
+/** The listeners of all servers, and which server of each answers for names that none has. */
+import type { Address } from "../../address.ts"
+import { defaultListener } from "../../defaults.ts"
+import type { ListenerConfig, ServerConfig } from "../../model.ts"
+import type { Span } from "../ast.ts"
+import type { Scope } from "../scope.ts"
+import { readNumber, readSecondsMs, readTimeMs } from "../units.ts"
+import type { Adapter } from "./adapter.ts"
+import { type ListenOptions, overlaps } from "./listen.ts"
+import { writtenTimeout } from "./settings.ts"
+import { adaptListenerTls } from "./tls.ts"
+
+/** A server with what is needed of it until all are read. */
+export interface ServerDraft {
+  config: ServerConfig
+  scope: Scope
+  span: Span
+}
+
+export interface ListenerDraft {
+  address: Address
+  options: ListenOptions
+  /** The one marked `default_server`, else the first. */
+  defaultServer: ServerDraft
+  servers: ServerDraft[]
+}
+
+export class Listeners {
+  readonly #adapter: Adapter
+  readonly #drafts = new Map<string, ListenerDraft>()
+
+  constructor(adapter: Adapter) {
+    this.#adapter = adapter
+  }
+
+  add(address: Address, options: ListenOptions, server: ServerDraft): void {
+    const draft = this.#drafts.get(address.text)
+    if (draft === undefined) {
+      this.#drafts.set(address.text, {
+        address,
+        options: { ...options },
+        defaultServer: server,
+        servers: [server],
+      })
+    } else if (!this.#merge(draft, options, server)) return
+    server.config.listeners.push(address.text)
+    if (options.defaultServer) server.config.defaultFor.push(address.text)
+  }
+
+  #merge(draft: ListenerDraft, options: ListenOptions, server: ServerDraft): boolean {
+    const { report } = this.#adapter
+    const { address, servers } = draft
+    if (servers.includes(server)) {
+      report.error(options.span, `a duplicate listen ${address.text}`)
+      return false
+    }
+    if (options.isSet && draft.options.isSet) {
+      report.error(options.span, `duplicate listen options for ${address.text}`)
+      return false
+    }
+    if (options.defaultServer && draft.options.defaultServer) {
+      report.error(options.span, `a duplicate default server for ${address.text}`)
+      return false
+    }
+    if (options.defaultServer) draft.defaultServer = server
+    servers.push(server)
+    draft.options = {
+      ...(options.isSet ? options : draft.options),
+      defaultServer: options.defaultServer || draft.options.defaultServer,
+      ssl: options.ssl || draft.options.ssl,
+      http2: options.http2 || draft.options.http2,
+      proxyProtocol: options.proxyProtocol || draft.options.proxyProtocol,
+    }
+    return true
+  }
+
+  build(): ListenerConfig[] {
+    this.#checkOverlaps()
+    this.#checkNames()
+    return [...this.#drafts.values()].map((draft) => this.#listener(draft))
+  }
+
+  #listener(draft: ListenerDraft): ListenerConfig {
+    const { report } = this.#adapter
+    const { address, options, servers, defaultServer } = draft
+    const listener = defaultListener(address)
+    listener.backlog = options.backlog
+    listener.reusePort = options.reusePort
+    listener.ipv6Only = options.ipv6Only
+    listener.proxyProtocol = options.proxyProtocol
+    listener.socketKeepalive = options.socketKeepalive
+    listener.tls = options.ssl ? adaptListenerTls(this.#adapter, draft) : null
+    const { scope } = defaultServer
+    listener.headerTimeoutMs =
+      writtenTimeout(report, scope, "client_header_timeout") ?? listener.headerTimeoutMs
+    adaptKeepalive(this.#adapter, scope, listener)
+    const streams = scope.one("http2_max_concurrent_streams")
+    if (streams !== null) listener.maxConcurrentStreams = readNumber(streams.args[0]!.text)
+    const http2 = options.http2 || servers.some((server) => server.scope.one("http2")?.args[0]?.text === "on")
+    if (!http2)
+      report.note(options.span, `listen ${address.text}`, "speaks HTTP/2 too, though http2 is not written")
+    return listener
+  }
+
+  #checkOverlaps(): void {
+    const drafts = [...this.#drafts.values()]
+    const wildcards = drafts.filter(({ address }) => address.host === "0.0.0.0" || address.host === "::")
+    const byPort = Map.groupBy(wildcards, ({ address }) => address.port)
+    for (const other of drafts) {
+      for (const wildcard of byPort.get(other.address.port) ?? []) {
+        if (!overlaps(wildcard.address, other.address, wildcard.options.ipv6Only)) continue
+        const message = `${other.address.text} beside ${wildcard.address.text} is not supported yet`
+        this.#adapter.report.error(
+          other.options.span,
+          message,
+          "one socket of a port takes all its connections",
+        )
+      }
+    }
+  }
+
+  #checkNames(): void {
+    for (const { address, servers } of this.#drafts.values()) {
+      const seen = new Set<string>()
+      for (const { config, span } of servers) {
+        for (const name of config.names) {
+          if (seen.has(name) && !name.startsWith("~")) {
+            this.#adapter.report.warning(
+              span,
+              `conflicting server name "${name}" on ${address.text}, ignored`,
+            )
+          }
+          seen.add(name)
+        }
+      }
+    }
+  }
+}
+
+function adaptKeepalive(adapter: Adapter, scope: Scope, listener: ListenerConfig): void {
+  const timeout = scope.one("keepalive_timeout")
+  if (timeout !== null) {
+    const [idle, header] = timeout.args
+    const idleMs = readTimeMs(idle!.text)
+    if (idleMs === null)
+      adapter.report.error(idle!.span, `"keepalive_timeout" directive invalid value "${idle!.text}"`)
+    else listener.idleConnectionTimeoutMs = idleMs
+    if (header !== undefined && readSecondsMs(header.text) === null) {
+      adapter.report.error(header.span, `"keepalive_timeout" directive invalid value "${header.text}"`)
+    }
+  }
+  const requests = scope.one("keepalive_requests")
+  if (requests !== null) listener.maxRequestsPerConnection = Math.max(1, readNumber(requests.args[0]!.text)!)
+}

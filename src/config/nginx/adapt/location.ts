@@ -1,0 +1,190 @@
+/** `location` blocks, nested ones with them. */
+import type { RouteAction, RouteConfig, RouteMatch } from "../../model.ts"
+import { type Directive, spanOf, type Word } from "../ast.ts"
+import { translateRegex } from "../regex.ts"
+import { Scope } from "../scope.ts"
+import { readNumber } from "../units.ts"
+import type { Adapter } from "./adapter.ts"
+import { grpcStatusOf, type Locations } from "./error-page.ts"
+import { adaptGrpcPass, type Pass } from "./grpc-pass.ts"
+import { adaptSettings } from "./settings.ts"
+
+type LocationMatch = RouteMatch | { kind: "named"; name: string }
+
+interface Location {
+  match: LocationMatch
+  /** As nginx compares and names it: the path, the pattern or `@name`. */
+  name: string
+  scope: Scope
+  directive: Directive
+}
+
+/** The scopes of a server's own locations, for `error_page`. Problems are left to `adaptLocations`. */
+export function indexLocations(server: Scope): Locations {
+  const found = new Map<string, Scope>()
+  for (const directive of server.own("location")) {
+    const [modifier, word] = modifierOf(directive)
+    if (modifier.startsWith("~")) continue
+    const taken = found.has(word.text) && modifier !== "="
+    if (!taken) found.set(word.text, new Scope("location", directive.block ?? [], server))
+  }
+  return found
+}
+
+/** The routes of the locations of one level; named ones are checked and left out, since nothing calls lead to them. */
+export function adaptLocations(
+  adapter: Adapter,
+  scope: Scope,
+  parent: Pick<Location, "match" | "name"> | null,
+  locations: Locations,
+): RouteConfig[] {
+  const seen = new Map<string, Directive>()
+  return scope.own("location").flatMap((directive) => {
+    const location = readLocation(adapter, directive, scope)
+    if (location === null) return []
+    if (parent !== null && !checkNesting(adapter, location, parent)) return []
+    if (!checkUnique(adapter, location, seen)) return []
+    const route = adaptLocation(adapter, location, locations)
+    return route === null ? [] : [route]
+  })
+}
+
+function adaptLocation(adapter: Adapter, location: Location, locations: Locations): RouteConfig | null {
+  const { match, scope } = location
+  const pass = readPass(adapter, location)
+  const action = adaptAnswer(adapter, scope) ?? pass?.action ?? { kind: "none" }
+  const settings = adaptSettings(adapter, scope, action === pass?.action ? pass.authority : null, locations)
+  if (action.kind === "return" && action.grpcStatus !== null) {
+    settings.addHeaders = settings.addHeaders.filter(
+      ({ name }) => name !== "grpc-status" && name !== "grpc-message",
+    )
+  }
+  const routes = adaptLocations(adapter, scope, location, locations)
+  if (match.kind === "named") return null
+  if (scope.own("internal").length > 0) return { match, action: { kind: "none" }, settings, routes }
+  if (action.kind === "none" && routes.length === 0 && scope.own("grpc_pass").length === 0) {
+    adapter.report.note(
+      spanOf(location.directive),
+      `location ${location.name}`,
+      "no grpc_pass: answers 404, or UNIMPLEMENTED to gRPC",
+    )
+  }
+  return { match, action, settings, routes }
+}
+
+function readPass(adapter: Adapter, { scope }: Location): Pass | null {
+  const directive = scope.own("grpc_pass")[0]
+  return directive === undefined ? null : adaptGrpcPass(adapter, directive, scope)
+}
+
+function modifierOf({ args }: Directive): [modifier: string, word: Word] {
+  const [first, second] = args as [Word, Word?]
+  if (second !== undefined) return [first.text, second]
+  const [modifier] = /^(?:=|\^~|~\*|~)?/.exec(first.text)!
+  return [modifier, { ...first, text: first.text.slice(modifier.length) }]
+}
+
+function readLocation(adapter: Adapter, directive: Directive, parent: Scope): Location | null {
+  const { report } = adapter
+  const [modifier, word] = modifierOf(directive)
+  const name = word.text
+  const location = (match: LocationMatch): Location => {
+    return { match, name, scope: new Scope("location", directive.block ?? [], parent), directive }
+  }
+  if (modifier === "=") return location({ kind: "exact", path: name })
+  if (modifier === "^~") return location({ kind: "prefix", path: name, final: true })
+  if (modifier === "~" || modifier === "~*") {
+    const regex = translateRegex(name)
+    if ("pattern" in regex)
+      return location({ kind: "regex", pattern: regex.pattern, ignoreCase: modifier === "~*" })
+    report.error(word.span, regex.error)
+    return null
+  }
+  if (modifier !== "") {
+    report.error(directive.args[0]!.span, `invalid location modifier "${modifier}"`, "it is =, ^~, ~ or ~*")
+    return null
+  }
+  if (name.startsWith("@") && directive.args.length === 1) return location({ kind: "named", name })
+  if (!name.startsWith("/") && name !== "") {
+    report.warning(word.span, `no path starts with "${name}"`, `did you mean "/${name}"?`)
+  }
+  return location({ kind: "prefix", path: name, final: false })
+}
+
+function checkNesting(
+  { report }: Adapter,
+  inner: Location,
+  outer: Pick<Location, "match" | "name">,
+): boolean {
+  const problem =
+    outer.match.kind === "exact"
+      ? `location "${inner.name}" cannot be inside the exact location "${outer.name}"`
+      : outer.match.kind === "named"
+        ? `location "${inner.name}" cannot be inside the named location "${outer.name}"`
+        : inner.match.kind === "named"
+          ? `named location "${inner.name}" can be on the server level only`
+          : inner.match.kind !== "regex" && !inner.name.startsWith(outer.name)
+            ? `location "${inner.name}" is outside location "${outer.name}"`
+            : null
+  if (problem !== null) report.error(spanOf(inner.directive), problem)
+  return problem === null
+}
+
+function checkUnique(
+  { report }: Adapter,
+  { match, name, directive }: Location,
+  seen: Map<string, Directive>,
+): boolean {
+  if (match.kind === "regex") return true
+  const key = `${match.kind} ${name}`
+  const earlier = seen.get(key)
+  seen.set(key, earlier ?? directive)
+  if (earlier === undefined) return true
+  const { file, line } = earlier.name.span
+  report.error(spanOf(directive), `duplicate location "${name}"`, `the first is at ${file}:${line}`)
+  return false
+}
+
+/** What a level answers by itself: `return`, or `try_files` with a code at its end. Null: nothing. */
+export function adaptAnswer(adapter: Adapter, scope: Scope): RouteAction | null {
+  const returns = scope.own("return").map((directive) => adaptReturn(adapter, directive, scope))
+  if (returns.length > 0) return returns[0]!
+  const tried = scope.own("try_files")[0]
+  return tried === undefined ? null : adaptTryFiles(adapter, tried)
+}
+
+function adaptReturn(adapter: Adapter, { args }: Directive, scope: Scope): RouteAction | null {
+  const [first, text] = args as [Word, Word?]
+  const status = readNumber(first.text)
+  const isAddress = text === undefined && /^(https?:\/\/|\$scheme)/.test(first.text)
+  if (status === null ? !isAddress : status > 999) {
+    adapter.report.error(first.span, `invalid return code "${first.text}"`)
+    return null
+  }
+  const template = status === null ? first : text
+  if (template !== undefined && !adapter.variables.check(template, adapter.report)) return null
+  const grpc = grpcStatusOf(scope)
+  return {
+    kind: "return",
+    status: status ?? 302,
+    template: grpc === null ? (template?.text ?? "") : grpc.grpcMessage,
+    grpcStatus: grpc === null ? null : grpc.grpcStatus,
+  }
+}
+
+function adaptTryFiles({ report }: Adapter, directive: Directive): RouteAction | null {
+  const last = directive.args.at(-1)!
+  const status = last.text.startsWith("=") ? readNumber(last.text.slice(1)) : null
+  if (last.text.startsWith("=") && (status === null || status > 999)) {
+    report.error(last.span, `invalid code "${last.text}"`)
+  } else if (status === null) {
+    report.error(
+      spanOf(directive),
+      `try_files is not supported with "${last.text}" at its end: it would send the call elsewhere`,
+    )
+  } else {
+    report.note(spanOf(directive), "try_files", `no files are served: the code at its end is the answer`)
+    return { kind: "return", status, template: "", grpcStatus: null }
+  }
+  return null
+}

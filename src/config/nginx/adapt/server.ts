@@ -1,0 +1,96 @@
+/** `server` blocks. */
+import { hostname } from "node:os"
+import { hostAddress } from "../../address.ts"
+import type { RouteConfig } from "../../model.ts"
+import { type Directive, spanOf, type Word } from "../ast.ts"
+import { translateRegex } from "../regex.ts"
+import { Scope } from "../scope.ts"
+import type { Adapter } from "./adapter.ts"
+import { defaultListenOptions, readListenDirective } from "./listen.ts"
+import type { Listeners, ServerDraft } from "./listeners.ts"
+import { adaptAnswer, adaptLocations, indexLocations } from "./location.ts"
+import { adaptSettings } from "./settings.ts"
+
+export function adaptServer(
+  adapter: Adapter,
+  directive: Directive,
+  http: Scope,
+  listeners: Listeners,
+): ServerDraft {
+  const { report } = adapter
+  const scope = new Scope("server", directive.block ?? [], http)
+  const locations = indexLocations(scope)
+  const fallback = adaptSettings(adapter, scope, null, locations)
+  const written = scope
+    .own("server_name")
+    .flatMap(({ args }) => args.flatMap((word) => adaptServerName(adapter, word)))
+  const names = written.length === 0 ? [""] : [...new Set(written)]
+  const span = directive.name.span
+  const draft: ServerDraft = {
+    config: { names, listeners: [], defaultFor: [], routes: [], fallback },
+    scope,
+    span,
+  }
+  adaptListens(adapter, draft, listeners)
+  const routes = adaptLocations(adapter, scope, null, locations)
+  const answer = adaptAnswer(adapter, scope)
+  if (answer?.kind === "return" && scope.own("return").length > 0) {
+    const everything: RouteConfig = {
+      match: { kind: "prefix", path: "", final: true },
+      action: answer,
+      settings: fallback,
+      routes: [],
+    }
+    draft.config.routes = [everything]
+    if (routes.length > 0)
+      report.warning(
+        spanOf(scope.own("return")[0]!),
+        "return answers every call of this server: its locations are never reached",
+      )
+  } else draft.config.routes = routes
+  return draft
+}
+
+function adaptListens({ report }: Adapter, draft: ServerDraft, listeners: Listeners): void {
+  const directives = draft.scope.own("listen")
+  if (directives.length === 0) {
+    report.note(draft.span, "server", "no listen is written: port 80")
+    listeners.add(hostAddress("0.0.0.0", 80), defaultListenOptions(draft.span), draft)
+  }
+  for (const directive of directives) {
+    const listen = readListenDirective(report, directive)
+    for (const address of listen?.addresses ?? []) listeners.add(address, listen!.options, draft)
+  }
+}
+
+/** The names that one word stands for; `.example.com` is two. */
+function adaptServerName({ report }: Adapter, word: Word): string[] {
+  const { text, span } = word
+  if (text.startsWith("~")) return adaptRegexName(report, word)
+  if ((text.startsWith("*") && (text.length < 3 || text[1] !== ".")) || text === ".") {
+    report.error(span, `server name "${text}" is invalid`)
+    return []
+  }
+  if (text.includes("/")) report.warning(span, `server name "${text}" has suspicious symbols`)
+  const name = text.toLowerCase()
+  if (name === "$hostname") return [hostname().toLowerCase()]
+  const inner = name.replace(/^\*?\.|\.\*$/g, "")
+  if (inner.includes("*")) {
+    report.error(span, `invalid server name or wildcard "${text}"`, "a * stands for whole labels, at one end")
+    return []
+  }
+  return name.startsWith(".") ? [name.slice(1), `*${name}`] : [name]
+}
+
+function adaptRegexName(report: Adapter["report"], { text, span }: Word): string[] {
+  if (text === "~") {
+    report.error(span, `empty regex in server name "${text}"`)
+    return []
+  }
+  const regex = translateRegex(text.slice(1))
+  if ("error" in regex) {
+    report.error(span, regex.error)
+    return []
+  }
+  return [`~${regex.pattern}`]
+}

@@ -1,0 +1,172 @@
+/** What holds on a route, from the directives of its level and, where it has none of a name, of the outer ones. */
+import { isIP } from "node:net"
+import { defaultRouteSettings } from "../../defaults.ts"
+import type { RetryCondition, RouteSettings } from "../../model.ts"
+import { didYouMean } from "../../problem.ts"
+import { type Directive, spanOf, type Word } from "../ast.ts"
+import type { Report } from "../report.ts"
+import type { Scope } from "../scope.ts"
+import { readNumber, readOffset, readTimeMs } from "../units.ts"
+import { hasVariables } from "../variables.ts"
+import type { Adapter } from "./adapter.ts"
+import { adaptErrorPages, type Locations } from "./error-page.ts"
+import { adaptAccessLogs } from "./log.ts"
+
+/**
+ * @param authority what nginx would send as `:authority`; null: the client's own is kept
+ * @param locations of the server, where `error_page` looks for its target; null: outside of a server
+ */
+export function adaptSettings(
+  adapter: Adapter,
+  scope: Scope,
+  authority: string | null,
+  locations: Locations | null,
+): RouteSettings {
+  const { report } = adapter
+  const settings = defaultRouteSettings()
+  settings.connectTimeoutMs =
+    writtenTimeout(report, scope, "grpc_connect_timeout") ?? settings.connectTimeoutMs
+  settings.readTimeoutMs = writtenTimeout(report, scope, "grpc_read_timeout")
+  settings.sendTimeoutMs = writtenTimeout(report, scope, "grpc_send_timeout")
+  settings.bodyTimeoutMs = writtenTimeout(report, scope, "client_body_timeout")
+  const body = scope.one("client_max_body_size")
+  if (body !== null) settings.maxBodyOctets = readOffset(body.args[0]!.text) || null
+  adaptRetry(report, scope, settings)
+  settings.setHeaders = adaptSetHeaders(adapter, scope, authority)
+  settings.addHeaders = adaptAddHeaders(adapter, scope)
+  settings.passHeaders = scope.all("grpc_pass_header").map(({ args }) => args[0]!.text.toLowerCase())
+  settings.hideHeaders = scope.all("grpc_hide_header").map(({ args }) => args[0]!.text.toLowerCase())
+  settings.ignoreHeaders = adaptIgnoreHeaders(report, scope)
+  settings.socketKeepalive = isOn(scope, "grpc_socket_keepalive")
+  settings.bindAddress = adaptBind(report, scope.one("grpc_bind"))
+  settings.accessLogs = adaptAccessLogs(adapter, scope)
+  settings.interceptErrors = isOn(scope, "grpc_intercept_errors")
+  settings.errorStatuses = adaptErrorPages(adapter, scope, locations)
+  return settings
+}
+
+export function isOn(scope: Scope, name: string): boolean {
+  return scope.one(name)?.args[0]?.text.toLowerCase() === "on"
+}
+
+/** In milliseconds; null when not written, or written as 0, which in nginx would end every stream at once. */
+export function writtenTimeout(report: Report, scope: Scope, name: string): number | null {
+  const word = scope.one(name)?.args[0]
+  if (word === undefined) return null
+  const timeoutMs = readTimeMs(word.text)
+  if (timeoutMs === 0)
+    report.warning(word.span, `"${name} 0" fails at once in nginx; here it is as if not written`)
+  return timeoutMs || null
+}
+
+const RETRY_CONDITIONS: readonly string[] = [
+  "error",
+  "timeout",
+  "invalid_header",
+  "non_idempotent",
+  "http_403",
+  "http_404",
+  "http_429",
+  "http_500",
+  "http_502",
+  "http_503",
+  "http_504",
+] satisfies RetryCondition[]
+
+function adaptRetry(report: Report, scope: Scope, { retry }: RouteSettings): void {
+  const conditions = scope.one("grpc_next_upstream")
+  if (conditions !== null) {
+    const names = readChoices(report, conditions, [...RETRY_CONDITIONS, "off"])
+    retry.conditions = names.includes("off") ? [] : ([...new Set(names)] as RetryCondition[])
+  }
+  const tries = scope.one("grpc_next_upstream_tries")
+  if (tries !== null) retry.tries = readNumber(tries.args[0]!.text) || null
+  const timeout = scope.one("grpc_next_upstream_timeout")
+  if (timeout !== null) retry.timeoutMs = readTimeMs(timeout.args[0]!.text) || null
+}
+
+/** Arguments that must each be one of a list. */
+function readChoices(report: Report, { args }: Directive, choices: readonly string[]): string[] {
+  return args.flatMap(({ text, span }) => {
+    const choice = choices.find((each) => each.toLowerCase() === text.toLowerCase())
+    if (choice === undefined) report.error(span, `invalid value "${text}"`, didYouMean(text, choices))
+    return choice === undefined ? [] : [choice]
+  })
+}
+
+function adaptSetHeaders(
+  adapter: Adapter,
+  scope: Scope,
+  authority: string | null,
+): RouteSettings["setHeaders"] {
+  const headers: RouteSettings["setHeaders"] = []
+  for (const { args } of scope.all("grpc_set_header")) {
+    const [name, value] = args as [Word, Word]
+    if (!checkHeaderName(adapter.report, name) || !adapter.variables.check(value, adapter.report)) continue
+    if (name.text.toLowerCase() !== "host" || value.text !== "")
+      headers.push([name.text.toLowerCase(), value.text])
+  }
+  if (authority !== null && !headers.some(([name]) => name === "host")) headers.push(["host", authority])
+  return headers
+}
+
+function adaptAddHeaders(adapter: Adapter, scope: Scope): RouteSettings["addHeaders"] {
+  return scope.all("add_header").flatMap(({ args }) => {
+    const [name, value, always] = args as [Word, Word, Word?]
+    if (always !== undefined && always.text !== "always") {
+      adapter.report.error(always.span, `invalid parameter "${always.text}"`, 'it can only be "always"')
+    }
+    const right = checkHeaderName(adapter.report, name) && adapter.variables.check(value, adapter.report)
+    if (!right || value.text === "") return []
+    return [{ name: name.text.toLowerCase(), template: value.text, always: always !== undefined }]
+  })
+}
+
+/** HTTP/2 has stricter names than nginx checks for: a wrong one would end every stream. */
+function checkHeaderName(report: Report, { text, span }: Word): boolean {
+  if (/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text)) return true
+  report.error(span, `"${text}" is no header name`)
+  return false
+}
+
+const IGNORABLE = [
+  "X-Accel-Redirect",
+  "X-Accel-Expires",
+  "X-Accel-Limit-Rate",
+  "X-Accel-Buffering",
+  "X-Accel-Charset",
+  "Expires",
+  "Cache-Control",
+  "Set-Cookie",
+  "Vary",
+]
+
+function adaptIgnoreHeaders(report: Report, scope: Scope): string[] {
+  return scope
+    .all("grpc_ignore_headers")
+    .flatMap((directive) => readChoices(report, directive, IGNORABLE))
+    .map((name) => name.toLowerCase())
+}
+
+function adaptBind(report: Report, directive: Directive | null): string | null {
+  if (directive === null) return null
+  const [address, transparent] = directive.args as [Word, Word?]
+  if (transparent !== undefined) {
+    const known = transparent.text === "transparent"
+    report.error(
+      transparent.span,
+      known ? 'grpc_bind "transparent" is not supported' : `invalid parameter "${transparent.text}"`,
+    )
+    return null
+  }
+  if (address.text === "off") return null
+  if (hasVariables(address.text)) {
+    report.error(spanOf(directive), "variables in grpc_bind are not supported yet")
+    return null
+  }
+  if (isIP(address.text) === 0) {
+    report.error(address.span, `invalid address "${address.text}"`, "an IP address without a port")
+    return null
+  }
+  return address.text
+}

@@ -1,0 +1,84 @@
+/** `ssl_*` of the servers that share a listener. */
+import type { ListenerTlsConfig } from "../../model.ts"
+import { didYouMean } from "../../problem.ts"
+import type { Scope } from "../scope.ts"
+import { readNumber, readSecondsMs } from "../units.ts"
+import { type Adapter, filePath } from "./adapter.ts"
+import { tlsProtocols } from "./grpc-pass.ts"
+import type { ListenerDraft, ServerDraft } from "./listeners.ts"
+
+/** nginx's `ssl_session_timeout`. */
+const SESSION_TIMEOUT_MS = 300_000
+
+/** Certificates of every server, by its names; all else from the default server, as in nginx. */
+export function adaptListenerTls(adapter: Adapter, draft: ListenerDraft): ListenerTlsConfig {
+  const { servers, defaultServer } = draft
+  const inOrder = [defaultServer, ...servers.filter((server) => server !== defaultServer)]
+  const { scope } = defaultServer
+  for (const server of servers) checkSameClients(adapter, server, defaultServer)
+  const depth = scope.one("ssl_verify_depth")
+  const timeout = scope.one("ssl_session_timeout")
+  const authority = scope.one("ssl_client_certificate")?.args[0]
+  return {
+    certificates: inOrder.flatMap((server) => certificatesOf(adapter, server)),
+    protocols: tlsProtocols(adapter, scope.one("ssl_protocols")),
+    ciphers: scope.one("ssl_ciphers")?.args[0]?.text ?? null,
+    clientCaFile: authority === undefined ? null : filePath(adapter, authority),
+    verifyClient: verifyClient(adapter, defaultServer, authority !== undefined),
+    verifyDepth: depth === null ? 1 : readNumber(depth.args[0]!.text)!,
+    sessionTimeoutMs: timeout === null ? SESSION_TIMEOUT_MS : readSecondsMs(timeout.args[0]!.text)!,
+  }
+}
+
+function certificatesOf(
+  adapter: Adapter,
+  { scope, config, span }: ServerDraft,
+): ListenerTlsConfig["certificates"] {
+  const certificates = scope.all("ssl_certificate")
+  const keys = scope.all("ssl_certificate_key")
+  const name =
+    certificates.length === 0
+      ? "ssl_certificate"
+      : keys.length < certificates.length
+        ? "ssl_certificate_key"
+        : null
+  if (name !== null) {
+    adapter.report.error(span, `no "${name}" is defined for the "listen ... ssl" directive`)
+    return []
+  }
+  return certificates.flatMap(({ args }, index) => {
+    const certFile = filePath(adapter, args[0]!)
+    const keyFile = filePath(adapter, keys[index]!.args[0]!)
+    return certFile === null || keyFile === null ? [] : [{ names: config.names, certFile, keyFile }]
+  })
+}
+
+const VERIFY = ["off", "on", "optional", "optional_no_ca"] as const
+
+function verifyClient(
+  { report }: Adapter,
+  { scope, span }: ServerDraft,
+  hasAuthority: boolean,
+): ListenerTlsConfig["verifyClient"] {
+  const word = scope.one("ssl_verify_client")?.args[0]
+  if (word === undefined) return "off"
+  const choice = VERIFY.find((each) => each === word.text)
+  if (choice === undefined)
+    report.error(word.span, `invalid value "${word.text}"`, didYouMean(word.text, VERIFY))
+  else if (choice !== "off" && choice !== "optional_no_ca" && !hasAuthority) {
+    report.error(span, "no ssl_client_certificate for ssl_verify_client")
+  }
+  return choice ?? "off"
+}
+
+/** One listener asks all its clients for the same. A server that asked for more would let in whom it should not. */
+function checkSameClients({ report }: Adapter, server: ServerDraft, defaultServer: ServerDraft): void {
+  const asked = (scope: Scope, name: string) => scope.one(name)?.args[0]?.text ?? "off"
+  for (const name of ["ssl_verify_client", "ssl_client_certificate", "ssl_verify_depth"]) {
+    if (asked(server.scope, name) === asked(defaultServer.scope, name)) continue
+    report.error(
+      server.span,
+      `${name} other than the default server's of the same address is not supported yet`,
+    )
+  }
+}

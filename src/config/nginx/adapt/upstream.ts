@@ -1,0 +1,133 @@
+/** `upstream` blocks. */
+import { defaultCluster, defaultEndpoint } from "../../defaults.ts"
+import type { ClusterConfig, EndpointConfig } from "../../model.ts"
+import { didYouMean } from "../../problem.ts"
+import type { Directive, Word } from "../ast.ts"
+import { missingSemicolon } from "../check.ts"
+import { Scope } from "../scope.ts"
+import { readNumber, readSecondsMs, readTimeMs } from "../units.ts"
+import type { Adapter } from "./adapter.ts"
+import { isHostName, readPeer } from "./address.ts"
+
+export function adaptUpstream(adapter: Adapter, directive: Directive): void {
+  const { report } = adapter
+  const name = directive.args[0]!
+  const key = name.text.toLowerCase()
+  if (adapter.clusters.has(key)) {
+    report.error(name.span, `duplicate upstream "${name.text}"`)
+    return
+  }
+  const scope = new Scope("upstream", directive.block ?? [], null)
+  const cluster = defaultCluster(name.text)
+  adapter.clusters.set(key, cluster)
+  const servers = scope.own("server")
+  if (servers.length === 0) report.error(directive.name.span, `no servers are inside upstream "${name.text}"`)
+  cluster.endpoints = servers
+    .map((server) => adaptServer(adapter, server))
+    .filter((endpoint) => endpoint !== null)
+  if (cluster.endpoints.length > 0 && cluster.endpoints.every(({ backup }) => backup)) {
+    report.error(directive.name.span, `no servers in upstream "${name.text}": all are backup`)
+  }
+  if (scope.own("least_conn").length > 0) cluster.policy = "least_streams"
+  adaptConnections(adapter, scope, cluster)
+}
+
+function adaptConnections({ report }: Adapter, scope: Scope, cluster: ClusterConfig): void {
+  const keepalive = scope.one("keepalive")
+  if (keepalive !== null) {
+    const [count, local] = keepalive.args as [Word, ...Word[]]
+    cluster.idleConnections = readNumber(count.text)
+    if (!cluster.idleConnections) {
+      report.error(
+        count.span,
+        `invalid value "${count.text}" in "keepalive" directive`,
+        "connections, for instance keepalive 32",
+      )
+    }
+    if (local !== undefined && local.text !== "local")
+      report.error(local.span, `invalid parameter "${local.text}"`)
+  }
+  const requests = scope.one("keepalive_requests")
+  if (requests !== null) cluster.maxRequestsPerConnection = Math.max(1, readNumber(requests.args[0]!.text)!)
+  const age = scope.one("keepalive_time")
+  if (age !== null) cluster.maxConnectionAgeMs = readTimeMs(age.args[0]!.text)
+  const idle = scope.one("keepalive_timeout")
+  if (idle !== null) cluster.idleTimeoutMs = readTimeMs(idle.args[0]!.text)
+}
+
+/** nginx's port where an upstream's server has none. */
+const DEFAULT_PORT = 80
+
+function adaptServer(adapter: Adapter, directive: Directive): EndpointConfig | null {
+  const [where, ...parameters] = directive.args as [Word, ...Word[]]
+  const peer = readPeer(where.text, DEFAULT_PORT)
+  if ("error" in peer) {
+    adapter.report.error(where.span, `${peer.error} in upstream "${where.text}"`, whatIsWrong(where.text))
+    return null
+  }
+  const { host } = peer.address
+  if (host !== null && !isHostName(host)) {
+    adapter.report.error(where.span, `host not found in upstream "${where.text}"`)
+    return null
+  }
+  const endpoint = defaultEndpoint(peer.address)
+  const right = parameters.map((word) => adaptParameter(adapter, directive, word, endpoint))
+  return right.every(Boolean) ? endpoint : null
+}
+
+function whatIsWrong(text: string): string | null {
+  if (/^(grpcs?|https?):\/\//.test(text))
+    return "an address has no scheme: write host:port, and the scheme in grpc_pass"
+  return null
+}
+
+const PARAMETERS = ["weight=", "max_conns=", "max_fails=", "fail_timeout=", "backup", "down"]
+const NOT_YET = /^(resolve|service=.+|drain|slow_start=.+|route=.+)$/
+
+function adaptParameter(
+  adapter: Adapter,
+  directive: Directive,
+  word: Word,
+  endpoint: EndpointConfig,
+): boolean {
+  const [, name, value] = /^([a-z_]+=?)(.*)$/s.exec(word.text) ?? []
+  switch (name) {
+    case "weight=": {
+      const weight = readNumber(value!)
+      if (weight) endpoint.weight = weight
+      return weight ? true : invalid(adapter, word, "a whole number from 1")
+    }
+    case "max_conns=": {
+      const streams = readNumber(value!)
+      endpoint.maxStreams = streams || null
+      return streams !== null || invalid(adapter, word, "a whole number; 0: no limit")
+    }
+    case "max_fails=": {
+      const fails = readNumber(value!)
+      endpoint.maxFails = fails ?? endpoint.maxFails
+      return fails !== null || invalid(adapter, word, "a whole number; 0: never taken out")
+    }
+    case "fail_timeout=": {
+      const timeoutMs = readSecondsMs(value!)
+      endpoint.failTimeoutMs = timeoutMs ?? endpoint.failTimeoutMs
+      return timeoutMs !== null || invalid(adapter, word, "for instance fail_timeout=10s")
+    }
+  }
+  if (word.text === "backup") endpoint.backup = true
+  else if (word.text === "down") endpoint.down = true
+  else if (NOT_YET.test(word.text)) {
+    adapter.report.error(word.span, `parameter "${word.text}" is not supported yet`)
+    return false
+  } else
+    return invalid(
+      adapter,
+      word,
+      missingSemicolon(directive, ["upstream"]) ?? didYouMean(word.text, PARAMETERS),
+    )
+  return true
+}
+
+function invalid(adapter: Adapter, word: Word, hint: string | null): false {
+  adapter.report.error(word.span, `invalid parameter "${word.text}"`, hint)
+  return false
+}

@@ -1,0 +1,60 @@
+import { dirname } from "node:path"
+import type { Config } from "../model.ts"
+import type { Problem } from "../problem.ts"
+import { createAdapter } from "./adapt/adapter.ts"
+import { adaptConfig } from "./adapt/config.ts"
+import { checkBlock } from "./check.ts"
+import { type ConfigFiles, Inclusion } from "./include.ts"
+import { Report } from "./report.ts"
+import { Variables } from "./variables.ts"
+
+export interface NginxConfig {
+  /** Null when there are errors. */
+  config: Config | null
+  /** All of them, in the order they were found. */
+  problems: Problem[]
+  /** Every file read, by the name that problems use. */
+  sources: Map<string, string>
+}
+
+/**
+ * Reads nginx.conf as Sluice understands it. Never throws for what is in the files.
+ *
+ * A file without an `http` block is read as what an `http` block would include: `server` and `upstream` may stand at its
+ * top, beside main's directives.
+ *
+ * @param text the first file's, already read
+ * @param path the first file's, as problems are to show it; what it includes is relative to its directory
+ */
+export function readNginxConfig(text: string, path: string, files: ConfigFiles): NginxConfig {
+  const report = new Report()
+  const inclusion = new Inclusion(path, files, report)
+  const directives = inclusion.expandFirst(path, text)
+  const isFragment = !directives.some(({ name }) => name.text === "http")
+  const checked = checkBlock(directives, isFragment ? ["main", "http"] : ["main"], report)
+  const variables = new Variables()
+  variables.declareAll(directives)
+  const adapter = createAdapter({
+    report,
+    variables,
+    directory: dirname(path),
+    canRead: (file) => canRead(files, file),
+  })
+  const config = adaptConfig(adapter, checked, isFragment)
+  if (config.listeners.length === 0 && !report.hasErrors()) {
+    report.warning(
+      { file: path, line: 0, column: 0, length: 1 },
+      "no server is configured: nothing would listen",
+    )
+  }
+  return { config: report.hasErrors() ? null : config, problems: report.problems, sources: inclusion.sources }
+}
+
+function canRead(files: ConfigFiles, path: string): boolean {
+  try {
+    files.read(path)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,145 @@
+/** `$variables` in values: which there are, and whether a value's are among them. */
+import { didYouMean } from "../problem.ts"
+import type { Directive, Word } from "./ast.ts"
+import type { Report } from "./report.ts"
+
+/** What a stream's record can fill in. A `_` at the end stands for any name behind it. */
+export const VARIABLES: ReadonlySet<string> = new Set(
+  `remote_addr remote_port binary_remote_addr remote_user time_local time_iso8601 msec request request_method
+  request_uri uri args arg_ host server_name server_port scheme status body_bytes_sent bytes_sent request_length
+  request_time http_ sent_http_ sent_trailer_ upstream_addr upstream_status upstream_connect_time
+  upstream_header_time upstream_response_time upstream_http_ upstream_trailer_ upstream_bytes_sent
+  upstream_bytes_received ssl_protocol ssl_cipher ssl_client_s_dn ssl_client_verify connection connection_requests
+  pid request_id grpc_status grpc_messages_sent grpc_messages_received stream_resumes`.split(/\s+/),
+)
+
+/** What nginx has besides. */
+const NGINX_VARIABLES: ReadonlySet<string> = new Set(
+  `content_length content_type proxy_protocol_addr proxy_protocol_port proxy_protocol_server_addr
+  proxy_protocol_server_port proxy_protocol_tlv_ server_addr server_protocol https request_port is_request_port
+  document_uri document_root realpath_root query_string is_args request_filename pipe request_completion request_body
+  request_body_file limit_rate connection_time nginx_version hostname tcpinfo_rtt tcpinfo_rttvar tcpinfo_snd_cwnd
+  tcpinfo_rcv_space cookie_ ssl_ciphers ssl_curve ssl_curves ssl_sigalg ssl_sigalgs ssl_session_id
+  ssl_session_reused ssl_early_data ssl_server_name ssl_alpn_protocol ssl_ech_status ssl_ech_outer_server_name
+  ssl_client_cert ssl_client_raw_cert ssl_client_escaped_cert ssl_client_i_dn ssl_client_s_dn_legacy
+  ssl_client_i_dn_legacy ssl_client_serial ssl_client_fingerprint ssl_client_v_start ssl_client_v_end
+  ssl_client_v_remain ssl_client_sigalg upstream_response_length upstream_cache_status upstream_cache_last_modified
+  upstream_cache_etag upstream_cookie_ upstream_queue_time proxy_host proxy_port proxy_add_x_forwarded_for
+  proxy_add_via http2 http3 realip_remote_addr realip_remote_port date_local date_gmt fastcgi_script_name
+  fastcgi_path_info geoip_country_code geoip_country_code3 geoip_country_name geoip_org geoip_city_continent_code
+  geoip_city_country_code geoip_city_country_code3 geoip_city_country_name geoip_region geoip_region_name geoip_city
+  geoip_postal_code geoip_latitude geoip_longitude geoip_dma_code geoip_area_code limit_req_status limit_conn_status
+  msie modern_browser ancient_browser connections_active connections_reading connections_writing connections_waiting
+  gzip_ratio invalid_referer secure_link secure_link_expires slice_range uid_got uid_set uid_reset
+  memcached_key`.split(/\s+/),
+)
+
+/** Directives that bring a variable of their own, and which argument names it. */
+const DECLARING: Record<string, number> = {
+  map: 1,
+  geo: -1,
+  split_clients: 1,
+  set: 0,
+  auth_request_set: 0,
+  perl_set: 0,
+  js_set: 0,
+  keyval: 1,
+}
+
+export class Variables {
+  readonly #declared = new Set<string>()
+
+  /** Notes what the file itself declares, wherever it does: order does not count, as in nginx. */
+  declareAll(directives: readonly Directive[]): void {
+    for (const { name, args, block } of directives) {
+      const at = DECLARING[name.text]
+      const word = at === undefined ? undefined : args.at(at)
+      if (word?.text.startsWith("$")) this.#declared.add(word.text.slice(1).toLowerCase())
+      if (name.text === "location" || name.text === "server_name")
+        for (const arg of args) this.#declareCaptures(arg.text)
+      if (block !== null) this.declareAll(block)
+    }
+  }
+
+  #declareCaptures(regex: string): void {
+    for (const [, capture] of regex.matchAll(/\(\?P?[<']([A-Za-z_]\w*)[>']/g))
+      this.#declared.add(capture!.toLowerCase())
+  }
+
+  /**
+   * True when a value can be filled in. Unknown variables and broken spellings are errors.
+   *
+   * @param inLog what the balancer cannot fill in is "-" in a log and only warned of
+   */
+  check(word: Word, report: Report, inLog = false): boolean {
+    let right = true
+    for (const part of readTemplate(word.text)) {
+      if (part.kind === "text") continue
+      if (part.kind === "bad") {
+        report.error(word.span, part.message)
+        return false
+      }
+      if (isIn(VARIABLES, part.name)) continue
+      if (!this.#isKnown(part.name)) {
+        report.error(word.span, `unknown "${part.name}" variable`, suggest(part.name))
+        right = false
+      } else if (inLog) {
+        report.warning(word.span, `variable "$${part.name}" is not supported, it is logged as "-"`)
+      } else {
+        report.error(word.span, `variable "$${part.name}" is not supported`)
+        right = false
+      }
+    }
+    return right
+  }
+
+  #isKnown(name: string): boolean {
+    return /^[1-9]/.test(name) || this.#declared.has(name.toLowerCase()) || isIn(NGINX_VARIABLES, name)
+  }
+}
+
+/** True when a value is more than plain text. */
+export function hasVariables(text: string): boolean {
+  return text.includes("$")
+}
+
+type TemplatePart =
+  | { kind: "text"; text: string }
+  | { kind: "variable"; name: string }
+  | { kind: "bad"; message: string }
+
+/** Splits `a $b ${c}d` into text and variables. `$1` to `$9` are one digit long, as in nginx. */
+export function readTemplate(template: string): TemplatePart[] {
+  const parts: TemplatePart[] = []
+  for (const [whole, braced, bare, text] of template.matchAll(/\$\{([^}]*\}?)|\$([1-9]|\w*)|([^$]+)/g)) {
+    if (text !== undefined) parts.push({ kind: "text", text })
+    else if (braced !== undefined) parts.push(readBraced(braced))
+    else if (bare === "") parts.push({ kind: "bad", message: `invalid variable name in "${whole}"` })
+    else parts.push({ kind: "variable", name: bare! })
+  }
+  return parts
+}
+
+function readBraced(braced: string): TemplatePart {
+  const name = /^\w*/.exec(braced)![0]
+  if (braced === "" || braced === "}") return { kind: "bad", message: "invalid variable name" }
+  if (braced !== `${name}}`)
+    return { kind: "bad", message: `the closing bracket in "${name}" variable is missing` }
+  return { kind: "variable", name }
+}
+
+function isIn(names: ReadonlySet<string>, name: string): boolean {
+  const lower = name.toLowerCase()
+  if (names.has(lower) && !lower.endsWith("_")) return true
+  for (let at = lower.indexOf("_"); at >= 0 && at < lower.length - 1; at = lower.indexOf("_", at + 1)) {
+    if (names.has(lower.slice(0, at + 1))) return true
+  }
+  return false
+}
+
+function suggest(name: string): string | null {
+  return didYouMean(
+    name,
+    [...VARIABLES].filter((each) => !each.endsWith("_")),
+  )
+}
