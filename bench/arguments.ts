@@ -10,6 +10,9 @@ export interface Arguments {
   rounds: number
   seconds: number
   warmSeconds: number
+  /** How long idle streams are watched; null: as their shape says. */
+  silenceSeconds: number | null
+  idleSettleSeconds: number
   quick: boolean
   /** A file, `-` for standard output, or null. */
   json: string | null
@@ -18,8 +21,8 @@ export interface Arguments {
   cpuProf: string | null
 }
 
-const DEFAULT = { rounds: 3, seconds: 1, warmSeconds: 0.5 }
-const QUICK = { rounds: 1, seconds: 0.25, warmSeconds: 0.15 }
+const DEFAULT = { rounds: 3, seconds: 1, warmSeconds: 0.5, idleSettleSeconds: 1.5 }
+const QUICK = { rounds: 1, seconds: 0.25, warmSeconds: 0.15, idleSettleSeconds: 0.2 }
 
 /** Reads argv (without node and script). Prints and exits on --help and on a mistake, as commander does. */
 export function parseArguments(argv: readonly string[]): Arguments {
@@ -50,6 +53,8 @@ export function parseArguments(argv: readonly string[]): Arguments {
     rounds: given.rounds ?? base.rounds,
     seconds: given.seconds ?? base.seconds,
     warmSeconds: base.warmSeconds,
+    silenceSeconds: given.seconds ?? (given.quick ? base.seconds : null),
+    idleSettleSeconds: base.idleSettleSeconds,
     quick: given.quick,
     json: given.json ?? null,
     docs: given.docs && whole && !given.quick && given.cpuProf === undefined,

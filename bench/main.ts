@@ -72,8 +72,12 @@ async function measure(
       report.timed.push(measured)
       text = `${plainTable(timedRows(measured))}\n${[...failureLines(measured), timedNote(measured)].join("\n")}`
     } else {
-      const silenceSeconds = given.quick ? given.seconds : null
-      const measured = await measureIdle(shape, entrants[index]!, { ...common, silenceSeconds })
+      const { idleSettleSeconds: settleSeconds, silenceSeconds } = given
+      const measured = await measureIdle(shape, entrants[index]!, {
+        ...common,
+        settleSeconds,
+        silenceSeconds,
+      })
       report.idle.push(measured)
       text = [plainTable(idleRows(measured)), ...failureLines(measured)].join("\n")
     }

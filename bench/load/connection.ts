@@ -20,6 +20,20 @@ import {
 const STREAM_WINDOW_OCTETS = 1 << 20
 const CONNECTION_WINDOW_OCTETS = 1 << 24
 
+const CLIENT_GREETING = Buffer.concat([PREFACE, greeting([[Setting.enablePush, 0]])])
+const SERVER_GREETING = greeting([])
+
+/** SETTINGS with our stream window, and the rest of the connection's. */
+function greeting(more: readonly (readonly [setting: number, value: number])[]): Buffer {
+  const settings = [[Setting.initialWindowSize, STREAM_WINDOW_OCTETS] as const, ...more]
+  const bytes = Buffer.alloc(HEAD_OCTETS + 6 * settings.length + HEAD_OCTETS + 4)
+  let at = writeHead(bytes, 0, 6 * settings.length, Frame.settings, 0, 0)
+  for (const [setting, value] of settings) at = bytes.writeUInt32BE(value, bytes.writeUInt16BE(setting, at))
+  at = writeHead(bytes, at, 4, Frame.windowUpdate, 0, 0)
+  bytes.writeUInt32BE(CONNECTION_WINDOW_OCTETS - DEFAULT_WINDOW_OCTETS, at)
+  return bytes
+}
+
 /**
  * A lean HTTP/2 connection, either role: enough to keep any proxy honest, nothing more. It grants fixed windows, obeys
  * the peer's, writes once per turn, and reports everything unexpected to its owner.
@@ -56,7 +70,9 @@ export class Connection {
     if (!client) this.#prefaceLeft = PREFACE.length
     socket.on("error", (error) => this.#lose(`the connection failed: ${error.message}`))
     socket.on("close", () => this.#lose("the connection was closed"))
-    this.#greet()
+    const first = client ? CLIENT_GREETING : SERVER_GREETING
+    const at = this.#output.reserve(first.length)
+    first.copy(this.#output.buffer, at)
   }
 
   /** Credit of the whole connection. */
@@ -146,23 +162,6 @@ export class Connection {
   close(): void {
     this.#lost = true
     this.#socket.destroy()
-  }
-
-  #greet(): void {
-    if (this.#client) PREFACE.copy(this.#output.buffer, this.#output.reserve(PREFACE.length))
-    const settings = [0, Setting.initialWindowSize, STREAM_WINDOW_OCTETS]
-    if (this.#client) settings.push(0, Setting.enablePush, 0)
-    const payload = Buffer.alloc(settings.length * 2)
-    for (let at = 0; at < settings.length / 3; at++) {
-      payload.writeUInt16BE(settings[3 * at + 1]!, 6 * at)
-      payload.writeUInt32BE(settings[3 * at + 2]!, 6 * at + 2)
-    }
-    const at = this.#output.reserve(HEAD_OCTETS + payload.length)
-    payload.copy(
-      this.#output.buffer,
-      writeHead(this.#output.buffer, at, payload.length, Frame.settings, 0, 0),
-    )
-    this.#control(Frame.windowUpdate, 0, 0, [CONNECTION_WINDOW_OCTETS - DEFAULT_WINDOW_OCTETS])
   }
 
   /** A control frame whose payload is whole 32-bit words. */

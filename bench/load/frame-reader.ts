@@ -8,6 +8,8 @@ export interface FrameHandler {
   frame(type: number, flags: number, streamId: number, bytes: Buffer, from: number, to: number): void
 }
 
+const NOTHING = Buffer.alloc(0)
+
 /**
  * Cuts a byte stream into frames, in place. DATA is handed on as it comes; all else is gathered until whole.
  * Source: RFC 9113 §4.1.
@@ -15,7 +17,7 @@ export interface FrameHandler {
 export class FrameReader {
   readonly #handler: FrameHandler
   /** The start of a frame that is not whole yet. */
-  #partial: Buffer = Buffer.allocUnsafeSlow(1024)
+  #partial: Buffer = NOTHING
   #partialOctets = 0
   /** DATA octets still to come of the frame that was begun. */
   #dataLeft = 0

@@ -38,7 +38,7 @@ export class HeaderWriter {
     this.#entered.push(list)
     this.#short.clear()
     this.#refresh()
-    return Buffer.concat(list.map(([name, value]) => staticField(name, value) ?? literal(0x40, name, value)))
+    return firstBlock(list)
   }
 
   #literal(list: FieldList): Buffer {
@@ -65,6 +65,18 @@ export class HeaderWriter {
       this.#short.set(list, Buffer.from(octets))
     }
   }
+}
+
+/** The same for every connection, and a connection storm asks for it every time. */
+const firstBlocks = new Map<FieldList, Buffer>()
+
+function firstBlock(list: FieldList): Buffer {
+  let block = firstBlocks.get(list)
+  if (block === undefined) {
+    block = Buffer.concat(list.map(([name, value]) => staticField(name, value) ?? literal(0x40, name, value)))
+    firstBlocks.set(list, block)
+  }
+  return block
 }
 
 function staticField(name: string, value: string): Buffer | undefined {

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net"
 
-const FIRST_OCTETS = 4096
+const FIRST_OCTETS = 1024
 
 /** Outputs with something to send, in the order they got it. */
 let dirty: Output[] = []
@@ -19,7 +19,7 @@ function flushAll(): void {
 export class Output {
   readonly #socket: Socket
   readonly #flushed: () => void
-  #buffer: Buffer = Buffer.allocUnsafeSlow(FIRST_OCTETS)
+  #buffer: Buffer = Buffer.allocUnsafe(FIRST_OCTETS)
   #length = 0
   #dirty = false
 
@@ -71,7 +71,7 @@ export class Output {
       this.#length = 0
       this.#socket.write(bytes)
       // Taken at once: the buffer is free again. Otherwise it belongs to the socket until it drains.
-      if (this.#socket.writableLength > 0) this.#buffer = Buffer.allocUnsafeSlow(FIRST_OCTETS)
+      if (this.#socket.writableLength > 0) this.#buffer = Buffer.allocUnsafe(FIRST_OCTETS)
     }
     if (this.#socket.writableLength === 0) this.#flushed()
   }

@@ -1,3 +1,4 @@
+import { Worker } from "node:worker_threads"
 import type { Histogram } from "../measure/histogram.ts"
 
 /** One lane of calls: at most one message of it is under way. */
@@ -44,7 +45,8 @@ export class Never<L extends Lane> implements Pace<L> {
   end(): void {}
 }
 
-const TICK_MS = 1
+/** A millisecond's messages sent at once would be a burst, and a burst is not half of the peak rate. */
+const TICK_MS = 0.2
 
 /**
  * Sends at a steady rate, whatever comes back: lanes come due in turn, and a time counts from when the message was
@@ -55,7 +57,8 @@ export class Steady<L extends Lane> implements Pace<L> {
   readonly #times: Histogram
   #lanes: readonly L[] = []
   #fire: (lane: L) => void = () => {}
-  #timer: NodeJS.Timeout | undefined
+  readonly #pending = new Int32Array(new SharedArrayBuffer(4))
+  #ticker: Worker | null = null
   #startMs = 0
   #due = 0
   #turn = 0
@@ -68,12 +71,16 @@ export class Steady<L extends Lane> implements Pace<L> {
   begin(lanes: readonly L[], fire: (lane: L) => void): void {
     this.#lanes = lanes
     this.#fire = fire
+    const workerData = { intervalMs: TICK_MS, pending: this.#pending }
+    this.#ticker = new Worker(new URL("./ticker.ts", import.meta.url), { workerData })
+    this.#ticker.on("message", () => this.#tick())
     this.#startMs = performance.now()
-    this.#timer = setInterval(() => this.#tick(), TICK_MS)
   }
 
-  /** Messages due are spread over the time since the last tick only in count: all of a tick are due at the tick. */
+  /** What came due since the last tick is due now: at most a tick late, and the same for every peer. */
   #tick(): void {
+    if (this.#ticker === null) return
+    Atomics.store(this.#pending, 0, 0)
     const nowMs = performance.now()
     const due = Math.floor((nowMs - this.#startMs) * this.#perMs)
     for (; this.#due < due; this.#due++) {
@@ -89,14 +96,14 @@ export class Steady<L extends Lane> implements Pace<L> {
   }
 
   finished(lane: L, nowMs: number): void {
-    if (this.#timer === undefined) return
+    if (this.#ticker === null) return
     this.#times.add((nowMs - lane.dueMs) * 1000)
     const dueMs = lane.overdue.shift()
     if (dueMs !== undefined) this.#start(lane, dueMs)
   }
 
   end(): void {
-    clearInterval(this.#timer)
-    this.#timer = undefined
+    void this.#ticker?.terminate()
+    this.#ticker = null
   }
 }

@@ -10,6 +10,8 @@ export interface IdleOptions {
   cores: Cores | null
   /** Instead of the shape's own silence. */
   silenceSeconds: number | null
+  /** How long to wait before each reading: what opening leaves to be done (timers, garbage) is done by then. */
+  settleSeconds: number
   progress(what: string): void
 }
 
@@ -17,8 +19,6 @@ export interface IdleOptions {
 const BACKENDS = 8
 /** Opened and closed before the first reading: what is set up once is not charged to the streams. */
 const WARM_UP = { connections: 1, streams: 100 }
-/** What opening leaves to be done (timers, buffers given back) is done by then. */
-const SETTLE_MS = 1500
 
 /** Measures a shape, one peer after the other, each in a fresh process. */
 export async function measureIdle(
@@ -78,12 +78,12 @@ async function watch(
   const warmed = await load.open({ port: running.port, spec: { ...shape.spec, ...WARM_UP } })
   if (warmed.failures > 0) return { failure: warmed.firstFailure }
   await load.close()
-  await settle(SETTLE_MS)
+  await settle(1000 * options.settleSeconds)
   const baseOctets = residentOctets(running.pids)
   const baseFiles = openFiles(running.pids)
   const opened = await load.open({ port: running.port, spec: shape.spec })
   if (opened.failures > 0) return { failure: opened.firstFailure }
-  await settle(SETTLE_MS)
+  await settle(1000 * options.settleSeconds)
   const pids = processTree(running.pids[0]!)
   const octets = residentOctets(pids)
   const files = openFiles(pids)

@@ -1,0 +1,68 @@
+import { describe, expect, test } from "vitest"
+import { selfTimes } from "./cpu-profile.ts"
+import { Histogram } from "./histogram.ts"
+import { cpuNs, openFiles, processTree, residentOctets } from "./process-usage.ts"
+import { spread } from "./statistics.ts"
+
+describe("spread", () => {
+  test.each([
+    [[3, 1, 2], { median: 2, min: 1, max: 3 }],
+    [[4, 1, 2, 3], { median: 2.5, min: 1, max: 4 }],
+    [[5], { median: 5, min: 5, max: 5 }],
+    [[], { median: Number.NaN, min: Number.NaN, max: Number.NaN }],
+  ])("of %j", (values, expected) => {
+    expect(spread(values)).toEqual(expected)
+  })
+})
+
+describe("Histogram", () => {
+  test("is exact below 256 µs", () => {
+    const times = new Histogram()
+    for (let value = 1; value <= 200; value++) times.add(value)
+    expect([0.5, 0.99, 0.999, 1].map((share) => times.quantile(share))).toEqual([100, 198, 200, 200])
+  })
+
+  test.each([256, 257, 1000, 65_535, 65_536, 10_000_000, 2 ** 31 - 1])(
+    "%i µs is kept within 1 %%",
+    (value) => {
+      const times = new Histogram()
+      times.add(value)
+      expect(times.quantile(0.5)).toBeLessThanOrEqual(value)
+      expect(times.quantile(0.5)).toBeGreaterThan(value * 0.99)
+    },
+  )
+
+  test("empty has no quantile", () => {
+    const times = new Histogram()
+    times.add(5)
+    times.clear()
+    expect(times.quantile(0.5)).toBeNaN()
+    expect(times.total).toBe(0)
+  })
+})
+
+test.skipIf(process.platform !== "linux")("a process's own usage is read", () => {
+  expect(processTree(process.pid)[0]).toBe(process.pid)
+  expect(cpuNs([process.pid])).toBeGreaterThan(0)
+  expect(residentOctets([process.pid])).toBeGreaterThan(1_000_000)
+  expect(openFiles([process.pid])).toBeGreaterThan(2)
+  expect(cpuNs([])).toBe(0)
+})
+
+test("a CPU profile becomes self times, waiting left out", () => {
+  const frame = (functionName: string, url = "") => ({ functionName, url, lineNumber: 9 })
+  const times = selfTimes({
+    nodes: [
+      { id: 1, callFrame: frame("(root)") },
+      { id: 2, callFrame: frame("(idle)") },
+      { id: 3, callFrame: frame("relay", "file:///a/b/src/relay/relay.ts") },
+      { id: 4, callFrame: frame("(garbage collector)") },
+    ],
+    samples: [1, 3, 2, 3, 4],
+    timeDeltas: [5, 10, 100, 20, 7],
+  })
+  expect(times).toEqual([
+    { place: "relay  src/relay/relay.ts:10", microseconds: 30 },
+    { place: "(garbage collector)", microseconds: 7 },
+  ])
+})

@@ -1,0 +1,171 @@
+import { describe, expect, test } from "vitest"
+import type { Report, TimedResult } from "../measure/results.ts"
+import { type IdleShape, SHAPES, type TimedShape } from "../shapes.ts"
+import { barChart } from "./chart.ts"
+import { idleChart, timedChart } from "./charts.ts"
+import { number, octets, percent, rate, time } from "./format.ts"
+import { markdownReport } from "./markdown.ts"
+import { progressLine } from "./progress.ts"
+import { idleRows, timedRows } from "./rows.ts"
+import { markdownTable, plainTable } from "./table.ts"
+
+const one = (value: number) => ({ median: value, min: value * 0.9, max: value * 1.2 })
+
+function result(peer: string, kind: TimedResult["kind"], cpuUs: number, p50: number): TimedResult {
+  return {
+    peer,
+    kind,
+    failure: "",
+    cpuUs: one(cpuUs),
+    rate: one(200_000),
+    proxyShare: 0.97,
+    generatorUs: 1.8,
+    backendUs: 1.6,
+    latency: { rate: 100_000, p50, p99: 3 * p50, p999: 9 * p50, overloaded: false },
+  }
+}
+
+const timed = {
+  shape: SHAPES.find(({ name }) => name === "bidi-10x10") as TimedShape,
+  results: [
+    result("none", "direct", 0, 100),
+    result("haproxy-tcp", "floor", 2, 150),
+    result("haproxy", "rival", 3.6, 300),
+    result("nghttpx", "rival", 4, 400),
+    { ...result("nginx", "rival", 1, 1), failure: "GOAWAY, code 0 <bye>" },
+    result("sluice", "sluice", 1.8, 200),
+  ],
+}
+
+const idle = {
+  shape: SHAPES.find(({ name }) => name === "idle-100x1000") as IdleShape,
+  results: [
+    {
+      peer: "nginx",
+      kind: "rival" as const,
+      failure: "",
+      octetsPerStream: 22_800,
+      baseOctets: 1.5e7,
+      files: 100_000,
+      cpuShare: 0,
+    },
+    {
+      peer: "sluice",
+      kind: "sluice" as const,
+      failure: "",
+      octetsPerStream: 900,
+      baseOctets: 6e7,
+      files: 108,
+      cpuShare: 0.004,
+    },
+  ],
+}
+
+describe("rows", () => {
+  test("ratios are taken to the best rival that has a figure", () => {
+    const rows = timedRows(timed)
+    const ratio = rows[0]!.indexOf("to the best rival")
+    expect(rows.map((row) => row[ratio])).toEqual([
+      "to the best rival",
+      "",
+      "0.56",
+      "1.00",
+      "1.11",
+      "",
+      "0.50",
+    ])
+  })
+
+  test("latency is what a peer adds; the direct one stands in brackets", () => {
+    const rows = timedRows(timed)
+    const p50 = rows[0]!.indexOf("p50 added")
+    expect(rows.map((row) => row[p50])).toEqual([
+      "p50 added",
+      "(100 µs)",
+      "50 µs",
+      "200 µs",
+      "300 µs",
+      "",
+      "100 µs",
+    ])
+  })
+
+  test("a run with a failure has no figure", () => {
+    expect(timedRows(timed)[5]!.slice(0, 3)).toEqual(["nginx", "no figure", ""])
+  })
+
+  test("idle streams show memory, sockets and CPU", () => {
+    expect(idleRows(idle)[2]).toEqual(["sluice", "900 B", "60.0 MB", "108", "0.40 %"])
+  })
+})
+
+test("tables line up", () => {
+  const table = [
+    ["peer", "µs"],
+    ["a", "1.00"],
+    ["longer", "12.5"],
+  ]
+  expect(plainTable(table)).toBe("peer      µs\n────────────\na       1.00\nlonger  12.5")
+  expect(markdownTable(table)).toBe("| peer | µs |\n| --- | ---: |\n| a | 1.00 |\n| longer | 12.5 |")
+})
+
+test("figures carry as many digits as mean something", () => {
+  expect([0.214, 3.62, 24.71, 131.4, Number.NaN].map(number)).toEqual(["0.21", "3.62", "24.7", "131", "–"])
+  expect([412, 38_100, 345_000, 1_730_000].map(rate)).toEqual(["412", "38.1k", "345k", "1.73M"])
+  expect([900, 22_800, 15_300_000].map(octets)).toEqual(["900 B", "22.8 kB", "15.3 MB"])
+  expect([87, 1530].map(time)).toEqual(["87 µs", "1.53 ms"])
+  expect([0.004, 0.97].map(percent)).toEqual(["0.40 %", "97 %"])
+})
+
+describe("charts", () => {
+  test("a bar is as long as its value and says it", () => {
+    const svg = timedChart(timed)
+    const widths = [...svg.matchAll(/<rect class="(\w+)"[^>]* width="([\d.]+)"/g)].map(([, tone, width]) => [
+      tone,
+      Number(width),
+    ])
+    expect(widths.map(([tone]) => tone)).toEqual(["floor", "rival", "rival", "subject"])
+    expect(Number(widths[3]![1]) / Number(widths[1]![1])).toBeCloseTo(0.5, 1)
+    expect(svg).toContain(">1.80  (0.50×)</text>")
+    expect(svg).toContain(">no figure</text>")
+    expect(svg).toContain("prefers-color-scheme: dark")
+  })
+
+  test("text is escaped, and nothing but numbers is drawn", () => {
+    const bar = { label: "<a&b>", value: Number.NaN, min: 0, max: 0, text: "none", tone: "rival" as const }
+    const svg = barChart('a "title"', "axis", [bar])
+    expect(svg).toContain("&lt;a&amp;b&gt;")
+    expect(svg).not.toMatch(/NaN|Infinity/)
+    expect(idleChart(idle)).not.toMatch(/NaN|Infinity/)
+  })
+})
+
+test("the document names machine, versions, what is missing, and each shape's chart", () => {
+  const report: Report = {
+    date: "2026-11-23",
+    machine: { cpu: "A CPU", cores: 2, kernel: "6.1", node: "24.0.0", memoryOctets: 2.4e10, pinned: true },
+    rounds: 3,
+    seconds: 1,
+    peers: [{ name: "haproxy", kind: "rival", title: "haproxy 2.6.12" }],
+    missing: [{ name: "envoy", how: "get it" }],
+    timed: [timed],
+    idle: [idle],
+  }
+  const text = markdownReport(report)
+  for (const part of [
+    "A CPU, 2 cores",
+    "haproxy 2.6.12",
+    "envoy (get it)",
+    "(benchmarks/bidi-10x10.svg)",
+    "(benchmarks/idle-100x1000.svg)",
+  ]) {
+    expect(text).toContain(part)
+  }
+  expect(text).toContain("- No figure for nginx: GOAWAY, code 0 <bye>")
+})
+
+test("the progress line says how far and how long", () => {
+  expect(progressLine("x", 0, 10, 0)).toBe(`${"░".repeat(24)} 0 %  x`)
+  expect(progressLine("x", 5, 10, 30)).toBe(`${"█".repeat(12)}${"░".repeat(12)} 50 %, 30 s left  x`)
+  expect(progressLine("x", 1, 10, 60)).toContain("9 min left")
+})
