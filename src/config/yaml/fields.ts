@@ -1,0 +1,310 @@
+/**
+ * Which key of sluice.yaml is which field of the configuration, and how its value reads both ways.
+ *
+ * One table serves `normalize.ts` and `write.ts`, so that they cannot disagree.
+ */
+import { isDeepStrictEqual } from "node:util"
+import { GrpcStatus } from "../../grpc/status.ts"
+import type {
+  AccessLogConfig,
+  ClusterConfig,
+  EndpointConfig,
+  ErrorStatusConfig,
+  ListenerConfig,
+  ListenerTlsConfig,
+  RetryConfig,
+  RouteSettings,
+  UpstreamTlsConfig,
+} from "../model.ts"
+import { type AccessLogFormat, accessLogFormatOf, accessLogFormats } from "./access-log-formats.ts"
+import { durationMs, durationText, sizeInput, sizeOctets } from "./scalars.ts"
+
+/** `read` is given values that conform to the schema. */
+interface Codec<Value, Input> {
+  read(input: Input): Value
+  write(value: Value): unknown
+}
+
+interface Field<T> {
+  key: string
+  name: keyof T
+  codec: Codec<never, never>
+}
+
+type Fields<T> = readonly Field<T>[]
+
+function field<T, Name extends keyof T, Input>(
+  key: string,
+  name: Name,
+  codec: Codec<T[Name], Input>,
+): Field<T> {
+  return { key, name, codec: codec as unknown as Codec<never, never> }
+}
+
+/** `base` with what `input` sets. */
+export function readFields<T extends object>(fields: Fields<T>, input: object, base: T): T {
+  const result = { ...base }
+  for (const { key, name, codec } of fields) {
+    const value = (input as Record<string, unknown>)[key]
+    if (value !== undefined) result[name] = codec.read(value as never)
+  }
+  return result
+}
+
+/** What sets `base` to `value`. */
+export function writeFields<T extends object>(fields: Fields<T>, value: T, base: T): Record<string, unknown> {
+  const changed = fields.filter(({ name }) => !isDeepStrictEqual(value[name], base[name]))
+  return Object.fromEntries(changed.map(({ key, name, codec }) => [key, codec.write(value[name] as never)]))
+}
+
+const asIs: Codec<never, never> = { read: (input) => input, write: (value) => value }
+const same = <T>() => asIs as unknown as Codec<T, T>
+const duration: Codec<number, string> = { read: durationMs, write: durationText }
+const size: Codec<number, number | string> = { read: sizeOctets, write: sizeInput }
+
+function orNone<Value, Input>(codec: Codec<Value, Input>): Codec<Value | null, Input | "none"> {
+  return {
+    read: (input) => (input === "none" ? null : codec.read(input)),
+    write: (value) => (value === null ? "none" : codec.write(value)),
+  }
+}
+
+const durationOrNone = orNone(duration)
+const sizeOrNone = orNone(size)
+const countOrNone = orNone(same<number>())
+const textOrNone = orNone(same<string>())
+
+/** Left out where it is null: such a key has no spelling for null. */
+const given = same<string | null>() as Codec<string | null, string>
+const givenList = same<string[] | null>() as Codec<string[] | null, string[]>
+
+function nested<T extends object>(fields: Fields<T>, base: T): Codec<T, object> {
+  return {
+    read: (input) => readFields(fields, input, base),
+    write: (value) => writeFields(fields, value, base),
+  }
+}
+
+const defaultRetry: RetryConfig = { conditions: ["error", "timeout"], tries: null, timeoutMs: null }
+const retry: Codec<RetryConfig, object | "none"> = {
+  read: (input) =>
+    input === "none" ? { ...defaultRetry, conditions: [] } : readFields(retryFields, input, defaultRetry),
+  write(value) {
+    const input = writeFields(retryFields, value, defaultRetry)
+    return value.conditions.length === 0 && Object.keys(input).length === 1 ? "none" : input
+  },
+}
+const retryFields: Fields<RetryConfig> = [
+  field("on", "conditions", same()),
+  field("tries", "tries", countOrNone),
+  field("timeout", "timeoutMs", durationOrNone),
+]
+
+/** Header names keep their order in a map, unless one looks like a number or stands there twice. */
+function fitsMap(names: readonly string[]): boolean {
+  return (
+    new Set(names).size === names.length && !names.some((name) => /^\d+$/.test(name) || name === "__proto__")
+  )
+}
+
+const setHeaders: Codec<[string, string][], Record<string, string> | [string, string][]> = {
+  read: (input) => (Array.isArray(input) ? input : Object.entries(input)),
+  write: (pairs) => (fitsMap(pairs.map(([name]) => name)) ? Object.fromEntries(pairs) : pairs),
+}
+
+type AddHeader = RouteSettings["addHeaders"][number]
+type AddHeaderInput = string | { value: string; always?: boolean }
+type NamedHeaderInput = { name: string; value: string; always?: boolean }
+const addHeaders: Codec<AddHeader[], Record<string, AddHeaderInput> | NamedHeaderInput[]> = {
+  read(input) {
+    const entries = Array.isArray(input)
+      ? input.map((one) => [one.name, one] as const)
+      : Object.entries(input)
+    return entries.map(([name, one]) => {
+      const { value, always = false } = typeof one === "string" ? { value: one } : one
+      return { name, template: value, always }
+    })
+  },
+  write(headers) {
+    const always = (header: AddHeader) => (header.always ? { always: true } : {})
+    if (!fitsMap(headers.map(({ name }) => name))) {
+      return headers.map((header) => ({ name: header.name, value: header.template, ...always(header) }))
+    }
+    const input = (header: AddHeader) =>
+      header.always ? { value: header.template, always: true } : header.template
+    return Object.fromEntries(headers.map((header) => [header.name, input(header)]))
+  },
+}
+
+interface AccessLogInput {
+  path: string
+  format?: AccessLogFormat
+  template?: string
+  escape?: AccessLogConfig["escape"]
+}
+
+const accessLogFields: Fields<AccessLogConfig> = [
+  field("if", "ifTemplate", given),
+  field("buffer", "bufferOctets", size),
+  field("flush", "flushMs", durationOrNone),
+]
+
+function readAccessLog(input: string | AccessLogInput): AccessLogConfig {
+  const written: AccessLogInput = typeof input === "string" ? { path: input } : input
+  const { path, format = "main", template } = written
+  const named = template === undefined ? accessLogFormats[format] : { template, escape: "default" as const }
+  const base = { path, ...named, ifTemplate: null, bufferOctets: 0, flushMs: null }
+  return readFields(accessLogFields, written, { ...base, escape: written.escape ?? named.escape })
+}
+
+function writeAccessLog(log: AccessLogConfig): unknown {
+  const format = accessLogFormatOf(log.template)
+  const usual = format === undefined ? "default" : accessLogFormats[format].escape
+  const input = {
+    path: log.path,
+    ...(format === undefined ? { template: log.template } : format !== "main" && { format }),
+    ...(log.escape !== usual && { escape: log.escape }),
+    ...writeFields(accessLogFields, log, { ...log, ifTemplate: null, bufferOctets: 0, flushMs: null }),
+  }
+  return Object.keys(input).length === 1 && log.path !== "none" ? log.path : input
+}
+
+const accessLogs: Codec<AccessLogConfig[], string | AccessLogInput | (string | AccessLogInput)[]> = {
+  read: (input) => (input === "none" ? [] : [input].flat().map(readAccessLog)),
+  write: (logs) =>
+    logs.length === 0 ? "none" : logs.length === 1 ? writeAccessLog(logs[0]!) : logs.map(writeAccessLog),
+}
+
+type GrpcStatusName = keyof typeof GrpcStatus
+export const grpcStatus: Codec<number, number | GrpcStatusName> = {
+  read: (input) => (typeof input === "number" ? input : GrpcStatus[input]),
+  write: (value) => Object.entries(GrpcStatus).find(([, code]) => code === value)?.[0] ?? value,
+}
+
+interface ErrorStatusInput {
+  http: number | number[]
+  grpcStatus: number | GrpcStatusName
+  message?: string
+}
+const errorStatuses: Codec<ErrorStatusConfig[], ErrorStatusInput[]> = {
+  read: (input) =>
+    input.map(({ http, grpcStatus: grpc, message = "" }) => ({
+      httpStatuses: [http].flat(),
+      grpcStatus: grpcStatus.read(grpc),
+      grpcMessage: message,
+    })),
+  write: (entries) =>
+    entries.map(({ httpStatuses, grpcStatus: grpc, grpcMessage }) => ({
+      http: httpStatuses.length === 1 ? httpStatuses[0] : httpStatuses,
+      grpcStatus: grpcStatus.write(grpc),
+      ...(grpcMessage !== "" && { message: grpcMessage }),
+    })),
+}
+
+export const settingsFields: Fields<RouteSettings> = [
+  field("connectTimeout", "connectTimeoutMs", duration),
+  field("readTimeout", "readTimeoutMs", durationOrNone),
+  field("sendTimeout", "sendTimeoutMs", durationOrNone),
+  field("bodyTimeout", "bodyTimeoutMs", durationOrNone),
+  field("maxBodySize", "maxBodyOctets", sizeOrNone),
+  field("retry", "retry", retry),
+  field("setHeaders", "setHeaders", setHeaders),
+  field("passHeaders", "passHeaders", same()),
+  field("hideHeaders", "hideHeaders", same()),
+  field("ignoreHeaders", "ignoreHeaders", same()),
+  field("addHeaders", "addHeaders", addHeaders),
+  field("socketKeepalive", "socketKeepalive", same()),
+  field("bindAddress", "bindAddress", textOrNone),
+  field("accessLog", "accessLogs", accessLogs),
+  field("errorStatuses", "errorStatuses", errorStatuses),
+  field("interceptErrors", "interceptErrors", same()),
+]
+
+export const upstreamTlsFields: Fields<UpstreamTlsConfig> = [
+  field("verify", "verify", same()),
+  field("verifyDepth", "verifyDepth", same()),
+  field("ca", "caFile", given),
+  field("serverName", "serverName", given),
+  field("sendServerName", "sendServerName", same()),
+  field("cert", "certFile", given),
+  field("key", "keyFile", given),
+  field("protocols", "protocols", givenList),
+  field("ciphers", "ciphers", given),
+]
+
+export const endpointFields: Fields<EndpointConfig> = [
+  field("weight", "weight", same()),
+  field("maxFails", "maxFails", same()),
+  field("failTimeout", "failTimeoutMs", duration),
+  field("maxStreams", "maxStreams", countOrNone),
+  field("backup", "backup", same()),
+  field("down", "down", same()),
+]
+
+const keepalive: Fields<ClusterConfig["keepalive"]> = [
+  field("interval", "intervalMs", duration),
+  field("timeout", "timeoutMs", duration),
+]
+
+/** All but the endpoints. `base` is where `keepalive` takes what is not written. */
+export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
+  return [
+    field("policy", "policy", same()),
+    field("maxStreamsPerConnection", "maxStreamsPerConnection", countOrNone),
+    field("maxConnectionsPerEndpoint", "maxConnectionsPerEndpoint", countOrNone),
+    field("idleConnections", "idleConnections", countOrNone),
+    field("idleTimeout", "idleTimeoutMs", durationOrNone),
+    field("maxConnectionAge", "maxConnectionAgeMs", durationOrNone),
+    field("maxRequestsPerConnection", "maxRequestsPerConnection", countOrNone),
+    field("keepalive", "keepalive", nested(keepalive, base.keepalive)),
+  ]
+}
+
+type Certificate = ListenerTlsConfig["certificates"][number]
+const certificates: Codec<Certificate[], { names?: string[]; cert: string; key: string }[]> = {
+  read: (input) => input.map(({ names = [], cert, key }) => ({ names, certFile: cert, keyFile: key })),
+  write: (list) =>
+    list.map(({ names, certFile, keyFile }) => ({
+      ...(names.length > 0 && { names }),
+      cert: certFile,
+      key: keyFile,
+    })),
+}
+
+const listenerTls: Codec<ListenerTlsConfig | null, object> = {
+  read: (input) => readFields(listenerTlsFields, input, defaultListenerTls),
+  write: (value) => writeFields(listenerTlsFields, value!, defaultListenerTls),
+}
+const defaultListenerTls: ListenerTlsConfig = {
+  certificates: [],
+  protocols: null,
+  ciphers: null,
+  clientCaFile: null,
+  verifyClient: "off",
+  verifyDepth: 1,
+  sessionTimeoutMs: 300_000,
+}
+const listenerTlsFields: Fields<ListenerTlsConfig> = [
+  field("certificates", "certificates", certificates),
+  field("protocols", "protocols", givenList),
+  field("ciphers", "ciphers", given),
+  field("clientCa", "clientCaFile", given),
+  field("verifyClient", "verifyClient", same()),
+  field("verifyDepth", "verifyDepth", same()),
+  field("sessionTimeout", "sessionTimeoutMs", duration),
+]
+
+/** All but the address. */
+export const listenerFields: Fields<ListenerConfig> = [
+  field("name", "name", same()),
+  field("backlog", "backlog", countOrNone),
+  field("reusePort", "reusePort", same()),
+  field("ipv6Only", "ipv6Only", same()),
+  field("proxyProtocol", "proxyProtocol", same()),
+  field("tls", "tls", listenerTls),
+  field("maxConcurrentStreams", "maxConcurrentStreams", countOrNone),
+  field("headerTimeout", "headerTimeoutMs", durationOrNone),
+  field("idleTimeout", "idleConnectionTimeoutMs", durationOrNone),
+  field("maxRequestsPerConnection", "maxRequestsPerConnection", countOrNone),
+  field("socketKeepalive", "socketKeepalive", same()),
+]

@@ -1,0 +1,161 @@
+import { parseAddress } from "../address.ts"
+import {
+  defaultCluster,
+  defaultConfig,
+  defaultEndpoint,
+  defaultListener,
+  defaultRouteSettings,
+  defaultUpstreamTls,
+} from "../defaults.ts"
+import type {
+  ClusterConfig,
+  Config,
+  EndpointConfig,
+  ListenerConfig,
+  RouteAction,
+  RouteConfig,
+  RouteMatch,
+  RouteSettings,
+  ServerConfig,
+  UpstreamTlsConfig,
+} from "../model.ts"
+import type { Problem } from "../problem.ts"
+import { type Fault, pathText, shapeFaults } from "./faults.ts"
+import {
+  clusterFields,
+  endpointFields,
+  grpcStatus,
+  listenerFields,
+  readFields,
+  settingsFields,
+  upstreamTlsFields,
+} from "./fields.ts"
+import { ruleFaults } from "./rules.ts"
+import { durationMs, listenAddress } from "./scalars.ts"
+import type { ClusterInput, ListenerInput, RouteInput, ServerInput, SluiceYaml } from "./schema.ts"
+
+/** What `Problem.file` says of an input that is no file. */
+export const INPUT_NAME = "options"
+
+/**
+ * The configuration that an input means, for programs.
+ * Errors: `config` is null when a problem is an error. Problems have no line; their message begins with the path.
+ */
+export function fromInput(input: SluiceYaml): { config: Config | null; problems: Problem[] } {
+  const { config, faults } = settle(input)
+  const problems = faults.map(({ severity, path, message, hint }) => {
+    const place = pathText(path)
+    const text = place === "" ? message : `${place}: ${message}`
+    return { severity, file: INPUT_NAME, line: 0, column: 0, length: 1, message: text, hint }
+  })
+  return { config, problems }
+}
+
+/** The same for a value of unknown shape, with its faults by path. */
+export function settle(input: unknown): { config: Config | null; faults: Fault[] } {
+  const faults = [...shapeFaults(input), ...ruleFaults(input)]
+  const fit = !faults.some(({ severity }) => severity === "error")
+  return { config: fit ? normalized(input as SluiceYaml) : null, faults }
+}
+
+/** A list of named entries, whether written as a map or as a list. */
+export function clusterEntries(clusters: SluiceYaml["clusters"]): [name: string, cluster: ClusterInput][] {
+  if (Array.isArray(clusters)) return clusters.map(({ name, ...cluster }) => [name, cluster])
+  return Object.entries(clusters ?? {})
+}
+
+function normalized(input: SluiceYaml): Config {
+  const base = defaultConfig()
+  const listeners = [input.listeners].flat().map(listenerOf)
+  const clusters = clusterEntries(input.clusters).map(([name, cluster]) => clusterOf(name, cluster))
+  const settings = readFields(settingsFields, input, defaultRouteSettings())
+  const servers = input.servers ?? [{ routes: input.routes ?? [{ cluster: clusters[0]!.name }] }]
+  return {
+    workers: input.workers ?? base.workers,
+    listeners,
+    servers: servers.map((server) =>
+      serverOf(
+        server,
+        listeners.map(({ name }) => name),
+        settings,
+      ),
+    ),
+    clusters,
+    log: { level: input.log?.level ?? base.log.level, path: input.log?.path ?? base.log.path },
+    pidFile: input.pidFile ?? base.pidFile,
+    shutdown:
+      input.shutdown?.grace === undefined ? base.shutdown : { graceMs: durationMs(input.shutdown.grace) },
+    limits: limitsOf(input.limits ?? {}),
+  }
+}
+
+function limitsOf(input: NonNullable<SluiceYaml["limits"]>): Record<string, number> {
+  const limits: Record<string, number> = {}
+  for (const [name, value] of Object.entries(input)) if (value !== undefined) limits[name] = value
+  return limits
+}
+
+function listenerOf(input: ListenerInput): ListenerConfig {
+  const written = typeof input === "object" ? input : { address: input }
+  return readFields(listenerFields, written, defaultListener(listenAddress(written.address)!))
+}
+
+function clusterOf(name: string, input: ClusterInput): ClusterConfig {
+  const written = Array.isArray(input) ? { endpoints: input } : input
+  const base = defaultCluster(name)
+  const endpoints = written.endpoints.map((endpoint): EndpointConfig => {
+    const { address, ...rest } = typeof endpoint === "string" ? { address: endpoint } : endpoint
+    return readFields(endpointFields, rest, defaultEndpoint(parseAddress(address, null)!))
+  })
+  return { ...readFields(clusterFields(base), written, base), endpoints }
+}
+
+function serverOf(input: ServerInput, listeners: string[], outer: RouteSettings): ServerConfig {
+  const own = input.listeners ?? listeners
+  const settings = readFields(settingsFields, input, outer)
+  return {
+    names: [input.names ?? ""].flat(),
+    listeners: own,
+    defaultFor: input.default === true ? [...own] : input.default || [],
+    routes: (input.routes ?? []).map((route) => routeOf(route, settings)),
+    fallback: settings,
+  }
+}
+
+function routeOf(input: RouteInput, outer: RouteSettings): RouteConfig {
+  const settings = readFields(settingsFields, input, outer)
+  return {
+    match: matchOf(input),
+    action: actionOf(input),
+    settings,
+    routes: (input.routes ?? []).map((route) => routeOf(route, settings)),
+  }
+}
+
+function matchOf({ exact, prefix = "/", final = false, regex, ignoreCase = false }: RouteInput): RouteMatch {
+  if (exact !== undefined) return { kind: "exact", path: exact }
+  if (regex !== undefined) return { kind: "regex", pattern: regex, ignoreCase }
+  return { kind: "prefix", path: prefix, final }
+}
+
+function actionOf({ cluster, tls, return: answer = "none" }: RouteInput): RouteAction {
+  if (cluster !== undefined) {
+    return cluster.includes("$")
+      ? { kind: "variable", template: cluster, tls: upstreamTlsOf(tls) }
+      : { kind: "cluster", cluster, tls: upstreamTlsOf(tls) }
+  }
+  if (answer === "none") return { kind: "none" }
+  if (typeof answer === "number") return { kind: "return", status: answer, template: "", grpcStatus: null }
+  const { status = 200, text = "", grpcStatus: grpc } = answer
+  return {
+    kind: "return",
+    status,
+    template: text,
+    grpcStatus: grpc === undefined ? null : grpcStatus.read(grpc),
+  }
+}
+
+function upstreamTlsOf(tls: RouteInput["tls"]): UpstreamTlsConfig | null {
+  if (tls === undefined || tls === false) return null
+  return readFields(upstreamTlsFields, tls === true ? {} : tls, defaultUpstreamTls())
+}

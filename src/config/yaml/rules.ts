@@ -1,0 +1,301 @@
+/**
+ * How the parts of an input must agree: names that are referred to exist, nothing is there twice, routes say where
+ * they lead. Works on input of any shape and passes over what the schema refuses, so that all problems are told at once.
+ */
+import { limitNames, resolveLimits } from "../../limits.ts"
+import { didYouMean } from "../problem.ts"
+import { type Fault, fault, type Path } from "./faults.ts"
+import { listenAddress } from "./scalars.ts"
+
+type Map_ = Readonly<Record<string, unknown>>
+
+interface Names {
+  listeners: Set<string>
+  /** Null when the clusters are not even a map or a list, so that references to them are not judged. */
+  clusters: Set<string> | null
+  /** Clusters that a route names. */
+  used: Set<string>
+  /** Some route finds its cluster by variables, or names one that is not there: any may be meant. */
+  unsure: boolean
+}
+
+export function ruleFaults(input: unknown): Fault[] {
+  if (!isMap(input)) return []
+  const faults: Fault[] = []
+  const names: Names = {
+    listeners: checkListeners(input.listeners, faults),
+    clusters: checkClusters(input.clusters, faults),
+    used: new Set(),
+    unsure: false,
+  }
+  if (input.servers !== undefined) {
+    if (input.routes !== undefined) {
+      faults.push(fault(["routes"], '"routes" belongs into a server once there are "servers"', null, "key"))
+    }
+    checkServers(input.servers, names, faults)
+  } else if (input.routes !== undefined) checkRoutes(input.routes, ["routes"], names, faults)
+  else checkOnlyCluster(names, faults)
+  warnOfUnused(input.clusters, names, faults)
+  checkLimits(input.limits, faults)
+  return faults
+}
+
+function checkListeners(input: unknown, faults: Fault[]): Set<string> {
+  const names = new Set<string>()
+  const addresses = new Set<string>()
+  for (const [index, listener] of listOf(input).entries()) {
+    const path = Array.isArray(input) ? ["listeners", index] : ["listeners"]
+    const written = isMap(listener) ? listener.address : listener
+    const address = typeof written === "string" || typeof written === "number" ? listenAddress(written) : null
+    const name = isMap(listener) && typeof listener.name === "string" ? listener.name : address?.text
+    if (address !== null && address.port !== 0 && addresses.has(address.text)) {
+      faults.push(fault(path, `another listener has the address ${address.text}`))
+    } else if (name !== undefined && names.has(name)) {
+      faults.push(fault(path, `another listener has the name "${name}"`, "give it a name of its own"))
+    }
+    if (address !== null) addresses.add(address.text)
+    if (name !== undefined) names.add(name)
+  }
+  return names
+}
+
+function checkClusters(input: unknown, faults: Fault[]): Set<string> | null {
+  if (input === undefined) return new Set()
+  if (!isMap(input) && !Array.isArray(input)) return null
+  const names = new Set<string>()
+  for (const [name, path, cluster] of clustersOf(input)) {
+    if (names.has(name)) faults.push(fault(path, `another cluster has the name "${name}"`))
+    if (name.includes("$")) faults.push(fault(path, 'a cluster\'s name must not contain "$"', null, "key"))
+    names.add(name)
+    checkEndpoints(cluster, path, faults)
+  }
+  return names
+}
+
+function checkEndpoints(cluster: unknown, path: Path, faults: Fault[]): void {
+  const [endpoints, base] = isMap(cluster) ? [cluster.endpoints, [...path, "endpoints"]] : [cluster, path]
+  const addresses = new Set<string>()
+  for (const [index, endpoint] of (Array.isArray(endpoints) ? endpoints : []).entries()) {
+    const address = isMap(endpoint) ? endpoint.address : endpoint
+    if (typeof address !== "string") continue
+    if (addresses.has(address)) {
+      const twice = fault(
+        [...base, index],
+        `the endpoint ${address} is in this cluster twice`,
+        "give it a weight instead",
+      )
+      faults.push({ ...twice, severity: "warning" })
+    }
+    addresses.add(address)
+  }
+}
+
+function checkServers(input: unknown, names: Names, faults: Fault[]): void {
+  const defaults = new Set<string>()
+  const hosts = new Set<string>()
+  const served = new Set<string>()
+  const servers = Array.isArray(input) ? input : []
+  for (const [index, server] of servers.entries()) {
+    if (!isMap(server)) continue
+    const path = ["servers", index]
+    const listeners = checkListenerNames(server.listeners, [...path, "listeners"], names, faults)
+    for (const name of listeners) served.add(name)
+    checkDefault(server.default, [...path, "default"], listeners, defaults, faults)
+    checkHosts(server.names, path, listeners, hosts, faults)
+    checkRoutes(server.routes, [...path, "routes"], names, faults)
+  }
+  for (const name of servers.length > 0 ? names.listeners : []) {
+    if (!served.has(name))
+      faults.push({
+        ...fault(["listeners"], `no server uses the listener "${name}"`, null, "key"),
+        severity: "warning",
+      })
+  }
+}
+
+/** Those that exist; all of them where none is named. */
+function checkListenerNames(input: unknown, path: Path, names: Names, faults: Fault[]): string[] {
+  if (!Array.isArray(input)) return [...names.listeners]
+  for (const [index, name] of input.entries()) {
+    if (typeof name !== "string" || names.listeners.has(name)) continue
+    faults.push(
+      fault(
+        [...path, index],
+        `there is no listener "${name}"`,
+        didYouMean(name, names.listeners) ?? known(names.listeners),
+      ),
+    )
+  }
+  return input.filter((name) => names.listeners.has(name as string)) as string[]
+}
+
+function checkDefault(
+  input: unknown,
+  path: Path,
+  listeners: string[],
+  defaults: Set<string>,
+  faults: Fault[],
+): void {
+  if (Array.isArray(input)) {
+    for (const [index, name] of input.entries()) {
+      if (typeof name === "string" && !listeners.includes(name)) {
+        faults.push(
+          fault([...path, index], `this server has no listener "${name}"`, didYouMean(name, listeners)),
+        )
+      }
+    }
+  }
+  for (const name of input === true ? listeners : Array.isArray(input) ? input.map(String) : []) {
+    if (defaults.has(name))
+      faults.push(fault(path, `another server is the default of the listener "${name}"`, null, "key"))
+    defaults.add(name)
+  }
+}
+
+function checkHosts(
+  input: unknown,
+  path: Path,
+  listeners: string[],
+  hosts: Set<string>,
+  faults: Fault[],
+): void {
+  for (const [index, name] of listOf(input ?? "").entries()) {
+    if (typeof name !== "string") continue
+    const place =
+      input === undefined ? path : Array.isArray(input) ? [...path, "names", index] : [...path, "names"]
+    if (name.startsWith("~")) checkRegex(name.slice(1), place, faults)
+    const taken = listeners.find((listener) => hosts.has(`${listener} ${name.toLowerCase()}`))
+    for (const listener of listeners) hosts.add(`${listener} ${name.toLowerCase()}`)
+    if (taken === undefined) continue
+    const what = name === "" ? "has no name either" : `has the name "${name}"`
+    faults.push({
+      ...fault(place, `another server on ${taken} ${what}, and goes before`),
+      severity: "warning",
+    })
+  }
+}
+
+function checkRoutes(input: unknown, path: Path, names: Names, faults: Fault[]): void {
+  if (!Array.isArray(input)) return
+  const matches = new Set<string>()
+  for (const [index, route] of input.entries()) {
+    if (!isMap(route)) continue
+    const place = [...path, index]
+    checkMatch(route, place, matches, faults)
+    checkAction(route, place, names, faults)
+    checkRoutes(route.routes, [...place, "routes"], names, faults)
+  }
+}
+
+function checkMatch(route: Map_, path: Path, matches: Set<string>, faults: Fault[]): void {
+  const kinds = ["exact", "prefix", "regex"].filter((kind) => route[kind] !== undefined)
+  for (const kind of kinds.slice(1)) {
+    faults.push(
+      fault(
+        [...path, kind],
+        `a route has only one of exact, prefix and regex; it has "${kinds[0]}" already`,
+        null,
+        "key",
+      ),
+    )
+  }
+  const kind = kinds[0] ?? "prefix"
+  const value = route[kind] ?? "/"
+  if (route.final !== undefined && kind !== "prefix") faults.push(onlyWith(path, "final", "prefix"))
+  if (route.ignoreCase !== undefined && kind !== "regex") faults.push(onlyWith(path, "ignoreCase", "regex"))
+  if (typeof value !== "string") return
+  if (kind === "regex") return checkRegex(value, [...path, kind], faults)
+  if (!value.startsWith("/")) {
+    faults.push({
+      ...fault([...path, kind], `no path starts like "${value}"`, `did you mean "/${value}"?`),
+      severity: "warning",
+    })
+  }
+  if (matches.has(`${kind} ${value}`))
+    faults.push(fault([...path, kind], `another route has the ${kind} "${value}"`))
+  matches.add(`${kind} ${value}`)
+}
+
+function checkAction(route: Map_, path: Path, names: Names, faults: Fault[]): void {
+  const { cluster, return: answer } = route
+  if (cluster === undefined && answer === undefined) {
+    faults.push(fault(path, 'the route leads nowhere: it needs a "cluster" or a "return"'))
+  }
+  if (cluster !== undefined && answer !== undefined) {
+    faults.push(fault([...path, "return"], 'a route has either a "cluster" or a "return"', null, "key"))
+  }
+  if (route.tls !== undefined && cluster === undefined) faults.push(onlyWith(path, "tls", "cluster"))
+  if (typeof cluster !== "string") return
+  if (cluster.includes("$")) names.unsure = true
+  names.used.add(cluster)
+  if (cluster.includes("$") || names.clusters === null || names.clusters.has(cluster)) return
+  names.unsure = true
+  const hint = didYouMean(cluster, names.clusters) ?? known(names.clusters)
+  faults.push(fault([...path, "cluster"], `there is no cluster "${cluster}"`, hint))
+}
+
+function checkOnlyCluster({ clusters, used }: Names, faults: Fault[]): void {
+  if (clusters === null) return
+  for (const name of clusters) used.add(name)
+  if (clusters.size === 1) return
+  const why = clusters.size === 0 ? "there is no cluster" : "there is more than one cluster"
+  faults.push(fault([], `nothing says where calls go: ${why}, and neither "routes" nor "servers"`))
+}
+
+function warnOfUnused(input: unknown, { used, unsure }: Names, faults: Fault[]): void {
+  if (unsure) return
+  for (const [name, path] of clustersOf(input)) {
+    if (!used.has(name))
+      faults.push({
+        ...fault(path, `no route leads to the cluster "${name}"`, null, "key"),
+        severity: "warning",
+      })
+  }
+}
+
+function checkLimits(input: unknown, faults: Fault[]): void {
+  if (!isMap(input)) return
+  const numbers = Object.entries(input).filter(
+    ([name, value]) => typeof value === "number" && limitNames.some((known) => known === name),
+  ) as [string, number][]
+  for (const { name, message } of resolveLimits(Object.fromEntries(numbers)).problems) {
+    // Ranges are the schema's; what it cannot see is how limits must agree.
+    if (!message.includes("whole number")) faults.push(fault(["limits", name], message))
+  }
+}
+
+function checkRegex(pattern: string, path: Path, faults: Fault[]): void {
+  try {
+    new RegExp(pattern)
+  } catch (error) {
+    const reason = (error as Error).message.replace(/^Invalid regular expression: /, "")
+    faults.push(fault(path, `not a regex: ${reason}`))
+  }
+}
+
+function onlyWith(path: Path, key: string, other: string): Fault {
+  return fault([...path, key], `"${key}" has a meaning only beside "${other}"`, null, "key")
+}
+
+function known(names: ReadonlySet<string>): string | null {
+  return names.size === 0 || names.size > 8
+    ? null
+    : `there is ${[...names].map((name) => `"${name}"`).join(", ")}`
+}
+
+function* clustersOf(input: unknown): Iterable<[name: string, path: Path, cluster: unknown]> {
+  if (isMap(input))
+    for (const [name, cluster] of Object.entries(input)) yield [name, ["clusters", name], cluster]
+  if (!Array.isArray(input)) return
+  for (const [index, cluster] of input.entries()) {
+    if (isMap(cluster) && typeof cluster.name === "string") yield [cluster.name, ["clusters", index], cluster]
+  }
+}
+
+function listOf(input: unknown): unknown[] {
+  return input === undefined ? [] : Array.isArray(input) ? input : [input]
+}
+
+function isMap(input: unknown): input is Map_ {
+  return typeof input === "object" && input !== null && !Array.isArray(input)
+}

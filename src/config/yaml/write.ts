@@ -1,0 +1,176 @@
+import { stringify } from "yaml"
+import type { Address } from "../address.ts"
+import {
+  defaultCluster,
+  defaultConfig,
+  defaultEndpoint,
+  defaultListener,
+  defaultRouteSettings,
+  defaultUpstreamTls,
+} from "../defaults.ts"
+import type {
+  ClusterConfig,
+  Config,
+  ListenerConfig,
+  RouteAction,
+  RouteConfig,
+  RouteMatch,
+  RouteSettings,
+  ServerConfig,
+} from "../model.ts"
+import {
+  clusterFields,
+  endpointFields,
+  grpcStatus,
+  listenerFields,
+  settingsFields,
+  upstreamTlsFields,
+  writeFields,
+} from "./fields.ts"
+import { durationText, listenInput } from "./scalars.ts"
+
+type Input = Record<string, unknown>
+
+/** Tells editors which schema to check the file against. */
+export const SCHEMA_COMMENT =
+  "# yaml-language-server: $schema=./node_modules/sluice/dist/sluice.schema.json\n"
+
+/** The configuration as sluice.yaml, without what is the default anyway. `loadYaml` reads it back as an equal one. */
+export function toYaml(config: Config): string {
+  return SCHEMA_COMMENT + stringify(toInput(config), { lineWidth: 0, aliasDuplicateObjects: false })
+}
+
+function toInput(config: Config): Input {
+  const base = defaultConfig()
+  const { log, shutdown } = config
+  const listenerNames = config.listeners.map(({ name }) => name)
+  return {
+    ...(config.workers !== base.workers && { workers: config.workers }),
+    listeners:
+      config.listeners.length === 1
+        ? listenerInput(config.listeners[0]!)
+        : config.listeners.map(listenerInput),
+    ...serversInput(config.servers, listenerNames),
+    ...(config.clusters.length > 0 && { clusters: clustersInput(config.clusters) }),
+    ...changed("log", { level: log.level, path: log.path }, base.log),
+    ...(config.pidFile !== null && { pidFile: config.pidFile }),
+    ...(shutdown.graceMs !== base.shutdown.graceMs && {
+      shutdown: { grace: durationText(shutdown.graceMs) },
+    }),
+    ...(Object.keys(config.limits).length > 0 && { limits: config.limits }),
+  }
+}
+
+/** `{ key: … }` with the entries that differ from the defaults, or nothing when none does. */
+function changed(key: string, value: Input, base: Readonly<Input>): Input {
+  const entries = Object.entries(value).filter(([name, one]) => one !== base[name])
+  return entries.length === 0 ? {} : { [key]: Object.fromEntries(entries) }
+}
+
+function addressOf(
+  { host, port, unixPath }: Pick<ListenerConfig, "host" | "port" | "unixPath">,
+  text: string,
+): Address {
+  return { text, host, port, unixPath }
+}
+
+function listenerInput(listener: ListenerConfig): unknown {
+  const { host, port, unixPath } = listener
+  const text = unixPath === null ? `${host!.includes(":") ? `[${host}]` : host}:${port}` : `unix:${unixPath}`
+  const address = addressOf(listener, text)
+  const input = writeFields(listenerFields, listener, defaultListener(address))
+  return Object.keys(input).length === 0 ? listenInput(address) : { address: listenInput(address), ...input }
+}
+
+function clustersInput(clusters: ClusterConfig[]): unknown {
+  // Keys that look like numbers would change places in a map.
+  const fitsMap = !clusters.some(({ name }) => /^\d+$/.test(name) || name === "__proto__")
+  if (fitsMap) return Object.fromEntries(clusters.map((cluster) => [cluster.name, clusterInput(cluster)]))
+  return clusters.map((cluster) => {
+    const input = clusterInput(cluster)
+    return { name: cluster.name, ...(Array.isArray(input) ? { endpoints: input } : input) }
+  })
+}
+
+function clusterInput(cluster: ClusterConfig): unknown[] | Input {
+  const base = defaultCluster(cluster.name)
+  const endpoints = cluster.endpoints.map((endpoint) => {
+    const input = writeFields(
+      endpointFields,
+      endpoint,
+      defaultEndpoint(addressOf(endpoint, endpoint.address)),
+    )
+    return Object.keys(input).length === 0 ? endpoint.address : { address: endpoint.address, ...input }
+  })
+  const { policy, ...input } = writeFields(clusterFields(base), cluster, base)
+  if (policy === undefined && Object.keys(input).length === 0) return endpoints
+  return { ...(policy !== undefined && { policy }), endpoints, ...input }
+}
+
+function serversInput(servers: ServerConfig[], listeners: string[]): Input {
+  const inputs = servers.map((server) => serverInput(server, listeners))
+  const [only] = inputs
+  const plain =
+    only !== undefined &&
+    inputs.length === 1 &&
+    !("names" in only || "listeners" in only || "default" in only)
+  return plain ? { ...only, routes: only.routes ?? [] } : { servers: inputs }
+}
+
+function serverInput(server: ServerConfig, listeners: string[]): Input {
+  const { names, defaultFor, routes, fallback } = server
+  const all = equal(server.listeners, listeners)
+  const everywhere = equal(defaultFor, server.listeners)
+  return {
+    ...(!equal(names, [""]) && { names: names.length === 1 ? names[0] : names }),
+    ...(!all && { listeners: server.listeners }),
+    ...(defaultFor.length > 0 && { default: everywhere ? true : defaultFor }),
+    ...writeFields(settingsFields, fallback, defaultRouteSettings()),
+    ...(routes.length > 0 && { routes: routes.map((route) => routeInput(route, fallback)) }),
+  }
+}
+
+function routeInput({ match, action, settings, routes }: RouteConfig, outer: RouteSettings): Input {
+  return {
+    ...matchInput(match),
+    ...actionInput(action),
+    ...writeFields(settingsFields, settings, outer),
+    ...(routes.length > 0 && { routes: routes.map((route) => routeInput(route, settings)) }),
+  }
+}
+
+function matchInput(match: RouteMatch): Input {
+  switch (match.kind) {
+    case "exact":
+      return { exact: match.path }
+    case "prefix":
+      return { prefix: match.path, ...(match.final && { final: true }) }
+    case "regex":
+      return { regex: match.pattern, ...(match.ignoreCase && { ignoreCase: true }) }
+  }
+}
+
+function actionInput(action: RouteAction): Input {
+  if (action.kind === "none") return { return: "none" }
+  if (action.kind === "return") {
+    const { status, template, grpcStatus: grpc } = action
+    if (template === "" && grpc === null) return { return: status }
+    return {
+      return: {
+        ...(status !== 200 && { status }),
+        ...(template !== "" && { text: template }),
+        ...(grpc !== null && { grpcStatus: grpcStatus.write(grpc) }),
+      },
+    }
+  }
+  const { tls } = action
+  const tlsInput = tls && writeFields(upstreamTlsFields, tls, defaultUpstreamTls())
+  return {
+    cluster: action.kind === "cluster" ? action.cluster : action.template,
+    ...(tlsInput !== null && { tls: Object.keys(tlsInput).length === 0 ? true : tlsInput }),
+  }
+}
+
+function equal(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((name, index) => name === other[index])
+}
