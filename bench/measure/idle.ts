@@ -82,7 +82,7 @@ async function watch(
   const baseOctets = residentOctets(running.pids)
   const baseFiles = openFiles(running.pids)
   const opened = await load.open({ port: running.port, spec: shape.spec })
-  if (opened.failures > 0) return { failure: opened.firstFailure }
+  if (opened.failures > 0) return { failure: `${opened.firstFailure} ${running.lastWords()}`.trim() }
   await settle(1000 * options.settleSeconds)
   const pids = processTree(running.pids[0]!)
   const octets = residentOctets(pids)

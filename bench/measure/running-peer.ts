@@ -23,12 +23,15 @@ export interface RunningPeer {
   port: number
   /** All its processes; empty for `none`. */
   pids: readonly number[]
+  /** The end of what it printed. */
+  lastWords(): string
   stop(): Promise<void>
 }
 
 /** Writes the peer's configuration, starts it on the proxy's core and waits until it listens. */
 export async function startPeer(peer: Peer, needs: PeerNeeds, cores: Cores | null): Promise<RunningPeer> {
-  if (peer.template === null) return { peer, port: needs.backends[0]!, pids: [], stop: async () => {} }
+  if (peer.template === null)
+    return { peer, port: needs.backends[0]!, pids: [], lastWords: () => "", stop: async () => {} }
   const port = await freePort()
   const directory = mkdtempSync(join(tmpdir(), `sluice-bench-${peer.name}-`))
   // nginx's worker gives up root, and then still has to reach its own files.
@@ -48,7 +51,7 @@ export async function startPeer(peer: Peer, needs: PeerNeeds, cores: Cores | nul
     await stop()
     throw error
   }
-  return { peer, port, pids: processTree(child.pid), stop }
+  return { peer, port, pids: processTree(child.pid), lastWords: () => child.lastWords, stop }
 }
 
 async function untilListening(child: Child, port: number): Promise<void> {

@@ -101,7 +101,7 @@ async function visit(
     windowMs: options.seconds * 1000,
     proxy: [...entrant.running.pids],
   })
-  if (report.failures > 0) entrant.failure = report.firstFailure
+  if (report.failures > 0) entrant.failure = `${report.firstFailure} ${entrant.running.lastWords()}`.trim()
   else if (report.messages === 0) entrant.failure = "no message came through"
   else (pace === "peak" ? entrant.peak : entrant.paced).push(report)
 }
