@@ -14,6 +14,16 @@ export interface Call {
   ended: boolean
 }
 
+/** What is still to be sent on one call. */
+interface Answer {
+  call: Call
+  bulk: number
+  echo: Buffer[]
+  credit: number
+  /** Trailers follow what is left. */
+  closing: boolean
+}
+
 const RESPONSE = block([
   [":status", "200"],
   ["content-type", "application/grpc"],
@@ -34,7 +44,7 @@ const CHUNK = Buffer.alloc(16_384, "a")
 export class Backend {
   readonly server: Server
   readonly connections = new Set<Peer>()
-  /** Calls other than the neighbours' and the suite's own, since `reset`. */
+  /** Calls other than honest neighbours', since `reset`. */
   calls = 0
   connectionsMade = 0
   /** Calls of attackers open at once: now, and at most. */
@@ -44,8 +54,9 @@ export class Backend {
   /** Finished and live calls that carried `x-case`, by it. */
   readonly cases = new Map<string, Call>()
   onAttack: ((call: Call) => void) | undefined
-  #bulk = new Map<string, { call: Call; left: number; credit: number }>()
-  #numbers = new WeakMap<Peer, number>()
+  readonly #answers = new Map<string, Answer>()
+  readonly #numbers = new WeakMap<Peer, number>()
+  #nextNumber = 1
 
   constructor() {
     this.server = createServer((socket) => this.#accept(socket))
@@ -64,10 +75,12 @@ export class Backend {
     return (this.server.address() as AddressInfo).port
   }
 
+  /** Starts the account anew; what an earlier attack left open is no longer counted. */
   reset(): void {
+    for (const [key, call] of this.live) if (isAttack(call.path)) this.#forget(key)
     this.calls = 0
     this.connectionsMade = 0
-    this.liveMax = this.attackStreamsOpen
+    this.liveMax = 0
   }
 
   close(): void {
@@ -79,7 +92,7 @@ export class Backend {
     const peer = new Peer(socket, "server")
     this.connections.add(peer)
     this.connectionsMade += 1
-    this.#numbers.set(peer, this.connectionsMade)
+    this.#numbers.set(peer, this.#nextNumber++)
     socket.on("close", () => {
       this.connections.delete(peer)
       for (const [key, call] of this.live) if (call.connection === peer) this.#forget(key)
@@ -97,23 +110,15 @@ export class Backend {
       this.#end(key, call)
     } else if (frame.type === wire.FrameType.DATA && call !== undefined) this.#data(key, call, frame)
     else if (frame.type === wire.FrameType.RST_STREAM) this.#forget(key)
-    else if (frame.type === wire.FrameType.WINDOW_UPDATE && frame.payload.length === 4) {
-      this.#credit(peer, frame.streamId, key, frame.payload.readUInt32BE(0))
-    }
+    else if (frame.type === wire.FrameType.WINDOW_UPDATE) this.#credit(peer, frame, key)
   }
 
   #open(peer: Peer, frame: wire.Frame, fields: Field[], key: string): void {
+    const { streamId } = frame
     const path = firstValue(fields, ":path") ?? ""
-    const call: Call = {
-      connection: peer,
-      streamId: frame.streamId,
-      path,
-      fields,
-      trailers: [],
-      octets: 0,
-      ended: false,
-    }
+    const call: Call = { connection: peer, streamId, path, fields, trailers: [], octets: 0, ended: false }
     this.live.set(key, call)
+    peer.streams.delete(streamId)
     if (isAttack(path)) {
       this.calls += 1
       this.attackStreamsOpen += 1
@@ -121,69 +126,91 @@ export class Backend {
     }
     const name = firstValue(fields, "x-case")
     if (name !== undefined) this.cases.set(name, call)
-    peer.streams.delete(frame.streamId)
-    const kind = path.split("/").at(-1)
+    const kind = kindOf(call)
     if (kind === "Attack") this.onAttack?.(call)
-    else if (kind === "Big") {
-      peer.send(wire.headers(frame.streamId, RESPONSE))
-      this.#bulk.set(key, { call, left: BIG_OCTETS, credit: peer.initialWindow })
-      this.#pump()
-    } else if (kind !== "Hold" && kind !== "Stall") peer.send(wire.headers(frame.streamId, RESPONSE))
-    if (frame.type === wire.FrameType.HEADERS && frame.flags & wire.Flag.END_STREAM) this.#end(key, call)
+    if (kind === "Big" || kind === "Echo") {
+      peer.send(wire.headers(streamId, RESPONSE))
+      const bulk = kind === "Big" ? BIG_OCTETS : 0
+      this.#answers.set(key, { call, bulk, echo: [], credit: peer.initialWindow, closing: kind === "Big" })
+    }
+    if (frame.flags & wire.Flag.END_STREAM) this.#end(key, call)
+    this.#pump(key)
   }
 
   #data(key: string, call: Call, frame: wire.Frame): void {
-    const { connection, streamId, path } = call
     const payload = wire.unpadded(frame)
     call.octets += payload.length
-    const kind = path.split("/").at(-1)
-    if (frame.payload.length > 0 && kind !== "Stall") {
-      connection.send(
-        wire.windowUpdate(0, frame.payload.length),
-        wire.windowUpdate(streamId, frame.payload.length),
-      )
-    }
-    if (kind === "Echo" && payload.length > 0) connection.send(wire.data(streamId, payload))
+    const answer = this.#answers.get(key)
+    if (answer !== undefined && payload.length > 0) answer.echo.push(Buffer.from(payload))
+    const refund = frame.payload.length - (answer === undefined ? 0 : payload.length)
+    if (refund > 0 && kindOf(call) !== "Stall") giveCredit(call, refund)
     if (frame.flags & wire.Flag.END_STREAM) this.#end(key, call)
+    this.#pump(key)
   }
 
   #end(key: string, call: Call): void {
     call.ended = true
-    const kind = call.path.split("/").at(-1)
-    if (kind === "Hold" || kind === "Big" || kind === "Stall" || kind === "Attack") return
-    call.connection.send(wire.headers(call.streamId, TRAILERS, wire.Flag.END_HEADERS | wire.Flag.END_STREAM))
-    this.#forget(key)
+    const answer = this.#answers.get(key)
+    if (answer !== undefined) answer.closing = true
+    this.#pump(key)
   }
 
   #forget(key: string): void {
     const call = this.live.get(key)
     if (call !== undefined && isAttack(call.path)) this.attackStreamsOpen -= 1
     this.live.delete(key)
-    this.#bulk.delete(key)
+    this.#answers.delete(key)
   }
 
-  #credit(peer: Peer, streamId: number, key: string, octets: number): void {
-    const bulk = this.#bulk.get(key)
-    if (streamId !== 0 && bulk !== undefined) bulk.credit += octets
-    if (this.#bulk.size > 0 && !peer.closed) this.#pump()
+  #credit(peer: Peer, { streamId, payload }: wire.Frame, key: string): void {
+    const answer = this.#answers.get(key)
+    if (answer !== undefined) answer.credit += payload.readUInt32BE(0)
+    if (streamId !== 0) this.#pump(key)
+    else for (const [other, { call }] of this.#answers) if (call.connection === peer) this.#pump(other)
   }
 
-  #pump(): void {
-    for (const [key, bulk] of this.#bulk) {
-      const peer = bulk.call.connection
-      while (bulk.left > 0 && !peer.closed) {
-        const octets = Math.min(bulk.left, bulk.credit, peer.connectionCredit, CHUNK.length)
-        if (octets <= 0) break
-        bulk.left -= octets
-        bulk.credit -= octets
-        peer.connectionCredit -= octets
-        peer.send(wire.data(bulk.call.streamId, CHUNK.subarray(0, octets)))
+  /** Sends what there is to send of one answer, as far as credit goes. */
+  #pump(key: string): void {
+    const answer = this.#answers.get(key)
+    if (answer === undefined) return
+    const { call, echo } = answer
+    const peer = call.connection
+    while ((echo.length > 0 || answer.bulk > 0) && !peer.closed) {
+      const next = echo[0] ?? CHUNK
+      const octets = Math.min(
+        next.length,
+        echo.length > 0 ? Infinity : answer.bulk,
+        answer.credit,
+        peer.connectionCredit,
+      )
+      if (octets <= 0) return
+      answer.credit -= octets
+      peer.connectionCredit -= octets
+      peer.send(wire.data(call.streamId, next.subarray(0, octets)))
+      if (echo.length === 0) answer.bulk -= octets
+      else {
+        giveCredit(call, octets)
+        if (octets < next.length) echo[0] = next.subarray(octets)
+        else echo.shift()
       }
-      if (bulk.left > 0) continue
-      peer.send(wire.headers(bulk.call.streamId, TRAILERS, wire.Flag.END_HEADERS | wire.Flag.END_STREAM))
-      this.#forget(key)
     }
+    if (!answer.closing) return
+    peer.send(wire.headers(call.streamId, TRAILERS, wire.Flag.END_HEADERS | wire.Flag.END_STREAM))
+    this.#forget(key)
   }
 }
 
-const isAttack = (path: string): boolean => !path.startsWith("/abuse.Neighbour/")
+const isAttack = (path: string): boolean =>
+  !path.startsWith("/abuse.Neighbour/") && !(path.startsWith("/hostile/") && path.endsWith("/Echo"))
+
+const kinds = new Set(["Hold", "Big", "Stall", "Attack"])
+
+function kindOf({ path }: Call): string {
+  const last = path.slice(path.lastIndexOf("/") + 1)
+  return kinds.has(last) ? last : "Echo"
+}
+
+function giveCredit({ connection, streamId, ended }: Call, octets: number): void {
+  connection.send(wire.windowUpdate(0, octets))
+  if (!ended) connection.send(wire.windowUpdate(streamId, octets))
+}

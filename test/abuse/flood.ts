@@ -5,7 +5,7 @@ import { errorName } from "./wire.ts"
 
 export interface Flood {
   /** The octets of the `i`th blow: one frame or a few. */
-  blow(i: number): Uint8Array
+  blow: (i: number) => Uint8Array
   /** Frames in one blow; 1 by default. */
   framesPerBlow?: number
   /** Never more than this. */
@@ -15,6 +15,9 @@ export interface Flood {
 }
 
 const TIME_MAX_MS = 2500
+/** The first batches go out so slowly that the answer to one is seen before the next; then at full speed. */
+const SLOW_BATCHES = 200
+const SLOW_MS = 2
 const PAUSE_MS = 700
 const SETTLE_MS = 300
 
@@ -25,13 +28,15 @@ export async function flood(peer: Peer, stage: Pick<Stage, "reading">, options: 
   const startOctets = peer.octetsSent
   const resetsBefore = peer.resets.size
   let sent = 0
+  let batches = 0
   let paused = false
   if (!stage.reading) peer.stopReading()
   while (sent < blowsMax && !peer.over && !paused && performance.now() - startMs < TIME_MAX_MS) {
     const blows: Uint8Array[] = []
     for (let i = 0; i < batch && sent < blowsMax; i++) blows.push(blow(sent++))
     if (!peer.send(...blows)) paused = !(await drained(peer))
-    await nextTurn()
+    if (stage.reading && batches++ < SLOW_BATCHES) await peer.until(() => peer.over, SLOW_MS)
+    else await nextTurn()
   }
   const ms = performance.now() - startMs
   if (!paused) await peer.until(() => peer.over, SETTLE_MS)

@@ -132,7 +132,9 @@ const symbols = canonicalCode()
 
 function canonicalCode(): Map<number, number> {
   const lengthOf = (symbol: number) => codeLengths.charCodeAt(symbol) - 60
-  const order = [...codeLengths].map((_, symbol) => symbol).sort((a, b) => lengthOf(a) - lengthOf(b) || a - b)
+  const order = Array.from(codeLengths, (_, symbol) => symbol).sort(
+    (a, b) => lengthOf(a) - lengthOf(b) || a - b,
+  )
   const codes = new Map<number, number>()
   let code = 0
   let length = 0

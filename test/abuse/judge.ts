@@ -37,8 +37,10 @@ export function judge(attack: Attack, run: Run): string[] {
   if (bar.end === "must" && !ended)
     reasons.push(sight.end === "pause" ? "paused, never ended" : "never ended")
   if (bar.end === "pause" && sight.end === "open") reasons.push("never ended")
-  if (over(sight.frames, bar.framesMax)) reasons.push(`took ${sight.frames} frames`)
-  if (over(sight.octets, bar.octetsMax)) reasons.push(`took ${Math.round(sight.octets / 1024)} KiB`)
+  // Who does not read cannot tell when it ended, and a target may throw away what comes after its GOAWAY.
+  if (run.reading && over(sight.frames, bar.framesMax)) reasons.push(`took ${sight.frames} frames`)
+  if (run.reading && over(sight.octets, bar.octetsMax))
+    reasons.push(`took ${Math.round(sight.octets / 1024)} KiB`)
   if (over(run.calls, bar.callsMax)) reasons.push(`${run.calls} calls reached the backend`)
   if (over(run.liveMax, bar.liveMax)) reasons.push(`${run.liveMax} calls open at once`)
   if (run.leftOpen > 0) reasons.push(`${run.leftOpen} calls left open at the backend`)

@@ -13,8 +13,6 @@ export interface Probe {
   trailers?: readonly Field[]
   /** False: the trailers do not end the stream. */
   trailersEnd?: boolean
-  /** A field that may reach the backend in no case, while the call itself may. */
-  dropped?: string
   /** Whether the backend should see the call: false by default; null: as the target likes. */
   serves?: boolean | null
 }
@@ -46,7 +44,7 @@ export async function probe(stage: Stage, probes: readonly Probe[]): Promise<Sig
   return {
     end: refused === probes.length ? "refused" : "open",
     code: "",
-    frames: probes.length,
+    frames: 0,
     octets: 0,
     ms: Math.round(performance.now() - startMs),
     note,

@@ -45,7 +45,7 @@ export function renderMarkdown(
     "backend, while an honest client talks to that backend through the same listener. *Held* means that the attack was",
     "ended or bounded as its row says, the honest client noticed nothing, memory grew by at most 8 MiB, no call was",
     "left open behind, and (for Sluice) a named counter moved. Most attacks run twice: the attacker reads what comes",
-    "back, or does not (*unread*).",
+    "back, or does not (*unread*). The slow ones run side by side and share their growth in memory equally.",
     "",
     `Written by \`npm run abuse -- --peer all\` on ${machine}. Limits: [limits.md](limits.md).`,
     "",

@@ -85,10 +85,13 @@ async function attackOnce(
   running: Running,
   { echo, hostile }: Backends,
   reading: boolean,
+  sideBySide = 1,
 ): Promise<Verdict> {
   const countersBefore = await running.readCounters?.()
   const peers: Peer[] = []
   const backend = attack.side === "upstream" ? hostile.get(attack.name)! : echo
+  // Slow attacks run side by side: what the honest backend and the memory say is of all of them together.
+  const shared = attack.pace === "slow" && attack.side === "downstream"
   const stage: Stage = {
     at: running.at,
     backend,
@@ -101,12 +104,12 @@ async function attackOnce(
       return peer
     },
   }
-  if (attack.pace === "flood") backend.reset()
+  if (!shared) backend.reset()
   const memory = new MemoryWatch(running.pid)
   const { sight, neighbour } = await besideNeighbour(stage, () => attack.run(stage))
   for (const peer of peers) peer.destroy()
   const deadline = performance.now() + LEAVE_MS
-  while (backend.attackStreamsOpen > 0 && performance.now() < deadline) await pause(20)
+  while (!shared && backend.attackStreamsOpen > 0 && performance.now() < deadline) await pause(20)
   const growthOctets = await memory.stop()
   const countersAfter = await running.readCounters?.()
   const run: Run = {
@@ -114,11 +117,10 @@ async function attackOnce(
     side: attack.side,
     reading,
     sight,
-    calls: backend.calls,
-    liveMax: backend.liveMax,
-    // Slow attacks share the backend, so what is open may be another's.
-    leftOpen: attack.pace === "slow" ? 0 : backend.attackStreamsOpen,
-    growthOctets,
+    calls: shared ? 0 : backend.calls,
+    liveMax: shared ? 0 : backend.liveMax,
+    leftOpen: shared ? 0 : backend.attackStreamsOpen,
+    growthOctets: growthOctets === null ? null : growthOctets / sideBySide,
     neighbour,
     counters: countersBefore && countersAfter ? moved(countersBefore, countersAfter) : null,
     alive: await accepts(running.at),

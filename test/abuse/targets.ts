@@ -112,6 +112,8 @@ async function startProgram(name: PeerName, program: Program, backends: Backends
   return running
 }
 
+const counters: ReadonlySet<string> = new Set(counterNames)
+
 /** Keeps the last lines a target wrote, and counts those that name a counter of ours. */
 class LogTail {
   last = ""
@@ -132,8 +134,8 @@ class LogTail {
     const lines = (this.#rest + chunk).split("\n")
     this.#rest = lines.pop()!.slice(-10_000)
     for (const line of lines) {
-      for (const name of counterNames) {
-        if (line.includes(name)) this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1)
+      for (const word of new Set(line.split(/[^a-z0-9_]+/))) {
+        if (counters.has(word)) this.#counts.set(word, (this.#counts.get(word) ?? 0) + 1)
       }
     }
     this.last = lines.concat(this.#rest).filter(Boolean).slice(-3).join(" | ") || this.last

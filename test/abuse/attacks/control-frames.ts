@@ -11,6 +11,8 @@ const full = wire.settings(
   Array.from({ length: 2730 }, (_, i) => [wire.Setting.INITIAL_WINDOW_SIZE, 65_535 - (i % 9)]),
 )
 
+const UNREAD_TIMES = 10
+
 interface Row {
   name: string
   source: string
@@ -102,6 +104,14 @@ export const controlFrames: Attack[] = rows.map(({ name, source, how, blow, blow
   async run(stage) {
     const peer = await stage.connect()
     peer.send(wire.headers(1, HOLD))
-    return await flood(peer, stage, { blow, blowsMax, batch: 64 })
+    // Kernel buffers take the replies of a million octets or so; who does not read has to send more than that.
+    const pack = stage.reading ? 1 : 16
+    return await flood(peer, stage, {
+      blow: (i) =>
+        pack === 1 ? blow(i) : Buffer.concat(Array.from({ length: pack }, (_, n) => blow(i * pack + n))),
+      framesPerBlow: pack,
+      blowsMax: stage.reading ? blowsMax : Math.ceil((blowsMax * UNREAD_TIMES) / pack),
+      batch: stage.reading ? 64 : 16,
+    })
   },
 }))

@@ -51,19 +51,17 @@ async function refuseAll(stage: Stage, cases: typeof wordings): Promise<Sight> {
   const startMs = performance.now()
   const answers = await Promise.all(cases.map((one) => exchange(stage, one.text)))
   const accepted = cases.filter((one, i) => one.accepted.test(answers[i]!))
-  const lines = answers.map((answer) =>
-    answer
-      .split("\r\n", 1)[0]!
-      .replace(/[^\x20-\x7e]+/g, "·")
-      .slice(0, 40),
-  )
+  const said = answers.map((answer) => {
+    if (answer === "") return "closed"
+    return answer.startsWith("HTTP/") ? answer.split("\r\n", 1)[0]!.slice(0, 40) : "HTTP/2 frames"
+  })
   return {
     end: accepted.length === 0 ? "refused" : "open",
     code: "",
-    frames: cases.length,
+    frames: 0,
     octets: 0,
     ms: Math.round(performance.now() - startMs),
-    note: cases.map((one, i) => `${one.name}: ${lines[i] || "closed"}`).join("; "),
+    note: cases.map((one, i) => `${one.name}: ${said[i]}`).join("; "),
     wrong: accepted.map((one) => `${one.name} accepted`),
   }
 }

@@ -6,21 +6,32 @@ import * as wire from "../wire.ts"
 
 const HOLD = block(request("/abuse.Attack/Hold"))
 
+/** How many calls go out before the first is cancelled: enough for each to have left for the backend. */
+const LAG = 32
+
 /** CVE-2023-44487: a cancelled stream is free for the client and work for everyone behind it. */
 export const rapidReset: Attack[] = [
   {
     name: "rapid-reset",
     source: "CVE-2023-44487; RFC 9113 §10.5",
-    how: "HEADERS, then RST_STREAM(CANCEL), up to 5,000 times",
+    how: "HEADERS, and RST_STREAM(CANCEL) as soon as the call is on its way, up to 5,000 times",
     side: "downstream",
     pace: "flood",
     counters: ["abuse_exhausted", "control_frames_queued", "unsent_octets_paused"],
-    bar: { held: "ended before 1,000 calls reach the backend", end: "must", callsMax: 1000, liveMax: 1000 },
+    bar: {
+      held: "ended before much more than 1,000 calls reach the backend",
+      end: "must",
+      callsMax: 1100,
+      liveMax: 1000,
+    },
     async run(stage) {
       const peer = await stage.connect()
       return await flood(peer, stage, {
-        blow: (i) =>
-          Buffer.concat([wire.headers(2 * i + 1, HOLD), wire.rstStream(2 * i + 1, wire.ErrorCode.CANCEL)]),
+        blow: (i) => {
+          const open = wire.headers(2 * i + 1, HOLD)
+          if (i < LAG) return open
+          return Buffer.concat([open, wire.rstStream(2 * (i - LAG) + 1, wire.ErrorCode.CANCEL)])
+        },
         framesPerBlow: 2,
         blowsMax: 5000,
       })

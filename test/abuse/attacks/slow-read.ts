@@ -6,6 +6,8 @@ import * as wire from "../wire.ts"
 
 const STREAMS = 100
 const WATCH_MS = 2000
+/** Not compressed, 4 GiB less one octet. */
+const PREFIX = Buffer.from([0, 0xff, 0xff, 0xff, 0xff])
 const { END_HEADERS, END_STREAM } = wire.Flag
 
 /** What is left when the blows of an attack are done: how the connection and its streams stand. */
@@ -136,14 +138,15 @@ export const slowRead: Attack[] = [
       const startMs = performance.now()
       const peer = await stage.connect()
       const view = peer.stream(1)
-      let credit = peer.initialWindow
+      let credit = peer.initialWindow - PREFIX.length
       peer.onFrame = ({ type, streamId, payload }) => {
         if (type === wire.FrameType.WINDOW_UPDATE && streamId === 1) credit += payload.readUInt32BE(0)
         if (type !== wire.FrameType.DATA || payload.length === 0) return
         peer.send(wire.windowUpdate(0, payload.length), wire.windowUpdate(1, payload.length))
       }
       peer.send(wire.headers(1, block(request("/abuse.Attack/Echo"))))
-      peer.send(wire.data(1, Buffer.from([0, 0xff, 0xff, 0xff, 0xff])))
+      peer.connectionCredit -= PREFIX.length
+      peer.send(wire.data(1, PREFIX))
       const stopped = () => peer.over || view.ended || view.reset !== null
       for (let left = 16_000_000; left > 0 && !stopped() && performance.now() - startMs < 2500; ) {
         const octets = Math.min(left, credit, peer.connectionCredit, 16_384)

@@ -14,7 +14,7 @@ interface Row {
   held: string
   pace: Attack["pace"]
   /** What the backend does to each call. */
-  treat(call: Call): void
+  treat: (call: Call) => void
   /** How long an honest client waits for its answers. */
   patienceMs: number
   calls: number

@@ -3,6 +3,7 @@ import type { Attack, Bar, Sight, Stage } from "../attack.ts"
 import type { Call } from "../backend.ts"
 import { endOf, flood } from "../flood.ts"
 import { block, indexed, inserted, literal } from "../hpack.ts"
+import { Neighbour } from "../neighbour.ts"
 import { describeStream, Peer, request } from "../peer.ts"
 import * as wire from "../wire.ts"
 
@@ -123,7 +124,7 @@ const rows: Row[] = [
     source: "RFC 9113 §6.9.1, §10.5",
     how: "32 MiB of DATA whatever the windows say, to a client that takes none",
     counters: ["stream_window_exceeded", "connection_window_exceeded"],
-    bar: { held: "ended or reset once past the window", end: "must" },
+    bar: { held: "ended, reset or read no further once past the window", end: "pause" },
     prelude: (id) => wire.headers(id, RESPONSE),
     blow: (id) => wire.data(id, Buffer.alloc(16_384)),
     blowsMax: 2048,
@@ -145,7 +146,7 @@ const rows: Row[] = [
     source: "RFC 9113 §6.6, §8.4",
     how: "PUSH_PROMISE to one who disabled it, up to 1,000 times",
     counters: [],
-    bar: { held: "ended", end: "must" },
+    bar: { held: "ended, or each push reset", end: "must" },
     blow: (id, i) =>
       wire.frame(
         wire.FrameType.PUSH_PROMISE,
@@ -169,6 +170,33 @@ const rows: Row[] = [
       ),
     blowsMax: 1,
   },
+  {
+    name: "up-bad-trailers",
+    source: "RFC 9113 §8.1, §8.3",
+    how: "trailers that hold :status",
+    counters: ["trailers_malformed", "header_malformed"],
+    bar: { held: "refused; the client gets an error", end: "must" },
+    prelude: (id) => wire.headers(id, RESPONSE),
+    blow: (id) =>
+      wire.headers(
+        id,
+        block([
+          [":status", "200"],
+          ["grpc-status", "0"],
+        ]),
+        END_HEADERS | END_STREAM,
+      ),
+    blowsMax: 1,
+  },
+  {
+    name: "up-window-zero",
+    source: "CVE-2025-8671, as a client meets it; RFC 9113 §6.9",
+    how: "WINDOW_UPDATE of 0 on the call's stream",
+    counters: ["abuse_made_to_reset", "window_overflow"],
+    bar: { held: "reset or ended; the client gets an error", end: "must" },
+    blow: (id) => wire.windowUpdate(id, 0),
+    blowsMax: 1,
+  },
 ]
 
 /** An honest client calls; the backend turns on the load balancer; the client has to hear of an ending. */
@@ -187,21 +215,29 @@ async function assault(stage: Stage, row: Row): Promise<Sight> {
     throw new Error(`the call never reached the hostile backend: ${describeStream(view)}`)
   }
   const { connection, streamId } = call
+  // Who stops reading cannot serve others either, so the stream beside it says nothing then.
+  const sibling = stage.reading ? await Neighbour.start(stage.at, `/hostile/${row.name}/Echo`) : null
   if (row.prelude) connection.send(row.prelude(streamId))
   const sight = await flood(connection, stage, { blow: (i) => row.blow(streamId, i), blowsMax: row.blowsMax })
   const { end, code } = endOf(connection, sight.end === "pause")
   await client.until(() => view.ended || view.reset !== null || client.over, end === "open" ? 300 : FRESH_MS)
   const outcome = describeStream(view)
   const failed = view.reset !== null || client.over || /:status [45]|grpc-status [1-9]/.test(outcome)
+  const shared = await sibling?.stop()
   client.destroy()
   connection.destroy()
-  const hung = end !== "open" && end !== "pause" && !view.ended && view.reset === null && !client.over
+  const gone = connection.over || connection.resets.has(streamId)
+  const hung = gone && !view.ended && view.reset === null && !client.over
   return {
     ...sight,
     ...(end === "open" && failed ? { end: "refused" as const, code: "" } : { end, code }),
-    note: `the client's call: ${client.over && !view.ended ? "connection ended" : outcome}`,
+    note: [
+      `the client's call: ${client.over && !view.ended ? "connection ended" : outcome}`,
+      ...(shared ? [`a stream beside it: ${shared.harm || "untouched"}`] : []),
+    ].join("; "),
     wrong: [
       ...(hung ? ["the client's call was left hanging"] : []),
+      ...(shared?.harm.startsWith("no echo") ? ["a stream beside it was left hanging"] : []),
       ...(view.headers.some(([, value]) => /[\r\n]/.test(value)) ? ["a field with CR LF was forwarded"] : []),
     ],
   }
