@@ -21,6 +21,8 @@ export interface Directive {
   args: Word[]
   /** Null: ended by `;`. */
   block: Directive[] | null
+  /** Something in its block was reported and left out: what seems to be missing may not be. */
+  partial?: true
 }
 
 /** The place of a whole directive without its block: from its name to its last argument on the same line. */

@@ -3,7 +3,7 @@
  * repeated, its plain values readable. What passes and is honoured goes on to the adapter; all else is reported here.
  */
 import { didYouMean } from "../problem.ts"
-import { type Directive, lastWordOf, spanOf } from "./ast.ts"
+import { type Directive, lastWordOf, spanOf, type Word } from "./ast.ts"
 import type { Context, DirectiveSpec, ValueKind } from "./directives/spec.ts"
 import { namesIn, specsOf } from "./directives/table.ts"
 import type { Report } from "./report.ts"
@@ -46,7 +46,9 @@ export function checkBlock(
     }
     if (!checkValue(directive, spec.value, report) || !checkVerdict(directive, spec, report)) return []
     if (directive.block === null) return [directive]
-    return [{ ...directive, block: checkBlock(directive.block, [BLOCK_CONTEXTS[spec.name]!], report) }]
+    const errors = report.errors
+    const block = checkBlock(directive.block, [BLOCK_CONTEXTS[spec.name]!], report)
+    return [{ ...directive, block, ...(report.errors > errors && { partial: true as const }) }]
   })
 }
 
@@ -106,7 +108,7 @@ export function missingSemicolon({ name, args }: Directive, contexts: readonly C
   return null
 }
 
-const READERS: Record<Exclude<ValueKind, "flag">, (text: string) => number | null> = {
+const READERS: Record<Exclude<ValueKind, "flag" | "timeouts">, (text: string) => number | null> = {
   number: readNumber,
   size: readSize,
   offset: readOffset,
@@ -116,22 +118,27 @@ const READERS: Record<Exclude<ValueKind, "flag">, (text: string) => number | nul
 
 function checkValue({ name, args }: Directive, kind: ValueKind | null, report: Report): boolean {
   if (kind === null) return true
-  const { text, span } = args[0]!
-  if (kind === "flag") {
-    if (/^(on|off)$/i.test(text)) return true
-    report.error(span, `invalid value "${text}" in "${name.text}" directive, it must be "on" or "off"`)
-    return false
+  if (kind === "timeouts") {
+    return args.every((word, index) => checkUnit(name.text, word, index === 0 ? "time" : "sec", report))
   }
+  if (kind !== "flag") return checkUnit(name.text, args[0]!, kind, report)
+  const { text, span } = args[0]!
+  if (/^(on|off)$/i.test(text)) return true
+  report.error(span, `invalid value "${text}" in "${name.text}" directive, it must be "on" or "off"`)
+  return false
+}
+
+function checkUnit(name: string, { text, span }: Word, kind: keyof typeof READERS, report: Report): boolean {
   if (READERS[kind](text) !== null) return true
   report.error(
     span,
-    `"${name.text}" directive invalid ${kind === "number" ? "number" : "value"} "${text}"`,
+    `"${name}" directive invalid ${kind === "number" ? "number" : "value"} "${text}"`,
     EXAMPLES[kind],
   )
   return false
 }
 
-const EXAMPLES: Record<Exclude<ValueKind, "flag">, string> = {
+const EXAMPLES: Record<Exclude<ValueKind, "flag" | "timeouts">, string> = {
   number: "a whole number, for instance 128",
   size: "octets, for instance 8k or 1m",
   offset: "octets, for instance 8k, 1m or 2g",

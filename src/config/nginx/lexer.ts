@@ -11,8 +11,9 @@ export type Token =
   /** A word that was reported; what it belongs to must not be read further. */
   | { kind: "broken"; span: Span }
 
-/** Longest word, in UTF-8 octets as written: nginx's buffer less the character that ends it. */
+/** Longest word, in UTF-8 octets as written: nginx's buffer less what it must see behind the word. */
 const WORD_OCTETS_MAX = 4095
+const QUOTED_OCTETS_MAX = 4094
 
 const SPACE = new Set([" ", "\t", "\r", "\n"])
 
@@ -82,7 +83,7 @@ export class Lexer {
       this.#advance()
       if (character === "\\" && this.#at < this.#text.length) this.#advance()
     }
-    return this.#word(span, start, this.#at)
+    return this.#word(span, start, WORD_OCTETS_MAX)
   }
 
   #quoted(quote: string): Token {
@@ -101,7 +102,7 @@ export class Lexer {
       this.#advance()
       if (character === "\\" && this.#at < this.#text.length) this.#advance()
     }
-    const token = this.#word(span, start, this.#at)
+    const token = this.#word(span, start, QUOTED_OCTETS_MAX)
     this.#advance()
     if (span.line === this.#line) span.length = this.#at - this.#lineStart - span.column + 1
     return this.#endsQuoted() ? token : this.#junkAfterQuote()
@@ -121,12 +122,13 @@ export class Lexer {
     return { kind: "broken", span }
   }
 
-  #word(span: Span, start: number, end: number): Token {
+  #word(span: Span, start: number, octetsMax: number): Token {
+    const end = this.#at
     const raw = this.#text.slice(start, end)
     span.length = span.line === this.#line ? end - this.#lineStart - span.column + 1 : lineLength(raw)
-    if (raw.length > WORD_OCTETS_MAX / 3 && Buffer.byteLength(raw) > WORD_OCTETS_MAX) {
+    if (raw.length > octetsMax / 3 && Buffer.byteLength(raw) > octetsMax) {
       const hint = raw.includes("\n") ? "is a closing quote missing?" : null
-      this.#report.error(span, `too long parameter, more than ${WORD_OCTETS_MAX} octets`, hint)
+      this.#report.error(span, `too long parameter, more than ${octetsMax} octets`, hint)
       return { kind: "broken", span }
     }
     if (raw.includes("\ufffd")) {

@@ -41,13 +41,13 @@ export function readNginxConfig(text: string, path: string, files: ConfigFiles):
     canRead: (file) => canRead(files, file),
   })
   const config = adaptConfig(adapter, checked, isFragment)
-  if (config.listeners.length === 0 && !report.hasErrors()) {
+  if (config.listeners.length === 0 && report.errors === 0) {
     report.warning(
       { file: path, line: 0, column: 0, length: 1 },
       "no server is configured: nothing would listen",
     )
   }
-  return { config: report.hasErrors() ? null : config, problems: report.problems, sources: inclusion.sources }
+  return { config: report.errors > 0 ? null : config, problems: report.problems, sources: inclusion.sources }
 }
 
 function canRead(files: ConfigFiles, path: string): boolean {

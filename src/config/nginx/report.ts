@@ -7,6 +7,8 @@ const PROBLEMS_MAX = 1000
 /** Collects problems. The same one at the same place is kept once: an inherited directive is read at every level. */
 export class Report {
   readonly problems: Problem[] = []
+  /** How many of them are errors; those past the bound count too. */
+  errors = 0
   readonly #seen = new Set<string>()
 
   error(at: Span, message: string, hint: string | null = null): void {
@@ -22,11 +24,8 @@ export class Report {
     this.#add("note", at, message, null, subject)
   }
 
-  hasErrors(): boolean {
-    return this.problems.some(({ severity }) => severity === "error")
-  }
-
   #add(severity: Severity, at: Span, message: string, hint: string | null, subject?: string): void {
+    if (severity === "error") this.errors++
     const key = `${severity} ${at.file}:${at.line}:${at.column} ${subject} ${message}`
     if (this.problems.length >= PROBLEMS_MAX || this.#seen.has(key)) return
     this.#seen.add(key)

@@ -49,8 +49,8 @@ export function readListenDirective(
     return null
   }
   const options = defaultListenOptions(spanOf(directive))
-  const right = parameters.map((word) => readParameter(report, directive, word, options))
-  return right.every(Boolean) ? { addresses, options } : null
+  const right = parameters.every((word) => readParameter(report, directive, word, options))
+  return right ? { addresses, options } : null
 }
 
 /** Parameters of protocols and servers, which every `listen` of an address may have. */

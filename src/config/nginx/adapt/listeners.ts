@@ -4,7 +4,7 @@ import { defaultListener } from "../../defaults.ts"
 import type { ListenerConfig, ServerConfig } from "../../model.ts"
 import type { Span } from "../ast.ts"
 import type { Scope } from "../scope.ts"
-import { readNumber, readSecondsMs, readTimeMs } from "../units.ts"
+import { readNumber, readTimeMs } from "../units.ts"
 import type { Adapter } from "./adapter.ts"
 import { type ListenOptions, overlaps } from "./listen.ts"
 import { writtenTimeout } from "./settings.ts"
@@ -93,7 +93,7 @@ export class Listeners {
     const { scope } = defaultServer
     listener.headerTimeoutMs =
       writtenTimeout(report, scope, "client_header_timeout") ?? listener.headerTimeoutMs
-    adaptKeepalive(this.#adapter, scope, listener)
+    adaptKeepalive(scope, listener)
     const streams = scope.one("http2_max_concurrent_streams")
     if (streams !== null) listener.maxConcurrentStreams = readNumber(streams.args[0]!.text)
     const http2 = options.http2 || servers.some((server) => server.scope.one("http2")?.args[0]?.text === "on")
@@ -137,18 +137,9 @@ export class Listeners {
   }
 }
 
-function adaptKeepalive(adapter: Adapter, scope: Scope, listener: ListenerConfig): void {
-  const timeout = scope.one("keepalive_timeout")
-  if (timeout !== null) {
-    const [idle, header] = timeout.args
-    const idleMs = readTimeMs(idle!.text)
-    if (idleMs === null)
-      adapter.report.error(idle!.span, `"keepalive_timeout" directive invalid value "${idle!.text}"`)
-    else listener.idleConnectionTimeoutMs = idleMs
-    if (header !== undefined && readSecondsMs(header.text) === null) {
-      adapter.report.error(header.span, `"keepalive_timeout" directive invalid value "${header.text}"`)
-    }
-  }
+function adaptKeepalive(scope: Scope, listener: ListenerConfig): void {
+  const idle = scope.one("keepalive_timeout")?.args[0]
+  if (idle !== undefined) listener.idleConnectionTimeoutMs = readTimeMs(idle.text)
   const requests = scope.one("keepalive_requests")
   if (requests !== null) listener.maxRequestsPerConnection = Math.max(1, readNumber(requests.args[0]!.text)!)
 }

@@ -135,7 +135,7 @@ function checkUnique(
   { match, name, directive }: Location,
   seen: Map<string, Directive>,
 ): boolean {
-  if (match.kind === "regex") return true
+  if (match.kind === "regex" || match.kind === "named") return true
   const key = `${match.kind} ${name}`
   const earlier = seen.get(key)
   seen.set(key, earlier ?? directive)

@@ -90,7 +90,7 @@ function adaptAccessLog(adapter: Adapter, directive: Directive): AccessLogConfig
     bufferOctets: 0,
     flushMs: null,
   }
-  if (!parameters.map((word) => adaptParameter(adapter, directive, word, log)).every(Boolean)) return null
+  if (!parameters.every((word) => adaptParameter(adapter, directive, word, log))) return null
   if (log.flushMs !== null && log.bufferOctets === 0) {
     report.error(
       spanOf(directive),

@@ -32,6 +32,7 @@ export function adaptServer(
     span,
   }
   adaptListens(adapter, draft, listeners)
+  checkKeys(adapter, draft)
   const routes = adaptLocations(adapter, scope, null, locations)
   const answer = adaptAnswer(adapter, scope)
   if (answer?.kind === "return" && scope.own("return").length > 0) {
@@ -60,6 +61,14 @@ function adaptListens({ report }: Adapter, draft: ServerDraft, listeners: Listen
   for (const directive of directives) {
     const listen = readListenDirective(report, directive)
     for (const address of listen?.addresses ?? []) listeners.add(address, listen!.options, draft)
+  }
+}
+
+/** A certificate needs its key even where no listen has `ssl`. */
+function checkKeys({ report }: Adapter, { scope }: ServerDraft): void {
+  const keys = scope.all("ssl_certificate_key").length
+  for (const { args } of scope.all("ssl_certificate").slice(keys)) {
+    report.error(args[0]!.span, `no "ssl_certificate_key" is defined for certificate "${args[0]!.text}"`)
   }
 }
 

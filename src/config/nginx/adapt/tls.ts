@@ -36,19 +36,14 @@ function certificatesOf(
 ): ListenerTlsConfig["certificates"] {
   const certificates = scope.all("ssl_certificate")
   const keys = scope.all("ssl_certificate_key")
-  const name =
-    certificates.length === 0
-      ? "ssl_certificate"
-      : keys.length < certificates.length
-        ? "ssl_certificate_key"
-        : null
-  if (name !== null) {
-    adapter.report.error(span, `no "${name}" is defined for the "listen ... ssl" directive`)
+  if (certificates.length === 0) {
+    adapter.report.error(span, 'no "ssl_certificate" is defined for the "listen ... ssl" directive')
     return []
   }
   return certificates.flatMap(({ args }, index) => {
     const certFile = filePath(adapter, args[0]!)
-    const keyFile = filePath(adapter, keys[index]!.args[0]!)
+    const key = keys[index]?.args[0]
+    const keyFile = key === undefined ? null : filePath(adapter, key)
     return certFile === null || keyFile === null ? [] : [{ names: config.names, certFile, keyFile }]
   })
 }

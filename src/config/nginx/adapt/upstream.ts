@@ -21,7 +21,8 @@ export function adaptUpstream(adapter: Adapter, directive: Directive): void {
   const cluster = defaultCluster(name.text)
   adapter.clusters.set(key, cluster)
   const servers = scope.own("server")
-  if (servers.length === 0) report.error(directive.name.span, `no servers are inside upstream "${name.text}"`)
+  if (servers.length === 0 && !directive.partial)
+    report.error(directive.name.span, `no servers are inside upstream "${name.text}"`)
   cluster.endpoints = servers
     .map((server) => adaptServer(adapter, server))
     .filter((endpoint) => endpoint !== null)
@@ -71,8 +72,8 @@ function adaptServer(adapter: Adapter, directive: Directive): EndpointConfig | n
     return null
   }
   const endpoint = defaultEndpoint(peer.address)
-  const right = parameters.map((word) => adaptParameter(adapter, directive, word, endpoint))
-  return right.every(Boolean) ? endpoint : null
+  const right = parameters.every((word) => adaptParameter(adapter, directive, word, endpoint))
+  return right ? endpoint : null
 }
 
 function whatIsWrong(text: string): string | null {

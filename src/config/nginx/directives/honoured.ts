@@ -35,7 +35,7 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   ["client_max_body_size", "HSL offset", "most octets of one request in all; 0: no limit"],
   [
     "keepalive_timeout",
-    "HSL 1-2",
+    "HSL timeouts",
     "a connection without streams is closed after it, of the address's default server",
   ],
   ["keepalive_requests", "HSL number", "requests after which a connection gets GOAWAY"],

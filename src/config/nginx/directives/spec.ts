@@ -11,7 +11,7 @@ export type Verdict = "honoured" | "no effect" | "not yet" | "not supported"
 export type Context = "main" | "events" | "http" | "server" | "location" | "upstream"
 
 /** What the one argument must be, where nginx has a common reader for it. */
-export type ValueKind = "flag" | "number" | "size" | "offset" | "time" | "sec"
+export type ValueKind = "flag" | "number" | "size" | "offset" | "time" | "sec" | "timeouts"
 
 export interface DirectiveSpec {
   name: string
@@ -45,7 +45,7 @@ const CONTEXT_LETTERS: Record<string, Context> = {
   U: "upstream",
 }
 
-const VALUE_KINDS = new Set<string>(["flag", "number", "size", "offset", "time", "sec"])
+const VALUE_KINDS = new Set<string>(["flag", "number", "size", "offset", "time", "sec", "timeouts"])
 
 /**
  * Reads a shape such as `HSL 1-2*`: the contexts' letters (Main, Events, Http, Server, Location, Upstream), then the
@@ -56,11 +56,19 @@ export function readShape(shape: string): Omit<DirectiveSpec, "name" | "verdict"
   const contexts = [...letters].map((letter) => CONTEXT_LETTERS[letter]!)
   const [, kind, repeat, block] = /^([^*{]+)(\*?)((?:\{\})?)$/.exec(args)!
   const any = kind === "any"
+  const manyTimeouts = kind === "timeouts"
   const counts = /^(\d)(?:-(\d)|(\+))?$/.exec(kind!)
   return {
     contexts,
     least: any ? 0 : counts === null ? 1 : Number(counts[1]),
-    most: any || counts?.[3] === "+" ? Infinity : counts === null ? 1 : Number(counts[2] ?? counts[1]),
+    most:
+      any || counts?.[3] === "+"
+        ? Infinity
+        : counts === null
+          ? manyTimeouts
+            ? 2
+            : 1
+          : Number(counts[2] ?? counts[1]),
     block: any ? null : block === "{}",
     value: VALUE_KINDS.has(kind!) ? (kind as ValueKind) : null,
     repeatable: any || repeat === "*" || block === "{}",
