@@ -4,7 +4,8 @@ import { QUICK_SHAPES, SHAPES } from "./shapes.ts"
 
 export interface Arguments {
   shapes: string[]
-  peers: string[]
+  /** Null: all there are. */
+  peers: string[] | null
   /** `label=command ... {conf}`. */
   also: string[]
   rounds: number
@@ -21,7 +22,7 @@ export interface Arguments {
   cpuProf: string | null
 }
 
-const DEFAULT = { rounds: 3, seconds: 1, warmSeconds: 0.5, idleSettleSeconds: 1.5 }
+const DEFAULT = { rounds: 3, seconds: 1, warmSeconds: 0.3, idleSettleSeconds: 1.5 }
 const QUICK = { rounds: 1, seconds: 0.25, warmSeconds: 0.15, idleSettleSeconds: 0.2 }
 
 /** Reads argv (without node and script). Prints and exits on --help and on a mistake, as commander does. */
@@ -48,7 +49,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
   const whole = given.shape === undefined && given.peer === undefined && given.also === undefined
   return {
     shapes: given.shape ?? (given.quick ? [...QUICK_SHAPES] : shapeNames),
-    peers: given.peer ?? [...PEER_NAMES],
+    peers: given.peer ?? null,
     also: given.also ?? [],
     rounds: given.rounds ?? base.rounds,
     seconds: given.seconds ?? base.seconds,

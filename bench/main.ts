@@ -7,7 +7,7 @@ import { topOfProfiles } from "./measure/cpu-profile.ts"
 import { measureIdle } from "./measure/idle.ts"
 import type { Machine, Report } from "./measure/results.ts"
 import { measureTimed, timedSteps } from "./measure/timed.ts"
-import { findPeer } from "./peers/find.ts"
+import { findPeer, PEER_NAMES } from "./peers/find.ts"
 import { isMissing, type Missing, type Peer } from "./peers/peer.ts"
 import { alsoPeer, sluice } from "./peers/sluice.ts"
 import { idleChart, timedChart } from "./report/charts.ts"
@@ -25,7 +25,7 @@ interface Plan {
 }
 
 function plan(given: Arguments): Plan {
-  const found = given.peers.map((name) => findPeer(name, !given.quick))
+  const found = (given.peers ?? PEER_NAMES).map((name) => findPeer(name, !given.quick))
   const peers = found.filter((peer): peer is Peer => !isMissing(peer))
   const profiled =
     given.cpuProf === null
@@ -41,19 +41,19 @@ function plan(given: Arguments): Plan {
   }
 }
 
-/** A shape that names its peers has only those; the others leave out the variants made for such a shape. */
-function entrantsOf(shape: Shape, peers: readonly Peer[], asked: readonly string[]): readonly Peer[] {
-  const variants = new Set(SHAPES.flatMap((each) => each.peers ?? []).filter((name) => name !== "sluice"))
-  if (shape.peers !== undefined) return peers.filter(({ name }) => shape.peers!.includes(name))
-  const everyone = asked.length > variants.size + 1
-  return peers.filter(({ name }) => !everyone || !variants.has(name))
+function entrantsOf(shape: Shape, peers: readonly Peer[], asked: boolean): readonly Peer[] {
+  return peers.filter(
+    ({ kind, variant }) =>
+      (shape.entrants === "all" || kind === "sluice") &&
+      (variant !== true || asked || shape.entrants === "variants"),
+  )
 }
 
 async function measure(
   given: Arguments,
   { shapes, peers, cores }: Plan,
 ): Promise<Pick<Report, "timed" | "idle">> {
-  const entrants = shapes.map((shape) => entrantsOf(shape, peers, given.peers))
+  const entrants = shapes.map((shape) => entrantsOf(shape, peers, given.peers !== null))
   const steps = shapes.map((shape, index) =>
     shape.kind === "timed"
       ? timedSteps(shape, entrants[index]!.length, given.rounds)

@@ -10,9 +10,11 @@ export interface TimedShape {
   latency: boolean
   /** What one "message" is here. */
   unit: string
-  /** Only these peers take part; all when absent. */
-  peers?: readonly string[]
+  entrants: Entrants
 }
+
+/** Who takes part: every peer, Sluice alone (and what --also names), or Sluice and its variants. */
+export type Entrants = "all" | "sluice" | "variants"
 
 /** Streams that stay open and silent: memory, sockets, and CPU while nothing happens. */
 export interface IdleShape {
@@ -22,7 +24,7 @@ export interface IdleShape {
   spec: WorkloadSpec
   /** How long the silence is watched. */
   silenceSeconds: number
-  peers?: readonly string[]
+  entrants: Entrants
 }
 
 export type Shape = TimedShape | IdleShape
@@ -47,7 +49,8 @@ function timed(
     name,
     title,
     spec: { kind, connections, streams, octets, pace: "peak" },
-    latency: kind === "bidi" || kind === "unary",
+    latency: (kind === "bidi" || kind === "unary") && connections * streams <= 100,
+    entrants: "all",
     unit: kind === "unary" || kind === "connect" ? "call" : "message",
   }
 }
@@ -59,6 +62,7 @@ function idle(connections: number, streams: number, name = `idle-${connections}x
     title: `${connections * streams} idle streams on ${connections} connections`,
     spec: { kind: "bidi", connections, streams, octets: SMALL_OCTETS, pace: "idle" },
     silenceSeconds: 3,
+    entrants: "all",
   }
 }
 
@@ -99,17 +103,17 @@ export const SHAPES: readonly Shape[] = [
   {
     ...timed("log-bidi", "bidi", 10, 10, SMALL_OCTETS, "Sluice's access log off and on, bidi 10 x 10"),
     latency: false,
-    peers: ["sluice", "sluice-log"],
+    entrants: "variants",
   },
   {
     ...timed("log-unary", "unary", 10, 10, SMALL_OCTETS, "Sluice's access log off and on, unary 10 x 10"),
     latency: false,
-    peers: ["sluice", "sluice-log"],
+    entrants: "variants",
   },
   idle(10, 800),
   idle(100, 1000),
   idle(4000, 1),
-  { ...idle(100, 1000, "idle-100k"), silenceSeconds: 60, peers: ["sluice"] },
+  { ...idle(100, 1000, "idle-100k"), silenceSeconds: 60, entrants: "sluice" },
 ]
 
 /** Enough to see every kind of load work, in well under a minute. */

@@ -54,7 +54,12 @@ export function findPeer(name: string, install: boolean): Peer | Missing {
     case "sluice":
       return sluice("sluice", [])
     case "sluice-log":
-      return { ...sluice("sluice-log", []), title: "the same with its access log on", accessLog: true }
+      return {
+        ...sluice("sluice-log", []),
+        title: "the same with its access log on",
+        variant: true,
+        accessLog: true,
+      }
     default:
       return { name, how: `there is no such peer; known are ${PEER_NAMES.join(", ")}` }
   }

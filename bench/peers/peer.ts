@@ -13,6 +13,8 @@ export interface Peer {
   readonly title: string
   /** The configuration's name; `conf/<name>.template` is filled in. Null for `direct`. */
   readonly template: string | null
+  /** Made to be compared with its plain self: takes part only where that is the question, or where asked for. */
+  readonly variant?: boolean
   /** Write an access log (to a file, with the defaults). Off when absent. */
   readonly accessLog?: boolean
   /** argv, given the path of the filled-in configuration. */
