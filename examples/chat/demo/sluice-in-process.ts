@@ -1,4 +1,4 @@
-import { createBalancer, loadConfig } from "../../../src/index.ts"
+import { Balancer, loadConfig } from "../../../src/index.ts"
 
 export interface RunningSluice {
   stop(graceMs: number): Promise<void>
@@ -8,7 +8,7 @@ export interface RunningSluice {
 export async function startSluice(configPath: string): Promise<RunningSluice> {
   const { config, problems } = loadConfig(configPath)
   if (config === null) throw new Error(problems.map((problem) => problem.message).join("\n"))
-  const balancer = createBalancer(config)
+  const balancer = new Balancer(config)
   await balancer.start()
   return { stop: (graceMs) => balancer.close({ graceMs }) }
 }

@@ -7,7 +7,9 @@ const MAX_OCTETS = 8192
 /** A longer block is not worth its place. */
 export const MAX_BLOCK_OCTETS = 2048
 
-const SEEN_SLOTS = 1024
+const SEEN_SLOTS = 256
+/** When more blocks repeat than there is room for, only one offer in so many replaces the oldest: copying is not free. */
+const OFFERS_PER_REPLACEMENT = 16
 
 /**
  * What makes a repeated call cheap: blocks, and the lists they stand for.
@@ -22,6 +24,7 @@ export class BlockMemory {
   readonly #byKey = new Map<number, RememberedBlock>()
   readonly #seen: Int32Array
   #octets = 0
+  #offersRefused = 0
 
   /**
    * @param seen keys that came once, by their low bits, from `seenKeys`. All memories of a kind may share it: it is a
@@ -44,9 +47,11 @@ export class BlockMemory {
     }
     const octets = end - start
     if (octets > MAX_BLOCK_OCTETS) return
+    if (!this.#hasRoom(octets) && ++this.#offersRefused < OFFERS_PER_REPLACEMENT) return
+    this.#offersRefused = 0
     this.#drop(key)
     for (const oldest of this.#byKey.keys()) {
-      if (this.#byKey.size < MAX_BLOCKS && this.#octets + octets <= MAX_OCTETS) break
+      if (this.#hasRoom(octets)) break
       this.#drop(oldest)
     }
     this.#byKey.set(key, { block: new Uint8Array(source.subarray(start, end)), list })
@@ -58,6 +63,10 @@ export class BlockMemory {
     if (this.#byKey.size === 0) return
     this.#byKey.clear()
     this.#octets = 0
+  }
+
+  #hasRoom(octets: number): boolean {
+    return this.#byKey.size < MAX_BLOCKS && this.#octets + octets <= MAX_OCTETS
   }
 
   #drop(key: number): void {

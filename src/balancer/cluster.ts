@@ -1,0 +1,110 @@
+import type { Clock } from "../clock.ts"
+import type { ClusterConfig, EndpointConfig, Policy } from "../config/model.ts"
+import type { Limits } from "../limits.ts"
+import { Endpoint } from "./endpoint.ts"
+import { pickLeastStreams } from "./policies/least-streams.ts"
+import type { PickPolicy } from "./policies/policy.ts"
+import { pickRoundRobin } from "./policies/round-robin.ts"
+import { Pool, type PooledConnection } from "./pool.ts"
+import { RetryBudget } from "./retry-budget.ts"
+import { makeSnapshot, type Snapshot } from "./snapshot.ts"
+
+const policies: Record<Policy, PickPolicy> = {
+  round_robin: pickRoundRobin,
+  least_streams: pickLeastStreams,
+}
+
+/** Makes a connection to an endpoint and tells `pool` what becomes of it. */
+export type Connect<C extends PooledConnection> = (endpoint: Endpoint, pool: Pool<C>, cluster: ClusterConfig) => C
+
+export interface ClusterContext<C extends PooledConnection> {
+  clock: Clock
+  limits: Limits
+  connect: Connect<C>
+  onLimit(counter: string): void
+}
+
+/** A named group of endpoints with one policy, and the connections to each. */
+export class Cluster<C extends PooledConnection> {
+  readonly name: string
+  readonly retryBudget: RetryBudget
+  #snapshot: Snapshot
+  readonly #context: ClusterContext<C>
+  readonly #pools = new Map<Endpoint, Pool<C>>()
+
+  constructor(config: ClusterConfig, context: ClusterContext<C>) {
+    this.name = config.name
+    this.#context = context
+    const { limits, clock } = context
+    this.retryBudget = new RetryBudget(limits.retryBudgetPercent, limits.retriesPerSecondMin, clock.now())
+    this.#snapshot = makeSnapshot(config, config.endpoints.map((endpoint) => this.#addEndpoint(config, endpoint)))
+  }
+
+  get snapshot(): Snapshot {
+    return this.#snapshot
+  }
+
+  get endpoints(): IterableIterator<Endpoint> {
+    return this.#pools.keys()
+  }
+
+  pool(endpoint: Endpoint): Pool<C> {
+    return this.#pools.get(endpoint)!
+  }
+
+  /**
+   * Picks an endpoint that is not in `tried`: primaries, then backups; when every one of them is out, all of them again
+   * rather than none (nginx does the same).
+   */
+  pick(snapshot: Snapshot, tried: readonly Endpoint[] | null): Endpoint | undefined {
+    const nowMs = this.#context.clock.now()
+    const policy = policies[snapshot.config.policy]
+    const { primary, backup } = snapshot
+    // The only server of a group is never considered unavailable, as in nginx.
+    const picked =
+      primary.length === 1 && backup.length === 0 && tried === null
+        ? eligible(primary, null, false, nowMs)[0]
+        : (policy(eligible(primary, tried, true, nowMs)) ?? policy(eligible(backup, tried, true, nowMs)))
+    const endpoint = picked ?? this.#pardonAndPick(policy, snapshot, tried, nowMs)
+    endpoint?.picked(nowMs)
+    return endpoint
+  }
+
+  #pardonAndPick(policy: PickPolicy, snapshot: Snapshot, tried: readonly Endpoint[] | null, nowMs: number) {
+    const rest = eligible([...snapshot.primary, ...snapshot.backup], tried, false, nowMs)
+    const isAllOut = [...snapshot.primary, ...snapshot.backup].every((one) => one.isFull || one.isEjected(nowMs))
+    if (!isAllOut) return undefined
+    for (const endpoint of rest) endpoint.pardon()
+    return policy(rest)
+  }
+
+  close(reason: string): void {
+    for (const pool of this.#pools.values()) pool.close(reason)
+  }
+
+  #addEndpoint(config: ClusterConfig, endpointConfig: EndpointConfig): Endpoint {
+    const { limits, connect, onLimit } = this.#context
+    const endpoint = new Endpoint(endpointConfig)
+    const pool: Pool<C> = new Pool<C>({
+      connect: () => connect(endpoint, pool, config),
+      maxConnections: config.maxConnectionsPerEndpoint ?? limits.connectionsPerEndpointMax,
+      maxWaiting: limits.pickQueueMax,
+      maxIdle: config.idleConnections ?? Number.POSITIVE_INFINITY,
+      onLimit,
+    })
+    this.#pools.set(endpoint, pool)
+    return endpoint
+  }
+}
+
+function eligible(
+  endpoints: readonly Endpoint[],
+  tried: readonly Endpoint[] | null,
+  isHealthAsked: boolean,
+  nowMs: number,
+): readonly Endpoint[] {
+  // Most picks find everyone in order, and then no list is made.
+  const isOut = (endpoint: Endpoint): boolean =>
+    endpoint.isFull || (isHealthAsked && endpoint.isEjected(nowMs)) || (tried?.includes(endpoint) ?? false)
+  return endpoints.some(isOut) ? endpoints.filter((endpoint) => !isOut(endpoint)) : endpoints
+}

@@ -1,0 +1,62 @@
+import type { ClusterConfig, EndpointConfig } from "../config/model.ts"
+
+/**
+ * One backend address and what is known of it. The configuration is fixed; load and health change in place, so every
+ * snapshot that holds the endpoint sees the same numbers.
+ */
+export class Endpoint {
+  readonly config: EndpointConfig
+  readonly address: string
+  /** How often to PING it, where it has asked for less than its cluster's setting. */
+  keepalive: ClusterConfig["keepalive"] | null = null
+  /** Leases open now. */
+  streamsOpen = 0
+  /** Smooth weighted round robin's own. */
+  currentWeight = 0
+  effectiveWeight: number
+  #fails = 0
+  #checkedMs = Number.NEGATIVE_INFINITY
+  #accessedMs = Number.NEGATIVE_INFINITY
+
+  constructor(config: EndpointConfig) {
+    this.config = config
+    this.address = config.address
+    this.effectiveWeight = config.weight
+  }
+
+  /** Out for `failTimeoutMs` after `maxFails` failures; then one stream tries it again. nginx: `max_fails`. */
+  isEjected(nowMs: number): boolean {
+    const { maxFails, failTimeoutMs } = this.config
+    return maxFails > 0 && this.#fails >= maxFails && nowMs - this.#checkedMs <= failTimeoutMs
+  }
+
+  get isFull(): boolean {
+    return this.config.maxStreams !== null && this.streamsOpen >= this.config.maxStreams
+  }
+
+  /** Chosen for a stream. */
+  picked(nowMs: number): void {
+    if (nowMs - this.#checkedMs > this.config.failTimeoutMs) this.#checkedMs = nowMs
+  }
+
+  /** A stream or a connection attempt failed through this endpoint's fault. True when that took it out. */
+  failed(nowMs: number): boolean {
+    const { maxFails, weight } = this.config
+    const wasEjected = this.isEjected(nowMs)
+    this.#fails++
+    this.#accessedMs = nowMs
+    this.#checkedMs = nowMs
+    if (maxFails > 0) this.effectiveWeight = Math.max(0, this.effectiveWeight - weight / maxFails)
+    return !wasEjected && this.isEjected(nowMs)
+  }
+
+  succeeded(): void {
+    if (this.#accessedMs < this.#checkedMs) this.#fails = 0
+  }
+
+  /** Forgets all failures: nobody else is left either. */
+  pardon(): void {
+    this.#fails = 0
+    this.effectiveWeight = Math.max(1, this.effectiveWeight)
+  }
+}

@@ -1,0 +1,138 @@
+/** What the pool must know of an upstream connection; who makes one knows the rest. */
+export interface PooledConnection {
+  /** Leases out. The pool's own. */
+  streamsOpen: number
+  /** It can take a stream now or, while it connects, soon. */
+  readonly isUsable: boolean
+  /** The handshake is done. */
+  readonly isReady: boolean
+  /** How many streams it may carry at once, both ends' limits considered. */
+  readonly capacity: number
+  /** Take no more streams and end once the last is over. */
+  retire(): void
+}
+
+/** A stream that wants a slot. One of the two is called, once, possibly from within `acquire`. */
+export interface Waiter<C> {
+  onLease(connection: C): void
+  /** `reason` names the address and the cause. */
+  onNoLease(reason: string, isLimit: boolean): void
+}
+
+export interface PoolOptions<C extends PooledConnection> {
+  /** Starts a connection. Tell its fate by `connected`, `closed`. */
+  connect(): C
+  maxConnections: number
+  /** Most streams waiting here. */
+  maxWaiting: number
+  /** Connections without streams to keep; further ones are retired. */
+  maxIdle: number
+  onLimit(counter: string): void
+}
+
+/**
+ * The connections to one endpoint. Streams are packed onto as few as can carry them, since every connection costs
+ * system calls; another is opened when all are full.
+ */
+export class Pool<C extends PooledConnection> {
+  readonly connections: C[] = []
+  readonly #options: PoolOptions<C>
+  readonly #waiting: Waiter<C>[] = []
+
+  constructor(options: PoolOptions<C>) {
+    this.#options = options
+  }
+
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
+  /** Gives `waiter` a slot now, or when one is there. Give it back by `release`, exactly once. */
+  acquire(waiter: Waiter<C>): void {
+    const connection = this.#waiting.length === 0 ? this.#withRoom() : undefined
+    if (connection !== undefined) {
+      connection.streamsOpen++
+      waiter.onLease(connection)
+      return
+    }
+    if (this.#waiting.length >= this.#options.maxWaiting) {
+      this.#options.onLimit("pick_queue_full")
+      waiter.onNoLease(`pickQueueMax: ${this.#waiting.length} streams are waiting already`, true)
+      return
+    }
+    this.#waiting.push(waiter)
+    this.#connectIfNeeded()
+  }
+
+  /** The waiter no longer wants it. */
+  abandon(waiter: Waiter<C>): void {
+    const at = this.#waiting.indexOf(waiter)
+    if (at >= 0) this.#waiting.splice(at, 1)
+  }
+
+  release(connection: C): void {
+    connection.streamsOpen--
+    this.#serve()
+    if (connection.streamsOpen > 0 || !connection.isUsable) return
+    const idle = this.connections.filter((one) => one.streamsOpen === 0 && one.isUsable)
+    if (idle.length > this.#options.maxIdle) connection.retire()
+  }
+
+  /** A connection became ready, or may now carry more. */
+  changed(): void {
+    this.#serve()
+  }
+
+  /** A connection takes no more streams: GOAWAY came, or it was retired. */
+  unusable(connection: C): void {
+    const at = this.connections.indexOf(connection)
+    if (at >= 0) this.connections.splice(at, 1)
+    if (this.#waiting.length > 0) this.#connectIfNeeded()
+  }
+
+  /** A connection could not be made. Those that only it could have served are told; with others left, they wait on. */
+  connectFailed(connection: C, reason: string): void {
+    const at = this.connections.indexOf(connection)
+    if (at >= 0) this.connections.splice(at, 1)
+    if (this.connections.length > 0) return
+    for (const waiter of this.#waiting.splice(0)) waiter.onNoLease(reason, false)
+  }
+
+  /** Retires every connection; streams under way may finish. */
+  close(reason: string): void {
+    for (const waiter of this.#waiting.splice(0)) waiter.onNoLease(reason, false)
+    for (const connection of [...this.connections]) connection.retire()
+  }
+
+  #withRoom(): C | undefined {
+    for (const connection of this.connections)
+      if (connection.isReady && connection.isUsable && connection.streamsOpen < connection.capacity) return connection
+    return undefined
+  }
+
+  #serve(): void {
+    while (this.#waiting.length > 0) {
+      const connection = this.#withRoom()
+      if (connection === undefined) break
+      connection.streamsOpen++
+      this.#waiting.shift()!.onLease(connection)
+    }
+    if (this.#waiting.length > 0) this.#connectIfNeeded()
+  }
+
+  /** Opens connections until those under way could carry everyone who waits. */
+  #connectIfNeeded(): void {
+    let coming = 0
+    for (const connection of this.connections)
+      if (!connection.isReady) coming += Math.max(1, connection.capacity)
+    while (coming < this.#waiting.length) {
+      if (this.connections.length >= this.#options.maxConnections) {
+        this.#options.onLimit("endpoint_connections_exceeded")
+        return
+      }
+      const connection = this.#options.connect()
+      this.connections.push(connection)
+      coming += Math.max(1, connection.capacity)
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import type { Fault } from "./error-code.ts"
+import type { HeaderList } from "./header-list.ts"
+import type { RequestHead, ResponseHead } from "./message-head.ts"
+import type { Http2Stream } from "./stream.ts"
+
+/** How a stream came to an early end. A stream that ended by END_STREAM both ways has none. */
+export interface StreamEnd {
+  /** RFC 9113 §7. */
+  readonly code: number
+  /** `peer`: RST_STREAM came. `local`: we found fault with the peer. `connection`: all of its streams ended with it. */
+  readonly origin: "peer" | "local" | "connection"
+  /** The peer has said, or cannot but, that it did nothing for this stream: RFC 9113 §8.7. */
+  readonly unprocessed: boolean
+  readonly reason: string
+}
+
+/**
+ * What a connection tells its user, synchronously, from within `receive`, `receiveEnd`, `tick` or `drained`.
+ *
+ * `octets` are valid only during the call. After `onReset` nothing more is said of a stream; `onEnd` comes last and once.
+ */
+export interface ConnectionEvents<Owner> {
+  /** Server: a new stream. Set `stream.owner` here. */
+  onRequest(stream: Http2Stream<Owner>, head: RequestHead, endStream: boolean): void
+  /** Client: the final response head; interim ones (1xx) come as `onInformational`. */
+  onResponse(stream: Http2Stream<Owner>, head: ResponseHead, endStream: boolean): void
+  onInformational(stream: Http2Stream<Owner>, head: ResponseHead): void
+  /** Give credit back with `stream.consume(end - start)` once the octets have been taken. Padding is not shown. */
+  onData(stream: Http2Stream<Owner>, octets: Buffer, start: number, end: number, endStream: boolean): void
+  /** Always ends the peer's half. */
+  onTrailers(stream: Http2Stream<Owner>, trailers: HeaderList): void
+  onReset(stream: Http2Stream<Owner>, end: StreamEnd): void
+  /** So many octets that `sendData` had to queue were now taken. */
+  onTaken(stream: Http2Stream<Owner>, octets: number): void
+  /** The first octets since the output was last taken are there. */
+  onOutput(): void
+  /** The peer's SETTINGS came or changed: how many streams may be open, for one. */
+  onSettings(): void
+  onGoaway(code: number, debug: string): void
+  /** The answer to `ping`. */
+  onPong(): void
+  /** A limit was reached, by its counter's name. */
+  onLimit(counter: string): void
+  /** The connection is over: send what is in the output, then close the socket. Null: nobody's fault. */
+  onEnd(fault: Fault | null): void
+}

@@ -1,0 +1,86 @@
+import { FRAME_HEAD_OCTETS } from "./frame/types.ts"
+
+/** Takes one whole frame, head included, at `start..end` of `octets`. False stops the reading. */
+export type FrameSink = (octets: Buffer, start: number, end: number) => boolean
+
+/**
+ * Cuts a connection's octets into frames. Frames that lie whole in what was read are handed on in place; only one that
+ * straddles two reads is copied.
+ */
+export class FrameReader {
+  readonly #sink: FrameSink
+  readonly #maxPayloadOctets: number
+  #partial: Buffer | null = null
+  #held = 0
+
+  constructor(maxPayloadOctets: number, sink: FrameSink) {
+    this.#maxPayloadOctets = maxPayloadOctets
+    this.#sink = sink
+  }
+
+  /** True while a frame has begun and not ended. */
+  get isMidFrame(): boolean {
+    return this.#held > 0
+  }
+
+  /** Reads `start..end` of `octets`, which may be reused after the call. False when a frame is longer than allowed. */
+  read(octets: Buffer, start: number, end: number): boolean {
+    let at = start
+    if (this.#held > 0) {
+      at = this.#complete(octets, at, end)
+      if (at < 0) return at === STOPPED
+    }
+    while (end - at >= FRAME_HEAD_OCTETS) {
+      const payload = (octets[at]! << 16) | (octets[at + 1]! << 8) | octets[at + 2]!
+      if (payload > this.#maxPayloadOctets) return false
+      const next = at + FRAME_HEAD_OCTETS + payload
+      if (next > end) break
+      if (!this.#sink(octets, at, next)) return true
+      at = next
+    }
+    if (at < end) this.#hold(octets, at, end)
+    return true
+  }
+
+  #hold(octets: Buffer, start: number, end: number): void {
+    // The head says how much is to come; before it is whole, room for the head will do.
+    const needed = end - start >= FRAME_HEAD_OCTETS ? frameOctets(octets, start) : FRAME_HEAD_OCTETS
+    this.#partial = Buffer.allocUnsafe(needed)
+    octets.copy(this.#partial, 0, start, end)
+    this.#held = end - start
+  }
+
+  /** Fills up the held frame and hands it on. Where reading goes on, or STOPPED, or TOO_LONG. */
+  #complete(octets: Buffer, start: number, end: number): number {
+    let at = this.#fill(octets, start, end, FRAME_HEAD_OCTETS)
+    if (this.#held < FRAME_HEAD_OCTETS) return at
+    const needed = frameOctets(this.#partial!, 0)
+    if (needed - FRAME_HEAD_OCTETS > this.#maxPayloadOctets) return TOO_LONG
+    if (this.#partial!.length < needed) {
+      const larger = Buffer.allocUnsafe(needed)
+      this.#partial!.copy(larger, 0, 0, this.#held)
+      this.#partial = larger
+    }
+    at = this.#fill(octets, at, end, needed)
+    if (this.#held < needed) return at
+    const frame = this.#partial!
+    this.#partial = null
+    this.#held = 0
+    return this.#sink(frame, 0, needed) ? at : STOPPED
+  }
+
+  #fill(octets: Buffer, start: number, end: number, upTo: number): number {
+    const part = Math.min(end - start, upTo - this.#held)
+    if (part <= 0) return start
+    octets.copy(this.#partial!, this.#held, start, start + part)
+    this.#held += part
+    return start + part
+  }
+}
+
+const STOPPED = -1
+const TOO_LONG = -2
+
+function frameOctets(octets: Buffer, at: number): number {
+  return FRAME_HEAD_OCTETS + ((octets[at]! << 16) | (octets[at + 1]! << 8) | octets[at + 2]!)
+}

@@ -1,0 +1,100 @@
+import type { Limits } from "../limits.ts"
+import { ErrorCode, type Fault, fault } from "./error-code.ts"
+
+/** Octets of overhead that every connection may add per second, so that keepalive PINGs never add up over weeks. */
+const OVERHEAD_OCTETS_PER_SECOND = 1024
+
+const calm = (reason: string, limit: string): Fault => fault(ErrorCode.ENHANCE_YOUR_CALM, reason, limit)
+
+/**
+ * Counts what a peer makes us do against what it does for its own calls, and says when that is an attack.
+ *
+ * One per connection. Every method returns the connection error that is due, or null. The numbers, their sources and
+ * the attacks are in `limits.ts`; times are milliseconds of the caller's clock.
+ */
+export class Guard {
+  readonly #limits: Limits
+  #tokens: number
+  #refilledMs: number
+  #overheadOctets = 0
+  #overheadSinceMs: number
+  #payloadOctets = 0
+  #emptyInARow = 0
+  #priorityFrames = 0
+  #windowUpdates = 0
+  #dataFramesSent = 0
+  #streamsOpened = 0
+  #settingsFrames = 0
+  #lastPingMs = Number.NEGATIVE_INFINITY
+  #workSincePing = true
+
+  constructor(limits: Limits, nowMs: number) {
+    this.#limits = limits
+    this.#tokens = limits.abuseBurst
+    this.#refilledMs = nowMs
+    this.#overheadSinceMs = nowMs
+  }
+
+  /** Takes one token: the peer reset a young stream, made us reset one, or sent a control frame nobody needs. */
+  charge(nowMs: number, what: string): Fault | null {
+    const refill = ((nowMs - this.#refilledMs) / 1000) * this.#limits.abusePerSecond
+    this.#tokens = Math.min(this.#limits.abuseBurst, this.#tokens + refill) - 1
+    this.#refilledMs = nowMs
+    return this.#tokens < 0 ? calm(`too many of: ${what}`, "abuse_exhausted") : null
+  }
+
+  /** A HEADERS or DATA frame came. */
+  received(payloadOctets: number, endsStream: boolean): Fault | null {
+    this.#workSincePing = true
+    this.#payloadOctets += payloadOctets
+    if (payloadOctets > 0 || endsStream) {
+      this.#emptyInARow = 0
+      return null
+    }
+    if (++this.#emptyInARow <= this.#limits.emptyFramesMax) return null
+    return calm("empty frames in a row", "empty_frames_flood")
+  }
+
+  sentData(payloadOctets: number): void {
+    this.#dataFramesSent++
+    this.#payloadOctets += payloadOctets
+    this.#workSincePing = true
+  }
+
+  streamOpened(): void {
+    this.#streamsOpened++
+  }
+
+  /** A frame that carries no payload came: its whole length counts. */
+  overhead(frameOctets: number, nowMs: number): Fault | null {
+    this.#overheadOctets += frameOctets
+    const { overheadOctetsMax, payloadPerOverheadOctets } = this.#limits
+    if (this.#overheadOctets <= overheadOctetsMax) return null
+    const age = (nowMs - this.#overheadSinceMs) / 1000
+    const allowed =
+      overheadOctetsMax + this.#payloadOctets / payloadPerOverheadOctets + age * OVERHEAD_OCTETS_PER_SECOND
+    return this.#overheadOctets > allowed ? calm("more overhead than payload warrants", "overhead_flood") : null
+  }
+
+  priority(): Fault | null {
+    const allowed = this.#limits.priorityFramesPerStreamMax * (1 + this.#streamsOpened)
+    return ++this.#priorityFrames > allowed ? calm("PRIORITY frames", "priority_flood") : null
+  }
+
+  windowUpdate(): Fault | null {
+    const allowed = 1 + 2 * (this.#streamsOpened + this.#limits.windowUpdatesPerDataMax * (1 + this.#dataFramesSent))
+    return ++this.#windowUpdates > allowed ? calm("WINDOW_UPDATE frames", "window_update_flood") : null
+  }
+
+  ping(nowMs: number): Fault | null {
+    const tooSoon = !this.#workSincePing && nowMs - this.#lastPingMs < this.#limits.pingIntervalMs
+    this.#lastPingMs = nowMs
+    this.#workSincePing = false
+    return tooSoon ? this.charge(nowMs, "PING without work between") : null
+  }
+
+  settings(entries: number, nowMs: number): Fault | null {
+    if (entries > this.#limits.settingsEntriesMax) return calm("entries in one SETTINGS", "settings_entries_exceeded")
+    return ++this.#settingsFrames > 1 ? this.charge(nowMs, "SETTINGS again") : null
+  }
+}

@@ -1,0 +1,179 @@
+import type { HeaderList } from "./header-list.ts"
+
+/**
+ * What a valid header block says: RFC 9113 §8.
+ *
+ * A head is made once per distinct `HeaderList` and shared by every stream that sends it, so it is never changed.
+ */
+export interface RequestHead {
+  readonly list: HeaderList
+  readonly method: string
+  readonly scheme: string
+  /** `:authority`, else `host`, else empty. */
+  readonly authority: string
+  /** Path and query. Empty for CONNECT. */
+  readonly path: string
+  /** Octets, or -1 when not said. */
+  readonly contentLength: number
+}
+
+export interface ResponseHead {
+  readonly list: HeaderList
+  readonly status: number
+  readonly contentLength: number
+}
+
+/** A malformed message: RFC 9113 §8.1.1. The text says what is wrong with it. */
+export type Malformed = string
+
+const CONNECTION_FIELDS = new Set(["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade"])
+
+/** 1 for the octets a lower-case field name may hold: RFC 9110 §5.6.2 without upper case (RFC 9113 §8.2.1). */
+const nameOctet = new Uint8Array(256)
+for (const character of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz") nameOctet[character.charCodeAt(0)] = 1
+
+function nameProblem(name: string): Malformed | null {
+  if (name.length === 0) return "a field name is empty"
+  for (let i = 0; i < name.length; i++)
+    if (nameOctet[name.charCodeAt(i)] !== 1) return `a field name has octet 0x${name.charCodeAt(i).toString(16)}`
+  return null
+}
+
+/** RFC 9113 §8.2.1: no NUL, CR or LF, no white space at either end. Other control characters are let by, as it asks. */
+function valueProblem(name: string, value: string): Malformed | null {
+  const { length } = value
+  if (length === 0) return null
+  const first = value.charCodeAt(0)
+  const last = value.charCodeAt(length - 1)
+  if (first === 0x20 || first === 0x09 || last === 0x20 || last === 0x09)
+    return `the value of ${name} has white space at its edge`
+  for (let i = 0; i < length; i++) {
+    const octet = value.charCodeAt(i)
+    if (octet === 0x0a || octet === 0x0d || octet === 0) return `the value of ${name} has octet 0x${octet.toString(16)}`
+  }
+  return null
+}
+
+function connectionProblem(name: string, value: string): Malformed | null {
+  if (CONNECTION_FIELDS.has(name)) return `${name} belongs to HTTP/1.1`
+  if (name === "te" && value !== "trailers") return `te is ${JSON.stringify(value.slice(0, 40))}, not trailers`
+  return null
+}
+
+/** Octets, -1 when it is no plain number. Several equal values count as one (RFC 9110 §8.6). */
+function parseContentLength(value: string): number {
+  if (value.length === 0 || value.length > 15) return -1
+  let octets = 0
+  for (let i = 0; i < value.length; i++) {
+    const digit = value.charCodeAt(i) - 0x30
+    if (digit < 0 || digit > 9) return -1
+    octets = octets * 10 + digit
+  }
+  return octets
+}
+
+/** Checks the regular fields from number `from` on and returns the content-length, -1 for none, or the problem. */
+function checkFields(fields: readonly string[], from: number): number | Malformed {
+  let contentLength = -1
+  for (let i = from; i < fields.length; i += 2) {
+    const name = fields[i]!
+    const value = fields[i + 1]!
+    if (name.charCodeAt(0) === 0x3a) return `${name} stands after a regular field or is not known`
+    const problem = nameProblem(name) ?? valueProblem(name, value) ?? connectionProblem(name, value)
+    if (problem !== null) return problem
+    if (name === "content-length") {
+      const octets = parseContentLength(value)
+      if (octets < 0 || (contentLength >= 0 && contentLength !== octets)) return "content-length is not one number"
+      contentLength = octets
+    }
+  }
+  return contentLength
+}
+
+/** RFC 9113 §8.3.1, RFC 3986 §3.3: an absolute path, or `*` for OPTIONS; nothing that another parser reads otherwise. */
+function pathProblem(path: string, method: string): Malformed | null {
+  if (path.charCodeAt(0) !== 0x2f && !(path === "*" && method === "OPTIONS")) return ":path does not start with /"
+  for (let i = 0; i < path.length; i++) {
+    const octet = path.charCodeAt(i)
+    if (octet <= 0x20 || octet === 0x7f || octet === 0x23) return `:path has octet 0x${octet.toString(16)}`
+  }
+  return null
+}
+
+function authorityProblem(authority: string): Malformed | null {
+  for (let i = 0; i < authority.length; i++) {
+    const octet = authority.charCodeAt(i)
+    if (octet <= 0x20 || octet >= 0x7f || octet === 0x40 || octet === 0x2f || octet === 0x23 || octet === 0x3f)
+      return `:authority has octet 0x${octet.toString(16)}`
+  }
+  return null
+}
+
+function methodProblem(method: string): Malformed | null {
+  if (method.length === 0) return ":method is empty"
+  for (let i = 0; i < method.length; i++) {
+    const octet = method.charCodeAt(i)
+    const isUpper = octet >= 0x41 && octet <= 0x5a
+    if (!isUpper && nameOctet[octet] !== 1) return `:method has octet 0x${octet.toString(16)}`
+  }
+  return null
+}
+
+/** Reads a request's header block: RFC 9113 §8.3.1. A string says why it is malformed. */
+export function readRequestHead(list: HeaderList): RequestHead | Malformed {
+  const { fields } = list
+  let method: string | undefined
+  let scheme: string | undefined
+  let path: string | undefined
+  let authority: string | undefined
+  let at = 0
+  for (; at < fields.length && fields[at]!.charCodeAt(0) === 0x3a; at += 2) {
+    const name = fields[at]!
+    const value = fields[at + 1]!
+    const problem = valueProblem(name, value)
+    if (problem !== null) return problem
+    if (name === ":method" && method === undefined) method = value
+    else if (name === ":scheme" && scheme === undefined) scheme = value
+    else if (name === ":path" && path === undefined) path = value
+    else if (name === ":authority" && authority === undefined) authority = value
+    else return `${name} is repeated or not known`
+  }
+  const contentLength = checkFields(fields, at)
+  if (typeof contentLength === "string") return contentLength
+  if (method === undefined) return ":method is missing"
+  if (method === "CONNECT") {
+    if (scheme !== undefined || path !== undefined || authority === undefined) return "CONNECT takes :authority alone"
+  } else {
+    if (scheme === undefined || scheme === "") return ":scheme is missing"
+    if (path === undefined || path === "") return ":path is missing"
+  }
+  const host = list.get("host")
+  const problem =
+    methodProblem(method) ??
+    (path === undefined ? null : pathProblem(path, method)) ??
+    authorityProblem(authority ?? host ?? "") ??
+    (host !== undefined && authority !== undefined && host.toLowerCase() !== authority.toLowerCase()
+      ? "host and :authority differ"
+      : null)
+  if (problem !== null) return problem
+  return { list, method, scheme: scheme ?? "", authority: authority ?? host ?? "", path: path ?? "", contentLength }
+}
+
+/** Reads a response's header block: RFC 9113 §8.3.2. */
+export function readResponseHead(list: HeaderList): ResponseHead | Malformed {
+  const { fields } = list
+  if (fields[0] !== ":status") return ":status is missing"
+  const text = fields[1]!
+  const status = text.length === 3 ? parseContentLength(text) : -1
+  if (status < 100) return `:status is ${JSON.stringify(text.slice(0, 20))}`
+  if (status === 101) return ":status 101 has no meaning in HTTP/2"
+  const contentLength = checkFields(fields, 2)
+  if (typeof contentLength === "string") return contentLength
+  return { list, status, contentLength }
+}
+
+/** Null when the list may stand as trailers: RFC 9113 §8.1. */
+export function trailersProblem(list: HeaderList): Malformed | null {
+  const result = checkFields(list.fields, 0)
+  return typeof result === "string" ? result : null
+}

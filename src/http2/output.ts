@@ -1,0 +1,186 @@
+import { Flag, FRAME_HEAD_OCTETS, FrameType } from "./frame/types.ts"
+
+const SMALL_CHUNK = 4096
+const LARGE_CHUNK = 65_536
+/** Chunks kept for reuse; more are left to the garbage collector. 64 small and 32 large: 2.25 MiB. */
+const POOLED_SMALL = 64
+const POOLED_LARGE = 32
+/** Under this a byte loop is faster than `set(subarray())`, whose view costs an allocation. */
+const LOOP_OCTETS = 192
+
+const smallPool: Buffer[] = []
+const largePool: Buffer[] = []
+
+/** Hands a chunk back once its octets have left the process. */
+export function recycleChunk(chunk: Buffer): void {
+  if (chunk.length === SMALL_CHUNK) {
+    if (smallPool.length < POOLED_SMALL) smallPool.push(chunk)
+  } else if (chunk.length === LARGE_CHUNK && largePool.length < POOLED_LARGE) largePool.push(chunk)
+}
+
+/** A pooled chunk and how much of it is filled. */
+export interface OutputChunk {
+  readonly buffer: Buffer
+  readonly length: number
+}
+
+/**
+ * The frames a connection wants to send, as octets in pooled chunks. An idle connection holds none.
+ *
+ * One writer, one reader: the connection appends frames, the socket's owner takes everything at once, one write per
+ * turn of the event loop. `sent` tells it what the kernel has accepted, so `unsentOctets` counts both what waits here
+ * and what the socket holds.
+ */
+export class Output {
+  unsentOctets = 0
+  /** Frames other than DATA appended since the output was last empty. */
+  controlFrames = 0
+  #chunk: Buffer | null = null
+  #at = 0
+  #full: OutputChunk[] = []
+  #lastTaken = 0
+  #waiting = 0
+  readonly #onFirst: () => void
+
+  /** `onFirst` is called when something is there to take and nothing was before. */
+  constructor(onFirst: () => void) {
+    this.#onFirst = onFirst
+  }
+
+  get isEmpty(): boolean {
+    return this.#waiting === 0
+  }
+
+  /** Everything appended since the last call; the chunks are the caller's until it recycles them. */
+  take(): OutputChunk[] {
+    const chunks = this.#full
+    if (this.#chunk !== null) {
+      if (this.#at > 0) chunks.push({ buffer: this.#chunk, length: this.#at })
+      else recycleChunk(this.#chunk)
+    }
+    this.#chunk = null
+    this.#at = 0
+    this.#full = []
+    this.#lastTaken = this.#waiting
+    this.#waiting = 0
+    return chunks
+  }
+
+  /** `octets` have been accepted by the kernel. */
+  sent(octets: number): void {
+    this.unsentOctets -= octets
+    if (this.unsentOctets === 0) this.controlFrames = 0
+  }
+
+  data(streamId: number, octets: Uint8Array, start: number, end: number, endStream: boolean): void {
+    const length = end - start
+    let at = this.#reserve(FRAME_HEAD_OCTETS + length)
+    const flags = endStream ? Flag.END_STREAM : 0
+    if (at >= 0) {
+      const chunk = this.#chunk!
+      this.#writeHead(chunk, at, length, FrameType.DATA, flags, streamId)
+      at += FRAME_HEAD_OCTETS
+      if (length < LOOP_OCTETS) for (let i = start; i < end; i++) chunk[at++] = octets[i]!
+      else chunk.set(octets.subarray(start, end), at)
+    } else {
+      this.#head(length, FrameType.DATA, flags, streamId)
+      this.#append(octets, start, end)
+    }
+  }
+
+  /** A frame of any other type. */
+  frame(type: number, flags: number, streamId: number, payload: Uint8Array): void {
+    this.controlFrames++
+    this.#head(payload.length, type, flags, streamId)
+    this.#append(payload, 0, payload.length)
+  }
+
+  /** A frame whose payload is one 32-bit number: RST_STREAM, WINDOW_UPDATE. */
+  uint32Frame(type: number, streamId: number, value: number): void {
+    this.controlFrames++
+    this.#head(4, type, 0, streamId)
+    const at = this.#reserve(4)
+    const chunk = this.#chunk!
+    chunk[at] = value >>> 24
+    chunk[at + 1] = value >>> 16
+    chunk[at + 2] = value >>> 8
+    chunk[at + 3] = value
+  }
+
+  /** A header block as HEADERS and as many CONTINUATION frames as `maxFrameOctets` asks for. */
+  headers(streamId: number, block: Uint8Array, endStream: boolean, maxFrameOctets: number): void {
+    this.controlFrames++
+    let end = Math.min(block.length, maxFrameOctets)
+    const flags = (endStream ? Flag.END_STREAM : 0) | (end === block.length ? Flag.END_HEADERS : 0)
+    this.#head(end, FrameType.HEADERS, flags, streamId)
+    this.#append(block, 0, end)
+    while (end < block.length) {
+      const start = end
+      end = Math.min(block.length, start + maxFrameOctets)
+      this.#head(end - start, FrameType.CONTINUATION, end === block.length ? Flag.END_HEADERS : 0, streamId)
+      this.#append(block, start, end)
+    }
+  }
+
+  /** Octets as they are: the client preface. */
+  raw(octets: Uint8Array): void {
+    this.#append(octets, 0, octets.length)
+  }
+
+  #head(length: number, type: number, flags: number, streamId: number): void {
+    const at = this.#reserve(FRAME_HEAD_OCTETS)
+    this.#writeHead(this.#chunk!, at, length, type, flags, streamId)
+  }
+
+  #writeHead(chunk: Buffer, at: number, length: number, type: number, flags: number, id: number): void {
+    chunk[at] = length >>> 16
+    chunk[at + 1] = length >>> 8
+    chunk[at + 2] = length
+    chunk[at + 3] = type
+    chunk[at + 4] = flags
+    chunk[at + 5] = id >>> 24
+    chunk[at + 6] = id >>> 16
+    chunk[at + 7] = id >>> 8
+    chunk[at + 8] = id
+  }
+
+  #append(octets: Uint8Array, start: number, end: number): void {
+    while (start < end) {
+      if (this.#chunk === null || this.#at === this.#chunk.length) this.#newChunk()
+      const chunk = this.#chunk!
+      const part = Math.min(end - start, chunk.length - this.#at)
+      chunk.set(octets.subarray(start, start + part), this.#at)
+      this.#at += part
+      start += part
+      this.#count(part)
+    }
+  }
+
+  /** Room for `octets` in a row in the open chunk, or -1 when they would not fit in any. */
+  #reserve(octets: number): number {
+    if (this.#chunk === null || this.#at + octets > this.#chunk.length) {
+      if (octets > SMALL_CHUNK) return -1
+      this.#newChunk()
+    }
+    const at = this.#at
+    this.#at += octets
+    this.#count(octets)
+    return at
+  }
+
+  #count(octets: number): void {
+    this.unsentOctets += octets
+    const first = this.#waiting === 0
+    this.#waiting += octets
+    if (first) this.#onFirst()
+  }
+
+  #newChunk(): void {
+    const open = this.#chunk
+    if (open !== null) this.#full.push({ buffer: open, length: this.#at })
+    // A connection that sent little last turn starts small; whatever overflows, or sent much, takes a large chunk.
+    const large = open !== null || this.#lastTaken > SMALL_CHUNK
+    this.#chunk = (large ? largePool.pop() : smallPool.pop()) ?? Buffer.allocUnsafeSlow(large ? LARGE_CHUNK : SMALL_CHUNK)
+    this.#at = 0
+  }
+}

@@ -1,0 +1,238 @@
+import { Flag, FrameType } from "./frame/types.ts"
+import { initialSettings, type Settings } from "./frame/settings.ts"
+import type { HeaderList } from "./header-list.ts"
+import { HpackEncoder } from "./hpack/index.ts"
+import { OctetQueue } from "./octet-queue.ts"
+import { Output } from "./output.ts"
+import type { Http2Stream } from "./stream.ts"
+import { DEFAULT_WINDOW, MAX_WINDOW } from "./window.ts"
+
+const NO_OCTETS = Buffer.alloc(0)
+
+/** What the sending half needs of its connection. */
+export interface SenderHost<Owner> {
+  onOutput(): void
+  onTaken(stream: Http2Stream<Owner>, octets: number): void
+  /** END_STREAM has been written. */
+  onLocalEnd(stream: Http2Stream<Owner>): void
+  onDataSent(octets: number): void
+}
+
+/**
+ * The sending half of a connection: frames into `output`, DATA under the peer's credit (RFC 9113 §5.2, §6.9).
+ *
+ * Octets wait per stream, never for the connection as a whole, and what may wait is bounded by the window that the
+ * other side of the relay was given. Streams that wait take turns, one frame each.
+ */
+export class Sender<Owner> {
+  readonly output: Output
+  readonly encoder = new HpackEncoder()
+  /** What the peer allows us. */
+  readonly peer: Settings = initialSettings()
+  /** Connection-level credit. */
+  window = DEFAULT_WINDOW
+  /** Octets in all queues. */
+  queuedOctets = 0
+  readonly #host: SenderHost<Owner>
+  readonly #unsentOctetsMax: number
+  /** Streams with something queued, in the order of their turns. */
+  readonly #waiting = new Set<Http2Stream<Owner>>()
+
+  constructor(host: SenderHost<Owner>, unsentOctetsMax: number) {
+    this.#host = host
+    this.#unsentOctetsMax = unsentOctetsMax
+    this.output = new Output(() => host.onOutput())
+  }
+
+  /** The socket takes no more for now. */
+  get isCongested(): boolean {
+    return this.output.unsentOctets >= this.#unsentOctetsMax
+  }
+
+  headers(stream: Http2Stream<Owner>, list: HeaderList, endStream: boolean): void {
+    if (stream.queue !== null && endStream) {
+      stream.queuedTrailers = list
+      stream.localEnded = true
+      return
+    }
+    this.output.headers(stream.id, this.encoder.encode(list), endStream, this.peer.maxFrameSize)
+    if (endStream) this.#end(stream)
+  }
+
+  data(stream: Http2Stream<Owner>, octets: Buffer, start: number, end: number, endStream: boolean): number {
+    const length = end - start
+    if (
+      stream.queue === null &&
+      length <= stream.sendWindow &&
+      length <= this.window &&
+      length <= this.peer.maxFrameSize &&
+      this.output.unsentOctets < this.#unsentOctetsMax
+    ) {
+      if (length === 0 && !endStream) return 0
+      stream.sendWindow -= length
+      this.window -= length
+      this.output.data(stream.id, octets, start, end, endStream)
+      this.#host.onDataSent(length)
+      if (endStream) this.#end(stream)
+      return length
+    }
+    return this.#queueData(stream, octets, start, end, endStream)
+  }
+
+  #queueData(stream: Http2Stream<Owner>, octets: Buffer, start: number, end: number, endStream: boolean): number {
+    const length = end - start
+    if (stream.queue === null) {
+      if (length === 0) {
+        // END_STREAM alone needs no credit (RFC 9113 §6.9.1).
+        this.output.data(stream.id, NO_OCTETS, 0, 0, endStream)
+        if (endStream) this.#end(stream)
+        return 0
+      }
+      stream.queue = new OctetQueue()
+      this.#waiting.add(stream)
+    }
+    stream.queue.push(octets, start, end)
+    this.queuedOctets += length
+    if (endStream) {
+      stream.queuedEnd = true
+      stream.localEnded = true
+    }
+    return length - this.#flushNew(stream, length)
+  }
+
+  /** Sends what it can at once; returns how many of the `added` octets, the last ones queued, still wait. */
+  #flushNew(stream: Http2Stream<Owner>, added: number): number {
+    const before = stream.queue!.length
+    while (this.#sendOne(stream)) {}
+    const left = stream.queue === null ? 0 : stream.queue.length
+    const older = before - added
+    const sent = before - left
+    if (older > 0 && sent > 0) this.#host.onTaken(stream, Math.min(older, sent))
+    return Math.min(added, left)
+  }
+
+  /** The peer gave a stream credit. False when its window passes 2^31-1. */
+  creditStream(stream: Http2Stream<Owner>, increment: number): boolean {
+    stream.sendWindow += increment
+    if (stream.sendWindow > MAX_WINDOW) return false
+    if (stream.queue !== null) this.#flushQueued(stream)
+    return true
+  }
+
+  /** The peer gave the connection credit. False when its window passes 2^31-1. */
+  creditConnection(increment: number): boolean {
+    this.window += increment
+    if (this.window > MAX_WINDOW) return false
+    this.flushWaiting()
+    return true
+  }
+
+  /** SETTINGS_INITIAL_WINDOW_SIZE changed by `delta`: every open stream's window does too. False on overflow (§6.9.2). */
+  shiftWindows(streams: Iterable<Http2Stream<Owner>>, delta: number): boolean {
+    for (const stream of streams) {
+      stream.sendWindow += delta
+      if (stream.sendWindow > MAX_WINDOW) return false
+    }
+    if (delta > 0) this.flushWaiting()
+    return true
+  }
+
+  /** Lets streams that wait send, one frame each in turn, until credit, the socket or the queues give out. */
+  flushWaiting(): void {
+    let progress = true
+    while (progress && this.window > 0 && this.#waiting.size > 0 && !this.isCongested) {
+      progress = false
+      for (const stream of [...this.#waiting]) {
+        if (stream.queue === null) continue
+        const before = stream.queue.length
+        if (!this.#sendOne(stream)) continue
+        progress = true
+        const left = stream.queue === null ? 0 : (stream.queue as OctetQueue).length
+        this.#host.onTaken(stream, before - left)
+      }
+    }
+  }
+
+  #flushQueued(stream: Http2Stream<Owner>): void {
+    const before = stream.queue!.length
+    while (this.#sendOne(stream)) {}
+    const left = stream.queue === null ? 0 : stream.queue.length
+    if (before > left) this.#host.onTaken(stream, before - left)
+  }
+
+  /** One DATA frame of what is queued. False when nothing could be sent. */
+  #sendOne(stream: Http2Stream<Owner>): boolean {
+    const queue = stream.queue
+    if (queue === null || this.isCongested) return false
+    const length = Math.min(queue.length, stream.sendWindow, this.window, this.peer.maxFrameSize)
+    if (length <= 0) return false
+    const isLast = length === queue.length
+    stream.sendWindow -= length
+    this.window -= length
+    this.queuedOctets -= length
+    this.output.data(stream.id, queue.take(length), 0, length, isLast && stream.queuedEnd)
+    this.#host.onDataSent(length)
+    if (isLast) this.#emptied(stream)
+    return true
+  }
+
+  #emptied(stream: Http2Stream<Owner>): void {
+    stream.queue = null
+    this.#waiting.delete(stream)
+    if (stream.queuedTrailers !== null) {
+      const block = this.encoder.encode(stream.queuedTrailers)
+      stream.queuedTrailers = null
+      this.output.headers(stream.id, block, true, this.peer.maxFrameSize)
+      this.#end(stream)
+    } else if (stream.queuedEnd) this.#end(stream)
+  }
+
+  #end(stream: Http2Stream<Owner>): void {
+    stream.localEnded = true
+    this.#host.onLocalEnd(stream)
+  }
+
+  /** Throws away what a stream has queued. */
+  forget(stream: Http2Stream<Owner>): void {
+    if (stream.queue === null) return
+    this.queuedOctets -= stream.queue.length
+    stream.queue = null
+    this.#waiting.delete(stream)
+  }
+
+  resetStream(id: number, code: number): void {
+    this.output.uint32Frame(FrameType.RST_STREAM, id, code)
+  }
+
+  /** `id` 0 is the connection. */
+  windowUpdate(id: number, increment: number): void {
+    this.output.uint32Frame(FrameType.WINDOW_UPDATE, id, increment)
+  }
+
+  settings(entries: readonly (readonly [id: number, value: number])[]): void {
+    const payload = Buffer.alloc(entries.length * 6)
+    entries.forEach(([id, value], index) => {
+      payload.writeUInt16BE(id, index * 6)
+      payload.writeUInt32BE(value, index * 6 + 2)
+    })
+    this.output.frame(FrameType.SETTINGS, 0, 0, payload)
+  }
+
+  settingsAck(): void {
+    this.output.frame(FrameType.SETTINGS, Flag.ACK, 0, NO_OCTETS)
+  }
+
+  ping(payload: Uint8Array, isAck: boolean): void {
+    this.output.frame(FrameType.PING, isAck ? Flag.ACK : 0, 0, payload)
+  }
+
+  /** `debug` is cut at 256 octets. */
+  goaway(lastStreamId: number, code: number, debug: string): void {
+    const text = Buffer.from(debug.slice(0, 256), "latin1")
+    const payload = Buffer.alloc(8 + text.length)
+    payload.writeUInt32BE(lastStreamId, 0)
+    payload.writeUInt32BE(code, 4)
+    text.copy(payload, 8)
+    this.output.frame(FrameType.GOAWAY, 0, 0, payload)
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * Sluice as a library.
+ *
+ * ```ts
+ * import { createBalancer } from "sluice"
+ *
+ * const balancer = createBalancer({
+ *   listeners: ["127.0.0.1:8080"],
+ *   clusters: { chat: { endpoints: ["127.0.0.1:3000", "127.0.0.1:3001"] } },
+ *   routes: [{ match: "/", cluster: "chat" }],
+ * })
+ * await balancer.start()
+ * ```
+ */
+export { createBalancer, ConfigError } from "./create-balancer.ts"
+export { type LoadedConfig, loadConfig } from "./config/load.ts"
+export type { Config } from "./config/model.ts"
+export { type Problem, renderProblem } from "./config/problem.ts"
+export type { SluiceYaml } from "./config/yaml/schema.ts"
+export { createLog, type Log, openLog } from "./log/logger.ts"
+export type { ConnectionRecord, StreamRecord } from "./relay/record.ts"
+export { Balancer, type BalancerEvents, type BalancerOptions, type OpenAddress } from "./sluice.ts"
+export type { BalancerSnapshot, ClusterSnapshot, StreamSnapshot } from "./snapshot.ts"

@@ -1,0 +1,164 @@
+import type { Socket } from "node:net"
+import type { Clock, Timer } from "../clock.ts"
+import { type Output, type OutputChunk, recycleChunk } from "../http2/output.ts"
+import type { Flushable, Flusher } from "./flusher.ts"
+
+/** What a link carries octets for: an HTTP/2 connection, or a bridge's. */
+export interface LinkUser {
+  readonly output: Output
+  readonly shouldPauseReading: boolean
+  /** Valid during the call only. */
+  receive(octets: Buffer, start: number, end: number): void
+  /** The peer has ended its side, or the socket broke; `reason` says how. Called once. */
+  receiveEnd(reason: string): void
+  /** The kernel has taken what waited. */
+  drained(): void
+}
+
+/**
+ * One socket and whoever speaks over it. Reads go in as they come; the output goes out once per turn, and never while
+ * an earlier write waits for the kernel, so all that has gathered meanwhile leaves together.
+ */
+export class Link implements Flushable {
+  readonly socket: Socket
+  readonly #flusher: Flusher
+  readonly #clock: Clock
+  #user: LinkUser | null = null
+  #isWriting = false
+  #isScheduled = false
+  #isPaused = false
+  #isEnding = false
+  #isDone = false
+  #writingOctets = 0
+  #writing: OutputChunk[] = []
+  #deadline: Timer | null = null
+
+  constructor(socket: Socket, flusher: Flusher, clock: Clock) {
+    this.socket = socket
+    this.#flusher = flusher
+    this.#clock = clock
+    socket.setNoDelay(true)
+    socket.on("error", (error) => this.#finish(errorReason(error)))
+    socket.on("end", () => this.#finish("the peer closed the connection"))
+    socket.on("close", () => this.#finish("the connection was closed"))
+  }
+
+  use(user: LinkUser): void {
+    this.#user = user
+  }
+
+  /** Octets came: `start..end` of `octets`, whose buffer is reused afterwards. */
+  received(octets: Buffer, start: number, end: number): void {
+    const user = this.#user
+    if (user === null || this.#isDone) return
+    user.receive(octets, start, end)
+    if (user.shouldPauseReading && !this.#isPaused) {
+      this.#isPaused = true
+      this.socket.pause()
+    }
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  /** The user's output is no longer empty. */
+  schedule(): void {
+    if (this.#isScheduled || this.#isWriting) return
+    this.#isScheduled = true
+    this.#flusher.add(this)
+  }
+
+  flush(): void {
+    this.#isScheduled = false
+    const user = this.#user
+    if (user === null || this.#isWriting || this.socket.destroyed) return
+    const { output } = user
+    if (!output.isEmpty) this.#write(output.take())
+    if (this.#isEnding && !this.#isWriting) this.socket.end()
+  }
+
+  #write(chunks: OutputChunk[]): void {
+    const { socket } = this
+    this.#isWriting = true
+    this.#writing = chunks
+    this.#writingOctets = 0
+    if (chunks.length > 1) socket.cork()
+    for (let i = 0; i < chunks.length; i++) {
+      const { buffer, length } = chunks[i]!
+      this.#writingOctets += length
+      const octets = length === buffer.length ? buffer : buffer.subarray(0, length)
+      if (i === chunks.length - 1) socket.write(octets, this.#written)
+      else socket.write(octets)
+    }
+    if (chunks.length > 1) socket.uncork()
+  }
+
+  readonly #written = (): void => {
+    this.#isWriting = false
+    const user = this.#user
+    for (const chunk of this.#writing) recycleChunk(chunk.buffer)
+    this.#writing = []
+    if (user === null) return
+    user.output.sent(this.#writingOctets)
+    if (this.socket.destroyed) return
+    user.drained()
+    if (this.#isPaused && !user.shouldPauseReading) {
+      this.#isPaused = false
+      this.socket.resume()
+    }
+    if (!user.output.isEmpty) this.schedule()
+    else if (this.#isEnding) this.socket.end()
+  }
+
+  /** Writes what is in the output, then closes; after `graceMs` without the peer's consent, destroys. */
+  end(graceMs: number): void {
+    if (this.#isEnding) return
+    this.#isEnding = true
+    this.schedule()
+    this.#deadline = this.#clock.after(graceMs, () => this.destroy())
+  }
+
+  destroy(): void {
+    this.socket.destroy()
+  }
+
+  #finish(reason: string): void {
+    if (!this.#isDone) {
+      this.#isDone = true
+      this.#user?.receiveEnd(reason)
+    }
+    if (this.#isEnding || this.socket.destroyed) {
+      this.#deadline?.cancel()
+      this.socket.destroy()
+    }
+  }
+}
+
+/** `connection refused` for ECONNREFUSED and so on: what an operator would say. */
+export function errorReason(error: Error): string {
+  const { code } = error as NodeJS.ErrnoException
+  switch (code) {
+    case "ECONNREFUSED":
+      return "connection refused"
+    case "ECONNRESET":
+    case "EPIPE":
+      return "connection reset by peer"
+    case "ETIMEDOUT":
+      return "connection timed out"
+    case "EHOSTUNREACH":
+      return "no route to host"
+    case "ENETUNREACH":
+      return "network unreachable"
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return "host name not found"
+    case "ENOENT":
+      return "no such socket"
+    case "EMFILE":
+    case "ENFILE":
+      return "too many open files"
+    default:
+      return code === undefined ? error.message : `${code}: ${error.message}`
+  }
+}

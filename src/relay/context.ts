@@ -1,0 +1,23 @@
+import type { Cluster } from "../balancer/cluster.ts"
+import type { Clock } from "../clock.ts"
+import type { Counters } from "../counters.ts"
+import type { Deadlines } from "../deadlines.ts"
+import type { Limits } from "../limits.ts"
+import type { Log } from "../log/logger.ts"
+import type { StreamRecord } from "./record.ts"
+import type { UpstreamConnection } from "./upstream.ts"
+import type { TemplateEnvironment } from "./variables.ts"
+
+/** What every stream of a process shares. */
+export interface RelayContext {
+  readonly clock: Clock
+  readonly limits: Limits
+  readonly counters: Counters
+  readonly deadlines: Deadlines
+  readonly log: Log
+  readonly env: TemplateEnvironment
+  /** By cluster name, or by address for routes that name one by variable. */
+  findCluster(name: string): Cluster<UpstreamConnection> | undefined
+  /** Exactly once per stream. */
+  onStreamEnd(record: StreamRecord): void
+}

@@ -1,0 +1,191 @@
+import { counterIds, type CounterName } from "../counters.ts"
+import type { ListenerConfig } from "../config/model.ts"
+import { Http2Connection } from "../http2/connection.ts"
+import { ErrorCode, errorCodeName, type Fault, fault } from "../http2/error-code.ts"
+import type { ConnectionEvents, StreamEnd } from "../http2/events.ts"
+import type { HeaderList } from "../http2/header-list.ts"
+import type { RequestHead, ResponseHead } from "../http2/message-head.ts"
+import type { Http2Stream } from "../http2/stream.ts"
+import { SaidOnce } from "../log/said-once.ts"
+import type { Link, LinkUser } from "../net/link.ts"
+import type { RelayContext } from "./context.ts"
+import { Exchange } from "./exchange.ts"
+import { type Failure, failure } from "./failure.ts"
+import { Keepalive, type KeepaliveSettings } from "./keepalive.ts"
+import type { ConnectionRecord } from "./record.ts"
+import type { Route } from "./route.ts"
+import type { Router } from "./router.ts"
+
+/** How dead clients are found. gRPC clients put up with PINGs from a server as often as this. */
+const DOWNSTREAM_KEEPALIVE: KeepaliveSettings = { intervalMs: 60_000, timeoutMs: 20_000 }
+
+export interface DownstreamOptions {
+  context: RelayContext
+  /** Read once per stream, so that a reload applies to the next one. */
+  router(): Router<Route>
+  listener: ListenerConfig
+  record: ConnectionRecord
+  link: Link
+  onClosed(connection: DownstreamConnection): void
+}
+
+/** One client's connection: the server's role of HTTP/2. Every stream becomes an exchange. */
+export class DownstreamConnection implements ConnectionEvents<Exchange>, LinkUser {
+  readonly record: ConnectionRecord
+  readonly http2: Http2Connection<Exchange>
+  readonly #context: RelayContext
+  readonly #router: () => Router<Route>
+  readonly #listener: ListenerConfig
+  readonly #link: Link
+  readonly #onClosed: (connection: DownstreamConnection) => void
+  readonly #said: SaidOnce
+  readonly #keepalive: Keepalive
+  #idleSinceMs: number
+
+  constructor(options: DownstreamOptions) {
+    const { context, listener, record, link } = options
+    const nowMs = context.clock.now()
+    this.#context = context
+    this.#router = options.router
+    this.#listener = listener
+    this.record = record
+    this.#link = link
+    this.#onClosed = options.onClosed
+    this.#idleSinceMs = nowMs
+    this.#said = new SaidOnce(context.log.with({ client: `${record.remoteAddress}:${record.remotePort}` }))
+    this.#keepalive = new Keepalive(DOWNSTREAM_KEEPALIVE, nowMs)
+    const { maxConcurrentStreams } = listener
+    this.http2 = new Http2Connection<Exchange>({
+      role: "server",
+      limits: context.limits,
+      events: this,
+      nowMs,
+      ...(maxConcurrentStreams === null ? {} : { maxConcurrentStreams }),
+    })
+    link.use(this)
+    this.http2.start()
+  }
+
+  // ---- LinkUser -----------------------------------------------------------------------------------------------
+
+  get output() {
+    return this.http2.output
+  }
+
+  get shouldPauseReading(): boolean {
+    return this.http2.shouldPauseReading
+  }
+
+  receive(octets: Buffer, start: number, end: number): void {
+    const nowMs = this.#context.clock.now()
+    this.#keepalive.received(nowMs)
+    this.http2.receive(octets, start, end, nowMs)
+  }
+
+  receiveEnd(reason: string): void {
+    this.http2.receiveEnd(reason)
+  }
+
+  drained(): void {
+    this.http2.drained()
+  }
+
+  // ---- ConnectionEvents ---------------------------------------------------------------------------------------
+
+  onRequest(stream: Http2Stream<Exchange>, head: RequestHead, _endStream: boolean): void {
+    const { record } = this
+    record.requests++
+    const route = this.#router().match(head.authority, head.path)
+    if (route === null) {
+      this.onLimit("path_refused")
+      stream.reset(ErrorCode.PROTOCOL_ERROR)
+      return
+    }
+    const exchange = new Exchange(this.#context, record, stream, head, route)
+    stream.owner = exchange
+    exchange.start()
+    const { maxRequestsPerConnection } = this.#listener
+    if (maxRequestsPerConnection !== null && record.requests >= maxRequestsPerConnection) this.http2.drain("keepalive_requests")
+  }
+
+  onData(stream: Http2Stream<Exchange>, octets: Buffer, start: number, end: number, endStream: boolean): void {
+    stream.owner!.onRequestData(octets, start, end, endStream)
+  }
+
+  onTrailers(stream: Http2Stream<Exchange>, trailers: HeaderList): void {
+    stream.owner!.onRequestTrailers(trailers)
+  }
+
+  onReset(stream: Http2Stream<Exchange>, end: StreamEnd): void {
+    stream.owner!.onDownstreamReset(end)
+  }
+
+  onTaken(stream: Http2Stream<Exchange>, octets: number): void {
+    stream.owner!.onDownstreamTaken(octets)
+  }
+
+  onResponse(_stream: Http2Stream<Exchange>, _head: ResponseHead, _endStream: boolean): void {}
+
+  onInformational(_stream: Http2Stream<Exchange>, _head: ResponseHead): void {}
+
+  onOutput(): void {
+    this.#link.schedule()
+  }
+
+  onSettings(): void {}
+
+  onPong(): void {}
+
+  onGoaway(code: number, debug: string): void {
+    if (code !== ErrorCode.NO_ERROR)
+      this.#said.info("goaway", "GOAWAY from client", { code: errorCodeName(code), debug: debug.slice(0, 100) })
+  }
+
+  onLimit(counter: string): void {
+    this.#context.counters.add(counterIds[counter as CounterName])
+    this.#said.warn(counter, `limit reached: ${counter}`)
+  }
+
+  onEnd(because: Fault | null): void {
+    if (because !== null)
+      this.#said.warn("fault", "connection ended for the client's fault", {
+        code: errorCodeName(because.code),
+        reason: because.reason,
+      })
+    this.#link.end(this.#context.limits.drainTimeoutMs)
+    this.#onClosed(this)
+  }
+
+  // ---- Time and ending ----------------------------------------------------------------------------------------
+
+  /** Once a second. */
+  tick(nowMs: number): void {
+    const { http2 } = this
+    http2.tick(nowMs)
+    if (http2.isClosed) return
+    const hasStreams = http2.streams.size > 0
+    const wish = this.#keepalive.check(nowMs, hasStreams)
+    if (wish === "ping") http2.ping()
+    else if (wish === "dead") {
+      this.#context.counters.add(counterIds.ping_timeout)
+      http2.receiveEnd("no answer to PING")
+      this.#link.destroy()
+      return
+    }
+    if (hasStreams) this.#idleSinceMs = nowMs
+    const { idleConnectionTimeoutMs } = this.#listener
+    if (idleConnectionTimeoutMs !== null && nowMs - this.#idleSinceMs > idleConnectionTimeoutMs) http2.drain("idle")
+  }
+
+  /** Takes no new streams and ends once the last is over. */
+  drain(): void {
+    this.http2.drain("shutting down")
+  }
+
+  /** Ends what is still open, each stream with UNAVAILABLE, then the connection. */
+  abort(reason: string): void {
+    const what: Failure = failure("shutdown", reason)
+    for (const stream of [...this.http2.streams.values()]) stream.owner?.fail(what)
+    this.http2.fail(fault(ErrorCode.NO_ERROR, reason))
+  }
+}

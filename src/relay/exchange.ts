@@ -1,0 +1,555 @@
+import type { Cluster } from "../balancer/cluster.ts"
+import type { Endpoint } from "../balancer/endpoint.ts"
+import type { Waiter } from "../balancer/pool.ts"
+import type { Snapshot } from "../balancer/snapshot.ts"
+import type { RetryCondition } from "../config/model.ts"
+import { type Deadline, makeDeadline } from "../deadlines.ts"
+import { MessageScanner } from "../grpc/message-scanner.ts"
+import { isGrpcContentType, parseGrpcStatus } from "../grpc/status.ts"
+import { parseGrpcTimeout } from "../grpc/timeout.ts"
+import { counterIds } from "../counters.ts"
+import { ErrorCode, errorCodeName } from "../http2/error-code.ts"
+import type { StreamEnd } from "../http2/events.ts"
+import { HeaderList } from "../http2/header-list.ts"
+import type { RequestHead, ResponseHead } from "../http2/message-head.ts"
+import type { Http2Stream } from "../http2/stream.ts"
+import type { RelayContext } from "./context.ts"
+import type { DownstreamStream } from "./downstream-stream.ts"
+import { type Failure, failure } from "./failure.ts"
+import { cleanTrailers } from "./head-rewrite.ts"
+import type { AttemptRecord, ConnectionRecord, StreamRecord } from "./record.ts"
+import { RequestBuffer } from "./request-buffer.ts"
+import { type Answer, answer } from "./rescue.ts"
+import type { Route } from "./route.ts"
+import { SilenceWatch } from "./silence-watch.ts"
+import type { UpstreamConnection } from "./upstream.ts"
+
+/** Methods that may be sent twice: RFC 9110 §9.2.2. */
+const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "PROPFIND"])
+
+/**
+ * The life of one stream: route, pick, lease, relay, report. It joins a downstream and an upstream stream and sees to
+ * it that the client is told one ending, the backend no longer works for nobody, and the lease goes back once.
+ * docs/life-of-a-stream.md walks through it.
+ */
+export class Exchange implements Waiter<UpstreamConnection> {
+  readonly record: StreamRecord
+  readonly isGrpc: boolean
+  readonly #context: RelayContext
+  readonly #downstream: DownstreamStream
+  readonly #head: RequestHead
+  readonly #route: Route
+  readonly #request = new RequestBuffer()
+  readonly #requestScanner: MessageScanner | null
+  readonly #responseScanner: MessageScanner | null
+  #requestTrailers: HeaderList | null = null
+  #cluster: Cluster<UpstreamConnection> | null = null
+  #snapshot: Snapshot | null = null
+  #endpoint: Endpoint | null = null
+  #tried: Endpoint[] | null = null
+  #lease: UpstreamConnection | null = null
+  #upstream: Http2Stream<Exchange> | null = null
+  #attempt: AttemptRecord | null = null
+  #isWaiting = false
+  #headSent = false
+  #resetWhenFlushed = false
+  #isDone = false
+  #deadline: Deadline | null = null
+  #deadlineMs = Number.POSITIVE_INFINITY
+  #waitUntilMs = Number.POSITIVE_INFINITY
+  readonly #silence: SilenceWatch | null
+
+  constructor(
+    context: RelayContext,
+    connection: ConnectionRecord,
+    downstream: DownstreamStream,
+    head: RequestHead,
+    route: Route,
+  ) {
+    const nowMs = context.clock.now()
+    this.#context = context
+    this.#downstream = downstream
+    this.#head = head
+    this.#route = route
+    this.isGrpc = isGrpcContentType(head.list.get("content-type"))
+    this.#requestScanner = this.isGrpc ? new MessageScanner() : null
+    this.#responseScanner = this.isGrpc ? new MessageScanner() : null
+    this.#silence = route.hasSilenceTimeouts ? new SilenceWatch(route.settings, nowMs) : null
+    this.record = newRecord(connection, head, route.serverName, nowMs)
+  }
+
+  // ---- Beginning ----------------------------------------------------------------------------------------------
+
+  /** Routes the stream and asks for a place upstream. */
+  start(): void {
+    const { action } = this.#route
+    const timeout = this.isGrpc ? this.#head.list.get("grpc-timeout") : undefined
+    if (timeout !== undefined) {
+      const timeoutMs = parseGrpcTimeout(timeout)
+      if (timeoutMs === null) {
+        this.#context.counters.add(counterIds.grpc_timeout_malformed)
+        return this.#fail(failure("bad_request", `malformed grpc-timeout: ${timeout.slice(0, 40)}`, true))
+      }
+      this.#deadlineMs = this.record.startMs + timeoutMs
+    }
+    const { contentLength } = this.#head
+    const { maxBodyOctets } = this.#route.settings
+    if (maxBodyOctets !== null && contentLength > maxBodyOctets) return this.#bodyTooLarge(maxBodyOctets)
+    if (action.kind === "none") return this.#fail(failure("no_route", `no route for ${this.#head.path}`, true))
+    if (action.kind === "return") return this.#return(action)
+    const name = action.kind === "cluster" ? action.cluster : action.template.render(this.record, this.#context.env)
+    const cluster = this.#context.findCluster(name)
+    if (cluster === undefined) return this.#fail(failure("no_endpoint", `there is no cluster ${name}`, true))
+    this.#cluster = cluster
+    this.#snapshot = cluster.snapshot
+    cluster.retryBudget.started(this.record.startMs)
+    this.#try(null)
+    this.#arm()
+  }
+
+  #return(action: Extract<Route["action"], { kind: "return" }>): void {
+    if (action.status === 444) {
+      this.#downstream.reset(ErrorCode.CANCEL)
+      return this.#finish()
+    }
+    const text = action.template.render(this.record, this.#context.env)
+    if (action.grpcStatus !== null || (this.isGrpc && action.status >= 300)) {
+      return this.#answer({ httpStatus: action.status, grpcStatus: action.grpcStatus ?? -1, message: text })
+    }
+    const isRedirect = [301, 302, 303, 307, 308].includes(action.status)
+    const body = Buffer.from(isRedirect ? "" : text, "utf8")
+    const fields = [":status", String(action.status)]
+    if (isRedirect) fields.push("location", text)
+    else fields.push("content-type", "text/plain")
+    fields.push("content-length", String(body.length))
+    this.record.status = action.status
+    const isBodiless = body.length === 0 || this.#head.method === "HEAD"
+    const { env } = this.#context
+    const list = this.#route.responseRewrite.apply(new HeaderList(fields), action.status, this.record, env)
+    this.#downstream.sendHeaders(list, isBodiless)
+    if (!isBodiless) this.#downstream.sendData(body, 0, body.length, true)
+    this.#endRequest()
+    this.#settle()
+  }
+
+  /** Picks an endpoint and asks its pool for a stream. `last` is what the client is told when there is none. */
+  #try(last: Failure | null): void {
+    const cluster = this.#cluster!
+    const endpoint = cluster.pick(this.#snapshot!, this.#tried)
+    if (endpoint === undefined)
+      return this.#fail(last ?? failure("no_endpoint", `cluster ${cluster.name}: no endpoint is available`, true))
+    const nowMs = this.#context.clock.now()
+    this.#endpoint = endpoint
+    endpoint.streamsOpen++
+    this.#attempt = newAttempt(endpoint.address, nowMs)
+    this.record.attempts.push(this.#attempt)
+    this.#isWaiting = true
+    const { connectTimeoutMs } = this.#route.settings
+    this.#waitUntilMs = nowMs + Math.min(connectTimeoutMs, this.#context.limits.pickQueueTimeoutMs)
+    cluster.pool(endpoint).acquire(this)
+    if (this.#isWaiting) this.#arm()
+  }
+
+  // ---- Waiter -------------------------------------------------------------------------------------------------
+
+  onLease(connection: UpstreamConnection): void {
+    this.#isWaiting = false
+    this.#waitUntilMs = Number.POSITIVE_INFINITY
+    this.#lease = connection
+    const attempt = this.#attempt!
+    attempt.connectedMs = this.#context.clock.now()
+    const list = this.#route.requestRewrite.apply(this.#head.list, this.record, this.#context.env)
+    const held = this.#request.restart()
+    const hasEnded = this.#downstream.remoteEnded
+    const endsAtOnce = hasEnded && held === null && this.#requestTrailers === null
+    const upstream = connection.http2.open(list, endsAtOnce, this.#head.method === "HEAD", this)
+    this.#upstream = upstream
+    this.#silence?.attached(attempt.connectedMs)
+    if (held !== null) {
+      attempt.octetsSent += held.length
+      const endStream = hasEnded && this.#requestTrailers === null
+      this.#requestTaken(upstream.sendData(held, 0, held.length, endStream))
+    }
+    if (this.#requestTrailers !== null) upstream.sendHeaders(this.#requestTrailers, true)
+  }
+
+  onNoLease(reason: string, isLimit: boolean): void {
+    this.#isWaiting = false
+    const { name } = this.#cluster!
+    const message = `cluster ${name}, endpoint ${this.#endpoint!.address}: ${reason}`
+    if (isLimit) return this.#fail(failure("pick_queue", message, true))
+    this.#attempt!.status = 502
+    this.#retryOr(failure("connect_failed", message, true), "error")
+  }
+
+  // ---- From the client ----------------------------------------------------------------------------------------
+
+  onRequestData(octets: Buffer, start: number, end: number, endStream: boolean): void {
+    const { record } = this
+    record.requestOctets += end - start
+    this.#requestScanner?.scan(octets, start, end)
+    this.#silence?.fromDownstream(this.#context.clock)
+    const { maxBodyOctets } = this.#route.settings
+    if (maxBodyOctets !== null && record.requestOctets > maxBodyOctets) return this.#bodyTooLarge(maxBodyOctets)
+    const upstream = this.#upstream
+    if (this.#isDone || (upstream !== null && upstream.isClosed)) {
+      // Nobody reads any more. Credit keeps a client that ends its request before it looks at the answer from hanging.
+      this.#downstream.consume(end - start)
+      return this.#settle()
+    }
+    this.#request.add(octets, start, end, upstream !== null)
+    if (upstream === null) return
+    this.#attempt!.octetsSent += end - start
+    this.#requestTaken(upstream.sendData(octets, start, end, endStream))
+    if (endStream) this.#settle()
+  }
+
+  onRequestTrailers(list: HeaderList): void {
+    this.#requestTrailers = cleanTrailers(list)
+    this.#upstream?.sendHeaders(this.#requestTrailers, true)
+    this.#settle()
+  }
+
+  /** The client gave up, or its connection is gone. */
+  onDownstreamReset(end: StreamEnd): void {
+    if (this.record.status === 0) this.record.status = 499
+    const isPeers = end.origin === "peer" && end.code !== ErrorCode.NO_ERROR
+    this.#upstream?.reset(isPeers ? end.code : ErrorCode.CANCEL)
+    this.#finish()
+  }
+
+  onDownstreamTaken(octets: number): void {
+    this.#upstream?.consume(octets)
+    if (this.#resetWhenFlushed && this.#downstream.queuedOctets === 0) this.#downstream.reset(ErrorCode.NO_ERROR)
+    this.#settle()
+  }
+
+  // ---- From the backend ---------------------------------------------------------------------------------------
+
+  onInformational(head: ResponseHead): void {
+    this.#silence?.fromUpstream(this.#context.clock)
+    this.#downstream.sendHeaders(head.list, false)
+  }
+
+  onResponse(head: ResponseHead, endStream: boolean): void {
+    const attempt = this.#attempt!
+    attempt.status = head.status
+    attempt.headersMs = this.#context.clock.now()
+    attempt.responseHeaders = head.list
+    this.#silence?.fromUpstream(this.#context.clock)
+    if (head.status >= 400 && this.#retryStatus(head.status)) return
+    this.#endpoint!.succeeded()
+    this.#request.forget()
+    const intercepted = this.#route.settings.interceptErrors && this.isGrpc && head.status >= 300
+    if (intercepted && this.#route.errorStatuses.has(head.status)) {
+      this.#upstream!.reset(ErrorCode.CANCEL)
+      return this.#answer({ httpStatus: head.status, grpcStatus: -1, message: "" })
+    }
+    const { record } = this
+    const list = this.#route.responseRewrite.apply(head.list, head.status, record, this.#context.env)
+    record.status = head.status
+    record.responseHeaders = list
+    this.#headSent = true
+    if (endStream) this.#readStatus(list)
+    this.#downstream.sendHeaders(list, endStream)
+    if (endStream) this.#responseEnded()
+  }
+
+  onResponseData(octets: Buffer, start: number, end: number, endStream: boolean): void {
+    const { record } = this
+    record.responseOctets += end - start
+    this.#attempt!.octetsReceived += end - start
+    this.#responseScanner?.scan(octets, start, end)
+    this.#silence?.fromUpstream(this.#context.clock)
+    const taken = this.#downstream.sendData(octets, start, end, endStream)
+    this.#upstream!.consume(taken)
+    if (endStream) this.#responseEnded()
+  }
+
+  onResponseTrailers(list: HeaderList): void {
+    const trailers = cleanTrailers(list)
+    this.#attempt!.responseTrailers = list
+    this.record.responseTrailers = trailers
+    this.#readStatus(trailers)
+    this.#downstream.sendHeaders(trailers, true)
+    this.#responseEnded()
+  }
+
+  onUpstreamTaken(octets: number): void {
+    this.#requestTaken(octets)
+    this.#settle()
+  }
+
+  /** The backend reset the stream, broke the protocol, or its connection is gone. */
+  onUpstreamReset(end: StreamEnd): void {
+    const { name } = this.#cluster!
+    const where = `cluster ${name}, endpoint ${this.#endpoint!.address}`
+    if (this.#downstream.localEnded) return this.#endEarly()
+    if (end.origin === "peer" && !end.unprocessed) return this.#passReset(end.code)
+    this.#attempt!.status ||= 502
+    if (end.unprocessed) {
+      const what = failure("upstream_refused", `${where}: ${end.reason} (${errorCodeName(end.code)})`, true)
+      return this.#retryOr(what, "error")
+    }
+    if (end.origin === "local")
+      return this.#retryOr(failure("upstream_malformed", `${where}: ${end.reason}`), "invalid_header")
+    this.#retryOr(failure("upstream_lost", `${where}: ${end.reason}`), "error")
+  }
+
+  // ---- Between ------------------------------------------------------------------------------------------------
+
+  #requestTaken(octets: number): void {
+    const due = this.#request.taken(octets)
+    if (due > 0) this.#downstream.consume(due)
+  }
+
+  /** The backend has said all. For gRPC the call is over (PROTOCOL-HTTP2.md); HTTP may go on uploading. */
+  #responseEnded(): void {
+    if (this.isGrpc && !this.#downstream.remoteEnded) this.#endEarly()
+    else this.#settle()
+  }
+
+  /** The answer is complete before the request: deliver it, then say that no more is wanted (RFC 9113 §8.1). */
+  #endEarly(): void {
+    this.#upstream?.reset(ErrorCode.NO_ERROR)
+    if (!this.#downstream.isClosed && !this.#downstream.remoteEnded) {
+      if (this.#downstream.queuedOctets === 0) this.#downstream.reset(ErrorCode.NO_ERROR)
+      else this.#resetWhenFlushed = true
+    }
+    this.#settle()
+  }
+
+  #endRequest(): void {
+    if (!this.#downstream.isClosed && !this.#downstream.remoteEnded) this.#endEarly()
+  }
+
+  /** RST_STREAM means to the client what it meant to us. */
+  #passReset(code: number): void {
+    if (this.record.status === 0) this.record.status = 502
+    this.#attempt!.status ||= 502
+    this.#downstream.reset(code)
+    this.#finish()
+  }
+
+  #readStatus(list: HeaderList): void {
+    const status = list.get("grpc-status")
+    if (status === undefined) return
+    this.record.grpcStatus = parseGrpcStatus(status)
+    this.record.grpcMessage = list.get("grpc-message") ?? ""
+  }
+
+  // ---- Failing and retrying -----------------------------------------------------------------------------------
+
+  /** Tries another endpoint when that is allowed and safe, else tells the client. */
+  #retryOr(what: Failure, condition: RetryCondition): void {
+    this.#giveBack()
+    if (this.#mayRetry(condition, what.isUnsent) && this.#isWithinBudget(what)) this.#retry(what)
+    else this.#fail(what)
+  }
+
+  #retry(last: Failure): void {
+    this.#tried ??= []
+    this.#tried.push(this.#endpoint!)
+    this.#endpoint = null
+    this.#try(last)
+  }
+
+  #mayRetry(condition: RetryCondition, isUnsent: boolean): boolean {
+    const { conditions, tries, timeoutMs } = this.#route.settings.retry
+    const { record } = this
+    if (this.#isDone || this.#headSent || !this.#request.isReplayable || !conditions.includes(condition)) return false
+    const isSafe = isUnsent || IDEMPOTENT.has(this.#head.method) || conditions.includes("non_idempotent")
+    const { primary, backup } = this.#snapshot!
+    const isWithinTries = record.attempts.length < (tries ?? primary.length + backup.length)
+    const isInTime = timeoutMs === null || this.#context.clock.now() - record.startMs < timeoutMs
+    return isSafe && isWithinTries && isInTime
+  }
+
+  #isWithinBudget(what: Failure): boolean {
+    if (what.kind === "connect_failed" || what.kind === "connect_timeout") return true
+    if (this.#cluster!.retryBudget.take(this.#context.clock.now())) return true
+    this.#context.counters.add(counterIds.retry_budget_exhausted)
+    return false
+  }
+
+  #retryStatus(status: number): boolean {
+    const condition = `http_${status}` as RetryCondition
+    if (!this.#mayRetry(condition, false)) return false
+    this.#endpoint!.failed(this.#context.clock.now())
+    const where = `cluster ${this.#cluster!.name}, endpoint ${this.#endpoint!.address}`
+    this.#upstream!.reset(ErrorCode.CANCEL)
+    this.#giveBack()
+    this.#retry(failure("upstream_refused", `${where}: HTTP status ${status}`))
+    return true
+  }
+
+  /** Ends the stream from Sluice's side, both ways. */
+  fail(what: Failure): void {
+    if (!this.#isDone) this.#fail(what)
+  }
+
+  #fail(what: Failure): void {
+    this.#upstream?.reset(ErrorCode.CANCEL)
+    this.#answer({ httpStatus: what.httpStatus, grpcStatus: what.grpcStatus, message: what.message })
+  }
+
+  #answer(what: Answer): void {
+    const { record } = this
+    const configured = this.isGrpc ? this.#route.errorStatuses.get(what.httpStatus) : undefined
+    const grpcStatus = configured?.grpcStatus ?? what.grpcStatus
+    const message = configured?.message.render(record, this.#context.env) || what.message
+    if (record.status === 0) record.status = this.isGrpc ? 200 : what.httpStatus
+    if (!this.#downstream.localEnded) {
+      record.grpcStatus = answer(this.#downstream, this.isGrpc, this.#headSent, { ...what, grpcStatus, message })
+      record.grpcMessage = message
+    }
+    this.#endRequest()
+    this.#finish()
+  }
+
+  #bodyTooLarge(octets: number): void {
+    this.#fail(failure("body_too_large", `the request is larger than client_max_body_size (${octets} octets)`))
+  }
+
+  // ---- Time ---------------------------------------------------------------------------------------------------
+
+  #arm(): void {
+    if (this.#isDone) return
+    const dueMs = Math.min(this.#deadlineMs, this.#waitUntilMs, this.#silence?.dueMs ?? Number.POSITIVE_INFINITY)
+    if (dueMs === Number.POSITIVE_INFINITY) return
+    this.#deadline ??= makeDeadline(() => this.#onDue())
+    this.#context.deadlines.set(this.#deadline, Math.max(0, dueMs - this.#context.clock.now()))
+  }
+
+  #onDue(): void {
+    if (this.#isDone) return
+    const nowMs = this.#context.clock.now()
+    if (nowMs >= this.#deadlineMs) {
+      const ms = Math.round(this.#deadlineMs - this.record.startMs)
+      return this.#fail(failure("deadline", `the deadline of ${ms} ms passed (grpc-timeout, enforced at the balancer)`))
+    }
+    if (this.#isWaiting && nowMs >= this.#waitUntilMs) return this.#onWaitedTooLong()
+    const silent = this.#silence?.check(nowMs, this.#upstream, this.#downstream)
+    if (silent != null) {
+      this.#attempt!.status ||= 504
+      if (silent !== "body_timeout") this.#endpoint?.failed(nowMs)
+      return this.#fail(failure(silent, this.#silence!.message(silent, this.#endpoint?.address ?? "")))
+    }
+    this.#arm()
+  }
+
+  #onWaitedTooLong(): void {
+    const pool = this.#cluster!.pool(this.#endpoint!)
+    pool.abandon(this)
+    this.#isWaiting = false
+    this.#waitUntilMs = Number.POSITIVE_INFINITY
+    const where = `cluster ${this.#cluster!.name}, endpoint ${this.#endpoint!.address}`
+    const hasConnection = pool.connections.some((connection) => connection.isReady)
+    if (hasConnection) {
+      this.#context.counters.add(counterIds.pick_queue_timeout)
+      return this.#fail(failure("pick_queue", `${where}: pickQueueTimeoutMs: no stream became free in time`, true))
+    }
+    this.#attempt!.status = 504
+    this.#endpoint!.failed(this.#context.clock.now())
+    const ms = this.#route.settings.connectTimeoutMs
+    this.#retryOr(failure("connect_timeout", `${where}: no connection within ${ms} ms`, true), "timeout")
+    this.#arm()
+  }
+
+  // ---- Ending -------------------------------------------------------------------------------------------------
+
+  /** Over once both sides are. */
+  #settle(): void {
+    if (!this.#isDone && this.#downstream.isClosed && (this.#upstream === null || this.#upstream.isClosed)) this.#finish()
+  }
+
+  #giveBack(): void {
+    const endpoint = this.#endpoint
+    if (this.#isWaiting) {
+      this.#cluster!.pool(endpoint!).abandon(this)
+      this.#isWaiting = false
+    }
+    if (this.#attempt !== null) {
+      this.#attempt.endMs ||= this.#context.clock.now()
+      if (endpoint !== null) endpoint.streamsOpen--
+      this.#attempt = null
+    }
+    if (this.#lease !== null) {
+      const lease = this.#lease
+      this.#lease = null
+      lease.release()
+    }
+    this.#upstream = null
+  }
+
+  #finish(): void {
+    if (this.#isDone) return
+    this.#isDone = true
+    if (this.#deadline !== null) this.#context.deadlines.cancel(this.#deadline)
+    this.#request.forget()
+    const { record } = this
+    record.endMs = this.#context.clock.now()
+    record.requestMessages = this.#requestScanner?.messages ?? 0
+    record.responseMessages = this.#responseScanner?.messages ?? 0
+    this.#giveBack()
+    for (const log of this.#route.accessLogs) log.write(record)
+    this.#context.onStreamEnd(record)
+  }
+
+  // ---- For the curious ----------------------------------------------------------------------------------------
+
+  get messages(): { request: number; response: number } {
+    return { request: this.#requestScanner?.messages ?? 0, response: this.#responseScanner?.messages ?? 0 }
+  }
+
+  get endpointAddress(): string {
+    return this.#endpoint?.address ?? ""
+  }
+
+  /** Octets held for this stream, both ways. */
+  get bufferedOctets(): number {
+    return this.#request.heldOctets + this.#downstream.queuedOctets + (this.#upstream?.queuedOctets ?? 0)
+  }
+}
+
+function newRecord(connection: ConnectionRecord, head: RequestHead, serverName: string, startMs: number): StreamRecord {
+  return {
+    connection,
+    requestNumber: connection.requests,
+    requestId: "",
+    method: head.method,
+    scheme: head.scheme,
+    authority: head.authority,
+    path: head.path,
+    requestHeaders: head.list,
+    serverName,
+    startMs,
+    endMs: 0,
+    requestOctets: 0,
+    responseOctets: 0,
+    requestMessages: 0,
+    responseMessages: 0,
+    status: 0,
+    grpcStatus: -1,
+    grpcMessage: "",
+    responseHeaders: null,
+    responseTrailers: null,
+    attempts: [],
+    resumes: 0,
+  }
+}
+
+function newAttempt(address: string, startMs: number): AttemptRecord {
+  return {
+    address,
+    status: 0,
+    startMs,
+    connectedMs: 0,
+    headersMs: 0,
+    endMs: 0,
+    octetsSent: 0,
+    octetsReceived: 0,
+    responseHeaders: null,
+    responseTrailers: null,
+  }
+}

@@ -1,0 +1,59 @@
+import { GrpcStatus } from "../grpc/status.ts"
+
+/** Why a stream could not go on, by where it failed. docs/errors.md has a section on each. */
+export type FailureKind =
+  | "no_route"
+  | "bad_request"
+  | "no_endpoint"
+  | "connect_failed"
+  | "connect_timeout"
+  | "pick_queue"
+  | "upstream_lost"
+  | "upstream_refused"
+  | "upstream_malformed"
+  | "read_timeout"
+  | "send_timeout"
+  | "body_timeout"
+  | "body_too_large"
+  | "deadline"
+  | "overload"
+  | "shutdown"
+
+/** What the downstream is told: the one table from cause to status. Source: design of nginx's statuses, gRPC's codes. */
+const statuses: Record<FailureKind, { grpc: number; http: number }> = {
+  no_route: { grpc: GrpcStatus.UNIMPLEMENTED, http: 404 },
+  bad_request: { grpc: GrpcStatus.INVALID_ARGUMENT, http: 400 },
+  no_endpoint: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
+  connect_failed: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
+  connect_timeout: { grpc: GrpcStatus.UNAVAILABLE, http: 504 },
+  pick_queue: { grpc: GrpcStatus.UNAVAILABLE, http: 503 },
+  upstream_lost: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
+  upstream_refused: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
+  upstream_malformed: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
+  read_timeout: { grpc: GrpcStatus.UNAVAILABLE, http: 504 },
+  send_timeout: { grpc: GrpcStatus.UNAVAILABLE, http: 504 },
+  body_timeout: { grpc: GrpcStatus.CANCELLED, http: 408 },
+  body_too_large: { grpc: GrpcStatus.RESOURCE_EXHAUSTED, http: 413 },
+  deadline: { grpc: GrpcStatus.DEADLINE_EXCEEDED, http: 504 },
+  overload: { grpc: GrpcStatus.RESOURCE_EXHAUSTED, http: 503 },
+  shutdown: { grpc: GrpcStatus.UNAVAILABLE, http: 503 },
+}
+
+/**
+ * One failure of one stream. `message` names the cluster, the endpoint and the cause, or the limit reached.
+ * `isUnsent` is the replay safety: no backend can have seen the call.
+ */
+export interface Failure {
+  readonly kind: FailureKind
+  readonly message: string
+  readonly isUnsent: boolean
+  readonly grpcStatus: number
+  readonly httpStatus: number
+}
+
+export function failure(kind: FailureKind, message: string, isUnsent = false): Failure {
+  const { grpc, http } = statuses[kind]
+  return { kind, message, isUnsent, grpcStatus: grpc, httpStatus: http }
+}
+
+export const failureKinds = Object.keys(statuses) as FailureKind[]

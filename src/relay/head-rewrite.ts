@@ -1,0 +1,121 @@
+import type { RouteSettings } from "../config/model.ts"
+import { HeaderList } from "../http2/header-list.ts"
+import type { StreamRecord } from "./record.ts"
+import { compileTemplate, type Template } from "./template.ts"
+import type { TemplateEnvironment } from "./variables.ts"
+
+const SLOTS = 32
+
+/** Remembers what a list became, so that the HPACK encoder meets the same list again. Bounded: one entry a slot. */
+class RewriteMemory {
+  readonly #from = new Array<HeaderList | undefined>(SLOTS).fill(undefined)
+  readonly #to = new Array<HeaderList | undefined>(SLOTS).fill(undefined)
+
+  get(from: HeaderList): HeaderList | undefined {
+    const slot = from.id % SLOTS
+    return this.#from[slot] === from ? this.#to[slot] : undefined
+  }
+
+  set(from: HeaderList, to: HeaderList): void {
+    const slot = from.id % SLOTS
+    this.#from[slot] = from
+    this.#to[slot] = to
+  }
+}
+
+/** Fields to set by name; the value, when empty, removes the field. Order kept, the rest appended. */
+function withFields(list: HeaderList, set: ReadonlyMap<string, string>): HeaderList {
+  const fields: string[] = []
+  const neverIndexed = new Set<number>()
+  const left = new Set(set.keys())
+  for (let i = 0; i < list.fields.length; i += 2) {
+    const name = list.fields[i]!
+    const value = set.get(name)
+    if (value === "" || (value !== undefined && !left.delete(name))) continue
+    if (list.neverIndexed?.has(i / 2)) neverIndexed.add(fields.length / 2)
+    fields.push(name, value ?? list.fields[i + 1]!)
+  }
+  for (const name of left) {
+    const value = set.get(name)!
+    if (value === "") continue
+    if (name.startsWith(":")) fields.unshift(name, value)
+    else fields.push(name, value)
+  }
+  const shifted = fields.length > 0 && left.has(":authority") ? new Set([...neverIndexed].map((at) => at + 1)) : neverIndexed
+  return new HeaderList(fields, shifted.size > 0 ? shifted : null)
+}
+
+/** Turns a request's head into what the upstream is sent. nginx: `grpc_set_header`. */
+export class RequestRewrite {
+  readonly #set: (readonly [name: string, template: Template])[]
+  readonly #isConstant: boolean
+  readonly #scheme: string
+  readonly #memory = new RewriteMemory()
+
+  constructor(settings: RouteSettings, isUpstreamTls: boolean) {
+    this.#scheme = isUpstreamTls ? "https" : "http"
+    this.#set = settings.setHeaders.map(([name, template]) => {
+      const lower = name.toLowerCase()
+      return [lower === "host" ? ":authority" : lower, compileTemplate(template)] as const
+    })
+    this.#isConstant = this.#set.every(([, template]) => template.constant !== null)
+  }
+
+  apply(list: HeaderList, record: StreamRecord, env: TemplateEnvironment): HeaderList {
+    const known = this.#isConstant ? this.#memory.get(list) : undefined
+    if (known !== undefined) return known
+    const set = new Map<string, string>()
+    if (list.get(":scheme") !== undefined && list.get(":scheme") !== this.#scheme) set.set(":scheme", this.#scheme)
+    for (const [name, template] of this.#set) set.set(name, template.render(record, env))
+    if (set.get(":authority") === "") set.delete(":authority")
+    // Where :authority stands, host says nothing more, and after a change of it would disagree.
+    if (set.has(":authority") && list.get("host") !== undefined) set.set("host", "")
+    const rewritten = set.size === 0 ? list : withFields(list, set)
+    if (this.#isConstant) this.#memory.set(list, rewritten)
+    return rewritten
+  }
+}
+
+/** Turns a response's head into what the downstream is sent. nginx: `grpc_hide_header`, `add_header`. */
+export class ResponseRewrite {
+  readonly #hidden: ReadonlySet<string>
+  readonly #added: readonly { name: string; template: Template; always: boolean }[]
+  readonly #memory = new RewriteMemory()
+
+  constructor(settings: RouteSettings) {
+    const passed = new Set(settings.passHeaders.map((name) => name.toLowerCase()))
+    this.#hidden = new Set(settings.hideHeaders.map((name) => name.toLowerCase()).filter((name) => !passed.has(name)))
+    this.#added = settings.addHeaders.map(({ name, template, always }) => {
+      return { name: name.toLowerCase(), template: compileTemplate(template), always }
+    })
+  }
+
+  apply(list: HeaderList, status: number, record: StreamRecord, env: TemplateEnvironment): HeaderList {
+    if (this.#hidden.size === 0 && this.#added.length === 0) return list
+    const isConstant = this.#added.length === 0
+    const known = isConstant ? this.#memory.get(list) : undefined
+    if (known !== undefined) return known
+    const set = new Map<string, string>()
+    for (const name of this.#hidden) set.set(name, "")
+    const rewritten = withFields(list, set)
+    const fields = [...rewritten.fields]
+    const isSuccess = (status >= 200 && status < 207 && status !== 203 && status !== 205) || (status > 300 && status < 309)
+    for (const { name, template, always } of this.#added) {
+      if (!always && !isSuccess) continue
+      const value = template.render(record, env)
+      if (value !== "") fields.push(name, value)
+    }
+    const result = new HeaderList(fields, rewritten.neverIndexed)
+    if (isConstant) this.#memory.set(list, result)
+    return result
+  }
+}
+
+/** Fields that say how a message is framed have no business in trailers: RFC 9110 §6.5.1. */
+const FRAMING = new Set(["content-length", "host", "te", "trailer", "content-encoding", "content-range"])
+const noFraming: ReadonlyMap<string, string> = new Map([...FRAMING].map((name) => [name, ""]))
+
+export function cleanTrailers(list: HeaderList): HeaderList {
+  for (let i = 0; i < list.fields.length; i += 2) if (FRAMING.has(list.fields[i]!)) return withFields(list, noFraming)
+  return list
+}

@@ -1,0 +1,43 @@
+/** What to do now. */
+export type KeepaliveWish = "none" | "ping" | "dead"
+
+export interface KeepaliveSettings {
+  readonly intervalMs: number
+  readonly timeoutMs: number
+}
+
+/**
+ * Finds a peer that is gone without a word. Anything that comes is a sign of life; after `intervalMs` of silence a PING
+ * asks for one, and `timeoutMs` later the peer counts as dead. Asks only while streams are open, as gRPC servers demand
+ * (gRPC, proposal A8).
+ */
+export class Keepalive {
+  #intervalMs: number
+  readonly timeoutMs: number
+  #heardMs: number
+  #askedMs = -1
+
+  constructor(settings: KeepaliveSettings, nowMs: number) {
+    this.#intervalMs = settings.intervalMs
+    this.timeoutMs = settings.timeoutMs
+    this.#heardMs = nowMs
+  }
+
+  received(nowMs: number): void {
+    this.#heardMs = nowMs
+    this.#askedMs = -1
+  }
+
+  check(nowMs: number, hasStreams: boolean): KeepaliveWish {
+    if (this.#askedMs >= 0) return nowMs - this.#askedMs >= this.timeoutMs ? "dead" : "none"
+    if (!hasStreams || nowMs - this.#heardMs < this.#intervalMs) return "none"
+    this.#askedMs = nowMs
+    return "ping"
+  }
+
+  /** The peer found the PINGs too many: half as often from now on. Returns what new connections to it should keep to. */
+  calmed(): KeepaliveSettings {
+    this.#intervalMs *= 2
+    return { intervalMs: this.#intervalMs, timeoutMs: this.timeoutMs }
+  }
+}

@@ -1,0 +1,141 @@
+import type { RouteConfig, ServerConfig } from "../config/model.ts"
+import { normalizeUri } from "./uri.ts"
+
+/** Paths remembered per virtual host; then all are forgotten. */
+const PATHS_REMEMBERED = 1024
+
+interface Prefix<R> {
+  readonly path: string
+  readonly final: boolean
+  readonly route: R
+  readonly inner: Locations<R>
+}
+
+/**
+ * One level of locations, matched as nginx does: exact, then the longest prefix; unless that one is `^~`, the first
+ * regex that matches wins over it. Nested locations are searched within the prefix that matched.
+ */
+class Locations<R> {
+  readonly #exact = new Map<string, R>()
+  /** Longest first. */
+  readonly #prefixes: Prefix<R>[] = []
+  readonly #regexes: { regex: RegExp; route: R; inner: Locations<R> }[] = []
+
+  constructor(configs: readonly RouteConfig[], compile: (config: RouteConfig) => R) {
+    for (const config of configs) {
+      const route = compile(config)
+      const { match } = config
+      const inner = new Locations(config.routes, compile)
+      if (match.kind === "exact") this.#exact.set(match.path, route)
+      else if (match.kind === "prefix") this.#prefixes.push({ path: match.path, final: match.final, route, inner })
+      else this.#regexes.push({ regex: new RegExp(match.pattern, match.ignoreCase ? "i" : ""), route, inner })
+    }
+    this.#prefixes.sort((a, b) => b.path.length - a.path.length)
+  }
+
+  match(path: string): R | undefined {
+    const exact = this.#exact.get(path)
+    if (exact !== undefined) return exact
+    const prefix = this.#prefixes.find((each) => path.startsWith(each.path))
+    const nested = prefix?.inner.match(path)
+    if (nested !== undefined) return nested
+    if (prefix?.final !== true) {
+      const regex = this.#regexes.find((each) => each.regex.test(path))
+      if (regex !== undefined) return regex.inner.match(path) ?? regex.route
+    }
+    return prefix?.route
+  }
+}
+
+/** A virtual host: its locations and what applies where none matches. */
+class VirtualHost<R> {
+  readonly #locations: Locations<R>
+  readonly #fallback: R
+  readonly #known = new Map<string, R | null>()
+
+  constructor(config: ServerConfig, compile: RouteCompiler<R>) {
+    this.#locations = new Locations(config.routes, (route) => compile(config, route))
+    this.#fallback = compile(config, null)
+  }
+
+  /** Null: the path has no meaning (400). */
+  match(path: string): R | null {
+    const known = this.#known.get(path)
+    if (known !== undefined) return known
+    const uri = normalizeUri(path)
+    const route = uri === null ? null : (this.#locations.match(uri) ?? this.#fallback)
+    if (this.#known.size >= PATHS_REMEMBERED) this.#known.clear()
+    this.#known.set(path, route)
+    return route
+  }
+}
+
+/** Makes the route of a location, or of a server where none matches (`null`). */
+export type RouteCompiler<R> = (server: ServerConfig, route: RouteConfig | null) => R
+
+/**
+ * Authority and path to a route, for one listener. Names match in nginx's order: exact, the longest `*.x`, the longest
+ * `x.*`, the first regex, then the default server.
+ */
+export class Router<R> {
+  readonly #exact = new Map<string, VirtualHost<R>>()
+  readonly #suffixes: { text: string; host: VirtualHost<R> }[] = []
+  readonly #prefixes: { text: string; host: VirtualHost<R> }[] = []
+  readonly #regexes: { regex: RegExp; host: VirtualHost<R> }[] = []
+  readonly #default: VirtualHost<R>
+  readonly #isSingle: boolean
+
+  /** `servers` are those of the listener, in file order; at least one. */
+  constructor(listener: string, servers: readonly ServerConfig[], compile: RouteCompiler<R>) {
+    const hosts = servers.map((server) => new VirtualHost(server, compile))
+    const chosen = servers.findIndex((server) => server.defaultFor.includes(listener))
+    this.#default = hosts[Math.max(0, chosen)]!
+    this.#isSingle = servers.length === 1
+    servers.forEach((server, index) => {
+      for (const name of server.names) this.#addName(name, hosts[index]!)
+    })
+    const longestFirst = (a: { text: string }, b: { text: string }) => b.text.length - a.text.length
+    this.#suffixes.sort(longestFirst)
+    this.#prefixes.sort(longestFirst)
+  }
+
+  /** Null: the path has no meaning (400). */
+  match(authority: string, path: string): R | null {
+    return (this.#isSingle ? this.#default : this.#host(authority)).match(path)
+  }
+
+  #addName(name: string, host: VirtualHost<R>): void {
+    if (name.startsWith("~")) this.#regexes.push({ regex: new RegExp(name.slice(1), "i"), host })
+    else if (name.startsWith("*.")) this.#suffixes.push({ text: name.slice(1).toLowerCase(), host })
+    else if (name.endsWith(".*")) this.#prefixes.push({ text: name.slice(0, -1).toLowerCase(), host })
+    else if (name.startsWith(".")) {
+      this.#setExact(name.slice(1), host)
+      this.#suffixes.push({ text: name.toLowerCase(), host })
+    } else this.#setExact(name, host)
+  }
+
+  /** The first server to name it keeps it, as in nginx. */
+  #setExact(name: string, host: VirtualHost<R>): void {
+    const lower = name.toLowerCase()
+    if (!this.#exact.has(lower)) this.#exact.set(lower, host)
+  }
+
+  #host(authority: string): VirtualHost<R> {
+    const name = hostOf(authority)
+    return (
+      this.#exact.get(name) ??
+      this.#suffixes.find(({ text }) => name.endsWith(text))?.host ??
+      this.#prefixes.find(({ text }) => name.startsWith(text))?.host ??
+      this.#regexes.find(({ regex }) => regex.test(name))?.host ??
+      this.#default
+    )
+  }
+}
+
+/** Lower case, without the port and a final dot. */
+function hostOf(authority: string): string {
+  const bracket = authority.lastIndexOf("]")
+  const colon = authority.indexOf(":", bracket + 1)
+  const host = (colon < 0 ? authority : authority.slice(0, colon)).toLowerCase()
+  return host.endsWith(".") ? host.slice(0, -1) : host
+}

@@ -1,0 +1,87 @@
+import type { Clock } from "../clock.ts"
+import type { RouteSettings } from "../config/model.ts"
+
+/** What the watch needs of either side. */
+interface Side {
+  readonly queuedOctets: number
+  readonly remoteEnded: boolean
+}
+
+type Silence = "read_timeout" | "send_timeout" | "body_timeout"
+
+const NEVER = Number.POSITIVE_INFINITY
+
+/**
+ * The timeouts that nginx runs on a silent stream. Made only where the configuration writes one: by default a live
+ * stream is never cut for being idle.
+ */
+export class SilenceWatch {
+  readonly #settings: RouteSettings
+  #upstreamMs: number
+  #downstreamMs: number
+  #isAttached = false
+  #sendingSinceMs = NEVER
+  #lookedMs: number
+
+  constructor(settings: RouteSettings, nowMs: number) {
+    this.#settings = settings
+    this.#upstreamMs = nowMs
+    this.#downstreamMs = nowMs
+    this.#lookedMs = nowMs
+  }
+
+  attached(nowMs: number): void {
+    this.#isAttached = true
+    this.#upstreamMs = nowMs
+  }
+
+  fromUpstream(clock: Clock): void {
+    this.#upstreamMs = clock.now()
+  }
+
+  fromDownstream(clock: Clock): void {
+    this.#downstreamMs = clock.now()
+  }
+
+  /** When to look again. */
+  get dueMs(): number {
+    const { readTimeoutMs, sendTimeoutMs, bodyTimeoutMs } = this.#settings
+    const read = readTimeoutMs === null ? NEVER : this.#upstreamMs + readTimeoutMs
+    const body = bodyTimeoutMs === null ? NEVER : this.#downstreamMs + bodyTimeoutMs
+    // Whether octets wait for the upstream is only seen by looking, twice per timeout.
+    const send = sendTimeoutMs === null ? NEVER : this.#lookedMs + sendTimeoutMs / 2
+    return Math.min(read, body, send)
+  }
+
+  /** The timeout that has run out, if one has; otherwise notes what `dueMs` must know. */
+  check(nowMs: number, upstream: Side | null, downstream: Side): Silence | null {
+    const { readTimeoutMs, sendTimeoutMs, bodyTimeoutMs } = this.#settings
+    this.#lookedMs = nowMs
+    if (bodyTimeoutMs !== null && nowMs - this.#downstreamMs >= bodyTimeoutMs) {
+      if (!downstream.remoteEnded) return "body_timeout"
+      this.#downstreamMs = NEVER
+    }
+    if (sendTimeoutMs !== null) {
+      if (upstream === null || upstream.queuedOctets === 0) this.#sendingSinceMs = NEVER
+      else if (this.#sendingSinceMs === NEVER) this.#sendingSinceMs = nowMs
+      else if (nowMs - this.#sendingSinceMs >= sendTimeoutMs) return "send_timeout"
+    }
+    if (readTimeoutMs !== null && nowMs - this.#upstreamMs >= readTimeoutMs) {
+      if (this.#isAttached && upstream?.remoteEnded === false) return "read_timeout"
+      this.#upstreamMs = nowMs
+    }
+    return null
+  }
+
+  message(silence: Silence, address: string): string {
+    const { readTimeoutMs, sendTimeoutMs, bodyTimeoutMs } = this.#settings
+    switch (silence) {
+      case "read_timeout":
+        return `endpoint ${address} sent nothing for ${readTimeoutMs} ms (grpc_read_timeout)`
+      case "send_timeout":
+        return `endpoint ${address} took nothing for ${sendTimeoutMs} ms (grpc_send_timeout)`
+      case "body_timeout":
+        return `the client sent nothing for ${bodyTimeoutMs} ms (client_body_timeout)`
+    }
+  }
+}

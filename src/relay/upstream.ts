@@ -1,0 +1,245 @@
+import type { Socket } from "node:net"
+import type { Endpoint } from "../balancer/endpoint.ts"
+import type { Pool, PooledConnection } from "../balancer/pool.ts"
+import type { ClusterConfig } from "../config/model.ts"
+import { counterIds, type CounterName } from "../counters.ts"
+import { Http2Connection } from "../http2/connection.ts"
+import { ErrorCode, errorCodeName, type Fault, fault } from "../http2/error-code.ts"
+import type { ConnectionEvents, StreamEnd } from "../http2/events.ts"
+import type { HeaderList } from "../http2/header-list.ts"
+import type { RequestHead, ResponseHead } from "../http2/message-head.ts"
+import type { Http2Stream } from "../http2/stream.ts"
+import { SaidOnce } from "../log/said-once.ts"
+import type { Link, LinkUser } from "../net/link.ts"
+import type { RelayContext } from "./context.ts"
+import type { Exchange } from "./exchange.ts"
+import { Keepalive } from "./keepalive.ts"
+
+type OnOctets = (octets: Buffer, length: number) => void
+
+/** What an upstream connection is made from. */
+export interface UpstreamOptions {
+  context: RelayContext
+  endpoint: Endpoint
+  pool: Pool<UpstreamConnection>
+  cluster: ClusterConfig
+  /** Starts the socket. */
+  dial(onOctets: OnOctets): Socket
+  link(socket: Socket): Link
+  onClosed(connection: UpstreamConnection): void
+}
+
+/** What came first was no HTTP/2: an HTTP/1.1 server says so with this. */
+const HTTP1_ANSWER = Buffer.from("HTTP/1.", "latin1")
+
+/** One connection to an endpoint: the client's role of HTTP/2, a member of the endpoint's pool. */
+export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledConnection, LinkUser {
+  streamsOpen = 0
+  readonly endpoint: Endpoint
+  readonly http2: Http2Connection<Exchange>
+  readonly #context: RelayContext
+  readonly #pool: Pool<UpstreamConnection>
+  readonly #cluster: ClusterConfig
+  readonly #link: Link
+  readonly #onClosed: (connection: UpstreamConnection) => void
+  readonly #said: SaidOnce
+  readonly #keepalive: Keepalive
+  readonly #startedMs: number
+  #isRetired = false
+  #isGone = false
+  #requests = 0
+  #idleSinceMs: number
+  #firstOctets: Buffer | null = null
+
+  constructor(options: UpstreamOptions) {
+    const { context, endpoint, cluster } = options
+    const nowMs = context.clock.now()
+    this.#context = context
+    this.#pool = options.pool
+    this.#cluster = cluster
+    this.endpoint = endpoint
+    this.#onClosed = options.onClosed
+    this.#startedMs = nowMs
+    this.#idleSinceMs = nowMs
+    this.#said = new SaidOnce(context.log.with({ cluster: cluster.name, endpoint: endpoint.address }))
+    this.#keepalive = new Keepalive(endpoint.keepalive ?? cluster.keepalive, nowMs)
+    this.http2 = new Http2Connection<Exchange>({ role: "client", limits: context.limits, events: this, nowMs })
+    const socket = options.dial((octets, length) => this.#link.received(octets, 0, length))
+    this.#link = options.link(socket)
+    this.#link.use(this)
+    this.http2.start()
+  }
+
+  // ---- PooledConnection ---------------------------------------------------------------------------------------
+
+  get isReady(): boolean {
+    return this.http2.isReady
+  }
+
+  get isUsable(): boolean {
+    const { http2 } = this
+    return !this.#isRetired && !this.#isGone && !http2.isDraining && http2.streamIdsLeft > 0
+  }
+
+  get capacity(): number {
+    const own = this.#cluster.maxStreamsPerConnection ?? this.#context.limits.streamsMax
+    return Math.min(own, this.http2.peerMaxConcurrentStreams)
+  }
+
+  /** Gives a lease back. */
+  release(): void {
+    this.#requests++
+    const { maxRequestsPerConnection } = this.#cluster
+    if (maxRequestsPerConnection !== null && this.#requests >= maxRequestsPerConnection) this.retire()
+    this.#pool.release(this)
+    if (this.streamsOpen === 0) this.#idleSinceMs = this.#context.clock.now()
+  }
+
+  retire(): void {
+    if (this.#isRetired) return
+    this.#isRetired = true
+    this.#pool.unusable(this)
+    this.http2.drain("no longer needed")
+  }
+
+  // ---- LinkUser -----------------------------------------------------------------------------------------------
+
+  get output() {
+    return this.http2.output
+  }
+
+  get shouldPauseReading(): boolean {
+    return this.http2.shouldPauseReading
+  }
+
+  receive(octets: Buffer, start: number, end: number): void {
+    const nowMs = this.#context.clock.now()
+    this.#keepalive.received(nowMs)
+    if (!this.http2.isReady && this.#isHttp1(octets, start, end)) {
+      this.#firstOctets = HTTP1_ANSWER
+      return this.http2.receiveEnd("it answered in HTTP/1.1, not HTTP/2")
+    }
+    this.http2.receive(octets, start, end, nowMs)
+  }
+
+  receiveEnd(reason: string): void {
+    this.http2.receiveEnd(reason)
+  }
+
+  drained(): void {
+    this.http2.drained()
+  }
+
+  #isHttp1(octets: Buffer, start: number, end: number): boolean {
+    const length = Math.min(HTTP1_ANSWER.length, end - start)
+    return this.#firstOctets === null && octets.compare(HTTP1_ANSWER, 0, length, start, start + length) === 0
+  }
+
+  // ---- ConnectionEvents ---------------------------------------------------------------------------------------
+
+  onRequest(_stream: Http2Stream<Exchange>, _head: RequestHead, _endStream: boolean): void {}
+
+  onResponse(stream: Http2Stream<Exchange>, head: ResponseHead, endStream: boolean): void {
+    stream.owner!.onResponse(head, endStream)
+  }
+
+  onInformational(stream: Http2Stream<Exchange>, head: ResponseHead): void {
+    stream.owner!.onInformational(head)
+  }
+
+  onData(stream: Http2Stream<Exchange>, octets: Buffer, start: number, end: number, endStream: boolean): void {
+    stream.owner!.onResponseData(octets, start, end, endStream)
+  }
+
+  onTrailers(stream: Http2Stream<Exchange>, trailers: HeaderList): void {
+    stream.owner!.onResponseTrailers(trailers)
+  }
+
+  onReset(stream: Http2Stream<Exchange>, end: StreamEnd): void {
+    stream.owner!.onUpstreamReset(end)
+  }
+
+  onTaken(stream: Http2Stream<Exchange>, octets: number): void {
+    stream.owner!.onUpstreamTaken(octets)
+  }
+
+  onOutput(): void {
+    // Before the constructor is through there is no link yet; it looks at the output when it is used first.
+    this.#link?.schedule()
+  }
+
+  onSettings(): void {
+    this.#pool.changed()
+  }
+
+  onPong(): void {}
+
+  onLimit(counter: string): void {
+    this.#context.counters.add(counterIds[counter as CounterName])
+    this.#said.warn(counter, `limit reached: ${counter}`)
+  }
+
+  onGoaway(code: number, debug: string): void {
+    if (code === ErrorCode.ENHANCE_YOUR_CALM) this.endpoint.keepalive = this.#keepalive.calmed()
+    if (code !== ErrorCode.NO_ERROR)
+      this.#said.warn("goaway", "GOAWAY from endpoint", { code: errorCodeName(code), debug: debug.slice(0, 100) })
+    this.#pool.unusable(this)
+  }
+
+  onEnd(because: Fault | null): void {
+    this.#close(because)
+  }
+
+  // ---- Time and ending ----------------------------------------------------------------------------------------
+
+  /** Once a second. */
+  tick(nowMs: number): void {
+    const { http2 } = this
+    http2.tick(nowMs)
+    if (http2.isClosed) return
+    const wish = this.#keepalive.check(nowMs, this.streamsOpen > 0)
+    if (wish === "ping") http2.ping()
+    else if (wish === "dead") {
+      this.#context.counters.add(counterIds.ping_timeout)
+      http2.receiveEnd(`no answer to PING within ${this.#keepalive.timeoutMs} ms`)
+      return
+    }
+    const { idleTimeoutMs, maxConnectionAgeMs } = this.#cluster
+    const isIdleTooLong = idleTimeoutMs !== null && this.streamsOpen === 0 && nowMs - this.#idleSinceMs > idleTimeoutMs
+    const isTooOld = maxConnectionAgeMs !== null && nowMs - this.#startedMs > maxConnectionAgeMs
+    if (http2.isReady && (isIdleTooLong || isTooOld)) this.retire()
+  }
+
+  /** Ends it now; its streams are told. */
+  abort(reason: string): void {
+    this.http2.fail(fault(ErrorCode.CANCEL, reason))
+  }
+
+  /** `reason` of the last `receiveEnd` came to the streams already; here the endpoint's part is settled. */
+  #close(because: Fault | null): void {
+    if (this.#isGone) return
+    this.#isGone = true
+    const wasReady = this.http2.isReady
+    const nowMs = this.#context.clock.now()
+    const { reason } = this.http2.ending
+    if (!wasReady) this.#connectFailed(reason, nowMs)
+    else {
+      this.#pool.unusable(this)
+      if (this.http2.ending.streamsLost > 0 && this.endpoint.failed(nowMs)) this.#sayEjected(reason)
+    }
+    if (because !== null)
+      this.#said.warn("fault", "connection to endpoint failed", { code: errorCodeName(because.code), reason })
+    this.#link.end(this.#context.limits.drainTimeoutMs)
+    this.#onClosed(this)
+  }
+
+  #connectFailed(reason: string, nowMs: number): void {
+    if (this.endpoint.failed(nowMs)) this.#sayEjected(reason)
+    this.#pool.connectFailed(this, reason)
+  }
+
+  #sayEjected(reason: string): void {
+    const { failTimeoutMs } = this.endpoint.config
+    this.#said.warn("ejected", "endpoint is out", { reason, forMs: failTimeoutMs })
+  }
+}

@@ -1,0 +1,361 @@
+import { EventEmitter } from "node:events"
+import { hostname } from "node:os"
+import type { Socket } from "node:net"
+import { Cluster } from "./balancer/cluster.ts"
+import { type Clock, systemClock, type Timer } from "./clock.ts"
+import type { ClusterConfig, Config, ListenerConfig } from "./config/model.ts"
+import { counterIds, Counters } from "./counters.ts"
+import { Deadlines } from "./deadlines.ts"
+import { type Limits, resolveLimits } from "./limits.ts"
+import { AccessLogs } from "./log/access-log.ts"
+import { type Log, silentLog } from "./log/logger.ts"
+import { connect } from "./net/connect.ts"
+import { Flusher } from "./net/flusher.ts"
+import { Link } from "./net/link.ts"
+import { type Listening, listen, type OnOctets } from "./net/listen.ts"
+import { type Random, systemRandom } from "./random.ts"
+import type { RelayContext } from "./relay/context.ts"
+import { DownstreamConnection } from "./relay/downstream.ts"
+import type { ConnectionRecord, StreamRecord } from "./relay/record.ts"
+import { compileRoute, type Route } from "./relay/route.ts"
+import { Router } from "./relay/router.ts"
+import { UpstreamConnection } from "./relay/upstream.ts"
+import type { TemplateEnvironment } from "./relay/variables.ts"
+import { describe, type BalancerSnapshot } from "./snapshot.ts"
+import { VERSION } from "./version.ts"
+
+const TICK_MS = 1000
+
+export interface BalancerOptions {
+  /** Where Sluice speaks about itself. Default: nowhere. */
+  log?: Log
+  clock?: Clock
+  random?: Random
+}
+
+/** What a balancer tells whoever listens. Each comes after the fact and must not throw. */
+export interface BalancerEvents {
+  /** Exactly once per stream. The record is complete and no longer changes. */
+  stream: [record: StreamRecord]
+  /** A client connected, or is gone. */
+  connect: [connection: ConnectionRecord]
+  disconnect: [connection: ConnectionRecord]
+}
+
+/** An address that is open. */
+export interface OpenAddress {
+  readonly name: string
+  readonly host: string | null
+  /** The port in use, also when 0 was asked for; null for a Unix socket. */
+  readonly port: number | null
+  readonly unixPath: string | null
+}
+
+interface Live {
+  readonly config: Config
+  readonly clusters: ReadonlyMap<string, Cluster<UpstreamConnection>>
+  readonly routers: ReadonlyMap<string, Router<Route>>
+}
+
+/**
+ * A running load balancer: the listeners, the connections on both sides and the configuration that is live.
+ *
+ * `start` opens it, `close` ends it without cutting a stream before its grace is over. `reload` swaps the
+ * configuration as a whole; streams under way keep the one they began with.
+ */
+export class Balancer extends EventEmitter<BalancerEvents> {
+  readonly counters = new Counters()
+  readonly limits: Limits
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #env: TemplateEnvironment
+  readonly #flusher = new Flusher()
+  readonly #accessLogs: AccessLogs
+  readonly #context: RelayContext
+  readonly #downstream = new Set<DownstreamConnection>()
+  readonly #upstream = new Set<UpstreamConnection>()
+  readonly #links = new Set<Link>()
+  /** Called whenever a connection or a socket is gone. */
+  readonly #onGone = new Set<() => void>()
+  readonly #byAddress = new Map<string, number>()
+  readonly #listeners = new Map<string, { config: ListenerConfig; listening: Listening }>()
+  #live: Live
+  #ticker: Timer | null = null
+  #connections = 0
+  #streams = 0
+  #isClosing = false
+
+  /** `config` has been checked. Errors: throws when an access log cannot be opened or a limit is out of range. */
+  constructor(config: Config, options: BalancerOptions = {}) {
+    super()
+    const { limits, problems } = resolveLimits(config.limits)
+    if (problems.length > 0) throw new Error(problems.map(({ message }) => message).join("; "))
+    this.limits = limits
+    this.#clock = options.clock ?? systemClock
+    this.#log = options.log ?? silentLog
+    const random = options.random ?? systemRandom
+    this.#env = { clock: this.#clock, random, pid: process.pid, hostname: hostname(), version: VERSION }
+    this.#accessLogs = new AccessLogs({ clock: this.#clock, log: this.#log, env: this.#env })
+    this.#context = {
+      clock: this.#clock,
+      limits,
+      counters: this.counters,
+      deadlines: new Deadlines(this.#clock),
+      log: this.#log,
+      env: this.#env,
+      findCluster: (name) => this.#live.clusters.get(name),
+      onStreamEnd: (record) => {
+        this.#streams++
+        this.emit("stream", record)
+      },
+    }
+    this.#live = this.#compile(config, null)
+  }
+
+  /** Opens every listener. Errors: one sentence that names the address; none stays open then. */
+  async start(): Promise<void> {
+    try {
+      for (const listener of this.#live.config.listeners) await this.#open(listener)
+    } catch (error) {
+      await this.close({ graceMs: 0 })
+      throw error
+    }
+  }
+
+  get addresses(): OpenAddress[] {
+    return [...this.#listeners.values()].map(({ config, listening }) => ({
+      name: config.name,
+      host: config.host,
+      port: listening.port,
+      unixPath: config.unixPath,
+    }))
+  }
+
+  /** What is going on now, as plain data. */
+  snapshot(): BalancerSnapshot {
+    return describe({
+      nowMs: this.#clock.now(),
+      addresses: this.addresses,
+      clusters: this.#live.clusters.values(),
+      downstream: this.#downstream,
+      streamsEnded: this.#streams,
+      counters: this.counters,
+    })
+  }
+
+  /**
+   * Puts `config` in place of the present one. Listeners that are new are opened, those that are gone closed; live
+   * streams are not touched. Errors: as `start`; the old configuration then stays.
+   */
+  async reload(config: Config): Promise<void> {
+    const next = this.#compile(config, this.#live)
+    const opened: string[] = []
+    const names = new Set(config.listeners.map(({ name }) => name))
+    try {
+      for (const listener of config.listeners) {
+        if (this.#listeners.has(listener.name)) continue
+        // Its router must be there before its first stream is.
+        this.#live = { ...this.#live, routers: new Map([...this.#live.routers, [listener.name, next.routers.get(listener.name)!]]) }
+        await this.#open(listener)
+        opened.push(listener.name)
+      }
+    } catch (error) {
+      for (const name of opened) this.#closeListener(name)
+      throw error
+    }
+    const before = this.#live
+    this.#live = next
+    for (const name of [...this.#listeners.keys()]) if (!names.has(name)) this.#closeListener(name)
+    for (const [name, cluster] of before.clusters)
+      if (next.clusters.get(name) !== cluster) cluster.close("the configuration changed")
+    this.#log.info("configuration reloaded")
+  }
+
+  /** Opens the access logs anew: after a rotation. */
+  async reopenLogs(): Promise<void> {
+    await this.#accessLogs.reopen()
+  }
+
+  /**
+   * Takes no new connections or streams, lets those under way finish for `graceMs`, then ends them with UNAVAILABLE.
+   * Resolves once everything is closed.
+   */
+  async close(options: { graceMs?: number } = {}): Promise<void> {
+    const graceMs = options.graceMs ?? this.#live.config.shutdown.graceMs
+    this.#isClosing = true
+    for (const name of [...this.#listeners.keys()]) this.#closeListener(name)
+    for (const connection of this.#downstream) connection.drain()
+    if (graceMs > 0) await this.#whenGone(this.#downstream, graceMs)
+    for (const connection of [...this.#downstream]) connection.abort("the balancer is shutting down")
+    for (const cluster of this.#live.clusters.values()) cluster.close("the balancer is shutting down")
+    for (const connection of [...this.#upstream]) connection.abort("the balancer is shutting down")
+    await this.#whenGone(this.#links, this.limits.drainTimeoutMs)
+    for (const link of this.#links) link.destroy()
+    this.#ticker?.cancel()
+    await this.#accessLogs.close()
+  }
+
+  // ---- Configuration ------------------------------------------------------------------------------------------
+
+  /** Compiled and, with the clusters that did not change taken over, ready to go live. */
+  #compile(config: Config, before: Live | null): Live {
+    const clusters = new Map<string, Cluster<UpstreamConnection>>()
+    const kept = new Map(before?.config.clusters.map((cluster) => [cluster.name, JSON.stringify(cluster)]))
+    for (const cluster of config.clusters) {
+      const isSame = kept.get(cluster.name) === JSON.stringify(cluster)
+      clusters.set(cluster.name, isSame ? before!.clusters.get(cluster.name)! : this.#makeCluster(cluster))
+    }
+    const routers = new Map<string, Router<Route>>()
+    for (const { name } of config.listeners) {
+      const servers = config.servers.filter((server) => server.listeners.includes(name))
+      if (servers.length === 0) throw new Error(`listener ${name} has no server`)
+      const compile = (server: Config["servers"][number], route: Config["servers"][number]["routes"][number] | null) =>
+        compileRoute(server, route, (log) => this.#accessLogs.open(log))
+      routers.set(name, new Router(name, servers, compile))
+    }
+    return { config, clusters, routers }
+  }
+
+  #makeCluster(config: ClusterConfig): Cluster<UpstreamConnection> {
+    return new Cluster<UpstreamConnection>(config, {
+      clock: this.#clock,
+      limits: this.limits,
+      onLimit: (counter) => this.counters.add(counterIds[counter as keyof typeof counterIds]),
+      connect: (endpoint, pool, cluster) => {
+        const connection = new UpstreamConnection({
+          context: this.#context,
+          endpoint,
+          pool,
+          cluster,
+          dial: (onOctets) => connect(endpoint.config, null, onOctets),
+          link: (socket) => this.#link(socket),
+          onClosed: (closed) => void this.#upstream.delete(closed),
+        })
+        this.#upstream.add(connection)
+        this.#tickLater()
+        return connection
+      },
+    })
+  }
+
+  // ---- Connections --------------------------------------------------------------------------------------------
+
+  #link(socket: Socket): Link {
+    const link = new Link(socket, this.#flusher, this.#clock)
+    this.#links.add(link)
+    socket.once("close", () => {
+      this.#links.delete(link)
+      this.#gone()
+    })
+    return link
+  }
+
+  async #open(config: ListenerConfig): Promise<void> {
+    const listening = await listen(config, (accept) => this.#accept(config, accept))
+    this.#listeners.set(config.name, { config, listening })
+  }
+
+  #closeListener(name: string): void {
+    void this.#listeners.get(name)?.listening.close()
+    this.#listeners.delete(name)
+  }
+
+  #accept(config: ListenerConfig, accept: (onOctets: OnOctets) => Socket): void {
+    // Reads begin on a later turn, when the link is there.
+    let link: Link | null = null
+    const socket = accept((octets, length) => link?.received(octets, 0, length))
+    const address = socket.remoteAddress ?? ""
+    const ofAddress = (this.#byAddress.get(address) ?? 0) + 1
+    const refusal = this.#isClosing
+      ? "closing"
+      : this.#downstream.size >= this.limits.connectionsMax
+        ? "connections_exceeded"
+        : address !== "" && ofAddress > this.limits.connectionsPerAddressMax
+          ? "connections_per_address_exceeded"
+          : null
+    if (refusal !== null) {
+      if (refusal !== "closing") this.counters.add(counterIds[refusal])
+      socket.on("error", () => {})
+      socket.destroy()
+      return
+    }
+    this.#byAddress.set(address, ofAddress)
+    link = this.#link(socket)
+    const record = connectionRecord(++this.#connections, socket)
+    const { name } = config
+    const connection = new DownstreamConnection({
+      context: this.#context,
+      router: () => this.#live.routers.get(name) ?? this.#lastRouter(name),
+      listener: config,
+      record,
+      link,
+      onClosed: (closed) => {
+        this.#downstream.delete(closed)
+        this.#forgetAddress(address)
+        this.#gone()
+        this.emit("disconnect", record)
+      },
+    })
+    this.#downstream.add(connection)
+    this.#tickLater()
+    this.emit("connect", record)
+  }
+
+  /** Connections of a listener that a reload took away go on with what is now first. */
+  #lastRouter(_name: string): Router<Route> {
+    return this.#live.routers.values().next().value!
+  }
+
+  #forgetAddress(address: string): void {
+    const left = (this.#byAddress.get(address) ?? 1) - 1
+    if (left > 0) this.#byAddress.set(address, left)
+    else this.#byAddress.delete(address)
+  }
+
+  // ---- Time ---------------------------------------------------------------------------------------------------
+
+  /** One timer for all connections, and none while there are none. */
+  #tickLater(): void {
+    this.#ticker ??= this.#clock.after(TICK_MS, () => {
+      this.#ticker = null
+      const nowMs = this.#clock.now()
+      for (const connection of this.#downstream) connection.tick(nowMs)
+      for (const connection of this.#upstream) connection.tick(nowMs)
+      if (this.#downstream.size + this.#upstream.size > 0) this.#tickLater()
+    })
+  }
+
+  /** Resolves when `set` is empty, or after `ms`. */
+  #whenGone(set: ReadonlySet<unknown>, ms: number): Promise<void> {
+    if (set.size === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = this.#clock.after(ms, () => done())
+      const look = (): void => {
+        if (set.size === 0) done()
+      }
+      const done = (): void => {
+        timer.cancel()
+        this.#onGone.delete(look)
+        resolve()
+      }
+      this.#onGone.add(look)
+    })
+  }
+
+  #gone(): void {
+    for (const look of [...this.#onGone]) look()
+  }
+}
+
+function connectionRecord(id: number, socket: Socket): ConnectionRecord {
+  return {
+    id,
+    remoteAddress: socket.remoteAddress ?? "unix:",
+    remotePort: socket.remotePort ?? 0,
+    localAddress: socket.localAddress ?? "",
+    localPort: socket.localPort ?? 0,
+    protocol: "HTTP/2.0",
+    tls: null,
+    requests: 0,
+  }
+}

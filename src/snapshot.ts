@@ -1,0 +1,89 @@
+import type { Cluster } from "./balancer/cluster.ts"
+import type { CounterName, Counters } from "./counters.ts"
+import type { DownstreamConnection } from "./relay/downstream.ts"
+import type { UpstreamConnection } from "./relay/upstream.ts"
+import type { OpenAddress } from "./sluice.ts"
+
+/** What a balancer is doing at one moment: plain data, safe to keep and to turn into JSON. */
+export interface BalancerSnapshot {
+  addresses: OpenAddress[]
+  clusters: ClusterSnapshot[]
+  connections: number
+  streams: StreamSnapshot[]
+  streamsEnded: number
+  /** Only those that are not 0. */
+  counters: Partial<Record<CounterName, number>>
+}
+
+export interface ClusterSnapshot {
+  name: string
+  endpoints: { address: string; streamsOpen: number; connections: number; isEjected: boolean; waiting: number }[]
+}
+
+export interface StreamSnapshot {
+  client: string
+  authority: string
+  path: string
+  /** Empty while it waits for one. */
+  endpoint: string
+  ageMs: number
+  requestMessages: number
+  responseMessages: number
+  requestOctets: number
+  responseOctets: number
+  /** Held for it in this process. */
+  bufferedOctets: number
+}
+
+export function describe(from: {
+  nowMs: number
+  addresses: OpenAddress[]
+  clusters: Iterable<Cluster<UpstreamConnection>>
+  downstream: Iterable<DownstreamConnection>
+  streamsEnded: number
+  counters: Counters
+}): BalancerSnapshot {
+  const streams: StreamSnapshot[] = []
+  let connections = 0
+  for (const { http2, record } of from.downstream) {
+    connections++
+    for (const { owner } of http2.streams.values()) {
+      if (owner === null) continue
+      const { messages } = owner
+      streams.push({
+        client: `${record.remoteAddress}:${record.remotePort}`,
+        authority: owner.record.authority,
+        path: owner.record.path,
+        endpoint: owner.endpointAddress,
+        ageMs: Math.round(from.nowMs - owner.record.startMs),
+        requestMessages: messages.request,
+        responseMessages: messages.response,
+        requestOctets: owner.record.requestOctets,
+        responseOctets: owner.record.responseOctets,
+        bufferedOctets: owner.bufferedOctets,
+      })
+    }
+  }
+  const counters = Object.fromEntries(Object.entries(from.counters.snapshot()).filter(([, count]) => count > 0))
+  return {
+    addresses: from.addresses,
+    clusters: [...from.clusters].map((cluster) => describeCluster(cluster, from.nowMs)),
+    connections,
+    streams,
+    streamsEnded: from.streamsEnded,
+    counters,
+  }
+}
+
+function describeCluster(cluster: Cluster<UpstreamConnection>, nowMs: number): ClusterSnapshot {
+  return {
+    name: cluster.name,
+    endpoints: [...cluster.endpoints].map((endpoint) => ({
+      address: endpoint.address,
+      streamsOpen: endpoint.streamsOpen,
+      connections: cluster.pool(endpoint).connections.length,
+      isEjected: endpoint.isEjected(nowMs),
+      waiting: cluster.pool(endpoint).waiting,
+    })),
+  }
+}
