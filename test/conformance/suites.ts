@@ -1,11 +1,12 @@
 import { type ClientProtocol, connectConformance } from "./connect/suite.ts"
+import { goVersion } from "./go-modules.ts"
 import { h2spec } from "./h2spec/h2spec.ts"
 import { h2specd } from "./h2spec/h2specd.ts"
 import { grpcGoClient } from "./interop/go-client.ts"
+import { grpcioVersion } from "./interop/grpcio.ts"
 import { grpcNodeClient } from "./interop/node-client.ts"
 import { grpcioClient } from "./interop/python-client.ts"
 import type { SuiteContext, SuiteResult } from "./result.ts"
-import { goVersion, grpcioVersion } from "./tools.ts"
 
 export interface Suite {
   /** As `--suite` takes it. */

@@ -2,9 +2,9 @@ import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { run } from "../child.ts"
+import { goProgram } from "../go-modules.ts"
 import type { FailedCase, SuiteContext, SuiteResult } from "../result.ts"
 import { scope, temporaryDirectory } from "../scope.ts"
-import { goProgram } from "../tools.ts"
 
 /** What the runner's client speaks to the balancer. Its backend is always the reference server. */
 export type ClientProtocol = "grpc" | "grpc-web" | "connect"

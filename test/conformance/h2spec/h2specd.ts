@@ -1,12 +1,11 @@
 import { connect } from "node:http2"
 import { setTimeout as sleep } from "node:timers/promises"
 import { freePort, freePortRange, listening, start } from "../child.ts"
+import { goProgram } from "../go-modules.ts"
 import type { SuiteContext, SuiteResult } from "../result.ts"
 import { scope } from "../scope.ts"
-import { type Route, startFront } from "../through.ts"
-import { goProgram } from "../tools.ts"
+import { startFront } from "../through.ts"
 import { type H2specdCase, readReport } from "./h2specd-report.ts"
-import { startResetRelay } from "./reset-relay.ts"
 
 const cases = 57
 /** Longest wait for one case: h2specd gives up on its own after two seconds of silence. */
@@ -28,13 +27,10 @@ export async function h2specd({ through }: SuiteContext): Promise<SuiteResult> {
     await listening(reportPort, server, "h2specd")
 
     const casePorts = Array.from({ length: cases }, (_, index) => firstPort + index)
-    const routes: Route[] = []
-    for (const port of casePorts) {
-      const relay = await startResetRelay(port)
-      defer(relay.stop)
-      routes.push({ path: pathOf(port), port: relay.port })
-    }
-    const front = await startFront(through, routes)
+    const front = await startFront(
+      through,
+      casePorts.map((port) => ({ path: pathOf(port), port })),
+    )
     defer(front.stop)
 
     const queue = casePorts.values()

@@ -1,6 +1,6 @@
 import { run } from "../child.ts"
+import { goProgram } from "../go-modules.ts"
 import type { SuiteContext, SuiteResult } from "../result.ts"
-import { goProgram } from "../tools.ts"
 import { withInteropServer } from "./server.ts"
 
 /** Every case of grpc-go's client that needs neither credentials nor a server that tells its name. */

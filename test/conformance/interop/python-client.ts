@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url"
 import { run } from "../child.ts"
 import type { FailedCase, SuiteContext, SuiteResult } from "../result.ts"
-import { grpcioPython } from "../tools.ts"
+import { grpcioPython } from "./grpcio.ts"
 import { withInteropServer } from "./server.ts"
 
 const script = fileURLToPath(new URL("./client.py", import.meta.url))
