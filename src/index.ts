@@ -6,8 +6,7 @@
  *
  * const balancer = createBalancer({
  *   listeners: ["127.0.0.1:8080"],
- *   clusters: { chat: { endpoints: ["127.0.0.1:3000", "127.0.0.1:3001"] } },
- *   routes: [{ match: "/", cluster: "chat" }],
+ *   clusters: { chat: ["127.0.0.1:3000", "127.0.0.1:3001"] },
  * })
  * await balancer.start()
  * ```

@@ -43,8 +43,7 @@ function readConfig(options: RunOptions): Config | null {
   if (options.config === null) {
     const input = {
       listeners: options.listen,
-      clusters: { default: { endpoints: options.to } },
-      routes: [{ match: "/", cluster: "default" }],
+      clusters: { backend: options.to },
     }
     const { config, problems } = fromInput(input)
     for (const problem of problems)

@@ -508,13 +508,15 @@ export class Http2Connection<Owner> {
     const increment = readUint31(octets, start)
     const stream = this.streams.get(id)
     if (id !== 0 && stream === undefined && this.#isIdle(id)) return protocolError("WINDOW_UPDATE on an idle stream")
-    // Both are stream errors that only an attacker makes (CVE-2025-8671): the connection goes, as §5.4.1 allows.
+    // A stream error that only an attacker makes (CVE-2025-8671): the connection goes, as §5.4.1 allows.
     if (increment === 0) return protocolError("WINDOW_UPDATE of 0")
-    const isInRange =
-      id === 0
-        ? this.sender.creditConnection(increment)
-        : stream === undefined || this.sender.creditStream(stream, increment)
-    return isInRange ? null : fault(ErrorCode.FLOW_CONTROL_ERROR, "a window passes 2^31-1", "window_overflow")
+    if (id === 0)
+      return this.sender.creditConnection(increment)
+        ? null
+        : fault(ErrorCode.FLOW_CONTROL_ERROR, "the connection window passes 2^31-1", "window_overflow")
+    if (stream === undefined || this.sender.creditStream(stream, increment)) return null
+    this.#events.onLimit("window_overflow")
+    return this.#streamError(stream, ErrorCode.FLOW_CONTROL_ERROR, "a stream window passes 2^31-1")
   }
 
   #onSettings(octets: Buffer, start: number, end: number, flags: number, id: number): Fault | null {

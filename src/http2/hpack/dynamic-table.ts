@@ -74,14 +74,14 @@ export class DynamicTable {
 
   protected grow(): void {
     const mask = Math.max(FIRST_CAPACITY, (this.mask + 1) * 2) - 1
-    this.names = this.#moved(this.names, mask, "")
-    this.values = this.#moved(this.values, mask, "")
+    this.names = this.#moved(this.names, mask)
+    this.values = this.#moved(this.values, mask)
     this.mask = mask
   }
 
   /** The live slots of a ring, in one of the size that `mask` gives. */
-  #moved(ring: string[], mask: number, empty: string): string[] {
-    const moved = new Array<string>(mask + 1).fill(empty)
+  #moved(ring: string[], mask: number): string[] {
+    const moved = Array.from({ length: mask + 1 }, () => "")
     for (let sequence = this.nextSequence - this.length; sequence < this.nextSequence; sequence++) {
       moved[sequence & mask] = ring[sequence & this.mask]!
     }

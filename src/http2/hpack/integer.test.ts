@@ -25,7 +25,7 @@ test.each([
   ["2^28", [0x7f, 0x81, 0xff, 0xff, 0x7f], INTEGER_TOO_LARGE],
   ["2^32", [0x7f, 0x81, 0xff, 0xff, 0xff, 0x0f], INTEGER_TOO_LARGE],
   ["a sixth continuation octet", [0x7f, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00], INTEGER_TOO_LARGE],
-  ["endless zeroes", [0x7f, ...new Array<number>(100).fill(0x80)], INTEGER_TOO_LARGE],
+  ["endless zeroes", [0x7f, ...Array.from({ length: 100 }, () => 0x80)], INTEGER_TOO_LARGE],
 ])("refuses %s", (_, octets, expected) => {
   expect(read(octets, 0x7f)).toBe(expected)
 })

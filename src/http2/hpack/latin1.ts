@@ -1,6 +1,8 @@
 import { Buffer } from "node:buffer"
 
-const slice = (Buffer.prototype as unknown as { latin1Slice(start: number, end: number): string }).latin1Slice
+type Latin1Slice = (this: Uint8Array, start: number, end: number) => string
+
+const slice = (Buffer.prototype as unknown as { latin1Slice: Latin1Slice }).latin1Slice
 const from = String.fromCharCode
 
 /**

@@ -48,7 +48,7 @@ export class SearchableTable extends DynamicTable {
   protected override grow(): void {
     const { mask } = this
     super.grow()
-    const older = new Array<number>(this.mask + 1).fill(-1)
+    const older = Array.from({ length: this.mask + 1 }, () => -1)
     for (let sequence = this.nextSequence - this.length; sequence < this.nextSequence; sequence++) {
       older[sequence & this.mask] = this.#older[sequence & mask]!
     }
