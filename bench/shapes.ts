@@ -119,7 +119,6 @@ export const SHAPES: readonly Shape[] = [
 /** Enough to see every kind of load work, in well under a minute. */
 export const QUICK_SHAPES = [
   "bidi-10x10",
-  "bidi-16k",
   "push-10x10",
   "upload-10x10",
   "unary-10x10",

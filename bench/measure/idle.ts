@@ -4,7 +4,7 @@ import type { Cores } from "./child.ts"
 import { LoadProcesses } from "./load-processes.ts"
 import { cpuNs, openFiles, processTree, residentOctets } from "./process-usage.ts"
 import type { IdleReport, IdleResult } from "./results.ts"
-import { type RunningPeer, startPeer } from "./running-peer.ts"
+import { needsOf, type RunningPeer, startPeer } from "./running-peer.ts"
 
 export interface IdleOptions {
   cores: Cores | null
@@ -35,17 +35,10 @@ export async function measureIdle(
 }
 
 async function measurePeer(shape: IdleShape, peer: Peer, options: IdleOptions): Promise<IdleResult> {
-  const { connections, streams } = shape.spec
   const load = await LoadProcesses.start(BACKENDS, options.cores)
-  const needs = {
-    backends: load.backends,
-    streams: Math.max(1000, streams + 100),
-    connections: connections + 2000,
-    sockets: 2 * connections * streams + 4000,
-  }
   let running: RunningPeer | null = null
   try {
-    running = await startPeer(peer, needs, options.cores)
+    running = await startPeer(peer, needsOf(shape.spec, load.backends), options.cores)
     return { ...nothing(peer), ...(await watch(shape, running, load, options)) }
   } catch (error) {
     return { ...nothing(peer), failure: (error as Error).message }

@@ -2,19 +2,30 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { connect, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import type { WorkloadSpec } from "../load/workload.ts"
 import type { Peer } from "../peers/peer.ts"
-import { fillTemplate, readTemplate } from "../peers/template.ts"
+import { fillTemplate, readTemplate, type TemplateValues } from "../peers/template.ts"
 import { Child, type Cores } from "./child.ts"
 import { processTree } from "./process-usage.ts"
 
 const PATIENCE_MS = 15_000
 const POLL_MS = 20
 
-export interface PeerNeeds {
-  backends: readonly number[]
-  streams: number
-  connections: number
-  sockets: number
+export type PeerNeeds = Omit<TemplateValues, "port" | "directory" | "accessLog">
+
+/** HAProxy's and nginx's usual size, unless the messages would not fit. */
+const USUAL_BUFFER_OCTETS = 16_384
+
+/** What the configuration of any peer must allow for this work. */
+export function needsOf(spec: WorkloadSpec, backends: readonly number[]): PeerNeeds {
+  const { connections, streams, octets } = spec
+  return {
+    backends,
+    streams: Math.max(1000, streams + 100),
+    connections: connections + 2000,
+    sockets: 2 * connections * streams + 4000,
+    bufferOctets: 2 * octets > USUAL_BUFFER_OCTETS ? 4 * USUAL_BUFFER_OCTETS : USUAL_BUFFER_OCTETS,
+  }
 }
 
 /** A started peer: where it listens and which processes it has. */

@@ -4,7 +4,7 @@ import type { TimedShape } from "../shapes.ts"
 import type { Cores } from "./child.ts"
 import { LoadProcesses } from "./load-processes.ts"
 import type { Latency, TimedReport, TimedResult } from "./results.ts"
-import { type RunningPeer, startPeer } from "./running-peer.ts"
+import { needsOf, type RunningPeer, startPeer } from "./running-peer.ts"
 import { spread } from "./statistics.ts"
 
 export interface TimedOptions {
@@ -70,15 +70,8 @@ async function enter(
   load: LoadProcesses,
   options: TimedOptions,
 ): Promise<Entrant> {
-  const { connections, streams } = shape.spec
-  const needs = {
-    backends: load.backends,
-    streams: Math.max(1000, streams + 100),
-    connections: connections + 2000,
-    sockets: 2 * connections * streams + 4000,
-  }
   try {
-    const running = await startPeer(peer, needs, options.cores)
+    const running = await startPeer(peer, needsOf(shape.spec, load.backends), options.cores)
     return { peer, running, failure: "", peak: [], paced: [] }
   } catch (error) {
     return { peer, running: null, failure: (error as Error).message, peak: [], paced: [] }

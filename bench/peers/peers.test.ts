@@ -8,6 +8,7 @@ const VALUES: TemplateValues = {
   streams: 1000,
   connections: 2000,
   sockets: 4000,
+  bufferOctets: 16_384,
   directory: "/tmp/d",
   accessLog: "off",
 }

@@ -12,6 +12,8 @@ export interface TemplateValues {
   connections: number
   /** Sockets to allow in all. */
   sockets: number
+  /** A buffer that a whole message fits in. */
+  bufferOctets: number
   /** A directory of the peer's own, for pid files and the like. */
   directory: string
   /** nginx's `access_log` value. */
