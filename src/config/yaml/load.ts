@@ -22,12 +22,16 @@ export function loadYaml(text: string, file: string): { config: Config | null; p
     return { config: null, problems }
   }
   const { config, faults } = settle(root.value)
+  const told = new Set(syntax.map(({ start }) => start))
   for (const fault of faults) {
     const { severity, path, message, hint } = fault
+    const span = spanOf(fault, root, text)
+    // An alias without anchor has no value: that it is then missing is no news.
+    if (told.has(span.start)) continue
     problems.push({
       severity,
       file,
-      ...place(spanOf(fault, root, text)),
+      ...place(span),
       message: pathFree(message, path),
       hint,
     })

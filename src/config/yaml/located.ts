@@ -39,7 +39,7 @@ export interface SyntaxFault extends Span {
   message: string
 }
 
-/** The document's value, or null where there is none. Both may be given: faults are all there are. */
+/** The document's value, null where there is none or its syntax is broken, and what is wrong with it so far. */
 export function parseLocated(text: string): { root: Located | null; faults: SyntaxFault[] } {
   if (text.length > FILE_OCTETS_MAX) {
     return { root: null, faults: [{ start: 0, end: 1, message: "the file is larger than 1 MiB" }] }
@@ -50,8 +50,12 @@ export function parseLocated(text: string): { root: Located | null; faults: Synt
     const reader = new Reader()
     for (const error of [...document.errors, ...document.warnings])
       reader.fault(spanOf(error), wordingOf(error))
-    const root = document.contents === null ? null : reader.read(document.contents, null, 0)
-    return { root, faults: reader.faults }
+    // What broken syntax leaves over is not worth a look.
+    const { contents, errors } = document
+    return {
+      root: contents === null || errors.length > 0 ? null : reader.read(contents, null, 0),
+      faults: reader.faults,
+    }
   } catch (error) {
     if (error instanceof TooMuch) return { root: null, faults: [error.fault] }
     if (error instanceof RangeError)

@@ -20,7 +20,7 @@ import type {
   UpstreamTlsConfig,
 } from "../model.ts"
 import type { Problem } from "../problem.ts"
-import { type Fault, pathText, shapeFaults } from "./faults.ts"
+import { type Fault, type Path, pathText, shapeFaults } from "./faults.ts"
 import {
   clusterFields,
   endpointFields,
@@ -44,11 +44,17 @@ export const INPUT_NAME = "options"
 export function fromInput(input: SluiceYaml): { config: Config | null; problems: Problem[] } {
   const { config, faults } = settle(input)
   const problems = faults.map(({ severity, path, message, hint }) => {
-    const place = pathText(path)
-    const text = place === "" ? message : `${place}: ${message}`
-    return { severity, file: INPUT_NAME, line: 0, column: 0, length: 1, message: text, hint }
+    return { severity, file: INPUT_NAME, line: 0, column: 0, length: 1, message: placed(message, path), hint }
   })
   return { config, problems }
+}
+
+/** `routes[0].cluster: there is no …`; where the message begins with the last of the path, the whole stands there. */
+function placed(message: string, path: Path): string {
+  const place = pathText(path)
+  const [, name, rest] = /^"([^"]+)" (.*)$/s.exec(message) ?? []
+  if (name !== undefined && place.endsWith(name)) return `${place} ${rest}`
+  return place === "" ? message : `${place}: ${message}`
 }
 
 /** The same for a value of unknown shape, with its faults by path. */

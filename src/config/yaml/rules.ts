@@ -204,7 +204,10 @@ function checkMatch(route: Map_, path: Path, matches: Set<string>, faults: Fault
   if (route.final !== undefined && kind !== "prefix") faults.push(onlyWith(path, "final", "prefix"))
   if (route.ignoreCase !== undefined && kind !== "regex") faults.push(onlyWith(path, "ignoreCase", "regex"))
   if (typeof value !== "string") return
-  if (kind === "regex") return checkRegex(value, [...path, kind], faults)
+  if (kind === "regex") {
+    checkRegex(value, [...path, kind], faults)
+    return
+  }
   if (!value.startsWith("/")) {
     faults.push({
       ...fault([...path, kind], `no path starts like "${value}"`, `did you mean "/${value}"?`),

@@ -14,10 +14,10 @@ const UNIT_OCTETS: readonly [unit: string, octets: number][] = [
   ["k", 2 ** 10],
 ]
 
-/** `30s`, `1h30m`, `1.5s`. At most a dozen digits, so that nothing overflows. */
-export const DURATION = /^(?:\d{1,9}(?:\.\d{1,3})?(?:ms|s|m|h|d)){1,5}$/
+/** `30s`, `1h30m`, `1.5s`. So few digits that whole milliseconds stay exact. */
+export const DURATION = /^(?:\d{1,15}(?:\.\d{1,3})?(?:ms|s|m|h|d)){1,5}$/
 export const DURATION_OR_NONE = new RegExp(`${DURATION.source}|^none$`)
-export const SIZE = /^\d{1,12}[kmgKMG]?$/
+export const SIZE = /^\d{1,15}[kmgKMG]?$/
 export const SIZE_OR_NONE = new RegExp(`${SIZE.source}|^none$`)
 
 /** Of text that matches `DURATION`, in whole milliseconds. */

@@ -337,7 +337,7 @@ export const schema = z
       .array(route)
       .optional()
       .describe("For a single server. Left out: everything goes to the only cluster."),
-    servers: z.array(server).min(1).optional().describe("Virtual hosts, in place of routes."),
+    servers: z.array(server).optional().describe("Virtual hosts, in place of routes."),
     clusters: z
       .union([z.record(text(), cluster), z.array(namedCluster)], {
         error: "must be a map of names to clusters",

@@ -1,0 +1,68 @@
+import fc from "fast-check"
+import { expect, test } from "vitest"
+import { arbitraryConfig } from "../../../test/support/arbitrary-config.ts"
+import { hostAddress } from "../address.ts"
+import {
+  defaultCluster,
+  defaultConfig,
+  defaultEndpoint,
+  defaultListener,
+  defaultRouteSettings,
+} from "../defaults.ts"
+import type { Config } from "../model.ts"
+import { loadYaml } from "./load.ts"
+import { SCHEMA_COMMENT, toYaml } from "./write.ts"
+
+test("what is written is read back as an equal configuration", () => {
+  fc.assert(
+    fc.property(arbitraryConfig(), (config) => {
+      const text = toYaml(config)
+      const { config: read, problems } = loadYaml(text, "sluice.yaml")
+      expect(
+        problems.filter(({ severity }) => severity === "error"),
+        text,
+      ).toEqual([])
+      expect(read).toEqual(config)
+    }),
+    { numRuns: 200 },
+  )
+})
+
+test("writing leaves out what is the default", () => {
+  const config: Config = {
+    ...defaultConfig(),
+    listeners: [defaultListener(hostAddress("0.0.0.0", 8080))],
+    clusters: [
+      {
+        ...defaultCluster("chat"),
+        endpoints: [3000, 3001].map((port) => defaultEndpoint(hostAddress("127.0.0.1", port))),
+      },
+    ],
+    servers: [
+      {
+        names: [""],
+        listeners: ["0.0.0.0:8080"],
+        defaultFor: [],
+        fallback: defaultRouteSettings(),
+        routes: [
+          {
+            match: { kind: "prefix", path: "/", final: false },
+            action: { kind: "cluster", cluster: "chat", tls: null },
+            settings: { ...defaultRouteSettings(), readTimeoutMs: 300_000 },
+            routes: [],
+          },
+        ],
+      },
+    ],
+  }
+  expect(toYaml(config)).toBe(`${SCHEMA_COMMENT}listeners: 8080
+routes:
+  - prefix: /
+    cluster: chat
+    readTimeout: 5m
+clusters:
+  chat:
+    - 127.0.0.1:3000
+    - 127.0.0.1:3001
+`)
+})

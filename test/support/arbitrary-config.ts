@@ -1,0 +1,294 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: templates have braces.
+import fc from "fast-check"
+import { type Address, hostAddress, unixAddress } from "../../src/config/address.ts"
+import {
+  defaultCluster,
+  defaultConfig,
+  defaultEndpoint,
+  defaultListener,
+  defaultRouteSettings,
+  defaultUpstreamTls,
+} from "../../src/config/defaults.ts"
+import type {
+  AccessLogConfig,
+  ClusterConfig,
+  Config,
+  EndpointConfig,
+  ListenerConfig,
+  ListenerTlsConfig,
+  RouteAction,
+  RouteConfig,
+  RouteMatch,
+  RouteSettings,
+  ServerConfig,
+  UpstreamTlsConfig,
+} from "../../src/config/model.ts"
+import { limitNames, limitTable } from "../../src/limits.ts"
+
+/** Configurations that hold together, most of them near the defaults and with the odd names that files may have. */
+export function arbitraryConfig(): fc.Arbitrary<Config> {
+  return parts().chain(({ listeners, clusters, ...rest }) =>
+    fc
+      .array(
+        server(
+          listeners.map(({ name }) => name),
+          clusters.map(({ name }) => name),
+        ),
+        { maxLength: 3 },
+      )
+      .map((servers) => ({ ...rest, listeners, clusters, servers: withoutSharedDefaults(servers) })),
+  )
+}
+
+const text = fc.string({ unit: "binary", minLength: 1, maxLength: 12 })
+const plainText = text.map((value) => value.replaceAll("$", "") || "x")
+const template = fc
+  .tuple(plainText, fc.constantFrom("", "$host", "${request_id}", "$http_x_odd"))
+  .map((two) => two.join(" "))
+const number = fc.oneof(fc.nat(10), fc.constantFrom(60_000, 86_400_000, 1024, 5 * 2 ** 20), fc.nat(2 ** 31))
+const positive = number.map((value) => value + 1)
+const orNull = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: null })
+const list = <T>(value: fc.Arbitrary<T>) => fc.array(value, { maxLength: 3 })
+const headerName = fc.constantFrom("x-a", "X-B", "10", "7", "__proto__", "constructor", "te", "host")
+
+/** `base` with a few fields changed: files change few things at a time. */
+function near<T extends object>(
+  base: T,
+  fields: { [Name in keyof T]?: fc.Arbitrary<T[Name]> },
+): fc.Arbitrary<T> {
+  const some = fc.record(fields as { [Name in keyof T]: fc.Arbitrary<T[Name]> }, { requiredKeys: [] })
+  return fc.oneof(
+    fc.constant(base),
+    some.map((changes) => ({ ...base, ...changes })),
+  )
+}
+
+const address: fc.Arbitrary<Address> = fc.oneof(
+  fc
+    .tuple(
+      fc.constantFrom("0.0.0.0", "127.0.0.1", "::", "::1", "chat.test"),
+      fc.integer({ min: 1, max: 65_535 }),
+    )
+    .map(([host, port]) => hostAddress(host, port)),
+  text.map(unixAddress),
+)
+
+const listenerTls: fc.Arbitrary<ListenerTlsConfig> = fc.record({
+  certificates: fc.array(fc.record({ names: list(text), certFile: text, keyFile: text }), {
+    minLength: 1,
+    maxLength: 2,
+  }),
+  protocols: orNull(list(text)),
+  ciphers: orNull(text),
+  clientCaFile: orNull(text),
+  verifyClient: fc.constantFrom("off", "on", "optional", "optional_no_ca"),
+  verifyDepth: fc.nat(5),
+  sessionTimeoutMs: number,
+})
+
+const listener: fc.Arbitrary<ListenerConfig> = address.chain((where) =>
+  near(defaultListener(where), {
+    name: text,
+    backlog: orNull(positive),
+    reusePort: fc.boolean(),
+    ipv6Only: fc.boolean(),
+    proxyProtocol: fc.boolean(),
+    tls: orNull(listenerTls),
+    maxConcurrentStreams: orNull(positive),
+    headerTimeoutMs: orNull(number),
+    idleConnectionTimeoutMs: orNull(number),
+    maxRequestsPerConnection: orNull(positive),
+    socketKeepalive: fc.boolean(),
+  }),
+)
+
+const endpoint: fc.Arbitrary<EndpointConfig> = address.chain((where) =>
+  near(defaultEndpoint(where), {
+    weight: positive,
+    maxFails: number,
+    failTimeoutMs: number,
+    maxStreams: orNull(positive),
+    backup: fc.boolean(),
+    down: fc.boolean(),
+  }),
+)
+
+const clusterName = fc.oneof(
+  plainText,
+  fc.constantFrom("10", "9", "__proto__", "true", "null", "a: b", "- c"),
+)
+const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
+  near(
+    { ...defaultCluster(name), endpoints: [defaultEndpoint(hostAddress("127.0.0.1", 3000))] },
+    {
+      policy: fc.constantFrom("round_robin", "least_streams"),
+      endpoints: fc.array(endpoint, { minLength: 1, maxLength: 3 }),
+      maxStreamsPerConnection: orNull(positive),
+      maxConnectionsPerEndpoint: orNull(positive),
+      idleConnections: orNull(number),
+      idleTimeoutMs: orNull(number),
+      maxConnectionAgeMs: orNull(number),
+      maxRequestsPerConnection: orNull(positive),
+      keepalive: fc.record({ intervalMs: number, timeoutMs: number }),
+    },
+  ),
+)
+
+const accessLog: fc.Arbitrary<AccessLogConfig> = fc.record({
+  path: fc.oneof(text, fc.constantFrom("none", "/dev/stdout")),
+  template: fc.oneof(template, fc.constantFrom("", "main")),
+  escape: fc.constantFrom("default", "json", "none"),
+  ifTemplate: orNull(template),
+  bufferOctets: number,
+  flushMs: orNull(number),
+})
+
+const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
+  near(outer, {
+    connectTimeoutMs: number,
+    readTimeoutMs: orNull(number),
+    sendTimeoutMs: orNull(number),
+    bodyTimeoutMs: orNull(number),
+    maxBodyOctets: orNull(number),
+    retry: fc.record({
+      conditions: fc.uniqueArray(fc.constantFrom("error", "timeout", "non_idempotent", "http_503"), {
+        maxLength: 3,
+      }),
+      tries: orNull(positive),
+      timeoutMs: orNull(number),
+    }),
+    setHeaders: list(fc.tuple(headerName, template)),
+    passHeaders: list(headerName),
+    hideHeaders: list(headerName),
+    ignoreHeaders: list(headerName),
+    addHeaders: list(fc.record({ name: headerName, template, always: fc.boolean() })),
+    socketKeepalive: fc.boolean(),
+    bindAddress: orNull(fc.constantFrom("127.0.0.2", "::1")),
+    accessLogs: list(accessLog),
+    errorStatuses: list(
+      fc.record({
+        httpStatuses: fc.array(fc.integer({ min: 300, max: 599 }), { minLength: 1, maxLength: 3 }),
+        grpcStatus: fc.nat(16),
+        grpcMessage: fc.oneof(template, fc.constant("")),
+      }),
+    ),
+    interceptErrors: fc.boolean(),
+  })
+
+const upstreamTls: fc.Arbitrary<UpstreamTlsConfig> = near(defaultUpstreamTls(), {
+  verify: fc.boolean(),
+  verifyDepth: fc.nat(5),
+  caFile: text,
+  serverName: text,
+  sendServerName: fc.boolean(),
+  certFile: text,
+  keyFile: text,
+  protocols: list(text),
+  ciphers: text,
+})
+
+const match: fc.Arbitrary<RouteMatch> = fc.oneof(
+  fc.record({ kind: fc.constant("exact" as const), path: text.map((path) => `/${path}`) }),
+  fc.record({
+    kind: fc.constant("prefix" as const),
+    path: fc.constantFrom("/", "/a", "/b/"),
+    final: fc.boolean(),
+  }),
+  fc.record({
+    kind: fc.constant("regex" as const),
+    pattern: fc.constantFrom("^/a", "\\.b$", ""),
+    ignoreCase: fc.boolean(),
+  }),
+)
+
+function action(clusters: string[]): fc.Arbitrary<RouteAction> {
+  const tls = orNull(upstreamTls)
+  const kinds: fc.Arbitrary<RouteAction>[] = [
+    fc.constant({ kind: "none" }),
+    fc.record({ kind: fc.constant("variable" as const), template: fc.constantFrom("$host", "a$arg_b"), tls }),
+    fc.record({
+      kind: fc.constant("return" as const),
+      status: fc.integer({ min: 200, max: 599 }),
+      template: fc.oneof(template, fc.constant("")),
+      grpcStatus: orNull(fc.nat(16)),
+    }),
+  ]
+  if (clusters.length > 0) {
+    kinds.push(
+      fc.record({ kind: fc.constant("cluster" as const), cluster: fc.constantFrom(...clusters), tls }),
+    )
+  }
+  return fc.oneof(...kinds)
+}
+
+function routes(clusters: string[], outer: RouteSettings, depth: number): fc.Arbitrary<RouteConfig[]> {
+  const route = fc.tuple(match, action(clusters), settings(outer)).chain(([matched, acts, own]) => {
+    const below = depth === 0 ? fc.constant<RouteConfig[]>([]) : routes(clusters, own, depth - 1)
+    return below.map((inner) => ({ match: matched, action: acts, settings: own, routes: inner }))
+  })
+  return fc.uniqueArray(route, {
+    maxLength: 3,
+    selector: ({ match: { kind, ...where } }) => `${kind} ${"path" in where ? where.path : ""}`,
+  })
+}
+
+function server(listeners: string[], clusters: string[]): fc.Arbitrary<ServerConfig> {
+  return fc
+    .record({
+      names: fc.oneof(
+        { weight: 3, arbitrary: fc.constant<string[]>([""]) },
+        list<string>(fc.constantFrom("a.test", "*.b.test", "~^c", "_", "yes")),
+      ),
+      listeners: fc.oneof(fc.constant(listeners), fc.subarray(listeners)),
+      fallback: settings(defaultRouteSettings()),
+    })
+    .chain((own) =>
+      fc
+        .record({
+          defaultFor: fc.oneof(
+            { weight: 2, arbitrary: fc.constant<string[]>([]) },
+            fc.subarray(own.listeners),
+          ),
+          routes: routes(clusters, own.fallback, 2),
+        })
+        .map((rest) => ({ ...own, ...rest })),
+    )
+}
+
+/** A listener has one default server. */
+function withoutSharedDefaults(servers: ServerConfig[]): ServerConfig[] {
+  const taken = new Set<string>()
+  return servers.map((server) => {
+    const defaultFor = server.defaultFor.filter((name) => !taken.has(name))
+    for (const name of defaultFor) taken.add(name)
+    return { ...server, defaultFor }
+  })
+}
+
+function parts(): fc.Arbitrary<Omit<Config, "servers">> {
+  const { workers, log, pidFile, shutdown } = defaultConfig()
+  const limits = fc.subarray(limitNames, { maxLength: 3 }).map((names) => {
+    return Object.fromEntries(names.map((name) => [name, limitTable[name].value]))
+  })
+  const listeners = fc.uniqueArray(listener, { minLength: 1, maxLength: 3, selector: ({ name }) => name })
+  return fc
+    .record({
+      listeners: listeners.filter(
+        (all) =>
+          new Set(all.map(({ host, port, unixPath }) => `${host} ${port} ${unixPath}`)).size === all.length,
+      ),
+      clusters: fc.uniqueArray(cluster, { maxLength: 3, selector: ({ name }) => name }),
+      limits,
+    })
+    .chain((fixed) =>
+      near(
+        { workers, log, pidFile, shutdown, ...fixed },
+        {
+          workers: fc.oneof(fc.constant("auto" as const), positive),
+          log: fc.record({ level: fc.constantFrom("debug", "info", "warn", "error"), path: text }),
+          pidFile: orNull(text),
+          shutdown: fc.record({ graceMs: number }),
+        },
+      ),
+    )
+}
