@@ -43,7 +43,7 @@ function reportOf(
   blocks.push(
     config === null
       ? `${path}: ${countOf(problems, "error")}, not usable`
-      : `${path}: ok, ${summaryOf(config)}`,
+      : `${path}: ok${warned(problems)}, ${summaryOf(config)}`,
   )
   return blocks.join("\n\n")
 }
@@ -64,7 +64,7 @@ function renderNotes(path: string, notes: Problem[]): string | null {
     })
     const shown = subjects.slice(0, SUBJECTS_SHOWN).join(", ")
     const rest = subjects.length > SUBJECTS_SHOWN ? `, and ${subjects.length - SUBJECTS_SHOWN} more` : ""
-    return `  ${message}:\n      ${shown}${rest}`
+    return `  ${message}: ${shown}${rest}`
   })
   return ["notes, where a directive does nothing or other than in nginx:", ...lines].join("\n")
 }
@@ -86,6 +86,11 @@ function routesIn(routes: readonly RouteConfig[]): number {
 
 function countOf(problems: readonly Problem[], severity: Severity): string {
   return plural(problems.filter((problem) => problem.severity === severity).length, severity)
+}
+
+function warned(problems: readonly Problem[]): string {
+  const warnings = countOf(problems, "warning")
+  return warnings.startsWith("0 ") ? "" : ` with ${warnings}`
 }
 
 function plural(count: number, noun: string): string {

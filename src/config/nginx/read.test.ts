@@ -1,0 +1,493 @@
+import { existsSync, readFileSync } from "node:fs"
+import { describe, expect, test } from "vitest"
+import type { Config, RouteConfig, RouteSettings } from "../model.ts"
+import { messageOf } from "../problem.ts"
+import { diskFiles } from "./include.ts"
+import { type NginxConfig, readNginxConfig } from "./read.ts"
+
+const TESTDATA = "src/config/nginx/testdata"
+
+function read(text: string, files: Record<string, string> = {}): NginxConfig {
+  return readNginxConfig(text, "nginx.conf", {
+    read(path) {
+      if (files[path] === undefined) throw new Error("no such file")
+      return new TextEncoder().encode(files[path])
+    },
+    list: (directory) =>
+      Object.keys(files).flatMap((path) =>
+        path.startsWith(`${directory}/`) ? [path.slice(directory.length + 1)] : [],
+      ),
+  })
+}
+
+/** The configuration of a text that must have no errors. */
+function configOf(text: string): Config {
+  const { config, problems } = read(text)
+  if (config === null) throw new Error(problems.map(messageOf).join("; "))
+  return config
+}
+
+const UPSTREAM = "upstream chat { server 127.0.0.1:3000; }"
+
+/** The only route of a server with this location. */
+function routeOf(location: string, before = ""): RouteConfig {
+  return configOf(`${UPSTREAM} ${before} server { ${location} }`).servers[0]!.routes[0]!
+}
+
+const settingsOf = (directives: string): RouteSettings =>
+  routeOf(`location / { grpc_pass chat; ${directives} }`).settings
+const listenerOf = (directives: string) => configOf(`server { ${directives} }`).listeners[0]!
+const messagesOf = ({ problems }: NginxConfig, severity: string) =>
+  problems.filter((problem) => problem.severity === severity).map(messageOf)
+
+describe("whole files", () => {
+  const fromDisk = (path: string) => readNginxConfig(readFileSync(path, "utf8"), path, diskFiles)
+
+  test.each([
+    ["article-one-server.conf", ["127.0.0.1:3000"]],
+    ["article-two-servers.conf", ["127.0.0.1:3000", "127.0.0.1:3001"]],
+  ])("%s runs as it stands, without a word", (name, endpoints) => {
+    const { config, problems } = fromDisk(`${TESTDATA}/${name}`)
+    expect(problems).toEqual([])
+    expect(config!.listeners.map((listener) => listener.name)).toEqual(["0.0.0.0:80"])
+    expect(config!.clusters[0]!.endpoints.map(({ address }) => address)).toEqual(endpoints)
+    const [route] = config!.servers[0]!.routes
+    expect(route!.match).toEqual({ kind: "prefix", path: "/", final: false })
+    expect(route!.action).toEqual({ kind: "cluster", cluster: config!.clusters[0]!.name, tls: null })
+    expect(route!.settings.accessLogs[0]).toMatchObject({
+      path: "/var/log/nginx/access.log",
+      escape: "default",
+    })
+    expect(route!.settings.accessLogs[0]!.template).toContain('"$http_x_forwarded_for"')
+  })
+
+  test("a distribution's nginx.conf, with all it includes, has notes only", () => {
+    const { config, problems, sources } = fromDisk(`${TESTDATA}/stock/nginx.conf`)
+    expect(problems.filter(({ severity }) => severity !== "note")).toEqual([])
+    expect([...sources.keys()]).toEqual(
+      ["nginx.conf", "mime.types", "conf.d/chat.conf", "sites-enabled/default"].map(
+        (name) => `${TESTDATA}/stock/${name}`,
+      ),
+    )
+    expect(config).toMatchObject({ workers: "auto", pidFile: "/run/nginx.pid", log: { level: "error" } })
+    expect(config!.clusters).toMatchObject([
+      {
+        name: "chat",
+        policy: "least_streams",
+        idleConnections: 32,
+        endpoints: [
+          {
+            address: "127.0.0.1:3000",
+            weight: 2,
+            maxFails: 3,
+            failTimeoutMs: 30_000,
+            maxStreams: 1000,
+            backup: false,
+          },
+          {
+            address: "127.0.0.1:3001",
+            weight: 1,
+            maxFails: 1,
+            failTimeoutMs: 10_000,
+            maxStreams: null,
+            backup: false,
+          },
+          { address: "unix:/run/chat.sock", unixPath: "/run/chat.sock", backup: true },
+        ],
+      },
+    ])
+    expect(config!.servers[0]!.routes).toHaveLength(1)
+    expect(config!.servers[0]!.routes[0]!.settings).toMatchObject({
+      readTimeoutMs: 3_600_000,
+      errorStatuses: [{ httpStatuses: [502, 504], grpcStatus: 14, grpcMessage: "the chat is away" }],
+    })
+    expect(config!.servers[1]!.routes[0]!.action).toMatchObject({ kind: "return", status: 404 })
+  })
+
+  const stock = "/etc/nginx/nginx.conf"
+  const hasStock = existsSync(stock) && existsSync("/etc/nginx/sites-enabled/default")
+  if (!hasStock)
+    console.log(`skipped: reading this machine's ${stock} needs Debian's nginx (apt-get install nginx-light)`)
+  test.skipIf(!hasStock)("so has this machine's own", () => {
+    const { config, problems } = fromDisk(stock)
+    expect(problems.filter(({ severity }) => severity !== "note")).toEqual([])
+    expect(config).not.toBeNull()
+  })
+})
+
+describe("includes", () => {
+  const server = "server { location / { grpc_pass 127.0.0.1:1; } }"
+
+  test("take the place of the directive, in the order of their names", () => {
+    const { config } = read("include conf.d/*.conf;", {
+      "conf.d/b.conf": "server { listen 2; }",
+      "conf.d/a.conf": "server { listen 1; }",
+    })
+    expect(config!.listeners.map(({ port }) => port)).toEqual([1, 2])
+  })
+
+  test("may stand in any block", () => {
+    const { config } = read("server { location / { include grpc.inc; } }", {
+      "grpc.inc": "grpc_pass 127.0.0.1:1;",
+    })
+    expect(config!.clusters[0]!.name).toBe("127.0.0.1:1")
+  })
+
+  test("say in which file and line a problem is", () => {
+    const { problems } = read(`include a.conf; ${server}`, { "a.conf": "\n\nlsten 80;" })
+    expect(problems[0]).toMatchObject({
+      file: "a.conf",
+      line: 3,
+      column: 1,
+      message: 'unknown directive "lsten"',
+    })
+  })
+
+  test("of themselves are refused", () => {
+    const { problems } = read("include a.conf;", { "a.conf": "include b.conf;", "b.conf": "include a.conf;" })
+    expect(problems[0]).toMatchObject({
+      severity: "error",
+      file: "b.conf",
+      message: '"a.conf" includes itself',
+    })
+  })
+
+  test("that fan out without end are cut", () => {
+    let reads = 0
+    const { config } = readNginxConfig("include d/*;", "nginx.conf", {
+      read() {
+        reads++
+        return new TextEncoder().encode("include d/*;\n".repeat(20))
+      },
+      list: () => Array.from({ length: 20 }, (_, index) => `file-${index}`),
+    })
+    expect(config).toBeNull()
+    expect(reads).toBeLessThanOrEqual(1000)
+  })
+})
+
+describe("a level that sets a directive at all hides the outer ones", () => {
+  test.each([
+    [
+      "",
+      "",
+      [
+        ["host", "chat"],
+        ["a", "outer"],
+      ],
+    ],
+    [
+      "grpc_set_header B inner;",
+      "",
+      [
+        ["host", "chat"],
+        ["b", "inner"],
+      ],
+    ],
+    [
+      "grpc_set_header B inner;",
+      "grpc_set_header C server;",
+      [
+        ["host", "chat"],
+        ["b", "inner"],
+      ],
+    ],
+    [
+      "",
+      "grpc_set_header C server;",
+      [
+        ["host", "chat"],
+        ["c", "server"],
+      ],
+    ],
+    ["grpc_set_header Host $host;", "", [["host", "$host"]]],
+    ["grpc_set_header Host '';", "", [["host", "chat"]]],
+  ])("location %j, server %j", (location, server, expected) => {
+    const route = routeOf(`${server} location / { grpc_pass chat; ${location} }`, "grpc_set_header A outer;")
+    expect(new Map(route.settings.setHeaders as [string, string][])).toEqual(
+      new Map(expected as [string, string][]),
+    )
+  })
+
+  test.each([
+    ["", 1],
+    ["access_log off;", 0],
+    ["access_log b.log; access_log c.log;", 2],
+    ["access_log off; access_log b.log;", 0],
+  ])("access_log: %j", (location, count) => {
+    const route = routeOf(`location / { grpc_pass chat; ${location} }`, "access_log a.log;")
+    expect(route.settings.accessLogs).toHaveLength(count)
+  })
+
+  test("through nested locations", () => {
+    const route = routeOf(
+      "grpc_read_timeout 1s; location /a { grpc_read_timeout 2s; location /a/b { grpc_pass chat; } }",
+    )
+    expect(route.routes[0]!.settings.readTimeoutMs).toBe(2000)
+  })
+})
+
+describe("limits", () => {
+  test("unwritten are Sluice's", () => {
+    expect(settingsOf("")).toMatchObject({
+      readTimeoutMs: null,
+      sendTimeoutMs: null,
+      bodyTimeoutMs: null,
+      maxBodyOctets: null,
+      retry: { conditions: ["error", "timeout"], tries: null, timeoutMs: null },
+    })
+    expect(listenerOf("").maxRequestsPerConnection).toBeNull()
+  })
+
+  test.each<[directives: string, settings: object]>([
+    ["grpc_read_timeout 30s;", { readTimeoutMs: 30_000 }],
+    ["grpc_send_timeout 1m;", { sendTimeoutMs: 60_000 }],
+    ["grpc_connect_timeout 500ms;", { connectTimeoutMs: 500 }],
+    ["client_body_timeout 60;", { bodyTimeoutMs: 60_000 }],
+    ["client_max_body_size 1m;", { maxBodyOctets: 1_048_576 }],
+    ["client_max_body_size 0;", { maxBodyOctets: null }],
+    ["grpc_next_upstream off;", { retry: { conditions: [], tries: null, timeoutMs: null } }],
+    [
+      "grpc_next_upstream error http_503 non_idempotent; grpc_next_upstream_tries 3; grpc_next_upstream_timeout 5s;",
+      { retry: { conditions: ["error", "http_503", "non_idempotent"], tries: 3, timeoutMs: 5000 } },
+    ],
+    [
+      "grpc_next_upstream_tries 0;",
+      { retry: { conditions: ["error", "timeout"], tries: null, timeoutMs: null } },
+    ],
+    [
+      "grpc_hide_header X-A; grpc_pass_header X-B; grpc_ignore_headers vary;",
+      { hideHeaders: ["x-a"], passHeaders: ["x-b"], ignoreHeaders: ["vary"] },
+    ],
+    [
+      "grpc_socket_keepalive on; grpc_intercept_errors on; grpc_bind 127.0.0.1;",
+      { socketKeepalive: true, interceptErrors: true, bindAddress: "127.0.0.1" },
+    ],
+    [
+      "add_header X-A $host always; add_header X-B b; add_header X-C '';",
+      {
+        addHeaders: [
+          { name: "x-a", template: "$host", always: true },
+          { name: "x-b", template: "b", always: false },
+        ],
+      },
+    ],
+  ])("written are honoured: %s", (directives, settings) => {
+    expect(settingsOf(directives)).toMatchObject(settings)
+  })
+
+  test("of 0 would end every stream in nginx; here they are none, with a warning", () => {
+    const result = read("server { location / { grpc_pass 127.0.0.1:1; grpc_read_timeout 0; } }")
+    expect(result.config!.servers[0]!.routes[0]!.settings.readTimeoutMs).toBeNull()
+    expect(messagesOf(result, "warning")).toHaveLength(1)
+  })
+
+  test("of a connection are those of the address's default server", () => {
+    const config = configOf(`
+      server { listen 80; keepalive_timeout 10s; client_header_timeout 1s; }
+      server { listen 80 default_server; keepalive_timeout 20s 30s; keepalive_requests 5; http2_max_concurrent_streams 7; }`)
+    expect(config.listeners).toMatchObject([
+      {
+        idleConnectionTimeoutMs: 20_000,
+        maxRequestsPerConnection: 5,
+        maxConcurrentStreams: 7,
+        headerTimeoutMs: 10_000,
+      },
+    ])
+  })
+})
+
+describe("listen", () => {
+  test.each<[directive: string, listener: object]>([
+    ["listen 8080;", { name: "0.0.0.0:8080", host: "0.0.0.0", port: 8080, ipv6Only: true, tls: null }],
+    ["listen *:8080;", { name: "0.0.0.0:8080" }],
+    ["listen localhost;", { name: "localhost:80", host: "localhost", port: 80 }],
+    ["listen [0:0::1]:80;", { name: "[::1]:80", host: "::1" }],
+    ["listen [::]:80 ipv6only=off;", { name: "[::]:80", ipv6Only: false }],
+    [
+      "listen unix:/run/s.sock;",
+      { name: "unix:/run/s.sock", unixPath: "/run/s.sock", host: null, port: null },
+    ],
+    [
+      "listen 80 backlog=7 reuseport proxy_protocol so_keepalive=on;",
+      { backlog: 7, reusePort: true, proxyProtocol: true, socketKeepalive: true },
+    ],
+    ["", { name: "0.0.0.0:80" }],
+  ])("%j", (directive, listener) => expect(listenerOf(directive)).toMatchObject(listener))
+
+  test("a range is a listener each", () => {
+    expect(configOf("server { listen 127.0.0.1:1-3; }").listeners.map(({ name }) => name)).toEqual([
+      "127.0.0.1:1",
+      "127.0.0.1:2",
+      "127.0.0.1:3",
+    ])
+  })
+
+  test("servers of one address share it; parameters of any hold for all", () => {
+    const config = configOf(
+      "server { listen 80; } server { listen *:80 default_server backlog=5; server_name b; }",
+    )
+    expect(config.listeners).toMatchObject([{ name: "0.0.0.0:80", backlog: 5 }])
+    expect(config.servers.map(({ listeners, defaultFor }) => [listeners, defaultFor])).toEqual([
+      [["0.0.0.0:80"], []],
+      [["0.0.0.0:80"], ["0.0.0.0:80"]],
+    ])
+  })
+
+  test.each([
+    ["listen 80;", 1],
+    ["listen 80 http2;", 0],
+    ["listen 80; http2 on;", 0],
+  ])("%j gets %i note for not saying http2", (directives, notes) => {
+    expect(messagesOf(read(`server { ${directives} }`), "note")).toHaveLength(notes)
+  })
+})
+
+test.each([
+  ["a.example B.EXAMPLE", ["a.example", "b.example"]],
+  ["*.a www.*", ["*.a", "www.*"]],
+  [".a", ["a", "*.a"]],
+  ["_ ''", ["_", ""]],
+  [String.raw`~^(?P<n>\w+)\.a$`, [String.raw`~^(?<n>\w+)\.a$`]],
+])("server_name %s", (names, expected) => {
+  expect(configOf(`server { server_name ${names}; }`).servers[0]!.names).toEqual(expected)
+})
+
+test("the same name twice on an address is warned of, as in nginx", () => {
+  const result = read("server { server_name a; } server { server_name a; }")
+  expect(messagesOf(result, "warning")).toEqual(['conflicting server name "a" on 0.0.0.0:80, ignored'])
+})
+
+test.each<[location: string, match: object]>([
+  ["location /a {}", { kind: "prefix", path: "/a", final: false }],
+  ["location ^~ /a {}", { kind: "prefix", path: "/a", final: true }],
+  ["location ^~/a {}", { kind: "prefix", path: "/a", final: true }],
+  ["location = /a {}", { kind: "exact", path: "/a" }],
+  ["location =/a {}", { kind: "exact", path: "/a" }],
+  [String.raw`location ~ \.Chat/ {}`, { kind: "regex", pattern: String.raw`\.Chat/`, ignoreCase: false }],
+  [String.raw`location ~*^/chat {}`, { kind: "regex", pattern: "^/chat", ignoreCase: true }],
+])("%s", (location, match) => expect(routeOf(location).match).toEqual(match))
+
+describe("grpc_pass", () => {
+  const tls = { verify: false, serverName: "127.0.0.1", sendServerName: false }
+
+  test.each<[target: string, action: object, host: string]>([
+    ["chat", { kind: "cluster", cluster: "chat", tls: null }, "chat"],
+    ["grpc://CHAT", { kind: "cluster", cluster: "chat", tls: null }, "CHAT"],
+    ["127.0.0.1:9", { kind: "cluster", cluster: "127.0.0.1:9" }, "127.0.0.1:9"],
+    ["grpc://[::1]:9", { kind: "cluster", cluster: "[::1]:9" }, "[::1]:9"],
+    ["backend.local:9", { kind: "cluster", cluster: "backend.local:9" }, "backend.local:9"],
+    ["unix:/run/s.sock", { kind: "cluster", cluster: "unix:/run/s.sock" }, "localhost"],
+    ["grpcs://127.0.0.1:9", { kind: "cluster", cluster: "127.0.0.1:9", tls }, "127.0.0.1:9"],
+  ])("%s sends %j and :authority %s, as nginx does", (target, action, host) => {
+    const route = routeOf(`location / { grpc_pass ${target}; }`)
+    expect(route.action).toMatchObject(action)
+    expect(route.settings.setHeaders).toEqual([["host", host]])
+  })
+
+  test("by variables keeps the client's :authority", () => {
+    const route = routeOf("location / { grpc_pass grpcs://$http_x_backend:443; }")
+    expect(route.action).toMatchObject({
+      kind: "variable",
+      template: "$http_x_backend:443",
+      tls: { serverName: null },
+    })
+    expect(route.settings.setHeaders).toEqual([])
+  })
+
+  test("to one address in two places is one cluster", () => {
+    expect(
+      configOf("server { location /a { grpc_pass a:1; } location /b { grpc_pass grpc://A:1; } }").clusters,
+    ).toHaveLength(1)
+  })
+
+  test("with grpc_ssl_*", () => {
+    const route = routeOf(
+      "location / { grpc_pass grpcs://chat; grpc_ssl_name a.example; grpc_ssl_server_name on; grpc_ssl_protocols TLSv1.3 SSLv3; grpc_ssl_verify_depth 3; }",
+    )
+    expect(route.action).toMatchObject({
+      tls: { serverName: "a.example", sendServerName: true, protocols: ["TLSv1.3"], verifyDepth: 3 },
+    })
+  })
+})
+
+describe("answers", () => {
+  test.each<[directives: string, action: object]>([
+    ["return 204;", { kind: "return", status: 204, template: "", grpcStatus: null }],
+    ["return 200 'hello $host';", { kind: "return", status: 200, template: "hello $host" }],
+    ["return 301 https://$host$request_uri;", { status: 301, template: "https://$host$request_uri" }],
+    ["return https://x;", { status: 302, template: "https://x" }],
+    [
+      "add_header grpc-status 7; add_header grpc-message no; return 204;",
+      { status: 204, grpcStatus: 7, template: "no" },
+    ],
+    ["grpc_pass chat; return 403;", { kind: "return", status: 403 }],
+    ["try_files $uri =404;", { kind: "return", status: 404 }],
+    ["internal; grpc_pass chat;", { kind: "none" }],
+    ["", { kind: "none" }],
+  ])("location / { %s }", (directives, action) =>
+    expect(routeOf(`location / { ${directives} }`).action).toMatchObject(action),
+  )
+
+  test("return in a server answers before any location", () => {
+    const { routes } = configOf("server { return 444; location = /a { grpc_pass a:1; } }").servers[0]!
+    expect(routes).toMatchObject([
+      { match: { kind: "prefix", path: "", final: true }, action: { status: 444 } },
+    ])
+  })
+
+  test("error_page to another backend is an error, not a surprise", () => {
+    const result = read("server { error_page 502 = @b; location @b { grpc_pass a:1; } }")
+    expect(messagesOf(result, "error")[0]).toContain("it would send the call elsewhere")
+  })
+})
+
+test("TLS: certificates by server, the rest from the default server", () => {
+  const { config, problems } = read(
+    `server { listen 443 ssl; server_name a; ssl_certificate a.pem; ssl_certificate_key a.key; ssl_protocols TLSv1.3; }
+     server { listen 443 ssl; server_name b; ssl_certificate b.pem; ssl_certificate_key b.key; }`,
+    { "a.pem": "", "a.key": "", "b.pem": "" },
+  )
+  expect(config!.listeners[0]!.tls).toMatchObject({
+    certificates: [
+      { names: ["a"], certFile: "a.pem", keyFile: "a.key" },
+      { names: ["b"], certFile: "b.pem", keyFile: "b.key" },
+    ],
+    protocols: ["TLSv1.3"],
+    verifyClient: "off",
+    sessionTimeoutMs: 300_000,
+  })
+  expect(problems.map(messageOf)).toContain('cannot read "b.key"')
+})
+
+test("a server that would ask clients for more than its address's default is refused", () => {
+  const certificate = "listen 443 ssl; ssl_certificate a.pem; ssl_certificate_key a.pem;"
+  const result = read(
+    `server { ${certificate} } server { ${certificate} ssl_verify_client on; ssl_client_certificate a.pem; }`,
+    { "a.pem": "" },
+  )
+  expect(messagesOf(result, "error").length).toBeGreaterThan(0)
+})
+
+test.each([
+  ["server { listen 80\n server_name a; }", 'is a ";" missing after "80" on line 1?'],
+  ["server { lisen 80; }", 'did you mean "listen"?'],
+  ["upstream chat { server a:1; } server { location / { grpc_pass caht; } }", 'did you mean "chat"?'],
+  ["server { listen 80 http; }", 'did you mean "http2"?'],
+  ["server { access_log a mian; }", 'did you mean "main"?'],
+  ["server { location / { listen 80; } }", "it belongs in server"],
+  ["server { location / { add_header a $remote_adr; } }", 'did you mean "remote_addr"?'],
+  [
+    "upstream a { server grpc://b:1; }",
+    "an address has no scheme: write host:port, and the scheme in grpc_pass",
+  ],
+])("%j has the hint %s", (text, hint) => {
+  expect(read(text).problems.map((problem) => problem.hint)).toContain(hint)
+})
+
+test("all problems come at once", () => {
+  const { problems } = read(
+    "a; server { b; location / { c; grpc_read_timeout x; grpc_pass nope; } listen y z; }",
+  )
+  expect(problems.filter(({ severity }) => severity === "error")).toHaveLength(6)
+})
