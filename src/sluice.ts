@@ -17,6 +17,7 @@ import { type Random, systemRandom } from "./random.ts"
 import type { RelayContext } from "./relay/context.ts"
 import { DownstreamConnection } from "./relay/downstream.ts"
 import type { ConnectionRecord, StreamRecord } from "./relay/record.ts"
+import { ReplayRing } from "./relay/replay-ring.ts"
 import { compileRoute, type Route } from "./relay/route.ts"
 import { Router } from "./relay/router.ts"
 import { UpstreamConnection } from "./relay/upstream.ts"
@@ -103,6 +104,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       deadlines: new Deadlines(this.#clock),
       log: this.#log,
       env: this.#env,
+      replayRing: new ReplayRing(),
       findCluster: (name) => this.#live.clusters.get(name),
       onStreamEnd: (record) => {
         this.#streams++

@@ -16,7 +16,7 @@ import {
 import { Guard } from "./guard.ts"
 import { HeaderBlock } from "./header-block.ts"
 import type { HeaderList } from "./header-list.ts"
-import { HpackDecoder } from "./hpack/index.ts"
+import { type DecodeLimits, HpackDecoder } from "./hpack/index.ts"
 import { MessageHeads } from "./message-heads.ts"
 import { trailersProblem } from "./message-head.ts"
 import { Sender } from "./sender.ts"
@@ -57,6 +57,8 @@ export class Http2Connection<Owner> {
   readonly #events: ConnectionEvents<Owner>
   readonly #limits: Limits
   readonly #maxConcurrentStreams: number
+  readonly #streamWindowOctets: number
+  readonly #decodeLimits: DecodeLimits
   readonly #decoder: HpackDecoder
   readonly #reader: FrameReader
   readonly #block: HeaderBlock
@@ -86,6 +88,8 @@ export class Http2Connection<Owner> {
     this.#nowMs = nowMs
     this.#startedMs = nowMs
     this.#maxConcurrentStreams = options.maxConcurrentStreams ?? limits.streamsMax
+    this.#streamWindowOctets = role === "server" ? limits.streamWindowOctets : limits.upstreamStreamWindowOctets
+    this.#decodeLimits = { maxFields: limits.headerFieldsMax, maxOctets: limits.headerListOctets }
     this.#decoder = new HpackDecoder(limits.headerTableOctets)
     this.#reader = new FrameReader(limits.frameOctets, (octets, start, end) => this.#onFrame(octets, start, end))
     this.#block = new HeaderBlock(limits)
@@ -244,8 +248,11 @@ export class Http2Connection<Owner> {
 
   /** See `Http2Stream.consume`. */
   consume(stream: Http2Stream<Owner>, octets: number): void {
-    const increment = stream.receiveWindow.giveBack(octets)
-    if (increment > 0) this.sender.windowUpdate(stream.id, increment)
+    const owed = (stream.owedOctets += octets)
+    if (owed * 2 < this.#streamWindowOctets) return
+    stream.owedOctets = 0
+    stream.receiveOctets += owed
+    this.sender.windowUpdate(stream.id, owed)
   }
 
   // ---- SenderHost ---------------------------------------------------------------------------------------------
@@ -345,7 +352,8 @@ export class Http2Connection<Owner> {
     if (flooded !== null) return flooded
     const stream = this.streams.get(id)
     if (stream === undefined || stream.remoteEnded) return this.#onLateData(stream, id)
-    if (!stream.receiveWindow.spend(flowOctets)) {
+    stream.receiveOctets -= flowOctets
+    if (stream.receiveOctets < 0) {
       this.#events.onLimit("stream_window_exceeded")
       return this.#streamError(stream, ErrorCode.FLOW_CONTROL_ERROR, "DATA past the stream window")
     }
@@ -410,11 +418,7 @@ export class Http2Connection<Owner> {
 
   /** A whole header block: decoded in any case, since it changes the table, then told to whom it may concern. */
   #onHeaderBlock(id: number, endStream: boolean, octets: Uint8Array, start: number, end: number): Fault | null {
-    const limits = this.#limits
-    const list = this.#decoder.decode(octets, start, end, {
-      maxFields: limits.headerFieldsMax,
-      maxOctets: limits.headerListOctets,
-    })
+    const list = this.#decoder.decode(octets, start, end, this.#decodeLimits)
     if (list === null) return fault(ErrorCode.COMPRESSION_ERROR, this.#decoder.fault, "header_undecodable")
     const stream = this.streams.get(id)
     if (stream === undefined) {
@@ -652,10 +656,6 @@ export class Http2Connection<Owner> {
     const stream = new Http2Stream<Owner>(this, id, initialWindowSize, this.#streamWindowOctets, this.#nowMs)
     this.streams.set(id, stream)
     return stream
-  }
-
-  get #streamWindowOctets(): number {
-    return this.role === "server" ? this.#limits.streamWindowOctets : this.#limits.upstreamStreamWindowOctets
   }
 
   #isIdle(id: number): boolean {

@@ -177,10 +177,19 @@ export class Output {
 
   #newChunk(): void {
     const open = this.#chunk
-    if (open !== null) this.#full.push({ buffer: open, length: this.#at })
-    // A connection that sent little last turn starts small; whatever overflows, or sent much, takes a large chunk.
-    const large = open !== null || this.#lastTaken > SMALL_CHUNK
-    this.#chunk = (large ? largePool.pop() : smallPool.pop()) ?? Buffer.allocUnsafeSlow(large ? LARGE_CHUNK : SMALL_CHUNK)
+    if (open === null && this.#lastTaken <= SMALL_CHUNK) {
+      this.#chunk = smallPool.pop() ?? Buffer.allocUnsafeSlow(SMALL_CHUNK)
+      return
+    }
+    this.#chunk = largePool.pop() ?? Buffer.allocUnsafeSlow(LARGE_CHUNK)
+    if (open === null) return
+    if (open.length === SMALL_CHUNK) {
+      // Copying 4 KiB is cheaper than a second buffer in the write.
+      open.copy(this.#chunk, 0, 0, this.#at)
+      recycleChunk(open)
+      return
+    }
+    this.#full.push({ buffer: open, length: this.#at })
     this.#at = 0
   }
 }

@@ -1,7 +1,6 @@
 import type { Http2Connection } from "./connection.ts"
 import type { HeaderList } from "./header-list.ts"
 import type { OctetQueue } from "./octet-queue.ts"
-import { ReceiveWindow } from "./window.ts"
 
 /**
  * One stream of a connection. The state of RFC 9113 §5.1 is the pair of half-closes plus `isClosed`; "idle" streams
@@ -26,7 +25,10 @@ export class Http2Stream<Owner> {
   isHead = false
   /** Credit to send DATA; below zero after the peer lowered SETTINGS_INITIAL_WINDOW_SIZE (RFC 9113 §6.9.2). */
   sendWindow: number
-  readonly receiveWindow: ReceiveWindow
+  /** Credit the peer has left. As plain numbers: a `ReceiveWindow` would be one more object a stream. */
+  receiveOctets: number
+  /** Octets taken that the peer has no credit for yet. */
+  owedOctets = 0
   /** What still has to come to match content-length; -1 when it was not said. */
   contentLengthLeft = -1
   /** Octets that wait for credit, then END_STREAM or trailers behind them. */
@@ -39,7 +41,7 @@ export class Http2Stream<Owner> {
     this.connection = connection
     this.id = id
     this.sendWindow = sendWindow
-    this.receiveWindow = new ReceiveWindow(receiveWindow)
+    this.receiveOctets = receiveWindow
     this.openedMs = nowMs
   }
 

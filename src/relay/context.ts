@@ -5,6 +5,7 @@ import type { Deadlines } from "../deadlines.ts"
 import type { Limits } from "../limits.ts"
 import type { Log } from "../log/logger.ts"
 import type { StreamRecord } from "./record.ts"
+import type { ReplayRing } from "./replay-ring.ts"
 import type { UpstreamConnection } from "./upstream.ts"
 import type { TemplateEnvironment } from "./variables.ts"
 
@@ -16,6 +17,7 @@ export interface RelayContext {
   readonly deadlines: Deadlines
   readonly log: Log
   readonly env: TemplateEnvironment
+  readonly replayRing: ReplayRing
   /** By cluster name, or by address for routes that name one by variable. */
   findCluster(name: string): Cluster<UpstreamConnection> | undefined
   /** Exactly once per stream. */

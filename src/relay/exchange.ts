@@ -39,7 +39,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
   readonly #downstream: DownstreamStream
   readonly #head: RequestHead
   readonly #route: Route
-  readonly #request = new RequestBuffer()
+  readonly #request: RequestBuffer
   readonly #requestScanner: MessageScanner | null
   readonly #responseScanner: MessageScanner | null
   #requestTrailers: HeaderList | null = null
@@ -71,6 +71,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
     this.#downstream = downstream
     this.#head = head
     this.#route = route
+    this.#request = new RequestBuffer(context.replayRing)
     this.isGrpc = isGrpcContentType(head.list.get("content-type"))
     this.#requestScanner = this.isGrpc ? new MessageScanner() : null
     this.#responseScanner = this.isGrpc ? new MessageScanner() : null

@@ -1,4 +1,5 @@
 import { OctetQueue } from "../http2/octet-queue.ts"
+import type { ReplayRing } from "./replay-ring.ts"
 
 /** Request octets kept after they were sent, so that a stream nobody processed can be sent again. */
 const REPLAY_OCTETS = 65_536
@@ -7,10 +8,14 @@ const REPLAY_OCTETS = 65_536
  * The request octets of a stream: held until an endpoint is there, and a little longer, for as long as the call may
  * have to be repeated. Gives the client credit for each octet once, however often it is sent.
  *
- * Bounded: unsent octets by the window the client was given, sent ones by `REPLAY_OCTETS`.
+ * A first piece that is sent at once is only noted in the ring that all streams share; most calls have one piece and
+ * never need it again. Bounded: unsent octets by the window the client was given, sent ones by `REPLAY_OCTETS`.
  */
 export class RequestBuffer {
+  readonly #ring: ReplayRing
   #held: OctetQueue | null = null
+  /** Where the ring has the only piece; -1: nowhere. */
+  #ringAt = -1
   #isReplayable = true
   /** Octets of this attempt that the upstream side took. */
   #taken = 0
@@ -18,9 +23,13 @@ export class RequestBuffer {
   #credited = 0
   #received = 0
 
+  constructor(ring: ReplayRing) {
+    this.#ring = ring
+  }
+
   /** All of it can be sent again from the first octet on. */
   get isReplayable(): boolean {
-    return this.#isReplayable
+    return this.#isReplayable && (this.#ringAt < 0 || this.#ring.has(this.#ringAt))
   }
 
   get heldOctets(): number {
@@ -29,21 +38,35 @@ export class RequestBuffer {
 
   /** Octets came. `isSent` when they go to an upstream at once. */
   add(octets: Buffer, start: number, end: number, isSent: boolean): void {
+    const isFirst = this.#received === 0
     this.#received += end - start
-    if (!this.#isReplayable) return
-    if (isSent && this.#received > REPLAY_OCTETS) {
-      this.forget()
-      return
+    if (!this.#isReplayable || end === start) return
+    if (isSent && this.#received > REPLAY_OCTETS) return this.forget()
+    if (isSent && isFirst) {
+      this.#ringAt = this.#ring.put(octets, start, end)
+      if (this.#ringAt >= 0) return
     }
-    if (end === start) return
+    if (this.#ringAt >= 0 && !this.#hold()) return this.forget()
     this.#held ??= new OctetQueue()
     this.#held.push(octets, start, end)
   }
 
-  /** What a new attempt has to send first. Valid until the next call. */
+  /** What a new attempt has to send first; null for nothing. Valid until the next call. Call while `isReplayable`. */
   restart(): Buffer | null {
     this.#taken = 0
+    this.#hold()
     return this.#held === null ? null : this.#held.peek()
+  }
+
+  /** Takes the piece out of the ring into a queue of its own. False when it was overwritten. */
+  #hold(): boolean {
+    if (this.#ringAt < 0) return true
+    const piece = this.#ring.get(this.#ringAt)
+    this.#ringAt = -1
+    if (piece === null) return false
+    this.#held = new OctetQueue()
+    this.#held.push(piece, 0, piece.length)
+    return true
   }
 
   /** The attempt's upstream took octets; returns how much credit is due to the client. */
@@ -59,5 +82,6 @@ export class RequestBuffer {
   forget(): void {
     this.#isReplayable = false
     this.#held = null
+    this.#ringAt = -1
   }
 }

@@ -104,7 +104,9 @@ export class HpackEncoder {
   }
 
   #writeField(target: Uint8Array, position: number, name: string, value: string, never: boolean): number {
-    let nameIndex = 0
+    const found = this.#table.find(name, value)
+    if (found > 0 && !never) return writeInteger(target, position, INDEXED, 0x7f, found)
+    let nameIndex = Math.abs(found)
     const known = STATIC_BY_NAME.get(name)
     if (known !== undefined) {
       nameIndex = known.index
@@ -113,9 +115,6 @@ export class HpackEncoder {
         if (values[i] === value) return writeInteger(target, position, INDEXED, 0x7f, nameIndex + i)
       }
     }
-    const found = this.#table.find(name, value)
-    if (found > 0 && !never) return writeInteger(target, position, INDEXED, 0x7f, found)
-    if (nameIndex === 0) nameIndex = Math.abs(found)
     if (never) return writeLiteral(target, position, NEVER_INDEXED, 0x0f, nameIndex, name, value)
     if (!this.#mayIndex(name, value, nameIndex !== 0)) {
       return writeLiteral(target, position, WITHOUT_INDEXING, 0x0f, nameIndex, name, value)
