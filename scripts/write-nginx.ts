@@ -1,0 +1,60 @@
+import { readFileSync, writeFileSync } from "node:fs"
+import type { DirectiveSpec, Verdict } from "../src/config/nginx/directives/spec.ts"
+import { allSpecs } from "../src/config/nginx/directives/table.ts"
+import { VARIABLES } from "../src/config/nginx/variables.ts"
+
+const START = /(<!-- tables: [^\n]*-->\n).*(<!-- end of tables -->)/s
+
+/** docs/nginx.md with its tables of directives and variables as the code has them. */
+export function withTables(text: string): string {
+  return text.replace(START, (_, start: string, end: string) => `${start}\n${tables()}\n${end}`)
+}
+
+function tables(): string {
+  return [
+    "## Honoured",
+    "",
+    "| directive | in | does |",
+    "| --- | --- | --- |",
+    ...allSpecs()
+      .filter(({ verdict }) => verdict === "honoured")
+      .map(
+        ({ name, contexts, reason }) =>
+          `| \`${name}\` | ${placesOf(contexts)} | ${reason.replaceAll("|", "\\|")} |`,
+      ),
+    "",
+    `Variables: ${[...VARIABLES].map((name) => `\`$${name.endsWith("_") ? `${name}*` : name}\``).join(" ")}.`,
+    "",
+    "## Not supported yet",
+    "",
+    ...byReason("not yet"),
+    "",
+    "## Not supported",
+    "",
+    ...byReason("not supported"),
+    "",
+    "`stream` and `mail` blocks are not looked into. Directives with the one argument `off` are fine: so they are here.",
+    "",
+    "## No effect",
+    "",
+    ...byReason("no effect"),
+    "",
+  ].join("\n")
+}
+
+function placesOf(contexts: DirectiveSpec["contexts"]): string {
+  return contexts.length === 6 ? "anywhere" : contexts.join(", ")
+}
+
+function byReason(verdict: Verdict): string[] {
+  const specs = allSpecs().filter((spec) => spec.verdict === verdict && spec.contexts.length > 0)
+  return [...Map.groupBy(specs, ({ reason }) => reason)].map(([reason, group]) => {
+    const names = [...new Set(group.map(({ name }) => `\`${name}\``))]
+    return `- ${reason[0]!.toUpperCase()}${reason.slice(1)}: ${names.join(", ")}.`
+  })
+}
+
+if (import.meta.main) {
+  const path = new URL("../docs/nginx.md", import.meta.url)
+  writeFileSync(path, withTables(readFileSync(path, "utf8")))
+}
