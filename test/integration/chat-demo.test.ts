@@ -4,9 +4,6 @@ import { findNginx, HOW_TO_GET_NGINX } from "../../examples/chat/demo/nginx-proc
 import { converse } from "../../examples/chat/testing/conversation.ts"
 import { type Program, runProgram } from "../../examples/chat/testing/run-program.ts"
 
-const missing = findNginx() === undefined
-if (missing) console.info(`skipped: npm start -- --balancer nginx: ${HOW_TO_GET_NGINX}`)
-
 /** What the banner says, until its last line. */
 async function banner(demo: Program): Promise<string> {
   const ended = demo.exit.then((code) => {
@@ -16,28 +13,37 @@ async function banner(demo: Program): Promise<string> {
   return demo.log.lines.join("\n")
 }
 
-test.skipIf(missing)(
-  "npm start -- --balancer nginx: conversations, then SIGINT ends all of it with 0",
-  async () => {
-    // Holds the preferred port, unless something else on this machine already does.
-    const holder = createServer().on("error", () => {})
-    await new Promise<void>((resolve) => holder.listen(18_080, resolve).once("error", () => resolve()))
-    const demo = runProgram("start.ts", ["--balancer", "nginx", "--port", "18080"])
-    const text = await banner(demo)
-    expect(text).toMatch(/Port 18080 is taken by something else: \d+ instead\./)
+const WAYS = [
+  { through: "nginx", missing: findNginx() === undefined ? HOW_TO_GET_NGINX : "" },
+  { through: "sluice", missing: "" },
+] as const
 
-    const address = /chat:client -- --server (\S+)/.exec(text)![1]!
-    for (let chat = 0; chat < 2; chat++) {
-      expect(await converse(address, ["你好", "结束对话"])).toMatchObject({ code: "OK" })
-    }
-    await Promise.all([demo.log.line("[A] [收到消息]: 你好"), demo.log.line("[B] [收到消息]: 你好")])
+for (const { through, missing } of WAYS) {
+  if (missing) console.info(`skipped: npm start -- --balancer ${through}: ${missing}`)
 
-    demo.child.kill("SIGINT")
-    expect(await demo.exit).toBe(0)
-    holder.close()
-    const pids = [...text.matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid))
-    expect(pids.length).toBe(2)
-    for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow("ESRCH")
-    expect(await converse(address, ["还在吗"])).toMatchObject({ code: "UNAVAILABLE" })
-  },
-)
+  test.skipIf(missing)(
+    `npm start -- --balancer ${through}: conversations, then SIGINT ends all of it with 0`,
+    async () => {
+      // Holds the preferred port, unless something else on this machine already does.
+      const holder = createServer().on("error", () => {})
+      await new Promise<void>((resolve) => holder.listen(18_080, resolve).once("error", () => resolve()))
+      const demo = runProgram("start.ts", ["--balancer", through, "--port", "18080"])
+      const text = await banner(demo)
+      expect(text).toMatch(/Port 18080 is taken by something else: \d+ instead\./)
+
+      const address = /chat:client -- --server (\S+)/.exec(text)![1]!
+      for (let chat = 0; chat < 2; chat++) {
+        expect(await converse(address, ["你好", "结束对话"])).toMatchObject({ code: "OK" })
+      }
+      await Promise.all([demo.log.line("[A] [收到消息]: 你好"), demo.log.line("[B] [收到消息]: 你好")])
+
+      demo.child.kill("SIGINT")
+      expect(await demo.exit).toBe(0)
+      holder.close()
+      const pids = [...text.matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid))
+      expect(pids.length).toBe(2)
+      for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow("ESRCH")
+      expect(await converse(address, ["还在吗"])).toMatchObject({ code: "UNAVAILABLE" })
+    },
+  )
+}

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -7,6 +7,7 @@ import { ChatClient } from "../../examples/chat/chat-client.ts"
 import { adaptArticleConfig } from "../../examples/chat/demo/article-config.ts"
 import { claimFreePort } from "../../examples/chat/demo/free-port.ts"
 import { findNginx, HOW_TO_GET_NGINX, startNginx } from "../../examples/chat/demo/nginx-process.ts"
+import { startSluice } from "../../examples/chat/demo/sluice-in-process.ts"
 import { type ChatServer, startChatServer } from "../../examples/chat/start-chat-server.ts"
 import { Conversation, converse } from "../../examples/chat/testing/conversation.ts"
 import { runProgram } from "../../examples/chat/testing/run-program.ts"
@@ -14,10 +15,7 @@ import { runProgram } from "../../examples/chat/testing/run-program.ts"
 /** The article's files, addresses apart, as they run through each balancer: one story, told twice. */
 const WAYS = [
   { through: "nginx", missing: findNginx() === undefined ? HOW_TO_GET_NGINX : "" },
-  {
-    through: "sluice",
-    missing: existsSync(new URL("../../src/index.ts", import.meta.url)) ? "" : "src/index.ts",
-  },
+  { through: "sluice", missing: "" },
 ] as const
 
 const TEN = Array.from({ length: 10 }, (_, index) => `数据流 #${index}`)
@@ -60,9 +58,9 @@ describe.each(WAYS)("the chat through $through", ({ through, missing }) => {
       const nginx = await startNginx({ binary: findNginx()!, folder, siteConfig: text, port, log: () => {} })
       stop = () => nginx.stop()
     } else {
-      const { startSluice } = await import("../../examples/chat/demo/sluice-in-process.ts")
-      writeFileSync(join(folder, "nginx.conf"), text)
-      const sluice = await startSluice(join(folder, "nginx.conf"))
+      const configPath = join(folder, "nginx.conf")
+      writeFileSync(configPath, text)
+      const sluice = await startSluice({ configPath, log: () => {} })
       stop = () => sluice.stop(0)
     }
   }

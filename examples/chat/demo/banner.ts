@@ -2,6 +2,8 @@ export interface Addresses {
   balancer: "sluice" | "nginx"
   servers: { port: number; pid: number }[]
   listenPort: number
+  /** Undefined where nothing serves it. */
+  pageUrl: string | undefined
   /** Paths as they can be typed from where the demo was started. */
   articleConfig: string
   accessLog: string
@@ -27,6 +29,7 @@ export function banner(addresses: Addresses): string {
       ...servers.map(({ port, pid }, index) =>
         row(`chat server ${"AB"[index]}`, `127.0.0.1:${port}`, `pid ${pid}`),
       ),
+      ...(addresses.pageUrl === undefined ? [] : [row("page", addresses.pageUrl)]),
       row("access log", addresses.accessLog),
     ],
     [

@@ -19,10 +19,14 @@ export interface ChatServerProcess {
  */
 export async function startChatServerProcess(options: {
   port: number
+  /** What it calls itself to clients. */
+  name: string
   log: (line: string) => void
 }): Promise<ChatServerProcess> {
   const main = fileURLToPath(new URL("../server.ts", import.meta.url))
-  const child = fork(main, ["--port", String(options.port)], { stdio: ["ignore", "pipe", "pipe", "ipc"] })
+  const child = fork(main, ["--port", String(options.port), "--name", options.name], {
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+  })
   for (const stream of [child.stdout!, child.stderr!])
     createInterface({ input: stream }).on("line", options.log)
   const ended = new Promise<string>((resolve) => {

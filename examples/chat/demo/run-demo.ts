@@ -1,15 +1,17 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises"
 import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
-import { type AdaptedConfig, adaptArticleConfig } from "./article-config.ts"
-import { type Addresses, banner } from "./banner.ts"
+import { adaptArticleConfig } from "./article-config.ts"
+import { banner } from "./banner.ts"
+import { buildPage } from "./build-page.ts"
 import { type ChatServerProcess, startChatServerProcess } from "./chat-server-process.ts"
 import { claimFreePort } from "./free-port.ts"
 import { findNginx, HOW_TO_GET_NGINX, startNginx } from "./nginx-process.ts"
+import { startPageServer } from "./page-server.ts"
 
 export interface DemoOptions {
   balancer: "sluice" | "nginx"
-  /** The preferred port of the balancer. */
+  /** The preferred port of the balancer. The page takes the next one. */
   port: number
   log: (line: string) => void
 }
@@ -19,94 +21,120 @@ export interface Demo {
   readonly broken: Promise<string>
   /** Ends everything that was started, conversations included. */
   stop(): Promise<void>
-  /** Ends everything at once. */
-  kill(): void
+  /** Ends everything without waiting for any conversation. */
+  kill(): Promise<void>
+}
+
+/** Something started. `ended` settles when it ends by itself; without it, it does not. */
+interface Part {
+  ended?: Promise<string>
+  stop(): Promise<void>
+  kill?(): void
 }
 
 /** Everything the demo writes; git ignores it. */
 const folder = fileURLToPath(new URL("../../../.cache/chat/", import.meta.url))
 const articleConfig = fileURLToPath(new URL("../nginx/two.conf", import.meta.url))
+const accessLog = join(folder, "access.log")
 
 /** How long conversations may go on after the first Ctrl-C. */
 const GRACE_MS = 1000
 
-/** Starts two chat servers and a balancer before them, and says what listens where. Leaves nothing behind when it rejects. */
+/**
+ * Starts two chat servers, a balancer before them and, with Sluice, the page; says what listens where.
+ * Leaves nothing behind when it rejects.
+ */
 export async function runDemo(options: DemoOptions): Promise<Demo> {
   const claimed = new Set<number>()
   const servers: ChatServerProcess[] = []
+  let balancer: Part | undefined
+  let page: (Part & { url: string }) | undefined
+  let stopping = false
+  const stop = async () => {
+    stopping = true
+    await page?.stop()
+    await balancer?.stop()
+    await Promise.all(servers.map((server) => server.stop()))
+  }
   try {
+    await mkdir(folder, { recursive: true })
     for (const [index, name] of ["A", "B"].entries()) {
       const port = await claimFreePort(3000 + index, "127.0.0.1", claimed)
-      const server = await startChatServerProcess({ port, log: (line) => options.log(`[${name}] ${line}`) })
+      const server = await startChatServerProcess({
+        port,
+        name,
+        log: (line) => options.log(`[${name}] ${line}`),
+      })
       servers.push(server)
       void server.ended.then((why) => options.log(`[${name}] ended (${why})`))
     }
     const listenPort = await claimFreePort(options.port, "0.0.0.0", claimed)
-    const config = adaptArticleConfig(await readFile(articleConfig, "utf8"), {
-      listenPort,
-      serverPorts: servers.map((server) => server.port),
-      accessLog: join(folder, "access.log"),
-    })
-    const balancer = await startBalancer(options, config, listenPort)
-    options.log(banner(addressesOf(options, servers, listenPort, config)))
-    let stopping = false
-    return {
-      broken: new Promise((resolve) => void balancer.ended.then((why) => stopping || resolve(why))),
-      async stop() {
-        stopping = true
-        await balancer.stop()
-        await Promise.all(servers.map((server) => server.stop()))
-      },
-      kill() {
-        for (const server of servers) server.kill()
-      },
-    }
+    const serverPorts = servers.map((server) => server.port)
+    const article = await readFile(articleConfig, "utf8")
+    const config = adaptArticleConfig(article, { listenPort, serverPorts, accessLog })
+    balancer = await startBalancer(options, config.text, listenPort)
+    if (options.balancer === "sluice") page = await startPage(listenPort, claimed)
+    options.log(
+      banner({
+        balancer: options.balancer,
+        servers,
+        listenPort,
+        pageUrl: page?.url,
+        articleConfig: fromHere(articleConfig),
+        accessLog: fromHere(accessLog),
+        changes: config.changes,
+        takenPorts: takenPorts([
+          ...serverPorts.map((got, index) => ({ wanted: 3000 + index, got })),
+          { wanted: options.port, got: listenPort },
+        ]),
+      }),
+    )
   } catch (error) {
-    await Promise.all(servers.map((server) => server.stop()))
+    await stop()
     throw error
+  }
+  const ended = balancer.ended ?? new Promise<string>(() => {})
+  return {
+    broken: new Promise((resolve) => void ended.then((why) => stopping || resolve(why))),
+    stop,
+    async kill() {
+      stopping = true
+      for (const part of [balancer, ...servers]) part.kill?.()
+    },
   }
 }
 
-interface Balancer {
-  ended: Promise<string>
-  stop(): Promise<void>
-}
-
-async function startBalancer(options: DemoOptions, config: AdaptedConfig, port: number): Promise<Balancer> {
-  await mkdir(folder, { recursive: true })
+async function startBalancer(options: DemoOptions, siteConfig: string, port: number): Promise<Part> {
+  const log = (line: string) => options.log(`[${options.balancer}] ${line}`)
   if (options.balancer === "nginx") {
     const binary = findNginx()
     if (binary === undefined) throw new Error(HOW_TO_GET_NGINX)
-    const log = (line: string) => options.log(`[nginx] ${line}`)
-    return startNginx({ binary, folder: join(folder, "nginx"), siteConfig: config.text, port, log })
+    const nginx = await startNginx({ binary, folder: join(folder, "nginx"), siteConfig, port, log })
+    return { ...nginx, kill: () => void nginx.stop() }
   }
   // Loaded only when used, so that the comparison with nginx needs nothing of Sluice.
   const { startSluice } = await import("./sluice-in-process.ts")
   const configPath = join(folder, "nginx.conf")
-  await writeFile(configPath, config.text)
-  const sluice = await startSluice(configPath)
-  return { ended: new Promise(() => {}), stop: () => sluice.stop(GRACE_MS) }
+  await writeFile(configPath, siteConfig)
+  const sluice = await startSluice({ configPath, log })
+  return { stop: () => sluice.stop(GRACE_MS) }
 }
 
-function addressesOf(
-  options: DemoOptions,
-  servers: ChatServerProcess[],
-  listenPort: number,
-  config: AdaptedConfig,
-): Addresses {
-  const fromHere = (path: string) => relative(process.cwd(), path)
-  return {
-    balancer: options.balancer,
-    servers,
-    listenPort,
-    articleConfig: fromHere(articleConfig),
-    accessLog: fromHere(join(folder, "access.log")),
-    changes: config.changes,
-    takenPorts: [
-      ...servers.flatMap(({ port }, index) =>
-        port === 3000 + index ? [] : [{ wanted: 3000 + index, got: port }],
-      ),
-      ...(listenPort === options.port ? [] : [{ wanted: options.port, got: listenPort }]),
-    ],
-  }
+async function startPage(listenPort: number, claimed: Set<number>) {
+  const pageFolder = join(folder, "page")
+  await buildPage(pageFolder)
+  return startPageServer({
+    folder: pageFolder,
+    host: "127.0.0.1",
+    port: await claimFreePort(listenPort + 1, "127.0.0.1", claimed),
+    config: { webSocketPort: listenPort, webSocketPath: "/ws" },
+  })
+}
+
+function fromHere(path: string): string {
+  return relative(process.cwd(), path)
+}
+
+function takenPorts(ports: { wanted: number; got: number }[]): { wanted: number; got: number }[] {
+  return ports.filter(({ wanted, got }) => wanted !== got)
 }

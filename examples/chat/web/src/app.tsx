@@ -1,0 +1,178 @@
+import { useEffect, useState } from "preact/hooks"
+import type { Conversation } from "./conversation.ts"
+import { ConversationPanel } from "./conversation-panel.tsx"
+import { useConversation } from "./hooks.ts"
+import { CloseIcon, Logo, PlusIcon, ThemeIcon } from "./icons.tsx"
+import { useLanguage, useTheme } from "./preferences.ts"
+import { STRINGS, type Strings } from "./strings.ts"
+
+interface Tab {
+  number: number
+  conversation: Conversation
+}
+
+/** Side by side, more would be too narrow to read. */
+const MOST_CONVERSATIONS = 6
+/** Two from the start, so that both servers are met. */
+const FIRST_CONVERSATIONS = 2
+
+export function App({ startConversation }: { startConversation: () => Conversation }) {
+  const [language, switchLanguage] = useLanguage()
+  const [theme, nextTheme] = useTheme()
+  const strings = STRINGS[language]
+  const { tabs, active, activate, open, close } = useTabs(startConversation)
+  useShortcuts(tabs, active, activate, open)
+  const Theme = ThemeIcon[theme]
+
+  return (
+    <>
+      <header class="bar">
+        <h1>
+          <Logo />
+          Sluice <span class="bar-title">{strings.title}</span>
+        </h1>
+        <p class="tagline">{strings.tagline}</p>
+        <div class="bar-actions">
+          <button
+            type="button"
+            class="plain"
+            title={strings.language}
+            aria-label={strings.language}
+            onClick={switchLanguage}
+          >
+            {strings.languageShort}
+          </button>
+          <button
+            type="button"
+            class="plain"
+            title={strings.theme[theme]}
+            aria-label={strings.theme[theme]}
+            onClick={nextTheme}
+          >
+            <Theme />
+          </button>
+          <button type="button" class="primary" onClick={open} disabled={tabs.length >= MOST_CONVERSATIONS}>
+            <PlusIcon />
+            <span>{strings.newConversation}</span>
+          </button>
+        </div>
+      </header>
+      <div class="tabs" role="tablist" aria-label={strings.conversation}>
+        {tabs.map((tab) => (
+          <TabButton
+            key={tab.number}
+            tab={tab}
+            selected={tab.number === active}
+            onSelect={activate}
+            strings={strings}
+          />
+        ))}
+      </div>
+      <main class="panels">
+        {tabs.map((tab) => (
+          <ConversationPanel
+            key={tab.number}
+            number={tab.number}
+            conversation={tab.conversation}
+            active={tab.number === active}
+            onActivate={() => activate(tab.number)}
+            strings={strings}
+            language={language}
+            closeButton={
+              tabs.length > 1 && (
+                <button
+                  type="button"
+                  class="plain"
+                  title={strings.closeConversation}
+                  aria-label={strings.closeConversation}
+                  onClick={() => close(tab)}
+                >
+                  <CloseIcon />
+                </button>
+              )
+            }
+          />
+        ))}
+      </main>
+      <footer class="keys">{strings.keys}</footer>
+    </>
+  )
+}
+
+/** Shown on narrow screens, where one conversation fills the page. */
+function TabButton(props: {
+  tab: Tab
+  selected: boolean
+  onSelect: (number: number) => void
+  strings: Strings
+}) {
+  const { tab, selected, onSelect, strings } = props
+  const { phase, server } = useConversation(tab.conversation)
+  return (
+    <button
+      type="button"
+      role="tab"
+      aria-selected={selected}
+      aria-controls={`panel-${tab.number}`}
+      onClick={() => onSelect(tab.number)}
+    >
+      <span class={`dot dot-${phase.kind}`} />
+      {strings.conversation} {tab.number}
+      {server !== null && <span class="tab-server">{server}</span>}
+    </button>
+  )
+}
+
+function useTabs(startConversation: () => Conversation) {
+  const [tabs, setTabs] = useState<Tab[]>(() =>
+    Array.from({ length: FIRST_CONVERSATIONS }, (_, index) => ({
+      number: index + 1,
+      conversation: startConversation(),
+    })),
+  )
+  const [active, activate] = useState(1)
+  const open = () => {
+    if (tabs.length >= MOST_CONVERSATIONS) return
+    const number = Math.max(...tabs.map((tab) => tab.number)) + 1
+    setTabs([...tabs, { number, conversation: startConversation() }])
+    activate(number)
+  }
+  const close = (tab: Tab) => {
+    const left = tabs.filter((other) => other !== tab)
+    tab.conversation.dispose()
+    setTabs(left)
+    if (tab.number === active) activate(left.at(-1)!.number)
+  }
+  useEffect(() => {
+    const onOnline = () => {
+      for (const { conversation } of tabs)
+        if (conversation.state.phase.kind === "waiting") conversation.restart()
+    }
+    addEventListener("online", onOnline)
+    return () => removeEventListener("online", onOnline)
+  }, [tabs])
+  return { tabs, active, activate, open, close }
+}
+
+/** Alt+N opens a conversation; Alt+← and Alt+→ go to the neighbour. */
+function useShortcuts(
+  tabs: Tab[],
+  active: number,
+  activate: (number: number) => void,
+  open: () => void,
+): void {
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent) => {
+      if (!event.altKey || event.ctrlKey || event.metaKey) return
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key]
+      if (event.code === "KeyN") open()
+      else if (step !== undefined) {
+        const index = tabs.findIndex((tab) => tab.number === active)
+        activate(tabs[(index + step + tabs.length) % tabs.length]!.number)
+      } else return
+      event.preventDefault()
+    }
+    addEventListener("keydown", onKeyDown)
+    return () => removeEventListener("keydown", onKeyDown)
+  })
+}

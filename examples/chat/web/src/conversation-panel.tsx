@@ -1,0 +1,106 @@
+import type { ComponentChildren } from "preact"
+import { useEffect, useRef } from "preact/hooks"
+import { Composer } from "./composer.tsx"
+import type { Conversation, ConversationState } from "./conversation.ts"
+import { EntryList } from "./entry-list.tsx"
+import { useConversation, useNow } from "./hooks.ts"
+import { serverStyle } from "./server-color.ts"
+import type { Language, Strings } from "./strings.ts"
+
+export interface ConversationPanelProps {
+  number: number
+  conversation: Conversation
+  /** The one that is shown on a narrow screen, and that has the keyboard. */
+  active: boolean
+  onActivate: () => void
+  strings: Strings
+  language: Language
+  closeButton: ComponentChildren
+}
+
+export function ConversationPanel(props: ConversationPanelProps) {
+  const { number, conversation, active, onActivate, strings, language, closeButton } = props
+  const state = useConversation(conversation)
+  const { phase, server } = state
+  const input = useRef<HTMLTextAreaElement>(null)
+  useEffect(() => {
+    if (active) input.current?.focus({ preventScroll: true })
+  }, [active])
+
+  return (
+    <section
+      id={`panel-${number}`}
+      class={`panel ${active ? "panel-active" : ""}`}
+      style={serverStyle(server)}
+      aria-label={`${strings.conversation} ${number}`}
+      onFocusIn={onActivate}
+    >
+      <header class="panel-head">
+        <span class={`dot dot-${phase.kind}`} />
+        <div class="panel-title">
+          <h2>
+            {strings.conversation} {number}
+            {server !== null && <span class="server-name">{server}</span>}
+          </h2>
+          <p class="panel-state" role="status">
+            <PhaseLine state={state} strings={strings} />
+          </p>
+        </div>
+        {phase.kind === "open" && (
+          <button type="button" title={strings.halfCloseHint} onClick={() => conversation.halfClose()}>
+            {strings.halfClose}
+          </button>
+        )}
+        {(phase.kind === "waiting" || phase.kind === "ended") && (
+          <button type="button" class="primary" onClick={() => conversation.restart()}>
+            {phase.kind === "waiting" ? strings.retryNow : strings.startAgain}
+          </button>
+        )}
+        {closeButton}
+      </header>
+      <EntryList entries={state.entries} strings={strings} language={language} />
+      <Composer
+        conversation={conversation}
+        open={phase.kind === "open"}
+        active={active}
+        input={input}
+        strings={strings}
+      />
+    </section>
+  )
+}
+
+/** After this, nginx with its defaults would have cut the stream. */
+const NGINX_CUT_MS = 60_000
+const QUIET_SHOWN_MS = 10_000
+
+/** The phase in words, how long nobody has spoken, or when the next attempt comes. */
+function PhaseLine({ state, strings }: { state: ConversationState; strings: Strings }) {
+  const { phase, lastActivityMs } = state
+  const live = phase.kind === "open" || phase.kind === "halfClosed"
+  const now = useNow(live || phase.kind === "waiting")
+  const quietMs = now - lastActivityMs
+  return (
+    <>
+      {strings.phase[phase.kind]}
+      {phase.kind === "waiting" && (
+        <span> · {strings.retryIn(Math.max(0, Math.ceil((phase.retryAtMs - now) / 1000)))}</span>
+      )}
+      {live && quietMs >= QUIET_SHOWN_MS && (
+        <span class="quiet" aria-hidden="true">
+          {" · "}
+          {strings.quiet(duration(quietMs))}
+          {quietMs >= NGINX_CUT_MS && ` · ${strings.quietLong}`}
+        </span>
+      )}
+    </>
+  )
+}
+
+/** `0:42`, `12:05`, `1:02:03`. */
+function duration(ms: number): string {
+  const seconds = Math.floor(ms / 1000)
+  const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60]
+  const shown = parts[0] === 0 ? parts.slice(1) : parts
+  return shown.map((part, index) => (index === 0 ? String(part) : String(part).padStart(2, "0"))).join(":")
+}
