@@ -74,7 +74,7 @@ export class AccessLogs {
     }))
   }
 
-  #acquire(config: AccessLogConfig): { file: LogFile; release(): Promise<void> } {
+  #acquire(config: AccessLogConfig): { file: LogFile; release: () => Promise<void> } {
     const key = config.path === "stderr" ? "/dev/stderr" : resolve(config.path)
     let entry = this.#files.get(key)
     if (entry === undefined) {

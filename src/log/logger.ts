@@ -72,7 +72,7 @@ export function createLog(options: {
   format?: "json" | "readable"
   color?: boolean
   clock?: Clock
-  write(line: string): void
+  write: (line: string) => void
 }): Log {
   const { level, format = "json", color = false, clock = systemClock, write } = options
   const finish = format === "json" ? (line: string) => line : (line: string) => readableLine(line, color)

@@ -119,7 +119,9 @@ function described(value: unknown): string {
   if (value === null) return "nothing"
   if (Array.isArray(value)) return "a list"
   if (typeof value === "object") return "a map"
-  const text = JSON.stringify(value) ?? String(value)
+  if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean")
+    return `a ${typeof value}`
+  const text = JSON.stringify(value)
   return text.length > 60 ? `${text.slice(0, 59)}…` : text
 }
 

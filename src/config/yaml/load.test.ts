@@ -1,9 +1,10 @@
-import { readFileSync } from "node:fs"
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { hostAddress } from "../address.ts"
 import { defaultCluster, defaultEndpoint, defaultListener, defaultRouteSettings } from "../defaults.ts"
 import type { Config } from "../model.ts"
+import { decode, diskFiles } from "../nginx/include.ts"
+import { readNginxConfig } from "../nginx/read.ts"
 import { placeOf } from "../problem.ts"
 import { loadYaml } from "./load.ts"
 
@@ -55,25 +56,15 @@ describe("what is left out is the default", () => {
       limits: {},
     })
   })
+})
 
-  test("of the chat's file, which is the article's nginx.conf on port 8080", () => {
-    const { listeners, servers, clusters } = loaded(
-      readFileSync(new URL("../../../examples/chat/sluice.yaml", import.meta.url), "utf8"),
-    )
-    expect(listeners.map(({ name }) => name)).toEqual(["0.0.0.0:8080"])
-    expect(
-      clusters.map(({ endpoints, policy }) => [policy, ...endpoints.map(({ address }) => address)]),
-    ).toEqual([["round_robin", "127.0.0.1:3000", "127.0.0.1:3001"]])
-    expect(servers[0]!.routes.map(({ match, action }) => ({ match, action }))).toEqual([
-      {
-        match: { kind: "prefix", path: "/", final: false },
-        action: { kind: "cluster", cluster: "backend", tls: null },
-      },
-    ])
-    const [log] = servers[0]!.routes[0]!.settings.accessLogs
-    expect(log).toMatchObject({ path: "/var/log/nginx/access.log", escape: "default", bufferOctets: 0 })
-    expect(log!.template).toContain('"$http_user_agent" "$http_x_forwarded_for"')
-  })
+test("the chat's sluice.yaml means what the article's second nginx.conf does, on port 8080", () => {
+  const article = decode(diskFiles.read("examples/chat/nginx/two.conf")).replace(
+    "listen  80 ",
+    "listen  8080 ",
+  )
+  const { config } = readNginxConfig(article, "two.conf", diskFiles)
+  expect(loaded(decode(diskFiles.read("examples/chat/sluice.yaml")))).toEqual(config)
 })
 
 test.each([

@@ -27,7 +27,6 @@ export interface Span {
 }
 
 export interface Located {
-  /** `Object.create(null)`-like maps are not needed: the key `__proto__` is refused. */
   value: unknown
   span: Span
   /** Where the key stands under which the value was found. */
@@ -127,7 +126,10 @@ class Reader {
     depth: number,
   ): void {
     const span = rangeOf(pair.key)
-    const name = isScalar(pair.key) && pair.key.value !== null ? String(pair.key.value) : null
+    const name =
+      isScalar<string | number | boolean | null>(pair.key) && pair.key.value !== null
+        ? String(pair.key.value)
+        : null
     if (name === null) this.fault(span, "a key must be text")
     else if (name === "__proto__") this.fault(span, 'unknown key "__proto__"')
     else if (children.has(name)) this.fault(span, `the key "${name}" is there twice`)

@@ -9,6 +9,7 @@ import {
   defaultListener,
   defaultRouteSettings,
 } from "../defaults.ts"
+import { loadConfig } from "../load.ts"
 import type { Config } from "../model.ts"
 import { loadYaml } from "./load.ts"
 import { SCHEMA_COMMENT, toYaml } from "./write.ts"
@@ -26,6 +27,11 @@ test("what is written is read back as an equal configuration", () => {
     }),
     { numRuns: 200 },
   )
+})
+
+test.each(["one", "two"])("the article's %s.conf as sluice.yaml is the same configuration", (name) => {
+  const { config } = loadConfig(`examples/chat/nginx/${name}.conf`)
+  expect(loadYaml(toYaml(config!), "sluice.yaml")).toEqual({ config, problems: [] })
 })
 
 test("writing leaves out what is the default", () => {
