@@ -36,9 +36,7 @@ function string(text: string, coded: boolean): number[] {
 }
 
 /** Well-formed pieces of blocks; some are faults where they stand. */
-const PIECES: number[][] = [
-  ...[1, 2, 4, 8, 61, 62, 62, 63, 126, 127].map((index) => integer(0x80, 0x7f, index)),
-]
+const PIECES = [1, 2, 4, 8, 61, 62, 62, 63, 126, 127].map((index) => integer(0x80, 0x7f, index))
 const UPDATES = [0, 30, 50, 100, 199, 200, 201, 4096].map((octets) => integer(0x20, 0x1f, octets))
 const EOS_IN_VALUE = [0x04, 0x84, 0xff, 0xff, 0xff, 0xff]
 PIECES.push(...UPDATES, EOS_IN_VALUE)
@@ -147,7 +145,7 @@ test("a long life under hostile blocks takes no memory", { timeout: TIMEOUT_MS }
         .repeat(1 + Math.floor(random() * 40))
       const name = [...string(text, true), ...string(text, false)]
       const indexed = Uint8Array.from([0x40, ...name, 0xbe, 0xbe])
-      const plain = Uint8Array.from([0x00, ...name, ...new Array<number>(10).fill(0xbe)])
+      const plain = Uint8Array.from([0x00, ...name, ...Array.from({ length: 10 }, () => 0xbe)])
       for (const block of [indexed, plain, plain, plain]) {
         const list = decoder.decode(block, 0, block.length, limits)!
         for (let time = 0; time < 3; time++) encoder.encode(list)

@@ -21,7 +21,8 @@ const OFFERS_PER_REPLACEMENT = 16
  * Only what comes twice is remembered: a call with a field of its own (a timeout, a trace id) copies nothing.
  */
 export class BlockMemory {
-  readonly #byKey = new Map<number, RememberedBlock>()
+  /** Null while nothing is remembered: of many connections each may see a block or two, none of them twice. */
+  #byKey: Map<number, RememberedBlock> | null = null
   readonly #seen: Int32Array
   #octets = 0
   #offersRefused = 0
@@ -35,7 +36,7 @@ export class BlockMemory {
   }
 
   get(key: number): RememberedBlock | undefined {
-    return this.#byKey.get(key)
+    return this.#byKey?.get(key)
   }
 
   /** Remembers a copy of `source[start, end)` if `key` comes again, letting the oldest blocks go to make room. */
@@ -50,6 +51,7 @@ export class BlockMemory {
     if (!this.#hasRoom(octets) && ++this.#offersRefused < OFFERS_PER_REPLACEMENT) return
     this.#offersRefused = 0
     this.#drop(key)
+    this.#byKey ??= new Map()
     for (const oldest of this.#byKey.keys()) {
       if (this.#hasRoom(octets)) break
       this.#drop(oldest)
@@ -60,20 +62,19 @@ export class BlockMemory {
 
   /** To be called whenever the dynamic table changes. */
   forget(): void {
-    if (this.#byKey.size === 0) return
-    this.#byKey.clear()
+    this.#byKey = null
     this.#octets = 0
   }
 
   #hasRoom(octets: number): boolean {
-    return this.#byKey.size < MAX_BLOCKS && this.#octets + octets <= MAX_OCTETS
+    return (this.#byKey?.size ?? 0) < MAX_BLOCKS && this.#octets + octets <= MAX_OCTETS
   }
 
   #drop(key: number): void {
-    const remembered = this.#byKey.get(key)
+    const remembered = this.#byKey?.get(key)
     if (remembered === undefined) return
     this.#octets -= remembered.block.length
-    this.#byKey.delete(key)
+    this.#byKey?.delete(key)
   }
 }
 

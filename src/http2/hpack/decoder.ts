@@ -14,6 +14,7 @@ export interface DecodeLimits {
 
 const DEFAULT_TABLE_OCTETS = 4096
 const NONE = -1
+const NO_LIMITS: DecodeLimits = { maxFields: 0, maxOctets: 0 }
 
 /** Where Huffman code is decoded to, and where a list's strings are gathered. Decoding is synchronous: one for all. */
 let scratch = new Uint8Array(8192)
@@ -40,7 +41,7 @@ export class HpackDecoder {
 
   // What is known of the block being decoded.
   #position = 0
-  #limits: DecodeLimits = { maxFields: 0, maxOctets: 0 }
+  #limits = NO_LIMITS
   #strings = 0
   #octets = 0
   #neverIndexed: Set<number> | null = null
