@@ -14,7 +14,7 @@ export interface TimedShape {
 }
 
 /** Who takes part: every peer, Sluice alone (and what --also names), or Sluice and its variants. */
-export type Entrants = "all" | "sluice" | "variants"
+type Entrants = "all" | "sluice" | "variants"
 
 /** Streams that stay open and silent: memory, sockets, and CPU while nothing happens. */
 export interface IdleShape {

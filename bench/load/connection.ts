@@ -94,7 +94,7 @@ export class Connection {
     try {
       this.#reader.read(bytes, from, octets)
     } catch (error) {
-      this.#lose(`could not read what came: ${error}`)
+      this.#lose(`could not read what came: ${(error as Error).message}`)
     }
   }
 
@@ -323,10 +323,10 @@ export class Connection {
   #credit(streamId: number, octets: number): void {
     if (streamId === 0) {
       this.#sendWindow += octets
-      for (const stream of [...this.#blocked]) {
-        this.#blocked.delete(stream)
-        this.#drain(stream)
-      }
+      // A copy: what is still blocked enters the set again.
+      const blocked = Array.from(this.#blocked)
+      this.#blocked.clear()
+      for (const stream of blocked) this.#drain(stream)
     } else {
       const stream = this.streams.get(streamId)
       if (stream === undefined) return

@@ -9,7 +9,6 @@ export const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1")
 export const HEAD_OCTETS = 9
 export const MAX_FRAME_OCTETS = 16_384
 export const DEFAULT_WINDOW_OCTETS = 65_535
-export const MAX_WINDOW_OCTETS = 0x7fffffff
 
 export const Frame = {
   data: 0,

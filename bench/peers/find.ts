@@ -3,7 +3,7 @@ import { envoy } from "./envoy.ts"
 import type { Missing, Peer } from "./peer.ts"
 import { sluice } from "./sluice.ts"
 
-export const DIRECT: Peer = {
+const DIRECT: Peer = {
   name: "none",
   kind: "direct",
   title: "no proxy",
