@@ -14,14 +14,16 @@ function tables(): string {
   return [
     "## Honoured",
     "",
-    "| directive | in | does |",
-    "| --- | --- | --- |",
-    ...allSpecs()
-      .filter(({ verdict }) => verdict === "honoured")
-      .map(
-        ({ name, contexts, reason }) =>
-          `| \`${name}\` | ${placesOf(contexts)} | ${reason.replaceAll("|", "\\|")} |`,
-      ),
+    ...table([
+      ["directive", "in", "does"],
+      ...allSpecs()
+        .filter(({ verdict }) => verdict === "honoured")
+        .map(({ name, contexts, reason }) => [
+          `\`${name}\``,
+          placesOf(contexts),
+          reason.replaceAll("|", "\\|"),
+        ]),
+    ]),
     "",
     `Variables: ${[...VARIABLES].map((name) => `\`$${name.endsWith("_") ? `${name}*` : name}\``).join(" ")}.`,
     "",
@@ -40,6 +42,14 @@ function tables(): string {
     ...byReason("no effect"),
     "",
   ].join("\n")
+}
+
+/** Columns padded, as the formatter wants them. */
+function table([head, ...rows]: string[][]): string[] {
+  const widths = head!.map((_, column) => Math.max(...[head!, ...rows].map((row) => row[column]!.length)))
+  const line = (cells: string[]) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column]!)).join(" | ")} |`
+  return [line(head!), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)]
 }
 
 function placesOf(contexts: DirectiveSpec["contexts"]): string {

@@ -70,7 +70,7 @@ function renderNotes(path: string, notes: Problem[]): string | null {
 }
 
 /** `listens on 0.0.0.0:80; 1 cluster, 2 endpoints, 1 route`. */
-export function summaryOf({ listeners, clusters, servers }: Config): string {
+function summaryOf({ listeners, clusters, servers }: Config): string {
   const names = listeners.map(({ name }) => name)
   const shown =
     names.length > 4 ? `${names.slice(0, 4).join(", ")} and ${names.length - 4} more` : names.join(", ")

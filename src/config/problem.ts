@@ -156,7 +156,7 @@ function columnsOf(text: string): number {
 }
 
 function printable(text: string): string {
-  return text.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\ufeff]/g, "·")
+  return text.replace(/(?!\t)[\p{Cc}\u202a-\u202e\u2066-\u2069\ufeff]/gu, "·")
 }
 
 const BOLD = 1

@@ -7,10 +7,11 @@ import { diskFiles } from "./include.ts"
 import { readNginxConfig } from "./read.ts"
 import { CORPUS, type Place, type Verdict, wholeFile } from "./testdata/corpus.ts"
 
+const NGINX = "nginx"
 const directory = mkdtempSync(join(tmpdir(), "sluice-nginx-"))
 mkdirSync(join(directory, "body"))
 const path = join(directory, "nginx.conf")
-const nginxIsThere = spawnSync("nginx", ["-v"]).status === 0
+const nginxIsThere = spawnSync(NGINX, ["-v"]).status === 0
 if (!nginxIsThere)
   console.log("skipped: comparing with `nginx -t` needs nginx (Debian: apt-get install nginx-light)")
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
@@ -36,7 +37,7 @@ function askNginx(text: string): Answer {
   writeFileSync(path, text)
   const pid = /\bpid\b/.test(text) ? [] : ["-g", "pid n.pid;"]
   const options = ["-t", "-p", directory, "-c", path, "-e", "stderr", ...pid]
-  const { status, stderr } = spawnSync("nginx", options, { encoding: "utf8" })
+  const { status, stderr } = spawnSync(NGINX, options, { encoding: "utf8" })
   const [, said, line] = /\[emerg\] \d+#\d+: (.*?)(?: in \S+:(\d+))?\n/.exec(stderr) ?? []
   return { accepted: status === 0, line: Number(line ?? 0), said: said ?? "" }
 }

@@ -109,7 +109,7 @@ type TemplatePart =
   | { kind: "bad"; message: string }
 
 /** Splits `a $b ${c}d` into text and variables. `$1` to `$9` are one digit long, as in nginx. */
-export function readTemplate(template: string): TemplatePart[] {
+function readTemplate(template: string): TemplatePart[] {
   const parts: TemplatePart[] = []
   for (const [whole, braced, bare, text] of template.matchAll(/\$\{([^}]*\}?)|\$([1-9]|\w*)|([^$]+)/g)) {
     if (text !== undefined) parts.push({ kind: "text", text })

@@ -45,7 +45,7 @@ export function adaptSettings(
   return settings
 }
 
-export function isOn(scope: Scope, name: string): boolean {
+function isOn(scope: Scope, name: string): boolean {
   return scope.one(name)?.args[0]?.text.toLowerCase() === "on"
 }
 

@@ -53,7 +53,7 @@ const VALUE_KINDS = new Set<string>(["flag", "number", "size", "offset", "time",
  */
 export function readShape(shape: string): Omit<DirectiveSpec, "name" | "verdict" | "reason"> {
   const [letters, args] = shape.split(" ") as [string, string]
-  const contexts = [...letters].map((letter) => CONTEXT_LETTERS[letter]!)
+  const contexts = Array.from(letters, (letter) => CONTEXT_LETTERS[letter]!)
   const [, kind, repeat, block] = /^([^*{]+)(\*?)((?:\{\})?)$/.exec(args)!
   const any = kind === "any"
   const manyTimeouts = kind === "timeouts"
