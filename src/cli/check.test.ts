@@ -81,6 +81,17 @@ test.each([
   expect(wantsColor(stream, environment)).toBe(expected)
 })
 
+test.each([
+  ["a.yaml", "listeners: 8080\n", true],
+  ["b.yml", "x: 1\n", true],
+  ["c.conf", "# yaml-language-server: $schema=x\nlisteners: 8080\n", true],
+  ["d", '{"listeners": 8080}', true],
+  ["e.conf", "# a comment\nevents {}\n", false],
+])("%s is read as sluice.yaml or nginx.conf: %j", (name, text, isYaml) => {
+  const { problems } = loadConfig(file(name, text))
+  expect(problems.some(({ message }) => /directive|no server is configured/.test(message))).toBe(!isYaml)
+})
+
 test("adapt prints sluice.yaml that means the same", () => {
   const stdout = sink()
   expect(adapt(STOCK, { color: false, stdout, stderr: sink() })).toBe(0)

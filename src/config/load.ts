@@ -1,4 +1,4 @@
-/** Any configuration file to the model: nginx.conf or sluice.yaml, told apart by name. */
+/** Any configuration file to the model: nginx.conf or sluice.yaml, told apart by name and first line. */
 import { extname } from "node:path"
 import type { Config } from "./model.ts"
 import { type ConfigFiles, decode, diskFiles } from "./nginx/include.ts"
@@ -16,10 +16,13 @@ export interface LoadedConfig {
 
 const YAML_EXTENSIONS = new Set([".yaml", ".yml", ".json"])
 
+/** How sluice.yaml and JSON begin, and nginx.conf cannot. */
+const YAML_START = /^\ufeff?\s*(?:\{|---\s|# yaml-language-server)/
+
 /**
  * Reads a configuration and all it includes. Never throws: an unreadable file is a problem too.
  *
- * @param path `.yaml`, `.yml` and `.json` are Sluice's own; anything else is nginx.conf
+ * @param path `.yaml`, `.yml` and `.json` are Sluice's own; any other is nginx.conf, unless it begins as YAML or JSON does
  */
 export function loadConfig(path: string, files: ConfigFiles = diskFiles): LoadedConfig {
   let text: string
@@ -38,6 +41,7 @@ export function loadConfig(path: string, files: ConfigFiles = diskFiles): Loaded
     }
     return { config: null, problems: [problem], sources: new Map() }
   }
-  if (!YAML_EXTENSIONS.has(extname(path).toLowerCase())) return readNginxConfig(text, path, files)
+  const isYaml = YAML_EXTENSIONS.has(extname(path).toLowerCase()) || YAML_START.test(text)
+  if (!isYaml) return readNginxConfig(text, path, files)
   return { ...loadYaml(text.replace(/^\ufeff/, ""), path), sources: new Map([[path, text]]) }
 }

@@ -58,7 +58,11 @@ function findSpec(directive: Directive, contexts: readonly Context[], report: Re
   const spec = specs.find((each) => each.contexts.some((context) => contexts.includes(context)))
   if (spec !== undefined) return spec
   if (specs.length === 0) {
-    report.error(span, `unknown directive "${text}"`, didYouMean(text, namesIn(contexts)))
+    report.error(
+      span,
+      `unknown directive "${text}"`,
+      report.isFull ? null : didYouMean(text, namesIn(contexts)),
+    )
   } else {
     const places = [...new Set(specs.flatMap((each) => each.contexts))]
     const hint = places.length === 0 ? specs[0]!.reason : `it belongs in ${places.join(", ")}`

@@ -19,7 +19,14 @@ test.each<[pattern: string, paths: string[]]>([
   ["/etc/none/*", []],
   ["/etc/conf.d/*.none", []],
   ["/etc/conf.d/[", []],
+  ["/etc/conf.d/*.c*f", ["/etc/conf.d/[x].conf", "/etc/conf.d/a.conf", "/etc/conf.d/b.conf"]],
+  ["/etc/conf.d/[]a].conf", ["/etc/conf.d/a.conf"]],
+  ["/etc/conf.d/[b-].conf", ["/etc/conf.d/b.conf"]],
   ["rel/*.conf", ["rel/a.conf"]],
 ])("%s", (pattern, paths) => {
   expect(expandGlob(pattern, (directory) => DIRECTORIES[directory] ?? [])).toEqual(paths)
+})
+
+test("many stars cost no more than pattern times name", () => {
+  expect(expandGlob("d/*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b", () => ["a".repeat(255)])).toEqual([])
 })

@@ -24,10 +24,15 @@ export class Report {
     this.#add("note", at, message, null, subject)
   }
 
+  /** True when no more are kept: time spent on a good message would be lost. */
+  get isFull(): boolean {
+    return this.problems.length >= PROBLEMS_MAX
+  }
+
   #add(severity: Severity, at: Span, message: string, hint: string | null, subject?: string): void {
     if (severity === "error") this.errors++
     const key = `${severity} ${at.file}:${at.line}:${at.column} ${subject} ${message}`
-    if (this.problems.length >= PROBLEMS_MAX || this.#seen.has(key)) return
+    if (this.isFull || this.#seen.has(key)) return
     this.#seen.add(key)
     const { file, line, column, length } = at
     this.problems.push({
