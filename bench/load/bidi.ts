@@ -81,7 +81,7 @@ export class Bidi implements Workload, ConnectionOwner {
       }
     }
     await within(this.#primed.done, failures, "not every stream echoed its first message")
-    this.#pace.begin(this.#chats, (lane) => (lane as Chat).fire(this.#scratch))
+    await this.#pace.begin(this.#chats, (lane) => (lane as Chat).fire(this.#scratch))
   }
 
   async stop(): Promise<void> {

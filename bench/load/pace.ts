@@ -1,3 +1,4 @@
+import { once } from "node:events"
 import { Worker } from "node:worker_threads"
 import type { Histogram } from "../measure/histogram.ts"
 
@@ -12,8 +13,8 @@ export interface Lane {
 
 /** Decides when each lane sends its next message. */
 export interface Pace<L extends Lane> {
-  /** All lanes have carried one message and are idle. */
-  begin(lanes: readonly L[], fire: (lane: L) => void): void
+  /** All lanes have carried one message and are idle. Resolves when the pace is kept. */
+  begin(lanes: readonly L[], fire: (lane: L) => void): Promise<void>
   /** A lane's message came back. */
   finished(lane: L, nowMs: number): void
   /** No lane fires any more. */
@@ -24,7 +25,7 @@ export interface Pace<L extends Lane> {
 export class AtOnce<L extends Lane> implements Pace<L> {
   #fire: ((lane: L) => void) | null = null
 
-  begin(lanes: readonly L[], fire: (lane: L) => void): void {
+  async begin(lanes: readonly L[], fire: (lane: L) => void): Promise<void> {
     this.#fire = fire
     for (const lane of lanes) fire(lane)
   }
@@ -40,7 +41,7 @@ export class AtOnce<L extends Lane> implements Pace<L> {
 
 /** Sends nothing after the first message: idle streams. */
 export class Never<L extends Lane> implements Pace<L> {
-  begin(): void {}
+  async begin(): Promise<void> {}
   finished(): void {}
   end(): void {}
 }
@@ -68,19 +69,20 @@ export class Steady<L extends Lane> implements Pace<L> {
     this.#times = times
   }
 
-  begin(lanes: readonly L[], fire: (lane: L) => void): void {
+  async begin(lanes: readonly L[], fire: (lane: L) => void): Promise<void> {
     this.#lanes = lanes
     this.#fire = fire
     const workerData = { intervalMs: TICK_MS, pending: this.#pending }
     this.#ticker = new Worker(new URL("./ticker.ts", import.meta.url), { workerData })
     this.#ticker.on("message", () => this.#tick())
+    await once(this.#ticker, "online")
     this.#startMs = performance.now()
   }
 
   /** What came due since the last tick is due now: at most a tick late, and the same for every peer. */
   #tick(): void {
-    if (this.#ticker === null) return
     Atomics.store(this.#pending, 0, 0)
+    if (this.#ticker === null || this.#startMs === 0) return
     const nowMs = performance.now()
     const due = Math.floor((nowMs - this.#startMs) * this.#perMs)
     for (; this.#due < due; this.#due++) {

@@ -105,7 +105,7 @@ export class Unary implements Workload, ConnectionOwner {
       }
     }
     await within(this.#primed.done, failures, "not every first call was answered")
-    this.#pace.begin(this.#callers, (lane) => this.#fire(lane as Caller))
+    await this.#pace.begin(this.#callers, (lane) => this.#fire(lane as Caller))
   }
 
   #fire(caller: Caller): void {
