@@ -38,3 +38,8 @@ export interface Fault {
 export function fault(code: number, reason: string, limit: string | null = null): Fault {
   return { code, reason, limit }
 }
+
+/** What RFC 9113 calls a connection error of type PROTOCOL_ERROR. */
+export function protocolError(reason: string): Fault {
+  return fault(ErrorCode.PROTOCOL_ERROR, reason)
+}

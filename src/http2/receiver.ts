@@ -1,0 +1,416 @@
+import type { Limits } from "../limits.ts"
+import type { Http2Connection } from "./connection.ts"
+import { ErrorCode, type Fault, fault, protocolError } from "./error-code.ts"
+import type { ConnectionEvents } from "./events.ts"
+import { FrameReader } from "./frame-reader.ts"
+import { applySettings } from "./frame/settings.ts"
+import { CLIENT_PREFACE, FRAME_HEAD_OCTETS, Flag, FrameType, readUint31, readUint32 } from "./frame/types.ts"
+import type { Guard } from "./guard.ts"
+import { HeaderBlock } from "./header-block.ts"
+import type { HeaderList } from "./header-list.ts"
+import { type DecodeLimits, HpackDecoder } from "./hpack/index.ts"
+import { trailersProblem } from "./message-head.ts"
+import { MessageHeads } from "./message-heads.ts"
+import type { Sender } from "./sender.ts"
+import type { Http2Stream } from "./stream.ts"
+import type { Role, StreamTable } from "./stream-table.ts"
+import { ReceiveWindow } from "./window.ts"
+
+/** A stream this young when its peer resets it was work for nothing: CVE-2023-44487. An older one was a call. */
+const YOUNG_STREAM_MS = 1000
+
+/** What the receiving half shares with the rest of its connection. */
+export interface ReceiverParts<Owner> {
+  role: Role
+  limits: Limits
+  events: ConnectionEvents<Owner>
+  sender: Sender<Owner>
+  table: StreamTable<Owner>
+  guard: Guard
+  nowMs: number
+  maxConcurrentStreams: number
+}
+
+/**
+ * The receiving half of a connection: octets to frames, frames to events, each checked against RFC 9113 and the limits.
+ * Methods named `#on…` return the connection error that is due, or null; stream errors are dealt with on the way.
+ */
+export class Receiver<Owner> {
+  /** The caller's clock, as of the octets being read. */
+  nowMs: number
+  readonly #connection: Http2Connection<Owner>
+  readonly #role: Role
+  readonly #events: ConnectionEvents<Owner>
+  readonly #sender: Sender<Owner>
+  readonly #table: StreamTable<Owner>
+  readonly #guard: Guard
+  readonly #limits: Limits
+  readonly #maxConcurrentStreams: number
+  readonly #decodeLimits: DecodeLimits
+  readonly #decoder: HpackDecoder
+  readonly #heads = new MessageHeads()
+  readonly #reader: FrameReader
+  readonly #block: HeaderBlock
+  readonly #window: ReceiveWindow
+  readonly #startedMs: number
+  #prefaceLeft: number
+  #settingsReceived = false
+  #settingsAcked = false
+
+  constructor(connection: Http2Connection<Owner>, parts: ReceiverParts<Owner>) {
+    const { role, limits, nowMs } = parts
+    this.#connection = connection
+    this.#role = role
+    this.#limits = limits
+    this.#events = parts.events
+    this.#sender = parts.sender
+    this.#table = parts.table
+    this.#guard = parts.guard
+    this.#maxConcurrentStreams = parts.maxConcurrentStreams
+    this.nowMs = nowMs
+    this.#startedMs = nowMs
+    this.#decodeLimits = { maxFields: limits.headerFieldsMax, maxOctets: limits.headerListOctets }
+    this.#decoder = new HpackDecoder(limits.headerTableOctets)
+    this.#reader = new FrameReader(limits.frameOctets, (octets, start, end) => this.#onFrame(octets, start, end))
+    this.#block = new HeaderBlock(limits)
+    this.#window = new ReceiveWindow(limits.connectionWindowOctets)
+    this.#prefaceLeft = role === "server" ? CLIENT_PREFACE.length : 0
+  }
+
+  /** The peer's SETTINGS have come. */
+  get isReady(): boolean {
+    return this.#settingsReceived
+  }
+
+  /** Reads octets that came. They may be reused after the call. */
+  receive(octets: Buffer, start: number, end: number, nowMs: number): void {
+    this.nowMs = nowMs
+    let at = start
+    if (this.#prefaceLeft > 0) {
+      at = this.#readPreface(octets, start, end)
+      if (at < 0) return
+    }
+    if (!this.#reader.read(octets, at, end))
+      this.#connection.fail(fault(ErrorCode.FRAME_SIZE_ERROR, "a frame is longer than allowed", "frame_too_large"))
+  }
+
+  /** The time limits of the handshake and of a header block: the connection error that is due, or null. */
+  overdue(nowMs: number): Fault | null {
+    const { prefaceTimeoutMs, settingsAckTimeoutMs, headerBlockTimeoutMs } = this.#limits
+    const age = nowMs - this.#startedMs
+    if (!this.#settingsReceived && age > prefaceTimeoutMs)
+      return fault(ErrorCode.SETTINGS_TIMEOUT, "no preface in time", "preface_timeout")
+    if (!this.#settingsAcked && age > settingsAckTimeoutMs)
+      return fault(ErrorCode.SETTINGS_TIMEOUT, "SETTINGS not acknowledged in time", "settings_ack_timeout")
+    if (this.#block.isOpen && nowMs - this.#block.sinceMs > headerBlockTimeoutMs)
+      return fault(ErrorCode.ENHANCE_YOUR_CALM, "a header block did not end in time", "header_block_timeout")
+    return null
+  }
+
+  /** Where the frames begin, or -1 when the preface is wrong or not whole yet. */
+  #readPreface(octets: Buffer, start: number, end: number): number {
+    const from = CLIENT_PREFACE.length - this.#prefaceLeft
+    const length = Math.min(this.#prefaceLeft, end - start)
+    if (octets.compare(CLIENT_PREFACE, from, from + length, start, start + length) !== 0) {
+      this.#connection.fail(fault(ErrorCode.PROTOCOL_ERROR, "not the HTTP/2 preface", "preface_malformed"))
+      return -1
+    }
+    this.#prefaceLeft -= length
+    return this.#prefaceLeft > 0 ? -1 : start + length
+  }
+
+  #onFrame(octets: Buffer, at: number, end: number): boolean {
+    const type = octets[at + 3]!
+    const flags = octets[at + 4]!
+    const id = readUint31(octets, at + 5)
+    const start = at + FRAME_HEAD_OCTETS
+    let problem: Fault | null
+    if (this.#block.isOpen && (type !== FrameType.CONTINUATION || id !== this.#block.streamId))
+      problem = protocolError("a header block was interrupted")
+    else if (!this.#settingsReceived && (type !== FrameType.SETTINGS || (flags & Flag.ACK) !== 0))
+      problem = protocolError("the first frame is not SETTINGS")
+    else if (type === FrameType.DATA) problem = this.#onData(octets, start, end, flags, id)
+    else problem = this.#onOther(octets, start, end, type, flags, id)
+    if (problem !== null) this.#connection.fail(problem)
+    return !this.#connection.isClosed
+  }
+
+  #onOther(octets: Buffer, start: number, end: number, type: number, flags: number, id: number): Fault | null {
+    if (type === FrameType.HEADERS) return this.#onHeaders(octets, start, end, flags, id)
+    const problem = this.#guard.overhead(end - start + FRAME_HEAD_OCTETS, this.nowMs)
+    if (problem !== null) return problem
+    switch (type) {
+      case FrameType.WINDOW_UPDATE:
+        return this.#onWindowUpdate(octets, start, end, id)
+      case FrameType.RST_STREAM:
+        return this.#onRstStream(octets, start, end, id)
+      case FrameType.SETTINGS:
+        return this.#onSettings(octets, start, end, flags, id)
+      case FrameType.PING:
+        return this.#onPing(octets, start, end, flags, id)
+      case FrameType.GOAWAY:
+        return this.#onGoaway(octets, start, end, id)
+      case FrameType.CONTINUATION:
+        return this.#onContinuation(octets, start, end, flags, id)
+      case FrameType.PRIORITY:
+        return this.#onPriority(octets, start, end, id)
+      case FrameType.PRIORITY_UPDATE:
+        return this.#guard.priority()
+      case FrameType.PUSH_PROMISE:
+        return protocolError("PUSH_PROMISE is not allowed here")
+      default:
+        return null
+    }
+  }
+
+  #onData(octets: Buffer, payload: number, frameEnd: number, flags: number, id: number): Fault | null {
+    const flowOctets = frameEnd - payload
+    const endStream = (flags & Flag.END_STREAM) !== 0
+    // Connection credit goes back at once, so that no stream holds up another; what is held is bounded by the streams'.
+    if (!this.#window.spend(flowOctets))
+      return fault(ErrorCode.FLOW_CONTROL_ERROR, "DATA past the connection window", "connection_window_exceeded")
+    const increment = this.#window.giveBack(flowOctets)
+    if (increment > 0) this.#sender.windowUpdate(0, increment)
+
+    let start = payload
+    let end = frameEnd
+    if ((flags & Flag.PADDED) !== 0) {
+      if (flowOctets === 0) return fault(ErrorCode.FRAME_SIZE_ERROR, "padded DATA has no pad length")
+      end -= octets[start]!
+      start += 1
+      if (end < start) return protocolError("padding is longer than its frame")
+    }
+    const flooded = this.#guard.received(end - start, endStream)
+    if (flooded !== null) return flooded
+    const stream = this.#table.get(id)
+    if (stream === undefined || stream.remoteEnded) return this.#onLateData(stream, id)
+    stream.receiveOctets -= flowOctets
+    if (stream.receiveOctets < 0) {
+      this.#events.onLimit("stream_window_exceeded")
+      return this.#connection.streamError(stream, ErrorCode.FLOW_CONTROL_ERROR, "DATA past the stream window")
+    }
+    if (!stream.headReceived) return this.#connection.streamError(stream, ErrorCode.PROTOCOL_ERROR, "DATA before a head")
+    if (stream.contentLengthLeft >= 0) {
+      stream.contentLengthLeft -= end - start
+      if (stream.contentLengthLeft < 0 || (endStream && stream.contentLengthLeft > 0)) {
+        this.#events.onLimit("content_length_mismatch")
+        return this.#connection.streamError(stream, ErrorCode.PROTOCOL_ERROR, "DATA does not match content-length")
+      }
+    }
+    const padding = flowOctets - (end - start)
+    if (padding > 0 && !endStream) this.#connection.consume(stream, padding)
+    if (endStream) stream.remoteEnded = true
+    this.#events.onData(stream, octets, start, end, endStream)
+    if (endStream) this.#connection.finishIfBothEnded(stream)
+    return null
+  }
+
+  #onLateData(stream: Http2Stream<Owner> | undefined, id: number): Fault | null {
+    if (id === 0) return protocolError("DATA on stream 0")
+    if (stream !== undefined || this.#table.closed.hadEnded(id))
+      return fault(ErrorCode.STREAM_CLOSED, "DATA after END_STREAM")
+    if (this.#table.isIdle(id)) return protocolError("DATA on an idle stream")
+    if (this.#table.closed.wasResetByUs(id) || id > this.#connection.lastAcceptedStreamId) return null
+    this.#sender.resetStream(id, ErrorCode.STREAM_CLOSED)
+    return this.#guard.charge(this.nowMs, "DATA on closed streams")
+  }
+
+  #onHeaders(octets: Buffer, payload: number, frameEnd: number, flags: number, id: number): Fault | null {
+    let start = payload
+    let end = frameEnd
+    if (id === 0) return protocolError("HEADERS on stream 0")
+    if ((flags & Flag.PADDED) !== 0) {
+      if (start === end) return fault(ErrorCode.FRAME_SIZE_ERROR, "padded HEADERS have no pad length")
+      end -= octets[start]!
+      start += 1
+    }
+    if ((flags & Flag.PRIORITY) !== 0) {
+      if (end - start < 5) return fault(ErrorCode.FRAME_SIZE_ERROR, "HEADERS are too short for a priority")
+      if (readUint31(octets, start) === id) return protocolError("a stream depends on itself")
+      start += 5
+    }
+    if (end < start) return protocolError("padding is longer than its frame")
+    const endStream = (flags & Flag.END_STREAM) !== 0
+    const flooded = this.#guard.received(end - start, endStream)
+    if (flooded !== null) return flooded
+    if ((flags & Flag.END_HEADERS) !== 0) return this.#onHeaderBlock(id, endStream, octets, start, end)
+    this.#block.begin(id, endStream, octets, start, end, this.nowMs)
+    return null
+  }
+
+  #onContinuation(octets: Buffer, start: number, end: number, flags: number, id: number): Fault | null {
+    const block = this.#block
+    if (!block.isOpen || id === 0) return protocolError("CONTINUATION without HEADERS")
+    const isLast = (flags & Flag.END_HEADERS) !== 0
+    const problem = block.add(octets, start, end, isLast)
+    if (problem !== null || !isLast) return problem
+    const whole = block.finish()
+    return this.#onHeaderBlock(id, block.endStream, whole, 0, whole.length)
+  }
+
+  /** A whole header block: decoded in any case, since it changes the table, then told to whom it may concern. */
+  #onHeaderBlock(id: number, endStream: boolean, octets: Uint8Array, start: number, end: number): Fault | null {
+    const list = this.#decoder.decode(octets, start, end, this.#decodeLimits)
+    if (list === null) return fault(ErrorCode.COMPRESSION_ERROR, this.#decoder.fault, "header_undecodable")
+    const stream = this.#table.get(id)
+    if (stream === undefined) {
+      const isNewRequest = this.#role === "server" && (id & 1) === 1 && id > this.#table.lastPeerId
+      return isNewRequest ? this.#onRequestBlock(id, list, endStream) : this.#onLateHeaders(id)
+    }
+    if (stream.remoteEnded) return fault(ErrorCode.STREAM_CLOSED, "HEADERS after END_STREAM")
+    if (this.#decoder.overflowed) return this.#headersTooLarge(stream)
+    if (stream.headReceived) return this.#onTrailers(stream, list, endStream)
+    return this.#onResponseBlock(stream, list, endStream)
+  }
+
+  #onRequestBlock(id: number, list: HeaderList, endStream: boolean): Fault | null {
+    this.#table.lastPeerId = id
+    if (id > this.#connection.lastAcceptedStreamId) return null
+    this.#guard.streamOpened()
+    if (this.#table.size >= this.#maxConcurrentStreams) {
+      this.#events.onLimit("streams_refused")
+      this.#sender.resetStream(id, ErrorCode.REFUSED_STREAM)
+      this.#table.closed.resetByUs(id)
+      return this.#guard.charge(this.nowMs, "streams past the limit")
+    }
+    const stream = this.#connection.newStream(id)
+    if (this.#decoder.overflowed) return this.#headersTooLarge(stream)
+    const head = this.#heads.request(list)
+    if (typeof head === "string") return this.#connection.malformed(stream, head)
+    if (endStream && head.contentLength > 0) return this.#connection.malformed(stream, "content-length without DATA")
+    stream.headReceived = true
+    stream.contentLengthLeft = head.contentLength
+    stream.remoteEnded = endStream
+    this.#events.onRequest(stream, head, endStream)
+    if (endStream) this.#connection.finishIfBothEnded(stream)
+    return null
+  }
+
+  #onResponseBlock(stream: Http2Stream<Owner>, list: HeaderList, endStream: boolean): Fault | null {
+    const head = this.#heads.response(list)
+    if (typeof head === "string") return this.#connection.malformed(stream, head)
+    if (head.status < 200) {
+      if (endStream) return this.#connection.malformed(stream, "an interim response ends the stream")
+      this.#events.onInformational(stream, head)
+      return null
+    }
+    const hasBody = !stream.isHead && head.status !== 204 && head.status !== 304
+    if (hasBody) {
+      if (endStream && head.contentLength > 0) return this.#connection.malformed(stream, "content-length without DATA")
+      stream.contentLengthLeft = head.contentLength
+    }
+    stream.headReceived = true
+    stream.remoteEnded = endStream
+    this.#events.onResponse(stream, head, endStream)
+    if (endStream) this.#connection.finishIfBothEnded(stream)
+    return null
+  }
+
+  #onTrailers(stream: Http2Stream<Owner>, list: HeaderList, endStream: boolean): Fault | null {
+    const problem = endStream ? trailersProblem(list) : "trailers do not end the stream"
+    if (problem !== null) return this.#connection.malformed(stream, problem, "trailers_malformed")
+    if (stream.contentLengthLeft > 0) return this.#connection.malformed(stream, "content-length is not reached", "content_length_mismatch")
+    stream.remoteEnded = true
+    this.#events.onTrailers(stream, list)
+    this.#connection.finishIfBothEnded(stream)
+    return null
+  }
+
+  /** HEADERS on a stream that is not open and not new. */
+  #onLateHeaders(id: number): Fault | null {
+    if (this.#table.closed.wasResetByUs(id)) return null
+    if (this.#table.closed.hadEnded(id)) return fault(ErrorCode.STREAM_CLOSED, "HEADERS on a closed stream")
+    return protocolError("HEADERS on a stream that cannot be opened")
+  }
+
+  #onRstStream(octets: Buffer, start: number, end: number, id: number): Fault | null {
+    if (end - start !== 4) return fault(ErrorCode.FRAME_SIZE_ERROR, "RST_STREAM is not 4 octets")
+    if (id === 0 || this.#table.isIdle(id)) return protocolError("RST_STREAM on an idle stream")
+    const stream = this.#table.get(id)
+    if (stream === undefined) return null
+    const code = readUint32(octets, start)
+    const unprocessed = code === ErrorCode.REFUSED_STREAM && !stream.headReceived
+    this.#table.closed.ended(id)
+    this.#connection.abandon(stream, { code, origin: "peer", unprocessed, reason: "RST_STREAM" })
+    if (this.#role === "client" || this.nowMs - stream.openedMs >= YOUNG_STREAM_MS) return null
+    this.#events.onLimit("abuse_peer_reset")
+    return this.#guard.charge(this.nowMs, "young streams reset")
+  }
+
+  #onWindowUpdate(octets: Buffer, start: number, end: number, id: number): Fault | null {
+    if (end - start !== 4) return fault(ErrorCode.FRAME_SIZE_ERROR, "WINDOW_UPDATE is not 4 octets")
+    const flooded = this.#guard.windowUpdate()
+    if (flooded !== null) return flooded
+    const increment = readUint31(octets, start)
+    const stream = this.#table.get(id)
+    if (id !== 0 && stream === undefined && this.#table.isIdle(id)) return protocolError("WINDOW_UPDATE on an idle stream")
+    // A stream error that only an attacker makes (CVE-2025-8671): the connection goes, as §5.4.1 allows.
+    if (increment === 0) return protocolError("WINDOW_UPDATE of 0")
+    if (id === 0)
+      return this.#sender.creditConnection(increment)
+        ? null
+        : fault(ErrorCode.FLOW_CONTROL_ERROR, "the connection window passes 2^31-1", "window_overflow")
+    if (stream === undefined || this.#sender.creditStream(stream, increment)) return null
+    this.#events.onLimit("window_overflow")
+    return this.#connection.streamError(stream, ErrorCode.FLOW_CONTROL_ERROR, "a stream window passes 2^31-1")
+  }
+
+  #onSettings(octets: Buffer, start: number, end: number, flags: number, id: number): Fault | null {
+    if (id !== 0) return protocolError("SETTINGS on a stream")
+    if ((flags & Flag.ACK) !== 0) {
+      if (end !== start) return fault(ErrorCode.FRAME_SIZE_ERROR, "a SETTINGS acknowledgement has a payload")
+      this.#settingsAcked = true
+      return null
+    }
+    if ((end - start) % 6 !== 0) return fault(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS are not whole entries")
+    const flooded = this.#guard.settings((end - start) / 6, this.nowMs)
+    if (flooded !== null) return flooded
+    const { peer } = this.#sender
+    const windowBefore = peer.initialWindowSize
+    const tableBefore = peer.headerTableSize
+    const problem = applySettings(peer, octets, start, end, this.#role === "client")
+    if (problem !== null) return problem
+    this.#sender.settingsAck()
+    if (peer.headerTableSize !== tableBefore) this.#sender.encoder.setPeerMaxTableOctets(peer.headerTableSize)
+    this.#settingsReceived = true
+    if (peer.initialWindowSize !== windowBefore) {
+      const isInRange = this.#sender.shiftWindows(this.#table.values(), peer.initialWindowSize - windowBefore)
+      if (!isInRange) return fault(ErrorCode.FLOW_CONTROL_ERROR, "a window passes 2^31-1", "window_overflow")
+    }
+    this.#events.onSettings()
+    return null
+  }
+
+  #onPing(octets: Buffer, start: number, end: number, flags: number, id: number): Fault | null {
+    if (end - start !== 8) return fault(ErrorCode.FRAME_SIZE_ERROR, "PING is not 8 octets")
+    if (id !== 0) return protocolError("PING on a stream")
+    if ((flags & Flag.ACK) === 0) {
+      const flooded = this.#guard.ping(this.nowMs)
+      if (flooded === null) this.#sender.ping(octets.subarray(start, end), true)
+      return flooded
+    }
+    this.#connection.ponged(octets.subarray(start, end))
+    return null
+  }
+
+  #onGoaway(octets: Buffer, start: number, end: number, id: number): Fault | null {
+    if (id !== 0) return protocolError("GOAWAY on a stream")
+    if (end - start < 8) return fault(ErrorCode.FRAME_SIZE_ERROR, "GOAWAY is shorter than 8 octets")
+    const last = readUint31(octets, start)
+    const code = readUint32(octets, start + 4)
+    const debug = octets.toString("latin1", start + 8, Math.min(end, start + 264))
+    return this.#connection.goawayReceived(last, code, debug)
+  }
+
+  #onPriority(octets: Buffer, start: number, end: number, id: number): Fault | null {
+    if (id === 0) return protocolError("PRIORITY on stream 0")
+    if (end - start !== 5) return fault(ErrorCode.FRAME_SIZE_ERROR, "PRIORITY is not 5 octets")
+    if (readUint31(octets, start) === id) return protocolError("a stream depends on itself")
+    return this.#guard.priority()
+  }
+
+  #headersTooLarge(stream: Http2Stream<Owner>): Fault | null {
+    this.#events.onLimit("header_list_too_large")
+    return this.#connection.streamError(stream, ErrorCode.ENHANCE_YOUR_CALM, "the header list is too large")
+  }
+}
