@@ -15,7 +15,7 @@ export function nginx(port: number, backend: number, hostile: Hostile): string {
   return `daemon off;
 worker_processes 1;
 pid nginx.pid;
-error_log stderr error;
+error_log stderr warn;
 events { worker_connections 4096; }
 http {
     access_log off;

@@ -215,14 +215,14 @@ export function request(path: string, extra: readonly Field[] = []): Field[] {
 export const firstValue = (fields: readonly Field[], name: string): string | undefined =>
   fields.find(([key]) => key === name)?.[1]
 
-/** `:status 200, grpc-status 14`, `RST_STREAM(CANCEL)`, or `open`. */
+/** `:status 200, grpc-status 14`, `RST_STREAM(CANCEL)`, or `open`. What came before a reset counts for more than it. */
 export function describeStream(view: StreamView): string {
-  if (view.reset !== null) return `RST_STREAM(${wire.errorName(view.reset)})`
   const status = firstValue(view.headers, ":status")
   const grpcStatus = firstValue(view.headers, "grpc-status")
   const said = [status && `:status ${status}`, grpcStatus && `grpc-status ${grpcStatus}`]
     .filter(Boolean)
     .join(", ")
   if (view.ended) return said || "ended without a status"
+  if (view.reset !== null) return `RST_STREAM(${wire.errorName(view.reset)})`
   return said === "" ? "open" : `open after ${said}`
 }

@@ -48,8 +48,8 @@ export async function runAttacks(
   try {
     await warmUp(running, backends)
     const slow = attacks.filter((attack) => attack.pace === "slow")
-    for (const verdict of await Promise.all(slow.map((one) => attackOnce(one, running, backends, true))))
-      add(verdict)
+    const sideBySide = slow.map((attack) => attackOnce(attack, running, backends, true, slow.length))
+    for (const verdict of await Promise.all(sideBySide)) add(verdict)
     for (const attack of attacks) {
       if (attack.pace === "slow") continue
       for (const reading of attack.unread === false ? [true] : [true, false]) {

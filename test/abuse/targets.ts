@@ -41,7 +41,7 @@ interface Program {
 
 const programs: Record<PeerName, Program> = {
   sluice: {
-    version: ["git", "-C", root, "describe", "--always"],
+    version: [process.execPath, "-p", `require(${JSON.stringify(join(root, "package.json"))}).version`],
     getIt: "src/cli/main.ts is not there yet",
     file: "nginx.conf",
     config: config.nginx,

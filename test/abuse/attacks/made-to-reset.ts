@@ -39,14 +39,14 @@ export const madeToReset: Attack[] = offences.map(([name, how, offence]) => ({
   ],
   bar: {
     held: "about 1,000 calls at the backend, in all and at once, and no more",
-    // A target that ignores the offence (PRIORITY may be) resets nothing; its stream limit then bounds the calls.
+    // Who ignores the offence (PRIORITY may be) resets nothing, and the stream limit bounds the calls.
     end: "may",
     callsMax: 1100,
     liveMax: 1000,
   },
   async run(stage) {
     const peer = await stage.connect()
-    return await flood(peer, stage, {
+    const sight = await flood(peer, stage, {
       blow: (i) => {
         const open = wire.headers(2 * i + 1, HOLD, END_HEADERS | END_STREAM)
         return i < LAG ? open : Buffer.concat([open, offence(2 * (i - LAG) + 1)])
@@ -55,5 +55,8 @@ export const madeToReset: Attack[] = offences.map(([name, how, offence]) => ({
       blowsMax: 3000,
       batch: 4,
     })
+    const made = [...peer.resets.values()].filter((code) => code !== wire.ErrorCode.REFUSED_STREAM).length
+    if (made > 0 && !peer.over) sight.wrong.push(`made to reset ${made} streams, and the connection goes on`)
+    return sight
   },
 }))
