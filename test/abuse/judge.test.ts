@@ -100,6 +100,7 @@ describe("a run is judged", () => {
       but({ counters: { preface_timeout: 3 } }),
       ["no counter moved (abuse_exhausted, abuse_ping)"],
     ],
+    ["no counter where the RFC names the fault", but({ counters: {} }, { code: "PROTOCOL_ERROR" }), []],
     ["the attack's own view", but({}, { wrong: ["te forwarded"] }), ["te forwarded"]],
   ])("%s", (_, run, reasons) => {
     expect(judge(attack, run)).toEqual(reasons)

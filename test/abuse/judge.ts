@@ -23,6 +23,15 @@ export interface Run {
 /** Issue of trust: whatever the attack, the target may grow by no more. */
 export const GROWTH_MAX_OCTETS = 8 * 2 ** 20
 
+/** Codes that the RFC itself prescribes for a fault: no limit of ours was met, so no counter has to move. */
+const RFC_SAYS: ReadonlySet<string> = new Set([
+  "PROTOCOL_ERROR",
+  "STREAM_CLOSED",
+  "FRAME_SIZE_ERROR",
+  "FLOW_CONTROL_ERROR",
+  "COMPRESSION_ERROR",
+])
+
 /** Why a run was not held; empty when it was. The bar is the same for every target, counters aside. */
 export function judge(attack: Attack, run: Run): string[] {
   const { bar, counters } = attack
@@ -44,12 +53,10 @@ export function judge(attack: Attack, run: Run): string[] {
   if (over(run.calls, bar.callsMax)) reasons.push(`${run.calls} calls reached the backend`)
   if (over(run.liveMax, bar.liveMax)) reasons.push(`${run.liveMax} calls open at once`)
   if (run.leftOpen > 0) reasons.push(`${run.leftOpen} calls left open at the backend`)
-  if (
-    run.counters !== null &&
-    counters.length > 0 &&
-    !counters.some((name) => (run.counters?.[name] ?? 0) > 0)
-  ) {
-    reasons.push(`no counter moved (${counters.join(", ")})`)
+  const moved = run.counters
+  if (moved !== null && counters.length > 0 && !RFC_SAYS.has(sight.code)) {
+    if (!counters.some((name) => (moved[name] ?? 0) > 0))
+      reasons.push(`no counter moved (${counters.join(", ")})`)
   }
   return [...reasons, ...sight.wrong]
 }

@@ -64,7 +64,7 @@ const rows: Row[] = [
     name: "up-informational-flood",
     source: "RFC 9110 §15.2, RFC 9113 §8.1",
     how: "50,000 interim responses (103) to one call",
-    counters: ["abuse_exhausted", "empty_frames_flood", "overhead_flood", "unsent_octets_paused"],
+    counters: [],
     bar: {
       ...endsOrPauses,
       end: "may",
