@@ -6,6 +6,7 @@ import { type Clock, systemClock, type Timer } from "./clock.ts"
 import type { ClusterConfig, Config, ListenerConfig } from "./config/model.ts"
 import { counterIds, Counters } from "./counters.ts"
 import { Deadlines } from "./deadlines.ts"
+import { BufferBudget } from "./http2/buffer-budget.ts"
 import { type Limits, resolveLimits } from "./limits.ts"
 import { AccessLogs } from "./log/access-log.ts"
 import { type Log, silentLog } from "./log/logger.ts"
@@ -16,10 +17,12 @@ import { type Listening, listen, type OnOctets } from "./net/listen.ts"
 import { type Random, systemRandom } from "./random.ts"
 import type { RelayContext } from "./relay/context.ts"
 import { DownstreamConnection } from "./relay/downstream.ts"
+import type { Exchange } from "./relay/exchange.ts"
 import type { ConnectionRecord, StreamRecord } from "./relay/record.ts"
 import { ReplayRing } from "./relay/replay-ring.ts"
 import { compileRoute, type Route } from "./relay/route.ts"
 import { Router } from "./relay/router.ts"
+import { Shedding } from "./relay/shedding.ts"
 import { UpstreamConnection } from "./relay/upstream.ts"
 import type { TemplateEnvironment } from "./relay/variables.ts"
 import { describe, type BalancerSnapshot } from "./snapshot.ts"
@@ -105,12 +108,14 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       log: this.#log,
       env: this.#env,
       replayRing: new ReplayRing(),
+      budget: new BufferBudget(limits),
       findCluster: (name) => this.#live.clusters.get(name),
       onStreamEnd: (record) => {
         this.#streams++
         this.emit("stream", record)
       },
     }
+    new Shedding(this.#context, () => this.#exchanges())
     this.#live = this.#compile(config, null)
   }
 
@@ -312,6 +317,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const left = (this.#byAddress.get(address) ?? 1) - 1
     if (left > 0) this.#byAddress.set(address, left)
     else this.#byAddress.delete(address)
+  }
+
+  *#exchanges(): Iterable<Exchange> {
+    for (const { http2 } of this.#downstream) for (const { owner } of http2.streams.values()) if (owner !== null) yield owner
   }
 
   // ---- Time ---------------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 import type { Limits } from "../limits.ts"
+import { BufferBudget } from "./buffer-budget.ts"
 import { ErrorCode, type Fault, fault, protocolError } from "./error-code.ts"
 import type { ConnectionEvents, StreamEnd } from "./events.ts"
 import { Setting } from "./frame/settings.ts"
@@ -20,6 +21,8 @@ export interface ConnectionOptions<Owner> {
   nowMs: number
   /** Server: SETTINGS_MAX_CONCURRENT_STREAMS, where not `limits.streamsMax`. */
   maxConcurrentStreams?: number
+  /** Shared by all connections of a process. Default: one of its own. */
+  budget?: BufferBudget
 }
 
 /** How a connection ended. */
@@ -44,6 +47,7 @@ export class Http2Connection<Owner> {
   readonly #receiver: Receiver<Owner>
   readonly #table: StreamTable<Owner>
   readonly #guard: Guard
+  readonly #budget: BufferBudget
   readonly #events: ConnectionEvents<Owner>
   readonly #limits: Limits
   readonly #maxConcurrentStreams: number
@@ -65,7 +69,8 @@ export class Http2Connection<Owner> {
     this.#streamWindowOctets = role === "server" ? limits.streamWindowOctets : limits.upstreamStreamWindowOctets
     this.#table = new StreamTable<Owner>(role)
     this.#guard = new Guard(limits, nowMs)
-    this.sender = new Sender<Owner>(this, limits.unsentOctetsMax)
+    this.#budget = options.budget ?? new BufferBudget(limits)
+    this.sender = new Sender<Owner>(this, limits.unsentOctetsMax, this.#budget)
     const { sender } = this
     const parts = { role, limits, events, nowMs, sender, maxConcurrentStreams, table: this.#table, guard: this.#guard }
     this.#receiver = new Receiver<Owner>(this, parts)
@@ -212,6 +217,7 @@ export class Http2Connection<Owner> {
     const owed = stream.owedOctets + octets
     stream.owedOctets = owed
     if (owed * 2 < this.#streamWindowOctets) return
+    if (this.#budget.isTight) return this.#budget.withhold(stream)
     stream.owedOctets = 0
     stream.receiveOctets += owed
     this.sender.windowUpdate(stream.id, owed)
@@ -310,6 +316,7 @@ export class Http2Connection<Owner> {
     stream.isClosed = true
     this.#table.delete(stream.id)
     this.sender.forget(stream)
+    this.#budget.forget(stream)
     this.#endIfIdle()
   }
 

@@ -1,4 +1,5 @@
 /** HTTP/2 without sockets (RFC 9113): octets in, events out; calls in, octets out. */
+export { BufferBudget } from "./buffer-budget.ts"
 export { type ConnectionEnding, type ConnectionOptions, Http2Connection } from "./connection.ts"
 export { ErrorCode, errorCodeName, type Fault } from "./error-code.ts"
 export type { ConnectionEvents, StreamEnd } from "./events.ts"

@@ -1,3 +1,4 @@
+import type { BufferBudget } from "./buffer-budget.ts"
 import { Flag, FrameType } from "./frame/types.ts"
 import { initialSettings, type Settings } from "./frame/settings.ts"
 import type { HeaderList } from "./header-list.ts"
@@ -35,11 +36,13 @@ export class Sender<Owner> {
   queuedOctets = 0
   readonly #host: SenderHost<Owner>
   readonly #unsentOctetsMax: number
+  readonly #budget: BufferBudget
   /** Streams with something queued, in the order of their turns. */
   readonly #waiting = new Set<Http2Stream<Owner>>()
 
-  constructor(host: SenderHost<Owner>, unsentOctetsMax: number) {
+  constructor(host: SenderHost<Owner>, unsentOctetsMax: number, budget: BufferBudget) {
     this.#host = host
+    this.#budget = budget
     this.#unsentOctetsMax = unsentOctetsMax
     this.output = new Output(() => host.onOutput())
   }
@@ -92,7 +95,7 @@ export class Sender<Owner> {
       this.#waiting.add(stream)
     }
     stream.queue.push(octets, start, end)
-    this.queuedOctets += length
+    this.#holds(length)
     if (endStream) {
       stream.queuedEnd = true
       stream.localEnded = true
@@ -169,7 +172,7 @@ export class Sender<Owner> {
     const isLast = length === queue.length
     stream.sendWindow -= length
     this.window -= length
-    this.queuedOctets -= length
+    this.#holds(-length)
     this.output.data(stream.id, queue.take(length), 0, length, isLast && stream.queuedEnd)
     this.#host.onDataSent(length)
     if (isLast) this.#emptied(stream)
@@ -195,9 +198,14 @@ export class Sender<Owner> {
   /** Throws away what a stream has queued. */
   forget(stream: Http2Stream<Owner>): void {
     if (stream.queue === null) return
-    this.queuedOctets -= stream.queue.length
+    this.#holds(-stream.queue.length)
     stream.queue = null
     this.#waiting.delete(stream)
+  }
+
+  #holds(octets: number): void {
+    this.queuedOctets += octets
+    this.#budget.add(octets)
   }
 
   resetStream(id: number, code: number): void {

@@ -61,12 +61,21 @@ export class Http2Stream<Owner> {
 
   /** Gives the peer credit for octets that were taken. */
   consume(octets: number): void {
-    if (!this.isClosed && !this.remoteEnded && octets > 0) this.connection.consume(this, octets)
+    if (!this.isClosed && !this.remoteEnded) this.connection.consume(this, octets)
   }
 
   /** Ends both halves at once. No event follows. Does nothing on a closed stream. */
   reset(code: number): void {
     if (!this.isClosed) this.connection.resetStream(this, code)
+  }
+
+  /** Throws away what waits to be sent, with the END_STREAM or trailers behind it. Something must be sent in its place. */
+  discardQueued(): void {
+    if (this.queue === null) return
+    this.connection.sender.forget(this)
+    this.queuedEnd = false
+    this.queuedTrailers = null
+    this.localEnded = false
   }
 
   get queuedOctets(): number {

@@ -2,6 +2,7 @@ import type { Cluster } from "../balancer/cluster.ts"
 import type { Clock } from "../clock.ts"
 import type { Counters } from "../counters.ts"
 import type { Deadlines } from "../deadlines.ts"
+import type { BufferBudget } from "../http2/buffer-budget.ts"
 import type { Limits } from "../limits.ts"
 import type { Log } from "../log/logger.ts"
 import type { StreamRecord } from "./record.ts"
@@ -18,6 +19,7 @@ export interface RelayContext {
   readonly log: Log
   readonly env: TemplateEnvironment
   readonly replayRing: ReplayRing
+  readonly budget: BufferBudget
   /** By cluster name, or by address for routes that name one by variable. */
   findCluster(name: string): Cluster<UpstreamConnection> | undefined
   /** Exactly once per stream. */

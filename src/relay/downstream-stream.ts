@@ -13,6 +13,8 @@ export interface DownstreamStream {
   sendHeaders(list: HeaderList, endStream: boolean): void
   /** How many octets were taken now; `Exchange.onDownstreamTaken` tells of the rest. */
   sendData(octets: Buffer, start: number, end: number, endStream: boolean): number
+  /** Throws away what waits to be sent. */
+  discardQueued(): void
   /** Gives the client credit. */
   consume(octets: number): void
   reset(code: number): void

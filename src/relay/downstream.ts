@@ -60,6 +60,7 @@ export class DownstreamConnection implements ConnectionEvents<Exchange>, LinkUse
       limits: context.limits,
       events: this,
       nowMs,
+      budget: context.budget,
       ...(maxConcurrentStreams === null ? {} : { maxConcurrentStreams }),
     })
     link.use(this)

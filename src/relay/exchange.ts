@@ -71,7 +71,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
     this.#downstream = downstream
     this.#head = head
     this.#route = route
-    this.#request = new RequestBuffer(context.replayRing)
+    this.#request = new RequestBuffer(context.replayRing, context.budget)
     this.isGrpc = isGrpcContentType(head.list.get("content-type"))
     this.#requestScanner = this.isGrpc ? new MessageScanner() : null
     this.#responseScanner = this.isGrpc ? new MessageScanner() : null
@@ -387,6 +387,13 @@ export class Exchange implements Waiter<UpstreamConnection> {
   /** Ends the stream from Sluice's side, both ways. */
   fail(what: Failure): void {
     if (!this.#isDone) this.#fail(what)
+  }
+
+  /** As `fail`, and lets go at once of all that is held: the process is short of memory. */
+  shed(what: Failure): void {
+    if (this.#isDone) return
+    this.#downstream.discardQueued()
+    this.#fail(what)
   }
 
   #fail(what: Failure): void {

@@ -1,3 +1,4 @@
+import type { BufferBudget } from "../http2/buffer-budget.ts"
 import { OctetQueue } from "../http2/octet-queue.ts"
 import type { ReplayRing } from "./replay-ring.ts"
 
@@ -13,6 +14,7 @@ const REPLAY_OCTETS = 65_536
  */
 export class RequestBuffer {
   readonly #ring: ReplayRing
+  readonly #budget: BufferBudget
   #held: OctetQueue | null = null
   /** Where the ring has the only piece; -1: nowhere. */
   #ringAt = -1
@@ -23,8 +25,9 @@ export class RequestBuffer {
   #credited = 0
   #received = 0
 
-  constructor(ring: ReplayRing) {
+  constructor(ring: ReplayRing, budget: BufferBudget) {
     this.#ring = ring
+    this.#budget = budget
   }
 
   /** All of it can be sent again from the first octet on. */
@@ -47,8 +50,13 @@ export class RequestBuffer {
       if (this.#ringAt >= 0) return
     }
     if (this.#ringAt >= 0 && !this.#hold()) return this.forget()
+    this.#push(octets, start, end)
+  }
+
+  #push(octets: Buffer, start: number, end: number): void {
     this.#held ??= new OctetQueue()
     this.#held.push(octets, start, end)
+    this.#budget.add(end - start)
   }
 
   /** What a new attempt has to send first; null for nothing. Valid until the next call. Call while `isReplayable`. */
@@ -64,8 +72,7 @@ export class RequestBuffer {
     const piece = this.#ring.get(this.#ringAt)
     this.#ringAt = -1
     if (piece === null) return false
-    this.#held = new OctetQueue()
-    this.#held.push(piece, 0, piece.length)
+    this.#push(piece, 0, piece.length)
     return true
   }
 
@@ -81,6 +88,7 @@ export class RequestBuffer {
   /** The call may no longer be repeated. */
   forget(): void {
     this.#isReplayable = false
+    if (this.#held !== null) this.#budget.add(-this.#held.length)
     this.#held = null
     this.#ringAt = -1
   }

@@ -63,7 +63,13 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     this.#idleSinceMs = nowMs
     this.#said = new SaidOnce(context.log.with({ cluster: cluster.name, endpoint: endpoint.address }))
     this.#keepalive = new Keepalive(endpoint.keepalive ?? cluster.keepalive, nowMs)
-    this.http2 = new Http2Connection<Exchange>({ role: "client", limits: context.limits, events: this, nowMs })
+    this.http2 = new Http2Connection<Exchange>({
+      role: "client",
+      limits: context.limits,
+      events: this,
+      nowMs,
+      budget: context.budget,
+    })
     const socket = options.dial((octets, length) => this.#link.received(octets, 0, length))
     this.#link = options.link(socket)
     this.#link.use(this)

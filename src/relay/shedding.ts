@@ -1,0 +1,64 @@
+import { type Deadline, makeDeadline } from "../deadlines.ts"
+import { counterIds } from "../counters.ts"
+import type { RelayContext } from "./context.ts"
+import type { Exchange } from "./exchange.ts"
+import { failure } from "./failure.ts"
+
+/** Streams below this hold too little to be worth ending. */
+const WORTH_SHEDDING_OCTETS = 4096
+
+/**
+ * Ends the streams that hold most when a connection or the process holds too much, each by name in the log and with a
+ * status that names the limit. It looks once per pass of the deadlines, not at every octet past the bound; what can
+ * come in between is bounded by the windows that are open.
+ */
+export class Shedding {
+  readonly #context: RelayContext
+  readonly #exchanges: () => Iterable<Exchange>
+  readonly #deadline: Deadline
+  #isSet = false
+
+  constructor(context: RelayContext, exchanges: () => Iterable<Exchange>) {
+    this.#context = context
+    this.#exchanges = exchanges
+    this.#deadline = makeDeadline(() => this.#shed())
+    context.budget.onExceeded = () => this.#later()
+    context.budget.onWithheld = () => context.counters.add(counterIds.worker_buffer_withheld)
+  }
+
+  #later(): void {
+    if (this.#isSet) return
+    this.#isSet = true
+    this.#context.deadlines.set(this.#deadline, 0)
+  }
+
+  #shed(): void {
+    this.#isSet = false
+    const { budget, counters, limits } = this.#context
+    if (budget.excess === 0) return
+    counters.add(counterIds.worker_buffer_exceeded)
+    shedLargest(this.#context, this.#exchanges(), budget.excess, `bufferedOctetsMax (${limits.bufferedOctetsMax} octets)`)
+  }
+}
+
+/** Ends the largest holders among `exchanges` until `octets` are free. */
+export function shedLargest(
+  context: RelayContext,
+  exchanges: Iterable<Exchange>,
+  octets: number,
+  limit: string,
+): void {
+  const holders = [...exchanges]
+    .map((exchange) => ({ exchange, held: exchange.bufferedOctets }))
+    .filter(({ held }) => held >= WORTH_SHEDDING_OCTETS)
+    .sort((a, b) => b.held - a.held)
+  let freed = 0
+  for (const { exchange, held } of holders) {
+    if (freed >= octets) return
+    freed += held
+    const { path, connection } = exchange.record
+    const client = `${connection.remoteAddress}:${connection.remotePort}`
+    context.log.warn("stream ended to free memory", { limit, held, path, client, endpoint: exchange.endpointAddress })
+    exchange.shed(failure("overload", `${limit} is used up and this stream held ${held} octets`))
+  }
+}
