@@ -4,6 +4,7 @@
  */
 import type { Address } from "./address.ts"
 import type {
+  BridgeConfig,
   ClusterConfig,
   Config,
   EndpointConfig,
@@ -64,6 +65,22 @@ export function defaultRouteSettings(): RouteSettings {
     accessLogs: [],
     errorStatuses: [],
     interceptErrors: false,
+    bridge: defaultBridge(),
+  }
+}
+
+/** Nothing beside gRPC, until it is asked for. */
+export function defaultBridge(): BridgeConfig {
+  return {
+    grpcWeb: false,
+    connect: false,
+    webSocket: false,
+    method: null,
+    pathPrefix: null,
+    origins: [],
+    descriptorSet: null,
+    metadataQuery: [],
+    metadataCookie: null,
   }
 }
 

@@ -128,6 +128,29 @@ export interface RouteSettings {
   errorStatuses: ErrorStatusConfig[]
   /** Errors of the upstream (status 300 and above) go through `errorStatuses` too. nginx: `grpc_intercept_errors`. */
   interceptErrors: boolean
+  bridge: BridgeConfig
+}
+
+/** What browsers may speak on a route beside gRPC: docs/browsers.md. */
+export interface BridgeConfig {
+  /** gRPC-Web, binary and text. */
+  grpcWeb: boolean
+  /** Connect, unary and streaming. */
+  connect: boolean
+  /** WebSocket: JSON messages, and the `grpc-websockets` subprotocol. */
+  webSocket: boolean
+  /** The method that every such call means, for instance `/chat.Chat/BidStream`. Null: the path says it. */
+  method: string | null
+  /** Taken off the front of the path before it says the method, for instance `/api`. Not beside `method`. */
+  pathPrefix: string | null
+  /** Origins of other hosts whose pages may call: `https://app.example`, or `*` for all. */
+  origins: string[]
+  /** A file with a FileDescriptorSet, for JSON. Null: the cluster is asked by server reflection. */
+  descriptorSet: string | null
+  /** Query parameters of a WebSocket that become request headers: pages cannot set headers there. */
+  metadataQuery: string[]
+  /** The cookie of a WebSocket whose value becomes `authorization: Bearer …`. */
+  metadataCookie: string | null
 }
 
 /** nginx: `error_page 502 = @unavailable`, where that location returns a `grpc-status` header. */

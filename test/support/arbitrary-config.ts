@@ -2,6 +2,7 @@
 import fc from "fast-check"
 import { type Address, hostAddress, unixAddress } from "../../src/config/address.ts"
 import {
+  defaultBridge,
   defaultCluster,
   defaultConfig,
   defaultEndpoint,
@@ -11,6 +12,7 @@ import {
 } from "../../src/config/defaults.ts"
 import type {
   AccessLogConfig,
+  BridgeConfig,
   ClusterConfig,
   Config,
   EndpointConfig,
@@ -143,6 +145,18 @@ const accessLog: fc.Arbitrary<AccessLogConfig> = fc.record({
   flushMs: orNull(number),
 })
 
+const bridge: fc.Arbitrary<BridgeConfig> = near(defaultBridge(), {
+  grpcWeb: fc.boolean(),
+  connect: fc.boolean(),
+  webSocket: fc.boolean(),
+  method: fc.constantFrom(null, "/chat.Chat/BidStream", "/a/b"),
+  pathPrefix: fc.constantFrom(null, "/api", "/"),
+  origins: list(fc.constantFrom("*", "https://a.test", "http://[::1]:8080")),
+  descriptorSet: orNull(text),
+  metadataQuery: list(headerName),
+  metadataCookie: orNull(headerName),
+})
+
 const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
   near(outer, {
     connectTimeoutMs: number,
@@ -173,6 +187,7 @@ const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
       }),
     ),
     interceptErrors: fc.boolean(),
+    bridge,
   })
 
 const upstreamTls: fc.Arbitrary<UpstreamTlsConfig> = near(defaultUpstreamTls(), {

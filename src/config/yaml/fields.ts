@@ -5,8 +5,10 @@
  */
 import { isDeepStrictEqual } from "node:util"
 import { GrpcStatus } from "../../grpc/status.ts"
+import { defaultBridge } from "../defaults.ts"
 import type {
   AccessLogConfig,
+  BridgeConfig,
   ClusterConfig,
   EndpointConfig,
   ErrorStatusConfig,
@@ -201,6 +203,18 @@ const errorStatuses: Codec<ErrorStatusConfig[], ErrorStatusInput[]> = {
     })),
 }
 
+const bridgeFields: Fields<BridgeConfig> = [
+  field("grpcWeb", "grpcWeb", same()),
+  field("connect", "connect", same()),
+  field("webSocket", "webSocket", same()),
+  field("method", "method", given),
+  field("pathPrefix", "pathPrefix", given),
+  field("origins", "origins", same()),
+  field("descriptorSet", "descriptorSet", given),
+  field("metadataQuery", "metadataQuery", same()),
+  field("metadataCookie", "metadataCookie", given),
+]
+
 export const settingsFields: Fields<RouteSettings> = [
   field("connectTimeout", "connectTimeoutMs", duration),
   field("readTimeout", "readTimeoutMs", durationOrNone),
@@ -218,6 +232,7 @@ export const settingsFields: Fields<RouteSettings> = [
   field("accessLog", "accessLogs", accessLogs),
   field("errorStatuses", "errorStatuses", errorStatuses),
   field("interceptErrors", "interceptErrors", same()),
+  field("bridge", "bridge", nested(bridgeFields, defaultBridge())),
 ]
 
 export const upstreamTlsFields: Fields<UpstreamTlsConfig> = [

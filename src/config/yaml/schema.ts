@@ -10,6 +10,7 @@ import { type LimitName, limitNames, limitTable } from "../../limits.ts"
 import { checkTemplate } from "../../relay/template.ts"
 import { variableNames } from "../../relay/variables.ts"
 import { parseAddress } from "../address.ts"
+import { METHOD_PATH, ORIGIN } from "../bridge.ts"
 import { didYouMean } from "../problem.ts"
 import { accessLogFormatNames } from "./access-log-formats.ts"
 import { DURATION, DURATION_OR_NONE, listenAddress, SIZE, SIZE_OR_NONE } from "./scalars.ts"
@@ -79,6 +80,39 @@ const retryConditions = [
   ...(["error", "timeout", "invalid_header", "non_idempotent", "http_403", "http_404", "http_429"] as const),
   ...(["http_500", "http_502", "http_503", "http_504"] as const),
 ] as const
+
+const METHOD_ERROR = 'must be a method such as "/chat.Chat/BidStream"'
+const ORIGIN_ERROR = 'must be an origin such as "https://app.example", or "*"'
+
+const bridge = z
+  .strictObject({
+    grpcWeb: z.boolean().optional().describe("gRPC-Web, binary and text. Default: false."),
+    connect: z.boolean().optional().describe("Connect, unary and streaming. Default: false."),
+    webSocket: z
+      .boolean()
+      .optional()
+      .describe("WebSocket with JSON messages, and the grpc-websockets subprotocol. Default: false."),
+    method: matching(METHOD_PATH, METHOD_ERROR)
+      .optional()
+      .describe("The method that every such call means. Default: what the path says."),
+    pathPrefix: matching(/^\/[!-~]*$/, 'must be the start of a path, such as "/api"')
+      .optional()
+      .describe("Taken off the path before it says the method."),
+    origins: z
+      .array(matching(ORIGIN, ORIGIN_ERROR))
+      .optional()
+      .describe("Origins of other hosts whose pages may call; * for all. Default: none."),
+    descriptorSet: text()
+      .optional()
+      .describe("File with a FileDescriptorSet, for JSON. Default: server reflection."),
+    metadataQuery: headerNames
+      .optional()
+      .describe("Query parameters of a WebSocket that become request headers. Default: none."),
+    metadataCookie: headerName
+      .optional()
+      .describe("Cookie of a WebSocket that becomes authorization: Bearer ... ."),
+  })
+  .meta({ id: "Bridge" })
 
 const settingsShape = {
   connectTimeout: duration.optional().describe("Longest wait for an upstream connection. Default: 5s."),
@@ -155,6 +189,7 @@ const settingsShape = {
     .boolean()
     .optional()
     .describe("Errors of the upstream go through errorStatuses too. Default: false."),
+  bridge: bridge.optional().describe("What browsers may speak. Default: nothing beside gRPC."),
 } as const
 
 const upstreamTls = z

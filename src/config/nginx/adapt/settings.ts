@@ -9,6 +9,7 @@ import type { Scope } from "../scope.ts"
 import { readNumber, readOffset, readTimeMs } from "../units.ts"
 import { hasVariables } from "../variables.ts"
 import type { Adapter } from "./adapter.ts"
+import { adaptBridge } from "./bridge.ts"
 import { adaptErrorPages, type Locations } from "./error-page.ts"
 import { adaptAccessLogs } from "./log.ts"
 
@@ -42,6 +43,7 @@ export function adaptSettings(
   settings.accessLogs = adaptAccessLogs(adapter, scope)
   settings.interceptErrors = isOn(scope, "grpc_intercept_errors")
   settings.errorStatuses = adaptErrorPages(adapter, scope, locations)
+  settings.bridge = adaptBridge(adapter, scope)
   return settings
 }
 

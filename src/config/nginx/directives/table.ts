@@ -4,6 +4,7 @@ import { HONOURED } from "./honoured.ts"
 import { NO_EFFECT } from "./no-effect.ts"
 import { NOT_SUPPORTED } from "./not-supported.ts"
 import { OTHER_PROXIES } from "./other-proxies.ts"
+import { OWN } from "./own.ts"
 import { type Context, type DirectiveGroup, type DirectiveSpec, readShape } from "./spec.ts"
 
 const table = buildTable()
@@ -30,7 +31,7 @@ export function allSpecs(): DirectiveSpec[] {
 function buildTable(): Map<string, DirectiveSpec[]> {
   const specs = new Map<string, DirectiveSpec[]>()
   const add = (spec: DirectiveSpec) => specs.set(spec.name, [...(specs.get(spec.name) ?? []), spec])
-  for (const [name, shape, reason] of HONOURED)
+  for (const [name, shape, reason] of [...HONOURED, ...OWN])
     add({ name, ...readShape(shape), verdict: "honoured", reason })
   for (const { verdict, reason, directives } of [
     ...NOT_SUPPORTED,

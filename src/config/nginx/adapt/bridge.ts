@@ -1,0 +1,41 @@
+/** Sluice's own directives for browsers, which nginx does not have. */
+import { METHOD_PATH, ORIGIN } from "../../bridge.ts"
+import { defaultBridge } from "../../defaults.ts"
+import type { BridgeConfig } from "../../model.ts"
+import type { Word } from "../ast.ts"
+import type { Scope } from "../scope.ts"
+import { type Adapter, filePath } from "./adapter.ts"
+
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+
+export function adaptBridge(adapter: Adapter, scope: Scope): BridgeConfig {
+  const { report } = adapter
+  const words = (name: string): Word[] => scope.all(name).flatMap(({ args }) => args)
+  const isOn = (name: string): boolean => words(name)[0]?.text.toLowerCase() === "on"
+  /** Words that look as they must; the others are told of. */
+  const matching = (name: string, pattern: RegExp, problem: string, hint: string): string[] =>
+    words(name).flatMap(({ text, span }) => {
+      if (pattern.test(text)) return [text]
+      report.error(span, `"${text}" is no ${problem}`, hint)
+      return []
+    })
+  const descriptorSet = words("grpc_descriptor_set")[0]
+  return {
+    ...defaultBridge(),
+    grpcWeb: isOn("grpc_web"),
+    connect: isOn("grpc_connect"),
+    webSocket: isOn("grpc_websocket"),
+    method:
+      matching("grpc_method", METHOD_PATH, "gRPC method", "for instance /chat.Chat/BidStream")[0] ?? null,
+    pathPrefix: matching("grpc_path_prefix", /^\/[!-~]*$/, "start of a path", "for instance /api")[0] ?? null,
+    origins: matching("grpc_allow_origin", ORIGIN, "origin", "for instance https://app.example, or *"),
+    descriptorSet: descriptorSet === undefined ? null : filePath(adapter, descriptorSet),
+    metadataQuery: matching(
+      "grpc_query_metadata",
+      TOKEN,
+      "header name",
+      "query parameters are named as the header",
+    ),
+    metadataCookie: matching("grpc_cookie_metadata", TOKEN, "cookie name", "one cookie")[0] ?? null,
+  }
+}

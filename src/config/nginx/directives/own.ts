@@ -1,0 +1,28 @@
+/** Sluice's own: what browsers may speak. Shapes as in `honoured.ts`; nginx knows none of these. */
+export const OWN: [name: string, shape: string, does: string][] = [
+  ["grpc_web", "HSL flag", "Sluice's own: gRPC-Web, binary and text, is translated to gRPC"],
+  ["grpc_connect", "HSL flag", "Sluice's own: Connect, unary and streaming, is translated to gRPC"],
+  [
+    "grpc_websocket",
+    "HSL flag",
+    "Sluice's own: WebSockets, with JSON messages or the `grpc-websockets` subprotocol, are gRPC streams",
+  ],
+  ["grpc_method", "L 1", "Sluice's own: the method that every such call means; else the path says it"],
+  ["grpc_path_prefix", "HSL 1", "Sluice's own: taken off the path of such a call before it says the method"],
+  ["grpc_allow_origin", "HSL 1+*", "Sluice's own: origins of other hosts whose pages may call; `*`: all"],
+  [
+    "grpc_descriptor_set",
+    "HSL 1",
+    "Sluice's own: file with a FileDescriptorSet for JSON; else the endpoint's reflection is asked",
+  ],
+  [
+    "grpc_query_metadata",
+    "HSL 1+*",
+    "Sluice's own: query parameters of a WebSocket that become request headers",
+  ],
+  [
+    "grpc_cookie_metadata",
+    "HSL 1",
+    "Sluice's own: cookie of a WebSocket that becomes `authorization: Bearer ...`",
+  ],
+]
