@@ -48,6 +48,8 @@ export class ChatService {
   readonly #log: (line: string) => void
   /** The conversations now open, each with the way to end it from outside. */
   readonly #open = new Map<Conversation, (reason: string) => void>()
+  /** Why no more conversations are taken; undefined while they are. */
+  #closedFor: string | undefined
 
   constructor(options: { name: string; log: (line: string) => void }) {
     this.#name = options.name
@@ -58,12 +60,17 @@ export class ChatService {
     return this.#open.size
   }
 
-  /** Ends every open conversation with UNAVAILABLE, which tells a client that trying again is safe. */
+  /** Ends every conversation, open or still to come, with UNAVAILABLE: a client may well try elsewhere. */
   endAll(reason: string): void {
+    this.#closedFor = reason
     for (const end of [...this.#open.values()]) end(reason)
   }
 
   #converse(call: Conversation): void {
+    if (this.#closedFor !== undefined) {
+      call.emit("error", { code: status.UNAVAILABLE, details: this.#closedFor })
+      return
+    }
     const metadata = new Metadata()
     metadata.set(SERVER_NAME_HEADER, this.#name)
     call.sendMetadata(metadata)

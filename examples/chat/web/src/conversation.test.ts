@@ -112,9 +112,10 @@ test.each([
   { name: "UNAVAILABLE", fail: (bed: Bed) => bed.receive(UNAVAILABLE) },
 ])("$name opens another stream, and what was said stays", ({ fail }) => {
   const bed = new Bed().open()
+  bed.receive({ "@headers": { "x-chat-server": "A" } })
   bed.receive({ output: "one" })
   fail(bed)
-  expect(bed.phase).toBe("waiting")
+  expect(bed.conversation.state).toMatchObject({ phase: { kind: "waiting" }, server: null })
   bed.nextTimer()
   bed.open()
   expect(bed.sockets.length).toBe(2)
