@@ -5,8 +5,6 @@ const LARGE_CHUNK = 65_536
 /** Chunks kept for reuse; more are left to the garbage collector. 64 small and 32 large: 2.25 MiB. */
 const POOLED_SMALL = 64
 const POOLED_LARGE = 32
-/** Under this a byte loop is faster than `set(subarray())`, whose view costs an allocation. */
-const LOOP_OCTETS = 192
 
 const smallPool: Buffer[] = []
 const largePool: Buffer[] = []
@@ -72,7 +70,7 @@ export class Output {
     if (this.unsentOctets === 0) this.controlFrames = 0
   }
 
-  data(streamId: number, octets: Uint8Array, start: number, end: number, endStream: boolean): void {
+  data(streamId: number, octets: Buffer, start: number, end: number, endStream: boolean): void {
     const length = end - start
     let at = this.#reserve(FRAME_HEAD_OCTETS + length)
     const flags = endStream ? Flag.END_STREAM : 0
@@ -80,8 +78,7 @@ export class Output {
       const chunk = this.#chunk!
       this.#writeHead(chunk, at, length, FrameType.DATA, flags, streamId)
       at += FRAME_HEAD_OCTETS
-      if (length < LOOP_OCTETS) for (let i = start; i < end; i++) chunk[at++] = octets[i]!
-      else chunk.set(octets.subarray(start, end), at)
+      octets.copy(chunk, at, start, end)
     } else {
       this.#head(length, FrameType.DATA, flags, streamId)
       this.#append(octets, start, end)
@@ -89,7 +86,7 @@ export class Output {
   }
 
   /** A frame of any other type. */
-  frame(type: number, flags: number, streamId: number, payload: Uint8Array): void {
+  frame(type: number, flags: number, streamId: number, payload: Buffer): void {
     this.controlFrames++
     this.#head(payload.length, type, flags, streamId)
     this.#append(payload, 0, payload.length)
@@ -108,7 +105,7 @@ export class Output {
   }
 
   /** A header block as HEADERS and as many CONTINUATION frames as `maxFrameOctets` asks for. */
-  headers(streamId: number, block: Uint8Array, endStream: boolean, maxFrameOctets: number): void {
+  headers(streamId: number, block: Buffer, endStream: boolean, maxFrameOctets: number): void {
     this.controlFrames++
     let end = Math.min(block.length, maxFrameOctets)
     const flags = (endStream ? Flag.END_STREAM : 0) | (end === block.length ? Flag.END_HEADERS : 0)
@@ -123,7 +120,7 @@ export class Output {
   }
 
   /** Octets as they are: the client preface. */
-  raw(octets: Uint8Array): void {
+  raw(octets: Buffer): void {
     this.#append(octets, 0, octets.length)
   }
 
@@ -144,12 +141,12 @@ export class Output {
     chunk[at + 8] = id
   }
 
-  #append(octets: Uint8Array, start: number, end: number): void {
+  #append(octets: Buffer, start: number, end: number): void {
     while (start < end) {
       if (this.#chunk === null || this.#at === this.#chunk.length) this.#newChunk()
       const chunk = this.#chunk!
       const part = Math.min(end - start, chunk.length - this.#at)
-      chunk.set(octets.subarray(start, start + part), this.#at)
+      octets.copy(chunk, this.#at, start, start + part)
       this.#at += part
       start += part
       this.#count(part)

@@ -91,7 +91,7 @@ export class Sender<Owner> {
         if (endStream) this.#end(stream)
         return 0
       }
-      stream.queue = new OctetQueue()
+      stream.queue = OctetQueue.obtain()
       this.#waiting.add(stream)
     }
     stream.queue.push(octets, start, end)
@@ -145,7 +145,7 @@ export class Sender<Owner> {
     let progress = true
     while (progress && this.window > 0 && this.#waiting.size > 0 && !this.isCongested) {
       progress = false
-      for (const stream of [...this.#waiting]) {
+      for (const stream of this.#waiting) {
         if (stream.queue === null) continue
         const before = stream.queue.length
         if (!this.#sendOne(stream)) continue
@@ -173,13 +173,15 @@ export class Sender<Owner> {
     stream.sendWindow -= length
     this.window -= length
     this.#holds(-length)
-    this.output.data(stream.id, queue.take(length), 0, length, isLast && stream.queuedEnd)
+    this.output.data(stream.id, queue.buffer, queue.start, queue.start + length, isLast && stream.queuedEnd)
+    queue.drop(length)
     this.#host.onDataSent(length)
     if (isLast) this.#emptied(stream)
     return true
   }
 
   #emptied(stream: Http2Stream<Owner>): void {
+    stream.queue!.recycle()
     stream.queue = null
     this.#waiting.delete(stream)
     if (stream.queuedTrailers !== null) {
@@ -199,6 +201,7 @@ export class Sender<Owner> {
   forget(stream: Http2Stream<Owner>): void {
     if (stream.queue === null) return
     this.#holds(-stream.queue.length)
+    stream.queue.recycle()
     stream.queue = null
     this.#waiting.delete(stream)
   }
@@ -230,7 +233,7 @@ export class Sender<Owner> {
     this.output.frame(FrameType.SETTINGS, Flag.ACK, 0, NO_OCTETS)
   }
 
-  ping(payload: Uint8Array, isAck: boolean): void {
+  ping(payload: Buffer, isAck: boolean): void {
     this.output.frame(FrameType.PING, isAck ? Flag.ACK : 0, 0, payload)
   }
 

@@ -6,19 +6,22 @@ const KINDS = 32
 /** Says each kind of thing once, for instance per connection: a peer that repeats itself is not repeated. */
 export class SaidOnce {
   readonly #log: Log
+  readonly #own: LogFields
   #said: Set<string> | null = null
 
-  constructor(log: Log) {
+  /** Every line carries `own`. Making one costs nothing before something is said. */
+  constructor(log: Log, own: LogFields = {}) {
     this.#log = log
+    this.#own = own
   }
 
   /** `kind` is what repeats; `message` and `fields` may differ from time to time. */
   info(kind: string, message: string, fields?: LogFields): void {
-    if (this.#first(kind)) this.#log.info(message, fields)
+    if (this.#first(kind)) this.#log.info(message, { ...this.#own, ...fields })
   }
 
   warn(kind: string, message: string, fields?: LogFields): void {
-    if (this.#first(kind)) this.#log.warn(message, fields)
+    if (this.#first(kind)) this.#log.warn(message, { ...this.#own, ...fields })
   }
 
   #first(kind: string): boolean {

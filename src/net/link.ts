@@ -37,7 +37,6 @@ export class Link implements Flushable {
     this.socket = socket
     this.#flusher = flusher
     this.#clock = clock
-    socket.setNoDelay(true)
     socket.on("error", (error) => this.#finish(errorReason(error)))
     socket.on("end", () => this.#finish("the peer closed the connection"))
     socket.on("close", () => this.#finish("the connection was closed"))

@@ -169,7 +169,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
     if (held !== null) {
       attempt.octetsSent += held.length
       const endStream = hasEnded && this.#requestTrailers === null
-      this.#requestTaken(upstream.sendData(held, 0, held.length, endStream))
+      this.#requestTaken(upstream.sendData(held.buffer, held.start, held.start + held.length, endStream))
     }
     if (this.#requestTrailers !== null) upstream.sendHeaders(this.#requestTrailers, true)
   }

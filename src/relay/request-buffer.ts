@@ -60,10 +60,10 @@ export class RequestBuffer {
   }
 
   /** What a new attempt has to send first; null for nothing. Valid until the next call. Call while `isReplayable`. */
-  restart(): Buffer | null {
+  restart(): OctetQueue | null {
     this.#taken = 0
     this.#hold()
-    return this.#held === null ? null : this.#held.peek()
+    return this.#held
   }
 
   /** Takes the piece out of the ring into a queue of its own. False when it was overwritten. */

@@ -61,7 +61,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     this.#onClosed = options.onClosed
     this.#startedMs = nowMs
     this.#idleSinceMs = nowMs
-    this.#said = new SaidOnce(context.log.with({ cluster: cluster.name, endpoint: endpoint.address }))
+    this.#said = new SaidOnce(context.log, { cluster: cluster.name, endpoint: endpoint.address })
     this.#keepalive = new Keepalive(endpoint.keepalive ?? cluster.keepalive, nowMs)
     this.http2 = new Http2Connection<Exchange>({
       role: "client",

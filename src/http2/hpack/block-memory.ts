@@ -56,7 +56,7 @@ export class BlockMemory {
       if (this.#hasRoom(octets)) break
       this.#drop(oldest)
     }
-    this.#byKey.set(key, { block: new Uint8Array(source.subarray(start, end)), list })
+    this.#byKey.set(key, { block: Buffer.from(source.subarray(start, end)), list })
     this.#octets += octets
   }
 
@@ -79,7 +79,7 @@ export class BlockMemory {
 }
 
 export interface RememberedBlock {
-  readonly block: Uint8Array
+  readonly block: Buffer
   readonly list: HeaderList
 }
 

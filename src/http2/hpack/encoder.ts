@@ -26,10 +26,10 @@ const NEVER_INDEXED = 0x10
 const WITHOUT_INDEXING = 0x00
 
 /** Where blocks are written. Encoding is synchronous and the caller copies: one for all. */
-let scratch = new Uint8Array(8192)
+let scratch: Buffer = Buffer.allocUnsafeSlow(8192)
 const MAX_KEPT_SCRATCH_OCTETS = 1 << 18
 /** `scratch.subarray(0, n)` by n: to make a view costs more than to encode a small block. */
-let views: Uint8Array[] = []
+let views: Buffer[] = []
 const MAX_VIEWS = 512
 
 const seenLists = seenKeys()
@@ -67,7 +67,7 @@ export class HpackEncoder {
    *
    * @returns its octets. They stay valid until the next call, on this encoder or any other: copy them.
    */
-  encode(list: HeaderList): Uint8Array {
+  encode(list: HeaderList): Buffer {
     if (this.#lastOctets === NONE) {
       const known = this.#memory.get(list.id)
       if (known !== undefined) return known.block
@@ -172,15 +172,15 @@ function writeString(target: Uint8Array, position: number, text: string): number
   return position + lengthOctets + octets
 }
 
-function scratchFor(octets: number): Uint8Array {
+function scratchFor(octets: number): Buffer {
   if (octets <= scratch.length) return scratch
-  if (octets > MAX_KEPT_SCRATCH_OCTETS) return new Uint8Array(octets)
-  scratch = new Uint8Array(octets)
+  if (octets > MAX_KEPT_SCRATCH_OCTETS) return Buffer.allocUnsafeSlow(octets)
+  scratch = Buffer.allocUnsafeSlow(octets)
   views = []
   return scratch
 }
 
-function viewOf(target: Uint8Array, octets: number): Uint8Array {
+function viewOf(target: Buffer, octets: number): Buffer {
   if (octets >= MAX_VIEWS || target !== scratch) return target.subarray(0, octets)
   return (views[octets] ??= target.subarray(0, octets))
 }
