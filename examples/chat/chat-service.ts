@@ -63,7 +63,7 @@ export class ChatService {
   /** Ends every conversation, open or still to come, with UNAVAILABLE: a client may well try elsewhere. */
   endAll(reason: string): void {
     this.#closedFor = reason
-    for (const end of [...this.#open.values()]) end(reason)
+    for (const end of this.#open.values()) end(reason)
   }
 
   #converse(call: Conversation): void {

@@ -35,11 +35,11 @@ export function parseDurationMs(text: string): number {
 export function stopOnSignals(stop: (urgent: boolean) => Promise<void>): void {
   let stopping = false
   const begin = () => {
-    if (!stopping) stop(false).finally(() => process.exit(0))
+    if (!stopping) void stop(false).finally(() => process.exit(0))
     stopping = true
   }
   const onSignal = () => {
-    if (stopping) stop(true).finally(() => process.exit(0))
+    if (stopping) void stop(true).finally(() => process.exit(0))
     else begin()
   }
   process.on("SIGINT", onSignal)

@@ -83,7 +83,7 @@ describe.skipIf(missing)("the chat's page, on the stand-in bridge", () => {
     const names = await Promise.all(
       [1, 2].map((number) => panel(number).locator(".server-name").textContent()),
     )
-    expect(names.toSorted()).toEqual(["A", "B"])
+    expect(new Set(names)).toEqual(new Set(["A", "B"]))
     await say(1, "一")
     await say(2, "二")
     await heard(1, "服务端返回: 一").waitFor()

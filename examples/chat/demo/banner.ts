@@ -49,7 +49,7 @@ export function banner(addresses: Addresses): string {
     [
       "See a server die, and come back:",
       `  kill -9 ${first!.pid}`,
-      `  npm run chat:server -- --port ${first!.port}`,
+      `  npm run chat:server -- --port ${first!.port} --name A`,
     ],
     addresses.balancer === "nginx"
       ? [

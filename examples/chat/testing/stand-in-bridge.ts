@@ -45,7 +45,7 @@ function join(socket: WebSocket, client: ChatClient): void {
     client.close()
   })
   socket.on("message", (data) => {
-    const text = String(data)
+    const text = (data as Buffer).toString("utf8")
     if (text === '{"@end":{}}') return call.end()
     try {
       call.write(fromJsonString(RequestSchema, text))

@@ -180,7 +180,7 @@ export class Conversation {
 
   #retryLater(): void {
     this.#drop()
-    const delayMs = reconnectDelayMs(this.#failedAttempts++, this.#environment.random)
+    const delayMs = reconnectDelayMs(this.#failedAttempts++, () => this.#environment.random())
     this.#set({ phase: { kind: "waiting", retryAtMs: this.#environment.now() + delayMs }, server: null })
     this.#cancelRetry = this.#environment.after(delayMs, () => this.#connect())
   }

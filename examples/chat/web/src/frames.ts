@@ -32,7 +32,7 @@ export function parseFrame(data: unknown): Frame {
   if (isRecord(status)) {
     return {
       kind: "status",
-      status: { code: Number(status.code ?? 0), message: String(status.message ?? "") },
+      status: { code: Number(status.code ?? 0), message: textOf(status.message) },
     }
   }
   const headers = frame["@headers"]
@@ -42,7 +42,11 @@ export function parseFrame(data: unknown): Frame {
   }
   if (Object.keys(frame).some((key) => key.startsWith("@"))) return { kind: "unknown" }
   // proto3 JSON leaves an empty string out.
-  return { kind: "output", text: String(frame.output ?? "") }
+  return { kind: "output", text: textOf(frame.output) }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : ""
 }
 
 function parseObject(data: unknown): Record<string, unknown> | undefined {
