@@ -97,14 +97,24 @@ export class Cluster<C extends PooledConnection> {
   }
 }
 
+/** Those that may be chosen. Most picks find everyone in order, and then no list is made. */
 function eligible(
   endpoints: readonly Endpoint[],
   tried: readonly Endpoint[] | null,
   isHealthAsked: boolean,
   nowMs: number,
 ): readonly Endpoint[] {
-  // Most picks find everyone in order, and then no list is made.
-  const isOut = (endpoint: Endpoint): boolean =>
-    endpoint.isFull || (isHealthAsked && endpoint.isEjected(nowMs)) || (tried?.includes(endpoint) ?? false)
-  return endpoints.some(isOut) ? endpoints.filter((endpoint) => !isOut(endpoint)) : endpoints
+  for (const endpoint of endpoints)
+    if (isOut(endpoint, tried, isHealthAsked, nowMs))
+      return endpoints.filter((each) => !isOut(each, tried, isHealthAsked, nowMs))
+  return endpoints
+}
+
+function isOut(
+  endpoint: Endpoint,
+  tried: readonly Endpoint[] | null,
+  isHealthAsked: boolean,
+  nowMs: number,
+): boolean {
+  return endpoint.isFull || (isHealthAsked && endpoint.isEjected(nowMs)) || (tried?.includes(endpoint) ?? false)
 }

@@ -82,7 +82,7 @@ export class Http2Connection<Owner> {
     return this.sender.output
   }
 
-  get streams(): { readonly size: number; values(): IterableIterator<Http2Stream<Owner>> } {
+  get streams(): { readonly size: number; values(): Http2Stream<Owner>[] } {
     return this.#table
   }
 
@@ -273,7 +273,7 @@ export class Http2Connection<Owner> {
     this.#events.onGoaway(code, debug)
     if (this.role === "client") {
       const reason = `GOAWAY(${last})`
-      for (const stream of [...this.#table.values()])
+      for (const stream of this.#table.values())
         if (stream.id > last)
           this.abandon(stream, { code: ErrorCode.REFUSED_STREAM, origin: "peer", unprocessed: true, reason })
     }
@@ -331,7 +331,7 @@ export class Http2Connection<Owner> {
     this.#isDraining = true
     const last = this.#goawayReceivedLast
     this.#ending = { reason, streamsLost: this.#table.size }
-    for (const stream of [...this.#table.values()])
+    for (const stream of this.#table.values())
       this.abandon(stream, { code, origin: "connection", unprocessed: stream.id > last, reason })
     this.#events.onEnd(because)
   }

@@ -1,5 +1,6 @@
 import { ClosedStreams } from "./closed-streams.ts"
 import { MAX_STREAM_ID } from "./frame/types.ts"
+import { IdMap } from "./id-map.ts"
 import type { Http2Stream } from "./stream.ts"
 
 export type Role = "server" | "client"
@@ -9,7 +10,7 @@ export class StreamTable<Owner> {
   readonly closed = new ClosedStreams()
   /** The highest stream the peer has opened; 0 for none. */
   lastPeerId = 0
-  readonly #open = new Map<number, Http2Stream<Owner>>()
+  readonly #open = new IdMap<Http2Stream<Owner>>()
   readonly #isServer: boolean
   #nextId = 1
 
@@ -25,7 +26,8 @@ export class StreamTable<Owner> {
     return this.#open.get(id)
   }
 
-  values(): IterableIterator<Http2Stream<Owner>> {
+  /** A copy, in no order. */
+  values(): Http2Stream<Owner>[] {
     return this.#open.values()
   }
 

@@ -24,6 +24,7 @@ import type { Route } from "./route.ts"
 import { SilenceWatch } from "./silence-watch.ts"
 import type { UpstreamConnection } from "./upstream.ts"
 
+const NO_ATTEMPTS: AttemptRecord[] = []
 /** Methods that may be sent twice: RFC 9110 §9.2.2. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "PROPFIND"])
 
@@ -143,7 +144,9 @@ export class Exchange implements Waiter<UpstreamConnection> {
     this.#endpoint = endpoint
     endpoint.streamsOpen++
     this.#attempt = newAttempt(endpoint.address, nowMs)
-    this.record.attempts.push(this.#attempt)
+    // A list made with its one element is a fraction of one that grew to it.
+    if (this.record.attempts.length === 0) this.record.attempts = [this.#attempt]
+    else this.record.attempts.push(this.#attempt)
     this.#isWaiting = true
     const { connectTimeoutMs } = this.#route.settings
     this.#waitUntilMs = nowMs + Math.min(connectTimeoutMs, this.#context.limits.pickQueueTimeoutMs)
@@ -542,7 +545,7 @@ function newRecord(connection: ConnectionRecord, head: RequestHead, serverName: 
     grpcMessage: "",
     responseHeaders: null,
     responseTrailers: null,
-    attempts: [],
+    attempts: NO_ATTEMPTS,
     resumes: 0,
   }
 }
