@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks"
+import { useEffect, useLayoutEffect, useState } from "preact/hooks"
 import type { Conversation } from "./conversation.ts"
 import { ConversationPanel } from "./conversation-panel.tsx"
 import { useConversation } from "./hooks.ts"
@@ -161,7 +161,7 @@ function useShortcuts(
   activate: (number: number) => void,
   open: () => void,
 ): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       if (!event.altKey || event.ctrlKey || event.metaKey) return
       const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key]

@@ -1,5 +1,5 @@
 import type { RefObject } from "preact"
-import { useEffect, useLayoutEffect, useState } from "preact/hooks"
+import { useLayoutEffect, useState } from "preact/hooks"
 import { type Conversation, HEARTBEAT } from "./conversation.ts"
 import { SendIcon } from "./icons.tsx"
 import type { Strings } from "./strings.ts"
@@ -91,7 +91,7 @@ function useGrowing(area: RefObject<HTMLTextAreaElement | null>, text: string): 
 }
 
 function useCommandKeys(active: boolean, run: (index: number) => void): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!active) return
     const onKeyDown = (event: KeyboardEvent) => {
       const index = ["Digit1", "Digit2", "Digit3", "Digit4"].indexOf(event.code)

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact"
-import { useEffect, useRef } from "preact/hooks"
+import { useLayoutEffect, useRef } from "preact/hooks"
 import { Composer } from "./composer.tsx"
 import type { Conversation, ConversationState } from "./conversation.ts"
 import { EntryList } from "./entry-list.tsx"
@@ -23,7 +23,8 @@ export function ConversationPanel(props: ConversationPanelProps) {
   const state = useConversation(conversation)
   const { phase, server } = state
   const input = useRef<HTMLTextAreaElement>(null)
-  useEffect(() => {
+  // Before the next key arrives, not after the next paint.
+  useLayoutEffect(() => {
     if (active) input.current?.focus({ preventScroll: true })
   }, [active])
 
