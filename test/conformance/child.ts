@@ -14,11 +14,11 @@ process.on("exit", () => {
 
 export interface Child {
   /** What it printed last, both streams together. */
-  output(): string
+  output: () => string
   /** Resolves with the exit code, or null when a signal ended it or it could not start. */
   exited: Promise<number | null>
   /** SIGTERM, and SIGKILL when it is still there after two seconds. */
-  stop(): Promise<void>
+  stop: () => Promise<void>
 }
 
 export interface SpawnOptions {

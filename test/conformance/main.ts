@@ -44,7 +44,7 @@ async function main({ chosen, through, json, docs }: Options): Promise<number> {
   const note = (line: string) => (json ? process.stderr : process.stdout).write(`${line}\n`)
   const runs: SuiteRun[] = []
   for (const suite of chosen) {
-    const run = await runSuite(suite, through, note)
+    const run = await runSuite(suite, through)
     runs.push(run)
     note(summaryLine(run))
   }
@@ -53,11 +53,11 @@ async function main({ chosen, through, json, docs }: Options): Promise<number> {
   return runs.some((run) => isBelow(run, through)) ? 1 : 0
 }
 
-async function runSuite(suite: Suite, through: Through, note: (line: string) => void): Promise<SuiteRun> {
+async function runSuite(suite: Suite, through: Through): Promise<SuiteRun> {
   const { name, title, tool, cases: expected } = suite
   const head = { name, title, tool, expected }
   try {
-    const result = await suite.run({ through, note })
+    const result = await suite.run({ through })
     return { ...head, outcome: "ran", cases: result.cases, failed: result.failed }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)

@@ -15,8 +15,6 @@ export interface SuiteResult {
 /** What a suite gets to run with. */
 export interface SuiteContext {
   through: Through
-  /** One line of progress for a person. */
-  note(line: string): void
 }
 
 /** A suite that cannot run on this machine: what is missing and how to get it. */

@@ -19,7 +19,7 @@ export interface Suite {
   cases: number
   /** False: runs only when it is named. */
   byDefault: boolean
-  run(context: SuiteContext): Promise<SuiteResult>
+  run: (context: SuiteContext) => Promise<SuiteResult>
 }
 
 export const suites: Suite[] = [

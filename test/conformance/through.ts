@@ -27,8 +27,8 @@ export interface FrontOptions {
 /** A balancer that runs, or nothing at all in the case of `none`. */
 export interface Front {
   /** Where to call for a path. */
-  portFor(path: string): number
-  stop(): Promise<void>
+  portFor: (path: string) => number
+  stop: () => Promise<void>
 }
 
 const sluiceCommand = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))
@@ -73,7 +73,7 @@ export async function versionOf(balancer: Balancer): Promise<string | undefined>
 }
 
 /** The nginx.conf that Sluice and nginx both run. */
-export function nginxConf(port: number, routes: Route[], locationDirectives: string[] = []): string {
+function nginxConf(port: number, routes: Route[], locationDirectives: string[] = []): string {
   const locations = routes.map((route) =>
     [
       `    location ${route.path} {`,

@@ -5,7 +5,7 @@ import { createServer, type Http2Session } from "node:http2"
 const body = "conformance\n"
 
 /** Answers every whole request with 200 and a small body, over HTTP/2 without TLS. */
-export async function startPlainBackend(): Promise<{ port: number; stop(): Promise<void> }> {
+export async function startPlainBackend(): Promise<{ port: number; stop: () => Promise<void> }> {
   const sessions = new Set<Http2Session>()
   const server = createServer()
   server.on("session", (session) => {

@@ -80,13 +80,13 @@ interface UnimplementedService {
 export interface InteropClient {
   test: TestService
   unimplemented: UnimplementedService
-  close(): void
+  close: () => void
 }
 
 export interface InteropCase {
   name: string
   /** Rejects when the case fails. */
-  run(client: InteropClient): Promise<void>
+  run: (client: InteropClient) => Promise<void>
 }
 
 const services = loadServices()
