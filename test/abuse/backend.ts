@@ -101,24 +101,22 @@ export class Backend {
     peer.send(wire.settings([[wire.Setting.MAX_CONCURRENT_STREAMS, 10_000]]), wire.windowUpdate(0, 2 ** 30))
   }
 
-  #frame(peer: Peer, frame: wire.Frame, fields: Field[]): void {
+  #frame(peer: Peer, frame: wire.Frame, fields: Field[] | null): void {
     const key = `${this.#numbers.get(peer)}/${frame.streamId}`
     const call = this.live.get(key)
-    if (fields.length > 0 && call === undefined) this.#open(peer, frame, fields, key)
-    else if (fields.length > 0 && call !== undefined) {
+    if (fields !== null && call === undefined) this.#open(peer, frame.streamId, fields, key)
+    else if (fields !== null && call !== undefined) {
       call.trailers.push(...fields)
-      this.#end(key, call)
+      if (peer.stream(frame.streamId).ended) this.#end(key, call)
     } else if (frame.type === wire.FrameType.DATA && call !== undefined) this.#data(key, call, frame)
     else if (frame.type === wire.FrameType.RST_STREAM) this.#forget(key)
     else if (frame.type === wire.FrameType.WINDOW_UPDATE) this.#credit(peer, frame, key)
   }
 
-  #open(peer: Peer, frame: wire.Frame, fields: Field[], key: string): void {
-    const { streamId } = frame
+  #open(peer: Peer, streamId: number, fields: Field[], key: string): void {
     const path = firstValue(fields, ":path") ?? ""
     const call: Call = { connection: peer, streamId, path, fields, trailers: [], octets: 0, ended: false }
     this.live.set(key, call)
-    peer.streams.delete(streamId)
     if (isAttack(path)) {
       this.calls += 1
       this.attackStreamsOpen += 1
@@ -133,7 +131,7 @@ export class Backend {
       const bulk = kind === "Big" ? BIG_OCTETS : 0
       this.#answers.set(key, { call, bulk, echo: [], credit: peer.initialWindow, closing: kind === "Big" })
     }
-    if (frame.flags & wire.Flag.END_STREAM) this.#end(key, call)
+    if (peer.stream(streamId).ended) this.#end(key, call)
     this.#pump(key)
   }
 
@@ -158,6 +156,7 @@ export class Backend {
   #forget(key: string): void {
     const call = this.live.get(key)
     if (call !== undefined && isAttack(call.path)) this.attackStreamsOpen -= 1
+    call?.connection.streams.delete(call.streamId)
     this.live.delete(key)
     this.#answers.delete(key)
   }

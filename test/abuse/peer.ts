@@ -31,7 +31,8 @@ export class Peer {
   connectionCredit = 65_535
   framesSent = 0
   acknowledges = true
-  onFrame: ((frame: wire.Frame, fields: Field[]) => void) | undefined
+  /** `fields` is there when the frame ends a header block. */
+  onFrame: ((frame: wire.Frame, fields: Field[] | null) => void) | undefined
   readonly #decoder = new Decoder()
   readonly #reader = new wire.FrameReader()
   #prefaceLeft: number
@@ -134,7 +135,7 @@ export class Peer {
   }
 
   #frame(frame: wire.Frame): void {
-    let fields: Field[] = []
+    let fields: Field[] | null = null
     switch (frame.type) {
       case wire.FrameType.SETTINGS:
         if (!(frame.flags & wire.Flag.ACK)) this.#settings(frame.payload)
@@ -176,8 +177,8 @@ export class Peer {
     this.onFrame?.(frame, fields)
   }
 
-  #blockEnd(frame: wire.Frame): Field[] {
-    if (!(frame.flags & wire.Flag.END_HEADERS) || this.#block === null) return []
+  #blockEnd(frame: wire.Frame): Field[] | null {
+    if (!(frame.flags & wire.Flag.END_HEADERS) || this.#block === null) return null
     const { streamId, parts, ends } = this.#block
     this.#block = null
     const fields = this.#decoder.decode(Buffer.concat(parts))
