@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events"
 import { hostname } from "node:os"
 import type { Socket } from "node:net"
+import { Bridges } from "./bridge/bridges.ts"
 import { Cluster } from "./balancer/cluster.ts"
 import { type Clock, systemClock, type Timer } from "./clock.ts"
 import type { ClusterConfig, Config, ListenerConfig } from "./config/model.ts"
@@ -15,9 +16,10 @@ import { Flusher } from "./net/flusher.ts"
 import { Link } from "./net/link.ts"
 import { type Listening, listen, type OnOctets } from "./net/listen.ts"
 import { type Random, systemRandom } from "./random.ts"
+import type { ClientConnection, StreamOwner } from "./relay/client-connection.ts"
 import type { RelayContext } from "./relay/context.ts"
 import { DownstreamConnection } from "./relay/downstream.ts"
-import type { Exchange } from "./relay/exchange.ts"
+import { FirstOctets } from "./relay/first-octets.ts"
 import type { ConnectionRecord, StreamRecord } from "./relay/record.ts"
 import { ReplayRing } from "./relay/replay-ring.ts"
 import { compileRoute, type Route } from "./relay/route.ts"
@@ -76,7 +78,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #flusher = new Flusher()
   readonly #accessLogs: AccessLogs
   readonly #context: RelayContext
-  readonly #downstream = new Set<DownstreamConnection>()
+  readonly #bridges: Bridges
+  readonly #downstream = new Set<ClientConnection>()
   readonly #upstream = new Set<UpstreamConnection>()
   readonly #links = new Set<Link>()
   /** Called whenever a connection or a socket is gone. */
@@ -115,7 +118,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         this.emit("stream", record)
       },
     }
-    new Shedding(this.#context, () => this.#exchanges())
+    this.#bridges = new Bridges(this.#context)
+    new Shedding(this.#context, () => this.#streamsOpen())
     this.#live = this.#compile(config, null)
   }
 
@@ -289,23 +293,42 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     this.#byAddress.set(address, ofAddress)
     link = this.#link(socket)
     const record = connectionRecord(++this.#connections, socket)
+    this.#downstream.add(this.#greet(config, record, link, address))
+    this.#tickLater()
+    this.emit("connect", record)
+  }
+
+  /** Waits for the octets that say what a client speaks, and goes on with a connection that speaks it too. */
+  #greet(config: ListenerConfig, record: ConnectionRecord, link: Link, address: string): FirstOctets {
     const { name } = config
-    const connection = new DownstreamConnection({
+    const shared = {
       context: this.#context,
       router: () => this.#live.routers.get(name) ?? this.#lastRouter(name),
       listener: config,
       record,
       link,
-      onClosed: (closed) => {
+      onClosed: (closed: ClientConnection) => {
         this.#downstream.delete(closed)
         this.#forgetAddress(address)
         this.#gone()
         this.emit("disconnect", record)
       },
+    }
+    const first: FirstOctets = new FirstOctets({
+      ...shared,
+      nowMs: this.#clock.now(),
+      lineOctetsMax: this.limits.http1HeadOctets,
+      timeoutMs: this.limits.prefaceTimeoutMs,
+      choose: (protocol, sinceMs) => {
+        const { openStream } = this.#bridges
+        const options = { ...shared, sinceMs, openStream }
+        const next = protocol === "http2" ? new DownstreamConnection(options) : this.#bridges.http1(options)
+        this.#downstream.delete(first)
+        this.#downstream.add(next)
+        return next
+      },
     })
-    this.#downstream.add(connection)
-    this.#tickLater()
-    this.emit("connect", record)
+    return first
   }
 
   /** Connections of a listener that a reload took away go on with what is now first. */
@@ -319,8 +342,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     else this.#byAddress.delete(address)
   }
 
-  *#exchanges(): Iterable<Exchange> {
-    for (const { http2 } of this.#downstream) for (const { owner } of http2.streams.values()) if (owner !== null) yield owner
+  *#streamsOpen(): Iterable<StreamOwner> {
+    for (const { streams } of this.#downstream) yield* streams
   }
 
   // ---- Time ---------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 import type { Cluster } from "./balancer/cluster.ts"
 import type { CounterName, Counters } from "./counters.ts"
-import type { DownstreamConnection } from "./relay/downstream.ts"
+import type { ClientConnection } from "./relay/client-connection.ts"
 import type { UpstreamConnection } from "./relay/upstream.ts"
 import type { OpenAddress } from "./sluice.ts"
 
@@ -39,16 +39,15 @@ export function describe(from: {
   nowMs: number
   addresses: OpenAddress[]
   clusters: Iterable<Cluster<UpstreamConnection>>
-  downstream: Iterable<DownstreamConnection>
+  downstream: Iterable<ClientConnection>
   streamsEnded: number
   counters: Counters
 }): BalancerSnapshot {
   const streams: StreamSnapshot[] = []
   let connections = 0
-  for (const { http2, record } of from.downstream) {
+  for (const { streams: owners, record } of from.downstream) {
     connections++
-    for (const { owner } of http2.streams.values()) {
-      if (owner === null) continue
+    for (const owner of owners) {
       const { messages } = owner
       streams.push({
         client: `${record.remoteAddress}:${record.remotePort}`,

@@ -1,7 +1,7 @@
 import { type Deadline, makeDeadline } from "../deadlines.ts"
 import { counterIds } from "../counters.ts"
 import type { RelayContext } from "./context.ts"
-import type { Exchange } from "./exchange.ts"
+import type { StreamOwner } from "./client-connection.ts"
 import { failure } from "./failure.ts"
 
 /** Streams below this hold too little to be worth ending. */
@@ -14,13 +14,13 @@ const WORTH_SHEDDING_OCTETS = 4096
  */
 export class Shedding {
   readonly #context: RelayContext
-  readonly #exchanges: () => Iterable<Exchange>
+  readonly #streams: () => Iterable<StreamOwner>
   readonly #deadline: Deadline
   #isSet = false
 
-  constructor(context: RelayContext, exchanges: () => Iterable<Exchange>) {
+  constructor(context: RelayContext, streams: () => Iterable<StreamOwner>) {
     this.#context = context
-    this.#exchanges = exchanges
+    this.#streams = streams
     this.#deadline = makeDeadline(() => this.#shed())
     context.budget.onExceeded = () => this.#later()
     context.budget.onWithheld = () => context.counters.add(counterIds.worker_buffer_withheld)
@@ -37,28 +37,28 @@ export class Shedding {
     const { budget, counters, limits } = this.#context
     if (budget.excess === 0) return
     counters.add(counterIds.worker_buffer_exceeded)
-    shedLargest(this.#context, this.#exchanges(), budget.excess, `bufferedOctetsMax (${limits.bufferedOctetsMax} octets)`)
+    shedLargest(this.#context, this.#streams(), budget.excess, `bufferedOctetsMax (${limits.bufferedOctetsMax} octets)`)
   }
 }
 
-/** Ends the largest holders among `exchanges` until `octets` are free. */
+/** Ends the largest holders among `streams` until `octets` are free. */
 export function shedLargest(
   context: RelayContext,
-  exchanges: Iterable<Exchange>,
+  streams: Iterable<StreamOwner>,
   octets: number,
   limit: string,
 ): void {
-  const holders = [...exchanges]
-    .map((exchange) => ({ exchange, held: exchange.bufferedOctets }))
+  const holders = [...streams]
+    .map((stream) => ({ stream, held: stream.bufferedOctets }))
     .filter(({ held }) => held >= WORTH_SHEDDING_OCTETS)
     .sort((a, b) => b.held - a.held)
   let freed = 0
-  for (const { exchange, held } of holders) {
+  for (const { stream, held } of holders) {
     if (freed >= octets) return
     freed += held
-    const { path, connection } = exchange.record
+    const { path, connection } = stream.record
     const client = `${connection.remoteAddress}:${connection.remotePort}`
-    context.log.warn("stream ended to free memory", { limit, held, path, client, endpoint: exchange.endpointAddress })
-    exchange.shed(failure("overload", `${limit} is used up and this stream held ${held} octets`))
+    context.log.warn("stream ended to free memory", { limit, held, path, client, endpoint: stream.endpointAddress })
+    stream.shed(failure("overload", `${limit} is used up and this stream held ${held} octets`))
   }
 }

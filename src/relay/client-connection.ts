@@ -1,0 +1,35 @@
+import type { HeaderList } from "../http2/header-list.ts"
+import type { StreamEnd } from "../http2/events.ts"
+import type { Failure } from "./failure.ts"
+import type { ConnectionRecord, StreamRecord } from "./record.ts"
+
+/** Whoever handles a client's stream: an exchange, or a bridge that translates for one. */
+export interface StreamOwner {
+  readonly record: StreamRecord
+  readonly messages: { request: number; response: number }
+  readonly endpointAddress: string
+  readonly bufferedOctets: number
+  /** Octets are valid during the call only. Give credit for them by the stream's `consume`. */
+  onRequestData(octets: Buffer, start: number, end: number, endStream: boolean): void
+  onRequestTrailers(list: HeaderList): void
+  onDownstreamReset(end: StreamEnd): void
+  /** Octets that `sendData` did not take at once were taken now. */
+  onDownstreamTaken(octets: number): void
+  /** Ends the stream from our side; the client is told. */
+  fail(what: Failure): void
+  /** As `fail`, and lets go at once of all that is held. */
+  shed(what: Failure): void
+}
+
+/** A client's connection, whatever it speaks. */
+export interface ClientConnection {
+  readonly record: ConnectionRecord
+  /** Streams under way. */
+  readonly streams: Iterable<StreamOwner>
+  /** Once a second. */
+  tick(nowMs: number): void
+  /** Takes no new streams and ends once the last is over. */
+  drain(): void
+  /** Ends what is still open, each stream with UNAVAILABLE, then the connection. */
+  abort(reason: string): void
+}
