@@ -11,10 +11,10 @@ import { BufferBudget } from "./http2/buffer-budget.ts"
 import { type Limits, resolveLimits } from "./limits.ts"
 import { AccessLogs } from "./log/access-log.ts"
 import { type Log, silentLog } from "./log/logger.ts"
-import { connect } from "./net/connect.ts"
 import { Flusher } from "./net/flusher.ts"
 import { Link } from "./net/link.ts"
-import { type Listening, listen, type OnOctets } from "./net/listen.ts"
+import type { Listening, OnOctets } from "./net/listen.ts"
+import { type Network, systemNetwork } from "./net/network.ts"
 import { type Random, systemRandom } from "./random.ts"
 import type { ClientConnection, StreamOwner } from "./relay/client-connection.ts"
 import type { RelayContext } from "./relay/context.ts"
@@ -37,6 +37,8 @@ export interface BalancerOptions {
   log?: Log
   clock?: Clock
   random?: Random
+  /** Where it listens and connects. Default: this machine's sockets. */
+  network?: Network
 }
 
 /** What a balancer tells whoever listens. Each comes after the fact and must not throw. */
@@ -75,7 +77,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #clock: Clock
   readonly #log: Log
   readonly #env: TemplateEnvironment
-  readonly #flusher = new Flusher()
+  readonly #network: Network
+  readonly #flusher: Flusher
   readonly #accessLogs: AccessLogs
   readonly #context: RelayContext
   readonly #bridges: Bridges
@@ -101,6 +104,9 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     this.#clock = options.clock ?? systemClock
     this.#log = options.log ?? silentLog
     const random = options.random ?? systemRandom
+    const network = options.network ?? systemNetwork
+    this.#network = network
+    this.#flusher = new Flusher((callback) => network.afterReads(callback))
     this.#env = { clock: this.#clock, random, pid: process.pid, hostname: hostname(), version: VERSION }
     this.#accessLogs = new AccessLogs({ clock: this.#clock, log: this.#log, env: this.#env })
     this.#context = {
@@ -150,6 +156,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       clusters: this.#live.clusters.values(),
       downstream: this.#downstream,
       streamsEnded: this.#streams,
+      bufferedOctets: this.#context.budget.octets,
+      deadlines: this.#context.deadlines.size,
       counters: this.counters,
     })
   }
@@ -238,7 +246,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
           endpoint,
           pool,
           cluster,
-          dial: (onOctets) => connect(endpoint.config, null, onOctets),
+          dial: (onOctets) => this.#network.connect(endpoint.config, null, onOctets),
           link: (socket) => this.#link(socket),
           onClosed: (closed) => void this.#upstream.delete(closed),
         })
@@ -262,7 +270,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   }
 
   async #open(config: ListenerConfig): Promise<void> {
-    const listening = await listen(config, (accept) => this.#accept(config, accept))
+    const listening = await this.#network.listen(config, (accept) => this.#accept(config, accept))
     this.#listeners.set(config.name, { config, listening })
   }
 

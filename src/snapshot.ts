@@ -11,6 +11,10 @@ export interface BalancerSnapshot {
   connections: number
   streams: StreamSnapshot[]
   streamsEnded: number
+  /** Held for slow receivers and for streams that may have to be repeated, in all. */
+  bufferedOctets: number
+  /** Streams that have a time limit running, and what else waits for a time. */
+  deadlines: number
   /** Only those that are not 0. */
   counters: Partial<Record<CounterName, number>>
 }
@@ -41,6 +45,8 @@ export function describe(from: {
   clusters: Iterable<Cluster<UpstreamConnection>>
   downstream: Iterable<ClientConnection>
   streamsEnded: number
+  bufferedOctets: number
+  deadlines: number
   counters: Counters
 }): BalancerSnapshot {
   const streams: StreamSnapshot[] = []
@@ -70,6 +76,8 @@ export function describe(from: {
     connections,
     streams,
     streamsEnded: from.streamsEnded,
+    bufferedOctets: from.bufferedOctets,
+    deadlines: from.deadlines,
     counters,
   }
 }

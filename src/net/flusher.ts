@@ -11,6 +11,7 @@ export class Flusher {
   #dirty: Flushable[] = []
   #spare: Flushable[] = []
   #isScheduled = false
+  readonly #afterReads: (callback: () => void) => void
   readonly #run = (): void => {
     this.#isScheduled = false
     const dirty = this.#dirty
@@ -20,11 +21,16 @@ export class Flusher {
     this.#spare = dirty
   }
 
+  /** `afterReads` calls back once the reads of this turn are done: see `Network`. */
+  constructor(afterReads: (callback: () => void) => void) {
+    this.#afterReads = afterReads
+  }
+
   /** Call once per piece of output that follows an empty one. */
   add(flushable: Flushable): void {
     this.#dirty.push(flushable)
     if (this.#isScheduled) return
     this.#isScheduled = true
-    setImmediate(this.#run)
+    this.#afterReads(this.#run)
   }
 }
