@@ -229,6 +229,10 @@ export class Http2Connection<Owner> {
     this.#events.onOutput()
   }
 
+  onMuchOutput(): void {
+    this.#events.onMuchOutput()
+  }
+
   onTaken(stream: Http2Stream<Owner>, octets: number): void {
     this.#events.onTaken(stream, octets)
   }

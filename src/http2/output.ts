@@ -2,9 +2,11 @@ import { Flag, FRAME_HEAD_OCTETS, FrameType } from "./frame/types.ts"
 
 const SMALL_CHUNK = 4096
 const LARGE_CHUNK = 65_536
-/** Chunks kept for reuse; more are left to the garbage collector. 64 small and 32 large: 2.25 MiB. */
+/** Chunks kept for reuse; more are left to the garbage collector. 64 small and 128 large: 8.25 MiB. */
 const POOLED_SMALL = 64
-const POOLED_LARGE = 32
+const POOLED_LARGE = 128
+/** So much is worth a write of its own, without waiting for the turn's end: it keeps large payloads from queueing. */
+const MUCH_OCTETS = 131_072
 
 const smallPool: Buffer[] = []
 const largePool: Buffer[] = []
@@ -39,10 +41,12 @@ export class Output {
   #lastTaken = 0
   #waiting = 0
   readonly #onFirst: () => void
+  readonly #onMuch: () => void
 
-  /** `onFirst` is called when something is there to take and nothing was before. */
-  constructor(onFirst: () => void) {
+  /** `onFirst` is called when something is there to take and nothing was before; `onMuch` when that has become much. */
+  constructor(onFirst: () => void, onMuch: () => void = () => {}) {
     this.#onFirst = onFirst
+    this.#onMuch = onMuch
   }
 
   get isEmpty(): boolean {
@@ -83,6 +87,7 @@ export class Output {
       this.#head(length, FrameType.DATA, flags, streamId)
       this.#append(octets, start, end)
     }
+    if (this.#waiting >= MUCH_OCTETS) this.#onMuch()
   }
 
   /** A frame of any other type. */

@@ -13,6 +13,7 @@ const NO_OCTETS = Buffer.alloc(0)
 /** What the sending half needs of its connection. */
 export interface SenderHost<Owner> {
   onOutput(): void
+  onMuchOutput(): void
   onTaken(stream: Http2Stream<Owner>, octets: number): void
   /** END_STREAM has been written. */
   onLocalEnd(stream: Http2Stream<Owner>): void
@@ -44,7 +45,10 @@ export class Sender<Owner> {
     this.#host = host
     this.#budget = budget
     this.#unsentOctetsMax = unsentOctetsMax
-    this.output = new Output(() => host.onOutput())
+    this.output = new Output(
+      () => host.onOutput(),
+      () => host.onMuchOutput(),
+    )
   }
 
   /** The socket takes no more for now. */

@@ -174,6 +174,10 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     this.#link?.schedule()
   }
 
+  onMuchOutput(): void {
+    this.#link.flush()
+  }
+
   onSettings(): void {
     this.#pool.changed()
   }
