@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs"
+import { createRequire } from "node:module"
 
-/** Sluice's own, from package.json. */
-export const VERSION: string = (
-  JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string }
-).version
+/** Sluice's own, from its package.json: by the package's name, so that it is found from the sources and from `dist`. */
+export const { version: VERSION } = createRequire(import.meta.url)("sluice/package.json") as {
+  version: string
+}

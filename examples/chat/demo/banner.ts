@@ -7,6 +7,8 @@ export interface Addresses {
   /** Paths as they can be typed from where the demo was started. */
   articleConfig: string
   accessLog: string
+  /** What to type for each program, less its options. */
+  commands: { start: string; client: string; server: string }
   changes: { from: string; to: string }[]
   /** Ports that others hold, and what was taken instead. */
   takenPorts: { wanted: number; got: number }[]
@@ -16,7 +18,7 @@ const TITLE = { sluice: "Sluice", nginx: "nginx" }
 
 /** What listens where, what differs from the article, and what to type next. */
 export function banner(addresses: Addresses): string {
-  const { servers, listenPort, takenPorts } = addresses
+  const { servers, listenPort, takenPorts, commands } = addresses
   const title = TITLE[addresses.balancer]
   const [first] = servers
   const sections: string[][] = [
@@ -40,7 +42,7 @@ export function banner(addresses: Addresses): string {
     ],
     [
       "Next, in another terminal (and in a third, to meet the other server):",
-      `  npm run chat:client -- --server 127.0.0.1:${listenPort}`,
+      `  ${commands.client} --server 127.0.0.1:${listenPort}`,
       "and type, a line each:",
       "  你好            echoed",
       "  返回数据流      ten messages at once",
@@ -49,15 +51,13 @@ export function banner(addresses: Addresses): string {
     [
       "See a server die, and come back:",
       `  kill -9 ${first!.pid}`,
-      `  npm run chat:server -- --port ${first!.port} --name A`,
+      `  ${commands.server} --port ${first!.port} --name A`,
     ],
-    addresses.balancer === "nginx"
-      ? [
-          "Leave the client silent: after 60 s nginx cuts it. (npm start shows the same on Sluice, where nothing does.)",
-        ]
-      : [
-          "Leave the client silent for as long as you like. (npm start -- --balancer nginx shows nginx cut it at 60 s.)",
-        ],
+    [
+      addresses.balancer === "nginx"
+        ? "Leave the client silent: nginx cuts it after 60 s. Sluice, which runs without --balancer nginx, does not."
+        : `Leave the client silent for as long as you like. nginx cuts it after 60 s: ${commands.start} --balancer nginx`,
+    ],
     ["Ctrl-C ends everything."],
   ]
   return `\n${sections.map((lines) => lines.map((line) => `  ${line}`).join("\n")).join("\n\n")}\n`

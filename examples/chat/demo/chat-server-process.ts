@@ -1,4 +1,5 @@
 import { fork } from "node:child_process"
+import { extname } from "node:path"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 
@@ -23,7 +24,8 @@ export async function startChatServerProcess(options: {
   name: string
   log: (line: string) => void
 }): Promise<ChatServerProcess> {
-  const main = fileURLToPath(new URL("../server.ts", import.meta.url))
+  // server.js once compiled.
+  const main = fileURLToPath(new URL(`../server${extname(import.meta.url)}`, import.meta.url))
   const child = fork(main, ["--port", String(options.port), "--name", options.name], {
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   })

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises"
+import { readFile, writeFile } from "node:fs/promises"
 import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { adaptArticleConfig } from "./article-config.ts"
@@ -8,6 +8,7 @@ import { type ChatServerProcess, startChatServerProcess } from "./chat-server-pr
 import { claimFreePort } from "./free-port.ts"
 import { findNginx, HOW_TO_GET_NGINX, startNginx } from "./nginx-process.ts"
 import { startPageServer } from "./page-server.ts"
+import { builtPage, commands, makeFolder } from "./surroundings.ts"
 
 export interface DemoOptions {
   balancer: "sluice" | "nginx"
@@ -32,10 +33,7 @@ interface Part {
   kill?(): void
 }
 
-/** Everything the demo writes; git ignores it. */
-const folder = fileURLToPath(new URL("../../../.cache/chat/", import.meta.url))
 const articleConfig = fileURLToPath(new URL("../nginx/two.conf", import.meta.url))
-const accessLog = join(folder, "access.log")
 
 /** How long conversations may go on after the first Ctrl-C. */
 const GRACE_MS = 1000
@@ -50,14 +48,16 @@ export async function runDemo(options: DemoOptions): Promise<Demo> {
   let balancer: Part | undefined
   let page: (Part & { url: string }) | undefined
   let stopping = false
+  const folder = await makeFolder()
+  const accessLog = join(folder.path, "access.log")
   const stop = async () => {
     stopping = true
     await page?.stop()
     await balancer?.stop()
     await Promise.all(servers.map((server) => server.stop()))
+    await folder.release()
   }
   try {
-    await mkdir(folder, { recursive: true })
     for (const [index, name] of ["A", "B"].entries()) {
       const port = await claimFreePort(3000 + index, "127.0.0.1", claimed)
       const server = await startChatServerProcess({
@@ -72,8 +72,8 @@ export async function runDemo(options: DemoOptions): Promise<Demo> {
     const serverPorts = servers.map((server) => server.port)
     const article = await readFile(articleConfig, "utf8")
     const config = adaptArticleConfig(article, { listenPort, serverPorts, accessLog })
-    balancer = await startBalancer(options, config.text, listenPort)
-    if (options.balancer === "sluice") page = await startPage(listenPort, claimed)
+    balancer = await startBalancer(options, folder.path, config.text, listenPort)
+    if (options.balancer === "sluice") page = await startPage(folder.path, listenPort, claimed)
     options.log(
       banner({
         balancer: options.balancer,
@@ -82,6 +82,7 @@ export async function runDemo(options: DemoOptions): Promise<Demo> {
         pageUrl: page?.url,
         articleConfig: fromHere(articleConfig),
         accessLog: fromHere(accessLog),
+        commands,
         changes: config.changes,
         takenPorts: takenPorts([
           ...serverPorts.map((got, index) => ({ wanted: 3000 + index, got })),
@@ -100,11 +101,17 @@ export async function runDemo(options: DemoOptions): Promise<Demo> {
     async kill() {
       stopping = true
       for (const part of [balancer, ...servers]) part.kill?.()
+      await folder.release()
     },
   }
 }
 
-async function startBalancer(options: DemoOptions, siteConfig: string, port: number): Promise<Part> {
+async function startBalancer(
+  options: DemoOptions,
+  folder: string,
+  siteConfig: string,
+  port: number,
+): Promise<Part> {
   const log = (line: string) => options.log(`[${options.balancer}] ${line}`)
   if (options.balancer === "nginx") {
     const binary = findNginx()
@@ -120,9 +127,9 @@ async function startBalancer(options: DemoOptions, siteConfig: string, port: num
   return { stop: () => sluice.stop(GRACE_MS) }
 }
 
-async function startPage(listenPort: number, claimed: Set<number>) {
-  const pageFolder = join(folder, "page")
-  await buildPage(pageFolder)
+async function startPage(folder: string, listenPort: number, claimed: Set<number>) {
+  const pageFolder = builtPage ?? join(folder, "page")
+  if (builtPage === undefined) await buildPage(pageFolder)
   return startPageServer({
     folder: pageFolder,
     host: "127.0.0.1",
@@ -131,8 +138,10 @@ async function startPage(listenPort: number, claimed: Set<number>) {
   })
 }
 
+/** As one would type it here. */
 function fromHere(path: string): string {
-  return relative(process.cwd(), path)
+  const short = relative(process.cwd(), path)
+  return short.startsWith("..") ? path : short
 }
 
 function takenPorts(ports: { wanted: number; got: number }[]): { wanted: number; got: number }[] {
