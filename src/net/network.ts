@@ -12,4 +12,8 @@ export interface Network {
   afterReads(callback: () => void): void
 }
 
-export const systemNetwork: Network = { listen, connect, afterReads: (callback) => void setImmediate(callback) }
+export const systemNetwork: Network = {
+  listen,
+  connect,
+  afterReads: (callback) => void setImmediate(callback),
+}
