@@ -9,12 +9,21 @@ import type { Http2Stream } from "../http2/stream.ts"
 import { SaidOnce } from "../log/said-once.ts"
 import type { Link, LinkUser } from "../net/link.ts"
 import type { RelayContext } from "./context.ts"
-import { Exchange } from "./exchange.ts"
+import type { ClientConnection, StreamOwner } from "./client-connection.ts"
+import type { DownstreamStream } from "./downstream-stream.ts"
 import { type Failure, failure } from "./failure.ts"
 import { Keepalive, type KeepaliveSettings } from "./keepalive.ts"
 import type { ConnectionRecord } from "./record.ts"
 import type { Route } from "./route.ts"
 import type { Router } from "./router.ts"
+
+/** Something that can own a stream, to be started once it does. */
+export type OpenStream = (
+  connection: ConnectionRecord,
+  stream: DownstreamStream,
+  head: RequestHead,
+  route: Route,
+) => StreamOwner & { start(): void }
 
 /** How dead clients are found. gRPC clients put up with PINGs from a server as often as this. */
 const DOWNSTREAM_KEEPALIVE: KeepaliveSettings = { intervalMs: 60_000, timeoutMs: 20_000 }
@@ -26,17 +35,22 @@ export interface DownstreamOptions {
   listener: ListenerConfig
   record: ConnectionRecord
   link: Link
+  /** When the client came; what it sent may have been waited for. */
+  sinceMs: number
+  /** Makes the exchange of a stream, or the bridge to one. It is not under way before `start`. */
+  openStream: OpenStream
   onClosed(connection: DownstreamConnection): void
 }
 
 /** One client's connection: the server's role of HTTP/2. Every stream becomes an exchange. */
-export class DownstreamConnection implements ConnectionEvents<Exchange>, LinkUser {
+export class DownstreamConnection implements ConnectionEvents<StreamOwner>, ClientConnection, LinkUser {
   readonly record: ConnectionRecord
-  readonly http2: Http2Connection<Exchange>
+  readonly http2: Http2Connection<StreamOwner>
   readonly #context: RelayContext
   readonly #router: () => Router<Route>
   readonly #listener: ListenerConfig
   readonly #link: Link
+  readonly #openStream: OpenStream
   readonly #onClosed: (connection: DownstreamConnection) => void
   readonly #said: SaidOnce
   readonly #keepalive: Keepalive
@@ -50,16 +64,17 @@ export class DownstreamConnection implements ConnectionEvents<Exchange>, LinkUse
     this.#listener = listener
     this.record = record
     this.#link = link
+    this.#openStream = options.openStream
     this.#onClosed = options.onClosed
     this.#idleSinceMs = nowMs
-    this.#said = new SaidOnce(context.log.with({ client: `${record.remoteAddress}:${record.remotePort}` }))
+    this.#said = new SaidOnce(context.log, { client: `${record.remoteAddress}:${record.remotePort}` })
     this.#keepalive = new Keepalive(DOWNSTREAM_KEEPALIVE, nowMs)
     const { maxConcurrentStreams } = listener
-    this.http2 = new Http2Connection<Exchange>({
+    this.http2 = new Http2Connection<StreamOwner>({
       role: "server",
       limits: context.limits,
       events: this,
-      nowMs,
+      nowMs: options.sinceMs,
       budget: context.budget,
       ...(maxConcurrentStreams === null ? {} : { maxConcurrentStreams }),
     })
@@ -93,7 +108,7 @@ export class DownstreamConnection implements ConnectionEvents<Exchange>, LinkUse
 
   // ---- ConnectionEvents ---------------------------------------------------------------------------------------
 
-  onRequest(stream: Http2Stream<Exchange>, head: RequestHead, _endStream: boolean): void {
+  onRequest(stream: Http2Stream<StreamOwner>, head: RequestHead, _endStream: boolean): void {
     const { record } = this
     record.requests++
     const route = this.#router().match(head.authority, head.path)
@@ -102,32 +117,32 @@ export class DownstreamConnection implements ConnectionEvents<Exchange>, LinkUse
       stream.reset(ErrorCode.PROTOCOL_ERROR)
       return
     }
-    const exchange = new Exchange(this.#context, record, stream, head, route)
-    stream.owner = exchange
-    exchange.start()
+    const owner = this.#openStream(record, stream, head, route)
+    stream.owner = owner
+    owner.start()
     const { maxRequestsPerConnection } = this.#listener
     if (maxRequestsPerConnection !== null && record.requests >= maxRequestsPerConnection) this.http2.drain("keepalive_requests")
   }
 
-  onData(stream: Http2Stream<Exchange>, octets: Buffer, start: number, end: number, endStream: boolean): void {
+  onData(stream: Http2Stream<StreamOwner>, octets: Buffer, start: number, end: number, endStream: boolean): void {
     stream.owner!.onRequestData(octets, start, end, endStream)
   }
 
-  onTrailers(stream: Http2Stream<Exchange>, trailers: HeaderList): void {
+  onTrailers(stream: Http2Stream<StreamOwner>, trailers: HeaderList): void {
     stream.owner!.onRequestTrailers(trailers)
   }
 
-  onReset(stream: Http2Stream<Exchange>, end: StreamEnd): void {
+  onReset(stream: Http2Stream<StreamOwner>, end: StreamEnd): void {
     stream.owner!.onDownstreamReset(end)
   }
 
-  onTaken(stream: Http2Stream<Exchange>, octets: number): void {
+  onTaken(stream: Http2Stream<StreamOwner>, octets: number): void {
     stream.owner!.onDownstreamTaken(octets)
   }
 
-  onResponse(_stream: Http2Stream<Exchange>, _head: ResponseHead, _endStream: boolean): void {}
+  onResponse(_stream: Http2Stream<StreamOwner>, _head: ResponseHead, _endStream: boolean): void {}
 
-  onInformational(_stream: Http2Stream<Exchange>, _head: ResponseHead): void {}
+  onInformational(_stream: Http2Stream<StreamOwner>, _head: ResponseHead): void {}
 
   onOutput(): void {
     this.#link.schedule()
@@ -159,6 +174,10 @@ export class DownstreamConnection implements ConnectionEvents<Exchange>, LinkUse
       })
     this.#link.end(this.#context.limits.drainTimeoutMs)
     this.#onClosed(this)
+  }
+
+  get streams(): Iterable<StreamOwner> {
+    return [...this.http2.streams.values()].flatMap(({ owner }) => owner ?? [])
   }
 
   // ---- Time and ending ----------------------------------------------------------------------------------------
