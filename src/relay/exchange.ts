@@ -471,7 +471,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
 
   /** Over once both sides are. */
   #settle(): void {
-    if (!this.#isDone && this.#downstream.isClosed && (this.#upstream === null || this.#upstream.isClosed)) this.#finish()
+    if (!this.#isDone && isOver(this.#downstream) && (this.#upstream === null || isOver(this.#upstream))) this.#finish()
   }
 
   #giveBack(): void {
@@ -521,6 +521,11 @@ export class Exchange implements Waiter<UpstreamConnection> {
   get bufferedOctets(): number {
     return this.#request.heldOctets + this.#downstream.queuedOctets + (this.#upstream?.queuedOctets ?? 0)
   }
+}
+
+/** Closed, or about to be: its last frame is what is being told of right now. */
+function isOver(stream: DownstreamStream): boolean {
+  return stream.isClosed || (stream.localEnded && stream.remoteEnded && stream.queuedOctets === 0)
 }
 
 function newRecord(connection: ConnectionRecord, head: RequestHead, serverName: string, startMs: number): StreamRecord {
