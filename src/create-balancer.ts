@@ -10,7 +10,12 @@ export class ConfigError extends Error {
   readonly problems: readonly Problem[]
 
   constructor(problems: readonly Problem[]) {
-    super(problems.filter(({ severity }) => severity === "error").map(messageOf).join("\n"))
+    super(
+      problems
+        .filter(({ severity }) => severity === "error")
+        .map(messageOf)
+        .join("\n"),
+    )
     this.problems = problems
   }
 }

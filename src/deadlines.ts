@@ -87,7 +87,8 @@ export class Deadlines {
   #runSlot(slot: number, nowTick: number): void {
     let deadline = this.#slots[slot]!
     let due: Deadline[] | null = null
-    for (; deadline !== null; deadline = deadline.next!) if (deadline.dueTick <= nowTick) (due ??= []).push(deadline)
+    for (; deadline !== null; deadline = deadline.next!)
+      if (deadline.dueTick <= nowTick) (due ??= []).push(deadline)
     if (due === null) return
     for (const one of due) {
       if (one.slot < 0 || one.dueTick > nowTick) continue
@@ -98,7 +99,8 @@ export class Deadlines {
 
   /** The next tick whose slot holds anything: sooner than needed for deadlines more than a round away, never later. */
   #nextTick(nowTick: number): number {
-    for (let ahead = 1; ahead < SLOTS; ahead++) if (this.#slots[(nowTick + ahead) % SLOTS] !== null) return nowTick + ahead
+    for (let ahead = 1; ahead < SLOTS; ahead++)
+      if (this.#slots[(nowTick + ahead) % SLOTS] !== null) return nowTick + ahead
     return nowTick + SLOTS
   }
 }

@@ -1,11 +1,11 @@
 import { EventEmitter } from "node:events"
-import { hostname } from "node:os"
 import type { Socket } from "node:net"
-import { Bridges } from "./bridge/bridges.ts"
+import { hostname } from "node:os"
 import { Cluster } from "./balancer/cluster.ts"
+import { Bridges } from "./bridge/bridges.ts"
 import { type Clock, systemClock, type Timer } from "./clock.ts"
 import type { ClusterConfig, Config, ListenerConfig } from "./config/model.ts"
-import { counterIds, Counters } from "./counters.ts"
+import { Counters, counterIds } from "./counters.ts"
 import { Deadlines } from "./deadlines.ts"
 import { BufferBudget } from "./http2/buffer-budget.ts"
 import { type Limits, resolveLimits } from "./limits.ts"
@@ -27,7 +27,7 @@ import { Router } from "./relay/router.ts"
 import { Shedding } from "./relay/shedding.ts"
 import { UpstreamConnection } from "./relay/upstream.ts"
 import type { TemplateEnvironment } from "./relay/variables.ts"
-import { describe, type BalancerSnapshot } from "./snapshot.ts"
+import { type BalancerSnapshot, describe } from "./snapshot.ts"
 import { VERSION } from "./version.ts"
 
 const TICK_MS = 1000
@@ -174,7 +174,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       for (const listener of config.listeners) {
         if (this.#listeners.has(listener.name)) continue
         // Its router must be there before its first stream is.
-        this.#live = { ...this.#live, routers: new Map([...this.#live.routers, [listener.name, next.routers.get(listener.name)!]]) }
+        this.#live = {
+          ...this.#live,
+          routers: new Map([...this.#live.routers, [listener.name, next.routers.get(listener.name)!]]),
+        }
         await this.#open(listener)
         opened.push(listener.name)
       }
@@ -228,8 +231,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     for (const { name } of config.listeners) {
       const servers = config.servers.filter((server) => server.listeners.includes(name))
       if (servers.length === 0) throw new Error(`listener ${name} has no server`)
-      const compile = (server: Config["servers"][number], route: Config["servers"][number]["routes"][number] | null) =>
-        compileRoute(server, route, (log) => this.#accessLogs.open(log))
+      const compile = (
+        server: Config["servers"][number],
+        route: Config["servers"][number]["routes"][number] | null,
+      ) => compileRoute(server, route, (log) => this.#accessLogs.open(log))
       routers.set(name, new Router(name, servers, compile))
     }
     return { config, clusters, routers }

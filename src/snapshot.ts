@@ -21,7 +21,13 @@ export interface BalancerSnapshot {
 
 export interface ClusterSnapshot {
   name: string
-  endpoints: { address: string; streamsOpen: number; connections: number; isEjected: boolean; waiting: number }[]
+  endpoints: {
+    address: string
+    streamsOpen: number
+    connections: number
+    isEjected: boolean
+    waiting: number
+  }[]
 }
 
 export interface StreamSnapshot {
@@ -69,7 +75,9 @@ export function describe(from: {
       })
     }
   }
-  const counters = Object.fromEntries(Object.entries(from.counters.snapshot()).filter(([, count]) => count > 0))
+  const counters = Object.fromEntries(
+    Object.entries(from.counters.snapshot()).filter(([, count]) => count > 0),
+  )
   return {
     addresses: from.addresses,
     clusters: [...from.clusters].map((cluster) => describeCluster(cluster, from.nowMs)),

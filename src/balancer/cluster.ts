@@ -15,13 +15,17 @@ const policies: Record<Policy, PickPolicy> = {
 }
 
 /** Makes a connection to an endpoint and tells `pool` what becomes of it. */
-export type Connect<C extends PooledConnection> = (endpoint: Endpoint, pool: Pool<C>, cluster: ClusterConfig) => C
+export type Connect<C extends PooledConnection> = (
+  endpoint: Endpoint,
+  pool: Pool<C>,
+  cluster: ClusterConfig,
+) => C
 
 export interface ClusterContext<C extends PooledConnection> {
   clock: Clock
   limits: Limits
   connect: Connect<C>
-  onLimit(counter: string): void
+  onLimit: (counter: string) => void
 }
 
 /** A named group of endpoints with one policy, and the connections to each. */
@@ -37,7 +41,10 @@ export class Cluster<C extends PooledConnection> {
     this.#context = context
     const { limits, clock } = context
     this.retryBudget = new RetryBudget(limits.retryBudgetPercent, limits.retriesPerSecondMin, clock.now())
-    this.#snapshot = makeSnapshot(config, config.endpoints.map((endpoint) => this.#addEndpoint(config, endpoint)))
+    this.#snapshot = makeSnapshot(
+      config,
+      config.endpoints.map((endpoint) => this.#addEndpoint(config, endpoint)),
+    )
   }
 
   get snapshot(): Snapshot {
@@ -72,7 +79,9 @@ export class Cluster<C extends PooledConnection> {
 
   #pardonAndPick(policy: PickPolicy, snapshot: Snapshot, tried: readonly Endpoint[] | null, nowMs: number) {
     const rest = eligible([...snapshot.primary, ...snapshot.backup], tried, false, nowMs)
-    const isAllOut = [...snapshot.primary, ...snapshot.backup].every((one) => one.isFull || one.isEjected(nowMs))
+    const isAllOut = [...snapshot.primary, ...snapshot.backup].every(
+      (one) => one.isFull || one.isEjected(nowMs),
+    )
     if (!isAllOut) return undefined
     for (const endpoint of rest) endpoint.pardon()
     return policy(rest)
@@ -116,5 +125,7 @@ function isOut(
   isHealthAsked: boolean,
   nowMs: number,
 ): boolean {
-  return endpoint.isFull || (isHealthAsked && endpoint.isEjected(nowMs)) || (tried?.includes(endpoint) ?? false)
+  return (
+    endpoint.isFull || (isHealthAsked && endpoint.isEjected(nowMs)) || (tried?.includes(endpoint) ?? false)
+  )
 }

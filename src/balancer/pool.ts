@@ -106,7 +106,8 @@ export class Pool<C extends PooledConnection> {
 
   #withRoom(): C | undefined {
     for (const connection of this.connections)
-      if (connection.isReady && connection.isUsable && connection.streamsOpen < connection.capacity) return connection
+      if (connection.isReady && connection.isUsable && connection.streamsOpen < connection.capacity)
+        return connection
     return undefined
   }
 

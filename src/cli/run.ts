@@ -64,7 +64,9 @@ function loadAndReport(path: string): Config | null {
 
 function announce(balancer: Balancer, config: Config, log: ProcessLog, json: boolean): void {
   const { addresses } = balancer
-  const shown = addresses.map(({ host, port, unixPath }) => (unixPath === null ? `${host}:${port}` : `unix:${unixPath}`))
+  const shown = addresses.map(({ host, port, unixPath }) =>
+    unixPath === null ? `${host}:${port}` : `unix:${unixPath}`,
+  )
   log.info("listening", {
     addresses: shown.join(" "),
     clusters: config.clusters.map(({ name, endpoints }) => `${name}(${endpoints.length})`).join(" "),
@@ -85,7 +87,12 @@ function writePidFile(path: string | null, log: ProcessLog): () => void {
 }
 
 /** SIGTERM, SIGINT and SIGQUIT drain; a second one ends at once. SIGHUP reloads, SIGUSR1 opens the logs anew. */
-function untilStopped(balancer: Balancer, config: Config, log: ProcessLog, options: RunOptions): Promise<number> {
+function untilStopped(
+  balancer: Balancer,
+  config: Config,
+  log: ProcessLog,
+  options: RunOptions,
+): Promise<number> {
   return new Promise((resolve) => {
     let isStopping = false
     const stop = (signal: string): void => {

@@ -10,7 +10,8 @@ export interface Config {
   /** Virtual hosts, in file order. */
   servers: ServerConfig[]
   clusters: ClusterConfig[]
-  log: { level: LogLevel; path: "stderr" | string }
+  /** `path` is a file, or `stderr`. */
+  log: { level: LogLevel; path: string }
   pidFile: string | null
   shutdown: { graceMs: number }
   /** Overrides of `limits.ts`, by name. */

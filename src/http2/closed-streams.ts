@@ -13,7 +13,8 @@ export class ClosedStreams {
   resetByUs(id: number): void {
     this.#reset ??= new Set()
     this.#reset.add(id)
-    if (this.#reset.size > RESET_KEPT) for (const oldest of this.#reset) return void this.#reset.delete(oldest)
+    if (this.#reset.size > RESET_KEPT)
+      for (const oldest of this.#reset) return void this.#reset.delete(oldest)
   }
 
   ended(id: number): void {

@@ -1,6 +1,6 @@
 import type { Limits } from "../limits.ts"
 import { BufferBudget } from "./buffer-budget.ts"
-import { ErrorCode, type Fault, fault, protocolError } from "./error-code.ts"
+import { ErrorCode, type Fault, protocolError } from "./error-code.ts"
 import type { ConnectionEvents, StreamEnd } from "./events.ts"
 import { Setting } from "./frame/settings.ts"
 import { CLIENT_PREFACE, MAX_STREAM_ID } from "./frame/types.ts"
@@ -66,13 +66,23 @@ export class Http2Connection<Owner> {
     this.#limits = limits
     this.#events = events
     this.#maxConcurrentStreams = maxConcurrentStreams
-    this.#streamWindowOctets = role === "server" ? limits.streamWindowOctets : limits.upstreamStreamWindowOctets
+    this.#streamWindowOctets =
+      role === "server" ? limits.streamWindowOctets : limits.upstreamStreamWindowOctets
     this.#table = new StreamTable<Owner>(role)
     this.#guard = new Guard(limits, nowMs)
     this.#budget = options.budget ?? new BufferBudget(limits)
     this.sender = new Sender<Owner>(this, limits.unsentOctetsMax, this.#budget)
     const { sender } = this
-    const parts = { role, limits, events, nowMs, sender, maxConcurrentStreams, table: this.#table, guard: this.#guard }
+    const parts = {
+      role,
+      limits,
+      events,
+      nowMs,
+      sender,
+      maxConcurrentStreams,
+      table: this.#table,
+      guard: this.#guard,
+    }
     this.#receiver = new Receiver<Owner>(this, parts)
   }
 
@@ -296,7 +306,9 @@ export class Http2Connection<Owner> {
     this.#table.closed.resetByUs(stream.id)
     this.abandon(stream, { code, origin: "local", unprocessed: false, reason })
     this.#events.onLimit("abuse_made_to_reset")
-    return this.role === "server" ? this.#guard.charge(this.#receiver.nowMs, "streams that had to be reset") : null
+    return this.role === "server"
+      ? this.#guard.charge(this.#receiver.nowMs, "streams that had to be reset")
+      : null
   }
 
   /** Ends a stream early and says so to whoever owns it. */

@@ -73,7 +73,9 @@ export class Guard {
     const age = (nowMs - this.#overheadSinceMs) / 1000
     const allowed =
       overheadOctetsMax + this.#payloadOctets / payloadPerOverheadOctets + age * OVERHEAD_OCTETS_PER_SECOND
-    return this.#overheadOctets > allowed ? calm("more overhead than payload warrants", "overhead_flood") : null
+    return this.#overheadOctets > allowed
+      ? calm("more overhead than payload warrants", "overhead_flood")
+      : null
   }
 
   priority(): Fault | null {
@@ -82,7 +84,8 @@ export class Guard {
   }
 
   windowUpdate(): Fault | null {
-    const allowed = 1 + 2 * (this.#streamsOpened + this.#limits.windowUpdatesPerDataMax * (1 + this.#dataFramesSent))
+    const allowed =
+      1 + 2 * (this.#streamsOpened + this.#limits.windowUpdatesPerDataMax * (1 + this.#dataFramesSent))
     return ++this.#windowUpdates > allowed ? calm("WINDOW_UPDATE frames", "window_update_flood") : null
   }
 
@@ -94,7 +97,8 @@ export class Guard {
   }
 
   settings(entries: number, nowMs: number): Fault | null {
-    if (entries > this.#limits.settingsEntriesMax) return calm("entries in one SETTINGS", "settings_entries_exceeded")
+    if (entries > this.#limits.settingsEntriesMax)
+      return calm("entries in one SETTINGS", "settings_entries_exceeded")
     return ++this.#settingsFrames > 1 ? this.charge(nowMs, "SETTINGS again") : null
   }
 }

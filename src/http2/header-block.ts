@@ -21,7 +21,14 @@ export class HeaderBlock {
     return this.streamId !== 0
   }
 
-  begin(streamId: number, endStream: boolean, octets: Uint8Array, start: number, end: number, nowMs: number): void {
+  begin(
+    streamId: number,
+    endStream: boolean,
+    octets: Uint8Array,
+    start: number,
+    end: number,
+    nowMs: number,
+  ): void {
     this.streamId = streamId
     this.endStream = endStream
     this.sinceMs = nowMs

@@ -26,16 +26,24 @@ export interface ResponseHead {
 /** A malformed message: RFC 9113 §8.1.1. The text says what is wrong with it. */
 export type Malformed = string
 
-const CONNECTION_FIELDS = new Set(["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade"])
+const CONNECTION_FIELDS = new Set([
+  "connection",
+  "proxy-connection",
+  "keep-alive",
+  "transfer-encoding",
+  "upgrade",
+])
 
 /** 1 for the octets a lower-case field name may hold: RFC 9110 §5.6.2 without upper case (RFC 9113 §8.2.1). */
 const nameOctet = new Uint8Array(256)
-for (const character of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz") nameOctet[character.charCodeAt(0)] = 1
+for (const character of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
+  nameOctet[character.charCodeAt(0)] = 1
 
 function nameProblem(name: string): Malformed | null {
   if (name.length === 0) return "a field name is empty"
   for (let i = 0; i < name.length; i++)
-    if (nameOctet[name.charCodeAt(i)] !== 1) return `a field name has octet 0x${name.charCodeAt(i).toString(16)}`
+    if (nameOctet[name.charCodeAt(i)] !== 1)
+      return `a field name has octet 0x${name.charCodeAt(i).toString(16)}`
   return null
 }
 
@@ -49,14 +57,16 @@ function valueProblem(name: string, value: string): Malformed | null {
     return `the value of ${name} has white space at its edge`
   for (let i = 0; i < length; i++) {
     const octet = value.charCodeAt(i)
-    if (octet === 0x0a || octet === 0x0d || octet === 0) return `the value of ${name} has octet 0x${octet.toString(16)}`
+    if (octet === 0x0a || octet === 0x0d || octet === 0)
+      return `the value of ${name} has octet 0x${octet.toString(16)}`
   }
   return null
 }
 
 function connectionProblem(name: string, value: string): Malformed | null {
   if (CONNECTION_FIELDS.has(name)) return `${name} belongs to HTTP/1.1`
-  if (name === "te" && value !== "trailers") return `te is ${JSON.stringify(value.slice(0, 40))}, not trailers`
+  if (name === "te" && value !== "trailers")
+    return `te is ${JSON.stringify(value.slice(0, 40))}, not trailers`
   return null
 }
 
@@ -83,7 +93,8 @@ function checkFields(fields: readonly string[], from: number): number | Malforme
     if (problem !== null) return problem
     if (name === "content-length") {
       const octets = parseContentLength(value)
-      if (octets < 0 || (contentLength >= 0 && contentLength !== octets)) return "content-length is not one number"
+      if (octets < 0 || (contentLength >= 0 && contentLength !== octets))
+        return "content-length is not one number"
       contentLength = octets
     }
   }
@@ -92,7 +103,8 @@ function checkFields(fields: readonly string[], from: number): number | Malforme
 
 /** RFC 9113 §8.3.1, RFC 3986 §3.3: an absolute path, or `*` for OPTIONS; nothing that another parser reads otherwise. */
 function pathProblem(path: string, method: string): Malformed | null {
-  if (path.charCodeAt(0) !== 0x2f && !(path === "*" && method === "OPTIONS")) return ":path does not start with /"
+  if (path.charCodeAt(0) !== 0x2f && !(path === "*" && method === "OPTIONS"))
+    return ":path does not start with /"
   for (let i = 0; i < path.length; i++) {
     const octet = path.charCodeAt(i)
     if (octet <= 0x20 || octet === 0x7f || octet === 0x23) return `:path has octet 0x${octet.toString(16)}`
@@ -103,7 +115,14 @@ function pathProblem(path: string, method: string): Malformed | null {
 function authorityProblem(authority: string): Malformed | null {
   for (let i = 0; i < authority.length; i++) {
     const octet = authority.charCodeAt(i)
-    if (octet <= 0x20 || octet >= 0x7f || octet === 0x40 || octet === 0x2f || octet === 0x23 || octet === 0x3f)
+    if (
+      octet <= 0x20 ||
+      octet >= 0x7f ||
+      octet === 0x40 ||
+      octet === 0x2f ||
+      octet === 0x23 ||
+      octet === 0x3f
+    )
       return `:authority has octet 0x${octet.toString(16)}`
   }
   return null
@@ -142,7 +161,8 @@ export function readRequestHead(list: HeaderList): RequestHead | Malformed {
   if (typeof contentLength === "string") return contentLength
   if (method === undefined) return ":method is missing"
   if (method === "CONNECT") {
-    if (scheme !== undefined || path !== undefined || authority === undefined) return "CONNECT takes :authority alone"
+    if (scheme !== undefined || path !== undefined || authority === undefined)
+      return "CONNECT takes :authority alone"
   } else {
     if (scheme === undefined || scheme === "") return ":scheme is missing"
     if (path === undefined || path === "") return ":path is missing"
@@ -156,7 +176,14 @@ export function readRequestHead(list: HeaderList): RequestHead | Malformed {
       ? "host and :authority differ"
       : null)
   if (problem !== null) return problem
-  return { list, method, scheme: scheme ?? "", authority: authority ?? host ?? "", path: path ?? "", contentLength }
+  return {
+    list,
+    method,
+    scheme: scheme ?? "",
+    authority: authority ?? host ?? "",
+    path: path ?? "",
+    contentLength,
+  }
 }
 
 /** Reads a response's header block: RFC 9113 §8.3.2. */

@@ -1,5 +1,11 @@
 import type { HeaderList } from "./header-list.ts"
-import { type Malformed, type RequestHead, type ResponseHead, readRequestHead, readResponseHead } from "./message-head.ts"
+import {
+  type Malformed,
+  type RequestHead,
+  type ResponseHead,
+  readRequestHead,
+  readResponseHead,
+} from "./message-head.ts"
 
 const SLOTS = 32
 

@@ -2,9 +2,9 @@ import type { Limits } from "../limits.ts"
 import type { Http2Connection } from "./connection.ts"
 import { ErrorCode, type Fault, fault, protocolError } from "./error-code.ts"
 import type { ConnectionEvents } from "./events.ts"
-import { FrameReader } from "./frame-reader.ts"
 import { applySettings } from "./frame/settings.ts"
-import { CLIENT_PREFACE, FRAME_HEAD_OCTETS, Flag, FrameType, readUint31, readUint32 } from "./frame/types.ts"
+import { CLIENT_PREFACE, Flag, FRAME_HEAD_OCTETS, FrameType, readUint31, readUint32 } from "./frame/types.ts"
+import { FrameReader } from "./frame-reader.ts"
 import type { Guard } from "./guard.ts"
 import { HeaderBlock } from "./header-block.ts"
 import type { HeaderList } from "./header-list.ts"
@@ -71,7 +71,9 @@ export class Receiver<Owner> {
     this.#startedMs = nowMs
     this.#decodeLimits = { maxFields: limits.headerFieldsMax, maxOctets: limits.headerListOctets }
     this.#decoder = new HpackDecoder(limits.headerTableOctets)
-    this.#reader = new FrameReader(limits.frameOctets, (octets, start, end) => this.#onFrame(octets, start, end))
+    this.#reader = new FrameReader(limits.frameOctets, (octets, start, end) =>
+      this.#onFrame(octets, start, end),
+    )
     this.#block = new HeaderBlock(limits)
     this.#window = new ReceiveWindow(limits.connectionWindowOctets)
     this.#prefaceLeft = role === "server" ? CLIENT_PREFACE.length : 0
@@ -91,7 +93,9 @@ export class Receiver<Owner> {
       if (at < 0) return
     }
     if (!this.#reader.read(octets, at, end))
-      this.#connection.fail(fault(ErrorCode.FRAME_SIZE_ERROR, "a frame is longer than allowed", "frame_too_large"))
+      this.#connection.fail(
+        fault(ErrorCode.FRAME_SIZE_ERROR, "a frame is longer than allowed", "frame_too_large"),
+      )
   }
 
   /** The time limits of the handshake and of a header block: the connection error that is due, or null. */
@@ -135,7 +139,14 @@ export class Receiver<Owner> {
     return !this.#connection.isClosed
   }
 
-  #onOther(octets: Buffer, start: number, end: number, type: number, flags: number, id: number): Fault | null {
+  #onOther(
+    octets: Buffer,
+    start: number,
+    end: number,
+    type: number,
+    flags: number,
+    id: number,
+  ): Fault | null {
     if (type === FrameType.HEADERS) return this.#onHeaders(octets, start, end, flags, id)
     const problem = this.#guard.overhead(end - start + FRAME_HEAD_OCTETS, this.nowMs)
     if (problem !== null) return problem
@@ -168,7 +179,11 @@ export class Receiver<Owner> {
     const endStream = (flags & Flag.END_STREAM) !== 0
     // Connection credit goes back at once, so that no stream holds up another; what is held is bounded by the streams'.
     if (!this.#window.spend(flowOctets))
-      return fault(ErrorCode.FLOW_CONTROL_ERROR, "DATA past the connection window", "connection_window_exceeded")
+      return fault(
+        ErrorCode.FLOW_CONTROL_ERROR,
+        "DATA past the connection window",
+        "connection_window_exceeded",
+      )
     const increment = this.#window.giveBack(flowOctets)
     if (increment > 0) this.#sender.windowUpdate(0, increment)
 
@@ -189,12 +204,17 @@ export class Receiver<Owner> {
       this.#events.onLimit("stream_window_exceeded")
       return this.#connection.streamError(stream, ErrorCode.FLOW_CONTROL_ERROR, "DATA past the stream window")
     }
-    if (!stream.headReceived) return this.#connection.streamError(stream, ErrorCode.PROTOCOL_ERROR, "DATA before a head")
+    if (!stream.headReceived)
+      return this.#connection.streamError(stream, ErrorCode.PROTOCOL_ERROR, "DATA before a head")
     if (stream.contentLengthLeft >= 0) {
       stream.contentLengthLeft -= end - start
       if (stream.contentLengthLeft < 0 || (endStream && stream.contentLengthLeft > 0)) {
         this.#events.onLimit("content_length_mismatch")
-        return this.#connection.streamError(stream, ErrorCode.PROTOCOL_ERROR, "DATA does not match content-length")
+        return this.#connection.streamError(
+          stream,
+          ErrorCode.PROTOCOL_ERROR,
+          "DATA does not match content-length",
+        )
       }
     }
     const padding = flowOctets - (end - start)
@@ -249,7 +269,13 @@ export class Receiver<Owner> {
   }
 
   /** A whole header block: decoded in any case, since it changes the table, then told to whom it may concern. */
-  #onHeaderBlock(id: number, endStream: boolean, octets: Uint8Array, start: number, end: number): Fault | null {
+  #onHeaderBlock(
+    id: number,
+    endStream: boolean,
+    octets: Uint8Array,
+    start: number,
+    end: number,
+  ): Fault | null {
     const list = this.#decoder.decode(octets, start, end, this.#decodeLimits)
     if (list === null) return fault(ErrorCode.COMPRESSION_ERROR, this.#decoder.fault, "header_undecodable")
     const stream = this.#table.get(id)
@@ -277,7 +303,8 @@ export class Receiver<Owner> {
     if (this.#decoder.overflowed) return this.#headersTooLarge(stream)
     const head = this.#heads.request(list)
     if (typeof head === "string") return this.#connection.malformed(stream, head)
-    if (endStream && head.contentLength > 0) return this.#connection.malformed(stream, "content-length without DATA")
+    if (endStream && head.contentLength > 0)
+      return this.#connection.malformed(stream, "content-length without DATA")
     stream.headReceived = true
     stream.contentLengthLeft = head.contentLength
     stream.remoteEnded = endStream
@@ -296,7 +323,8 @@ export class Receiver<Owner> {
     }
     const hasBody = !stream.isHead && head.status !== 204 && head.status !== 304
     if (hasBody) {
-      if (endStream && head.contentLength > 0) return this.#connection.malformed(stream, "content-length without DATA")
+      if (endStream && head.contentLength > 0)
+        return this.#connection.malformed(stream, "content-length without DATA")
       stream.contentLengthLeft = head.contentLength
     }
     stream.headReceived = true
@@ -309,7 +337,8 @@ export class Receiver<Owner> {
   #onTrailers(stream: Http2Stream<Owner>, list: HeaderList, endStream: boolean): Fault | null {
     const problem = endStream ? trailersProblem(list) : "trailers do not end the stream"
     if (problem !== null) return this.#connection.malformed(stream, problem, "trailers_malformed")
-    if (stream.contentLengthLeft > 0) return this.#connection.malformed(stream, "content-length is not reached", "content_length_mismatch")
+    if (stream.contentLengthLeft > 0)
+      return this.#connection.malformed(stream, "content-length is not reached", "content_length_mismatch")
     stream.remoteEnded = true
     this.#events.onTrailers(stream, list)
     this.#connection.finishIfBothEnded(stream)
@@ -343,7 +372,8 @@ export class Receiver<Owner> {
     if (flooded !== null) return flooded
     const increment = readUint31(octets, start)
     const stream = this.#table.get(id)
-    if (id !== 0 && stream === undefined && this.#table.isIdle(id)) return protocolError("WINDOW_UPDATE on an idle stream")
+    if (id !== 0 && stream === undefined && this.#table.isIdle(id))
+      return protocolError("WINDOW_UPDATE on an idle stream")
     // A stream error that only an attacker makes (CVE-2025-8671): the connection goes, as §5.4.1 allows.
     if (increment === 0) return protocolError("WINDOW_UPDATE of 0")
     if (id === 0)

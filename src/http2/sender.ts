@@ -1,6 +1,6 @@
 import type { BufferBudget } from "./buffer-budget.ts"
-import { Flag, FrameType } from "./frame/types.ts"
 import { initialSettings, type Settings } from "./frame/settings.ts"
+import { Flag, FrameType } from "./frame/types.ts"
 import type { HeaderList } from "./header-list.ts"
 import { HpackEncoder } from "./hpack/index.ts"
 import { OctetQueue } from "./octet-queue.ts"
@@ -86,7 +86,13 @@ export class Sender<Owner> {
     return this.#queueData(stream, octets, start, end, endStream)
   }
 
-  #queueData(stream: Http2Stream<Owner>, octets: Buffer, start: number, end: number, endStream: boolean): number {
+  #queueData(
+    stream: Http2Stream<Owner>,
+    octets: Buffer,
+    start: number,
+    end: number,
+    endStream: boolean,
+  ): number {
     const length = end - start
     if (stream.queue === null) {
       if (length === 0) {

@@ -37,7 +37,13 @@ export class Http2Stream<Owner> {
   queuedTrailers: HeaderList | null = null
   readonly openedMs: number
 
-  constructor(connection: Http2Connection<Owner>, id: number, sendWindow: number, receiveWindow: number, nowMs: number) {
+  constructor(
+    connection: Http2Connection<Owner>,
+    id: number,
+    sendWindow: number,
+    receiveWindow: number,
+    nowMs: number,
+  ) {
     this.connection = connection
     this.id = id
     this.sendWindow = sendWindow

@@ -40,13 +40,20 @@ export async function listen(
   config: ListenerConfig,
   onConnection: (accept: (onOctets: OnOctets) => Socket) => void,
 ): Promise<Listening> {
-  const server = createServer({ pauseOnConnect: true, noDelay: true, keepAlive: config.socketKeepalive, allowHalfOpen: false })
+  const server = createServer({
+    pauseOnConnect: true,
+    noDelay: true,
+    keepAlive: config.socketKeepalive,
+    allowHalfOpen: false,
+  })
   server.on("connection", (socket) => onConnection((onOctets) => adopt(server, socket, onOctets)))
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(new Error(listenProblem(config, error))))
     server.listen(
       {
-        ...(config.unixPath === null ? { host: config.host ?? "::", port: config.port ?? 0 } : { path: config.unixPath }),
+        ...(config.unixPath === null
+          ? { host: config.host ?? "::", port: config.port ?? 0 }
+          : { path: config.unixPath }),
         ...(config.backlog === null ? {} : { backlog: config.backlog }),
         ipv6Only: config.ipv6Only,
         reusePort: config.reusePort,

@@ -14,7 +14,12 @@ for (const character of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCD
  * (`METHOD SP target SP HTTP/1.x CRLF`), or one longer than `lineOctetsMax`, which its parser refuses. All else counts
  * as HTTP/2, preface or not, so that garbage is answered with GOAWAY. Null: more octets have to come.
  */
-export function protocolOf(octets: Buffer, start: number, end: number, lineOctetsMax: number): Protocol | null {
+export function protocolOf(
+  octets: Buffer,
+  start: number,
+  end: number,
+  lineOctetsMax: number,
+): Protocol | null {
   const length = Math.min(PREFACE_START.length, end - start)
   if (octets.compare(PREFACE_START, 0, length, start, start + length) === 0)
     return length === PREFACE_START.length ? "http2" : null

@@ -1,5 +1,5 @@
-import type { HeaderList } from "../http2/header-list.ts"
 import type { StreamEnd } from "../http2/events.ts"
+import type { HeaderList } from "../http2/header-list.ts"
 import type { Failure } from "./failure.ts"
 import type { ConnectionRecord, StreamRecord } from "./record.ts"
 

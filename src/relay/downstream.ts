@@ -1,5 +1,5 @@
-import { counterIds, type CounterName } from "../counters.ts"
 import type { ListenerConfig } from "../config/model.ts"
+import { type CounterName, counterIds } from "../counters.ts"
 import { Http2Connection } from "../http2/connection.ts"
 import { ErrorCode, errorCodeName, type Fault, fault } from "../http2/error-code.ts"
 import type { ConnectionEvents, StreamEnd } from "../http2/events.ts"
@@ -8,8 +8,8 @@ import type { RequestHead, ResponseHead } from "../http2/message-head.ts"
 import type { Http2Stream } from "../http2/stream.ts"
 import { SaidOnce } from "../log/said-once.ts"
 import type { Link, LinkUser } from "../net/link.ts"
-import type { RelayContext } from "./context.ts"
 import type { ClientConnection, StreamOwner } from "./client-connection.ts"
+import type { RelayContext } from "./context.ts"
 import type { DownstreamStream } from "./downstream-stream.ts"
 import { type Failure, failure } from "./failure.ts"
 import { Keepalive, type KeepaliveSettings } from "./keepalive.ts"
@@ -31,7 +31,7 @@ const DOWNSTREAM_KEEPALIVE: KeepaliveSettings = { intervalMs: 60_000, timeoutMs:
 export interface DownstreamOptions {
   context: RelayContext
   /** Read once per stream, so that a reload applies to the next one. */
-  router(): Router<Route>
+  router: () => Router<Route>
   listener: ListenerConfig
   record: ConnectionRecord
   link: Link
@@ -39,7 +39,7 @@ export interface DownstreamOptions {
   sinceMs: number
   /** Makes the exchange of a stream, or the bridge to one. It is not under way before `start`. */
   openStream: OpenStream
-  onClosed(connection: DownstreamConnection): void
+  onClosed: (connection: DownstreamConnection) => void
 }
 
 /** One client's connection: the server's role of HTTP/2. Every stream becomes an exchange. */
@@ -121,10 +121,17 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
     stream.owner = owner
     owner.start()
     const { maxRequestsPerConnection } = this.#listener
-    if (maxRequestsPerConnection !== null && record.requests >= maxRequestsPerConnection) this.http2.drain("keepalive_requests")
+    if (maxRequestsPerConnection !== null && record.requests >= maxRequestsPerConnection)
+      this.http2.drain("keepalive_requests")
   }
 
-  onData(stream: Http2Stream<StreamOwner>, octets: Buffer, start: number, end: number, endStream: boolean): void {
+  onData(
+    stream: Http2Stream<StreamOwner>,
+    octets: Buffer,
+    start: number,
+    end: number,
+    endStream: boolean,
+  ): void {
     stream.owner!.onRequestData(octets, start, end, endStream)
   }
 
@@ -158,7 +165,10 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
 
   onGoaway(code: number, debug: string): void {
     if (code !== ErrorCode.NO_ERROR)
-      this.#said.info("goaway", "GOAWAY from client", { code: errorCodeName(code), debug: debug.slice(0, 100) })
+      this.#said.info("goaway", "GOAWAY from client", {
+        code: errorCodeName(code),
+        debug: debug.slice(0, 100),
+      })
   }
 
   onLimit(counter: string): void {
@@ -198,7 +208,8 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
     }
     if (hasStreams) this.#idleSinceMs = nowMs
     const { idleConnectionTimeoutMs } = this.#listener
-    if (idleConnectionTimeoutMs !== null && nowMs - this.#idleSinceMs > idleConnectionTimeoutMs) http2.drain("idle")
+    if (idleConnectionTimeoutMs !== null && nowMs - this.#idleSinceMs > idleConnectionTimeoutMs)
+      http2.drain("idle")
   }
 
   /** Takes no new streams and ends once the last is over. */

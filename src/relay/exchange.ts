@@ -3,11 +3,11 @@ import type { Endpoint } from "../balancer/endpoint.ts"
 import type { Waiter } from "../balancer/pool.ts"
 import type { Snapshot } from "../balancer/snapshot.ts"
 import type { RetryCondition } from "../config/model.ts"
+import { counterIds } from "../counters.ts"
 import { type Deadline, makeDeadline } from "../deadlines.ts"
 import { MessageScanner } from "../grpc/message-scanner.ts"
 import { isGrpcContentType, parseGrpcStatus } from "../grpc/status.ts"
 import { parseGrpcTimeout } from "../grpc/timeout.ts"
-import { counterIds } from "../counters.ts"
 import { ErrorCode, errorCodeName } from "../http2/error-code.ts"
 import type { StreamEnd } from "../http2/events.ts"
 import { HeaderList } from "../http2/header-list.ts"
@@ -97,9 +97,11 @@ export class Exchange implements Waiter<UpstreamConnection> {
     const { contentLength } = this.#head
     const { maxBodyOctets } = this.#route.settings
     if (maxBodyOctets !== null && contentLength > maxBodyOctets) return this.#bodyTooLarge(maxBodyOctets)
-    if (action.kind === "none") return this.#fail(failure("no_route", `no route for ${this.#head.path}`, true))
+    if (action.kind === "none")
+      return this.#fail(failure("no_route", `no route for ${this.#head.path}`, true))
     if (action.kind === "return") return this.#return(action)
-    const name = action.kind === "cluster" ? action.cluster : action.template.render(this.record, this.#context.env)
+    const name =
+      action.kind === "cluster" ? action.cluster : action.template.render(this.record, this.#context.env)
     const cluster = this.#context.findCluster(name)
     if (cluster === undefined) return this.#fail(failure("no_endpoint", `there is no cluster ${name}`, true))
     this.#cluster = cluster
@@ -139,7 +141,9 @@ export class Exchange implements Waiter<UpstreamConnection> {
     const cluster = this.#cluster!
     const endpoint = cluster.pick(this.#snapshot!, this.#tried)
     if (endpoint === undefined)
-      return this.#fail(last ?? failure("no_endpoint", `cluster ${cluster.name}: no endpoint is available`, true))
+      return this.#fail(
+        last ?? failure("no_endpoint", `cluster ${cluster.name}: no endpoint is available`, true),
+      )
     const nowMs = this.#context.clock.now()
     this.#endpoint = endpoint
     endpoint.streamsOpen++
@@ -194,9 +198,10 @@ export class Exchange implements Waiter<UpstreamConnection> {
     this.#requestScanner?.scan(octets, start, end)
     this.#silence?.fromDownstream(this.#context.clock)
     const { maxBodyOctets } = this.#route.settings
-    if (maxBodyOctets !== null && record.requestOctets > maxBodyOctets) return this.#bodyTooLarge(maxBodyOctets)
+    if (maxBodyOctets !== null && record.requestOctets > maxBodyOctets)
+      return this.#bodyTooLarge(maxBodyOctets)
     const upstream = this.#upstream
-    if (this.#isDone || (upstream !== null && upstream.isClosed)) {
+    if (this.#isDone || upstream?.isClosed === true) {
       // Nobody reads any more. Credit keeps a client that ends its request before it looks at the answer from hanging.
       this.#downstream.consume(end - start)
       return this.#settle()
@@ -224,7 +229,8 @@ export class Exchange implements Waiter<UpstreamConnection> {
 
   onDownstreamTaken(octets: number): void {
     this.#upstream?.consume(octets)
-    if (this.#resetWhenFlushed && this.#downstream.queuedOctets === 0) this.#downstream.reset(ErrorCode.NO_ERROR)
+    if (this.#resetWhenFlushed && this.#downstream.queuedOctets === 0)
+      this.#downstream.reset(ErrorCode.NO_ERROR)
     this.#settle()
   }
 
@@ -361,7 +367,8 @@ export class Exchange implements Waiter<UpstreamConnection> {
   #mayRetry(condition: RetryCondition, isUnsent: boolean): boolean {
     const { conditions, tries, timeoutMs } = this.#route.settings.retry
     const { record } = this
-    if (this.#isDone || this.#headSent || !this.#request.isReplayable || !conditions.includes(condition)) return false
+    if (this.#isDone || this.#headSent || !this.#request.isReplayable || !conditions.includes(condition))
+      return false
     const isSafe = isUnsent || IDEMPOTENT.has(this.#head.method) || conditions.includes("non_idempotent")
     const { primary, backup } = this.#snapshot!
     const isWithinTries = record.attempts.length < (tries ?? primary.length + backup.length)
@@ -411,7 +418,11 @@ export class Exchange implements Waiter<UpstreamConnection> {
     const message = configured?.message.render(record, this.#context.env) || what.message
     if (record.status === 0) record.status = this.isGrpc ? 200 : what.httpStatus
     if (!this.#downstream.localEnded) {
-      record.grpcStatus = answer(this.#downstream, this.isGrpc, this.#headSent, { ...what, grpcStatus, message })
+      record.grpcStatus = answer(this.#downstream, this.isGrpc, this.#headSent, {
+        ...what,
+        grpcStatus,
+        message,
+      })
       record.grpcMessage = message
     }
     this.#endRequest()
@@ -419,14 +430,20 @@ export class Exchange implements Waiter<UpstreamConnection> {
   }
 
   #bodyTooLarge(octets: number): void {
-    this.#fail(failure("body_too_large", `the request is larger than client_max_body_size (${octets} octets)`))
+    this.#fail(
+      failure("body_too_large", `the request is larger than client_max_body_size (${octets} octets)`),
+    )
   }
 
   // ---- Time ---------------------------------------------------------------------------------------------------
 
   #arm(): void {
     if (this.#isDone) return
-    const dueMs = Math.min(this.#deadlineMs, this.#waitUntilMs, this.#silence?.dueMs ?? Number.POSITIVE_INFINITY)
+    const dueMs = Math.min(
+      this.#deadlineMs,
+      this.#waitUntilMs,
+      this.#silence?.dueMs ?? Number.POSITIVE_INFINITY,
+    )
     if (dueMs === Number.POSITIVE_INFINITY) return
     this.#deadline ??= makeDeadline(() => this.#onDue())
     this.#context.deadlines.set(this.#deadline, Math.max(0, dueMs - this.#context.clock.now()))
@@ -437,7 +454,9 @@ export class Exchange implements Waiter<UpstreamConnection> {
     const nowMs = this.#context.clock.now()
     if (nowMs >= this.#deadlineMs) {
       const ms = Math.round(this.#deadlineMs - this.record.startMs)
-      return this.#fail(failure("deadline", `the deadline of ${ms} ms passed (grpc-timeout, enforced at the balancer)`))
+      return this.#fail(
+        failure("deadline", `the deadline of ${ms} ms passed (grpc-timeout, enforced at the balancer)`),
+      )
     }
     if (this.#isWaiting && nowMs >= this.#waitUntilMs) return this.#onWaitedTooLong()
     const silent = this.#silence?.check(nowMs, this.#upstream, this.#downstream)
@@ -458,7 +477,9 @@ export class Exchange implements Waiter<UpstreamConnection> {
     const hasConnection = pool.connections.some((connection) => connection.isReady)
     if (hasConnection) {
       this.#context.counters.add(counterIds.pick_queue_timeout)
-      return this.#fail(failure("pick_queue", `${where}: pickQueueTimeoutMs: no stream became free in time`, true))
+      return this.#fail(
+        failure("pick_queue", `${where}: pickQueueTimeoutMs: no stream became free in time`, true),
+      )
     }
     this.#attempt!.status = 504
     this.#endpoint!.failed(this.#context.clock.now())
@@ -471,7 +492,8 @@ export class Exchange implements Waiter<UpstreamConnection> {
 
   /** Over once both sides are. */
   #settle(): void {
-    if (!this.#isDone && isOver(this.#downstream) && (this.#upstream === null || isOver(this.#upstream))) this.#finish()
+    if (!this.#isDone && isOver(this.#downstream) && (this.#upstream === null || isOver(this.#upstream)))
+      this.#finish()
   }
 
   #giveBack(): void {
@@ -528,7 +550,12 @@ function isOver(stream: DownstreamStream): boolean {
   return stream.isClosed || (stream.localEnded && stream.remoteEnded && stream.queuedOctets === 0)
 }
 
-function newRecord(connection: ConnectionRecord, head: RequestHead, serverName: string, startMs: number): StreamRecord {
+function newRecord(
+  connection: ConnectionRecord,
+  head: RequestHead,
+  serverName: string,
+  startMs: number,
+): StreamRecord {
   return {
     connection,
     requestNumber: connection.requests,

@@ -41,7 +41,10 @@ function withFields(list: HeaderList, set: ReadonlyMap<string, string>): HeaderL
     if (name.startsWith(":")) fields.unshift(name, value)
     else fields.push(name, value)
   }
-  const shifted = fields.length > 0 && left.has(":authority") ? new Set([...neverIndexed].map((at) => at + 1)) : neverIndexed
+  const shifted =
+    fields.length > 0 && left.has(":authority")
+      ? new Set([...neverIndexed].map((at) => at + 1))
+      : neverIndexed
   return new HeaderList(fields, shifted.size > 0 ? shifted : null)
 }
 
@@ -65,7 +68,8 @@ export class RequestRewrite {
     const known = this.#isConstant ? this.#memory.get(list) : undefined
     if (known !== undefined) return known
     const set = new Map<string, string>()
-    if (list.get(":scheme") !== undefined && list.get(":scheme") !== this.#scheme) set.set(":scheme", this.#scheme)
+    if (list.get(":scheme") !== undefined && list.get(":scheme") !== this.#scheme)
+      set.set(":scheme", this.#scheme)
     for (const [name, template] of this.#set) set.set(name, template.render(record, env))
     if (set.get(":authority") === "") set.delete(":authority")
     // Where :authority stands, host says nothing more, and after a change of it would disagree.
@@ -84,7 +88,9 @@ export class ResponseRewrite {
 
   constructor(settings: RouteSettings) {
     const passed = new Set(settings.passHeaders.map((name) => name.toLowerCase()))
-    this.#hidden = new Set(settings.hideHeaders.map((name) => name.toLowerCase()).filter((name) => !passed.has(name)))
+    this.#hidden = new Set(
+      settings.hideHeaders.map((name) => name.toLowerCase()).filter((name) => !passed.has(name)),
+    )
     this.#added = settings.addHeaders.map(({ name, template, always }) => {
       return { name: name.toLowerCase(), template: compileTemplate(template), always }
     })
@@ -99,7 +105,8 @@ export class ResponseRewrite {
     for (const name of this.#hidden) set.set(name, "")
     const rewritten = withFields(list, set)
     const fields = [...rewritten.fields]
-    const isSuccess = (status >= 200 && status < 207 && status !== 203 && status !== 205) || (status > 300 && status < 309)
+    const isSuccess =
+      (status >= 200 && status < 207 && status !== 203 && status !== 205) || (status > 300 && status < 309)
     for (const { name, template, always } of this.#added) {
       if (!always && !isSuccess) continue
       const value = template.render(record, env)
@@ -116,6 +123,7 @@ const FRAMING = new Set(["content-length", "host", "te", "trailer", "content-enc
 const noFraming: ReadonlyMap<string, string> = new Map([...FRAMING].map((name) => [name, ""]))
 
 export function cleanTrailers(list: HeaderList): HeaderList {
-  for (let i = 0; i < list.fields.length; i += 2) if (FRAMING.has(list.fields[i]!)) return withFields(list, noFraming)
+  for (let i = 0; i < list.fields.length; i += 2)
+    if (FRAMING.has(list.fields[i]!)) return withFields(list, noFraming)
   return list
 }

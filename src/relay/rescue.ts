@@ -18,7 +18,12 @@ const MESSAGE_MAX = 1024
  * Ends a stream with an answer that its client understands: Trailers-Only or trailers with grpc-status for gRPC, an
  * HTTP status and a line of text otherwise. Never HTML, never a bare status to gRPC. Returns the grpc-status, or -1.
  */
-export function answer(downstream: DownstreamStream, isGrpc: boolean, headSent: boolean, what: Answer): number {
+export function answer(
+  downstream: DownstreamStream,
+  isGrpc: boolean,
+  headSent: boolean,
+  what: Answer,
+): number {
   const message = what.message.slice(0, MESSAGE_MAX)
   if (!isGrpc) {
     answerHttp(downstream, headSent, what.httpStatus, message)
@@ -26,7 +31,9 @@ export function answer(downstream: DownstreamStream, isGrpc: boolean, headSent: 
   }
   const grpcStatus = what.grpcStatus >= 0 ? what.grpcStatus : grpcStatusOfHttp(what.httpStatus)
   const status = ["grpc-status", String(grpcStatus), "grpc-message", encodeGrpcMessage(message)]
-  const list = new HeaderList(headSent ? status : [":status", "200", "content-type", "application/grpc", ...status])
+  const list = new HeaderList(
+    headSent ? status : [":status", "200", "content-type", "application/grpc", ...status],
+  )
   downstream.sendHeaders(list, true)
   return grpcStatus
 }

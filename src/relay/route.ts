@@ -7,7 +7,12 @@ import { compileTemplate, type Template } from "./template.ts"
 export type CompiledAction =
   | { readonly kind: "cluster"; readonly cluster: string }
   | { readonly kind: "variable"; readonly template: Template }
-  | { readonly kind: "return"; readonly status: number; readonly template: Template; readonly grpcStatus: number | null }
+  | {
+      readonly kind: "return"
+      readonly status: number
+      readonly template: Template
+      readonly grpcStatus: number | null
+    }
   | { readonly kind: "none" }
 
 /** One route as the relay uses it: every template compiled, every log open. Never changed once live. */
@@ -33,7 +38,8 @@ export function compileRoute(
   const errorStatuses = new Map<number, { grpcStatus: number; message: Template }>()
   for (const { httpStatuses, grpcStatus, grpcMessage } of settings.errorStatuses)
     for (const status of httpStatuses)
-      if (!errorStatuses.has(status)) errorStatuses.set(status, { grpcStatus, message: compileTemplate(grpcMessage) })
+      if (!errorStatuses.has(status))
+        errorStatuses.set(status, { grpcStatus, message: compileTemplate(grpcMessage) })
   const isTls = (action.kind === "cluster" || action.kind === "variable") && action.tls !== null
   return {
     serverName: server.names[0] ?? "",

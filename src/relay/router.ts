@@ -1,4 +1,5 @@
 import type { RouteConfig, ServerConfig } from "../config/model.ts"
+import { ServerNames } from "../server-names.ts"
 import { normalizeUri } from "./uri.ts"
 
 /** Paths remembered per virtual host; then all are forgotten. */
@@ -27,7 +28,8 @@ class Locations<R> {
       const { match } = config
       const inner = new Locations(config.routes, compile)
       if (match.kind === "exact") this.#exact.set(match.path, route)
-      else if (match.kind === "prefix") this.#prefixes.push({ path: match.path, final: match.final, route, inner })
+      else if (match.kind === "prefix")
+        this.#prefixes.push({ path: match.path, final: match.final, route, inner })
       else this.#regexes.push({ regex: new RegExp(match.pattern, match.ignoreCase ? "i" : ""), route, inner })
     }
     this.#prefixes.sort((a, b) => b.path.length - a.path.length)
@@ -78,10 +80,7 @@ export type RouteCompiler<R> = (server: ServerConfig, route: RouteConfig | null)
  * `x.*`, the first regex, then the default server.
  */
 export class Router<R> {
-  readonly #exact = new Map<string, VirtualHost<R>>()
-  readonly #suffixes: { text: string; host: VirtualHost<R> }[] = []
-  readonly #prefixes: { text: string; host: VirtualHost<R> }[] = []
-  readonly #regexes: { regex: RegExp; host: VirtualHost<R> }[] = []
+  readonly #hosts: ServerNames<VirtualHost<R>>
   readonly #default: VirtualHost<R>
   readonly #isSingle: boolean
 
@@ -91,12 +90,7 @@ export class Router<R> {
     const chosen = servers.findIndex((server) => server.defaultFor.includes(listener))
     this.#default = hosts[Math.max(0, chosen)]!
     this.#isSingle = servers.length === 1
-    servers.forEach((server, index) => {
-      for (const name of server.names) this.#addName(name, hosts[index]!)
-    })
-    const longestFirst = (a: { text: string }, b: { text: string }) => b.text.length - a.text.length
-    this.#suffixes.sort(longestFirst)
-    this.#prefixes.sort(longestFirst)
+    this.#hosts = new ServerNames(servers.map((server, index) => [server.names, hosts[index]!]))
   }
 
   /** Null: the path has no meaning (400). */
@@ -104,31 +98,8 @@ export class Router<R> {
     return (this.#isSingle ? this.#default : this.#host(authority)).match(path)
   }
 
-  #addName(name: string, host: VirtualHost<R>): void {
-    if (name.startsWith("~")) this.#regexes.push({ regex: new RegExp(name.slice(1), "i"), host })
-    else if (name.startsWith("*.")) this.#suffixes.push({ text: name.slice(1).toLowerCase(), host })
-    else if (name.endsWith(".*")) this.#prefixes.push({ text: name.slice(0, -1).toLowerCase(), host })
-    else if (name.startsWith(".")) {
-      this.#setExact(name.slice(1), host)
-      this.#suffixes.push({ text: name.toLowerCase(), host })
-    } else this.#setExact(name, host)
-  }
-
-  /** The first server to name it keeps it, as in nginx. */
-  #setExact(name: string, host: VirtualHost<R>): void {
-    const lower = name.toLowerCase()
-    if (!this.#exact.has(lower)) this.#exact.set(lower, host)
-  }
-
   #host(authority: string): VirtualHost<R> {
-    const name = hostOf(authority)
-    return (
-      this.#exact.get(name) ??
-      this.#suffixes.find(({ text }) => name.endsWith(text))?.host ??
-      this.#prefixes.find(({ text }) => name.startsWith(text))?.host ??
-      this.#regexes.find(({ regex }) => regex.test(name))?.host ??
-      this.#default
-    )
+    return this.#hosts.find(hostOf(authority)) ?? this.#default
   }
 }
 

@@ -2,7 +2,7 @@ import type { Socket } from "node:net"
 import type { Endpoint } from "../balancer/endpoint.ts"
 import type { Pool, PooledConnection } from "../balancer/pool.ts"
 import type { ClusterConfig } from "../config/model.ts"
-import { counterIds, type CounterName } from "../counters.ts"
+import { type CounterName, counterIds } from "../counters.ts"
 import { Http2Connection } from "../http2/connection.ts"
 import { ErrorCode, errorCodeName, type Fault, fault } from "../http2/error-code.ts"
 import type { ConnectionEvents, StreamEnd } from "../http2/events.ts"
@@ -24,9 +24,9 @@ export interface UpstreamOptions {
   pool: Pool<UpstreamConnection>
   cluster: ClusterConfig
   /** Starts the socket. */
-  dial(onOctets: OnOctets): Socket
-  link(socket: Socket): Link
-  onClosed(connection: UpstreamConnection): void
+  dial: (onOctets: OnOctets) => Socket
+  link: (socket: Socket) => Link
+  onClosed: (connection: UpstreamConnection) => void
 }
 
 /** What came first was no HTTP/2: an HTTP/1.1 server says so with this. */
@@ -153,7 +153,13 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     stream.owner!.onInformational(head)
   }
 
-  onData(stream: Http2Stream<Exchange>, octets: Buffer, start: number, end: number, endStream: boolean): void {
+  onData(
+    stream: Http2Stream<Exchange>,
+    octets: Buffer,
+    start: number,
+    end: number,
+    endStream: boolean,
+  ): void {
     stream.owner!.onResponseData(octets, start, end, endStream)
   }
 
@@ -192,7 +198,10 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
   onGoaway(code: number, debug: string): void {
     if (code === ErrorCode.ENHANCE_YOUR_CALM) this.endpoint.keepalive = this.#keepalive.calmed()
     if (code !== ErrorCode.NO_ERROR)
-      this.#said.warn("goaway", "GOAWAY from endpoint", { code: errorCodeName(code), debug: debug.slice(0, 100) })
+      this.#said.warn("goaway", "GOAWAY from endpoint", {
+        code: errorCodeName(code),
+        debug: debug.slice(0, 100),
+      })
     this.#pool.unusable(this)
   }
 
@@ -215,7 +224,8 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
       return
     }
     const { idleTimeoutMs, maxConnectionAgeMs } = this.#cluster
-    const isIdleTooLong = idleTimeoutMs !== null && this.streamsOpen === 0 && nowMs - this.#idleSinceMs > idleTimeoutMs
+    const isIdleTooLong =
+      idleTimeoutMs !== null && this.streamsOpen === 0 && nowMs - this.#idleSinceMs > idleTimeoutMs
     const isTooOld = maxConnectionAgeMs !== null && nowMs - this.#startedMs > maxConnectionAgeMs
     if (http2.isReady && (isIdleTooLong || isTooOld)) this.retire()
   }

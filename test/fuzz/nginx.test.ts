@@ -9,7 +9,7 @@ const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31)
 
 /** Pieces that mean something to the lexer or the adapter, so that random files get past the first character. */
 const PIECES = [
-  ..."{};#\"'\\$ \t\r\n=~^*@/.:-[]()",
+  ..."{};#\"'\\$ \t\r\n=~^*@/.:-[]()".split(""),
   ..."events {} http { server { location / { upstream a { listen 8080 ; } } $ { } $host $nope grpc_pass grpc://a grpcs://a".split(
     " ",
   ),

@@ -26,6 +26,7 @@ export class Scope {
 
   /** Those that hold here: of the innermost level that has any. */
   all(name: string): readonly Directive[] {
+    // oxlint-disable-next-line typescript/no-this-alias -- the first link of the chain it follows
     for (let scope: Scope | null = this; scope !== null; scope = scope.parent) {
       const directives = scope.own(name)
       if (directives.length > 0) return directives

@@ -1,6 +1,6 @@
 import { ErrorCode, type Fault, fault } from "../error-code.ts"
-import { DEFAULT_MAX_FRAME_OCTETS, readUint32 } from "./types.ts"
 import { MAX_WINDOW } from "../window.ts"
+import { DEFAULT_MAX_FRAME_OCTETS, readUint32 } from "./types.ts"
 
 /** Identifiers: RFC 9113 §6.5.2, RFC 8441 §3, RFC 9218 §2.1. */
 export const Setting = {

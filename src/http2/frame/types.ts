@@ -31,9 +31,7 @@ export const CLIENT_PREFACE: Buffer = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\
 
 /** Reads 31 bits, the reserved one dropped. */
 export function readUint31(octets: Uint8Array, at: number): number {
-  return (
-    ((octets[at]! & 0x7f) << 24) | (octets[at + 1]! << 16) | (octets[at + 2]! << 8) | octets[at + 3]!
-  )
+  return ((octets[at]! & 0x7f) << 24) | (octets[at + 1]! << 16) | (octets[at + 2]! << 8) | octets[at + 3]!
 }
 
 export function readUint32(octets: Uint8Array, at: number): number {
