@@ -1,7 +1,7 @@
-import { type Deadline, makeDeadline } from "../deadlines.ts"
 import { counterIds } from "../counters.ts"
-import type { RelayContext } from "./context.ts"
+import { type Deadline, makeDeadline } from "../deadlines.ts"
 import type { StreamOwner } from "./client-connection.ts"
+import type { RelayContext } from "./context.ts"
 import { failure } from "./failure.ts"
 
 /** Streams below this hold too little to be worth ending. */
@@ -37,7 +37,12 @@ export class Shedding {
     const { budget, counters, limits } = this.#context
     if (budget.excess === 0) return
     counters.add(counterIds.worker_buffer_exceeded)
-    shedLargest(this.#context, this.#streams(), budget.excess, `bufferedOctetsMax (${limits.bufferedOctetsMax} octets)`)
+    shedLargest(
+      this.#context,
+      this.#streams(),
+      budget.excess,
+      `bufferedOctetsMax (${limits.bufferedOctetsMax} octets)`,
+    )
   }
 }
 
@@ -58,7 +63,13 @@ export function shedLargest(
     freed += held
     const { path, connection } = stream.record
     const client = `${connection.remoteAddress}:${connection.remotePort}`
-    context.log.warn("stream ended to free memory", { limit, held, path, client, endpoint: stream.endpointAddress })
+    context.log.warn("stream ended to free memory", {
+      limit,
+      held,
+      path,
+      client,
+      endpoint: stream.endpointAddress,
+    })
     stream.shed(failure("overload", `${limit} is used up and this stream held ${held} octets`))
   }
 }
