@@ -80,7 +80,8 @@ export function markdown(measured: Measured): string {
 Test suites that others wrote and others trust, run through Sluice by \`npm run conformance\`. This page and
 \`conformance.json\`, which also names every failed case, are written by the run.
 
-Cases passed, each balancer as the only thing between the two ends of the suite:
+Cases passed in one run, each balancer as the only thing between the two ends of the suite. A few cases are races that nginx
+and HAProxy win in one run and lose in the next, so their counts move by one or two.
 
 ${table}
 
