@@ -1,61 +1,120 @@
 const SMALLEST = 512
-/** Queues kept for reuse, with buffers of at most this size: 4 MiB in all. */
-const POOLED = 64
-const POOLED_OCTETS = 65_536
+/** As much as one DATA frame takes by default. */
+const SEGMENT_OCTETS = 16_384
+/** Segments and queues kept for reuse: 8 MiB in all. */
+const SEGMENTS_POOLED = 512
+const QUEUES_POOLED = 256
 
-const pool: OctetQueue[] = []
+const segmentPool: Buffer[] = []
+const queuePool: OctetQueue[] = []
+
+/** Called with `start..end` of `octets`. */
+export type OctetSink = (octets: Buffer, start: number, end: number) => void
 
 /**
  * Octets that wait for credit, in order. Small pieces are joined, so a flood of one-octet frames costs what one large
  * frame does. Bounded by its users: nothing enters beyond the window we advertised.
+ *
+ * A short queue is one buffer that grows; a long one a row of segments from a pool, so that nothing is copied twice.
  */
 export class OctetQueue {
   length = 0
-  #buffer: Buffer = Buffer.allocUnsafe(SMALLEST)
+  #segments: Buffer[] = []
+  /** Into the first segment. */
   #start = 0
+  /** Into the last segment. */
+  #end = 0
 
   /** An empty queue, if possible one that was in use before. */
   static obtain(): OctetQueue {
-    return pool.pop() ?? new OctetQueue()
+    return queuePool.pop() ?? new OctetQueue()
   }
 
-  /** Gives the queue up, octets and all. A slow receiver fills and empties it again and again; the buffer stays. */
+  /** Gives the queue up, octets and all. */
   recycle(): void {
+    for (const segment of this.#segments) recycleSegment(segment)
+    this.#segments.length = 0
     this.length = 0
     this.#start = 0
-    if (this.#buffer.length <= POOLED_OCTETS && pool.length < POOLED) pool.push(this)
+    this.#end = 0
+    if (queuePool.length < QUEUES_POOLED) queuePool.push(this)
   }
 
   push(octets: Buffer, start: number, end: number): void {
-    const added = end - start
-    if (this.#start + this.length + added > this.#buffer.length) this.#makeRoom(added)
-    octets.copy(this.#buffer, this.#start + this.length, start, end)
-    this.length += added
+    let at = start
+    while (at < end) {
+      const last = this.#room(end - at)
+      const part = Math.min(end - at, last.length - this.#end)
+      octets.copy(last, this.#end, at, at + part)
+      this.#end += part
+      at += part
+    }
+    this.length += end - start
   }
 
-  /** Where the octets are: `length` of them from `start` on. Valid until the next call that changes the queue. */
+  /** The first octets: `headLength` of them from `start` on in `buffer`. Valid until the queue changes. */
   get buffer(): Buffer {
-    return this.#buffer
+    return this.#segments[0]!
   }
 
   get start(): number {
     return this.#start
   }
 
-  /** Drops the first `octets`. */
+  get headLength(): number {
+    return (this.#segments.length === 1 ? this.#end : this.#segments[0]!.length) - this.#start
+  }
+
+  /** Drops the first `octets`, at most `headLength`. */
   drop(octets: number): void {
     this.#start += octets
     this.length -= octets
-    if (this.length === 0) this.#start = 0
+    if (this.headLength > 0) return
+    this.#start = 0
+    if (this.#segments.length === 1) this.#end = 0
+    else recycleSegment(this.#segments.shift()!)
   }
 
-  #makeRoom(added: number): void {
-    const needed = this.length + added
-    let size = this.#buffer.length
-    while (size < needed) size *= 2
-    const room = size === this.#buffer.length ? this.#buffer : Buffer.allocUnsafe(size)
-    this.#buffer.copy(room, 0, this.#start, this.#start + this.length)
-    this.#buffer = room
-    this.#start = 0
+  /** Shows everything, in order; nothing is taken. */
+  each(sink: OctetSink): void {
+    const { length } = this.#segments
+    for (let i = 0; i < length; i++) {
+      const segment = this.#segments[i]!
+      sink(segment, i === 0 ? this.#start : 0, i === length - 1 ? this.#end : segment.length)
+    }
   }
+
+  /** The last segment, with room for at least one octet. */
+  #room(wanted: number): Buffer {
+    const last = this.#segments.at(-1)
+    if (last !== undefined && this.#end < last.length) {
+      if (last.length === SEGMENT_OCTETS || this.#end + wanted <= last.length) return last
+    }
+    if (last !== undefined && last.length < SEGMENT_OCTETS) return this.#grow(last, wanted)
+    const segment = wanted >= SMALLEST || last !== undefined ? obtainSegment() : Buffer.allocUnsafe(SMALLEST)
+    this.#segments.push(segment)
+    this.#end = 0
+    return segment
+  }
+
+  /** The only segment is a small one: it becomes larger. */
+  #grow(small: Buffer, wanted: number): Buffer {
+    const held = this.#end - this.#start
+    let size = small.length
+    while (size < held + wanted && size < SEGMENT_OCTETS) size *= 2
+    const room = size === SEGMENT_OCTETS ? obtainSegment() : size === small.length ? small : Buffer.allocUnsafe(size)
+    small.copy(room, 0, this.#start, this.#end)
+    this.#segments[0] = room
+    this.#start = 0
+    this.#end = held
+    return room
+  }
+}
+
+function obtainSegment(): Buffer {
+  return segmentPool.pop() ?? Buffer.allocUnsafeSlow(SEGMENT_OCTETS)
+}
+
+function recycleSegment(segment: Buffer): void {
+  if (segment.length === SEGMENT_OCTETS && segmentPool.length < SEGMENTS_POOLED) segmentPool.push(segment)
 }

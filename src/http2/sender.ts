@@ -96,9 +96,10 @@ export class Sender<Owner> {
     const length = end - start
     if (stream.queue === null) {
       if (length === 0) {
+        if (!endStream) return 0
         // END_STREAM alone needs no credit (RFC 9113 §6.9.1).
-        this.output.data(stream.id, NO_OCTETS, 0, 0, endStream)
-        if (endStream) this.#end(stream)
+        this.output.data(stream.id, NO_OCTETS, 0, 0, true)
+        this.#end(stream)
         return 0
       }
       stream.queue = OctetQueue.obtain()
@@ -177,7 +178,7 @@ export class Sender<Owner> {
   #sendOne(stream: Http2Stream<Owner>): boolean {
     const queue = stream.queue
     if (queue === null || this.isCongested) return false
-    const length = Math.min(queue.length, stream.sendWindow, this.window, this.peer.maxFrameSize)
+    const length = Math.min(queue.headLength, stream.sendWindow, this.window, this.peer.maxFrameSize)
     if (length <= 0) return false
     const isLast = length === queue.length
     stream.sendWindow -= length

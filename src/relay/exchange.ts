@@ -24,6 +24,7 @@ import type { Route } from "./route.ts"
 import { SilenceWatch } from "./silence-watch.ts"
 import type { UpstreamConnection } from "./upstream.ts"
 
+const NO_OCTETS = Buffer.alloc(0)
 const NO_ATTEMPTS: AttemptRecord[] = []
 /** Methods that may be sent twice: RFC 9110 §9.2.2. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "PROPFIND"])
@@ -175,8 +176,8 @@ export class Exchange implements Waiter<UpstreamConnection> {
     this.#silence?.attached(attempt.connectedMs)
     if (held !== null) {
       attempt.octetsSent += held.length
-      const endStream = hasEnded && this.#requestTrailers === null
-      this.#requestTaken(upstream.sendData(held.buffer, held.start, held.start + held.length, endStream))
+      held.each((octets, start, end) => this.#requestTaken(upstream.sendData(octets, start, end, false)))
+      if (hasEnded && this.#requestTrailers === null) upstream.sendData(NO_OCTETS, 0, 0, true)
     }
     if (this.#requestTrailers !== null) upstream.sendHeaders(this.#requestTrailers, true)
   }
