@@ -1,0 +1,41 @@
+import fc from "fast-check"
+import { expect, test } from "vitest"
+import { OctetQueue } from "./octet-queue.ts"
+
+test("what goes into a queue comes out, in order, however it is cut", () => {
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant("push" as const), octets: fc.integer({ min: 0, max: 40_000 }) }),
+    fc.record({ kind: fc.constant("push" as const), octets: fc.integer({ min: 0, max: 300 }) }),
+    fc.record({ kind: fc.constant("drop" as const), octets: fc.integer({ min: 0, max: 20_000 }) }),
+    fc.record({ kind: fc.constant("recycle" as const), octets: fc.constant(0) }),
+  )
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      let queue = OctetQueue.obtain()
+      let next = 0
+      let expected = Buffer.alloc(0)
+      for (const { kind, octets } of steps) {
+        if (kind === "push") {
+          const piece = Buffer.from(Array.from({ length: octets + 3 }, () => next++ & 0xff))
+          queue.push(piece, 2, octets + 2)
+          expected = Buffer.concat([expected, piece.subarray(2, octets + 2)])
+        } else if (kind === "recycle") {
+          queue.recycle()
+          queue = OctetQueue.obtain()
+          expected = Buffer.alloc(0)
+        } else if (queue.length > 0) {
+          const dropped = Math.min(octets, queue.headLength)
+          expect(queue.buffer.subarray(queue.start, queue.start + dropped)).toEqual(expected.subarray(0, dropped))
+          queue.drop(dropped)
+          expected = expected.subarray(dropped)
+        }
+        expect(queue.length).toBe(expected.length)
+        const shown: Buffer[] = []
+        queue.each((buffer, start, end) => shown.push(Buffer.from(buffer.subarray(start, end))))
+        expect(Buffer.concat(shown).equals(expected)).toBe(true)
+      }
+      queue.recycle()
+    }),
+    { numRuns: 60 },
+  )
+})
