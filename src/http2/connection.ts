@@ -289,7 +289,12 @@ export class Http2Connection<Owner> {
       const reason = `GOAWAY(${last})`
       for (const stream of this.#table.values())
         if (stream.id > last)
-          this.abandon(stream, { code: ErrorCode.REFUSED_STREAM, origin: "peer", unprocessed: true, reason })
+          this.abandon(stream, {
+            code: ErrorCode.REFUSED_STREAM,
+            origin: "connection",
+            unprocessed: true,
+            reason,
+          })
     }
     this.#endIfIdle()
     return null

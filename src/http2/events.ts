@@ -7,7 +7,7 @@ import type { Http2Stream } from "./stream.ts"
 export interface StreamEnd {
   /** RFC 9113 §7. */
   readonly code: number
-  /** `peer`: RST_STREAM came. `local`: we found fault with the peer. `connection`: all of its streams ended with it. */
+  /** `peer`: RST_STREAM came. `local`: we found fault with the peer. `connection`: it ended, or GOAWAY said it will. */
   readonly origin: "peer" | "local" | "connection"
   /** The peer has said, or cannot but, that it did nothing for this stream: RFC 9113 §8.7. */
   readonly unprocessed: boolean

@@ -55,6 +55,8 @@ export class Exchange implements Waiter<UpstreamConnection> {
   #isWaiting = false
   #headSent = false
   #resetWhenFlushed = false
+  /** A connection was closed by GOAWAY before this stream was looked at; its endpoint may be asked once more. */
+  #hasReturned = false
   #isDone = false
   #deadline: Deadline | null = null
   #deadlineMs = Number.POSITIVE_INFINITY
@@ -273,8 +275,9 @@ export class Exchange implements Waiter<UpstreamConnection> {
     this.#responseScanner?.scan(octets, start, end)
     this.#silence?.fromUpstream(this.#context.clock)
     const taken = this.#downstream.sendData(octets, start, end, endStream)
-    this.#upstream!.consume(taken)
-    if (endStream) this.#responseEnded()
+    // A bridge that cannot translate what came has ended the stream by now.
+    this.#upstream?.consume(taken)
+    if (endStream && !this.#isDone) this.#responseEnded()
   }
 
   onResponseTrailers(list: HeaderList): void {
@@ -300,7 +303,10 @@ export class Exchange implements Waiter<UpstreamConnection> {
     this.#attempt!.status ||= 502
     if (end.unprocessed) {
       const what = failure("upstream_refused", `${where}: ${end.reason} (${errorCodeName(end.code)})`, true)
-      return this.#retryOr(what, "error")
+      // GOAWAY takes leave of a connection, not of the endpoint: once, it may be asked again on a new one.
+      const mayReturn = end.origin === "connection" && !this.#hasReturned
+      if (mayReturn) this.#hasReturned = true
+      return this.#retryOr(what, "error", mayReturn)
     }
     if (end.origin === "local")
       return this.#retryOr(failure("upstream_malformed", `${where}: ${end.reason}`), "invalid_header")
@@ -352,15 +358,18 @@ export class Exchange implements Waiter<UpstreamConnection> {
   // ---- Failing and retrying -----------------------------------------------------------------------------------
 
   /** Tries another endpoint when that is allowed and safe, else tells the client. */
-  #retryOr(what: Failure, condition: RetryCondition): void {
+  #retryOr(what: Failure, condition: RetryCondition, mayReturn = false): void {
     this.#giveBack()
-    if (this.#mayRetry(condition, what.isUnsent) && this.#isWithinBudget(what)) this.#retry(what)
+    if (this.#mayRetry(condition, what.isUnsent) && this.#isWithinBudget(what)) this.#retry(what, mayReturn)
     else this.#fail(what)
   }
 
-  #retry(last: Failure): void {
-    this.#tried ??= []
-    this.#tried.push(this.#endpoint!)
+  #retry(last: Failure, mayReturn = false): void {
+    this.#request.keep()
+    if (!mayReturn) {
+      this.#tried ??= []
+      this.#tried.push(this.#endpoint!)
+    }
     this.#endpoint = null
     this.#try(last)
   }
@@ -372,7 +381,8 @@ export class Exchange implements Waiter<UpstreamConnection> {
       return false
     const isSafe = isUnsent || IDEMPOTENT.has(this.#head.method) || conditions.includes("non_idempotent")
     const { primary, backup } = this.#snapshot!
-    const isWithinTries = record.attempts.length < (tries ?? primary.length + backup.length)
+    const attempts = record.attempts.length - (this.#hasReturned ? 1 : 0)
+    const isWithinTries = attempts < (tries ?? primary.length + backup.length)
     const isInTime = timeoutMs === null || this.#context.clock.now() - record.startMs < timeoutMs
     return isSafe && isWithinTries && isInTime
   }
@@ -419,11 +429,8 @@ export class Exchange implements Waiter<UpstreamConnection> {
     const message = configured?.message.render(record, this.#context.env) || what.message
     if (record.status === 0) record.status = this.isGrpc ? 200 : what.httpStatus
     if (!this.#downstream.localEnded) {
-      record.grpcStatus = answer(this.#downstream, this.isGrpc, this.#headSent, {
-        ...what,
-        grpcStatus,
-        message,
-      })
+      const asked = { isGrpc: this.isGrpc, isHead: this.#head.method === "HEAD", headSent: this.#headSent }
+      record.grpcStatus = answer(this.#downstream, asked, { ...what, grpcStatus, message })
       record.grpcMessage = message
     }
     this.#endRequest()

@@ -59,7 +59,12 @@ export class RequestBuffer {
     this.#budget.add(end - start)
   }
 
-  /** What a new attempt has to send first; null for nothing. Valid until the next call. Call while `isReplayable`. */
+  /** Call while `isReplayable`, when a new attempt is due: from now on no other stream can push the octets out. */
+  keep(): void {
+    this.#hold()
+  }
+
+  /** What a new attempt has to send first; null for nothing. Valid until the next call. */
   restart(): OctetQueue | null {
     this.#taken = 0
     this.#hold()

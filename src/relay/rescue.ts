@@ -11,6 +11,15 @@ export interface Answer {
   readonly message: string
 }
 
+/** What the client asked for, and how far the answer has come. */
+export interface Asked {
+  readonly isGrpc: boolean
+  /** HEAD: the answer has no body. */
+  readonly isHead: boolean
+  /** The response head is on its way; only an ending may follow. */
+  readonly headSent: boolean
+}
+
 /** A cap on what goes into grpc-message and bodies, so that no address list of hundreds ends in a header. */
 const MESSAGE_MAX = 1024
 
@@ -18,34 +27,29 @@ const MESSAGE_MAX = 1024
  * Ends a stream with an answer that its client understands: Trailers-Only or trailers with grpc-status for gRPC, an
  * HTTP status and a line of text otherwise. Never HTML, never a bare status to gRPC. Returns the grpc-status, or -1.
  */
-export function answer(
-  downstream: DownstreamStream,
-  isGrpc: boolean,
-  headSent: boolean,
-  what: Answer,
-): number {
+export function answer(downstream: DownstreamStream, asked: Asked, what: Answer): number {
   const message = what.message.slice(0, MESSAGE_MAX)
-  if (!isGrpc) {
-    answerHttp(downstream, headSent, what.httpStatus, message)
+  if (!asked.isGrpc) {
+    answerHttp(downstream, asked, what.httpStatus, message)
     return -1
   }
   const grpcStatus = what.grpcStatus >= 0 ? what.grpcStatus : grpcStatusOfHttp(what.httpStatus)
   const status = ["grpc-status", String(grpcStatus), "grpc-message", encodeGrpcMessage(message)]
   const list = new HeaderList(
-    headSent ? status : [":status", "200", "content-type", "application/grpc", ...status],
+    asked.headSent ? status : [":status", "200", "content-type", "application/grpc", ...status],
   )
   downstream.sendHeaders(list, true)
   return grpcStatus
 }
 
-function answerHttp(downstream: DownstreamStream, headSent: boolean, status: number, message: string): void {
-  if (headSent) {
+function answerHttp(downstream: DownstreamStream, asked: Asked, status: number, message: string): void {
+  if (asked.headSent) {
     // A body that stops short must not look whole.
     downstream.reset(ErrorCode.INTERNAL_ERROR)
     return
   }
   const body = Buffer.from(`${message}\n`, "utf8")
   const fields = [":status", String(status), "content-type", "text/plain; charset=utf-8"]
-  downstream.sendHeaders(new HeaderList([...fields, "content-length", String(body.length)]), false)
-  downstream.sendData(body, 0, body.length, true)
+  downstream.sendHeaders(new HeaderList([...fields, "content-length", String(body.length)]), asked.isHead)
+  if (!asked.isHead) downstream.sendData(body, 0, body.length, true)
 }

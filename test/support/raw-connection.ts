@@ -10,6 +10,8 @@ export interface RawOptions {
   isPolite?: boolean
   /** Give credit for DATA as it comes. Default: true. */
   givesCredit?: boolean
+  /** Say nothing by itself, not even SETTINGS. Default: false. */
+  isMute?: boolean
 }
 
 /** One end of an HTTP/2 connection on a real socket: it sends what the test says, and keeps what it sees. */
@@ -26,7 +28,7 @@ export class RawConnection {
 
   constructor(socket: Socket, role: "client" | "server", options: RawOptions = {}) {
     this.socket = socket
-    this.isPolite = options.isPolite ?? true
+    this.isPolite = options.isPolite ?? options.isMute !== true
     this.givesCredit = options.givesCredit ?? true
     const log = new dsl.FrameLog(role === "client" ? "server" : "client", (frame) => this.#onFrame(frame))
     socket.setNoDelay()
@@ -37,7 +39,7 @@ export class RawConnection {
       this.#look()
     })
     if (role === "client") socket.write(dsl.preface)
-    socket.write(dsl.settings(options.settings))
+    if (options.isMute !== true) socket.write(dsl.settings(options.settings))
   }
 
   send(...frames: Uint8Array[]): void {

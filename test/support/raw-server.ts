@@ -18,6 +18,8 @@ export class RawServer {
   /** Every stream so far, in order. */
   readonly streams: RawStream[] = []
   options: RawOptions
+  /** New connections are accepted and told nothing, until the test sends SETTINGS itself. */
+  holdsSettings = false
   /** Called for every new stream. */
   onStream: (stream: RawStream) => void = () => {}
   readonly #server: Server
@@ -28,7 +30,7 @@ export class RawServer {
     this.#server = createServer((socket) => {
       this.#sockets.add(socket)
       socket.on("close", () => this.#sockets.delete(socket))
-      const connection = new RawConnection(socket, "server", this.options)
+      const connection = new RawConnection(socket, "server", { ...this.options, isMute: this.holdsSettings })
       this.connections.push(connection)
       connection.onFrame = (frame) => this.#onFrame(connection, frame)
     })
