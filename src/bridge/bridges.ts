@@ -1,13 +1,90 @@
-import { DownstreamConnection, type DownstreamOptions, type OpenStream } from "../relay/downstream.ts"
+import { createServer, type IncomingMessage, type Server } from "node:http"
+import type { Duplex } from "node:stream"
+import type { RequestHead } from "../http2/message-head.ts"
 import type { RelayContext } from "../relay/context.ts"
+import type { DownstreamOptions, OpenStream } from "../relay/downstream.ts"
+import type { DownstreamStream } from "../relay/downstream-stream.ts"
 import { Exchange } from "../relay/exchange.ts"
+import type { ConnectionRecord } from "../relay/record.ts"
+import type { Route } from "../relay/route.ts"
+import { answerRoute } from "./answer-route.ts"
+import { corsFields, isPreflight, preflightFields } from "./cors.ts"
+import { GrpcWebCall, grpcWebHead, isGrpcWeb } from "./grpc-web-call.ts"
+import { Http1Connection } from "./http1-connection.ts"
+import type { Http1Socket } from "./http1-socket.ts"
+import { methodPath } from "./method-path.ts"
 
+type OpenedStream = ReturnType<OpenStream>
+
+/**
+ * Everything that browsers speak, on the way to gRPC: HTTP/1.1 connections, and on streams of either version gRPC-Web
+ * and Connect, where a route has them on. What is none of these is relayed as it is.
+ */
 export class Bridges {
-  readonly openStream: OpenStream
+  /** Chooses what handles a stream, by its route and its content type. */
+  readonly openStream: OpenStream = (connection, stream, head, route) => {
+    const { grpcWeb, connect, webSocket } = route.settings.bridge
+    if (grpcWeb || connect || webSocket) return this.#bridge(connection, stream, head, route)
+    return new Exchange(this.#context, connection, stream, head, route)
+  }
+
+  readonly #context: RelayContext
+  readonly #server: Server
+
   constructor(context: RelayContext) {
-    this.openStream = (connection, stream, head, route) => new Exchange(context, connection, stream, head, route)
+    this.#context = context
+    this.#server = makeServer(context.limits.http1HeadOctets)
   }
-  http1(options: DownstreamOptions): DownstreamConnection {
-    return new DownstreamConnection(options)
+
+  /** A connection whose first octets are a request line of HTTP/1. */
+  http1(options: DownstreamOptions): Http1Connection {
+    const connection = new Http1Connection(options)
+    this.#server.emit("connection", connection.socket)
+    return connection
   }
+
+  #bridge(
+    connection: ConnectionRecord,
+    stream: DownstreamStream,
+    head: RequestHead,
+    route: Route,
+  ): OpenedStream {
+    const { bridge } = route.settings
+    const exchange = (on: Route) => new Exchange(this.#context, connection, stream, head, on)
+    if (isPreflight(head.method, head.list))
+      return exchange(answerRoute(route, 204, "", preflightFields(head.list, route.settings)))
+    const contentType = head.list.get("content-type") ?? ""
+    if (bridge.grpcWeb && head.method === "POST" && isGrpcWeb(contentType)) {
+      const path = methodPath(head.path, bridge) ?? head.path
+      const options = {
+        context: this.#context,
+        connection,
+        route,
+        stream,
+        corsFields: corsFields(head.list, route.settings),
+      }
+      return new GrpcWebCall({ ...options, head: grpcWebHead(head, path) }, head)
+    }
+    return exchange(route)
+  }
+}
+
+/** Node's HTTP/1 server without a listener of its own: sockets are handed to it, and their time is kept elsewhere. */
+function makeServer(headOctets: number): Server {
+  const server = createServer({
+    maxHeaderSize: headOctets,
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+    keepAliveTimeout: 0,
+  })
+  // The head's octets bound them, and `Http1Connection` refuses too many where Node would leave some out.
+  server.maxHeadersCount = 0
+  server.on("request", (request, response) => connectionOf(request).onRequest(request, response))
+  server.on("connect", (request) => connectionOf(request).refuse(405, "CONNECT is not served"))
+  server.on("clientError", (error, socket: Duplex) => (socket as Http1Socket).connection.onClientError(error))
+  return server
+}
+
+function connectionOf(request: IncomingMessage): Http1Connection {
+  return (request.socket as unknown as Http1Socket).connection
 }

@@ -39,7 +39,7 @@ export interface DownstreamOptions {
   sinceMs: number
   /** Makes the exchange of a stream, or the bridge to one. It is not under way before `start`. */
   openStream: OpenStream
-  onClosed: (connection: DownstreamConnection) => void
+  onClosed: (connection: ClientConnection) => void
 }
 
 /** One client's connection: the server's role of HTTP/2. Every stream becomes an exchange. */
@@ -51,7 +51,7 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
   readonly #listener: ListenerConfig
   readonly #link: Link
   readonly #openStream: OpenStream
-  readonly #onClosed: (connection: DownstreamConnection) => void
+  readonly #onClosed: (connection: ClientConnection) => void
   readonly #said: SaidOnce
   readonly #keepalive: Keepalive
   #idleSinceMs: number

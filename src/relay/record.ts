@@ -60,8 +60,8 @@ export interface ConnectionRecord {
   readonly remotePort: number
   readonly localAddress: string
   readonly localPort: number
-  /** HTTP/1.1 bridges say so here. */
-  readonly protocol: string
+  /** `HTTP/2.0` or `HTTP/1.1`. */
+  protocol: string
   readonly tls: { protocol: string; cipher: string; clientSubject: string; clientVerify: string } | null
   requests: number
 }

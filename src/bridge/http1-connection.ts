@@ -1,0 +1,213 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { type CounterName, counterIds } from "../counters.ts"
+import type { RequestHead } from "../http2/message-head.ts"
+import { Output } from "../http2/output.ts"
+import { SaidOnce } from "../log/said-once.ts"
+import type { LinkUser } from "../net/link.ts"
+import type { ClientConnection, StreamOwner } from "../relay/client-connection.ts"
+import type { DownstreamOptions } from "../relay/downstream.ts"
+import { failure } from "../relay/failure.ts"
+import type { ConnectionRecord } from "../relay/record.ts"
+import type { Route } from "../relay/route.ts"
+import { readHttp1Head } from "./http1-head.ts"
+import { Http1Socket } from "./http1-socket.ts"
+import { Http1Stream } from "./http1-stream.ts"
+
+/** How often TCP asks whether the peer is there: HTTP/1 itself has no PING. */
+const TCP_KEEPALIVE_MS = 60_000
+
+/** A stream owner that wants to know the time, once a second. */
+export interface Ticking {
+  tick(nowMs: number): void
+}
+
+/** One client's HTTP/1 connection: requests in turn, or one WebSocket. Node's parser reads it. */
+export class Http1Connection implements ClientConnection, LinkUser {
+  readonly record: ConnectionRecord
+  readonly streams = new Set<StreamOwner & Partial<Ticking>>()
+  readonly output = new Output(() => {})
+  readonly socket: Http1Socket
+  readonly options: DownstreamOptions
+  readonly #said: SaidOnce
+  #isClosed = false
+  #isDraining = false
+  #idleSinceMs: number
+  /** Octets of a head have come and the head has not ended. */
+  #headSinceMs = -1
+
+  constructor(options: DownstreamOptions) {
+    const { context, record, link } = options
+    this.options = options
+    this.record = record
+    record.protocol = "HTTP/1.1"
+    this.#idleSinceMs = context.clock.now()
+    this.#said = new SaidOnce(context.log, { client: `${record.remoteAddress}:${record.remotePort}` })
+    this.socket = new Http1Socket(this, link, context.limits.drainTimeoutMs)
+    link.socket.setKeepAlive(true, TCP_KEEPALIVE_MS)
+    link.use(this)
+  }
+
+  // ---- LinkUser -----------------------------------------------------------------------------------------------
+
+  get shouldPauseReading(): boolean {
+    return this.socket.isFull
+  }
+
+  receive(octets: Buffer, start: number, end: number): void {
+    if (this.#headSinceMs < 0 && this.streams.size === 0) this.#headSinceMs = this.options.context.clock.now()
+    this.socket.receive(octets, start, end)
+  }
+
+  receiveEnd(_reason: string): void {
+    this.#close()
+  }
+
+  drained(): void {}
+
+  // ---- Requests -----------------------------------------------------------------------------------------------
+
+  onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const { context, openStream, listener } = this.options
+    this.#headSinceMs = -1
+    const found = this.findRoute(request)
+    if (typeof found === "string") return this.refuse(400, found)
+    if (this.streams.size >= (listener.maxConcurrentStreams ?? context.limits.streamsMax)) {
+      this.onLimit("streams_refused")
+      return this.refuse(503, "too many requests at once on one connection")
+    }
+    if (this.#isLast) response.shouldKeepAlive = false
+    this.serve(openStream, found.head, found.route, request, response)
+  }
+
+  /** Counts a request and says where it goes, or why it is malformed. */
+  findRoute(request: IncomingMessage): { head: RequestHead; route: Route } | string {
+    const { record } = this
+    this.#headSinceMs = -1
+    record.requests++
+    const { limits } = this.options.context
+    if (request.rawHeaders.length / 2 > limits.headerFieldsMax) {
+      this.onLimit("header_fields_exceeded")
+      return `more than ${limits.headerFieldsMax} header fields`
+    }
+    const head = readHttp1Head(request, record.tls === null ? "http" : "https")
+    if (typeof head === "string") {
+      this.onLimit("header_malformed")
+      return head
+    }
+    const route = this.options.router().match(head.authority, head.path)
+    if (route !== null) return { head, route }
+    this.onLimit("path_refused")
+    return "the path has no meaning"
+  }
+
+  /** Hands a request to whoever `open` makes for it. */
+  serve(
+    open: DownstreamOptions["openStream"],
+    head: RequestHead,
+    route: Route,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): void {
+    const stream = new Http1Stream({
+      request,
+      response,
+      windowOctets: this.options.context.limits.streamWindowOctets,
+      onClosed: ({ owner }, isReusable) => {
+        if (owner !== null) this.remove(owner)
+        if (!isReusable) response.once("finish", () => this.socket.end())
+        if (!isReusable && response.writableFinished) this.socket.end()
+      },
+    })
+    const owner = open(this.record, stream, head, route)
+    stream.owner = owner
+    this.streams.add(owner)
+    owner.start()
+    if (!stream.isClosed) stream.begin()
+    else if (stream.remoteEnded) request.resume()
+  }
+
+  add(owner: StreamOwner & Partial<Ticking>): void {
+    this.streams.add(owner)
+  }
+
+  remove(owner: StreamOwner): void {
+    this.streams.delete(owner)
+    this.#idleSinceMs = this.options.context.clock.now()
+    if (this.#isDraining && this.streams.size === 0) this.socket.end()
+  }
+
+  /** Answers what never became a stream, and closes. */
+  refuse(status: number, reason: string): void {
+    const body = `${reason}\n`
+    this.socket.end(
+      `HTTP/1.1 ${status} ${REASONS[status] ?? ""}\r\nconnection: close\r\ncontent-type: text/plain\r\n` +
+        `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    )
+  }
+
+  onLimit(counter: CounterName): void {
+    this.options.context.counters.add(counterIds[counter])
+    this.#said.warn(counter, `limit reached: ${counter}`)
+  }
+
+  /** The parser gave up. */
+  onClientError(error: Error & { code?: string }): void {
+    const isTooLarge = error.code === "HPE_HEADER_OVERFLOW"
+    if (error.code?.startsWith("HPE_") === true) {
+      this.onLimit(isTooLarge ? "http1_head_too_large" : "header_malformed")
+      this.#said.warn("fault", "connection ended for the client's fault", { reason: error.message })
+    }
+    if (!this.socket.writable || this.streams.size > 0) this.socket.destroy()
+    else if (isTooLarge) this.refuse(431, "the head is too large")
+    else this.refuse(400, "not a request of HTTP/1.1")
+  }
+
+  // ---- Time and ending ----------------------------------------------------------------------------------------
+
+  tick(nowMs: number): void {
+    const { limits } = this.options.context
+    for (const stream of this.streams) stream.tick?.(nowMs)
+    if (this.streams.size > 0) return
+    if (this.#headSinceMs >= 0 && nowMs - this.#headSinceMs > limits.headerBlockTimeoutMs) {
+      this.onLimit("header_block_timeout")
+      this.#headSinceMs = -1
+      return this.refuse(408, "the head did not end in time")
+    }
+    const { idleConnectionTimeoutMs } = this.options.listener
+    if (idleConnectionTimeoutMs !== null && nowMs - this.#idleSinceMs > idleConnectionTimeoutMs)
+      this.socket.end()
+  }
+
+  drain(): void {
+    this.#isDraining = true
+    if (this.streams.size === 0) this.socket.end()
+  }
+
+  abort(reason: string): void {
+    for (const stream of [...this.streams]) stream.fail(failure("shutdown", reason))
+    this.socket.end()
+  }
+
+  get #isLast(): boolean {
+    const { maxRequestsPerConnection } = this.options.listener
+    return (
+      this.#isDraining ||
+      (maxRequestsPerConnection !== null && this.record.requests >= maxRequestsPerConnection)
+    )
+  }
+
+  #close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.socket.destroy()
+    this.options.onClosed(this)
+  }
+}
+
+const REASONS: Record<number, string> = {
+  400: "Bad Request",
+  405: "Method Not Allowed",
+  408: "Request Timeout",
+  431: "Request Header Fields Too Large",
+  503: "Service Unavailable",
+}

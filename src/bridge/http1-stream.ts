@@ -1,0 +1,168 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { ErrorCode } from "../http2/error-code.ts"
+import type { HeaderList } from "../http2/header-list.ts"
+import type { StreamOwner } from "../relay/client-connection.ts"
+import type { DownstreamStream } from "../relay/downstream-stream.ts"
+
+const NO_OCTETS = Buffer.alloc(0)
+
+export interface Http1StreamOptions {
+  request: IncomingMessage
+  response: ServerResponse
+  /** Most request octets held before reading stops. */
+  windowOctets: number
+  /** Called once, when both halves are over. `isReusable`: the connection may carry another request. */
+  onClosed(stream: Http1Stream, isReusable: boolean): void
+}
+
+/** One HTTP/1 request and its response, with the face of an HTTP/2 stream. */
+export class Http1Stream implements DownstreamStream {
+  /** Set before `begin`. */
+  owner: StreamOwner | null = null
+  isClosed = false
+  localEnded = false
+  remoteEnded: boolean
+  queuedOctets = 0
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+  readonly #windowOctets: number
+  readonly #onClosed: Http1StreamOptions["onClosed"]
+  #unconsumed = 0
+  #headSent = false
+
+  constructor(options: Http1StreamOptions) {
+    const { request, response } = options
+    this.#request = request
+    this.#response = response
+    this.#windowOctets = options.windowOctets
+    this.#onClosed = options.onClosed
+    const { headers } = request
+    const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
+    this.remoteEnded = !hasBody
+    response.sendDate = false
+    response.on("error", () => {})
+    response.on("close", () => this.#gone())
+    request.on("error", () => {})
+  }
+
+  /** Reads the request's body, now that there is somebody to tell. */
+  begin(): void {
+    const request = this.#request
+    request.on("data", (octets: Buffer) => this.#receive(octets))
+    request.on("end", () => this.#receiveEnd())
+  }
+
+  // ---- DownstreamStream ---------------------------------------------------------------------------------------
+
+  sendHeaders(list: HeaderList, endStream: boolean): void {
+    if (this.isClosed || this.localEnded) return
+    const response = this.#response
+    if (this.#headSent) {
+      response.addTrailers(pairs(list))
+      return this.#end()
+    }
+    const status = Number(list.get(":status"))
+    if (status < 200) return
+    this.#headSent = true
+    response.writeHead(status, list.fields.slice(2))
+    if (endStream) return this.#end()
+    this.#cork()
+    response.flushHeaders()
+  }
+
+  sendData(octets: Buffer, start: number, end: number, endStream: boolean): number {
+    const length = end - start
+    if (this.isClosed || this.localEnded) return length
+    if (length > 0) {
+      this.#cork()
+      this.queuedOctets += length
+      this.#response.write(Buffer.from(octets.subarray(start, end)), () => this.#taken(length))
+    }
+    if (endStream) this.#end()
+    return 0
+  }
+
+  discardQueued(): void {}
+
+  consume(octets: number): void {
+    this.#unconsumed -= octets
+    if (!this.isClosed && this.#request.isPaused() && this.#unconsumed < this.#windowOctets / 2)
+      this.#request.resume()
+  }
+
+  reset(_code: number): void {
+    if (this.isClosed) return
+    if (!this.localEnded) {
+      this.#close(false)
+      this.#response.destroy()
+      return
+    }
+    // The answer is whole: the client gets it, and what it still sends is thrown away.
+    this.#close(false)
+    this.#request.resume()
+  }
+
+  // ---- From the client ----------------------------------------------------------------------------------------
+
+  #receive(octets: Buffer): void {
+    if (this.isClosed) return
+    this.#unconsumed += octets.length
+    this.owner!.onRequestData(octets, 0, octets.length, false)
+    if (!this.isClosed && this.#unconsumed >= this.#windowOctets) this.#request.pause()
+  }
+
+  #receiveEnd(): void {
+    if (this.isClosed || this.remoteEnded) return
+    this.remoteEnded = true
+    this.owner!.onRequestData(NO_OCTETS, 0, 0, true)
+    this.#closeIfOver()
+  }
+
+  #gone(): void {
+    if (this.isClosed) return
+    this.#close(false)
+    this.owner!.onDownstreamReset({
+      code: ErrorCode.CANCEL,
+      origin: "connection",
+      unprocessed: false,
+      reason: "the client closed the connection",
+    })
+  }
+
+  // ---- Endings ------------------------------------------------------------------------------------------------
+
+  #end(): void {
+    this.localEnded = true
+    this.#response.end()
+    this.#closeIfOver()
+  }
+
+  #taken(octets: number): void {
+    this.queuedOctets -= octets
+    if (this.isClosed) return
+    this.#closeIfOver()
+    this.owner!.onDownstreamTaken(octets)
+  }
+
+  #closeIfOver(): void {
+    if (this.localEnded && this.remoteEnded && this.queuedOctets === 0 && !this.isClosed) this.#close(true)
+  }
+
+  #close(isReusable: boolean): void {
+    this.isClosed = true
+    this.#onClosed(this, isReusable)
+  }
+
+  /** What this turn writes leaves in one piece. */
+  #cork(): void {
+    const { socket } = this.#response
+    if (socket === null || socket.writableCorked > 0) return
+    socket.cork()
+    process.nextTick(() => socket.uncork())
+  }
+}
+
+function pairs(list: HeaderList): [string, string][] {
+  const { fields } = list
+  return Array.from({ length: fields.length / 2 }, (_, i) => [fields[2 * i]!, fields[2 * i + 1]!])
+}
