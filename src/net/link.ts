@@ -61,6 +61,13 @@ export class Link implements Flushable {
     return this.#isPaused
   }
 
+  /** The user wants to read again, though nothing was written. */
+  resumeReading(): void {
+    if (!this.#isPaused || this.socket.destroyed) return
+    this.#isPaused = false
+    this.socket.resume()
+  }
+
   /** The user's output is no longer empty. */
   schedule(): void {
     if (this.#isScheduled || this.#isWriting) return
