@@ -1,4 +1,4 @@
-import { FRAME_HEAD_OCTETS } from "./frame/types.ts"
+import { FRAME_HEAD_OCTETS, FrameType } from "./frame/types.ts"
 
 /** Takes one whole frame, head included, at `start..end` of `octets`. False stops the reading. */
 export type FrameSink = (octets: Buffer, start: number, end: number) => boolean
@@ -18,9 +18,9 @@ export class FrameReader {
     this.#sink = sink
   }
 
-  /** True while a frame has begun and not ended. */
-  get isMidFrame(): boolean {
-    return this.#held > 0
+  /** A frame has begun and not ended, and it is not DATA, which a slow sender may well be slow with. */
+  get holdsControlFrame(): boolean {
+    return this.#held > 0 && (this.#held < FRAME_HEAD_OCTETS || this.#partial![3] !== FrameType.DATA)
   }
 
   /** Reads `start..end` of `octets`, which may be reused after the call. False when a frame is longer than allowed. */

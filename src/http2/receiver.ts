@@ -53,6 +53,9 @@ export class Receiver<Owner> {
   readonly #block: HeaderBlock
   readonly #window: ReceiveWindow
   readonly #startedMs: number
+  /** Since when a frame other than DATA waits for its rest; -1: none does. */
+  #partialSinceMs = -1
+  #frames = 0
   #prefaceLeft: number
   #settingsReceived = false
   #settingsAcked = false
@@ -106,8 +109,10 @@ export class Receiver<Owner> {
       return fault(ErrorCode.SETTINGS_TIMEOUT, "no preface in time", "preface_timeout")
     if (!this.#settingsAcked && age > settingsAckTimeoutMs)
       return fault(ErrorCode.SETTINGS_TIMEOUT, "SETTINGS not acknowledged in time", "settings_ack_timeout")
-    if (this.#block.isOpen && nowMs - this.#block.sinceMs > headerBlockTimeoutMs)
-      return fault(ErrorCode.ENHANCE_YOUR_CALM, "a header block did not end in time", "header_block_timeout")
+    const isBlockLate = this.#block.isOpen && nowMs - this.#block.sinceMs > headerBlockTimeoutMs
+    const isFrameLate = this.#partialSinceMs >= 0 && nowMs - this.#partialSinceMs > headerBlockTimeoutMs
+    if (isBlockLate || isFrameLate)
+      return fault(ErrorCode.ENHANCE_YOUR_CALM, "a header block or frame did not end in time", "header_block_timeout")
     return null
   }
 
@@ -124,6 +129,7 @@ export class Receiver<Owner> {
   }
 
   #onFrame(octets: Buffer, at: number, end: number): boolean {
+    this.#frames++
     const type = octets[at + 3]!
     const flags = octets[at + 4]!
     const id = readUint31(octets, at + 5)
