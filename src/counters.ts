@@ -40,6 +40,7 @@ export const counterMeanings = {
   window_update_flood: "more WINDOW_UPDATE frames came than the DATA we sent warrants",
   // Sockets and time.
   handshake_timeout: "a TLS handshake did not end in time",
+  handshake_failed: "a TLS handshake failed for another reason",
   preface_timeout: "a connection preface did not come in time",
   preface_malformed: "what came was not the HTTP/2 connection preface",
   ping_timeout: "a PING was not answered in time",

@@ -1,10 +1,17 @@
 import { EventEmitter } from "node:events"
 import type { Socket } from "node:net"
 import { hostname } from "node:os"
-import { Cluster } from "./balancer/cluster.ts"
+import type { TLSSocket } from "node:tls"
+import { Cluster, type Connect } from "./balancer/cluster.ts"
 import { Bridges } from "./bridge/bridges.ts"
 import { type Clock, systemClock, type Timer } from "./clock.ts"
-import type { ClusterConfig, Config, ListenerConfig } from "./config/model.ts"
+import type {
+  AccessLogConfig,
+  ClusterConfig,
+  Config,
+  ListenerConfig,
+  UpstreamTlsConfig,
+} from "./config/model.ts"
 import { Counters, counterIds } from "./counters.ts"
 import { Deadlines } from "./deadlines.ts"
 import { BufferBudget } from "./http2/buffer-budget.ts"
@@ -12,9 +19,15 @@ import { type Limits, resolveLimits } from "./limits.ts"
 import { AccessLogs } from "./log/access-log.ts"
 import { type Log, silentLog } from "./log/logger.ts"
 import { Flusher } from "./net/flusher.ts"
-import { Link } from "./net/link.ts"
+import { Link, type LinkUser } from "./net/link.ts"
 import type { Listening, OnOctets } from "./net/listen.ts"
 import { type Network, systemNetwork } from "./net/network.ts"
+import type { Protocol } from "./net/protocol.ts"
+import type { TlsListener } from "./net/tls-listener.ts"
+import type { TlsInfo } from "./net/tls-peer.ts"
+import { readShared } from "./net/tls-read.ts"
+import { type TlsPlan, TlsStore } from "./net/tls-store.ts"
+import type { TlsUpstream } from "./net/tls-upstream.ts"
 import { type Random, systemRandom } from "./random.ts"
 import type { ClientConnection, StreamOwner } from "./relay/client-connection.ts"
 import type { RelayContext } from "./relay/context.ts"
@@ -23,7 +36,7 @@ import { FirstOctets } from "./relay/first-octets.ts"
 import type { ConnectionRecord, StreamRecord } from "./relay/record.ts"
 import { ReplayRing } from "./relay/replay-ring.ts"
 import { compileRoute, type Route } from "./relay/route.ts"
-import { Router } from "./relay/router.ts"
+import { type RouteCompiler, Router } from "./relay/router.ts"
 import { Shedding } from "./relay/shedding.ts"
 import { UpstreamConnection } from "./relay/upstream.ts"
 import type { TemplateEnvironment } from "./relay/variables.ts"
@@ -59,10 +72,18 @@ export interface OpenAddress {
   readonly unixPath: string | null
 }
 
+/** A listener that is open. A reload changes what holds for the connections that follow. */
+interface OpenListener {
+  config: ListenerConfig
+  tls: TlsListener | null
+  readonly listening: Listening
+}
+
 interface Live {
   readonly config: Config
   readonly clusters: ReadonlyMap<string, Cluster<UpstreamConnection>>
   readonly routers: ReadonlyMap<string, Router<Route>>
+  readonly tls: TlsPlan
 }
 
 /**
@@ -80,6 +101,9 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #network: Network
   readonly #flusher: Flusher
   readonly #accessLogs: AccessLogs
+  readonly #tls: TlsStore
+  /** How connections are made over TLS, by its settings. */
+  readonly #connects = new Map<TlsUpstream, Connect<UpstreamConnection>>()
   readonly #context: RelayContext
   readonly #bridges: Bridges
   readonly #downstream = new Set<ClientConnection>()
@@ -87,15 +111,17 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #links = new Set<Link>()
   /** Called whenever a connection or a socket is gone. */
   readonly #onGone = new Set<() => void>()
+  /** Clients' sockets that are open, in all and by address. */
+  #clients = 0
   readonly #byAddress = new Map<string, number>()
-  readonly #listeners = new Map<string, { config: ListenerConfig; listening: Listening }>()
+  readonly #listeners = new Map<string, OpenListener>()
   #live: Live
   #ticker: Timer | null = null
   #connections = 0
   #streams = 0
   #isClosing = false
 
-  /** `config` has been checked. Errors: throws when an access log cannot be opened or a limit is out of range. */
+  /** `config` has been checked. Errors: throws when an access log or a certificate cannot be opened or a limit is out of range. */
   constructor(config: Config, options: BalancerOptions = {}) {
     super()
     const { limits, problems } = resolveLimits(config.limits)
@@ -109,6 +135,13 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     this.#flusher = new Flusher((callback) => network.afterReads(callback))
     this.#env = { clock: this.#clock, random, pid: process.pid, hostname: hostname(), version: VERSION }
     this.#accessLogs = new AccessLogs({ clock: this.#clock, log: this.#log, env: this.#env })
+    this.#tls = new TlsStore({
+      handshakeTimeoutMs: limits.handshakeTimeoutMs,
+      clock: this.#clock,
+      log: this.#log,
+      onSecured: (name, socket, info) => this.#secured(name, socket, info),
+      onFailed: (counter) => this.counters.add(counterIds[counter]),
+    })
     this.#context = {
       clock: this.#clock,
       limits,
@@ -127,12 +160,13 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     this.#bridges = new Bridges(this.#context)
     new Shedding(this.#context, () => this.#streamsOpen())
     this.#live = this.#compile(config, null)
+    this.#live.tls.commit()
   }
 
   /** Opens every listener. Errors: one sentence that names the address; none stays open then. */
   async start(): Promise<void> {
     try {
-      for (const listener of this.#live.config.listeners) await this.#open(listener)
+      for (const listener of this.#live.config.listeners) await this.#open(listener, this.#live.tls)
     } catch (error) {
       await this.close({ graceMs: 0 })
       throw error
@@ -178,11 +212,12 @@ export class Balancer extends EventEmitter<BalancerEvents> {
           ...this.#live,
           routers: new Map([...this.#live.routers, [listener.name, next.routers.get(listener.name)!]]),
         }
-        await this.#open(listener)
+        await this.#open(listener, next.tls)
         opened.push(listener.name)
       }
     } catch (error) {
       for (const name of opened) this.#closeListener(name)
+      next.tls.abandon()
       throw error
     }
     const before = this.#live
@@ -190,6 +225,12 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     for (const name of [...this.#listeners.keys()]) if (!names.has(name)) this.#closeListener(name)
     for (const [name, cluster] of before.clusters)
       if (next.clusters.get(name) !== cluster) cluster.close("the configuration changed")
+    for (const upstream of next.tls.commit()) this.#forgetTls(upstream)
+    for (const listener of config.listeners) {
+      const open = this.#listeners.get(listener.name)!
+      open.config = listener
+      open.tls = next.tls.find(listener.name)
+    }
     this.#log.info("configuration reloaded")
   }
 
@@ -213,6 +254,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     for (const connection of [...this.#upstream]) connection.abort("the balancer is shutting down")
     await this.#whenGone(this.#links, this.limits.drainTimeoutMs)
     for (const link of this.#links) link.destroy()
+    this.#tls.close()
     this.#ticker?.cancel()
     await this.#accessLogs.close()
   }
@@ -227,17 +269,29 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       const isSame = kept.get(cluster.name) === JSON.stringify(cluster)
       clusters.set(cluster.name, isSame ? before!.clusters.get(cluster.name)! : this.#makeCluster(cluster))
     }
+    const tls = this.#tls.plan()
+    try {
+      for (const listener of config.listeners)
+        if (listener.tls !== null) tls.listener(listener.name, listener.tls)
+      return { config, clusters, routers: this.#makeRouters(config, tls), tls }
+    } catch (error) {
+      tls.abandon()
+      throw error
+    }
+  }
+
+  #makeRouters(config: Config, tls: TlsPlan): Map<string, Router<Route>> {
     const routers = new Map<string, Router<Route>>()
     for (const { name } of config.listeners) {
       const servers = config.servers.filter((server) => server.listeners.includes(name))
       if (servers.length === 0) throw new Error(`listener ${name} has no server`)
-      const compile = (
-        server: Config["servers"][number],
-        route: Config["servers"][number]["routes"][number] | null,
-      ) => compileRoute(server, route, (log) => this.#accessLogs.open(log))
+      const openLog = (log: AccessLogConfig) => this.#accessLogs.open(log)
+      const connectOver = (settings: UpstreamTlsConfig) => this.#connectOver(tls.upstream(settings))
+      const compile: RouteCompiler<Route> = (server, route) =>
+        compileRoute(server, route, openLog, connectOver)
       routers.set(name, new Router(name, servers, compile))
     }
-    return { config, clusters, routers }
+    return routers
   }
 
   #makeCluster(config: ClusterConfig): Cluster<UpstreamConnection> {
@@ -245,21 +299,40 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       clock: this.#clock,
       limits: this.limits,
       onLimit: (counter) => this.counters.add(counterIds[counter as keyof typeof counterIds]),
-      connect: (endpoint, pool, cluster) => {
-        const connection = new UpstreamConnection({
-          context: this.#context,
-          endpoint,
-          pool,
-          cluster,
-          dial: (onOctets) => this.#network.connect(endpoint.config, null, onOctets),
-          link: (socket) => this.#link(socket),
-          onClosed: (closed) => void this.#upstream.delete(closed),
-        })
-        this.#upstream.add(connection)
-        this.#tickLater()
-        return connection
-      },
+      connect: this.#connectBy((...way) => this.#network.connect(...way)),
     })
+  }
+
+  /** How a cluster makes connections whose sockets `dial` starts. */
+  #connectBy(dial: Network["connect"]): Connect<UpstreamConnection> {
+    return (endpoint, pool, cluster) => {
+      const connection = new UpstreamConnection({
+        context: this.#context,
+        endpoint,
+        pool,
+        cluster,
+        dial: (onOctets) => dial(endpoint.config, null, onOctets),
+        link: (socket) => this.#link(socket),
+        onClosed: (closed) => void this.#upstream.delete(closed),
+      })
+      this.#upstream.add(connection)
+      this.#tickLater()
+      return connection
+    }
+  }
+
+  #connectOver(tls: TlsUpstream): Connect<UpstreamConnection> {
+    const connect = this.#connects.get(tls) ?? this.#connectBy((...way) => tls.connect(...way))
+    this.#connects.set(tls, connect)
+    return connect
+  }
+
+  /** No route has these settings any more. */
+  #forgetTls(tls: TlsUpstream): void {
+    const connect = this.#connects.get(tls)
+    this.#connects.delete(tls)
+    if (connect === undefined) return
+    for (const cluster of this.#live.clusters.values()) cluster.forget(connect, "the configuration changed")
   }
 
   // ---- Connections --------------------------------------------------------------------------------------------
@@ -274,9 +347,14 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     return link
   }
 
-  async #open(config: ListenerConfig): Promise<void> {
-    const listening = await this.#network.listen(config, (accept) => this.#accept(config, accept))
-    this.#listeners.set(config.name, { config, listening })
+  async #open(config: ListenerConfig, tls: TlsPlan): Promise<void> {
+    const { name } = config
+    const listening = await this.#network.listen(
+      config,
+      (accept) => this.#accept(this.#listeners.get(name)?.config ?? config, accept),
+      (socket) => this.#handshake(name, socket),
+    )
+    this.#listeners.set(name, { config, tls: tls.find(name), listening })
   }
 
   #closeListener(name: string): void {
@@ -288,11 +366,33 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     // Reads begin on a later turn, when the link is there.
     let link: Link | null = null
     const socket = accept((octets, length) => link?.received(octets, 0, length))
+    if (this.#admit(socket)) link = this.#serve(config, socket, null, null)
+  }
+
+  /** Over TLS a client is served after its handshake. False: this listener has no TLS. */
+  #handshake(name: string, socket: Socket): boolean {
+    const tls = this.#listeners.get(name)?.tls ?? null
+    if (tls === null) return false
+    if (this.#admit(socket)) tls.handshake(socket)
+    return true
+  }
+
+  #secured(name: string, socket: TLSSocket, info: TlsInfo): void {
+    const listener = this.#listeners.get(name)
+    if (listener === undefined) return void socket.destroy()
+    const { alpnProtocol } = socket
+    const protocol = alpnProtocol === "h2" ? "http2" : alpnProtocol === "http/1.1" ? "http1" : null
+    const link = this.#serve(listener.config, socket, protocol, info)
+    readShared(socket, (octets, length) => link.received(octets, 0, length))
+  }
+
+  /** Counts a client's socket until it closes. False: it is one too many, and destroyed. */
+  #admit(socket: Socket): boolean {
     const address = socket.remoteAddress ?? ""
     const ofAddress = (this.#byAddress.get(address) ?? 0) + 1
     const refusal = this.#isClosing
       ? "closing"
-      : this.#downstream.size >= this.limits.connectionsMax
+      : this.#clients >= this.limits.connectionsMax
         ? "connections_exceeded"
         : address !== "" && ofAddress > this.limits.connectionsPerAddressMax
           ? "connections_per_address_exceeded"
@@ -301,19 +401,36 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       if (refusal !== "closing") this.counters.add(counterIds[refusal])
       socket.on("error", () => {})
       socket.destroy()
-      return
+      return false
     }
+    this.#clients++
     this.#byAddress.set(address, ofAddress)
-    link = this.#link(socket)
-    const record = connectionRecord(++this.#connections, socket)
-    this.#downstream.add(this.#greet(config, record, link, address))
-    this.#tickLater()
-    this.emit("connect", record)
+    socket.once("close", () => {
+      this.#clients--
+      this.#forgetAddress(address)
+    })
+    return true
   }
 
-  /** Waits for the octets that say what a client speaks, and goes on with a connection that speaks it too. */
-  #greet(config: ListenerConfig, record: ConnectionRecord, link: Link, address: string): FirstOctets {
+  /** `protocol` is null until the client's first octets say it. */
+  #serve(config: ListenerConfig, socket: Socket, protocol: Protocol | null, tls: TlsInfo | null): Link {
+    const link = this.#link(socket)
+    const record = connectionRecord(++this.#connections, socket, tls)
+    this.#downstream.add(this.#greet(config, record, link, protocol))
+    this.#tickLater()
+    this.emit("connect", record)
+    return link
+  }
+
+  /** Makes the connection that speaks a client's protocol, or one that waits for the octets that say which. */
+  #greet(
+    config: ListenerConfig,
+    record: ConnectionRecord,
+    link: Link,
+    known: Protocol | null,
+  ): ClientConnection {
     const { name } = config
+    const nowMs = this.#clock.now()
     const shared = {
       context: this.#context,
       router: () => this.#live.routers.get(name) ?? this.#lastRouter(name),
@@ -322,20 +439,23 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       link,
       onClosed: (closed: ClientConnection) => {
         this.#downstream.delete(closed)
-        this.#forgetAddress(address)
         this.#gone()
         this.emit("disconnect", record)
       },
     }
+    const speak = (protocol: Protocol, sinceMs: number): ClientConnection & LinkUser => {
+      const { openStream } = this.#bridges
+      const options = { ...shared, sinceMs, openStream }
+      return protocol === "http2" ? new DownstreamConnection(options) : this.#bridges.http1(options)
+    }
+    if (known !== null) return speak(known, nowMs)
     const first: FirstOctets = new FirstOctets({
       ...shared,
-      nowMs: this.#clock.now(),
+      nowMs,
       lineOctetsMax: this.limits.http1HeadOctets,
       timeoutMs: this.limits.prefaceTimeoutMs,
       choose: (protocol, sinceMs) => {
-        const { openStream } = this.#bridges
-        const options = { ...shared, sinceMs, openStream }
-        const next = protocol === "http2" ? new DownstreamConnection(options) : this.#bridges.http1(options)
+        const next = speak(protocol, sinceMs)
         this.#downstream.delete(first)
         this.#downstream.add(next)
         return next
@@ -394,7 +514,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   }
 }
 
-function connectionRecord(id: number, socket: Socket): ConnectionRecord {
+function connectionRecord(id: number, socket: Socket, tls: TlsInfo | null): ConnectionRecord {
   return {
     id,
     remoteAddress: socket.remoteAddress ?? "unix:",
@@ -402,7 +522,7 @@ function connectionRecord(id: number, socket: Socket): ConnectionRecord {
     localAddress: socket.localAddress ?? "",
     localPort: socket.localPort ?? 0,
     protocol: "HTTP/2.0",
-    tls: null,
+    tls,
     requests: 0,
   }
 }

@@ -93,12 +93,15 @@ export function describe(from: {
 function describeCluster(cluster: Cluster<UpstreamConnection>, nowMs: number): ClusterSnapshot {
   return {
     name: cluster.name,
-    endpoints: [...cluster.endpoints].map((endpoint) => ({
-      address: endpoint.address,
-      streamsOpen: endpoint.streamsOpen,
-      connections: cluster.pool(endpoint).connections.length,
-      isEjected: endpoint.isEjected(nowMs),
-      waiting: cluster.pool(endpoint).waiting,
-    })),
+    endpoints: [...cluster.endpoints].map((endpoint) => {
+      const pools = cluster.poolsOf(endpoint)
+      return {
+        address: endpoint.address,
+        streamsOpen: endpoint.streamsOpen,
+        connections: pools.reduce((sum, { connections }) => sum + connections.length, 0),
+        isEjected: endpoint.isEjected(nowMs),
+        waiting: pools.reduce((sum, { waiting }) => sum + waiting, 0),
+      }
+    }),
   }
 }

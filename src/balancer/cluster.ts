@@ -33,17 +33,21 @@ export class Cluster<C extends PooledConnection> {
   readonly name: string
   readonly retryBudget: RetryBudget
   #snapshot: Snapshot
+  readonly #config: ClusterConfig
   readonly #context: ClusterContext<C>
   readonly #pools = new Map<Endpoint, Pool<C>>()
+  /** Of connections that are made in another way, by that way: TLS with the settings of a route. */
+  readonly #otherPools = new Map<Connect<C>, Map<Endpoint, Pool<C>>>()
 
   constructor(config: ClusterConfig, context: ClusterContext<C>) {
     this.name = config.name
+    this.#config = config
     this.#context = context
     const { limits, clock } = context
     this.retryBudget = new RetryBudget(limits.retryBudgetPercent, limits.retriesPerSecondMin, clock.now())
     this.#snapshot = makeSnapshot(
       config,
-      config.endpoints.map((endpoint) => this.#addEndpoint(config, endpoint)),
+      config.endpoints.map((endpoint) => this.#addEndpoint(endpoint)),
     )
   }
 
@@ -55,8 +59,26 @@ export class Cluster<C extends PooledConnection> {
     return this.#pools.keys()
   }
 
-  pool(endpoint: Endpoint): Pool<C> {
-    return this.#pools.get(endpoint)!
+  /** The connections to `endpoint` that `connect` makes; null: the cluster's own way. */
+  pool(endpoint: Endpoint, connect: Connect<C> | null): Pool<C> {
+    if (connect === null) return this.#pools.get(endpoint)!
+    let pools = this.#otherPools.get(connect)
+    if (pools === undefined) this.#otherPools.set(connect, (pools = new Map()))
+    let pool = pools.get(endpoint)
+    if (pool === undefined) pools.set(endpoint, (pool = this.#makePool(endpoint, connect)))
+    return pool
+  }
+
+  /** However the connections are made. */
+  poolsOf(endpoint: Endpoint): Pool<C>[] {
+    const others = [...this.#otherPools.values()].flatMap((pools) => pools.get(endpoint) ?? [])
+    return [this.#pools.get(endpoint)!, ...others]
+  }
+
+  /** Retires the connections that `connect` made: nobody asks for them any more. */
+  forget(connect: Connect<C>, reason: string): void {
+    for (const pool of this.#otherPools.get(connect)?.values() ?? []) pool.close(reason)
+    this.#otherPools.delete(connect)
   }
 
   /**
@@ -89,11 +111,18 @@ export class Cluster<C extends PooledConnection> {
 
   close(reason: string): void {
     for (const pool of this.#pools.values()) pool.close(reason)
+    for (const connect of [...this.#otherPools.keys()]) this.forget(connect, reason)
   }
 
-  #addEndpoint(config: ClusterConfig, endpointConfig: EndpointConfig): Endpoint {
-    const { limits, connect, onLimit } = this.#context
+  #addEndpoint(endpointConfig: EndpointConfig): Endpoint {
     const endpoint = new Endpoint(endpointConfig)
+    this.#pools.set(endpoint, this.#makePool(endpoint, this.#context.connect))
+    return endpoint
+  }
+
+  #makePool(endpoint: Endpoint, connect: Connect<C>): Pool<C> {
+    const { limits, onLimit } = this.#context
+    const config = this.#config
     const pool: Pool<C> = new Pool<C>({
       connect: () => connect(endpoint, pool, config),
       maxConnections: config.maxConnectionsPerEndpoint ?? limits.connectionsPerEndpointMax,
@@ -101,8 +130,7 @@ export class Cluster<C extends PooledConnection> {
       maxIdle: config.idleConnections ?? Number.POSITIVE_INFINITY,
       onLimit,
     })
-    this.#pools.set(endpoint, pool)
-    return endpoint
+    return pool
   }
 }
 

@@ -4,16 +4,20 @@ import { type OnOctets, readInto } from "./listen.ts"
 
 /** Starts a TCP (or unix socket) connection to an endpoint. Errors come as the socket's `error` event. */
 export function connect(endpoint: EndpointConfig, bindAddress: string | null, onOctets: OnOctets): Socket {
+  const options = { ...endpointOptions(endpoint, bindAddress), onread: readInto(onOctets) }
+  return connectSocket(options as NetConnectOpts)
+}
+
+/** Where an endpoint is and how a socket to it behaves, with TLS or without. */
+export function endpointOptions(endpoint: EndpointConfig, bindAddress: string | null) {
   const where =
     endpoint.unixPath === null
       ? { host: endpoint.host ?? "127.0.0.1", port: endpoint.port ?? 80 }
       : { path: endpoint.unixPath }
-  const options = {
+  return {
     ...where,
     ...(bindAddress === null ? {} : { localAddress: bindAddress }),
     noDelay: true,
     allowHalfOpen: false,
-    onread: readInto(onOctets),
   }
-  return connectSocket(options as NetConnectOpts)
 }

@@ -2,6 +2,7 @@ import type { Socket } from "node:net"
 import type { Clock, Timer } from "../clock.ts"
 import { type Output, type OutputChunk, recycleChunk } from "../http2/output.ts"
 import type { Flushable, Flusher } from "./flusher.ts"
+import { tlsReason } from "./tls-reason.ts"
 
 /** What a link carries octets for: an HTTP/2 connection, or a bridge's. */
 export interface LinkUser {
@@ -165,6 +166,6 @@ export function errorReason(error: Error): string {
     case "ENFILE":
       return "too many open files"
     default:
-      return code === undefined ? error.message : `${code}: ${error.message}`
+      return tlsReason(error) ?? (code === undefined ? error.message : `${code}: ${error.message}`)
   }
 }

@@ -35,10 +35,14 @@ interface Internals {
   _connections: number
 }
 
-/** Opens a listener. Errors: one sentence that names the address and the cause. */
+/**
+ * Opens a listener. `takeOver` is asked first: true when it goes on with the socket itself, as TLS does; nothing has
+ * been read from it. Errors: one sentence that names the address and the cause.
+ */
 export async function listen(
   config: ListenerConfig,
   onConnection: (accept: (onOctets: OnOctets) => Socket) => void,
+  takeOver: (socket: Socket) => boolean = () => false,
 ): Promise<Listening> {
   const server = createServer({
     pauseOnConnect: true,
@@ -46,7 +50,9 @@ export async function listen(
     keepAlive: config.socketKeepalive,
     allowHalfOpen: false,
   })
-  server.on("connection", (socket) => onConnection((onOctets) => adopt(server, socket, onOctets)))
+  server.on("connection", (socket) => {
+    if (!takeOver(socket)) onConnection((onOctets) => adopt(server, socket, onOctets))
+  })
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(new Error(listenProblem(config, error))))
     server.listen(

@@ -13,13 +13,14 @@ import type { StreamEnd } from "../http2/events.ts"
 import { HeaderList } from "../http2/header-list.ts"
 import type { RequestHead, ResponseHead } from "../http2/message-head.ts"
 import type { Http2Stream } from "../http2/stream.ts"
+import type { TlsInfo } from "../net/tls-peer.ts"
 import type { RelayContext } from "./context.ts"
 import type { DownstreamStream } from "./downstream-stream.ts"
 import { type Failure, failure } from "./failure.ts"
 import { cleanTrailers } from "./head-rewrite.ts"
 import type { AttemptRecord, ConnectionRecord, StreamRecord } from "./record.ts"
 import { RequestBuffer } from "./request-buffer.ts"
-import { type Answer, answer } from "./rescue.ts"
+import { type Answer, answer, statusOnWire } from "./rescue.ts"
 import type { Route } from "./route.ts"
 import { SilenceWatch } from "./silence-watch.ts"
 import type { UpstreamConnection } from "./upstream.ts"
@@ -88,6 +89,8 @@ export class Exchange implements Waiter<UpstreamConnection> {
   /** Routes the stream and asks for a place upstream. */
   start(): void {
     const { action } = this.#route
+    const { tls } = this.record.connection
+    if (tls !== null && tls.clientRefused !== null) return this.#refuseClient(tls)
     const timeout = this.isGrpc ? this.#head.list.get("grpc-timeout") : undefined
     if (timeout !== undefined) {
       const timeoutMs = parseGrpcTimeout(timeout)
@@ -157,7 +160,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
     this.#isWaiting = true
     const { connectTimeoutMs } = this.#route.settings
     this.#waitUntilMs = nowMs + Math.min(connectTimeoutMs, this.#context.limits.pickQueueTimeoutMs)
-    cluster.pool(endpoint).acquire(this)
+    cluster.pool(endpoint, this.#route.connect).acquire(this)
     if (this.#isWaiting) this.#arm()
   }
 
@@ -427,7 +430,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
     const configured = this.isGrpc ? this.#route.errorStatuses.get(what.httpStatus) : undefined
     const grpcStatus = configured?.grpcStatus ?? what.grpcStatus
     const message = configured?.message.render(record, this.#context.env) || what.message
-    if (record.status === 0) record.status = this.isGrpc ? 200 : what.httpStatus
+    if (record.status === 0) record.status = this.isGrpc ? 200 : statusOnWire(what.httpStatus)
     if (!this.#downstream.localEnded) {
       const asked = { isGrpc: this.isGrpc, isHead: this.#head.method === "HEAD", headSent: this.#headSent }
       record.grpcStatus = answer(this.#downstream, asked, { ...what, grpcStatus, message })
@@ -435,6 +438,15 @@ export class Exchange implements Waiter<UpstreamConnection> {
     }
     this.#endRequest()
     this.#finish()
+  }
+
+  #refuseClient({ clientRefused, clientVerify }: TlsInfo): void {
+    if (clientRefused === "missing")
+      return this.#fail(
+        failure("certificate_missing", "no client certificate was sent, and one is required", true),
+      )
+    const reason = clientVerify.slice("FAILED:".length)
+    this.#fail(failure("certificate_failed", `the client certificate is not accepted: ${reason}`, true))
   }
 
   #bodyTooLarge(octets: number): void {
@@ -477,7 +489,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
   }
 
   #onWaitedTooLong(): void {
-    const pool = this.#cluster!.pool(this.#endpoint!)
+    const pool = this.#cluster!.pool(this.#endpoint!, this.#route.connect)
     pool.abandon(this)
     this.#isWaiting = false
     this.#waitUntilMs = Number.POSITIVE_INFINITY
@@ -507,7 +519,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
   #giveBack(): void {
     const endpoint = this.#endpoint
     if (this.#isWaiting) {
-      this.#cluster!.pool(endpoint!).abandon(this)
+      this.#cluster!.pool(endpoint!, this.#route.connect).abandon(this)
       this.#isWaiting = false
     }
     if (this.#attempt !== null) {

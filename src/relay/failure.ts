@@ -4,6 +4,8 @@ import { GrpcStatus } from "../grpc/status.ts"
 export type FailureKind =
   | "no_route"
   | "bad_request"
+  | "certificate_missing"
+  | "certificate_failed"
   | "no_endpoint"
   | "connect_failed"
   | "connect_timeout"
@@ -23,6 +25,9 @@ export type FailureKind =
 const statuses: Record<FailureKind, { grpc: number; http: number }> = {
   no_route: { grpc: GrpcStatus.UNIMPLEMENTED, http: 404 },
   bad_request: { grpc: GrpcStatus.INVALID_ARGUMENT, http: 400 },
+  // nginx's own numbers, which `error_page` may name; a client sees 400.
+  certificate_missing: { grpc: GrpcStatus.UNAUTHENTICATED, http: 496 },
+  certificate_failed: { grpc: GrpcStatus.UNAUTHENTICATED, http: 495 },
   no_endpoint: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
   connect_failed: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
   connect_timeout: { grpc: GrpcStatus.UNAVAILABLE, http: 504 },

@@ -1,4 +1,5 @@
 import type { HeaderList } from "../http2/header-list.ts"
+import type { TlsInfo } from "../net/tls-peer.ts"
 
 /**
  * What is known of one stream, filled in as it goes on: the source of every variable, log line and statistic.
@@ -62,6 +63,6 @@ export interface ConnectionRecord {
   readonly localPort: number
   /** `HTTP/2.0` or `HTTP/1.1`. */
   protocol: string
-  readonly tls: { protocol: string; cipher: string; clientSubject: string; clientVerify: string } | null
+  readonly tls: TlsInfo | null
   requests: number
 }

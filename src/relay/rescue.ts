@@ -42,6 +42,11 @@ export function answer(downstream: DownstreamStream, asked: Asked, what: Answer)
   return grpcStatus
 }
 
+/** What a client is told for a status of ours. 495 and 496, a client certificate at fault, are nginx's and not HTTP's. */
+export function statusOnWire(httpStatus: number): number {
+  return httpStatus === 495 || httpStatus === 496 ? 400 : httpStatus
+}
+
 function answerHttp(downstream: DownstreamStream, asked: Asked, status: number, message: string): void {
   if (asked.headSent) {
     // A body that stops short must not look whole.
@@ -49,7 +54,7 @@ function answerHttp(downstream: DownstreamStream, asked: Asked, status: number, 
     return
   }
   const body = Buffer.from(`${message}\n`, "utf8")
-  const fields = [":status", String(status), "content-type", "text/plain; charset=utf-8"]
+  const fields = [":status", String(statusOnWire(status)), "content-type", "text/plain; charset=utf-8"]
   downstream.sendHeaders(new HeaderList([...fields, "content-length", String(body.length)]), asked.isHead)
   if (!asked.isHead) downstream.sendData(body, 0, body.length, true)
 }

@@ -1,7 +1,9 @@
-import type { RouteConfig, RouteSettings, ServerConfig } from "../config/model.ts"
+import type { Connect } from "../balancer/cluster.ts"
+import type { RouteConfig, RouteSettings, ServerConfig, UpstreamTlsConfig } from "../config/model.ts"
 import type { AccessLog } from "../log/access-log.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
 import { compileTemplate, type Template } from "./template.ts"
+import type { UpstreamConnection } from "./upstream.ts"
 
 /** Where a stream of this route goes, compiled. */
 export type CompiledAction =
@@ -19,6 +21,8 @@ export type CompiledAction =
 export interface Route {
   readonly serverName: string
   readonly action: CompiledAction
+  /** How connections to its endpoints are made, where that is not the cluster's own way: over TLS. */
+  readonly connect: Connect<UpstreamConnection> | null
   readonly settings: RouteSettings
   readonly requestRewrite: RequestRewrite
   readonly responseRewrite: ResponseRewrite
@@ -32,6 +36,7 @@ export function compileRoute(
   server: ServerConfig,
   config: RouteConfig | null,
   openLog: (config: RouteSettings["accessLogs"][number]) => AccessLog,
+  connectOver: (tls: UpstreamTlsConfig) => Connect<UpstreamConnection>,
 ): Route {
   const settings = config?.settings ?? server.fallback
   const action = config?.action ?? { kind: "none" as const }
@@ -40,12 +45,13 @@ export function compileRoute(
     for (const status of httpStatuses)
       if (!errorStatuses.has(status))
         errorStatuses.set(status, { grpcStatus, message: compileTemplate(grpcMessage) })
-  const isTls = (action.kind === "cluster" || action.kind === "variable") && action.tls !== null
+  const tls = action.kind === "cluster" || action.kind === "variable" ? action.tls : null
   return {
     serverName: server.names[0] ?? "",
     action: compileAction(action),
+    connect: tls === null ? null : connectOver(tls),
     settings,
-    requestRewrite: new RequestRewrite(settings, isTls),
+    requestRewrite: new RequestRewrite(settings, tls !== null),
     responseRewrite: new ResponseRewrite(settings),
     accessLogs: settings.accessLogs.map(openLog),
     errorStatuses,

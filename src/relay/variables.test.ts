@@ -9,6 +9,7 @@ const tls = {
   cipher: "TLS_AES_128_GCM_SHA256",
   clientSubject: "CN=ann",
   clientVerify: "SUCCESS",
+  clientRefused: null,
 }
 const plain = streamRecord()
 const headers = (...fields: string[]) => streamRecord({ requestHeaders: new HeaderList(fields) })

@@ -1,0 +1,101 @@
+import { constants, createPrivateKey, X509Certificate } from "node:crypto"
+import { readFileSync } from "node:fs"
+import type { SecureContextOptions, SecureVersion } from "node:tls"
+import { errorReason } from "./link.ts"
+
+/** A certificate chain and its key, both PEM. */
+export interface KeyPair {
+  cert: Buffer
+  key: Buffer
+  /** The first certificate of the chain. */
+  leaf: X509Certificate
+}
+
+/** Reads a certificate chain and its key. Errors: throws a sentence that names the file at fault. */
+export function readKeyPair(certFile: string, keyFile: string): KeyPair {
+  const cert = readFile(certFile)
+  const leaf = readCertificate(cert, certFile)
+  const key = readFile(keyFile)
+  const privateKey = orThrow(
+    () => createPrivateKey(key),
+    `${keyFile}: not a private key in PEM without passphrase`,
+  )
+  if (!leaf.checkPrivateKey(privateKey)) throw new Error(`${keyFile} is not the key of ${certFile}`)
+  return { cert, key, leaf }
+}
+
+/** Reads the certificates of authorities, PEM. Errors: as `readKeyPair`. */
+export function readAuthorities(path: string): Buffer {
+  const pem = readFile(path)
+  readCertificate(pem, path)
+  return pem
+}
+
+function readFile(path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const why =
+      code === "ENOENT" ? "no such file" : code === "EACCES" ? "no permission" : errorReason(error as Error)
+    throw new Error(`${path}: ${why}`)
+  }
+}
+
+function readCertificate(pem: Buffer, path: string): X509Certificate {
+  return orThrow(() => new X509Certificate(pem), `${path}: not a certificate in PEM`)
+}
+
+function orThrow<T>(make: () => T, message: string): T {
+  try {
+    return make()
+  } catch {
+    throw new Error(message)
+  }
+}
+
+/** Oldest first. */
+const VERSIONS = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"] as const satisfies SecureVersion[]
+
+const withoutVersion = {
+  TLSv1: constants.SSL_OP_NO_TLSv1,
+  "TLSv1.1": constants.SSL_OP_NO_TLSv1_1,
+  "TLSv1.2": constants.SSL_OP_NO_TLSv1_2,
+  "TLSv1.3": constants.SSL_OP_NO_TLSv1_3,
+}
+
+/**
+ * What `protocols` and `ciphers` of the configuration are to Node. Null: TLS 1.2 and 1.3, Node's ciphers. Nobody may
+ * renegotiate: HTTP/2 forbids it (RFC 9113 §9.2.1). Errors: throws a sentence.
+ */
+export function contextOptions(config: {
+  protocols: string[] | null
+  ciphers: string | null
+}): SecureContextOptions {
+  const { protocols, ciphers } = config
+  const versions = VERSIONS.filter((version) => (protocols ?? ["TLSv1.2", "TLSv1.3"]).includes(version))
+  const [minVersion] = versions
+  const maxVersion = versions.at(-1)
+  if (minVersion === undefined || maxVersion === undefined) {
+    throw new Error(
+      `none of the TLS versions ${protocols?.join(" ")} can be spoken; there are ${VERSIONS.join(" ")}`,
+    )
+  }
+  const left = VERSIONS.filter((version) => !versions.includes(version))
+  return {
+    minVersion,
+    maxVersion,
+    secureOptions: left.reduce(
+      (bits, version) => bits | withoutVersion[version],
+      constants.SSL_OP_NO_RENEGOTIATION,
+    ),
+    ...(ciphers === null ? {} : { ciphers }),
+  }
+}
+
+/** An error of `createSecureContext` as a sentence; files have been looked at before. */
+export function contextProblem(error: unknown): string {
+  const { code, message, reason } = error as NodeJS.ErrnoException & { reason?: string }
+  if (code === "ERR_SSL_NO_CIPHER_MATCH") return "no known cipher is among the ciphers"
+  return reason ?? message
+}

@@ -1,0 +1,225 @@
+import { constants, createHash, randomBytes } from "node:crypto"
+import type { Socket } from "node:net"
+import {
+  createSecureContext,
+  createServer,
+  type SecureContext,
+  type Server,
+  type TLSSocket,
+  type TlsOptions,
+} from "node:tls"
+import type { Clock } from "../clock.ts"
+import type { ListenerTlsConfig } from "../config/model.ts"
+import type { Log } from "../log/logger.ts"
+import { ServerNames } from "../server-names.ts"
+import { errorReason } from "./link.ts"
+import { contextOptions, contextProblem, type KeyPair, readAuthorities, readKeyPair } from "./tls-context.ts"
+import { type FileVersions, fileVersions, type TlsFileWatch } from "./tls-file-watch.ts"
+import { type TlsInfo, tlsInfo } from "./tls-peer.ts"
+
+/** In our order of preference: what a client offers of them decides. */
+const ALPN = ["h2", "http/1.1"]
+const TICKET_KEY_OCTETS = 48
+/** A key protects the sessions of at most this time. A client whose ticket is older just shakes hands in full. */
+const TICKET_KEY_MS = 3_600_000
+
+export interface TlsListenerOptions {
+  /** The listener's name, for messages. */
+  name: string
+  /** From accept to the end of the handshake. */
+  handshakeTimeoutMs: number
+  clock: Clock
+  files: TlsFileWatch
+  log: Log
+  onSecured(socket: TLSSocket, info: TlsInfo): void
+  onFailed(cause: "handshake_timeout" | "handshake_failed"): void
+}
+
+/** Everything a handshake needs, read and checked. */
+interface Material {
+  readonly config: ListenerTlsConfig
+  readonly versions: FileVersions
+  readonly server: Server
+}
+
+/**
+ * TLS of one listener: certificates by server name, sessions, client certificates. Sockets go in as they are accepted
+ * and come out as `onSecured`. Files that change are read again, all of them or none.
+ */
+export class TlsListener {
+  readonly #options: TlsListenerOptions
+  /** Sockets whose handshake goes on, and those it led to. */
+  readonly #sockets = new Set<Socket>()
+  #material: Material | null = null
+  #unwatch: () => void = () => {}
+  #ticketKeys = randomBytes(TICKET_KEY_OCTETS)
+  #ticketKeysMs: number
+
+  constructor(options: TlsListenerOptions) {
+    this.#options = options
+    this.#ticketKeysMs = options.clock.now()
+  }
+
+  /**
+   * Reads all that `config` names. What is returned puts it in force, for handshakes that begin then. Errors: throws a
+   * sentence that names the listener and the file; what was in force stays.
+   */
+  prepare(config: ListenerTlsConfig): () => void {
+    const material = this.#read(config)
+    return () => this.#use(material)
+  }
+
+  /** Takes over a socket on which nothing has been read yet. */
+  handshake(raw: Socket): void {
+    this.#rotateTicketKeys()
+    this.#sockets.add(raw)
+    raw.once("close", () => this.#sockets.delete(raw))
+    this.#material!.server.emit("connection", raw)
+  }
+
+  /** Looks at its files no more. Connections that it led to go on. */
+  unwatch(): void {
+    this.#unwatch()
+  }
+
+  /** Ends what is still open, without grace. */
+  close(): void {
+    this.#unwatch()
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  #use(material: Material): void {
+    this.#material = material
+    this.#unwatch()
+    this.#unwatch = this.#options.files.watch(material.versions, () => this.#filesChanged(material.config))
+  }
+
+  #filesChanged(config: ListenerTlsConfig): void {
+    const { log, name } = this.#options
+    try {
+      this.#use(this.#read(config))
+      log.info("certificates read again", { listener: name })
+    } catch (error) {
+      log.error("certificates changed and cannot be used; the old ones stay", {
+        reason: (error as Error).message,
+      })
+    }
+  }
+
+  #rotateTicketKeys(): void {
+    const nowMs = this.#options.clock.now()
+    const { server, config } = this.#material!
+    if (nowMs - this.#ticketKeysMs < Math.max(TICKET_KEY_MS, config.sessionTimeoutMs)) return
+    this.#ticketKeysMs = nowMs
+    this.#ticketKeys = randomBytes(TICKET_KEY_OCTETS)
+    server.setTicketKeys(this.#ticketKeys)
+  }
+
+  // ---- Reading ------------------------------------------------------------------------------------------------
+
+  #read(config: ListenerTlsConfig): Material {
+    try {
+      const versions = fileVersions(filesOf(config))
+      const hosts = certificatesByNames(config)
+      const shared = sharedOptions(config)
+      const contexts = hosts.map(({ names, pairs }) => [names, makeContext(pairs, shared)] as const)
+      return { config, versions, server: this.#makeServer(config, hosts[0]!.pairs, shared, contexts) }
+    } catch (error) {
+      throw new Error(`listener ${this.#options.name}: ${(error as Error).message}`)
+    }
+  }
+
+  /** It never listens: sockets are handed to it. */
+  #makeServer(
+    config: ListenerTlsConfig,
+    pairs: readonly KeyPair[],
+    shared: TlsOptions,
+    contexts: readonly (readonly [names: readonly string[], context: SecureContext])[],
+  ): Server {
+    const names = new ServerNames(contexts)
+    const server = createServer({
+      ...shared,
+      ...pemOf(pairs),
+      ticketKeys: this.#ticketKeys,
+      ALPNProtocols: ALPN,
+      requestCert: config.verifyClient !== "off",
+      // Calls are refused one by one, in words: see `TlsInfo.clientRefused`.
+      rejectUnauthorized: false,
+      handshakeTimeout: this.#options.handshakeTimeoutMs,
+      ...(contexts.length > 1 && {
+        SNICallback: (name: string, done: (error: Error | null, context?: SecureContext) => void) =>
+          done(null, names.find(name.toLowerCase())),
+      }),
+    })
+    server.on("secureConnection", (socket) => this.#options.onSecured(socket, tlsInfo(socket, config)))
+    server.on("tlsClientError", (error, socket) => this.#failed(error, socket))
+    return server
+  }
+
+  #failed(error: Error, socket: TLSSocket): void {
+    const { log, name, onFailed } = this.#options
+    const { code } = error as NodeJS.ErrnoException
+    const client = `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? "?"}`
+    socket.destroy()
+    onFailed(code === "ERR_TLS_HANDSHAKE_TIMEOUT" ? "handshake_timeout" : "handshake_failed")
+    log.info("TLS handshake failed", { listener: name, client, reason: errorReason(error) })
+  }
+}
+
+function filesOf({ certificates, clientCaFile }: ListenerTlsConfig): string[] {
+  const files = certificates.flatMap(({ certFile, keyFile }) => [certFile, keyFile])
+  return [...new Set(clientCaFile === null ? files : [...files, clientCaFile])]
+}
+
+interface Host {
+  names: readonly string[]
+  /** One for each kind of key. */
+  pairs: KeyPair[]
+}
+
+/** Certificates of the same names go together: a client takes the kind of key it knows. Of one kind the first counts. */
+function certificatesByNames({ certificates }: ListenerTlsConfig): Host[] {
+  const hosts = new Map<string, Host>()
+  for (const { names, certFile, keyFile } of certificates) {
+    const key = JSON.stringify(names)
+    const host = hosts.get(key) ?? { names, pairs: [] }
+    hosts.set(key, host)
+    const pair = readKeyPair(certFile, keyFile)
+    const kind = (each: KeyPair) => each.leaf.publicKey.asymmetricKeyType
+    if (!host.pairs.some((each) => kind(each) === kind(pair))) host.pairs.push(pair)
+  }
+  return [...hosts.values()]
+}
+
+/** What the contexts of all names have in common. Sessions resume across them, so this must not differ. */
+function sharedOptions(config: ListenerTlsConfig): TlsOptions {
+  const { verifyClient, verifyDepth, clientCaFile, sessionTimeoutMs } = config
+  const options = contextOptions(config)
+  const authorities = clientCaFile === null ? null : readAuthorities(clientCaFile)
+  const policy = createHash("sha256")
+    .update(`${verifyClient} ${verifyDepth} `)
+    .update(authorities ?? "")
+  // A resumed session would let in whom the authorities of now, or the length of the chain, keep out.
+  const noTickets = verifyClient === "off" ? 0 : constants.SSL_OP_NO_TICKET
+  return {
+    ...options,
+    secureOptions: options.secureOptions! | noTickets,
+    honorCipherOrder: false,
+    // Without authorities nobody is trusted, rather than those that Node knows.
+    ca: authorities ?? [],
+    sessionIdContext: policy.digest("hex").slice(0, 32),
+    sessionTimeout: Math.max(1, Math.round(sessionTimeoutMs / 1000)),
+  }
+}
+
+function pemOf(pairs: readonly KeyPair[]): { cert: Buffer[]; key: Buffer[] } {
+  return { cert: pairs.map(({ cert }) => cert), key: pairs.map(({ key }) => key) }
+}
+
+function makeContext(pairs: readonly KeyPair[], shared: TlsOptions): SecureContext {
+  try {
+    return createSecureContext({ ...shared, ...pemOf(pairs) })
+  } catch (error) {
+    throw new Error(contextProblem(error))
+  }
+}

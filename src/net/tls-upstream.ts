@@ -1,0 +1,155 @@
+import { isIP, type Socket } from "node:net"
+import {
+  type ConnectionOptions,
+  checkServerIdentity,
+  connect as connectTls,
+  createSecureContext,
+  type DetailedPeerCertificate,
+  type SecureContext,
+} from "node:tls"
+import type { EndpointConfig, UpstreamTlsConfig } from "../config/model.ts"
+import type { Log } from "../log/logger.ts"
+import { endpointOptions } from "./connect.ts"
+import { type OnOctets, readInto } from "./listen.ts"
+import { contextOptions, contextProblem, readAuthorities, readKeyPair } from "./tls-context.ts"
+import { type FileVersions, fileVersions, type TlsFileWatch } from "./tls-file-watch.ts"
+import { isChainTooLong } from "./tls-peer.ts"
+import { chainTooLong } from "./tls-reason.ts"
+
+/** Endpoints whose last session is kept. The oldest entry goes first. */
+const SESSIONS_MAX = 1024
+
+export interface TlsUpstreamOptions {
+  config: UpstreamTlsConfig
+  files: TlsFileWatch
+  log: Log
+}
+
+interface Material {
+  readonly versions: FileVersions
+  readonly context: SecureContext
+}
+
+/**
+ * TLS to endpoints, with the settings of one route: `grpcs://`. Files that change are read again for the connections
+ * that follow.
+ */
+export class TlsUpstream {
+  readonly #config: UpstreamTlsConfig
+  readonly #options: TlsUpstreamOptions
+  /** The last session of each address, to resume. */
+  readonly #sessions = new Map<string, Buffer>()
+  #material: Material | null = null
+  #unwatch: () => void = () => {}
+
+  constructor(options: TlsUpstreamOptions) {
+    this.#options = options
+    this.#config = options.config
+  }
+
+  /** Reads all files. What is returned puts them in force. Errors: throws a sentence that names the file. */
+  prepare(): () => void {
+    const material = this.#read()
+    return () => this.#use(material)
+  }
+
+  /**
+   * Starts a connection. Errors come as the socket's `error` event: those of the network, of the handshake, of the
+   * certificate, and when the endpoint does not speak HTTP/2 over TLS.
+   */
+  connect(endpoint: EndpointConfig, bindAddress: string | null, onOctets: OnOctets): Socket {
+    const session = this.#sessions.get(endpoint.address)
+    const options = {
+      ...endpointOptions(endpoint, bindAddress),
+      ...this.#verification(endpoint),
+      secureContext: this.#material!.context,
+      ALPNProtocols: ["h2"],
+      onread: readInto(onOctets),
+      ...(session && { session }),
+    }
+    const socket = connectTls(options)
+    socket.on("secureConnect", () => {
+      const { alpnProtocol } = socket
+      if (alpnProtocol === "h2") return
+      const chosen =
+        alpnProtocol === false || alpnProtocol === null ? "it chose none" : `it chose ${alpnProtocol}`
+      socket.destroy(new Error(`the endpoint does not speak h2 over TLS (ALPN: ${chosen})`))
+    })
+    socket.on("session", (newer) => {
+      if (!socket.destroyed) this.#remember(endpoint.address, newer)
+    })
+    return socket
+  }
+
+  /** Looks at its files no more. */
+  unwatch(): void {
+    this.#unwatch()
+  }
+
+  /** The name that is sent and the one that is checked; a Unix socket goes by `localhost`, as in nginx. */
+  #verification(endpoint: EndpointConfig): ConnectionOptions {
+    const { verify, verifyDepth, serverName, sendServerName } = this.#config
+    const name = serverName ?? endpoint.host ?? "localhost"
+    return {
+      // An address is no server name: RFC 6066 §3.
+      servername: sendServerName && isIP(name) === 0 ? name : "",
+      rejectUnauthorized: verify,
+      checkServerIdentity: (_host, certificate) => {
+        if (!verify) return undefined
+        if (isChainTooLong(certificate as DetailedPeerCertificate, verifyDepth)) return chainTooLong()
+        return checkServerIdentity(name, certificate)
+      },
+    }
+  }
+
+  #remember(address: string, session: Buffer): void {
+    this.#sessions.delete(address)
+    this.#sessions.set(address, session)
+    if (this.#sessions.size > SESSIONS_MAX) this.#sessions.delete(this.#sessions.keys().next().value!)
+  }
+
+  #use(material: Material): void {
+    this.#material = material
+    // What was trusted then need not be now.
+    this.#sessions.clear()
+    this.#unwatch()
+    this.#unwatch = this.#options.files.watch(material.versions, () => this.#filesChanged())
+  }
+
+  #filesChanged(): void {
+    const { log } = this.#options
+    try {
+      this.#use(this.#read())
+      log.info("certificates for endpoints read again", { files: this.#files.join(" ") })
+    } catch (error) {
+      log.error("certificates changed and cannot be used; the old ones stay", {
+        reason: (error as Error).message,
+      })
+    }
+  }
+
+  get #files(): string[] {
+    const { caFile, certFile, keyFile } = this.#config
+    return [caFile, certFile, keyFile].filter((path) => path !== null)
+  }
+
+  #read(): Material {
+    const { verify, caFile, certFile, keyFile } = this.#config
+    const versions = fileVersions(this.#files)
+    if ((certFile === null) !== (keyFile === null))
+      throw new Error("a certificate for endpoints needs its key, and a key its certificate")
+    const pair = certFile !== null && keyFile !== null ? readKeyPair(certFile, keyFile) : null
+    // Without a file, those authorities that Node knows: only asked for when they matter.
+    const ca = caFile !== null ? { ca: readAuthorities(caFile) } : verify ? {} : { ca: [] }
+    const options = {
+      ...contextOptions(this.#config),
+      ...ca,
+      ...(pair && { cert: pair.cert, key: pair.key }),
+    }
+    try {
+      return { versions, context: createSecureContext(options) }
+    } catch (error) {
+      throw new Error(contextProblem(error))
+    }
+  }
+}
