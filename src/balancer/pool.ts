@@ -124,8 +124,11 @@ export class Pool<C extends PooledConnection> {
   /** Opens connections until those under way could carry everyone who waits. */
   #connectIfNeeded(): void {
     let coming = 0
-    for (const connection of this.connections)
+    for (const connection of this.connections) {
+      // An endpoint that grants no stream at all would tell the next connection the same.
+      if (connection.isReady && connection.capacity === 0) return
       if (!connection.isReady) coming += Math.max(1, connection.capacity)
+    }
     while (coming < this.#waiting.length) {
       if (this.connections.length >= this.#options.maxConnections) {
         this.#options.onLimit("endpoint_connections_exceeded")

@@ -9,7 +9,7 @@ import type { Balancer } from "../../src/sluice.ts"
 import { eventually } from "./eventually.ts"
 import { ManualClock } from "./manual-clock.ts"
 import { RawClient } from "./raw-client.ts"
-import type { RawOptions } from "./raw-connection.ts"
+import type { RawConnection, RawOptions } from "./raw-connection.ts"
 import type { RawServer } from "./raw-server.ts"
 
 const octets = (value: Buffer): Buffer => value
@@ -187,6 +187,15 @@ export class TestBed {
     const client = echoClient(this.port, options)
     this.#clients.push(() => client.close())
     return client
+  }
+
+  /** Lets time pass on a manual clock, slowly enough for `peers` to answer the PINGs that ask after them. */
+  async pass(ms: number, ...peers: RawConnection[]): Promise<void> {
+    const step = 5_000
+    for (let passed = 0; passed < ms; passed += step) {
+      ;(this.#clock as ManualClock).advance(Math.min(step, ms - passed))
+      for (const peer of peers) await peer.settled()
+    }
   }
 
   /** Once `many` streams have ended in all: their records. */
