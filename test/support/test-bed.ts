@@ -3,6 +3,7 @@ import { expect, type TestContext } from "vitest"
 import type { Clock } from "../../src/clock.ts"
 import type { SluiceYaml } from "../../src/config/yaml/schema.ts"
 import { createBalancer } from "../../src/create-balancer.ts"
+import type { Log } from "../../src/log/logger.ts"
 import { seededRandom } from "../../src/random.ts"
 import type { StreamRecord } from "../../src/relay/record.ts"
 import type { Balancer } from "../../src/sluice.ts"
@@ -70,19 +71,24 @@ export class EchoBackend {
   port = 0
   #server = new grpc.Server()
   readonly #handlers: grpc.UntypedServiceImplementation
+  readonly #credentials: grpc.ServerCredentials
 
-  constructor(name: string, handlers: grpc.UntypedServiceImplementation = {}) {
+  constructor(
+    name: string,
+    handlers: grpc.UntypedServiceImplementation = {},
+    credentials: grpc.ServerCredentials = grpc.ServerCredentials.createInsecure(),
+  ) {
     this.name = name
     this.#handlers = { ...echoHandlers(name), ...handlers }
+    this.#credentials = credentials
   }
 
   /** Listens on the port it had before, or on a free one. */
   async start(): Promise<void> {
     this.#server = new grpc.Server({ "grpc.max_receive_message_length": -1 })
     this.#server.addService(echoService, this.#handlers)
-    const credentials = grpc.ServerCredentials.createInsecure()
     this.port = await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync(`127.0.0.1:${this.port}`, credentials, (error, port) =>
+      this.#server.bindAsync(`127.0.0.1:${this.port}`, this.#credentials, (error, port) =>
         error === null ? resolve(port) : reject(error),
       )
     })
@@ -107,6 +113,7 @@ export interface BedOptions {
   /** Changes of the configuration: one listener, one cluster `test` of all backends. */
   config?: Partial<SluiceYaml> | ((addresses: string[]) => Partial<SluiceYaml>)
   clock?: Clock
+  log?: Log
 }
 
 export type EchoClient = grpc.Client & {
@@ -156,10 +163,10 @@ export class TestBed {
     for (const backend of backends) if (backend instanceof EchoBackend) await backend.start()
     const addresses = backends.map(({ port }) => `127.0.0.1:${port}`)
     const config = typeof options.config === "function" ? options.config(addresses) : options.config
-    const { clock } = options
+    const { clock, log } = options
     const balancer = createBalancer(
       { listeners: "127.0.0.1:0", ...(addresses.length > 0 && { clusters: { test: addresses } }), ...config },
-      { random: seededRandom(1), ...(clock !== undefined && { clock }) },
+      { random: seededRandom(1), ...(clock !== undefined && { clock }), ...(log !== undefined && { log }) },
     )
     const bed = new TestBed(balancer, backends, clock, sockets)
     t.onTestFinished(() => bed.#finish())
@@ -183,8 +190,8 @@ export class TestBed {
   }
 
   /** A grpc-js client on a connection of its own. */
-  client(options: grpc.ClientOptions = {}): EchoClient {
-    const client = echoClient(this.port, options)
+  client(options: grpc.ClientOptions = {}, credentials?: grpc.ChannelCredentials): EchoClient {
+    const client = echoClient(this.port, options, credentials)
     this.#clients.push(() => client.close())
     return client
   }
@@ -276,9 +283,13 @@ function socketsOpen(): number {
 }
 
 /** A client of the echo service; each has its own connection. */
-export function echoClient(port: number, options: grpc.ClientOptions = {}): EchoClient {
+export function echoClient(
+  port: number,
+  options: grpc.ClientOptions = {},
+  credentials: grpc.ChannelCredentials = grpc.credentials.createInsecure(),
+): EchoClient {
   const Client = grpc.makeGenericClientConstructor(echoService, "test.Echo")
-  const client = new Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), {
+  const client = new Client(`127.0.0.1:${port}`, credentials, {
     "grpc.use_local_subchannel_pool": 1,
     "grpc.max_receive_message_length": -1,
     "grpc.enable_retries": 0,
