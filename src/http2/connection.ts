@@ -56,6 +56,8 @@ export class Http2Connection<Owner> {
   #goawayReceivedLast = MAX_STREAM_ID
   #isDraining = false
   #isDrainPinged = false
+  /** When `tick` first saw the drain's PING unanswered. */
+  #drainSeenMs = Number.POSITIVE_INFINITY
   #isClosed = false
   #ending: ConnectionEnding = { reason: "", streamsLost: 0 }
 
@@ -179,10 +181,14 @@ export class Http2Connection<Owner> {
     if (!this.#isClosed) this.sender.flushWaiting()
   }
 
-  /** To be called about once a second: the time limits of the handshake and of header blocks. */
+  /** To be called about once a second: the time limits of the handshake, of header blocks and of a drain's PING. */
   tick(nowMs: number): void {
-    const due = this.#isClosed ? null : this.#receiver.overdue(nowMs)
-    if (due !== null) this.fail(due)
+    if (this.#isClosed) return
+    const due = this.#receiver.overdue(nowMs)
+    if (due !== null) return this.fail(due)
+    if (!this.#isDrainPinged) return
+    this.#drainSeenMs = Math.min(this.#drainSeenMs, nowMs)
+    if (nowMs - this.#drainSeenMs > this.#limits.drainTimeoutMs) this.#drainAnswered()
   }
 
   /** Asks for a sign of life; `onPong` tells of it. */
@@ -211,7 +217,9 @@ export class Http2Connection<Owner> {
   fail(because: Fault): void {
     if (this.#isClosed) return
     if (because.limit !== null) this.#events.onLimit(because.limit)
-    this.sender.goaway(this.#table.lastPeerId, because.code, because.reason)
+    // Never above what an earlier GOAWAY said: RFC 9113 §6.8.
+    const last = Math.min(this.#table.lastPeerId, this.#goawaySentLast)
+    this.sender.goaway(last, because.code, because.reason)
     this.#close(because, because.reason, because.code)
   }
 
@@ -272,7 +280,12 @@ export class Http2Connection<Owner> {
 
   /** A PING was answered. */
   ponged(payload: Buffer): void {
-    if (!this.#isDrainPinged || !DRAIN_PING.equals(payload)) return this.#events.onPong()
+    if (this.#isDrainPinged && DRAIN_PING.equals(payload)) this.#drainAnswered()
+    else this.#events.onPong()
+  }
+
+  /** What the client opened before it knew of the drain has come by now, or the client will not say. */
+  #drainAnswered(): void {
     this.#isDrainPinged = false
     this.#goawaySentLast = this.#table.lastPeerId
     this.sender.goaway(this.#goawaySentLast, ErrorCode.NO_ERROR, "")
