@@ -35,7 +35,7 @@ export function banner(addresses: Addresses): string {
       row("access log", addresses.accessLog),
     ],
     [
-      "Other than in that file, so that no root is needed:",
+      "What differs from that file, so that it runs without root:",
       ...addresses.changes.map(
         ({ from, to }) => `  ${from.trim().replace(/;$/, "")}  ->  ${to.trim().replace(/;$/, "")}`,
       ),
