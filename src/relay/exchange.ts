@@ -96,6 +96,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
       const timeoutMs = parseGrpcTimeout(timeout)
       if (timeoutMs === null) {
         this.#context.counters.add(counterIds.grpc_timeout_malformed)
+        this.#context.log.warn("limit reached: grpc_timeout_malformed", { client: this.record.connection.remoteAddress })
         return this.#fail(failure("bad_request", `malformed grpc-timeout: ${timeout.slice(0, 40)}`, true))
       }
       this.#deadlineMs = this.record.startMs + timeoutMs
@@ -311,8 +312,11 @@ export class Exchange implements Waiter<UpstreamConnection> {
       if (mayReturn) this.#hasReturned = true
       return this.#retryOr(what, "error", mayReturn)
     }
-    if (end.origin === "local")
+    if (end.origin === "local") {
+      // What a backend sent that breaks the protocol is not worth waiting for the client to take.
+      this.#downstream.discardQueued()
       return this.#retryOr(failure("upstream_malformed", `${where}: ${end.reason}`), "invalid_header")
+    }
     this.#retryOr(failure("upstream_lost", `${where}: ${end.reason}`), "error")
   }
 
