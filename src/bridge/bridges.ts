@@ -13,6 +13,8 @@ import { GrpcWebCall, grpcWebHead, isGrpcWeb } from "./grpc-web-call.ts"
 import { Http1Connection } from "./http1-connection.ts"
 import type { Http1Socket } from "./http1-socket.ts"
 import { methodPath } from "./method-path.ts"
+import { TypeSource } from "./method-types.ts"
+import { WebSockets } from "./web-sockets.ts"
 
 type OpenedStream = ReturnType<OpenStream>
 
@@ -30,10 +32,15 @@ export class Bridges {
 
   readonly #context: RelayContext
   readonly #server: Server
+  /** A reload makes new routes, and so asks for types anew. */
+  readonly #types = new WeakMap<Route, TypeSource>()
 
   constructor(context: RelayContext) {
     this.#context = context
-    this.#server = makeServer(context.limits.http1HeadOctets)
+    const webSockets = new WebSockets(context, (route, path, authority) =>
+      this.#typesOf(route).find(path, authority),
+    )
+    this.#server = makeServer(context.limits.http1HeadOctets, webSockets)
   }
 
   /** A connection whose first octets are a request line of HTTP/1. */
@@ -41,6 +48,14 @@ export class Bridges {
     const connection = new Http1Connection(options)
     this.#server.emit("connection", connection.socket)
     return connection
+  }
+
+  #typesOf(route: Route): TypeSource {
+    const known = this.#types.get(route)
+    if (known !== undefined) return known
+    const source = new TypeSource(this.#context, route)
+    this.#types.set(route, source)
+    return source
   }
 
   #bridge(
@@ -70,7 +85,7 @@ export class Bridges {
 }
 
 /** Node's HTTP/1 server without a listener of its own: sockets are handed to it, and their time is kept elsewhere. */
-function makeServer(headOctets: number): Server {
+function makeServer(headOctets: number, webSockets: WebSockets): Server {
   const server = createServer({
     maxHeaderSize: headOctets,
     insecureHTTPParser: false,
@@ -80,6 +95,7 @@ function makeServer(headOctets: number): Server {
   // The head's octets bound them, and `Http1Connection` refuses too many where Node would leave some out.
   server.maxHeadersCount = 0
   server.on("request", (request, response) => connectionOf(request).onRequest(request, response))
+  server.on("upgrade", (request, _socket, rest) => webSockets.upgrade(connectionOf(request), request, rest))
   server.on("connect", (request) => connectionOf(request).refuse(405, "CONNECT is not served"))
   server.on("clientError", (error, socket: Duplex) => (socket as Http1Socket).connection.onClientError(error))
   return server

@@ -31,6 +31,7 @@ export class Http1Connection implements ClientConnection, LinkUser {
   readonly #said: SaidOnce
   #isClosed = false
   #isDraining = false
+  #isUpgraded = false
   #idleSinceMs: number
   /** Octets of a head have come and the head has not ended. */
   #headSinceMs = -1
@@ -126,14 +127,26 @@ export class Http1Connection implements ClientConnection, LinkUser {
     else if (stream.remoteEnded) request.resume()
   }
 
+  /** The connection is a WebSocket from here on, and its head may go on in a first message. */
+  upgraded(): void {
+    this.#isUpgraded = true
+    this.#headSinceMs = this.options.context.clock.now()
+  }
+
+  /** The head has ended. */
+  headCame(): void {
+    this.#headSinceMs = -1
+  }
+
   add(owner: StreamOwner & Partial<Ticking>): void {
+    this.headCame()
     this.streams.add(owner)
   }
 
   remove(owner: StreamOwner): void {
     this.streams.delete(owner)
     this.#idleSinceMs = this.options.context.clock.now()
-    if (this.#isDraining && this.streams.size === 0) this.socket.end()
+    if (this.#isDraining && this.streams.size === 0 && !this.#isUpgraded) this.socket.end()
   }
 
   /** Answers what never became a stream, and closes. */
@@ -171,8 +184,10 @@ export class Http1Connection implements ClientConnection, LinkUser {
     if (this.#headSinceMs >= 0 && nowMs - this.#headSinceMs > limits.headerBlockTimeoutMs) {
       this.onLimit("header_block_timeout")
       this.#headSinceMs = -1
-      return this.refuse(408, "the head did not end in time")
+      return this.#isUpgraded ? void this.socket.destroy() : this.refuse(408, "the head did not end in time")
     }
+    // `ws` sees to it that a WebSocket without a call ends.
+    if (this.#isUpgraded) return
     const { idleConnectionTimeoutMs } = this.options.listener
     if (idleConnectionTimeoutMs !== null && nowMs - this.#idleSinceMs > idleConnectionTimeoutMs)
       this.socket.end()

@@ -1,0 +1,105 @@
+import { readFileSync } from "node:fs"
+import { createFileRegistry, type DescMethod, type FileRegistry, fromBinary } from "@bufbuild/protobuf"
+import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt"
+import { GrpcStatus } from "../grpc/status.ts"
+import type { RelayContext } from "../relay/context.ts"
+import { failure } from "../relay/failure.ts"
+import type { Route } from "../relay/route.ts"
+import { reflect, TypesError } from "./reflection.ts"
+
+/** Types older than this are asked for anew; the old ones serve until the new ones are there. */
+const REFRESH_MS = 10 * 60_000
+/** After this, a method or service that was not known is asked for again. */
+const RETRY_MS = 5_000
+/** Services remembered for one route; then all are forgotten. */
+const SERVICES_MAX = 1000
+
+/** The method of a path, with all the types that its messages may hold. */
+export interface MethodTypes {
+  readonly method: DescMethod
+  readonly registry: FileRegistry
+}
+
+interface Entry {
+  readonly types: Promise<FileRegistry>
+  readonly askedMs: number
+}
+
+/** Reads a FileDescriptorSet. Errors: a sentence that names the file. */
+export function readDescriptorSet(path: string): FileRegistry {
+  try {
+    return createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(path)))
+  } catch (error) {
+    throw new Error(`cannot read the descriptor set ${path}: ${(error as Error).message}`)
+  }
+}
+
+/** Where a route's types come from: its descriptor set, else its cluster, asked by server reflection. */
+export class TypeSource {
+  readonly #context: RelayContext
+  readonly #route: Route
+  readonly #services = new Map<string, Entry>()
+  #descriptorSet: FileRegistry | null = null
+
+  constructor(context: RelayContext, route: Route) {
+    this.#context = context
+    this.#route = route
+  }
+
+  /** `path` is `/package.Service/Method`. Errors: `TypesError`, with what the client is to be told. */
+  async find(path: string, authority: string): Promise<MethodTypes> {
+    const [, service, name] = path.split("/") as [string, string, string]
+    const nowMs = this.#context.clock.now()
+    const known = this.#services.get(service)
+    if (known !== undefined && nowMs - known.askedMs < REFRESH_MS) {
+      const found = lookUp(await known.types.catch(() => null), service, name)
+      if (found !== null) return found
+      if (nowMs - known.askedMs < RETRY_MS) throw (await rejection(known.types)) ?? unknownMethod(path)
+    }
+    const registry = await this.#ask(service, authority, known, nowMs)
+    const found = lookUp(registry, service, name)
+    if (found === null) throw unknownMethod(path)
+    return found
+  }
+
+  #ask(service: string, authority: string, known: Entry | undefined, nowMs: number): Promise<FileRegistry> {
+    const { descriptorSet } = this.#route.settings.bridge
+    if (descriptorSet !== null) return this.#read(descriptorSet)
+    const fresh = reflect(this.#context, this.#route, authority, service)
+    // The old types are better than none.
+    const types = known === undefined ? fresh : fresh.catch(() => known.types)
+    if (this.#services.size >= SERVICES_MAX) this.#services.clear()
+    const entry = { types, askedMs: nowMs }
+    this.#services.set(service, entry)
+    types.catch((error: unknown) => {
+      // That there are none is remembered for a while; that nobody could be asked is not.
+      const isLasting = error instanceof TypesError && error.failure.grpcStatus === GrpcStatus.UNIMPLEMENTED
+      if (!isLasting && this.#services.get(service) === entry) this.#services.delete(service)
+    })
+    return types
+  }
+
+  async #read(path: string): Promise<FileRegistry> {
+    try {
+      return (this.#descriptorSet ??= readDescriptorSet(path))
+    } catch (error) {
+      throw new TypesError(failure("no_route", (error as Error).message, true))
+    }
+  }
+}
+
+function lookUp(registry: FileRegistry | null, service: string, name: string): MethodTypes | null {
+  const method = registry?.getService(service)?.methods.find((each) => each.name === name)
+  return method === undefined ? null : { method, registry: registry! }
+}
+
+async function rejection(types: Promise<unknown>): Promise<Error | null> {
+  return types.then(
+    () => null,
+    (error: Error) => error,
+  )
+}
+
+function unknownMethod(path: string): TypesError {
+  return new TypesError(failure("no_route", `unknown method ${path}`, true))
+}

@@ -1,0 +1,172 @@
+import { counterIds } from "../counters.ts"
+import { ErrorCode } from "../http2/error-code.ts"
+import type { HeaderList } from "../http2/header-list.ts"
+import { failure } from "../relay/failure.ts"
+import { Keepalive } from "../relay/keepalive.ts"
+import type { BridgeSocket } from "./bridge-socket.ts"
+import { CreditGate } from "./credit-gate.ts"
+import type { Ticking } from "./http1-connection.ts"
+import { type CallOptions, TranslatedCall } from "./translated-call.ts"
+
+/** Pages cannot ping, so Sluice does; who does not answer is gone. */
+const PING = { intervalMs: 30_000, timeoutMs: 20_000 }
+const MESSAGE_TOO_BIG = 1009
+const SWITCHING_PROTOCOLS = 101
+
+export interface WebSocketCallOptions extends CallOptions {
+  socket: BridgeSocket
+  /** The handshake's own method and path, for the log. */
+  handshakePath: string
+  /** Called once, when both halves are over. */
+  onOver(call: WebSocketCall): void
+}
+
+/** A call that holds a WebSocket of its own. Subclasses say what its messages mean. */
+export abstract class WebSocketCall extends TranslatedCall implements Ticking {
+  isClosed = false
+  protected readonly socket: BridgeSocket
+  readonly #onOver: (call: WebSocketCall) => void
+  readonly #keepalive: Keepalive
+  readonly #responseGate = new CreditGate()
+  /** Request octets given to the exchange that nobody has taken. */
+  #unconsumed = 0
+  /** `ws` closes the socket by itself, with its own code. */
+  #isJudged = false
+
+  constructor(options: WebSocketCallOptions) {
+    super(options)
+    const { socket } = options
+    this.socket = socket
+    this.#onOver = options.onOver
+    this.#keepalive = new Keepalive(PING, options.context.clock.now())
+    this.record.method = "GET"
+    this.record.path = options.handshakePath
+    this.record.status = SWITCHING_PROTOCOLS
+    socket.onClosing = (code) =>
+      code === null ? this.#gone("the client closed the WebSocket") : this.#onVerdict(code)
+    socket.on("close", () => this.#gone("the client's connection was lost"))
+    socket.on("message", (data, isBinary) => {
+      this.#heard()
+      if (!this.isClosed && !this.localEnded) this.receive(data as Buffer, isBinary)
+    })
+    for (const event of ["ping", "pong"] as const) socket.on(event, () => this.#heard())
+  }
+
+  // ---- What a subclass does -------------------------------------------------------------------------------------
+
+  protected abstract receive(message: Buffer, isBinary: boolean): void
+
+  /** Length-prefixed messages for the backend. */
+  protected forward(octets: Buffer, start: number, end: number, endStream: boolean): void {
+    if (endStream) this.remoteEnded = true
+    this.#unconsumed += end - start
+    this.exchange.onRequestData(octets, start, end, endStream)
+    if (this.#unconsumed >= this.context.limits.streamWindowOctets) this.socket.pause()
+    this.#closeIfOver()
+  }
+
+  consume(octets: number): void {
+    this.#unconsumed -= octets
+    if (this.socket.isPaused && this.#unconsumed < this.context.limits.streamWindowOctets / 2)
+      this.socket.resume()
+  }
+
+  /** Sends one WebSocket message. */
+  protected write(message: string | Buffer): void {
+    const octets = typeof message === "string" ? Buffer.byteLength(message) : message.length
+    this.#responseGate.passed(octets)
+    this.context.budget.add(octets)
+    this.socket.send(message, () => this.#sent(octets))
+  }
+
+  /** `octets` of the backend's have been written. Returns how many of them were taken now. */
+  protected written(octets: number): number {
+    return this.#responseGate.received(octets)
+  }
+
+  /** After the last message. */
+  protected closeSocket(code: number): void {
+    this.record.status = SWITCHING_PROTOCOLS
+    if (!this.#isJudged) this.socket.finish(code)
+    this.#closeIfOver()
+  }
+
+  // ---- DownstreamStream -----------------------------------------------------------------------------------------
+
+  get queuedOctets(): number {
+    return this.#responseGate.outstanding
+  }
+
+  discardQueued(): void {}
+
+  protected end(): void {
+    this.#close()
+  }
+
+  onRequestData(): void {}
+  onRequestTrailers(_list: HeaderList): void {}
+  onDownstreamTaken(): void {}
+
+  // ---- Time -----------------------------------------------------------------------------------------------------
+
+  tick(nowMs: number): void {
+    // Nothing is read of a client that is held back, its pongs neither.
+    if (this.socket.isPaused) this.#keepalive.received(nowMs)
+    const wish = this.#keepalive.check(nowMs, true)
+    if (wish === "ping") this.socket.ping()
+    if (wish !== "dead") return
+    this.context.counters.add(counterIds.ping_timeout)
+    this.socket.terminate()
+  }
+
+  #heard(): void {
+    this.#keepalive.received(this.context.clock.now())
+  }
+
+  // ---- Endings --------------------------------------------------------------------------------------------------
+
+  #sent(octets: number): void {
+    this.context.budget.add(-octets)
+    const due = this.#responseGate.taken(octets)
+    if (!this.isClosed) this.exchange.onDownstreamTaken(due)
+  }
+
+  /** `ws` found fault with what came; the client gets its status before the Close. */
+  #onVerdict(code: number): void {
+    if (this.isClosed || this.localEnded) return
+    this.#isJudged = true
+    if (code === MESSAGE_TOO_BIG) {
+      this.context.counters.add(counterIds.message_too_large)
+      const { messageOctetsMax } = this.context.limits
+      this.fail(
+        failure(
+          "body_too_large",
+          `a WebSocket message is larger than messageOctetsMax (${messageOctetsMax} octets)`,
+        ),
+      )
+    } else this.fail(failure("bad_request", `the WebSocket's framing is wrong (${code})`))
+  }
+
+  #gone(reason: string): void {
+    if (this.isClosed) return
+    this.#close()
+    this.exchange.onDownstreamReset({
+      code: ErrorCode.CANCEL,
+      origin: "connection",
+      unprocessed: false,
+      reason,
+    })
+  }
+
+  #closeIfOver(): void {
+    if (this.localEnded && this.remoteEnded) this.#close()
+  }
+
+  #close(): void {
+    if (this.isClosed) return
+    this.isClosed = true
+    // A held-back socket would never see the answer to its Close.
+    if (this.socket.isPaused) this.socket.resume()
+    this.#onOver(this)
+  }
+}
