@@ -3,9 +3,18 @@ import { loadConfig } from "../config/load.ts"
 import type { Config } from "../config/model.ts"
 import { renderProblem, sortProblems } from "../config/problem.ts"
 import { fromInput } from "../config/yaml/normalize.ts"
+import { counterIds } from "../counters.ts"
 import { openLog, type ProcessLog } from "../log/logger.ts"
-import { Balancer } from "../sluice.ts"
+import { Balancer, type OpenAddress } from "../sluice.ts"
 import { wantsColor } from "./check.ts"
+import {
+  type Control,
+  primaryControl,
+  signalControl,
+  WORKER_READY,
+  WORKER_VARIABLE,
+} from "./worker-control.ts"
+import { assertFree, Workers, workerCount } from "./workers.ts"
 
 export interface RunOptions {
   /** A configuration file, or … */
@@ -20,23 +29,65 @@ export interface RunOptions {
 export async function run(options: RunOptions): Promise<number> {
   const config = readConfig(options)
   if (config === null) return 2
+  const isWorker = process.env[WORKER_VARIABLE] !== undefined
+  const count = workerCount(config)
   let log: ProcessLog
-  let balancer: Balancer
   try {
     const format = options.json ? { format: "json" as const } : {}
     log = openLog({ ...config.log, ...format, color: wantsColor(process.stderr, process.env) })
-    balancer = new Balancer(config, { log })
-    await balancer.start()
   } catch (error) {
-    process.stderr.write(`sluice: ${(error as Error).message}\n`)
-    return 1
+    return cannotStart(error)
   }
-  announce(balancer, config, log, options.json)
-  const removePidFile = writePidFile(config.pidFile, log)
-  const code = await untilStopped(balancer, config, log, options)
+  const removePidFile = isWorker ? () => {} : writePidFile(config.pidFile, log)
+  const code =
+    count > 1 && !isWorker
+      ? await runWorkers(config, count, log, options)
+      : await runHere(config, log, options)
   removePidFile()
   await log.close()
   return code
+}
+
+function cannotStart(error: unknown): 1 {
+  process.stderr.write(`sluice: ${(error as Error).message}\n`)
+  return 1
+}
+
+/** The whole data plane in this process. */
+async function runHere(config: Config, log: ProcessLog, options: RunOptions): Promise<number> {
+  const isWorker = process.env[WORKER_VARIABLE] !== undefined
+  let balancer: Balancer
+  try {
+    balancer = new Balancer(isWorker ? withSharedPorts(config) : config, { log })
+    await balancer.start()
+  } catch (error) {
+    return cannotStart(error)
+  }
+  if (isWorker) process.send!(WORKER_READY)
+  else announce(balancer.addresses, config, log, options.json)
+  return untilStopped(balancer, config, log, options, isWorker ? primaryControl : signalControl)
+}
+
+/** The data plane in several processes, and this one to look after them. */
+async function runWorkers(
+  config: Config,
+  count: number,
+  log: ProcessLog,
+  options: RunOptions,
+): Promise<number> {
+  if (config.listeners.some(({ port }) => port === 0))
+    return cannotStart(new Error("with several workers every listener needs a port of its own, not 0"))
+  try {
+    await assertFree(config.listeners)
+  } catch (error) {
+    return cannotStart(error)
+  }
+  const workers = new Workers(count, process.argv.slice(2), log)
+  return workers.run(() => announce(config.listeners, config, log, options.json))
+}
+
+function withSharedPorts(config: Config): Config {
+  return { ...config, listeners: config.listeners.map((listener) => ({ ...listener, reusePort: true })) }
 }
 
 function readConfig(options: RunOptions): Config | null {
@@ -62,16 +113,18 @@ function loadAndReport(path: string): Config | null {
   return config
 }
 
-function announce(balancer: Balancer, config: Config, log: ProcessLog, json: boolean): void {
-  const { addresses } = balancer
+function announce(addresses: readonly OpenAddress[], config: Config, log: ProcessLog, json: boolean): void {
   const shown = addresses.map(({ host, port, unixPath }) =>
     unixPath === null ? `${host}:${port}` : `unix:${unixPath}`,
   )
   log.info("listening", {
     addresses: shown.join(" "),
     clusters: config.clusters.map(({ name, endpoints }) => `${name}(${endpoints.length})`).join(" "),
+    workers: workerCount(config),
   })
-  if (json) process.stdout.write(`${JSON.stringify({ event: "listening", addresses })}\n`)
+  if (!json) return
+  const places = addresses.map(({ name, host, port, unixPath }) => ({ name, host, port, unixPath }))
+  process.stdout.write(`${JSON.stringify({ event: "listening", addresses: places })}\n`)
 }
 
 function writePidFile(path: string | null, log: ProcessLog): () => void {
@@ -86,13 +139,19 @@ function writePidFile(path: string | null, log: ProcessLog): () => void {
   return () => rmSync(path, { force: true })
 }
 
-/** SIGTERM, SIGINT and SIGQUIT drain; a second one ends at once. SIGHUP reloads, SIGUSR1 opens the logs anew. */
+/** The first stop drains, a second one ends at once. */
 function untilStopped(
   balancer: Balancer,
   config: Config,
   log: ProcessLog,
   options: RunOptions,
+  control: Control,
 ): Promise<number> {
+  process.on("uncaughtException", (error) => {
+    // A bug of ours, outside any connection's own. A process full of strangers' live streams is not ended for it.
+    balancer.counters.add(counterIds.uncaught)
+    log.error("unexpected error", { error: error.stack ?? String(error) })
+  })
   return new Promise((resolve) => {
     let isStopping = false
     const stop = (signal: string): void => {
@@ -109,16 +168,13 @@ function untilStopped(
         resolve(0)
       })
     }
-    for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"]) process.on(signal, () => stop(signal))
-    process.on("SIGHUP", () => void reload(balancer, log, options))
-    process.on("SIGUSR1", () => {
-      void balancer.reopenLogs()
-      void log.reopen()
-    })
-    process.on("uncaughtException", (error) => {
-      // A bug of ours. One stream's state may be wrong; a process of strangers' live streams is not worth that.
-      balancer.counters.add(0)
-      log.error("unexpected error", { error: error.stack ?? String(error) })
+    control.onCommand((command, why) => {
+      if (command === "stop") stop(why)
+      else if (command === "reload") void reload(balancer, log, options)
+      else {
+        void balancer.reopenLogs()
+        void log.reopen()
+      }
     })
   })
 }

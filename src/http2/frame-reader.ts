@@ -1,4 +1,4 @@
-import { FRAME_HEAD_OCTETS, FrameType } from "./frame/types.ts"
+import { DEFAULT_MAX_FRAME_OCTETS, FRAME_HEAD_OCTETS, FrameType } from "./frame/types.ts"
 
 /** Takes one whole frame, head included, at `start..end` of `octets`. False stops the reading. */
 export type FrameSink = (octets: Buffer, start: number, end: number) => boolean
@@ -45,7 +45,7 @@ export class FrameReader {
   #hold(octets: Buffer, start: number, end: number): void {
     // The head says how much is to come; before it is whole, room for the head will do.
     const needed = end - start >= FRAME_HEAD_OCTETS ? frameOctets(octets, start) : FRAME_HEAD_OCTETS
-    this.#partial = Buffer.allocUnsafe(needed)
+    this.#partial = obtain(needed)
     octets.copy(this.#partial, 0, start, end)
     this.#held = end - start
   }
@@ -57,7 +57,7 @@ export class FrameReader {
     const needed = frameOctets(this.#partial!, 0)
     if (needed - FRAME_HEAD_OCTETS > this.#maxPayloadOctets) return TOO_LONG
     if (this.#partial!.length < needed) {
-      const larger = Buffer.allocUnsafe(needed)
+      const larger = obtain(needed)
       this.#partial!.copy(larger, 0, 0, this.#held)
       this.#partial = larger
     }
@@ -66,7 +66,9 @@ export class FrameReader {
     const frame = this.#partial!
     this.#partial = null
     this.#held = 0
-    return this.#sink(frame, 0, needed) ? at : STOPPED
+    const goesOn = this.#sink(frame, 0, needed)
+    recycle(frame)
+    return goesOn ? at : STOPPED
   }
 
   #fill(octets: Buffer, start: number, end: number, upTo: number): number {
@@ -76,6 +78,21 @@ export class FrameReader {
     this.#held += part
     return start + part
   }
+}
+
+/** Room for a whole frame of the default size; a straddling one comes with nearly every read of large payloads. */
+const ROOM_OCTETS = FRAME_HEAD_OCTETS + DEFAULT_MAX_FRAME_OCTETS
+const SMALL_OCTETS = 1024
+const POOLED = 64
+const pool: Buffer[] = []
+
+function obtain(octets: number): Buffer {
+  if (octets <= SMALL_OCTETS || octets > ROOM_OCTETS) return Buffer.allocUnsafe(octets)
+  return pool.pop() ?? Buffer.allocUnsafeSlow(ROOM_OCTETS)
+}
+
+function recycle(buffer: Buffer): void {
+  if (buffer.length === ROOM_OCTETS && pool.length < POOLED) pool.push(buffer)
 }
 
 const STOPPED = -1

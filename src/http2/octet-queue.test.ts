@@ -25,7 +25,9 @@ test("what goes into a queue comes out, in order, however it is cut", () => {
           expected = Buffer.alloc(0)
         } else if (queue.length > 0) {
           const dropped = Math.min(octets, queue.headLength)
-          expect(queue.buffer.subarray(queue.start, queue.start + dropped)).toEqual(expected.subarray(0, dropped))
+          expect(queue.buffer.subarray(queue.start, queue.start + dropped)).toEqual(
+            expected.subarray(0, dropped),
+          )
           queue.drop(dropped)
           expected = expected.subarray(dropped)
         }

@@ -102,7 +102,8 @@ export class OctetQueue {
     const held = this.#end - this.#start
     let size = small.length
     while (size < held + wanted && size < SEGMENT_OCTETS) size *= 2
-    const room = size === SEGMENT_OCTETS ? obtainSegment() : size === small.length ? small : Buffer.allocUnsafe(size)
+    const room =
+      size === SEGMENT_OCTETS ? obtainSegment() : size === small.length ? small : Buffer.allocUnsafe(size)
     small.copy(room, 0, this.#start, this.#end)
     this.#segments[0] = room
     this.#start = 0

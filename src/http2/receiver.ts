@@ -95,10 +95,13 @@ export class Receiver<Owner> {
       at = this.#readPreface(octets, start, end)
       if (at < 0) return
     }
+    const framesBefore = this.#frames
     if (!this.#reader.read(octets, at, end))
       this.#connection.fail(
         fault(ErrorCode.FRAME_SIZE_ERROR, "a frame is longer than allowed", "frame_too_large"),
       )
+    if (!this.#reader.holdsControlFrame) this.#partialSinceMs = -1
+    else if (this.#partialSinceMs < 0 || this.#frames !== framesBefore) this.#partialSinceMs = nowMs
   }
 
   /** The time limits of the handshake and of a header block: the connection error that is due, or null. */
@@ -112,7 +115,11 @@ export class Receiver<Owner> {
     const isBlockLate = this.#block.isOpen && nowMs - this.#block.sinceMs > headerBlockTimeoutMs
     const isFrameLate = this.#partialSinceMs >= 0 && nowMs - this.#partialSinceMs > headerBlockTimeoutMs
     if (isBlockLate || isFrameLate)
-      return fault(ErrorCode.ENHANCE_YOUR_CALM, "a header block or frame did not end in time", "header_block_timeout")
+      return fault(
+        ErrorCode.ENHANCE_YOUR_CALM,
+        "a header block or frame did not end in time",
+        "header_block_timeout",
+      )
     return null
   }
 

@@ -90,7 +90,8 @@ function adopt(server: Server, accepted: Socket, onOctets: OnOctets): Socket {
   return socket
 }
 
-function listenProblem(config: ListenerConfig, error: Error): string {
+/** One sentence on why an address cannot be listened on. */
+export function listenProblem(config: ListenerConfig, error: Error): string {
   const { code } = error as NodeJS.ErrnoException
   if (code === "EADDRINUSE") return `cannot listen on ${config.name}: the port is taken by another program`
   if (code === "EACCES") return `cannot listen on ${config.name}: no permission (ports below 1024 need root)`
