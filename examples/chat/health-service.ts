@@ -8,7 +8,6 @@ import {
 import {
   Health,
   type HealthCheckRequest,
-  type HealthCheckResponse,
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from "./gen/grpc/health/v1/health_pb.ts"
 import { toServiceDefinition } from "./grpc-service.ts"
@@ -65,8 +64,6 @@ export class HealthService {
     call.write({ status: this.#statuses.get(call.request.service) ?? ServingStatus.SERVICE_UNKNOWN })
   }
 }
-
-export type { HealthCheckResponse }
 
 function failure(code: status, details: string): Partial<ServiceError> {
   return Object.assign(new Error(details), { code, details })

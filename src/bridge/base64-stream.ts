@@ -1,8 +1,6 @@
 const VALUE = new Int8Array(256).fill(-1)
-for (const [value, character] of [
-  ..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
-].entries())
-  VALUE[character.charCodeAt(0)] = value
+const ALPHABET = Buffer.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", "latin1")
+for (const [value, octet] of ALPHABET.entries()) VALUE[octet] = value
 VALUE["-".charCodeAt(0)] = 62
 VALUE["_".charCodeAt(0)] = 63
 const PADDING = "=".charCodeAt(0)

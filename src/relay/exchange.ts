@@ -96,7 +96,9 @@ export class Exchange implements Waiter<UpstreamConnection> {
       const timeoutMs = parseGrpcTimeout(timeout)
       if (timeoutMs === null) {
         this.#context.counters.add(counterIds.grpc_timeout_malformed)
-        this.#context.log.warn("limit reached: grpc_timeout_malformed", { client: this.record.connection.remoteAddress })
+        this.#context.log.warn("limit reached: grpc_timeout_malformed", {
+          client: this.record.connection.remoteAddress,
+        })
         return this.#fail(failure("bad_request", `malformed grpc-timeout: ${timeout.slice(0, 40)}`, true))
       }
       this.#deadlineMs = this.record.startMs + timeoutMs

@@ -292,7 +292,9 @@ describe("a backend that vanishes", () => {
     for (const id of ids) await client.end(id)
     for (const id of ids)
       expect(client.about(id).filter((line) => line.includes("END_STREAM"))).toHaveLength(1)
-    expect((await bed.ended(4)).map(({ grpcStatus }) => grpcStatus).sort()).toEqual([0, 0, 14, 14])
+    expect((await bed.ended(4)).map(({ grpcStatus }) => grpcStatus).sort((a, b) => a - b)).toEqual([
+      0, 0, 14, 14,
+    ])
   })
 
   test("in the middle of a plain HTTP body: a reset, so that it does not look whole", async (t) => {

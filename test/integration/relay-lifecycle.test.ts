@@ -70,7 +70,7 @@ describe("closing", () => {
     )
     await closing
     const told = bed.raw.connections[0]!.seen.filter(({ type }) => type === FrameType.RST_STREAM)
-    expect(told.map(({ streamId }) => streamId).sort()).toEqual([1, 3])
+    expect(told.map(({ streamId }) => streamId).sort((a, b) => a - b)).toEqual([1, 3])
   })
 
   test("a client that does not read its GOAWAY does not hold up the end", async (t) => {

@@ -10,7 +10,9 @@ export const VARIABLES: ReadonlySet<string> = new Set(
   request_time http_ sent_http_ sent_trailer_ upstream_addr upstream_status upstream_connect_time
   upstream_header_time upstream_response_time upstream_http_ upstream_trailer_ upstream_bytes_sent
   upstream_bytes_received ssl_protocol ssl_cipher ssl_client_s_dn ssl_client_verify connection connection_requests
-  pid request_id grpc_status grpc_message grpc_messages_sent grpc_messages_received stream_resumes`.split(/\s+/),
+  pid request_id grpc_status grpc_message grpc_messages_sent grpc_messages_received stream_resumes`.split(
+    /\s+/,
+  ),
 )
 
 /** What nginx has besides. */

@@ -397,7 +397,6 @@ export const schema = z
 /** What a person writes. */
 export type SluiceYaml = z.input<typeof schema>
 export type ServerInput = z.input<typeof server>
-export type SettingsInput = Pick<RouteInput, keyof typeof settingsShape>
 export type ListenerInput = z.input<typeof listener>
 export type ClusterInput = z.input<typeof cluster>
 
