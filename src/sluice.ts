@@ -337,8 +337,16 @@ export class Balancer extends EventEmitter<BalancerEvents> {
 
   // ---- Connections --------------------------------------------------------------------------------------------
 
+  /** A bug of ours met by one connection's octets: that connection ends, the others do not notice. */
+  #uncaught(error: unknown): void {
+    this.counters.add(counterIds.uncaught)
+    this.#log.error("unexpected error, one connection ended", {
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    })
+  }
+
   #link(socket: Socket): Link {
-    const link = new Link(socket, this.#flusher, this.#clock)
+    const link = new Link(socket, this.#flusher, this.#clock, (error) => this.#uncaught(error))
     this.#links.add(link)
     socket.once("close", () => {
       this.#links.delete(link)

@@ -24,6 +24,7 @@ export class Link implements Flushable {
   readonly socket: Socket
   readonly #flusher: Flusher
   readonly #clock: Clock
+  readonly #onBug: (error: unknown) => void
   #user: LinkUser | null = null
   #isWriting = false
   #isScheduled = false
@@ -34,8 +35,10 @@ export class Link implements Flushable {
   #writing: OutputChunk[] = []
   #deadline: Timer | null = null
 
-  constructor(socket: Socket, flusher: Flusher, clock: Clock) {
+  /** `onBug` is told what the user threw; the link then ends, and with it whatever state was left half changed. */
+  constructor(socket: Socket, flusher: Flusher, clock: Clock, onBug: (error: unknown) => void) {
     this.socket = socket
+    this.#onBug = onBug
     this.#flusher = flusher
     this.#clock = clock
     socket.on("error", (error) => this.#finish(errorReason(error)))
@@ -51,7 +54,13 @@ export class Link implements Flushable {
   received(octets: Buffer, start: number, end: number): void {
     const user = this.#user
     if (user === null || this.#isDone) return
-    user.receive(octets, start, end)
+    try {
+      user.receive(octets, start, end)
+    } catch (error) {
+      this.#onBug(error)
+      this.destroy()
+      return
+    }
     if (user.shouldPauseReading && !this.#isPaused) {
       this.#isPaused = true
       this.socket.pause()
