@@ -329,9 +329,13 @@ export class Exchange implements Waiter<UpstreamConnection> {
     if (due > 0) this.#downstream.consume(due)
   }
 
-  /** The backend has said all. For gRPC the call is over (PROTOCOL-HTTP2.md); HTTP may go on uploading. */
+  /**
+   * The backend has said all. For gRPC the call is over (PROTOCOL-HTTP2.md), so what it has not read of the request is
+   * not waited for; HTTP may go on uploading.
+   */
   #responseEnded(): void {
-    if (this.isGrpc && !this.#downstream.remoteEnded) this.#endEarly()
+    const isRequestOver = this.#downstream.remoteEnded && (this.#upstream === null || isOver(this.#upstream))
+    if (this.isGrpc && !isRequestOver) this.#endEarly()
     else this.#settle()
   }
 
