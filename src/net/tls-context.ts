@@ -24,12 +24,20 @@ export function readKeyPair(certFile: string, keyFile: string): KeyPair {
   return { cert, key, leaf }
 }
 
-/** Reads the certificates of authorities, PEM. Errors: as `readKeyPair`. */
-export function readAuthorities(path: string): Buffer {
-  const pem = readFile(path)
-  readCertificate(pem, path)
-  return pem
+/** Certificates of authorities. */
+export interface Authorities {
+  pem: Buffer
+  certificates: readonly X509Certificate[]
 }
+
+/** Reads a file of authorities, PEM. Errors: as `readKeyPair`. */
+export function readAuthorities(path: string): Authorities {
+  const pem = readFile(path)
+  const blocks = pem.toString("latin1").match(PEM_CERTIFICATE) ?? [""]
+  return { pem, certificates: blocks.map((block) => readCertificate(block, path)) }
+}
+
+const PEM_CERTIFICATE = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]*-----END [^-]*-----/g
 
 function readFile(path: string): Buffer {
   try {
@@ -42,7 +50,7 @@ function readFile(path: string): Buffer {
   }
 }
 
-function readCertificate(pem: Buffer, path: string): X509Certificate {
+function readCertificate(pem: Buffer | string, path: string): X509Certificate {
   return orThrow(() => new X509Certificate(pem), `${path}: not a certificate in PEM`)
 }
 

@@ -13,9 +13,16 @@ import type { ListenerTlsConfig } from "../config/model.ts"
 import type { Log } from "../log/logger.ts"
 import { ServerNames } from "../server-names.ts"
 import { errorReason } from "./link.ts"
-import { contextOptions, contextProblem, type KeyPair, readAuthorities, readKeyPair } from "./tls-context.ts"
+import {
+  type Authorities,
+  contextOptions,
+  contextProblem,
+  type KeyPair,
+  readAuthorities,
+  readKeyPair,
+} from "./tls-context.ts"
 import { type FileVersions, fileVersions, type TlsFileWatch } from "./tls-file-watch.ts"
-import { type TlsInfo, tlsInfo } from "./tls-peer.ts"
+import { type ClientPolicy, type TlsInfo, tlsInfo } from "./tls-peer.ts"
 
 /** In our order of preference: what a client offers of them decides. */
 const ALPN = ["h2", "http/1.1"]
@@ -120,38 +127,36 @@ export class TlsListener {
   #read(config: ListenerTlsConfig): Material {
     try {
       const versions = fileVersions(filesOf(config))
-      const hosts = certificatesByNames(config)
-      const shared = sharedOptions(config)
-      const contexts = hosts.map(({ names, pairs }) => [names, makeContext(pairs, shared)] as const)
-      return { config, versions, server: this.#makeServer(config, hosts[0]!.pairs, shared, contexts) }
+      const authorities = config.clientCaFile === null ? null : readAuthorities(config.clientCaFile)
+      const shared = sharedOptions(config, authorities)
+      const hosts = certificatesByNames(config).map(({ names, pairs }) => {
+        const options = { ...shared, cert: pairs.map(({ cert }) => cert), key: pairs.map(({ key }) => key) }
+        return { names, options, context: makeContext(options) }
+      })
+      const server = this.#makeServer(hosts, { ...config, authorities: authorities?.certificates ?? [] })
+      return { config, versions, server }
     } catch (error) {
       throw new Error(`listener ${this.#options.name}: ${(error as Error).message}`)
     }
   }
 
   /** It never listens: sockets are handed to it. */
-  #makeServer(
-    config: ListenerTlsConfig,
-    pairs: readonly KeyPair[],
-    shared: TlsOptions,
-    contexts: readonly (readonly [names: readonly string[], context: SecureContext])[],
-  ): Server {
-    const names = new ServerNames(contexts)
+  #makeServer(hosts: readonly SecureHost[], policy: ClientPolicy): Server {
+    const contexts = new ServerNames(hosts.map(({ names, context }) => [names, context]))
     const server = createServer({
-      ...shared,
-      ...pemOf(pairs),
+      ...hosts[0]!.options,
       ticketKeys: this.#ticketKeys,
       ALPNProtocols: ALPN,
-      requestCert: config.verifyClient !== "off",
+      requestCert: policy.verifyClient !== "off",
       // Calls are refused one by one, in words: see `TlsInfo.clientRefused`.
       rejectUnauthorized: false,
       handshakeTimeout: this.#options.handshakeTimeoutMs,
-      ...(contexts.length > 1 && {
+      ...(hosts.length > 1 && {
         SNICallback: (name: string, done: (error: Error | null, context?: SecureContext) => void) =>
-          done(null, names.find(name.toLowerCase())),
+          done(null, contexts.find(name.toLowerCase())),
       }),
     })
-    server.on("secureConnection", (socket) => this.#options.onSecured(socket, tlsInfo(socket, config)))
+    server.on("secureConnection", (socket) => this.#options.onSecured(socket, tlsInfo(socket, policy)))
     server.on("tlsClientError", (error, socket) => this.#failed(error, socket))
     return server
   }
@@ -171,13 +176,19 @@ function filesOf({ certificates, clientCaFile }: ListenerTlsConfig): string[] {
   return [...new Set(clientCaFile === null ? files : [...files, clientCaFile])]
 }
 
+/** Certificates that share their names: one for each kind of key. */
 interface Host {
-  names: readonly string[]
-  /** One for each kind of key. */
-  pairs: KeyPair[]
+  readonly names: readonly string[]
+  readonly pairs: KeyPair[]
 }
 
-/** Certificates of the same names go together: a client takes the kind of key it knows. Of one kind the first counts. */
+interface SecureHost {
+  readonly names: readonly string[]
+  readonly options: TlsOptions
+  readonly context: SecureContext
+}
+
+/** A client is shown the kind of key it knows. Of one kind the first counts. */
 function certificatesByNames({ certificates }: ListenerTlsConfig): Host[] {
   const hosts = new Map<string, Host>()
   for (const { names, certFile, keyFile } of certificates) {
@@ -192,13 +203,12 @@ function certificatesByNames({ certificates }: ListenerTlsConfig): Host[] {
 }
 
 /** What the contexts of all names have in common. Sessions resume across them, so this must not differ. */
-function sharedOptions(config: ListenerTlsConfig): TlsOptions {
-  const { verifyClient, verifyDepth, clientCaFile, sessionTimeoutMs } = config
+function sharedOptions(config: ListenerTlsConfig, authorities: Authorities | null): TlsOptions {
+  const { verifyClient, verifyDepth, sessionTimeoutMs } = config
   const options = contextOptions(config)
-  const authorities = clientCaFile === null ? null : readAuthorities(clientCaFile)
   const policy = createHash("sha256")
     .update(`${verifyClient} ${verifyDepth} `)
-    .update(authorities ?? "")
+    .update(authorities?.pem ?? "")
   // A resumed session would let in whom the authorities of now, or the length of the chain, keep out.
   const noTickets = verifyClient === "off" ? 0 : constants.SSL_OP_NO_TICKET
   return {
@@ -206,19 +216,15 @@ function sharedOptions(config: ListenerTlsConfig): TlsOptions {
     secureOptions: options.secureOptions! | noTickets,
     honorCipherOrder: false,
     // Without authorities nobody is trusted, rather than those that Node knows.
-    ca: authorities ?? [],
+    ca: authorities?.pem ?? [],
     sessionIdContext: policy.digest("hex").slice(0, 32),
     sessionTimeout: Math.max(1, Math.round(sessionTimeoutMs / 1000)),
   }
 }
 
-function pemOf(pairs: readonly KeyPair[]): { cert: Buffer[]; key: Buffer[] } {
-  return { cert: pairs.map(({ cert }) => cert), key: pairs.map(({ key }) => key) }
-}
-
-function makeContext(pairs: readonly KeyPair[], shared: TlsOptions): SecureContext {
+function makeContext(options: TlsOptions): SecureContext {
   try {
-    return createSecureContext({ ...shared, ...pemOf(pairs) })
+    return createSecureContext(options)
   } catch (error) {
     throw new Error(contextProblem(error))
   }

@@ -1,5 +1,5 @@
 import type { X509Certificate } from "node:crypto"
-import type { DetailedPeerCertificate, TLSSocket } from "node:tls"
+import type { TLSSocket } from "node:tls"
 import type { ListenerTlsConfig } from "../config/model.ts"
 import { verifyText } from "./tls-reason.ts"
 
@@ -17,12 +17,15 @@ export interface TlsInfo {
   readonly clientRefused: "missing" | "failed" | null
 }
 
-type Policy = Pick<ListenerTlsConfig, "verifyClient" | "verifyDepth">
+/** What is asked of clients. */
+export interface ClientPolicy extends Pick<ListenerTlsConfig, "verifyClient" | "verifyDepth"> {
+  readonly authorities: readonly X509Certificate[]
+}
 
 /** `socket` has been through its handshake, client certificates asked for as `policy` says. */
-export function tlsInfo(socket: TLSSocket, policy: Policy): TlsInfo {
+export function tlsInfo(socket: TLSSocket, policy: ClientPolicy): TlsInfo {
   const certificate = policy.verifyClient === "off" ? undefined : socket.getPeerX509Certificate()
-  const fault = certificate === undefined ? null : clientFault(socket, policy)
+  const fault = certificate === undefined ? null : clientFault(socket, certificate, policy)
   const protocol = socket.getProtocol() ?? ""
   const cipher = socket.getCipher()?.name ?? ""
   if (certificate === undefined) {
@@ -48,33 +51,39 @@ const chainFaults: ReadonlySet<string> = new Set([
 ])
 
 /** The code of what is wrong with the client's certificate, or null. */
-function clientFault(socket: TLSSocket, { verifyDepth }: Policy): string | null {
+function clientFault(socket: TLSSocket, leaf: X509Certificate, policy: ClientPolicy): string | null {
   // A string, whatever the types say.
   const code = socket.authorizationError as unknown as string | null
   if (!socket.authorized) return code ?? "CERT_REJECTED"
-  return isChainTooLong(socket.getPeerCertificate(true), verifyDepth) ? "CERT_CHAIN_TOO_LONG" : null
+  return isChainTooLong(leaf, policy.verifyDepth, policy.authorities) ? "CERT_CHAIN_TOO_LONG" : null
 }
 
 /** Longest chain looked at; OpenSSL has given up before. */
 const CHAIN_MAX = 100
 
 /**
- * Whether more than `depth` certificates stand between the leaf and its root: OpenSSL's depth, which Node does not let
- * us set. `leaf` has been verified.
+ * Whether more than `depth` certificates stand between `leaf`, which has been verified, and its root: OpenSSL's depth,
+ * which Node does not let us set. Issuers that Node does not show are looked for among `authorities`; one that is not
+ * there either counts as a single one. So it is for what clients send to a Node with nodejs/node#65579, or when a
+ * server name was asked for (nodejs/node#46163).
  */
-export function isChainTooLong(leaf: DetailedPeerCertificate, depth: number): boolean {
-  let length = 1
-  let certificate = leaf
-  // The root is its own issuer.
-  while (
-    certificate.issuerCertificate &&
-    certificate.issuerCertificate !== certificate &&
-    length < CHAIN_MAX
-  ) {
-    certificate = certificate.issuerCertificate
-    length++
+export function isChainTooLong(
+  leaf: X509Certificate,
+  depth: number,
+  authorities: readonly X509Certificate[] = [],
+): boolean {
+  let between = -1
+  for (let certificate = leaf; between < CHAIN_MAX && !isIssuer(certificate, certificate); between++) {
+    const issuer =
+      certificate.issuerCertificate ?? authorities.find((authority) => isIssuer(authority, certificate))
+    if (issuer === undefined) return between + 2 > depth
+    certificate = issuer
   }
-  return length - 2 > depth
+  return between > depth
+}
+
+function isIssuer(issuer: X509Certificate, certificate: X509Certificate): boolean {
+  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
 }
 
 /**
@@ -82,7 +91,7 @@ export function isChainTooLong(leaf: DetailedPeerCertificate, depth: number): bo
  * special characters escaped already, and ` + ` within one that has several values.
  */
 export function rfc2253({ subject }: Pick<X509Certificate, "subject">): string {
-  const parts = subject.split("\n").map((part) => part.replaceAll(" + ", "+"))
+  const parts = subject.split("\n").map((part) => part.split(" + ").reverse().join("+"))
   return parts
     .reverse()
     .join(",")

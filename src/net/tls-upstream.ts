@@ -1,11 +1,12 @@
+import type { X509Certificate } from "node:crypto"
 import { isIP, type Socket } from "node:net"
 import {
   type ConnectionOptions,
   checkServerIdentity,
   connect as connectTls,
   createSecureContext,
-  type DetailedPeerCertificate,
   type SecureContext,
+  type TLSSocket,
 } from "node:tls"
 import type { EndpointConfig, UpstreamTlsConfig } from "../config/model.ts"
 import type { Log } from "../log/logger.ts"
@@ -61,13 +62,13 @@ export class TlsUpstream {
     const session = this.#sessions.get(endpoint.address)
     const options = {
       ...endpointOptions(endpoint, bindAddress),
-      ...this.#verification(endpoint),
+      ...this.#verification(endpoint, () => socket.getPeerX509Certificate()),
       secureContext: this.#material!.context,
       ALPNProtocols: ["h2"],
       onread: readInto(onOctets),
       ...(session && { session }),
     }
-    const socket = connectTls(options)
+    const socket: TLSSocket = connectTls(options)
     socket.on("secureConnect", () => {
       const { alpnProtocol } = socket
       if (alpnProtocol === "h2") return
@@ -87,7 +88,7 @@ export class TlsUpstream {
   }
 
   /** The name that is sent and the one that is checked; a Unix socket goes by `localhost`, as in nginx. */
-  #verification(endpoint: EndpointConfig): ConnectionOptions {
+  #verification(endpoint: EndpointConfig, leaf: () => X509Certificate | undefined): ConnectionOptions {
     const { verify, verifyDepth, serverName, sendServerName } = this.#config
     const name = serverName ?? endpoint.host ?? "localhost"
     return {
@@ -96,7 +97,7 @@ export class TlsUpstream {
       rejectUnauthorized: verify,
       checkServerIdentity: (_host, certificate) => {
         if (!verify) return undefined
-        if (isChainTooLong(certificate as DetailedPeerCertificate, verifyDepth)) return chainTooLong()
+        if (isChainTooLong(leaf()!, verifyDepth)) return chainTooLong()
         return checkServerIdentity(name, certificate)
       },
     }
@@ -140,7 +141,7 @@ export class TlsUpstream {
       throw new Error("a certificate for endpoints needs its key, and a key its certificate")
     const pair = certFile !== null && keyFile !== null ? readKeyPair(certFile, keyFile) : null
     // Without a file, those authorities that Node knows: only asked for when they matter.
-    const ca = caFile !== null ? { ca: readAuthorities(caFile) } : verify ? {} : { ca: [] }
+    const ca = caFile !== null ? { ca: readAuthorities(caFile).pem } : verify ? {} : { ca: [] }
     const options = {
       ...contextOptions(this.#config),
       ...ca,
