@@ -39,8 +39,7 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
     this.socket = socket
     this.#onOver = options.onOver
     this.#keepalive = new Keepalive(PING, options.context.clock.now())
-    this.record.method = "GET"
-    this.record.path = options.handshakePath
+    this.record.showAs("GET", options.handshakePath)
     this.record.status = SWITCHING_PROTOCOLS
     socket.onClosing = (code) =>
       code === null ? this.#gone("the client closed the WebSocket") : this.#onVerdict(code)

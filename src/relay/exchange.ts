@@ -18,15 +18,16 @@ import type { RelayContext } from "./context.ts"
 import type { DownstreamStream } from "./downstream-stream.ts"
 import { type Failure, failure } from "./failure.ts"
 import { cleanTrailers } from "./head-rewrite.ts"
-import type { AttemptRecord, ConnectionRecord, StreamRecord } from "./record.ts"
+import { NewStreamRecord, newAttempt } from "./new-record.ts"
+import type { AttemptRecord, ConnectionRecord } from "./record.ts"
 import { RequestBuffer } from "./request-buffer.ts"
 import { type Answer, answer, statusOnWire } from "./rescue.ts"
 import type { Route } from "./route.ts"
 import { SilenceWatch } from "./silence-watch.ts"
 import type { UpstreamConnection } from "./upstream.ts"
 
+const NEVER = Number.POSITIVE_INFINITY
 const NO_OCTETS = Buffer.alloc(0)
-const NO_ATTEMPTS: AttemptRecord[] = []
 /** Methods that may be sent twice: RFC 9110 §9.2.2. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "PROPFIND"])
 
@@ -36,15 +37,17 @@ const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", 
  * docs/life-of-a-stream.md walks through it.
  */
 export class Exchange implements Waiter<UpstreamConnection> {
-  readonly record: StreamRecord
+  readonly record: NewStreamRecord
   readonly isGrpc: boolean
   readonly #context: RelayContext
   readonly #downstream: DownstreamStream
   readonly #head: RequestHead
   readonly #route: Route
-  readonly #request: RequestBuffer
-  readonly #requestScanner: MessageScanner | null
-  readonly #responseScanner: MessageScanner | null
+  /** Null once the call cannot be repeated and all that was sent has been credited. */
+  #request: RequestBuffer | null
+  /** Made with the first octets, and only for gRPC. */
+  #requestScanner: MessageScanner | null = null
+  #responseScanner: MessageScanner | null = null
   #requestTrailers: HeaderList | null = null
   #cluster: Cluster<UpstreamConnection> | null = null
   #snapshot: Snapshot | null = null
@@ -60,8 +63,10 @@ export class Exchange implements Waiter<UpstreamConnection> {
   #hasReturned = false
   #isDone = false
   #deadline: Deadline | null = null
-  #deadlineMs = Number.POSITIVE_INFINITY
-  #waitUntilMs = Number.POSITIVE_INFINITY
+  /** 0: none. */
+  #deadlineMs = 0
+  /** 0: it does not wait. */
+  #waitUntilMs = 0
   readonly #silence: SilenceWatch | null
 
   constructor(
@@ -71,17 +76,15 @@ export class Exchange implements Waiter<UpstreamConnection> {
     head: RequestHead,
     route: Route,
   ) {
-    const nowMs = context.clock.now()
+    const nowMs = Math.floor(context.clock.now())
     this.#context = context
     this.#downstream = downstream
     this.#head = head
     this.#route = route
     this.#request = new RequestBuffer(context.replayRing, context.budget)
     this.isGrpc = isGrpcContentType(head.list.get("content-type"))
-    this.#requestScanner = this.isGrpc ? new MessageScanner() : null
-    this.#responseScanner = this.isGrpc ? new MessageScanner() : null
     this.#silence = route.hasSilenceTimeouts ? new SilenceWatch(route.settings, nowMs) : null
-    this.record = newRecord(connection, head, route.serverName, nowMs)
+    this.record = new NewStreamRecord(connection, head, route.serverName, nowMs)
   }
 
   // ---- Beginning ----------------------------------------------------------------------------------------------
@@ -101,7 +104,8 @@ export class Exchange implements Waiter<UpstreamConnection> {
         })
         return this.#fail(failure("bad_request", `malformed grpc-timeout: ${timeout.slice(0, 40)}`, true))
       }
-      this.#deadlineMs = this.record.startMs + timeoutMs
+      // The start was rounded down; no deadline may come early.
+      this.#deadlineMs = this.record.startMs + 1 + timeoutMs
     }
     const { contentLength } = this.#head
     const { maxBodyOctets } = this.#route.settings
@@ -153,13 +157,11 @@ export class Exchange implements Waiter<UpstreamConnection> {
       return this.#fail(
         last ?? failure("no_endpoint", `cluster ${cluster.name}: no endpoint is available`, true),
       )
-    const nowMs = this.#context.clock.now()
+    const nowMs = this.#nowMs()
     this.#endpoint = endpoint
     endpoint.streamsOpen++
     this.#attempt = newAttempt(endpoint.address, nowMs)
-    // A list made with its one element is a fraction of one that grew to it.
-    if (this.record.attempts.length === 0) this.record.attempts = [this.#attempt]
-    else this.record.attempts.push(this.#attempt)
+    this.record.addAttempt(this.#attempt)
     this.#isWaiting = true
     const { connectTimeoutMs } = this.#route.settings
     this.#waitUntilMs = nowMs + Math.min(connectTimeoutMs, this.#context.limits.pickQueueTimeoutMs)
@@ -171,12 +173,12 @@ export class Exchange implements Waiter<UpstreamConnection> {
 
   onLease(connection: UpstreamConnection): void {
     this.#isWaiting = false
-    this.#waitUntilMs = Number.POSITIVE_INFINITY
+    this.#waitUntilMs = 0
     this.#lease = connection
     const attempt = this.#attempt!
-    attempt.connectedMs = this.#context.clock.now()
+    attempt.connectedMs = this.#nowMs()
     const list = this.#route.requestRewrite.apply(this.#head.list, this.record, this.#context.env)
-    const held = this.#request.restart()
+    const held = this.#request!.restart()
     const hasEnded = this.#downstream.remoteEnded
     const endsAtOnce = hasEnded && held === null && this.#requestTrailers === null
     const upstream = connection.http2.open(list, endsAtOnce, this.#head.method === "HEAD", this)
@@ -204,7 +206,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
   onRequestData(octets: Buffer, start: number, end: number, endStream: boolean): void {
     const { record } = this
     record.requestOctets += end - start
-    this.#requestScanner?.scan(octets, start, end)
+    if (this.isGrpc) (this.#requestScanner ??= new MessageScanner()).scan(octets, start, end)
     this.#silence?.fromDownstream(this.#context.clock)
     const { maxBodyOctets } = this.#route.settings
     if (maxBodyOctets !== null && record.requestOctets > maxBodyOctets)
@@ -215,7 +217,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
       this.#downstream.consume(end - start)
       return this.#settle()
     }
-    this.#request.add(octets, start, end, upstream !== null)
+    this.#request?.add(octets, start, end, upstream !== null)
     if (upstream === null) return
     this.#attempt!.octetsSent += end - start
     this.#requestTaken(upstream.sendData(octets, start, end, endStream))
@@ -253,12 +255,13 @@ export class Exchange implements Waiter<UpstreamConnection> {
   onResponse(head: ResponseHead, endStream: boolean): void {
     const attempt = this.#attempt!
     attempt.status = head.status
-    attempt.headersMs = this.#context.clock.now()
+    attempt.headersMs = this.#nowMs()
     attempt.responseHeaders = head.list
     this.#silence?.fromUpstream(this.#context.clock)
     if (head.status >= 400 && this.#retryStatus(head.status)) return
     this.#endpoint!.succeeded()
-    this.#request.forget()
+    this.#request?.forget()
+    if (this.#request?.isEven === true) this.#request = null
     const intercepted = this.#route.settings.interceptErrors && this.isGrpc && head.status >= 300
     if (intercepted && this.#route.errorStatuses.has(head.status)) {
       this.#upstream!.reset(ErrorCode.CANCEL)
@@ -278,7 +281,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
     const { record } = this
     record.responseOctets += end - start
     this.#attempt!.octetsReceived += end - start
-    this.#responseScanner?.scan(octets, start, end)
+    if (this.isGrpc) (this.#responseScanner ??= new MessageScanner()).scan(octets, start, end)
     this.#silence?.fromUpstream(this.#context.clock)
     const taken = this.#downstream.sendData(octets, start, end, endStream)
     // A bridge that cannot translate what came has ended the stream by now.
@@ -325,7 +328,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
   // ---- Between ------------------------------------------------------------------------------------------------
 
   #requestTaken(octets: number): void {
-    const due = this.#request.taken(octets)
+    const due = this.#request === null ? octets : this.#request.taken(octets)
     if (due > 0) this.#downstream.consume(due)
   }
 
@@ -378,7 +381,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
   }
 
   #retry(last: Failure, mayReturn = false): void {
-    this.#request.keep()
+    this.#request?.keep()
     if (!mayReturn) {
       this.#tried ??= []
       this.#tried.push(this.#endpoint!)
@@ -390,19 +393,24 @@ export class Exchange implements Waiter<UpstreamConnection> {
   #mayRetry(condition: RetryCondition, isUnsent: boolean): boolean {
     const { conditions, tries, timeoutMs } = this.#route.settings.retry
     const { record } = this
-    if (this.#isDone || this.#headSent || !this.#request.isReplayable || !conditions.includes(condition))
+    if (
+      this.#isDone ||
+      this.#headSent ||
+      this.#request?.isReplayable !== true ||
+      !conditions.includes(condition)
+    )
       return false
     const isSafe = isUnsent || IDEMPOTENT.has(this.#head.method) || conditions.includes("non_idempotent")
     const { primary, backup } = this.#snapshot!
     const attempts = record.attempts.length - (this.#hasReturned ? 1 : 0)
     const isWithinTries = attempts < (tries ?? primary.length + backup.length)
-    const isInTime = timeoutMs === null || this.#context.clock.now() - record.startMs < timeoutMs
+    const isInTime = timeoutMs === null || this.#nowMs() - record.startMs < timeoutMs
     return isSafe && isWithinTries && isInTime
   }
 
   #isWithinBudget(what: Failure): boolean {
     if (what.kind === "connect_failed" || what.kind === "connect_timeout") return true
-    if (this.#cluster!.retryBudget.take(this.#context.clock.now())) return true
+    if (this.#cluster!.retryBudget.take(this.#nowMs())) return true
     this.#context.counters.add(counterIds.retry_budget_exhausted)
     return false
   }
@@ -410,7 +418,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
   #retryStatus(status: number): boolean {
     const condition = `http_${status}` as RetryCondition
     if (!this.#mayRetry(condition, false)) return false
-    this.#endpoint!.failed(this.#context.clock.now())
+    this.#endpoint!.failed(this.#nowMs())
     const where = `cluster ${this.#cluster!.name}, endpoint ${this.#endpoint!.address}`
     this.#upstream!.reset(ErrorCode.CANCEL)
     this.#giveBack()
@@ -467,6 +475,11 @@ export class Exchange implements Waiter<UpstreamConnection> {
 
   // ---- Time ---------------------------------------------------------------------------------------------------
 
+  /** Whole milliseconds: a fraction would cost an object wherever it is kept. */
+  #nowMs(): number {
+    return Math.floor(this.#context.clock.now())
+  }
+
   #arm(): void {
     if (this.#isDone) return
     const dueMs = Math.min(
@@ -474,16 +487,16 @@ export class Exchange implements Waiter<UpstreamConnection> {
       this.#waitUntilMs,
       this.#silence?.dueMs ?? Number.POSITIVE_INFINITY,
     )
-    if (dueMs === Number.POSITIVE_INFINITY) return
+    if (dueMs >= NEVER) return
     this.#deadline ??= makeDeadline(() => this.#onDue())
-    this.#context.deadlines.set(this.#deadline, Math.max(0, dueMs - this.#context.clock.now()))
+    this.#context.deadlines.set(this.#deadline, Math.max(0, dueMs - this.#nowMs()))
   }
 
   #onDue(): void {
     if (this.#isDone) return
-    const nowMs = this.#context.clock.now()
-    if (nowMs >= this.#deadlineMs) {
-      const ms = Math.round(this.#deadlineMs - this.record.startMs)
+    const nowMs = this.#nowMs()
+    if (this.#deadlineMs > 0 && nowMs >= this.#deadlineMs) {
+      const ms = Math.round(this.#deadlineMs - this.record.startMs - 1)
       return this.#fail(
         failure("deadline", `the deadline of ${ms} ms passed (grpc-timeout, enforced at the balancer)`),
       )
@@ -502,7 +515,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
     const pool = this.#cluster!.pool(this.#endpoint!, this.#route.connect)
     pool.abandon(this)
     this.#isWaiting = false
-    this.#waitUntilMs = Number.POSITIVE_INFINITY
+    this.#waitUntilMs = 0
     const where = `cluster ${this.#cluster!.name}, endpoint ${this.#endpoint!.address}`
     const hasConnection = pool.connections.some((connection) => connection.isReady)
     if (hasConnection) {
@@ -512,7 +525,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
       )
     }
     this.#attempt!.status = 504
-    this.#endpoint!.failed(this.#context.clock.now())
+    this.#endpoint!.failed(this.#nowMs())
     const ms = this.#route.settings.connectTimeoutMs
     this.#retryOr(failure("connect_timeout", `${where}: no connection within ${ms} ms`, true), "timeout")
     this.#arm()
@@ -533,7 +546,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
       this.#isWaiting = false
     }
     if (this.#attempt !== null) {
-      this.#attempt.endMs ||= this.#context.clock.now()
+      this.#attempt.endMs ||= this.#nowMs()
       if (endpoint !== null) endpoint.streamsOpen--
       this.#attempt = null
     }
@@ -549,9 +562,9 @@ export class Exchange implements Waiter<UpstreamConnection> {
     if (this.#isDone) return
     this.#isDone = true
     if (this.#deadline !== null) this.#context.deadlines.cancel(this.#deadline)
-    this.#request.forget()
+    this.#request?.forget()
     const { record } = this
-    record.endMs = this.#context.clock.now()
+    record.endMs = this.#nowMs()
     record.requestMessages = this.#requestScanner?.messages ?? 0
     record.responseMessages = this.#responseScanner?.messages ?? 0
     this.#giveBack()
@@ -571,58 +584,13 @@ export class Exchange implements Waiter<UpstreamConnection> {
 
   /** Octets held for this stream, both ways. */
   get bufferedOctets(): number {
-    return this.#request.heldOctets + this.#downstream.queuedOctets + (this.#upstream?.queuedOctets ?? 0)
+    return (
+      (this.#request?.heldOctets ?? 0) + this.#downstream.queuedOctets + (this.#upstream?.queuedOctets ?? 0)
+    )
   }
 }
 
 /** Closed, or about to be: its last frame is what is being told of right now. */
 function isOver(stream: DownstreamStream): boolean {
   return stream.isClosed || (stream.localEnded && stream.remoteEnded && stream.queuedOctets === 0)
-}
-
-function newRecord(
-  connection: ConnectionRecord,
-  head: RequestHead,
-  serverName: string,
-  startMs: number,
-): StreamRecord {
-  return {
-    connection,
-    requestNumber: connection.requests,
-    requestId: "",
-    method: head.method,
-    scheme: head.scheme,
-    authority: head.authority,
-    path: head.path,
-    requestHeaders: head.list,
-    serverName,
-    startMs,
-    endMs: 0,
-    requestOctets: 0,
-    responseOctets: 0,
-    requestMessages: 0,
-    responseMessages: 0,
-    status: 0,
-    grpcStatus: -1,
-    grpcMessage: "",
-    responseHeaders: null,
-    responseTrailers: null,
-    attempts: NO_ATTEMPTS,
-    resumes: 0,
-  }
-}
-
-function newAttempt(address: string, startMs: number): AttemptRecord {
-  return {
-    address,
-    status: 0,
-    startMs,
-    connectedMs: 0,
-    headersMs: 0,
-    endMs: 0,
-    octetsSent: 0,
-    octetsReceived: 0,
-    responseHeaders: null,
-    responseTrailers: null,
-  }
 }

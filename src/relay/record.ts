@@ -5,7 +5,7 @@ import type { TlsInfo } from "../net/tls-peer.ts"
  * What is known of one stream, filled in as it goes on: the source of every variable, log line and statistic.
  *
  * One object of fixed shape per stream. Counters are octets of DATA unless named otherwise; times are `clock.now()`
- * in milliseconds, 0 while not reached.
+ * in whole milliseconds, 0 while not reached.
  */
 export interface StreamRecord {
   readonly connection: ConnectionRecord
@@ -13,12 +13,12 @@ export interface StreamRecord {
   readonly requestNumber: number
   /** 32 hex digits, made on first use. */
   requestId: string
-  method: string
-  scheme: string
-  authority: string
+  readonly method: string
+  readonly scheme: string
+  readonly authority: string
   /** Path and query as received. */
-  path: string
-  requestHeaders: HeaderList
+  readonly path: string
+  readonly requestHeaders: HeaderList
   serverName: string
   startMs: number
   endMs: number

@@ -90,6 +90,11 @@ export class RequestBuffer {
     return due
   }
 
+  /** This attempt's upstream has taken all that the client has credit for: from here on they go together. */
+  get isEven(): boolean {
+    return this.#taken === this.#credited
+  }
+
   /** The call may no longer be repeated. */
   forget(): void {
     this.#isReplayable = false

@@ -1,0 +1,85 @@
+import type { HeaderList } from "../http2/header-list.ts"
+import type { RequestHead } from "../http2/message-head.ts"
+import type { AttemptRecord, ConnectionRecord, StreamRecord } from "./record.ts"
+
+const NO_ATTEMPTS: AttemptRecord[] = []
+
+/**
+ * The record of a stream as it begins. What the head says is read from the head, which streams of the same request
+ * share: a stream that waits for hours should hold little.
+ */
+export class NewStreamRecord implements StreamRecord {
+  readonly connection: ConnectionRecord
+  readonly requestNumber: number
+  readonly serverName: string
+  readonly startMs: number
+  requestId = ""
+  endMs = 0
+  requestOctets = 0
+  responseOctets = 0
+  requestMessages = 0
+  responseMessages = 0
+  status = 0
+  grpcStatus = -1
+  grpcMessage = ""
+  responseHeaders: HeaderList | null = null
+  responseTrailers: HeaderList | null = null
+  attempts: AttemptRecord[] = NO_ATTEMPTS
+  resumes = 0
+  readonly #head: RequestHead
+  #shown: { method: string; path: string } | null = null
+
+  constructor(connection: ConnectionRecord, head: RequestHead, serverName: string, startMs: number) {
+    this.connection = connection
+    this.requestNumber = connection.requests
+    this.serverName = serverName
+    this.startMs = startMs
+    this.#head = head
+  }
+
+  get method(): string {
+    return this.#shown?.method ?? this.#head.method
+  }
+
+  get scheme(): string {
+    return this.#head.scheme
+  }
+
+  get authority(): string {
+    return this.#head.authority
+  }
+
+  get path(): string {
+    return this.#shown?.path ?? this.#head.path
+  }
+
+  get requestHeaders(): HeaderList {
+    return this.#head.list
+  }
+
+  /** A bridge's client asked for something else than the call that became of it. */
+  showAs(method: string, path: string): void {
+    this.#shown = { method, path }
+  }
+
+  /** Notes one more endpoint tried. A list made with its one element is a fraction of one that grew to it. */
+  addAttempt(attempt: AttemptRecord): void {
+    if (this.attempts === NO_ATTEMPTS) this.attempts = [attempt]
+    else this.attempts.push(attempt)
+  }
+}
+
+export function newAttempt(address: string, startMs: number): AttemptRecord {
+  return {
+    address,
+    status: 0,
+    startMs,
+    connectedMs: 0,
+    headersMs: 0,
+    endMs: 0,
+    octetsSent: 0,
+    octetsReceived: 0,
+    responseHeaders: null,
+    responseTrailers: null,
+  }
+}
