@@ -8,6 +8,9 @@ import { Exchange } from "../relay/exchange.ts"
 import type { ConnectionRecord } from "../relay/record.ts"
 import type { Route } from "../relay/route.ts"
 import { answerRoute } from "./answer-route.ts"
+import { connectHead, connectKind } from "./connect-protocol.ts"
+import { ConnectStreamCall } from "./connect-stream-call.ts"
+import { ConnectUnaryCall } from "./connect-unary-call.ts"
 import { corsFields, isPreflight, preflightFields } from "./cors.ts"
 import { GrpcWebCall, grpcWebHead, isGrpcWeb } from "./grpc-web-call.ts"
 import { Http1Connection } from "./http1-connection.ts"
@@ -68,17 +71,22 @@ export class Bridges {
     const exchange = (on: Route) => new Exchange(this.#context, connection, stream, head, on)
     if (isPreflight(head.method, head.list))
       return exchange(answerRoute(route, 204, "", preflightFields(head.list, route.settings)))
-    const contentType = head.list.get("content-type") ?? ""
-    if (bridge.grpcWeb && head.method === "POST" && isGrpcWeb(contentType)) {
-      const path = methodPath(head.path, bridge) ?? head.path
-      const options = {
-        context: this.#context,
-        connection,
-        route,
-        stream,
-        corsFields: corsFields(head.list, route.settings),
-      }
-      return new GrpcWebCall({ ...options, head: grpcWebHead(head, path) }, head)
+    const path = methodPath(head.path, bridge)
+    const shared = {
+      context: this.#context,
+      connection,
+      route,
+      stream,
+      corsFields: corsFields(head.list, route.settings),
+    }
+    if (bridge.grpcWeb && head.method === "POST" && isGrpcWeb(head.list.get("content-type") ?? ""))
+      return new GrpcWebCall({ ...shared, head: grpcWebHead(head, path ?? head.path) }, head)
+    const kind = bridge.connect && path !== null ? connectKind(head) : null
+    if (kind !== null) {
+      const needsTypes = kind.codec === "json" || kind.query !== null
+      const types = needsTypes ? this.#typesOf(route).find(path!, head.authority) : null
+      const options = { ...shared, head: connectHead(head, path!, kind), clientHead: head, kind, types }
+      return kind.isStream ? new ConnectStreamCall(options) : new ConnectUnaryCall(options)
     }
     return exchange(route)
   }

@@ -30,6 +30,8 @@ export abstract class TranslatedCall implements DownstreamStream, StreamOwner {
   remoteEnded = false
   protected readonly context: RelayContext
   protected readonly exchange: Exchange
+  /** The backend's HTTP status, where it answered with something else than gRPC; else 0. */
+  protected foreignStatus = 0
   #headCame = false
 
   constructor(options: CallOptions) {
@@ -67,11 +69,11 @@ export abstract class TranslatedCall implements DownstreamStream, StreamOwner {
     this.#headCame = true
     const isGrpc =
       list.get("grpc-status") !== undefined || (status === 200 && isGrpcContentType(list.get("content-type")))
-    if (!isGrpc)
-      this.#finish(
-        statusList(grpcStatusOfHttp(status), `the backend answered with HTTP status ${status}, not gRPC`),
-      )
-    else if (endStream) this.#finish(list)
+    if (!isGrpc) {
+      this.foreignStatus = status
+      const message = `the backend answered with HTTP status ${status}, not gRPC`
+      this.#finish(statusList(grpcStatusOfHttp(status), message))
+    } else if (endStream) this.#finish(list)
     else this.sendHead(list)
   }
 
