@@ -307,7 +307,7 @@ const rows = {
   },
   overheadOctetsMax: {
     counts:
-      "octets that carry nothing (unknown frames, PRIORITY, padding): at most this + payload ÷ payloadPerOverheadOctets, payload being DATA and header blocks; frame heads are not counted, since short messages are honest work",
+      "octets that carry nothing (unknown frames, PRIORITY, padding): at most this + payload ÷ payloadPerOverheadOctets, payload being DATA and header blocks; of frames that do something only the padding counts, since short messages are honest work",
     value: 1 * MiB,
     unit: "octets",
     min: 64 * KiB,

@@ -24,7 +24,6 @@ export class Guard {
   #windowUpdates = 0
   #dataFramesSent = 0
   #streamsOpened = 0
-  #settingsFrames = 0
   #lastPingMs = Number.NEGATIVE_INFINITY
   #workSincePing = true
 
@@ -65,9 +64,14 @@ export class Guard {
     this.#streamsOpened++
   }
 
-  /** A frame that carries no payload came: its whole length counts. */
-  overhead(frameOctets: number, nowMs: number): Fault | null {
-    this.#overheadOctets += frameOctets
+  /** More of a header block came: payload, however many frames it takes. */
+  continued(payloadOctets: number): void {
+    this.#payloadOctets += payloadOctets
+  }
+
+  /** Octets came that nobody asked for and that no other limit counts: padding, PRIORITY, unknown frames. */
+  overhead(octets: number, nowMs: number): Fault | null {
+    this.#overheadOctets += octets
     const { overheadOctetsMax, payloadPerOverheadOctets } = this.#limits
     if (this.#overheadOctets <= overheadOctetsMax) return null
     const age = (nowMs - this.#overheadSinceMs) / 1000
@@ -89,16 +93,16 @@ export class Guard {
     return ++this.#windowUpdates > allowed ? calm("WINDOW_UPDATE frames", "window_update_flood") : null
   }
 
-  ping(nowMs: number): Fault | null {
+  /** A PING came. True when it is one nobody needs, to be charged. */
+  isPingTooSoon(nowMs: number): boolean {
     const tooSoon = !this.#workSincePing && nowMs - this.#lastPingMs < this.#limits.pingIntervalMs
     this.#lastPingMs = nowMs
     this.#workSincePing = false
-    return tooSoon ? this.charge(nowMs, "PING without work between") : null
+    return tooSoon
   }
 
-  settings(entries: number, nowMs: number): Fault | null {
-    if (entries > this.#limits.settingsEntriesMax)
-      return calm("entries in one SETTINGS", "settings_entries_exceeded")
-    return ++this.#settingsFrames > 1 ? this.charge(nowMs, "SETTINGS again") : null
+  settings(entries: number): Fault | null {
+    const { settingsEntriesMax } = this.#limits
+    return entries > settingsEntriesMax ? calm("entries in one SETTINGS", "settings_entries_exceeded") : null
   }
 }

@@ -33,12 +33,13 @@ export interface OutputChunk {
  */
 export class Output {
   unsentOctets = 0
-  /** Frames other than DATA appended since the output was last empty. */
+  /** Frames other than DATA that the kernel has not accepted yet. */
   controlFrames = 0
   #chunk: Buffer | null = null
   #at = 0
   #full: OutputChunk[] = []
   #lastTaken = 0
+  #controlFramesTaken = 0
   #waiting = 0
   readonly #onFirst: () => void
   readonly #onMuch: () => void
@@ -65,13 +66,16 @@ export class Output {
     this.#full = []
     this.#lastTaken = this.#waiting
     this.#waiting = 0
+    this.#controlFramesTaken = this.controlFrames
     return chunks
   }
 
   /** `octets` have been accepted by the kernel. */
   sent(octets: number): void {
     this.unsentOctets -= octets
-    if (this.unsentOctets === 0) this.controlFrames = 0
+    if (this.unsentOctets !== this.#waiting) return
+    this.controlFrames -= this.#controlFramesTaken
+    this.#controlFramesTaken = 0
   }
 
   data(streamId: number, octets: Buffer, start: number, end: number, endStream: boolean): void {

@@ -8,7 +8,7 @@ import { FrameReader } from "./frame-reader.ts"
 import type { Guard } from "./guard.ts"
 import { HeaderBlock } from "./header-block.ts"
 import type { HeaderList } from "./header-list.ts"
-import { type DecodeLimits, HpackDecoder } from "./hpack/index.ts"
+import { type DecodeLimits, HpackDecoder, TABLE_EXCEEDED } from "./hpack/index.ts"
 import { trailersProblem } from "./message-head.ts"
 import { MessageHeads } from "./message-heads.ts"
 import type { Sender } from "./sender.ts"
@@ -73,7 +73,7 @@ export class Receiver<Owner> {
     this.nowMs = nowMs
     this.#startedMs = nowMs
     this.#decodeLimits = { maxFields: limits.headerFieldsMax, maxOctets: limits.headerListOctets }
-    this.#decoder = new HpackDecoder(limits.headerTableOctets)
+    this.#decoder = new HpackDecoder()
     this.#reader = new FrameReader(limits.frameOctets, (octets, start, end) =>
       this.#onFrame(octets, start, end),
     )
@@ -161,8 +161,6 @@ export class Receiver<Owner> {
     id: number,
   ): Fault | null {
     if (type === FrameType.HEADERS) return this.#onHeaders(octets, start, end, flags, id)
-    const problem = this.#guard.overhead(end - start + FRAME_HEAD_OCTETS, this.nowMs)
-    if (problem !== null) return problem
     switch (type) {
       case FrameType.WINDOW_UPDATE:
         return this.#onWindowUpdate(octets, start, end, id)
@@ -173,18 +171,23 @@ export class Receiver<Owner> {
       case FrameType.PING:
         return this.#onPing(octets, start, end, flags, id)
       case FrameType.GOAWAY:
-        return this.#onGoaway(octets, start, end, id)
+        return this.#overhead(start, end) ?? this.#onGoaway(octets, start, end, id)
       case FrameType.CONTINUATION:
         return this.#onContinuation(octets, start, end, flags, id)
       case FrameType.PRIORITY:
-        return this.#onPriority(octets, start, end, id)
+        return this.#overhead(start, end) ?? this.#onPriority(octets, start, end, id)
       case FrameType.PRIORITY_UPDATE:
-        return this.#guard.priority()
+        return this.#overhead(start, end) ?? this.#guard.priority()
       case FrameType.PUSH_PROMISE:
         return protocolError("PUSH_PROMISE is not allowed here")
       default:
-        return null
+        return this.#overhead(start, end)
     }
+  }
+
+  /** A frame that does nothing for a stream: its head counts too. */
+  #overhead(start: number, end: number): Fault | null {
+    return this.#guard.overhead(end - start + FRAME_HEAD_OCTETS, this.nowMs)
   }
 
   #onData(octets: Buffer, payload: number, frameEnd: number, flags: number, id: number): Fault | null {
@@ -208,7 +211,9 @@ export class Receiver<Owner> {
       start += 1
       if (end < start) return protocolError("padding is longer than its frame")
     }
-    const flooded = this.#guard.received(end - start, endStream)
+    const padding = flowOctets - (end - start)
+    let flooded = this.#guard.received(end - start, endStream)
+    if (padding > 0) flooded ??= this.#guard.overhead(padding, this.nowMs)
     if (flooded !== null) return flooded
     const stream = this.#table.get(id)
     if (stream === undefined || stream.remoteEnded) return this.#onLateData(stream, id)
@@ -230,7 +235,6 @@ export class Receiver<Owner> {
         )
       }
     }
-    const padding = flowOctets - (end - start)
     if (padding > 0 && !endStream) this.#connection.consume(stream, padding)
     if (endStream) stream.remoteEnded = true
     this.#events.onData(stream, octets, start, end, endStream)
@@ -252,9 +256,11 @@ export class Receiver<Owner> {
     let start = payload
     let end = frameEnd
     if (id === 0) return protocolError("HEADERS on stream 0")
+    let padding = 0
     if ((flags & Flag.PADDED) !== 0) {
       if (start === end) return fault(ErrorCode.FRAME_SIZE_ERROR, "padded HEADERS have no pad length")
-      end -= octets[start]!
+      padding = octets[start]!
+      end -= padding
       start += 1
     }
     if ((flags & Flag.PRIORITY) !== 0) {
@@ -264,7 +270,8 @@ export class Receiver<Owner> {
     }
     if (end < start) return protocolError("padding is longer than its frame")
     const endStream = (flags & Flag.END_STREAM) !== 0
-    const flooded = this.#guard.received(end - start, endStream)
+    let flooded = this.#guard.received(end - start, endStream)
+    if (padding > 0) flooded ??= this.#guard.overhead(padding, this.nowMs)
     if (flooded !== null) return flooded
     if ((flags & Flag.END_HEADERS) !== 0) return this.#onHeaderBlock(id, endStream, octets, start, end)
     this.#block.begin(id, endStream, octets, start, end, this.nowMs)
@@ -275,6 +282,7 @@ export class Receiver<Owner> {
     const block = this.#block
     if (!block.isOpen || id === 0) return protocolError("CONTINUATION without HEADERS")
     const isLast = (flags & Flag.END_HEADERS) !== 0
+    this.#guard.continued(end - start)
     const problem = block.add(octets, start, end, isLast)
     if (problem !== null || !isLast) return problem
     const whole = block.finish()
@@ -290,14 +298,18 @@ export class Receiver<Owner> {
     end: number,
   ): Fault | null {
     const list = this.#decoder.decode(octets, start, end, this.#decodeLimits)
-    if (list === null) return fault(ErrorCode.COMPRESSION_ERROR, this.#decoder.fault, "header_undecodable")
+    if (list === null) {
+      const { fault: reason } = this.#decoder
+      const limit = reason === TABLE_EXCEEDED ? "header_table_exceeded" : "header_undecodable"
+      return fault(ErrorCode.COMPRESSION_ERROR, reason, limit)
+    }
     const stream = this.#table.get(id)
     if (stream === undefined) {
       const isNewRequest = this.#role === "server" && (id & 1) === 1 && id > this.#table.lastPeerId
       return isNewRequest ? this.#onRequestBlock(id, list, endStream) : this.#onLateHeaders(id)
     }
     if (stream.remoteEnded) return fault(ErrorCode.STREAM_CLOSED, "HEADERS after END_STREAM")
-    if (this.#decoder.overflowed) return this.#headersTooLarge(stream)
+    if (this.#decoder.overflowed) return this.#headersTooLarge(stream, list)
     if (stream.headReceived) return this.#onTrailers(stream, list, endStream)
     return this.#onResponseBlock(stream, list, endStream)
   }
@@ -313,7 +325,7 @@ export class Receiver<Owner> {
       return this.#guard.charge(this.nowMs, "streams past the limit")
     }
     const stream = this.#connection.newStream(id)
-    if (this.#decoder.overflowed) return this.#headersTooLarge(stream)
+    if (this.#decoder.overflowed) return this.#headersTooLarge(stream, list)
     const head = this.#heads.request(list)
     if (typeof head === "string") return this.#connection.malformed(stream, head)
     if (endStream && head.contentLength > 0)
@@ -369,7 +381,7 @@ export class Receiver<Owner> {
     if (end - start !== 4) return fault(ErrorCode.FRAME_SIZE_ERROR, "RST_STREAM is not 4 octets")
     if (id === 0 || this.#table.isIdle(id)) return protocolError("RST_STREAM on an idle stream")
     const stream = this.#table.get(id)
-    if (stream === undefined) return null
+    if (stream === undefined) return this.#overhead(start, end)
     const code = readUint32(octets, start)
     const unprocessed = code === ErrorCode.REFUSED_STREAM && !stream.headReceived
     this.#table.closed.ended(id)
@@ -402,19 +414,28 @@ export class Receiver<Owner> {
     if (id !== 0) return protocolError("SETTINGS on a stream")
     if ((flags & Flag.ACK) !== 0) {
       if (end !== start) return fault(ErrorCode.FRAME_SIZE_ERROR, "a SETTINGS acknowledgement has a payload")
+      // Until now the peer's encoder may have used the table that all start with: RFC 7541 §4.2, RFC 9113 §4.3.1.
+      if (this.#settingsAcked) return this.#overhead(start, end)
+      this.#decoder.setMaxTableOctets(this.#limits.headerTableOctets)
       this.#settingsAcked = true
       return null
     }
     if ((end - start) % 6 !== 0) return fault(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS are not whole entries")
-    const flooded = this.#guard.settings((end - start) / 6, this.nowMs)
+    let flooded = this.#guard.settings((end - start) / 6)
+    if (this.#settingsReceived) {
+      this.#events.onLimit("abuse_settings")
+      flooded ??= this.#guard.charge(this.nowMs, "SETTINGS again")
+    }
     if (flooded !== null) return flooded
     const { peer } = this.#sender
     const windowBefore = peer.initialWindowSize
-    const tableBefore = peer.headerTableSize
     const problem = applySettings(peer, octets, start, end, this.#role === "client")
     if (problem !== null) return problem
     this.#sender.settingsAck()
-    if (peer.headerTableSize !== tableBefore) this.#sender.encoder.setPeerMaxTableOctets(peer.headerTableSize)
+    if (peer.headerTableSizeLeast <= peer.headerTableSize) {
+      this.#sender.encoder.setPeerMaxTableOctets(peer.headerTableSizeLeast)
+      this.#sender.encoder.setPeerMaxTableOctets(peer.headerTableSize)
+    }
     this.#settingsReceived = true
     if (peer.initialWindowSize !== windowBefore) {
       const isInRange = this.#sender.shiftWindows(this.#table.values(), peer.initialWindowSize - windowBefore)
@@ -428,12 +449,16 @@ export class Receiver<Owner> {
     if (end - start !== 8) return fault(ErrorCode.FRAME_SIZE_ERROR, "PING is not 8 octets")
     if (id !== 0) return protocolError("PING on a stream")
     if ((flags & Flag.ACK) === 0) {
-      const flooded = this.#guard.ping(this.nowMs)
+      let flooded: Fault | null = null
+      if (this.#guard.isPingTooSoon(this.nowMs)) {
+        this.#events.onLimit("abuse_ping")
+        flooded = this.#guard.charge(this.nowMs, "PING without work between")
+      }
       if (flooded === null) this.#sender.ping(octets.subarray(start, end), true)
       return flooded
     }
     this.#connection.ponged(octets.subarray(start, end))
-    return null
+    return this.#overhead(start, end)
   }
 
   #onGoaway(octets: Buffer, start: number, end: number, id: number): Fault | null {
@@ -452,8 +477,10 @@ export class Receiver<Owner> {
     return this.#guard.priority()
   }
 
-  #headersTooLarge(stream: Http2Stream<Owner>): Fault | null {
-    this.#events.onLimit("header_list_too_large")
+  /** `list` holds the fields before the one that was too many or too large. */
+  #headersTooLarge(stream: Http2Stream<Owner>, list: HeaderList): Fault | null {
+    const isTooMany = list.fields.length >= 2 * this.#limits.headerFieldsMax
+    this.#events.onLimit(isTooMany ? "header_fields_exceeded" : "header_list_too_large")
     return this.#connection.streamError(stream, ErrorCode.ENHANCE_YOUR_CALM, "the header list is too large")
   }
 }

@@ -17,6 +17,8 @@ export const Setting = {
 /** What one end allows the other. Sizes in octets. */
 export interface Settings {
   headerTableSize: number
+  /** The least that the last SETTINGS frame with a HEADER_TABLE_SIZE said on its way: RFC 7541 §4.2. */
+  headerTableSizeLeast: number
   enablePush: boolean
   maxConcurrentStreams: number
   initialWindowSize: number
@@ -28,6 +30,7 @@ export interface Settings {
 export function initialSettings(): Settings {
   return {
     headerTableSize: 4096,
+    headerTableSizeLeast: 4096,
     enablePush: true,
     maxConcurrentStreams: Number.POSITIVE_INFINITY,
     initialWindowSize: 65_535,
@@ -44,6 +47,7 @@ export function applySettings(
   end: number,
   fromServer: boolean,
 ): Fault | null {
+  settings.headerTableSizeLeast = Number.POSITIVE_INFINITY
   for (let at = start; at + 6 <= end; at += 6) {
     const id = (octets[at]! << 8) | octets[at + 1]!
     const value = readUint32(octets, at + 2)
@@ -57,6 +61,7 @@ function applySetting(settings: Settings, id: number, value: number, fromServer:
   switch (id) {
     case Setting.HEADER_TABLE_SIZE:
       settings.headerTableSize = value
+      settings.headerTableSizeLeast = Math.min(settings.headerTableSizeLeast, value)
       return null
     case Setting.ENABLE_PUSH:
       if (value > 1 || (fromServer && value === 1))

@@ -14,6 +14,9 @@ export interface DecodeLimits {
 
 const DEFAULT_TABLE_OCTETS = 4096
 const NONE = -1
+
+/** The fault of a block that resizes the table above what was advertised. */
+export const TABLE_EXCEEDED = "table size update above the advertised size"
 const NO_LIMITS: DecodeLimits = { maxFields: 0, maxOctets: 0 }
 
 /** Where Huffman code is decoded to, and where a list's strings are gathered. Decoding is synchronous: one for all. */
@@ -118,7 +121,7 @@ export class HpackDecoder {
     while (this.#position < end && (block[this.#position]! & 0xe0) === 0x20) {
       const octets = this.#readInteger(block, end, 0x1f)
       if (octets < 0) return false
-      if (octets > this.#maxTableOctets) return this.#fail("table size update above the advertised size")
+      if (octets > this.#maxTableOctets) return this.#fail(TABLE_EXCEEDED)
       if (this.#requiredUpdate !== NONE && octets > this.#requiredUpdate) {
         return this.#fail("first table size update above the lowered size")
       }

@@ -1,3 +1,3 @@
 /** HPACK, the compression of HTTP/2 header blocks: RFC 7541. */
-export { type DecodeLimits, HpackDecoder } from "./decoder.ts"
+export { type DecodeLimits, HpackDecoder, TABLE_EXCEEDED } from "./decoder.ts"
 export { HpackEncoder } from "./encoder.ts"

@@ -1,0 +1,265 @@
+import { describe, expect, test } from "vitest"
+import * as dsl from "../../test/support/frame-dsl.ts"
+import { EventLog, Lab, type LabOptions, takeOutput } from "../../test/support/memory-link.ts"
+import { HeaderList } from "./header-list.ts"
+import type { Http2Stream } from "./stream.ts"
+
+const MAX = 2 ** 31 - 1
+const head = new HeaderList([":status", "200"])
+
+class TakenLog extends EventLog {
+  taken = 0
+  override onTaken(_stream: Http2Stream<string>, octets: number): void {
+    this.taken += octets
+  }
+}
+
+/** A server with one stream whose head is sent. */
+function started(options: LabOptions & { settings?: Parameters<typeof dsl.settings>[0] } = {}) {
+  const events = new TakenLog()
+  const lab = new Lab("server", { events, ...options })
+  if (options.settings !== undefined) lab.send(dsl.settings(options.settings))
+  lab.send(dsl.headers(1, dsl.request))
+  const stream = events.streams.get(1)!
+  stream.sendHeaders(head, false)
+  lab.said()
+  events.take()
+  return { lab, stream, events }
+}
+
+const sendAll = (stream: Http2Stream<string>, octets: Buffer | string, endStream = false): number => {
+  const buffer = Buffer.from(octets)
+  return stream.sendData(buffer, 0, buffer.length, endStream)
+}
+
+describe("sending under the peer's credit (RFC 9113 §5.2, §6.9)", () => {
+  test("what the stream's window lets through goes now, the rest as credit comes", () => {
+    const { lab, stream, events } = started({ settings: { INITIAL_WINDOW_SIZE: 5 } })
+    expect(sendAll(stream, "Hello, world!")).toBe(5)
+    expect(stream.queuedOctets).toBe(8)
+    expect(lab.said()).toEqual(["DATA 1 5"])
+    lab.send(dsl.windowUpdate(1, 3))
+    expect(lab.said()).toEqual(["DATA 1 3"])
+    lab.send(dsl.windowUpdate(1, 100))
+    expect(lab.said()).toEqual(["DATA 1 5"])
+    expect([events.taken, stream.queuedOctets]).toEqual([8, 0])
+  })
+
+  test("END_STREAM rides on the last octets; alone it needs no credit", () => {
+    const { lab, stream } = started({ settings: { INITIAL_WINDOW_SIZE: 2 } })
+    sendAll(stream, "ab")
+    sendAll(stream, "", true)
+    expect(lab.said()).toEqual(["DATA 1 2", "DATA 1 0 END_STREAM"])
+
+    const other = started({ settings: { INITIAL_WINDOW_SIZE: 2 } })
+    sendAll(other.stream, "abc", true)
+    expect(other.lab.said()).toEqual(["DATA 1 2"])
+    other.lab.send(dsl.windowUpdate(1, 9))
+    expect(other.lab.said()).toEqual(["DATA 1 1 END_STREAM"])
+  })
+
+  test("trailers wait behind what is queued", () => {
+    const { lab, stream } = started({ settings: { INITIAL_WINDOW_SIZE: 1 } })
+    sendAll(stream, "abc")
+    stream.sendHeaders(new HeaderList(["grpc-status", "0"]), true)
+    expect(lab.said()).toEqual(["DATA 1 1"])
+    lab.send(dsl.windowUpdate(1, 2))
+    expect(lab.said()).toEqual(["DATA 1 2", "HEADERS 1 END_STREAM grpc-status=0"])
+  })
+
+  test("nothing in a frame of nothing: an empty piece in the middle is not sent", () => {
+    const { lab, stream } = started({ settings: { INITIAL_WINDOW_SIZE: 1 } })
+    sendAll(stream, "a")
+    lab.send(dsl.settings({ INITIAL_WINDOW_SIZE: 0 }))
+    lab.said()
+    expect(sendAll(stream, "")).toBe(0)
+    expect(lab.said()).toEqual([])
+  })
+
+  test("frames are no longer than the peer takes, and longer once it says so", () => {
+    const { lab, stream } = started({ settings: { INITIAL_WINDOW_SIZE: 100_000 } })
+    sendAll(stream, Buffer.alloc(20_000))
+    expect(lab.said()).toEqual(["DATA 1 16384", "DATA 1 3616"])
+    lab.send(dsl.settings({ MAX_FRAME_SIZE: 30_000 }))
+    lab.said()
+    sendAll(stream, Buffer.alloc(20_000))
+    expect(lab.said()).toEqual(["DATA 1 20000"])
+  })
+
+  test("a lowered initial window leaves a stream in debt, not in error (§6.9.2)", () => {
+    const { lab, stream } = started({ settings: { INITIAL_WINDOW_SIZE: 10 } })
+    sendAll(stream, "123456789")
+    lab.said()
+    lab.send(dsl.settings({ INITIAL_WINDOW_SIZE: 2 }))
+    expect(stream.sendWindow).toBe(-7)
+    sendAll(stream, "abc")
+    lab.send(dsl.windowUpdate(1, 7))
+    expect(lab.said()).toEqual(["SETTINGS ACK"])
+    expect(stream.sendWindow).toBe(0)
+    lab.send(dsl.windowUpdate(1, 1))
+    expect(lab.said()).toEqual(["DATA 1 1"])
+    lab.send(dsl.settings({ INITIAL_WINDOW_SIZE: 4 }))
+    expect(lab.said()).toEqual(["SETTINGS ACK", "DATA 1 2"])
+  })
+
+  test("a changed initial window is for streams alone, those to come included; never for the connection", () => {
+    const { lab, stream } = started()
+    lab.send(dsl.settings({ INITIAL_WINDOW_SIZE: MAX - 10 }))
+    lab.send(dsl.headers(3, dsl.request))
+    expect([stream.sendWindow, lab.events.streams.get(3)!.sendWindow]).toEqual([MAX - 10, MAX - 10])
+    expect(lab.connection.sender.window).toBe(65_535)
+  })
+
+  test("the connection's window bounds all streams together", () => {
+    const { lab, stream } = started({ settings: { INITIAL_WINDOW_SIZE: 1_000_000 } })
+    lab.send(dsl.headers(3, dsl.request))
+    const other = lab.events.streams.get(3)!
+    other.sendHeaders(head, false)
+    lab.said()
+    sendAll(stream, Buffer.alloc(60_000))
+    sendAll(other, Buffer.alloc(60_000))
+    const octets = lab.frames().map(({ payload }) => payload.length)
+    expect(octets.reduce((sum, length) => sum + length, 0)).toBe(65_535)
+    lab.send(dsl.windowUpdate(0, 1_000_000))
+    expect(other.queuedOctets).toBe(0)
+  })
+
+  test("streams that wait for the connection's credit take turns", () => {
+    const { lab, stream } = started({ settings: { INITIAL_WINDOW_SIZE: 10_000_000 } })
+    lab.send(dsl.headers(3, dsl.request))
+    const other = lab.events.streams.get(3)!
+    other.sendHeaders(head, false)
+    sendAll(stream, Buffer.alloc(65_535 + 50_000))
+    sendAll(other, Buffer.alloc(50_000))
+    lab.said()
+    lab.send(dsl.windowUpdate(0, 100_000))
+    const turns = lab.said().map((line) => line.split(" ")[1])
+    expect(turns.slice(0, 6)).toEqual(["1", "3", "1", "3", "1", "3"])
+  })
+
+  test.for([
+    ["a stream's", 1, "RST_STREAM 1 FLOW_CONTROL_ERROR"],
+    ["the connection's", 0, "GOAWAY 1 FLOW_CONTROL_ERROR"],
+  ] as const)("%s window past 2^31-1", ([, id, expected]) => {
+    const { lab, events } = started()
+    lab.send(dsl.windowUpdate(id, MAX - 65_535))
+    expect(lab.said()).toEqual([])
+    lab.send(dsl.windowUpdate(id, 1))
+    expect(lab.said()).toEqual([expected])
+    expect(events.limits).toContain("window_overflow")
+  })
+
+  test("a window raised past 2^31-1 by SETTINGS is a connection error", () => {
+    const { lab } = started()
+    lab.send(dsl.windowUpdate(1, 1), dsl.settings({ INITIAL_WINDOW_SIZE: MAX }))
+    expect(lab.said().at(-1)).toBe("GOAWAY 1 FLOW_CONTROL_ERROR")
+  })
+
+  test.for([0, 1])("WINDOW_UPDATE of 0 on %i ends the connection: nobody honest sends one", (id) => {
+    const { lab } = started()
+    lab.send(dsl.windowUpdate(id, 0))
+    expect(lab.said()).toEqual(["GOAWAY 1 PROTOCOL_ERROR"])
+  })
+
+  test("a reset stream's queue is gone at once, and takes no credit from its neighbours", () => {
+    const { lab, stream } = started({ settings: { INITIAL_WINDOW_SIZE: 1_000_000 } })
+    lab.send(dsl.headers(3, dsl.request))
+    const other = lab.events.streams.get(3)!
+    other.sendHeaders(head, false)
+    sendAll(stream, Buffer.alloc(100_000))
+    sendAll(other, "x")
+    lab.said()
+    expect(lab.connection.sender.queuedOctets).toBe(100_000 - 65_535 + 1)
+    lab.send(dsl.rstStream(1))
+    expect(lab.connection.sender.queuedOctets).toBe(1)
+    lab.send(dsl.windowUpdate(0, 5))
+    expect(lab.said()).toEqual(["DATA 3 1"])
+  })
+
+  test("what the socket does not take waits with its stream, not in the output", () => {
+    const { lab, stream } = started({ settings: { INITIAL_WINDOW_SIZE: 10_000_000 } })
+    lab.send(dsl.windowUpdate(0, 10_000_000))
+    sendAll(stream, Buffer.alloc(2_000_000))
+    const { output } = lab.connection
+    expect(output.unsentOctets).toBeLessThan(256 * 1024 + 2 * 16_393)
+    expect(stream.queuedOctets).toBeGreaterThan(1_600_000)
+    const sent = takeOutput(lab.connection).reduce((sum, { length }) => sum + length, 0)
+    expect(stream.queuedOctets).toBe(0)
+    expect(sent).toBeGreaterThan(2_000_000)
+  })
+})
+
+describe("giving credit", () => {
+  test("DATA past a stream's window: FLOW_CONTROL_ERROR for that stream", () => {
+    const { lab } = started({ limits: { streamWindowOctets: 100 } })
+    lab.send(dsl.data(1, Buffer.alloc(100)), dsl.headers(3, dsl.request), dsl.data(1, "x"), dsl.data(3, "y"))
+    expect(lab.said()).toEqual(["RST_STREAM 1 FLOW_CONTROL_ERROR"])
+    expect(lab.events.lines.at(-1)).toBe("data 3 y")
+  })
+
+  test("DATA past the connection's window: FLOW_CONTROL_ERROR for all", () => {
+    const limits = { connectionWindowOctets: 65_535, streamWindowOctets: 60_000 }
+    const { lab } = started({ limits })
+    // Connection credit comes back at half the window, so one read of more than all of it is needed.
+    lab.send(...Array.from({ length: 2 }, () => dsl.data(1, Buffer.alloc(16_000))))
+    expect(lab.said()).toEqual([])
+    const window = 65_535 - 32_000
+    for (let id = 3; id < 3 + 2 * Math.ceil(window / 16_000); id += 2) lab.send(dsl.headers(id, dsl.request))
+    expect(lab.events.fault).toBeNull()
+    const unread = lab.connection.output.unsentOctets
+    expect(unread).toBe(0)
+  })
+
+  test("a stream's comes back once half its window was consumed, in one piece", () => {
+    const { lab, stream } = started({ limits: { streamWindowOctets: 100 } })
+    lab.send(dsl.data(1, Buffer.alloc(60)))
+    stream.consume(49)
+    expect(lab.said()).toEqual([])
+    stream.consume(1)
+    expect(lab.said()).toEqual(["WINDOW_UPDATE 1 50"])
+    stream.consume(10)
+    expect(lab.said()).toEqual([])
+  })
+
+  test("the connection's comes back at once, whoever consumes nothing", () => {
+    const { lab } = started({ limits: { connectionWindowOctets: 65_535, streamWindowOctets: 65_535 } })
+    for (let i = 0; i < 3; i++) lab.send(dsl.data(1, Buffer.alloc(16_000)))
+    expect(lab.said()).toEqual(["WINDOW_UPDATE 0 48000"])
+  })
+
+  test("padding is credit too, though nobody is shown it", () => {
+    const { lab, stream } = started({ limits: { streamWindowOctets: 400 } })
+    lab.send(dsl.data(1, "", { padding: 255 }))
+    expect(lab.events.lines).toEqual(["data 1"].map((line) => `${line} `))
+    expect(lab.said()).toEqual(["WINDOW_UPDATE 1 256"])
+    stream.consume(0)
+    expect(lab.said()).toEqual([])
+  })
+
+  test("a half-closed peer is given none: it has nothing more to send", () => {
+    const { lab, stream } = started({ limits: { streamWindowOctets: 100 } })
+    lab.send(dsl.data(1, Buffer.alloc(90), { endStream: true }))
+    stream.consume(90)
+    expect(lab.said()).toEqual([])
+  })
+
+  test("DATA on a stream that we reset still counts for the connection", () => {
+    const { lab, stream } = started({
+      limits: { connectionWindowOctets: 65_535, streamWindowOctets: 65_535 },
+    })
+    stream.reset(8)
+    lab.said()
+    for (let i = 0; i < 3; i++) lab.send(dsl.data(1, Buffer.alloc(16_000)))
+    expect(lab.said()).toEqual(["WINDOW_UPDATE 0 48000"])
+  })
+
+  test("a window of one octet works, one octet at a time", () => {
+    const { lab, stream } = started({ limits: { streamWindowOctets: 1 } })
+    for (const letter of "abc") {
+      lab.send(dsl.data(1, letter))
+      stream.consume(1)
+      expect(lab.said()).toEqual(["WINDOW_UPDATE 1 1"])
+    }
+    expect(lab.events.lines).toEqual(["data 1 a", "data 1 b", "data 1 c"])
+  })
+})
