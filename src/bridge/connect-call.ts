@@ -41,6 +41,7 @@ export abstract class ConnectCall extends HttpCall {
     super(options)
     const { kind, clientHead } = options
     this.kind = kind
+    this.record.showAs(clientHead.method, clientHead.path)
     this.#typesComing = options.types
     this.#requestEncoding = encodingsOf(clientHead, kind).message
     this.#version =

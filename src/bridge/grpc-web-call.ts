@@ -39,6 +39,7 @@ export class GrpcWebCall extends HttpCall {
   /** `head` is the client's own. */
   constructor(options: HttpCallOptions, head: RequestHead) {
     super(options)
+    this.record.showAs(head.method, head.path)
     this.remoteEnded = this.stream.remoteEnded
     const isText = (head.list.get("content-type") ?? "").toLowerCase().startsWith(WEB_TEXT)
     const accept = (head.list.get("accept") ?? "").toLowerCase()

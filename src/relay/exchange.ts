@@ -28,7 +28,7 @@ import type { UpstreamConnection } from "./upstream.ts"
 
 const NEVER = Number.POSITIVE_INFINITY
 const NO_OCTETS = Buffer.alloc(0)
-/** Methods that may be sent twice: RFC 9110 §9.2.2. What the backend is sent counts, where a bridge was asked otherwise. */
+/** Methods that may be sent twice: RFC 9110 §9.2.2. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "PROPFIND"])
 
 /**
@@ -400,7 +400,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
       !conditions.includes(condition)
     )
       return false
-    const isSafe = isUnsent || IDEMPOTENT.has(this.#head.list.get(":method")!) || conditions.includes("non_idempotent")
+    const isSafe = isUnsent || IDEMPOTENT.has(this.#head.method) || conditions.includes("non_idempotent")
     const { primary, backup } = this.#snapshot!
     const attempts = record.attempts.length - (this.#hasReturned ? 1 : 0)
     const isWithinTries = attempts < (tries ?? primary.length + backup.length)
