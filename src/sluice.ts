@@ -198,9 +198,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
 
   /**
    * Puts `config` in place of the present one. Listeners that are new are opened, those that are gone closed; live
-   * streams are not touched. Errors: as `start`; the old configuration then stays.
+   * streams are not touched. Errors: as `start`, or that it is closing; the old configuration then stays.
    */
   async reload(config: Config): Promise<void> {
+    this.#mustNotBeClosing()
     const next = this.#compile(config, this.#live)
     const opened: string[] = []
     const names = new Set(config.listeners.map(({ name }) => name))
@@ -215,6 +216,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         await this.#open(listener, next.tls)
         opened.push(listener.name)
       }
+      this.#mustNotBeClosing()
     } catch (error) {
       for (const name of opened) this.#closeListener(name)
       next.tls.abandon()
@@ -232,6 +234,11 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       open.tls = next.tls.find(listener.name)
     }
     this.#log.info("configuration reloaded")
+  }
+
+  /** A reload must not open again what `close` has closed. */
+  #mustNotBeClosing(): void {
+    if (this.#isClosing) throw new Error("the balancer is shutting down")
   }
 
   /** Opens the access logs anew: after a rotation. */
