@@ -26,6 +26,8 @@ export class Link implements Flushable {
   readonly #clock: Clock
   readonly #onBug: (error: unknown) => void
   #user: LinkUser | null = null
+  /** Nothing goes out before a TLS peer has shown who it is. */
+  #isHeld = false
   #isWriting = false
   #isScheduled = false
   #isPaused = false
@@ -41,9 +43,18 @@ export class Link implements Flushable {
     this.#onBug = onBug
     this.#flusher = flusher
     this.#clock = clock
+    if ((socket as { secureConnecting?: boolean }).secureConnecting === true) this.#hold()
     socket.on("error", (error) => this.#finish(errorReason(error)))
     socket.on("end", () => this.#finish("the peer closed the connection"))
     socket.on("close", () => this.#finish("the connection was closed"))
+  }
+
+  #hold(): void {
+    this.#isHeld = true
+    this.socket.once("secureConnect", () => {
+      this.#isHeld = false
+      this.flush()
+    })
   }
 
   use(user: LinkUser): void {
@@ -88,7 +99,7 @@ export class Link implements Flushable {
   flush(): void {
     this.#isScheduled = false
     const user = this.#user
-    if (user === null || this.#isWriting || this.socket.destroyed) return
+    if (user === null || this.#isHeld || this.#isWriting || this.socket.destroyed) return
     const { output } = user
     if (!output.isEmpty) this.#write(output.take())
     if (this.#isEnding && !this.#isWriting) this.socket.end()
@@ -131,6 +142,7 @@ export class Link implements Flushable {
   end(graceMs: number): void {
     if (this.#isEnding) return
     this.#isEnding = true
+    if (this.#isHeld) return this.destroy()
     this.schedule()
     this.#deadline = this.#clock.after(graceMs, () => this.destroy())
   }

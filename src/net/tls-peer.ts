@@ -63,20 +63,19 @@ const CHAIN_MAX = 100
 
 /**
  * Whether more than `depth` certificates stand between `leaf`, which has been verified, and its root: OpenSSL's depth,
- * which Node does not let us set. Issuers that Node does not show are looked for among `authorities`; one that is not
- * there either counts as a single one. So it is for what clients send to a Node with nodejs/node#65579, or when a
- * server name was asked for (nodejs/node#46163).
+ * which Node does not let us set. An issuer that Node does not show is one of `authorities`, or at least one more that
+ * was sent: some versions show a server none of those (nodejs/node#65579, #46163). Without `authorities`, it is the root.
  */
 export function isChainTooLong(
   leaf: X509Certificate,
   depth: number,
-  authorities: readonly X509Certificate[] = [],
+  authorities: readonly X509Certificate[] | null,
 ): boolean {
   let between = -1
   for (let certificate = leaf; between < CHAIN_MAX && !isIssuer(certificate, certificate); between++) {
     const issuer =
-      certificate.issuerCertificate ?? authorities.find((authority) => isIssuer(authority, certificate))
-    if (issuer === undefined) return between + 2 > depth
+      certificate.issuerCertificate ?? authorities?.find((authority) => isIssuer(authority, certificate))
+    if (issuer === undefined) return between + (authorities === null ? 1 : 2) > depth
     certificate = issuer
   }
   return between > depth

@@ -30,7 +30,7 @@ export function verifyText(code: string): string {
   return verifyTexts.get(code) ?? code.toLowerCase().replaceAll("_", " ")
 }
 
-/** What a handshake that failed was about, by the end of its error code, ERR_SSL_ and the alert's version cut off. */
+/** What a handshake that failed was about, by the end of its error code: ERR_SSL_, and what is before ALERT_, cut off. */
 const handshakeTexts: ReadonlyMap<string, string> = new Map([
   ["WRONG_VERSION_NUMBER", "what the peer sent is no TLS"],
   ["HTTP_REQUEST", "the peer sent HTTP without TLS"],
@@ -40,7 +40,10 @@ const handshakeTexts: ReadonlyMap<string, string> = new Map([
   ["NO_PROTOCOLS_AVAILABLE", "no TLS version in common"],
   ["ALERT_PROTOCOL_VERSION", "the peer refused: no TLS version in common"],
   ["NO_SHARED_CIPHER", "no cipher in common"],
-  ["ALERT_HANDSHAKE_FAILURE", "the peer refused: no cipher in common, or it wants a client certificate"],
+  [
+    "ALERT_HANDSHAKE_FAILURE",
+    "the peer refused: there is no cipher in common, or it wants a client certificate",
+  ],
   ["NO_APPLICATION_PROTOCOL", "no protocol in common (ALPN)"],
   ["ALERT_NO_APPLICATION_PROTOCOL", "the peer refused: no protocol in common (ALPN)"],
   ["ALERT_CERTIFICATE_REQUIRED", "the peer wants a client certificate"],
@@ -61,7 +64,7 @@ export function tlsReason(error: Error): string | null {
   if (verifyTexts.has(code)) return verifyText(code)
   if (code === "ERR_TLS_HANDSHAKE_TIMEOUT") return "the TLS handshake took too long"
   if (!code.startsWith("ERR_SSL_")) return null
-  const name = code.slice("ERR_SSL_".length).replace(/^(SSLV3|TLSV1|TLSV13)_(?=ALERT_)/, "")
+  const name = code.slice("ERR_SSL_".length).replace(/^[^_]*_(?=ALERT_)/, "")
   return handshakeTexts.get(name) ?? `TLS: ${reason ?? name.toLowerCase().replaceAll("_", " ")}`
 }
 

@@ -12,7 +12,13 @@ import type { EndpointConfig, UpstreamTlsConfig } from "../config/model.ts"
 import type { Log } from "../log/logger.ts"
 import { endpointOptions } from "./connect.ts"
 import { type OnOctets, readInto } from "./listen.ts"
-import { contextOptions, contextProblem, readAuthorities, readKeyPair } from "./tls-context.ts"
+import {
+  type Authorities,
+  contextOptions,
+  contextProblem,
+  readAuthorities,
+  readKeyPair,
+} from "./tls-context.ts"
 import { type FileVersions, fileVersions, type TlsFileWatch } from "./tls-file-watch.ts"
 import { isChainTooLong } from "./tls-peer.ts"
 import { chainTooLong } from "./tls-reason.ts"
@@ -29,6 +35,8 @@ export interface TlsUpstreamOptions {
 interface Material {
   readonly versions: FileVersions
   readonly context: SecureContext
+  /** Null: those that Node knows. */
+  readonly authorities: Authorities | null
 }
 
 /**
@@ -97,7 +105,8 @@ export class TlsUpstream {
       rejectUnauthorized: verify,
       checkServerIdentity: (_host, certificate) => {
         if (!verify) return undefined
-        if (isChainTooLong(leaf()!, verifyDepth)) return chainTooLong()
+        if (isChainTooLong(leaf()!, verifyDepth, this.#material!.authorities?.certificates ?? null))
+          return chainTooLong()
         return checkServerIdentity(name, certificate)
       },
     }
@@ -141,14 +150,15 @@ export class TlsUpstream {
       throw new Error("a certificate for endpoints needs its key, and a key its certificate")
     const pair = certFile !== null && keyFile !== null ? readKeyPair(certFile, keyFile) : null
     // Without a file, those authorities that Node knows: only asked for when they matter.
-    const ca = caFile !== null ? { ca: readAuthorities(caFile).pem } : verify ? {} : { ca: [] }
+    const authorities = caFile === null ? null : readAuthorities(caFile)
+    const ca = authorities !== null ? { ca: authorities.pem } : verify ? {} : { ca: [] }
     const options = {
       ...contextOptions(this.#config),
       ...ca,
       ...(pair && { cert: pair.cert, key: pair.key }),
     }
     try {
-      return { versions, context: createSecureContext(options) }
+      return { versions, context: createSecureContext(options), authorities }
     } catch (error) {
       throw new Error(contextProblem(error))
     }
