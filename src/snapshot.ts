@@ -1,5 +1,5 @@
 import type { Cluster } from "./balancer/cluster.ts"
-import type { CounterName, Counters } from "./counters.ts"
+import { type CounterName, type Counters, counterNames } from "./counters.ts"
 import type { ClientConnection } from "./relay/client-connection.ts"
 import type { UpstreamConnection } from "./relay/upstream.ts"
 import type { OpenAddress } from "./sluice.ts"
@@ -75,9 +75,8 @@ export function describe(from: {
       })
     }
   }
-  const counters = Object.fromEntries(
-    Object.entries(from.counters.snapshot()).filter(([, count]) => count > 0),
-  )
+  const counters: BalancerSnapshot["counters"] = {}
+  for (const name of counterNames) if (from.counters.get(name) > 0) counters[name] = from.counters.get(name)
   return {
     addresses: from.addresses,
     clusters: [...from.clusters].map((cluster) => describeCluster(cluster, from.nowMs)),
