@@ -483,11 +483,11 @@ export class Exchange implements Waiter<UpstreamConnection> {
   #arm(): void {
     if (this.#isDone) return
     const dueMs = Math.min(
-      this.#deadlineMs,
-      this.#waitUntilMs,
-      this.#silence?.dueMs ?? Number.POSITIVE_INFINITY,
+      this.#deadlineMs || NEVER,
+      this.#waitUntilMs || NEVER,
+      this.#silence?.dueMs ?? NEVER,
     )
-    if (dueMs >= NEVER) return
+    if (dueMs === NEVER) return
     this.#deadline ??= makeDeadline(() => this.#onDue())
     this.#context.deadlines.set(this.#deadline, Math.max(0, dueMs - this.#nowMs()))
   }

@@ -447,6 +447,8 @@ describe("timeouts that are written, and only those", () => {
     const { bed, client, id, stream } = await silent(t, {})
     await bed.pass(600_000, client, stream.connection)
     expect(client.about(id)).toHaveLength(1)
+    // Nor does it cost anything: a stream that waits for nothing has no deadline.
+    expect(bed.balancer.snapshot().deadlines).toBe(0)
     client.send(dsl.data(id, "after ten minutes", { endStream: true }))
     await stream.connection.end(stream.id)
     stream.connection.send(
