@@ -84,6 +84,18 @@ export async function goProgram(name: GoModuleName, program: string): Promise<st
   return path
 }
 
+/** Where the source of a Go module is, as Go keeps it. `Unavailable` where there is no Go. */
+export async function goSource(modulePath: string, name: GoModuleName): Promise<string> {
+  if (!(await installed("go", ["version"]))) throw new Unavailable("go is not installed")
+  const { code, output } = await run("go", ["mod", "download", "-json", `${modulePath}@${goVersion(name)}`], {
+    timeoutMs: buildTimeoutMs,
+  })
+  const directory = output.match(/"Dir": "([^"]+)"/)?.[1]
+  if (code !== 0 || directory === undefined)
+    throw new Error(`go mod download ${modulePath} failed:\n${output.trim()}`)
+  return directory
+}
+
 async function installMended(source: Extract<Source, { directory: string }>, to: string): Promise<void> {
   const work = join(to, "source")
   await mkdir(work)

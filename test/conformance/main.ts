@@ -11,7 +11,7 @@ const help = `Runs public conformance suites through a balancer and counts what 
 Usage: npm run conformance -- [options]
 
   --suite NAME,...   these suites alone: ${suites.map((suite) => suite.name).join(", ")}
-                     (default: ${defaultSuites()
+                     (default: ${defaultSuites("sluice")
                        .map((suite) => suite.name)
                        .join(", ")})
   --through NAME     what stands between: ${throughs.join(", ")} (default: sluice)
@@ -88,9 +88,10 @@ function readOptions(): Options | null {
       process.stdout.write(help)
       return null
     }
+    const through = oneOf(throughs, values.through, "--through")
     return {
-      chosen: chosenSuites(values.suite),
-      through: oneOf(throughs, values.through, "--through"),
+      chosen: chosenSuites(values.suite, through),
+      through,
       json: values.json,
       docs: values.docs,
     }
@@ -101,15 +102,15 @@ function readOptions(): Options | null {
   }
 }
 
-function chosenSuites(asked: string[] | undefined): Suite[] {
-  if (asked === undefined) return defaultSuites()
+function chosenSuites(asked: string[] | undefined, through: Through): Suite[] {
+  if (asked === undefined) return defaultSuites(through)
   const names = suites.map((suite) => suite.name)
   const wanted = asked.flatMap((list) => list.split(",")).map((name) => oneOf(names, name, "--suite"))
   return suites.filter((suite) => wanted.includes(suite.name))
 }
 
-function defaultSuites(): Suite[] {
-  return suites.filter((suite) => suite.byDefault)
+function defaultSuites(through: Through): Suite[] {
+  return suites.filter(({ byDefault }) => byDefault === "any" || byDefault === through)
 }
 
 function oneOf<T extends string>(allowed: readonly T[], value: string, option: string): T {

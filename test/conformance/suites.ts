@@ -17,8 +17,8 @@ export interface Suite {
   tool: string
   /** How many cases it has. Sluice is expected to pass them all. */
   cases: number
-  /** False: runs only when it is named. */
-  byDefault: boolean
+  /** Which balancers it makes sense with, when it is not asked for by name: few translate. */
+  byDefault: "any" | "sluice"
   run: (context: SuiteContext) => Promise<SuiteResult>
 }
 
@@ -28,7 +28,7 @@ export const suites: Suite[] = [
     title: "HTTP/2 towards clients: h2spec, strict",
     tool: `h2spec ${goVersion("h2spec")} and the one case that later releases added`,
     cases: 147,
-    byDefault: true,
+    byDefault: "any",
     run: h2spec,
   },
   {
@@ -36,7 +36,7 @@ export const suites: Suite[] = [
     title: "HTTP/2 towards backends: h2specd, strict",
     tool: `h2specd ${goVersion("h2spec")}`,
     cases: 57,
-    byDefault: true,
+    byDefault: "any",
     run: h2specd,
   },
   {
@@ -44,7 +44,7 @@ export const suites: Suite[] = [
     title: "gRPC interop, grpc-go's client",
     tool: `grpc-go ${goVersion("grpc")}`,
     cases: 18,
-    byDefault: true,
+    byDefault: "any",
     run: grpcGoClient,
   },
   {
@@ -52,7 +52,7 @@ export const suites: Suite[] = [
     title: "gRPC interop, grpc-js client",
     tool: "@grpc/grpc-js as in package-lock.json",
     cases: 14,
-    byDefault: true,
+    byDefault: "any",
     run: grpcNodeClient,
   },
   {
@@ -60,15 +60,20 @@ export const suites: Suite[] = [
     title: "gRPC interop, grpcio (C core) client",
     tool: `grpcio ${grpcioVersion}`,
     cases: 14,
-    byDefault: true,
+    byDefault: "any",
     run: grpcioClient,
   },
-  connect("grpc", "gRPC through the balancer", 372, true),
-  connect("grpc-web", "gRPC-Web translated to gRPC", 339, false),
-  connect("connect", "Connect translated to gRPC", 757, false),
+  connect("grpc", "gRPC through the balancer", 372, "any"),
+  connect("grpc-web", "gRPC-Web translated to gRPC", 339, "sluice"),
+  connect("connect", "Connect translated to gRPC", 757, "sluice"),
 ]
 
-function connect(protocol: ClientProtocol, what: string, cases: number, byDefault: boolean): Suite {
+function connect(
+  protocol: ClientProtocol,
+  what: string,
+  cases: number,
+  byDefault: Suite["byDefault"],
+): Suite {
   return {
     name: `connect-${protocol}`,
     title: `connectrpc conformance, ${what}`,

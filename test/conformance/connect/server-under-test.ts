@@ -1,7 +1,7 @@
 /**
  * A conformance server as connectrpc's runner wants it, made of its reference server and a balancer in front.
  *
- *     node server-under-test.ts THROUGH PROTOCOL REFERENCE-SERVER
+ *     node server-under-test.ts THROUGH PROTOCOL REFERENCE-SERVER [DESCRIPTOR-SET]
  *
  * Protocol: one ServerCompatRequest on standard input, one ServerCompatResponse on standard output, each with a
  * four-octet big-endian length before it; then it serves until SIGTERM.
@@ -24,7 +24,8 @@ const bridgeDirectives: Record<ClientProtocol, string[]> = {
 const request = { protocol: 1, httpVersion: 2, grpc: 2, http2: 2 }
 const response = { host: 1, port: 2 }
 
-const [through, protocol, referenceServer] = process.argv.slice(2) as [Through, ClientProtocol, string]
+type Arguments = [through: Through, protocol: ClientProtocol, referenceServer: string, descriptorSet?: string]
+const [through, protocol, referenceServer, descriptorSet] = process.argv.slice(2) as Arguments
 await serve()
 
 async function serve(): Promise<void> {
@@ -34,7 +35,10 @@ async function serve(): Promise<void> {
   backend.stdin.write(framed(through === "none" ? asked : askedAsGrpc(asked)))
   const answer = await readMessage(backend.stdout)
   const front = await startFront(through, [{ path: "/", port: portOf(answer) }], {
-    locationDirectives: bridgeDirectives[protocol],
+    locationDirectives: [
+      ...bridgeDirectives[protocol],
+      ...(descriptorSet === undefined ? [] : [`grpc_descriptor_set ${descriptorSet};`]),
+    ],
   })
   const stopped = Promise.race([once(process, "SIGTERM"), once(process, "SIGINT"), once(backend, "exit")])
   process.stdout.write(framed(answerAt(front.portFor("/"))))

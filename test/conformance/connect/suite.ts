@@ -5,6 +5,7 @@ import { run } from "../child.ts"
 import { goProgram } from "../go-modules.ts"
 import type { FailedCase, SuiteContext, SuiteResult } from "../result.ts"
 import { scope, temporaryDirectory } from "../scope.ts"
+import { conformanceDescriptorSet } from "./descriptor-set.ts"
 
 /** What the runner's client speaks to the balancer. Its backend is always the reference server. */
 export type ClientProtocol = "grpc" | "grpc-web" | "connect"
@@ -44,9 +45,11 @@ export async function connectConformance(
   const referenceServer = await goProgram("connect", "referenceserver")
   return scope(async (defer) => {
     // JSON is YAML.
-    const config = join(await temporaryDirectory(defer), "config.yaml")
+    const directory = await temporaryDirectory(defer)
+    const config = join(directory, "config.yaml")
     await writeFile(config, JSON.stringify({ features: features[protocol] }))
     const serverCommand = [process.execPath, wrapper, through, protocol, referenceServer]
+    if (protocol === "connect") serverCommand.push(await conformanceDescriptorSet(directory))
     const { output } = await run(runner, ["--mode", "server", "--conf", config, "--", ...serverCommand], {
       timeoutMs: 10 * 60_000,
     })
