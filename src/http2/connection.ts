@@ -228,6 +228,7 @@ export class Http2Connection<Owner> {
     this.sender.resetStream(stream.id, code)
     this.#table.closed.resetByUs(stream.id)
     this.#forget(stream)
+    this.#endIfIdle()
   }
 
   /** See `Http2Stream.consume`. Credit goes back in pieces of at least half a window. */
@@ -331,8 +332,10 @@ export class Http2Connection<Owner> {
 
   /** Ends a stream early and says so to whoever owns it. */
   abandon(stream: Http2Stream<Owner>, end: StreamEnd): void {
+    if (stream.isClosed) return
     this.#forget(stream)
     if (stream.owner !== null) this.#events.onReset(stream, end)
+    this.#endIfIdle()
   }
 
   finishIfBothEnded(stream: Http2Stream<Owner>): void {
@@ -344,6 +347,7 @@ export class Http2Connection<Owner> {
   #finish(stream: Http2Stream<Owner>): void {
     this.#table.closed.ended(stream.id)
     this.#forget(stream)
+    this.#endIfIdle()
   }
 
   #forget(stream: Http2Stream<Owner>): void {
@@ -351,7 +355,6 @@ export class Http2Connection<Owner> {
     this.#table.delete(stream.id)
     this.sender.forget(stream)
     this.#budget.forget(stream)
-    this.#endIfIdle()
   }
 
   #endIfIdle(): void {

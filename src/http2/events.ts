@@ -17,7 +17,8 @@ export interface StreamEnd {
 /**
  * What a connection tells its user, synchronously, from within `receive`, `receiveEnd`, `tick` or `drained`.
  *
- * `octets` are valid only during the call. After `onReset` nothing more is said of a stream; `onEnd` comes last and once.
+ * `octets` are valid only during the call. After `onReset` nothing more is said of a stream; `onEnd` comes
+ * once and last, but for the `onTaken` of octets whose sending ended the connection.
  */
 export interface ConnectionEvents<Owner> {
   /** Server: a new stream. Set `stream.owner` here. */

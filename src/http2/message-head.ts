@@ -101,6 +101,12 @@ function checkFields(fields: readonly string[], from: number): number | Malforme
   return contentLength
 }
 
+function countOf(fields: readonly string[], name: string): number {
+  let count = 0
+  for (let i = 0; i < fields.length; i += 2) if (fields[i] === name) count++
+  return count
+}
+
 /** RFC 9113 §8.3.1, RFC 3986 §3.3: an absolute path, or `*` for OPTIONS; nothing that another parser reads otherwise. */
 function pathProblem(path: string, method: string): Malformed | null {
   if (path.charCodeAt(0) !== 0x2f && !(path === "*" && method === "OPTIONS"))
@@ -168,6 +174,7 @@ export function readRequestHead(list: HeaderList): RequestHead | Malformed {
     if (path === undefined || path === "") return ":path is missing"
   }
   const host = list.get("host")
+  if (host !== undefined && countOf(fields, "host") > 1) return "host is repeated"
   const problem =
     methodProblem(method) ??
     (path === undefined ? null : pathProblem(path, method)) ??

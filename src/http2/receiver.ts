@@ -347,11 +347,9 @@ export class Receiver<Owner> {
       return null
     }
     const hasBody = !stream.isHead && head.status !== 204 && head.status !== 304
-    if (hasBody) {
-      if (endStream && head.contentLength > 0)
-        return this.#connection.malformed(stream, "content-length without DATA")
-      stream.contentLengthLeft = head.contentLength
-    }
+    if (hasBody && endStream && head.contentLength > 0)
+      return this.#connection.malformed(stream, "content-length without DATA")
+    stream.contentLengthLeft = hasBody ? head.contentLength : 0
     stream.headReceived = true
     stream.remoteEnded = endStream
     this.#events.onResponse(stream, head, endStream)
