@@ -37,13 +37,13 @@ beforeAll(async () => {
 async function secureBed(
   t: TestContext,
   tls: (files: CertificateFiles) => Partial<ListenerTls>,
-  options: BedOptions = {},
+  { limits = {}, ...options }: Omit<BedOptions, "config"> & Pick<SluiceYaml, "limits"> = {},
 ): Promise<{ bed: TestBed; files: CertificateFiles; logs: LogLines }> {
   const files = new CertificateFiles(t)
   const logs = new LogLines()
   const certificates = [files.pair("server", server)]
   const config = { listeners: [{ address: "127.0.0.1:0", tls: { certificates, ...tls(files) } }] }
-  const bed = await TestBed.start(t, { log: logs.log, ...options, config: { ...config, ...options.config } })
+  const bed = await TestBed.start(t, { log: logs.log, ...options, config: { ...config, limits } })
   return { bed, files, logs }
 }
 
@@ -355,7 +355,7 @@ describe("handshakes that fail", () => {
   })
 
   test("half a handshake is closed after handshakeTimeoutMs", async (t) => {
-    const { bed, logs } = await secureBed(t, () => ({}), { config: { limits: { handshakeTimeoutMs: 10 } } })
+    const { bed, logs } = await secureBed(t, () => ({}), { limits: { handshakeTimeoutMs: 10 } })
     const socket = connectPlain(bed.port, "127.0.0.1")
     // The head of a ClientHello, and nothing more.
     socket.write(Buffer.from([22, 3, 1, 2, 0, 1]))

@@ -282,14 +282,14 @@ function socketsOpen(): number {
   return process.getActiveResourcesInfo().filter((kind) => kinds.includes(kind)).length
 }
 
-/** A client of the echo service; each has its own connection. */
+/** A client of the echo service, at a port or an address of grpc-js's kind; each has its own connection. */
 export function echoClient(
-  port: number,
+  where: number | string,
   options: grpc.ClientOptions = {},
   credentials: grpc.ChannelCredentials = grpc.credentials.createInsecure(),
 ): EchoClient {
   const Client = grpc.makeGenericClientConstructor(echoService, "test.Echo")
-  const client = new Client(`127.0.0.1:${port}`, credentials, {
+  const client = new Client(typeof where === "number" ? `127.0.0.1:${where}` : where, credentials, {
     "grpc.use_local_subchannel_pool": 1,
     "grpc.max_receive_message_length": -1,
     "grpc.enable_retries": 0,
