@@ -52,6 +52,9 @@ export const counterMeanings = {
   connection_buffer_exceeded: "the streams of one connection held more unsent octets than its share",
   worker_buffer_withheld: "new credit was withheld because the worker neared its buffer budget",
   worker_buffer_exceeded: "a stream was reset as a largest holder, the worker being past its buffer budget",
+  // Overload.
+  overload_delay_exceeded: "a new stream was refused because the worker was too far behind",
+  worker_streams_exceeded: "a new stream was refused because the worker carried too many",
   // Upstream work.
   pick_queue_full: "a stream failed at once: too many were already waiting for an endpoint",
   pick_queue_timeout: "a stream waited too long for an endpoint",

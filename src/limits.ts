@@ -484,6 +484,46 @@ const rows = {
     counter: "worker_buffer_withheld",
   },
 
+  // ---- Overload ---------------------------------------------------------------------------------------------------
+  overloadDelayMs: {
+    counts:
+      "how long new streams may have waited to be read, once the worker has been behind for overloadAfterMs: the last turn of the event loop and this one so far",
+    value: 200,
+    unit: "ms",
+    min: 5,
+    max: HOUR_MS,
+    per: "worker",
+    stops: "overload: more new streams than the processor can carry, so that nobody's is served in time",
+    effect: "new streams get RESOURCE_EXHAUSTED that names the limit; those under way are not touched",
+    source: "CoDel (RFC 8289) and Facebook's controlled delay (Maurer, 2015), on turns in place of a queue",
+    counter: "overload_delay_exceeded",
+  },
+  overloadAfterMs: {
+    counts:
+      "how long every turn of the event loop has to exceed overloadDelayMs before new streams are refused; and, without a refusal, how long until the worker counts as caught up",
+    value: 500,
+    unit: "ms",
+    min: 0,
+    max: HOUR_MS,
+    per: "worker",
+    stops: "one pause of the machine or of the garbage collector being taken for overload",
+    effect: "overloadDelayMs is enforced",
+    source: "CoDel (RFC 8289): its interval, five times as long",
+    counter: "overload_delay_exceeded",
+  },
+  workerStreamsMax: {
+    counts: "streams under way that go to an endpoint or wait for one",
+    value: 200_000,
+    unit: "streams",
+    min: 1,
+    max: 10 * MANY,
+    per: "worker",
+    stops: "running out of memory in the middle of honest work",
+    effect: "new streams get RESOURCE_EXHAUSTED that names the limit; those under way are not touched",
+    source: "nginx worker_connections, per stream here",
+    counter: "worker_streams_exceeded",
+  },
+
   // ---- Upstream work ----------------------------------------------------------------------------------------------
   pickQueueMax: {
     counts: "streams waiting for an endpoint to become ready",

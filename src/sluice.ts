@@ -29,6 +29,7 @@ import { readShared } from "./net/tls-read.ts"
 import { type TlsPlan, TlsStore } from "./net/tls-store.ts"
 import type { TlsUpstream } from "./net/tls-upstream.ts"
 import { type Random, systemRandom } from "./random.ts"
+import { Admission } from "./relay/admission.ts"
 import type { ClientConnection, StreamOwner } from "./relay/client-connection.ts"
 import type { RelayContext } from "./relay/context.ts"
 import { DownstreamConnection } from "./relay/downstream.ts"
@@ -132,7 +133,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const random = options.random ?? systemRandom
     const network = options.network ?? systemNetwork
     this.#network = network
-    this.#flusher = new Flusher((callback) => network.afterReads(callback))
+    const admission = new Admission({ clock: this.#clock, log: this.#log, counters: this.counters, limits })
+    this.#flusher = new Flusher((callback) => network.afterReads(callback), admission)
     this.#env = { clock: this.#clock, random, pid: process.pid, hostname: hostname(), version: VERSION }
     this.#accessLogs = new AccessLogs({ clock: this.#clock, log: this.#log, env: this.#env })
     this.#tls = new TlsStore({
@@ -151,6 +153,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       env: this.#env,
       replayRing: new ReplayRing(),
       budget: new BufferBudget(limits),
+      admission,
       findCluster: (name) => this.#live.clusters.get(name),
       onStreamEnd: (record) => {
         this.#streams++
@@ -467,6 +470,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const first: FirstOctets = new FirstOctets({
       ...shared,
       nowMs,
+      expectsProxyHeader: config.proxyProtocol,
       lineOctetsMax: this.limits.http1HeadOctets,
       timeoutMs: this.limits.prefaceTimeoutMs,
       choose: (protocol, sinceMs) => {
@@ -501,6 +505,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     this.#ticker ??= this.#clock.after(TICK_MS, () => {
       this.#ticker = null
       const nowMs = this.#clock.now()
+      this.#context.admission.tick(nowMs)
       for (const connection of this.#downstream) connection.tick(nowMs)
       for (const connection of this.#upstream) connection.tick(nowMs)
       if (this.#downstream.size + this.#upstream.size > 0) this.#tickLater()
@@ -538,6 +543,7 @@ function connectionRecord(id: number, socket: Socket, tls: TlsInfo | null): Conn
     localPort: socket.localPort ?? 0,
     protocol: "HTTP/2.0",
     tls,
+    proxied: null,
     requests: 0,
   }
 }

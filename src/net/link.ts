@@ -65,6 +65,7 @@ export class Link implements Flushable {
   received(octets: Buffer, start: number, end: number): void {
     const user = this.#user
     if (user === null || this.#isDone) return
+    this.#flusher.reading()
     try {
       user.receive(octets, start, end)
     } catch (error) {

@@ -5,6 +5,7 @@ import type { Deadlines } from "../deadlines.ts"
 import type { BufferBudget } from "../http2/buffer-budget.ts"
 import type { Limits } from "../limits.ts"
 import type { Log } from "../log/logger.ts"
+import type { Admission } from "./admission.ts"
 import type { StreamRecord } from "./record.ts"
 import type { ReplayRing } from "./replay-ring.ts"
 import type { UpstreamConnection } from "./upstream.ts"
@@ -20,6 +21,7 @@ export interface RelayContext {
   readonly env: TemplateEnvironment
   readonly replayRing: ReplayRing
   readonly budget: BufferBudget
+  readonly admission: Admission
   /** By cluster name, or by address for routes that name one by variable. */
   findCluster(name: string): Cluster<UpstreamConnection> | undefined
   /** Exactly once per stream. */

@@ -117,6 +117,8 @@ export class Exchange implements Waiter<UpstreamConnection> {
       action.kind === "cluster" ? action.cluster : action.template.render(this.record, this.#context.env)
     const cluster = this.#context.findCluster(name)
     if (cluster === undefined) return this.#fail(failure("no_endpoint", `there is no cluster ${name}`, true))
+    const refusal = this.#context.admission.enter(this.record.startMs)
+    if (refusal !== null) return this.#fail(refusal)
     this.#cluster = cluster
     this.#snapshot = cluster.snapshot
     cluster.retryBudget.started(this.record.startMs)
@@ -563,6 +565,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
     this.#isDone = true
     if (this.#deadline !== null) this.#context.deadlines.cancel(this.#deadline)
     this.#request?.forget()
+    if (this.#cluster !== null) this.#context.admission.leave()
     const { record } = this
     record.endMs = this.#nowMs()
     record.requestMessages = this.#requestScanner?.messages ?? 0
