@@ -229,7 +229,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     this.#live = next
     for (const name of [...this.#listeners.keys()]) if (!names.has(name)) this.#closeListener(name)
     for (const [name, cluster] of before.clusters)
-      if (next.clusters.get(name) !== cluster) cluster.close("the configuration changed")
+      if (next.clusters.get(name) !== cluster) cluster.close()
     for (const upstream of next.tls.commit()) this.#forgetTls(upstream)
     for (const listener of config.listeners) {
       const open = this.#listeners.get(listener.name)!
@@ -260,7 +260,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     for (const connection of this.#downstream) connection.drain()
     if (graceMs > 0) await this.#whenGone(this.#downstream, graceMs)
     for (const connection of [...this.#downstream]) connection.abort("the balancer is shutting down")
-    for (const cluster of this.#live.clusters.values()) cluster.close("the balancer is shutting down")
+    for (const cluster of this.#live.clusters.values()) cluster.close()
     for (const connection of [...this.#upstream]) connection.abort("the balancer is shutting down")
     await this.#whenGone(this.#links, this.limits.drainTimeoutMs)
     for (const link of this.#links) link.destroy()
@@ -342,7 +342,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const connect = this.#connects.get(tls)
     this.#connects.delete(tls)
     if (connect === undefined) return
-    for (const cluster of this.#live.clusters.values()) cluster.forget(connect, "the configuration changed")
+    for (const cluster of this.#live.clusters.values()) cluster.forget(connect)
   }
 
   // ---- Connections --------------------------------------------------------------------------------------------

@@ -76,8 +76,8 @@ export class Cluster<C extends PooledConnection> {
   }
 
   /** Retires the connections that `connect` made: nobody asks for them any more. */
-  forget(connect: Connect<C>, reason: string): void {
-    for (const pool of this.#otherPools.get(connect)?.values() ?? []) pool.close(reason)
+  forget(connect: Connect<C>): void {
+    for (const pool of this.#otherPools.get(connect)?.values() ?? []) pool.close()
     this.#otherPools.delete(connect)
   }
 
@@ -109,9 +109,10 @@ export class Cluster<C extends PooledConnection> {
     return policy(rest)
   }
 
-  close(reason: string): void {
-    for (const pool of this.#pools.values()) pool.close(reason)
-    for (const connect of [...this.#otherPools.keys()]) this.forget(connect, reason)
+  /** Gives way to another configuration: every connection is retired once those that wait have been served. */
+  close(): void {
+    for (const pool of this.#pools.values()) pool.close()
+    for (const connect of [...this.#otherPools.keys()]) this.forget(connect)
   }
 
   #addEndpoint(endpointConfig: EndpointConfig): Endpoint {

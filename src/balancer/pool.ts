@@ -38,6 +38,7 @@ export class Pool<C extends PooledConnection> {
   readonly connections: C[] = []
   readonly #options: PoolOptions<C>
   readonly #waiting: Waiter<C>[] = []
+  #isClosing = false
 
   constructor(options: PoolOptions<C>) {
     this.#options = options
@@ -53,7 +54,7 @@ export class Pool<C extends PooledConnection> {
     if (connection !== undefined) {
       connection.streamsOpen++
       waiter.onLease(connection)
-      return
+      return this.#retireIfClosing()
     }
     if (this.#waiting.length >= this.#options.maxWaiting) {
       this.#options.onLimit("pick_queue_full")
@@ -68,6 +69,7 @@ export class Pool<C extends PooledConnection> {
   abandon(waiter: Waiter<C>): void {
     const at = this.#waiting.indexOf(waiter)
     if (at >= 0) this.#waiting.splice(at, 1)
+    this.#retireIfClosing()
   }
 
   release(connection: C): void {
@@ -98,9 +100,14 @@ export class Pool<C extends PooledConnection> {
     for (const waiter of this.#waiting.splice(0)) waiter.onNoLease(reason, false)
   }
 
-  /** Retires every connection; streams under way may finish. */
-  close(reason: string): void {
-    for (const waiter of this.#waiting.splice(0)) waiter.onNoLease(reason, false)
+  /** Retires every connection once those that wait have been served; streams under way may finish. */
+  close(): void {
+    this.#isClosing = true
+    this.#retireIfClosing()
+  }
+
+  #retireIfClosing(): void {
+    if (!this.#isClosing || this.#waiting.length > 0) return
     for (const connection of [...this.connections]) connection.retire()
   }
 
@@ -119,6 +126,7 @@ export class Pool<C extends PooledConnection> {
       this.#waiting.shift()!.onLease(connection)
     }
     if (this.#waiting.length > 0) this.#connectIfNeeded()
+    else this.#retireIfClosing()
   }
 
   /** Opens connections until those under way could carry everyone who waits. */

@@ -1,6 +1,6 @@
 import type { Cluster } from "../balancer/cluster.ts"
 import type { Endpoint } from "../balancer/endpoint.ts"
-import type { Waiter } from "../balancer/pool.ts"
+import type { Pool, Waiter } from "../balancer/pool.ts"
 import type { Snapshot } from "../balancer/snapshot.ts"
 import type { RetryCondition } from "../config/model.ts"
 import { counterIds } from "../counters.ts"
@@ -56,7 +56,8 @@ export class Exchange implements Waiter<UpstreamConnection> {
   #lease: UpstreamConnection | null = null
   #upstream: Http2Stream<Exchange> | null = null
   #attempt: AttemptRecord | null = null
-  #isWaiting = false
+  /** Where it waits for a stream of its own. */
+  #waitingAt: Pool<UpstreamConnection> | null = null
   #headSent = false
   #resetWhenFlushed = false
   /** A connection was closed by GOAWAY before this stream was looked at; its endpoint may be asked once more. */
@@ -164,17 +165,17 @@ export class Exchange implements Waiter<UpstreamConnection> {
     endpoint.streamsOpen++
     this.#attempt = newAttempt(endpoint.address, nowMs)
     this.record.addAttempt(this.#attempt)
-    this.#isWaiting = true
+    this.#waitingAt = cluster.pool(endpoint, this.#route.connect)
     const { connectTimeoutMs } = this.#route.settings
     this.#waitUntilMs = nowMs + Math.min(connectTimeoutMs, this.#context.limits.pickQueueTimeoutMs)
-    cluster.pool(endpoint, this.#route.connect).acquire(this)
-    if (this.#isWaiting) this.#arm()
+    this.#waitingAt.acquire(this)
+    if (this.#waitingAt !== null) this.#arm()
   }
 
   // ---- Waiter -------------------------------------------------------------------------------------------------
 
   onLease(connection: UpstreamConnection): void {
-    this.#isWaiting = false
+    this.#waitingAt = null
     this.#waitUntilMs = 0
     this.#lease = connection
     const attempt = this.#attempt!
@@ -195,7 +196,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
   }
 
   onNoLease(reason: string, isLimit: boolean): void {
-    this.#isWaiting = false
+    this.#waitingAt = null
     const { name } = this.#cluster!
     const message = `cluster ${name}, endpoint ${this.#endpoint!.address}: ${reason}`
     if (isLimit) return this.#fail(failure("pick_queue", message, true))
@@ -503,7 +504,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
         failure("deadline", `the deadline of ${ms} ms passed (grpc-timeout, enforced at the balancer)`),
       )
     }
-    if (this.#isWaiting && nowMs >= this.#waitUntilMs) return this.#onWaitedTooLong()
+    if (this.#waitingAt !== null && nowMs >= this.#waitUntilMs) return this.#onWaitedTooLong()
     const silent = this.#silence?.check(nowMs, this.#upstream, this.#downstream)
     if (silent != null) {
       this.#attempt!.status ||= 504
@@ -514,9 +515,9 @@ export class Exchange implements Waiter<UpstreamConnection> {
   }
 
   #onWaitedTooLong(): void {
-    const pool = this.#cluster!.pool(this.#endpoint!, this.#route.connect)
+    const pool = this.#waitingAt!
+    this.#waitingAt = null
     pool.abandon(this)
-    this.#isWaiting = false
     this.#waitUntilMs = 0
     const where = `cluster ${this.#cluster!.name}, endpoint ${this.#endpoint!.address}`
     const hasConnection = pool.connections.some((connection) => connection.isReady)
@@ -543,9 +544,9 @@ export class Exchange implements Waiter<UpstreamConnection> {
 
   #giveBack(): void {
     const endpoint = this.#endpoint
-    if (this.#isWaiting) {
-      this.#cluster!.pool(endpoint!, this.#route.connect).abandon(this)
-      this.#isWaiting = false
+    if (this.#waitingAt !== null) {
+      this.#waitingAt.abandon(this)
+      this.#waitingAt = null
     }
     if (this.#attempt !== null) {
       this.#attempt.endMs ||= this.#nowMs()

@@ -242,7 +242,8 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     const wasReady = this.http2.isReady
     const nowMs = this.#context.clock.now()
     const { reason } = this.http2.ending
-    if (!wasReady) this.#connectFailed(reason, nowMs)
+    // One that was retired before it was made has failed nobody.
+    if (!wasReady && !this.#isRetired) this.#connectFailed(reason, nowMs)
     else {
       this.#pool.unusable(this)
       if (this.http2.ending.streamsLost > 0 && this.endpoint.failed(nowMs)) this.#sayEjected(reason)
