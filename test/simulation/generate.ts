@@ -1,0 +1,164 @@
+import type { RetryCondition } from "../../src/config/model.ts"
+import { ErrorCode } from "../../src/http2/error-code.ts"
+import { Chance } from "./chance.ts"
+import { makeFaults } from "./generate-faults.ts"
+import type {
+  CallPlan,
+  ClosePlan,
+  ClusterPlan,
+  EndpointPlan,
+  ListenerPlan,
+  PeerPlan,
+  Piece,
+  Plan,
+  ResponsePlan,
+} from "./plan.ts"
+
+/** What a run is after. `calm`: nothing is broken, so every call must end exactly as its backend ends it. */
+export type Mood = "calm" | "faulty" | "hostile"
+
+/** Windows from none to plenty; small ones force queueing, credit and half-sent messages. */
+const WINDOWS = [1, 7, 100, 1000, 5000, 65_535, 65_535, 262_144] as const
+
+/** The plan that belongs to a seed. */
+export function makePlan(seed: number): Plan {
+  const chance = new Chance(seed)
+  const mood = chance.of<Mood>(["calm", "calm", "faulty", "faulty", "faulty", "hostile"])
+  const limits = makeLimits(chance)
+  const endpoints = chance.list(chance.whole(1, 3), (index) => makeEndpoint(chance, index))
+  const clients = chance.list(chance.whole(1, 3), () => makePeer(chance))
+  const windows = [...endpoints, ...clients].map(({ windowOctets }) => windowOctets)
+  const narrowest = Math.min(...windows, limits.streamWindowOctets ?? 65_535, limits.upstreamStreamWindowOctets ?? 65_535)
+  const isLarge = narrowest >= 5000 && chance.likely(0.15)
+  const size = isLarge ? 60_000 : Math.min(8000, narrowest * 20)
+  const calls = chance.list(chance.whole(1, 8), (index) => makeCall(chance, index + 1, clients.length, size))
+  return {
+    seed,
+    conditions: {
+      delayMs: chance.of([0, 1, 5, 20]),
+      capacityOctets: chance.of([300, 2000, 65_536, 1_000_000]),
+      cutShare: chance.of([0, 0.2, 0.6]),
+    },
+    limits,
+    listener: makeListener(chance),
+    cluster: makeCluster(chance),
+    endpoints,
+    clients,
+    calls,
+    faults: makeFaults(chance, mood, clients.length, endpoints.length),
+    close: makeClose(chance),
+  }
+}
+
+function makeLimits(chance: Chance): Record<string, number> {
+  const limits: Record<string, number> = {}
+  if (chance.likely(0.5)) limits.streamWindowOctets = chance.of(WINDOWS)
+  if (chance.likely(0.5)) limits.upstreamStreamWindowOctets = chance.of(WINDOWS)
+  if (chance.likely(0.5)) {
+    const narrow = chance.of([65_535, 100_000])
+    limits.streamWindowOctets = Math.min(narrow, limits.streamWindowOctets ?? narrow)
+    limits.upstreamStreamWindowOctets = Math.min(narrow, limits.upstreamStreamWindowOctets ?? narrow)
+    limits.connectionWindowOctets = narrow
+  }
+  if (chance.likely(0.3)) limits.unsentOctetsMax = 16_384
+  if (chance.likely(0.3)) limits.headerTableOctets = chance.of([0, 100, 4096])
+  if (chance.likely(0.1)) limits.bufferedWithholdPercent = 1
+  return limits
+}
+
+function makeListener(chance: Chance): ListenerPlan {
+  return {
+    maxConcurrentStreams: chance.likely(0.3) ? chance.whole(1, 4) : 1000,
+    maxRequestsPerConnection: chance.maybe(0.15, () => chance.whole(1, 4)),
+    idleConnectionTimeoutMs: chance.likely(0.15) ? chance.whole(0, 1000) : 75_000,
+  }
+}
+
+function makeCluster(chance: Chance): ClusterPlan {
+  const more: RetryCondition[] = chance.likely(0.2) ? ["invalid_header", "http_503"] : []
+  return {
+    policy: chance.of(["round_robin", "least_streams"]),
+    maxStreamsPerConnection: chance.maybe(0.3, () => chance.whole(1, 3)),
+    maxConnectionsPerEndpoint: chance.maybe(0.1, () => chance.whole(1, 3)),
+    idleConnections: chance.maybe(0.3, () => chance.whole(0, 2)),
+    idleTimeoutMs: chance.likely(0.2) ? chance.whole(0, 1000) : 300_000,
+    maxConnectionAgeMs: chance.maybe(0.2, () => chance.whole(0, 1500)),
+    maxRequestsPerConnection: chance.maybe(0.2, () => chance.whole(1, 4)),
+    retryConditions: chance.likely(0.9) ? ["error", "timeout", ...more] : [],
+    retryTries: chance.maybe(0.2, () => chance.whole(1, 3)),
+  }
+}
+
+function makePeer(chance: Chance): PeerPlan {
+  return {
+    windowOctets: chance.of(WINDOWS),
+    maxConcurrentStreams: chance.maybe(0.5, () => chance.of([1, 2, 5, 100])),
+    headerTableOctets: chance.of([0, 50, 4096, 4096, 65_536]),
+    frameOctets: chance.of([100, 1000, 16_384, 16_384]),
+    readDelayMs: chance.likely(0.5) ? 0 : chance.small(1, 400),
+  }
+}
+
+function makeEndpoint(chance: Chance, index: number): EndpointPlan {
+  return {
+    ...makePeer(chance),
+    weight: chance.likely(0.7) ? 1 : chance.whole(1, 4),
+    backup: index > 0 && chance.likely(0.15),
+    maxFails: chance.of([1, 1, 0, 2]),
+    maxStreams: chance.maybe(0.08, () => chance.whole(1, 3)),
+  }
+}
+
+function makeCall(chance: Chance, id: number, clients: number, size: number): CallPlan {
+  const protocol = chance.likely(0.75) ? "grpc" : "http"
+  const isGet = protocol === "http" && chance.likely(0.5)
+  const request = isGet && chance.likely(0.7) ? [] : makePieces(chance, size)
+  const requestEnd = chance.likely(0.45) ? "with last" : chance.of(["alone", "alone", "trailers", "never"] as const)
+  return {
+    id,
+    client: chance.whole(0, clients - 1),
+    atMs: chance.small(0, 1500),
+    protocol,
+    method: isGet ? "GET" : "POST",
+    metadata: chance.small(0, 6),
+    request,
+    requestEnd,
+    cancel: chance.maybe(0.15, () => ({
+      afterMs: chance.small(0, 800),
+      code: chance.of([ErrorCode.CANCEL, ErrorCode.CANCEL, ErrorCode.INTERNAL_ERROR, ErrorCode.NO_ERROR]),
+    })),
+    timeoutMs: protocol === "grpc" ? chance.maybe(0.15, () => chance.small(0, 3000)) : null,
+    response: makeResponse(chance, protocol, requestEnd === "never", size),
+  }
+}
+
+function makeResponse(chance: Chance, protocol: "grpc" | "http", isEndless: boolean, size: number): ResponsePlan {
+  const ends = protocol === "grpc" ? (["trailers", "head", "reset"] as const) : (["data", "head", "trailers", "reset"] as const)
+  return {
+    refusals: chance.likely(0.12) ? chance.whole(1, 2) : 0,
+    isInformed: chance.likely(0.1),
+    begin: isEndless && chance.likely(0.8) ? "at once" : chance.of(["after request", "at once", "echo"]),
+    headAfterMs: chance.small(0, 300),
+    pieces: makePieces(chance, size),
+    end: chance.likely(0.04) ? "never" : chance.likely(0.7) ? ends[0] : chance.of(ends),
+    endAfterMs: chance.small(0, 300),
+    status: protocol === "grpc" ? 200 : chance.of([200, 200, 404, 503]),
+    grpcStatus: chance.likely(0.7) ? 0 : chance.whole(1, 16),
+    resetCode: chance.of([ErrorCode.CANCEL, ErrorCode.INTERNAL_ERROR, ErrorCode.ENHANCE_YOUR_CALM]),
+  }
+}
+
+function makePieces(chance: Chance, size: number): Piece[] {
+  return chance.list(chance.small(0, 5), () => ({
+    afterMs: chance.small(0, 300),
+    octets: chance.small(1, size),
+    padding: chance.likely(0.15) ? chance.whole(1, 200) : 0,
+  }))
+}
+
+function makeClose(chance: Chance): ClosePlan {
+  return {
+    atMs: chance.maybe(0.2, () => chance.whole(0, 2000)),
+    graceMs: chance.of([0, 100, 1000, 30_000]),
+  }
+}

@@ -1,0 +1,142 @@
+import type { CallRecord, Ending } from "./ledger.ts"
+import type { CallPlan, Plan } from "./plan.ts"
+import { octetsOf } from "./peers/client.ts"
+import { Violation } from "./violation.ts"
+
+/** What happened in a run that calls may have suffered from. */
+export interface Circumstances {
+  readonly plan: Plan
+  readonly hurtClients: ReadonlySet<number>
+  readonly hurtEndpoints: ReadonlySet<number>
+  /** When the balancer was told to close, and when it ended what was still open. */
+  readonly closeMs: number
+  readonly abortMs: number
+}
+
+const DEADLINE_EXCEEDED = 4
+const RESOURCE_EXHAUSTED = 8
+const UNAVAILABLE = 14
+/** The wheel of deadlines turns in steps of 4 ms and rounds up. */
+const DEADLINE_SLACK_MS = 10
+/** So much of a request is kept for another attempt: `REPLAY_OCTETS` in src/relay. */
+const REPLAYABLE_OCTETS = 65_536
+
+/** Holds one call against its plan. Throws the first rule that was broken. */
+export function judge(call: CallRecord, around: Circumstances): void {
+  const { plan, ending, told } = call
+  if (ending === null) throw fail(call, "call never ends", `it has no ending: ${progress(call)}`)
+  if (told.length > 1) throw fail(call, "one ending", `the balancer told of it ${told.length} times`)
+  if (told.length === 0 && (call.attempts.length > 0 || call.head !== null))
+    throw fail(call, "record", "the balancer never told of it")
+  judgeTime(call)
+  if (call.isSpoilt) return
+  switch (ending.how) {
+    case "cancelled":
+      return
+    case "unsent":
+    case "lost":
+      if (!around.hurtClients.has(plan.client) && call.endedMs < (ending.how === "lost" ? around.abortMs : around.closeMs))
+        throw fail(call, "wrong ending", `its client's connection was ${ending.how}`)
+      return
+    case "reset":
+      return judgeReset(call, ending, around)
+    case "complete":
+      return judgeAnswer(call, ending, around)
+  }
+}
+
+function judgeReset(call: CallRecord, ending: Ending & { how: "reset" }, around: Circumstances): void {
+  const { response } = call.plan
+  if (ending.isLocal) throw fail(call, "wrong ending", "its client found fault with the balancer")
+  if (response.end === "reset" && ending.code === response.resetCode && call.attempts.length > 0) return
+  if (whyUnavailable(call, around) === null && !isPastDeadline(call) && !mayBeShed(around))
+    throw fail(call, "wrong ending", `it was reset with ${ending.code} for no reason`)
+}
+
+function judgeAnswer(call: CallRecord, ending: Ending & { how: "complete" }, around: Circumstances): void {
+  const { plan, answeredBy, receivedOctets, head, told } = call
+  const last = ending.trailers ?? head!
+  const isWhole = answeredBy !== null && (last.get("x-end") !== undefined || plan.response.end === "data" || isBare(call))
+  if (!isWhole) return judgeRescue(call, Number(last.get("grpc-status") ?? -1), Number(head!.get(":status")), around)
+  if (!answeredBy.isAnswered) throw fail(call, "wrong ending", "it ended before its backend had ended it")
+  if (receivedOctets !== answeredBy.sentOctets)
+    throw fail(call, "body", `its response ended after ${receivedOctets} of ${answeredBy.sentOctets} octets`)
+  if (plan.response.end === "trailers" && ending.trailers === null) throw fail(call, "head", "its trailers are missing")
+  const [record] = told
+  if (plan.protocol === "grpc" && record!.grpcStatus !== plan.response.grpcStatus && !isPastDeadline(call))
+    throw fail(call, "record", `the balancer told of status ${record!.grpcStatus}, its client saw ${plan.response.grpcStatus}`)
+}
+
+/** A plain response whose head was all. */
+function isBare({ plan, head }: CallRecord): boolean {
+  return plan.response.end === "head" && head!.get("x-attempt") !== undefined
+}
+
+/** The balancer answered in the backend's place. */
+function judgeRescue(call: CallRecord, grpcStatus: number, httpStatus: number, around: Circumstances): void {
+  const isGrpc = call.plan.protocol === "grpc"
+  const said = isGrpc ? `grpc-status ${grpcStatus}` : `status ${httpStatus}`
+  const why = whyUnavailable(call, around)
+  const isDeadline = isGrpc ? grpcStatus === DEADLINE_EXCEEDED : httpStatus === 504
+  const isShed = isGrpc ? grpcStatus === RESOURCE_EXHAUSTED : httpStatus === 503
+  const isUnavailable = isGrpc ? grpcStatus === UNAVAILABLE : httpStatus >= 502 && httpStatus <= 504
+  if (isDeadline && isPastDeadline(call)) return
+  if (isShed && mayBeShed(around)) return
+  if (isUnavailable && why !== null) return
+  throw fail(call, "wrong ending", `the balancer answered it with ${said} for no reason`)
+}
+
+/** What may have kept the call from being answered; null: nothing. */
+function whyUnavailable(call: CallRecord, around: Circumstances): string | null {
+  const { plan, hurtEndpoints, hurtClients } = around
+  const tried = call.told[0]?.attempts.map(({ address }) => Number(address.split(":")[1]) - 3000) ?? []
+  if (hurtClients.has(call.plan.client)) return "its client was hurt"
+  if (tried.length === 0 ? hurtEndpoints.size > 0 : tried.some((index) => hurtEndpoints.has(index)))
+    return "an endpoint was hurt"
+  if (call.endedMs >= around.abortMs) return "the balancer closed"
+  if (isScarce(plan)) return "streams were scarce"
+  if (call.plan.response.refusals > 0 && (hurtEndpoints.size > 0 || !canBeRetried(call.plan, plan))) return "it was refused"
+  return null
+}
+
+function canBeRetried(call: CallPlan, { cluster, endpoints }: Plan): boolean {
+  const tries = Math.min(cluster.retryTries ?? endpoints.length, endpoints.length)
+  const primaries = endpoints.filter(({ backup }) => !backup).length
+  const isReachable = tries > call.response.refusals && primaries > call.response.refusals
+  return cluster.retryConditions.includes("error") && isReachable && octetsOf(call) <= REPLAYABLE_OCTETS
+}
+
+/** There may be no place for a stream although nothing is broken. */
+function isScarce({ cluster, endpoints, faults }: Plan): boolean {
+  const isChanged = faults.some((fault) => fault.kind === "settings" && fault.change.setting === "streams")
+  return isChanged || cluster.maxConnectionsPerEndpoint !== null || endpoints.some(({ maxStreams }) => maxStreams !== null)
+}
+
+function isPastDeadline({ plan, openedMs, endedMs }: CallRecord): boolean {
+  return plan.timeoutMs !== null && endedMs - openedMs >= plan.timeoutMs
+}
+
+function mayBeShed({ plan }: Circumstances): boolean {
+  return plan.limits.bufferedOctetsMax !== undefined
+}
+
+function judgeTime(call: CallRecord): void {
+  const { timeoutMs } = call.plan
+  const [record] = call.told
+  if (timeoutMs === null || call.plan.protocol !== "grpc" || record === undefined) return
+  const tookMs = record.endMs - record.startMs
+  if (tookMs > timeoutMs + DEADLINE_SLACK_MS)
+    throw fail(call, "time limit", `its deadline of ${timeoutMs} ms passed, and it went on for ${tookMs} ms`)
+}
+
+function progress({ openedMs, sentOctets, attempts, receivedOctets }: CallRecord): string {
+  if (openedMs < 0) return "its client never opened it"
+  const tried = attempts.map(({ number, endpoint, receivedOctets: read, sentOctets: sent, isOpen }) => {
+    return `attempt ${number} at endpoint ${endpoint} got ${read}, sent ${sent} and is ${isOpen ? "open" : "over"}`
+  })
+  return [`client sent ${sentOctets}, got ${receivedOctets}`, ...tried].join("; ")
+}
+
+function fail(call: CallRecord, rule: ConstructorParameters<typeof Violation>[0], detail: string): Violation {
+  return new Violation(rule, `call ${call.plan.id}: ${detail}`)
+}

@@ -1,0 +1,214 @@
+import type { Log } from "../../src/log/logger.ts"
+import { seededRandom } from "../../src/random.ts"
+import type { Balancer as BalancerClass } from "../../src/sluice.ts"
+import { HeaderList as HeaderListClass } from "../../src/http2/header-list.ts"
+import { addressOf, configOf, LISTENER } from "./config.ts"
+import { type Struck, strike } from "./faults.ts"
+import { checkBalancer, checkClosed } from "./invariants.ts"
+import { Ledger } from "./ledger.ts"
+import { Scheduler } from "./network/scheduler.ts"
+import { VirtualNetwork } from "./network/virtual-network.ts"
+import { Backend } from "./peers/backend.ts"
+import { Client } from "./peers/client.ts"
+import type { Plan } from "./plan.ts"
+import { judge } from "./verdict.ts"
+import { Violation } from "./violation.ts"
+import type { Frame } from "./wire/frame-scanner.ts"
+import { WireObserver } from "./wire/wire-observer.ts"
+
+/** The code under test; a mutation is another. */
+export interface Subject {
+  readonly Balancer: typeof BalancerClass
+  /** Of the same copy of the code. */
+  readonly HeaderList: typeof HeaderListClass
+}
+
+/** Told what happens, in order, where somebody will read it. */
+export interface Witness {
+  frame(atMs: number, link: string, fromBalancer: boolean, frame: Frame): void
+  say(atMs: number, what: string): void
+}
+
+export interface Outcome {
+  /** Null: every rule held. */
+  readonly violation: Violation | null
+  readonly steps: number
+}
+
+/** How long after the last planned thing everything must be over: a client that vanished is noticed in 80 s. */
+const PATIENCE_MS = 150_000
+/** A run that takes more steps than this goes round in circles. */
+const STEPS_MAX = 200_000
+
+/** Runs a plan to its end or to the first rule that is broken. The same plan gives the same run. */
+export async function run(plan: Plan, subject: Subject, witness: Witness | null = null): Promise<Outcome> {
+  let world: World | null = null
+  try {
+    world = new World(plan, subject, witness)
+    await world.run()
+    return { violation: null, steps: world.steps }
+  } catch (error) {
+    const violation = error instanceof Violation ? error : new Violation("exception", messageOf(error))
+    return { violation, steps: world?.steps ?? 0 }
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+class World implements Struck {
+  steps = 0
+  readonly scheduler = new Scheduler()
+  readonly network: VirtualNetwork
+  readonly clients: readonly Client[]
+  readonly backends: readonly Backend[]
+  readonly hurtClients = new Set<number>()
+  readonly hurtEndpoints = new Set<number>()
+  readonly #plan: Plan
+  readonly #witness: Witness | null
+  readonly #ledger: Ledger
+  readonly #balancer: BalancerClass
+  /** Calls of the balancer that have not resolved. */
+  #pending = 0
+  #isClosing = false
+  /** What one of them was rejected with. */
+  #rejection: unknown = null
+
+  constructor(plan: Plan, subject: Subject, witness: Witness | null) {
+    alignHeaderLists(HeaderListClass)
+    alignHeaderLists(subject.HeaderList)
+    this.#plan = plan
+    this.#witness = witness
+    this.#ledger = new Ledger(plan.calls)
+    const { scheduler } = this
+    this.network = new VirtualNetwork({
+      scheduler,
+      conditions: plan.conditions,
+      seed: plan.seed,
+      tap: (name, role) => this.#observe(name, role),
+    })
+    this.backends = plan.endpoints.map((endpoint, index) => new Backend(index, endpoint, this.#ledger, scheduler))
+    this.clients = plan.clients.map((client, index) => {
+      const name = `client ${index}`
+      return new Client(name, client, scheduler, (makeUser) => this.network.dial(LISTENER, name, makeUser))
+    })
+    this.#balancer = new subject.Balancer(configOf(plan), {
+      clock: scheduler,
+      random: seededRandom(plan.seed),
+      network: this.network,
+      ...(witness === null ? {} : { log: witnessLog((what) => witness.say(scheduler.now(), what)) }),
+    })
+    this.#balancer.on("stream", (record) => void this.#ledger.of(record.requestHeaders).told.push(record))
+    this.backends.forEach(({ serve }, index) => this.network.host(addressOf(index), serve))
+  }
+
+  // ---- Struck -------------------------------------------------------------------------------------------------
+
+  readonly addressOf = addressOf
+
+  reload(isChanged: boolean): void {
+    const isLate = this.#isClosing
+    this.#await(
+      this.#balancer.reload(configOf(this.#plan, isChanged)).catch((error: unknown) => {
+        if (!isLate) throw error
+      }),
+    )
+  }
+
+  // ---- The run ------------------------------------------------------------------------------------------------
+
+  async run(): Promise<void> {
+    const { scheduler } = this
+    const { calls, faults, close } = this.#plan
+    await this.#balancer.start()
+    let lastMs = close.atMs ?? 0
+    for (const { id, atMs, client } of calls) {
+      lastMs = Math.max(lastMs, atMs)
+      scheduler.at(atMs, () => this.clients[client]!.call(this.#ledger.calls.get(id)!))
+    }
+    for (const fault of faults) {
+      lastMs = Math.max(lastMs, fault.atMs)
+      scheduler.at(fault.atMs, () => this.#strike(fault))
+    }
+    const untilMs = close.atMs ?? lastMs + PATIENCE_MS
+    const isOver = close.atMs === null ? () => scheduler.now() >= lastMs && this.#ledger.isSettled : () => false
+    while (!isOver() && scheduler.nextMs <= untilMs) await this.#step()
+    await this.#close(close.atMs === null && !isOver())
+  }
+
+  async #close(isLate: boolean): Promise<void> {
+    const { scheduler } = this
+    const { graceMs } = this.#plan.close
+    const closeMs = scheduler.now()
+    const abortMs = closeMs + graceMs
+    if (isLate) for (const call of this.#ledger.calls.values()) if (call.ending === null && !call.isHeld) this.#judge(call, closeMs, abortMs)
+    if (isLate) throw new Violation("left open", `a backend still works for a call that has ended: ${this.#stillOpen()}`)
+    let isClosed = false
+    this.#isClosing = true
+    this.#await(this.#balancer.close({ graceMs }).then(() => void (isClosed = true)))
+    const latestMs = abortMs + this.#balancer.limits.drainTimeoutMs + 100
+    await settleMicrotasks()
+    while (!isClosed && scheduler.nextMs <= latestMs) await this.#step()
+    if (!isClosed) throw new Violation("left open", `the balancer has not closed after ${latestMs - closeMs} ms`)
+    // Clients hear of it a little later.
+    while (scheduler.nextMs <= latestMs + 10_000) await this.#step()
+    checkClosed(this.#balancer.snapshot(), this.network, scheduler.timersOpen)
+    for (const call of this.#ledger.calls.values()) this.#judge(call, closeMs, abortMs)
+  }
+
+  #judge(call: Parameters<typeof judge>[0], closeMs: number, abortMs: number): void {
+    const { hurtClients, hurtEndpoints } = this
+    judge(call, { plan: this.#plan, hurtClients, hurtEndpoints, closeMs, abortMs })
+  }
+
+  #stillOpen(): string {
+    const open = [...this.#ledger.calls.values()].filter((call) => call.attempts.some(({ isOpen }) => isOpen))
+    return open.map(({ plan, ending }) => `call ${plan.id} (${ending?.how ?? "held"})`).join(", ")
+  }
+
+  async #step(): Promise<void> {
+    if (!this.scheduler.step()) return
+    if (++this.steps > STEPS_MAX) throw new Violation("call never ends", `nothing is over after ${STEPS_MAX} steps`)
+    if (this.#pending > 0) await settleMicrotasks()
+    if (this.#rejection !== null) throw this.#rejection
+    checkBalancer(this.#balancer.snapshot(), this.network, this.#plan, this.#balancer.limits)
+  }
+
+  #strike(fault: Plan["faults"][number]): void {
+    this.#witness?.say(this.scheduler.now(), JSON.stringify(fault))
+    strike(this, fault)
+  }
+
+  #await(promise: Promise<void>): void {
+    this.#pending++
+    promise.then(
+      () => void this.#pending--,
+      (error: unknown) => void (this.#rejection = error),
+    )
+  }
+
+  #observe(name: string, role: "server" | "client"): WireObserver {
+    const witness = this.#witness
+    const onFrame = (link: string, fromBalancer: boolean, frame: Frame): void =>
+      witness!.frame(this.scheduler.now(), link, fromBalancer, frame)
+    const connectionRaiseOctets = this.#balancer.limits.connectionWindowOctets - 65_535
+    return new WireObserver({ name, role, connectionRaiseOctets, onFrame: witness === null ? null : onFrame })
+  }
+}
+
+/** Lets everything run that waits for nothing but its turn. */
+function settleMicrotasks(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+/** Memories of heads are kept by list number modulo their size: every run begins at the same one. */
+function alignHeaderLists(HeaderList: typeof HeaderListClass): void {
+  while (new HeaderList([]).id % 32 !== 0) {}
+}
+
+function witnessLog(say: (what: string) => void): Log {
+  const line = (message: string, fields: object = {}): void => say(`balancer: ${message} ${JSON.stringify(fields)}`)
+  const log: Log = { debug: line, info: line, warn: line, error: line, with: () => log }
+  return log
+}
