@@ -30,18 +30,23 @@ export function loadConfig(path: string, files: ConfigFiles = diskFiles): Loaded
     text = decode(files.read(path))
   } catch (error) {
     const message = `cannot read the configuration: ${(error as Error).message}`
-    const problem: Problem = {
-      severity: "error",
-      file: path,
-      line: 0,
-      column: 0,
-      length: 1,
-      message,
-      hint: null,
-    }
-    return { config: null, problems: [problem], sources: new Map() }
+    return { config: null, problems: [problemOf(path, message)], sources: new Map() }
   }
   const isYaml = YAML_EXTENSIONS.has(extname(path).toLowerCase()) || YAML_START.test(text)
-  if (!isYaml) return readNginxConfig(text, path, files)
-  return { ...loadYaml(text.replace(/^\ufeff/, ""), path), sources: new Map([[path, text]]) }
+  const loaded = isYaml
+    ? { ...loadYaml(text.replace(/^\ufeff/, ""), path), sources: new Map([[path, text]]) }
+    : readNginxConfig(text, path, files)
+  return withoutTlsBehindProxy(loaded, path)
+}
+
+/** The header of the PROXY protocol stands before the TLS handshake, and Sluice cannot read it there yet. */
+function withoutTlsBehindProxy(loaded: LoadedConfig, path: string): LoadedConfig {
+  const both = loaded.config?.listeners.find(({ tls, proxyProtocol }) => tls !== null && proxyProtocol)
+  if (both === undefined) return loaded
+  const message = `listener ${both.name}: the PROXY protocol together with TLS is not supported yet`
+  return { ...loaded, config: null, problems: [...loaded.problems, problemOf(path, message)] }
+}
+
+function problemOf(file: string, message: string): Problem {
+  return { severity: "error", file, line: 0, column: 0, length: 1, message, hint: null }
 }

@@ -1,4 +1,5 @@
 import type { HeaderList } from "../http2/header-list.ts"
+import type { ProxiedConnection } from "../net/proxy-protocol.ts"
 import type { TlsInfo } from "../net/tls-peer.ts"
 
 /**
@@ -64,5 +65,7 @@ export interface ConnectionRecord {
   /** `HTTP/2.0` or `HTTP/1.1`. */
   protocol: string
   readonly tls: TlsInfo | null
+  /** What the PROXY protocol said of the client behind a proxy; null without. */
+  proxied: ProxiedConnection | null
   requests: number
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest"
 import { attemptRecord, streamRecord, templateEnvironment } from "../../test/support/stream-record.ts"
+import { VARIABLES } from "../config/nginx/variables.ts"
 import { HeaderList } from "../http2/header-list.ts"
 import type { StreamRecord } from "./record.ts"
 import { findVariable, isKnownVariable, variableNames } from "./variables.ts"
@@ -150,4 +151,12 @@ test.each(["", "1", "http_", "nonsense", "__proto__", "constructor", "remote-add
 test("every name listed is known", () => {
   for (const name of variableNames())
     expect(isKnownVariable(name.endsWith("_") ? `${name}x` : name)).toBe(true)
+})
+
+test("nginx.conf knows the very variables that a record can fill in", () => {
+  expect([...VARIABLES].toSorted()).toEqual(
+    variableNames()
+      .filter((name) => name !== "http_host")
+      .toSorted(),
+  )
 })

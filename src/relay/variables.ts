@@ -54,6 +54,10 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   // The connection
   ["remote_addr", ({ connection }) => connection.remoteAddress],
   ["remote_port", ({ connection }) => String(connection.remotePort)],
+  ["proxy_protocol_addr", ({ connection }) => connection.proxied?.sourceAddress],
+  ["proxy_protocol_port", ({ connection }) => connection.proxied?.sourcePort.toString()],
+  ["proxy_protocol_server_addr", ({ connection }) => connection.proxied?.destinationAddress],
+  ["proxy_protocol_server_port", ({ connection }) => connection.proxied?.destinationPort.toString()],
   ["binary_remote_addr", ({ connection }) => binaryAddress(connection.remoteAddress)],
   ["server_addr", ({ connection }) => connection.localAddress],
   ["server_port", ({ connection }) => String(connection.localPort)],

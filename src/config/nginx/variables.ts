@@ -10,30 +10,30 @@ export const VARIABLES: ReadonlySet<string> = new Set(
   request_time http_ sent_http_ sent_trailer_ upstream_addr upstream_status upstream_connect_time
   upstream_header_time upstream_response_time upstream_http_ upstream_trailer_ upstream_bytes_sent
   upstream_bytes_received ssl_protocol ssl_cipher ssl_client_s_dn ssl_client_verify connection connection_requests
-  pid request_id grpc_status grpc_message grpc_messages_sent grpc_messages_received stream_resumes`.split(
-    /\s+/,
-  ),
+  pid request_id grpc_status grpc_message grpc_messages_sent grpc_messages_received stream_resumes proxy_protocol_addr
+  proxy_protocol_port proxy_protocol_server_addr proxy_protocol_server_port server_addr server_protocol https
+  document_uri query_string is_args content_type content_length cookie_ proxy_add_x_forwarded_for pipe
+  upstream_response_length hostname nginx_version`.split(/\s+/),
 )
 
 /** What nginx has besides. */
 const NGINX_VARIABLES: ReadonlySet<string> = new Set(
-  `content_length content_type proxy_protocol_addr proxy_protocol_port proxy_protocol_server_addr
-  proxy_protocol_server_port proxy_protocol_tlv_ server_addr server_protocol https request_port is_request_port
-  document_uri document_root realpath_root query_string is_args request_filename pipe request_completion request_body
-  request_body_file limit_rate connection_time nginx_version hostname tcpinfo_rtt tcpinfo_rttvar tcpinfo_snd_cwnd
-  tcpinfo_rcv_space cookie_ ssl_ciphers ssl_curve ssl_curves ssl_sigalg ssl_sigalgs ssl_session_id
+  `proxy_protocol_tlv_ request_port is_request_port document_root realpath_root request_filename
+  request_completion request_body request_body_file limit_rate connection_time tcpinfo_rtt tcpinfo_rttvar
+  tcpinfo_snd_cwnd tcpinfo_rcv_space ssl_ciphers ssl_curve ssl_curves ssl_sigalg ssl_sigalgs ssl_session_id
   ssl_session_reused ssl_early_data ssl_server_name ssl_alpn_protocol ssl_ech_status ssl_ech_outer_server_name
   ssl_client_cert ssl_client_raw_cert ssl_client_escaped_cert ssl_client_i_dn ssl_client_s_dn_legacy
   ssl_client_i_dn_legacy ssl_client_serial ssl_client_fingerprint ssl_client_v_start ssl_client_v_end
-  ssl_client_v_remain ssl_client_sigalg upstream_response_length upstream_cache_status upstream_cache_last_modified
-  upstream_cache_etag upstream_cookie_ upstream_queue_time proxy_host proxy_port proxy_add_x_forwarded_for
-  proxy_add_via http2 http3 realip_remote_addr realip_remote_port date_local date_gmt fastcgi_script_name
-  fastcgi_path_info geoip_country_code geoip_country_code3 geoip_country_name geoip_org geoip_city_continent_code
-  geoip_city_country_code geoip_city_country_code3 geoip_city_country_name geoip_region geoip_region_name geoip_city
-  geoip_postal_code geoip_latitude geoip_longitude geoip_dma_code geoip_area_code limit_req_status limit_conn_status
-  msie modern_browser ancient_browser connections_active connections_reading connections_writing connections_waiting
-  gzip_ratio invalid_referer secure_link secure_link_expires slice_range uid_got uid_set uid_reset
-  memcached_key`.split(/\s+/),
+  ssl_client_v_remain ssl_client_sigalg upstream_cache_status upstream_cache_last_modified upstream_cache_etag
+  upstream_cookie_ upstream_queue_time proxy_host proxy_port proxy_add_via http2 http3 realip_remote_addr
+  realip_remote_port date_local date_gmt fastcgi_script_name fastcgi_path_info geoip_country_code
+  geoip_country_code3 geoip_country_name geoip_org geoip_city_continent_code geoip_city_country_code
+  geoip_city_country_code3 geoip_city_country_name geoip_region geoip_region_name geoip_city geoip_postal_code
+  geoip_latitude geoip_longitude geoip_dma_code geoip_area_code limit_req_status limit_conn_status msie
+  modern_browser ancient_browser connections_active connections_reading connections_writing connections_waiting
+  gzip_ratio invalid_referer secure_link secure_link_expires slice_range uid_got uid_set uid_reset memcached_key`.split(
+    /\s+/,
+  ),
 )
 
 /** Directives that bring a variable of their own, and which argument names it. */

@@ -1,0 +1,87 @@
+/** The ends of a connection as a proxy in front of us saw them. */
+export interface ProxiedConnection {
+  readonly sourceAddress: string
+  readonly sourcePort: number
+  readonly destinationAddress: string
+  readonly destinationPort: number
+}
+
+/** A header that was read; `octets` is its length. `proxied` is null for LOCAL and UNKNOWN: the proxy speaks for itself. */
+export interface ProxyHeader {
+  readonly octets: number
+  readonly proxied: ProxiedConnection | null
+}
+
+const V1_OCTETS_MAX = 107
+/** Addresses and TLVs of version 2. Real ones are some hundred octets. */
+const V2_OCTETS_MAX = 4096
+const V1_START = Buffer.from("PROXY ", "latin1")
+const V2_SIGNATURE = Buffer.from("\r\n\r\n\0\r\nQUIT\n", "latin1")
+const V2_HEAD_OCTETS = 16
+
+/**
+ * Reads a PROXY protocol header, version 1 or 2, at the start of `octets`. Null: more has to come. `false`: it is none.
+ * Source: haproxy.org, doc/proxy-protocol.txt.
+ */
+export function readProxyHeader(octets: Buffer): ProxyHeader | null | false {
+  if (startsAs(octets, V2_SIGNATURE)) return octets.length < V2_HEAD_OCTETS ? null : readVersion2(octets)
+  if (startsAs(octets, V1_START)) return readVersion1(octets)
+  return false
+}
+
+/** True when `octets` begin as `start` does, as far as they go. */
+function startsAs(octets: Buffer, start: Buffer): boolean {
+  const length = Math.min(octets.length, start.length)
+  return octets.compare(start, 0, length, 0, length) === 0
+}
+
+function readVersion1(octets: Buffer): ProxyHeader | null | false {
+  const end = octets.subarray(0, V1_OCTETS_MAX).indexOf("\r\n")
+  if (end < 0) return octets.length < V1_OCTETS_MAX ? null : false
+  const [, family, sourceAddress, destinationAddress, sourcePort, destinationPort] = octets
+    .toString("latin1", 0, end)
+    .split(" ")
+  if (family === "UNKNOWN") return { octets: end + 2, proxied: null }
+  if (family !== "TCP4" && family !== "TCP6") return false
+  const source = readPort(sourcePort)
+  const destination = readPort(destinationPort)
+  if (!sourceAddress || !destinationAddress || source < 0 || destination < 0) return false
+  const proxied = { sourceAddress, sourcePort: source, destinationAddress, destinationPort: destination }
+  return { octets: end + 2, proxied }
+}
+
+function readPort(text: string | undefined): number {
+  if (text === undefined || text.length === 0 || text.length > 5) return -1
+  for (const digit of text) if (digit < "0" || digit > "9") return -1
+  const port = Number(text)
+  return port <= 65_535 ? port : -1
+}
+
+function readVersion2(octets: Buffer): ProxyHeader | null | false {
+  const version = octets[12]! >> 4
+  const command = octets[12]! & 0xf
+  const length = octets.readUInt16BE(14)
+  if (version !== 2 || command > 1 || length > V2_OCTETS_MAX) return false
+  const end = V2_HEAD_OCTETS + length
+  if (octets.length < end) return null
+  const isProxied = command === 1
+  const family = octets[13]! >> 4
+  const addressOctets = family === 1 ? 4 : family === 2 ? 16 : 0
+  if (!isProxied || addressOctets === 0) return { octets: end, proxied: null }
+  if (length < addressOctets * 2 + 4) return false
+  const portsAt = V2_HEAD_OCTETS + addressOctets * 2
+  const proxied = {
+    sourceAddress: addressText(octets, V2_HEAD_OCTETS, addressOctets),
+    sourcePort: octets.readUInt16BE(portsAt),
+    destinationAddress: addressText(octets, V2_HEAD_OCTETS + addressOctets, addressOctets),
+    destinationPort: octets.readUInt16BE(portsAt + 2),
+  }
+  return { octets: end, proxied }
+}
+
+function addressText(octets: Buffer, at: number, length: number): string {
+  if (length === 4) return octets.subarray(at, at + 4).join(".")
+  const groups = Array.from({ length: 8 }, (_, i) => octets.readUInt16BE(at + 2 * i).toString(16))
+  // The shortest spelling is the URL parser's: RFC 5952.
+  return new URL(`http://[${groups.join(":")}]`).hostname.slice(1, -1)
+}
