@@ -406,7 +406,8 @@ export class Exchange implements Waiter<UpstreamConnection> {
     const isSafe = isUnsent || IDEMPOTENT.has(this.#head.method) || conditions.includes("non_idempotent")
     const { primary, backup } = this.#snapshot!
     const attempts = record.attempts.length - (this.#hasReturned ? 1 : 0)
-    const isWithinTries = attempts < (tries ?? primary.length + backup.length)
+    // However many tries are allowed, no endpoint is left once each has been tried.
+    const isWithinTries = attempts < Math.min(tries ?? Number.POSITIVE_INFINITY, primary.length + backup.length)
     const isInTime = timeoutMs === null || this.#nowMs() - record.startMs < timeoutMs
     return isSafe && isWithinTries && isInTime
   }
@@ -420,12 +421,13 @@ export class Exchange implements Waiter<UpstreamConnection> {
 
   #retryStatus(status: number): boolean {
     const condition = `http_${status}` as RetryCondition
-    if (!this.#mayRetry(condition, false)) return false
-    this.#endpoint!.failed(this.#nowMs())
     const where = `cluster ${this.#cluster!.name}, endpoint ${this.#endpoint!.address}`
+    const what = failure("upstream_refused", `${where}: HTTP status ${status}`)
+    if (!this.#mayRetry(condition, false) || !this.#isWithinBudget(what)) return false
+    this.#endpoint!.failed(this.#nowMs())
     this.#upstream!.reset(ErrorCode.CANCEL)
     this.#giveBack()
-    this.#retry(failure("upstream_refused", `${where}: HTTP status ${status}`))
+    this.#retry(what)
     return true
   }
 
