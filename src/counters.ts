@@ -48,7 +48,6 @@ export const counterMeanings = {
   connections_per_address_exceeded: "one address held too many connections",
   connections_exceeded: "a worker held too many connections",
   // Memory.
-  stream_buffer_exceeded: "one stream held more unsent octets than its share",
   connection_buffer_exceeded: "the streams of one connection held more unsent octets than its share",
   worker_buffer_withheld: "new credit was withheld because the worker neared its buffer budget",
   worker_buffer_exceeded: "a stream was reset as a largest holder, the worker being past its buffer budget",

@@ -277,7 +277,7 @@ const rows = {
     max: MANY,
     per: "connection",
     stops: "PING, SETTINGS and reset floods by a peer that does not read (CVE-2019-9512, -9514, -9515)",
-    effect: "the connection is closed",
+    effect: "reading from the peer stops until it has read",
     source: "Envoy max_outbound_control_frames 1000",
     counter: "control_frames_queued",
   },
@@ -354,18 +354,6 @@ const rows = {
     source: "Envoy max_inbound_window_update_frames_per_data_frame_sent 10",
     counter: "window_update_flood",
   },
-  chunkChargeOctets: {
-    counts: "what a queued chunk is charged to the buffer budgets, at least",
-    value: 256,
-    unit: "octets",
-    min: 1,
-    max: 16 * KiB,
-    per: "stream",
-    stops: "small-DATA flood: each octet costs a hundred in bookkeeping",
-    effect: "the budgets below are reached sooner",
-    source: "ours: what a queued chunk costs in V8",
-    counter: "stream_buffer_exceeded",
-  },
 
   // ---- Sockets and time -------------------------------------------------------------------------------------------
   handshakeTimeoutMs: {
@@ -435,18 +423,6 @@ const rows = {
   },
 
   // ---- Memory -----------------------------------------------------------------------------------------------------
-  streamBufferedOctetsMax: {
-    counts: "octets held for one stream, both ways, small chunks at their charge",
-    value: 512 * KiB,
-    unit: "octets",
-    min: 64 * KiB,
-    max: WINDOW_MAX,
-    per: "stream",
-    stops: "small-DATA flood; slow read (CVE-2019-9517)",
-    effect: "RST_STREAM(ENHANCE_YOUR_CALM), and RESOURCE_EXHAUSTED with the limit's name",
-    source: "Envoy per_connection_buffer_limit_bytes, per stream here",
-    counter: "stream_buffer_exceeded",
-  },
   connectionBufferedOctetsMax: {
     counts: "octets held for all streams of one downstream connection",
     value: 16 * MiB,

@@ -73,7 +73,7 @@ export class Http2Connection<Owner> {
     this.#table = new StreamTable<Owner>(role)
     this.#guard = new Guard(limits, nowMs)
     this.#budget = options.budget ?? new BufferBudget(limits)
-    this.sender = new Sender<Owner>(this, limits.unsentOctetsMax, this.#budget)
+    this.sender = new Sender<Owner>(this, limits, this.#budget)
     const { sender } = this
     const parts = {
       role,
@@ -250,6 +250,10 @@ export class Http2Connection<Owner> {
 
   onMuchOutput(): void {
     this.#events.onMuchOutput()
+  }
+
+  onQueueExceeded(): void {
+    this.#events.onQueueExceeded()
   }
 
   onTaken(stream: Http2Stream<Owner>, octets: number): void {

@@ -35,6 +35,8 @@ export interface ConnectionEvents<Owner> {
   onTaken(stream: Http2Stream<Owner>, octets: number): void
   /** The first octets since the output was last taken are there. */
   onOutput(): void
+  /** More is queued for slow receivers than `connectionBufferedOctetsMax`. Do not end streams from within. */
+  onQueueExceeded(): void
   /** So much has gathered that it is worth a write now. */
   onMuchOutput(): void
   /** The peer's SETTINGS came or changed: how many streams may be open, for one. */

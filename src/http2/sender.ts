@@ -1,3 +1,4 @@
+import type { Limits } from "../limits.ts"
 import type { BufferBudget } from "./buffer-budget.ts"
 import { initialSettings, type Settings } from "./frame/settings.ts"
 import { Flag, FrameType } from "./frame/types.ts"
@@ -14,6 +15,8 @@ const NO_OCTETS = Buffer.alloc(0)
 export interface SenderHost<Owner> {
   onOutput(): void
   onMuchOutput(): void
+  /** What is queued for slow receivers has passed the connection's share. */
+  onQueueExceeded(): void
   onTaken(stream: Http2Stream<Owner>, octets: number): void
   /** END_STREAM has been written. */
   onLocalEnd(stream: Http2Stream<Owner>): void
@@ -37,14 +40,16 @@ export class Sender<Owner> {
   queuedOctets = 0
   readonly #host: SenderHost<Owner>
   readonly #unsentOctetsMax: number
+  readonly #queuedOctetsMax: number
   readonly #budget: BufferBudget
   /** Streams with something queued, in the order of their turns. */
   readonly #waiting = new Set<Http2Stream<Owner>>()
 
-  constructor(host: SenderHost<Owner>, unsentOctetsMax: number, budget: BufferBudget) {
+  constructor(host: SenderHost<Owner>, limits: Limits, budget: BufferBudget) {
     this.#host = host
+    this.#unsentOctetsMax = limits.unsentOctetsMax
+    this.#queuedOctetsMax = limits.connectionBufferedOctetsMax
     this.#budget = budget
-    this.#unsentOctetsMax = unsentOctetsMax
     this.output = new Output(
       () => host.onOutput(),
       () => host.onMuchOutput(),
@@ -218,7 +223,10 @@ export class Sender<Owner> {
   }
 
   #holds(octets: number): void {
+    const before = this.queuedOctets
     this.queuedOctets += octets
+    if (before <= this.#queuedOctetsMax && this.queuedOctets > this.#queuedOctetsMax)
+      this.#host.onQueueExceeded()
     this.#budget.add(octets)
   }
 

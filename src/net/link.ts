@@ -14,6 +14,8 @@ export interface LinkUser {
   receiveEnd(reason: string): void
   /** The kernel has taken what waited. */
   drained(): void
+  /** Nothing is read any more until `shouldPauseReading` is false again. */
+  onPaused?(): void
 }
 
 /**
@@ -75,6 +77,7 @@ export class Link implements Flushable {
     }
     if (user.shouldPauseReading && !this.#isPaused) {
       this.#isPaused = true
+      user.onPaused?.()
       this.socket.pause()
     }
   }
@@ -139,13 +142,16 @@ export class Link implements Flushable {
     else if (this.#isEnding) this.socket.end()
   }
 
-  /** Writes what is in the output, then closes; after `graceMs` without the peer's consent, destroys. */
-  end(graceMs: number): void {
+  /** Writes what is in the output, then closes. A peer that has not read it within `graceMs` is not waited for. */
+  end(graceMs: number, onTimeout: () => void = () => {}): void {
     if (this.#isEnding) return
     this.#isEnding = true
     if (this.#isHeld) return this.destroy()
     this.schedule()
-    this.#deadline = this.#clock.after(graceMs, () => this.destroy())
+    this.#deadline = this.#clock.after(graceMs, () => {
+      onTimeout()
+      this.destroy()
+    })
   }
 
   destroy(): void {

@@ -16,6 +16,7 @@ import { Keepalive, type KeepaliveSettings } from "./keepalive.ts"
 import type { ConnectionRecord } from "./record.ts"
 import type { Route } from "./route.ts"
 import type { Router } from "./router.ts"
+import { shedConnectionLater } from "./shedding.ts"
 
 /** Something that can own a stream, to be started once it does. */
 export type OpenStream = (
@@ -155,11 +156,25 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
     this.#link.schedule()
   }
 
+  onQueueExceeded(): void {
+    shedConnectionLater(this.#context, this.http2, () => this.streams)
+  }
+
   onMuchOutput(): void {
     this.#link.flush()
   }
 
-  onSettings(): void {}
+  onSettings(): void {
+    // No fault of the client's, so nothing is said.
+    const { counters, limits } = this.#context
+    const isReduced = this.http2.sender.peer.headerTableSize > limits.encoderTableOctets
+    if (isReduced) counters.add(counterIds.header_table_reduced)
+  }
+
+  onPaused(): void {
+    const tooManyFrames = this.http2.output.controlFrames >= this.#context.limits.controlFramesQueuedMax
+    this.onLimit(tooManyFrames ? "control_frames_queued" : "unsent_octets_paused")
+  }
 
   onPong(): void {}
 
@@ -182,7 +197,8 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
         code: errorCodeName(because.code),
         reason: because.reason,
       })
-    this.#link.end(this.#context.limits.drainTimeoutMs)
+    const { limits, counters } = this.#context
+    this.#link.end(limits.drainTimeoutMs, () => counters.add(counterIds.drain_timeout))
     this.#onClosed(this)
   }
 

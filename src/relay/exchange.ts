@@ -407,7 +407,8 @@ export class Exchange implements Waiter<UpstreamConnection> {
     const { primary, backup } = this.#snapshot!
     const attempts = record.attempts.length - (this.#hasReturned ? 1 : 0)
     // However many tries are allowed, no endpoint is left once each has been tried.
-    const isWithinTries = attempts < Math.min(tries ?? Number.POSITIVE_INFINITY, primary.length + backup.length)
+    const isWithinTries =
+      attempts < Math.min(tries ?? Number.POSITIVE_INFINITY, primary.length + backup.length)
     const isInTime = timeoutMs === null || this.#nowMs() - record.startMs < timeoutMs
     return isSafe && isWithinTries && isInTime
   }

@@ -1,5 +1,6 @@
 import { counterIds } from "../counters.ts"
 import { type Deadline, makeDeadline } from "../deadlines.ts"
+import type { Http2Connection } from "../http2/connection.ts"
 import type { StreamOwner } from "./client-connection.ts"
 import type { RelayContext } from "./context.ts"
 import { failure } from "./failure.ts"
@@ -44,6 +45,22 @@ export class Shedding {
       `bufferedOctetsMax (${limits.bufferedOctetsMax} octets)`,
     )
   }
+}
+
+/** Makes room on one connection, once what goes on now is over. */
+export function shedConnectionLater(
+  context: RelayContext,
+  http2: Http2Connection<StreamOwner>,
+  streams: () => Iterable<StreamOwner>,
+): void {
+  const { limits, counters, deadlines } = context
+  counters.add(counterIds.connection_buffer_exceeded)
+  const shed = (): void => {
+    const excess = http2.sender.queuedOctets - limits.connectionBufferedOctetsMax
+    const limit = `connectionBufferedOctetsMax (${limits.connectionBufferedOctetsMax} octets)`
+    if (excess > 0) shedLargest(context, streams(), excess, limit)
+  }
+  deadlines.set(makeDeadline(shed), 0)
 }
 
 /** Ends the largest holders among `streams` until `octets` are free. */

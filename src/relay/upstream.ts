@@ -14,6 +14,7 @@ import type { Link, LinkUser } from "../net/link.ts"
 import type { RelayContext } from "./context.ts"
 import type { Exchange } from "./exchange.ts"
 import { Keepalive } from "./keepalive.ts"
+import { shedConnectionLater } from "./shedding.ts"
 
 type OnOctets = (octets: Buffer, length: number) => void
 
@@ -180,12 +181,23 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     this.#link?.schedule()
   }
 
+  onQueueExceeded(): void {
+    shedConnectionLater(this.#context, this.http2, () =>
+      this.http2.streams.values().flatMap(({ owner }) => owner ?? []),
+    )
+  }
+
   onMuchOutput(): void {
     this.#link.flush()
   }
 
   onSettings(): void {
     this.#pool.changed()
+  }
+
+  onPaused(): void {
+    const tooManyFrames = this.http2.output.controlFrames >= this.#context.limits.controlFramesQueuedMax
+    this.onLimit(tooManyFrames ? "control_frames_queued" : "unsent_octets_paused")
   }
 
   onPong(): void {}
@@ -250,7 +262,8 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     }
     if (because !== null)
       this.#said.warn("fault", "connection to endpoint failed", { code: errorCodeName(because.code), reason })
-    this.#link.end(this.#context.limits.drainTimeoutMs)
+    const { limits, counters } = this.#context
+    this.#link.end(limits.drainTimeoutMs, () => counters.add(counterIds.drain_timeout))
     this.#onClosed(this)
   }
 

@@ -54,6 +54,7 @@ export class EventLog implements ConnectionEvents<string> {
   onTaken(_stream: Http2Stream<string>, _octets: number): void {}
   onOutput(): void {}
   onMuchOutput(): void {}
+  onQueueExceeded(): void {}
   onSettings(): void {}
 
   onGoaway(code: number, debug: string): void {

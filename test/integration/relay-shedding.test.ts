@@ -1,0 +1,69 @@
+import { once } from "node:events"
+import { type ClientHttp2Stream, connect, createServer } from "node:http2"
+import type { AddressInfo } from "node:net"
+import { expect, test } from "vitest"
+import { createBalancer } from "../../src/index.ts"
+import { eventually } from "../support/eventually.ts"
+
+const HELD_OCTETS = 60_000
+
+test("a client that takes nothing loses its largest streams once its connection holds too much, and no other", async (t) => {
+  const backend = createServer()
+  backend.on("stream", (stream) => {
+    stream.on("error", () => {})
+    stream.respond({ ":status": 200, "content-type": "application/grpc" })
+    stream.write(Buffer.alloc(HELD_OCTETS))
+  })
+  backend.listen(0, "127.0.0.1")
+  await once(backend, "listening")
+  const limits = { connectionBufferedOctetsMax: 1024 * 1024 }
+  const balancer = createBalancer({
+    listeners: "127.0.0.1:0",
+    clusters: { backend: [`127.0.0.1:${(backend.address() as AddressInfo).port}`] },
+    limits,
+  })
+  await balancer.start()
+  const url = `http://127.0.0.1:${balancer.addresses[0]!.port}`
+  const slow = connect(url, { settings: { initialWindowSize: 0 } })
+  const neighbour = connect(url)
+  t.onTestFinished(async () => {
+    slow.destroy()
+    neighbour.destroy()
+    await balancer.close({ graceMs: 0 })
+    backend.close()
+  })
+
+  const open = (session: typeof slow): ClientHttp2Stream => {
+    const headers = {
+      ":method": "POST",
+      ":path": "/a.B/C",
+      "content-type": "application/grpc",
+      te: "trailers",
+    }
+    const stream = session.request(headers, { endStream: false })
+    stream.on("error", () => {})
+    return stream
+  }
+  const beside = open(neighbour)
+  await once(beside, "data")
+
+  const ended = new Promise<Record<string, unknown>>((resolve) => {
+    for (let i = 0; i < 30; i++) open(slow).once("trailers", resolve)
+  })
+  const trailers = await ended
+  expect(trailers["grpc-status"]).toBe("8")
+  expect(String(trailers["grpc-message"])).toContain(
+    "connectionBufferedOctetsMax (1048576 octets) is used up",
+  )
+
+  expect(balancer.snapshot().counters.connection_buffer_exceeded).toBeGreaterThan(0)
+  const heldNow = (): number =>
+    balancer.snapshot().streams.reduce((sum, { bufferedOctets }) => sum + bufferedOctets, 0)
+  await eventually(
+    () => heldNow() <= limits.connectionBufferedOctetsMax,
+    () => `${heldNow()} octets are held`,
+  )
+  // Half the room and more is still in use: only as many ended as had to.
+  expect(heldNow()).toBeGreaterThan(limits.connectionBufferedOctetsMax / 2)
+  expect(beside.closed).toBe(false)
+})
