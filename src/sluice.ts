@@ -16,7 +16,7 @@ import { Counters, counterIds } from "./counters.ts"
 import { Deadlines } from "./deadlines.ts"
 import { BufferBudget } from "./http2/buffer-budget.ts"
 import { type Limits, resolveLimits } from "./limits.ts"
-import { AccessLogs } from "./log/access-log.ts"
+import { type AccessLog, AccessLogs } from "./log/access-log.ts"
 import { type Log, silentLog } from "./log/logger.ts"
 import { Flusher } from "./net/flusher.ts"
 import { Link, type LinkUser } from "./net/link.ts"
@@ -102,6 +102,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #network: Network
   readonly #flusher: Flusher
   readonly #accessLogs: AccessLogs
+  readonly #accessLogsOpen = new Map<string, AccessLog>()
   readonly #tls: TlsStore
   /** How connections are made over TLS, by its settings. */
   readonly #connects = new Map<TlsUpstream, Connect<UpstreamConnection>>()
@@ -295,13 +296,21 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     for (const { name } of config.listeners) {
       const servers = config.servers.filter((server) => server.listeners.includes(name))
       if (servers.length === 0) throw new Error(`listener ${name} has no server`)
-      const openLog = (log: AccessLogConfig) => this.#accessLogs.open(log)
+      const openLog = (log: AccessLogConfig) => this.#openAccessLog(log)
       const connectOver = (settings: UpstreamTlsConfig) => this.#connectOver(tls.upstream(settings))
       const compile: RouteCompiler<Route> = (server, route) =>
         compileRoute(server, route, openLog, connectOver)
       routers.set(name, new Router(name, servers, compile))
     }
     return routers
+  }
+
+  /** Once opened it stays: streams that began before a reload still write to it when they end. */
+  #openAccessLog(config: AccessLogConfig): AccessLog {
+    const key = JSON.stringify(config)
+    const log = this.#accessLogsOpen.get(key) ?? this.#accessLogs.open(config)
+    this.#accessLogsOpen.set(key, log)
+    return log
   }
 
   #makeCluster(config: ClusterConfig): Cluster<UpstreamConnection> {
