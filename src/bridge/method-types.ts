@@ -5,6 +5,7 @@ import { GrpcStatus } from "../grpc/status.ts"
 import type { RelayContext } from "../relay/context.ts"
 import { failure } from "../relay/failure.ts"
 import type { Route } from "../relay/route.ts"
+import { fillJsonNames } from "./json-names.ts"
 import { reflect, TypesError } from "./reflection.ts"
 
 /** Types older than this are asked for anew; the old ones serve until the new ones are there. */
@@ -28,7 +29,9 @@ interface Entry {
 /** Reads a FileDescriptorSet. Errors: a sentence that names the file. */
 export function readDescriptorSet(path: string): FileRegistry {
   try {
-    return createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(path)))
+    const set = fromBinary(FileDescriptorSetSchema, readFileSync(path))
+    for (const file of set.file) fillJsonNames(file)
+    return createFileRegistry(set)
   } catch (error) {
     throw new Error(`cannot read the descriptor set ${path}: ${(error as Error).message}`)
   }

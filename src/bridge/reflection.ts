@@ -6,6 +6,7 @@ import type { RelayContext } from "../relay/context.ts"
 import { type Failure, failure } from "../relay/failure.ts"
 import type { Route } from "../relay/route.ts"
 import { InternalCall } from "./internal-call.ts"
+import { fillJsonNames } from "./json-names.ts"
 
 const TIMEOUT_MS = 10_000
 /** A service that needs more than this is no service, or an attack by its backend. */
@@ -157,7 +158,8 @@ function readAnswer(message: Buffer): FileDescriptorProto[] {
       while (inner.pos < inner.len) {
         const [number, type] = inner.tag()
         // `bytes` is a view of a buffer that is used again, and descriptors keep theirs.
-        if (number === 1) files.push(fromBinary(FileDescriptorProtoSchema, Uint8Array.from(inner.bytes())))
+        if (number === 1)
+          files.push(fillJsonNames(fromBinary(FileDescriptorProtoSchema, Uint8Array.from(inner.bytes()))))
         else inner.skip(type)
       }
     } else if (field === ANSWER.errorResponse) throw readError(reader.bytes())
