@@ -55,6 +55,11 @@ function timed(
   }
 }
 
+function tlsTimed(...given: Parameters<typeof timed>): TimedShape {
+  const shape = timed(...given)
+  return { ...shape, spec: { ...shape.spec, tls: true } }
+}
+
 function idle(connections: number, streams: number, name = `idle-${connections}x${streams}`): IdleShape {
   return {
     kind: "idle",
@@ -72,6 +77,23 @@ export const SHAPES: readonly Shape[] = [
   timed("bidi-100x1", "bidi", 100, 1, SMALL_OCTETS, "Bidi ping-pong, 100 connections x 1 stream, 100 B"),
   timed("bidi-1x100", "bidi", 1, 100, SMALL_OCTETS, "Bidi ping-pong, 1 connection x 100 streams, 100 B"),
   timed("bidi-16k", "bidi", 10, 10, LARGE_OCTETS, "Bidi ping-pong, 10 x 10, 16 kB"),
+  tlsTimed("bidi-tls", "bidi", 10, 10, SMALL_OCTETS, "Bidi ping-pong, 10 x 10, 100 B, clients on TLS 1.3"),
+  tlsTimed(
+    "bidi-tls-16k",
+    "bidi",
+    10,
+    10,
+    LARGE_OCTETS,
+    "Bidi ping-pong, 10 x 10, 16 kB, clients on TLS 1.3",
+  ),
+  tlsTimed(
+    "connect-tls",
+    "connect",
+    10,
+    1,
+    SMALL_OCTETS,
+    "Connect storm on TLS 1.3: a handshake for every call",
+  ),
   timed("push-10x10", "push", 10, 10, STREAMED_OCTETS, "Server push, 10 x 10, endless 200 B messages"),
   timed("upload-10x10", "upload", 10, 10, STREAMED_OCTETS, "Upload, 10 x 10, endless 200 B messages"),
   timed("unary-10x10", "unary", 10, 10, SMALL_OCTETS, "Unary calls, 10 connections x 10 at once, 100 B"),

@@ -1,14 +1,14 @@
 /**
  * The backends: one process that listens on as many ports as asked, echoes, pushes and counts.
- * Started by the benchmark with an IPC channel; argument: how many ports.
+ * Started by the benchmark with an IPC channel; arguments: how many ports, and how many more that speak TLS.
  */
-import type { AddressInfo } from "node:net"
+import type { AddressInfo, Server } from "node:net"
 import { PATHS, RESPONSE, TRAILERS_BAD, TRAILERS_OK } from "./calls.ts"
 import type { Connection } from "./connection.ts"
 import { Failures } from "./failures.ts"
 import { Flood } from "./flood.ts"
 import { LABEL_OCTETS, MessageChecker, PREFIX_OCTETS, writeMessage } from "./message.ts"
-import { listen } from "./sockets.ts"
+import { listen, listenTls } from "./sockets.ts"
 import type { ConnectionOwner, Stream, StreamOwner } from "./stream.ts"
 
 const failures = new Failures()
@@ -123,7 +123,12 @@ class Sink implements StreamOwner {
   reset(): void {}
 }
 
-const servers = await Promise.all(Array.from({ length: Number(process.argv[2]) }, () => listen(owner)))
+const [plain, secure] = await Promise.all(
+  [listen, listenTls].map((open, index) =>
+    Promise.all(Array.from({ length: Number(process.argv[2 + index]) }, () => open(owner))),
+  ),
+)
+const portsOf = (servers: Server[] = []) => servers.map((server) => (server.address() as AddressInfo).port)
 process.on("disconnect", () => process.exit())
 process.on("message", () => process.send!({ failures: failures.count, first: failures.first }))
-process.send!({ ports: servers.map((server) => (server.address() as AddressInfo).port) })
+process.send!({ ports: portsOf(plain), tlsPorts: portsOf(secure) })

@@ -27,7 +27,7 @@ abstract class OneWay implements Workload, ConnectionOwner {
   async start(): Promise<void> {
     const { spec, port, failures } = this.context
     for (let index = 0; index < spec.connections; index++) {
-      const connection = await dial(port, this)
+      const connection = await dial(port, spec.tls === true, this)
       this.connections.push(connection)
       for (let stream = 0; stream < spec.streams; stream++) {
         this.openStream(connection, index * spec.streams + stream)

@@ -1,43 +1,58 @@
+import { once } from "node:events"
 import { connect, createServer, type Server, Socket, type SocketConstructorOpts } from "node:net"
+import { type ConnectionOptions, connect as connectTls, createServer as createTlsServer } from "node:tls"
+import { makeCertificate } from "./certificate.ts"
 import { Connection } from "./connection.ts"
 import type { ConnectionOwner } from "./stream.ts"
 
 /** One buffer for every socket of the process: the reader is done with it before the next read. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(256 * 1024)
 const BACKLOG = 4096
+/** One cipher for all peers, so that their preferences make no difference. */
+const CIPHER = "TLS_AES_128_GCM_SHA256"
 
-/** Connects to 127.0.0.1. Resolves when the socket stands; HTTP/2's greeting goes out in the same turn. */
-export function dial(port: number, owner: ConnectionOwner): Promise<Connection> {
-  return new Promise((resolve, reject) => {
-    let connection: Connection | undefined
-    const socket = connect({
-      host: "127.0.0.1",
-      port,
-      noDelay: true,
-      onread: {
-        buffer: READ_BUFFER,
-        callback: (octets, bytes) => {
-          connection?.receive(bytes as Buffer, octets)
-          return true
-        },
+/** Connects to 127.0.0.1. Resolves when the socket stands, its handshake done; the greeting goes out in the same turn. */
+export async function dial(port: number, tls: boolean, owner: ConnectionOwner): Promise<Connection> {
+  let connection: Connection | undefined
+  const options = {
+    host: "127.0.0.1",
+    port,
+    noDelay: true,
+    onread: {
+      buffer: READ_BUFFER,
+      callback: (octets: number, bytes: Uint8Array) => {
+        connection?.receive(bytes as Buffer, octets)
+        return true
       },
-    })
-    socket.once("error", reject)
-    socket.once("connect", () => {
-      socket.off("error", reject)
-      connection = new Connection(socket, true, owner)
-      resolve(connection)
-    })
-  })
+    },
+  }
+  const security: ConnectionOptions = { rejectUnauthorized: false, ALPNProtocols: ["h2"], ciphers: CIPHER }
+  const socket = tls ? connectTls({ ...options, ...security }) : connect(options)
+  await once(socket, tls ? "secureConnect" : "connect")
+  if ("alpnProtocol" in socket && socket.alpnProtocol !== "h2") throw new Error("the proxy did not choose h2")
+  connection = new Connection(socket, true, owner)
+  return connection
 }
 
 /** Listens on a free port of 127.0.0.1. */
-export function listen(owner: ConnectionOwner): Promise<Server> {
-  const server = createServer({ pauseOnConnect: true, noDelay: true }, (accepted) => accept(accepted, owner))
-  return new Promise((resolve, reject) => {
-    server.once("error", reject)
-    server.listen({ host: "127.0.0.1", port: 0, backlog: BACKLOG }, () => resolve(server))
+export async function listen(owner: ConnectionOwner): Promise<Server> {
+  return opened(createServer({ pauseOnConnect: true, noDelay: true }, (accepted) => accept(accepted, owner)))
+}
+
+/** The same over TLS: what a client without a proxy between speaks to. */
+export async function listenTls(owner: ConnectionOwner): Promise<Server> {
+  const { pem: cert, key } = await makeCertificate()
+  const server = createTlsServer({ cert, key, ALPNProtocols: ["h2"], noDelay: true }, (socket) => {
+    const connection = new Connection(socket, false, owner)
+    socket.on("data", (bytes: Buffer) => connection.receive(bytes, bytes.length))
   })
+  return opened(server)
+}
+
+async function opened(server: Server): Promise<Server> {
+  server.listen({ host: "127.0.0.1", port: 0, backlog: BACKLOG })
+  await once(server, "listening")
+  return server
 }
 
 /** Node offers `onread` only when a socket is made, so an accepted one is made again around its handle. */

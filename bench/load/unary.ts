@@ -95,7 +95,7 @@ export class Unary implements Workload, ConnectionOwner {
   async start(): Promise<void> {
     const { spec, port, failures } = this.#context
     for (let index = 0; index < spec.connections; index++) {
-      const connection = this.#reconnects ? null : await dial(port, this)
+      const connection = this.#reconnects ? null : await dial(port, spec.tls === true, this)
       if (connection !== null) this.#connections.push(connection)
       for (let stream = 0; stream < spec.streams; stream++) {
         const caller = new Caller(this, this.#callers.length, spec.octets)
@@ -112,7 +112,7 @@ export class Unary implements Workload, ConnectionOwner {
     caller.busy = true
     if (caller.connection !== null) caller.call(caller.connection, this.#scratch)
     else
-      dial(this.#context.port, this).then(
+      dial(this.#context.port, this.#context.spec.tls === true, this).then(
         (connection) => caller.call(connection, this.#scratch),
         (error: Error) => this.fail(`could not connect: ${error.message}`),
       )

@@ -11,6 +11,8 @@ export interface WorkloadSpec {
   octets: number
   /** `peak`: as fast as it goes. `idle`: one message per stream, then silence. A number: so many messages a second. */
   pace: "peak" | "idle" | number
+  /** The client speaks TLS 1.3. Default: no. */
+  tls?: boolean
 }
 
 /** One kind of load on one target. */

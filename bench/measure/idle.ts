@@ -35,7 +35,7 @@ export async function measureIdle(
 }
 
 async function measurePeer(shape: IdleShape, peer: Peer, options: IdleOptions): Promise<IdleResult> {
-  const load = await LoadProcesses.start(BACKENDS, options.cores)
+  const load = await LoadProcesses.start(BACKENDS, 0, options.cores)
   let running: RunningPeer | null = null
   try {
     running = await startPeer(peer, needsOf(shape.spec, load.backends), options.cores)

@@ -5,6 +5,11 @@ import { Child, type Cores } from "./child.ts"
 const GENERATOR = fileURLToPath(new URL("../load/generator.ts", import.meta.url))
 const BACKEND = fileURLToPath(new URL("../load/backend.ts", import.meta.url))
 
+interface Ports {
+  ports: number[]
+  tlsPorts: number[]
+}
+
 export interface Outcome {
   failures: number
   firstFailure: string
@@ -13,20 +18,23 @@ export interface Outcome {
 /** The generator and the backends of one shape, each a process of its own. */
 export class LoadProcesses {
   readonly backends: readonly number[]
+  /** The same over TLS; as many as were asked for. */
+  readonly tlsBackends: readonly number[]
   readonly #cores: Cores | null
   readonly #backend: Child
   #generator: Child | null = null
 
-  private constructor(cores: Cores | null, backend: Child, backends: readonly number[]) {
+  private constructor(cores: Cores | null, backend: Child, { ports, tlsPorts }: Ports) {
     this.#cores = cores
     this.#backend = backend
-    this.backends = backends
+    this.backends = ports
+    this.tlsBackends = tlsPorts
   }
 
-  static async start(backendCount: number, cores: Cores | null): Promise<LoadProcesses> {
-    const backend = new Child([process.execPath, BACKEND, String(backendCount)], cores?.backend, true)
-    const { ports } = await backend.ask<{ ports: number[] }>()
-    return new LoadProcesses(cores, backend, ports)
+  static async start(backends: number, tlsBackends: number, cores: Cores | null): Promise<LoadProcesses> {
+    const counts = [backends, tlsBackends].map(String)
+    const backend = new Child([process.execPath, BACKEND, ...counts], cores?.backend, true)
+    return new LoadProcesses(cores, backend, await backend.ask<Ports>())
   }
 
   get backendPid(): number {

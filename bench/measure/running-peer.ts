@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { connect, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { makeCertificate } from "../load/certificate.ts"
 import type { WorkloadSpec } from "../load/workload.ts"
 import type { Peer } from "../peers/peer.ts"
 import { fillTemplate, readTemplate, type TemplateValues } from "../peers/template.ts"
@@ -21,6 +22,7 @@ export function needsOf(spec: WorkloadSpec, backends: readonly number[]): PeerNe
   const { connections, streams, octets } = spec
   return {
     backends,
+    tls: spec.tls === true,
     streams: Math.max(1000, streams + 100),
     connections: connections + 2000,
     sockets: 2 * connections * streams + 4000,
@@ -47,6 +49,7 @@ export async function startPeer(peer: Peer, needs: PeerNeeds, cores: Cores | nul
   const directory = mkdtempSync(join(tmpdir(), `sluice-bench-${peer.name}-`))
   // nginx's worker gives up root, and then still has to reach its own files.
   chmodSync(directory, 0o755)
+  if (needs.tls) await writeCertificate(directory)
   const accessLog = peer.accessLog === true ? join(directory, "access.log") : "off"
   const configuration = join(directory, peer.template)
   const template = readTemplate(peer.template)
@@ -63,6 +66,14 @@ export async function startPeer(peer: Peer, needs: PeerNeeds, cores: Cores | nul
     throw error
   }
   return { peer, port, pids: processTree(child.pid), lastWords: () => child.lastWords, stop }
+}
+
+/** Chain and key in files of their own, and in one, as HAProxy wants them. */
+async function writeCertificate(directory: string): Promise<void> {
+  const { pem, key } = await makeCertificate()
+  writeFileSync(join(directory, "server.pem"), pem)
+  writeFileSync(join(directory, "server.key"), key)
+  writeFileSync(join(directory, "both.pem"), pem + key)
 }
 
 async function untilListening(child: Child, port: number): Promise<void> {

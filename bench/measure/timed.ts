@@ -42,7 +42,7 @@ export async function measureTimed(
   peers: readonly Peer[],
   options: TimedOptions,
 ): Promise<TimedReport> {
-  const load = await LoadProcesses.start(BACKENDS, options.cores)
+  const load = await LoadProcesses.start(BACKENDS, shape.spec.tls === true ? BACKENDS : 0, options.cores)
   const entrants: Entrant[] = []
   try {
     for (const peer of peers) entrants.push(await enter(peer, shape, load, options))
@@ -73,7 +73,10 @@ async function enter(
   options: TimedOptions,
 ): Promise<Entrant> {
   try {
-    const running = await startPeer(peer, needsOf(shape.spec, load.backends), options.cores)
+    // Who ends no TLS has it ended by the backend.
+    const passes = peer.kind === "direct" || peer.kind === "floor"
+    const backends = shape.spec.tls === true && passes ? load.tlsBackends : load.backends
+    const running = await startPeer(peer, needsOf(shape.spec, backends), options.cores)
     return { peer, running, failure: "", peak: [], paced: [] }
   } catch (error) {
     return { peer, running: null, failure: (error as Error).message, peak: [], paced: [] }

@@ -9,6 +9,7 @@ const VALUES: TemplateValues = {
   connections: 2000,
   sockets: 4000,
   bufferOctets: 16_384,
+  tls: false,
   directory: "/tmp/d",
   accessLog: "off",
 }
@@ -23,10 +24,17 @@ describe("fillTemplate", () => {
     expect(() => fillTemplate("{{prot}}", VALUES)).toThrow("the template names {{prot}}")
   })
 
-  test.each(["nginx.conf", "sluice.conf", "haproxy.cfg", "haproxy-tcp.cfg", "nghttpx.conf", "envoy.yaml"])(
-    "%s has a port, both backends, and nothing left open",
-    (name) => {
-      const filled = fillTemplate(readTemplate(name), VALUES)
+  test("a line may be for TLS, or for its absence", () => {
+    const template = "{{tls}}  secure\n{{plain}}  open\nboth"
+    expect(fillTemplate(template, VALUES)).toBe("  open\nboth")
+    expect(fillTemplate(template, { ...VALUES, tls: true })).toBe("  secure\nboth")
+  })
+
+  const names = ["nginx.conf", "sluice.conf", "haproxy.cfg", "haproxy-tcp.cfg", "nghttpx.conf", "envoy.yaml"]
+  test.each(names.flatMap((name) => [false, true].map((tls) => [name, tls] as const)))(
+    "%s (TLS: %s) has a port, both backends, and nothing left open",
+    (name, tls) => {
+      const filled = fillTemplate(readTemplate(name), { ...VALUES, tls })
       expect(filled).toMatch(/8080/)
       expect(filled).toMatch(/3000[\s\S]*3001/)
       expect(filled).not.toMatch(/\{\{|\}\}$/m)

@@ -6,6 +6,8 @@ export interface TemplateValues {
   port: number
   /** Where the backends listen. A line with `{{backend}}` or `{{index}}` is repeated for each. */
   backends: readonly number[]
+  /** Clients speak TLS: lines that begin with `{{tls}}` are in, those with `{{plain}}` are not. Else the reverse. */
+  tls: boolean
   /** Streams to allow on one connection. */
   streams: number
   /** Downstream connections to allow. */
@@ -29,6 +31,10 @@ export function readTemplate(name: string): string {
 export function fillTemplate(template: string, values: TemplateValues): string {
   return template
     .split("\n")
+    .flatMap((line) => {
+      const [, when, rest] = /^(?:\{\{(tls|plain)\}\})?(.*)$/.exec(line)!
+      return when === undefined || (when === "tls") === values.tls ? [rest!] : []
+    })
     .flatMap((line) =>
       /\{\{(backend|index)\}\}/.test(line)
         ? values.backends.map((backend, index) => fillLine(line, { ...values, backend, index: index + 1 }))

@@ -1,0 +1,6 @@
+import { Certificate } from "../../test/support/certificates.ts"
+
+/** A certificate that nobody checks. */
+export function makeCertificate(): Promise<Certificate> {
+  return Certificate.root("CN=localhost", { names: ["localhost"], isAuthority: false })
+}
