@@ -55,8 +55,9 @@ export class CallRecord {
     this.endedMs = nowMs
   }
 
-  /** It stays open until the client or the balancer leaves. */
+  /** It may stay open until the client or the balancer leaves. */
   get isHeld(): boolean {
+    if (this.isSpoilt) return true
     const { response, requestEnd, cancel, timeoutMs } = this.plan
     const neverAnswered = response.end === "never" || (response.begin !== "at once" && requestEnd === "never")
     return neverAnswered && cancel === null && timeoutMs === null

@@ -95,6 +95,7 @@ function whyUnavailable(call: CallRecord, around: Circumstances): string | null 
     return "an endpoint was hurt"
   if (call.endedMs >= around.abortMs) return "the balancer closed"
   if (isScarce(plan)) return "streams were scarce"
+  if (mayBeEjected(plan)) return "an endpoint answered 503"
   if (call.plan.response.refusals > 0 && (hurtEndpoints.size > 0 || !canBeRetried(call.plan, plan))) return "it was refused"
   return null
 }
@@ -104,6 +105,11 @@ function canBeRetried(call: CallPlan, { cluster, endpoints }: Plan): boolean {
   const primaries = endpoints.filter(({ backup }) => !backup).length
   const isReachable = tries > call.response.refusals && primaries > call.response.refusals
   return cluster.retryConditions.includes("error") && isReachable && octetsOf(call) <= REPLAYABLE_OCTETS
+}
+
+/** An answer that is retried counts against the endpoint that gave it. */
+function mayBeEjected({ cluster, calls }: Plan): boolean {
+  return cluster.retryConditions.includes("http_503") && calls.some(({ response }) => response.status === 503)
 }
 
 /** There may be no place for a stream although nothing is broken. */

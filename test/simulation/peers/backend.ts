@@ -97,6 +97,7 @@ class BackendCall implements PeerStreamOwner {
   ) {
     const call = backend.ledger.of(list)
     const { plan } = call
+    if (connection.isForgiven) call.isSpoilt = true
     connection.highestId = Math.max(connection.highestId, stream.id)
     stream.owner = this
     this.#connection = connection
@@ -173,8 +174,8 @@ class BackendCall implements PeerStreamOwner {
     const { plan } = this.#call
     const attempt = this.#attempt
     attempt.requestEnded = true
-    if (this.#call.isSpoilt) return
-    if (attempt.receivedOctets !== octetsOf(plan) || plan.requestEnd === "never")
+    const isWhole = attempt.receivedOctets === octetsOf(plan) && plan.requestEnd !== "never"
+    if (!isWhole && !this.#call.isSpoilt)
       this.#fail("body", `its request ended after ${attempt.receivedOctets} of ${octetsOf(plan)} octets`)
     if (plan.response.begin === "after request") this.#scheduler.in(plan.response.headAfterMs, () => this.#answer())
     else if (plan.response.begin === "echo") this.#scheduler.in(plan.response.endAfterMs, () => this.#finish())

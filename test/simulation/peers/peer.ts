@@ -179,6 +179,7 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
   }
 
   onMuchOutput(): void {}
+  onQueueExceeded(): void {}
 
   onSettings(): void {
     const { sender } = this.http2
