@@ -10,6 +10,7 @@ import {
   Frame,
   HEAD_OCTETS,
   MAX_FRAME_OCTETS,
+  NO_ERROR,
   PREFACE,
   readUint31,
   Setting,
@@ -257,6 +258,8 @@ export class Connection {
         this.#credit(streamId, readUint31(bytes, from))
         break
       case Frame.goaway:
+        // A client that opens no more streams here still wants the end of those it has.
+        if (!this.#client && bytes.readUInt32BE(from + 4) === NO_ERROR) break
         this.#lose(`GOAWAY, code ${bytes.readUInt32BE(from + 4)} ${bytes.toString("latin1", from + 8, to)}`)
         break
     }

@@ -33,6 +33,7 @@ export const Setting = {
   maxFrameSize: 5,
 } as const
 
+export const NO_ERROR = 0
 export const CANCEL = 8
 
 /** Writes a frame head at `at`; returns the offset after it. */
