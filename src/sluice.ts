@@ -1,8 +1,7 @@
 import { EventEmitter } from "node:events"
 import type { Socket } from "node:net"
 import { hostname } from "node:os"
-import type { TLSSocket } from "node:tls"
-import { Cluster, type Connect } from "./balancer/cluster.ts"
+import { Cluster } from "./balancer/cluster.ts"
 import { Bridges } from "./bridge/bridges.ts"
 import { type Clock, systemClock, type Timer } from "./clock.ts"
 import type {
@@ -10,6 +9,7 @@ import type {
   ClusterConfig,
   Config,
   ListenerConfig,
+  RouteSettings,
   UpstreamTlsConfig,
 } from "./config/model.ts"
 import { Counters, counterIds } from "./counters.ts"
@@ -19,27 +19,22 @@ import { type Limits, resolveLimits } from "./limits.ts"
 import { type AccessLog, AccessLogs } from "./log/access-log.ts"
 import { type Log, silentLog } from "./log/logger.ts"
 import { Flusher } from "./net/flusher.ts"
-import { Link, type LinkUser } from "./net/link.ts"
-import type { Listening, OnOctets } from "./net/listen.ts"
+import { Link } from "./net/link.ts"
+import type { Listening } from "./net/listen.ts"
 import { type Network, systemNetwork } from "./net/network.ts"
-import type { Protocol } from "./net/protocol.ts"
 import type { TlsListener } from "./net/tls-listener.ts"
-import type { TlsInfo } from "./net/tls-peer.ts"
-import { readShared } from "./net/tls-read.ts"
 import { type TlsPlan, TlsStore } from "./net/tls-store.ts"
-import type { TlsUpstream } from "./net/tls-upstream.ts"
 import { type Random, systemRandom } from "./random.ts"
 import { Admission } from "./relay/admission.ts"
-import type { ClientConnection, StreamOwner } from "./relay/client-connection.ts"
+import { Clients } from "./relay/clients.ts"
 import type { RelayContext } from "./relay/context.ts"
-import { DownstreamConnection } from "./relay/downstream.ts"
-import { FirstOctets } from "./relay/first-octets.ts"
 import type { ConnectionRecord, StreamRecord } from "./relay/record.ts"
 import { ReplayRing } from "./relay/replay-ring.ts"
 import { compileRoute, type Route } from "./relay/route.ts"
 import { type RouteCompiler, Router } from "./relay/router.ts"
 import { Shedding } from "./relay/shedding.ts"
-import { UpstreamConnection } from "./relay/upstream.ts"
+import type { UpstreamConnection } from "./relay/upstream.ts"
+import { Upstreams } from "./relay/upstreams.ts"
 import type { TemplateEnvironment } from "./relay/variables.ts"
 import { type BalancerSnapshot, describe } from "./snapshot.ts"
 import { VERSION } from "./version.ts"
@@ -104,22 +99,15 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #accessLogs: AccessLogs
   readonly #accessLogsOpen = new Map<string, AccessLog>()
   readonly #tls: TlsStore
-  /** How connections are made over TLS, by its settings. */
-  readonly #connects = new Map<TlsUpstream, Connect<UpstreamConnection>>()
   readonly #context: RelayContext
-  readonly #bridges: Bridges
-  readonly #downstream = new Set<ClientConnection>()
-  readonly #upstream = new Set<UpstreamConnection>()
+  readonly #clients: Clients
+  readonly #upstreams: Upstreams
   readonly #links = new Set<Link>()
   /** Called whenever a connection or a socket is gone. */
   readonly #onGone = new Set<() => void>()
-  /** Clients' sockets that are open, in all and by address. */
-  #clients = 0
-  readonly #byAddress = new Map<string, number>()
   readonly #listeners = new Map<string, OpenListener>()
   #live: Live
   #ticker: Timer | null = null
-  #connections = 0
   #streams = 0
   #isClosing = false
 
@@ -142,7 +130,11 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       handshakeTimeoutMs: limits.handshakeTimeoutMs,
       clock: this.#clock,
       log: this.#log,
-      onSecured: (name, socket, info) => this.#secured(name, socket, info),
+      onSecured: (name, socket, info) => {
+        const listener = this.#listeners.get(name)
+        if (listener === undefined) socket.destroy()
+        else this.#clients.secured(listener.config, socket, info)
+      },
       onFailed: (counter) => this.counters.add(counterIds[counter]),
     })
     this.#context = {
@@ -161,8 +153,31 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         this.emit("stream", record)
       },
     }
-    this.#bridges = new Bridges(this.#context)
-    new Shedding(this.#context, () => this.#streamsOpen())
+    const link = (socket: Socket): Link => this.#link(socket)
+    const bridges = new Bridges(this.#context)
+    this.#clients = new Clients({
+      context: this.#context,
+      router: (name) => this.#live.routers.get(name) ?? this.#lastRouter(),
+      openStream: bridges.openStream,
+      http1: (connection) => bridges.http1(connection),
+      link,
+      onConnect: (record) => {
+        this.#tickLater()
+        this.emit("connect", record)
+      },
+      onDisconnect: (record) => {
+        this.#gone()
+        this.emit("disconnect", record)
+      },
+    })
+    this.#upstreams = new Upstreams({
+      context: this.#context,
+      network,
+      link,
+      onConnect: () => this.#tickLater(),
+      onClosed: () => this.#gone(),
+    })
+    new Shedding(this.#context, () => this.#clients.streams())
     this.#live = this.#compile(config, null)
     this.#live.tls.commit()
   }
@@ -192,7 +207,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       nowMs: this.#clock.now(),
       addresses: this.addresses,
       clusters: this.#live.clusters.values(),
-      downstream: this.#downstream,
+      downstream: this.#clients.connections,
       streamsEnded: this.#streams,
       bufferedOctets: this.#context.budget.octets,
       deadlines: this.#context.deadlines.size,
@@ -229,9 +244,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const before = this.#live
     this.#live = next
     for (const name of [...this.#listeners.keys()]) if (!names.has(name)) this.#closeListener(name)
-    for (const [name, cluster] of before.clusters)
-      if (next.clusters.get(name) !== cluster) cluster.close()
-    for (const upstream of next.tls.commit()) this.#forgetTls(upstream)
+    for (const [name, cluster] of before.clusters) if (next.clusters.get(name) !== cluster) cluster.close()
+    for (const upstream of next.tls.commit())
+      for (const way of this.#upstreams.forget(upstream))
+        for (const cluster of next.clusters.values()) cluster.forget(way)
     for (const listener of config.listeners) {
       const open = this.#listeners.get(listener.name)!
       open.config = listener
@@ -256,13 +272,16 @@ export class Balancer extends EventEmitter<BalancerEvents> {
    */
   async close(options: { graceMs?: number } = {}): Promise<void> {
     const graceMs = options.graceMs ?? this.#live.config.shutdown.graceMs
+    const { connections } = this.#clients
     this.#isClosing = true
+    this.#clients.close()
     for (const name of [...this.#listeners.keys()]) this.#closeListener(name)
-    for (const connection of this.#downstream) connection.drain()
-    if (graceMs > 0) await this.#whenGone(this.#downstream, graceMs)
-    for (const connection of [...this.#downstream]) connection.abort("the balancer is shutting down")
+    for (const connection of connections) connection.drain()
+    if (graceMs > 0) await this.#whenGone(connections, graceMs)
+    for (const connection of [...connections]) connection.abort("the balancer is shutting down")
     for (const cluster of this.#live.clusters.values()) cluster.close()
-    for (const connection of [...this.#upstream]) connection.abort("the balancer is shutting down")
+    for (const connection of [...this.#upstreams.connections])
+      connection.abort("the balancer is shutting down")
     await this.#whenGone(this.#links, this.limits.drainTimeoutMs)
     for (const link of this.#links) link.destroy()
     this.#tls.close()
@@ -297,9 +316,14 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       const servers = config.servers.filter((server) => server.listeners.includes(name))
       if (servers.length === 0) throw new Error(`listener ${name} has no server`)
       const openLog = (log: AccessLogConfig) => this.#openAccessLog(log)
-      const connectOver = (settings: UpstreamTlsConfig) => this.#connectOver(tls.upstream(settings))
-      const compile: RouteCompiler<Route> = (server, route) =>
-        compileRoute(server, route, openLog, connectOver)
+      const connectAs = (
+        tlsConfig: UpstreamTlsConfig | null,
+        { bindAddress, socketKeepalive }: RouteSettings,
+      ) => {
+        const over = tlsConfig === null ? null : tls.upstream(tlsConfig)
+        return this.#upstreams.connect({ tls: over, bindAddress, socketKeepalive })
+      }
+      const compile: RouteCompiler<Route> = (server, route) => compileRoute(server, route, openLog, connectAs)
       routers.set(name, new Router(name, servers, compile))
     }
     return routers
@@ -318,40 +342,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       clock: this.#clock,
       limits: this.limits,
       onLimit: (counter) => this.counters.add(counterIds[counter as keyof typeof counterIds]),
-      connect: this.#connectBy((...way) => this.#network.connect(...way)),
+      connect: this.#upstreams.plain,
     })
-  }
-
-  /** How a cluster makes connections whose sockets `dial` starts. */
-  #connectBy(dial: Network["connect"]): Connect<UpstreamConnection> {
-    return (endpoint, pool, cluster) => {
-      const connection = new UpstreamConnection({
-        context: this.#context,
-        endpoint,
-        pool,
-        cluster,
-        dial: (onOctets) => dial(endpoint.config, null, onOctets),
-        link: (socket) => this.#link(socket),
-        onClosed: (closed) => void this.#upstream.delete(closed),
-      })
-      this.#upstream.add(connection)
-      this.#tickLater()
-      return connection
-    }
-  }
-
-  #connectOver(tls: TlsUpstream): Connect<UpstreamConnection> {
-    const connect = this.#connects.get(tls) ?? this.#connectBy((...way) => tls.connect(...way))
-    this.#connects.set(tls, connect)
-    return connect
-  }
-
-  /** No route has these settings any more. */
-  #forgetTls(tls: TlsUpstream): void {
-    const connect = this.#connects.get(tls)
-    this.#connects.delete(tls)
-    if (connect === undefined) return
-    for (const cluster of this.#live.clusters.values()) cluster.forget(connect)
   }
 
   // ---- Connections --------------------------------------------------------------------------------------------
@@ -378,7 +370,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const { name } = config
     const listening = await this.#network.listen(
       config,
-      (accept) => this.#accept(this.#listeners.get(name)?.config ?? config, accept),
+      (accept) => this.#clients.accept(this.#listeners.get(name)?.config ?? config, accept),
       (socket) => this.#handshake(name, socket),
     )
     this.#listeners.set(name, { config, tls: tls.find(name), listening })
@@ -389,122 +381,17 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     this.#listeners.delete(name)
   }
 
-  #accept(config: ListenerConfig, accept: (onOctets: OnOctets) => Socket): void {
-    // Reads begin on a later turn, when the link is there.
-    let link: Link | null = null
-    const socket = accept((octets, length) => link?.received(octets, 0, length))
-    if (this.#admit(socket)) link = this.#serve(config, socket, null, null)
-  }
-
   /** Over TLS a client is served after its handshake. False: this listener has no TLS. */
   #handshake(name: string, socket: Socket): boolean {
     const tls = this.#listeners.get(name)?.tls ?? null
     if (tls === null) return false
-    if (this.#admit(socket)) tls.handshake(socket)
+    if (this.#clients.admit(socket)) tls.handshake(socket)
     return true
-  }
-
-  #secured(name: string, socket: TLSSocket, info: TlsInfo): void {
-    const listener = this.#listeners.get(name)
-    if (listener === undefined) return void socket.destroy()
-    const { alpnProtocol } = socket
-    const protocol = alpnProtocol === "h2" ? "http2" : alpnProtocol === "http/1.1" ? "http1" : null
-    const link = this.#serve(listener.config, socket, protocol, info)
-    readShared(socket, (octets, length) => link.received(octets, 0, length))
-  }
-
-  /** Counts a client's socket until it closes. False: it is one too many, and destroyed. */
-  #admit(socket: Socket): boolean {
-    const address = socket.remoteAddress ?? ""
-    const ofAddress = (this.#byAddress.get(address) ?? 0) + 1
-    const refusal = this.#isClosing
-      ? "closing"
-      : this.#clients >= this.limits.connectionsMax
-        ? "connections_exceeded"
-        : address !== "" && ofAddress > this.limits.connectionsPerAddressMax
-          ? "connections_per_address_exceeded"
-          : null
-    if (refusal !== null) {
-      if (refusal !== "closing") this.counters.add(counterIds[refusal])
-      socket.on("error", () => {})
-      socket.destroy()
-      return false
-    }
-    this.#clients++
-    this.#byAddress.set(address, ofAddress)
-    socket.once("close", () => {
-      this.#clients--
-      this.#forgetAddress(address)
-    })
-    return true
-  }
-
-  /** `protocol` is null until the client's first octets say it. */
-  #serve(config: ListenerConfig, socket: Socket, protocol: Protocol | null, tls: TlsInfo | null): Link {
-    const link = this.#link(socket)
-    const record = connectionRecord(++this.#connections, socket, tls)
-    this.#downstream.add(this.#greet(config, record, link, protocol))
-    this.#tickLater()
-    this.emit("connect", record)
-    return link
-  }
-
-  /** Makes the connection that speaks a client's protocol, or one that waits for the octets that say which. */
-  #greet(
-    config: ListenerConfig,
-    record: ConnectionRecord,
-    link: Link,
-    known: Protocol | null,
-  ): ClientConnection {
-    const { name } = config
-    const nowMs = this.#clock.now()
-    const shared = {
-      context: this.#context,
-      router: () => this.#live.routers.get(name) ?? this.#lastRouter(name),
-      listener: config,
-      record,
-      link,
-      onClosed: (closed: ClientConnection) => {
-        this.#downstream.delete(closed)
-        this.#gone()
-        this.emit("disconnect", record)
-      },
-    }
-    const speak = (protocol: Protocol, sinceMs: number): ClientConnection & LinkUser => {
-      const { openStream } = this.#bridges
-      const options = { ...shared, sinceMs, openStream }
-      return protocol === "http2" ? new DownstreamConnection(options) : this.#bridges.http1(options)
-    }
-    if (known !== null) return speak(known, nowMs)
-    const first: FirstOctets = new FirstOctets({
-      ...shared,
-      nowMs,
-      expectsProxyHeader: config.proxyProtocol,
-      lineOctetsMax: this.limits.http1HeadOctets,
-      timeoutMs: this.limits.prefaceTimeoutMs,
-      choose: (protocol, sinceMs) => {
-        const next = speak(protocol, sinceMs)
-        this.#downstream.delete(first)
-        this.#downstream.add(next)
-        return next
-      },
-    })
-    return first
   }
 
   /** Connections of a listener that a reload took away go on with what is now first. */
-  #lastRouter(_name: string): Router<Route> {
+  #lastRouter(): Router<Route> {
     return this.#live.routers.values().next().value!
-  }
-
-  #forgetAddress(address: string): void {
-    const left = (this.#byAddress.get(address) ?? 1) - 1
-    if (left > 0) this.#byAddress.set(address, left)
-    else this.#byAddress.delete(address)
-  }
-
-  *#streamsOpen(): Iterable<StreamOwner> {
-    for (const { streams } of this.#downstream) yield* streams
   }
 
   // ---- Time ---------------------------------------------------------------------------------------------------
@@ -515,9 +402,9 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       this.#ticker = null
       const nowMs = this.#clock.now()
       this.#context.admission.tick(nowMs)
-      for (const connection of this.#downstream) connection.tick(nowMs)
-      for (const connection of this.#upstream) connection.tick(nowMs)
-      if (this.#downstream.size + this.#upstream.size > 0) this.#tickLater()
+      for (const connection of this.#clients.connections) connection.tick(nowMs)
+      for (const connection of this.#upstreams.connections) connection.tick(nowMs)
+      if (this.#clients.connections.size + this.#upstreams.connections.size > 0) this.#tickLater()
     })
   }
 
@@ -540,19 +427,5 @@ export class Balancer extends EventEmitter<BalancerEvents> {
 
   #gone(): void {
     for (const look of [...this.#onGone]) look()
-  }
-}
-
-function connectionRecord(id: number, socket: Socket, tls: TlsInfo | null): ConnectionRecord {
-  return {
-    id,
-    remoteAddress: socket.remoteAddress ?? "unix:",
-    remotePort: socket.remotePort ?? 0,
-    localAddress: socket.localAddress ?? "",
-    localPort: socket.localPort ?? 0,
-    protocol: "HTTP/2.0",
-    tls,
-    proxied: null,
-    requests: 0,
   }
 }

@@ -21,7 +21,7 @@ export type CompiledAction =
 export interface Route {
   readonly serverName: string
   readonly action: CompiledAction
-  /** How connections to its endpoints are made, where that is not the cluster's own way: over TLS. */
+  /** How connections to its endpoints are made, where that is not the cluster's own way: over TLS, for one. */
   readonly connect: Connect<UpstreamConnection> | null
   readonly settings: RouteSettings
   readonly requestRewrite: RequestRewrite
@@ -36,7 +36,7 @@ export function compileRoute(
   server: ServerConfig,
   config: RouteConfig | null,
   openLog: (config: RouteSettings["accessLogs"][number]) => AccessLog,
-  connectOver: (tls: UpstreamTlsConfig) => Connect<UpstreamConnection>,
+  connectAs: (tls: UpstreamTlsConfig | null, settings: RouteSettings) => Connect<UpstreamConnection>,
 ): Route {
   const settings = config?.settings ?? server.fallback
   const action = config?.action ?? { kind: "none" as const }
@@ -49,7 +49,10 @@ export function compileRoute(
   return {
     serverName: server.names[0] ?? "",
     action: compileAction(action),
-    connect: tls === null ? null : connectOver(tls),
+    connect:
+      tls === null && settings.bindAddress === null && !settings.socketKeepalive
+        ? null
+        : connectAs(tls, settings),
     settings,
     requestRewrite: new RequestRewrite(settings, tls !== null),
     responseRewrite: new ResponseRewrite(settings),
