@@ -109,6 +109,7 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
   // ---- Time -----------------------------------------------------------------------------------------------------
 
   tick(nowMs: number): void {
+    if (this.isClosed) return
     // Nothing is read of a client that is held back, its pongs neither.
     if (this.socket.isPaused) this.#keepalive.received(nowMs)
     const wish = this.#keepalive.check(nowMs, true)
@@ -116,6 +117,7 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
     if (wish !== "dead") return
     this.context.counters.add(counterIds.ping_timeout)
     this.socket.terminate()
+    this.#gone("no answer to a ping")
   }
 
   #heard(): void {

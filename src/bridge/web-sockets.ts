@@ -77,7 +77,7 @@ export class WebSockets {
     response.assignSocket(request.socket as unknown as Socket)
     response.shouldKeepAlive = false
     const open = (...[record, stream, , on]: Parameters<typeof connection.options.openStream>) =>
-      new Exchange(this.#context, record, stream, head, answerRoute(on, status, reason))
+      new Exchange(this.#context, record, stream, head, answerRoute(on, status, `${reason}\n`))
     response.on("finish", () => connection.socket.end())
     connection.serve(open, head, route, request, response)
   }

@@ -98,6 +98,7 @@ function withJsonNames(set: FileDescriptorSet): FileDescriptorSet {
 export interface SeenCall {
   readonly method: string
   readonly metadata: grpc.Metadata
+  /** Or over in another way: grpc-js says it of every call in the end. */
   isCancelled: boolean
 }
 
