@@ -1,4 +1,5 @@
 import type { Cluster } from "./balancer/cluster.ts"
+import type { Pool } from "./balancer/pool.ts"
 import { type CounterName, type Counters, counterNames } from "./counters.ts"
 import type { ClientConnection } from "./relay/client-connection.ts"
 import type { UpstreamConnection } from "./relay/upstream.ts"
@@ -23,7 +24,10 @@ export interface ClusterSnapshot {
   name: string
   endpoints: {
     address: string
+    /** Streams that have picked it. */
     streamsOpen: number
+    /** Those of them that hold a slot on one of its connections. */
+    leases: number
     connections: number
     isEjected: boolean
     waiting: number
@@ -89,6 +93,12 @@ export function describe(from: {
   }
 }
 
+function leasesOf(pools: readonly Pool<UpstreamConnection>[]): number {
+  let leases = 0
+  for (const { connections } of pools) for (const { streamsOpen } of connections) leases += streamsOpen
+  return leases
+}
+
 function describeCluster(cluster: Cluster<UpstreamConnection>, nowMs: number): ClusterSnapshot {
   return {
     name: cluster.name,
@@ -97,6 +107,7 @@ function describeCluster(cluster: Cluster<UpstreamConnection>, nowMs: number): C
       return {
         address: endpoint.address,
         streamsOpen: endpoint.streamsOpen,
+        leases: leasesOf(pools),
         connections: pools.reduce((sum, { connections }) => sum + connections.length, 0),
         isEjected: endpoint.isEjected(nowMs),
         waiting: pools.reduce((sum, { waiting }) => sum + waiting, 0),
