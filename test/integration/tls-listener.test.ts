@@ -377,6 +377,28 @@ describe("handshakes that fail", () => {
     )
   })
 
+  test("garbage after the handshake ends its connection and no other", async (t) => {
+    const { bed } = await secureBed(t, () => ({}))
+    const credentials = trusting(root)
+    const chat = bed.client({ "grpc.ssl_target_name_override": "chat.test" }, credentials).chat()
+    chat.write(Buffer.from("one"))
+    await once(chat, "data")
+
+    const raw = connectPlain(bed.port, "127.0.0.1")
+    const secure = await shakeHands(bed.port, { socket: raw })
+    // The listener's SETTINGS: its side of the handshake is over, too.
+    await once(secure, "data")
+    const closed = new Promise((resolve) => secure.once("close", resolve))
+    raw.write(Buffer.concat([Buffer.from([23, 3, 3, 0, 64]), Buffer.alloc(64, 1)]))
+    await closed
+
+    chat.write(Buffer.from("two"))
+    expect(String((await once(chat, "data"))[0])).toBe("two")
+    chat.end()
+    await once(chat, "end")
+    await bed.ended()
+  })
+
   test("closing the balancer ends handshakes under way", async (t) => {
     const { bed } = await secureBed(t, () => ({}))
     const socket = connectPlain(bed.port, "127.0.0.1")
