@@ -12,6 +12,7 @@ import type { Route } from "../relay/route.ts"
 import { readHttp1Head } from "./http1-head.ts"
 import { Http1Socket } from "./http1-socket.ts"
 import { Http1Stream } from "./http1-stream.ts"
+import type { Refusal } from "./web-socket-handshake.ts"
 
 /** How often TCP asks whether the peer is there: HTTP/1 itself has no PING. */
 const TCP_KEEPALIVE_MS = 60_000
@@ -71,7 +72,7 @@ export class Http1Connection implements ClientConnection, LinkUser {
     const { context, openStream, listener } = this.options
     this.#headSinceMs = -1
     const found = this.findRoute(request)
-    if (typeof found === "string") return this.refuse(400, found)
+    if ("status" in found) return this.refuse(found.status, found.reason)
     if (this.streams.size >= (listener.maxConcurrentStreams ?? context.limits.streamsMax)) {
       this.onLimit("streams_refused")
       return this.refuse(503, "too many requests at once on one connection")
@@ -81,24 +82,24 @@ export class Http1Connection implements ClientConnection, LinkUser {
   }
 
   /** Counts a request and says where it goes, or why it is malformed. */
-  findRoute(request: IncomingMessage): { head: RequestHead; route: Route } | string {
+  findRoute(request: IncomingMessage): { head: RequestHead; route: Route } | Refusal {
     const { record } = this
     this.#headSinceMs = -1
     record.requests++
     const { limits } = this.options.context
     if (request.rawHeaders.length / 2 > limits.headerFieldsMax) {
       this.onLimit("header_fields_exceeded")
-      return `more than ${limits.headerFieldsMax} header fields`
+      return { status: 431, reason: `more than ${limits.headerFieldsMax} header fields` }
     }
     const head = readHttp1Head(request, record.tls === null ? "http" : "https")
     if (typeof head === "string") {
       this.onLimit("header_malformed")
-      return head
+      return { status: 400, reason: head }
     }
     const route = this.options.router().match(head.authority, head.path)
     if (route !== null) return { head, route }
     this.onLimit("path_refused")
-    return "the path has no meaning"
+    return { status: 400, reason: "the path has no meaning" }
   }
 
   /** Hands a request to whoever `open` makes for it. */

@@ -60,7 +60,7 @@ export class WebSockets {
   /** A request with `upgrade` came. */
   upgrade(connection: Http1Connection, request: IncomingMessage, rest: Buffer): void {
     const found = connection.findRoute(request)
-    if (typeof found === "string") return connection.refuse(400, found)
+    if ("status" in found) return connection.refuse(found.status, found.reason)
     const upgrade = { connection, request, rest, ...found }
     const { settings } = found.route
     if (!settings.bridge.webSocket || request.headers.upgrade?.toLowerCase() !== "websocket")

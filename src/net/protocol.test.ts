@@ -1,0 +1,46 @@
+import { expect, test } from "vitest"
+import { protocolOf } from "./protocol.ts"
+
+const of = (text: string, max = 100) => protocolOf(Buffer.from(text, "latin1"), 0, text.length, max)
+
+test.each([
+  ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "http2"],
+  ["PRI ", "http2"],
+  ["GET / HTTP/1.1\r\n", "http1"],
+  ["POST /chat.Chat/BidStream HTTP/1.0\r\nHost: a\r\n", "http1"],
+  ["OPTIONS * HTTP/1.1\r\n", "http1"],
+  ["PRIVATE /x HTTP/1.1\r\n", "http1"],
+  ["GET http://a.test/ HTTP/1.1\r\n", "http1"],
+  // Neither: HTTP/2 says so with GOAWAY, and never in HTTP/1's words.
+  ["INVALID CONNECTION PREFACE\r\n\r\n", "http2"],
+  ["GET / HTTP/1.2\r\n", "http2"],
+  ["GET / HTTP/2.0\r\n", "http2"],
+  ["GET / HTTP/1.1\n", "http2"],
+  ["GET /\r\n", "http2"],
+  ["GET  / HTTP/1.1\r\n", "http2"],
+  [" GET / HTTP/1.1\r\n", "http2"],
+  ["\r\nGET / HTTP/1.1\r\n", "http2"],
+  ["\x16\x03\x01\x02\x00\x01\x00", "http2"],
+  ["\0\0\x12\x04\0\0\0\0\0", "http2"],
+] as const)("%j is %s", (text, protocol) => {
+  expect(of(text)).toBe(protocol)
+})
+
+test.each(["", "P", "PRI", "G", "GET", "GET ", "GET /a", "GET /a ", "GET /a HTTP/1", "GET /a HTTP/1.1\r"])(
+  "%j may become either, or nothing",
+  (text) => {
+    expect(of(text)).toBe(null)
+  },
+)
+
+test("whatever comes in one piece is the same octet by octet", () => {
+  for (const whole of ["PRI * HTTP/2.0\r\n", "GET /path HTTP/1.1\r\n", "BAD\r\n"]) {
+    const decided = [...whole].map((_, i) => of(whole.slice(0, i + 1))).find((protocol) => protocol !== null)
+    expect(decided).toBe(of(whole))
+  }
+})
+
+test("a request line without an end is left to the parser, which refuses it", () => {
+  expect(of(`GET /${"a".repeat(94)}`, 100)).toBe(null)
+  expect(of(`GET /${"a".repeat(96)}`, 100)).toBe("http1")
+})

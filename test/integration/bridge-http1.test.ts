@@ -1,0 +1,304 @@
+import { once } from "node:events"
+import { connect } from "node:net"
+import { describe, expect, type TestContext, test } from "vitest"
+import type { SluiceYaml } from "../../src/config/yaml/schema.ts"
+import { eventually } from "../support/eventually.ts"
+import { ManualClock } from "../support/manual-clock.ts"
+import { TalkBackend, wordOctets } from "../support/talk-backend.ts"
+import { TestBed } from "../support/test-bed.ts"
+
+async function start(t: TestContext, config: Partial<SluiceYaml> = {}, clock?: ManualClock) {
+  const backend = new TalkBackend()
+  const bed = await TestBed.start(t, {
+    backends: [backend],
+    config: { bridge: { grpcWeb: true, connect: true }, ...config },
+    ...(clock !== undefined && { clock }),
+  })
+  return { bed, backend }
+}
+
+const head = (...lines: string[]): string => `${lines.join("\r\n")}\r\n\r\n`
+
+/** A client that sends octets as they stand. */
+class Raw {
+  readonly socket
+  text = ""
+  isClosed = false
+
+  constructor(port: number) {
+    this.socket = connect(port, "127.0.0.1")
+    this.socket.on("data", (chunk: Buffer) => (this.text += chunk.toString("latin1")))
+    this.socket.on("error", () => {})
+    this.socket.on("close", () => (this.isClosed = true))
+  }
+
+  send(text: string | Buffer): this {
+    this.socket.write(text)
+    return this
+  }
+
+  async closed(): Promise<string> {
+    if (!this.isClosed) await once(this.socket, "close")
+    return this.text
+  }
+
+  async hears(text: string): Promise<void> {
+    await eventually(
+      () => this.text.includes(text),
+      () => `${JSON.stringify(text)} in ${JSON.stringify(this.text.slice(0, 500))}`,
+    )
+  }
+}
+
+/** `POST /talk.Talk/…` of gRPC-Web with one word as its body. */
+function webCall(method: string, fields: Parameters<typeof wordOctets>[0], more: string[] = []): Buffer {
+  const message = wordOctets(fields)
+  const prefix = Buffer.alloc(5)
+  prefix.writeUInt32BE(message.length, 1)
+  const lines = [
+    `POST /talk.Talk/${method} HTTP/1.1`,
+    "Host: a.test",
+    "Content-Type: application/grpc-web+proto",
+  ]
+  const length = `Content-Length: ${5 + message.length}`
+  return Buffer.concat([Buffer.from(head(...lines, length, ...more)), prefix, message])
+}
+
+describe("requests that two parsers could read in two ways are refused", () => {
+  const refused: [name: string, request: string, status: number][] = [
+    [
+      "content-length and transfer-encoding",
+      `${head("POST / HTTP/1.1", "Host: a", "Content-Length: 4", "Transfer-Encoding: chunked")}0\r\n\r\n`,
+      400,
+    ],
+    [
+      "two lengths",
+      `${head("POST / HTTP/1.1", "Host: a", "Content-Length: 4", "Content-Length: 5")}four5`,
+      400,
+    ],
+    ["a length that is no number", head("POST / HTTP/1.1", "Host: a", "Content-Length: 4x"), 400],
+    ["a negative length", head("POST / HTTP/1.1", "Host: a", "Content-Length: -4"), 400],
+    ["a coding after chunked", head("POST / HTTP/1.1", "Host: a", "Transfer-Encoding: chunked, gzip"), 400],
+    ["a space before the colon", head("POST / HTTP/1.1", "Host: a", "Content-Length : 4"), 400],
+    ["a folded line", head("GET / HTTP/1.1", "Host: a", "X-A: b", " c"), 400],
+    ["a bare line feed", "GET / HTTP/1.1\r\nHost: a\nX-A: b\r\n\r\n", 400],
+    ["no host", head("GET / HTTP/1.1"), 400],
+    ["two hosts", head("GET / HTTP/1.1", "Host: a", "Host: b"), 400],
+    ["userinfo in the host", head("GET / HTTP/1.1", "Host: a@b"), 400],
+    ["a path that climbs above the root", head("GET /../x HTTP/1.1", "Host: a"), 400],
+    ["a fragment", head("GET /a#b HTTP/1.1", "Host: a"), 400],
+    ["NUL in a value", head("GET / HTTP/1.1", "Host: a", "X-A: \0"), 400],
+    ["CONNECT", head("CONNECT a:80 HTTP/1.1", "Host: a"), 405],
+    ["a method that HTTP has not", head("BREW /pot HTTP/1.1", "Host: a"), 400],
+    ["too large a head", head("GET / HTTP/1.1", "Host: a", `X-A: ${"a".repeat(20_000)}`), 431],
+    ["too long a request line", head(`GET /${"a".repeat(20_000)} HTTP/1.1`, "Host: a"), 431],
+    [
+      "too many fields",
+      head("GET / HTTP/1.1", "Host: a", ...Array.from({ length: 200 }, (_, i) => `x${i}: 1`)),
+      431,
+    ],
+  ]
+  test.for(refused)("%s", async ([_name, request, status], t) => {
+    const { bed, backend } = await start(t)
+    const answer = await new Raw(bed.port).send(Buffer.from(request, "latin1")).closed()
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+    expect(answer.split("HTTP/1.1 ").length).toBe(2)
+    expect(backend.calls).toEqual([])
+  })
+})
+
+describe("what is neither HTTP/1 nor HTTP/2 is not answered in HTTP/1", () => {
+  test.for([
+    "INVALID CONNECTION PREFACE\r\n\r\n",
+    "GET / HTTP/2.0\r\n\r\n",
+    "\x16\x03\x01\0\0\0\0",
+    "GET /\r\n\r\n",
+  ])("%j", async (octets, t) => {
+    const { bed } = await start(t)
+    const answer = await new Raw(bed.port).send(Buffer.from(octets, "latin1")).closed()
+    expect(answer).not.toContain("HTTP/1")
+    expect(bed.balancer.snapshot().counters.preface_malformed).toBe(1)
+  })
+})
+
+describe("a connection", () => {
+  test("carries one request after another, and several sent at once, in order", async (t) => {
+    const { bed } = await start(t)
+    const raw = new Raw(bed.port)
+    raw.send(webCall("Say", { text: "first" }))
+    await raw.hears("grpc-status: 0")
+    raw.send(Buffer.concat([webCall("Say", { text: "second" }), webCall("Say", { text: "third" })]))
+    await raw.hears("third")
+    expect(raw.text.indexOf("second")).toBeLessThan(raw.text.indexOf("third"))
+    await eventually(
+      () => bed.records.length === 3,
+      () => "three streams ended",
+    )
+    expect(bed.records.map(({ requestNumber }) => requestNumber)).toEqual([1, 2, 3])
+    raw.socket.destroy()
+  })
+
+  test("takes a request octet by octet, chunked too", async (t) => {
+    const { bed } = await start(t)
+    const raw = new Raw(bed.port)
+    const message = wordOctets({ text: "slow" })
+    const lines = ["POST /talk.Talk/Say HTTP/1.1", "Host: a.test", "Content-Type: application/grpc-web"]
+    raw.send(head(...lines, "Transfer-Encoding: chunked"))
+    for (const octet of [0, 0, 0, 0, message.length, ...message]) {
+      raw.send(Buffer.concat([Buffer.from("1\r\n"), Buffer.from([octet]), Buffer.from("\r\n")]))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    raw.send("0\r\n\r\n")
+    await raw.hears("grpc-status: 0")
+    expect(raw.text).toContain("slow")
+    raw.socket.destroy()
+  })
+
+  test("is closed when nothing is asked of it, and when half a head does not go on", async (t) => {
+    const clock = new ManualClock()
+    const { bed } = await start(t, {}, clock)
+    const silent = new Raw(bed.port)
+    const half = new Raw(bed.port).send("GET / HTTP/1.1\r\nHost: ")
+    const idle = new Raw(bed.port).send(webCall("Say", { text: "x" }))
+    await idle.hears("grpc-status: 0")
+    await eventually(
+      () => bed.balancer.snapshot().connections === 3,
+      () => "three connections",
+    )
+    const pass = async (seconds: number): Promise<void> => {
+      for (let i = 0; i < seconds; i++) {
+        clock.advance(1000)
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+    await pass(12)
+    expect(await half.closed()).toMatch(/^HTTP\/1\.1 408 /)
+    expect(await silent.closed()).not.toContain("HTTP/1")
+    expect(idle.isClosed).toBe(false)
+    await pass(80)
+    await idle.closed()
+    expect(bed.balancer.snapshot().counters).toMatchObject({ header_block_timeout: 1, preface_timeout: 1 })
+  })
+
+  test("that breaks in the middle is a cancellation", async (t) => {
+    const { bed, backend } = await start(t)
+    const raw = new Raw(bed.port).send(webCall("Count", { number: 1n, text: "hang" }))
+    await raw.hears("200 OK")
+    raw.socket.destroy()
+    await eventually(
+      () => backend.calls[0]!.isCancelled,
+      () => "the backend saw the cancellation",
+    )
+    expect((await bed.ended())[0]).toMatchObject({ grpcStatus: -1, connection: { protocol: "HTTP/1.1" } })
+  })
+
+  test("is told UNAVAILABLE when the balancer closes", async (t) => {
+    const { bed } = await start(t)
+    const raw = new Raw(bed.port).send(webCall("Count", { number: 1n, text: "hang" }))
+    await raw.hears("200 OK")
+    await bed.close(0)
+    expect(await raw.closed()).toContain("grpc-status: 14")
+  })
+
+  test("that does not read is given no more than the windows hold", async (t) => {
+    const { bed } = await start(t)
+    const raw = new Raw(bed.port)
+    raw.socket.pause()
+    raw.send(webCall("Count", { number: 400n, octets: Buffer.alloc(100_000) }))
+    const received = (): number => bed.balancer.snapshot().streams[0]?.responseOctets ?? 0
+    let before = -1
+    await eventually(
+      () => {
+        const isSteady = received() > 100_000 && received() === before
+        before = received()
+        return isSteady
+      },
+      () => `the stream came to rest at ${received()}`,
+    )
+    expect(received()).toBeLessThan(20_000_000)
+    expect(bed.balancer.snapshot().streams[0]!.bufferedOctets).toBeLessThan(1_000_000)
+    raw.socket.resume()
+    await raw.hears("grpc-status: 0")
+    raw.socket.destroy()
+  })
+})
+
+describe("what no bridge is for", () => {
+  test("is answered by the route, in HTTP/1.1", async (t) => {
+    const { bed } = await start(t, {
+      routes: [
+        { exact: "/healthz", return: { status: 200, text: "fine" } },
+        { exact: "/old", return: { status: 301, text: "https://new.test/" } },
+      ],
+    })
+    const health = await fetch(`http://127.0.0.1:${bed.port}/healthz`)
+    expect([health.status, await health.text()]).toEqual([200, "fine"])
+    const old = await fetch(`http://127.0.0.1:${bed.port}/old`, { redirect: "manual" })
+    expect([old.status, old.headers.get("location")]).toEqual([301, "https://new.test/"])
+    const none = await fetch(`http://127.0.0.1:${bed.port}/none`, {
+      method: "POST",
+      body: "x".repeat(100_000),
+    })
+    expect(none.status).toBe(404)
+  })
+
+  test("is relayed with its trailers, gRPC too", async (t) => {
+    const { bed } = await start(t)
+    const raw = new Raw(bed.port)
+    const call = webCall("Say", { text: "plain" }, ["TE: trailers", "Connection: TE"])
+    raw.send(Buffer.from(call.toString("latin1").replace("grpc-web+proto", "grpc+proto"), "latin1"))
+    await raw.hears("grpc-status: 0")
+    expect(raw.text).toMatch(/transfer-encoding: chunked/i)
+    raw.socket.destroy()
+  })
+})
+
+describe("CORS", () => {
+  const origins = ["https://app.test"]
+  const bridge = { grpcWeb: true, connect: true, origins }
+
+  test("a preflight is answered for the origins of the route", async (t) => {
+    const { bed, backend } = await start(t, { bridge })
+    const ask = (origin: string) =>
+      fetch(`http://127.0.0.1:${bed.port}/talk.Talk/Say`, {
+        method: "OPTIONS",
+        headers: {
+          origin,
+          "access-control-request-method": "POST",
+          "access-control-request-headers": "content-type,x-grpc-web,x-echo",
+        },
+      })
+    const yes = await ask("https://app.test")
+    expect([yes.status, Object.fromEntries(yes.headers)]).toEqual([
+      204,
+      expect.objectContaining({
+        "access-control-allow-origin": "https://app.test",
+        "access-control-allow-methods": "POST, GET",
+        "access-control-allow-headers": "content-type,x-grpc-web,x-echo",
+        "access-control-allow-credentials": "true",
+        "access-control-max-age": "7200",
+        vary: "origin",
+      }),
+    ])
+    const no = await ask("https://evil.test")
+    expect([no.status, no.headers.get("access-control-allow-origin")]).toEqual([204, null])
+    expect(backend.calls).toEqual([])
+  })
+
+  test("a response shows its status and metadata to the page that may read it", async (t) => {
+    const { bed } = await start(t, { bridge })
+    const ask = async (origin: string): Promise<Record<string, string>> => {
+      const response = await fetch(`http://127.0.0.1:${bed.port}/talk.Talk/Say`, {
+        method: "POST",
+        headers: { origin, "content-type": "application/grpc-web+proto", "x-echo": "1" },
+        body: Buffer.alloc(5),
+      })
+      await response.arrayBuffer()
+      return Object.fromEntries(response.headers)
+    }
+    const yes = await ask("https://app.test")
+    expect(yes["access-control-allow-origin"]).toBe("https://app.test")
+    expect(yes["access-control-expose-headers"]).toMatch(/grpc-status, grpc-message, .*x-initial/)
+    expect(await ask("https://evil.test")).not.toHaveProperty("access-control-allow-origin")
+  })
+})
