@@ -46,7 +46,8 @@ export class Endpoint {
     this.#fails++
     this.#accessedMs = nowMs
     this.#checkedMs = nowMs
-    if (maxFails > 0) this.effectiveWeight = Math.max(0, this.effectiveWeight - weight / maxFails)
+    // In whole numbers, as nginx divides: with fractions it would be won back past the weight.
+    if (maxFails > 0) this.effectiveWeight = Math.max(0, this.effectiveWeight - Math.floor(weight / maxFails))
     return !wasEjected && this.isEjected(nowMs)
   }
 
