@@ -34,8 +34,9 @@ export class WebSocketGrpcOpening {
   #receive(message: Buffer, isBinary: boolean): void {
     const { connection, path, options } = this.#options
     connection.headCame()
-    const { http1HeadOctets } = connection.options.context.limits
-    const carriage = isBinary && message.length <= http1HeadOctets ? readHeaders(message) : null
+    const { http1HeadOctets, headerFieldsMax } = connection.options.context.limits
+    const fits = isBinary && message.length <= http1HeadOctets
+    const carriage = fits ? readHeaders(message, headerFieldsMax) : null
     const call = new WebSocketGrpcCall(options(carriage ?? ["content-type", "application/grpc"]))
     connection.add(call)
     if (carriage === null)
@@ -46,7 +47,7 @@ export class WebSocketGrpcOpening {
 }
 
 /** The fields of a block of `name: value` lines, for a gRPC request; null when they are malformed. */
-function readHeaders(block: Buffer): string[] | null {
+function readHeaders(block: Buffer, fieldsMax: number): string[] | null {
   const fields: string[] = []
   for (const line of block.toString("latin1").split("\r\n")) {
     if (line === "") continue
@@ -58,6 +59,7 @@ function readHeaders(block: Buffer): string[] | null {
       fields.push(name, value.replace(/^application\/grpc-web(?:-text)?/i, "application/grpc"))
     else if (!LEFT_OUT.has(name)) fields.push(name, value)
   }
+  if (fields.length / 2 > fieldsMax) return null
   if (!fields.includes("content-type")) fields.push("content-type", "application/grpc+proto")
   const head = readRequestHead(
     new HeaderList([":method", "POST", ":scheme", "http", ":path", "/", ...fields]),

@@ -1,0 +1,344 @@
+import { randomBytes } from "node:crypto"
+import { connect, type Socket } from "node:net"
+import { describe, expect, type TestContext, test } from "vitest"
+import { eventually } from "../support/eventually.ts"
+import { readWord, TalkBackend, wordOctets } from "../support/talk-backend.ts"
+import { TestBed } from "../support/test-bed.ts"
+
+/** RFC 6455 §5.2. */
+const Op = { CONTINUATION: 0, TEXT: 1, BINARY: 2, CLOSE: 8, PING: 9, PONG: 10 } as const
+
+interface FrameOptions {
+  fin?: boolean
+  /** The reserved bits, 1 to 7. */
+  rsv?: number
+  masked?: boolean
+}
+
+function frame(opcode: number, payload: Buffer | string = "", options: FrameOptions = {}): Buffer {
+  const { fin = true, rsv = 0, masked = true } = options
+  const octets = Buffer.from(payload)
+  const long = octets.length > 0xffff ? 8 : octets.length > 125 ? 2 : 0
+  const head = Buffer.alloc(2 + long)
+  head[0] = (fin ? 0x80 : 0) | (rsv << 4) | opcode
+  head[1] = (masked ? 0x80 : 0) | (long === 8 ? 127 : long === 2 ? 126 : octets.length)
+  if (long === 2) head.writeUInt16BE(octets.length, 2)
+  if (long === 8) head.writeBigUInt64BE(BigInt(octets.length), 2)
+  if (!masked) return Buffer.concat([head, octets])
+  const mask = randomBytes(4)
+  return Buffer.concat([head, mask, octets.map((octet, i) => octet ^ mask[i % 4]!)])
+}
+
+const close = (code: number, reason = ""): Buffer => {
+  const payload = Buffer.alloc(2 + Buffer.byteLength(reason))
+  payload.writeUInt16BE(code)
+  payload.write(reason, 2)
+  return frame(Op.CLOSE, payload)
+}
+
+interface Seen {
+  opcode: number
+  payload: Buffer
+}
+
+/** A WebSocket client that sends frames as they stand and reads what comes. */
+class RawSocket {
+  readonly seen: Seen[] = []
+  isClosed = false
+  readonly #socket: Socket
+  #octets = Buffer.alloc(0)
+  #isOpen = false
+
+  constructor(port: number, path: string, subprotocol = "") {
+    const socket = connect(port, "127.0.0.1")
+    this.#socket = socket
+    socket.write(
+      [
+        `GET ${path} HTTP/1.1`,
+        "Host: a.test",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        ...(subprotocol === "" ? [] : [`Sec-WebSocket-Protocol: ${subprotocol}`]),
+        "\r\n",
+      ].join("\r\n"),
+    )
+    socket.on("data", (chunk: Buffer) => this.#receive(chunk))
+    socket.on("error", () => {})
+    socket.on("close", () => (this.isClosed = true))
+  }
+
+  send(...octets: Buffer[]): this {
+    this.#socket.write(Buffer.concat(octets))
+    return this
+  }
+
+  async hears(many: number): Promise<Seen[]> {
+    await eventually(
+      () => this.seen.length >= many || this.isClosed,
+      () => `${many} frames; there are ${this.seen.length}`,
+    )
+    return this.seen
+  }
+
+  /** Texts, and the code of the Close, once the server has closed. */
+  async ended(): Promise<{ texts: string[]; code: number | undefined }> {
+    await eventually(
+      () => this.isClosed || this.seen.some(({ opcode }) => opcode === Op.CLOSE),
+      () => "a Close",
+    )
+    this.#socket.destroy()
+    const texts = this.seen
+      .filter(({ opcode }) => opcode === Op.TEXT)
+      .map(({ payload }) => payload.toString())
+    const last = this.seen.find(({ opcode }) => opcode === Op.CLOSE)
+    return { texts, code: last?.payload.readUInt16BE() }
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#octets = Buffer.concat([this.#octets, chunk])
+    if (!this.#isOpen) {
+      const end = this.#octets.indexOf("\r\n\r\n")
+      if (end < 0) return
+      this.#isOpen = true
+      this.#octets = this.#octets.subarray(end + 4)
+    }
+    while (this.#octets.length >= 2) {
+      const short = this.#octets[1]! & 0x7f
+      const at = 2 + (short === 126 ? 2 : short === 127 ? 8 : 0)
+      if (this.#octets.length < at) return
+      const length =
+        short === 126
+          ? this.#octets.readUInt16BE(2)
+          : short === 127
+            ? Number(this.#octets.readBigUInt64BE(2))
+            : short
+      if (this.#octets.length < at + length) return
+      this.seen.push({ opcode: this.#octets[0]! & 0x0f, payload: this.#octets.subarray(at, at + length) })
+      this.#octets = this.#octets.subarray(at + length)
+    }
+  }
+}
+
+async function start(t: TestContext) {
+  const backend = new TalkBackend()
+  const bed = await TestBed.start(t, { backends: [backend], config: { bridge: { webSocket: true } } })
+  return { bed, backend }
+}
+
+const CHAT = "/talk.Talk/Chat"
+const text = (said: string): Buffer => Buffer.from(JSON.stringify({ text: said }))
+
+describe("frames that are right", () => {
+  const right: [name: string, frames: Buffer[], heard: string[]][] = [
+    ["one message in one frame", [frame(Op.TEXT, text("a"))], ["a"]],
+    ["an empty JSON object", [frame(Op.TEXT, "{}")], [""]],
+    ["fragments", [frame(Op.TEXT, "{", { fin: false }), frame(Op.CONTINUATION, "}")], [""]],
+    [
+      "a character cut in two",
+      [
+        frame(Op.TEXT, text("你").subarray(0, 10), { fin: false }),
+        frame(Op.CONTINUATION, text("你").subarray(10)),
+      ],
+      ["你"],
+    ],
+    [
+      "empty fragments",
+      [
+        frame(Op.TEXT, "", { fin: false }),
+        frame(Op.CONTINUATION, text("e"), { fin: false }),
+        frame(Op.CONTINUATION),
+      ],
+      ["e"],
+    ],
+    [
+      "a ping between fragments",
+      [
+        frame(Op.TEXT, text("pp").subarray(0, 4), { fin: false }),
+        frame(Op.PING, "hello"),
+        frame(Op.CONTINUATION, text("pp").subarray(4)),
+      ],
+      ["pp"],
+    ],
+    ["a pong that nobody asked for", [frame(Op.PONG, "x"), frame(Op.TEXT, text("q"))], ["q"]],
+    [
+      "125, 126 and 65,536 octets",
+      [100, 115, 116, 65_600].map((n) => frame(Op.TEXT, text("x".repeat(n)))),
+      [100, 115, 116, 65_600].map((n) => "x".repeat(n)),
+    ],
+    [
+      "many at once",
+      Array.from({ length: 200 }, (_, i) => frame(Op.TEXT, text(`${i}`))),
+      Array.from({ length: 200 }, (_, i) => `${i}`),
+    ],
+  ]
+  test.for(right)("%s", async ([_name, frames, heard], t) => {
+    const { bed } = await start(t)
+    const socket = new RawSocket(bed.port, CHAT).send(...frames, frame(Op.TEXT, '{"@end":{}}'))
+    const { texts, code } = await socket.ended()
+    expect(texts.slice(0, -1).map((one) => (JSON.parse(one) as { text?: string }).text ?? "")).toEqual(heard)
+    expect([texts.at(-1), code]).toEqual(['{"@status":{"code":0,"message":"OK","details":[]}}', 1000])
+  })
+
+  test("a message octet by octet, each a fragment of its own and a packet of its own", async (t) => {
+    const { bed } = await start(t)
+    const socket = new RawSocket(bed.port, CHAT)
+    const octets = [...text("piecemeal")]
+    for (const [i, octet] of octets.entries()) {
+      const fin = i === octets.length - 1
+      for (const one of frame(i === 0 ? Op.TEXT : Op.CONTINUATION, Buffer.from([octet]), { fin }))
+        socket.send(Buffer.from([one]))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    socket.send(frame(Op.TEXT, '{"@end":{}}'))
+    expect((await socket.ended()).texts[0]).toBe('{"text":"piecemeal"}')
+  })
+
+  test("a ping is answered with its own octets", async (t) => {
+    const { bed } = await start(t)
+    const socket = new RawSocket(bed.port, CHAT).send(frame(Op.PING, "0123456789".repeat(12)))
+    const [pong] = await socket.hears(1)
+    expect([pong!.opcode, pong!.payload.toString()]).toEqual([Op.PONG, "0123456789".repeat(12)])
+    await socket.send(close(1000)).ended()
+  })
+
+  test.for([1000, 1001, 1003, 1008, 1011, 3000, 4999])(
+    "a Close with %d is answered with the same",
+    async (code, t) => {
+      const { bed } = await start(t)
+      const socket = new RawSocket(bed.port, CHAT).send(close(code, "done"))
+      expect(await socket.ended()).toEqual({ texts: [], code })
+    },
+  )
+})
+
+describe("frames that are wrong end the call, with a status and the RFC's code", () => {
+  const wrong: [name: string, frames: Buffer[], code: number][] = [
+    ["no mask", [frame(Op.TEXT, "{}", { masked: false })], 1002],
+    ["a reserved bit", [frame(Op.TEXT, "{}", { rsv: 4 })], 1002],
+    ["an unknown opcode", [frame(3, "{}")], 1002],
+    ["an unknown control opcode", [frame(11, "")], 1002],
+    ["a continuation of nothing", [frame(Op.CONTINUATION, "{}")], 1002],
+    ["a new message within another", [frame(Op.TEXT, "{", { fin: false }), frame(Op.TEXT, "}")], 1002],
+    ["a fragmented ping", [frame(Op.PING, "", { fin: false })], 1002],
+    ["a ping of 126 octets", [frame(Op.PING, "x".repeat(126))], 1002],
+    ["a Close of one octet", [frame(Op.CLOSE, "x")], 1002],
+    ["a Close with a code that may not travel", [close(1005)], 1002],
+    ["a Close with a code of the future", [close(1100)], 1002],
+    ["text that is not UTF-8", [frame(Op.TEXT, Buffer.from([0x7b, 0xc3, 0x28, 0x7d]))], 1007],
+    ["half a character", [frame(Op.TEXT, Buffer.from([0xe4, 0xbd]))], 1007],
+    ["a surrogate in UTF-8", [frame(Op.TEXT, Buffer.from([0xed, 0xa0, 0x80]))], 1007],
+    ["a Close with a reason that is not UTF-8", [frame(Op.CLOSE, Buffer.from([3, 232, 0xff]))], 1007],
+    ["5 MiB", [frame(Op.TEXT, Buffer.alloc(5 * 1024 * 1024, " "))], 1009],
+    [
+      "5 MiB in fragments",
+      [
+        frame(Op.TEXT, Buffer.alloc(3 << 20, " "), { fin: false }),
+        frame(Op.CONTINUATION, Buffer.alloc(2 << 20, " ")),
+      ],
+      1009,
+    ],
+  ]
+  test.for(wrong)("%s", async ([_name, frames, code], t) => {
+    const { bed, backend } = await start(t)
+    const socket = new RawSocket(bed.port, CHAT).send(frame(Op.TEXT, text("x")))
+    await socket.hears(1)
+    const { texts, code: closedWith } = await socket.send(...frames).ended()
+    const { "@status": status } = JSON.parse(texts.at(-1)!) as { "@status": { code: number } }
+    expect([status.code, closedWith]).toEqual([code === 1009 ? 8 : 3, code])
+    await eventually(
+      () => backend.calls[0]!.isCancelled,
+      () => "the backend saw the cancellation",
+    )
+  })
+})
+
+describe("the subprotocol grpc-websockets", () => {
+  const HEADERS = frame(
+    Op.BINARY,
+    "content-type: application/grpc-web+proto\r\nx-grpc-web: 1\r\nx-echo: a\r\n",
+  )
+  const message = (fields: Parameters<typeof wordOctets>[0]): Buffer => {
+    const octets = wordOctets(fields)
+    const prefix = Buffer.alloc(5)
+    prefix.writeUInt32BE(octets.length, 1)
+    return Buffer.concat([prefix, octets])
+  }
+  const data = (octets: Buffer): Buffer => frame(Op.BINARY, Buffer.concat([Buffer.from([0]), octets]))
+  const END = frame(Op.BINARY, Buffer.from([1]))
+
+  /** Header block, messages, trailers, of all that came; each WebSocket message begins with what it holds. */
+  function read(seen: Seen[]): { header: string; words: string[]; trailer: string } {
+    const binary = seen.filter(({ opcode }) => opcode === Op.BINARY).map(({ payload }) => payload)
+    const [first, last] = [binary[0]!, binary.at(-1)!]
+    expect([first[0], last[0]]).toEqual([0x80, 0x80])
+    expect([first.length, last.length]).toEqual([5 + first.readUInt32BE(1), 5 + last.readUInt32BE(1)])
+    const body = Buffer.concat(binary.slice(1, -1))
+    const words: string[] = []
+    for (let at = 0; at < body.length; ) {
+      const end = at + 5 + body.readUInt32BE(at + 1)
+      words.push(readWord(body.subarray(at + 5, end)).text)
+      at = end
+    }
+    return { header: first.toString("latin1", 5), words, trailer: last.toString("latin1", 5) }
+  }
+
+  test("headers, messages cut anywhere, half-close; a header block, messages, trailers", async (t) => {
+    const { bed, backend } = await start(t)
+    const octets = Buffer.concat([message({ text: "one" }), message({ text: "two" })])
+    const socket = new RawSocket(bed.port, CHAT, "grpc-websockets")
+    socket.send(HEADERS, ...[...octets].map((octet) => data(Buffer.from([octet]))), END)
+    expect((await socket.ended()).code).toBe(1000)
+    const { header, words, trailer } = read(socket.seen)
+    expect(words).toEqual(["one", "two"])
+    expect(header).toContain("x-initial: a\r\n")
+    expect(header).not.toContain("grpc-accept-encoding")
+    expect(trailer).toBe("grpc-status: 0\r\ngrpc-message: OK\r\nx-trailing: a\r\n")
+    expect(backend.calls[0]!.metadata.get("x-grpc-web")).toEqual([])
+  })
+
+  test("a call that fails at once has a header block too", async (t) => {
+    const { bed } = await start(t)
+    const socket = new RawSocket(bed.port, "/talk.Talk/Nope", "grpc-websockets").send(HEADERS, END)
+    await socket.ended()
+    const { words, trailer } = read(socket.seen)
+    expect(words).toEqual([])
+    expect(trailer).toContain("grpc-status: 12\r\n")
+  })
+
+  const wrong: [name: string, frames: Buffer[], status: number][] = [
+    ["a first message of text", [frame(Op.TEXT, "content-type: x\r\n")], 3],
+    ["headers without a colon", [frame(Op.BINARY, "nonsense\r\n")], 3],
+    ["a header name with a space", [frame(Op.BINARY, "x y: 1\r\n")], 3],
+    ["a pseudo-header", [frame(Op.BINARY, ":path: /other\r\n")], 3],
+    ["headers of 20 kB", [frame(Op.BINARY, `x-a: ${"a".repeat(20_000)}\r\n`)], 3],
+    ["a malformed grpc-timeout", [frame(Op.BINARY, "grpc-timeout: soon\r\n")], 3],
+    ["a text message", [HEADERS, frame(Op.TEXT, "{}")], 3],
+    ["an unknown control octet", [HEADERS, frame(Op.BINARY, Buffer.from([7]))], 3],
+    ["an empty message", [HEADERS, frame(Op.BINARY, "")], 3],
+    ["data after the half-close", [HEADERS, data(message({ text: "compute" })), END, data(message({}))], 3],
+  ]
+  test.for(wrong)("%s", async ([name, frames, status], t) => {
+    const { bed } = await start(t)
+    const path = name.startsWith("data after") ? "/talk.Talk/Say" : CHAT
+    const socket = new RawSocket(bed.port, path, "grpc-websockets").send(...frames)
+    expect((await socket.ended()).code).toBe(1000)
+    expect(read(socket.seen).trailer).toContain(`grpc-status: ${status}\r\n`)
+  })
+
+  test("a close without a half-close is a cancellation", async (t) => {
+    const { bed, backend } = await start(t)
+    const socket = new RawSocket(bed.port, CHAT, "grpc-websockets").send(
+      HEADERS,
+      data(message({ text: "x" })),
+    )
+    await socket.hears(2)
+    socket.send(close(1000))
+    await eventually(
+      () => backend.calls[0]!.isCancelled,
+      () => "the backend saw the cancellation",
+    )
+    await socket.ended()
+  })
+})
