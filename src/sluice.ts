@@ -3,6 +3,7 @@ import type { Socket } from "node:net"
 import { hostname } from "node:os"
 import { Cluster } from "./balancer/cluster.ts"
 import { Bridges } from "./bridge/bridges.ts"
+import { checkDescriptorSets } from "./bridge/check-descriptor-sets.ts"
 import { type Clock, systemClock, type Timer } from "./clock.ts"
 import type {
   AccessLogConfig,
@@ -293,6 +294,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
 
   /** Compiled and, with the clusters that did not change taken over, ready to go live. */
   #compile(config: Config, before: Live | null): Live {
+    checkDescriptorSets(config)
     const clusters = new Map<string, Cluster<UpstreamConnection>>()
     const kept = new Map(before?.config.clusters.map((cluster) => [cluster.name, JSON.stringify(cluster)]))
     for (const cluster of config.clusters) {

@@ -1,5 +1,6 @@
 import { brotliCompressSync, gzipSync } from "node:zlib"
 import { describe, expect, type TestContext, test } from "vitest"
+import { createBalancer } from "../../src/create-balancer.ts"
 import { readWord, TalkBackend, wordOctets } from "../support/talk-backend.ts"
 import { TestBed } from "../support/test-bed.ts"
 
@@ -187,4 +188,13 @@ describe("a stream", () => {
     expect(answer.status).toBe(200)
     expect(envelopes(answer.body)).toEqual([[2, { error: expect.objectContaining({ code }) as object }]])
   })
+})
+
+test("a descriptor set that cannot be read keeps the balancer from starting", () => {
+  const config = { listeners: "127.0.0.1:0", clusters: { test: ["127.0.0.1:1"] } }
+  const make = (descriptorSet: string) => () => createBalancer({ ...config, bridge: { descriptorSet } })
+  expect(make("/nowhere/talk.binpb")).toThrow(
+    /^cannot read the descriptor set \/nowhere\/talk\.binpb: ENOENT/,
+  )
+  expect(make("package.json")).toThrow(/^cannot read the descriptor set package\.json: /)
 })
