@@ -6,15 +6,14 @@ const ENDED_KEPT = 32
  * refuse what comes on one that had ended.
  */
 export class ClosedStreams {
-  #reset: Set<number> | null = null
+  /** Each id has one place, which it keeps until one 1,024 streams of the same peer away takes it. */
+  #reset: Int32Array | null = null
   #ended: Int32Array | null = null
   #next = 0
 
   resetByUs(id: number): void {
-    this.#reset ??= new Set()
-    this.#reset.add(id)
-    if (this.#reset.size > RESET_KEPT)
-      for (const oldest of this.#reset) return void this.#reset.delete(oldest)
+    this.#reset ??= new Int32Array(RESET_KEPT)
+    this.#reset[(id >>> 1) % RESET_KEPT] = id
   }
 
   ended(id: number): void {
@@ -24,7 +23,7 @@ export class ClosedStreams {
   }
 
   wasResetByUs(id: number): boolean {
-    return this.#reset?.has(id) ?? false
+    return this.#reset !== null && this.#reset[(id >>> 1) % RESET_KEPT] === id
   }
 
   hadEnded(id: number): boolean {

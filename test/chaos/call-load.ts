@@ -6,7 +6,7 @@ import type { ConnectionOwner, Stream, StreamOwner } from "../../bench/load/stre
 import { dial } from "./sockets.ts"
 
 /** Keys of calls lie above those of live streams, so that a backend's report tells them apart. */
-const FIRST_KEY = 1 << 24
+let nextKey = 1 << 24
 const CALL_OCTETS = 64
 const scratch = Buffer.alloc(PREFIX_OCTETS + CALL_OCTETS)
 
@@ -116,7 +116,7 @@ export class CallLoad implements ConnectionOwner {
 
   /** One call now, besides those that the rate brings. */
   fire(): void {
-    const call = new Call(this, FIRST_KEY + this.sent)
+    const call = new Call(this, nextKey++)
     const connection = this.#connections[this.sent++ % this.#connections.length]!
     const stream = connection.open(REQUESTS.echo, call)
     const to = writeMessage(scratch, 0, CALL_OCTETS, call.checker.key, 0)

@@ -179,10 +179,9 @@ export class LiveStreams implements ConnectionOwner {
     await this.until(allAre, "every new stream has had its first echo")
   }
 
-  /** One that is open, by chance. */
-  anyOpen(): LiveStream | undefined {
-    const open = [...this.#live]
-    return open[Math.floor(this.#random() * open.length)]
+  /** Of those that are open, the one that was opened first. */
+  get oldest(): LiveStream | undefined {
+    return this.#live.values().next().value
   }
 
   totals(): LiveTotals {

@@ -128,7 +128,7 @@ export class Work {
 
   /** One stream ends, well or by a cancel; another begins. */
   #churn(live: LiveStreams): void {
-    const stream = live.anyOpen()
+    const stream = live.oldest
     if (stream !== undefined && this.#random() < 0.5) stream.halfClose()
     else stream?.cancel()
     live.openOne()
