@@ -12,7 +12,7 @@ export interface Http1StreamOptions {
   /** Most request octets held before reading stops. */
   windowOctets: number
   /** Called once, when both halves are over. `isReusable`: the connection may carry another request. */
-  onClosed(stream: Http1Stream, isReusable: boolean): void
+  onClosed: (stream: Http1Stream, isReusable: boolean) => void
 }
 
 /** One HTTP/1 request and its response, with the face of an HTTP/2 stream. */

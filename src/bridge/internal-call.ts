@@ -29,9 +29,9 @@ export interface InternalCallOptions {
   path: string
   timeoutMs: number
   /** Octets are valid during the call only. */
-  onMessage(message: Buffer): void
+  onMessage: (message: Buffer) => void
   /** Once, last. */
-  onStatus(grpcStatus: number, message: string): void
+  onStatus: (grpcStatus: number, message: string) => void
 }
 
 /** A gRPC call that Sluice itself makes to a route's cluster, through the same balancing as any other. */

@@ -63,8 +63,8 @@ export async function reflect(
 }
 
 interface Question {
-  resolve(files: FileDescriptorProto[]): void
-  reject(error: Error): void
+  resolve: (files: FileDescriptorProto[]) => void
+  reject: (error: Error) => void
 }
 
 /** One reflection stream: one question at a time. */

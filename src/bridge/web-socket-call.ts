@@ -18,7 +18,7 @@ export interface WebSocketCallOptions extends CallOptions {
   /** The handshake's own method and path, for the log. */
   handshakePath: string
   /** Called once, when both halves are over. */
-  onOver(call: WebSocketCall): void
+  onOver: (call: WebSocketCall) => void
 }
 
 /** A call that holds a WebSocket of its own. Subclasses say what its messages mean. */

@@ -16,7 +16,7 @@ interface OpeningOptions {
   socket: BridgeSocket
   /** The method; null when the path is none. */
   path: string | null
-  options(carriage: readonly string[]): WebSocketCallOptions
+  options: (carriage: readonly string[]) => WebSocketCallOptions
 }
 
 /**

@@ -121,7 +121,7 @@ describe("a unary call", () => {
 
 describe("a GET", () => {
   const query = (fields: Record<string, string>): string =>
-    `?${new URLSearchParams({ connect: "v1", ...fields })}`
+    `?${new URLSearchParams({ connect: "v1", ...fields }).toString()}`
 
   test("calls a method without side effects", async (t) => {
     const { bed, ask } = await start(t)

@@ -93,7 +93,7 @@ describe.each(ways)("gRPC-Web's text mode over $version", ({ send }) => {
 
   const bodies: [name: string, pieces: string[]][] = [
     ["in one piece", [whole]],
-    ["one character at a time", [...whole]],
+    ["one character at a time", whole.split("")],
     ["cut within a quantum", [whole.slice(0, 5), whole.slice(5, 11), whole.slice(11)]],
     [
       "prefix and message each with their own padding",

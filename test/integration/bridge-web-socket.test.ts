@@ -47,7 +47,7 @@ class Page {
 
   constructor(port: number, path: string, protocols: string[] = [], options: WebSocket.ClientOptions = {}) {
     this.socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, protocols, options)
-    this.socket.on("message", (data) => this.heard.push(String(data)))
+    this.socket.on("message", (data) => this.heard.push((data as Buffer).toString()))
     this.socket.on("close", (code) => (this.closeCode ||= code))
     this.socket.on("error", () => {})
     this.socket.on("unexpected-response", (_request, response) => {
