@@ -302,6 +302,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
   }
 
   onUpstreamTaken(octets: number): void {
+    this.#silence?.upstreamTook()
     this.#requestTaken(octets)
     this.#settle()
   }

@@ -39,6 +39,11 @@ export class SilenceWatch {
     this.#upstreamMs = clock.now()
   }
 
+  /** The upstream took octets that waited for it: slow, but not silent. */
+  upstreamTook(): void {
+    this.#sendingSinceMs = NEVER
+  }
+
   fromDownstream(clock: Clock): void {
     this.#downstreamMs = clock.now()
   }
