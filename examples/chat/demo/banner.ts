@@ -39,6 +39,9 @@ export function banner(addresses: Addresses): string {
       ...addresses.changes.map(
         ({ from, to }) => `  ${from.trim().replace(/;$/, "")}  ->  ${to.trim().replace(/;$/, "")}`,
       ),
+      ...(addresses.pageUrl === undefined
+        ? []
+        : ["  and a location /ws, where the page's WebSocket becomes a call of /chat.Chat/BidStream"]),
     ],
     [
       "Next, in another terminal (and in a third, to meet the other server):",

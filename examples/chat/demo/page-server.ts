@@ -4,6 +4,7 @@ import { extname, join, relative, sep } from "node:path"
 
 export interface PageServer {
   readonly url: string
+  readonly port: number
   stop(): Promise<void>
 }
 
@@ -57,6 +58,7 @@ export async function startPageServer(options: {
   await listen(server, options.port, options.host)
   return {
     url: `http://${options.host}:${options.port}/`,
+    port: options.port,
     async stop() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))

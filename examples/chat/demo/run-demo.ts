@@ -7,6 +7,7 @@ import { buildPage } from "./build-page.ts"
 import { type ChatServerProcess, startChatServerProcess } from "./chat-server-process.ts"
 import { claimFreePort } from "./free-port.ts"
 import { findNginx, HOW_TO_GET_NGINX, startNginx } from "./nginx-process.ts"
+import { withPageLocation } from "./page-location.ts"
 import { startPageServer } from "./page-server.ts"
 import { builtPage, commands, makeFolder } from "./surroundings.ts"
 
@@ -46,7 +47,7 @@ export async function runDemo(options: DemoOptions): Promise<Demo> {
   const claimed = new Set<number>()
   const servers: ChatServerProcess[] = []
   let balancer: Part | undefined
-  let page: (Part & { url: string }) | undefined
+  let page: (Part & { url: string; port: number }) | undefined
   let stopping = false
   const folder = await makeFolder()
   const accessLog = join(folder.path, "access.log")
@@ -72,8 +73,9 @@ export async function runDemo(options: DemoOptions): Promise<Demo> {
     const serverPorts = servers.map((server) => server.port)
     const article = await readFile(articleConfig, "utf8")
     const config = adaptArticleConfig(article, { listenPort, serverPorts, accessLog })
-    balancer = await startBalancer(options, folder.path, config.text, listenPort)
     if (options.balancer === "sluice") page = await startPage(folder.path, listenPort, claimed)
+    const siteConfig = page === undefined ? config.text : withPageLocation(config.text, page.port)
+    balancer = await startBalancer(options, folder.path, siteConfig, listenPort)
     options.log(
       banner({
         balancer: options.balancer,
