@@ -19,7 +19,7 @@ const BROWSER_ARGS = [
   "--disable-sync",
 ]
 
-describe.skipIf(missing)("the chat's page, on the stand-in bridge", () => {
+describe.skipIf(missing)("the chat's page, through Sluice", () => {
   let folder: string
   let browser: Browser
   let bed: Awaited<ReturnType<typeof startPageBed>>

@@ -1,5 +1,5 @@
 /**
- * The page with everything it needs, without a balancer: `node examples/chat/testing/page-preview.ts`.
+ * The page with all that is behind it, in one process: `node examples/chat/testing/page-preview.ts`.
  * For work on the page. Rebuilds at each start; ends on Ctrl-C.
  */
 import { fileURLToPath } from "node:url"
