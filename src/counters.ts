@@ -22,6 +22,7 @@ export const counterMeanings = {
   header_malformed: "a field name, field value or set of fields broke RFC 9113 §8",
   path_refused: "a :path, :authority or host could be read two ways",
   content_length_mismatch: "content-length and the DATA that came do not agree",
+  interim_responses_exceeded: "a backend sent too many interim responses to one request",
   trailers_malformed: "trailers held pseudo-headers or did not end the stream",
   // The abuse bucket: what was charged, and what happened when it ran dry.
   abuse_peer_reset: "a peer reset a stream before its response had ended",

@@ -189,6 +189,18 @@ const rows = {
     source: "nghttp2 1.61: 8",
     counter: "continuation_flood",
   },
+  interimResponsesMax: {
+    counts: "responses with a status below 200 before the final one; no window holds them back",
+    value: 16,
+    unit: "frames",
+    min: 1,
+    max: 10_000,
+    per: "stream",
+    stops: "a backend that sends 103 without end to a client that does not read",
+    effect: "RST_STREAM(PROTOCOL_ERROR) upstream, and UNAVAILABLE to the client",
+    source: "RFC 9110 §15.2; curl 8.13: 20",
+    counter: "interim_responses_exceeded",
+  },
   headerBlockTimeoutMs: {
     counts: "from HEADERS to END_HEADERS",
     value: 10_000,

@@ -232,6 +232,15 @@ describe("a client's stream", () => {
     expect(lab.said()).toEqual(["RST_STREAM 1 PROTOCOL_ERROR"])
   })
 
+  test("16 interim responses are let by, the next one ends the stream", () => {
+    const lab = asked()
+    for (let i = 0; i < 16; i++) lab.send(dsl.headers(1, [[":status", "103"]]))
+    expect(lab.said()).toEqual([])
+    lab.send(dsl.headers(1, [[":status", "103"]]))
+    expect(lab.said()).toEqual(["RST_STREAM 1 PROTOCOL_ERROR"])
+    expect(lab.events.limits).toContain("interim_responses_exceeded")
+  })
+
   test("a second head is trailers, and those must end the stream", () => {
     const lab = asked()
     lab.send(dsl.headers(1, dsl.response), dsl.headers(1, dsl.response))

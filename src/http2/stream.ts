@@ -21,6 +21,8 @@ export class Http2Stream<Owner> {
   isClosed = false
   /** The final head of the peer's message has come. */
   headReceived = false
+  /** Responses below 200 that came before the final one. */
+  interimResponses = 0
   /** Request method HEAD: the response says a length and sends nothing. */
   isHead = false
   /** Credit to send DATA; below zero after the peer lowered SETTINGS_INITIAL_WINDOW_SIZE (RFC 9113 §6.9.2). */
