@@ -16,6 +16,7 @@ const FIRST_ONE_BY_ONE = 10
 const MESSAGE_OCTETS_MAX = 65_000
 const USUAL_OCTETS_MAX = 2000
 const CANCEL = 8
+let nextKey = 0
 const scratch = Buffer.alloc(PREFIX_OCTETS + MESSAGE_OCTETS_MAX)
 
 /** One long-lived stream of numbered messages, each of which has to come back, in order and once. */
@@ -156,7 +157,7 @@ export class LiveStreams implements ConnectionOwner {
   openOne(): LiveStream {
     const connection = this.#connections[this.all.length % this.#connections.length]!
     const octets = LABEL_OCTETS + Math.floor(this.#random() ** 3 * (this.#octetsMax - LABEL_OCTETS))
-    const stream = new LiveStream(this, connection, this.all.length, octets)
+    const stream = new LiveStream(this, connection, nextKey++, octets)
     this.all.push(stream)
     this.#live.add(stream)
     stream.stream = connection.open(REQUESTS.echo, stream)

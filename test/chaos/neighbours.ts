@@ -10,11 +10,17 @@ export class Neighbours {
   readonly #quiet = new Histogram()
   readonly #trouble = new Histogram()
 
-  /** `backend`'s streams, from now on in quiet. */
-  constructor(stage: Stage, live: LiveStreams, backend: Backend) {
+  private constructor(live: LiveStreams, streams: Set<LiveStream>) {
     this.#live = live
-    this.#streams = new Set(live.all.filter(({ key }) => stage.backendOf(key) === backend))
+    this.#streams = streams
     this.#timeInto(this.#quiet)
+  }
+
+  /** `backend`'s streams, from now on in quiet; waits until the backends have told which theirs are. */
+  static async of(stage: Stage, live: LiveStreams, backend: Backend): Promise<Neighbours> {
+    const isKnown = () => live.all.every(({ key }) => stage.backendOf(key) !== undefined)
+    await live.until(isKnown, "the backends have told of their streams")
+    return new Neighbours(live, new Set(live.all.filter(({ key }) => stage.backendOf(key) === backend)))
   }
 
   trouble(): void {

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs"
-import type { Check } from "./scenario.ts"
+import type { Check, Scenario } from "./scenario.ts"
 
 const DOCUMENT = new URL("../../docs/reliability.md", import.meta.url)
 
@@ -11,12 +11,23 @@ export function renderText(checks: readonly Check[]): string {
     .join("\n")
 }
 
-/** Puts a table of checks between the marks `<!-- name -->` and `<!-- /name -->` of docs/reliability.md. */
-export function renderChecks(name: string, checks: readonly Check[]): void {
+/** Tables for docs/reliability.md: a heading and one for each scenario. */
+export function renderReport(
+  results: readonly { scenario: Scenario; checks: readonly Check[] }[],
+  run: { machine: string; streams: number; seconds: number; seed: number },
+): string {
+  const sections = results.map(
+    ({ scenario, checks }) => `### ${scenario.name}\n\n${capital(scenario.says)}.\n\n${renderTable(checks)}`,
+  )
+  const { machine, streams, seconds, seed } = run
+  return [`${machine}; ${streams} streams, ${seconds} s, seed ${seed}.`, ...sections].join("\n\n")
+}
+
+export function renderTable(checks: readonly Check[]): string {
   const rows = checks.map(
     ({ what, value, held }) => `| ${cell(what)} | ${cell(value)} | ${held ? "yes" : "**no**"} |`,
   )
-  writeBetweenMarks(name, ["| | | held |", "| --- | --- | --- |", ...rows].join("\n"))
+  return ["| | | held |", "| --- | --- | --- |", ...rows].join("\n")
 }
 
 /** Errors: throws when the marks are not there. */
@@ -30,3 +41,4 @@ export function writeBetweenMarks(name: string, text: string): void {
 }
 
 const cell = (text: string): string => text.replaceAll("|", "\\|")
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)

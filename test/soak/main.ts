@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { seededRandom } from "../../src/random.ts"
 import { CallLoad } from "../chaos/call-load.ts"
-import { renderChecks, renderText } from "../chaos/report.ts"
+import { renderTable, renderText, writeBetweenMarks } from "../chaos/report.ts"
 import { type Check, check, soundChecks } from "../chaos/scenario.ts"
 import { chaosCluster, pause, Stage } from "../chaos/stage.ts"
 import { lineCharts } from "./chart.ts"
@@ -213,7 +213,7 @@ async function main(argv: string[]): Promise<number> {
   else console.log(`\n${renderText(checks)}`)
   if (values.write) {
     writeFileSync(new URL("../../docs/soak.svg", import.meta.url), lineCharts(samples))
-    renderChecks("soak", checks)
+    writeBetweenMarks("soak", renderTable(checks))
   }
   return checks.every(({ held }) => held) ? 0 : 1
 }

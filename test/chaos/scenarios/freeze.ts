@@ -22,7 +22,7 @@ export const freeze: Scenario = {
         random,
       })
       const [victim, other] = stage.backends
-      const neighbours = new Neighbours(stage, live, other!)
+      const neighbours = await Neighbours.of(stage, live, other!)
       await pause((seconds * 1000) / 4)
       neighbours.trouble()
       const frozen = live.all.filter(({ key }) => stage.backendOf(key) === victim)

@@ -24,7 +24,7 @@ export const kill: Scenario = {
         random,
       })
       const [victim, other] = stage.backends
-      const neighbours = new Neighbours(stage, live, other!)
+      const neighbours = await Neighbours.of(stage, live, other!)
       await pause((seconds * 1000) / 4)
       let onVictim = 0
       live.onEnded = () => void live.openOne()

@@ -34,7 +34,7 @@ export const network: Scenario = {
       })
       const [victim, other] = stage.backends
       const [relay] = stage.relays
-      const neighbours = new Neighbours(stage, live, other!)
+      const neighbours = await Neighbours.of(stage, live, other!)
       await pause((seconds * 1000) / 8)
       neighbours.trouble()
       const checks: Check[] = []
