@@ -13,6 +13,7 @@ import { ConnectStreamCall } from "./connect-stream-call.ts"
 import { ConnectUnaryCall } from "./connect-unary-call.ts"
 import { corsFields, isPreflight, preflightFields } from "./cors.ts"
 import { GrpcWebCall, grpcWebHead, isGrpcWeb } from "./grpc-web-call.ts"
+import { guarded } from "./guarded.ts"
 import { Http1Connection } from "./http1-connection.ts"
 import type { Http1Socket } from "./http1-socket.ts"
 import { methodPath } from "./method-path.ts"
@@ -43,7 +44,7 @@ export class Bridges {
     const webSockets = new WebSockets(context, (route, path, authority) =>
       this.#typesOf(route).find(path, authority),
     )
-    this.#server = makeServer(context.limits.http1HeadOctets, webSockets)
+    this.#server = makeServer(context, webSockets)
   }
 
   /** A connection whose first octets are a request line of HTTP/1. */
@@ -93,18 +94,34 @@ export class Bridges {
 }
 
 /** Node's HTTP/1 server without a listener of its own: sockets are handed to it, and their time is kept elsewhere. */
-function makeServer(headOctets: number, webSockets: WebSockets): Server {
+function makeServer(context: RelayContext, webSockets: WebSockets): Server {
   const server = createServer({
-    maxHeaderSize: headOctets,
+    maxHeaderSize: context.limits.http1HeadOctets,
     insecureHTTPParser: false,
     requireHostHeader: true,
     keepAliveTimeout: 0,
+    // Where Node knows it (24.9); an upgrade to anything else is then a request like any other.
+    shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket",
   })
   // The head's octets bound them, and `Http1Connection` refuses too many where Node would leave some out.
   server.maxHeadersCount = 0
-  server.on("request", (request, response) => connectionOf(request).onRequest(request, response))
-  server.on("upgrade", (request, _socket, rest) => webSockets.upgrade(connectionOf(request), request, rest))
-  server.on("connect", (request) => connectionOf(request).refuse(405, "CONNECT is not served"))
+  const guard = (request: IncomingMessage, run: (connection: Http1Connection) => void): void => {
+    const connection = connectionOf(request)
+    guarded(
+      context,
+      () => connection.socket.destroy(),
+      () => run(connection),
+    )()
+  }
+  server.on("request", (request, response) => {
+    guard(request, (connection) => connection.onRequest(request, response))
+  })
+  server.on("upgrade", (request, _socket, rest) => {
+    guard(request, (connection) => webSockets.upgrade(connection, request, rest))
+  })
+  server.on("connect", (request) => {
+    guard(request, (connection) => connection.refuse(405, "CONNECT is not served"))
+  })
   server.on("clientError", (error, socket: Duplex) => (socket as Http1Socket).connection.onClientError(error))
   return server
 }

@@ -1,13 +1,15 @@
 import { counterIds } from "../counters.ts"
 import { GrpcStatus } from "../grpc/status.ts"
+import { ErrorCode } from "../http2/error-code.ts"
 import type { RequestHead } from "../http2/message-head.ts"
 import { type Failure, failure } from "../relay/failure.ts"
 import { type ConnectKind, encodingsOf } from "./connect-protocol.ts"
 import { decompress } from "./decompress.ts"
+import { guarded } from "./guarded.ts"
 import { HttpCall, type HttpCallOptions } from "./http-call.ts"
 import { decodeToJson, encodeJson, JsonFault, parseJson } from "./json-codec.ts"
 import type { MethodTypes } from "./method-types.ts"
-import { TypesError } from "./reflection.ts"
+import { failureOf } from "./reflection.ts"
 
 export interface ConnectCallOptions extends HttpCallOptions {
   kind: ConnectKind
@@ -56,13 +58,14 @@ export abstract class ConnectCall extends HttpCall {
         failure("bad_request", `Connect protocol version ${this.#version.slice(0, 20)} is not known`, true),
       )
     if (this.#typesComing === null) return this.#begin()
+    const guard = <Given extends unknown[]>(run: (...given: Given) => void) =>
+      guarded(this.context, () => this.stream.reset(ErrorCode.INTERNAL_ERROR), run)
     this.#typesComing.then(
-      (types) => {
+      guard((types: MethodTypes) => {
         this.types = types
         this.#begin()
-      },
-      (error: Error) =>
-        this.fail(error instanceof TypesError ? error.failure : failure("upstream_malformed", error.message)),
+      }),
+      guard((error: Error) => this.fail(failureOf(error))),
     )
   }
 
@@ -73,7 +76,10 @@ export abstract class ConnectCall extends HttpCall {
     super.start()
     const early = this.#early!
     this.#early = null
-    for (const { octets, endStream } of early) super.onRequestData(octets, 0, octets.length, endStream)
+    for (const { octets, endStream } of early) {
+      this.held.add(-octets.length)
+      super.onRequestData(octets, 0, octets.length, endStream)
+    }
     if (early.length === 0 && this.stream.remoteEnded) this.onEmptyRequest()
   }
 
@@ -82,6 +88,7 @@ export abstract class ConnectCall extends HttpCall {
 
   override onRequestData(octets: Buffer, start: number, end: number, endStream: boolean): void {
     if (this.#early === null) return super.onRequestData(octets, start, end, endStream)
+    this.held.add(end - start)
     this.#early.push({ octets: Buffer.from(octets.subarray(start, end)), endStream })
   }
 

@@ -36,7 +36,10 @@ export class ConnectStreamCall extends ConnectCall {
 
   protected readRequest(octets: Buffer, start: number, end: number, isLast: boolean): void {
     if (this.kind.codec === "proto") return this.forward(octets, start, end, isLast)
-    if (!this.#requests.push(octets, start, end)) throw this.tooLarge()
+    const before = this.#requests.heldOctets
+    const fits = this.#requests.push(octets, start, end)
+    this.held.add(this.#requests.heldOctets - before)
+    if (!fits) throw this.tooLarge()
     if (!isLast) return
     if (!this.#requests.isAtBoundary)
       throw new ConnectFault(failure("bad_request", "the request ends within a message"))
@@ -61,7 +64,10 @@ export class ConnectStreamCall extends ConnectCall {
     if (this.kind.codec === "proto") this.write(octets, start, end, false)
     else {
       try {
-        if (!this.#responses.push(octets, start, end)) throw this.tooLarge()
+        const before = this.#responses.heldOctets
+        const fits = this.#responses.push(octets, start, end)
+        this.held.add(this.#responses.heldOctets - before)
+        if (!fits) throw this.tooLarge()
       } catch (error) {
         if (!(error instanceof ConnectFault)) throw error
         this.fail(error.failure)

@@ -38,11 +38,13 @@ export class ConnectUnaryCall extends ConnectCall {
   protected readRequest(octets: Buffer, start: number, end: number, isLast: boolean): void {
     this.#requestOctets += end - start
     if (this.#requestOctets > this.context.limits.messageOctetsMax) throw this.tooLarge()
+    this.held.add(end - start)
     if (end > start) this.#request.push(Buffer.from(octets.subarray(start, end)))
     if (!isLast) return
     const { query, codec } = this.kind
     const payload = query === null ? Buffer.concat(this.#request) : messageOf(query)
     this.#request = []
+    this.held.add(-this.#requestOctets)
     const isCompressed = this.#isRequestCompressed && payload.length > 0
     const frame =
       codec === "json"
@@ -58,6 +60,7 @@ export class ConnectUnaryCall extends ConnectCall {
   }
 
   protected sendMessages(octets: Buffer, start: number, end: number): number {
+    this.held.add(end - start)
     if (!this.#splitter.push(octets, start, end)) this.fail(this.tooLarge().failure)
     return end - start
   }

@@ -112,11 +112,24 @@ export function trailersFrame(trailers: HeaderList): Buffer {
 /** A frame of the fields that `isWanted`. */
 export function blockFrame(list: HeaderList, isWanted: (name: string) => boolean): Buffer {
   let text = ""
-  for (let i = 0; i < list.fields.length; i += 2)
-    if (isWanted(list.fields[i]!)) text += `${list.fields[i]}: ${list.fields[i + 1]}\r\n`
+  for (let i = 0; i < list.fields.length; i += 2) {
+    const name = list.fields[i]!
+    const value = isWanted(name) ? printable(name, list.fields[i + 1]!) : null
+    if (value !== null) text += `${name}: ${value}\r\n`
+  }
   const frame = Buffer.allocUnsafe(PREFIX_OCTETS + text.length)
   frame[0] = TRAILERS_FLAG
   frame.writeUInt32BE(text.length, 1)
   frame.write(text, PREFIX_OCTETS, "latin1")
   return frame
+}
+
+/** These clients take no other octets. A message is percent-encoded, as it should have been; what else has them is left out. */
+function printable(name: string, value: string): string | null {
+  if (/^[\t\x20-\x7e]*$/.test(value)) return value
+  if (name !== "grpc-message") return null
+  return value.replace(
+    /[^\x20-\x7e]/g,
+    (one) => `%${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
+  )
 }

@@ -80,8 +80,11 @@ export abstract class HttpCall extends TranslatedCall {
     this.exchange.onDownstreamTaken(due)
   }
 
+  /** What is left of a body that lost some of it would be misread, so the client's stream goes with it. */
   discardQueued(): void {
+    if (this.stream.queuedOctets === 0) return
     this.stream.discardQueued()
+    this.stream.reset(ErrorCode.ENHANCE_YOUR_CALM)
   }
 
   protected end(): void {

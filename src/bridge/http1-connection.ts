@@ -33,6 +33,8 @@ export class Http1Connection implements ClientConnection, LinkUser {
   #isClosed = false
   #isDraining = false
   #isUpgraded = false
+  #heldOctets = 0
+  #onHeld: ((octets: number) => void) | null = null
   #idleSinceMs: number
   /** Octets of a head have come and the head has not ended. */
   #headSinceMs = -1
@@ -56,8 +58,31 @@ export class Http1Connection implements ClientConnection, LinkUser {
   }
 
   receive(octets: Buffer, start: number, end: number): void {
-    if (this.#headSinceMs < 0 && this.streams.size === 0) this.#headSinceMs = this.options.context.clock.now()
+    if (this.#headSinceMs < 0 && this.streams.size === 0 && !this.#isUpgraded)
+      this.#headSinceMs = this.options.context.clock.now()
+    if (this.#isUpgraded) this.#hold(end - start)
     this.socket.receive(octets, start, end)
+  }
+
+  /** Of a WebSocket: `octets` more of a message that is not whole, as far as is known yet. */
+  #hold(octets: number): void {
+    this.#heldOctets += octets
+    this.#onHeld?.(this.#heldOctets)
+    const isOpening = this.#headSinceMs >= 0
+    if (!isOpening || this.#heldOctets <= 4 * this.options.context.limits.http1HeadOctets) return
+    this.onLimit("http1_head_too_large")
+    this.socket.destroy()
+  }
+
+  /** Of a WebSocket: tells how many octets of messages that are not whole are held, whenever more came. */
+  watchHeld(onHeld: ((octets: number) => void) | null): void {
+    this.#onHeld = onHeld
+  }
+
+  /** A WebSocket message was whole. */
+  messageCame(): void {
+    this.#heldOctets = 0
+    this.#onHeld?.(0)
   }
 
   receiveEnd(_reason: string): void {
@@ -113,7 +138,7 @@ export class Http1Connection implements ClientConnection, LinkUser {
     const stream = new Http1Stream({
       request,
       response,
-      windowOctets: this.options.context.limits.streamWindowOctets,
+      context: this.options.context,
       onClosed: ({ owner }, isReusable) => {
         if (owner !== null) this.remove(owner)
         if (!isReusable) response.once("finish", () => this.socket.end())

@@ -2,15 +2,20 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { ErrorCode } from "../http2/error-code.ts"
 import type { HeaderList } from "../http2/header-list.ts"
 import type { StreamOwner } from "../relay/client-connection.ts"
+import type { RelayContext } from "../relay/context.ts"
 import type { DownstreamStream } from "../relay/downstream-stream.ts"
 
+import { guarded } from "./guarded.ts"
+import { HeldOctets } from "./held-octets.ts"
+
 const NO_OCTETS = Buffer.alloc(0)
+/** What HTTP/1 lets a value be: RFC 9110 §5.5. HTTP/2's other control characters end here. */
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
 export interface Http1StreamOptions {
   request: IncomingMessage
   response: ServerResponse
-  /** Most request octets held before reading stops. */
-  windowOctets: number
+  context: RelayContext
   /** Called once, when both halves are over. `isReusable`: the connection may carry another request. */
   onClosed: (stream: Http1Stream, isReusable: boolean) => void
 }
@@ -25,7 +30,9 @@ export class Http1Stream implements DownstreamStream {
   queuedOctets = 0
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
-  readonly #windowOctets: number
+  readonly #context: RelayContext
+  /** Written, and not yet taken by the kernel. */
+  readonly #held: HeldOctets
   readonly #onClosed: Http1StreamOptions["onClosed"]
   #unconsumed = 0
   #headSent = false
@@ -34,22 +41,36 @@ export class Http1Stream implements DownstreamStream {
     const { request, response } = options
     this.#request = request
     this.#response = response
-    this.#windowOctets = options.windowOctets
+    this.#context = options.context
+    this.#held = new HeldOctets(options.context.budget)
     this.#onClosed = options.onClosed
     const { headers } = request
     const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
     this.remoteEnded = !hasBody
     response.sendDate = false
     response.on("error", () => {})
-    response.on("close", () => this.#gone())
+    response.on(
+      "close",
+      this.#guard(() => this.#gone()),
+    )
     request.on("error", () => {})
   }
 
   /** Reads the request's body, now that there is somebody to tell. */
   begin(): void {
     const request = this.#request
-    request.on("data", (octets: Buffer) => this.#receive(octets))
-    request.on("end", () => this.#receiveEnd())
+    request.on(
+      "data",
+      this.#guard((octets: Buffer) => this.#receive(octets)),
+    )
+    request.on(
+      "end",
+      this.#guard(() => this.#receiveEnd()),
+    )
+  }
+
+  #guard<Given extends unknown[]>(run: (...given: Given) => void): (...given: Given) => void {
+    return guarded(this.#context, () => this.#response.destroy(), run)
   }
 
   // ---- DownstreamStream ---------------------------------------------------------------------------------------
@@ -58,13 +79,13 @@ export class Http1Stream implements DownstreamStream {
     if (this.isClosed || this.localEnded) return
     const response = this.#response
     if (this.#headSent) {
-      response.addTrailers(pairs(list))
+      response.addTrailers(pairs(writable(list.fields)))
       return this.#end()
     }
     const status = Number(list.get(":status"))
     if (status < 200) return
     this.#headSent = true
-    response.writeHead(status, list.fields.slice(2))
+    response.writeHead(status, writable(list.fields.slice(2)))
     if (endStream) return this.#end()
     this.#cork()
     response.flushHeaders()
@@ -76,27 +97,32 @@ export class Http1Stream implements DownstreamStream {
     if (length > 0) {
       this.#cork()
       this.queuedOctets += length
-      this.#response.write(Buffer.from(octets.subarray(start, end)), () => this.#taken(length))
+      this.#held.add(length)
+      const taken = this.#guard(() => this.#taken(length))
+      this.#response.write(Buffer.from(octets.subarray(start, end)), taken)
     }
     if (endStream) this.#end()
     return 0
   }
 
-  discardQueued(): void {}
+  /** Half a body is of no use, so the connection goes with it. */
+  discardQueued(): void {
+    if (this.queuedOctets > 0) this.#break()
+  }
 
   consume(octets: number): void {
     this.#unconsumed -= octets
-    if (!this.isClosed && this.#request.isPaused() && this.#unconsumed < this.#windowOctets / 2)
+    if (
+      !this.isClosed &&
+      this.#request.isPaused() &&
+      this.#unconsumed < this.#context.limits.streamWindowOctets / 2
+    )
       this.#request.resume()
   }
 
   reset(_code: number): void {
     if (this.isClosed) return
-    if (!this.localEnded) {
-      this.#close(false)
-      this.#response.destroy()
-      return
-    }
+    if (!this.localEnded) return this.#break()
     // The answer is whole: the client gets it, and what it still sends is thrown away.
     this.#close(false)
     this.#request.resume()
@@ -108,7 +134,7 @@ export class Http1Stream implements DownstreamStream {
     if (this.isClosed) return
     this.#unconsumed += octets.length
     this.owner!.onRequestData(octets, 0, octets.length, false)
-    if (!this.isClosed && this.#unconsumed >= this.#windowOctets) this.#request.pause()
+    if (!this.isClosed && this.#unconsumed >= this.#context.limits.streamWindowOctets) this.#request.pause()
   }
 
   #receiveEnd(): void {
@@ -119,6 +145,7 @@ export class Http1Stream implements DownstreamStream {
   }
 
   #gone(): void {
+    this.#held.release()
     if (this.isClosed) return
     this.#close(false)
     this.owner!.onDownstreamReset({
@@ -139,6 +166,7 @@ export class Http1Stream implements DownstreamStream {
 
   #taken(octets: number): void {
     this.queuedOctets -= octets
+    this.#held.add(-octets)
     if (this.isClosed) return
     this.#closeIfOver()
     this.owner!.onDownstreamTaken(octets)
@@ -146,6 +174,11 @@ export class Http1Stream implements DownstreamStream {
 
   #closeIfOver(): void {
     if (this.localEnded && this.remoteEnded && this.queuedOctets === 0 && !this.isClosed) this.#close(true)
+  }
+
+  #break(): void {
+    this.#close(false)
+    this.#response.destroy()
   }
 
   #close(isReusable: boolean): void {
@@ -162,7 +195,14 @@ export class Http1Stream implements DownstreamStream {
   }
 }
 
-function pairs(list: HeaderList): [string, string][] {
-  const { fields } = list
+/** Fields that Node agrees to write, flat. */
+function writable(fields: readonly string[]): string[] {
+  const kept: string[] = []
+  for (let i = 0; i < fields.length; i += 2)
+    if (FIELD_VALUE.test(fields[i + 1]!)) kept.push(fields[i]!, fields[i + 1]!)
+  return kept
+}
+
+function pairs(fields: readonly string[]): [string, string][] {
   return Array.from({ length: fields.length / 2 }, (_, i) => [fields[2 * i]!, fields[2 * i + 1]!])
 }

@@ -33,6 +33,11 @@ export class TypesError extends Error {
   }
 }
 
+/** What a client is told when there are no types. */
+export function failureOf(error: Error): Failure {
+  return error instanceof TypesError ? error.failure : failure("upstream_malformed", error.message)
+}
+
 /**
  * The files that define `service`, as the route's cluster tells by server reflection (v1, then v1alpha).
  * Errors: `TypesError`.

@@ -10,6 +10,7 @@ import { Exchange } from "../relay/exchange.ts"
 import type { Failure } from "../relay/failure.ts"
 import type { ConnectionRecord } from "../relay/record.ts"
 import type { Route } from "../relay/route.ts"
+import { HeldOctets } from "./held-octets.ts"
 
 /** What every call is made from. `head` is the gRPC request's. */
 export interface CallOptions {
@@ -30,12 +31,15 @@ export abstract class TranslatedCall implements DownstreamStream, StreamOwner {
   remoteEnded = false
   protected readonly context: RelayContext
   protected readonly exchange: Exchange
+  /** What is held for this call beside what the exchange holds. */
+  protected readonly held: HeldOctets
   /** The backend's HTTP status, where it answered with something else than gRPC; else 0. */
   protected foreignStatus = 0
   #headCame = false
 
   constructor(options: CallOptions) {
     this.context = options.context
+    this.held = new HeldOctets(options.context.budget)
     this.exchange = new Exchange(options.context, options.connection, this, options.head, options.route)
   }
 
@@ -96,6 +100,7 @@ export abstract class TranslatedCall implements DownstreamStream, StreamOwner {
     if (this.localEnded) return
     this.localEnded = true
     this.sendStatus(trailers)
+    this.held.release()
   }
 
   // ---- StreamOwner ----------------------------------------------------------------------------------------------
@@ -113,7 +118,7 @@ export abstract class TranslatedCall implements DownstreamStream, StreamOwner {
   }
 
   get bufferedOctets(): number {
-    return this.exchange.bufferedOctets
+    return this.exchange.bufferedOctets + this.held.octets
   }
 
   abstract onRequestData(octets: Buffer, start: number, end: number, endStream: boolean): void
@@ -121,6 +126,7 @@ export abstract class TranslatedCall implements DownstreamStream, StreamOwner {
   abstract onDownstreamTaken(octets: number): void
 
   onDownstreamReset(end: StreamEnd): void {
+    this.held.release()
     this.exchange.onDownstreamReset(end)
   }
 

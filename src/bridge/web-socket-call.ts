@@ -5,6 +5,7 @@ import { failure } from "../relay/failure.ts"
 import { Keepalive } from "../relay/keepalive.ts"
 import type { BridgeSocket } from "./bridge-socket.ts"
 import { CreditGate } from "./credit-gate.ts"
+import { guarded } from "./guarded.ts"
 import type { Ticking } from "./http1-connection.ts"
 import { type CallOptions, TranslatedCall } from "./translated-call.ts"
 
@@ -13,8 +14,16 @@ const PING = { intervalMs: 30_000, timeoutMs: 20_000 }
 const MESSAGE_TOO_BIG = 1009
 const SWITCHING_PROTOCOLS = 101
 
+/** What a call must know of the connection under its WebSocket. */
+export interface HeldWatch {
+  watchHeld(onHeld: ((octets: number) => void) | null): void
+  messageCame(): void
+}
+
 export interface WebSocketCallOptions extends CallOptions {
   socket: BridgeSocket
+  /** Under the socket. */
+  link: HeldWatch
   /** The handshake's own method and path, for the log. */
   handshakePath: string
   /** Called once, when both halves are over. */
@@ -30,6 +39,8 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
   readonly #responseGate = new CreditGate()
   /** Request octets given to the exchange that nobody has taken. */
   #unconsumed = 0
+  /** Of a message that is not whole yet. */
+  #partOctets = 0
   /** `ws` closes the socket by itself, with its own code. */
   #isJudged = false
 
@@ -41,14 +52,28 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
     this.#keepalive = new Keepalive(PING, options.context.clock.now())
     this.record.showAs("GET", options.handshakePath)
     this.record.status = SWITCHING_PROTOCOLS
-    socket.onClosing = (code) =>
-      code === null ? this.#gone("the client closed the WebSocket") : this.#onVerdict(code)
-    socket.on("close", () => this.#gone("the client's connection was lost"))
-    socket.on("message", (data, isBinary) => {
+    const { link } = options
+    socket.onClosing = this.guard((code) =>
+      code === null ? this.#gone("the client closed the WebSocket") : this.#onVerdict(code),
+    )
+    const gone = this.guard(() => this.#gone("the client's connection was lost"))
+    socket.on("close", gone)
+    const received = this.guard((message: Buffer, isBinary: boolean) => {
       this.#heard()
-      if (!this.isClosed && !this.localEnded) this.receive(data as Buffer, isBinary)
+      link.messageCame()
+      if (!this.isClosed && !this.localEnded) this.receive(message, isBinary)
     })
+    socket.on("message", (data, isBinary) => received(data as Buffer, isBinary))
     for (const event of ["ping", "pong"] as const) socket.on(event, () => this.#heard())
+    link.watchHeld((octets) => {
+      this.held.add(octets - this.#partOctets)
+      this.#partOctets = octets
+    })
+  }
+
+  /** A callback whose bugs end this WebSocket alone. */
+  protected guard<Given extends unknown[]>(run: (...given: Given) => void): (...given: Given) => void {
+    return guarded(this.context, () => this.socket.terminate(), run)
   }
 
   // ---- What a subclass does -------------------------------------------------------------------------------------
@@ -75,7 +100,10 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
     const octets = typeof message === "string" ? Buffer.byteLength(message) : message.length
     this.#responseGate.passed(octets)
     this.context.budget.add(octets)
-    this.socket.send(message, () => this.#sent(octets))
+    this.socket.send(
+      message,
+      this.guard(() => this.#sent(octets)),
+    )
   }
 
   /** `octets` of the backend's have been written. Returns how many of them were taken now. */
@@ -96,7 +124,10 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
     return this.#responseGate.outstanding
   }
 
-  discardQueued(): void {}
+  /** What waits are whole messages in the socket, which goes with them. */
+  discardQueued(): void {
+    if (this.queuedOctets > 0) this.socket.terminate()
+  }
 
   protected end(): void {
     this.#close()
@@ -166,6 +197,7 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
   #close(): void {
     if (this.isClosed) return
     this.isClosed = true
+    this.held.release()
     // A held-back socket would never see the answer to its Close.
     if (this.socket.isPaused) this.socket.resume()
     this.#onOver(this)

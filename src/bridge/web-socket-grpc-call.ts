@@ -3,6 +3,7 @@ import { readRequestHead } from "../http2/message-head.ts"
 import { failure } from "../relay/failure.ts"
 import type { BridgeSocket } from "./bridge-socket.ts"
 import { blockFrame } from "./grpc-web-call.ts"
+import { guarded } from "./guarded.ts"
 import type { Http1Connection } from "./http1-connection.ts"
 import { WebSocketCall, type WebSocketCallOptions } from "./web-socket-call.ts"
 
@@ -28,12 +29,19 @@ export class WebSocketGrpcOpening {
 
   constructor(options: OpeningOptions) {
     this.#options = options
-    options.socket.once("message", (data, isBinary) => this.#receive(data as Buffer, isBinary))
+    const { context } = options.connection.options
+    const received = guarded(
+      context,
+      () => options.socket.terminate(),
+      (message: Buffer, isBinary: boolean) => this.#receive(message, isBinary),
+    )
+    options.socket.once("message", (data, isBinary) => received(data as Buffer, isBinary))
   }
 
   #receive(message: Buffer, isBinary: boolean): void {
     const { connection, path, options } = this.#options
     connection.headCame()
+    connection.messageCame()
     const { http1HeadOctets, headerFieldsMax } = connection.options.context.limits
     const fits = isBinary && message.length <= http1HeadOctets
     const carriage = fits ? readHeaders(message, headerFieldsMax) : null

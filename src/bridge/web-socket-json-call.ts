@@ -7,7 +7,7 @@ import { decodeGrpcMessage } from "./grpc-message.ts"
 import { decodeToJson, encodeJson, JsonFault, parseJson } from "./json-codec.ts"
 import { COMPRESSED, framed, MessageSplitter } from "./message-splitter.ts"
 import type { MethodTypes } from "./method-types.ts"
-import { TypesError } from "./reflection.ts"
+import { failureOf } from "./reflection.ts"
 import { detailToJson, readStatusDetails } from "./status-details.ts"
 import { metadataOf } from "./translated-call.ts"
 import { WebSocketCall, type WebSocketCallOptions } from "./web-socket-call.ts"
@@ -41,9 +41,8 @@ export class WebSocketJsonCall extends WebSocketCall {
   override start(): void {
     this.socket.pause()
     this.#typesComing.then(
-      (types) => this.#begin(types),
-      (error: Error) =>
-        this.fail(error instanceof TypesError ? error.failure : failure("upstream_malformed", error.message)),
+      this.guard((types: MethodTypes) => this.#begin(types)),
+      this.guard((error: Error) => this.fail(failureOf(error))),
     )
   }
 
@@ -105,7 +104,10 @@ export class WebSocketJsonCall extends WebSocketCall {
   }
 
   protected sendMessages(octets: Buffer, start: number, end: number): number {
-    if (!this.#splitter.push(octets, start, end)) {
+    const before = this.#splitter.heldOctets
+    const fits = this.#splitter.push(octets, start, end)
+    this.held.add(this.#splitter.heldOctets - before)
+    if (!fits) {
       this.context.counters.add(counterIds.message_too_large)
       const { messageOctetsMax } = this.context.limits
       const message = `a message of ${this.#splitter.refusedOctets} octets is larger than messageOctetsMax (${messageOctetsMax})`

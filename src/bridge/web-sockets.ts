@@ -103,6 +103,7 @@ export class WebSockets {
       head: grpcHead(carriage),
       route,
       socket,
+      link: connection,
       handshakePath: head.path,
       onOver: (call) => connection.remove(call),
     })

@@ -242,6 +242,18 @@ describe("what no bridge is for", () => {
     expect(none.status).toBe(404)
   })
 
+  test("is answered all the same when it offers another protocol", async (t) => {
+    const { bed } = await start(t, { routes: [{ return: { status: 200, text: "fine" } }] })
+    const raw = new Raw(bed.port)
+    raw.send(
+      head("GET / HTTP/1.1", "Host: a", "Connection: Upgrade", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk"),
+    )
+    // A Node that cannot ignore the offer refuses it.
+    await raw.hears("HTTP/1.1 ")
+    expect(raw.text).toMatch(/^HTTP\/1\.1 (?:200|400) /)
+    raw.socket.destroy()
+  })
+
   test("is relayed with its trailers, gRPC too", async (t) => {
     const { bed } = await start(t)
     const raw = new Raw(bed.port)

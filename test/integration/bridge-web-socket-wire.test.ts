@@ -254,6 +254,32 @@ describe("frames that are wrong end the call, with a status and the RFC's code",
   })
 })
 
+test("halves of messages count as memory held: past the budget their calls end, and no other", async (t) => {
+  const backend = new TalkBackend()
+  const bed = await TestBed.start(t, {
+    backends: [backend],
+    config: { bridge: { webSocket: true }, limits: { bufferedOctetsMax: 4 << 20 } },
+  })
+  const neighbour = new RawSocket(bed.port, CHAT).send(frame(Op.TEXT, text("before")))
+  const half = frame(Op.TEXT, Buffer.alloc(1 << 20, " "), { fin: false })
+  const hoarders = Array.from({ length: 8 }, () => new RawSocket(bed.port, CHAT))
+  for (const one of hoarders) one.send(frame(Op.TEXT, text("x")))
+  await Promise.all(hoarders.map((one) => one.hears(1)))
+  for (const one of hoarders) one.send(half)
+  await eventually(
+    () => bed.records.length >= 4,
+    () =>
+      `four calls ended; ${bed.records.length} have, ${bed.balancer.snapshot().bufferedOctets} octets held`,
+  )
+  expect(bed.balancer.snapshot().bufferedOctets).toBeLessThanOrEqual(4 << 20)
+  expect(bed.records.map(({ grpcStatus }) => grpcStatus)).toEqual(bed.records.map(() => 8))
+  neighbour.send(frame(Op.TEXT, text("after")), frame(Op.TEXT, '{"@end":{}}'))
+  expect((await neighbour.ended()).texts.slice(0, 2)).toEqual(['{"text":"before"}', '{"text":"after"}'])
+  for (const one of hoarders) one.send(close(1000))
+  await bed.ended(9)
+  expect(bed.balancer.snapshot().bufferedOctets).toBe(0)
+})
+
 describe("the subprotocol grpc-websockets", () => {
   const HEADERS = frame(
     Op.BINARY,

@@ -371,17 +371,15 @@ describe("what is wrong has its own answer", () => {
       ["Sec-WebSocket-Version: 99", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="],
       400,
     ],
-    ["an upgrade to something else", ["Upgrade: h2c"], 400],
   ]
-  test.for(malformed)("%s", async ([name, fields, status], t) => {
+  test.for(malformed)("%s", async ([_name, fields, status], t) => {
     const { bed } = await start(t)
     const socket = connect(bed.port, "127.0.0.1")
-    const upgrade = name.includes("something else") ? [] : ["Upgrade: websocket"]
     const lines = [
       "GET /talk.Talk/Chat HTTP/1.1",
       "Host: a.test",
       "Connection: Upgrade",
-      ...upgrade,
+      "Upgrade: websocket",
       ...fields,
     ]
     socket.write(`${lines.join("\r\n")}\r\n\r\n`)
