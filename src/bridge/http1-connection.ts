@@ -7,6 +7,7 @@ import type { LinkUser } from "../net/link.ts"
 import type { ClientConnection, StreamOwner } from "../relay/client-connection.ts"
 import type { DownstreamOptions } from "../relay/downstream.ts"
 import { failure } from "../relay/failure.ts"
+import { headerTimeoutMsOf, maxConcurrentStreamsOf } from "../relay/listener-limits.ts"
 import type { ConnectionRecord } from "../relay/record.ts"
 import type { Route } from "../relay/route.ts"
 import { readHttp1Head } from "./http1-head.ts"
@@ -98,7 +99,7 @@ export class Http1Connection implements ClientConnection, LinkUser {
     this.#headSinceMs = -1
     const found = this.findRoute(request)
     if ("status" in found) return this.refuse(found.status, found.reason)
-    if (this.streams.size >= (listener.maxConcurrentStreams ?? context.limits.streamsMax)) {
+    if (this.streams.size >= maxConcurrentStreamsOf(listener, context.limits)) {
       this.onLimit("streams_refused")
       return this.refuse(503, "too many requests at once on one connection")
     }
@@ -204,17 +205,17 @@ export class Http1Connection implements ClientConnection, LinkUser {
   // ---- Time and ending ----------------------------------------------------------------------------------------
 
   tick(nowMs: number): void {
-    const { limits } = this.options.context
+    const { context, listener } = this.options
     for (const stream of this.streams) stream.tick?.(nowMs)
     if (this.streams.size > 0) return
-    if (this.#headSinceMs >= 0 && nowMs - this.#headSinceMs > limits.headerBlockTimeoutMs) {
+    if (this.#headSinceMs >= 0 && nowMs - this.#headSinceMs > headerTimeoutMsOf(listener, context.limits)) {
       this.onLimit("header_block_timeout")
       this.#headSinceMs = -1
       return this.#isUpgraded ? void this.socket.destroy() : this.refuse(408, "the head did not end in time")
     }
     // `ws` sees to it that a WebSocket without a call ends.
     if (this.#isUpgraded) return
-    const { idleConnectionTimeoutMs } = this.options.listener
+    const { idleConnectionTimeoutMs } = listener
     if (idleConnectionTimeoutMs !== null && nowMs - this.#idleSinceMs > idleConnectionTimeoutMs)
       this.socket.end()
   }

@@ -43,6 +43,10 @@ describe("grpc-timeout", () => {
   ])("%j is malformed", (text) => expect(parseGrpcTimeout(text)).toBeNull())
 })
 
+test("fewer digits may be allowed", () => {
+  expect([parseGrpcTimeout("999S", 3), parseGrpcTimeout("1000S", 3)]).toEqual([999_000, null])
+})
+
 describe("content-type", () => {
   test.each([
     ["application/grpc", true],

@@ -1,4 +1,3 @@
-const DIGITS_MAX = 8
 const unitMs: Readonly<Record<string, number>> = {
   n: 1e-6,
   u: 1e-3,
@@ -9,12 +8,12 @@ const unitMs: Readonly<Record<string, number>> = {
 }
 
 /**
- * Reads `grpc-timeout`: at most 8 digits and a unit. Milliseconds, rounded up; null when malformed.
+ * Reads `grpc-timeout`: at most `digitsMax` digits, of which the protocol allows 8, and a unit. Milliseconds, rounded up; null when malformed.
  * Source: gRPC, doc/PROTOCOL-HTTP2.md, "Timeout".
  */
-export function parseGrpcTimeout(text: string): number | null {
+export function parseGrpcTimeout(text: string, digitsMax = 8): number | null {
   const digits = text.length - 1
-  if (digits < 1 || digits > DIGITS_MAX) return null
+  if (digits < 1 || digits > digitsMax) return null
   let amount = 0
   for (let i = 0; i < digits; i++) {
     const digit = text.charCodeAt(i) - 0x30

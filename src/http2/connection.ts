@@ -21,6 +21,8 @@ export interface ConnectionOptions<Owner> {
   nowMs: number
   /** Server: SETTINGS_MAX_CONCURRENT_STREAMS, where not `limits.streamsMax`. */
   maxConcurrentStreams?: number
+  /** For a whole header block, where not `limits.headerBlockTimeoutMs`. */
+  headerBlockTimeoutMs?: number
   /** Shared by all connections of a process. Default: one of its own. */
   budget?: BufferBudget
 }
@@ -82,6 +84,7 @@ export class Http2Connection<Owner> {
       nowMs,
       sender,
       maxConcurrentStreams,
+      headerBlockTimeoutMs: options.headerBlockTimeoutMs ?? limits.headerBlockTimeoutMs,
       table: this.#table,
       guard: this.#guard,
     }

@@ -29,6 +29,7 @@ export interface ReceiverParts<Owner> {
   guard: Guard
   nowMs: number
   maxConcurrentStreams: number
+  headerBlockTimeoutMs: number
 }
 
 /**
@@ -46,6 +47,7 @@ export class Receiver<Owner> {
   readonly #guard: Guard
   readonly #limits: Limits
   readonly #maxConcurrentStreams: number
+  readonly #headerBlockTimeoutMs: number
   readonly #decodeLimits: DecodeLimits
   readonly #decoder: HpackDecoder
   readonly #heads = new MessageHeads()
@@ -70,6 +72,7 @@ export class Receiver<Owner> {
     this.#table = parts.table
     this.#guard = parts.guard
     this.#maxConcurrentStreams = parts.maxConcurrentStreams
+    this.#headerBlockTimeoutMs = parts.headerBlockTimeoutMs
     this.nowMs = nowMs
     this.#startedMs = nowMs
     this.#decodeLimits = { maxFields: limits.headerFieldsMax, maxOctets: limits.headerListOctets }
@@ -106,7 +109,8 @@ export class Receiver<Owner> {
 
   /** The time limits of the handshake and of a header block: the connection error that is due, or null. */
   overdue(nowMs: number): Fault | null {
-    const { prefaceTimeoutMs, settingsAckTimeoutMs, headerBlockTimeoutMs } = this.#limits
+    const { prefaceTimeoutMs, settingsAckTimeoutMs } = this.#limits
+    const headerBlockTimeoutMs = this.#headerBlockTimeoutMs
     const age = nowMs - this.#startedMs
     if (!this.#settingsReceived && age > prefaceTimeoutMs)
       return fault(ErrorCode.SETTINGS_TIMEOUT, "no preface in time", "preface_timeout")

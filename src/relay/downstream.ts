@@ -13,6 +13,7 @@ import type { RelayContext } from "./context.ts"
 import type { DownstreamStream } from "./downstream-stream.ts"
 import { type Failure, failure } from "./failure.ts"
 import { Keepalive, type KeepaliveSettings } from "./keepalive.ts"
+import { headerTimeoutMsOf, maxConcurrentStreamsOf } from "./listener-limits.ts"
 import type { ConnectionRecord } from "./record.ts"
 import type { Route } from "./route.ts"
 import type { Router } from "./router.ts"
@@ -70,14 +71,14 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
     this.#idleSinceMs = nowMs
     this.#said = new SaidOnce(context.log, { client: `${record.remoteAddress}:${record.remotePort}` })
     this.#keepalive = new Keepalive(DOWNSTREAM_KEEPALIVE, nowMs)
-    const { maxConcurrentStreams } = listener
     this.http2 = new Http2Connection<StreamOwner>({
       role: "server",
       limits: context.limits,
       events: this,
       nowMs: options.sinceMs,
       budget: context.budget,
-      ...(maxConcurrentStreams === null ? {} : { maxConcurrentStreams }),
+      maxConcurrentStreams: maxConcurrentStreamsOf(listener, context.limits),
+      headerBlockTimeoutMs: headerTimeoutMsOf(listener, context.limits),
     })
     link.use(this)
     this.http2.start()

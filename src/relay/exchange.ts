@@ -97,7 +97,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
     if (tls !== null && tls.clientRefused !== null) return this.#refuseClient(tls)
     const timeout = this.isGrpc ? this.#head.list.get("grpc-timeout") : undefined
     if (timeout !== undefined) {
-      const timeoutMs = parseGrpcTimeout(timeout)
+      const timeoutMs = parseGrpcTimeout(timeout, this.#context.limits.grpcTimeoutDigitsMax)
       if (timeoutMs === null) {
         this.#context.counters.add(counterIds.grpc_timeout_malformed)
         this.#context.log.warn("limit reached: grpc_timeout_malformed", {

@@ -341,6 +341,47 @@ describe("what is no client", () => {
     expect(bed.balancer.counters.get("preface_timeout")).toBe(1)
   })
 
+  test.for([
+    ["the default", {}, 1000],
+    ["the limit, where the listener says nothing", { limits: { streamsMax: 5000 } }, 5000],
+    [
+      "what the listener says",
+      { listeners: [{ address: "127.0.0.1:0", maxConcurrentStreams: 7 }], limits: { streamsMax: 5000 } },
+      7,
+    ],
+  ] as const)("MAX_CONCURRENT_STREAMS is %s", async ([, config, expected], t) => {
+    const bed = await TestBed.start(t, { config: config as Partial<SluiceYaml> })
+    const { payload } = await (await bed.rawClient()).frame(({ type }) => type === FrameType.SETTINGS)
+    const entries = Array.from({ length: payload.length / 6 }, (_, i) => [
+      payload.readUInt16BE(i * 6),
+      payload.readUInt32BE(i * 6 + 2),
+    ])
+    expect(Object.fromEntries(entries)[3]).toBe(expected)
+  })
+
+  test.for([
+    ["the default", {}, 10_000],
+    ["the limit, where the listener says nothing", { limits: { headerBlockTimeoutMs: 3000 } }, 3000],
+    ["what the listener says", { listeners: [{ address: "127.0.0.1:0", headerTimeout: "30s" }] }, 30_000],
+  ] as const)("half a header block is held for %s", async ([, config, expected], t) => {
+    const clock = new ManualClock()
+    const bed = await TestBed.start(t, { clock, config: config as Partial<SluiceYaml> })
+    const client = await bed.rawClient()
+    await client.settled()
+    client.send(dsl.headers(1, dsl.request, { endHeaders: false }))
+    await eventually(
+      () => client.socket.bytesWritten > 0 && client.socket.writableLength === 0,
+      () => "half a block sent",
+    )
+    // It has been read once a connection made after it is served.
+    await (await bed.rawClient()).settled()
+    clock.advance(expected - 1)
+    expect(bed.balancer.counters.get("header_block_timeout")).toBe(0)
+    clock.advance(2_000)
+    await client.closed()
+    expect(bed.balancer.counters.get("header_block_timeout")).toBe(1)
+  })
+
   test("connections past connectionsPerAddressMax are closed as they come", async (t) => {
     const bed = await TestBed.start(t, { config: { limits: { connectionsPerAddressMax: 2 } } })
     const clients = [await bed.rawClient(), await bed.rawClient()]

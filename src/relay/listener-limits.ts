@@ -1,0 +1,18 @@
+import type { ListenerConfig } from "../config/model.ts"
+import { type Limits, limitTable } from "../limits.ts"
+
+/**
+ * What a listener says itself of two limits that `limits.ts` has as well. Both have the same default, so a listener that
+ * has the default goes by the limit, whatever that was set to.
+ */
+export function maxConcurrentStreamsOf({ maxConcurrentStreams }: ListenerConfig, limits: Limits): number {
+  if (maxConcurrentStreams === null || maxConcurrentStreams === limitTable.streamsMax.value)
+    return limits.streamsMax
+  return maxConcurrentStreams
+}
+
+/** Milliseconds for a whole header block; infinite where the listener says none. */
+export function headerTimeoutMsOf({ headerTimeoutMs }: ListenerConfig, limits: Limits): number {
+  if (headerTimeoutMs === limitTable.headerBlockTimeoutMs.value) return limits.headerBlockTimeoutMs
+  return headerTimeoutMs ?? Number.POSITIVE_INFINITY
+}
