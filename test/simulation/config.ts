@@ -21,9 +21,14 @@ export function addressOf(endpoint: number): string {
 export function configOf(plan: Plan, isChanged = false): Config {
   const config = defaultConfig()
   const { retryConditions, retryTries } = plan.cluster
-  const settings = { ...defaultRouteSettings(), retry: { conditions: [...retryConditions], tries: retryTries, timeoutMs: null } }
+  const settings = {
+    ...defaultRouteSettings(),
+    retry: { conditions: [...retryConditions], tries: retryTries, timeoutMs: null },
+  }
   config.limits = { ...plan.limits }
-  config.listeners = [{ ...defaultListener({ text: LISTENER, host: "sim", port: 8080, unixPath: null }), ...plan.listener }]
+  config.listeners = [
+    { ...defaultListener({ text: LISTENER, host: "sim", port: 8080, unixPath: null }), ...plan.listener },
+  ]
   config.clusters = [clusterOf(plan, isChanged)]
   config.servers = [
     {

@@ -1,9 +1,9 @@
-import { makeNoise, misbehave } from "./peers/misbehaviour.ts"
+import type { Scheduler } from "./network/scheduler.ts"
+import type { VirtualNetwork } from "./network/virtual-network.ts"
 import type { Backend } from "./peers/backend.ts"
 import type { Client } from "./peers/client.ts"
+import { makeNoise, misbehave } from "./peers/misbehaviour.ts"
 import type { Peer } from "./peers/peer.ts"
-import type { VirtualNetwork } from "./network/virtual-network.ts"
-import type { Scheduler } from "./network/scheduler.ts"
 import type { FaultPlan, Side } from "./plan.ts"
 
 /** Where faults strike, and who can no longer be expected to get what was asked for. */
@@ -66,7 +66,10 @@ export function strike(struck: Struck, fault: FaultPlan): void {
   }
 }
 
-type ConnectionFault = Extract<FaultPlan, { kind: "resets" | "stops reading" | "settings" | "misbehaves" | "makes noise" }>
+type ConnectionFault = Extract<
+  FaultPlan,
+  { kind: "resets" | "stops reading" | "settings" | "misbehaves" | "makes noise" }
+>
 
 function strikeOne(struck: Struck, peer: Peer, fault: ConnectionFault): void {
   const { scheduler } = struck

@@ -26,7 +26,8 @@ export function makeFaults(chance: Chance, mood: Mood, clients: number, endpoint
     const index = chance.whole(0, (side === "client" ? clients : endpoints) - 1)
     const atMs = chance.small(0, 2000)
     if (mood === "calm" || chance.likely(0.3)) return harmless(chance, atMs, side, index)
-    if (mood === "hostile" && chance.likely(0.7)) return { atMs, kind: "misbehaves", side, index, how: chance.of(MISBEHAVIOURS) }
+    if (mood === "hostile" && chance.likely(0.7))
+      return { atMs, kind: "misbehaves", side, index, how: chance.of(MISBEHAVIOURS) }
     return harmful(chance, atMs, side, index)
   })
 }
@@ -34,7 +35,14 @@ export function makeFaults(chance: Chance, mood: Mood, clients: number, endpoint
 function harmless(chance: Chance, atMs: number, side: Side, index: number): FaultPlan {
   switch (chance.whole(0, 4)) {
     case 0:
-      return { atMs, kind: "settings", side, index, change: makeChange(chance, side), forMs: chance.small(1, 1500) }
+      return {
+        atMs,
+        kind: "settings",
+        side,
+        index,
+        change: makeChange(chance, side),
+        forMs: chance.small(1, 1500),
+      }
     case 1:
       return { atMs, kind: "stops reading", side, index, forMs: chance.small(1, 1000) }
     case 2:

@@ -20,23 +20,31 @@ export type Mood = "calm" | "faulty" | "hostile"
 /** Windows from none to plenty; small ones force queueing, credit and half-sent messages. */
 const WINDOWS = [1, 7, 100, 1000, 5000, 65_535, 65_535, 262_144] as const
 
+/** Windows that only a connection's own can be narrower than. */
+const WIDE_WINDOWS = [65_535, 262_144, 1_000_000] as const
+
 /** The plan that belongs to a seed. */
 export function makePlan(seed: number): Plan {
   const chance = new Chance(seed)
   const mood = chance.of<Mood>(["calm", "calm", "faulty", "faulty", "faulty", "hostile"])
-  const limits = makeLimits(chance)
-  const endpoints = chance.list(chance.whole(1, 3), (index) => makeEndpoint(chance, index))
-  const clients = chance.list(chance.whole(1, 3), () => makePeer(chance))
-  const windows = [...endpoints, ...clients].map(({ windowOctets }) => windowOctets)
-  const narrowest = Math.min(...windows, limits.streamWindowOctets ?? 65_535, limits.upstreamStreamWindowOctets ?? 65_535)
-  const isLarge = narrowest >= 5000 && chance.likely(0.15)
-  const size = isLarge ? 60_000 : Math.min(8000, narrowest * 20)
-  const calls = chance.list(chance.whole(1, 8), (index) => makeCall(chance, index + 1, clients.length, size))
+  const isBulky = chance.likely(0.12)
+  const windows = isBulky ? WIDE_WINDOWS : WINDOWS
+  const limits = makeLimits(chance, windows)
+  const endpoints = chance.list(chance.whole(1, 3), (index) => makeEndpoint(chance, index, windows))
+  const clients = chance.list(chance.whole(1, 3), () => makePeer(chance, windows))
+  const peerWindows = [...endpoints, ...clients].map(({ windowOctets }) => windowOctets)
+  const { streamWindowOctets = 65_535, upstreamStreamWindowOctets = 65_535 } = limits
+  const narrowest = Math.min(...peerWindows, streamWindowOctets, upstreamStreamWindowOctets)
+  const size = isBulky ? 60_000 : Math.min(8000, narrowest * 20)
+  const grpcShare = chance.of([1, 0.8, 0.4])
+  const calls = chance.list(chance.whole(1, 8), (index) =>
+    makeCall(chance, index + 1, { clients: clients.length, size, grpcShare }),
+  )
   return {
     seed,
     conditions: {
-      delayMs: chance.of([0, 1, 5, 20]),
-      capacityOctets: chance.of([300, 2000, 65_536, 1_000_000]),
+      delayMs: chance.of([0, 2, 10, 50]),
+      capacityOctets: chance.of(isBulky ? [5000, 65_536, 1_000_000] : [300, 2000, 65_536, 1_000_000]),
       cutShare: chance.of([0, 0.2, 0.6]),
     },
     limits,
@@ -50,10 +58,10 @@ export function makePlan(seed: number): Plan {
   }
 }
 
-function makeLimits(chance: Chance): Record<string, number> {
+function makeLimits(chance: Chance, windows: readonly number[]): Record<string, number> {
   const limits: Record<string, number> = {}
-  if (chance.likely(0.5)) limits.streamWindowOctets = chance.of(WINDOWS)
-  if (chance.likely(0.5)) limits.upstreamStreamWindowOctets = chance.of(WINDOWS)
+  if (chance.likely(0.5)) limits.streamWindowOctets = chance.of(windows)
+  if (chance.likely(0.5)) limits.upstreamStreamWindowOctets = chance.of(windows)
   if (chance.likely(0.5)) {
     const narrow = chance.of([65_535, 100_000])
     limits.streamWindowOctets = Math.min(narrow, limits.streamWindowOctets ?? narrow)
@@ -75,7 +83,7 @@ function makeListener(chance: Chance): ListenerPlan {
 }
 
 function makeCluster(chance: Chance): ClusterPlan {
-  const more: RetryCondition[] = chance.likely(0.2) ? ["invalid_header", "http_503"] : []
+  const more: RetryCondition[] = chance.likely(0.35) ? ["invalid_header", "http_503"] : []
   return {
     policy: chance.of(["round_robin", "least_streams"]),
     maxStreamsPerConnection: chance.maybe(0.3, () => chance.whole(1, 3)),
@@ -85,23 +93,24 @@ function makeCluster(chance: Chance): ClusterPlan {
     maxConnectionAgeMs: chance.maybe(0.2, () => chance.whole(0, 1500)),
     maxRequestsPerConnection: chance.maybe(0.2, () => chance.whole(1, 4)),
     retryConditions: chance.likely(0.9) ? ["error", "timeout", ...more] : [],
-    retryTries: chance.maybe(0.2, () => chance.whole(1, 3)),
+    retryTries: chance.maybe(0.3, () => chance.whole(1, 3)),
   }
 }
 
-function makePeer(chance: Chance): PeerPlan {
+function makePeer(chance: Chance, windows: readonly number[]): PeerPlan {
   return {
-    windowOctets: chance.of(WINDOWS),
+    windowOctets: chance.of(windows),
     maxConcurrentStreams: chance.maybe(0.5, () => chance.of([1, 2, 5, 100])),
     headerTableOctets: chance.of([0, 50, 4096, 4096, 65_536]),
     frameOctets: chance.of([100, 1000, 16_384, 16_384]),
     readDelayMs: chance.likely(0.5) ? 0 : chance.small(1, 400),
+    connectionDelayMs: chance.likely(0.5) ? 0 : chance.small(1, 400),
   }
 }
 
-function makeEndpoint(chance: Chance, index: number): EndpointPlan {
+function makeEndpoint(chance: Chance, index: number, windows: readonly number[]): EndpointPlan {
   return {
-    ...makePeer(chance),
+    ...makePeer(chance, windows),
     weight: chance.likely(0.7) ? 1 : chance.whole(1, 4),
     backup: index > 0 && chance.likely(0.15),
     maxFails: chance.of([1, 1, 0, 2]),
@@ -109,11 +118,17 @@ function makeEndpoint(chance: Chance, index: number): EndpointPlan {
   }
 }
 
-function makeCall(chance: Chance, id: number, clients: number, size: number): CallPlan {
-  const protocol = chance.likely(0.75) ? "grpc" : "http"
+function makeCall(
+  chance: Chance,
+  id: number,
+  { clients, size, grpcShare }: { clients: number; size: number; grpcShare: number },
+): CallPlan {
+  const protocol = chance.likely(grpcShare) ? "grpc" : "http"
   const isGet = protocol === "http" && chance.likely(0.5)
   const request = isGet && chance.likely(0.7) ? [] : makePieces(chance, size)
-  const requestEnd = chance.likely(0.45) ? "with last" : chance.of(["alone", "alone", "trailers", "never"] as const)
+  const requestEnd = chance.likely(0.45)
+    ? "with last"
+    : chance.of(["alone", "alone", "trailers", "never"] as const)
   return {
     id,
     client: chance.whole(0, clients - 1),
@@ -132,8 +147,16 @@ function makeCall(chance: Chance, id: number, clients: number, size: number): Ca
   }
 }
 
-function makeResponse(chance: Chance, protocol: "grpc" | "http", isEndless: boolean, size: number): ResponsePlan {
-  const ends = protocol === "grpc" ? (["trailers", "head", "reset"] as const) : (["data", "head", "trailers", "reset"] as const)
+function makeResponse(
+  chance: Chance,
+  protocol: "grpc" | "http",
+  isEndless: boolean,
+  size: number,
+): ResponsePlan {
+  const ends =
+    protocol === "grpc"
+      ? (["trailers", "head", "reset"] as const)
+      : (["data", "head", "trailers", "reset"] as const)
   return {
     refusals: chance.likely(0.12) ? chance.whole(1, 2) : 0,
     isInformed: chance.likely(0.1),
@@ -142,7 +165,7 @@ function makeResponse(chance: Chance, protocol: "grpc" | "http", isEndless: bool
     pieces: makePieces(chance, size),
     end: chance.likely(0.04) ? "never" : chance.likely(0.7) ? ends[0] : chance.of(ends),
     endAfterMs: chance.small(0, 300),
-    status: protocol === "grpc" ? 200 : chance.of([200, 200, 404, 503]),
+    status: protocol === "grpc" ? 200 : chance.of([200, 404, 503]),
     grpcStatus: chance.likely(0.7) ? 0 : chance.whole(1, 16),
     resetCode: chance.of([ErrorCode.CANCEL, ErrorCode.INTERNAL_ERROR, ErrorCode.ENHANCE_YOUR_CALM]),
   }
@@ -152,7 +175,7 @@ function makePieces(chance: Chance, size: number): Piece[] {
   return chance.list(chance.small(0, 5), () => ({
     afterMs: chance.small(0, 300),
     octets: chance.small(1, size),
-    padding: chance.likely(0.15) ? chance.whole(1, 200) : 0,
+    padding: chance.likely(0.25) ? chance.small(1, 255) : 0,
   }))
 }
 

@@ -28,7 +28,12 @@ export function socketOctetsMax(limits: Limits, streams: number): number {
 }
 
 /** What must hold after every step. Throws the first rule that does not. */
-export function checkBalancer(snapshot: BalancerSnapshot, network: VirtualNetwork, plan: Plan, limits: Limits): void {
+export function checkBalancer(
+  snapshot: BalancerSnapshot,
+  network: VirtualNetwork,
+  plan: Plan,
+  limits: Limits,
+): void {
   const { streams, clusters } = snapshot
   const perStream = streamOctetsMax(limits)
   let held = 0
@@ -40,11 +45,17 @@ export function checkBalancer(snapshot: BalancerSnapshot, network: VirtualNetwor
   // Plain HTTP goes on uploading when its answer is complete; the client's stream is then no longer there to be seen.
   const unseen = plan.calls.filter(({ protocol }) => protocol === "http").length
   if (held > snapshot.bufferedOctets || held + unseen * perStream < snapshot.bufferedOctets)
-    throw new Violation("memory", `streams hold ${held} octets, and ${snapshot.bufferedOctets} are accounted for`)
+    throw new Violation(
+      "memory",
+      `streams hold ${held} octets, and ${snapshot.bufferedOctets} are accounted for`,
+    )
   for (const link of network.links) {
     const allowed = socketOctetsMax(limits, plan.calls.length)
     if (link.waitingOctets > allowed)
-      throw new Violation("memory", `${link.waitingOctets} octets wait at the socket of ${link.name}, ${allowed} may`)
+      throw new Violation(
+        "memory",
+        `${link.waitingOctets} octets wait at the socket of ${link.name}, ${allowed} may`,
+      )
   }
   // One for each stream; shedding has one of its own.
   if (snapshot.deadlines > streams.length + unseen + 1)
@@ -52,21 +63,41 @@ export function checkBalancer(snapshot: BalancerSnapshot, network: VirtualNetwor
   for (const cluster of clusters) checkCluster(cluster, streams.length + unseen, plan, limits)
 }
 
-function checkCluster({ endpoints }: BalancerSnapshot["clusters"][number], streams: number, plan: Plan, limits: Limits): void {
-  let leases = 0
-  endpoints.forEach(({ address, streamsOpen, waiting, connections }, index) => {
-    leases += streamsOpen
+function checkCluster(
+  { endpoints }: BalancerSnapshot["clusters"][number],
+  streams: number,
+  plan: Plan,
+  limits: Limits,
+): void {
+  let picked = 0
+  endpoints.forEach(({ address, streamsOpen, leases, waiting, connections }, index) => {
+    picked += streamsOpen
     const { maxStreams } = plan.endpoints[index]!
     if (streamsOpen < 0) throw new Violation("lease", `endpoint ${address} has ${streamsOpen} streams open`)
+    if (leases > streamsOpen)
+      throw new Violation(
+        "lease",
+        `${leases} streams hold a slot at endpoint ${address}, which ${streamsOpen} have picked`,
+      )
     if (maxStreams !== null && streamsOpen > maxStreams)
-      throw new Violation("stream limit", `endpoint ${address} has ${streamsOpen} streams open, ${maxStreams} may be`)
+      throw new Violation(
+        "stream limit",
+        `endpoint ${address} has ${streamsOpen} streams open, ${maxStreams} may be`,
+      )
     if (waiting > Math.min(limits.pickQueueMax, streamsOpen))
-      throw new Violation("lease", `${waiting} streams wait for endpoint ${address}, which ${streamsOpen} have picked`)
+      throw new Violation(
+        "lease",
+        `${waiting} streams wait for endpoint ${address}, which ${streamsOpen} have picked`,
+      )
     const allowed = plan.cluster.maxConnectionsPerEndpoint ?? limits.connectionsPerEndpointMax
     if (connections > allowed)
-      throw new Violation("stream limit", `endpoint ${address} has ${connections} connections, ${allowed} may be`)
+      throw new Violation(
+        "stream limit",
+        `endpoint ${address} has ${connections} connections, ${allowed} may be`,
+      )
   })
-  if (leases > streams) throw new Violation("lease", `endpoints count ${leases} streams open, and ${streams} are`)
+  if (picked > streams)
+    throw new Violation("lease", `endpoints count ${picked} streams open, and ${streams} are`)
 }
 
 /** What must hold once the balancer has closed. */
@@ -74,6 +105,7 @@ export function checkClosed(snapshot: BalancerSnapshot, network: VirtualNetwork,
   const left: [what: string, count: number][] = [
     ["streams", snapshot.streams.length],
     ["client connections", snapshot.connections],
+    ["listeners", network.listenersOpen],
     ["sockets", network.links.size],
     ["deadlines", snapshot.deadlines],
     ["octets held", snapshot.bufferedOctets],
@@ -81,7 +113,12 @@ export function checkClosed(snapshot: BalancerSnapshot, network: VirtualNetwork,
   ]
   for (const { endpoints } of snapshot.clusters)
     for (const { address, streamsOpen, waiting, connections } of endpoints)
-      left.push([`leases of ${address}`, streamsOpen], [`waiters at ${address}`, waiting], [`connections of ${address}`, connections])
+      left.push(
+        [`leases of ${address}`, streamsOpen],
+        [`waiters at ${address}`, waiting],
+        [`connections of ${address}`, connections],
+      )
   const found = left.filter(([, count]) => count !== 0).map(([what, count]) => `${count} ${what}`)
-  if (found.length > 0) throw new Violation("left open", `after the balancer closed there are ${found.join(", ")}`)
+  if (found.length > 0)
+    throw new Violation("left open", `after the balancer closed there are ${found.join(", ")}`)
 }

@@ -50,7 +50,10 @@ export class CallRecord {
 
   end(ending: Ending, nowMs: number): void {
     if (this.ending !== null)
-      throw new Violation("one ending", `call ${this.plan.id} ended twice: ${this.ending.how}, then ${ending.how}`)
+      throw new Violation(
+        "one ending",
+        `call ${this.plan.id} ended twice: ${this.ending.how}, then ${ending.how}`,
+      )
     this.ending = ending
     this.endedMs = nowMs
   }

@@ -1,15 +1,119 @@
-import { Balancer } from "../../src/sluice.ts"
+import { parseArgs } from "node:util"
 import { HeaderList } from "../../src/http2/header-list.ts"
+import { Balancer } from "../../src/sluice.ts"
+import { type Campaign, campaign } from "./campaign.ts"
+import { shrinkFailure, tell } from "./failure.ts"
 import { makePlan } from "./generate.ts"
-import { run } from "./world.ts"
-const seed = Number(process.argv[2] ?? 1), runs = Number(process.argv[3] ?? 1)
-const t = performance.now(); let steps = 0
-const bad = new Map<string, number[]>()
-for (let i = 0; i < runs; i++) {
-  const o = await run(makePlan(seed + i), { Balancer, HeaderList })
-  steps += o.steps
-  if (o.violation) { const k = o.violation.rule; (bad.get(k) ?? bad.set(k, []).get(k)!).push(seed+i); if (bad.get(k)!.length <= 3) console.log(seed + i, o.violation.rule, o.violation.message.slice(0, 900)) }
+import { describeSearch, isFound, searchAll, writeDocs } from "./mutation-table.ts"
+import { mutations } from "./mutations.ts"
+import { loadMutant } from "./subject.ts"
+import { run, type Subject } from "./world.ts"
+
+const HELP = `Runs the balancer through faults on a virtual network and clock: docs/simulation.md.
+
+  npm run simulate:faults -- [--seed N] [--runs K] [--seconds S]
+      K runs (default 1000) from seed N on (default: a new one), for at most S seconds.
+      Stops at the first run that breaks a rule, makes it smaller and tells its story.
+  npm run simulate:faults -- --seed N --replay
+      The run of one seed: made smaller where it fails, told as it is where not.
+  npm run simulate:faults -- --mutations [--searches K] [--runs K] [--write]
+      Looks for every planted bug; --write puts the result into docs/simulation.md.
+  npm run simulate:faults -- --mutation NAME [--seed N] [--runs K] [--replay]
+      The same with one planted bug in the balancer.
+
+Exit code 0: every rule held, or every planted bug was found. 1: not so. 2: usage.`
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string" },
+    runs: { type: "string" },
+    seconds: { type: "string" },
+    replay: { type: "boolean", default: false },
+    mutation: { type: "string" },
+    mutations: { type: "boolean", default: false },
+    searches: { type: "string", default: "1" },
+    write: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+})
+
+function usage(problem: string): never {
+  console.error(`${problem}\n\n${HELP}`)
+  process.exit(2)
 }
-const s = (performance.now() - t) / 1000
-console.log(`${runs} runs, ${steps} steps, ${s.toFixed(1)} s, ${(runs / s).toFixed(0)} runs/s`)
-for (const [k, v] of bad) console.log(k, v.length, v.slice(0, 12).join(" "))
+
+function whole(name: string, text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise
+  if (!/^\d{1,9}$/.test(text)) usage(`--${name} takes a whole number, not ${text}`)
+  return Number(text)
+}
+
+async function loadSubject(name: string | undefined): Promise<Subject> {
+  if (name === undefined) return { Balancer, HeaderList }
+  const mutation = mutations.find((one) => one.name === name)
+  if (mutation === undefined)
+    usage(`no mutation is called ${name}; there are ${mutations.map((one) => one.name).join(", ")}`)
+  return loadMutant(mutation)
+}
+
+async function simulate(subject: Subject, seed: number): Promise<boolean> {
+  const { isTTY } = process.stderr
+  const onProgress = (runs: number): void => void (isTTY && process.stderr.write(`\r${runs} runs`))
+  const seconds = values.seconds === undefined ? {} : { seconds: whole("seconds", values.seconds, 0) }
+  const runs = whole("runs", values.runs, values.seconds === undefined ? 1000 : Number.MAX_SAFE_INTEGER)
+  const result = await campaign({ subject, seed, runs, onProgress, ...seconds })
+  if (isTTY) process.stderr.write("\r")
+  console.log(summary(result, seed))
+  if (result.failure === null) return true
+  const { plan, violation } = result.failure
+  console.log(`\nSeed ${plan.seed} breaks a rule: ${violation.rule}. ${violation.message}`)
+  const { smallest } = await shrinkFailure(plan, violation, subject)
+  console.log(`\nThe same in small:\n\n${await tell(smallest, subject)}`)
+  const planted = values.mutation === undefined ? "" : ` --mutation ${values.mutation}`
+  console.log(`\nAgain: npm run simulate:faults -- --seed ${plan.seed} --replay${planted}`)
+  return false
+}
+
+function summary({ runs, steps, seconds, endings, failure }: Campaign, seed: number): string {
+  const calls = [...endings].sort(([, a], [, b]) => b - a).map(([how, count]) => `${count} ${how}`)
+  const passed = failure === null ? runs : runs - 1
+  const rate = Math.round(runs / Math.max(seconds, 0.001))
+  return `${passed} of ${runs} runs passed from seed ${seed} on: ${steps} steps in ${seconds.toFixed(1)} s, ${rate} runs/s\nCalls: ${calls.join(", ")}`
+}
+
+async function replay(subject: Subject, seed: number): Promise<boolean> {
+  const plan = makePlan(seed)
+  const { violation } = await run(plan, subject)
+  if (violation === null) {
+    console.log(`Seed ${seed}\n\n${await tell(plan, subject)}`)
+    return true
+  }
+  const { smallest } = await shrinkFailure(plan, violation, subject)
+  console.log(`Seed ${seed}, in small\n\n${await tell(smallest, subject)}`)
+  return false
+}
+
+async function findPlanted(): Promise<boolean> {
+  const searches = whole("searches", values.searches, 1)
+  const runsMax = whole("runs", values.runs, 10_000)
+  const found = await searchAll(whole("seed", values.seed, 1), searches, runsMax, (search) =>
+    console.log(describeSearch(search)),
+  )
+  if (values.write) writeDocs(found)
+  const missed = found.filter((search) => !isFound(search))
+  console.log(`${found.length - missed.length} of ${found.length} planted bugs found`)
+  return missed.length === 0
+}
+
+async function main(): Promise<boolean> {
+  if (values.help) {
+    console.log(HELP)
+    return true
+  }
+  if (values.mutations) return findPlanted()
+  const subject = await loadSubject(values.mutation)
+  const seed = whole("seed", values.seed, Math.floor(Math.random() * 100_000_000))
+  return values.replay ? replay(subject, seed) : simulate(subject, seed)
+}
+
+process.exitCode = (await main()) ? 0 : 1

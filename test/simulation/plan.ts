@@ -46,8 +46,9 @@ export interface PeerPlan {
   readonly headerTableOctets: number
   /** The largest frame it sends: header blocks above it go on in CONTINUATION frames. */
   readonly frameOctets: number
-  /** How long it keeps octets before it gives credit for them. */
+  /** How long it keeps octets before it gives credit for them: to the stream, and to the connection. */
   readonly readDelayMs: number
+  readonly connectionDelayMs: number
 }
 
 export interface EndpointPlan extends PeerPlan {
@@ -123,10 +124,21 @@ export type FaultPlan = { readonly atMs: number } & (
   | { readonly kind: "resets"; readonly side: Side; readonly index: number }
   | { readonly kind: "dies"; readonly index: number; readonly forMs: number }
   | { readonly kind: "vanishes"; readonly side: Side; readonly index: number; readonly forMs: number }
-  | { readonly kind: "goes away"; readonly side: Side; readonly index: number; readonly manner: "drain" | "at once" }
+  | {
+      readonly kind: "goes away"
+      readonly side: Side
+      readonly index: number
+      readonly manner: "drain" | "at once"
+    }
   | { readonly kind: "leaves"; readonly index: number }
   | { readonly kind: "stops reading"; readonly side: Side; readonly index: number; readonly forMs: number }
-  | { readonly kind: "settings"; readonly side: Side; readonly index: number; readonly change: SettingsChange; readonly forMs: number }
+  | {
+      readonly kind: "settings"
+      readonly side: Side
+      readonly index: number
+      readonly change: SettingsChange
+      readonly forMs: number
+    }
   | { readonly kind: "misbehaves"; readonly side: Side; readonly index: number; readonly how: Misbehaviour }
   | { readonly kind: "makes noise"; readonly side: Side; readonly index: number; readonly noise: Noise }
   | { readonly kind: "reload"; readonly isChanged: boolean }

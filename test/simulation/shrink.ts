@@ -1,20 +1,15 @@
-import type { CallPlan, EndpointPlan, FaultPlan, PeerPlan, Piece, Plan } from "./plan.ts"
-
-/** What is left of a peer, a call and so on when nothing about it is special. */
-const PLAIN_PEER: PeerPlan = {
-  windowOctets: 65_535,
-  maxConcurrentStreams: null,
-  headerTableOctets: 4096,
-  frameOctets: 16_384,
-  readDelayMs: 0,
-}
-const PLAIN_ENDPOINT: EndpointPlan = { ...PLAIN_PEER, weight: 1, backup: false, maxFails: 1, maxStreams: null }
+import { PLAIN } from "./plain.ts"
+import type { CallPlan, FaultPlan, Piece, Plan } from "./plan.ts"
 
 /**
  * Makes a failing plan smaller for as long as `fails` says that it still fails in the same way, at most `triesMax`
  * times. Whole calls, faults and peers go first, then what is special about those that stay.
  */
-export async function shrink(plan: Plan, fails: (plan: Plan) => Promise<boolean>, triesMax: number): Promise<Plan> {
+export async function shrink(
+  plan: Plan,
+  fails: (plan: Plan) => Promise<boolean>,
+  triesMax: number,
+): Promise<Plan> {
   let smallest = plan
   let tries = 0
   for (;;) {
@@ -32,41 +27,38 @@ export async function shrink(plan: Plan, fails: (plan: Plan) => Promise<boolean>
 
 type Simplify = (plan: Plan) => Plan | null
 
-function* simplifications({ calls, faults, clients, endpoints, limits, listener, cluster }: Plan): Iterable<Simplify> {
+function* simplifications({ calls, faults, clients, endpoints, limits }: Plan): Iterable<Simplify> {
   // From the last on, so that the indices of those before stay right.
-  for (let at = faults.length - 1; at >= 0; at--) yield (plan) => ({ ...plan, faults: without(plan.faults, at) })
-  for (const { id } of calls) yield (plan) => ({ ...plan, calls: plan.calls.filter((call) => call.id !== id) })
+  for (let at = faults.length - 1; at >= 0; at--)
+    yield (plan) => ({ ...plan, faults: without(plan.faults, at) })
+  for (const { id } of calls)
+    yield (plan) => ({ ...plan, calls: plan.calls.filter((call) => call.id !== id) })
   for (let at = clients.length - 1; at >= 0; at--) yield (plan) => dropClient(plan, at)
   for (let at = endpoints.length - 1; at >= 0; at--) yield (plan) => dropEndpoint(plan, at)
   yield (plan) => ({ ...plan, conditions: { ...plan.conditions, cutShare: 0 } })
-  yield (plan) => ({ ...plan, conditions: { ...plan.conditions, delayMs: Math.min(1, plan.conditions.delayMs) } })
+  yield (plan) => ({
+    ...plan,
+    conditions: { ...plan.conditions, delayMs: Math.min(1, plan.conditions.delayMs) },
+  })
   yield (plan) => ({ ...plan, conditions: { ...plan.conditions, delayMs: 0 } })
   yield (plan) => ({ ...plan, conditions: { ...plan.conditions, capacityOctets: 1_000_000 } })
   yield (plan) => ({ ...plan, close: { ...plan.close, atMs: null } })
   yield (plan) => ({ ...plan, close: { ...plan.close, graceMs: 0 } })
   for (const name of Object.keys(limits)) yield (plan) => ({ ...plan, limits: omit(plan.limits, name) })
-  for (const name of Object.keys(listener)) yield (plan) => ({ ...plan, listener: { ...plan.listener, [name]: name === "maxConcurrentStreams" ? 1000 : null } })
-  for (const [name, value] of Object.entries(plainCluster)) if (name in cluster) yield (plan) => ({ ...plan, cluster: { ...plan.cluster, [name]: value } })
+  for (const [name, value] of Object.entries(PLAIN.listener))
+    yield (plan) => ({ ...plan, listener: { ...plan.listener, [name]: value } })
+  for (const [name, value] of Object.entries(PLAIN.cluster))
+    yield (plan) => ({ ...plan, cluster: { ...plan.cluster, [name]: value } })
   for (let at = 0; at < endpoints.length; at++)
-    for (const [name, value] of Object.entries(PLAIN_ENDPOINT))
+    for (const [name, value] of Object.entries(PLAIN.endpoint))
       yield (plan) => ({ ...plan, endpoints: changed(plan.endpoints, at, { [name]: value }) })
   for (let at = 0; at < clients.length; at++)
-    for (const [name, value] of Object.entries(PLAIN_PEER))
+    for (const [name, value] of Object.entries(PLAIN.peer))
       yield (plan) => ({ ...plan, clients: changed(plan.clients, at, { [name]: value }) })
-  for (const { id } of calls) for (const simplify of callSimplifications) yield (plan) => changeCall(plan, id, simplify)
-  for (let at = 0; at < faults.length; at++) yield (plan) => ({ ...plan, faults: changed(plan.faults, at, { atMs: 0 }) })
-}
-
-const plainCluster = {
-  policy: "round_robin",
-  maxStreamsPerConnection: null,
-  maxConnectionsPerEndpoint: null,
-  idleConnections: null,
-  idleTimeoutMs: 300_000,
-  maxConnectionAgeMs: null,
-  maxRequestsPerConnection: null,
-  retryConditions: ["error", "timeout"],
-  retryTries: null,
+  for (const { id } of calls)
+    for (const simplify of callSimplifications) yield (plan) => changeCall(plan, id, simplify)
+  for (let at = 0; at < faults.length; at++)
+    yield (plan) => ({ ...plan, faults: changed(plan.faults, at, { atMs: 0 }) })
 }
 
 type CallChange = (call: CallPlan) => Partial<CallPlan>
@@ -96,8 +88,12 @@ const callSimplifications: readonly CallChange[] = [
   ({ response }) => ({ response: { ...response, begin: "at once" } }),
   ({ response }) => ({ response: { ...response, pieces: [] } }),
   ({ response }) => ({ response: { ...response, end: "trailers" } }),
-  ({ response }) => ({ response: { ...response, pieces: response.pieces.map((piece) => ({ ...piece, padding: 0 })) } }),
-  ({ response }) => ({ response: { ...response, pieces: response.pieces.map((piece) => ({ ...piece, afterMs: 0 })) } }),
+  ({ response }) => ({
+    response: { ...response, pieces: response.pieces.map((piece) => ({ ...piece, padding: 0 })) },
+  }),
+  ({ response }) => ({
+    response: { ...response, pieces: response.pieces.map((piece) => ({ ...piece, afterMs: 0 })) },
+  }),
   ({ response }) => ({ response: { ...response, pieces: halved(response.pieces) } }),
   ({ response }) => ({ response: { ...response, pieces: response.pieces.slice(1) } }),
   ({ response }) => ({ response: { ...response, pieces: response.pieces.slice(0, -1) } }),
@@ -147,5 +143,9 @@ function withoutPeer(faults: readonly FaultPlan[], side: "client" | "endpoint", 
   }
   return faults
     .filter((fault) => !(sideOf(fault) === side && "index" in fault && fault.index === at))
-    .map((fault) => (sideOf(fault) === side && "index" in fault && fault.index > at ? { ...fault, index: fault.index - 1 } : fault))
+    .map((fault) =>
+      sideOf(fault) === side && "index" in fault && fault.index > at
+        ? { ...fault, index: fault.index - 1 }
+        : fault,
+    )
 }

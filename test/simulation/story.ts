@@ -1,9 +1,12 @@
 import { errorCodeName } from "../../src/http2/error-code.ts"
+import { Setting } from "../../src/http2/frame/settings.ts"
 import { Flag, FrameType } from "../../src/http2/frame/types.ts"
+import { PLAIN } from "./plain.ts"
 import type { CallPlan, FaultPlan, Piece, Plan } from "./plan.ts"
 import type { Frame } from "./wire/frame-scanner.ts"
 import type { Witness } from "./world.ts"
 
+const settingNames = new Map<number, string>(Object.entries(Setting).map(([name, id]) => [id, name]))
 const frameNames = new Map<number, string>(Object.entries(FrameType).map(([name, type]) => [type, name]))
 
 /** Keeps what happened, a line each: every frame that crosses the balancer's sockets and everything that is said. */
@@ -29,8 +32,12 @@ function describeFrame({ type, flags, id, length, payload }: Frame): string {
   const end = (type === FrameType.DATA || type === FrameType.HEADERS) && (flags & Flag.END_STREAM) !== 0
   const ack = (type === FrameType.SETTINGS || type === FrameType.PING) && (flags & Flag.ACK) !== 0
   const more = type === FrameType.HEADERS && (flags & Flag.END_HEADERS) === 0
-  const notes = [end && "END_STREAM", ack && "ACK", more && "to be continued"].filter((note) => note !== false)
-  return [name, id === 0 ? "" : `stream ${id}`, detail(type, length, payload, ack), ...notes].filter(Boolean).join("  ")
+  const notes = [end && "END_STREAM", ack && "ACK", more && "to be continued"].filter(
+    (note) => note !== false,
+  )
+  return [name, id === 0 ? "" : `stream ${id}`, detail(type, length, payload, ack), ...notes]
+    .filter(Boolean)
+    .join("  ")
 }
 
 function detail(type: number, length: number, payload: Buffer, isAck: boolean): string {
@@ -47,7 +54,7 @@ function detail(type: number, length: number, payload: Buffer, isAck: boolean): 
       if (isAck) return ""
       const entries: string[] = []
       for (let at = 0; at + 6 <= length; at += 6)
-        entries.push(`0x${payload.readUInt16BE(at).toString(16)}=${payload.readUInt32BE(at + 2)}`)
+        entries.push(`${settingNames.get(payload.readUInt16BE(at))}=${payload.readUInt32BE(at + 2)}`)
       return entries.join(" ")
     }
     default:
@@ -55,21 +62,31 @@ function detail(type: number, length: number, payload: Buffer, isAck: boolean): 
   }
 }
 
-/** What a plan sets out to do, for people. */
+/** What a plan sets out to do, for people: of peers and settings only what is special. */
 export function describePlan(plan: Plan): string[] {
   const { conditions, limits, clients, endpoints, calls, faults, close, cluster, listener } = plan
   const { delayMs, capacityOctets, cutShare } = conditions
+  const cut = Math.round(cutShare * 100)
+  const closing = close.atMs === null ? "once all calls have ended" : `at ${close.atMs} ms`
   return [
-    `Seed ${plan.seed}: ${count(clients.length, "client")}, ${count(endpoints.length, "endpoint")}, ${count(calls.length, "call")}, ${count(faults.length, "fault")}.`,
-    `Network: up to ${delayMs} ms late, ${capacityOctets} octets under way, ${Math.round(cutShare * 100)} % of writes cut.`,
-    `Limits: ${JSON.stringify(limits)}  Listener: ${JSON.stringify(listener)}`,
-    `Cluster: ${JSON.stringify(cluster)}`,
-    ...endpoints.map((endpoint, index) => `Endpoint ${index}: ${JSON.stringify(endpoint)}`),
-    ...clients.map((client, index) => `Client ${index}: ${JSON.stringify(client)}`),
+    `Network: up to ${delayMs} ms late, ${capacityOctets} octets under way, ${cut} % of writes cut.`,
+    `Limits: ${special(limits, {})}. Listener: ${special(listener, PLAIN.listener)}. Cluster: ${special(cluster, PLAIN.cluster)}.`,
+    ...endpoints.map((endpoint, index) => `Endpoint ${index}: ${special(endpoint, PLAIN.endpoint)}.`),
+    ...clients.map((client, index) => `Client ${index}: ${special(client, PLAIN.peer)}.`),
     ...calls.map(describeCall),
     ...faults.map(describeFault),
-    `The balancer closes ${close.atMs === null ? "once all calls have ended" : `at ${close.atMs} ms`}, with a grace of ${close.graceMs} ms.`,
+    `The balancer closes ${closing}, with a grace of ${close.graceMs} ms.`,
   ]
+}
+
+/** The fields that differ from the plain ones. */
+function special(fields: object, plain: object): string {
+  const differing = Object.entries(fields).filter(
+    ([name, value]) => JSON.stringify(value) !== JSON.stringify((plain as Record<string, unknown>)[name]),
+  )
+  return differing.length === 0
+    ? "plain"
+    : differing.map(([name, value]) => `${name} ${JSON.stringify(value)}`).join(", ")
 }
 
 function count(number: number, what: string): string {
@@ -82,20 +99,41 @@ function describeCall(call: CallPlan): string {
     `Call ${call.id}: client ${call.client} at ${call.atMs} ms, ${call.protocol} ${call.method}, ${count(call.metadata, "field")}`,
     `sends ${describePieces(call.request)}, END_STREAM ${call.requestEnd}`,
   ]
-  if (call.cancel !== null) parts.push(`cancels after ${call.cancel.afterMs} ms with ${errorCodeName(call.cancel.code)}`)
+  if (call.cancel !== null)
+    parts.push(`cancels after ${call.cancel.afterMs} ms with ${errorCodeName(call.cancel.code)}`)
   if (call.timeoutMs !== null) parts.push(`has ${call.timeoutMs} ms`)
   if (response.refusals > 0) parts.push(`is refused ${response.refusals}x`)
   if (response.isInformed) parts.push("gets a 103")
   const end = response.end === "reset" ? `reset ${errorCodeName(response.resetCode)}` : response.end
-  parts.push(`answered ${response.begin} +${response.headAfterMs} ms: ${response.status}, ${describePieces(response.pieces)}, ${end} +${response.endAfterMs} ms`)
+  parts.push(
+    `answered ${response.begin} +${response.headAfterMs} ms: ${response.status}, ${describePieces(response.pieces)}, ${end} +${response.endAfterMs} ms`,
+  )
   return parts.join("; ")
 }
 
 function describePieces(pieces: readonly Piece[]): string {
   if (pieces.length === 0) return "no body"
-  return pieces.map(({ afterMs, octets, padding }) => `${octets}${padding > 0 ? `+${padding}` : ""} (+${afterMs} ms)`).join(" ")
+  return pieces
+    .map(({ afterMs, octets, padding }) => `${octets}${padding > 0 ? `+${padding}` : ""} (+${afterMs} ms)`)
+    .join(" ")
 }
 
-function describeFault({ atMs, kind, ...rest }: FaultPlan): string {
-  return `At ${atMs} ms: ${kind} ${JSON.stringify(rest)}`
+/** One fault, as a sentence. */
+export function describeFault(fault: FaultPlan): string {
+  const { atMs, kind } = fault
+  if (kind === "reload")
+    return `At ${atMs} ms: a reload${fault.isChanged ? " that replaces the cluster" : ""}`
+  const who =
+    "side" in fault
+      ? `${fault.side} ${fault.index}`
+      : kind === "leaves"
+        ? `client ${fault.index}`
+        : `endpoint ${fault.index}`
+  const forMs = "forMs" in fault ? ` for ${fault.forMs} ms` : ""
+  const how =
+    "how" in fault ? fault.how : "noise" in fault ? fault.noise : "manner" in fault ? fault.manner : ""
+  const change = "change" in fault ? Object.values(fault.change).join(" ") : ""
+  return (
+    [`At ${atMs} ms: ${who} ${kind}`, change, how === "" ? "" : `(${how})`].filter(Boolean).join(" ") + forMs
+  )
 }

@@ -1,6 +1,6 @@
 import type { CallRecord, Ending } from "./ledger.ts"
-import type { CallPlan, Plan } from "./plan.ts"
 import { octetsOf } from "./peers/client.ts"
+import type { CallPlan, Plan } from "./plan.ts"
 import { Violation } from "./violation.ts"
 
 /** What happened in a run that calls may have suffered from. */
@@ -35,7 +35,10 @@ export function judge(call: CallRecord, around: Circumstances): void {
       return
     case "unsent":
     case "lost":
-      if (!around.hurtClients.has(plan.client) && call.endedMs < (ending.how === "lost" ? around.abortMs : around.closeMs))
+      if (
+        !around.hurtClients.has(plan.client) &&
+        call.endedMs < (ending.how === "lost" ? around.abortMs : around.closeMs)
+      )
         throw fail(call, "wrong ending", `its client's connection was ${ending.how}`)
       return
     case "reset":
@@ -56,15 +59,22 @@ function judgeReset(call: CallRecord, ending: Ending & { how: "reset" }, around:
 function judgeAnswer(call: CallRecord, ending: Ending & { how: "complete" }, around: Circumstances): void {
   const { plan, answeredBy, receivedOctets, head, told } = call
   const last = ending.trailers ?? head!
-  const isWhole = answeredBy !== null && (last.get("x-end") !== undefined || plan.response.end === "data" || isBare(call))
-  if (!isWhole) return judgeRescue(call, Number(last.get("grpc-status") ?? -1), Number(head!.get(":status")), around)
+  const isWhole =
+    answeredBy !== null && (last.get("x-end") !== undefined || plan.response.end === "data" || isBare(call))
+  if (!isWhole)
+    return judgeRescue(call, Number(last.get("grpc-status") ?? -1), Number(head!.get(":status")), around)
   if (!answeredBy.isAnswered) throw fail(call, "wrong ending", "it ended before its backend had ended it")
   if (receivedOctets !== answeredBy.sentOctets)
     throw fail(call, "body", `its response ended after ${receivedOctets} of ${answeredBy.sentOctets} octets`)
-  if (plan.response.end === "trailers" && ending.trailers === null) throw fail(call, "head", "its trailers are missing")
+  if (plan.response.end === "trailers" && ending.trailers === null)
+    throw fail(call, "head", "its trailers are missing")
   const [record] = told
   if (plan.protocol === "grpc" && record!.grpcStatus !== plan.response.grpcStatus && !isPastDeadline(call))
-    throw fail(call, "record", `the balancer told of status ${record!.grpcStatus}, its client saw ${plan.response.grpcStatus}`)
+    throw fail(
+      call,
+      "record",
+      `the balancer told of status ${record!.grpcStatus}, its client saw ${plan.response.grpcStatus}`,
+    )
 }
 
 /** A plain response whose head was all. */
@@ -96,7 +106,8 @@ function whyUnavailable(call: CallRecord, around: Circumstances): string | null 
   if (call.endedMs >= around.abortMs) return "the balancer closed"
   if (isScarce(plan)) return "streams were scarce"
   if (mayBeEjected(plan)) return "an endpoint answered 503"
-  if (call.plan.response.refusals > 0 && (hurtEndpoints.size > 0 || !canBeRetried(call.plan, plan))) return "it was refused"
+  if (call.plan.response.refusals > 0 && (hurtEndpoints.size > 0 || !canBeRetried(call.plan, plan)))
+    return "it was refused"
   return null
 }
 
@@ -108,14 +119,22 @@ function canBeRetried(call: CallPlan, { cluster, endpoints }: Plan): boolean {
 }
 
 /** An answer that is retried counts against the endpoint that gave it. */
-function mayBeEjected({ cluster, calls }: Plan): boolean {
-  return cluster.retryConditions.includes("http_503") && calls.some(({ response }) => response.status === 503)
+function mayBeEjected({ cluster, calls, endpoints }: Plan): boolean {
+  return (
+    endpoints.length > 1 &&
+    cluster.retryConditions.includes("http_503") &&
+    calls.some(({ response }) => response.status === 503)
+  )
 }
 
 /** There may be no place for a stream although nothing is broken. */
 function isScarce({ cluster, endpoints, faults }: Plan): boolean {
   const isChanged = faults.some((fault) => fault.kind === "settings" && fault.change.setting === "streams")
-  return isChanged || cluster.maxConnectionsPerEndpoint !== null || endpoints.some(({ maxStreams }) => maxStreams !== null)
+  return (
+    isChanged ||
+    cluster.maxConnectionsPerEndpoint !== null ||
+    endpoints.some(({ maxStreams }) => maxStreams !== null)
+  )
 }
 
 function isPastDeadline({ plan, openedMs, endedMs }: CallRecord): boolean {

@@ -1,16 +1,17 @@
-import type { Log } from "../../src/log/logger.ts"
+import { HeaderList as HeaderListClass } from "../../src/http2/header-list.ts"
+import type { Log, LogFields } from "../../src/log/logger.ts"
 import { seededRandom } from "../../src/random.ts"
 import type { Balancer as BalancerClass } from "../../src/sluice.ts"
-import { HeaderList as HeaderListClass } from "../../src/http2/header-list.ts"
 import { addressOf, configOf, LISTENER } from "./config.ts"
 import { type Struck, strike } from "./faults.ts"
 import { checkBalancer, checkClosed } from "./invariants.ts"
-import { Ledger } from "./ledger.ts"
+import { type CallRecord, Ledger } from "./ledger.ts"
 import { Scheduler } from "./network/scheduler.ts"
 import { VirtualNetwork } from "./network/virtual-network.ts"
 import { Backend } from "./peers/backend.ts"
 import { Client } from "./peers/client.ts"
 import type { Plan } from "./plan.ts"
+import { describeFault } from "./story.ts"
 import { judge } from "./verdict.ts"
 import { Violation } from "./violation.ts"
 import type { Frame } from "./wire/frame-scanner.ts"
@@ -33,6 +34,8 @@ export interface Outcome {
   /** Null: every rule held. */
   readonly violation: Violation | null
   readonly steps: number
+  /** How many calls ended in which way. */
+  readonly endings: Readonly<Record<string, number>>
 }
 
 /** How long after the last planned thing everything must be over: a client that vanished is noticed in 80 s. */
@@ -46,10 +49,10 @@ export async function run(plan: Plan, subject: Subject, witness: Witness | null 
   try {
     world = new World(plan, subject, witness)
     await world.run()
-    return { violation: null, steps: world.steps }
+    return { violation: null, steps: world.steps, endings: world.endings }
   } catch (error) {
     const violation = error instanceof Violation ? error : new Violation("exception", messageOf(error))
-    return { violation, steps: world?.steps ?? 0 }
+    return { violation, steps: world?.steps ?? 0, endings: world?.endings ?? {} }
   }
 }
 
@@ -72,8 +75,8 @@ class World implements Struck {
   /** Calls of the balancer that have not resolved. */
   #pending = 0
   #isClosing = false
-  /** What one of them was rejected with. */
-  #rejection: unknown = null
+  /** The first thing that went wrong where nobody could be told of it. */
+  #found: unknown = null
 
   constructor(plan: Plan, subject: Subject, witness: Witness | null) {
     alignHeaderLists(HeaderListClass)
@@ -88,7 +91,9 @@ class World implements Struck {
       seed: plan.seed,
       tap: (name, role) => this.#observe(name, role),
     })
-    this.backends = plan.endpoints.map((endpoint, index) => new Backend(index, endpoint, this.#ledger, scheduler))
+    this.backends = plan.endpoints.map(
+      (endpoint, index) => new Backend(index, endpoint, this.#ledger, scheduler),
+    )
     this.clients = plan.clients.map((client, index) => {
       const name = `client ${index}`
       return new Client(name, client, scheduler, (makeUser) => this.network.dial(LISTENER, name, makeUser))
@@ -97,10 +102,10 @@ class World implements Struck {
       clock: scheduler,
       random: seededRandom(plan.seed),
       network: this.network,
-      ...(witness === null ? {} : { log: witnessLog((what) => witness.say(scheduler.now(), what)) }),
+      log: this.#log(),
     })
     this.#balancer.on("stream", (record) => void this.#ledger.of(record.requestHeaders).told.push(record))
-    this.backends.forEach(({ serve }, index) => this.network.host(addressOf(index), serve))
+    for (const { index, serve } of this.backends) this.network.host(addressOf(index), serve)
   }
 
   // ---- Struck -------------------------------------------------------------------------------------------------
@@ -114,6 +119,15 @@ class World implements Struck {
         if (!isLate) throw error
       }),
     )
+  }
+
+  get endings(): Record<string, number> {
+    const endings: Record<string, number> = {}
+    for (const call of this.#ledger.calls.values()) {
+      const how = describeEnding(call)
+      endings[how] = (endings[how] ?? 0) + 1
+    }
+    return endings
   }
 
   // ---- The run ------------------------------------------------------------------------------------------------
@@ -132,8 +146,9 @@ class World implements Struck {
       scheduler.at(fault.atMs, () => this.#strike(fault))
     }
     const untilMs = close.atMs ?? lastMs + PATIENCE_MS
-    const isOver = close.atMs === null ? () => scheduler.now() >= lastMs && this.#ledger.isSettled : () => false
-    while (!isOver() && scheduler.nextMs <= untilMs) await this.#step()
+    const isOver =
+      close.atMs === null ? () => scheduler.now() >= lastMs && this.#ledger.isSettled : () => false
+    await this.#stepWhile(() => !isOver() && scheduler.nextMs <= untilMs)
     await this.#close(close.atMs === null && !isOver())
   }
 
@@ -142,41 +157,67 @@ class World implements Struck {
     const { graceMs } = this.#plan.close
     const closeMs = scheduler.now()
     const abortMs = closeMs + graceMs
-    if (isLate) for (const call of this.#ledger.calls.values()) if (call.ending === null && !call.isHeld) this.#judge(call, closeMs, abortMs)
-    if (isLate) throw new Violation("left open", `a backend still works for a call that has ended: ${this.#stillOpen()}`)
+    const calls = [...this.#ledger.calls.values()]
+    if (isLate) this.#blameWhatIsLeft(calls)
+    const late = new Set(calls.filter(({ ending }) => ending === null))
     let isClosed = false
     this.#isClosing = true
     this.#await(this.#balancer.close({ graceMs }).then(() => void (isClosed = true)))
     const latestMs = abortMs + this.#balancer.limits.drainTimeoutMs + 100
     await settleMicrotasks()
-    while (!isClosed && scheduler.nextMs <= latestMs) await this.#step()
-    if (!isClosed) throw new Violation("left open", `the balancer has not closed after ${latestMs - closeMs} ms`)
+    await this.#stepWhile(() => !isClosed && scheduler.nextMs <= latestMs)
+    if (!isClosed)
+      throw new Violation("left open", `the balancer has not closed after ${latestMs - closeMs} ms`)
     // Clients hear of it a little later.
-    while (scheduler.nextMs <= latestMs + 10_000) await this.#step()
+    await this.#stepWhile(() => scheduler.nextMs <= latestMs + 10_000)
     checkClosed(this.#balancer.snapshot(), this.network, scheduler.timersOpen)
-    for (const call of this.#ledger.calls.values()) this.#judge(call, closeMs, abortMs)
+    // What ended before has nothing to do with the closing.
+    for (const call of calls)
+      if (late.has(call)) this.#judge(call, closeMs, abortMs)
+      else this.#judge(call)
   }
 
-  #judge(call: Parameters<typeof judge>[0], closeMs: number, abortMs: number): void {
+  #judge(call: CallRecord, closeMs = Number.POSITIVE_INFINITY, abortMs = closeMs): void {
     const { hurtClients, hurtEndpoints } = this
     judge(call, { plan: this.#plan, hurtClients, hurtEndpoints, closeMs, abortMs })
   }
 
-  #stillOpen(): string {
-    const open = [...this.#ledger.calls.values()].filter((call) => call.attempts.some(({ isOpen }) => isOpen))
-    return open.map(({ plan, ending }) => `call ${plan.id} (${ending?.how ?? "held"})`).join(", ")
+  /** Time is up, and something is still going on that should have ended by itself. */
+  #blameWhatIsLeft(calls: readonly CallRecord[]): never {
+    for (const call of calls) if (call.ending === null && !call.isHeld) this.#judge(call)
+    const open = calls.filter(
+      ({ ending, attempts }) => ending !== null && attempts.some(({ isOpen }) => isOpen),
+    )
+    const names = open.map(({ plan, ending }) => `call ${plan.id} (${ending!.how})`).join(", ")
+    throw new Violation("left open", `a backend still works for what has ended: ${names}`)
   }
 
-  async #step(): Promise<void> {
-    if (!this.scheduler.step()) return
-    if (++this.steps > STEPS_MAX) throw new Violation("call never ends", `nothing is over after ${STEPS_MAX} steps`)
-    if (this.#pending > 0) await settleMicrotasks()
-    if (this.#rejection !== null) throw this.#rejection
+  async #stepWhile(goesOn: () => boolean): Promise<void> {
+    while (goesOn()) {
+      this.#happen()
+      if (this.#pending === 0) continue
+      await settleMicrotasks()
+      this.#check()
+    }
+  }
+
+  /** Lets one thing happen. */
+  #happen(): void {
+    if (++this.steps > STEPS_MAX)
+      throw new Violation("call never ends", `nothing is over after ${STEPS_MAX} steps`)
+    this.scheduler.step()
+    if (this.scheduler.wasBalancerRun) this.#check()
+  }
+
+  /** Looks whether all rules hold. */
+  #check(): void {
+    this.scheduler.wasBalancerRun = false
+    if (this.#found !== null) throw this.#found
     checkBalancer(this.#balancer.snapshot(), this.network, this.#plan, this.#balancer.limits)
   }
 
   #strike(fault: Plan["faults"][number]): void {
-    this.#witness?.say(this.scheduler.now(), JSON.stringify(fault))
+    this.#witness?.say(this.scheduler.now(), describeFault(fault))
     strike(this, fault)
   }
 
@@ -184,17 +225,47 @@ class World implements Struck {
     this.#pending++
     promise.then(
       () => void this.#pending--,
-      (error: unknown) => void (this.#rejection = error),
+      (error: unknown) => this.#report(error),
     )
+  }
+
+  #report(error: unknown): void {
+    this.#found ??= error
+  }
+
+  /** What the balancer says of itself. It says errors only of what must not be: a bug that one connection died of. */
+  #log(): Log {
+    const witness = this.#witness
+    const line = (message: string, fields: object = {}): void =>
+      witness?.say(this.scheduler.now(), `balancer: ${message} ${JSON.stringify(fields)}`)
+    const error = (message: string, fields: LogFields = {}): void => {
+      line(message, fields)
+      this.#report(new Violation("exception", `${message}: ${String(fields.error)}`))
+    }
+    const log: Log = { debug: line, info: line, warn: line, error, with: () => log }
+    return log
   }
 
   #observe(name: string, role: "server" | "client"): WireObserver {
     const witness = this.#witness
+    const onViolation = (violation: Violation): void => this.#report(violation)
     const onFrame = (link: string, fromBalancer: boolean, frame: Frame): void =>
       witness!.frame(this.scheduler.now(), link, fromBalancer, frame)
     const connectionRaiseOctets = this.#balancer.limits.connectionWindowOctets - 65_535
-    return new WireObserver({ name, role, connectionRaiseOctets, onFrame: witness === null ? null : onFrame })
+    return new WireObserver({
+      name,
+      role,
+      connectionRaiseOctets,
+      onViolation,
+      onFrame: witness === null ? null : onFrame,
+    })
   }
+}
+
+function describeEnding({ ending, answeredBy, attempts }: CallRecord): string {
+  if (ending?.how !== "complete") return ending?.how ?? "open"
+  if (answeredBy === null) return "answered by the balancer"
+  return attempts.length > 1 ? "answered after a retry" : "answered by a backend"
 }
 
 /** Lets everything run that waits for nothing but its turn. */
@@ -205,10 +276,4 @@ function settleMicrotasks(): Promise<void> {
 /** Memories of heads are kept by list number modulo their size: every run begins at the same one. */
 function alignHeaderLists(HeaderList: typeof HeaderListClass): void {
   while (new HeaderList([]).id % 32 !== 0) {}
-}
-
-function witnessLog(say: (what: string) => void): Log {
-  const line = (message: string, fields: object = {}): void => say(`balancer: ${message} ${JSON.stringify(fields)}`)
-  const log: Log = { debug: line, info: line, warn: line, error: line, with: () => log }
-  return log
 }

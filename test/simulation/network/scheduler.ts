@@ -15,6 +15,8 @@ export interface Happening {
  * was asked for. The balancer sees it as its `Clock`; the world around it uses `at` and `soon`.
  */
 export class Scheduler implements Clock {
+  /** The balancer was given the turn since this was last put back. */
+  wasBalancerRun = false
   #nowMs = 0
   #order = 0
   #timersOpen = 0
@@ -33,7 +35,7 @@ export class Scheduler implements Clock {
     this.#timersOpen++
     const happening = this.at(this.#nowMs + Math.max(0, Math.ceil(delayMs)), () => {
       this.#timersOpen--
-      callback()
+      this.runBalancer(callback)
     })
     return {
       cancel: () => {
@@ -48,8 +50,20 @@ export class Scheduler implements Clock {
     return this.#timersOpen
   }
 
+  /** Everything that runs the balancer's code comes through here. */
+  runBalancer(callback: () => void): void {
+    this.wasBalancerRun = true
+    callback()
+  }
+
   at(dueMs: number, run: () => void, isLate = false): Happening {
-    const happening = { dueMs: Math.max(dueMs, this.#nowMs), isLate, order: this.#order++, run, isCancelled: false }
+    const happening = {
+      dueMs: Math.max(dueMs, this.#nowMs),
+      isLate,
+      order: this.#order++,
+      run,
+      isCancelled: false,
+    }
     this.#push(happening)
     return happening
   }

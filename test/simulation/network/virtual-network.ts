@@ -39,6 +39,10 @@ export class VirtualNetwork implements Network {
     this.#options = options
   }
 
+  get listenersOpen(): number {
+    return this.#listeners.size
+  }
+
   // ---- Network ------------------------------------------------------------------------------------------------
 
   readonly listen = async (config: ListenerConfig, onConnection: Accept): Promise<Listening> => {
@@ -64,7 +68,8 @@ export class VirtualNetwork implements Network {
   }
 
   afterReads(callback: () => void): void {
-    this.#options.scheduler.soon(callback)
+    const { scheduler } = this.#options
+    scheduler.soon(() => scheduler.runBalancer(callback))
   }
 
   // ---- Its places ---------------------------------------------------------------------------------------------
@@ -83,10 +88,11 @@ export class VirtualNetwork implements Network {
     const accept = this.#listeners.get(listener)
     if (accept === undefined) return null
     let link: VirtualLink | null = null
-    accept((onOctets) => {
+    const open = (onOctets: OnOctets): Socket => {
       link = this.#link(name, "server", { address: "198.51.100.7", port: 40_000 + this.#made.size }, onOctets)
       return link.socket as unknown as Socket
-    })
+    }
+    this.#options.scheduler.runBalancer(() => accept(open))
     if (link === null) return null
     const made: VirtualLink = link
     made.connected(makeUser(made))

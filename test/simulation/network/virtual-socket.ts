@@ -36,7 +36,12 @@ export class VirtualSocket extends EventEmitter implements PipeSink {
   #isPeerEnded = false
   #isFinished = false
 
-  constructor(scheduler: Scheduler, remote: { address: string; port: number }, onOctets: OnOctets, host: SocketHost) {
+  constructor(
+    scheduler: Scheduler,
+    remote: { address: string; port: number },
+    onOctets: OnOctets,
+    host: SocketHost,
+  ) {
     super()
     this.#scheduler = scheduler
     this.remoteAddress = remote.address
@@ -64,15 +69,15 @@ export class VirtualSocket extends EventEmitter implements PipeSink {
   uncork(): void {}
 
   write(octets: Buffer, onTaken: () => void = NOTHING): boolean {
-    if (this.destroyed) this.#scheduler.in(0, onTaken)
+    if (this.destroyed) this.#later(onTaken)
     else if (this.#isPeerEnded) {
       // Node: EPIPE, "This socket has been ended by the other party".
-      this.#scheduler.in(0, onTaken)
+      this.#later(onTaken)
       this.destroy(Object.assign(new Error("ended by the other party"), { code: "EPIPE" }))
     } else if (this.#isEnded) this.#host.onMisuse("write after end")
     else {
       this.#host.onWritten(octets)
-      this.#out!.write(octets, onTaken)
+      this.#out!.write(octets, () => this.#scheduler.runBalancer(onTaken))
     }
     return true
   }
@@ -89,6 +94,11 @@ export class VirtualSocket extends EventEmitter implements PipeSink {
     })
   }
 
+  /** In a turn of its own. */
+  #later(callback: () => void): void {
+    this.#scheduler.in(0, () => this.#scheduler.runBalancer(callback))
+  }
+
   pause(): this {
     this.#in!.pause()
     return this
@@ -102,9 +112,9 @@ export class VirtualSocket extends EventEmitter implements PipeSink {
   destroy(error?: Error): this {
     if (this.destroyed) return this
     this.destroyed = true
-    for (const onTaken of this.#out!.abandonWrites()) this.#scheduler.in(0, onTaken)
+    for (const onTaken of this.#out!.abandonWrites()) this.#later(onTaken)
     this.#host.onDestroyed()
-    this.#scheduler.in(0, () => {
+    this.#later(() => {
       if (error !== undefined) this.emit("error", error)
       this.emit("close")
     })
@@ -116,13 +126,13 @@ export class VirtualSocket extends EventEmitter implements PipeSink {
   onOctets(octets: Buffer, length: number): void {
     if (this.destroyed) return
     this.#host.onRead(length)
-    this.#onOctets(octets, length)
+    this.#scheduler.runBalancer(() => this.#onOctets(octets, length))
   }
 
   onEnd(): void {
     if (this.destroyed) return
     this.#isPeerEnded = true
-    this.emit("end")
+    this.#scheduler.runBalancer(() => this.emit("end"))
     if (this.#isFinished) this.destroy()
     else this.#scheduler.in(0, () => this.end())
   }

@@ -1,5 +1,5 @@
-import type { StreamEnd } from "../../../src/http2/events.ts"
 import { ErrorCode } from "../../../src/http2/error-code.ts"
+import type { StreamEnd } from "../../../src/http2/events.ts"
 import { HeaderList } from "../../../src/http2/header-list.ts"
 import type { RequestHead } from "../../../src/http2/message-head.ts"
 import type { Http2Stream } from "../../../src/http2/stream.ts"
@@ -44,7 +44,14 @@ export class Backend {
 }
 
 /** Streams that GOAWAY has shut out. */
-const IGNORED: PeerStreamOwner = { hasSentHead: false, spoil() {}, onHead() {}, onData() {}, onTrailers() {}, onReset() {} }
+const IGNORED: PeerStreamOwner = {
+  hasSentHead: false,
+  spoil() {},
+  onHead() {},
+  onData() {},
+  onTrailers() {},
+  onReset() {},
+}
 
 export class BackendConnection extends Peer {
   readonly #backend: Backend
@@ -127,7 +134,8 @@ class BackendCall implements PeerStreamOwner {
     this.#checkOnce()
     const different = difference(requestHead(plan), list)
     if (different !== null) this.#fail("head", `its request head: ${different}`)
-    if (plan.response.isInformed) this.#stream.sendHeaders(new HeaderList([":status", "103", "x-hint", "soon"]), false)
+    if (plan.response.isInformed)
+      this.#stream.sendHeaders(new HeaderList([":status", "103", "x-hint", "soon"]), false)
     if (plan.response.begin === "at once") this.#scheduler.in(plan.response.headAfterMs, () => this.#answer())
     if (endStream) this.#requestEnded()
   }
@@ -137,7 +145,10 @@ class BackendCall implements PeerStreamOwner {
     const { plan, attempts, isSpoilt } = this.#call
     if (isSpoilt) return
     if (plan.method !== "GET" && attempts.filter(({ isProcessed }) => isProcessed).length > 1)
-      throw new Violation("processed twice", `call ${plan.id} reached a second backend after one had worked on it`)
+      throw new Violation(
+        "processed twice",
+        `call ${plan.id} reached a second backend after one had worked on it`,
+      )
   }
 
   spoil(): void {
@@ -151,7 +162,10 @@ class BackendCall implements PeerStreamOwner {
   onData(octets: Buffer, start: number, end: number, endStream: boolean): void {
     const { plan } = this.#call
     const attempt = this.#attempt
-    if (!this.#call.isSpoilt && !isBody({ call: plan.id, attempt: 0 }, attempt.receivedOctets, octets, start, end))
+    if (
+      !this.#call.isSpoilt &&
+      !isBody({ call: plan.id, attempt: 0 }, attempt.receivedOctets, octets, start, end)
+    )
       this.#fail("body", `its request differs in ${end - start} octets at ${attempt.receivedOctets}`)
     attempt.receivedOctets += end - start
     if (plan.response.begin === "echo" && end > start) this.#echo(end - start)
@@ -160,7 +174,8 @@ class BackendCall implements PeerStreamOwner {
 
   onTrailers(list: HeaderList): void {
     const { plan } = this.#call
-    const different = plan.requestEnd === "trailers" ? difference(requestTrailers(plan), list) : "there were none to come"
+    const different =
+      plan.requestEnd === "trailers" ? difference(requestTrailers(plan), list) : "there were none to come"
     if (different !== null) this.#fail("head", `its request trailers: ${different}`)
     this.#requestEnded()
   }
@@ -177,8 +192,10 @@ class BackendCall implements PeerStreamOwner {
     const isWhole = attempt.receivedOctets === octetsOf(plan) && plan.requestEnd !== "never"
     if (!isWhole && !this.#call.isSpoilt)
       this.#fail("body", `its request ended after ${attempt.receivedOctets} of ${octetsOf(plan)} octets`)
-    if (plan.response.begin === "after request") this.#scheduler.in(plan.response.headAfterMs, () => this.#answer())
-    else if (plan.response.begin === "echo") this.#scheduler.in(plan.response.endAfterMs, () => this.#finish())
+    if (plan.response.begin === "after request")
+      this.#scheduler.in(plan.response.headAfterMs, () => this.#answer())
+    else if (plan.response.begin === "echo")
+      this.#scheduler.in(plan.response.endAfterMs, () => this.#finish())
     this.#noteClosed()
   }
 

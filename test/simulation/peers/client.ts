@@ -1,5 +1,5 @@
-import type { StreamEnd } from "../../../src/http2/events.ts"
 import { ErrorCode } from "../../../src/http2/error-code.ts"
+import type { StreamEnd } from "../../../src/http2/events.ts"
 import { HeaderList } from "../../../src/http2/header-list.ts"
 import type { Http2Stream } from "../../../src/http2/stream.ts"
 import { bodyOctets, difference, headOf, isBody, metadata } from "../content.ts"
@@ -15,7 +15,16 @@ import { Peer, type PeerStreamOwner } from "./peer.ts"
 export function requestHead(plan: CallPlan): HeaderList {
   const { id, method, protocol } = plan
   const isGrpc = protocol === "grpc"
-  const fields = [":method", method, ":scheme", "http", ":path", `/sim.Calls/${id % 3}`, ":authority", "sim.test"]
+  const fields = [
+    ":method",
+    method,
+    ":scheme",
+    "http",
+    ":path",
+    `/sim.Calls/${id % 3}`,
+    ":authority",
+    "sim.test",
+  ]
   fields.push("x-call", String(id))
   if (isGrpc) fields.push("content-type", "application/grpc", "te", "trailers")
   if (plan.timeoutMs !== null) fields.push("grpc-timeout", `${plan.timeoutMs}m`)
@@ -25,7 +34,11 @@ export function requestHead(plan: CallPlan): HeaderList {
 }
 
 export function requestTrailers(plan: CallPlan): HeaderList {
-  return new HeaderList(["x-checksum", String(plan.id * 7), ...(plan.metadata > 2 ? ["x-more", "m".repeat(40)] : [])])
+  return new HeaderList([
+    "x-checksum",
+    String(plan.id * 7),
+    ...(plan.metadata > 2 ? ["x-more", "m".repeat(40)] : []),
+  ])
 }
 
 export function octetsOf(plan: CallPlan): number {
@@ -142,6 +155,7 @@ class ClientCall implements PeerStreamOwner {
     this.#scheduler = scheduler
     const { plan } = record
     record.openedMs = scheduler.now()
+    if (connection.isForgiven) record.isSpoilt = true
     const endsAtOnce = plan.request.length === 0 && plan.requestEnd === "with last"
     this.#stream = connection.http2.open(requestHead(plan), endsAtOnce, false, this)
     if (!endsAtOnce) this.#send(0)
@@ -187,7 +201,8 @@ class ClientCall implements PeerStreamOwner {
     const number = list.get("x-attempt")
     if (number !== undefined) {
       const attempt = record.attempts[Number(number) - 1]
-      if (attempt === undefined || !attempt.isProcessed) this.#fail("head", `its head names attempt ${number}`)
+      if (attempt === undefined || !attempt.isProcessed)
+        this.#fail("head", `its head names attempt ${number}`)
       record.answeredBy = attempt!
       const different = difference(responseHead(record.plan, attempt!.number, endStream), list)
       if (different !== null) this.#fail("head", `its response head: ${different}`)

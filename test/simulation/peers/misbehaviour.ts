@@ -24,20 +24,25 @@ const LARGE_WINDOW = 16_000
 const broken: Record<Misbehaviour, (peer: Peer) => Buffer> = {
   garbage: () => Buffer.from("GET / HTTP/1.1\r\nhost: sim.test\r\n\r\n".repeat(3), "latin1"),
   "half a frame": (peer) => frame(FrameType.DATA, 0, someStream(peer), "some octets").subarray(0, 13),
-  "frame too large": (peer) => frame(FrameType.DATA, 0, someStream(peer), Buffer.alloc(20_000)).subarray(0, 9),
+  "frame too large": (peer) =>
+    frame(FrameType.DATA, 0, someStream(peer), Buffer.alloc(20_000)).subarray(0, 9),
   "window overflow": () => frame(FrameType.WINDOW_UPDATE, 0, 0, [0x7f, 0xff, 0xff, 0xff]),
   "window update of 0": (peer) => frame(FrameType.WINDOW_UPDATE, 0, someStream(peer), [0, 0, 0, 0]),
   "data on an idle stream": () => frame(FrameType.DATA, 0, 2 ** 20 + 1, "too early"),
   "data past the window": (peer) => {
     for (const { id, sendWindow } of peer.http2.streams.values())
-      if (sendWindow >= 0 && sendWindow < LARGE_WINDOW) return frame(FrameType.DATA, 0, id, Buffer.alloc(sendWindow + 1))
+      if (sendWindow >= 0 && sendWindow < LARGE_WINDOW)
+        return frame(FrameType.DATA, 0, id, Buffer.alloc(sendWindow + 1))
     return Buffer.alloc(0)
   },
-  "trailers that do not end": (peer) => frame(FrameType.HEADERS, Flag.END_HEADERS, someStream(peer), [0, 1, 0x61, 1, 0x62]),
+  "trailers that do not end": (peer) =>
+    frame(FrameType.HEADERS, Flag.END_HEADERS, someStream(peer), [0, 1, 0x61, 1, 0x62]),
   "upper-case field": (peer) =>
     frame(FrameType.HEADERS, Flag.END_HEADERS | Flag.END_STREAM, someStream(peer), [0, 1, 0x41, 1, 0x62]),
-  "broken header block": (peer) => frame(FrameType.HEADERS, Flag.END_HEADERS, someStream(peer), [0xff, 0xff, 0xff, 0x0f]),
-  "continuation without headers": (peer) => frame(FrameType.CONTINUATION, Flag.END_HEADERS, someStream(peer), [0x82]),
+  "broken header block": (peer) =>
+    frame(FrameType.HEADERS, Flag.END_HEADERS, someStream(peer), [0xff, 0xff, 0xff, 0x0f]),
+  "continuation without headers": (peer) =>
+    frame(FrameType.CONTINUATION, Flag.END_HEADERS, someStream(peer), [0x82]),
   "goaway raises its last stream": () =>
     Buffer.concat([1, 3].map((last) => frame(FrameType.GOAWAY, 0, 0, [0, 0, 0, last, 0, 0, 0, 0]))),
 }

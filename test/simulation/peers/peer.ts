@@ -7,26 +7,38 @@ import type { HeaderList } from "../../../src/http2/header-list.ts"
 import type { RequestHead, ResponseHead } from "../../../src/http2/message-head.ts"
 import { recycleChunk } from "../../../src/http2/output.ts"
 import type { Http2Stream } from "../../../src/http2/stream.ts"
-import { resolveLimits } from "../../../src/limits.ts"
-import type { LineUser, VirtualLink } from "../network/virtual-link.ts"
+import { DEFAULT_WINDOW } from "../../../src/http2/window.ts"
+import { type Limits, resolveLimits } from "../../../src/limits.ts"
 import type { Scheduler } from "../network/scheduler.ts"
+import type { LineUser, VirtualLink } from "../network/virtual-link.ts"
 import type { PeerPlan, SettingsChange } from "../plan.ts"
 import { Violation } from "../violation.ts"
 
 const MANY = 2 ** 31 - 1
 
-/** A peer holds the balancer to nothing but the protocol itself; its own credit it gives by hand. */
-const { limits } = resolveLimits({
-  streamWindowOctets: MANY,
-  upstreamStreamWindowOctets: MANY,
-  connectionWindowOctets: MANY,
-  abuseBurst: 1_000_000,
-  overheadOctetsMax: 2 ** 30,
-  windowUpdatesPerDataMax: 100_000,
-  unsentOctetsMax: 64 * 1024 * 1024,
-  bufferedOctetsMax: 2 ** 33,
-  pingIntervalMs: 0,
-})
+/** A peer holds the balancer to nothing but the protocol itself and its own table; its streams' credit it gives by hand. */
+function limitsOf({ headerTableOctets }: PeerPlan): Limits {
+  const known = limitsByTable.get(headerTableOctets)
+  if (known !== undefined) return known
+  const resolved = resolveLimits({
+    headerTableOctets,
+    streamWindowOctets: MANY,
+    upstreamStreamWindowOctets: MANY,
+    connectionWindowOctets: MANY,
+    abuseBurst: 1_000_000,
+    overheadOctetsMax: 2 ** 30,
+    windowUpdatesPerDataMax: 100_000,
+    unsentOctetsMax: 64 * 1024 * 1024,
+    bufferedOctetsMax: 2 ** 33,
+    pingIntervalMs: 0,
+  })
+  // Its connections keep to the window that all start with.
+  const limits = { ...resolved.limits, connectionWindowOctets: DEFAULT_WINDOW }
+  limitsByTable.set(headerTableOctets, limits)
+  return limits
+}
+
+const limitsByTable = new Map<number, Limits>()
 
 /** Whoever handles one stream of a peer. */
 export interface PeerStreamOwner {
@@ -61,7 +73,9 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
     this.#isServer = role === "server"
     this.link = link
     this.scheduler = scheduler
-    this.http2 = new Http2Connection<PeerStreamOwner>({ role, limits, events: this, nowMs: scheduler.now() })
+    const nowMs = scheduler.now()
+    this.http2 = new Http2Connection<PeerStreamOwner>({ role, limits: limitsOf(plan), events: this, nowMs })
+    this.#delayConnectionCredit()
   }
 
   /** The connection is over, for whatever reason. Called once. */
@@ -96,7 +110,8 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
     if (this.http2.isClosed) return
     const { sender } = this.http2
     if (change.setting === "window") sender.settings([[Setting.INITIAL_WINDOW_SIZE, change.octets]])
-    else if (change.setting === "table") sender.settings([[Setting.HEADER_TABLE_SIZE, change.octets]])
+    else if (change.setting === "table")
+      sender.settings([[Setting.HEADER_TABLE_SIZE, Math.min(change.octets, this.#plan.headerTableOctets)]])
     else if (change.setting === "frame") sender.settings([[Setting.MAX_FRAME_SIZE, change.octets]])
     else sender.settings([[Setting.MAX_CONCURRENT_STREAMS, change.streams]])
   }
@@ -204,21 +219,30 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
 
   // ---- Credit and output --------------------------------------------------------------------------------------
 
-  /** Gives the credit for `octets` back, in its own time and, when late, in two pieces. */
-  #taken(stream: Stream, octets: number): void {
-    if (octets === 0) return
-    const { readDelayMs } = this.#plan
-    if (readDelayMs === 0) return this.#give(stream, octets)
-    const first = octets >> 1
-    if (first > 0) this.scheduler.in(readDelayMs >> 1, () => this.#give(stream, first))
-    this.scheduler.in(readDelayMs, () => this.#give(stream, octets - first))
+  /** The connection gives its own credit back, also for streams that are gone; here it comes late. */
+  #delayConnectionCredit(): void {
+    const { sender } = this.http2
+    const { connectionDelayMs } = this.#plan
+    const give = sender.windowUpdate.bind(sender)
+    if (connectionDelayMs === 0) return
+    sender.windowUpdate = (id, increment) => {
+      if (id !== 0) give(id, increment)
+      else this.scheduler.in(connectionDelayMs, () => void (this.http2.isClosed || give(0, increment)))
+    }
   }
 
-  #give(stream: Stream, octets: number): void {
-    if (this.http2.isClosed) return
-    const { sender } = this.http2
-    sender.windowUpdate(0, octets)
-    if (!stream.isClosed && !stream.remoteEnded) sender.windowUpdate(stream.id, octets)
+  /** Gives a stream the credit for `octets` back, when late in two pieces. */
+  #taken(stream: Stream, octets: number): void {
+    const { readDelayMs } = this.#plan
+    if (readDelayMs === 0) return this.#giveStream(stream, octets)
+    const first = octets >> 1
+    this.scheduler.in(readDelayMs >> 1, () => this.#giveStream(stream, first))
+    this.scheduler.in(readDelayMs, () => this.#giveStream(stream, octets - first))
+  }
+
+  #giveStream(stream: Stream, octets: number): void {
+    if (octets > 0 && !stream.isClosed && !stream.remoteEnded)
+      this.http2.sender.windowUpdate(stream.id, octets)
   }
 
   #flush(): void {

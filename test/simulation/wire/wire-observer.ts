@@ -1,8 +1,8 @@
-import { Flag, FrameType } from "../../../src/http2/frame/types.ts"
 import { Setting } from "../../../src/http2/frame/settings.ts"
+import { Flag, FrameType } from "../../../src/http2/frame/types.ts"
+import type { WireTap } from "../network/virtual-link.ts"
 import { type Rule, Violation } from "../violation.ts"
 import { type Frame, FrameScanner } from "./frame-scanner.ts"
-import type { WireTap } from "../network/virtual-link.ts"
 
 /** One stream as its connection's observer knows it. */
 interface ObservedStream {
@@ -27,6 +27,8 @@ export interface WireObserverOptions {
   role: "server" | "client"
   /** What it adds to the connection window at the start. */
   connectionRaiseOctets: number
+  /** Told of a broken rule: what is thrown here goes through the balancer, which may catch it. */
+  onViolation(violation: Violation): void
   /** Each frame, for the story. Null: nobody reads one. */
   onFrame: ((name: string, fromBalancer: boolean, frame: Frame) => void) | null
 }
@@ -40,6 +42,7 @@ export class WireObserver implements WireTap {
   readonly #name: string
   readonly #isClient: boolean
   readonly #connectionRaise: number
+  readonly #onViolation: WireObserverOptions["onViolation"]
   readonly #onFrame: WireObserverOptions["onFrame"]
   readonly #streams = new Map<number, ObservedStream>()
   readonly #fromBalancer: FrameScanner
@@ -65,6 +68,7 @@ export class WireObserver implements WireTap {
     this.#name = options.name
     this.#isClient = options.role === "client"
     this.#connectionRaise = options.connectionRaiseOctets
+    this.#onViolation = (violation) => options.onViolation(violation)
     this.#onFrame = options.onFrame
     this.#fromBalancer = new FrameScanner(this.#isClient, (frame) => this.#sent(frame))
     this.#fromPeer = new FrameScanner(!this.#isClient, (frame, endOffset) => this.#comes(frame, endOffset))
@@ -92,15 +96,18 @@ export class WireObserver implements WireTap {
 
   onRead(octets: number): void {
     this.#readOffset += octets
-    while (this.#coming.length > 0 && this.#coming[0]!.endOffset <= this.#readOffset) this.#coming.shift()!.apply()
+    while (this.#coming.length > 0 && this.#coming[0]!.endOffset <= this.#readOffset)
+      this.#coming.shift()!.apply()
   }
 
   onMisuse(what: string): void {
-    throw new Violation("socket misuse", `${this.#name}: ${what}`)
+    this.#fail("socket misuse", what)
   }
 
   #fail(rule: Rule, detail: string): never {
-    throw new Violation(rule, `${this.#name}: ${detail}`)
+    const violation = new Violation(rule, `${this.#name}: ${detail}`)
+    this.#onViolation(violation)
+    throw violation
   }
 
   // ---- From the balancer --------------------------------------------------------------------------------------
@@ -108,7 +115,8 @@ export class WireObserver implements WireTap {
   #sent(frame: Frame): void {
     this.#onFrame?.(this.#name, true, frame)
     const { type, flags, id, length } = frame
-    if (length > this.#maxFrame) this.#fail("frame order", `a frame of ${length} octets, allowed are ${this.#maxFrame}`)
+    if (length > this.#maxFrame)
+      this.#fail("frame order", `a frame of ${length} octets, allowed are ${this.#maxFrame}`)
     if (this.#blockOf !== 0 && (type !== FrameType.CONTINUATION || id !== this.#blockOf))
       this.#fail("frame order", `a header block of stream ${this.#blockOf} was interrupted`)
     switch (type) {
@@ -148,7 +156,10 @@ export class WireObserver implements WireTap {
       if ((id & 1) === 0 || id <= this.#lastOpened)
         this.#fail("stream state", `stream ${id} was opened after stream ${this.#lastOpened}`)
       if (this.#streamsOpen >= this.#maxStreams)
-        this.#fail("stream limit", `stream ${id} was opened with ${this.#streamsOpen} of ${this.#maxStreams} open`)
+        this.#fail(
+          "stream limit",
+          `stream ${id} was opened with ${this.#streamsOpen} of ${this.#maxStreams} open`,
+        )
       this.#lastOpened = id
       stream = this.#open(id)
     }
@@ -171,7 +182,8 @@ export class WireObserver implements WireTap {
 
   #sentReset(id: number): void {
     const stream = this.#streams.get(id)
-    if (stream === undefined) return this.#fail("stream state", `RST_STREAM on stream ${id}, which nobody opened`)
+    if (stream === undefined)
+      return this.#fail("stream state", `RST_STREAM on stream ${id}, which nobody opened`)
     if (stream.balancerReset) this.#fail("stream state", `stream ${id} was reset twice`)
     const wasOpen = isOpen(stream)
     stream.balancerReset = true
@@ -184,19 +196,27 @@ export class WireObserver implements WireTap {
       this.#returnedOctets += increment
       const allowed = this.#readOctets + this.#connectionRaise
       if (this.#returnedOctets > allowed)
-        this.#fail("credit", `the connection was given ${this.#returnedOctets} octets of credit, ${allowed} are right`)
+        this.#fail(
+          "credit",
+          `the connection was given ${this.#returnedOctets} octets of credit, ${allowed} are right`,
+        )
       return
     }
     const stream = this.#streams.get(id)
-    if (stream === undefined) return this.#fail("stream state", `WINDOW_UPDATE on stream ${id}, which nobody opened`)
+    if (stream === undefined)
+      return this.#fail("stream state", `WINDOW_UPDATE on stream ${id}, which nobody opened`)
     stream.returnedOctets += increment
     if (stream.returnedOctets > stream.readOctets)
-      this.#fail("credit", `stream ${id} was given ${stream.returnedOctets} octets of credit for ${stream.readOctets}`)
+      this.#fail(
+        "credit",
+        `stream ${id} was given ${stream.returnedOctets} octets of credit for ${stream.readOctets}`,
+      )
   }
 
   #acknowledged(): void {
     const entries = this.#unacknowledged.shift()
-    if (entries === undefined) return this.#fail("frame order", "SETTINGS were acknowledged that were not sent")
+    if (entries === undefined)
+      return this.#fail("frame order", "SETTINGS were acknowledged that were not sent")
     for (const [id, value] of entries) {
       if (id === Setting.MAX_FRAME_SIZE) this.#maxFrame = value
       else if (id === Setting.MAX_CONCURRENT_STREAMS) this.#maxStreams = value
@@ -242,7 +262,8 @@ export class WireObserver implements WireTap {
       case FrameType.SETTINGS: {
         if ((flags & Flag.ACK) !== 0) return null
         const entries: [number, number][] = []
-        for (let at = 0; at < length; at += 6) entries.push([payload.readUInt16BE(at), payload.readUInt32BE(at + 2)])
+        for (let at = 0; at < length; at += 6)
+          entries.push([payload.readUInt16BE(at), payload.readUInt32BE(at + 2)])
         return () => void this.#unacknowledged.push(entries)
       }
       case FrameType.PING: {

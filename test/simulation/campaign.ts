@@ -1,0 +1,49 @@
+import { makePlan } from "./generate.ts"
+import type { Plan } from "./plan.ts"
+import type { Violation } from "./violation.ts"
+import { run, type Subject } from "./world.ts"
+
+export interface CampaignOptions {
+  subject: Subject
+  /** The first seed; the others follow it. */
+  seed: number
+  /** Most runs. */
+  runs: number
+  /** Most time. Default: no limit. */
+  seconds?: number
+  onProgress?: (runs: number) => void
+}
+
+export interface Campaign {
+  readonly runs: number
+  readonly steps: number
+  readonly seconds: number
+  /** How many calls ended in which way, in all. */
+  readonly endings: ReadonlyMap<string, number>
+  /** The first run that broke a rule, if one did: nothing is run after it. */
+  readonly failure: { readonly plan: Plan; readonly violation: Violation } | null
+}
+
+const PROGRESS_RUNS = 50
+
+/** Runs one plan after the other until a rule is broken, the runs are done or the time is up. */
+export async function campaign(options: CampaignOptions): Promise<Campaign> {
+  const { subject, seed, seconds = Number.POSITIVE_INFINITY } = options
+  const startMs = performance.now()
+  const endings = new Map<string, number>()
+  const elapsed = (): number => (performance.now() - startMs) / 1000
+  let runs = 0
+  let steps = 0
+  while (runs < options.runs && elapsed() < seconds) {
+    const plan = makePlan(seed + runs)
+    const outcome = await run(plan, subject)
+    runs++
+    steps += outcome.steps
+    for (const [how, count] of Object.entries(outcome.endings))
+      endings.set(how, (endings.get(how) ?? 0) + count)
+    const { violation } = outcome
+    if (violation !== null) return { runs, steps, seconds: elapsed(), endings, failure: { plan, violation } }
+    if (runs % PROGRESS_RUNS === 0) options.onProgress?.(runs)
+  }
+  return { runs, steps, seconds: elapsed(), endings, failure: null }
+}

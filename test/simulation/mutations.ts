@@ -1,0 +1,227 @@
+/** A bug to plant: in `file` under src, `find`, which must stand there exactly once, becomes `replace`. */
+export interface Mutation {
+  readonly name: string
+  /** What goes wrong, for docs/simulation.md. */
+  readonly bug: string
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+}
+
+/**
+ * Bugs that load balancers have had, planted one at a time to see that the simulator finds them. When one no longer
+ * applies because its code has changed, plant the same bug in the new code.
+ */
+export const mutations: readonly Mutation[] = [
+  {
+    name: "credit-given-twice",
+    bug: "WINDOW_UPDATE returns twice what was taken, so a sender may overrun what is held for it",
+    file: "http2/connection.ts",
+    find: "this.sender.windowUpdate(stream.id, owed)",
+    replace: "this.sender.windowUpdate(stream.id, 2 * owed)",
+  },
+  {
+    name: "credit-never-given",
+    bug: "what a slow client takes late is not credited to the backend, so its stream stalls",
+    file: "relay/exchange.ts",
+    find: "this.#upstream?.consume(octets)",
+    replace: "",
+  },
+  {
+    name: "connection-credit-forgotten",
+    bug: "the window of a connection is never given back, so all of its streams stall",
+    file: "http2/receiver.ts",
+    find: "if (increment > 0) this.#sender.windowUpdate(0, increment)",
+    replace: "",
+  },
+  {
+    name: "connection-window-ignored",
+    bug: "queued DATA goes out under the stream's window alone",
+    file: "http2/sender.ts",
+    find: "Math.min(queue.headLength, stream.sendWindow, this.window, this.peer.maxFrameSize)",
+    replace: "Math.min(queue.headLength, stream.sendWindow, this.peer.maxFrameSize)",
+  },
+  {
+    name: "connection-update-ignored",
+    bug: "WINDOW_UPDATE of a connection is not counted, so all of its streams stall",
+    file: "http2/sender.ts",
+    find: "this.window += increment",
+    replace: "",
+  },
+  {
+    name: "settings-window-not-shifted",
+    bug: "SETTINGS_INITIAL_WINDOW_SIZE applies to new streams only",
+    file: "http2/sender.ts",
+    find: "stream.sendWindow += delta",
+    replace: "",
+  },
+  {
+    name: "padding-not-credited",
+    bug: "padding is charged to a stream's window and never given back",
+    file: "http2/receiver.ts",
+    find: "if (padding > 0 && !endStream) this.#connection.consume(stream, padding)",
+    replace: "",
+  },
+  {
+    name: "end-stream-lost",
+    bug: "END_STREAM behind queued DATA is not sent",
+    file: "http2/sender.ts",
+    find: "isLast && stream.queuedEnd)",
+    replace: "false)",
+  },
+  {
+    name: "queue-overtaken",
+    bug: "new DATA goes out before what is queued",
+    file: "http2/sender.ts",
+    find: "stream.queue === null &&\n      length <=",
+    replace: "length <=",
+  },
+  {
+    name: "trailers-overtake",
+    bug: "trailers do not wait for the DATA queued before them",
+    file: "http2/sender.ts",
+    find: "if (stream.queue !== null && endStream) {",
+    replace: "if (stream.queue !== null && endStream && stream.id < 0) {",
+  },
+  {
+    name: "trailers-dropped",
+    bug: "a response's trailers become a bare END_STREAM",
+    file: "relay/exchange.ts",
+    find: "this.#downstream.sendHeaders(trailers, true)",
+    replace: "this.#downstream.sendData(NO_OCTETS, 0, 0, true)",
+  },
+  {
+    name: "stream-id-reused",
+    bug: "the third stream of a connection gets the second one's id",
+    file: "http2/stream-table.ts",
+    find: "this.#nextId += 2",
+    replace: "this.#nextId += id === 3 && this.#open.size === 0 ? 0 : 2",
+  },
+  {
+    name: "reset-swallowed",
+    bug: "a client's RST_STREAM is not passed on, so the backend works on for nobody",
+    file: "relay/exchange.ts",
+    find: "this.#upstream?.reset(isPeers ? end.code : ErrorCode.CANCEL)",
+    replace: "",
+  },
+  {
+    name: "retry-after-processing",
+    bug: "a call is sent again although a backend may have worked on it",
+    file: "relay/exchange.ts",
+    find: "const isSafe = isUnsent ||",
+    replace: "const isSafe = !isUnsent || isUnsent ||",
+  },
+  {
+    name: "goaway-off-by-one",
+    bug: "the last stream that GOAWAY vouches for counts as unprocessed and is sent again",
+    file: "http2/connection.ts",
+    find: "if (stream.id > last)",
+    replace: "if (stream.id >= last)",
+  },
+  {
+    name: "replay-without-body",
+    bug: "a call that is sent again comes without what its client had sent before",
+    file: "relay/exchange.ts",
+    find: "const held = this.#request!.restart()",
+    replace: "const held = this.record.attempts.length > 1 ? null : this.#request!.restart()",
+  },
+  {
+    name: "lease-not-returned",
+    bug: "a stream's slot on its connection is never free again",
+    file: "relay/exchange.ts",
+    find: "lease.release()",
+    replace: "",
+  },
+  {
+    name: "endpoint-count-kept",
+    bug: "a stream that ends still counts against its endpoint",
+    file: "relay/exchange.ts",
+    find: "endpoint.streamsOpen--",
+    replace: "endpoint.streamsOpen += 0",
+  },
+  {
+    name: "waiter-not-abandoned",
+    bug: "a cancelled stream goes on waiting for a connection and takes its place on it",
+    file: "relay/exchange.ts",
+    find: "this.#waitingAt.abandon(this)",
+    replace: "",
+  },
+  {
+    name: "peer-limit-ignored",
+    bug: "more streams are opened than SETTINGS_MAX_CONCURRENT_STREAMS allows",
+    file: "relay/upstream.ts",
+    find: "return Math.min(own, this.http2.peerMaxConcurrentStreams)",
+    replace: "return own",
+  },
+  {
+    name: "early-answer-lingers",
+    bug: "a gRPC call answered early goes on sending a request that nobody reads (once real)",
+    file: "relay/exchange.ts",
+    find: "if (this.isGrpc && !isRequestOver) this.#endEarly()",
+    replace: "if (this.isGrpc && !this.#downstream.remoteEnded) this.#endEarly()",
+  },
+  {
+    name: "reload-fails-waiters",
+    bug: "a reload fails the streams that wait for a connection (once real)",
+    file: "balancer/pool.ts",
+    find: "    this.#isClosing = true\n",
+    replace:
+      '    for (const waiter of this.#waiting.splice(0)) waiter.onNoLease("reload", false)\n    this.#isClosing = true\n',
+  },
+  {
+    name: "reload-while-closing",
+    bug: "a reload opens the listeners again that closing has closed (once real)",
+    file: "sluice.ts",
+    find: "if (this.#isClosing) throw new Error(",
+    replace: "if (this.#isClosing && this.#streams < 0) throw new Error(",
+  },
+  {
+    name: "answer-thrown-away",
+    bug: "a 503 is retried where no endpoint is left, and the client gets a 502 (once real)",
+    file: "relay/exchange.ts",
+    find: "Math.min(tries ?? Number.POSITIVE_INFINITY, primary.length + backup.length)",
+    replace: "(tries ?? primary.length + backup.length)",
+  },
+  {
+    name: "deadline-not-cancelled",
+    bug: "a stream's deadline stays set after its end",
+    file: "relay/exchange.ts",
+    find: "if (this.#deadline !== null) this.#context.deadlines.cancel(this.#deadline)",
+    replace: "",
+  },
+  {
+    name: "deadline-ignored",
+    bug: "grpc-timeout passes and nothing happens",
+    file: "relay/exchange.ts",
+    find: "this.#deadlineMs > 0 && nowMs >= this.#deadlineMs",
+    replace: "this.#deadlineMs > 0 && nowMs >= this.#deadlineMs + 100_000",
+  },
+  {
+    name: "write-not-continued",
+    bug: "what gathers while the kernel is busy is not written when it is free",
+    file: "net/link.ts",
+    find: "if (!user.output.isEmpty) this.schedule()\n    else if (this.#isEnding)",
+    replace: "if (this.#isEnding && user.output.isEmpty)",
+  },
+  {
+    name: "read-buffer-kept",
+    bug: "half a frame is kept in the shared read buffer, which the next read overwrites",
+    file: "http2/frame-reader.ts",
+    find: "this.#partial = obtain(needed)\n    octets.copy(this.#partial, 0, start, end)",
+    replace: "this.#partial = obtain(needed)",
+  },
+  {
+    name: "table-change-unannounced",
+    bug: "our encoder does not say that it shrank its table to the peer's SETTINGS_HEADER_TABLE_SIZE",
+    file: "http2/receiver.ts",
+    find: "if (peer.headerTableSizeLeast <= peer.headerTableSize) {",
+    replace: "if (peer.headerTableSizeLeast < 0) {",
+  },
+  {
+    name: "keepalive-deaf",
+    bug: "an endpoint that does not answer PING counts as alive",
+    file: "relay/keepalive.ts",
+    find: 'nowMs - this.#askedMs >= this.timeoutMs ? "dead" : "none"',
+    replace: '"none"',
+  },
+]

@@ -1,0 +1,53 @@
+import { PLAIN, planOf } from "./plain.ts"
+import type { Plan } from "./plan.ts"
+
+/** Runs that once broke a rule, in small. `mutation` plants the same bug again. */
+export const regressions: readonly {
+  readonly what: string
+  readonly mutation: string
+  readonly plan: Plan
+}[] = [
+  {
+    what: "a gRPC call answered early does not go on sending its request",
+    mutation: "early-answer-lingers",
+    plan: planOf({
+      endpoints: [{ ...PLAIN.endpoint, windowOctets: 7 }],
+      calls: [
+        {
+          ...PLAIN.call,
+          request: [{ afterMs: 0, octets: 20, padding: 0 }],
+          requestEnd: "with last",
+          response: { ...PLAIN.response, begin: "at once" },
+        },
+      ],
+    }),
+  },
+  {
+    what: "a stream that waits for a connection outlives a reload",
+    mutation: "reload-fails-waiters",
+    plan: planOf({
+      conditions: { delayMs: 10, capacityOctets: 1_000_000, cutShare: 0 },
+      calls: [{ ...PLAIN.call }, { ...PLAIN.call, id: 2, atMs: 500 }],
+      faults: [25, 30, 35, 40].map((atMs) => ({ atMs, kind: "reload", isChanged: true })),
+    }),
+  },
+  {
+    what: "a reload while the balancer closes opens nothing again",
+    mutation: "reload-while-closing",
+    plan: planOf({
+      calls: [{ ...PLAIN.call, request: [{ afterMs: 500, octets: 1, padding: 0 }] }],
+      faults: [{ atMs: 200, kind: "reload", isChanged: false }],
+      close: { atMs: 100, graceMs: 30_000 },
+    }),
+  },
+  {
+    what: "an answer that nobody is left to better is passed on",
+    mutation: "answer-thrown-away",
+    plan: planOf({
+      cluster: { ...PLAIN.cluster, retryConditions: ["error", "timeout", "http_503"], retryTries: 2 },
+      calls: [
+        { ...PLAIN.call, protocol: "http", method: "GET", response: { ...PLAIN.response, status: 503 } },
+      ],
+    }),
+  },
+]

@@ -1,0 +1,78 @@
+import { execFile } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+import { describe, expect, test } from "vitest"
+import { HeaderList } from "../../src/http2/header-list.ts"
+import { Balancer } from "../../src/sluice.ts"
+import { campaign } from "./campaign.ts"
+import { shrinkFailure, tell } from "./failure.ts"
+import { makePlan } from "./generate.ts"
+import { mutations } from "./mutations.ts"
+import { regressions } from "./regressions.ts"
+import { Chronicle } from "./story.ts"
+import { mutate } from "./subject.ts"
+import { run, type Subject } from "./world.ts"
+
+const subject: Subject = { Balancer, HeaderList }
+
+/** A failing run becomes a story that says how to have it again. */
+async function mustHold(seed: number, runs: number): Promise<void> {
+  const { failure } = await campaign({ subject, seed, runs })
+  if (failure === null) return
+  const { plan, violation } = failure
+  const { smallest } = await shrinkFailure(plan, violation, subject)
+  const again = `npm run simulate:faults -- --seed ${plan.seed} --replay`
+  throw new Error(
+    `${violation.rule}: ${violation.message}\n\n${await tell(smallest, subject)}\n\nAgain: ${again}`,
+  )
+}
+
+describe("the balancer in the simulator", () => {
+  test("every rule holds in 300 known runs", () => mustHold(1, 300))
+
+  test("every rule holds in 100 new runs", () => mustHold(Math.floor(Math.random() * 100_000_000), 100))
+
+  for (const { what, plan } of regressions)
+    test(what, async () => {
+      const { violation } = await run(plan, subject)
+      expect(violation?.message).toBeUndefined()
+    })
+})
+
+describe("the simulator", () => {
+  test("runs one seed the same way every time, whatever ran before", async () => {
+    const story = async (seed: number): Promise<string[]> => {
+      const chronicle = new Chronicle()
+      await run(makePlan(seed), subject, chronicle)
+      return chronicle.lines
+    }
+    const seeds = [7, 8, 9, 10]
+    const forward = new Map<number, string[]>()
+    for (const seed of seeds) forward.set(seed, await story(seed))
+    for (const seed of seeds.toReversed()) expect(await story(seed)).toEqual(forward.get(seed))
+  })
+
+  test.for(mutations)("can plant $name", (mutation) => {
+    expect(mutate(mutation)).toContain(mutation.replace)
+  })
+
+  test("finds a planted bug and tells its story", async () => {
+    const main = fileURLToPath(new URL("main.ts", import.meta.url))
+    const child = promisify(execFile)(process.execPath, [
+      main,
+      "--mutation",
+      "trailers-dropped",
+      "--seed",
+      "1",
+    ])
+    const { code, stdout } = (await child.catch((error: unknown) => error)) as {
+      code: number
+      stdout: string
+    }
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/breaks a rule: wrong ending/)
+    expect(stdout).toMatch(
+      /Again: npm run simulate:faults -- --seed \d+ --replay --mutation trailers-dropped/,
+    )
+  })
+})

@@ -1,0 +1,59 @@
+import { readFileSync } from "node:fs"
+import { registerHooks } from "node:module"
+import { fileURLToPath } from "node:url"
+import type { Mutation } from "./mutations.ts"
+import type { Subject } from "./world.ts"
+
+const SOURCES = new URL("../../src/", import.meta.url).href
+const QUERY = "?mutation="
+
+const loaded = new Map<string, Mutation>()
+let isHooked = false
+
+/**
+ * Loads a copy of the balancer of its own in which `mutation` has changed one source file. Peers, wire observers and
+ * all else of the simulator keep to the unchanged copy, so the planted bug is the balancer's alone.
+ *
+ * Every module under src that the copy imports is loaded anew under `?mutation=NAME`; the hook hands on the changed text
+ * where it is the mutation's file. Node strips the types as ever. Errors: throws when the mutation no longer applies.
+ */
+export async function loadMutant(mutation: Mutation): Promise<Subject> {
+  mutate(mutation)
+  loaded.set(mutation.name, mutation)
+  if (!isHooked) hook()
+  isHooked = true
+  const query = `${QUERY}${mutation.name}`
+  const { Balancer } = (await import(`${SOURCES}sluice.ts${query}`)) as Pick<Subject, "Balancer">
+  const { HeaderList } = (await import(`${SOURCES}http2/header-list.ts${query}`)) as Pick<
+    Subject,
+    "HeaderList"
+  >
+  return { Balancer, HeaderList }
+}
+
+function hook(): void {
+  registerHooks({
+    resolve(specifier, context, nextResolve) {
+      const result = nextResolve(specifier, context)
+      const at = context.parentURL?.indexOf(QUERY) ?? -1
+      if (at < 0 || !result.url.startsWith(SOURCES) || result.url.includes(QUERY)) return result
+      return { ...result, url: result.url + context.parentURL!.slice(at) }
+    },
+    load(url, context, nextLoad) {
+      const [path, name] = url.split(QUERY)
+      const mutation = name === undefined ? undefined : loaded.get(name)
+      if (mutation === undefined || path !== SOURCES + mutation.file) return nextLoad(url, context)
+      return { ...nextLoad(url, context), source: mutate(mutation) }
+    },
+  })
+}
+
+/** The changed text of the mutation's file. Errors: throws when the text to change does not stand there exactly once. */
+export function mutate({ name, file, find, replace }: Mutation): string {
+  const text = readFileSync(fileURLToPath(SOURCES + file), "utf8")
+  const places = text.split(find).length - 1
+  if (places === 1) return text.replace(find, () => replace)
+  throw new Error(
+    `mutation ${name} does not apply: ${JSON.stringify(find)} stands ${places} times in src/${file}`,
+  )
+}
