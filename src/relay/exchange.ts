@@ -440,9 +440,10 @@ export class Exchange implements Waiter<UpstreamConnection> {
 
   /** As `fail`, and lets go at once of all that is held: the process is short of memory. */
   shed(what: Failure): void {
-    if (this.#isDone) return
     this.#downstream.discardQueued()
-    this.#fail(what)
+    // One that is over may still hold what its client does not take; its ending went with it.
+    if (this.#isDone) this.#downstream.reset(ErrorCode.ENHANCE_YOUR_CALM)
+    else this.#fail(what)
   }
 
   #fail(what: Failure): void {

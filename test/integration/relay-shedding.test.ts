@@ -67,3 +67,54 @@ test("a client that takes nothing loses its largest streams once its connection 
   expect(heldNow()).toBeGreaterThan(limits.connectionBufferedOctetsMax / 2)
   expect(beside.closed).toBe(false)
 })
+
+test("streams that are over and wait for a client to take their answer are ended too", async (t) => {
+  const backend = createServer()
+  backend.on("stream", (stream) => {
+    stream.on("error", () => {})
+    stream.respond({ ":status": 200, "content-type": "application/grpc" })
+    stream.write(Buffer.alloc(HELD_OCTETS))
+  })
+  backend.listen(0, "127.0.0.1")
+  await once(backend, "listening")
+  const limits = { connectionBufferedOctetsMax: 1024 * 1024 }
+  const balancer = createBalancer({
+    listeners: "127.0.0.1:0",
+    clusters: { backend: [`127.0.0.1:${(backend.address() as AddressInfo).port}`] },
+    limits,
+  })
+  let ended = 0
+  balancer.on("stream", () => ended++)
+  await balancer.start()
+  const url = `http://127.0.0.1:${balancer.addresses[0]!.port}`
+  const slow = connect(url, { settings: { initialWindowSize: 0 } })
+  t.onTestFinished(async () => {
+    slow.destroy()
+    await balancer.close({ graceMs: 0 })
+    backend.close()
+  })
+  const open = (more: Record<string, string>): void => {
+    const fixed = { ":method": "POST", ":path": "/a.B/C", "content-type": "application/grpc" }
+    const stream = slow.request({ ...fixed, ...more }, { endStream: false })
+    stream.on("error", () => {})
+    stream.resume()
+  }
+  const held = (): number =>
+    balancer.snapshot().streams.reduce((sum, { bufferedOctets }) => sum + bufferedOctets, 0)
+
+  // Their deadlines pass while the answer waits, and its trailers behind it.
+  const overdue = 17
+  for (let i = 0; i < overdue; i++) open({ "grpc-timeout": "400m" })
+  await eventually(
+    () => ended === overdue && held() === overdue * HELD_OCTETS,
+    () => `${ended} streams ended, ${held()} octets are held`,
+  )
+  for (let i = 0; i < 13; i++) open({})
+  await eventually(
+    () =>
+      balancer.snapshot().counters.connection_buffer_exceeded! > 0 &&
+      held() <= limits.connectionBufferedOctetsMax,
+    () => `${held()} octets are held`,
+  )
+  expect(held()).toBeGreaterThan(limits.connectionBufferedOctetsMax / 2)
+})
