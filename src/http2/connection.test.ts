@@ -208,6 +208,7 @@ describe("GOAWAY sent", () => {
     lab.send(dsl.ping("draining", { ack: true }))
     lab.said()
     lab.send(dsl.headers(3, dsl.request), dsl.data(3, "x"), dsl.windowUpdate(3, 1), dsl.rstStream(3))
+    lab.send(dsl.headers(5, dsl.request), dsl.headers(5, [["x-trailer", "1"]], { endStream: true }))
     expect([lab.said(), lab.events.fault]).toEqual([[], null])
   })
 

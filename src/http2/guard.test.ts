@@ -370,6 +370,28 @@ describe("a peer that does not read", () => {
 })
 
 describe("a client is charged by nobody it serves", () => {
+  test("a server that ends calls early and says so by RST_STREAM, which crosses ours, is no attacker", () => {
+    const events = new EventLog()
+    const lab = new Lab("client", { events, limits: { overheadOctetsMax: 64 * 1024 } })
+    const list = new HeaderList([":method", "POST", ":scheme", "http", ":path", "/", ":authority", "a"])
+    for (let i = 0; i < 8000; i++) {
+      const stream = lab.connection.open(list, false, false, "test")
+      lab.send(
+        dsl.headers(
+          stream.id,
+          [
+            [":status", "200"],
+            ["grpc-status", "16"],
+          ],
+          { endStream: true },
+        ),
+      )
+      stream.reset(0)
+      lab.send(dsl.rstStream(stream.id, 0))
+    }
+    expect(lab.events.fault).toBeNull()
+  })
+
   test("a server that resets its calls is no attacker", () => {
     const lab = new Lab("client", { events: new EventLog() })
     const list = new HeaderList([":method", "POST", ":scheme", "http", ":path", "/", ":authority", "a"])

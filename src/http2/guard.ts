@@ -3,6 +3,8 @@ import { ErrorCode, type Fault, fault } from "./error-code.ts"
 
 /** Octets of overhead that every connection may add per second, so that keepalive PINGs never add up over weeks. */
 const OVERHEAD_OCTETS_PER_SECOND = 1024
+/** And per stream: one RST_STREAM may cross ours on the way, as those of gRPC servers do that end a call early. */
+const OVERHEAD_OCTETS_PER_STREAM = 13
 
 const calm = (reason: string, limit: string): Fault => fault(ErrorCode.ENHANCE_YOUR_CALM, reason, limit)
 
@@ -76,7 +78,10 @@ export class Guard {
     if (this.#overheadOctets <= overheadOctetsMax) return null
     const age = (nowMs - this.#overheadSinceMs) / 1000
     const allowed =
-      overheadOctetsMax + this.#payloadOctets / payloadPerOverheadOctets + age * OVERHEAD_OCTETS_PER_SECOND
+      overheadOctetsMax +
+      this.#payloadOctets / payloadPerOverheadOctets +
+      this.#streamsOpened * OVERHEAD_OCTETS_PER_STREAM +
+      age * OVERHEAD_OCTETS_PER_SECOND
     return this.#overheadOctets > allowed
       ? calm("more overhead than payload warrants", "overhead_flood")
       : null

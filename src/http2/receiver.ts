@@ -251,7 +251,7 @@ export class Receiver<Owner> {
     if (stream !== undefined || this.#table.closed.hadEnded(id))
       return fault(ErrorCode.STREAM_CLOSED, "DATA after END_STREAM")
     if (this.#table.isIdle(id)) return protocolError("DATA on an idle stream")
-    if (this.#table.closed.wasResetByUs(id) || id > this.#connection.lastAcceptedStreamId) return null
+    if (this.#table.closed.wasResetByUs(id) || this.#isForgotten(id)) return null
     this.#sender.resetStream(id, ErrorCode.STREAM_CLOSED)
     return this.#guard.charge(this.nowMs, "DATA on closed streams")
   }
@@ -378,7 +378,16 @@ export class Receiver<Owner> {
   #onLateHeaders(id: number): Fault | null {
     if (this.#table.closed.wasResetByUs(id)) return null
     if (this.#table.closed.hadEnded(id)) return fault(ErrorCode.STREAM_CLOSED, "HEADERS on a closed stream")
+    if (!this.#table.isIdle(id) && this.#isForgotten(id)) return null
     return protocolError("HEADERS on a stream that cannot be opened")
+  }
+
+  /**
+   * What still comes on such a stream is ignored: one that our GOAWAY left out, or one that we opened and gave up so many
+   * streams ago that nothing is known of it. A backend that was frozen answers thousands of those at once.
+   */
+  #isForgotten(id: number): boolean {
+    return this.#role === "client" || id > this.#connection.lastAcceptedStreamId
   }
 
   #onRstStream(octets: Buffer, start: number, end: number, id: number): Fault | null {

@@ -272,6 +272,20 @@ describe("a client's stream", () => {
     )
     expect([lab.events.lines, lab.said()]).toEqual([[], []])
   })
+
+  test("what a backend that was frozen says of streams given up thousands of streams ago is ignored too", () => {
+    const lab = new Lab("client")
+    const streams = Array.from({ length: 3000 }, () => lab.connection.open(list, false, false, "test"))
+    for (const stream of streams) stream.reset(ErrorCode.CANCEL)
+    quiet(lab)
+    for (const { id } of streams)
+      lab.send(
+        dsl.headers(id, dsl.response),
+        dsl.data(id, "x"),
+        dsl.headers(id, dsl.okTrailers, { endStream: true }),
+      )
+    expect([lab.events.lines, lab.said()]).toEqual([[], []])
+  })
 })
 
 describe("stream ids", () => {
