@@ -58,7 +58,7 @@ async function runHere(config: Config, log: ProcessLog, options: RunOptions): Pr
   const isWorker = process.env[WORKER_VARIABLE] !== undefined
   let balancer: Balancer
   try {
-    balancer = new Balancer(isWorker ? withSharedPorts(config) : config, { log })
+    balancer = new Balancer(asHere(config), { log })
     await balancer.start()
   } catch (error) {
     return cannotStart(error)
@@ -86,7 +86,9 @@ async function runWorkers(
   return workers.run(() => announce(config.listeners, config, log, options.json))
 }
 
-function withSharedPorts(config: Config): Config {
+/** The configuration as this process runs it: workers share their ports. */
+function asHere(config: Config): Config {
+  if (process.env[WORKER_VARIABLE] === undefined) return config
   return { ...config, listeners: config.listeners.map((listener) => ({ ...listener, reusePort: true })) }
 }
 
@@ -184,7 +186,7 @@ async function reload(balancer: Balancer, log: ProcessLog, options: RunOptions):
   const config = loadAndReport(options.config)
   if (config === null) return log.error("the configuration has errors; the old one stays")
   try {
-    await balancer.reload(config)
+    await balancer.reload(asHere(config))
   } catch (error) {
     log.error("cannot reload; the old configuration stays", { reason: (error as Error).message })
   }

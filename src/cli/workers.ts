@@ -57,6 +57,12 @@ export class Workers {
       if (--this.#readyLeft === 0) this.#onReady()
     })
     worker.on("exit", (code, signal) => this.#exited(worker, isReady, signal ?? String(code)))
+    worker.on("error", (error) => {
+      // Of a process that could not be made there is no exit; what could not be sent to one that dies is no loss.
+      if (worker.pid !== undefined) return
+      this.#log.error("cannot start a worker", { reason: error.message })
+      this.#exited(worker, isReady, error.message)
+    })
   }
 
   #exited(worker: ChildProcess, wasReady: boolean, how: string): void {
@@ -90,7 +96,7 @@ export class Workers {
     }
     this.#log.info(`passing on: ${command}`, { signal: why, workers: this.#running.size })
     if (command === "stop") this.#isStopping = true
-    for (const worker of this.#running) worker.send(command)
+    for (const worker of this.#running) if (worker.connected) worker.send(command)
     if (this.#running.size === 0) this.#onDone(0)
   }
 }
