@@ -111,6 +111,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   #ticker: Timer | null = null
   #streams = 0
   #isClosing = false
+  /** The last reload: each builds on what the one before it has left. */
+  #reloading: Promise<void> = Promise.resolve()
 
   /** `config` has been checked. Errors: throws when an access log or a certificate cannot be opened or a limit is out of range. */
   constructor(config: Config, options: BalancerOptions = {}) {
@@ -221,6 +223,12 @@ export class Balancer extends EventEmitter<BalancerEvents> {
    * streams are not touched. Errors: as `start`, or that it is closing; the old configuration then stays.
    */
   async reload(config: Config): Promise<void> {
+    const turn = this.#reloading.then(() => this.#reload(config))
+    this.#reloading = turn.catch(() => {})
+    return turn
+  }
+
+  async #reload(config: Config): Promise<void> {
     this.#mustNotBeClosing()
     const next = this.#compile(config, this.#live)
     const opened: string[] = []

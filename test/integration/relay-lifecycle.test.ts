@@ -144,6 +144,25 @@ describe("reload", () => {
     expect(await statusOf(chat)).toMatchObject({ code: 0 })
   })
 
+  test("two at once follow each other: the second goes by what the first has left", async (t) => {
+    const bed = await TestBed.start(t, { backends: [await RawServer.start()] })
+    bed.raw.onStream = answerOk
+    const test = [`127.0.0.1:${bed.raw.port}`]
+    const without = configOf({
+      listeners: ["127.0.0.1:0", { address: "127.0.0.1:0", name: "other" }],
+      clusters: { another: test },
+    })
+    const withIt = configOf({
+      listeners: ["127.0.0.1:0", { address: "127.0.0.1:0", name: "more" }],
+      clusters: { test },
+    })
+    await Promise.all([bed.balancer.reload(without), bed.balancer.reload(withIt)])
+    const client = await bed.rawClient()
+    for (let i = 0; i < 3; i++) await client.end(client.open(dsl.request, { endStream: true }))
+    // A cluster that the first has closed would make one for each stream.
+    expect(bed.raw.connections).toHaveLength(1)
+  })
+
   test("a cluster that did not change keeps its connections and what it knows of its endpoints", async (t) => {
     const bed = await TestBed.start(t, { backends: [await RawServer.start()] })
     bed.raw.onStream = answerOk
