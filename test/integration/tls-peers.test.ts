@@ -9,7 +9,7 @@ import { beforeAll, describe, expect, type TestContext, test } from "vitest"
 import { loadConfig } from "../../src/config/load.ts"
 import { Balancer } from "../../src/sluice.ts"
 import { Certificate, CertificateFiles } from "../support/certificates.ts"
-import { eventually, eventually } from "../support/eventually.ts"
+import { eventually } from "../support/eventually.ts"
 import { isInstalled, startNginx } from "../support/nginx.ts"
 import { EchoBackend, echoClient, TestBed } from "../support/test-bed.ts"
 
