@@ -1,9 +1,15 @@
 import type { Limits } from "../limits.ts"
 import type { Http2Stream } from "./stream.ts"
 
+/** Someone who holds octets just in case. */
+export interface SpareHolder {
+  /** Lets go of them. */
+  dropSpare(): void
+}
+
 /**
- * What all connections of a process hold for receivers that are slow. Near its end no new credit is given, so senders
- * stop by themselves; past it, `onExceeded` is asked to make room.
+ * What all connections of a process hold for receivers that are slow. Near its end what is only held just in case goes,
+ * and no new credit is given, so senders stop by themselves; past it, `onExceeded` is asked to make room.
  *
  * Unit: octets queued. Source: `bufferedOctetsMax`, `bufferedWithholdPercent` in `limits.ts`.
  */
@@ -13,6 +19,8 @@ export class BufferBudget {
   readonly #withholdFrom: number
   /** Streams whose credit was withheld; bounded by the streams there are. */
   readonly #withheld = new Set<Http2Stream<unknown>>()
+  /** They go first: nobody may wait for credit because of what nobody may ever need. */
+  readonly #spares = new Set<SpareHolder>()
   /** Called on every addition past the maximum. */
   onExceeded: () => void = () => {}
   onWithheld: () => void = () => {}
@@ -39,8 +47,24 @@ export class BufferBudget {
   add(octets: number): void {
     this.#octets += octets
     if (octets > 0) {
+      if (this.isTight && this.#spares.size > 0) this.#dropSpares()
       if (this.#octets > this.#max) this.onExceeded()
     } else if (this.#withheld.size > 0 && !this.isTight) this.#release()
+  }
+
+  /** What `holder` holds may be dropped at any time, until `needed`. */
+  spare(holder: SpareHolder): void {
+    this.#spares.add(holder)
+  }
+
+  needed(holder: SpareHolder): void {
+    this.#spares.delete(holder)
+  }
+
+  #dropSpares(): void {
+    const holders = [...this.#spares]
+    this.#spares.clear()
+    for (const holder of holders) holder.dropSpare()
   }
 
   /** Gives a stream's credit back later. */

@@ -1,4 +1,4 @@
-import type { BufferBudget } from "../http2/buffer-budget.ts"
+import type { BufferBudget, SpareHolder } from "../http2/buffer-budget.ts"
 import { OctetQueue } from "../http2/octet-queue.ts"
 import type { ReplayRing } from "./replay-ring.ts"
 
@@ -10,9 +10,10 @@ const REPLAY_OCTETS = 65_536
  * have to be repeated. Gives the client credit for each octet once, however often it is sent.
  *
  * A first piece that is sent at once is only noted in the ring that all streams share; most calls have one piece and
- * never need it again. Bounded: unsent octets by the window the client was given, sent ones by `REPLAY_OCTETS`.
+ * never need it again. Bounded: unsent octets by the window the client was given, sent ones by `REPLAY_OCTETS`; those go
+ * when memory is short.
  */
-export class RequestBuffer {
+export class RequestBuffer implements SpareHolder {
   readonly #ring: ReplayRing
   readonly #budget: BufferBudget
   #held: OctetQueue | null = null
@@ -44,12 +45,13 @@ export class RequestBuffer {
     const isFirst = this.#received === 0
     this.#received += end - start
     if (!this.#isReplayable || end === start) return
-    if (isSent && this.#received > REPLAY_OCTETS) return this.forget()
+    if (isSent && (this.#received > REPLAY_OCTETS || this.#budget.isTight)) return this.forget()
     if (isSent && isFirst) {
       this.#ringAt = this.#ring.put(octets, start, end)
       if (this.#ringAt >= 0) return
     }
     if (this.#ringAt >= 0 && !this.#hold()) return this.forget()
+    if (isSent) this.#budget.spare(this)
     this.#push(octets, start, end)
   }
 
@@ -61,6 +63,7 @@ export class RequestBuffer {
 
   /** Call while `isReplayable`, when a new attempt is due: from now on no other stream can push the octets out. */
   keep(): void {
+    this.#budget.needed(this)
     this.#hold()
   }
 
@@ -68,6 +71,7 @@ export class RequestBuffer {
   restart(): OctetQueue | null {
     this.#taken = 0
     this.#hold()
+    if (this.#held !== null) this.#budget.spare(this)
     return this.#held
   }
 
@@ -98,8 +102,15 @@ export class RequestBuffer {
   /** The call may no longer be repeated. */
   forget(): void {
     this.#isReplayable = false
-    if (this.#held !== null) this.#budget.add(-this.#held.length)
-    this.#held = null
     this.#ringAt = -1
+    if (this.#held === null) return
+    const { length } = this.#held
+    this.#held = null
+    this.#budget.needed(this)
+    this.#budget.add(-length)
+  }
+
+  dropSpare(): void {
+    this.forget()
   }
 }
