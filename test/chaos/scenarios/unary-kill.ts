@@ -50,21 +50,23 @@ export const unaryKill: Scenario = {
 
 async function killUnderLoad(stage: Stage, port: number, seconds: number): Promise<Toll> {
   const calls = await CallLoad.start({ port, connections: 10, rate: CALLS_PER_SECOND })
-  const failed: CallOutcome[] = []
-  calls.onDone = (outcome) => void (outcome.how !== "ok" && failed.push(outcome))
+  const outcomes: CallOutcome[] = []
+  calls.onDone = (outcome) => void outcomes.push(outcome)
   await pause((seconds * 1000) / 3)
-  const inFlight = calls.underWay
   await stage.backends[0]!.kill()
-  const killedMs = performance.now()
   await pause((seconds * 1000) / 3)
   await stage.backends[0]!.start()
   await pause((seconds * 1000) / 3)
   const unanswered = await calls.finish()
+  const failed = outcomes.filter(({ how }) => how !== "ok")
+  // The moment the proxy learned of the death, as near as a client can tell: it is told of the first that failed.
+  const deathMs = Math.min(...failed.map(({ doneMs }) => doneMs))
+  const failedLater = failed.filter(({ sentMs }) => sentMs > deathMs).length
   return {
     calls: calls.sent,
-    inFlight,
-    failedInFlight: failed.filter(({ sentMs }) => sentMs < killedMs).length,
-    failedLater: failed.filter(({ sentMs }) => sentMs >= killedMs).length,
+    inFlight: outcomes.filter(({ sentMs, doneMs }) => sentMs <= deathMs && doneMs >= deathMs).length,
+    failedInFlight: failed.length - failedLater,
+    failedLater,
     unanswered,
     first: failed[0]?.how ?? "",
   }
