@@ -85,7 +85,14 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
 
   get isUsable(): boolean {
     const { http2 } = this
-    return !this.#isRetired && !this.#isGone && !http2.isDraining && http2.streamIdsLeft > 0
+    return (
+      !this.#isRetired && !this.#isGone && !http2.isDraining && http2.streamIdsLeft > 0 && !this.#isClogged
+    )
+  }
+
+  /** No window holds heads back, so an endpoint that reads nothing is sent no more of them. */
+  get #isClogged(): boolean {
+    return this.http2.output.unsentOctets >= 2 * this.#context.limits.unsentOctetsMax
   }
 
   get capacity(): number {
@@ -135,6 +142,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
 
   drained(): void {
     this.http2.drained()
+    if (this.#pool.waiting > 0) this.#pool.changed()
   }
 
   #isHttp1(octets: Buffer, start: number, end: number): boolean {

@@ -532,3 +532,22 @@ describe("timeouts that are written, and only those", () => {
     expect(client.about(id)[0]).toContain("client_max_body_size")
   })
 })
+
+describe("a backend that reads nothing", () => {
+  test("heads do not pile up for it: the streams that follow are given another connection", async (t) => {
+    const bed = await TestBed.start(t, { backends: [await RawServer.start()] })
+    const client = await bed.rawClient()
+    client.open()
+    const { connection } = await bed.raw.stream()
+    connection.socket.pause()
+    bed.raw.onStream = answerOk
+    const heads = 900
+    for (let i = 0; i < heads; i++) client.open([...dsl.request, ["x-large", `${"~".repeat(14_000)}${i}`]])
+    const last = client.open()
+    await client.end(last)
+    expect(bed.raw.connections.length).toBeGreaterThan(1)
+    expect(client.about(last)[0]).toContain("grpc-status=0")
+    client.destroy()
+    connection.destroy()
+  })
+})
