@@ -303,12 +303,15 @@ describe.runIf(hasOpenssl)("openssl at the other end", () => {
       stream.on("data", (part: Buffer) => {
         output += part
       })
-    // Its input stays open: at the end of it the client would leave before the answer is there.
+    const said = (what: string): Promise<void> =>
+      eventually(
+        () => output.includes(what),
+        () => output,
+      )
+    // The client looks for commands in what one read of its input gives, and leaves at its end, answer or not.
+    await said("Verify return code")
     openssl.stdin.write("R\n")
-    await eventually(
-      () => output.includes("no renegotiation"),
-      () => output,
-    )
+    await said("no renegotiation")
     expect(output).toContain("RENEGOTIATING")
   })
 
