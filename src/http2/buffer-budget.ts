@@ -47,7 +47,7 @@ export class BufferBudget {
   add(octets: number): void {
     this.#octets += octets
     if (octets > 0) {
-      if (this.isTight && this.#spares.size > 0) this.#dropSpares()
+      if (this.isTight) this.#dropSpares()
       if (this.#octets > this.#max) this.onExceeded()
     } else if (this.#withheld.size > 0 && !this.isTight) this.#release()
   }
@@ -62,13 +62,16 @@ export class BufferBudget {
   }
 
   #dropSpares(): void {
+    if (this.#spares.size === 0) return
     const holders = [...this.#spares]
     this.#spares.clear()
     for (const holder of holders) holder.dropSpare()
   }
 
-  /** Gives a stream's credit back later. */
+  /** Gives a stream's credit back later, or now where that makes room. */
   withhold(stream: Http2Stream<unknown>): void {
+    this.#dropSpares()
+    if (!this.isTight) return stream.consume(0)
     if (this.#withheld.size === 0) this.onWithheld()
     this.#withheld.add(stream)
   }
