@@ -23,6 +23,7 @@ export function configOf(plan: Plan, isChanged = false): Config {
   const { retryConditions, retryTries } = plan.cluster
   const settings = {
     ...defaultRouteSettings(),
+    ...plan.route,
     retry: { conditions: [...retryConditions], tries: retryTries, timeoutMs: null },
   }
   config.limits = { ...plan.limits }

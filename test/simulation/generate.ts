@@ -12,6 +12,7 @@ import type {
   Piece,
   Plan,
   ResponsePlan,
+  RoutePlan,
 } from "./plan.ts"
 
 /** What a run is after. `calm`: nothing is broken, so every call must end exactly as its backend ends it. */
@@ -49,6 +50,7 @@ export function makePlan(seed: number): Plan {
     },
     limits,
     listener: makeListener(chance),
+    route: makeRoute(chance),
     cluster: makeCluster(chance),
     endpoints,
     clients,
@@ -70,7 +72,10 @@ function makeLimits(chance: Chance, windows: readonly number[]): Record<string, 
   }
   if (chance.likely(0.3)) limits.unsentOctetsMax = 16_384
   if (chance.likely(0.3)) limits.headerTableOctets = chance.of([0, 100, 4096])
-  if (chance.likely(0.1)) limits.bufferedWithholdPercent = 1
+  if (chance.likely(0.1)) {
+    limits.bufferedOctetsMax = 1024 * 1024
+    limits.bufferedWithholdPercent = chance.whole(1, 3)
+  }
   return limits
 }
 
@@ -80,6 +85,12 @@ function makeListener(chance: Chance): ListenerPlan {
     maxRequestsPerConnection: chance.maybe(0.15, () => chance.whole(1, 4)),
     idleConnectionTimeoutMs: chance.likely(0.15) ? chance.whole(0, 1000) : 75_000,
   }
+}
+
+function makeRoute(chance: Chance): RoutePlan {
+  const isImpatient = chance.likely(0.1)
+  const timeoutMs = (): number | null => (isImpatient ? chance.maybe(0.5, () => chance.whole(1, 2000)) : null)
+  return { readTimeoutMs: timeoutMs(), sendTimeoutMs: timeoutMs(), bodyTimeoutMs: timeoutMs() }
 }
 
 function makeCluster(chance: Chance): ClusterPlan {

@@ -183,6 +183,13 @@ export const mutations: readonly Mutation[] = [
     replace: "(tries ?? primary.length + backup.length)",
   },
   {
+    name: "spares-kept",
+    bug: "what is kept for a retry fills the budget, and nobody gets the credit that would free it (once real)",
+    file: "relay/request-buffer.ts",
+    find: "  dropSpare(): void {\n    this.forget()",
+    replace: "  dropSpare(): void {",
+  },
+  {
     name: "deadline-not-cancelled",
     bug: "a stream's deadline stays set after its end",
     file: "relay/exchange.ts",

@@ -6,6 +6,7 @@ import type {
   PeerPlan,
   Plan,
   ResponsePlan,
+  RoutePlan,
 } from "./plan.ts"
 
 const peer: PeerPlan = {
@@ -22,6 +23,8 @@ const listener: ListenerPlan = {
   maxRequestsPerConnection: null,
   idleConnectionTimeoutMs: 75_000,
 }
+
+const route: RoutePlan = { readTimeoutMs: null, sendTimeoutMs: null, bodyTimeoutMs: null }
 
 const cluster: ClusterPlan = {
   policy: "round_robin",
@@ -65,7 +68,7 @@ const call: CallPlan = {
 }
 
 /** What the parts of a plan are when there is nothing special about them: one quiet call goes through. */
-export const PLAIN = { peer, listener, cluster, endpoint, call, response }
+export const PLAIN = { peer, listener, route, cluster, endpoint, call, response }
 
 /** A plan by what is special about it. */
 export function planOf(changes: Partial<Plan>): Plan {
@@ -74,6 +77,7 @@ export function planOf(changes: Partial<Plan>): Plan {
     conditions: { delayMs: 0, capacityOctets: 1_000_000, cutShare: 0 },
     limits: {},
     listener,
+    route,
     cluster,
     endpoints: [endpoint],
     clients: [peer],

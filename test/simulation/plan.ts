@@ -11,6 +11,7 @@ export interface Plan {
   /** Overrides of `limits.ts`. */
   readonly limits: Readonly<Record<string, number>>
   readonly listener: ListenerPlan
+  readonly route: RoutePlan
   readonly cluster: ClusterPlan
   readonly endpoints: readonly EndpointPlan[]
   readonly clients: readonly PeerPlan[]
@@ -23,6 +24,13 @@ export interface ListenerPlan {
   readonly maxConcurrentStreams: number | null
   readonly maxRequestsPerConnection: number | null
   readonly idleConnectionTimeoutMs: number | null
+}
+
+/** Timeouts that cut what is only slow; null: none. */
+export interface RoutePlan {
+  readonly readTimeoutMs: number | null
+  readonly sendTimeoutMs: number | null
+  readonly bodyTimeoutMs: number | null
 }
 
 export interface ClusterPlan {

@@ -50,4 +50,17 @@ export const regressions: readonly {
       ],
     }),
   },
+  {
+    what: "what is kept for a retry holds up no credit when memory is short",
+    mutation: "spares-kept",
+    plan: planOf({
+      limits: { streamWindowOctets: 65_535, bufferedOctetsMax: 1024 * 1024, bufferedWithholdPercent: 2 },
+      calls: [
+        {
+          ...PLAIN.call,
+          request: [30_000, 30_000, 30_000].map((octets) => ({ afterMs: 0, octets, padding: 0 })),
+        },
+      ],
+    }),
+  },
 ]

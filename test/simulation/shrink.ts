@@ -47,6 +47,8 @@ function* simplifications({ calls, faults, clients, endpoints, limits }: Plan): 
   for (const name of Object.keys(limits)) yield (plan) => ({ ...plan, limits: omit(plan.limits, name) })
   for (const [name, value] of Object.entries(PLAIN.listener))
     yield (plan) => ({ ...plan, listener: { ...plan.listener, [name]: value } })
+  for (const [name, value] of Object.entries(PLAIN.route))
+    yield (plan) => ({ ...plan, route: { ...plan.route, [name]: value } })
   for (const [name, value] of Object.entries(PLAIN.cluster))
     yield (plan) => ({ ...plan, cluster: { ...plan.cluster, [name]: value } })
   for (let at = 0; at < endpoints.length; at++)

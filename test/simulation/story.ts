@@ -64,13 +64,13 @@ function detail(type: number, length: number, payload: Buffer, isAck: boolean): 
 
 /** What a plan sets out to do, for people: of peers and settings only what is special. */
 export function describePlan(plan: Plan): string[] {
-  const { conditions, limits, clients, endpoints, calls, faults, close, cluster, listener } = plan
+  const { conditions, limits, clients, endpoints, calls, faults, close, cluster, route, listener } = plan
   const { delayMs, capacityOctets, cutShare } = conditions
   const cut = Math.round(cutShare * 100)
   const closing = close.atMs === null ? "once all calls have ended" : `at ${close.atMs} ms`
   return [
     `Network: up to ${delayMs} ms late, ${capacityOctets} octets under way, ${cut} % of writes cut.`,
-    `Limits: ${special(limits, {})}. Listener: ${special(listener, PLAIN.listener)}. Cluster: ${special(cluster, PLAIN.cluster)}.`,
+    `Limits: ${special(limits, {})}. Listener: ${special(listener, PLAIN.listener)}. Route: ${special(route, PLAIN.route)}. Cluster: ${special(cluster, PLAIN.cluster)}.`,
     ...endpoints.map((endpoint, index) => `Endpoint ${index}: ${special(endpoint, PLAIN.endpoint)}.`),
     ...clients.map((client, index) => `Client ${index}: ${special(client, PLAIN.peer)}.`),
     ...calls.map(describeCall),

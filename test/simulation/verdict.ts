@@ -1,6 +1,6 @@
 import type { CallRecord, Ending } from "./ledger.ts"
 import { octetsOf } from "./peers/client.ts"
-import type { CallPlan, Plan } from "./plan.ts"
+import type { CallPlan, Plan, RoutePlan } from "./plan.ts"
 import { Violation } from "./violation.ts"
 
 /** What happened in a run that calls may have suffered from. */
@@ -13,6 +13,7 @@ export interface Circumstances {
   readonly abortMs: number
 }
 
+const CANCELLED = 1
 const DEADLINE_EXCEEDED = 4
 const RESOURCE_EXHAUSTED = 8
 const UNAVAILABLE = 14
@@ -28,7 +29,7 @@ export function judge(call: CallRecord, around: Circumstances): void {
   if (told.length > 1) throw fail(call, "one ending", `the balancer told of it ${told.length} times`)
   if (told.length === 0 && (call.attempts.length > 0 || call.head !== null))
     throw fail(call, "record", "the balancer never told of it")
-  judgeTime(call)
+  judgeTime(call, around.plan.route)
   if (call.isSpoilt) return
   switch (ending.how) {
     case "cancelled":
@@ -90,9 +91,11 @@ function judgeRescue(call: CallRecord, grpcStatus: number, httpStatus: number, a
   const isDeadline = isGrpc ? grpcStatus === DEADLINE_EXCEEDED : httpStatus === 504
   const isShed = isGrpc ? grpcStatus === RESOURCE_EXHAUSTED : httpStatus === 503
   const isUnavailable = isGrpc ? grpcStatus === UNAVAILABLE : httpStatus >= 502 && httpStatus <= 504
+  const isBodyTimeout = isGrpc ? grpcStatus === CANCELLED : httpStatus === 408
   if (isDeadline && isPastDeadline(call)) return
   if (isShed && mayBeShed(around)) return
   if (isUnavailable && why !== null) return
+  if (isBodyTimeout && around.plan.route.bodyTimeoutMs !== null) return
   throw fail(call, "wrong ending", `the balancer answered it with ${said} for no reason`)
 }
 
@@ -105,6 +108,7 @@ function whyUnavailable(call: CallRecord, around: Circumstances): string | null 
     return "an endpoint was hurt"
   if (call.endedMs >= around.abortMs) return "the balancer closed"
   if (isScarce(plan)) return "streams were scarce"
+  if (isImpatient(plan)) return "its route cuts what is silent"
   if (mayBeEjected(plan)) return "an endpoint answered 503"
   if (call.plan.response.refusals > 0 && (hurtEndpoints.size > 0 || !canBeRetried(call.plan, plan)))
     return "it was refused"
@@ -145,13 +149,26 @@ function mayBeShed({ plan }: Circumstances): boolean {
   return plan.limits.bufferedOctetsMax !== undefined
 }
 
-function judgeTime(call: CallRecord): void {
-  const { timeoutMs } = call.plan
+function isImpatient({ route }: Plan): boolean {
+  return Object.values(route).some((timeoutMs) => timeoutMs !== null)
+}
+
+/** A deadline is not passed over, and a timeout does not strike before its time. */
+function judgeTime(call: CallRecord, { readTimeoutMs, sendTimeoutMs, bodyTimeoutMs }: RoutePlan): void {
+  const { timeoutMs, protocol } = call.plan
   const [record] = call.told
-  if (timeoutMs === null || call.plan.protocol !== "grpc" || record === undefined) return
+  if (record === undefined) return
   const tookMs = record.endMs - record.startMs
-  if (tookMs > timeoutMs + DEADLINE_SLACK_MS)
+  if (protocol === "grpc" && timeoutMs !== null && tookMs > timeoutMs + DEADLINE_SLACK_MS)
     throw fail(call, "time limit", `its deadline of ${timeoutMs} ms passed, and it went on for ${tookMs} ms`)
+  const limits = {
+    grpc_read_timeout: readTimeoutMs,
+    grpc_send_timeout: sendTimeoutMs,
+    client_body_timeout: bodyTimeoutMs,
+  }
+  for (const [name, limitMs] of Object.entries(limits))
+    if (record.grpcMessage.includes(`(${name})`) && tookMs < (limitMs ?? Number.POSITIVE_INFINITY))
+      throw fail(call, "time limit", `${name} of ${limitMs} ms cut it after ${tookMs} ms`)
 }
 
 function progress({ openedMs, sentOctets, attempts, receivedOctets }: CallRecord): string {

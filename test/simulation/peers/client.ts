@@ -126,8 +126,18 @@ export class ClientConnection extends Peer {
     this.serve()
   }
 
-  override onGoaway(): void {
+  /** What was queued went out, and with it maybe the end of a stream. */
+  override onTaken(): void {
+    this.serveSoon()
+  }
+
+  /** Once what happens now has happened: a stream may be over, and there may be room for another. */
+  serveSoon(): void {
     this.scheduler.soon(() => this.serve())
+  }
+
+  override onGoaway(): void {
+    this.serveSoon()
   }
 
   override goAway(manner: "drain" | "at once"): void {
@@ -172,7 +182,8 @@ class ClientCall implements PeerStreamOwner {
       const octets = bodyOctets({ call: plan.id, attempt: 0 }, this.#record.sentOctets, piece.octets)
       this.#record.sentOctets += piece.octets
       this.#connection.sendData(this.#stream, octets, piece.padding, isLast)
-      if (!isLast) this.#send(at + 1)
+      if (isLast) this.#connection.serveSoon()
+      else this.#send(at + 1)
     })
   }
 
@@ -180,6 +191,7 @@ class ClientCall implements PeerStreamOwner {
     const { plan } = this.#record
     if (plan.requestEnd === "trailers") this.#stream.sendHeaders(requestTrailers(plan), true)
     else if (plan.requestEnd !== "never") this.#stream.sendData(Buffer.alloc(0), 0, 0, true)
+    this.#connection.serveSoon()
   }
 
   #cancel(code: number): void {
@@ -245,8 +257,7 @@ class ClientCall implements PeerStreamOwner {
     // Nobody will ever end this request, so its client gives it up.
     if (this.#record.plan.requestEnd === "never")
       this.#scheduler.soon(() => this.#stream.reset(ErrorCode.CANCEL))
-    // Its stream is over, or about to be: there may be room for another.
-    this.#scheduler.soon(() => this.#connection.serve())
+    this.#connection.serveSoon()
   }
 
   #end(ending: NonNullable<CallRecord["ending"]>): void {
