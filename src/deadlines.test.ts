@@ -136,3 +136,25 @@ describe("deadlines", () => {
     )
   })
 })
+
+test("what one deadline throws does not keep the others, or the wheel, from going on", () => {
+  const clock = new ManualClock()
+  const deadlines = new Deadlines(clock)
+  const called: string[] = []
+  const bug = makeDeadline(() => {
+    throw new Error("a bug")
+  })
+  deadlines.set(bug, 10)
+  deadlines.set(
+    makeDeadline(() => void called.push("beside")),
+    10,
+  )
+  deadlines.set(
+    makeDeadline(() => void called.push("later")),
+    50,
+  )
+  expect(() => clock.advance(30)).toThrow("a bug")
+  expect(called).toEqual(["beside"])
+  clock.advance(60)
+  expect(called).toEqual(["beside", "later"])
+})

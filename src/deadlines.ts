@@ -79,12 +79,15 @@ export class Deadlines {
     const nowTick = Math.floor(this.#clock.now() / TICK_MS)
     // A whole round covers every slot, however long ago the last one was.
     const from = Math.max(this.#tick + 1, nowTick - SLOTS + 1)
-    for (let tick = from; tick <= nowTick; tick++) this.#runSlot(tick % SLOTS, nowTick)
+    const bugs: unknown[] = []
+    for (let tick = from; tick <= nowTick; tick++) this.#runSlot(tick % SLOTS, nowTick, bugs)
     this.#tick = Math.max(this.#tick, nowTick)
     if (this.#size > 0) this.#arm(this.#nextTick(nowTick))
+    // What one deadline throws is told only when all others have had their turn.
+    if (bugs.length > 0) throw bugs[0]
   }
 
-  #runSlot(slot: number, nowTick: number): void {
+  #runSlot(slot: number, nowTick: number, bugs: unknown[]): void {
     let deadline = this.#slots[slot]!
     let due: Deadline[] | null = null
     for (; deadline !== null; deadline = deadline.next!)
@@ -93,7 +96,11 @@ export class Deadlines {
     for (const one of due) {
       if (one.slot < 0 || one.dueTick > nowTick) continue
       this.cancel(one)
-      one.onDue()
+      try {
+        one.onDue()
+      } catch (error) {
+        bugs.push(error)
+      }
     }
   }
 

@@ -235,7 +235,12 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const names = new Set(config.listeners.map(({ name }) => name))
     try {
       for (const listener of config.listeners) {
-        if (this.#listeners.has(listener.name)) continue
+        const open = this.#listeners.get(listener.name)
+        if (open !== undefined && !isSameAddress(open.config, listener))
+          throw new Error(
+            `listener ${listener.name} cannot move to another address; give the new one another name`,
+          )
+        if (open !== undefined) continue
         // Its router must be there before its first stream is.
         this.#live = {
           ...this.#live,
@@ -438,4 +443,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   #gone(): void {
     for (const look of [...this.#onGone]) look()
   }
+}
+
+function isSameAddress(one: ListenerConfig, other: ListenerConfig): boolean {
+  return one.host === other.host && one.port === other.port && one.unixPath === other.unixPath
 }

@@ -77,6 +77,9 @@ async function runWorkers(
 ): Promise<number> {
   if (config.listeners.some(({ port }) => port === 0))
     return cannotStart(new Error("with several workers every listener needs a port of its own, not 0"))
+  const unix = config.listeners.find(({ unixPath }) => unixPath !== null)
+  if (unix !== undefined)
+    return cannotStart(new Error(`several workers cannot share ${unix.name}: a Unix socket has one owner`))
   try {
     await assertFree(config.listeners)
   } catch (error) {

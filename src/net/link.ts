@@ -102,6 +102,15 @@ export class Link implements Flushable {
 
   flush(): void {
     this.#isScheduled = false
+    try {
+      this.#flush()
+    } catch (error) {
+      this.#onBug(error)
+      this.destroy()
+    }
+  }
+
+  #flush(): void {
     const user = this.#user
     if (user === null || this.#isHeld || this.#isWriting || this.socket.destroyed) return
     const { output } = user

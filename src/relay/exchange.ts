@@ -139,11 +139,12 @@ export class Exchange implements Waiter<UpstreamConnection> {
     const isRedirect = [301, 302, 303, 307, 308].includes(action.status)
     const body = Buffer.from(isRedirect ? "" : text, "utf8")
     const fields = [":status", String(action.status)]
+    const hasNoBody = action.status === 204 || action.status === 304
     if (isRedirect) fields.push("location", text)
-    else fields.push("content-type", "text/plain")
-    fields.push("content-length", String(body.length))
+    else if (!hasNoBody) fields.push("content-type", "text/plain")
+    if (!hasNoBody) fields.push("content-length", String(body.length))
     this.record.status = action.status
-    const isBodiless = body.length === 0 || this.#head.method === "HEAD"
+    const isBodiless = hasNoBody || body.length === 0 || this.#head.method === "HEAD"
     const { env } = this.#context
     const list = this.#route.responseRewrite.apply(new HeaderList(fields), action.status, this.record, env)
     this.#downstream.sendHeaders(list, isBodiless)

@@ -50,7 +50,8 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
   #isGone = false
   #requests = 0
   #idleSinceMs: number
-  #firstOctets: Buffer | null = null
+  /** Something has come. */
+  #hasHeard = false
 
   constructor(options: UpstreamOptions) {
     const { context, endpoint, cluster } = options
@@ -129,8 +130,9 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
   receive(octets: Buffer, start: number, end: number): void {
     const nowMs = this.#context.clock.now()
     this.#keepalive.received(nowMs)
-    if (!this.http2.isReady && this.#isHttp1(octets, start, end)) {
-      this.#firstOctets = HTTP1_ANSWER
+    const isFirst = !this.#hasHeard
+    this.#hasHeard = true
+    if (isFirst && isHttp1(octets, start, end)) {
       return this.http2.receiveEnd("it answered in HTTP/1.1, not HTTP/2")
     }
     this.http2.receive(octets, start, end, nowMs)
@@ -143,11 +145,6 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
   drained(): void {
     this.http2.drained()
     if (this.#pool.waiting > 0) this.#pool.changed()
-  }
-
-  #isHttp1(octets: Buffer, start: number, end: number): boolean {
-    const length = Math.min(HTTP1_ANSWER.length, end - start)
-    return this.#firstOctets === null && octets.compare(HTTP1_ANSWER, 0, length, start, start + length) === 0
   }
 
   // ---- ConnectionEvents ---------------------------------------------------------------------------------------
@@ -284,4 +281,9 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     const { failTimeoutMs } = this.endpoint.config
     this.#said.warn("ejected", "endpoint is out", { reason, forMs: failTimeoutMs })
   }
+}
+
+function isHttp1(octets: Buffer, start: number, end: number): boolean {
+  const length = Math.min(HTTP1_ANSWER.length, end - start)
+  return octets.compare(HTTP1_ANSWER, 0, length, start, start + length) === 0
 }
