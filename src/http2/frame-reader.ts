@@ -1,4 +1,5 @@
 import { DEFAULT_MAX_FRAME_OCTETS, FRAME_HEAD_OCTETS, FrameType } from "./frame/types.ts"
+import { ownRoom } from "./own-octets.ts"
 
 /** Takes one whole frame, head included, at `start..end` of `octets`. False stops the reading. */
 export type FrameSink = (octets: Buffer, start: number, end: number) => boolean
@@ -57,9 +58,10 @@ export class FrameReader {
     const needed = frameOctets(this.#partial!, 0)
     if (needed - FRAME_HEAD_OCTETS > this.#maxPayloadOctets) return TOO_LONG
     if (this.#partial!.length < needed) {
-      const larger = obtain(needed)
-      this.#partial!.copy(larger, 0, 0, this.#held)
-      this.#partial = larger
+      const smaller = this.#partial!
+      this.#partial = obtain(needed)
+      smaller.copy(this.#partial, 0, 0, this.#held)
+      recycle(smaller)
     }
     at = this.#fill(octets, at, end, needed)
     if (this.#held < needed) return at
@@ -85,14 +87,17 @@ const ROOM_OCTETS = FRAME_HEAD_OCTETS + DEFAULT_MAX_FRAME_OCTETS
 const SMALL_OCTETS = 1024
 const POOLED = 64
 const pool: Buffer[] = []
+const smallPool: Buffer[] = []
 
 function obtain(octets: number): Buffer {
-  if (octets <= SMALL_OCTETS || octets > ROOM_OCTETS) return Buffer.allocUnsafe(octets)
-  return pool.pop() ?? Buffer.allocUnsafeSlow(ROOM_OCTETS)
+  if (octets <= SMALL_OCTETS) return smallPool.pop() ?? ownRoom(SMALL_OCTETS)
+  if (octets <= ROOM_OCTETS) return pool.pop() ?? ownRoom(ROOM_OCTETS)
+  return ownRoom(octets)
 }
 
 function recycle(buffer: Buffer): void {
-  if (buffer.length === ROOM_OCTETS && pool.length < POOLED) pool.push(buffer)
+  const from = buffer.length === SMALL_OCTETS ? smallPool : buffer.length === ROOM_OCTETS ? pool : null
+  if (from !== null && from.length < POOLED) from.push(buffer)
 }
 
 const STOPPED = -1

@@ -1,5 +1,6 @@
 import type { Limits } from "../limits.ts"
 import { ErrorCode, type Fault, fault } from "./error-code.ts"
+import { ownCopy, ownRoom } from "./own-octets.ts"
 
 /**
  * Gathers a header block that HEADERS began and CONTINUATION frames carry on: RFC 9113 §6.10.
@@ -33,7 +34,7 @@ export class HeaderBlock {
     this.endStream = endStream
     this.sinceMs = nowMs
     this.#frames = 0
-    this.#octets = Buffer.from(octets.subarray(start, end))
+    this.#octets = ownCopy(octets, start, end)
   }
 
   add(octets: Uint8Array, start: number, end: number, isLast: boolean): Fault | null {
@@ -43,7 +44,10 @@ export class HeaderBlock {
       return fault(ErrorCode.ENHANCE_YOUR_CALM, "an empty CONTINUATION frame", "continuation_empty")
     if (this.#octets.length + end - start > this.#limits.headerBlockOctets)
       return fault(ErrorCode.ENHANCE_YOUR_CALM, "the header block is too large", "header_block_too_large")
-    this.#octets = Buffer.concat([this.#octets, octets.subarray(start, end)])
+    const longer = ownRoom(this.#octets.length + end - start)
+    longer.set(this.#octets)
+    longer.set(octets.subarray(start, end), this.#octets.length)
+    this.#octets = longer
     return null
   }
 

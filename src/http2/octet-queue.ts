@@ -1,3 +1,5 @@
+import { ownRoom } from "./own-octets.ts"
+
 const SMALLEST = 512
 /** As much as one DATA frame takes by default. */
 const SEGMENT_OCTETS = 16_384
@@ -91,7 +93,7 @@ export class OctetQueue {
       if (last.length === SEGMENT_OCTETS || this.#end + wanted <= last.length) return last
     }
     if (last !== undefined && last.length < SEGMENT_OCTETS) return this.#grow(last, wanted)
-    const segment = wanted >= SMALLEST || last !== undefined ? obtainSegment() : Buffer.allocUnsafe(SMALLEST)
+    const segment = wanted >= SMALLEST || last !== undefined ? obtainSegment() : ownRoom(SMALLEST)
     this.#segments.push(segment)
     this.#end = 0
     return segment
@@ -102,8 +104,7 @@ export class OctetQueue {
     const held = this.#end - this.#start
     let size = small.length
     while (size < held + wanted && size < SEGMENT_OCTETS) size *= 2
-    const room =
-      size === SEGMENT_OCTETS ? obtainSegment() : size === small.length ? small : Buffer.allocUnsafe(size)
+    const room = size === SEGMENT_OCTETS ? obtainSegment() : size === small.length ? small : ownRoom(size)
     small.copy(room, 0, this.#start, this.#end)
     this.#segments[0] = room
     this.#start = 0
@@ -113,7 +114,7 @@ export class OctetQueue {
 }
 
 function obtainSegment(): Buffer {
-  return segmentPool.pop() ?? Buffer.allocUnsafeSlow(SEGMENT_OCTETS)
+  return segmentPool.pop() ?? ownRoom(SEGMENT_OCTETS)
 }
 
 function recycleSegment(segment: Buffer): void {
