@@ -11,7 +11,7 @@ const SHARE = 0.05
 const LIVE_STREAMS = 100
 const CONNECTIONS = 20
 /** Calls under way at once while the capacity is found. */
-const AT_ONCE = 200
+const AT_ONCE = 400
 const REFUSED = /^8 overloadDelayMs: /
 /** What counts as "at once" after the overload. */
 const RECOVERED_MS = 1000
