@@ -33,7 +33,7 @@ export function makeFaults(chance: Chance, mood: Mood, clients: number, endpoint
 }
 
 function harmless(chance: Chance, atMs: number, side: Side, index: number): FaultPlan {
-  switch (chance.whole(0, 4)) {
+  switch (chance.whole(0, 5)) {
     case 0:
       return {
         atMs,
@@ -48,6 +48,7 @@ function harmless(chance: Chance, atMs: number, side: Side, index: number): Faul
     case 2:
       return { atMs, kind: "goes away", side, index, manner: "drain" }
     case 3:
+    case 4:
       return { atMs, kind: "reload", isChanged: chance.likely(0.6) }
     default:
       return { atMs, kind: "makes noise", side, index, noise: chance.of(NOISES) }

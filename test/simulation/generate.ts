@@ -28,9 +28,9 @@ const WIDE_WINDOWS = [65_535, 262_144, 1_000_000] as const
 export function makePlan(seed: number): Plan {
   const chance = new Chance(seed)
   const mood = chance.of<Mood>(["calm", "calm", "faulty", "faulty", "faulty", "hostile"])
-  const isBulky = chance.likely(0.12)
+  const isBulky = chance.likely(0.15)
   const windows = isBulky ? WIDE_WINDOWS : WINDOWS
-  const limits = makeLimits(chance, windows)
+  const limits = makeLimits(chance, windows, isBulky)
   const endpoints = chance.list(chance.whole(1, 3), (index) => makeEndpoint(chance, index, windows))
   const clients = chance.list(chance.whole(1, 3), () => makePeer(chance, windows))
   const peerWindows = [...endpoints, ...clients].map(({ windowOctets }) => windowOctets)
@@ -60,7 +60,7 @@ export function makePlan(seed: number): Plan {
   }
 }
 
-function makeLimits(chance: Chance, windows: readonly number[]): Record<string, number> {
+function makeLimits(chance: Chance, windows: readonly number[], isBulky: boolean): Record<string, number> {
   const limits: Record<string, number> = {}
   if (chance.likely(0.5)) limits.streamWindowOctets = chance.of(windows)
   if (chance.likely(0.5)) limits.upstreamStreamWindowOctets = chance.of(windows)
@@ -72,7 +72,7 @@ function makeLimits(chance: Chance, windows: readonly number[]): Record<string, 
   }
   if (chance.likely(0.3)) limits.unsentOctetsMax = 16_384
   if (chance.likely(0.3)) limits.headerTableOctets = chance.of([0, 100, 4096])
-  if (chance.likely(0.1)) {
+  if (chance.likely(isBulky ? 0.4 : 0.05)) {
     limits.bufferedOctetsMax = 1024 * 1024
     limits.bufferedWithholdPercent = chance.whole(1, 3)
   }
@@ -94,7 +94,7 @@ function makeRoute(chance: Chance): RoutePlan {
 }
 
 function makeCluster(chance: Chance): ClusterPlan {
-  const more: RetryCondition[] = chance.likely(0.35) ? ["invalid_header", "http_503"] : []
+  const more: RetryCondition[] = chance.likely(0.5) ? ["invalid_header", "http_503"] : []
   return {
     policy: chance.of(["round_robin", "least_streams"]),
     maxStreamsPerConnection: chance.maybe(0.3, () => chance.whole(1, 3)),
@@ -104,7 +104,7 @@ function makeCluster(chance: Chance): ClusterPlan {
     maxConnectionAgeMs: chance.maybe(0.2, () => chance.whole(0, 1500)),
     maxRequestsPerConnection: chance.maybe(0.2, () => chance.whole(1, 4)),
     retryConditions: chance.likely(0.9) ? ["error", "timeout", ...more] : [],
-    retryTries: chance.maybe(0.3, () => chance.whole(1, 3)),
+    retryTries: chance.maybe(0.4, () => chance.whole(1, 3)),
   }
 }
 
@@ -186,7 +186,7 @@ function makePieces(chance: Chance, size: number): Piece[] {
   return chance.list(chance.small(0, 5), () => ({
     afterMs: chance.small(0, 300),
     octets: chance.small(1, size),
-    padding: chance.likely(0.25) ? chance.small(1, 255) : 0,
+    padding: chance.likely(0.4) ? chance.small(1, 255) : 0,
   }))
 }
 

@@ -115,11 +115,13 @@ function whyUnavailable(call: CallRecord, around: Circumstances): string | null 
   return null
 }
 
-function canBeRetried(call: CallPlan, { cluster, endpoints }: Plan): boolean {
+/** Elsewhere, and with the whole request: what is kept of it goes when memory is short. */
+function canBeRetried(call: CallPlan, { cluster, endpoints, limits }: Plan): boolean {
   const tries = Math.min(cluster.retryTries ?? endpoints.length, endpoints.length)
   const primaries = endpoints.filter(({ backup }) => !backup).length
   const isReachable = tries > call.response.refusals && primaries > call.response.refusals
-  return cluster.retryConditions.includes("error") && isReachable && octetsOf(call) <= REPLAYABLE_OCTETS
+  const isKept = octetsOf(call) <= REPLAYABLE_OCTETS && limits.bufferedOctetsMax === undefined
+  return cluster.retryConditions.includes("error") && isReachable && isKept
 }
 
 /** An answer that is retried counts against the endpoint that gave it. */
