@@ -35,6 +35,8 @@ export class Http1Stream implements DownstreamStream {
   readonly #held: HeldOctets
   readonly #onClosed: Http1StreamOptions["onClosed"]
   #unconsumed = 0
+  /** Octets that came after the answer was whole. */
+  #discarded = 0
   #headSent = false
 
   constructor(options: Http1StreamOptions) {
@@ -123,18 +125,25 @@ export class Http1Stream implements DownstreamStream {
   reset(_code: number): void {
     if (this.isClosed) return
     if (!this.localEnded) return this.#break()
-    // The answer is whole: the client gets it, and what it still sends is thrown away.
-    this.#close(false)
+    // The answer is whole and did not say that the connection ends with it, so the client may send its next request as
+    // soon as it is through with this one. What is left of this one is thrown away.
+    this.#close(true)
     this.#request.resume()
   }
 
   // ---- From the client ----------------------------------------------------------------------------------------
 
   #receive(octets: Buffer): void {
-    if (this.isClosed) return
+    if (this.isClosed) return this.#discard(octets.length)
     this.#unconsumed += octets.length
     this.owner!.onRequestData(octets, 0, octets.length, false)
     if (!this.isClosed && this.#unconsumed >= this.#context.limits.streamWindowOctets) this.#request.pause()
+  }
+
+  /** A client that goes on and on with a request that was answered is not read for ever. */
+  #discard(octets: number): void {
+    this.#discarded += octets
+    if (this.#discarded > this.#context.limits.streamWindowOctets) this.#request.socket.destroy()
   }
 
   #receiveEnd(): void {

@@ -35,7 +35,8 @@ test.each(["", "P", "PRI", "G", "GET", "GET ", "GET /a", "GET /a ", "GET /a HTTP
 
 test("whatever comes in one piece is the same octet by octet", () => {
   for (const whole of ["PRI * HTTP/2.0\r\n", "GET /path HTTP/1.1\r\n", "BAD\r\n"]) {
-    const decided = [...whole].map((_, i) => of(whole.slice(0, i + 1))).find((protocol) => protocol !== null)
+    const pieces = Array.from(whole, (_, i) => whole.slice(0, i + 1))
+    const decided = pieces.map((piece) => of(piece)).find((protocol) => protocol !== null)
     expect(decided).toBe(of(whole))
   }
 })

@@ -314,3 +314,44 @@ describe("CORS", () => {
     expect(await ask("https://evil.test")).not.toHaveProperty("access-control-allow-origin")
   })
 })
+
+describe("an answer that is whole before its request", () => {
+  const begun = head(
+    "POST /talk.Talk/NoSuchMethod HTTP/1.1",
+    "Host: a.test",
+    "Content-Type: application/grpc-web+proto",
+    "Transfer-Encoding: chunked",
+  )
+  /** An answer's end, in chunks. */
+  const end = "\r\n0\r\n\r\n"
+
+  test("keeps its connection: the client ends its request and sends the next one on it", async (t) => {
+    const { bed } = await start(t)
+    const raw = new Raw(bed.port)
+    t.onTestFinished(() => void raw.socket.destroy())
+    raw.send(`${begun}5\r\n\0\0\0\0\0\r\n`)
+    await raw.hears(end)
+    expect(raw.text).not.toContain("onnection: close")
+    const before = raw.text.length
+    raw.send(`0\r\n\r\n${begun}0\r\n\r\n`)
+    await eventually(
+      () => raw.text.slice(before).includes(end),
+      () => raw.text.slice(before),
+    )
+    expect(raw.isClosed).toBe(false)
+  })
+
+  test("is not followed by a request without end: past a stream's window the connection goes", async (t) => {
+    const { bed } = await start(t)
+    const raw = new Raw(bed.port)
+    raw.send(`${begun}5\r\n\0\0\0\0\0\r\n`)
+    await raw.hears(end)
+    const size = 64 * 1024
+    const chunk = `${size.toString(16)}\r\n${"x".repeat(size)}\r\n`
+    for (let i = 0; i < 8; i++) raw.send(chunk)
+    await eventually(
+      () => raw.isClosed,
+      () => "it is still open",
+    )
+  })
+})

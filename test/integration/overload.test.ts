@@ -13,7 +13,7 @@ test("a stream too many is refused by the limit's name, the one under way goes o
   const hasEchoes = (many: number) =>
     eventually(
       () => echoes.length === many,
-      () => `${many} echoes: ${echoes}`,
+      () => `${many} echoes: ${echoes.join()}`,
     )
   await hasEchoes(1)
 

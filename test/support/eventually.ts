@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises"
 
 const LOOK_EVERY_MS = 2
-const GIVE_UP_MS = 10_000
+const GIVE_UP_MS = 25_000
 
 /** Resolves once `isSo`; rejects, with what `describe` says then, when it never is. For state that sends no event. */
 export async function eventually(isSo: () => boolean, describe: () => string): Promise<void> {
