@@ -64,7 +64,7 @@ describe("who is behind", () => {
     const worker = new Worker()
     for (let i = 0; i < 100; i++) {
       expect(worker.turn(1000)).toBe(ALL)
-      worker.clock.advance(10)
+      worker.clock.advance(21)
     }
   })
 })
@@ -98,7 +98,7 @@ describe("behind", () => {
   test("when nothing more comes, the next stream is admitted, however long the last turn was", () => {
     const worker = new Worker()
     worker.fallBehind()
-    worker.clock.advance(3)
+    worker.clock.advance(21)
     expect(worker.turn(10)).toBe(ALL)
   })
 

@@ -5,8 +5,11 @@ import type { Log, LogFields } from "../log/logger.ts"
 import type { TurnWatch } from "../net/flusher.ts"
 import { type Failure, failure } from "./failure.ts"
 
-/** A turn that begins no later than this after the last one ended found octets that had waited for it. */
-const IDLE_MS = 2
+/**
+ * A turn that begins sooner than this after the last one ended may have found octets that waited for it. Long enough for
+ * a busy machine to take the core away between the two.
+ */
+const IDLE_MS = 20
 
 /**
  * Whether this worker can carry another stream. Streams that it has admitted are never touched.

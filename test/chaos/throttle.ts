@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads"
 
-const PERIOD_MS = 20
+const PERIOD_MS = 15
 
 /** Slows a process down to a share of a core, so that this machine can bring more than it can do. Returns the end of it. */
 export function throttle(pid: number, share: number): () => Promise<void> {
