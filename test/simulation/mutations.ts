@@ -1,11 +1,16 @@
-/** A bug to plant: in `file` under src, `find`, which must stand there exactly once, becomes `replace`. */
-export interface Mutation {
+/** `find`, which must stand in the file exactly once, becomes `replace`. */
+export interface Change {
+  readonly find: string
+  readonly replace: string
+}
+
+/** A bug to plant: a change of `file` under src, and where one does not do, another. */
+export interface Mutation extends Change {
   readonly name: string
   /** What goes wrong, for docs/simulation.md. */
   readonly bug: string
   readonly file: string
-  readonly find: string
-  readonly replace: string
+  readonly also?: Change
 }
 
 /**
@@ -188,6 +193,7 @@ export const mutations: readonly Mutation[] = [
     file: "relay/request-buffer.ts",
     find: "  dropSpare(): void {\n    this.forget()",
     replace: "  dropSpare(): void {",
+    also: { find: "|| this.#budget.isTight)) return this.forget()", replace: ")) return this.forget()" },
   },
   {
     name: "deadline-not-cancelled",

@@ -49,11 +49,16 @@ function hook(): void {
 }
 
 /** The changed text of the mutation's file. Errors: throws when the text to change does not stand there exactly once. */
-export function mutate({ name, file, find, replace }: Mutation): string {
-  const text = readFileSync(fileURLToPath(SOURCES + file), "utf8")
-  const places = text.split(find).length - 1
-  if (places === 1) return text.replace(find, () => replace)
-  throw new Error(
-    `mutation ${name} does not apply: ${JSON.stringify(find)} stands ${places} times in src/${file}`,
-  )
+export function mutate(mutation: Mutation): string {
+  const { name, file, also } = mutation
+  let text = readFileSync(fileURLToPath(SOURCES + file), "utf8")
+  for (const { find, replace } of also === undefined ? [mutation] : [mutation, also]) {
+    const places = text.split(find).length - 1
+    if (places !== 1)
+      throw new Error(
+        `mutation ${name} does not apply: ${JSON.stringify(find)} stands ${places} times in src/${file}`,
+      )
+    text = text.replace(find, () => replace)
+  }
+  return text
 }
