@@ -57,6 +57,7 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
   readonly #said: SaidOnce
   readonly #keepalive: Keepalive
   #idleSinceMs: number
+  #requestsAtTick = 0
 
   constructor(options: DownstreamOptions) {
     const { context, listener, record, link } = options
@@ -223,7 +224,10 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
       this.#link.destroy()
       return
     }
-    if (hasStreams) this.#idleSinceMs = nowMs
+    const { requests } = this.record
+    // Calls that are over within a second are never open at a tick.
+    if (hasStreams || requests !== this.#requestsAtTick) this.#idleSinceMs = nowMs
+    this.#requestsAtTick = requests
     const { idleConnectionTimeoutMs } = this.#listener
     if (idleConnectionTimeoutMs !== null && nowMs - this.#idleSinceMs > idleConnectionTimeoutMs)
       http2.drain("idle")

@@ -131,8 +131,12 @@ export class CallLoad implements ConnectionOwner {
 
   // ---- ConnectionOwner ----------------------------------------------------------------------------------------
 
+  /** Counts as a call that failed, also when none was under way: those to come would have no answer. */
   lost(connection: Connection, reason: string): void {
     if (this.#isClosing) return
+    const nowMs = performance.now()
+    this.onDone({ sentMs: nowMs, doneMs: nowMs, how: `lost: ${reason}` })
+    this.#connections.splice(this.#connections.indexOf(connection), 1)
     for (const stream of [...connection.streams.values()]) {
       connection.streams.delete(stream.id)
       this.done({ sentMs: (stream.owner as Call).sentMs, doneMs: performance.now(), how: `lost: ${reason}` })

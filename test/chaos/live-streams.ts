@@ -30,7 +30,7 @@ export class LiveStream implements StreamOwner {
   ending: string | null = null
   endings = 0
   nextMs = 0
-  #isHalfClosed = false
+  isHalfClosed = false
   readonly #sentMs = new Float64Array(UNANSWERED_MAX)
   readonly #owner: LiveStreams
 
@@ -47,15 +47,15 @@ export class LiveStream implements StreamOwner {
   }
 
   fire(nowMs: number): void {
-    if (this.#isHalfClosed || this.sent - this.echoed >= UNANSWERED_MAX) return
+    if (this.isHalfClosed || this.sent - this.echoed >= UNANSWERED_MAX) return
     this.#sentMs[this.sent % UNANSWERED_MAX] = nowMs
     const to = writeMessage(scratch, 0, this.checker.octets, this.key, this.sent++)
     this.connection.send(this.stream!, scratch, 0, to)
   }
 
   halfClose(): void {
-    if (this.#isHalfClosed) return
-    this.#isHalfClosed = true
+    if (this.isHalfClosed) return
+    this.isHalfClosed = true
     this.connection.end(this.stream!, "data")
   }
 

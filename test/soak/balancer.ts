@@ -46,14 +46,14 @@ function vitals(): Vitals {
   // Twice: what finalizers let go in the first is collected in the second.
   globalThis.gc!()
   globalThis.gc!()
-  const { heapUsed, external, arrayBuffers, rss } = process.memoryUsage()
+  const { heapUsed, external, rss } = process.memoryUsage()
   const { connections, streams, streamsEnded, deadlines, bufferedOctets, counters, clusters } =
     balancer.snapshot()
   const resources = process.getActiveResourcesInfo()
   const count = (kind: string): number => resources.filter((one) => one === kind).length
   return {
     heapUsed,
-    external: external + arrayBuffers,
+    external,
     rss,
     sockets: count("TCPSocketWrap"),
     timers,

@@ -129,8 +129,10 @@ export class Work {
   /** One stream ends, well or by a cancel; another begins. */
   #churn(live: LiveStreams): void {
     const stream = live.oldest
-    if (stream !== undefined && this.#random() < 0.5) stream.halfClose()
-    else stream?.cancel()
+    // The last one's end may still be on its way.
+    if (stream === undefined || stream.isHalfClosed) return
+    if (this.#random() < 0.5) stream.halfClose()
+    else stream.cancel()
     live.openOne()
   }
 
