@@ -32,7 +32,10 @@ class Call implements StreamOwner {
   }
 
   headers(_stream: Stream, fields: Fields, end: boolean): void {
-    if (!end) return
+    if (!end) {
+      if (fields.status !== "200") this.#end(`HTTP status ${fields.status}`)
+      return
+    }
     const isOk = fields.grpcStatus === "0" && this.#answers === 1 && this.checker.whole
     const said = `${fields.grpcStatus || "no status"} ${fields.grpcMessage}`.trimEnd()
     this.#end(isOk ? "ok" : fields.grpcStatus === "0" ? `${this.#answers} answers to a call` : said)

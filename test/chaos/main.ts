@@ -61,6 +61,7 @@ async function main(argv: string[]): Promise<number> {
   ]
   if (!(Number.isInteger(streams) && streams > 1 && seconds > 0 && Number.isInteger(seed)))
     throw new Error("--streams, --seconds and --seed take numbers above 0")
+  if (values.write && values.scenario !== undefined) throw new Error("--write takes every scenario")
   const say = values.json ? () => {} : (line: string) => console.log(line)
   const results: { scenario: Scenario; checks: Check[] }[] = []
   for (const scenario of chosen(values.scenario)) {

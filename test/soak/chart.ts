@@ -49,7 +49,7 @@ export function lineCharts(samples: readonly Sample[]): string {
     ].join("\n")
   })
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="What the soak held over time">`,
     `<style>${STYLE}</style>`,
     ...drawn,
     `<text class="axis" x="${WIDTH - RIGHT}" y="${height - 6}" text-anchor="end">${lastMinute.toFixed(0)} minutes</text>`,
