@@ -43,6 +43,8 @@ describe("PROXY protocol", () => {
     ["a line that does not end", v1(`PROXY TCP4 ${"1".repeat(120)}`)],
     ["a port past 65535", v1("PROXY TCP4 192.0.2.7 198.51.100.1 70000 443\r\n")],
     ["no ports", v1("PROXY TCP4 192.0.2.7 198.51.100.1\r\n")],
+    ["a source that is no address", v1("PROXY TCP4 \0 198.51.100.1 1 2\r\n")],
+    ["a destination of another family", v1("PROXY TCP6 2001:db8::7 198.51.100.1 1 2\r\n")],
     ["an unknown family", v1("PROXY UDP4 192.0.2.7 198.51.100.1 1 2\r\n")],
     ["version 3", v2("31110000")],
     ["an unknown command", v2("22110000")],

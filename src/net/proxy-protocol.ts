@@ -1,3 +1,5 @@
+import { isIPv4, isIPv6 } from "node:net"
+
 /** The ends of a connection as a proxy in front of us saw them. */
 export interface ProxiedConnection {
   readonly sourceAddress: string
@@ -45,7 +47,10 @@ function readVersion1(octets: Buffer): ProxyHeader | null | false {
   if (family !== "TCP4" && family !== "TCP6") return false
   const source = readPort(sourcePort)
   const destination = readPort(destinationPort)
-  if (!sourceAddress || !destinationAddress || source < 0 || destination < 0) return false
+  const isAddress = family === "TCP4" ? isIPv4 : isIPv6
+  if (sourceAddress === undefined || destinationAddress === undefined || source < 0 || destination < 0)
+    return false
+  if (!isAddress(sourceAddress) || !isAddress(destinationAddress)) return false
   const proxied = { sourceAddress, sourcePort: source, destinationAddress, destinationPort: destination }
   return { octets: end + 2, proxied }
 }
