@@ -63,7 +63,8 @@ const rows = {
     nginx: "http2_max_concurrent_streams",
   },
   streamWindowOctets: {
-    counts: "SETTINGS_INITIAL_WINDOW_SIZE to downstream: the most request octets held for one stream",
+    counts:
+      "SETTINGS_INITIAL_WINDOW_SIZE to downstream: the most request octets held for one stream; until the client has acknowledged SETTINGS at least the 65,535 that it starts with",
     value: 256 * KiB,
     unit: "octets",
     min: 1,

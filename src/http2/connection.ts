@@ -54,6 +54,8 @@ export class Http2Connection<Owner> {
   readonly #limits: Limits
   readonly #maxConcurrentStreams: number
   readonly #streamWindowOctets: number
+  /** What a new stream's peer may send: never less than it believes, as long as it may not have seen our SETTINGS. */
+  #firstWindowOctets: number
   #goawaySentLast = MAX_STREAM_ID
   #goawayReceivedLast = MAX_STREAM_ID
   #isDraining = false
@@ -72,6 +74,7 @@ export class Http2Connection<Owner> {
     this.#maxConcurrentStreams = maxConcurrentStreams
     this.#streamWindowOctets =
       role === "server" ? limits.streamWindowOctets : limits.upstreamStreamWindowOctets
+    this.#firstWindowOctets = Math.max(this.#streamWindowOctets, DEFAULT_WINDOW)
     this.#table = new StreamTable<Owner>(role)
     this.#guard = new Guard(limits, nowMs)
     this.#budget = options.budget ?? new BufferBudget(limits)
@@ -281,9 +284,16 @@ export class Http2Connection<Owner> {
   newStream(id: number): Http2Stream<Owner> {
     const { initialWindowSize } = this.sender.peer
     const { nowMs } = this.#receiver
-    const stream = new Http2Stream<Owner>(this, id, initialWindowSize, this.#streamWindowOctets, nowMs)
+    const stream = new Http2Stream<Owner>(this, id, initialWindowSize, this.#firstWindowOctets, nowMs)
     this.#table.add(stream)
     return stream
+  }
+
+  /** Our SETTINGS are in force at the peer: so is a window below the default, on open streams too. RFC 9113 §6.9.2. */
+  settingsAcked(): void {
+    const delta = this.#streamWindowOctets - this.#firstWindowOctets
+    this.#firstWindowOctets = this.#streamWindowOctets
+    if (delta < 0) for (const stream of this.#table.values()) stream.receiveOctets += delta
   }
 
   /** A PING was answered. */

@@ -263,3 +263,54 @@ describe("giving credit", () => {
     expect(lab.events.lines).toEqual(["data 1 a", "data 1 b", "data 1 c"])
   })
 })
+
+describe("a stream window below the one all streams start with (RFC 9113 §6.9.2, §6.9.3)", () => {
+  /** A server whose client sends before it has seen SETTINGS that lower the window to 100. */
+  function unaware() {
+    const lab = new Lab("server", { limits: { streamWindowOctets: 100 }, greeted: false })
+    lab.send(dsl.preface, dsl.settings(), dsl.headers(1, dsl.request), dsl.headers(3, dsl.request))
+    const [stream, other] = [lab.events.streams.get(1)!, lab.events.streams.get(3)!]
+    lab.said()
+    return { lab, stream, other }
+  }
+  const octets = (many: number): Buffer => Buffer.alloc(Math.min(16_384, many))
+  /** DATA frames of `total` octets. */
+  const upload = (id: number, total: number): Buffer[] =>
+    Array.from({ length: Math.ceil(total / 16_384) }, (_, i) => dsl.data(id, octets(total - i * 16_384)))
+
+  test("holds from the acknowledgement on, for streams that are open too", () => {
+    const { lab, stream, other } = unaware()
+    lab.send(...upload(1, 65_535), dsl.data(3, Buffer.alloc(30)))
+    expect(lab.said().filter((line) => line.startsWith("RST"))).toEqual([])
+    lab.send(dsl.settingsAck(), dsl.headers(5, dsl.request))
+    expect([stream, other, lab.events.streams.get(5)!].map((one) => one.receiveOctets)).toEqual([
+      100 - 65_535,
+      70,
+      100,
+    ])
+    lab.send(dsl.data(3, Buffer.alloc(71)))
+    expect(lab.said()).toEqual(["RST_STREAM 3 FLOW_CONTROL_ERROR"])
+  })
+
+  test("a client that is in debt since may end its stream, and sends on once it is out of it", () => {
+    const { lab, stream, other } = unaware()
+    lab.send(...upload(1, 65_535), dsl.data(3, Buffer.alloc(200)), dsl.settingsAck())
+    stream.consume(65_535)
+    expect(lab.said()).toContain("WINDOW_UPDATE 1 65535")
+    lab.send(dsl.data(1, Buffer.alloc(100)), dsl.data(3, "", { endStream: true }))
+    expect([lab.said(), other.remoteEnded]).toEqual([[], true])
+  })
+
+  test("more than 65,535 is too much for anybody", () => {
+    const { lab } = unaware()
+    lab.send(...upload(1, 65_535), dsl.data(1, "x"))
+    expect(lab.said()).toContain("RST_STREAM 1 FLOW_CONTROL_ERROR")
+  })
+
+  test("one above it holds from the first octet on", () => {
+    const lab = new Lab("server", { limits: { streamWindowOctets: 100_000 }, greeted: false })
+    lab.send(dsl.preface, dsl.settings(), dsl.headers(1, dsl.request), ...upload(1, 100_000))
+    lab.send(dsl.settingsAck())
+    expect(lab.events.streams.get(1)!.receiveOctets).toBe(0)
+  })
+})

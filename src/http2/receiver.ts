@@ -222,7 +222,8 @@ export class Receiver<Owner> {
     const stream = this.#table.get(id)
     if (stream === undefined || stream.remoteEnded) return this.#onLateData(stream, id)
     stream.receiveOctets -= flowOctets
-    if (stream.receiveOctets < 0) {
+    // A peer in debt since it saw our SETTINGS may still end the stream: that needs no credit.
+    if (stream.receiveOctets < 0 && flowOctets > 0) {
       this.#events.onLimit("stream_window_exceeded")
       return this.#connection.streamError(stream, ErrorCode.FLOW_CONTROL_ERROR, "DATA past the stream window")
     }
@@ -431,6 +432,7 @@ export class Receiver<Owner> {
       if (this.#settingsAcked) return this.#overhead(start, end)
       this.#decoder.setMaxTableOctets(this.#limits.headerTableOctets)
       this.#settingsAcked = true
+      this.#connection.settingsAcked()
       return null
     }
     if ((end - start) % 6 !== 0) return fault(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS are not whole entries")

@@ -1,3 +1,4 @@
+import { DEFAULT_WINDOW } from "../../src/http2/window.ts"
 import type { Limits } from "../../src/limits.ts"
 import type { BalancerSnapshot } from "../../src/snapshot.ts"
 import type { VirtualNetwork } from "./network/virtual-network.ts"
@@ -15,7 +16,9 @@ const ANSWER_OCTETS = 2048
  * may send unasked.
  */
 export function streamOctetsMax(limits: Limits): number {
-  const request = 2 * (limits.streamWindowOctets + REPLAY_OCTETS)
+  // Until SETTINGS are acknowledged a client has the window that all start with.
+  const window = Math.max(limits.streamWindowOctets, DEFAULT_WINDOW)
+  const request = 2 * (window + REPLAY_OCTETS)
   return request + limits.upstreamStreamWindowOctets + ANSWER_OCTETS
 }
 
