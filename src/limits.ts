@@ -574,6 +574,32 @@ const rows = {
     source: "Envoy max_connections 1024",
     counter: "endpoint_connections_exceeded",
   },
+  reconnectDelayMs: {
+    counts:
+      "from the start of a connection that came to nothing to the start of the next to that endpoint, give or take a fifth; 1.6 times as long after each in a row",
+    value: 100,
+    unit: "ms",
+    min: 0,
+    max: HOUR_MS,
+    per: "endpoint",
+    stops:
+      "an endpoint that refuses connections, or accepts them and serves nothing, being dialled again and again",
+    effect: "the stream is tried elsewhere, or waits where the endpoint did speak HTTP/2",
+    source: "gRPC connection-backoff.md; 1 s there, where every client dials for itself",
+    counter: "reconnect_delayed",
+  },
+  reconnectDelayMaxMs: {
+    counts: "the most that reconnectDelayMs grows to",
+    value: 3_000,
+    unit: "ms",
+    min: 0,
+    max: HOUR_MS,
+    per: "endpoint",
+    stops: "the same, and an endpoint that is back staying unused",
+    effect: "delays grow no more",
+    source: "gRPC connection-backoff.md; 120 s there",
+    counter: "reconnect_delayed",
+  },
 
   // ---- Calls and messages -----------------------------------------------------------------------------------------
   grpcTimeoutDigitsMax: {

@@ -355,6 +355,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   #makeCluster(config: ClusterConfig): Cluster<UpstreamConnection> {
     return new Cluster<UpstreamConnection>(config, {
       clock: this.#clock,
+      random: this.#env.random,
       limits: this.limits,
       onLimit: (counter) => this.counters.add(counterIds[counter as keyof typeof counterIds]),
       connect: this.#upstreams.plain,

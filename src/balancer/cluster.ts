@@ -1,6 +1,8 @@
 import type { Clock } from "../clock.ts"
 import type { ClusterConfig, EndpointConfig, Policy } from "../config/model.ts"
 import type { Limits } from "../limits.ts"
+import type { Random } from "../random.ts"
+import { Backoff } from "./backoff.ts"
 import { Endpoint } from "./endpoint.ts"
 import { pickLeastStreams } from "./policies/least-streams.ts"
 import type { PickPolicy } from "./policies/policy.ts"
@@ -23,6 +25,7 @@ export type Connect<C extends PooledConnection> = (
 
 export interface ClusterContext<C extends PooledConnection> {
   clock: Clock
+  random: Random
   limits: Limits
   connect: Connect<C>
   onLimit: (counter: string) => void
@@ -122,10 +125,13 @@ export class Cluster<C extends PooledConnection> {
   }
 
   #makePool(endpoint: Endpoint, connect: Connect<C>): Pool<C> {
-    const { limits, onLimit } = this.#context
+    const { clock, random, limits, onLimit } = this.#context
     const config = this.#config
+    const { reconnectDelayMs: delayMs, reconnectDelayMaxMs: delayMaxMs } = limits
     const pool: Pool<C> = new Pool<C>({
       connect: () => connect(endpoint, pool, config),
+      clock,
+      backoff: new Backoff({ delayMs, delayMaxMs, random }),
       maxConnections: config.maxConnectionsPerEndpoint ?? limits.connectionsPerEndpointMax,
       maxWaiting: limits.pickQueueMax,
       maxIdle: config.idleConnections ?? Number.POSITIVE_INFINITY,

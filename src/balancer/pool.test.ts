@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest"
+import { ManualClock } from "../../test/support/manual-clock.ts"
+import { Backoff } from "./backoff.ts"
 import { Pool, type PooledConnection, type PoolOptions, type Waiter } from "./pool.ts"
 import { RetryBudget } from "./retry-budget.ts"
 
@@ -8,10 +10,13 @@ class FakeConnection implements PooledConnection {
   isReady = false
   capacity = 100
   isRetired = false
+  hasServed = false
   readonly name: string
+  readonly startedMs: number
 
-  constructor(name: string) {
+  constructor(name: string, startedMs: number) {
     this.name = name
+    this.startedMs = startedMs
   }
 
   retire(): void {
@@ -24,11 +29,14 @@ function poolOf(options: Partial<PoolOptions<FakeConnection>> = {}) {
   const made: FakeConnection[] = []
   const limits: string[] = []
   const told: string[] = []
+  const clock = new ManualClock()
   const pool = new Pool<FakeConnection>({
     connect: () => {
-      made.push(new FakeConnection(`c${made.length}`))
+      made.push(new FakeConnection(`c${made.length}`, clock.now()))
       return made.at(-1)!
     },
+    clock,
+    backoff: new Backoff({ delayMs: 100, delayMaxMs: 1000, random: () => 0.5 }),
     maxConnections: 3,
     maxWaiting: 4,
     maxIdle: Number.POSITIVE_INFINITY,
@@ -44,7 +52,7 @@ function poolOf(options: Partial<PoolOptions<FakeConnection>> = {}) {
     connection.capacity = capacity
     pool.changed()
   }
-  return { pool, made, limits, told, waiter, ready }
+  return { pool, made, limits, told, waiter, ready, clock }
 }
 
 describe("a pool", () => {
@@ -144,7 +152,8 @@ describe("a pool", () => {
     pool.acquire(waiter("a"))
     ready(made[0]!)
     made[0]!.isUsable = false
-    pool.unusable(made[0]!)
+    made[0]!.hasServed = true
+    pool.lost(made[0]!)
     pool.acquire(waiter("b"))
     ready(made[1]!)
     pool.release(made[0]!)
@@ -162,6 +171,86 @@ describe("a pool", () => {
     expect(made.map(({ isRetired }) => isRetired)).toEqual([false, false])
     pool.release(made[1]!)
     expect(made.map(({ isRetired }) => isRetired)).toEqual([false, true])
+  })
+})
+
+describe("connections that come to nothing", () => {
+  /** The times at which connections were begun. */
+  const begun = (made: readonly FakeConnection[]): number[] =>
+    made.map(({ startedMs }) => Math.round(startedMs))
+
+  test("one that grants nothing and leaves is followed later and later, for as long as somebody waits", () => {
+    const { pool, made, told, limits, waiter, ready, clock } = poolOf()
+    const waiting = waiter("a")
+    pool.acquire(waiting)
+    for (let ms = 0; ms < 4000; ms++) {
+      const connection = made.at(-1)!
+      if (connection.isReady) clock.advance(1)
+      else {
+        ready(connection, 0)
+        pool.lost(connection)
+      }
+    }
+    expect(begun(made)).toEqual([0, 100, 260, 516, 926, 1581, 2581, 3581])
+    expect([told, limits.includes("reconnect_delayed")]).toEqual([[], true])
+    pool.abandon(waiting)
+    pool.lost(made.at(-1)!)
+    expect(clock.timersOpen).toBe(0)
+  })
+
+  test("refused: those who come before the next attempt are told why, and nobody dials for them", () => {
+    const { pool, made, told, waiter, clock } = poolOf()
+    pool.acquire(waiter("a"))
+    pool.connectFailed(made[0]!, "connection refused")
+    clock.advance(99)
+    pool.acquire(waiter("b"))
+    clock.advance(1)
+    pool.acquire(waiter("c"))
+    expect([told, begun(made)]).toEqual([
+      ["a: connection refused", "b: connection refused"],
+      [0, 100],
+    ])
+  })
+
+  test("refused while others are full: tried again in time, not with every stream that ends", () => {
+    const { pool, made, told, waiter, ready, clock } = poolOf()
+    pool.acquire(waiter("full"))
+    ready(made[0]!, 1)
+    made[0]!.hasServed = true
+    for (const name of ["a", "b", "c", "d"]) pool.acquire(waiter(name))
+    pool.connectFailed(made[1]!, "connection refused")
+    for (let i = 0; i < 3; i++) pool.release(made[0]!)
+    expect([made.length, told.length, pool.waiting]).toEqual([2, 4, 1])
+    expect([pool.failureSince(0), pool.failureSince(1)]).toEqual(["connection refused", null])
+    clock.advance(100)
+    expect(begun(made)).toEqual([0, 0, 100])
+    ready(made[2]!)
+    expect([told.at(-1), clock.timersOpen]).toEqual(["d on c2", 0])
+  })
+
+  test.for([
+    ["after one that was of use the next comes at once", true, false, 2],
+    ["after one that we retired, too", false, true, 2],
+    ["after one that was of none, it does not", false, false, 1],
+  ] as const)("%s", ([, hasServed, isOurs, expected]) => {
+    const { pool, made, waiter, ready } = poolOf()
+    pool.acquire(waiter("a"))
+    ready(made[0]!)
+    Object.assign(made[0]!, { hasServed, isUsable: false })
+    if (isOurs) pool.retired(made[0]!)
+    else pool.lost(made[0]!)
+    pool.acquire(waiter("b"))
+    expect(made).toHaveLength(expected)
+  })
+
+  test("one that lasted is followed at once, whatever it did", () => {
+    const { pool, made, waiter, ready, clock } = poolOf()
+    pool.acquire(waiter("a"))
+    ready(made[0]!)
+    clock.advance(60_000)
+    pool.lost(made[0]!)
+    pool.acquire(waiter("b"))
+    expect(made).toHaveLength(2)
   })
 })
 

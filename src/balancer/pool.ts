@@ -1,3 +1,6 @@
+import type { Clock, Timer } from "../clock.ts"
+import type { Backoff } from "./backoff.ts"
+
 /** What the pool must know of an upstream connection; who makes one knows the rest. */
 export interface PooledConnection {
   /** Leases out. The pool's own. */
@@ -8,6 +11,10 @@ export interface PooledConnection {
   readonly isReady: boolean
   /** How many streams it may carry at once, both ends' limits considered. */
   readonly capacity: number
+  /** When it was begun, by the pool's clock. */
+  readonly startedMs: number
+  /** The endpoint has answered a stream on it. */
+  readonly hasServed: boolean
   /** Take no more streams and end once the last is over. */
   retire(): void
 }
@@ -20,8 +27,10 @@ export interface Waiter<C> {
 }
 
 export interface PoolOptions<C extends PooledConnection> {
-  /** Starts a connection. Tell its fate by `connected`, `closed`. */
+  /** Starts a connection. Tell its fate by `changed`, `connectFailed`, `lost`, `retired`. */
   connect(): C
+  clock: Clock
+  backoff: Backoff
   maxConnections: number
   /** Most streams waiting here. */
   maxWaiting: number
@@ -32,12 +41,17 @@ export interface PoolOptions<C extends PooledConnection> {
 
 /**
  * The connections to one endpoint. Streams are packed onto as few as can carry them, since every connection costs
- * system calls; another is opened when all are full.
+ * system calls; another is opened when all are full. After one that came to nothing the next is put off: whoever has no
+ * other to hope for is told why at once, the others wait.
  */
 export class Pool<C extends PooledConnection> {
   readonly connections: C[] = []
   readonly #options: PoolOptions<C>
   readonly #waiting: Waiter<C>[] = []
+  /** Of the last connection that could not be made; null once a later one came up. */
+  #failure: { readonly reason: string; readonly atMs: number } | null = null
+  /** To connect again for those that wait. Runs only while somebody does. */
+  #timer: Timer | null = null
   #isClosing = false
 
   constructor(options: PoolOptions<C>) {
@@ -48,6 +62,11 @@ export class Pool<C extends PooledConnection> {
     return this.#waiting.length
   }
 
+  /** Why a connection could not be made, where one was tried since then. */
+  failureSince(ms: number): string | null {
+    return this.#failure !== null && this.#failure.atMs >= ms ? this.#failure.reason : null
+  }
+
   /** Gives `waiter` a slot now, or when one is there. Give it back by `release`, exactly once. */
   acquire(waiter: Waiter<C>): void {
     const connection = this.#waiting.length === 0 ? this.#withRoom() : undefined
@@ -55,6 +74,10 @@ export class Pool<C extends PooledConnection> {
       connection.streamsOpen++
       waiter.onLease(connection)
       return this.#retireIfClosing()
+    }
+    if (this.connections.length === 0 && this.#failure !== null && this.#isPutOff()) {
+      waiter.onNoLease(this.#failure.reason, false)
+      return
     }
     if (this.#waiting.length >= this.#options.maxWaiting) {
       this.#options.onLimit("pick_queue_full")
@@ -69,11 +92,12 @@ export class Pool<C extends PooledConnection> {
   abandon(waiter: Waiter<C>): void {
     const at = this.#waiting.indexOf(waiter)
     if (at >= 0) this.#waiting.splice(at, 1)
-    this.#retireIfClosing()
+    if (this.#waiting.length === 0) this.#nobodyWaits()
   }
 
   release(connection: C): void {
     connection.streamsOpen--
+    if (connection.hasServed && this.#options.backoff.served(connection.startedMs)) this.#failure = null
     this.#serve()
     if (connection.streamsOpen > 0 || !connection.isUsable) return
     const idle = this.connections.filter((one) => one.streamsOpen === 0 && one.isUsable)
@@ -85,24 +109,54 @@ export class Pool<C extends PooledConnection> {
     this.#serve()
   }
 
-  /** A connection takes no more streams: GOAWAY came, or it was retired. */
-  unusable(connection: C): void {
-    const at = this.connections.indexOf(connection)
-    if (at >= 0) this.connections.splice(at, 1)
+  /** We want no more streams on a connection. */
+  retired(connection: C): void {
+    this.#remove(connection)
+    if (this.#waiting.length > 0) this.#connectIfNeeded()
+  }
+
+  /** The endpoint wants no more streams on a connection (GOAWAY), or ended it. */
+  lost(connection: C): void {
+    if (this.#remove(connection) && !connection.hasServed) {
+      this.#failure = null
+      this.#failed(connection)
+    }
     if (this.#waiting.length > 0) this.#connectIfNeeded()
   }
 
   /** A connection could not be made. Those that only it could have served are told; with others left, they wait on. */
   connectFailed(connection: C, reason: string): void {
+    if (!this.#remove(connection)) return
+    this.#failure = { reason, atMs: this.#failed(connection) }
+    if (this.connections.length > 0) {
+      if (this.#waiting.length > 0) this.#connectIfNeeded()
+      return
+    }
+    for (const waiter of this.#waiting.splice(0)) waiter.onNoLease(reason, false)
+    if (this.#waiting.length === 0) this.#nobodyWaits()
+  }
+
+  #remove(connection: C): boolean {
     const at = this.connections.indexOf(connection)
     if (at >= 0) this.connections.splice(at, 1)
-    if (this.connections.length > 0) return
-    for (const waiter of this.#waiting.splice(0)) waiter.onNoLease(reason, false)
+    return at >= 0
+  }
+
+  #failed({ startedMs }: C): number {
+    const nowMs = this.#options.clock.now()
+    this.#options.backoff.failed(startedMs, nowMs)
+    return nowMs
   }
 
   /** Retires every connection once those that wait have been served; streams under way may finish. */
   close(): void {
     this.#isClosing = true
+    this.#retireIfClosing()
+  }
+
+  #nobodyWaits(): void {
+    this.#timer?.cancel()
+    this.#timer = null
     this.#retireIfClosing()
   }
 
@@ -126,7 +180,7 @@ export class Pool<C extends PooledConnection> {
       this.#waiting.shift()!.onLease(connection)
     }
     if (this.#waiting.length > 0) this.#connectIfNeeded()
-    else this.#retireIfClosing()
+    else this.#nobodyWaits()
   }
 
   /** Opens connections until those under way could carry everyone who waits. */
@@ -142,9 +196,26 @@ export class Pool<C extends PooledConnection> {
         this.#options.onLimit("endpoint_connections_exceeded")
         return
       }
+      if (this.#isPutOff()) return this.#connectLater()
       const connection = this.#options.connect()
       this.connections.push(connection)
       coming += Math.max(1, connection.capacity)
     }
+  }
+
+  /** The last connection came to nothing, too short a time ago. */
+  #isPutOff(): boolean {
+    const { backoff, clock, onLimit } = this.#options
+    if (backoff.leftMs(clock.now()) === 0) return false
+    onLimit("reconnect_delayed")
+    return true
+  }
+
+  #connectLater(): void {
+    const { backoff, clock } = this.#options
+    this.#timer ??= clock.after(backoff.leftMs(clock.now()), () => {
+      this.#timer = null
+      if (this.#waiting.length > 0) this.#connectIfNeeded()
+    })
   }
 }

@@ -526,17 +526,19 @@ export class Exchange implements Waiter<UpstreamConnection> {
     pool.abandon(this)
     this.#waitUntilMs = 0
     const where = `cluster ${this.#cluster!.name}, endpoint ${this.#endpoint!.address}`
+    const cause = pool.failureSince(this.#attempt!.startMs)
+    const because = cause === null ? "" : `; the last connection tried: ${cause}`
     const hasConnection = pool.connections.some((connection) => connection.isReady)
     if (hasConnection) {
       this.#context.counters.add(counterIds.pick_queue_timeout)
-      return this.#fail(
-        failure("pick_queue", `${where}: pickQueueTimeoutMs: no stream became free in time`, true),
-      )
+      const message = `${where}: pickQueueTimeoutMs: no stream became free in time${because}`
+      return this.#fail(failure("pick_queue", message, true))
     }
     this.#attempt!.status = 504
     this.#endpoint!.failed(this.#nowMs())
     const ms = this.#route.settings.connectTimeoutMs
-    this.#retryOr(failure("connect_timeout", `${where}: no connection within ${ms} ms`, true), "timeout")
+    const message = `${where}: no connection within ${ms} ms${because}`
+    this.#retryOr(failure("connect_timeout", message, true), "timeout")
     this.#arm()
   }
 

@@ -45,7 +45,8 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
   readonly #onClosed: (connection: UpstreamConnection) => void
   readonly #said: SaidOnce
   readonly #keepalive: Keepalive
-  readonly #startedMs: number
+  readonly startedMs: number
+  hasServed = false
   #isRetired = false
   #isGone = false
   #requests = 0
@@ -61,7 +62,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     this.#cluster = cluster
     this.endpoint = endpoint
     this.#onClosed = options.onClosed
-    this.#startedMs = nowMs
+    this.startedMs = nowMs
     this.#idleSinceMs = nowMs
     this.#said = new SaidOnce(context.log, { cluster: cluster.name, endpoint: endpoint.address })
     this.#keepalive = new Keepalive(endpoint.keepalive ?? cluster.keepalive, nowMs)
@@ -113,7 +114,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
   retire(): void {
     if (this.#isRetired) return
     this.#isRetired = true
-    this.#pool.unusable(this)
+    this.#pool.retired(this)
     this.http2.drain("no longer needed")
   }
 
@@ -152,6 +153,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
   onRequest(_stream: Http2Stream<Exchange>, _head: RequestHead, _endStream: boolean): void {}
 
   onResponse(stream: Http2Stream<Exchange>, head: ResponseHead, endStream: boolean): void {
+    this.hasServed = true
     stream.owner!.onResponse(head, endStream)
   }
 
@@ -219,7 +221,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
         code: errorCodeName(code),
         debug: debug.slice(0, 100),
       })
-    this.#pool.unusable(this)
+    this.#pool.lost(this)
   }
 
   onEnd(because: Fault | null): void {
@@ -243,7 +245,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     const { idleTimeoutMs, maxConnectionAgeMs } = this.#cluster
     const isIdleTooLong =
       idleTimeoutMs !== null && this.streamsOpen === 0 && nowMs - this.#idleSinceMs > idleTimeoutMs
-    const isTooOld = maxConnectionAgeMs !== null && nowMs - this.#startedMs > maxConnectionAgeMs
+    const isTooOld = maxConnectionAgeMs !== null && nowMs - this.startedMs > maxConnectionAgeMs
     if (http2.isReady && (isIdleTooLong || isTooOld)) this.retire()
   }
 
@@ -262,7 +264,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     // One that was retired before it was made has failed nobody.
     if (!wasReady && !this.#isRetired) this.#connectFailed(reason, nowMs)
     else {
-      this.#pool.unusable(this)
+      this.#pool.lost(this)
       if (this.http2.ending.streamsLost > 0 && this.endpoint.failed(nowMs)) this.#sayEjected(reason)
     }
     if (because !== null)
