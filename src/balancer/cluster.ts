@@ -41,6 +41,9 @@ export class Cluster<C extends PooledConnection> {
   readonly #pools = new Map<Endpoint, Pool<C>>()
   /** Of connections that are made in another way, by that way: TLS with the settings of a route. */
   readonly #otherPools = new Map<Connect<C>, Map<Endpoint, Pool<C>>>()
+  /** Ways that nothing new asks for. Streams that began before may still retry by them. */
+  readonly #forgotten = new WeakSet<Connect<C>>()
+  #isClosed = false
 
   constructor(config: ClusterConfig, context: ClusterContext<C>) {
     this.name = config.name
@@ -62,9 +65,17 @@ export class Cluster<C extends PooledConnection> {
     return this.#pools.keys()
   }
 
-  /** The connections to `endpoint` that `connect` makes; null: the cluster's own way. */
+  /**
+   * The connections to `endpoint` that `connect` makes; null: the cluster's own way. Where `close` or `forget` went before,
+   * it is a pool for this one time, whose connection ends with its last stream.
+   */
   pool(endpoint: Endpoint, connect: Connect<C> | null): Pool<C> {
     if (connect === null) return this.#pools.get(endpoint)!
+    if (this.#isClosed || this.#forgotten.has(connect)) {
+      const last = this.#makePool(endpoint, connect)
+      last.close()
+      return last
+    }
     let pools = this.#otherPools.get(connect)
     if (pools === undefined) this.#otherPools.set(connect, (pools = new Map()))
     let pool = pools.get(endpoint)
@@ -82,6 +93,7 @@ export class Cluster<C extends PooledConnection> {
   forget(connect: Connect<C>): void {
     for (const pool of this.#otherPools.get(connect)?.values() ?? []) pool.close()
     this.#otherPools.delete(connect)
+    this.#forgotten.add(connect)
   }
 
   /**
@@ -114,6 +126,7 @@ export class Cluster<C extends PooledConnection> {
 
   /** Gives way to another configuration: every connection is retired once those that wait have been served. */
   close(): void {
+    this.#isClosed = true
     for (const pool of this.#pools.values()) pool.close()
     for (const connect of [...this.#otherPools.keys()]) this.forget(connect)
   }
