@@ -384,7 +384,7 @@ const rows = {
   },
   prefaceTimeoutMs: {
     counts:
-      "from accept, or the end of the handshake, to the end of the connection preface or of the HTTP/1.1 head",
+      "from accept, or the end of the handshake, to the end of the connection preface or of the HTTP/1.1 head; upstream also for a connection that nobody waits for any more",
     value: 10_000,
     unit: "ms",
     min: 10,
@@ -527,7 +527,8 @@ const rows = {
     counter: "pick_queue_full",
   },
   pickQueueTimeoutMs: {
-    counts: "how long one stream waits for an endpoint",
+    counts:
+      "how long one stream waits for a place on connections that are full; for a connection it waits as long as its route says",
     value: 10_000,
     unit: "ms",
     min: 0,

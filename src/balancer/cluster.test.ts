@@ -38,7 +38,7 @@ function clusterOf() {
   const passBy = (by: Connect<FakeConnection> | null): FakeConnection => {
     const pool = cluster.pool(endpoint, by)
     let leased: FakeConnection | null = null
-    pool.acquire({ onLease: (connection) => (leased = connection), onNoLease: () => {} })
+    pool.acquire({ patienceMs: 0, onLease: (connection) => (leased = connection), onNoLease: () => {} })
     pool.changed()
     pool.release(leased!)
     return leased!

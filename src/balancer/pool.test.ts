@@ -44,6 +44,7 @@ function poolOf(options: Partial<PoolOptions<FakeConnection>> = {}) {
     ...options,
   })
   const waiter = (name: string): Waiter<FakeConnection> => ({
+    patienceMs: 5000,
     onLease: (connection) => told.push(`${name} on ${connection.name}`),
     onNoLease: (reason, isLimit) => told.push(`${name}: ${isLimit ? "limit " : ""}${reason}`),
   })

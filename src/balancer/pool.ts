@@ -21,6 +21,8 @@ export interface PooledConnection {
 
 /** A stream that wants a slot. One of the two is called, once, possibly from within `acquire`. */
 export interface Waiter<C> {
+  /** How long it is willing to wait for a connection. */
+  readonly patienceMs: number
   onLease(connection: C): void
   /** `reason` names the address and the cause. */
   onNoLease(reason: string, isLimit: boolean): void
@@ -60,6 +62,11 @@ export class Pool<C extends PooledConnection> {
 
   get waiting(): number {
     return this.#waiting.length
+  }
+
+  /** The longest that anybody who waits is willing to wait for a connection; 0 when nobody does. */
+  get patienceMs(): number {
+    return this.#waiting.reduce((longest, { patienceMs }) => Math.max(longest, patienceMs), 0)
   }
 
   /** Why a connection could not be made, where one was tried since then. */

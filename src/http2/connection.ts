@@ -172,6 +172,11 @@ export class Http2Connection<Owner> {
     return stream
   }
 
+  /** The socket is up since `nowMs`, later than the constructor was told: the handshake's time limits count from here. */
+  connected(nowMs: number): void {
+    this.#receiver.connected(nowMs)
+  }
+
   /** Reads octets that came. They may be reused after the call. */
   receive(octets: Buffer, start: number, end: number, nowMs: number): void {
     if (!this.#isClosed) this.#receiver.receive(octets, start, end, nowMs)

@@ -54,7 +54,8 @@ export class Receiver<Owner> {
   readonly #reader: FrameReader
   readonly #block: HeaderBlock
   readonly #window: ReceiveWindow
-  readonly #startedMs: number
+  /** Since when the peer is expected to speak. */
+  #startedMs: number
   /** Since when a frame other than DATA waits for its rest; -1: none does. */
   #partialSinceMs = -1
   #frames = 0
@@ -88,6 +89,11 @@ export class Receiver<Owner> {
   /** The peer's SETTINGS have come. */
   get isReady(): boolean {
     return this.#settingsReceived
+  }
+
+  /** The peer can be heard from now on; before, nothing was overdue. */
+  connected(nowMs: number): void {
+    this.#startedMs = nowMs
   }
 
   /** Reads octets that came. They may be reused after the call. */

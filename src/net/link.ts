@@ -82,6 +82,11 @@ export class Link implements Flushable {
     }
   }
 
+  /** Connected, and over TLS its handshake done. */
+  get isUp(): boolean {
+    return !this.#isHeld && !this.socket.connecting
+  }
+
   get isPaused(): boolean {
     return this.#isPaused
   }

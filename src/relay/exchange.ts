@@ -167,13 +167,23 @@ export class Exchange implements Waiter<UpstreamConnection> {
     this.#attempt = newAttempt(endpoint.address, nowMs)
     this.record.addAttempt(this.#attempt)
     this.#waitingAt = cluster.pool(endpoint, this.#route.connect)
-    const { connectTimeoutMs } = this.#route.settings
-    this.#waitUntilMs = nowMs + Math.min(connectTimeoutMs, this.#context.limits.pickQueueTimeoutMs)
     this.#waitingAt.acquire(this)
-    if (this.#waitingAt !== null) this.#arm()
+    if (this.#waitingAt !== null) this.#wait(this.#waitingAt, nowMs)
+  }
+
+  #wait(pool: Pool<UpstreamConnection>, nowMs: number): void {
+    const { patienceMs } = this
+    const isFull = pool.connections.some((connection) => connection.isReady)
+    const { pickQueueTimeoutMs } = this.#context.limits
+    this.#waitUntilMs = nowMs + (isFull ? Math.min(patienceMs, pickQueueTimeoutMs) : patienceMs)
+    this.#arm()
   }
 
   // ---- Waiter -------------------------------------------------------------------------------------------------
+
+  get patienceMs(): number {
+    return this.#route.settings.connectTimeoutMs
+  }
 
   onLease(connection: UpstreamConnection): void {
     this.#waitingAt = null

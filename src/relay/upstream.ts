@@ -51,6 +51,8 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
   #isGone = false
   #requests = 0
   #idleSinceMs: number
+  /** The socket, and TLS on it, is there. */
+  #isUp = false
   /** Something has come. */
   #hasHeard = false
 
@@ -233,6 +235,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
   /** Once a second. */
   tick(nowMs: number): void {
     const { http2 } = this
+    if (!this.#isUp && !this.#lookIfUp(nowMs)) return
     http2.tick(nowMs)
     if (http2.isClosed) return
     const wish = this.#keepalive.check(nowMs, this.streamsOpen > 0)
@@ -247,6 +250,17 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
       idleTimeoutMs !== null && this.streamsOpen === 0 && nowMs - this.#idleSinceMs > idleTimeoutMs
     const isTooOld = maxConnectionAgeMs !== null && nowMs - this.startedMs > maxConnectionAgeMs
     if (http2.isReady && (isIdleTooLong || isTooOld)) this.retire()
+  }
+
+  /** HTTP/2 counts its time from when it can be heard. Until then it may take as long as somebody is willing to wait. */
+  #lookIfUp(nowMs: number): boolean {
+    this.#isUp = this.#link.isUp
+    if (this.#isUp) this.http2.connected(nowMs)
+    else {
+      const mostMs = Math.max(this.#context.limits.prefaceTimeoutMs, this.#pool.patienceMs)
+      if (nowMs - this.startedMs > mostMs) this.http2.receiveEnd(`no connection within ${mostMs} ms`)
+    }
+    return this.#isUp
   }
 
   /** Ends it now; its streams are told. */

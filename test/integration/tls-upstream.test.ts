@@ -1,6 +1,11 @@
 import { once } from "node:events"
 import { createServer as createHttp2Server } from "node:http2"
-import { type AddressInfo, createServer as createTcpServer } from "node:net"
+import {
+  type AddressInfo,
+  connect as connectTcp,
+  createServer as createTcpServer,
+  type Socket,
+} from "node:net"
 import { createServer as createTlsServer, type Server, type TLSSocket, type TlsOptions } from "node:tls"
 import * as grpc from "@grpc/grpc-js"
 import { beforeAll, describe, expect, type TestContext, test } from "vitest"
@@ -68,11 +73,12 @@ async function bedFor(
   port: number,
   tls: UpstreamTls | true,
   options: BedOptions = {},
+  route: RouteInput = {},
 ): Promise<{ bed: TestBed; logs: LogLines }> {
   const logs = new LogLines()
   const config = {
     clusters: { chat: [{ address: `127.0.0.1:${port}`, maxFails: 0 }] },
-    servers: [{ routes: [{ cluster: "chat", tls }] }],
+    servers: [{ routes: [{ cluster: "chat", tls, ...route }] }],
   }
   const bed = await TestBed.start(t, { backends: 0, log: logs.log, ...options, config })
   return { bed, logs }
@@ -234,6 +240,60 @@ describe("an endpoint that does not speak HTTP/2 over TLS", () => {
     await once(rude, "listening")
     const { bed } = await bedFor(t, (rude.address() as AddressInfo).port, true)
     expect((await call(bed)).message).toMatch(/closed the connection|reset by peer/)
+  })
+})
+
+describe("an endpoint that is slow to connect", () => {
+  /** Accepts for `backend`, and carries nothing before `release` is called. */
+  async function slowFront(t: TestContext, backend: SecureBackend) {
+    const { promise: released, resolve: release } = Promise.withResolvers<void>()
+    const sockets: Socket[] = []
+    const front = createTcpServer((socket) => {
+      sockets.push(socket.on("error", () => {}))
+      void released.then(() =>
+        socket.pipe(connectTcp(backend.port, "127.0.0.1").on("error", () => {})).pipe(socket),
+      )
+    }).listen(0, "127.0.0.1")
+    t.onTestFinished(() => void front.close())
+    await once(front, "listening")
+    return { port: (front.address() as AddressInfo).port, release, sockets }
+  }
+
+  async function start(t: TestContext, connectTimeout: string) {
+    const clock = new ManualClock()
+    const backend = await SecureBackend.start(t, material(server))
+    const front = await slowFront(t, backend)
+    const { bed } = await bedFor(t, front.port, true, { clock }, { connectTimeout })
+    const client = await bed.rawClient()
+    const id = client.open(dsl.request, { endStream: true })
+    await eventually(
+      () => front.sockets.length === 1,
+      () => "a connection",
+    )
+    return { bed, front, client, id }
+  }
+
+  test("is waited for as long as the route says, and then has its own time to speak", async (t) => {
+    const { bed, front, client, id } = await start(t, "60s")
+    await bed.pass(45_000, client)
+    front.release()
+    expect((await client.head(id)).fields[0]).toEqual([":status", "200"])
+    await client.end(id)
+  })
+
+  test("is let go of when nobody waits any more", async (t) => {
+    const { bed, front, client, id } = await start(t, "2s")
+    await bed.pass(2_500, client)
+    expect((await client.head(id)).fields).toContainEqual([
+      "grpc-message",
+      expect.stringMatching(/: no connection within 2000 ms$/),
+    ])
+    const open = () => bed.balancer.snapshot().clusters[0]!.endpoints[0]!.connections
+    expect(open()).toBe(1)
+    await bed.pass(10_000, client)
+    expect(open()).toBe(0)
+    front.sockets[0]!.resume()
+    await once(front.sockets[0]!, "close")
   })
 })
 
