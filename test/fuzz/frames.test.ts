@@ -9,57 +9,15 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import { FrameType } from "../../src/http2/frame/types.ts"
-import { HeaderList } from "../../src/http2/header-list.ts"
-import type { RequestHead } from "../../src/http2/message-head.ts"
-import type { Http2Stream } from "../../src/http2/stream.ts"
-import type { Role } from "../../src/http2/stream-table.ts"
 import { seededRandom } from "../../src/random.ts"
 import * as dsl from "../support/frame-dsl.ts"
-import { EventLog, Lab, randomly } from "../support/memory-link.ts"
+import { randomly } from "../support/memory-link.ts"
+import { FRAMES } from "./frame-corpus.ts"
+import { receive } from "./oracles/receiving.ts"
 
 const numRuns = Number(process.env.FUZZ_RUNS ?? 20_000)
 const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31))
 const TIMEOUT_MS = 60_000 + numRuns * 3
-
-const block = dsl.headerBlock(dsl.request)
-const answer = dsl.headerBlock(dsl.response)
-
-/** Frames that are valid somewhere; on stream 1, 3 or 5, or on none. */
-const CORPUS: Buffer[] = [1, 3, 5].flatMap((id) => [
-  dsl.headers(id, dsl.request),
-  dsl.headers(id, dsl.request, { endStream: true }),
-  dsl.headers(id, dsl.request, { padding: 3, priority: { dependsOn: 0 } }),
-  dsl.headers(id, dsl.response),
-  dsl.headers(id, [[":status", "100"]]),
-  dsl.headers(id, dsl.okTrailers, { endStream: true }),
-  dsl.headers(id, block.subarray(0, 20), { endHeaders: false }),
-  dsl.continuation(id, block.subarray(20)),
-  dsl.continuation(id, block.subarray(20, 40), false),
-  dsl.headers(id, Buffer.concat([Buffer.from("3f e1 1f".replaceAll(" ", ""), "hex"), answer])),
-  dsl.data(id, "hello"),
-  dsl.data(id, "", { endStream: true }),
-  dsl.data(id, "hello", { padding: 7 }),
-  dsl.data(id, Buffer.alloc(5000)),
-  dsl.priority(id),
-  dsl.rstStream(id),
-  dsl.windowUpdate(id, 100_000),
-  dsl.pushPromise(id, id + 1),
-])
-CORPUS.push(
-  dsl.settings(),
-  dsl.settings({ INITIAL_WINDOW_SIZE: 0 }),
-  dsl.settings({ INITIAL_WINDOW_SIZE: 2 ** 31 - 1, MAX_FRAME_SIZE: 2 ** 24 - 1 }),
-  dsl.settings({ HEADER_TABLE_SIZE: 0, MAX_CONCURRENT_STREAMS: 0 }),
-  dsl.settingsAck(),
-  dsl.ping(),
-  dsl.ping("draining", { ack: true }),
-  dsl.goaway(3),
-  dsl.goaway(2 ** 31 - 1),
-  dsl.windowUpdate(0, 1),
-  dsl.windowUpdate(0, 2 ** 31 - 1),
-  dsl.priorityUpdate(1),
-  dsl.frame(0xee, 0xff, 7, Buffer.alloc(20)),
-)
 
 interface Step {
   readonly frame: number
@@ -69,7 +27,7 @@ interface Step {
 }
 
 const step: fc.Arbitrary<Step> = fc.record({
-  frame: fc.nat(CORPUS.length - 1),
+  frame: fc.nat(FRAMES.length - 1),
   mutation: fc.oneof(
     { weight: 3, arbitrary: fc.constant("none" as const) },
     fc.constantFrom(...(["octet", "cut", "type", "flags", "stream", "length", "twice", "noise"] as const)),
@@ -79,7 +37,7 @@ const step: fc.Arbitrary<Step> = fc.record({
 })
 
 function octetsOf({ frame, mutation, at, value }: Step): Buffer {
-  const octets = Buffer.from(CORPUS[frame]!)
+  const octets = Buffer.from(FRAMES[frame]!)
   switch (mutation) {
     case "none":
       return octets
@@ -111,95 +69,6 @@ function octetsOf({ frame, mutation, at, value }: Step): Buffer {
 const isWhole = (steps: readonly Step[]): boolean =>
   steps.every(({ mutation }) => ["none", "flags", "stream", "type", "twice"].includes(mutation))
 
-const head = new HeaderList([":status", "200"])
-const ask = new HeaderList([":method", "GET", ":scheme", "http", ":path", "/", ":authority", "a"])
-const body = Buffer.alloc(300, "b")
-
-/** Notes what must not be: anything said of a stream after its end, or of anything after the connection's. */
-class StrictLog extends EventLog {
-  readonly problems: string[] = []
-  readonly #over = new Set<number>()
-  readonly #ended = new Set<number>()
-
-  override onRequest(stream: Http2Stream<string>, requestHead: RequestHead, endStream: boolean): void {
-    super.onRequest(stream, requestHead, endStream)
-    if (endStream) this.#ended.add(stream.id)
-    stream.sendHeaders(head, false)
-    stream.sendData(body, 0, body.length, stream.id === 3)
-  }
-
-  override onData(
-    stream: Http2Stream<string>,
-    octets: Buffer,
-    start: number,
-    end: number,
-    endStream: boolean,
-  ): void {
-    this.#check(stream, "onData")
-    if (start > end || end > octets.length) this.problems.push("onData beyond its buffer")
-    super.onData(stream, octets, start, end, endStream)
-    if (endStream) this.#ended.add(stream.id)
-    stream.consume(end - start)
-  }
-
-  override onResponse(...[stream, responseHead, endStream]: Parameters<EventLog["onResponse"]>): void {
-    this.#check(stream, "onResponse")
-    super.onResponse(stream, responseHead, endStream)
-    if (endStream) this.#ended.add(stream.id)
-  }
-
-  override onTrailers(...[stream, trailers]: Parameters<EventLog["onTrailers"]>): void {
-    this.#check(stream, "onTrailers")
-    super.onTrailers(stream, trailers)
-    this.#ended.add(stream.id)
-  }
-
-  override onReset(...[stream, end]: Parameters<EventLog["onReset"]>): void {
-    if (this.#over.has(stream.id)) this.problems.push(`stream ${stream.id} was reset twice`)
-    this.#over.add(stream.id)
-    super.onReset(stream, end)
-  }
-
-  override onEnd(...[fault]: Parameters<EventLog["onEnd"]>): void {
-    if (this.lines.some((line) => line.startsWith("end"))) this.problems.push("the connection ended twice")
-    super.onEnd(fault)
-  }
-
-  #check(stream: Http2Stream<string>, event: string): void {
-    if (this.#over.has(stream.id) || this.#ended.has(stream.id))
-      this.problems.push(`${event} after the end of ${stream.id}`)
-  }
-}
-
-interface Outcome {
-  readonly events: readonly string[]
-  readonly said: readonly string[]
-  readonly limits: readonly string[]
-}
-
-function run(role: Role, octets: Buffer, pieces: readonly Buffer[]): { lab: Lab; outcome: Outcome } {
-  const lab = new Lab(role, { events: new StrictLog() })
-  const { connection } = lab
-  if (role === "client")
-    for (let i = 0; i < 3; i++) {
-      const stream = connection.open(ask, i === 0, i === 2, "test")
-      if (i > 0) stream.sendData(body, 0, body.length, false)
-    }
-  lab.said()
-  for (const piece of pieces) lab.send(piece)
-  const sentOctets = connection.output.unsentOctets
-  const said = lab.said()
-  const { lines, problems, fault, limits } = lab.events as StrictLog
-  expect(problems).toEqual([])
-  expect(sentOctets).toBeLessThan(4000 + 3 * octets.length)
-  if (connection.isClosed) {
-    expect(lines.at(-1)).toMatch(/^end/)
-    expect(connection.streams.size + connection.sender.queuedOctets).toBe(0)
-    expect(said.some((line) => line.startsWith("GOAWAY"))).toBe(fault !== null)
-  }
-  return { lab, outcome: { events: [...lines], said, limits: [...limits] } }
-}
-
 test(
   `frames at random (FUZZ_SEED=${seed} FUZZ_RUNS=${numRuns})`,
   () => {
@@ -211,8 +80,8 @@ test(
         const octets = Buffer.concat(steps.map(octetsOf))
         const split = randomly(seededRandom(splitSeed), 40)
         for (const role of ["server", "client"] as const) {
-          const { lab, outcome } = run(role, octets, [octets])
-          const { outcome: again } = run(role, octets, split(octets))
+          const { lab, outcome } = receive(role, octets, [octets])
+          const { outcome: again } = receive(role, octets, split(octets))
           // DATA that comes in pieces is handed on whole: reads make no difference.
           expect(again).toEqual(outcome)
           if (lab.connection.isClosed) closed++

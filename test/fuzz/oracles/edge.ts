@@ -1,0 +1,149 @@
+import assert from "node:assert/strict"
+import { mkdirSync, writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { toBinary } from "@bufbuild/protobuf"
+import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt"
+import {
+  defaultBridge,
+  defaultCluster,
+  defaultConfig,
+  defaultEndpoint,
+  defaultListener,
+  defaultRouteSettings,
+} from "../../../src/config/defaults.ts"
+import type { Config } from "../../../src/config/model.ts"
+import type { Log, LogFields } from "../../../src/log/logger.ts"
+import { seededRandom } from "../../../src/random.ts"
+import { Balancer } from "../../../src/sluice.ts"
+import { checkClosed } from "../../simulation/invariants.ts"
+import { Scheduler } from "../../simulation/network/scheduler.ts"
+import type { LineUser, VirtualLink, WireTap } from "../../simulation/network/virtual-link.ts"
+import { VirtualNetwork } from "../../simulation/network/virtual-network.ts"
+import { talkDescriptors } from "../../support/talk-backend.ts"
+
+const LISTENER = "fuzz:8080"
+const ENDPOINT = "fuzz:3000"
+/** Longer than anything waits for a silent peer. */
+const SILENCE_MS = 150_000
+const TURNS_MAX = 50_000
+
+const descriptorSet = fileURLToPath(new URL("../../../.cache/fuzz/talk.binpb", import.meta.url))
+mkdirSync(fileURLToPath(new URL("../../../.cache/fuzz/", import.meta.url)), { recursive: true })
+writeFileSync(descriptorSet, toBinary(FileDescriptorSetSchema, talkDescriptors))
+
+/** What one end of a connection does. Both ends are made anew for every run. */
+export type Script = (link: VirtualLink, scheduler: Scheduler) => LineUser
+
+export interface EdgeOptions {
+  readonly client: Script
+  readonly backend: Script
+  readonly expectsProxyHeader?: boolean
+  /** Nobody says anything more for so long that every time limit is over; else the client closes soon. */
+  readonly waits?: boolean
+}
+
+const NO_TAP: WireTap = {
+  onWritten() {},
+  onPeerWritten() {},
+  onRead() {},
+  onMisuse(what) {
+    throw new Error(`misuse of a socket: ${what}`)
+  },
+  forgive() {},
+}
+
+/**
+ * A whole balancer on a virtual network, all bridges on, one client and one backend. Whatever they say, no bug may come
+ * up, and nothing may be left once the balancer has closed. Errors: throws when it does.
+ */
+export async function runEdge(options: EdgeOptions): Promise<void> {
+  const scheduler = new Scheduler()
+  const network = new VirtualNetwork({
+    scheduler,
+    conditions: { delayMs: 0, capacityOctets: 1_000_000, cutShare: 0 },
+    seed: 0,
+    tap: () => NO_TAP,
+  })
+  const bugs: string[] = []
+  const random = seededRandom(0)
+  const config = configOf(options.expectsProxyHeader === true)
+  const balancer = new Balancer(config, { clock: scheduler, random, network, log: logInto(bugs) })
+  network.host(ENDPOINT, (link) => options.backend(link, scheduler))
+  await balancer.start()
+  const link = network.dial(LISTENER, "client", (made) => options.client(made, scheduler))
+  const untilMs = options.waits === true ? SILENCE_MS : 0
+  await settle(scheduler, () => scheduler.nextMs > untilMs)
+  link?.end()
+  await settle(scheduler, () => scheduler.nextMs > untilMs)
+  let isClosed = false
+  void balancer.close({ graceMs: 0 }).then(() => void (isClosed = true))
+  await turn()
+  await settle(scheduler, () => isClosed && scheduler.nextMs === Number.POSITIVE_INFINITY)
+  assert.deepEqual(bugs, [], "a bug came up")
+  checkClosed(balancer.snapshot(), network, scheduler.timersOpen)
+}
+
+/** Lets things happen until `isOver`. Node's streams and promises get their turn after each. */
+async function settle(scheduler: Scheduler, isOver: () => boolean): Promise<void> {
+  await turn()
+  for (let turns = 0; !isOver(); turns++) {
+    assert(turns < TURNS_MAX, `nothing is over after ${TURNS_MAX} turns`)
+    scheduler.step()
+    await turn()
+  }
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+function configOf(proxyProtocol: boolean): Config {
+  const address = { text: LISTENER, host: "fuzz", port: 8080, unixPath: null }
+  const settings = {
+    ...defaultRouteSettings(),
+    bridge: {
+      ...defaultBridge(),
+      grpcWeb: true,
+      connect: true,
+      webSocket: true,
+      method: "/talk.Talk/Chat",
+      origins: ["https://page.test"],
+      descriptorSet,
+      metadataQuery: ["token"],
+      metadataCookie: "session",
+    },
+  }
+  return {
+    ...defaultConfig(),
+    listeners: [{ ...defaultListener(address), proxyProtocol }],
+    clusters: [
+      {
+        ...defaultCluster("backends"),
+        endpoints: [defaultEndpoint({ text: ENDPOINT, host: "fuzz", port: 3000, unixPath: null })],
+      },
+    ],
+    servers: [
+      {
+        names: ["_"],
+        listeners: [LISTENER],
+        defaultFor: [LISTENER],
+        routes: [
+          {
+            match: { kind: "prefix", path: "/", final: false },
+            action: { kind: "cluster", cluster: "backends", tls: null },
+            settings,
+            routes: [],
+          },
+        ],
+        fallback: settings,
+      },
+    ],
+  }
+}
+
+/** The balancer says errors only of what must not be. */
+function logInto(bugs: string[]): Log {
+  const nothing = (): void => {}
+  const error = (message: string, fields: LogFields = {}): void =>
+    void bugs.push(`${message}: ${String(fields.error)}`)
+  const log: Log = { debug: nothing, info: nothing, warn: nothing, error, with: () => log }
+  return log
+}

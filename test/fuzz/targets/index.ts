@@ -1,0 +1,60 @@
+import type { TargetEntry } from "../engine/target.ts"
+
+/** Every parser that meets octets of others. */
+export const targets: Readonly<Record<string, TargetEntry>> = {
+  frames: {
+    input: "an octet that says the role and how reads are cut, then what the peer sends",
+    covers: ["http2/"],
+    maxOctets: 4096,
+    load: async () => (await import("./frames.ts")).frames,
+  },
+  hpack: {
+    input: "header blocks, each after its length; length 0: the table's new size instead",
+    covers: ["http2/hpack/", "http2/header-list.ts"],
+    maxOctets: 1024,
+    load: async () => (await import("./hpack.ts")).hpack,
+  },
+  grpc: {
+    input: "an octet that says how reads are cut, then a body, or a header's value",
+    covers: [
+      "grpc/",
+      "bridge/message-splitter",
+      "bridge/base64",
+      "bridge/grpc-message",
+      "bridge/status-det",
+      "relay/uri",
+    ],
+    maxOctets: 1024,
+    load: async () => (await import("./grpc.ts")).grpc,
+  },
+  "proxy-protocol": {
+    input: "what a client sends first",
+    covers: ["net/proxy-protocol.ts"],
+    maxOctets: 512,
+    load: async () => (await import("./proxy-protocol.ts")).proxyProtocol,
+  },
+  nginx: {
+    input: "nginx.conf",
+    covers: ["config/nginx/", "config/address.ts", "config/problem.ts"],
+    maxOctets: 4096,
+    load: async () => (await import("./nginx.ts")).nginx,
+  },
+  yaml: {
+    input: "sluice.yaml",
+    covers: ["config/yaml/", "config/address.ts", "config/problem.ts"],
+    maxOctets: 4096,
+    load: async () => (await import("./yaml.ts")).yaml,
+  },
+  edge: {
+    input: "an octet that says how, then what a client sends to a whole balancer",
+    covers: ["bridge/", "relay/", "net/", "grpc/", "sluice.ts"],
+    maxOctets: 2048,
+    load: async () => (await import("./edge.ts")).edge,
+  },
+  upstream: {
+    input: "an octet that says the request, one that says how, then what a backend says to a whole balancer",
+    covers: ["bridge/", "relay/", "net/", "grpc/", "sluice.ts", "balancer/"],
+    maxOctets: 2048,
+    load: async () => (await import("./upstream.ts")).upstream,
+  },
+}
