@@ -141,9 +141,7 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
 
   tick(nowMs: number): void {
     if (this.isClosed) return
-    // Nothing is read of a client that is held back, its pongs neither.
-    if (this.socket.isPaused) this.#keepalive.received(nowMs)
-    const wish = this.#keepalive.check(nowMs, true)
+    const wish = this.#keepalive.check(nowMs, true, this.socket.isPaused)
     if (wish === "ping") this.socket.ping()
     if (wish !== "dead") return
     this.context.counters.add(counterIds.ping_timeout)

@@ -216,7 +216,7 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
     http2.tick(nowMs)
     if (http2.isClosed) return
     const hasStreams = http2.streams.size > 0
-    const wish = this.#keepalive.check(nowMs, hasStreams)
+    const wish = this.#keepalive.check(nowMs, hasStreams, this.#link.isPaused)
     if (wish === "ping") http2.ping()
     else if (wish === "dead") {
       this.#context.counters.add(counterIds.ping_timeout)

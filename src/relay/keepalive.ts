@@ -28,7 +28,9 @@ export class Keepalive {
     this.#askedMs = -1
   }
 
-  check(nowMs: number, hasStreams: boolean): KeepaliveWish {
+  /** `isDeaf`: we do not read what the peer sends, signs of life among it, so it is not judged. */
+  check(nowMs: number, hasStreams: boolean, isDeaf: boolean): KeepaliveWish {
+    if (isDeaf) this.received(nowMs)
     if (this.#askedMs >= 0) return nowMs - this.#askedMs >= this.timeoutMs ? "dead" : "none"
     if (!hasStreams || nowMs - this.#heardMs < this.#intervalMs) return "none"
     this.#askedMs = nowMs

@@ -6,8 +6,8 @@ import { SilenceWatch } from "./silence-watch.ts"
 
 describe("keepalive", () => {
   const settings = { intervalMs: 30_000, timeoutMs: 5_000 }
-  const wishes = (keepalive: Keepalive, ...looks: [atMs: number, hasStreams: boolean][]) =>
-    looks.map(([atMs, hasStreams]) => keepalive.check(atMs, hasStreams))
+  const wishes = (keepalive: Keepalive, ...looks: [atMs: number, hasStreams: boolean, isDeaf?: boolean][]) =>
+    looks.map(([atMs, hasStreams, isDeaf = false]) => keepalive.check(atMs, hasStreams, isDeaf))
 
   test("asks after the interval, once, and gives up after the timeout", () => {
     const keepalive = new Keepalive(settings, 0)
@@ -18,7 +18,7 @@ describe("keepalive", () => {
 
   test("whatever comes is a sign of life", () => {
     const keepalive = new Keepalive(settings, 0)
-    keepalive.check(30_000, true)
+    keepalive.check(30_000, true, false)
     keepalive.received(34_000)
     expect(wishes(keepalive, [35_000, true], [63_999, true], [64_000, true])).toEqual([
       "none",
@@ -34,6 +34,22 @@ describe("keepalive", () => {
       "ping",
       "dead",
     ])
+  })
+
+  test("nobody is judged by what was not read, and all have their time again afterwards", () => {
+    const keepalive = new Keepalive(settings, 0)
+    const looks = wishes(
+      keepalive,
+      [30_000, true],
+      [34_000, true, true],
+      [35_000, true, true],
+      [95_000, true, true],
+      [96_000, true],
+      [124_999, true],
+      [125_000, true],
+      [130_000, true],
+    )
+    expect(looks).toEqual(["ping", "none", "none", "none", "none", "none", "ping", "dead"])
   })
 
   test("calmed: half as often, and more so each time", () => {

@@ -238,7 +238,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     if (!this.#isUp && !this.#lookIfUp(nowMs)) return
     http2.tick(nowMs)
     if (http2.isClosed) return
-    const wish = this.#keepalive.check(nowMs, this.streamsOpen > 0)
+    const wish = this.#keepalive.check(nowMs, this.streamsOpen > 0, this.#link.isPaused)
     if (wish === "ping") http2.ping()
     else if (wish === "dead") {
       this.#context.counters.add(counterIds.ping_timeout)

@@ -550,4 +550,26 @@ describe("a backend that reads nothing", () => {
     client.destroy()
     connection.destroy()
   })
+
+  test("is not taken for dead while we do not read either, and goes on when it does", async (t) => {
+    const clock = new ManualClock()
+    const bed = await TestBed.start(t, { backends: [await RawServer.start()], clock })
+    const client = await bed.rawClient()
+    const first = client.open()
+    const { connection, id } = await bed.raw.stream()
+    connection.socket.pause()
+    bed.raw.onStream = answerOk
+    for (let i = 0; i < 900; i++) client.open([...dsl.request, ["x-large", `${"~".repeat(14_000)}${i}`]])
+    await client.end(client.open())
+    connection.send(dsl.ping("anything"))
+    const isPaused = (): boolean => bed.balancer.counters.get("unsent_octets_paused") > 0
+    await eventually(isPaused, () => "reading paused")
+    await bed.pass(600_000, client)
+    expect(bed.balancer.counters.get("ping_timeout")).toBe(0)
+    connection.socket.resume()
+    answerOk({ connection, id, fields: [] })
+    await client.end(first)
+    expect(client.about(first)[0]).toContain("grpc-status=0")
+    client.destroy()
+  })
 })
