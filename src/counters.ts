@@ -60,6 +60,7 @@ export const counterMeanings = {
   pick_queue_timeout: "a stream waited too long for an endpoint",
   retry_budget_exhausted: "a stream was not retried because retries were too large a share of all",
   endpoint_connections_exceeded: "a stream found every connection to its endpoint full, and no more allowed",
+  keepalive_calmed: "an endpoint sent ENHANCE_YOUR_CALM, and new PINGs to it come half as often",
   reconnect_delayed: "a connection was not tried yet, since the last one to that endpoint came to nothing",
   // Calls and messages.
   grpc_timeout_malformed: "a grpc-timeout had more digits than allowed, or no known unit",

@@ -575,6 +575,19 @@ const rows = {
     source: "Envoy max_connections 1024",
     counter: "endpoint_connections_exceeded",
   },
+  pingIntervalMaxMs: {
+    counts:
+      "how far apart PINGs to an endpoint get that answers them with GOAWAY(ENHANCE_YOUR_CALM); each doubles it",
+    value: HOUR_MS,
+    unit: "ms",
+    min: 1_000,
+    max: 24 * HOUR_MS,
+    per: "endpoint",
+    stops: "an endpoint that talks us out of noticing that it is gone",
+    effect: "PINGs get no rarer",
+    source: "gRFC A8 doubles without a bound; the default interval is 5 min, gRPC servers' own bound",
+    counter: "keepalive_calmed",
+  },
   reconnectDelayMs: {
     counts:
       "from the start of a connection that came to nothing to the start of the next to that endpoint, give or take a fifth; 1.6 times as long after each in a row",

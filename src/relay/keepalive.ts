@@ -37,9 +37,12 @@ export class Keepalive {
     return "ping"
   }
 
-  /** The peer found the PINGs too many: half as often from now on. Returns what new connections to it should keep to. */
-  calmed(): KeepaliveSettings {
-    this.#intervalMs *= 2
+  /**
+   * The peer found the PINGs too many: half as often from now on, down to one per `intervalMaxMs`. Returns what new
+   * connections to it should keep to; nothing shortens it again, since asking too often costs the streams (A8).
+   */
+  calmed(intervalMaxMs: number): KeepaliveSettings {
+    this.#intervalMs = Math.max(this.#intervalMs, Math.min(2 * this.#intervalMs, intervalMaxMs))
     return { intervalMs: this.#intervalMs, timeoutMs: this.timeoutMs }
   }
 }

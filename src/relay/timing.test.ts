@@ -54,9 +54,17 @@ describe("keepalive", () => {
 
   test("calmed: half as often, and more so each time", () => {
     const keepalive = new Keepalive(settings, 0)
-    expect(keepalive.calmed()).toEqual({ intervalMs: 60_000, timeoutMs: 5_000 })
+    expect(keepalive.calmed(3_600_000)).toEqual({ intervalMs: 60_000, timeoutMs: 5_000 })
     expect(wishes(keepalive, [59_999, true], [60_000, true])).toEqual(["none", "ping"])
-    expect(keepalive.calmed().intervalMs).toBe(120_000)
+    expect(keepalive.calmed(3_600_000).intervalMs).toBe(120_000)
+  })
+
+  test.for([
+    ["as far as the bound", 30_000, 100_000, [60_000, 100_000, 100_000]],
+    ["not at all where it is past it already", 300_000, 100_000, [300_000, 300_000]],
+  ] as const)("calmed again and again: %s", ([, intervalMs, mostMs, expected]) => {
+    const keepalive = new Keepalive({ ...settings, intervalMs }, 0)
+    expect(expected.map(() => keepalive.calmed(mostMs).intervalMs)).toEqual(expected)
   })
 })
 

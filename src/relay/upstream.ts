@@ -217,7 +217,10 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
   }
 
   onGoaway(code: number, debug: string): void {
-    if (code === ErrorCode.ENHANCE_YOUR_CALM) this.endpoint.keepalive = this.#keepalive.calmed()
+    if (code === ErrorCode.ENHANCE_YOUR_CALM) {
+      this.endpoint.keepalive = this.#keepalive.calmed(this.#context.limits.pingIntervalMaxMs)
+      this.#context.counters.add(counterIds.keepalive_calmed)
+    }
     if (code !== ErrorCode.NO_ERROR)
       this.#said.warn("goaway", "GOAWAY from endpoint", {
         code: errorCodeName(code),
