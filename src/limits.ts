@@ -146,7 +146,8 @@ const rows = {
     max: 16 * MiB,
     per: "stream",
     stops: "HPACK bomb (CVE-2016-6581): references of one octet that expand",
-    effect: "RST_STREAM(ENHANCE_YOUR_CALM), or 431 where the stream can still carry it",
+    effect:
+      "a request: RESOURCE_EXHAUSTED or 431, and a charge to the abuse bucket; a response or trailers: RST_STREAM(ENHANCE_YOUR_CALM)",
     source: "RFC 9113 §10.5.1",
     counter: "header_list_too_large",
     nginx: "large_client_header_buffers",
@@ -161,7 +162,8 @@ const rows = {
     max: 10_000,
     per: "stream",
     stops: "HPACK bomb of many small fields and cookie crumbs (2026): bookkeeping exceeds the octets",
-    effect: "RST_STREAM(ENHANCE_YOUR_CALM)",
+    effect:
+      "a request: RESOURCE_EXHAUSTED or 431, and a charge to the abuse bucket; a response or trailers: RST_STREAM(ENHANCE_YOUR_CALM)",
     source: "RFC 9113 §8.2.3, §10.5.1; Envoy max_request_headers_count 100",
     counter: "header_fields_exceeded",
   },
@@ -219,7 +221,7 @@ const rows = {
   // ---- The abuse bucket -------------------------------------------------------------------------------------------
   abuseBurst: {
     counts:
-      "charges at once; a charge is a stream the peer resets early, one it makes us reset, an idle PING, or SETTINGS again",
+      "charges at once; a charge is a stream the peer resets early, one it makes us reset, a header list past its limit, an idle PING, or SETTINGS again",
     value: 200,
     unit: "charges",
     min: 1,

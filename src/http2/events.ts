@@ -14,6 +14,9 @@ export interface StreamEnd {
   readonly reason: string
 }
 
+/** What a header list was too large by. */
+export type OversizeCounter = "header_list_too_large" | "header_fields_exceeded"
+
 /**
  * What a connection tells its user, synchronously, from within `receive`, `receiveEnd`, `tick` or `drained`.
  *
@@ -23,6 +26,11 @@ export interface StreamEnd {
 export interface ConnectionEvents<Owner> {
   /** Server: a new stream. Set `stream.owner` here. */
   onRequest(stream: Http2Stream<Owner>, head: RequestHead, endStream: boolean): void
+  /**
+   * Server: a request whose header list passed the limit of this counter; `contentType` is empty when unknown. It may be
+   * answered now, by one head that ends the stream; what is not answered is reset.
+   */
+  onOversizedRequest(stream: Http2Stream<Owner>, contentType: string, counter: OversizeCounter): void
   /** Client: the final response head; interim ones (1xx) come as `onInformational`. */
   onResponse(stream: Http2Stream<Owner>, head: ResponseHead, endStream: boolean): void
   onInformational(stream: Http2Stream<Owner>, head: ResponseHead): void

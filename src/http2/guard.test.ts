@@ -2,8 +2,9 @@ import { describe, expect, test } from "vitest"
 import * as dsl from "../../test/support/frame-dsl.ts"
 import { EventLog, Lab, type LabOptions } from "../../test/support/memory-link.ts"
 import { defaultLimits, type LimitName, limitTable } from "../limits.ts"
-import { FrameType } from "./frame/types.ts"
+import { Flag, FrameType } from "./frame/types.ts"
 import { HeaderList } from "./header-list.ts"
+import { HpackEncoder } from "./hpack/index.ts"
 
 interface Attack {
   readonly name: string
@@ -231,6 +232,51 @@ describe("what is charged is counted under a name of its own", () => {
 })
 
 describe("a header list too large ends its stream alone", () => {
+  const answers = (list: HeaderList) => {
+    const events = new EventLog()
+    events.onOversizedRequest = (stream) => stream.sendHeaders(list, true)
+    return events
+  }
+  const tooMany = Array.from({ length: 129 }, (_, i): dsl.Field => [`x-${i}`, ""])
+  const list = new HeaderList([":status", "431"])
+
+  test.each([
+    ["content-type before what is too much", [...dsl.request, ...tooMany], "application/grpc"],
+    [
+      "behind it",
+      [...dsl.withFields(dsl.request, { "content-type": undefined }), ...tooMany, ["content-type", "text/x"]],
+      "text/x",
+    ],
+    ["nowhere", [...dsl.withFields(dsl.request, { "content-type": undefined }), ...tooMany], ""],
+  ] as [string, dsl.Field[], string][])(
+    "its owner learns the kind of request: %s",
+    (_, fields, contentType) => {
+      const lab = attacked()
+      const block = new HpackEncoder().encode(new HeaderList(fields.flat()))
+      lab.send(dsl.frame(FrameType.HEADERS, Flag.END_HEADERS, 3, block))
+      expect(lab.events.lines.at(-1)).toBe(`oversized 3 header_fields_exceeded ${contentType}`.trimEnd())
+    },
+  )
+
+  test.each([
+    ["a request that is whole", true, ["HEADERS 3 END_STREAM :status=431"]],
+    ["one that goes on", false, ["HEADERS 3 END_STREAM :status=431", "RST_STREAM 3 NO_ERROR"]],
+  ] as const)("it may be answered: %s", (_, endStream, expected) => {
+    const lab = attacked({ events: answers(list) })
+    lab.send(dsl.headers(3, [...dsl.request, ...tooMany], { endStream }))
+    expect(lab.said()).toEqual(expected)
+    if (!endStream) lab.send(dsl.data(3, "on its way"))
+    lab.send(dsl.headers(5, dsl.request))
+    expect([lab.said(), lab.connection.streams.size]).toEqual([[], 2])
+  })
+
+  test("again and again: the connection ends", () => {
+    const lab = attacked({ events: answers(list) })
+    const ids = Array.from({ length: 201 }, (_, i) => 3 + 2 * i)
+    for (const id of ids) lab.send(dsl.headers(id, [...dsl.request, ...tooMany], { endStream: true }))
+    expect(lab.events.limits.at(-1)).toBe("abuse_exhausted")
+  })
+
   const many = (fields: number): dsl.Field[] => [
     ...dsl.request,
     ...Array.from({ length: fields - dsl.request.length }, (): dsl.Field => ["cookie", "a"]),

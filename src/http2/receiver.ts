@@ -1,7 +1,7 @@
 import type { Limits } from "../limits.ts"
 import type { Http2Connection } from "./connection.ts"
 import { ErrorCode, type Fault, fault, protocolError } from "./error-code.ts"
-import type { ConnectionEvents } from "./events.ts"
+import type { ConnectionEvents, OversizeCounter } from "./events.ts"
 import { applySettings } from "./frame/settings.ts"
 import { CLIENT_PREFACE, Flag, FRAME_HEAD_OCTETS, FrameType, readUint31, readUint32 } from "./frame/types.ts"
 import { FrameReader } from "./frame-reader.ts"
@@ -336,7 +336,7 @@ export class Receiver<Owner> {
       return this.#guard.charge(this.nowMs, "streams past the limit")
     }
     const stream = this.#connection.newStream(id)
-    if (this.#decoder.overflowed) return this.#headersTooLarge(stream, list)
+    if (this.#decoder.overflowed) return this.#onOversizedRequest(stream, list, endStream)
     const head = this.#heads.request(list)
     if (typeof head === "string") return this.#connection.malformed(stream, head)
     if (endStream && head.contentLength > 0)
@@ -347,6 +347,18 @@ export class Receiver<Owner> {
     this.#events.onRequest(stream, head, endStream)
     if (endStream) this.#connection.finishIfBothEnded(stream)
     return null
+  }
+
+  /** Costs its sender a charge, as a stream that had to be reset does. */
+  #onOversizedRequest(stream: Http2Stream<Owner>, list: HeaderList, endStream: boolean): Fault | null {
+    const counter = this.#oversizeOf(list)
+    this.#events.onLimit(counter)
+    stream.headReceived = true
+    stream.remoteEnded = endStream
+    const contentType = list.get("content-type") ?? this.#decoder.lateContentType ?? ""
+    this.#events.onOversizedRequest(stream, contentType, counter)
+    stream.reset(stream.localEnded ? ErrorCode.NO_ERROR : ErrorCode.ENHANCE_YOUR_CALM)
+    return this.#guard.charge(this.nowMs, "header lists past the limit")
   }
 
   #onResponseBlock(stream: Http2Stream<Owner>, list: HeaderList, endStream: boolean): Fault | null {
@@ -499,9 +511,13 @@ export class Receiver<Owner> {
   }
 
   /** `list` holds the fields before the one that was too many or too large. */
-  #headersTooLarge(stream: Http2Stream<Owner>, list: HeaderList): Fault | null {
+  #oversizeOf(list: HeaderList): OversizeCounter {
     const isTooMany = list.fields.length >= 2 * this.#limits.headerFieldsMax
-    this.#events.onLimit(isTooMany ? "header_fields_exceeded" : "header_list_too_large")
+    return isTooMany ? "header_fields_exceeded" : "header_list_too_large"
+  }
+
+  #headersTooLarge(stream: Http2Stream<Owner>, list: HeaderList): Fault | null {
+    this.#events.onLimit(this.#oversizeOf(list))
     return this.#connection.streamError(stream, ErrorCode.ENHANCE_YOUR_CALM, "the header list is too large")
   }
 }

@@ -1,8 +1,9 @@
 import type { ListenerConfig } from "../config/model.ts"
 import { type CounterName, counterIds } from "../counters.ts"
+import { isGrpcContentType } from "../grpc/status.ts"
 import { Http2Connection } from "../http2/connection.ts"
 import { ErrorCode, errorCodeName, type Fault, fault } from "../http2/error-code.ts"
-import type { ConnectionEvents, StreamEnd } from "../http2/events.ts"
+import type { ConnectionEvents, OversizeCounter, StreamEnd } from "../http2/events.ts"
 import type { HeaderList } from "../http2/header-list.ts"
 import type { RequestHead, ResponseHead } from "../http2/message-head.ts"
 import type { Http2Stream } from "../http2/stream.ts"
@@ -15,6 +16,7 @@ import { type Failure, failure } from "./failure.ts"
 import { Keepalive, type KeepaliveSettings } from "./keepalive.ts"
 import { headerTimeoutMsOf, maxConcurrentStreamsOf } from "./listener-limits.ts"
 import type { ConnectionRecord } from "./record.ts"
+import { answerInOneHead } from "./rescue.ts"
 import type { Route } from "./route.ts"
 import type { Router } from "./router.ts"
 import { shedConnectionLater } from "./shedding.ts"
@@ -126,6 +128,16 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
     const { maxRequestsPerConnection } = this.#listener
     if (maxRequestsPerConnection !== null && record.requests >= maxRequestsPerConnection)
       this.http2.drain("keepalive_requests")
+  }
+
+  onOversizedRequest(stream: Http2Stream<StreamOwner>, contentType: string, counter: OversizeCounter): void {
+    const { limits } = this.#context
+    const message =
+      counter === "header_fields_exceeded"
+        ? `the request's header list is larger than headerFieldsMax (${limits.headerFieldsMax} fields)`
+        : `the request's header list is larger than headerListOctets (${limits.headerListOctets} octets)`
+    const what = failure("headers_too_large", message, true)
+    answerInOneHead(stream, isGrpcContentType(contentType), what)
   }
 
   onData(

@@ -17,6 +17,7 @@ export type FailureKind =
   | "send_timeout"
   | "body_timeout"
   | "body_too_large"
+  | "headers_too_large"
   | "deadline"
   | "overload"
   | "shutdown"
@@ -39,6 +40,7 @@ const statuses: Record<FailureKind, { grpc: number; http: number }> = {
   send_timeout: { grpc: GrpcStatus.UNAVAILABLE, http: 504 },
   body_timeout: { grpc: GrpcStatus.CANCELLED, http: 408 },
   body_too_large: { grpc: GrpcStatus.RESOURCE_EXHAUSTED, http: 413 },
+  headers_too_large: { grpc: GrpcStatus.RESOURCE_EXHAUSTED, http: 431 },
   deadline: { grpc: GrpcStatus.DEADLINE_EXCEEDED, http: 504 },
   overload: { grpc: GrpcStatus.RESOURCE_EXHAUSTED, http: 503 },
   shutdown: { grpc: GrpcStatus.UNAVAILABLE, http: 503 },

@@ -38,6 +38,15 @@ export function answer(downstream: DownstreamStream, asked: Asked, what: Answer)
   return grpcStatus
 }
 
+/** The same in one head and no body: for a stream that nobody will look after while its client takes the rest. */
+export function answerInOneHead(downstream: DownstreamStream, isGrpc: boolean, what: Answer): void {
+  if (isGrpc) answer(downstream, { isGrpc, isHead: false, headSent: false }, what)
+  else {
+    const fields = [":status", String(statusOnWire(what.httpStatus)), "content-length", "0"]
+    downstream.sendHeaders(new HeaderList(fields), true)
+  }
+}
+
 const trailers = (grpcStatus: number, message: string): HeaderList =>
   new HeaderList(["grpc-status", String(grpcStatus), "grpc-message", encodeGrpcMessage(message)])
 

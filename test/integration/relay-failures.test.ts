@@ -533,6 +533,35 @@ describe("timeouts that are written, and only those", () => {
   })
 })
 
+describe("more headers than are allowed", () => {
+  const many = Array.from({ length: 129 }, (_, i): dsl.Field => [`x-${i}`, ""])
+  test.for([
+    [
+      "gRPC, too many",
+      [...dsl.request, ...many],
+      "grpc-status=8 grpc-message=the request's header list is larger than headerFieldsMax (128 fields)",
+    ],
+    [
+      "gRPC, too large",
+      [...dsl.request, ["x", "y".repeat(1200)]],
+      "grpc-status=8 grpc-message=the request's header list is larger than headerListOctets (1024 octets)",
+    ],
+    ["HTTP", [...plain, ...many], ":status=431 content-length=0"],
+  ] as [string, dsl.Field[], string][])("%s", async ([what, fields, expected], t) => {
+    const limits = what.includes("large") ? { headerListOctets: 1024 } : {}
+    const bed = await TestBed.start(t, { config: { limits } })
+    const client = await bed.rawClient()
+    const id = client.open(fields)
+    await client.end(id)
+    expect(client.about(id)).toEqual([expect.stringContaining(expected), `RST_STREAM ${id} NO_ERROR`])
+    expect((await bed.client().unary(Buffer.from("x"))).code).toBe(0)
+    const next = client.open()
+    client.send(dsl.data(next, "", { endStream: true }))
+    await client.end(next)
+    expect(client.about(next).at(-1)).toContain("grpc-status=0")
+  })
+})
+
 describe("a backend that reads nothing", () => {
   test("heads do not pile up for it: the streams that follow are given another connection", async (t) => {
     const bed = await TestBed.start(t, { backends: [await RawServer.start()] })

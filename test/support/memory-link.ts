@@ -1,7 +1,7 @@
 import { Http2Connection } from "../../src/http2/connection.ts"
 import type { Fault } from "../../src/http2/error-code.ts"
 import { errorCodeName } from "../../src/http2/error-code.ts"
-import type { ConnectionEvents, StreamEnd } from "../../src/http2/events.ts"
+import type { ConnectionEvents, OversizeCounter, StreamEnd } from "../../src/http2/events.ts"
 import type { HeaderList } from "../../src/http2/header-list.ts"
 import type { RequestHead, ResponseHead } from "../../src/http2/message-head.ts"
 import { recycleChunk } from "../../src/http2/output.ts"
@@ -26,6 +26,10 @@ export class EventLog implements ConnectionEvents<string> {
     stream.owner = "test"
     this.streams.set(stream.id, stream)
     this.lines.push(`request ${stream.id} ${head.path}${ending(endStream)}`)
+  }
+
+  onOversizedRequest(stream: Http2Stream<string>, contentType: string, counter: OversizeCounter): void {
+    this.lines.push(`oversized ${stream.id} ${counter} ${contentType}`.trimEnd())
   }
 
   onResponse(stream: Http2Stream<string>, head: ResponseHead, endStream: boolean): void {

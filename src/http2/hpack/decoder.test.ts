@@ -264,6 +264,21 @@ describe("limits", () => {
     expect(decoder.overflowed).toBe(false)
   })
 
+  test.each([
+    ["indexed", "82 82 5f 10 6170706c69636174696f6e2f67727063", "application/grpc"],
+    ["not indexed", "82 82 0f10 10 6170706c69636174696f6e2f67727063", "application/grpc"],
+    ["from the table", "5f 01 61 82 be", "a"],
+    ["twice", "82 82 5f 01 61 5f 01 62", "b"],
+    ["too long to be one", `82 82 0f10 41 ${"61".repeat(65)}`, undefined],
+    ["not at all", "82 82 82", undefined],
+  ])("content-type past the limits is told apart: %s", (_, hex, expected) => {
+    const decoder = new HpackDecoder()
+    decodeHex(decoder, hex, { maxFields: 1, maxOctets: 100 })
+    expect([decoder.overflowed, decoder.lateContentType]).toEqual([true, expected])
+    decodeHex(decoder, "82")
+    expect(decoder.lateContentType).toBeUndefined()
+  })
+
   test("a field larger than the limits and the table empties the table", () => {
     const decoder = new HpackDecoder()
     decodeHex(decoder, "41 01 61")

@@ -14,6 +14,8 @@ export interface DecodeLimits {
 
 const DEFAULT_TABLE_OCTETS = 4096
 const NONE = -1
+/** As long as one is that matters. */
+const LATE_CONTENT_TYPE_OCTETS = 64
 
 /** The fault of a block that resizes the table above what was advertised. */
 export const TABLE_EXCEEDED = "table size update above the advertised size"
@@ -57,6 +59,8 @@ export class HpackDecoder {
    * for the table's sake only, and never gathered.
    */
   overflowed = false
+  /** content-type of a list that overflowed, where it stood behind what was too much: how to answer depends on it. */
+  lateContentType: string | undefined
 
   /**
    * @param maxTableOctets the SETTINGS_HEADER_TABLE_SIZE that both sides start with. HTTP/2 has them start with 4096
@@ -86,6 +90,7 @@ export class HpackDecoder {
   decode(block: Uint8Array, start: number, end: number, limits: DecodeLimits): HeaderList | null {
     this.fault = ""
     this.overflowed = false
+    this.lateContentType = undefined
     let key = NONE
     if (this.#requiredUpdate === NONE && end - start <= MAX_BLOCK_OCTETS) {
       key = hashOctets(block, start, end)
@@ -189,7 +194,9 @@ export class HpackDecoder {
     if (index > STATIC_LENGTH + this.#table.length) return this.#fail("index past the table")
     const name = index === 0 ? this.#readString(block, end, room) : this.#nameOf(index)
     if (name === null) return false
-    const value = this.#readString(block, end, name === undefined ? NONE : room - name.length)
+    const lateRoom = this.overflowed && name === "content-type" ? LATE_CONTENT_TYPE_OCTETS : NONE
+    const valueRoom = name === undefined ? NONE : Math.max(lateRoom, room - name.length)
+    const value = this.#readString(block, end, valueRoom)
     if (value === null) return false
     if (indexed) this.#tableChanged = true
     if (name === undefined || value === undefined) {
@@ -204,7 +211,10 @@ export class HpackDecoder {
   }
 
   #add(name: string, value: string, never: boolean): void {
-    if (this.overflowed) return
+    if (this.overflowed) {
+      if (name === "content-type") this.lateContentType = value
+      return
+    }
     const octets = this.#octets + name.length + value.length + ENTRY_OVERHEAD_OCTETS
     const count = this.#strings
     if (octets > this.#limits.maxOctets || count === this.#limits.maxFields * 2) {

@@ -166,6 +166,8 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
     stream.owner!.onHead(head.list, endStream)
   }
 
+  onOversizedRequest(): void {}
+
   onInformational(stream: Stream, head: ResponseHead): void {
     if (head.list.get("x-hint") === undefined)
       throw new Violation("head", `stream ${stream.id} of ${this.link.name}: an interim head lost its field`)
