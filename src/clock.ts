@@ -26,3 +26,36 @@ export const systemClock: Clock = {
     return { cancel: () => clearTimeout(handle) }
   },
 }
+
+/**
+ * A clock that stands still while `held`. One read of a socket is a moment: what it brings is begun, sent on and ended at
+ * the same time. Asking the system for each step of a unary call is a tenth of the time spent in this code.
+ */
+export class HeldClock implements Clock {
+  readonly #clock: Clock
+  #heldMs = -1
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  hold(): void {
+    this.#heldMs = this.#clock.now()
+  }
+
+  release(): void {
+    this.#heldMs = -1
+  }
+
+  now(): number {
+    return this.#heldMs < 0 ? this.#clock.now() : this.#heldMs
+  }
+
+  wallMs(): number {
+    return this.#clock.wallMs()
+  }
+
+  after(delayMs: number, callback: () => void): Timer {
+    return this.#clock.after(delayMs, callback)
+  }
+}

@@ -4,7 +4,7 @@ import { hostname } from "node:os"
 import { Cluster } from "./balancer/cluster.ts"
 import { Bridges } from "./bridge/bridges.ts"
 import { checkDescriptorSets } from "./bridge/check-descriptor-sets.ts"
-import { type Clock, systemClock, type Timer } from "./clock.ts"
+import { type Clock, HeldClock, systemClock, type Timer } from "./clock.ts"
 import type {
   AccessLogConfig,
   ClusterConfig,
@@ -92,7 +92,7 @@ interface Live {
 export class Balancer extends EventEmitter<BalancerEvents> {
   readonly counters = new Counters()
   readonly limits: Limits
-  readonly #clock: Clock
+  readonly #clock: HeldClock
   readonly #log: Log
   readonly #env: TemplateEnvironment
   readonly #network: Network
@@ -120,7 +120,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const { limits, problems } = resolveLimits(config.limits)
     if (problems.length > 0) throw new Error(problems.map(({ message }) => message).join("; "))
     this.limits = limits
-    this.#clock = options.clock ?? systemClock
+    this.#clock = new HeldClock(options.clock ?? systemClock)
     this.#log = options.log ?? silentLog
     const random = options.random ?? systemRandom
     const network = options.network ?? systemNetwork

@@ -7,6 +7,7 @@ import { setImmediate as turn } from "node:timers/promises"
 import { afterEach, describe, expect, test, vi } from "vitest"
 import { eventually } from "../../test/support/eventually.ts"
 import { ManualClock } from "../../test/support/manual-clock.ts"
+import { HeldClock } from "../clock.ts"
 import { parseAddress } from "../config/address.ts"
 import { defaultEndpoint, defaultListener } from "../config/defaults.ts"
 import { listenAddress } from "../config/yaml/scalars.ts"
@@ -70,7 +71,7 @@ async function linked() {
       },
     },
   })
-  const link: Link = new Link(socket, flusher, clock, (error) => bugs.push(error))
+  const link: Link = new Link(socket, flusher, new HeldClock(clock), (error) => bugs.push(error))
   const user = new FakeUser(() => link)
   link.use(user)
   const [peer] = (await once(server, "connection")) as [Socket]

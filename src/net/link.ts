@@ -1,5 +1,5 @@
 import type { Socket } from "node:net"
-import type { Clock, Timer } from "../clock.ts"
+import type { HeldClock, Timer } from "../clock.ts"
 import { type Output, type OutputChunk, recycleChunk } from "../http2/output.ts"
 import type { Flushable, Flusher } from "./flusher.ts"
 import { tlsReason } from "./tls-reason.ts"
@@ -25,7 +25,7 @@ export interface LinkUser {
 export class Link implements Flushable {
   readonly socket: Socket
   readonly #flusher: Flusher
-  readonly #clock: Clock
+  readonly #clock: HeldClock
   readonly #onBug: (error: unknown) => void
   #user: LinkUser | null = null
   /** Nothing goes out before a TLS peer has shown who it is. */
@@ -40,7 +40,7 @@ export class Link implements Flushable {
   #deadline: Timer | null = null
 
   /** `onBug` is told what the user threw; the link then ends, and with it whatever state was left half changed. */
-  constructor(socket: Socket, flusher: Flusher, clock: Clock, onBug: (error: unknown) => void) {
+  constructor(socket: Socket, flusher: Flusher, clock: HeldClock, onBug: (error: unknown) => void) {
     this.socket = socket
     this.#onBug = onBug
     this.#flusher = flusher
@@ -68,12 +68,15 @@ export class Link implements Flushable {
     const user = this.#user
     if (user === null || this.#isDone) return
     this.#flusher.reading()
+    this.#clock.hold()
     try {
       user.receive(octets, start, end)
     } catch (error) {
       this.#onBug(error)
       this.destroy()
       return
+    } finally {
+      this.#clock.release()
     }
     if (user.shouldPauseReading && !this.#isPaused) {
       this.#isPaused = true

@@ -114,7 +114,8 @@ export class RawConnection {
       }
       const timer = setTimeout(() => {
         done()
-        reject(new Error(`${what} never came; so far: ${this.seen.map(dsl.describeFrame).join(" | ")}`))
+        const last = this.seen.slice(-20).map(dsl.describeFrame).join(" | ")
+        reject(new Error(`${what} never came; of ${this.seen.length} frames the last: ${last}`))
       }, GIVE_UP_MS)
       this.#looks.add(look)
     })
