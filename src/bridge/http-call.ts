@@ -85,6 +85,8 @@ export abstract class HttpCall extends TranslatedCall {
     if (this.stream.queuedOctets === 0) return
     this.stream.discardQueued()
     this.stream.reset(ErrorCode.ENHANCE_YOUR_CALM)
+    // No status can follow that would do it.
+    this.held.release()
   }
 
   protected end(): void {
