@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { type CounterName, counterIds } from "../counters.ts"
 import type { RequestHead } from "../http2/message-head.ts"
-import { Output } from "../http2/output.ts"
+import { NO_OUTPUT } from "../http2/output.ts"
 import { SaidOnce } from "../log/said-once.ts"
 import type { LinkUser } from "../net/link.ts"
 import type { ClientConnection, StreamOwner } from "../relay/client-connection.ts"
@@ -27,7 +27,7 @@ export interface Ticking {
 export class Http1Connection implements ClientConnection, LinkUser {
   readonly record: ConnectionRecord
   readonly streams = new Set<StreamOwner & Partial<Ticking>>()
-  readonly output = new Output(() => {})
+  readonly output = NO_OUTPUT
   readonly socket: Http1Socket
   readonly options: DownstreamOptions
   readonly #said: SaidOnce

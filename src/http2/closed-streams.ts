@@ -8,7 +8,8 @@ const ENDED_KEPT = 32
 export class ClosedStreams {
   /** Each id has one place, which it keeps until one 1,024 streams of the same peer away takes it. */
   #reset: Int32Array | null = null
-  #ended: Int32Array | null = null
+  /** A ring once it is full. A typed array of so few would cost a short connection more than all else here does. */
+  readonly #ended: number[] = []
   #next = 0
 
   resetByUs(id: number): void {
@@ -17,7 +18,6 @@ export class ClosedStreams {
   }
 
   ended(id: number): void {
-    this.#ended ??= new Int32Array(ENDED_KEPT)
     this.#ended[this.#next] = id
     this.#next = (this.#next + 1) % ENDED_KEPT
   }
@@ -27,6 +27,6 @@ export class ClosedStreams {
   }
 
   hadEnded(id: number): boolean {
-    return this.#ended?.includes(id) ?? false
+    return this.#ended.includes(id)
   }
 }

@@ -33,6 +33,7 @@ export interface ConnectionEnding {
   readonly streamsLost: number
 }
 
+const NOT_ENDED: ConnectionEnding = { reason: "", streamsLost: 0 }
 const KEEPALIVE_PING = Buffer.from("keepaliv", "latin1")
 const DRAIN_PING = Buffer.from("draining", "latin1")
 
@@ -63,7 +64,7 @@ export class Http2Connection<Owner> {
   /** When `tick` first saw the drain's PING unanswered. */
   #drainSeenMs = Number.POSITIVE_INFINITY
   #isClosed = false
-  #ending: ConnectionEnding = { reason: "", streamsLost: 0 }
+  #ending = NOT_ENDED
 
   constructor(options: ConnectionOptions<Owner>) {
     const { role, limits, events, nowMs } = options

@@ -1,8 +1,11 @@
 import { DEFAULT_MAX_FRAME_OCTETS, FRAME_HEAD_OCTETS, FrameType } from "./frame/types.ts"
 import { ownRoom } from "./own-octets.ts"
 
-/** Takes one whole frame, head included, at `start..end` of `octets`. False stops the reading. */
-export type FrameSink = (octets: Buffer, start: number, end: number) => boolean
+/** Whoever takes the frames. */
+export interface FrameSink {
+  /** One whole frame, head included, at `start..end` of `octets`. False stops the reading. */
+  onFrame(octets: Buffer, start: number, end: number): boolean
+}
 
 /**
  * Cuts a connection's octets into frames. Frames that lie whole in what was read are handed on in place; only one that
@@ -36,7 +39,7 @@ export class FrameReader {
       if (payload > this.#maxPayloadOctets) return false
       const next = at + FRAME_HEAD_OCTETS + payload
       if (next > end) break
-      if (!this.#sink(octets, at, next)) return true
+      if (!this.#sink.onFrame(octets, at, next)) return true
       at = next
     }
     if (at < end) this.#hold(octets, at, end)
@@ -68,7 +71,7 @@ export class FrameReader {
     const frame = this.#partial!
     this.#partial = null
     this.#held = 0
-    const goesOn = this.#sink(frame, 0, needed)
+    const goesOn = this.#sink.onFrame(frame, 0, needed)
     recycle(frame)
     return goesOn ? at : STOPPED
   }

@@ -2,6 +2,8 @@ import type { Limits } from "../limits.ts"
 import { ErrorCode, type Fault, fault } from "./error-code.ts"
 import { ownCopy, ownRoom } from "./own-octets.ts"
 
+const NO_OCTETS = Buffer.alloc(0)
+
 /**
  * Gathers a header block that HEADERS began and CONTINUATION frames carry on: RFC 9113 §6.10.
  * Blocks that one frame holds whole never come here.
@@ -10,7 +12,7 @@ export class HeaderBlock {
   streamId = 0
   endStream = false
   sinceMs = 0
-  #octets: Buffer = Buffer.alloc(0)
+  #octets: Buffer = NO_OCTETS
   #frames = 0
   readonly #limits: Limits
 
@@ -54,7 +56,7 @@ export class HeaderBlock {
   /** The whole block; it is no longer held. */
   finish(): Buffer {
     const octets = this.#octets
-    this.#octets = Buffer.alloc(0)
+    this.#octets = NO_OCTETS
     this.streamId = 0
     return octets
   }

@@ -1,3 +1,5 @@
+import type { RequestHead, ResponseHead } from "./message-head.ts"
+
 let nextId = 1
 
 /**
@@ -15,6 +17,8 @@ export class HeaderList {
   readonly neverIndexed: ReadonlySet<number> | null
   /** Sum of name and value octets plus 32 per field: RFC 9113 §6.5.2. */
   readonly octets: number
+  /** What the list says as the head of a message, once read: see `message-heads.ts`. */
+  head: RequestHead | ResponseHead | null = null
 
   constructor(fields: readonly string[], neverIndexed: ReadonlySet<number> | null = null) {
     let octets = 0

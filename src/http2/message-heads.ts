@@ -7,33 +7,21 @@ import {
   readResponseHead,
 } from "./message-head.ts"
 
-const SLOTS = 32
-
-/**
- * Heads already read. The HPACK decoder gives repeated blocks back as the very same list, so checking it once is enough;
- * on unary calls this saves more than the decoding does. Bounded: one list a slot, the newest stays.
+/*
+ * Heads are read once per list and stay with it. The HPACK decoder gives repeated blocks back as the very same list; on
+ * unary calls this saves more than the decoding does. A list comes from one decoder, and so from one side only.
  */
-export class MessageHeads {
-  #requests: (RequestHead | undefined)[] | null = null
-  #responses: (ResponseHead | undefined)[] | null = null
 
-  request(list: HeaderList): RequestHead | Malformed {
-    this.#requests ??= new Array<RequestHead | undefined>(SLOTS).fill(undefined)
-    const slot = list.id % SLOTS
-    const known = this.#requests[slot]
-    if (known !== undefined && known.list === list) return known
-    const head = readRequestHead(list)
-    if (typeof head !== "string") this.#requests[slot] = head
-    return head
-  }
+export function requestHeadOf(list: HeaderList): RequestHead | Malformed {
+  if (list.head !== null) return list.head as RequestHead
+  const head = readRequestHead(list)
+  if (typeof head !== "string") list.head = head
+  return head
+}
 
-  response(list: HeaderList): ResponseHead | Malformed {
-    this.#responses ??= new Array<ResponseHead | undefined>(SLOTS).fill(undefined)
-    const slot = list.id % SLOTS
-    const known = this.#responses[slot]
-    if (known !== undefined && known.list === list) return known
-    const head = readResponseHead(list)
-    if (typeof head !== "string") this.#responses[slot] = head
-    return head
-  }
+export function responseHeadOf(list: HeaderList): ResponseHead | Malformed {
+  if (list.head !== null) return list.head as ResponseHead
+  const head = readResponseHead(list)
+  if (typeof head !== "string") list.head = head
+  return head
 }

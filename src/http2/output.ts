@@ -24,6 +24,14 @@ export interface OutputChunk {
   readonly length: number
 }
 
+/** Whoever sees to it that an output is written. */
+export interface OutputHost {
+  /** Something is there to take, and nothing was before. */
+  onOutput(): void
+  /** What is there has become much. */
+  onMuchOutput(): void
+}
+
 /**
  * The frames a connection wants to send, as octets in pooled chunks. An idle connection holds none.
  *
@@ -37,17 +45,15 @@ export class Output {
   controlFrames = 0
   #chunk: Buffer | null = null
   #at = 0
-  #full: OutputChunk[] = []
+  /** Null while there is none, as nearly always. */
+  #full: OutputChunk[] | null = null
   #lastTaken = 0
   #controlFramesTaken = 0
   #waiting = 0
-  readonly #onFirst: () => void
-  readonly #onMuch: () => void
+  readonly #host: OutputHost
 
-  /** `onFirst` is called when something is there to take and nothing was before; `onMuch` when that has become much. */
-  constructor(onFirst: () => void, onMuch: () => void = () => {}) {
-    this.#onFirst = onFirst
-    this.#onMuch = onMuch
+  constructor(host: OutputHost) {
+    this.#host = host
   }
 
   get isEmpty(): boolean {
@@ -56,14 +62,14 @@ export class Output {
 
   /** Everything appended since the last call; the chunks are the caller's until it recycles them. */
   take(): OutputChunk[] {
-    const chunks = this.#full
+    const chunks = this.#full ?? []
     if (this.#chunk !== null) {
       if (this.#at > 0) chunks.push({ buffer: this.#chunk, length: this.#at })
       else recycleChunk(this.#chunk)
     }
     this.#chunk = null
     this.#at = 0
-    this.#full = []
+    this.#full = null
     this.#lastTaken = this.#waiting
     this.#waiting = 0
     this.#controlFramesTaken = this.controlFrames
@@ -91,7 +97,7 @@ export class Output {
       this.#head(length, FrameType.DATA, flags, streamId)
       this.#append(octets, start, end)
     }
-    if (this.#waiting >= MUCH_OCTETS) this.#onMuch()
+    if (this.#waiting >= MUCH_OCTETS) this.#host.onMuchOutput()
   }
 
   /** A frame of any other type. */
@@ -178,7 +184,7 @@ export class Output {
     this.unsentOctets += octets
     const first = this.#waiting === 0
     this.#waiting += octets
-    if (first) this.#onFirst()
+    if (first) this.#host.onOutput()
   }
 
   #newChunk(): void {
@@ -195,7 +201,11 @@ export class Output {
       recycleChunk(open)
       return
     }
+    this.#full ??= []
     this.#full.push({ buffer: open, length: this.#at })
     this.#at = 0
   }
 }
+
+/** The output of those who send nothing by it. */
+export const NO_OUTPUT = new Output({ onOutput: () => {}, onMuchOutput: () => {} })

@@ -4,13 +4,13 @@ import { ErrorCode, type Fault, fault, protocolError } from "./error-code.ts"
 import type { ConnectionEvents, OversizeCounter } from "./events.ts"
 import { applySettings } from "./frame/settings.ts"
 import { CLIENT_PREFACE, Flag, FRAME_HEAD_OCTETS, FrameType, readUint31, readUint32 } from "./frame/types.ts"
-import { FrameReader } from "./frame-reader.ts"
+import { FrameReader, type FrameSink } from "./frame-reader.ts"
 import type { Guard } from "./guard.ts"
 import { HeaderBlock } from "./header-block.ts"
 import type { HeaderList } from "./header-list.ts"
 import { type DecodeLimits, HpackDecoder, TABLE_EXCEEDED } from "./hpack/index.ts"
 import { trailersProblem } from "./message-head.ts"
-import { MessageHeads } from "./message-heads.ts"
+import { requestHeadOf, responseHeadOf } from "./message-heads.ts"
 import type { Sender } from "./sender.ts"
 import type { Http2Stream } from "./stream.ts"
 import type { Role, StreamTable } from "./stream-table.ts"
@@ -36,7 +36,7 @@ export interface ReceiverParts<Owner> {
  * The receiving half of a connection: octets to frames, frames to events, each checked against RFC 9113 and the limits.
  * Methods named `#on…` return the connection error that is due, or null; stream errors are dealt with on the way.
  */
-export class Receiver<Owner> {
+export class Receiver<Owner> implements FrameSink {
   /** The caller's clock, as of the octets being read. */
   nowMs: number
   readonly #connection: Http2Connection<Owner>
@@ -50,7 +50,6 @@ export class Receiver<Owner> {
   readonly #headerBlockTimeoutMs: number
   readonly #decodeLimits: DecodeLimits
   readonly #decoder: HpackDecoder
-  readonly #heads = new MessageHeads()
   readonly #reader: FrameReader
   readonly #block: HeaderBlock
   readonly #window: ReceiveWindow
@@ -78,9 +77,7 @@ export class Receiver<Owner> {
     this.#startedMs = nowMs
     this.#decodeLimits = { maxFields: limits.headerFieldsMax, maxOctets: limits.headerListOctets }
     this.#decoder = new HpackDecoder()
-    this.#reader = new FrameReader(limits.frameOctets, (octets, start, end) =>
-      this.#onFrame(octets, start, end),
-    )
+    this.#reader = new FrameReader(limits.frameOctets, this)
     this.#block = new HeaderBlock(limits)
     this.#window = new ReceiveWindow(limits.connectionWindowOctets)
     this.#prefaceLeft = role === "server" ? CLIENT_PREFACE.length : 0
@@ -145,7 +142,7 @@ export class Receiver<Owner> {
     return this.#prefaceLeft > 0 ? -1 : start + length
   }
 
-  #onFrame(octets: Buffer, at: number, end: number): boolean {
+  onFrame(octets: Buffer, at: number, end: number): boolean {
     this.#frames++
     const type = octets[at + 3]!
     const flags = octets[at + 4]!
@@ -337,7 +334,7 @@ export class Receiver<Owner> {
     }
     const stream = this.#connection.newStream(id)
     if (this.#decoder.overflowed) return this.#onOversizedRequest(stream, list, endStream)
-    const head = this.#heads.request(list)
+    const head = requestHeadOf(list)
     if (typeof head === "string") return this.#connection.malformed(stream, head)
     if (endStream && head.contentLength > 0)
       return this.#connection.malformed(stream, "content-length without DATA")
@@ -362,7 +359,7 @@ export class Receiver<Owner> {
   }
 
   #onResponseBlock(stream: Http2Stream<Owner>, list: HeaderList, endStream: boolean): Fault | null {
-    const head = this.#heads.response(list)
+    const head = responseHeadOf(list)
     if (typeof head === "string") return this.#connection.malformed(stream, head)
     if (head.status < 200) {
       if (endStream) return this.#connection.malformed(stream, "an interim response ends the stream")

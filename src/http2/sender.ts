@@ -5,16 +5,14 @@ import { Flag, FrameType } from "./frame/types.ts"
 import type { HeaderList } from "./header-list.ts"
 import { HpackEncoder } from "./hpack/index.ts"
 import { OctetQueue } from "./octet-queue.ts"
-import { Output } from "./output.ts"
+import { Output, type OutputHost } from "./output.ts"
 import type { Http2Stream } from "./stream.ts"
 import { DEFAULT_WINDOW, MAX_WINDOW } from "./window.ts"
 
 const NO_OCTETS = Buffer.alloc(0)
 
 /** What the sending half needs of its connection. */
-export interface SenderHost<Owner> {
-  onOutput(): void
-  onMuchOutput(): void
+export interface SenderHost<Owner> extends OutputHost {
   /** What is queued for slow receivers has passed the connection's share. */
   onQueueExceeded(): void
   onTaken(stream: Http2Stream<Owner>, octets: number): void
@@ -42,18 +40,15 @@ export class Sender<Owner> {
   readonly #unsentOctetsMax: number
   readonly #queuedOctetsMax: number
   readonly #budget: BufferBudget
-  /** Streams with something queued, in the order of their turns. */
-  readonly #waiting = new Set<Http2Stream<Owner>>()
+  /** Streams with something queued, in the order of their turns. Null until there was one: most connections have none. */
+  #waiting: Set<Http2Stream<Owner>> | null = null
 
   constructor(host: SenderHost<Owner>, limits: Limits, budget: BufferBudget) {
     this.#host = host
     this.#unsentOctetsMax = limits.unsentOctetsMax
     this.#queuedOctetsMax = limits.connectionBufferedOctetsMax
     this.#budget = budget
-    this.output = new Output(
-      () => host.onOutput(),
-      () => host.onMuchOutput(),
-    )
+    this.output = new Output(host)
   }
 
   /** The socket takes no more for now. */
@@ -108,6 +103,7 @@ export class Sender<Owner> {
         return 0
       }
       stream.queue = OctetQueue.obtain()
+      this.#waiting ??= new Set()
       this.#waiting.add(stream)
     }
     stream.queue.push(octets, start, end)
@@ -158,10 +154,12 @@ export class Sender<Owner> {
 
   /** Lets streams that wait send, one frame each in turn, until credit, the socket or the queues give out. */
   flushWaiting(): void {
+    const waiting = this.#waiting
+    if (waiting === null) return
     let progress = true
-    while (progress && this.window > 0 && this.#waiting.size > 0 && !this.isCongested) {
+    while (progress && this.window > 0 && waiting.size > 0 && !this.isCongested) {
       progress = false
-      for (const stream of this.#waiting) {
+      for (const stream of waiting) {
         if (stream.queue === null) continue
         const before = stream.queue.length
         if (!this.#sendOne(stream)) continue
@@ -199,7 +197,7 @@ export class Sender<Owner> {
   #emptied(stream: Http2Stream<Owner>): void {
     stream.queue!.recycle()
     stream.queue = null
-    this.#waiting.delete(stream)
+    this.#waiting!.delete(stream)
     if (stream.queuedTrailers !== null) {
       const block = this.encoder.encode(stream.queuedTrailers)
       stream.queuedTrailers = null
@@ -219,7 +217,7 @@ export class Sender<Owner> {
     this.#holds(-stream.queue.length)
     stream.queue.recycle()
     stream.queue = null
-    this.#waiting.delete(stream)
+    this.#waiting!.delete(stream)
   }
 
   #holds(octets: number): void {

@@ -32,7 +32,7 @@ export class StreamTable<Owner> {
   }
 
   add(stream: Http2Stream<Owner>): void {
-    this.#open.set(stream.id, stream)
+    this.#open.set(stream)
   }
 
   delete(id: number): void {

@@ -34,7 +34,7 @@ class FakeUser implements LinkUser {
   onReceive: () => void = () => {}
 
   constructor(link: () => Link) {
-    this.output = new Output(() => link().schedule())
+    this.output = new Output({ onOutput: () => link().schedule(), onMuchOutput: () => {} })
   }
 
   receive(octets: Buffer, start: number, end: number): void {

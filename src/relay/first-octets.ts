@@ -1,4 +1,4 @@
-import { Output } from "../http2/output.ts"
+import { NO_OUTPUT } from "../http2/output.ts"
 import type { Link, LinkUser } from "../net/link.ts"
 import { type Protocol, protocolOf } from "../net/protocol.ts"
 import { readProxyHeader } from "../net/proxy-protocol.ts"
@@ -26,7 +26,7 @@ const NO_STREAMS: readonly StreamOwner[] = []
 export class FirstOctets implements ClientConnection, LinkUser {
   readonly record: ConnectionRecord
   readonly streams = NO_STREAMS
-  readonly output = new Output(() => {})
+  readonly output = NO_OUTPUT
   readonly shouldPauseReading = false
   readonly #options: FirstOctetsOptions
   #held: Buffer | null = null

@@ -1,7 +1,8 @@
 /** What an entry costs beside its octets. RFC 7541 §4.1. */
 export const ENTRY_OVERHEAD_OCTETS = 32
 
-const FIRST_CAPACITY = 8
+const FIRST_CAPACITY = 4
+const NO_FIELDS: string[] = []
 
 /**
  * The dynamic table: a queue of fields, newest first, that evicts its oldest to stay within a size.
@@ -13,8 +14,8 @@ const FIRST_CAPACITY = 8
  * Source: RFC 7541 §2.3.2, §4.
  */
 export class DynamicTable {
-  protected names: string[] = []
-  protected values: string[] = []
+  /** Name, value, name, value: the field of slot `i` is at `2 * i`. */
+  #ring = NO_FIELDS
   protected mask = -1
   /** The sequence number that the next entry gets. */
   protected nextSequence = 0
@@ -29,11 +30,11 @@ export class DynamicTable {
 
   /** The name at `distance` from the newest entry, which is at 1. The distance must be within `length`. */
   nameAt(distance: number): string {
-    return this.names[(this.nextSequence - distance) & this.mask]!
+    return this.#ring[2 * ((this.nextSequence - distance) & this.mask)]!
   }
 
   valueAt(distance: number): string {
-    return this.values[(this.nextSequence - distance) & this.mask]!
+    return this.#ring[2 * ((this.nextSequence - distance) & this.mask) + 1]!
   }
 
   /** Evicts what no longer fits. RFC 7541 §4.3. */
@@ -48,9 +49,9 @@ export class DynamicTable {
     this.#evictTo(Math.max(0, this.maxOctets - octets))
     if (octets > this.maxOctets) return
     if (this.length > this.mask) this.grow()
-    const slot = this.nextSequence & this.mask
-    this.names[slot] = name
-    this.values[slot] = value
+    const at = 2 * (this.nextSequence & this.mask)
+    this.#ring[at] = name
+    this.#ring[at + 1] = value
     this.nextSequence++
     this.length++
     this.octets += octets
@@ -65,26 +66,27 @@ export class DynamicTable {
   }
 
   protected dropOldest(): void {
-    const slot = (this.nextSequence - this.length) & this.mask
-    this.octets -= this.names[slot]!.length + this.values[slot]!.length + ENTRY_OVERHEAD_OCTETS
+    const ring = this.#ring
+    const at = 2 * ((this.nextSequence - this.length) & this.mask)
+    this.octets -= ring[at]!.length + ring[at + 1]!.length + ENTRY_OVERHEAD_OCTETS
     this.length--
-    this.names[slot] = ""
-    this.values[slot] = ""
+    ring[at] = ""
+    ring[at + 1] = ""
   }
 
   protected grow(): void {
-    const mask = Math.max(FIRST_CAPACITY, (this.mask + 1) * 2) - 1
-    this.names = this.#moved(this.names, mask)
-    this.values = this.#moved(this.values, mask)
-    this.mask = mask
-  }
-
-  /** The live slots of a ring, in one of the size that `mask` gives. */
-  #moved(ring: string[], mask: number): string[] {
-    const moved = Array.from({ length: mask + 1 }, () => "")
+    const before = this.#ring
+    const maskBefore = this.mask
+    const capacity = Math.max(FIRST_CAPACITY, 2 * (maskBefore + 1))
+    const ring = new Array<string>(2 * capacity).fill("")
+    const mask = capacity - 1
     for (let sequence = this.nextSequence - this.length; sequence < this.nextSequence; sequence++) {
-      moved[sequence & mask] = ring[sequence & this.mask]!
+      const from = 2 * (sequence & maskBefore)
+      const to = 2 * (sequence & mask)
+      ring[to] = before[from]!
+      ring[to + 1] = before[from + 1]!
     }
-    return moved
+    this.#ring = ring
+    this.mask = mask
   }
 }

@@ -1,6 +1,8 @@
 import { DynamicTable } from "./dynamic-table.ts"
 import { STATIC_LENGTH } from "./static-table.ts"
 
+const NONE_OLDER: number[] = []
+
 /**
  * The encoder's dynamic table: it also finds fields. Entries of one name are linked, newest first, and searched in that
  * order; how many there may be is the encoder's to say.
@@ -9,7 +11,7 @@ export class SearchableTable extends DynamicTable {
   /** The newest entry's sequence number, by name. */
   #newest = new Map<string, number>()
   /** By slot: the sequence number of the next older entry of the same name; below the oldest when there is none. */
-  #older: number[] = []
+  #older = NONE_OLDER
   /** After `find`: how many entries of that name it saw. */
   valuesSeen = 0
 
@@ -24,7 +26,8 @@ export class SearchableTable extends DynamicTable {
     if (newest === undefined) return 0
     const oldest = this.nextSequence - this.length
     for (let sequence = newest; sequence >= oldest; sequence = this.#older[sequence & this.mask]!) {
-      if (this.values[sequence & this.mask] === value) return STATIC_LENGTH + this.nextSequence - sequence
+      const distance = this.nextSequence - sequence
+      if (this.valueAt(distance) === value) return STATIC_LENGTH + distance
       this.valuesSeen++
     }
     return newest - this.nextSequence - STATIC_LENGTH
@@ -40,7 +43,7 @@ export class SearchableTable extends DynamicTable {
 
   protected override dropOldest(): void {
     const sequence = this.nextSequence - this.length
-    const name = this.names[sequence & this.mask]!
+    const name = this.nameAt(this.length)
     if (this.#newest.get(name) === sequence) this.#newest.delete(name)
     super.dropOldest()
   }
@@ -48,7 +51,7 @@ export class SearchableTable extends DynamicTable {
   protected override grow(): void {
     const { mask } = this
     super.grow()
-    const older = Array.from({ length: this.mask + 1 }, () => -1)
+    const older = new Array<number>(this.mask + 1).fill(-1)
     for (let sequence = this.nextSequence - this.length; sequence < this.nextSequence; sequence++) {
       older[sequence & this.mask] = this.#older[sequence & mask]!
     }
