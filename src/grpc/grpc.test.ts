@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import { MessageScanner } from "./message-scanner.ts"
+import { countWhole, MessageScanner } from "./message-scanner.ts"
 import {
   encodeGrpcMessage,
   grpcStatusOfHttp,
@@ -135,13 +135,15 @@ describe("messages that pass by", () => {
         (lengths, cuts) => {
           const octets = framed(...lengths)
           const scanner = new MessageScanner()
+          let messages = 0
           let at = 0
           for (const cut of [...cuts, octets.length]) {
             const end = Math.min(octets.length, at + cut)
-            scanner.scan(octets, at, end)
+            messages += scanner.scan(octets, at, end)
             at = end
           }
-          expect([scanner.messages, scanner.isAtBoundary]).toEqual([lengths.length, true])
+          expect([messages, scanner.isAtBoundary]).toEqual([lengths.length, true])
+          expect(countWhole(octets, 0, octets.length)).toBe(lengths.length)
         },
       ),
     )
@@ -149,9 +151,18 @@ describe("messages that pass by", () => {
 
   test("half a message is not at a boundary, and a prefix of 4 GiB costs nothing", () => {
     const scanner = new MessageScanner()
-    scanner.scan(Buffer.from([0, 0xff, 0xff, 0xff]), 0, 4)
-    expect([scanner.messages, scanner.isAtBoundary]).toEqual([0, false])
-    scanner.scan(Buffer.from([0xff, 1, 2, 3]), 0, 4)
-    expect([scanner.messages, scanner.isAtBoundary]).toEqual([1, false])
+    expect([scanner.scan(Buffer.from([0, 0xff, 0xff, 0xff]), 0, 4), scanner.isAtBoundary]).toEqual([0, false])
+    expect([scanner.scan(Buffer.from([0xff, 1, 2, 3]), 0, 4), scanner.isAtBoundary]).toEqual([1, false])
+  })
+
+  test.each([
+    ["nothing at all", [], 0],
+    ["an empty message", [0, 0, 0, 0, 0], 1],
+    ["a prefix cut short", [0, 0, 0, 0], -1],
+    ["a message cut short", [0, 0, 0, 0, 2, 1], -1],
+    ["the beginning of another", [0, 0, 0, 0, 1, 1, 0], -1],
+    ["a prefix of 4 GiB", [0, 0xff, 0xff, 0xff, 0xff, 1], -1],
+  ])("%s: whole or not", (_what, octets, messages) => {
+    expect(countWhole(Buffer.from(octets), 0, octets.length)).toBe(messages)
   })
 })

@@ -363,7 +363,7 @@ export class Receiver<Owner> implements FrameSink {
     if (typeof head === "string") return this.#connection.malformed(stream, head)
     if (head.status < 200) {
       if (endStream) return this.#connection.malformed(stream, "an interim response ends the stream")
-      if (++stream.interimResponses > this.#limits.interimResponsesMax)
+      if (stream.countInterimResponse() > this.#limits.interimResponsesMax)
         return this.#connection.malformed(stream, "too many interim responses", "interim_responses_exceeded")
       this.#events.onInformational(stream, head)
       return null

@@ -5,7 +5,7 @@ import type { Snapshot } from "../balancer/snapshot.ts"
 import type { RetryCondition } from "../config/model.ts"
 import { counterIds } from "../counters.ts"
 import { type Deadline, makeDeadline } from "../deadlines.ts"
-import { MessageScanner } from "../grpc/message-scanner.ts"
+import { countWhole, MessageScanner } from "../grpc/message-scanner.ts"
 import { isGrpcContentType, parseGrpcStatus } from "../grpc/status.ts"
 import { parseGrpcTimeout } from "../grpc/timeout.ts"
 import { ErrorCode, errorCodeName } from "../http2/error-code.ts"
@@ -45,7 +45,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
   readonly #route: Route
   /** Null once the call cannot be repeated and all that was sent has been credited. */
   #request: RequestBuffer | null
-  /** Made with the first octets, and only for gRPC. */
+  /** Made when octets first end within a message, and only for gRPC. */
   #requestScanner: MessageScanner | null = null
   #responseScanner: MessageScanner | null = null
   #requestTrailers: HeaderList | null = null
@@ -220,7 +220,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
   onRequestData(octets: Buffer, start: number, end: number, endStream: boolean): void {
     const { record } = this
     record.requestOctets += end - start
-    if (this.isGrpc) (this.#requestScanner ??= new MessageScanner()).scan(octets, start, end)
+    if (this.isGrpc && !this.#isDone) this.#countRequest(octets, start, end)
     this.#silence?.fromDownstream(this.#context.clock)
     const { maxBodyOctets } = this.#route.settings
     if (maxBodyOctets !== null && record.requestOctets > maxBodyOctets)
@@ -295,7 +295,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
     const { record } = this
     record.responseOctets += end - start
     this.#attempt!.octetsReceived += end - start
-    if (this.isGrpc) (this.#responseScanner ??= new MessageScanner()).scan(octets, start, end)
+    if (this.isGrpc) this.#countResponse(octets, start, end)
     this.#silence?.fromUpstream(this.#context.clock)
     const taken = this.#downstream.sendData(octets, start, end, endStream)
     // A bridge that cannot translate what came has ended the stream by now.
@@ -341,6 +341,18 @@ export class Exchange implements Waiter<UpstreamConnection> {
   }
 
   // ---- Between ------------------------------------------------------------------------------------------------
+
+  #countRequest(octets: Buffer, start: number, end: number): void {
+    let messages = this.#requestScanner === null ? countWhole(octets, start, end) : -1
+    if (messages < 0) messages = (this.#requestScanner ??= new MessageScanner()).scan(octets, start, end)
+    this.record.requestMessages += messages
+  }
+
+  #countResponse(octets: Buffer, start: number, end: number): void {
+    let messages = this.#responseScanner === null ? countWhole(octets, start, end) : -1
+    if (messages < 0) messages = (this.#responseScanner ??= new MessageScanner()).scan(octets, start, end)
+    this.record.responseMessages += messages
+  }
 
   #requestTaken(octets: number): void {
     const due = this.#request === null ? octets : this.#request.taken(octets)
@@ -587,8 +599,6 @@ export class Exchange implements Waiter<UpstreamConnection> {
     if (this.#cluster !== null) this.#context.admission.leave()
     const { record } = this
     record.endMs = this.#nowMs()
-    record.requestMessages = this.#requestScanner?.messages ?? 0
-    record.responseMessages = this.#responseScanner?.messages ?? 0
     this.#giveBack()
     for (const log of this.#route.accessLogs) log.write(record)
     this.#context.onStreamEnd(record)
@@ -597,7 +607,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
   // ---- For the curious ----------------------------------------------------------------------------------------
 
   get messages(): { request: number; response: number } {
-    return { request: this.#requestScanner?.messages ?? 0, response: this.#responseScanner?.messages ?? 0 }
+    return { request: this.record.requestMessages, response: this.record.responseMessages }
   }
 
   get endpointAddress(): string {

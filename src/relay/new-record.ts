@@ -2,7 +2,7 @@ import type { HeaderList } from "../http2/header-list.ts"
 import type { RequestHead } from "../http2/message-head.ts"
 import type { AttemptRecord, ConnectionRecord, StreamRecord } from "./record.ts"
 
-const NO_ATTEMPTS: AttemptRecord[] = []
+const NO_ATTEMPTS: readonly AttemptRecord[] = []
 
 /**
  * The record of a stream as it begins. What the head says is read from the head, which streams of the same request
@@ -24,9 +24,10 @@ export class NewStreamRecord implements StreamRecord {
   grpcMessage = ""
   responseHeaders: HeaderList | null = null
   responseTrailers: HeaderList | null = null
-  attempts: AttemptRecord[] = NO_ATTEMPTS
   resumes = 0
   readonly #head: RequestHead
+  /** Nearly always there is one, and a list of one would be 56 octets more. */
+  #attempts: AttemptRecord | AttemptRecord[] | null = null
   #shown: { method: string; path: string } | null = null
 
   constructor(connection: ConnectionRecord, head: RequestHead, serverName: string, startMs: number) {
@@ -62,10 +63,14 @@ export class NewStreamRecord implements StreamRecord {
     this.#shown = { method, path }
   }
 
-  /** Notes one more endpoint tried. A list made with its one element is a fraction of one that grew to it. */
+  get attempts(): readonly AttemptRecord[] {
+    if (this.#attempts === null) return NO_ATTEMPTS
+    return Array.isArray(this.#attempts) ? this.#attempts : [this.#attempts]
+  }
+
+  /** Notes one more endpoint tried. */
   addAttempt(attempt: AttemptRecord): void {
-    if (this.attempts === NO_ATTEMPTS) this.attempts = [attempt]
-    else this.attempts.push(attempt)
+    this.#attempts = this.#attempts === null ? attempt : [...this.attempts, attempt]
   }
 }
 

@@ -35,7 +35,7 @@ export interface StreamRecord {
   responseHeaders: HeaderList | null
   responseTrailers: HeaderList | null
   /** One per endpoint tried, in order. */
-  attempts: AttemptRecord[]
+  readonly attempts: readonly AttemptRecord[]
   /** How often the call was re-opened on another endpoint while the client's stream went on. */
   resumes: number
 }

@@ -3,7 +3,7 @@ import { Base64Decoder } from "../../../src/bridge/base64-stream.ts"
 import { decodeGrpcMessage } from "../../../src/bridge/grpc-message.ts"
 import { framed, MessageSplitter } from "../../../src/bridge/message-splitter.ts"
 import { readStatusDetails } from "../../../src/bridge/status-details.ts"
-import { MessageScanner } from "../../../src/grpc/message-scanner.ts"
+import { countWhole, MessageScanner } from "../../../src/grpc/message-scanner.ts"
 import { encodeGrpcMessage, parseGrpcStatus } from "../../../src/grpc/status.ts"
 import { parseGrpcTimeout } from "../../../src/grpc/timeout.ts"
 import { seededRandom } from "../../../src/random.ts"
@@ -86,17 +86,20 @@ function plainBoundaries(octets: Buffer): Boundaries {
 function boundaries(octets: Buffer, pieces: readonly Buffer[]): void {
   const expected = plainBoundaries(octets)
   const scanner = new MessageScanner()
+  let begun = 0
   const messages: string[] = []
   const splitter = new MessageSplitter(MESSAGE_OCTETS_MAX, (flags, message) =>
     messages.push(`${flags} ${message.toString("latin1")}`),
   )
   let fits = true
   for (const piece of pieces) {
-    scanner.scan(piece, 0, piece.length)
+    begun += scanner.scan(piece, 0, piece.length)
     fits = fits && splitter.push(piece, 0, piece.length)
     assert(splitter.heldOctets <= MESSAGE_OCTETS_MAX)
   }
-  assert.equal(scanner.messages, expected.begun, "messages begun")
+  assert.equal(begun, expected.begun, "messages begun")
+  const whole = expected.isAtBoundary ? expected.begun : -1
+  assert.equal(countWhole(octets, 0, octets.length), whole, "messages, when all are whole")
   assert.equal(scanner.isAtBoundary, expected.isAtBoundary, "at a boundary")
   assert.deepEqual(messages, expected.messages)
   assert.equal(splitter.refusedOctets, expected.refusedOctets)
