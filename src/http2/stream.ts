@@ -58,7 +58,7 @@ export class Http2Stream<Owner> {
   }
 
   set localEnded(is: boolean) {
-    this.#set(LOCAL_ENDED, is)
+    this.#state = withBit(this.#state, LOCAL_ENDED, is)
   }
 
   /** The peer has sent END_STREAM. */
@@ -67,7 +67,7 @@ export class Http2Stream<Owner> {
   }
 
   set remoteEnded(is: boolean) {
-    this.#set(REMOTE_ENDED, is)
+    this.#state = withBit(this.#state, REMOTE_ENDED, is)
   }
 
   /** Both halves have ended, or one RST_STREAM has. Nothing may be sent any more. */
@@ -76,7 +76,7 @@ export class Http2Stream<Owner> {
   }
 
   set isClosed(is: boolean) {
-    this.#set(CLOSED, is)
+    this.#state = withBit(this.#state, CLOSED, is)
   }
 
   /** The final head of the peer's message has come. */
@@ -85,7 +85,7 @@ export class Http2Stream<Owner> {
   }
 
   set headReceived(is: boolean) {
-    this.#set(HEAD_RECEIVED, is)
+    this.#state = withBit(this.#state, HEAD_RECEIVED, is)
   }
 
   /** Request method HEAD: the response says a length and sends nothing. */
@@ -94,7 +94,7 @@ export class Http2Stream<Owner> {
   }
 
   set isHead(is: boolean) {
-    this.#set(IS_HEAD, is)
+    this.#state = withBit(this.#state, IS_HEAD, is)
   }
 
   /** END_STREAM follows the queued octets. */
@@ -103,11 +103,7 @@ export class Http2Stream<Owner> {
   }
 
   set queuedEnd(is: boolean) {
-    this.#set(QUEUED_END, is)
-  }
-
-  #set(bit: number, is: boolean): void {
-    this.#state = is ? this.#state | bit : this.#state & ~bit
+    this.#state = withBit(this.#state, QUEUED_END, is)
   }
 
   /** A response below 200 came; returns how many there were by now. */
@@ -152,4 +148,9 @@ export class Http2Stream<Owner> {
   get queuedOctets(): number {
     return this.queue === null ? 0 : this.queue.length
   }
+}
+
+/** No private method: those cost each object 8 octets. */
+function withBit(state: number, bit: number, is: boolean): number {
+  return is ? state | bit : state & ~bit
 }

@@ -41,7 +41,6 @@ export class Exchange implements Waiter<UpstreamConnection> {
   readonly isGrpc: boolean
   readonly #context: RelayContext
   readonly #downstream: DownstreamStream
-  readonly #head: RequestHead
   readonly #route: Route
   /** Null once the call cannot be repeated and all that was sent has been credited. */
   #request: RequestBuffer | null
@@ -80,12 +79,15 @@ export class Exchange implements Waiter<UpstreamConnection> {
     const nowMs = Math.floor(context.clock.now())
     this.#context = context
     this.#downstream = downstream
-    this.#head = head
     this.#route = route
     this.#request = new RequestBuffer(context.replayRing, context.budget)
     this.isGrpc = isGrpcContentType(head.list.get("content-type"))
     this.#silence = route.hasSilenceTimeouts ? new SilenceWatch(route.settings, nowMs) : null
     this.record = new NewStreamRecord(connection, head, route.serverName, nowMs)
+  }
+
+  get #head(): RequestHead {
+    return this.record.head
   }
 
   // ---- Beginning ----------------------------------------------------------------------------------------------
@@ -188,6 +190,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
   onLease(connection: UpstreamConnection): void {
     this.#waitingAt = null
     this.#waitUntilMs = 0
+    if (this.#deadlineMs === 0 && this.#silence === null) this.#disarm()
     this.#lease = connection
     const attempt = this.#attempt!
     attempt.connectedMs = this.#nowMs()
@@ -523,6 +526,11 @@ export class Exchange implements Waiter<UpstreamConnection> {
     this.#context.deadlines.set(this.#deadline, Math.max(0, dueMs - this.#nowMs()))
   }
 
+  #disarm(): void {
+    if (this.#deadline !== null) this.#context.deadlines.cancel(this.#deadline)
+    this.#deadline = null
+  }
+
   #onDue(): void {
     if (this.#isDone) return
     const nowMs = this.#nowMs()
@@ -594,7 +602,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
   #finish(): void {
     if (this.#isDone) return
     this.#isDone = true
-    if (this.#deadline !== null) this.#context.deadlines.cancel(this.#deadline)
+    this.#disarm()
     this.#request?.forget()
     if (this.#cluster !== null) this.#context.admission.leave()
     const { record } = this

@@ -25,7 +25,7 @@ export class NewStreamRecord implements StreamRecord {
   responseHeaders: HeaderList | null = null
   responseTrailers: HeaderList | null = null
   resumes = 0
-  readonly #head: RequestHead
+  readonly head: RequestHead
   /** Nearly always there is one, and a list of one would be 56 octets more. */
   #attempts: AttemptRecord | AttemptRecord[] | null = null
   #shown: { method: string; path: string } | null = null
@@ -35,27 +35,27 @@ export class NewStreamRecord implements StreamRecord {
     this.requestNumber = connection.requests
     this.serverName = serverName
     this.startMs = startMs
-    this.#head = head
+    this.head = head
   }
 
   get method(): string {
-    return this.#shown?.method ?? this.#head.method
+    return this.#shown?.method ?? this.head.method
   }
 
   get scheme(): string {
-    return this.#head.scheme
+    return this.head.scheme
   }
 
   get authority(): string {
-    return this.#head.authority
+    return this.head.authority
   }
 
   get path(): string {
-    return this.#shown?.path ?? this.#head.path
+    return this.#shown?.path ?? this.head.path
   }
 
   get requestHeaders(): HeaderList {
-    return this.#head.list
+    return this.head.list
   }
 
   /** A bridge's client asked for something else than the call that became of it. */
