@@ -20,7 +20,9 @@ const HELP = `Feeds parsers inputs made from inputs, keeping what reaches new co
 
 Targets, and what an input is:
 ${Object.entries(targets)
-  .map(([name, { input }]) => `  ${name.padEnd(12)} ${input}`)
+  .map(
+    ([name, { input, isOnRequest }]) => `  ${name.padEnd(14)} ${input}${isOnRequest ? " (not of all)" : ""}`,
+  )
   .join("\n")}
 
 Exit code 0: nothing was found. 1: something was. 2: usage.`
@@ -87,7 +89,8 @@ async function main(): Promise<boolean> {
     console.log(HELP)
     return true
   }
-  const names = values.target === "all" ? Object.keys(targets) : values.target.split(",")
+  const all = Object.keys(targets).filter((name) => targets[name]!.isOnRequest !== true)
+  const names = values.target === "all" ? all : values.target.split(",")
   for (const name of names) if (!Object.hasOwn(targets, name)) usage(`no target is called ${name}`)
   const replay = values.replay === undefined ? null : [readFileSync(values.replay)]
   if (replay !== null && names.length !== 1) usage("--replay takes one --target")

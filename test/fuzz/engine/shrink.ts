@@ -1,4 +1,4 @@
-const TRIES_MAX = 3000
+const TRIES_MAX = 600
 
 /**
  * A smaller input of which `isAlike` still holds: parts are left out, halves first and single octets last, as

@@ -22,5 +22,7 @@ export interface TargetEntry {
   readonly covers: readonly string[]
   /** Longest input. */
   readonly maxOctets: number
+  /** Not one of `--target all`: what it finds needs somebody to judge it. */
+  readonly isOnRequest?: true
   readonly load: () => Promise<Target>
 }

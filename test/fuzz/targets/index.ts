@@ -57,4 +57,11 @@ export const targets: Readonly<Record<string, TargetEntry>> = {
     maxOctets: 2048,
     load: async () => (await import("./upstream.ts")).upstream,
   },
+  "http2-peer": {
+    input: "an octet that says the role, then what the peer sends to our connection and to Node's",
+    covers: ["http2/"],
+    maxOctets: 2048,
+    isOnRequest: true,
+    load: async () => (await import("./http2-peer.ts")).http2Peer,
+  },
 }

@@ -19,7 +19,7 @@ const INCLUDED = new TextEncoder().encode("server { listen 81; }\n")
  */
 export const nginx: Target = {
   // Most of it is looking for the name that was meant.
-  steps: { base: 1_000_000, perOctet: 30_000 },
+  steps: { base: 1_000_000, perOctet: 100_000 },
   words: [
     "{",
     "}",

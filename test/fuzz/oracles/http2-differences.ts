@@ -1,0 +1,121 @@
+import { ErrorCode } from "../../../src/http2/error-code.ts"
+import { Flag, FrameType } from "../../../src/http2/frame/types.ts"
+import type { Role } from "../../../src/http2/stream-table.ts"
+import type { Account } from "./http2-account.ts"
+
+export interface Frame {
+  readonly type: number
+  readonly flags: number
+  readonly streamId: number
+  readonly payload: Buffer
+  /** Its head too. */
+  readonly octets: Buffer
+}
+
+/** The first frame that makes a difference, with the rest of its header block, and what was made of all up to it. */
+export interface Context {
+  readonly role: Role
+  readonly frames: readonly Frame[]
+  readonly before: readonly Frame[]
+  readonly ours: Account
+  readonly theirs: Account
+}
+
+/** A difference between our connection and Node's that is meant to be. */
+export interface Difference {
+  readonly name: string
+  readonly why: string
+  readonly applies: (context: Context) => boolean
+}
+
+/** RFC 7838 §4, RFC 8336 §2.1. */
+const ALTSVC = 0x0a
+const ORIGIN = 0x0c
+
+const isAck = ({ flags }: Frame): boolean => (flags & Flag.ACK) !== 0
+const only =
+  (type: number, holds: (frame: Frame, context: Context) => boolean) =>
+  (context: Context): boolean =>
+    context.frames[0]!.type === type && holds(context.frames[0]!, context)
+
+const isResetByUs = ({ streamId }: Frame, { ours }: Context): boolean => ours.refused.has(streamId)
+const weGoOn = ({ ours }: Context): boolean => ours.fault === null
+
+export const DIFFERENCES: readonly Difference[] = [
+  {
+    name: "after the end",
+    why: "a GOAWAY with no stream left ends our connection, and nothing more is read",
+    applies: ({ ours }) => ours.isOver,
+  },
+  {
+    name: "a limit of ours",
+    why: "the connection ends by name where a peer does what no honest one does (docs/limits.md)",
+    applies: ({ ours }) => ours.fault === ErrorCode.ENHANCE_YOUR_CALM && ours.limit !== null,
+  },
+  {
+    name: "an ACK that nobody waits for",
+    why: "Node ends the connection; §6.5 and §6.7 ask for nothing, and it does no harm",
+    applies: (context) =>
+      weGoOn(context) &&
+      [FrameType.SETTINGS, FrameType.PING].includes(context.frames[0]!.type as never) &&
+      isAck(context.frames[0]!),
+  },
+  {
+    name: "GOAWAY names a stream that its receiver has not opened",
+    why: "Node ends the connection; §6.8 has senders say 2^31-1 at first, and no stream is concerned",
+    applies: only(FrameType.GOAWAY, (_frame, context) => weGoOn(context)),
+  },
+  {
+    name: "frames of extensions",
+    why: "ALTSVC and ORIGIN mean nothing to a balancer and are ignored unread (§5.5); Node reads them",
+    applies: ({ frames, ...context }) =>
+      (frames[0]!.type === ALTSVC || frames[0]!.type === ORIGIN) && weGoOn({ frames, ...context }),
+  },
+  {
+    name: "PRIORITY on no stream",
+    why: "§6.3 has it end the connection; Node reads no PRIORITY",
+    applies: only(
+      FrameType.PRIORITY,
+      ({ streamId }, { ours }) => streamId === 0 && ours.reason === "PRIORITY on stream 0",
+    ),
+  },
+  {
+    name: "DATA before the head of a response",
+    why: "the response is malformed, which §8.1.1 has end the stream; Node ends the connection",
+    applies: only(
+      FrameType.DATA,
+      (frame, context) => context.role === "client" && isResetByUs(frame, context),
+    ),
+  },
+  {
+    name: "DATA on a stream that is over or was passed over",
+    why: "§5.1 and §6.1 have it answered by STREAM_CLOSED, once; Node says nothing",
+    applies: only(
+      FrameType.DATA,
+      ({ streamId }, { ours }) => ours.refused.get(streamId) === ErrorCode.STREAM_CLOSED,
+    ),
+  },
+  {
+    name: "HEADERS on a stream that we reset",
+    why: "it was under way when the reset was, and is ignored (§5.1); Node ends the connection",
+    applies: only(FrameType.HEADERS, (frame, context) => weGoOn(context) && isResetByUs(frame, context)),
+  },
+  {
+    name: "HEADERS on a stream that is over or was passed over",
+    why: "§5.1 and §5.1.1 allow or ask for the connection's end; Node ignores them",
+    applies: only(
+      FrameType.HEADERS,
+      (_frame, { ours, theirs }) =>
+        theirs.fault === null &&
+        ["HEADERS on a stream that cannot be opened", "HEADERS on a closed stream"].includes(ours.reason),
+    ),
+  },
+  {
+    name: "a field that must not be",
+    why: "the request or response is malformed and its stream reset (§8.2.1); Node leaves the field out",
+    applies: only(
+      FrameType.HEADERS,
+      (frame, context) => isResetByUs(frame, context) && context.ours.limit !== null && weGoOn(context),
+    ),
+  },
+]
