@@ -98,7 +98,10 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     name: "HEADERS on a stream that we reset",
     why: "it was under way when the reset was, and is ignored (§5.1); Node ends the connection",
-    applies: only(FrameType.HEADERS, (frame, context) => weGoOn(context) && isResetByUs(frame, context)),
+    applies: only(
+      FrameType.HEADERS,
+      (frame, context) => weGoOn(context) && context.theirs.fault !== null && isResetByUs(frame, context),
+    ),
   },
   {
     name: "HEADERS on a stream that is over or was passed over",
@@ -115,7 +118,7 @@ export const DIFFERENCES: readonly Difference[] = [
     why: "the request or response is malformed and its stream reset (§8.2.1); Node leaves the field out",
     applies: only(
       FrameType.HEADERS,
-      (frame, context) => isResetByUs(frame, context) && context.ours.limit !== null && weGoOn(context),
+      (frame, context) => isResetByUs(frame, context) && weGoOn(context) && context.theirs.fault === null,
     ),
   },
 ]

@@ -64,7 +64,7 @@ const told = ({ streams, refused, pings }: Account): unknown => ({
   over: [...streams]
     .filter(([, { over }]) => over)
     .map(([id]) => id)
-    .sort(),
+    .sort((a, b) => a - b),
   refused: [...refused].sort(([a], [b]) => a - b),
   pings,
 })
