@@ -171,7 +171,7 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
   }
 
   onQueueExceeded(): void {
-    shedConnectionLater(this.#context, this.http2, () => this.streams)
+    shedConnectionLater(this.#context, this.http2)
   }
 
   onMuchOutput(): void {

@@ -221,6 +221,8 @@ export class Exchange implements Waiter<UpstreamConnection> {
   // ---- From the client ----------------------------------------------------------------------------------------
 
   onRequestData(octets: Buffer, start: number, end: number, endStream: boolean): void {
+    // Nobody reads any more. Credit keeps a client that ends its request before it looks at the answer from hanging.
+    if (this.#isDone) return this.#downstream.consume(end - start)
     const { record } = this
     record.requestOctets += end - start
     if (this.isGrpc && !this.#isDone) this.#countRequest(octets, start, end)
@@ -229,8 +231,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
     if (maxBodyOctets !== null && record.requestOctets > maxBodyOctets)
       return this.#bodyTooLarge(maxBodyOctets)
     const upstream = this.#upstream
-    if (this.#isDone || upstream?.isClosed === true) {
-      // Nobody reads any more. Credit keeps a client that ends its request before it looks at the answer from hanging.
+    if (upstream?.isClosed === true) {
       this.#downstream.consume(end - start)
       return this.#settle()
     }
@@ -249,6 +250,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
 
   /** The client gave up, or its connection is gone. */
   onDownstreamReset(end: StreamEnd): void {
+    if (this.#isDone) return
     if (this.record.status === 0) this.record.status = 499
     const isPeers = end.origin === "peer" && end.code !== ErrorCode.NO_ERROR
     this.#upstream?.reset(isPeers ? end.code : ErrorCode.CANCEL)

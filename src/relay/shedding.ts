@@ -38,44 +38,39 @@ export class Shedding {
     const { budget, counters, limits } = this.#context
     if (budget.excess === 0) return
     counters.add(counterIds.worker_buffer_exceeded)
-    shedLargest(
-      this.#context,
-      this.#streams(),
-      budget.excess,
-      `bufferedOctetsMax (${limits.bufferedOctetsMax} octets)`,
-    )
+    const holders = [...this.#streams()].map((stream) => ({ stream, held: stream.bufferedOctets }))
+    const limit = `bufferedOctetsMax (${limits.bufferedOctetsMax} octets)`
+    shedLargest(this.#context, holders, budget.excess, limit)
   }
 }
 
-/** Makes room on one connection, once what goes on now is over. */
-export function shedConnectionLater(
-  context: RelayContext,
-  http2: Http2Connection<StreamOwner>,
-  streams: () => Iterable<StreamOwner>,
-): void {
+/** Makes room on one connection, once what goes on now is over. Only what waits on that connection counts there. */
+export function shedConnectionLater(context: RelayContext, http2: Http2Connection<StreamOwner>): void {
   const { limits, counters, deadlines } = context
   counters.add(counterIds.connection_buffer_exceeded)
   const shed = (): void => {
     const excess = http2.sender.queuedOctets - limits.connectionBufferedOctetsMax
     const limit = `connectionBufferedOctetsMax (${limits.connectionBufferedOctetsMax} octets)`
-    if (excess > 0) shedLargest(context, streams(), excess, limit)
+    if (excess <= 0) return
+    const holders = http2.streams.values().flatMap(({ owner, queuedOctets }) => {
+      return owner === null ? [] : [{ stream: owner, held: queuedOctets }]
+    })
+    shedLargest(context, holders, excess, limit)
   }
   deadlines.set(makeDeadline(shed), 0)
 }
 
-/** Ends the largest holders among `streams` until `octets` are free. */
-export function shedLargest(
-  context: RelayContext,
-  streams: Iterable<StreamOwner>,
-  octets: number,
-  limit: string,
-): void {
-  const holders = [...streams]
-    .map((stream) => ({ stream, held: stream.bufferedOctets }))
-    .filter(({ held }) => held >= WORTH_SHEDDING_OCTETS)
-    .sort((a, b) => b.held - a.held)
+/** A stream and what its end would free. */
+interface Holder {
+  readonly stream: StreamOwner
+  readonly held: number
+}
+
+/** Ends the largest until `octets` are free. */
+function shedLargest(context: RelayContext, holders: readonly Holder[], octets: number, limit: string): void {
+  const largest = holders.filter(({ held }) => held >= WORTH_SHEDDING_OCTETS).sort((a, b) => b.held - a.held)
   let freed = 0
-  for (const { stream, held } of holders) {
+  for (const { stream, held } of largest) {
     if (freed >= octets) return
     freed += held
     const { path, connection } = stream.record

@@ -193,9 +193,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
   }
 
   onQueueExceeded(): void {
-    shedConnectionLater(this.#context, this.http2, () =>
-      this.http2.streams.values().flatMap(({ owner }) => owner ?? []),
-    )
+    shedConnectionLater(this.#context, this.http2)
   }
 
   onMuchOutput(): void {

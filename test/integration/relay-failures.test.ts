@@ -533,6 +533,28 @@ describe("timeouts that are written, and only those", () => {
   })
 })
 
+test("what a client goes on sending after its stream was reported is not written into the report", async (t) => {
+  const clock = new ManualClock()
+  const bed = await TestBed.start(t, { backends: [await RawServer.start()], clock })
+  const client = await bed.rawClient({ settings: { INITIAL_WINDOW_SIZE: 0 } })
+  const id = client.open([...dsl.request, ["grpc-timeout", "1S"]])
+  client.send(dsl.data(id, "hello"))
+  const { connection, id: upstreamId } = await bed.raw.stream()
+  // The answer waits for a client that takes nothing, so the stream stays open after it has ended.
+  connection.send(dsl.headers(upstreamId, dsl.response), dsl.data(upstreamId, "an answer"))
+  await client.head(id)
+  await connection.settled()
+  clock.advance(2_000)
+  const [record] = await bed.ended()
+  const reported = JSON.stringify(record)
+  client.send(dsl.data(id, "and more"))
+  await client.settled()
+  client.send(dsl.rstStream(id))
+  await client.settled()
+  expect(JSON.stringify(record)).toBe(reported)
+  expect(record!.requestOctets).toBe(5)
+})
+
 describe("more headers than are allowed", () => {
   const many = Array.from({ length: 129 }, (_, i): dsl.Field => [`x-${i}`, ""])
   test.for([
