@@ -439,19 +439,20 @@ const rows = {
 
   // ---- Memory -----------------------------------------------------------------------------------------------------
   connectionBufferedOctetsMax: {
-    counts: "octets held for all streams of one downstream connection",
+    counts:
+      "octets held for all streams of one connection, and heads and trailers that its peer does not read, past twice unsentOctetsMax",
     value: 16 * MiB,
     unit: "octets",
     min: 256 * KiB,
     max: 64 * GiB,
     per: "connection",
     stops: "slow read on every stream of a connection (CVE-2019-9517)",
-    effect: "its largest holders are reset with RESOURCE_EXHAUSTED",
+    effect: "its largest holders are reset with RESOURCE_EXHAUSTED; it ends where unread heads are the largest",
     source: "ours: the connection window",
     counter: "connection_buffer_exceeded",
   },
   bufferedOctetsMax: {
-    counts: "octets held for all streams",
+    counts: "octets held for all streams, and unread heads and trailers as above",
     value: 256 * MiB,
     unit: "octets",
     min: 1 * MiB,

@@ -180,7 +180,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       onConnect: () => this.#tickLater(),
       onClosed: () => this.#gone(),
     })
-    new Shedding(this.#context, () => this.#clients.streams())
+    new Shedding(this.#context, () => this.#clients.connections)
     this.#live = this.#compile(config, null)
     this.#live.tls.commit()
   }

@@ -225,6 +225,14 @@ export class Http1Connection implements ClientConnection, LinkUser {
     if (this.streams.size === 0) this.socket.end()
   }
 
+  get overflowOctets(): number {
+    return 0
+  }
+
+  cut(): void {
+    this.socket.destroy()
+  }
+
   abort(reason: string): void {
     for (const stream of [...this.streams]) stream.fail(failure("shutdown", reason))
     this.socket.end()

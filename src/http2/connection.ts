@@ -393,6 +393,7 @@ export class Http2Connection<Owner> {
     this.#ending = { reason, streamsLost: this.#table.size }
     for (const stream of this.#table.values())
       this.abandon(stream, { code, origin: "connection", unprocessed: stream.id > last, reason })
+    this.sender.close()
     this.#events.onEnd(because)
   }
 }

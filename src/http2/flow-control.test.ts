@@ -189,6 +189,47 @@ describe("sending under the peer's credit (RFC 9113 §5.2, §6.9)", () => {
   })
 })
 
+describe("what waits counts as held", () => {
+  const budgetOf = (lab: Lab): [queued: number, overflow: number] => {
+    const { queuedOctets, overflowOctets } = lab.connection.sender
+    return [queuedOctets, overflowOctets]
+  }
+  const trailers = new HeaderList(["grpc-status", "0"])
+
+  test.for([
+    ["sent once the DATA before them is", (lab: Lab) => lab.send(dsl.windowUpdate(1, 10))],
+    ["gone with their stream", (lab: Lab) => lab.send(dsl.rstStream(1))],
+    ["thrown away", (_: Lab, stream: Http2Stream<string>) => stream.discardQueued()],
+  ] as const)("trailers behind DATA: %s", ([, end]) => {
+    const { lab, stream } = started({ settings: { INITIAL_WINDOW_SIZE: 0 } })
+    sendAll(stream, "abc")
+    stream.sendHeaders(trailers, true)
+    expect([stream.queuedOctets, ...budgetOf(lab)]).toEqual([3 + trailers.octets, 3 + trailers.octets, 0])
+    end(lab, stream)
+    expect([stream.queuedOctets, ...budgetOf(lab)]).toEqual([0, 0, 0])
+  })
+
+  test("heads that the socket does not take: past twice unsentOctetsMax, until it does or the connection ends", () => {
+    const unsentOctetsMax = 16 * 1024
+    for (const isTaken of [true, false]) {
+      const { lab } = started({ limits: { unsentOctetsMax } })
+      const large = new HeaderList([":status", "200", "x-large", "~".repeat(10_000)])
+      const ids = Array.from({ length: 8 }, (_, i) => 3 + 2 * i)
+      for (const id of ids) {
+        lab.send(dsl.headers(id, dsl.request))
+        lab.events.streams.get(id)!.sendHeaders(large, false)
+        const { unsentOctets } = lab.connection.output
+        const overflow = Math.max(0, unsentOctets - 2 * unsentOctetsMax)
+        expect(budgetOf(lab)).toEqual([overflow, overflow])
+      }
+      expect(lab.connection.sender.overflowOctets).toBeGreaterThan(0)
+      if (isTaken) lab.said()
+      else lab.connection.receiveEnd("gone")
+      expect(budgetOf(lab)).toEqual([0, 0])
+    }
+  })
+})
+
 describe("giving credit", () => {
   test("DATA past a stream's window: FLOW_CONTROL_ERROR for that stream", () => {
     const { lab } = started({ limits: { streamWindowOctets: 100 } })

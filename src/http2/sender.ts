@@ -34,8 +34,10 @@ export class Sender<Owner> {
   readonly peer: Settings = initialSettings()
   /** Connection-level credit. */
   window = DEFAULT_WINDOW
-  /** Octets in all queues. */
+  /** Octets that wait for the peer: in all queues, trailers behind them included, and `overflowOctets`. */
   queuedOctets = 0
+  /** Of what waits in the output: past twice `unsentOctetsMax`. No window holds heads and trailers back. */
+  overflowOctets = 0
   readonly #host: SenderHost<Owner>
   readonly #unsentOctetsMax: number
   readonly #queuedOctetsMax: number
@@ -60,9 +62,11 @@ export class Sender<Owner> {
     if (stream.queue !== null && endStream) {
       stream.queuedTrailers = list
       stream.localEnded = true
+      this.#holds(list.octets)
       return
     }
     this.output.headers(stream.id, this.encoder.encode(list), endStream, this.peer.maxFrameSize)
+    if (this.isCongested) this.#countOverflow()
     if (endStream) this.#end(stream)
   }
 
@@ -154,6 +158,7 @@ export class Sender<Owner> {
 
   /** Lets streams that wait send, one frame each in turn, until credit, the socket or the queues give out. */
   flushWaiting(): void {
+    if (this.overflowOctets > 0) this.#countOverflow()
     const waiting = this.#waiting
     if (waiting === null) return
     let progress = true
@@ -200,6 +205,7 @@ export class Sender<Owner> {
     this.#waiting!.delete(stream)
     if (stream.queuedTrailers !== null) {
       const block = this.encoder.encode(stream.queuedTrailers)
+      this.#holds(-stream.queuedTrailers.octets)
       stream.queuedTrailers = null
       this.output.headers(stream.id, block, true, this.peer.maxFrameSize)
       this.#end(stream)
@@ -214,10 +220,24 @@ export class Sender<Owner> {
   /** Throws away what a stream has queued. */
   forget(stream: Http2Stream<Owner>): void {
     if (stream.queue === null) return
-    this.#holds(-stream.queue.length)
+    this.#holds(-stream.queuedOctets)
     stream.queue.recycle()
     stream.queue = null
+    stream.queuedTrailers = null
     this.#waiting!.delete(stream)
+  }
+
+  /** Nothing will be sent any more. */
+  close(): void {
+    this.#holds(-this.overflowOctets)
+    this.overflowOctets = 0
+  }
+
+  #countOverflow(): void {
+    const overflow = Math.max(0, this.output.unsentOctets - 2 * this.#unsentOctetsMax)
+    const more = overflow - this.overflowOctets
+    this.overflowOctets = overflow
+    if (more !== 0) this.#holds(more)
   }
 
   #holds(octets: number): void {

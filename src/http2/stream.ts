@@ -141,12 +141,13 @@ export class Http2Stream<Owner> {
     if (this.queue === null) return
     this.connection.sender.forget(this)
     this.queuedEnd = false
-    this.queuedTrailers = null
     this.localEnded = false
   }
 
+  /** DATA that waits, and trailers behind it. */
   get queuedOctets(): number {
-    return this.queue === null ? 0 : this.queue.length
+    if (this.queue === null) return 0
+    return this.queue.length + (this.queuedTrailers === null ? 0 : this.queuedTrailers.octets)
   }
 }
 

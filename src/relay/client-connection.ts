@@ -26,10 +26,14 @@ export interface ClientConnection {
   readonly record: ConnectionRecord
   /** Streams under way. */
   readonly streams: Iterable<StreamOwner>
+  /** Held for the client and no stream's any more: heads and trailers that it does not read. */
+  readonly overflowOctets: number
   /** Once a second. */
   tick(nowMs: number): void
   /** Takes no new streams and ends once the last is over. */
   drain(): void
   /** Ends what is still open, each stream with UNAVAILABLE, then the connection. */
   abort(reason: string): void
+  /** Ends it at once, with all that it holds. */
+  cut(reason: string): void
 }

@@ -7,7 +7,7 @@ import type { OnOctets } from "../net/listen.ts"
 import type { Protocol } from "../net/protocol.ts"
 import type { TlsInfo } from "../net/tls-peer.ts"
 import { readShared } from "../net/tls-read.ts"
-import type { ClientConnection, StreamOwner } from "./client-connection.ts"
+import type { ClientConnection } from "./client-connection.ts"
 import type { RelayContext } from "./context.ts"
 import { DownstreamConnection, type DownstreamOptions } from "./downstream.ts"
 import { FirstOctets } from "./first-octets.ts"
@@ -40,10 +40,6 @@ export class Clients {
 
   constructor(options: ClientsOptions) {
     this.#options = options
-  }
-
-  *streams(): Iterable<StreamOwner> {
-    for (const { streams } of this.connections) yield* streams
   }
 
   /** Accepts nobody any more. */

@@ -171,7 +171,8 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
   }
 
   onQueueExceeded(): void {
-    shedConnectionLater(this.#context, this.http2)
+    const client = `${this.record.remoteAddress}:${this.record.remotePort}`
+    shedConnectionLater(this.#context, this.http2, { client }, (reason) => this.cut(reason))
   }
 
   onMuchOutput(): void {
@@ -216,6 +217,10 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
     this.#onClosed(this)
   }
 
+  get overflowOctets(): number {
+    return this.http2.sender.overflowOctets
+  }
+
   get streams(): Iterable<StreamOwner> {
     return [...this.http2.streams.values()].flatMap(({ owner }) => owner ?? [])
   }
@@ -255,5 +260,10 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
     const what: Failure = failure("shutdown", reason)
     for (const stream of [...this.http2.streams.values()]) stream.owner?.fail(what)
     this.http2.fail(fault(ErrorCode.NO_ERROR, reason))
+  }
+
+  cut(reason: string): void {
+    this.http2.fail(fault(ErrorCode.ENHANCE_YOUR_CALM, reason))
+    this.#link.destroy()
   }
 }

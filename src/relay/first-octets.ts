@@ -91,6 +91,14 @@ export class FirstOctets implements ClientConnection, LinkUser {
     this.#close()
   }
 
+  get overflowOctets(): number {
+    return 0
+  }
+
+  cut(): void {
+    this.#close()
+  }
+
   abort(_reason: string): void {
     this.#close()
   }

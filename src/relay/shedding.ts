@@ -1,27 +1,35 @@
 import { counterIds } from "../counters.ts"
 import { type Deadline, makeDeadline } from "../deadlines.ts"
 import type { Http2Connection } from "../http2/connection.ts"
-import type { StreamOwner } from "./client-connection.ts"
+import type { Log } from "../log/logger.ts"
+import type { ClientConnection, StreamOwner } from "./client-connection.ts"
 import type { RelayContext } from "./context.ts"
 import { failure } from "./failure.ts"
 
-/** Streams below this hold too little to be worth ending. */
+/** What holds less than this holds too little to be worth ending. */
 const WORTH_SHEDDING_OCTETS = 4096
 
+/** What can be ended, and what that would free. */
+interface Holder {
+  readonly held: number
+  end(limit: string): void
+}
+
 /**
- * Ends the streams that hold most when a connection or the process holds too much, each by name in the log and with a
- * status that names the limit. It looks once per pass of the deadlines, not at every octet past the bound; what can
- * come in between is bounded by the windows that are open.
+ * Ends what holds most when a connection or the process holds too much, each by name in the log and streams with a
+ * status that names the limit: streams, and connections whose peers do not read the heads they are sent. It looks once
+ * per pass of the deadlines, not at every octet past the bound; what can come in between is bounded by the windows that
+ * are open.
  */
 export class Shedding {
   readonly #context: RelayContext
-  readonly #streams: () => Iterable<StreamOwner>
+  readonly #connections: () => Iterable<ClientConnection>
   readonly #deadline: Deadline
   #isSet = false
 
-  constructor(context: RelayContext, streams: () => Iterable<StreamOwner>) {
+  constructor(context: RelayContext, connections: () => Iterable<ClientConnection>) {
     this.#context = context
-    this.#streams = streams
+    this.#connections = connections
     this.#deadline = makeDeadline(() => this.#shed())
     context.budget.onExceeded = () => this.#later()
     context.budget.onWithheld = () => context.counters.add(counterIds.worker_buffer_withheld)
@@ -35,53 +43,79 @@ export class Shedding {
 
   #shed(): void {
     this.#isSet = false
-    const { budget, counters, limits } = this.#context
+    const { budget, counters, limits, log } = this.#context
     if (budget.excess === 0) return
     counters.add(counterIds.worker_buffer_exceeded)
-    const holders = [...this.#streams()].map((stream) => ({ stream, held: stream.bufferedOctets }))
-    const limit = `bufferedOctetsMax (${limits.bufferedOctetsMax} octets)`
-    shedLargest(this.#context, holders, budget.excess, limit)
+    const holders: Holder[] = []
+    for (const connection of this.#connections()) {
+      const { record, overflowOctets } = connection
+      for (const stream of connection.streams) holders.push(streamHolder(log, stream, stream.bufferedOctets))
+      const client = `${record.remoteAddress}:${record.remotePort}`
+      holders.push(connectionHolder(log, { client }, overflowOctets, (reason) => connection.cut(reason)))
+    }
+    shedLargest(holders, budget.excess, `bufferedOctetsMax (${limits.bufferedOctetsMax} octets)`)
   }
 }
 
 /** Makes room on one connection, once what goes on now is over. Only what waits on that connection counts there. */
-export function shedConnectionLater(context: RelayContext, http2: Http2Connection<StreamOwner>): void {
-  const { limits, counters, deadlines } = context
+export function shedConnectionLater(
+  context: RelayContext,
+  http2: Http2Connection<StreamOwner>,
+  peer: Record<string, string>,
+  cut: (reason: string) => void,
+): void {
+  const { limits, counters, deadlines, log } = context
   counters.add(counterIds.connection_buffer_exceeded)
   const shed = (): void => {
-    const excess = http2.sender.queuedOctets - limits.connectionBufferedOctetsMax
-    const limit = `connectionBufferedOctetsMax (${limits.connectionBufferedOctetsMax} octets)`
+    const { queuedOctets, overflowOctets } = http2.sender
+    const excess = queuedOctets - limits.connectionBufferedOctetsMax
     if (excess <= 0) return
-    const holders = http2.streams.values().flatMap(({ owner, queuedOctets }) => {
-      return owner === null ? [] : [{ stream: owner, held: queuedOctets }]
-    })
-    shedLargest(context, holders, excess, limit)
+    const holders = http2.streams
+      .values()
+      .flatMap((stream) =>
+        stream.owner === null ? [] : streamHolder(log, stream.owner, stream.queuedOctets),
+      )
+    holders.push(connectionHolder(log, peer, overflowOctets, cut))
+    shedLargest(holders, excess, `connectionBufferedOctetsMax (${limits.connectionBufferedOctetsMax} octets)`)
   }
   deadlines.set(makeDeadline(shed), 0)
 }
 
-/** A stream and what its end would free. */
-interface Holder {
-  readonly stream: StreamOwner
-  readonly held: number
+function streamHolder(log: Log, stream: StreamOwner, held: number): Holder {
+  return {
+    held,
+    end(limit) {
+      const { path, connection } = stream.record
+      const client = `${connection.remoteAddress}:${connection.remotePort}`
+      const endpoint = stream.endpointAddress
+      log.warn("stream ended to free memory", { limit, held, path, client, endpoint })
+      stream.shed(failure("overload", `${limit} is used up and this stream held ${held} octets`))
+    },
+  }
+}
+
+function connectionHolder(
+  log: Log,
+  peer: Record<string, string>,
+  held: number,
+  cut: (reason: string) => void,
+): Holder {
+  return {
+    held,
+    end(limit) {
+      log.warn("connection ended to free memory", { limit, held, ...peer })
+      cut(`${limit} is used up and ${held} octets of heads and trailers were not read`)
+    },
+  }
 }
 
 /** Ends the largest until `octets` are free. */
-function shedLargest(context: RelayContext, holders: readonly Holder[], octets: number, limit: string): void {
+function shedLargest(holders: readonly Holder[], octets: number, limit: string): void {
   const largest = holders.filter(({ held }) => held >= WORTH_SHEDDING_OCTETS).sort((a, b) => b.held - a.held)
   let freed = 0
-  for (const { stream, held } of largest) {
+  for (const holder of largest) {
     if (freed >= octets) return
-    freed += held
-    const { path, connection } = stream.record
-    const client = `${connection.remoteAddress}:${connection.remotePort}`
-    context.log.warn("stream ended to free memory", {
-      limit,
-      held,
-      path,
-      client,
-      endpoint: stream.endpointAddress,
-    })
-    stream.shed(failure("overload", `${limit} is used up and this stream held ${held} octets`))
+    freed += holder.held
+    holder.end(limit)
   }
 }

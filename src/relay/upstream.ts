@@ -193,7 +193,8 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
   }
 
   onQueueExceeded(): void {
-    shedConnectionLater(this.#context, this.http2)
+    const endpoint = this.endpoint.address
+    shedConnectionLater(this.#context, this.http2, { endpoint }, (reason) => this.#cut(reason))
   }
 
   onMuchOutput(): void {
@@ -269,6 +270,11 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
   /** Ends it now; its streams are told. */
   abort(reason: string): void {
     this.http2.fail(fault(ErrorCode.CANCEL, reason))
+  }
+
+  #cut(reason: string): void {
+    this.http2.fail(fault(ErrorCode.ENHANCE_YOUR_CALM, reason))
+    this.#link.destroy()
   }
 
   /** `reason` of the last `receiveEnd` came to the streams already; here the endpoint's part is settled. */

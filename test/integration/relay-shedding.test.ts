@@ -4,6 +4,11 @@ import type { AddressInfo } from "node:net"
 import { expect, test } from "vitest"
 import { createBalancer } from "../../src/index.ts"
 import { eventually } from "../support/eventually.ts"
+import * as dsl from "../support/frame-dsl.ts"
+import { LogLines } from "../support/log-lines.ts"
+import { ManualClock } from "../support/manual-clock.ts"
+import { RawServer } from "../support/raw-server.ts"
+import { TestBed } from "../support/test-bed.ts"
 
 const HELD_OCTETS = 60_000
 
@@ -78,11 +83,9 @@ test("streams that are over and wait for a client to take their answer are ended
   backend.listen(0, "127.0.0.1")
   await once(backend, "listening")
   const limits = { connectionBufferedOctetsMax: 1024 * 1024 }
-  const balancer = createBalancer({
-    listeners: "127.0.0.1:0",
-    clusters: { backend: [`127.0.0.1:${(backend.address() as AddressInfo).port}`] },
-    limits,
-  })
+  const clusters = { backend: [`127.0.0.1:${(backend.address() as AddressInfo).port}`] }
+  const clock = new ManualClock()
+  const balancer = createBalancer({ listeners: "127.0.0.1:0", clusters, limits }, { clock })
   let ended = 0
   balancer.on("stream", () => ended++)
   await balancer.start()
@@ -90,7 +93,9 @@ test("streams that are over and wait for a client to take their answer are ended
   const slow = connect(url, { settings: { initialWindowSize: 0 } })
   t.onTestFinished(async () => {
     slow.destroy()
-    await balancer.close({ graceMs: 0 })
+    const closed = balancer.close({ graceMs: 0 })
+    clock.advance(10_000)
+    await closed
     backend.close()
   })
   const open = (more: Record<string, string>): void => {
@@ -106,15 +111,48 @@ test("streams that are over and wait for a client to take their answer are ended
   const overdue = 17
   for (let i = 0; i < overdue; i++) open({ "grpc-timeout": "400m" })
   await eventually(
-    () => ended === overdue && held() === overdue * HELD_OCTETS,
-    () => `${ended} streams ended, ${held()} octets are held`,
-  )
-  for (let i = 0; i < 13; i++) open({})
-  await eventually(
-    () =>
-      balancer.snapshot().counters.connection_buffer_exceeded! > 0 &&
-      held() <= limits.connectionBufferedOctetsMax,
+    () => held() === overdue * HELD_OCTETS,
     () => `${held()} octets are held`,
   )
+  clock.advance(500)
+  expect(ended).toBe(overdue)
+  expect(held()).toBeGreaterThan(overdue * HELD_OCTETS)
+  for (let i = 0; i < 13; i++) open({})
+  const isExceeded = (): boolean => balancer.counters.get("connection_buffer_exceeded") > 0
+  await eventually(isExceeded, () => `${held()} octets are held`)
+  clock.advance(100)
+  expect(held()).toBeLessThanOrEqual(limits.connectionBufferedOctetsMax)
   expect(held()).toBeGreaterThan(limits.connectionBufferedOctetsMax / 2)
+})
+
+test("a client that reads nothing and asks for heads without end loses its connection, and its neighbour nothing", async (t) => {
+  const limits = { connectionBufferedOctetsMax: 256 * 1024, unsentOctetsMax: 16 * 1024 }
+  const logs = new LogLines()
+  const bed = await TestBed.start(t, {
+    backends: [await RawServer.start()],
+    log: logs.log,
+    config: { limits },
+  })
+  const neighbour = await bed.rawClient()
+  const beside = neighbour.open()
+  const own = await bed.raw.stream()
+  const deaf = await bed.rawClient()
+  deaf.socket.pause()
+  const streams = 500
+  for (let i = 0; i < streams; i++) deaf.open()
+  await bed.raw.stream(streams)
+  const large: dsl.Field = ["x-large", "~".repeat(14_000)]
+  for (const { connection, id } of bed.raw.streams.slice(1))
+    connection.send(dsl.headers(id, [...dsl.response, large]))
+  await bed.ended(streams)
+  expect(logs.saying("connection ended to free memory")).toHaveLength(1)
+  await eventually(
+    () => bed.balancer.snapshot().bufferedOctets === 0,
+    () => `${bed.balancer.snapshot().bufferedOctets} octets are held`,
+  )
+  own.connection.send(dsl.headers(own.id, [...dsl.response, ...dsl.okTrailers], { endStream: true }))
+  await neighbour.end(beside)
+  expect(neighbour.about(beside)[0]).toContain("grpc-status=0")
+  neighbour.destroy()
+  deaf.destroy()
 })
