@@ -1,4 +1,5 @@
 import { rmSync, writeFileSync } from "node:fs"
+import { systemClock } from "../clock.ts"
 import { loadConfig } from "../config/load.ts"
 import type { Config } from "../config/model.ts"
 import { renderProblem, sortProblems } from "../config/problem.ts"
@@ -14,7 +15,7 @@ import {
   WORKER_READY,
   WORKER_VARIABLE,
 } from "./worker-control.ts"
-import { assertFree, Workers, workerCount } from "./workers.ts"
+import { assertFree, startWorker, Workers, workerCount } from "./workers.ts"
 
 export interface RunOptions {
   /** A configuration file, or … */
@@ -85,7 +86,8 @@ async function runWorkers(
   } catch (error) {
     return cannotStart(error)
   }
-  const workers = new Workers(count, process.argv.slice(2), log)
+  const start = () => startWorker(process.argv.slice(2))
+  const workers = new Workers({ count, start, control: signalControl, clock: systemClock, log })
   return workers.run(() => announce(config.listeners, config, log, options.json))
 }
 
@@ -144,8 +146,8 @@ function writePidFile(path: string | null, log: ProcessLog): () => void {
   return () => rmSync(path, { force: true })
 }
 
-/** The first stop drains, a second one ends at once. */
-function untilStopped(
+/** The first stop drains, a second one ends at once. Resolves with the exit code. */
+export function untilStopped(
   balancer: Balancer,
   config: Config,
   log: ProcessLog,
@@ -168,10 +170,16 @@ function untilStopped(
       isStopping = true
       const { streams } = balancer.snapshot()
       log.info("draining", { signal, streams: streams.length, graceMs: config.shutdown.graceMs })
-      void balancer.close().then(() => {
-        log.info("stopped")
-        resolve(0)
-      })
+      balancer.close().then(
+        () => {
+          log.info("stopped")
+          resolve(0)
+        },
+        (error: unknown) => {
+          log.error("could not stop cleanly", { reason: (error as Error).message })
+          resolve(1)
+        },
+      )
     }
     control.onCommand((command, why) => {
       if (command === "stop") stop(why)

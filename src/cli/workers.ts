@@ -1,11 +1,11 @@
 import { type ChildProcess, fork } from "node:child_process"
 import { createServer } from "node:net"
 import { availableParallelism } from "node:os"
-import { systemClock } from "../clock.ts"
+import type { Clock } from "../clock.ts"
 import type { Config, ListenerConfig } from "../config/model.ts"
 import type { Log } from "../log/logger.ts"
 import { listenProblem } from "../net/listen.ts"
-import { type Command, signalControl, WORKER_READY, WORKER_VARIABLE } from "./worker-control.ts"
+import { type Command, type Control, WORKER_READY, WORKER_VARIABLE } from "./worker-control.ts"
 
 /** A worker that died is replaced no sooner, so that one that cannot live does not keep the machine busy. */
 const RESPAWN_MS = 1000
@@ -14,87 +14,99 @@ export function workerCount(config: Config): number {
   return config.workers === "auto" ? availableParallelism() : config.workers
 }
 
+export interface WorkersOptions {
+  count: number
+  /** Makes a process that runs the whole data plane. */
+  start(): ChildProcess
+  control: Control
+  clock: Clock
+  log: Log
+}
+
+/** This program again, as a worker. `commandLine` is what stands behind its own name. */
+export function startWorker(commandLine: readonly string[]): ChildProcess {
+  return fork(process.argv[1]!, commandLine, { env: { ...process.env, [WORKER_VARIABLE]: "1" } })
+}
+
 /**
  * The primary of several workers: each runs the whole data plane, and the kernel deals new connections out among them
  * (SO_REUSEPORT). It passes on what signals ask for and replaces a worker that died; only that one's streams are lost.
  */
 export class Workers {
-  readonly #log: Log
-  readonly #count: number
-  readonly #arguments: string[]
+  readonly #options: WorkersOptions
   readonly #running = new Set<ChildProcess>()
+  /** Those of them that listen. */
+  readonly #ready = new Set<ChildProcess>()
+  /** All have been ready at once. */
+  #hasStarted = false
   #isStopping = false
-  #readyLeft: number
   #onReady: () => void = () => {}
   #onDone: (code: number) => void = () => {}
 
-  /** `arguments` is the command line behind the program's own name. */
-  constructor(count: number, commandLine: string[], log: Log) {
-    this.#count = count
-    this.#arguments = commandLine
-    this.#log = log
-    this.#readyLeft = count
+  constructor(options: WorkersOptions) {
+    this.#options = options
   }
 
   /** Runs until stopped. Resolves with the exit code; 1 when a worker cannot start. */
   run(onReady: () => void): Promise<number> {
     this.#onReady = onReady
-    for (let i = 0; i < this.#count; i++) this.#spawn()
-    signalControl.onCommand((command, why) => this.#command(command, why))
+    for (let i = 0; i < this.#options.count; i++) this.#spawn()
+    this.#options.control.onCommand((command, why) => this.#command(command, why))
     return new Promise((resolve) => {
       this.#onDone = resolve
     })
   }
 
   #spawn(): void {
-    const program = process.argv[1]!
-    const worker = fork(program, this.#arguments, { env: { ...process.env, [WORKER_VARIABLE]: "1" } })
-    let isReady = false
+    const { count, start, log } = this.#options
+    const worker = start()
     this.#running.add(worker)
     worker.on("message", (message) => {
-      if (message !== WORKER_READY || isReady) return
-      isReady = true
-      if (--this.#readyLeft === 0) this.#onReady()
+      if (message !== WORKER_READY) return
+      this.#ready.add(worker)
+      if (this.#hasStarted || this.#ready.size < count) return
+      this.#hasStarted = true
+      this.#onReady()
     })
-    worker.on("exit", (code, signal) => this.#exited(worker, isReady, signal ?? String(code)))
+    worker.on("exit", (code, signal) => this.#exited(worker, signal ?? String(code)))
     worker.on("error", (error) => {
       // Of a process that could not be made there is no exit; what could not be sent to one that dies is no loss.
       if (worker.pid !== undefined) return
-      this.#log.error("cannot start a worker", { reason: error.message })
-      this.#exited(worker, isReady, error.message)
+      log.error("cannot start a worker", { reason: error.message })
+      this.#exited(worker, error.message)
     })
   }
 
-  #exited(worker: ChildProcess, wasReady: boolean, how: string): void {
+  #exited(worker: ChildProcess, how: string): void {
     this.#running.delete(worker)
+    const wasReady = this.#ready.delete(worker)
     if (this.#isStopping) {
       if (this.#running.size === 0) this.#onDone(0)
       return
     }
-    if (!wasReady && this.#readyLeft > 0) {
+    if (!wasReady && !this.#hasStarted) {
       // It said why on standard error.
       this.#isStopping = true
       for (const other of this.#running) other.kill("SIGKILL")
       this.#onDone(1)
       return
     }
-    this.#log.error("a worker died; its streams are lost, and another takes its place", {
+    this.#options.log.error("a worker died; its streams are lost, and another takes its place", {
       worker: worker.pid,
       how,
     })
-    this.#readyLeft = 0
-    systemClock.after(RESPAWN_MS, () => {
+    this.#options.clock.after(RESPAWN_MS, () => {
       if (!this.#isStopping) this.#spawn()
     })
   }
 
   #command(command: Command, why: string): void {
     if (command === "stop" && this.#isStopping) {
-      this.#log.warn("stopping at once", { signal: why })
+      this.#options.log.warn("stopping at once", { signal: why })
       for (const worker of this.#running) worker.kill("SIGKILL")
       return
     }
-    this.#log.info(`passing on: ${command}`, { signal: why, workers: this.#running.size })
+    this.#options.log.info(`passing on: ${command}`, { signal: why, workers: this.#running.size })
     if (command === "stop") this.#isStopping = true
     for (const worker of this.#running) if (worker.connected) worker.send(command)
     if (this.#running.size === 0) this.#onDone(0)
