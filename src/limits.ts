@@ -447,7 +447,8 @@ const rows = {
     max: 64 * GiB,
     per: "connection",
     stops: "slow read on every stream of a connection (CVE-2019-9517)",
-    effect: "its largest holders are reset with RESOURCE_EXHAUSTED; it ends where unread heads are the largest",
+    effect:
+      "its largest holders are reset with RESOURCE_EXHAUSTED; it ends where unread heads are the largest",
     source: "ours: the connection window",
     counter: "connection_buffer_exceeded",
   },
