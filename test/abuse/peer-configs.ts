@@ -4,8 +4,13 @@
  */
 type Hostile = ReadonlyMap<string, number>
 
-/** For nginx and for Sluice: the same file. */
-export function nginx(port: number, backend: number, hostile: Hostile): string {
+/** nginx's file, with WebSockets: they are Sluice's own, and off where nobody asks for them. */
+export function sluice(port: number, backend: number, hostile: Hostile): string {
+  return nginx(port, backend, hostile, "grpc_websocket on; ")
+}
+
+/** `directives` are for the location of all honest calls. */
+export function nginx(port: number, backend: number, hostile: Hostile, directives = ""): string {
   const upstreams = [...hostile].map(
     ([name, at]) => `    upstream ${name} { server 127.0.0.1:${at} max_fails=0; keepalive 16; }\n`,
   )
@@ -29,7 +34,7 @@ ${upstreams.join("")}
     server {
         listen 127.0.0.1:${port} http2;
 ${locations.join("")}
-        location / { grpc_pass grpc://echo; }
+        location / { ${directives}grpc_pass grpc://echo; }
     }
 }
 `

@@ -44,7 +44,7 @@ const programs: Record<PeerName, Program> = {
     version: [process.execPath, "-p", `require(${JSON.stringify(join(root, "package.json"))}).version`],
     getIt: "src/cli/main.ts is not there yet",
     file: "nginx.conf",
-    config: config.nginx,
+    config: config.sluice,
     command: (file) => [process.execPath, sluiceMain, "run", file],
   },
   nginx: {

@@ -97,7 +97,7 @@ export const http1: Attack[] = [
     side: "downstream",
     pace: "flood",
     unread: false,
-    counters: [],
+    counters: ["origin_refused"],
     bar: { held: "no 101 for a foreign Origin", end: "must", callsMax: 0 },
     run: (stage) =>
       refuseAll(
