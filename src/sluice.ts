@@ -20,7 +20,7 @@ import { type Limits, resolveLimits } from "./limits.ts"
 import { type AccessLog, AccessLogs } from "./log/access-log.ts"
 import { type Log, silentLog } from "./log/logger.ts"
 import { Flusher } from "./net/flusher.ts"
-import { Link } from "./net/link.ts"
+import { Link, type LinkOwner } from "./net/link.ts"
 import type { Listening } from "./net/listen.ts"
 import { type Network, systemNetwork } from "./net/network.ts"
 import type { TlsListener } from "./net/tls-listener.ts"
@@ -104,6 +104,13 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #clients: Clients
   readonly #upstreams: Upstreams
   readonly #links = new Set<Link>()
+  readonly #linkOwner: LinkOwner = {
+    onBug: (error) => this.#uncaught(error),
+    onClosed: (link) => {
+      this.#links.delete(link)
+      this.#gone()
+    },
+  }
   /** Called whenever a connection or a socket is gone. */
   readonly #onGone = new Set<() => void>()
   readonly #listeners = new Map<string, OpenListener>()
@@ -373,12 +380,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   }
 
   #link(socket: Socket): Link {
-    const link = new Link(socket, this.#flusher, this.#clock, (error) => this.#uncaught(error))
+    const link = new Link(socket, this.#flusher, this.#clock, this.#linkOwner)
     this.#links.add(link)
-    socket.once("close", () => {
-      this.#links.delete(link)
-      this.#gone()
-    })
     return link
   }
 
@@ -393,7 +396,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   }
 
   #closeListener(name: string): void {
-    void this.#listeners.get(name)?.listening.close()
+    this.#listeners.get(name)?.listening.close()
     this.#listeners.delete(name)
   }
 
@@ -442,6 +445,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   }
 
   #gone(): void {
+    if (this.#onGone.size === 0) return
     for (const look of [...this.#onGone]) look()
   }
 }

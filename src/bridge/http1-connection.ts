@@ -122,7 +122,7 @@ export class Http1Connection implements ClientConnection, LinkUser {
       this.onLimit("header_malformed")
       return { status: 400, reason: head }
     }
-    const route = this.options.router().match(head.authority, head.path)
+    const route = this.options.router(this.options.listener.name).match(head.authority, head.path)
     if (route !== null) return { head, route }
     this.onLimit("path_refused")
     return { status: 400, reason: "the path has no meaning" }

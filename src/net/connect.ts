@@ -1,6 +1,6 @@
 import { connect as connectSocket, type NetConnectOpts, type Socket } from "node:net"
 import type { EndpointConfig } from "../config/model.ts"
-import { type OnOctets, readInto } from "./listen.ts"
+import { type OnOctets, readInto } from "./shared-read.ts"
 
 /** Starts a TCP (or unix socket) connection to an endpoint. Errors come as the socket's `error` event. */
 export function connect(endpoint: EndpointConfig, bindAddress: string | null, onOctets: OnOctets): Socket {

@@ -59,6 +59,7 @@ async function linked() {
   const { port } = server.address() as AddressInfo
   const clock = new ManualClock()
   const bugs: unknown[] = []
+  const closed: Link[] = []
   const flusher = new Flusher((callback) => void setImmediate(callback), noWatch)
   const socket = connectSocket({
     port,
@@ -71,7 +72,10 @@ async function linked() {
       },
     },
   })
-  const link: Link = new Link(socket, flusher, new HeldClock(clock), (error) => bugs.push(error))
+  const link: Link = new Link(socket, flusher, new HeldClock(clock), {
+    onBug: (error) => void bugs.push(error),
+    onClosed: (link) => void closed.push(link),
+  })
   const user = new FakeUser(() => link)
   link.use(user)
   const [peer] = (await once(server, "connection")) as [Socket]
@@ -80,7 +84,7 @@ async function linked() {
     () => peer.destroy(),
     () => socket.destroy(),
   )
-  return { link, user, socket, peer, clock, bugs }
+  return { link, user, socket, peer, clock, bugs, closed }
 }
 
 const text = (value: string): Buffer => Buffer.from(value)
@@ -186,7 +190,7 @@ describe("a link", () => {
   })
 
   test("a user that throws loses its connection, and nothing else", async () => {
-    const { user, peer, socket, bugs } = await linked()
+    const { link, user, peer, socket, bugs, closed } = await linked()
     user.onReceive = () => {
       throw new Error("a bug")
     }
@@ -196,6 +200,11 @@ describe("a link", () => {
       () => "the socket's end",
     )
     expect(bugs).toEqual([new Error("a bug")])
+    await eventually(
+      () => closed.length === 1,
+      () => "its owner is told",
+    )
+    expect(closed).toEqual([link])
   })
 })
 
@@ -268,7 +277,7 @@ describe("listening and connecting", () => {
       () => accepted.length === 1,
       () => "a connection",
     )
-    await listening.close()
+    listening.close()
     accepted[0]!.write("still here")
     const [octets] = await once(client, "data")
     expect(String(octets)).toBe("still here")

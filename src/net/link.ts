@@ -18,6 +18,35 @@ export interface LinkUser {
   onPaused?(): void
 }
 
+/** Whoever keeps the links. */
+export interface LinkOwner {
+  /** The user threw; the link ends, and with it whatever state was left half changed. */
+  onBug(error: unknown): void
+  /** The socket is closed. */
+  onClosed(link: Link): void
+}
+
+const LINK = Symbol("link")
+
+/** A socket knows its link, so that all of them share their listeners: closures would be 600 octets for each. */
+interface LinkedSocket extends Socket {
+  [LINK]?: Link
+}
+
+function onError(this: LinkedSocket, error: Error): void {
+  this[LINK]!.ended(errorReason(error))
+}
+
+function onEnd(this: LinkedSocket): void {
+  this[LINK]!.ended("the peer closed the connection")
+}
+
+function onClose(this: LinkedSocket): void {
+  this[LINK]!.closed()
+}
+
+const NOTHING_WRITTEN: OutputChunk[] = []
+
 /**
  * One socket and whoever speaks over it. Reads go in as they come; the output goes out once per turn, and never while
  * an earlier write waits for the kernel, so all that has gathered meanwhile leaves together.
@@ -26,7 +55,7 @@ export class Link implements Flushable {
   readonly socket: Socket
   readonly #flusher: Flusher
   readonly #clock: HeldClock
-  readonly #onBug: (error: unknown) => void
+  readonly #owner: LinkOwner
   #user: LinkUser | null = null
   /** Nothing goes out before a TLS peer has shown who it is. */
   #isHeld = false
@@ -36,19 +65,30 @@ export class Link implements Flushable {
   #isEnding = false
   #isDone = false
   #writingOctets = 0
-  #writing: OutputChunk[] = []
+  #writing = NOTHING_WRITTEN
   #deadline: Timer | null = null
 
-  /** `onBug` is told what the user threw; the link then ends, and with it whatever state was left half changed. */
-  constructor(socket: Socket, flusher: Flusher, clock: HeldClock, onBug: (error: unknown) => void) {
+  constructor(socket: LinkedSocket, flusher: Flusher, clock: HeldClock, owner: LinkOwner) {
     this.socket = socket
-    this.#onBug = onBug
+    this.#owner = owner
     this.#flusher = flusher
     this.#clock = clock
     if ((socket as { secureConnecting?: boolean }).secureConnecting === true) this.#hold()
-    socket.on("error", (error) => this.#finish(errorReason(error)))
-    socket.on("end", () => this.#finish("the peer closed the connection"))
-    socket.on("close", () => this.#finish("the connection was closed"))
+    socket[LINK] = this
+    socket.on("error", onError)
+    socket.on("end", onEnd)
+    socket.on("close", onClose)
+  }
+
+  /** Its socket's peer has ended, or the socket broke. */
+  ended(reason: string): void {
+    this.#finish(reason)
+  }
+
+  /** Its socket is closed. */
+  closed(): void {
+    this.#finish("the connection was closed")
+    this.#owner.onClosed(this)
   }
 
   #hold(): void {
@@ -72,7 +112,7 @@ export class Link implements Flushable {
     try {
       user.receive(octets, start, end)
     } catch (error) {
-      this.#onBug(error)
+      this.#owner.onBug(error)
       this.destroy()
       return
     } finally {
@@ -113,7 +153,7 @@ export class Link implements Flushable {
     try {
       this.#flush()
     } catch (error) {
-      this.#onBug(error)
+      this.#owner.onBug(error)
       this.destroy()
     }
   }
@@ -146,7 +186,7 @@ export class Link implements Flushable {
     this.#isWriting = false
     const user = this.#user
     for (const chunk of this.#writing) recycleChunk(chunk.buffer)
-    this.#writing = []
+    this.#writing = NOTHING_WRITTEN
     if (user === null) return
     user.output.sent(this.#writingOctets)
     if (this.socket.destroyed) return

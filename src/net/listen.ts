@@ -1,38 +1,14 @@
-import { createServer, type Server, Socket } from "node:net"
+import { createServer, type Socket } from "node:net"
 import type { ListenerConfig } from "../config/model.ts"
 import { errorReason } from "./link.ts"
-
-/** One read buffer for every socket: Node hands it over synchronously, and whoever reads copies what is to stay. */
-const READ_OCTETS = 65_536
-
-/** Receives `length` octets at the start of the shared buffer. */
-export type OnOctets = (octets: Buffer, length: number) => void
-
-const readBuffer = Buffer.allocUnsafeSlow(READ_OCTETS)
-
-/** `onread` for a socket: no allocation for each read. */
-export function readInto(onOctets: OnOctets) {
-  return {
-    buffer: readBuffer,
-    callback(length: number): boolean {
-      onOctets(readBuffer, length)
-      return true
-    },
-  }
-}
+import { type OnOctets, readShared } from "./shared-read.ts"
 
 /** An address Sluice accepts on, open. */
 export interface Listening {
   /** Where it listens: the port that was asked for, or the one the system chose for 0. */
   readonly port: number | null
   /** Takes no more connections; those that are open stay. */
-  close(): Promise<void>
-}
-
-/** The handle that `net.Socket` and `net.Server` keep to themselves. */
-interface Internals {
-  _handle: object | null
-  _connections: number
+  close(): void
 }
 
 /**
@@ -51,7 +27,11 @@ export async function listen(
     allowHalfOpen: false,
   })
   server.on("connection", (socket) => {
-    if (!takeOver(socket)) onConnection((onOctets) => adopt(server, socket, onOctets))
+    if (takeOver(socket)) return
+    onConnection((onOctets) => {
+      readShared(socket, onOctets)
+      return socket
+    })
   })
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(new Error(listenProblem(config, error))))
@@ -71,23 +51,8 @@ export async function listen(
   const address = server.address()
   return {
     port: address !== null && typeof address === "object" ? address.port : null,
-    close: () => new Promise((resolve) => server.close(() => resolve())),
+    close: () => void server.close(),
   }
-}
-
-/**
- * Makes the accepted socket anew around the same handle. Only a socket that is born with `onread` reads into a shared
- * buffer, and `net.Server` cannot be told to make such; worth 10 to 25 % on small messages.
- */
-function adopt(server: Server, accepted: Socket, onOctets: OnOctets): Socket {
-  const from = accepted as unknown as Internals
-  const handle = from._handle
-  from._handle = null
-  ;(server as unknown as Internals)._connections--
-  const options = { handle, allowHalfOpen: false, onread: readInto(onOctets) }
-  const socket = new Socket(options as unknown as ConstructorParameters<typeof Socket>[0])
-  socket.resume()
-  return socket
 }
 
 /** One sentence on why an address cannot be listened on. */

@@ -11,7 +11,7 @@ import {
 import type { EndpointConfig, UpstreamTlsConfig } from "../config/model.ts"
 import type { Log } from "../log/logger.ts"
 import { endpointOptions } from "./connect.ts"
-import { type OnOctets, readInto } from "./listen.ts"
+import { type OnOctets, readInto } from "./shared-read.ts"
 import {
   type Authorities,
   contextOptions,

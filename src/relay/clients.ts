@@ -1,16 +1,16 @@
-import type { Socket } from "node:net"
+import { isIPv4, type Socket } from "node:net"
 import type { TLSSocket } from "node:tls"
 import type { ListenerConfig } from "../config/model.ts"
 import { counterIds } from "../counters.ts"
 import type { Link, LinkUser } from "../net/link.ts"
-import type { OnOctets } from "../net/listen.ts"
 import type { Protocol } from "../net/protocol.ts"
+import type { OnOctets } from "../net/shared-read.ts"
+import { readShared } from "../net/shared-read.ts"
 import type { TlsInfo } from "../net/tls-peer.ts"
-import { readShared } from "../net/tls-read.ts"
 import type { ClientConnection } from "./client-connection.ts"
 import type { RelayContext } from "./context.ts"
 import { DownstreamConnection, type DownstreamOptions } from "./downstream.ts"
-import { FirstOctets } from "./first-octets.ts"
+import { FirstOctets, type FirstOctetsOptions } from "./first-octets.ts"
 import type { ConnectionRecord } from "./record.ts"
 import type { Route } from "./route.ts"
 import type { Router } from "./router.ts"
@@ -32,14 +32,32 @@ export interface ClientsOptions {
 export class Clients {
   readonly connections = new Set<ClientConnection>()
   readonly #options: ClientsOptions
-  /** Sockets that are open, in all and by address. */
-  #sockets = 0
+  /** Sockets that are open and where each comes from; then how many there are of each address. */
+  readonly #sockets = new Map<Socket, string>()
   readonly #byAddress = new Map<string, number>()
+  // Of these there is one for all connections: closures of their own were 900 octets of each.
+  readonly #onSocketClosed: (this: Socket) => void
+  readonly #onClosed: DownstreamOptions["onClosed"]
+  readonly #onChosen: FirstOctetsOptions["choose"]
   #lastId = 0
   #isClosed = false
 
   constructor(options: ClientsOptions) {
     this.#options = options
+    const forget = (socket: Socket): void => this.#forget(socket)
+    this.#onSocketClosed = function onSocketClosed() {
+      forget(this)
+    }
+    this.#onClosed = (connection) => {
+      this.connections.delete(connection)
+      options.onDisconnect(connection.record)
+    }
+    this.#onChosen = (protocol, first) => {
+      const next = this.#speak(protocol, first.client)
+      this.connections.delete(first)
+      this.connections.add(next)
+      return next
+    }
   }
 
   /** Accepts nobody any more. */
@@ -68,7 +86,7 @@ export class Clients {
     const { limits, counters } = this.#options.context
     const address = socket.remoteAddress ?? ""
     const ofAddress = (this.#byAddress.get(address) ?? 0) + 1
-    const isOneTooMany = this.#sockets >= limits.connectionsMax
+    const isOneTooMany = this.#sockets.size >= limits.connectionsMax
     const isOneTooManyOfAddress = address !== "" && ofAddress > limits.connectionsPerAddressMax
     if (isOneTooMany) counters.add(counterIds.connections_exceeded)
     else if (isOneTooManyOfAddress) counters.add(counterIds.connections_per_address_exceeded)
@@ -77,16 +95,16 @@ export class Clients {
       socket.destroy()
       return false
     }
-    this.#sockets++
+    this.#sockets.set(socket, address)
     this.#byAddress.set(address, ofAddress)
-    socket.once("close", () => {
-      this.#sockets--
-      this.#forgetAddress(address)
-    })
+    socket.on("close", this.#onSocketClosed)
     return true
   }
 
-  #forgetAddress(address: string): void {
+  #forget(socket: Socket): void {
+    const address = this.#sockets.get(socket)
+    if (address === undefined) return
+    this.#sockets.delete(socket)
     const left = (this.#byAddress.get(address) ?? 1) - 1
     if (left > 0) this.#byAddress.set(address, left)
     else this.#byAddress.delete(address)
@@ -95,7 +113,7 @@ export class Clients {
   /** `protocol` is null until the client's first octets say it. */
   #serve(config: ListenerConfig, socket: Socket, protocol: Protocol | null, tls: TlsInfo | null): Link {
     const link = this.#options.link(socket)
-    const record = connectionRecord(++this.#lastId, socket, tls)
+    const record = connectionRecord(++this.#lastId, config, socket, tls)
     this.connections.add(this.#greet(config, record, link, protocol))
     this.#options.onConnect(record)
     return link
@@ -108,49 +126,41 @@ export class Clients {
     link: Link,
     known: Protocol | null,
   ): ClientConnection {
-    const { context, router, openStream, http1, onDisconnect } = this.#options
-    const { limits } = context
-    const nowMs = context.clock.now()
-    const shared = {
+    const { context, router, openStream } = this.#options
+    const sinceMs = context.clock.now()
+    const client = {
       context,
-      router: () => router(config.name),
+      router,
       listener: config,
       record,
       link,
-      onClosed: (closed: ClientConnection) => {
-        this.connections.delete(closed)
-        onDisconnect(record)
-      },
+      sinceMs,
+      openStream,
+      onClosed: this.#onClosed,
     }
-    const speak = (protocol: Protocol, sinceMs: number): ClientConnection & LinkUser => {
-      const options = { ...shared, sinceMs, openStream }
-      return protocol === "http2" ? new DownstreamConnection(options) : http1(options)
-    }
-    if (known !== null) return speak(known, nowMs)
-    const first: FirstOctets = new FirstOctets({
-      ...shared,
-      nowMs,
-      expectsProxyHeader: config.proxyProtocol,
-      lineOctetsMax: limits.http1HeadOctets,
-      timeoutMs: limits.prefaceTimeoutMs,
-      choose: (protocol, sinceMs) => {
-        const next = speak(protocol, sinceMs)
-        this.connections.delete(first)
-        this.connections.add(next)
-        return next
-      },
-    })
-    return first
+    if (known !== null) return this.#speak(known, client)
+    return new FirstOctets({ client, choose: this.#onChosen })
+  }
+
+  #speak(protocol: Protocol, options: DownstreamOptions): ClientConnection & LinkUser {
+    return protocol === "http2" ? new DownstreamConnection(options) : this.#options.http1(options)
   }
 }
 
-function connectionRecord(id: number, socket: Socket, tls: TlsInfo | null): ConnectionRecord {
+function connectionRecord(
+  id: number,
+  { host, port }: ListenerConfig,
+  socket: Socket,
+  tls: TlsInfo | null,
+): ConnectionRecord {
+  // To ask the kernel is a system call for each connection; a listener of one address and port knows.
+  const isKnown = host !== null && isIPv4(host) && host !== "0.0.0.0" && port !== null && port !== 0
   return {
     id,
     remoteAddress: socket.remoteAddress ?? "unix:",
     remotePort: socket.remotePort ?? 0,
-    localAddress: socket.localAddress ?? "",
-    localPort: socket.localPort ?? 0,
+    localAddress: isKnown ? host : (socket.localAddress ?? ""),
+    localPort: isKnown ? port : (socket.localPort ?? 0),
     protocol: "HTTP/2.0",
     tls,
     proxied: null,

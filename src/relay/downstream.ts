@@ -34,8 +34,8 @@ const DOWNSTREAM_KEEPALIVE: KeepaliveSettings = { intervalMs: 60_000, timeoutMs:
 
 export interface DownstreamOptions {
   context: RelayContext
-  /** Read once per stream, so that a reload applies to the next one. */
-  router: () => Router<Route>
+  /** The routes of a listener, read once per stream, so that a reload applies to the next one. */
+  router: (listener: string) => Router<Route>
   listener: ListenerConfig
   record: ConnectionRecord
   link: Link
@@ -51,12 +51,13 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
   readonly record: ConnectionRecord
   readonly http2: Http2Connection<StreamOwner>
   readonly #context: RelayContext
-  readonly #router: () => Router<Route>
+  readonly #router: DownstreamOptions["router"]
   readonly #listener: ListenerConfig
   readonly #link: Link
   readonly #openStream: OpenStream
   readonly #onClosed: (connection: ClientConnection) => void
-  readonly #said: SaidOnce
+  /** Made once there is something to say. */
+  #saidOnce: SaidOnce | null = null
   readonly #keepalive: Keepalive
   #idleSinceMs: number
   #requestsAtTick = 0
@@ -72,7 +73,6 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
     this.#openStream = options.openStream
     this.#onClosed = options.onClosed
     this.#idleSinceMs = nowMs
-    this.#said = new SaidOnce(context.log, { client: `${record.remoteAddress}:${record.remotePort}` })
     this.#keepalive = new Keepalive(DOWNSTREAM_KEEPALIVE, nowMs)
     this.http2 = new Http2Connection<StreamOwner>({
       role: "server",
@@ -85,6 +85,11 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
     })
     link.use(this)
     this.http2.start()
+  }
+
+  get #said(): SaidOnce {
+    const { remoteAddress, remotePort } = this.record
+    return (this.#saidOnce ??= new SaidOnce(this.#context.log, { client: `${remoteAddress}:${remotePort}` }))
   }
 
   // ---- LinkUser -----------------------------------------------------------------------------------------------
@@ -116,7 +121,7 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
   onRequest(stream: Http2Stream<StreamOwner>, head: RequestHead, _endStream: boolean): void {
     const { record } = this
     record.requests++
-    const route = this.#router().match(head.authority, head.path)
+    const route = this.#router(this.#listener.name).match(head.authority, head.path)
     if (route === null) {
       this.onLimit("path_refused")
       stream.reset(ErrorCode.PROTOCOL_ERROR)

@@ -1,42 +1,40 @@
 import { NO_OUTPUT } from "../http2/output.ts"
-import type { Link, LinkUser } from "../net/link.ts"
+import type { LinkUser } from "../net/link.ts"
 import { type Protocol, protocolOf } from "../net/protocol.ts"
 import { readProxyHeader } from "../net/proxy-protocol.ts"
 import type { ClientConnection, StreamOwner } from "./client-connection.ts"
+import type { DownstreamOptions } from "./downstream.ts"
 import type { ConnectionRecord } from "./record.ts"
 
 export interface FirstOctetsOptions {
-  record: ConnectionRecord
-  link: Link
-  nowMs: number
-  /** A PROXY protocol header has to come first; a client without one is turned away. */
-  expectsProxyHeader: boolean
-  /** Most octets of a request line. */
-  lineOctetsMax: number
-  /** Longest wait for what says the protocol. */
-  timeoutMs: number
-  /** Makes the connection that goes on from here, in this one's place. `sinceMs` is when the client came. */
-  choose(protocol: Protocol, sinceMs: number): ClientConnection & LinkUser
-  onClosed(connection: ClientConnection): void
+  /** What its connection will be made from. */
+  client: DownstreamOptions
+  /** Makes the connection that goes on from here, in this one's place. */
+  choose(protocol: Protocol, first: FirstOctets): ClientConnection & LinkUser
 }
 
 const NO_STREAMS: readonly StreamOwner[] = []
 
 /** A client that has not said yet whether it speaks HTTP/2 or HTTP/1. Holds at most one request line. */
 export class FirstOctets implements ClientConnection, LinkUser {
-  readonly record: ConnectionRecord
+  readonly client: DownstreamOptions
   readonly streams = NO_STREAMS
   readonly output = NO_OUTPUT
   readonly shouldPauseReading = false
-  readonly #options: FirstOctetsOptions
+  readonly #choose: FirstOctetsOptions["choose"]
   #held: Buffer | null = null
   #isProxyHeaderDue: boolean
 
-  constructor(options: FirstOctetsOptions) {
-    this.record = options.record
-    this.#options = options
-    this.#isProxyHeaderDue = options.expectsProxyHeader
-    options.link.use(this)
+  constructor({ client, choose }: FirstOctetsOptions) {
+    this.client = client
+    this.#choose = choose
+    // A client without one is turned away.
+    this.#isProxyHeaderDue = client.listener.proxyProtocol
+    client.link.use(this)
+  }
+
+  get record(): ConnectionRecord {
+    return this.client.record
   }
 
   receive(octets: Buffer, start: number, end: number): void {
@@ -52,8 +50,8 @@ export class FirstOctets implements ClientConnection, LinkUser {
   /** Hands on to whoever speaks what has begun, or waits for more. */
   #look(octets: Buffer, start: number, end: number): void {
     if (start === end) return
-    const protocol = protocolOf(octets, start, end, this.#options.lineOctetsMax)
-    if (protocol !== null) this.#choose(protocol).receive(octets, start, end)
+    const protocol = protocolOf(octets, start, end, this.client.context.limits.http1HeadOctets)
+    if (protocol !== null) this.#choose(protocol, this).receive(octets, start, end)
     else this.#held = Buffer.from(octets.subarray(start, end))
   }
 
@@ -80,11 +78,11 @@ export class FirstOctets implements ClientConnection, LinkUser {
   drained(): void {}
 
   tick(nowMs: number): void {
-    const { nowMs: sinceMs, timeoutMs } = this.#options
-    if (nowMs - sinceMs <= timeoutMs) return
+    const { sinceMs, context } = this.client
+    if (nowMs - sinceMs <= context.limits.prefaceTimeoutMs) return
     // HTTP/2 says so with GOAWAY; a proxy that did not speak its protocol would not understand that.
     if (this.#isProxyHeaderDue) this.#close()
-    else this.#choose("http2").tick(nowMs)
+    else this.#choose("http2", this).tick(nowMs)
   }
 
   drain(): void {
@@ -103,12 +101,8 @@ export class FirstOctets implements ClientConnection, LinkUser {
     this.#close()
   }
 
-  #choose(protocol: Protocol): ClientConnection & LinkUser {
-    return this.#options.choose(protocol, this.#options.nowMs)
-  }
-
   #close(): void {
-    this.#options.link.destroy()
-    this.#options.onClosed(this)
+    this.client.link.destroy()
+    this.client.onClosed(this)
   }
 }

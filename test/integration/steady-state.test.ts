@@ -3,8 +3,8 @@ import type { Socket } from "node:net"
 import { getHeapStatistics } from "node:v8"
 import { expect, test } from "vitest"
 import { createBalancer } from "../../src/index.ts"
-import type { OnOctets } from "../../src/net/listen.ts"
 import type { Network } from "../../src/net/network.ts"
+import type { OnOctets } from "../../src/net/shared-read.ts"
 import * as dsl from "../support/frame-dsl.ts"
 
 /** A socket that takes everything at once and forgets it. */

@@ -1,4 +1,4 @@
-import type { OnOctets } from "../../../src/net/listen.ts"
+import type { OnOctets } from "../../../src/net/shared-read.ts"
 import type { Random } from "../../../src/random.ts"
 import { type Conditions, Pipe } from "./pipe.ts"
 import type { Scheduler } from "./scheduler.ts"

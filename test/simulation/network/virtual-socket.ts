@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events"
-import type { OnOctets } from "../../../src/net/listen.ts"
+import type { OnOctets } from "../../../src/net/shared-read.ts"
 import type { Pipe, PipeSink } from "./pipe.ts"
 import type { Scheduler } from "./scheduler.ts"
 

@@ -5,7 +5,7 @@ import { connect, createServer, type TLSSocket } from "node:tls"
 import { expect, test } from "vitest"
 import { Certificate } from "../../test/support/certificates.ts"
 import { eventually } from "../../test/support/eventually.ts"
-import { readShared } from "./tls-read.ts"
+import { readShared } from "./shared-read.ts"
 
 const OCTETS = 8 * 2 ** 20
 const TURNS = 50
