@@ -1,3 +1,4 @@
+import { inspect } from "node:util"
 import * as grpc from "@grpc/grpc-js"
 import { describe, expect, type TestContext, test } from "vitest"
 import { ErrorCode } from "../../src/http2/error-code.ts"
@@ -546,12 +547,13 @@ test("what a client goes on sending after its stream was reported is not written
   await connection.settled()
   clock.advance(2_000)
   const [record] = await bed.ended()
-  const reported = JSON.stringify(record)
+  const whole = { depth: Number.POSITIVE_INFINITY }
+  const reported = inspect(record, whole)
   client.send(dsl.data(id, "and more"))
   await client.settled()
   client.send(dsl.rstStream(id))
   await client.settled()
-  expect(JSON.stringify(record)).toBe(reported)
+  expect(inspect(record, whole)).toBe(reported)
   expect(record!.requestOctets).toBe(5)
 })
 
