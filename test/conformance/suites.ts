@@ -1,6 +1,6 @@
 import { type ClientProtocol, connectConformance } from "./connect/suite.ts"
 import { goVersion } from "./go-modules.ts"
-import { h2spec } from "./h2spec/h2spec.ts"
+import { h2spec, h2specTls } from "./h2spec/h2spec.ts"
 import { h2specd } from "./h2spec/h2specd.ts"
 import { grpcGoClient } from "./interop/go-client.ts"
 import { grpcioVersion } from "./interop/grpcio.ts"
@@ -30,6 +30,14 @@ export const suites: Suite[] = [
     cases: 147,
     byDefault: "any",
     run: h2spec,
+  },
+  {
+    name: "h2spec-tls",
+    title: "the same over TLS",
+    tool: `h2spec ${goVersion("h2spec")}, -t -k`,
+    cases: 146,
+    byDefault: "any",
+    run: h2specTls,
   },
   {
     name: "h2specd",

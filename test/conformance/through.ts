@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { Certificate } from "../support/certificates.ts"
 import { freePort, installed, listening, run, start } from "./child.ts"
 import { Unavailable } from "./result.ts"
 
@@ -22,6 +23,8 @@ export interface Route {
 export interface FrontOptions {
   /** Directives for each location beside `grpc_pass`, for instance `grpc_web on;`. Read by nginx.conf readers alone. */
   locationDirectives?: string[]
+  /** The port speaks TLS, with a certificate of its own. */
+  hasTls?: boolean
 }
 
 /** A balancer that runs, or nothing at all in the case of `none`. */
@@ -40,6 +43,7 @@ export async function startFront(
   options: FrontOptions = {},
 ): Promise<Front> {
   if (through === "none") {
+    if (options.hasTls === true) throw new Unavailable("the suite's own backend speaks no TLS")
     return {
       portFor: (path) => longestMatch(routes, path).port,
       stop: async () => {},
@@ -50,7 +54,8 @@ export async function startFront(
   const directory = await mkdtemp(join(tmpdir(), "sluice-conformance-"))
   const remove = () => rm(directory, { recursive: true, force: true })
   try {
-    const child = await startBalancer(through, { port, routes, directory, options })
+    const tls = options.hasTls === true ? await writeTlsFiles(directory) : null
+    const child = await startBalancer(through, { port, routes, directory, options, tls })
     await listening(port, child, through)
     return {
       portFor: () => port,
@@ -72,8 +77,32 @@ export async function versionOf(balancer: Balancer): Promise<string | undefined>
   return code === 0 ? output.match(/\d+\.\d+\.\d+/)?.[0] : undefined
 }
 
+/** Paths of a certificate and its key, and of both in one file. */
+interface TlsFiles {
+  certificate: string
+  key: string
+  both: string
+}
+
+async function writeTlsFiles(directory: string): Promise<TlsFiles> {
+  const { pem, key } = await Certificate.root("CN=localhost", { names: ["localhost"], isAuthority: false })
+  const files = {
+    certificate: join(directory, "tls.crt"),
+    key: join(directory, "tls.key"),
+    both: join(directory, "tls.pem"),
+  }
+  await writeFile(files.certificate, pem)
+  await writeFile(files.key, key)
+  await writeFile(files.both, `${pem}\n${key}`)
+  return files
+}
+
 /** The nginx.conf that Sluice and nginx both run. */
-function nginxConf(port: number, routes: Route[], locationDirectives: string[] = []): string {
+function nginxConf({ port, routes, tls, options }: Setup, isSluice: boolean): string {
+  const locationDirectives = isSluice ? (options.locationDirectives ?? []) : []
+  const listen = `    listen 127.0.0.1:${port}${tls === null ? "" : " ssl"} http2;`
+  const certificate =
+    tls === null ? [] : [`    ssl_certificate ${tls.certificate};`, `    ssl_certificate_key ${tls.key};`]
   const locations = routes.map((route) =>
     [
       `    location ${route.path} {`,
@@ -82,7 +111,7 @@ function nginxConf(port: number, routes: Route[], locationDirectives: string[] =
       "    }",
     ].join("\n"),
   )
-  return `server {\n    listen 127.0.0.1:${port} http2;\n    access_log off;\n${locations.join("\n")}\n}\n`
+  return ["server {", listen, ...certificate, "    access_log off;", ...locations, "}", ""].join("\n")
 }
 
 interface Setup {
@@ -90,32 +119,34 @@ interface Setup {
   routes: Route[]
   directory: string
   options: FrontOptions
+  tls: TlsFiles | null
 }
 
 async function startBalancer(through: Balancer, setup: Setup) {
-  const { port, routes, directory, options } = setup
+  const { port, routes, directory, tls } = setup
   const file = join(directory, "balancer.conf")
   switch (through) {
     case "sluice":
-      await writeFile(file, nginxConf(port, routes, options.locationDirectives))
+      await writeFile(file, nginxConf(setup, true))
       return start(process.execPath, [sluiceCommand, "run", file])
     case "nginx": {
-      await writeFile(file, nginxConf(port, routes))
+      await writeFile(file, nginxConf(setup, false))
       const main = join(directory, "nginx.conf")
       await writeFile(main, nginxMain(directory, file))
       return start("nginx", ["-p", directory, "-e", "stderr", "-c", main])
     }
     case "haproxy":
-      await writeFile(file, haproxyConf(port, routes))
+      await writeFile(file, haproxyConf(setup))
       return start("haproxy", ["-db", "-f", file])
     case "nghttpx":
       await writeFile(file, "")
       return start("nghttpx", [
         `--conf=${file}`,
-        `--frontend=127.0.0.1,${port};no-tls`,
+        `--frontend=127.0.0.1,${port}${tls === null ? ";no-tls" : ""}`,
         ...routes.map((route) => `--backend=127.0.0.1,${route.port};${route.path};proto=h2`),
         // It wants a catch-all and refuses to start without one.
         ...(routes.some((route) => route.path === "/") ? [] : ["--backend=127.0.0.1,1"]),
+        ...(tls === null ? [] : [tls.key, tls.certificate]),
       ])
   }
 }
@@ -138,7 +169,7 @@ ${temporaryPaths}
 `
 }
 
-function haproxyConf(port: number, routes: Route[]): string {
+function haproxyConf({ port, routes, tls }: Setup): string {
   const uses = routes.map((route, index) => `    use_backend b${index} if { path_beg ${route.path} }`)
   const backends = routes.map(
     (route, index) => `backend b${index}\n    server s 127.0.0.1:${route.port} proto h2`,
@@ -149,7 +180,7 @@ function haproxyConf(port: number, routes: Route[]): string {
     timeout client 1m
     timeout server 1m
 frontend front
-    bind 127.0.0.1:${port} proto h2
+    bind 127.0.0.1:${port} ${tls === null ? "proto h2" : `ssl crt ${tls.both} alpn h2`}
 ${uses.join("\n")}
 ${backends.join("\n")}
 `
