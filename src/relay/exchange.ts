@@ -22,14 +22,14 @@ import { NewStreamRecord, newAttempt } from "./new-record.ts"
 import type { AttemptRecord, ConnectionRecord } from "./record.ts"
 import { RequestBuffer } from "./request-buffer.ts"
 import { type Answer, answer, statusOnWire } from "./rescue.ts"
+import { mayRetry } from "./retry.ts"
+import { returned } from "./returned.ts"
 import type { Route } from "./route.ts"
 import { SilenceWatch } from "./silence-watch.ts"
 import type { UpstreamConnection } from "./upstream.ts"
 
 const NEVER = Number.POSITIVE_INFINITY
 const NO_OCTETS = Buffer.alloc(0)
-/** Methods that may be sent twice: RFC 9110 §9.2.2. */
-const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "PROPFIND"])
 
 /**
  * The life of one stream: route, pick, lease, relay, report. It joins a downstream and an upstream stream and sees to
@@ -138,15 +138,9 @@ export class Exchange implements Waiter<UpstreamConnection> {
     if (action.grpcStatus !== null || (this.isGrpc && action.status >= 300)) {
       return this.#answer({ httpStatus: action.status, grpcStatus: action.grpcStatus ?? -1, message: text })
     }
-    const isRedirect = [301, 302, 303, 307, 308].includes(action.status)
-    const body = Buffer.from(isRedirect ? "" : text, "utf8")
-    const fields = [":status", String(action.status)]
-    const hasNoBody = action.status === 204 || action.status === 304
-    if (isRedirect) fields.push("location", text)
-    else if (!hasNoBody) fields.push("content-type", "text/plain")
-    if (!hasNoBody) fields.push("content-length", String(body.length))
+    const { fields, body } = returned(action.status, text)
     this.record.status = action.status
-    const isBodiless = hasNoBody || body.length === 0 || this.#head.method === "HEAD"
+    const isBodiless = body.length === 0 || this.#head.method === "HEAD"
     const { env } = this.#context
     const list = this.#route.responseRewrite.apply(new HeaderList(fields), action.status, this.record, env)
     this.#downstream.sendHeaders(list, isBodiless)
@@ -423,23 +417,15 @@ export class Exchange implements Waiter<UpstreamConnection> {
   }
 
   #mayRetry(condition: RetryCondition, isUnsent: boolean): boolean {
-    const { conditions, tries, timeoutMs } = this.#route.settings.retry
-    const { record } = this
-    if (
-      this.#isDone ||
-      this.#headSent ||
-      this.#request?.isReplayable !== true ||
-      !conditions.includes(condition)
-    )
-      return false
-    const isSafe = isUnsent || IDEMPOTENT.has(this.#head.method) || conditions.includes("non_idempotent")
+    if (this.#isDone || this.#headSent || this.#request?.isReplayable !== true) return false
     const { primary, backup } = this.#snapshot!
-    const attempts = record.attempts.length - (this.#hasReturned ? 1 : 0)
-    // However many tries are allowed, no endpoint is left once each has been tried.
-    const isWithinTries =
-      attempts < Math.min(tries ?? Number.POSITIVE_INFINITY, primary.length + backup.length)
-    const isInTime = timeoutMs === null || this.#nowMs() - record.startMs < timeoutMs
-    return isSafe && isWithinTries && isInTime
+    return mayRetry(this.#route.settings.retry, condition, {
+      method: this.#head.method,
+      isUnsent,
+      attempts: this.record.attempts.length - (this.#hasReturned ? 1 : 0),
+      endpoints: primary.length + backup.length,
+      elapsedMs: this.#nowMs() - this.record.startMs,
+    })
   }
 
   #isWithinBudget(what: Failure): boolean {

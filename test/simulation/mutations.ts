@@ -112,9 +112,9 @@ export const mutations: readonly Mutation[] = [
   {
     name: "retry-after-processing",
     bug: "a call is sent again although a backend may have worked on it",
-    file: "relay/exchange.ts",
-    find: "const isSafe = isUnsent ||",
-    replace: "const isSafe = !isUnsent || isUnsent ||",
+    file: "relay/retry.ts",
+    find: "const isSafe = call.isUnsent ||",
+    replace: "const isSafe = !call.isUnsent || call.isUnsent ||",
   },
   {
     name: "goaway-off-by-one",
@@ -183,9 +183,9 @@ export const mutations: readonly Mutation[] = [
   {
     name: "answer-thrown-away",
     bug: "a 503 is retried where no endpoint is left, and the client gets a 502 (once real)",
-    file: "relay/exchange.ts",
-    find: "Math.min(tries ?? Number.POSITIVE_INFINITY, primary.length + backup.length)",
-    replace: "(tries ?? primary.length + backup.length)",
+    file: "relay/retry.ts",
+    find: "Math.min(tries ?? Number.POSITIVE_INFINITY, call.endpoints)",
+    replace: "(tries ?? call.endpoints)",
   },
   {
     name: "spares-kept",

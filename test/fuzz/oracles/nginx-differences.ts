@@ -1,0 +1,76 @@
+import { specsOf } from "../../../src/config/nginx/directives/table.ts"
+import type { Problem } from "../../../src/config/problem.ts"
+import type { NginxAnswer } from "./nginx-test.ts"
+
+/** One file, and what each of the two says of it. */
+export interface Verdicts {
+  readonly text: string
+  readonly accepted: boolean
+  readonly problems: readonly Problem[]
+  readonly theirs: NginxAnswer
+}
+
+/** A difference between us and nginx that is meant to be. */
+export interface Difference {
+  readonly name: string
+  readonly why: string
+  readonly applies: (verdicts: Verdicts) => boolean
+}
+
+const weRefuse = (pattern: RegExp) => ({ accepted, problems }: Verdicts) =>
+  !accepted && problems.some(({ severity, message }) => severity === "error" && pattern.test(message))
+const weTake = (pattern: RegExp) => (verdicts: Verdicts) => verdicts.accepted && pattern.test(verdicts.theirs.said)
+
+export const DIFFERENCES: readonly Difference[] = [
+  {
+    name: "not supported",
+    why: "nginx does what is not a balancer's work, or what this one does not do; each of our errors says so",
+    applies: ({ accepted, problems }) =>
+      !accepted &&
+      problems.every(({ severity, message }) => severity !== "error" || message.includes("not supported")),
+  },
+  {
+    name: "no effect",
+    why: "of a directive that has no effect here, the arguments are not read",
+    applies: ({ accepted, problems, theirs }) =>
+      accepted && problems.some(({ severity, line }) => severity === "note" && line === theirs.line),
+  },
+  {
+    name: "another build",
+    why: "what is known to us is of a module that this nginx was built without, or of a later nginx",
+    applies: ({ accepted, theirs }) => {
+      const [, name] = /^unknown directive "(.*)"/.exec(theirs.said) ?? []
+      return accepted && name !== undefined && specsOf(name).length > 0
+    },
+  },
+  {
+    name: "of the machine",
+    why: "nginx looks up names and users, and opens what it reads, as it reads; no more of the file is judged",
+    applies: weTake(/host not found in|\(\d+: .+\)$|^(getpwnam|getgrnam)\(/s),
+  },
+  {
+    name: "a file without its frame",
+    why: "a part of nginx.conf says all that is needed, and a byte order mark does no harm",
+    applies: weTake(/^"(server|http|upstream)" directive is not allowed here|unknown directive "\ufeff|^no "events"/),
+  },
+  {
+    name: "a log in no known format",
+    why: "nginx takes it for a server without a request; here it is a warning, and the log is in the usual format",
+    applies: weTake(/^unknown log format/),
+  },
+  {
+    name: "never read by nginx",
+    why: "what nginx looks at when something uses it is looked at all the same: names that no client can ask for, variables that do not exist",
+    applies: weRefuse(/^(invalid server name|unknown ".*" variable)/s),
+  },
+  {
+    name: "what cannot be sent or shown",
+    why: "a header with such a name breaks HTTP, and words that are no UTF-8 cannot be told apart when they are shown",
+    applies: weRefuse(/is no header name|not valid UTF-8/),
+  },
+  {
+    name: "no workers",
+    why: "nginx starts, and serves nobody",
+    applies: weRefuse(/^"worker_processes" directive invalid value "0+"/),
+  },
+]
