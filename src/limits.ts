@@ -520,14 +520,14 @@ const rows = {
   // ---- Upstream work ----------------------------------------------------------------------------------------------
   pickQueueMax: {
     counts: "streams waiting for an endpoint to become ready",
-    value: 1024,
+    value: 10_000,
     unit: "streams",
     min: 0,
     max: MANY,
-    per: "cluster",
+    per: "endpoint",
     stops: "overload: calls that wait until nobody wants the answer",
     effect: "UNAVAILABLE that names the limit",
-    source: "Envoy max_pending_requests 1024",
+    source: "100,000 streams that come back at once find eight endpoints; Envoy max_pending_requests is 1024",
     counter: "pick_queue_full",
   },
   pickQueueTimeoutMs: {

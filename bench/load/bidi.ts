@@ -106,8 +106,10 @@ export class Bidi implements Workload, ConnectionOwner {
 
   ended(chat: Chat, stream: Stream, fields: Fields): void {
     this.#closed.step()
-    if (!stream.localEnded || !chat.checker.whole) this.fail("a stream was ended by the other side")
-    if (fields.grpcStatus !== "0") this.fail(`grpc-status ${fields.grpcStatus} ${fields.grpcMessage}`)
+    const ending = `grpc-status ${fields.grpcStatus} ${fields.grpcMessage}`
+    if (!stream.localEnded || !chat.checker.whole)
+      this.fail(`a stream was ended by the other side: ${ending}`)
+    if (fields.grpcStatus !== "0") this.fail(ending)
   }
 
   fail(reason: string): void {

@@ -49,7 +49,8 @@ export interface PoolOptions<C extends PooledConnection> {
 export class Pool<C extends PooledConnection> {
   readonly connections: C[] = []
   readonly #options: PoolOptions<C>
-  readonly #waiting: Waiter<C>[] = []
+  /** In the order in which they came. */
+  readonly #waiting = new Set<Waiter<C>>()
   /** Of the last connection that could not be made; null once a later one came up. */
   #failure: { readonly reason: string; readonly atMs: number } | null = null
   /** To connect again for those that wait. Runs only while somebody does. */
@@ -61,12 +62,14 @@ export class Pool<C extends PooledConnection> {
   }
 
   get waiting(): number {
-    return this.#waiting.length
+    return this.#waiting.size
   }
 
   /** The longest that anybody who waits is willing to wait for a connection; 0 when nobody does. */
   get patienceMs(): number {
-    return this.#waiting.reduce((longest, { patienceMs }) => Math.max(longest, patienceMs), 0)
+    let longest = 0
+    for (const { patienceMs } of this.#waiting) longest = Math.max(longest, patienceMs)
+    return longest
   }
 
   /** Why a connection could not be made, where one was tried since then. */
@@ -76,7 +79,7 @@ export class Pool<C extends PooledConnection> {
 
   /** Gives `waiter` a slot now, or when one is there. Give it back by `release`, exactly once. */
   acquire(waiter: Waiter<C>): void {
-    const connection = this.#waiting.length === 0 ? this.#withRoom() : undefined
+    const connection = this.#waiting.size === 0 ? this.#withRoom() : undefined
     if (connection !== undefined) {
       connection.streamsOpen++
       waiter.onLease(connection)
@@ -86,20 +89,19 @@ export class Pool<C extends PooledConnection> {
       waiter.onNoLease(this.#failure.reason, false)
       return
     }
-    if (this.#waiting.length >= this.#options.maxWaiting) {
+    if (this.#waiting.size >= this.#options.maxWaiting) {
       this.#options.onLimit("pick_queue_full")
-      waiter.onNoLease(`pickQueueMax: ${this.#waiting.length} streams are waiting already`, true)
+      waiter.onNoLease(`pickQueueMax: ${this.#waiting.size} streams are waiting already`, true)
       return
     }
-    this.#waiting.push(waiter)
+    this.#waiting.add(waiter)
     this.#connectIfNeeded()
   }
 
   /** The waiter no longer wants it. */
   abandon(waiter: Waiter<C>): void {
-    const at = this.#waiting.indexOf(waiter)
-    if (at >= 0) this.#waiting.splice(at, 1)
-    if (this.#waiting.length === 0) this.#nobodyWaits()
+    this.#waiting.delete(waiter)
+    if (this.#waiting.size === 0) this.#nobodyWaits()
   }
 
   release(connection: C): void {
@@ -119,7 +121,7 @@ export class Pool<C extends PooledConnection> {
   /** We want no more streams on a connection. */
   retired(connection: C): void {
     this.#remove(connection)
-    if (this.#waiting.length > 0) this.#connectIfNeeded()
+    if (this.#waiting.size > 0) this.#connectIfNeeded()
   }
 
   /** The endpoint wants no more streams on a connection (GOAWAY), or ended it. */
@@ -128,7 +130,7 @@ export class Pool<C extends PooledConnection> {
       this.#failure = null
       this.#failed(connection)
     }
-    if (this.#waiting.length > 0) this.#connectIfNeeded()
+    if (this.#waiting.size > 0) this.#connectIfNeeded()
   }
 
   /** A connection could not be made. Those that only it could have served are told; with others left, they wait on. */
@@ -136,11 +138,13 @@ export class Pool<C extends PooledConnection> {
     if (!this.#remove(connection)) return
     this.#failure = { reason, atMs: this.#failed(connection) }
     if (this.connections.length > 0) {
-      if (this.#waiting.length > 0) this.#connectIfNeeded()
+      if (this.#waiting.size > 0) this.#connectIfNeeded()
       return
     }
-    for (const waiter of this.#waiting.splice(0)) waiter.onNoLease(reason, false)
-    if (this.#waiting.length === 0) this.#nobodyWaits()
+    const told = [...this.#waiting]
+    this.#waiting.clear()
+    for (const waiter of told) waiter.onNoLease(reason, false)
+    if (this.#waiting.size === 0) this.#nobodyWaits()
   }
 
   #remove(connection: C): boolean {
@@ -168,7 +172,7 @@ export class Pool<C extends PooledConnection> {
   }
 
   #retireIfClosing(): void {
-    if (!this.#isClosing || this.#waiting.length > 0) return
+    if (!this.#isClosing || this.#waiting.size > 0) return
     for (const connection of [...this.connections]) connection.retire()
   }
 
@@ -180,13 +184,14 @@ export class Pool<C extends PooledConnection> {
   }
 
   #serve(): void {
-    while (this.#waiting.length > 0) {
+    for (const waiter of this.#waiting) {
       const connection = this.#withRoom()
       if (connection === undefined) break
       connection.streamsOpen++
-      this.#waiting.shift()!.onLease(connection)
+      this.#waiting.delete(waiter)
+      waiter.onLease(connection)
     }
-    if (this.#waiting.length > 0) this.#connectIfNeeded()
+    if (this.#waiting.size > 0) this.#connectIfNeeded()
     else this.#nobodyWaits()
   }
 
@@ -198,7 +203,7 @@ export class Pool<C extends PooledConnection> {
       if (connection.isReady && connection.capacity === 0) return
       if (!connection.isReady) coming += Math.max(1, connection.capacity)
     }
-    while (coming < this.#waiting.length) {
+    while (coming < this.#waiting.size) {
       if (this.connections.length >= this.#options.maxConnections) {
         this.#options.onLimit("endpoint_connections_exceeded")
         return
@@ -222,7 +227,7 @@ export class Pool<C extends PooledConnection> {
     const { backoff, clock } = this.#options
     this.#timer ??= clock.after(backoff.leftMs(clock.now()), () => {
       this.#timer = null
-      if (this.#waiting.length > 0) this.#connectIfNeeded()
+      if (this.#waiting.size > 0) this.#connectIfNeeded()
     })
   }
 }
