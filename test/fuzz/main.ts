@@ -92,6 +92,10 @@ async function main(): Promise<boolean> {
   const all = Object.keys(targets).filter((name) => targets[name]!.isOnRequest !== true)
   const names = values.target === "all" ? all : values.target.split(",")
   for (const name of names) if (!Object.hasOwn(targets, name)) usage(`no target is called ${name}`)
+  for (const name of names) {
+    const lacks = targets[name]!.missing?.() ?? null
+    if (lacks !== null) usage(`${name} ${lacks}`)
+  }
   const replay = values.replay === undefined ? null : [readFileSync(values.replay)]
   if (replay !== null && names.length !== 1) usage("--replay takes one --target")
   const seed =

@@ -24,5 +24,7 @@ export interface TargetEntry {
   readonly maxOctets: number
   /** Not one of `--target all`: what it finds needs somebody to judge it. */
   readonly isOnRequest?: true
+  /** What this machine lacks for it, and how to get that; null: nothing. */
+  readonly missing?: () => string | null
   readonly load: () => Promise<Target>
 }

@@ -17,9 +17,12 @@ export interface Difference {
   readonly applies: (verdicts: Verdicts) => boolean
 }
 
-const weRefuse = (pattern: RegExp) => ({ accepted, problems }: Verdicts) =>
-  !accepted && problems.some(({ severity, message }) => severity === "error" && pattern.test(message))
-const weTake = (pattern: RegExp) => (verdicts: Verdicts) => verdicts.accepted && pattern.test(verdicts.theirs.said)
+const weRefuse =
+  (pattern: RegExp) =>
+  ({ accepted, problems }: Verdicts) =>
+    !accepted && problems.some(({ severity, message }) => severity === "error" && pattern.test(message))
+const weTake = (pattern: RegExp) => (verdicts: Verdicts) =>
+  verdicts.accepted && pattern.test(verdicts.theirs.said)
 
 export const DIFFERENCES: readonly Difference[] = [
   {
@@ -46,16 +49,24 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     name: "of the machine",
     why: "nginx looks up names and users, and opens what it reads, as it reads; no more of the file is judged",
-    applies: weTake(/host not found in|\(\d+: .+\)$|^(getpwnam|getgrnam)\(/s),
+    applies: weTake(/host not found in|\(\d+: .+\)$|^(getpwnam|getgrnam|ENGINE_by_id)\(/s),
   },
   {
     name: "a file without its frame",
     why: "a part of nginx.conf says all that is needed, and a byte order mark does no harm",
-    applies: weTake(/^"(server|http|upstream)" directive is not allowed here|unknown directive "\ufeff|^no "events"/),
+    applies: (verdicts) =>
+      weTake(/^unknown directive "\ufeff|^no "events"/)(verdicts) ||
+      (weTake(/^"\w+" directive is not allowed here/)(verdicts) && !/\bhttp\b/.test(verdicts.text)),
+  },
+  {
+    name: "TLS where there is none",
+    why: "what a server without TLS says of it is not looked at",
+    applies: (verdicts) =>
+      verdicts.accepted && /\bssl_/.test(verdicts.text.split("\n")[verdicts.theirs.line - 1] ?? ""),
   },
   {
     name: "a log in no known format",
-    why: "nginx takes it for a server without a request; here it is a warning, and the log is in the usual format",
+    why: "where no server writes it, it is not looked at",
     applies: weTake(/^unknown log format/),
   },
   {
@@ -67,6 +78,11 @@ export const DIFFERENCES: readonly Difference[] = [
     name: "what cannot be sent or shown",
     why: "a header with such a name breaks HTTP, and words that are no UTF-8 cannot be told apart when they are shown",
     applies: weRefuse(/is no header name|not valid UTF-8/),
+  },
+  {
+    name: "addresses with empty parts",
+    why: "nginx reads ... as 0.0.0.0",
+    applies: weRefuse(/^invalid address ".*\.\./),
   },
   {
     name: "no workers",

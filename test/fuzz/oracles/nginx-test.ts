@@ -18,6 +18,12 @@ const ALONE = ["--user", "--net", "--"]
 /** Reading is over by the time that nginx opens what the file names. */
 const AFTER_READING = /^(bind|listen|socket|setsockopt|open|mkdir|chown|chmod|getpwnam|getgrnam)\(/
 
+/** Null: `NginxTest` works here. */
+export function missingForNginx(): string | null {
+  if (spawnSync("unshare", [...ALONE, "nginx", "-v"], who).status === 0) return null
+  return "needs nginx, unshare and the right to use it (Debian: nginx-light, util-linux)"
+}
+
 /**
  * `nginx -t` on files that nobody has read before: it opens the logs and makes the directories that they name, so it runs as
  * nobody, without a network, in a directory of its own.
@@ -26,21 +32,21 @@ export class NginxTest {
   readonly #directory = mkdtempSync(join(tmpdir(), "sluice-nginx-test-"))
   readonly path = join(this.#directory, "nginx.conf")
 
-  /** Throws when this machine cannot do it. */
   constructor() {
-    mkdirSync(join(this.#directory, "body"))
-    if (isRoot) for (const path of [this.#directory, join(this.#directory, "body")]) chownSync(path, NOBODY, NOBODY)
+    const body = join(this.#directory, "body")
+    mkdirSync(body)
+    if (isRoot) for (const path of [this.#directory, body]) chownSync(path, NOBODY, NOBODY)
     process.on("exit", () => rmSync(this.#directory, { recursive: true, force: true }))
-    const { accepted, said } = this.ask("events {}")
-    if (!accepted)
-      throw new Error(`this target needs nginx and unshare (Debian: nginx-light, util-linux), and the right to use them: ${said}`)
   }
 
   ask(text: string): NginxAnswer {
     writeFileSync(this.path, text)
     const pid = /\bpid\b/.test(text) ? [] : ["-g", "pid n.pid;"]
     const command = ["nginx", "-t", "-p", this.#directory, "-c", this.path, "-e", "stderr", ...pid]
-    const { status, stderr, error } = spawnSync("unshare", [...ALONE, ...command], { ...who, encoding: "utf8" })
+    const { status, stderr, error } = spawnSync("unshare", [...ALONE, ...command], {
+      ...who,
+      encoding: "utf8",
+    })
     if (error !== undefined) return { accepted: false, line: 0, said: error.message }
     const [, said, line] = /\[emerg\] \d+#\d+: (.*?)(?: in \S+:(\d+))?\n/s.exec(stderr) ?? [null, stderr, "0"]
     return {

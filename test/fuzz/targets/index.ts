@@ -1,4 +1,5 @@
 import type { TargetEntry } from "../engine/target.ts"
+import { missingForNginx } from "../oracles/nginx-test.ts"
 
 /** Every parser that meets octets of others. */
 export const targets: Readonly<Record<string, TargetEntry>> = {
@@ -63,5 +64,13 @@ export const targets: Readonly<Record<string, TargetEntry>> = {
     maxOctets: 2048,
     isOnRequest: true,
     load: async () => (await import("./http2-peer.ts")).http2Peer,
+  },
+  "nginx-peer": {
+    input: "nginx.conf, for us and for nginx -t",
+    covers: ["config/nginx/", "config/address.ts"],
+    maxOctets: 4096,
+    isOnRequest: true,
+    missing: missingForNginx,
+    load: async () => (await import("./nginx-peer.ts")).nginxPeer,
   },
 }

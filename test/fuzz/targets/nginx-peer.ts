@@ -46,7 +46,8 @@ function mutateWords(octets: Buffer, { random, words, other, maxOctets }: Parame
     else if (chance < 0.5) pieces[at] = others.length === 0 ? "" : pick(random, others)
     else if (chance < 0.6) pieces.splice(at, 1)
     else if (chance < 0.7) pieces.splice(at, 0, " ", pick(random, words).toString("latin1"), " ")
-    else if (chance < 0.9) pieces.splice(after(pieces, at), 0, "\n", ...directiveOf(others, upTo(random, others.length)))
+    else if (chance < 0.9)
+      pieces.splice(after(pieces, at), 0, "\n", ...directiveOf(others, upTo(random, others.length)))
     else pieces.splice(after(pieces, at), 0, "\n", ...directiveOf(pieces, upTo(random, pieces.length)))
   }
   return Buffer.from(pieces.join(""), "latin1").subarray(0, maxOctets)
