@@ -34,6 +34,8 @@ export const systemClock: Clock = {
 export class HeldClock implements Clock {
   readonly #clock: Clock
   #heldMs = -1
+  /** Few ask: it is read for the first. */
+  #heldWallMs = -1
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -41,6 +43,7 @@ export class HeldClock implements Clock {
 
   hold(): void {
     this.#heldMs = this.#clock.now()
+    this.#heldWallMs = -1
   }
 
   release(): void {
@@ -52,7 +55,9 @@ export class HeldClock implements Clock {
   }
 
   wallMs(): number {
-    return this.#clock.wallMs()
+    if (this.#heldMs < 0) return this.#clock.wallMs()
+    if (this.#heldWallMs < 0) this.#heldWallMs = this.#clock.wallMs()
+    return this.#heldWallMs
   }
 
   after(delayMs: number, callback: () => void): Timer {

@@ -6,8 +6,9 @@ import { systemClock } from "../../src/clock.ts"
 import { HeaderList } from "../../src/http2/header-list.ts"
 import { AccessLogs } from "../../src/log/access-log.ts"
 import { silentLog } from "../../src/log/logger.ts"
+import { OctetBuffer } from "../../src/octet-buffer.ts"
 import { systemRandom } from "../../src/random.ts"
-import { compileTemplate } from "../../src/relay/template.ts"
+import { compileTemplate, type Template } from "../../src/relay/template.ts"
 import { streamRecord } from "../../test/support/stream-record.ts"
 
 const MAIN =
@@ -37,7 +38,7 @@ const records = Array.from({ length: 64 }, (_, i) =>
     responseOctets: i * 100,
   }),
 )
-let sink = 0
+const out = new OctetBuffer()
 
 function measure(name: string, work: (i: number) => void): void {
   let best = Number.POSITIVE_INFINITY
@@ -50,10 +51,9 @@ function measure(name: string, work: (i: number) => void): void {
   console.log(`${name.padEnd(44)} ${best.toFixed(0).padStart(6)} ns`)
 }
 
-function octets(text: string): number {
-  let sum = 0
-  for (let i = 0; i < text.length; i += 16) sum += text.charCodeAt(i)
-  return sum
+function write(template: Template, i: number): void {
+  if (out.length > 60_000) out.clear()
+  template.write(records[i & 63]!, env, out)
 }
 
 const main = compileTemplate(MAIN, "default")
@@ -64,13 +64,10 @@ const json = compileTemplate(
 )
 const constant = compileTemplate("application/grpc")
 
-measure("main, escape=default", (i) => (sink += octets(main.render(records[i & 63]!, env))))
-measure(
-  "main and upstream times, escape=default",
-  (i) => (sink += octets(upstream.render(records[i & 63]!, env))),
-)
-measure("a JSON format, escape=json", (i) => (sink += octets(json.render(records[i & 63]!, env))))
-measure("text without variables", (i) => (sink += octets(constant.render(records[i & 63]!, env))))
+measure("main, escape=default", (i) => write(main, i))
+measure("main and upstream times, escape=default", (i) => write(upstream, i))
+measure("a JSON format, escape=json", (i) => write(json, i))
+measure("text without variables", (i) => write(constant, i))
 
 const directory = mkdtempSync(join(tmpdir(), "sluice-bench-"))
 const logs = new AccessLogs({ clock: systemClock, log: silentLog, env, pendingOctets: 1 << 30 })
@@ -89,5 +86,4 @@ console.log(
   `${"main, to a file, 64k buffer, all included".padEnd(44)} ${(((user + system) * 1000) / LINES).toFixed(0).padStart(6)} ns`,
 )
 rmSync(directory, { recursive: true })
-if (stats.dropped > 0 || Number.isNaN(sink))
-  throw new Error("the figures above do not hold: lines were dropped")
+if (stats.dropped > 0) throw new Error("the figures above do not hold: lines were dropped")

@@ -27,7 +27,7 @@ function started() {
   const log = createLog({ level: "info", clock, write: (line) => void said.push(JSON.parse(line).message) })
   const logs = new AccessLogs({ clock, log, env: templateEnvironment({ clock }), files: disk })
   const text = (path = "/log") => {
-    clock.advance(0)
+    clock.advance(10)
     disk.settle()
     return disk.files.get(path)
   }

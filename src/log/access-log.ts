@@ -13,7 +13,7 @@ export interface AccessLogsOptions {
   log: Log
   env: TemplateEnvironment
   files?: LogFileSystem
-  /** Characters kept per file while the disk lags; default 4 MiB. */
+  /** Octets kept per file while the disk lags; default 4 MiB. */
   pendingOctets?: number
 }
 
@@ -48,7 +48,8 @@ export class AccessLogs {
     const { file, release } = this.#acquire(config)
     return {
       write(record) {
-        if (condition === null || holds(condition, record, env)) file.append(line.render(record, env))
+        if (condition === null || holds(condition, record, env))
+          file.appendBy((out) => line.write(record, env, out))
       },
       release,
     }

@@ -29,11 +29,11 @@ test("lines of one moment are one write", () => {
   file.append("a")
   file.append("b")
   expect(disk.writesOpen).toBe(0)
-  clock.advance(0)
+  clock.advance(10)
   file.append("c")
-  clock.advance(0)
+  clock.advance(10)
   expect(disk.settle()).toBe(1)
-  clock.advance(0)
+  clock.advance(10)
   expect(disk.settle()).toBe(1)
   expect(text()).toBe("a\nb\nc\n")
   expect([file.written, file.dropped, clock.timersOpen]).toEqual([3, 0, 0])
@@ -78,7 +78,7 @@ test("short writes and full pipes are continued", () => {
   const { disk, clock, file, said, text } = opened()
   disk.answers.push(1, "EAGAIN", 2)
   file.append("abcdef")
-  clock.advance(0)
+  clock.advance(10)
   disk.settle()
   clock.advance(10)
   disk.settle()
@@ -89,14 +89,14 @@ test("short writes and full pipes are continued", () => {
 test("a disk slower than the lines costs lines, not memory, and is told once", () => {
   const { disk, clock, file, said, text } = opened({ pendingOctets: 20 })
   file.append("first")
-  clock.advance(0)
+  clock.advance(10)
   for (let i = 0; i < 1000; i++) file.append("123456789")
   expect([file.dropped, said]).toEqual([
     998,
     ["error: access log /log is slower than lines come: lines are being dropped"],
   ])
   disk.settle()
-  clock.advance(0)
+  clock.advance(10)
   disk.settle()
   expect(text()).toBe("first\n123456789\n123456789\n")
   expect(said.slice(1)).toEqual(["info: access log /log is written again; 998 lines were lost"])
@@ -106,7 +106,7 @@ test("a failing disk is told once, tried again each second, and its torn line is
   const { disk, clock, file, said, text } = opened()
   disk.answers.push(2, "ENOSPC", "ENOSPC")
   file.append("abc")
-  clock.advance(0)
+  clock.advance(10)
   disk.settle()
   file.append("def")
   clock.advance(999)
@@ -144,7 +144,7 @@ test("closing ends although the disk fails, or a pipe stays full", async () => {
 test("after a rotation new lines go to the new file, and none is lost", async () => {
   const { disk, clock, file, text } = opened()
   file.append("old")
-  clock.advance(0)
+  clock.advance(10)
   disk.rotate("/log", "/log.1")
   const reopened = file.reopen()
   file.append("new")
@@ -159,7 +159,7 @@ test("a file that cannot be opened anew stays in use", async () => {
   disk.openError = "EACCES"
   await file.reopen()
   file.append("a")
-  clock.advance(0)
+  clock.advance(10)
   disk.settle()
   expect(text()).toBe("a\n")
   expect(said).toEqual([

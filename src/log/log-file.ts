@@ -7,6 +7,7 @@
 import { closeSync, existsSync, openSync, write, writeSync } from "node:fs"
 import { dirname } from "node:path"
 import type { Clock, Timer } from "../clock.ts"
+import { OctetBuffer } from "../octet-buffer.ts"
 
 /** The calls made on the system, so that tests can hand in a slow or a broken disk. */
 export interface LogFileSystem {
@@ -38,15 +39,20 @@ export interface LogFileOptions {
   files?: LogFileSystem
   /** `latin1` for lines of octet strings. */
   encoding: "latin1" | "utf8"
-  /** Characters that may wait before a write starts. 0: written with the other lines of the same millisecond. */
+  /** Octets that may wait before a write starts. 0: written soon, with the other lines of some milliseconds. */
   bufferOctets: number
   /** Longest wait of a line, in milliseconds. Null: until the buffer is full. Not used when that is 0. */
   flushMs: number | null
-  /** Characters kept in all while the disk lags. */
+  /** Octets kept in all while the disk lags. */
   pendingOctets?: number
   report(severity: "error" | "info", message: string): void
 }
 
+/**
+ * Lines that nobody asked to buffer wait so long for others: nobody who watches a log sees it, and a write every
+ * millisecond, which is a thread woken and a turn of the event loop, was a tenth of a unary call.
+ */
+const LINGER_MS = 10
 /** About a second of lines at full load; more would only hide a disk that cannot keep up. */
 export const PENDING_OCTETS = 4 * 1024 * 1024
 /** After a failed write the next is tried no sooner. */
@@ -78,6 +84,13 @@ function reasonOf(path: string, { code, message }: NodeJS.ErrnoException): strin
   return code ?? message
 }
 
+/** Lines under way to the file, and the buffer they lie in. */
+interface Batch {
+  taken: OctetBuffer
+  octets: Buffer
+  lines: number
+}
+
 export class LogFile {
   readonly path: string
   /** Lines that reached the file. */
@@ -88,8 +101,10 @@ export class LogFile {
   readonly #files: LogFileSystem
   readonly #pendingLimit: number
   #fd: number
-  #pending = ""
+  #pending = new OctetBuffer()
   #pendingLines = 0
+  /** Takes the place of `#pending` when that is written. */
+  #spare: OctetBuffer | null = null
   #writing = false
   #timer: Timer | null = null
   /** The last failed write ended within a line. */
@@ -111,11 +126,24 @@ export class LogFile {
 
   /** Takes a line without its newline. Never waits, never throws. */
   append(line: string): void {
-    if (this.#closed || this.#pending.length + line.length >= this.#pendingLimit) {
-      this.#drop(1, "is slower than lines come")
-      return
+    const isLatin1 = this.#options.encoding === "latin1"
+    this.appendBy((out) => (isLatin1 ? out.text(line) : out.utf8(line)))
+  }
+
+  /** The same of a line that `write` puts into the buffer. What that throws is thrown, and nothing of the line stays. */
+  appendBy(write: (out: OctetBuffer) => void): void {
+    if (this.#closed) return this.#drop(1, "is closed")
+    const pending = this.#pending
+    const { length } = pending
+    let isWhole = false
+    try {
+      write(pending)
+      isWhole = pending.length < this.#pendingLimit
+    } finally {
+      if (!isWhole) pending.length = length
     }
-    this.#pending += `${line}\n`
+    if (!isWhole) return this.#drop(1, "is slower than lines come")
+    pending.octet(NEWLINE)
     this.#pendingLines++
     if (!this.#writing) this.#schedule()
   }
@@ -149,12 +177,14 @@ export class LogFile {
   flushSync(): void {
     const lines = this.#pendingLines
     if (this.#closed || lines === 0) return
+    const taken = this.#take()
     try {
-      this.#files.writeSync(this.#fd, this.#take())
+      this.#files.writeSync(this.#fd, taken.octets)
       this.written += lines
     } catch {
       this.dropped += lines
     }
+    this.#recycle(taken)
   }
 
   #open(): number {
@@ -171,7 +201,7 @@ export class LogFile {
     const { bufferOctets, flushMs, clock } = this.#options
     if (bufferOctets > 0 && this.#pending.length >= bufferOctets) this.#next()
     else if (this.#timer === null && (bufferOctets === 0 || flushMs !== null)) {
-      this.#timer = clock.after(bufferOctets === 0 ? 0 : flushMs!, () => {
+      this.#timer = clock.after(bufferOctets === 0 ? LINGER_MS : flushMs!, () => {
         this.#timer = null
         if (!this.#writing) this.#next()
       })
@@ -187,25 +217,40 @@ export class LogFile {
     else if (this.#closing.length > 0) this.#closeNow()
   }
 
-  #take(): Buffer {
-    const text = this.#torn ? `\n${this.#pending}` : this.#pending
-    this.#pending = ""
+  #take(): OctetBuffer {
+    const taken = this.#pending
+    this.#pending = this.#spare ?? new OctetBuffer()
+    this.#spare = null
     this.#pendingLines = 0
-    this.#torn = false
-    return Buffer.from(text, this.#options.encoding)
+    return taken
+  }
+
+  #recycle(taken: OctetBuffer): void {
+    taken.clear()
+    this.#spare ??= taken
   }
 
   #write(): void {
     this.#writing = true
     const lines = this.#pendingLines
-    this.#writeFrom(this.#take(), 0, lines, 0)
+    const taken = this.#take()
+    this.#writeFrom({ taken, octets: this.#whole(taken.octets), lines }, 0, 0)
   }
 
-  #writeFrom(data: Buffer, offset: number, lines: number, fullPipeTries: number): void {
-    this.#files.write(this.#fd, data, offset, (error, written) => {
-      if (error !== null) return this.#failed(error, data, offset, lines, fullPipeTries)
+  /** Ends the line that a failed write left open. */
+  #whole(octets: Buffer): Buffer {
+    if (!this.#torn) return octets
+    this.#torn = false
+    return Buffer.concat([Buffer.of(NEWLINE), octets])
+  }
+
+  #writeFrom(batch: Batch, offset: number, fullPipeTries: number): void {
+    const { taken, octets, lines } = batch
+    this.#files.write(this.#fd, octets, offset, (error, written) => {
+      if (error !== null) return this.#failed(error, batch, offset, fullPipeTries)
       const end = offset + written
-      if (end < data.length) return this.#writeFrom(data, end, lines, 0)
+      if (end < octets.length) return this.#writeFrom(batch, end, 0)
+      this.#recycle(taken)
       this.#wrote(lines)
     })
   }
@@ -221,19 +266,15 @@ export class LogFile {
     else if (this.#pendingLines > 0) this.#schedule()
   }
 
-  #failed(
-    error: NodeJS.ErrnoException,
-    data: Buffer,
-    offset: number,
-    lines: number,
-    fullPipeTries: number,
-  ): void {
+  #failed(error: NodeJS.ErrnoException, batch: Batch, offset: number, fullPipeTries: number): void {
+    const { taken, octets, lines } = batch
     const again = error.code === "EAGAIN" && (this.#closing.length === 0 || fullPipeTries < FULL_PIPE_TRIES)
     if (again) {
-      this.#options.clock.after(FULL_PIPE_MS, () => this.#writeFrom(data, offset, lines, fullPipeTries + 1))
+      this.#options.clock.after(FULL_PIPE_MS, () => this.#writeFrom(batch, offset, fullPipeTries + 1))
       return
     }
-    this.#torn = data[offset - 1] !== NEWLINE && (offset > 0 || data[0] === NEWLINE)
+    this.#torn = octets[offset - 1] !== NEWLINE && (offset > 0 || octets[0] === NEWLINE)
+    this.#recycle(taken)
     this.#drop(lines, `cannot be written (${error.code ?? error.message})`)
     if (this.#closing.length > 0) {
       this.#drop(this.#pendingLines, "was closed")

@@ -2,12 +2,45 @@
 import { describe, expect, test } from "vitest"
 import { streamRecord, templateEnvironment } from "../../test/support/stream-record.ts"
 import { HeaderList } from "../http2/header-list.ts"
-import { checkTemplate, compileTemplate, type Escape } from "./template.ts"
+import { OctetBuffer } from "../octet-buffer.ts"
+import type { Escape } from "./escape.ts"
+import type { StreamRecord } from "./record.ts"
+import { checkTemplate, compileTemplate, type Template } from "./template.ts"
 
 const env = templateEnvironment()
 const hostile = streamRecord({
   path: "/%0d%0aX:%20y",
   requestHeaders: new HeaderList(["x-odd", '"\\\t\x01\x7f\xe6\x94\xb6é~', "x-empty", ""]),
+})
+
+/** The second time the values are known. */
+function writtenTwice(template: Template, record: StreamRecord): string[] {
+  return [1, 2].map(() => {
+    const out = new OctetBuffer()
+    template.write(record, env, out)
+    return out.octets.toString("latin1")
+  })
+}
+
+test("what is written changes with the stream", () => {
+  const template = compileTemplate("$request_uri $http_x_a $status", "default")
+  const out = new OctetBuffer()
+  const long = "/".repeat(300)
+  const seen = [
+    ["/a", "1"],
+    ["/a", "1"],
+    ["/b", '"'],
+    ["/b", '"'],
+    [long, "1"],
+    [long, "1"],
+    ["/a", "1"],
+  ] as const
+  for (const [path, value] of seen) {
+    template.write(streamRecord({ path, requestHeaders: new HeaderList(["x-a", value]) }), env, out)
+    out.octet(0x0a)
+  }
+  const lines = seen.map(([path, value]) => `${path} ${value === '"' ? "\\x22" : value} 200\n`)
+  expect(out.octets.toString("latin1")).toBe(lines.join(""))
 })
 
 describe.each<[source: string, text: string]>([
@@ -24,6 +57,7 @@ describe.each<[source: string, text: string]>([
   test(`renders as ${JSON.stringify(text)}`, () => {
     const template = compileTemplate(source)
     expect(template.render(streamRecord(), env)).toBe(text)
+    expect(writtenTwice(template, streamRecord())).toEqual([text, text])
     expect(template.constant).toBe(source.includes("$") ? null : text)
   })
 })
@@ -41,7 +75,9 @@ describe.each<[mode: Escape, odd: string, missing: string, uri: string]>([
     ["$uri", uri],
   ])("%s", (source, text) => {
     expect(compileTemplate(source, mode).render(hostile, env)).toBe(text)
-    expect(compileTemplate(`<${source}>`, mode).render(hostile, env)).toBe(`<${text}>`)
+    const framed = compileTemplate(`<${source}>`, mode)
+    expect(framed.render(hostile, env)).toBe(`<${text}>`)
+    expect(writtenTwice(framed, hostile)).toEqual([`<${text}>`, `<${text}>`])
   })
 })
 

@@ -1,17 +1,7 @@
+import type { OctetBuffer } from "../octet-buffer.ts"
+import { ESCAPES, type Escape, PLAIN } from "./escape.ts"
 import type { StreamRecord } from "./record.ts"
-import { findVariable, type TemplateEnvironment, type Variable } from "./variables.ts"
-
-/**
- * What becomes of a value on its way into the text, and what stands where there is none:
- * - `header`: as it is, nothing; octets that no field value may hold (RFC 9110 §5.5) are percent-encoded, so that
- *   `$uri` can never split a header.
- * - `default`: `"`, `\`, controls and octets above 126 as `\xXX`; `-`.
- * - `json`: as JSON strings need it; nothing.
- * - `none`: as it is; nothing.
- *
- * The last three are `log_format`'s.
- */
-export type Escape = "header" | "default" | "json" | "none"
+import { COMPOSED, findVariable, type TemplateEnvironment, type Variable } from "./variables.ts"
 
 /** Text with `$variables`, taken apart once. */
 export interface Template {
@@ -20,7 +10,13 @@ export interface Template {
   readonly constant: string | null
   /** The text for one stream, one octet per character (latin1), as header values and log files take it. */
   render(record: StreamRecord, env: TemplateEnvironment): string
+  /** The same, into a buffer. */
+  write(record: StreamRecord, env: TemplateEnvironment, out: OctetBuffer): void
 }
+
+const NO_OCTETS = new Uint8Array(0)
+/** Longer values are not kept. */
+const KEPT_OCTETS = 256
 
 /** Where a template cannot be understood; `offset` counts UTF-16 code units of the source. */
 export interface TemplateProblem {
@@ -39,7 +35,7 @@ export function compileTemplate(source: string, mode: Escape = "header"): Templa
   const { literals, names } = parsed
   if (names.length === 0) {
     const constant = literals[0]!
-    return { source, constant, render: () => constant }
+    return { source, constant, render: () => constant, write: (_record, _env, out) => out.text(constant) }
   }
   const variables = names.map((name) => findVariable(name)!)
   const only = literals.every((literal) => literal === "") && variables.length === 1 ? variables[0]! : null
@@ -47,6 +43,7 @@ export function compileTemplate(source: string, mode: Escape = "header"): Templa
     source,
     constant: null,
     render: only ? renderOne(only, mode) : renderAll(literals, variables, mode),
+    write: writeAll(literals, variables, mode),
   }
 }
 
@@ -83,6 +80,56 @@ function renderAll(
   }
 }
 
+function writeAll(
+  literals: readonly string[],
+  variables: readonly Variable[],
+  mode: Escape,
+): Template["write"] {
+  const slots = variables.map((variable, i) => new Slot(latin1(literals[i]!), variable, mode))
+  const last = latin1(literals.at(-1)!)
+  return (record, env, out) => {
+    for (let i = 0; i < slots.length; i++) slots[i]!.write(record, env, out)
+    out.copyOf(last)
+  }
+}
+
+/**
+ * A variable and the text before it. Most values are what they were the last time, the path and the second for
+ * instance: those are copied as octets, which takes half of the time.
+ */
+class Slot {
+  readonly #before: Uint8Array
+  readonly #variable: Variable
+  readonly #escaped: (value: string) => string
+  readonly #plain: Uint8Array
+  readonly #missing: Uint8Array
+  #last = ""
+  /** Of `#last`, once it was the same twice. */
+  #lastOctets: Uint8Array | null = NO_OCTETS
+
+  constructor(before: Uint8Array, variable: Variable, mode: Escape) {
+    this.#before = before
+    this.#variable = variable
+    this.#escaped = ESCAPES[mode]
+    this.#plain = PLAIN[mode]
+    this.#missing = latin1(mode === "default" ? "-" : "")
+  }
+
+  write(record: StreamRecord, env: TemplateEnvironment, out: OctetBuffer): void {
+    out.copyOf(this.#before)
+    const value = this.#variable(record, env)
+    if (value === undefined) out.copyOf(this.#missing)
+    else if (value !== this.#last) {
+      this.#last = value
+      this.#lastOctets = null
+      if (!out.plainText(value, this.#plain)) out.text(this.#escaped(value))
+    } else if (value.length > KEPT_OCTETS) out.text(this.#escaped(value))
+    else out.copyOf((this.#lastOctets ??= latin1(this.#escaped(value))))
+  }
+}
+
+const latin1 = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0))
+
 /** `literals` has one more entry than `names`: text, name, text, …, text. */
 function parseTemplate(source: string): { literals: string[]; names: string[] } | TemplateProblem {
   const literals: string[] = []
@@ -101,8 +148,12 @@ function parseTemplate(source: string): { literals: string[]; names: string[] } 
     if (findVariable(name) === undefined) {
       return { message: `unknown variable "$${name}"`, offset: at, length: whole.length }
     }
-    literals.push(toOctets(source.slice(from, at)))
-    names.push(name)
+    let before = toOctets(source.slice(from, at))
+    for (const part of COMPOSED.get(name.toLowerCase()) ?? [name]) {
+      literals.push(before)
+      names.push(part)
+      before = " "
+    }
     from = at + whole.length
   }
   literals.push(toOctets(source.slice(from)))
@@ -122,41 +173,4 @@ function matchName(
 /** UTF-8, one character per octet. */
 function toOctets(text: string): string {
   return /^[\x00-\x7f]*$/.test(text) ? text : Buffer.from(text, "utf8").toString("latin1")
-}
-
-const ESCAPES: Record<Escape, (value: string) => string> = {
-  header: (value) =>
-    /[\x00-\x08\x0a-\x1f\x7f]/.test(value)
-      ? value.replace(/[\x00-\x08\x0a-\x1f\x7f]/g, percentEncoded)
-      : value,
-  default: (value) =>
-    /["\\\x00-\x1f\x7f-\xff]/.test(value) ? value.replace(/["\\\x00-\x1f\x7f-\xff]/g, hexEscaped) : value,
-  json: (value) => (/["\\\x00-\x1f]/.test(value) ? value.replace(/["\\\x00-\x1f]/g, jsonEscaped) : value),
-  none: (value) => value,
-}
-
-function percentEncoded(octet: string): string {
-  return `%${hex(octet)}`
-}
-
-function hexEscaped(octet: string): string {
-  return `\\x${hex(octet)}`
-}
-
-const JSON_SHORT: ReadonlyMap<string, string> = new Map([
-  ['"', '\\"'],
-  ["\\", "\\\\"],
-  ["\n", "\\n"],
-  ["\r", "\\r"],
-  ["\t", "\\t"],
-  ["\b", "\\b"],
-  ["\f", "\\f"],
-])
-
-function jsonEscaped(octet: string): string {
-  return JSON_SHORT.get(octet) ?? `\\u00${hex(octet)}`
-}
-
-function hex(octet: string): string {
-  return octet.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")
 }

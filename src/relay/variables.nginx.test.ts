@@ -9,8 +9,9 @@ import { join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { attemptRecord, streamRecord, templateEnvironment } from "../../test/support/stream-record.ts"
 import { HeaderList } from "../http2/header-list.ts"
+import type { Escape } from "./escape.ts"
 import type { StreamRecord } from "./record.ts"
-import { compileTemplate, type Escape } from "./template.ts"
+import { compileTemplate } from "./template.ts"
 import { normalizeUri } from "./uri.ts"
 
 const missing = spawnSync("nginx", ["-v"]).status !== 0

@@ -47,6 +47,11 @@ export function findVariable(name: string): Variable | undefined {
   return undefined
 }
 
+/** Those that are others with a blank between. A template writes these, rather than what they make when they are joined. */
+export const COMPOSED: ReadonlyMap<string, readonly string[]> = new Map([
+  ["request", ["request_method", "request_uri", "server_protocol"]],
+])
+
 const uri: Variable = ({ path }) => normalizeUri(path) ?? undefined
 const args: Variable = ({ path }) => queryOf(path) || undefined
 
@@ -139,7 +144,17 @@ type Fields = HeaderList | null | undefined
 function headerOf(rest: string, fieldsOf: (record: StreamRecord) => Fields): Variable {
   const name = rest.replaceAll("_", "-")
   const separator = name === "cookie" ? "; " : ", "
-  return (record) => joined(fieldsOf(record), name, separator)
+  // A peer that says the same again is heard as the same list: see `HeaderDecoder`.
+  let last: Fields = null
+  let value: string | undefined
+  return (record) => {
+    const list = fieldsOf(record)
+    if (list !== last) {
+      last = list
+      value = joined(list, name, separator)
+    }
+    return value
+  }
 }
 
 /** All values of `name`, in order. */
