@@ -14,11 +14,14 @@ const UNIT_OCTETS: readonly [unit: string, octets: number][] = [
   ["k", 2 ** 10],
 ]
 
-/** `30s`, `1h30m`, `1.5s`. So few digits that whole milliseconds stay exact. */
+/** `30s`, `1h30m`, `1.5s`. */
 export const DURATION = /^(?:\d{1,15}(?:\.\d{1,3})?(?:ms|s|m|h|d)){1,5}$/
 export const DURATION_OR_NONE = new RegExp(`${DURATION.source}|^none$`)
 export const SIZE = /^\d{1,15}[kmgKMG]?$/
 export const SIZE_OR_NONE = new RegExp(`${SIZE.source}|^none$`)
+
+/** More could not be written back: 15 digits of days. nginx's longest time is a tenth of it. */
+export const DURATION_MAX_MS = (10 ** 15 - 1) * 86_400_000
 
 /** Of text that matches `DURATION`, in whole milliseconds. */
 export function durationMs(text: string): number {
@@ -29,8 +32,10 @@ export function durationMs(text: string): number {
   return Math.round(ms)
 }
 
-/** In the largest unit that needs no fraction: `90s`, `5m`. */
+/** In the largest unit that needs no fraction: `90s`, `5m`. What has too many digits in milliseconds begins with days. */
 export function durationText(ms: number): string {
+  const [, dayMs] = UNIT_MS[0]!
+  if (ms >= 10 ** 15) return `${Math.floor(ms / dayMs)}d${ms % dayMs}ms`
   const [unit, size] = UNIT_MS.find(([, each]) => ms % each === 0 && ms > 0) ?? ["s", 1_000]
   return `${ms / size}${unit}`
 }

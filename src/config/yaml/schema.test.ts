@@ -50,6 +50,10 @@ test.each([
   [90_000, "90s"],
   [300_000, "5m"],
   [86_400_000, "1d"],
+  [999_999_999_999_999, "999999999999999ms"],
+  [1_855_425_830_400_008, "21474836d8ms"],
+  [Number(2n ** 63n - 1n), "106751991167d25975808ms"],
+  [Number(2n ** 63n - 1n) * 1000, "106751991167300d55808000ms"],
 ])("%d ms are written %s", (ms, text) => {
   expect(durationText(ms)).toBe(text)
   expect(durationMs(text)).toBe(ms)

@@ -13,7 +13,15 @@ import { parseAddress } from "../address.ts"
 import { METHOD_PATH, ORIGIN } from "../bridge.ts"
 import { didYouMean } from "../problem.ts"
 import { accessLogFormatNames } from "./access-log-formats.ts"
-import { DURATION, DURATION_OR_NONE, listenAddress, SIZE, SIZE_OR_NONE } from "./scalars.ts"
+import {
+  DURATION,
+  DURATION_MAX_MS,
+  DURATION_OR_NONE,
+  durationMs,
+  listenAddress,
+  SIZE,
+  SIZE_OR_NONE,
+} from "./scalars.ts"
 
 const text = (error = "must be text that is not empty") => z.string({ error }).min(1, { error })
 const matching = (pattern: RegExp, error: string) => z.string({ error }).regex(pattern, { error })
@@ -24,8 +32,10 @@ const orNone = (number: z.ZodInt, min: number) =>
   z.union([number, z.literal("none")], { error: `must be a whole number from ${min}, or "none"` })
 const countOrNone = (min = 1) => orNone(count(min), min)
 
-const duration = matching(DURATION, 'must be a time such as "30s", "5m" or "1h30m"')
-const durationOrNone = matching(DURATION_OR_NONE, 'must be a time such as "30s" or "5m", or "none"')
+const isWritable = (duration: string) => !DURATION.test(duration) || durationMs(duration) <= DURATION_MAX_MS
+const durationOf = (pattern: RegExp, error: string) => matching(pattern, error).refine(isWritable, { error })
+const duration = durationOf(DURATION, 'must be a time such as "30s", "5m" or "1h30m"')
+const durationOrNone = durationOf(DURATION_OR_NONE, 'must be a time such as "30s" or "5m", or "none"')
 const SIZE_ERROR = 'must be a size such as "64k", "1m" or a number of octets'
 const size = z.union([z.int().min(0), matching(SIZE, SIZE_ERROR)], { error: SIZE_ERROR })
 const sizeOrNone = z.union([z.int().min(0), matching(SIZE_OR_NONE, `${SIZE_ERROR}, or "none"`)], {
