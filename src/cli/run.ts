@@ -64,9 +64,11 @@ async function runHere(config: Config, log: ProcessLog, options: RunOptions): Pr
   } catch (error) {
     return cannotStart(error)
   }
+  // Whoever hears that it listens may tell it to stop the next moment.
+  const stopped = untilStopped(balancer, config, log, options, isWorker ? primaryControl : signalControl)
   if (isWorker) process.send!(WORKER_READY)
   else announce(balancer.addresses, config, log, options.json)
-  return untilStopped(balancer, config, log, options, isWorker ? primaryControl : signalControl)
+  return stopped
 }
 
 /** The data plane in several processes, and this one to look after them. */

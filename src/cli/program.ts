@@ -1,0 +1,130 @@
+import { Command, CommanderError } from "commander"
+import { VERSION } from "../version.ts"
+import { adapt } from "./adapt.ts"
+import { check, wantsColor } from "./check.ts"
+import { demo } from "./demo.ts"
+import { run } from "./run.ts"
+
+const collect = (value: string, before: string[]): string[] => [...before, value]
+
+function commands(): Command {
+  const program = new Command("sluice")
+    .description(
+      "A load balancer for long-lived gRPC streams. Runs your nginx.conf; never cuts a live stream.",
+    )
+    .version(VERSION)
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText(
+      "after",
+      `
+Examples:
+  sluice run nginx.conf
+  sluice run --listen 8080 --to 127.0.0.1:3000 --to 127.0.0.1:3001
+  sluice check nginx.conf
+  sluice adapt nginx.conf > sluice.yaml
+  sluice demo
+
+Exit codes: 0 fine, 1 failed at runtime, 2 wrong usage or configuration.`,
+    )
+
+  program
+    .command("run")
+    .description(
+      "run a configuration (nginx.conf or sluice.yaml), or balance over --to addresses with no file",
+    )
+    .argument("[config]", "nginx.conf, sluice.yaml or sluice.json")
+    .option(
+      "-l, --listen <address>",
+      "listen here: 8080, 127.0.0.1:8080, unix:/run/sluice.sock (repeatable)",
+      collect,
+      [],
+    )
+    .option("-t, --to <address>", "a backend: host:port or unix:/path (repeatable)", collect, [])
+    .option("--json", "log and announce as JSON lines", false)
+    .addHelpText(
+      "after",
+      `
+Signals:
+  SIGTERM, SIGINT  GOAWAY, let streams finish within the grace time, end; a second one ends at once
+  SIGHUP           read the configuration again; live streams are not touched
+  SIGUSR1          open the log files again
+
+Examples:
+  sluice run /etc/nginx/nginx.conf
+  sluice run --listen 8080 --to 127.0.0.1:3000 --to 127.0.0.1:3001`,
+    )
+    .action(
+      async (
+        config: string | undefined,
+        options: { listen: string[]; to: string[]; json: boolean },
+        command,
+      ) => {
+        if ((config === undefined) === (options.to.length === 0))
+          command.error("error: give either a configuration file or --to addresses (see sluice run --help)", {
+            exitCode: 2,
+          })
+        const listen = options.listen.length > 0 ? options.listen : ["8080"]
+        process.exitCode = await run({ ...options, listen, config: config ?? null })
+        // Whatever a library still holds open must not keep a stopped balancer alive.
+        process.exit()
+      },
+    )
+
+  program
+    .command("check")
+    .description("say everything that is wrong with a configuration, with file, line and column")
+    .argument("<config>", "nginx.conf or sluice.yaml")
+    .option("--json", "print one JSON object", false)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  sluice check nginx.conf\n  sluice check sluice.yaml --json | jq .problems",
+    )
+    .action((config: string, { json }: { json: boolean }) => {
+      process.exitCode = check(config, {
+        json,
+        color: wantsColor(process.stdout, process.env),
+        stdout: process.stdout,
+      })
+    })
+
+  program
+    .command("adapt")
+    .description("print an nginx.conf as the sluice.yaml that means the same")
+    .argument("<config>", "nginx.conf")
+    .addHelpText("after", "\nExample:\n  sluice adapt /etc/nginx/nginx.conf > sluice.yaml")
+    .action((config: string) => {
+      process.exitCode = adapt(config, {
+        color: wantsColor(process.stderr, process.env),
+        stdout: process.stdout,
+        stderr: process.stderr,
+      })
+    })
+
+  program
+    .command("demo")
+    .description(
+      "two chat servers behind Sluice on this machine, and what to type next (see sluice demo --help)",
+    )
+    .argument("[args...]")
+    .helpOption(false)
+    .allowUnknownOption()
+    .action(async (args: string[]) => {
+      process.exitCode = await demo(args)
+    })
+  return program
+}
+
+/** Does what the command line says; the exit code is set, or the process ended. */
+export async function main(): Promise<void> {
+  // Whoever read our output has read enough: `sluice check nginx.conf | head`.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error
+  })
+  try {
+    await commands().parseAsync()
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    process.exitCode = error.exitCode === 0 ? 0 : 2
+  }
+}
