@@ -50,6 +50,7 @@ const FOUNDATION = new Set([
   "counters.ts",
   "deadlines.ts",
   "limits.ts",
+  "octet-buffer.ts",
   "random.ts",
   "server-names.ts",
   "version.ts",
