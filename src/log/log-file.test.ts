@@ -174,6 +174,30 @@ test("flushSync writes what waits at once", () => {
   expect(text()).toBe("last words\n")
 })
 
+test("flushSync ends a torn line first", () => {
+  const { disk, clock, file, text } = opened()
+  disk.answers.push(2, "ENOSPC")
+  file.append("abc")
+  clock.advance(10)
+  disk.settle()
+  file.append("last words")
+  file.flushSync()
+  expect(text()).toBe("ab\nlast words\n")
+})
+
+test("of a line that cannot be made, nothing stays", () => {
+  const { file, text } = opened({ bufferOctets: 100 })
+  const broken = () =>
+    file.appendBy((out) => {
+      out.text("half")
+      throw new Error("no such thing")
+    })
+  expect(broken).toThrow("no such thing")
+  file.append("whole")
+  file.flushSync()
+  expect(text()).toBe("whole\n")
+})
+
 test.each([
   [
     "/nowhere/at/all/access.log",

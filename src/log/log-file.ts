@@ -179,7 +179,7 @@ export class LogFile {
     if (this.#closed || lines === 0) return
     const taken = this.#take()
     try {
-      this.#files.writeSync(this.#fd, taken.octets)
+      this.#files.writeSync(this.#fd, this.#whole(taken.octets))
       this.written += lines
     } catch {
       this.dropped += lines
