@@ -18,12 +18,6 @@ const ALONE = ["--user", "--net", "--"]
 /** Reading is over by the time that nginx opens what the file names. */
 const AFTER_READING = /^(bind|listen|socket|setsockopt|open|mkdir|chown|chmod|getpwnam|getgrnam)\(/
 
-/** Null: `NginxTest` works here. */
-export function missingForNginx(): string | null {
-  if (spawnSync("unshare", [...ALONE, "nginx", "-v"], who).status === 0) return null
-  return "needs nginx, unshare and the right to use it (Debian: nginx-light, util-linux)"
-}
-
 /**
  * `nginx -t` on files that nobody has read before: it opens the logs and makes the directories that they name, so it runs as
  * nobody, without a network, in a directory of its own.
@@ -55,4 +49,11 @@ export class NginxTest {
       said: said!.trim(),
     }
   }
+}
+
+/** Null: `NginxTest` works here. */
+export function missingForNginx(): string | null {
+  const nginx = new NginxTest()
+  if (nginx.ask("events {}").accepted && !nginx.ask("no_such_directive;").accepted) return null
+  return "needs nginx, unshare and the right to use it (Debian: nginx-light, util-linux)"
 }
