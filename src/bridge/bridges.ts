@@ -98,7 +98,7 @@ function makeServer(context: RelayContext, webSockets: WebSockets): Server {
   const server = createServer({
     maxHeaderSize: context.limits.http1HeadOctets,
     insecureHTTPParser: false,
-    requireHostHeader: true,
+    requireHostHeader: false,
     keepAliveTimeout: 0,
     // Where Node knows it (24.9); an upgrade to anything else is then a request like any other.
     shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket",
@@ -107,6 +107,8 @@ function makeServer(context: RelayContext, webSockets: WebSockets): Server {
   server.maxHeadersCount = 0
   const guard = (request: IncomingMessage, run: (connection: Http1Connection) => void): void => {
     const connection = connectionOf(request)
+    // What a client sends behind a request that ended the connection is not served.
+    if (!connection.socket.writable) return
     guarded(
       context,
       () => connection.socket.destroy(),
@@ -118,6 +120,9 @@ function makeServer(context: RelayContext, webSockets: WebSockets): Server {
   })
   server.on("upgrade", (request, _socket, rest) => {
     guard(request, (connection) => webSockets.upgrade(connection, request, rest))
+  })
+  server.on("checkExpectation", (request) => {
+    guard(request, (connection) => connection.refuse(417, "no such expectation is met"))
   })
   server.on("connect", (request) => {
     guard(request, (connection) => connection.refuse(405, "CONNECT is not served"))

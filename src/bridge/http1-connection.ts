@@ -31,6 +31,8 @@ export class Http1Connection implements ClientConnection, LinkUser {
   readonly socket: Http1Socket
   readonly options: DownstreamOptions
   readonly #said: SaidOnce
+  /** Requests whose response is not out, in turn; a stream may be over sooner. */
+  readonly #answering = new Set<Http1Stream>()
   #isClosed = false
   #isDraining = false
   #isUpgraded = false
@@ -146,6 +148,11 @@ export class Http1Connection implements ClientConnection, LinkUser {
         if (!isReusable && response.writableFinished) this.socket.end()
       },
     })
+    this.#answering.add(stream)
+    response.once("close", () => {
+      this.#answering.delete(stream)
+      this.#endIfDrained()
+    })
     const owner = open(this.record, stream, head, route)
     stream.owner = owner
     this.streams.add(owner)
@@ -173,11 +180,23 @@ export class Http1Connection implements ClientConnection, LinkUser {
   remove(owner: StreamOwner): void {
     this.streams.delete(owner)
     this.#idleSinceMs = this.options.context.clock.now()
-    if (this.#isDraining && this.streams.size === 0 && !this.#isUpgraded) this.socket.end()
+    this.#endIfDrained()
+  }
+
+  #endIfDrained(): void {
+    if (this.#isDraining && !this.#isUpgraded && !this.isAnswering && this.streams.size === 0)
+      this.socket.end()
+  }
+
+  /** Responses are under way. Nothing else can be written before them. */
+  get isAnswering(): boolean {
+    return this.#answering.size > 0
   }
 
   /** Answers what never became a stream, and closes. */
   refuse(status: number, reason: string): void {
+    // Answers go out in turn. With the connection gone after those before it, a client knows that it was not served.
+    if (this.isAnswering) return this.drain()
     const body = `${reason}\n`
     this.socket.end(
       `HTTP/1.1 ${status} ${REASONS[status] ?? ""}\r\nconnection: close\r\ncontent-type: text/plain\r\n` +
@@ -222,7 +241,8 @@ export class Http1Connection implements ClientConnection, LinkUser {
 
   drain(): void {
     this.#isDraining = true
-    if (this.streams.size === 0) this.socket.end()
+    // A WebSocket without a call ends at once.
+    if (this.streams.size === 0 && !this.isAnswering) this.socket.end()
   }
 
   get overflowOctets(): number {
@@ -250,6 +270,8 @@ export class Http1Connection implements ClientConnection, LinkUser {
     if (this.#isClosed) return
     this.#isClosed = true
     this.socket.destroy()
+    // Node tells only those that it still knows of: none that waits for its turn, once there was an upgrade.
+    for (const stream of this.#answering) stream.gone()
     this.options.onClosed(this)
   }
 }
@@ -258,6 +280,7 @@ const REASONS: Record<number, string> = {
   400: "Bad Request",
   405: "Method Not Allowed",
   408: "Request Timeout",
+  417: "Expectation Failed",
   431: "Request Header Fields Too Large",
   503: "Service Unavailable",
 }

@@ -25,6 +25,8 @@ export function readHttp1Head(request: IncomingMessage, scheme: string): Request
       for (const option of rawHeaders[i + 1]!.split(",")) named.add(option.trim().toLowerCase())
   }
   if (hosts.length > 1) return "host stands there twice"
+  // RFC 9112 §3.2. Node would answer by itself, where nobody here knows of it.
+  if (hosts.length === 0 && request.httpVersion === "1.1") return "there is no host"
   const { authority, path } = readTarget(request.url ?? "", hosts[0] ?? "")
   const fields = [":method", request.method ?? "", ":scheme", scheme, ":path", path]
   if (authority !== "") fields.push(":authority", authority)

@@ -53,7 +53,7 @@ export class Http1Stream implements DownstreamStream {
     response.on("error", () => {})
     response.on(
       "close",
-      this.#guard(() => this.#gone()),
+      this.#guard(() => this.gone()),
     )
     request.on("error", () => {})
   }
@@ -153,7 +153,8 @@ export class Http1Stream implements DownstreamStream {
     this.#closeIfOver()
   }
 
-  #gone(): void {
+  /** The response is out, or the connection gone. */
+  gone(): void {
     this.#held.release()
     if (this.isClosed) return
     this.#close(false)

@@ -60,6 +60,8 @@ export class WebSockets {
   /** A request with `upgrade` came. */
   upgrade(connection: Http1Connection, request: IncomingMessage, rest: Buffer): void {
     const found = connection.findRoute(request)
+    // Node reads nothing more; those before it are answered, and the client will have to come again.
+    if (connection.isAnswering) return connection.drain()
     if ("status" in found) return connection.refuse(found.status, found.reason)
     const upgrade = { connection, request, rest, ...found }
     const { settings } = found.route

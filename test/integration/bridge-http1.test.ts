@@ -192,6 +192,38 @@ describe("a connection", () => {
     expect((await bed.ended())[0]).toMatchObject({ grpcStatus: -1, connection: { protocol: "HTTP/1.1" } })
   })
 
+  const upgrade = head("GET / HTTP/1.1", "Host: a.test", "Upgrade: websocket", "Connection: upgrade")
+
+  test.for([
+    ["a request without a host", head("POST / HTTP/1.1", "Content-Length: 0")],
+    ["an expectation", head("POST / HTTP/1.1", "Host: a.test", "Content-Length: 0", "Expect: tea")],
+    ["an upgrade", upgrade],
+  ])("ends after its answers when %s is behind them", async ([, behind], t) => {
+    const { bed } = await start(t)
+    const calls = [webCall("Say", { text: "one" }), webCall("Say", { text: "two" })]
+    const raw = new Raw(bed.port).send(Buffer.concat([...calls, Buffer.from(behind!)]))
+    const text = await raw.closed()
+    expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 200", "HTTP/1.1 200"])
+    expect(text.match(/grpc-status: 0/g)).toHaveLength(2)
+    expect(bed.balancer.snapshot().streams).toEqual([])
+  })
+
+  test("that breaks with calls that wait for their turn, and an upgrade behind them, leaves nothing", async (t) => {
+    const { bed, backend } = await start(t)
+    const calls = [1, 2].map(() => webCall("Count", { number: 1n, text: "hang" }))
+    const raw = new Raw(bed.port).send(Buffer.concat([...calls, Buffer.from(upgrade)]))
+    await eventually(
+      () => backend.calls.length === 2,
+      () => "both calls at the backend",
+    )
+    raw.socket.destroy()
+    await eventually(
+      () => backend.calls.every(({ isCancelled }) => isCancelled),
+      () => "the backend saw both cancellations",
+    )
+    expect(bed.balancer.snapshot()).toMatchObject({ streams: [], connections: 0 })
+  })
+
   test("is told UNAVAILABLE when the balancer closes", async (t) => {
     const { bed } = await start(t)
     const raw = new Raw(bed.port).send(webCall("Count", { number: 1n, text: "hang" }))
