@@ -17,6 +17,8 @@ export function adaptUpstream(adapter: Adapter, directive: Directive): void {
     report.error(name.span, `duplicate upstream "${name.text}"`)
     return
   }
+  // Where calls go is a template; only what a variable says could lead to this one.
+  if (name.text.includes("$")) report.error(name.span, `"$" in the name of an upstream is not supported`)
   const scope = new Scope("upstream", directive.block ?? [], null)
   const cluster = defaultCluster(name.text)
   adapter.clusters.set(key, cluster)

@@ -202,6 +202,8 @@ export const CORPUS: Record<Place, Case[]> = {
     ["ssl_protocols TLSv1.2 TLSv1.3;", "yes"],
     ["ssl_verify_client maybe; server { listen 127.0.0.1:8080; }", "sluice takes"],
     ["map $host $x { default 1; }", "sluice refuses"],
+    ["upstream $a { server 127.0.0.1:1; }", "sluice refuses"],
+    ["upstream a$ { server 127.0.0.1:1; }", "sluice refuses"],
     ["geo $x { default 1; }", "sluice refuses"],
     ["limit_req_zone $binary_remote_addr zone=a:1m rate=1r/s;", "yes"],
     ["limit_req_zone $binary_remote_addr zone=a:1m rate=1r/s; limit_req zone=a;", "sluice refuses"],
