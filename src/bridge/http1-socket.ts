@@ -18,6 +18,8 @@ export class Http1Socket extends Duplex {
     this.connection = connection
     this.#link = link
     this.#graceMs = graceMs
+    // Node takes its own listener away at an upgrade, and an error that nobody hears ends the process.
+    this.on("error", () => {})
   }
 
   /** Wants no more octets for now. */
