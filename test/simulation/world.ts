@@ -183,11 +183,13 @@ class World implements Struck {
   }
 
   /** Time is up, and something is still going on that should have ended by itself. */
-  #blameWhatIsLeft(calls: readonly CallRecord[]): never {
+  #blameWhatIsLeft(calls: readonly CallRecord[]): void {
     for (const call of calls) if (call.ending === null && !call.isHeld) this.#judge(call)
     const open = calls.filter(
       ({ ending, attempts }) => ending !== null && attempts.some(({ isOpen }) => isOpen),
     )
+    // What a client sent behind half a frame was read as the rest of that: its requests need not have ended here.
+    if (open.length > 0 && open.every(({ plan }) => this.hurtClients.has(plan.client))) return
     const names = open.map(({ plan, ending }) => `call ${plan.id} (${ending!.how})`).join(", ")
     throw new Violation("left open", `a backend still works for what has ended: ${names}`)
   }
