@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from "node:fs"
 import { describe, expect, test } from "vitest"
 import { renderLimits } from "../scripts/write-limits.ts"
 import { Counters, counterIds, counterNames } from "./counters.ts"
-import { defaultLimits, limitNames, limitTable, resolveLimits } from "./limits.ts"
+import { defaultLimits, limitNames, limitTable } from "./limits.ts"
+import { resolveLimits } from "./resolve-limits.ts"
 
 describe("the table", () => {
   test.each(limitNames)("%s: a default in its range, a counter, a reason and a source", (name) => {

@@ -52,6 +52,7 @@ const FOUNDATION = new Set([
   "limits.ts",
   "octet-buffer.ts",
   "random.ts",
+  "resolve-limits.ts",
   "server-names.ts",
   "version.ts",
 ])

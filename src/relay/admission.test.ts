@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest"
 import { ManualClock } from "../../test/support/manual-clock.ts"
 import { Counters } from "../counters.ts"
-import { resolveLimits } from "../limits.ts"
 import type { Log } from "../log/logger.ts"
+import { resolveLimits } from "../resolve-limits.ts"
 import { Admission } from "./admission.ts"
 
 const DELAY_MS = 200

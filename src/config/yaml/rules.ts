@@ -2,7 +2,8 @@
  * How the parts of an input must agree: names that are referred to exist, nothing is there twice, routes say where
  * they lead. Works on input of any shape and passes over what the schema refuses, so that all problems are told at once.
  */
-import { limitNames, resolveLimits } from "../../limits.ts"
+import { limitNames } from "../../limits.ts"
+import { resolveLimits } from "../../resolve-limits.ts"
 import { didYouMean } from "../problem.ts"
 import { type Fault, fault, type Path } from "./faults.ts"
 import { listenAddress } from "./scalars.ts"
