@@ -252,8 +252,8 @@ export class Receiver<Owner> implements FrameSink {
 
   #onLateData(stream: Http2Stream<Owner> | undefined, id: number): Fault | null {
     if (id === 0) return protocolError("DATA on stream 0")
-    if (stream !== undefined || this.#table.closed.hadEnded(id))
-      return fault(ErrorCode.STREAM_CLOSED, "DATA after END_STREAM")
+    if (stream !== undefined) return fault(ErrorCode.STREAM_CLOSED, "DATA after END_STREAM")
+    if (this.#table.closed.hadEnded(id)) return fault(ErrorCode.STREAM_CLOSED, "DATA on a closed stream")
     if (this.#table.isIdle(id)) return protocolError("DATA on an idle stream")
     if (this.#table.closed.wasResetByUs(id) || this.#isForgotten(id)) return null
     this.#sender.resetStream(id, ErrorCode.STREAM_CLOSED)

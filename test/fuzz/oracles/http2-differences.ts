@@ -38,6 +38,25 @@ const only =
   (context: Context): boolean =>
     context.frames[0]!.type === type && holds(context.frames[0]!, context)
 
+/** Control octets that §8.2.1 does not forbid: all but NUL, CR, LF and HTAB. */
+const CONTROL = /[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f]/
+
+/** What the two hand on is the same but for fields with control octets, which are not among theirs. */
+function leavesOutControls({ ours, theirs }: Context): boolean {
+  const without = (lines: string): string =>
+    lines
+      .split("\n")
+      .filter((line) => !CONTROL.test(line))
+      .join("\n")
+  return [...ours.streams].every(([id, { heads, trailers }]) => {
+    const other = theirs.streams.get(id)
+    return (
+      heads.every((lines, i) => without(lines) === other?.heads[i]) &&
+      (trailers === null ? null : without(trailers)) === other?.trailers
+    )
+  })
+}
+
 const isResetByUs = ({ streamId }: Frame, { ours }: Context): boolean => ours.refused.has(streamId)
 const weGoOn = ({ ours }: Context): boolean => ours.fault === null
 
@@ -96,6 +115,65 @@ export const DIFFERENCES: readonly Difference[] = [
     ),
   },
   {
+    name: "DATA on a stream that the peer has ended",
+    why: "it ends the connection by STREAM_CLOSED (§5.1, §5.4.1); Node ignores it once the stream is over",
+    applies: only(
+      FrameType.DATA,
+      (_frame, { ours, theirs }) =>
+        theirs.fault === null && ["DATA after END_STREAM", "DATA on a closed stream"].includes(ours.reason),
+    ),
+  },
+  {
+    name: "DATA on a stream that we reset",
+    why: "it may have been under way when the reset was (§5.1); Node ends the connection if the peer had ended its half",
+    applies: only(
+      FrameType.DATA,
+      (frame, context) =>
+        weGoOn(context) && context.theirs.fault === ErrorCode.STREAM_CLOSED && isResetByUs(frame, context),
+    ),
+  },
+  {
+    name: "wrong padding of DATA on a stream that is over",
+    why: "§6.1 has it end the connection whichever the stream; Node does not read such DATA",
+    applies: only(
+      FrameType.DATA,
+      (_frame, { ours, theirs }) =>
+        theirs.fault === null &&
+        ["padded DATA has no pad length", "padding is longer than its frame"].includes(ours.reason),
+    ),
+  },
+  {
+    name: "a stream's window passes 2^31-1",
+    why: "§6.9.1 has it end the stream; Node ends the connection",
+    applies: only(
+      FrameType.WINDOW_UPDATE,
+      ({ streamId }, { ours, theirs }) =>
+        theirs.fault === ErrorCode.FLOW_CONTROL_ERROR &&
+        ours.refused.get(streamId) === ErrorCode.FLOW_CONTROL_ERROR,
+    ),
+  },
+  {
+    name: "a window of a stream that was reset passes 2^31-1",
+    why: "we know that stream no more; Node does until its RST_STREAM has been sent, and ends the connection",
+    applies: only(
+      FrameType.SETTINGS,
+      (_frame, context) =>
+        weGoOn(context) &&
+        context.theirs.fault === ErrorCode.FLOW_CONTROL_ERROR &&
+        context.ours.refused.size > 0,
+    ),
+  },
+  {
+    name: "WINDOW_UPDATE of 0",
+    why: "only an attacker sends it (CVE-2025-8671), so the connection ends (§5.4.1); Node resets the stream, or ignores it if that is over",
+    applies: only(FrameType.WINDOW_UPDATE, (_frame, { ours }) => ours.reason === "WINDOW_UPDATE of 0"),
+  },
+  {
+    name: "a stream depends on itself",
+    why: "RFC 7540 §5.3.1 calls it an error; RFC 9113 and Node ignore it",
+    applies: ({ ours, theirs }) => theirs.fault === null && ours.reason === "a stream depends on itself",
+  },
+  {
     name: "HEADERS on a stream that we reset",
     why: "it was under way when the reset was, and is ignored (§5.1); Node ends the connection",
     applies: only(
@@ -111,6 +189,14 @@ export const DIFFERENCES: readonly Difference[] = [
       (_frame, { ours, theirs }) =>
         theirs.fault === null &&
         ["HEADERS on a stream that cannot be opened", "HEADERS on a closed stream"].includes(ours.reason),
+    ),
+  },
+  {
+    name: "a control octet in a value",
+    why: "§8.2.1 forbids NUL, CR and LF; others may stay (RFC 9110 §5.5), and Node leaves the field out",
+    applies: only(
+      FrameType.HEADERS,
+      (_frame, context) => weGoOn(context) && context.theirs.fault === null && leavesOutControls(context),
     ),
   },
   {
