@@ -38,6 +38,13 @@ const only =
   (context: Context): boolean =>
     context.frames[0]!.type === type && holds(context.frames[0]!, context)
 
+/** One of its settings comes twice. */
+function repeatsSetting(payload: Buffer): boolean {
+  const ids = new Set<number>()
+  for (let at = 0; at + 6 <= payload.length; at += 6) ids.add(payload.readUInt16BE(at))
+  return ids.size < Math.floor(payload.length / 6)
+}
+
 /** Control octets that §8.2.1 does not forbid: all but NUL, CR, LF and HTAB. */
 const CONTROL = /[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f]/
 
@@ -78,6 +85,15 @@ export const DIFFERENCES: readonly Difference[] = [
       weGoOn(context) &&
       [FrameType.SETTINGS, FrameType.PING].includes(context.frames[0]!.type as never) &&
       isAck(context.frames[0]!),
+  },
+  {
+    name: "a wrong setting, then a right one",
+    why: "§6.5.3 has settings processed in their order; Node looks at the last of each",
+    applies: only(
+      FrameType.SETTINGS,
+      ({ payload }, { ours, theirs }) =>
+        theirs.fault === null && ours.reason.startsWith("SETTINGS_") && repeatsSetting(payload),
+    ),
   },
   {
     name: "GOAWAY names a stream that its receiver has not opened",
@@ -155,13 +171,11 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     name: "a window of a stream that was reset passes 2^31-1",
     why: "we know that stream no more; Node does until its RST_STREAM has been sent, and ends the connection",
-    applies: only(
-      FrameType.SETTINGS,
-      (_frame, context) =>
-        weGoOn(context) &&
-        context.theirs.fault === ErrorCode.FLOW_CONTROL_ERROR &&
-        context.ours.refused.size > 0,
-    ),
+    applies: (context) =>
+      [FrameType.SETTINGS, FrameType.WINDOW_UPDATE].includes(context.frames[0]!.type as never) &&
+      weGoOn(context) &&
+      context.theirs.fault === ErrorCode.FLOW_CONTROL_ERROR &&
+      context.ours.refused.size > 0,
   },
   {
     name: "WINDOW_UPDATE of 0",
@@ -197,6 +211,17 @@ export const DIFFERENCES: readonly Difference[] = [
     applies: only(
       FrameType.HEADERS,
       (_frame, context) => weGoOn(context) && context.theirs.fault === null && leavesOutControls(context),
+    ),
+  },
+  {
+    name: "a request without :authority and host",
+    why: "§8.3.1 lets a request have neither, and what to do with it is the relay's; Node resets it",
+    applies: only(
+      FrameType.HEADERS,
+      ({ streamId }, { role, ours, theirs }) =>
+        role === "server" &&
+        theirs.refused.get(streamId) === ErrorCode.PROTOCOL_ERROR &&
+        ours.streams.get(streamId)?.heads.every((lines) => !/^(?:host|:authority): /m.test(lines)) === true,
     ),
   },
   {
