@@ -134,6 +134,9 @@ function authorityProblem(authority: string): Malformed | null {
   return null
 }
 
+/** RFC 3986 §3.1. */
+const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]*$/
+
 function methodProblem(method: string): Malformed | null {
   if (method.length === 0) return ":method is empty"
   for (let i = 0; i < method.length; i++) {
@@ -171,6 +174,8 @@ export function readRequestHead(list: HeaderList): RequestHead | Malformed {
       return "CONNECT takes :authority alone"
   } else {
     if (scheme === undefined || scheme === "") return ":scheme is missing"
+    if (scheme !== "http" && scheme !== "https" && !SCHEME.test(scheme))
+      return `:scheme is ${JSON.stringify(scheme.slice(0, 20))}`
     if (path === undefined || path === "") return ":path is missing"
   }
   const host = list.get("host")
