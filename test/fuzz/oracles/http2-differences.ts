@@ -225,6 +225,17 @@ export const DIFFERENCES: readonly Difference[] = [
     ),
   },
   {
+    name: "an authority that is no URI's",
+    why: "nginx takes what RFC 3986 §3.2 has no place for, so we do, but for what another parser could read otherwise; Node resets it",
+    applies: only(
+      FrameType.HEADERS,
+      ({ streamId }, { role, ours, theirs }) =>
+        role === "server" &&
+        theirs.refused.get(streamId) === ErrorCode.PROTOCOL_ERROR &&
+        /^(?:host|:authority): .*["<>\\^`{|}]/m.test(ours.streams.get(streamId)?.heads[0] ?? ""),
+    ),
+  },
+  {
     name: "a field that must not be",
     why: "the request or response is malformed and its stream reset (§8.2.1); Node leaves the field out",
     applies: only(
