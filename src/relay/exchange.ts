@@ -1,6 +1,5 @@
 import type { Cluster } from "../balancer/cluster.ts"
 import type { Endpoint } from "../balancer/endpoint.ts"
-import type { Pool, Waiter } from "../balancer/pool.ts"
 import type { Snapshot } from "../balancer/snapshot.ts"
 import type { RetryCondition } from "../config/model.ts"
 import { counterIds } from "../counters.ts"
@@ -14,12 +13,13 @@ import { HeaderList } from "../http2/header-list.ts"
 import type { RequestHead, ResponseHead } from "../http2/message-head.ts"
 import type { Http2Stream } from "../http2/stream.ts"
 import type { TlsInfo } from "../net/tls-peer.ts"
+import { Attempt, type AttemptOwner } from "./attempt.ts"
 import type { RelayContext } from "./context.ts"
 import type { DownstreamStream } from "./downstream-stream.ts"
 import { type Failure, failure } from "./failure.ts"
 import { cleanTrailers } from "./head-rewrite.ts"
-import { NewStreamRecord, newAttempt } from "./new-record.ts"
-import type { AttemptRecord, ConnectionRecord } from "./record.ts"
+import { NewStreamRecord } from "./new-record.ts"
+import type { ConnectionRecord } from "./record.ts"
 import { RequestBuffer } from "./request-buffer.ts"
 import { type Answer, answer, statusOnWire } from "./rescue.ts"
 import { mayRetry } from "./retry.ts"
@@ -36,7 +36,7 @@ const NO_OCTETS = Buffer.alloc(0)
  * it that the client is told one ending, the backend no longer works for nobody, and the lease goes back once.
  * docs/life-of-a-stream.md walks through it.
  */
-export class Exchange implements Waiter<UpstreamConnection> {
+export class Exchange implements AttemptOwner {
   readonly record: NewStreamRecord
   readonly isGrpc: boolean
   readonly #context: RelayContext
@@ -50,13 +50,10 @@ export class Exchange implements Waiter<UpstreamConnection> {
   #requestTrailers: HeaderList | null = null
   #cluster: Cluster<UpstreamConnection> | null = null
   #snapshot: Snapshot | null = null
-  #endpoint: Endpoint | null = null
+  /** The last one. */
+  #attempt: Attempt | null = null
   #tried: Endpoint[] | null = null
-  #lease: UpstreamConnection | null = null
   #upstream: Http2Stream<Exchange> | null = null
-  #attempt: AttemptRecord | null = null
-  /** Where it waits for a stream of its own. */
-  #waitingAt: Pool<UpstreamConnection> | null = null
   #headSent = false
   #resetWhenFlushed = false
   /** A connection was closed by GOAWAY before this stream was looked at; its endpoint may be asked once more. */
@@ -65,8 +62,6 @@ export class Exchange implements Waiter<UpstreamConnection> {
   #deadline: Deadline | null = null
   /** 0: none. */
   #deadlineMs = 0
-  /** 0: it does not wait. */
-  #waitUntilMs = 0
   readonly #silence: SilenceWatch | null
 
   constructor(
@@ -157,37 +152,17 @@ export class Exchange implements Waiter<UpstreamConnection> {
       return this.#fail(
         last ?? failure("no_endpoint", `cluster ${cluster.name}: no endpoint is available`, true),
       )
-    const nowMs = this.#nowMs()
-    this.#endpoint = endpoint
-    endpoint.streamsOpen++
-    this.#attempt = newAttempt(endpoint.address, nowMs)
+    this.#attempt = new Attempt(this.#context, this, cluster, endpoint)
     this.record.addAttempt(this.#attempt)
-    this.#waitingAt = cluster.pool(endpoint, this.#route.connect)
-    this.#waitingAt.acquire(this)
-    if (this.#waitingAt !== null) this.#wait(this.#waitingAt, nowMs)
+    this.#attempt.begin(this.#route.connect)
   }
 
-  #wait(pool: Pool<UpstreamConnection>, nowMs: number): void {
-    const { patienceMs } = this
-    const isFull = pool.connections.some((connection) => connection.isReady)
-    const { pickQueueTimeoutMs } = this.#context.limits
-    this.#waitUntilMs = nowMs + (isFull ? Math.min(patienceMs, pickQueueTimeoutMs) : patienceMs)
-    this.#arm()
-  }
-
-  // ---- Waiter -------------------------------------------------------------------------------------------------
-
-  get patienceMs(): number {
+  get connectTimeoutMs(): number {
     return this.#route.settings.connectTimeoutMs
   }
 
-  onLease(connection: UpstreamConnection): void {
-    this.#waitingAt = null
-    this.#waitUntilMs = 0
-    if (this.#deadlineMs === 0 && this.#silence === null) this.#disarm()
-    this.#lease = connection
+  onConnected(connection: UpstreamConnection): void {
     const attempt = this.#attempt!
-    attempt.connectedMs = this.#nowMs()
     const list = this.#route.requestRewrite.apply(this.#head.list, this.record, this.#context.env)
     const held = this.#request!.restart()
     const hasEnded = this.#downstream.remoteEnded
@@ -203,13 +178,9 @@ export class Exchange implements Waiter<UpstreamConnection> {
     if (this.#requestTrailers !== null) upstream.sendHeaders(this.#requestTrailers, true)
   }
 
-  onNoLease(reason: string, isLimit: boolean): void {
-    this.#waitingAt = null
-    const { name } = this.#cluster!
-    const message = `cluster ${name}, endpoint ${this.#endpoint!.address}: ${reason}`
-    if (isLimit) return this.#fail(failure("pick_queue", message, true))
-    this.#attempt!.status = 502
-    this.#retryOr(failure("connect_failed", message, true), "error")
+  onNotConnected(what: Failure, condition: RetryCondition | null): void {
+    if (condition === null) this.#fail(what)
+    else this.#retryOr(what, condition)
   }
 
   // ---- From the client ----------------------------------------------------------------------------------------
@@ -272,7 +243,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
     attempt.responseHeaders = head.list
     this.#silence?.fromUpstream(this.#context.clock)
     if (head.status >= 400 && this.#retryStatus(head.status)) return
-    this.#endpoint!.succeeded()
+    this.#attempt!.endpoint.succeeded()
     this.#request?.forget()
     if (this.#request?.isEven === true) this.#request = null
     const intercepted = this.#route.settings.interceptErrors && this.isGrpc && head.status >= 300
@@ -319,8 +290,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
 
   /** The backend reset the stream, broke the protocol, or its connection is gone. */
   onUpstreamReset(end: StreamEnd): void {
-    const { name } = this.#cluster!
-    const where = `cluster ${name}, endpoint ${this.#endpoint!.address}`
+    const { where } = this.#attempt!
     if (this.#downstream.localEnded) return this.#endEarly()
     if (end.origin === "peer" && !end.unprocessed) return this.#passReset(end.code)
     this.#attempt!.status ||= 502
@@ -410,9 +380,8 @@ export class Exchange implements Waiter<UpstreamConnection> {
     this.#request?.keep()
     if (!mayReturn) {
       this.#tried ??= []
-      this.#tried.push(this.#endpoint!)
+      this.#tried.push(this.#attempt!.endpoint)
     }
-    this.#endpoint = null
     this.#try(last)
   }
 
@@ -437,10 +406,10 @@ export class Exchange implements Waiter<UpstreamConnection> {
 
   #retryStatus(status: number): boolean {
     const condition = `http_${status}` as RetryCondition
-    const where = `cluster ${this.#cluster!.name}, endpoint ${this.#endpoint!.address}`
+    const { endpoint, where } = this.#attempt!
     const what = failure("upstream_refused", `${where}: HTTP status ${status}`)
     if (!this.#mayRetry(condition, false) || !this.#isWithinBudget(what)) return false
-    this.#endpoint!.failed(this.#nowMs())
+    endpoint.failed(this.#nowMs())
     this.#upstream!.reset(ErrorCode.CANCEL)
     this.#giveBack()
     this.#retry(what)
@@ -504,11 +473,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
 
   #arm(): void {
     if (this.#isDone) return
-    const dueMs = Math.min(
-      this.#deadlineMs || NEVER,
-      this.#waitUntilMs || NEVER,
-      this.#silence?.dueMs ?? NEVER,
-    )
+    const dueMs = Math.min(this.#deadlineMs || NEVER, this.#silence?.dueMs ?? NEVER)
     if (dueMs === NEVER) return
     this.#deadline ??= makeDeadline(() => this.#onDue())
     this.#context.deadlines.set(this.#deadline, Math.max(0, dueMs - this.#nowMs()))
@@ -528,35 +493,13 @@ export class Exchange implements Waiter<UpstreamConnection> {
         failure("deadline", `the deadline of ${ms} ms passed (grpc-timeout, enforced at the balancer)`),
       )
     }
-    if (this.#waitingAt !== null && nowMs >= this.#waitUntilMs) return this.#onWaitedTooLong()
     const silent = this.#silence?.check(nowMs, this.#upstream, this.#downstream)
     if (silent != null) {
+      const { endpoint } = this.#attempt!
       this.#attempt!.status ||= 504
-      if (silent !== "body_timeout") this.#endpoint?.failed(nowMs)
-      return this.#fail(failure(silent, this.#silence!.message(silent, this.#endpoint?.address ?? "")))
+      if (silent !== "body_timeout") endpoint.failed(nowMs)
+      return this.#fail(failure(silent, this.#silence!.message(silent, endpoint.address)))
     }
-    this.#arm()
-  }
-
-  #onWaitedTooLong(): void {
-    const pool = this.#waitingAt!
-    this.#waitingAt = null
-    pool.abandon(this)
-    this.#waitUntilMs = 0
-    const where = `cluster ${this.#cluster!.name}, endpoint ${this.#endpoint!.address}`
-    const cause = pool.failureSince(this.#attempt!.startMs)
-    const because = cause === null ? "" : `; the last connection tried: ${cause}`
-    const hasConnection = pool.connections.some((connection) => connection.isReady)
-    if (hasConnection) {
-      this.#context.counters.add(counterIds.pick_queue_timeout)
-      const message = `${where}: pickQueueTimeoutMs: no stream became free in time${because}`
-      return this.#fail(failure("pick_queue", message, true))
-    }
-    this.#attempt!.status = 504
-    this.#endpoint!.failed(this.#nowMs())
-    const ms = this.#route.settings.connectTimeoutMs
-    const message = `${where}: no connection within ${ms} ms${because}`
-    this.#retryOr(failure("connect_timeout", message, true), "timeout")
     this.#arm()
   }
 
@@ -569,21 +512,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
   }
 
   #giveBack(): void {
-    const endpoint = this.#endpoint
-    if (this.#waitingAt !== null) {
-      this.#waitingAt.abandon(this)
-      this.#waitingAt = null
-    }
-    if (this.#attempt !== null) {
-      this.#attempt.endMs ||= this.#nowMs()
-      if (endpoint !== null) endpoint.streamsOpen--
-      this.#attempt = null
-    }
-    if (this.#lease !== null) {
-      const lease = this.#lease
-      this.#lease = null
-      lease.release()
-    }
+    this.#attempt?.giveBack()
     this.#upstream = null
   }
 
@@ -607,7 +536,7 @@ export class Exchange implements Waiter<UpstreamConnection> {
   }
 
   get endpointAddress(): string {
-    return this.#endpoint?.address ?? ""
+    return this.#attempt?.address ?? ""
   }
 
   /** Octets held for this stream, both ways. */

@@ -73,18 +73,3 @@ export class NewStreamRecord implements StreamRecord {
     this.#attempts = this.#attempts === null ? attempt : [...this.attempts, attempt]
   }
 }
-
-export function newAttempt(address: string, startMs: number): AttemptRecord {
-  return {
-    address,
-    status: 0,
-    startMs,
-    connectedMs: 0,
-    headersMs: 0,
-    endMs: 0,
-    octetsSent: 0,
-    octetsReceived: 0,
-    responseHeaders: null,
-    responseTrailers: null,
-  }
-}

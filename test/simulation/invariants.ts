@@ -60,8 +60,9 @@ export function checkBalancer(
         `${link.waitingOctets} octets wait at the socket of ${link.name}, ${allowed} may`,
       )
   }
-  // One for each stream; shedding has one of its own.
-  if (snapshot.deadlines > streams.length + unseen + 1)
+  // One for each stream, and one more while it waits for a connection; shedding has one of its own.
+  const waiting = clusters.flatMap(({ endpoints }) => endpoints).reduce((sum, one) => sum + one.waiting, 0)
+  if (snapshot.deadlines > streams.length + unseen + waiting + 1)
     throw new Violation("left open", `${snapshot.deadlines} deadlines are set for ${streams.length} streams`)
   for (const cluster of clusters) checkCluster(cluster, streams.length + unseen, plan, limits)
 }
