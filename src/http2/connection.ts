@@ -287,6 +287,14 @@ export class Http2Connection<Owner> {
     return this.#goawaySentLast
   }
 
+  /**
+   * Whether what still comes on a closed stream is ignored: on one that our GOAWAY left out, or that we opened and gave up
+   * so many streams ago that nothing is known of it. A backend that was frozen answers thousands of those at once.
+   */
+  isForgotten(id: number): boolean {
+    return this.role === "client" || id > this.lastAcceptedStreamId
+  }
+
   newStream(id: number): Http2Stream<Owner> {
     const { initialWindowSize } = this.sender.peer
     const { nowMs } = this.#receiver

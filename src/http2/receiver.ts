@@ -1,16 +1,13 @@
 import type { Limits } from "../limits.ts"
 import type { Http2Connection } from "./connection.ts"
 import { ErrorCode, type Fault, fault, protocolError } from "./error-code.ts"
-import type { ConnectionEvents, OversizeCounter } from "./events.ts"
+import type { ConnectionEvents } from "./events.ts"
 import { applySettings } from "./frame/settings.ts"
 import { CLIENT_PREFACE, Flag, FRAME_HEAD_OCTETS, FrameType, readUint31, readUint32 } from "./frame/types.ts"
 import { FrameReader, type FrameSink } from "./frame-reader.ts"
 import type { Guard } from "./guard.ts"
 import { HeaderBlock } from "./header-block.ts"
-import type { HeaderList } from "./header-list.ts"
-import { type DecodeLimits, HpackDecoder, TABLE_EXCEEDED } from "./hpack/index.ts"
-import { trailersProblem } from "./message-head.ts"
-import { requestHeadOf, responseHeadOf } from "./message-heads.ts"
+import { MessageReceiver } from "./message-receiver.ts"
 import type { Sender } from "./sender.ts"
 import type { Http2Stream } from "./stream.ts"
 import type { Role, StreamTable } from "./stream-table.ts"
@@ -46,10 +43,8 @@ export class Receiver<Owner> implements FrameSink {
   readonly #table: StreamTable<Owner>
   readonly #guard: Guard
   readonly #limits: Limits
-  readonly #maxConcurrentStreams: number
   readonly #headerBlockTimeoutMs: number
-  readonly #decodeLimits: DecodeLimits
-  readonly #decoder: HpackDecoder
+  readonly #messages: MessageReceiver<Owner>
   readonly #reader: FrameReader
   readonly #block: HeaderBlock
   readonly #window: ReceiveWindow
@@ -71,12 +66,10 @@ export class Receiver<Owner> implements FrameSink {
     this.#sender = parts.sender
     this.#table = parts.table
     this.#guard = parts.guard
-    this.#maxConcurrentStreams = parts.maxConcurrentStreams
     this.#headerBlockTimeoutMs = parts.headerBlockTimeoutMs
     this.nowMs = nowMs
     this.#startedMs = nowMs
-    this.#decodeLimits = { maxFields: limits.headerFieldsMax, maxOctets: limits.headerListOctets }
-    this.#decoder = new HpackDecoder()
+    this.#messages = new MessageReceiver(connection, parts)
     this.#reader = new FrameReader(limits.frameOctets, this)
     this.#block = new HeaderBlock(limits)
     this.#window = new ReceiveWindow(limits.connectionWindowOctets)
@@ -255,7 +248,7 @@ export class Receiver<Owner> implements FrameSink {
     if (stream !== undefined) return fault(ErrorCode.STREAM_CLOSED, "DATA after END_STREAM")
     if (this.#table.closed.hadEnded(id)) return fault(ErrorCode.STREAM_CLOSED, "DATA on a closed stream")
     if (this.#table.isIdle(id)) return protocolError("DATA on an idle stream")
-    if (this.#table.closed.wasResetByUs(id) || this.#isForgotten(id)) return null
+    if (this.#table.closed.wasResetByUs(id) || this.#connection.isForgotten(id)) return null
     this.#sender.resetStream(id, ErrorCode.STREAM_CLOSED)
     return this.#guard.charge(this.nowMs, "DATA on closed streams")
   }
@@ -281,7 +274,8 @@ export class Receiver<Owner> implements FrameSink {
     let flooded = this.#guard.received(end - start, endStream)
     if (padding > 0) flooded ??= this.#guard.overhead(padding, this.nowMs)
     if (flooded !== null) return flooded
-    if ((flags & Flag.END_HEADERS) !== 0) return this.#onHeaderBlock(id, endStream, octets, start, end)
+    if ((flags & Flag.END_HEADERS) !== 0)
+      return this.#messages.receive(id, endStream, octets, start, end, this.nowMs)
     this.#block.begin(id, endStream, octets, start, end, this.nowMs)
     return null
   }
@@ -294,116 +288,7 @@ export class Receiver<Owner> implements FrameSink {
     const problem = block.add(octets, start, end, isLast)
     if (problem !== null || !isLast) return problem
     const whole = block.finish()
-    return this.#onHeaderBlock(id, block.endStream, whole, 0, whole.length)
-  }
-
-  /** A whole header block: decoded in any case, since it changes the table, then told to whom it may concern. */
-  #onHeaderBlock(
-    id: number,
-    endStream: boolean,
-    octets: Uint8Array,
-    start: number,
-    end: number,
-  ): Fault | null {
-    const list = this.#decoder.decode(octets, start, end, this.#decodeLimits)
-    if (list === null) {
-      const { fault: reason } = this.#decoder
-      const limit = reason === TABLE_EXCEEDED ? "header_table_exceeded" : "header_undecodable"
-      return fault(ErrorCode.COMPRESSION_ERROR, reason, limit)
-    }
-    const stream = this.#table.get(id)
-    if (stream === undefined) {
-      const isNewRequest = this.#role === "server" && (id & 1) === 1 && id > this.#table.lastPeerId
-      return isNewRequest ? this.#onRequestBlock(id, list, endStream) : this.#onLateHeaders(id)
-    }
-    if (stream.remoteEnded) return fault(ErrorCode.STREAM_CLOSED, "HEADERS after END_STREAM")
-    if (this.#decoder.overflowed) return this.#headersTooLarge(stream, list)
-    if (stream.headReceived) return this.#onTrailers(stream, list, endStream)
-    return this.#onResponseBlock(stream, list, endStream)
-  }
-
-  #onRequestBlock(id: number, list: HeaderList, endStream: boolean): Fault | null {
-    this.#table.lastPeerId = id
-    if (id > this.#connection.lastAcceptedStreamId) return null
-    this.#guard.streamOpened()
-    if (this.#table.size >= this.#maxConcurrentStreams) {
-      this.#events.onLimit("streams_refused")
-      this.#sender.resetStream(id, ErrorCode.REFUSED_STREAM)
-      this.#table.closed.resetByUs(id)
-      return this.#guard.charge(this.nowMs, "streams past the limit")
-    }
-    const stream = this.#connection.newStream(id)
-    if (this.#decoder.overflowed) return this.#onOversizedRequest(stream, list, endStream)
-    const head = requestHeadOf(list)
-    if (typeof head === "string") return this.#connection.malformed(stream, head)
-    if (endStream && head.contentLength > 0)
-      return this.#connection.malformed(stream, "content-length without DATA")
-    stream.headReceived = true
-    stream.contentLengthLeft = head.contentLength
-    stream.remoteEnded = endStream
-    this.#events.onRequest(stream, head, endStream)
-    if (endStream) this.#connection.finishIfBothEnded(stream)
-    return null
-  }
-
-  /** Costs its sender a charge, as a stream that had to be reset does. */
-  #onOversizedRequest(stream: Http2Stream<Owner>, list: HeaderList, endStream: boolean): Fault | null {
-    const counter = this.#oversizeOf(list)
-    this.#events.onLimit(counter)
-    stream.headReceived = true
-    stream.remoteEnded = endStream
-    const contentType = list.get("content-type") ?? this.#decoder.lateContentType ?? ""
-    this.#events.onOversizedRequest(stream, contentType, counter)
-    stream.reset(stream.localEnded ? ErrorCode.NO_ERROR : ErrorCode.ENHANCE_YOUR_CALM)
-    return this.#guard.charge(this.nowMs, "header lists past the limit")
-  }
-
-  #onResponseBlock(stream: Http2Stream<Owner>, list: HeaderList, endStream: boolean): Fault | null {
-    const head = responseHeadOf(list)
-    if (typeof head === "string") return this.#connection.malformed(stream, head)
-    if (head.status < 200) {
-      if (endStream) return this.#connection.malformed(stream, "an interim response ends the stream")
-      if (stream.countInterimResponse() > this.#limits.interimResponsesMax)
-        return this.#connection.malformed(stream, "too many interim responses", "interim_responses_exceeded")
-      this.#events.onInformational(stream, head)
-      return null
-    }
-    const hasBody = !stream.isHead && head.status !== 204 && head.status !== 304
-    if (hasBody && endStream && head.contentLength > 0)
-      return this.#connection.malformed(stream, "content-length without DATA")
-    stream.contentLengthLeft = hasBody ? head.contentLength : 0
-    stream.headReceived = true
-    stream.remoteEnded = endStream
-    this.#events.onResponse(stream, head, endStream)
-    if (endStream) this.#connection.finishIfBothEnded(stream)
-    return null
-  }
-
-  #onTrailers(stream: Http2Stream<Owner>, list: HeaderList, endStream: boolean): Fault | null {
-    const problem = endStream ? trailersProblem(list) : "trailers do not end the stream"
-    if (problem !== null) return this.#connection.malformed(stream, problem, "trailers_malformed")
-    if (stream.contentLengthLeft > 0)
-      return this.#connection.malformed(stream, "content-length is not reached", "content_length_mismatch")
-    stream.remoteEnded = true
-    this.#events.onTrailers(stream, list)
-    this.#connection.finishIfBothEnded(stream)
-    return null
-  }
-
-  /** HEADERS on a stream that is not open and not new. */
-  #onLateHeaders(id: number): Fault | null {
-    if (this.#table.closed.wasResetByUs(id)) return null
-    if (this.#table.closed.hadEnded(id)) return fault(ErrorCode.STREAM_CLOSED, "HEADERS on a closed stream")
-    if (!this.#table.isIdle(id) && this.#isForgotten(id)) return null
-    return protocolError("HEADERS on a stream that cannot be opened")
-  }
-
-  /**
-   * What still comes on such a stream is ignored: one that our GOAWAY left out, or one that we opened and gave up so many
-   * streams ago that nothing is known of it. A backend that was frozen answers thousands of those at once.
-   */
-  #isForgotten(id: number): boolean {
-    return this.#role === "client" || id > this.#connection.lastAcceptedStreamId
+    return this.#messages.receive(id, block.endStream, whole, 0, whole.length, this.nowMs)
   }
 
   #onRstStream(octets: Buffer, start: number, end: number, id: number): Fault | null {
@@ -445,7 +330,7 @@ export class Receiver<Owner> implements FrameSink {
       if (end !== start) return fault(ErrorCode.FRAME_SIZE_ERROR, "a SETTINGS acknowledgement has a payload")
       // Until now the peer's encoder may have used the table that all start with: RFC 7541 §4.2, RFC 9113 §4.3.1.
       if (this.#settingsAcked) return this.#overhead(start, end)
-      this.#decoder.setMaxTableOctets(this.#limits.headerTableOctets)
+      this.#messages.useTable(this.#limits.headerTableOctets)
       this.#settingsAcked = true
       this.#connection.settingsAcked()
       return null
@@ -505,16 +390,5 @@ export class Receiver<Owner> implements FrameSink {
     if (end - start !== 5) return fault(ErrorCode.FRAME_SIZE_ERROR, "PRIORITY is not 5 octets")
     if (readUint31(octets, start) === id) return protocolError("a stream depends on itself")
     return this.#guard.priority()
-  }
-
-  /** `list` holds the fields before the one that was too many or too large. */
-  #oversizeOf(list: HeaderList): OversizeCounter {
-    const isTooMany = list.fields.length >= 2 * this.#limits.headerFieldsMax
-    return isTooMany ? "header_fields_exceeded" : "header_list_too_large"
-  }
-
-  #headersTooLarge(stream: Http2Stream<Owner>, list: HeaderList): Fault | null {
-    this.#events.onLimit(this.#oversizeOf(list))
-    return this.#connection.streamError(stream, ErrorCode.ENHANCE_YOUR_CALM, "the header list is too large")
   }
 }
