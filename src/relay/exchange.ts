@@ -25,7 +25,7 @@ import { type Answer, answer, statusOnWire } from "./rescue.ts"
 import { mayRetry } from "./retry.ts"
 import { returned } from "./returned.ts"
 import type { Route } from "./route.ts"
-import { SilenceWatch } from "./silence-watch.ts"
+import { type Silence, SilenceWatch } from "./silence-watch.ts"
 import type { UpstreamConnection } from "./upstream.ts"
 
 const NEVER = Number.POSITIVE_INFINITY
@@ -208,6 +208,7 @@ export class Exchange implements AttemptOwner {
   }
 
   onRequestTrailers(list: HeaderList): void {
+    this.#silence?.fromDownstream(this.#context.clock)
     this.#requestTrailers = cleanTrailers(list)
     this.#upstream?.sendHeaders(this.#requestTrailers, true)
     this.#settle()
@@ -223,6 +224,7 @@ export class Exchange implements AttemptOwner {
   }
 
   onDownstreamTaken(octets: number): void {
+    this.#silence?.downstreamTook(this.#context.clock)
     this.#upstream?.consume(octets)
     if (this.#resetWhenFlushed && this.#downstream.queuedOctets === 0)
       this.#downstream.reset(ErrorCode.NO_ERROR)
@@ -494,13 +496,19 @@ export class Exchange implements AttemptOwner {
       )
     }
     const silent = this.#silence?.check(nowMs, this.#upstream, this.#downstream)
-    if (silent != null) {
-      const { endpoint } = this.#attempt!
-      this.#attempt!.status ||= 504
-      if (silent !== "body_timeout") endpoint.failed(nowMs)
-      return this.#fail(failure(silent, this.#silence!.message(silent, endpoint.address)))
-    }
+    if (silent != null) this.#onSilence(silent)
     this.#arm()
+  }
+
+  /** As nginx has it, another endpoint may be asked, and this one is blamed, as long as no answer has begun. */
+  #onSilence(silence: Silence): void {
+    const attempt = this.#attempt!
+    const what = failure(silence, this.#silence!.message(silence, attempt.address))
+    attempt.status ||= 504
+    if (silence === "body_timeout") return this.#fail(what)
+    if (!this.#headSent || silence === "send_timeout") attempt.endpoint.failed(this.#nowMs())
+    this.#upstream?.reset(ErrorCode.CANCEL)
+    this.#retryOr(what, "timeout")
   }
 
   // ---- Ending -------------------------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ interface Side {
   readonly remoteEnded: boolean
 }
 
-type Silence = "read_timeout" | "send_timeout" | "body_timeout"
+export type Silence = "read_timeout" | "send_timeout" | "body_timeout"
+
+type Timeouts = Pick<RouteSettings, "readTimeoutMs" | "sendTimeoutMs" | "bodyTimeoutMs">
 
 const NEVER = Number.POSITIVE_INFINITY
 
@@ -16,14 +18,16 @@ const NEVER = Number.POSITIVE_INFINITY
  * stream is never cut for being idle.
  */
 export class SilenceWatch {
-  readonly #settings: RouteSettings
+  readonly #settings: Timeouts
   #upstreamMs: number
   #downstreamMs: number
   #isAttached = false
+  /** The endpoint has begun to answer, so that it may be expected to go on while the client may still ask. */
+  #hasAnswered = false
   #sendingSinceMs = NEVER
   #lookedMs: number
 
-  constructor(settings: RouteSettings, nowMs: number) {
+  constructor(settings: Timeouts, nowMs: number) {
     this.#settings = settings
     this.#upstreamMs = nowMs
     this.#downstreamMs = nowMs
@@ -32,10 +36,13 @@ export class SilenceWatch {
 
   attached(nowMs: number): void {
     this.#isAttached = true
+    this.#hasAnswered = false
+    this.#sendingSinceMs = NEVER
     this.#upstreamMs = nowMs
   }
 
   fromUpstream(clock: Clock): void {
+    this.#hasAnswered = true
     this.#upstreamMs = clock.now()
   }
 
@@ -44,8 +51,15 @@ export class SilenceWatch {
     this.#sendingSinceMs = NEVER
   }
 
+  /** Until the request has ended nothing need be answered. */
   fromDownstream(clock: Clock): void {
     this.#downstreamMs = clock.now()
+    if (!this.#hasAnswered) this.#upstreamMs = this.#downstreamMs
+  }
+
+  /** The client took octets that waited for it: only now has the endpoint credit to go on. */
+  downstreamTook(clock: Clock): void {
+    this.#upstreamMs = clock.now()
   }
 
   /** When to look again. */
@@ -72,7 +86,9 @@ export class SilenceWatch {
       else if (nowMs - this.#sendingSinceMs >= sendTimeoutMs) return "send_timeout"
     }
     if (readTimeoutMs !== null && nowMs - this.#upstreamMs >= readTimeoutMs) {
-      if (this.#isAttached && upstream?.remoteEnded === false) return "read_timeout"
+      const isAsked = downstream.remoteEnded || this.#hasAnswered
+      const isDue = this.#isAttached && isAsked && downstream.queuedOctets === 0
+      if (isDue && upstream?.remoteEnded === false) return "read_timeout"
       this.#upstreamMs = nowMs
     }
     return null

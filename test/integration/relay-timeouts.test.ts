@@ -157,6 +157,50 @@ describe("timeouts that are written, and only those", () => {
     expect(dsl.codeOf(await stream.connection.end(stream.id))).toBe(ErrorCode.CANCEL)
   })
 
+  test.for([
+    ["before the head counts against the endpoint", false],
+    ["after it does not: whoever keeps a stream silent would have every endpoint left out", true],
+  ] as const)("readTimeout %s", async ([, hasHead], t) => {
+    const clock = new ManualClock()
+    const bed = await TestBed.start(t, {
+      backends: [await RawServer.start()],
+      clock,
+      config: { readTimeout: "30s" },
+    })
+    const client = await bed.rawClient()
+    const id = client.open(dsl.request, { endStream: true })
+    const { connection, id: above } = await bed.raw.stream()
+    if (hasHead) {
+      connection.send(dsl.headers(above, dsl.response))
+      await client.head(id)
+    }
+    clock.advance(31_000)
+    await client.end(id)
+    expect(client.about(id).join()).toContain("sent nothing for 30000 ms (grpc_read_timeout)")
+    expect(bed.balancer.snapshot().clusters[0]!.endpoints[0]!.isEjected).toBe(!hasHead)
+  })
+
+  test("readTimeout before the head: what may be repeated goes to another endpoint, on its condition", async (t) => {
+    const clock = new ManualClock()
+    const backends = [await RawServer.start(), await RawServer.start()]
+    const bed = await TestBed.start(t, { backends, clock, config: { readTimeout: "30s" } })
+    const client = await bed.rawClient()
+    const id = client.open(dsl.withFields(dsl.request, { ":method": "GET", "content-type": undefined }), {
+      endStream: true,
+    })
+    await eventually(
+      () => backends.some(({ streams }) => streams.length === 1),
+      () => "a stream",
+    )
+    const second = backends.find(({ streams }) => streams.length === 0)!
+    clock.advance(31_000)
+    const { connection, id: above } = await second.stream()
+    connection.send(dsl.headers(above, [[":status", "200"]], { endStream: true }))
+    await client.end(id)
+    expect(client.about(id)[0]).toContain(":status=200")
+    expect((await bed.ended())[0]!.attempts.map(({ status }) => status)).toEqual([504, 200])
+  })
+
   test("sendTimeout cuts when the backend takes nothing of what waits for it", async (t) => {
     const { clock, client, id, stream } = await silent(t, { sendTimeout: "30s" })
     stream.connection.givesCredit = false
