@@ -97,6 +97,17 @@ export class Attempt implements AttemptRecord, Waiter<UpstreamConnection> {
     this.#owner.onNotConnected(failure("connect_failed", message, true), "error")
   }
 
+  /**
+   * What is wrong with sending `list` there: RFC 9113 §6.5.2. An endpoint may end the whole connection for what it does not
+   * read, as Netty does, and with it the streams of everybody else.
+   */
+  headersProblem(list: HeaderList): Failure | null {
+    const most = this.#lease!.http2.sender.peer.maxHeaderListSize
+    if (list.octets <= most) return null
+    const message = `${this.where}: takes header lists of ${most} octets, this one has ${list.octets}`
+    return failure("headers_too_large", message, this.octetsSent === 0)
+  }
+
   /** Gives back what it holds. What was told of it stays. */
   giveBack(): void {
     if (this.#isOver) return

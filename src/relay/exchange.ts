@@ -164,6 +164,8 @@ export class Exchange implements AttemptOwner {
   onConnected(connection: UpstreamConnection): void {
     const attempt = this.#attempt!
     const list = this.#route.requestRewrite.apply(this.#head.list, this.record, this.#context.env)
+    const problem = attempt.headersProblem(list)
+    if (problem !== null) return this.#fail(problem)
     const held = this.#request!.restart()
     const hasEnded = this.#downstream.remoteEnded
     const endsAtOnce = hasEnded && held === null && this.#requestTrailers === null
@@ -175,7 +177,7 @@ export class Exchange implements AttemptOwner {
       held.each((octets, start, end) => this.#requestTaken(upstream.sendData(octets, start, end, false)))
       if (hasEnded && this.#requestTrailers === null) upstream.sendData(NO_OCTETS, 0, 0, true)
     }
-    if (this.#requestTrailers !== null) upstream.sendHeaders(this.#requestTrailers, true)
+    if (this.#requestTrailers !== null) this.#sendRequestTrailers(this.#requestTrailers)
   }
 
   onNotConnected(what: Failure, condition: RetryCondition | null): void {
@@ -210,8 +212,14 @@ export class Exchange implements AttemptOwner {
   onRequestTrailers(list: HeaderList): void {
     this.#silence?.fromDownstream(this.#context.clock)
     this.#requestTrailers = cleanTrailers(list)
-    this.#upstream?.sendHeaders(this.#requestTrailers, true)
+    if (this.#upstream !== null) this.#sendRequestTrailers(this.#requestTrailers)
     this.#settle()
+  }
+
+  #sendRequestTrailers(trailers: HeaderList): void {
+    const problem = this.#attempt!.headersProblem(trailers)
+    if (problem !== null) return this.#fail(problem)
+    this.#upstream!.sendHeaders(trailers, true)
   }
 
   /** The client gave up, or its connection is gone. */

@@ -396,6 +396,41 @@ describe("more headers than are allowed", () => {
   })
 })
 
+describe("more headers than the backend takes (SETTINGS_MAX_HEADER_LIST_SIZE)", () => {
+  const large: dsl.Field = ["x-large", "x".repeat(12_000)]
+
+  const fussy = async (t: TestContext) => {
+    const backends = [await RawServer.start(), await RawServer.start()]
+    for (const backend of backends) backend.options = { settings: { MAX_HEADER_LIST_SIZE: 8192 } }
+    const bed = await TestBed.start(t, { backends })
+    return { bed, backends, client: await bed.rawClient() }
+  }
+
+  test("the head is not sent to it, nor to others after it", async (t) => {
+    const { backends, client } = await fussy(t)
+    const id = client.open([...dsl.request, large])
+    await client.end(id)
+    expect(client.about(id)[0]).toMatch(
+      /grpc-status=8 grpc-message=cluster test, endpoint .*: takes header lists of 8192 octets, this one has 12\d\d\d/,
+    )
+    expect(backends.map(({ streams }) => streams.length)).toEqual([0, 0])
+  })
+
+  test("nor are trailers, and the call is taken back", async (t) => {
+    const { backends, client } = await fussy(t)
+    const id = client.open()
+    await eventually(
+      () => backends.some(({ streams }) => streams.length === 1),
+      () => "a stream",
+    )
+    client.send(dsl.headers(id, [large], { endStream: true }))
+    await client.end(id)
+    expect(client.about(id)[0]).toContain("takes header lists of 8192 octets")
+    const { connection, id: above } = backends.flatMap(({ streams }) => streams)[0]!
+    expect(dsl.codeOf(await connection.end(above))).toBe(ErrorCode.CANCEL)
+  })
+})
+
 describe("a backend that reads nothing", () => {
   test("heads do not pile up for it: the streams that follow are given another connection", async (t) => {
     const bed = await TestBed.start(t, { backends: [await RawServer.start()] })
