@@ -99,6 +99,7 @@ export class Receiver<Owner> implements FrameSink {
       this.#connection.fail(
         fault(ErrorCode.FRAME_SIZE_ERROR, "a frame is longer than allowed", "frame_too_large"),
       )
+    if (!this.#connection.isClosed) this.#sender.useCredit()
     if (!this.#reader.holdsControlFrame) this.#partialSinceMs = -1
     else if (this.#partialSinceMs < 0 || this.#frames !== framesBefore) this.#partialSinceMs = nowMs
   }

@@ -10,6 +10,8 @@ import type { Http2Stream } from "./stream.ts"
 import { DEFAULT_WINDOW, MAX_WINDOW } from "./window.ts"
 
 const NO_OCTETS = Buffer.alloc(0)
+/** What a stream may send before the next one that waits: a frame of the size that every peer takes. */
+const TURN_OCTETS = 16_384
 
 /** What the sending half needs of its connection. */
 export interface SenderHost<Owner> extends OutputHost {
@@ -25,7 +27,8 @@ export interface SenderHost<Owner> extends OutputHost {
  * The sending half of a connection: frames into `output`, DATA under the peer's credit (RFC 9113 §5.2, §6.9).
  *
  * Octets wait per stream, never for the connection as a whole, and what may wait is bounded by the window that the
- * other side of the relay was given. Streams that wait take turns, one frame each.
+ * other side of the relay was given. Streams that wait take turns of as many octets, however small the pieces in which
+ * credit or room come.
  */
 export class Sender<Owner> {
   readonly output: Output
@@ -42,8 +45,15 @@ export class Sender<Owner> {
   readonly #unsentOctetsMax: number
   readonly #queuedOctetsMax: number
   readonly #budget: BufferBudget
-  /** Streams with something queued, in the order of their turns. Null until there was one: most connections have none. */
+  /**
+   * Streams with something queued and credit of their own for it, in the order of their turns; some whose credit is used
+   * up as well. Null until there was one: most connections have none.
+   */
   #waiting: Set<Http2Stream<Owner>> | null = null
+  /** What the first of them has sent in its turn. */
+  #turnOctets = 0
+  /** Credit came that has not been used. */
+  #isCredited = false
 
   constructor(host: SenderHost<Owner>, limits: Limits, budget: BufferBudget) {
     this.#host = host
@@ -130,19 +140,19 @@ export class Sender<Owner> {
     return Math.min(added, left)
   }
 
-  /** The peer gave a stream credit. False when its window passes 2^31-1. */
+  /** The peer gave a stream credit, to be used by `useCredit`. False when its window passes 2^31-1. */
   creditStream(stream: Http2Stream<Owner>, increment: number): boolean {
     stream.sendWindow += increment
     if (stream.sendWindow > MAX_WINDOW) return false
-    if (stream.queue !== null) this.#flushQueued(stream)
+    this.#credited(stream)
     return true
   }
 
-  /** The peer gave the connection credit. False when its window passes 2^31-1. */
+  /** The peer gave the connection credit, to be used by `useCredit`. False when its window passes 2^31-1. */
   creditConnection(increment: number): boolean {
     this.window += increment
     if (this.window > MAX_WINDOW) return false
-    this.flushWaiting()
+    this.#isCredited = true
     return true
   }
 
@@ -151,35 +161,49 @@ export class Sender<Owner> {
     for (const stream of streams) {
       stream.sendWindow += delta
       if (stream.sendWindow > MAX_WINDOW) return false
+      this.#credited(stream)
     }
-    if (delta > 0) this.flushWaiting()
     return true
   }
 
-  /** Lets streams that wait send, one frame each in turn, until credit, the socket or the queues give out. */
+  #credited(stream: Http2Stream<Owner>): void {
+    if (stream.queue === null || stream.sendWindow <= 0) return
+    this.#waiting!.add(stream)
+    this.#isCredited = true
+  }
+
+  /** Of all credit that one read brought, in one go: used piece by piece, many small pieces would make many small frames. */
+  useCredit(): void {
+    if (!this.#isCredited) return
+    this.#isCredited = false
+    this.flushWaiting()
+  }
+
+  /** Lets streams that wait send in turn, until credit, the socket or the queues give out. */
   flushWaiting(): void {
     if (this.overflowOctets > 0) this.#countOverflow()
-    const waiting = this.#waiting
-    if (waiting === null) return
-    let progress = true
-    while (progress && this.window > 0 && waiting.size > 0 && !this.isCongested) {
-      progress = false
-      for (const stream of waiting) {
-        if (stream.queue === null) continue
-        const before = stream.queue.length
-        if (!this.#sendOne(stream)) continue
-        progress = true
-        const left = stream.queue === null ? 0 : (stream.queue as OctetQueue).length
-        this.#host.onTaken(stream, before - left)
-      }
+    if (this.#waiting === null) return
+    for (const stream of this.#waiting) {
+      const isTurnOver = this.#takeTurn(stream)
+      if (!isTurnOver) return
+      this.#turnOctets = 0
+      this.#waiting.delete(stream)
+      // Behind all others, where this loop meets it again. Without credit of its own it waits for that first.
+      if (stream.queue !== null && stream.sendWindow > 0) this.#waiting.add(stream)
     }
   }
 
-  #flushQueued(stream: Http2Stream<Owner>): void {
-    const before = stream.queue!.length
-    while (this.#sendOne(stream)) {}
-    const left = stream.queue === null ? 0 : stream.queue.length
-    if (before > left) this.#host.onTaken(stream, before - left)
+  /** False: the connection's credit or the socket's room gave out first. */
+  #takeTurn(stream: Http2Stream<Owner>): boolean {
+    while (stream.queue !== null && stream.sendWindow > 0) {
+      const before = stream.queue.length
+      if (!this.#sendOne(stream)) return false
+      const left = (stream.queue as OctetQueue | null)?.length ?? 0
+      this.#turnOctets += before - left
+      this.#host.onTaken(stream, before - left)
+      if (this.#turnOctets >= TURN_OCTETS) return true
+    }
+    return true
   }
 
   /** One DATA frame of what is queued. False when nothing could be sent. */
