@@ -9,7 +9,8 @@ export interface SpareHolder {
 
 /**
  * What all connections of a process hold for receivers that are slow. Near its end what is only held just in case goes,
- * and no new credit is given, so senders stop by themselves; past it, `onExceeded` is asked to make room.
+ * and streams of which something is held get no new credit, so their senders stop by themselves; past it, `onExceeded` is
+ * asked to make room. A stream whose octets are all taken adds nothing, and would wait for others for ever.
  *
  * Unit: octets queued. Source: `bufferedOctetsMax`, `bufferedWithholdPercent` in `limits.ts`.
  */

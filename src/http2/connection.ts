@@ -248,10 +248,15 @@ export class Http2Connection<Owner> {
     const owed = stream.owedOctets + octets
     stream.owedOctets = owed
     if (owed * 2 < this.#streamWindowOctets) return
-    if (this.#budget.isTight) return this.#budget.withhold(stream)
+    if (this.#budget.isTight && this.#heldOctets(stream) > 0) return this.#budget.withhold(stream)
     stream.owedOctets = 0
     stream.receiveOctets += owed
     this.sender.windowUpdate(stream.id, owed)
+  }
+
+  /** Octets of a stream that came and were not taken yet. */
+  #heldOctets({ receiveOctets, owedOctets }: Http2Stream<Owner>): number {
+    return this.#firstWindowOctets - receiveOctets - owedOctets
   }
 
   // ---- SenderHost ---------------------------------------------------------------------------------------------

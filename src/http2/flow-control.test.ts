@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest"
 import * as dsl from "../../test/support/frame-dsl.ts"
 import { EventLog, Lab, type LabOptions, takeOutput } from "../../test/support/memory-link.ts"
+import { defaultLimits } from "../limits.ts"
+import { BufferBudget } from "./buffer-budget.ts"
 import { HeaderList } from "./header-list.ts"
 import { recycleChunk } from "./output.ts"
 import type { Http2Stream } from "./stream.ts"
@@ -354,6 +356,28 @@ describe("giving credit", () => {
     const { lab } = started({ limits: { connectionWindowOctets: 65_535, streamWindowOctets: 65_535 } })
     for (let i = 0; i < 3; i++) lab.send(dsl.data(1, Buffer.alloc(16_000)))
     expect(lab.said()).toEqual(["WINDOW_UPDATE 0 48000"])
+  })
+
+  test("near the end of the budget a stream of which octets are held waits for it; one whose octets are all taken does not", () => {
+    const events = new EventLog()
+    const budget = new BufferBudget({ ...defaultLimits, bufferedOctetsMax: 1000 })
+    const lab = new Lab("server", { events, budget, limits: { streamWindowOctets: 65_536 } })
+    lab.send(dsl.headers(1, dsl.request), dsl.headers(3, dsl.request))
+    const [slow, quick] = [events.streams.get(1)!, events.streams.get(3)!]
+    for (const id of [1, 3])
+      for (let sent = 0; sent < 40_000; sent += 10_000) lab.send(dsl.data(id, Buffer.alloc(10_000)))
+    lab.said()
+    budget.add(800)
+    slow.consume(39_999)
+    quick.consume(40_000)
+    expect(lab.said()).toEqual(["WINDOW_UPDATE 3 40000"])
+    slow.consume(1)
+    expect(lab.said()).toEqual(["WINDOW_UPDATE 1 40000"])
+    for (let sent = 0; sent < 40_000; sent += 10_000) lab.send(dsl.data(1, Buffer.alloc(10_000)))
+    slow.consume(39_999)
+    expect(lab.said()).not.toContain("WINDOW_UPDATE 1 39999")
+    budget.add(-1)
+    expect(lab.said()).toEqual(["WINDOW_UPDATE 1 39999"])
   })
 
   test("padding is credit too, though nobody is shown it", () => {

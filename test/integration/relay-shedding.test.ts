@@ -8,7 +8,7 @@ import * as dsl from "../support/frame-dsl.ts"
 import { LogLines } from "../support/log-lines.ts"
 import { ManualClock } from "../support/manual-clock.ts"
 import { RawServer } from "../support/raw-server.ts"
-import { TestBed } from "../support/test-bed.ts"
+import { EchoBackend, TestBed } from "../support/test-bed.ts"
 
 const HELD_OCTETS = 60_000
 
@@ -155,4 +155,32 @@ test("a client that reads nothing and asks for heads without end loses its conne
   expect(neighbour.about(beside)[0]).toContain("grpc-status=0")
   neighbour.destroy()
   deaf.destroy()
+})
+
+test("clients that hold most of the budget do not keep others, whose octets are taken, from credit", async (t) => {
+  const MiB = 1024 * 1024
+  const limits = { bufferedOctetsMax: MiB, connectionBufferedOctetsMax: MiB / 4 }
+  const answers = new EchoBackend("a", {
+    Unary: (call: { request: Buffer }, callback: (error: null, value: Buffer) => void) =>
+      callback(null, Buffer.alloc(Number(call.request.toString()))),
+  })
+  const bed = await TestBed.start(t, { backends: [answers], config: { limits } })
+  const asked = Buffer.from(String(HELD_OCTETS))
+  const message = Buffer.concat([Buffer.from([0, 0, 0, 0, asked.length]), asked])
+  for (let clients = 0; clients < 4; clients++) {
+    const client = await bed.rawClient({ settings: { INITIAL_WINDOW_SIZE: 0 }, givesCredit: false })
+    for (let calls = 0; calls < 4; calls++) {
+      const id = client.open(dsl.withFields(dsl.request, { ":path": "/test.Echo/Unary" }))
+      client.send(dsl.data(id, message, { endStream: true }))
+    }
+  }
+  const held = (): number => bed.balancer.snapshot().bufferedOctets
+  await eventually(
+    () => held() > 16 * HELD_OCTETS,
+    () => `${held()} octets are held`,
+  )
+  expect(held()).toBeGreaterThan(0.8 * MiB)
+  const { code, message: answer } = await bed.client().unary(Buffer.from(String(MiB)))
+  expect([code, answer?.length]).toEqual([0, MiB])
+  expect(bed.balancer.counters.get("worker_buffer_exceeded")).toBe(0)
 })

@@ -1,3 +1,4 @@
+import type { BufferBudget } from "../../src/http2/buffer-budget.ts"
 import { Http2Connection } from "../../src/http2/connection.ts"
 import type { Fault } from "../../src/http2/error-code.ts"
 import { errorCodeName } from "../../src/http2/error-code.ts"
@@ -86,6 +87,7 @@ export interface LabOptions {
   limits?: Partial<Limits>
   maxConcurrentStreams?: number
   events?: EventLog
+  budget?: BufferBudget
   /** False: not even the handshake is done yet. */
   greeted?: boolean
 }
@@ -99,7 +101,7 @@ export class Lab {
   readonly #log: FrameLog
 
   constructor(role: Role, options: LabOptions = {}) {
-    const { maxConcurrentStreams, greeted = true } = options
+    const { maxConcurrentStreams, budget, greeted = true } = options
     this.events = options.events ?? new EventLog()
     this.connection = new Http2Connection<string>({
       role,
@@ -107,6 +109,7 @@ export class Lab {
       events: this.events,
       nowMs: 0,
       ...(maxConcurrentStreams === undefined ? {} : { maxConcurrentStreams }),
+      ...(budget === undefined ? {} : { budget }),
     })
     this.#log = new FrameLog(role, (seen) => this.#seen.push(seen))
     this.connection.start()
