@@ -453,7 +453,8 @@ const rows = {
     counter: "connection_buffer_exceeded",
   },
   bufferedOctetsMax: {
-    counts: "octets held for all streams, and unread heads and trailers as above",
+    counts:
+      "octets held for all streams, unread heads and trailers as above, and heads above 4 KiB for as long as their streams live",
     value: 256 * MiB,
     unit: "octets",
     min: 1 * MiB,
@@ -465,7 +466,8 @@ const rows = {
     counter: "worker_buffer_exceeded",
   },
   bufferedWithholdPercent: {
-    counts: "share of bufferedOctetsMax from which on streams get no new credit before all that came of them is taken",
+    counts:
+      "share of bufferedOctetsMax from which on streams get no new credit before all that came of them is taken",
     value: 80,
     unit: "percent",
     min: 1,

@@ -18,6 +18,7 @@ import type { RelayContext } from "./context.ts"
 import type { DownstreamStream } from "./downstream-stream.ts"
 import { type Failure, failure } from "./failure.ts"
 import { cleanTrailers } from "./head-rewrite.ts"
+import { dropList, keepList, keptOctets } from "./kept-list.ts"
 import { NewStreamRecord } from "./new-record.ts"
 import type { ConnectionRecord } from "./record.ts"
 import { RequestBuffer } from "./request-buffer.ts"
@@ -91,6 +92,7 @@ export class Exchange implements AttemptOwner {
   start(): void {
     const { action } = this.#route
     const { tls } = this.record.connection
+    keepList(this.#head.list, this.#context.budget)
     if (tls !== null && tls.clientRefused !== null) return this.#refuseClient(tls)
     const timeout = this.isGrpc ? this.#head.list.get("grpc-timeout") : undefined
     if (timeout !== undefined) {
@@ -265,6 +267,7 @@ export class Exchange implements AttemptOwner {
     const list = this.#route.responseRewrite.apply(head.list, head.status, record, this.#context.env)
     record.status = head.status
     record.responseHeaders = list
+    keepList(list, this.#context.budget)
     this.#headSent = true
     if (endStream) this.#readStatus(list)
     this.#downstream.sendHeaders(list, endStream)
@@ -540,6 +543,8 @@ export class Exchange implements AttemptOwner {
     if (this.#cluster !== null) this.#context.admission.leave()
     const { record } = this
     record.endMs = this.#nowMs()
+    dropList(this.#head.list, this.#context.budget)
+    dropList(record.responseHeaders, this.#context.budget)
     this.#giveBack()
     for (const log of this.#route.accessLogs) log.write(record)
     this.#context.onStreamEnd(record)
@@ -555,11 +560,11 @@ export class Exchange implements AttemptOwner {
     return this.#attempt?.address ?? ""
   }
 
-  /** Octets held for this stream, both ways. */
+  /** Octets held for this stream, both ways, and large heads. */
   get bufferedOctets(): number {
-    return (
-      (this.#request?.heldOctets ?? 0) + this.#downstream.queuedOctets + (this.#upstream?.queuedOctets ?? 0)
-    )
+    const heads = this.#isDone ? 0 : keptOctets(this.#head.list) + keptOctets(this.record.responseHeaders)
+    const request = (this.#request?.heldOctets ?? 0) + (this.#upstream?.queuedOctets ?? 0)
+    return heads + request + this.#downstream.queuedOctets
   }
 }
 

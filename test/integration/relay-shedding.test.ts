@@ -184,3 +184,21 @@ test("clients that hold most of the budget do not keep others, whose octets are 
   expect([code, answer?.length]).toEqual([0, MiB])
   expect(bed.balancer.counters.get("worker_buffer_exceeded")).toBe(0)
 })
+
+test("large heads of streams that live count as held, and the largest holders are ended", async (t) => {
+  const limits = { bufferedOctetsMax: 1024 * 1024 }
+  const bed = await TestBed.start(t, { backends: [await RawServer.start()], config: { limits } })
+  const client = await bed.rawClient()
+  const ids = Array.from({ length: 100 }, (_, i) =>
+    client.open([...dsl.request, ["x-large", `${i}`.padEnd(15_000, "x")]]),
+  )
+  const ended = (): number =>
+    ids.filter((id) => client.about(id).join().includes("bufferedOctetsMax (1048576 octets) is used up"))
+      .length
+  const held = (): number => bed.balancer.snapshot().bufferedOctets
+  await eventually(
+    () => ended() > 25 && held() <= limits.bufferedOctetsMax,
+    () => `${ended()} ended, ${held()} octets are held`,
+  )
+  expect(ended()).toBeLessThan(50)
+})
