@@ -3,6 +3,7 @@ import { ManualClock } from "../../test/support/manual-clock.ts"
 import { defaultCluster, defaultEndpoint } from "../config/defaults.ts"
 import { defaultLimits } from "../limits.ts"
 import { Cluster, type Connect } from "./cluster.ts"
+import type { Endpoint } from "./endpoint.ts"
 import type { PooledConnection } from "./pool.ts"
 
 class FakeConnection implements PooledConnection {
@@ -68,5 +69,58 @@ describe("connections of a configuration that has gone", () => {
     cluster.forget(way)
     expect(passBy(null).isRetired).toBe(false)
     expect(passBy(() => new FakeConnection()).isRetired).toBe(false)
+  })
+})
+
+describe("an endpoint where streams must wait for others to end", () => {
+  function two(config: Partial<ReturnType<typeof defaultCluster>>) {
+    const connections: FakeConnection[] = []
+    const connect = (): FakeConnection => {
+      const connection = Object.assign(new FakeConnection(), { capacity: 1 })
+      connections.push(connection)
+      return connection
+    }
+    const cluster = new Cluster<FakeConnection>(
+      {
+        ...defaultCluster("test"),
+        endpoints: [defaultEndpoint(address), defaultEndpoint(address)],
+        ...config,
+      },
+      { clock: new ManualClock(), random: () => 0.5, limits: defaultLimits, connect, onLimit: () => {} },
+    )
+    const names = new Map([...cluster.endpoints].map((endpoint, i) => [endpoint, "ab"[i]!]))
+    const ask = (endpoint: Endpoint): void => {
+      const pool = cluster.pool(endpoint, null)
+      pool.acquire({ patienceMs: 0, onLease: () => {}, onNoLease: () => {} })
+      pool.changed()
+    }
+    const [a, b] = [...cluster.endpoints] as [Endpoint, Endpoint]
+    const picks = (many: number): string =>
+      Array.from({ length: many }, () => names.get(cluster.pick(cluster.snapshot, null)!)).join("")
+    return { cluster, connections, ask, picks, a, b }
+  }
+
+  test("is passed over while another has room, and back once nobody waits there", () => {
+    const { cluster, connections, ask, picks, a } = two({ maxConnectionsPerEndpoint: 1 })
+    ask(a)
+    expect(picks(2)).toBe("ab")
+    ask(a)
+    expect(picks(2)).toBe("bb")
+    cluster.pool(a, null).release(connections[0]!)
+    expect([...picks(4)].sort().join("")).toBe("aabb")
+  })
+
+  test("is better than none", () => {
+    const { ask, picks, a, b } = two({ maxConnectionsPerEndpoint: 1 })
+    for (const endpoint of [a, a, b, b]) ask(endpoint)
+    expect([...picks(4)].sort().join("")).toBe("aabb")
+  })
+
+  test("so is one that grants no stream at all", () => {
+    const { connections, ask, picks, a } = two({})
+    ask(a)
+    connections[0]!.capacity = 0
+    ask(a)
+    expect(picks(2)).toBe("bb")
   })
 })

@@ -97,8 +97,8 @@ export class Cluster<C extends PooledConnection> {
   }
 
   /**
-   * Picks an endpoint that is not in `tried`: primaries, then backups; when every one of them is out, all of them again
-   * rather than none (nginx does the same).
+   * Picks an endpoint that is not in `tried`: primaries, then backups; those where streams must wait for others to end only
+   * when there are no others. When every one of them is out, all of them again rather than none (nginx does the same).
    */
   pick(snapshot: Snapshot, tried: readonly Endpoint[] | null): Endpoint | undefined {
     const nowMs = this.#context.clock.now()
@@ -107,15 +107,18 @@ export class Cluster<C extends PooledConnection> {
     // The only server of a group is never considered unavailable, as in nginx.
     const picked =
       primary.length === 1 && backup.length === 0 && tried === null
-        ? eligible(primary, null, false, nowMs)[0]
-        : (policy(eligible(primary, tried, true, nowMs)) ?? policy(eligible(backup, tried, true, nowMs)))
+        ? eligible(primary, null, "any", nowMs)[0]
+        : (policy(eligible(primary, tried, "roomy", nowMs)) ??
+          policy(eligible(backup, tried, "roomy", nowMs)) ??
+          policy(eligible(primary, tried, "healthy", nowMs)) ??
+          policy(eligible(backup, tried, "healthy", nowMs)))
     const endpoint = picked ?? this.#pardonAndPick(policy, snapshot, tried, nowMs)
     endpoint?.picked(nowMs)
     return endpoint
   }
 
   #pardonAndPick(policy: PickPolicy, snapshot: Snapshot, tried: readonly Endpoint[] | null, nowMs: number) {
-    const rest = eligible([...snapshot.primary, ...snapshot.backup], tried, false, nowMs)
+    const rest = eligible([...snapshot.primary, ...snapshot.backup], tried, "any", nowMs)
     const isAllOut = [...snapshot.primary, ...snapshot.backup].every(
       (one) => one.isFull || one.isEjected(nowMs),
     )
@@ -149,31 +152,33 @@ export class Cluster<C extends PooledConnection> {
       maxWaiting: limits.pickQueueMax,
       maxIdle: config.idleConnections ?? Number.POSITIVE_INFINITY,
       onLimit,
+      onSaturated: (is) => (endpoint.isSaturated = is),
     })
     return pool
   }
 }
 
+/** `roomy` ones are `healthy`, and streams need not wait there for others to end. */
+type Asked = "any" | "healthy" | "roomy"
+
 /** Those that may be chosen. Most picks find everyone in order, and then no list is made. */
 function eligible(
   endpoints: readonly Endpoint[],
   tried: readonly Endpoint[] | null,
-  isHealthAsked: boolean,
+  asked: Asked,
   nowMs: number,
 ): readonly Endpoint[] {
   for (const endpoint of endpoints)
-    if (isOut(endpoint, tried, isHealthAsked, nowMs))
-      return endpoints.filter((each) => !isOut(each, tried, isHealthAsked, nowMs))
+    if (isOut(endpoint, tried, asked, nowMs))
+      return endpoints.filter((each) => !isOut(each, tried, asked, nowMs))
   return endpoints
 }
 
-function isOut(
-  endpoint: Endpoint,
-  tried: readonly Endpoint[] | null,
-  isHealthAsked: boolean,
-  nowMs: number,
-): boolean {
+function isOut(endpoint: Endpoint, tried: readonly Endpoint[] | null, asked: Asked, nowMs: number): boolean {
   return (
-    endpoint.isFull || (isHealthAsked && endpoint.isEjected(nowMs)) || (tried?.includes(endpoint) ?? false)
+    endpoint.isFull ||
+    (asked !== "any" && endpoint.isEjected(nowMs)) ||
+    (asked === "roomy" && endpoint.isSaturated) ||
+    (tried?.includes(endpoint) ?? false)
   )
 }

@@ -11,6 +11,8 @@ export class Endpoint {
   keepalive: ClusterConfig["keepalive"] | null = null
   /** Leases open now. */
   streamsOpen = 0
+  /** Streams wait for a place there, and it takes no more connections: its pool says so. */
+  isSaturated = false
   /** Smooth weighted round robin's own. */
   currentWeight = 0
   effectiveWeight: number

@@ -41,6 +41,7 @@ function poolOf(options: Partial<PoolOptions<FakeConnection>> = {}) {
     maxWaiting: 4,
     maxIdle: Number.POSITIVE_INFINITY,
     onLimit: (counter) => limits.push(counter),
+    onSaturated: () => {},
     ...options,
   })
   const waiter = (name: string): Waiter<FakeConnection> => ({

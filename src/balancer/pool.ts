@@ -39,6 +39,8 @@ export interface PoolOptions<C extends PooledConnection> {
   /** Connections without streams to keep; further ones are retired. */
   maxIdle: number
   onLimit(counter: string): void
+  /** Streams wait, and no connection more may be opened for them; or no longer so. */
+  onSaturated(is: boolean): void
 }
 
 /**
@@ -166,6 +168,7 @@ export class Pool<C extends PooledConnection> {
   }
 
   #nobodyWaits(): void {
+    this.#options.onSaturated(false)
     this.#timer?.cancel()
     this.#timer = null
     this.#retireIfClosing()
@@ -200,13 +203,13 @@ export class Pool<C extends PooledConnection> {
     let coming = 0
     for (const connection of this.connections) {
       // An endpoint that grants no stream at all would tell the next connection the same.
-      if (connection.isReady && connection.capacity === 0) return
+      if (connection.isReady && connection.capacity === 0) return this.#options.onSaturated(true)
       if (!connection.isReady) coming += Math.max(1, connection.capacity)
     }
     while (coming < this.#waiting.size) {
       if (this.connections.length >= this.#options.maxConnections) {
         this.#options.onLimit("endpoint_connections_exceeded")
-        return
+        return this.#options.onSaturated(true)
       }
       if (this.#isPutOff()) return this.#connectLater()
       const connection = this.#options.connect()
