@@ -59,6 +59,8 @@ export const counterMeanings = {
   pick_queue_full: "a stream failed at once: too many were already waiting for an endpoint",
   pick_queue_timeout: "a stream waited too long for an endpoint",
   retry_budget_exhausted: "a stream was not retried because retries were too large a share of all",
+  upstream_resets_exceeded:
+    "a connection to an endpoint was put out of use because so many of its streams were reset",
   endpoint_connections_exceeded: "a stream found every connection to its endpoint full, and no more allowed",
   keepalive_calmed: "an endpoint sent ENHANCE_YOUR_CALM, and new PINGs to it come half as often",
   reconnect_delayed: "a connection was not tried yet, since the last one to that endpoint came to nothing",

@@ -5,6 +5,7 @@ export type LimitUnit =
   | "octets"
   | "ms"
   | "streams"
+  | "streams/s"
   | "fields"
   | "frames"
   | "entries"
@@ -580,6 +581,31 @@ const rows = {
     effect: "the stream waits in the pick queue",
     source: "Envoy max_connections 1024",
     counter: "endpoint_connections_exceeded",
+  },
+  upstreamResetsMax: {
+    counts: "streams that we reset on one connection to an endpoint, less upstreamResetsPerSecond",
+    value: 400,
+    unit: "streams",
+    min: 1,
+    max: MANY,
+    per: "connection",
+    stops:
+      "an endpoint that takes the cancels of many callers for one attacker's, and ends the connection with everybody's streams",
+    effect: "the connection gets no new streams and ends with its last; another takes its place",
+    source: "nghttp2, and so Node and grpc-js, ends a connection past 1000 and 33/s",
+    counter: "upstream_resets_exceeded",
+  },
+  upstreamResetsPerSecond: {
+    counts: "resets of upstreamResetsMax forgotten each second",
+    value: 25,
+    unit: "streams/s",
+    min: 0,
+    max: MANY,
+    per: "connection",
+    stops: "the same, kept up slowly",
+    effect: "the connection gets no new streams and ends with its last; another takes its place",
+    source: "nghttp2: 33/s",
+    counter: "upstream_resets_exceeded",
   },
   pingIntervalMaxMs: {
     counts:

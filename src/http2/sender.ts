@@ -41,6 +41,8 @@ export class Sender<Owner> {
   queuedOctets = 0
   /** Of what waits in the output: past twice `unsentOctetsMax`. No window holds heads and trailers back. */
   overflowOctets = 0
+  /** RST_STREAM frames, since the beginning. */
+  resetsSent = 0
   readonly #host: SenderHost<Owner>
   readonly #unsentOctetsMax: number
   readonly #queuedOctetsMax: number
@@ -273,6 +275,7 @@ export class Sender<Owner> {
   }
 
   resetStream(id: number, code: number): void {
+    this.resetsSent++
     this.output.uint32Frame(FrameType.RST_STREAM, id, code)
   }
 

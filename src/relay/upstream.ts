@@ -14,6 +14,7 @@ import type { Link, LinkUser } from "../net/link.ts"
 import type { RelayContext } from "./context.ts"
 import type { Exchange } from "./exchange.ts"
 import { Keepalive } from "./keepalive.ts"
+import { ResetMeter } from "./reset-meter.ts"
 import { shedConnectionLater } from "./shedding.ts"
 
 type OnOctets = (octets: Buffer, length: number) => void
@@ -50,6 +51,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
   #isRetired = false
   #isGone = false
   #requests = 0
+  readonly #resets: ResetMeter
   #idleSinceMs: number
   /** The socket, and TLS on it, is there. */
   #isUp = false
@@ -68,6 +70,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     this.#idleSinceMs = nowMs
     this.#said = new SaidOnce(context.log, { cluster: cluster.name, endpoint: endpoint.address })
     this.#keepalive = new Keepalive(endpoint.keepalive ?? cluster.keepalive, nowMs)
+    this.#resets = new ResetMeter(context.limits, nowMs)
     this.http2 = new Http2Connection<Exchange>({
       role: "client",
       limits: context.limits,
@@ -109,8 +112,16 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     this.#requests++
     const { maxRequestsPerConnection } = this.#cluster
     if (maxRequestsPerConnection !== null && this.#requests >= maxRequestsPerConnection) this.retire()
+    this.#retireIfManyWereReset()
     this.#pool.release(this)
     if (this.streamsOpen === 0) this.#idleSinceMs = this.#context.clock.now()
+  }
+
+  #retireIfManyWereReset(): void {
+    const nowMs = this.#context.clock.now()
+    if (this.#isRetired || !this.#resets.isFull(this.http2.sender.resetsSent, nowMs)) return
+    this.onLimit("upstream_resets_exceeded")
+    this.retire()
   }
 
   retire(): void {

@@ -340,4 +340,31 @@ describe("connections to an endpoint", () => {
       () => "one left",
     )
   })
+
+  test("upstreamResetsMax: cancels of many callers do not cost their neighbour its stream", async (t) => {
+    const bed = await TestBed.start(t)
+    const neighbour = bed.client().chat()
+    let heard = 0
+    neighbour.on("data", () => heard++)
+    neighbour.on("error", () => {})
+    const say = async (times: number): Promise<void> => {
+      neighbour.write(Buffer.from("x"))
+      await eventually(
+        () => heard === times,
+        () => `heard ${heard} times`,
+      )
+    }
+    await say(1)
+    // nghttp2, which is the backend's HTTP/2, ends a connection past 1,000 and 33 a second.
+    for (let clients = 0; clients < 14; clients++) {
+      const client = await bed.rawClient()
+      const ids = Array.from({ length: 100 }, () => client.open())
+      for (const id of ids) await client.head(id)
+      client.send(...ids.map((id) => dsl.rstStream(id)))
+      await bed.ended((clients + 1) * 100)
+    }
+    await say(2)
+    expect(bed.balancer.counters.get("upstream_resets_exceeded")).toBeGreaterThanOrEqual(2)
+    neighbour.end()
+  })
 })
