@@ -75,6 +75,10 @@ export class Http1Stream implements DownstreamStream {
     return guarded(this.#context, () => this.#response.destroy(), run)
   }
 
+  get headerListMax(): number {
+    return Number.POSITIVE_INFINITY
+  }
+
   // ---- DownstreamStream ---------------------------------------------------------------------------------------
 
   sendHeaders(list: HeaderList, endStream: boolean): void {

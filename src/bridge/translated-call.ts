@@ -48,6 +48,10 @@ export abstract class TranslatedCall implements DownstreamStream, StreamOwner {
     this.exchange.start()
   }
 
+  get headerListMax(): number {
+    return Number.POSITIVE_INFINITY
+  }
+
   // ---- What a subclass says of its client -----------------------------------------------------------------------
 
   abstract readonly isClosed: boolean

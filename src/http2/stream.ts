@@ -88,6 +88,11 @@ export class Http2Stream<Owner> {
     this.#state = withBit(this.#state, HEAD_RECEIVED, is)
   }
 
+  /** Octets of the largest header list that the peer says it takes: RFC 9113 §6.5.2. */
+  get headerListMax(): number {
+    return this.connection.sender.peer.maxHeaderListSize
+  }
+
   /** Request method HEAD: the response says a length and sends nothing. */
   get isHead(): boolean {
     return (this.#state & IS_HEAD) !== 0

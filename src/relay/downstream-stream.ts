@@ -9,6 +9,8 @@ export interface DownstreamStream {
   /** The client has half-closed. */
   readonly remoteEnded: boolean
   readonly queuedOctets: number
+  /** Octets of the largest header list that the client says it takes: RFC 9113 §6.5.2. */
+  readonly headerListMax: number
   /** A head, or with `endStream` after one, trailers. */
   sendHeaders(list: HeaderList, endStream: boolean): void
   /** How many octets were taken now; `Exchange.onDownstreamTaken` tells of the rest. */

@@ -245,7 +245,7 @@ export class Exchange implements AttemptOwner {
 
   onInformational(head: ResponseHead): void {
     this.#silence?.fromUpstream(this.#context.clock)
-    this.#downstream.sendHeaders(head.list, false)
+    if (head.list.octets <= this.#downstream.headerListMax) this.#downstream.sendHeaders(head.list, false)
   }
 
   onResponse(head: ResponseHead, endStream: boolean): void {
@@ -265,6 +265,7 @@ export class Exchange implements AttemptOwner {
     }
     const { record } = this
     const list = this.#route.responseRewrite.apply(head.list, head.status, record, this.#context.env)
+    if (this.#isTooLarge(list)) return
     record.status = head.status
     record.responseHeaders = list
     keepList(list, this.#context.budget)
@@ -289,10 +290,21 @@ export class Exchange implements AttemptOwner {
   onResponseTrailers(list: HeaderList): void {
     const trailers = cleanTrailers(list)
     this.#attempt!.responseTrailers = list
+    if (this.#isTooLarge(trailers)) return
     this.record.responseTrailers = trailers
     this.#readStatus(trailers)
     this.#downstream.sendHeaders(trailers, true)
     this.#responseEnded()
+  }
+
+  /** Ends the stream for a list that its client does not take: sent all the same, it might cost the whole connection. */
+  #isTooLarge({ octets }: HeaderList): boolean {
+    const most = this.#downstream.headerListMax
+    if (octets <= most) return false
+    const { where } = this.#attempt!
+    const message = `${where}: answered with a header list of ${octets} octets, the client takes ${most}`
+    this.#fail(failure("headers_too_large", message))
+    return true
   }
 
   onUpstreamTaken(octets: number): void {

@@ -12,6 +12,7 @@ function client() {
     localEnded: false,
     remoteEnded: false,
     queuedOctets: 0,
+    headerListMax: Number.POSITIVE_INFINITY,
     sendHeaders: (list, endStream) => seen.push(`${list.fields.join(" ")}${endStream ? " END" : ""}`),
     sendData: (octets, start, end, endStream) => {
       seen.push(`${octets.toString("utf8", start, end)}${endStream ? " END" : ""}`)

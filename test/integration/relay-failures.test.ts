@@ -431,6 +431,38 @@ describe("more headers than the backend takes (SETTINGS_MAX_HEADER_LIST_SIZE)", 
   })
 })
 
+describe("more headers than the client takes (SETTINGS_MAX_HEADER_LIST_SIZE)", () => {
+  const large: dsl.Field = ["x-large", "x".repeat(12_000)]
+  const expected =
+    /grpc-status=8 grpc-message=cluster test, endpoint .*: answered with a header list of 12\d\d\d octets, the client takes 8192/
+
+  test.for([
+    ["in a head", dsl.headers(1, [...dsl.response, large])],
+    ["in trailers alone", dsl.headers(1, [...dsl.response, ...dsl.okTrailers, large], { endStream: true })],
+    [
+      "in trailers",
+      Buffer.concat([
+        dsl.headers(1, dsl.response),
+        dsl.data(1, "x"),
+        dsl.headers(1, [...dsl.okTrailers, large], { endStream: true }),
+      ]),
+    ],
+  ] as const)("%s: the call fails, and its neighbours go on", async ([, answer], t) => {
+    const bed = await TestBed.start(t, { backends: [await RawServer.start()] })
+    const client = await bed.rawClient({ settings: { MAX_HEADER_LIST_SIZE: 8192 } })
+    const id = client.open()
+    const { connection } = await bed.raw.stream()
+    connection.send(answer)
+    await client.end(id)
+    expect(client.about(id).join()).toMatch(expected)
+    expect(client.about(id).join()).not.toContain("x-large")
+    bed.raw.onStream = answerOk
+    const next = client.open(dsl.request, { endStream: true })
+    await client.end(next)
+    expect(client.about(next).at(-1)).toContain("grpc-status=0")
+  })
+})
+
 describe("a backend that reads nothing", () => {
   test("heads do not pile up for it: the streams that follow are given another connection", async (t) => {
     const bed = await TestBed.start(t, { backends: [await RawServer.start()] })
