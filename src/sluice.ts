@@ -147,6 +147,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         else this.#clients.secured(listener.config, socket, info)
       },
       onFailed: (counter) => this.counters.add(counterIds[counter]),
+      onBug: (error) => this.#uncaught(error),
     })
     this.#context = {
       clock: this.#clock,

@@ -40,6 +40,8 @@ export interface TlsListenerOptions {
   log: Log
   onSecured(socket: TLSSocket, info: TlsInfo): void
   onFailed(cause: "handshake_timeout" | "handshake_failed"): void
+  /** A handshake was over and we threw; its socket ends. */
+  onBug(error: unknown): void
 }
 
 /** Everything a handshake needs, read and checked. */
@@ -156,9 +158,19 @@ export class TlsListener {
           done(null, contexts.find(name.toLowerCase())),
       }),
     })
-    server.on("secureConnection", (socket) => this.#options.onSecured(socket, tlsInfo(socket, policy)))
+    server.on("secureConnection", (socket) => this.#secured(socket, policy))
     server.on("tlsClientError", (error, socket) => this.#failed(error, socket))
     return server
+  }
+
+  #secured(socket: TLSSocket, policy: ClientPolicy): void {
+    try {
+      this.#options.onSecured(socket, tlsInfo(socket, policy))
+    } catch (error) {
+      this.#options.onBug(error)
+      socket.on("error", () => {})
+      socket.destroy()
+    }
   }
 
   #failed(error: Error, socket: TLSSocket): void {

@@ -36,7 +36,7 @@ export function tlsInfo(socket: TLSSocket, policy: ClientPolicy): TlsInfo {
   return {
     protocol,
     cipher,
-    clientSubject: rfc2253(certificate),
+    clientSubject: rfc2253(certificate.subject),
     clientVerify: fault === null ? "SUCCESS" : `FAILED:${verifyText(fault)}`,
     clientRefused: fault === null || isTolerated ? null : "failed",
   }
@@ -87,10 +87,11 @@ function isIssuer(issuer: X509Certificate, certificate: X509Certificate): boolea
 
 /**
  * A subject as RFC 2253 has it: last part first, octets above 0x7f escaped. Node writes a line for each part, its
- * special characters escaped already, and ` + ` within one that has several values.
+ * special characters escaped already, and ` + ` within one that has several values. An empty subject is undefined,
+ * whatever the types say.
  */
-export function rfc2253({ subject }: Pick<X509Certificate, "subject">): string {
-  const parts = subject.split("\n").map((part) => part.split(" + ").reverse().join("+"))
+function rfc2253(subject: string | undefined): string {
+  const parts = (subject ?? "").split("\n").map((part) => part.split(" + ").reverse().join("+"))
   return parts
     .reverse()
     .join(",")

@@ -14,6 +14,7 @@ export interface TlsStoreOptions {
   /** A client of the listener `name` has been through its handshake. */
   onSecured(name: string, socket: TLSSocket, info: TlsInfo): void
   onFailed: TlsListenerOptions["onFailed"]
+  onBug: TlsListenerOptions["onBug"]
 }
 
 /** All TLS of a balancer: its listeners by name, the settings of its routes, the files behind both. */
@@ -33,7 +34,7 @@ export class TlsStore {
   plan(): TlsPlan {
     return new TlsPlan(this.#listeners, this.#upstreams, {
       makeListener: (name) => {
-        const { handshakeTimeoutMs, clock, log, onSecured, onFailed } = this.#options
+        const { handshakeTimeoutMs, clock, log, onSecured, onFailed, onBug } = this.#options
         const secured = (socket: TLSSocket, info: TlsInfo) => onSecured(name, socket, info)
         return new TlsListener({
           name,
@@ -43,6 +44,7 @@ export class TlsStore {
           files: this.#files,
           onSecured: secured,
           onFailed,
+          onBug,
         })
       },
       makeUpstream: (config) => new TlsUpstream({ config, files: this.#files, log: this.#options.log }),

@@ -243,12 +243,17 @@ describe("client certificates", () => {
   let expired: Certificate
   let stranger: Certificate
   let selfSigned: Certificate
+  /** Known by its name alone, as SPIFFE's are. */
+  let nameOnly: Certificate
+  let nobody: Certificate
 
   beforeAll(async () => {
     good = await root.issue({ subject: "C=DE,O=Höhe\\, Ltd,CN=alice+OU=7" })
     expired = await root.issue({ subject: "CN=old", fromDay: -9, untilDay: -2 })
     stranger = await (await Certificate.root("CN=Elsewhere")).issue({ subject: "CN=stranger" })
     selfSigned = await Certificate.root("CN=self", { isAuthority: false })
+    nameOnly = await root.issue({ subject: "", names: ["spiffe://example.org/chat"] })
+    nobody = await Certificate.root("", { isAuthority: false })
   })
 
   const SUBJECT = "OU=7+CN=alice,O=H\\C3\\B6he\\, Ltd,C=DE"
@@ -261,14 +266,20 @@ describe("client certificates", () => {
     ["on", "expired", "FAILED:certificate has expired", "failed"],
     ["on", "stranger", "FAILED:unable to verify the first certificate", "failed"],
     ["on", "selfSigned", "FAILED:self-signed certificate", "failed"],
+    ["on", "nameOnly", "SUCCESS", null],
+    ["on", "nobody", "FAILED:self-signed certificate", "failed"],
     ["optional", "none", "NONE", null],
     ["optional", "good", "SUCCESS", null],
     ["optional", "expired", "FAILED:certificate has expired", "failed"],
+    ["optional", "nameOnly", "SUCCESS", null],
+    ["optional", "nobody", "FAILED:self-signed certificate", "failed"],
     ["optional_no_ca", "none", "NONE", null],
     ["optional_no_ca", "good", "SUCCESS", null],
     ["optional_no_ca", "stranger", "FAILED:unable to verify the first certificate", null],
     ["optional_no_ca", "selfSigned", "FAILED:self-signed certificate", null],
     ["optional_no_ca", "expired", "FAILED:certificate has expired", "failed"],
+    ["optional_no_ca", "nameOnly", "SUCCESS", null],
+    ["optional_no_ca", "nobody", "FAILED:self-signed certificate", null],
   ] as const)(
     "verifyClient %s, certificate %s: %s, refused: %s",
     async ([verifyClient, which, verify, refused], t) => {
@@ -276,13 +287,14 @@ describe("client certificates", () => {
         clientCa: files.write("ca.pem", root.pem),
         verifyClient,
       }))
-      const own = { none: undefined, good, expired, stranger, selfSigned }[which]
+      const own = { none: undefined, good, expired, stranger, selfSigned, nameOnly, nobody }[which]
       const client = bed.client({ "grpc.ssl_target_name_override": "chat.test" }, trusting(root, own))
       const { code, details } = await client.unary(Buffer.from("x"))
       const [record] = await bed.ended()
       expect(record!.connection.tls).toMatchObject({ clientVerify: verify, clientRefused: refused })
       if (which === "good" && verifyClient !== "off")
         expect(record!.connection.tls!.clientSubject).toBe(SUBJECT)
+      if (which === "nameOnly" || which === "nobody") expect(record!.connection.tls!.clientSubject).toBe("")
       expect(code).toBe(refused === null ? grpc.status.OK : grpc.status.UNAUTHENTICATED)
       if (refused === "missing") expect(details).toBe("no client certificate was sent, and one is required")
       if (refused === "failed")

@@ -23,6 +23,7 @@ let wild: Certificate
 let alice: Certificate
 let expired: Certificate
 let stranger: Certificate
+let nameOnly: Certificate
 
 beforeAll(async () => {
   root = await Certificate.root("CN=Root")
@@ -31,6 +32,7 @@ beforeAll(async () => {
   alice = await root.issue({ subject: "C=DE,O=Höhe\\, Ltd,CN=alice+OU=7" })
   expired = await root.issue({ subject: "CN=old", fromDay: -9, untilDay: -2 })
   stranger = await (await Certificate.root("CN=Elsewhere")).issue({ subject: "CN=stranger" })
+  nameOnly = await root.issue({ subject: "", names: ["spiffe://example.org/chat"] })
 })
 
 /** Runs a program to its end; `input` goes to its standard input. */
@@ -89,7 +91,7 @@ describe.runIf(hasNginx && hasCurl)("one nginx.conf, run by nginx and by Sluice,
   ): Promise<(host: string, more?: string[]) => Promise<string[]>> {
     const files = new CertificateFiles(t)
     files.write("ca.pem", root.pem)
-    for (const [name, certificate] of Object.entries({ chat, wild, alice, expired, stranger }))
+    for (const [name, certificate] of Object.entries({ chat, wild, alice, expired, stranger, nameOnly }))
       files.pair(name, certificate)
     const text = client.replaceAll("DIRECTORY", files.directory)
     await startNginx(t, files.directory, "nginx.sock", configFor(files, "nginx.sock", text))
@@ -112,6 +114,7 @@ describe.runIf(hasNginx && hasCurl)("one nginx.conf, run by nginx and by Sluice,
     alice: ["--cert", "alice.pem", "--key", "alice.key"],
     expired: ["--cert", "expired.pem", "--key", "expired.key"],
     stranger: ["--cert", "stranger.pem", "--key", "stranger.key"],
+    nameOnly: ["--cert", "nameOnly.pem", "--key", "nameOnly.key"],
   }
 
   test.for(["off", "on", "optional", "optional_no_ca"])("ssl_verify_client %s", async (mode, t) => {

@@ -104,6 +104,7 @@ describe("an endpoint's certificate", () => {
     expired: () => root.issue({ names: ["chat.test"], fromDay: -9, untilDay: -2 }),
     "not yet valid": () => root.issue({ names: ["chat.test"], fromDay: 3, untilDay: 9 }),
     "of another name": () => root.issue({ names: ["other.test"] }),
+    "without a subject": () => root.issue({ subject: "", names: ["chat.test"] }),
     wildcard: () => root.issue({ names: ["*.chat.test"] }),
     "self-signed": () => Certificate.root("CN=chat.test", { names: ["chat.test"], isAuthority: false }),
     "by a stranger": async () => (await Certificate.root("CN=Elsewhere")).issue({ names: ["chat.test"] }),
@@ -117,6 +118,7 @@ describe("an endpoint's certificate", () => {
   test.for<[string, UpstreamTls, string | null]>([
     ["good", { verify: true, serverName: "chat.test" }, null],
     ["wildcard", { verify: true, serverName: "a.chat.test" }, null],
+    ["without a subject", { verify: true, serverName: "chat.test" }, null],
     ["for its address", { verify: true }, null],
     ["good", { verify: true }, "hostname mismatch: the certificate is for DNS:chat.test, not 127.0.0.1"],
     ["expired", { verify: true, serverName: "chat.test" }, "certificate has expired"],

@@ -21,7 +21,7 @@ const DAY_MS = 86_400_000
 export interface Wanted {
   /** RFC 4514, for instance `CN=alice,O=Example`. Default: `CN=` and the first name. */
   subject?: string
-  /** DNS names and IP addresses it is for. */
+  /** DNS names, IP addresses and URIs it is for. */
   names?: string[]
   /** Days from now on which it begins and ends. Default: from yesterday for a month. */
   fromDay?: number
@@ -84,7 +84,7 @@ export class Certificate {
       extensions.push(new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true))
     if (names.length > 0) {
       const all = names.map((value) => ({
-        type: isIP(value) > 0 ? ("ip" as const) : ("dns" as const),
+        type: value.includes("://") ? ("url" as const) : isIP(value) > 0 ? ("ip" as const) : ("dns" as const),
         value,
       }))
       extensions.push(new SubjectAlternativeNameExtension(all))
