@@ -193,9 +193,13 @@ export class Http2Connection<Owner> {
     if (!this.#isClosed) this.sender.flushWaiting()
   }
 
-  /** To be called about once a second: the time limits of the handshake, of header blocks and of a drain's PING. */
-  tick(nowMs: number): void {
+  /**
+   * To be called about once a second: the time limits of the handshake, of header blocks and of a drain's PING. `isDeaf`:
+   * we do not read what the peer sends, so it is late with neither of the first two.
+   */
+  tick(nowMs: number, isDeaf = false): void {
     if (this.#isClosed) return
+    if (isDeaf) this.#receiver.excuse(nowMs)
     const due = this.#receiver.overdue(nowMs)
     if (due !== null) return this.fail(due)
     if (!this.#isDrainPinged) return

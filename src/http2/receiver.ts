@@ -104,6 +104,13 @@ export class Receiver<Owner> implements FrameSink {
     else if (this.#partialSinceMs < 0 || this.#frames !== framesBefore) this.#partialSinceMs = nowMs
   }
 
+  /** What the peer may have sent was not read: whatever is waited for has all of its time from now on. */
+  excuse(nowMs: number): void {
+    this.#startedMs = nowMs
+    this.#block.sinceMs = nowMs
+    if (this.#partialSinceMs >= 0) this.#partialSinceMs = nowMs
+  }
+
   /** The time limits of the handshake and of a header block: the connection error that is due, or null. */
   overdue(nowMs: number): Fault | null {
     const { prefaceTimeoutMs, settingsAckTimeoutMs } = this.#limits

@@ -208,6 +208,25 @@ describe("time", () => {
     lab.connection.tick(70_001)
     expect(lab.events.limits).toEqual(["header_block_timeout"])
   })
+
+  const half = dsl.headers(1, dsl.request).subarray(0, 20)
+  test.for([
+    ["an acknowledgement", [dsl.preface, dsl.settings()], "settings_ack_timeout"],
+    ["the rest of a frame", [dsl.preface, dsl.settings(), dsl.settingsAck(), half], "header_block_timeout"],
+    [
+      "the rest of a header block",
+      [dsl.preface, dsl.settings(), dsl.settingsAck(), dsl.headers(1, dsl.request, { endHeaders: false })],
+      "header_block_timeout",
+    ],
+  ] as const)("while we do not read, nobody is late with %s", ([, sent, limit]) => {
+    const lab = new Lab("server", { greeted: false })
+    lab.send(...sent)
+    for (const nowMs of [1000, 30_000, 60_000]) lab.connection.tick(nowMs, true)
+    lab.connection.tick(70_000)
+    expect(lab.events.limits).toEqual([])
+    lab.connection.tick(70_001)
+    expect(lab.events.limits).toEqual([limit])
+  })
 })
 
 function settingsOf(payload: Buffer): Record<number, number> {

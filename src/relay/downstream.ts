@@ -235,7 +235,7 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
   /** Once a second. */
   tick(nowMs: number): void {
     const { http2 } = this
-    http2.tick(nowMs)
+    http2.tick(nowMs, this.#link.isPaused)
     if (http2.isClosed) return
     const hasStreams = http2.streams.size > 0
     const wish = this.#keepalive.check(nowMs, hasStreams, this.#link.isPaused)

@@ -251,7 +251,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
   tick(nowMs: number): void {
     const { http2 } = this
     if (!this.#isUp && !this.#lookIfUp(nowMs)) return
-    http2.tick(nowMs)
+    http2.tick(nowMs, this.#link.isPaused)
     if (http2.isClosed) return
     const wish = this.#keepalive.check(nowMs, this.streamsOpen > 0, this.#link.isPaused)
     if (wish === "ping") http2.ping()

@@ -2,9 +2,10 @@ import { describe, expect, test } from "vitest"
 import { FrameType } from "../../src/http2/frame/types.ts"
 import { eventually } from "../support/eventually.ts"
 import * as dsl from "../support/frame-dsl.ts"
+import { ManualClock } from "../support/manual-clock.ts"
 import type { RawConnection } from "../support/raw-connection.ts"
 import { RawServer } from "../support/raw-server.ts"
-import { TestBed } from "../support/test-bed.ts"
+import { EchoBackend, TestBed } from "../support/test-bed.ts"
 
 const KiB = 1024
 
@@ -102,4 +103,38 @@ describe("a slow reader", () => {
     lazy.destroy()
     await bed.ended(60)
   })
+})
+
+test("a client that we do not read is not late with what it has sent", async (t) => {
+  const clock = new ManualClock()
+  const large = new EchoBackend("a", {
+    Unary: (_call: unknown, callback: (error: null, value: Buffer) => void) =>
+      callback(null, Buffer.alloc(40_000_000)),
+  })
+  const limits = { controlFramesQueuedMax: 50 }
+  const bed = await TestBed.start(t, { backends: [large], clock, config: { limits } })
+  const client = await bed.rawClient({ settings: { INITIAL_WINDOW_SIZE: 2 ** 31 - 1 } })
+  client.send(dsl.windowUpdate(0, 2 ** 30))
+  await client.settled()
+  client.socket.pause()
+  const id = client.open(dsl.withFields(dsl.request, { ":path": "/test.Echo/Unary" }))
+  client.send(dsl.data(id, Buffer.alloc(5), { endStream: true }))
+  // The kernel takes no more: all that the backend's window lets through is held.
+  await eventually(
+    () => bed.balancer.snapshot().bufferedOctets >= 64 * KiB,
+    () => JSON.stringify(bed.balancer.snapshot()),
+  )
+  // So many calls that are answered at once that nothing more is read, the rest of the last one included.
+  const bad = dsl.withFields(dsl.request, { "grpc-timeout": "bad" })
+  const many = Array.from({ length: 60 }, (_, i) => dsl.headers(3 + 2 * i, bad, { endStream: true }))
+  const last = dsl.headers(123, dsl.request, { endStream: true })
+  client.send(...many, last.subarray(0, 20))
+  await eventually(
+    () => bed.balancer.counters.get("control_frames_queued") > 0,
+    () => JSON.stringify(bed.balancer.snapshot()),
+  )
+  client.send(last.subarray(20))
+  for (let i = 0; i < 12; i++) clock.advance(1000)
+  expect(bed.balancer.counters.get("header_block_timeout")).toBe(0)
+  expect(bed.balancer.snapshot().connections).toBe(1)
 })
