@@ -55,6 +55,8 @@ export class TlsFileWatch {
   }
 
   async #poll(): Promise<void> {
+    // First: whoever begins to watch on the way sets the next one.
+    this.#timer = null
     for (const watched of [...this.#watched]) {
       const now = await versionsNow([...watched.versions.keys()])
       const { versions } = watched
@@ -63,7 +65,6 @@ export class TlsFileWatch {
       watched.versions = now
       watched.onChange()
     }
-    this.#timer = null
     if (this.#watched.size > 0) this.#pollLater()
   }
 }
