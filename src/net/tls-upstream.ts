@@ -68,10 +68,11 @@ export class TlsUpstream {
    */
   connect(endpoint: EndpointConfig, bindAddress: string | null, onOctets: OnOctets): Socket {
     const session = this.#sessions.get(endpoint.address)
+    const material = this.#material!
     const options = {
       ...endpointOptions(endpoint, bindAddress),
-      ...this.#verification(endpoint, () => socket.getPeerX509Certificate()),
-      secureContext: this.#material!.context,
+      ...this.#verification(endpoint, material, () => socket.getPeerX509Certificate()),
+      secureContext: material.context,
       ALPNProtocols: ["h2"],
       onread: readInto(onOctets),
       ...(session && { session }),
@@ -85,7 +86,8 @@ export class TlsUpstream {
       socket.destroy(new Error(`the endpoint does not speak h2 over TLS (ALPN: ${chosen})`))
     })
     socket.on("session", (newer) => {
-      if (!socket.destroyed) this.#remember(endpoint.address, newer)
+      // To resume it skips verification, so it must have been verified by what is in force now.
+      if (!socket.destroyed && this.#material === material) this.#remember(endpoint.address, newer)
     })
     return socket
   }
@@ -96,7 +98,11 @@ export class TlsUpstream {
   }
 
   /** The name that is sent and the one that is checked; a Unix socket goes by `localhost`, as in nginx. */
-  #verification(endpoint: EndpointConfig, leaf: () => X509Certificate | undefined): ConnectionOptions {
+  #verification(
+    endpoint: EndpointConfig,
+    { authorities }: Material,
+    leaf: () => X509Certificate | undefined,
+  ): ConnectionOptions {
     const { verify, verifyDepth, serverName, sendServerName } = this.#config
     const name = serverName ?? endpoint.host ?? "localhost"
     return {
@@ -105,8 +111,7 @@ export class TlsUpstream {
       rejectUnauthorized: verify,
       checkServerIdentity: (_host, certificate) => {
         if (!verify) return undefined
-        if (isChainTooLong(leaf()!, verifyDepth, this.#material!.authorities?.certificates ?? null))
-          return chainTooLong()
+        if (isChainTooLong(leaf()!, verifyDepth, authorities?.certificates ?? null)) return chainTooLong()
         return checkServerIdentity(name, certificate)
       },
     }
