@@ -201,6 +201,19 @@ describe("GOAWAY sent", () => {
     expect(lab.events.take().at(-1)).toBe("end")
   })
 
+  test("a server drains a client that has said GOAWAY itself as any other", () => {
+    const lab = new Lab("server")
+    lab.send(dsl.headers(1, dsl.request), dsl.goaway(0))
+    lab.events.take()
+    lab.connection.drain("restart")
+    lab.connection.drain("again")
+    expect(lab.said()).toEqual([`GOAWAY ${MAX_ID} NO_ERROR`, "PING draining"])
+    lab.send(dsl.ping("draining", { ack: true }), dsl.headers(3, dsl.request))
+    expect([lab.said(), lab.events.take()]).toEqual([["GOAWAY 1 NO_ERROR"], []])
+    lab.send(dsl.rstStream(1))
+    expect(lab.events.take().at(-1)).toBe("end")
+  })
+
   test("what comes on streams that the drain left out is ignored, and their header blocks decoded", () => {
     const lab = new Lab("server")
     lab.send(dsl.headers(1, dsl.request))

@@ -60,6 +60,7 @@ export class Http2Connection<Owner> {
   #goawaySentLast = MAX_STREAM_ID
   #goawayReceivedLast = MAX_STREAM_ID
   #isDraining = false
+  #isPeerDraining = false
   #isDrainPinged = false
   /** When `tick` first saw the drain's PING unanswered. */
   #drainSeenMs = Number.POSITIVE_INFINITY
@@ -117,7 +118,7 @@ export class Http2Connection<Owner> {
 
   /** GOAWAY was sent or came: open no new streams. */
   get isDraining(): boolean {
-    return this.#isDraining
+    return this.#isDraining || this.#isPeerDraining
   }
 
   /** The peer's SETTINGS have come: for a client, that the other end speaks HTTP/2 at all. */
@@ -337,7 +338,7 @@ export class Http2Connection<Owner> {
   goawayReceived(last: number, code: number, debug: string): Fault | null {
     if (last > this.#goawayReceivedLast) return protocolError("GOAWAY raised its last stream id")
     this.#goawayReceivedLast = last
-    this.#isDraining = true
+    this.#isPeerDraining = true
     this.#events.onGoaway(code, debug)
     if (this.role === "client") {
       const reason = `GOAWAY(${last})`
@@ -398,7 +399,7 @@ export class Http2Connection<Owner> {
   }
 
   #endIfIdle(): void {
-    if (this.#isDraining && this.#table.size === 0 && !this.#isDrainPinged && !this.#isClosed)
+    if (this.isDraining && this.#table.size === 0 && !this.#isDrainPinged && !this.#isClosed)
       this.#close(null, "drained", ErrorCode.NO_ERROR)
   }
 
