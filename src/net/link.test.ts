@@ -32,6 +32,8 @@ class FakeUser implements LinkUser {
   readonly ends: string[] = []
   drains = 0
   onReceive: () => void = () => {}
+  onEnd: () => void = () => {}
+  onDrained: () => void = () => {}
 
   constructor(link: () => Link) {
     this.output = new Output({ onOutput: () => link().schedule(), onMuchOutput: () => {} })
@@ -44,10 +46,12 @@ class FakeUser implements LinkUser {
 
   receiveEnd(reason: string): void {
     this.ends.push(reason)
+    this.onEnd()
   }
 
   drained(): void {
     this.drains++
+    this.onDrained()
   }
 }
 
@@ -189,23 +193,28 @@ describe("a link", () => {
     )
   })
 
-  test("a user that throws loses its connection, and nothing else", async () => {
-    const { link, user, peer, socket, bugs, closed } = await linked()
-    user.onReceive = () => {
-      throw new Error("a bug")
-    }
-    peer.write("x")
-    await eventually(
-      () => socket.destroyed,
-      () => "the socket's end",
-    )
-    expect(bugs).toEqual([new Error("a bug")])
-    await eventually(
-      () => closed.length === 1,
-      () => "its owner is told",
-    )
-    expect(closed).toEqual([link])
-  })
+  test.each(["onReceive", "onDrained", "onEnd"] as const)(
+    "a user that throws in %s loses its connection, and nothing else",
+    async (where) => {
+      const { link, user, peer, socket, bugs, closed } = await linked()
+      user[where] = () => {
+        throw new Error("a bug")
+      }
+      user.output.raw(text("x"))
+      peer.resume()
+      peer.end("x")
+      await eventually(
+        () => socket.destroyed,
+        () => "the socket's end",
+      )
+      expect(bugs).toEqual([new Error("a bug")])
+      await eventually(
+        () => closed.length === 1,
+        () => "its owner is told",
+      )
+      expect(closed).toEqual([link])
+    },
+  )
 })
 
 describe("a flusher", () => {

@@ -190,7 +190,13 @@ export class Link implements Flushable {
     if (user === null) return
     user.output.sent(this.#writingOctets)
     if (this.socket.destroyed) return
-    user.drained()
+    try {
+      user.drained()
+    } catch (error) {
+      this.#owner.onBug(error)
+      this.destroy()
+      return
+    }
     if (this.#isPaused && !user.shouldPauseReading) {
       this.#isPaused = false
       this.socket.resume()
@@ -218,7 +224,12 @@ export class Link implements Flushable {
   #finish(reason: string): void {
     if (!this.#isDone) {
       this.#isDone = true
-      this.#user?.receiveEnd(reason)
+      try {
+        this.#user?.receiveEnd(reason)
+      } catch (error) {
+        this.#owner.onBug(error)
+        this.destroy()
+      }
     }
     if (this.#isEnding || this.socket.destroyed) {
       this.#deadline?.cancel()
