@@ -32,7 +32,7 @@ export interface SenderHost<Owner> extends OutputHost {
  */
 export class Sender<Owner> {
   readonly output: Output
-  readonly encoder = new HpackEncoder()
+  readonly encoder: HpackEncoder
   /** What the peer allows us. */
   readonly peer: Settings = initialSettings()
   /** Connection-level credit. */
@@ -63,6 +63,7 @@ export class Sender<Owner> {
     this.#queuedOctetsMax = limits.connectionBufferedOctetsMax
     this.#budget = budget
     this.output = new Output(host)
+    this.encoder = new HpackEncoder(limits.encoderTableOctets)
   }
 
   /** The socket takes no more for now. */

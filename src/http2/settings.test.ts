@@ -160,6 +160,12 @@ describe("header tables", () => {
     expect(blockSent(lab).subarray(0, 4)).toEqual(Buffer.from([0x20, 0x3f, 0xe1, 0x1f]))
   })
 
+  test("our encoder uses none where encoderTableOctets says so", () => {
+    const lab = new Lab("server", { limits: { encoderTableOctets: 0 } })
+    expect(blockSent(lab)[0]).toBe(0x20)
+    expect(lab.connection.sender.encoder.tableOctets).toBe(0)
+  })
+
   test("ours of another size than 4096 holds from the peer's acknowledgement on, not before", () => {
     const lab = new Lab("server", { greeted: false, limits: { headerTableOctets: 0 } })
     // Sent before the client has seen our SETTINGS, so its table is the 4096 octets that all start with.

@@ -118,10 +118,10 @@ describe("what enters the table", () => {
   })
 })
 
-describe("the peer's table size", () => {
-  /** The updates at the start of the next block. */
-  const updates = (sizes: number[]): string => {
-    const encoder = new HpackEncoder()
+describe("table sizes", () => {
+  /** The updates at the start of the next block, the peer having set `sizes`. */
+  const updates = (sizes: number[], own?: number): string => {
+    const encoder = new HpackEncoder(own)
     for (const size of sizes) encoder.setPeerMaxTableOctets(size)
     const block = encodeHex(encoder, { ":method": "GET" })
     expect(block.endsWith("82")).toBe(true)
@@ -131,6 +131,7 @@ describe("the peer's table size", () => {
   const SIZE_0 = "20"
   const SIZE_256 = "3fe101"
   const SIZE_4096 = "3fe11f"
+  const SIZE_8192 = "3fe13f"
   test.each([
     ["unchanged", [4096], ""],
     ["more than ours ever is", [65_536, 2 ** 32 - 1], ""],
@@ -140,8 +141,37 @@ describe("the peer's table size", () => {
     ["lowered and raised to what it was", [256, 65_536], SIZE_256 + SIZE_4096],
     ["lowered twice", [256, 0], SIZE_0],
     ["up and down", [256, 0, 4096, 256], SIZE_0 + SIZE_256],
-  ])("%s", (_, sizes, expected) => {
+  ])("the peer's %s", (_, sizes, expected) => {
     expect(updates(sizes)).toBe(expected)
+  })
+
+  test.each([
+    ["none", 0, [], SIZE_0],
+    ["smaller than what all start with", 256, [], SIZE_256],
+    ["smaller, and the peer allows more", 256, [65_536], SIZE_256],
+    ["smaller, and the peer allows less", 256, [0], SIZE_0],
+    ["smaller, and the peer's was less for a time", 256, [0, 4096], SIZE_0 + SIZE_256],
+    ["larger, which waits for the peer", 8192, [], ""],
+    ["larger, and the peer allows it", 8192, [65_536], SIZE_8192],
+    ["larger, and the peer allows less", 8192, [256], SIZE_256],
+  ])("ours: %s", (_, own, sizes, expected) => {
+    expect(updates(sizes, own)).toBe(expected)
+  })
+
+  test.each([
+    [0, 0],
+    [256, 256],
+    [8192, 4096],
+  ])("of ours, %i octets, at most %i are used, and the peer's decoder follows", (own, most) => {
+    const encoder = new HpackEncoder(own)
+    const decoder = new HpackDecoder()
+    for (let i = 0; i < 200; i++) {
+      const list = listOf({ [`x-name-${i % 150}`]: "a".repeat(20) })
+      const block = encoder.encode(list)
+      expect(decoder.decode(block, 0, block.length, LIMITS)?.fields).toEqual(list.fields)
+    }
+    expect(encoder.tableOctets).toBeLessThanOrEqual(most)
+    expect(encoder.tableOctets).toBeGreaterThan(most / 2 - 1)
   })
 
   test("a table of no octets is still served", () => {

@@ -7,8 +7,8 @@ import { writeInteger } from "./integer.ts"
 import { SearchableTable } from "./searchable-table.ts"
 import { STATIC_BY_NAME } from "./static-table.ts"
 
-/** Our table is never larger, whatever the peer allows. It is also what every connection starts with. */
-const MAX_TABLE_OCTETS = 4096
+/** What every connection starts with, until either side says otherwise. RFC 9113 §6.5.2. */
+const FIRST_TABLE_OCTETS = 4096
 /** With so many values of one name in the table, no further one is worth an entry; so no search is longer. */
 const MAX_VALUES_PER_NAME = 16
 /**
@@ -37,11 +37,12 @@ const seenLists = seenKeys()
 /**
  * The sending side of HPACK: one per connection and direction. Every block must be sent, in the order of the calls.
  *
- * Bounds: the table by 4096 octets and the peer's setting; remembered blocks by `BlockMemory`.
+ * Bounds: the table by a size of ours and the peer's setting; remembered blocks by `BlockMemory`.
  * Source: RFC 7541; what goes into the table is said in `indexing.ts`.
  */
 export class HpackEncoder {
-  readonly #table = new SearchableTable(MAX_TABLE_OCTETS)
+  readonly #maxTableOctets: number
+  readonly #table = new SearchableTable(FIRST_TABLE_OCTETS)
   readonly #memory = new BlockMemory(seenLists)
   /** The least and the last size set since the last block; NONE when it did not change. */
   #leastOctets = NONE
@@ -49,14 +50,20 @@ export class HpackEncoder {
   #blocksSinceEviction = 0
   #tableChanged = false
 
-  /** Octets in the dynamic table, at most 4096. */
+  /** `maxTableOctets`: our table is never larger, whatever the peer allows. */
+  constructor(maxTableOctets = FIRST_TABLE_OCTETS) {
+    this.#maxTableOctets = maxTableOctets
+    this.setPeerMaxTableOctets(FIRST_TABLE_OCTETS)
+  }
+
+  /** Octets in the dynamic table. */
   get tableOctets(): number {
     return this.#table.octets
   }
 
   /** The peer's SETTINGS_HEADER_TABLE_SIZE. What changes by it is signalled at the start of the next block. */
   setPeerMaxTableOctets(octets: number): void {
-    const size = Math.min(octets, MAX_TABLE_OCTETS)
+    const size = Math.min(octets, this.#maxTableOctets)
     if (this.#lastOctets === NONE && size === this.#table.maxOctets) return
     this.#leastOctets = this.#leastOctets === NONE ? size : Math.min(size, this.#leastOctets)
     this.#lastOctets = size
