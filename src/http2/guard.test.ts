@@ -25,6 +25,8 @@ const id = (i: number): number => 101 + 2 * i
 const headersThen = (i: number, ...frames: Buffer[]): Buffer =>
   Buffer.concat([dsl.headers(id(i), dsl.request), ...frames])
 const { abuseBurst } = defaultLimits
+/** What an honest request takes, to the octet. */
+const blockOctets = dsl.headerBlock(dsl.request).length
 
 const attacks: Attack[] = [
   {
@@ -149,6 +151,21 @@ const attacks: Attack[] = [
         ? dsl.headers(id(0), Buffer.alloc(0), { endHeaders: false })
         : dsl.continuation(id(0), Buffer.alloc(0), false),
     allowed: 1,
+  },
+  {
+    name: "a header block too large in one frame",
+    limit: "headerBlockOctets",
+    options: { limits: { headerBlockOctets: blockOctets } },
+    blow: (i) =>
+      i === 0 ? dsl.headers(id(i), dsl.request) : dsl.headers(id(i), Buffer.alloc(blockOctets + 1)),
+    allowed: 1,
+  },
+  {
+    name: "a header block too large in its first frame",
+    limit: "headerBlockOctets",
+    options: { limits: { headerBlockOctets: blockOctets } },
+    blow: (i) => dsl.headers(id(i), Buffer.alloc(blockOctets + 1), { endHeaders: false }),
+    allowed: 0,
   },
   {
     name: "a header block too large before it is decoded",

@@ -4,6 +4,11 @@ import { ownCopy, ownRoom } from "./own-octets.ts"
 
 const NO_OCTETS = Buffer.alloc(0)
 
+/** A block is past `headerBlockOctets`, in however many frames. */
+export function blockTooLarge(): Fault {
+  return fault(ErrorCode.ENHANCE_YOUR_CALM, "the header block is too large", "header_block_too_large")
+}
+
 /**
  * Gathers a header block that HEADERS began and CONTINUATION frames carry on: RFC 9113 §6.10.
  * Blocks that one frame holds whole never come here.
@@ -44,8 +49,7 @@ export class HeaderBlock {
       return fault(ErrorCode.ENHANCE_YOUR_CALM, "too many CONTINUATION frames", "continuation_flood")
     if (start === end && !isLast)
       return fault(ErrorCode.ENHANCE_YOUR_CALM, "an empty CONTINUATION frame", "continuation_empty")
-    if (this.#octets.length + end - start > this.#limits.headerBlockOctets)
-      return fault(ErrorCode.ENHANCE_YOUR_CALM, "the header block is too large", "header_block_too_large")
+    if (this.#octets.length + end - start > this.#limits.headerBlockOctets) return blockTooLarge()
     const longer = ownRoom(this.#octets.length + end - start)
     longer.set(this.#octets)
     longer.set(octets.subarray(start, end), this.#octets.length)

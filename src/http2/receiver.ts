@@ -6,7 +6,7 @@ import { applySettings } from "./frame/settings.ts"
 import { CLIENT_PREFACE, Flag, FRAME_HEAD_OCTETS, FrameType, readUint31, readUint32 } from "./frame/types.ts"
 import { FrameReader, type FrameSink } from "./frame-reader.ts"
 import type { Guard } from "./guard.ts"
-import { HeaderBlock } from "./header-block.ts"
+import { blockTooLarge, HeaderBlock } from "./header-block.ts"
 import { MessageReceiver } from "./message-receiver.ts"
 import type { Sender } from "./sender.ts"
 import type { Http2Stream } from "./stream.ts"
@@ -282,6 +282,7 @@ export class Receiver<Owner> implements FrameSink {
     let flooded = this.#guard.received(end - start, endStream)
     if (padding > 0) flooded ??= this.#guard.overhead(padding, this.nowMs)
     if (flooded !== null) return flooded
+    if (end - start > this.#limits.headerBlockOctets) return blockTooLarge()
     if ((flags & Flag.END_HEADERS) !== 0)
       return this.#messages.receive(id, endStream, octets, start, end, this.nowMs)
     this.#block.begin(id, endStream, octets, start, end, this.nowMs)
