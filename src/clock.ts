@@ -27,6 +27,12 @@ export const systemClock: Clock = {
   },
 }
 
+/** Keeps the process alive, which timers of the clock do not. Call what is returned to let it go. */
+export function holdProcess(): () => void {
+  const handle = setInterval(() => {}, MAX_DELAY_MS)
+  return () => clearInterval(handle)
+}
+
 /**
  * A clock that stands still while `held`. One read of a socket is a moment: what it brings is begun, sent on and ended at
  * the same time. Asking the system for each step of a unary call is a tenth of the time spent in this code.

@@ -1,5 +1,5 @@
 import { rmSync, writeFileSync } from "node:fs"
-import { systemClock } from "../clock.ts"
+import { holdProcess, systemClock } from "../clock.ts"
 import { loadConfig } from "../config/load.ts"
 import type { Config } from "../config/model.ts"
 import { renderProblem, sortProblems } from "../config/problem.ts"
@@ -28,6 +28,16 @@ export interface RunOptions {
 
 /** Runs until told to stop. Resolves with the exit code: 0, 1 at runtime, 2 for the configuration. */
 export async function run(options: RunOptions): Promise<number> {
+  // The clock's timers keep no process alive, and while all workers are dead, or a log waits for its reader, there is nothing else.
+  const letGo = holdProcess()
+  try {
+    return await runUntilStopped(options)
+  } finally {
+    letGo()
+  }
+}
+
+async function runUntilStopped(options: RunOptions): Promise<number> {
   const config = readConfig(options)
   if (config === null) return 2
   const isWorker = process.env[WORKER_VARIABLE] !== undefined

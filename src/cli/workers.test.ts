@@ -1,62 +1,54 @@
-import { type ChildProcess, spawn } from "node:child_process"
-import { EventEmitter, once } from "node:events"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { type AddressInfo, createServer } from "node:net"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { fileURLToPath } from "node:url"
+import type { ChildProcess } from "node:child_process"
+import { EventEmitter } from "node:events"
 import { describe, expect, test } from "vitest"
 import { eventually } from "../../test/support/eventually.ts"
 import { LogLines } from "../../test/support/log-lines.ts"
 import { ManualClock } from "../../test/support/manual-clock.ts"
+import { freePort, SluiceProcess } from "../../test/support/sluice-process.ts"
 import { WORKER_READY } from "./worker-control.ts"
 import { Workers } from "./workers.ts"
 
-const program = fileURLToPath(new URL("main.ts", import.meta.url))
-
-/** A port that nobody has: workers share theirs, so none may be 0. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, "close")
-  return port
-}
+const LISTENING = '"message":"listening"'
 
 test("a listener that a reload brings is shared by all workers, as those of the start are", async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), "sluice-workers-"))
-  const config = join(directory, "sluice.yaml")
-  const listenOn = (...ports: number[]): void => {
-    const listeners = ports.map((port) => `127.0.0.1:${port}`)
-    writeFileSync(config, JSON.stringify({ workers: 2, listeners, clusters: { test: ["127.0.0.1:9"] } }))
-  }
   const [first, second] = [await freePort(), await freePort()]
-  listenOn(first)
-  const sluice = spawn(process.execPath, [program, "run", config])
-  t.onTestFinished(() => {
-    sluice.kill("SIGKILL")
-    rmSync(directory, { recursive: true })
+  const listenOn = (...ports: number[]) => ({
+    workers: 2,
+    listeners: ports.map((port) => `127.0.0.1:${port}`),
+    clusters: { test: ["127.0.0.1:9"] },
   })
-  let said = ""
-  sluice.stderr.on("data", (octets: Buffer) => (said += octets.toString()))
-  const times = (what: string): number => said.split(what).length - 1
-
+  const sluice = new SluiceProcess(t, listenOn(first))
+  await sluice.says(LISTENING)
+  sluice.configure(listenOn(first, second))
+  sluice.signal("SIGHUP")
   await eventually(
-    () => times('"message":"listening"') === 1,
-    () => `listening: ${said}`,
+    () => sluice.times('"configuration reloaded"') + sluice.times("cannot reload") === 2,
+    () => `both workers reloaded: ${sluice.said}`,
   )
-  listenOn(first, second)
-  sluice.kill("SIGHUP")
-  await eventually(
-    () => times('"configuration reloaded"') + times("cannot reload") === 2,
-    () => `both workers reloaded: ${said}`,
-  )
-  expect(said).not.toContain("cannot reload")
+  expect(sluice.said).not.toContain("cannot reload")
+  sluice.signal("SIGTERM")
+  expect(await sluice.ended).toBe(0)
+})
 
-  sluice.kill("SIGTERM")
-  const [code] = await once(sluice, "exit")
-  expect(code).toBe(0)
+// /proc says which processes a process has made.
+test.skipIf(process.platform !== "linux")("workers that all die at once are all replaced", async (t) => {
+  const port = await freePort()
+  const sluice = new SluiceProcess(t, {
+    workers: 2,
+    listeners: [`127.0.0.1:${port}`],
+    clusters: { test: ["127.0.0.1:9"] },
+  })
+  await sluice.says(LISTENING)
+  const first = sluice.workers
+  for (const worker of first) process.kill(worker, "SIGKILL")
+  await sluice.says("a worker died", 2)
+  await eventually(
+    () => sluice.workers.filter((worker) => !first.includes(worker)).length === 2,
+    () => `two new workers: ${sluice.workers.join()} after ${first.join()}; ${sluice.said}`,
+  )
+  sluice.signal("SIGTERM")
+  expect(await sluice.ended).toBe(0)
+  expect(sluice.times('"stopped"')).toBe(2)
 })
 
 describe("workers that come and go", () => {
