@@ -5,7 +5,7 @@ import { eventually } from "../../test/support/eventually.ts"
 import { LogLines } from "../../test/support/log-lines.ts"
 import { ManualClock } from "../../test/support/manual-clock.ts"
 import { freePort, SluiceProcess } from "../../test/support/sluice-process.ts"
-import { WORKER_READY } from "./worker-control.ts"
+import { type Command, WORKER_READY } from "./worker-control.ts"
 import { Workers } from "./workers.ts"
 
 const LISTENING = '"message":"listening"'
@@ -68,7 +68,7 @@ describe("workers that come and go", () => {
   function start(count: number) {
     const clock = new ManualClock()
     const made: FakeWorker[] = []
-    let command: (command: "stop", why: string) => void = () => {}
+    let command: (command: Command, why: string) => void = () => {}
     const said: (string | number)[] = []
     const workers = new Workers({
       count,
@@ -83,7 +83,8 @@ describe("workers that come and go", () => {
     const done = workers.run(() => said.push("listening")).then((code) => said.push(code))
     const ready = (at: number) => made[at]!.emit("message", WORKER_READY)
     const dies = (at: number) => made[at]!.emit("exit", 1, null)
-    return { clock, made, said, done, ready, dies, stop: () => command("stop", "SIGTERM") }
+    const told = (what: Command) => command(what, "a signal")
+    return { clock, made, said, done, ready, dies, told }
   }
 
   test("said to listen once all do", () => {
@@ -118,10 +119,35 @@ describe("workers that come and go", () => {
     expect([made[0]!.isKilled, said]).toEqual([true, [1]])
   })
 
-  test("told to stop, it ends with the last of them, and replaces none", async () => {
-    const { clock, made, said, done, ready, dies, stop } = start(2)
+  test.for(["reload", "reopen"] as const)("told to %s while none runs, it goes on", async (command) => {
+    const { clock, made, said, done, ready, dies, told } = start(2)
     for (const at of [0, 1]) ready(at)
-    stop()
+    for (const at of [0, 1]) dies(at)
+    told(command)
+    await new Promise(setImmediate)
+    expect(said).toEqual(["listening"])
+    clock.advance(1000)
+    expect(made).toHaveLength(4)
+    told("stop")
+    for (const at of [2, 3]) dies(at)
+    await done
+    expect(said).toEqual(["listening", 0])
+  })
+
+  test("told to stop while none runs, it ends", async () => {
+    const { clock, made, said, done, ready, dies, told } = start(1)
+    ready(0)
+    dies(0)
+    told("stop")
+    await done
+    clock.advance(5000)
+    expect([made.length, said]).toEqual([1, ["listening", 0]])
+  })
+
+  test("told to stop, it ends with the last of them, and replaces none", async () => {
+    const { clock, made, said, done, ready, dies, told } = start(2)
+    for (const at of [0, 1]) ready(at)
+    told("stop")
     for (const at of [0, 1]) dies(at)
     await done
     clock.advance(5000)

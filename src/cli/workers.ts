@@ -109,7 +109,7 @@ export class Workers {
     this.#options.log.info(`passing on: ${command}`, { signal: why, workers: this.#running.size })
     if (command === "stop") this.#isStopping = true
     for (const worker of this.#running) if (worker.connected) worker.send(command)
-    if (this.#running.size === 0) this.#onDone(0)
+    if (this.#isStopping && this.#running.size === 0) this.#onDone(0)
   }
 }
 
