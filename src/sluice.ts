@@ -29,9 +29,10 @@ import { type Random, systemRandom } from "./random.ts"
 import { Admission } from "./relay/admission.ts"
 import { Clients } from "./relay/clients.ts"
 import type { RelayContext } from "./relay/context.ts"
+import type { OpenListener } from "./relay/open-listener.ts"
 import type { ConnectionRecord, StreamRecord } from "./relay/record.ts"
 import { ReplayRing } from "./relay/replay-ring.ts"
-import { compileRoute, type Route } from "./relay/route.ts"
+import { type Clusters, compileRoute, type Route } from "./relay/route.ts"
 import { type RouteCompiler, Router } from "./relay/router.ts"
 import { Shedding } from "./relay/shedding.ts"
 import type { UpstreamConnection } from "./relay/upstream.ts"
@@ -70,16 +71,17 @@ export interface OpenAddress {
   readonly unixPath: string | null
 }
 
-/** A listener that is open. A reload changes what holds for the connections that follow. */
-interface OpenListener {
+/** A listener that is open, or opens. */
+interface Accepting extends OpenListener {
   config: ListenerConfig
+  router: Router<Route>
   tls: TlsListener | null
-  readonly listening: Listening
+  listening: Listening | null
 }
 
 interface Live {
   readonly config: Config
-  readonly clusters: ReadonlyMap<string, Cluster<UpstreamConnection>>
+  readonly clusters: Clusters
   readonly routers: ReadonlyMap<string, Router<Route>>
   readonly tls: TlsPlan
 }
@@ -114,7 +116,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   }
   /** Called whenever a connection or a socket is gone. */
   readonly #onGone = new Set<() => void>()
-  readonly #listeners = new Map<string, OpenListener>()
+  readonly #listeners = new Map<string, Accepting>()
   #live: Live
   #ticker: Timer | null = null
   #streams = 0
@@ -144,7 +146,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       onSecured: (name, socket, info) => {
         const listener = this.#listeners.get(name)
         if (listener === undefined) socket.destroy()
-        else this.#clients.secured(listener.config, socket, info)
+        else this.#clients.secured(listener, socket, info)
       },
       onFailed: (counter) => this.counters.add(counterIds[counter]),
       onBug: (error) => this.#uncaught(error),
@@ -159,7 +161,6 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       replayRing: new ReplayRing(),
       budget: new BufferBudget(limits),
       admission,
-      findCluster: (name) => this.#live.clusters.get(name),
       onStreamEnd: (record) => {
         this.#streams++
         this.emit("stream", record)
@@ -169,7 +170,6 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const bridges = new Bridges(this.#context)
     this.#clients = new Clients({
       context: this.#context,
-      router: (name) => this.#live.routers.get(name) ?? this.#lastRouter(),
       openStream: bridges.openStream,
       http1: (connection) => bridges.http1(connection),
       link,
@@ -197,7 +197,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   /** Opens every listener. Errors: one sentence that names the address; none stays open then. */
   async start(): Promise<void> {
     try {
-      for (const listener of this.#live.config.listeners) await this.#open(listener, this.#live.tls)
+      for (const listener of this.#live.config.listeners) await this.#open(listener, this.#live)
     } catch (error) {
       await this.close({ graceMs: 0 })
       throw error
@@ -208,7 +208,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     return [...this.#listeners.values()].map(({ config, listening }) => ({
       name: config.name,
       host: config.host,
-      port: listening.port,
+      port: listening!.port,
       unixPath: config.unixPath,
     }))
   }
@@ -250,30 +250,27 @@ export class Balancer extends EventEmitter<BalancerEvents> {
             `listener ${listener.name} cannot move to another address; give the new one another name`,
           )
         if (open !== undefined) continue
-        // Its router must be there before its first stream is.
-        this.#live = {
-          ...this.#live,
-          routers: new Map([...this.#live.routers, [listener.name, next.routers.get(listener.name)!]]),
-        }
-        await this.#open(listener, next.tls)
+        await this.#open(listener, next)
         opened.push(listener.name)
       }
       this.#mustNotBeClosing()
     } catch (error) {
-      for (const name of opened) this.#closeListener(name)
+      for (const name of opened) this.#removeListener(name)
+      for (const cluster of without(next.clusters, this.#live.clusters)) cluster.close()
       next.tls.abandon()
       throw error
     }
     const before = this.#live
     this.#live = next
-    for (const name of [...this.#listeners.keys()]) if (!names.has(name)) this.#closeListener(name)
-    for (const [name, cluster] of before.clusters) if (next.clusters.get(name) !== cluster) cluster.close()
+    for (const name of [...this.#listeners.keys()]) if (!names.has(name)) this.#removeListener(name)
+    for (const cluster of without(before.clusters, next.clusters)) cluster.close()
     for (const upstream of next.tls.commit())
       for (const way of this.#upstreams.forget(upstream))
         for (const cluster of next.clusters.values()) cluster.forget(way)
     for (const listener of config.listeners) {
       const open = this.#listeners.get(listener.name)!
       open.config = listener
+      open.router = next.routers.get(listener.name)!
       open.tls = next.tls.find(listener.name)
     }
     this.#log.info("configuration reloaded")
@@ -327,14 +324,14 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     try {
       for (const listener of config.listeners)
         if (listener.tls !== null) tls.listener(listener.name, listener.tls)
-      return { config, clusters, routers: this.#makeRouters(config, tls), tls }
+      return { config, clusters, routers: this.#makeRouters(config, clusters, tls), tls }
     } catch (error) {
       tls.abandon()
       throw error
     }
   }
 
-  #makeRouters(config: Config, tls: TlsPlan): Map<string, Router<Route>> {
+  #makeRouters(config: Config, clusters: Clusters, tls: TlsPlan): Map<string, Router<Route>> {
     const routers = new Map<string, Router<Route>>()
     for (const { name } of config.listeners) {
       const servers = config.servers.filter((server) => server.listeners.includes(name))
@@ -347,7 +344,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         const over = tlsConfig === null ? null : tls.upstream(tlsConfig)
         return this.#upstreams.connect({ tls: over, bindAddress, socketKeepalive })
       }
-      const compile: RouteCompiler<Route> = (server, route) => compileRoute(server, route, openLog, connectAs)
+      const compile: RouteCompiler<Route> = (server, route) =>
+        compileRoute(server, route, clusters, openLog, connectAs)
       routers.set(name, new Router(name, servers, compile))
     }
     return routers
@@ -387,32 +385,34 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     return link
   }
 
-  async #open(config: ListenerConfig, tls: TlsPlan): Promise<void> {
+  async #open(config: ListenerConfig, { routers, tls }: Live): Promise<void> {
     const { name } = config
-    const listening = await this.#network.listen(
+    const listener: Accepting = { config, router: routers.get(name)!, tls: tls.find(name), listening: null }
+    listener.listening = await this.#network.listen(
       config,
-      (accept) => this.#clients.accept(this.#listeners.get(name)?.config ?? config, accept),
-      (socket) => this.#handshake(name, socket),
+      (accept) => this.#clients.accept(listener, accept),
+      (socket) => this.#handshake(listener, socket),
     )
-    this.#listeners.set(name, { config, tls: tls.find(name), listening })
+    this.#listeners.set(name, listener)
   }
 
   #closeListener(name: string): void {
-    this.#listeners.get(name)?.listening.close()
+    this.#listeners.get(name)?.listening?.close()
     this.#listeners.delete(name)
   }
 
+  /** Closes it and lets its clients go. Until they have gone they reach what it led to, never what another leads to. */
+  #removeListener(name: string): void {
+    const listener = this.#listeners.get(name)
+    this.#closeListener(name)
+    if (listener !== undefined) this.#clients.drain(listener)
+  }
+
   /** Over TLS a client is served after its handshake. False: this listener has no TLS. */
-  #handshake(name: string, socket: Socket): boolean {
-    const tls = this.#listeners.get(name)?.tls ?? null
+  #handshake({ tls }: Accepting, socket: Socket): boolean {
     if (tls === null) return false
     if (this.#clients.admit(socket)) tls.handshake(socket)
     return true
-  }
-
-  /** Connections of a listener that a reload took away go on with what is now first. */
-  #lastRouter(): Router<Route> {
-    return this.#live.routers.values().next().value!
   }
 
   // ---- Time ---------------------------------------------------------------------------------------------------
@@ -450,6 +450,11 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     if (this.#onGone.size === 0) return
     for (const look of [...this.#onGone]) look()
   }
+}
+
+/** The clusters of one configuration that are not the same in another. */
+function without(these: Clusters, those: Clusters): Cluster<UpstreamConnection>[] {
+  return [...these].filter(([name, cluster]) => those.get(name) !== cluster).map(([, cluster]) => cluster)
 }
 
 function isSameAddress(one: ListenerConfig, other: ListenerConfig): boolean {

@@ -8,6 +8,7 @@ import type { ClientConnection, StreamOwner } from "../relay/client-connection.t
 import type { DownstreamOptions } from "../relay/downstream.ts"
 import { failure } from "../relay/failure.ts"
 import { headerTimeoutMsOf, maxConcurrentStreamsOf } from "../relay/listener-limits.ts"
+import type { OpenListener } from "../relay/open-listener.ts"
 import type { ConnectionRecord } from "../relay/record.ts"
 import type { Route } from "../relay/route.ts"
 import { readHttp1Head } from "./http1-head.ts"
@@ -124,7 +125,7 @@ export class Http1Connection implements ClientConnection, LinkUser {
       this.onLimit("header_malformed")
       return { status: 400, reason: head }
     }
-    const route = this.options.router(this.options.listener.name).match(head.authority, head.path)
+    const route = this.options.openListener.router.match(head.authority, head.path)
     if (route !== null) return { head, route }
     this.onLimit("path_refused")
     return { status: 400, reason: "the path has no meaning" }
@@ -243,6 +244,10 @@ export class Http1Connection implements ClientConnection, LinkUser {
     this.#isDraining = true
     // A WebSocket without a call ends at once.
     if (this.streams.size === 0 && !this.isAnswering) this.socket.end()
+  }
+
+  get openListener(): OpenListener {
+    return this.options.openListener
   }
 
   get overflowOctets(): number {

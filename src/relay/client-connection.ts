@@ -1,6 +1,7 @@
 import type { StreamEnd } from "../http2/events.ts"
 import type { HeaderList } from "../http2/header-list.ts"
 import type { Failure } from "./failure.ts"
+import type { OpenListener } from "./open-listener.ts"
 import type { ConnectionRecord, StreamRecord } from "./record.ts"
 
 /** Whoever handles a client's stream: an exchange, or a bridge that translates for one. */
@@ -24,6 +25,8 @@ export interface StreamOwner {
 /** A client's connection, whatever it speaks. */
 export interface ClientConnection {
   readonly record: ConnectionRecord
+  /** Where it came in. */
+  readonly openListener: OpenListener
   /** Streams under way. */
   readonly streams: Iterable<StreamOwner>
   /** Held for the client and no stream's any more: heads and trailers that it does not read. */

@@ -11,15 +11,12 @@ import type { ClientConnection } from "./client-connection.ts"
 import type { RelayContext } from "./context.ts"
 import { DownstreamConnection, type DownstreamOptions } from "./downstream.ts"
 import { FirstOctets, type FirstOctetsOptions } from "./first-octets.ts"
+import type { OpenListener } from "./open-listener.ts"
 import type { ConnectionRecord } from "./record.ts"
-import type { Route } from "./route.ts"
-import type { Router } from "./router.ts"
 
 /** What the clients of a balancer are served with. */
 export interface ClientsOptions {
   context: RelayContext
-  /** The routes of a listener as they are now. */
-  router(listener: string): Router<Route>
   openStream: DownstreamOptions["openStream"]
   /** Makes the connection of a client that speaks HTTP/1. */
   http1(options: DownstreamOptions): ClientConnection & LinkUser
@@ -65,19 +62,24 @@ export class Clients {
     this.#isClosed = true
   }
 
+  /** Lets the clients of a listener go: they are told to go elsewhere, and their streams to their end. */
+  drain(listener: OpenListener): void {
+    for (const connection of this.connections) if (connection.openListener === listener) connection.drain()
+  }
+
   /** A client of a listener without TLS. */
-  accept(config: ListenerConfig, accept: (onOctets: OnOctets) => Socket): void {
+  accept(listener: OpenListener, accept: (onOctets: OnOctets) => Socket): void {
     // Reads begin on a later turn, when the link is there.
     let link: Link | null = null
     const socket = accept((octets, length) => link?.received(octets, 0, length))
-    if (this.admit(socket)) link = this.#serve(config, socket, null, null)
+    if (this.admit(socket)) link = this.#serve(listener, socket, null, null)
   }
 
   /** A client whose TLS handshake is done. */
-  secured(config: ListenerConfig, socket: TLSSocket, tls: TlsInfo): void {
+  secured(listener: OpenListener, socket: TLSSocket, tls: TlsInfo): void {
     const { alpnProtocol } = socket
     const protocol = alpnProtocol === "h2" ? "http2" : alpnProtocol === "http/1.1" ? "http1" : null
-    const link = this.#serve(config, socket, protocol, tls)
+    const link = this.#serve(listener, socket, protocol, tls)
     readShared(socket, (octets, length) => link.received(octets, 0, length))
   }
 
@@ -111,27 +113,27 @@ export class Clients {
   }
 
   /** `protocol` is null until the client's first octets say it. */
-  #serve(config: ListenerConfig, socket: Socket, protocol: Protocol | null, tls: TlsInfo | null): Link {
+  #serve(listener: OpenListener, socket: Socket, protocol: Protocol | null, tls: TlsInfo | null): Link {
     const link = this.#options.link(socket)
-    const record = connectionRecord(++this.#lastId, config, socket, tls)
-    this.connections.add(this.#greet(config, record, link, protocol))
+    const record = connectionRecord(++this.#lastId, listener.config, socket, tls)
+    this.connections.add(this.#greet(listener, record, link, protocol))
     this.#options.onConnect(record)
     return link
   }
 
   /** Makes the connection that speaks a client's protocol, or one that waits for the octets that say which. */
   #greet(
-    config: ListenerConfig,
+    openListener: OpenListener,
     record: ConnectionRecord,
     link: Link,
     known: Protocol | null,
   ): ClientConnection {
-    const { context, router, openStream } = this.#options
+    const { context, openStream } = this.#options
     const sinceMs = context.clock.now()
     const client = {
       context,
-      router,
-      listener: config,
+      openListener,
+      listener: openListener.config,
       record,
       link,
       sinceMs,

@@ -1,4 +1,3 @@
-import type { Cluster } from "../balancer/cluster.ts"
 import type { Clock } from "../clock.ts"
 import type { Counters } from "../counters.ts"
 import type { Deadlines } from "../deadlines.ts"
@@ -8,7 +7,6 @@ import type { Log } from "../log/logger.ts"
 import type { Admission } from "./admission.ts"
 import type { StreamRecord } from "./record.ts"
 import type { ReplayRing } from "./replay-ring.ts"
-import type { UpstreamConnection } from "./upstream.ts"
 import type { TemplateEnvironment } from "./variables.ts"
 
 /** What every stream of a process shares. */
@@ -22,8 +20,6 @@ export interface RelayContext {
   readonly replayRing: ReplayRing
   readonly budget: BufferBudget
   readonly admission: Admission
-  /** By cluster name, or by address for routes that name one by variable. */
-  findCluster(name: string): Cluster<UpstreamConnection> | undefined
   /** Exactly once per stream. */
   onStreamEnd(record: StreamRecord): void
 }

@@ -15,10 +15,10 @@ import type { DownstreamStream } from "./downstream-stream.ts"
 import { type Failure, failure } from "./failure.ts"
 import { Keepalive, type KeepaliveSettings } from "./keepalive.ts"
 import { headerTimeoutMsOf, maxConcurrentStreamsOf } from "./listener-limits.ts"
+import type { OpenListener } from "./open-listener.ts"
 import type { ConnectionRecord } from "./record.ts"
 import { answerInOneHead } from "./rescue.ts"
 import type { Route } from "./route.ts"
-import type { Router } from "./router.ts"
 import { shedConnectionLater } from "./shedding.ts"
 
 /** Something that can own a stream, to be started once it does. */
@@ -34,8 +34,8 @@ const DOWNSTREAM_KEEPALIVE: KeepaliveSettings = { intervalMs: 60_000, timeoutMs:
 
 export interface DownstreamOptions {
   context: RelayContext
-  /** The routes of a listener, read once per stream, so that a reload applies to the next one. */
-  router: (listener: string) => Router<Route>
+  openListener: OpenListener
+  /** Its configuration when the client came. */
   listener: ListenerConfig
   record: ConnectionRecord
   link: Link
@@ -49,9 +49,9 @@ export interface DownstreamOptions {
 /** One client's connection: the server's role of HTTP/2. Every stream becomes an exchange. */
 export class DownstreamConnection implements ConnectionEvents<StreamOwner>, ClientConnection, LinkUser {
   readonly record: ConnectionRecord
+  readonly openListener: OpenListener
   readonly http2: Http2Connection<StreamOwner>
   readonly #context: RelayContext
-  readonly #router: DownstreamOptions["router"]
   readonly #listener: ListenerConfig
   readonly #link: Link
   readonly #openStream: OpenStream
@@ -66,7 +66,7 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
     const { context, listener, record, link } = options
     const nowMs = context.clock.now()
     this.#context = context
-    this.#router = options.router
+    this.openListener = options.openListener
     this.#listener = listener
     this.record = record
     this.#link = link
@@ -121,7 +121,7 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
   onRequest(stream: Http2Stream<StreamOwner>, head: RequestHead, _endStream: boolean): void {
     const { record } = this
     record.requests++
-    const route = this.#router(this.#listener.name).match(head.authority, head.path)
+    const route = this.openListener.router.match(head.authority, head.path)
     if (route === null) {
       this.onLimit("path_refused")
       stream.reset(ErrorCode.PROTOCOL_ERROR)

@@ -4,6 +4,7 @@ import { type Protocol, protocolOf } from "../net/protocol.ts"
 import { readProxyHeader } from "../net/proxy-protocol.ts"
 import type { ClientConnection, StreamOwner } from "./client-connection.ts"
 import type { DownstreamOptions } from "./downstream.ts"
+import type { OpenListener } from "./open-listener.ts"
 import type { ConnectionRecord } from "./record.ts"
 
 export interface FirstOctetsOptions {
@@ -35,6 +36,10 @@ export class FirstOctets implements ClientConnection, LinkUser {
 
   get record(): ConnectionRecord {
     return this.client.record
+  }
+
+  get openListener(): OpenListener {
+    return this.client.openListener
   }
 
   receive(octets: Buffer, start: number, end: number): void {

@@ -1,4 +1,4 @@
-import type { Connect } from "../balancer/cluster.ts"
+import type { Cluster, Connect } from "../balancer/cluster.ts"
 import type { RouteConfig, RouteSettings, ServerConfig, UpstreamTlsConfig } from "../config/model.ts"
 import type { AccessLog } from "../log/access-log.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
@@ -17,10 +17,14 @@ export type CompiledAction =
     }
   | { readonly kind: "none" }
 
+export type Clusters = ReadonlyMap<string, Cluster<UpstreamConnection>>
+
 /** One route as the relay uses it: every template compiled, every log open. Never changed once live. */
 export interface Route {
   readonly serverName: string
   readonly action: CompiledAction
+  /** The clusters of its configuration, by name. */
+  readonly clusters: Clusters
   /** How connections to its endpoints are made, where that is not the cluster's own way: over TLS, for one. */
   readonly connect: Connect<UpstreamConnection> | null
   readonly settings: RouteSettings
@@ -35,6 +39,7 @@ export interface Route {
 export function compileRoute(
   server: ServerConfig,
   config: RouteConfig | null,
+  clusters: Clusters,
   openLog: (config: RouteSettings["accessLogs"][number]) => AccessLog,
   connectAs: (tls: UpstreamTlsConfig | null, settings: RouteSettings) => Connect<UpstreamConnection>,
 ): Route {
@@ -49,6 +54,7 @@ export function compileRoute(
   return {
     serverName: server.names[0] ?? "",
     action: compileAction(action),
+    clusters,
     connect:
       tls === null && settings.bindAddress === null && !settings.socketKeepalive
         ? null

@@ -4,6 +4,7 @@ import type { Clock } from "../../src/clock.ts"
 import type { SluiceYaml } from "../../src/config/yaml/schema.ts"
 import { createBalancer } from "../../src/create-balancer.ts"
 import type { Log } from "../../src/log/logger.ts"
+import type { Network } from "../../src/net/network.ts"
 import { seededRandom } from "../../src/random.ts"
 import type { StreamRecord } from "../../src/relay/record.ts"
 import type { Balancer } from "../../src/sluice.ts"
@@ -114,6 +115,7 @@ export interface BedOptions {
   config?: Partial<SluiceYaml> | ((addresses: string[]) => Partial<SluiceYaml>)
   clock?: Clock
   log?: Log
+  network?: Network
 }
 
 export type EchoClient = grpc.Client & {
@@ -163,10 +165,15 @@ export class TestBed {
     for (const backend of backends) if (backend instanceof EchoBackend) await backend.start()
     const addresses = backends.map(({ port }) => `127.0.0.1:${port}`)
     const config = typeof options.config === "function" ? options.config(addresses) : options.config
-    const { clock, log } = options
+    const { clock, log, network } = options
     const balancer = createBalancer(
       { listeners: "127.0.0.1:0", ...(addresses.length > 0 && { clusters: { test: addresses } }), ...config },
-      { random: seededRandom(1), ...(clock !== undefined && { clock }), ...(log !== undefined && { log }) },
+      {
+        random: seededRandom(1),
+        ...(clock !== undefined && { clock }),
+        ...(log !== undefined && { log }),
+        ...(network !== undefined && { network }),
+      },
     )
     const bed = new TestBed(balancer, backends, clock, sockets)
     t.onTestFinished(() => bed.#finish())
