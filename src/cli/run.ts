@@ -8,13 +8,7 @@ import { counterIds } from "../counters.ts"
 import { openLog, type ProcessLog } from "../log/logger.ts"
 import { Balancer, type OpenAddress } from "../sluice.ts"
 import { wantsColor } from "./check.ts"
-import {
-  type Control,
-  primaryControl,
-  signalControl,
-  WORKER_READY,
-  WORKER_VARIABLE,
-} from "./worker-control.ts"
+import { type Control, commands, isWorker, WORKER_READY } from "./worker-control.ts"
 import { assertFree, startWorker, Workers, workerCount } from "./workers.ts"
 
 export interface RunOptions {
@@ -25,6 +19,9 @@ export interface RunOptions {
   to: string[]
   json: boolean
 }
+
+const NO_UPGRADE =
+  "SIGUSR2 is not supported: start the new version beside this one (reuseport), then send this one SIGTERM"
 
 /** Runs until told to stop. Resolves with the exit code: 0, 1 at runtime, 2 for the configuration. */
 export async function run(options: RunOptions): Promise<number> {
@@ -40,7 +37,6 @@ export async function run(options: RunOptions): Promise<number> {
 async function runUntilStopped(options: RunOptions): Promise<number> {
   const config = readConfig(options)
   if (config === null) return 2
-  const isWorker = process.env[WORKER_VARIABLE] !== undefined
   const count = workerCount(config)
   let log: ProcessLog
   try {
@@ -49,6 +45,7 @@ async function runUntilStopped(options: RunOptions): Promise<number> {
   } catch (error) {
     return cannotStart(error)
   }
+  if (!isWorker) process.on("SIGUSR2", () => log.warn(NO_UPGRADE))
   const removePidFile = isWorker ? () => {} : writePidFile(config.pidFile, log)
   const code =
     count > 1 && !isWorker
@@ -66,7 +63,6 @@ function cannotStart(error: unknown): 1 {
 
 /** The whole data plane in this process. */
 async function runHere(config: Config, log: ProcessLog, options: RunOptions): Promise<number> {
-  const isWorker = process.env[WORKER_VARIABLE] !== undefined
   let balancer: Balancer
   try {
     balancer = new Balancer(asHere(config), { log })
@@ -75,7 +71,7 @@ async function runHere(config: Config, log: ProcessLog, options: RunOptions): Pr
     return cannotStart(error)
   }
   // Whoever hears that it listens may tell it to stop the next moment.
-  const stopped = untilStopped(balancer, config, log, options, isWorker ? primaryControl : signalControl)
+  const stopped = untilStopped(balancer, config, log, options, commands)
   if (isWorker) process.send!(WORKER_READY)
   else announce(balancer.addresses, config, log, options.json)
   return stopped
@@ -99,13 +95,13 @@ async function runWorkers(
     return cannotStart(error)
   }
   const start = () => startWorker(process.argv.slice(2))
-  const workers = new Workers({ count, start, control: signalControl, clock: systemClock, log })
+  const workers = new Workers({ count, start, control: commands, clock: systemClock, log })
   return workers.run(() => announce(config.listeners, config, log, options.json))
 }
 
 /** The configuration as this process runs it: workers share their ports. */
 function asHere(config: Config): Config {
-  if (process.env[WORKER_VARIABLE] === undefined) return config
+  if (!isWorker) return config
   return { ...config, listeners: config.listeners.map((listener) => ({ ...listener, reusePort: true })) }
 }
 
