@@ -40,6 +40,8 @@ describe("locations, in nginx's order", () => {
     regex("\\.Chat/R"),
     regex("^/CASE", true),
     prefix("/outer/", [prefix("/outer/inner/"), exact("/outer/exact"), regex("x$")]),
+    prefix("/nest/", [prefix("/nest/a/"), final("/nest/b/"), exact("/nest/.Chat/R"), regex("y$")]),
+    final("/sealed/", [prefix("/sealed/a/")]),
   ]
   const router = routerOf(server(["a"], routes))
 
@@ -56,6 +58,12 @@ describe("locations, in nginx's order", () => {
     ["/outer/inner/a", "prefix /outer/inner/"],
     ["/outer/exact", "exact /outer/exact"],
     ["/outer/x", "~ x$"],
+    ["/nest/a/c", "prefix /nest/a/"],
+    ["/nest/a/.Chat/R", "~ \\.Chat/R"],
+    ["/nest/b/.Chat/R", "~ \\.Chat/R"],
+    ["/nest/.Chat/R", "exact /nest/.Chat/R"],
+    ["/nest/a/.Chat/Ry", "~ y$"],
+    ["/sealed/a/.Chat/R", "prefix /sealed/a/"],
     ["/chat.Chat/Exact?a=/b", "exact /chat.Chat/Exact"],
     ["/chat.Chat//Exact", "exact /chat.Chat/Exact"],
     ["/x/../chat.Chat/./Exact", "exact /chat.Chat/Exact"],

@@ -12,9 +12,15 @@ interface Prefix<R> {
   readonly inner: Locations<R>
 }
 
+/** `isSure`: by an exact path or a regex. A prefix, nested or not, still yields to the regexes further out. */
+interface Found<R> {
+  readonly route: R
+  readonly isSure: boolean
+}
+
 /**
  * One level of locations, matched as nginx does: exact, then the longest prefix; unless that one is `^~`, the first
- * regex that matches wins over it. Nested locations are searched within the prefix that matched.
+ * regex that matches wins over it. Nested locations are searched within the prefix that matched, before the regexes.
  */
 class Locations<R> {
   readonly #exact = new Map<string, R>()
@@ -36,16 +42,20 @@ class Locations<R> {
   }
 
   match(path: string): R | undefined {
+    return this.#find(path)?.route
+  }
+
+  #find(path: string): Found<R> | undefined {
     const exact = this.#exact.get(path)
-    if (exact !== undefined) return exact
+    if (exact !== undefined) return { route: exact, isSure: true }
     const prefix = this.#prefixes.find((each) => path.startsWith(each.path))
-    const nested = prefix?.inner.match(path)
-    if (nested !== undefined) return nested
+    const nested = prefix === undefined ? undefined : prefix.inner.#find(path)
+    if (nested?.isSure === true) return nested
     if (prefix?.final !== true) {
       const regex = this.#regexes.find((each) => each.regex.test(path))
-      if (regex !== undefined) return regex.inner.match(path) ?? regex.route
+      if (regex !== undefined) return { route: regex.inner.match(path) ?? regex.route, isSure: true }
     }
-    return prefix?.route
+    return nested ?? (prefix && { route: prefix.route, isSure: false })
   }
 }
 
