@@ -44,6 +44,14 @@ describe("a request's head on its way up", () => {
     expect(rewrite.apply(request, record, env)).toBe(rewrite.apply(request, record, env))
   })
 
+  test("a list of more than 4096 octets is not remembered", () => {
+    const rewrite = new RequestRewrite(settingsOf({ setHeaders: [["x-b", "1"]] }), false)
+    const kept = new HeaderList([...request.fields, "x-c", "y".repeat(3000)])
+    const large = new HeaderList([...request.fields, "x-c", "y".repeat(4096)])
+    expect(rewrite.apply(kept, record, env)).toBe(rewrite.apply(kept, record, env))
+    expect(rewrite.apply(large, record, env)).not.toBe(rewrite.apply(large, record, env))
+  })
+
   test.each([
     ["adds", [["X-B", "new"]], "x-a 1 x-a 2 x-b new"],
     ["replaces every one of a name by one", [["x-a", "3"]], "x-a 3"],

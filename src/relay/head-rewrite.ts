@@ -5,6 +5,8 @@ import { compileTemplate, type Template } from "./template.ts"
 import type { TemplateEnvironment } from "./variables.ts"
 
 const SLOTS = 32
+/** Larger lists are not remembered: clients choose them, and no budget counts what is kept here. */
+const LIST_OCTETS_MAX = 4096
 
 /** Remembers what a list became, so that the HPACK encoder meets the same list again. Bounded: one entry a slot. */
 class RewriteMemory {
@@ -17,6 +19,7 @@ class RewriteMemory {
   }
 
   set(from: HeaderList, to: HeaderList): void {
+    if (from.octets > LIST_OCTETS_MAX) return
     const slot = from.id % SLOTS
     this.#from[slot] = from
     this.#to[slot] = to

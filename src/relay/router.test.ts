@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { describe, expect, test } from "vitest"
 import { defaultRouteSettings } from "../config/defaults.ts"
 import type { RouteConfig, RouteMatch, ServerConfig } from "../config/model.ts"
@@ -85,6 +87,27 @@ describe("locations, in nginx's order", () => {
 
   test("thousands of paths do not pile up, nor change the answers", () => {
     for (let i = 0; i < 5000; i++) expect(router.match("a", `/chat.Chat/${i}`)).toBe("prefix /chat.Chat/")
+  })
+})
+
+describe("what clients ask for is not kept by the megabyte", () => {
+  setFlagsFromString("--expose-gc")
+  const collectGarbage = runInNewContext("gc") as () => void
+  const heapOctets = (): number => {
+    collectGarbage()
+    return process.memoryUsage().heapUsed
+  }
+  const long = (i: number): string => Buffer.from(`${i}/${"x".repeat(60_000)}`).toString("latin1")
+
+  test.each<[what: string, path: (i: number) => string]>([
+    ["long paths", (i) => `/${long(i)}`],
+    ["short paths that are slices of long strings", (i) => `${long(i)}/a/path/of/number/${i}`.slice(60_000)],
+  ])("%s", (_what, path) => {
+    const router = routerOf(server(["a"], [prefix("/")]))
+    const before = heapOctets()
+    for (let i = 0; i < 500; i++) router.match("a", path(i))
+    expect(heapOctets() - before).toBeLessThan(4 * 1024 * 1024)
+    expect(router.match("a", "/")).toBe("prefix /")
   })
 })
 

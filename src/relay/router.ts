@@ -4,6 +4,8 @@ import { normalizeUri } from "./uri.ts"
 
 /** Paths remembered per virtual host; then all are forgotten. */
 const PATHS_REMEMBERED = 1024
+/** Longer paths are not remembered: clients choose them, and no budget counts what is kept here. */
+const PATH_OCTETS_MAX = 256
 
 interface Prefix<R> {
   readonly path: string
@@ -72,14 +74,20 @@ class VirtualHost<R> {
 
   /** Null: the path has no meaning (400). */
   match(path: string): R | null {
-    const known = this.#known.get(path)
+    const known = path.length > PATH_OCTETS_MAX ? undefined : this.#known.get(path)
     if (known !== undefined) return known
     const uri = normalizeUri(path)
     const route = uri === null ? null : (this.#locations.match(uri) ?? this.#fallback)
+    if (path.length > PATH_OCTETS_MAX) return route
     if (this.#known.size >= PATHS_REMEMBERED) this.#known.clear()
-    this.#known.set(path, route)
+    this.#known.set(ownString(path), route)
     return route
   }
+}
+
+/** A slice keeps the whole string that it was cut from: the path of a target in absolute form, for one. */
+function ownString(octets: string): string {
+  return Buffer.from(octets, "latin1").toString("latin1")
 }
 
 /** Makes the route of a location, or of a server where none matches (`null`). */
