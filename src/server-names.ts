@@ -1,3 +1,5 @@
+import { octetText } from "./octet-text.ts"
+
 /**
  * Finds what belongs to a name, in nginx's order: exact, the longest `*.x`, the longest `x.*`, the first regex. Both
  * virtual hosts and certificates are found this way. A name that comes twice stays with the first.
@@ -10,7 +12,7 @@ export class ServerNames<T> {
 
   /** `names` are server names as `ServerConfig.names` has them. */
   constructor(entries: Iterable<readonly [names: readonly string[], value: T]>) {
-    for (const [names, value] of entries) for (const name of names) this.#add(name, value)
+    for (const [names, value] of entries) for (const name of names) this.#add(octetText(name), value)
     const longestFirst = (a: { text: string }, b: { text: string }) => b.text.length - a.text.length
     this.#suffixes.sort(longestFirst)
     this.#prefixes.sort(longestFirst)

@@ -51,6 +51,7 @@ const FOUNDATION = new Set([
   "deadlines.ts",
   "limits.ts",
   "octet-buffer.ts",
+  "octet-text.ts",
   "random.ts",
   "resolve-limits.ts",
   "server-names.ts",

@@ -39,6 +39,10 @@ const CASES: [locations: string, answers: Record<string, number>][] = [
     "location / { return 201; } location ~ \\.x { return 202; location ~ \\.xy { return 203; } }",
     { "/a.x": 202, "/a.xy": 203 },
   ],
+  [
+    "location / { return 201; } location /é/ { return 202; } location = /聊天 { return 203; } location ~ ^/z[^/]é { return 204; }",
+    { "/%C3%A9/x": 202, "/%E9/x": 201, "/%E8%81%8A%E5%A4%A9": 203, "/zz%C3%A9": 204, "/z%C3%A9": 201 },
+  ],
 ]
 
 function ours(locations: string): (path: string) => number | null {

@@ -44,6 +44,9 @@ describe("locations, in nginx's order", () => {
     prefix("/outer/", [prefix("/outer/inner/"), exact("/outer/exact"), regex("x$")]),
     prefix("/nest/", [prefix("/nest/a/"), final("/nest/b/"), exact("/nest/.Chat/R"), regex("y$")]),
     final("/sealed/", [prefix("/sealed/a/")]),
+    prefix("/é/"),
+    exact("/聊天"),
+    regex("^/ü(x|y)"),
   ]
   const router = routerOf(server(["a"], routes))
 
@@ -66,6 +69,11 @@ describe("locations, in nginx's order", () => {
     ["/nest/.Chat/R", "exact /nest/.Chat/R"],
     ["/nest/a/.Chat/Ry", "~ y$"],
     ["/sealed/a/.Chat/R", "prefix /sealed/a/"],
+    ["/%C3%A9/x", "prefix /é/"],
+    ["/\xc3\xa9/x", "prefix /é/"],
+    ["/%E9/x", "prefix /"],
+    ["/%E8%81%8A%E5%A4%A9", "exact /聊天"],
+    ["/%c3%bcy", "~ ^/ü(x|y)"],
     ["/chat.Chat/Exact?a=/b", "exact /chat.Chat/Exact"],
     ["/chat.Chat//Exact", "exact /chat.Chat/Exact"],
     ["/x/../chat.Chat/./Exact", "exact /chat.Chat/Exact"],
@@ -119,6 +127,7 @@ describe("server names, in nginx's order", () => {
     server(["www.*"]),
     server([".dot.example"]),
     server(["~^ch(a|o)t\\d+\\."]),
+    server(["bücher.example"]),
     server(["_"], [], ["l"]),
   )
 
@@ -133,6 +142,7 @@ describe("server names, in nginx's order", () => {
     ["dot.example", ".dot.example"],
     ["x.dot.example", ".dot.example"],
     ["chat7.example.net", "~^ch(a|o)t\\d+\\."],
+    ["b\xc3\xbccher.example:80", "bücher.example"],
     ["nobody.example.net", "_"],
     ["example.com", "_"],
     ["", "_"],

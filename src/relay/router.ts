@@ -1,4 +1,5 @@
 import type { RouteConfig, ServerConfig } from "../config/model.ts"
+import { octetText } from "../octet-text.ts"
 import { ServerNames } from "../server-names.ts"
 import { normalizeUri } from "./uri.ts"
 
@@ -35,10 +36,13 @@ class Locations<R> {
       const route = compile(config)
       const { match } = config
       const inner = new Locations(config.routes, compile)
-      if (match.kind === "exact") this.#exact.set(match.path, route)
+      if (match.kind === "exact") this.#exact.set(octetText(match.path), route)
       else if (match.kind === "prefix")
-        this.#prefixes.push({ path: match.path, final: match.final, route, inner })
-      else this.#regexes.push({ regex: new RegExp(match.pattern, match.ignoreCase ? "i" : ""), route, inner })
+        this.#prefixes.push({ path: octetText(match.path), final: match.final, route, inner })
+      else {
+        const regex = new RegExp(octetText(match.pattern), match.ignoreCase ? "i" : "")
+        this.#regexes.push({ regex, route, inner })
+      }
     }
     this.#prefixes.sort((a, b) => b.path.length - a.path.length)
   }

@@ -17,6 +17,8 @@ test.each([
   ["(?R)", null],
   ["(", null],
   ["a{2,1}", null],
+  ["^/é", "^/é"],
+  ["(?<é>a)", null],
 ])("%s is %s in JavaScript", (pattern, expected) => {
   const translated = translateRegex(pattern)
   expect("pattern" in translated ? translated.pattern : null).toBe(expected)

@@ -1,3 +1,5 @@
+import { octetText } from "../../octet-text.ts"
+
 /**
  * A PCRE pattern as JavaScript spells it, or why there is none.
  *
@@ -18,7 +20,7 @@ export function translateRegex(pattern: string): { pattern: string } | { error: 
   const caseless = /^\(\?i\)/.exec(translated)
   if (caseless !== null) translated = `(?i:${translated.slice(caseless[0].length)})`
   try {
-    new RegExp(translated)
+    new RegExp(octetText(translated))
     return { pattern: translated }
   } catch (error) {
     return { error: (error as Error).message.replace(/^Invalid regular expression: /, "invalid regex ") }

@@ -283,6 +283,11 @@ describe.each<[what: string, text: string, ...problems: string[]]>([
     expect.stringMatching(/^\d+:18~4 error: not a regex: /),
   ],
   [
+    "a regex whose group has a name beyond ASCII",
+    `${MINIMAL}routes: [{regex: "(?<é>a)", cluster: chat}]`,
+    expect.stringMatching(/^\d+:18~9 error: not a regex: /),
+  ],
+  [
     "a path without slash",
     `${MINIMAL}routes: [{prefix: a, cluster: chat}]`,
     expect.stringContaining('warning: no path starts like "a"'),

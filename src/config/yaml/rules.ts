@@ -3,6 +3,7 @@
  * they lead. Works on input of any shape and passes over what the schema refuses, so that all problems are told at once.
  */
 import { limitNames } from "../../limits.ts"
+import { octetText } from "../../octet-text.ts"
 import { resolveLimits } from "../../resolve-limits.ts"
 import { didYouMean } from "../problem.ts"
 import { type Fault, fault, type Path } from "./faults.ts"
@@ -270,7 +271,7 @@ function checkLimits(input: unknown, faults: Fault[]): void {
 
 function checkRegex(pattern: string, path: Path, faults: Fault[]): void {
   try {
-    new RegExp(pattern)
+    new RegExp(octetText(pattern))
   } catch (error) {
     const reason = (error as Error).message.replace(/^Invalid regular expression: /, "")
     faults.push(fault(path, `not a regex: ${reason}`))
