@@ -43,7 +43,28 @@ const CASES: [locations: string, answers: Record<string, number>][] = [
     "location / { return 201; } location /é/ { return 202; } location = /聊天 { return 203; } location ~ ^/z[^/]é { return 204; }",
     { "/%C3%A9/x": 202, "/%E9/x": 201, "/%E8%81%8A%E5%A4%A9": 203, "/zz%C3%A9": 204, "/z%C3%A9": 201 },
   ],
+  regexCase("[[:punct:]]", ["!", ":", "[", "~"], ["p", "%20", "a"]),
+  regexCase("[[:^digit:]]", ["a", "%FF"], ["1"]),
+  regexCase("[[:space:][:cntrl:]]", ["%20", "%0B", "%01"], ["a", "%A0"]),
+  regexCase("a[\\h]b", ["a%20b", "a%09b", "a%A0b"], ["ahb", "a%0Ab"]),
+  regexCase("a\\sb", ["a%20b", "a%0Bb"], ["a%A0b", "asb"]),
+  regexCase("a[\\S]b", ["a%A0b", "asb"], ["a%20b"]),
+  regexCase("a\\vb", ["a%0Ab", "a%0Bb", "a%85b"], ["a%20b", "avb"]),
+  regexCase("a\\Nb", ["a%0Db", "aNb"], ["a%0Ab"]),
+  regexCase("[^]a]", ["b"], ["]", "a", "ba]"]),
+  regexCase("[]a]", ["]", "a"], ["b"]),
+  regexCase("(.)\\1", ["aa"], ["ab", "a1"]),
+  regexCase("\\101[\\7]", ["A%07"], ["1017"]),
 ]
+
+/** The first of these paths are matched by the regex, the others are not. */
+function regexCase(pattern: string, matched: string[], others: string[]): (typeof CASES)[number] {
+  const answers = [...matched.map((path) => [`/${path}`, 202]), ...others.map((path) => [`/${path}`, 201])]
+  return [
+    `location / { return 201; } location ~ "^/(?:${pattern.replaceAll("\\", "\\\\")})$" { return 202; }`,
+    Object.fromEntries(answers),
+  ]
+}
 
 function ours(locations: string): (path: string) => number | null {
   const { config, problems } = readNginxConfig(`server { listen 80; ${locations} }`, "nginx.conf", diskFiles)
