@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs"
 import { describe, expect, test } from "vitest"
+import { checkTemplate } from "../../relay/template.ts"
 import type { Config, RouteConfig, RouteSettings } from "../model.ts"
 import { messageOf } from "../problem.ts"
 import { diskFiles } from "./include.ts"
@@ -294,6 +295,24 @@ describe("limits", () => {
         headerTimeoutMs: 10_000,
       },
     ])
+  })
+})
+
+describe("log_format", () => {
+  test.each([
+    ["'$remote_addr $request_completion'", "$remote_addr -"],
+    [`'$remote_addr \${connection_time}s $status'`, "$remote_addr -s $status"],
+    [`'\${status}s $http_host'`, `\${status}s $http_host`],
+    ["'$1st'", "-st"],
+    ["'$status' 's' '$' '{host}'", null],
+    ["'$status' 's' ' $Host'", `\${status}s $Host`],
+    ["'$sent_http_x $cookie_a$arg_b '", "$sent_http_x $cookie_a$arg_b "],
+  ])("%s is %s, which can run", (format, template) => {
+    const { config, problems } = read(`log_format x ${format}; access_log /l x; server {}`)
+    const written = config === null ? null : config.servers[0]!.fallback.accessLogs[0]!.template
+    expect(written).toBe(template)
+    if (written !== null) expect(checkTemplate(written)).toBeNull()
+    expect(problems.some(({ severity }) => severity === "error")).toBe(template === null)
   })
 })
 

@@ -37,16 +37,16 @@ const NGINX_VARIABLES: ReadonlySet<string> = new Set(
 )
 
 /** Directives that bring a variable of their own, and which argument names it. */
-const DECLARING: Record<string, number> = {
-  map: 1,
-  geo: -1,
-  split_clients: 1,
-  set: 0,
-  auth_request_set: 0,
-  perl_set: 0,
-  js_set: 0,
-  keyval: 1,
-}
+const DECLARING: ReadonlyMap<string, number> = new Map([
+  ["map", 1],
+  ["geo", -1],
+  ["split_clients", 1],
+  ["set", 0],
+  ["auth_request_set", 0],
+  ["perl_set", 0],
+  ["js_set", 0],
+  ["keyval", 1],
+])
 
 export class Variables {
   readonly #declared = new Set<string>()
@@ -54,7 +54,7 @@ export class Variables {
   /** Notes what the file itself declares, wherever it does: order does not count, as in nginx. */
   declareAll(directives: readonly Directive[]): void {
     for (const { name, args, block } of directives) {
-      const at = DECLARING[name.text]
+      const at = DECLARING.get(name.text)
       const word = at === undefined ? undefined : args.at(at)
       if (word?.text.startsWith("$")) this.#declared.add(word.text.slice(1).toLowerCase())
       if (name.text === "location" || name.text === "server_name")
@@ -93,6 +93,27 @@ export class Variables {
       }
     }
     return right
+  }
+
+  /**
+   * The template of a log: what `check` warned of is "-". nginx reads each word by itself, so that a variable ends with its
+   * word even where the next begins with a letter.
+   */
+  toLogTemplate(words: readonly Word[]): string {
+    const parts = words
+      .flatMap(({ text }) => readTemplate(text))
+      .map((part): TemplatePart => {
+        const isMissing = part.kind === "variable" && !isIn(VARIABLES, part.name)
+        return isMissing ? { kind: "text", text: "-" } : part
+      })
+    return parts
+      .map((part, index) => {
+        if (part.kind !== "variable") return part.kind === "text" ? part.text : ""
+        const next = parts[index + 1]
+        const runsOn = next?.kind === "text" && /^\w/.test(next.text)
+        return runsOn ? `\${${part.name}}` : `$${part.name}`
+      })
+      .join("")
   }
 
   #isKnown(name: string): boolean {

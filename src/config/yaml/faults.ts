@@ -145,7 +145,7 @@ function keysAt(path: Path): string[] {
 function below(type: z.core.$ZodType, step: string | number): z.core.$ZodType[] {
   const { def } = (type as z.core.$ZodTypes)._zod
   if (def.type === "object" && typeof step === "string")
-    return def.shape[step] ? unwrapped(def.shape[step]) : []
+    return Object.hasOwn(def.shape, step) ? unwrapped(def.shape[step]!) : []
   if (def.type === "array" && typeof step === "number") return unwrapped(def.element)
   return def.type === "record" ? unwrapped(def.valueType) : []
 }

@@ -52,7 +52,7 @@ export function adaptLogFormat(adapter: Adapter, { args }: Directive): void {
     rest.shift()
   }
   for (const word of rest) adapter.variables.check(word, adapter.report, true)
-  const template = rest.map(({ text }) => text).join("")
+  const template = adapter.variables.toLogTemplate(rest)
   adapter.formats.set(key, { name: name.text, template, escape: escaping, written: true })
 }
 
@@ -148,16 +148,16 @@ function reportInvalid({ report }: Adapter, directive: Directive, word: Word): f
 }
 
 /** nginx's levels and the nearest that Sluice has. */
-const LEVELS: Record<string, LogLevel> = {
-  debug: "debug",
-  info: "info",
-  notice: "info",
-  warn: "warn",
-  error: "error",
-  crit: "error",
-  alert: "error",
-  emerg: "error",
-}
+const LEVELS: ReadonlyMap<string, LogLevel> = new Map([
+  ["debug", "debug"],
+  ["info", "info"],
+  ["notice", "info"],
+  ["warn", "warn"],
+  ["error", "error"],
+  ["crit", "error"],
+  ["alert", "error"],
+  ["emerg", "error"],
+])
 
 /** Sluice's own log, from the first `error_log`; the others are noted. */
 export function adaptErrorLog(
@@ -169,16 +169,16 @@ export function adaptErrorLog(
   const { report } = adapter
   const [path, ...levels] = directive.args as [Word, ...Word[]]
   for (const word of levels) {
-    if (LEVELS[word.text] !== undefined) continue
+    if (LEVELS.has(word.text)) continue
     if (word.text.startsWith("debug_")) continue
-    report.error(word.span, `invalid log level "${word.text}"`, didYouMean(word.text, Object.keys(LEVELS)))
+    report.error(word.span, `invalid log level "${word.text}"`, didYouMean(word.text, LEVELS.keys()))
     return
   }
   if (!isFirst) {
     report.note(spanOf(directive), "error_log", "there is one log, the first that is written")
     return
   }
-  log.level = LEVELS[levels[0]?.text ?? "error"] ?? "debug"
+  log.level = LEVELS.get(levels[0]?.text ?? "error") ?? "debug"
   if (/^(syslog|memory):/.test(path.text)) {
     report.warning(
       path.span,

@@ -89,6 +89,8 @@ export const CORPUS: Record<Place, Case[]> = {
     ["user root;", "yes"],
     ["error_log stderr info;", "yes"],
     ["error_log stderr loud;", "no"],
+    ["error_log stderr constructor;", "no"],
+    ["error_log stderr __proto__;", "no"],
     ["error_log stderr;", "yes"],
     ["worker_shutdown_timeout 10s;", "yes"],
     ["worker_shutdown_timeout 1h30m;", "yes"],
