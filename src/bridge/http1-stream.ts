@@ -81,8 +81,20 @@ export class Http1Stream implements DownstreamStream {
 
   // ---- DownstreamStream ---------------------------------------------------------------------------------------
 
+  /** The caller is in the midst of what a backend sent; what Node refuses to write is this client's loss alone. */
   sendHeaders(list: HeaderList, endStream: boolean): void {
     if (this.isClosed || this.localEnded) return
+    guarded(
+      this.#context,
+      () => {
+        this.gone()
+        this.#response.destroy()
+      },
+      () => this.#writeHeaders(list, endStream),
+    )()
+  }
+
+  #writeHeaders(list: HeaderList, endStream: boolean): void {
     const response = this.#response
     if (this.#headSent) {
       response.addTrailers(pairs(writable(list.fields)))
@@ -209,11 +221,11 @@ export class Http1Stream implements DownstreamStream {
   }
 }
 
-/** Fields that Node agrees to write, flat. */
+/** Fields that Node agrees to write, flat: `trailer`, only a hint (RFC 9110 §6.6.2), it takes in chunked answers alone. */
 function writable(fields: readonly string[]): string[] {
   const kept: string[] = []
   for (let i = 0; i < fields.length; i += 2)
-    if (FIELD_VALUE.test(fields[i + 1]!)) kept.push(fields[i]!, fields[i + 1]!)
+    if (fields[i] !== "trailer" && FIELD_VALUE.test(fields[i + 1]!)) kept.push(fields[i]!, fields[i + 1]!)
   return kept
 }
 

@@ -3,7 +3,9 @@ import { connect } from "node:net"
 import { describe, expect, type TestContext, test } from "vitest"
 import type { SluiceYaml } from "../../src/config/yaml/schema.ts"
 import { eventually } from "../support/eventually.ts"
+import * as dsl from "../support/frame-dsl.ts"
 import { ManualClock } from "../support/manual-clock.ts"
+import { RawServer } from "../support/raw-server.ts"
 import { TalkBackend, wordOctets } from "../support/talk-backend.ts"
 import { TestBed } from "../support/test-bed.ts"
 
@@ -293,6 +295,43 @@ describe("what no bridge is for", () => {
     raw.send(Buffer.from(call.toString("latin1").replace("grpc-web+proto", "grpc+proto"), "latin1"))
     await raw.hears("grpc-status: 0")
     expect(raw.text).toMatch(/transfer-encoding: chunked/i)
+    raw.socket.destroy()
+  })
+})
+
+describe("an answer with a trailer field costs no neighbour its stream", () => {
+  const get = head("GET /x HTTP/1.1", "Host: a")
+  const answers: [name: string, request: string, status: string, field: dsl.Field | null][] = [
+    ["to HTTP/1.0", head("GET /x HTTP/1.0", "Host: a"), "200", null],
+    ["to HEAD", head("HEAD /x HTTP/1.1", "Host: a"), "200", null],
+    ["with a length", get, "200", ["content-length", "0"]],
+    ["204", get, "204", null],
+    ["304", get, "304", null],
+    ["in chunks", get, "200", null],
+  ]
+  test.for(answers)("%s", async ([_name, request, status, field], t) => {
+    const backend = await RawServer.start()
+    const bed = await TestBed.start(t, { backends: [backend] })
+    const neighbour = await bed.rawClient()
+    const id = neighbour.open()
+    const { connection, id: upstreamId } = await backend.stream(0)
+    const raw = new Raw(bed.port).send(request)
+    const asked = await backend.stream(1)
+    expect(asked.connection).toBe(connection)
+    const fields: dsl.Field[] = [
+      [":status", status],
+      ["trailer", "x-sum"],
+      ...(field === null ? [] : [field]),
+    ]
+    connection.send(dsl.headers(asked.id, fields, { endStream: true }))
+    await raw.hears("\r\n\r\n")
+    expect(raw.text).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+    connection.send(
+      dsl.headers(upstreamId, dsl.response),
+      dsl.headers(upstreamId, dsl.okTrailers, { endStream: true }),
+    )
+    expect(dsl.describeFrame(await neighbour.end(id))).toMatch(/^HEADERS .*END_STREAM/)
+    expect(bed.balancer.snapshot().counters.uncaught ?? 0).toBe(0)
     raw.socket.destroy()
   })
 })
