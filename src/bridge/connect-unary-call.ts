@@ -1,12 +1,18 @@
 import { GrpcStatus, httpStatusOfGrpc } from "../grpc/status.ts"
 import { HeaderList } from "../http2/header-list.ts"
-import { failure } from "../relay/failure.ts"
+import { type Failure, failure } from "../relay/failure.ts"
 import type { ConnectCallOptions } from "./connect-call.ts"
 import { ConnectCall, ConnectFault } from "./connect-call.ts"
 import { type ConnectEnd, connectEnd, connectError, encodingsOf } from "./connect-protocol.ts"
 import { withCors } from "./cors.ts"
 import { COMPRESSED, framed, MessageSplitter } from "./message-splitter.ts"
 import { metadataOf } from "./translated-call.ts"
+
+/** A stream may go on for ever, so its end is not waited for. */
+const TOO_MANY_ANSWERS: Failure = {
+  ...failure("upstream_malformed", "a unary call was answered with more than one message"),
+  grpcStatus: GrpcStatus.UNIMPLEMENTED,
+}
 
 /** A unary call of Connect: one message as the body, the status as HTTP's, errors as JSON. */
 export class ConnectUnaryCall extends ConnectCall {
@@ -60,9 +66,16 @@ export class ConnectUnaryCall extends ConnectCall {
   }
 
   protected sendMessages(octets: Buffer, start: number, end: number): number {
-    this.held.add(end - start)
-    if (!this.#splitter.push(octets, start, end)) this.fail(this.tooLarge().failure)
+    const before = this.#heldOfAnswer
+    const fits = this.#splitter.push(octets, start, end)
+    this.held.add(this.#heldOfAnswer - before)
+    if (!fits) this.fail(this.tooLarge().failure)
+    else if (this.#answers > 1) this.fail(TOO_MANY_ANSWERS)
     return end - start
+  }
+
+  get #heldOfAnswer(): number {
+    return this.#splitter.heldOctets + (this.#answer?.length ?? 0)
   }
 
   protected sendStatus(trailers: HeaderList): void {
@@ -87,10 +100,9 @@ export class ConnectUnaryCall extends ConnectCall {
   ): (ConnectEnd & { error: object; body?: never }) | { grpcStatus: 0; error: null; body: Buffer } {
     const { grpcStatus, error } = connectEnd(trailers, this.types?.registry ?? null)
     if (error !== null) return { grpcStatus, error }
-    if (this.#answers !== 1)
-      return wrong(GrpcStatus.UNIMPLEMENTED, `a unary call was answered with ${this.#answers} messages`)
+    const answer = this.#answer
+    if (answer === null) return wrong(GrpcStatus.UNIMPLEMENTED, "a unary call was answered with no message")
     try {
-      const answer = this.#answer!
       const body = this.kind.codec === "json" ? this.toJson(answer, this.#isAnswerCompressed) : answer
       if (this.kind.codec === "json") this.#isAnswerCompressed = false
       return { grpcStatus: 0, error: null, body }

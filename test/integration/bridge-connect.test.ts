@@ -1,6 +1,7 @@
 import { brotliCompressSync, gzipSync } from "node:zlib"
 import { describe, expect, type TestContext, test } from "vitest"
 import { createBalancer } from "../../src/create-balancer.ts"
+import { eventually } from "../support/eventually.ts"
 import { readWord, TalkBackend, wordOctets } from "../support/talk-backend.ts"
 import { TestBed } from "../support/test-bed.ts"
 
@@ -116,6 +117,38 @@ describe("a unary call", () => {
     const { post } = await start(t)
     const answer = await post("Count", '{"number": 2}')
     expect([answer.status, answer.json()]).toMatchObject([501, { code: "unimplemented" }])
+  })
+
+  test("of a stream without end is refused at its second message, and cancelled", async (t) => {
+    const { bed, backend, post } = await start(t)
+    const answer = await post("Count", '{"number": 5, "text": "hang"}')
+    expect([answer.status, answer.json()]).toEqual([
+      501,
+      { code: "unimplemented", message: "a unary call was answered with more than one message" },
+    ])
+    await eventually(
+      () => backend.calls[0]!.isCancelled,
+      () => "the backend saw the cancellation",
+    )
+    expect((await bed.ended())[0]).toMatchObject({ status: 501, grpcStatus: 12 })
+  })
+
+  test("holds its answer until the status, and nothing beside it", async (t) => {
+    const { bed, ask } = await start(t)
+    const octets = new Uint8Array(100_000)
+    const body = Buffer.from(wordOctets({ number: 1n, octets, text: "hang" }))
+    const away = new AbortController()
+    const headers = { "content-type": "application/proto" }
+    const asked = ask("Count", { method: "POST", body, headers, signal: away.signal }).catch(() => "gone")
+    const held = (): number => bed.balancer.snapshot().bufferedOctets
+    await eventually(
+      () => held() === wordOctets({ octets }).length,
+      () => `the answer is held: ${held()} octets`,
+    )
+    away.abort()
+    expect(await asked).toBe("gone")
+    await bed.ended()
+    expect(held()).toBe(0)
   })
 })
 
