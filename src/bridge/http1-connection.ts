@@ -19,6 +19,9 @@ import type { Refusal } from "./web-socket-handshake.ts"
 /** How often TCP asks whether the peer is there: HTTP/1 itself has no PING. */
 const TCP_KEEPALIVE_MS = 60_000
 
+/** Of a client's control frame, the mask included: RFC 6455 §5.2. */
+const CONTROL_HEAD_OCTETS = 6
+
 /** A stream owner that wants to know the time, once a second. */
 export interface Ticking {
   tick(nowMs: number): void
@@ -87,6 +90,13 @@ export class Http1Connection implements ClientConnection, LinkUser {
   messageCame(): void {
     this.#heldOctets = 0
     this.#onHeld?.(0)
+  }
+
+  /** A ping or a pong was whole; one may come in the midst of a message. */
+  controlFrameCame(payloadOctets: number): void {
+    const octets = CONTROL_HEAD_OCTETS + payloadOctets
+    this.#heldOctets = Math.max(0, this.#heldOctets - octets)
+    this.#onHeld?.(this.#heldOctets)
   }
 
   receiveEnd(_reason: string): void {

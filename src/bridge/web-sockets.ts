@@ -8,6 +8,7 @@ import { failure } from "../relay/failure.ts"
 import type { Route } from "../relay/route.ts"
 import { answerRoute } from "./answer-route.ts"
 import { BridgeSocket } from "./bridge-socket.ts"
+import { guarded } from "./guarded.ts"
 import type { Http1Connection } from "./http1-connection.ts"
 import { methodPath } from "./method-path.ts"
 import type { MethodTypes } from "./method-types.ts"
@@ -91,6 +92,12 @@ export class WebSockets {
     this.#server.handleUpgrade(request, request.socket, rest, (socket) => {
       connection.upgraded()
       socket.on("error", () => {})
+      const controlFrameCame = guarded(
+        this.#context,
+        () => socket.terminate(),
+        (payload: Buffer) => connection.controlFrameCame(payload.length),
+      )
+      for (const event of ["ping", "pong"] as const) socket.on(event, controlFrameCame)
       this.#open(upgrade, handshake, socket)
     })
   }

@@ -280,6 +280,52 @@ test("halves of messages count as memory held: past the budget their calls end, 
   expect(bed.balancer.snapshot().bufferedOctets).toBe(0)
 })
 
+describe("pings and pongs are not held for a message", () => {
+  const held = (bed: TestBed): number => bed.balancer.snapshot().streams[0]!.bufferedOctets
+  const flood = (opcode: number): Buffer =>
+    Buffer.concat(Array.from({ length: 40 }, () => frame(opcode, "x".repeat(125))))
+
+  test.for([
+    ["pongs", flood(Op.PONG)],
+    ["pings", flood(Op.PING)],
+  ] as const)("%s between messages, and within one", async ([, frames], t) => {
+    const { bed } = await start(t)
+    const socket = new RawSocket(bed.port, CHAT).send(frame(Op.TEXT, text("a")))
+    await socket.hears(1)
+    // The answer to the last ping: all before it has been read.
+    const isRead = async (mark: string): Promise<void> => {
+      socket.send(frame(Op.PING, mark))
+      await eventually(
+        () => socket.seen.some(({ opcode, payload }) => opcode === Op.PONG && payload.toString() === mark),
+        () => `the answer to ${mark}`,
+      )
+    }
+    socket.send(frames)
+    await isRead("between")
+    expect(held(bed)).toBe(0)
+    const half = frame(Op.TEXT, Buffer.alloc(1000, " "), { fin: false })
+    socket.send(half)
+    await isRead("begun")
+    expect(held(bed)).toBe(half.length)
+    socket.send(frames)
+    await isRead("within")
+    expect(held(bed)).toBe(half.length)
+    socket.send(frame(Op.CONTINUATION, text("b")), frame(Op.TEXT, '{"@end":{}}'))
+    expect((await socket.ended()).texts.slice(0, 2)).toEqual(['{"text":"a"}', '{"text":"b"}'])
+  })
+
+  test("nor for a first message that is still to come", async (t) => {
+    const { bed } = await start(t)
+    const socket = new RawSocket(bed.port, CHAT, "grpc-websockets")
+    for (let i = 0; i < 20; i++) {
+      socket.send(flood(Op.PONG), frame(Op.PING, `${i}`))
+      await socket.hears(i + 1)
+    }
+    expect(socket.seen.length).toBe(20)
+    await socket.send(close(1000)).ended()
+  })
+})
+
 describe("the subprotocol grpc-websockets", () => {
   const HEADERS = frame(
     Op.BINARY,
