@@ -1,4 +1,5 @@
 import {
+  type DescField,
   type DescMessage,
   fromJson,
   type JsonObject,
@@ -19,8 +20,8 @@ export interface FaultPlace {
 }
 
 /**
- * Finds the innermost value that keeps `json` from being a message of `type`, by trying each field for itself.
- * `error` is what the whole was refused with.
+ * Finds the innermost value that keeps `json` from being a message of `type`. `error` is what the whole was refused with.
+ * Each message is tried without those within it, so that the work grows with `json` and not with its depth besides.
  */
 export function locateFault(
   type: DescMessage,
@@ -29,16 +30,7 @@ export function locateFault(
   registry: Registry,
   error: Error,
 ): FaultPlace {
-  const steps: (string | number)[] = []
-  let reason = error.message
-  let at: { type: DescMessage; json: JsonValue } | null = { type, json }
-  while (at !== null && steps.length < DEPTH_MAX) {
-    const inner = faultyField(at.type, at.json, registry)
-    if (inner === null) break
-    steps.push(...inner.steps)
-    reason = inner.reason
-    at = inner.message
-  }
+  const { steps, reason } = faultIn(type, json, registry, 0) ?? { steps: [], reason: error.message }
   const path = steps.map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`)).join("")
   // protobuf-es begins with the field, which is said already.
   return {
@@ -48,36 +40,94 @@ export function locateFault(
   }
 }
 
-interface FaultyField {
+interface Fault {
   readonly steps: (string | number)[]
   readonly reason: string
-  /** The message in it, to be looked into. */
-  readonly message: { type: DescMessage; json: JsonValue } | null
 }
 
-function faultyField(type: DescMessage, json: JsonValue, registry: Registry): FaultyField | null {
-  // Types with a JSON form of their own have no fields there.
-  if (!isObject(json) || type.typeName.startsWith("google.protobuf.")) return null
+function faultIn(type: DescMessage, json: JsonValue, registry: Registry, depth: number): Fault | null {
+  if (!isObject(json) || hasOwnForm(type) || depth === DEPTH_MAX) {
+    const reason = refusal(type, json, registry)
+    return reason === null ? null : { steps: [], reason }
+  }
+  const own = Object.entries(json).map(([key, value]) => [key, withoutMessages(type, key, value)] as const)
+  if (own.length === 0) return null
+  const reason = refusal(type, Object.fromEntries(own), registry)
+  if (reason !== null) {
+    for (const [key, value] of own) {
+      const fault = faultOfField(type, key, value, json[key]!, registry)
+      if (fault !== null) return fault
+    }
+    // No field is wrong by itself: a oneof was set twice.
+    return { steps: [], reason }
+  }
   for (const [key, value] of Object.entries(json)) {
-    const reason = refusal(type, { [key]: value }, registry)
-    if (reason === null) continue
-    const field = type.fields.find(({ jsonName, name }) => jsonName === key || name === key)
-    if (field?.fieldKind === "message")
-      return { steps: [key], reason, message: { type: field.message, json: value } }
-    if (field?.fieldKind !== "list" || !Array.isArray(value)) return { steps: [key], reason, message: null }
-    const index = value.findIndex((one) => refusal(type, { [key]: [one] }, registry) !== null)
-    if (index < 0) return { steps: [key], reason, message: null }
-    const message = field.listKind === "message" ? { type: field.message, json: value[index]! } : null
-    return {
-      steps: [key, index],
-      reason: refusal(type, { [key]: [value[index]!] }, registry) ?? reason,
-      message,
+    const message = messageOf(type, key)
+    if (message === null) continue
+    const items = Array.isArray(value) ? value : [value]
+    for (const [index, item] of items.entries()) {
+      const fault = isObject(item) ? faultIn(message, item, registry, depth + 1) : null
+      if (fault === null) continue
+      return { steps: [key, ...(items === value ? [index] : []), ...fault.steps], reason: fault.reason }
     }
   }
   return null
 }
 
-function refusal(type: DescMessage, json: JsonObject, registry: Registry): string | null {
+/** What of a field's value is no message with fields, to be tried; `whole` is the value with them. */
+function faultOfField(
+  type: DescMessage,
+  key: string,
+  value: JsonValue,
+  whole: JsonValue,
+  registry: Registry,
+): Fault | null {
+  const reason = refusal(type, { [key]: value }, registry)
+  if (reason === null) return null
+  if (!Array.isArray(whole) || fieldOf(type, key)?.fieldKind !== "list") return { steps: [key], reason }
+  const isLooked = messageOf(type, key) !== null
+  for (const [index, item] of whole.entries()) {
+    if (isLooked && isObject(item)) continue
+    const ofItem = refusal(type, { [key]: [item] }, registry)
+    if (ofItem !== null) return { steps: [key, index], reason: ofItem }
+  }
+  return { steps: [key], reason }
+}
+
+/** The value of a field with nothing in the messages that are looked into by themselves. */
+function withoutMessages(type: DescMessage, key: string, value: JsonValue): JsonValue {
+  if (messageOf(type, key) === null) return value
+  if (Array.isArray(value)) return value.filter((item) => !isObject(item))
+  return isObject(value) ? {} : value
+}
+
+/** The type of a field of messages, or a list of them, whose own fields can be looked into. */
+function messageOf(type: DescMessage, key: string): DescMessage | null {
+  const field = fieldOf(type, key)
+  const isMessage =
+    field?.fieldKind === "message" || (field?.fieldKind === "list" && field.listKind === "message")
+  return isMessage && !hasOwnForm(field.message) ? field.message : null
+}
+
+/** Types with a JSON form of their own have no fields there. */
+function hasOwnForm({ typeName }: DescMessage): boolean {
+  return typeName.startsWith("google.protobuf.")
+}
+
+const fieldsByKey = new WeakMap<DescMessage, Map<string, DescField>>()
+
+function fieldOf(type: DescMessage, key: string): DescField | undefined {
+  let fields = fieldsByKey.get(type)
+  if (fields === undefined) {
+    fields = new Map(
+      type.fields.flatMap((field) => [[field.name, field] as const, [field.jsonName, field] as const]),
+    )
+    fieldsByKey.set(type, fields)
+  }
+  return fields.get(key)
+}
+
+function refusal(type: DescMessage, json: JsonValue, registry: Registry): string | null {
   try {
     fromJson(type, json, { registry })
     return null
