@@ -146,6 +146,7 @@ export class Receiver<Owner> implements FrameSink {
   onFrame(octets: Buffer, at: number, end: number): boolean {
     this.#frames++
     const type = octets[at + 3]!
+    if (type !== FrameType.WINDOW_UPDATE) this.#sender.useCredit()
     const flags = octets[at + 4]!
     const id = readUint31(octets, at + 5)
     const start = at + FRAME_HEAD_OCTETS

@@ -175,7 +175,10 @@ export class Sender<Owner> {
     this.#isCredited = true
   }
 
-  /** Of all credit that one read brought, in one go: used piece by piece, many small pieces would make many small frames. */
+  /**
+   * To be called after WINDOW_UPDATEs that came in a row: used one by one, credit in many small pieces would make many small
+   * frames. Before any other frame, so that what comes of it does not depend on how the octets were read.
+   */
   useCredit(): void {
     if (!this.#isCredited) return
     this.#isCredited = false

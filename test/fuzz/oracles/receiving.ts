@@ -104,5 +104,23 @@ export function receive(
       fault !== null,
     )
   }
-  return { lab, outcome: { events: [...lines], said, limits: [...limits] } }
+  return { lab, outcome: { events: [...lines], said: byStream(said), limits: [...limits] } }
+}
+
+/**
+ * What was said on each stream, DATA that follows DATA as one: into how many frames it is cut, and whose turn comes first,
+ * depends on how much credit came in one read.
+ */
+function byStream(said: readonly string[]): string[] {
+  const streams = new Map<string, string[]>()
+  for (const line of said) {
+    const id = /^(?:DATA|HEADERS|RST_STREAM|WINDOW_UPDATE) (\d+)/.exec(line)?.[1] ?? "0"
+    const lines = streams.get(id) ?? []
+    streams.set(id, lines)
+    const before = /^DATA \d+ (\d+)$/.exec(lines.at(-1) ?? "")
+    const now = /^DATA \d+ (\d+)(.*)/.exec(line)
+    if (before === null || now === null) lines.push(line)
+    else lines.splice(-1, 1, `DATA ${id} ${Number(before[1]) + Number(now[1])}${now[2]}`)
+  }
+  return [...streams.values()].flat()
 }
