@@ -1,4 +1,3 @@
-import { rmSync, writeFileSync } from "node:fs"
 import { holdProcess, systemClock } from "../clock.ts"
 import { loadConfig } from "../config/load.ts"
 import type { Config } from "../config/model.ts"
@@ -8,6 +7,7 @@ import { counterIds } from "../counters.ts"
 import { openLog, type ProcessLog } from "../log/logger.ts"
 import { Balancer, type OpenAddress } from "../sluice.ts"
 import { wantsColor } from "./check.ts"
+import { writePidFile } from "./pid-file.ts"
 import { type Control, commands, isWorker, WORKER_READY } from "./worker-control.ts"
 import { assertFree, startWorker, Workers, workerCount } from "./workers.ts"
 
@@ -46,12 +46,10 @@ async function runUntilStopped(options: RunOptions): Promise<number> {
     return cannotStart(error)
   }
   if (!isWorker) process.on("SIGUSR2", () => log.warn(NO_UPGRADE))
-  const removePidFile = isWorker ? () => {} : writePidFile(config.pidFile, log)
   const code =
     count > 1 && !isWorker
       ? await runWorkers(config, count, log, options)
       : await runHere(config, log, options)
-  removePidFile()
   await log.close()
   return code
 }
@@ -128,7 +126,9 @@ function loadAndReport(path: string): Config | null {
   return config
 }
 
+/** Tells everybody who wants to know that it listens. */
 function announce(addresses: readonly OpenAddress[], config: Config, log: ProcessLog, json: boolean): void {
+  writePidFile(config.pidFile, log)
   const shown = addresses.map(({ host, port, unixPath }) =>
     unixPath === null ? `${host}:${port}` : `unix:${unixPath}`,
   )
@@ -140,18 +140,6 @@ function announce(addresses: readonly OpenAddress[], config: Config, log: Proces
   if (!json) return
   const places = addresses.map(({ name, host, port, unixPath }) => ({ name, host, port, unixPath }))
   process.stdout.write(`${JSON.stringify({ event: "listening", addresses: places })}\n`)
-}
-
-function writePidFile(path: string | null, log: ProcessLog): () => void {
-  if (path === null) return () => {}
-  try {
-    writeFileSync(path, `${process.pid}\n`)
-  } catch (error) {
-    // nginx's stock file names /run/nginx.pid, which an ordinary user may not write; no reason not to run.
-    log.warn("cannot write the pid file", { path, reason: (error as Error).message })
-    return () => {}
-  }
-  return () => rmSync(path, { force: true })
 }
 
 /** The first stop drains, a second one ends at once. Resolves with the exit code. */
