@@ -3,7 +3,7 @@ import { createServer } from "node:net"
 import { availableParallelism } from "node:os"
 import type { Clock } from "../clock.ts"
 import type { Config, ListenerConfig } from "../config/model.ts"
-import type { Log } from "../log/logger.ts"
+import type { Log, ProcessLog } from "../log/logger.ts"
 import { listenProblem } from "../net/listen.ts"
 import { type Command, type Control, WORKER_READY, WORKER_VARIABLE } from "./worker-control.ts"
 
@@ -20,7 +20,7 @@ export interface WorkersOptions {
   start(): ChildProcess
   control: Control
   clock: Clock
-  log: Log
+  log: Log & Pick<ProcessLog, "reopen">
 }
 
 /** This program again, as a worker. `commandLine` is what stands behind its own name. */
@@ -108,6 +108,7 @@ export class Workers {
     }
     this.#options.log.info(`passing on: ${command}`, { signal: why, workers: this.#running.size })
     if (command === "stop") this.#isStopping = true
+    if (command === "reopen") void this.#options.log.reopen()
     for (const worker of this.#running) if (worker.connected) worker.send(command)
     if (this.#isStopping && this.#running.size === 0) this.#onDone(0)
   }
