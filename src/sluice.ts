@@ -286,6 +286,11 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     await this.#accessLogs.reopen()
   }
 
+  /** Writes what waits for the access logs, for a process that ends without `close`, or in the middle of it. */
+  flushLogsSync(): void {
+    this.#accessLogs.flushSync()
+  }
+
   /**
    * Takes no new connections or streams, lets those under way finish for `graceMs`, then ends them with UNAVAILABLE.
    * Resolves once everything is closed.

@@ -160,6 +160,7 @@ export function untilStopped(
     const stop = (signal: string): void => {
       if (isStopping) {
         log.warn("stopping at once", { signal })
+        balancer.flushLogsSync()
         log.flushSync()
         process.exit(0)
       }

@@ -62,7 +62,7 @@ function handles(pid: number, signal: number): boolean {
 
 // /proc says which signals a process handles.
 describe.skipIf(process.platform !== "linux")("signals to a process that only begins", () => {
-  test.for([[1], [2]])("%i workers", async ([workers], t) => {
+  test.for([1, 2])("%i workers", async (workers, t) => {
     const sluice = new SluiceProcess(t, {
       workers,
       listeners: [`127.0.0.1:${await freePort()}`],

@@ -126,6 +126,29 @@ describe("workers that come and go", () => {
     expect([made[0]!.heard, said]).toEqual([["reopen"], ["listening", "reopened"]])
   })
 
+  test("told to stop once more, they have a moment for their last lines before they are killed", async () => {
+    const { clock, made, said, done, ready, dies, told } = start(2)
+    for (const at of [0, 1]) ready(at)
+    for (const _ of [0, 1]) told("stop")
+    expect(made.map(({ heard, isKilled }) => [heard, isKilled])).toEqual([
+      [["stop", "stop"], false],
+      [["stop", "stop"], false],
+    ])
+    dies(0)
+    clock.advance(1000)
+    expect(made.map(({ isKilled }) => isKilled)).toEqual([false, true])
+    dies(1)
+    await done
+    expect(said).toEqual(["listening", 0])
+  })
+
+  test("told to stop a third time, they are killed", () => {
+    const { made, ready, told } = start(1)
+    ready(0)
+    for (const _ of [0, 1, 2]) told("stop")
+    expect(made[0]!.isKilled).toBe(true)
+  })
+
   test.for(["reload", "reopen"] as const)("told to %s while none runs, it goes on", async (command) => {
     const { clock, made, said, done, ready, dies, told } = start(2)
     for (const at of [0, 1]) ready(at)

@@ -10,6 +10,9 @@ import { type Command, type Control, WORKER_READY, WORKER_VARIABLE } from "./wor
 /** A worker that died is replaced no sooner, so that one that cannot live does not keep the machine busy. */
 const RESPAWN_MS = 1000
 
+/** Told to end at once, a worker has this long for what its logs hold. */
+const LAST_LINES_MS = 1000
+
 export function workerCount(config: Config): number {
   return config.workers === "auto" ? availableParallelism() : config.workers
 }
@@ -40,6 +43,7 @@ export class Workers {
   /** All have been ready at once. */
   #hasStarted = false
   #isStopping = false
+  #isStoppingAtOnce = false
   #onReady: () => void = () => {}
   #onDone: (code: number) => void = () => {}
 
@@ -87,7 +91,7 @@ export class Workers {
     if (!wasReady && !this.#hasStarted) {
       // It said why on standard error.
       this.#isStopping = true
-      for (const other of this.#running) other.kill("SIGKILL")
+      this.#kill()
       this.#onDone(1)
       return
     }
@@ -101,16 +105,29 @@ export class Workers {
   }
 
   #command(command: Command, why: string): void {
-    if (command === "stop" && this.#isStopping) {
-      this.#options.log.warn("stopping at once", { signal: why })
-      for (const worker of this.#running) worker.kill("SIGKILL")
-      return
-    }
+    if (command === "stop" && this.#isStopping) return this.#stopAtOnce(why)
     this.#options.log.info(`passing on: ${command}`, { signal: why, workers: this.#running.size })
     if (command === "stop") this.#isStopping = true
     if (command === "reopen") void this.#options.log.reopen()
-    for (const worker of this.#running) if (worker.connected) worker.send(command)
+    this.#tell(command)
     if (this.#isStopping && this.#running.size === 0) this.#onDone(0)
+  }
+
+  #tell(command: Command): void {
+    for (const worker of this.#running) if (worker.connected) worker.send(command)
+  }
+
+  /** Each worker ends by itself once it has written the last lines of its logs. */
+  #stopAtOnce(why: string): void {
+    if (this.#isStoppingAtOnce) return this.#kill()
+    this.#isStoppingAtOnce = true
+    this.#options.log.warn("stopping at once", { signal: why })
+    this.#tell("stop")
+    this.#options.clock.after(LAST_LINES_MS, () => this.#kill())
+  }
+
+  #kill(): void {
+    for (const worker of this.#running) worker.kill("SIGKILL")
   }
 }
 

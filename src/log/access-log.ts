@@ -62,9 +62,13 @@ export class AccessLogs {
 
   /** Writes what waits and closes every file. */
   async close(): Promise<void> {
-    const open = [...this.#files.values()]
+    await Promise.all([...this.#files.values()].map(({ file }) => file.close()))
     this.#files.clear()
-    await Promise.all(open.map(({ file }) => file.close()))
+  }
+
+  /** For a process about to end, also in the middle of `close`. */
+  flushSync(): void {
+    for (const { file } of this.#files.values()) file.flushSync()
   }
 
   stats(): AccessLogStats[] {

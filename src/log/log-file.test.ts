@@ -141,6 +141,24 @@ test("closing ends although the disk fails, or a pipe stays full", async () => {
   }
 })
 
+test("a pipe that was full for long has its time on closing all the same", async () => {
+  const { disk, clock, file, text } = opened()
+  const passes = (times: number): void => {
+    for (let i = 0; i < times; i++) {
+      disk.settle()
+      clock.advance(10)
+    }
+  }
+  disk.answers.push(...Array<string>(190).fill("EAGAIN"))
+  file.append("a")
+  clock.advance(10)
+  passes(150)
+  const closed = file.close()
+  passes(50)
+  await closed
+  expect([text(), file.dropped]).toEqual(["a\n", 0])
+})
+
 test("after a rotation new lines go to the new file, and none is lost", async () => {
   const { disk, clock, file, text } = opened()
   file.append("old")

@@ -26,7 +26,9 @@ export interface LogFileSystem {
 export const systemFiles: LogFileSystem = {
   open: (path) => openSync(path, "a", 0o644),
   write: (fd, data, offset, done) => write(fd, data, offset, data.length - offset, null, done),
-  writeSync: (fd, data) => void writeSync(fd, data),
+  writeSync(fd, data) {
+    for (let at = 0; at < data.length; ) at += writeSync(fd, data, at)
+  },
   close: closeSync,
 }
 
@@ -268,9 +270,9 @@ export class LogFile {
 
   #failed(error: NodeJS.ErrnoException, batch: Batch, offset: number, fullPipeTries: number): void {
     const { taken, octets, lines } = batch
-    const again = error.code === "EAGAIN" && (this.#closing.length === 0 || fullPipeTries < FULL_PIPE_TRIES)
-    if (again) {
-      this.#options.clock.after(FULL_PIPE_MS, () => this.#writeFrom(batch, offset, fullPipeTries + 1))
+    const tries = this.#closing.length === 0 ? 0 : fullPipeTries + 1
+    if (error.code === "EAGAIN" && tries <= FULL_PIPE_TRIES) {
+      this.#options.clock.after(FULL_PIPE_MS, () => this.#writeFrom(batch, offset, tries))
       return
     }
     this.#torn = octets[offset - 1] !== NEWLINE && (offset > 0 || octets[0] === NEWLINE)
