@@ -51,6 +51,7 @@ const number = fc.oneof(fc.nat(10), fc.constantFrom(60_000, 86_400_000, 1024, 5 
 const positive = number.map((value) => value + 1)
 const orNull = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: null })
 const list = <T>(value: fc.Arbitrary<T>) => fc.array(value, { maxLength: 3 })
+const serverName = fc.constantFrom("a.test", "*.b.test", "~^c", "_", "yes")
 const headerName = fc.constantFrom("x-a", "X-B", "10", "7", "__proto__", "constructor", "te", "host")
 
 /** `base` with a few fields changed: files change few things at a time. */
@@ -76,7 +77,7 @@ const address: fc.Arbitrary<Address> = fc.oneof(
 )
 
 const listenerTls: fc.Arbitrary<ListenerTlsConfig> = fc.record({
-  certificates: fc.array(fc.record({ names: list(text), certFile: text, keyFile: text }), {
+  certificates: fc.array(fc.record({ names: list(serverName), certFile: text, keyFile: text }), {
     minLength: 1,
     maxLength: 2,
   }),
@@ -97,7 +98,7 @@ const listener: fc.Arbitrary<ListenerConfig> = address.chain((where) =>
     proxyProtocol: fc.boolean(),
     tls: orNull(listenerTls),
     maxConcurrentStreams: orNull(positive),
-    headerTimeoutMs: orNull(number),
+    headerTimeoutMs: orNull(positive),
     idleConnectionTimeoutMs: orNull(number),
     maxRequestsPerConnection: orNull(positive),
     socketKeepalive: fc.boolean(),
@@ -131,7 +132,7 @@ const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
       idleTimeoutMs: orNull(number),
       maxConnectionAgeMs: orNull(number),
       maxRequestsPerConnection: orNull(positive),
-      keepalive: fc.record({ intervalMs: number, timeoutMs: number }),
+      keepalive: fc.record({ intervalMs: positive, timeoutMs: positive }),
     },
   ),
 )
@@ -159,17 +160,17 @@ const bridge: fc.Arbitrary<BridgeConfig> = near(defaultBridge(), {
 
 const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
   near(outer, {
-    connectTimeoutMs: number,
-    readTimeoutMs: orNull(number),
-    sendTimeoutMs: orNull(number),
-    bodyTimeoutMs: orNull(number),
-    maxBodyOctets: orNull(number),
+    connectTimeoutMs: positive,
+    readTimeoutMs: orNull(positive),
+    sendTimeoutMs: orNull(positive),
+    bodyTimeoutMs: orNull(positive),
+    maxBodyOctets: orNull(positive),
     retry: fc.record({
       conditions: fc.uniqueArray(fc.constantFrom("error", "timeout", "non_idempotent", "http_503"), {
         maxLength: 3,
       }),
       tries: orNull(positive),
-      timeoutMs: orNull(number),
+      timeoutMs: orNull(positive),
     }),
     setHeaders: list(fc.tuple(headerName, template)),
     passHeaders: list(headerName),
@@ -250,10 +251,7 @@ function routes(clusters: string[], outer: RouteSettings, depth: number): fc.Arb
 function server(listeners: string[], clusters: string[]): fc.Arbitrary<ServerConfig> {
   return fc
     .record({
-      names: fc.oneof(
-        { weight: 3, arbitrary: fc.constant<string[]>([""]) },
-        list<string>(fc.constantFrom("a.test", "*.b.test", "~^c", "_", "yes")),
-      ),
+      names: fc.oneof({ weight: 3, arbitrary: fc.constant<string[]>([""]) }, list<string>(serverName)),
       listeners: fc.oneof(fc.constant(listeners), fc.subarray(listeners)),
       fallback: settings(defaultRouteSettings()),
     })

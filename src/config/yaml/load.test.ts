@@ -89,7 +89,6 @@ test.each([
   ["1.5s", 1500],
   ["1h30m", 5_400_000],
   ["1d", 86_400_000],
-  ["0s", 0],
   ["none", null],
 ])("readTimeout: %s is %s ms", (written, ms) => {
   expect(loaded(`${MINIMAL}readTimeout: ${written}\n`).servers[0]!.fallback.readTimeoutMs).toBe(ms)
@@ -347,6 +346,59 @@ describe.each<[what: string, text: string, ...problems: string[]]>([
     "a server's bad regex",
     "listeners: 80\nservers: [{names: '~('}]",
     expect.stringContaining("error: not a regex"),
+  ],
+  [
+    "names that no host can have",
+    "listeners: 80\nservers: [{names: ['*', '*a.b', a*b.c, '*.*.c', '*.c.*', ., '~']}]",
+    '2:20~3 error: server name "*" is invalid (a * stands for whole labels, at one end)',
+    '2:25~6 error: server name "*a.b" is invalid (a * stands for whole labels, at one end)',
+    '2:33~5 error: invalid server name or wildcard "a*b.c" (a * stands for whole labels, at one end)',
+    '2:40~7 error: invalid server name or wildcard "*.*.c" (a * stands for whole labels, at one end)',
+    '2:49~7 error: invalid server name or wildcard "*.c.*" (a * stands for whole labels, at one end)',
+    '2:58~1 error: server name "." is invalid',
+    '2:61~3 error: empty regex in server name "~"',
+  ],
+  [
+    "names with a scheme or a port",
+    "listeners: 80\nservers: [{names: ['https://x', 'x:80', '[::1]', _]}]",
+    '2:20~11 warning: server name "https://x" has suspicious symbols (a name has no scheme, port or path)',
+    '2:33~6 warning: server name "x:80" has suspicious symbols (a name has no scheme, port or path)',
+  ],
+  [
+    "names of a certificate",
+    "listeners: [{address: 80, tls: {certificates: [{cert: a, key: b, names: ['~(', '*', ok.test]}]}}]\nroutes: []",
+    expect.stringMatching(/^1:74~4 error: not a regex: /),
+    '1:80~3 error: server name "*" is invalid (a * stands for whole labels, at one end)',
+  ],
+  [
+    "addresses to bind that are none",
+    `${MINIMAL}bindAddress: eth0\nroutes: [{cluster: chat, bindAddress: "127.0.0.1:80"}]`,
+    `${AT}:14~4 error: "bindAddress" must be an IP address without a port, or "none"`,
+    `${AT + 1}:39~14 error: "bindAddress" must be an IP address without a port, or "none"`,
+  ],
+  ...["connectTimeout"].map((key): [string, string, string] => [
+    `${key} of 0`,
+    `${MINIMAL}${key}: 0s`,
+    `${AT}:${key.length + 3}~2 error: "${key}" must be longer than 0`,
+  ]),
+  ...["readTimeout", "sendTimeout", "bodyTimeout"].map((key): [string, string, string] => [
+    `${key} of 0`,
+    `${MINIMAL}${key}: 0ms`,
+    `${AT}:${key.length + 3}~3 error: "${key}" must be longer than 0, or "none"`,
+  ]),
+  [
+    "other times of 0 that would end everything at once",
+    "listeners: {address: 80, headerTimeout: 0s}\nclusters: {a: {endpoints: [b:1], keepalive: {interval: 0s, timeout: 0h0.4ms}}}\nretry: {timeout: 0s}",
+    '1:41~2 error: "headerTimeout" must be longer than 0, or "none"',
+    '2:56~2 error: "interval" must be longer than 0',
+    '2:69~7 error: "timeout" must be longer than 0',
+    '3:18~2 error: "timeout" must be longer than 0, or "none"',
+  ],
+  [
+    "a size that takes no message",
+    `${MINIMAL}maxBodySize: 0\nroutes: [{cluster: chat, maxBodySize: 0k}]`,
+    `${AT}:14~1 error: "maxBodySize" must be at least 1, not 0`,
+    `${AT + 1}:39~2 error: "maxBodySize" must be at least 1, or "none"`,
   ],
   [
     "an unknown limit",

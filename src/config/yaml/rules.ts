@@ -6,6 +6,7 @@ import { limitNames } from "../../limits.ts"
 import { octetText } from "../../octet-text.ts"
 import { resolveLimits } from "../../resolve-limits.ts"
 import { didYouMean } from "../problem.ts"
+import { serverNameProblem } from "../server-name.ts"
 import { type Fault, fault, type Path } from "./faults.ts"
 import { listenAddress } from "./scalars.ts"
 
@@ -57,8 +58,18 @@ function checkListeners(input: unknown, faults: Fault[]): Set<string> {
     }
     if (address !== null) addresses.add(address.text)
     if (name !== undefined) names.add(name)
+    if (isMap(listener) && isMap(listener.tls))
+      checkCertificates(listener.tls.certificates, [...path, "tls", "certificates"], faults)
   }
   return names
+}
+
+function checkCertificates(input: unknown, path: Path, faults: Fault[]): void {
+  for (const [index, certificate] of (Array.isArray(input) ? input : []).entries()) {
+    const names: unknown = isMap(certificate) ? certificate.names : undefined
+    for (const [at, name] of (Array.isArray(names) ? names : []).entries())
+      if (typeof name === "string") checkName(name, [...path, index, "names", at], faults)
+  }
 }
 
 function checkClusters(input: unknown, faults: Fault[]): Set<string> | null {
@@ -165,7 +176,7 @@ function checkHosts(
     if (typeof name !== "string") continue
     const place =
       input === undefined ? path : Array.isArray(input) ? [...path, "names", index] : [...path, "names"]
-    if (name.startsWith("~")) checkRegex(name.slice(1), place, faults)
+    checkName(name, place, faults)
     const taken = listeners.find((listener) => hosts.has(`${listener} ${name.toLowerCase()}`))
     for (const listener of listeners) hosts.add(`${listener} ${name.toLowerCase()}`)
     if (taken === undefined) continue
@@ -175,6 +186,13 @@ function checkHosts(
       severity: "warning",
     })
   }
+}
+
+function checkName(name: string, path: Path, faults: Fault[]): void {
+  const problem = serverNameProblem(name)
+  if (problem !== null)
+    faults.push({ ...fault(path, problem.message, problem.hint), severity: problem.severity })
+  else if (name.startsWith("~")) checkRegex(name.slice(1), path, faults)
 }
 
 function checkRoutes(input: unknown, path: Path, names: Names, faults: Fault[]): void {

@@ -4,6 +4,7 @@
  * It says what each value may look like by itself; `rules.ts` says how they must agree. docs/configuration.md
  * explains every key.
  */
+import { isIP } from "node:net"
 import { z } from "zod"
 import { GrpcStatus } from "../../grpc/status.ts"
 import { type LimitName, limitNames, limitTable } from "../../limits.ts"
@@ -21,6 +22,7 @@ import {
   listenAddress,
   SIZE,
   SIZE_OR_NONE,
+  sizeOctets,
 } from "./scalars.ts"
 
 const text = (error = "must be text that is not empty") => z.string({ error }).min(1, { error })
@@ -36,11 +38,17 @@ const isWritable = (duration: string) => !DURATION.test(duration) || durationMs(
 const durationOf = (pattern: RegExp, error: string) => matching(pattern, error).refine(isWritable, { error })
 const duration = durationOf(DURATION, 'must be a time such as "30s", "5m" or "1h30m"')
 const durationOrNone = durationOf(DURATION_OR_NONE, 'must be a time such as "30s" or "5m", or "none"')
+/** Not 0, where that would fail everything at once. */
+const isSome = (duration: string) => !DURATION.test(duration) || durationMs(duration) > 0
+const someDuration = duration.refine(isSome, { error: "must be longer than 0" })
+const someDurationOrNone = durationOrNone.refine(isSome, { error: 'must be longer than 0, or "none"' })
 const SIZE_ERROR = 'must be a size such as "64k", "1m" or a number of octets'
 const size = z.union([z.int().min(0), matching(SIZE, SIZE_ERROR)], { error: SIZE_ERROR })
-const sizeOrNone = z.union([z.int().min(0), matching(SIZE_OR_NONE, `${SIZE_ERROR}, or "none"`)], {
-  error: `${SIZE_ERROR}, or "none"`,
-})
+const someSizeText = matching(SIZE_OR_NONE, `${SIZE_ERROR}, or "none"`).refine(
+  (text) => !SIZE.test(text) || sizeOctets(text) > 0,
+  { error: 'must be at least 1, or "none"' },
+)
+const someSizeOrNone = z.union([z.int().min(1), someSizeText], { error: `${SIZE_ERROR}, or "none"` })
 
 /** Text that `check` has nothing to say against. */
 function checked(error: string, check: (value: string) => boolean): z.ZodString {
@@ -125,17 +133,17 @@ const bridge = z
   .meta({ id: "Bridge" })
 
 const settingsShape = {
-  connectTimeout: duration.optional().describe("Longest wait for an upstream connection. Default: 5s."),
-  readTimeout: durationOrNone
+  connectTimeout: someDuration.optional().describe("Longest wait for an upstream connection. Default: 5s."),
+  readTimeout: someDurationOrNone
     .optional()
     .describe("Longest silence of the upstream on a stream. Default: none."),
-  sendTimeout: durationOrNone
+  sendTimeout: someDurationOrNone
     .optional()
     .describe("Longest wait for the upstream to take what we hold. Default: none."),
-  bodyTimeout: durationOrNone
+  bodyTimeout: someDurationOrNone
     .optional()
     .describe("Longest silence of a client that has not finished. Default: none."),
-  maxBodySize: sizeOrNone
+  maxBodySize: someSizeOrNone
     .optional()
     .describe("Most octets of one request, all messages together. Default: none."),
   retry: z
@@ -147,7 +155,7 @@ const settingsShape = {
           tries: countOrNone()
             .optional()
             .describe("Most tries in all. Default: none, as many as there are endpoints."),
-          timeout: durationOrNone.optional().describe("No new try after it. Default: none."),
+          timeout: someDurationOrNone.optional().describe("No new try after it. Default: none."),
         }),
       ],
       { error: 'must be a map with on, tries or timeout, or "none"' },
@@ -179,7 +187,10 @@ const settingsShape = {
     .optional()
     .describe("Response headers to add; always: also on errors."),
   socketKeepalive: z.boolean().optional().describe("TCP keepalive on upstream connections. Default: false."),
-  bindAddress: text('must be a local address, or "none"')
+  bindAddress: checked(
+    'must be an IP address without a port, or "none"',
+    (value) => value === "none" || isIP(value) !== 0,
+  )
     .optional()
     .describe("Local address to connect from."),
   accessLog: oneOrMany(z.union([text(), accessLogObject], { error: ACCESS_LOG_ERROR }), ACCESS_LOG_ERROR)
@@ -284,7 +295,7 @@ const listenerObject = z
     proxyProtocol: z.boolean().optional().describe("Default: false."),
     tls: listenerTls.optional(),
     maxConcurrentStreams: countOrNone().optional().describe("Default: 1000."),
-    headerTimeout: durationOrNone
+    headerTimeout: someDurationOrNone
       .optional()
       .describe("A whole header block must arrive within it. Default: 10s."),
     idleTimeout: durationOrNone
@@ -331,8 +342,8 @@ const clusterShape = {
   maxRequestsPerConnection: countOrNone().optional().describe("Default: none."),
   keepalive: z
     .strictObject({
-      interval: duration.optional().describe("Default: 5m."),
-      timeout: duration.optional().describe("Default: 20s."),
+      interval: someDuration.optional().describe("Default: 5m."),
+      timeout: someDuration.optional().describe("Default: 20s."),
     })
     .optional()
     .describe("HTTP/2 PING to find dead peers."),

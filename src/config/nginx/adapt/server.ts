@@ -2,6 +2,7 @@
 import { hostname } from "node:os"
 import { hostAddress } from "../../address.ts"
 import type { RouteConfig } from "../../model.ts"
+import { serverNameProblem } from "../../server-name.ts"
 import { type Directive, spanOf, type Word } from "../ast.ts"
 import { translateRegex } from "../regex.ts"
 import { Scope } from "../scope.ts"
@@ -75,27 +76,16 @@ function checkKeys({ report }: Adapter, { scope }: ServerDraft): void {
 /** The names that one word stands for; `.example.com` is two. */
 function adaptServerName({ report }: Adapter, word: Word): string[] {
   const { text, span } = word
+  const problem = serverNameProblem(text)
+  if (problem !== null) report[problem.severity](span, problem.message, problem.hint)
+  if (problem?.severity === "error") return []
   if (text.startsWith("~")) return adaptRegexName(report, word)
-  if ((text.startsWith("*") && (text.length < 3 || text[1] !== ".")) || text === ".") {
-    report.error(span, `server name "${text}" is invalid`)
-    return []
-  }
-  if (text.includes("/")) report.warning(span, `server name "${text}" has suspicious symbols`)
   const name = text.toLowerCase()
   if (name === "$hostname") return [hostname().toLowerCase()]
-  const inner = name.replace(/^\*?\.|\.\*$/g, "")
-  if (inner.includes("*")) {
-    report.error(span, `invalid server name or wildcard "${text}"`, "a * stands for whole labels, at one end")
-    return []
-  }
   return name.startsWith(".") ? [name.slice(1), `*${name}`] : [name]
 }
 
 function adaptRegexName(report: Adapter["report"], { text, span }: Word): string[] {
-  if (text === "~") {
-    report.error(span, `empty regex in server name "${text}"`)
-    return []
-  }
   const regex = translateRegex(text.slice(1))
   if ("error" in regex) {
     report.error(span, regex.error)

@@ -349,6 +349,8 @@ export const CORPUS: Record<Place, Case[]> = {
     ["server_name *a;", "no"],
     ["server_name .;", "no"],
     ["server_name a.*.b;", "sluice refuses"],
+    ["server_name *.a.*;", "sluice refuses"],
+    ["server_name a:80;", "yes"],
     ["server_name ~;", "no"],
     ["server_name ~(;", "no"],
     ["server_name ~^(?<x>a)$;", "yes"],
