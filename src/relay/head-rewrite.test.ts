@@ -57,6 +57,33 @@ describe("a request's head on its way up", () => {
     ["replaces every one of a name by one", [["x-a", "3"]], "x-a 3"],
     ["removes by an empty value", [["x-a", ""]], ""],
     ["adds nothing by an empty value", [["x-b", ""]], "x-a 1 x-a 2"],
+    [
+      "sends both of a name twice",
+      [
+        ["x-b", "1"],
+        ["x-c", "2"],
+        ["X-B", "$request_method"],
+      ],
+      "x-a 1 x-a 2 x-b 1 x-c 2 x-b POST",
+    ],
+    [
+      "replaces by both of a name twice",
+      [
+        ["x-a", "3"],
+        ["x-a", "4"],
+      ],
+      "x-a 3 x-a 4",
+    ],
+    [
+      "leaves out the empty one of two",
+      [
+        ["x-a", ""],
+        ["x-a", "4"],
+        ["x-b", "5"],
+        ["x-b", ""],
+      ],
+      "x-b 5 x-a 4",
+    ],
     ["renders templates", [["x-b", "$request_method"]], "x-a 1 x-a 2 x-b POST"],
   ] as [string, [string, string][], string][])("%s", (_what, setHeaders, expected) => {
     expect(sent({ setHeaders }).fields.slice(10).join(" ")).toBe(expected)
@@ -96,6 +123,16 @@ describe("a request's head on its way up", () => {
     expect(fields.slice(0, 2)).toEqual([":authority", "backend"])
     expect([...neverIndexed!].map((at) => fields[at * 2])).toEqual(["authorization"])
     expect(fields).not.toContain("host")
+  })
+
+  test("of two hosts the last is :authority", () => {
+    const rewritten = sent({
+      setHeaders: [
+        ["host", "a"],
+        ["Host", "b"],
+      ],
+    })
+    expect(rewritten.fields.filter((_, i) => rewritten.fields[i - 1] === ":authority")).toEqual(["b"])
   })
 
   test(":scheme says what the upstream's connection is", () => {

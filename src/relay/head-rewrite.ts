@@ -26,8 +26,15 @@ class RewriteMemory {
   }
 }
 
-/** Fields to set by name; the value, when empty, removes the field. Order kept, the rest appended. */
-function withFields(list: HeaderList, set: ReadonlyMap<string, string>): HeaderList {
+type Pair = readonly [name: string, value: string]
+const none: readonly Pair[] = []
+
+/**
+ * Fields to set by name; the value, when empty, removes the field. Order kept, the rest appended.
+ *
+ * @param more further values of names that are in `set`
+ */
+function withFields(list: HeaderList, set: ReadonlyMap<string, string>, more = none): HeaderList {
   const fields: string[] = []
   const neverIndexed = new Set<number>()
   const left = new Set(set.keys())
@@ -44,6 +51,7 @@ function withFields(list: HeaderList, set: ReadonlyMap<string, string>): HeaderL
     if (name.startsWith(":")) fields.unshift(name, value)
     else fields.push(name, value)
   }
+  for (const [name, value] of more) if (value !== "") fields.push(name, value)
   const shifted =
     fields.length > 0 && left.has(":authority")
       ? new Set([...neverIndexed].map((at) => at + 1))
@@ -53,18 +61,26 @@ function withFields(list: HeaderList, set: ReadonlyMap<string, string>): HeaderL
 
 /** Turns a request's head into what the upstream is sent. nginx: `grpc_set_header`. */
 export class RequestRewrite {
+  /** The first template of each name. */
   readonly #set: (readonly [name: string, template: Template])[]
+  /** The others, as nginx sends them too. */
+  readonly #more: (readonly [name: string, template: Template])[]
   readonly #isConstant: boolean
   readonly #scheme: string
   readonly #memory = new RewriteMemory()
 
   constructor(settings: RouteSettings, isUpstreamTls: boolean) {
     this.#scheme = isUpstreamTls ? "https" : "http"
-    this.#set = settings.setHeaders.map(([name, template]) => {
+    const named = settings.setHeaders.map(([name, template]) => {
       const lower = name.toLowerCase()
       return [lower === "host" ? ":authority" : lower, compileTemplate(template)] as const
     })
-    this.#isConstant = this.#set.every(([, template]) => template.constant !== null)
+    // There can be only one :authority: the last.
+    const isFirst = ([name]: (typeof named)[number], at: number) =>
+      name === ":authority" || named.findIndex((other) => other[0] === name) === at
+    this.#set = named.filter(isFirst)
+    this.#more = named.filter((one, at) => !isFirst(one, at))
+    this.#isConstant = named.every(([, template]) => template.constant !== null)
   }
 
   apply(list: HeaderList, record: StreamRecord, env: TemplateEnvironment): HeaderList {
@@ -77,9 +93,14 @@ export class RequestRewrite {
     if (set.get(":authority") === "") set.delete(":authority")
     // Where :authority stands, host says nothing more, and after a change of it would disagree.
     if (set.has(":authority") && list.get("host") !== undefined) set.set("host", "")
-    const rewritten = set.size === 0 ? list : withFields(list, set)
+    const more = this.#more.length === 0 ? none : this.#rendered(record, env)
+    const rewritten = set.size === 0 ? list : withFields(list, set, more)
     if (this.#isConstant) this.#memory.set(list, rewritten)
     return rewritten
+  }
+
+  #rendered(record: StreamRecord, env: TemplateEnvironment): readonly Pair[] {
+    return this.#more.map(([name, template]) => [name, template.render(record, env)])
   }
 }
 
