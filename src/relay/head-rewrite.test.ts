@@ -160,6 +160,13 @@ describe("a response's head on its way down", () => {
     [{ addHeaders: [{ name: "x-b", template: "y", always: true }] }, 500, "server x x-secret 1 x-b y"],
     [{ addHeaders: [{ name: "x-b", template: "", always: true }] }, 200, "server x x-secret 1"],
   ])("%j with status %i", (changes, status, expected) => expect(got(changes, status)).toBe(expected))
+
+  test("without always it is added to nginx's statuses only", () => {
+    const addHeaders = [{ name: "x-b", template: "y", always: false }]
+    const statuses = Array.from({ length: 400 }, (_, i) => 200 + i)
+    const added = statuses.filter((status) => got({ addHeaders }, status).endsWith("x-b y"))
+    expect(added).toEqual([200, 201, 204, 206, 301, 302, 303, 304, 307, 308])
+  })
 })
 
 describe("trailers", () => {

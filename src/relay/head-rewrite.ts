@@ -104,6 +104,9 @@ export class RequestRewrite {
   }
 }
 
+/** Those to which nginx adds without `always`. */
+const ADDED_TO: ReadonlySet<number> = new Set([200, 201, 204, 206, 301, 302, 303, 304, 307, 308])
+
 /** Turns a response's head into what the downstream is sent. nginx: `grpc_hide_header`, `add_header`. */
 export class ResponseRewrite {
   readonly #hidden: ReadonlySet<string>
@@ -129,10 +132,9 @@ export class ResponseRewrite {
     for (const name of this.#hidden) set.set(name, "")
     const rewritten = withFields(list, set)
     const fields = [...rewritten.fields]
-    const isSuccess =
-      (status >= 200 && status < 207 && status !== 203 && status !== 205) || (status > 300 && status < 309)
+    const isAddedTo = ADDED_TO.has(status)
     for (const { name, template, always } of this.#added) {
-      if (!always && !isSuccess) continue
+      if (!always && !isAddedTo) continue
       const value = template.render(record, env)
       if (value !== "") fields.push(name, value)
     }
