@@ -13,6 +13,7 @@ import { HeaderList } from "../http2/header-list.ts"
 import type { RequestHead, ResponseHead } from "../http2/message-head.ts"
 import type { Http2Stream } from "../http2/stream.ts"
 import type { TlsInfo } from "../net/tls-peer.ts"
+import { octetText, textOfOctets } from "../octet-text.ts"
 import { Attempt, type AttemptOwner } from "./attempt.ts"
 import type { RelayContext } from "./context.ts"
 import type { DownstreamStream } from "./downstream-stream.ts"
@@ -131,11 +132,12 @@ export class Exchange implements AttemptOwner {
       this.#downstream.reset(ErrorCode.CANCEL)
       return this.#finish()
     }
-    const text = action.template.render(this.record, this.#context.env)
+    const octets = action.template.render(this.record, this.#context.env)
     if (action.grpcStatus !== null || (this.isGrpc && action.status >= 300)) {
-      return this.#answer({ httpStatus: action.status, grpcStatus: action.grpcStatus ?? -1, message: text })
+      const message = textOfOctets(octets)
+      return this.#answer({ httpStatus: action.status, grpcStatus: action.grpcStatus ?? -1, message })
     }
-    const { fields, body } = returned(action.status, text)
+    const { fields, body } = returned(action.status, octets)
     this.record.status = action.status
     const isBodiless = body.length === 0 || this.#head.method === "HEAD"
     const { env } = this.#context
@@ -463,12 +465,13 @@ export class Exchange implements AttemptOwner {
     const { record } = this
     const configured = this.isGrpc ? this.#route.errorStatuses.get(what.httpStatus) : undefined
     const grpcStatus = configured?.grpcStatus ?? what.grpcStatus
-    const message = configured?.message.render(record, this.#context.env) || what.message
+    const rendered = configured?.message.render(record, this.#context.env) ?? ""
+    const message = rendered === "" ? what.message : textOfOctets(rendered)
     if (record.status === 0) record.status = this.isGrpc ? 200 : statusOnWire(what.httpStatus)
     if (!this.#downstream.localEnded) {
       const asked = { isGrpc: this.isGrpc, isHead: this.#head.method === "HEAD", headSent: this.#headSent }
       record.grpcStatus = answer(this.#downstream, asked, { ...what, grpcStatus, message })
-      record.grpcMessage = message
+      record.grpcMessage = octetText(message)
     }
     this.#endRequest()
     this.#finish()

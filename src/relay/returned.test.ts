@@ -1,4 +1,5 @@
 import { expect, test } from "vitest"
+import { octetText } from "../octet-text.ts"
 import { returned } from "./returned.ts"
 
 const plain = ["content-type", "text/plain", "content-length"]
@@ -12,7 +13,7 @@ test.for<[status: number, text: string, fields: string[], body: string]>([
   [301, "https://a/", ["location", "https://a/", "content-length", "0"], ""],
   [308, "/b", ["location", "/b", "content-length", "0"], ""],
 ])("%i with %s", ([status, text, fields, body]) => {
-  const response = returned(status, text)
+  const response = returned(status, octetText(text))
   expect(response.fields).toEqual([":status", String(status), ...fields])
   expect(response.body.toString()).toBe(body)
 })

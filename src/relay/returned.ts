@@ -1,13 +1,13 @@
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
 const BODILESS = new Set([204, 304])
 
-/** What nginx's `return` answers: its head, names and values in turn, and its body. `text` is rendered, or a location. */
-export function returned(status: number, text: string): { fields: string[]; body: Buffer } {
+/** What nginx's `return` answers: its head, names and values in turn, and its body. `octets` are rendered text, or a location. */
+export function returned(status: number, octets: string): { fields: string[]; body: Buffer } {
   const isRedirect = REDIRECTS.has(status)
   const fields = [":status", String(status)]
-  if (isRedirect) fields.push("location", text)
+  if (isRedirect) fields.push("location", octets)
   if (BODILESS.has(status)) return { fields, body: Buffer.alloc(0) }
-  const body = Buffer.from(isRedirect ? "" : text, "utf8")
+  const body = Buffer.from(isRedirect ? "" : octets, "latin1")
   if (!isRedirect) fields.push("content-type", "text/plain")
   fields.push("content-length", String(body.length))
   return { fields, body }

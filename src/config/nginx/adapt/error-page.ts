@@ -72,7 +72,17 @@ const NO_PAGES = "gRPC clients get a grpc-status, others the HTTP status alone"
 export function grpcStatusOf(location: Scope): Pick<ErrorStatusConfig, "grpcStatus" | "grpcMessage"> | null {
   const status = readNumber(addedHeader(location, "grpc-status")?.text ?? "")
   if (status === null || status > 16) return null
-  return { grpcStatus: status, grpcMessage: addedHeader(location, "grpc-message")?.text ?? "" }
+  return { grpcStatus: status, grpcMessage: decoded(addedHeader(location, "grpc-message")?.text ?? "") }
+}
+
+/**
+ * Without the percent-encoding in which gRPC has its messages: the relay encodes what it sends. An encoded `$` stays, since
+ * a template has no other way to write one.
+ */
+function decoded(message: string): string {
+  return message.replace(/(?:%(?!24)[0-9A-Fa-f]{2})+/g, (octets) =>
+    Buffer.from(octets.replaceAll("%", ""), "hex").toString("utf8"),
+  )
 }
 
 function addedHeader(location: Scope, name: string): Word | undefined {

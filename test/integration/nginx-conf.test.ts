@@ -1,0 +1,119 @@
+/** One nginx.conf, run by Sluice and, where it is there, by nginx: what clients and backends see must be the same. */
+import { once } from "node:events"
+import { mkdtempSync, rmSync } from "node:fs"
+import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from "node:http2"
+import { connect as connectSocket } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { expect, type TestContext, test } from "vitest"
+import { diskFiles } from "../../src/config/nginx/include.ts"
+import { readNginxConfig } from "../../src/config/nginx/read.ts"
+import { Balancer } from "../../src/sluice.ts"
+import * as dsl from "../support/frame-dsl.ts"
+import { isInstalled, startNginx } from "../support/nginx.ts"
+import { RawServer } from "../support/raw-server.ts"
+
+const hasNginx = isInstalled("nginx", "-v", "nginx-light")
+
+const conf = (listen: string, port: number): string => `
+  upstream Back { server 127.0.0.1:${port}; }
+  server {
+    listen ${listen} http2;
+    location /twice { grpc_set_header X-A one; grpc_set_header X-A two; grpc_pass grpc://Back; }
+    location /variable { grpc_pass grpc://$arg_b; }
+    location /page { grpc_pass grpc://127.0.0.1:1; error_page 502 = @down; }
+    location @down {
+      default_type application/grpc;
+      add_header grpc-status 14;
+      add_header grpc-message "service%20is%20down%3a%20%C3%A9";
+      return 204;
+    }
+    location /returned { add_header grpc-status 14; add_header grpc-message "100%25 $arg_b"; return 204; }
+    location /accepted { add_header x-added yes; return 202 a; }
+    location /text { return 200 "é"; }
+  }`
+
+interface Case {
+  path: string
+  contentType?: string
+  /** Of the response; undefined is not there. */
+  response: Record<string, string | number | undefined>
+  /** What the backend got of `x-a`; null where it must not be asked. */
+  backend?: string[] | null
+  body?: string
+}
+
+const decoded = (message: unknown) => decodeURIComponent(String(message))
+const CASES: Case[] = [
+  { path: "/twice", response: { "grpc-status": "0" }, backend: ["one", "two"] },
+  { path: "/variable?b=Back", response: { "grpc-status": "0" }, backend: [] },
+  { path: "/page", response: { "grpc-status": "14", "grpc-message": "service is down: é" }, backend: null },
+  { path: "/returned?b=x", response: { "grpc-status": "14", "grpc-message": "100% x" }, backend: null },
+  { path: "/accepted", contentType: "text/plain", response: { ":status": 202, "x-added": undefined } },
+  { path: "/text", contentType: "text/plain", response: { ":status": 200 }, body: "é" },
+]
+
+async function ask(session: ClientHttp2Session, backend: RawServer, one: Case): Promise<void> {
+  const before = backend.streams.length
+  const stream = session.request(
+    {
+      ":method": "POST",
+      ":path": one.path,
+      "content-type": one.contentType ?? "application/grpc",
+      te: "trailers",
+    },
+    { endStream: true },
+  )
+  const [headers] = (await once(stream, "response")) as [IncomingHttpHeaders]
+  let body = ""
+  stream.setEncoding("utf8").on("data", (text: string) => (body += text))
+  await once(stream, "close")
+  for (const [name, value] of Object.entries(one.response))
+    expect(name === "grpc-message" ? decoded(headers[name]) : headers[name], `${one.path}: ${name}`).toBe(
+      value,
+    )
+  const fields = backend.streams[before]?.fields ?? null
+  if (one.backend !== undefined)
+    expect(fields?.filter(([name]) => name === "x-a").map(([, value]) => value) ?? null).toEqual(one.backend)
+  if (one.body !== undefined) expect(body).toBe(one.body)
+}
+
+async function startBackend(): Promise<RawServer> {
+  const backend = await RawServer.start()
+  const head: [string, string][] = [
+    [":status", "200"],
+    ["content-type", "application/grpc"],
+    ["grpc-status", "0"],
+  ]
+  backend.onStream = ({ connection, id }) => connection.send(dsl.headers(id, head, { endStream: true }))
+  return backend
+}
+
+function ending(t: TestContext, session: ClientHttp2Session): ClientHttp2Session {
+  t.onTestFinished(() => session.destroy())
+  return session
+}
+
+test("Sluice answers as the table says", async (t) => {
+  const backend = await startBackend()
+  t.onTestFinished(() => backend.close())
+  const { config, problems } = readNginxConfig(conf("127.0.0.1:80", backend.port), "nginx.conf", diskFiles)
+  expect(problems.filter(({ severity }) => severity === "error")).toEqual([])
+  config!.listeners[0]!.port = 0
+  const balancer = new Balancer(config!)
+  await balancer.start()
+  t.onTestFinished(() => balancer.close({ graceMs: 0 }))
+  const session = ending(t, connect(`http://127.0.0.1:${balancer.addresses[0]!.port}`))
+  for (const one of CASES) await ask(session, backend, one)
+})
+
+test.skipIf(!hasNginx)("and so does nginx", async (t) => {
+  const backend = await startBackend()
+  t.onTestFinished(() => backend.close())
+  const directory = mkdtempSync(join(tmpdir(), "sluice-nginx-conf-"))
+  t.onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  const socket = join(directory, "listen")
+  await startNginx(t, directory, "listen", conf(`unix:${socket}`, backend.port))
+  const session = ending(t, connect("http://localhost", { createConnection: () => connectSocket(socket) }))
+  for (const one of CASES) await ask(session, backend, one)
+})
