@@ -32,7 +32,7 @@ import type { RelayContext } from "./relay/context.ts"
 import type { OpenListener } from "./relay/open-listener.ts"
 import type { ConnectionRecord, StreamRecord } from "./relay/record.ts"
 import { ReplayRing } from "./relay/replay-ring.ts"
-import { type Clusters, compileRoute, type Route } from "./relay/route.ts"
+import { compileRoute, type Route } from "./relay/route.ts"
 import { type RouteCompiler, Router } from "./relay/router.ts"
 import { Shedding } from "./relay/shedding.ts"
 import type { UpstreamConnection } from "./relay/upstream.ts"
@@ -78,6 +78,8 @@ interface Accepting extends OpenListener {
   tls: TlsListener | null
   listening: Listening | null
 }
+
+type Clusters = ReadonlyMap<string, Cluster<UpstreamConnection>>
 
 interface Live {
   readonly config: Config
@@ -337,6 +339,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   }
 
   #makeRouters(config: Config, clusters: Clusters, tls: TlsPlan): Map<string, Router<Route>> {
+    const find = clusterFinder(clusters)
     const routers = new Map<string, Router<Route>>()
     for (const { name } of config.listeners) {
       const servers = config.servers.filter((server) => server.listeners.includes(name))
@@ -350,7 +353,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         return this.#upstreams.connect({ tls: over, bindAddress, socketKeepalive })
       }
       const compile: RouteCompiler<Route> = (server, route) =>
-        compileRoute(server, route, clusters, openLog, connectAs)
+        compileRoute(server, route, find, openLog, connectAs)
       routers.set(name, new Router(name, servers, compile))
     }
     return routers
@@ -455,6 +458,12 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     if (this.#onGone.size === 0) return
     for (const look of [...this.#onGone]) look()
   }
+}
+
+/** By name as written, else without regard to case: what variables come to is in any spelling, and nginx takes it. */
+function clusterFinder(clusters: Clusters): Route["findCluster"] {
+  const byLowerName = new Map([...clusters].map(([name, cluster]) => [name.toLowerCase(), cluster]))
+  return (name) => clusters.get(name) ?? byLowerName.get(name.toLowerCase())
 }
 
 /** The clusters of one configuration that are not the same in another. */

@@ -116,7 +116,7 @@ export class Exchange implements AttemptOwner {
     if (action.kind === "return") return this.#return(action)
     const name =
       action.kind === "cluster" ? action.cluster : action.template.render(this.record, this.#context.env)
-    const cluster = this.#route.clusters.get(name)
+    const cluster = this.#route.findCluster(name)
     if (cluster === undefined) return this.#fail(failure("no_endpoint", `there is no cluster ${name}`, true))
     const refusal = this.#context.admission.enter(this.record.startMs)
     if (refusal !== null) return this.#fail(refusal)

@@ -17,14 +17,12 @@ export type CompiledAction =
     }
   | { readonly kind: "none" }
 
-export type Clusters = ReadonlyMap<string, Cluster<UpstreamConnection>>
-
 /** One route as the relay uses it: every template compiled, every log open. Never changed once live. */
 export interface Route {
   readonly serverName: string
   readonly action: CompiledAction
-  /** The clusters of its configuration, by name. */
-  readonly clusters: Clusters
+  /** Of its configuration. */
+  readonly findCluster: (name: string) => Cluster<UpstreamConnection> | undefined
   /** How connections to its endpoints are made, where that is not the cluster's own way: over TLS, for one. */
   readonly connect: Connect<UpstreamConnection> | null
   readonly settings: RouteSettings
@@ -39,7 +37,7 @@ export interface Route {
 export function compileRoute(
   server: ServerConfig,
   config: RouteConfig | null,
-  clusters: Clusters,
+  findCluster: Route["findCluster"],
   openLog: (config: RouteSettings["accessLogs"][number]) => AccessLog,
   connectAs: (tls: UpstreamTlsConfig | null, settings: RouteSettings) => Connect<UpstreamConnection>,
 ): Route {
@@ -54,7 +52,7 @@ export function compileRoute(
   return {
     serverName: server.names[0] ?? "",
     action: compileAction(action),
-    clusters,
+    findCluster,
     connect:
       tls === null && settings.bindAddress === null && !settings.socketKeepalive
         ? null

@@ -47,6 +47,8 @@ const decoded = (message: unknown) => decodeURIComponent(String(message))
 const CASES: Case[] = [
   { path: "/twice", response: { "grpc-status": "0" }, backend: ["one", "two"] },
   { path: "/variable?b=Back", response: { "grpc-status": "0" }, backend: [] },
+  { path: "/variable?b=back", response: { "grpc-status": "0" }, backend: [] },
+  { path: "/variable?b=BACK", response: { "grpc-status": "0" }, backend: [] },
   { path: "/page", response: { "grpc-status": "14", "grpc-message": "service is down: é" }, backend: null },
   { path: "/returned?b=x", response: { "grpc-status": "14", "grpc-message": "100% x" }, backend: null },
   { path: "/accepted", contentType: "text/plain", response: { ":status": 202, "x-added": undefined } },
