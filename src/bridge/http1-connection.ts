@@ -270,7 +270,8 @@ export class Http1Connection implements ClientConnection, LinkUser {
 
   abort(reason: string): void {
     for (const stream of [...this.streams]) stream.fail(failure("shutdown", reason))
-    this.socket.end()
+    // A WebSocket's Close goes out behind its call's status, and ends the connection.
+    if (!this.#isUpgraded || this.streams.size === 0) this.socket.end()
   }
 
   get #isLast(): boolean {

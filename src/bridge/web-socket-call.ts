@@ -43,6 +43,12 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
   #partOctets = 0
   /** `ws` closes the socket by itself, with its own code. */
   #isJudged = false
+  /** Of the Close that goes out once the last message is taken; 0: there is none to send. */
+  #closeCode = 0
+  /** Nobody waits for the client's half-close any more. */
+  #isRequestOver = false
+  /** Octets waited for the client at the last tick. */
+  #hadWaiting = false
 
   constructor(options: WebSocketCallOptions) {
     super(options)
@@ -102,7 +108,7 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
     this.context.budget.add(octets)
     this.socket.send(
       message,
-      this.guard(() => this.#sent(octets)),
+      this.guard((error?: Error | null) => this.#sent(octets, !(error instanceof Error))),
     )
   }
 
@@ -111,10 +117,12 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
     return this.#responseGate.received(octets)
   }
 
-  /** After the last message. */
+  /** After the last message, which may wait long for a slow page; `ws` gives it little time from its Close on. */
   protected closeSocket(code: number): void {
     this.record.status = SWITCHING_PROTOCOLS
-    if (!this.#isJudged) this.socket.finish(code)
+    if (!this.#isJudged) this.#closeCode = code
+    // What else the client says is not listened to, but its answers to pings are.
+    if (this.socket.isPaused) this.socket.resume()
     this.#closeIfOver()
   }
 
@@ -130,7 +138,8 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
   }
 
   protected end(): void {
-    this.#close()
+    this.#isRequestOver = true
+    this.#closeIfOver()
   }
 
   onRequestData(): void {}
@@ -141,6 +150,7 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
 
   tick(nowMs: number): void {
     if (this.isClosed) return
+    this.#hadWaiting = this.queuedOctets > 0
     const wish = this.#keepalive.check(nowMs, true, this.socket.isPaused)
     if (wish === "ping") this.socket.ping()
     if (wish !== "dead") return
@@ -155,10 +165,15 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
 
   // ---- Endings --------------------------------------------------------------------------------------------------
 
-  #sent(octets: number): void {
+  #sent(octets: number, isTaken: boolean): void {
     this.context.budget.add(-octets)
     const due = this.#responseGate.taken(octets)
-    if (!this.isClosed) this.exchange.onDownstreamTaken(due)
+    if (this.isClosed) return
+    // A ping waits behind data, so a page that reads need not have come to it. The kernel takes data for one that is
+    // gone too, but not when more of it had to wait.
+    if (isTaken && this.#hadWaiting) this.#heard()
+    this.exchange.onDownstreamTaken(due)
+    this.#closeIfOver()
   }
 
   /** `ws` found fault with what came; the client gets its status before the Close. */
@@ -189,7 +204,10 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
   }
 
   #closeIfOver(): void {
-    if (this.localEnded && this.remoteEnded) this.#close()
+    if (this.isClosed || !this.localEnded || this.queuedOctets > 0) return
+    if (this.#closeCode > 0) this.socket.finish(this.#closeCode)
+    this.#closeCode = 0
+    if (this.remoteEnded || this.#isRequestOver) this.#close()
   }
 
   #close(): void {

@@ -2,6 +2,9 @@ import { randomBytes } from "node:crypto"
 import { connect, type Socket } from "node:net"
 import { describe, expect, type TestContext, test } from "vitest"
 import { eventually } from "../support/eventually.ts"
+import * as dsl from "../support/frame-dsl.ts"
+import { ManualClock } from "../support/manual-clock.ts"
+import { RawServer } from "../support/raw-server.ts"
 import { readWord, TalkBackend, wordOctets } from "../support/talk-backend.ts"
 import { TestBed } from "../support/test-bed.ts"
 
@@ -71,6 +74,16 @@ class RawSocket {
 
   send(...octets: Buffer[]): this {
     this.#socket.write(Buffer.concat(octets))
+    return this
+  }
+
+  pause(): this {
+    this.#socket.pause()
+    return this
+  }
+
+  resume(): this {
+    this.#socket.resume()
     return this
   }
 
@@ -326,11 +339,58 @@ describe("pings and pongs are not held for a message", () => {
   })
 })
 
+const HEADERS = frame(Op.BINARY, "content-type: application/grpc-web+proto\r\nx-grpc-web: 1\r\nx-echo: a\r\n")
+
+const END = frame(Op.BINARY, Buffer.from([1]))
+
+describe("a page that reads slowly", () => {
+  const pingTimeouts = (bed: TestBed): number => bed.balancer.snapshot().counters.ping_timeout ?? 0
+  const received = (bed: TestBed): number => bed.balancer.snapshot().streams[0]?.responseOctets ?? 0
+  const WINDOW = 12 << 20
+
+  /** A page that does not read, and an answer that is whole: more than the kernel takes of it, and the status. */
+  async function unread(t: TestContext, clock?: ManualClock) {
+    const backend = await RawServer.start()
+    const bed = await TestBed.start(t, {
+      backends: [backend],
+      config: { bridge: { webSocket: true }, limits: { upstreamStreamWindowOctets: WINDOW } },
+      ...(clock !== undefined && { clock }),
+    })
+    const page = new RawSocket(bed.port, CHAT, "grpc-websockets").send(HEADERS, END)
+    const { connection, id } = await backend.stream(0)
+    await eventually(
+      () => bed.balancer.snapshot().streams.length === 1,
+      () => "the call",
+    )
+    page.pause()
+    connection.send(dsl.headers(id, dsl.response))
+    for (let sent = 0; sent < WINDOW; sent += 16_384) connection.send(dsl.data(id, Buffer.alloc(16_384)))
+    connection.send(dsl.headers(id, dsl.okTrailers, { endStream: true }))
+    await connection.settled()
+    return { bed, page }
+  }
+
+  test("gets the end of its answer, and its Close; until then the call is not over", async (t) => {
+    const { bed, page } = await unread(t)
+    expect([received(bed), bed.records]).toEqual([WINDOW, []])
+    expect((await page.resume().ended()).code).toBe(1000)
+    const octets = page.seen.reduce((sum, { payload }) => sum + payload.length, 0)
+    expect(octets).toBeGreaterThan(WINDOW)
+    expect(page.seen.at(-2)!.payload.toString()).toContain("grpc-status: 0")
+    expect((await bed.ended())[0]).toMatchObject({ status: 101, grpcStatus: 0 })
+  })
+
+  test("or never, is found by a ping when its answer is whole too", async (t) => {
+    const clock = new ManualClock()
+    const { bed, page } = await unread(t, clock)
+    for (let second = 0; second < 60; second++) clock.advance(1000)
+    expect(pingTimeouts(bed)).toBe(1)
+    await bed.ended()
+    await page.resume().ended()
+  })
+})
+
 describe("the subprotocol grpc-websockets", () => {
-  const HEADERS = frame(
-    Op.BINARY,
-    "content-type: application/grpc-web+proto\r\nx-grpc-web: 1\r\nx-echo: a\r\n",
-  )
   const message = (fields: Parameters<typeof wordOctets>[0]): Buffer => {
     const octets = wordOctets(fields)
     const prefix = Buffer.alloc(5)
@@ -338,7 +398,6 @@ describe("the subprotocol grpc-websockets", () => {
     return Buffer.concat([prefix, octets])
   }
   const data = (octets: Buffer): Buffer => frame(Op.BINARY, Buffer.concat([Buffer.from([0]), octets]))
-  const END = frame(Op.BINARY, Buffer.from([1]))
 
   /** Header block, messages, trailers, of all that came; each WebSocket message begins with what it holds. */
   function read(seen: Seen[]): { header: string; words: string[]; trailer: string } {

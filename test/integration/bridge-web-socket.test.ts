@@ -188,6 +188,15 @@ describe("JSON over a WebSocket", () => {
     expect(await alive.ended()).toEqual([{ text: "alive" }, { text: "still here" }, OK])
   })
 
+  test("is told UNAVAILABLE, and closed, when the balancer closes", async (t) => {
+    const { bed } = await start(t)
+    const page = await new Page(bed.port, "/talk.Talk/Chat").say({ text: "x" })
+    await page.hears(1)
+    await bed.close(0)
+    expect(await page.ended()).toMatchObject([{ text: "x" }, { "@status": { code: 14 } }])
+    expect(page.closeCode).toBe(1000)
+  })
+
   test("a page that is gone is a cancellation, at once", async (t) => {
     const { bed, backend } = await start(t)
     for (const leave of ["close", "terminate"] as const) {
