@@ -8,14 +8,15 @@ import {
   toJson,
 } from "@bufbuild/protobuf"
 import { locateFault } from "./json-fault.ts"
+import { mayBeRounded, parseExactly, roundOthers } from "./json-integers.ts"
 
 /** Why a text is not the JSON of a message; names the field, where there is one, and the position. */
 export class JsonFault extends Error {}
 
-/** The value of a JSON text. Errors: `JsonFault`. */
+/** The value of a JSON text, for `encodeJson`. Errors: `JsonFault`. */
 export function parseJson(text: string): JsonValue {
   try {
-    return JSON.parse(text) as JsonValue
+    return mayBeRounded(text) ? parseExactly(text) : (JSON.parse(text) as JsonValue)
   } catch (error) {
     throw new JsonFault(`malformed JSON: ${(error as Error).message}`)
   }
@@ -23,10 +24,12 @@ export function parseJson(text: string): JsonValue {
 
 /** A message in binary from its JSON, which was read from `text`. Errors: `JsonFault`. */
 export function encodeJson(type: DescMessage, json: JsonValue, text: string, registry: Registry): Uint8Array {
+  let exact = json
   try {
-    return toBinary(type, fromJson(type, json, { registry }))
+    if (mayBeRounded(text)) exact = roundOthers(type, json, registry)
+    return toBinary(type, fromJson(type, exact, { registry }))
   } catch (error) {
-    const { path, offset, reason } = locateFault(type, json, text, registry, error as Error)
+    const { path, offset, reason } = locateFault(type, exact, text, registry, error as Error)
     const field = path === "" ? type.typeName : `field ${path} of ${type.typeName}`
     throw new JsonFault(`${field}, position ${offset}: ${reason}`)
   }

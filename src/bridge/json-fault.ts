@@ -1,11 +1,5 @@
-import {
-  type DescField,
-  type DescMessage,
-  fromJson,
-  type JsonObject,
-  type JsonValue,
-  type Registry,
-} from "@bufbuild/protobuf"
+import { type DescMessage, fromJson, type JsonValue, type Registry } from "@bufbuild/protobuf"
+import { fieldOf, hasOwnForm, isObject } from "./json-fields.ts"
 
 /** Deepest nesting that is looked into. */
 const DEPTH_MAX = 50
@@ -109,24 +103,6 @@ function messageOf(type: DescMessage, key: string): DescMessage | null {
   return isMessage && !hasOwnForm(field.message) ? field.message : null
 }
 
-/** Types with a JSON form of their own have no fields there. */
-function hasOwnForm({ typeName }: DescMessage): boolean {
-  return typeName.startsWith("google.protobuf.")
-}
-
-const fieldsByKey = new WeakMap<DescMessage, Map<string, DescField>>()
-
-function fieldOf(type: DescMessage, key: string): DescField | undefined {
-  let fields = fieldsByKey.get(type)
-  if (fields === undefined) {
-    fields = new Map(
-      type.fields.flatMap((field) => [[field.name, field] as const, [field.jsonName, field] as const]),
-    )
-    fieldsByKey.set(type, fields)
-  }
-  return fields.get(key)
-}
-
 function refusal(type: DescMessage, json: JsonValue, registry: Registry): string | null {
   try {
     fromJson(type, json, { registry })
@@ -134,10 +110,6 @@ function refusal(type: DescMessage, json: JsonValue, registry: Registry): string
   } catch (error) {
     return (error as Error).message
   }
-}
-
-function isObject(json: JsonValue): json is JsonObject {
-  return typeof json === "object" && json !== null && !Array.isArray(json)
 }
 
 /** Where the value at `steps` begins in a JSON text that has been parsed before, so is well formed. */
