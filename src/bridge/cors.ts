@@ -21,6 +21,11 @@ export function isOriginAllowed(origin: string, authority: string, { bridge }: R
   return isNamed(origin, bridge.origins) || isSameHost(origin, authority)
 }
 
+/** Whether they may use their visitor's cookies: not those that `*` alone lets in. */
+export function mayUseCookies(origin: string, authority: string, { bridge }: RouteSettings): boolean {
+  return bridge.origins.includes(origin.toLowerCase()) || isSameHost(origin, authority)
+}
+
 function isNamed(origin: string, origins: readonly string[]): boolean {
   return origins.includes("*") || origins.includes(origin.toLowerCase())
 }

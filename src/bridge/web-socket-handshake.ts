@@ -1,7 +1,7 @@
 import type { RouteSettings } from "../config/model.ts"
-import type { HeaderList } from "../http2/header-list.ts"
+import { HeaderList } from "../http2/header-list.ts"
 import type { RequestHead } from "../http2/message-head.ts"
-import { isOriginAllowed } from "./cors.ts"
+import { isOriginAllowed, mayUseCookies } from "./cors.ts"
 
 /** What a WebSocket's messages are. */
 export type WebSocketKind = "json" | "grpc-websockets"
@@ -15,6 +15,8 @@ export interface Refusal {
 /** What a client asked for in a handshake. */
 export interface Handshake {
   readonly kind: WebSocketKind
+  /** The handshake's own, without the cookies that its page may not use. */
+  readonly head: RequestHead
   /** The subprotocol to answer with; none when none was offered. */
   readonly subprotocol: string | null
   /** Request headers that the page could not set as such. */
@@ -26,12 +28,14 @@ const GRPC_SUBPROTOCOL = "grpc-websockets"
 const BEARER = "Bearer"
 
 /** Reads what a WebSocket handshake asks of a bridge, or says why it is refused. */
-export function readHandshake(head: RequestHead, settings: RouteSettings): Handshake | Refusal {
-  const { list } = head
+export function readHandshake(asked: RequestHead, settings: RouteSettings): Handshake | Refusal {
+  const { list, authority } = asked
   const origin = list.get("origin")
-  // Cookies come along from any page, so the page must be one that may use them: CWE-1385.
-  if (origin !== undefined && !isOriginAllowed(origin, head.authority, settings))
+  if (origin !== undefined && !isOriginAllowed(origin, authority, settings))
     return { status: 403, reason: "pages of this origin may not call here" }
+  // Cookies come along from any page, with no preflight to ask whether they may: CWE-1385.
+  const isTrusted = origin === undefined || mayUseCookies(origin, authority, settings)
+  const head = isTrusted ? asked : withoutCookies(asked)
   const offered = offeredSubprotocols(list)
   const bearerAt = offered.indexOf(BEARER)
   const token = bearerAt < 0 ? undefined : offered[bearerAt + 1]
@@ -47,10 +51,16 @@ export function readHandshake(head: RequestHead, settings: RouteSettings): Hands
   const metadata = readMetadata(head, settings)
   if (typeof metadata === "string") return { status: 400, reason: metadata }
   return {
+    head,
     kind: subprotocol === GRPC_SUBPROTOCOL ? GRPC_SUBPROTOCOL : "json",
     subprotocol: subprotocol ?? (token === undefined ? null : BEARER),
     metadata: token === undefined ? metadata : [...metadata, "authorization", `${BEARER} ${token}`],
   }
+}
+
+function withoutCookies(head: RequestHead): RequestHead {
+  const { fields } = head.list
+  return { ...head, list: new HeaderList(fields.filter((_, i) => fields[i - (i % 2)] !== "cookie")) }
 }
 
 /** In order; lists may come in one field or in several. */

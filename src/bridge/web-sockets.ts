@@ -105,7 +105,7 @@ export class WebSockets {
   #open({ connection, head, route }: Upgrade, handshake: Handshake, socket: BridgeSocket): void {
     const path = methodPath(head.path, route.settings.bridge)
     const grpcHead = (carriage: readonly string[]): RequestHead =>
-      grpcRequestHead(head, path ?? "/", [...handshake.metadata, ...carriage])
+      grpcRequestHead(handshake.head, path ?? "/", [...handshake.metadata, ...carriage])
     const options = (carriage: readonly string[]): WebSocketCallOptions => ({
       context: this.#context,
       connection: connection.record,

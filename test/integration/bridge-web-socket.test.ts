@@ -422,6 +422,29 @@ describe("what is wrong has its own answer", () => {
   })
 })
 
+describe("a visitor's cookies", () => {
+  const session = ["Bearer s3cret"]
+  test.for<[name: string, origin: string | undefined, origins: string[], token: string[]]>([
+    ["go along from a page that is named", "https://app.example", ["*", "https://app.example"], session],
+    ["go along from a page of the same host", "http://{host}", ["*"], session],
+    ["go along from a program", undefined, ["*"], session],
+    ["stay behind when any page may call", "https://evil.example", ["*"], []],
+    ["stay behind from a page without an origin of its own", "null", ["*"], []],
+  ])("%s", async ([_name, origin, origins, token], t) => {
+    const { bed, backend } = await start(t, { bridge: { origins, metadataCookie: "session" } })
+    const page = new Page(bed.port, "/talk.Talk/Say", [], {
+      headers: { cookie: "a=1; session=s3cret", "x-echo": "e" },
+      ...(origin !== undefined && { origin: origin.replace("{host}", `127.0.0.1:${bed.port}`) }),
+    })
+    await page.say({ text: "x" })
+    await page.ended()
+    const { metadata } = backend.calls[0]!
+    expect(metadata.get("authorization")).toEqual(token)
+    expect(metadata.get("cookie")).toEqual(token.length > 0 ? ["a=1; session=s3cret"] : [])
+    expect(metadata.get("x-echo")).toEqual(["e"])
+  })
+})
+
 test("1,000 WebSockets hold a conversation each over one upstream connection, and leave nothing behind", async (t) => {
   const { bed, backend } = await start(t)
   const pages = Array.from({ length: 1000 }, () => new Page(bed.port, "/talk.Talk/Chat"))
