@@ -25,6 +25,7 @@ export class FirstOctets implements ClientConnection, LinkUser {
   readonly #choose: FirstOctetsOptions["choose"]
   #held: Buffer | null = null
   #isProxyHeaderDue: boolean
+  #isClosed = false
 
   constructor({ client, choose }: FirstOctetsOptions) {
     this.client = client
@@ -106,7 +107,10 @@ export class FirstOctets implements ClientConnection, LinkUser {
     this.#close()
   }
 
+  /** Comes twice where we began it: the socket's end follows. */
   #close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
     this.client.link.destroy()
     this.client.onClosed(this)
   }

@@ -53,3 +53,18 @@ test("a client without the header is turned away", async (t) => {
   await once(socket, "close")
   expect(balancer.snapshot().streamsEnded).toBe(0)
 })
+
+test.for([
+  ["that is turned away", Buffer.from("GET / HTTP/1.1\r\n\r\n")],
+  ["that has said nothing yet when the balancer closes", Buffer.alloc(0)],
+] as const)("a client %s is reported gone once", async ([, octets], t) => {
+  const { balancer, socket } = await behindProxy(t)
+  const reported = { came: 0, gone: 0 }
+  balancer.on("connect", () => reported.came++)
+  balancer.on("disconnect", () => reported.gone++)
+  await once(balancer, "connect")
+  socket.write(octets)
+  if (octets.length > 0) await once(socket, "close")
+  await balancer.close({ graceMs: 0 })
+  expect(reported).toEqual({ came: 1, gone: 1 })
+})
