@@ -4,6 +4,7 @@ import type { Config } from "./model.ts"
 import { type ConfigFiles, decode, diskFiles } from "./nginx/include.ts"
 import { readNginxConfig } from "./nginx/read.ts"
 import type { Problem, Sources } from "./problem.ts"
+import { tlsBehindProxy } from "./tls-behind-proxy.ts"
 import { loadYaml } from "./yaml/load.ts"
 
 export interface LoadedConfig {
@@ -39,11 +40,9 @@ export function loadConfig(path: string, files: ConfigFiles = diskFiles): Loaded
   return withoutTlsBehindProxy(loaded, path)
 }
 
-/** The header of the PROXY protocol stands before the TLS handshake, and Sluice cannot read it there yet. */
 function withoutTlsBehindProxy(loaded: LoadedConfig, path: string): LoadedConfig {
-  const both = loaded.config?.listeners.find(({ tls, proxyProtocol }) => tls !== null && proxyProtocol)
-  if (both === undefined) return loaded
-  const message = `listener ${both.name}: the PROXY protocol together with TLS is not supported yet`
+  const message = loaded.config && tlsBehindProxy(loaded.config)
+  if (message === null) return loaded
   return { ...loaded, config: null, problems: [...loaded.problems, problemOf(path, message)] }
 }
 
