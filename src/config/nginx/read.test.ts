@@ -247,6 +247,14 @@ describe("limits", () => {
     ["client_body_timeout 60;", { bodyTimeoutMs: 60_000 }],
     ["client_max_body_size 1m;", { maxBodyOctets: 1_048_576 }],
     ["client_max_body_size 0;", { maxBodyOctets: null }],
+    [
+      "grpc_next_upstream http_503; grpc_next_upstream error http_503; grpc_next_upstream_tries 2;",
+      { retry: { conditions: ["http_503", "error"], tries: 2, timeoutMs: null } },
+    ],
+    [
+      "grpc_next_upstream error; grpc_next_upstream off;",
+      { retry: { conditions: [], tries: null, timeoutMs: null } },
+    ],
     ["grpc_next_upstream off;", { retry: { conditions: [], tries: null, timeoutMs: null } }],
     [
       "grpc_next_upstream error http_503 non_idempotent; grpc_next_upstream_tries 3; grpc_next_upstream_timeout 5s;",

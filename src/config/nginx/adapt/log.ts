@@ -99,6 +99,7 @@ function adaptAccessLog(adapter: Adapter, directive: Directive): AccessLogConfig
     )
     return null
   }
+  if (hasVariables(path.text) && !adapter.variables.check(path, report, true)) return null
   if (path.text.startsWith("syslog:") || hasVariables(path.text)) {
     const what = hasVariables(path.text) ? "a path with variables" : "logging to syslog"
     report.warning(path.span, `${what} is not supported, this log is not written`)

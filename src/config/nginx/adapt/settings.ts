@@ -76,9 +76,10 @@ const RETRY_CONDITIONS: readonly string[] = [
 ] satisfies RetryCondition[]
 
 function adaptRetry(report: Report, scope: Scope, { retry }: RouteSettings): void {
-  const conditions = scope.one("grpc_next_upstream")
-  if (conditions !== null) {
-    const names = readChoices(report, conditions, [...RETRY_CONDITIONS, "off"])
+  const conditions = scope.all("grpc_next_upstream")
+  if (conditions.length > 0) {
+    // Written more than once, each adds to the others.
+    const names = conditions.flatMap((each) => readChoices(report, each, [...RETRY_CONDITIONS, "off"]))
     retry.conditions = names.includes("off") ? [] : ([...new Set(names)] as RetryCondition[])
   }
   const tries = scope.one("grpc_next_upstream_tries")
