@@ -1,4 +1,5 @@
 import { octetText } from "../../octet-text.ts"
+import { POSIX_CLASSES } from "./posix-classes.ts"
 
 /**
  * A PCRE pattern as JavaScript spells it, or why there is none.
@@ -21,21 +22,10 @@ export function translateRegex(pattern: string): { pattern: string } | { error: 
 /** Thrown with the piece of the pattern that has no translation. */
 class Refused extends Error {}
 
-/** What stands between the brackets of a class, by the name of the POSIX class. As PCRE has them without a locale. */
-const POSIX_CLASSES: ReadonlyMap<string, string> = new Map([
-  ["alpha", "a-zA-Z"],
-  ["digit", "0-9"],
-  ["alnum", "a-zA-Z0-9"],
-  ["upper", "A-Z"],
-  ["lower", "a-z"],
-  ["space", "\\t-\\r "],
-  ["blank", "\\t "],
-  ["xdigit", "0-9a-fA-F"],
+/** What stands between the brackets of a class, by the name that PCRE has for it. */
+const NAMED_CLASSES: ReadonlyMap<string, string> = new Map([
+  ...POSIX_CLASSES,
   ["word", "\\w"],
-  ["punct", "!-\\/:-@\\[-`{-~"],
-  ["cntrl", "\\x00-\\x1f\\x7f"],
-  ["graph", "!-~"],
-  ["print", " -~"],
   ["ascii", "\\x00-\\x7f"],
 ])
 
@@ -127,7 +117,7 @@ class Translation {
     const posix = this.#take(/\[([:.=])(\^?)([^\\[\]]*)\1\]/y)
     if (posix !== undefined) {
       const [whole, colon, negated, name] = posix
-      const set = colon === ":" ? POSIX_CLASSES.get(name!) : undefined
+      const set = colon === ":" ? NAMED_CLASSES.get(name!) : undefined
       // Without regard to case these two are all letters, of which the complement below knows nothing.
       const isBothCases = negated !== "" && (name === "upper" || name === "lower")
       if (set === undefined || isBothCases) throw new Refused(whole)
