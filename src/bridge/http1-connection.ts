@@ -40,6 +40,10 @@ export class Http1Connection implements ClientConnection, LinkUser {
   #isClosed = false
   #isDraining = false
   #isUpgraded = false
+  /** No answer follows those under way, so no request is looked at any more. */
+  #isLastAnswering = false
+  /** Nothing is read any more. */
+  #isDeaf = false
   #heldOctets = 0
   #onHeld: ((octets: number) => void) | null = null
   #idleSinceMs: number
@@ -65,6 +69,7 @@ export class Http1Connection implements ClientConnection, LinkUser {
   }
 
   receive(octets: Buffer, start: number, end: number): void {
+    if (this.#isDeaf) return
     if (this.#headSinceMs < 0 && this.streams.size === 0 && !this.#isUpgraded)
       this.#headSinceMs = this.options.context.clock.now()
     if (this.#isUpgraded) this.#hold(end - start)
@@ -109,6 +114,11 @@ export class Http1Connection implements ClientConnection, LinkUser {
 
   onRequest(request: IncomingMessage, response: ServerResponse): void {
     const { context, openStream, listener } = this.options
+    if (this.#isLastAnswering) {
+      // The one before it has been read to its end.
+      this.#isDeaf = true
+      return
+    }
     this.#headSinceMs = -1
     const found = this.findRoute(request)
     if ("status" in found) return this.refuse(found.status, found.reason)
@@ -116,7 +126,10 @@ export class Http1Connection implements ClientConnection, LinkUser {
       this.onLimit("streams_refused")
       return this.refuse(503, "too many requests at once on one connection")
     }
-    if (this.#isLast) response.shouldKeepAlive = false
+    if (this.#isLast) {
+      response.shouldKeepAlive = false
+      this.#isLastAnswering = true
+    }
     this.serve(openStream, found.head, found.route, request, response)
   }
 
@@ -207,7 +220,11 @@ export class Http1Connection implements ClientConnection, LinkUser {
   /** Answers what never became a stream, and closes. */
   refuse(status: number, reason: string): void {
     // Answers go out in turn. With the connection gone after those before it, a client knows that it was not served.
-    if (this.isAnswering) return this.drain()
+    if (this.isAnswering) {
+      this.#isLastAnswering = true
+      this.#isDeaf = true
+      return this.drain()
+    }
     const body = `${reason}\n`
     this.socket.end(
       `HTTP/1.1 ${status} ${REASONS[status] ?? ""}\r\nconnection: close\r\ncontent-type: text/plain\r\n` +
@@ -222,6 +239,7 @@ export class Http1Connection implements ClientConnection, LinkUser {
 
   /** The parser gave up. */
   onClientError(error: Error & { code?: string }): void {
+    if (this.#isDeaf) return
     const isTooLarge = error.code === "HPE_HEADER_OVERFLOW"
     if (error.code?.startsWith("HPE_") === true) {
       this.onLimit(isTooLarge ? "http1_head_too_large" : "header_malformed")

@@ -210,6 +210,41 @@ describe("a connection", () => {
     expect(bed.balancer.snapshot().streams).toEqual([])
   })
 
+  test.for<[name: string, behind: string, listener: object, answers: number]>([
+    ["was refused", head("GET /../x HTTP/1.1", "Host: a"), {}, 1],
+    ["was refused, nor is garbage", `${head("GET /../x HTTP/1.1", "Host: a")}garbage\r\n\r\n`, {}, 1],
+    ["ends its connection", head("GET /last HTTP/1.1", "Host: a"), { maxRequestsPerConnection: 2 }, 2],
+  ])("does nothing for requests behind one that %s", async ([_name, behind, listener, answers], t) => {
+    const backend = await RawServer.start()
+    const bed = await TestBed.start(t, {
+      backends: [backend],
+      config: { listeners: [{ address: "127.0.0.1:0", ...listener }] },
+    })
+    const raw = new Raw(bed.port).send(head("GET /one HTTP/1.1", "Host: a"))
+    await backend.stream(0)
+    const rest = behind + head("GET /three HTTP/1.1", "Host: a")
+    raw.send(rest)
+    await eventually(
+      () => raw.socket.bytesWritten > rest.length && backend.streams.length === answers,
+      () => `${answers} requests at the backend, not ${backend.streams.length}`,
+    )
+    raw.send(head("GET /four HTTP/1.1", "Host: a"))
+    for (const { connection, id } of backend.streams)
+      connection.send(
+        dsl.headers(
+          id,
+          [
+            [":status", "200"],
+            ["content-length", "0"],
+          ],
+          { endStream: true },
+        ),
+      )
+    const text = await raw.closed()
+    expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(Array.from({ length: answers }, () => "HTTP/1.1 200"))
+    expect(backend.streams.length).toBe(answers)
+  })
+
   test("that breaks with calls that wait for their turn, and an upgrade behind them, leaves nothing", async (t) => {
     const { bed, backend } = await start(t)
     const calls = [1, 2].map(() => webCall("Count", { number: 1n, text: "hang" }))
