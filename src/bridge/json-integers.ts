@@ -39,7 +39,8 @@ export function roundOthers(type: DescMessage, json: JsonValue, registry: Regist
   if (WIDE_WRAPPERS.has(type.typeName)) return json
   if (!isObject(json)) return rounded(json)
   if (type.typeName === "google.protobuf.Any") {
-    const inner = registry.getMessage(String(json["@type"]).replace(/^.*\//, ""))
+    const url = json["@type"]
+    const inner = typeof url === "string" ? registry.getMessage(url.replace(/^.*\//, "")) : undefined
     // What is not known is refused as it is.
     return inner === undefined || hasOwnForm(inner) ? json : roundOthers(inner, json, registry)
   }
