@@ -22,8 +22,10 @@ export interface MethodTypes {
 }
 
 interface Entry {
-  readonly types: Promise<FileRegistry>
-  readonly askedMs: number
+  types: Promise<FileRegistry>
+  askedMs: number
+  /** Newer ones that were asked for; the old ones, where there are none. */
+  coming: Promise<FileRegistry> | null
 }
 
 /** Reads a FileDescriptorSet. Errors: a sentence that names the file. */
@@ -54,25 +56,29 @@ export class TypeSource {
     const [, service, name] = path.split("/") as [string, string, string]
     const nowMs = this.#context.clock.now()
     const known = this.#services.get(service)
-    if (known !== undefined && nowMs - known.askedMs < REFRESH_MS) {
+    if (known !== undefined) {
       const found = lookUp(await known.types.catch(() => null), service, name)
-      if (found !== null) return found
-      if (nowMs - known.askedMs < RETRY_MS) throw (await rejection(known.types)) ?? unknownMethod(path)
+      const ageMs = nowMs - known.askedMs
+      if (found !== null) {
+        if (ageMs >= REFRESH_MS) void this.#refresh(known, service, authority)
+        return found
+      }
+      if (ageMs < RETRY_MS && known.coming === null)
+        throw (await rejection(known.types)) ?? unknownMethod(path)
     }
-    const registry = await this.#ask(service, authority, known, nowMs)
-    const found = lookUp(registry, service, name)
+    const asked =
+      known === undefined ? this.#ask(service, authority) : this.#refresh(known, service, authority)
+    const found = lookUp(await asked, service, name)
     if (found === null) throw unknownMethod(path)
     return found
   }
 
-  #ask(service: string, authority: string, known: Entry | undefined, nowMs: number): Promise<FileRegistry> {
+  #ask(service: string, authority: string): Promise<FileRegistry> {
     const { descriptorSet } = this.#route.settings.bridge
     if (descriptorSet !== null) return this.#read(descriptorSet)
-    const fresh = reflect(this.#context, this.#route, authority, service)
-    // The old types are better than none.
-    const types = known === undefined ? fresh : fresh.catch(() => known.types)
+    const types = reflect(this.#context, this.#route, authority, service)
     if (this.#services.size >= SERVICES_MAX) this.#services.clear()
-    const entry = { types, askedMs: nowMs }
+    const entry: Entry = { types, askedMs: this.#context.clock.now(), coming: null }
     this.#services.set(service, entry)
     types.catch((error: unknown) => {
       // That there are none is remembered for a while; that nobody could be asked is not.
@@ -80,6 +86,21 @@ export class TypeSource {
       if (!isLasting && this.#services.get(service) === entry) this.#services.delete(service)
     })
     return types
+  }
+
+  /** Asks anew for what is known; who needs nothing newer need not wait. */
+  #refresh(known: Entry, service: string, authority: string): Promise<FileRegistry> {
+    if (known.coming !== null) return known.coming
+    known.askedMs = this.#context.clock.now()
+    // The old types are better than none.
+    const coming = reflect(this.#context, this.#route, authority, service).catch(() => known.types)
+    known.coming = coming
+    const came = (): void => {
+      known.types = coming
+      known.coming = null
+    }
+    coming.then(came, came)
+    return coming
   }
 
   async #read(path: string): Promise<FileRegistry> {

@@ -2,15 +2,21 @@ import { brotliCompressSync, gzipSync } from "node:zlib"
 import { describe, expect, type TestContext, test } from "vitest"
 import { createBalancer } from "../../src/create-balancer.ts"
 import { eventually } from "../support/eventually.ts"
+import { ManualClock } from "../support/manual-clock.ts"
 import { readWord, TalkBackend, wordOctets } from "../support/talk-backend.ts"
 import { TestBed } from "../support/test-bed.ts"
 
 /** What connectrpc's own suite (`npm run conformance`) has no case for, and what people try with curl. */
-async function start(t: TestContext, options: { backend?: TalkBackend; limits?: object } = {}) {
+async function start(
+  t: TestContext,
+  options: { backend?: TalkBackend; limits?: object; clock?: ManualClock } = {},
+) {
   const backend = options.backend ?? new TalkBackend()
+  const { clock } = options
   const bed = await TestBed.start(t, {
     backends: [backend],
     config: { bridge: { connect: true }, ...(options.limits && { limits: options.limits }) },
+    ...(clock !== undefined && { clock }),
   })
   const ask = async (path: string, init: RequestInit = {}) => {
     const response = await fetch(`http://127.0.0.1:${bed.port}/talk.Talk/${path}`, init)
@@ -221,6 +227,27 @@ describe("a stream", () => {
     expect(answer.status).toBe(200)
     expect(envelopes(answer.body)).toEqual([[2, { error: expect.objectContaining({ code }) as object }]])
   })
+})
+
+test("types that are old serve while newer ones are asked for", async (t) => {
+  const clock = new ManualClock()
+  const { bed, backend, post } = await start(t, { clock })
+  expect((await post("Say", '{"text":"one"}')).json()).toEqual({ text: "one" })
+  clock.advance(11 * 60_000)
+  backend.hangsReflection = true
+  expect((await post("Say", '{"text":"two"}')).json()).toEqual({ text: "two" })
+  // The question is still open.
+  expect(bed.balancer.snapshot().clusters[0]!.endpoints[0]!.streamsOpen).toBe(1)
+  const unknown = post("Nope", "{}")
+  await eventually(
+    () => {
+      clock.advance(1000)
+      return clock.now() > 12 * 60_000
+    },
+    () => "reflection gave up",
+  )
+  expect((await unknown).json()).toMatchObject({ code: "unimplemented" })
+  expect((await post("Say", '{"text":"three"}')).json()).toEqual({ text: "three" })
 })
 
 test("a descriptor set that cannot be read keeps the balancer from starting", () => {

@@ -116,6 +116,8 @@ type AnyCall =
  */
 export class TalkBackend extends EchoBackend {
   readonly calls: SeenCall[] = []
+  /** Server reflection is called and does not answer. */
+  hangsReflection = false
   readonly #hasReflection: boolean
   #talk = new grpc.Server()
 
@@ -133,8 +135,12 @@ export class TalkBackend extends EchoBackend {
     server.addService(toServiceDefinition(Talk), this.#handlers())
     if (this.#hasReflection) {
       const reflection = new ReflectionService([bareTalk])
-      for (const definition of reflection.definitions)
-        server.addService(definition, reflection.implementation)
+      const answers = reflection.implementation.ServerReflectionInfo
+      const ServerReflectionInfo: typeof answers = (call) => {
+        if (this.hangsReflection) call.resume()
+        else answers(call)
+      }
+      for (const definition of reflection.definitions) server.addService(definition, { ServerReflectionInfo })
     }
     const credentials = grpc.ServerCredentials.createInsecure()
     this.port = await new Promise<number>((resolve, reject) => {
