@@ -148,6 +148,10 @@ export class Http1Connection implements ClientConnection, LinkUser {
       this.onLimit("header_malformed")
       return { status: 400, reason: head }
     }
+    // What is taken off on the way cannot be sent on as something else: RFC 9112 §6.1.
+    const coding = request.headers["transfer-encoding"]
+    if (coding !== undefined && coding.trim().toLowerCase() !== "chunked")
+      return { status: 501, reason: "of transfer codings chunked alone is known" }
     const route = this.options.openListener.router.match(head.authority, head.path)
     if (route !== null) return { head, route }
     this.onLimit("path_refused")
@@ -316,5 +320,6 @@ const REASONS: Record<number, string> = {
   408: "Request Timeout",
   417: "Expectation Failed",
   431: "Request Header Fields Too Large",
+  501: "Not Implemented",
   503: "Service Unavailable",
 }

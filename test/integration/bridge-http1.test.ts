@@ -81,6 +81,12 @@ describe("requests that two parsers could read in two ways are refused", () => {
     ["a length that is no number", head("POST / HTTP/1.1", "Host: a", "Content-Length: 4x"), 400],
     ["a negative length", head("POST / HTTP/1.1", "Host: a", "Content-Length: -4"), 400],
     ["a coding after chunked", head("POST / HTTP/1.1", "Host: a", "Transfer-Encoding: chunked, gzip"), 400],
+    ["a coding before chunked", head("POST / HTTP/1.1", "Host: a", "Transfer-Encoding: gzip, chunked"), 501],
+    [
+      "a coding in a field of its own",
+      head("POST / HTTP/1.1", "Host: a", "Transfer-Encoding: gzip", "Transfer-Encoding: chunked"),
+      501,
+    ],
     ["a space before the colon", head("POST / HTTP/1.1", "Host: a", "Content-Length : 4"), 400],
     ["a folded line", head("GET / HTTP/1.1", "Host: a", "X-A: b", " c"), 400],
     ["a bare line feed", "GET / HTTP/1.1\r\nHost: a\nX-A: b\r\n\r\n", 400],
