@@ -24,6 +24,14 @@ const weRefuse =
 const weTake = (pattern: RegExp) => (verdicts: Verdicts) =>
   verdicts.accepted && pattern.test(verdicts.theirs.said)
 
+/** Of the directive that begins there: nginx names the line on which it ends. */
+function lastLineOf(text: string, { line, column }: Problem): number {
+  const lines = text.split("\n")
+  const fromHere = [lines[line - 1]!.slice(column - 1), ...lines.slice(line)]
+  const more = fromHere.findIndex((each) => each.includes(";"))
+  return more < 0 ? lines.length : line + more
+}
+
 export const DIFFERENCES: readonly Difference[] = [
   {
     name: "not supported",
@@ -35,8 +43,12 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     name: "no effect",
     why: "of a directive that has no effect here, the arguments are not read",
-    applies: ({ accepted, problems, theirs }) =>
-      accepted && problems.some(({ severity, line }) => severity === "note" && line === theirs.line),
+    applies: ({ text, accepted, problems, theirs }) =>
+      accepted &&
+      problems.some(
+        (each) =>
+          each.severity === "note" && each.line <= theirs.line && theirs.line <= lastLineOf(text, each),
+      ),
   },
   {
     name: "another build",
@@ -60,9 +72,9 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     name: "TLS where there is none",
-    why: "what a server without TLS says of it is not looked at",
+    why: "what a server, or a location to a backend, without TLS says of it is not looked at",
     applies: (verdicts) =>
-      verdicts.accepted && /\bssl_/.test(verdicts.text.split("\n")[verdicts.theirs.line - 1] ?? ""),
+      verdicts.accepted && /\b(?:grpc_)?ssl_/.test(verdicts.text.split("\n")[verdicts.theirs.line - 1] ?? ""),
   },
   {
     name: "a log in no known format",
@@ -82,7 +94,7 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     name: "addresses with empty parts",
     why: "nginx reads ... as 0.0.0.0",
-    applies: weRefuse(/^invalid address ".*\.\./),
+    applies: weRefuse(/^invalid address "(?:\d*\.){3}\d*/),
   },
   {
     name: "no workers",
