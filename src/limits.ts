@@ -359,7 +359,8 @@ const rows = {
     counter: "empty_frames_flood",
   },
   windowUpdatesPerDataMax: {
-    counts: "WINDOW_UPDATE frames: at most 1 + 2 × (streams opened + this × DATA frames sent)",
+    counts:
+      "WINDOW_UPDATE frames: at most 1 + 2 × (streams opened + this × DATA frames sent, a long one as one for each KiB)",
     value: 10,
     unit: "frames per frame",
     min: 1,

@@ -8,6 +8,9 @@ const OVERHEAD_OCTETS_PER_STREAM = 13
 
 const calm = (reason: string, limit: string): Fault => fault(ErrorCode.ENHANCE_YOUR_CALM, reason, limit)
 
+/** A peer may give credit in pieces as small as this for each, however long the frames are that it is used for. */
+const CREDITED_OCTETS = 1024
+
 /**
  * Counts what a peer makes us do against what it does for its own calls, and says when that is an attack.
  *
@@ -24,7 +27,8 @@ export class Guard {
   #emptyInARow = 0
   #priorityFrames = 0
   #windowUpdates = 0
-  #dataFramesSent = 0
+  /** DATA frames, a long one as if it were several. */
+  #dataSent = 0
   #streamsOpened = 0
   #lastPingMs = Number.NEGATIVE_INFINITY
   #workSincePing = true
@@ -57,7 +61,7 @@ export class Guard {
   }
 
   sentData(payloadOctets: number): void {
-    this.#dataFramesSent++
+    this.#dataSent += 1 + Math.floor(payloadOctets / CREDITED_OCTETS)
     this.#payloadOctets += payloadOctets
     this.#workSincePing = true
   }
@@ -94,7 +98,7 @@ export class Guard {
 
   windowUpdate(): Fault | null {
     const allowed =
-      1 + 2 * (this.#streamsOpened + this.#limits.windowUpdatesPerDataMax * (1 + this.#dataFramesSent))
+      1 + 2 * (this.#streamsOpened + this.#limits.windowUpdatesPerDataMax * (1 + this.#dataSent))
     return ++this.#windowUpdates > allowed ? calm("WINDOW_UPDATE frames", "window_update_flood") : null
   }
 

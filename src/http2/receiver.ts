@@ -95,11 +95,12 @@ export class Receiver<Owner> implements FrameSink {
       if (at < 0) return
     }
     const framesBefore = this.#frames
-    if (!this.#reader.read(octets, at, end))
+    const isRead = this.#reader.read(octets, at, end)
+    if (!this.#connection.isClosed) this.#sender.useCredit()
+    if (!isRead)
       this.#connection.fail(
         fault(ErrorCode.FRAME_SIZE_ERROR, "a frame is longer than allowed", "frame_too_large"),
       )
-    if (!this.#connection.isClosed) this.#sender.useCredit()
     if (!this.#reader.holdsControlFrame) this.#partialSinceMs = -1
     else if (this.#partialSinceMs < 0 || this.#frames !== framesBefore) this.#partialSinceMs = nowMs
   }
@@ -146,7 +147,11 @@ export class Receiver<Owner> implements FrameSink {
   onFrame(octets: Buffer, at: number, end: number): boolean {
     this.#frames++
     const type = octets[at + 3]!
-    if (type !== FrameType.WINDOW_UPDATE) this.#sender.useCredit()
+    if (type !== FrameType.WINDOW_UPDATE) {
+      this.#sender.useCredit()
+      // What was sent may have been the last of a connection that drains.
+      if (this.#connection.isClosed) return false
+    }
     const flags = octets[at + 4]!
     const id = readUint31(octets, at + 5)
     const start = at + FRAME_HEAD_OCTETS
@@ -157,7 +162,10 @@ export class Receiver<Owner> implements FrameSink {
       problem = protocolError("the first frame is not SETTINGS")
     else if (type === FrameType.DATA) problem = this.#onData(octets, start, end, flags, id)
     else problem = this.#onOther(octets, start, end, type, flags, id)
-    if (problem !== null) this.#connection.fail(problem)
+    if (problem !== null) {
+      this.#sender.useCredit()
+      this.#connection.fail(problem)
+    }
     return !this.#connection.isClosed
   }
 
@@ -330,6 +338,7 @@ export class Receiver<Owner> implements FrameSink {
         ? null
         : fault(ErrorCode.FLOW_CONTROL_ERROR, "the connection window passes 2^31-1", "window_overflow")
     if (stream === undefined || this.#sender.creditStream(stream, increment)) return null
+    this.#sender.useCredit()
     this.#events.onLimit("window_overflow")
     return this.#connection.streamError(stream, ErrorCode.FLOW_CONTROL_ERROR, "a stream window passes 2^31-1")
   }

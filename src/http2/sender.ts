@@ -145,16 +145,16 @@ export class Sender<Owner> {
 
   /** The peer gave a stream credit, to be used by `useCredit`. False when its window passes 2^31-1. */
   creditStream(stream: Http2Stream<Owner>, increment: number): boolean {
+    if (stream.sendWindow > MAX_WINDOW - increment) return false
     stream.sendWindow += increment
-    if (stream.sendWindow > MAX_WINDOW) return false
     this.#credited(stream)
     return true
   }
 
   /** The peer gave the connection credit, to be used by `useCredit`. False when its window passes 2^31-1. */
   creditConnection(increment: number): boolean {
+    if (this.window > MAX_WINDOW - increment) return false
     this.window += increment
-    if (this.window > MAX_WINDOW) return false
     this.#isCredited = true
     return true
   }
@@ -177,7 +177,7 @@ export class Sender<Owner> {
 
   /**
    * To be called after WINDOW_UPDATEs that came in a row: used one by one, credit in many small pieces would make many small
-   * frames. Before any other frame, so that what comes of it does not depend on how the octets were read.
+   * frames. Before anything else is done, so that what comes of it does not depend on how the octets were read.
    */
   useCredit(): void {
     if (!this.#isCredited) return

@@ -30,7 +30,10 @@ export const frames: Target = {
     const role = (options & IS_CLIENT) !== 0 ? "client" : "server"
     const { lab, outcome } = receive(role, octets, [octets])
     const { outcome: again } = receive(role, octets, randomly(seededRandom(options), 40)(octets))
-    if (!isDeepStrictEqual(again, outcome)) assert.deepEqual(again, outcome, "reads make a difference")
+    // How many DATA frames credit makes, and so how much more of it is too much, depends on how it is read.
+    const isFlood = [again, outcome].some(({ limits }) => limits.includes("window_update_flood"))
+    if (!isFlood && !isDeepStrictEqual(again, outcome))
+      assert.deepEqual(again, outcome, "reads make a difference")
     if (lab.connection.isClosed || !isWhole(octets)) return
     lab.send(dsl.ping("are you?"))
     const isAnswered = lab.frames().some(({ type, flags }) => type === FrameType.PING && flags === 1)
