@@ -220,6 +220,17 @@ describe("sending under the peer's credit (RFC 9113 §5.2, §6.9)", () => {
     expect(lab.said()).toEqual(["DATA 1 1"])
   })
 
+  test("what credit lets go goes before what the next frame asks for, as if it had come by itself", () => {
+    const { lab, stream, events } = started({ settings: { INITIAL_WINDOW_SIZE: 0 } })
+    sendAll(stream, "the end", true)
+    lab.send(dsl.data(1, "", { endStream: true }), dsl.goaway(0))
+    lab.said()
+    events.take()
+    lab.send(dsl.windowUpdate(1, 100), dsl.headers(3, dsl.request))
+    expect(lab.said()).toEqual(["DATA 1 7 END_STREAM"])
+    expect([events.take(), lab.connection.isClosed]).toEqual([["end"], true])
+  })
+
   test("credit that one read brings in pieces makes one frame", () => {
     const { lab, stream } = started({ settings: { INITIAL_WINDOW_SIZE: 0 } })
     sendAll(stream, Buffer.alloc(1000))

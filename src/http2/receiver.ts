@@ -374,6 +374,7 @@ export class Receiver<Owner> implements FrameSink {
     if (peer.initialWindowSize !== windowBefore) {
       const isInRange = this.#sender.shiftWindows(this.#table.values(), peer.initialWindowSize - windowBefore)
       if (!isInRange) return fault(ErrorCode.FLOW_CONTROL_ERROR, "a window passes 2^31-1", "window_overflow")
+      this.#sender.useCredit()
     }
     this.#events.onSettings()
     return null

@@ -145,6 +145,11 @@ export class Sender<Owner> {
 
   /** The peer gave a stream credit, to be used by `useCredit`. False when its window passes 2^31-1. */
   creditStream(stream: Http2Stream<Owner>, increment: number): boolean {
+    if (stream.sendWindow > MAX_WINDOW - increment) {
+      // Credit that came before may let the stream go on, or end.
+      this.useCredit()
+      if (stream.isClosed) return true
+    }
     if (stream.sendWindow > MAX_WINDOW - increment) return false
     stream.sendWindow += increment
     this.#credited(stream)
@@ -153,6 +158,7 @@ export class Sender<Owner> {
 
   /** The peer gave the connection credit, to be used by `useCredit`. False when its window passes 2^31-1. */
   creditConnection(increment: number): boolean {
+    if (this.window > MAX_WINDOW - increment) this.useCredit()
     if (this.window > MAX_WINDOW - increment) return false
     this.window += increment
     this.#isCredited = true

@@ -68,7 +68,7 @@ export const DIFFERENCES: readonly Difference[] = [
     why: "a part of nginx.conf says all that is needed, and a byte order mark does no harm",
     applies: (verdicts) =>
       weTake(/^unknown directive "\ufeff|^no "events"/)(verdicts) ||
-      (weTake(/^"\w+" directive is not allowed here/)(verdicts) && !/\bhttp\b/.test(verdicts.text)),
+      (weTake(/^"\w+" directive is not allowed here/)(verdicts) && !/^[^#]*\bhttp\b/m.test(verdicts.text)),
   },
   {
     name: "TLS where there is none",
