@@ -17,6 +17,7 @@ export function serverNameProblem(name: string): NameProblem | null {
     return error(`server name "${name}" is invalid`, STARS)
   const inner = name.replace(/^\*?\.|\.\*$/, "")
   if (inner.includes("*")) return error(`invalid server name or wildcard "${name}"`, STARS)
+  if (name.includes("..")) return error(`invalid server name or wildcard "${name}"`, "a label is empty")
   const isSuspicious = name.includes("/") || /^[^[]*:|\]:/.test(name)
   if (!isSuspicious) return null
   const message = `server name "${name}" has suspicious symbols`

@@ -82,9 +82,14 @@ export const DIFFERENCES: readonly Difference[] = [
     applies: weTake(/^unknown log format/),
   },
   {
+    name: "logging to syslog",
+    why: "it is not written, and said so; what it is to be written with is not looked at",
+    applies: weTake(/^(unknown|invalid|empty|too long|duplicate) syslog|^no syslog server/),
+  },
+  {
     name: "never read by nginx",
     why: "what nginx looks at when something uses it is looked at all the same: names that no client can ask for, variables that do not exist",
-    applies: weRefuse(/^(invalid server name|unknown ".*" variable)/s),
+    applies: weRefuse(/^(invalid server name|invalid variable name|unknown ".*" variable)/s),
   },
   {
     name: "what cannot be sent or shown",

@@ -293,6 +293,7 @@ export const CORPUS: Record<Place, Case[]> = {
     ["server { listen 8080; } server { listen 0.0.0.0:8080; }", "yes"],
     ["server { listen 8080; } server { listen 127.0.0.1:8080; }", "sluice refuses"],
     ["server { server_name a; } server { server_name a; }", "yes"],
+    ["server { server_name a; } server { server_name b..c; }", "no"],
     ["upstream a { server 127.0.0.1:1; } upstream a { server 127.0.0.1:2; }", "no"],
     ["upstream a { server 127.0.0.1:1; } upstream A { server 127.0.0.1:2; }", "no"],
     ["upstream a b { server 127.0.0.1:1; }", "no"],
