@@ -100,14 +100,34 @@ describe("an endpoint where streams must wait for others to end", () => {
     return { cluster, connections, ask, picks, a, b }
   }
 
-  test("is passed over while another has room, and back once nobody waits there", () => {
+  test("is passed over while another has room, and back once it has some", () => {
     const { cluster, connections, ask, picks, a } = two({ maxConnectionsPerEndpoint: 1 })
     ask(a)
     expect(picks(2)).toEqual(["a", "b"])
     ask(a)
     expect(picks(2)).toEqual(["b", "b"])
+    // The one that waited has the place now.
+    cluster.pool(a, null).release(connections[0]!)
+    expect(picks(2)).toEqual(["b", "b"])
     cluster.pool(a, null).release(connections[0]!)
     expect(picks(4).sort()).toEqual(["a", "a", "b", "b"])
+  })
+
+  test("is passed over also once those who waited have given up, and not for connections made in another way", () => {
+    const { cluster, connections, picks, a } = two({ maxConnectionsPerEndpoint: 1 })
+    const waiter = { patienceMs: 0, onLease: () => {}, onNoLease: () => {} }
+    const way: Connect<FakeConnection> = () => Object.assign(new FakeConnection(), { capacity: 1 })
+    for (const by of [way, null]) {
+      const pool = cluster.pool(a, by)
+      pool.acquire({ ...waiter })
+      pool.changed()
+      pool.acquire(waiter)
+      expect(picks(2).sort()).toEqual(by === null ? ["b", "b"] : ["a", "b"])
+      pool.abandon(waiter)
+      expect(picks(2).sort()).toEqual(by === null ? ["b", "b"] : ["a", "b"])
+    }
+    cluster.pool(a, null).retired(connections[0]!)
+    expect(picks(2).sort()).toEqual(["a", "b"])
   })
 
   test("is better than none", () => {

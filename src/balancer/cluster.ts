@@ -152,7 +152,10 @@ export class Cluster<C extends PooledConnection> {
       maxWaiting: limits.pickQueueMax,
       maxIdle: config.idleConnections ?? Number.POSITIVE_INFINITY,
       onLimit,
-      onSaturated: (is) => (endpoint.isSaturated = is),
+      // Connections that are made in another way are other ones: those that are full say nothing of these.
+      onSaturated: (is) => {
+        if (connect === this.#context.connect) endpoint.isSaturated = is
+      },
     })
     return pool
   }

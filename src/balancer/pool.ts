@@ -39,7 +39,7 @@ export interface PoolOptions<C extends PooledConnection> {
   /** Connections without streams to keep; further ones are retired. */
   maxIdle: number
   onLimit(counter: string): void
-  /** Streams wait, and no connection more may be opened for them; or no longer so. */
+  /** Every connection is in full use, and no more may be opened; or no longer so. */
   onSaturated(is: boolean): void
 }
 
@@ -50,6 +50,8 @@ export interface PoolOptions<C extends PooledConnection> {
  */
 export class Pool<C extends PooledConnection> {
   readonly connections: C[] = []
+  /** Every connection is in full use, and no more may be opened. */
+  isSaturated = false
   readonly #options: PoolOptions<C>
   /** In the order in which they came. */
   readonly #waiting = new Set<Waiter<C>>()
@@ -152,6 +154,7 @@ export class Pool<C extends PooledConnection> {
   #remove(connection: C): boolean {
     const at = this.connections.indexOf(connection)
     if (at >= 0) this.connections.splice(at, 1)
+    if (this.isSaturated) this.#saturated(false)
     return at >= 0
   }
 
@@ -168,7 +171,6 @@ export class Pool<C extends PooledConnection> {
   }
 
   #nobodyWaits(): void {
-    this.#options.onSaturated(false)
     this.#timer?.cancel()
     this.#timer = null
     this.#retireIfClosing()
@@ -195,7 +197,16 @@ export class Pool<C extends PooledConnection> {
       waiter.onLease(connection)
     }
     if (this.#waiting.size > 0) this.#connectIfNeeded()
-    else this.#nobodyWaits()
+    else {
+      if (this.isSaturated && this.#withRoom() !== undefined) this.#saturated(false)
+      this.#nobodyWaits()
+    }
+  }
+
+  /** Streams that give up waiting change nothing: those that come next would wait as long. */
+  #saturated(is: boolean): void {
+    this.isSaturated = is
+    this.#options.onSaturated(is)
   }
 
   /** Opens connections until those under way could carry everyone who waits. */
@@ -203,13 +214,13 @@ export class Pool<C extends PooledConnection> {
     let coming = 0
     for (const connection of this.connections) {
       // An endpoint that grants no stream at all would tell the next connection the same.
-      if (connection.isReady && connection.capacity === 0) return this.#options.onSaturated(true)
+      if (connection.isReady && connection.capacity === 0) return this.#saturated(true)
       if (!connection.isReady) coming += Math.max(1, connection.capacity)
     }
     while (coming < this.#waiting.size) {
       if (this.connections.length >= this.#options.maxConnections) {
         this.#options.onLimit("endpoint_connections_exceeded")
-        return this.#options.onSaturated(true)
+        return this.#saturated(true)
       }
       if (this.#isPutOff()) return this.#connectLater()
       const connection = this.#options.connect()

@@ -31,6 +31,10 @@ export abstract class HttpCall extends TranslatedCall {
     return this.stream.isClosed
   }
 
+  override get headerListMax(): number {
+    return this.stream.headerListMax
+  }
+
   get queuedOctets(): number {
     return this.stream.queuedOctets
   }

@@ -62,6 +62,11 @@ const BIG = "9007199254740993"
 describe("an integer past 2^53 that stands as a number", () => {
   test.each([
     ["in a field", `{"int": ${BIG}}`, { int: BIG }],
+    ...["Struct", "Value"].map((type): [string, string, object] => [
+      `in a ${type} within an Any`,
+      `{"any":{"@type":"type.googleapis.com/google.protobuf.${type}","value":{"id":${BIG}}}}`,
+      { any: { "@type": `type.googleapis.com/google.protobuf.${type}`, value: { id: Number(BIG) } } },
+    ]),
     ["below zero", `{"int": -${BIG}}`, { int: `-${BIG}` }],
     ["the least there is", '{"int": -9223372036854775808}', { int: "-9223372036854775808" }],
     [

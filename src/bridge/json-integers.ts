@@ -8,7 +8,7 @@ import {
 import { fieldOf, hasOwnForm, isObject } from "./json-fields.ts"
 
 /** A number that JavaScript may not hold exactly: 2^53 has 16 digits. In quotes, as proto3's JSON has it, none is. */
-const LONG_NUMBER = /[\s:,[-]\d{16}/
+const LONG_NUMBER = /(?:^|[\s:,[-])\d{16}/
 /** Of the longest integer of 64 bits. */
 const DIGITS_MAX = 20
 
@@ -42,7 +42,9 @@ export function roundOthers(type: DescMessage, json: JsonValue, registry: Regist
     const url = json["@type"]
     const inner = typeof url === "string" ? registry.getMessage(url.replace(/^.*\//, "")) : undefined
     // What is not known is refused as it is.
-    return inner === undefined || hasOwnForm(inner) ? json : roundOthers(inner, json, registry)
+    if (inner === undefined) return json
+    if (!hasOwnForm(inner)) return roundOthers(inner, json, registry)
+    return mapped(json, (value, key) => (key === "value" ? roundOthers(inner, value, registry) : value))
   }
   if (hasOwnForm(type)) return rounded(json)
   return mapped(json, (value, key) => {

@@ -61,6 +61,8 @@ export class Exchange implements AttemptOwner {
   /** A connection was closed by GOAWAY before this stream was looked at; its endpoint may be asked once more. */
   #hasReturned = false
   #isDone = false
+  /** Its heads are counted as held. */
+  #keepsLists = false
   #deadline: Deadline | null = null
   /** 0: none. */
   #deadlineMs = 0
@@ -94,6 +96,7 @@ export class Exchange implements AttemptOwner {
     const { action } = this.#route
     const { tls } = this.record.connection
     keepList(this.#head.list, this.#context.budget)
+    this.#keepsLists = true
     if (tls !== null && tls.clientRefused !== null) return this.#refuseClient(tls)
     const timeout = this.isGrpc ? this.#head.list.get("grpc-timeout") : undefined
     if (timeout !== undefined) {
@@ -228,7 +231,7 @@ export class Exchange implements AttemptOwner {
 
   /** The client gave up, or its connection is gone. */
   onDownstreamReset(end: StreamEnd): void {
-    if (this.#isDone) return
+    if (this.#isDone) return this.#dropListsIfTaken(true)
     if (this.record.status === 0) this.record.status = 499
     const isPeers = end.origin === "peer" && end.code !== ErrorCode.NO_ERROR
     this.#upstream?.reset(isPeers ? end.code : ErrorCode.CANCEL)
@@ -240,13 +243,14 @@ export class Exchange implements AttemptOwner {
     this.#upstream?.consume(octets)
     if (this.#resetWhenFlushed && this.#downstream.queuedOctets === 0)
       this.#downstream.reset(ErrorCode.NO_ERROR)
+    this.#dropListsIfTaken()
     this.#settle()
   }
 
   // ---- From the backend ---------------------------------------------------------------------------------------
 
   onInformational(head: ResponseHead): void {
-    this.#silence?.fromUpstream(this.#context.clock)
+    this.#silence?.interim(this.#context.clock)
     if (head.list.octets <= this.#downstream.headerListMax) this.#downstream.sendHeaders(head.list, false)
   }
 
@@ -452,8 +456,10 @@ export class Exchange implements AttemptOwner {
   shed(what: Failure): void {
     this.#downstream.discardQueued()
     // One that is over may still hold what its client does not take; its ending went with it.
-    if (this.#isDone) this.#downstream.reset(ErrorCode.ENHANCE_YOUR_CALM)
-    else this.#fail(what)
+    if (this.#isDone) {
+      this.#downstream.reset(ErrorCode.ENHANCE_YOUR_CALM)
+      this.#dropListsIfTaken(true)
+    } else this.#fail(what)
   }
 
   #fail(what: Failure): void {
@@ -558,11 +564,18 @@ export class Exchange implements AttemptOwner {
     if (this.#cluster !== null) this.#context.admission.leave()
     const { record } = this
     record.endMs = this.#nowMs()
-    dropList(this.#head.list, this.#context.budget)
-    dropList(record.responseHeaders, this.#context.budget)
+    this.#dropListsIfTaken()
     this.#giveBack()
     for (const log of this.#route.accessLogs) log.write(record)
     this.#context.onStreamEnd(record)
+  }
+
+  /** A stream whose answer waits for its client is still there, with all that it keeps. */
+  #dropListsIfTaken(isGone = false): void {
+    if (!this.#keepsLists || !this.#isDone || (!isGone && this.#downstream.queuedOctets > 0)) return
+    this.#keepsLists = false
+    dropList(this.#head.list, this.#context.budget)
+    dropList(this.record.responseHeaders, this.#context.budget)
   }
 
   // ---- For the curious ----------------------------------------------------------------------------------------
@@ -577,7 +590,8 @@ export class Exchange implements AttemptOwner {
 
   /** Octets held for this stream, both ways, and large heads. */
   get bufferedOctets(): number {
-    const heads = this.#isDone ? 0 : keptOctets(this.#head.list) + keptOctets(this.record.responseHeaders)
+    const { responseHeaders } = this.record
+    const heads = this.#keepsLists ? keptOctets(this.#head.list) + keptOctets(responseHeaders) : 0
     const request = (this.#request?.heldOctets ?? 0) + (this.#upstream?.queuedOctets ?? 0)
     return heads + request + this.#downstream.queuedOctets
   }

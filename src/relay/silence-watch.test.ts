@@ -3,7 +3,7 @@ import { SilenceWatch } from "./silence-watch.ts"
 
 /** Seconds at which something happens, and what; then when, and by which timeout, the stream is cut. */
 type Story = readonly (readonly [seconds: number, what: What])[]
-type What = "attached" | "answers" | "asks" | "asked all" | "backs up" | "client takes"
+type What = "attached" | "says 100" | "answers" | "asks" | "asked all" | "backs up" | "client takes"
 
 const settings = {
   readTimeoutMs: 30_000,
@@ -20,6 +20,7 @@ function cutAt(story: Story, untilSeconds: number): string {
   const watch = new SilenceWatch(settings, nowMs)
   const happen: Record<What, () => void> = {
     attached: () => watch.attached(nowMs),
+    "says 100": () => watch.interim(clock),
     answers: () => watch.fromUpstream(clock),
     asks: () => watch.fromDownstream(clock),
     "asked all": () => {
@@ -91,6 +92,26 @@ describe("grpc_read_timeout of 30 s: the endpoint's silence, and nobody else's",
         [75, "asks"],
       ],
       "lives",
+    ],
+    [
+      "also after 100 (Continue)",
+      [
+        [0, "attached"],
+        [1, "says 100"],
+        [25, "asks"],
+        [50, "asks"],
+        [75, "asks"],
+      ],
+      "lives",
+    ],
+    [
+      "100 (Continue) is a sign of life",
+      [
+        [0, "attached"],
+        [0, "asked all"],
+        [20, "says 100"],
+      ],
+      "read_timeout at 50 s",
     ],
     [
       "but after",

@@ -46,6 +46,11 @@ export class SilenceWatch {
     this.#upstreamMs = clock.now()
   }
 
+  /** A 1xx: a sign of life, and no answer. */
+  interim(clock: Clock): void {
+    this.#upstreamMs = clock.now()
+  }
+
   /** The upstream took octets that waited for it: slow, but not silent. */
   upstreamTook(): void {
     this.#sendingSinceMs = NEVER

@@ -158,7 +158,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
 
   drained(): void {
     this.http2.drained()
-    if (this.#pool.waiting > 0) this.#pool.changed()
+    if (this.#pool.waiting > 0 || this.#pool.isSaturated) this.#pool.changed()
   }
 
   // ---- ConnectionEvents ---------------------------------------------------------------------------------------

@@ -202,3 +202,22 @@ test("large heads of streams that live count as held, and the largest holders ar
   )
   expect(ended()).toBeLessThan(50)
 })
+
+test("also those of streams that are over, until their clients take the answer", async (t) => {
+  const bed = await TestBed.start(t, {
+    config: { servers: [{ routes: [{ prefix: "/other", cluster: "test" }] }] },
+  })
+  const client = await bed.rawClient({ settings: { INITIAL_WINDOW_SIZE: 0 } })
+  const fields = dsl.withFields(dsl.request, { "content-type": "text/plain", "x-large": "x".repeat(15_000) })
+  const ids = [client.open(fields, { endStream: true }), client.open(fields, { endStream: true })]
+  await bed.ended(2)
+  const held = (): number => bed.balancer.snapshot().bufferedOctets
+  expect(held()).toBeGreaterThan(30_000)
+  client.send(dsl.windowUpdate(ids[0]!, 1000))
+  await client.end(ids[0]!)
+  expect(held()).toBeGreaterThan(15_000)
+  expect(held()).toBeLessThan(20_000)
+  client.send(dsl.rstStream(ids[1]!))
+  await client.settled()
+  expect(held()).toBe(0)
+})
