@@ -272,3 +272,16 @@ test("/dev/stdout is the process's own, though it is a pipe", () => {
   expect(stderr.trim()).toBe("20000 0")
   expect(stdout.length).toBe(2_000_000)
 })
+
+test("what a full pipe took in part is ended first when all is to be written at once", () => {
+  const { disk, clock, file, text } = opened()
+  file.append("first line")
+  file.append("second line")
+  clock.advance(10)
+  disk.answers.push(14, "EAGAIN")
+  disk.settle()
+  file.append("third line")
+  file.flushSync()
+  expect(text()).toBe("first line\nsecond line\nthird line\n")
+  expect([file.written, file.dropped, clock.timersOpen]).toEqual([3, 0, 0])
+})

@@ -108,6 +108,8 @@ export class LogFile {
   /** Takes the place of `#pending` when that is written. */
   #spare: OctetBuffer | null = null
   #writing = false
+  /** What a full pipe did not take, until it is tried again. */
+  #stalled: { batch: Batch; offset: number; timer: Timer } | null = null
   #timer: Timer | null = null
   /** The last failed write ended within a line. */
   #torn = false
@@ -177,16 +179,32 @@ export class LogFile {
 
   /** Writes what waits at once, for a process about to end. Lines of a write under way may come out of order. */
   flushSync(): void {
+    if (this.#closed) return
+    if (this.#stalled !== null) {
+      const { batch, offset, timer } = this.#stalled
+      this.#stalled = null
+      timer.cancel()
+      this.#writing = false
+      this.#torn = !this.#writeSync(batch.octets.subarray(offset), batch.lines) && offset > 0
+      this.#recycle(batch.taken)
+    }
     const lines = this.#pendingLines
-    if (this.#closed || lines === 0) return
+    if (lines === 0) return
     const taken = this.#take()
+    this.#writeSync(this.#whole(taken.octets), lines)
+    this.#recycle(taken)
+  }
+
+  /** False: nothing of it, or not all, was taken. */
+  #writeSync(octets: Buffer, lines: number): boolean {
     try {
-      this.#files.writeSync(this.#fd, this.#whole(taken.octets))
+      this.#files.writeSync(this.#fd, octets)
       this.written += lines
+      return true
     } catch {
       this.dropped += lines
+      return false
     }
-    this.#recycle(taken)
   }
 
   #open(): number {
@@ -272,7 +290,11 @@ export class LogFile {
     const { taken, octets, lines } = batch
     const tries = this.#closing.length === 0 ? 0 : fullPipeTries + 1
     if (error.code === "EAGAIN" && tries <= FULL_PIPE_TRIES) {
-      this.#options.clock.after(FULL_PIPE_MS, () => this.#writeFrom(batch, offset, tries))
+      const timer = this.#options.clock.after(FULL_PIPE_MS, () => {
+        this.#stalled = null
+        this.#writeFrom(batch, offset, tries)
+      })
+      this.#stalled = { batch, offset, timer }
       return
     }
     this.#torn = octets[offset - 1] !== NEWLINE && (offset > 0 || octets[0] === NEWLINE)
