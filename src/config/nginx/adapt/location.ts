@@ -95,8 +95,10 @@ function readLocation(adapter: Adapter, directive: Directive, parent: Scope): Lo
   if (modifier === "^~") return location({ kind: "prefix", path: name, final: true })
   if (modifier === "~" || modifier === "~*") {
     const regex = translateRegex(name)
-    if ("pattern" in regex)
-      return location({ kind: "regex", pattern: regex.pattern, ignoreCase: modifier === "~*" })
+    if ("pattern" in regex) {
+      const ignoreCase = modifier === "~*" || regex.ignoreCase
+      return location({ kind: "regex", pattern: regex.pattern, ignoreCase })
+    }
     report.error(word.span, regex.error)
     return null
   }

@@ -91,5 +91,6 @@ function adaptRegexName(report: Adapter["report"], { text, span }: Word): string
     report.error(span, regex.error)
     return []
   }
+  // Server names are compared without regard to case in any case.
   return [`~${regex.pattern}`]
 }
