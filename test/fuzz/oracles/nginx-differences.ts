@@ -24,12 +24,18 @@ const weRefuse =
 const weTake = (pattern: RegExp) => (verdicts: Verdicts) =>
   verdicts.accepted && pattern.test(verdicts.theirs.said)
 
-/** Of the directive that begins there: nginx names the line on which it ends. */
-function lastLineOf(text: string, { line, column }: Problem): number {
+/** The directive that begins there. */
+function directiveAt(text: string, { line, column }: Problem): string {
   const lines = text.split("\n")
-  const fromHere = [lines[line - 1]!.slice(column - 1), ...lines.slice(line)]
-  const more = fromHere.findIndex((each) => each.includes(";"))
-  return more < 0 ? lines.length : line + more
+  return /^[^;]*;?/.exec([lines[line - 1]!.slice(column - 1), ...lines.slice(line)].join("\n"))![0]
+}
+
+/** nginx names the line on which a directive ends, and none for a variable, which it looks for at the end of the file. */
+function isOf(problem: Problem, { text, theirs }: Verdicts): boolean {
+  const directive = directiveAt(text, problem)
+  const [, variable] = /^unknown "(.*)" variable/s.exec(theirs.said) ?? []
+  if (variable !== undefined) return new RegExp(`\\$\\{?${variable}`).test(directive)
+  return problem.line <= theirs.line && theirs.line < problem.line + directive.split("\n").length
 }
 
 export const DIFFERENCES: readonly Difference[] = [
@@ -43,12 +49,9 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     name: "no effect",
     why: "of a directive that has no effect here, the arguments are not read",
-    applies: ({ text, accepted, problems, theirs }) =>
-      accepted &&
-      problems.some(
-        (each) =>
-          each.severity === "note" && each.line <= theirs.line && theirs.line <= lastLineOf(text, each),
-      ),
+    applies: (verdicts) =>
+      verdicts.accepted &&
+      verdicts.problems.some((problem) => problem.severity === "note" && isOf(problem, verdicts)),
   },
   {
     name: "another build",
