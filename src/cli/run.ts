@@ -8,6 +8,7 @@ import { openLog, type ProcessLog } from "../log/logger.ts"
 import { Balancer, type OpenAddress } from "../sluice.ts"
 import { wantsColor } from "./check.ts"
 import { writePidFile } from "./pid-file.ts"
+import { closeUninvitedDebugger } from "./uninvited-debugger.ts"
 import { type Control, commands, isWorker, WORKER_READY } from "./worker-control.ts"
 import { assertFree, startWorker, Workers, workerCount } from "./workers.ts"
 
@@ -64,6 +65,7 @@ async function runHere(config: Config, log: ProcessLog, options: RunOptions): Pr
   let balancer: Balancer
   try {
     balancer = new Balancer(asHere(config), { log })
+    await closeUninvitedDebugger()
     await balancer.start()
   } catch (error) {
     return cannotStart(error)
@@ -92,6 +94,7 @@ async function runWorkers(
   } catch (error) {
     return cannotStart(error)
   }
+  await closeUninvitedDebugger()
   const start = () => startWorker(process.argv.slice(2))
   const workers = new Workers({ count, start, control: commands, clock: systemClock, log })
   return workers.run(() => announce(config.listeners, config, log, options.json))

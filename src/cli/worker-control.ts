@@ -52,11 +52,11 @@ export class Commands implements Control {
     this.#isTaken = true
     const source = this.#source
     const give: OnCommand = (...command) => this.#handler(...command)
-    // nginx's call for another binary: whoever runs says that there is none.
-    source.on("SIGUSR2", () => {})
     // A worker leaves the signals, which a terminal sends to everyone, to its primary; without one it has no work.
     for (const [signal, command] of signals)
       source.on(signal, this.#isWorker ? () => {} : () => give(command, signal))
+    // nginx's call for another binary: whoever runs says that there is none.
+    source.on("SIGUSR2", () => {})
     if (!this.#isWorker) return
     source.on("message", (message) => {
       const command = signals.find(([, each]) => each === message)?.[1]

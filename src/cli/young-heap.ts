@@ -1,6 +1,5 @@
 /** MiB of each of its two halves. */
 const FLAG = "--max-semi-space-size=8"
-const NO_DEBUGGER = "--disable-sigusr1"
 
 /**
  * Begins this process anew, under the same pid, with a bound on the part of V8's heap where objects are born. It grows
@@ -14,8 +13,5 @@ export function limitYoungHeap(): void {
   if (isAsked || execve === undefined || platform === "win32" || permission !== undefined) return
   // A process that was forked would lose its way to the parent.
   if (process.connected) return
-  // Until `run` takes SIGUSR1, Node would open its debugger for it.
-  const knows = process.allowedNodeEnvironmentFlags.has(NO_DEBUGGER)
-  const flags = knows && !execArgv.includes(NO_DEBUGGER) ? [FLAG, NO_DEBUGGER] : [FLAG]
-  execve(execPath, [execPath, ...flags, ...execArgv, ...argv.slice(1)])
+  execve(execPath, [execPath, FLAG, ...execArgv, ...argv.slice(1)])
 }
