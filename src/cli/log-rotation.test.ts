@@ -57,7 +57,7 @@ const has = (path: string, what: string): Promise<void> =>
 
 // /proc says which files a process has open.
 describe.skipIf(process.platform !== "linux").for([1, 2])("with %i workers", (workers) => {
-  test.for(["SIGUSR1"] as const)(
+  test.for(["SIGUSR1", "SIGHUP"] as const)(
     "after %s, logs are written where they are said to be",
     async (signal, t) => {
       const { sluice, log, access, rename, ask, stop } = await start(t, workers)

@@ -47,7 +47,7 @@ Exit codes: 0 fine, 1 failed at runtime, 2 wrong usage or configuration.`,
       `
 Signals:
   SIGTERM, SIGINT  GOAWAY, let streams finish within the grace time, end; a second one ends at once
-  SIGHUP           read the configuration again; live streams are not touched
+  SIGHUP           read the configuration again, and open the log files again; live streams are not touched
   SIGUSR1          open the log files again
 
 Examples:

@@ -181,13 +181,15 @@ export function untilStopped(
         },
       )
     }
+    const reopen = (): void => {
+      void balancer.reopenLogs()
+      void log.reopen()
+    }
     control.onCommand((command, why) => {
       if (command === "stop") stop(why)
-      else if (command === "reload") void reload(balancer, log, options)
-      else {
-        void balancer.reopenLogs()
-        void log.reopen()
-      }
+      // As in nginx, for whoever rotates logs by `systemctl reload`; also when the old configuration stays.
+      else if (command === "reload") void reload(balancer, log, options).then(reopen)
+      else reopen()
     })
   })
 }

@@ -119,11 +119,11 @@ describe("workers that come and go", () => {
     expect([made[0]!.isKilled, said]).toEqual([true, [1]])
   })
 
-  test("told to reopen, the primary does so with its own log too", () => {
+  test.for(["reopen", "reload"] as const)("told to %s, the primary opens its own log anew too", (command) => {
     const { made, said, ready, told } = start(1)
     ready(0)
-    told("reopen")
-    expect([made[0]!.heard, said]).toEqual([["reopen"], ["listening", "reopened"]])
+    told(command)
+    expect([made[0]!.heard, said]).toEqual([[command], ["listening", "reopened"]])
   })
 
   test("told to stop once more, they have a moment for their last lines before they are killed", async () => {

@@ -108,7 +108,8 @@ export class Workers {
     if (command === "stop" && this.#isStopping) return this.#stopAtOnce(why)
     this.#options.log.info(`passing on: ${command}`, { signal: why, workers: this.#running.size })
     if (command === "stop") this.#isStopping = true
-    if (command === "reopen") void this.#options.log.reopen()
+    // A reload opens logs anew too.
+    if (command !== "stop") void this.#options.log.reopen()
     this.#tell(command)
     if (this.#isStopping && this.#running.size === 0) this.#onDone(0)
   }
