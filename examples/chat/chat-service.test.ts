@@ -110,6 +110,6 @@ test("shutdown without grace ends a conversation with UNAVAILABLE and says why",
 
 test("a port that is taken is one clear error", async () => {
   await expect(startChatServer({ host: "127.0.0.1", port: server.port, log: log.write })).rejects.toThrow(
-    "EADDRINUSE",
+    `port ${server.port} is taken`,
   )
 })

@@ -57,7 +57,8 @@ async function serve(options: { port: number; host: string; name?: string }): Pr
     process.send?.({ port })
   } catch (error) {
     console.error(`cannot listen on ${options.host}:${options.port}: ${(error as Error).message}`)
-    process.exitCode = 1
+    // The channel to the demo would keep this process alive.
+    process.exit(1)
   }
 }
 

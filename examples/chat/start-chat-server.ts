@@ -4,6 +4,7 @@ import { Chat } from "./gen/chat_pb.ts"
 import { Health } from "./gen/grpc/health/v1/health_pb.ts"
 import { HealthService, ServingStatus } from "./health-service.ts"
 import { ReflectionService } from "./reflection-service.ts"
+import { whyNotListen } from "./why-not-listen.ts"
 
 export interface ChatServerOptions {
   host: string
@@ -30,9 +31,12 @@ const LAST_WORDS_MS = 500
 
 /**
  * Serves chat, health (v1: Check, List, Watch) and reflection (v1, v1alpha) in clear text.
- * Rejects with grpc-js's message when the address cannot be bound.
+ * Rejects when it cannot listen, saying why in words.
  */
 export async function startChatServer(options: ChatServerOptions): Promise<ChatServer> {
+  // Asked first, since grpc-js logs a line of its own about it.
+  const why = options.port === 0 ? null : await whyNotListen(options.port, options.host)
+  if (why !== null) throw new Error(why)
   const server = new Server()
   const bindAddress = `${options.host.includes(":") ? `[${options.host}]` : options.host}:`
   const health = new HealthService(["", Chat.typeName])

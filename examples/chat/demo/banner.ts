@@ -10,22 +10,19 @@ export interface Addresses {
   /** What to type for each program, less its options. */
   commands: { start: string; client: string; server: string }
   changes: { from: string; to: string }[]
-  /** Ports that others hold, and what was taken instead. */
-  takenPorts: { wanted: number; got: number }[]
+  /** The balancer's, had it been free. */
+  portWanted: number
 }
 
 const TITLE = { sluice: "Sluice", nginx: "nginx" }
 
 /** What listens where, what differs from the article, and what to type next. */
 export function banner(addresses: Addresses): string {
-  const { servers, listenPort, takenPorts, commands } = addresses
+  const { servers, listenPort, commands } = addresses
   const title = TITLE[addresses.balancer]
   const [first] = servers
   const sections: string[][] = [
-    [
-      `The chat is running behind ${title}.`,
-      ...takenPorts.map(({ wanted, got }) => `Port ${wanted} is taken by something else: ${got} instead.`),
-    ],
+    [`The chat is running behind ${title}.`, ...takenPorts(addresses)],
     [
       row(title, `127.0.0.1:${listenPort}`, `on ${addresses.articleConfig}`),
       ...servers.map(({ port, pid }, index) =>
@@ -64,6 +61,21 @@ export function banner(addresses: Addresses): string {
     ["Ctrl-C ends everything."],
   ]
   return `\n${sections.map((lines) => lines.map((line) => `  ${line}`).join("\n")).join("\n\n")}\n`
+}
+
+/** What did not get the port it was to have. */
+function takenPorts({ servers, listenPort, portWanted }: Addresses): string[] {
+  const ports = [
+    ...servers.map(({ port }, index) => ({ wanted: 3000 + index, got: port })),
+    { wanted: portWanted, got: listenPort },
+  ]
+  return ports
+    .filter(({ wanted, got }) => wanted !== got)
+    .map(({ wanted, got }) => {
+      const holder = servers.findIndex(({ port }) => port === wanted)
+      const who = holder < 0 ? "something else" : `chat server ${"AB"[holder]}`
+      return `Port ${wanted} is taken by ${who}: ${got} instead.`
+    })
 }
 
 function row(what: string, where: string, more = ""): string {

@@ -1,4 +1,4 @@
-import { createServer } from "node:net"
+import { whyNotListen } from "../why-not-listen.ts"
 
 const MOST_TRIES = 100
 
@@ -8,17 +8,9 @@ const MOST_TRIES = 100
  */
 export async function claimFreePort(preferred: number, host: string, claimed: Set<number>): Promise<number> {
   for (let port = preferred; port < preferred + MOST_TRIES && port <= 65535; port++) {
-    if (claimed.has(port) || !(await canListen(port, host))) continue
+    if (claimed.has(port) || (await whyNotListen(port, host)) !== null) continue
     claimed.add(port)
     return port
   }
   throw new Error(`no free port from ${preferred} on at ${host}: tried ${MOST_TRIES}`)
-}
-
-function canListen(port: number, host: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer()
-    probe.once("error", () => resolve(false))
-    probe.listen({ port, host, exclusive: true }, () => probe.close(() => resolve(true)))
-  })
 }

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises"
 import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
+import { whyNotListen } from "../why-not-listen.ts"
 import { adaptArticleConfig } from "./article-config.ts"
 import { banner } from "./banner.ts"
 import { buildPage } from "./build-page.ts"
@@ -36,6 +37,9 @@ interface Part {
 
 const articleConfig = fileURLToPath(new URL("../nginx/two.conf", import.meta.url))
 
+/** Where the chat servers listen. */
+const HOST = "127.0.0.1"
+
 /** How long conversations may go on after the first Ctrl-C. */
 const GRACE_MS = 1000
 
@@ -60,12 +64,9 @@ export async function runDemo(options: DemoOptions): Promise<Demo> {
   }
   try {
     for (const [index, name] of ["A", "B"].entries()) {
-      const port = await claimFreePort(3000 + index, "127.0.0.1", claimed)
-      const server = await startChatServerProcess({
-        port,
-        name,
-        log: (line) => options.log(`[${name}] ${line}`),
-      })
+      const server = await startServer(3000 + index, name, claimed, (line) =>
+        options.log(`[${name}] ${line}`),
+      )
       servers.push(server)
       void server.ended.then((why) => options.log(`[${name}] ended (${why})`))
     }
@@ -86,10 +87,7 @@ export async function runDemo(options: DemoOptions): Promise<Demo> {
         accessLog: fromHere(accessLog),
         commands,
         changes: config.changes,
-        takenPorts: takenPorts([
-          ...serverPorts.map((got, index) => ({ wanted: 3000 + index, got })),
-          { wanted: options.port, got: listenPort },
-        ]),
+        portWanted: options.port,
       }),
     )
   } catch (error) {
@@ -105,6 +103,22 @@ export async function runDemo(options: DemoOptions): Promise<Demo> {
       for (const part of [balancer, ...servers]) part.kill?.()
       await folder.release()
     },
+  }
+}
+
+/** A chat server on the first port from `preferred` on; the next one where somebody was quicker. */
+async function startServer(
+  preferred: number,
+  name: string,
+  claimed: Set<number>,
+  log: (line: string) => void,
+): Promise<ChatServerProcess> {
+  const port = await claimFreePort(preferred, HOST, claimed)
+  try {
+    return await startChatServerProcess({ port, name, log })
+  } catch (error) {
+    if ((await whyNotListen(port, HOST)) === null) throw error
+    return startServer(port + 1, name, claimed, log)
   }
 }
 
@@ -144,8 +158,4 @@ async function startPage(folder: string, listenPort: number, claimed: Set<number
 function fromHere(path: string): string {
   const short = relative(process.cwd(), path)
   return short.startsWith("..") ? path : short
-}
-
-function takenPorts(ports: { wanted: number; got: number }[]): { wanted: number; got: number }[] {
-  return ports.filter(({ wanted, got }) => wanted !== got)
 }
