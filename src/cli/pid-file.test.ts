@@ -6,10 +6,10 @@ import { freePort, SluiceProcess, testDirectory } from "../../test/support/sluic
 const LISTENING = '"message":"listening"'
 
 describe("the pid file is that of the process that listens", () => {
-  async function start(t: TestContext, reusePort: boolean) {
+  async function start(t: TestContext, reusePort: boolean, workers = 1) {
     const pid = join(testDirectory(t), "sluice.pid")
     const listeners = [{ address: `127.0.0.1:${await freePort()}`, reusePort }]
-    const config = { listeners, clusters: { test: ["127.0.0.1:9"] }, pidFile: pid }
+    const config = { workers, listeners, clusters: { test: ["127.0.0.1:9"] }, pidFile: pid }
     const first = new SluiceProcess(t, config)
     await first.says(LISTENING)
     const second = new SluiceProcess(t, config)
@@ -25,8 +25,8 @@ describe("the pid file is that of the process that listens", () => {
     expect(existsSync(pid)).toBe(false)
   })
 
-  test("a new version beside the old one takes it over", async (t) => {
-    const { pid, first, second, written } = await start(t, true)
+  test.for([1, 2])("a new version beside the old one takes it over, with %i workers", async (workers, t) => {
+    const { pid, first, second, written } = await start(t, true, workers)
     await second.says(LISTENING)
     first.signal("SIGTERM")
     expect(await first.ended).toBe(0)

@@ -132,10 +132,13 @@ export class Workers {
   }
 }
 
-/** With SO_REUSEPORT a second program could share a port unnoticed; so each is tried alone first. Throws in one sentence. */
+/**
+ * With SO_REUSEPORT a second program could share a port unnoticed; so each is tried alone first, unless the configuration
+ * asks for sharing. Throws in one sentence.
+ */
 export async function assertFree(listeners: readonly ListenerConfig[]): Promise<void> {
   for (const listener of listeners) {
-    if (listener.port === null) continue
+    if (listener.port === null || listener.reusePort) continue
     const server = createServer()
     await new Promise<void>((resolve, reject) => {
       server.once("error", (error) => reject(new Error(listenProblem(listener, error))))
