@@ -1,7 +1,10 @@
-import { createServer, type Socket } from "node:net"
+import { existsSync } from "node:fs"
+import { createServer, type Server, type Socket } from "node:net"
+import { dirname } from "node:path"
 import type { ListenerConfig } from "../config/model.ts"
 import { errorReason } from "./link.ts"
 import { type OnOctets, readShared } from "./shared-read.ts"
+import { removeStaleSocket } from "./stale-socket.ts"
 
 /** An address Sluice accepts on, open. */
 export interface Listening {
@@ -33,20 +36,13 @@ export async function listen(
       return socket
     })
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => reject(new Error(listenProblem(config, error))))
-    server.listen(
-      {
-        ...(config.unixPath === null
-          ? { host: config.host ?? "::", port: config.port ?? 0 }
-          : { path: config.unixPath }),
-        ...(config.backlog === null ? {} : { backlog: config.backlog }),
-        ipv6Only: config.ipv6Only,
-        reusePort: config.reusePort,
-      },
-      resolve,
-    )
-  })
+  const error = await tryToListen(server, config)
+  if (error !== null) {
+    const isLeftBehind = config.unixPath !== null && error.code === "EADDRINUSE"
+    const why = isLeftBehind ? await removeStaleSocket(config.unixPath!) : null
+    const again = isLeftBehind && why === null ? await tryToListen(server, config) : error
+    if (again !== null) throw new Error(listenProblem(config, again) + (why === null ? "" : `, and ${why}`))
+  }
   server.on("error", () => {})
   const address = server.address()
   return {
@@ -55,11 +51,46 @@ export async function listen(
   }
 }
 
+/** Null: it listens. */
+function tryToListen(server: Server, config: ListenerConfig): Promise<NodeJS.ErrnoException | null> {
+  return new Promise((resolve) => {
+    server.once("error", resolve)
+    server.listen(
+      {
+        ...(config.unixPath === null
+          ? { host: config.host ?? "::", port: config.port ?? 0 }
+          : // As nginx's, for every user: who may reach it is told by its directory.
+            { path: config.unixPath, readableAll: true, writableAll: true }),
+        ...(config.backlog === null ? {} : { backlog: config.backlog }),
+        ipv6Only: config.ipv6Only,
+        reusePort: config.reusePort,
+      },
+      () => {
+        server.removeListener("error", resolve)
+        resolve(null)
+      },
+    )
+  })
+}
+
 /** One sentence on why an address cannot be listened on. */
 export function listenProblem(config: ListenerConfig, error: Error): string {
   const { code } = error as NodeJS.ErrnoException
+  if (config.unixPath !== null)
+    return `cannot listen on ${config.name}: ${unixProblem(config.unixPath, error)}`
   if (code === "EADDRINUSE") return `cannot listen on ${config.name}: the port is taken by another program`
   if (code === "EACCES") return `cannot listen on ${config.name}: no permission (ports below 1024 need root)`
   if (code === "EADDRNOTAVAIL") return `cannot listen on ${config.name}: this machine has no such address`
   return `cannot listen on ${config.name}: ${errorReason(error)}`
+}
+
+function unixProblem(path: string, error: NodeJS.ErrnoException): string {
+  const { code } = error
+  const directory = dirname(path)
+  if (code === "EADDRINUSE") return "the file is there already"
+  // Node says EACCES of a directory that is not there, too.
+  if ((code === "EACCES" || code === "ENOENT") && !existsSync(directory))
+    return `the directory ${directory} does not exist`
+  if (code === "EACCES") return `no permission to write to the directory ${directory}`
+  return errorReason(error)
 }
