@@ -2,6 +2,7 @@ import { holdProcess, systemClock } from "../clock.ts"
 import { loadConfig } from "../config/load.ts"
 import type { Config } from "../config/model.ts"
 import { renderProblem, sortProblems } from "../config/problem.ts"
+import { workerCount } from "../config/workers.ts"
 import { fromInput } from "../config/yaml/normalize.ts"
 import { counterIds } from "../counters.ts"
 import { openLog, type ProcessLog } from "../log/logger.ts"
@@ -10,7 +11,7 @@ import { wantsColor } from "./check.ts"
 import { writePidFile } from "./pid-file.ts"
 import { closeUninvitedDebugger } from "./uninvited-debugger.ts"
 import { type Control, commands, isWorker, WORKER_READY } from "./worker-control.ts"
-import { assertFree, startWorker, Workers, workerCount } from "./workers.ts"
+import { assertFree, startWorker, Workers } from "./workers.ts"
 
 export interface RunOptions {
   /** A configuration file, or … */
@@ -84,11 +85,6 @@ async function runWorkers(
   log: ProcessLog,
   options: RunOptions,
 ): Promise<number> {
-  if (config.listeners.some(({ port }) => port === 0))
-    return cannotStart(new Error("with several workers every listener needs a port of its own, not 0"))
-  const unix = config.listeners.find(({ unixPath }) => unixPath !== null)
-  if (unix !== undefined)
-    return cannotStart(new Error(`several workers cannot share ${unix.name}: a Unix socket has one owner`))
   try {
     await assertFree(config.listeners)
   } catch (error) {

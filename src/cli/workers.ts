@@ -1,8 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process"
 import { createServer } from "node:net"
-import { availableParallelism } from "node:os"
 import type { Clock } from "../clock.ts"
-import type { Config, ListenerConfig } from "../config/model.ts"
+import type { ListenerConfig } from "../config/model.ts"
 import type { Log, ProcessLog } from "../log/logger.ts"
 import { listenProblem } from "../net/listen.ts"
 import { type Command, type Control, WORKER_READY, WORKER_VARIABLE } from "./worker-control.ts"
@@ -12,10 +11,6 @@ const RESPAWN_MS = 1000
 
 /** Told to end at once, a worker has this long for what its logs hold. */
 const LAST_LINES_MS = 1000
-
-export function workerCount(config: Config): number {
-  return config.workers === "auto" ? availableParallelism() : config.workers
-}
 
 export interface WorkersOptions {
   count: number

@@ -1,10 +1,12 @@
 /** Any configuration file to the model: nginx.conf or sluice.yaml, told apart by name and first line. */
 import { extname } from "node:path"
+import { type FileLook, missingFiles } from "./missing-files.ts"
 import type { Config } from "./model.ts"
 import { type ConfigFiles, decode, diskFiles } from "./nginx/include.ts"
 import { readNginxConfig } from "./nginx/read.ts"
 import type { Problem, Sources } from "./problem.ts"
 import { tlsBehindProxy } from "./tls-behind-proxy.ts"
+import { notForSeveralWorkers } from "./workers.ts"
 import { loadYaml } from "./yaml/load.ts"
 
 export interface LoadedConfig {
@@ -37,13 +39,39 @@ export function loadConfig(path: string, files: ConfigFiles = diskFiles): Loaded
   const loaded = isYaml
     ? { ...loadYaml(text.replace(/^\ufeff/, ""), path), sources: new Map([[path, text]]) }
     : readNginxConfig(text, path, files)
-  return withoutTlsBehindProxy(loaded, path)
+  return withProblemsOfStart(loaded, path, files)
 }
 
-function withoutTlsBehindProxy(loaded: LoadedConfig, path: string): LoadedConfig {
-  const message = loaded.config && tlsBehindProxy(loaded.config)
-  if (message === null) return loaded
-  return { ...loaded, config: null, problems: [...loaded.problems, problemOf(path, message)] }
+/** What would keep it from starting, or would be missing then, whatever it was written in. */
+function withProblemsOfStart(loaded: LoadedConfig, path: string, files: ConfigFiles): LoadedConfig {
+  const { config, problems, sources } = loaded
+  if (config === null) return loaded
+  const errors = [tlsBehindProxy(config), notForSeveralWorkers(config)].filter((message) => message !== null)
+  const known = new Set(problems.map(({ message }) => message))
+  const missing = missingFiles(config, path, sources, lookBy(files))
+  return {
+    config: errors.length > 0 ? null : config,
+    problems: [
+      ...problems,
+      ...errors.map((message) => problemOf(path, message)),
+      ...missing.filter(({ message }) => !known.has(message)),
+    ],
+    sources,
+  }
+}
+
+function lookBy(files: ConfigFiles): FileLook {
+  return {
+    canRead(path) {
+      try {
+        files.read(path)
+        return true
+      } catch {
+        return false
+      }
+    },
+    isDirectory: (path) => files.isDirectory?.(path) ?? true,
+  }
 }
 
 function problemOf(file: string, message: string): Problem {
