@@ -294,7 +294,7 @@ export class Exchange implements AttemptOwner {
   }
 
   onResponseTrailers(list: HeaderList): void {
-    const trailers = cleanTrailers(list)
+    const trailers = this.#route.responseRewrite.trailers(list)
     this.#attempt!.responseTrailers = list
     if (this.#isTooLarge(trailers)) return
     this.record.responseTrailers = trailers

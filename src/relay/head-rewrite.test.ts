@@ -190,4 +190,20 @@ describe("trailers", () => {
     ])
     expect(cleanTrailers(list).fields).toEqual(["grpc-status", "0", "x", "y"])
   })
+
+  const secret = new HeaderList(["grpc-status", "0", "x-secret", "1", "te", "trailers"])
+  test.each([
+    [{}, "grpc-status 0 x-secret 1"],
+    [{ hideHeaders: ["X-Secret"] }, "grpc-status 0"],
+    [{ hideHeaders: ["x-secret"], passHeaders: ["X-Secret"] }, "grpc-status 0 x-secret 1"],
+  ])("with %j they are %s", (changes, expected) =>
+    expect(new ResponseRewrite(settingsOf(changes)).trailers(secret).fields.join(" ")).toBe(expected),
+  )
+
+  test("the same trailers become the same list again; with nothing to hide they are the very same", () => {
+    const rewrite = new ResponseRewrite(settingsOf({ hideHeaders: ["x-secret"] }))
+    const plain = new HeaderList(["grpc-status", "0"])
+    expect(rewrite.trailers(secret)).toBe(rewrite.trailers(secret))
+    expect(rewrite.trailers(plain)).toBe(plain)
+  })
 })

@@ -107,10 +107,11 @@ export class RequestRewrite {
 /** Those to which nginx adds without `always`. */
 const ADDED_TO: ReadonlySet<number> = new Set([200, 201, 204, 206, 301, 302, 303, 304, 307, 308])
 
-/** Turns a response's head into what the downstream is sent. nginx: `grpc_hide_header`, `add_header`. */
+/** Turns a response's head and trailers into what the downstream is sent. nginx: `grpc_hide_header`, `add_header`. */
 export class ResponseRewrite {
   readonly #hidden: ReadonlySet<string>
   readonly #added: readonly { name: string; template: Template; always: boolean }[]
+  /** Of heads and of trailers: no list is both. */
   readonly #memory = new RewriteMemory()
 
   constructor(settings: RouteSettings) {
@@ -128,9 +129,7 @@ export class ResponseRewrite {
     const isConstant = this.#added.length === 0
     const known = isConstant ? this.#memory.get(list) : undefined
     if (known !== undefined) return known
-    const set = new Map<string, string>()
-    for (const name of this.#hidden) set.set(name, "")
-    const rewritten = withFields(list, set)
+    const rewritten = without(this.#hidden, list)
     const fields = [...rewritten.fields]
     const isAddedTo = ADDED_TO.has(status)
     for (const { name, template, always } of this.#added) {
@@ -142,14 +141,27 @@ export class ResponseRewrite {
     if (isConstant) this.#memory.set(list, result)
     return result
   }
+
+  trailers(list: HeaderList): HeaderList {
+    if (this.#hidden.size === 0) return cleanTrailers(list)
+    const known = this.#memory.get(list)
+    if (known !== undefined) return known
+    const cleaned = without(this.#hidden, cleanTrailers(list))
+    this.#memory.set(list, cleaned)
+    return cleaned
+  }
 }
 
 /** Fields that say how a message is framed have no business in trailers: RFC 9110 §6.5.1. */
 const FRAMING = new Set(["content-length", "host", "te", "trailer", "content-encoding", "content-range"])
-const noFraming: ReadonlyMap<string, string> = new Map([...FRAMING].map((name) => [name, ""]))
 
 export function cleanTrailers(list: HeaderList): HeaderList {
+  return without(FRAMING, list)
+}
+
+/** The very same list where it has none of the names. */
+function without(names: ReadonlySet<string>, list: HeaderList): HeaderList {
   for (let i = 0; i < list.fields.length; i += 2)
-    if (FRAMING.has(list.fields[i]!)) return withFields(list, noFraming)
+    if (names.has(list.fields[i]!)) return withFields(list, new Map([...names].map((name) => [name, ""])))
   return list
 }

@@ -30,6 +30,7 @@ const conf = (listen: string, port: number): string => `
     }
     location /returned { add_header grpc-status 14; add_header grpc-message "100%25 $arg_b"; return 204; }
     location /accepted { add_header x-added yes; return 202 a; }
+    location /hidden { grpc_hide_header X-Secret; grpc_pass grpc://Back; }
     location /text { return 200 "é"; }
   }`
 
@@ -41,6 +42,8 @@ interface Case {
   /** What the backend got of `x-a`; null where it must not be asked. */
   backend?: string[] | null
   body?: string
+  /** As `response`; not looked at where there are none. */
+  trailers?: Record<string, string | undefined>
 }
 
 const decoded = (message: unknown) => decodeURIComponent(String(message))
@@ -51,6 +54,11 @@ const CASES: Case[] = [
   { path: "/variable?b=BACK", response: { "grpc-status": "0" }, backend: [] },
   { path: "/page", response: { "grpc-status": "14", "grpc-message": "service is down: é" }, backend: null },
   { path: "/returned?b=x", response: { "grpc-status": "14", "grpc-message": "100% x" }, backend: null },
+  {
+    path: "/hidden",
+    response: { "x-secret": undefined, "x-open": "1" },
+    trailers: { "grpc-status": "0", "x-secret": undefined, "x-open": "1" },
+  },
   { path: "/accepted", contentType: "text/plain", response: { ":status": 202, "x-added": undefined } },
   { path: "/text", contentType: "text/plain", response: { ":status": 200 }, body: "é" },
 ]
@@ -68,12 +76,16 @@ async function ask(session: ClientHttp2Session, backend: RawServer, one: Case): 
   )
   const [headers] = (await once(stream, "response")) as [IncomingHttpHeaders]
   let body = ""
+  let trailers: IncomingHttpHeaders = {}
+  stream.on("trailers", (fields: IncomingHttpHeaders) => (trailers = fields))
   stream.setEncoding("utf8").on("data", (text: string) => (body += text))
   await once(stream, "close")
   for (const [name, value] of Object.entries(one.response))
     expect(name === "grpc-message" ? decoded(headers[name]) : headers[name], `${one.path}: ${name}`).toBe(
       value,
     )
+  for (const [name, value] of Object.entries(one.trailers ?? {}))
+    expect(trailers[name], `${one.path}: trailer ${name}`).toBe(value)
   const fields = backend.streams[before]?.fields ?? null
   if (one.backend !== undefined)
     expect(fields?.filter(([name]) => name === "x-a").map(([, value]) => value) ?? null).toEqual(one.backend)
@@ -85,9 +97,18 @@ async function startBackend(): Promise<RawServer> {
   const head: [string, string][] = [
     [":status", "200"],
     ["content-type", "application/grpc"],
-    ["grpc-status", "0"],
   ]
-  backend.onStream = ({ connection, id }) => connection.send(dsl.headers(id, head, { endStream: true }))
+  const status: [string, string] = ["grpc-status", "0"]
+  const secret: [string, string][] = [
+    ["x-secret", "1"],
+    ["x-open", "1"],
+  ]
+  backend.onStream = ({ connection, id, fields }) => {
+    if (!fields.some(([, value]) => value === "/hidden"))
+      return connection.send(dsl.headers(id, [...head, status], { endStream: true }))
+    connection.send(dsl.headers(id, [...head, ...secret]))
+    connection.send(dsl.headers(id, [status, ...secret], { endStream: true }))
+  }
   return backend
 }
 

@@ -87,7 +87,7 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
     "replaces or adds a request header; empty removes it; `Host` is `:authority`",
   ],
   ["grpc_pass_header", "HSL 1*", "response header kept though it would be dropped"],
-  ["grpc_hide_header", "HSL 1*", "response header dropped"],
+  ["grpc_hide_header", "HSL 1*", "response header dropped, from trailers too"],
   ["grpc_ignore_headers", "HSL 1+*", "response headers that mean nothing to the balancer"],
   ["grpc_intercept_errors", "HSL flag", "`error_page` applies to the endpoint's errors too"],
   ["grpc_socket_keepalive", "HSL flag", "SO_KEEPALIVE on upstream sockets"],
