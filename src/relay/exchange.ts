@@ -440,7 +440,9 @@ export class Exchange implements AttemptOwner {
     const { endpoint, where } = this.#attempt!
     const what = failure("upstream_refused", `${where}: HTTP status ${status}`)
     if (!this.#mayRetry(condition, false) || !this.#isWithinBudget(what)) return false
-    endpoint.failed(this.#nowMs())
+    // As nginx has it, these two say something of the call, not of the endpoint.
+    if (status === 403 || status === 404) endpoint.succeeded()
+    else endpoint.failed(this.#nowMs())
     this.#upstream!.reset(ErrorCode.CANCEL)
     this.#giveBack()
     this.#retry(what)
