@@ -19,7 +19,7 @@ export function answerRoute(
   })
   return {
     ...route,
-    action: { kind: "return", status, template: compileTemplate(text), grpcStatus: null },
+    action: { kind: "return", status, template: compileTemplate(text), grpcStatus: null, grpcMessage: null },
     responseRewrite: new ResponseRewrite({ ...route.settings, addHeaders }),
   }
 }

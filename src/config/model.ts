@@ -84,10 +84,17 @@ export type RouteAction =
   /** An address or cluster named by variables, for instance `$backend`. Looked up per stream; unknown is UNAVAILABLE. */
   | { kind: "variable"; template: string; tls: UpstreamTlsConfig | null }
   /**
-   * Answers by itself. `template` is the body, the address for a redirect (301, 302, 303, 307, 308), or the
-   * grpc-message where `grpcStatus` is set. Status 444 ends the stream without an answer.
+   * Answers by itself. `template` is the body, or the address for a redirect (301, 302, 303, 307, 308). Where
+   * `grpcStatus` is set, gRPC clients get that, with `grpcMessage`, a template too; null: with the body as message.
+   * Status 444 ends the stream without an answer.
    */
-  | { kind: "return"; status: number; template: string; grpcStatus: number | null }
+  | {
+      kind: "return"
+      status: number
+      template: string
+      grpcStatus: number | null
+      grpcMessage: string | null
+    }
   /** Nothing is here: 404, or UNIMPLEMENTED to a gRPC client. */
   | { kind: "none" }
 

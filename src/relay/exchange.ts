@@ -135,11 +135,12 @@ export class Exchange implements AttemptOwner {
       this.#downstream.reset(ErrorCode.CANCEL)
       return this.#finish()
     }
-    const octets = action.template.render(this.record, this.#context.env)
-    if (action.grpcStatus !== null || (this.isGrpc && action.status >= 300)) {
-      const message = textOfOctets(octets)
-      return this.#answer({ httpStatus: action.status, grpcStatus: action.grpcStatus ?? -1, message })
+    if (this.isGrpc && (action.grpcStatus !== null || action.status >= 300)) {
+      const rendered = (action.grpcMessage ?? action.template).render(this.record, this.#context.env)
+      const grpcStatus = action.grpcStatus ?? -1
+      return this.#answer({ httpStatus: action.status, grpcStatus, message: textOfOctets(rendered) })
     }
+    const octets = action.template.render(this.record, this.#context.env)
     const { fields, body } = returned(action.status, octets)
     this.record.status = action.status
     const isBodiless = body.length === 0 || this.#head.method === "HEAD"

@@ -14,6 +14,7 @@ export type CompiledAction =
       readonly status: number
       readonly template: Template
       readonly grpcStatus: number | null
+      readonly grpcMessage: Template | null
     }
   | { readonly kind: "none" }
 
@@ -74,7 +75,11 @@ function compileAction(action: RouteConfig["action"]): CompiledAction {
     case "variable":
       return { kind: "variable", template: compileTemplate(action.template) }
     case "return":
-      return { ...action, template: compileTemplate(action.template) }
+      return {
+        ...action,
+        template: compileTemplate(action.template),
+        grpcMessage: action.grpcMessage === null ? null : compileTemplate(action.grpcMessage),
+      }
     case "none":
       return action
   }

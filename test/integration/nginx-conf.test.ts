@@ -29,6 +29,7 @@ const conf = (listen: string, port: number): string => `
       return 204;
     }
     location /returned { add_header grpc-status 14; add_header grpc-message "100%25 $arg_b"; return 204; }
+    location /both { add_header grpc-status 14; add_header grpc-message gone; return 200 text; }
     location /accepted { add_header x-added yes; return 202 a; }
     location /hidden { grpc_hide_header X-Secret; grpc_pass grpc://Back; }
     location /text { return 200 "é"; }
@@ -58,6 +59,23 @@ const CASES: Case[] = [
     path: "/hidden",
     response: { "x-secret": undefined, "x-open": "1" },
     trailers: { "grpc-status": "0", "x-secret": undefined, "x-open": "1" },
+  },
+  {
+    path: "/returned?b=x",
+    contentType: "text/plain",
+    response: {
+      ":status": 204,
+      "grpc-status": "14",
+      "grpc-message": "100% x",
+      "content-length": undefined,
+    },
+    body: "",
+  },
+  {
+    path: "/both",
+    contentType: "text/plain",
+    response: { ":status": 200, "grpc-status": "14", "grpc-message": "gone", "content-length": "4" },
+    body: "text",
   },
   { path: "/accepted", contentType: "text/plain", response: { ":status": 202, "x-added": undefined } },
   { path: "/text", contentType: "text/plain", response: { ":status": 200 }, body: "é" },

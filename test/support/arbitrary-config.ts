@@ -227,6 +227,7 @@ function action(clusters: string[]): fc.Arbitrary<RouteAction> {
       status: fc.integer({ min: 200, max: 599 }),
       template: fc.oneof(template, fc.constant("")),
       grpcStatus: orNull(fc.nat(16)),
+      grpcMessage: orNull(fc.oneof(template, fc.constant(""))),
     }),
   ]
   if (clusters.length > 0) {

@@ -446,8 +446,8 @@ describe("answers", () => {
     ["return 301 https://$host$request_uri;", { status: 301, template: "https://$host$request_uri" }],
     ["return https://x;", { status: 302, template: "https://x" }],
     [
-      "add_header grpc-status 7; add_header grpc-message no; return 204;",
-      { status: 204, grpcStatus: 7, template: "no" },
+      "add_header grpc-status 7; add_header grpc-message no%21; return 200 text;",
+      { status: 200, template: "text", grpcStatus: 7, grpcMessage: "no!" },
     ],
     ["grpc_pass chat; return 403;", { kind: "return", status: 403 }],
     ["try_files $uri =404;", { kind: "return", status: 404 }],

@@ -154,13 +154,14 @@ function actionOf({ cluster, tls, return: answer = "none" }: RouteInput): RouteA
       : { kind: "cluster", cluster, tls: upstreamTlsOf(tls) }
   }
   if (answer === "none") return { kind: "none" }
-  if (typeof answer === "number") return { kind: "return", status: answer, template: "", grpcStatus: null }
-  const { status = 200, text = "", grpcStatus: grpc } = answer
+  const written = typeof answer === "number" ? { status: answer } : answer
+  const { status = 200, text = "", grpcStatus: grpc, grpcMessage = null } = written
   return {
     kind: "return",
     status,
     template: text,
     grpcStatus: grpc === undefined ? null : grpcStatus.read(grpc),
+    grpcMessage,
   }
 }
 

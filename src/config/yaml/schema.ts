@@ -169,7 +169,7 @@ const settingsShape = {
     .optional()
     .describe("Request headers to set; an empty text removes. host sets :authority."),
   passHeaders: headerNames.optional().describe("Response headers to keep that would be dropped."),
-  hideHeaders: headerNames.optional().describe("Response headers to drop."),
+  hideHeaders: headerNames.optional().describe("Response headers to drop, from trailers too."),
   ignoreHeaders: headerNames.optional().describe("Response headers without effect here."),
   addHeaders: z
     .union(
@@ -245,8 +245,9 @@ const routeShape = {
         z.literal("none"),
         z.strictObject({
           status: status(200).optional().describe("Default: 200."),
-          text: template.optional().describe("Body, redirect address or grpc-message."),
-          grpcStatus: grpcStatus.optional(),
+          text: template.optional().describe("Body or redirect address."),
+          grpcStatus: grpcStatus.optional().describe("What gRPC clients are told."),
+          grpcMessage: template.optional().describe("With grpcStatus. Default: the text."),
         }),
       ],
       { error: 'must be a status from 200 to 599, a map with status, text or grpcStatus, or "none"' },

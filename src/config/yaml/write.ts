@@ -153,13 +153,14 @@ function matchInput(match: RouteMatch): Input {
 function actionInput(action: RouteAction): Input {
   if (action.kind === "none") return { return: "none" }
   if (action.kind === "return") {
-    const { status, template, grpcStatus: grpc } = action
-    if (template === "" && grpc === null) return { return: status }
+    const { status, template, grpcStatus: grpc, grpcMessage } = action
+    if (template === "" && grpc === null && grpcMessage === null) return { return: status }
     return {
       return: {
         ...(status !== 200 && { status }),
         ...(template !== "" && { text: template }),
         ...(grpc !== null && { grpcStatus: grpcStatus.write(grpc) }),
+        ...(grpcMessage !== null && { grpcMessage }),
       },
     }
   }

@@ -54,11 +54,6 @@ function adaptLocation(adapter: Adapter, location: Location, locations: Location
   const pass = readPass(adapter, location)
   const action = adaptAnswer(adapter, scope) ?? pass?.action ?? { kind: "none" }
   const settings = adaptSettings(adapter, scope, action === pass?.action ? pass.authority : null, locations)
-  if (action.kind === "return" && action.grpcStatus !== null) {
-    settings.addHeaders = settings.addHeaders.filter(
-      ({ name }) => name !== "grpc-status" && name !== "grpc-message",
-    )
-  }
   const routes = adaptLocations(adapter, scope, location, locations)
   if (match.kind === "named") return null
   if (scope.own("internal").length > 0) return { match, action: { kind: "none" }, settings, routes }
@@ -169,8 +164,9 @@ function adaptReturn(adapter: Adapter, { args }: Directive, scope: Scope): Route
   return {
     kind: "return",
     status: status ?? 302,
-    template: grpc === null ? (template?.text ?? "") : grpc.grpcMessage,
-    grpcStatus: grpc === null ? null : grpc.grpcStatus,
+    template: template?.text ?? "",
+    grpcStatus: grpc?.grpcStatus ?? null,
+    grpcMessage: grpc?.grpcMessage ?? null,
   }
 }
 
@@ -186,7 +182,7 @@ function adaptTryFiles({ report }: Adapter, directive: Directive): RouteAction |
     )
   } else {
     report.note(spanOf(directive), "try_files", `no files are served: the code at its end is the answer`)
-    return { kind: "return", status, template: "", grpcStatus: null }
+    return { kind: "return", status, template: "", grpcStatus: null, grpcMessage: null }
   }
   return null
 }
