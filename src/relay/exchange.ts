@@ -23,7 +23,7 @@ import { dropList, keepList, keptOctets } from "./kept-list.ts"
 import { NewStreamRecord } from "./new-record.ts"
 import type { ConnectionRecord } from "./record.ts"
 import { RequestBuffer } from "./request-buffer.ts"
-import { type Answer, answer, statusOnWire } from "./rescue.ts"
+import { type Answer, answerFor, statusOnWire } from "./rescue.ts"
 import { mayRetry } from "./retry.ts"
 import { returned } from "./returned.ts"
 import type { Route } from "./route.ts"
@@ -132,6 +132,7 @@ export class Exchange implements AttemptOwner {
 
   #return(action: Extract<Route["action"], { kind: "return" }>): void {
     if (action.status === 444) {
+      this.record.status = action.status
       this.#downstream.reset(ErrorCode.CANCEL)
       return this.#finish()
     }
@@ -143,13 +144,26 @@ export class Exchange implements AttemptOwner {
     const octets = action.template.render(this.record, this.#context.env)
     const { fields, body } = returned(action.status, octets)
     this.record.status = action.status
-    const isBodiless = body.length === 0 || this.#head.method === "HEAD"
     const { env } = this.#context
     const list = this.#route.responseRewrite.apply(new HeaderList(fields), action.status, this.record, env)
-    this.#downstream.sendHeaders(list, isBodiless)
-    if (!isBodiless) this.#downstream.sendData(body, 0, body.length, true)
+    this.#sendOwn(list, body)
     this.#endRequest()
     this.#settle()
+  }
+
+  /** A whole answer of Sluice's own. */
+  #sendOwn(list: HeaderList, body: Buffer): void {
+    const isBodiless = body.length === 0 || this.#head.method === "HEAD"
+    if (!isBodiless) this.record.responseOctets = body.length
+    this.#sendHead(list, isBodiless)
+    if (!isBodiless) this.#downstream.sendData(body, 0, body.length, true)
+  }
+
+  #sendHead(list: HeaderList, endStream: boolean): void {
+    this.record.responseHeaders = list
+    keepList(list, this.#context.budget)
+    this.#headSent = true
+    this.#downstream.sendHeaders(list, endStream)
   }
 
   /** Picks an endpoint and asks its pool for a stream. `last` is what the client is told when there is none. */
@@ -274,11 +288,8 @@ export class Exchange implements AttemptOwner {
     const list = this.#route.responseRewrite.apply(head.list, head.status, record, this.#context.env)
     if (this.#isTooLarge(list)) return
     record.status = head.status
-    record.responseHeaders = list
-    keepList(list, this.#context.budget)
-    this.#headSent = true
     if (endStream) this.#readStatus(list)
-    this.#downstream.sendHeaders(list, endStream)
+    this.#sendHead(list, endStream)
     if (endStream) this.#responseEnded()
   }
 
@@ -298,10 +309,14 @@ export class Exchange implements AttemptOwner {
     const trailers = this.#route.responseRewrite.trailers(list)
     this.#attempt!.responseTrailers = list
     if (this.#isTooLarge(trailers)) return
-    this.record.responseTrailers = trailers
     this.#readStatus(trailers)
-    this.#downstream.sendHeaders(trailers, true)
+    this.#sendTrailers(trailers)
     this.#responseEnded()
+  }
+
+  #sendTrailers(trailers: HeaderList): void {
+    this.record.responseTrailers = trailers
+    this.#downstream.sendHeaders(trailers, true)
   }
 
   /** Ends the stream for a list that its client does not take: sent all the same, it might cost the whole connection. */
@@ -478,9 +493,15 @@ export class Exchange implements AttemptOwner {
     const message = rendered === "" ? what.message : textOfOctets(rendered)
     if (record.status === 0) record.status = this.isGrpc ? 200 : statusOnWire(what.httpStatus)
     if (!this.#downstream.localEnded) {
-      const asked = { isGrpc: this.isGrpc, isHead: this.#head.method === "HEAD", headSent: this.#headSent }
-      record.grpcStatus = answer(this.#downstream, asked, { ...what, grpcStatus, message })
+      const own = answerFor(
+        { isGrpc: this.isGrpc, headSent: this.#headSent },
+        { ...what, grpcStatus, message },
+      )
+      record.grpcStatus = own?.grpcStatus ?? -1
       record.grpcMessage = octetText(message)
+      if (own === null) this.#downstream.reset(ErrorCode.INTERNAL_ERROR)
+      else if (this.#headSent) this.#sendTrailers(own.list)
+      else this.#sendOwn(own.list, own.body)
     }
     this.#endRequest()
     this.#finish()

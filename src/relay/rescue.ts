@@ -1,5 +1,4 @@
 import { encodeGrpcMessage, grpcStatusOfHttp } from "../grpc/status.ts"
-import { ErrorCode } from "../http2/error-code.ts"
 import { HeaderList } from "../http2/header-list.ts"
 import type { DownstreamStream } from "./downstream-stream.ts"
 
@@ -14,37 +13,41 @@ export interface Answer {
 /** What the client asked for, and how far the answer has come. */
 export interface Asked {
   readonly isGrpc: boolean
-  /** HEAD: the answer has no body. */
-  readonly isHead: boolean
   /** The response head is on its way; only an ending may follow. */
   readonly headSent: boolean
 }
 
+/** An answer in the terms of a client's protocol. */
+export interface OwnAnswer {
+  /** The head or, where that is on its way, the trailers. */
+  readonly list: HeaderList
+  readonly body: Buffer
+  /** -1: not for gRPC. */
+  readonly grpcStatus: number
+}
+
+const NO_BODY = Buffer.alloc(0)
 /** A cap on what goes into grpc-message and bodies, so that no address list of hundreds ends in a header. */
 const MESSAGE_MAX = 1024
 
 /**
- * Ends a stream with an answer that its client understands: Trailers-Only or trailers with grpc-status for gRPC, an
- * HTTP status and a line of text otherwise. Never HTML, never a bare status to gRPC. Returns the grpc-status, or -1.
+ * What a stream ends with so that its client understands: Trailers-Only or trailers with grpc-status for gRPC, an HTTP
+ * status and a line of text otherwise. Never HTML, never a bare status to gRPC. Null: nothing can be said any more, and
+ * a body that stops short must not look whole.
  */
-export function answer(downstream: DownstreamStream, asked: Asked, what: Answer): number {
+export function answerFor(asked: Asked, what: Answer): OwnAnswer | null {
   const message = what.message.slice(0, MESSAGE_MAX)
-  if (!asked.isGrpc) {
-    answerHttp(downstream, asked, what.httpStatus, message)
-    return -1
-  }
+  if (!asked.isGrpc) return asked.headSent ? null : httpAnswer(what.httpStatus, message)
   const grpcStatus = what.grpcStatus >= 0 ? what.grpcStatus : grpcStatusOfHttp(what.httpStatus)
-  downstream.sendHeaders(asked.headSent ? trailers(grpcStatus, message) : head(grpcStatus, message), true)
-  return grpcStatus
+  const list = asked.headSent ? trailers(grpcStatus, message) : head(grpcStatus, message)
+  return { list, body: NO_BODY, grpcStatus }
 }
 
 /** The same in one head and no body: for a stream that nobody will look after while its client takes the rest. */
 export function answerInOneHead(downstream: DownstreamStream, isGrpc: boolean, what: Answer): void {
-  if (isGrpc) answer(downstream, { isGrpc, isHead: false, headSent: false }, what)
-  else {
-    const fields = [":status", String(statusOnWire(what.httpStatus)), "content-length", "0"]
-    downstream.sendHeaders(new HeaderList(fields), true)
-  }
+  const fields = [":status", String(statusOnWire(what.httpStatus)), "content-length", "0"]
+  const own = isGrpc ? answerFor({ isGrpc, headSent: false }, what) : null
+  downstream.sendHeaders(own?.list ?? new HeaderList(fields), true)
 }
 
 const trailers = (grpcStatus: number, message: string): HeaderList =>
@@ -67,14 +70,8 @@ export function statusOnWire(httpStatus: number): number {
   return httpStatus === 495 || httpStatus === 496 ? 400 : httpStatus
 }
 
-function answerHttp(downstream: DownstreamStream, asked: Asked, status: number, message: string): void {
-  if (asked.headSent) {
-    // A body that stops short must not look whole.
-    downstream.reset(ErrorCode.INTERNAL_ERROR)
-    return
-  }
+function httpAnswer(status: number, message: string): OwnAnswer {
   const body = Buffer.from(`${message}\n`, "utf8")
   const fields = [":status", String(statusOnWire(status)), "content-type", "text/plain; charset=utf-8"]
-  downstream.sendHeaders(new HeaderList([...fields, "content-length", String(body.length)]), asked.isHead)
-  if (!asked.isHead) downstream.sendData(body, 0, body.length, true)
+  return { list: new HeaderList([...fields, "content-length", String(body.length)]), body, grpcStatus: -1 }
 }

@@ -1,0 +1,48 @@
+import { describe, expect, type TestContext, test } from "vitest"
+import type { SluiceYaml } from "../../src/config/yaml/schema.ts"
+import type { StreamRecord } from "../../src/relay/record.ts"
+import { compileTemplate } from "../../src/relay/template.ts"
+import * as dsl from "../support/frame-dsl.ts"
+import type { RawClient } from "../support/raw-client.ts"
+import { templateEnvironment } from "../support/stream-record.ts"
+import { TestBed } from "../support/test-bed.ts"
+
+type Route = NonNullable<SluiceYaml["routes"]>[number]
+
+const http = dsl.withFields(dsl.request, { "content-type": "text/plain", te: undefined, ":method": "GET" })
+const logged = (record: StreamRecord, template: string): string =>
+  compileTemplate(template, "default").render(record, templateEnvironment())
+
+/** What one request to a route gets: the client's frames, and the record of the stream. */
+async function ask(t: TestContext, route: Route, request: readonly dsl.Field[]) {
+  const bed = await TestBed.start(t, { backends: 0, config: { clusters: {}, routes: [route] } })
+  const client: RawClient = await bed.rawClient()
+  const id = client.open(request, { endStream: true })
+  await client.end(id)
+  const [record] = await bed.ended()
+  return { head: client.about(id)[0]!, record: record!, held: bed.balancer.snapshot().bufferedOctets }
+}
+
+describe("the access log of Sluice's own answers", () => {
+  const format = "$status $body_bytes_sent $sent_http_content_type $sent_http_grpc_status"
+  const text: Route = { return: { text: '{"a":1}' } }
+  const refusal: Route = { return: { grpcStatus: "UNAVAILABLE", grpcMessage: "gone", status: 204 } }
+  test.for<[what: string, route: Route, request: readonly dsl.Field[], line: string]>([
+    ["a text", text, http, "200 7 text/plain -"],
+    ["to HEAD", text, dsl.withFields(http, { ":method": "HEAD" }), "200 0 text/plain -"],
+    ["an error", { return: "none" }, http, "404 29 text/plain; charset=utf-8 -"],
+    ["an error to gRPC", { return: "none" }, dsl.request, "200 0 application/grpc 12"],
+    ["a gRPC status", refusal, dsl.request, "200 0 application/grpc 14"],
+    ["the same to HTTP", refusal, http, "204 0 - -"],
+    ["no answer at all", { return: 444 }, http, "444 0 - -"],
+  ])("%s", async ([, route, request, line], t) => {
+    const { record } = await ask(t, route, request)
+    expect(logged(record, format)).toBe(line)
+  })
+
+  test("a large head is held no longer than its stream", async (t) => {
+    const { record, held } = await ask(t, { ...text, addHeaders: { "x-large": "y".repeat(5000) } }, http)
+    expect(record.responseHeaders!.octets).toBeGreaterThan(5000)
+    expect(held).toBe(0)
+  })
+})
