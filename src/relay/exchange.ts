@@ -144,18 +144,18 @@ export class Exchange implements AttemptOwner {
     const octets = action.template.render(this.record, this.#context.env)
     const { fields, body } = returned(action.status, octets)
     this.record.status = action.status
-    const { env } = this.#context
-    const list = this.#route.responseRewrite.apply(new HeaderList(fields), action.status, this.record, env)
-    this.#sendOwn(list, body)
+    this.#sendOwn(new HeaderList(fields), body, action.status)
     this.#endRequest()
     this.#settle()
   }
 
-  /** A whole answer of Sluice's own. */
-  #sendOwn(list: HeaderList, body: Buffer): void {
+  /** A whole answer of Sluice's own. `httpStatus`: what it means, which a gRPC client is told in other words. */
+  #sendOwn(list: HeaderList, body: Buffer, httpStatus: number): void {
+    const { record } = this
     const isBodiless = body.length === 0 || this.#head.method === "HEAD"
-    if (!isBodiless) this.record.responseOctets = body.length
-    this.#sendHead(list, isBodiless)
+    if (!isBodiless) record.responseOctets = body.length
+    const head = this.#route.responseRewrite.addTo(list, httpStatus, record, this.#context.env)
+    this.#sendHead(head, isBodiless)
     if (!isBodiless) this.#downstream.sendData(body, 0, body.length, true)
   }
 
@@ -285,9 +285,9 @@ export class Exchange implements AttemptOwner {
       return this.#answer({ httpStatus: head.status, grpcStatus: -1, message: "" })
     }
     const { record } = this
+    record.status = head.status
     const list = this.#route.responseRewrite.apply(head.list, head.status, record, this.#context.env)
     if (this.#isTooLarge(list)) return
-    record.status = head.status
     if (endStream) this.#readStatus(list)
     this.#sendHead(list, endStream)
     if (endStream) this.#responseEnded()
@@ -491,7 +491,7 @@ export class Exchange implements AttemptOwner {
     const grpcStatus = configured?.grpcStatus ?? what.grpcStatus
     const rendered = configured?.message.render(record, this.#context.env) ?? ""
     const message = rendered === "" ? what.message : textOfOctets(rendered)
-    if (record.status === 0) record.status = this.isGrpc ? 200 : statusOnWire(what.httpStatus)
+    if (!this.#headSent) record.status = this.isGrpc ? 200 : statusOnWire(what.httpStatus)
     if (!this.#downstream.localEnded) {
       const own = answerFor(
         { isGrpc: this.isGrpc, headSent: this.#headSent },
@@ -501,7 +501,7 @@ export class Exchange implements AttemptOwner {
       record.grpcMessage = octetText(message)
       if (own === null) this.#downstream.reset(ErrorCode.INTERNAL_ERROR)
       else if (this.#headSent) this.#sendTrailers(own.list)
-      else this.#sendOwn(own.list, own.body)
+      else this.#sendOwn(own.list, own.body, what.httpStatus)
     }
     this.#endRequest()
     this.#finish()

@@ -107,10 +107,14 @@ export class RequestRewrite {
 /** Those to which nginx adds without `always`. */
 const ADDED_TO: ReadonlySet<number> = new Set([200, 201, 204, 206, 301, 302, 303, 304, 307, 308])
 
+/** An answer has each of them once. */
+const GRPC_STATUS: ReadonlySet<string> = new Set(["grpc-status", "grpc-message"])
+
 /** Turns a response's head and trailers into what the downstream is sent. nginx: `grpc_hide_header`, `add_header`. */
 export class ResponseRewrite {
   readonly #hidden: ReadonlySet<string>
   readonly #added: readonly { name: string; template: Template; always: boolean }[]
+  readonly #addsGrpcStatus: boolean
   /** Of heads and of trailers: no list is both. */
   readonly #memory = new RewriteMemory()
 
@@ -122,6 +126,7 @@ export class ResponseRewrite {
     this.#added = settings.addHeaders.map(({ name, template, always }) => {
       return { name: name.toLowerCase(), template: compileTemplate(template), always }
     })
+    this.#addsGrpcStatus = this.#added.some(({ name }) => GRPC_STATUS.has(name))
   }
 
   apply(list: HeaderList, status: number, record: StreamRecord, env: TemplateEnvironment): HeaderList {
@@ -129,17 +134,24 @@ export class ResponseRewrite {
     const isConstant = this.#added.length === 0
     const known = isConstant ? this.#memory.get(list) : undefined
     if (known !== undefined) return known
-    const rewritten = without(this.#hidden, list)
-    const fields = [...rewritten.fields]
+    const shown = without(this.#hidden, list)
+    if (!isConstant) return this.addTo(shown, status, record, env)
+    this.#memory.set(list, shown)
+    return shown
+  }
+
+  /** What is added to a head; of answers of Sluice's own nothing is hidden. Where it has a grpc-status, it keeps that. */
+  addTo(list: HeaderList, status: number, record: StreamRecord, env: TemplateEnvironment): HeaderList {
+    if (this.#added.length === 0) return list
+    const fields = [...list.fields]
     const isAddedTo = ADDED_TO.has(status)
+    const hasGrpcStatus = this.#addsGrpcStatus && list.get("grpc-status") !== undefined
     for (const { name, template, always } of this.#added) {
-      if (!always && !isAddedTo) continue
+      if ((!always && !isAddedTo) || (hasGrpcStatus && GRPC_STATUS.has(name))) continue
       const value = template.render(record, env)
       if (value !== "") fields.push(name, value)
     }
-    const result = new HeaderList(fields, rewritten.neverIndexed)
-    if (isConstant) this.#memory.set(list, result)
-    return result
+    return new HeaderList(fields, list.neverIndexed)
   }
 
   trailers(list: HeaderList): HeaderList {

@@ -32,6 +32,8 @@ const conf = (listen: string, port: number): string => `
     location /both { add_header grpc-status 14; add_header grpc-message gone; return 200 text; }
     location /accepted { add_header x-added yes; return 202 a; }
     location /hidden { grpc_hide_header X-Secret; grpc_pass grpc://Back; }
+    location /status { add_header x-status $status always; grpc_hide_header content-length; grpc_pass grpc://Back; }
+    location /failed { add_header x-status $status always; grpc_pass grpc://127.0.0.1:1; }
     location /text { return 200 "é"; }
   }`
 
@@ -77,6 +79,8 @@ const CASES: Case[] = [
     response: { ":status": 200, "grpc-status": "14", "grpc-message": "gone", "content-length": "4" },
     body: "text",
   },
+  { path: "/status", response: { ":status": 200, "x-status": "200" } },
+  { path: "/failed", contentType: "text/plain", response: { ":status": 502, "x-status": "502" } },
   { path: "/accepted", contentType: "text/plain", response: { ":status": 202, "x-added": undefined } },
   { path: "/text", contentType: "text/plain", response: { ":status": 200 }, body: "é" },
 ]

@@ -46,3 +46,50 @@ describe("the access log of Sluice's own answers", () => {
     expect(held).toBe(0)
   })
 })
+
+describe("headers added to Sluice's own answers", () => {
+  const addHeaders = [
+    { name: "x-always", value: "$status", always: true },
+    { name: "x-once", value: "1" },
+    { name: "grpc-status", value: "5", always: true },
+    { name: "grpc-message", value: "other", always: true },
+  ]
+  const settings = { addHeaders, hideHeaders: ["content-type"] }
+  const plain = "content-type=text/plain content-length=4"
+  test.for<[what: string, route: Route, request: readonly dsl.Field[], head: string]>([
+    [
+      "an error",
+      { return: "none" },
+      http,
+      ":status=404 content-type=text/plain; charset=utf-8 content-length=29 x-always=404 grpc-status=5 grpc-message=other",
+    ],
+    [
+      "an error to gRPC, whose own status stands",
+      { return: "none" },
+      dsl.request,
+      ":status=200 content-type=application/grpc grpc-status=12 grpc-message=no route for /test.Echo/Chat x-always=200",
+    ],
+    [
+      "a text",
+      { return: { text: "text" } },
+      http,
+      `:status=200 ${plain} x-always=200 x-once=1 grpc-status=5 grpc-message=other`,
+    ],
+    [
+      "a text with an error's status",
+      { return: { text: "text", status: 403 } },
+      http,
+      `:status=403 ${plain} x-always=403 grpc-status=5 grpc-message=other`,
+    ],
+    [
+      "a gRPC status: added as to the HTTP status",
+      { return: { grpcStatus: "UNAVAILABLE", grpcMessage: "gone", status: 204 } },
+      dsl.request,
+      ":status=200 content-type=application/grpc grpc-status=14 grpc-message=gone x-always=200 x-once=1",
+    ],
+  ])("%s", async ([, route, request, expected], t) => {
+    const { head } = await ask(t, { ...route, ...settings }, request)
+    expect(head).toMatch(/^HEADERS 1 (END_STREAM )?:/)
+    expect(head.replace(/^HEADERS 1 (END_STREAM )?/, "")).toBe(expected)
+  })
+})
