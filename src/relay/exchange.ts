@@ -560,8 +560,8 @@ export class Exchange implements AttemptOwner {
   #onSilence(silence: Silence): void {
     const attempt = this.#attempt!
     const what = failure(silence, this.#silence!.message(silence, attempt.address))
-    attempt.status ||= 504
     if (silence === "body_timeout") return this.#fail(what)
+    attempt.status ||= 504
     if (!this.#headSent || silence === "send_timeout") attempt.endpoint.failed(this.#nowMs())
     this.#upstream?.reset(ErrorCode.CANCEL)
     this.#retryOr(what, "timeout")

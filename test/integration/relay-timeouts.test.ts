@@ -157,6 +157,22 @@ describe("timeouts that are written, and only those", () => {
     expect(dsl.codeOf(await stream.connection.end(stream.id))).toBe(ErrorCode.CANCEL)
   })
 
+  test("bodyTimeout is not put down as the endpoint's", async (t) => {
+    const clock = new ManualClock()
+    const bed = await TestBed.start(t, {
+      backends: [await RawServer.start()],
+      clock,
+      config: { bodyTimeout: "30s" },
+    })
+    const client = await bed.rawClient()
+    const id = client.open()
+    await bed.raw.stream()
+    clock.advance(31_000)
+    await client.end(id)
+    const [record] = await bed.ended()
+    expect(record).toMatchObject({ grpcStatus: 1, attempts: [{ status: 0 }] })
+  })
+
   test.for([
     ["before the head counts against the endpoint", false],
     ["after it does not: whoever keeps a stream silent would have every endpoint left out", true],
