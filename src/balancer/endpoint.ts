@@ -17,6 +17,8 @@ export class Endpoint {
   currentWeight = 0
   effectiveWeight: number
   #fails = 0
+  /** Out, but for being pardoned, and has not answered since. */
+  #isPardoned = false
   #checkedMs = Number.NEGATIVE_INFINITY
   #accessedMs = Number.NEGATIVE_INFINITY
 
@@ -41,10 +43,13 @@ export class Endpoint {
     if (nowMs - this.#checkedMs > this.config.failTimeoutMs) this.#checkedMs = nowMs
   }
 
-  /** A stream or a connection attempt failed through this endpoint's fault. True when that took it out. */
+  /**
+   * A stream or a connection attempt failed through this endpoint's fault. True when that took it out; one that was only
+   * pardoned was out before.
+   */
   failed(nowMs: number): boolean {
     const { maxFails, weight } = this.config
-    const wasEjected = this.isEjected(nowMs)
+    const wasEjected = this.#isPardoned || this.isEjected(nowMs)
     this.#fails++
     this.#accessedMs = nowMs
     this.#checkedMs = nowMs
@@ -54,11 +59,13 @@ export class Endpoint {
   }
 
   succeeded(): void {
+    this.#isPardoned = false
     if (this.#accessedMs < this.#checkedMs) this.#fails = 0
   }
 
   /** Forgets all failures: nobody else is left either. */
   pardon(): void {
+    if (this.#fails > 0) this.#isPardoned = true
     this.#fails = 0
     this.effectiveWeight = Math.max(1, this.effectiveWeight)
   }

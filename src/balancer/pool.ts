@@ -137,18 +137,22 @@ export class Pool<C extends PooledConnection> {
     if (this.#waiting.size > 0) this.#connectIfNeeded()
   }
 
-  /** A connection could not be made. Those that only it could have served are told; with others left, they wait on. */
-  connectFailed(connection: C, reason: string): void {
-    if (!this.#remove(connection)) return
+  /**
+   * A connection could not be made. Those that only it could have served are told; with others left, they wait on, and false
+   * is returned.
+   */
+  connectFailed(connection: C, reason: string): boolean {
+    if (!this.#remove(connection)) return false
     this.#failure = { reason, atMs: this.#failed(connection) }
     if (this.connections.length > 0) {
       if (this.#waiting.size > 0) this.#connectIfNeeded()
-      return
+      return false
     }
     const told = [...this.#waiting]
     this.#waiting.clear()
     for (const waiter of told) waiter.onNoLease(reason, false)
     if (this.#waiting.size === 0) this.#nobodyWaits()
+    return true
   }
 
   #remove(connection: C): boolean {

@@ -6,6 +6,7 @@ import { counterIds } from "../counters.ts"
 import { type Deadline, makeDeadline } from "../deadlines.ts"
 import type { HeaderList } from "../http2/header-list.ts"
 import type { RelayContext } from "./context.ts"
+import { endpointFailed } from "./endpoint-failed.ts"
 import { type Failure, failure } from "./failure.ts"
 import type { AttemptRecord } from "./record.ts"
 import type { UpstreamConnection } from "./upstream.ts"
@@ -94,6 +95,7 @@ export class Attempt implements AttemptRecord, Waiter<UpstreamConnection> {
     const message = `${this.where}: ${reason}`
     if (isLimit) return this.#owner.onNotConnected(failure("pick_queue", message, true), null)
     this.status = 502
+    this.failed(reason)
     this.#owner.onNotConnected(failure("connect_failed", message, true), "error")
   }
 
@@ -106,6 +108,11 @@ export class Attempt implements AttemptRecord, Waiter<UpstreamConnection> {
     if (list.octets <= most) return null
     const message = `${this.where}: takes header lists of ${most} octets, this one has ${list.octets}`
     return failure("headers_too_large", message, this.octetsSent === 0)
+  }
+
+  /** It failed through its endpoint's fault. */
+  failed(reason: string): void {
+    endpointFailed(this.#context, this.#cluster.name, this.endpoint, reason)
   }
 
   /** Gives back what it holds. What was told of it stays. */
@@ -138,9 +145,9 @@ export class Attempt implements AttemptRecord, Waiter<UpstreamConnection> {
       return this.#owner.onNotConnected(failure("pick_queue", message, true), null)
     }
     this.status = 504
-    this.endpoint.failed(this.#nowMs())
-    const message = `${this.where}: no connection within ${this.patienceMs} ms${because}`
-    this.#owner.onNotConnected(failure("connect_timeout", message, true), "timeout")
+    const reason = `no connection within ${this.patienceMs} ms${because}`
+    this.failed(reason)
+    this.#owner.onNotConnected(failure("connect_timeout", `${this.where}: ${reason}`, true), "timeout")
   }
 
   /** Whole milliseconds: a fraction would cost an object wherever it is kept. */

@@ -453,12 +453,12 @@ export class Exchange implements AttemptOwner {
 
   #retryStatus(status: number): boolean {
     const condition = `http_${status}` as RetryCondition
-    const { endpoint, where } = this.#attempt!
-    const what = failure("upstream_refused", `${where}: HTTP status ${status}`)
+    const attempt = this.#attempt!
+    const what = failure("upstream_refused", `${attempt.where}: HTTP status ${status}`)
     if (!this.#mayRetry(condition, false) || !this.#isWithinBudget(what)) return false
     // As nginx has it, these two say something of the call, not of the endpoint.
-    if (status === 403 || status === 404) endpoint.succeeded()
-    else endpoint.failed(this.#nowMs())
+    if (status === 403 || status === 404) attempt.endpoint.succeeded()
+    else attempt.failed(`HTTP status ${status}`)
     this.#upstream!.reset(ErrorCode.CANCEL)
     this.#giveBack()
     this.#retry(what)
@@ -562,7 +562,7 @@ export class Exchange implements AttemptOwner {
     const what = failure(silence, this.#silence!.message(silence, attempt.address))
     if (silence === "body_timeout") return this.#fail(what)
     attempt.status ||= 504
-    if (!this.#headSent || silence === "send_timeout") attempt.endpoint.failed(this.#nowMs())
+    if (!this.#headSent || silence === "send_timeout") attempt.failed(what.message)
     this.#upstream?.reset(ErrorCode.CANCEL)
     this.#retryOr(what, "timeout")
   }

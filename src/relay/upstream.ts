@@ -12,6 +12,7 @@ import type { Http2Stream } from "../http2/stream.ts"
 import { SaidOnce } from "../log/said-once.ts"
 import type { Link, LinkUser } from "../net/link.ts"
 import type { RelayContext } from "./context.ts"
+import { endpointFailed } from "./endpoint-failed.ts"
 import type { Exchange } from "./exchange.ts"
 import { Keepalive } from "./keepalive.ts"
 import { ResetMeter } from "./reset-meter.ts"
@@ -293,13 +294,14 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     if (this.#isGone) return
     this.#isGone = true
     const wasReady = this.http2.isReady
-    const nowMs = this.#context.clock.now()
     const { reason } = this.http2.ending
     // One that was retired before it was made has failed nobody.
-    if (!wasReady && !this.#isRetired) this.#connectFailed(reason, nowMs)
-    else {
+    if (!wasReady && !this.#isRetired) {
+      // Each call that is told of it counts; where others are still waited for, the connection does.
+      if (!this.#pool.connectFailed(this, reason)) this.#failed(reason)
+    } else {
       this.#pool.lost(this)
-      if (this.http2.ending.streamsLost > 0 && this.endpoint.failed(nowMs)) this.#sayEjected(reason)
+      if (this.http2.ending.streamsLost > 0) this.#failed(reason)
     }
     if (because !== null)
       this.#said.warn("fault", "connection to endpoint failed", { code: errorCodeName(because.code), reason })
@@ -308,14 +310,8 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     this.#onClosed(this)
   }
 
-  #connectFailed(reason: string, nowMs: number): void {
-    if (this.endpoint.failed(nowMs)) this.#sayEjected(reason)
-    this.#pool.connectFailed(this, reason)
-  }
-
-  #sayEjected(reason: string): void {
-    const { failTimeoutMs } = this.endpoint.config
-    this.#said.warn("ejected", "endpoint is out", { reason, forMs: failTimeoutMs })
+  #failed(reason: string): void {
+    endpointFailed(this.#context, this.#cluster.name, this.endpoint, reason)
   }
 }
 
