@@ -19,7 +19,14 @@ export function answerRoute(
   })
   return {
     ...route,
-    action: { kind: "return", status, template: compileTemplate(text), grpcStatus: null, grpcMessage: null },
+    action: {
+      kind: "return",
+      status,
+      template: compileTemplate(text),
+      contentType: "text/plain",
+      grpcStatus: null,
+      grpcMessage: null,
+    },
     responseRewrite: new ResponseRewrite({ ...route.settings, addHeaders }),
   }
 }

@@ -46,6 +46,9 @@ export function defaultListener(address: Address): ListenerConfig {
   }
 }
 
+/** Of what `return` answers, as in nginx. */
+export const defaultContentType = "text/plain"
+
 /** Silence is no reason to cut a stream: dead peers are found by PING. */
 export function defaultRouteSettings(): RouteSettings {
   return {

@@ -92,6 +92,8 @@ export type RouteAction =
       kind: "return"
       status: number
       template: string
+      /** Of the body; empty: none is said. nginx: `default_type`. */
+      contentType: string
       grpcStatus: number | null
       grpcMessage: string | null
     }

@@ -142,7 +142,7 @@ export class Exchange implements AttemptOwner {
       return this.#answer({ httpStatus: action.status, grpcStatus, message: textOfOctets(rendered) })
     }
     const octets = action.template.render(this.record, this.#context.env)
-    const { fields, body } = returned(action.status, octets)
+    const { fields, body } = returned(action.status, octets, action.contentType)
     this.record.status = action.status
     this.#sendOwn(new HeaderList(fields), body, action.status)
     this.#endRequest()

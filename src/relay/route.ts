@@ -1,6 +1,7 @@
 import type { Cluster, Connect } from "../balancer/cluster.ts"
 import type { RouteConfig, RouteSettings, ServerConfig, UpstreamTlsConfig } from "../config/model.ts"
 import type { AccessLog } from "../log/access-log.ts"
+import { octetText } from "../octet-text.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
 import { compileTemplate, type Template } from "./template.ts"
 import type { UpstreamConnection } from "./upstream.ts"
@@ -13,6 +14,8 @@ export type CompiledAction =
       readonly kind: "return"
       readonly status: number
       readonly template: Template
+      /** As octets. */
+      readonly contentType: string
       readonly grpcStatus: number | null
       readonly grpcMessage: Template | null
     }
@@ -78,6 +81,7 @@ function compileAction(action: RouteConfig["action"]): CompiledAction {
       return {
         ...action,
         template: compileTemplate(action.template),
+        contentType: octetText(action.contentType),
         grpcMessage: action.grpcMessage === null ? null : compileTemplate(action.grpcMessage),
       }
     case "none":

@@ -34,6 +34,9 @@ const conf = (listen: string, port: number): string => `
     location /hidden { grpc_hide_header X-Secret; grpc_pass grpc://Back; }
     location /status { add_header x-status $status always; grpc_hide_header content-length; grpc_pass grpc://Back; }
     location /failed { add_header x-status $status always; grpc_pass grpc://127.0.0.1:1; }
+    location /typed { default_type a/b; location /typed { return 200 "{}"; } }
+    location /plain { return 200 "{}"; }
+    location /untyped { default_type ""; return 200 "{}"; }
     location /text { return 200 "é"; }
   }`
 
@@ -79,6 +82,9 @@ const CASES: Case[] = [
     response: { ":status": 200, "grpc-status": "14", "grpc-message": "gone", "content-length": "4" },
     body: "text",
   },
+  { path: "/typed", contentType: "text/plain", response: { "content-type": "a/b" }, body: "{}" },
+  { path: "/plain", contentType: "text/plain", response: { "content-type": "text/plain" }, body: "{}" },
+  { path: "/untyped", contentType: "text/plain", response: { "content-type": undefined }, body: "{}" },
   { path: "/status", response: { ":status": 200, "x-status": "200" } },
   { path: "/failed", contentType: "text/plain", response: { ":status": 502, "x-status": "502" } },
   { path: "/accepted", contentType: "text/plain", response: { ":status": 202, "x-added": undefined } },

@@ -226,6 +226,7 @@ function action(clusters: string[]): fc.Arbitrary<RouteAction> {
       kind: fc.constant("return" as const),
       status: fc.integer({ min: 200, max: 599 }),
       template: fc.oneof(template, fc.constant("")),
+      contentType: fc.constantFrom("text/plain", "application/json", ""),
       grpcStatus: orNull(fc.nat(16)),
       grpcMessage: orNull(fc.oneof(template, fc.constant(""))),
     }),

@@ -443,6 +443,8 @@ describe("answers", () => {
   test.each<[directives: string, action: object]>([
     ["return 204;", { kind: "return", status: 204, template: "", grpcStatus: null }],
     ["return 200 'hello $host';", { kind: "return", status: 200, template: "hello $host" }],
+    ["return 200 a;", { contentType: "text/plain" }],
+    ["default_type a/b; return 200 a;", { contentType: "a/b" }],
     ["return 301 https://$host$request_uri;", { status: 301, template: "https://$host$request_uri" }],
     ["return https://x;", { status: 302, template: "https://x" }],
     [

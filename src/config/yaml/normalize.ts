@@ -2,6 +2,7 @@ import { parseAddress } from "../address.ts"
 import {
   defaultCluster,
   defaultConfig,
+  defaultContentType,
   defaultEndpoint,
   defaultListener,
   defaultRouteSettings,
@@ -155,11 +156,18 @@ function actionOf({ cluster, tls, return: answer = "none" }: RouteInput): RouteA
   }
   if (answer === "none") return { kind: "none" }
   const written = typeof answer === "number" ? { status: answer } : answer
-  const { status = 200, text = "", grpcStatus: grpc, grpcMessage = null } = written
+  const {
+    status = 200,
+    text = "",
+    grpcStatus: grpc,
+    grpcMessage = null,
+    contentType = defaultContentType,
+  } = written
   return {
     kind: "return",
     status,
     template: text,
+    contentType,
     grpcStatus: grpc === undefined ? null : grpcStatus.read(grpc),
     grpcMessage,
   }

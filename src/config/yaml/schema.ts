@@ -246,6 +246,7 @@ const routeShape = {
         z.strictObject({
           status: status(200).optional().describe("Default: 200."),
           text: template.optional().describe("Body or redirect address."),
+          contentType: z.string().optional().describe("Of the body. Default: text/plain."),
           grpcStatus: grpcStatus.optional().describe("What gRPC clients are told."),
           grpcMessage: template.optional().describe("With grpcStatus. Default: the text."),
         }),

@@ -3,6 +3,7 @@ import type { Address } from "../address.ts"
 import {
   defaultCluster,
   defaultConfig,
+  defaultContentType,
   defaultEndpoint,
   defaultListener,
   defaultRouteSettings,
@@ -153,12 +154,14 @@ function matchInput(match: RouteMatch): Input {
 function actionInput(action: RouteAction): Input {
   if (action.kind === "none") return { return: "none" }
   if (action.kind === "return") {
-    const { status, template, grpcStatus: grpc, grpcMessage } = action
-    if (template === "" && grpc === null && grpcMessage === null) return { return: status }
+    const { status, template, grpcStatus: grpc, grpcMessage, contentType } = action
+    const isPlain = contentType === defaultContentType
+    if (template === "" && isPlain && grpc === null && grpcMessage === null) return { return: status }
     return {
       return: {
         ...(status !== 200 && { status }),
         ...(template !== "" && { text: template }),
+        ...(!isPlain && { contentType }),
         ...(grpc !== null && { grpcStatus: grpcStatus.write(grpc) }),
         ...(grpcMessage !== null && { grpcMessage }),
       },

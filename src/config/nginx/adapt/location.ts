@@ -1,4 +1,5 @@
 /** `location` blocks, nested ones with them. */
+import { defaultContentType } from "../../defaults.ts"
 import type { RouteAction, RouteConfig, RouteMatch } from "../../model.ts"
 import { type Directive, spanOf, type Word } from "../ast.ts"
 import { translateRegex } from "../regex.ts"
@@ -165,6 +166,7 @@ function adaptReturn(adapter: Adapter, { args }: Directive, scope: Scope): Route
     kind: "return",
     status: status ?? 302,
     template: template?.text ?? "",
+    contentType: scope.one("default_type")?.args[0]?.text ?? defaultContentType,
     grpcStatus: grpc?.grpcStatus ?? null,
     grpcMessage: grpc?.grpcMessage ?? null,
   }
@@ -182,7 +184,14 @@ function adaptTryFiles({ report }: Adapter, directive: Directive): RouteAction |
     )
   } else {
     report.note(spanOf(directive), "try_files", `no files are served: the code at its end is the answer`)
-    return { kind: "return", status, template: "", grpcStatus: null, grpcMessage: null }
+    return {
+      kind: "return",
+      status,
+      template: "",
+      contentType: defaultContentType,
+      grpcStatus: null,
+      grpcMessage: null,
+    }
   }
   return null
 }

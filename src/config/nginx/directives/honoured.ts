@@ -24,6 +24,7 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   ["location", "SL 1-2{}", "prefix, `=`, `^~`, `~`, `~*`, `@named`; nested"],
   ["internal", "L 0*", "not reached from outside: 404"],
   ["return", "SL 1-2*", "answers by itself; with `add_header grpc-status` as a gRPC status"],
+  ["default_type", "HSL 1", "the type of what `return` answers; `text/plain` unless written"],
   [
     "error_page",
     "HSL 2+*",

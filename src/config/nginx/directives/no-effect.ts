@@ -32,7 +32,7 @@ export const NO_EFFECT: DirectiveGroup[] = [
     reason: "responses pass through unchanged",
     directives: {
       "HSL 1": `
-        default_type gzip_http_version add_after_body add_before_body userid userid_domain
+        gzip_http_version add_after_body add_before_body userid userid_domain
         userid_name userid_p3p userid_path server_tokens add_trailer_inherit add_header_inherit`,
       "HSL flag": `
         gzip gzip_no_buffer gzip_vary gunzip override_charset ssi ssi_ignore_recycled_buffers
