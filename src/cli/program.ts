@@ -5,7 +5,7 @@ import { check, wantsColor } from "./check.ts"
 import { demo } from "./demo.ts"
 import { run } from "./run.ts"
 
-const collect = (value: string, before: string[]): string[] => [...before, value]
+const collect = (value: string, before: string[] = []): string[] => [...before, value]
 
 function commands(): Command {
   const program = new Command("sluice")
@@ -36,11 +36,10 @@ Exit codes: 0 fine, 1 failed at runtime, 2 wrong usage or configuration.`,
     .argument("[config]", "nginx.conf, sluice.yaml or sluice.json")
     .option(
       "-l, --listen <address>",
-      "listen here: 8080, 127.0.0.1:8080, unix:/run/sluice.sock (repeatable)",
+      "listen here: 8080, 127.0.0.1:8080, unix:/run/sluice.sock (repeatable) (default: 8080)",
       collect,
-      [],
     )
-    .option("-t, --to <address>", "a backend: host:port or unix:/path (repeatable)", collect, [])
+    .option("-t, --to <address>", "a backend: host:port, [v6]:port or unix:/path (repeatable)", collect)
     .option("--json", "log and announce as JSON lines", false)
     .addHelpText(
       "after",
@@ -57,15 +56,14 @@ Examples:
     .action(
       async (
         config: string | undefined,
-        options: { listen: string[]; to: string[]; json: boolean },
+        { listen = ["8080"], to = [], json }: { listen?: string[]; to?: string[]; json: boolean },
         command,
       ) => {
-        if ((config === undefined) === (options.to.length === 0))
+        if ((config === undefined) === (to.length === 0))
           command.error("error: give either a configuration file or --to addresses (see sluice run --help)", {
             exitCode: 2,
           })
-        const listen = options.listen.length > 0 ? options.listen : ["8080"]
-        process.exitCode = await run({ ...options, listen, config: config ?? null })
+        process.exitCode = await run({ listen, to, json, config: config ?? null })
         // Whatever a library still holds open must not keep a stopped balancer alive.
         process.exit()
       },

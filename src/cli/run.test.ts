@@ -3,6 +3,7 @@ import { defaultConfig } from "../config/defaults.ts"
 import type { ProcessLog } from "../log/logger.ts"
 import type { Balancer } from "../sluice.ts"
 import { untilStopped } from "./run.ts"
+import { Teller } from "./teller.ts"
 
 test.for([
   ["stopped", () => Promise.resolve(), 0, "stopped"],
@@ -23,9 +24,10 @@ test.for([
   const log = { info: say, warn: say, error: say } as unknown as ProcessLog
   const balancer = { snapshot: () => ({ streams: [] }), close } as unknown as Balancer
   const options = { config: null, listen: [], to: [], json: false }
+  const teller = new Teller(false)
   const control = {
     onCommand: (handler: (command: "stop", why: string) => void) => handler("stop", "SIGTERM"),
   }
-  expect(await untilStopped(balancer, defaultConfig(), log, options, control)).toBe(code)
+  expect(await untilStopped(balancer, { config: defaultConfig(), log, teller, options }, control)).toBe(code)
   expect(said).toEqual(["draining", message])
 })

@@ -1,14 +1,16 @@
 import { holdProcess, systemClock } from "../clock.ts"
 import { loadConfig } from "../config/load.ts"
 import type { Config } from "../config/model.ts"
-import { renderProblem, sortProblems } from "../config/problem.ts"
 import { workerCount } from "../config/workers.ts"
-import { fromInput } from "../config/yaml/normalize.ts"
 import { counterIds } from "../counters.ts"
 import { openLog, type ProcessLog } from "../log/logger.ts"
 import { Balancer, type OpenAddress } from "../sluice.ts"
+import { fromAddresses } from "./address-options.ts"
 import { wantsColor } from "./check.ts"
 import { writePidFile } from "./pid-file.ts"
+import { reload } from "./reload.ts"
+import { StartSettings } from "./start-settings.ts"
+import { Teller } from "./teller.ts"
 import { closeUninvitedDebugger } from "./uninvited-debugger.ts"
 import { type Control, commands, isWorker, WORKER_READY } from "./worker-control.ts"
 import { assertFree, startWorker, Workers } from "./workers.ts"
@@ -37,7 +39,8 @@ export async function run(options: RunOptions): Promise<number> {
 }
 
 async function runUntilStopped(options: RunOptions): Promise<number> {
-  const config = readConfig(options)
+  const teller = new Teller(options.json)
+  const config = readConfig(options, teller)
   if (config === null) return 2
   const count = workerCount(config)
   let log: ProcessLog
@@ -45,55 +48,61 @@ async function runUntilStopped(options: RunOptions): Promise<number> {
     const format = options.json ? { format: "json" as const } : {}
     log = openLog({ ...config.log, ...format, color: wantsColor(process.stderr, process.env) })
   } catch (error) {
-    return cannotStart(error)
+    teller.cannotStart((error as Error).message)
+    return 1
   }
   if (!isWorker) process.on("SIGUSR2", () => log.warn(NO_UPGRADE))
-  const code =
-    count > 1 && !isWorker
-      ? await runWorkers(config, count, log, options)
-      : await runHere(config, log, options)
+  const running = { config, log, teller, options }
+  const code = count > 1 && !isWorker ? await runWorkers(running, count) : await runHere(running)
   await log.close()
   return code
 }
 
-function cannotStart(error: unknown): 1 {
-  process.stderr.write(`sluice: ${(error as Error).message}\n`)
+interface Running {
+  config: Config
+  log: ProcessLog
+  teller: Teller
+  options: RunOptions
+}
+
+/** Said on standard error, and in the log where that is elsewhere. */
+function cannotStart(error: unknown, { config, log, teller }: Running): 1 {
+  const reason = (error as Error).message
+  teller.cannotStart(reason)
+  if (config.log.path !== "stderr") log.error("cannot start", { reason })
   return 1
 }
 
 /** The whole data plane in this process. */
-async function runHere(config: Config, log: ProcessLog, options: RunOptions): Promise<number> {
+async function runHere(running: Running): Promise<number> {
+  const { config, log } = running
   let balancer: Balancer
   try {
     balancer = new Balancer(asHere(config), { log })
     await closeUninvitedDebugger()
     await balancer.start()
   } catch (error) {
-    return cannotStart(error)
+    return cannotStart(error, running)
   }
   // Whoever hears that it listens may tell it to stop the next moment.
-  const stopped = untilStopped(balancer, config, log, options, commands)
+  const stopped = untilStopped(balancer, running, commands)
   if (isWorker) process.send!(WORKER_READY)
-  else announce(balancer.addresses, config, log, options.json)
+  else announce(balancer.addresses, running)
   return stopped
 }
 
 /** The data plane in several processes, and this one to look after them. */
-async function runWorkers(
-  config: Config,
-  count: number,
-  log: ProcessLog,
-  options: RunOptions,
-): Promise<number> {
+async function runWorkers(running: Running, count: number): Promise<number> {
+  const { config, log } = running
   try {
     await assertFree(config.listeners)
   } catch (error) {
-    return cannotStart(error)
+    return cannotStart(error, running)
   }
   await closeUninvitedDebugger()
   const start = () => startWorker(process.argv.slice(2))
   const workers = new Workers({ count, start, control: commands, clock: systemClock, log })
-  return workers.run(() => announce(config.listeners, config, log, options.json))
+  return workers.run(() => announce(config.listeners, running))
 }
 
 /** The configuration as this process runs it: workers share their ports. */
@@ -102,31 +111,22 @@ function asHere(config: Config): Config {
   return { ...config, listeners: config.listeners.map((listener) => ({ ...listener, reusePort: true })) }
 }
 
-function readConfig(options: RunOptions): Config | null {
+function readConfig(options: RunOptions, teller: Teller): Config | null {
   if (options.config === null) {
-    const input = {
-      listeners: options.listen,
-      clusters: { backend: options.to },
-    }
-    const { config, problems } = fromInput(input)
-    for (const problem of problems)
-      if (problem.severity === "error") process.stderr.write(`sluice: ${problem.message}\n`)
+    const { config, errors } = fromAddresses(options.listen, options.to)
+    for (const error of errors) teller.cannotStart(error)
     return config
   }
-  return loadAndReport(options.config)
-}
-
-/** Errors and warnings go to standard error; notes are `sluice check`'s. */
-function loadAndReport(path: string): Config | null {
-  const { config, problems, sources } = loadConfig(path)
-  const color = wantsColor(process.stderr, process.env)
-  for (const problem of sortProblems(problems))
-    if (problem.severity !== "note") process.stderr.write(`${renderProblem(problem, sources, { color })}\n\n`)
+  const loaded = loadConfig(options.config)
+  const { config, problems } = loaded
+  // Of a warning each worker would only say again what the primary has.
+  if (config === null || !isWorker) teller.problems(loaded)
+  if (config === null) teller.cannotStart("the configuration has errors", problems)
   return config
 }
 
 /** Tells everybody who wants to know that it listens. */
-function announce(addresses: readonly OpenAddress[], config: Config, log: ProcessLog, json: boolean): void {
+function announce(addresses: readonly OpenAddress[], { config, log, teller, options }: Running): void {
   writePidFile(config.pidFile, log)
   const shown = addresses.map(({ host, port, unixPath }) =>
     unixPath === null ? `${host}:${port}` : `unix:${unixPath}`,
@@ -136,7 +136,11 @@ function announce(addresses: readonly OpenAddress[], config: Config, log: Proces
     clusters: config.clusters.map(({ name, endpoints }) => `${name}(${endpoints.length})`).join(" "),
     workers: workerCount(config),
   })
-  if (!json) return
+  if (shown.length === 0) log.warn("no server is configured: nothing listens")
+  // Whoever started it by hand sees that it runs.
+  if (process.stderr.isTTY && config.log.path !== "stderr")
+    teller.line(`listening on ${shown.join(" ")}; the log is ${config.log.path}, level ${config.log.level}`)
+  if (!options.json) return
   const places = addresses.map(({ name, host, port, unixPath }) => ({ name, host, port, unixPath }))
   process.stdout.write(`${JSON.stringify({ event: "listening", addresses: places })}\n`)
 }
@@ -144,11 +148,10 @@ function announce(addresses: readonly OpenAddress[], config: Config, log: Proces
 /** The first stop drains, a second one ends at once. Resolves with the exit code. */
 export function untilStopped(
   balancer: Balancer,
-  config: Config,
-  log: ProcessLog,
-  options: RunOptions,
+  { config, log, teller, options }: Running,
   control: Control,
 ): Promise<number> {
+  const settings = new StartSettings(asHere(config))
   process.on("uncaughtException", (error) => {
     // A bug of ours, outside any connection's own. A process full of strangers' live streams is not ended for it.
     balancer.counters.add(counterIds.uncaught)
@@ -184,19 +187,9 @@ export function untilStopped(
     control.onCommand((command, why) => {
       if (command === "stop") stop(why)
       // As in nginx, for whoever rotates logs by `systemctl reload`; also when the old configuration stays.
-      else if (command === "reload") void reload(balancer, log, options).then(reopen)
+      else if (command === "reload")
+        void reload({ path: options.config, balancer, asHere, settings, log, teller }).then(reopen)
       else reopen()
     })
   })
-}
-
-async function reload(balancer: Balancer, log: ProcessLog, options: RunOptions): Promise<void> {
-  if (options.config === null) return log.warn("nothing to reload: no configuration file was given")
-  const config = loadAndReport(options.config)
-  if (config === null) return log.error("the configuration has errors; the old one stays")
-  try {
-    await balancer.reload(asHere(config))
-  } catch (error) {
-    log.error("cannot reload; the old configuration stays", { reason: (error as Error).message })
-  }
 }

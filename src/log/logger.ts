@@ -10,7 +10,9 @@ import { LineRate } from "./line-rate.ts"
 import { LogFile, type LogFileSystem } from "./log-file.ts"
 import { readableLine } from "./readable-line.ts"
 
-export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>
+export type LogFields = Readonly<
+  Record<string, string | number | boolean | null | undefined | readonly string[]>
+>
 
 /** What every part of Sluice is handed to speak with. */
 export interface Log {

@@ -21,7 +21,8 @@ function clockText(iso: string): string {
 }
 
 function valueText(value: unknown): string {
-  const text = typeof value === "string" ? value : JSON.stringify(value)
+  const text =
+    typeof value === "string" ? value : Array.isArray(value) ? value.join("; ") : JSON.stringify(value)
   return /^[!#-<>-~\u00a1-\uffff]+$/.test(text) ? text : printable(JSON.stringify(text))
 }
 

@@ -1,0 +1,57 @@
+import type { LoadedConfig } from "../config/load.ts"
+import { messageOf, type Problem, placeOf, renderProblem, sortProblems } from "../config/problem.ts"
+import { createLog } from "../log/logger.ts"
+import { wantsColor } from "./check.ts"
+
+/** So many problems fit into a line of the log. */
+const PROBLEMS_SHOWN = 10
+
+/** What `run` says on standard error beside its log: in words for people, with --json as a log's lines. */
+export class Teller {
+  readonly #json: boolean
+  readonly #log = createLog({
+    level: "info",
+    format: "json",
+    write: (line) => void process.stderr.write(`${line}\n`),
+  })
+
+  constructor(json: boolean) {
+    this.#json = json
+  }
+
+  /** Errors and warnings, each with its line; notes are `sluice check`'s. With --json `warnings` alone, if there are any. */
+  problems({ config, problems, sources }: LoadedConfig): void {
+    const told = withoutNotes(problems)
+    if (this.#json) {
+      if (config !== null && told.length > 0)
+        this.#log.warn("the configuration has warnings", { problems: problemLines(problems) })
+      return
+    }
+    const color = wantsColor(process.stderr, process.env)
+    for (const problem of told) process.stderr.write(`${renderProblem(problem, sources, { color })}\n\n`)
+  }
+
+  cannotStart(reason: string, problems?: readonly Problem[]): void {
+    if (this.#json)
+      this.#log.error("cannot start", { reason, ...(problems && { problems: problemLines(problems) }) })
+    else if (problems === undefined) process.stderr.write(`sluice: ${reason}\n`)
+  }
+
+  /** A line for people only. */
+  line(text: string): void {
+    if (!this.#json) process.stderr.write(`sluice: ${text}\n`)
+  }
+}
+
+/** `nginx.conf:6:10: unknown directive "lsten"`, errors first. */
+export function problemLines(problems: readonly Problem[]): string[] {
+  const told = withoutNotes(problems).sort(
+    (a, b) => Number(b.severity === "error") - Number(a.severity === "error"),
+  )
+  const lines = told.slice(0, PROBLEMS_SHOWN).map((problem) => `${placeOf(problem)}: ${messageOf(problem)}`)
+  return told.length > lines.length ? [...lines, `and ${told.length - lines.length} more`] : lines
+}
+
+function withoutNotes(problems: readonly Problem[]): Problem[] {
+  return sortProblems(problems).filter(({ severity }) => severity !== "note")
+}
