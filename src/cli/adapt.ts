@@ -2,6 +2,7 @@
 import { loadConfig } from "../config/load.ts"
 import { renderProblem, sortProblems } from "../config/problem.ts"
 import { toYaml } from "../config/yaml/write.ts"
+import { schemaPath } from "./schema-path.ts"
 
 export interface AdaptOptions {
   /** Colors of what goes to `stderr`. */
@@ -18,6 +19,6 @@ export function adapt(path: string, options: AdaptOptions): 0 | 2 {
     if (problem.severity !== "note") options.stderr.write(`${renderProblem(problem, sources, options)}\n\n`)
   }
   if (config === null) return 2
-  options.stdout.write(toYaml(config))
+  options.stdout.write(toYaml(config, schemaPath(process.cwd())))
   return 0
 }

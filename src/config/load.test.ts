@@ -89,3 +89,14 @@ server {
     })
   })
 })
+
+test.for([
+  ["a.conf", "listeners: 8080\nclusters: { a: [b:1] }\n", true],
+  ["a.conf", "listeners: 8080\n", true],
+  ["a.conf", "listeners: 8080;\n", true],
+  ["a.conf", "listen 8080", false],
+  ["a.conf", "listn 8080;", false],
+] as const)("of %s with %j the other format is thought of: %s", ([path, text, expected]) => {
+  const { problems } = loadConfig(path, { read: () => Buffer.from(text), list: () => [] })
+  expect(problems.some(({ hint }) => hint?.includes("is this sluice.yaml?"))).toBe(expected)
+})

@@ -6,6 +6,7 @@ import { didYouMean } from "../problem.ts"
 import { type Directive, lastWordOf, spanOf, type Word } from "./ast.ts"
 import type { Context, DirectiveSpec, ValueKind } from "./directives/spec.ts"
 import { namesIn, specsOf } from "./directives/table.ts"
+import { otherFormatHint } from "./other-format.ts"
 import type { Report } from "./report.ts"
 import { readNumber, readOffset, readSecondsMs, readSize, readTimeMs } from "./units.ts"
 
@@ -61,7 +62,7 @@ function findSpec(directive: Directive, contexts: readonly Context[], report: Re
     report.error(
       span,
       `unknown directive "${text}"`,
-      report.isFull ? null : didYouMean(text, namesIn(contexts)),
+      otherFormatHint(text) ?? (report.isFull ? null : didYouMean(text, namesIn(contexts))),
     )
   } else {
     const places = [...new Set(specs.flatMap((each) => each.contexts))]

@@ -1,6 +1,7 @@
 /** Tokens to directives. Every problem is reported and reading goes on behind it, at the next `;` or brace. */
 import { type Directive, lastWordOf, type Span, type Word } from "./ast.ts"
 import { Lexer } from "./lexer.ts"
+import { otherFormatHint } from "./other-format.ts"
 import type { Report } from "./report.ts"
 
 /** Blocks within blocks; far beyond what anyone writes, so that later passes may recurse. */
@@ -70,7 +71,8 @@ export function parse(text: string, file: string, report: Report): Directive[] {
 function reportUnterminated(words: Word[], report: Report): void {
   const directive: Directive = { name: words[0]!, args: words.slice(1), block: null }
   const { span } = lastWordOf(directive)
-  report.error(span, `directive "${directive.name.text}" is not terminated by ";"`)
+  const { text } = directive.name
+  report.error(span, `directive "${text}" is not terminated by ";"`, otherFormatHint(text))
 }
 
 function reportEnd(lexer: Lexer, words: Word[], broken: boolean, open: OpenBlock[], report: Report): void {

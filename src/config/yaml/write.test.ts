@@ -12,7 +12,7 @@ import {
 import { loadConfig } from "../load.ts"
 import type { Config } from "../model.ts"
 import { loadYaml } from "./load.ts"
-import { SCHEMA_COMMENT, toYaml } from "./write.ts"
+import { toYaml } from "./write.ts"
 
 test("what is written is read back as an equal configuration", () => {
   fc.assert(
@@ -61,7 +61,8 @@ test("writing leaves out what is the default", () => {
       },
     ],
   }
-  expect(toYaml(config)).toBe(`${SCHEMA_COMMENT}listeners: 8080
+  expect(toYaml(config, "./s.json")).toBe(`# yaml-language-server: $schema=./s.json
+listeners: 8080
 routes:
   - prefix: /
     cluster: chat

@@ -32,13 +32,14 @@ import { durationText, listenInput } from "./scalars.ts"
 
 type Input = Record<string, unknown>
 
-/** Tells editors which schema to check the file against. */
-export const SCHEMA_COMMENT =
-  "# yaml-language-server: $schema=./node_modules/sluice/dist/sluice.schema.json\n"
-
-/** The configuration as sluice.yaml, without what is the default anyway. `loadYaml` reads it back as an equal one. */
-export function toYaml(config: Config): string {
-  return SCHEMA_COMMENT + stringify(toInput(config), { lineWidth: 0, aliasDuplicateObjects: false })
+/**
+ * The configuration as sluice.yaml, without what is the default anyway. `loadYaml` reads it back as an equal one.
+ *
+ * @param schema where editors find the schema to check the file against; null: they are not told
+ */
+export function toYaml(config: Config, schema: string | null = null): string {
+  const comment = schema === null ? "" : `# yaml-language-server: $schema=${schema}\n`
+  return comment + stringify(toInput(config), { lineWidth: 0, aliasDuplicateObjects: false })
 }
 
 function toInput(config: Config): Input {
