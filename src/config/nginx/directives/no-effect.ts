@@ -189,7 +189,7 @@ export const NO_EFFECT: DirectiveGroup[] = [
   },
   {
     verdict: "no effect",
-    reason: "logs are opened once and written by one process",
+    reason: "logs are opened once and stay open",
     directives: {
       "HSL 1-4*": "open_log_file_cache",
       "HSL flag": "log_subrequest",
@@ -224,7 +224,7 @@ export const NO_EFFECT: DirectiveGroup[] = [
   },
   {
     verdict: "no effect",
-    reason: "the admin API has its own figures",
+    reason: "figures are served nowhere yet; programs have balancer.snapshot()",
     directives: {
       "HSLU any": "status_zone status api vhost_traffic_status_zone vhost_traffic_status_display",
     },
