@@ -7,7 +7,12 @@ import type { LinkUser } from "../net/link.ts"
 import type { ClientConnection, StreamOwner } from "../relay/client-connection.ts"
 import type { DownstreamOptions } from "../relay/downstream.ts"
 import { failure } from "../relay/failure.ts"
-import { headerTimeoutMsOf, maxConcurrentStreamsOf } from "../relay/listener-limits.ts"
+import {
+  headerTimeoutMsOf,
+  idleTimeoutMsOf,
+  isLastRequest,
+  maxConcurrentStreamsOf,
+} from "../relay/listener-limits.ts"
 import type { OpenListener } from "../relay/open-listener.ts"
 import type { ConnectionRecord } from "../relay/record.ts"
 import type { Route } from "../relay/route.ts"
@@ -267,8 +272,7 @@ export class Http1Connection implements ClientConnection, LinkUser {
     }
     // `ws` sees to it that a WebSocket without a call ends.
     if (this.#isUpgraded) return
-    const { idleConnectionTimeoutMs } = listener
-    if (idleConnectionTimeoutMs !== null && nowMs - this.#idleSinceMs > idleConnectionTimeoutMs)
+    if (nowMs - this.#idleSinceMs > idleTimeoutMsOf(listener, context.limits, this.record.requests))
       this.socket.end()
   }
 
@@ -297,11 +301,7 @@ export class Http1Connection implements ClientConnection, LinkUser {
   }
 
   get #isLast(): boolean {
-    const { maxRequestsPerConnection } = this.options.listener
-    return (
-      this.#isDraining ||
-      (maxRequestsPerConnection !== null && this.record.requests >= maxRequestsPerConnection)
-    )
+    return this.#isDraining || isLastRequest(this.options.listener, this.record.requests)
   }
 
   #close(): void {

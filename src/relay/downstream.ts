@@ -14,7 +14,12 @@ import type { RelayContext } from "./context.ts"
 import type { DownstreamStream } from "./downstream-stream.ts"
 import { type Failure, failure } from "./failure.ts"
 import { Keepalive, type KeepaliveSettings } from "./keepalive.ts"
-import { headerTimeoutMsOf, maxConcurrentStreamsOf } from "./listener-limits.ts"
+import {
+  headerTimeoutMsOf,
+  idleTimeoutMsOf,
+  isLastRequest,
+  maxConcurrentStreamsOf,
+} from "./listener-limits.ts"
 import type { OpenListener } from "./open-listener.ts"
 import type { ConnectionRecord } from "./record.ts"
 import { answerInOneHead } from "./rescue.ts"
@@ -130,9 +135,7 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
     const owner = this.#openStream(record, stream, head, route)
     stream.owner = owner
     owner.start()
-    const { maxRequestsPerConnection } = this.#listener
-    if (maxRequestsPerConnection !== null && record.requests >= maxRequestsPerConnection)
-      this.http2.drain("keepalive_requests")
+    if (isLastRequest(this.#listener, record.requests)) this.http2.drain("keepalive_requests")
   }
 
   onOversizedRequest(stream: Http2Stream<StreamOwner>, contentType: string, counter: OversizeCounter): void {
@@ -250,9 +253,8 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
     // Calls that are over within a second are never open at a tick.
     if (hasStreams || requests !== this.#requestsAtTick) this.#idleSinceMs = nowMs
     this.#requestsAtTick = requests
-    const { idleConnectionTimeoutMs } = this.#listener
-    if (idleConnectionTimeoutMs !== null && nowMs - this.#idleSinceMs > idleConnectionTimeoutMs)
-      http2.drain("idle")
+    const idleTimeoutMs = idleTimeoutMsOf(this.#listener, this.#context.limits, requests)
+    if (nowMs - this.#idleSinceMs > idleTimeoutMs) http2.drain("idle")
   }
 
   /** Takes no new streams and ends once the last is over. */

@@ -16,3 +16,18 @@ export function headerTimeoutMsOf({ headerTimeoutMs }: ListenerConfig, limits: L
   if (headerTimeoutMs === limitTable.headerBlockTimeoutMs.value) return limits.headerBlockTimeoutMs
   return headerTimeoutMs ?? Number.POSITIVE_INFINITY
 }
+
+/** The connection ends with this request. nginx: `keepalive_requests`, or `keepalive_timeout 0`. */
+export function isLastRequest(listener: ListenerConfig, requests: number): boolean {
+  const { maxRequestsPerConnection, idleConnectionTimeoutMs } = listener
+  return (
+    idleConnectionTimeoutMs === 0 ||
+    (maxRequestsPerConnection !== null && requests >= maxRequestsPerConnection)
+  )
+}
+
+/** How long a connection may be without a request. As in nginx, one that has had none yet has the time for a head too. */
+export function idleTimeoutMsOf(listener: ListenerConfig, limits: Limits, requests: number): number {
+  const timeoutMs = listener.idleConnectionTimeoutMs ?? Number.POSITIVE_INFINITY
+  return requests === 0 ? Math.max(timeoutMs, headerTimeoutMsOf(listener, limits)) : timeoutMs
+}

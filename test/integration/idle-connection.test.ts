@@ -1,4 +1,7 @@
-import { expect, test } from "vitest"
+import { once } from "node:events"
+import { connect } from "node:net"
+import { describe, expect, type TestContext, test } from "vitest"
+import { eventually } from "../support/eventually.ts"
 import * as dsl from "../support/frame-dsl.ts"
 import { ManualClock } from "../support/manual-clock.ts"
 import { RawServer } from "../support/raw-server.ts"
@@ -16,4 +19,59 @@ test("a connection with a short call now and then is not idle, though no stream 
   }
   expect(client.about(0).filter((frame) => frame.includes("GOAWAY"))).toEqual([])
   client.destroy()
+})
+
+describe("idleTimeout 0 (keepalive_timeout 0)", () => {
+  async function start(t: TestContext) {
+    const clock = new ManualClock()
+    const bed = await TestBed.start(t, {
+      backends: [await RawServer.start()],
+      clock,
+      config: { listeners: { address: "127.0.0.1:0", idleTimeout: "0s" } },
+    })
+    bed.raw.onStream = ({ connection, id }) =>
+      connection.send(dsl.headers(id, [...dsl.response, ...dsl.okTrailers], { endStream: true }))
+    return { bed, clock }
+  }
+
+  test("one request, then GOAWAY", async (t) => {
+    const { bed, clock } = await start(t)
+    const client = await bed.rawClient()
+    clock.advance(5_000)
+    await client.settled()
+    expect(client.about(0).join()).not.toContain("GOAWAY")
+    const id = client.open(dsl.request, { endStream: true })
+    await client.end(id)
+    expect(client.about(id)[0]).toContain(":status=200")
+    await client.closed()
+    expect(client.about(0).join()).toContain("GOAWAY 1 NO_ERROR")
+  })
+
+  test("a connection that is never used goes after headerTimeout", async (t) => {
+    const { bed } = await start(t)
+    const client = await bed.rawClient()
+    await client.settled()
+    await bed.pass(12_000, client)
+    await client.closed()
+    expect(client.about(0).join()).toContain("GOAWAY 0 NO_ERROR")
+  })
+
+  test("over HTTP/1.1: one request, then the end", async (t) => {
+    const { bed, clock } = await start(t)
+    const socket = connect(bed.port, "127.0.0.1")
+    t.onTestFinished(() => void socket.destroy())
+    await once(socket, "connect")
+    let text = ""
+    socket.on("data", (octets: Buffer) => (text += octets.toString()))
+    socket.write("GET / HTTP/1.1\r\n")
+    await eventually(
+      () => bed.balancer.snapshot().connections === 1,
+      () => "the connection",
+    )
+    clock.advance(5_000)
+    socket.write("host: a\r\n\r\n")
+    await once(socket, "close")
+    expect(text).toMatch(/^HTTP\/1\.1 200 /)
+    expect(text).toMatch(/^connection: close\r$/im)
+  })
 })

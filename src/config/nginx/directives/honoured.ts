@@ -37,7 +37,7 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   [
     "keepalive_timeout",
     "HSL timeouts",
-    "a connection without streams is closed after it, of the address's default server",
+    "a connection without streams is closed after it, of the address's default server; 0: after its first request",
   ],
   ["keepalive_requests", "HSL number", "requests after which a connection gets GOAWAY"],
   ["http2_max_concurrent_streams", "HS number", "streams open at once on one connection"],
