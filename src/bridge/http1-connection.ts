@@ -142,6 +142,7 @@ export class Http1Connection implements ClientConnection, LinkUser {
   findRoute(request: IncomingMessage): { head: RequestHead; route: Route } | Refusal {
     const { record } = this
     this.#headSinceMs = -1
+    record.protocol = request.httpVersionMinor === 0 ? "HTTP/1.0" : "HTTP/1.1"
     record.requests++
     const { limits } = this.options.context
     if (request.rawHeaders.length / 2 > limits.headerFieldsMax) {

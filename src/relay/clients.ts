@@ -151,7 +151,7 @@ export class Clients {
 
 function connectionRecord(
   id: number,
-  { host, port }: ListenerConfig,
+  { host, port, unixPath }: ListenerConfig,
   socket: Socket,
   tls: TlsInfo | null,
 ): ConnectionRecord {
@@ -161,7 +161,7 @@ function connectionRecord(
     id,
     remoteAddress: socket.remoteAddress ?? "unix:",
     remotePort: socket.remotePort ?? 0,
-    localAddress: isKnown ? host : (socket.localAddress ?? ""),
+    localAddress: isKnown ? host : unixPath === null ? (socket.localAddress ?? "") : `unix:${unixPath}`,
     localPort: isKnown ? port : (socket.localPort ?? 0),
     protocol: "HTTP/2.0",
     tls,

@@ -121,7 +121,10 @@ export class ResponseRewrite {
   constructor(settings: RouteSettings) {
     const passed = new Set(settings.passHeaders.map((name) => name.toLowerCase()))
     this.#hidden = new Set(
-      settings.hideHeaders.map((name) => name.toLowerCase()).filter((name) => !passed.has(name)),
+      settings.hideHeaders
+        .map((name) => name.toLowerCase())
+        // Without its :status a response is none.
+        .filter((name) => !passed.has(name) && !name.startsWith(":")),
     )
     this.#added = settings.addHeaders.map(({ name, template, always }) => {
       return { name: name.toLowerCase(), template: compileTemplate(template), always }

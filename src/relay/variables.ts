@@ -53,19 +53,21 @@ export const COMPOSED: ReadonlyMap<string, readonly string[]> = new Map([
 ])
 
 const uri: Variable = ({ path }) => normalizeUri(path) ?? undefined
+/** Empty for `unix:`. */
+const port = (number: number): string => (number === 0 ? "" : String(number))
 const args: Variable = ({ path }) => queryOf(path) || undefined
 
 const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   // The connection
   ["remote_addr", ({ connection }) => connection.remoteAddress],
-  ["remote_port", ({ connection }) => String(connection.remotePort)],
+  ["remote_port", ({ connection }) => port(connection.remotePort)],
   ["proxy_protocol_addr", ({ connection }) => connection.proxied?.sourceAddress],
   ["proxy_protocol_port", ({ connection }) => connection.proxied?.sourcePort.toString()],
   ["proxy_protocol_server_addr", ({ connection }) => connection.proxied?.destinationAddress],
   ["proxy_protocol_server_port", ({ connection }) => connection.proxied?.destinationPort.toString()],
   ["binary_remote_addr", ({ connection }) => binaryAddress(connection.remoteAddress)],
   ["server_addr", ({ connection }) => connection.localAddress],
-  ["server_port", ({ connection }) => String(connection.localPort)],
+  ["server_port", ({ connection }) => port(connection.localPort)],
   ["server_protocol", ({ connection }) => connection.protocol],
   ["connection", ({ connection }) => String(connection.id)],
   ["connection_requests", ({ requestNumber }) => String(requestNumber)],

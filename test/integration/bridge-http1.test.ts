@@ -339,6 +339,14 @@ describe("what no bridge is for", () => {
   })
 })
 
+test.for(["HTTP/1.0", "HTTP/1.1"])("a request of %s is one in the access log", async (version, t) => {
+  const bed = await TestBed.start(t, { backends: 0, config: { clusters: {}, routes: [{ return: 200 }] } })
+  const raw = new Raw(bed.port).send(head(`GET /x ${version}`, "Host: a"))
+  const [record] = await bed.ended()
+  expect(record!.connection.protocol).toBe(version)
+  raw.socket.destroy()
+})
+
 describe("an answer with a trailer field costs no neighbour its stream", () => {
   const get = head("GET /x HTTP/1.1", "Host: a")
   const answers: [name: string, request: string, status: string, field: dsl.Field | null][] = [

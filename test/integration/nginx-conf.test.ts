@@ -37,6 +37,8 @@ const conf = (listen: string, port: number): string => `
     location /typed { default_type a/b; location /typed { return 200 "{}"; } }
     location /plain { return 200 "{}"; }
     location /untyped { default_type ""; return 200 "{}"; }
+    location /where { return 200 "$remote_addr [$remote_port] $server_addr [$server_port]"; }
+    location /pseudo { grpc_hide_header :status; grpc_pass grpc://Back; }
     location /text { return 200 "é"; }
   }`
 
@@ -85,13 +87,25 @@ const CASES: Case[] = [
   { path: "/typed", contentType: "text/plain", response: { "content-type": "a/b" }, body: "{}" },
   { path: "/plain", contentType: "text/plain", response: { "content-type": "text/plain" }, body: "{}" },
   { path: "/untyped", contentType: "text/plain", response: { "content-type": undefined }, body: "{}" },
+  {
+    path: "/where",
+    contentType: "text/plain",
+    response: {},
+    body: "unix: [] unix:SOCKET []",
+  },
+  { path: "/pseudo", response: { ":status": 200, "grpc-status": "0" } },
   { path: "/status", response: { ":status": 200, "x-status": "200" } },
   { path: "/failed", contentType: "text/plain", response: { ":status": 502, "x-status": "502" } },
   { path: "/accepted", contentType: "text/plain", response: { ":status": 202, "x-added": undefined } },
   { path: "/text", contentType: "text/plain", response: { ":status": 200 }, body: "é" },
 ]
 
-async function ask(session: ClientHttp2Session, backend: RawServer, one: Case): Promise<void> {
+async function ask(
+  socket: string,
+  session: ClientHttp2Session,
+  backend: RawServer,
+  one: Case,
+): Promise<void> {
   const before = backend.streams.length
   const stream = session.request(
     {
@@ -117,7 +131,7 @@ async function ask(session: ClientHttp2Session, backend: RawServer, one: Case): 
   const fields = backend.streams[before]?.fields ?? null
   if (one.backend !== undefined)
     expect(fields?.filter(([name]) => name === "x-a").map(([, value]) => value) ?? null).toEqual(one.backend)
-  if (one.body !== undefined) expect(body).toBe(one.body)
+  if (one.body !== undefined) expect(body).toBe(one.body.replace("SOCKET", socket))
 }
 
 async function startBackend(): Promise<RawServer> {
@@ -140,6 +154,12 @@ async function startBackend(): Promise<RawServer> {
   return backend
 }
 
+function place(t: TestContext) {
+  const directory = mkdtempSync(join(tmpdir(), "sluice-nginx-conf-"))
+  t.onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  return { directory, socket: join(directory, "listen") }
+}
+
 function ending(t: TestContext, session: ClientHttp2Session): ClientHttp2Session {
   t.onTestFinished(() => session.destroy())
   return session
@@ -148,23 +168,22 @@ function ending(t: TestContext, session: ClientHttp2Session): ClientHttp2Session
 test("Sluice answers as the table says", async (t) => {
   const backend = await startBackend()
   t.onTestFinished(() => backend.close())
-  const { config, problems } = readNginxConfig(conf("127.0.0.1:80", backend.port), "nginx.conf", diskFiles)
+  const { directory, socket } = place(t)
+  const text = conf(`unix:${socket}`, backend.port)
+  const { config, problems } = readNginxConfig(text, join(directory, "nginx.conf"), diskFiles)
   expect(problems.filter(({ severity }) => severity === "error")).toEqual([])
-  config!.listeners[0]!.port = 0
   const balancer = new Balancer(config!)
   await balancer.start()
   t.onTestFinished(() => balancer.close({ graceMs: 0 }))
-  const session = ending(t, connect(`http://127.0.0.1:${balancer.addresses[0]!.port}`))
-  for (const one of CASES) await ask(session, backend, one)
+  const session = ending(t, connect("http://localhost", { createConnection: () => connectSocket(socket) }))
+  for (const one of CASES) await ask(socket, session, backend, one)
 })
 
 test.skipIf(!hasNginx)("and so does nginx", async (t) => {
   const backend = await startBackend()
   t.onTestFinished(() => backend.close())
-  const directory = mkdtempSync(join(tmpdir(), "sluice-nginx-conf-"))
-  t.onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
-  const socket = join(directory, "listen")
+  const { directory, socket } = place(t)
   await startNginx(t, directory, "listen", conf(`unix:${socket}`, backend.port))
   const session = ending(t, connect("http://localhost", { createConnection: () => connectSocket(socket) }))
-  for (const one of CASES) await ask(session, backend, one)
+  for (const one of CASES) await ask(socket, session, backend, one)
 })

@@ -40,7 +40,8 @@ export async function startNginx(
   })
   const said = (): string => (existsSync(log) ? readFileSync(log, "utf8") : "nothing")
   await eventually(
-    () => nginx.exitCode !== null || existsSync(join(directory, socket)),
+    // Its file is there before the socket listens; the pid's is written after.
+    () => nginx.exitCode !== null || ["nginx.pid", socket].every((name) => existsSync(join(directory, name))),
     () => `nginx listens; it said: ${said()}`,
   )
   if (nginx.exitCode !== null) throw new Error(`nginx ended at once: ${said()}`)
