@@ -98,7 +98,8 @@ export class Cluster<C extends PooledConnection> {
 
   /**
    * Picks an endpoint that is not in `tried`: primaries, then backups; those where streams must wait for others to end only
-   * when there are no others. When every one of them is out, all of them again rather than none (nginx does the same).
+   * when there are no others. When every one of them is out, all of them again rather than none: nginx answers 502 at once,
+   * until the first `fail_timeout` is over.
    */
   pick(snapshot: Snapshot, tried: readonly Endpoint[] | null): Endpoint | undefined {
     const nowMs = this.#context.clock.now()
