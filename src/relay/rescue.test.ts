@@ -7,7 +7,7 @@ const asked: Asked = { isGrpc: true, headSent: false }
 /** What a client is told, or null. */
 function told(how: Asked, what: Answer): string | null {
   const own = answerFor(how, what)
-  return own === null ? null : `${own.grpcStatus}: ${own.list.fields.join(" ")} | ${own.body}`
+  return own === null ? null : `${own.grpcStatus}: ${own.list.fields.join(" ")} | ${own.body.toString()}`
 }
 
 describe("what a client is told", () => {
