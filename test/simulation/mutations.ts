@@ -188,12 +188,11 @@ export const mutations: readonly Mutation[] = [
     replace: "(tries ?? call.endpoints)",
   },
   {
-    name: "spares-kept",
-    bug: "what is kept for a retry fills the budget, and nobody gets the credit that would free it (once real)",
+    name: "kept-counted-for-ever",
+    bug: "what was kept for a retry counts against the buffer budget after it has gone",
     file: "relay/request-buffer.ts",
-    find: "  dropSpare(): void {\n    this.forget()",
-    replace: "  dropSpare(): void {",
-    also: { find: "|| this.#budget.isTight)) return this.forget()", replace: ")) return this.forget()" },
+    find: "this.#budget.add(-length)",
+    replace: "",
   },
   {
     name: "deadline-not-cancelled",

@@ -184,12 +184,16 @@ class World implements Struck {
 
   /** Time is up, and something is still going on that should have ended by itself. */
   #blameWhatIsLeft(calls: readonly CallRecord[]): void {
-    for (const call of calls) if (call.ending === null && !call.isHeld) this.#judge(call)
+    // Behind half a frame whatever a client sends is read as the rest of that: its cancels, and its answers to PINGs. Until
+    // that frame is whole its streams go on, and those it may not open yet wait.
+    const isHurt = ({ plan }: CallRecord): boolean => this.hurtClients.has(plan.client)
+    const unopened = calls.filter((call) => call.ending === null && call.openedMs < 0 && isHurt(call))
+    for (const call of calls)
+      if (call.ending === null && !call.isHeld && !unopened.includes(call)) this.#judge(call)
     const open = calls.filter(
       ({ ending, attempts }) => ending !== null && attempts.some(({ isOpen }) => isOpen),
     )
-    // What a client sent behind half a frame was read as the rest of that: its requests need not have ended here.
-    if (open.length > 0 && open.every(({ plan }) => this.hurtClients.has(plan.client))) return
+    if (open.length + unopened.length > 0 && open.every(isHurt)) return
     const names = open.map(({ plan, ending }) => `call ${plan.id} (${ending!.how})`).join(", ")
     throw new Violation("left open", `a backend still works for what has ended: ${names}`)
   }
