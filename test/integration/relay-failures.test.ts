@@ -461,6 +461,23 @@ describe("more headers than the client takes (SETTINGS_MAX_HEADER_LIST_SIZE)", (
     await client.end(next)
     expect(client.about(next).at(-1)).toContain("grpc-status=0")
   })
+
+  test("in a 1xx: it is left out, and the call goes on", async (t) => {
+    const bed = await TestBed.start(t, { backends: [await RawServer.start()] })
+    const client = await bed.rawClient({ settings: { MAX_HEADER_LIST_SIZE: 8192 } })
+    const id = client.open()
+    const { connection } = await bed.raw.stream()
+    const small: dsl.Field = ["link", "</a>"]
+    connection.send(
+      dsl.headers(1, [[":status", "103"], large]),
+      dsl.headers(1, [[":status", "103"], small]),
+      dsl.headers(1, [...dsl.response, ...dsl.okTrailers], { endStream: true }),
+    )
+    await client.end(id)
+    const heads = client.about(id).filter((line) => line.startsWith("HEADERS"))
+    expect(heads.map((line) => /:status=(\d+)/.exec(line)![1])).toEqual(["103", "200"])
+    expect(heads[0]).toContain("link=</a>")
+  })
 })
 
 describe("a backend that reads nothing", () => {

@@ -221,3 +221,18 @@ test("also those of streams that are over, until their clients take the answer",
   await client.settled()
   expect(held()).toBe(0)
 })
+
+test("large heads of answers count for as long as their streams live", async (t) => {
+  const bed = await TestBed.start(t, { backends: [await RawServer.start()] })
+  const client = await bed.rawClient()
+  const id = client.open()
+  const { connection, id: above } = await bed.raw.stream()
+  connection.send(dsl.headers(above, [...dsl.response, ["x-large", "x".repeat(15_000)]]))
+  await client.head(id)
+  const held = (): number => bed.balancer.snapshot().bufferedOctets
+  expect(held()).toBeGreaterThan(15_000)
+  connection.send(dsl.headers(above, dsl.okTrailers, { endStream: true }))
+  await client.end(id)
+  await bed.ended()
+  expect(held()).toBe(0)
+})
