@@ -1,5 +1,9 @@
 import type { Limits } from "../limits.ts"
-import type { Http2Stream } from "./stream.ts"
+
+/** Whose credit can be withheld: a stream. */
+export interface CreditHolder {
+  consume(octets: number): void
+}
 
 /** Someone who holds octets just in case. */
 export interface SpareHolder {
@@ -19,7 +23,7 @@ export class BufferBudget {
   readonly #max: number
   readonly #withholdFrom: number
   /** Streams whose credit was withheld; bounded by the streams there are. */
-  readonly #withheld = new Set<Http2Stream<unknown>>()
+  readonly #withheld = new Set<CreditHolder>()
   /** They go first: nobody may wait for credit because of what nobody may ever need. */
   readonly #spares = new Set<SpareHolder>()
   /** Called on every addition past the maximum. */
@@ -70,14 +74,14 @@ export class BufferBudget {
   }
 
   /** Gives a stream's credit back later, or now where that makes room. */
-  withhold(stream: Http2Stream<unknown>): void {
+  withhold(stream: CreditHolder): void {
     this.#dropSpares()
     if (!this.isTight) return stream.consume(0)
     if (this.#withheld.size === 0) this.onWithheld()
     this.#withheld.add(stream)
   }
 
-  forget(stream: Http2Stream<unknown>): void {
+  forget(stream: CreditHolder): void {
     if (this.#withheld.size > 0) this.#withheld.delete(stream)
   }
 

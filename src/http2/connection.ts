@@ -1,16 +1,17 @@
 import type { Limits } from "../limits.ts"
 import { BufferBudget } from "./buffer-budget.ts"
 import { ErrorCode, type Fault, protocolError } from "./error-code.ts"
-import type { ConnectionEvents, StreamEnd } from "./events.ts"
+import type { ConnectionEvents } from "./events.ts"
 import { Setting } from "./frame/settings.ts"
 import { CLIENT_PREFACE, MAX_STREAM_ID } from "./frame/types.ts"
 import { Guard } from "./guard.ts"
 import type { HeaderList } from "./header-list.ts"
 import type { Output } from "./output.ts"
 import { Receiver } from "./receiver.ts"
-import { Sender } from "./sender.ts"
-import { Http2Stream } from "./stream.ts"
-import { type Role, StreamTable } from "./stream-table.ts"
+import type { Sender } from "./sender.ts"
+import type { Http2Stream } from "./stream.ts"
+import type { Role } from "./stream-table.ts"
+import { Streams } from "./streams.ts"
 import { DEFAULT_WINDOW } from "./window.ts"
 
 export interface ConnectionOptions<Owner> {
@@ -48,16 +49,10 @@ export class Http2Connection<Owner> {
   readonly role: Role
   readonly sender: Sender<Owner>
   readonly #receiver: Receiver<Owner>
-  readonly #table: StreamTable<Owner>
-  readonly #guard: Guard
-  readonly #budget: BufferBudget
+  readonly #streams: Streams<Owner>
   readonly #events: ConnectionEvents<Owner>
   readonly #limits: Limits
   readonly #maxConcurrentStreams: number
-  readonly #streamWindowOctets: number
-  /** What a new stream's peer may send: never less than it believes, as long as it may not have seen our SETTINGS. */
-  #firstWindowOctets: number
-  #goawaySentLast = MAX_STREAM_ID
   #goawayReceivedLast = MAX_STREAM_ID
   #isDraining = false
   #isPeerDraining = false
@@ -74,14 +69,12 @@ export class Http2Connection<Owner> {
     this.#limits = limits
     this.#events = events
     this.#maxConcurrentStreams = maxConcurrentStreams
-    this.#streamWindowOctets =
-      role === "server" ? limits.streamWindowOctets : limits.upstreamStreamWindowOctets
-    this.#firstWindowOctets = Math.max(this.#streamWindowOctets, DEFAULT_WINDOW)
-    this.#table = new StreamTable<Owner>(role)
-    this.#guard = new Guard(limits, nowMs)
-    this.#budget = options.budget ?? new BufferBudget(limits)
-    this.sender = new Sender<Owner>(this, limits, this.#budget)
-    const { sender } = this
+    const guard = new Guard(limits, nowMs)
+    const budget = options.budget ?? new BufferBudget(limits)
+    const streams = new Streams<Owner>({ role, limits, events, guard, budget, nowMs, host: this })
+    this.#streams = streams
+    this.sender = streams.sender
+    const { sender } = streams
     const parts = {
       role,
       limits,
@@ -90,8 +83,8 @@ export class Http2Connection<Owner> {
       sender,
       maxConcurrentStreams,
       headerBlockTimeoutMs: options.headerBlockTimeoutMs ?? limits.headerBlockTimeoutMs,
-      table: this.#table,
-      guard: this.#guard,
+      streams,
+      guard,
     }
     this.#receiver = new Receiver<Owner>(this, parts)
   }
@@ -103,7 +96,7 @@ export class Http2Connection<Owner> {
   }
 
   get streams(): { readonly size: number; values(): Http2Stream<Owner>[] } {
-    return this.#table
+    return this.#streams.table
   }
 
   /** Nothing more will be read or sent. */
@@ -132,7 +125,7 @@ export class Http2Connection<Owner> {
   }
 
   get streamIdsLeft(): number {
-    return this.#table.idsLeft
+    return this.#streams.table.idsLeft
   }
 
   /** The socket's owner should not read on before the peer has taken more of what waits for it. */
@@ -155,7 +148,7 @@ export class Http2Connection<Owner> {
     sender.settings([
       [Setting.HEADER_TABLE_SIZE, limits.headerTableOctets],
       isServer ? [Setting.MAX_CONCURRENT_STREAMS, this.#maxConcurrentStreams] : [Setting.ENABLE_PUSH, 0],
-      [Setting.INITIAL_WINDOW_SIZE, this.#streamWindowOctets],
+      [Setting.INITIAL_WINDOW_SIZE, this.#streams.windowOctets],
       [Setting.MAX_FRAME_SIZE, limits.frameOctets],
       [Setting.MAX_HEADER_LIST_SIZE, limits.headerListOctets],
       [Setting.NO_RFC7540_PRIORITIES, 1],
@@ -166,12 +159,7 @@ export class Http2Connection<Owner> {
 
   /** Client: opens a stream. Call only while `isReady`, not draining, and under the peer's limit. */
   open(list: HeaderList, endStream: boolean, isHead: boolean, owner: Owner): Http2Stream<Owner> {
-    const stream = this.newStream(this.#table.takeId())
-    stream.owner = owner
-    stream.isHead = isHead
-    this.#guard.streamOpened()
-    stream.sendHeaders(list, endStream)
-    return stream
+    return this.#streams.open(list, endStream, isHead, owner)
   }
 
   /** The socket is up since `nowMs`, later than the constructor was told: the handshake's time limits count from here. */
@@ -235,90 +223,12 @@ export class Http2Connection<Owner> {
     if (this.#isClosed) return
     if (because.limit !== null) this.#events.onLimit(because.limit)
     // Never above what an earlier GOAWAY said: RFC 9113 §6.8.
-    const last = Math.min(this.#table.lastPeerId, this.#goawaySentLast)
+    const last = Math.min(this.#streams.table.lastPeerId, this.#streams.lastAcceptedStreamId)
     this.sender.goaway(last, because.code, because.reason)
     this.#close(because, because.reason, because.code)
   }
 
-  /** See `Http2Stream.reset`. */
-  resetStream(stream: Http2Stream<Owner>, code: number): void {
-    this.sender.resetStream(stream.id, code)
-    this.#table.closed.resetByUs(stream.id)
-    this.#forget(stream)
-    this.#endIfIdle()
-  }
-
-  /** See `Http2Stream.consume`. Credit goes back in pieces of at least half a window. */
-  consume(stream: Http2Stream<Owner>, octets: number): void {
-    const owed = stream.owedOctets + octets
-    stream.owedOctets = owed
-    if (owed * 2 < this.#streamWindowOctets) return
-    if (this.#budget.isTight && this.#heldOctets(stream) > 0) return this.#budget.withhold(stream)
-    stream.owedOctets = 0
-    stream.receiveOctets += owed
-    this.sender.windowUpdate(stream.id, owed)
-  }
-
-  /** Octets of a stream that came and were not taken yet. */
-  #heldOctets({ receiveOctets, owedOctets }: Http2Stream<Owner>): number {
-    return this.#firstWindowOctets - receiveOctets - owedOctets
-  }
-
-  // ---- SenderHost ---------------------------------------------------------------------------------------------
-
-  onOutput(): void {
-    this.#events.onOutput()
-  }
-
-  onMuchOutput(): void {
-    this.#events.onMuchOutput()
-  }
-
-  onQueueExceeded(): void {
-    this.#events.onQueueExceeded()
-  }
-
-  onTaken(stream: Http2Stream<Owner>, octets: number): void {
-    this.#events.onTaken(stream, octets)
-  }
-
-  onLocalEnd(stream: Http2Stream<Owner>): void {
-    if (stream.remoteEnded) this.#finish(stream)
-  }
-
-  onDataSent(octets: number): void {
-    this.#guard.sentData(octets)
-  }
-
   // ---- For the receiver ---------------------------------------------------------------------------------------
-
-  /** The peer may still open streams up to this one; later ones are ignored, as our GOAWAY said. */
-  get lastAcceptedStreamId(): number {
-    return this.#goawaySentLast
-  }
-
-  /**
-   * Whether what still comes on a closed stream is ignored: on one that our GOAWAY left out, or that we opened and gave up
-   * so many streams ago that nothing is known of it. A backend that was frozen answers thousands of those at once.
-   */
-  isForgotten(id: number): boolean {
-    return this.role === "client" || id > this.lastAcceptedStreamId
-  }
-
-  newStream(id: number): Http2Stream<Owner> {
-    const { initialWindowSize } = this.sender.peer
-    const { nowMs } = this.#receiver
-    const stream = new Http2Stream<Owner>(this, id, initialWindowSize, this.#firstWindowOctets, nowMs)
-    this.#table.add(stream)
-    return stream
-  }
-
-  /** Our SETTINGS are in force at the peer: so is a window below the default, on open streams too. RFC 9113 §6.9.2. */
-  settingsAcked(): void {
-    const delta = this.#streamWindowOctets - this.#firstWindowOctets
-    this.#firstWindowOctets = this.#streamWindowOctets
-    if (delta < 0) for (const stream of this.#table.values()) stream.receiveOctets += delta
-  }
 
   /** A PING was answered. */
   ponged(payload: Buffer): void {
@@ -329,8 +239,8 @@ export class Http2Connection<Owner> {
   /** What the client opened before it knew of the drain has come by now, or the client will not say. */
   #drainAnswered(): void {
     this.#isDrainPinged = false
-    this.#goawaySentLast = this.#table.lastPeerId
-    this.sender.goaway(this.#goawaySentLast, ErrorCode.NO_ERROR, "")
+    this.#streams.lastAcceptedStreamId = this.#streams.table.lastPeerId
+    this.sender.goaway(this.#streams.lastAcceptedStreamId, ErrorCode.NO_ERROR, "")
     this.#endIfIdle()
   }
 
@@ -342,9 +252,9 @@ export class Http2Connection<Owner> {
     this.#events.onGoaway(code, debug)
     if (this.role === "client") {
       const reason = `GOAWAY(${last})`
-      for (const stream of this.#table.values())
+      for (const stream of this.#streams.table.values())
         if (stream.id > last)
-          this.abandon(stream, {
+          this.#streams.abandon(stream, {
             code: ErrorCode.REFUSED_STREAM,
             origin: "connection",
             unprocessed: true,
@@ -355,51 +265,14 @@ export class Http2Connection<Owner> {
     return null
   }
 
-  malformed(stream: Http2Stream<Owner>, reason: string, limit = "header_malformed"): Fault | null {
-    this.#events.onLimit(limit)
-    return this.streamError(stream, ErrorCode.PROTOCOL_ERROR, reason)
-  }
-
-  /** A fault that ends one stream. A client that makes us do so again and again loses its connection. */
-  streamError(stream: Http2Stream<Owner>, code: number, reason: string): Fault | null {
-    this.sender.resetStream(stream.id, code)
-    this.#table.closed.resetByUs(stream.id)
-    this.abandon(stream, { code, origin: "local", unprocessed: false, reason })
-    this.#events.onLimit("abuse_made_to_reset")
-    return this.role === "server"
-      ? this.#guard.charge(this.#receiver.nowMs, "streams that had to be reset")
-      : null
-  }
-
-  /** Ends a stream early and says so to whoever owns it. */
-  abandon(stream: Http2Stream<Owner>, end: StreamEnd): void {
-    if (stream.isClosed) return
-    this.#forget(stream)
-    if (stream.owner !== null) this.#events.onReset(stream, end)
-    this.#endIfIdle()
-  }
-
-  finishIfBothEnded(stream: Http2Stream<Owner>): void {
-    if (stream.localEnded && stream.queue === null && !stream.isClosed) this.#finish(stream)
-  }
-
   // ---- Endings ------------------------------------------------------------------------------------------------
 
-  #finish(stream: Http2Stream<Owner>): void {
-    this.#table.closed.ended(stream.id)
-    this.#forget(stream)
+  onStreamGone(): void {
     this.#endIfIdle()
-  }
-
-  #forget(stream: Http2Stream<Owner>): void {
-    stream.isClosed = true
-    this.#table.delete(stream.id)
-    this.sender.forget(stream)
-    this.#budget.forget(stream)
   }
 
   #endIfIdle(): void {
-    if (this.isDraining && this.#table.size === 0 && !this.#isDrainPinged && !this.#isClosed)
+    if (this.isDraining && this.#streams.table.size === 0 && !this.#isDrainPinged && !this.#isClosed)
       this.#close(null, "drained", ErrorCode.NO_ERROR)
   }
 
@@ -408,9 +281,9 @@ export class Http2Connection<Owner> {
     this.#isClosed = true
     this.#isDraining = true
     const last = this.#goawayReceivedLast
-    this.#ending = { reason, streamsLost: this.#table.size }
-    for (const stream of this.#table.values())
-      this.abandon(stream, { code, origin: "connection", unprocessed: stream.id > last, reason })
+    this.#ending = { reason, streamsLost: this.#streams.table.size }
+    for (const stream of this.#streams.table.values())
+      this.#streams.abandon(stream, { code, origin: "connection", unprocessed: stream.id > last, reason })
     this.sender.close()
     this.#events.onEnd(because)
   }

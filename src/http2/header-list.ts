@@ -1,5 +1,3 @@
-import type { RequestHead, ResponseHead } from "./message-head.ts"
-
 let nextId = 1
 
 /**
@@ -36,4 +34,27 @@ export class HeaderList {
     for (let i = 0; i < fields.length; i += 2) if (fields[i] === name) return fields[i + 1]
     return undefined
   }
+}
+
+/**
+ * What a valid header block says: RFC 9113 §8.
+ *
+ * A head is made once per distinct `HeaderList` and shared by every stream that sends it, so it is never changed.
+ */
+export interface RequestHead {
+  readonly list: HeaderList
+  readonly method: string
+  readonly scheme: string
+  /** `:authority`, else `host`, else empty. */
+  readonly authority: string
+  /** Path and query. Empty for CONNECT. */
+  readonly path: string
+  /** Octets, or -1 when not said. */
+  readonly contentLength: number
+}
+
+export interface ResponseHead {
+  readonly list: HeaderList
+  readonly status: number
+  readonly contentLength: number
 }

@@ -1,27 +1,6 @@
-import type { HeaderList } from "./header-list.ts"
+import type { HeaderList, RequestHead, ResponseHead } from "./header-list.ts"
 
-/**
- * What a valid header block says: RFC 9113 §8.
- *
- * A head is made once per distinct `HeaderList` and shared by every stream that sends it, so it is never changed.
- */
-export interface RequestHead {
-  readonly list: HeaderList
-  readonly method: string
-  readonly scheme: string
-  /** `:authority`, else `host`, else empty. */
-  readonly authority: string
-  /** Path and query. Empty for CONNECT. */
-  readonly path: string
-  /** Octets, or -1 when not said. */
-  readonly contentLength: number
-}
-
-export interface ResponseHead {
-  readonly list: HeaderList
-  readonly status: number
-  readonly contentLength: number
-}
+export type { RequestHead, ResponseHead } from "./header-list.ts"
 
 /** A malformed message: RFC 9113 §8.1.1. The text says what is wrong with it. */
 export type Malformed = string

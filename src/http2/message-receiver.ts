@@ -1,4 +1,4 @@
-import type { Http2Connection } from "./connection.ts"
+import type { Limits } from "../limits.ts"
 import { ErrorCode, type Fault, fault, protocolError } from "./error-code.ts"
 import type { ConnectionEvents, OversizeCounter } from "./events.ts"
 import type { Guard } from "./guard.ts"
@@ -6,17 +6,30 @@ import type { HeaderList } from "./header-list.ts"
 import { type DecodeLimits, HpackDecoder, TABLE_EXCEEDED } from "./hpack/index.ts"
 import { trailersProblem } from "./message-head.ts"
 import { requestHeadOf, responseHeadOf } from "./message-heads.ts"
-import type { ReceiverParts } from "./receiver.ts"
 import type { Sender } from "./sender.ts"
 import type { Http2Stream } from "./stream.ts"
 import type { Role, StreamTable } from "./stream-table.ts"
+import type { Streams } from "./streams.ts"
+
+/** What the receiving half shares with the rest of its connection. */
+export interface ReceiverParts<Owner> {
+  role: Role
+  limits: Limits
+  events: ConnectionEvents<Owner>
+  sender: Sender<Owner>
+  streams: Streams<Owner>
+  guard: Guard
+  nowMs: number
+  maxConcurrentStreams: number
+  headerBlockTimeoutMs: number
+}
 
 /**
  * Whole header blocks to requests, responses and trailers, each checked against RFC 9113 §8 and the limits. As in the
  * Receiver, what is returned is the connection error that is due, or null.
  */
 export class MessageReceiver<Owner> {
-  readonly #connection: Http2Connection<Owner>
+  readonly #streams: Streams<Owner>
   readonly #role: Role
   readonly #events: ConnectionEvents<Owner>
   readonly #sender: Sender<Owner>
@@ -26,20 +39,18 @@ export class MessageReceiver<Owner> {
   readonly #interimResponsesMax: number
   readonly #decodeLimits: DecodeLimits
   readonly #decoder = new HpackDecoder()
-  #nowMs: number
 
-  constructor(connection: Http2Connection<Owner>, parts: ReceiverParts<Owner>) {
-    const { role, limits, events, sender, table, guard, nowMs, maxConcurrentStreams } = parts
-    this.#connection = connection
+  constructor(parts: ReceiverParts<Owner>) {
+    const { role, limits, events, sender, streams, guard, maxConcurrentStreams } = parts
+    this.#streams = streams
     this.#role = role
     this.#events = events
     this.#sender = sender
-    this.#table = table
+    this.#table = streams.table
     this.#guard = guard
     this.#maxConcurrentStreams = maxConcurrentStreams
     this.#interimResponsesMax = limits.interimResponsesMax
     this.#decodeLimits = { maxFields: limits.headerFieldsMax, maxOctets: limits.headerListOctets }
-    this.#nowMs = nowMs
   }
 
   /** The peer knows how large our table is. */
@@ -48,15 +59,7 @@ export class MessageReceiver<Owner> {
   }
 
   /** A whole header block: decoded in any case, since it changes the table, then told to whom it may concern. */
-  receive(
-    id: number,
-    endStream: boolean,
-    octets: Uint8Array,
-    start: number,
-    end: number,
-    nowMs: number,
-  ): Fault | null {
-    this.#nowMs = nowMs
+  receive(id: number, endStream: boolean, octets: Uint8Array, start: number, end: number): Fault | null {
     const list = this.#decoder.decode(octets, start, end, this.#decodeLimits)
     if (list === null) {
       const { fault: reason } = this.#decoder
@@ -76,25 +79,25 @@ export class MessageReceiver<Owner> {
 
   #onRequestBlock(id: number, list: HeaderList, endStream: boolean): Fault | null {
     this.#table.lastPeerId = id
-    if (id > this.#connection.lastAcceptedStreamId) return null
+    if (id > this.#streams.lastAcceptedStreamId) return null
     this.#guard.streamOpened()
     if (this.#table.size >= this.#maxConcurrentStreams) {
       this.#events.onLimit("streams_refused")
       this.#sender.resetStream(id, ErrorCode.REFUSED_STREAM)
       this.#table.closed.resetByUs(id)
-      return this.#guard.charge(this.#nowMs, "streams past the limit")
+      return this.#guard.charge(this.#streams.nowMs, "streams past the limit")
     }
-    const stream = this.#connection.newStream(id)
+    const stream = this.#streams.newStream(id)
     if (this.#decoder.overflowed) return this.#onOversizedRequest(stream, list, endStream)
     const head = requestHeadOf(list)
-    if (typeof head === "string") return this.#connection.malformed(stream, head)
+    if (typeof head === "string") return this.#streams.malformed(stream, head)
     if (endStream && head.contentLength > 0)
-      return this.#connection.malformed(stream, "content-length without DATA")
+      return this.#streams.malformed(stream, "content-length without DATA")
     stream.headReceived = true
     stream.contentLengthLeft = head.contentLength
     stream.remoteEnded = endStream
     this.#events.onRequest(stream, head, endStream)
-    if (endStream) this.#connection.finishIfBothEnded(stream)
+    if (endStream) this.#streams.finishIfBothEnded(stream)
     return null
   }
 
@@ -107,38 +110,38 @@ export class MessageReceiver<Owner> {
     const contentType = list.get("content-type") ?? this.#decoder.lateContentType ?? ""
     this.#events.onOversizedRequest(stream, contentType, counter)
     stream.reset(stream.localEnded ? ErrorCode.NO_ERROR : ErrorCode.ENHANCE_YOUR_CALM)
-    return this.#guard.charge(this.#nowMs, "header lists past the limit")
+    return this.#guard.charge(this.#streams.nowMs, "header lists past the limit")
   }
 
   #onResponseBlock(stream: Http2Stream<Owner>, list: HeaderList, endStream: boolean): Fault | null {
     const head = responseHeadOf(list)
-    if (typeof head === "string") return this.#connection.malformed(stream, head)
+    if (typeof head === "string") return this.#streams.malformed(stream, head)
     if (head.status < 200) {
-      if (endStream) return this.#connection.malformed(stream, "an interim response ends the stream")
+      if (endStream) return this.#streams.malformed(stream, "an interim response ends the stream")
       if (stream.countInterimResponse() > this.#interimResponsesMax)
-        return this.#connection.malformed(stream, "too many interim responses", "interim_responses_exceeded")
+        return this.#streams.malformed(stream, "too many interim responses", "interim_responses_exceeded")
       this.#events.onInformational(stream, head)
       return null
     }
     const hasBody = !stream.isHead && head.status !== 204 && head.status !== 304
     if (hasBody && endStream && head.contentLength > 0)
-      return this.#connection.malformed(stream, "content-length without DATA")
+      return this.#streams.malformed(stream, "content-length without DATA")
     stream.contentLengthLeft = hasBody ? head.contentLength : 0
     stream.headReceived = true
     stream.remoteEnded = endStream
     this.#events.onResponse(stream, head, endStream)
-    if (endStream) this.#connection.finishIfBothEnded(stream)
+    if (endStream) this.#streams.finishIfBothEnded(stream)
     return null
   }
 
   #onTrailers(stream: Http2Stream<Owner>, list: HeaderList, endStream: boolean): Fault | null {
     const problem = endStream ? trailersProblem(list) : "trailers do not end the stream"
-    if (problem !== null) return this.#connection.malformed(stream, problem, "trailers_malformed")
+    if (problem !== null) return this.#streams.malformed(stream, problem, "trailers_malformed")
     if (stream.contentLengthLeft > 0)
-      return this.#connection.malformed(stream, "content-length is not reached", "content_length_mismatch")
+      return this.#streams.malformed(stream, "content-length is not reached", "content_length_mismatch")
     stream.remoteEnded = true
     this.#events.onTrailers(stream, list)
-    this.#connection.finishIfBothEnded(stream)
+    this.#streams.finishIfBothEnded(stream)
     return null
   }
 
@@ -146,7 +149,7 @@ export class MessageReceiver<Owner> {
   #onLateHeaders(id: number): Fault | null {
     if (this.#table.closed.wasResetByUs(id)) return null
     if (this.#table.closed.hadEnded(id)) return fault(ErrorCode.STREAM_CLOSED, "HEADERS on a closed stream")
-    if (!this.#table.isIdle(id) && this.#connection.isForgotten(id)) return null
+    if (!this.#table.isIdle(id) && this.#streams.isForgotten(id)) return null
     return protocolError("HEADERS on a stream that cannot be opened")
   }
 
@@ -158,6 +161,6 @@ export class MessageReceiver<Owner> {
 
   #headersTooLarge(stream: Http2Stream<Owner>, list: HeaderList): Fault | null {
     this.#events.onLimit(this.#oversizeOf(list))
-    return this.#connection.streamError(stream, ErrorCode.ENHANCE_YOUR_CALM, "the header list is too large")
+    return this.#streams.streamError(stream, ErrorCode.ENHANCE_YOUR_CALM, "the header list is too large")
   }
 }

@@ -1,5 +1,4 @@
 import type { Limits } from "../limits.ts"
-import type { Http2Connection } from "./connection.ts"
 import { ErrorCode, type Fault, fault, protocolError } from "./error-code.ts"
 import type { ConnectionEvents } from "./events.ts"
 import { applySettings } from "./frame/settings.ts"
@@ -7,26 +6,22 @@ import { CLIENT_PREFACE, Flag, FRAME_HEAD_OCTETS, FrameType, readUint31, readUin
 import { FrameReader, type FrameSink } from "./frame-reader.ts"
 import type { Guard } from "./guard.ts"
 import { blockTooLarge, HeaderBlock } from "./header-block.ts"
-import { MessageReceiver } from "./message-receiver.ts"
+import { MessageReceiver, type ReceiverParts } from "./message-receiver.ts"
 import type { Sender } from "./sender.ts"
 import type { Http2Stream } from "./stream.ts"
 import type { Role, StreamTable } from "./stream-table.ts"
+import type { Streams } from "./streams.ts"
 import { ReceiveWindow } from "./window.ts"
 
 /** A stream this young when its peer resets it was work for nothing: CVE-2023-44487. An older one was a call. */
 const YOUNG_STREAM_MS = 1000
 
-/** What the receiving half shares with the rest of its connection. */
-export interface ReceiverParts<Owner> {
-  role: Role
-  limits: Limits
-  events: ConnectionEvents<Owner>
-  sender: Sender<Owner>
-  table: StreamTable<Owner>
-  guard: Guard
-  nowMs: number
-  maxConcurrentStreams: number
-  headerBlockTimeoutMs: number
+/** What the receiving half needs of its connection. */
+export interface ReceiverHost {
+  readonly isClosed: boolean
+  fail(because: Fault): void
+  ponged(payload: Buffer): void
+  goawayReceived(last: number, code: number, debug: string): Fault | null
 }
 
 /**
@@ -34,9 +29,8 @@ export interface ReceiverParts<Owner> {
  * Methods named `#on…` return the connection error that is due, or null; stream errors are dealt with on the way.
  */
 export class Receiver<Owner> implements FrameSink {
-  /** The caller's clock, as of the octets being read. */
-  nowMs: number
-  readonly #connection: Http2Connection<Owner>
+  readonly #connection: ReceiverHost
+  readonly #streams: Streams<Owner>
   readonly #role: Role
   readonly #events: ConnectionEvents<Owner>
   readonly #sender: Sender<Owner>
@@ -57,19 +51,19 @@ export class Receiver<Owner> implements FrameSink {
   #settingsReceived = false
   #settingsAcked = false
 
-  constructor(connection: Http2Connection<Owner>, parts: ReceiverParts<Owner>) {
+  constructor(connection: ReceiverHost, parts: ReceiverParts<Owner>) {
     const { role, limits, nowMs } = parts
     this.#connection = connection
     this.#role = role
     this.#limits = limits
     this.#events = parts.events
     this.#sender = parts.sender
-    this.#table = parts.table
+    this.#streams = parts.streams
+    this.#table = parts.streams.table
     this.#guard = parts.guard
     this.#headerBlockTimeoutMs = parts.headerBlockTimeoutMs
-    this.nowMs = nowMs
     this.#startedMs = nowMs
-    this.#messages = new MessageReceiver(connection, parts)
+    this.#messages = new MessageReceiver(parts)
     this.#reader = new FrameReader(limits.frameOctets, this)
     this.#block = new HeaderBlock(limits)
     this.#window = new ReceiveWindow(limits.connectionWindowOctets)
@@ -88,7 +82,7 @@ export class Receiver<Owner> implements FrameSink {
 
   /** Reads octets that came. They may be reused after the call. */
   receive(octets: Buffer, start: number, end: number, nowMs: number): void {
-    this.nowMs = nowMs
+    this.#streams.nowMs = nowMs
     let at = start
     if (this.#prefaceLeft > 0) {
       at = this.#readPreface(octets, start, end)
@@ -204,7 +198,7 @@ export class Receiver<Owner> implements FrameSink {
 
   /** A frame that does nothing for a stream: its head counts too. */
   #overhead(start: number, end: number): Fault | null {
-    return this.#guard.overhead(end - start + FRAME_HEAD_OCTETS, this.nowMs)
+    return this.#guard.overhead(end - start + FRAME_HEAD_OCTETS, this.#streams.nowMs)
   }
 
   #onData(octets: Buffer, payload: number, frameEnd: number, flags: number, id: number): Fault | null {
@@ -230,7 +224,7 @@ export class Receiver<Owner> implements FrameSink {
     }
     const padding = flowOctets - (end - start)
     let flooded = this.#guard.received(end - start, endStream)
-    if (padding > 0) flooded ??= this.#guard.overhead(padding, this.nowMs)
+    if (padding > 0) flooded ??= this.#guard.overhead(padding, this.#streams.nowMs)
     if (flooded !== null) return flooded
     const stream = this.#table.get(id)
     if (stream === undefined || stream.remoteEnded) return this.#onLateData(stream, id)
@@ -238,25 +232,25 @@ export class Receiver<Owner> implements FrameSink {
     // A peer in debt since it saw our SETTINGS may still end the stream: that needs no credit.
     if (stream.receiveOctets < 0 && flowOctets > 0) {
       this.#events.onLimit("stream_window_exceeded")
-      return this.#connection.streamError(stream, ErrorCode.FLOW_CONTROL_ERROR, "DATA past the stream window")
+      return this.#streams.streamError(stream, ErrorCode.FLOW_CONTROL_ERROR, "DATA past the stream window")
     }
     if (!stream.headReceived)
-      return this.#connection.streamError(stream, ErrorCode.PROTOCOL_ERROR, "DATA before a head")
+      return this.#streams.streamError(stream, ErrorCode.PROTOCOL_ERROR, "DATA before a head")
     if (stream.contentLengthLeft >= 0) {
       stream.contentLengthLeft -= end - start
       if (stream.contentLengthLeft < 0 || (endStream && stream.contentLengthLeft > 0)) {
         this.#events.onLimit("content_length_mismatch")
-        return this.#connection.streamError(
+        return this.#streams.streamError(
           stream,
           ErrorCode.PROTOCOL_ERROR,
           "DATA does not match content-length",
         )
       }
     }
-    if (padding > 0 && !endStream) this.#connection.consume(stream, padding)
+    if (padding > 0 && !endStream) this.#streams.consume(stream, padding)
     if (endStream) stream.remoteEnded = true
     this.#events.onData(stream, octets, start, end, endStream)
-    if (endStream) this.#connection.finishIfBothEnded(stream)
+    if (endStream) this.#streams.finishIfBothEnded(stream)
     return null
   }
 
@@ -265,9 +259,9 @@ export class Receiver<Owner> implements FrameSink {
     if (stream !== undefined) return fault(ErrorCode.STREAM_CLOSED, "DATA after END_STREAM")
     if (this.#table.closed.hadEnded(id)) return fault(ErrorCode.STREAM_CLOSED, "DATA on a closed stream")
     if (this.#table.isIdle(id)) return protocolError("DATA on an idle stream")
-    if (this.#table.closed.wasResetByUs(id) || this.#connection.isForgotten(id)) return null
+    if (this.#table.closed.wasResetByUs(id) || this.#streams.isForgotten(id)) return null
     this.#sender.resetStream(id, ErrorCode.STREAM_CLOSED)
-    return this.#guard.charge(this.nowMs, "DATA on closed streams")
+    return this.#guard.charge(this.#streams.nowMs, "DATA on closed streams")
   }
 
   #onHeaders(octets: Buffer, payload: number, frameEnd: number, flags: number, id: number): Fault | null {
@@ -289,12 +283,11 @@ export class Receiver<Owner> implements FrameSink {
     if (end < start) return protocolError("padding is longer than its frame")
     const endStream = (flags & Flag.END_STREAM) !== 0
     let flooded = this.#guard.received(end - start, endStream)
-    if (padding > 0) flooded ??= this.#guard.overhead(padding, this.nowMs)
+    if (padding > 0) flooded ??= this.#guard.overhead(padding, this.#streams.nowMs)
     if (flooded !== null) return flooded
     if (end - start > this.#limits.headerBlockOctets) return blockTooLarge()
-    if ((flags & Flag.END_HEADERS) !== 0)
-      return this.#messages.receive(id, endStream, octets, start, end, this.nowMs)
-    this.#block.begin(id, endStream, octets, start, end, this.nowMs)
+    if ((flags & Flag.END_HEADERS) !== 0) return this.#messages.receive(id, endStream, octets, start, end)
+    this.#block.begin(id, endStream, octets, start, end, this.#streams.nowMs)
     return null
   }
 
@@ -306,7 +299,7 @@ export class Receiver<Owner> implements FrameSink {
     const problem = block.add(octets, start, end, isLast)
     if (problem !== null || !isLast) return problem
     const whole = block.finish()
-    return this.#messages.receive(id, block.endStream, whole, 0, whole.length, this.nowMs)
+    return this.#messages.receive(id, block.endStream, whole, 0, whole.length)
   }
 
   #onRstStream(octets: Buffer, start: number, end: number, id: number): Fault | null {
@@ -317,10 +310,10 @@ export class Receiver<Owner> implements FrameSink {
     const code = readUint32(octets, start)
     const unprocessed = code === ErrorCode.REFUSED_STREAM && !stream.headReceived
     this.#table.closed.ended(id)
-    this.#connection.abandon(stream, { code, origin: "peer", unprocessed, reason: "RST_STREAM" })
-    if (this.#role === "client" || this.nowMs - stream.openedMs >= YOUNG_STREAM_MS) return null
+    this.#streams.abandon(stream, { code, origin: "peer", unprocessed, reason: "RST_STREAM" })
+    if (this.#role === "client" || this.#streams.nowMs - stream.openedMs >= YOUNG_STREAM_MS) return null
     this.#events.onLimit("abuse_peer_reset")
-    return this.#guard.charge(this.nowMs, "young streams reset")
+    return this.#guard.charge(this.#streams.nowMs, "young streams reset")
   }
 
   #onWindowUpdate(octets: Buffer, start: number, end: number, id: number): Fault | null {
@@ -340,7 +333,7 @@ export class Receiver<Owner> implements FrameSink {
     if (stream === undefined || this.#sender.creditStream(stream, increment)) return null
     this.#sender.useCredit()
     this.#events.onLimit("window_overflow")
-    return this.#connection.streamError(stream, ErrorCode.FLOW_CONTROL_ERROR, "a stream window passes 2^31-1")
+    return this.#streams.streamError(stream, ErrorCode.FLOW_CONTROL_ERROR, "a stream window passes 2^31-1")
   }
 
   #onSettings(octets: Buffer, start: number, end: number, flags: number, id: number): Fault | null {
@@ -351,14 +344,14 @@ export class Receiver<Owner> implements FrameSink {
       if (this.#settingsAcked) return this.#overhead(start, end)
       this.#messages.useTable(this.#limits.headerTableOctets)
       this.#settingsAcked = true
-      this.#connection.settingsAcked()
+      this.#streams.settingsAcked()
       return null
     }
     if ((end - start) % 6 !== 0) return fault(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS are not whole entries")
     let flooded = this.#guard.settings((end - start) / 6)
     if (this.#settingsReceived) {
       this.#events.onLimit("abuse_settings")
-      flooded ??= this.#guard.charge(this.nowMs, "SETTINGS again")
+      flooded ??= this.#guard.charge(this.#streams.nowMs, "SETTINGS again")
     }
     if (flooded !== null) return flooded
     const { peer } = this.#sender
@@ -385,9 +378,9 @@ export class Receiver<Owner> implements FrameSink {
     if (id !== 0) return protocolError("PING on a stream")
     if ((flags & Flag.ACK) === 0) {
       let flooded: Fault | null = null
-      if (this.#guard.isPingTooSoon(this.nowMs)) {
+      if (this.#guard.isPingTooSoon(this.#streams.nowMs)) {
         this.#events.onLimit("abuse_ping")
-        flooded = this.#guard.charge(this.nowMs, "PING without work between")
+        flooded = this.#guard.charge(this.#streams.nowMs, "PING without work between")
       }
       if (flooded === null) this.#sender.ping(octets.subarray(start, end), true)
       return flooded

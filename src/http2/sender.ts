@@ -2,6 +2,7 @@ import type { Limits } from "../limits.ts"
 import type { BufferBudget } from "./buffer-budget.ts"
 import { initialSettings, type Settings } from "./frame/settings.ts"
 import { Flag, FrameType } from "./frame/types.ts"
+import type { Guard } from "./guard.ts"
 import type { HeaderList } from "./header-list.ts"
 import { HpackEncoder } from "./hpack/index.ts"
 import { OctetQueue } from "./octet-queue.ts"
@@ -13,14 +14,16 @@ const NO_OCTETS = Buffer.alloc(0)
 /** What a stream may send before the next one that waits: a frame of the size that every peer takes. */
 const TURN_OCTETS = 16_384
 
-/** What the sending half needs of its connection. */
-export interface SenderHost<Owner> extends OutputHost {
-  /** What is queued for slow receivers has passed the connection's share. */
+/** What the sending half tells the user of the connection: a part of `ConnectionEvents`. */
+export interface SenderEvents<Owner> extends OutputHost {
   onQueueExceeded(): void
   onTaken(stream: Http2Stream<Owner>, octets: number): void
+}
+
+/** What the sending half needs of the connection's streams. */
+export interface SenderHost<Owner> {
   /** END_STREAM has been written. */
   onLocalEnd(stream: Http2Stream<Owner>): void
-  onDataSent(octets: number): void
 }
 
 /**
@@ -44,6 +47,8 @@ export class Sender<Owner> {
   /** RST_STREAM frames, since the beginning. */
   resetsSent = 0
   readonly #host: SenderHost<Owner>
+  readonly #events: SenderEvents<Owner>
+  readonly #guard: Guard
   readonly #unsentOctetsMax: number
   readonly #queuedOctetsMax: number
   readonly #budget: BufferBudget
@@ -57,12 +62,20 @@ export class Sender<Owner> {
   /** Credit came that has not been used. */
   #isCredited = false
 
-  constructor(host: SenderHost<Owner>, limits: Limits, budget: BufferBudget) {
+  constructor(
+    host: SenderHost<Owner>,
+    events: SenderEvents<Owner>,
+    guard: Guard,
+    limits: Limits,
+    budget: BufferBudget,
+  ) {
     this.#host = host
+    this.#events = events
+    this.#guard = guard
     this.#unsentOctetsMax = limits.unsentOctetsMax
     this.#queuedOctetsMax = limits.connectionBufferedOctetsMax
     this.#budget = budget
-    this.output = new Output(host)
+    this.output = new Output(events)
     this.encoder = new HpackEncoder(limits.encoderTableOctets)
   }
 
@@ -96,7 +109,7 @@ export class Sender<Owner> {
       stream.sendWindow -= length
       this.window -= length
       this.output.data(stream.id, octets, start, end, endStream)
-      this.#host.onDataSent(length)
+      this.#guard.sentData(length)
       if (endStream) this.#end(stream)
       return length
     }
@@ -139,7 +152,7 @@ export class Sender<Owner> {
     const left = stream.queue === null ? 0 : stream.queue.length
     const older = before - added
     const sent = before - left
-    if (older > 0 && sent > 0) this.#host.onTaken(stream, Math.min(older, sent))
+    if (older > 0 && sent > 0) this.#events.onTaken(stream, Math.min(older, sent))
     return Math.min(added, left)
   }
 
@@ -212,7 +225,7 @@ export class Sender<Owner> {
       if (!this.#sendOne(stream)) return false
       const left = (stream.queue as OctetQueue | null)?.length ?? 0
       this.#turnOctets += before - left
-      this.#host.onTaken(stream, before - left)
+      this.#events.onTaken(stream, before - left)
       if (this.#turnOctets >= TURN_OCTETS) return true
     }
     return true
@@ -230,7 +243,7 @@ export class Sender<Owner> {
     this.#holds(-length)
     this.output.data(stream.id, queue.buffer, queue.start, queue.start + length, isLast && stream.queuedEnd)
     queue.drop(length)
-    this.#host.onDataSent(length)
+    this.#guard.sentData(length)
     if (isLast) this.#emptied(stream)
     return true
   }
@@ -280,7 +293,7 @@ export class Sender<Owner> {
     const before = this.queuedOctets
     this.queuedOctets += octets
     if (before <= this.#queuedOctetsMax && this.queuedOctets > this.#queuedOctetsMax)
-      this.#host.onQueueExceeded()
+      this.#events.onQueueExceeded()
     this.#budget.add(octets)
   }
 

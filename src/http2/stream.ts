@@ -1,6 +1,20 @@
-import type { Http2Connection } from "./connection.ts"
 import type { HeaderList } from "./header-list.ts"
 import type { OctetQueue } from "./octet-queue.ts"
+
+/** What a stream asks of the half that sends. */
+export interface StreamSender<Owner> {
+  readonly peer: { readonly maxHeaderListSize: number }
+  headers(stream: Http2Stream<Owner>, list: HeaderList, endStream: boolean): void
+  data(stream: Http2Stream<Owner>, octets: Buffer, start: number, end: number, endStream: boolean): number
+  forget(stream: Http2Stream<Owner>): void
+}
+
+/** What a stream asks of the streams of its connection. */
+export interface StreamHost<Owner> {
+  readonly sender: StreamSender<Owner>
+  consume(stream: Http2Stream<Owner>, octets: number): void
+  resetStream(stream: Http2Stream<Owner>, code: number): void
+}
 
 /** What has become of a stream, in one number: a field for each would be 48 octets more, of the 160 that it had. */
 const LOCAL_ENDED = 1
@@ -20,7 +34,7 @@ const INTERIM_RESPONSE = 64
  */
 export class Http2Stream<Owner> {
   readonly id: number
-  readonly connection: Http2Connection<Owner>
+  readonly host: StreamHost<Owner>
   /** Whoever handles this stream; the connection does not look at it. */
   owner: Owner | null = null
   #state = 0
@@ -38,14 +52,8 @@ export class Http2Stream<Owner> {
   /** Whole milliseconds: a fraction would cost an object. */
   readonly openedMs: number
 
-  constructor(
-    connection: Http2Connection<Owner>,
-    id: number,
-    sendWindow: number,
-    receiveWindow: number,
-    nowMs: number,
-  ) {
-    this.connection = connection
+  constructor(host: StreamHost<Owner>, id: number, sendWindow: number, receiveWindow: number, nowMs: number) {
+    this.host = host
     this.id = id
     this.sendWindow = sendWindow
     this.receiveOctets = receiveWindow
@@ -90,7 +98,7 @@ export class Http2Stream<Owner> {
 
   /** Octets of the largest header list that the peer says it takes: RFC 9113 §6.5.2. */
   get headerListMax(): number {
-    return this.connection.sender.peer.maxHeaderListSize
+    return this.host.sender.peer.maxHeaderListSize
   }
 
   /** Request method HEAD: the response says a length and sends nothing. */
@@ -119,7 +127,7 @@ export class Http2Stream<Owner> {
 
   /** Sends a head, or trailers where `endStream` closes what a head began. Trailers wait behind queued octets. */
   sendHeaders(list: HeaderList, endStream: boolean): void {
-    if (!this.isClosed && !this.localEnded) this.connection.sender.headers(this, list, endStream)
+    if (!this.isClosed && !this.localEnded) this.host.sender.headers(this, list, endStream)
   }
 
   /**
@@ -128,23 +136,23 @@ export class Http2Stream<Owner> {
    */
   sendData(octets: Buffer, start: number, end: number, endStream: boolean): number {
     if (this.isClosed || this.localEnded) return end - start
-    return this.connection.sender.data(this, octets, start, end, endStream)
+    return this.host.sender.data(this, octets, start, end, endStream)
   }
 
   /** Gives the peer credit for octets that were taken. */
   consume(octets: number): void {
-    if (!this.isClosed && !this.remoteEnded) this.connection.consume(this, octets)
+    if (!this.isClosed && !this.remoteEnded) this.host.consume(this, octets)
   }
 
   /** Ends both halves at once. No event follows. Does nothing on a closed stream. */
   reset(code: number): void {
-    if (!this.isClosed) this.connection.resetStream(this, code)
+    if (!this.isClosed) this.host.resetStream(this, code)
   }
 
   /** Throws away what waits to be sent, with the END_STREAM or trailers behind it. Something must be sent in its place. */
   discardQueued(): void {
     if (this.queue === null) return
-    this.connection.sender.forget(this)
+    this.host.sender.forget(this)
     this.queuedEnd = false
     this.localEnded = false
   }

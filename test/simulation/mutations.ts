@@ -21,7 +21,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: "credit-given-twice",
     bug: "WINDOW_UPDATE returns twice what was taken, so a sender may overrun what is held for it",
-    file: "http2/connection.ts",
+    file: "http2/streams.ts",
     find: "this.sender.windowUpdate(stream.id, owed)",
     replace: "this.sender.windowUpdate(stream.id, 2 * owed)",
   },
@@ -64,7 +64,7 @@ export const mutations: readonly Mutation[] = [
     name: "padding-not-credited",
     bug: "padding is charged to a stream's window and never given back",
     file: "http2/receiver.ts",
-    find: "if (padding > 0 && !endStream) this.#connection.consume(stream, padding)",
+    find: "if (padding > 0 && !endStream) this.#streams.consume(stream, padding)",
     replace: "",
   },
   {
