@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs"
-import { counterMeanings, counterNames } from "../src/counters.ts"
-import { type LimitRow, limitNames, limitTable } from "../src/limits.ts"
+import { counterMeanings, counterNames } from "../src/base/counters.ts"
+import { type LimitRow, limitNames, limitTable } from "../src/base/limits.ts"
 
-/** The text of docs/limits.md: src/limits.ts and src/counters.ts, and nothing else. */
+/** The text of docs/limits.md: src/base/limits.ts and src/base/counters.ts, and nothing else. */
 export function renderLimits(): string {
   return [
     "# Limits",
@@ -16,7 +16,7 @@ export function renderLimits(): string {
     "  prefaceTimeoutMs: 5000",
     "```",
     "",
-    "Written by `node scripts/write-limits.ts` from `src/limits.ts` and `src/counters.ts`.",
+    "Written by `node scripts/write-limits.ts` from `src/base/limits.ts` and `src/base/counters.ts`.",
     "",
     table(
       ["limit", "default", "per", "stops", "counter"],

@@ -12,12 +12,12 @@
  * ```
  */
 
+export { Balancer, type BalancerEvents, type BalancerOptions, type OpenAddress } from "./balancer/balancer.ts"
+export { ConfigError, createBalancer } from "./balancer/create-balancer.ts"
+export type { BalancerSnapshot, ClusterSnapshot, StreamSnapshot } from "./balancer/status.ts"
 export { type LoadedConfig, loadConfig } from "./config/load.ts"
 export type { Config } from "./config/model.ts"
 export { type Problem, renderProblem } from "./config/problem.ts"
 export type { SluiceYaml } from "./config/yaml/schema.ts"
-export { ConfigError, createBalancer } from "./create-balancer.ts"
 export { createLog, type Log, openLog } from "./log/logger.ts"
-export type { ConnectionRecord, StreamRecord } from "./relay/record.ts"
-export { Balancer, type BalancerEvents, type BalancerOptions, type OpenAddress } from "./sluice.ts"
-export type { BalancerSnapshot, ClusterSnapshot, StreamSnapshot } from "./snapshot.ts"
+export type { ConnectionRecord, StreamRecord } from "./record/record.ts"

@@ -1,9 +1,9 @@
 import { existsSync, readdirSync } from "node:fs"
 import { posix } from "node:path"
 import { describe, expect, test } from "vitest"
-import { counterNames } from "../src/counters.ts"
+import { counterNames } from "../src/base/counters.ts"
 import { GrpcStatus } from "../src/grpc/status.ts"
-import { failure, failureKinds } from "../src/relay/failure.ts"
+import { failure, failureKinds } from "../src/record/failure.ts"
 import { anchors, documents, fences, links, pathInRepo, readText } from "./support/markdown.ts"
 
 describe("every link leads somewhere", () => {

@@ -37,60 +37,117 @@ const sources = globSync("src/**/*.ts", { cwd: ROOT })
   .filter((path) => !isTest(path))
   .map(read)
 
-/** `src/http2/frame/types.ts` is of `http2`; a file right under src is of `foundation` or of `top`. */
-function layerOf(path: string): string {
-  const [, layer, more] = path.split("/")
-  if (more !== undefined) return layer!
-  return FOUNDATION.has(layer!) ? "foundation" : "top"
+/** The rooms of src, from the top of the house down: a file may import of its own room and of those below it. */
+const ROOMS = [
+  "cli",
+  "balancer",
+  "bridge",
+  "relay",
+  "cluster",
+  "net",
+  "log",
+  "config",
+  "record",
+  "http2",
+  "grpc",
+  "base",
+] as const
+
+/** The wings of `relay`, from the top down. */
+const WINGS = ["downstream", "call", "route", "upstream", "overload"] as const
+
+/** Rooms that stand apart: pages' code imports of its own room alone, the library's surface is above all. */
+const APART = new Set(["web"])
+
+/** Neighbours on the way down that a room has no business with. */
+const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
+  // Sans-IO: octets in, events out.
+  http2: ["grpc"],
+  // No socket, no HTTP.
+  cluster: ["net", "http2", "grpc", "log", "record"],
+  grpc: ["base"],
 }
 
-/** Files under src that everyone may use: they use nobody. */
-const FOUNDATION = new Set([
+/** All of `base`, by name, or it becomes the attic: what everybody uses and what knows nobody. */
+const BASE = [
   "clock.ts",
   "counters.ts",
-  "deadlines.ts",
+  "keepalive.ts",
   "limits.ts",
   "octet-buffer.ts",
   "octet-text.ts",
   "random.ts",
   "resolve-limits.ts",
   "server-names.ts",
+  "timer-wheel.ts",
   "version.ts",
-])
+]
 
-/**
- * Which layers a layer may import beside itself and the foundation. `log` writes what `relay` records, and its lines are
- * the relay's templates; what ties everything together (`cli`, and the files at the top of src) may see all.
- */
-const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  foundation: [],
-  http2: [],
-  grpc: [],
-  net: ["http2", "grpc", "config", "log"],
-  balancer: ["config"],
-  config: ["grpc", "relay"],
-  log: ["config", "relay"],
-  relay: ["http2", "grpc", "balancer", "net", "config", "log"],
-  /** Runs in browsers. */
-  web: [],
-  bridge: ["http2", "grpc", "net", "relay", "config", "log"],
+/** `src/http2/frame/types.ts` is of `http2`; null: a file right under src. */
+function roomOf(path: string): string | null {
+  const [, room, more] = path.split("/")
+  return more === undefined ? null : room!
 }
-const SEES_ALL = new Set(["top", "cli", "admin"])
 
-/** The parts of `relay` that say what a template or a record is, and know nothing of streams. */
-const RELAY_WORDS = new Set(["record.ts", "template.ts", "variables.ts"].map((name) => `src/relay/${name}`))
+function rank(order: readonly string[], name: string | undefined): number {
+  return name === undefined ? -1 : order.indexOf(name)
+}
+
+/** What `module` may not import, as sentences. */
+function upward({ path, imports }: Module): string[] {
+  const room = roomOf(path)
+  const wing = room === "relay" ? path.split("/")[2] : undefined
+  return imports
+    .filter(({ target }) => target.startsWith("src/") || target.startsWith("examples/"))
+    .filter(({ target }) => {
+      if (target.startsWith("examples/")) return true
+      const to = roomOf(target)
+      if (room === null) return false
+      if (to === room) return wing !== undefined && rank(WINGS, target.split("/")[2]) < rank(WINGS, wing)
+      if (to === null || APART.has(room) || APART.has(to)) return true
+      return rank(ROOMS, to) < rank(ROOMS, room) || FORBIDDEN[room]?.includes(to) === true
+    })
+    .map(({ target }) => `${path} imports ${target}`)
+}
+
+/** Files that import each other, in a round; one line for each such knot. */
+function circles(modules: readonly Module[]): string[] {
+  const graph = new Map(modules.map(({ path, imports }) => [path, imports.map(({ target }) => target)]))
+  const order = new Map<string, { index: number; low: number; isOpen: boolean }>()
+  const open: string[] = []
+  const found: string[] = []
+  const visit = (path: string): number => {
+    const here = { index: order.size, low: order.size, isOpen: true }
+    order.set(path, here)
+    open.push(path)
+    for (const target of graph.get(path)!) {
+      if (!graph.has(target)) continue
+      const there = order.get(target)
+      if (there === undefined) here.low = Math.min(here.low, visit(target))
+      else if (there.isOpen) here.low = Math.min(here.low, there.index)
+    }
+    if (here.low === here.index) {
+      const knot = open.splice(open.indexOf(path))
+      for (const member of knot) order.get(member)!.isOpen = false
+      if (knot.length > 1) found.push(knot.sort().join(" <-> "))
+    }
+    return here.low
+  }
+  for (const path of graph.keys()) if (!order.has(path)) visit(path)
+  return found
+}
+
+function modulesOf(pattern: string): Module[] {
+  return globSync(pattern, { cwd: ROOT, exclude: (path) => /node_modules|\/gen\//.test(path) })
+    .filter((path) => !isTest(path))
+    .map(read)
+}
 
 describe("imports go down only", () => {
-  test.each(Object.keys(MAY_IMPORT))("%s", (layer) => {
-    const wrong = sources
-      .filter(({ path }) => layerOf(path) === layer)
-      .flatMap(({ path, imports }) =>
-        imports
-          .filter(({ target }) => target.startsWith("src/"))
-          .filter(({ target }) => ![layer, "foundation", ...MAY_IMPORT[layer]!].includes(layerOf(target)))
-          .map(({ target }) => `${path} imports ${target}`),
-      )
-    expect(wrong).toEqual([])
+  test.each([...ROOMS, ...APART])("%s", (room) => {
+    const members = sources.filter(({ path }) => roomOf(path) === room)
+    expect(members.length).toBeGreaterThan(0)
+    expect(members.flatMap(upward)).toEqual([])
   })
 
   test("the imports were found", () => {
@@ -98,23 +155,55 @@ describe("imports go down only", () => {
     expect(found / sources.length).toBeGreaterThan(3)
   })
 
-  test("every folder has a rule", () => {
-    const layers = new Set(sources.map(({ path }) => layerOf(path)))
-    expect([...layers].filter((layer) => !(layer in MAY_IMPORT) && !SEES_ALL.has(layer))).toEqual([])
+  test("every file has a room, and index.ts alone stands at the door", () => {
+    const rooms: ReadonlySet<string | null> = new Set([...ROOMS, ...APART])
+    const loose = sources.map(({ path }) => path).filter((path) => !rooms.has(roomOf(path)))
+    expect(loose).toEqual(["src/index.ts"])
   })
 
-  test("config and log know the relay's words, not its streams", () => {
-    const wrong = sources
-      .filter(({ path }) => ["config", "log"].includes(layerOf(path)))
-      .flatMap(({ path, imports }) => imports.map(({ target }) => ({ path, target })))
-      .filter(({ target }) => layerOf(target) === "relay" && !RELAY_WORDS.has(target))
-    expect(wrong).toEqual([])
+  test("every file of the relay has a wing", () => {
+    const wings: ReadonlySet<string> = new Set(WINGS)
+    const loose = sources
+      .map(({ path }) => path)
+      .filter((path) => roomOf(path) === "relay" && !wings.has(path.split("/")[2]!))
+    expect(loose).toEqual([])
+  })
+
+  test("base holds what its list says", () => {
+    const files = sources.map(({ path }) => path).filter((path) => roomOf(path) === "base")
+    expect(files.map((path) => path.slice("src/base/".length)).sort()).toEqual(BASE)
+  })
+
+  test.each(["src", "bench", "test", "examples"])("no circle of files in %s, not even of types", (folder) => {
+    expect(circles(modulesOf(`${folder}/**/*.{ts,tsx}`))).toEqual([])
+  })
+
+  test("an upward import and a circle would be seen", () => {
+    const module = (path: string, ...targets: string[]): Module => ({
+      path,
+      text: "",
+      imports: targets.map((target) => ({ target, isType: true, names: "" })),
+    })
+    const leg = "src/relay/call/leg.ts"
+    expect(upward(module("src/http2/stream.ts", leg))).toHaveLength(1)
+    expect(upward(module("src/relay/upstream/upstream.ts", leg))).toHaveLength(1)
+    expect(upward(module(leg, "src/relay/upstream/upstream.ts", "src/base/clock.ts"))).toEqual([])
+    expect(upward(module("src/cluster/pool.ts", "src/net/link.ts"))).toHaveLength(1)
+    expect(upward(module("src/cli/demo.ts", "examples/chat/commands.ts"))).toHaveLength(1)
+    expect(circles([module("a", "b"), module("b", "c"), module("c", "b")])).toEqual(["b <-> c"])
   })
 
   test("the data plane depends on no package", () => {
-    const own = ["http2", "grpc", "net", "balancer", "relay", "foundation"]
-    const isOwn = (path: string): boolean =>
-      own.includes(layerOf(path)) || path.startsWith("src/config/nginx/")
+    const own: ReadonlySet<string | null> = new Set([
+      "http2",
+      "grpc",
+      "net",
+      "cluster",
+      "relay",
+      "record",
+      "base",
+    ])
+    const isOwn = (path: string): boolean => own.has(roomOf(path)) || path.startsWith("src/config/nginx/")
     const wrong = sources
       .filter(({ path }) => isOwn(path))
       .flatMap(({ path, imports }) => imports.map(({ target }) => ({ path, target })))
@@ -138,7 +227,7 @@ const SOCKETS_ELSEWHERE: Readonly<Record<string, RegExp>> = {
 
 test("only src/net touches sockets", () => {
   const wrong = sources
-    .filter(({ path }) => layerOf(path) !== "net")
+    .filter(({ path }) => roomOf(path) !== "net")
     .flatMap(({ path, imports }) => {
       const mayUse = Object.entries(SOCKETS_ELSEWHERE).find(([prefix]) => path.startsWith(prefix))?.[1]
       return imports
@@ -163,7 +252,7 @@ function valuesOf(names: string): string[] {
 test("only clock.ts tells the time and sets timers, only random.ts throws dice", () => {
   const wild = /\b(Date\.now|new Date\(\)|performance\.now|setTimeout|setInterval|Math\.random)\b/
   const wrong = sources
-    .filter(({ path }) => path !== "src/clock.ts" && path !== "src/random.ts")
+    .filter(({ path }) => path !== "src/base/clock.ts" && path !== "src/base/random.ts")
     .flatMap(({ path, text }) =>
       text
         .split("\n")

@@ -2,13 +2,13 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { hostname, tmpdir } from "node:os"
 import { join } from "node:path"
-import { systemClock } from "../../src/clock.ts"
+import { systemClock } from "../../src/base/clock.ts"
+import { OctetBuffer } from "../../src/base/octet-buffer.ts"
+import { systemRandom } from "../../src/base/random.ts"
 import { HeaderList } from "../../src/http2/header-list.ts"
 import { AccessLogs } from "../../src/log/access-log.ts"
 import { silentLog } from "../../src/log/logger.ts"
-import { OctetBuffer } from "../../src/octet-buffer.ts"
-import { systemRandom } from "../../src/random.ts"
-import { compileTemplate, type Template } from "../../src/relay/template.ts"
+import { compileTemplate, type Template } from "../../src/record/template.ts"
 import { streamRecord } from "../../test/support/stream-record.ts"
 
 const MAIN =

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from "commander"
-import { VERSION } from "../version.ts"
+import { VERSION } from "../base/version.ts"
 import { adapt } from "./adapt.ts"
 import { check, wantsColor } from "./check.ts"
 import { demo } from "./demo.ts"

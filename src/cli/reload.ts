@@ -1,7 +1,7 @@
+import type { Balancer } from "../balancer/balancer.ts"
 import { loadConfig } from "../config/load.ts"
 import type { Config } from "../config/model.ts"
 import type { Log } from "../log/logger.ts"
-import type { Balancer } from "../sluice.ts"
 import type { StartSettings } from "./start-settings.ts"
 import { problemLines, type Teller } from "./teller.ts"
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest"
+import type { Balancer } from "../balancer/balancer.ts"
 import { defaultConfig } from "../config/defaults.ts"
 import type { ProcessLog } from "../log/logger.ts"
-import type { Balancer } from "../sluice.ts"
 import { untilStopped } from "./run.ts"
 import { Teller } from "./teller.ts"
 

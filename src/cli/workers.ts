@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process"
 import { createServer } from "node:net"
-import type { Clock } from "../clock.ts"
+import type { Clock } from "../base/clock.ts"
 import type { ListenerConfig } from "../config/model.ts"
 import type { Log, ProcessLog } from "../log/logger.ts"
 import { listenProblem } from "../net/listen.ts"

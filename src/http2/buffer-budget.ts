@@ -1,4 +1,4 @@
-import type { Limits } from "../limits.ts"
+import type { Limits } from "../base/limits.ts"
 
 /** Whose credit can be withheld: a stream. */
 export interface CreditHolder {

@@ -1,4 +1,4 @@
-import type { Limits } from "../limits.ts"
+import type { Limits } from "../base/limits.ts"
 import { BufferBudget } from "./buffer-budget.ts"
 import { ErrorCode, type Fault, protocolError } from "./error-code.ts"
 import type { ConnectionEvents } from "./events.ts"

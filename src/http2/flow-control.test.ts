@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest"
 import * as dsl from "../../test/support/frame-dsl.ts"
 import { EventLog, Lab, type LabOptions, takeOutput } from "../../test/support/memory-link.ts"
-import { defaultLimits } from "../limits.ts"
+import { defaultLimits } from "../base/limits.ts"
 import { BufferBudget } from "./buffer-budget.ts"
 import { HeaderList } from "./header-list.ts"
 import { recycleChunk } from "./output.ts"

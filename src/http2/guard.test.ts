@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest"
 import * as dsl from "../../test/support/frame-dsl.ts"
 import { EventLog, Lab, type LabOptions } from "../../test/support/memory-link.ts"
-import { defaultLimits, type LimitName, limitTable } from "../limits.ts"
+import { defaultLimits, type LimitName, limitTable } from "../base/limits.ts"
 import { Flag, FrameType } from "./frame/types.ts"
 import { HeaderList } from "./header-list.ts"
 import { HpackEncoder } from "./hpack/index.ts"

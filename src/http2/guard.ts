@@ -1,4 +1,4 @@
-import type { Limits } from "../limits.ts"
+import type { Limits } from "../base/limits.ts"
 import { ErrorCode, type Fault, fault } from "./error-code.ts"
 
 /** Octets of overhead that every connection may add per second, so that keepalive PINGs never add up over weeks. */

@@ -1,4 +1,4 @@
-import type { Limits } from "../limits.ts"
+import type { Limits } from "../base/limits.ts"
 import { ErrorCode, type Fault, fault } from "./error-code.ts"
 import { ownCopy, ownRoom } from "./own-octets.ts"
 

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { expect, test } from "vitest"
-import { defaultLimits } from "../limits.ts"
+import { defaultLimits } from "../base/limits.ts"
 import { FrameType } from "./frame/types.ts"
 import { FrameReader } from "./frame-reader.ts"
 import { HeaderBlock } from "./header-block.ts"

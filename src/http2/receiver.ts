@@ -1,4 +1,4 @@
-import type { Limits } from "../limits.ts"
+import type { Limits } from "../base/limits.ts"
 import { ErrorCode, type Fault, fault, protocolError } from "./error-code.ts"
 import type { ConnectionEvents } from "./events.ts"
 import { applySettings } from "./frame/settings.ts"

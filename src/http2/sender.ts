@@ -1,4 +1,4 @@
-import type { Limits } from "../limits.ts"
+import type { Limits } from "../base/limits.ts"
 import type { BufferBudget } from "./buffer-budget.ts"
 import { initialSettings, type Settings } from "./frame/settings.ts"
 import { Flag, FrameType } from "./frame/types.ts"

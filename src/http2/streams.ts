@@ -1,4 +1,4 @@
-import type { Limits } from "../limits.ts"
+import type { Limits } from "../base/limits.ts"
 import type { BufferBudget } from "./buffer-budget.ts"
 import { ErrorCode, type Fault } from "./error-code.ts"
 import type { ConnectionEvents, StreamEnd } from "./events.ts"

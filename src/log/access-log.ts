@@ -1,9 +1,9 @@
 import { resolve } from "node:path"
-import type { Clock } from "../clock.ts"
+import type { Clock } from "../base/clock.ts"
 import type { AccessLogConfig } from "../config/model.ts"
-import type { StreamRecord } from "../relay/record.ts"
-import { compileTemplate, type Template } from "../relay/template.ts"
-import type { TemplateEnvironment } from "../relay/variables.ts"
+import type { StreamRecord } from "../record/record.ts"
+import { compileTemplate, type Template } from "../record/template.ts"
+import type { TemplateEnvironment } from "../record/variables.ts"
 import { LogFile, type LogFileSystem } from "./log-file.ts"
 import type { Log } from "./logger.ts"
 

@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts"
+import type { Clock } from "../base/clock.ts"
 
 /** Lines of one message that may come at once. */
 const BURST = 20

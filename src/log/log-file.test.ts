@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { expect, onTestFinished, test } from "vitest"
 import { ManualClock } from "../../test/support/manual-clock.ts"
 import { MemoryDisk } from "../../test/support/memory-disk.ts"
-import { systemClock } from "../clock.ts"
+import { systemClock } from "../base/clock.ts"
 import { LogFile, LogFileError, type LogFileOptions } from "./log-file.ts"
 
 function opened(options: Partial<LogFileOptions> = {}) {
@@ -260,7 +260,7 @@ test("on a real disk: appended, reopened, closed", async () => {
 test("/dev/stdout is the process's own, though it is a pipe", () => {
   const program = `
     import { LogFile } from "./src/log/log-file.ts"
-    import { systemClock } from "./src/clock.ts"
+    import { systemClock } from "./src/base/clock.ts"
     const file = new LogFile({ path: "/dev/stdout", purpose: "access log", clock: systemClock, encoding: "latin1", bufferOctets: 0, flushMs: null, report() {} })
     for (let i = 0; i < 20000; i++) file.append("x".repeat(99))
     await file.close()

@@ -6,8 +6,8 @@
  */
 import { closeSync, existsSync, openSync, write, writeSync } from "node:fs"
 import { dirname } from "node:path"
-import type { Clock, Timer } from "../clock.ts"
-import { OctetBuffer } from "../octet-buffer.ts"
+import type { Clock, Timer } from "../base/clock.ts"
+import { OctetBuffer } from "../base/octet-buffer.ts"
 
 /** The calls made on the system, so that tests can hand in a slow or a broken disk. */
 export interface LogFileSystem {

@@ -4,7 +4,7 @@
  * JSON lines, or short readable ones on a terminal. A peer cannot flood it: each message has a rate of its own.
  */
 import { pino } from "pino"
-import { type Clock, systemClock } from "../clock.ts"
+import { type Clock, systemClock } from "../base/clock.ts"
 import type { LogLevel } from "../config/model.ts"
 import { LineRate } from "./line-rate.ts"
 import { LogFile, type LogFileSystem } from "./log-file.ts"

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net"
-import type { HeldClock, Timer } from "../clock.ts"
+import type { HeldClock, Timer } from "../base/clock.ts"
 import { type Output, type OutputChunk, recycleChunk } from "../http2/output.ts"
 import type { Flushable, Flusher } from "./flusher.ts"
 import { tlsReason } from "./tls-reason.ts"

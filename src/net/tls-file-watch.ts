@@ -1,6 +1,6 @@
 import { statSync } from "node:fs"
 import { stat } from "node:fs/promises"
-import type { Clock, Timer } from "../clock.ts"
+import type { Clock, Timer } from "../base/clock.ts"
 
 /**
  * How often files are looked at. Asking is cheap, and it sees what `fs.watch` misses: a directory swapped by its

@@ -8,10 +8,10 @@ import {
   type TLSSocket,
   type TlsOptions,
 } from "node:tls"
-import type { Clock } from "../clock.ts"
+import type { Clock } from "../base/clock.ts"
+import { ServerNames } from "../base/server-names.ts"
 import type { ListenerTlsConfig } from "../config/model.ts"
 import type { Log } from "../log/logger.ts"
-import { ServerNames } from "../server-names.ts"
 import { errorReason } from "./link.ts"
 import {
   type Authorities,

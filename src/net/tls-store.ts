@@ -1,5 +1,5 @@
 import type { TLSSocket } from "node:tls"
-import type { Clock } from "../clock.ts"
+import type { Clock } from "../base/clock.ts"
 import type { ListenerTlsConfig, UpstreamTlsConfig } from "../config/model.ts"
 import type { Log } from "../log/logger.ts"
 import { TlsFileWatch } from "./tls-file-watch.ts"

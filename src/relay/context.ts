@@ -1,13 +1,13 @@
-import type { Clock } from "../clock.ts"
-import type { Counters } from "../counters.ts"
-import type { Deadlines } from "../deadlines.ts"
+import type { Clock } from "../base/clock.ts"
+import type { Counters } from "../base/counters.ts"
+import type { Limits } from "../base/limits.ts"
+import type { Deadlines } from "../base/timer-wheel.ts"
 import type { BufferBudget } from "../http2/buffer-budget.ts"
-import type { Limits } from "../limits.ts"
 import type { Log } from "../log/logger.ts"
-import type { Admission } from "./admission.ts"
-import type { StreamRecord } from "./record.ts"
-import type { ReplayRing } from "./replay-ring.ts"
-import type { TemplateEnvironment } from "./variables.ts"
+import type { StreamRecord } from "../record/record.ts"
+import type { TemplateEnvironment } from "../record/variables.ts"
+import type { ReplayRing } from "./call/replay-ring.ts"
+import type { Admission } from "./overload/admission.ts"
 
 /** What every stream of a process shares. */
 export interface RelayContext {

@@ -1,4 +1,4 @@
-import type { CounterName } from "../../src/counters.ts"
+import type { CounterName } from "../../src/base/counters.ts"
 import type { Backend } from "./backend.ts"
 import type { Peer } from "./peer.ts"
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { counterNames } from "../../src/counters.ts"
+import { counterNames } from "../../src/base/counters.ts"
 import type { Attack } from "./attack.ts"
 import { attacks } from "./attacks/index.ts"
 import { judge, type Run } from "./judge.ts"

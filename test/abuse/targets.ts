@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
-import { counterNames } from "../../src/counters.ts"
+import { counterNames } from "../../src/base/counters.ts"
 import * as config from "./peer-configs.ts"
 import type { Backends } from "./suite.ts"
 

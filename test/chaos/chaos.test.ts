@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { seededRandom } from "../../src/random.ts"
+import { seededRandom } from "../../src/base/random.ts"
 import type { Scenario } from "./scenario.ts"
 import { kill } from "./scenarios/kill.ts"
 import { reload } from "./scenarios/reload.ts"

@@ -1,7 +1,7 @@
 import { once } from "node:events"
 import { connect, createServer } from "node:net"
 import { expect, type TestContext, test } from "vitest"
-import { seededRandom } from "../../src/random.ts"
+import { seededRandom } from "../../src/base/random.ts"
 import { eventually } from "../support/eventually.ts"
 import { FaultyRelay } from "./faulty-relay.ts"
 

@@ -1,5 +1,5 @@
 import { connect, createServer, type Server, type Socket } from "node:net"
-import type { Random } from "../../src/random.ts"
+import type { Random } from "../../src/base/random.ts"
 
 /**
  * What a network does to a connection. `delay` holds each chunk back for a while, `trickle` delivers a few octets at a

@@ -5,7 +5,7 @@ import type { Fields } from "../../bench/load/header-reader.ts"
 import { LABEL_OCTETS, MessageChecker, PREFIX_OCTETS, writeMessage } from "../../bench/load/message.ts"
 import type { ConnectionOwner, Stream, StreamOwner } from "../../bench/load/stream.ts"
 import type { Histogram } from "../../bench/measure/histogram.ts"
-import type { Random } from "../../src/random.ts"
+import type { Random } from "../../src/base/random.ts"
 import { dial } from "./sockets.ts"
 
 const TICK_MS = 10

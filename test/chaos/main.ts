@@ -1,6 +1,6 @@
 import { cpus } from "node:os"
 import { parseArgs } from "node:util"
-import { seededRandom } from "../../src/random.ts"
+import { seededRandom } from "../../src/base/random.ts"
 import { renderReport, renderText, writeBetweenMarks } from "./report.ts"
 import type { Check, Scenario } from "./scenario.ts"
 import { freeze } from "./scenarios/freeze.ts"

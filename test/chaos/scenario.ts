@@ -1,4 +1,4 @@
-import type { Random } from "../../src/random.ts"
+import type { Random } from "../../src/base/random.ts"
 import type { LiveStreams } from "./live-streams.ts"
 import type { Stage } from "./stage.ts"
 

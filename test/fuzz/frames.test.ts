@@ -8,8 +8,8 @@
  */
 import fc from "fast-check"
 import { expect, test } from "vitest"
+import { seededRandom } from "../../src/base/random.ts"
 import { FrameType } from "../../src/http2/frame/types.ts"
-import { seededRandom } from "../../src/random.ts"
 import * as dsl from "../support/frame-dsl.ts"
 import { randomly } from "../support/memory-link.ts"
 import { FRAMES } from "./frame-corpus.ts"

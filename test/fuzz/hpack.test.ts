@@ -9,8 +9,8 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import fc from "fast-check"
 import { expect, test } from "vitest"
+import { seededRandom } from "../../src/base/random.ts"
 import { HpackDecoder, HpackEncoder } from "../../src/http2/hpack/index.ts"
-import { seededRandom } from "../../src/random.ts"
 import { agree, integer, LIMITS, PlainDecoder, report, string, TABLE_OCTETS } from "./oracles/plain-hpack.ts"
 
 const numRuns = Number(process.env.FUZZ_RUNS ?? 100_000)

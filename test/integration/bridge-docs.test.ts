@@ -1,11 +1,11 @@
 import { expect, test } from "vitest"
 import { WebSocket } from "ws"
 import { startChatServer } from "../../examples/chat/start-chat-server.ts"
+import { Balancer } from "../../src/balancer/balancer.ts"
 import type { Config } from "../../src/config/model.ts"
 import { diskFiles } from "../../src/config/nginx/include.ts"
 import { readNginxConfig } from "../../src/config/nginx/read.ts"
 import { loadYaml } from "../../src/config/yaml/load.ts"
-import { Balancer } from "../../src/sluice.ts"
 import { fences, readText } from "../support/markdown.ts"
 
 const page = readText("docs/browsers.md")

@@ -2,7 +2,7 @@ import { type ClientHttp2Session, connect, createServer, type ServerHttp2Stream 
 import type { AddressInfo } from "node:net"
 import { setImmediate as turn } from "node:timers/promises"
 import { expect, test } from "vitest"
-import { seededRandom } from "../../src/random.ts"
+import { seededRandom } from "../../src/base/random.ts"
 import { TestBed } from "../support/test-bed.ts"
 
 const CONNECTIONS = 10

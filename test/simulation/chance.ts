@@ -1,4 +1,4 @@
-import { type Random, seededRandom } from "../../src/random.ts"
+import { type Random, seededRandom } from "../../src/base/random.ts"
 
 /** Draws of one seed, for making plans. */
 export class Chance {

@@ -1,5 +1,5 @@
+import { seededRandom } from "../../src/base/random.ts"
 import { HeaderList } from "../../src/http2/header-list.ts"
-import { seededRandom } from "../../src/random.ts"
 
 /** A prime, so that no frame, window or buffer size falls into step with it. */
 const PERIOD = 32_749

@@ -1,6 +1,6 @@
+import type { BalancerSnapshot } from "../../src/balancer/status.ts"
+import type { Limits } from "../../src/base/limits.ts"
 import { DEFAULT_WINDOW } from "../../src/http2/window.ts"
-import type { Limits } from "../../src/limits.ts"
-import type { BalancerSnapshot } from "../../src/snapshot.ts"
 import type { VirtualNetwork } from "./network/virtual-network.ts"
 import type { Plan } from "./plan.ts"
 import { Violation } from "./violation.ts"

@@ -1,5 +1,5 @@
 import type { HeaderList } from "../../src/http2/header-list.ts"
-import type { StreamRecord } from "../../src/relay/record.ts"
+import type { StreamRecord } from "../../src/record/record.ts"
 import type { CallPlan } from "./plan.ts"
 import { Violation } from "./violation.ts"
 

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util"
+import { Balancer } from "../../src/balancer/balancer.ts"
 import { HeaderList } from "../../src/http2/header-list.ts"
-import { Balancer } from "../../src/sluice.ts"
 import { type Campaign, campaign } from "./campaign.ts"
 import { shrinkFailure, tell } from "./failure.ts"
 import { makePlan } from "./generate.ts"

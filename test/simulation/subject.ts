@@ -23,7 +23,7 @@ export async function loadMutant(mutation: Mutation): Promise<Subject> {
   if (!isHooked) hook()
   isHooked = true
   const query = `${QUERY}${mutation.name}`
-  const { Balancer } = (await import(`${SOURCES}sluice.ts${query}`)) as Pick<Subject, "Balancer">
+  const { Balancer } = (await import(`${SOURCES}balancer/balancer.ts${query}`)) as Pick<Subject, "Balancer">
   const { HeaderList } = (await import(`${SOURCES}http2/header-list.ts${query}`)) as Pick<
     Subject,
     "HeaderList"

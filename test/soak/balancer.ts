@@ -2,10 +2,11 @@
  * A balancer that can be asked how it is. Argument: its configuration; SIGHUP reloads it; any IPC message is answered
  * with a `Vitals`, after a full collection of garbage (`node --expose-gc`).
  */
-import { type Clock, systemClock } from "../../src/clock.ts"
+
+import { Balancer } from "../../src/balancer/balancer.ts"
+import { type Clock, systemClock } from "../../src/base/clock.ts"
 import { loadConfig } from "../../src/config/load.ts"
 import { openLog } from "../../src/log/logger.ts"
-import { Balancer } from "../../src/sluice.ts"
 import type { Vitals } from "./vitals.ts"
 
 const path = process.argv[2]!

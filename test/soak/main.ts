@@ -1,7 +1,7 @@
 import { readdirSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import { seededRandom } from "../../src/random.ts"
+import { seededRandom } from "../../src/base/random.ts"
 import { CallLoad } from "../chaos/call-load.ts"
 import { renderTable, renderText, writeBetweenMarks } from "../chaos/report.ts"
 import { type Check, check, soundChecks } from "../chaos/scenario.ts"

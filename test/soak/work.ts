@@ -1,7 +1,7 @@
 import { WebSocket } from "ws"
 import { PATHS } from "../../bench/load/calls.ts"
 import { PREFIX_OCTETS, writeMessage } from "../../bench/load/message.ts"
-import type { Random } from "../../src/random.ts"
+import type { Random } from "../../src/base/random.ts"
 import { CallLoad } from "../chaos/call-load.ts"
 import { LiveStreams } from "../chaos/live-streams.ts"
 

@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: templates have braces.
 import fc from "fast-check"
+import { limitNames, limitTable } from "../../src/base/limits.ts"
 import { type Address, hostAddress, unixAddress } from "../../src/config/address.ts"
 import {
   defaultBridge,
@@ -25,7 +26,6 @@ import type {
   ServerConfig,
   UpstreamTlsConfig,
 } from "../../src/config/model.ts"
-import { limitNames, limitTable } from "../../src/limits.ts"
 
 /** Configurations that hold together, most of them near the defaults and with the odd names that files may have. */
 export function arbitraryConfig(): fc.Arbitrary<Config> {

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../../src/clock.ts"
+import type { Clock, Timer } from "../../src/base/clock.ts"
 
 /** Time that passes only when told to. Timers run in order of their time, then of their setting. */
 export class ManualClock implements Clock {

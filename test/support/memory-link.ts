@@ -1,3 +1,4 @@
+import { defaultLimits, type Limits } from "../../src/base/limits.ts"
 import type { BufferBudget } from "../../src/http2/buffer-budget.ts"
 import { Http2Connection } from "../../src/http2/connection.ts"
 import type { Fault } from "../../src/http2/error-code.ts"
@@ -8,7 +9,6 @@ import type { RequestHead, ResponseHead } from "../../src/http2/message-head.ts"
 import { recycleChunk } from "../../src/http2/output.ts"
 import type { Http2Stream } from "../../src/http2/stream.ts"
 import type { Role } from "../../src/http2/stream-table.ts"
-import { defaultLimits, type Limits } from "../../src/limits.ts"
 import { describeFrame, FrameLog, preface, type SeenFrame, settings, settingsAck } from "./frame-dsl.ts"
 
 /** Everything a connection says of its streams and of itself, as lines of text; a test overrides what it acts on. */

@@ -1,8 +1,8 @@
-import type { Clock } from "../../src/clock.ts"
+import type { Clock } from "../../src/base/clock.ts"
+import { seededRandom } from "../../src/base/random.ts"
 import { HeaderList } from "../../src/http2/header-list.ts"
-import { seededRandom } from "../../src/random.ts"
-import type { AttemptRecord, ConnectionRecord, StreamRecord } from "../../src/relay/record.ts"
-import type { TemplateEnvironment } from "../../src/relay/variables.ts"
+import type { AttemptRecord, ConnectionRecord, StreamRecord } from "../../src/record/record.ts"
+import type { TemplateEnvironment } from "../../src/record/variables.ts"
 
 /** A finished chat: one request, answered by the first endpoint tried. Tests change what they are about. */
 export function streamRecord(

@@ -1,5 +1,5 @@
 import { join, sep } from "node:path"
-import { octetText } from "../../octet-text.ts"
+import { octetText } from "../../base/octet-text.ts"
 import { POSIX_CLASSES } from "./posix-classes.ts"
 
 /** True when a path has anything that glob(3) expands. */

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs"
 import { describe, expect, test } from "vitest"
-import { checkTemplate } from "../../relay/template.ts"
+import { checkTemplate } from "../../record/template.ts"
 import type { Config, RouteConfig, RouteSettings } from "../model.ts"
 import { messageOf } from "../problem.ts"
 import { diskFiles } from "./include.ts"

@@ -1,4 +1,4 @@
-import { octetText } from "../../octet-text.ts"
+import { octetText } from "../../base/octet-text.ts"
 import { POSIX_CLASSES } from "./posix-classes.ts"
 
 /**

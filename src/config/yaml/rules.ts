@@ -2,9 +2,9 @@
  * How the parts of an input must agree: names that are referred to exist, nothing is there twice, routes say where
  * they lead. Works on input of any shape and passes over what the schema refuses, so that all problems are told at once.
  */
-import { limitNames } from "../../limits.ts"
-import { octetText } from "../../octet-text.ts"
-import { resolveLimits } from "../../resolve-limits.ts"
+import { limitNames } from "../../base/limits.ts"
+import { octetText } from "../../base/octet-text.ts"
+import { resolveLimits } from "../../base/resolve-limits.ts"
 import { didYouMean } from "../problem.ts"
 import { serverNameProblem } from "../server-name.ts"
 import { type Fault, fault, type Path } from "./faults.ts"

@@ -6,10 +6,10 @@
  */
 import { isIP } from "node:net"
 import { z } from "zod"
+import { type LimitName, limitNames, limitTable } from "../../base/limits.ts"
 import { GrpcStatus } from "../../grpc/status.ts"
-import { type LimitName, limitNames, limitTable } from "../../limits.ts"
-import { checkTemplate } from "../../relay/template.ts"
-import { variableNames } from "../../relay/variables.ts"
+import { checkTemplate } from "../../record/template.ts"
+import { variableNames } from "../../record/variables.ts"
 import { parseAddress } from "../address.ts"
 import { METHOD_PATH, ORIGIN } from "../bridge.ts"
 import { didYouMean } from "../problem.ts"

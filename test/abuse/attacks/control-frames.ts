@@ -1,4 +1,4 @@
-import type { CounterName } from "../../../src/counters.ts"
+import type { CounterName } from "../../../src/base/counters.ts"
 import type { Attack, Bar } from "../attack.ts"
 import { flood } from "../flood.ts"
 import { block } from "../hpack.ts"

@@ -1,4 +1,4 @@
-import type { CounterName } from "../../../src/counters.ts"
+import type { CounterName } from "../../../src/base/counters.ts"
 import type { Attack } from "../attack.ts"
 import type { Field } from "../hpack.ts"
 import { request } from "../peer.ts"

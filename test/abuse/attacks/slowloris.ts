@@ -1,6 +1,6 @@
 import { connect } from "node:net"
 import { setTimeout as pause } from "node:timers/promises"
-import type { CounterName } from "../../../src/counters.ts"
+import type { CounterName } from "../../../src/base/counters.ts"
 import type { Attack } from "../attack.ts"
 import { block } from "../hpack.ts"
 import { Peer, request } from "../peer.ts"

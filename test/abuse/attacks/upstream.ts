@@ -1,4 +1,4 @@
-import type { CounterName } from "../../../src/counters.ts"
+import type { CounterName } from "../../../src/base/counters.ts"
 import type { Attack, Bar, Sight, Stage } from "../attack.ts"
 import type { Call } from "../backend.ts"
 import { endOf, flood } from "../flood.ts"

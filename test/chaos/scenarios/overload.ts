@@ -1,5 +1,5 @@
 import { Histogram } from "../../../bench/measure/histogram.ts"
-import type { Random } from "../../../src/random.ts"
+import type { Random } from "../../../src/base/random.ts"
 import { CallLoad, type CallOutcome } from "../call-load.ts"
 import { LiveStreams } from "../live-streams.ts"
 import { type Check, check, liveChecks, type Scenario } from "../scenario.ts"

@@ -1,6 +1,6 @@
 import { runInThisContext } from "node:vm"
 import { describe, expect, test } from "vitest"
-import { seededRandom } from "../../../src/random.ts"
+import { seededRandom } from "../../../src/base/random.ts"
 import { COUNTS_NAME, Coverage } from "./coverage.ts"
 import { Dictionary } from "./dictionary.ts"
 import type { Finding } from "./finding.ts"

@@ -1,6 +1,6 @@
 import { getHeapStatistics, setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import type { Random } from "../../../src/random.ts"
+import type { Random } from "../../../src/base/random.ts"
 import type { Coverage } from "./coverage.ts"
 import type { Dictionary } from "./dictionary.ts"
 import { causeOf, type Finding } from "./finding.ts"

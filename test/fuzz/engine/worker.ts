@@ -1,5 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads"
-import { seededRandom } from "../../../src/random.ts"
+import { seededRandom } from "../../../src/base/random.ts"
 import { targets } from "../targets/index.ts"
 import { Coverage } from "./coverage.ts"
 import { Dictionary } from "./dictionary.ts"

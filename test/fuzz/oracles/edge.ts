@@ -3,6 +3,8 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { toBinary } from "@bufbuild/protobuf"
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt"
+import { Balancer } from "../../../src/balancer/balancer.ts"
+import { seededRandom } from "../../../src/base/random.ts"
 import {
   defaultBridge,
   defaultCluster,
@@ -13,8 +15,6 @@ import {
 } from "../../../src/config/defaults.ts"
 import type { Config } from "../../../src/config/model.ts"
 import type { Log, LogFields } from "../../../src/log/logger.ts"
-import { seededRandom } from "../../../src/random.ts"
-import { Balancer } from "../../../src/sluice.ts"
 import { checkClosed } from "../../simulation/invariants.ts"
 import { Scheduler } from "../../simulation/network/scheduler.ts"
 import type { LineUser, VirtualLink, WireTap } from "../../simulation/network/virtual-link.ts"

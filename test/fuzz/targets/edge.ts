@@ -1,4 +1,4 @@
-import { seededRandom } from "../../../src/random.ts"
+import { seededRandom } from "../../../src/base/random.ts"
 import { randomly } from "../../support/memory-link.ts"
 import type { Target } from "../engine/target.ts"
 import { runEdge } from "../oracles/edge.ts"

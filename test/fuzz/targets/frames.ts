@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { isDeepStrictEqual } from "node:util"
+import { type Random, seededRandom } from "../../../src/base/random.ts"
 import { FrameType } from "../../../src/http2/frame/types.ts"
-import { type Random, seededRandom } from "../../../src/random.ts"
 import * as dsl from "../../support/frame-dsl.ts"
 import { randomly } from "../../support/memory-link.ts"
 import { type Material, mutateOctets, pick, upTo } from "../engine/mutate.ts"

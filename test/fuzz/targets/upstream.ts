@@ -1,4 +1,4 @@
-import { seededRandom } from "../../../src/random.ts"
+import { seededRandom } from "../../../src/base/random.ts"
 import * as dsl from "../../support/frame-dsl.ts"
 import { randomly } from "../../support/memory-link.ts"
 import type { Target } from "../engine/target.ts"

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../../../src/clock.ts"
+import type { Clock, Timer } from "../../../src/base/clock.ts"
 
 /** Something that will happen, unless it is cancelled first. */
 export interface Happening {

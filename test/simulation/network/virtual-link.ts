@@ -1,5 +1,5 @@
+import type { Random } from "../../../src/base/random.ts"
 import type { OnOctets } from "../../../src/net/shared-read.ts"
-import type { Random } from "../../../src/random.ts"
 import { type Conditions, Pipe } from "./pipe.ts"
 import type { Scheduler } from "./scheduler.ts"
 import { VirtualSocket } from "./virtual-socket.ts"

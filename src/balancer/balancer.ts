@@ -1,0 +1,476 @@
+import { EventEmitter } from "node:events"
+import type { Socket } from "node:net"
+import { hostname } from "node:os"
+import { type Clock, HeldClock, systemClock, type Timer } from "../base/clock.ts"
+import { Counters, counterIds } from "../base/counters.ts"
+import type { Limits } from "../base/limits.ts"
+import { type Random, systemRandom } from "../base/random.ts"
+import { resolveLimits } from "../base/resolve-limits.ts"
+import { Deadlines } from "../base/timer-wheel.ts"
+import { VERSION } from "../base/version.ts"
+import { Bridges } from "../bridge/bridges.ts"
+import { checkDescriptorSets } from "../bridge/json/check-descriptor-sets.ts"
+import { Cluster } from "../cluster/cluster.ts"
+import type {
+  AccessLogConfig,
+  ClusterConfig,
+  Config,
+  ListenerConfig,
+  RouteSettings,
+  UpstreamTlsConfig,
+} from "../config/model.ts"
+import { BufferBudget } from "../http2/buffer-budget.ts"
+import { type AccessLog, AccessLogs } from "../log/access-log.ts"
+import { type Log, silentLog } from "../log/logger.ts"
+import { Flusher } from "../net/flusher.ts"
+import { Link, type LinkOwner } from "../net/link.ts"
+import type { Listening } from "../net/listen.ts"
+import { type Network, systemNetwork } from "../net/network.ts"
+import type { TlsListener } from "../net/tls-listener.ts"
+import { type TlsPlan, TlsStore } from "../net/tls-store.ts"
+import type { ConnectionRecord, StreamRecord } from "../record/record.ts"
+import type { TemplateEnvironment } from "../record/variables.ts"
+import { ReplayRing } from "../relay/call/replay-ring.ts"
+import type { RelayContext } from "../relay/context.ts"
+import { Clients } from "../relay/downstream/clients.ts"
+import type { OpenListener } from "../relay/downstream/listener-view.ts"
+import { Admission } from "../relay/overload/admission.ts"
+import { Shedding } from "../relay/overload/reset-largest.ts"
+import { compileRoute, type Route } from "../relay/route/route.ts"
+import { type RouteCompiler, Router } from "../relay/route/router.ts"
+import type { UpstreamConnection } from "../relay/upstream/upstream.ts"
+import { Upstreams } from "../relay/upstream/upstreams.ts"
+import { type BalancerSnapshot, describe } from "./status.ts"
+
+const TICK_MS = 1000
+
+export interface BalancerOptions {
+  /** Where Sluice speaks about itself. Default: nowhere. */
+  log?: Log
+  clock?: Clock
+  random?: Random
+  /** Where it listens and connects. Default: this machine's sockets. */
+  network?: Network
+}
+
+/** What a balancer tells whoever listens. Each comes after the fact and must not throw. */
+export interface BalancerEvents {
+  /** Exactly once per stream. The record is complete and no longer changes. */
+  stream: [record: StreamRecord]
+  /** A client connected, or is gone. */
+  connect: [connection: ConnectionRecord]
+  disconnect: [connection: ConnectionRecord]
+}
+
+/** An address that is open. */
+export interface OpenAddress {
+  readonly name: string
+  readonly host: string | null
+  /** The port in use, also when 0 was asked for; null for a Unix socket. */
+  readonly port: number | null
+  readonly unixPath: string | null
+}
+
+/** A listener that is open, or opens. */
+interface Accepting extends OpenListener {
+  config: ListenerConfig
+  router: Router<Route>
+  tls: TlsListener | null
+  listening: Listening | null
+}
+
+type Clusters = ReadonlyMap<string, Cluster<UpstreamConnection>>
+
+interface Live {
+  readonly config: Config
+  readonly clusters: Clusters
+  readonly routers: ReadonlyMap<string, Router<Route>>
+  readonly tls: TlsPlan
+}
+
+/**
+ * A running load balancer: the listeners, the connections on both sides and the configuration that is live.
+ *
+ * `start` opens it, `close` ends it without cutting a stream before its grace is over. `reload` swaps the
+ * configuration as a whole; streams under way keep the one they began with.
+ */
+export class Balancer extends EventEmitter<BalancerEvents> {
+  readonly counters = new Counters()
+  readonly limits: Limits
+  readonly #clock: HeldClock
+  readonly #log: Log
+  readonly #env: TemplateEnvironment
+  readonly #network: Network
+  readonly #flusher: Flusher
+  readonly #accessLogs: AccessLogs
+  readonly #accessLogsOpen = new Map<string, AccessLog>()
+  readonly #tls: TlsStore
+  readonly #context: RelayContext
+  readonly #clients: Clients
+  readonly #upstreams: Upstreams
+  readonly #links = new Set<Link>()
+  readonly #linkOwner: LinkOwner = {
+    onBug: (error) => this.#uncaught(error),
+    onClosed: (link) => {
+      this.#links.delete(link)
+      this.#gone()
+    },
+  }
+  /** Called whenever a connection or a socket is gone. */
+  readonly #onGone = new Set<() => void>()
+  readonly #listeners = new Map<string, Accepting>()
+  #live: Live
+  #ticker: Timer | null = null
+  #streams = 0
+  #isClosing = false
+  /** The last reload: each builds on what the one before it has left. */
+  #reloading: Promise<void> = Promise.resolve()
+
+  /** `config` has been checked. Errors: throws when an access log or a certificate cannot be opened or a limit is out of range. */
+  constructor(config: Config, options: BalancerOptions = {}) {
+    super()
+    const { limits, problems } = resolveLimits(config.limits)
+    if (problems.length > 0) throw new Error(problems.map(({ message }) => message).join("; "))
+    this.limits = limits
+    this.#clock = new HeldClock(options.clock ?? systemClock)
+    this.#log = options.log ?? silentLog
+    const random = options.random ?? systemRandom
+    const network = options.network ?? systemNetwork
+    this.#network = network
+    const admission = new Admission({ clock: this.#clock, log: this.#log, counters: this.counters, limits })
+    this.#flusher = new Flusher((callback) => network.afterReads(callback), admission)
+    this.#env = { clock: this.#clock, random, pid: process.pid, hostname: hostname(), version: VERSION }
+    this.#accessLogs = new AccessLogs({ clock: this.#clock, log: this.#log, env: this.#env })
+    this.#tls = new TlsStore({
+      handshakeTimeoutMs: limits.handshakeTimeoutMs,
+      clock: this.#clock,
+      log: this.#log,
+      onSecured: (name, socket, info) => {
+        const listener = this.#listeners.get(name)
+        if (listener === undefined) socket.destroy()
+        else this.#clients.secured(listener, socket, info)
+      },
+      onFailed: (counter) => this.counters.add(counterIds[counter]),
+      onBug: (error) => this.#uncaught(error),
+    })
+    this.#context = {
+      clock: this.#clock,
+      limits,
+      counters: this.counters,
+      deadlines: new Deadlines(this.#clock),
+      log: this.#log,
+      env: this.#env,
+      replayRing: new ReplayRing(),
+      budget: new BufferBudget(limits),
+      admission,
+      onStreamEnd: (record) => {
+        this.#streams++
+        this.emit("stream", record)
+      },
+    }
+    const link = (socket: Socket): Link => this.#link(socket)
+    const bridges = new Bridges(this.#context)
+    this.#clients = new Clients({
+      context: this.#context,
+      openStream: bridges.openStream,
+      http1: (connection) => bridges.http1(connection),
+      link,
+      onConnect: (record) => {
+        this.#tickLater()
+        this.emit("connect", record)
+      },
+      onDisconnect: (record) => {
+        this.#gone()
+        this.emit("disconnect", record)
+      },
+    })
+    this.#upstreams = new Upstreams({
+      context: this.#context,
+      network,
+      link,
+      onConnect: () => this.#tickLater(),
+      onClosed: () => this.#gone(),
+    })
+    new Shedding(this.#context, () => this.#clients.connections)
+    this.#live = this.#compile(config, null)
+    this.#live.tls.commit()
+  }
+
+  /** Opens every listener. Errors: one sentence that names the address; none stays open then. */
+  async start(): Promise<void> {
+    try {
+      for (const listener of this.#live.config.listeners) await this.#open(listener, this.#live)
+    } catch (error) {
+      await this.close({ graceMs: 0 })
+      throw error
+    }
+  }
+
+  get addresses(): OpenAddress[] {
+    return [...this.#listeners.values()].map(({ config, listening }) => ({
+      name: config.name,
+      host: config.host,
+      port: listening!.port,
+      unixPath: config.unixPath,
+    }))
+  }
+
+  /** What is going on now, as plain data. */
+  snapshot(): BalancerSnapshot {
+    return describe({
+      nowMs: this.#clock.now(),
+      addresses: this.addresses,
+      clusters: this.#live.clusters.values(),
+      downstream: this.#clients.connections,
+      streamsEnded: this.#streams,
+      bufferedOctets: this.#context.budget.octets,
+      deadlines: this.#context.deadlines.size,
+      counters: this.counters,
+    })
+  }
+
+  /**
+   * Puts `config` in place of the present one. Listeners that are new are opened, those that are gone closed; live
+   * streams are not touched. Errors: as `start`, or that it is closing; the old configuration then stays.
+   */
+  async reload(config: Config): Promise<void> {
+    const turn = this.#reloading.then(() => this.#reload(config))
+    this.#reloading = turn.catch(() => {})
+    return turn
+  }
+
+  async #reload(config: Config): Promise<void> {
+    this.#mustNotBeClosing()
+    const next = this.#compile(config, this.#live)
+    const opened: string[] = []
+    const names = new Set(config.listeners.map(({ name }) => name))
+    try {
+      for (const listener of config.listeners) {
+        const open = this.#listeners.get(listener.name)
+        if (open !== undefined && !isSameAddress(open.config, listener))
+          throw new Error(
+            `listener ${listener.name} cannot move to another address; give the new one another name`,
+          )
+        if (open !== undefined) continue
+        await this.#open(listener, next)
+        opened.push(listener.name)
+      }
+      this.#mustNotBeClosing()
+    } catch (error) {
+      for (const name of opened) this.#removeListener(name)
+      for (const cluster of without(next.clusters, this.#live.clusters)) cluster.close()
+      next.tls.abandon()
+      throw error
+    }
+    const before = this.#live
+    this.#live = next
+    for (const name of [...this.#listeners.keys()]) if (!names.has(name)) this.#removeListener(name)
+    for (const cluster of without(before.clusters, next.clusters)) cluster.close()
+    for (const upstream of next.tls.commit())
+      for (const way of this.#upstreams.forget(upstream))
+        for (const cluster of next.clusters.values()) cluster.forget(way)
+    for (const listener of config.listeners) {
+      const open = this.#listeners.get(listener.name)!
+      open.config = listener
+      open.router = next.routers.get(listener.name)!
+      open.tls = next.tls.find(listener.name)
+    }
+    this.#log.info("configuration reloaded")
+  }
+
+  /** A reload must not open again what `close` has closed. */
+  #mustNotBeClosing(): void {
+    if (this.#isClosing) throw new Error("the balancer is shutting down")
+  }
+
+  /** Opens the access logs anew: after a rotation. */
+  async reopenLogs(): Promise<void> {
+    await this.#accessLogs.reopen()
+  }
+
+  /** Writes what waits for the access logs, for a process that ends without `close`, or in the middle of it. */
+  flushLogsSync(): void {
+    this.#accessLogs.flushSync()
+  }
+
+  /**
+   * Takes no new connections or streams, lets those under way finish for `graceMs`, then ends them with UNAVAILABLE.
+   * Resolves once everything is closed.
+   */
+  async close(options: { graceMs?: number } = {}): Promise<void> {
+    const graceMs = options.graceMs ?? this.#live.config.shutdown.graceMs
+    const { connections } = this.#clients
+    this.#isClosing = true
+    this.#clients.close()
+    for (const name of [...this.#listeners.keys()]) this.#closeListener(name)
+    for (const connection of connections) connection.drain()
+    if (graceMs > 0) await this.#whenGone(connections, graceMs)
+    for (const connection of [...connections]) connection.abort("the balancer is shutting down")
+    for (const cluster of this.#live.clusters.values()) cluster.close()
+    for (const connection of [...this.#upstreams.connections])
+      connection.abort("the balancer is shutting down")
+    await this.#whenGone(this.#links, this.limits.drainTimeoutMs)
+    for (const link of this.#links) link.destroy()
+    this.#tls.close()
+    this.#ticker?.cancel()
+    await this.#accessLogs.close()
+  }
+
+  // ---- Configuration ------------------------------------------------------------------------------------------
+
+  /** Compiled and, with the clusters that did not change taken over, ready to go live. */
+  #compile(config: Config, before: Live | null): Live {
+    checkDescriptorSets(config)
+    const clusters = new Map<string, Cluster<UpstreamConnection>>()
+    const kept = new Map(before?.config.clusters.map((cluster) => [cluster.name, JSON.stringify(cluster)]))
+    for (const cluster of config.clusters) {
+      const isSame = kept.get(cluster.name) === JSON.stringify(cluster)
+      clusters.set(cluster.name, isSame ? before!.clusters.get(cluster.name)! : this.#makeCluster(cluster))
+    }
+    const tls = this.#tls.plan()
+    try {
+      for (const listener of config.listeners)
+        if (listener.tls !== null) tls.listener(listener.name, listener.tls)
+      return { config, clusters, routers: this.#makeRouters(config, clusters, tls), tls }
+    } catch (error) {
+      tls.abandon()
+      throw error
+    }
+  }
+
+  #makeRouters(config: Config, clusters: Clusters, tls: TlsPlan): Map<string, Router<Route>> {
+    const find = clusterFinder(clusters)
+    const routers = new Map<string, Router<Route>>()
+    for (const { name } of config.listeners) {
+      const servers = config.servers.filter((server) => server.listeners.includes(name))
+      if (servers.length === 0) throw new Error(`listener ${name} has no server`)
+      const openLog = (log: AccessLogConfig) => this.#openAccessLog(log)
+      const connectAs = (
+        tlsConfig: UpstreamTlsConfig | null,
+        { bindAddress, socketKeepalive }: RouteSettings,
+      ) => {
+        const over = tlsConfig === null ? null : tls.upstream(tlsConfig)
+        return this.#upstreams.connect({ tls: over, bindAddress, socketKeepalive })
+      }
+      const compile: RouteCompiler<Route> = (server, route) =>
+        compileRoute(server, route, find, openLog, connectAs)
+      routers.set(name, new Router(name, servers, compile))
+    }
+    return routers
+  }
+
+  /** Once opened it stays: streams that began before a reload still write to it when they end. */
+  #openAccessLog(config: AccessLogConfig): AccessLog {
+    const key = JSON.stringify(config)
+    const log = this.#accessLogsOpen.get(key) ?? this.#accessLogs.open(config)
+    this.#accessLogsOpen.set(key, log)
+    return log
+  }
+
+  #makeCluster(config: ClusterConfig): Cluster<UpstreamConnection> {
+    return new Cluster<UpstreamConnection>(config, {
+      clock: this.#clock,
+      random: this.#env.random,
+      limits: this.limits,
+      onLimit: (counter) => this.counters.add(counterIds[counter as keyof typeof counterIds]),
+      connect: this.#upstreams.plain,
+    })
+  }
+
+  // ---- Connections --------------------------------------------------------------------------------------------
+
+  /** A bug of ours met by one connection's octets: that connection ends, the others do not notice. */
+  #uncaught(error: unknown): void {
+    this.counters.add(counterIds.uncaught)
+    this.#log.error("unexpected error, one connection ended", {
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    })
+  }
+
+  #link(socket: Socket): Link {
+    const link = new Link(socket, this.#flusher, this.#clock, this.#linkOwner)
+    this.#links.add(link)
+    return link
+  }
+
+  async #open(config: ListenerConfig, { routers, tls }: Live): Promise<void> {
+    const { name } = config
+    const listener: Accepting = { config, router: routers.get(name)!, tls: tls.find(name), listening: null }
+    listener.listening = await this.#network.listen(
+      config,
+      (accept) => this.#clients.accept(listener, accept),
+      (socket) => this.#handshake(listener, socket),
+    )
+    this.#listeners.set(name, listener)
+  }
+
+  #closeListener(name: string): void {
+    this.#listeners.get(name)?.listening?.close()
+    this.#listeners.delete(name)
+  }
+
+  /** Closes it and lets its clients go. Until they have gone they reach what it led to, never what another leads to. */
+  #removeListener(name: string): void {
+    const listener = this.#listeners.get(name)
+    this.#closeListener(name)
+    if (listener !== undefined) this.#clients.drain(listener)
+  }
+
+  /** Over TLS a client is served after its handshake. False: this listener has no TLS. */
+  #handshake({ tls }: Accepting, socket: Socket): boolean {
+    if (tls === null) return false
+    if (this.#clients.admit(socket)) tls.handshake(socket)
+    return true
+  }
+
+  // ---- Time ---------------------------------------------------------------------------------------------------
+
+  /** One timer for all connections, and none while there are none. */
+  #tickLater(): void {
+    this.#ticker ??= this.#clock.after(TICK_MS, () => {
+      this.#ticker = null
+      const nowMs = this.#clock.now()
+      this.#context.admission.tick(nowMs)
+      for (const connection of this.#clients.connections) connection.tick(nowMs)
+      for (const connection of this.#upstreams.connections) connection.tick(nowMs)
+      if (this.#clients.connections.size + this.#upstreams.connections.size > 0) this.#tickLater()
+    })
+  }
+
+  /** Resolves when `set` is empty, or after `ms`. */
+  #whenGone(set: ReadonlySet<unknown>, ms: number): Promise<void> {
+    if (set.size === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = this.#clock.after(ms, () => done())
+      const look = (): void => {
+        if (set.size === 0) done()
+      }
+      const done = (): void => {
+        timer.cancel()
+        this.#onGone.delete(look)
+        resolve()
+      }
+      this.#onGone.add(look)
+    })
+  }
+
+  #gone(): void {
+    if (this.#onGone.size === 0) return
+    for (const look of [...this.#onGone]) look()
+  }
+}
+
+/** By name as written, else without regard to case: what variables come to is in any spelling, and nginx takes it. */
+function clusterFinder(clusters: Clusters): Route["findCluster"] {
+  const byLowerName = new Map([...clusters].map(([name, cluster]) => [name.toLowerCase(), cluster]))
+  return (name) => clusters.get(name) ?? byLowerName.get(name.toLowerCase())
+}
+
+/** The clusters of one configuration that are not the same in another. */
+function without(these: Clusters, those: Clusters): Cluster<UpstreamConnection>[] {
+  return [...these].filter(([name, cluster]) => those.get(name) !== cluster).map(([, cluster]) => cluster)
+}
+
+function isSameAddress(one: ListenerConfig, other: ListenerConfig): boolean {
+  return one.host === other.host && one.port === other.port && one.unixPath === other.unixPath
+}

@@ -1,0 +1,117 @@
+import { type CounterName, type Counters, counterNames } from "../base/counters.ts"
+import type { Cluster } from "../cluster/cluster.ts"
+import type { Pool } from "../cluster/pool.ts"
+import type { ClientConnection } from "../relay/downstream/client-connection.ts"
+import type { UpstreamConnection } from "../relay/upstream/upstream.ts"
+import type { OpenAddress } from "./balancer.ts"
+
+/** What a balancer is doing at one moment: plain data, safe to keep and to turn into JSON. */
+export interface BalancerSnapshot {
+  addresses: OpenAddress[]
+  clusters: ClusterSnapshot[]
+  connections: number
+  streams: StreamSnapshot[]
+  streamsEnded: number
+  /** Held for slow receivers and for streams that may have to be repeated, in all. */
+  bufferedOctets: number
+  /** Streams that have a time limit running, and what else waits for a time. */
+  deadlines: number
+  /** Only those that are not 0. */
+  counters: Partial<Record<CounterName, number>>
+}
+
+export interface ClusterSnapshot {
+  name: string
+  endpoints: {
+    address: string
+    /** Streams that have picked it. */
+    streamsOpen: number
+    /** Those of them that hold a slot on one of its connections. */
+    leases: number
+    connections: number
+    isEjected: boolean
+    waiting: number
+  }[]
+}
+
+export interface StreamSnapshot {
+  client: string
+  authority: string
+  path: string
+  /** Empty while it waits for one. */
+  endpoint: string
+  ageMs: number
+  requestMessages: number
+  responseMessages: number
+  requestOctets: number
+  responseOctets: number
+  /** Held for it in this process. */
+  bufferedOctets: number
+}
+
+export function describe(from: {
+  nowMs: number
+  addresses: OpenAddress[]
+  clusters: Iterable<Cluster<UpstreamConnection>>
+  downstream: Iterable<ClientConnection>
+  streamsEnded: number
+  bufferedOctets: number
+  deadlines: number
+  counters: Counters
+}): BalancerSnapshot {
+  const streams: StreamSnapshot[] = []
+  let connections = 0
+  for (const { streams: owners, record } of from.downstream) {
+    connections++
+    for (const owner of owners) {
+      const { messages } = owner
+      streams.push({
+        client: `${record.remoteAddress}:${record.remotePort}`,
+        authority: owner.record.authority,
+        path: owner.record.path,
+        endpoint: owner.endpointAddress,
+        ageMs: Math.round(from.nowMs - owner.record.startMs),
+        requestMessages: messages.request,
+        responseMessages: messages.response,
+        requestOctets: owner.record.requestOctets,
+        responseOctets: owner.record.responseOctets,
+        bufferedOctets: owner.bufferedOctets,
+      })
+    }
+  }
+  const counters: BalancerSnapshot["counters"] = {}
+  for (const name of counterNames) if (from.counters.get(name) > 0) counters[name] = from.counters.get(name)
+  return {
+    addresses: from.addresses,
+    clusters: [...from.clusters].map((cluster) => describeCluster(cluster, from.nowMs)),
+    connections,
+    streams,
+    streamsEnded: from.streamsEnded,
+    bufferedOctets: from.bufferedOctets,
+    deadlines: from.deadlines,
+    counters,
+  }
+}
+
+function leasesOf(pools: readonly Pool<UpstreamConnection>[]): number {
+  let leases = 0
+  for (const { connections } of pools) for (const { streamsOpen } of connections) leases += streamsOpen
+  return leases
+}
+
+function describeCluster(cluster: Cluster<UpstreamConnection>, nowMs: number): ClusterSnapshot {
+  return {
+    name: cluster.name,
+    endpoints: [...cluster.endpoints].map((endpoint) => {
+      const pools = cluster.poolsOf(endpoint)
+      return {
+        address: endpoint.address,
+        streamsOpen: endpoint.streamsOpen,
+        leases: leasesOf(pools),
+        connections: pools.reduce((sum, { connections }) => sum + connections.length, 0),
+        isEjected: endpoint.isEjected(nowMs),
+        waiting: pools.reduce((sum, { waiting }) => sum + waiting, 0),
+      }
+    }),
+  }
+}

@@ -1,0 +1,92 @@
+import { HeaderList } from "../../http2/header-list.ts"
+import { failure } from "../../record/failure.ts"
+import { withCors } from "../shared/cors.ts"
+import { COMPRESSED, framed, MessageSplitter } from "../shared/message-splitter.ts"
+import { metadataOf } from "../shared/transcoder.ts"
+import { connectEnd } from "./protocol.ts"
+import { ConnectCall, type ConnectCallOptions, ConnectFault } from "./transcoder.ts"
+
+/** Marks the envelope that says how the stream ended. */
+const END_STREAM = 0x02
+
+/** A stream of Connect. Its envelopes are gRPC's own, so that messages in binary pass as they are. */
+export class ConnectStreamCall extends ConnectCall {
+  readonly #requests: MessageSplitter
+  readonly #responses: MessageSplitter
+  #headSent = false
+
+  constructor(options: ConnectCallOptions) {
+    super(options)
+    const { messageOctetsMax } = options.context.limits
+    this.#requests = new MessageSplitter(messageOctetsMax, (flags, message) => {
+      const frame = framed(0, this.fromJson(message, (flags & COMPRESSED) !== 0))
+      this.forward(frame, 0, frame.length, false)
+    })
+    this.#responses = new MessageSplitter(messageOctetsMax, (flags, message) => {
+      const frame = framed(0, this.toJson(message, (flags & COMPRESSED) !== 0))
+      this.write(frame, 0, frame.length, false)
+    })
+  }
+
+  // ---- Towards the backend --------------------------------------------------------------------------------------
+
+  protected onEmptyRequest(): void {
+    this.translateRequest(Buffer.alloc(0), 0, 0, true)
+  }
+
+  protected readRequest(octets: Buffer, start: number, end: number, isLast: boolean): void {
+    if (this.kind.codec === "proto") return this.forward(octets, start, end, isLast)
+    const before = this.#requests.heldOctets
+    const fits = this.#requests.push(octets, start, end)
+    this.held.add(this.#requests.heldOctets - before)
+    if (!fits) throw this.tooLarge()
+    if (!isLast) return
+    if (!this.#requests.isAtBoundary)
+      throw new ConnectFault(failure("bad_request", "the request ends within a message"))
+    this.forward(octets, end, end, true)
+  }
+
+  // ---- Towards the client ---------------------------------------------------------------------------------------
+
+  protected sendHead(list: HeaderList): void {
+    this.#headSent = true
+    const fields = [":status", "200", "content-type", `application/connect+${this.kind.codec}`]
+    const encoding = list.get("grpc-encoding")
+    if (encoding !== undefined && this.kind.codec === "proto")
+      fields.push("connect-content-encoding", encoding)
+    const accepted = list.get("grpc-accept-encoding")
+    if (accepted !== undefined) fields.push("connect-accept-encoding", accepted)
+    for (const [name, value] of metadataOf(list)) fields.push(name, value)
+    this.stream.sendHeaders(new HeaderList(withCors(fields, this.corsFields)), false)
+  }
+
+  protected sendMessages(octets: Buffer, start: number, end: number): number {
+    if (this.kind.codec === "proto") this.write(octets, start, end, false)
+    else {
+      try {
+        const before = this.#responses.heldOctets
+        const fits = this.#responses.push(octets, start, end)
+        this.held.add(this.#responses.heldOctets - before)
+        if (!fits) throw this.tooLarge()
+      } catch (error) {
+        if (!(error instanceof ConnectFault)) throw error
+        this.fail(error.failure)
+      }
+    }
+    return this.written(end - start)
+  }
+
+  protected sendStatus(trailers: HeaderList): void {
+    if (!this.#headSent) this.sendHead(new HeaderList([]))
+    const { error } = connectEnd(trailers, this.types?.registry ?? null)
+    const metadata = new Map<string, string[]>()
+    for (const [name, value] of metadataOf(trailers))
+      metadata.set(name, [...(metadata.get(name) ?? []), value])
+    const end = {
+      ...(error !== null && { error }),
+      ...(metadata.size > 0 && { metadata: Object.fromEntries(metadata) }),
+    }
+    const frame = framed(END_STREAM, Buffer.from(JSON.stringify(end), "utf8"))
+    this.write(frame, 0, frame.length, true)
+  }
+}

@@ -1,0 +1,129 @@
+import { GrpcStatus, httpStatusOfGrpc } from "../../grpc/status.ts"
+import { HeaderList } from "../../http2/header-list.ts"
+import { type Failure, failure } from "../../record/failure.ts"
+import { withCors } from "../shared/cors.ts"
+import { COMPRESSED, framed, MessageSplitter } from "../shared/message-splitter.ts"
+import { metadataOf } from "../shared/transcoder.ts"
+import { type ConnectEnd, connectEnd, connectError, encodingsOf } from "./protocol.ts"
+import type { ConnectCallOptions } from "./transcoder.ts"
+import { ConnectCall, ConnectFault } from "./transcoder.ts"
+
+/** A stream may go on for ever, so its end is not waited for. */
+const TOO_MANY_ANSWERS: Failure = {
+  ...failure("upstream_malformed", "a unary call was answered with more than one message"),
+  grpcStatus: GrpcStatus.UNIMPLEMENTED,
+}
+
+/** A unary call of Connect: one message as the body, the status as HTTP's, errors as JSON. */
+export class ConnectUnaryCall extends ConnectCall {
+  readonly #isRequestCompressed: boolean
+  readonly #splitter: MessageSplitter
+  #request: Buffer[] = []
+  #requestOctets = 0
+  #head: HeaderList | null = null
+  #answers = 0
+  #answer: Buffer | null = null
+  #isAnswerCompressed = false
+
+  constructor(options: ConnectCallOptions) {
+    super(options)
+    this.#isRequestCompressed = encodingsOf(options.clientHead, options.kind).message !== null
+    this.#splitter = new MessageSplitter(options.context.limits.messageOctetsMax, (flags, message) => {
+      this.#answers++
+      this.#answer ??= Buffer.from(message)
+      this.#isAnswerCompressed = (flags & COMPRESSED) !== 0
+    })
+  }
+
+  // ---- Towards the backend --------------------------------------------------------------------------------------
+
+  protected onEmptyRequest(): void {
+    this.translateRequest(Buffer.alloc(0), 0, 0, true)
+  }
+
+  protected readRequest(octets: Buffer, start: number, end: number, isLast: boolean): void {
+    this.#requestOctets += end - start
+    if (this.#requestOctets > this.context.limits.messageOctetsMax) throw this.tooLarge()
+    this.held.add(end - start)
+    if (end > start) this.#request.push(Buffer.from(octets.subarray(start, end)))
+    if (!isLast) return
+    const { query, codec } = this.kind
+    const payload = query === null ? Buffer.concat(this.#request) : messageOf(query)
+    this.#request = []
+    this.held.add(-this.#requestOctets)
+    const isCompressed = this.#isRequestCompressed && payload.length > 0
+    const frame =
+      codec === "json"
+        ? framed(0, this.fromJson(payload, isCompressed))
+        : framed(isCompressed ? COMPRESSED : 0, payload)
+    this.forward(frame, 0, frame.length, true)
+  }
+
+  // ---- Towards the client ---------------------------------------------------------------------------------------
+
+  protected sendHead(list: HeaderList): void {
+    this.#head = list
+  }
+
+  protected sendMessages(octets: Buffer, start: number, end: number): number {
+    const before = this.#heldOfAnswer
+    const fits = this.#splitter.push(octets, start, end)
+    this.held.add(this.#heldOfAnswer - before)
+    if (!fits) this.fail(this.tooLarge().failure)
+    else if (this.#answers > 1) this.fail(TOO_MANY_ANSWERS)
+    return end - start
+  }
+
+  get #heldOfAnswer(): number {
+    return this.#splitter.heldOctets + (this.#answer?.length ?? 0)
+  }
+
+  protected sendStatus(trailers: HeaderList): void {
+    const result = this.#result(trailers)
+    const status = this.foreignStatus >= 400 ? this.foreignStatus : httpStatusOfGrpc(result.grpcStatus)
+    const fields = [":status", String(status)]
+    fields.push("content-type", result.error === null ? `application/${this.kind.codec}` : "application/json")
+    const encoding = this.#head?.get("grpc-encoding")
+    if (result.error === null && this.#isAnswerCompressed && encoding !== undefined)
+      fields.push("content-encoding", encoding)
+    for (const [name, value] of metadataOf(this.#head ?? new HeaderList([]))) fields.push(name, value)
+    for (const [name, value] of metadataOf(trailers)) fields.push(`trailer-${name}`, value)
+    const body = result.error === null ? result.body : Buffer.from(JSON.stringify(result.error), "utf8")
+    fields.push("content-length", String(body.length))
+    this.record.status = status
+    this.stream.sendHeaders(new HeaderList(withCors(fields, this.corsFields)), false)
+    this.write(body, 0, body.length, true)
+  }
+
+  #result(
+    trailers: HeaderList,
+  ): (ConnectEnd & { error: object; body?: never }) | { grpcStatus: 0; error: null; body: Buffer } {
+    const { grpcStatus, error } = connectEnd(trailers, this.types?.registry ?? null)
+    if (error !== null) return { grpcStatus, error }
+    const answer = this.#answer
+    if (answer === null) return wrong(GrpcStatus.UNIMPLEMENTED, "a unary call was answered with no message")
+    try {
+      const body = this.kind.codec === "json" ? this.toJson(answer, this.#isAnswerCompressed) : answer
+      if (this.kind.codec === "json") this.#isAnswerCompressed = false
+      return { grpcStatus: 0, error: null, body }
+    } catch (fault) {
+      if (!(fault instanceof ConnectFault)) throw fault
+      return wrong(GrpcStatus.INTERNAL, fault.message)
+    }
+  }
+}
+
+function wrong(grpcStatus: number, message: string): ConnectEnd & { error: object } {
+  const { error } = connectError(grpcStatus, message)
+  return { grpcStatus, error: error! }
+}
+
+/** The message of a GET. */
+function messageOf(query: URLSearchParams): Buffer {
+  const text = query.get("message") ?? ""
+  if (query.get("base64") !== "1") return Buffer.from(text, "utf8")
+  if (!/^[A-Za-z0-9+/_ -]*={0,2}$/.test(text))
+    throw new ConnectFault(failure("bad_request", "the query parameter message is not base64"))
+  // A `+` that nobody escaped has become a space.
+  return Buffer.from(text.replaceAll(" ", "+"), "base64")
+}

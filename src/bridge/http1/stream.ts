@@ -1,0 +1,234 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { ErrorCode } from "../../http2/error-code.ts"
+import type { HeaderList } from "../../http2/header-list.ts"
+import type { DownstreamStream } from "../../relay/call/downstream-stream.ts"
+import type { RelayContext } from "../../relay/context.ts"
+import type { StreamOwner } from "../../relay/downstream/client-connection.ts"
+
+import { guarded } from "../shared/guarded.ts"
+import { HeldOctets } from "../shared/held-octets.ts"
+
+const NO_OCTETS = Buffer.alloc(0)
+/** What HTTP/1 lets a value be: RFC 9110 §5.5. HTTP/2's other control characters end here. */
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+
+export interface Http1StreamOptions {
+  request: IncomingMessage
+  response: ServerResponse
+  context: RelayContext
+  /** Called once, when both halves are over. `isReusable`: the connection may carry another request. */
+  onClosed: (stream: Http1Stream, isReusable: boolean) => void
+}
+
+/** One HTTP/1 request and its response, with the face of an HTTP/2 stream. */
+export class Http1Stream implements DownstreamStream {
+  /** Set before `begin`. */
+  owner: StreamOwner | null = null
+  isClosed = false
+  localEnded = false
+  remoteEnded: boolean
+  queuedOctets = 0
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+  readonly #context: RelayContext
+  /** Written, and not yet taken by the kernel. */
+  readonly #held: HeldOctets
+  readonly #onClosed: Http1StreamOptions["onClosed"]
+  #unconsumed = 0
+  /** Octets that came after the answer was whole. */
+  #discarded = 0
+  #headSent = false
+
+  constructor(options: Http1StreamOptions) {
+    const { request, response } = options
+    this.#request = request
+    this.#response = response
+    this.#context = options.context
+    this.#held = new HeldOctets(options.context.budget)
+    this.#onClosed = options.onClosed
+    const { headers } = request
+    const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
+    this.remoteEnded = !hasBody
+    response.sendDate = false
+    response.on("error", () => {})
+    response.on(
+      "close",
+      this.#guard(() => this.gone()),
+    )
+    request.on("error", () => {})
+  }
+
+  /** Reads the request's body, now that there is somebody to tell. */
+  begin(): void {
+    const request = this.#request
+    request.on(
+      "data",
+      this.#guard((octets: Buffer) => this.#receive(octets)),
+    )
+    request.on(
+      "end",
+      this.#guard(() => this.#receiveEnd()),
+    )
+  }
+
+  #guard<Given extends unknown[]>(run: (...given: Given) => void): (...given: Given) => void {
+    return guarded(this.#context, () => this.#response.destroy(), run)
+  }
+
+  get headerListMax(): number {
+    return Number.POSITIVE_INFINITY
+  }
+
+  // ---- DownstreamStream ---------------------------------------------------------------------------------------
+
+  /** The caller is in the midst of what a backend sent; what Node refuses to write is this client's loss alone. */
+  sendHeaders(list: HeaderList, endStream: boolean): void {
+    if (this.isClosed || this.localEnded) return
+    guarded(
+      this.#context,
+      () => {
+        this.gone()
+        this.#response.destroy()
+      },
+      () => this.#writeHeaders(list, endStream),
+    )()
+  }
+
+  #writeHeaders(list: HeaderList, endStream: boolean): void {
+    const response = this.#response
+    if (this.#headSent) {
+      response.addTrailers(pairs(writable(list.fields)))
+      return this.#end()
+    }
+    const status = Number(list.get(":status"))
+    if (status < 200) return
+    this.#headSent = true
+    response.writeHead(status, writable(list.fields.slice(2)))
+    if (endStream) return this.#end()
+    this.#cork()
+    response.flushHeaders()
+  }
+
+  sendData(octets: Buffer, start: number, end: number, endStream: boolean): number {
+    const length = end - start
+    if (this.isClosed || this.localEnded) return length
+    if (length > 0) {
+      this.#cork()
+      this.queuedOctets += length
+      this.#held.add(length)
+      const taken = this.#guard(() => this.#taken(length))
+      this.#response.write(Buffer.from(octets.subarray(start, end)), taken)
+    }
+    if (endStream) this.#end()
+    return 0
+  }
+
+  /** Half a body is of no use, so the connection goes with it. */
+  discardQueued(): void {
+    if (this.queuedOctets > 0) this.#break()
+  }
+
+  consume(octets: number): void {
+    this.#unconsumed -= octets
+    if (
+      !this.isClosed &&
+      this.#request.isPaused() &&
+      this.#unconsumed < this.#context.limits.streamWindowOctets / 2
+    )
+      this.#request.resume()
+  }
+
+  reset(_code: number): void {
+    if (this.isClosed) return
+    if (!this.localEnded) return this.#break()
+    // The answer is whole and did not say that the connection ends with it, so the client may send its next request as
+    // soon as it is through with this one. What is left of this one is thrown away.
+    this.#close(true)
+    this.#request.resume()
+  }
+
+  // ---- From the client ----------------------------------------------------------------------------------------
+
+  #receive(octets: Buffer): void {
+    if (this.isClosed) return this.#discard(octets.length)
+    this.#unconsumed += octets.length
+    this.owner!.onRequestData(octets, 0, octets.length, false)
+    if (!this.isClosed && this.#unconsumed >= this.#context.limits.streamWindowOctets) this.#request.pause()
+  }
+
+  /** A client that goes on and on with a request that was answered is not read for ever. */
+  #discard(octets: number): void {
+    this.#discarded += octets
+    if (this.#discarded > this.#context.limits.streamWindowOctets) this.#request.socket.destroy()
+  }
+
+  #receiveEnd(): void {
+    if (this.isClosed || this.remoteEnded) return
+    this.remoteEnded = true
+    this.owner!.onRequestData(NO_OCTETS, 0, 0, true)
+    this.#closeIfOver()
+  }
+
+  /** The response is out, or the connection gone. */
+  gone(): void {
+    this.#held.release()
+    if (this.isClosed) return
+    this.#close(false)
+    this.owner!.onDownstreamReset({
+      code: ErrorCode.CANCEL,
+      origin: "connection",
+      unprocessed: false,
+      reason: "the client closed the connection",
+    })
+  }
+
+  // ---- Endings ------------------------------------------------------------------------------------------------
+
+  #end(): void {
+    this.localEnded = true
+    this.#response.end()
+    this.#closeIfOver()
+  }
+
+  #taken(octets: number): void {
+    this.queuedOctets -= octets
+    this.#held.add(-octets)
+    if (this.isClosed) return
+    this.#closeIfOver()
+    this.owner!.onDownstreamTaken(octets)
+  }
+
+  #closeIfOver(): void {
+    if (this.localEnded && this.remoteEnded && this.queuedOctets === 0 && !this.isClosed) this.#close(true)
+  }
+
+  #break(): void {
+    this.#close(false)
+    this.#response.destroy()
+  }
+
+  #close(isReusable: boolean): void {
+    this.isClosed = true
+    this.#onClosed(this, isReusable)
+  }
+
+  /** What this turn writes leaves in one piece. */
+  #cork(): void {
+    const { socket } = this.#response
+    if (socket === null || socket.writableCorked > 0) return
+    socket.cork()
+    process.nextTick(() => socket.uncork())
+  }
+}
+
+/** Fields that Node agrees to write, flat: `trailer`, only a hint (RFC 9110 §6.6.2), it takes in chunked answers alone. */
+function writable(fields: readonly string[]): string[] {
+  const kept: string[] = []
+  for (let i = 0; i < fields.length; i += 2)
+    if (fields[i] !== "trailer" && FIELD_VALUE.test(fields[i + 1]!)) kept.push(fields[i]!, fields[i + 1]!)
+  return kept
+}
+
+function pairs(fields: readonly string[]): [string, string][] {
+  return Array.from({ length: fields.length / 2 }, (_, i) => [fields[2 * i]!, fields[2 * i + 1]!])
+}

@@ -1,0 +1,24 @@
+import { counterIds } from "../../base/counters.ts"
+import type { RelayContext } from "../../relay/context.ts"
+
+/**
+ * `run` as a callback of Node's: what it throws is a bug of ours, which `end`s one connection and not the process.
+ * The relay's own reads are guarded by the link.
+ */
+export function guarded<Given extends unknown[]>(
+  { counters, log }: Pick<RelayContext, "counters" | "log">,
+  end: () => void,
+  run: (...given: Given) => void,
+): (...given: Given) => void {
+  return (...given) => {
+    try {
+      run(...given)
+    } catch (error) {
+      counters.add(counterIds.uncaught)
+      log.error("unexpected error, one connection ended", {
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      })
+      end()
+    }
+  }
+}

@@ -1,0 +1,104 @@
+import type { RouteSettings } from "../../config/model.ts"
+import { HeaderList } from "../../http2/header-list.ts"
+import type { RequestHead } from "../../http2/message-head.ts"
+import { isOriginAllowed, mayUseCookies } from "../shared/cors.ts"
+
+/** What a WebSocket's messages are. */
+export type WebSocketKind = "json" | "grpc-websockets"
+
+/** A handshake that is refused, and with which HTTP status. */
+export interface Refusal {
+  readonly status: number
+  readonly reason: string
+}
+
+/** What a client asked for in a handshake. */
+export interface Handshake {
+  readonly kind: WebSocketKind
+  /** The handshake's own, without the cookies that its page may not use. */
+  readonly head: RequestHead
+  /** The subprotocol to answer with; none when none was offered. */
+  readonly subprotocol: string | null
+  /** Request headers that the page could not set as such. */
+  readonly metadata: string[]
+}
+
+const JSON_SUBPROTOCOL = "sluice.json"
+const GRPC_SUBPROTOCOL = "grpc-websockets"
+const BEARER = "Bearer"
+
+/** Reads what a WebSocket handshake asks of a bridge, or says why it is refused. */
+export function readHandshake(asked: RequestHead, settings: RouteSettings): Handshake | Refusal {
+  const { list, authority } = asked
+  const origin = list.get("origin")
+  if (origin !== undefined && !isOriginAllowed(origin, authority, settings))
+    return { status: 403, reason: "pages of this origin may not call here" }
+  // Cookies come along from any page, with no preflight to ask whether they may: CWE-1385.
+  const isTrusted = origin === undefined || mayUseCookies(origin, authority, settings)
+  const head = isTrusted ? asked : withoutCookies(asked)
+  const offered = offeredSubprotocols(list)
+  const bearerAt = offered.indexOf(BEARER)
+  const token = bearerAt < 0 ? undefined : offered[bearerAt + 1]
+  if (bearerAt >= 0 && token === undefined)
+    return { status: 400, reason: "the subprotocol Bearer comes without a token" }
+  const others = offered.filter((_, i) => bearerAt < 0 || (i !== bearerAt && i !== bearerAt + 1))
+  const subprotocol = [GRPC_SUBPROTOCOL, JSON_SUBPROTOCOL].find((name) => others.includes(name))
+  if (subprotocol === undefined && others.length > 0)
+    return {
+      status: 400,
+      reason: `of the subprotocols none is known: there is ${GRPC_SUBPROTOCOL} and ${JSON_SUBPROTOCOL}`,
+    }
+  const metadata = readMetadata(head, settings)
+  if (typeof metadata === "string") return { status: 400, reason: metadata }
+  return {
+    head,
+    kind: subprotocol === GRPC_SUBPROTOCOL ? GRPC_SUBPROTOCOL : "json",
+    subprotocol: subprotocol ?? (token === undefined ? null : BEARER),
+    metadata: token === undefined ? metadata : [...metadata, "authorization", `${BEARER} ${token}`],
+  }
+}
+
+function withoutCookies(head: RequestHead): RequestHead {
+  const { fields } = head.list
+  return { ...head, list: new HeaderList(fields.filter((_, i) => fields[i - (i % 2)] !== "cookie")) }
+}
+
+/** In order; lists may come in one field or in several. */
+function offeredSubprotocols({ fields }: HeaderList): string[] {
+  const offered: string[] = []
+  for (let i = 0; i < fields.length; i += 2)
+    if (fields[i] === "sec-websocket-protocol")
+      offered.push(
+        ...fields[i + 1]!.split(",")
+          .map((name) => name.trim())
+          .filter((name) => name !== ""),
+      )
+  return offered
+}
+
+/** From the query parameters and the cookie that the route names. A string says what is wrong. */
+function readMetadata(head: RequestHead, { bridge }: RouteSettings): string[] | string {
+  const metadata: string[] = []
+  const mark = head.path.indexOf("?")
+  const query = new URLSearchParams(mark < 0 ? "" : head.path.slice(mark))
+  for (const name of bridge.metadataQuery) {
+    const value = query.get(name)
+    if (value === null) continue
+    if (!/^[!-~](?:[ -~]*[!-~])?$/.test(value)) return `the query parameter ${name} is no header value`
+    metadata.push(name.toLowerCase(), value)
+  }
+  const cookie = bridge.metadataCookie === null ? undefined : cookieOf(head.list, bridge.metadataCookie)
+  if (cookie !== undefined) metadata.push("authorization", `${BEARER} ${cookie}`)
+  return metadata
+}
+
+function cookieOf({ fields }: HeaderList, name: string): string | undefined {
+  for (let i = 0; i < fields.length; i += 2) {
+    if (fields[i] !== "cookie") continue
+    for (const crumb of fields[i + 1]!.split(";")) {
+      const equals = crumb.indexOf("=")
+      if (equals > 0 && crumb.slice(0, equals).trim() === name) return crumb.slice(equals + 1).trim()
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,60 @@
+import { describe, expect, test } from "vitest"
+import { seededRandom } from "../base/random.ts"
+import { Backoff } from "./backoff.ts"
+
+const backoffOf = (random: () => number = () => 0.5) =>
+  new Backoff({ delayMs: 100, delayMaxMs: 1000, random })
+
+describe("back-off between connections", () => {
+  test("each failure in a row waits 1.6 times as long, up to the most", () => {
+    const backoff = backoffOf()
+    let nowMs = 0
+    const waited = Array.from({ length: 8 }, () => {
+      backoff.failed(nowMs, nowMs)
+      const left = backoff.leftMs(nowMs)
+      nowMs += left
+      return Math.round(left)
+    })
+    expect(waited).toEqual([100, 160, 256, 410, 655, 1000, 1000, 1000])
+    expect(backoff.leftMs(nowMs)).toBe(0)
+  })
+
+  test("delays vary by a fifth either way", () => {
+    const random = seededRandom(7)
+    const firsts = Array.from({ length: 1000 }, () => {
+      const backoff = backoffOf(random)
+      backoff.failed(0, 0)
+      return backoff.leftMs(0)
+    })
+    expect(Math.min(...firsts)).toBeGreaterThanOrEqual(80)
+    expect(Math.min(...firsts)).toBeLessThan(82)
+    expect(Math.max(...firsts)).toBeGreaterThan(118)
+    expect(Math.max(...firsts)).toBeLessThanOrEqual(120)
+  })
+
+  test("counted from where the attempt began: one that took its time is followed at once", () => {
+    const backoff = backoffOf()
+    backoff.failed(1000, 1070)
+    expect(backoff.leftMs(1070)).toBe(30)
+    backoff.failed(2000, 9000)
+    expect(backoff.leftMs(9000)).toBe(0)
+  })
+
+  test("attempts made together fail as one", () => {
+    const backoff = backoffOf()
+    for (const startedMs of [0, 3, 5]) backoff.failed(startedMs, 5)
+    expect(backoff.leftMs(0)).toBe(100)
+  })
+
+  test("a connection that was of use ends it, unless it is older than the failure", () => {
+    const backoff = backoffOf()
+    backoff.failed(0, 10)
+    backoff.failed(100, 110)
+    backoff.served(50)
+    backoff.failed(300, 300)
+    expect(backoff.leftMs(300)).toBeCloseTo(256)
+    backoff.served(600)
+    backoff.failed(700, 700)
+    expect(backoff.leftMs(700)).toBe(100)
+  })
+})

@@ -1,0 +1,247 @@
+/**
+ * The `$variables` of nginx that a stream has an answer to, and Sluice's own.
+ *
+ * Names are case-insensitive. Values are octet strings; undefined is nginx's "not found", which log formats show as
+ * `-` and headers as nothing. Lists over several tries are joined with `, `.
+ * Source: nginx.org/en/docs/varindex.html; where its manual is silent, nginx 1.22 itself (variables.nginx.test.ts).
+ */
+import type { Clock } from "../base/clock.ts"
+import type { Random } from "../base/random.ts"
+import type { HeaderList } from "../http2/header-list.ts"
+import { binaryAddress } from "./binary-address.ts"
+import type { AttemptRecord, StreamRecord } from "./record.ts"
+import { isoTime, localTime, seconds } from "./time-text.ts"
+import { normalizeUri, queryOf } from "./uri.ts"
+
+/** What a template may ask of the process rather than of the stream. */
+export interface TemplateEnvironment {
+  clock: Clock
+  /** Makes request ids. */
+  random: Random
+  /** `$pid`: the worker's. */
+  pid: number
+  hostname: string
+  /** `$nginx_version`: Sluice's own version. */
+  version: string
+}
+
+export type Variable = (record: StreamRecord, env: TemplateEnvironment) => string | undefined
+
+/** Whether `compileTemplate` takes `$name`. Without the dollar sign. */
+export function isKnownVariable(name: string): boolean {
+  return findVariable(name) !== undefined
+}
+
+/** Every fixed name, and each family by its prefix (`http_`, `arg_` …): for did-you-mean and the documents. */
+export function variableNames(): string[] {
+  return [...FIXED.keys(), ...FAMILIES.map(([prefix]) => prefix)]
+}
+
+export function findVariable(name: string): Variable | undefined {
+  const lower = name.toLowerCase()
+  const fixed = FIXED.get(lower)
+  if (fixed !== undefined) return fixed
+  for (const [prefix, make] of FAMILIES) {
+    if (lower.length > prefix.length && lower.startsWith(prefix)) return make(lower.slice(prefix.length))
+  }
+  return undefined
+}
+
+/** Those that are others with a blank between. A template writes these, rather than what they make when they are joined. */
+export const COMPOSED: ReadonlyMap<string, readonly string[]> = new Map([
+  ["request", ["request_method", "request_uri", "server_protocol"]],
+])
+
+const uri: Variable = ({ path }) => normalizeUri(path) ?? undefined
+/** Empty for `unix:`. */
+const port = (number: number): string => (number === 0 ? "" : String(number))
+const args: Variable = ({ path }) => queryOf(path) || undefined
+
+const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
+  // The connection
+  ["remote_addr", ({ connection }) => connection.remoteAddress],
+  ["remote_port", ({ connection }) => port(connection.remotePort)],
+  ["proxy_protocol_addr", ({ connection }) => connection.proxied?.sourceAddress],
+  ["proxy_protocol_port", ({ connection }) => connection.proxied?.sourcePort.toString()],
+  ["proxy_protocol_server_addr", ({ connection }) => connection.proxied?.destinationAddress],
+  ["proxy_protocol_server_port", ({ connection }) => connection.proxied?.destinationPort.toString()],
+  ["binary_remote_addr", ({ connection }) => binaryAddress(connection.remoteAddress)],
+  ["server_addr", ({ connection }) => connection.localAddress],
+  ["server_port", ({ connection }) => port(connection.localPort)],
+  ["server_protocol", ({ connection }) => connection.protocol],
+  ["connection", ({ connection }) => String(connection.id)],
+  ["connection_requests", ({ requestNumber }) => String(requestNumber)],
+  ["scheme", ({ connection }) => (connection.tls === null ? "http" : "https")],
+  ["https", ({ connection }) => (connection.tls === null ? "" : "on")],
+  ["ssl_protocol", ({ connection }) => connection.tls?.protocol || undefined],
+  ["ssl_cipher", ({ connection }) => connection.tls?.cipher || undefined],
+  ["ssl_client_s_dn", ({ connection }) => connection.tls?.clientSubject || undefined],
+  ["ssl_client_verify", ({ connection }) => connection.tls?.clientVerify || undefined],
+
+  // The request
+  ["request", (record) => `${record.method} ${record.path} ${record.connection.protocol}`],
+  ["request_method", ({ method }) => method],
+  ["request_uri", ({ path }) => path],
+  ["uri", uri],
+  ["document_uri", uri],
+  ["args", args],
+  ["query_string", args],
+  ["is_args", ({ path }) => (queryOf(path) === "" ? "" : "?")],
+  ["host", (record) => hostOf(record.authority) || record.serverName],
+  ["http_host", (record) => record.requestHeaders.get("host") ?? (record.authority || undefined)],
+  ["server_name", ({ serverName }) => serverName],
+  ["content_type", ({ requestHeaders }) => requestHeaders.get("content-type")],
+  ["content_length", ({ requestHeaders }) => requestHeaders.get("content-length")],
+  ["remote_user", ({ requestHeaders }) => basicUser(requestHeaders.get("authorization"))],
+  ["proxy_add_x_forwarded_for", forwardedFor],
+  ["request_id", requestId],
+  ["request_length", (record) => String(record.requestOctets + textOctets(record.requestHeaders))],
+  ["request_time", (record, env) => seconds((record.endMs || env.clock.now()) - record.startMs)],
+
+  // The response
+  ["status", ({ status }) => (status < 100 ? String(status).padStart(3, "0") : String(status))],
+  ["body_bytes_sent", ({ responseOctets }) => String(responseOctets)],
+  ["bytes_sent", bytesSent],
+  ["pipe", () => "."],
+
+  // gRPC
+  ["grpc_status", ({ grpcStatus }) => (grpcStatus < 0 ? undefined : String(grpcStatus))],
+  ["grpc_message", ({ grpcMessage }) => grpcMessage || undefined],
+  ["grpc_messages_sent", ({ responseMessages }) => String(responseMessages)],
+  ["grpc_messages_received", ({ requestMessages }) => String(requestMessages)],
+  ["stream_resumes", ({ resumes }) => String(resumes)],
+
+  // The upstream, one entry per try
+  ["upstream_addr", perTry(({ address }) => address)],
+  ["upstream_status", perTry(({ status }) => (status === 0 ? "-" : String(status)))],
+  ["upstream_connect_time", perTry(({ startMs, connectedMs }) => sinceStart(startMs, connectedMs))],
+  ["upstream_header_time", perTry(({ startMs, headersMs }) => sinceStart(startMs, headersMs))],
+  ["upstream_response_time", perTry(({ startMs, endMs }) => sinceStart(startMs, endMs))],
+  ["upstream_response_length", perTry(({ octetsReceived }) => String(octetsReceived))],
+  ["upstream_bytes_sent", perTry(({ octetsSent }) => String(octetsSent))],
+  ["upstream_bytes_received", perTry(({ octetsReceived }) => String(octetsReceived))],
+
+  // The process
+  ["time_local", (_record, env) => localTime(env.clock.wallMs())],
+  ["time_iso8601", (_record, env) => isoTime(env.clock.wallMs())],
+  ["msec", (_record, env) => seconds(env.clock.wallMs())],
+  ["pid", (_record, env) => String(env.pid)],
+  ["hostname", (_record, env) => env.hostname],
+  ["nginx_version", (_record, env) => env.version],
+])
+
+const FAMILIES: readonly [prefix: string, make: (rest: string) => Variable][] = [
+  ["http_", (rest) => headerOf(rest, (record) => record.requestHeaders)],
+  ["sent_http_", (rest) => headerOf(rest, (record) => record.responseHeaders)],
+  ["sent_trailer_", (rest) => headerOf(rest, (record) => record.responseTrailers)],
+  ["upstream_http_", (rest) => headerOf(rest, (record) => record.attempts.at(-1)?.responseHeaders)],
+  ["upstream_trailer_", (rest) => headerOf(rest, (record) => record.attempts.at(-1)?.responseTrailers)],
+  ["arg_", (rest) => (record) => queryArgument(record.path, rest)],
+  ["cookie_", (rest) => (record) => cookieOf(record.requestHeaders, rest)],
+]
+
+type Fields = HeaderList | null | undefined
+
+/** nginx writes `-` as `_` in variable names. */
+function headerOf(rest: string, fieldsOf: (record: StreamRecord) => Fields): Variable {
+  const name = rest.replaceAll("_", "-")
+  const separator = name === "cookie" ? "; " : ", "
+  // A peer that says the same again is heard as the same list: see `HeaderDecoder`.
+  let last: Fields = null
+  let value: string | undefined
+  return (record) => {
+    const list = fieldsOf(record)
+    if (list !== last) {
+      last = list
+      value = joined(list, name, separator)
+    }
+    return value
+  }
+}
+
+/** All values of `name`, in order. */
+function joined(list: Fields, name: string, separator: string): string | undefined {
+  if (list === null || list === undefined) return undefined
+  const { fields } = list
+  let values: string | undefined
+  for (let i = 0; i < fields.length; i += 2) {
+    if (fields[i] === name) values = values === undefined ? fields[i + 1] : values + separator + fields[i + 1]
+  }
+  return values
+}
+
+function perTry(entry: (attempt: AttemptRecord) => string): Variable {
+  return ({ attempts }) => {
+    if (attempts.length === 0) return undefined
+    let list = entry(attempts[0]!)
+    for (let i = 1; i < attempts.length; i++) list += `, ${entry(attempts[i]!)}`
+    return list
+  }
+}
+
+function sinceStart(startMs: number, thenMs: number): string {
+  return thenMs === 0 ? "-" : seconds(thenMs - startMs)
+}
+
+/** Names and values, without the 32 octets that HTTP/2 adds for its tables: what is on the wire before HPACK. */
+function textOctets(list: Fields): number {
+  return list === null || list === undefined ? 0 : list.octets - 16 * list.fields.length
+}
+
+function bytesSent(record: StreamRecord): string {
+  return String(
+    record.responseOctets + textOctets(record.responseHeaders) + textOctets(record.responseTrailers),
+  )
+}
+
+function forwardedFor({ requestHeaders, connection }: StreamRecord): string {
+  const before = joined(requestHeaders, "x-forwarded-for", ", ")
+  return before === undefined ? connection.remoteAddress : `${before}, ${connection.remoteAddress}`
+}
+
+function requestId(record: StreamRecord, { random }: TemplateEnvironment): string {
+  if (record.requestId === "") {
+    for (let i = 0; i < 4; i++)
+      record.requestId += Math.floor(random() * 2 ** 32)
+        .toString(16)
+        .padStart(8, "0")
+  }
+  return record.requestId
+}
+
+/** Lower case, without port and closing dot. */
+function hostOf(authority: string): string {
+  const colon = authority.startsWith("[") ? authority.indexOf("]") + 1 || -1 : authority.indexOf(":")
+  const host = colon < 0 ? authority : authority.slice(0, colon)
+  return (host.endsWith(".") ? host.slice(0, -1) : host).toLowerCase()
+}
+
+/** The first `name=value` of the query, value as written; a name without `=` does not count. */
+function queryArgument(path: string, name: string): string | undefined {
+  for (let at = path.indexOf("?"); at >= 0; at = path.indexOf("&", at + 1)) {
+    const equals = at + 1 + name.length
+    if (path[equals] !== "=" || path.slice(at + 1, equals).toLowerCase() !== name) continue
+    const end = path.indexOf("&", equals)
+    return path.slice(equals + 1, end < 0 ? path.length : end)
+  }
+  return undefined
+}
+
+function cookieOf(headers: HeaderList, name: string): string | undefined {
+  const cookies = joined(headers, "cookie", "; ")
+  if (cookies === undefined) return undefined
+  for (const cookie of cookies.split(";")) {
+    const equals = cookie.indexOf("=")
+    if (equals > 0 && cookie.slice(0, equals).trim().toLowerCase() === name)
+      return cookie.slice(equals + 1).trim()
+  }
+  return undefined
+}
+
+/** The user of `Basic` credentials: RFC 7617. */
+function basicUser(authorization: string | undefined): string | undefined {
+  if (authorization === undefined || authorization.slice(0, 6).toLowerCase() !== "basic ") return undefined
+  const credentials = Buffer.from(authorization.slice(6).trim(), "base64").toString("latin1")
+  const colon = credentials.indexOf(":")
+  return colon > 0 ? credentials.slice(0, colon) : undefined
+}

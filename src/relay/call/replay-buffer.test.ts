@@ -1,0 +1,140 @@
+import fc from "fast-check"
+import { describe, expect, test } from "vitest"
+import { defaultLimits } from "../../base/limits.ts"
+import { BufferBudget } from "../../http2/buffer-budget.ts"
+import { RequestBuffer } from "./replay-buffer.ts"
+import { ReplayRing } from "./replay-ring.ts"
+
+const RING = 1024 * 1024
+
+const add = (buffer: RequestBuffer, text: string | Buffer, isSent: boolean): void => {
+  const octets = Buffer.from(text)
+  buffer.add(octets, 0, octets.length, isSent)
+}
+
+function heldBy(buffer: RequestBuffer): string {
+  const held = buffer.restart()
+  return held === null ? "" : held.buffer.toString("latin1", held.start, held.start + held.length)
+}
+
+const make = (ring = new ReplayRing(), budget = new BufferBudget(defaultLimits)) => ({
+  ring,
+  budget,
+  buffer: new RequestBuffer(ring, budget),
+})
+
+const fill = (ring: ReplayRing, octets: number): void => {
+  const piece = Buffer.alloc(4092)
+  for (let put = 0; put < octets; put += 4096) ring.put(piece, 0, piece.length)
+}
+
+describe("request octets kept for a retry", () => {
+  test.each([
+    ["one piece, sent at once", [["hello", true]]],
+    [
+      "pieces sent at once",
+      [
+        ["hel", true],
+        ["lo", true],
+      ],
+    ],
+    [
+      "pieces held, then sent",
+      [
+        ["hel", false],
+        ["lo", true],
+      ],
+    ],
+    [
+      "an empty piece first",
+      [
+        ["", true],
+        ["hello", true],
+      ],
+    ],
+    ["a first piece too large for the ring", [[`hello${" ".repeat(5000)}`, true]]],
+  ] as [string, [string, boolean][]][])("%s", (_what, pieces) => {
+    const { buffer } = make()
+    for (const [text, isSent] of pieces) add(buffer, text, isSent)
+    expect(buffer.isReplayable).toBe(true)
+    expect(heldBy(buffer).trimEnd()).toBe("hello")
+    // And once more, for a third endpoint.
+    expect(heldBy(buffer).trimEnd()).toBe("hello")
+  })
+
+  test("up to 65,536 octets that were sent; past that the call may not be repeated", () => {
+    const { buffer } = make()
+    add(buffer, Buffer.alloc(65_536), true)
+    expect(buffer.isReplayable).toBe(true)
+    add(buffer, "x", true)
+    expect([buffer.isReplayable, buffer.heldOctets]).toEqual([false, 0])
+  })
+
+  test("as much as the client's window where nothing could be sent yet", () => {
+    const { buffer } = make()
+    for (let i = 0; i < 16; i++) add(buffer, Buffer.alloc(16_384), false)
+    expect([buffer.isReplayable, buffer.heldOctets]).toEqual([true, 262_144])
+  })
+
+  test("a piece that others pushed out of the ring makes the call unrepeatable", () => {
+    const { ring, buffer } = make()
+    add(buffer, "hello", true)
+    fill(ring, RING - 8192)
+    expect(buffer.isReplayable).toBe(true)
+    fill(ring, 8192)
+    expect(buffer.isReplayable).toBe(false)
+  })
+
+  test("once a retry is due, nobody pushes it out", () => {
+    const { ring, buffer } = make()
+    add(buffer, "hello", true)
+    buffer.keep()
+    fill(ring, 3 * RING)
+    add(buffer, ", world", false)
+    expect(buffer.isReplayable).toBe(true)
+    expect(heldBy(buffer)).toBe("hello, world")
+  })
+
+  test("what is held counts for the process's budget until it is let go", () => {
+    const { budget, buffer } = make()
+    add(buffer, "hello", false)
+    expect(budget.octets).toBe(5)
+    buffer.forget()
+    buffer.forget()
+    expect(budget.octets).toBe(0)
+  })
+})
+
+describe("credit for the client", () => {
+  test("each octet once, however often it is sent", () => {
+    const { buffer } = make()
+    add(buffer, "0123456789", false)
+    buffer.restart()
+    expect([buffer.taken(4), buffer.taken(3)]).toEqual([4, 3])
+    buffer.restart()
+    expect([buffer.taken(5), buffer.taken(5), buffer.taken(2)]).toEqual([0, 3, 2])
+  })
+})
+
+test("the ring gives back what was put, or says that it is gone; never something else", () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 4096 }), { minLength: 1, maxLength: 1500 }), (lengths) => {
+      const ring = new ReplayRing()
+      const put = lengths.map((length, index) => ({
+        length,
+        index,
+        where: ring.put(Buffer.alloc(length, index), 0, length),
+      }))
+      let kept = 0
+      for (const { length, index, where } of put) {
+        const piece = ring.get(where)
+        if (piece === null) continue
+        kept += 4 + length
+        expect(piece.equals(Buffer.alloc(length, index))).toBe(true)
+      }
+      const all = put.reduce((sum, { length }) => sum + 4 + length, 0)
+      expect(kept).toBeGreaterThanOrEqual(Math.min(all, RING - 3 * 4100))
+    }),
+    { numRuns: 50 },
+  )
+})

@@ -1,0 +1,116 @@
+import type { BufferBudget, SpareHolder } from "../../http2/buffer-budget.ts"
+import { OctetQueue } from "../../http2/octet-queue.ts"
+import type { ReplayRing } from "./replay-ring.ts"
+
+/** Request octets kept after they were sent, so that a stream nobody processed can be sent again. */
+const REPLAY_OCTETS = 65_536
+
+/**
+ * The request octets of a stream: held until an endpoint is there, and a little longer, for as long as the call may
+ * have to be repeated. Gives the client credit for each octet once, however often it is sent.
+ *
+ * A first piece that is sent at once is only noted in the ring that all streams share; most calls have one piece and
+ * never need it again. Bounded: unsent octets by the window the client was given, sent ones by `REPLAY_OCTETS`; those go
+ * when memory is short.
+ */
+export class RequestBuffer implements SpareHolder {
+  readonly #ring: ReplayRing
+  readonly #budget: BufferBudget
+  #held: OctetQueue | null = null
+  /** Where the ring has the only piece; -1: nowhere. */
+  #ringAt = -1
+  #isReplayable = true
+  /** Octets of this attempt that the upstream side took. */
+  #taken = 0
+  /** Octets the client was given credit for. */
+  #credited = 0
+  #received = 0
+
+  constructor(ring: ReplayRing, budget: BufferBudget) {
+    this.#ring = ring
+    this.#budget = budget
+  }
+
+  /** All of it can be sent again from the first octet on. */
+  get isReplayable(): boolean {
+    return this.#isReplayable && (this.#ringAt < 0 || this.#ring.has(this.#ringAt))
+  }
+
+  get heldOctets(): number {
+    return this.#held === null ? 0 : this.#held.length
+  }
+
+  /** Octets came. `isSent` when they go to an upstream at once. */
+  add(octets: Buffer, start: number, end: number, isSent: boolean): void {
+    const isFirst = this.#received === 0
+    this.#received += end - start
+    if (!this.#isReplayable || end === start) return
+    if (isSent && (this.#received > REPLAY_OCTETS || this.#budget.isTight)) return this.forget()
+    if (isSent && isFirst) {
+      this.#ringAt = this.#ring.put(octets, start, end)
+      if (this.#ringAt >= 0) return
+    }
+    if (this.#ringAt >= 0 && !this.#hold()) return this.forget()
+    if (isSent) this.#budget.spare(this)
+    this.#push(octets, start, end)
+  }
+
+  #push(octets: Buffer, start: number, end: number): void {
+    this.#held ??= new OctetQueue()
+    this.#held.push(octets, start, end)
+    this.#budget.add(end - start)
+  }
+
+  /** Call while `isReplayable`, when a new attempt is due: from now on no other stream can push the octets out. */
+  keep(): void {
+    this.#budget.needed(this)
+    this.#hold()
+  }
+
+  /** What a new attempt has to send first; null for nothing. Valid until the next call. */
+  restart(): OctetQueue | null {
+    this.#taken = 0
+    this.#hold()
+    if (this.#held !== null) this.#budget.spare(this)
+    return this.#held
+  }
+
+  /** Takes the piece out of the ring into a queue of its own. False when it was overwritten. */
+  #hold(): boolean {
+    if (this.#ringAt < 0) return true
+    const piece = this.#ring.get(this.#ringAt)
+    this.#ringAt = -1
+    if (piece === null) return false
+    this.#push(piece, 0, piece.length)
+    return true
+  }
+
+  /** The attempt's upstream took octets; returns how much credit is due to the client. */
+  taken(octets: number): number {
+    this.#taken += octets
+    const due = this.#taken - this.#credited
+    if (due <= 0) return 0
+    this.#credited = this.#taken
+    return due
+  }
+
+  /** This attempt's upstream has taken all that the client has credit for: from here on they go together. */
+  get isEven(): boolean {
+    return this.#taken === this.#credited
+  }
+
+  /** The call may no longer be repeated. */
+  forget(): void {
+    this.#isReplayable = false
+    this.#ringAt = -1
+    if (this.#held === null) return
+    const { length } = this.#held
+    this.#held = null
+    this.#budget.needed(this)
+    this.#budget.add(-length)
+  }
+
+  dropSpare(): void {
+    this.forget()
+  }
+}

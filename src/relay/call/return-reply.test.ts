@@ -1,0 +1,22 @@
+import { expect, test } from "vitest"
+import { octetText } from "../../base/octet-text.ts"
+import { returned } from "./return-reply.ts"
+
+const plain = ["content-type", "text/plain", "content-length"]
+
+test.for<[status: number, text: string, fields: string[], body: string]>([
+  [200, "ok", [...plain, "2"], "ok"],
+  [404, "", [...plain, "0"], ""],
+  [200, "聊天", [...plain, "6"], "聊天"],
+  [204, "not said", [], ""],
+  [304, "not said", [], ""],
+  [301, "https://a/", ["location", "https://a/", "content-length", "0"], ""],
+  [308, "/b", ["location", "/b", "content-length", "0"], ""],
+])("%i with %s", ([status, text, fields, body]) => {
+  const response = returned(status, octetText(text), "text/plain")
+  expect(response.fields).toEqual([":status", String(status), ...fields])
+  expect(response.body.toString()).toBe(body)
+})
+
+test("without a type none is said", () =>
+  expect(returned(200, "ok", "").fields).toEqual([":status", "200", "content-length", "2"]))

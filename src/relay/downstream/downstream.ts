@@ -1,0 +1,276 @@
+import { type CounterName, counterIds } from "../../base/counters.ts"
+import { Keepalive, type KeepaliveSettings } from "../../base/keepalive.ts"
+import type { ListenerConfig } from "../../config/model.ts"
+import { isGrpcContentType } from "../../grpc/status.ts"
+import { Http2Connection } from "../../http2/connection.ts"
+import { ErrorCode, errorCodeName, type Fault, fault } from "../../http2/error-code.ts"
+import type { ConnectionEvents, OversizeCounter, StreamEnd } from "../../http2/events.ts"
+import type { HeaderList } from "../../http2/header-list.ts"
+import type { RequestHead, ResponseHead } from "../../http2/message-head.ts"
+import type { Http2Stream } from "../../http2/stream.ts"
+import { SaidOnce } from "../../log/said-once.ts"
+import type { Link, LinkUser } from "../../net/link.ts"
+import { type Failure, failure } from "../../record/failure.ts"
+import type { ConnectionRecord } from "../../record/record.ts"
+import type { DownstreamStream } from "../call/downstream-stream.ts"
+import { answerInOneHead } from "../call/local-reply.ts"
+import type { RelayContext } from "../context.ts"
+import { shedConnectionLater } from "../overload/reset-largest.ts"
+import type { Route } from "../route/route.ts"
+import type { ClientConnection, StreamOwner } from "./client-connection.ts"
+import {
+  headerTimeoutMsOf,
+  idleTimeoutMsOf,
+  isLastRequest,
+  maxConcurrentStreamsOf,
+} from "./listener-limits.ts"
+import type { OpenListener } from "./listener-view.ts"
+
+/** Something that can own a stream, to be started once it does. */
+export type OpenStream = (
+  connection: ConnectionRecord,
+  stream: DownstreamStream,
+  head: RequestHead,
+  route: Route,
+) => StreamOwner & { start(): void }
+
+/** How dead clients are found. gRPC clients put up with PINGs from a server as often as this. */
+const DOWNSTREAM_KEEPALIVE: KeepaliveSettings = { intervalMs: 60_000, timeoutMs: 20_000 }
+
+export interface DownstreamOptions {
+  context: RelayContext
+  openListener: OpenListener
+  /** Its configuration when the client came. */
+  listener: ListenerConfig
+  record: ConnectionRecord
+  link: Link
+  /** When the client came; what it sent may have been waited for. */
+  sinceMs: number
+  /** Makes the exchange of a stream, or the bridge to one. It is not under way before `start`. */
+  openStream: OpenStream
+  onClosed: (connection: ClientConnection) => void
+}
+
+/** One client's connection: the server's role of HTTP/2. Every stream becomes an exchange. */
+export class DownstreamConnection implements ConnectionEvents<StreamOwner>, ClientConnection, LinkUser {
+  readonly record: ConnectionRecord
+  readonly openListener: OpenListener
+  readonly http2: Http2Connection<StreamOwner>
+  readonly #context: RelayContext
+  readonly #listener: ListenerConfig
+  readonly #link: Link
+  readonly #openStream: OpenStream
+  readonly #onClosed: (connection: ClientConnection) => void
+  /** Made once there is something to say. */
+  #saidOnce: SaidOnce | null = null
+  readonly #keepalive: Keepalive
+  #idleSinceMs: number
+  #requestsAtTick = 0
+
+  constructor(options: DownstreamOptions) {
+    const { context, listener, record, link } = options
+    const nowMs = context.clock.now()
+    this.#context = context
+    this.openListener = options.openListener
+    this.#listener = listener
+    this.record = record
+    this.#link = link
+    this.#openStream = options.openStream
+    this.#onClosed = options.onClosed
+    this.#idleSinceMs = nowMs
+    this.#keepalive = new Keepalive(DOWNSTREAM_KEEPALIVE, nowMs)
+    this.http2 = new Http2Connection<StreamOwner>({
+      role: "server",
+      limits: context.limits,
+      events: this,
+      nowMs: options.sinceMs,
+      budget: context.budget,
+      maxConcurrentStreams: maxConcurrentStreamsOf(listener, context.limits),
+      headerBlockTimeoutMs: headerTimeoutMsOf(listener, context.limits),
+    })
+    link.use(this)
+    this.http2.start()
+  }
+
+  get #said(): SaidOnce {
+    const { remoteAddress, remotePort } = this.record
+    return (this.#saidOnce ??= new SaidOnce(this.#context.log, { client: `${remoteAddress}:${remotePort}` }))
+  }
+
+  // ---- LinkUser -----------------------------------------------------------------------------------------------
+
+  get output() {
+    return this.http2.output
+  }
+
+  get shouldPauseReading(): boolean {
+    return this.http2.shouldPauseReading
+  }
+
+  receive(octets: Buffer, start: number, end: number): void {
+    const nowMs = this.#context.clock.now()
+    this.#keepalive.received(nowMs)
+    this.http2.receive(octets, start, end, nowMs)
+  }
+
+  receiveEnd(reason: string): void {
+    this.http2.receiveEnd(reason)
+  }
+
+  drained(): void {
+    this.http2.drained()
+  }
+
+  // ---- ConnectionEvents ---------------------------------------------------------------------------------------
+
+  onRequest(stream: Http2Stream<StreamOwner>, head: RequestHead, _endStream: boolean): void {
+    const { record } = this
+    record.requests++
+    const route = this.openListener.router.match(head.authority, head.path)
+    if (route === null) {
+      this.onLimit("path_refused")
+      stream.reset(ErrorCode.PROTOCOL_ERROR)
+      return
+    }
+    const owner = this.#openStream(record, stream, head, route)
+    stream.owner = owner
+    owner.start()
+    if (isLastRequest(this.#listener, record.requests)) this.http2.drain("keepalive_requests")
+  }
+
+  onOversizedRequest(stream: Http2Stream<StreamOwner>, contentType: string, counter: OversizeCounter): void {
+    const { limits } = this.#context
+    const message =
+      counter === "header_fields_exceeded"
+        ? `the request's header list is larger than headerFieldsMax (${limits.headerFieldsMax} fields)`
+        : `the request's header list is larger than headerListOctets (${limits.headerListOctets} octets)`
+    const what = failure("headers_too_large", message, true)
+    answerInOneHead(stream, isGrpcContentType(contentType), what)
+  }
+
+  onData(
+    stream: Http2Stream<StreamOwner>,
+    octets: Buffer,
+    start: number,
+    end: number,
+    endStream: boolean,
+  ): void {
+    stream.owner!.onRequestData(octets, start, end, endStream)
+  }
+
+  onTrailers(stream: Http2Stream<StreamOwner>, trailers: HeaderList): void {
+    stream.owner!.onRequestTrailers(trailers)
+  }
+
+  onReset(stream: Http2Stream<StreamOwner>, end: StreamEnd): void {
+    stream.owner!.onDownstreamReset(end)
+  }
+
+  onTaken(stream: Http2Stream<StreamOwner>, octets: number): void {
+    stream.owner!.onDownstreamTaken(octets)
+  }
+
+  onResponse(_stream: Http2Stream<StreamOwner>, _head: ResponseHead, _endStream: boolean): void {}
+
+  onInformational(_stream: Http2Stream<StreamOwner>, _head: ResponseHead): void {}
+
+  onOutput(): void {
+    this.#link.schedule()
+  }
+
+  onQueueExceeded(): void {
+    const client = `${this.record.remoteAddress}:${this.record.remotePort}`
+    shedConnectionLater(this.#context, this.http2, { client }, (reason) => this.cut(reason))
+  }
+
+  onMuchOutput(): void {
+    this.#link.flush()
+  }
+
+  onSettings(): void {
+    // No fault of the client's, so nothing is said.
+    const { counters, limits } = this.#context
+    const isReduced = this.http2.sender.peer.headerTableSize > limits.encoderTableOctets
+    if (isReduced) counters.add(counterIds.header_table_reduced)
+  }
+
+  onPaused(): void {
+    const tooManyFrames = this.http2.output.controlFrames >= this.#context.limits.controlFramesQueuedMax
+    this.onLimit(tooManyFrames ? "control_frames_queued" : "unsent_octets_paused")
+  }
+
+  onPong(): void {}
+
+  onGoaway(code: number, debug: string): void {
+    if (code !== ErrorCode.NO_ERROR)
+      this.#said.info("goaway", "GOAWAY from client", {
+        code: errorCodeName(code),
+        debug: debug.slice(0, 100),
+      })
+  }
+
+  onLimit(counter: string): void {
+    this.#context.counters.add(counterIds[counter as CounterName])
+    this.#said.warn(counter, `limit reached: ${counter}`)
+  }
+
+  onEnd(because: Fault | null): void {
+    if (because !== null)
+      this.#said.warn("fault", "connection ended for the client's fault", {
+        code: errorCodeName(because.code),
+        reason: because.reason,
+      })
+    const { limits, counters } = this.#context
+    this.#link.end(limits.drainTimeoutMs, () => counters.add(counterIds.drain_timeout))
+    this.#onClosed(this)
+  }
+
+  get overflowOctets(): number {
+    return this.http2.sender.overflowOctets
+  }
+
+  get streams(): Iterable<StreamOwner> {
+    return [...this.http2.streams.values()].flatMap(({ owner }) => owner ?? [])
+  }
+
+  // ---- Time and ending ----------------------------------------------------------------------------------------
+
+  /** Once a second. */
+  tick(nowMs: number): void {
+    const { http2 } = this
+    http2.tick(nowMs, this.#link.isPaused)
+    if (http2.isClosed) return
+    const hasStreams = http2.streams.size > 0
+    const wish = this.#keepalive.check(nowMs, hasStreams, this.#link.isPaused)
+    if (wish === "ping") http2.ping()
+    else if (wish === "dead") {
+      this.#context.counters.add(counterIds.ping_timeout)
+      http2.receiveEnd("no answer to PING")
+      this.#link.destroy()
+      return
+    }
+    const { requests } = this.record
+    // Calls that are over within a second are never open at a tick.
+    if (hasStreams || requests !== this.#requestsAtTick) this.#idleSinceMs = nowMs
+    this.#requestsAtTick = requests
+    const idleTimeoutMs = idleTimeoutMsOf(this.#listener, this.#context.limits, requests)
+    if (nowMs - this.#idleSinceMs > idleTimeoutMs) http2.drain("idle")
+  }
+
+  /** Takes no new streams and ends once the last is over. */
+  drain(): void {
+    this.http2.drain("shutting down")
+  }
+
+  /** Ends what is still open, each stream with UNAVAILABLE, then the connection. */
+  abort(reason: string): void {
+    const what: Failure = failure("shutdown", reason)
+    for (const stream of [...this.http2.streams.values()]) stream.owner?.fail(what)
+    this.http2.fail(fault(ErrorCode.NO_ERROR, reason))
+  }
+
+  cut(reason: string): void {
+    this.http2.fail(fault(ErrorCode.ENHANCE_YOUR_CALM, reason))
+    this.#link.destroy()
+  }
+}

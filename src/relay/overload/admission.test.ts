@@ -1,0 +1,136 @@
+import { describe, expect, test } from "vitest"
+import { ManualClock } from "../../../test/support/manual-clock.ts"
+import { Counters } from "../../base/counters.ts"
+import { resolveLimits } from "../../base/resolve-limits.ts"
+import type { Log } from "../../log/logger.ts"
+import { Admission } from "./admission.ts"
+
+const DELAY_MS = 200
+const AFTER_MS = 500
+
+/** An admission with turns of the event loop as long as a test says. */
+class Worker {
+  readonly clock = new ManualClock()
+  readonly counters = new Counters()
+  readonly said: string[] = []
+  readonly admission: Admission
+
+  constructor(overrides: Record<string, number> = {}) {
+    const say = (message: string): void => void this.said.push(message)
+    const log: Log = { debug: say, info: say, warn: say, error: say, with: () => log }
+    const { limits } = resolveLimits({ overloadDelayMs: DELAY_MS, overloadAfterMs: AFTER_MS, ...overrides })
+    this.admission = new Admission({ clock: this.clock, log, counters: this.counters, limits })
+    this.clock.advance(1000)
+  }
+
+  /** A turn of `ms` that reads a new stream after each tenth of it: one letter for each, `+` admitted or `-` refused. */
+  turn(ms: number): string {
+    const { admission, clock } = this
+    let told = ""
+    admission.turnBegan()
+    for (let i = 0; i < 10; i++) {
+      clock.advance(ms / 10)
+      const refusal = admission.enter(clock.now())
+      if (refusal === null) admission.leave()
+      told += refusal === null ? "+" : "-"
+    }
+    admission.turnEnded()
+    return told
+  }
+
+  /** Long turns until new streams begin to be refused. */
+  fallBehind(): void {
+    while (!this.turn(DELAY_MS + 50).includes("-"));
+  }
+}
+
+const ALL = "+".repeat(10)
+const NONE = "-".repeat(10)
+
+describe("who is behind", () => {
+  test.each([
+    ["short turns, however many", Array<number>(100).fill(DELAY_MS), 0],
+    ["one pause of ten seconds, and what it left to be done", [10_000, 450, 20], 0],
+    ["long turns with a short one between", [300, 300, 20, 300, 300, 20, 300, 300], 0],
+    ["nothing but long turns, from half a second on", [300, 300, 300, 300], 4 + 10],
+    ["a turn that outlasts that time by itself, from then on", [300, 1000], 5],
+  ])("%s", (_, turns, refused) => {
+    const worker = new Worker()
+    for (const ms of turns) worker.turn(ms)
+    expect(worker.counters.get("overload_delay_exceeded")).toBe(refused)
+  })
+
+  test("a worker that waits for work between long turns is not", () => {
+    const worker = new Worker()
+    for (let i = 0; i < 100; i++) {
+      expect(worker.turn(1000)).toBe(ALL)
+      worker.clock.advance(21)
+    }
+  })
+})
+
+describe("behind", () => {
+  test("new streams get RESOURCE_EXHAUSTED that names the limit, and no backend has seen them", () => {
+    const worker = new Worker()
+    worker.fallBehind()
+    worker.admission.turnBegan()
+    expect(worker.admission.enter(worker.clock.now())).toMatchObject({
+      kind: "overload",
+      grpcStatus: 8,
+      httpStatus: 503,
+      isUnsent: true,
+      message: expect.stringMatching(/^overloadDelayMs: .* 200 ms behind/),
+    })
+  })
+
+  test.each([
+    ["the last turn took too long: nobody is read in time", 250, 100, NONE],
+    ["it was short: those who are read before the delay has passed", 20, 300, "++++++----"],
+    ["it took most of the time: fewer of them", 150, 100, "+++++-----"],
+    ["both together stay below: everybody", 20, 100, ALL],
+  ])("%s", (_, lastMs, ms, told) => {
+    const worker = new Worker()
+    worker.fallBehind()
+    worker.turn(lastMs)
+    expect(worker.turn(ms)).toBe(told)
+  })
+
+  test("when nothing more comes, the next stream is admitted, however long the last turn was", () => {
+    const worker = new Worker()
+    worker.fallBehind()
+    worker.clock.advance(21)
+    expect(worker.turn(10)).toBe(ALL)
+  })
+
+  test("it is said once when it begins and once when it is over", () => {
+    const worker = new Worker()
+    worker.fallBehind()
+    expect(worker.said).toEqual(["limit reached: overload_delay_exceeded"])
+    worker.turn(300)
+    worker.clock.advance(AFTER_MS)
+    worker.admission.tick(worker.clock.now())
+    expect(worker.said.slice(1)).toEqual(["caught up, no new stream is refused any more"])
+  })
+
+  test("having caught up, it takes as long as ever to be behind again", () => {
+    const worker = new Worker()
+    worker.fallBehind()
+    worker.clock.advance(AFTER_MS)
+    worker.turn(10)
+    worker.turn(10)
+    expect(worker.turn(450)).toBe(ALL)
+  })
+})
+
+test("a worker carries so many streams, and each that ends makes room for one", () => {
+  const { admission, counters, said } = new Worker({ workerStreamsMax: 2 })
+  expect([admission.enter(1), admission.enter(1)]).toEqual([null, null])
+  expect(admission.enter(1)).toMatchObject({
+    kind: "overload",
+    message: "workerStreamsMax: 2 streams are open already",
+  })
+  expect(counters.get("worker_streams_exceeded")).toBe(1)
+  expect(said).toEqual(["limit reached: worker_streams_exceeded"])
+  admission.leave()
+  expect(admission.enter(1)).toBeNull()
+})

@@ -1,0 +1,209 @@
+import { describe, expect, test } from "vitest"
+import { streamRecord, templateEnvironment } from "../../../test/support/stream-record.ts"
+import { defaultRouteSettings } from "../../config/defaults.ts"
+import type { RouteSettings } from "../../config/model.ts"
+import { HeaderList } from "../../http2/header-list.ts"
+import { cleanTrailers, RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
+
+const env = templateEnvironment()
+const record = streamRecord()
+const settingsOf = (changes: Partial<RouteSettings>): RouteSettings => ({
+  ...defaultRouteSettings(),
+  ...changes,
+})
+const request = new HeaderList(
+  [
+    ":method",
+    "POST",
+    ":scheme",
+    "http",
+    ":path",
+    "/a",
+    ":authority",
+    "x",
+    "authorization",
+    "secret",
+    "x-a",
+    "1",
+    "x-a",
+    "2",
+  ],
+  new Set([4]),
+)
+
+const sent = (changes: Partial<RouteSettings>, isTls = false, list = request): HeaderList =>
+  new RequestRewrite(settingsOf(changes), isTls).apply(list, record, env)
+
+describe("a request's head on its way up", () => {
+  test("nothing to change: the very same list, so that HPACK knows it again", () => {
+    expect(sent({})).toBe(request)
+  })
+
+  test("the same change gives the same list again", () => {
+    const rewrite = new RequestRewrite(settingsOf({ setHeaders: [["x-b", "1"]] }), false)
+    expect(rewrite.apply(request, record, env)).toBe(rewrite.apply(request, record, env))
+  })
+
+  test("a list of more than 4096 octets is not remembered", () => {
+    const rewrite = new RequestRewrite(settingsOf({ setHeaders: [["x-b", "1"]] }), false)
+    const kept = new HeaderList([...request.fields, "x-c", "y".repeat(3000)])
+    const large = new HeaderList([...request.fields, "x-c", "y".repeat(4096)])
+    expect(rewrite.apply(kept, record, env)).toBe(rewrite.apply(kept, record, env))
+    expect(rewrite.apply(large, record, env)).not.toBe(rewrite.apply(large, record, env))
+  })
+
+  test.each([
+    ["adds", [["X-B", "new"]], "x-a 1 x-a 2 x-b new"],
+    ["replaces every one of a name by one", [["x-a", "3"]], "x-a 3"],
+    ["removes by an empty value", [["x-a", ""]], ""],
+    ["adds nothing by an empty value", [["x-b", ""]], "x-a 1 x-a 2"],
+    [
+      "sends both of a name twice",
+      [
+        ["x-b", "1"],
+        ["x-c", "2"],
+        ["X-B", "$request_method"],
+      ],
+      "x-a 1 x-a 2 x-b 1 x-c 2 x-b POST",
+    ],
+    [
+      "replaces by both of a name twice",
+      [
+        ["x-a", "3"],
+        ["x-a", "4"],
+      ],
+      "x-a 3 x-a 4",
+    ],
+    [
+      "leaves out the empty one of two",
+      [
+        ["x-a", ""],
+        ["x-a", "4"],
+        ["x-b", "5"],
+        ["x-b", ""],
+      ],
+      "x-b 5 x-a 4",
+    ],
+    ["renders templates", [["x-b", "$request_method"]], "x-a 1 x-a 2 x-b POST"],
+  ] as [string, [string, string][], string][])("%s", (_what, setHeaders, expected) => {
+    expect(sent({ setHeaders }).fields.slice(10).join(" ")).toBe(expected)
+  })
+
+  test("host sets :authority, and host itself goes", () => {
+    const list = new HeaderList([
+      ":method",
+      "GET",
+      ":scheme",
+      "http",
+      ":path",
+      "/",
+      ":authority",
+      "x",
+      "host",
+      "x",
+    ])
+    expect(sent({ setHeaders: [["Host", "backend"]] }, false, list).fields).toEqual([
+      ":method",
+      "GET",
+      ":scheme",
+      "http",
+      ":path",
+      "/",
+      ":authority",
+      "backend",
+    ])
+  })
+
+  test("where only host stood, :authority comes first, and what is never indexed stays so", () => {
+    const list = new HeaderList(
+      [":method", "GET", ":scheme", "http", ":path", "/", "host", "x", "authorization", "s"],
+      new Set([4]),
+    )
+    const { fields, neverIndexed } = sent({ setHeaders: [["host", "backend"]] }, false, list)
+    expect(fields.slice(0, 2)).toEqual([":authority", "backend"])
+    expect([...neverIndexed!].map((at) => fields[at * 2])).toEqual(["authorization"])
+    expect(fields).not.toContain("host")
+  })
+
+  test("of two hosts the last is :authority", () => {
+    const rewritten = sent({
+      setHeaders: [
+        ["host", "a"],
+        ["Host", "b"],
+      ],
+    })
+    expect(rewritten.fields.filter((_, i) => rewritten.fields[i - 1] === ":authority")).toEqual(["b"])
+  })
+
+  test(":scheme says what the upstream's connection is", () => {
+    expect(sent({}, true).get(":scheme")).toBe("https")
+    expect([...sent({}, true).neverIndexed!].map((at) => sent({}, true).fields[at * 2])).toEqual([
+      "authorization",
+    ])
+  })
+})
+
+describe("a response's head on its way down", () => {
+  const response = new HeaderList([":status", "200", "server", "x", "x-secret", "1"])
+  const got = (changes: Partial<RouteSettings>, status = 200): string =>
+    new ResponseRewrite(settingsOf(changes)).apply(response, status, record, env).fields.slice(2).join(" ")
+
+  test("nothing to change: the very same list", () => {
+    expect(new ResponseRewrite(settingsOf({})).apply(response, 200, record, env)).toBe(response)
+  })
+
+  test.each([
+    [{ hideHeaders: ["X-Secret"] }, 200, "server x"],
+    [{ hideHeaders: ["x-secret"], passHeaders: ["X-Secret"] }, 200, "server x x-secret 1"],
+    [{ addHeaders: [{ name: "X-B", template: "y", always: false }] }, 200, "server x x-secret 1 x-b y"],
+    [{ addHeaders: [{ name: "x-b", template: "y", always: false }] }, 500, "server x x-secret 1"],
+    [{ addHeaders: [{ name: "x-b", template: "y", always: true }] }, 500, "server x x-secret 1 x-b y"],
+    [{ addHeaders: [{ name: "x-b", template: "", always: true }] }, 200, "server x x-secret 1"],
+  ])("%j with status %i", (changes, status, expected) => expect(got(changes, status)).toBe(expected))
+
+  test("without always it is added to nginx's statuses only", () => {
+    const addHeaders = [{ name: "x-b", template: "y", always: false }]
+    const statuses = Array.from({ length: 400 }, (_, i) => 200 + i)
+    const added = statuses.filter((status) => got({ addHeaders }, status).endsWith("x-b y"))
+    expect(added).toEqual([200, 201, 204, 206, 301, 302, 303, 304, 307, 308])
+  })
+})
+
+describe("trailers", () => {
+  test("nothing to take out: the very same list", () => {
+    const list = new HeaderList(["grpc-status", "0"])
+    expect(cleanTrailers(list)).toBe(list)
+  })
+
+  test("fields that frame a message go", () => {
+    const list = new HeaderList([
+      "grpc-status",
+      "0",
+      "content-length",
+      "5",
+      "te",
+      "trailers",
+      "host",
+      "evil",
+      "x",
+      "y",
+    ])
+    expect(cleanTrailers(list).fields).toEqual(["grpc-status", "0", "x", "y"])
+  })
+
+  const secret = new HeaderList(["grpc-status", "0", "x-secret", "1", "te", "trailers"])
+  test.each([
+    [{}, "grpc-status 0 x-secret 1"],
+    [{ hideHeaders: ["X-Secret"] }, "grpc-status 0"],
+    [{ hideHeaders: ["x-secret"], passHeaders: ["X-Secret"] }, "grpc-status 0 x-secret 1"],
+  ])("with %j they are %s", (changes, expected) =>
+    expect(new ResponseRewrite(settingsOf(changes)).trailers(secret).fields.join(" ")).toBe(expected),
+  )
+
+  test("the same trailers become the same list again; with nothing to hide they are the very same", () => {
+    const rewrite = new ResponseRewrite(settingsOf({ hideHeaders: ["x-secret"] }))
+    const plain = new HeaderList(["grpc-status", "0"])
+    expect(rewrite.trailers(secret)).toBe(rewrite.trailers(secret))
+    expect(rewrite.trailers(plain)).toBe(plain)
+  })
+})

@@ -1,0 +1,182 @@
+import type { RouteSettings } from "../../config/model.ts"
+import { HeaderList } from "../../http2/header-list.ts"
+import type { StreamRecord } from "../../record/record.ts"
+import { compileTemplate, type Template } from "../../record/template.ts"
+import type { TemplateEnvironment } from "../../record/variables.ts"
+
+const SLOTS = 32
+/** Larger lists are not remembered: clients choose them, and no budget counts what is kept here. */
+const LIST_OCTETS_MAX = 4096
+
+/** Remembers what a list became, so that the HPACK encoder meets the same list again. Bounded: one entry a slot. */
+class RewriteMemory {
+  readonly #from = new Array<HeaderList | undefined>(SLOTS).fill(undefined)
+  readonly #to = new Array<HeaderList | undefined>(SLOTS).fill(undefined)
+
+  get(from: HeaderList): HeaderList | undefined {
+    const slot = from.id % SLOTS
+    return this.#from[slot] === from ? this.#to[slot] : undefined
+  }
+
+  set(from: HeaderList, to: HeaderList): void {
+    if (from.octets > LIST_OCTETS_MAX) return
+    const slot = from.id % SLOTS
+    this.#from[slot] = from
+    this.#to[slot] = to
+  }
+}
+
+type Pair = readonly [name: string, value: string]
+const none: readonly Pair[] = []
+
+/**
+ * Fields to set by name; the value, when empty, removes the field. Order kept, the rest appended.
+ *
+ * @param more further values of names that are in `set`
+ */
+function withFields(list: HeaderList, set: ReadonlyMap<string, string>, more = none): HeaderList {
+  const fields: string[] = []
+  const neverIndexed = new Set<number>()
+  const left = new Set(set.keys())
+  for (let i = 0; i < list.fields.length; i += 2) {
+    const name = list.fields[i]!
+    const value = set.get(name)
+    if (value === "" || (value !== undefined && !left.delete(name))) continue
+    if (list.neverIndexed?.has(i / 2)) neverIndexed.add(fields.length / 2)
+    fields.push(name, value ?? list.fields[i + 1]!)
+  }
+  for (const name of left) {
+    const value = set.get(name)!
+    if (value === "") continue
+    if (name.startsWith(":")) fields.unshift(name, value)
+    else fields.push(name, value)
+  }
+  for (const [name, value] of more) if (value !== "") fields.push(name, value)
+  const shifted =
+    fields.length > 0 && left.has(":authority")
+      ? new Set([...neverIndexed].map((at) => at + 1))
+      : neverIndexed
+  return new HeaderList(fields, shifted.size > 0 ? shifted : null)
+}
+
+/** Turns a request's head into what the upstream is sent. nginx: `grpc_set_header`. */
+export class RequestRewrite {
+  /** The first template of each name. */
+  readonly #set: (readonly [name: string, template: Template])[]
+  /** The others, as nginx sends them too. */
+  readonly #more: (readonly [name: string, template: Template])[]
+  readonly #isConstant: boolean
+  readonly #scheme: string
+  readonly #memory = new RewriteMemory()
+
+  constructor(settings: RouteSettings, isUpstreamTls: boolean) {
+    this.#scheme = isUpstreamTls ? "https" : "http"
+    const named = settings.setHeaders.map(([name, template]) => {
+      const lower = name.toLowerCase()
+      return [lower === "host" ? ":authority" : lower, compileTemplate(template)] as const
+    })
+    // There can be only one :authority: the last.
+    const isFirst = ([name]: (typeof named)[number], at: number) =>
+      name === ":authority" || named.findIndex((other) => other[0] === name) === at
+    this.#set = named.filter(isFirst)
+    this.#more = named.filter((one, at) => !isFirst(one, at))
+    this.#isConstant = named.every(([, template]) => template.constant !== null)
+  }
+
+  apply(list: HeaderList, record: StreamRecord, env: TemplateEnvironment): HeaderList {
+    const known = this.#isConstant ? this.#memory.get(list) : undefined
+    if (known !== undefined) return known
+    const set = new Map<string, string>()
+    if (list.get(":scheme") !== undefined && list.get(":scheme") !== this.#scheme)
+      set.set(":scheme", this.#scheme)
+    for (const [name, template] of this.#set) set.set(name, template.render(record, env))
+    if (set.get(":authority") === "") set.delete(":authority")
+    // Where :authority stands, host says nothing more, and after a change of it would disagree.
+    if (set.has(":authority") && list.get("host") !== undefined) set.set("host", "")
+    const more = this.#more.length === 0 ? none : this.#rendered(record, env)
+    const rewritten = set.size === 0 ? list : withFields(list, set, more)
+    if (this.#isConstant) this.#memory.set(list, rewritten)
+    return rewritten
+  }
+
+  #rendered(record: StreamRecord, env: TemplateEnvironment): readonly Pair[] {
+    return this.#more.map(([name, template]) => [name, template.render(record, env)])
+  }
+}
+
+/** Those to which nginx adds without `always`. */
+const ADDED_TO: ReadonlySet<number> = new Set([200, 201, 204, 206, 301, 302, 303, 304, 307, 308])
+
+/** An answer has each of them once. */
+const GRPC_STATUS: ReadonlySet<string> = new Set(["grpc-status", "grpc-message"])
+
+/** Turns a response's head and trailers into what the downstream is sent. nginx: `grpc_hide_header`, `add_header`. */
+export class ResponseRewrite {
+  readonly #hidden: ReadonlySet<string>
+  readonly #added: readonly { name: string; template: Template; always: boolean }[]
+  readonly #addsGrpcStatus: boolean
+  /** Of heads and of trailers: no list is both. */
+  readonly #memory = new RewriteMemory()
+
+  constructor(settings: RouteSettings) {
+    const passed = new Set(settings.passHeaders.map((name) => name.toLowerCase()))
+    this.#hidden = new Set(
+      settings.hideHeaders
+        .map((name) => name.toLowerCase())
+        // Without its :status a response is none.
+        .filter((name) => !passed.has(name) && !name.startsWith(":")),
+    )
+    this.#added = settings.addHeaders.map(({ name, template, always }) => {
+      return { name: name.toLowerCase(), template: compileTemplate(template), always }
+    })
+    this.#addsGrpcStatus = this.#added.some(({ name }) => GRPC_STATUS.has(name))
+  }
+
+  apply(list: HeaderList, status: number, record: StreamRecord, env: TemplateEnvironment): HeaderList {
+    if (this.#hidden.size === 0 && this.#added.length === 0) return list
+    const isConstant = this.#added.length === 0
+    const known = isConstant ? this.#memory.get(list) : undefined
+    if (known !== undefined) return known
+    const shown = without(this.#hidden, list)
+    if (!isConstant) return this.addTo(shown, status, record, env)
+    this.#memory.set(list, shown)
+    return shown
+  }
+
+  /** What is added to a head; of answers of Sluice's own nothing is hidden. Where it has a grpc-status, it keeps that. */
+  addTo(list: HeaderList, status: number, record: StreamRecord, env: TemplateEnvironment): HeaderList {
+    if (this.#added.length === 0) return list
+    const fields = [...list.fields]
+    const isAddedTo = ADDED_TO.has(status)
+    const hasGrpcStatus = this.#addsGrpcStatus && list.get("grpc-status") !== undefined
+    for (const { name, template, always } of this.#added) {
+      if ((!always && !isAddedTo) || (hasGrpcStatus && GRPC_STATUS.has(name))) continue
+      const value = template.render(record, env)
+      if (value !== "") fields.push(name, value)
+    }
+    return new HeaderList(fields, list.neverIndexed)
+  }
+
+  trailers(list: HeaderList): HeaderList {
+    if (this.#hidden.size === 0) return cleanTrailers(list)
+    const known = this.#memory.get(list)
+    if (known !== undefined) return known
+    const cleaned = without(this.#hidden, cleanTrailers(list))
+    this.#memory.set(list, cleaned)
+    return cleaned
+  }
+}
+
+/** Fields that say how a message is framed have no business in trailers: RFC 9110 §6.5.1. */
+const FRAMING = new Set(["content-length", "host", "te", "trailer", "content-encoding", "content-range"])
+
+export function cleanTrailers(list: HeaderList): HeaderList {
+  return without(FRAMING, list)
+}
+
+/** The very same list where it has none of the names. */
+function without(names: ReadonlySet<string>, list: HeaderList): HeaderList {
+  for (let i = 0; i < list.fields.length; i += 2)
+    if (names.has(list.fields[i]!)) return withFields(list, new Map([...names].map((name) => [name, ""])))
+  return list
+}

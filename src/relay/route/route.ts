@@ -1,0 +1,90 @@
+import { octetText } from "../../base/octet-text.ts"
+import type { Cluster, Connect } from "../../cluster/cluster.ts"
+import type { RouteConfig, RouteSettings, ServerConfig, UpstreamTlsConfig } from "../../config/model.ts"
+import type { AccessLog } from "../../log/access-log.ts"
+import { compileTemplate, type Template } from "../../record/template.ts"
+import type { UpstreamConnection } from "../upstream/upstream.ts"
+import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
+
+/** Where a stream of this route goes, compiled. */
+export type CompiledAction =
+  | { readonly kind: "cluster"; readonly cluster: string }
+  | { readonly kind: "variable"; readonly template: Template }
+  | {
+      readonly kind: "return"
+      readonly status: number
+      readonly template: Template
+      /** As octets. */
+      readonly contentType: string
+      readonly grpcStatus: number | null
+      readonly grpcMessage: Template | null
+    }
+  | { readonly kind: "none" }
+
+/** One route as the relay uses it: every template compiled, every log open. Never changed once live. */
+export interface Route {
+  readonly serverName: string
+  readonly action: CompiledAction
+  /** Of its configuration. */
+  readonly findCluster: (name: string) => Cluster<UpstreamConnection> | undefined
+  /** How connections to its endpoints are made, where that is not the cluster's own way: over TLS, for one. */
+  readonly connect: Connect<UpstreamConnection> | null
+  readonly settings: RouteSettings
+  readonly requestRewrite: RequestRewrite
+  readonly responseRewrite: ResponseRewrite
+  readonly accessLogs: readonly AccessLog[]
+  readonly errorStatuses: ReadonlyMap<number, { grpcStatus: number; message: Template }>
+  /** Any of the timeouts that silence runs up. */
+  readonly hasSilenceTimeouts: boolean
+}
+
+export function compileRoute(
+  server: ServerConfig,
+  config: RouteConfig | null,
+  findCluster: Route["findCluster"],
+  openLog: (config: RouteSettings["accessLogs"][number]) => AccessLog,
+  connectAs: (tls: UpstreamTlsConfig | null, settings: RouteSettings) => Connect<UpstreamConnection>,
+): Route {
+  const settings = config?.settings ?? server.fallback
+  const action = config?.action ?? { kind: "none" as const }
+  const errorStatuses = new Map<number, { grpcStatus: number; message: Template }>()
+  for (const { httpStatuses, grpcStatus, grpcMessage } of settings.errorStatuses)
+    for (const status of httpStatuses)
+      if (!errorStatuses.has(status))
+        errorStatuses.set(status, { grpcStatus, message: compileTemplate(grpcMessage) })
+  const tls = action.kind === "cluster" || action.kind === "variable" ? action.tls : null
+  return {
+    serverName: server.names[0] ?? "",
+    action: compileAction(action),
+    findCluster,
+    connect:
+      tls === null && settings.bindAddress === null && !settings.socketKeepalive
+        ? null
+        : connectAs(tls, settings),
+    settings,
+    requestRewrite: new RequestRewrite(settings, tls !== null),
+    responseRewrite: new ResponseRewrite(settings),
+    accessLogs: settings.accessLogs.map(openLog),
+    errorStatuses,
+    hasSilenceTimeouts:
+      settings.readTimeoutMs !== null || settings.sendTimeoutMs !== null || settings.bodyTimeoutMs !== null,
+  }
+}
+
+function compileAction(action: RouteConfig["action"]): CompiledAction {
+  switch (action.kind) {
+    case "cluster":
+      return { kind: "cluster", cluster: action.cluster }
+    case "variable":
+      return { kind: "variable", template: compileTemplate(action.template) }
+    case "return":
+      return {
+        ...action,
+        template: compileTemplate(action.template),
+        contentType: octetText(action.contentType),
+        grpcMessage: action.grpcMessage === null ? null : compileTemplate(action.grpcMessage),
+      }
+    case "none":
+      return action
+  }
+}
