@@ -54,7 +54,6 @@ export class Attempt implements AttemptRecord, Waiter<UpstreamConnection> {
     this.#cluster = cluster
     this.endpoint = endpoint
     this.startMs = this.#nowMs()
-    endpoint.streamsOpen++
   }
 
   get address(): string {
@@ -120,7 +119,7 @@ export class Attempt implements AttemptRecord, Waiter<UpstreamConnection> {
     if (this.#isOver) return
     this.#isOver = true
     this.endMs = this.#nowMs()
-    this.endpoint.streamsOpen--
+    this.endpoint.closeStream()
     this.#waitingAt?.abandon(this)
     this.#waitNoMore()
     const lease = this.#lease

@@ -21,6 +21,7 @@ export interface ClientsOptions {
   /** Makes the connection of a client that speaks HTTP/1. */
   http1(options: DownstreamOptions): ClientConnection & LinkUser
   link(socket: Socket): Link
+  nextConnectionId(): number
   onConnect(record: ConnectionRecord): void
   onDisconnect(record: ConnectionRecord): void
 }
@@ -36,7 +37,6 @@ export class Clients {
   readonly #onSocketClosed: (this: Socket) => void
   readonly #onClosed: DownstreamOptions["onClosed"]
   readonly #onChosen: FirstOctetsOptions["choose"]
-  #lastId = 0
   #isClosed = false
 
   constructor(options: ClientsOptions) {
@@ -115,7 +115,7 @@ export class Clients {
   /** `protocol` is null until the client's first octets say it. */
   #serve(listener: OpenListener, socket: Socket, protocol: Protocol | null, tls: TlsInfo | null): Link {
     const link = this.#options.link(socket)
-    const record = connectionRecord(++this.#lastId, listener.config, socket, tls)
+    const record = connectionRecord(this.#options.nextConnectionId(), listener.config, socket, tls)
     this.connections.add(this.#greet(listener, record, link, protocol))
     this.#options.onConnect(record)
     return link
