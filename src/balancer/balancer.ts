@@ -41,6 +41,7 @@ import { type RouteCompiler, Router } from "../relay/route/router.ts"
 import type { UpstreamConnection } from "../relay/upstream/upstream.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
 import { type Numbers, OwnNumbers } from "./numbers.ts"
+import type { OpenAddress } from "./open-address.ts"
 import { type BalancerSnapshot, describe } from "./status.ts"
 
 const TICK_MS = 1000
@@ -61,15 +62,6 @@ export interface BalancerEvents {
   /** A client connected, or is gone. */
   connect: [connection: ConnectionRecord]
   disconnect: [connection: ConnectionRecord]
-}
-
-/** An address that is open. */
-export interface OpenAddress {
-  readonly name: string
-  readonly host: string | null
-  /** The port in use, also when 0 was asked for; null for a Unix socket. */
-  readonly port: number | null
-  readonly unixPath: string | null
 }
 
 /** A listener that is open, or opens. */
@@ -195,6 +187,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         this.#gone()
         this.emit("disconnect", record)
       },
+      onHandshakeEnd: () => this.#gone(),
     })
     this.#upstreams = new Upstreams({
       context: this.#context,
@@ -333,17 +326,17 @@ export class Balancer extends EventEmitter<BalancerEvents> {
    */
   async close(options: { graceMs?: number } = {}): Promise<void> {
     const graceMs = options.graceMs ?? this.#live.config.shutdown.graceMs
-    const { connections } = this.#clients
+    const { connections, handshakes } = this.#clients
     this.#isClosing = true
     this.#clients.close()
     for (const name of [...this.#listeners.keys()]) this.#closeListener(name)
     for (const connection of connections) connection.drain()
-    if (graceMs > 0) await this.#whenGone(connections, graceMs)
+    if (graceMs > 0) await this.#whenGone([connections, handshakes], graceMs)
     for (const connection of [...connections]) connection.abort("the balancer is shutting down")
     for (const cluster of this.#live.clusters.values()) cluster.close()
     for (const connection of [...this.#upstreams.connections])
       connection.abort("the balancer is shutting down")
-    await this.#whenGone(this.#links, this.limits.drainTimeoutMs)
+    await this.#whenGone([this.#links], this.limits.drainTimeoutMs)
     for (const link of this.#links) link.destroy()
     this.#tls.close()
     this.#ticker?.cancel()
@@ -454,7 +447,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   /** Over TLS a client is served after its handshake. False: this listener has no TLS. */
   #handshake({ tls }: Accepting, socket: Socket): boolean {
     if (tls === null) return false
-    if (this.#clients.admit(socket)) tls.handshake(socket)
+    if (this.#clients.admitHandshake(socket)) tls.handshake(socket)
     return true
   }
 
@@ -472,13 +465,14 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     })
   }
 
-  /** Resolves when `set` is empty, or after `ms`. */
-  #whenGone(set: ReadonlySet<unknown>, ms: number): Promise<void> {
-    if (set.size === 0) return Promise.resolve()
+  /** Resolves when all `sets` are empty, or after `ms`. */
+  #whenGone(sets: readonly ReadonlySet<unknown>[], ms: number): Promise<void> {
+    const areGone = (): boolean => sets.every(({ size }) => size === 0)
+    if (areGone()) return Promise.resolve()
     return new Promise((resolve) => {
       const timer = this.#clock.after(ms, () => done())
       const look = (): void => {
-        if (set.size === 0) done()
+        if (areGone()) done()
       }
       const done = (): void => {
         timer.cancel()

@@ -3,7 +3,7 @@ import type { Cluster } from "../cluster/cluster.ts"
 import type { Pool } from "../cluster/pool.ts"
 import type { ClientConnection } from "../relay/downstream/client-connection.ts"
 import type { UpstreamConnection } from "../relay/upstream/upstream.ts"
-import type { OpenAddress } from "./balancer.ts"
+import type { OpenAddress } from "./open-address.ts"
 
 /** What a balancer is doing at one moment: plain data, safe to keep and to turn into JSON. */
 export interface BalancerSnapshot {

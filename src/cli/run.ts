@@ -1,3 +1,4 @@
+import type { OpenAddress } from "../balancer/open-address.ts"
 import { holdProcess, systemClock } from "../base/clock.ts"
 import { loadConfig } from "../config/load.ts"
 import type { Config } from "../config/model.ts"
@@ -5,7 +6,6 @@ import { workerCount } from "../config/workers.ts"
 import { Control } from "../control/control.ts"
 import { makeWorker } from "../control/data-threads.ts"
 import { inheritSockets } from "../control/inherited-sockets.ts"
-import type { ListenerAddress } from "../control/listener-sockets.ts"
 import { processSignals } from "../control/signals.ts"
 import { openLog, type ProcessLog } from "../log/logger.ts"
 import { fromAddresses } from "./address-options.ts"
@@ -104,10 +104,7 @@ interface Announcement {
 }
 
 /** Says that it listens, in the log and wherever else that is waited for. */
-function announce(
-  addresses: readonly ListenerAddress[],
-  { config, log, teller, options }: Announcement,
-): void {
+function announce(addresses: readonly OpenAddress[], { config, log, teller, options }: Announcement): void {
   writePidFile(config.pidFile, log)
   const shown = addresses.map(({ host, port, unixPath }) =>
     unixPath === null ? `${host}:${port}` : `unix:${unixPath}`,

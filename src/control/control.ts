@@ -1,4 +1,6 @@
+import type { OpenAddress } from "../balancer/open-address.ts"
 import type { ThreadLog, VersionedConfig } from "../balancer/thread/contract.ts"
+import { trafficOf } from "../balancer/thread/shared-numbers.ts"
 import type { Clock } from "../base/clock.ts"
 import type { LoadedConfig } from "../config/load.ts"
 import type { Config } from "../config/model.ts"
@@ -6,7 +8,7 @@ import { problemLines } from "../config/problem.ts"
 import type { ProcessLog } from "../log/logger.ts"
 import { DataThreads, type ThreadWorker } from "./data-threads.ts"
 import type { Inheritance } from "./inherited-sockets.ts"
-import { type ListenerAddress, ListenerSockets } from "./listener-sockets.ts"
+import { ListenerSockets } from "./listener-sockets.ts"
 import type { Command, OnCommand } from "./signals.ts"
 import { Slots } from "./slots.ts"
 import { StartSettings } from "./start-settings.ts"
@@ -27,7 +29,7 @@ export interface ControlOptions {
   inheritance: Inheritance
   makeWorker(name: string): ThreadWorker
   /** All threads listen. */
-  onListening(addresses: ListenerAddress[]): void
+  onListening(addresses: OpenAddress[]): void
   /** Ends the process, with all its threads. */
   exit(code: number): void
 }
@@ -218,7 +220,7 @@ export class Control {
     if (isUpgrade) this.#sockets.leave()
     else this.#sockets.close()
     void stopping.then((problem) => {
-      if (problem === null) log.info("stopped")
+      if (problem === null) log.info("stopped", trafficOf(this.#slots.memory))
       else log.error("could not stop cleanly", { reason: problem })
       this.#onDone(problem === null ? 0 : 1)
     })

@@ -1,3 +1,4 @@
+import type { OpenAddress } from "../balancer/open-address.ts"
 import type { ThreadSockets } from "../balancer/thread/contract.ts"
 import type { ListenerConfig } from "../config/model.ts"
 import type { Log } from "../log/logger.ts"
@@ -7,15 +8,6 @@ import { type InheritedSocket, matchInherited } from "./inherited-sockets.ts"
 
 /** Windows passes no descriptors: there each thread listens by itself. */
 const CAN_GIVE = process.platform !== "win32"
-
-/** An address that is listened on. */
-export interface ListenerAddress {
-  readonly name: string
-  readonly host: string | null
-  /** The port in use, also when 0 was asked for; null for a Unix socket. */
-  readonly port: number | null
-  readonly unixPath: string | null
-}
 
 /**
  * The listening sockets of the process, by listener. The control side holds them open, threads listen on copies: a thread that
@@ -81,7 +73,7 @@ export class ListenerSockets {
     this.#open.clear()
   }
 
-  addresses(listeners: readonly ListenerConfig[]): ListenerAddress[] {
+  addresses(listeners: readonly ListenerConfig[]): OpenAddress[] {
     return listeners.map(({ name, host, port, unixPath }) => {
       const bound = this.#open.get(name)?.sockets[0]?.address.port ?? port
       return { name, host, port: bound, unixPath }

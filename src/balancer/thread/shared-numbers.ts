@@ -1,7 +1,7 @@
 import { Counters, counterNames } from "../../base/counters.ts"
 import type { StreamCount, StreamCounts } from "../../cluster/counts.ts"
 import type { ClusterConfig } from "../../config/model.ts"
-import { type Numbers, TRAFFIC_COLUMNS, Traffic } from "../numbers.ts"
+import { type Numbers, TRAFFIC_COLUMNS, Traffic, type TrafficTotals } from "../numbers.ts"
 
 /** Places of endpoints in shared memory, by cluster, in the order of its endpoints. */
 export type SlotsByCluster = Readonly<Record<string, readonly number[]>>
@@ -55,6 +55,15 @@ export function segmentOf(slot: number): number {
 /** The row of thread `index` in a matrix of `columns`. */
 export function rowOf(matrix: SharedArrayBuffer, index: number, columns: number): Float64Array {
   return new Float64Array(matrix, index * columns * Float64Array.BYTES_PER_ELEMENT, columns)
+}
+
+/** What the ended streams of all threads carried. */
+export function trafficOf({ threads, traffic }: SharedMemory): TrafficTotals {
+  const many = TRAFFIC_COLUMNS.length
+  const rows = Array.from({ length: threads }, (_, index) => rowOf(traffic, index, many))
+  return Object.fromEntries(
+    TRAFFIC_COLUMNS.map((name, column) => [name, rows.reduce((sum, row) => sum + row[column]!, 0)]),
+  ) as TrafficTotals
 }
 
 /**

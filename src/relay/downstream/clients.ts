@@ -24,11 +24,15 @@ export interface ClientsOptions {
   nextConnectionId(): number
   onConnect(record: ConnectionRecord): void
   onDisconnect(record: ConnectionRecord): void
+  /** A TLS handshake is over, either way. */
+  onHandshakeEnd(): void
 }
 
 /** The clients' connections: counted as they come, each given to whoever speaks its protocol. */
 export class Clients {
   readonly connections = new Set<ClientConnection>()
+  /** Sockets whose TLS handshake goes on. */
+  readonly handshakes = new Set<Socket>()
   readonly #options: ClientsOptions
   /** Sockets that are open and where each comes from; then how many there are of each address. */
   readonly #sockets = new Map<Socket, string>()
@@ -57,7 +61,7 @@ export class Clients {
     }
   }
 
-  /** Accepts nobody any more. */
+  /** Accepts no socket any more; clients whose handshake goes on are let go once it is done. */
   close(): void {
     this.#isClosed = true
   }
@@ -77,10 +81,22 @@ export class Clients {
 
   /** A client whose TLS handshake is done. */
   secured(listener: OpenListener, socket: TLSSocket, tls: TlsInfo): void {
+    this.#endHandshake((socket as { _parent?: Socket })._parent)
     const { alpnProtocol } = socket
     const protocol = alpnProtocol === "h2" ? "http2" : alpnProtocol === "http/1.1" ? "http1" : null
     const link = this.#serve(listener, socket, protocol, tls)
     readShared(socket, (octets, length) => link.received(octets, 0, length))
+  }
+
+  /** A client of a listener with TLS: `secured` or the end of its socket follows. False: as `admit`. */
+  admitHandshake(socket: Socket): boolean {
+    if (!this.admit(socket)) return false
+    this.handshakes.add(socket)
+    return true
+  }
+
+  #endHandshake(socket: Socket | undefined): void {
+    if (socket !== undefined && this.handshakes.delete(socket)) this.#options.onHandshakeEnd()
   }
 
   /** Counts a client's socket until it closes. False: it is one too many, and destroyed. */
@@ -104,6 +120,7 @@ export class Clients {
   }
 
   #forget(socket: Socket): void {
+    this.#endHandshake(socket)
     const address = this.#sockets.get(socket)
     if (address === undefined) return
     this.#sockets.delete(socket)
@@ -116,8 +133,10 @@ export class Clients {
   #serve(listener: OpenListener, socket: Socket, protocol: Protocol | null, tls: TlsInfo | null): Link {
     const link = this.#options.link(socket)
     const record = connectionRecord(this.#options.nextConnectionId(), listener.config, socket, tls)
-    this.connections.add(this.#greet(listener, record, link, protocol))
+    const connection = this.#greet(listener, record, link, protocol)
+    this.connections.add(connection)
     this.#options.onConnect(record)
+    if (this.#isClosed) connection.drain()
     return link
   }
 
