@@ -41,8 +41,7 @@ import { type RouteCompiler, Router } from "../relay/route/router.ts"
 import type { UpstreamConnection } from "../relay/upstream/upstream.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
 import { type Numbers, OwnNumbers } from "./numbers.ts"
-import type { OpenAddress } from "./open-address.ts"
-import { type BalancerSnapshot, describe } from "./status.ts"
+import { type BalancerSnapshot, describe, type OpenAddress } from "./status.ts"
 
 const TICK_MS = 1000
 

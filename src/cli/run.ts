@@ -1,4 +1,4 @@
-import type { OpenAddress } from "../balancer/open-address.ts"
+import type { OpenAddress } from "../balancer/status.ts"
 import { holdProcess, systemClock } from "../base/clock.ts"
 import { loadConfig } from "../config/load.ts"
 import type { Config } from "../config/model.ts"

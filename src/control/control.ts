@@ -1,4 +1,4 @@
-import type { OpenAddress } from "../balancer/open-address.ts"
+import type { OpenAddress } from "../balancer/status.ts"
 import type { ThreadLog, VersionedConfig } from "../balancer/thread/contract.ts"
 import { trafficOf } from "../balancer/thread/shared-numbers.ts"
 import type { Clock } from "../base/clock.ts"

@@ -1,4 +1,4 @@
-import type { OpenAddress } from "../balancer/open-address.ts"
+import type { OpenAddress } from "../balancer/status.ts"
 import type { ThreadSockets } from "../balancer/thread/contract.ts"
 import type { ListenerConfig } from "../config/model.ts"
 import type { Log } from "../log/logger.ts"
