@@ -141,7 +141,7 @@ export const mutations: readonly Mutation[] = [
     name: "endpoint-count-kept",
     bug: "a stream that ends still counts against its endpoint",
     file: "relay/call/leg.ts",
-    find: "this.endpoint.streamsOpen--",
+    find: "this.endpoint.closeStream()",
     replace: "",
   },
   {

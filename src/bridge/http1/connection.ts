@@ -280,8 +280,8 @@ export class Http1Connection implements ClientConnection, LinkUser {
 
   drain(): void {
     this.#isDraining = true
-    // A WebSocket without a call ends at once.
-    if (this.streams.size === 0 && !this.isAnswering) this.socket.end()
+    // A WebSocket without a call ends at once; a request whose head has begun is answered first.
+    if (this.streams.size === 0 && !this.isAnswering && this.#headSinceMs < 0) this.socket.end()
   }
 
   get openListener(): OpenListener {

@@ -83,7 +83,6 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
     this.#cluster = cluster
     this.endpoint = endpoint
     this.startMs = this.#nowMs()
-    endpoint.streamsOpen++
   }
 
   get address(): string {
@@ -226,7 +225,7 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
     this.isOver = true
     this.endMs = this.#nowMs()
     this.status ||= statusOf(end)
-    this.endpoint.streamsOpen--
+    this.endpoint.closeStream()
     this.#wait?.pool.abandon(this)
     this.#stopWaiting()
     const lease = this.#lease
