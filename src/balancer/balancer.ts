@@ -30,12 +30,12 @@ import type { TlsListener } from "../net/tls-listener.ts"
 import { type TlsPlan, TlsStore } from "../net/tls-store.ts"
 import type { ConnectionRecord, StreamRecord } from "../record/record.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
+import type { CallContext } from "../relay/call/call-context.ts"
 import { ReplayRing } from "../relay/call/replay-ring.ts"
-import type { RelayContext } from "../relay/context.ts"
 import { Clients } from "../relay/downstream/clients.ts"
 import type { OpenListener } from "../relay/downstream/listener-view.ts"
 import { Admission } from "../relay/overload/admission.ts"
-import { Shedding } from "../relay/overload/reset-largest.ts"
+import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
 import { compileRoute, type Route } from "../relay/route/route.ts"
 import { type RouteCompiler, Router } from "../relay/route/router.ts"
 import type { UpstreamConnection } from "../relay/upstream/upstream.ts"
@@ -106,7 +106,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #accessLogs: AccessLogs
   readonly #accessLogsOpen = new Map<string, AccessLog>()
   readonly #tls: TlsStore
-  readonly #context: RelayContext
+  readonly #context: CallContext
   readonly #clients: Clients
   readonly #upstreams: Upstreams
   readonly #links = new Set<Link>()
@@ -195,7 +195,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       onConnect: () => this.#tickLater(),
       onClosed: () => this.#gone(),
     })
-    new Shedding(this.#context, () => this.#clients.connections)
+    new ResetLargestStreams(this.#context, () => this.#clients.connections)
     this.#live = this.#compile(config, null)
     this.#live.tls.commit()
   }
@@ -293,8 +293,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     for (const name of [...this.#listeners.keys()]) if (!names.has(name)) this.#removeListener(name)
     for (const cluster of without(before.clusters, next.clusters)) cluster.close()
     for (const upstream of next.tls.commit())
-      for (const way of this.#upstreams.forget(upstream))
-        for (const cluster of next.clusters.values()) cluster.forget(way)
+      for (const connect of this.#upstreams.retireConnectors(upstream))
+        for (const cluster of next.clusters.values()) cluster.forget(connect)
     for (const listener of config.listeners) {
       const open = this.#listeners.get(listener.name)!
       open.config = listener
@@ -489,7 +489,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
 }
 
 /** By name as written, else without regard to case: what variables come to is in any spelling, and nginx takes it. */
-function clusterFinder(clusters: Clusters): Route["findCluster"] {
+function clusterFinder(clusters: Clusters): (name: string) => Cluster<UpstreamConnection> | undefined {
   const byLowerName = new Map([...clusters].map(([name, cluster]) => [name.toLowerCase(), cluster]))
   return (name) => clusters.get(name) ?? byLowerName.get(name.toLowerCase())
 }

@@ -72,15 +72,14 @@ export function describe(from: {
   for (const { streams: owners, record } of from.downstream) {
     connections++
     for (const owner of owners) {
-      const { messages } = owner
       streams.push({
         client: `${record.remoteAddress}:${record.remotePort}`,
         authority: owner.record.authority,
         path: owner.record.path,
         endpoint: owner.endpointAddress,
         ageMs: Math.round(from.nowMs - owner.record.startMs),
-        requestMessages: messages.request,
-        responseMessages: messages.response,
+        requestMessages: owner.record.requestMessages,
+        responseMessages: owner.record.responseMessages,
         requestOctets: owner.record.requestOctets,
         responseOctets: owner.record.responseOctets,
         bufferedOctets: owner.bufferedOctets,

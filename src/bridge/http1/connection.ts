@@ -6,7 +6,8 @@ import { SaidOnce } from "../../log/said-once.ts"
 import type { LinkUser } from "../../net/link.ts"
 import { failure } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
-import type { ClientConnection, StreamOwner } from "../../relay/downstream/client-connection.ts"
+import type { StreamOwner } from "../../relay/call/stream-owner.ts"
+import type { ClientConnection } from "../../relay/downstream/client-connection.ts"
 import type { DownstreamOptions } from "../../relay/downstream/downstream.ts"
 import {
   headerTimeoutMsOf,

@@ -7,15 +7,14 @@ import type { Protocol } from "../../net/protocol.ts"
 import type { OnOctets } from "../../net/shared-read.ts"
 import { readShared } from "../../net/shared-read.ts"
 import type { ConnectionRecord, TlsInfo } from "../../record/record.ts"
-import type { RelayContext } from "../context.ts"
 import type { ClientConnection } from "./client-connection.ts"
-import { DownstreamConnection, type DownstreamOptions } from "./downstream.ts"
+import { DownstreamConnection, type DownstreamContext, type DownstreamOptions } from "./downstream.ts"
 import type { OpenListener } from "./listener-view.ts"
 import { FirstOctets, type FirstOctetsOptions } from "./protocol-detector.ts"
 
 /** What the clients of a balancer are served with. */
 export interface ClientsOptions {
-  context: RelayContext
+  context: DownstreamContext
   openStream: DownstreamOptions["openStream"]
   /** Makes the connection of a client that speaks HTTP/1. */
   http1(options: DownstreamOptions): ClientConnection & LinkUser
