@@ -147,11 +147,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       handshakeTimeoutMs: limits.handshakeTimeoutMs,
       clock: this.#clock,
       log: this.#log,
-      onSecured: (name, socket, info) => {
-        const listener = this.#listeners.get(name)
-        if (listener === undefined) socket.destroy()
-        else this.#clients.secured(listener, socket, info)
-      },
+      onSecured: (name, socket, info) => this.#clients.secured(this.#listeners.get(name), socket, info),
       onFailed: (counter) => this.counters.add(counterIds[counter]),
       onBug: (error) => this.#uncaught(error),
     })
@@ -226,6 +222,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       addresses: this.addresses,
       clusters: this.#live.clusters.values(),
       downstream: this.#clients.connections,
+      handshakes: this.#clients.handshakes.size,
       streamsEnded: this.#numbers.traffic.streams,
       bufferedOctets: this.#context.budget.octets,
       deadlines: this.#context.deadlines.size,
@@ -444,9 +441,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   }
 
   /** Over TLS a client is served after its handshake. False: this listener has no TLS. */
-  #handshake({ tls }: Accepting, socket: Socket): boolean {
+  #handshake(listener: Accepting, socket: Socket): boolean {
+    const { tls } = listener
     if (tls === null) return false
-    if (this.#clients.admitHandshake(socket)) tls.handshake(socket)
+    if (this.#clients.admitHandshake(listener, socket)) tls.handshake(socket)
     return true
   }
 
@@ -465,7 +463,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   }
 
   /** Resolves when all `sets` are empty, or after `ms`. */
-  #whenGone(sets: readonly ReadonlySet<unknown>[], ms: number): Promise<void> {
+  #whenGone(sets: readonly { readonly size: number }[], ms: number): Promise<void> {
     const areGone = (): boolean => sets.every(({ size }) => size === 0)
     if (areGone()) return Promise.resolve()
     return new Promise((resolve) => {

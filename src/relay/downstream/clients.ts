@@ -29,8 +29,10 @@ export interface ClientsOptions {
 /** The clients' connections: counted as they come, each given to whoever speaks its protocol. */
 export class Clients {
   readonly connections = new Set<ClientConnection>()
-  /** Sockets whose TLS handshake goes on. */
-  readonly handshakes = new Set<Socket>()
+  /** Sockets whose TLS handshake goes on, and the listener of each. */
+  readonly handshakes = new Map<Socket, OpenListener>()
+  /** Listeners that are gone. Handshakes may have begun there. */
+  readonly #gone = new WeakSet<OpenListener>()
   readonly #options: ClientsOptions
   /** Sockets that are open and where each comes from; then how many there are of each address. */
   readonly #sockets = new Map<Socket, string>()
@@ -66,6 +68,7 @@ export class Clients {
 
   /** Lets the clients of a listener go: they are told to go elsewhere, and their streams to their end. */
   drain(listener: OpenListener): void {
+    this.#gone.add(listener)
     for (const connection of this.connections) if (connection.openListener === listener) connection.drain()
   }
 
@@ -77,19 +80,25 @@ export class Clients {
     if (this.admit(socket)) link = this.#serve(listener, socket, null, null)
   }
 
-  /** A client whose TLS handshake is done. */
-  secured(listener: OpenListener, socket: TLSSocket, tls: TlsInfo): void {
-    this.#endHandshake((socket as { _parent?: Socket })._parent)
-    const { alpnProtocol } = socket
-    const protocol = alpnProtocol === "h2" ? "http2" : alpnProtocol === "http/1.1" ? "http1" : null
-    const link = this.#serve(listener, socket, protocol, tls)
-    readShared(socket, (octets, length) => link.received(octets, 0, length))
+  /** A client whose TLS handshake is done. `open`: the listener of that name, if it is there still. */
+  secured(open: OpenListener | undefined, socket: TLSSocket, tls: TlsInfo): void {
+    const raw = (socket as { _parent?: Socket })._parent
+    const listener = (raw && this.handshakes.get(raw)) ?? open
+    if (listener === undefined) socket.destroy()
+    else {
+      const { alpnProtocol } = socket
+      const protocol = alpnProtocol === "h2" ? "http2" : alpnProtocol === "http/1.1" ? "http1" : null
+      const link = this.#serve(listener, socket, protocol, tls)
+      readShared(socket, (octets, length) => link.received(octets, 0, length))
+    }
+    // Last: between the two it is never in neither place.
+    this.#endHandshake(raw)
   }
 
   /** A client of a listener with TLS: `secured` or the end of its socket follows. False: as `admit`. */
-  admitHandshake(socket: Socket): boolean {
+  admitHandshake(listener: OpenListener, socket: Socket): boolean {
     if (!this.admit(socket)) return false
-    this.handshakes.add(socket)
+    this.handshakes.set(socket, listener)
     return true
   }
 
@@ -134,7 +143,7 @@ export class Clients {
     const connection = this.#greet(listener, record, link, protocol)
     this.connections.add(connection)
     this.#options.onConnect(record)
-    if (this.#isClosed) connection.drain()
+    if (this.#isClosed || this.#gone.has(listener)) connection.drain()
     return link
   }
 
