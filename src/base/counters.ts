@@ -25,10 +25,10 @@ export const counterMeanings = {
   interim_responses_exceeded: "a backend sent too many interim responses to one request",
   trailers_malformed: "trailers held pseudo-headers or did not end the stream",
   // The abuse bucket: what was charged, and what happened when it ran dry.
-  abuse_peer_reset: "a peer reset a stream before its response had ended",
+  abuse_peer_reset: "a peer reset a young stream before its response had ended",
   abuse_made_to_reset: "a peer made us reset a stream",
   abuse_ping: "a PING came too soon after the last one, with no HEADERS or DATA between",
-  abuse_settings: "SETTINGS came again after the first",
+  abuse_settings: "SETTINGS came again with too little payload since the last",
   abuse_exhausted: "a connection emptied its abuse bucket and was ended with ENHANCE_YOUR_CALM",
   // Cheap frames.
   settings_entries_exceeded: "a SETTINGS frame held too many entries",
@@ -76,6 +76,20 @@ export const counterMeanings = {
 export type CounterName = keyof typeof counterMeanings
 
 export const counterNames = Object.keys(counterMeanings) as CounterName[]
+
+/**
+ * Counters that move in the course of honest work: what they count is worth a number and no warning. A charge is paid from
+ * a bucket, and `abuse_exhausted` says when that is empty.
+ */
+const quiet: ReadonlySet<string> = new Set<CounterName>([
+  ...(["abuse_peer_reset", "abuse_made_to_reset", "abuse_ping", "abuse_settings"] as const),
+  "upstream_resets_exceeded",
+])
+
+/** Whether a counter says that a limit was reached, which operators are told to watch the log for. */
+export function isLimitReached(counter: string): boolean {
+  return !quiet.has(counter)
+}
 
 /** Slot numbers. Look one up once, at module level: `const rapid = counterIds.abuse_peer_reset`. */
 export const counterIds = Object.freeze(

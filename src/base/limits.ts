@@ -222,7 +222,7 @@ const rows = {
   // ---- The abuse bucket -------------------------------------------------------------------------------------------
   abuseBurst: {
     counts:
-      "charges at once; a charge is a stream the peer resets early, one it makes us reset, a header list past its limit, an idle PING, or SETTINGS again",
+      "charges at once; a charge is a stream the peer resets early, one it makes us reset, a malformed request, a header list past its limit, an idle PING, or SETTINGS again for nothing",
     value: 200,
     unit: "charges",
     min: 1,
@@ -249,15 +249,28 @@ const rows = {
   pingIntervalMs: {
     counts:
       "a PING sooner than this after the last, with no HEADERS or DATA between, is charged to the abuse bucket",
-    value: 10_000,
+    value: 1_000,
     unit: "ms",
     min: 0,
     max: HOUR_MS,
     per: "connection",
     stops: "PING flood (CVE-2019-9512)",
     effect: "one charge to the abuse bucket",
-    source: "gRPC PERMIT_KEEPALIVE_TIME, gRFC A9; its default is 5 min",
+    source: "ours: no client's keepalive is more eager; gRPC servers ask for 5 min, gRFC A9",
     counter: "abuse_ping",
+  },
+  settingsPayloadOctets: {
+    counts:
+      "SETTINGS that come again after less payload than this, both ways, are charged to the abuse bucket",
+    value: 16 * KiB,
+    unit: "octets",
+    min: 0,
+    max: 1 * GiB,
+    per: "connection",
+    stops: "SETTINGS flood (CVE-2019-9515)",
+    effect: "one charge to the abuse bucket",
+    source: "grpc-go, grpc-java and C-core resize their window after 43 kB or more",
+    counter: "abuse_settings",
   },
 
   // ---- Cheap frames -----------------------------------------------------------------------------------------------
@@ -323,27 +336,29 @@ const rows = {
   },
   overheadOctetsMax: {
     counts:
-      "octets that carry nothing (unknown frames, PRIORITY, padding): at most this + payload ÷ payloadPerOverheadOctets, payload being DATA and header blocks; of frames that do something only the padding counts, since short messages are honest work",
-    value: 1 * MiB,
+      "octets that carry nothing (unknown frames, PRIORITY, padding): at most this + payload × overheadPerPayloadOctets, payload being DATA both ways and header blocks; of frames that do something only the padding counts, since short messages are honest work",
+    value: 8 * MiB,
     unit: "octets",
     min: 64 * KiB,
     max: 1 * GiB,
     per: "connection",
     stops: "unknown-frame, PRIORITY and padding floods (CVE-2019-9513)",
     effect: "GOAWAY(ENHANCE_YOUR_CALM)",
-    source: "nginx's flood detection, which counts frame heads and so allows eight times the payload",
+    source: "nginx's flood detection: 8 MiB and seven times the payload, frame heads counted",
     counter: "overhead_flood",
   },
-  payloadPerOverheadOctets: {
-    counts: "payload that warrants one more octet of overhead",
-    value: 8,
+  overheadPerPayloadOctets: {
+    counts:
+      "octets of overhead that one octet of payload warrants; 16, so that frames of 16 octets may be padded with all that HTTP/2 allows",
+    value: 16,
     unit: "octets per octet",
-    min: 1,
+    min: 0,
     max: MANY,
     per: "connection",
     stops: "the same, kept in proportion to honest work",
     effect: "GOAWAY(ENHANCE_YOUR_CALM)",
-    source: "nginx's flood detection",
+    source:
+      "nginx's flood detection: 7, frame heads counted; RFC 9113 §6.1: at most 256 octets of padding a frame",
     counter: "overhead_flood",
   },
   emptyFramesMax: {

@@ -23,7 +23,9 @@ export class Guard {
   #refilledMs: number
   #overheadOctets = 0
   #overheadSinceMs: number
+  /** DATA both ways, and header blocks. */
   #payloadOctets = 0
+  #payloadAtSettings = 0
   #emptyInARow = 0
   #priorityFrames = 0
   #windowUpdates = 0
@@ -78,12 +80,12 @@ export class Guard {
   /** Octets came that nobody asked for and that no other limit counts: padding, PRIORITY, unknown frames. */
   overhead(octets: number, nowMs: number): Fault | null {
     this.#overheadOctets += octets
-    const { overheadOctetsMax, payloadPerOverheadOctets } = this.#limits
+    const { overheadOctetsMax, overheadPerPayloadOctets } = this.#limits
     if (this.#overheadOctets <= overheadOctetsMax) return null
     const age = (nowMs - this.#overheadSinceMs) / 1000
     const allowed =
       overheadOctetsMax +
-      this.#payloadOctets / payloadPerOverheadOctets +
+      this.#payloadOctets * overheadPerPayloadOctets +
       this.#streamsOpened * OVERHEAD_OCTETS_PER_STREAM +
       age * OVERHEAD_OCTETS_PER_SECOND
     return this.#overheadOctets > allowed
@@ -108,6 +110,13 @@ export class Guard {
     this.#lastPingMs = nowMs
     this.#workSincePing = false
     return tooSoon
+  }
+
+  /** SETTINGS came again. True when no work warrants it, to be charged: clients that measure bandwidth resize windows. */
+  isSettingsTooSoon(): boolean {
+    const workOctets = this.#payloadOctets - this.#payloadAtSettings
+    this.#payloadAtSettings = this.#payloadOctets
+    return workOctets < this.#limits.settingsPayloadOctets
   }
 
   settings(entries: number): Fault | null {

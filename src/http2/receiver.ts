@@ -349,7 +349,7 @@ export class Receiver<Owner> implements FrameSink {
     }
     if ((end - start) % 6 !== 0) return fault(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS are not whole entries")
     let flooded = this.#guard.settings((end - start) / 6)
-    if (this.#settingsReceived) {
+    if (this.#settingsReceived && this.#guard.isSettingsTooSoon()) {
       this.#events.onLimit("abuse_settings")
       flooded ??= this.#guard.charge(this.#streams.nowMs, "SETTINGS again")
     }

@@ -83,6 +83,11 @@ export class Streams<Owner> {
     this.#host.onStreamGone()
   }
 
+  endEarly(stream: Http2Stream<Owner>): void {
+    if (stream.remoteEnded) this.sender.endNow(stream)
+    else this.resetStream(stream, ErrorCode.NO_ERROR)
+  }
+
   consume(stream: Http2Stream<Owner>, octets: number): void {
     const owed = stream.owedOctets + octets
     stream.owedOctets = owed

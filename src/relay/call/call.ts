@@ -387,7 +387,8 @@ export class Exchange implements AttemptOwner {
 
   /** The answer is complete before the request: deliver it, then say that no more is wanted (RFC 9113 §8.1). */
   #endEarly(): void {
-    this.#upstream?.reset(ErrorCode.NO_ERROR)
+    if (this.#head.contentLength < 0) this.#upstream?.endEarly()
+    else this.#upstream?.reset(ErrorCode.NO_ERROR)
     if (!this.#downstream.isClosed && !this.#downstream.remoteEnded) {
       if (this.#downstream.queuedOctets === 0) this.#downstream.reset(ErrorCode.NO_ERROR)
       else this.#resetWhenFlushed = true

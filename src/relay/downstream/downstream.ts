@@ -1,4 +1,4 @@
-import { type CounterName, counterIds } from "../../base/counters.ts"
+import { type CounterName, counterIds, isLimitReached } from "../../base/counters.ts"
 import { Keepalive, type KeepaliveSettings } from "../../base/keepalive.ts"
 import type { ListenerConfig } from "../../config/model.ts"
 import { isGrpcContentType } from "../../grpc/status.ts"
@@ -211,7 +211,7 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
 
   onLimit(counter: string): void {
     this.#context.counters.add(counterIds[counter as CounterName])
-    this.#said.warn(counter, `limit reached: ${counter}`)
+    if (isLimitReached(counter)) this.#said.warn(counter, `limit reached: ${counter}`)
   }
 
   onEnd(because: Fault | null): void {

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net"
-import { type CounterName, counterIds } from "../../base/counters.ts"
+import { type CounterName, counterIds, isLimitReached } from "../../base/counters.ts"
 import { Keepalive } from "../../base/keepalive.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import type { Pool, PooledConnection } from "../../cluster/pool.ts"
@@ -122,6 +122,10 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     const nowMs = this.#context.clock.now()
     if (this.#isRetired || !this.#resets.isFull(this.http2.sender.resetsSent, nowMs)) return
     this.onLimit("upstream_resets_exceeded")
+    const { upstreamResetsMax } = this.#context.limits
+    this.#said.info("resets", "connection to endpoint is replaced: callers gave up many of its streams", {
+      upstreamResetsMax,
+    })
     this.retire()
   }
 
@@ -226,7 +230,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
 
   onLimit(counter: string): void {
     this.#context.counters.add(counterIds[counter as CounterName])
-    this.#said.warn(counter, `limit reached: ${counter}`)
+    if (isLimitReached(counter)) this.#said.warn(counter, `limit reached: ${counter}`)
   }
 
   onGoaway(code: number, debug: string): void {

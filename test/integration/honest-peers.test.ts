@@ -1,0 +1,129 @@
+import { expect, type TestContext, test } from "vitest"
+import { eventually } from "../support/eventually.ts"
+import * as dsl from "../support/frame-dsl.ts"
+import { LogLines } from "../support/log-lines.ts"
+import { RawServer } from "../support/raw-server.ts"
+import { TestBed } from "../support/test-bed.ts"
+
+/*
+ * What peers do in the course of honest work, and what other load balancers put up with: no connection ends for it, and
+ * no line of the log warns of it.
+ */
+
+async function start(t: TestContext, options: Parameters<typeof TestBed.start>[1] = {}) {
+  const said = new LogLines()
+  const bed = await TestBed.start(t, { backends: [await RawServer.start()], log: said.log, ...options })
+  return { bed, warnings: () => said.lines.filter(({ level }) => level !== "info" && level !== "debug") }
+}
+
+test("chats that their backend ends, 1,500 of them, use one connection and raise no warning", async (t) => {
+  const { bed, warnings } = await start(t)
+  bed.raw.onStream = ({ connection, id }) =>
+    connection.send(dsl.headers(id, dsl.response), dsl.headers(id, dsl.okTrailers, { endStream: true }))
+  const client = await bed.rawClient()
+  for (let chats = 100; chats <= 1500; chats += 100) {
+    for (let i = 0; i < 100; i++) client.open()
+    await bed.ended(chats)
+  }
+  expect([bed.raw.connections.length, bed.raw.connections[0]!.isClosed, warnings()]).toEqual([1, false, []])
+})
+
+test.for([
+  ["grpc-go's window estimation: PING at the first DATA, SETTINGS and credit at each doubling", 65_536],
+  ["a window resized after every 43 kB", 43_690],
+] as const)("%s: no warning, from a client", async ([, every], t) => {
+  const { bed, warnings } = await start(t)
+  const client = await bed.rawClient({ settings: { INITIAL_WINDOW_SIZE: 2 ** 24 } })
+  const id = client.open(dsl.request, { endStream: true })
+  const { connection, id: above } = await bed.raw.stream()
+  connection.send(dsl.headers(above, dsl.response))
+  const total = 8 * 2 ** 20
+  const piece = Buffer.alloc(16_384)
+  let seen = 0
+  let since = 0
+  client.onFrame = ({ streamId, payload, type }) => {
+    if (streamId !== id || type !== 0) return
+    seen += payload.length
+    since += payload.length
+    if (since < every) return
+    since = 0
+    client.send(dsl.ping("bdp_ping"), dsl.settings({ INITIAL_WINDOW_SIZE: 2 ** 24 + (seen & 1) }))
+  }
+  for (let sent = 0; sent < total; sent += piece.length) {
+    // As much as the window that the backend was given, and what is given back of it, lets through.
+    await eventually(
+      () => sent - seen < 65_535 - piece.length,
+      () => `${seen} of ${sent} octets came`,
+    )
+    connection.send(dsl.data(above, piece))
+  }
+  connection.send(dsl.headers(above, dsl.okTrailers, { endStream: true }))
+  await client.end(id)
+  expect([seen, warnings()]).toEqual([total, []])
+})
+
+const paddings = [
+  ["16 octets with 239", 16, 239, 20_000],
+  ["1,000 octets with 255", 1000, 255, 12_000],
+] as const
+
+test.for(paddings)("a client that pads %s is served", async ([, octets, padding, frames], t) => {
+  const { bed, warnings } = await start(t)
+  const client = await bed.rawClient()
+  const id = client.open()
+  const { connection, id: above } = await bed.raw.stream()
+  const credit = () =>
+    client.seen.reduce((sum, { type, streamId, payload }) => {
+      return type === 8 && streamId === id ? sum + payload.readUInt32BE(0) : sum
+    }, 262_144)
+  await pour(frames, octets, 1 + octets + padding, credit, (piece) =>
+    client.send(dsl.data(id, piece, { padding })),
+  )
+  await eventually(
+    () => connection.dataOf(above).length === octets * frames,
+    () => `${connection.dataOf(above).length} octets came`,
+  )
+  client.send(dsl.data(id, "", { endStream: true }))
+  connection.send(dsl.headers(above, [...dsl.response, ...dsl.okTrailers], { endStream: true }))
+  await client.end(id)
+  expect(warnings()).toEqual([])
+})
+
+test.for(paddings)("a backend that pads %s is served", async ([, octets, padding, frames], t) => {
+  const { bed, warnings } = await start(t)
+  const client = await bed.rawClient()
+  const id = client.open(dsl.request, { endStream: true })
+  const { connection, id: above } = await bed.raw.stream()
+  connection.send(dsl.headers(above, dsl.response))
+  const credit = () =>
+    connection.seen.reduce((sum, { type, streamId, payload }) => {
+      return type === 8 && streamId === above ? sum + payload.readUInt32BE(0) : sum
+    }, 65_536)
+  await pour(frames, octets, 1 + octets + padding, credit, (piece) =>
+    connection.send(dsl.data(above, piece, { padding })),
+  )
+  connection.send(dsl.headers(above, dsl.okTrailers, { endStream: true }))
+  await client.end(id)
+  expect([client.dataOf(id).length, warnings()]).toEqual([octets * frames, []])
+})
+
+/** Sends so many frames as credit comes. */
+async function pour(
+  frames: number,
+  octets: number,
+  flowOctets: number,
+  credit: () => number,
+  send: (piece: Buffer) => void,
+): Promise<void> {
+  const piece = Buffer.alloc(octets)
+  let sent = 0
+  while (sent < frames) {
+    const room = Math.floor(credit() / flowOctets)
+    for (; sent < Math.min(room, frames); sent++) send(piece)
+    if (sent === frames) return
+    await eventually(
+      () => Math.floor(credit() / flowOctets) > sent,
+      () => `credit for frame ${sent}`,
+    )
+  }
+}
