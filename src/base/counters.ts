@@ -32,7 +32,6 @@ export const counterMeanings = {
   abuse_exhausted: "a connection emptied its abuse bucket and was ended with ENHANCE_YOUR_CALM",
   // Cheap frames.
   settings_entries_exceeded: "a SETTINGS frame held too many entries",
-  settings_ack_timeout: "SETTINGS was not acknowledged in time",
   control_frames_queued: "too many replies to a peer's control frames waited for it to read",
   unsent_octets_paused: "reading from a peer stopped because it did not read what was sent",
   priority_flood: "more PRIORITY frames came than the streams warrant",

@@ -286,18 +286,6 @@ const rows = {
     source: "nghttp2 1.41: 32",
     counter: "settings_entries_exceeded",
   },
-  settingsAckTimeoutMs: {
-    counts: "from our SETTINGS to its acknowledgement",
-    value: 10_000,
-    unit: "ms",
-    min: 10,
-    max: HOUR_MS,
-    per: "connection",
-    stops: "a peer that never acknowledges, and so is bound by nothing we advertised",
-    effect: "GOAWAY(SETTINGS_TIMEOUT)",
-    source: "RFC 9113 §6.5.3",
-    counter: "settings_ack_timeout",
-  },
   controlFramesQueuedMax: {
     counts: "SETTINGS and PING acknowledgements and RST_STREAMs that wait for the peer to read",
     value: 1000,

@@ -3,7 +3,7 @@ import { ErrorCode, type Fault, fault, protocolError } from "./error-code.ts"
 import type { ConnectionEvents, OversizeCounter } from "./events.ts"
 import type { Guard } from "./guard.ts"
 import type { HeaderList } from "./header-list.ts"
-import { type DecodeLimits, HpackDecoder, TABLE_EXCEEDED } from "./hpack/index.ts"
+import { DEFAULT_TABLE_OCTETS, type DecodeLimits, HpackDecoder, TABLE_EXCEEDED } from "./hpack/index.ts"
 import { trailersProblem } from "./message-head.ts"
 import { requestHeadOf, responseHeadOf } from "./message-heads.ts"
 import type { Sender } from "./sender.ts"
@@ -50,10 +50,11 @@ export class MessageReceiver<Owner> {
     this.#guard = guard
     this.#maxConcurrentStreams = maxConcurrentStreams
     this.#interimResponsesMax = limits.interimResponsesMax
+    this.#decoder.setMaxTableOctets(Math.max(DEFAULT_TABLE_OCTETS, limits.headerTableOctets))
     this.#decodeLimits = { maxFields: limits.headerFieldsMax, maxOctets: limits.headerListOctets }
   }
 
-  /** The peer knows how large our table is. */
+  /** The peer knows how large our table is. Until then it may use that, or the one that all start with. */
   useTable(octets: number): void {
     this.#decoder.setMaxTableOctets(octets)
   }

@@ -106,15 +106,17 @@ export class Receiver<Owner> implements FrameSink {
     if (this.#partialSinceMs >= 0) this.#partialSinceMs = nowMs
   }
 
-  /** The time limits of the handshake and of a header block: the connection error that is due, or null. */
+  /**
+   * The time limits of the preface and of a header block: the connection error that is due, or null. None for the
+   * acknowledgement of SETTINGS: servers that acknowledge with their first answer are many, and until then the peer has
+   * what the protocol's defaults or ours allow it, whichever is more, which is as bounded.
+   */
   overdue(nowMs: number): Fault | null {
-    const { prefaceTimeoutMs, settingsAckTimeoutMs } = this.#limits
+    const { prefaceTimeoutMs } = this.#limits
     const headerBlockTimeoutMs = this.#headerBlockTimeoutMs
     const age = nowMs - this.#startedMs
     if (!this.#settingsReceived && age > prefaceTimeoutMs)
       return fault(ErrorCode.SETTINGS_TIMEOUT, "no preface in time", "preface_timeout")
-    if (!this.#settingsAcked && age > settingsAckTimeoutMs)
-      return fault(ErrorCode.SETTINGS_TIMEOUT, "SETTINGS not acknowledged in time", "settings_ack_timeout")
     const isBlockLate = this.#block.isOpen && nowMs - this.#block.sinceMs > headerBlockTimeoutMs
     const isFrameLate = this.#partialSinceMs >= 0 && nowMs - this.#partialSinceMs > headerBlockTimeoutMs
     if (isBlockLate || isFrameLate)

@@ -2,6 +2,7 @@ import { expect, type TestContext, test } from "vitest"
 import { eventually } from "../support/eventually.ts"
 import * as dsl from "../support/frame-dsl.ts"
 import { LogLines } from "../support/log-lines.ts"
+import { ManualClock } from "../support/manual-clock.ts"
 import { RawServer } from "../support/raw-server.ts"
 import { TestBed } from "../support/test-bed.ts"
 
@@ -105,6 +106,55 @@ test.for(paddings)("a backend that pads %s is served", async ([, octets, padding
   connection.send(dsl.headers(above, dsl.okTrailers, { endStream: true }))
   await client.end(id)
   expect([client.dataOf(id).length, warnings()]).toEqual([octets * frames, []])
+})
+
+test("a backend that acknowledges SETTINGS with its first answer, 15 s later, keeps its call and a neighbour", async (t) => {
+  const clock = new ManualClock()
+  const { bed, warnings } = await start(t, { clock, backends: [await RawServer.start({ isPolite: false })] })
+  const [waiter, neighbour] = [await bed.rawClient(), await bed.rawClient()]
+  const waits = waiter.open(dsl.request, { endStream: true })
+  const { connection, id: above } = await bed.raw.stream(0)
+  const chats = neighbour.open()
+  const { id: chatsAbove } = await bed.raw.stream(1)
+  connection.send(dsl.headers(chatsAbove, dsl.response))
+  for (let second = 1; second <= 15; second++) {
+    clock.advance(1000)
+    connection.send(dsl.data(chatsAbove, "x"))
+    await neighbour.until(() => neighbour.dataOf(chats).length === second, `message ${second}`)
+  }
+  const trailers = dsl.headers(above, dsl.okTrailers, { endStream: true })
+  connection.send(dsl.settingsAck(), dsl.headers(above, dsl.response), dsl.data(above, "late"), trailers)
+  expect(dsl.describeFrame(await waiter.end(waits))).toBe(`HEADERS ${waits} END_STREAM grpc-status=0`)
+  // The endpoint is not out, and its connection is used for the next call.
+  const next = waiter.open(dsl.request, { endStream: true })
+  const again = await bed.raw.stream(2)
+  again.connection.send(dsl.headers(again.id, [...dsl.response, ...dsl.okTrailers], { endStream: true }))
+  await waiter.end(next)
+  neighbour.send(dsl.data(chats, "", { endStream: true }))
+  connection.send(dsl.headers(chatsAbove, dsl.okTrailers, { endStream: true }))
+  await neighbour.end(chats)
+  expect([bed.raw.connections.length, warnings()]).toEqual([1, []])
+})
+
+test("a client that acknowledges SETTINGS 15 s later, or never, keeps its calls", async (t) => {
+  const clock = new ManualClock()
+  const { bed, warnings } = await start(t, { clock })
+  const [late, never] = [await bed.rawClient({ isPolite: false }), await bed.rawClient({ isPolite: false })]
+  const ids = [late.open(), never.open()]
+  const streams = [await bed.raw.stream(0), await bed.raw.stream(1)]
+  for (let second = 1; second <= 15; second++) {
+    clock.advance(1000)
+    await bed.raw.connections[0]!.settled()
+  }
+  late.send(dsl.settingsAck())
+  for (const [at, client] of [late, never].entries()) {
+    client.send(dsl.data(ids[at]!, "late", { endStream: true }))
+    const { connection, id } = streams[at]!
+    await connection.until(() => connection.dataOf(id).toString() === "late", "the request")
+    connection.send(dsl.headers(id, [...dsl.response, ...dsl.okTrailers], { endStream: true }))
+    await client.end(ids[at]!)
+  }
+  expect(warnings()).toEqual([])
 })
 
 /** Sends so many frames as credit comes. */

@@ -12,7 +12,8 @@ export interface DecodeLimits {
   readonly maxOctets: number
 }
 
-const DEFAULT_TABLE_OCTETS = 4096
+/** The SETTINGS_HEADER_TABLE_SIZE that all start with: RFC 9113 §6.5.2. */
+export const DEFAULT_TABLE_OCTETS = 4096
 const NONE = -1
 /** As long as one is that matters. */
 const LATE_CONTENT_TYPE_OCTETS = 64
