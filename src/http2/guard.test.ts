@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest"
 import * as dsl from "../../test/support/frame-dsl.ts"
 import { EventLog, Lab, type LabOptions } from "../../test/support/memory-link.ts"
 import { defaultLimits, type LimitName, limitTable } from "../base/limits.ts"
+import { BufferBudget } from "./buffer-budget.ts"
 import { Flag, FrameType } from "./frame/types.ts"
 import { HeaderList } from "./header-list.ts"
 import { HpackEncoder } from "./hpack/index.ts"
@@ -194,7 +195,28 @@ const attacks: Attack[] = [
       i === 0
         ? dsl.headers(id(0), Buffer.alloc(16_384), { endHeaders: false })
         : dsl.continuation(id(0), Buffer.alloc(16_384), false),
-    allowed: 4,
+    allowed: 16,
+  },
+  {
+    name: "a header block of pieces of a KiB",
+    limit: "continuationFramesMax",
+    blow: (i) =>
+      i === 0
+        ? dsl.headers(id(0), Buffer.alloc(1024), { endHeaders: false })
+        : dsl.continuation(id(0), Buffer.alloc(1024), false),
+    // One more than the eight after the first, for the 8 KiB that have come by then.
+    allowed: 10,
+  },
+  {
+    name: "a header block above 64 KiB while memory is short",
+    limit: "headerBlockOctets",
+    options: { limits: { bufferedOctetsMax: 2 ** 20, bufferedWithholdPercent: 1 } },
+    blow: (i) =>
+      i === 0
+        ? dsl.headers(id(0), Buffer.alloc(16_384), { endHeaders: false })
+        : dsl.continuation(id(0), Buffer.alloc(16_384), false),
+    // Four are not counted, and with the fifth memory is short.
+    allowed: 5,
   },
   {
     name: "a frame longer than SETTINGS_MAX_FRAME_SIZE",
@@ -268,10 +290,26 @@ describe("what is charged is counted under a name of its own", () => {
   })
 })
 
+describe("what is held of a header block under way", () => {
+  const piece = Buffer.alloc(16_384)
+  test.each([
+    ["once the block is whole", () => dsl.continuation(id(0), piece)],
+    ["once the connection is over", () => dsl.data(1, Buffer.alloc(1))],
+  ])("counts as memory held from 64 KiB on, and no more %s", (_, end) => {
+    const budget = new BufferBudget(defaultLimits)
+    const lab = attacked({ budget })
+    lab.send(dsl.headers(id(0), piece, { endHeaders: false }))
+    for (let i = 0; i < 7; i++) lab.send(dsl.continuation(id(0), piece, false))
+    expect(budget.octets).toBe(65_536)
+    lab.send(end())
+    expect(budget.octets).toBe(0)
+  })
+})
+
 describe("a header list too large ends its stream alone", () => {
   const answers = (list: HeaderList) => {
     const events = new EventLog()
-    events.onOversizedRequest = (stream) => stream.sendHeaders(list, true)
+    events.onRefusedRequest = (stream) => stream.sendHeaders(list, true)
     return events
   }
   const tooMany = Array.from({ length: 129 }, (_, i): dsl.Field => [`x-${i}`, ""])
@@ -291,7 +329,7 @@ describe("a header list too large ends its stream alone", () => {
       const lab = attacked()
       const block = new HpackEncoder().encode(new HeaderList(fields.flat()))
       lab.send(dsl.frame(FrameType.HEADERS, Flag.END_HEADERS, 3, block))
-      expect(lab.events.lines.at(-1)).toBe(`oversized 3 header_fields_exceeded ${contentType}`.trimEnd())
+      expect(lab.events.lines.at(-1)).toBe(`refused 3 header_fields_exceeded ${contentType}`.trimEnd())
     },
   )
 

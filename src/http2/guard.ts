@@ -34,6 +34,7 @@ export class Guard {
   #streamsOpened = 0
   #lastPingMs = Number.NEGATIVE_INFINITY
   #workSincePing = true
+  #due: Fault | null = null
 
   constructor(limits: Limits, nowMs: number) {
     this.#limits = limits
@@ -42,12 +43,25 @@ export class Guard {
     this.#overheadSinceMs = nowMs
   }
 
-  /** Takes one token: the peer reset a young stream, made us reset one, or sent a control frame nobody needs. */
+  /**
+   * Takes one token: the peer reset a young stream, made us reset one, sent a request that no honest client sends, or a
+   * control frame that is of no use.
+   */
   charge(nowMs: number, what: string): Fault | null {
     const refill = ((nowMs - this.#refilledMs) / 1000) * this.#limits.abusePerSecond
     this.#tokens = Math.min(this.#limits.abuseBurst, this.#tokens + refill) - 1
     this.#refilledMs = nowMs
     return this.#tokens < 0 ? calm(`too many of: ${what}`, "abuse_exhausted") : null
+  }
+
+  /** As `charge`, from within an event: the connection error is due with the next request that comes. */
+  chargeLater(nowMs: number, what: string): void {
+    this.#due ??= this.charge(nowMs, what)
+  }
+
+  /** What `chargeLater` found due. */
+  get due(): Fault | null {
+    return this.#due
   }
 
   /** A HEADERS or DATA frame came. */

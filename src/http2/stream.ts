@@ -15,6 +15,7 @@ export interface StreamHost<Owner> {
   consume(stream: Http2Stream<Owner>, octets: number): void
   resetStream(stream: Http2Stream<Owner>, code: number): void
   endEarly(stream: Http2Stream<Owner>): void
+  chargePeer(): void
 }
 
 /** What has become of a stream, in one number: a field for each would be 48 octets more, of the 160 that it had. */
@@ -156,6 +157,11 @@ export class Http2Stream<Owner> {
    */
   endEarly(): void {
     if (!this.isClosed) this.host.endEarly(this)
+  }
+
+  /** The request is one that no honest client sends: it counts against its connection. */
+  chargePeer(): void {
+    this.host.chargePeer()
   }
 
   /** Throws away what waits to be sent, with the END_STREAM or trailers behind it. Something must be sent in its place. */

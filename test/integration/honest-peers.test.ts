@@ -157,6 +157,81 @@ test("a client that acknowledges SETTINGS 15 s later, or never, keeps its calls"
   expect(warnings()).toEqual([])
 })
 
+const upload = dsl.withFields(dsl.request, {
+  "content-type": "text/plain",
+  te: undefined,
+  "content-length": "5",
+})
+
+test.for(["100-continue", "100-Continue"])(
+  "expect: %s is met at once, and kept from the backend",
+  async (value, t) => {
+    const { bed, warnings } = await start(t)
+    const client = await bed.rawClient()
+    const id = client.open([...upload, ["expect", value]])
+    const { connection, id: above, fields } = await bed.raw.stream()
+    expect(client.about(id)).toEqual([`HEADERS ${id} :status=100`])
+    expect(fields.map(([name]) => name)).not.toContain("expect")
+    client.send(dsl.data(id, "Hello", { endStream: true }))
+    await connection.until(() => connection.dataOf(above).toString() === "Hello", "the body")
+    connection.send(dsl.headers(above, [[":status", "200"]], { endStream: true }))
+    await client.end(id)
+    expect([client.about(id).slice(1), warnings()]).toEqual([[`HEADERS ${id} END_STREAM :status=200`], []])
+  },
+)
+
+test.for([
+  [
+    "a request that is whole",
+    [...dsl.withFields(upload, { "content-length": "0" }), ["expect", "100-continue"]],
+    true,
+  ],
+  ["another expectation", [...upload, ["expect", "a miracle"]], false],
+] as [string, dsl.Field[], boolean][])("%s is not told to go on", async ([, fields, endStream], t) => {
+  const { bed } = await start(t)
+  const client = await bed.rawClient()
+  const id = client.open(fields, { endStream })
+  const { connection, id: above, fields: seen } = await bed.raw.stream()
+  connection.send(dsl.headers(above, [[":status", "200"]], { endStream: true }))
+  await client.end(id)
+  expect(client.about(id)[0]).toBe(`HEADERS ${id} END_STREAM :status=200`)
+  expect(seen.map(([name]) => name)).not.toContain("expect")
+  if (!endStream) client.send(dsl.data(id, "Hello", { endStream: true }))
+  await bed.ended()
+})
+
+test("an early 413, of Sluice's or of a backend's, and how a client leaves its upload behind it, charge nobody: 500 on a connection", async (t) => {
+  const { bed, warnings } = await start(t, {
+    config: {
+      routes: [
+        { prefix: "/small", cluster: "test", maxBodySize: "1k" },
+        { prefix: "/", cluster: "test" },
+      ],
+    },
+  })
+  bed.raw.onStream = ({ connection, id }) =>
+    connection.send(dsl.headers(id, [[":status", "413"]], { endStream: true }))
+  const large = dsl.withFields(upload, { "content-length": "1000000" })
+  const client = await bed.rawClient()
+  for (let i = 0; i < 250; i++) {
+    const ours = client.open([...dsl.withFields(large, { ":path": "/small" }), ["expect", "100-continue"]])
+    const theirs = client.open(large)
+    client.send(dsl.data(theirs, Buffer.alloc(1000)))
+    for (const id of [ours, theirs]) {
+      await client.until(() => client.about(id).join().includes(":status=413"), "413")
+      expect(client.about(id).filter((line) => line.includes(":status=100"))).toEqual([])
+      // curl's ways of giving up an upload: RST_STREAM, or an end before its time.
+      client.send(i % 2 === 0 ? dsl.rstStream(id) : dsl.data(id, "", { endStream: true }))
+    }
+  }
+  await bed.ended(500)
+  await client.settled()
+  const charged = (["abuse_peer_reset", "abuse_made_to_reset", "abuse_refused"] as const).map((name) =>
+    bed.balancer.counters.get(name),
+  )
+  expect([warnings(), charged]).toEqual([[], [0, 0, 0]])
+})
+
 /** Sends so many frames as credit comes. */
 async function pour(
   frames: number,

@@ -14,7 +14,7 @@ import { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead, ResponseHead } from "../../http2/message-head.ts"
 import type { Http2Stream } from "../../http2/stream.ts"
 import type { TlsInfo } from "../../net/tls-peer.ts"
-import { type Failure, failure } from "../../record/failure.ts"
+import { type Failure, failure, isCharged } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
 import { NewStreamRecord } from "../../record/stream-record.ts"
 import type { RelayContext } from "../context.ts"
@@ -22,6 +22,7 @@ import { cleanTrailers } from "../route/head-rewrite.ts"
 import type { Route } from "../route/route.ts"
 import type { UpstreamConnection } from "../upstream/upstream.ts"
 import type { DownstreamStream } from "./downstream-stream.ts"
+import { fitTrailers } from "./fit-trailers.ts"
 import { dropList, keepList, keptOctets } from "./held-headers.ts"
 import { Attempt, type AttemptOwner } from "./leg.ts"
 import { type Answer, answerFor, statusOnWire } from "./local-reply.ts"
@@ -97,6 +98,10 @@ export class Exchange implements AttemptOwner {
     const { tls } = this.record.connection
     keepList(this.#head.list, this.#context.budget)
     this.#keepsLists = true
+    const { method } = this.#head
+    // As nginx has it, whatever the route says: what TRACE sends back may be a secret of the client's.
+    if (method === "TRACE" || method === "CONNECT")
+      return this.#fail(failure("method_not_allowed", `${method} is not served`, true))
     if (tls !== null && tls.clientRefused !== null) return this.#refuseClient(tls)
     const timeout = this.isGrpc ? this.#head.list.get("grpc-timeout") : undefined
     if (timeout !== undefined) {
@@ -286,9 +291,11 @@ export class Exchange implements AttemptOwner {
     }
     const { record } = this
     record.status = head.status
-    const list = this.#route.responseRewrite.apply(head.list, head.status, record, this.#context.env)
+    const rewritten = this.#route.responseRewrite.apply(head.list, head.status, record, this.#context.env)
+    const list = endStream && this.isGrpc ? this.#fitting(rewritten) : rewritten
     if (this.#isTooLarge(list)) return
-    if (endStream) this.#readStatus(list)
+    // Some say it here although a body follows, or none does but its end.
+    if (this.isGrpc || endStream) this.#readStatus(list)
     this.#sendHead(list, endStream)
     if (endStream) this.#responseEnded()
   }
@@ -306,9 +313,8 @@ export class Exchange implements AttemptOwner {
   }
 
   onResponseTrailers(list: HeaderList): void {
-    const trailers = this.#route.responseRewrite.trailers(list)
+    const trailers = this.#fitting(this.#route.responseRewrite.trailers(list))
     this.#attempt!.responseTrailers = list
-    if (this.#isTooLarge(trailers)) return
     this.#readStatus(trailers)
     this.#sendTrailers(trailers)
     this.#responseEnded()
@@ -317,6 +323,23 @@ export class Exchange implements AttemptOwner {
   #sendTrailers(trailers: HeaderList): void {
     this.record.responseTrailers = trailers
     this.#downstream.sendHeaders(trailers, true)
+  }
+
+  /** The ending that a client takes: how its call ended is worth more than all that came with it. */
+  #fitting(list: HeaderList): HeaderList {
+    const most = this.#downstream.headerListMax
+    if (list.octets <= most) return list
+    this.#context.counters.add(counterIds.trailers_cut)
+    const { remoteAddress } = this.record.connection
+    const [octets, grpcStatus] = [list.octets, list.get("grpc-status") ?? "-"]
+    this.#context.log.info("trailers are cut to what their client takes", {
+      client: remoteAddress,
+      endpoint: this.#attempt!.address,
+      octets,
+      most,
+      grpcStatus,
+    })
+    return fitTrailers(list, most)
   }
 
   /** Ends the stream for a list that its client does not take: sent all the same, it might cost the whole connection. */
@@ -482,6 +505,7 @@ export class Exchange implements AttemptOwner {
   }
 
   #fail(what: Failure): void {
+    if (isCharged(what)) this.#downstream.chargePeer()
     this.#upstream?.reset(ErrorCode.CANCEL)
     this.#answer({ httpStatus: what.httpStatus, grpcStatus: what.grpcStatus, message: what.message })
   }

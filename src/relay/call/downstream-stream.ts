@@ -20,4 +20,6 @@ export interface DownstreamStream {
   /** Gives the client credit. */
   consume(octets: number): void
   reset(code: number): void
+  /** The request is one that no honest client sends: it counts against its connection. */
+  chargePeer(): void
 }

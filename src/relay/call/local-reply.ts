@@ -1,6 +1,5 @@
 import { encodeGrpcMessage, grpcStatusOfHttp } from "../../grpc/status.ts"
 import { HeaderList } from "../../http2/header-list.ts"
-import type { DownstreamStream } from "./downstream-stream.ts"
 
 /** What Sluice itself answers, in the terms of the client's protocol. */
 export interface Answer {
@@ -41,13 +40,6 @@ export function answerFor(asked: Asked, what: Answer): OwnAnswer | null {
   const grpcStatus = what.grpcStatus >= 0 ? what.grpcStatus : grpcStatusOfHttp(what.httpStatus)
   const list = asked.headSent ? trailers(grpcStatus, message) : head(grpcStatus, message)
   return { list, body: NO_BODY, grpcStatus }
-}
-
-/** The same in one head and no body: for a stream that nobody will look after while its client takes the rest. */
-export function answerInOneHead(downstream: DownstreamStream, isGrpc: boolean, what: Answer): void {
-  const fields = [":status", String(statusOnWire(what.httpStatus)), "content-length", "0"]
-  const own = isGrpc ? answerFor({ isGrpc, headSent: false }, what) : null
-  downstream.sendHeaders(own?.list ?? new HeaderList(fields), true)
 }
 
 const trailers = (grpcStatus: number, message: string): HeaderList =>

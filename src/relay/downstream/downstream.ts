@@ -1,19 +1,17 @@
 import { type CounterName, counterIds, isLimitReached } from "../../base/counters.ts"
 import { Keepalive, type KeepaliveSettings } from "../../base/keepalive.ts"
 import type { ListenerConfig } from "../../config/model.ts"
-import { isGrpcContentType } from "../../grpc/status.ts"
 import { Http2Connection } from "../../http2/connection.ts"
 import { ErrorCode, errorCodeName, type Fault, fault } from "../../http2/error-code.ts"
-import type { ConnectionEvents, OversizeCounter, StreamEnd } from "../../http2/events.ts"
+import type { ConnectionEvents, Refusal, StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
-import type { RequestHead, ResponseHead } from "../../http2/message-head.ts"
+import { headAsFarAsKnown, type RequestHead, type ResponseHead } from "../../http2/message-head.ts"
 import type { Http2Stream } from "../../http2/stream.ts"
 import { SaidOnce } from "../../log/said-once.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
 import type { DownstreamStream } from "../call/downstream-stream.ts"
-import { answerInOneHead } from "../call/local-reply.ts"
 import type { RelayContext } from "../context.ts"
 import { shedConnectionLater } from "../overload/reset-largest.ts"
 import type { Route } from "../route/route.ts"
@@ -26,12 +24,13 @@ import {
 } from "./listener-limits.ts"
 import type { OpenListener } from "./listener-view.ts"
 
-/** Something that can own a stream, to be started once it does. */
+/** Something that can own a stream, to be started once it does; `isRefused`: to fail, and never to be started. */
 export type OpenStream = (
   connection: ConnectionRecord,
   stream: DownstreamStream,
   head: RequestHead,
   route: Route,
+  isRefused?: boolean,
 ) => StreamOwner & { start(): void }
 
 /** How dead clients are found. gRPC clients put up with PINGs from a server as often as this. */
@@ -129,8 +128,8 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
     const route = this.openListener.router.match(head.authority, head.path)
     if (route === null) {
       this.onLimit("path_refused")
-      stream.reset(ErrorCode.PROTOCOL_ERROR)
-      return
+      const what = failure("bad_request", "malformed request: the path has no meaning", true)
+      return this.#refuse(stream, head, what)
     }
     const owner = this.#openStream(record, stream, head, route)
     stream.owner = owner
@@ -138,14 +137,27 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
     if (isLastRequest(this.#listener, record.requests)) this.http2.drain("keepalive_requests")
   }
 
-  onOversizedRequest(stream: Http2Stream<StreamOwner>, contentType: string, counter: OversizeCounter): void {
-    const { limits } = this.#context
-    const message =
-      counter === "header_fields_exceeded"
-        ? `the request's header list is larger than headerFieldsMax (${limits.headerFieldsMax} fields)`
-        : `the request's header list is larger than headerListOctets (${limits.headerListOctets} octets)`
-    const what = failure("headers_too_large", message, true)
-    answerInOneHead(stream, isGrpcContentType(contentType), what)
+  onRefusedRequest(stream: Http2Stream<StreamOwner>, list: HeaderList, { counter, reason }: Refusal): void {
+    this.record.requests++
+    const what =
+      counter === "header_malformed" || counter === "content_length_mismatch"
+        ? failure("bad_request", `malformed request: ${reason}`, true)
+        : failure("headers_too_large", reason, true)
+    this.#refuse(stream, headAsFarAsKnown(list), what)
+  }
+
+  onRequestFault(stream: Http2Stream<StreamOwner>, code: number, reason: string): void {
+    const kind = code === ErrorCode.ENHANCE_YOUR_CALM ? "headers_too_large" : "bad_request"
+    stream.owner!.fail(failure(kind, `malformed request: ${reason}`))
+  }
+
+  /** Answers a request that goes nowhere, in the terms of its client's protocol. It is logged as any other is. */
+  #refuse(stream: Http2Stream<StreamOwner>, head: RequestHead, what: Failure): void {
+    const { router } = this.openListener
+    const route = router.match(head.authority, head.path) ?? router.fallback(head.authority)
+    const owner = this.#openStream(this.record, stream, head, route, true)
+    stream.owner = owner
+    owner.fail(what)
   }
 
   onData(

@@ -170,7 +170,9 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
 
   onRequest(_stream: Http2Stream<Exchange>, _head: RequestHead, _endStream: boolean): void {}
 
-  onOversizedRequest(): void {}
+  onRefusedRequest(): void {}
+
+  onRequestFault(): void {}
 
   onResponse(stream: Http2Stream<Exchange>, head: ResponseHead, endStream: boolean): void {
     this.hasServed = true
