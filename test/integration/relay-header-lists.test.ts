@@ -142,7 +142,12 @@ describe("more headers than the client takes (SETTINGS_MAX_HEADER_LIST_SIZE)", (
       const [record] = await bed.ended()
       expect([record!.grpcStatus, record!.grpcMessage]).toEqual([5, "no such document"])
       expect(said.saying("trailers are cut to what their client takes")).toMatchObject([
-        { client: "127.0.0.1", endpoint: `127.0.0.1:${bed.raw.port}`, most: 8192, grpcStatus: "5" },
+        {
+          client: "127.0.0.1",
+          from: `cluster test, endpoint 127.0.0.1:${bed.raw.port}`,
+          most: 8192,
+          grpcStatus: "5",
+        },
       ])
     },
   )

@@ -6,7 +6,8 @@ import { SaidOnce } from "../../log/said-once.ts"
 import type { LinkUser } from "../../net/link.ts"
 import { failure } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
-import type { ClientConnection, StreamOwner } from "../../relay/downstream/client-connection.ts"
+import type { StreamOwner } from "../../relay/call/stream-owner.ts"
+import type { ClientConnection } from "../../relay/downstream/client-connection.ts"
 import type { DownstreamOptions } from "../../relay/downstream/downstream.ts"
 import {
   headerTimeoutMsOf,
@@ -279,8 +280,8 @@ export class Http1Connection implements ClientConnection, LinkUser {
 
   drain(): void {
     this.#isDraining = true
-    // A WebSocket without a call ends at once.
-    if (this.streams.size === 0 && !this.isAnswering) this.socket.end()
+    // A WebSocket without a call ends at once; a request whose head has begun is answered first.
+    if (this.streams.size === 0 && !this.isAnswering && this.#headSinceMs < 0) this.socket.end()
   }
 
   get openListener(): OpenListener {

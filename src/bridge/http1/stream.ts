@@ -1,9 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { ErrorCode } from "../../http2/error-code.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
-import type { DownstreamStream } from "../../relay/call/downstream-stream.ts"
-import type { RelayContext } from "../../relay/context.ts"
-import type { StreamOwner } from "../../relay/downstream/client-connection.ts"
+import type { DownstreamStream, StreamOwner } from "../../relay/call/stream-owner.ts"
+import type { DownstreamContext } from "../../relay/downstream/downstream.ts"
 
 import { guarded } from "../shared/guarded.ts"
 import { HeldOctets } from "../shared/held-octets.ts"
@@ -15,7 +14,7 @@ const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 export interface Http1StreamOptions {
   request: IncomingMessage
   response: ServerResponse
-  context: RelayContext
+  context: DownstreamContext
   /** Called once, when both halves are over. `isReusable`: the connection may carry another request. */
   onClosed: (stream: Http1Stream, isReusable: boolean) => void
 }
@@ -30,7 +29,7 @@ export class Http1Stream implements DownstreamStream {
   queuedOctets = 0
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
-  readonly #context: RelayContext
+  readonly #context: DownstreamContext
   /** Written, and not yet taken by the kernel. */
   readonly #held: HeldOctets
   readonly #onClosed: Http1StreamOptions["onClosed"]

@@ -1,4 +1,4 @@
-import { cutPercentEncoded } from "../../base/percent-text.ts"
+import { cutPercentEncoded } from "../../base/octet-text.ts"
 import { HeaderList } from "../header-list.ts"
 import { BlockMemory, hashOctets, MAX_BLOCK_OCTETS, sameOctets, seenKeys } from "./block-memory.ts"
 import { DynamicTable, ENTRY_OVERHEAD_OCTETS } from "./dynamic-table.ts"

@@ -1,4 +1,4 @@
-import { cutPercentEncoded } from "../../base/percent-text.ts"
+import { cutPercentEncoded } from "../../base/octet-text.ts"
 import { HeaderList } from "../../http2/header-list.ts"
 
 /** What a field adds to its name and value: RFC 9113 §6.5.2. */

@@ -3,7 +3,8 @@ import type { LinkUser } from "../../net/link.ts"
 import { type Protocol, protocolOf } from "../../net/protocol.ts"
 import { readProxyHeader } from "../../net/proxy-protocol.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
-import type { ClientConnection, StreamOwner } from "./client-connection.ts"
+import type { StreamOwner } from "../call/stream-owner.ts"
+import type { ClientConnection } from "./client-connection.ts"
 import type { DownstreamOptions } from "./downstream.ts"
 import type { OpenListener } from "./listener-view.ts"
 
@@ -13,6 +14,9 @@ export interface FirstOctetsOptions {
   /** Makes the connection that goes on from here, in this one's place. */
   choose(protocol: Protocol, first: FirstOctets): ClientConnection & LinkUser
 }
+
+/** When we drain, a client that is silent has this long until its first octets, which were on their way, are here. */
+const SILENT_DRAIN_MS = 1000
 
 const NO_STREAMS: readonly StreamOwner[] = []
 
@@ -25,6 +29,8 @@ export class FirstOctets implements ClientConnection, LinkUser {
   readonly #choose: FirstOctetsOptions["choose"]
   #held: Buffer | null = null
   #isProxyHeaderDue: boolean
+  /** Infinity: no drain. */
+  #drainMs = Number.POSITIVE_INFINITY
   #isClosed = false
 
   constructor({ client, choose }: FirstOctetsOptions) {
@@ -57,8 +63,13 @@ export class FirstOctets implements ClientConnection, LinkUser {
   #look(octets: Buffer, start: number, end: number): void {
     if (start === end) return
     const protocol = protocolOf(octets, start, end, this.client.context.limits.http1HeadOctets)
-    if (protocol !== null) this.#choose(protocol, this).receive(octets, start, end)
-    else this.#held = Buffer.from(octets.subarray(start, end))
+    if (protocol === null) {
+      this.#held = Buffer.from(octets.subarray(start, end))
+      return
+    }
+    const chosen = this.#choose(protocol, this)
+    chosen.receive(octets, start, end)
+    if (this.#drainMs < Number.POSITIVE_INFINITY) chosen.drain()
   }
 
   /** Where the client's own octets begin; -1 when they have not come, or none will. */
@@ -85,14 +96,17 @@ export class FirstOctets implements ClientConnection, LinkUser {
 
   tick(nowMs: number): void {
     const { sinceMs, context } = this.client
+    const isSilent = this.#held === null
+    if (isSilent && nowMs - this.#drainMs > SILENT_DRAIN_MS) return this.#close()
     if (nowMs - sinceMs <= context.limits.prefaceTimeoutMs) return
     // HTTP/2 says so with GOAWAY; a proxy that did not speak its protocol would not understand that.
     if (this.#isProxyHeaderDue) this.#close()
     else this.#choose("http2", this).tick(nowMs)
   }
 
+  /** What a client has sent already would be reset: it is served, and let go then. */
   drain(): void {
-    this.#close()
+    this.#drainMs = this.client.context.clock.now()
   }
 
   get overflowOctets(): number {

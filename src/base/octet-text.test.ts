@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { cutPercentEncoded } from "./percent-text.ts"
+import { cutPercentEncoded } from "./octet-text.ts"
 
 test("text that fits is left as it is", () => {
   expect(cutPercentEncoded("not%20found", 11)).toBe("not%20found")
