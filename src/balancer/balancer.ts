@@ -148,7 +148,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       onSecured: (name, socket, info) => {
         const listener = this.#listeners.get(name)
         if (listener === undefined) socket.destroy()
-        else this.#clients.secured(listener, socket, info)
+        else this.#clients.onTlsHandshakeDone(listener, socket, info)
       },
       onFailed: (counter) => this.counters.add(counterIds[counter]),
       onBug: (error) => this.#uncaught(error),

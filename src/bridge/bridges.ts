@@ -8,9 +8,9 @@ import type { RelayContext } from "../relay/context.ts"
 import type { DownstreamOptions, OpenStream } from "../relay/downstream/downstream.ts"
 import type { Route } from "../relay/route/route.ts"
 import { connectHead, connectKind } from "./connect/protocol.ts"
-import { ConnectStreamCall } from "./connect/stream-transcoder.ts"
-import { ConnectUnaryCall } from "./connect/unary-transcoder.ts"
-import { GrpcWebCall, grpcWebHead, isGrpcWeb } from "./grpc-web/transcoder.ts"
+import { ConnectStreamTranscoder } from "./connect/stream-transcoder.ts"
+import { ConnectUnaryTranscoder } from "./connect/unary-transcoder.ts"
+import { GrpcWebTranscoder, grpcWebHead, isGrpcWeb } from "./grpc-web/transcoder.ts"
 import { Http1Connection } from "./http1/connection.ts"
 import type { Http1Socket } from "./http1/socket.ts"
 import { TypeSource } from "./json/method-types.ts"
@@ -81,13 +81,13 @@ export class Bridges {
       corsFields: corsFields(head.list, route.settings),
     }
     if (bridge.grpcWeb && head.method === "POST" && isGrpcWeb(head.list.get("content-type") ?? ""))
-      return new GrpcWebCall({ ...shared, head: grpcWebHead(head, path ?? head.path) }, head)
+      return new GrpcWebTranscoder({ ...shared, head: grpcWebHead(head, path ?? head.path) }, head)
     const kind = bridge.connect && path !== null ? connectKind(head) : null
     if (kind !== null) {
       const needsTypes = kind.codec === "json" || kind.query !== null
       const types = needsTypes ? this.#typesOf(route).find(path!, head.authority) : null
       const options = { ...shared, head: connectHead(head, path!, kind), clientHead: head, kind, types }
-      return kind.isStream ? new ConnectStreamCall(options) : new ConnectUnaryCall(options)
+      return kind.isStream ? new ConnectStreamTranscoder(options) : new ConnectUnaryTranscoder(options)
     }
     return exchange(route)
   }

@@ -13,7 +13,7 @@ import type { Route } from "../../relay/route/route.ts"
 import { HeldOctets } from "./held-octets.ts"
 
 /** What every call is made from. `head` is the gRPC request's. */
-export interface CallOptions {
+export interface TranscoderOptions {
   context: RelayContext
   connection: ConnectionRecord
   head: RequestHead
@@ -21,12 +21,12 @@ export interface CallOptions {
 }
 
 /**
- * A gRPC call whose client speaks something else: to the exchange it is an HTTP/2 stream like any other.
+ * A gRPC call whose client speaks something else: to the relay it is an HTTP/2 stream like any other.
  *
  * However the backend's answer ends (trailers, Trailers-Only, no gRPC at all, a reset, a body without trailers), a
  * subclass is told the same: at most one head, messages, then exactly one status.
  */
-export abstract class TranslatedCall implements DownstreamStream, StreamOwner {
+export abstract class Transcoder implements DownstreamStream, StreamOwner {
   localEnded = false
   remoteEnded = false
   protected readonly context: RelayContext
@@ -37,7 +37,7 @@ export abstract class TranslatedCall implements DownstreamStream, StreamOwner {
   protected foreignStatus = 0
   #headCame = false
 
-  constructor(options: CallOptions) {
+  constructor(options: TranscoderOptions) {
     this.context = options.context
     this.held = new HeldOctets(options.context.budget)
     this.exchange = new Exchange(options.context, options.connection, this, options.head, options.route)

@@ -5,7 +5,7 @@ import { blockFrame } from "../grpc-web/transcoder.ts"
 import type { Http1Connection } from "../http1/connection.ts"
 import { guarded } from "../shared/guarded.ts"
 import type { BridgeSocket } from "./bridge-socket.ts"
-import { WebSocketCall, type WebSocketCallOptions } from "./transcoder.ts"
+import { WebSocketTranscoder, type WebSocketTranscoderOptions } from "./transcoder.ts"
 
 const NORMAL = 1000
 /** The first octet of a client's message. */
@@ -17,7 +17,7 @@ interface OpeningOptions {
   socket: BridgeSocket
   /** The method; null when the path is none. */
   path: string | null
-  options: (carriage: readonly string[]) => WebSocketCallOptions
+  options: (carriage: readonly string[]) => WebSocketTranscoderOptions
 }
 
 /**
@@ -45,7 +45,7 @@ export class WebSocketGrpcOpening {
     const { http1HeadOctets, headerFieldsMax } = connection.options.context.limits
     const fits = isBinary && message.length <= http1HeadOctets
     const carriage = fits ? readHeaders(message, headerFieldsMax) : null
-    const call = new WebSocketGrpcCall(options(carriage ?? ["content-type", "application/grpc"]))
+    const call = new WebSocketGrpcTranscoder(options(carriage ?? ["content-type", "application/grpc"]))
     connection.add(call)
     if (carriage === null)
       call.fail(failure("bad_request", "the first message must hold the request's headers"))
@@ -94,7 +94,7 @@ const LEFT_OUT = new Set([
  * A WebSocket of the subprotocol `grpc-websockets`: gRPC's own octets, with a control octet before them from the client
  * and gRPC-Web's header and trailer frames in between to it. Source: @improbable-eng/grpc-web's client.
  */
-class WebSocketGrpcCall extends WebSocketCall {
+class WebSocketGrpcTranscoder extends WebSocketTranscoder {
   #headSent = false
 
   protected receive(message: Buffer, isBinary: boolean): void {

@@ -10,7 +10,7 @@ import { ReplayRing } from "../../relay/call/replay-ring.ts"
 import type { RelayContext } from "../../relay/context.ts"
 import type { Route } from "../../relay/route/route.ts"
 import type { BridgeSocket } from "./bridge-socket.ts"
-import { WebSocketCall } from "./transcoder.ts"
+import { WebSocketTranscoder } from "./transcoder.ts"
 
 /** A socket whose messages are taken when the test says so. */
 class FakeSocket extends EventEmitter {
@@ -35,7 +35,7 @@ class FakeSocket extends EventEmitter {
   }
 }
 
-class PlainCall extends WebSocketCall {
+class PlainCall extends WebSocketTranscoder {
   protected receive(): void {}
   protected sendHead(): void {}
 

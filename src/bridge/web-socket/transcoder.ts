@@ -6,7 +6,7 @@ import { failure } from "../../record/failure.ts"
 import type { Ticking } from "../http1/connection.ts"
 import { CreditGate } from "../shared/credit-gate.ts"
 import { guarded } from "../shared/guarded.ts"
-import { type CallOptions, TranslatedCall } from "../shared/transcoder.ts"
+import { Transcoder, type TranscoderOptions } from "../shared/transcoder.ts"
 import type { BridgeSocket } from "./bridge-socket.ts"
 
 /** Pages cannot ping, so Sluice does; who does not answer is gone. */
@@ -20,21 +20,21 @@ export interface HeldWatch {
   messageCame(): void
 }
 
-export interface WebSocketCallOptions extends CallOptions {
+export interface WebSocketTranscoderOptions extends TranscoderOptions {
   socket: BridgeSocket
   /** Under the socket. */
   link: HeldWatch
   /** The handshake's own method and path, for the log. */
   handshakePath: string
   /** Called once, when both halves are over. */
-  onOver: (call: WebSocketCall) => void
+  onOver: (call: WebSocketTranscoder) => void
 }
 
 /** A call that holds a WebSocket of its own. Subclasses say what its messages mean. */
-export abstract class WebSocketCall extends TranslatedCall implements Ticking {
+export abstract class WebSocketTranscoder extends Transcoder implements Ticking {
   isClosed = false
   protected readonly socket: BridgeSocket
-  readonly #onOver: (call: WebSocketCall) => void
+  readonly #onOver: (call: WebSocketTranscoder) => void
   readonly #keepalive: Keepalive
   readonly #responseGate = new CreditGate()
   /** Request octets given to the exchange that nobody has taken. */
@@ -50,7 +50,7 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
   /** Octets waited for the client at the last tick. */
   #hadWaiting = false
 
-  constructor(options: WebSocketCallOptions) {
+  constructor(options: WebSocketTranscoderOptions) {
     super(options)
     const { socket } = options
     this.socket = socket

@@ -16,8 +16,8 @@ import { grpcRequestHead } from "../shared/request-head.ts"
 import { BridgeSocket } from "./bridge-socket.ts"
 import { WebSocketGrpcOpening } from "./grpc-transcoder.ts"
 import { type Handshake, type Refusal, readHandshake } from "./handshake.ts"
-import { WebSocketJsonCall } from "./json-transcoder.ts"
-import type { WebSocketCallOptions } from "./transcoder.ts"
+import { WebSocketJsonTranscoder } from "./json-transcoder.ts"
+import type { WebSocketTranscoderOptions } from "./transcoder.ts"
 
 /** Beside a message of the largest size: a control octet and a gRPC prefix. */
 const BESIDE_MESSAGE_OCTETS = 6
@@ -106,7 +106,7 @@ export class WebSockets {
     const path = methodPath(head.path, route.settings.bridge)
     const grpcHead = (carriage: readonly string[]): RequestHead =>
       grpcRequestHead(handshake.head, path ?? "/", [...handshake.metadata, ...carriage])
-    const options = (carriage: readonly string[]): WebSocketCallOptions => ({
+    const options = (carriage: readonly string[]): WebSocketTranscoderOptions => ({
       context: this.#context,
       connection: connection.record,
       head: grpcHead(carriage),
@@ -121,7 +121,7 @@ export class WebSockets {
       return
     }
     const types = path === null ? noMethod(head.path) : this.#findTypes(route, path, head.authority)
-    const call = new WebSocketJsonCall(options(["content-type", "application/grpc+proto"]), types)
+    const call = new WebSocketJsonTranscoder(options(["content-type", "application/grpc+proto"]), types)
     connection.add(call)
     call.start()
   }

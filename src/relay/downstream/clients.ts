@@ -12,7 +12,7 @@ import type { RelayContext } from "../context.ts"
 import type { ClientConnection } from "./client-connection.ts"
 import { DownstreamConnection, type DownstreamOptions } from "./downstream.ts"
 import type { OpenListener } from "./listener-view.ts"
-import { FirstOctets, type FirstOctetsOptions } from "./protocol-detector.ts"
+import { ProtocolDetector, type ProtocolDetectorOptions } from "./protocol-detector.ts"
 
 /** What the clients of a balancer are served with. */
 export interface ClientsOptions {
@@ -35,7 +35,7 @@ export class Clients {
   // Of these there is one for all connections: closures of their own were 900 octets of each.
   readonly #onSocketClosed: (this: Socket) => void
   readonly #onClosed: DownstreamOptions["onClosed"]
-  readonly #onChosen: FirstOctetsOptions["choose"]
+  readonly #onChosen: ProtocolDetectorOptions["choose"]
   #lastId = 0
   #isClosed = false
 
@@ -50,7 +50,7 @@ export class Clients {
       options.onDisconnect(connection.record)
     }
     this.#onChosen = (protocol, first) => {
-      const next = this.#speak(protocol, first.client)
+      const next = this.#createFor(protocol, first.client)
       this.connections.delete(first)
       this.connections.add(next)
       return next
@@ -76,7 +76,7 @@ export class Clients {
   }
 
   /** A client whose TLS handshake is done. */
-  secured(listener: OpenListener, socket: TLSSocket, tls: TlsInfo): void {
+  onTlsHandshakeDone(listener: OpenListener, socket: TLSSocket, tls: TlsInfo): void {
     const { alpnProtocol } = socket
     const protocol = alpnProtocol === "h2" ? "http2" : alpnProtocol === "http/1.1" ? "http1" : null
     const link = this.#serve(listener, socket, protocol, tls)
@@ -116,13 +116,13 @@ export class Clients {
   #serve(listener: OpenListener, socket: Socket, protocol: Protocol | null, tls: TlsInfo | null): Link {
     const link = this.#options.link(socket)
     const record = connectionRecord(++this.#lastId, listener.config, socket, tls)
-    this.connections.add(this.#greet(listener, record, link, protocol))
+    this.connections.add(this.#openConnection(listener, record, link, protocol))
     this.#options.onConnect(record)
     return link
   }
 
   /** Makes the connection that speaks a client's protocol, or one that waits for the octets that say which. */
-  #greet(
+  #openConnection(
     openListener: OpenListener,
     record: ConnectionRecord,
     link: Link,
@@ -140,11 +140,11 @@ export class Clients {
       openStream,
       onClosed: this.#onClosed,
     }
-    if (known !== null) return this.#speak(known, client)
-    return new FirstOctets({ client, choose: this.#onChosen })
+    if (known !== null) return this.#createFor(known, client)
+    return new ProtocolDetector({ client, choose: this.#onChosen })
   }
 
-  #speak(protocol: Protocol, options: DownstreamOptions): ClientConnection & LinkUser {
+  #createFor(protocol: Protocol, options: DownstreamOptions): ClientConnection & LinkUser {
     return protocol === "http2" ? new DownstreamConnection(options) : this.#options.http1(options)
   }
 }

@@ -7,27 +7,27 @@ import type { ClientConnection, StreamOwner } from "./client-connection.ts"
 import type { DownstreamOptions } from "./downstream.ts"
 import type { OpenListener } from "./listener-view.ts"
 
-export interface FirstOctetsOptions {
+export interface ProtocolDetectorOptions {
   /** What its connection will be made from. */
   client: DownstreamOptions
   /** Makes the connection that goes on from here, in this one's place. */
-  choose(protocol: Protocol, first: FirstOctets): ClientConnection & LinkUser
+  choose(protocol: Protocol, first: ProtocolDetector): ClientConnection & LinkUser
 }
 
 const NO_STREAMS: readonly StreamOwner[] = []
 
 /** A client that has not said yet whether it speaks HTTP/2 or HTTP/1. Holds at most one request line. */
-export class FirstOctets implements ClientConnection, LinkUser {
+export class ProtocolDetector implements ClientConnection, LinkUser {
   readonly client: DownstreamOptions
   readonly streams = NO_STREAMS
   readonly output = NO_OUTPUT
   readonly shouldPauseReading = false
-  readonly #choose: FirstOctetsOptions["choose"]
+  readonly #choose: ProtocolDetectorOptions["choose"]
   #held: Buffer | null = null
   #isProxyHeaderDue: boolean
   #isClosed = false
 
-  constructor({ client, choose }: FirstOctetsOptions) {
+  constructor({ client, choose }: ProtocolDetectorOptions) {
     this.client = client
     this.#choose = choose
     // A client without one is turned away.
@@ -45,16 +45,16 @@ export class FirstOctets implements ClientConnection, LinkUser {
 
   receive(octets: Buffer, start: number, end: number): void {
     const held = this.#held
-    if (held === null && !this.#isProxyHeaderDue) return this.#look(octets, start, end)
+    if (held === null && !this.#isProxyHeaderDue) return this.#detect(octets, start, end)
     const all =
       held === null ? octets.subarray(start, end) : Buffer.concat([held, octets.subarray(start, end)])
     this.#held = null
     const from = this.#isProxyHeaderDue ? this.#readProxyHeader(all) : 0
-    if (from >= 0) this.#look(all, from, all.length)
+    if (from >= 0) this.#detect(all, from, all.length)
   }
 
   /** Hands on to whoever speaks what has begun, or waits for more. */
-  #look(octets: Buffer, start: number, end: number): void {
+  #detect(octets: Buffer, start: number, end: number): void {
     if (start === end) return
     const protocol = protocolOf(octets, start, end, this.client.context.limits.http1HeadOctets)
     if (protocol !== null) this.#choose(protocol, this).receive(octets, start, end)
