@@ -203,23 +203,48 @@ describe("a connection", () => {
   const upgrade = head("GET / HTTP/1.1", "Host: a.test", "Upgrade: websocket", "Connection: upgrade")
 
   test.for([
-    ["a request without a host", head("POST / HTTP/1.1", "Content-Length: 0")],
-    ["an expectation", head("POST / HTTP/1.1", "Host: a.test", "Content-Length: 0", "Expect: tea")],
-    ["an upgrade", upgrade],
-  ])("ends after its answers when %s is behind them", async ([, behind], t) => {
-    const { bed } = await start(t)
-    const calls = [webCall("Say", { text: "one" }), webCall("Say", { text: "two" })]
-    const raw = new Raw(bed.port).send(Buffer.concat([...calls, Buffer.from(behind!)]))
-    const text = await raw.closed()
-    expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 200", "HTTP/1.1 200"])
-    expect(text.match(/grpc-status: 0/g)).toHaveLength(2)
-    expect(bed.balancer.snapshot().streams).toEqual([])
-  })
+    ["a request without a host", head("POST / HTTP/1.1", "Content-Length: 0"), 400],
+    ["an expectation", head("POST / HTTP/1.1", "Host: a.test", "Content-Length: 0", "Expect: tea"), 417],
+    ["an upgrade", upgrade, 400],
+    ["CONNECT", head("CONNECT a:80 HTTP/1.1", "Host: a"), 405],
+    ["garbage", "garbage\r\n\r\n", 400],
+    ["a head that is too large", head("GET / HTTP/1.1", "Host: a", `X-A: ${"a".repeat(20_000)}`), 431],
+  ] as const)(
+    "answers %s in its turn, behind the answers before it, and ends",
+    async ([, behind, status], t) => {
+      const { bed } = await start(t)
+      const calls = [webCall("Say", { text: "one" }), webCall("Say", { text: "two" })]
+      const raw = new Raw(bed.port).send(Buffer.concat([...calls, Buffer.from(behind)]))
+      const text = await raw.closed()
+      expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 200", "HTTP/1.1 200", `HTTP/1.1 ${status}`])
+      expect(text.match(/grpc-status: 0/g)).toHaveLength(2)
+      expect((await bed.ended(3)).map((record) => record.status)).toEqual([200, 200, status])
+      expect(bed.balancer.snapshot().streams).toEqual([])
+    },
+  )
 
-  test.for<[name: string, behind: string, listener: object, answers: number]>([
-    ["was refused", head("GET /../x HTTP/1.1", "Host: a"), {}, 1],
-    ["was refused, nor is garbage", `${head("GET /../x HTTP/1.1", "Host: a")}garbage\r\n\r\n`, {}, 1],
-    ["ends its connection", head("GET /last HTTP/1.1", "Host: a"), { maxRequestsPerConnection: 2 }, 2],
+  test.for<[name: string, behind: string, listener: object, answers: number[]]>([
+    ["was refused", head("GET /../x HTTP/1.1", "Host: a"), {}, [200, 400]],
+    [
+      "was refused, nor is garbage",
+      `${head("GET /../x HTTP/1.1", "Host: a")}garbage\r\n\r\n`,
+      {},
+      [200, 400],
+    ],
+    [
+      "ends its connection",
+      head("GET /last HTTP/1.1", "Host: a"),
+      { maxRequestsPerConnection: 2 },
+      [200, 200],
+    ],
+    ["says close", head("GET /last HTTP/1.1", "Host: a", "Connection: close"), {}, [200, 200]],
+    [
+      "says close, nor is garbage",
+      `${head("GET / HTTP/1.1", "Host: a", "Connection: close")}\0\0`,
+      {},
+      [200, 200],
+    ],
+    ["is of HTTP/1.0", head("GET /last HTTP/1.0"), {}, [200, 200]],
   ])("does nothing for requests behind one that %s", async ([_name, behind, listener, answers], t) => {
     const backend = await RawServer.start()
     const bed = await TestBed.start(t, {
@@ -229,12 +254,10 @@ describe("a connection", () => {
     // In one piece, so that all of it has been read when the first is answered.
     const [one, three] = ["one", "three"].map((path) => head(`GET /${path} HTTP/1.1`, "Host: a"))
     const raw = new Raw(bed.port).send(`${one}${behind}${three}`)
-    await eventually(
-      () => backend.streams.length === answers,
-      () => `${answers} requests at the backend, not ${backend.streams.length}`,
-    )
-    raw.send(head("GET /four HTTP/1.1", "Host: a"))
-    for (const { connection, id } of backend.streams)
+    const calls = answers.filter((status) => status === 200).length
+    for (let i = 0; i < calls; i++) {
+      const { connection, id } = await backend.stream(i)
+      raw.send(head("GET /four HTTP/1.1", "Host: a"))
       connection.send(
         dsl.headers(
           id,
@@ -245,9 +268,32 @@ describe("a connection", () => {
           { endStream: true },
         ),
       )
+    }
     const text = await raw.closed()
-    expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(Array.from({ length: answers }, () => "HTTP/1.1 200"))
-    expect(backend.streams.length).toBe(answers)
+    expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(answers.map((status) => `HTTP/1.1 ${status}`))
+    expect(backend.streams.length).toBe(calls)
+    expect((await bed.ended(answers.length)).map(({ status }) => status)).toEqual(answers)
+  })
+
+  test("of HTTP/1.0 that is kept alive gets its answers in turn, each request begun after the answer before it", async (t) => {
+    const backend = await RawServer.start()
+    const bed = await TestBed.start(t, { backends: [backend] })
+    const requests = ["one", "two", "three"].map((path) =>
+      head(`GET /${path} HTTP/1.0`, "Connection: keep-alive"),
+    )
+    const raw = new Raw(bed.port).send(requests.join(""))
+    for (let i = 0; i < 3; i++) {
+      const { connection, id } = await backend.stream(i)
+      expect(backend.streams.length).toBe(i + 1)
+      const length: dsl.Field[] = i < 2 ? [["content-length", "1"]] : []
+      connection.send(
+        dsl.headers(id, [[":status", "200"], ...length]),
+        dsl.data(id, `${i}`, { endStream: true }),
+      )
+    }
+    // The last has no length, so it ends with the connection.
+    const text = await raw.closed()
+    expect(text.replaceAll(/HTTP\/1\.1 200 [\s\S]*?\r\n\r\n/g, "+")).toBe("+0+1+2")
   })
 
   test("that breaks with calls that wait for their turn, and an upgrade behind them, leaves nothing", async (t) => {

@@ -1,5 +1,5 @@
 import { encodeGrpcMessage, GrpcStatus, grpcStatusOfHttp, isGrpcContentType } from "../../grpc/status.ts"
-import { ErrorCode, errorCodeName } from "../../http2/error-code.ts"
+import { errorCodeName } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"
 import { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead } from "../../http2/message-head.ts"
@@ -11,6 +11,7 @@ import type { RelayContext } from "../../relay/context.ts"
 import type { StreamOwner } from "../../relay/downstream/client-connection.ts"
 import type { Route } from "../../relay/route/route.ts"
 import { HeldOctets } from "./held-octets.ts"
+import { statusOfReset } from "./status-of-reset.ts"
 
 /** What every call is made from. `head` is the gRPC request's. */
 export interface TranscoderOptions {
@@ -146,22 +147,6 @@ export abstract class Transcoder implements DownstreamStream, StreamOwner {
 /** Trailers of our own making. */
 export function statusList(grpcStatus: number, message: string): HeaderList {
   return new HeaderList(["grpc-status", String(grpcStatus), "grpc-message", encodeGrpcMessage(message)])
-}
-
-/** Source: gRPC, doc/PROTOCOL-HTTP2.md, "Errors". */
-function statusOfReset(code: number): number {
-  switch (code) {
-    case ErrorCode.REFUSED_STREAM:
-      return GrpcStatus.UNAVAILABLE
-    case ErrorCode.CANCEL:
-      return GrpcStatus.CANCELLED
-    case ErrorCode.ENHANCE_YOUR_CALM:
-      return GrpcStatus.RESOURCE_EXHAUSTED
-    case ErrorCode.INADEQUATE_SECURITY:
-      return GrpcStatus.PERMISSION_DENIED
-    default:
-      return GrpcStatus.INTERNAL
-  }
 }
 
 /** Fields that say how gRPC or HTTP carries a message; all others are metadata. */

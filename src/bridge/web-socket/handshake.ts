@@ -2,15 +2,10 @@ import type { RouteSettings } from "../../config/model.ts"
 import { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead } from "../../http2/message-head.ts"
 import { isOriginAllowed, mayUseCookies } from "../shared/cors.ts"
+import type { Refusal } from "../shared/refusal.ts"
 
 /** What a WebSocket's messages are. */
 export type WebSocketKind = "json" | "grpc-websockets"
-
-/** A handshake that is refused, and with which HTTP status. */
-export interface Refusal {
-  readonly status: number
-  readonly reason: string
-}
 
 /** What a client asked for in a handshake. */
 export interface Handshake {

@@ -69,7 +69,7 @@ function makeCall() {
     head: { ...head, contentLength: -1 },
     route: { settings: {}, hasSilenceTimeouts: false, serverName: "", accessLogs: [] } as unknown as Route,
     socket: socket as unknown as BridgeSocket,
-    link: { watchHeld: () => {}, messageCame: () => {} },
+    source: { heldOctets: 0, discard: () => {} },
     handshakePath: "/",
     onOver: () => {},
   })

@@ -35,6 +35,7 @@ export class Clients {
   // Of these there is one for all connections: closures of their own were 900 octets of each.
   readonly #onSocketClosed: (this: Socket) => void
   readonly #onClosed: DownstreamOptions["onClosed"]
+  readonly #onReplaced: DownstreamOptions["onReplaced"]
   readonly #onChosen: ProtocolDetectorOptions["choose"]
   #lastId = 0
   #isClosed = false
@@ -49,10 +50,13 @@ export class Clients {
       this.connections.delete(connection)
       options.onDisconnect(connection.record)
     }
+    this.#onReplaced = (before, next) => {
+      this.connections.delete(before)
+      this.connections.add(next)
+    }
     this.#onChosen = (protocol, first) => {
       const next = this.#createFor(protocol, first.client)
-      this.connections.delete(first)
-      this.connections.add(next)
+      this.#onReplaced(first, next)
       return next
     }
   }
@@ -137,8 +141,10 @@ export class Clients {
       record,
       link,
       sinceMs,
+      firstOctetMs: -1,
       openStream,
       onClosed: this.#onClosed,
+      onReplaced: this.#onReplaced,
     }
     if (known !== null) return this.#createFor(known, client)
     return new ProtocolDetector({ client, choose: this.#onChosen })
