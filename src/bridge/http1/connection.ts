@@ -120,6 +120,8 @@ export class Http1Connection implements ClientConnection, LinkUser {
     record.protocol = request.httpVersionMinor === 0 ? "HTTP/1.0" : "HTTP/1.1"
     record.requests++
     const { limits } = this.options.context
+    if (request.httpVersion !== "1.1" && request.httpVersion !== "1.0")
+      return { status: 505, reason: `HTTP/${request.httpVersion} is not served in this form` }
     if (request.rawHeaders.length / 2 > limits.headerFieldsMax) {
       this.onLimit("header_fields_exceeded")
       return { status: 431, reason: `more than ${limits.headerFieldsMax} header fields` }
@@ -225,8 +227,8 @@ export class Http1Connection implements ClientConnection, LinkUser {
 
   /** Answers a request that becomes no stream, in its turn, and closes. */
   refuseRequest(request: IncomingMessage, status: number, reason: string): void {
-    const { method = "", url = "" } = request
-    this.#refuse(headOfMalformed(method, url, this.#scheme), { status, reason })
+    const { method = "", url = "", headers } = request
+    this.#refuse(headOfMalformed(method, url, this.#scheme, headers["content-type"]), { status, reason })
   }
 
   #refuse(head: RequestHead, { status, reason }: Refusal): void {

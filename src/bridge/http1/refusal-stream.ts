@@ -55,9 +55,19 @@ export class RefusalStream implements DownstreamStream {
 /** `METHOD SP target` of a request line; what follows it may be anything. */
 const REQUEST_LINE = /^([!-~]{1,40}) ([!-~]{1,8192})/
 
-/** What the log shows of a request whose head is malformed: its method and target, as far as there are any. */
-export function headOfMalformed(method: string, target: string, scheme: string): RequestHead {
-  const list = new HeaderList([":method", method, ":scheme", scheme, ":path", target])
+/**
+ * What the log shows of a request whose head is malformed: its method and target, as far as there are any. A content type of
+ * gRPC's makes the answer one of gRPC's.
+ */
+export function headOfMalformed(
+  method: string,
+  target: string,
+  scheme: string,
+  contentType?: string,
+): RequestHead {
+  const fields = [":method", method, ":scheme", scheme, ":path", target]
+  if (contentType !== undefined) fields.push("content-type", contentType)
+  const list = new HeaderList(fields)
   return { list, method, scheme, authority: "", path: target, contentLength: -1 }
 }
 

@@ -36,6 +36,7 @@ export class Http1Socket extends Duplex {
   #holds = 0
   #isStopped = false
   #isPumping = false
+  #isPumpDue = false
   #isDeaf = false
 
   constructor({ link, budget, graceMs }: Http1SocketOptions) {
@@ -66,6 +67,7 @@ export class Http1Socket extends Duplex {
     this.#ahead.push(octets, at, end)
     this.#ahead.settle()
     this.#count()
+    this.#pumpLater()
   }
 
   /** Gives the reader nothing until `release`. Calls nest. */
@@ -101,16 +103,20 @@ export class Http1Socket extends Duplex {
     this.destroy()
   }
 
-  /** The reader takes pieces as they are pushed. */
-  get #isTaking(): boolean {
+  /** The reader wants pieces. */
+  get #isWanted(): boolean {
     return (
       this.#holds === 0 &&
       !this.#isStopped &&
       this.readableFlowing === true &&
-      this.readableLength === 0 &&
       !this.#isDeaf &&
       !this.destroyed
     )
+  }
+
+  /** It takes them as they are pushed: none waits in the stream. */
+  get #isTaking(): boolean {
+    return this.#isWanted && this.readableLength === 0
   }
 
   /** Pushes pieces for as long as they are taken. Returns where it stopped. */
@@ -142,10 +148,17 @@ export class Http1Socket extends Duplex {
       else this.#count()
     }
     this.#isPumping = false
+    this.#pumpLater()
   }
 
+  /** The stream does not ask again once it has been told that there is nothing yet. */
   #pumpLater(): void {
-    if (this.#ahead !== null) process.nextTick(() => this.#pump())
+    if (this.#ahead === null || this.#isPumpDue || !this.#isWanted) return
+    this.#isPumpDue = true
+    process.nextTick(() => {
+      this.#isPumpDue = false
+      this.#pump()
+    })
   }
 
   #count(): void {
@@ -161,8 +174,9 @@ export class Http1Socket extends Duplex {
   }
 
   override resume(): this {
+    super.resume()
     this.#pumpLater()
-    return super.resume()
+    return this
   }
 
   override _read(): void {

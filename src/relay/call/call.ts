@@ -348,11 +348,8 @@ export class Exchange implements AttemptOwner {
       if (mayReturn) this.#hasReturned = true
       return this.#retryOr(what, "error", mayReturn)
     }
-    if (end.origin === "local") {
-      // What a backend sent that breaks the protocol is not worth waiting for the client to take.
-      this.#downstream.discardQueued()
+    if (end.origin === "local")
       return this.#retryOr(failure("upstream_malformed", `${where}: ${end.reason}`), "invalid_header")
-    }
     this.#retryOr(failure("upstream_lost", `${where}: ${end.reason}`), "error")
   }
 

@@ -3,7 +3,6 @@ import type { TLSSocket } from "node:tls"
 import { counterIds } from "../../base/counters.ts"
 import type { ListenerConfig } from "../../config/model.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
-import type { Protocol } from "../../net/protocol.ts"
 import type { OnOctets } from "../../net/shared-read.ts"
 import { readShared } from "../../net/shared-read.ts"
 import type { TlsInfo } from "../../net/tls-peer.ts"
@@ -12,7 +11,7 @@ import type { RelayContext } from "../context.ts"
 import type { ClientConnection } from "./client-connection.ts"
 import { DownstreamConnection, type DownstreamOptions } from "./downstream.ts"
 import type { OpenListener } from "./listener-view.ts"
-import { ProtocolDetector, type ProtocolDetectorOptions } from "./protocol-detector.ts"
+import { ProtocolDetector, type ProtocolDetectorOptions, type SpokenProtocol } from "./protocol-detector.ts"
 
 /** What the clients of a balancer are served with. */
 export interface ClientsOptions {
@@ -117,7 +116,7 @@ export class Clients {
   }
 
   /** `protocol` is null until the client's first octets say it. */
-  #serve(listener: OpenListener, socket: Socket, protocol: Protocol | null, tls: TlsInfo | null): Link {
+  #serve(listener: OpenListener, socket: Socket, protocol: SpokenProtocol | null, tls: TlsInfo | null): Link {
     const link = this.#options.link(socket)
     const record = connectionRecord(++this.#lastId, listener.config, socket, tls)
     this.connections.add(this.#openConnection(listener, record, link, protocol))
@@ -130,7 +129,7 @@ export class Clients {
     openListener: OpenListener,
     record: ConnectionRecord,
     link: Link,
-    known: Protocol | null,
+    known: SpokenProtocol | null,
   ): ClientConnection {
     const { context, openStream } = this.#options
     const sinceMs = context.clock.now()
@@ -150,7 +149,7 @@ export class Clients {
     return new ProtocolDetector({ client, choose: this.#onChosen })
   }
 
-  #createFor(protocol: Protocol, options: DownstreamOptions): ClientConnection & LinkUser {
+  #createFor(protocol: SpokenProtocol, options: DownstreamOptions): ClientConnection & LinkUser {
     return protocol === "http2" ? new DownstreamConnection(options) : this.#options.http1(options)
   }
 }
