@@ -83,13 +83,18 @@ export const counterIds = Object.freeze(
 ) as Readonly<Record<CounterName, number>>
 
 /**
- * Counts since the process started.
+ * Counts since the process started, or of one of its data threads.
  *
  * Unit:  occurrences, exact to 2^53.
  * Cost:  an `add` is one load and one store into a typed array: cheap enough for every frame.
  */
 export class Counters {
-  readonly #slots = new Float64Array(counterNames.length)
+  readonly #slots: Float64Array
+
+  /** `slots`: one for each name, in memory that others read; nothing else may write there. Default: memory of its own. */
+  constructor(slots: Float64Array = new Float64Array(counterNames.length)) {
+    this.#slots = slots
+  }
 
   /** `id` is one of `counterIds`. */
   add(id: number, n = 1): void {

@@ -1,8 +1,8 @@
 import type { RequestHead } from "../http2/message-head.ts"
 import type { ConnectionRecord } from "../record/record.ts"
-import { Exchange } from "../relay/call/call.ts"
-import type { DownstreamStream } from "../relay/call/downstream-stream.ts"
-import type { RelayContext } from "../relay/context.ts"
+import { Call } from "../relay/call/call.ts"
+import type { CallContext } from "../relay/call/call-context.ts"
+import type { DownstreamStream } from "../relay/call/stream-owner.ts"
 import type { DownstreamOptions, OpenStream } from "../relay/downstream/downstream.ts"
 import type { Route } from "../relay/route/route.ts"
 import { connectHead, connectKind } from "./connect/protocol.ts"
@@ -28,15 +28,15 @@ export class Bridges {
   readonly openStream: OpenStream = (connection, stream, head, route) => {
     const { grpcWeb, connect, webSocket } = route.settings.bridge
     if (grpcWeb || connect || webSocket) return this.#bridge(connection, stream, head, route)
-    return new Exchange(this.#context, connection, stream, head, route)
+    return new Call(this.#context, connection, stream, head, route)
   }
 
-  readonly #context: RelayContext
+  readonly #context: CallContext
   readonly #http1: Http1Server
   /** A reload makes new routes, and so asks for types anew. */
   readonly #types = new WeakMap<Route, TypeSource>()
 
-  constructor(context: RelayContext) {
+  constructor(context: CallContext) {
     this.#context = context
     const webSockets = new WebSockets(context, (route, path, authority) =>
       this.#typesOf(route).find(path, authority),
@@ -66,7 +66,7 @@ export class Bridges {
     route: Route,
   ): OpenedStream {
     const { bridge } = route.settings
-    const exchange = (on: Route) => new Exchange(this.#context, connection, stream, head, on)
+    const exchange = (on: Route) => new Call(this.#context, connection, stream, head, on)
     if (isPreflight(head.method, head.list))
       return exchange(answerRoute(route, 204, "", preflightFields(head.list, route.settings)))
     const path = methodPath(head.path, bridge)

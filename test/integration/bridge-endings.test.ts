@@ -53,7 +53,9 @@ const viaWebSocket =
     const parts: string[] = []
     socket.on("message", (data: Buffer) => parts.push(data.toString("latin1")))
     socket.on("error", () => {})
-    socket.on("open", () => messages.forEach((message) => socket.send(message)))
+    socket.on("open", () => {
+      for (const message of messages) socket.send(message)
+    })
     const [code] = (await once(socket, "close")) as [number]
     return `${parts.join("|")}|close ${code}`
   }

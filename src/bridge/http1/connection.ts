@@ -6,9 +6,9 @@ import { SaidOnce } from "../../log/said-once.ts"
 import type { LinkUser } from "../../net/link.ts"
 import { failure } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
-import { Exchange } from "../../relay/call/call.ts"
-import type { ClientConnection, StreamOwner } from "../../relay/downstream/client-connection.ts"
-import type { DownstreamOptions } from "../../relay/downstream/downstream.ts"
+import type { StreamOwner } from "../../relay/call/stream-owner.ts"
+import type { ClientConnection } from "../../relay/downstream/client-connection.ts"
+import type { DownstreamOptions, OpenStream } from "../../relay/downstream/downstream.ts"
 import {
   headerTimeoutMsOf,
   idleTimeoutMsOf,
@@ -41,6 +41,8 @@ export class Http1Connection implements ClientConnection, LinkUser {
   readonly output = NO_OUTPUT
   readonly socket: Http1Socket
   readonly options: DownstreamOptions
+  /** Makes a call of gRPC's or HTTP's own, whatever bridges the route has. */
+  readonly #openCall: OpenStream
   readonly #said: SaidOnce
   /** Requests whose response is not out, in turn; a stream may be over sooner. */
   readonly #answering = new Set<Http1Stream>()
@@ -56,9 +58,10 @@ export class Http1Connection implements ClientConnection, LinkUser {
   /** Octets of a head have come and the head has not ended; -1: none have. */
   #headSinceMs: number
 
-  constructor(options: DownstreamOptions) {
+  constructor(options: DownstreamOptions, openCall: OpenStream) {
     const { context, record, link } = options
     this.options = options
+    this.#openCall = openCall
     this.record = record
     record.protocol = "HTTP/1.1"
     this.#idleSinceMs = context.clock.now()
@@ -235,9 +238,9 @@ export class Http1Connection implements ClientConnection, LinkUser {
     this.#headSinceMs = -1
     this.socket.stopListening()
     this.afterAnswers(() => {
-      const { context, openListener } = this.options
-      const route = answerRoute(openListener.router.fallback(head.authority), status, `${reason}\n`)
-      new Exchange(context, this.record, new RefusalStream(this.socket), head, route).start()
+      const fallback = this.openListener.router.fallback(head.authority)
+      const route = answerRoute(fallback, status, `${reason}\n`)
+      this.#openCall(this.record, new RefusalStream(this.socket), head, route).start()
     })
   }
 
@@ -298,7 +301,8 @@ export class Http1Connection implements ClientConnection, LinkUser {
 
   drain(): void {
     this.#isDraining = true
-    if (this.streams.size === 0 && !this.isAnswering) this.socket.end()
+    // A request whose head has begun is answered first.
+    if (this.streams.size === 0 && !this.isAnswering && this.#headSinceMs < 0) this.socket.end()
   }
 
   get openListener(): OpenListener {

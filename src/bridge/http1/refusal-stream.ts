@@ -1,7 +1,7 @@
 import { STATUS_CODES } from "node:http"
 import { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead } from "../../http2/message-head.ts"
-import type { DownstreamStream } from "../../relay/call/downstream-stream.ts"
+import type { DownstreamStream } from "../../relay/call/stream-owner.ts"
 import type { Http1Socket } from "./socket.ts"
 
 /**

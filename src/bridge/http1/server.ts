@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from "node:http"
 import type { Duplex } from "node:stream"
-import type { RelayContext } from "../../relay/context.ts"
+import { Call } from "../../relay/call/call.ts"
+import type { CallContext } from "../../relay/call/call-context.ts"
 import type { DownstreamOptions } from "../../relay/downstream/downstream.ts"
 import { guarded } from "../shared/guarded.ts"
 import { Http1Connection } from "./connection.ts"
@@ -10,11 +11,11 @@ export type OnUpgrade = (connection: Http1Connection, request: IncomingMessage, 
 
 /** Node's HTTP/1 server without a listener of its own: sockets are handed to it, and their time is kept elsewhere. */
 export class Http1Server {
-  readonly #context: RelayContext
+  readonly #context: CallContext
   readonly #server: Server
   readonly #connections = new WeakMap<Duplex, Http1Connection>()
 
-  constructor(context: RelayContext, onUpgrade: OnUpgrade) {
+  constructor(context: CallContext, onUpgrade: OnUpgrade) {
     this.#context = context
     const server = createServer({
       maxHeaderSize: context.limits.http1HeadOctets,
@@ -48,7 +49,10 @@ export class Http1Server {
 
   /** Makes the connection of a client whose first octets are a request line of HTTP/1. */
   serve(options: DownstreamOptions): Http1Connection {
-    const connection = new Http1Connection(options)
+    const connection = new Http1Connection(
+      options,
+      (record, stream, head, route) => new Call(this.#context, record, stream, head, route),
+    )
     this.#connections.set(connection.socket, connection)
     this.#server.emit("connection", connection.socket)
     return connection

@@ -2,10 +2,9 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { isGrpcContentType } from "../../grpc/status.ts"
 import { ErrorCode, errorCodeName } from "../../http2/error-code.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
-import type { DownstreamStream } from "../../relay/call/downstream-stream.ts"
-import { answerFor } from "../../relay/call/local-reply.ts"
-import type { RelayContext } from "../../relay/context.ts"
-import type { StreamOwner } from "../../relay/downstream/client-connection.ts"
+import { localReply } from "../../relay/call/local-reply.ts"
+import type { DownstreamStream, StreamOwner } from "../../relay/call/stream-owner.ts"
+import type { DownstreamContext } from "../../relay/downstream/downstream.ts"
 import { guarded } from "../shared/guarded.ts"
 import { HeldOctets } from "../shared/held-octets.ts"
 import { statusOfReset } from "../shared/status-of-reset.ts"
@@ -23,7 +22,7 @@ export interface Http1StreamOptions {
   response: ServerResponse
   /** Theirs, and of other requests. */
   socket: Http1Socket
-  context: RelayContext
+  context: DownstreamContext
   /** Called once, when both halves are over. `isReusable`: the connection may carry another request. */
   onClosed: (stream: Http1Stream, isReusable: boolean) => void
 }
@@ -39,7 +38,7 @@ export class Http1Stream implements DownstreamStream {
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
   readonly #socket: Http1Socket
-  readonly #context: RelayContext
+  readonly #context: DownstreamContext
   /** Written, and not yet taken by the kernel. */
   readonly #held: HeldOctets
   readonly #onClosed: Http1StreamOptions["onClosed"]
@@ -171,7 +170,7 @@ export class Http1Stream implements DownstreamStream {
     const isGrpc = isGrpcContentType(this.#request.headers["content-type"])
     const message = `the backend reset the stream with ${errorCodeName(code)}`
     const what = { httpStatus: BAD_GATEWAY, grpcStatus: statusOfReset(code), message }
-    const { list, body } = answerFor({ isGrpc, headSent: false }, what)!
+    const { list, body } = localReply({ isGrpc, isHeadSent: false }, what)!
     this.sendHeaders(list, body.length === 0)
     if (body.length > 0) this.sendData(body, 0, body.length, true)
   }

@@ -3,7 +3,7 @@ import { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead } from "../../http2/message-head.ts"
 import { failure } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
-import type { RelayContext } from "../../relay/context.ts"
+import type { CallContext } from "../../relay/call/call-context.ts"
 import type { Route } from "../../relay/route/route.ts"
 import { decodeGrpcMessage } from "../shared/grpc-message.ts"
 import { framed, MessageSplitter } from "../shared/message-splitter.ts"
@@ -22,7 +22,7 @@ const INTERNAL: ConnectionRecord = {
 }
 
 export interface InternalCallOptions {
-  context: RelayContext
+  context: CallContext
   /** Whose cluster is called. The call is neither logged nor reported. */
   route: Route
   authority: string

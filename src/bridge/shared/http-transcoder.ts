@@ -1,6 +1,6 @@
 import { ErrorCode } from "../../http2/error-code.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
-import type { DownstreamStream } from "../../relay/call/downstream-stream.ts"
+import type { DownstreamStream } from "../../relay/call/stream-owner.ts"
 import { CreditGate } from "./credit-gate.ts"
 import { Transcoder, type TranscoderOptions } from "./transcoder.ts"
 

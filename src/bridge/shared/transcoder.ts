@@ -5,17 +5,16 @@ import { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead } from "../../http2/message-head.ts"
 import type { Failure } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
-import { Exchange } from "../../relay/call/call.ts"
-import type { DownstreamStream } from "../../relay/call/downstream-stream.ts"
-import type { RelayContext } from "../../relay/context.ts"
-import type { StreamOwner } from "../../relay/downstream/client-connection.ts"
+import { Call } from "../../relay/call/call.ts"
+import type { CallContext } from "../../relay/call/call-context.ts"
+import type { DownstreamStream, StreamOwner } from "../../relay/call/stream-owner.ts"
 import type { Route } from "../../relay/route/route.ts"
 import { HeldOctets } from "./held-octets.ts"
 import { statusOfReset } from "./status-of-reset.ts"
 
 /** What every call is made from. `head` is the gRPC request's. */
 export interface TranscoderOptions {
-  context: RelayContext
+  context: CallContext
   connection: ConnectionRecord
   head: RequestHead
   route: Route
@@ -30,8 +29,8 @@ export interface TranscoderOptions {
 export abstract class Transcoder implements DownstreamStream, StreamOwner {
   localEnded = false
   remoteEnded = false
-  protected readonly context: RelayContext
-  protected readonly exchange: Exchange
+  protected readonly context: CallContext
+  protected readonly exchange: Call
   /** What is held for this call beside what the exchange holds. */
   protected readonly held: HeldOctets
   /** The backend's HTTP status, where it answered with something else than gRPC; else 0. */
@@ -41,7 +40,7 @@ export abstract class Transcoder implements DownstreamStream, StreamOwner {
   constructor(options: TranscoderOptions) {
     this.context = options.context
     this.held = new HeldOctets(options.context.budget)
-    this.exchange = new Exchange(options.context, options.connection, this, options.head, options.route)
+    this.exchange = new Call(options.context, options.connection, this, options.head, options.route)
   }
 
   /** Asks for a place upstream. */
@@ -112,10 +111,6 @@ export abstract class Transcoder implements DownstreamStream, StreamOwner {
 
   get record() {
     return this.exchange.record
-  }
-
-  get messages() {
-    return this.exchange.messages
   }
 
   get endpointAddress(): string {

@@ -6,8 +6,8 @@ import { defaultLimits } from "../../base/limits.ts"
 import { BufferBudget } from "../../http2/buffer-budget.ts"
 import { HeaderList } from "../../http2/header-list.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
+import type { CallContext } from "../../relay/call/call-context.ts"
 import { ReplayRing } from "../../relay/call/replay-ring.ts"
-import type { RelayContext } from "../../relay/context.ts"
 import type { Route } from "../../relay/route/route.ts"
 import type { BridgeSocket } from "./bridge-socket.ts"
 import { WebSocketTranscoder } from "./transcoder.ts"
@@ -59,7 +59,7 @@ function makeCall() {
     budget: new BufferBudget(defaultLimits),
     replayRing: new ReplayRing(),
     onStreamEnd: () => {},
-  } as unknown as RelayContext
+  } as unknown as CallContext
   const fields = [":method", "POST", ":scheme", "http", ":path", "/", "content-type", "application/grpc"]
   const head = { list: new HeaderList(fields), method: "POST", scheme: "http", authority: "", path: "/" }
   const socket = new FakeSocket()

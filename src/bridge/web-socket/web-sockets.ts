@@ -3,8 +3,8 @@ import type { Socket } from "node:net"
 import { type Server, WebSocketServer } from "ws"
 import type { RequestHead } from "../../http2/message-head.ts"
 import { failure } from "../../record/failure.ts"
-import { Exchange } from "../../relay/call/call.ts"
-import type { RelayContext } from "../../relay/context.ts"
+import { Call } from "../../relay/call/call.ts"
+import type { CallContext } from "../../relay/call/call-context.ts"
 import type { Route } from "../../relay/route/route.ts"
 import type { Http1Connection } from "../http1/connection.ts"
 import type { MethodTypes } from "../json/method-types.ts"
@@ -38,13 +38,13 @@ export type FindTypes = (route: Route, path: string, authority: string) => Promi
 
 /** WebSocket handshakes, and the calls that they become. */
 export class WebSockets {
-  readonly #context: RelayContext
+  readonly #context: CallContext
   readonly #findTypes: FindTypes
   readonly #server: Server<typeof BridgeSocket>
   /** Chosen for the handshake under way; `ws` asks for it in the same turn. */
   #subprotocol: string | null = null
 
-  constructor(context: RelayContext, findTypes: FindTypes) {
+  constructor(context: CallContext, findTypes: FindTypes) {
     this.#context = context
     this.#findTypes = findTypes
     this.#server = new WebSocketServer({
@@ -83,7 +83,7 @@ export class WebSockets {
     response.assignSocket(request.socket as unknown as Socket)
     response.shouldKeepAlive = false
     const open = (...[record, stream, , on]: Parameters<typeof connection.options.openStream>) =>
-      new Exchange(this.#context, record, stream, head, answerRoute(on, status, `${reason}\n`))
+      new Call(this.#context, record, stream, head, answerRoute(on, status, `${reason}\n`))
     response.on("finish", () => connection.socket.end())
     connection.serve(open, head, route, request, response)
   }

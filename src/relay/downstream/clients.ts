@@ -5,28 +5,31 @@ import type { ListenerConfig } from "../../config/model.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
 import type { OnOctets } from "../../net/shared-read.ts"
 import { readShared } from "../../net/shared-read.ts"
-import type { TlsInfo } from "../../net/tls-peer.ts"
-import type { ConnectionRecord } from "../../record/record.ts"
-import type { RelayContext } from "../context.ts"
+import type { ConnectionRecord, TlsInfo } from "../../record/record.ts"
 import type { ClientConnection } from "./client-connection.ts"
-import { DownstreamConnection, type DownstreamOptions } from "./downstream.ts"
+import { DownstreamConnection, type DownstreamContext, type DownstreamOptions } from "./downstream.ts"
 import type { OpenListener } from "./listener-view.ts"
 import { ProtocolDetector, type ProtocolDetectorOptions, type SpokenProtocol } from "./protocol-detector.ts"
 
 /** What the clients of a balancer are served with. */
 export interface ClientsOptions {
-  context: RelayContext
+  context: DownstreamContext
   openStream: DownstreamOptions["openStream"]
   /** Makes the connection of a client that speaks HTTP/1. */
   http1(options: DownstreamOptions): ClientConnection & LinkUser
   link(socket: Socket): Link
+  nextConnectionId(): number
   onConnect(record: ConnectionRecord): void
   onDisconnect(record: ConnectionRecord): void
+  /** A TLS handshake is over, either way. */
+  onHandshakeEnd(): void
 }
 
 /** The clients' connections: counted as they come, each given to whoever speaks its protocol. */
 export class Clients {
   readonly connections = new Set<ClientConnection>()
+  /** Sockets whose TLS handshake goes on. */
+  readonly handshakes = new Set<Socket>()
   readonly #options: ClientsOptions
   /** Sockets that are open and where each comes from; then how many there are of each address. */
   readonly #sockets = new Map<Socket, string>()
@@ -36,7 +39,6 @@ export class Clients {
   readonly #onClosed: DownstreamOptions["onClosed"]
   readonly #onReplaced: DownstreamOptions["onReplaced"]
   readonly #onChosen: ProtocolDetectorOptions["choose"]
-  #lastId = 0
   #isClosed = false
 
   constructor(options: ClientsOptions) {
@@ -60,7 +62,7 @@ export class Clients {
     }
   }
 
-  /** Accepts nobody any more. */
+  /** Accepts no socket any more; clients whose handshake goes on are let go once it is done. */
   close(): void {
     this.#isClosed = true
   }
@@ -80,10 +82,22 @@ export class Clients {
 
   /** A client whose TLS handshake is done. */
   onTlsHandshakeDone(listener: OpenListener, socket: TLSSocket, tls: TlsInfo): void {
+    this.#endHandshake((socket as { _parent?: Socket })._parent)
     const { alpnProtocol } = socket
     const protocol = alpnProtocol === "h2" ? "http2" : alpnProtocol === "http/1.1" ? "http1" : null
     const link = this.#serve(listener, socket, protocol, tls)
     readShared(socket, (octets, length) => link.received(octets, 0, length))
+  }
+
+  /** A client of a listener with TLS: `secured` or the end of its socket follows. False: as `admit`. */
+  admitHandshake(socket: Socket): boolean {
+    if (!this.admit(socket)) return false
+    this.handshakes.add(socket)
+    return true
+  }
+
+  #endHandshake(socket: Socket | undefined): void {
+    if (socket !== undefined && this.handshakes.delete(socket)) this.#options.onHandshakeEnd()
   }
 
   /** Counts a client's socket until it closes. False: it is one too many, and destroyed. */
@@ -107,6 +121,7 @@ export class Clients {
   }
 
   #forget(socket: Socket): void {
+    this.#endHandshake(socket)
     const address = this.#sockets.get(socket)
     if (address === undefined) return
     this.#sockets.delete(socket)
@@ -118,9 +133,11 @@ export class Clients {
   /** `protocol` is null until the client's first octets say it. */
   #serve(listener: OpenListener, socket: Socket, protocol: SpokenProtocol | null, tls: TlsInfo | null): Link {
     const link = this.#options.link(socket)
-    const record = connectionRecord(++this.#lastId, listener.config, socket, tls)
-    this.connections.add(this.#openConnection(listener, record, link, protocol))
+    const record = connectionRecord(this.#options.nextConnectionId(), listener.config, socket, tls)
+    const connection = this.#openConnection(listener, record, link, protocol)
+    this.connections.add(connection)
     this.#options.onConnect(record)
+    if (this.#isClosed) connection.drain()
     return link
   }
 

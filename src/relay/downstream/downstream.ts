@@ -1,7 +1,9 @@
+import type { Clock } from "../../base/clock.ts"
 import { type CounterName, counterIds } from "../../base/counters.ts"
 import { Keepalive, type KeepaliveSettings } from "../../base/keepalive.ts"
 import type { ListenerConfig } from "../../config/model.ts"
 import { isGrpcContentType } from "../../grpc/status.ts"
+import type { BufferBudget } from "../../http2/buffer-budget.ts"
 import { Http2Connection } from "../../http2/connection.ts"
 import { ErrorCode, errorCodeName, type Fault, fault } from "../../http2/error-code.ts"
 import type { ConnectionEvents, OversizeCounter, StreamEnd } from "../../http2/events.ts"
@@ -12,12 +14,11 @@ import { SaidOnce } from "../../log/said-once.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
-import type { DownstreamStream } from "../call/downstream-stream.ts"
-import { answerInOneHead } from "../call/local-reply.ts"
-import type { RelayContext } from "../context.ts"
-import { shedConnectionLater } from "../overload/reset-largest.ts"
+import { replyInOneHead } from "../call/local-reply.ts"
+import type { DownstreamStream, StreamOwner } from "../call/stream-owner.ts"
+import { type ResetContext, resetLargestLater } from "../overload/reset-largest.ts"
 import type { Route } from "../route/route.ts"
-import type { ClientConnection, StreamOwner } from "./client-connection.ts"
+import type { ClientConnection } from "./client-connection.ts"
 import {
   headerTimeoutMsOf,
   idleTimeoutMsOf,
@@ -34,11 +35,17 @@ export type OpenStream = (
   route: Route,
 ) => StreamOwner & { start(): void }
 
+/** What the connections of clients share. */
+export interface DownstreamContext extends ResetContext {
+  readonly clock: Clock
+  readonly budget: BufferBudget
+}
+
 /** How dead clients are found. gRPC clients put up with PINGs from a server as often as this. */
 const DOWNSTREAM_KEEPALIVE: KeepaliveSettings = { intervalMs: 60_000, timeoutMs: 20_000 }
 
 export interface DownstreamOptions {
-  context: RelayContext
+  context: DownstreamContext
   openListener: OpenListener
   /** Its configuration when the client came. */
   listener: ListenerConfig
@@ -48,19 +55,19 @@ export interface DownstreamOptions {
   sinceMs: number
   /** When the first of what it sent came, where that was before its protocol was known; else -1. */
   firstOctetMs: number
-  /** Makes the exchange of a stream, or the bridge to one. It is not under way before `start`. */
+  /** Makes the call of a stream, or the bridge to one. It is not under way before `start`. */
   openStream: OpenStream
   onClosed: (connection: ClientConnection) => void
   /** The client speaks another protocol from here on: `next` goes on in the place of `before`. */
   onReplaced: (before: ClientConnection, next: ClientConnection) => void
 }
 
-/** One client's connection: the server's role of HTTP/2. Every stream becomes an exchange. */
+/** One client's connection: the server's role of HTTP/2. Every stream becomes a call. */
 export class DownstreamConnection implements ConnectionEvents<StreamOwner>, ClientConnection, LinkUser {
   readonly record: ConnectionRecord
   readonly openListener: OpenListener
   readonly http2: Http2Connection<StreamOwner>
-  readonly #context: RelayContext
+  readonly #context: DownstreamContext
   readonly #listener: ListenerConfig
   readonly #link: Link
   readonly #openStream: OpenStream
@@ -149,7 +156,7 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
         ? `the request's header list is larger than headerFieldsMax (${limits.headerFieldsMax} fields)`
         : `the request's header list is larger than headerListOctets (${limits.headerListOctets} octets)`
     const what = failure("headers_too_large", message, true)
-    answerInOneHead(stream, isGrpcContentType(contentType), what)
+    replyInOneHead(stream, isGrpcContentType(contentType), what)
   }
 
   onData(
@@ -184,7 +191,7 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
 
   onQueueExceeded(): void {
     const client = `${this.record.remoteAddress}:${this.record.remotePort}`
-    shedConnectionLater(this.#context, this.http2, { client }, (reason) => this.cut(reason))
+    resetLargestLater(this.#context, this.http2, { client }, (reason) => this.cut(reason))
   }
 
   onMuchOutput(): void {
@@ -192,7 +199,7 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
   }
 
   onSettings(): void {
-    // No fault of the client's, so nothing is said.
+    // Not an error: counted, not logged.
     const { counters, limits } = this.#context
     const isReduced = this.http2.sender.peer.headerTableSize > limits.encoderTableOctets
     if (isReduced) counters.add(counterIds.header_table_reduced)

@@ -5,7 +5,8 @@ import type { LinkUser } from "../../net/link.ts"
 import { mayBeRequest, protocolOf } from "../../net/protocol.ts"
 import { readProxyHeader } from "../../net/proxy-protocol.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
-import type { ClientConnection, StreamOwner } from "./client-connection.ts"
+import type { StreamOwner } from "../call/stream-owner.ts"
+import type { ClientConnection } from "./client-connection.ts"
 import type { DownstreamOptions } from "./downstream.ts"
 import type { OpenListener } from "./listener-view.ts"
 
@@ -18,6 +19,9 @@ export interface ProtocolDetectorOptions {
   /** Makes the connection that goes on from here, in this one's place. */
   choose(protocol: SpokenProtocol, first: ProtocolDetector): ClientConnection & LinkUser
 }
+
+/** When we drain, a client that is silent has this long until its first octets, which were on their way, are here. */
+const SILENT_DRAIN_MS = 1000
 
 const NO_STREAMS: readonly StreamOwner[] = []
 const NO_OCTETS = Buffer.alloc(0)
@@ -32,6 +36,8 @@ export class ProtocolDetector implements ClientConnection, LinkUser {
   readonly #choose: ProtocolDetectorOptions["choose"]
   #held: Buffer = NO_OCTETS
   #isProxyHeaderDue: boolean
+  /** Infinity: no drain. */
+  #drainMs = Number.POSITIVE_INFINITY
   #isClosed = false
 
   constructor({ client, choose }: ProtocolDetectorOptions) {
@@ -66,12 +72,13 @@ export class ProtocolDetector implements ClientConnection, LinkUser {
     const protocol = protocolOf(octets, start, end, client.context.limits.http1HeadOctets)
     if (protocol === "tls") this.#turnAway("preface_malformed", "TLS on a listener without TLS")
     else if (protocol === null) this.#hold(octets, start, end)
-    else if (protocol === "http0.9") {
+    else {
+      const chosen = this.#choose(protocol === "http2" ? "http2" : "http1", this)
+      chosen.receive(octets, start, end)
       // Its head is that line, and the parser of HTTP/1 waits for a head's end.
-      const http1 = this.#choose("http1", this)
-      http1.receive(octets, start, end)
-      http1.receive(HEAD_END, 0, HEAD_END.length)
-    } else this.#choose(protocol, this).receive(octets, start, end)
+      if (protocol === "http0.9") chosen.receive(HEAD_END, 0, HEAD_END.length)
+      if (this.#drainMs < Number.POSITIVE_INFINITY) chosen.drain()
+    }
   }
 
   #hold(octets: Buffer, start: number, end: number): void {
@@ -104,6 +111,8 @@ export class ProtocolDetector implements ClientConnection, LinkUser {
 
   tick(nowMs: number): void {
     const { sinceMs, context } = this.client
+    const isSilent = this.#held.length === 0
+    if (isSilent && nowMs - this.#drainMs > SILENT_DRAIN_MS) return this.#close()
     if (nowMs - sinceMs <= context.limits.prefaceTimeoutMs) return
     const held = this.#held
     // Said in HTTP/1 to half a request line, by GOAWAY to half a preface, and to none of both not at all.
@@ -125,8 +134,9 @@ export class ProtocolDetector implements ClientConnection, LinkUser {
     this.#close()
   }
 
+  /** What a client has sent already would be reset: it is served, and let go then. */
   drain(): void {
-    this.#close()
+    this.#drainMs = this.client.context.clock.now()
   }
 
   get overflowOctets(): number {
