@@ -153,6 +153,11 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         if (listener === undefined) socket.destroy()
         else this.#clients.onTlsHandshakeDone(listener, socket, info)
       },
+      onPlain: (name, socket, octets) => {
+        const listener = this.#listeners.get(name)
+        if (listener === undefined) socket.destroy()
+        else this.#clients.acceptWithoutTls(listener, socket, octets)
+      },
       onFailed: (counter) => this.counters.add(counterIds[counter]),
       onBug: (error) => this.#uncaught(error),
     })

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { mayBeRequest, protocolOf } from "./protocol.ts"
+import { isPlainHttp, mayBeRequest, protocolOf } from "./protocol.ts"
 
 const of = (text: string, max = 100) => protocolOf(Buffer.from(text, "latin1"), 0, text.length, max)
 
@@ -80,4 +80,20 @@ test.each([
   ["SSH-2.0", false],
 ] as const)("half a line %j may be a request: %s", (text, may) => {
   expect(mayBeRequest(Buffer.from(text), 0, text.length)).toBe(may)
+})
+
+test.each([
+  ["GET / HTTP/1.1\r\nHost: a\r\n\r\n", true],
+  ["DELETE /x HTTP/1.1\r\n", true],
+  ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", true],
+  ["PRI", true],
+  ["POST /chat.Chat/BidStr", true],
+  ["GET /\n", true],
+  ["\x16\x03\x01\x02\0\x01\0", false],
+  ["\x16", false],
+  ["SSH-2.0-OpenSSH_9.2\r\n", false],
+  ["\0\x01\x02", false],
+  ["hello", false],
+] as const)("where TLS is expected %j is HTTP without it: %s", (text, isPlain) => {
+  expect(isPlainHttp(Buffer.from(text, "latin1"))).toBe(isPlain)
 })

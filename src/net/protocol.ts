@@ -49,6 +49,16 @@ function protocolOfLine(line: string): Protocol {
   return /^\S+ +\//.test(line) ? "http0.9" : "http2"
 }
 
+/** Whether a client's first octets, where TLS is expected, are HTTP without it, of whichever version. */
+export function isPlainHttp(octets: Buffer): boolean {
+  const preface = octets.subarray(0, PREFACE_START.length)
+  if (preface.equals(PREFACE_START)) return true
+  const protocol = protocolOf(octets, 0, octets.length, octets.length)
+  return protocol === null
+    ? mayBeRequest(octets, 0, octets.length)
+    : protocol === "http1" || protocol === "http0.9"
+}
+
 /** Octets that end within a line: whether they may be a request's. */
 export function mayBeRequest(octets: Buffer, start: number, end: number): boolean {
   return /^\s*[A-Z]+(?: |$)/.test(octets.toString("latin1", start, Math.min(end, start + 40)))

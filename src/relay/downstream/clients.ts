@@ -10,6 +10,7 @@ import type { ClientConnection } from "./client-connection.ts"
 import { DownstreamConnection, type DownstreamContext, type DownstreamOptions } from "./downstream.ts"
 import type { OpenListener } from "./listener-view.ts"
 import { ProtocolDetector, type ProtocolDetectorOptions, type SpokenProtocol } from "./protocol-detector.ts"
+import { refusingPlain } from "./refusing-plain.ts"
 
 /** What the clients of a balancer are served with. */
 export interface ClientsOptions {
@@ -89,7 +90,15 @@ export class Clients {
     readShared(socket, (octets, length) => link.received(octets, 0, length))
   }
 
-  /** A client of a listener with TLS: `secured` or the end of its socket follows. False: as `admit`. */
+  /** A client that speaks HTTP without TLS on a listener with TLS: it is told so. */
+  acceptWithoutTls(listener: OpenListener, socket: Socket, octets: Buffer): void {
+    this.#endHandshake(socket)
+    const link = this.#serve(refusingPlain(listener), socket, null, null)
+    link.received(octets, 0, octets.length)
+    readShared(socket, (more, length) => link.received(more, 0, length))
+  }
+
+  /** A client of a listener with TLS: `onTlsHandshakeDone`, `acceptWithoutTls` or the end of its socket follows. False: as `admit`. */
   admitHandshake(socket: Socket): boolean {
     if (!this.admit(socket)) return false
     this.handshakes.add(socket)
