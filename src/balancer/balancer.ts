@@ -20,6 +20,7 @@ import type {
   UpstreamTlsConfig,
 } from "../config/model.ts"
 import { BufferBudget } from "../http2/buffer-budget.ts"
+import { releaseIdleSlabs } from "../http2/segments.ts"
 import { type AccessLog, AccessLogs } from "../log/access-log.ts"
 import { type Log, silentLog } from "../log/logger.ts"
 import { Flusher } from "../net/flusher.ts"
@@ -147,7 +148,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       handshakeTimeoutMs: limits.handshakeTimeoutMs,
       clock: this.#clock,
       log: this.#log,
-      onSecured: (name, socket, info) => this.#clients.secured(this.#listeners.get(name), socket, info),
+      onSecured: (name, socket, info) =>
+        this.#clients.onTlsHandshakeDone(this.#listeners.get(name), socket, info),
+      onPlain: (name, socket, octets) =>
+        this.#clients.acceptWithoutTls(this.#listeners.get(name), socket, octets),
       onFailed: (counter) => this.counters.add(counterIds[counter]),
       onBug: (error) => this.#uncaught(error),
     })
@@ -458,7 +462,9 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       this.#context.admission.tick(nowMs)
       for (const connection of this.#clients.connections) connection.tick(nowMs)
       for (const connection of this.#upstreams.connections) connection.tick(nowMs)
-      if (this.#clients.connections.size + this.#upstreams.connections.size > 0) this.#tickLater()
+      const isQuiet = this.#clients.connections.size + this.#upstreams.connections.size === 0
+      releaseIdleSlabs(isQuiet)
+      if (!isQuiet) this.#tickLater()
     })
   }
 

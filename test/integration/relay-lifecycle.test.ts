@@ -394,7 +394,7 @@ describe("what is no client", () => {
     const socket = connect(bed.port, "127.0.0.1")
     let text = ""
     socket.on("data", (octets) => (text += octets.toString("latin1")))
-    socket.write("NONSENSE * HTTP/9.9\r\n\r\n\x00\x01\x02\r\n\r\n")
+    socket.write("NONSENSE * SMTP/9.9\r\n\r\n\x00\x01\x02\r\n\r\n")
     await new Promise((resolve) => socket.on("close", resolve))
     expect(text).not.toMatch(/HTTP\/1/)
     expect(bed.balancer.counters.get("preface_malformed")).toBe(1)

@@ -92,7 +92,7 @@ export const mutations: readonly Mutation[] = [
     name: "trailers-dropped",
     bug: "a response's trailers become a bare END_STREAM",
     file: "relay/call/client-response.ts",
-    find: "this.#sendTrailers(list)",
+    find: "this.#sendTrailers(fitting)",
     replace: "this.#call.downstream.sendData(Buffer.alloc(0), 0, 0, true)",
   },
   {

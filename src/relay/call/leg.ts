@@ -232,8 +232,15 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
     this.#lease = null
     this.#tellOutcome(end, lease)
     const stream = this.#stream
-    if (stream !== null && !isOver(stream)) stream.reset(resetCodeOf(end))
+    if (stream !== null && !isOver(stream)) this.#leave(stream, end)
     lease?.release()
+  }
+
+  /** A request that said its length would be malformed without the rest of it. */
+  #leave(stream: Http2Stream<UpstreamStreamOwner>, end: LegEnd): void {
+    const saysLength = this.#owner.record.requestHeaders.get("content-length") !== undefined
+    if (end.kind === "complete" && !saysLength) stream.endEarly()
+    else stream.reset(resetCodeOf(end))
   }
 
   #tellOutcome(end: LegEnd, lease: UpstreamConnection | null): void {

@@ -3,14 +3,14 @@ import type { TLSSocket } from "node:tls"
 import { counterIds } from "../../base/counters.ts"
 import type { ListenerConfig } from "../../config/model.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
-import type { Protocol } from "../../net/protocol.ts"
 import type { OnOctets } from "../../net/shared-read.ts"
 import { readShared } from "../../net/shared-read.ts"
 import type { ConnectionRecord, TlsInfo } from "../../record/record.ts"
 import type { ClientConnection } from "./client-connection.ts"
 import { DownstreamConnection, type DownstreamContext, type DownstreamOptions } from "./downstream.ts"
 import type { OpenListener } from "./listener-view.ts"
-import { FirstOctets, type FirstOctetsOptions } from "./protocol-detector.ts"
+import { ProtocolDetector, type ProtocolDetectorOptions, type SpokenProtocol } from "./protocol-detector.ts"
+import { refusingPlain } from "./refusing-plain.ts"
 
 /** What the clients of a balancer are served with. */
 export interface ClientsOptions {
@@ -40,7 +40,8 @@ export class Clients {
   // Of these there is one for all connections: closures of their own were 900 octets of each.
   readonly #onSocketClosed: (this: Socket) => void
   readonly #onClosed: DownstreamOptions["onClosed"]
-  readonly #onChosen: FirstOctetsOptions["choose"]
+  readonly #onReplaced: DownstreamOptions["onReplaced"]
+  readonly #onChosen: ProtocolDetectorOptions["choose"]
   #isClosed = false
 
   constructor(options: ClientsOptions) {
@@ -53,10 +54,13 @@ export class Clients {
       this.connections.delete(connection)
       options.onDisconnect(connection.record)
     }
-    this.#onChosen = (protocol, first) => {
-      const next = this.#speak(protocol, first.client)
-      this.connections.delete(first)
+    this.#onReplaced = (before, next) => {
+      this.connections.delete(before)
       this.connections.add(next)
+    }
+    this.#onChosen = (protocol, first) => {
+      const next = this.#createFor(protocol, first.client)
+      this.#onReplaced(first, next)
       return next
     }
   }
@@ -81,7 +85,7 @@ export class Clients {
   }
 
   /** A client whose TLS handshake is done. `open`: the listener of that name, if it is there still. */
-  secured(open: OpenListener | undefined, socket: TLSSocket, tls: TlsInfo): void {
+  onTlsHandshakeDone(open: OpenListener | undefined, socket: TLSSocket, tls: TlsInfo): void {
     const raw = (socket as { _parent?: Socket })._parent
     const listener = (raw && this.handshakes.get(raw)) ?? open
     if (listener === undefined) socket.destroy()
@@ -95,7 +99,22 @@ export class Clients {
     this.#endHandshake(raw)
   }
 
-  /** A client of a listener with TLS: `secured` or the end of its socket follows. False: as `admit`. */
+  /** A client that speaks HTTP without TLS on a listener with TLS: it is told so. */
+  acceptWithoutTls(open: OpenListener | undefined, socket: Socket, octets: Buffer): void {
+    const listener = this.handshakes.get(socket) ?? open
+    if (listener === undefined) socket.destroy()
+    else {
+      const link = this.#serve(refusingPlain(listener), socket, null, null)
+      link.received(octets, 0, octets.length)
+      readShared(socket, (more, length) => link.received(more, 0, length))
+    }
+    this.#endHandshake(socket)
+  }
+
+  /**
+   * A client of a listener with TLS: `onTlsHandshakeDone`, `acceptWithoutTls` or the end of its socket follows. False: as
+   * `admit`.
+   */
   admitHandshake(listener: OpenListener, socket: Socket): boolean {
     if (!this.admit(socket)) return false
     this.handshakes.set(socket, listener)
@@ -137,10 +156,10 @@ export class Clients {
   }
 
   /** `protocol` is null until the client's first octets say it. */
-  #serve(listener: OpenListener, socket: Socket, protocol: Protocol | null, tls: TlsInfo | null): Link {
+  #serve(listener: OpenListener, socket: Socket, protocol: SpokenProtocol | null, tls: TlsInfo | null): Link {
     const link = this.#options.link(socket)
     const record = connectionRecord(this.#options.nextConnectionId(), listener.config, socket, tls)
-    const connection = this.#greet(listener, record, link, protocol)
+    const connection = this.#openConnection(listener, record, link, protocol)
     this.connections.add(connection)
     this.#options.onConnect(record)
     if (this.#isClosed || this.#gone.has(listener)) connection.drain()
@@ -148,11 +167,11 @@ export class Clients {
   }
 
   /** Makes the connection that speaks a client's protocol, or one that waits for the octets that say which. */
-  #greet(
+  #openConnection(
     openListener: OpenListener,
     record: ConnectionRecord,
     link: Link,
-    known: Protocol | null,
+    known: SpokenProtocol | null,
   ): ClientConnection {
     const { context, openStream } = this.#options
     const sinceMs = context.clock.now()
@@ -163,14 +182,16 @@ export class Clients {
       record,
       link,
       sinceMs,
+      firstOctetMs: -1,
       openStream,
       onClosed: this.#onClosed,
+      onReplaced: this.#onReplaced,
     }
-    if (known !== null) return this.#speak(known, client)
-    return new FirstOctets({ client, choose: this.#onChosen })
+    if (known !== null) return this.#createFor(known, client)
+    return new ProtocolDetector({ client, choose: this.#onChosen })
   }
 
-  #speak(protocol: Protocol, options: DownstreamOptions): ClientConnection & LinkUser {
+  #createFor(protocol: SpokenProtocol, options: DownstreamOptions): ClientConnection & LinkUser {
     return protocol === "http2" ? new DownstreamConnection(options) : this.#options.http1(options)
   }
 }

@@ -15,6 +15,13 @@ export type CompiledAction =
 
 type FindCluster = (name: string) => Cluster<UpstreamConnection> | undefined
 
+/** As nginx has it, whatever the route says: what TRACE sends back may be a secret of the client's. */
+const refuseMethods: Phase = ({ record }) => {
+  const { method } = record.head
+  if (method !== "TRACE" && method !== "CONNECT") return null
+  return failure("method_not_allowed", `${method} is not served`, true)
+}
+
 /** nginx: `ssl_verify_client`. */
 const checkCertificate: Phase = ({ record }) => {
   const { tls } = record.connection
@@ -65,7 +72,7 @@ const findCluster =
 /** The last one: who is admitted is given back when the call ends. */
 const admit: Phase = ({ record }, { admission }) => admission.enter(record.startMs)
 
-const FIRST: readonly Phase[] = [checkCertificate, readDeadline]
+const FIRST: readonly Phase[] = [refuseMethods, checkCertificate, readDeadline]
 
 /** The phases of a route, in order. What it does not configure has none. */
 export function compilePhases(

@@ -68,12 +68,12 @@ class Locations<R> {
 /** A virtual host: its locations and what applies where none matches. */
 class VirtualHost<R> {
   readonly #locations: Locations<R>
-  readonly #fallback: R
+  readonly fallback: R
   readonly #known = new Map<string, R | null>()
 
   constructor(config: ServerConfig, compile: RouteCompiler<R>) {
     this.#locations = new Locations(config.routes, (route) => compile(config, route))
-    this.#fallback = compile(config, null)
+    this.fallback = compile(config, null)
   }
 
   /** Null: the path has no meaning (400). */
@@ -81,7 +81,7 @@ class VirtualHost<R> {
     const known = path.length > PATH_OCTETS_MAX ? undefined : this.#known.get(path)
     if (known !== undefined) return known
     const uri = normalizeUri(path)
-    const route = uri === null ? null : (this.#locations.match(uri) ?? this.#fallback)
+    const route = uri === null ? null : (this.#locations.match(uri) ?? this.fallback)
     if (path.length > PATH_OCTETS_MAX) return route
     if (this.#known.size >= PATHS_REMEMBERED) this.#known.clear()
     this.#known.set(ownString(path), route)
@@ -118,6 +118,11 @@ export class Router<R> {
   /** Null: the path has no meaning (400). */
   match(authority: string, path: string): R | null {
     return (this.#isSingle ? this.#default : this.#host(authority)).match(path)
+  }
+
+  /** What applies to a request of which no path can be read. */
+  fallback(authority: string): R {
+    return (this.#isSingle ? this.#default : this.#host(authority)).fallback
   }
 
   #host(authority: string): VirtualHost<R> {

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net"
 import type { Clock } from "../../base/clock.ts"
-import { type CounterName, counterIds } from "../../base/counters.ts"
+import { type CounterName, counterIds, isLimitReached } from "../../base/counters.ts"
 import { Keepalive } from "../../base/keepalive.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import type { Pool, PooledConnection } from "../../cluster/pool.ts"
@@ -113,6 +113,9 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
     if (this.#retirement.streamEnded(nowMs)) this.retire()
     if (!this.#isRetired && this.#retirement.hasManyResets(this.http2.sender.resetsSent, nowMs)) {
       this.onLimit("upstream_resets_exceeded")
+      const { upstreamResetsMax } = this.#context.limits
+      const message = "connection to endpoint is replaced: callers gave up many of its streams"
+      this.#said.info("resets", message, { upstreamResetsMax })
       this.retire()
     }
     this.#pool.release(this)
@@ -166,7 +169,9 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
 
   onRequest(_stream: Stream, _head: RequestHead, _endStream: boolean): void {}
 
-  onOversizedRequest(): void {}
+  onRefusedRequest(): void {}
+
+  onRequestFault(): void {}
 
   onResponse(stream: Stream, head: ResponseHead, endStream: boolean): void {
     this.hasServed = true
@@ -220,7 +225,7 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
 
   onLimit(counter: string): void {
     this.#context.counters.add(counterIds[counter as CounterName])
-    this.#said.warn(counter, `limit reached: ${counter}`)
+    if (isLimitReached(counter)) this.#said.warn(counter, `limit reached: ${counter}`)
   }
 
   onGoaway(code: number, debug: string): void {
