@@ -1,9 +1,9 @@
 import type { Socket } from "node:net"
 import { FrameReader } from "./frame-reader.ts"
-import { HeaderReader } from "./header-reader.ts"
+import { type Fields, HeaderReader } from "./header-reader.ts"
 import { type FieldList, HeaderWriter } from "./header-writer.ts"
 import { Output } from "./output.ts"
-import { type ConnectionOwner, Stream, type StreamOwner } from "./stream.ts"
+import { Stream, type StreamConnection, type StreamOwner } from "./stream.ts"
 import {
   DEFAULT_WINDOW_OCTETS,
   Flag,
@@ -35,11 +35,20 @@ function greeting(more: readonly (readonly [setting: number, value: number])[]):
   return bytes
 }
 
+export interface ConnectionOwner {
+  /** The peer opened a stream (backends only). */
+  open(connection: Connection, fields: Fields): StreamOwner
+  /** The connection is gone, or will not take more: GOAWAY, a socket error, octets it could not read. */
+  lost(connection: Connection, reason: string): void
+  /** Credit came, or everything was written: there may be room to send. */
+  room(connection: Connection): void
+}
+
 /**
  * A lean HTTP/2 connection, either role: enough to keep any proxy honest, nothing more. It grants fixed windows, obeys
  * the peer's, writes once per turn, and reports everything unexpected to its owner.
  */
-export class Connection {
+export class Connection implements StreamConnection {
   readonly streams = new Map<number, Stream>()
   readonly #socket: Socket
   readonly #owner: ConnectionOwner

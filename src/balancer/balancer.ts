@@ -40,7 +40,7 @@ import { compileRoute, type Route } from "../relay/route/route.ts"
 import { type RouteCompiler, Router } from "../relay/route/router.ts"
 import type { UpstreamConnection } from "../relay/upstream/upstream.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
-import { type BalancerSnapshot, describe } from "./status.ts"
+import { type BalancerSnapshot, describe, type OpenAddress } from "./status.ts"
 
 const TICK_MS = 1000
 
@@ -60,15 +60,6 @@ export interface BalancerEvents {
   /** A client connected, or is gone. */
   connect: [connection: ConnectionRecord]
   disconnect: [connection: ConnectionRecord]
-}
-
-/** An address that is open. */
-export interface OpenAddress {
-  readonly name: string
-  readonly host: string | null
-  /** The port in use, also when 0 was asked for; null for a Unix socket. */
-  readonly port: number | null
-  readonly unixPath: string | null
 }
 
 /** A listener that is open, or opens. */

@@ -3,7 +3,15 @@ import type { Cluster } from "../cluster/cluster.ts"
 import type { Pool } from "../cluster/pool.ts"
 import type { ClientConnection } from "../relay/downstream/client-connection.ts"
 import type { UpstreamConnection } from "../relay/upstream/upstream.ts"
-import type { OpenAddress } from "./balancer.ts"
+
+/** An address that is open. */
+export interface OpenAddress {
+  readonly name: string
+  readonly host: string | null
+  /** The port in use, also when 0 was asked for; null for a Unix socket. */
+  readonly port: number | null
+  readonly unixPath: string | null
+}
 
 /** What a balancer is doing at one moment: plain data, safe to keep and to turn into JSON. */
 export interface BalancerSnapshot {

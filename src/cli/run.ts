@@ -1,4 +1,5 @@
-import { Balancer, type OpenAddress } from "../balancer/balancer.ts"
+import { Balancer } from "../balancer/balancer.ts"
+import type { OpenAddress } from "../balancer/status.ts"
 import { holdProcess, systemClock } from "../base/clock.ts"
 import { counterIds } from "../base/counters.ts"
 import { loadConfig } from "../config/load.ts"

@@ -12,6 +12,7 @@ import type { Clock } from "../base/clock.ts"
 import { ServerNames } from "../base/server-names.ts"
 import type { ListenerTlsConfig } from "../config/model.ts"
 import type { Log } from "../log/logger.ts"
+import type { TlsInfo } from "../record/record.ts"
 import { errorReason } from "./link.ts"
 import {
   type Authorities,
@@ -22,7 +23,7 @@ import {
   readKeyPair,
 } from "./tls-context.ts"
 import { type FileVersions, fileVersions, type TlsFileWatch } from "./tls-file-watch.ts"
-import { type ClientPolicy, type TlsInfo, tlsInfo } from "./tls-peer.ts"
+import { type ClientPolicy, tlsInfo } from "./tls-peer.ts"
 
 /** In our order of preference: what a client offers of them decides. */
 const ALPN = ["h2", "http/1.1"]

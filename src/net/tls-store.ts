@@ -2,9 +2,9 @@ import type { TLSSocket } from "node:tls"
 import type { Clock } from "../base/clock.ts"
 import type { ListenerTlsConfig, UpstreamTlsConfig } from "../config/model.ts"
 import type { Log } from "../log/logger.ts"
+import type { TlsInfo } from "../record/record.ts"
 import { TlsFileWatch } from "./tls-file-watch.ts"
 import { TlsListener, type TlsListenerOptions } from "./tls-listener.ts"
-import type { TlsInfo } from "./tls-peer.ts"
 import { TlsUpstream } from "./tls-upstream.ts"
 
 export interface TlsStoreOptions {

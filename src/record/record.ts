@@ -1,6 +1,4 @@
 import type { HeaderList } from "../http2/header-list.ts"
-import type { ProxiedConnection } from "../net/proxy-protocol.ts"
-import type { TlsInfo } from "../net/tls-peer.ts"
 
 /**
  * What is known of one stream, filled in as it goes on: the source of every variable, log line and statistic.
@@ -68,4 +66,26 @@ export interface ConnectionRecord {
   /** What the PROXY protocol said of the client behind a proxy; null without. */
   proxied: ProxiedConnection | null
   requests: number
+}
+
+/** What is known of a connection's TLS. Texts are as nginx's `$ssl_…` variables have them. */
+export interface TlsInfo {
+  /** `TLSv1.3`. */
+  readonly protocol: string
+  /** OpenSSL's name: `TLS_AES_128_GCM_SHA256`. */
+  readonly cipher: string
+  /** The client certificate's subject, RFC 2253: `CN=alice,O=Example`. Empty: none was sent. */
+  readonly clientSubject: string
+  /** `SUCCESS`, `FAILED:reason`, or `NONE` where no certificate was asked for or sent. */
+  readonly clientVerify: string
+  /** Why calls over this connection are refused: the certificate that is asked for is missing, or not accepted. */
+  readonly clientRefused: "missing" | "failed" | null
+}
+
+/** The ends of a connection as a proxy in front of us saw them. */
+export interface ProxiedConnection {
+  readonly sourceAddress: string
+  readonly sourcePort: number
+  readonly destinationAddress: string
+  readonly destinationPort: number
 }

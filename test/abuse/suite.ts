@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises"
 import type { Attack, Sight, Stage } from "./attack.ts"
-import { Backend } from "./backend.ts"
+import { Backend, type Backends } from "./backend.ts"
 import { judge, type Run } from "./judge.ts"
 import { MemoryWatch } from "./memory.ts"
 import { Neighbour, type NeighbourReport } from "./neighbour.ts"
@@ -13,12 +13,6 @@ const LEAVE_MS = 1000
 export interface Verdict extends Run {
   /** Empty: held. */
   reasons: string[]
-}
-
-export interface Backends {
-  echo: Backend
-  /** By attack name: a target has to route `/hostile/<name>/` there. */
-  hostile: Map<string, Backend>
 }
 
 /** The honest backend, and one of its own for each attack that comes from behind. */

@@ -1,8 +1,8 @@
 import { REQUESTS } from "../../bench/load/calls.ts"
-import type { Connection } from "../../bench/load/connection.ts"
+import type { Connection, ConnectionOwner } from "../../bench/load/connection.ts"
 import type { Fields } from "../../bench/load/header-reader.ts"
 import { MessageChecker, PREFIX_OCTETS, writeMessage } from "../../bench/load/message.ts"
-import type { ConnectionOwner, Stream, StreamOwner } from "../../bench/load/stream.ts"
+import type { Stream, StreamOwner } from "../../bench/load/stream.ts"
 import { dial } from "./sockets.ts"
 
 /** Keys of calls lie above those of live streams, so that a backend's report tells them apart. */

@@ -8,15 +8,13 @@ import type {
   ClusterPlan,
   EndpointPlan,
   ListenerPlan,
+  Mood,
   PeerPlan,
   Piece,
   Plan,
   ResponsePlan,
   RoutePlan,
 } from "./plan.ts"
-
-/** What a run is after. `calm`: nothing is broken, so every call must end exactly as its backend ends it. */
-export type Mood = "calm" | "faulty" | "hostile"
 
 /** Windows from none to plenty; small ones force queueing, credit and half-sent messages. */
 const WINDOWS = [1, 7, 100, 1000, 5000, 65_535, 65_535, 262_144] as const

@@ -164,3 +164,6 @@ export interface ClosePlan {
   readonly atMs: number | null
   readonly graceMs: number
 }
+
+/** What a run is after. `calm`: nothing is broken, so every call must end exactly as its backend ends it. */
+export type Mood = "calm" | "faulty" | "hostile"

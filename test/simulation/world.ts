@@ -16,18 +16,13 @@ import { judge } from "./verdict.ts"
 import { Violation } from "./violation.ts"
 import type { Frame } from "./wire/frame-scanner.ts"
 import { WireObserver } from "./wire/wire-observer.ts"
+import type { Witness } from "./witness.ts"
 
 /** The code under test; a mutation is another. */
 export interface Subject {
   readonly Balancer: typeof BalancerClass
   /** Of the same copy of the code. */
   readonly HeaderList: typeof HeaderListClass
-}
-
-/** Told what happens, in order, where somebody will read it. */
-export interface Witness {
-  frame(atMs: number, link: string, fromBalancer: boolean, frame: Frame): void
-  say(atMs: number, what: string): void
 }
 
 export interface Outcome {

@@ -3,7 +3,7 @@ import type { ClusterConfig } from "../../model.ts"
 import type { Word } from "../ast.ts"
 import type { Report } from "../report.ts"
 import type { Variables } from "../variables.ts"
-import { type LogFormat, predefinedFormats } from "./log.ts"
+import { type LogFormat, predefinedFormats } from "./log-formats.ts"
 
 /** What all parts of one translation share. */
 export interface Adapter {
