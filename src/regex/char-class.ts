@@ -1,5 +1,6 @@
-import type { Cursor, Flags } from "./cursor.ts"
+import type { Cursor } from "./cursor.ts"
 import { octalEscape, octetEscape, setEscape } from "./escape.ts"
+import type { Flags } from "./flags.ts"
 import { addAll, addRange, complement, emptySet, foldCase, type OctetSet, posixSets } from "./octet-set.ts"
 
 /** After `[`: the class, its `]` taken. */

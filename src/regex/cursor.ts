@@ -1,23 +1,5 @@
 import { RegexSyntaxError } from "./syntax-error.ts"
 
-/** Flags that hold at a place of a pattern. */
-export interface Flags {
-  /** `i` */
-  readonly isCaseless: boolean
-  /** `m` */
-  readonly isMultiline: boolean
-  /** `s` */
-  readonly isDotAll: boolean
-  /** `x`, and `xx`, which holds in classes too. */
-  readonly extended: 0 | 1 | 2
-  /** `n`: plain parentheses do not capture. */
-  readonly isNoCapture: boolean
-  /** `U`: quantifiers are lazy unless followed by `?`. */
-  readonly isUngreedy: boolean
-  /** `J` */
-  readonly mayRepeatNames: boolean
-}
-
 /** A place in a pattern that is read. */
 export class Cursor {
   readonly pattern: string

@@ -38,8 +38,9 @@ function childrenOf(node: RegexNode): readonly RegexNode[] {
   }
 }
 
-function isLoop(node: RegexNode): node is Extract<RegexNode, { kind: "repeat" }> {
-  return node.kind === "repeat" && node.max === Infinity
+/** What a repeat without an upper bound repeats; null: the node is no such thing. */
+function loopBody(node: RegexNode): RegexNode | null {
+  return node.kind === "repeat" && node.max === Infinity ? node.node : null
 }
 
 /** Sets compared before a search gives up and finds nothing: a pattern made to keep it busy is not worth more. */
@@ -51,7 +52,8 @@ class AmbiguitySearch {
   hasAmbiguousLoop(node: RegexNode): boolean {
     // What is atomic is not gone back into.
     if (node.kind === "atomic" || this.#left < 0) return false
-    if (isLoop(node) && this.#isAmbiguous(node.node, shapeOf(node.node).first)) return true
+    const body = loopBody(node)
+    if (body !== null && this.#isAmbiguous(body, shapeOf(body).first)) return true
     return childrenOf(node).some((child) => this.hasAmbiguousLoop(child))
   }
 
@@ -110,40 +112,59 @@ function followOf(nodes: readonly RegexNode[], at: number, follow: OctetSet): Oc
 
 // ---- Loops in a row -------------------------------------------------------------------------------------------
 
-/** The most loops that can come one behind the other and each take what the next could. */
-function longestRun(node: RegexNode): number {
-  return Math.max(0, ...paths(node).map((loops) => runOf(loops)))
+/** Something that a match goes through: a loop, or an octet between loops. */
+interface Step {
+  readonly set: OctetSet
+  readonly isLoop: boolean
 }
 
+/** The most loops that can come one behind the other and each take what the next could. */
+function longestRun(node: RegexNode): number {
+  return Math.max(0, ...pathsOf(node).map(runOf))
+}
+
+/** Ways through a pattern that are looked at. */
 const PATHS_MAX = 64
 
-/** The octets of the loops that a match can go through, in order; of a choice, each branch. Bounded. */
-function paths(node: RegexNode): OctetSet[][] {
-  if (isLoop(node)) return [[octetsOf(node.node)]]
+/** Ways through a pattern: of a choice, each branch. Bounded. */
+function pathsOf(node: RegexNode): Step[][] {
+  const body = loopBody(node)
+  if (body !== null) return [[{ set: octetsOf(body), isLoop: true }]]
   switch (node.kind) {
+    case "set":
+      return [[{ set: node.set, isLoop: false }]]
     case "sequence": {
-      let found: OctetSet[][] = [[]]
+      let found: Step[][] = [[]]
       for (const each of node.nodes) {
-        const next = paths(each)
-        found = found.flatMap((before) => next.map((after) => [...before, ...after])).slice(0, PATHS_MAX)
+        const next = pathsOf(each)
+        if (next.length === 1) for (const path of found) path.push(...next[0]!)
+        else found = found.flatMap((path) => next.map((after) => [...path, ...after])).slice(0, PATHS_MAX)
       }
       return found
     }
     case "choice":
-      return node.nodes.flatMap(paths).slice(0, PATHS_MAX)
+      return node.nodes.slice(0, PATHS_MAX).flatMap(pathsOf).slice(0, PATHS_MAX)
     case "capture":
-      return paths(node.node)
+      return pathsOf(node.node)
+    case "repeat":
+      return node.min === 0 ? [[]] : pathsOf(node.node)
     default:
       return [[]]
   }
 }
 
-function runOf(loops: readonly OctetSet[]): number {
+function runOf(path: readonly Step[]): number {
   let longest = 0
   let run = 0
-  for (const [at, loop] of loops.entries()) {
-    run = at > 0 && intersects(loop, loops[at - 1]!) ? run + 1 : 1
-    longest = Math.max(longest, run)
+  let last: OctetSet | null = null
+  for (const { set, isLoop: isAnother } of path) {
+    // What a loop cannot take ends it at one place.
+    const isShared = last !== null && intersects(last, set)
+    if (isAnother) {
+      run = isShared ? run + 1 : 1
+      last = set
+      longest = Math.max(longest, run)
+    } else if (!isShared) last = null
   }
   return longest
 }

@@ -1,7 +1,8 @@
 /** PCRE's syntax, as nginx reads it: octets, not characters; ASCII alone has cases, digits and words. */
 import { readClass } from "./char-class.ts"
-import { Cursor, type Flags } from "./cursor.ts"
+import { Cursor } from "./cursor.ts"
 import { failEscape, octalEscape, octetEscape, setEscape } from "./escape.ts"
+import { applyFlags, type Flags, noFlags } from "./flags.ts"
 import { type AssertionKind, choice, emptyNode, type ParsedRegex, type RegexNode, sequence } from "./node.ts"
 import { anyOctet, notNewline, setOf, single } from "./octet-set.ts"
 
@@ -10,16 +11,6 @@ const DEPTH_MAX = 250
 /** PCRE's own bound on what stands between braces. */
 const REPEAT_MAX = 65_535
 const NAME = "[A-Za-z_][A-Za-z0-9_]{0,31}"
-
-const noFlags: Flags = {
-  isCaseless: false,
-  isMultiline: false,
-  isDotAll: false,
-  extended: 0,
-  isNoCapture: false,
-  isUngreedy: false,
-  mayRepeatNames: false,
-}
 
 /** Errors: throws RegexSyntaxError. */
 export function parseRegex(pattern: string, isCaseless: boolean): ParsedRegex {
@@ -387,21 +378,3 @@ const anyNewline: RegexNode = choice([
   ]),
   { kind: "set", set: setOf((octet) => (octet >= 10 && octet <= 13) || octet === 0x85) },
 ])
-
-const FLAGS: Readonly<Record<string, keyof Flags>> = {
-  i: "isCaseless",
-  m: "isMultiline",
-  s: "isDotAll",
-  n: "isNoCapture",
-  U: "isUngreedy",
-  J: "mayRepeatNames",
-}
-
-function applyFlags(flags: Flags, letters: string, value: boolean): Flags {
-  const changed: Record<string, boolean | number> = { ...flags }
-  for (const letter of letters.match(/xx|./g) ?? []) {
-    if (letter.startsWith("x")) changed.extended = value ? letter.length : 0
-    else changed[FLAGS[letter]!] = value
-  }
-  return changed as unknown as Flags
-}

@@ -375,7 +375,7 @@ test.each([
   ["*.a www.*", ["*.a", "www.*"]],
   [".a", ["a", "*.a"]],
   ["_ ''", ["_", ""]],
-  [String.raw`~^(?P<n>\w+)\.a$`, [String.raw`~^(?<n>\w+)\.a$`]],
+  [String.raw`~^(?P<n>\w+)\.a$`, [String.raw`~^(?P<n>\w+)\.a$`]],
 ])("server_name %s", (names, expected) => {
   expect(configOf(`server { server_name ${names}; }`).servers[0]!.names).toEqual(expected)
 })
@@ -392,7 +392,7 @@ test.each<[location: string, match: object]>([
   ["location = /a {}", { kind: "exact", path: "/a" }],
   ["location =/a {}", { kind: "exact", path: "/a" }],
   [String.raw`location ~ \.Chat/ {}`, { kind: "regex", pattern: String.raw`\.Chat/`, ignoreCase: false }],
-  ["location ~ '(?i)^/b|^/[a]' {}", { kind: "regex", pattern: "^/b|^/[a]", ignoreCase: true }],
+  ["location ~ '(?i)^/b|^/[a]' {}", { kind: "regex", pattern: "(?i)^/b|^/[a]", ignoreCase: false }],
   ["location ~*^/chat {}", { kind: "regex", pattern: "^/chat", ignoreCase: true }],
 ])("%s", (location, match) => expect(routeOf(location).match).toEqual(match))
 

@@ -5,6 +5,7 @@
 import { limitNames } from "../../base/limits.ts"
 import { octetText } from "../../base/octet-text.ts"
 import { resolveLimits } from "../../base/resolve-limits.ts"
+import { compileRegex, Regex } from "../../regex/regex.ts"
 import { didYouMean } from "../problem.ts"
 import { serverNameProblem } from "../server-name.ts"
 import { type Fault, fault, type Path } from "./faults.ts"
@@ -288,12 +289,17 @@ function checkLimits(input: unknown, faults: Fault[]): void {
 }
 
 function checkRegex(pattern: string, path: Path, faults: Fault[]): void {
-  try {
-    new RegExp(octetText(pattern))
-  } catch (error) {
-    const reason = (error as Error).message.replace(/^Invalid regular expression: /, "")
-    faults.push(fault(path, `not a regex: ${reason}`))
-  }
+  const regex = compileRegex(octetText(pattern))
+  if (!(regex instanceof Regex)) faults.push(fault(path, `not a regex: ${regex.error}`))
+  else if (regex.explosion !== null && !regex.isLinear)
+    faults.push({
+      ...fault(
+        path,
+        `a text can be made for which this regex takes ${regex.explosion} time: such a request is answered 500`,
+        "after limits.regexSteps; without lookaround, references and atomic groups it would take linear time",
+      ),
+      severity: "warning",
+    })
 }
 
 function onlyWith(path: Path, key: string, other: string): Fault {
