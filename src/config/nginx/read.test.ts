@@ -521,3 +521,20 @@ test("all problems come at once", () => {
   )
   expect(problems.filter(({ severity }) => severity === "error")).toHaveLength(6)
 })
+
+test.each([
+  ["grpc_set_header Connection upgrade;", '"Connection" is not sent: it belongs to HTTP/1.1'],
+  ["grpc_set_header Connection '';", null],
+  ["grpc_set_header X-A 'a ';", 'the value of "X-A" begins or ends in white space'],
+  ["grpc_set_header Host 'a b';", '"a b" is no host'],
+  ["grpc_set_header Content-Length $content_length;", '"Content-Length" is not sent'],
+  ["add_header Keep-Alive timeout=5;", '"Keep-Alive" is not sent'],
+  ["add_header X-A 'a\n  b' always;", 'the value of "X-A" holds a line break'],
+  ["add_header Trailer x;", null],
+])("%s is warned of at its name: %s", (directive, message) => {
+  const { problems } = read(`server {\n listen 80;\n ${directive}\n}`)
+  const warnings = problems.filter(({ severity }) => severity === "warning")
+  expect(warnings).toEqual(
+    message === null ? [] : [expect.objectContaining({ line: 3, message: expect.stringContaining(message) })],
+  )
+})

@@ -10,6 +10,7 @@ import { didYouMean } from "../problem.ts"
 import { serverNameProblem } from "../server-name.ts"
 import { type Fault, fault, type Path } from "./faults.ts"
 import { listenAddress } from "./scalars.ts"
+import { checkWrittenFields } from "./written-fields.ts"
 
 type Map_ = Readonly<Record<string, unknown>>
 
@@ -39,6 +40,7 @@ export function ruleFaults(input: unknown): Fault[] {
     checkServers(input.servers, names, faults)
   } else if (input.routes !== undefined) checkRoutes(input.routes, ["routes"], names, faults)
   else checkOnlyCluster(names, faults)
+  checkWrittenFields(input, [], faults)
   warnOfUnused(input.clusters, names, faults)
   checkLimits(input.limits, faults)
   return faults
@@ -116,6 +118,7 @@ function checkServers(input: unknown, names: Names, faults: Fault[]): void {
     for (const name of listeners) served.add(name)
     checkDefault(server.default, [...path, "default"], listeners, defaults, faults)
     checkHosts(server.names, path, listeners, hosts, faults)
+    checkWrittenFields(server, path, faults)
     checkRoutes(server.routes, [...path, "routes"], names, faults)
   }
   for (const name of servers.length > 0 ? names.listeners : []) {
@@ -204,6 +207,7 @@ function checkRoutes(input: unknown, path: Path, names: Names, faults: Fault[]):
     const place = [...path, index]
     checkMatch(route, place, matches, faults)
     checkAction(route, place, names, faults)
+    checkWrittenFields(route, place, faults)
     checkRoutes(route.routes, [...place, "routes"], names, faults)
   }
 }
