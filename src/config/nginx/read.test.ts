@@ -538,3 +538,52 @@ test.each([
     message === null ? [] : [expect.objectContaining({ line: 3, message: expect.stringContaining(message) })],
   )
 })
+
+test("each block of Lua is one error at its first line, and all else is read", () => {
+  const { problems } = read(`
+lua_package_path "/x/?.lua;;";
+lua_shared_dict limits 10m;
+init_by_lua_block {
+  require "resty.core"
+  local t = { ["a;b"] = function() return "}" end }
+}
+upstream back {
+  server 127.0.0.1:1;
+  balancer_by_lua_block { local b = require "ngx.balancer"; assert(b.set_current_peer("127.0.0.1", 8080)) }
+}
+server {
+  listen 80;
+  ssl_certificate_by_lua_block { -- it's }
+    print("{")
+  }
+  location / {
+    set_by_lua_block $who { return ngx.var.arg_who or "{" }
+    access_by_lua_block {
+      if ngx.var.arg_token ~= "s3cret;" then
+        return ngx.exit(403) -- no }
+      end
+    }
+    new_phase_by_lua_block { x }
+    log_by_lua 'ngx.log(ngx.ERR, "a")';
+    rewrite_by_lua_file /x.lua;
+    grpc_set_header X-Who $who;
+    grpc_pass grpc://back;
+  }
+  js_import main from a.js;
+  location /js { js_content main.hello; grpc_pass grpc://back; }
+}`)
+  const errors = problems.filter(({ severity }) => severity === "error")
+  expect(errors.map(({ line, message }) => `${line} ${message.replace(/:.*/, "")}`)).toEqual([
+    '4 "init_by_lua_block" is not supported',
+    '10 "balancer_by_lua_block" is not supported',
+    '14 "ssl_certificate_by_lua_block" is not supported',
+    '18 "set_by_lua_block" is not supported',
+    '19 "access_by_lua_block" is not supported',
+    '24 "new_phase_by_lua_block" is not supported',
+    '25 "log_by_lua" is not supported',
+    '26 "rewrite_by_lua_file" is not supported',
+    '27 variable "$who" is not supported',
+    '31 "js_content" is not supported',
+  ])
+  expect(errors[0]!.hint).toContain("keep OpenResty in front")
+})
