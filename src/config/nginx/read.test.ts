@@ -582,8 +582,8 @@ server {
     '24 "new_phase_by_lua_block" is not supported',
     '25 "log_by_lua" is not supported',
     '26 "rewrite_by_lua_file" is not supported',
-    '27 variable "$who" is not supported',
     '31 "js_content" is not supported',
+    '27 variable "$who" is not supported',
   ])
   expect(errors[0]!.hint).toContain("keep OpenResty in front")
 })
