@@ -20,6 +20,7 @@ import type {
   UpstreamTlsConfig,
 } from "../config/model.ts"
 import { BufferBudget } from "../http2/buffer-budget.ts"
+import { releaseIdleSlabs } from "../http2/segments.ts"
 import { type AccessLog, AccessLogs } from "../log/access-log.ts"
 import { type Log, silentLog } from "../log/logger.ts"
 import { Flusher } from "../net/flusher.ts"
@@ -147,11 +148,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       handshakeTimeoutMs: limits.handshakeTimeoutMs,
       clock: this.#clock,
       log: this.#log,
-      onSecured: (name, socket, info) => {
-        const listener = this.#listeners.get(name)
-        if (listener === undefined) socket.destroy()
-        else this.#clients.secured(listener, socket, info)
-      },
+      onSecured: (name, socket, info) =>
+        this.#clients.onTlsHandshakeDone(this.#listeners.get(name), socket, info),
+      onPlain: (name, socket, octets) =>
+        this.#clients.acceptWithoutTls(this.#listeners.get(name), socket, octets),
       onFailed: (counter) => this.counters.add(counterIds[counter]),
       onBug: (error) => this.#uncaught(error),
     })
@@ -226,6 +226,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       addresses: this.addresses,
       clusters: this.#live.clusters.values(),
       downstream: this.#clients.connections,
+      handshakes: this.#clients.handshakes.size,
       streamsEnded: this.#numbers.traffic.streams,
       bufferedOctets: this.#context.budget.octets,
       deadlines: this.#context.deadlines.size,
@@ -444,9 +445,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   }
 
   /** Over TLS a client is served after its handshake. False: this listener has no TLS. */
-  #handshake({ tls }: Accepting, socket: Socket): boolean {
+  #handshake(listener: Accepting, socket: Socket): boolean {
+    const { tls } = listener
     if (tls === null) return false
-    if (this.#clients.admitHandshake(socket)) tls.handshake(socket)
+    if (this.#clients.admitHandshake(listener, socket)) tls.handshake(socket)
     return true
   }
 
@@ -460,12 +462,14 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       this.#context.admission.tick(nowMs)
       for (const connection of this.#clients.connections) connection.tick(nowMs)
       for (const connection of this.#upstreams.connections) connection.tick(nowMs)
-      if (this.#clients.connections.size + this.#upstreams.connections.size > 0) this.#tickLater()
+      const isQuiet = this.#clients.connections.size + this.#upstreams.connections.size === 0
+      releaseIdleSlabs(isQuiet)
+      if (!isQuiet) this.#tickLater()
     })
   }
 
   /** Resolves when all `sets` are empty, or after `ms`. */
-  #whenGone(sets: readonly ReadonlySet<unknown>[], ms: number): Promise<void> {
+  #whenGone(sets: readonly { readonly size: number }[], ms: number): Promise<void> {
     const areGone = (): boolean => sets.every(({ size }) => size === 0)
     if (areGone()) return Promise.resolve()
     return new Promise((resolve) => {

@@ -231,14 +231,14 @@ const rows = {
     counter: "interim_responses_exceeded",
   },
   headerBlockTimeoutMs: {
-    counts: "from HEADERS to END_HEADERS",
+    counts: "from HEADERS to END_HEADERS; of HTTP/1.1 from the first octet of a head to its end",
     value: 10_000,
     unit: "ms",
     min: 10,
     max: HOUR_MS,
     per: "stream",
     stops: "slowloris: half a header block holds a socket, and every stream behind it",
-    effect: "GOAWAY(ENHANCE_YOUR_CALM)",
+    effect: "GOAWAY(ENHANCE_YOUR_CALM); 408",
     source: "h2o http2-idle-timeout 10 s",
     counter: "header_block_timeout",
     nginx: "client_header_timeout",
@@ -402,7 +402,7 @@ const rows = {
 
   // ---- Sockets and time -------------------------------------------------------------------------------------------
   handshakeTimeoutMs: {
-    counts: "from accept to the end of the TLS handshake",
+    counts: "from accept to the end of the TLS handshake, however it is spread",
     value: 10_000,
     unit: "ms",
     min: 10,
@@ -416,7 +416,7 @@ const rows = {
   },
   prefaceTimeoutMs: {
     counts:
-      "from accept, or the end of the handshake, to the end of the connection preface or of the HTTP/1.1 head; upstream also for a connection that nobody waits for any more",
+      "from accept, or the end of the handshake, to the end of the connection preface or the first octet of a request of HTTP/1.1, by ALPN or not; its head then has headerBlockTimeoutMs; upstream also for a connection that nobody waits for any more",
     value: 10_000,
     unit: "ms",
     min: 10,

@@ -107,7 +107,7 @@ interface Announcement {
 function announce(addresses: readonly OpenAddress[], { config, log, teller, options }: Announcement): void {
   writePidFile(config.pidFile, log)
   const shown = addresses.map(({ host, port, unixPath }) =>
-    unixPath === null ? `${host}:${port}` : `unix:${unixPath}`,
+    unixPath !== null ? `unix:${unixPath}` : `${host?.includes(":") ? `[${host}]` : host}:${port}`,
   )
   log.info("listening", {
     addresses: shown.join(" "),

@@ -79,15 +79,13 @@ export class Control {
     this.#threads.load()
     try {
       await this.#sockets.open(config.listeners)
-      this.#sockets.closeUnused(log)
       await this.#threads.start()
     } catch (error) {
       this.#threads.end()
-      // The process that gave them goes on with them.
-      if (inheritance.isUpgrade) this.#sockets.leave()
-      else this.#sockets.close()
+      this.#sockets.giveUp()
       throw error
     }
+    this.#sockets.closeUnused(log)
     onListening(this.#sockets.addresses(config.listeners))
     if (inheritance.isUpgrade) tellPredecessor()
     signals.onCommand((command, why) => this.#command(command, why))

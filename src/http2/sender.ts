@@ -142,7 +142,9 @@ export class Sender<Owner> {
       stream.queuedEnd = true
       stream.localEnded = true
     }
-    return length - this.#flushNew(stream, length)
+    const left = this.#flushNew(stream, length)
+    stream.queue?.settle()
+    return length - left
   }
 
   /** Sends what it can at once; returns how many of the `added` octets, the last ones queued, still wait. */

@@ -1,5 +1,5 @@
 import { encodeGrpcMessage, GrpcStatus, grpcStatusOfHttp, isGrpcContentType } from "../../grpc/status.ts"
-import { ErrorCode, errorCodeName } from "../../http2/error-code.ts"
+import { errorCodeName } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"
 import { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead } from "../../http2/message-head.ts"
@@ -10,9 +10,10 @@ import type { CallContext } from "../../relay/call/call-context.ts"
 import type { DownstreamStream, StreamOwner } from "../../relay/call/stream-owner.ts"
 import type { Route } from "../../relay/route/route.ts"
 import { HeldOctets } from "./held-octets.ts"
+import { statusOfReset } from "./status-of-reset.ts"
 
 /** What every call is made from. `head` is the gRPC request's. */
-export interface CallOptions {
+export interface TranscoderOptions {
   context: CallContext
   connection: ConnectionRecord
   head: RequestHead
@@ -20,12 +21,12 @@ export interface CallOptions {
 }
 
 /**
- * A gRPC call whose client speaks something else: to the exchange it is an HTTP/2 stream like any other.
+ * A gRPC call whose client speaks something else: to the relay it is an HTTP/2 stream like any other.
  *
  * However the backend's answer ends (trailers, Trailers-Only, no gRPC at all, a reset, a body without trailers), a
  * subclass is told the same: at most one head, messages, then exactly one status.
  */
-export abstract class TranslatedCall implements DownstreamStream, StreamOwner {
+export abstract class Transcoder implements DownstreamStream, StreamOwner {
   localEnded = false
   remoteEnded = false
   protected readonly context: CallContext
@@ -38,7 +39,7 @@ export abstract class TranslatedCall implements DownstreamStream, StreamOwner {
   /** Of a backend that said in its head how the call ended. Behind it may come less, and nothing that says otherwise. */
   #headStatus: string[] | null = null
 
-  constructor(options: CallOptions) {
+  constructor(options: TranscoderOptions) {
     this.context = options.context
     this.held = new HeldOctets(options.context.budget)
     this.exchange = new Call(options.context, options.connection, this, options.head, options.route)
@@ -161,22 +162,6 @@ function statusFields(list: HeaderList): string[] {
     const value = list.get(name)
     return value === undefined ? [] : [name, value]
   })
-}
-
-/** Source: gRPC, doc/PROTOCOL-HTTP2.md, "Errors". */
-function statusOfReset(code: number): number {
-  switch (code) {
-    case ErrorCode.REFUSED_STREAM:
-      return GrpcStatus.UNAVAILABLE
-    case ErrorCode.CANCEL:
-      return GrpcStatus.CANCELLED
-    case ErrorCode.ENHANCE_YOUR_CALM:
-      return GrpcStatus.RESOURCE_EXHAUSTED
-    case ErrorCode.INADEQUATE_SECURITY:
-      return GrpcStatus.PERMISSION_DENIED
-    default:
-      return GrpcStatus.INTERNAL
-  }
 }
 
 /** Fields that say how gRPC or HTTP carries a message; all others are metadata. */

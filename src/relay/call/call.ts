@@ -219,8 +219,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   onLegEnd(leg: Leg, end: LegEnd): void {
     if (leg !== this.#leg || this.#isDone) return
     if (this.downstream.localEnded) return this.#endEarly()
-    // What breaks the protocol is not worth waiting for the client to take.
-    if (end.kind === "malformed") this.downstream.discardQueued()
+
     if (this.#goesOn(leg, end)) return
     if (end.kind !== "reset") return this.#fail(failureOf(end, leg.where), end)
     // The backend's RST_STREAM is forwarded with its own code.

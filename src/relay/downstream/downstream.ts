@@ -52,9 +52,13 @@ export interface DownstreamOptions {
   link: Link
   /** When the client came; what it sent may have been waited for. */
   sinceMs: number
+  /** When the first of what it sent came, where that was before its protocol was known; else -1. */
+  firstOctetMs: number
   /** Makes the call of a stream, or the bridge to one. It is not under way before `start`. */
   openStream: OpenStream
   onClosed: (connection: ClientConnection) => void
+  /** The client speaks another protocol from here on: `next` goes on in the place of `before`. */
+  onReplaced: (before: ClientConnection, next: ClientConnection) => void
 }
 
 /** One client's connection: the server's role of HTTP/2. Every stream becomes a call. */

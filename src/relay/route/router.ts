@@ -120,9 +120,9 @@ export class Router<R> {
     return (this.#isSingle ? this.#default : this.#host(authority)).match(path)
   }
 
-  /** The route of what no location matches, for requests that go nowhere. */
+  /** What applies to a request of which no path can be read. */
   fallback(authority: string): R {
-    return this.#host(authority).fallback
+    return (this.#isSingle ? this.#default : this.#host(authority)).fallback
   }
 
   #host(authority: string): VirtualHost<R> {
