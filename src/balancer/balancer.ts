@@ -38,7 +38,7 @@ import type { OpenListener } from "../relay/downstream/listener-view.ts"
 import { Admission } from "../relay/overload/admission.ts"
 import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
 import { compileRoute, type Route } from "../relay/route/route.ts"
-import { type RouteCompiler, Router } from "../relay/route/router.ts"
+import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
 import type { UpstreamConnection } from "../relay/upstream/upstream.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
 import { type Numbers, OwnNumbers } from "./numbers.ts"
@@ -368,6 +368,13 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   #makeRouters(config: Config, clusters: Clusters, tls: TlsPlan): Map<string, Router<Route>> {
     const find = clusterFinder(clusters)
     const routers = new Map<string, Router<Route>>()
+    const options: RouterOptions = {
+      stepsMax: this.limits.regexSteps,
+      onOverrun: ({ what, octets, stepsMax }) => {
+        this.counters.add(counterIds.regex_steps_exceeded)
+        this.#log.warn("limit reached: regex_steps_exceeded", { of: what, octets, regexSteps: stepsMax })
+      },
+    }
     for (const { name } of config.listeners) {
       const servers = config.servers.filter((server) => server.listeners.includes(name))
       if (servers.length === 0) throw new Error(`listener ${name} has no server`)
@@ -381,7 +388,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       }
       const compile: RouteCompiler<Route> = (server, route) =>
         compileRoute(server, route, find, openLog, connectAs)
-      routers.set(name, new Router(name, servers, compile))
+      routers.set(name, new Router(name, servers, compile, options))
     }
     return routers
   }

@@ -70,6 +70,7 @@ export const counterMeanings = {
   // Calls and messages.
   grpc_timeout_malformed: "a grpc-timeout had more digits than allowed, or no known unit",
   message_too_large: "a message was larger than a bridge buffers",
+  regex_steps_exceeded: "a regex of the configuration took too many steps for a path or a name",
   http1_head_too_large: "the head of an HTTP/1.1 request went past its octets",
   origin_refused: "a WebSocket came from a page of another site",
   // The last resort.

@@ -15,6 +15,7 @@ export type LimitUnit =
   | "retries/s"
   | "percent"
   | "digits"
+  | "steps"
   | "octets per octet"
   | "frames per frame"
 
@@ -701,6 +702,19 @@ const rows = {
     effect: "RESOURCE_EXHAUSTED",
     source: "gRPC's default for received messages",
     counter: "message_too_large",
+  },
+  regexSteps: {
+    counts:
+      "steps that one regex of the configuration takes for one path or name. Where it has no reference, lookaround or atomic group, they grow with the text alone: ordinary ones never come near",
+    value: 1_000_000,
+    unit: "steps",
+    min: 1000,
+    max: 1_000_000_000,
+    per: "stream",
+    stops: "a regex that goes back over its choices for longer than anyone waits (ReDoS)",
+    effect: "500, or INTERNAL to a gRPC client",
+    source: "PCRE's match_limit of ten million, at which nginx answers 500",
+    counter: "regex_steps_exceeded",
   },
   http1HeadOctets: {
     counts: "request line and fields of an HTTP/1.1 request, WebSocket handshakes among them",

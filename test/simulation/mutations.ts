@@ -236,4 +236,26 @@ export const mutations: readonly Mutation[] = [
     find: 'nowMs - this.#askedMs >= this.timeoutMs ? "dead" : "none"',
     replace: '"none"',
   },
+  {
+    name: "blanks-lose-the-answer",
+    bug: "a blank at the end of a value costs a call its answer (once real)",
+    file: "http2/message-head.ts",
+    find: "return tidy === list ? head : readResponse(tidy)",
+    replace: "return head",
+  },
+  {
+    name: "late-acknowledgement-fatal",
+    bug: "a peer that acknowledges SETTINGS late loses its connection (once real)",
+    file: "http2/receiver.ts",
+    find: "const isBlockLate =",
+    replace:
+      'if (!this.#settingsAcked && age > 10_000) return protocolError("SETTINGS not acknowledged")\n    const isBlockLate =',
+  },
+  {
+    name: "acknowledgement-forgets-debt",
+    bug: "with the acknowledgement of SETTINGS every stream gets a whole new window",
+    file: "http2/streams.ts",
+    find: "stream.receiveOctets += delta",
+    replace: "stream.receiveOctets = this.windowOctets",
+  },
 ]
