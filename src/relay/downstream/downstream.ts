@@ -10,6 +10,7 @@ import type { HeaderList } from "../../http2/header-list.ts"
 import { headAsFarAsKnown, type RequestHead, type ResponseHead } from "../../http2/message-head.ts"
 import type { Http2Stream } from "../../http2/stream.ts"
 import { SaidOnce } from "../../log/said-once.ts"
+import type { Descriptors } from "../../net/descriptors.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
@@ -38,6 +39,7 @@ export type OpenStream = (
 export interface DownstreamContext extends ResetContext {
   readonly clock: Clock
   readonly budget: BufferBudget
+  readonly descriptors: Descriptors
 }
 
 /** How dead clients are found. gRPC clients put up with PINGs from a server as often as this. */

@@ -13,6 +13,7 @@ import type { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead, ResponseHead } from "../../http2/message-head.ts"
 import type { Http2Stream } from "../../http2/stream.ts"
 import { SaidOnce } from "../../log/said-once.ts"
+import type { Descriptors } from "../../net/descriptors.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
 import { type ResetContext, resetLargestLater } from "../overload/reset-largest.ts"
 import { endpointFailed } from "./endpoint-failed.ts"
@@ -27,6 +28,7 @@ type OnOctets = (octets: Buffer, length: number) => void
 export interface UpstreamContext extends ResetContext {
   readonly clock: Clock
   readonly budget: BufferBudget
+  readonly descriptors: Descriptors
 }
 
 /** What an upstream connection is made from. */
@@ -280,6 +282,12 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
     this.#link.destroy()
   }
 
+  /** Names the limit, where the cause is one of this process. */
+  #reasonOf(reason: string): string {
+    if (!this.#link.lacksDescriptor) return reason
+    return `${reason}: this process may have ${this.#context.descriptors.openFilesMax} (ulimit -n)`
+  }
+
   /** Its streams know already; here the endpoint's part is settled. */
   onEnd(because: Fault | null): void {
     this.#isGone = true
@@ -287,8 +295,10 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
     const { reason } = this.http2.ending
     // Retired before it was established: not a failure.
     if (!wasReady && !this.#isRetired) {
+      const { lacksDescriptor } = this.#link
+      if (lacksDescriptor) this.#context.descriptors.exhausted({ endpoint: this.endpoint.address })
       // Each leg that was told counts it; without one the connection does.
-      if (!this.#pool.connectFailed(this, reason))
+      if (!this.#pool.connectFailed(this, this.#reasonOf(reason), lacksDescriptor) && !lacksDescriptor)
         endpointFailed(this.#context, this.#cluster.name, this.endpoint, reason)
     } else this.#pool.lost(this)
     if (because !== null)
