@@ -219,7 +219,8 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   onLegEnd(leg: Leg, end: LegEnd): void {
     if (leg !== this.#leg || this.#isDone) return
     if (this.downstream.localEnded) return this.#endEarly()
-
+    // Whoever takes nothing has to hear of it too; of other breaches what came before them is delivered.
+    if (end.kind === "malformed" && end.isOverrun === true) this.downstream.discardQueued()
     if (this.#goesOn(leg, end)) return
     if (end.kind !== "reset") return this.#fail(failureOf(end, leg.where), end)
     // The backend's RST_STREAM is forwarded with its own code.

@@ -127,6 +127,11 @@ describe("how a leg ended", () => {
     ],
     ["the connection", { ...reset, origin: "connection", reason: "gone" }, { kind: "lost", reason: "gone" }],
     ["a breach", { ...reset, origin: "local", reason: "no" }, { kind: "malformed", reason: "no" }],
+    [
+      "octets past a window",
+      { ...reset, origin: "local", code: 3, reason: "no" },
+      { kind: "malformed", reason: "no", isOverrun: true },
+    ],
   ])("is what the upstream stream says: %s", ([, end, expected]) => {
     expect(legEndOf(end)).toEqual(expected)
   })

@@ -21,8 +21,8 @@ export type LegEnd =
   | { readonly kind: "reset"; readonly code: number }
   /** The connection is gone. */
   | { readonly kind: "lost"; readonly reason: string }
-  /** What the endpoint sent breaks HTTP/2. */
-  | { readonly kind: "malformed"; readonly reason: string }
+  /** What the endpoint sent breaks HTTP/2. `isOverrun`: it goes on past the window, and so for as long as it is let. */
+  | { readonly kind: "malformed"; readonly reason: string; readonly isOverrun?: boolean }
   /** A head with this status, which is not passed on. */
   | { readonly kind: "status"; readonly status: number }
   /** A timeout of the route. `isAnswered`: the response had begun. */
@@ -46,7 +46,9 @@ export function legEndOf(end: StreamEnd): LegEnd {
   const { code, origin, reason } = end
   if (end.unprocessed) return { kind: "unprocessed", isGoaway: origin === "connection", code, reason }
   if (origin === "peer") return { kind: "reset", code }
-  return { kind: origin === "local" ? "malformed" : "lost", reason }
+  if (origin !== "local") return { kind: "lost", reason }
+  if (code !== ErrorCode.FLOW_CONTROL_ERROR) return { kind: "malformed", reason }
+  return { kind: "malformed", reason, isOverrun: true }
 }
 
 /** The client's own code goes up, where it means something to the endpoint. */
