@@ -1,6 +1,7 @@
 import type { RetryCondition } from "../../src/config/model.ts"
 import { ErrorCode } from "../../src/http2/error-code.ts"
 import { Chance } from "./chance.ts"
+import { exactPieces, makeExactSizes } from "./exact-sizes.ts"
 import { makeFaults } from "./generate-faults.ts"
 import type {
   CallPlan,
@@ -24,12 +25,16 @@ const WINDOWS = [1, 7, 100, 1000, 5000, 65_535, 65_535, 262_144] as const
 /** Windows that only a connection's own can be narrower than. */
 const WIDE_WINDOWS = [65_535, 262_144, 1_000_000] as const
 
+/** Answers to no PING, some of which nearly are one to a PING that the balancer sends. */
+const STRAY_PONGS = ["draininh", "eraining", "keepaliv", "keepaliw", "gniniard"] as const
+
 /** The plan that belongs to a seed. */
 export function makePlan(seed: number): Plan {
   const chance = new Chance(seed)
   const mood = chance.of<Mood>(["calm", "calm", "faulty", "faulty", "faulty", "hostile"])
-  const isBulky = chance.likely(0.15)
-  const windows = isBulky ? WIDE_WINDOWS : WINDOWS
+  const exact = chance.maybe(0.25, () => makeExactSizes(chance))
+  const isBulky = exact === null ? chance.likely(0.2) : exact.window > 1000
+  const windows = exact?.windows ?? (isBulky ? WIDE_WINDOWS : WINDOWS)
   const limits = makeLimits(chance, windows, isBulky)
   const endpoints = chance.list(chance.whole(1, 3), (index) => makeEndpoint(chance, index, windows))
   const clients = chance.list(chance.whole(1, 3), () => makePeer(chance, windows))
@@ -37,9 +42,10 @@ export function makePlan(seed: number): Plan {
   const { streamWindowOctets = 65_535, upstreamStreamWindowOctets = 65_535 } = limits
   const narrowest = Math.min(...peerWindows, streamWindowOctets, upstreamStreamWindowOctets)
   const size = isBulky ? 60_000 : Math.min(8000, narrowest * 20)
+  const pieces = (): Piece[] => (exact === null ? makePieces(chance, size) : exactPieces(chance, exact))
   const grpcShare = chance.of([1, 0.8, 0.4])
   const calls = chance.list(chance.whole(1, 8), (index) =>
-    makeCall(chance, index + 1, { clients: clients.length, size, grpcShare }),
+    makeCall(chance, index + 1, { clients: clients.length, pieces, grpcShare }),
   )
   return {
     seed,
@@ -55,7 +61,7 @@ export function makePlan(seed: number): Plan {
     endpoints,
     clients,
     calls,
-    faults: makeFaults(chance, mood, clients.length, endpoints.length),
+    faults: makeFaults(chance, mood, { clients: clients.length, endpoints: endpoints.length }, exact),
     close: makeClose(chance),
   }
 }
@@ -114,8 +120,11 @@ function makePeer(chance: Chance, windows: readonly number[]): PeerPlan {
     maxConcurrentStreams: chance.maybe(0.5, () => chance.of([1, 2, 5, 100])),
     headerTableOctets: chance.of([0, 50, 4096, 4096, 65_536]),
     frameOctets: chance.of([100, 1000, 16_384, 16_384]),
-    readDelayMs: chance.likely(0.5) ? 0 : chance.small(1, 400),
+    readDelayMs: chance.likely(0.4) ? 0 : chance.small(1, 400),
     connectionDelayMs: chance.likely(0.5) ? 0 : chance.small(1, 400),
+    pongDelayMs: chance.likely(0.7) ? 0 : chance.small(1, 1000),
+    pongsTwice: chance.likely(0.1),
+    strayPong: chance.maybe(0.2, () => chance.of(STRAY_PONGS)),
   }
 }
 
@@ -132,11 +141,11 @@ function makeEndpoint(chance: Chance, index: number, windows: readonly number[])
 function makeCall(
   chance: Chance,
   id: number,
-  { clients, size, grpcShare }: { clients: number; size: number; grpcShare: number },
+  { clients, pieces, grpcShare }: { clients: number; pieces: () => Piece[]; grpcShare: number },
 ): CallPlan {
   const protocol = chance.likely(grpcShare) ? "grpc" : "http"
   const isGet = protocol === "http" && chance.likely(0.5)
-  const request = isGet && chance.likely(0.7) ? [] : makePieces(chance, size)
+  const request = isGet && chance.likely(0.7) ? [] : pieces()
   const requestEnd = chance.likely(0.45)
     ? "with last"
     : chance.of(["alone", "alone", "trailers", "never"] as const)
@@ -154,7 +163,7 @@ function makeCall(
       code: chance.of([ErrorCode.CANCEL, ErrorCode.CANCEL, ErrorCode.INTERNAL_ERROR, ErrorCode.NO_ERROR]),
     })),
     timeoutMs: protocol === "grpc" ? chance.maybe(0.15, () => chance.small(0, 3000)) : null,
-    response: makeResponse(chance, protocol, requestEnd === "never", size),
+    response: makeResponse(chance, protocol, requestEnd === "never", pieces),
   }
 }
 
@@ -162,7 +171,7 @@ function makeResponse(
   chance: Chance,
   protocol: "grpc" | "http",
   isEndless: boolean,
-  size: number,
+  pieces: () => Piece[],
 ): ResponsePlan {
   const ends =
     protocol === "grpc"
@@ -173,7 +182,7 @@ function makeResponse(
     isInformed: chance.likely(0.1),
     begin: isEndless && chance.likely(0.8) ? "at once" : chance.of(["after request", "at once", "echo"]),
     headAfterMs: chance.small(0, 300),
-    pieces: makePieces(chance, size),
+    pieces: pieces(),
     end: chance.likely(0.04) ? "never" : chance.likely(0.7) ? ends[0] : chance.of(ends),
     endAfterMs: chance.small(0, 300),
     status: protocol === "grpc" ? 200 : chance.of([200, 404, 503]),

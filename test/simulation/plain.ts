@@ -16,6 +16,9 @@ const peer: PeerPlan = {
   frameOctets: 16_384,
   readDelayMs: 0,
   connectionDelayMs: 0,
+  pongDelayMs: 0,
+  pongsTwice: false,
+  strayPong: null,
 }
 
 const listener: ListenerPlan = {

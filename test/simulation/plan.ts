@@ -57,6 +57,11 @@ export interface PeerPlan {
   /** How long it keeps octets before it gives credit for them: to the stream, and to the connection. */
   readonly readDelayMs: number
   readonly connectionDelayMs: number
+  /** How long it takes to answer a PING, and whether it does so twice. */
+  readonly pongDelayMs: number
+  readonly pongsTwice: boolean
+  /** Eight octets of a PING acknowledgement that nothing asked for, before each of its heads; null: none. */
+  readonly strayPong: string | null
 }
 
 export interface EndpointPlan extends PeerPlan {
@@ -126,7 +131,7 @@ export type Misbehaviour =
   | "goaway raises its last stream"
 
 /** What is allowed and rare. */
-export type Noise = "ping" | "unknown frame" | "priority" | "empty data"
+export type Noise = "ping" | "two pings" | "stray pong" | "unknown frame" | "priority" | "empty data"
 
 export type FaultPlan = { readonly atMs: number } & (
   | { readonly kind: "resets"; readonly side: Side; readonly index: number }

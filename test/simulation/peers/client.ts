@@ -167,6 +167,7 @@ class ClientCall implements PeerStreamOwner {
     record.openedMs = scheduler.now()
     if (connection.isForgiven) record.isSpoilt = true
     const endsAtOnce = plan.request.length === 0 && plan.requestEnd === "with last"
+    connection.sendStrayPong()
     this.#stream = connection.http2.open(requestHead(plan), endsAtOnce, false, this)
     if (!endsAtOnce) this.#send(0)
     if (plan.cancel !== null) scheduler.in(plan.cancel.afterMs, () => this.#cancel(plan.cancel!.code))

@@ -57,6 +57,8 @@ export function misbehave(peer: Peer, how: Misbehaviour): void {
 
 const noises: Record<Noise, (peer: Peer) => Buffer | null> = {
   ping: () => frame(FrameType.PING, 0, 0, "12345678"),
+  "two pings": () => Buffer.concat(["12345678", "87654321"].map((text) => frame(FrameType.PING, 0, 0, text))),
+  "stray pong": () => frame(FrameType.PING, Flag.ACK, 0, [0, 0, 0, 0, 0, 0, 0, 0]),
   "unknown frame": (peer) => frame(0xba, 0xff, someStream(peer), "whatever"),
   priority: () => frame(FrameType.PRIORITY, 0, 101, [0, 0, 0, 0, 15]),
   "empty data": (peer) => {

@@ -77,6 +77,7 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
     const nowMs = scheduler.now()
     this.http2 = new Http2Connection<PeerStreamOwner>({ role, limits: limitsOf(plan), events: this, nowMs })
     this.#delayConnectionCredit()
+    this.#answerPings()
   }
 
   /** The connection is over, for whatever reason. Called once. */
@@ -159,6 +160,13 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
     this.http2.output.raw(octets)
   }
 
+  /** An answer to no PING, where the plan has one; before a head, so that it comes just when streams do. */
+  sendStrayPong(): void {
+    const { strayPong } = this.#plan
+    if (strayPong !== null && !this.http2.isClosed)
+      this.http2.output.frame(FrameType.PING, Flag.ACK, 0, Buffer.from(strayPong, "latin1"))
+  }
+
   // ---- ConnectionEvents ---------------------------------------------------------------------------------------
 
   onRequest(_stream: Stream, _head: RequestHead, _endStream: boolean): void {}
@@ -231,6 +239,23 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
     sender.windowUpdate = (id, increment) => {
       if (id !== 0) give(id, increment)
       else this.scheduler.in(connectionDelayMs, () => void (this.http2.isClosed || give(0, increment)))
+    }
+  }
+
+  /** The connection answers PINGs by itself; here it does so late, or twice. */
+  #answerPings(): void {
+    const { sender } = this.http2
+    const { pongDelayMs, pongsTwice } = this.#plan
+    if (pongDelayMs === 0 && !pongsTwice) return
+    const send = sender.ping.bind(sender)
+    sender.ping = (payload, isAck) => {
+      if (!isAck) return send(payload, false)
+      const copy = Buffer.from(payload)
+      this.scheduler.in(pongDelayMs, () => {
+        if (this.http2.isClosed) return
+        send(copy, true)
+        if (pongsTwice) send(copy, true)
+      })
     }
   }
 
