@@ -104,6 +104,7 @@ let judged = 0
 function tellProgress(): void {
   judged++
   if (process.stderr.isTTY && judged % 20 === 0) process.stderr.write(`\r${judged} judged`)
+  else if (!process.stderr.isTTY && judged % 500 === 0) console.error(`${judged} judged`)
 }
 
 async function mutate({
