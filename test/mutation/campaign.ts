@@ -1,17 +1,18 @@
 import { seededRandom } from "../../src/base/random.ts"
-import { Crew, type Job } from "./crew.ts"
+import { Crew } from "./crew.ts"
 import { matchEquivalents } from "./equivalent.ts"
 import type { Mutant } from "./instrument.ts"
 import type { Fate, Result } from "./report.ts"
 import type { Baseline, Measured } from "./runner.ts"
 import { readTargets } from "./targets.ts"
+import type { Job } from "./worker.ts"
 
 export interface CampaignOptions {
   /** Source files; relative to the root of the project, as are the tests. */
   readonly sources: readonly string[]
   readonly tests: readonly string[]
   readonly workers: number
-  /** Tests that take longer are left out. */
+  /** Tests that take more of the processor are left out. */
   readonly testMsMax: number
   /** So many mutants, drawn by `seed`. Default: all. */
   readonly sample?: number
@@ -45,9 +46,9 @@ export async function campaign(options: CampaignOptions): Promise<Campaign> {
     results.push(result)
     options.onResult(result)
   }
-  const crew = new Crew({ texts, mutants: mutants.length, files: tests, workers: options.workers })
+  const crew = new Crew({ texts, mutants: mutants.length, workers: options.workers })
   try {
-    const baseline = await crew.measure(options.testMsMax)
+    const baseline = await crew.measure(tests, options.testMsMax)
     options.onBaseline(baseline, drawn.length)
     const plan = new Planner(mutants, baseline)
     const jobs: Job[] = []
@@ -55,7 +56,7 @@ export async function campaign(options: CampaignOptions): Promise<Campaign> {
       const why = reasons.get(mutant.id)
       const job = plan.jobOf(mutant)
       if (why !== undefined && !options.checksEquivalents) conclude(mutant, { outcome: "equivalent", why })
-      else if (job.tests.length > 0) jobs.push(job)
+      else if (job.tests.length + job.loadingTests.length > 0) jobs.push(job)
       else conclude(mutant, why === undefined ? { outcome: "not reached" } : { outcome: "equivalent", why })
     }
     const endMs = performance.now() + options.seconds * 1000
@@ -84,7 +85,7 @@ class Planner {
 
   constructor(mutants: readonly Mutant[], { tests, atLoad }: Baseline) {
     this.#atLoad = new Set(atLoad)
-    for (const test of tests.toSorted((a, b) => a.ms - b.ms))
+    for (const test of tests.toSorted((a, b) => a.cpuMs - b.cpuMs))
       for (const id of test.mutants) {
         const { file } = mutants[id]!
         if (!this.#byMutant.has(id)) this.#byMutant.set(id, [])
@@ -94,12 +95,26 @@ class Planner {
       }
   }
 
-  /** What works while modules load is not seen at work in any test: all tests of its file may find it. */
   jobOf({ id, file }: Mutant): Job {
-    const isLoading = this.#atLoad.has(id)
-    const tests = isLoading ? [...(this.#byFile.get(file) ?? [])] : (this.#byMutant.get(id) ?? [])
-    return { id, isLoading, tests: tests.map((test) => ({ ...test, mutants: [] })) }
+    const tests = this.#byMutant.get(id) ?? []
+    return { id, tests: tests.map(brief), loadingTests: this.#atLoad.has(id) ? this.#allOf(file) : [] }
   }
+
+  /**
+   * What works while modules load is not seen at work in any one test: all that reach its file may find it. One file of
+   * tests after the other, each has to be loaded; the source's own is the likeliest.
+   */
+  #allOf(file: string): Measured[] {
+    const own = file.replace(/\.ts$/, ".test.ts")
+    const byTestFile = Map.groupBy(this.#byFile.get(file) ?? [], (test) => test.file)
+    const groups = [...byTestFile].sort(([a], [b]) => Number(b === own) - Number(a === own))
+    return groups.flatMap(([, tests]) => tests.map(brief))
+  }
+}
+
+/** For another process: which mutants a test reaches is known here. */
+function brief(test: Measured): Measured {
+  return { ...test, mutants: [] }
 }
 
 function shuffled<T>(items: readonly T[], seed: number): T[] {

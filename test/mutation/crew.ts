@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process"
-import type { Baseline, Measured, Verdict } from "./runner.ts"
-import type { Answer, Order } from "./worker.ts"
+import type { Baseline, Verdict } from "./runner.ts"
+import type { Answer, Job, Order } from "./worker.ts"
 
 const WORKER = new URL("worker.ts", import.meta.url)
 /** A loop outside the counted code may hang a process; then it is ended. */
@@ -8,18 +8,10 @@ const SILENCE_MS = 120_000
 /** Each copy of the modules stays in memory for as long as the process. */
 const LOADS_PER_PROCESS = 60
 
-export interface Job {
-  readonly id: number
-  readonly isLoading: boolean
-  readonly tests: readonly Measured[]
-}
-
 export interface CrewOptions {
   /** By path, the source files with their mutants in them, and how many those are. */
   readonly texts: ReadonlyMap<string, string>
   readonly mutants: number
-  /** Test files. */
-  readonly files: readonly string[]
   readonly workers: number
 }
 
@@ -32,9 +24,9 @@ export class Crew {
     this.#options = options
   }
 
-  async measure(msMax: number): Promise<Baseline> {
+  async measure(files: readonly string[], cpuMsMax: number): Promise<Baseline> {
     const member = await this.#hire()
-    const answer = await member.ask({ kind: "measure", msMax })
+    const answer = await member.ask({ kind: "measure", files, cpuMsMax })
     if (answer?.kind !== "measured") throw new Error("the tests do not run without a mutant")
     return answer.baseline
   }
@@ -54,9 +46,8 @@ export class Crew {
         const verdict: Verdict =
           answer?.kind === "judged" ? answer.verdict : { outcome: "timed out", by: "the process hung" }
         onVerdict(job.id, verdict)
-        if (job.isLoading) current.loads++
-        if (verdict.outcome === "timed out" || current.loads > LOADS_PER_PROCESS)
-          current = await this.#replace(current)
+        if (job.loadingTests.length > 0) current.loads++
+        if (answer === null || current.loads > LOADS_PER_PROCESS) current = await this.#replace(current)
       }
     }
     while (this.#members.size < this.#options.workers) await this.#hire()
@@ -70,8 +61,8 @@ export class Crew {
   async #hire(): Promise<Member> {
     const member = new Member()
     this.#members.add(member)
-    const { texts, mutants, files } = this.#options
-    await member.ask({ kind: "start", texts, mutants, files })
+    const { texts, mutants } = this.#options
+    await member.ask({ kind: "start", texts, mutants })
     return member
   }
 

@@ -2,19 +2,12 @@ import { readFileSync } from "node:fs"
 import { registerHooks, stripTypeScriptTypes } from "node:module"
 import { fileURLToPath } from "node:url"
 import { withSteps } from "./instrument.ts"
-import { collect, type TestCase } from "./vitest.ts"
+import { collect, endSuites, type TestCase } from "./vitest.ts"
 
 const ROOT = new URL("../../", import.meta.url).href
 const STAND_IN = new URL("vitest.ts", import.meta.url).href
 /** Modules under another number are another copy of the program. */
 const QUERY = "?copy="
-
-/** A test of one loaded copy. */
-export interface LoadedTest {
-  /** Relative to the root of the project. */
-  readonly file: string
-  readonly test: TestCase
-}
 
 /** Loads copies of test files and of all that they import, with every mutant of the files asked for in them. */
 export class Loader {
@@ -41,15 +34,9 @@ export class Loader {
     })
   }
 
-  /** A copy of its own of these files and of what they import: pools, tables and constants are made anew. */
-  async load(files: readonly string[]): Promise<LoadedTest[]> {
-    const copy = ++this.#copies
-    const loaded: LoadedTest[] = []
-    for (const file of files) {
-      const tests = await collect(() => import(`${ROOT}${file}${QUERY}${copy}`))
-      loaded.push(...tests.map((test) => ({ file, test })))
-    }
-    return loaded
+  /** A copy of all modules, of its own: pools, tables and constants are made anew as files of tests are asked for. */
+  newCopy(): Copy {
+    return new Copy(++this.#copies)
   }
 
   #source(url: string): string {
@@ -60,6 +47,30 @@ export class Loader {
     const source = stripTypeScriptTypes(text)
     this.#sources.set(url, source)
     return source
+  }
+}
+
+/** One loaded copy of the program and its tests. */
+export class Copy {
+  readonly #number: number
+  readonly #tests = new Map<string, readonly TestCase[]>()
+
+  constructor(number: number) {
+    this.#number = number
+  }
+
+  /** The tests of a file, by its path relative to the root of the project. */
+  async testsOf(file: string): Promise<readonly TestCase[]> {
+    let tests = this.#tests.get(file)
+    if (tests === undefined) {
+      tests = await collect(() => import(`${ROOT}${file}${QUERY}${this.#number}`))
+      this.#tests.set(file, tests)
+    }
+    return tests
+  }
+
+  async end(): Promise<void> {
+    for (const tests of this.#tests.values()) await endSuites(tests)
   }
 }
 

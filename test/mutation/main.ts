@@ -13,7 +13,7 @@ const HELP = `Breaks the source in one place at a time and looks whether a test 
   --sample N --seed N    so many mutants, drawn by the seed (default: all, 1)
   --seconds N            stop after so many; what was not judged by then is not counted
   --threshold PERCENT    exit code 1 when fewer are killed
-  --test-ms N            leave out tests that take longer (default: 300)
+  --test-ms N            leave out tests that take more of the processor (default: 300)
   --tests GLOB           these tests in place of the room's; may be repeated
   --workers N            processes (default: 1)
   --equivalents          run also what test/mutation/equivalent.ts calls equivalent, and complain of what is killed

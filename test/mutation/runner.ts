@@ -1,16 +1,18 @@
 import { setTimeout as wait } from "node:timers/promises"
 import fc from "fast-check"
-import { type LoadedTest, Loader } from "./loader.ts"
+import { type Copy, Loader } from "./loader.ts"
 import { activate, allowSteps, NONE, takeSeen } from "./switches.ts"
-import { endSuites, runTest } from "./vitest.ts"
+import { runTest, type TestCase } from "./vitest.ts"
 
 /** What one test does without a mutant. */
 export interface Measured {
-  /** Its number among all tests that were loaded. */
-  readonly index: number
   readonly file: string
+  /** Its number among the file's tests. */
+  readonly index: number
   readonly name: string
   readonly ms: number
+  /** Of the processor: what it takes whatever else the machine does. */
+  readonly cpuMs: number
   readonly steps: number
   /** The mutants that it reaches. */
   readonly mutants: readonly number[]
@@ -35,103 +37,100 @@ const STEPS_FACTOR = 20
 const MORE_STEPS = 200_000
 const MS_FACTOR = 20
 const MORE_MS = 3000
-/** For a test whose like was not measured. */
-const NO_MEASURE = { ms: 1000, steps: 50_000_000 }
+/** While modules load and tests are declared. */
+const LOADING_STEPS = 50_000_000
 
 class TookTooLong extends Error {}
 
 /** Runs tests against mutants, one after the other, in this process. */
 export class Runner {
   readonly #loader: Loader
-  readonly #files: readonly string[]
-  #tests: LoadedTest[] = []
+  #copy: Copy
   /** What an event handler throws while a test runs. */
   #onStray: (error: unknown) => void = () => {}
 
-  constructor(texts: ReadonlyMap<string, string>, files: readonly string[]) {
+  constructor(texts: ReadonlyMap<string, string>) {
     this.#loader = new Loader(texts)
-    this.#files = files
+    this.#copy = this.#loader.newCopy()
     // The same cases each time, and the first failure is enough.
     fc.configureGlobal({ seed: 1, endOnFailure: true })
     process.on("uncaughtException", (error) => this.#onStray(error))
     process.on("unhandledRejection", (error) => this.#onStray(error))
   }
 
-  /** The tests are there: a process that takes over from one that hung has measured nothing. */
-  async ensureLoaded(): Promise<void> {
-    if (this.#tests.length === 0) this.#tests = await this.#loader.load(this.#files)
-  }
-
-  /** Runs every test once without a mutant. `msMax`: of a test that is not left out as slow. */
-  async measure(msMax: number): Promise<Baseline> {
-    activate(NONE)
-    takeSeen()
-    await this.ensureLoaded()
-    const atLoad = takeSeen()
+  /** Runs every test of these files once without a mutant. `cpuMsMax`: of a test that is not left out as slow. */
+  async measure(files: readonly string[], cpuMsMax: number): Promise<Baseline> {
     const tests: Measured[] = []
     const broken: string[] = []
     const slow: string[] = []
-    for (const [index, { file, test }] of this.#tests.entries()) {
-      const name = nameOf(this.#tests[index]!)
+    const atLoad = new Set<number>()
+    for (const file of files) {
       takeSeen()
-      const startMs = performance.now()
-      const error = await this.#run(index, { ms: 60_000, steps: Number.POSITIVE_INFINITY })
-      const ms = performance.now() - startMs
-      const steps = allowSteps(Number.POSITIVE_INFINITY)
-      if (error !== null)
-        broken.push(`${file} ${test.name}: ${error instanceof Error ? error.message : "it failed"}`)
-      else if (ms > msMax) slow.push(`${file} ${test.name}: ${Math.round(ms)} ms`)
-      else tests.push({ index, file, name, ms, steps, mutants: takeSeen() })
+      const cases = await this.#copy.testsOf(file)
+      for (const id of takeSeen()) atLoad.add(id)
+      for (const [index, test] of cases.entries()) {
+        const name = nameOf(file, test)
+        const startMs = performance.now()
+        const cpu = process.cpuUsage()
+        const error = await this.#run(test, { ms: 60_000, steps: Number.POSITIVE_INFINITY })
+        const ms = performance.now() - startMs
+        const { user, system } = process.cpuUsage(cpu)
+        const cpuMs = (user + system) / 1000
+        const steps = allowSteps(Number.POSITIVE_INFINITY)
+        const mutants = takeSeen()
+        if (error !== null) broken.push(`${name}: ${error instanceof Error ? error.message : "it failed"}`)
+        else if (cpuMs > cpuMsMax) slow.push(`${name}: ${Math.round(cpuMs)} ms`)
+        else tests.push({ file, index, name, ms, cpuMs, steps, mutants })
+      }
     }
-    return { tests, atLoad, broken, slow }
+    return { tests, atLoad: [...atLoad], broken, slow }
   }
 
   /** Whether one of `tests` fails with the mutant. */
   async judge(id: number, tests: readonly Measured[]): Promise<Verdict> {
     for (const measured of tests) {
-      const error = await this.#runWith(id, measured)
+      // Without the mutant: what modules make of it while they load would stay.
+      await this.#copy.testsOf(measured.file)
+      const error = await this.#runWith(id, this.#copy, measured)
       if (error === null) continue
       if (error instanceof TookTooLong) return { outcome: "timed out", by: measured.name }
       // An earlier mutant may have left something behind, in a pool for one: then the test fails without any, too.
-      if ((await this.#runWith(NONE, measured)) === null) return { outcome: "killed", by: measured.name }
-      await this.#reload()
-      if ((await this.#runWith(id, measured)) !== null) return { outcome: "killed", by: measured.name }
+      if ((await this.#runWith(NONE, this.#copy, measured)) === null)
+        return { outcome: "killed", by: measured.name }
+      await this.#copy.end()
+      this.#copy = this.#loader.newCopy()
+      await this.#copy.testsOf(measured.file)
+      if ((await this.#runWith(id, this.#copy, measured)) !== null)
+        return { outcome: "killed", by: measured.name }
     }
     return { outcome: "survived" }
   }
 
   /** The same for a mutant that works while modules load: with a copy of all modules of its own. */
   async judgeLoading(id: number, tests: readonly Measured[]): Promise<Verdict> {
-    const before = this.#tests
-    activate(id)
+    const copy = this.#loader.newCopy()
+    let by = "loading the modules"
     try {
-      allowSteps(NO_MEASURE.steps)
-      this.#tests = await this.#loader.load(this.#files)
       for (const measured of tests) {
-        const error = await this.#runWith(id, measured)
-        if (error instanceof TookTooLong) return { outcome: "timed out", by: measured.name }
-        if (error !== null) return { outcome: "killed", by: measured.name }
+        const error = await this.#runWith(id, copy, measured)
+        by = measured.name
+        if (error instanceof TookTooLong) return { outcome: "timed out", by }
+        if (error !== null) return { outcome: "killed", by }
       }
       return { outcome: "survived" }
     } catch {
-      return { outcome: "killed", by: "the modules do not load" }
+      return { outcome: "killed", by }
     } finally {
       activate(NONE)
-      await endSuites(this.#tests.map(({ test }) => test))
-      this.#tests = before
+      await copy.end()
     }
   }
 
-  async #reload(): Promise<void> {
-    const before = this.#tests
-    activate(NONE)
-    await endSuites(before.map(({ test }) => test))
-    this.#tests = await this.#loader.load(this.#files)
-  }
-
-  async #runWith(id: number, { index, ms, steps }: Measured): Promise<unknown> {
+  async #runWith(id: number, copy: Copy, { file, index, ms, steps }: Measured): Promise<unknown> {
     activate(id)
-    const error = await this.#run(index, {
+    allowSteps(LOADING_STEPS)
+    const test = (await copy.testsOf(file))[index]!
+    const error = await this.#run(test, {
       ms: ms * MS_FACTOR + MORE_MS,
       steps: steps * STEPS_FACTOR + MORE_STEPS,
     })
@@ -140,8 +139,7 @@ export class Runner {
   }
 
   /** What the test throws, or null. */
-  async #run(index: number, most: { ms: number; steps: number }): Promise<unknown> {
-    const { test } = this.#tests[index]!
+  async #run(test: TestCase, most: { ms: number; steps: number }): Promise<unknown> {
     const timer = new AbortController()
     allowSteps(most.steps)
     const stray = Promise.withResolvers<unknown>()
@@ -158,7 +156,7 @@ export class Runner {
   }
 }
 
-function nameOf({ file, test }: LoadedTest): string {
-  const path = [...test.suite.path.map(({ name }) => name), test.name].filter((name) => name !== "")
+function nameOf(file: string, { suite, name }: TestCase): string {
+  const path = [...suite.path.map((one) => one.name), name].filter((part) => part !== "")
   return `${file}: ${path.join(" > ")}`
 }

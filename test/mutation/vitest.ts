@@ -61,7 +61,9 @@ class Skipped extends Error {}
 /** Runs a test with its hooks. Throws what it throws. */
 export async function runTest({ suite: own, body }: TestCase): Promise<void> {
   const { path } = own
-  cleanUps = []
+  // One that hung may yet end, while another runs.
+  const ownCleanUps: Hook[] = []
+  cleanUps = ownCleanUps
   try {
     for (const one of path) {
       if (one.hasBegun) continue
@@ -75,7 +77,7 @@ export async function runTest({ suite: own, body }: TestCase): Promise<void> {
     if (!(error instanceof Skipped)) throw error
   } finally {
     for (const one of path.toReversed()) for (const hook of one.afterEach) await hook()
-    for (const cleanUp of cleanUps.toReversed()) await cleanUp()
+    for (const cleanUp of ownCleanUps.toReversed()) await cleanUp()
   }
 }
 

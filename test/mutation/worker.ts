@@ -8,16 +8,17 @@ export type Order =
       /** By path, the source files with their mutants in them, and how many those are. */
       readonly texts: ReadonlyMap<string, string>
       readonly mutants: number
-      /** Test files. */
-      readonly files: readonly string[]
     }
-  | { readonly kind: "measure"; readonly msMax: number }
-  | {
-      readonly kind: "judge"
-      readonly id: number
-      readonly isLoading: boolean
-      readonly tests: readonly Measured[]
-    }
+  | { readonly kind: "measure"; readonly files: readonly string[]; readonly cpuMsMax: number }
+  | ({ readonly kind: "judge" } & Job)
+
+/** A mutant, and the tests that may find it. */
+export interface Job {
+  readonly id: number
+  readonly tests: readonly Measured[]
+  /** For one that works while modules load: these, with a copy of the modules of its own. */
+  readonly loadingTests: readonly Measured[]
+}
 
 /** What comes back: one for each order, in turn. */
 export type Answer =
@@ -31,21 +32,27 @@ async function obey(order: Order): Promise<Answer> {
   switch (order.kind) {
     case "start": {
       installSwitches(order.mutants)
-      runner = new Runner(order.texts, order.files)
+      runner = new Runner(order.texts)
       return { kind: "ready" }
     }
     case "measure":
-      return { kind: "measured", baseline: await runner!.measure(order.msMax) }
+      return { kind: "measured", baseline: await runner!.measure(order.files, order.cpuMsMax) }
     case "judge": {
-      const { id, tests, isLoading } = order
-      await runner!.ensureLoaded()
-      const verdict = isLoading ? await runner!.judgeLoading(id, tests) : await runner!.judge(id, tests)
+      const { id, tests, loadingTests } = order
+      let verdict = await runner!.judge(id, tests)
+      if (verdict.outcome === "survived") verdict = await runner!.judgeLoading(id, loadingTests)
       return { kind: "judged", id, verdict }
     }
   }
 }
 
 process.on("message", (order: Order) => {
-  void obey(order).then((answer) => process.send!(answer))
+  obey(order).then(
+    (answer) => process.send!(answer),
+    (error: unknown) => {
+      console.error(error)
+      process.exit(1)
+    },
+  )
 })
 process.on("disconnect", () => process.exit())

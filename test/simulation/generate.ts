@@ -43,11 +43,14 @@ export function makePlan(seed: number): Plan {
   const narrowest = Math.min(...peerWindows, streamWindowOctets, upstreamStreamWindowOctets)
   const size = isBulky ? 60_000 : Math.min(8000, narrowest * 20)
   const pieces = (): Piece[] => (exact === null ? makePieces(chance, size) : exactPieces(chance, exact))
+  // In frames of 100 octets they would be a flood of CONTINUATIONs.
+  const isWordy =
+    chance.likely(0.1) && [...endpoints, ...clients].every(({ frameOctets }) => frameOctets > 100)
   const grpcShare = chance.of([1, 0.8, 0.4])
   const calls = chance.list(chance.whole(1, 8), (index) =>
-    makeCall(chance, index + 1, { clients: clients.length, pieces, grpcShare }),
+    makeCall(chance, index + 1, { clients: clients.length, pieces, grpcShare, isWordy }),
   )
-  return {
+  const plan: Plan = {
     seed,
     conditions: {
       delayMs: chance.of([0, 2, 10, 50]),
@@ -63,6 +66,28 @@ export function makePlan(seed: number): Plan {
     calls,
     faults: makeFaults(chance, mood, { clients: clients.length, endpoints: endpoints.length }, exact),
     close: makeClose(chance),
+  }
+  return isBulky && chance.likely(0.1) ? crowded(chance, plan) : plan
+}
+
+/**
+ * The same with many large answers for one client that takes none for a while: more is held for it than the buffers of a
+ * connection, or of all, may come to.
+ */
+function crowded(chance: Chance, plan: Plan): Plan {
+  const [first] = plan.calls
+  const calls = chance.list(22, (index): CallPlan => {
+    const call = plan.calls[index] ?? { ...first!, id: index + 1 }
+    const pieces = [{ afterMs: 0, octets: chance.whole(50_000, 65_000), padding: 0 }]
+    return { ...call, client: 0, response: { ...call.response, refusals: 0, begin: "at once", pieces } }
+  })
+  const change = { setting: "window", octets: 0 } as const
+  const forMs = chance.whole(500, 2500)
+  return {
+    ...plan,
+    limits: { ...plan.limits, bufferedOctetsMax: 1024 * 1024, bufferedWithholdPercent: chance.of([2, 95]) },
+    calls,
+    faults: [...plan.faults, { atMs: 0, kind: "settings", side: "client", index: 0, change, forMs }],
   }
 }
 
@@ -82,6 +107,7 @@ function makeLimits(chance: Chance, windows: readonly number[], isBulky: boolean
     limits.bufferedOctetsMax = 1024 * 1024
     limits.bufferedWithholdPercent = chance.whole(1, 3)
   }
+  if (isBulky && chance.likely(0.3)) limits.connectionBufferedOctetsMax = 256 * 1024
   return limits
 }
 
@@ -138,11 +164,16 @@ function makeEndpoint(chance: Chance, index: number, windows: readonly number[])
   }
 }
 
-function makeCall(
-  chance: Chance,
-  id: number,
-  { clients, pieces, grpcShare }: { clients: number; pieces: () => Piece[]; grpcShare: number },
-): CallPlan {
+/** What the calls of a run have in common. */
+interface Shared {
+  readonly clients: number
+  readonly pieces: () => Piece[]
+  readonly grpcShare: number
+  /** Heads and trailers are large, which no window holds back. */
+  readonly isWordy: boolean
+}
+
+function makeCall(chance: Chance, id: number, { clients, pieces, grpcShare, isWordy }: Shared): CallPlan {
   const protocol = chance.likely(grpcShare) ? "grpc" : "http"
   const isGet = protocol === "http" && chance.likely(0.5)
   const request = isGet && chance.likely(0.7) ? [] : pieces()
@@ -155,7 +186,7 @@ function makeCall(
     atMs: chance.small(0, 1500),
     protocol,
     method: isGet ? "GET" : "POST",
-    metadata: chance.small(0, 6),
+    metadata: isWordy ? chance.whole(20, 60) : chance.small(0, 6),
     request,
     requestEnd,
     cancel: chance.maybe(0.15, () => ({

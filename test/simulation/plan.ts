@@ -121,6 +121,8 @@ export type Misbehaviour =
   | "half a frame"
   | "frame too large"
   | "window overflow"
+  | "stream window overflow"
+  | "settings overflow windows"
   | "window update of 0"
   | "data on an idle stream"
   | "data past the window"

@@ -1,3 +1,4 @@
+import { Setting } from "../../../src/http2/frame/settings.ts"
 import { Flag, FrameType } from "../../../src/http2/frame/types.ts"
 import type { Misbehaviour, Noise } from "../plan.ts"
 import type { Peer } from "./peer.ts"
@@ -27,6 +28,13 @@ const broken: Record<Misbehaviour, (peer: Peer) => Buffer> = {
   "frame too large": (peer) =>
     frame(FrameType.DATA, 0, someStream(peer), Buffer.alloc(20_000)).subarray(0, 9),
   "window overflow": () => frame(FrameType.WINDOW_UPDATE, 0, 0, [0x7f, 0xff, 0xff, 0xff]),
+  "stream window overflow": (peer) =>
+    frame(FrameType.WINDOW_UPDATE, 0, someStream(peer), [0x7f, 0xff, 0xff, 0xff]),
+  "settings overflow windows": (peer) =>
+    Buffer.concat([
+      frame(FrameType.WINDOW_UPDATE, 0, someStream(peer), [0x7f, 0, 0, 0]),
+      frame(FrameType.SETTINGS, 0, 0, [0, Setting.INITIAL_WINDOW_SIZE, 0x7f, 0xff, 0xff, 0xff]),
+    ]),
   "window update of 0": (peer) => frame(FrameType.WINDOW_UPDATE, 0, someStream(peer), [0, 0, 0, 0]),
   "data on an idle stream": () => frame(FrameType.DATA, 0, 2 ** 20 + 1, "too early"),
   "data past the window": (peer) => {
