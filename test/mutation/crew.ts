@@ -87,9 +87,12 @@ class Member {
     const child = this.#process
     const answer = Promise.withResolvers<Answer | null>()
     const timer = setTimeout(() => child.kill("SIGKILL"), SILENCE_MS)
-    const onMessage = (message: unknown): void => answer.resolve(message as Answer)
+    const onMessage = (message: unknown): void => {
+      timer.refresh()
+      if ((message as Answer).kind !== "alive") answer.resolve(message as Answer)
+    }
     const onExit = (): void => answer.resolve(null)
-    child.once("message", onMessage)
+    child.on("message", onMessage)
     child.once("exit", onExit)
     if (child.connected) child.send(order)
     else onExit()

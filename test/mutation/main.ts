@@ -101,8 +101,10 @@ function tellBaseline({ tests, broken, slow }: Baseline, mutants: number): void 
 
 let judged = 0
 
-function tellProgress(): void {
+/** Survivors as they are found: a whole room takes a while. */
+function tellResult(result: Result): void {
   judged++
+  for (const line of survivorsOf([result])) if (!values.table) note(line)
   if (process.stderr.isTTY && judged % 20 === 0) process.stderr.write(`\r${judged} judged`)
   else if (!process.stderr.isTTY && judged % 500 === 0) console.error(`${judged} judged`)
 }
@@ -124,12 +126,11 @@ async function mutate({
     isWanted,
     checksEquivalents: values.equivalents,
     onBaseline: tellBaseline,
-    onResult: tellProgress,
+    onResult: tellResult,
   })
 }
 
 function tell(results: readonly Result[], problems: readonly string[]): void {
-  for (const line of survivorsOf(results)) console.log(line)
   for (const [file, of] of byFile(results)) {
     const { killed, survived, notReached, equivalent, percent } = scoreOf(of)
     console.log(

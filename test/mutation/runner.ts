@@ -36,7 +36,7 @@ export type Verdict =
 const STEPS_FACTOR = 20
 const MORE_STEPS = 200_000
 const MS_FACTOR = 20
-const MORE_MS = 3000
+const MORE_MS = 5000
 /** While modules load and tests are declared. */
 const LOADING_STEPS = 50_000_000
 
@@ -46,10 +46,13 @@ class TookTooLong extends Error {}
 export class Runner {
   readonly #loader: Loader
   #copy: Copy
+  readonly #onTest: () => void
   /** What an event handler throws while a test runs. */
   #onStray: (error: unknown) => void = () => {}
 
-  constructor(texts: ReadonlyMap<string, string>) {
+  /** `onTest` is called before each test. */
+  constructor(texts: ReadonlyMap<string, string>, onTest: () => void) {
+    this.#onTest = onTest
     this.#loader = new Loader(texts)
     this.#copy = this.#loader.newCopy()
     // The same cases each time, and the first failure is enough.
@@ -93,7 +96,8 @@ export class Runner {
       await this.#copy.testsOf(measured.file)
       const error = await this.#runWith(id, this.#copy, measured)
       if (error === null) continue
-      if (error instanceof TookTooLong) return { outcome: "timed out", by: measured.name }
+      if (error instanceof TookTooLong && (await this.#isSlow(id, this.#copy, measured)))
+        return { outcome: "timed out", by: measured.name }
       // An earlier mutant may have left something behind, in a pool for one: then the test fails without any, too.
       if ((await this.#runWith(NONE, this.#copy, measured)) === null)
         return { outcome: "killed", by: measured.name }
@@ -114,7 +118,8 @@ export class Runner {
       for (const measured of tests) {
         const error = await this.#runWith(id, copy, measured)
         by = measured.name
-        if (error instanceof TookTooLong) return { outcome: "timed out", by }
+        if (error instanceof TookTooLong && (await this.#isSlow(id, copy, measured)))
+          return { outcome: "timed out", by }
         if (error !== null) return { outcome: "killed", by }
       }
       return { outcome: "survived" }
@@ -124,6 +129,11 @@ export class Runner {
       activate(NONE)
       await copy.end()
     }
+  }
+
+  /** The machine may have been busy: what takes too long is asked again. */
+  async #isSlow(id: number, copy: Copy, measured: Measured): Promise<boolean> {
+    return (await this.#runWith(id, copy, measured)) instanceof TookTooLong
   }
 
   async #runWith(id: number, copy: Copy, { file, index, ms, steps }: Measured): Promise<unknown> {
@@ -140,6 +150,7 @@ export class Runner {
 
   /** What the test throws, or null. */
   async #run(test: TestCase, most: { ms: number; steps: number }): Promise<unknown> {
+    this.#onTest()
     const timer = new AbortController()
     allowSteps(most.steps)
     const stray = Promise.withResolvers<unknown>()

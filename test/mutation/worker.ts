@@ -20,19 +20,30 @@ export interface Job {
   readonly loadingTests: readonly Measured[]
 }
 
-/** What comes back: one for each order, in turn. */
+/** What comes back: one for each order, in turn, and a sign of life before each test. */
 export type Answer =
+  | { readonly kind: "alive" }
   | { readonly kind: "ready" }
   | { readonly kind: "measured"; readonly baseline: Baseline }
   | { readonly kind: "judged"; readonly id: number; readonly verdict: Verdict }
 
+const ALIVE_EVERY_MS = 1000
+
 let runner: Runner | null = null
+let toldMs = 0
+
+function tellAlive(): void {
+  const nowMs = performance.now()
+  if (nowMs - toldMs < ALIVE_EVERY_MS) return
+  toldMs = nowMs
+  process.send!({ kind: "alive" })
+}
 
 async function obey(order: Order): Promise<Answer> {
   switch (order.kind) {
     case "start": {
       installSwitches(order.mutants)
-      runner = new Runner(order.texts)
+      runner = new Runner(order.texts, tellAlive)
       return { kind: "ready" }
     }
     case "measure":
