@@ -10,8 +10,9 @@ const NOT_CONNECTED: LegEnd = { kind: "not_connected", isTimeout: false, reason:
 const CONNECT_TIMEOUT: LegEnd = { kind: "not_connected", isTimeout: true, reason: "" }
 const REFUSED: LegEnd = { kind: "unprocessed", isGoaway: false, code: 7, reason: "" }
 const GOAWAY: LegEnd = { kind: "unprocessed", isGoaway: true, code: 7, reason: "" }
-const LOST: LegEnd = { kind: "lost", reason: "" }
-const MALFORMED: LegEnd = { kind: "malformed", reason: "" }
+const LOST: LegEnd = { kind: "lost", isGoodbye: false, reason: "" }
+const RESET: LegEnd = { kind: "reset", code: 2, isAnswered: false }
+const MALFORMED: LegEnd = { kind: "malformed", isAnswered: false, reason: "" }
 
 /** Every leg but the first follows one that ended so that `nextLeg` has another follow, at an endpoint that it allows. */
 export function judgeLegs(call: CallRecord, plan: Plan): void {
@@ -69,7 +70,7 @@ function endsOf(call: CallRecord, legs: readonly AttemptRecord[], at: number): L
   const isProcessed = call.attempts.some(
     (arrival) => arrival.isProcessed && addressOf(arrival.endpoint) === leg.address,
   )
-  return isOnly && isProcessed ? [LOST, MALFORMED] : [REFUSED, GOAWAY, LOST, MALFORMED]
+  return isOnly && isProcessed ? [LOST, RESET, MALFORMED] : [REFUSED, GOAWAY, LOST, RESET, MALFORMED]
 }
 
 function describe({ address, status, connectedMs }: AttemptRecord): string {

@@ -17,12 +17,12 @@ export type LegEnd =
       readonly code: number
       readonly reason: string
     }
-  /** The endpoint reset the stream. */
-  | { readonly kind: "reset"; readonly code: number }
-  /** The connection is gone. */
-  | { readonly kind: "lost"; readonly reason: string }
+  /** The endpoint reset the stream. `isAnswered`: after its head. */
+  | { readonly kind: "reset"; readonly code: number; readonly isAnswered: boolean }
+  /** The connection is gone. `isGoodbye`: one of its ends had said that it would go, and not for a fault. */
+  | { readonly kind: "lost"; readonly isGoodbye: boolean; readonly reason: string }
   /** What the endpoint sent breaks HTTP/2. */
-  | { readonly kind: "malformed"; readonly reason: string }
+  | { readonly kind: "malformed"; readonly isAnswered: boolean; readonly reason: string }
   /** A head with this status, which is not passed on. */
   | { readonly kind: "status"; readonly status: number }
   /** A timeout of the route. `isAnswered`: the response had begun. */
@@ -41,13 +41,17 @@ export const DEADLINE: LegEnd = { kind: "deadline" }
 export const REJECTED: LegEnd = { kind: "rejected" }
 export const ENDED: LegEnd = { kind: "ended" }
 
-/** How the upstream stream says that it ended. */
-export function legEndOf(end: StreamEnd): LegEnd {
+/** How the upstream stream says that it ended. `isAnswered`: after its head. `isGoodbye` is for a connection that is gone. */
+export function legEndOf(end: StreamEnd, isAnswered: boolean, isGoodbye: boolean): LegEnd {
   const { code, origin, reason } = end
   if (end.unprocessed) return { kind: "unprocessed", isGoaway: origin === "connection", code, reason }
-  if (origin === "peer") return { kind: "reset", code }
-  return { kind: origin === "local" ? "malformed" : "lost", reason }
+  if (origin === "peer") return { kind: "reset", code, isAnswered }
+  if (origin === "local") return { kind: "malformed", isAnswered, reason }
+  return { kind: "lost", isGoodbye, reason }
 }
+
+/** Codes by which an endpoint says that it does not want a stream, and nothing of itself. */
+const UNWANTED: ReadonlySet<number> = new Set([ErrorCode.NO_ERROR, ErrorCode.CANCEL])
 
 /** The client's own code goes up, where it means something to the endpoint. */
 export function cancelledBy({ origin, code }: StreamEnd): LegEnd {
@@ -59,8 +63,13 @@ export function cancelledBy({ origin, code }: StreamEnd): LegEnd {
 export function faultOf(end: LegEnd): "endpoint" | "client" | "none" {
   switch (end.kind) {
     case "not_connected":
-    case "lost":
       return "endpoint"
+    case "lost":
+      return end.isGoodbye ? "none" : "endpoint"
+    case "reset":
+      return end.isAnswered || UNWANTED.has(end.code) ? "none" : "endpoint"
+    case "malformed":
+      return end.isAnswered ? "none" : "endpoint"
     case "status":
       // As nginx has it, these two say something of the call, not of the endpoint.
       return end.status === 403 || end.status === 404 ? "none" : "endpoint"
@@ -133,6 +142,8 @@ export function reasonOf(end: LegEnd): string {
       return `HTTP status ${end.status}`
     case "timeout":
       return end.what.message
+    case "reset":
+      return `RST_STREAM (${errorCodeName(end.code)})`
     default:
       return end.kind
   }

@@ -215,7 +215,8 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
 
   /** After END_STREAM a reset, or the loss of the connection, takes nothing from the answer. */
   onUpstreamReset(end: StreamEnd): void {
-    this.#over(this.#stream!.remoteEnded ? COMPLETE : legEndOf(end))
+    if (this.#stream!.remoteEnded) return this.#over(COMPLETE)
+    this.#over(legEndOf(end, this.responseHeaders !== null, this.#lease!.isLeaving))
   }
 
   // ---- Its end --------------------------------------------------------------------------------------------------
@@ -238,8 +239,10 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
   }
 
   #tellOutcome(end: LegEnd, lease: UpstreamConnection | null): void {
-    const isFailure = faultOf(end) === "endpoint" && (end.kind !== "lost" || lease?.claimLoss() === true)
-    if (isFailure) endpointFailed(this.#owner.context, this.#cluster.name, this.endpoint, reasonOf(end))
+    const isCounted = end.kind === "lost" && lease!.isLossCounted
+    if (end.kind === "lost") lease!.isLossCounted = true
+    if (faultOf(end) === "endpoint" && !isCounted)
+      endpointFailed(this.#owner.context, this.#cluster.name, this.endpoint, reasonOf(end))
     else if (end.kind === "status") this.endpoint.succeeded()
   }
 
