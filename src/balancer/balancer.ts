@@ -35,6 +35,7 @@ import { ReplayRing } from "../relay/call/replay-ring.ts"
 import { Clients } from "../relay/downstream/clients.ts"
 import type { OpenListener } from "../relay/downstream/listener-view.ts"
 import { Admission } from "../relay/overload/admission.ts"
+import { CutCalls } from "../relay/overload/cut-calls.ts"
 import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
 import { compileRoute, type Route } from "../relay/route/route.ts"
 import { type RouteCompiler, Router } from "../relay/route/router.ts"
@@ -154,6 +155,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       replayRing: new ReplayRing(),
       budget: new BufferBudget(limits),
       admission,
+      cutCalls: new CutCalls({ limits, counters: this.counters, log: this.#log }),
       onStreamEnd: (record) => {
         this.#streams++
         this.emit("stream", record)

@@ -32,6 +32,7 @@ export class Guard {
   #streamsOpened = 0
   #lastPingMs = Number.NEGATIVE_INFINITY
   #workSincePing = true
+  #due: Fault | null = null
 
   constructor(limits: Limits, nowMs: number) {
     this.#limits = limits
@@ -46,6 +47,16 @@ export class Guard {
     this.#tokens = Math.min(this.#limits.abuseBurst, this.#tokens + refill) - 1
     this.#refilledMs = nowMs
     return this.#tokens < 0 ? calm(`too many of: ${what}`, "abuse_exhausted") : null
+  }
+
+  /** As `charge`, from within an event: the connection error is due with the next request that comes. */
+  chargeLater(nowMs: number, what: string): void {
+    this.#due ??= this.charge(nowMs, what)
+  }
+
+  /** What `chargeLater` found due. */
+  get due(): Fault | null {
+    return this.#due
   }
 
   /** A HEADERS or DATA frame came. */

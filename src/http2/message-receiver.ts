@@ -98,7 +98,7 @@ export class MessageReceiver<Owner> {
     stream.remoteEnded = endStream
     this.#events.onRequest(stream, head, endStream)
     if (endStream) this.#streams.finishIfBothEnded(stream)
-    return null
+    return this.#guard.due
   }
 
   /** Costs its sender a charge, as a stream that had to be reset does. */

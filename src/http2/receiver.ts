@@ -312,6 +312,7 @@ export class Receiver<Owner> implements FrameSink {
     this.#table.closed.ended(id)
     this.#streams.abandon(stream, { code, origin: "peer", unprocessed, reason: "RST_STREAM" })
     if (this.#role === "client" || this.#streams.nowMs - stream.openedMs >= YOUNG_STREAM_MS) return null
+    if (stream.owner !== null && this.#events.excusesReset(stream)) return null
     this.#events.onLimit("abuse_peer_reset")
     return this.#guard.charge(this.#streams.nowMs, "young streams reset")
   }

@@ -103,6 +103,12 @@ export class Streams<Owner> {
     if (delta < 0) for (const stream of this.table.values()) stream.receiveOctets += delta
   }
 
+  /** From within an event, or a timer: the connection error is due with the next request that comes. */
+  chargePeer(): void {
+    this.#events.onLimit("abuse_made_to_reset")
+    this.#guard.chargeLater(this.nowMs, "requests that had to be broken off")
+  }
+
   malformed(stream: Http2Stream<Owner>, reason: string, limit = "header_malformed"): Fault | null {
     this.#events.onLimit(limit)
     return this.streamError(stream, ErrorCode.PROTOCOL_ERROR, reason)

@@ -56,6 +56,10 @@ export class EventLog implements ConnectionEvents<string> {
     this.lines.push(`reset ${stream.id} ${errorCodeName(end.code)} ${end.origin}${unprocessed}`)
   }
 
+  excusesReset(_stream: Http2Stream<string>): boolean {
+    return false
+  }
+
   onTaken(_stream: Http2Stream<string>, _octets: number): void {}
   onOutput(): void {}
   onMuchOutput(): void {}

@@ -137,6 +137,9 @@ export class Http1Stream implements DownstreamStream {
       this.#request.resume()
   }
 
+  /** One request at a time, and each has been read: a connection of HTTP/1 costs no more than it pays. */
+  chargePeer(): void {}
+
   reset(_code: number): void {
     if (this.isClosed) return
     if (!this.localEnded) return this.#break()

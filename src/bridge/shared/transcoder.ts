@@ -99,6 +99,9 @@ export abstract class TranslatedCall implements DownstreamStream, StreamOwner {
     if (!this.isClosed) this.end()
   }
 
+  /** A WebSocket ends with its call. */
+  chargePeer(): void {}
+
   #finish(trailers: HeaderList): void {
     if (this.localEnded) return
     this.localEnded = true

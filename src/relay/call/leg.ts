@@ -5,6 +5,7 @@ import { type Deadline, type Deadlines, makeDeadline } from "../../base/timer-wh
 import type { Cluster } from "../../cluster/cluster.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import type { Pool, Waiter } from "../../cluster/pool.ts"
+import { ErrorCode } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { ResponseHead } from "../../http2/message-head.ts"
@@ -12,12 +13,25 @@ import type { Http2Stream } from "../../http2/stream.ts"
 import type { Log } from "../../log/logger.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { AttemptRecord, StreamRecord } from "../../record/record.ts"
+import { type Served, YOUNG_CALL_MS } from "../overload/cut-calls.ts"
 import type { Route } from "../route/route.ts"
 import { endpointFailed } from "../upstream/endpoint-failed.ts"
 import type { UpstreamStreamOwner } from "../upstream/stream-owner.ts"
 import type { UpstreamConnection } from "../upstream/upstream.ts"
-import { COMPLETE, faultOf, type LegEnd, legEndOf, reasonOf, resetCodeOf, statusOf } from "./leg-end.ts"
-import { isOver } from "./stream-owner.ts"
+import {
+  COMPLETE,
+  DEADLINE,
+  faultOf,
+  type LegEnd,
+  legEndOf,
+  reasonOf,
+  resetCodeOf,
+  statusOf,
+} from "./leg-end.ts"
+import { type DownstreamStream, isOver } from "./stream-owner.ts"
+
+/** Both ends round a deadline, each in its own way. */
+const DEADLINE_SLACK_MS = 2
 
 export interface LegContext {
   readonly clock: Clock
@@ -31,6 +45,7 @@ export interface LegContext {
 export interface LegOwner {
   readonly context: LegContext
   readonly route: Route
+  readonly downstream: DownstreamStream
   readonly record: StreamRecord
   readonly bufferedOctets: number
   /** The leg holds a place on a connection: open its stream. */
@@ -68,8 +83,6 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
   octetsReceived = 0
   responseHeaders: HeaderList | null = null
   responseTrailers: HeaderList | null = null
-  /** It has ended. */
-  isOver = false
   /** Response octets that the client has taken: the endpoint has credit for them. */
   #octetsTaken = 0
   readonly #owner: LegOwner
@@ -77,6 +90,7 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
   #wait: Wait | null = null
   #lease: UpstreamConnection | null = null
   #stream: Http2Stream<UpstreamStreamOwner> | null = null
+  #ending: LegEnd | null = null
 
   constructor(owner: LegOwner, cluster: Cluster<UpstreamConnection>, endpoint: Endpoint) {
     this.#owner = owner
@@ -216,6 +230,8 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
   /** After END_STREAM a reset, or the loss of the connection, takes nothing from the answer. */
   onUpstreamReset(end: StreamEnd): void {
     if (this.#stream!.remoteEnded) return this.#over(COMPLETE)
+    if (end.origin === "peer" && end.code === ErrorCode.CANCEL && this.#isAtDeadline)
+      return this.#over(DEADLINE)
     this.#over(legEndOf(end, this.responseHeaders !== null, this.#lease!.isLeaving))
   }
 
@@ -223,8 +239,8 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
 
   /** The only way out: gives back what it holds, and counts a failure of the endpoint's. What was noted of it stays. */
   end(end: LegEnd): void {
-    if (this.isOver) return
-    this.isOver = true
+    if (this.#ending !== null) return
+    this.#ending = end
     this.endMs = this.#nowMs()
     this.status ||= statusOf(end)
     this.endpoint.streamsOpen--
@@ -238,12 +254,28 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
     lease?.release()
   }
 
+  /** The one place that says whose fault it was: an endpoint's counts against it, what a client made us break off against that. */
   #tellOutcome(end: LegEnd, lease: UpstreamConnection | null): void {
     const isCounted = end.kind === "lost" && lease!.isLossCounted
     if (end.kind === "lost") lease!.isLossCounted = true
     if (faultOf(end) === "endpoint" && !isCounted)
       endpointFailed(this.#owner.context, this.#cluster.name, this.endpoint, reasonOf(end))
     else if (end.kind === "status") this.endpoint.succeeded()
+    const { record, downstream } = this.#owner
+    const isYoung = this.endMs - record.startMs < YOUNG_CALL_MS
+    if (end.kind === "rejected" && this.#stream !== null && isYoung) downstream.chargePeer()
+  }
+
+  /** It has ended. */
+  get isOver(): boolean {
+    return this.#ending !== null
+  }
+
+  /** What its call has come to, for what the client may cost its endpoints. */
+  get served(): Served {
+    if (this.#stream === null || this.#ending === null) return "otherwise"
+    if (this.#ending.kind === "complete") return "answered"
+    return faultOf(this.#ending) === "client" ? "cut" : "otherwise"
   }
 
   #over(end: LegEnd): void {
@@ -267,6 +299,12 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
 
   shed(what: Failure): void {
     this.#owner.shed(what)
+  }
+
+  /** Endpoints keep the deadline too, and may be the first to cancel. */
+  get #isAtDeadline(): boolean {
+    const { deadlineMs } = this.#owner.record
+    return deadlineMs > 0 && this.#nowMs() + DEADLINE_SLACK_MS >= deadlineMs
   }
 
   /** Whole milliseconds: a fraction would cost an object wherever it is kept. */

@@ -23,6 +23,8 @@ export interface DownstreamStream {
   /** Gives the client credit. */
   consume(octets: number): void
   reset(code: number): void
+  /** The client made us break off its request: that counts against its connection, as its own RST_STREAM would. */
+  chargePeer(): void
 }
 
 /** What a client's connection needs of the owner of a stream: a call, or a bridge that translates for one. */

@@ -16,6 +16,7 @@ import { type Failure, failure } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
 import { replyInOneHead } from "../call/local-reply.ts"
 import type { DownstreamStream, StreamOwner } from "../call/stream-owner.ts"
+import type { CutCalls } from "../overload/cut-calls.ts"
 import { type ResetContext, resetLargestLater } from "../overload/reset-largest.ts"
 import type { Route } from "../route/route.ts"
 import type { ClientConnection } from "./client-connection.ts"
@@ -39,6 +40,7 @@ export type OpenStream = (
 export interface DownstreamContext extends ResetContext {
   readonly clock: Clock
   readonly budget: BufferBudget
+  readonly cutCalls: CutCalls
 }
 
 /** How dead clients are found. gRPC clients put up with PINGs from a server as often as this. */
@@ -171,6 +173,11 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
 
   onReset(stream: Http2Stream<StreamOwner>, end: StreamEnd): void {
     stream.owner!.onDownstreamReset(end)
+  }
+
+  excusesReset({ owner }: Http2Stream<StreamOwner>): boolean {
+    const { cutCalls, clock } = this.#context
+    return cutCalls.excuses(owner!.record, clock.now())
   }
 
   onTaken(stream: Http2Stream<StreamOwner>, octets: number): void {

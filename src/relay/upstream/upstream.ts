@@ -186,6 +186,10 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
     stream.owner!.onUpstreamReset(end)
   }
 
+  excusesReset(): boolean {
+    return false
+  }
+
   onTaken(stream: Stream, octets: number): void {
     stream.owner!.onUpstreamTaken(octets)
   }

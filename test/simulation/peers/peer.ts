@@ -188,6 +188,10 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
     stream.owner!.onReset(end)
   }
 
+  excusesReset(): boolean {
+    return true
+  }
+
   onTaken(): void {}
 
   onOutput(): void {
