@@ -6,7 +6,6 @@ import { type ConfigFiles, decode, diskFiles } from "./nginx/include.ts"
 import { readNginxConfig } from "./nginx/read.ts"
 import type { Problem, Sources } from "./problem.ts"
 import { tlsBehindProxy } from "./tls-behind-proxy.ts"
-import { notForSeveralWorkers } from "./workers.ts"
 import { loadYaml } from "./yaml/load.ts"
 
 export interface LoadedConfig {
@@ -46,7 +45,7 @@ export function loadConfig(path: string, files: ConfigFiles = diskFiles): Loaded
 function withProblemsOfStart(loaded: LoadedConfig, path: string, files: ConfigFiles): LoadedConfig {
   const { config, problems, sources } = loaded
   if (config === null) return loaded
-  const errors = [tlsBehindProxy(config), notForSeveralWorkers(config)].filter((message) => message !== null)
+  const errors = [tlsBehindProxy(config)].filter((message) => message !== null)
   const known = new Set(problems.map(({ message }) => message))
   const missing = missingFiles(config, path, sources, lookBy(files))
   return {

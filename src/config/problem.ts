@@ -46,6 +46,23 @@ export function messageOf({ subject, message }: Problem): string {
   return subject === undefined ? message : `"${subject}": ${message}`
 }
 
+/** So many problems fit into a line of the log. */
+const PROBLEMS_SHOWN = 10
+
+/** `nginx.conf:6:10: unknown directive "lsten"`, errors first. */
+export function problemLines(problems: readonly Problem[]): string[] {
+  const told = withoutNotes(problems).sort(
+    (a, b) => Number(b.severity === "error") - Number(a.severity === "error"),
+  )
+  const lines = told.slice(0, PROBLEMS_SHOWN).map((problem) => `${placeOf(problem)}: ${messageOf(problem)}`)
+  return told.length > lines.length ? [...lines, `and ${told.length - lines.length} more`] : lines
+}
+
+/** In the order people fix them; notes are for `sluice check`. */
+export function withoutNotes(problems: readonly Problem[]): Problem[] {
+  return sortProblems(problems).filter(({ severity }) => severity !== "note")
+}
+
 /**
  * The lines a terminal shows for one problem: place and message, the source line, a caret, the hint.
  * Control characters of the source are shown as `·`, so that a file cannot drive the terminal.

@@ -14,6 +14,7 @@ export interface StreamHost<Owner> {
   readonly sender: StreamSender<Owner>
   consume(stream: Http2Stream<Owner>, octets: number): void
   resetStream(stream: Http2Stream<Owner>, code: number): void
+  endEarly(stream: Http2Stream<Owner>): void
   chargePeer(): void
 }
 
@@ -150,7 +151,15 @@ export class Http2Stream<Owner> {
     if (!this.isClosed) this.host.resetStream(this, code)
   }
 
-  /** The peer made us break off a request: that counts against its connection. */
+  /**
+   * Ends both halves, the rest of ours unsent. Where the peer has said all, by END_STREAM: servers count resets, and end
+   * connections for too many. Not for a message whose content-length was said: it would be malformed.
+   */
+  endEarly(): void {
+    if (!this.isClosed) this.host.endEarly(this)
+  }
+
+  /** The request is one that no honest client sends: it counts against its connection. */
   chargePeer(): void {
     this.host.chargePeer()
   }

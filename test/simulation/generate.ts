@@ -114,6 +114,7 @@ function makePeer(chance: Chance, windows: readonly number[]): PeerPlan {
     frameOctets: chance.of([100, 1000, 16_384, 16_384]),
     readDelayMs: chance.likely(0.5) ? 0 : chance.small(1, 400),
     connectionDelayMs: chance.likely(0.5) ? 0 : chance.small(1, 400),
+    ackDelayMs: chance.likely(0.6) ? 0 : chance.of([1, 100, 2000, 15_000, null]),
   }
 }
 
@@ -145,6 +146,7 @@ function makeCall(
     protocol,
     method: isGet ? "GET" : "POST",
     metadata: chance.small(0, 6),
+    isUntidy: chance.likely(0.15),
     request,
     requestEnd,
     cancel: chance.maybe(0.15, () => ({
@@ -170,7 +172,7 @@ function makeResponse(
     refusals: chance.likely(0.12) ? chance.whole(1, 2) : 0,
     isInformed: chance.likely(0.1),
     begin: isEndless && chance.likely(0.8) ? "at once" : chance.of(["after request", "at once", "echo"]),
-    headAfterMs: chance.small(0, 300),
+    headAfterMs: chance.likely(0.03) ? 15_000 : chance.small(0, 300),
     pieces: makePieces(chance, size),
     end: chance.likely(0.04) ? "never" : chance.likely(0.7) ? ends[0] : chance.of(ends),
     endAfterMs: chance.small(0, 300),

@@ -92,7 +92,7 @@ export const mutations: readonly Mutation[] = [
     name: "trailers-dropped",
     bug: "a response's trailers become a bare END_STREAM",
     file: "relay/call/client-response.ts",
-    find: "this.#sendTrailers(list)",
+    find: "this.#sendTrailers(fitting)",
     replace: "this.#call.downstream.sendData(Buffer.alloc(0), 0, 0, true)",
   },
   {
@@ -141,7 +141,7 @@ export const mutations: readonly Mutation[] = [
     name: "endpoint-count-kept",
     bug: "a stream that ends still counts against its endpoint",
     file: "relay/call/leg.ts",
-    find: "this.endpoint.streamsOpen--",
+    find: "this.endpoint.closeStream()",
     replace: "",
   },
   {
@@ -242,5 +242,27 @@ export const mutations: readonly Mutation[] = [
     file: "base/keepalive.ts",
     find: 'nowMs - this.#askedMs >= this.timeoutMs ? "dead" : "none"',
     replace: '"none"',
+  },
+  {
+    name: "blanks-lose-the-answer",
+    bug: "a blank at the end of a value costs a call its answer (once real)",
+    file: "http2/message-head.ts",
+    find: "return tidy === list ? head : readResponse(tidy)",
+    replace: "return head",
+  },
+  {
+    name: "late-acknowledgement-fatal",
+    bug: "a peer that acknowledges SETTINGS late loses its connection (once real)",
+    file: "http2/receiver.ts",
+    find: "const isBlockLate =",
+    replace:
+      'if (!this.#settingsAcked && age > 10_000) return protocolError("SETTINGS not acknowledged")\n    const isBlockLate =',
+  },
+  {
+    name: "acknowledgement-forgets-debt",
+    bug: "with the acknowledgement of SETTINGS every stream gets a whole new window",
+    file: "http2/streams.ts",
+    find: "stream.receiveOctets += delta",
+    replace: "stream.receiveOctets = this.windowOctets",
   },
 ]

@@ -7,6 +7,7 @@ import { BufferBudget } from "../../http2/buffer-budget.ts"
 import { HeaderList } from "../../http2/header-list.ts"
 import type { CallContext } from "../../relay/call/call-context.ts"
 import type { StreamOwner } from "../../relay/call/stream-owner.ts"
+import type { Http1Socket } from "./socket.ts"
 import { Http1Stream } from "./stream.ts"
 
 const refuses = (): never => {
@@ -28,6 +29,7 @@ function makeStream(method: "writeHead" | "addTrailers") {
   const stream = new Http1Stream({
     request: Object.assign(new EventEmitter(), { headers: {} }) as unknown as IncomingMessage,
     response: response as unknown as ServerResponse,
+    socket: { end: () => {} } as unknown as Http1Socket,
     context: {
       counters,
       log,

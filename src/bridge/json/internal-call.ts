@@ -7,7 +7,7 @@ import type { CallContext } from "../../relay/call/call-context.ts"
 import type { Route } from "../../relay/route/route.ts"
 import { decodeGrpcMessage } from "../shared/grpc-message.ts"
 import { framed, MessageSplitter } from "../shared/message-splitter.ts"
-import { TranslatedCall } from "../shared/transcoder.ts"
+import { Transcoder } from "../shared/transcoder.ts"
 
 const INTERNAL: ConnectionRecord = {
   id: 0,
@@ -37,7 +37,7 @@ export interface InternalCallOptions {
 }
 
 /** A gRPC call that Sluice itself makes to a route's cluster, through the same balancing as any other. */
-export class InternalCall extends TranslatedCall {
+export class InternalCall extends Transcoder {
   isClosed = false
   readonly queuedOctets = 0
   readonly #options: InternalCallOptions

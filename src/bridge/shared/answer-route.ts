@@ -1,11 +1,11 @@
 import { HeaderList } from "../../http2/header-list.ts"
-import { compileTemplate } from "../../record/template.ts"
+import { literalTemplate } from "../../record/template.ts"
 import { ResponseRewrite } from "../../relay/route/head-rewrite.ts"
 import { type Route, withAnswer } from "../../relay/route/route.ts"
 
 /**
  * The route with an answer of our own in place of a cluster, so that what a bridge refuses is logged and counted like
- * everything else. `fields` are added to the answer; neither they nor `text` may hold a `$`.
+ * everything else. `fields` are added to the answer; they may hold no `$`. `text` is taken as it stands.
  */
 export function answerRoute(
   route: Route,
@@ -20,7 +20,7 @@ export function answerRoute(
   const action = {
     kind: "return" as const,
     status,
-    template: compileTemplate(text),
+    template: literalTemplate(text),
     contentType: "text/plain",
     grpcStatus: null,
     grpcMessage: null,

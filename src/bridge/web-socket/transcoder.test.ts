@@ -10,7 +10,7 @@ import type { CallContext } from "../../relay/call/call-context.ts"
 import { ReplayRing } from "../../relay/call/replay-ring.ts"
 import type { Route } from "../../relay/route/route.ts"
 import type { BridgeSocket } from "./bridge-socket.ts"
-import { WebSocketCall } from "./transcoder.ts"
+import { WebSocketTranscoder } from "./transcoder.ts"
 
 /** A socket whose messages are taken when the test says so. */
 class FakeSocket extends EventEmitter {
@@ -35,7 +35,7 @@ class FakeSocket extends EventEmitter {
   }
 }
 
-class PlainCall extends WebSocketCall {
+class PlainCall extends WebSocketTranscoder {
   protected receive(): void {}
   protected sendHead(): void {}
 
@@ -69,7 +69,7 @@ function makeCall() {
     head: { ...head, contentLength: -1 },
     route: { settings: {}, hasSilenceTimeouts: false, serverName: "", accessLogs: [] } as unknown as Route,
     socket: socket as unknown as BridgeSocket,
-    link: { watchHeld: () => {}, messageCame: () => {} },
+    source: { heldOctets: 0, discard: () => {} },
     handshakePath: "/",
     onOver: () => {},
   })

@@ -63,6 +63,13 @@ export class CallTimer implements Deadline {
   }
 }
 
+/** Both ends round a deadline, each in its own way. */
+const SLACK_MS = 2
+
+export function isAtDeadline({ deadlineMs }: StreamRecord, nowMs: number): boolean {
+  return deadlineMs > 0 && nowMs + SLACK_MS >= deadlineMs
+}
+
 /** What the client is told of its own deadline. */
 export function deadlinePassed({ startMs, deadlineMs }: StreamRecord): Failure {
   const ms = Math.round(deadlineMs - startMs - 1)

@@ -5,7 +5,7 @@ import { ErrorCode } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead, ResponseHead } from "../../http2/message-head.ts"
-import type { Failure } from "../../record/failure.ts"
+import { type Failure, isCharged } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
 import { NewStreamRecord } from "../../record/stream-record.ts"
 import type { PhasedCall } from "../route/phase.ts"
@@ -79,7 +79,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     for (const phase of this.route.phases) {
       const verdict = phase(this, this.context)
       if (verdict === null) continue
-      if (verdict.kind !== "return") return this.#fail(verdict, ENDED)
+      if (verdict.kind !== "return") return this.fail(verdict)
       this.#response.return(verdict)
       return this.#settle()
     }
@@ -184,8 +184,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
 
   onLegTrailers(leg: Leg, list: HeaderList): void {
     if (leg !== this.#leg) return
-    const problem = this.#response.trailers(this.route.responseRewrite.trailers(list), leg)
-    if (problem !== null) return this.#fail(problem, ENDED)
+    this.#response.trailers(this.route.responseRewrite.trailers(list), leg)
     this.#responseEnded()
   }
 
@@ -219,8 +218,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   onLegEnd(leg: Leg, end: LegEnd): void {
     if (leg !== this.#leg || this.#isDone) return
     if (this.downstream.localEnded) return this.#endEarly()
-    // What breaks the protocol is not worth waiting for the client to take.
-    if (end.kind === "malformed") this.downstream.discardQueued()
+
     if (this.#goesOn(leg, end)) return
     if (end.kind === "deadline") return this.#fail(deadlinePassed(this.record), end)
     if (end.kind !== "reset") return this.#fail(failureOf(end, leg.where), end)
@@ -253,7 +251,9 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   }
 
   fail(what: Failure): void {
-    if (!this.#isDone) this.#fail(what, legEndOfFailure(what.kind))
+    if (this.#isDone) return
+    if (isCharged(what)) this.downstream.chargePeer()
+    this.#fail(what, legEndOfFailure(what))
   }
 
   #fail(what: Reply, end: LegEnd): void {

@@ -121,7 +121,7 @@ describe("how a leg ended", () => {
     ],
     ["cancelled", { kind: "cancelled", code: INTERNAL_ERROR }, "client", 0, INTERNAL_ERROR, "", ""],
     ["its deadline", { kind: "deadline" }, "client", 0, CANCEL, "", ""],
-    ["its request", { kind: "rejected" }, "client", 0, CANCEL, "", ""],
+    ["its request", { kind: "rejected", isCharged: false }, "client", 0, CANCEL, "", ""],
     ["Sluice's doing", { kind: "ended" }, "none", 0, CANCEL, "", ""],
   ])(
     "%s: whose fault, what nginx logs, what the endpoint, the client and the log are told",
@@ -172,8 +172,10 @@ describe("how a leg ended", () => {
   })
 
   test("where Sluice fails the call, it is the client's only for what the client sent, or its own deadline", () => {
-    const clients = failureKinds.filter((kind) => faultOf(legEndOfFailure(kind)) === "client")
+    const clients = failureKinds.filter((kind) => faultOf(legEndOfFailure(failure(kind, "why"))) === "client")
     expect(clients).toEqual(["bad_request", "body_timeout", "body_too_large", "deadline"])
-    expect(failureKinds.filter((kind) => faultOf(legEndOfFailure(kind)) === "endpoint")).toEqual([])
+    expect(
+      failureKinds.filter((kind) => faultOf(legEndOfFailure(failure(kind, "why"))) === "endpoint"),
+    ).toEqual([])
   })
 })

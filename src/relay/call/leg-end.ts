@@ -1,6 +1,6 @@
 import { ErrorCode, errorCodeName } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"
-import { type Failure, type FailureKind, failure } from "../../record/failure.ts"
+import { type Failure, type FailureKind, failure, isCharged } from "../../record/failure.ts"
 
 /** How a leg ended. Nothing else is remembered of that: what follows is decided from this and the call's facts. */
 export type LegEnd =
@@ -31,14 +31,15 @@ export type LegEnd =
   | { readonly kind: "cancelled"; readonly code: number }
   /** The call's own deadline has passed. */
   | { readonly kind: "deadline" }
-  /** What the client sent cannot be passed on. */
-  | { readonly kind: "rejected" }
+  /** What the client sent cannot be passed on. `isCharged`: that counts against its connection already. */
+  | { readonly kind: "rejected"; readonly isCharged: boolean }
   /** Sluice ends the call: it shuts down or is short of memory, or the client does not take what was answered. */
   | { readonly kind: "ended" }
 
 export const COMPLETE: LegEnd = { kind: "complete" }
 export const DEADLINE: LegEnd = { kind: "deadline" }
-export const REJECTED: LegEnd = { kind: "rejected" }
+export const REJECTED: LegEnd = { kind: "rejected", isCharged: false }
+const CHARGED: LegEnd = { kind: "rejected", isCharged: true }
 export const ENDED: LegEnd = { kind: "ended" }
 
 /** How the upstream stream says that it ended. `isAnswered`: after its head. `isGoodbye` is for a connection that is gone. */
@@ -152,8 +153,9 @@ export function reasonOf(end: LegEnd): string {
 /** Failures of what the client sent: the leg that they end has nobody else to blame. */
 const REJECTIONS: ReadonlySet<FailureKind> = new Set(["bad_request", "body_too_large", "body_timeout"])
 
-/** How a leg ends whose call Sluice fails for `kind`. */
-export function legEndOfFailure(kind: FailureKind): LegEnd {
-  if (kind === "deadline") return DEADLINE
-  return REJECTIONS.has(kind) ? REJECTED : ENDED
+/** How a leg ends whose call Sluice fails. */
+export function legEndOfFailure(what: Failure): LegEnd {
+  if (what.kind === "deadline") return DEADLINE
+  if (!REJECTIONS.has(what.kind)) return ENDED
+  return isCharged(what) ? CHARGED : REJECTED
 }

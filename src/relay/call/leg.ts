@@ -11,13 +11,14 @@ import type { HeaderList } from "../../http2/header-list.ts"
 import type { ResponseHead } from "../../http2/message-head.ts"
 import type { Http2Stream } from "../../http2/stream.ts"
 import type { Log } from "../../log/logger.ts"
-import { type Failure, failure } from "../../record/failure.ts"
+import type { Failure } from "../../record/failure.ts"
 import type { AttemptRecord, StreamRecord } from "../../record/record.ts"
 import { type Served, YOUNG_CALL_MS } from "../overload/cut-calls.ts"
 import type { Route } from "../route/route.ts"
 import { endpointFailed } from "../upstream/endpoint-failed.ts"
 import type { UpstreamStreamOwner } from "../upstream/stream-owner.ts"
 import type { UpstreamConnection } from "../upstream/upstream.ts"
+import { isAtDeadline } from "./call-timer.ts"
 import {
   COMPLETE,
   DEADLINE,
@@ -29,9 +30,6 @@ import {
   statusOf,
 } from "./leg-end.ts"
 import { type DownstreamStream, isOver } from "./stream-owner.ts"
-
-/** Both ends round a deadline, each in its own way. */
-const DEADLINE_SLACK_MS = 2
 
 export interface LegContext {
   readonly clock: Clock
@@ -61,12 +59,6 @@ export interface LegOwner {
   shed(what: Failure): void
 }
 
-/** Where a leg waits for a place, and for how long. */
-interface Wait {
-  readonly pool: Pool<UpstreamConnection>
-  readonly deadline: Deadline
-}
-
 /**
  * One upstream stream that serves a call: waits for a place on a connection to its endpoint, holds it, and gives it back
  * once. `end` is the only way out, and decides whose fault it was. (gRPC: call attempt; Envoy: UpstreamRequest; SIP: call
@@ -87,7 +79,8 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
   #octetsTaken = 0
   readonly #owner: LegOwner
   readonly #cluster: Cluster<UpstreamConnection>
-  #wait: Wait | null = null
+  /** Where it waits for a place, and for how long. */
+  #wait: { readonly pool: Pool<UpstreamConnection>; readonly deadline: Deadline } | null = null
   #lease: UpstreamConnection | null = null
   #stream: Http2Stream<UpstreamStreamOwner> | null = null
   #ending: LegEnd | null = null
@@ -97,7 +90,6 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
     this.#cluster = cluster
     this.endpoint = endpoint
     this.startMs = this.#nowMs()
-    endpoint.streamsOpen++
   }
 
   get address(): string {
@@ -165,15 +157,9 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
     return this.#stream
   }
 
-  /**
-   * Why `list` cannot be sent there: RFC 9113 §6.5.2. An endpoint may end the whole connection for what it does not read,
-   * as Netty does, and with it everybody else's streams.
-   */
-  headersProblem(list: HeaderList): Failure | null {
-    const most = this.#lease!.http2.sender.peer.maxHeaderListSize
-    if (list.octets <= most) return null
-    const message = `${this.where}: takes header lists of ${most} octets, this one has ${list.octets}`
-    return failure("headers_too_large", message, this.octetsSent === 0)
+  /** Octets of the largest header list that the endpoint says it takes: RFC 9113 §6.5.2. */
+  get headerListMax(): number {
+    return this.#lease!.http2.sender.peer.maxHeaderListSize
   }
 
   /** Its stream, while it is open. */
@@ -230,8 +216,9 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
   /** After END_STREAM a reset, or the loss of the connection, takes nothing from the answer. */
   onUpstreamReset(end: StreamEnd): void {
     if (this.#stream!.remoteEnded) return this.#over(COMPLETE)
-    if (end.origin === "peer" && end.code === ErrorCode.CANCEL && this.#isAtDeadline)
-      return this.#over(DEADLINE)
+    const isCancelled = end.origin === "peer" && end.code === ErrorCode.CANCEL
+    // Endpoints keep the deadline too, and may be the first to cancel.
+    if (isCancelled && isAtDeadline(this.record, this.#nowMs())) return this.#over(DEADLINE)
     this.#over(legEndOf(end, this.responseHeaders !== null, this.#lease!.isLeaving))
   }
 
@@ -243,18 +230,25 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
     this.#ending = end
     this.endMs = this.#nowMs()
     this.status ||= statusOf(end)
-    this.endpoint.streamsOpen--
+    this.endpoint.closeStream()
     this.#wait?.pool.abandon(this)
     this.#stopWaiting()
     const lease = this.#lease
     this.#lease = null
     this.#tellOutcome(end, lease)
     const stream = this.#stream
-    if (stream !== null && !isOver(stream)) stream.reset(resetCodeOf(end))
+    if (stream !== null && !isOver(stream)) this.#leave(stream, end)
     lease?.release()
   }
 
-  /** The one place that says whose fault it was: an endpoint's counts against it, what a client made us break off against that. */
+  /** A request that said its length would be malformed without the rest of it. */
+  #leave(stream: Http2Stream<UpstreamStreamOwner>, end: LegEnd): void {
+    const saysLength = this.#owner.record.requestHeaders.get("content-length") !== undefined
+    if (end.kind === "complete" && !saysLength) stream.endEarly()
+    else stream.reset(resetCodeOf(end))
+  }
+
+  /** The one place that says whose fault it was, and to whom that counts. */
   #tellOutcome(end: LegEnd, lease: UpstreamConnection | null): void {
     const isCounted = end.kind === "lost" && lease!.isLossCounted
     if (end.kind === "lost") lease!.isLossCounted = true
@@ -262,11 +256,10 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
       endpointFailed(this.#owner.context, this.#cluster.name, this.endpoint, reasonOf(end))
     else if (end.kind === "status") this.endpoint.succeeded()
     const { record, downstream } = this.#owner
-    const isYoung = this.endMs - record.startMs < YOUNG_CALL_MS
-    if (end.kind === "rejected" && this.#stream !== null && isYoung) downstream.chargePeer()
+    const isYoung = this.#stream !== null && this.endMs - record.startMs < YOUNG_CALL_MS
+    if (end.kind === "rejected" && !end.isCharged && isYoung) downstream.chargePeer()
   }
 
-  /** It has ended. */
   get isOver(): boolean {
     return this.#ending !== null
   }
@@ -283,8 +276,6 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
     this.#owner.onLegEnd(this, end)
   }
 
-  // ---- Read by status and by who frees memory -------------------------------------------------------------------
-
   get record(): StreamRecord {
     return this.#owner.record
   }
@@ -299,12 +290,6 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
 
   shed(what: Failure): void {
     this.#owner.shed(what)
-  }
-
-  /** Endpoints keep the deadline too, and may be the first to cancel. */
-  get #isAtDeadline(): boolean {
-    const { deadlineMs } = this.#owner.record
-    return deadlineMs > 0 && this.#nowMs() + DEADLINE_SLACK_MS >= deadlineMs
   }
 
   /** Whole milliseconds: a fraction would cost an object wherever it is kept. */

@@ -84,7 +84,7 @@ describe("what follows the end of a leg", () => {
     ["a slot that did not become free", get, { kind: "no_slot", reason: "pickQueueMax" }, "answer"],
     ["a client that gave up", get, { kind: "cancelled", code: 8 }, "answer"],
     ["its own deadline", get, { kind: "deadline" }, "answer"],
-    ["a request that cannot be passed on", get, { kind: "rejected" }, "answer"],
+    ["a request that cannot be passed on", get, { kind: "rejected", isCharged: false }, "answer"],
     ["Sluice shuts down", get, { kind: "ended" }, "answer"],
     ["a whole answer", get, { kind: "complete" }, "answer"],
     ["too late", { ...get, retry: { ...get.retry, timeoutMs: 5 } }, refused, "answer"],

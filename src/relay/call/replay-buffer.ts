@@ -61,8 +61,9 @@ export class ReplayBuffer implements SpareHolder {
   }
 
   #push(octets: Buffer, start: number, end: number): void {
-    this.#held ??= new OctetQueue()
+    this.#held ??= OctetQueue.obtain()
     this.#held.push(octets, start, end)
+    this.#held.settle()
     this.#budget.add(end - start)
   }
 
@@ -110,6 +111,7 @@ export class ReplayBuffer implements SpareHolder {
     this.#ringAt = -1
     if (this.#held === null) return
     const { length } = this.#held
+    this.#held.recycle()
     this.#held = null
     this.#budget.needed(this)
     this.#budget.add(-length)

@@ -23,7 +23,7 @@ export interface DownstreamStream {
   /** Gives the client credit. */
   consume(octets: number): void
   reset(code: number): void
-  /** The client made us break off its request: that counts against its connection, as its own RST_STREAM would. */
+  /** The request is one that no honest client sends, or we had to break it off: it counts against its connection. */
   chargePeer(): void
 }
 

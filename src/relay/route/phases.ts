@@ -17,6 +17,13 @@ export type CompiledAction =
 
 type FindCluster = (name: string) => Cluster<UpstreamConnection> | undefined
 
+/** As nginx has it, whatever the route says: what TRACE sends back may be a secret of the client's. */
+const refuseMethods: Phase = ({ record }) => {
+  const { method } = record.head
+  if (method !== "TRACE" && method !== "CONNECT") return null
+  return failure("method_not_allowed", `${method} is not served`, true)
+}
+
 /** nginx: `ssl_verify_client`. */
 const checkCertificate: Phase = ({ record }) => {
   const { tls } = record.connection
@@ -79,7 +86,7 @@ export function leave(record: StreamRecord, { admission, cutCalls }: PhaseContex
   cutCalls.end(record, served)
 }
 
-const FIRST: readonly Phase[] = [checkCertificate, readDeadline]
+const FIRST: readonly Phase[] = [refuseMethods, checkCertificate, readDeadline]
 
 /** The phases of a route, in order. What it does not configure has none. */
 export function compilePhases(

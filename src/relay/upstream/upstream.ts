@@ -1,6 +1,6 @@
 import type { Socket } from "node:net"
 import type { Clock } from "../../base/clock.ts"
-import { type CounterName, counterIds } from "../../base/counters.ts"
+import { type CounterName, counterIds, isLimitReached } from "../../base/counters.ts"
 import { Keepalive } from "../../base/keepalive.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import type { Pool, PooledConnection } from "../../cluster/pool.ts"
@@ -116,6 +116,9 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
     if (this.#retirement.streamEnded(nowMs)) this.retire()
     if (!this.#isRetired && this.#retirement.hasManyResets(this.http2.sender.resetsSent, nowMs)) {
       this.onLimit("upstream_resets_exceeded")
+      const { upstreamResetsMax } = this.#context.limits
+      const message = "connection to endpoint is replaced: callers gave up many of its streams"
+      this.#said.info("resets", message, { upstreamResetsMax })
       this.retire()
     }
     this.#pool.release(this)
@@ -142,11 +145,9 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
   receive(octets: Buffer, start: number, end: number): void {
     const nowMs = this.#context.clock.now()
     this.#keepalive.received(nowMs)
-    const isFirst = !this.#hasHeard
-    this.#hasHeard = true
-    if (isFirst && isHttp1Answer(octets, start, end)) {
+    if (!this.#hasHeard && isHttp1Answer(octets, start, end))
       return this.http2.receiveEnd("it answered in HTTP/1.1, not HTTP/2")
-    }
+    this.#hasHeard = true
     this.http2.receive(octets, start, end, nowMs)
   }
 
@@ -163,7 +164,9 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
 
   onRequest(_stream: Stream, _head: RequestHead, _endStream: boolean): void {}
 
-  onOversizedRequest(): void {}
+  onRefusedRequest(): void {}
+
+  onRequestFault(): void {}
 
   onResponse(stream: Stream, head: ResponseHead, endStream: boolean): void {
     this.hasServed = true
@@ -184,10 +187,6 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
 
   onReset(stream: Stream, end: StreamEnd): void {
     stream.owner!.onUpstreamReset(end)
-  }
-
-  excusesReset(): boolean {
-    return false
   }
 
   onTaken(stream: Stream, octets: number): void {
@@ -221,7 +220,7 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
 
   onLimit(counter: string): void {
     this.#context.counters.add(counterIds[counter as CounterName])
-    this.#said.warn(counter, `limit reached: ${counter}`)
+    if (isLimitReached(counter)) this.#said.warn(counter, `limit reached: ${counter}`)
   }
 
   onGoaway(code: number, debug: string): void {

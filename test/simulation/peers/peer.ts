@@ -77,6 +77,7 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
     const nowMs = scheduler.now()
     this.http2 = new Http2Connection<PeerStreamOwner>({ role, limits: limitsOf(plan), events: this, nowMs })
     this.#delayConnectionCredit()
+    this.#delayAcknowledgement()
   }
 
   /** The connection is over, for whatever reason. Called once. */
@@ -167,7 +168,8 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
     stream.owner!.onHead(head.list, endStream)
   }
 
-  onOversizedRequest(): void {}
+  onRefusedRequest(): void {}
+  onRequestFault(): void {}
 
   onInformational(stream: Stream, head: ResponseHead): void {
     if (head.list.get("x-hint") === undefined)
@@ -186,10 +188,6 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
   onReset(stream: Stream, end: StreamEnd): void {
     if (end.origin === "local") this.#foundFault(`stream ${stream.id}: ${end.reason}`)
     stream.owner!.onReset(end)
-  }
-
-  excusesReset(): boolean {
-    return true
   }
 
   onTaken(): void {}
@@ -235,6 +233,18 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
     sender.windowUpdate = (id, increment) => {
       if (id !== 0) give(id, increment)
       else this.scheduler.in(connectionDelayMs, () => void (this.http2.isClosed || give(0, increment)))
+    }
+  }
+
+  /** What the balancer asks for holds at once; only it is told late. */
+  #delayAcknowledgement(): void {
+    const { sender } = this.http2
+    const { ackDelayMs } = this.#plan
+    const acknowledge = sender.settingsAck.bind(sender)
+    if (ackDelayMs === 0) return
+    sender.settingsAck = () => {
+      if (ackDelayMs !== null)
+        this.scheduler.in(ackDelayMs, () => void (this.http2.isClosed || acknowledge()))
     }
   }
 
