@@ -37,6 +37,7 @@ import { ReplayRing } from "../relay/call/replay-ring.ts"
 import { Clients } from "../relay/downstream/clients.ts"
 import type { OpenListener } from "../relay/downstream/listener-view.ts"
 import { Admission } from "../relay/overload/admission.ts"
+import { CutCalls } from "../relay/overload/cut-calls.ts"
 import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
 import { compileRoute, type Route } from "../relay/route/route.ts"
 import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
@@ -167,6 +168,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       budget: new BufferBudget(limits),
       descriptors: new Descriptors({ clock: this.#clock, counters: this.counters, limits, log: this.#log }),
       admission,
+      cutCalls: new CutCalls({ limits, counters: this.counters, log: this.#log }),
       onStreamEnd: (record) => {
         numbers.traffic.add(record)
         this.emit("stream", record)

@@ -60,6 +60,8 @@ export const counterMeanings = {
   // Overload.
   overload_delay_exceeded: "a new stream was refused because the worker was too far behind",
   worker_streams_exceeded: "a new stream was refused because the worker carried too many",
+  cut_calls_exceeded:
+    "a new call was refused: its connection's deadlines had cut too many, and its own was as short",
   // Upstream work.
   pick_queue_full: "a stream failed at once: too many were already waiting for an endpoint",
   pick_queue_timeout: "a stream waited too long for an endpoint",

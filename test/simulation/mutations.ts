@@ -181,6 +181,13 @@ export const mutations: readonly Mutation[] = [
     replace: "if (this.#isClosing && this.#streams < 0) throw new Error(",
   },
   {
+    name: "tried-endpoint-again",
+    bug: "a call is tried again at the endpoint that has just failed it",
+    file: "relay/call/retries.ts",
+    find: "else (this.tried ??= []).push(leg.endpoint)",
+    replace: "",
+  },
+  {
     name: "answer-thrown-away",
     bug: "a 503 is retried where no endpoint is left, and the client gets a 502 (once real)",
     file: "relay/call/retry-rules.ts",

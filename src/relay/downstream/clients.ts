@@ -216,5 +216,7 @@ function connectionRecord(
     tls,
     proxied: null,
     requests: 0,
+    cutCalls: 0,
+    cutCallsMs: 0,
   }
 }

@@ -57,6 +57,8 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
   readonly #keepalive: Keepalive
   readonly startedMs: number
   hasServed = false
+  /** Either end has said that it goes, and not for a fault: what ends with it is no failure of the endpoint's. */
+  isLeaving = false
   #isRetired = false
   #isGone = false
   readonly #retirement: Retirement
@@ -64,7 +66,8 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
   #isUp = false
   /** Something has come. */
   #hasHeard = false
-  #isLossClaimed = false
+  /** Losing it is one failure of its endpoint, however many streams it carried: the first leg counts it. */
+  isLossCounted = false
 
   constructor(options: UpstreamOptions) {
     const { context, endpoint, cluster } = options
@@ -123,16 +126,10 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
     this.#pool.release(this)
   }
 
-  /** True once: losing it is one failure of its endpoint, however many streams it carried. */
-  claimLoss(): boolean {
-    const isFirst = !this.#isLossClaimed
-    this.#isLossClaimed = true
-    return isFirst
-  }
-
   retire(): void {
     if (this.#isRetired) return
     this.#isRetired = true
+    this.isLeaving = true
     this.#pool.retired(this)
     this.http2.drain("no longer needed")
   }
@@ -150,11 +147,9 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
   receive(octets: Buffer, start: number, end: number): void {
     const nowMs = this.#context.clock.now()
     this.#keepalive.received(nowMs)
-    const isFirst = !this.#hasHeard
-    this.#hasHeard = true
-    if (isFirst && isHttp1Answer(octets, start, end)) {
+    if (!this.#hasHeard && isHttp1Answer(octets, start, end))
       return this.http2.receiveEnd("it answered in HTTP/1.1, not HTTP/2")
-    }
+    this.#hasHeard = true
     this.http2.receive(octets, start, end, nowMs)
   }
 
@@ -231,6 +226,9 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
   }
 
   onGoaway(code: number, debug: string): void {
+    // PINGs that come too often for it are ours.
+    const isForPings = code === ErrorCode.ENHANCE_YOUR_CALM && debug === "too_many_pings"
+    this.isLeaving = this.#isRetired || isForPings || code === ErrorCode.NO_ERROR
     if (code === ErrorCode.ENHANCE_YOUR_CALM) {
       this.endpoint.keepalive = this.#keepalive.calmed(this.#context.limits.pingIntervalMaxMs)
       this.#context.counters.add(counterIds.keepalive_calmed)
@@ -274,6 +272,7 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
 
   /** Ends it now; its streams are told. */
   abort(reason: string): void {
+    this.isLeaving = true
     this.http2.fail(fault(ErrorCode.CANCEL, reason))
   }
 
