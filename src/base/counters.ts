@@ -62,8 +62,10 @@ export const counterMeanings = {
   upstream_resets_exceeded:
     "a connection to an endpoint was put out of use because so many of its streams were reset",
   endpoint_connections_exceeded: "a stream found every connection to its endpoint full, and no more allowed",
+  connections_opening_exceeded:
+    "a connection to an endpoint was not opened yet: as many as may be were being made already",
   keepalive_calmed: "an endpoint sent ENHANCE_YOUR_CALM, and new PINGs to it come half as often",
-  reconnect_delayed: "a connection was not tried yet, since the last one to that endpoint came to nothing",
+  reconnect_delayed: "a connection was not tried yet, since the last one to that endpoint failed",
   // Calls and messages.
   grpc_timeout_malformed: "a grpc-timeout had more digits than allowed, or no known unit",
   message_too_large: "a message was larger than a bridge buffers",

@@ -583,6 +583,19 @@ const rows = {
     source: "Envoy max_connections 1024",
     counter: "endpoint_connections_exceeded",
   },
+  connectionsOpeningMax: {
+    counts:
+      "upstream connections to one endpoint that are being made at once; one alone after one that failed",
+    value: 128,
+    unit: "connections",
+    min: 1,
+    max: MANY,
+    per: "endpoint",
+    stops: "a burst of connections that overflows the backend's queue of those to accept",
+    effect: "the stream waits in the pick queue; the next are made as these come up",
+    source: "listen backlogs: 128 and more",
+    counter: "connections_opening_exceeded",
+  },
   upstreamResetsMax: {
     counts: "streams that we reset on one connection to an endpoint, less upstreamResetsPerSecond",
     value: 400,
@@ -623,7 +636,7 @@ const rows = {
   },
   reconnectDelayMs: {
     counts:
-      "from the start of a connection that came to nothing to the start of the next to that endpoint, give or take a fifth; 1.6 times as long after each in a row",
+      "from the start of a connection that failed to the start of the next to that endpoint, give or take a fifth; 1.6 times as long after each in a row, up to 0.3 s while the endpoint has been down for less than a minute, and to a 200th of that time later",
     value: 100,
     unit: "ms",
     min: 0,

@@ -1,9 +1,8 @@
 import { counterIds } from "../../base/counters.ts"
 import { octetText, textOfOctets } from "../../base/octet-text.ts"
 import { type Deadline, makeDeadline } from "../../base/timer-wheel.ts"
-import type { Cluster } from "../../cluster/cluster.ts"
+import type { Cluster, Snapshot } from "../../cluster/cluster.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
-import type { Snapshot } from "../../cluster/state.ts"
 import type { RetryCondition } from "../../config/model.ts"
 import { countWhole, MessageScanner } from "../../grpc/message-scanner.ts"
 import { isGrpcContentType, parseGrpcStatus } from "../../grpc/status.ts"
@@ -276,7 +275,7 @@ export class Exchange implements AttemptOwner {
     attempt.responseHeaders = head.list
     this.#silence?.fromUpstream(this.#context.clock)
     if (head.status >= 400 && this.#retryStatus(head.status)) return
-    this.#attempt!.endpoint.succeeded()
+    attempt.answered()
     this.#request?.forget()
     if (this.#request?.isEven === true) this.#request = null
     const intercepted = this.#route.settings.interceptErrors && this.isGrpc && head.status >= 300
@@ -457,7 +456,7 @@ export class Exchange implements AttemptOwner {
     const what = failure("upstream_refused", `${attempt.where}: HTTP status ${status}`)
     if (!this.#mayRetry(condition, false) || !this.#isWithinBudget(what)) return false
     // As nginx has it, these two say something of the call, not of the endpoint.
-    if (status === 403 || status === 404) attempt.endpoint.succeeded()
+    if (status === 403 || status === 404) attempt.answered()
     else attempt.failed(`HTTP status ${status}`)
     this.#upstream!.reset(ErrorCode.CANCEL)
     this.#giveBack()

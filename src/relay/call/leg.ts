@@ -1,6 +1,7 @@
 import { counterIds } from "../../base/counters.ts"
 import { type Deadline, makeDeadline } from "../../base/timer-wheel.ts"
-import type { Cluster, Connect } from "../../cluster/cluster.ts"
+import type { Cluster } from "../../cluster/cluster.ts"
+import type { Connector } from "../../cluster/connectors.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import type { Pool, Waiter } from "../../cluster/pool.ts"
 import type { RetryCondition } from "../../config/model.ts"
@@ -8,7 +9,6 @@ import type { HeaderList } from "../../http2/header-list.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { AttemptRecord } from "../../record/record.ts"
 import type { RelayContext } from "../context.ts"
-import { endpointFailed } from "../upstream/endpoint-failed.ts"
 import type { UpstreamConnection } from "../upstream/upstream.ts"
 
 /** The stream that an attempt is made for. It is told one of the two, once, unless it gives up before. */
@@ -66,20 +66,23 @@ export class Attempt implements AttemptRecord, Waiter<UpstreamConnection> {
     return `cluster ${this.#cluster.name}, endpoint ${this.address}`
   }
 
-  get patienceMs(): number {
+  get waitTimeoutMs(): number {
     return this.#owner.connectTimeoutMs
   }
 
-  /** Asks for a place. The owner may be told before this returns. */
-  begin(connect: Connect<UpstreamConnection> | null): void {
-    const pool = this.#cluster.pool(this.endpoint, connect)
+  /** Asks for a slot. The owner may be told before this returns. */
+  begin(connector: Connector<UpstreamConnection> | null): void {
+    const pool = this.#cluster.pool(this.endpoint, connector)
+    const lease = pool.tryLease()
+    if (lease !== null) return this.onLease(lease)
     this.#waitingAt = pool
-    pool.acquire(this)
-    if (this.#waitingAt === null) return
+    const refusal = pool.wait(this)
+    if (refusal?.isLimit === true) return this.#onRefused(refusal.reason)
+    if (refusal !== null) return this.onNoLease(refusal.reason)
     const { pickQueueTimeoutMs } = this.#context.limits
     const isFull = pool.connections.some((connection) => connection.isReady)
     this.#deadline = makeDeadline(() => this.#onWaitedTooLong(pool))
-    const waitMs = isFull ? Math.min(this.patienceMs, pickQueueTimeoutMs) : this.patienceMs
+    const waitMs = isFull ? Math.min(this.waitTimeoutMs, pickQueueTimeoutMs) : this.waitTimeoutMs
     this.#context.deadlines.set(this.#deadline, waitMs)
   }
 
@@ -90,13 +93,17 @@ export class Attempt implements AttemptRecord, Waiter<UpstreamConnection> {
     this.#owner.onConnected(connection)
   }
 
-  onNoLease(reason: string, isLimit: boolean): void {
+  onNoLease(reason: string): void {
     this.#waitNoMore()
-    const message = `${this.where}: ${reason}`
-    if (isLimit) return this.#owner.onNotConnected(failure("pick_queue", message, true), null)
     this.status = 502
-    this.failed(reason)
+    this.#cluster.outcomes.connectFailed(this.endpoint, reason)
+    const message = `${this.where}: ${reason}`
     this.#owner.onNotConnected(failure("connect_failed", message, true), "error")
+  }
+
+  #onRefused(reason: string): void {
+    this.#waitNoMore()
+    this.#owner.onNotConnected(failure("pick_queue", `${this.where}: ${reason}`, true), null)
   }
 
   /**
@@ -110,9 +117,14 @@ export class Attempt implements AttemptRecord, Waiter<UpstreamConnection> {
     return failure("headers_too_large", message, this.octetsSent === 0)
   }
 
+  /** Its endpoint answered. */
+  answered(): void {
+    this.#cluster.outcomes.legAnswered(this.endpoint)
+  }
+
   /** It failed through its endpoint's fault. */
   failed(reason: string): void {
-    endpointFailed(this.#context, this.#cluster.name, this.endpoint, reason)
+    this.#cluster.outcomes.legEnded(this.endpoint, "endpoint", reason)
   }
 
   /** Gives back what it holds. What was told of it stays. */
@@ -136,7 +148,7 @@ export class Attempt implements AttemptRecord, Waiter<UpstreamConnection> {
 
   #onWaitedTooLong(pool: Pool<UpstreamConnection>): void {
     this.#waitNoMore()
-    pool.abandon(this)
+    pool.waitedTooLong(this)
     const cause = pool.failureSince(this.startMs)
     const because = cause === null ? "" : `; the last connection tried: ${cause}`
     if (pool.connections.some((connection) => connection.isReady)) {
@@ -145,8 +157,8 @@ export class Attempt implements AttemptRecord, Waiter<UpstreamConnection> {
       return this.#owner.onNotConnected(failure("pick_queue", message, true), null)
     }
     this.status = 504
-    const reason = `no connection within ${this.patienceMs} ms${because}`
-    this.failed(reason)
+    const reason = `no connection within ${this.waitTimeoutMs} ms${because}`
+    this.#cluster.outcomes.connectFailed(this.endpoint, reason)
     this.#owner.onNotConnected(failure("connect_timeout", `${this.where}: ${reason}`, true), "timeout")
   }
 

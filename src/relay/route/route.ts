@@ -1,5 +1,6 @@
 import { octetText } from "../../base/octet-text.ts"
-import type { Cluster, Connect } from "../../cluster/cluster.ts"
+import type { Cluster } from "../../cluster/cluster.ts"
+import type { Connector } from "../../cluster/connectors.ts"
 import type { RouteConfig, RouteSettings, ServerConfig, UpstreamTlsConfig } from "../../config/model.ts"
 import type { AccessLog } from "../../log/access-log.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"
@@ -28,7 +29,7 @@ export interface Route {
   /** Of its configuration. */
   readonly findCluster: (name: string) => Cluster<UpstreamConnection> | undefined
   /** How connections to its endpoints are made, where that is not the cluster's own way: over TLS, for one. */
-  readonly connect: Connect<UpstreamConnection> | null
+  readonly connect: Connector<UpstreamConnection> | null
   readonly settings: RouteSettings
   readonly requestRewrite: RequestRewrite
   readonly responseRewrite: ResponseRewrite
@@ -43,7 +44,7 @@ export function compileRoute(
   config: RouteConfig | null,
   findCluster: Route["findCluster"],
   openLog: (config: RouteSettings["accessLogs"][number]) => AccessLog,
-  connectAs: (tls: UpstreamTlsConfig | null, settings: RouteSettings) => Connect<UpstreamConnection>,
+  connectAs: (tls: UpstreamTlsConfig | null, settings: RouteSettings) => Connector<UpstreamConnection>,
 ): Route {
   const settings = config?.settings ?? server.fallback
   const action = config?.action ?? { kind: "none" as const }

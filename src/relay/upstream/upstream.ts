@@ -15,7 +15,6 @@ import type { Link, LinkUser } from "../../net/link.ts"
 import type { Exchange } from "../call/call.ts"
 import type { RelayContext } from "../context.ts"
 import { shedConnectionLater } from "../overload/reset-largest.ts"
-import { endpointFailed } from "./endpoint-failed.ts"
 import { ResetMeter } from "./reset-meter.ts"
 
 type OnOctets = (octets: Buffer, length: number) => void
@@ -125,6 +124,10 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     this.retire()
   }
 
+  prove(): void {
+    this.http2.ping()
+  }
+
   retire(): void {
     if (this.#isRetired) return
     this.#isRetired = true
@@ -214,7 +217,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
   }
 
   onSettings(): void {
-    this.#pool.changed()
+    this.#pool.settingsReceived(this)
   }
 
   onPaused(): void {
@@ -222,7 +225,9 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     this.onLimit(tooManyFrames ? "control_frames_queued" : "unsent_octets_paused")
   }
 
-  onPong(): void {}
+  onPong(): void {
+    this.#pool.proven(this)
+  }
 
   onLimit(counter: string): void {
     this.#context.counters.add(counterIds[counter as CounterName])
@@ -273,7 +278,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     this.#isUp = this.#link.isUp
     if (this.#isUp) this.http2.connected(nowMs)
     else {
-      const mostMs = Math.max(this.#context.limits.prefaceTimeoutMs, this.#pool.patienceMs)
+      const mostMs = Math.max(this.#context.limits.prefaceTimeoutMs, this.#pool.waitTimeoutMs)
       if (nowMs - this.startedMs > mostMs) this.http2.receiveEnd(`no connection within ${mostMs} ms`)
     }
     return this.#isUp
@@ -294,24 +299,15 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     if (this.#isGone) return
     this.#isGone = true
     const wasReady = this.http2.isReady
-    const { reason } = this.http2.ending
-    // One that was retired before it was made has failed nobody.
-    if (!wasReady && !this.#isRetired) {
-      // Each call that is told of it counts; where others are still waited for, the connection does.
-      if (!this.#pool.connectFailed(this, reason)) this.#failed(reason)
-    } else {
-      this.#pool.lost(this)
-      if (this.http2.ending.streamsLost > 0) this.#failed(reason)
-    }
+    const { reason, streamsLost } = this.http2.ending
+    // Retired before it was established: not a failure.
+    if (!wasReady && !this.#isRetired) this.#pool.connectFailed(this, reason)
+    else this.#pool.lost(this, streamsLost > 0 ? reason : null)
     if (because !== null)
       this.#said.warn("fault", "connection to endpoint failed", { code: errorCodeName(because.code), reason })
     const { limits, counters } = this.#context
     this.#link.end(limits.drainTimeoutMs, () => counters.add(counterIds.drain_timeout))
     this.#onClosed(this)
-  }
-
-  #failed(reason: string): void {
-    endpointFailed(this.#context, this.#cluster.name, this.endpoint, reason)
   }
 }
 
