@@ -44,6 +44,7 @@ export const counterMeanings = {
   handshake_failed: "a TLS handshake failed for another reason",
   preface_timeout: "a connection preface did not come in time",
   preface_malformed: "what came was not the HTTP/2 connection preface",
+  ping_hastened: "an endpoint said nothing at all to new streams, so a PING asked after it ahead of its time",
   ping_timeout: "a PING was not answered in time",
   drain_timeout: "a peer had not read the last of what was sent when its time to do so was over",
   connections_per_address_exceeded: "one address held too many connections",

@@ -621,6 +621,32 @@ const rows = {
     source: "nghttp2: 33/s",
     counter: "upstream_resets_exceeded",
   },
+  hastenedPingAfterMs: {
+    counts:
+      "how long an endpoint says nothing at all to new streams until a PING asks after it, ahead of its keepalive; at most one in 10 s, and no more than gRPC servers permit",
+    value: 3_000,
+    unit: "ms",
+    min: 0,
+    max: HOUR_MS,
+    per: "connection",
+    stops: "a frozen endpoint whose kernel goes on accepting streams, each of them lost",
+    effect: "a PING, that has hastenedPingTimeoutMs to be answered",
+    source: "ours; gRFC A8 and A9 for what is permitted",
+    counter: "ping_hastened",
+  },
+  hastenedPingTimeoutMs: {
+    counts:
+      "from such a PING to its answer, or to anything else that comes; keepalive's own timeout where that is less",
+    value: 8_000,
+    unit: "ms",
+    min: 100,
+    max: HOUR_MS,
+    per: "connection",
+    stops: "the same; a pause of a garbage collector should fit in it",
+    effect: "the connection ends, its streams get UNAVAILABLE, and the endpoint is charged with a failure",
+    source: "ours: with hastenedPingAfterMs less than 15 s in all",
+    counter: "ping_timeout",
+  },
   pingIntervalMaxMs: {
     counts:
       "how far apart PINGs to an endpoint get that answers them with GOAWAY(ENHANCE_YOUR_CALM); each doubles it",

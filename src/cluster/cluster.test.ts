@@ -16,8 +16,9 @@ class FakeConnection implements PooledConnection {
   startedMs = 0
   isRetired = false
   pings = 0
-  prove(): void {
+  prove(): boolean {
     this.pings++
+    return true
   }
   retire(): void {
     this.isRetired = true

@@ -24,6 +24,8 @@ export class Endpoint {
   streamsOpen = 0
   /** Streams wait for a place there, and it takes no more connections: its pool says so. */
   isSaturated = false
+  /** Connections to it on which a PING is late to be answered: it may be frozen. */
+  silentConnections = 0
   /** Pools that try to connect to it to find out whether it is back. While there are any, no stream tries it. */
   probes = 0
   /** Since it was made: streams that were answered, and what failed through its fault. */

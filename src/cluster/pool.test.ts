@@ -21,8 +21,9 @@ class FakeConnection implements PooledConnection {
     this.startedMs = startedMs
   }
 
-  prove(): void {
+  prove(): boolean {
     this.pings++
+    return true
   }
 
   retire(): void {

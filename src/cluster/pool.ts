@@ -15,8 +15,8 @@ export interface PooledConnection {
   readonly startedMs: number
   /** The endpoint has answered a stream on it. */
   readonly hasServed: boolean
-  /** Send a PING, and tell `proven` when it is answered. */
-  prove(): void
+  /** Send a PING, and tell `proven` when it is answered. False: the endpoint would not have one now. */
+  prove(): boolean
   /** Take no more streams and end once the last is over. */
   retire(): void
 }
@@ -162,9 +162,8 @@ export class Pool<C extends PooledConnection> {
   /** SETTINGS came: the first of a connection, which is ready now, or later ones. */
   settingsReceived(connection: C): void {
     this.#knownCapacity = connection.capacity
-    if (this.#needsProof && this.#prover === null && connection.isUsable) {
+    if (this.#needsProof && this.#prover === null && connection.isUsable && connection.prove()) {
       this.#prover = connection
-      connection.prove()
       this.#tellProbing()
     }
     this.#serve()

@@ -181,6 +181,7 @@ describe("an endpoint that was restarted", () => {
     await passUntil(() => first.connections.length > made, "a connection")
     const [prover] = first.connections.slice(made)
     await prover!.frame((frame) => frame.type === FrameType.PING, "PING")
+    prover!.send(dsl.settingsAck())
     expect(isBack()).toBe(false)
     clock.advance(9_000)
     const seen = first.streams.length
@@ -254,6 +255,134 @@ describe("an endpoint that was restarted", () => {
     }
     await second.stream(20)
     expect(first.streams.length).toBe(seen)
+    client.destroy()
+  })
+})
+
+describe("a frozen endpoint", () => {
+  /** Its kernel takes what is sent; it says nothing more. */
+  const freeze = (server: RawServer): void => {
+    for (const connection of server.connections)
+      Object.assign(connection, { isPolite: false, givesCredit: false })
+    server.holdsSettings = true
+    server.onStream = () => {}
+  }
+
+  const echo = (stream: RawStream): void => stream.connection.send(dsl.headers(stream.id, dsl.response))
+
+  async function two(t: TestContext, config: (addresses: string[]) => Partial<SluiceYaml> = () => ({})) {
+    const lines = new LogLines()
+    const clock = new ManualClock()
+    const backends = [await RawServer.start(), await RawServer.start()] as const
+    for (const backend of backends) backend.onStream = echo
+    const bed = await TestBed.start(t, { backends: [...backends], config, clock, log: lines.log })
+    const client = await bed.rawClient()
+    const [frozen, other] = backends
+    /** Opens a stream a second; each is answered or not by the end of `seconds`. */
+    const openEachSecond = async (seconds: number): Promise<number[]> => {
+      const ids: number[] = []
+      for (let second = 0; second < seconds; second++) {
+        ids.push(client.open())
+        await client.settled()
+        await bed.pass(1000, client, ...other.connections)
+      }
+      return ids
+    }
+    const isAnswered = (id: number): boolean => client.about(id).some((frame) => frame.includes(":status"))
+    const pings = (server: RawServer): number =>
+      server.connections
+        .flatMap(({ seen }) => seen)
+        .filter(({ type, flags }) => type === FrameType.PING && flags === 0).length
+    return { bed, client, clock, lines, frozen, other, openEachSecond, isAnswered, pings }
+  }
+
+  test("is found within 15 s: its streams are told, new ones go elsewhere, and the log says so", async (t) => {
+    const { bed, client, lines, frozen, other, openEachSecond, isAnswered } = await two(t)
+    const before = [client.open(), client.open()]
+    for (const id of before) await client.head(id)
+    freeze(frozen)
+    const ids = await openEachSecond(15)
+    // None of them is left without a word, but those that are on the other.
+    const unanswered = ids.filter((id) => !isAnswered(id))
+    expect(unanswered).toEqual([])
+    const told = [...before, ...ids].filter((id) =>
+      client.about(id).some((frame) => frame.includes("grpc-status=14")),
+    )
+    // The one that was there before, and one every other second until the PING was late.
+    expect(told.length).toBeGreaterThanOrEqual(2)
+    expect(told.length).toBeLessThanOrEqual(5)
+    expect(client.about(told[1]!).join()).toContain("no answer to PING within 8000 ms")
+    expect(lines.saying("endpoint is ejected")).toMatchObject([
+      { endpoint: `127.0.0.1:${frozen.port}`, reason: "no answer to PING within 8000 ms" },
+    ])
+    expect(bed.balancer.snapshot().counters).toMatchObject({ ping_hastened: 1, ping_timeout: 1 })
+    const late = await openEachSecond(4)
+    expect(other.streams.length).toBeGreaterThan(late.length)
+    for (const id of late) expect(isAnswered(id)).toBe(true)
+    client.destroy()
+  })
+
+  test("on several connections is found on all of them", async (t) => {
+    const { client, frozen, openEachSecond } = await two(t, (endpoints) => ({
+      clusters: { test: { endpoints, maxStreamsPerConnection: 2 } },
+    }))
+    const before = Array.from({ length: 6 }, () => client.open())
+    for (const id of before) await client.head(id)
+    freeze(frozen)
+    await openEachSecond(25)
+    const told = before.filter((id) => client.about(id).some((frame) => frame.includes("grpc-status=14")))
+    expect(told).toHaveLength(3)
+    client.destroy()
+  })
+
+  test("that only answers PING is slow, and is asked no more often than gRPC servers permit", async (t) => {
+    const { bed, client, frozen, other, lines, isAnswered, pings } = await two(t)
+    frozen.onStream = () => {}
+    const ids: number[] = []
+    for (let second = 0; second < 60; second++) {
+      ids.push(client.open())
+      await bed.pass(1000, client, ...other.connections)
+    }
+    expect(pings(frozen)).toBe(2)
+    expect(ids.filter(isAnswered)).toHaveLength(30)
+    expect(lines.saying("endpoint is ejected")).toEqual([])
+    client.destroy()
+  })
+
+  test("is no endpoint that has not acknowledged SETTINGS: it may do so with its first answer", async (t) => {
+    const { bed, client, frozen, lines, pings } = await two(t)
+    frozen.options = { isPolite: false }
+    frozen.onStream = () => {}
+    const id = client.open()
+    const stream = await frozen.stream()
+    await bed.pass(9_000, client)
+    stream.connection.send(dsl.settingsAck())
+    answerOk(stream)
+    await client.end(id)
+    expect(client.about(id).join()).toContain("grpc-status=0")
+    expect([pings(frozen), lines.saying("endpoint is ejected")]).toEqual([0, []])
+  })
+
+  test("that goes on is back by itself", async (t) => {
+    const { bed, client, clock, lines, frozen, other, openEachSecond } = await two(t)
+    await client.head(client.open())
+    freeze(frozen)
+    await openEachSecond(20)
+    expect(ejected(bed)).toEqual([true, false])
+    frozen.holdsSettings = false
+    for (const connection of frozen.connections) {
+      connection.isPolite = true
+      connection.send(dsl.settings({}), dsl.settingsAck())
+    }
+    await eventually(
+      () => {
+        clock.advance(100)
+        return !ejected(bed)[0]
+      },
+      () => "back",
+    )
+    expect(lines.saying("endpoint is back")).toHaveLength(1)
+    expect(other.streams.length).toBeGreaterThan(0)
     client.destroy()
   })
 })

@@ -247,7 +247,7 @@ export const mutations: readonly Mutation[] = [
     name: "keepalive-deaf",
     bug: "an endpoint that does not answer PING counts as alive",
     file: "base/keepalive.ts",
-    find: 'nowMs - this.#askedMs >= this.timeoutMs ? "dead" : "none"',
+    find: 'nowMs - this.#askedMs >= this.#answerWithinMs ? "dead" : "none"',
     replace: '"none"',
   },
 ]

@@ -5,7 +5,7 @@ import type { Endpoint } from "../endpoint.ts"
 export interface PickRequest {
   /** Endpoints that this stream was tried at already. */
   readonly tried: readonly Endpoint[] | null
-  /** The stream may have to wait for another to end. */
+  /** The stream may have to wait: for another to end, or for an endpoint that may be frozen. */
   readonly mayWait: boolean
 }
 
@@ -26,5 +26,6 @@ export type MakePicker = (endpoints: readonly Endpoint[]) => Picker
 
 /** What changes too often for a list of those available: checked at each pick. */
 export function isPassedOver(endpoint: Endpoint, { tried, mayWait }: PickRequest): boolean {
-  return endpoint.isFull || (!mayWait && endpoint.isSaturated) || (tried?.includes(endpoint) ?? false)
+  if (endpoint.isFull || (tried?.includes(endpoint) ?? false)) return true
+  return !mayWait && (endpoint.isSaturated || endpoint.silentConnections > 0)
 }

@@ -15,6 +15,7 @@ import type { Link, LinkUser } from "../../net/link.ts"
 import type { Exchange } from "../call/call.ts"
 import type { RelayContext } from "../context.ts"
 import { shedConnectionLater } from "../overload/reset-largest.ts"
+import { HastenedPing } from "./hastened-ping.ts"
 import { ResetMeter } from "./reset-meter.ts"
 
 type OnOctets = (octets: Buffer, length: number) => void
@@ -31,6 +32,9 @@ export interface UpstreamOptions {
   onClosed: (connection: UpstreamConnection) => void
 }
 
+/** A PING this late makes new streams go elsewhere, where there is an elsewhere. */
+const LATE_PING_MS = 2000
+
 /** What came first was no HTTP/2: an HTTP/1.1 server says so with this. */
 const HTTP1_ANSWER = Buffer.from("HTTP/1.", "latin1")
 
@@ -46,6 +50,9 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
   readonly #onClosed: (connection: UpstreamConnection) => void
   readonly #said: SaidOnce
   readonly #keepalive: Keepalive
+  readonly #hastenedPing: HastenedPing
+  /** Counted in the endpoint's `silentConnections`. */
+  #isSilent = false
   readonly startedMs: number
   hasServed = false
   #isRetired = false
@@ -70,6 +77,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     this.#idleSinceMs = nowMs
     this.#said = new SaidOnce(context.log, { cluster: cluster.name, endpoint: endpoint.address })
     this.#keepalive = new Keepalive(endpoint.keepalive ?? cluster.keepalive, nowMs)
+    this.#hastenedPing = new HastenedPing(context.limits, nowMs)
     this.#resets = new ResetMeter(context.limits, nowMs)
     this.http2 = new Http2Connection<Exchange>({
       role: "client",
@@ -124,8 +132,12 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     this.retire()
   }
 
-  prove(): void {
-    this.http2.ping()
+  /** With all the time of a keepalive's PING: some servers read none before their first answer. */
+  prove(): boolean {
+    const nowMs = this.#context.clock.now()
+    if (!this.#hastenedPing.isPermitted(nowMs)) return false
+    this.#ping(nowMs, this.#keepalive.timeoutMs)
+    return true
   }
 
   retire(): void {
@@ -148,6 +160,8 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
   receive(octets: Buffer, start: number, end: number): void {
     const nowMs = this.#context.clock.now()
     this.#keepalive.received(nowMs)
+    this.#hastenedPing.received(this.http2.streamIdsLeft)
+    if (this.#isSilent) this.#silent(false)
     const isFirst = !this.#hasHeard
     this.#hasHeard = true
     if (isFirst && isHttp1(octets, start, end)) {
@@ -173,6 +187,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
 
   onResponse(stream: Http2Stream<Exchange>, head: ResponseHead, endStream: boolean): void {
     this.hasServed = true
+    this.#hastenedPing.answered()
     stream.owner!.onResponse(head, endStream)
   }
 
@@ -187,10 +202,12 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     end: number,
     endStream: boolean,
   ): void {
+    this.#hastenedPing.answered()
     stream.owner!.onResponseData(octets, start, end, endStream)
   }
 
   onTrailers(stream: Http2Stream<Exchange>, trailers: HeaderList): void {
+    this.#hastenedPing.answered()
     stream.owner!.onResponseTrailers(trailers)
   }
 
@@ -226,6 +243,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
   }
 
   onPong(): void {
+    this.#hastenedPing.acknowledged()
     this.#pool.proven(this)
   }
 
@@ -259,18 +277,49 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     if (!this.#isUp && !this.#lookIfUp(nowMs)) return
     http2.tick(nowMs, this.#link.isPaused)
     if (http2.isClosed) return
-    const wish = this.#keepalive.check(nowMs, this.streamsOpen > 0, this.#link.isPaused)
-    if (wish === "ping") http2.ping()
-    else if (wish === "dead") {
-      this.#context.counters.add(counterIds.ping_timeout)
-      http2.receiveEnd(`no answer to PING within ${this.#keepalive.timeoutMs} ms`)
-      return
-    }
+    const hasStreams = this.streamsOpen > 0
+    const wish = this.#keepalive.check(nowMs, hasStreams, this.#link.isPaused)
+    if (wish === "dead") return this.#dead(nowMs)
+    if (wish === "ping") {
+      this.#hastenedPing.sent(nowMs, hasStreams)
+      http2.ping()
+    } else if (this.#hastenedPing.isDue(nowMs, http2.streamIdsLeft)) this.#hasten(nowMs)
+    if (!this.#isSilent && this.#keepalive.isUnansweredFor(LATE_PING_MS, nowMs)) this.#silent(true)
     const { idleTimeoutMs, maxConnectionAgeMs } = this.#cluster
     const isIdleTooLong =
       idleTimeoutMs !== null && this.streamsOpen === 0 && nowMs - this.#idleSinceMs > idleTimeoutMs
     const isTooOld = maxConnectionAgeMs !== null && nowMs - this.startedMs > maxConnectionAgeMs
     if (http2.isReady && (isIdleTooLong || isTooOld)) this.retire()
+  }
+
+  /**
+   * Asks after a peer that may be frozen. One that has not acknowledged SETTINGS is not judged: it may be one that does so
+   * with its first answer. Nor is one that we do not read.
+   */
+  #hasten(nowMs: number): void {
+    const { limits, counters } = this.#context
+    if (!this.http2.isSettingsAcked || this.#link.isPaused || this.http2.isClosed) return
+    if (this.#keepalive.isUnansweredFor(0, nowMs) || !this.#hastenedPing.isPermitted(nowMs)) return
+    counters.add(counterIds.ping_hastened)
+    this.#ping(nowMs, limits.hastenedPingTimeoutMs)
+  }
+
+  #ping(nowMs: number, withinMs: number): void {
+    this.#keepalive.asked(nowMs, withinMs)
+    this.#hastenedPing.sent(nowMs, this.streamsOpen > 0)
+    this.http2.ping()
+  }
+
+  /** The other connections to the endpoint are asked at once: they may be as dead as this one. */
+  #dead(nowMs: number): void {
+    this.#context.counters.add(counterIds.ping_timeout)
+    for (const other of this.#pool.connections) if (other !== this && other.isReady) other.#hasten(nowMs)
+    this.http2.receiveEnd(`no answer to PING within ${this.#keepalive.answerWithinMs} ms`)
+  }
+
+  #silent(is: boolean): void {
+    this.#isSilent = is
+    this.endpoint.silentConnections += is ? 1 : -1
   }
 
   /** HTTP/2 counts its time from when it can be heard. Until then it may take as long as somebody is willing to wait. */
@@ -298,6 +347,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
   #close(because: Fault | null): void {
     if (this.#isGone) return
     this.#isGone = true
+    if (this.#isSilent) this.#silent(false)
     const wasReady = this.http2.isReady
     const { reason, streamsLost } = this.http2.ending
     // Retired before it was established: not a failure.
