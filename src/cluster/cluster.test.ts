@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest"
 import { ManualClock } from "../../test/support/manual-clock.ts"
 import { defaultLimits } from "../base/limits.ts"
 import { defaultCluster, defaultEndpoint } from "../config/defaults.ts"
-import { Cluster, type Connect } from "./cluster.ts"
+import { Cluster } from "./cluster.ts"
+import type { Connector } from "./connectors.ts"
 import type { Endpoint } from "./endpoint.ts"
 import type { PooledConnection } from "./pool.ts"
 
@@ -14,12 +15,18 @@ class FakeConnection implements PooledConnection {
   hasServed = false
   startedMs = 0
   isRetired = false
+  pings = 0
+  prove(): boolean {
+    this.pings++
+    return true
+  }
   retire(): void {
     this.isRetired = true
     this.isUsable = false
   }
 }
 
+const log = { info: () => {}, warn: () => {} }
 const address = { text: "127.0.0.1:1", host: "127.0.0.1", port: 1, unixPath: null }
 
 function clusterOf() {
@@ -30,17 +37,19 @@ function clusterOf() {
   }
   const cluster = new Cluster<FakeConnection>(
     { ...defaultCluster("test"), endpoints: [defaultEndpoint(address)] },
-    { clock: new ManualClock(), random: () => 0.5, limits: defaultLimits, connect, onLimit: () => {} },
+    { clock: new ManualClock(), random: () => 0.5, limits: defaultLimits, log, connect, onLimit: () => {} },
   )
   const endpoint = cluster.snapshot.primary[0]!
-  /** A way of its own to connect, as a route with TLS has. */
-  const way: Connect<FakeConnection> = () => connect()
+  /** A connector of its own, as a route with TLS has. */
+  const way: Connector<FakeConnection> = () => connect()
   /** A stream that began before takes a place and gives it back. */
-  const passBy = (by: Connect<FakeConnection> | null): FakeConnection => {
+  const passBy = (by: Connector<FakeConnection> | null): FakeConnection => {
     const pool = cluster.pool(endpoint, by)
-    let leased: FakeConnection | null = null
-    pool.acquire({ patienceMs: 0, onLease: (connection) => (leased = connection), onNoLease: () => {} })
-    pool.changed()
+    let leased = pool.tryLease()
+    if (leased === null) {
+      pool.wait({ waitTimeoutMs: 0, onLease: (connection) => (leased = connection), onNoLease: () => {} })
+      pool.changed()
+    }
     pool.release(leased!)
     return leased!
   }
@@ -51,8 +60,8 @@ describe("connections of a configuration that has gone", () => {
   test.for([
     ["close, the cluster's own way", (cluster) => cluster.close(), true],
     ["close, another way", (cluster) => cluster.close(), false],
-    ["forget", (cluster, way) => cluster.forget(way), false],
-  ] as [string, (cluster: Cluster<FakeConnection>, way: Connect<FakeConnection>) => void, boolean][])(
+    ["retireConnector", (cluster, way) => cluster.retireConnector(way), false],
+  ] as [string, (cluster: Cluster<FakeConnection>, way: Connector<FakeConnection>) => void, boolean][])(
     "made by a late retry, end with its stream: %s",
     ([, end, isOwnWay]) => {
       const { cluster, made, way, passBy } = clusterOf()
@@ -64,9 +73,9 @@ describe("connections of a configuration that has gone", () => {
     },
   )
 
-  test("one way is forgotten, the others go on", () => {
+  test("one connector is retired, the others go on", () => {
     const { cluster, way, passBy } = clusterOf()
-    cluster.forget(way)
+    cluster.retireConnector(way)
     expect(passBy(null).isRetired).toBe(false)
     expect(passBy(() => new FakeConnection()).isRetired).toBe(false)
   })
@@ -86,12 +95,12 @@ describe("an endpoint where streams must wait for others to end", () => {
         endpoints: [defaultEndpoint(address), defaultEndpoint(address)],
         ...config,
       },
-      { clock: new ManualClock(), random: () => 0.5, limits: defaultLimits, connect, onLimit: () => {} },
+      { clock: new ManualClock(), random: () => 0.5, limits: defaultLimits, log, connect, onLimit: () => {} },
     )
     const names = new Map([...cluster.endpoints].map((endpoint, i) => [endpoint, "ab"[i]!]))
     const ask = (endpoint: Endpoint): void => {
       const pool = cluster.pool(endpoint, null)
-      pool.acquire({ patienceMs: 0, onLease: () => {}, onNoLease: () => {} })
+      if (pool.tryLease() === null) pool.wait({ waitTimeoutMs: 0, onLease: () => {}, onNoLease: () => {} })
       pool.changed()
     }
     const [a, b] = [...cluster.endpoints] as [Endpoint, Endpoint]
@@ -115,13 +124,13 @@ describe("an endpoint where streams must wait for others to end", () => {
 
   test("is passed over also once those who waited have given up, and not for connections made in another way", () => {
     const { cluster, connections, picks, a } = two({ maxConnectionsPerEndpoint: 1 })
-    const waiter = { patienceMs: 0, onLease: () => {}, onNoLease: () => {} }
-    const way: Connect<FakeConnection> = () => Object.assign(new FakeConnection(), { capacity: 1 })
+    const waiter = { waitTimeoutMs: 0, onLease: () => {}, onNoLease: () => {} }
+    const way: Connector<FakeConnection> = () => Object.assign(new FakeConnection(), { capacity: 1 })
     for (const by of [way, null]) {
       const pool = cluster.pool(a, by)
-      pool.acquire({ ...waiter })
+      pool.wait({ ...waiter })
       pool.changed()
-      pool.acquire(waiter)
+      pool.wait(waiter)
       expect(picks(2).sort()).toEqual(by === null ? ["b", "b"] : ["a", "b"])
       pool.abandon(waiter)
       expect(picks(2).sort()).toEqual(by === null ? ["b", "b"] : ["a", "b"])
@@ -137,9 +146,10 @@ describe("an endpoint where streams must wait for others to end", () => {
   })
 
   test("so is one that grants no stream at all", () => {
-    const { connections, ask, picks, a } = two({})
+    const { cluster, connections, ask, picks, a } = two({})
     ask(a)
     connections[0]!.capacity = 0
+    cluster.pool(a, null).settingsReceived(connections[0]!)
     ask(a)
     expect(picks(2)).toEqual(["b", "b"])
   })

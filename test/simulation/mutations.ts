@@ -171,7 +171,21 @@ export const mutations: readonly Mutation[] = [
     file: "cluster/pool.ts",
     find: "    this.#isClosing = true\n",
     replace:
-      '    for (const waiter of this.#waiting.splice(0)) waiter.onNoLease("reload", false)\n    this.#isClosing = true\n',
+      '    for (const waiter of [...this.#waiting]) this.#waiting.delete(waiter) && waiter.onNoLease("reload")\n    this.#isClosing = true\n',
+  },
+  {
+    name: "probe-outlives-close",
+    bug: "a closed balancer goes on finding out whether an ejected endpoint is back",
+    file: "cluster/pool.ts",
+    find: "    this.endProbe()\n    this.#retireIfClosing()",
+    replace: "    this.#retireIfClosing()",
+  },
+  {
+    name: "probe-without-end",
+    bug: "a connection that has answered a PING does not end the search for one, so connections are made without end",
+    file: "cluster/pool.ts",
+    find: "this.#isProbing && this.#needsProof && opening === 0 && this.#prover === null",
+    replace: "this.#isProbing && opening === 0",
   },
   {
     name: "reload-while-closing",
@@ -240,7 +254,7 @@ export const mutations: readonly Mutation[] = [
     name: "keepalive-deaf",
     bug: "an endpoint that does not answer PING counts as alive",
     file: "base/keepalive.ts",
-    find: 'nowMs - this.#askedMs >= this.timeoutMs ? "dead" : "none"',
+    find: 'nowMs - this.#askedMs >= this.#answerWithinMs ? "dead" : "none"',
     replace: '"none"',
   },
   {
