@@ -12,6 +12,7 @@ export type LimitUnit =
   | "charges"
   | "charges/s"
   | "connections"
+  | "descriptors"
   | "retries/s"
   | "percent"
   | "digits"
@@ -29,7 +30,16 @@ export interface LimitRow {
   readonly min: number
   readonly max: number
   /** What one bound is shared by. */
-  readonly per: "frame" | "message" | "stream" | "connection" | "address" | "endpoint" | "cluster" | "worker"
+  readonly per:
+    | "frame"
+    | "message"
+    | "stream"
+    | "connection"
+    | "address"
+    | "endpoint"
+    | "cluster"
+    | "worker"
+    | "process"
   /** The attack or accident it stops. */
   readonly stops: string
   /** What happens at the bound. */
@@ -505,6 +515,21 @@ const rows = {
     effect: "the connection is closed as it is accepted",
     source: "nginx worker_connections",
     counter: "connections_exceeded",
+  },
+  descriptorsReserved: {
+    counts:
+      "file descriptors that clients leave free, of those the process may have (ulimit -n), at most a quarter: for connections to endpoints, logs and certificates",
+    value: 64,
+    unit: "descriptors",
+    min: 0,
+    max: MANY,
+    per: "process",
+    stops:
+      "running out of descriptors: clients whom the system accepts and closes unheard, endpoints out of reach",
+    effect: "the client is closed at once, and the log says so every 10 s with the limit",
+    source: "nginx worker_connections, which counts both sides",
+    counter: "descriptors_exhausted",
+    nginx: "worker_rlimit_nofile",
   },
 
   // ---- Memory -----------------------------------------------------------------------------------------------------

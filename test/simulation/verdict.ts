@@ -28,11 +28,13 @@ export function judge(call: CallRecord, around: Circumstances): void {
   const { plan, ending, told } = call
   if (ending === null) throw fail(call, "call never ends", `it has no ending: ${progress(call)}`)
   if (told.length > 1) throw fail(call, "one ending", `the balancer told of it ${told.length} times`)
-  if (told.length === 0 && (call.attempts.length > 0 || call.head !== null))
+  const isSeen = call.attempts.length > 0 || call.head !== null
+  // What its client sent of its own may have had its stream, and its answer.
+  if (told.length === 0 && isSeen && !call.isSpoilt)
     throw fail(call, "record", "the balancer never told of it")
   judgeTime(call, around.plan.route)
-  judgeLegs(call, around.plan, around.hurtEndpoints)
   if (call.isSpoilt) return
+  judgeLegs(call, around.plan, around.hurtEndpoints)
   switch (ending.how) {
     case "cancelled":
       return

@@ -2,6 +2,7 @@ import type { Balancer as BalancerClass } from "../../src/balancer/balancer.ts"
 import { seededRandom } from "../../src/base/random.ts"
 import { HeaderList as HeaderListClass } from "../../src/http2/header-list.ts"
 import type { Log, LogFields } from "../../src/log/logger.ts"
+import type { StreamRecord } from "../../src/record/record.ts"
 import { addressOf, configOf, LISTENER } from "./config.ts"
 import { type Struck, strike } from "./faults.ts"
 import { checkBalancer, checkClosed } from "./invariants.ts"
@@ -99,8 +100,15 @@ class World implements Struck {
       network: this.network,
       log: this.#log(),
     })
-    this.#balancer.on("stream", (record) => void this.#ledger.of(record.requestHeaders).told.push(record))
+    this.#balancer.on("stream", (record) => this.#told(record))
     for (const { index, serve } of this.backends) this.network.host(addressOf(index), serve)
+  }
+
+  /** What a client that misbehaves opens a stream with is no call of the plan's, and told of as refused. */
+  #told(record: StreamRecord): void {
+    const isMisbehaved = this.#plan.faults.some((fault) => fault.kind === "misbehaves")
+    const isRefused = record.attempts.length === 0 && record.requestHeaders.get("x-call") === undefined
+    if (!isMisbehaved || !isRefused) this.#ledger.of(record.requestHeaders).told.push(record)
   }
 
   // ---- Struck -------------------------------------------------------------------------------------------------

@@ -1,11 +1,9 @@
 import type { Socket } from "node:net"
-import type { Clock } from "../../base/clock.ts"
 import { type CounterName, counterIds, isLimitReached } from "../../base/counters.ts"
 import { Keepalive } from "../../base/keepalive.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import type { Pool, PooledConnection } from "../../cluster/pool.ts"
 import type { ClusterConfig } from "../../config/model.ts"
-import type { BufferBudget } from "../../http2/buffer-budget.ts"
 import { Http2Connection } from "../../http2/connection.ts"
 import { ErrorCode, errorCodeName, type Fault, fault } from "../../http2/error-code.ts"
 import type { ConnectionEvents, StreamEnd } from "../../http2/events.ts"
@@ -14,20 +12,15 @@ import type { RequestHead, ResponseHead } from "../../http2/message-head.ts"
 import type { Http2Stream } from "../../http2/stream.ts"
 import { SaidOnce } from "../../log/said-once.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
-import { type ResetContext, resetLargestLater } from "../overload/reset-largest.ts"
+import { resetLargestLater } from "../overload/reset-largest.ts"
 import { endpointFailed } from "./endpoint-failed.ts"
 import { isHttp1Answer } from "./http1-answer.ts"
 import { Retirement } from "./retirement.ts"
 import type { UpstreamStreamOwner } from "./stream-owner.ts"
+import type { UpstreamContext } from "./upstream-context.ts"
 
 type Stream = Http2Stream<UpstreamStreamOwner>
 type OnOctets = (octets: Buffer, length: number) => void
-
-/** What the connections to endpoints share. */
-export interface UpstreamContext extends ResetContext {
-  readonly clock: Clock
-  readonly budget: BufferBudget
-}
 
 /** What an upstream connection is made from. */
 export interface UpstreamOptions {
@@ -279,6 +272,12 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
     this.#link.destroy()
   }
 
+  /** Names the limit, where the cause is one of this process. */
+  #reasonOf(reason: string): string {
+    if (!this.#link.lacksDescriptor) return reason
+    return `${reason}: this process may have ${this.#context.descriptors.openFilesMax} (ulimit -n)`
+  }
+
   /** Its streams know already; here the endpoint's part is settled. */
   onEnd(because: Fault | null): void {
     this.#isGone = true
@@ -286,8 +285,10 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
     const { reason } = this.http2.ending
     // Retired before it was established: not a failure.
     if (!wasReady && !this.#isRetired) {
+      const { lacksDescriptor } = this.#link
+      if (lacksDescriptor) this.#context.descriptors.exhausted({ endpoint: this.endpoint.address })
       // Each leg that was told counts it; without one the connection does.
-      if (!this.#pool.connectFailed(this, reason))
+      if (!this.#pool.connectFailed(this, this.#reasonOf(reason), lacksDescriptor) && !lacksDescriptor)
         endpointFailed(this.#context, this.#cluster.name, this.endpoint, reason)
     } else this.#pool.lost(this)
     if (because !== null)
