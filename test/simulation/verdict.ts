@@ -150,7 +150,8 @@ function isPastDeadline({ plan, openedMs, endedMs }: CallRecord): boolean {
 }
 
 function mayBeShed({ plan }: Circumstances): boolean {
-  return plan.limits.bufferedOctetsMax !== undefined
+  const { bufferedOctetsMax, connectionBufferedOctetsMax } = plan.limits
+  return bufferedOctetsMax !== undefined || connectionBufferedOctetsMax !== undefined
 }
 
 function isImpatient({ route }: Plan): boolean {
