@@ -17,13 +17,13 @@ import { type Served, YOUNG_CALL_MS } from "../overload/cut-calls.ts"
 import type { Route } from "../route/route.ts"
 import type { UpstreamStreamOwner } from "../upstream/stream-owner.ts"
 import type { UpstreamConnection } from "../upstream/upstream.ts"
-import { isAtDeadline } from "./call-timer.ts"
+import { deadlinePassed, isAtDeadline } from "./call-timer.ts"
 import {
   COMPLETE,
-  DEADLINE,
   faultOf,
   type LegEnd,
   legEndOf,
+  legEndOfFailure,
   reasonOf,
   resetCodeOf,
   statusOf,
@@ -221,7 +221,8 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
     if (this.#stream!.remoteEnded) return this.#over(COMPLETE)
     const isCancelled = end.origin === "peer" && end.code === ErrorCode.CANCEL
     // Endpoints keep the deadline too, and may be the first to cancel.
-    if (isCancelled && isAtDeadline(this.record, this.#nowMs())) return this.#over(DEADLINE)
+    if (isCancelled && isAtDeadline(this.record, this.#nowMs()))
+      return this.#over(legEndOfFailure(deadlinePassed(this.record)))
     this.#over(legEndOf(end, this.responseHeaders !== null, this.#lease!.isLeaving))
   }
 

@@ -1,10 +1,8 @@
 import type { Socket } from "node:net"
-import type { Clock } from "../../base/clock.ts"
 import { type CounterName, counterIds, isLimitReached } from "../../base/counters.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import type { Pool, PooledConnection } from "../../cluster/pool.ts"
 import type { ClusterConfig } from "../../config/model.ts"
-import type { BufferBudget } from "../../http2/buffer-budget.ts"
 import { Http2Connection } from "../../http2/connection.ts"
 import { ErrorCode, errorCodeName, type Fault, fault } from "../../http2/error-code.ts"
 import type { ConnectionEvents, StreamEnd } from "../../http2/events.ts"
@@ -12,23 +10,16 @@ import type { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead, ResponseHead } from "../../http2/message-head.ts"
 import type { Http2Stream } from "../../http2/stream.ts"
 import { SaidOnce } from "../../log/said-once.ts"
-import type { Descriptors } from "../../net/descriptors.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
-import { type ResetContext, resetLargestLater } from "../overload/reset-largest.ts"
+import { resetLargestLater } from "../overload/reset-largest.ts"
 import { isHttp1Answer } from "./http1-answer.ts"
 import { Liveness, type LivenessHost } from "./liveness.ts"
 import { Retirement } from "./retirement.ts"
 import type { UpstreamStreamOwner } from "./stream-owner.ts"
+import type { UpstreamContext } from "./upstream-context.ts"
 
 type Stream = Http2Stream<UpstreamStreamOwner>
 type OnOctets = (octets: Buffer, length: number) => void
-
-/** What the connections to endpoints share. */
-export interface UpstreamContext extends ResetContext {
-  readonly clock: Clock
-  readonly budget: BufferBudget
-  readonly descriptors: Descriptors
-}
 
 /** What an upstream connection is made from. */
 export interface UpstreamOptions {

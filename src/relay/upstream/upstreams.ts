@@ -3,7 +3,8 @@ import type { Connector } from "../../cluster/connectors.ts"
 import type { Link } from "../../net/link.ts"
 import type { Network } from "../../net/network.ts"
 import type { TlsUpstream } from "../../net/tls-upstream.ts"
-import { UpstreamConnection, type UpstreamContext } from "./upstream.ts"
+import { UpstreamConnection } from "./upstream.ts"
+import type { UpstreamContext } from "./upstream-context.ts"
 
 export interface UpstreamsOptions {
   context: UpstreamContext
