@@ -61,6 +61,17 @@ describe("back-off between connections", () => {
     expect(Math.max(...firsts)).toBeLessThanOrEqual(120)
   })
 
+  test("whoever waits as long as is left has none left, whatever the fractions", () => {
+    const random = seededRandom(3)
+    for (let i = 0; i < 10_000; i++) {
+      const backoff = backoffOf(random)
+      const startedMs = 1e9 * random()
+      backoff.failed(startedMs, startedMs + random())
+      const nowMs = startedMs + 50 * random()
+      expect(backoff.leftMs(nowMs + backoff.leftMs(nowMs))).toBe(0)
+    }
+  })
+
   test("counted from where the attempt began: one that took its time is followed at once", () => {
     const backoff = backoffOf()
     backoff.failed(1000, 1070)
@@ -71,8 +82,17 @@ describe("back-off between connections", () => {
 
   test("attempts made together fail as one", () => {
     const backoff = backoffOf()
-    for (const startedMs of [0, 3, 5]) backoff.failed(startedMs, 5)
+    for (const startedMs of [0, 3, 4]) backoff.failed(startedMs, 5)
     expect(backoff.leftMs(0)).toBe(100)
+  })
+
+  test("one that is begun the moment the last one failed is another one", () => {
+    const backoff = backoffOf()
+    // It lasted, so the next is begun at once.
+    backoff.failed(0, 500)
+    expect(backoff.leftMs(500)).toBe(0)
+    backoff.failed(500, 500)
+    expect(backoff.leftMs(500)).toBe(160)
   })
 
   test("a connection that was of use ends it, unless it is older than the failure", () => {

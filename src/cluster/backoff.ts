@@ -41,7 +41,7 @@ export class Backoff {
 
   /** The attempt begun at `startedMs` failed. Those that were begun before the last one failed count as one with it. */
   failed(startedMs: number, nowMs: number): void {
-    if (startedMs <= this.#failedMs) return
+    if (startedMs < this.#failedMs) return
     const { delayMs, delayMaxMs, random } = this.#options
     if (this.#downSinceMs < 0) this.#downSinceMs = startedMs
     const mostMs = Math.max(delayMs, PROMPT_MS, (nowMs - this.#downSinceMs) * DOWN_SHARE)
@@ -64,8 +64,8 @@ export class Backoff {
     this.#downSinceMs = -1
   }
 
-  /** Milliseconds until the next attempt; 0: now. */
+  /** Whole milliseconds until the next attempt, so that a timer of as many is never a fraction too early; 0: now. */
   leftMs(nowMs: number): number {
-    return Math.max(0, this.#untilMs - nowMs)
+    return Math.max(0, Math.ceil(this.#untilMs - nowMs))
   }
 }

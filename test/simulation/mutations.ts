@@ -181,13 +181,6 @@ export const mutations: readonly Mutation[] = [
     replace: "    this.#retireIfClosing()",
   },
   {
-    name: "probe-without-end",
-    bug: "a connection that has answered a PING does not end the search for one, so connections are made without end",
-    file: "cluster/pool.ts",
-    find: "this.#isProbing && this.#needsProof && opening === 0 && this.#prover === null",
-    replace: "this.#isProbing && opening === 0",
-  },
-  {
     name: "reload-while-closing",
     bug: "a reload opens the listeners again that closing has closed (once real)",
     file: "balancer/balancer.ts",
