@@ -330,13 +330,13 @@ describe("what is counted as overhead", () => {
   })
 
   test("as much as the payload warrants, to the octet: CONTINUATION is payload", () => {
-    // Behind HEADERS of 8 octets, CONTINUATION of 16: (8 + 16) / 8 + 13 for the stream.
-    const allowed = 100 + 3 + 13
+    // Behind HEADERS of 8 octets, CONTINUATION of 16: twice that.
+    const allowed = 100 + 2 * (8 + 16)
     for (const [octets, expected] of [
       [allowed, []],
       [allowed + 1, ["overhead_flood"]],
     ] as const) {
-      const lab = new Lab("server", { limits: { overheadOctetsMax: 100, payloadPerOverheadOctets: 8 } })
+      const lab = new Lab("server", { limits: { overheadOctetsMax: 100, overheadPerPayloadOctets: 2 } })
       // No request, but octets of one.
       lab.send(dsl.headers(1, Buffer.alloc(8), { endHeaders: false }), dsl.continuation(1, Buffer.alloc(16)))
       lab.events.limits.length = 0
