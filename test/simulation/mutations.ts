@@ -251,11 +251,4 @@ export const mutations: readonly Mutation[] = [
     replace:
       'if (!this.#settingsAcked && age > 10_000) return protocolError("SETTINGS not acknowledged")\n    const isBlockLate =',
   },
-  {
-    name: "acknowledgement-forgets-debt",
-    bug: "with the acknowledgement of SETTINGS every stream gets a whole new window",
-    file: "http2/streams.ts",
-    find: "stream.receiveOctets += delta",
-    replace: "stream.receiveOctets = this.windowOctets",
-  },
 ]
