@@ -23,6 +23,7 @@ import { BufferBudget } from "../http2/buffer-budget.ts"
 import { releaseIdleSlabs } from "../http2/segments.ts"
 import { type AccessLog, AccessLogs } from "../log/access-log.ts"
 import { type Log, silentLog } from "../log/logger.ts"
+import { Descriptors } from "../net/descriptors.ts"
 import { Flusher } from "../net/flusher.ts"
 import { Link, type LinkOwner } from "../net/link.ts"
 import type { Listening } from "../net/listen.ts"
@@ -36,10 +37,12 @@ import { ReplayRing } from "../relay/call/replay-ring.ts"
 import { Clients } from "../relay/downstream/clients.ts"
 import type { OpenListener } from "../relay/downstream/listener-view.ts"
 import { Admission } from "../relay/overload/admission.ts"
+import { CutCalls } from "../relay/overload/cut-calls.ts"
 import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
 import { compileRoute, type Route } from "../relay/route/route.ts"
-import { type RouteCompiler, Router } from "../relay/route/router.ts"
+import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
 import type { UpstreamConnection } from "../relay/upstream/upstream.ts"
+import type { UpstreamContext } from "../relay/upstream/upstream-context.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
 import { type Numbers, OwnNumbers } from "./numbers.ts"
 import { type BalancerSnapshot, describe, type OpenAddress } from "./status.ts"
@@ -107,7 +110,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #accessLogs: AccessLogs
   readonly #accessLogsOpen = new Map<string, AccessLog>()
   readonly #tls: TlsStore
-  readonly #context: CallContext
+  readonly #context: CallContext & UpstreamContext
   readonly #clients: Clients
   readonly #upstreams: Upstreams
   readonly #links = new Set<Link>()
@@ -164,7 +167,9 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       env: this.#env,
       replayRing: new ReplayRing(),
       budget: new BufferBudget(limits),
+      descriptors: new Descriptors({ clock: this.#clock, counters: this.counters, limits, log: this.#log }),
       admission,
+      cutCalls: new CutCalls({ limits, counters: this.counters, log: this.#log }),
       onStreamEnd: (record) => {
         numbers.traffic.add(record)
         this.emit("stream", record)
@@ -294,8 +299,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     for (const name of [...this.#listeners.keys()]) if (!names.has(name)) this.#removeListener(name)
     for (const cluster of without(before.clusters, next.clusters)) cluster.close()
     for (const upstream of next.tls.commit())
-      for (const connect of this.#upstreams.retireConnectors(upstream))
-        for (const cluster of next.clusters.values()) cluster.forget(connect)
+      for (const connector of this.#upstreams.retireConnectors(upstream))
+        for (const cluster of next.clusters.values()) cluster.retireConnector(connector)
     for (const listener of config.listeners) {
       const open = this.#listeners.get(listener.name)!
       open.config = listener
@@ -368,6 +373,13 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   #makeRouters(config: Config, clusters: Clusters, tls: TlsPlan): Map<string, Router<Route>> {
     const find = clusterFinder(clusters)
     const routers = new Map<string, Router<Route>>()
+    const options: RouterOptions = {
+      stepsMax: this.limits.regexSteps,
+      onOverrun: ({ what, octets, stepsMax }) => {
+        this.counters.add(counterIds.regex_steps_exceeded)
+        this.#log.warn("limit reached: regex_steps_exceeded", { of: what, octets, regexSteps: stepsMax })
+      },
+    }
     for (const { name } of config.listeners) {
       const servers = config.servers.filter((server) => server.listeners.includes(name))
       if (servers.length === 0) throw new Error(`listener ${name} has no server`)
@@ -377,11 +389,11 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         { bindAddress, socketKeepalive }: RouteSettings,
       ) => {
         const over = tlsConfig === null ? null : tls.upstream(tlsConfig)
-        return this.#upstreams.connect({ tls: over, bindAddress, socketKeepalive })
+        return this.#upstreams.connector({ tls: over, bindAddress, socketKeepalive })
       }
       const compile: RouteCompiler<Route> = (server, route) =>
         compileRoute(server, route, find, openLog, connectAs)
-      routers.set(name, new Router(name, servers, compile))
+      routers.set(name, new Router(name, servers, compile, options))
     }
     return routers
   }
@@ -399,6 +411,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       clock: this.#clock,
       random: this.#env.random,
       limits: this.limits,
+      log: this.#log,
       onLimit: (counter) => this.counters.add(counterIds[counter as keyof typeof counterIds]),
       connect: this.#upstreams.plain,
       counts: this.#numbers.streams.countsOf(config),

@@ -47,10 +47,13 @@ export const counterMeanings = {
   handshake_failed: "a TLS handshake failed for another reason",
   preface_timeout: "a connection preface did not come in time",
   preface_malformed: "what came was not the HTTP/2 connection preface",
+  ping_hastened: "an endpoint said nothing at all to new streams, so a PING asked after it ahead of its time",
   ping_timeout: "a PING was not answered in time",
   drain_timeout: "a peer had not read the last of what was sent when its time to do so was over",
   connections_per_address_exceeded: "one address held too many connections",
   connections_exceeded: "a worker held too many connections",
+  descriptors_exhausted:
+    "for want of file descriptors a client was turned away, or a connection to an endpoint not made",
   // Memory.
   connection_buffer_exceeded: "the streams of one connection held more unsent octets than its share",
   worker_buffer_withheld: "new credit was withheld because the worker neared its buffer budget",
@@ -58,6 +61,8 @@ export const counterMeanings = {
   // Overload.
   overload_delay_exceeded: "a new stream was refused because the worker was too far behind",
   worker_streams_exceeded: "a new stream was refused because the worker carried too many",
+  cut_calls_exceeded:
+    "a new call was refused: its connection's deadlines had cut too many, and its own was as short",
   // Upstream work.
   pick_queue_full: "a stream failed at once: too many were already waiting for an endpoint",
   pick_queue_timeout: "a stream waited too long for an endpoint",
@@ -65,11 +70,14 @@ export const counterMeanings = {
   upstream_resets_exceeded:
     "a connection to an endpoint was put out of use because so many of its streams were reset",
   endpoint_connections_exceeded: "a stream found every connection to its endpoint full, and no more allowed",
+  connections_opening_exceeded:
+    "a connection to an endpoint was not opened yet: as many as may be were being made already",
   keepalive_calmed: "an endpoint sent ENHANCE_YOUR_CALM, and new PINGs to it come half as often",
-  reconnect_delayed: "a connection was not tried yet, since the last one to that endpoint came to nothing",
+  reconnect_delayed: "a connection was not tried yet, since the last one to that endpoint failed",
   // Calls and messages.
   grpc_timeout_malformed: "a grpc-timeout had more digits than allowed, or no known unit",
   message_too_large: "a message was larger than a bridge buffers",
+  regex_steps_exceeded: "a regex of the configuration took too many steps for a path or a name",
   http1_head_too_large: "the head of an HTTP/1.1 request went past its octets",
   origin_refused: "a WebSocket came from a page of another site",
   // The last resort.

@@ -12,9 +12,11 @@ export type LimitUnit =
   | "charges"
   | "charges/s"
   | "connections"
+  | "descriptors"
   | "retries/s"
   | "percent"
   | "digits"
+  | "steps"
   | "octets per octet"
   | "frames per frame"
 
@@ -28,7 +30,16 @@ export interface LimitRow {
   readonly min: number
   readonly max: number
   /** What one bound is shared by. */
-  readonly per: "frame" | "message" | "stream" | "connection" | "address" | "endpoint" | "cluster" | "worker"
+  readonly per:
+    | "frame"
+    | "message"
+    | "stream"
+    | "connection"
+    | "address"
+    | "endpoint"
+    | "cluster"
+    | "worker"
+    | "process"
   /** The attack or accident it stops. */
   readonly stops: string
   /** What happens at the bound. */
@@ -271,6 +282,45 @@ const rows = {
     source: "nghttp2: 33/s",
     counter: "abuse_exhausted",
   },
+  answeredCallsOffset: {
+    counts:
+      "calls that a backend answered, each of which pays for one stream that its client resets early or that its deadline cuts; so many are saved up",
+    value: 500,
+    unit: "streams",
+    min: 0,
+    max: MANY,
+    per: "connection",
+    stops: "a client that gives up some of many calls being taken for one that attacks",
+    effect: "a stream reset early is charged to the abuse bucket again",
+    source: "Envoy premature_reset_total_stream_count 500, and half of all streams",
+    counter: "abuse_peer_reset",
+  },
+  cutCallsMax: {
+    counts:
+      "calls with a deadline of at most one second that passed before a backend had answered, and those under way, less those answered and cutCallsPerSecond",
+    value: 1000,
+    unit: "streams",
+    min: 1,
+    max: MANY,
+    per: "connection",
+    stops: "rapid reset by deadline: grpc-timeout of a few milliseconds makes us reset each stream",
+    effect:
+      "new calls with such a deadline get RESOURCE_EXHAUSTED that names the limit, and no backend sees them; nothing else is touched",
+    source: "ours: as many as may be open at once",
+    counter: "cut_calls_exceeded",
+  },
+  cutCallsPerSecond: {
+    counts: "cut calls of cutCallsMax forgiven each second",
+    value: 250,
+    unit: "streams/s",
+    min: 0,
+    max: MANY,
+    per: "connection",
+    stops: "the same, kept up slowly",
+    effect: "as above",
+    source: "ours: a client that misses a hundred deadlines a second is honest",
+    counter: "cut_calls_exceeded",
+  },
   pingIntervalMs: {
     counts:
       "a PING sooner than this after the last, with no HEADERS or DATA between, is charged to the abuse bucket",
@@ -466,6 +516,21 @@ const rows = {
     source: "nginx worker_connections",
     counter: "connections_exceeded",
   },
+  descriptorsReserved: {
+    counts:
+      "file descriptors that clients leave free, of those the process may have (ulimit -n), at most a quarter: for connections to endpoints, logs and certificates",
+    value: 64,
+    unit: "descriptors",
+    min: 0,
+    max: MANY,
+    per: "process",
+    stops:
+      "running out of descriptors: clients whom the system accepts and closes unheard, endpoints out of reach",
+    effect: "the client is closed at once, and the log says so every 10 s with the limit",
+    source: "nginx worker_connections, which counts both sides",
+    counter: "descriptors_exhausted",
+    nginx: "worker_rlimit_nofile",
+  },
 
   // ---- Memory -----------------------------------------------------------------------------------------------------
   connectionBufferedOctetsMax: {
@@ -611,6 +676,19 @@ const rows = {
     source: "Envoy max_connections 1024",
     counter: "endpoint_connections_exceeded",
   },
+  connectionsOpeningMax: {
+    counts:
+      "upstream connections to one endpoint that are being made at once; one alone after one that failed",
+    value: 128,
+    unit: "connections",
+    min: 1,
+    max: MANY,
+    per: "endpoint",
+    stops: "a burst of connections that overflows the backend's queue of those to accept",
+    effect: "the stream waits in the pick queue; the next are made as these come up",
+    source: "listen backlogs: 128 and more",
+    counter: "connections_opening_exceeded",
+  },
   upstreamResetsMax: {
     counts: "streams that we reset on one connection to an endpoint, less upstreamResetsPerSecond",
     value: 400,
@@ -636,6 +714,32 @@ const rows = {
     source: "nghttp2: 33/s",
     counter: "upstream_resets_exceeded",
   },
+  hastenedPingAfterMs: {
+    counts:
+      "how long an endpoint says nothing at all to new streams until a PING asks after it, ahead of its keepalive; at most one in 10 s, and no more than gRPC servers permit",
+    value: 3_000,
+    unit: "ms",
+    min: 0,
+    max: HOUR_MS,
+    per: "connection",
+    stops: "a frozen endpoint whose kernel goes on accepting streams, each of them lost",
+    effect: "a PING, that has hastenedPingTimeoutMs to be answered",
+    source: "ours; gRFC A8 and A9 for what is permitted",
+    counter: "ping_hastened",
+  },
+  hastenedPingTimeoutMs: {
+    counts:
+      "from such a PING to its answer, or to anything else that comes; keepalive's own timeout where that is less",
+    value: 8_000,
+    unit: "ms",
+    min: 100,
+    max: HOUR_MS,
+    per: "connection",
+    stops: "the same; a pause of a garbage collector should fit in it",
+    effect: "the connection ends, its streams get UNAVAILABLE, and the endpoint is charged with a failure",
+    source: "ours: with hastenedPingAfterMs less than 15 s in all",
+    counter: "ping_timeout",
+  },
   pingIntervalMaxMs: {
     counts:
       "how far apart PINGs to an endpoint get that answers them with GOAWAY(ENHANCE_YOUR_CALM); each doubles it",
@@ -651,7 +755,7 @@ const rows = {
   },
   reconnectDelayMs: {
     counts:
-      "from the start of a connection that came to nothing to the start of the next to that endpoint, give or take a fifth; 1.6 times as long after each in a row",
+      "from the start of a connection that failed to the start of the next to that endpoint, give or take a fifth; 1.6 times as long after each in a row, up to 0.3 s while the endpoint has been down for less than a minute, and to a 200th of that time later",
     value: 100,
     unit: "ms",
     min: 0,
@@ -701,6 +805,19 @@ const rows = {
     effect: "RESOURCE_EXHAUSTED",
     source: "gRPC's default for received messages",
     counter: "message_too_large",
+  },
+  regexSteps: {
+    counts:
+      "steps that one regex of the configuration takes for one path or name. Where it has no reference, lookaround or atomic group, they grow with the text alone: ordinary ones never come near",
+    value: 1_000_000,
+    unit: "steps",
+    min: 1000,
+    max: 1_000_000_000,
+    per: "stream",
+    stops: "a regex that goes back over its choices for longer than anyone waits (ReDoS)",
+    effect: "500, or INTERNAL to a gRPC client",
+    source: "PCRE's match_limit of ten million, at which nginx answers 500",
+    counter: "regex_steps_exceeded",
   },
   http1HeadOctets: {
     counts: "request line and fields of an HTTP/1.1 request, WebSocket handshakes among them",

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, expect, test } from "vitest"
 import { loadConfig } from "../config/load.ts"
+import { diskFiles } from "../config/nginx/include.ts"
 import { loadYaml } from "../config/yaml/load.ts"
 import { adapt } from "./adapt.ts"
 import { check, wantsColor } from "./check.ts"
@@ -22,9 +23,12 @@ function sink() {
   return written
 }
 
+/** A machine that has the directories of logs which a stock nginx.conf names, whatever this one has. */
+const files = { ...diskFiles, isDirectory: () => true }
+
 function checked(path: string, json = false) {
   const stdout = sink()
-  return { code: check(path, { json, color: false, stdout }), text: stdout.text }
+  return { code: check(path, { json, color: false, stdout, files }), text: stdout.text }
 }
 
 test("a good file is one line", () => {

@@ -1,6 +1,7 @@
 /** `sluice check CONFIG`: all problems at once. */
 import { type LoadedConfig, loadConfig } from "../config/load.ts"
 import type { Config, RouteConfig } from "../config/model.ts"
+import { type ConfigFiles, diskFiles } from "../config/nginx/include.ts"
 import { messageOf, type Problem, renderProblem, type Severity, sortProblems } from "../config/problem.ts"
 
 export interface CheckOptions {
@@ -9,6 +10,8 @@ export interface CheckOptions {
   /** ANSI colors; see `wantsColor`. */
   color: boolean
   stdout: { write(text: string): unknown }
+  /** Default: this machine's. */
+  files?: ConfigFiles
 }
 
 /** Colors are for terminals, and for those who did not ask for none (https://no-color.org). */
@@ -21,7 +24,7 @@ export function wantsColor(
 
 /** @returns the exit code: 0 when the configuration can run, 2 when it has errors */
 export function check(path: string, options: CheckOptions): 0 | 2 {
-  const loaded = loadConfig(path)
+  const loaded = loadConfig(path, options.files ?? diskFiles)
   options.stdout.write(options.json ? `${jsonOf(loaded)}\n` : `${reportOf(path, loaded, options)}\n`)
   return loaded.config === null ? 2 : 0
 }

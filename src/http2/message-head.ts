@@ -94,7 +94,8 @@ function pathProblem(path: string, method: string): Malformed | null {
   return null
 }
 
-function authorityProblem(authority: string): Malformed | null {
+/** What another parser could read otherwise in an authority; null: nothing. */
+export function authorityProblem(authority: string): Malformed | null {
   for (let i = 0; i < authority.length; i++) {
     const octet = authority.charCodeAt(i)
     if (

@@ -10,7 +10,7 @@ test.concurrent.each<[string, Scenario]>([
   ["a backend is killed and comes back, again and again", kill],
   ["the configuration is reloaded under load", reload],
   ["the program is replaced under load", upgrade],
-])("%s", async (_, scenario) => {
+])("%s", { timeout: 90_000 }, async (_, scenario) => {
   const checks = await scenario.run({ random: seededRandom(1), seconds: 2, streams: 100 })
   expect(checks.filter(({ held }) => !held)).toEqual([])
 })

@@ -171,7 +171,14 @@ export const mutations: readonly Mutation[] = [
     file: "cluster/pool.ts",
     find: "    this.#isClosing = true\n",
     replace:
-      '    for (const waiter of this.#waiting.splice(0)) waiter.onNoLease("reload", false)\n    this.#isClosing = true\n',
+      '    for (const waiter of [...this.#waiting]) this.#waiting.delete(waiter) && waiter.onNoLease("reload")\n    this.#isClosing = true\n',
+  },
+  {
+    name: "probe-outlives-close",
+    bug: "a closed balancer goes on finding out whether an ejected endpoint is back",
+    file: "cluster/pool.ts",
+    find: "    this.endProbe()\n    this.#retireIfClosing()",
+    replace: "    this.#retireIfClosing()",
   },
   {
     name: "reload-while-closing",
@@ -179,6 +186,13 @@ export const mutations: readonly Mutation[] = [
     file: "balancer/balancer.ts",
     find: "if (this.#isClosing) throw new Error(",
     replace: "if (this.#isClosing && this.#streams < 0) throw new Error(",
+  },
+  {
+    name: "tried-endpoint-again",
+    bug: "a call is tried again at the endpoint that has just failed it",
+    file: "relay/call/retries.ts",
+    find: "else (this.tried ??= []).push(leg.endpoint)",
+    replace: "",
   },
   {
     name: "answer-thrown-away",
@@ -233,7 +247,7 @@ export const mutations: readonly Mutation[] = [
     name: "keepalive-deaf",
     bug: "an endpoint that does not answer PING counts as alive",
     file: "base/keepalive.ts",
-    find: 'nowMs - this.#askedMs >= this.timeoutMs ? "dead" : "none"',
+    find: 'nowMs - this.#askedMs >= this.#answerWithinMs ? "dead" : "none"',
     replace: '"none"',
   },
   {
@@ -250,5 +264,61 @@ export const mutations: readonly Mutation[] = [
     find: "const isBlockLate =",
     replace:
       'if (!this.#settingsAcked && age > 10_000) return protocolError("SETTINGS not acknowledged")\n    const isBlockLate =',
+  },
+  {
+    name: "trailers-dropped-at-zero",
+    bug: "trailers are lost when the DATA before them used the connection's window up to exactly 0",
+    file: "http2/sender.ts",
+    find: "if (stream.queue !== null && endStream) {",
+    replace: "if ((stream.queue !== null || this.window === 0) && endStream) {",
+  },
+  {
+    name: "queued-trailers-dropped-at-zero",
+    bug: "the same for trailers that wait behind queued DATA",
+    file: "http2/sender.ts",
+    find: "if (stream.queuedTrailers !== null) {\n      const block",
+    replace: "if (stream.queuedTrailers !== null && this.window !== 0) {\n      const block",
+  },
+  {
+    name: "end-stream-dropped-at-zero",
+    bug: "END_STREAM behind queued DATA is not sent when the stream's window comes to exactly 0",
+    file: "http2/sender.ts",
+    find: "isLast && stream.queuedEnd)",
+    replace: "isLast && stream.queuedEnd && stream.sendWindow !== 0)",
+  },
+  {
+    name: "last-octet-of-window-kept",
+    bug: "a window of one octet counts as none, so a stream stalls",
+    file: "http2/sender.ts",
+    find: "if (length <= 0) return false",
+    replace: "if (length <= 0 || (length === 1 && queue.length > 1)) return false",
+  },
+  {
+    name: "debt-forgiven",
+    bug: "a window that SETTINGS have lowered below 0 counts from 0 on",
+    file: "http2/sender.ts",
+    find: "stream.sendWindow += increment",
+    replace: "stream.sendWindow = Math.max(0, stream.sendWindow) + increment",
+  },
+  {
+    name: "ping-answer-unmatched",
+    bug: "any PING acknowledgement counts as the answer to the drain's PING, so streams on their way are refused",
+    file: "http2/connection.ts",
+    find: "if (this.#isDrainPinged && DRAIN_PING.equals(payload))",
+    replace: "if (this.#isDrainPinged)",
+  },
+  {
+    name: "ping-answer-matched-but-one",
+    bug: "the last octet of a PING acknowledgement is not compared",
+    file: "http2/connection.ts",
+    find: "DRAIN_PING.equals(payload)",
+    replace: "DRAIN_PING.subarray(0, 7).equals(payload.subarray(0, 7))",
+  },
+  {
+    name: "ping-answered-one-off",
+    bug: "a PING is answered with octets that begin one too early",
+    file: "http2/receiver.ts",
+    find: "this.#sender.ping(octets.subarray(start, end), true)",
+    replace: "this.#sender.ping(octets.subarray(start - 1, end - 1), true)",
   },
 ]

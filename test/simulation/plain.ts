@@ -17,6 +17,9 @@ const peer: PeerPlan = {
   readDelayMs: 0,
   connectionDelayMs: 0,
   ackDelayMs: 0,
+  pongDelayMs: 0,
+  pongsTwice: false,
+  strayPong: null,
 }
 
 const listener: ListenerPlan = {

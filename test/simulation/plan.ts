@@ -59,6 +59,11 @@ export interface PeerPlan {
   readonly connectionDelayMs: number
   /** How long it takes to acknowledge SETTINGS; null: it never does. */
   readonly ackDelayMs: number | null
+  /** How long it takes to answer a PING, and whether it does so twice. */
+  readonly pongDelayMs: number
+  readonly pongsTwice: boolean
+  /** Eight octets of a PING acknowledgement that nothing asked for, before each of its heads; null: none. */
+  readonly strayPong: string | null
 }
 
 export interface EndpointPlan extends PeerPlan {
@@ -120,6 +125,8 @@ export type Misbehaviour =
   | "half a frame"
   | "frame too large"
   | "window overflow"
+  | "stream window overflow"
+  | "settings overflow windows"
   | "window update of 0"
   | "data on an idle stream"
   | "data past the window"
@@ -130,7 +137,7 @@ export type Misbehaviour =
   | "goaway raises its last stream"
 
 /** What is allowed and rare. */
-export type Noise = "ping" | "unknown frame" | "priority" | "empty data"
+export type Noise = "ping" | "two pings" | "stray pong" | "unknown frame" | "priority" | "empty data"
 
 export type FaultPlan = { readonly atMs: number } & (
   | { readonly kind: "resets"; readonly side: Side; readonly index: number }

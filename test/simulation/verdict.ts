@@ -34,7 +34,7 @@ export function judge(call: CallRecord, around: Circumstances): void {
     throw fail(call, "record", "the balancer never told of it")
   judgeTime(call, around.plan.route)
   if (call.isSpoilt) return
-  judgeLegs(call, around.plan)
+  judgeLegs(call, around.plan, around.hurtEndpoints)
   switch (ending.how) {
     case "cancelled":
       return
@@ -113,7 +113,7 @@ function whyUnavailable(call: CallRecord, around: Circumstances): string | null 
   if (call.endedMs >= around.abortMs) return "the balancer closed"
   if (isScarce(plan)) return "streams were scarce"
   if (isImpatient(plan)) return "its route cuts what is silent"
-  if (mayBeEjected(plan)) return "an endpoint answered 503"
+  if (mayBeEjected(plan)) return "an endpoint answered 503, or reset a call"
   if (call.plan.response.refusals > 0 && (hurtEndpoints.size > 0 || !canBeRetried(call.plan, plan)))
     return "it was refused"
   return null
@@ -128,13 +128,11 @@ function canBeRetried(call: CallPlan, { cluster, endpoints, limits }: Plan): boo
   return cluster.retryConditions.includes("error") && isReachable && isKept
 }
 
-/** An answer that is retried counts against the endpoint that gave it. */
+/** An answer that is retried counts against the endpoint that gave it, and so does RST_STREAM before the head. */
 function mayBeEjected({ cluster, calls, endpoints }: Plan): boolean {
-  return (
-    endpoints.length > 1 &&
-    cluster.retryConditions.includes("http_503") &&
-    calls.some(({ response }) => response.status === 503)
-  )
+  if (endpoints.length === 1) return false
+  const isRetried = cluster.retryConditions.includes("http_503")
+  return calls.some(({ response }) => response.end === "reset" || (isRetried && response.status === 503))
 }
 
 /** There may be no place for a stream although nothing is broken. */
@@ -152,7 +150,8 @@ function isPastDeadline({ plan, openedMs, endedMs }: CallRecord): boolean {
 }
 
 function mayBeShed({ plan }: Circumstances): boolean {
-  return plan.limits.bufferedOctetsMax !== undefined
+  const { bufferedOctetsMax, connectionBufferedOctetsMax } = plan.limits
+  return bufferedOctetsMax !== undefined || connectionBufferedOctetsMax !== undefined
 }
 
 function isImpatient({ route }: Plan): boolean {

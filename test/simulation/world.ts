@@ -71,6 +71,8 @@ class World implements Struck {
   /** Calls of the balancer that have not resolved. */
   #pending = 0
   #isClosing = false
+  /** When the balancer ends what is still open. */
+  #abortMs = Number.POSITIVE_INFINITY
   /** The first thing that went wrong where nobody could be told of it. */
   #found: unknown = null
 
@@ -160,6 +162,7 @@ class World implements Struck {
     const { graceMs } = this.#plan.close
     const closeMs = scheduler.now()
     const abortMs = closeMs + graceMs
+    this.#abortMs = abortMs
     const calls = [...this.#ledger.calls.values()]
     if (isLate) this.#blameWhatIsLeft(calls)
     const late = new Set(calls.filter(({ ending }) => ending === null))
@@ -260,11 +263,15 @@ class World implements Struck {
     const onViolation = (violation: Violation): void => this.#report(violation)
     const onFrame = (link: string, fromBalancer: boolean, frame: Frame): void =>
       witness!.frame(this.scheduler.now(), link, fromBalancer, frame)
-    const connectionRaiseOctets = this.#balancer.limits.connectionWindowOctets - 65_535
+    const { connectionWindowOctets, drainTimeoutMs } = this.#balancer.limits
+    const connectionRaiseOctets = connectionWindowOctets - 65_535
     return new WireObserver({
       name,
       role,
       connectionRaiseOctets,
+      drainTimeoutMs,
+      mayEndAtOnceFromMs: () => this.#abortMs,
+      now: () => this.scheduler.now(),
       onViolation,
       onFrame: witness === null ? null : onFrame,
     })

@@ -1,6 +1,7 @@
 /** Tokens to directives. Every problem is reported and reading goes on behind it, at the next `;` or brace. */
 import { type Directive, lastWordOf, type Span, type Word } from "./ast.ts"
 import { Lexer } from "./lexer.ts"
+import { isLuaBlock } from "./lua.ts"
 import { otherFormatHint } from "./other-format.ts"
 import type { Report } from "./report.ts"
 
@@ -48,6 +49,13 @@ export function parse(text: string, file: string, report: Report): Directive[] {
         break
       case "{": {
         if (words.length === 0 && !broken) report.error(token.span, 'unexpected "{"')
+        if (words.length > 0 && isLuaBlock(words[0]!.text)) {
+          const lua = words[0]!
+          statement([])
+          if (lexer.skipLua()) break
+          report.error(lua.span, `the Lua of "${lua.text}" does not end: a "}" is missing`)
+          return top
+        }
         if (open.length === DEPTH_MAX) {
           report.error(token.span, `more than ${DEPTH_MAX} blocks within each other`)
           return top

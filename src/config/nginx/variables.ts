@@ -45,6 +45,10 @@ const DECLARING: ReadonlyMap<string, number> = new Map([
   ["auth_request_set", 0],
   ["perl_set", 0],
   ["js_set", 0],
+  ["js_var", 0],
+  ["set_by_lua", 0],
+  ["set_by_lua_block", 0],
+  ["set_by_lua_file", 0],
   ["keyval", 1],
 ])
 

@@ -7,7 +7,8 @@ import type { OnOctets } from "../../net/shared-read.ts"
 import { readShared } from "../../net/shared-read.ts"
 import type { ConnectionRecord, TlsInfo } from "../../record/record.ts"
 import type { ClientConnection } from "./client-connection.ts"
-import { DownstreamConnection, type DownstreamContext, type DownstreamOptions } from "./downstream.ts"
+import { DownstreamConnection, type DownstreamOptions } from "./downstream.ts"
+import type { DownstreamContext } from "./downstream-context.ts"
 import type { OpenListener } from "./listener-view.ts"
 import { ProtocolDetector, type ProtocolDetectorOptions, type SpokenProtocol } from "./protocol-detector.ts"
 import { refusingPlain } from "./refusing-plain.ts"
@@ -127,14 +128,16 @@ export class Clients {
 
   /** Counts a client's socket until it closes. False: it is one too many, and destroyed. */
   admit(socket: Socket): boolean {
-    const { limits, counters } = this.#options.context
+    const { limits, counters, descriptors } = this.#options.context
     const address = socket.remoteAddress ?? ""
     const ofAddress = (this.#byAddress.get(address) ?? 0) + 1
     const isOneTooMany = this.#sockets.size >= limits.connectionsMax
     const isOneTooManyOfAddress = address !== "" && ofAddress > limits.connectionsPerAddressMax
-    if (isOneTooMany) counters.add(counterIds.connections_exceeded)
+    const isLow = descriptors.isLow(socket)
+    if (isLow) descriptors.exhausted({ client: `${address}:${socket.remotePort ?? 0}` })
+    else if (isOneTooMany) counters.add(counterIds.connections_exceeded)
     else if (isOneTooManyOfAddress) counters.add(counterIds.connections_per_address_exceeded)
-    if (this.#isClosed || isOneTooMany || isOneTooManyOfAddress) {
+    if (this.#isClosed || isLow || isOneTooMany || isOneTooManyOfAddress) {
       socket.on("error", () => {})
       socket.destroy()
       return false
@@ -214,5 +217,7 @@ function connectionRecord(
     tls,
     proxied: null,
     requests: 0,
+    cutCalls: 0,
+    cutCallsMs: 0,
   }
 }

@@ -213,6 +213,7 @@ class BackendCall implements PeerStreamOwner {
   #sendHead(endStream: boolean): void {
     if (this.hasSentHead || this.#stream.isClosed) return
     this.hasSentHead = true
+    this.#connection.sendStrayPong()
     const { plan } = this.#call
     this.#sendHeaders(responseHead(plan, this.#attempt.number, endStream), endStream)
     if (endStream) this.#answered()

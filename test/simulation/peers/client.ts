@@ -167,6 +167,7 @@ class ClientCall implements PeerStreamOwner {
     record.openedMs = scheduler.now()
     if (connection.isForgiven) record.isSpoilt = true
     const endsAtOnce = plan.request.length === 0 && plan.requestEnd === "with last"
+    connection.sendStrayPong()
     const head = plan.isUntidy ? untidy(requestHead(plan), false) : requestHead(plan)
     this.#stream = connection.http2.open(head, endsAtOnce, false, this)
     if (!endsAtOnce) this.#send(0)

@@ -78,6 +78,7 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
     this.http2 = new Http2Connection<PeerStreamOwner>({ role, limits: limitsOf(plan), events: this, nowMs })
     this.#delayConnectionCredit()
     this.#delayAcknowledgement()
+    this.#answerPings()
   }
 
   /** The connection is over, for whatever reason. Called once. */
@@ -158,6 +159,13 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
   /** Octets that have no place in HTTP/2, or should not have. */
   sendRaw(octets: Buffer): void {
     this.http2.output.raw(octets)
+  }
+
+  /** An answer to no PING, where the plan has one; before a head, so that it comes just when streams do. */
+  sendStrayPong(): void {
+    const { strayPong } = this.#plan
+    if (strayPong !== null && !this.http2.isClosed)
+      this.http2.output.frame(FrameType.PING, Flag.ACK, 0, Buffer.from(strayPong, "latin1"))
   }
 
   // ---- ConnectionEvents ---------------------------------------------------------------------------------------
@@ -245,6 +253,23 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
     sender.settingsAck = () => {
       if (ackDelayMs !== null)
         this.scheduler.in(ackDelayMs, () => void (this.http2.isClosed || acknowledge()))
+    }
+  }
+
+  /** The connection answers PINGs by itself; here it does so late, or twice. */
+  #answerPings(): void {
+    const { sender } = this.http2
+    const { pongDelayMs, pongsTwice } = this.#plan
+    if (pongDelayMs === 0 && !pongsTwice) return
+    const send = sender.ping.bind(sender)
+    sender.ping = (payload, isAck) => {
+      if (!isAck) return send(payload, false)
+      const copy = Buffer.from(payload)
+      this.scheduler.in(pongDelayMs, () => {
+        if (this.http2.isClosed) return
+        send(copy, true)
+        if (pongsTwice) send(copy, true)
+      })
     }
   }
 
