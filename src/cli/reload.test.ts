@@ -55,6 +55,7 @@ test.for([
   const log = new LogLines()
   const options = {
     path,
+    strict: false,
     balancer: { reload: () => Promise.resolve() },
     asHere: (config: Config) => config,
     settings: new StartSettings(loadConfig(path).config!),

@@ -1,13 +1,15 @@
 import type { Balancer } from "../balancer/balancer.ts"
-import { loadConfig } from "../config/load.ts"
 import type { Config } from "../config/model.ts"
 import type { Log } from "../log/logger.ts"
+import { makeLogDirectories, prepare, whyNot } from "./prepare.ts"
 import type { StartSettings } from "./start-settings.ts"
 import { problemLines, type Teller } from "./teller.ts"
 
 export interface ReloadOptions {
   /** The configuration file; null: there is none. */
   path: string | null
+  /** See `RunOptions`. */
+  strict: boolean
   balancer: Pick<Balancer, "reload">
   /** The configuration as this process runs it. */
   asHere(config: Config): Config
@@ -20,13 +22,14 @@ export interface ReloadOptions {
 export async function reload(options: ReloadOptions): Promise<void> {
   const { path, balancer, asHere, settings, log, teller } = options
   if (path === null) return log.warn("nothing to reload: no configuration file was given")
-  const loaded = loadConfig(path)
+  const loaded = await prepare(path, options)
   teller.problems(loaded)
   if (loaded.config === null)
-    return log.error("the configuration has errors; the old one stays", {
+    return log.error(`${whyNot(loaded.problems)}; the old one stays`, {
       problems: problemLines(loaded.problems),
     })
   const config = asHere(loaded.config)
+  makeLogDirectories(config)
   try {
     await balancer.reload(config)
   } catch (error) {

@@ -23,7 +23,7 @@ test.for([
   const say = (line: string): void => void said.push(line)
   const log = { info: say, warn: say, error: say } as unknown as ProcessLog
   const balancer = { snapshot: () => ({ streams: [] }), close } as unknown as Balancer
-  const options = { config: null, listen: [], to: [], json: false }
+  const options = { config: null, listen: [], to: [], json: false, strict: false }
   const teller = new Teller(false)
   const control = {
     onCommand: (handler: (command: "stop", why: string) => void) => handler("stop", "SIGTERM"),

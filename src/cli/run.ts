@@ -2,13 +2,13 @@ import { Balancer } from "../balancer/balancer.ts"
 import type { OpenAddress } from "../balancer/status.ts"
 import { holdProcess, systemClock } from "../base/clock.ts"
 import { counterIds } from "../base/counters.ts"
-import { loadConfig } from "../config/load.ts"
 import type { Config } from "../config/model.ts"
 import { workerCount } from "../config/workers.ts"
 import { openLog, type ProcessLog } from "../log/logger.ts"
 import { fromAddresses } from "./address-options.ts"
 import { wantsColor } from "./check.ts"
 import { writePidFile } from "./pid-file.ts"
+import { makeLogDirectories, prepare, whyNot } from "./prepare.ts"
 import { reload } from "./reload.ts"
 import { StartSettings } from "./start-settings.ts"
 import { Teller } from "./teller.ts"
@@ -23,6 +23,8 @@ export interface RunOptions {
   listen: string[]
   to: string[]
   json: boolean
+  /** A configuration with warnings is not run. */
+  strict: boolean
 }
 
 const NO_UPGRADE =
@@ -41,8 +43,9 @@ export async function run(options: RunOptions): Promise<number> {
 
 async function runUntilStopped(options: RunOptions): Promise<number> {
   const teller = new Teller(options.json)
-  const config = readConfig(options, teller)
+  const config = await readConfig(options, teller)
   if (config === null) return 2
+  makeLogDirectories(config)
   const count = workerCount(config)
   let log: ProcessLog
   try {
@@ -112,17 +115,17 @@ function asHere(config: Config): Config {
   return { ...config, listeners: config.listeners.map((listener) => ({ ...listener, reusePort: true })) }
 }
 
-function readConfig(options: RunOptions, teller: Teller): Config | null {
+async function readConfig(options: RunOptions, teller: Teller): Promise<Config | null> {
   if (options.config === null) {
     const { config, errors } = fromAddresses(options.listen, options.to)
     for (const error of errors) teller.cannotStart(error)
     return config
   }
-  const loaded = loadConfig(options.config)
+  const loaded = await prepare(options.config, options)
   const { config, problems } = loaded
   // Of a warning each worker would only say again what the primary has.
   if (config === null || !isWorker) teller.problems(loaded)
-  if (config === null) teller.cannotStart("the configuration has errors", problems)
+  if (config === null) teller.cannotStart(whyNot(problems), problems)
   return config
 }
 
@@ -160,6 +163,8 @@ export function untilStopped(
   })
   return new Promise((resolve) => {
     let isStopping = false
+    // One after the other: the last to be asked for is the one that holds.
+    let reloading = Promise.resolve()
     const stop = (signal: string): void => {
       if (isStopping) {
         log.warn("stopping at once", { signal })
@@ -188,9 +193,11 @@ export function untilStopped(
     control.onCommand((command, why) => {
       if (command === "stop") stop(why)
       // As in nginx, for whoever rotates logs by `systemctl reload`; also when the old configuration stays.
-      else if (command === "reload")
-        void reload({ path: options.config, balancer, asHere, settings, log, teller }).then(reopen)
-      else reopen()
+      else if (command === "reload") {
+        const { config: path, strict } = options
+        const again = () => reload({ path, strict, balancer, asHere, settings, log, teller }).then(reopen)
+        reloading = reloading.then(again)
+      } else reopen()
     })
   })
 }

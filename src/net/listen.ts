@@ -73,6 +73,26 @@ function tryToListen(server: Server, config: ListenerConfig): Promise<NodeJS.Err
   })
 }
 
+/**
+ * Why an address could never be listened on here: its name is unknown, this machine does not have it, or its directory
+ * is missing. Null: it could, if its port is free.
+ */
+export async function addressProblem(config: ListenerConfig): Promise<string | null> {
+  if (config.unixPath !== null) {
+    if (existsSync(dirname(config.unixPath))) return null
+    return listenProblem(config, Object.assign(new Error("no directory"), { code: "ENOENT" }))
+  }
+  if (config.host === null || isUnspecified(config.host)) return null
+  const server = createServer()
+  const error = await tryToListen(server, { ...config, port: 0, reusePort: false })
+  server.close()
+  return error === null ? null : listenProblem(config, error)
+}
+
+function isUnspecified(host: string): boolean {
+  return host === "0.0.0.0" || host === "::"
+}
+
 /** One sentence on why an address cannot be listened on. */
 export function listenProblem(config: ListenerConfig, error: Error): string {
   const { code } = error as NodeJS.ErrnoException
