@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events"
 import type { Socket } from "node:net"
 import { hostname } from "node:os"
 import { type Clock, HeldClock, systemClock, type Timer } from "../base/clock.ts"
-import { Counters, counterIds } from "../base/counters.ts"
+import { type Counters, counterIds } from "../base/counters.ts"
 import type { Limits } from "../base/limits.ts"
 import { type Random, systemRandom } from "../base/random.ts"
 import { resolveLimits } from "../base/resolve-limits.ts"
@@ -20,6 +20,7 @@ import type {
   UpstreamTlsConfig,
 } from "../config/model.ts"
 import { BufferBudget } from "../http2/buffer-budget.ts"
+import { releaseIdleSlabs } from "../http2/segments.ts"
 import { type AccessLog, AccessLogs } from "../log/access-log.ts"
 import { type Log, silentLog } from "../log/logger.ts"
 import { Flusher } from "../net/flusher.ts"
@@ -30,16 +31,17 @@ import type { TlsListener } from "../net/tls-listener.ts"
 import { type TlsPlan, TlsStore } from "../net/tls-store.ts"
 import type { ConnectionRecord, StreamRecord } from "../record/record.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
+import type { CallContext } from "../relay/call/call-context.ts"
 import { ReplayRing } from "../relay/call/replay-ring.ts"
-import type { RelayContext } from "../relay/context.ts"
 import { Clients } from "../relay/downstream/clients.ts"
 import type { OpenListener } from "../relay/downstream/listener-view.ts"
 import { Admission } from "../relay/overload/admission.ts"
-import { Shedding } from "../relay/overload/reset-largest.ts"
+import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
 import { compileRoute, type Route } from "../relay/route/route.ts"
 import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
 import type { UpstreamConnection } from "../relay/upstream/upstream.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
+import { type Numbers, OwnNumbers } from "./numbers.ts"
 import { type BalancerSnapshot, describe, type OpenAddress } from "./status.ts"
 
 const TICK_MS = 1000
@@ -72,6 +74,14 @@ interface Accepting extends OpenListener {
 
 type Clusters = ReadonlyMap<string, Cluster<UpstreamConnection>>
 
+/** A configuration that is compiled and whose new listeners are open. One of the two is to be called, once. */
+export interface PreparedReload {
+  /** Puts it in force. Errors: throws when the balancer is closing, and the old one stays. */
+  commit(): void
+  /** Forgets it. */
+  abandon(): void
+}
+
 interface Live {
   readonly config: Config
   readonly clusters: Clusters
@@ -86,8 +96,9 @@ interface Live {
  * configuration as a whole; streams under way keep the one they began with.
  */
 export class Balancer extends EventEmitter<BalancerEvents> {
-  readonly counters = new Counters()
+  readonly counters: Counters
   readonly limits: Limits
+  readonly #numbers: Numbers
   readonly #clock: HeldClock
   readonly #log: Log
   readonly #env: TemplateEnvironment
@@ -96,7 +107,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #accessLogs: AccessLogs
   readonly #accessLogsOpen = new Map<string, AccessLog>()
   readonly #tls: TlsStore
-  readonly #context: RelayContext
+  readonly #context: CallContext
   readonly #clients: Clients
   readonly #upstreams: Upstreams
   readonly #links = new Set<Link>()
@@ -112,14 +123,15 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #listeners = new Map<string, Accepting>()
   #live: Live
   #ticker: Timer | null = null
-  #streams = 0
   #isClosing = false
   /** The last reload: each builds on what the one before it has left. */
   #reloading: Promise<void> = Promise.resolve()
 
   /** `config` has been checked. Errors: throws when an access log or a certificate cannot be opened or a limit is out of range. */
-  constructor(config: Config, options: BalancerOptions = {}) {
+  constructor(config: Config, options: BalancerOptions = {}, numbers: Numbers = new OwnNumbers()) {
     super()
+    this.counters = numbers.counters
+    this.#numbers = numbers
     const { limits, problems } = resolveLimits(config.limits)
     if (problems.length > 0) throw new Error(problems.map(({ message }) => message).join("; "))
     this.limits = limits
@@ -136,11 +148,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       handshakeTimeoutMs: limits.handshakeTimeoutMs,
       clock: this.#clock,
       log: this.#log,
-      onSecured: (name, socket, info) => {
-        const listener = this.#listeners.get(name)
-        if (listener === undefined) socket.destroy()
-        else this.#clients.secured(listener, socket, info)
-      },
+      onSecured: (name, socket, info) =>
+        this.#clients.onTlsHandshakeDone(this.#listeners.get(name), socket, info),
+      onPlain: (name, socket, octets) =>
+        this.#clients.acceptWithoutTls(this.#listeners.get(name), socket, octets),
       onFailed: (counter) => this.counters.add(counterIds[counter]),
       onBug: (error) => this.#uncaught(error),
     })
@@ -155,7 +166,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       budget: new BufferBudget(limits),
       admission,
       onStreamEnd: (record) => {
-        this.#streams++
+        numbers.traffic.add(record)
         this.emit("stream", record)
       },
     }
@@ -166,6 +177,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       openStream: bridges.openStream,
       http1: (connection) => bridges.http1(connection),
       link,
+      nextConnectionId: () => numbers.nextConnectionId(),
       onConnect: (record) => {
         this.#tickLater()
         this.emit("connect", record)
@@ -174,6 +186,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         this.#gone()
         this.emit("disconnect", record)
       },
+      onHandshakeEnd: () => this.#gone(),
     })
     this.#upstreams = new Upstreams({
       context: this.#context,
@@ -182,7 +195,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       onConnect: () => this.#tickLater(),
       onClosed: () => this.#gone(),
     })
-    new Shedding(this.#context, () => this.#clients.connections)
+    new ResetLargestStreams(this.#context, () => this.#clients.connections)
     this.#live = this.#compile(config, null)
     this.#live.tls.commit()
   }
@@ -213,7 +226,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       addresses: this.addresses,
       clusters: this.#live.clusters.values(),
       downstream: this.#clients.connections,
-      streamsEnded: this.#streams,
+      handshakes: this.#clients.handshakes.size,
+      streamsEnded: this.#numbers.traffic.streams,
       bufferedOctets: this.#context.budget.octets,
       deadlines: this.#context.deadlines.size,
       counters: this.counters,
@@ -231,10 +245,24 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   }
 
   async #reload(config: Config): Promise<void> {
+    const prepared = await this.prepare(config)
+    prepared.commit()
+    this.#log.info("configuration reloaded")
+  }
+
+  /**
+   * The first half of a reload, for those who must know that it will do before it is done. One at a time, and not while
+   * `reload` is under way. Errors: as `reload`.
+   */
+  async prepare(config: Config): Promise<PreparedReload> {
     this.#mustNotBeClosing()
     const next = this.#compile(config, this.#live)
     const opened: string[] = []
-    const names = new Set(config.listeners.map(({ name }) => name))
+    const abandon = (): void => {
+      for (const name of opened) this.#removeListener(name)
+      for (const cluster of without(next.clusters, this.#live.clusters)) cluster.close()
+      next.tls.abandon()
+    }
     try {
       for (const listener of config.listeners) {
         const open = this.#listeners.get(listener.name)
@@ -246,27 +274,35 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         await this.#open(listener, next)
         opened.push(listener.name)
       }
-      this.#mustNotBeClosing()
     } catch (error) {
-      for (const name of opened) this.#removeListener(name)
-      for (const cluster of without(next.clusters, this.#live.clusters)) cluster.close()
-      next.tls.abandon()
+      abandon()
       throw error
     }
+    const commit = (): void => {
+      if (this.#isClosing) abandon()
+      this.#mustNotBeClosing()
+      this.#commit(next)
+    }
+    return { commit, abandon }
+  }
+
+  #commit(next: Live): void {
     const before = this.#live
+    const { config } = next
+    const names = new Set(config.listeners.map(({ name }) => name))
     this.#live = next
     for (const name of [...this.#listeners.keys()]) if (!names.has(name)) this.#removeListener(name)
     for (const cluster of without(before.clusters, next.clusters)) cluster.close()
     for (const upstream of next.tls.commit())
-      for (const way of this.#upstreams.forget(upstream))
-        for (const cluster of next.clusters.values()) cluster.forget(way)
+      for (const connect of this.#upstreams.retireConnectors(upstream))
+        for (const cluster of next.clusters.values()) cluster.forget(connect)
     for (const listener of config.listeners) {
       const open = this.#listeners.get(listener.name)!
       open.config = listener
       open.router = next.routers.get(listener.name)!
       open.tls = next.tls.find(listener.name)
     }
-    this.#log.info("configuration reloaded")
+    this.#numbers.streams.retain(config.clusters)
   }
 
   /** A reload must not open again what `close` has closed. */
@@ -290,17 +326,17 @@ export class Balancer extends EventEmitter<BalancerEvents> {
    */
   async close(options: { graceMs?: number } = {}): Promise<void> {
     const graceMs = options.graceMs ?? this.#live.config.shutdown.graceMs
-    const { connections } = this.#clients
+    const { connections, handshakes } = this.#clients
     this.#isClosing = true
     this.#clients.close()
     for (const name of [...this.#listeners.keys()]) this.#closeListener(name)
     for (const connection of connections) connection.drain()
-    if (graceMs > 0) await this.#whenGone(connections, graceMs)
+    if (graceMs > 0) await this.#whenGone([connections, handshakes], graceMs)
     for (const connection of [...connections]) connection.abort("the balancer is shutting down")
     for (const cluster of this.#live.clusters.values()) cluster.close()
     for (const connection of [...this.#upstreams.connections])
       connection.abort("the balancer is shutting down")
-    await this.#whenGone(this.#links, this.limits.drainTimeoutMs)
+    await this.#whenGone([this.#links], this.limits.drainTimeoutMs)
     for (const link of this.#links) link.destroy()
     this.#tls.close()
     this.#ticker?.cancel()
@@ -372,6 +408,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       limits: this.limits,
       onLimit: (counter) => this.counters.add(counterIds[counter as keyof typeof counterIds]),
       connect: this.#upstreams.plain,
+      counts: this.#numbers.streams.countsOf(config),
     })
   }
 
@@ -415,9 +452,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   }
 
   /** Over TLS a client is served after its handshake. False: this listener has no TLS. */
-  #handshake({ tls }: Accepting, socket: Socket): boolean {
+  #handshake(listener: Accepting, socket: Socket): boolean {
+    const { tls } = listener
     if (tls === null) return false
-    if (this.#clients.admit(socket)) tls.handshake(socket)
+    if (this.#clients.admitHandshake(listener, socket)) tls.handshake(socket)
     return true
   }
 
@@ -431,17 +469,20 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       this.#context.admission.tick(nowMs)
       for (const connection of this.#clients.connections) connection.tick(nowMs)
       for (const connection of this.#upstreams.connections) connection.tick(nowMs)
-      if (this.#clients.connections.size + this.#upstreams.connections.size > 0) this.#tickLater()
+      const isQuiet = this.#clients.connections.size + this.#upstreams.connections.size === 0
+      releaseIdleSlabs(isQuiet)
+      if (!isQuiet) this.#tickLater()
     })
   }
 
-  /** Resolves when `set` is empty, or after `ms`. */
-  #whenGone(set: ReadonlySet<unknown>, ms: number): Promise<void> {
-    if (set.size === 0) return Promise.resolve()
+  /** Resolves when all `sets` are empty, or after `ms`. */
+  #whenGone(sets: readonly { readonly size: number }[], ms: number): Promise<void> {
+    const areGone = (): boolean => sets.every(({ size }) => size === 0)
+    if (areGone()) return Promise.resolve()
     return new Promise((resolve) => {
       const timer = this.#clock.after(ms, () => done())
       const look = (): void => {
-        if (set.size === 0) done()
+        if (areGone()) done()
       }
       const done = (): void => {
         timer.cancel()
@@ -459,7 +500,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
 }
 
 /** By name as written, else without regard to case: what variables come to is in any spelling, and nginx takes it. */
-function clusterFinder(clusters: Clusters): Route["findCluster"] {
+function clusterFinder(clusters: Clusters): (name: string) => Cluster<UpstreamConnection> | undefined {
   const byLowerName = new Map([...clusters].map(([name, cluster]) => [name.toLowerCase(), cluster]))
   return (name) => clusters.get(name) ?? byLowerName.get(name.toLowerCase())
 }

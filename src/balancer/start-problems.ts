@@ -13,8 +13,8 @@ export interface StartProblem {
 }
 
 /**
- * What `Balancer` and its start would refuse of a configuration on this machine: files that are not what they should be,
- * addresses that it does not have. Nothing stays open. That a port is taken only a start finds.
+ * What `Balancer` and its start would refuse of a configuration on this machine: files that are not what they should
+ * be, addresses that it does not have. Nothing stays open. That a port is taken only a start finds.
  */
 export async function startProblems(config: Config): Promise<StartProblem[]> {
   const problems: StartProblem[] = resolveLimits(config.limits).problems.map(({ name, message }) => {
@@ -43,6 +43,7 @@ function tryTls(config: Config, attempt: (about: string | null, action: () => vo
     log: silentLog,
     onSecured() {},
     onFailed() {},
+    onPlain() {},
     onBug() {},
   })
   const plan = store.plan()

@@ -18,6 +18,8 @@ export interface BalancerSnapshot {
   addresses: OpenAddress[]
   clusters: ClusterSnapshot[]
   connections: number
+  /** Clients whose TLS handshake is under way; they are no connections yet. */
+  handshakes: number
   streams: StreamSnapshot[]
   streamsEnded: number
   /** Held for slow receivers and for streams that may have to be repeated, in all. */
@@ -62,6 +64,7 @@ export function describe(from: {
   addresses: OpenAddress[]
   clusters: Iterable<Cluster<UpstreamConnection>>
   downstream: Iterable<ClientConnection>
+  handshakes: number
   streamsEnded: number
   bufferedOctets: number
   deadlines: number
@@ -72,15 +75,14 @@ export function describe(from: {
   for (const { streams: owners, record } of from.downstream) {
     connections++
     for (const owner of owners) {
-      const { messages } = owner
       streams.push({
         client: `${record.remoteAddress}:${record.remotePort}`,
         authority: owner.record.authority,
         path: owner.record.path,
         endpoint: owner.endpointAddress,
         ageMs: Math.round(from.nowMs - owner.record.startMs),
-        requestMessages: messages.request,
-        responseMessages: messages.response,
+        requestMessages: owner.record.requestMessages,
+        responseMessages: owner.record.responseMessages,
         requestOctets: owner.record.requestOctets,
         responseOctets: owner.record.responseOctets,
         bufferedOctets: owner.bufferedOctets,
@@ -93,6 +95,7 @@ export function describe(from: {
     addresses: from.addresses,
     clusters: [...from.clusters].map((cluster) => describeCluster(cluster, from.nowMs)),
     connections,
+    handshakes: from.handshakes,
     streams,
     streamsEnded: from.streamsEnded,
     bufferedOctets: from.bufferedOctets,

@@ -149,7 +149,7 @@ const rows = {
     per: "stream",
     stops: "HPACK bomb (CVE-2016-6581): references of one octet that expand",
     effect:
-      "a request: RESOURCE_EXHAUSTED or 431, and a charge to the abuse bucket; a response or trailers: RST_STREAM(ENHANCE_YOUR_CALM)",
+      "a request: RESOURCE_EXHAUSTED or 431, and a charge to the abuse bucket; a response's trailers and Trailers-Only are cut to what fits, their grpc-status kept; an interim response is left out; another head: RST_STREAM(ENHANCE_YOUR_CALM)",
     source: "RFC 9113 §10.5.1",
     counter: "header_list_too_large",
     nginx: "large_client_header_buffers",
@@ -157,33 +157,58 @@ const rows = {
 
   // ---- Header blocks ----------------------------------------------------------------------------------------------
   headerFieldsMax: {
-    counts: "fields of one header list, each cookie crumb one; trailers too",
+    counts: "fields of one header list of a client's, each cookie crumb one; trailers too",
     value: 128,
     unit: "fields",
     min: 16,
     max: 10_000,
     per: "stream",
     stops: "HPACK bomb of many small fields and cookie crumbs (2026): bookkeeping exceeds the octets",
-    effect:
-      "a request: RESOURCE_EXHAUSTED or 431, and a charge to the abuse bucket; a response or trailers: RST_STREAM(ENHANCE_YOUR_CALM)",
+    effect: "RESOURCE_EXHAUSTED or 431, and a charge to the abuse bucket",
     source: "RFC 9113 §8.2.3, §10.5.1; Envoy max_request_headers_count 100",
     counter: "header_fields_exceeded",
   },
+  responseFieldsMax: {
+    counts: "fields of one header list of a backend's; trailers too",
+    value: 1024,
+    unit: "fields",
+    min: 16,
+    max: 10_000,
+    per: "stream",
+    stops: "the same from a backend",
+    effect:
+      "trailers and Trailers-Only are cut to what fits, their grpc-status kept; an interim response is left out; another head: RST_STREAM(ENHANCE_YOUR_CALM)",
+    source: "ours: as many as headerListOctets has room for; nginx passes 150",
+    counter: "header_fields_exceeded",
+  },
   headerBlockOctets: {
-    counts: "encoded octets of one header block, before decoding",
-    value: 64 * KiB,
+    counts:
+      "encoded octets of one header block from a client; what headerListOctets has no room for is decoded for the table's sake and thrown away",
+    value: 256 * KiB,
     unit: "octets",
     min: 1 * KiB,
     max: 16 * MiB,
-    per: "stream",
+    per: "connection",
     stops: "CONTINUATION flood (CVE-2024-27316 family): a block that never ends",
-    effect: "GOAWAY(ENHANCE_YOUR_CALM)",
+    effect: "GOAWAY(ENHANCE_YOUR_CALM); from 64 KiB on also where bufferedWithholdPercent is reached",
+    source: "RFC 9113 §10.5.1; four times what is kept, so that one call alone pays for it",
+    counter: "header_block_too_large",
+  },
+  responseBlockOctets: {
+    counts: "the same from a backend",
+    value: 1 * MiB,
+    unit: "octets",
+    min: 1 * KiB,
+    max: 16 * MiB,
+    per: "connection",
+    stops: "the same from a backend, whose connection many calls share",
+    effect: "GOAWAY(ENHANCE_YOUR_CALM); from 64 KiB on also where bufferedWithholdPercent is reached",
     source: "RFC 9113 §10.5.1",
     counter: "header_block_too_large",
   },
   continuationFramesMax: {
     counts:
-      "CONTINUATION frames after one HEADERS; an empty one that does not end the block is never accepted",
+      "CONTINUATION frames after one HEADERS, and one more for each 8 KiB of the block; an empty one that does not end the block is never accepted",
     value: 8,
     unit: "frames",
     min: 0,
@@ -191,7 +216,7 @@ const rows = {
     per: "stream",
     stops: "CONTINUATION flood (CVE-2024-27316 family): a block that never ends",
     effect: "GOAWAY(ENHANCE_YOUR_CALM)",
-    source: "nghttp2 1.61: 8",
+    source: "nghttp2 1.61: 8; senders cut blocks into frames of 16 KiB",
     counter: "continuation_flood",
   },
   interimResponsesMax: {
@@ -207,14 +232,14 @@ const rows = {
     counter: "interim_responses_exceeded",
   },
   headerBlockTimeoutMs: {
-    counts: "from HEADERS to END_HEADERS",
+    counts: "from HEADERS to END_HEADERS; of HTTP/1.1 from the first octet of a head to its end",
     value: 10_000,
     unit: "ms",
     min: 10,
     max: HOUR_MS,
     per: "stream",
     stops: "slowloris: half a header block holds a socket, and every stream behind it",
-    effect: "GOAWAY(ENHANCE_YOUR_CALM)",
+    effect: "GOAWAY(ENHANCE_YOUR_CALM); 408",
     source: "h2o http2-idle-timeout 10 s",
     counter: "header_block_timeout",
     nginx: "client_header_timeout",
@@ -223,7 +248,7 @@ const rows = {
   // ---- The abuse bucket -------------------------------------------------------------------------------------------
   abuseBurst: {
     counts:
-      "charges at once; a charge is a stream the peer resets early, one it makes us reset, a header list past its limit, an idle PING, or SETTINGS again",
+      "charges at once; a charge is a stream the peer resets early, one it makes us reset, a malformed request, a header list past its limit, an idle PING, or SETTINGS again for nothing",
     value: 200,
     unit: "charges",
     min: 1,
@@ -250,15 +275,28 @@ const rows = {
   pingIntervalMs: {
     counts:
       "a PING sooner than this after the last, with no HEADERS or DATA between, is charged to the abuse bucket",
-    value: 10_000,
+    value: 1_000,
     unit: "ms",
     min: 0,
     max: HOUR_MS,
     per: "connection",
     stops: "PING flood (CVE-2019-9512)",
     effect: "one charge to the abuse bucket",
-    source: "gRPC PERMIT_KEEPALIVE_TIME, gRFC A9; its default is 5 min",
+    source: "ours: no client's keepalive is more eager; gRPC servers ask for 5 min, gRFC A9",
     counter: "abuse_ping",
+  },
+  settingsPayloadOctets: {
+    counts:
+      "SETTINGS that come again after less payload than this, both ways, are charged to the abuse bucket",
+    value: 16 * KiB,
+    unit: "octets",
+    min: 0,
+    max: 1 * GiB,
+    per: "connection",
+    stops: "SETTINGS flood (CVE-2019-9515)",
+    effect: "one charge to the abuse bucket",
+    source: "grpc-go, grpc-java and C-core resize their window after 43 kB or more",
+    counter: "abuse_settings",
   },
 
   // ---- Cheap frames -----------------------------------------------------------------------------------------------
@@ -273,18 +311,6 @@ const rows = {
     effect: "GOAWAY(ENHANCE_YOUR_CALM)",
     source: "nghttp2 1.41: 32",
     counter: "settings_entries_exceeded",
-  },
-  settingsAckTimeoutMs: {
-    counts: "from our SETTINGS to its acknowledgement",
-    value: 10_000,
-    unit: "ms",
-    min: 10,
-    max: HOUR_MS,
-    per: "connection",
-    stops: "a peer that never acknowledges, and so is bound by nothing we advertised",
-    effect: "GOAWAY(SETTINGS_TIMEOUT)",
-    source: "RFC 9113 §6.5.3",
-    counter: "settings_ack_timeout",
   },
   controlFramesQueuedMax: {
     counts: "SETTINGS and PING acknowledgements and RST_STREAMs that wait for the peer to read",
@@ -324,27 +350,29 @@ const rows = {
   },
   overheadOctetsMax: {
     counts:
-      "octets that carry nothing (unknown frames, PRIORITY, padding): at most this + payload ÷ payloadPerOverheadOctets, payload being DATA and header blocks; of frames that do something only the padding counts, since short messages are honest work",
-    value: 1 * MiB,
+      "octets that carry nothing (unknown frames, PRIORITY, padding): at most this + payload × overheadPerPayloadOctets, payload being DATA both ways and header blocks; of frames that do something only the padding counts, since short messages are honest work",
+    value: 8 * MiB,
     unit: "octets",
     min: 64 * KiB,
     max: 1 * GiB,
     per: "connection",
     stops: "unknown-frame, PRIORITY and padding floods (CVE-2019-9513)",
     effect: "GOAWAY(ENHANCE_YOUR_CALM)",
-    source: "nginx's flood detection, which counts frame heads and so allows eight times the payload",
+    source: "nginx's flood detection: 8 MiB and seven times the payload, frame heads counted",
     counter: "overhead_flood",
   },
-  payloadPerOverheadOctets: {
-    counts: "payload that warrants one more octet of overhead",
-    value: 8,
+  overheadPerPayloadOctets: {
+    counts:
+      "octets of overhead that one octet of payload warrants; 16, so that frames of 16 octets may be padded with all that HTTP/2 allows",
+    value: 16,
     unit: "octets per octet",
-    min: 1,
+    min: 0,
     max: MANY,
     per: "connection",
     stops: "the same, kept in proportion to honest work",
     effect: "GOAWAY(ENHANCE_YOUR_CALM)",
-    source: "nginx's flood detection",
+    source:
+      "nginx's flood detection: 7, frame heads counted; RFC 9113 §6.1: at most 256 octets of padding a frame",
     counter: "overhead_flood",
   },
   emptyFramesMax: {
@@ -375,7 +403,7 @@ const rows = {
 
   // ---- Sockets and time -------------------------------------------------------------------------------------------
   handshakeTimeoutMs: {
-    counts: "from accept to the end of the TLS handshake",
+    counts: "from accept to the end of the TLS handshake, however it is spread",
     value: 10_000,
     unit: "ms",
     min: 10,
@@ -389,7 +417,7 @@ const rows = {
   },
   prefaceTimeoutMs: {
     counts:
-      "from accept, or the end of the handshake, to the end of the connection preface or of the HTTP/1.1 head; upstream also for a connection that nobody waits for any more",
+      "from accept, or the end of the handshake, to the end of the connection preface or the first octet of a request of HTTP/1.1, by ALPN or not; its head then has headerBlockTimeoutMs; upstream also for a connection that nobody waits for any more",
     value: 10_000,
     unit: "ms",
     min: 10,

@@ -13,8 +13,8 @@ export interface PrepareOptions {
 }
 
 /**
- * A configuration as `sluice run` would start it here, or why it would not: the one answer of `check`, `run` and a reload.
- * What is left to the start is whether a port is free and may be opened.
+ * A configuration as `sluice run` would start it here, or why it would not: the one answer of `check`, `run` and a
+ * reload. What is left to the start is whether a port is free and may be opened.
  */
 export async function prepare(
   path: string,
@@ -37,12 +37,6 @@ export async function prepare(
   ]
   const stops = all.some(({ severity }) => severity === "error" || (strict && severity === "warning"))
   return { config: stops ? null : config, problems: all, sources }
-}
-
-/** Why a configuration with these problems is not run. */
-export function whyNot(problems: readonly Problem[]): string {
-  const hasErrors = problems.some(({ severity }) => severity === "error")
-  return `the configuration has ${hasErrors ? "errors" : "warnings, and --strict lets none pass"}`
 }
 
 /** Makes the directories of logs that are missing. What cannot be made is told when the log is opened. */

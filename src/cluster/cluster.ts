@@ -3,6 +3,7 @@ import type { Limits } from "../base/limits.ts"
 import type { Random } from "../base/random.ts"
 import type { ClusterConfig, EndpointConfig, Policy } from "../config/model.ts"
 import { Backoff } from "./backoff.ts"
+import type { StreamCount } from "./counts.ts"
 import { Endpoint } from "./endpoint.ts"
 import { pickLeastStreams } from "./policies/least-streams.ts"
 import type { PickPolicy } from "./policies/policy.ts"
@@ -29,6 +30,8 @@ export interface ClusterContext<C extends PooledConnection> {
   limits: Limits
   connect: Connect<C>
   onLimit: (counter: string) => void
+  /** Where streams are counted, for each endpoint in the configuration's order. Default: by the cluster itself. */
+  counts?: readonly StreamCount[]
 }
 
 /** A named group of endpoints with one policy, and the connections to each. */
@@ -53,7 +56,7 @@ export class Cluster<C extends PooledConnection> {
     this.retryBudget = new RetryBudget(limits.retryBudgetPercent, limits.retriesPerSecondMin, clock.now())
     this.#snapshot = makeSnapshot(
       config,
-      config.endpoints.map((endpoint) => this.#addEndpoint(endpoint)),
+      config.endpoints.map((endpoint, place) => this.#addEndpoint(endpoint, context.counts?.[place])),
     )
   }
 
@@ -99,10 +102,17 @@ export class Cluster<C extends PooledConnection> {
   /**
    * Picks an endpoint that is not in `tried`: primaries, then backups; those where streams must wait for others to end only
    * when there are no others. When every one of them is out, all of them again rather than none: nginx answers 502 at once,
-   * until the first `fail_timeout` is over.
+   * until the first `fail_timeout` is over. The stream is counted there: give that back by `closeStream`.
    */
   pick(snapshot: Snapshot, tried: readonly Endpoint[] | null): Endpoint | undefined {
     const nowMs = this.#context.clock.now()
+    for (;;) {
+      const endpoint = this.#choose(snapshot, tried, nowMs)
+      if (endpoint === undefined || endpoint.tryOpenStream()) return endpoint
+    }
+  }
+
+  #choose(snapshot: Snapshot, tried: readonly Endpoint[] | null, nowMs: number): Endpoint | undefined {
     const policy = policies[snapshot.config.policy]
     const { primary, backup } = snapshot
     // The only server of a group is never considered unavailable, as in nginx.
@@ -135,8 +145,8 @@ export class Cluster<C extends PooledConnection> {
     for (const connect of [...this.#otherPools.keys()]) this.forget(connect)
   }
 
-  #addEndpoint(endpointConfig: EndpointConfig): Endpoint {
-    const endpoint = new Endpoint(endpointConfig)
+  #addEndpoint(endpointConfig: EndpointConfig, count: StreamCount | undefined): Endpoint {
+    const endpoint = new Endpoint(endpointConfig, count)
     this.#pools.set(endpoint, this.#makePool(endpoint, this.#context.connect))
     return endpoint
   }

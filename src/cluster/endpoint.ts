@@ -1,4 +1,5 @@
 import type { ClusterConfig, EndpointConfig } from "../config/model.ts"
+import { OwnStreamCount, type StreamCount } from "./counts.ts"
 
 /**
  * One backend address and what is known of it. The configuration is fixed; load and health change in place, so every
@@ -9,21 +10,21 @@ export class Endpoint {
   readonly address: string
   /** How often to PING it, where it has asked for less than its cluster's setting. */
   keepalive: ClusterConfig["keepalive"] | null = null
-  /** Leases open now. */
-  streamsOpen = 0
   /** Streams wait for a place there, and it takes no more connections: its pool says so. */
   isSaturated = false
   /** Smooth weighted round robin's own. */
   currentWeight = 0
   effectiveWeight: number
+  readonly #count: StreamCount
   #fails = 0
   /** Out, but for being pardoned, and has not answered since. */
   #isPardoned = false
   #checkedMs = Number.NEGATIVE_INFINITY
   #accessedMs = Number.NEGATIVE_INFINITY
 
-  constructor(config: EndpointConfig) {
+  constructor(config: EndpointConfig, count: StreamCount = new OwnStreamCount()) {
     this.config = config
+    this.#count = count
     this.address = config.address
     this.effectiveWeight = config.weight
   }
@@ -34,8 +35,23 @@ export class Endpoint {
     return maxFails > 0 && this.#fails >= maxFails && nowMs - this.#checkedMs <= failTimeoutMs
   }
 
+  /** Streams that have picked it and are not over: of all threads, and of what it was before a reload. */
+  get streamsOpen(): number {
+    return this.#count.open
+  }
+
   get isFull(): boolean {
     return this.config.maxStreams !== null && this.streamsOpen >= this.config.maxStreams
+  }
+
+  /** Counts one more stream. False: another thread has just taken the last place. */
+  tryOpenStream(): boolean {
+    return this.#count.tryAdd(this.config.maxStreams ?? Number.POSITIVE_INFINITY)
+  }
+
+  /** To be called once for each that was counted. */
+  closeStream(): void {
+    this.#count.subtract()
   }
 
   /** Chosen for a stream. */

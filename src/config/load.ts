@@ -7,7 +7,6 @@ import { type ConfigFiles, decode, diskFiles } from "./nginx/include.ts"
 import { readNginxConfig } from "./nginx/read.ts"
 import type { Problem, Sources } from "./problem.ts"
 import { tlsBehindProxy } from "./tls-behind-proxy.ts"
-import { notForSeveralWorkers } from "./workers.ts"
 import { loadYaml } from "./yaml/load.ts"
 
 export interface LoadedConfig {
@@ -24,8 +23,8 @@ const YAML_EXTENSIONS = new Set([".yaml", ".yml", ".json"])
 const YAML_START = /^\ufeff?\s*(?:\{|---\s|# yaml-language-server)/
 
 /**
- * Reads a configuration and all it includes, and looks at the files that it names. Never throws: an unreadable file is a
- * problem too.
+ * Reads a configuration and all it includes, and looks at the files that it names. Never throws: an unreadable file is
+ * a problem too.
  *
  * @param path `.yaml`, `.yml` and `.json` are Sluice's own; any other is nginx.conf, unless it begins as YAML or JSON does
  * @param look at the files that are named. Default: this machine's, where `files` are
@@ -33,7 +32,7 @@ const YAML_START = /^\ufeff?\s*(?:\{|---\s|# yaml-language-server)/
 export function loadConfig(path: string, files: ConfigFiles = diskFiles, look = lookBy(files)): LoadedConfig {
   const { config, problems, sources, places } = read(path, files)
   if (config === null) return { config, problems, sources }
-  const errors = [tlsBehindProxy(config), notForSeveralWorkers(config)].filter((message) => message !== null)
+  const errors = [tlsBehindProxy(config)].filter((message) => message !== null)
   const checked = checkFiles(config, path, { sources, places, look })
   const all = [...problems, ...errors.map((message) => problemOf(path, message)), ...checked.problems]
   const isUsable = all.every(({ severity }) => severity !== "error")

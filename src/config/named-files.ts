@@ -16,9 +16,10 @@ export interface FileLook {
 export type Places = ReadonlyMap<string, Pick<Problem, "file" | "line" | "column" | "length">>
 
 /**
- * What a start would find of the files that a configuration names. A file to read that cannot be read is an error. A log's
- * directory that is missing is made at the start, as a note says; one that cannot be made is warned of, and the log goes
- * without: such a machine never had nginx. A log that cannot be opened for any other reason is an error, as in nginx.
+ * What a start would find of the files that a configuration names. A file to read that cannot be read is an error. A
+ * log's directory that is missing is made at the start, as a note says; one that cannot be made is warned of, and the
+ * log goes without: such a machine never had nginx. A log that cannot be opened for any other reason is an error, as in
+ * nginx.
  *
  * @param places of paths; others stand where the text of a file first spells them
  * @returns the configuration as it can start, and what differs

@@ -85,6 +85,7 @@ export class Http2Connection<Owner> {
       headerBlockTimeoutMs: options.headerBlockTimeoutMs ?? limits.headerBlockTimeoutMs,
       streams,
       guard,
+      budget,
     }
     this.#receiver = new Receiver<Owner>(this, parts)
   }
@@ -285,6 +286,7 @@ export class Http2Connection<Owner> {
     for (const stream of this.#streams.table.values())
       this.#streams.abandon(stream, { code, origin: "connection", unprocessed: stream.id > last, reason })
     this.sender.close()
+    this.#receiver.close()
     this.#events.onEnd(because)
   }
 }

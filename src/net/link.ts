@@ -221,6 +221,12 @@ export class Link implements Flushable {
     this.socket.destroy()
   }
 
+  /** Closes with a reset; over TLS without its closing alert, which says the same. */
+  reset(): void {
+    if ((this.socket as { encrypted?: boolean }).encrypted === true) this.socket.destroy()
+    else this.socket.resetAndDestroy()
+  }
+
   #finish(reason: string): void {
     if (!this.#isDone) {
       this.#isDone = true

@@ -417,6 +417,17 @@ describe("what is wrong has its own answer", () => {
     expect(backend.calls).toEqual([])
   })
 
+  test("a page of another origin is told which origin it has, and which host it asked", async (t) => {
+    const { bed } = await start(t)
+    const origin = "https://evil.test/$remote_addr"
+    const page = new Page(bed.port, "/talk.Talk/Chat", [], { origin, headers: { host: "shop.test" } })
+    await page.ended()
+    expect([page.closeCode, page.refusal]).toEqual([
+      403,
+      `pages of the origin ${origin} may not call here: it is neither this host, shop.test, nor allowed by name\n`,
+    ])
+  })
+
   test("origins that the route names may call", async (t) => {
     const { bed } = await start(t, { bridge: { origins: ["https://app.example"] } })
     for (const origin of ["https://app.example", `http://127.0.0.1:${bed.port}`]) {

@@ -1,4 +1,5 @@
 import type { CallRecord, Ending } from "./ledger.ts"
+import { judgeLegs } from "./legs.ts"
 import { octetsOf } from "./peers/client.ts"
 import type { CallPlan, Plan, RoutePlan } from "./plan.ts"
 import { Violation } from "./violation.ts"
@@ -30,6 +31,7 @@ export function judge(call: CallRecord, around: Circumstances): void {
   if (told.length === 0 && (call.attempts.length > 0 || call.head !== null))
     throw fail(call, "record", "the balancer never told of it")
   judgeTime(call, around.plan.route)
+  judgeLegs(call, around.plan)
   if (call.isSpoilt) return
   switch (ending.how) {
     case "cancelled":

@@ -80,14 +80,14 @@ describe("least streams", () => {
   ])("weights %j with %j open: %s", (weights, open, expected) => {
     const endpoints = endpointsOf(...weights)
     endpoints.forEach((endpoint, index) => {
-      endpoint.streamsOpen = open[index]!
+      for (let i = 0; i < open[index]!; i++) endpoint.tryOpenStream()
     })
     expect(name(pickLeastStreams(endpoints))).toBe(expected)
   })
 
   test("those that tie take turns, by weight", () => {
     const endpoints = endpointsOf(1, 1, 1)
-    endpoints[1]!.streamsOpen = 1
+    endpoints[1]!.tryOpenStream()
     expect(picks(endpoints, 4, pickLeastStreams)).toBe("acac")
   })
 

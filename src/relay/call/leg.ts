@@ -1,30 +1,63 @@
-import { counterIds } from "../../base/counters.ts"
-import { type Deadline, makeDeadline } from "../../base/timer-wheel.ts"
-import type { Cluster, Connect } from "../../cluster/cluster.ts"
+import type { Clock } from "../../base/clock.ts"
+import { type Counters, counterIds } from "../../base/counters.ts"
+import type { Limits } from "../../base/limits.ts"
+import { type Deadline, type Deadlines, makeDeadline } from "../../base/timer-wheel.ts"
+import type { Cluster } from "../../cluster/cluster.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import type { Pool, Waiter } from "../../cluster/pool.ts"
-import type { RetryCondition } from "../../config/model.ts"
+import type { StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
+import type { ResponseHead } from "../../http2/message-head.ts"
+import type { Http2Stream } from "../../http2/stream.ts"
+import type { Log } from "../../log/logger.ts"
 import { type Failure, failure } from "../../record/failure.ts"
-import type { AttemptRecord } from "../../record/record.ts"
-import type { RelayContext } from "../context.ts"
+import type { AttemptRecord, StreamRecord } from "../../record/record.ts"
+import type { Route } from "../route/route.ts"
 import { endpointFailed } from "../upstream/endpoint-failed.ts"
+import type { UpstreamStreamOwner } from "../upstream/stream-owner.ts"
 import type { UpstreamConnection } from "../upstream/upstream.ts"
+import { COMPLETE, faultOf, type LegEnd, legEndOf, reasonOf, resetCodeOf, statusOf } from "./leg-end.ts"
+import { isOver } from "./stream-owner.ts"
 
-/** The stream that an attempt is made for. It is told one of the two, once, unless it gives up before. */
-export interface AttemptOwner {
-  /** How long it is willing to wait for a connection. */
-  readonly connectTimeoutMs: number
-  onConnected(connection: UpstreamConnection): void
-  /** `condition`: as what another endpoint may be tried; null: none may. */
-  onNotConnected(what: Failure, condition: RetryCondition | null): void
+export interface LegContext {
+  readonly clock: Clock
+  readonly limits: Limits
+  readonly counters: Counters
+  readonly deadlines: Deadlines
+  readonly log: Log
+}
+
+/** The call that a leg serves. Each event names its leg: a call listens to its present one only. */
+export interface LegOwner {
+  readonly context: LegContext
+  readonly route: Route
+  readonly record: StreamRecord
+  readonly bufferedOctets: number
+  /** The leg holds a place on a connection: open its stream. */
+  onLegReady(leg: Leg): void
+  onLegInformational(leg: Leg, head: ResponseHead): void
+  onLegHead(leg: Leg, head: ResponseHead, endStream: boolean): void
+  onLegData(leg: Leg, octets: Buffer, start: number, end: number, endStream: boolean): void
+  onLegTrailers(leg: Leg, list: HeaderList): void
+  /** Request octets that had to wait were sent. */
+  onLegSent(leg: Leg, octets: number): void
+  /** The leg ended by itself, and holds nothing any more. May come before `begin` returns. */
+  onLegEnd(leg: Leg, end: LegEnd): void
+  shed(what: Failure): void
+}
+
+/** Where a leg waits for a place, and for how long. */
+interface Wait {
+  readonly pool: Pool<UpstreamConnection>
+  readonly deadline: Deadline
 }
 
 /**
- * One try of a stream at one endpoint: asks for a place on a connection to it, waits for one in time, holds it, and
- * gives it back once. It is its own record too, since every stream has one for as long as it lives.
+ * One upstream stream that serves a call: waits for a place on a connection to its endpoint, holds it, and gives it back
+ * once. `end` is the only way out, and decides whose fault it was. (gRPC: call attempt; Envoy: UpstreamRequest; SIP: call
+ * leg.) It is its own record too, since every call has one for as long as it lives.
  */
-export class Attempt implements AttemptRecord, Waiter<UpstreamConnection> {
+export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamStreamOwner {
   readonly endpoint: Endpoint
   readonly startMs: number
   status = 0
@@ -35,73 +68,91 @@ export class Attempt implements AttemptRecord, Waiter<UpstreamConnection> {
   octetsReceived = 0
   responseHeaders: HeaderList | null = null
   responseTrailers: HeaderList | null = null
-  readonly #context: RelayContext
-  readonly #owner: AttemptOwner
+  /** It has ended. */
+  isOver = false
+  /** Response octets that the client has taken: the endpoint has credit for them. */
+  #octetsTaken = 0
+  readonly #owner: LegOwner
   readonly #cluster: Cluster<UpstreamConnection>
-  #waitingAt: Pool<UpstreamConnection> | null = null
-  #deadline: Deadline | null = null
+  #wait: Wait | null = null
   #lease: UpstreamConnection | null = null
-  #isOver = false
+  #stream: Http2Stream<UpstreamStreamOwner> | null = null
 
-  constructor(
-    context: RelayContext,
-    owner: AttemptOwner,
-    cluster: Cluster<UpstreamConnection>,
-    endpoint: Endpoint,
-  ) {
-    this.#context = context
+  constructor(owner: LegOwner, cluster: Cluster<UpstreamConnection>, endpoint: Endpoint) {
     this.#owner = owner
     this.#cluster = cluster
     this.endpoint = endpoint
     this.startMs = this.#nowMs()
-    endpoint.streamsOpen++
   }
 
   get address(): string {
     return this.endpoint.address
   }
 
-  /** For people. */
+  /** For logs and error messages. */
   get where(): string {
     return `cluster ${this.#cluster.name}, endpoint ${this.address}`
   }
 
+  // ---- Its place on a connection --------------------------------------------------------------------------------
+
+  /** How long it is willing to wait for a connection. */
   get patienceMs(): number {
-    return this.#owner.connectTimeoutMs
+    return this.#owner.route.settings.connectTimeoutMs
   }
 
   /** Asks for a place. The owner may be told before this returns. */
-  begin(connect: Connect<UpstreamConnection> | null): void {
-    const pool = this.#cluster.pool(this.endpoint, connect)
-    this.#waitingAt = pool
+  begin(): void {
+    const pool = this.#cluster.pool(this.endpoint, this.#owner.route.connect)
     pool.acquire(this)
-    if (this.#waitingAt === null) return
-    const { pickQueueTimeoutMs } = this.#context.limits
+    if (this.#lease !== null || this.isOver) return
+    const deadline = makeDeadline(() => this.#onWaitedTooLong(pool))
+    this.#wait = { pool, deadline }
+    const { limits, deadlines } = this.#owner.context
     const isFull = pool.connections.some((connection) => connection.isReady)
-    this.#deadline = makeDeadline(() => this.#onWaitedTooLong(pool))
-    const waitMs = isFull ? Math.min(this.patienceMs, pickQueueTimeoutMs) : this.patienceMs
-    this.#context.deadlines.set(this.#deadline, waitMs)
+    deadlines.set(deadline, isFull ? Math.min(this.patienceMs, limits.pickQueueTimeoutMs) : this.patienceMs)
   }
 
   onLease(connection: UpstreamConnection): void {
-    this.#waitNoMore()
+    this.#stopWaiting()
     this.#lease = connection
     this.connectedMs = this.#nowMs()
-    this.#owner.onConnected(connection)
+    this.#owner.onLegReady(this)
   }
 
   onNoLease(reason: string, isLimit: boolean): void {
-    this.#waitNoMore()
-    const message = `${this.where}: ${reason}`
-    if (isLimit) return this.#owner.onNotConnected(failure("pick_queue", message, true), null)
-    this.status = 502
-    this.failed(reason)
-    this.#owner.onNotConnected(failure("connect_failed", message, true), "error")
+    this.#stopWaiting()
+    this.#over(isLimit ? { kind: "no_slot", reason } : { kind: "not_connected", isTimeout: false, reason })
+  }
+
+  #onWaitedTooLong(pool: Pool<UpstreamConnection>): void {
+    const cause = pool.failureSince(this.startMs)
+    const because = cause === null ? "" : `; the last connection tried: ${cause}`
+    if (pool.connections.some((connection) => connection.isReady)) {
+      this.#owner.context.counters.add(counterIds.pick_queue_timeout)
+      const reason = `pickQueueTimeoutMs: no stream became free in time${because}`
+      return this.#over({ kind: "no_slot", reason })
+    }
+    const reason = `no connection within ${this.patienceMs} ms${because}`
+    this.#over({ kind: "not_connected", isTimeout: true, reason })
+  }
+
+  #stopWaiting(): void {
+    if (this.#wait !== null) this.#owner.context.deadlines.cancel(this.#wait.deadline)
+    this.#wait = null
+  }
+
+  // ---- Its stream -----------------------------------------------------------------------------------------------
+
+  /** Opens the stream on the connection that it has a place on. */
+  open(list: HeaderList, endStream: boolean, isHead: boolean): Http2Stream<UpstreamStreamOwner> {
+    this.#stream = this.#lease!.http2.open(list, endStream, isHead, this)
+    return this.#stream
   }
 
   /**
-   * What is wrong with sending `list` there: RFC 9113 §6.5.2. An endpoint may end the whole connection for what it does not
-   * read, as Netty does, and with it the streams of everybody else.
+   * Why `list` cannot be sent there: RFC 9113 §6.5.2. An endpoint may end the whole connection for what it does not read,
+   * as Netty does, and with it everybody else's streams.
    */
   headersProblem(list: HeaderList): Failure | null {
     const most = this.#lease!.http2.sender.peer.maxHeaderListSize
@@ -110,48 +161,119 @@ export class Attempt implements AttemptRecord, Waiter<UpstreamConnection> {
     return failure("headers_too_large", message, this.octetsSent === 0)
   }
 
-  /** It failed through its endpoint's fault. */
-  failed(reason: string): void {
-    endpointFailed(this.#context, this.#cluster.name, this.endpoint, reason)
+  /** Its stream, while it is open. */
+  get upstream(): Http2Stream<UpstreamStreamOwner> | null {
+    return this.isOver ? null : this.#stream
   }
 
-  /** Gives back what it holds. What was told of it stays. */
-  giveBack(): void {
-    if (this.#isOver) return
-    this.#isOver = true
+  /** Request octets that wait for the endpoint. */
+  get queuedOctets(): number {
+    return this.#stream === null ? 0 : this.#stream.queuedOctets
+  }
+
+  /** Its head is the answer: the endpoint works. */
+  accepted(): void {
+    this.endpoint.succeeded()
+  }
+
+  /** The client took octets of its response: the endpoint gets credit for as many. */
+  consume(octets: number): void {
+    this.#octetsTaken += octets
+    this.#stream?.consume(octets)
+  }
+
+  /** Response octets that the client has not taken. */
+  get octetsWaiting(): number {
+    return this.octetsReceived - this.#octetsTaken
+  }
+
+  onInformational(head: ResponseHead): void {
+    this.#owner.onLegInformational(this, head)
+  }
+
+  onResponse(head: ResponseHead, endStream: boolean): void {
+    this.status = head.status
+    this.headersMs = this.#nowMs()
+    this.responseHeaders = head.list
+    this.#owner.onLegHead(this, head, endStream)
+  }
+
+  onResponseData(octets: Buffer, start: number, end: number, endStream: boolean): void {
+    this.octetsReceived += end - start
+    this.#owner.onLegData(this, octets, start, end, endStream)
+  }
+
+  onResponseTrailers(list: HeaderList): void {
+    this.responseTrailers = list
+    this.#owner.onLegTrailers(this, list)
+  }
+
+  onUpstreamTaken(octets: number): void {
+    this.#owner.onLegSent(this, octets)
+  }
+
+  /** After END_STREAM a reset, or the loss of the connection, takes nothing from the answer. */
+  onUpstreamReset(end: StreamEnd): void {
+    this.#over(this.#stream!.remoteEnded ? COMPLETE : legEndOf(end))
+  }
+
+  // ---- Its end --------------------------------------------------------------------------------------------------
+
+  /** The only way out: gives back what it holds, and counts a failure of the endpoint's. What was noted of it stays. */
+  end(end: LegEnd): void {
+    if (this.isOver) return
+    this.isOver = true
     this.endMs = this.#nowMs()
-    this.endpoint.streamsOpen--
-    this.#waitingAt?.abandon(this)
-    this.#waitNoMore()
+    this.status ||= statusOf(end)
+    this.endpoint.closeStream()
+    this.#wait?.pool.abandon(this)
+    this.#stopWaiting()
     const lease = this.#lease
     this.#lease = null
+    this.#tellOutcome(end, lease)
+    const stream = this.#stream
+    if (stream !== null && !isOver(stream)) this.#leave(stream, end)
     lease?.release()
   }
 
-  #waitNoMore(): void {
-    this.#waitingAt = null
-    if (this.#deadline !== null) this.#context.deadlines.cancel(this.#deadline)
-    this.#deadline = null
+  /** A request that said its length would be malformed without the rest of it. */
+  #leave(stream: Http2Stream<UpstreamStreamOwner>, end: LegEnd): void {
+    const saysLength = this.#owner.record.requestHeaders.get("content-length") !== undefined
+    if (end.kind === "complete" && !saysLength) stream.endEarly()
+    else stream.reset(resetCodeOf(end))
   }
 
-  #onWaitedTooLong(pool: Pool<UpstreamConnection>): void {
-    this.#waitNoMore()
-    pool.abandon(this)
-    const cause = pool.failureSince(this.startMs)
-    const because = cause === null ? "" : `; the last connection tried: ${cause}`
-    if (pool.connections.some((connection) => connection.isReady)) {
-      this.#context.counters.add(counterIds.pick_queue_timeout)
-      const message = `${this.where}: pickQueueTimeoutMs: no stream became free in time${because}`
-      return this.#owner.onNotConnected(failure("pick_queue", message, true), null)
-    }
-    this.status = 504
-    const reason = `no connection within ${this.patienceMs} ms${because}`
-    this.failed(reason)
-    this.#owner.onNotConnected(failure("connect_timeout", `${this.where}: ${reason}`, true), "timeout")
+  #tellOutcome(end: LegEnd, lease: UpstreamConnection | null): void {
+    const isFailure = faultOf(end) === "endpoint" && (end.kind !== "lost" || lease?.claimLoss() === true)
+    if (isFailure) endpointFailed(this.#owner.context, this.#cluster.name, this.endpoint, reasonOf(end))
+    else if (end.kind === "status") this.endpoint.succeeded()
+  }
+
+  #over(end: LegEnd): void {
+    this.end(end)
+    this.#owner.onLegEnd(this, end)
+  }
+
+  // ---- Read by status and by who frees memory -------------------------------------------------------------------
+
+  get record(): StreamRecord {
+    return this.#owner.record
+  }
+
+  get endpointAddress(): string {
+    return this.address
+  }
+
+  get bufferedOctets(): number {
+    return this.#owner.bufferedOctets
+  }
+
+  shed(what: Failure): void {
+    this.#owner.shed(what)
   }
 
   /** Whole milliseconds: a fraction would cost an object wherever it is kept. */
   #nowMs(): number {
-    return Math.floor(this.#context.clock.now())
+    return Math.floor(this.#owner.context.clock.now())
   }
 }

@@ -4,7 +4,7 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308])
 const BODILESS = new Set([204, 304])
 
 /** What nginx's `return` answers: its head, names and values in turn, and its body. `octets` are rendered text, or a location. */
-export function returned(
+export function returnReply(
   status: number,
   octets: string,
   contentType: string,

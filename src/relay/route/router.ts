@@ -109,7 +109,7 @@ class VirtualHost<R> {
   /** Answers what a regex could not tell. */
   readonly overrun: R
   readonly #locations: Locations<R>
-  readonly #fallback: R
+  readonly fallback: R
   readonly #onOverrun: (octets: number) => void
   readonly #known = new Map<string, R | null>()
 
@@ -120,7 +120,7 @@ class VirtualHost<R> {
     onOverrun: (octets: number) => void,
   ) {
     this.#locations = new Locations(config.routes, (route) => compile(config, route), stepsMax)
-    this.#fallback = compile(config, null)
+    this.fallback = compile(config, null)
     this.overrun = compile(config, overrunRoute(config, stepsMax))
     this.#onOverrun = onOverrun
   }
@@ -139,7 +139,7 @@ class VirtualHost<R> {
 
   #find(uri: string): R {
     const found = this.#locations.find(uri)
-    if (found !== "limit") return found?.route ?? this.#fallback
+    if (found !== "limit") return found?.route ?? this.fallback
     this.#onOverrun(uri.length)
     return this.overrun
   }
@@ -185,12 +185,22 @@ export class Router<R> {
 
   /** Null: the path has no meaning (400). */
   match(authority: string, path: string): R | null {
-    if (this.#isSingle) return this.#default.match(path)
+    const host = this.#host(authority)
+    return host === "limit" ? this.#default.overrun : host.match(path)
+  }
+
+  /** What applies to a request of which no path can be read. */
+  fallback(authority: string): R {
+    const host = this.#host(authority)
+    return host === "limit" ? this.#default.overrun : host.fallback
+  }
+
+  #host(authority: string): VirtualHost<R> | "limit" {
+    if (this.#isSingle) return this.#default
     const name = hostOf(authority)
     const host = this.#hosts.find(name) ?? this.#default
-    if (host !== "limit") return host.match(path)
-    this.#onOverrun("server_name", name.length)
-    return this.#default.overrun
+    if (host === "limit") this.#onOverrun("server_name", name.length)
+    return host
   }
 }
 

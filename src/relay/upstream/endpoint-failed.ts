@@ -1,9 +1,10 @@
+import type { Clock } from "../../base/clock.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
-import type { RelayContext } from "../context.ts"
+import type { Log } from "../../log/logger.ts"
 
 /** Counts a failure against its endpoint, and says so when that took it out. */
 export function endpointFailed(
-  { clock, log }: RelayContext,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
   cluster: string,
   endpoint: Endpoint,
   reason: string,

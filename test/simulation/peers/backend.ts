@@ -190,7 +190,8 @@ class BackendCall implements PeerStreamOwner {
     const attempt = this.#attempt
     attempt.requestEnded = true
     const isWhole = attempt.receivedOctets === octetsOf(plan) && plan.requestEnd !== "never"
-    if (!isWhole && !this.#call.isSpoilt)
+    // One that has been answered is left by END_STREAM, wherever the request had come to.
+    if (!isWhole && !attempt.isAnswered && !this.#call.isSpoilt)
       this.#fail("body", `its request ended after ${attempt.receivedOctets} of ${octetsOf(plan)} octets`)
     if (plan.response.begin === "after request")
       this.#scheduler.in(plan.response.headAfterMs, () => this.#answer())

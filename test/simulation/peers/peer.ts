@@ -167,7 +167,8 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
     stream.owner!.onHead(head.list, endStream)
   }
 
-  onOversizedRequest(): void {}
+  onRefusedRequest(): void {}
+  onRequestFault(): void {}
 
   onInformational(stream: Stream, head: ResponseHead): void {
     if (head.list.get("x-hint") === undefined)
