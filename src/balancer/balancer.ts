@@ -23,6 +23,7 @@ import { BufferBudget } from "../http2/buffer-budget.ts"
 import { releaseIdleSlabs } from "../http2/segments.ts"
 import { type AccessLog, AccessLogs } from "../log/access-log.ts"
 import { type Log, silentLog } from "../log/logger.ts"
+import { Descriptors } from "../net/descriptors.ts"
 import { Flusher } from "../net/flusher.ts"
 import { Link, type LinkOwner } from "../net/link.ts"
 import type { Listening } from "../net/listen.ts"
@@ -36,10 +37,11 @@ import { ReplayRing } from "../relay/call/replay-ring.ts"
 import { Clients } from "../relay/downstream/clients.ts"
 import type { OpenListener } from "../relay/downstream/listener-view.ts"
 import { Admission } from "../relay/overload/admission.ts"
+import { CutCalls } from "../relay/overload/cut-calls.ts"
 import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
 import { compileRoute, type Route } from "../relay/route/route.ts"
 import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
-import type { UpstreamConnection } from "../relay/upstream/upstream.ts"
+import type { UpstreamConnection, UpstreamContext } from "../relay/upstream/upstream.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
 import { type Numbers, OwnNumbers } from "./numbers.ts"
 import { type BalancerSnapshot, describe, type OpenAddress } from "./status.ts"
@@ -107,7 +109,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #accessLogs: AccessLogs
   readonly #accessLogsOpen = new Map<string, AccessLog>()
   readonly #tls: TlsStore
-  readonly #context: CallContext
+  readonly #context: CallContext & UpstreamContext
   readonly #clients: Clients
   readonly #upstreams: Upstreams
   readonly #links = new Set<Link>()
@@ -164,7 +166,9 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       env: this.#env,
       replayRing: new ReplayRing(),
       budget: new BufferBudget(limits),
+      descriptors: new Descriptors({ clock: this.#clock, counters: this.counters, limits, log: this.#log }),
       admission,
+      cutCalls: new CutCalls({ limits, counters: this.counters, log: this.#log }),
       onStreamEnd: (record) => {
         numbers.traffic.add(record)
         this.emit("stream", record)

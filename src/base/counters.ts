@@ -51,6 +51,8 @@ export const counterMeanings = {
   drain_timeout: "a peer had not read the last of what was sent when its time to do so was over",
   connections_per_address_exceeded: "one address held too many connections",
   connections_exceeded: "a worker held too many connections",
+  descriptors_exhausted:
+    "for want of file descriptors a client was turned away, or a connection to an endpoint not made",
   // Memory.
   connection_buffer_exceeded: "the streams of one connection held more unsent octets than its share",
   worker_buffer_withheld: "new credit was withheld because the worker neared its buffer budget",
@@ -58,6 +60,8 @@ export const counterMeanings = {
   // Overload.
   overload_delay_exceeded: "a new stream was refused because the worker was too far behind",
   worker_streams_exceeded: "a new stream was refused because the worker carried too many",
+  cut_calls_exceeded:
+    "a new call was refused: its connection's deadlines had cut too many, and its own was as short",
   // Upstream work.
   pick_queue_full: "a stream failed at once: too many were already waiting for an endpoint",
   pick_queue_timeout: "a stream waited too long for an endpoint",

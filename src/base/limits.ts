@@ -12,6 +12,7 @@ export type LimitUnit =
   | "charges"
   | "charges/s"
   | "connections"
+  | "descriptors"
   | "retries/s"
   | "percent"
   | "digits"
@@ -29,7 +30,16 @@ export interface LimitRow {
   readonly min: number
   readonly max: number
   /** What one bound is shared by. */
-  readonly per: "frame" | "message" | "stream" | "connection" | "address" | "endpoint" | "cluster" | "worker"
+  readonly per:
+    | "frame"
+    | "message"
+    | "stream"
+    | "connection"
+    | "address"
+    | "endpoint"
+    | "cluster"
+    | "worker"
+    | "process"
   /** The attack or accident it stops. */
   readonly stops: string
   /** What happens at the bound. */
@@ -272,6 +282,45 @@ const rows = {
     source: "nghttp2: 33/s",
     counter: "abuse_exhausted",
   },
+  answeredCallsOffset: {
+    counts:
+      "calls that a backend answered, each of which pays for one stream that its client resets early or that its deadline cuts; so many are saved up",
+    value: 500,
+    unit: "streams",
+    min: 0,
+    max: MANY,
+    per: "connection",
+    stops: "a client that gives up some of many calls being taken for one that attacks",
+    effect: "a stream reset early is charged to the abuse bucket again",
+    source: "Envoy premature_reset_total_stream_count 500, and half of all streams",
+    counter: "abuse_peer_reset",
+  },
+  cutCallsMax: {
+    counts:
+      "calls with a deadline of at most one second that passed before a backend had answered, and those under way, less those answered and cutCallsPerSecond",
+    value: 1000,
+    unit: "streams",
+    min: 1,
+    max: MANY,
+    per: "connection",
+    stops: "rapid reset by deadline: grpc-timeout of a few milliseconds makes us reset each stream",
+    effect:
+      "new calls with such a deadline get RESOURCE_EXHAUSTED that names the limit, and no backend sees them; nothing else is touched",
+    source: "ours: as many as may be open at once",
+    counter: "cut_calls_exceeded",
+  },
+  cutCallsPerSecond: {
+    counts: "cut calls of cutCallsMax forgiven each second",
+    value: 250,
+    unit: "streams/s",
+    min: 0,
+    max: MANY,
+    per: "connection",
+    stops: "the same, kept up slowly",
+    effect: "as above",
+    source: "ours: a client that misses a hundred deadlines a second is honest",
+    counter: "cut_calls_exceeded",
+  },
   pingIntervalMs: {
     counts:
       "a PING sooner than this after the last, with no HEADERS or DATA between, is charged to the abuse bucket",
@@ -466,6 +515,21 @@ const rows = {
     effect: "the connection is closed as it is accepted",
     source: "nginx worker_connections",
     counter: "connections_exceeded",
+  },
+  descriptorsReserved: {
+    counts:
+      "file descriptors that clients leave free, of those the process may have (ulimit -n), at most a quarter: for connections to endpoints, logs and certificates",
+    value: 64,
+    unit: "descriptors",
+    min: 0,
+    max: MANY,
+    per: "process",
+    stops:
+      "running out of descriptors: clients whom the system accepts and closes unheard, endpoints out of reach",
+    effect: "the client is closed at once, and the log says so every 10 s with the limit",
+    source: "nginx worker_connections, which counts both sides",
+    counter: "descriptors_exhausted",
+    nginx: "worker_rlimit_nofile",
   },
 
   // ---- Memory -----------------------------------------------------------------------------------------------------

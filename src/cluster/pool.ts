@@ -56,7 +56,7 @@ export class Pool<C extends PooledConnection> {
   /** In the order in which they came. */
   readonly #waiting = new Set<Waiter<C>>()
   /** Of the last connection that could not be made; null once a later one came up. */
-  #failure: { readonly reason: string; readonly atMs: number } | null = null
+  #failure: { readonly reason: string; readonly atMs: number; readonly isLimit: boolean } | null = null
   /** To connect again for those that wait. Runs only while somebody does. */
   #timer: Timer | null = null
   #isClosing = false
@@ -90,7 +90,7 @@ export class Pool<C extends PooledConnection> {
       return this.#retireIfClosing()
     }
     if (this.connections.length === 0 && this.#failure !== null && this.#isPutOff()) {
-      waiter.onNoLease(this.#failure.reason, false)
+      waiter.onNoLease(this.#failure.reason, this.#failure.isLimit)
       return
     }
     if (this.#waiting.size >= this.#options.maxWaiting) {
@@ -139,18 +139,18 @@ export class Pool<C extends PooledConnection> {
 
   /**
    * A connection could not be made. Those that only it could have served are told; with others left, they wait on, and false
-   * is returned.
+   * is returned. `isLimit`: through a limit of this process, not through the endpoint.
    */
-  connectFailed(connection: C, reason: string): boolean {
+  connectFailed(connection: C, reason: string, isLimit = false): boolean {
     if (!this.#remove(connection)) return false
-    this.#failure = { reason, atMs: this.#failed(connection) }
+    this.#failure = { reason, atMs: this.#failed(connection), isLimit }
     if (this.connections.length > 0) {
       if (this.#waiting.size > 0) this.#connectIfNeeded()
       return false
     }
     const told = [...this.#waiting]
     this.#waiting.clear()
-    for (const waiter of told) waiter.onNoLease(reason, false)
+    for (const waiter of told) waiter.onNoLease(reason, isLimit)
     if (this.#waiting.size === 0) this.#nobodyWaits()
     return true
   }

@@ -88,7 +88,7 @@ async function start(t: TestContext) {
       workers.push(new ObedientWorker())
       return workers.at(-1) as unknown as ThreadWorker
     },
-    onListening: () => void lines.log.info("listening"),
+    onListening: () => lines.log.info("listening"),
     exit: (code) => exits.push(code),
   })
   const done = control.run()

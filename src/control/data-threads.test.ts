@@ -234,6 +234,25 @@ describe("a reload", () => {
   })
 })
 
+test("a thread that listens after the others were asked to prepare is made anew, and the reload is over", async () => {
+  const { current, threads, made, clock, start } = make(2)
+  await start()
+  clock.advance(5000)
+  made[0]!.dies()
+  await soon()
+  const outcome = threads.prepare({ ...current, version: 1 }, [{}, {}])
+  made[2]!.says({ kind: "ready" })
+  made[1]!.says(prepared(1))
+  expect(await outcome).toBeNull()
+  current.version = 1
+  const committing = threads.commit(1)
+  made[1]!.says({ kind: "committed", version: 1, problem: null })
+  made[2]!.says({ kind: "committed", version: 1, problem: "it was not prepared" })
+  await committing
+  expect(made.map(({ isTerminated }) => isTerminated)).toEqual([false, false, true])
+  expect(threads.acknowledged).toBe(0)
+})
+
 test("logs are flushed once all have answered", async () => {
   const { threads, made, start } = make(2)
   await start()

@@ -57,6 +57,8 @@ export class Http2Connection<Owner> {
   #isDraining = false
   #isPeerDraining = false
   #isDrainPinged = false
+  /** PINGs by `ping` that wait for their answer. */
+  #pingsOpen = 0
   /** When `tick` first saw the drain's PING unanswered. */
   #drainSeenMs = Number.POSITIVE_INFINITY
   #isClosed = false
@@ -199,7 +201,9 @@ export class Http2Connection<Owner> {
 
   /** Asks for a sign of life; `onPong` tells of it. */
   ping(): void {
-    if (!this.#isClosed) this.sender.ping(KEEPALIVE_PING, false)
+    if (this.#isClosed) return
+    this.#pingsOpen++
+    this.sender.ping(KEEPALIVE_PING, false)
   }
 
   /**
@@ -231,10 +235,13 @@ export class Http2Connection<Owner> {
 
   // ---- For the receiver ---------------------------------------------------------------------------------------
 
-  /** A PING was answered. */
+  /** A PING acknowledgement came. What answers no PING of ours, octet by octet, means nothing: RFC 9113 §6.7. */
   ponged(payload: Buffer): void {
     if (this.#isDrainPinged && DRAIN_PING.equals(payload)) this.#drainAnswered()
-    else this.#events.onPong()
+    else if (this.#pingsOpen > 0 && KEEPALIVE_PING.equals(payload)) {
+      this.#pingsOpen--
+      this.#events.onPong()
+    }
   }
 
   /** What the client opened before it knew of the drain has come by now, or the client will not say. */

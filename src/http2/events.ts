@@ -47,6 +47,8 @@ export interface ConnectionEvents<Owner> {
   /** Always ends the peer's half. */
   onTrailers(stream: Http2Stream<Owner>, trailers: HeaderList): void
   onReset(stream: Http2Stream<Owner>, end: StreamEnd): void
+  /** Server: the peer has reset a young stream, of which `onReset` told. True: that is no abuse, and not charged. */
+  excusesReset?(stream: Http2Stream<Owner>): boolean
   /** So many octets that `sendData` had to queue were now taken. */
   onTaken(stream: Http2Stream<Owner>, octets: number): void
   /** The first octets since the output was last taken are there. */

@@ -319,6 +319,7 @@ export class Receiver<Owner> implements FrameSink {
     this.#streams.abandon(stream, { code, origin: "peer", unprocessed, reason: "RST_STREAM" })
     const isOld = this.#streams.nowMs - stream.openedMs >= YOUNG_STREAM_MS
     if (this.#role === "client" || isOld || isAnswered) return null
+    if (stream.owner !== null && this.#events.excusesReset?.(stream) === true) return null
     this.#events.onLimit("abuse_peer_reset")
     return this.#guard.charge(this.#streams.nowMs, "young streams reset")
   }

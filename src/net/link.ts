@@ -34,6 +34,8 @@ interface LinkedSocket extends Socket {
 }
 
 function onError(this: LinkedSocket, error: Error): void {
+  const { code } = error as NodeJS.ErrnoException
+  if (code === "EMFILE" || code === "ENFILE") this[LINK]!.lacksDescriptor = true
   this[LINK]!.ended(errorReason(error))
 }
 
@@ -53,6 +55,8 @@ const NOTHING_WRITTEN: OutputChunk[] = []
  */
 export class Link implements Flushable {
   readonly socket: Socket
+  /** It could not be opened: the process has too many files open. */
+  lacksDescriptor = false
   readonly #flusher: Flusher
   readonly #clock: HeldClock
   readonly #owner: LinkOwner

@@ -563,6 +563,85 @@ describe("CORS", () => {
   })
 })
 
+describe("a request that its backend does not read yet", () => {
+  const begun = head("POST /a.B/C HTTP/1.1", "Host: a", "Transfer-Encoding: chunked")
+  const MANY = 110_000
+  /** Each octet a chunk of its own. */
+  const chunks = (octets: Buffer): string =>
+    [...octets].map((octet) => `1\r\n${String.fromCharCode(octet)}\r\n`).join("")
+  const body = Buffer.from(Array.from({ length: MANY }, (_, i) => 97 + (i % 26)))
+  /** The first of it, in one chunk, fills the backend's window. */
+  const FIRST = 70_000
+  const first = `${FIRST.toString(16)}\r\n${body.toString("latin1", 0, FIRST)}\r\n`
+
+  test("waits in one queue, a window of it, and comes whole when it is read", async (t) => {
+    const backend = await RawServer.start({ givesCredit: false })
+    const bed = await TestBed.start(t, {
+      backends: [backend],
+      config: { limits: { streamWindowOctets: 20_000 } },
+    })
+    const raw = new Raw(bed.port).send(`${begun}${first}${chunks(body.subarray(FIRST))}0\r\n\r\n`)
+    t.onTestFinished(() => void raw.socket.destroy())
+    const { connection, id } = await backend.stream(0)
+    const held = (): number => bed.balancer.snapshot().bufferedOctets
+    let before = -1
+    await eventually(
+      () => {
+        const isSteady = held() > 0 && held() === before
+        before = held()
+        return isSteady
+      },
+      () => `${held()} octets held, and no more`,
+    )
+    // The window, what one read brought beyond it, and one read more that nobody has looked at, of 240 kB.
+    expect(held()).toBeLessThan(20_000 + 11_000 + 82_000)
+    connection.send(dsl.windowUpdate(0, 2 * MANY), dsl.windowUpdate(id, 2 * MANY))
+    await eventually(
+      () => dsl.endsStream(connection.seen.at(-1)!),
+      () => `the end of the request; ${held()} octets are held`,
+    )
+    expect(connection.dataOf(id).equals(body)).toBe(true)
+    connection.send(
+      dsl.headers(
+        id,
+        [
+          [":status", "200"],
+          ["content-length", "0"],
+        ],
+        { endStream: true },
+      ),
+    )
+    await raw.hears("200 OK")
+    expect(held()).toBe(0)
+  })
+
+  test("does not keep its client from going: the backend learns of it", async (t) => {
+    const backend = await RawServer.start({ givesCredit: false })
+    const bed = await TestBed.start(t, { backends: [backend] })
+    const raw = new Raw(bed.port).send(`${begun}${first}${chunks(body.subarray(FIRST))}`)
+    const { connection, id } = await backend.stream(0)
+    raw.socket.destroy()
+    expect(dsl.describeFrame(await connection.end(id))).toBe(`RST_STREAM ${id} CANCEL`)
+    expect((await bed.ended())[0]).toMatchObject({ status: 499 })
+  })
+
+  test("with others behind it, on one connection, is answered in turn, and each body is its own", async (t) => {
+    const { bed } = await start(t)
+    const words = Array.from({ length: 50 }, (_, i) => `word ${i} `.repeat(3000))
+    const calls = words.map((text) => webCall("Say", { text }))
+    const raw = new Raw(bed.port).send(Buffer.concat(calls))
+    await eventually(
+      () => raw.text.split("grpc-status: 0").length === 51,
+      () => `${raw.text.split("grpc-status: 0").length - 1} answers`,
+    )
+    const answers = raw.text.split("grpc-status: 0")
+    expect(
+      words.every((text, i) => answers[i]!.replace(/\r\n[0-9a-f]+\r\n/g, "").includes(text.slice(0, 2000))),
+    ).toBe(true)
+    raw.socket.destroy()
+  })
+})
+
 describe("an answer that is whole before its request", () => {
   const begun = head(
     "POST /talk.Talk/NoSuchMethod HTTP/1.1",
@@ -587,6 +666,27 @@ describe("an answer that is whole before its request", () => {
       () => raw.text.slice(before),
     )
     expect(raw.isClosed).toBe(false)
+  })
+
+  test("leaves the client its time for the rest of the body, which is no head", async (t) => {
+    const clock = new ManualClock()
+    const { bed } = await start(t, {}, clock)
+    const raw = new Raw(bed.port)
+    t.onTestFinished(() => void raw.socket.destroy())
+    raw.send(`${begun}5\r\n\0\0\0\0\0\r\n`)
+    await raw.hears(end)
+    for (let i = 0; i < 15; i++) {
+      raw.send("1\r\nx\r\n")
+      await new Promise((resolve) => setImmediate(resolve))
+      clock.advance(1000)
+    }
+    const before = raw.text.length
+    raw.send(`0\r\n\r\n${begun}0\r\n\r\n`)
+    await eventually(
+      () => raw.text.slice(before).includes(end),
+      () => raw.text.slice(before),
+    )
+    expect(bed.balancer.snapshot().counters).not.toHaveProperty("header_block_timeout")
   })
 
   test("is not followed by a request without end: past a stream's window the connection goes", async (t) => {

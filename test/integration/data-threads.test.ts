@@ -51,7 +51,9 @@ async function start(t: TestContext, settings: Settings = {}, env: NodeJS.Proces
   await sluice.says(LISTENING)
   const connect = async (many: number): Promise<RawClient[]> => {
     const clients = await Promise.all(Array.from({ length: many }, () => RawClient.connect(port)))
-    t.onTestFinished(() => clients.forEach((client) => void client.destroy()))
+    t.onTestFinished(() => {
+      for (const client of clients) client.destroy()
+    })
     return clients
   }
   const streams = (): number => backends.reduce((sum, backend) => sum + backend.streams.length, 0)
@@ -242,7 +244,9 @@ test("a listener that a reload brings is there in all threads, and gone with the
   sluice.signal("SIGHUP")
   await sluice.says('"configuration reloaded"')
   const clients = await Promise.all(Array.from({ length: 8 }, () => RawClient.connect(second)))
-  t.onTestFinished(() => clients.forEach((client) => void client.destroy()))
+  t.onTestFinished(() => {
+    for (const client of clients) client.destroy()
+  })
   sluice.configure(configOf())
   sluice.signal("SIGHUP")
   await sluice.says('"configuration reloaded"', 2)

@@ -1,4 +1,5 @@
 import { describe, expect, type TestContext, test } from "vitest"
+import { ErrorCode } from "../../src/http2/error-code.ts"
 import * as dsl from "../support/frame-dsl.ts"
 import { LogLines } from "../support/log-lines.ts"
 import { RawServer } from "../support/raw-server.ts"
@@ -210,4 +211,16 @@ describe("a status in the head, and a body or none behind it", () => {
       expect(body.toString()).toContain("grpc-message: no\r\n")
     expect((await bed.ended())[0]!.grpcStatus).toBe(expected)
   })
+})
+
+test("a backend that goes on past its window is told of to a client that takes nothing", async (t) => {
+  const { client, id, connection, above } = await start(t, { INITIAL_WINDOW_SIZE: 0 })
+  client.givesCredit = false
+  connection.send(dsl.headers(above, dsl.response))
+  for (let i = 0; i < 6; i++) connection.send(dsl.data(above, Buffer.alloc(16_384)))
+  await client.end(id)
+  expect(client.about(id)[1]).toMatch(
+    /END_STREAM grpc-status=14 grpc-message=.*: DATA past the stream window$/,
+  )
+  expect(dsl.codeOf(await connection.end(above))).toBe(ErrorCode.FLOW_CONTROL_ERROR)
 })

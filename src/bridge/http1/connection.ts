@@ -48,6 +48,8 @@ export class Http1Connection implements ClientConnection, LinkUser {
   readonly #answering = new Set<Http1Stream>()
   /** A request of HTTP/1.0, not to be begun before it is known that it can be answered, and those behind it. */
   readonly #waiting: Waiting[] = []
+  /** The last one begun. It may be answered before its body has come. */
+  #lastRequest: IncomingMessage | null = null
   /** What comes once the answers under way are out. */
   #next: (() => void) | null = null
   #isClosed = false
@@ -79,7 +81,9 @@ export class Http1Connection implements ClientConnection, LinkUser {
   }
 
   receive(octets: Buffer, start: number, end: number): void {
-    if (this.#headSinceMs < 0 && this.streams.size === 0) this.#headSinceMs = this.options.context.clock.now()
+    const isOfBody = this.#lastRequest?.complete === false
+    if (this.#headSinceMs < 0 && this.streams.size === 0 && !isOfBody)
+      this.#headSinceMs = this.options.context.clock.now()
     this.socket.receive(octets, start, end)
   }
 
@@ -176,6 +180,7 @@ export class Http1Connection implements ClientConnection, LinkUser {
         () => this.#answered(stream),
       ),
     )
+    this.#lastRequest = request
     const owner = open(this.record, stream, head, route)
     stream.owner = owner
     this.streams.add(owner)

@@ -5,8 +5,8 @@ import { Counters } from "../../base/counters.ts"
 import { defaultLimits } from "../../base/limits.ts"
 import { BufferBudget } from "../../http2/buffer-budget.ts"
 import { HeaderList } from "../../http2/header-list.ts"
-import type { CallContext } from "../../relay/call/call-context.ts"
 import type { StreamOwner } from "../../relay/call/stream-owner.ts"
+import type { DownstreamContext } from "../../relay/downstream/downstream.ts"
 import type { Http1Socket } from "./socket.ts"
 import { Http1Stream } from "./stream.ts"
 
@@ -35,7 +35,7 @@ function makeStream(method: "writeHead" | "addTrailers") {
       log,
       limits: defaultLimits,
       budget: new BufferBudget(defaultLimits),
-    } as unknown as CallContext,
+    } as unknown as DownstreamContext,
     onClosed: (_, isReusable) => told.push(`closed, ${isReusable ? "reusable" : "not reusable"}`),
   })
   stream.owner = { onDownstreamReset: () => told.push("reset") } as unknown as StreamOwner

@@ -9,11 +9,11 @@ import { type Failure, isCharged } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
 import { NewStreamRecord } from "../../record/stream-record.ts"
 import type { PhasedCall } from "../route/phase.ts"
-import { bodyTooLarge } from "../route/phases.ts"
+import { bodyTooLarge, leave } from "../route/phases.ts"
 import type { Route } from "../route/route.ts"
 import type { UpstreamConnection } from "../upstream/upstream.ts"
 import type { CallContext } from "./call-context.ts"
-import { type CallTimer, makeCallTimer, type TimedCall } from "./call-timer.ts"
+import { type CallTimer, deadlinePassed, makeCallTimer, type TimedCall } from "./call-timer.ts"
 import { ClientRequest } from "./client-request.ts"
 import { ClientResponse } from "./client-response.ts"
 import { Leg, type LegOwner } from "./leg.ts"
@@ -45,7 +45,6 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   readonly route: Route
   readonly record: NewStreamRecord
   readonly isGrpc: boolean
-  deadlineMs = 0
   cluster: Cluster<UpstreamConnection> | null = null
   /** Null for a call that a phase answers; with it the call counts as admitted. */
   snapshot: Snapshot | null = null
@@ -219,8 +218,10 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   onLegEnd(leg: Leg, end: LegEnd): void {
     if (leg !== this.#leg || this.#isDone) return
     if (this.downstream.localEnded) return this.#endEarly()
-
+    // Whoever takes nothing has to hear of it too; of other breaches what came before them is delivered.
+    if (end.kind === "malformed" && end.isOverrun === true) this.downstream.discardQueued()
     if (this.#goesOn(leg, end)) return
+    if (end.kind === "deadline") return this.#fail(deadlinePassed(this.record), end)
     if (end.kind !== "reset") return this.#fail(failureOf(end, leg.where), end)
     // The backend's RST_STREAM is forwarded with its own code.
     if (this.record.status === 0) this.record.status = 502
@@ -253,7 +254,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   fail(what: Failure): void {
     if (this.#isDone) return
     if (isCharged(what)) this.downstream.chargePeer()
-    this.#fail(what, legEndOfFailure(what.kind))
+    this.#fail(what, legEndOfFailure(what))
   }
 
   #fail(what: Reply, end: LegEnd): void {
@@ -284,7 +285,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     this.#isDone = true
     this.#timer?.disarm()
     this.#request.forget()
-    if (this.snapshot !== null) this.context.admission.leave()
+    if (this.snapshot !== null) leave(this.record, this.context, this.#leg?.served ?? "otherwise")
     this.record.endMs = Math.floor(this.context.clock.now())
     this.#response.releaseHeaders(false)
     reportCall(this.context, this.route.accessLogs, this.record)

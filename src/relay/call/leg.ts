@@ -5,19 +5,31 @@ import { type Deadline, type Deadlines, makeDeadline } from "../../base/timer-wh
 import type { Cluster } from "../../cluster/cluster.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import type { Pool, Waiter } from "../../cluster/pool.ts"
+import { ErrorCode } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { ResponseHead } from "../../http2/message-head.ts"
 import type { Http2Stream } from "../../http2/stream.ts"
 import type { Log } from "../../log/logger.ts"
-import { type Failure, failure } from "../../record/failure.ts"
+import type { Failure } from "../../record/failure.ts"
 import type { AttemptRecord, StreamRecord } from "../../record/record.ts"
+import { type Served, YOUNG_CALL_MS } from "../overload/cut-calls.ts"
 import type { Route } from "../route/route.ts"
 import { endpointFailed } from "../upstream/endpoint-failed.ts"
 import type { UpstreamStreamOwner } from "../upstream/stream-owner.ts"
 import type { UpstreamConnection } from "../upstream/upstream.ts"
-import { COMPLETE, faultOf, type LegEnd, legEndOf, reasonOf, resetCodeOf, statusOf } from "./leg-end.ts"
-import { isOver } from "./stream-owner.ts"
+import { isAtDeadline } from "./call-timer.ts"
+import {
+  COMPLETE,
+  DEADLINE,
+  faultOf,
+  type LegEnd,
+  legEndOf,
+  reasonOf,
+  resetCodeOf,
+  statusOf,
+} from "./leg-end.ts"
+import { type DownstreamStream, isOver } from "./stream-owner.ts"
 
 export interface LegContext {
   readonly clock: Clock
@@ -31,6 +43,7 @@ export interface LegContext {
 export interface LegOwner {
   readonly context: LegContext
   readonly route: Route
+  readonly downstream: DownstreamStream
   readonly record: StreamRecord
   readonly bufferedOctets: number
   /** The leg holds a place on a connection: open its stream. */
@@ -44,12 +57,6 @@ export interface LegOwner {
   /** The leg ended by itself, and holds nothing any more. May come before `begin` returns. */
   onLegEnd(leg: Leg, end: LegEnd): void
   shed(what: Failure): void
-}
-
-/** Where a leg waits for a place, and for how long. */
-interface Wait {
-  readonly pool: Pool<UpstreamConnection>
-  readonly deadline: Deadline
 }
 
 /**
@@ -68,15 +75,15 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
   octetsReceived = 0
   responseHeaders: HeaderList | null = null
   responseTrailers: HeaderList | null = null
-  /** It has ended. */
-  isOver = false
   /** Response octets that the client has taken: the endpoint has credit for them. */
   #octetsTaken = 0
   readonly #owner: LegOwner
   readonly #cluster: Cluster<UpstreamConnection>
-  #wait: Wait | null = null
+  /** Where it waits for a place, and for how long. */
+  #wait: { readonly pool: Pool<UpstreamConnection>; readonly deadline: Deadline } | null = null
   #lease: UpstreamConnection | null = null
   #stream: Http2Stream<UpstreamStreamOwner> | null = null
+  #ending: LegEnd | null = null
 
   constructor(owner: LegOwner, cluster: Cluster<UpstreamConnection>, endpoint: Endpoint) {
     this.#owner = owner
@@ -150,15 +157,9 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
     return this.#stream
   }
 
-  /**
-   * Why `list` cannot be sent there: RFC 9113 §6.5.2. An endpoint may end the whole connection for what it does not read,
-   * as Netty does, and with it everybody else's streams.
-   */
-  headersProblem(list: HeaderList): Failure | null {
-    const most = this.#lease!.http2.sender.peer.maxHeaderListSize
-    if (list.octets <= most) return null
-    const message = `${this.where}: takes header lists of ${most} octets, this one has ${list.octets}`
-    return failure("headers_too_large", message, this.octetsSent === 0)
+  /** Octets of the largest header list that the endpoint says it takes: RFC 9113 §6.5.2. */
+  get headerListMax(): number {
+    return this.#lease!.http2.sender.peer.maxHeaderListSize
   }
 
   /** Its stream, while it is open. */
@@ -214,15 +215,19 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
 
   /** After END_STREAM a reset, or the loss of the connection, takes nothing from the answer. */
   onUpstreamReset(end: StreamEnd): void {
-    this.#over(this.#stream!.remoteEnded ? COMPLETE : legEndOf(end))
+    if (this.#stream!.remoteEnded) return this.#over(COMPLETE)
+    const isCancelled = end.origin === "peer" && end.code === ErrorCode.CANCEL
+    // Endpoints keep the deadline too, and may be the first to cancel.
+    if (isCancelled && isAtDeadline(this.record, this.#nowMs())) return this.#over(DEADLINE)
+    this.#over(legEndOf(end, this.responseHeaders !== null, this.#lease!.isLeaving))
   }
 
   // ---- Its end --------------------------------------------------------------------------------------------------
 
   /** The only way out: gives back what it holds, and counts a failure of the endpoint's. What was noted of it stays. */
   end(end: LegEnd): void {
-    if (this.isOver) return
-    this.isOver = true
+    if (this.#ending !== null) return
+    this.#ending = end
     this.endMs = this.#nowMs()
     this.status ||= statusOf(end)
     this.endpoint.closeStream()
@@ -243,18 +248,33 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
     else stream.reset(resetCodeOf(end))
   }
 
+  /** The one place that says whose fault it was, and to whom that counts. */
   #tellOutcome(end: LegEnd, lease: UpstreamConnection | null): void {
-    const isFailure = faultOf(end) === "endpoint" && (end.kind !== "lost" || lease?.claimLoss() === true)
-    if (isFailure) endpointFailed(this.#owner.context, this.#cluster.name, this.endpoint, reasonOf(end))
+    const isCounted = end.kind === "lost" && lease!.isLossCounted
+    if (end.kind === "lost") lease!.isLossCounted = true
+    if (faultOf(end) === "endpoint" && !isCounted)
+      endpointFailed(this.#owner.context, this.#cluster.name, this.endpoint, reasonOf(end))
     else if (end.kind === "status") this.endpoint.succeeded()
+    const { record, downstream } = this.#owner
+    const isYoung = this.#stream !== null && this.endMs - record.startMs < YOUNG_CALL_MS
+    if (end.kind === "rejected" && !end.isCharged && isYoung) downstream.chargePeer()
+  }
+
+  get isOver(): boolean {
+    return this.#ending !== null
+  }
+
+  /** What its call has come to, for what the client may cost its endpoints. */
+  get served(): Served {
+    if (this.#stream === null || this.#ending === null) return "otherwise"
+    if (this.#ending.kind === "complete") return "answered"
+    return faultOf(this.#ending) === "client" ? "cut" : "otherwise"
   }
 
   #over(end: LegEnd): void {
     this.end(end)
     this.#owner.onLegEnd(this, end)
   }
-
-  // ---- Read by status and by who frees memory -------------------------------------------------------------------
 
   get record(): StreamRecord {
     return this.#owner.record

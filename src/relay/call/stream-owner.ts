@@ -23,7 +23,7 @@ export interface DownstreamStream {
   /** Gives the client credit. */
   consume(octets: number): void
   reset(code: number): void
-  /** The request is one that no honest client sends: it counts against its connection. */
+  /** The request is one that no honest client sends, or we had to break it off: it counts against its connection. */
   chargePeer(): void
 }
 

@@ -127,14 +127,16 @@ export class Clients {
 
   /** Counts a client's socket until it closes. False: it is one too many, and destroyed. */
   admit(socket: Socket): boolean {
-    const { limits, counters } = this.#options.context
+    const { limits, counters, descriptors } = this.#options.context
     const address = socket.remoteAddress ?? ""
     const ofAddress = (this.#byAddress.get(address) ?? 0) + 1
     const isOneTooMany = this.#sockets.size >= limits.connectionsMax
     const isOneTooManyOfAddress = address !== "" && ofAddress > limits.connectionsPerAddressMax
-    if (isOneTooMany) counters.add(counterIds.connections_exceeded)
+    const isLow = descriptors.isLow(socket)
+    if (isLow) descriptors.exhausted({ client: `${address}:${socket.remotePort ?? 0}` })
+    else if (isOneTooMany) counters.add(counterIds.connections_exceeded)
     else if (isOneTooManyOfAddress) counters.add(counterIds.connections_per_address_exceeded)
-    if (this.#isClosed || isOneTooMany || isOneTooManyOfAddress) {
+    if (this.#isClosed || isLow || isOneTooMany || isOneTooManyOfAddress) {
       socket.on("error", () => {})
       socket.destroy()
       return false
@@ -214,5 +216,7 @@ function connectionRecord(
     tls,
     proxied: null,
     requests: 0,
+    cutCalls: 0,
+    cutCallsMs: 0,
   }
 }

@@ -10,10 +10,12 @@ import type { HeaderList } from "../../http2/header-list.ts"
 import { headAsFarAsKnown, type RequestHead, type ResponseHead } from "../../http2/message-head.ts"
 import type { Http2Stream } from "../../http2/stream.ts"
 import { SaidOnce } from "../../log/said-once.ts"
+import type { Descriptors } from "../../net/descriptors.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
 import type { DownstreamStream, StreamOwner } from "../call/stream-owner.ts"
+import type { CutCalls } from "../overload/cut-calls.ts"
 import { type ResetContext, resetLargestLater } from "../overload/reset-largest.ts"
 import type { Route } from "../route/route.ts"
 import type { ClientConnection } from "./client-connection.ts"
@@ -38,7 +40,11 @@ export type OpenStream = (
 export interface DownstreamContext extends ResetContext {
   readonly clock: Clock
   readonly budget: BufferBudget
+  readonly descriptors: Descriptors
+  readonly cutCalls: CutCalls
 }
+
+type Stream = Http2Stream<StreamOwner>
 
 /** How dead clients are found. gRPC clients put up with PINGs from a server as often as this. */
 const DOWNSTREAM_KEEPALIVE: KeepaliveSettings = { intervalMs: 60_000, timeoutMs: 20_000 }
@@ -133,7 +139,7 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
 
   // ---- ConnectionEvents ---------------------------------------------------------------------------------------
 
-  onRequest(stream: Http2Stream<StreamOwner>, head: RequestHead, _endStream: boolean): void {
+  onRequest(stream: Stream, head: RequestHead, _endStream: boolean): void {
     const { record } = this
     record.requests++
     const route = this.openListener.router.match(head.authority, head.path)
@@ -148,7 +154,7 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
     if (isLastRequest(this.#listener, record.requests)) this.http2.drain("keepalive_requests")
   }
 
-  onRefusedRequest(stream: Http2Stream<StreamOwner>, list: HeaderList, { counter, reason }: Refusal): void {
+  onRefusedRequest(stream: Stream, list: HeaderList, { counter, reason }: Refusal): void {
     this.record.requests++
     const what =
       counter === "header_malformed" || counter === "content_length_mismatch"
@@ -157,13 +163,13 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
     this.#refuse(stream, headAsFarAsKnown(list), what)
   }
 
-  onRequestFault(stream: Http2Stream<StreamOwner>, code: number, reason: string): void {
+  onRequestFault(stream: Stream, code: number, reason: string): void {
     const kind = code === ErrorCode.ENHANCE_YOUR_CALM ? "headers_too_large" : "bad_request"
     stream.owner!.fail(failure(kind, `malformed request: ${reason}`))
   }
 
   /** Answers a request that goes nowhere, in the terms of its client's protocol. It is logged as any other is. */
-  #refuse(stream: Http2Stream<StreamOwner>, head: RequestHead, what: Failure): void {
+  #refuse(stream: Stream, head: RequestHead, what: Failure): void {
     const { router } = this.openListener
     const route = router.match(head.authority, head.path) ?? router.fallback(head.authority)
     const owner = this.#openStream(this.record, stream, head, route, true)
@@ -171,31 +177,30 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
     owner.fail(what)
   }
 
-  onData(
-    stream: Http2Stream<StreamOwner>,
-    octets: Buffer,
-    start: number,
-    end: number,
-    endStream: boolean,
-  ): void {
+  onData(stream: Stream, octets: Buffer, start: number, end: number, endStream: boolean): void {
     stream.owner!.onRequestData(octets, start, end, endStream)
   }
 
-  onTrailers(stream: Http2Stream<StreamOwner>, trailers: HeaderList): void {
+  onTrailers(stream: Stream, trailers: HeaderList): void {
     stream.owner!.onRequestTrailers(trailers)
   }
 
-  onReset(stream: Http2Stream<StreamOwner>, end: StreamEnd): void {
+  onReset(stream: Stream, end: StreamEnd): void {
     stream.owner!.onDownstreamReset(end)
   }
 
-  onTaken(stream: Http2Stream<StreamOwner>, octets: number): void {
+  excusesReset({ owner }: Stream): boolean {
+    const { cutCalls, clock } = this.#context
+    return cutCalls.excuses(owner!.record, clock.now())
+  }
+
+  onTaken(stream: Stream, octets: number): void {
     stream.owner!.onDownstreamTaken(octets)
   }
 
-  onResponse(_stream: Http2Stream<StreamOwner>, _head: ResponseHead, _endStream: boolean): void {}
+  onResponse(_stream: Stream, _head: ResponseHead, _endStream: boolean): void {}
 
-  onInformational(_stream: Http2Stream<StreamOwner>, _head: ResponseHead): void {}
+  onInformational(_stream: Stream, _head: ResponseHead): void {}
 
   onOutput(): void {
     this.#link.schedule()
@@ -225,11 +230,8 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
   onPong(): void {}
 
   onGoaway(code: number, debug: string): void {
-    if (code !== ErrorCode.NO_ERROR)
-      this.#said.info("goaway", "GOAWAY from client", {
-        code: errorCodeName(code),
-        debug: debug.slice(0, 100),
-      })
+    if (code === ErrorCode.NO_ERROR) return
+    this.#said.info("goaway", "GOAWAY from client", { code: errorCodeName(code), debug: debug.slice(0, 100) })
   }
 
   onLimit(counter: string): void {

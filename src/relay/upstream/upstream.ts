@@ -13,6 +13,7 @@ import type { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead, ResponseHead } from "../../http2/message-head.ts"
 import type { Http2Stream } from "../../http2/stream.ts"
 import { SaidOnce } from "../../log/said-once.ts"
+import type { Descriptors } from "../../net/descriptors.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
 import { type ResetContext, resetLargestLater } from "../overload/reset-largest.ts"
 import { endpointFailed } from "./endpoint-failed.ts"
@@ -27,6 +28,7 @@ type OnOctets = (octets: Buffer, length: number) => void
 export interface UpstreamContext extends ResetContext {
   readonly clock: Clock
   readonly budget: BufferBudget
+  readonly descriptors: Descriptors
 }
 
 /** What an upstream connection is made from. */
@@ -55,6 +57,8 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
   readonly #keepalive: Keepalive
   readonly startedMs: number
   hasServed = false
+  /** Either end has said that it goes, and not for a fault: what ends with it is no failure of the endpoint's. */
+  isLeaving = false
   #isRetired = false
   #isGone = false
   readonly #retirement: Retirement
@@ -62,7 +66,8 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
   #isUp = false
   /** Something has come. */
   #hasHeard = false
-  #isLossClaimed = false
+  /** Losing it is one failure of its endpoint, however many streams it carried: the first leg counts it. */
+  isLossCounted = false
 
   constructor(options: UpstreamOptions) {
     const { context, endpoint, cluster } = options
@@ -121,16 +126,10 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
     this.#pool.release(this)
   }
 
-  /** True once: losing it is one failure of its endpoint, however many streams it carried. */
-  claimLoss(): boolean {
-    const isFirst = !this.#isLossClaimed
-    this.#isLossClaimed = true
-    return isFirst
-  }
-
   retire(): void {
     if (this.#isRetired) return
     this.#isRetired = true
+    this.isLeaving = true
     this.#pool.retired(this)
     this.http2.drain("no longer needed")
   }
@@ -148,11 +147,9 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
   receive(octets: Buffer, start: number, end: number): void {
     const nowMs = this.#context.clock.now()
     this.#keepalive.received(nowMs)
-    const isFirst = !this.#hasHeard
-    this.#hasHeard = true
-    if (isFirst && isHttp1Answer(octets, start, end)) {
+    if (!this.#hasHeard && isHttp1Answer(octets, start, end))
       return this.http2.receiveEnd("it answered in HTTP/1.1, not HTTP/2")
-    }
+    this.#hasHeard = true
     this.http2.receive(octets, start, end, nowMs)
   }
 
@@ -229,6 +226,9 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
   }
 
   onGoaway(code: number, debug: string): void {
+    // PINGs that come too often for it are ours.
+    const isForPings = code === ErrorCode.ENHANCE_YOUR_CALM && debug === "too_many_pings"
+    this.isLeaving = this.#isRetired || isForPings || code === ErrorCode.NO_ERROR
     if (code === ErrorCode.ENHANCE_YOUR_CALM) {
       this.endpoint.keepalive = this.#keepalive.calmed(this.#context.limits.pingIntervalMaxMs)
       this.#context.counters.add(counterIds.keepalive_calmed)
@@ -272,12 +272,19 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
 
   /** Ends it now; its streams are told. */
   abort(reason: string): void {
+    this.isLeaving = true
     this.http2.fail(fault(ErrorCode.CANCEL, reason))
   }
 
   #cut(reason: string): void {
     this.http2.fail(fault(ErrorCode.ENHANCE_YOUR_CALM, reason))
     this.#link.destroy()
+  }
+
+  /** Names the limit, where the cause is one of this process. */
+  #reasonOf(reason: string): string {
+    if (!this.#link.lacksDescriptor) return reason
+    return `${reason}: this process may have ${this.#context.descriptors.openFilesMax} (ulimit -n)`
   }
 
   /** Its streams know already; here the endpoint's part is settled. */
@@ -287,8 +294,10 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
     const { reason } = this.http2.ending
     // Retired before it was established: not a failure.
     if (!wasReady && !this.#isRetired) {
+      const { lacksDescriptor } = this.#link
+      if (lacksDescriptor) this.#context.descriptors.exhausted({ endpoint: this.endpoint.address })
       // Each leg that was told counts it; without one the connection does.
-      if (!this.#pool.connectFailed(this, reason))
+      if (!this.#pool.connectFailed(this, this.#reasonOf(reason), lacksDescriptor) && !lacksDescriptor)
         endpointFailed(this.#context, this.#cluster.name, this.endpoint, reason)
     } else this.#pool.lost(this)
     if (because !== null)
