@@ -12,7 +12,7 @@ const REFUSED: LegEnd = { kind: "unprocessed", isGoaway: false, code: 7, reason:
 const GOAWAY: LegEnd = { kind: "unprocessed", isGoaway: true, code: 7, reason: "" }
 const LOST: LegEnd = { kind: "lost", isGoodbye: false, reason: "" }
 const RESET: LegEnd = { kind: "reset", code: 2, isAnswered: false }
-const MALFORMED: LegEnd = { kind: "malformed", isAnswered: false, reason: "" }
+const MALFORMED: LegEnd = { kind: "malformed", isAnswered: false, isOverrun: false, reason: "" }
 
 /** Every leg but the first follows one that ended so that `nextLeg` has another follow, at an endpoint that it allows. */
 export function judgeLegs(call: CallRecord, plan: Plan, hurtEndpoints: ReadonlySet<number>): void {

@@ -1,5 +1,4 @@
-import type { Cluster } from "../../cluster/cluster.ts"
-import type { Snapshot } from "../../cluster/state.ts"
+import type { Cluster, Snapshot } from "../../cluster/cluster.ts"
 import { isGrpcContentType } from "../../grpc/status.ts"
 import { ErrorCode } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"
@@ -13,7 +12,7 @@ import { bodyTooLarge, leave } from "../route/phases.ts"
 import type { Route } from "../route/route.ts"
 import type { UpstreamConnection } from "../upstream/upstream.ts"
 import type { CallContext } from "./call-context.ts"
-import { type CallTimer, deadlinePassed, makeCallTimer, type TimedCall } from "./call-timer.ts"
+import { type CallTimer, makeCallTimer, type TimedCall } from "./call-timer.ts"
 import { ClientRequest } from "./client-request.ts"
 import { ClientResponse } from "./client-response.ts"
 import { Leg, type LegOwner } from "./leg.ts"
@@ -219,9 +218,8 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     if (leg !== this.#leg || this.#isDone) return
     if (this.downstream.localEnded) return this.#endEarly()
     // Whoever takes nothing has to hear of it too; of other breaches what came before them is delivered.
-    if (end.kind === "malformed" && end.isOverrun === true) this.downstream.discardQueued()
+    if (end.kind === "malformed" && end.isOverrun) this.downstream.discardQueued()
     if (this.#goesOn(leg, end)) return
-    if (end.kind === "deadline") return this.#fail(deadlinePassed(this.record), end)
     if (end.kind !== "reset") return this.#fail(failureOf(end, leg.where), end)
     // The backend's RST_STREAM is forwarded with its own code.
     if (this.record.status === 0) this.record.status = 502

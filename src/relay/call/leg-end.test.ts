@@ -66,7 +66,7 @@ describe("how a leg ended", () => {
     ],
     [
       "malformed",
-      { kind: "malformed", isAnswered: false, reason: "no :status" },
+      { kind: "malformed", isAnswered: false, isOverrun: false, reason: "no :status" },
       ...(["endpoint", 502, CANCEL, "upstream_malformed: a: no :status", "no :status"] as const),
     ],
     [
@@ -76,7 +76,7 @@ describe("how a leg ended", () => {
     ],
     [
       "malformed after its head",
-      { kind: "malformed", isAnswered: true, reason: "trailers that do not end" },
+      { kind: "malformed", isAnswered: true, isOverrun: false, reason: "trailers that do not end" },
       ...(["none", 502, CANCEL, "", ""] as const),
     ],
     [
@@ -120,7 +120,7 @@ describe("how a leg ended", () => {
       ...(["endpoint", 504, CANCEL, "send_timeout: nothing came", "nothing came"] as const),
     ],
     ["cancelled", { kind: "cancelled", code: INTERNAL_ERROR }, "client", 0, INTERNAL_ERROR, "", ""],
-    ["its deadline", { kind: "deadline" }, "client", 0, CANCEL, "", ""],
+    ["its deadline", legEndOfFailure(failure("deadline", "passed")), "client", 0, CANCEL, "", ""],
     ["its request", { kind: "rejected", isCharged: false }, "client", 0, CANCEL, "", ""],
     ["Sluice's doing", { kind: "ended" }, "none", 0, CANCEL, "", ""],
   ])(
@@ -157,12 +157,12 @@ describe("how a leg ended", () => {
     [
       "a breach",
       { ...reset, origin: "local", reason: "no" },
-      { kind: "malformed", isAnswered: true, reason: "no" },
+      { kind: "malformed", isAnswered: true, isOverrun: false, reason: "no" },
     ],
     [
       "octets past a window",
       { ...reset, origin: "local", code: 3, reason: "no" },
-      { kind: "malformed", isAnswered: true, reason: "no", isOverrun: true },
+      { kind: "malformed", isAnswered: true, isOverrun: true, reason: "no" },
     ],
   ])("is what the upstream stream says: %s", ([, end, expected]) => {
     expect(legEndOf(end, true, true)).toEqual(expected)

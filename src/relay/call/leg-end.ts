@@ -25,8 +25,8 @@ export type LegEnd =
   | {
       readonly kind: "malformed"
       readonly isAnswered: boolean
+      readonly isOverrun: boolean
       readonly reason: string
-      readonly isOverrun?: boolean
     }
   /** A head with this status, which is not passed on. */
   | { readonly kind: "status"; readonly status: number }
@@ -35,14 +35,13 @@ export type LegEnd =
   /** The client reset its stream with `code`, or is gone. */
   | { readonly kind: "cancelled"; readonly code: number }
   /** The call's own deadline has passed. */
-  | { readonly kind: "deadline" }
+  | { readonly kind: "deadline"; readonly what: Failure }
   /** What the client sent cannot be passed on. `isCharged`: that counts against its connection already. */
   | { readonly kind: "rejected"; readonly isCharged: boolean }
   /** Sluice ends the call: it shuts down or is short of memory, or the client does not take what was answered. */
   | { readonly kind: "ended" }
 
 export const COMPLETE: LegEnd = { kind: "complete" }
-export const DEADLINE: LegEnd = { kind: "deadline" }
 export const REJECTED: LegEnd = { kind: "rejected", isCharged: false }
 const CHARGED: LegEnd = { kind: "rejected", isCharged: true }
 export const ENDED: LegEnd = { kind: "ended" }
@@ -52,9 +51,8 @@ export function legEndOf(end: StreamEnd, isAnswered: boolean, isGoodbye: boolean
   const { code, origin, reason } = end
   if (end.unprocessed) return { kind: "unprocessed", isGoaway: origin === "connection", code, reason }
   if (origin === "peer") return { kind: "reset", code, isAnswered }
-  if (origin !== "local") return { kind: "lost", isGoodbye, reason }
-  if (code !== ErrorCode.FLOW_CONTROL_ERROR) return { kind: "malformed", isAnswered, reason }
-  return { kind: "malformed", isAnswered, reason, isOverrun: true }
+  if (origin === "connection") return { kind: "lost", isGoodbye, reason }
+  return { kind: "malformed", isAnswered, isOverrun: code === ErrorCode.FLOW_CONTROL_ERROR, reason }
 }
 
 /** Codes by which an endpoint says that it does not want a stream, and nothing of itself. */
@@ -130,6 +128,7 @@ export function failureOf(end: LegEnd, where: string): Failure {
     case "status":
       return failure("upstream_refused", `${where}: HTTP status ${end.status}`)
     case "timeout":
+    case "deadline":
       return end.what
     case "lost":
       return failure("upstream_lost", `${where}: ${end.reason}`)
@@ -161,7 +160,7 @@ const REJECTIONS: ReadonlySet<FailureKind> = new Set(["bad_request", "body_too_l
 
 /** How a leg ends whose call Sluice fails. */
 export function legEndOfFailure(what: Failure): LegEnd {
-  if (what.kind === "deadline") return DEADLINE
+  if (what.kind === "deadline") return { kind: "deadline", what }
   if (!REJECTIONS.has(what.kind)) return ENDED
   return isCharged(what) ? CHARGED : REJECTED
 }

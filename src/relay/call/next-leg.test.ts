@@ -25,7 +25,7 @@ const goaway: LegEnd = { kind: "unprocessed", isGoaway: true, code: 7, reason: "
 const unreachable: LegEnd = { kind: "not_connected", isTimeout: false, reason: "ECONNREFUSED" }
 const unreachableInTime: LegEnd = { kind: "not_connected", isTimeout: true, reason: "no connection" }
 const lost: LegEnd = { kind: "lost", isGoodbye: false, reason: "ECONNRESET" }
-const malformed: LegEnd = { kind: "malformed", isAnswered: false, reason: "no :status" }
+const malformed: LegEnd = { kind: "malformed", isAnswered: false, isOverrun: false, reason: "no :status" }
 const reset: LegEnd = { kind: "reset", code: 2, isAnswered: false }
 const unavailable: LegEnd = { kind: "status", status: 503 }
 const silent: LegEnd = { kind: "timeout", what: failure("read_timeout", "nothing came"), isAnswered: false }
@@ -83,7 +83,7 @@ describe("what follows the end of a leg", () => {
     ["no budget, and it would not have gone elsewhere", { ...post, isBudgetLeft: false }, lost, "answer"],
     ["a slot that did not become free", get, { kind: "no_slot", reason: "pickQueueMax" }, "answer"],
     ["a client that gave up", get, { kind: "cancelled", code: 8 }, "answer"],
-    ["its own deadline", get, { kind: "deadline" }, "answer"],
+    ["its own deadline", get, { kind: "deadline", what: failure("deadline", "passed") }, "answer"],
     ["a request that cannot be passed on", get, { kind: "rejected", isCharged: false }, "answer"],
     ["Sluice shuts down", get, { kind: "ended" }, "answer"],
     ["a whole answer", get, { kind: "complete" }, "answer"],

@@ -1,8 +1,6 @@
-import type { Clock } from "../../base/clock.ts"
 import { type CounterName, counterIds, isLimitReached } from "../../base/counters.ts"
 import { Keepalive, type KeepaliveSettings } from "../../base/keepalive.ts"
 import type { ListenerConfig } from "../../config/model.ts"
-import type { BufferBudget } from "../../http2/buffer-budget.ts"
 import { Http2Connection } from "../../http2/connection.ts"
 import { ErrorCode, errorCodeName, type Fault, fault } from "../../http2/error-code.ts"
 import type { ConnectionEvents, Refusal, StreamEnd } from "../../http2/events.ts"
@@ -10,15 +8,14 @@ import type { HeaderList } from "../../http2/header-list.ts"
 import { headAsFarAsKnown, type RequestHead, type ResponseHead } from "../../http2/message-head.ts"
 import type { Http2Stream } from "../../http2/stream.ts"
 import { SaidOnce } from "../../log/said-once.ts"
-import type { Descriptors } from "../../net/descriptors.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
 import type { DownstreamStream, StreamOwner } from "../call/stream-owner.ts"
-import type { CutCalls } from "../overload/cut-calls.ts"
-import { type ResetContext, resetLargestLater } from "../overload/reset-largest.ts"
+import { resetLargestLater } from "../overload/reset-largest.ts"
 import type { Route } from "../route/route.ts"
 import type { ClientConnection } from "./client-connection.ts"
+import type { DownstreamContext } from "./downstream-context.ts"
 import {
   headerTimeoutMsOf,
   idleTimeoutMsOf,
@@ -35,14 +32,6 @@ export type OpenStream = (
   route: Route,
   isRefused?: boolean,
 ) => StreamOwner & { start(): void }
-
-/** What the connections of clients share. */
-export interface DownstreamContext extends ResetContext {
-  readonly clock: Clock
-  readonly budget: BufferBudget
-  readonly descriptors: Descriptors
-  readonly cutCalls: CutCalls
-}
 
 type Stream = Http2Stream<StreamOwner>
 
