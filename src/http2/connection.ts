@@ -87,6 +87,7 @@ export class Http2Connection<Owner> {
       headerBlockTimeoutMs: options.headerBlockTimeoutMs ?? limits.headerBlockTimeoutMs,
       streams,
       guard,
+      budget,
     }
     this.#receiver = new Receiver<Owner>(this, parts)
   }
@@ -119,6 +120,11 @@ export class Http2Connection<Owner> {
   /** The peer's SETTINGS have come: for a client, that the other end speaks HTTP/2 at all. */
   get isReady(): boolean {
     return this.#receiver.isReady
+  }
+
+  /** The peer has acknowledged our SETTINGS. */
+  get isSettingsAcked(): boolean {
+    return this.#receiver.isSettingsAcked
   }
 
   /** How many streams the peer lets us have open, those already open included. */
@@ -292,6 +298,7 @@ export class Http2Connection<Owner> {
     for (const stream of this.#streams.table.values())
       this.#streams.abandon(stream, { code, origin: "connection", unprocessed: stream.id > last, reason })
     this.sender.close()
+    this.#receiver.close()
     this.#events.onEnd(because)
   }
 }

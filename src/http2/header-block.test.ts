@@ -1,18 +1,27 @@
 import { describe, expect, test } from "vitest"
 import { defaultLimits } from "../base/limits.ts"
+import { BufferBudget } from "./buffer-budget.ts"
 import { HeaderBlock } from "./header-block.ts"
 
 const LIMITS = { ...defaultLimits, continuationFramesMax: 3, headerBlockOctets: 10 }
 const text = Buffer.from("0123456789abcdef", "latin1")
 
 function begun(octets: number): HeaderBlock {
-  const block = new HeaderBlock(LIMITS)
+  const block = new HeaderBlock(
+    LIMITS.headerBlockOctets,
+    LIMITS.continuationFramesMax,
+    new BufferBudget(LIMITS),
+  )
   block.begin(5, true, text, 0, octets, 77)
   return block
 }
 
 test("nothing is open at first, nor once it is whole", () => {
-  const block = new HeaderBlock(LIMITS)
+  const block = new HeaderBlock(
+    LIMITS.headerBlockOctets,
+    LIMITS.continuationFramesMax,
+    new BufferBudget(LIMITS),
+  )
   expect(block.isOpen).toBe(false)
   block.begin(5, true, text, 2, 4, 77)
   expect([block.isOpen, block.streamId, block.endStream, block.sinceMs]).toEqual([true, 5, true, 77])
@@ -30,7 +39,11 @@ test("nothing is open at first, nor once it is whole", () => {
 
 test("what came may be overwritten", () => {
   const octets = Buffer.from("abcd")
-  const block = new HeaderBlock(LIMITS)
+  const block = new HeaderBlock(
+    LIMITS.headerBlockOctets,
+    LIMITS.continuationFramesMax,
+    new BufferBudget(LIMITS),
+  )
   block.begin(1, false, octets, 0, 2, 0)
   octets.fill("x", 0, 2)
   block.add(octets, 2, 4, true)

@@ -6,8 +6,8 @@ import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { counterNames } from "../../src/base/counters.ts"
+import type { Backends } from "./backend.ts"
 import * as config from "./peer-configs.ts"
-import type { Backends } from "./suite.ts"
 
 /** A load balancer under attack. */
 export interface Running {

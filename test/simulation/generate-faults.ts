@@ -1,7 +1,6 @@
 import type { Chance } from "./chance.ts"
 import { type ExactSizes, exactWindow } from "./exact-sizes.ts"
-import type { Mood } from "./generate.ts"
-import type { FaultPlan, Misbehaviour, Noise, SettingsChange, Side } from "./plan.ts"
+import type { FaultPlan, Misbehaviour, Mood, Noise, SettingsChange, Side } from "./plan.ts"
 
 const MISBEHAVIOURS: readonly Misbehaviour[] = [
   "garbage",

@@ -9,15 +9,13 @@ import type {
   ClusterPlan,
   EndpointPlan,
   ListenerPlan,
+  Mood,
   PeerPlan,
   Piece,
   Plan,
   ResponsePlan,
   RoutePlan,
 } from "./plan.ts"
-
-/** What a run is after. `calm`: nothing is broken, so every call must end exactly as its backend ends it. */
-export type Mood = "calm" | "faulty" | "hostile"
 
 /** Windows from none to plenty; small ones force queueing, credit and half-sent messages. */
 const WINDOWS = [1, 7, 100, 1000, 5000, 65_535, 65_535, 262_144] as const
@@ -150,6 +148,7 @@ function makePeer(chance: Chance, windows: readonly number[]): PeerPlan {
     frameOctets: chance.of([100, 1000, 16_384, 16_384]),
     readDelayMs: chance.likely(0.4) ? 0 : chance.small(1, 400),
     connectionDelayMs: chance.likely(0.5) ? 0 : chance.small(1, 400),
+    ackDelayMs: chance.likely(0.6) ? 0 : chance.of([1, 100, 2000, 15_000, null]),
     pongDelayMs: chance.likely(0.7) ? 0 : chance.small(1, 1000),
     pongsTwice: chance.likely(0.1),
     strayPong: chance.maybe(0.2, () => chance.of(STRAY_PONGS)),
@@ -189,6 +188,7 @@ function makeCall(chance: Chance, id: number, { clients, pieces, grpcShare, isWo
     protocol,
     method: isGet ? "GET" : "POST",
     metadata: isWordy ? chance.whole(20, 60) : chance.small(0, 6),
+    isUntidy: chance.likely(0.15),
     request,
     requestEnd,
     cancel: chance.maybe(0.15, () => ({
@@ -214,7 +214,7 @@ function makeResponse(
     refusals: chance.likely(0.12) ? chance.whole(1, 2) : 0,
     isInformed: chance.likely(0.1),
     begin: isEndless && chance.likely(0.8) ? "at once" : chance.of(["after request", "at once", "echo"]),
-    headAfterMs: chance.small(0, 300),
+    headAfterMs: chance.likely(0.03) ? 15_000 : chance.small(0, 300),
     pieces: pieces(),
     end: chance.likely(0.04) ? "never" : chance.likely(0.7) ? ends[0] : chance.of(ends),
     endAfterMs: chance.small(0, 300),

@@ -29,7 +29,7 @@ export const mutations: readonly Mutation[] = [
     name: "credit-never-given",
     bug: "what a slow client takes late is not credited to the backend, so its stream stalls",
     file: "relay/call/call.ts",
-    find: "this.#upstream?.consume(octets)",
+    find: "this.#leg?.consume(this.#retries === null ? octets : this.#retries.ofPresentLeg(octets))",
     replace: "",
   },
   {
@@ -91,9 +91,9 @@ export const mutations: readonly Mutation[] = [
   {
     name: "trailers-dropped",
     bug: "a response's trailers become a bare END_STREAM",
-    file: "relay/call/call.ts",
-    find: "this.#downstream.sendHeaders(trailers, true)",
-    replace: "this.#downstream.sendData(NO_OCTETS, 0, 0, true)",
+    file: "relay/call/client-response.ts",
+    find: "this.#sendTrailers(fitting)",
+    replace: "this.#call.downstream.sendData(Buffer.alloc(0), 0, 0, true)",
   },
   {
     name: "stream-id-reused",
@@ -106,15 +106,15 @@ export const mutations: readonly Mutation[] = [
     name: "reset-swallowed",
     bug: "a client's RST_STREAM is not passed on, so the backend works on for nobody",
     file: "relay/call/call.ts",
-    find: "this.#upstream?.reset(isPeers ? end.code : ErrorCode.CANCEL)",
+    find: "this.#leg?.end(cancelledBy(end))",
     replace: "",
   },
   {
     name: "retry-after-processing",
     bug: "a call is sent again although a backend may have worked on it",
     file: "relay/call/retry-rules.ts",
-    find: "const isSafe = call.isUnsent ||",
-    replace: "const isSafe = !call.isUnsent || call.isUnsent ||",
+    find: "const isSafe = isUnsent(end) ||",
+    replace: "const isSafe = !isUnsent(end) || isUnsent(end) ||",
   },
   {
     name: "goaway-off-by-one",
@@ -126,9 +126,9 @@ export const mutations: readonly Mutation[] = [
   {
     name: "replay-without-body",
     bug: "a call that is sent again comes without what its client had sent before",
-    file: "relay/call/call.ts",
-    find: "const held = this.#request!.restart()",
-    replace: "const held = this.record.attempts.length > 1 ? null : this.#request!.restart()",
+    file: "relay/call/client-request.ts",
+    find: "const held = this.#replay!.restart()",
+    replace: "const held = leg.record.attempts.length > 1 ? null : this.#replay!.restart()",
   },
   {
     name: "lease-not-returned",
@@ -141,14 +141,14 @@ export const mutations: readonly Mutation[] = [
     name: "endpoint-count-kept",
     bug: "a stream that ends still counts against its endpoint",
     file: "relay/call/leg.ts",
-    find: "this.endpoint.streamsOpen--",
+    find: "this.endpoint.closeStream()",
     replace: "",
   },
   {
     name: "waiter-not-abandoned",
     bug: "a cancelled stream goes on waiting for a connection and takes its place on it",
     file: "relay/call/leg.ts",
-    find: "this.#waitingAt?.abandon(this)",
+    find: "this.#wait?.pool.abandon(this)",
     replace: "",
   },
   {
@@ -163,7 +163,7 @@ export const mutations: readonly Mutation[] = [
     bug: "a gRPC call answered early goes on sending a request that nobody reads (once real)",
     file: "relay/call/call.ts",
     find: "if (this.isGrpc && !isRequestOver) this.#endEarly()",
-    replace: "if (this.isGrpc && !this.#downstream.remoteEnded) this.#endEarly()",
+    replace: "if (this.isGrpc && !this.downstream.remoteEnded) this.#endEarly()",
   },
   {
     name: "reload-fails-waiters",
@@ -171,7 +171,14 @@ export const mutations: readonly Mutation[] = [
     file: "cluster/pool.ts",
     find: "    this.#isClosing = true\n",
     replace:
-      '    for (const waiter of this.#waiting.splice(0)) waiter.onNoLease("reload", false)\n    this.#isClosing = true\n',
+      '    for (const waiter of [...this.#waiting]) this.#waiting.delete(waiter) && waiter.onNoLease("reload")\n    this.#isClosing = true\n',
+  },
+  {
+    name: "probe-outlives-close",
+    bug: "a closed balancer goes on finding out whether an ejected endpoint is back",
+    file: "cluster/pool.ts",
+    find: "    this.endProbe()\n    this.#retireIfClosing()",
+    replace: "    this.#retireIfClosing()",
   },
   {
     name: "reload-while-closing",
@@ -179,6 +186,13 @@ export const mutations: readonly Mutation[] = [
     file: "balancer/balancer.ts",
     find: "if (this.#isClosing) throw new Error(",
     replace: "if (this.#isClosing && this.#streams < 0) throw new Error(",
+  },
+  {
+    name: "tried-endpoint-again",
+    bug: "a call is tried again at the endpoint that has just failed it",
+    file: "relay/call/retries.ts",
+    find: "else (this.tried ??= []).push(leg.endpoint)",
+    replace: "",
   },
   {
     name: "answer-thrown-away",
@@ -197,16 +211,16 @@ export const mutations: readonly Mutation[] = [
   {
     name: "deadline-not-cancelled",
     bug: "a stream's deadline stays set after its end",
-    file: "relay/call/call.ts",
-    find: "if (this.#deadline !== null) this.#context.deadlines.cancel(this.#deadline)",
+    file: "relay/call/call-timer.ts",
+    find: "this.#context.deadlines.cancel(this)",
     replace: "",
   },
   {
     name: "deadline-ignored",
     bug: "grpc-timeout passes and nothing happens",
-    file: "relay/call/call.ts",
-    find: "this.#deadlineMs > 0 && nowMs >= this.#deadlineMs",
-    replace: "this.#deadlineMs > 0 && nowMs >= this.#deadlineMs + 100_000",
+    file: "relay/call/call-timer.ts",
+    find: "deadlineMs > 0 && nowMs >= deadlineMs",
+    replace: "deadlineMs > 0 && nowMs >= deadlineMs + 100_000",
   },
   {
     name: "write-not-continued",
@@ -233,8 +247,23 @@ export const mutations: readonly Mutation[] = [
     name: "keepalive-deaf",
     bug: "an endpoint that does not answer PING counts as alive",
     file: "base/keepalive.ts",
-    find: 'nowMs - this.#askedMs >= this.timeoutMs ? "dead" : "none"',
+    find: 'nowMs - this.#askedMs >= this.#answerWithinMs ? "dead" : "none"',
     replace: '"none"',
+  },
+  {
+    name: "blanks-lose-the-answer",
+    bug: "a blank at the end of a value costs a call its answer (once real)",
+    file: "http2/message-head.ts",
+    find: "return tidy === list ? head : readResponse(tidy)",
+    replace: "return head",
+  },
+  {
+    name: "late-acknowledgement-fatal",
+    bug: "a peer that acknowledges SETTINGS late loses its connection (once real)",
+    file: "http2/receiver.ts",
+    find: "const isBlockLate =",
+    replace:
+      'if (!this.#settingsAcked && age > 10_000) return protocolError("SETTINGS not acknowledged")\n    const isBlockLate =',
   },
   {
     name: "trailers-dropped-at-zero",

@@ -8,10 +8,10 @@ import type { MethodTypes } from "../json/method-types.ts"
 import { failureOf } from "../json/reflection.ts"
 import { decompress } from "../shared/decompress.ts"
 import { guarded } from "../shared/guarded.ts"
-import { HttpCall, type HttpCallOptions } from "../shared/http-transcoder.ts"
+import { HttpTranscoder, type HttpTranscoderOptions } from "../shared/http-transcoder.ts"
 import { type ConnectKind, encodingsOf } from "./protocol.ts"
 
-export interface ConnectCallOptions extends HttpCallOptions {
+export interface ConnectTranscoderOptions extends HttpTranscoderOptions {
   kind: ConnectKind
   /** The client's own head. */
   clientHead: RequestHead
@@ -30,7 +30,7 @@ export class ConnectFault extends Error {
 }
 
 /** What unary calls and streams of Connect have in common: their messages' codec and compression. */
-export abstract class ConnectCall extends HttpCall {
+export abstract class ConnectTranscoder extends HttpTranscoder {
   protected readonly kind: ConnectKind
   protected types: MethodTypes | null = null
   readonly #typesComing: Promise<MethodTypes> | null
@@ -39,7 +39,7 @@ export abstract class ConnectCall extends HttpCall {
   /** The request's octets until the call is under way, credit withheld. */
   #early: { octets: Buffer; endStream: boolean }[] | null = []
 
-  constructor(options: ConnectCallOptions) {
+  constructor(options: ConnectTranscoderOptions) {
     super(options)
     const { kind, clientHead } = options
     this.kind = kind

@@ -2,7 +2,7 @@ import { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead } from "../../http2/message-head.ts"
 import { failure } from "../../record/failure.ts"
 import { withCors } from "../shared/cors.ts"
-import { HttpCall, type HttpCallOptions } from "../shared/http-transcoder.ts"
+import { HttpTranscoder, type HttpTranscoderOptions } from "../shared/http-transcoder.ts"
 import { grpcRequestHead } from "../shared/request-head.ts"
 import { Base64Decoder } from "./base64-stream.ts"
 
@@ -31,13 +31,13 @@ export function grpcWebHead(from: RequestHead, path: string): RequestHead {
 }
 
 /** gRPC-Web: gRPC's messages in a plain HTTP body, the trailers as its last frame; base64 where the client asks for it. */
-export class GrpcWebCall extends HttpCall {
+export class GrpcWebTranscoder extends HttpTranscoder {
   readonly #decoder: Base64Decoder | null
   readonly #isTextWanted: boolean
   #headSent = false
 
   /** `head` is the client's own. */
-  constructor(options: HttpCallOptions, head: RequestHead) {
+  constructor(options: HttpTranscoderOptions, head: RequestHead) {
     super(options)
     this.record.showAs(head.method, head.path)
     this.remoteEnded = this.stream.remoteEnded

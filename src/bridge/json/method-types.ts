@@ -3,7 +3,7 @@ import { createFileRegistry, type DescMethod, type FileRegistry, fromBinary } fr
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt"
 import { GrpcStatus } from "../../grpc/status.ts"
 import { failure } from "../../record/failure.ts"
-import type { RelayContext } from "../../relay/context.ts"
+import type { CallContext } from "../../relay/call/call-context.ts"
 import type { Route } from "../../relay/route/route.ts"
 import { fillJsonNames } from "./names.ts"
 import { reflect, TypesError } from "./reflection.ts"
@@ -41,12 +41,12 @@ export function readDescriptorSet(path: string): FileRegistry {
 
 /** Where a route's types come from: its descriptor set, else its cluster, asked by server reflection. */
 export class TypeSource {
-  readonly #context: RelayContext
+  readonly #context: CallContext
   readonly #route: Route
   readonly #services = new Map<string, Entry>()
   #descriptorSet: FileRegistry | null = null
 
-  constructor(context: RelayContext, route: Route) {
+  constructor(context: CallContext, route: Route) {
     this.#context = context
     this.#route = route
   }

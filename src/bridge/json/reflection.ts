@@ -3,7 +3,7 @@ import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire"
 import { type FileDescriptorProto, FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt"
 import { GrpcStatus } from "../../grpc/status.ts"
 import { type Failure, failure } from "../../record/failure.ts"
-import type { RelayContext } from "../../relay/context.ts"
+import type { CallContext } from "../../relay/call/call-context.ts"
 import type { Route } from "../../relay/route/route.ts"
 import { InternalCall } from "./internal-call.ts"
 import { fillJsonNames } from "./names.ts"
@@ -43,7 +43,7 @@ export function failureOf(error: Error): Failure {
  * Errors: `TypesError`.
  */
 export async function reflect(
-  context: RelayContext,
+  context: CallContext,
   route: Route,
   authority: string,
   service: string,
@@ -80,7 +80,7 @@ class ReflectionSession {
   #question: Question | null = null
   #octets = 0
 
-  constructor(context: RelayContext, route: Route, authority: string, path: string) {
+  constructor(context: CallContext, route: Route, authority: string, path: string) {
     this.#call = new InternalCall({
       context,
       route,

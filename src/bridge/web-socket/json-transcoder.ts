@@ -10,7 +10,7 @@ import { decodeGrpcMessage } from "../shared/grpc-message.ts"
 import { COMPRESSED, framed, MessageSplitter } from "../shared/message-splitter.ts"
 import { detailToJson, readStatusDetails } from "../shared/status-details.ts"
 import { metadataOf } from "../shared/transcoder.ts"
-import { WebSocketCall, type WebSocketCallOptions } from "./transcoder.ts"
+import { WebSocketTranscoder, type WebSocketTranscoderOptions } from "./transcoder.ts"
 
 const NORMAL = 1000
 const NO_OCTETS = Buffer.alloc(0)
@@ -21,7 +21,7 @@ const NO_OCTETS = Buffer.alloc(0)
  * From the client `{"@end":{}}` half-closes. To it `{"@headers":{…}}` tells the initial metadata, if there is any, and
  * `{"@status":{"code","message","details"}}` always comes last, before the Close.
  */
-export class WebSocketJsonCall extends WebSocketCall {
+export class WebSocketJsonTranscoder extends WebSocketTranscoder {
   readonly #splitter: MessageSplitter
   readonly #typesComing: Promise<MethodTypes>
   #types: MethodTypes | null = null
@@ -29,7 +29,7 @@ export class WebSocketJsonCall extends WebSocketCall {
   #early: Buffer[] = []
   #hasSent = false
 
-  constructor(options: WebSocketCallOptions, types: Promise<MethodTypes>) {
+  constructor(options: WebSocketTranscoderOptions, types: Promise<MethodTypes>) {
     super(options)
     this.#typesComing = types
     this.#splitter = new MessageSplitter(options.context.limits.messageOctetsMax, (flags, message) =>

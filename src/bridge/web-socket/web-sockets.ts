@@ -3,21 +3,22 @@ import type { Socket } from "node:net"
 import { type Server, WebSocketServer } from "ws"
 import type { RequestHead } from "../../http2/message-head.ts"
 import { failure } from "../../record/failure.ts"
-import { Exchange } from "../../relay/call/call.ts"
-import type { RelayContext } from "../../relay/context.ts"
+import { Call } from "../../relay/call/call.ts"
+import type { CallContext } from "../../relay/call/call-context.ts"
 import type { Route } from "../../relay/route/route.ts"
 import type { Http1Connection } from "../http1/connection.ts"
 import type { MethodTypes } from "../json/method-types.ts"
 import { TypesError } from "../json/reflection.ts"
 import { answerRoute } from "../shared/answer-route.ts"
-import { guarded } from "../shared/guarded.ts"
 import { methodPath } from "../shared/method-path.ts"
+import type { Refusal } from "../shared/refusal.ts"
 import { grpcRequestHead } from "../shared/request-head.ts"
 import { BridgeSocket } from "./bridge-socket.ts"
+import { WebSocketConnection } from "./connection.ts"
 import { WebSocketGrpcOpening } from "./grpc-transcoder.ts"
-import { type Handshake, type Refusal, readHandshake } from "./handshake.ts"
-import { WebSocketJsonCall } from "./json-transcoder.ts"
-import type { WebSocketCallOptions } from "./transcoder.ts"
+import { type Handshake, readHandshake } from "./handshake.ts"
+import { WebSocketJsonTranscoder } from "./json-transcoder.ts"
+import type { WebSocketTranscoderOptions } from "./transcoder.ts"
 
 /** Beside a message of the largest size: a control octet and a gRPC prefix. */
 const BESIDE_MESSAGE_OCTETS = 6
@@ -37,19 +38,23 @@ export type FindTypes = (route: Route, path: string, authority: string) => Promi
 
 /** WebSocket handshakes, and the calls that they become. */
 export class WebSockets {
-  readonly #context: RelayContext
+  readonly #context: CallContext
   readonly #findTypes: FindTypes
   readonly #server: Server<typeof BridgeSocket>
   /** Chosen for the handshake under way; `ws` asks for it in the same turn. */
   #subprotocol: string | null = null
 
-  constructor(context: RelayContext, findTypes: FindTypes) {
+  constructor(context: CallContext, findTypes: FindTypes) {
     this.#context = context
     this.#findTypes = findTypes
     this.#server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
+      // Decompression would make 4 MiB of 4 KiB.
       perMessageDeflate: false,
+      // It is given whole messages: see MessageAssembler.
+      maxFragments: 1,
+      autoPong: false,
       maxPayload: context.limits.messageOctetsMax + BESIDE_MESSAGE_OCTETS,
       handleProtocols: () => this.#subprotocol ?? false,
       WebSocket: BridgeSocket,
@@ -61,9 +66,7 @@ export class WebSockets {
   /** A request with `upgrade` came. */
   upgrade(connection: Http1Connection, request: IncomingMessage, rest: Buffer): void {
     const found = connection.findRoute(request)
-    // Node reads nothing more; those before it are answered, and the client will have to come again.
-    if (connection.isAnswering) return connection.drain()
-    if ("status" in found) return connection.refuse(found.status, found.reason)
+    if ("status" in found) return connection.refuseRequest(request, found.status, found.reason)
     const upgrade = { connection, request, rest, ...found }
     const { settings } = found.route
     if (!settings.bridge.webSocket || request.headers.upgrade?.toLowerCase() !== "websocket")
@@ -80,7 +83,7 @@ export class WebSockets {
     response.assignSocket(request.socket as unknown as Socket)
     response.shouldKeepAlive = false
     const open = (...[record, stream, , on]: Parameters<typeof connection.options.openStream>) =>
-      new Exchange(this.#context, record, stream, head, answerRoute(on, status, `${reason}\n`))
+      new Call(this.#context, record, stream, head, answerRoute(on, status, `${reason}\n`))
     response.on("finish", () => connection.socket.end())
     connection.serve(open, head, route, request, response)
   }
@@ -88,41 +91,45 @@ export class WebSockets {
   #accept(upgrade: Upgrade, handshake: Handshake): void {
     const { connection, request, rest } = upgrade
     this.#subprotocol = handshake.subprotocol
+    const { socket, options } = connection
     // What is wrong with the handshake itself `ws` answers: RFC 6455 §4.2.
-    this.#server.handleUpgrade(request, request.socket, rest, (socket) => {
-      connection.upgraded()
-      socket.on("error", () => {})
-      const controlFrameCame = guarded(
-        this.#context,
-        () => socket.terminate(),
-        (payload: Buffer) => connection.controlFrameCame(payload.length),
-      )
-      for (const event of ["ping", "pong"] as const) socket.on(event, controlFrameCame)
-      this.#open(upgrade, handshake, socket)
+    this.#server.handleUpgrade(request, request.socket, Buffer.alloc(0), (webSocket) => {
+      const next = new WebSocketConnection(options, socket)
+      options.onReplaced(connection, next)
+      webSocket.on("error", () => {})
+      webSocket.on("ping", (payload) => webSocket.answerPing(payload))
+      this.#open(upgrade, handshake, webSocket, next)
+      // In a later turn the socket flows, unless the call has paused it.
+      if (rest.length > 0) socket.receive(rest, 0, rest.length)
     })
   }
 
-  #open({ connection, head, route }: Upgrade, handshake: Handshake, socket: BridgeSocket): void {
+  #open(
+    { head, route }: Upgrade,
+    handshake: Handshake,
+    socket: BridgeSocket,
+    connection: WebSocketConnection,
+  ): void {
     const path = methodPath(head.path, route.settings.bridge)
     const grpcHead = (carriage: readonly string[]): RequestHead =>
       grpcRequestHead(handshake.head, path ?? "/", [...handshake.metadata, ...carriage])
-    const options = (carriage: readonly string[]): WebSocketCallOptions => ({
+    const options = (carriage: readonly string[]): WebSocketTranscoderOptions => ({
       context: this.#context,
       connection: connection.record,
       head: grpcHead(carriage),
       route,
       socket,
-      link: connection,
+      source: connection,
       handshakePath: head.path,
-      onOver: (call) => connection.remove(call),
+      onOver: (call) => connection.ended(call),
     })
     if (handshake.kind === "grpc-websockets") {
       new WebSocketGrpcOpening({ connection, socket, path, options })
       return
     }
     const types = path === null ? noMethod(head.path) : this.#findTypes(route, path, head.authority)
-    const call = new WebSocketJsonCall(options(["content-type", "application/grpc+proto"]), types)
-    connection.add(call)
+    const call = new WebSocketJsonTranscoder(options(["content-type", "application/grpc+proto"]), types)
+    connection.opened(call, this.#context.limits.messageOctetsMax)
     call.start()
   }
 }

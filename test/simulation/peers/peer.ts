@@ -77,6 +77,7 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
     const nowMs = scheduler.now()
     this.http2 = new Http2Connection<PeerStreamOwner>({ role, limits: limitsOf(plan), events: this, nowMs })
     this.#delayConnectionCredit()
+    this.#delayAcknowledgement()
     this.#answerPings()
   }
 
@@ -175,7 +176,8 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
     stream.owner!.onHead(head.list, endStream)
   }
 
-  onOversizedRequest(): void {}
+  onRefusedRequest(): void {}
+  onRequestFault(): void {}
 
   onInformational(stream: Stream, head: ResponseHead): void {
     if (head.list.get("x-hint") === undefined)
@@ -239,6 +241,18 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
     sender.windowUpdate = (id, increment) => {
       if (id !== 0) give(id, increment)
       else this.scheduler.in(connectionDelayMs, () => void (this.http2.isClosed || give(0, increment)))
+    }
+  }
+
+  /** What the balancer asks for holds at once; only it is told late. */
+  #delayAcknowledgement(): void {
+    const { sender } = this.http2
+    const { ackDelayMs } = this.#plan
+    const acknowledge = sender.settingsAck.bind(sender)
+    if (ackDelayMs === 0) return
+    sender.settingsAck = () => {
+      if (ackDelayMs !== null)
+        this.scheduler.in(ackDelayMs, () => void (this.http2.isClosed || acknowledge()))
     }
   }
 
