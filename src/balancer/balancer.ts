@@ -299,8 +299,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     for (const name of [...this.#listeners.keys()]) if (!names.has(name)) this.#removeListener(name)
     for (const cluster of without(before.clusters, next.clusters)) cluster.close()
     for (const upstream of next.tls.commit())
-      for (const connect of this.#upstreams.retireConnectors(upstream))
-        for (const cluster of next.clusters.values()) cluster.forget(connect)
+      for (const connector of this.#upstreams.retireConnectors(upstream))
+        for (const cluster of next.clusters.values()) cluster.retireConnector(connector)
     for (const listener of config.listeners) {
       const open = this.#listeners.get(listener.name)!
       open.config = listener
@@ -389,7 +389,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         { bindAddress, socketKeepalive }: RouteSettings,
       ) => {
         const over = tlsConfig === null ? null : tls.upstream(tlsConfig)
-        return this.#upstreams.connect({ tls: over, bindAddress, socketKeepalive })
+        return this.#upstreams.connector({ tls: over, bindAddress, socketKeepalive })
       }
       const compile: RouteCompiler<Route> = (server, route) =>
         compileRoute(server, route, find, openLog, connectAs)
@@ -411,6 +411,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       clock: this.#clock,
       random: this.#env.random,
       limits: this.limits,
+      log: this.#log,
       onLimit: (counter) => this.counters.add(counterIds[counter as keyof typeof counterIds]),
       connect: this.#upstreams.plain,
       counts: this.#numbers.streams.countsOf(config),

@@ -47,6 +47,7 @@ export const counterMeanings = {
   handshake_failed: "a TLS handshake failed for another reason",
   preface_timeout: "a connection preface did not come in time",
   preface_malformed: "what came was not the HTTP/2 connection preface",
+  ping_hastened: "an endpoint said nothing at all to new streams, so a PING asked after it ahead of its time",
   ping_timeout: "a PING was not answered in time",
   drain_timeout: "a peer had not read the last of what was sent when its time to do so was over",
   connections_per_address_exceeded: "one address held too many connections",
@@ -69,8 +70,10 @@ export const counterMeanings = {
   upstream_resets_exceeded:
     "a connection to an endpoint was put out of use because so many of its streams were reset",
   endpoint_connections_exceeded: "a stream found every connection to its endpoint full, and no more allowed",
+  connections_opening_exceeded:
+    "a connection to an endpoint was not opened yet: as many as may be were being made already",
   keepalive_calmed: "an endpoint sent ENHANCE_YOUR_CALM, and new PINGs to it come half as often",
-  reconnect_delayed: "a connection was not tried yet, since the last one to that endpoint came to nothing",
+  reconnect_delayed: "a connection was not tried yet, since the last one to that endpoint failed",
   // Calls and messages.
   grpc_timeout_malformed: "a grpc-timeout had more digits than allowed, or no known unit",
   message_too_large: "a message was larger than a bridge buffers",

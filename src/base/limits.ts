@@ -676,6 +676,19 @@ const rows = {
     source: "Envoy max_connections 1024",
     counter: "endpoint_connections_exceeded",
   },
+  connectionsOpeningMax: {
+    counts:
+      "upstream connections to one endpoint that are being made at once; one alone after one that failed",
+    value: 128,
+    unit: "connections",
+    min: 1,
+    max: MANY,
+    per: "endpoint",
+    stops: "a burst of connections that overflows the backend's queue of those to accept",
+    effect: "the stream waits in the pick queue; the next are made as these come up",
+    source: "listen backlogs: 128 and more",
+    counter: "connections_opening_exceeded",
+  },
   upstreamResetsMax: {
     counts: "streams that we reset on one connection to an endpoint, less upstreamResetsPerSecond",
     value: 400,
@@ -701,6 +714,32 @@ const rows = {
     source: "nghttp2: 33/s",
     counter: "upstream_resets_exceeded",
   },
+  hastenedPingAfterMs: {
+    counts:
+      "how long an endpoint says nothing at all to new streams until a PING asks after it, ahead of its keepalive; at most one in 10 s, and no more than gRPC servers permit",
+    value: 3_000,
+    unit: "ms",
+    min: 0,
+    max: HOUR_MS,
+    per: "connection",
+    stops: "a frozen endpoint whose kernel goes on accepting streams, each of them lost",
+    effect: "a PING, that has hastenedPingTimeoutMs to be answered",
+    source: "ours; gRFC A8 and A9 for what is permitted",
+    counter: "ping_hastened",
+  },
+  hastenedPingTimeoutMs: {
+    counts:
+      "from such a PING to its answer, or to anything else that comes; keepalive's own timeout where that is less",
+    value: 8_000,
+    unit: "ms",
+    min: 100,
+    max: HOUR_MS,
+    per: "connection",
+    stops: "the same; a pause of a garbage collector should fit in it",
+    effect: "the connection ends, its streams get UNAVAILABLE, and the endpoint is charged with a failure",
+    source: "ours: with hastenedPingAfterMs less than 15 s in all",
+    counter: "ping_timeout",
+  },
   pingIntervalMaxMs: {
     counts:
       "how far apart PINGs to an endpoint get that answers them with GOAWAY(ENHANCE_YOUR_CALM); each doubles it",
@@ -716,7 +755,7 @@ const rows = {
   },
   reconnectDelayMs: {
     counts:
-      "from the start of a connection that came to nothing to the start of the next to that endpoint, give or take a fifth; 1.6 times as long after each in a row",
+      "from the start of a connection that failed to the start of the next to that endpoint, give or take a fifth; 1.6 times as long after each in a row, up to 0.3 s while the endpoint has been down for less than a minute, and to a 200th of that time later",
     value: 100,
     unit: "ms",
     min: 0,

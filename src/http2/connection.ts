@@ -122,6 +122,11 @@ export class Http2Connection<Owner> {
     return this.#receiver.isReady
   }
 
+  /** The peer has acknowledged our SETTINGS. */
+  get isSettingsAcked(): boolean {
+    return this.#receiver.isSettingsAcked
+  }
+
   /** How many streams the peer lets us have open, those already open included. */
   get peerMaxConcurrentStreams(): number {
     return this.sender.peer.maxConcurrentStreams

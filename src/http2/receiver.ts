@@ -82,6 +82,11 @@ export class Receiver<Owner> implements FrameSink {
     this.#block.drop()
   }
 
+  /** The peer has acknowledged our SETTINGS, so it reads what it is sent. */
+  get isSettingsAcked(): boolean {
+    return this.#settingsAcked
+  }
+
   /** The peer can be heard from now on; before, nothing was overdue. */
   connected(nowMs: number): void {
     this.#startedMs = nowMs

@@ -171,7 +171,14 @@ export const mutations: readonly Mutation[] = [
     file: "cluster/pool.ts",
     find: "    this.#isClosing = true\n",
     replace:
-      '    for (const waiter of this.#waiting.splice(0)) waiter.onNoLease("reload", false)\n    this.#isClosing = true\n',
+      '    for (const waiter of [...this.#waiting]) this.#waiting.delete(waiter) && waiter.onNoLease("reload")\n    this.#isClosing = true\n',
+  },
+  {
+    name: "probe-outlives-close",
+    bug: "a closed balancer goes on finding out whether an ejected endpoint is back",
+    file: "cluster/pool.ts",
+    find: "    this.endProbe()\n    this.#retireIfClosing()",
+    replace: "    this.#retireIfClosing()",
   },
   {
     name: "reload-while-closing",
@@ -240,7 +247,7 @@ export const mutations: readonly Mutation[] = [
     name: "keepalive-deaf",
     bug: "an endpoint that does not answer PING counts as alive",
     file: "base/keepalive.ts",
-    find: 'nowMs - this.#askedMs >= this.timeoutMs ? "dead" : "none"',
+    find: 'nowMs - this.#askedMs >= this.#answerWithinMs ? "dead" : "none"',
     replace: '"none"',
   },
   {
@@ -257,13 +264,6 @@ export const mutations: readonly Mutation[] = [
     find: "const isBlockLate =",
     replace:
       'if (!this.#settingsAcked && age > 10_000) return protocolError("SETTINGS not acknowledged")\n    const isBlockLate =',
-  },
-  {
-    name: "acknowledgement-forgets-debt",
-    bug: "with the acknowledgement of SETTINGS every stream gets a whole new window",
-    file: "http2/streams.ts",
-    find: "stream.receiveOctets += delta",
-    replace: "stream.receiveOctets = this.windowOctets",
   },
   {
     name: "trailers-dropped-at-zero",

@@ -1,5 +1,4 @@
-import type { Cluster } from "../../cluster/cluster.ts"
-import type { Snapshot } from "../../cluster/state.ts"
+import type { Cluster, Snapshot } from "../../cluster/cluster.ts"
 import { isGrpcContentType } from "../../grpc/status.ts"
 import { ErrorCode } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"

@@ -15,7 +15,6 @@ import type { Failure } from "../../record/failure.ts"
 import type { AttemptRecord, StreamRecord } from "../../record/record.ts"
 import { type Served, YOUNG_CALL_MS } from "../overload/cut-calls.ts"
 import type { Route } from "../route/route.ts"
-import { endpointFailed } from "../upstream/endpoint-failed.ts"
 import type { UpstreamStreamOwner } from "../upstream/stream-owner.ts"
 import type { UpstreamConnection } from "../upstream/upstream.ts"
 import { deadlinePassed, isAtDeadline } from "./call-timer.ts"
@@ -104,20 +103,23 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
   // ---- Its place on a connection --------------------------------------------------------------------------------
 
   /** How long it is willing to wait for a connection. */
-  get patienceMs(): number {
+  get waitTimeoutMs(): number {
     return this.#owner.route.settings.connectTimeoutMs
   }
 
   /** Asks for a place. The owner may be told before this returns. */
   begin(): void {
     const pool = this.#cluster.pool(this.endpoint, this.#owner.route.connect)
-    pool.acquire(this)
-    if (this.#lease !== null || this.isOver) return
+    const lease = pool.tryLease()
+    if (lease !== null) return this.onLease(lease)
+    const refusal = pool.wait(this)
+    if (refusal !== null) return this.onNoLease(refusal.reason, refusal.isLimit)
     const deadline = makeDeadline(() => this.#onWaitedTooLong(pool))
     this.#wait = { pool, deadline }
     const { limits, deadlines } = this.#owner.context
+    const { waitTimeoutMs } = this
     const isFull = pool.connections.some((connection) => connection.isReady)
-    deadlines.set(deadline, isFull ? Math.min(this.patienceMs, limits.pickQueueTimeoutMs) : this.patienceMs)
+    deadlines.set(deadline, isFull ? Math.min(waitTimeoutMs, limits.pickQueueTimeoutMs) : waitTimeoutMs)
   }
 
   onLease(connection: UpstreamConnection): void {
@@ -133,6 +135,7 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
   }
 
   #onWaitedTooLong(pool: Pool<UpstreamConnection>): void {
+    pool.waitedTooLong(this)
     const cause = pool.failureSince(this.startMs)
     const because = cause === null ? "" : `; the last connection tried: ${cause}`
     if (pool.connections.some((connection) => connection.isReady)) {
@@ -140,7 +143,7 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
       const reason = `pickQueueTimeoutMs: no stream became free in time${because}`
       return this.#over({ kind: "no_slot", reason })
     }
-    const reason = `no connection within ${this.patienceMs} ms${because}`
+    const reason = `no connection within ${this.waitTimeoutMs} ms${because}`
     this.#over({ kind: "not_connected", isTimeout: true, reason })
   }
 
@@ -174,7 +177,7 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
 
   /** Its head is the answer: the endpoint works. */
   accepted(): void {
-    this.endpoint.succeeded()
+    this.#cluster.outcomes.legAnswered(this.endpoint)
   }
 
   /** The client took octets of its response: the endpoint gets credit for as many. */
@@ -236,7 +239,7 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
     this.#stopWaiting()
     const lease = this.#lease
     this.#lease = null
-    this.#tellOutcome(end, lease)
+    this.#tellOutcome(end)
     const stream = this.#stream
     if (stream !== null && !isOver(stream)) this.#leave(stream, end)
     lease?.release()
@@ -250,12 +253,13 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
   }
 
   /** The one place that says whose fault it was, and to whom that counts. */
-  #tellOutcome(end: LegEnd, lease: UpstreamConnection | null): void {
-    const isCounted = end.kind === "lost" && lease!.isLossCounted
-    if (end.kind === "lost") lease!.isLossCounted = true
-    if (faultOf(end) === "endpoint" && !isCounted)
-      endpointFailed(this.#owner.context, this.#cluster.name, this.endpoint, reasonOf(end))
-    else if (end.kind === "status") this.endpoint.succeeded()
+  #tellOutcome(end: LegEnd): void {
+    const { outcomes } = this.#cluster
+    const fault = faultOf(end)
+    if (end.kind === "not_connected") outcomes.connectFailed(this.endpoint, end.reason)
+    else if (end.kind === "status" && fault === "none") outcomes.legAnswered(this.endpoint)
+    // A connection that is gone is one failure, however many legs it carried: its pool counts it.
+    else if (end.kind !== "lost") outcomes.legEnded(this.endpoint, fault, reasonOf(end))
     const { record, downstream } = this.#owner
     const isYoung = this.#stream !== null && this.endMs - record.startMs < YOUNG_CALL_MS
     if (end.kind === "rejected" && !end.isCharged && isYoung) downstream.chargePeer()

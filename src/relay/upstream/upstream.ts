@@ -1,6 +1,5 @@
 import type { Socket } from "node:net"
 import { type CounterName, counterIds, isLimitReached } from "../../base/counters.ts"
-import { Keepalive } from "../../base/keepalive.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import type { Pool, PooledConnection } from "../../cluster/pool.ts"
 import type { ClusterConfig } from "../../config/model.ts"
@@ -13,8 +12,8 @@ import type { Http2Stream } from "../../http2/stream.ts"
 import { SaidOnce } from "../../log/said-once.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
 import { resetLargestLater } from "../overload/reset-largest.ts"
-import { endpointFailed } from "./endpoint-failed.ts"
 import { isHttp1Answer } from "./http1-answer.ts"
+import { Liveness, type LivenessHost } from "./liveness.ts"
 import { Retirement } from "./retirement.ts"
 import type { UpstreamStreamOwner } from "./stream-owner.ts"
 import type { UpstreamContext } from "./upstream-context.ts"
@@ -35,7 +34,9 @@ export interface UpstreamOptions {
 }
 
 /** One connection to an endpoint: the client's role of HTTP/2, a member of the endpoint's pool. */
-export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>, PooledConnection, LinkUser {
+export class UpstreamConnection
+  implements ConnectionEvents<UpstreamStreamOwner>, PooledConnection, LinkUser, LivenessHost
+{
   streamsOpen = 0
   readonly endpoint: Endpoint
   readonly http2: Http2Connection<UpstreamStreamOwner>
@@ -45,7 +46,7 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
   readonly #link: Link
   readonly #onClosed: (connection: UpstreamConnection) => void
   readonly #said: SaidOnce
-  readonly #keepalive: Keepalive
+  readonly #liveness: Liveness
   readonly startedMs: number
   hasServed = false
   /** Either end has said that it goes, and not for a fault: what ends with it is no failure of the endpoint's. */
@@ -57,8 +58,6 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
   #isUp = false
   /** Something has come. */
   #hasHeard = false
-  /** Losing it is one failure of its endpoint, however many streams it carried: the first leg counts it. */
-  isLossCounted = false
 
   constructor(options: UpstreamOptions) {
     const { context, endpoint, cluster } = options
@@ -70,7 +69,7 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
     this.#onClosed = options.onClosed
     this.startedMs = nowMs
     this.#said = new SaidOnce(context.log, { cluster: cluster.name, endpoint: endpoint.address })
-    this.#keepalive = new Keepalive(endpoint.keepalive ?? cluster.keepalive, nowMs)
+    this.#liveness = new Liveness(this, endpoint.keepalive ?? cluster.keepalive, context, nowMs)
     this.#retirement = new Retirement(cluster, context.limits, nowMs)
     this.http2 = new Http2Connection<UpstreamStreamOwner>({
       role: "client",
@@ -117,6 +116,10 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
     this.#pool.release(this)
   }
 
+  prove(): boolean {
+    return this.#liveness.prove(this.#context.clock.now())
+  }
+
   retire(): void {
     if (this.#isRetired) return
     this.#isRetired = true
@@ -137,7 +140,7 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
 
   receive(octets: Buffer, start: number, end: number): void {
     const nowMs = this.#context.clock.now()
-    this.#keepalive.received(nowMs)
+    this.#liveness.received(nowMs)
     if (!this.#hasHeard && isHttp1Answer(octets, start, end))
       return this.http2.receiveEnd("it answered in HTTP/1.1, not HTTP/2")
     this.#hasHeard = true
@@ -163,6 +166,7 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
 
   onResponse(stream: Stream, head: ResponseHead, endStream: boolean): void {
     this.hasServed = true
+    this.#liveness.answered()
     stream.owner!.onResponse(head, endStream)
   }
 
@@ -171,10 +175,12 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
   }
 
   onData(stream: Stream, octets: Buffer, start: number, end: number, endStream: boolean): void {
+    this.#liveness.answered()
     stream.owner!.onResponseData(octets, start, end, endStream)
   }
 
   onTrailers(stream: Stream, trailers: HeaderList): void {
+    this.#liveness.answered()
     stream.owner!.onResponseTrailers(trailers)
   }
 
@@ -201,7 +207,7 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
   }
 
   onSettings(): void {
-    this.#pool.changed()
+    this.#pool.settingsReceived(this)
   }
 
   onPaused(): void {
@@ -209,7 +215,10 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
     this.onLimit(tooManyFrames ? "control_frames_queued" : "unsent_octets_paused")
   }
 
-  onPong(): void {}
+  onPong(): void {
+    this.#liveness.acknowledged()
+    this.#pool.proven(this)
+  }
 
   onLimit(counter: string): void {
     this.#context.counters.add(counterIds[counter as CounterName])
@@ -221,7 +230,7 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
     const isForPings = code === ErrorCode.ENHANCE_YOUR_CALM && debug === "too_many_pings"
     this.isLeaving = this.#isRetired || isForPings || code === ErrorCode.NO_ERROR
     if (code === ErrorCode.ENHANCE_YOUR_CALM) {
-      this.endpoint.keepalive = this.#keepalive.calmed(this.#context.limits.pingIntervalMaxMs)
+      this.endpoint.keepalive = this.#liveness.backOff()
       this.#context.counters.add(counterIds.keepalive_calmed)
     }
     if (code !== ErrorCode.NO_ERROR)
@@ -240,14 +249,20 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
     if (!this.#isUp && !this.#lookIfUp(nowMs)) return
     http2.tick(nowMs, this.#link.isPaused)
     if (http2.isClosed) return
-    const wish = this.#keepalive.check(nowMs, this.streamsOpen > 0, this.#link.isPaused)
-    if (wish === "ping") http2.ping()
-    else if (wish === "dead") {
-      this.#context.counters.add(counterIds.ping_timeout)
-      http2.receiveEnd(`no answer to PING within ${this.#keepalive.timeoutMs} ms`)
-      return
-    }
+    const death = this.#liveness.check(nowMs)
+    if (death !== null) return this.#dead(death, nowMs)
     if (http2.isReady && this.#retirement.isIdleOrOld(nowMs, this.streamsOpen)) this.retire()
+  }
+
+  /** The other connections to the endpoint are asked at once: they may be as dead as this one. */
+  #dead(reason: string, nowMs: number): void {
+    for (const other of this.#pool.connections)
+      if (other !== this && other.isReady) other.#liveness.hasten(nowMs)
+    this.http2.receiveEnd(reason)
+  }
+
+  get isReadingPaused(): boolean {
+    return this.#link.isPaused
   }
 
   /** Handshake timeouts start when socket and TLS are up; until then the longest wait of a stream counts. */
@@ -255,7 +270,7 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
     this.#isUp = this.#link.isUp
     if (this.#isUp) this.http2.connected(nowMs)
     else {
-      const mostMs = Math.max(this.#context.limits.prefaceTimeoutMs, this.#pool.patienceMs)
+      const mostMs = Math.max(this.#context.limits.prefaceTimeoutMs, this.#pool.waitTimeoutMs)
       if (nowMs - this.startedMs > mostMs) this.http2.receiveEnd(`no connection within ${mostMs} ms`)
     }
     return this.#isUp
@@ -281,16 +296,15 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
   /** Its streams know already; here the endpoint's part is settled. */
   onEnd(because: Fault | null): void {
     this.#isGone = true
+    this.#liveness.end()
     const wasReady = this.http2.isReady
-    const { reason } = this.http2.ending
+    const { reason, streamsLost } = this.http2.ending
     // Retired before it was established: not a failure.
     if (!wasReady && !this.#isRetired) {
       const { lacksDescriptor } = this.#link
       if (lacksDescriptor) this.#context.descriptors.exhausted({ endpoint: this.endpoint.address })
-      // Each leg that was told counts it; without one the connection does.
-      if (!this.#pool.connectFailed(this, this.#reasonOf(reason), lacksDescriptor) && !lacksDescriptor)
-        endpointFailed(this.#context, this.#cluster.name, this.endpoint, reason)
-    } else this.#pool.lost(this)
+      this.#pool.connectFailed(this, this.#reasonOf(reason), lacksDescriptor)
+    } else this.#pool.lost(this, streamsLost > 0 && !this.isLeaving ? reason : null)
     if (because !== null)
       this.#said.warn("fault", "connection to endpoint failed", { code: errorCodeName(because.code), reason })
     const { limits, counters } = this.#context
