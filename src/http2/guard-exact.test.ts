@@ -61,7 +61,7 @@ describe("empty frames in a row", () => {
 })
 
 describe("overhead, in octets", () => {
-  const limits = { overheadOctetsMax: 100, payloadPerOverheadOctets: 8 }
+  const limits = { overheadOctetsMax: 100, overheadPerPayloadOctets: 2 }
   type Prepare = (guard: Guard) => void
   const none: Prepare = () => {}
   const both: Prepare = (made) => {
@@ -74,11 +74,11 @@ describe("overhead, in octets", () => {
   }
   test.each<[string, Prepare, number, number]>([
     ["by itself", none, 0, 100],
-    ["with 7 octets of payload that came", (made) => void made.received(7, false), 0, 100],
-    ["with 8", (made) => void made.received(8, false), 0, 101],
-    ["with 8 that came in a longer block", (made) => made.continued(8), 0, 101],
-    ["with 80 that were sent", (made) => made.sentData(80), 0, 110],
-    ["with 16 each way", both, 0, 104],
+    ["with 7 octets of payload that came", (made) => void made.received(7, false), 0, 114],
+    ["with 8", (made) => void made.received(8, false), 0, 116],
+    ["with 8 that came in a longer block", (made) => made.continued(8), 0, 116],
+    ["with 80 that were sent", (made) => made.sentData(80), 0, 260],
+    ["with 16 each way", both, 0, 164],
     ["with a stream", (made) => made.streamOpened(), 0, 113],
     ["with two", twoStreams, 0, 126],
     ["after a second", none, 1000, 100 + 1024],
@@ -179,4 +179,45 @@ test("entries of one SETTINGS frame", () => {
     null,
     "settings_entries_exceeded",
   ])
+})
+
+describe("SETTINGS that come again", () => {
+  const limits = { settingsPayloadOctets: 100 }
+  const halves = (made: Guard): void => {
+    made.sentData(60)
+    made.received(40, true)
+  }
+  test.each<[string, ((guard: Guard) => void)[], boolean[]]>([
+    ["after nothing", [() => {}], [true]],
+    ["after one octet less of payload", [(made) => void made.received(99, false)], [true]],
+    ["after as much", [(made) => void made.received(100, false)], [false]],
+    ["after as much, sent", [(made) => made.sentData(100)], [false]],
+    ["after as much, in a long header block", [(made) => made.continued(100)], [false]],
+    ["after as much in all, both ways", [halves], [false]],
+    [
+      "each counts what came since the one before it",
+      [(made) => made.sentData(150), (made) => made.sentData(99), (made) => made.sentData(100)],
+      [false, true, false],
+    ],
+  ])("%s", (_, works, expected) => {
+    const made = guard(limits)
+    const found = works.map((work) => {
+      work(made)
+      return made.isSettingsTooSoon()
+    })
+    expect(found).toEqual(expected)
+  })
+})
+
+describe("a charge from within an event", () => {
+  test("is due later, once there are too many", () => {
+    const made = guard({ abuseBurst: 1 })
+    made.chargeLater(START_MS, "pears")
+    expect(made.due).toBeNull()
+    made.chargeLater(START_MS, "plums")
+    expect(made.due).toMatchObject({ reason: "too many of: plums", limit: "abuse_exhausted" })
+    // By then there may be room again: what was due stays so.
+    made.chargeLater(START_MS + 1e6, "figs")
+    expect(made.due).toMatchObject({ reason: "too many of: plums" })
+  })
 })

@@ -266,13 +266,6 @@ export const mutations: readonly Mutation[] = [
       'if (!this.#settingsAcked && age > 10_000) return protocolError("SETTINGS not acknowledged")\n    const isBlockLate =',
   },
   {
-    name: "acknowledgement-forgets-debt",
-    bug: "with the acknowledgement of SETTINGS every stream gets a whole new window",
-    file: "http2/streams.ts",
-    find: "stream.receiveOctets += delta",
-    replace: "stream.receiveOctets = this.windowOctets",
-  },
-  {
     name: "trailers-dropped-at-zero",
     bug: "trailers are lost when the DATA before them used the connection's window up to exactly 0",
     file: "http2/sender.ts",
