@@ -170,7 +170,7 @@ function clusterWith(names: string, config: Partial<ClusterConfig> = {}, counts?
   const cluster = new Cluster<FakeConnection>(
     {
       ...defaultCluster("test"),
-      endpoints: [...names].map((name) => defaultEndpoint(parseAddress(`${name}:1`, null)!)),
+      endpoints: names.split("").map((name) => defaultEndpoint(parseAddress(`${name}:1`, null)!)),
       ...config,
     },
     {
