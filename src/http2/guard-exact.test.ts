@@ -61,7 +61,7 @@ describe("empty frames in a row", () => {
 })
 
 describe("overhead, in octets", () => {
-  const limits = { overheadOctetsMax: 100, payloadPerOverheadOctets: 8 }
+  const limits = { overheadOctetsMax: 100, overheadPerPayloadOctets: 3 }
   type Prepare = (guard: Guard) => void
   const none: Prepare = () => {}
   const both: Prepare = (made) => {
@@ -74,11 +74,11 @@ describe("overhead, in octets", () => {
   }
   test.each<[string, Prepare, number, number]>([
     ["by itself", none, 0, 100],
-    ["with 7 octets of payload that came", (made) => void made.received(7, false), 0, 100],
-    ["with 8", (made) => void made.received(8, false), 0, 101],
-    ["with 8 that came in a longer block", (made) => made.continued(8), 0, 101],
-    ["with 80 that were sent", (made) => made.sentData(80), 0, 110],
-    ["with 16 each way", both, 0, 104],
+    ["with an octet of payload that came", (made) => void made.received(1, false), 0, 103],
+    ["with 8", (made) => void made.received(8, false), 0, 124],
+    ["with 8 that came in a longer block", (made) => made.continued(8), 0, 124],
+    ["with 80 that were sent", (made) => made.sentData(80), 0, 340],
+    ["with 16 each way", both, 0, 196],
     ["with a stream", (made) => made.streamOpened(), 0, 113],
     ["with two", twoStreams, 0, 126],
     ["after a second", none, 1000, 100 + 1024],
@@ -103,6 +103,33 @@ describe("overhead, in octets", () => {
       "overhead_flood",
     ])
   })
+})
+
+describe("SETTINGS that come again", () => {
+  const limits = { settingsPayloadOctets: 100 }
+  test.each<[string, (guard: Guard) => void, boolean]>([
+    ["with nothing between", () => {}, true],
+    ["after an octet too few", (made) => void made.received(99, false), true],
+    ["after enough that came", (made) => void made.received(100, false), false],
+    ["after enough that was sent", (made) => made.sentData(100), false],
+    ["after enough in a longer block", (made) => made.continued(100), false],
+  ])("%s", (_, work, isTooSoon) => {
+    const made = guard(limits)
+    made.sentData(1000)
+    made.isSettingsTooSoon()
+    work(made)
+    expect(made.isSettingsTooSoon()).toBe(isTooSoon)
+    expect(made.isSettingsTooSoon()).toBe(true)
+  })
+})
+
+test("what is charged from within an event is due from then on, and the first of it stays", () => {
+  const made = guard({ abuseBurst: 1, abusePerSecond: 0 })
+  made.chargeLater(START_MS, "apples")
+  expect(made.due).toBeNull()
+  made.chargeLater(START_MS, "pears")
+  made.chargeLater(START_MS, "plums")
+  expect(made.due).toMatchObject({ reason: "too many of: pears", limit: "abuse_exhausted" })
 })
 
 /** How many calls in a row are allowed. */

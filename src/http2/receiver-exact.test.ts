@@ -312,7 +312,7 @@ describe("the preface (RFC 9113 §3.4)", () => {
 })
 
 describe("what is counted as overhead", () => {
-  const limits = { overheadOctetsMax: 100, payloadPerOverheadOctets: 1000 }
+  const limits = { overheadOctetsMax: 100, overheadPerPayloadOctets: 0 }
   test.each([
     ["GOAWAY's debug data", dsl.goaway(MAX_ID, 0, "x".repeat(200))],
     ["PRIORITY", Buffer.concat(Array.from({ length: 9 }, () => dsl.priority(1)))],
@@ -330,13 +330,13 @@ describe("what is counted as overhead", () => {
   })
 
   test("as much as the payload warrants, to the octet: CONTINUATION is payload", () => {
-    // Behind HEADERS of 8 octets, CONTINUATION of 16: (8 + 16) / 8 + 13 for the stream.
-    const allowed = 100 + 3 + 13
+    // Behind HEADERS of 8 octets, CONTINUATION of 16: (8 + 16) * 2, and 13 for the stream.
+    const allowed = 100 + 48 + 13
     for (const [octets, expected] of [
       [allowed, []],
       [allowed + 1, ["overhead_flood"]],
     ] as const) {
-      const lab = new Lab("server", { limits: { overheadOctetsMax: 100, payloadPerOverheadOctets: 8 } })
+      const lab = new Lab("server", { limits: { overheadOctetsMax: 100, overheadPerPayloadOctets: 2 } })
       // No request, but octets of one.
       lab.send(dsl.headers(1, Buffer.alloc(8), { endHeaders: false }), dsl.continuation(1, Buffer.alloc(16)))
       lab.events.limits.length = 0
@@ -621,7 +621,7 @@ describe("HPACK's table", () => {
     return lab
   }
 
-  test("may be as large as our SETTINGS say, once they are acknowledged", () => {
+  test("may be as large as our SETTINGS say, whether they are acknowledged or not", () => {
     const lab = unaware(8192)
     lab.send(dsl.settingsAck(), dsl.headers(1, resized(8192)))
     expect(lab.events.lines).toEqual(["request 1 /test.Echo/Chat"])
@@ -632,6 +632,8 @@ describe("HPACK's table", () => {
     })
     const early = unaware(8192)
     early.send(dsl.headers(1, resized(8192)))
+    expect([early.events.fault, early.events.lines]).toEqual([null, ["request 1 /test.Echo/Chat"]])
+    early.send(dsl.headers(3, resized(8193)))
     expect(early.events.fault).toMatchObject({ limit: "header_table_exceeded" })
   })
 
@@ -658,7 +660,7 @@ describe("header lists past the limit", () => {
     const lab = new Lab("server", { limits })
     lab.send(dsl.headers(1, [...dsl.request, ...more]))
     expect(lab.events.limits[0]).toBe(counter)
-    expect(lab.events.lines[0]).toContain(counter === undefined ? "request 1" : `oversized 1 ${counter}`)
+    expect(lab.events.lines[0]).toContain(counter === undefined ? "request 1" : `refused 1 ${counter}`)
   })
 
   test("each costs a charge", () => {
@@ -680,12 +682,12 @@ describe("header lists past the limit", () => {
   })
 
   test.each([
-    ["in one frame", [65_536], undefined],
-    ["in one frame, an octet more", [65_537], "header_block_too_large"],
-    ["in several", [40_000, 25_536], undefined],
-    ["in several, the last an octet too long", [40_000, 25_537], "header_block_too_large"],
+    ["in one frame", [262_144], undefined],
+    ["in one frame, an octet more", [262_145], "header_block_too_large"],
+    ["in several", [140_000, 122_144], undefined],
+    ["in several, the last an octet too long", [140_000, 122_145], "header_block_too_large"],
   ])("blocks: %s", (_, sizes, limit) => {
-    const lab = new Lab("server", { limits: { frameOctets: 100_000 } })
+    const lab = new Lab("server", { limits: { frameOctets: 300_000 } })
     const pieces = sizes.map((size) => Buffer.alloc(size))
     lab.send(
       dsl.headers(1, pieces[0]!, { endHeaders: pieces.length === 1 }),
