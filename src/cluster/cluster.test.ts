@@ -312,7 +312,7 @@ describe("what the control side says", () => {
     const { cluster, clock, find, picks, lease, lose } = clusterWith("ab")
     const [a, b] = [find("a"), find("b")]
     const kept = lease("b")
-    b.streamsOpen = 5
+    for (let i = 0; i < 5; i++) b.tryOpenStream()
     lose("a", lease("a"))
     cluster.apply([state("a", { weight: 3 }), state("b"), state("c")])
     expect([find("a"), find("b")]).toEqual([a, b])

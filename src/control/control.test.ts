@@ -78,7 +78,7 @@ async function start(t: TestContext) {
   const control = new Control({
     config: loadConfig(path).config!,
     threads: 2,
-    load: () => loadConfig(path),
+    load: () => Promise.resolve(loadConfig(path)),
     log,
     threadLog: { level: "info", path: "stderr", format: "json", color: false },
     clock,

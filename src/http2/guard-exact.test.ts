@@ -61,7 +61,7 @@ describe("empty frames in a row", () => {
 })
 
 describe("overhead, in octets", () => {
-  const limits = { overheadOctetsMax: 100, overheadPerPayloadOctets: 3 }
+  const limits = { overheadOctetsMax: 100, overheadPerPayloadOctets: 2 }
   type Prepare = (guard: Guard) => void
   const none: Prepare = () => {}
   const both: Prepare = (made) => {
@@ -74,11 +74,11 @@ describe("overhead, in octets", () => {
   }
   test.each<[string, Prepare, number, number]>([
     ["by itself", none, 0, 100],
-    ["with an octet of payload that came", (made) => void made.received(1, false), 0, 103],
-    ["with 8", (made) => void made.received(8, false), 0, 124],
-    ["with 8 that came in a longer block", (made) => made.continued(8), 0, 124],
-    ["with 80 that were sent", (made) => made.sentData(80), 0, 340],
-    ["with 16 each way", both, 0, 196],
+    ["with 7 octets of payload that came", (made) => void made.received(7, false), 0, 114],
+    ["with 8", (made) => void made.received(8, false), 0, 116],
+    ["with 8 that came in a longer block", (made) => made.continued(8), 0, 116],
+    ["with 80 that were sent", (made) => made.sentData(80), 0, 260],
+    ["with 16 each way", both, 0, 164],
     ["with a stream", (made) => made.streamOpened(), 0, 113],
     ["with two", twoStreams, 0, 126],
     ["after a second", none, 1000, 100 + 1024],
@@ -103,33 +103,6 @@ describe("overhead, in octets", () => {
       "overhead_flood",
     ])
   })
-})
-
-describe("SETTINGS that come again", () => {
-  const limits = { settingsPayloadOctets: 100 }
-  test.each<[string, (guard: Guard) => void, boolean]>([
-    ["with nothing between", () => {}, true],
-    ["after an octet too few", (made) => void made.received(99, false), true],
-    ["after enough that came", (made) => void made.received(100, false), false],
-    ["after enough that was sent", (made) => made.sentData(100), false],
-    ["after enough in a longer block", (made) => made.continued(100), false],
-  ])("%s", (_, work, isTooSoon) => {
-    const made = guard(limits)
-    made.sentData(1000)
-    made.isSettingsTooSoon()
-    work(made)
-    expect(made.isSettingsTooSoon()).toBe(isTooSoon)
-    expect(made.isSettingsTooSoon()).toBe(true)
-  })
-})
-
-test("what is charged from within an event is due from then on, and the first of it stays", () => {
-  const made = guard({ abuseBurst: 1, abusePerSecond: 0 })
-  made.chargeLater(START_MS, "apples")
-  expect(made.due).toBeNull()
-  made.chargeLater(START_MS, "pears")
-  made.chargeLater(START_MS, "plums")
-  expect(made.due).toMatchObject({ reason: "too many of: pears", limit: "abuse_exhausted" })
 })
 
 /** How many calls in a row are allowed. */
@@ -206,4 +179,45 @@ test("entries of one SETTINGS frame", () => {
     null,
     "settings_entries_exceeded",
   ])
+})
+
+describe("SETTINGS that come again", () => {
+  const limits = { settingsPayloadOctets: 100 }
+  const halves = (made: Guard): void => {
+    made.sentData(60)
+    made.received(40, true)
+  }
+  test.each<[string, ((guard: Guard) => void)[], boolean[]]>([
+    ["after nothing", [() => {}], [true]],
+    ["after one octet less of payload", [(made) => void made.received(99, false)], [true]],
+    ["after as much", [(made) => void made.received(100, false)], [false]],
+    ["after as much, sent", [(made) => made.sentData(100)], [false]],
+    ["after as much, in a long header block", [(made) => made.continued(100)], [false]],
+    ["after as much in all, both ways", [halves], [false]],
+    [
+      "each counts what came since the one before it",
+      [(made) => made.sentData(150), (made) => made.sentData(99), (made) => made.sentData(100)],
+      [false, true, false],
+    ],
+  ])("%s", (_, works, expected) => {
+    const made = guard(limits)
+    const found = works.map((work) => {
+      work(made)
+      return made.isSettingsTooSoon()
+    })
+    expect(found).toEqual(expected)
+  })
+})
+
+describe("a charge from within an event", () => {
+  test("is due later, once there are too many", () => {
+    const made = guard({ abuseBurst: 1 })
+    made.chargeLater(START_MS, "pears")
+    expect(made.due).toBeNull()
+    made.chargeLater(START_MS, "plums")
+    expect(made.due).toMatchObject({ reason: "too many of: plums", limit: "abuse_exhausted" })
+    // By then there may be room again: what was due stays so.
+    made.chargeLater(START_MS + 1e6, "figs")
+    expect(made.due).toMatchObject({ reason: "too many of: plums" })
+  })
 })

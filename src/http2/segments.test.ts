@@ -24,7 +24,7 @@ test("segments do not overlap, and are given out again", () => {
   for (const segment of second) recycleSegment(segment)
 })
 
-test("a slab that is not in use for a second goes, and one that is stays", () => {
+test("a slab that is not in use for a second goes at once, and one that is stays", () => {
   const all = Array.from({ length: MANY }, () => obtainSegment())
   const last = all.pop()!
   for (const segment of all) recycleSegment(segment)
@@ -38,5 +38,6 @@ test("a slab that is not in use for a second goes, and one that is stays", () =>
   expect([...blocks(rest).keys()].map((block) => kept.has(block))).toEqual([true, true, false])
   for (const segment of [...rest, last]) recycleSegment(segment)
   releaseIdleSlabs(true)
+  expect(last.length).toBe(0)
   expect(blocks(Array.from({ length: 513 }, () => obtainSegment())).size).toBe(1)
 })

@@ -60,13 +60,20 @@ export function recycleSegment(segment: Buffer): void {
   slab.inUse--
 }
 
-/** Lets go of slabs that were not in use at the last call either; with `all` of each that is not in use. Call once a second. */
+/**
+ * Gives a slab back to the system that was not in use at the last call either; with `all` each that is not in use. Call once
+ * a second: to give one back takes some milliseconds.
+ */
 export function releaseIdleSlabs(all: boolean): void {
-  if (slabs.length === 0) return
+  let mayRelease = true
   slabs = slabs.filter((slab) => {
     const isIdle = slab.inUse === 0
-    const isOver = isIdle && (all || slab.wasIdle)
+    const isOver = isIdle && (all || (slab.wasIdle && mayRelease))
     slab.wasIdle = isIdle
-    return !isOver
+    if (!isOver) return true
+    mayRelease = false
+    // Not when the garbage collector comes to it, which in an idle process it may not for hours.
+    ;(slab.block.buffer as ArrayBuffer).transfer(0)
+    return false
   })
 }

@@ -1,6 +1,6 @@
 /**
- * Header fields that a configuration writes: what HTTP/2 takes of them. A field that it does not take would have the peer
- * reset every stream.
+ * Header fields that a configuration writes: what HTTP/2 takes of them. A field that it does not take would have the
+ * peer reset every stream.
  */
 import { authorityProblem } from "../http2/message-head.ts"
 

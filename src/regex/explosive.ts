@@ -12,8 +12,8 @@ const LOOPS_WORTH_A_WORD = 3
 /**
  * Whether a backtracking engine, as nginx's PCRE, could take very long for a pattern. Null: nothing speaks for it.
  *
- * It looks for a loop within a loop (or a choice within one) where a text can be cut into rounds in more than one way, and
- * for loops in a row of which each could take what is the next one's.
+ * It looks for a loop within a loop (or a choice within one) where a text can be cut into rounds in more than one way,
+ * and for loops in a row of which each could take what is the next one's.
  */
 export function explosionOf(node: RegexNode): Explosion | null {
   const search = new AmbiguitySearch()
@@ -32,7 +32,7 @@ function childrenOf(node: RegexNode): readonly RegexNode[] {
     case "look":
       return [node.node]
     case "condition":
-      return [node.then, node.otherwise]
+      return [node.whenSet, node.whenNot]
     default:
       return []
   }

@@ -3,8 +3,8 @@ import { addAll, emptySet, intersects, keyOf, type OctetSet } from "./octet-set.
 
 /**
  * A choice among branches as a tree: `foo|fob|bar` is `fo(?:o|b)|bar`, so that of ten thousand words a few are tried at
- * each octet. Branches that begin with different octets change places freely, since no text begins with both; those that
- * begin with the same stay in order.
+ * each octet. Branches that begin with different octets change places freely, since no text begins with both; those
+ * that begin with the same stay in order.
  */
 export function factorChoice(branches: readonly RegexNode[]): RegexNode {
   const known = factored.get(branches)

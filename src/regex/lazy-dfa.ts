@@ -1,6 +1,6 @@
 /**
- * Whether a regular program matches, one table look-up per octet. States are made as texts ask for them and are bounded; a
- * state is the set of instructions that a search could be at.
+ * Whether a regular program matches, one table look-up per octet. States are made as texts ask for them and are
+ * bounded; a state is the set of instructions that a search could be at.
  */
 import { wordOctets } from "./octet-set.ts"
 import { Op, type Program } from "./program.ts"

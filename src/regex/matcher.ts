@@ -3,7 +3,8 @@
  * backtracking search meets first.
  *
  * A choice that has failed at a place fails there again, whatever led to it, where the pattern is regular: it is
- * remembered, so that the whole costs no more than instructions times octets. Where the pattern is not, steps are counted.
+ * remembered, so that the whole costs no more than instructions times octets. Where the pattern is not, steps are
+ * counted.
  */
 import { otherCase, wordOctets } from "./octet-set.ts"
 import { Op, type Program } from "./program.ts"

@@ -44,12 +44,12 @@ export type RegexNode =
     }
   /** The first of these groups that is set. */
   | { readonly kind: "reference"; readonly groups: readonly number[]; readonly isCaseless: boolean }
-  /** `(?(1)then|otherwise)`: by whether one of these groups is set. */
+  /** `(?(1)a|b)`: by whether one of these groups is set. */
   | {
       readonly kind: "condition"
       readonly groups: readonly number[]
-      readonly then: RegexNode
-      readonly otherwise: RegexNode
+      readonly whenSet: RegexNode
+      readonly whenNot: RegexNode
     }
 
 export const emptyNode: RegexNode = { kind: "sequence", nodes: [] }

@@ -255,10 +255,10 @@ class Parser {
     const body = this.#body(start)
     const branches = body.kind === "choice" ? body.nodes : [body]
     if (branches.length > 2) cursor.fail("a condition has two branches at most", start)
-    const [then, otherwise = emptyNode] = branches as [RegexNode, RegexNode?]
-    if (condition?.kind !== "look") return { kind: "condition", groups, then, otherwise }
+    const [whenSet, whenNot = emptyNode] = branches as [RegexNode, RegexNode?]
+    if (condition?.kind !== "look") return { kind: "condition", groups, whenSet, whenNot }
     const not: RegexNode = { ...condition, isNegative: !condition.isNegative }
-    return choice([sequence([condition, then]), sequence([not, otherwise])])
+    return choice([sequence([condition, whenSet]), sequence([not, whenNot])])
   }
 
   /** `1)`, `-1)`, `name)`, `<name>)`. */

@@ -22,7 +22,9 @@ export const Op = {
   save: 5,
   /** The assertion number x. */
   assert: 6,
-  /** The end of a loop's body: as `split`; after a round that matched nothing (register z) on to what is not the body. */
+  /**
+   * The end of a loop's body: as `split`; after a round that matched nothing (register z) on to what is not the body.
+   */
   loop: 7,
   /** The text of group list x; y: without regard to case. */
   reference: 8,
@@ -58,8 +60,8 @@ export interface Program {
   /** By instruction: its first row in what is remembered of a match, for those that have a choice. */
   readonly memory: Int32Array
   /**
-   * By instruction: registers of the loops around it of which a round may match nothing, the innermost first. What a choice
-   * leads to depends on how many of these rounds have matched nothing yet: so many rows it has, and one.
+   * By instruction: registers of the loops around it of which a round may match nothing, the innermost first. What a
+   * choice leads to depends on how many of these rounds have matched nothing yet: so many rows it has, and one.
    */
   readonly loops: readonly (readonly number[])[]
   readonly memoryRows: number
@@ -307,12 +309,12 @@ class Compiler {
     for (const end of ends) this.#x[end] = this.#next
   }
 
-  #condition({ groups, then, otherwise }: Extract<RegexNode, { kind: "condition" }>): void {
+  #condition({ groups, whenSet, whenNot }: Extract<RegexNode, { kind: "condition" }>): void {
     const test = this.#emit(Op.ifSet, this.#groupLists.push(groups) - 1)
-    this.#node(then)
+    this.#node(whenSet)
     const end = this.#emit(Op.jump)
     this.#y[test] = this.#next
-    this.#node(otherwise)
+    this.#node(whenNot)
     this.#x[end] = this.#next
   }
 }

@@ -13,7 +13,9 @@ import { compileRegex, Regex } from "./regex.ts"
 
 const hasNginx = isInstalled("nginx", "-v", "nginx-light")
 
-/** A pattern, and for each path (as octets) what `$1` to `$3` hold; null: no match. A group that took no part is empty. */
+/**
+ * A pattern, and for each path (as octets) what `$1` to `$3` hold; null: no match. A group that took no part is empty.
+ */
 const CASES: [pattern: string, paths: Record<string, string | null>][] = [
   ["^/(a)(b)?$", { "/ab": "a,b,", "/a": "a,,", "/abb": null }],
   ["^/(?<x>a+)(?P<y>b+)(?'z'c+)", { "/aabbc": "aa,bb,c" }],

@@ -59,8 +59,8 @@ export class RegexMatch {
  * A regex of nginx.conf: PCRE's syntax and matches, in bounded time.
  *
  * Texts are octets, one character each, as in `HeaderList`. Where the pattern is regular the time of a search is
- * proportional to the text; with references, lookaround and atomic groups it goes back over its choices as PCRE does, for
- * so many steps.
+ * proportional to the text; with references, lookaround and atomic groups it goes back over its choices as PCRE does,
+ * for so many steps.
  */
 export class Regex {
   /** Groups that capture, the whole match not counted. */

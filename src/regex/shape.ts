@@ -40,7 +40,7 @@ function computeShape(node: RegexNode): Shape {
     case "reference":
       return { isNullable: true, first: anyOctet }
     case "condition": {
-      const shapes = [shapeOf(node.then), shapeOf(node.otherwise)]
+      const shapes = [shapeOf(node.whenSet), shapeOf(node.whenNot)]
       return { isNullable: shapes.some(({ isNullable }) => isNullable), first: union(shapes) }
     }
     case "assertion":
@@ -113,8 +113,8 @@ export function fixedLength(node: RegexNode): number | null {
     case "atomic":
       return fixedLength(node.node)
     case "condition": {
-      const length = fixedLength(node.then)
-      return length === fixedLength(node.otherwise) ? length : null
+      const length = fixedLength(node.whenSet)
+      return length === fixedLength(node.whenNot) ? length : null
     }
     case "reference":
       return null
@@ -125,7 +125,9 @@ export function fixedLength(node: RegexNode): number | null {
   }
 }
 
-/** True where a match never depends on how its place was reached: no lookaround, atomic group, reference or condition. */
+/**
+ * True where a match never depends on how its place was reached: no lookaround, atomic group, reference or condition.
+ */
 export function isRegular(node: RegexNode): boolean {
   switch (node.kind) {
     case "sequence":

@@ -34,6 +34,10 @@ export interface Bar {
   /** Calls that may reach the backend, and be open there at once. */
   callsMax?: number
   liveMax?: number
+  /** Growth of resident memory; what is due to every attack where not set. */
+  growthMiBMax?: number
+  /** What may be left of it ten seconds after the attacker has gone. */
+  leftMiBMax?: number
 }
 
 /** Where an attack takes place. */

@@ -9,6 +9,7 @@ import type { Running, Target } from "./targets.ts"
 
 const RUN_MAX_MS = 25_000
 const LEAVE_MS = 1000
+const LEAVE_MEMORY_MS = 10_000
 
 export interface Verdict extends Run {
   /** Empty: held. */
@@ -105,6 +106,9 @@ async function attackOnce(
   const deadline = performance.now() + LEAVE_MS
   while (!shared && backend.attackStreamsOpen > 0 && performance.now() < deadline) await pause(20)
   const growthOctets = await memory.stop()
+  const { leftMiBMax } = attack.bar
+  const leftOctets =
+    leftMiBMax === undefined ? null : await memory.left(leftMiBMax * 2 ** 20, LEAVE_MEMORY_MS)
   const countersAfter = await running.readCounters?.()
   const run: Run = {
     attack: attack.name,
@@ -115,6 +119,7 @@ async function attackOnce(
     liveMax: shared ? 0 : backend.liveMax,
     leftOpen: shared ? 0 : backend.attackStreamsOpen,
     growthOctets: growthOctets === null ? null : growthOctets / sideBySide,
+    leftOctets,
     neighbour,
     counters: countersBefore && countersAfter ? moved(countersBefore, countersAfter) : null,
     alive: await accepts(running.at),

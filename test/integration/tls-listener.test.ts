@@ -366,6 +366,8 @@ test.for(["the balancer closes", "a reload takes its listener away"] as const)(
     if (what !== "the balancer closes") await leaving
     const socket = connectSecure({ socket: raw, ALPNProtocols: ["h2"], rejectUnauthorized: false })
     t.onTestFinished(() => void socket.destroy())
+    socket.on("error", () => {})
+    raw.on("error", () => {})
     await once(socket, "secureConnect")
     const client = new RawConnection(socket, "client")
     client.send(dsl.headers(1, dsl.request, { endStream: true }))

@@ -20,6 +20,11 @@ interface Ticking {
   tick(nowMs: number): void
 }
 
+/**
+ * libuv reads up to 2 MiB of a socket before it looks at the next, and no window bounds what a page sends: 200 of them with
+ * half a message each would be half a second for all others.
+ */
+const REST_OCTETS = 131_072
 /** Most that a first message may be which has to be a request's headers: beyond that it is not even read. */
 const OPENING_HEADS = 4
 
@@ -35,6 +40,8 @@ export class WebSocketConnection implements ClientConnection, LinkUser, MessageS
   readonly #held: HeldOctets
   /** Set while the process holds too much: nothing is read until the largest were reset. */
   readonly #room: Deadline
+  /** Read from now on until others have their turn. */
+  #octetsToRest = REST_OCTETS
   #isClosed = false
   /** When the handshake was over, until the call begins; then -1. */
   #openingSinceMs: number
@@ -67,6 +74,13 @@ export class WebSocketConnection implements ClientConnection, LinkUser, MessageS
 
   receive(octets: Buffer, start: number, end: number): void {
     this.#socket.receive(octets, start, end)
+    this.#octetsToRest -= end - start
+    if (this.#octetsToRest > 0) return
+    this.#octetsToRest = REST_OCTETS
+    this.#socket.stopReading()
+    setImmediate(() => {
+      if (this.#room.slot < 0) this.#socket.resumeReading()
+    })
   }
 
   receiveEnd(_reason: string): void {

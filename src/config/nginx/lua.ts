@@ -1,4 +1,6 @@
-/** Where a block of Lua ends in nginx.conf: OpenResty's own rules, by which braces in texts and comments do not count. */
+/**
+ * Where a block of Lua ends in nginx.conf: OpenResty's own rules, by which braces in texts and comments do not count.
+ */
 
 /** Directives whose block is Lua, whatever comes before. */
 export function isLuaBlock(name: string): boolean {

@@ -4,6 +4,7 @@ import { Lexer } from "./lexer.ts"
 import { isLuaBlock } from "./lua.ts"
 import { otherFormatHint } from "./other-format.ts"
 import type { Report } from "./report.ts"
+import { templateHint } from "./unfilled.ts"
 
 /** Blocks within blocks; far beyond what anyone writes, so that later passes may recurse. */
 const DEPTH_MAX = 64
@@ -80,7 +81,11 @@ function reportUnterminated(words: Word[], report: Report): void {
   const directive: Directive = { name: words[0]!, args: words.slice(1), block: null }
   const { span } = lastWordOf(directive)
   const { text } = directive.name
-  report.error(span, `directive "${text}" is not terminated by ";"`, otherFormatHint(text))
+  report.error(
+    span,
+    `directive "${text}" is not terminated by ";"`,
+    otherFormatHint(text) ?? templateHint(text),
+  )
 }
 
 function reportEnd(lexer: Lexer, words: Word[], broken: boolean, open: OpenBlock[], report: Report): void {

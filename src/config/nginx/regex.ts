@@ -5,8 +5,8 @@ import type { Word } from "./ast.ts"
 import type { Report } from "./report.ts"
 
 /**
- * Whether a pattern can be matched with. What is wrong with it is an error; what a backtracking engine could take long for
- * is a note, or a warning where this one has to go back over its choices too.
+ * Whether a pattern can be matched with. What is wrong with it is an error; what a backtracking engine could take long
+ * for is a note, or a warning where this one has to go back over its choices too.
  *
  * @param word where the pattern is written
  * @param subject what it belongs to, for notes: `location`

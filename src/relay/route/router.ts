@@ -185,19 +185,18 @@ export class Router<R> {
 
   /** Null: the path has no meaning (400). */
   match(authority: string, path: string): R | null {
-    if (this.#isSingle) return this.#default.match(path)
     const host = this.#host(authority)
     return host === "limit" ? this.#default.overrun : host.match(path)
   }
 
   /** What applies to a request of which no path can be read. */
   fallback(authority: string): R {
-    const host = this.#isSingle ? this.#default : this.#host(authority)
-    return host === "limit" ? this.#default.fallback : host.fallback
+    const host = this.#host(authority)
+    return host === "limit" ? this.#default.overrun : host.fallback
   }
 
-  /** `limit`: a regex ran out of steps. */
   #host(authority: string): VirtualHost<R> | "limit" {
+    if (this.#isSingle) return this.#default
     const name = hostOf(authority)
     const host = this.#hosts.find(name) ?? this.#default
     if (host === "limit") this.#onOverrun("server_name", name.length)

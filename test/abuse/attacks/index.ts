@@ -9,6 +9,7 @@ import { slowRead } from "./slow-read.ts"
 import { slowloris } from "./slowloris.ts"
 import { upstream } from "./upstream.ts"
 import { upstreamCalls } from "./upstream-calls.ts"
+import { webSocket } from "./web-socket.ts"
 
 /** Every attack, in the order of the report. */
 export const attacks: readonly Attack[] = [
@@ -20,6 +21,7 @@ export const attacks: readonly Attack[] = [
   ...slowloris,
   ...requests,
   ...http1,
+  ...webSocket,
   ...upstream,
   ...upstreamCalls,
 ]

@@ -27,7 +27,7 @@ const halves: [name: string, how: string, counters: CounterName[], first: Buffer
   [
     "http1",
     "half an HTTP/1.1 request head",
-    ["preface_timeout"],
+    ["header_block_timeout"],
     Buffer.from("GET / HTTP/1.1\r\nHost: a"),
     Buffer.alloc(0),
   ],

@@ -91,7 +91,7 @@ class Search {
       }
       case "condition": {
         const isSet = node.groups.some((group) => groups[group] !== null)
-        return this.run(isSet ? node.then : node.otherwise, place, go)
+        return this.run(isSet ? node.whenSet : node.whenNot, place, go)
       }
     }
   }

@@ -8,8 +8,8 @@ import { plainMatch, TooLong } from "../oracles/plain-regex.ts"
 const STEPS_MAX = 20_000
 
 /**
- * A pattern, and after a zero octet a text: a regex that is refused in words, or one that matches as PCRE's manual says. What
- * `test` says and what `exec` says is the same; a linear one is not given up.
+ * A pattern, and after a zero octet a text: a regex that is refused in words, or one that matches as PCRE's manual
+ * says. What `test` says and what `exec` says is the same; a linear one is not given up.
  */
 export const regex: Target = {
   // Of a pattern each octet may be a repeat of all before it, up to the bound of a program.
