@@ -49,6 +49,7 @@ const ROOMS = [
   "log",
   "config",
   "record",
+  "regex",
   "http2",
   "grpc",
   "base",
@@ -203,6 +204,7 @@ describe("imports go down only", () => {
       "cluster",
       "relay",
       "record",
+      "regex",
       "base",
     ])
     const isOwn = (path: string): boolean => own.has(roomOf(path)) || path.startsWith("src/config/nginx/")

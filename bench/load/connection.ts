@@ -40,6 +40,8 @@ export interface ConnectionOwner {
   open(connection: Connection, fields: Fields): StreamOwner
   /** The connection is gone, or will not take more: GOAWAY, a socket error, octets it could not read. */
   lost(connection: Connection, reason: string): void
+  /** The peer takes no more streams here and lets those that are open end (GOAWAY, NO_ERROR). Without it: lost. */
+  leave?(connection: Connection): void
   /** Credit came, or everything was written: there may be room to send. */
   room(connection: Connection): void
 }
@@ -269,6 +271,10 @@ export class Connection implements StreamConnection {
       case Frame.goaway:
         // A client that opens no more streams here still wants the end of those it has.
         if (!this.#client && bytes.readUInt32BE(from + 4) === NO_ERROR) break
+        if (this.#owner.leave !== undefined && bytes.readUInt32BE(from + 4) === NO_ERROR) {
+          this.#owner.leave(this)
+          break
+        }
         this.#lose(`GOAWAY, code ${bytes.readUInt32BE(from + 4)} ${bytes.toString("latin1", from + 8, to)}`)
         break
     }

@@ -37,10 +37,12 @@ import { ReplayRing } from "../relay/call/replay-ring.ts"
 import { Clients } from "../relay/downstream/clients.ts"
 import type { OpenListener } from "../relay/downstream/listener-view.ts"
 import { Admission } from "../relay/overload/admission.ts"
+import { CutCalls } from "../relay/overload/cut-calls.ts"
 import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
 import { compileRoute, type Route } from "../relay/route/route.ts"
-import { type RouteCompiler, Router } from "../relay/route/router.ts"
-import type { UpstreamConnection, UpstreamContext } from "../relay/upstream/upstream.ts"
+import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
+import type { UpstreamConnection } from "../relay/upstream/upstream.ts"
+import type { UpstreamContext } from "../relay/upstream/upstream-context.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
 import { type Numbers, OwnNumbers } from "./numbers.ts"
 import { type BalancerSnapshot, describe, type OpenAddress } from "./status.ts"
@@ -149,16 +151,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       handshakeTimeoutMs: limits.handshakeTimeoutMs,
       clock: this.#clock,
       log: this.#log,
-      onSecured: (name, socket, info) => {
-        const listener = this.#listeners.get(name)
-        if (listener === undefined) socket.destroy()
-        else this.#clients.onTlsHandshakeDone(listener, socket, info)
-      },
-      onPlain: (name, socket, octets) => {
-        const listener = this.#listeners.get(name)
-        if (listener === undefined) socket.destroy()
-        else this.#clients.acceptWithoutTls(listener, socket, octets)
-      },
+      onSecured: (name, socket, info) =>
+        this.#clients.onTlsHandshakeDone(this.#listeners.get(name), socket, info),
+      onPlain: (name, socket, octets) =>
+        this.#clients.acceptWithoutTls(this.#listeners.get(name), socket, octets),
       onFailed: (counter) => this.counters.add(counterIds[counter]),
       onBug: (error) => this.#uncaught(error),
     })
@@ -173,6 +169,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       budget: new BufferBudget(limits),
       descriptors: new Descriptors({ clock: this.#clock, counters: this.counters, limits, log: this.#log }),
       admission,
+      cutCalls: new CutCalls({ limits, counters: this.counters, log: this.#log }),
       onStreamEnd: (record) => {
         numbers.traffic.add(record)
         this.emit("stream", record)
@@ -234,6 +231,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       addresses: this.addresses,
       clusters: this.#live.clusters.values(),
       downstream: this.#clients.connections,
+      handshakes: this.#clients.handshakes.size,
       streamsEnded: this.#numbers.traffic.streams,
       bufferedOctets: this.#context.budget.octets,
       deadlines: this.#context.deadlines.size,
@@ -301,8 +299,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     for (const name of [...this.#listeners.keys()]) if (!names.has(name)) this.#removeListener(name)
     for (const cluster of without(before.clusters, next.clusters)) cluster.close()
     for (const upstream of next.tls.commit())
-      for (const connect of this.#upstreams.retireConnectors(upstream))
-        for (const cluster of next.clusters.values()) cluster.forget(connect)
+      for (const connector of this.#upstreams.retireConnectors(upstream))
+        for (const cluster of next.clusters.values()) cluster.retireConnector(connector)
     for (const listener of config.listeners) {
       const open = this.#listeners.get(listener.name)!
       open.config = listener
@@ -375,6 +373,13 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   #makeRouters(config: Config, clusters: Clusters, tls: TlsPlan): Map<string, Router<Route>> {
     const find = clusterFinder(clusters)
     const routers = new Map<string, Router<Route>>()
+    const options: RouterOptions = {
+      stepsMax: this.limits.regexSteps,
+      onOverrun: ({ what, octets, stepsMax }) => {
+        this.counters.add(counterIds.regex_steps_exceeded)
+        this.#log.warn("limit reached: regex_steps_exceeded", { of: what, octets, regexSteps: stepsMax })
+      },
+    }
     for (const { name } of config.listeners) {
       const servers = config.servers.filter((server) => server.listeners.includes(name))
       if (servers.length === 0) throw new Error(`listener ${name} has no server`)
@@ -384,11 +389,11 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         { bindAddress, socketKeepalive }: RouteSettings,
       ) => {
         const over = tlsConfig === null ? null : tls.upstream(tlsConfig)
-        return this.#upstreams.connect({ tls: over, bindAddress, socketKeepalive })
+        return this.#upstreams.connector({ tls: over, bindAddress, socketKeepalive })
       }
       const compile: RouteCompiler<Route> = (server, route) =>
         compileRoute(server, route, find, openLog, connectAs)
-      routers.set(name, new Router(name, servers, compile))
+      routers.set(name, new Router(name, servers, compile, options))
     }
     return routers
   }
@@ -406,6 +411,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       clock: this.#clock,
       random: this.#env.random,
       limits: this.limits,
+      log: this.#log,
       onLimit: (counter) => this.counters.add(counterIds[counter as keyof typeof counterIds]),
       connect: this.#upstreams.plain,
       counts: this.#numbers.streams.countsOf(config),
@@ -452,9 +458,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   }
 
   /** Over TLS a client is served after its handshake. False: this listener has no TLS. */
-  #handshake({ tls }: Accepting, socket: Socket): boolean {
+  #handshake(listener: Accepting, socket: Socket): boolean {
+    const { tls } = listener
     if (tls === null) return false
-    if (this.#clients.admitHandshake(socket)) tls.handshake(socket)
+    if (this.#clients.admitHandshake(listener, socket)) tls.handshake(socket)
     return true
   }
 
@@ -475,7 +482,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   }
 
   /** Resolves when all `sets` are empty, or after `ms`. */
-  #whenGone(sets: readonly ReadonlySet<unknown>[], ms: number): Promise<void> {
+  #whenGone(sets: readonly { readonly size: number }[], ms: number): Promise<void> {
     const areGone = (): boolean => sets.every(({ size }) => size === 0)
     if (areGone()) return Promise.resolve()
     return new Promise((resolve) => {

@@ -18,6 +18,8 @@ export interface BalancerSnapshot {
   addresses: OpenAddress[]
   clusters: ClusterSnapshot[]
   connections: number
+  /** Clients whose TLS handshake is under way; they are no connections yet. */
+  handshakes: number
   streams: StreamSnapshot[]
   streamsEnded: number
   /** Held for slow receivers and for streams that may have to be repeated, in all. */
@@ -62,6 +64,7 @@ export function describe(from: {
   addresses: OpenAddress[]
   clusters: Iterable<Cluster<UpstreamConnection>>
   downstream: Iterable<ClientConnection>
+  handshakes: number
   streamsEnded: number
   bufferedOctets: number
   deadlines: number
@@ -92,6 +95,7 @@ export function describe(from: {
     addresses: from.addresses,
     clusters: [...from.clusters].map((cluster) => describeCluster(cluster, from.nowMs)),
     connections,
+    handshakes: from.handshakes,
     streams,
     streamsEnded: from.streamsEnded,
     bufferedOctets: from.bufferedOctets,

@@ -25,9 +25,9 @@ type OpenedStream = ReturnType<OpenStream>
  */
 export class Bridges {
   /** Chooses what handles a stream, by its route and its content type. */
-  readonly openStream: OpenStream = (connection, stream, head, route) => {
+  readonly openStream: OpenStream = (connection, stream, head, route, isRefused = false) => {
     const { grpcWeb, connect, webSocket } = route.settings.bridge
-    if (grpcWeb || connect || webSocket) return this.#bridge(connection, stream, head, route)
+    if (grpcWeb || connect || webSocket) return this.#bridge(connection, stream, head, route, isRefused)
     return new Call(this.#context, connection, stream, head, route)
   }
 
@@ -64,6 +64,7 @@ export class Bridges {
     stream: DownstreamStream,
     head: RequestHead,
     route: Route,
+    isRefused: boolean,
   ): OpenedStream {
     const { bridge } = route.settings
     const exchange = (on: Route) => new Call(this.#context, connection, stream, head, on)
@@ -81,7 +82,7 @@ export class Bridges {
       return new GrpcWebTranscoder({ ...shared, head: grpcWebHead(head, path ?? head.path) }, head)
     const kind = bridge.connect && path !== null ? connectKind(head) : null
     if (kind !== null) {
-      const needsTypes = kind.codec === "json" || kind.query !== null
+      const needsTypes = !isRefused && (kind.codec === "json" || kind.query !== null)
       const types = needsTypes ? this.#typesOf(route).find(path!, head.authority) : null
       const options = { ...shared, head: connectHead(head, path!, kind), clientHead: head, kind, types }
       return kind.isStream ? new ConnectStreamTranscoder(options) : new ConnectUnaryTranscoder(options)

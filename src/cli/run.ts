@@ -1,7 +1,8 @@
 import type { OpenAddress } from "../balancer/status.ts"
 import { holdProcess, systemClock } from "../base/clock.ts"
-import { loadConfig } from "../config/load.ts"
+import type { LoadedConfig } from "../config/load.ts"
 import type { Config } from "../config/model.ts"
+import { whyNot } from "../config/problem.ts"
 import { workerCount } from "../config/workers.ts"
 import { Control } from "../control/control.ts"
 import { makeWorker } from "../control/data-threads.ts"
@@ -11,6 +12,7 @@ import { openLog, type ProcessLog } from "../log/logger.ts"
 import { fromAddresses } from "./address-options.ts"
 import { wantsColor } from "./check.ts"
 import { writePidFile } from "./pid-file.ts"
+import { makeLogDirectories, prepare } from "./prepare.ts"
 import { Teller } from "./teller.ts"
 import { closeUninvitedDebugger } from "./uninvited-debugger.ts"
 
@@ -21,6 +23,8 @@ export interface RunOptions {
   listen: string[]
   to: string[]
   json: boolean
+  /** A configuration with warnings is not run. */
+  strict: boolean
 }
 
 /** Runs until told to stop. Resolves with the exit code: 0, 1 at runtime, 2 for the configuration. */
@@ -36,7 +40,7 @@ export async function run(options: RunOptions): Promise<number> {
 
 async function runUntilStopped(options: RunOptions): Promise<number> {
   const teller = new Teller(options.json)
-  const config = readConfig(options, teller)
+  const config = await readConfig(options, teller)
   if (config === null) return 2
   const isTerminal = config.log.path === "stderr" && process.stderr.isTTY === true
   const threadLog = {
@@ -59,7 +63,7 @@ async function runUntilStopped(options: RunOptions): Promise<number> {
   const control = new Control({
     config,
     threads: workerCount(config),
-    load: options.config === null ? null : () => loadAgain(options.config!, teller),
+    load: options.config === null ? null : () => prepareAgain(options.config!, options, teller),
     log,
     threadLog,
     clock: systemClock,
@@ -79,20 +83,22 @@ async function runUntilStopped(options: RunOptions): Promise<number> {
   return code
 }
 
-function readConfig(options: RunOptions, teller: Teller): Config | null {
+async function readConfig(options: RunOptions, teller: Teller): Promise<Config | null> {
   if (options.config === null) {
     const { config, errors } = fromAddresses(options.listen, options.to)
     for (const error of errors) teller.cannotStart(error)
     return config
   }
-  const { config, problems } = loadAgain(options.config, teller)
-  if (config === null) teller.cannotStart("the configuration has errors", problems)
+  const { config, problems } = await prepareAgain(options.config, options, teller)
+  if (config === null) teller.cannotStart(whyNot(problems), problems)
   return config
 }
 
-function loadAgain(path: string, teller: Teller) {
-  const loaded = loadConfig(path)
+/** Reads the configuration, tells what is wrong with it, and makes the directories that it needs. */
+async function prepareAgain(path: string, { strict }: RunOptions, teller: Teller): Promise<LoadedConfig> {
+  const loaded = await prepare(path, { strict })
   teller.problems(loaded)
+  if (loaded.config !== null) makeLogDirectories(loaded.config)
   return loaded
 }
 
@@ -107,7 +113,7 @@ interface Announcement {
 function announce(addresses: readonly OpenAddress[], { config, log, teller, options }: Announcement): void {
   writePidFile(config.pidFile, log)
   const shown = addresses.map(({ host, port, unixPath }) =>
-    unixPath === null ? `${host}:${port}` : `unix:${unixPath}`,
+    unixPath !== null ? `unix:${unixPath}` : `${host?.includes(":") ? `[${host}]` : host}:${port}`,
   )
   log.info("listening", {
     addresses: shown.join(" "),

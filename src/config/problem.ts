@@ -36,6 +36,12 @@ export function sortProblems(problems: readonly Problem[]): Problem[] {
   )
 }
 
+/** Why a configuration with these problems is not run. */
+export function whyNot(problems: readonly Problem[]): string {
+  const hasErrors = problems.some(({ severity }) => severity === "error")
+  return `the configuration has ${hasErrors ? "errors" : "warnings, and --strict lets none pass"}`
+}
+
 /** `file:line:col`, shortened for problems of a whole file. */
 export function placeOf({ file, line, column }: Problem): string {
   return line === 0 ? file : `${file}:${line}:${column}`

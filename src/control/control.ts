@@ -4,7 +4,7 @@ import { trafficOf } from "../balancer/thread/shared-numbers.ts"
 import type { Clock } from "../base/clock.ts"
 import type { LoadedConfig } from "../config/load.ts"
 import type { Config } from "../config/model.ts"
-import { problemLines } from "../config/problem.ts"
+import { problemLines, whyNot } from "../config/problem.ts"
 import type { ProcessLog } from "../log/logger.ts"
 import { DataThreads, type ThreadWorker } from "./data-threads.ts"
 import type { Inheritance } from "./inherited-sockets.ts"
@@ -21,7 +21,7 @@ export interface ControlOptions {
   config: Config
   threads: number
   /** Reads the configuration again and tells people what is wrong with it; null: there is no file to read. */
-  load: (() => LoadedConfig) | null
+  load: (() => Promise<LoadedConfig>) | null
   log: ProcessLog
   threadLog: ThreadLog
   clock: Clock
@@ -79,15 +79,13 @@ export class Control {
     this.#threads.load()
     try {
       await this.#sockets.open(config.listeners)
-      this.#sockets.closeUnused(log)
       await this.#threads.start()
     } catch (error) {
       this.#threads.end()
-      // The process that gave them goes on with them.
-      if (inheritance.isUpgrade) this.#sockets.leave()
-      else this.#sockets.close()
+      this.#sockets.giveUp()
       throw error
     }
+    this.#sockets.closeUnused(log)
     onListening(this.#sockets.addresses(config.listeners))
     if (inheritance.isUpgrade) tellPredecessor()
     signals.onCommand((command, why) => this.#command(command, why))
@@ -121,9 +119,9 @@ export class Control {
     const { load, log } = this.#options
     if (load === null) log.warn("nothing to reload: no configuration file was given")
     else {
-      const loaded = load()
+      const loaded = await load()
       if (loaded.config === null)
-        log.error("the configuration has errors; the old one stays", {
+        log.error(`${whyNot(loaded.problems)}; the old one stays`, {
           problems: problemLines(loaded.problems),
         })
       else await this.#putInForce(loaded.config)

@@ -132,10 +132,20 @@ export class DataThreads {
     return null
   }
 
-  /** Puts in force what was prepared; resolves once all have done so. */
+  /** Puts in force what was prepared; resolves once all have done so. One that cannot is made anew. */
   async commit(version: number): Promise<void> {
-    await this.#askAll("committed", () => ({ kind: "commit", version }))
-    for (const thread of this.#ready()) thread.version = version
+    const asked = this.#ready()
+    const answers = await this.#askAll("committed", () => ({ kind: "commit", version }))
+    for (const [at, answer] of answers.entries()) {
+      const thread = asked[at]!
+      if (answer?.kind !== "committed" || this.#isStopping) continue
+      if (answer.problem === null) thread.version = version
+      else {
+        // It began to listen when the others had been asked to prepare.
+        thread.reason = `a reload has overtaken it: ${answer.problem}`
+        thread.worker.terminate()
+      }
+    }
   }
 
   abandon(version: number): void {

@@ -67,6 +67,16 @@ export class ListenerSockets {
     }
   }
 
+  /** Closes all, and leaves to the process before this one what was its own: it goes on. */
+  giveUp(): void {
+    for (const { sockets } of this.#open.values())
+      for (const socket of sockets) {
+        if (socket.origin === "predecessor") socket.leave()
+        else socket.close()
+      }
+    this.#open.clear()
+  }
+
   /** Closes all, and leaves them to the process that takes the place of this one. */
   leave(): void {
     for (const { sockets } of this.#open.values()) for (const socket of sockets) socket.leave()

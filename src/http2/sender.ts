@@ -268,6 +268,13 @@ export class Sender<Owner> {
     this.#host.onLocalEnd(stream)
   }
 
+  /** END_STREAM in place of what is queued: alone it needs no credit (RFC 9113 §6.9.1). */
+  endNow(stream: Http2Stream<Owner>): void {
+    this.forget(stream)
+    this.output.data(stream.id, NO_OCTETS, 0, 0, true)
+    this.#end(stream)
+  }
+
   /** Throws away what a stream has queued. */
   forget(stream: Http2Stream<Owner>): void {
     if (stream.queue === null) return

@@ -1,4 +1,6 @@
+import { existsSync } from "node:fs"
 import { createServer, type Server, type Socket } from "node:net"
+import { dirname } from "node:path"
 import type { ListenerConfig } from "../config/model.ts"
 import { listenProblem } from "./listen-problem.ts"
 import { type OnOctets, readShared } from "./shared-read.ts"
@@ -100,4 +102,24 @@ function attempt(server: Server, open: (done: () => void) => void): Promise<Node
       resolve(null)
     })
   })
+}
+
+/**
+ * Why an address could never be listened on here: its name is unknown, this machine does not have it, or its directory
+ * is missing. Null: it could, if its port is free.
+ */
+export async function addressProblem(config: ListenerConfig): Promise<string | null> {
+  if (config.unixPath !== null) {
+    if (existsSync(dirname(config.unixPath))) return null
+    return listenProblem(config, Object.assign(new Error("no directory"), { code: "ENOENT" }))
+  }
+  if (config.host === null || isUnspecified(config.host)) return null
+  const server = createServer()
+  const error = await tryToListen(server, { ...config, port: 0, reusePort: false })
+  server.close()
+  return error === null ? null : listenProblem(config, error)
+}
+
+function isUnspecified(host: string): boolean {
+  return host === "0.0.0.0" || host === "::"
 }

@@ -13,6 +13,7 @@ import { ServerNames } from "../base/server-names.ts"
 import type { ListenerTlsConfig } from "../config/model.ts"
 import type { Log } from "../log/logger.ts"
 import type { TlsInfo } from "../record/record.ts"
+import { Regex } from "../regex/regex.ts"
 import { errorReason } from "./link.ts"
 import {
   type Authorities,
@@ -192,7 +193,10 @@ export class TlsListener implements HandshakeOwner {
 
   /** It never listens: sockets are handed to it. */
   #makeServer(hosts: readonly SecureHost[], policy: ClientPolicy): Server {
-    const contexts = new ServerNames(hosts.map(({ names, context }) => [names, context]))
+    const contexts = new ServerNames(
+      hosts.map(({ names, context }) => [names, context] as const),
+      (pattern) => new Regex(pattern, { isCaseless: true }),
+    )
     const server = createServer({
       ...hosts[0]!.options,
       ticketKeys: this.#ticketKeys,
@@ -204,7 +208,7 @@ export class TlsListener implements HandshakeOwner {
       handshakeTimeout: NODE_TIMEOUT_MS,
       ...(hosts.length > 1 && {
         SNICallback: (name: string, done: (error: Error | null, context?: SecureContext) => void) =>
-          done(null, contexts.find(name.toLowerCase())),
+          done(null, contextOf(contexts.find(name.toLowerCase()))),
       }),
     })
     server.on("secureConnection", (socket) => this.#secured(socket, policy))
@@ -242,6 +246,11 @@ export class TlsListener implements HandshakeOwner {
       socket.destroy()
     }
   }
+}
+
+/** A name that no regex can tell in time is shown the first certificate. */
+function contextOf(found: SecureContext | "limit" | undefined): SecureContext | undefined {
+  return found === "limit" ? undefined : found
 }
 
 function filesOf({ certificates, clientCaFile }: ListenerTlsConfig): string[] {

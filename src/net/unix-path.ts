@@ -7,7 +7,7 @@ export function unixPathOf(fd: number): string | null {
     if (inode === undefined) return null
     for (const line of readFileSync("/proc/net/unix", "utf8").split("\n")) {
       // Num RefCount Protocol Flags Type St Inode Path
-      const [, found, path] = /^(?:\S+\s+){6}(\d+)\s+(\/.*)$/.exec(line) ?? []
+      const [, found, path] = /^(?:\S+\s+){6}(\d+)\s+(.+)$/.exec(line) ?? []
       if (found === inode) return path!
     }
   } catch {

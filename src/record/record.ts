@@ -20,6 +20,8 @@ export interface StreamRecord {
   readonly requestHeaders: HeaderList
   serverName: string
   startMs: number
+  /** When the client no longer waits, by `grpc-timeout`; 0: it waits for as long as it takes. */
+  deadlineMs: number
   endMs: number
   requestOctets: number
   responseOctets: number
@@ -32,7 +34,7 @@ export interface StreamRecord {
   grpcMessage: string
   responseHeaders: HeaderList | null
   responseTrailers: HeaderList | null
-  /** One per endpoint tried, in order. */
+  /** One per endpoint tried, in order: gRPC's word for what the relay calls a leg. */
   readonly attempts: readonly AttemptRecord[]
   /** How often the call was re-opened on another endpoint while the client's stream went on. */
   resumes: number
@@ -66,6 +68,13 @@ export interface ConnectionRecord {
   /** What the PROXY protocol said of the client behind a proxy; null without. */
   proxied: ProxiedConnection | null
   requests: number
+  /**
+   * Calls that their own short deadlines cut, and those under way that may be, less those that a backend answered and what
+   * time has forgiven. Below 0: so many answered calls are left to pay for others.
+   */
+  cutCalls: number
+  /** When time has last forgiven some. */
+  cutCallsMs: number
 }
 
 /** What is known of a connection's TLS. Texts are as nginx's `$ssl_…` variables have them. */

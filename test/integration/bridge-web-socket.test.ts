@@ -144,6 +144,8 @@ describe("JSON over a WebSocket", () => {
       { text: "x" },
       { "@status": { code: 0, message: "OK", details: [], metadata: { "x-trailing": "from query" } } },
     ])
+    const empty = await new Page(bed.port, "/ws", [], { headers: { cookie: "session=" } }).say({ text: "w" })
+    expect((await empty.ended()).at(-1)).toMatchObject({ "@status": { code: 0 } })
     const bearer = await new Page(bed.port, "/ws", ["Bearer", "t0ken"]).say({ text: "y" })
     expect(bearer.socket.protocol).toBe("Bearer")
     await bearer.ended()
@@ -152,6 +154,8 @@ describe("JSON over a WebSocket", () => {
     await both.ended()
     expect(backend.calls.map(({ metadata }) => metadata.get("authorization"))).toEqual([
       ["Bearer s3cret"],
+      // An empty cookie is no token.
+      [],
       ["Bearer t0ken"],
       ["Bearer t0ken"],
     ])

@@ -2,10 +2,11 @@ import { once } from "node:events"
 import { writeFileSync } from "node:fs"
 import { connect as connectHttp2 } from "node:http2"
 import { connect as connectPlain } from "node:net"
-import type { ConnectionOptions, TLSSocket } from "node:tls"
+import { type ConnectionOptions, connect as connectSecure, type TLSSocket } from "node:tls"
 import * as grpc from "@grpc/grpc-js"
 import { beforeAll, describe, expect, type TestContext, test } from "vitest"
 import { createBalancer } from "../../src/balancer/create-balancer.ts"
+import { fromInput } from "../../src/config/yaml/normalize.ts"
 import type { SluiceYaml } from "../../src/config/yaml/schema.ts"
 import { Certificate, CertificateFiles } from "../support/certificates.ts"
 import { eventually } from "../support/eventually.ts"
@@ -348,6 +349,34 @@ describe("client certificates", () => {
   })
 })
 
+test.for(["the balancer closes", "a reload takes its listener away"] as const)(
+  "a client whose handshake is under way when %s is served, and let go then",
+  async (what, t) => {
+    const { bed } = await secureBed(t, () => ({}))
+    const raw = connectPlain(bed.port, "127.0.0.1")
+    await once(raw, "connect")
+    await eventually(
+      () => bed.balancer.snapshot().handshakes === 1,
+      () => "the handshake has begun",
+    )
+    const { port } = bed.backends[0]!
+    const elsewhere = { listeners: ["127.0.0.2:0"], clusters: { test: [`127.0.0.1:${port}`] } }
+    const leaving =
+      what === "the balancer closes" ? bed.close(20_000) : bed.balancer.reload(fromInput(elsewhere).config!)
+    if (what !== "the balancer closes") await leaving
+    const socket = connectSecure({ socket: raw, ALPNProtocols: ["h2"], rejectUnauthorized: false })
+    t.onTestFinished(() => void socket.destroy())
+    socket.on("error", () => {})
+    raw.on("error", () => {})
+    await once(socket, "secureConnect")
+    const client = new RawConnection(socket, "client")
+    client.send(dsl.headers(1, dsl.request, { endStream: true }))
+    await client.end(1)
+    await client.closed()
+    await leaving
+  },
+)
+
 describe("handshakes that fail", () => {
   test.for([
     ["noise", "\u0001\u0002\u0003\u0004 no TLS", "what the peer sent is no TLS"],
@@ -400,7 +429,7 @@ describe("handshakes that fail", () => {
       await once(socket, "close")
       expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/)
       if (!text.includes("\n\n")) expect(answer).toContain(words)
-      expect(answer.split("HTTP/1.1").length).toBe(2)
+      expect(answer.split("HTTP/1.1 ").length).toBe(2)
       const [record] = await bed.ended()
       expect(record).toMatchObject({ status, path: text.split(" ")[1], connection: { tls: null } })
       expect(bed.balancer.snapshot().counters.handshake_failed ?? 0).toBe(0)

@@ -10,11 +10,12 @@ const NOT_CONNECTED: LegEnd = { kind: "not_connected", isTimeout: false, reason:
 const CONNECT_TIMEOUT: LegEnd = { kind: "not_connected", isTimeout: true, reason: "" }
 const REFUSED: LegEnd = { kind: "unprocessed", isGoaway: false, code: 7, reason: "" }
 const GOAWAY: LegEnd = { kind: "unprocessed", isGoaway: true, code: 7, reason: "" }
-const LOST: LegEnd = { kind: "lost", reason: "" }
-const MALFORMED: LegEnd = { kind: "malformed", reason: "" }
+const LOST: LegEnd = { kind: "lost", isGoodbye: false, reason: "" }
+const RESET: LegEnd = { kind: "reset", code: 2, isAnswered: false }
+const MALFORMED: LegEnd = { kind: "malformed", isAnswered: false, isOverrun: false, reason: "" }
 
 /** Every leg but the first follows one that ended so that `nextLeg` has another follow, at an endpoint that it allows. */
-export function judgeLegs(call: CallRecord, plan: Plan): void {
+export function judgeLegs(call: CallRecord, plan: Plan, hurtEndpoints: ReadonlySet<number>): void {
   const legs = call.told[0]?.attempts ?? []
   /** Whether an endpoint was asked again by now, as far as can be told from outside. */
   let repeated = new Set([false])
@@ -22,7 +23,7 @@ export function judgeLegs(call: CallRecord, plan: Plan): void {
     const isSame = legs[at + 1]!.address === legs[at]!.address
     const after = new Set<boolean>()
     for (const hasRepeatedEndpoint of repeated)
-      for (const end of endsOf(call, legs, at)) {
+      for (const end of endsOf(call, legs, at, hurtEndpoints)) {
         const decision = nextLeg(factsOf(call, plan, at + 1, hasRepeatedEndpoint), end)
         if (decision.next === "leg" && (decision.mayRepeatEndpoint || !isSame))
           after.add(hasRepeatedEndpoint || decision.mayRepeatEndpoint)
@@ -51,7 +52,12 @@ function factsOf(call: CallRecord, plan: Plan, legs: number, hasRepeatedEndpoint
 }
 
 /** How a leg may have ended, from what the balancer told of it and its backend saw. */
-function endsOf(call: CallRecord, legs: readonly AttemptRecord[], at: number): LegEnd[] {
+function endsOf(
+  call: CallRecord,
+  legs: readonly AttemptRecord[],
+  at: number,
+  hurtEndpoints: ReadonlySet<number>,
+): LegEnd[] {
   const leg = legs[at]!
   if (leg.headersMs > 0) return [{ kind: "status", status: leg.status }]
   if (leg.connectedMs === 0) return [leg.status === 504 ? CONNECT_TIMEOUT : NOT_CONNECTED]
@@ -67,9 +73,11 @@ function endsOf(call: CallRecord, legs: readonly AttemptRecord[], at: number): L
   }
   const isOnly = legs.every(({ address }, other) => other === at || address !== leg.address)
   const isProcessed = call.attempts.some(
-    (arrival) => arrival.isProcessed && addressOf(arrival.endpoint) === leg.address,
+    // One that breaks the protocol may say that it did nothing.
+    ({ isProcessed: is, endpoint }) =>
+      is && addressOf(endpoint) === leg.address && !hurtEndpoints.has(endpoint),
   )
-  return isOnly && isProcessed ? [LOST, MALFORMED] : [REFUSED, GOAWAY, LOST, MALFORMED]
+  return isOnly && isProcessed ? [LOST, RESET, MALFORMED] : [REFUSED, GOAWAY, LOST, RESET, MALFORMED]
 }
 
 function describe({ address, status, connectedMs }: AttemptRecord): string {

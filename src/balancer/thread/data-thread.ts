@@ -69,13 +69,14 @@ class DataThread {
   #commit(version: number): void {
     const prepared = this.#prepared
     this.#prepared = null
-    if (prepared?.version !== version) return
+    let problem: string | null = null
     try {
-      prepared.reload.commit()
-      tell({ kind: "committed", version, problem: null })
+      if (prepared?.version === version) prepared.reload.commit()
+      else problem = "it was not prepared"
     } catch (error) {
-      tell({ kind: "committed", version, problem: (error as Error).message })
+      problem = (error as Error).message
     }
+    tell({ kind: "committed", version, problem })
   }
 
   #abandon(): void {

@@ -39,7 +39,10 @@ export class GivenSockets implements Network {
         throw error
       }
     }
-    return { port: open[0]!.port, close: () => open.forEach((listening) => void listening.close()) }
+    const close = (): void => {
+      for (const listening of open) listening.close()
+    }
+    return { port: open[0]!.port, close }
   }
 }
 

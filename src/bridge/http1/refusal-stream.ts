@@ -38,6 +38,8 @@ export class RefusalStream implements DownstreamStream {
 
   discardQueued(): void {}
   consume(): void {}
+  /** The connection ends behind it. */
+  chargePeer(): void {}
 
   /** nginx's 444: no answer. */
   reset(): void {

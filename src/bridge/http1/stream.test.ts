@@ -6,7 +6,7 @@ import { defaultLimits } from "../../base/limits.ts"
 import { BufferBudget } from "../../http2/buffer-budget.ts"
 import { HeaderList } from "../../http2/header-list.ts"
 import type { StreamOwner } from "../../relay/call/stream-owner.ts"
-import type { DownstreamContext } from "../../relay/downstream/downstream.ts"
+import type { DownstreamContext } from "../../relay/downstream/downstream-context.ts"
 import type { Http1Socket } from "./socket.ts"
 import { Http1Stream } from "./stream.ts"
 

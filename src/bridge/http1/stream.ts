@@ -4,7 +4,7 @@ import { ErrorCode, errorCodeName } from "../../http2/error-code.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import { localReply } from "../../relay/call/local-reply.ts"
 import type { DownstreamStream, StreamOwner } from "../../relay/call/stream-owner.ts"
-import type { DownstreamContext } from "../../relay/downstream/downstream.ts"
+import type { DownstreamContext } from "../../relay/downstream/downstream-context.ts"
 import { guarded } from "../shared/guarded.ts"
 import { HeldOctets } from "../shared/held-octets.ts"
 import { statusOfReset } from "../shared/status-of-reset.ts"
@@ -153,6 +153,9 @@ export class Http1Stream implements DownstreamStream {
     this.#unconsumed -= octets
     if (this.#unconsumed < this.#context.limits.streamWindowOctets / 2) this.#letGo()
   }
+
+  /** One at a time is answered, and read to its end: a connection of HTTP/1 costs no more than it pays. */
+  chargePeer(): void {}
 
   reset(code: number): void {
     if (this.isClosed) return

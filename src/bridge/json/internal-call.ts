@@ -19,6 +19,8 @@ const INTERNAL: ConnectionRecord = {
   tls: null,
   proxied: null,
   requests: 0,
+  cutCalls: 0,
+  cutCallsMs: 0,
 }
 
 export interface InternalCallOptions {

@@ -93,6 +93,10 @@ export abstract class HttpTranscoder extends Transcoder {
     this.held.release()
   }
 
+  override chargePeer(): void {
+    this.stream.chargePeer()
+  }
+
   protected end(): void {
     if (this.stream.remoteEnded) return
     if (this.stream.queuedOctets === 0) this.#resetStream()

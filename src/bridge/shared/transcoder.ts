@@ -36,6 +36,8 @@ export abstract class Transcoder implements DownstreamStream, StreamOwner {
   /** The backend's HTTP status, where it answered with something else than gRPC; else 0. */
   protected foreignStatus = 0
   #headCame = false
+  /** Of a backend that said in its head how the call ended. Behind it may come less, and nothing that says otherwise. */
+  #headStatus: string[] | null = null
 
   constructor(options: TranscoderOptions) {
     this.context = options.context
@@ -71,7 +73,10 @@ export abstract class Transcoder implements DownstreamStream, StreamOwner {
 
   sendHeaders(list: HeaderList, endStream: boolean): void {
     if (this.isClosed || this.localEnded) return
-    if (this.#headCame) return this.#finish(list)
+    if (this.#headCame) {
+      const isSaid = this.#headStatus === null || list.get("grpc-status") !== undefined
+      return this.#finish(isSaid ? list : new HeaderList([...this.#headStatus!, ...list.fields]))
+    }
     const status = Number(list.get(":status"))
     if (status < 200) return
     this.#headCame = true
@@ -82,16 +87,21 @@ export abstract class Transcoder implements DownstreamStream, StreamOwner {
       const message = `the backend answered with HTTP status ${status}, not gRPC`
       this.#finish(statusList(grpcStatusOfHttp(status), message))
     } else if (endStream) this.#finish(list)
-    else this.sendHead(list)
+    else {
+      if (list.get("grpc-status") !== undefined) this.#headStatus = statusFields(list)
+      this.sendHead(list)
+    }
   }
 
   sendData(octets: Buffer, start: number, end: number, endStream: boolean): number {
     if (this.isClosed || this.localEnded) return end - start
     const taken = end > start ? this.sendMessages(octets, start, end) : 0
-    if (endStream)
-      this.#finish(statusList(GrpcStatus.UNKNOWN, "the backend ended the stream without a grpc-status"))
+    if (endStream) this.#finish(this.#headStatus === null ? NO_STATUS : new HeaderList(this.#headStatus))
     return taken
   }
+
+  /** Where the client's protocol has many calls on a connection. */
+  chargePeer(): void {}
 
   reset(code: number): void {
     if (this.isClosed) return
@@ -142,6 +152,16 @@ export abstract class Transcoder implements DownstreamStream, StreamOwner {
 /** Trailers of our own making. */
 export function statusList(grpcStatus: number, message: string): HeaderList {
   return new HeaderList(["grpc-status", String(grpcStatus), "grpc-message", encodeGrpcMessage(message)])
+}
+
+const NO_STATUS = statusList(GrpcStatus.UNKNOWN, "the backend ended the stream without a grpc-status")
+
+/** What a list says of how a call ended. */
+function statusFields(list: HeaderList): string[] {
+  return ["grpc-status", "grpc-message", "grpc-status-details-bin"].flatMap((name) => {
+    const value = list.get(name)
+    return value === undefined ? [] : [name, value]
+  })
 }
 
 /** Fields that say how gRPC or HTTP carries a message; all others are metadata. */

@@ -91,7 +91,8 @@ function readMetadata(head: RequestHead, { bridge }: RouteSettings): string[] | 
     metadata.push(name.toLowerCase(), value)
   }
   const cookie = bridge.metadataCookie === null ? undefined : cookieOf(head.list, bridge.metadataCookie)
-  if (cookie !== undefined) metadata.push("authorization", `${BEARER} ${cookie}`)
+  // Of an empty one nothing but a blank would stand at the value's end.
+  if (cookie !== undefined && cookie !== "") metadata.push("authorization", `${BEARER} ${cookie}`)
   return metadata
 }
 

@@ -428,7 +428,7 @@ export const schema = z
     workers: z
       .union([count(), z.literal("auto")], { error: 'must be a whole number from 1, or "auto"' })
       .optional()
-      .describe(says("Processes.", defaults.file.workers)),
+      .describe(says("Data threads.", defaults.file.workers)),
     listeners: z.union([listener, z.array(listener).min(1)], {
       error: `${LISTENER_ERROR}, or a list of those`,
     }),

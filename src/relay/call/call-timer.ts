@@ -1,6 +1,7 @@
 import type { Clock } from "../../base/clock.ts"
 import type { Deadline, Deadlines } from "../../base/timer-wheel.ts"
 import { type Failure, failure } from "../../record/failure.ts"
+import type { StreamRecord } from "../../record/record.ts"
 import type { Route } from "../route/route.ts"
 import { StreamTimeouts, type TimedSide } from "./stream-timeouts.ts"
 
@@ -8,9 +9,7 @@ const NEVER = Number.POSITIVE_INFINITY
 
 /** Whose time it is. */
 export interface TimedCall {
-  readonly record: { readonly startMs: number }
-  /** When the client no longer waits; 0: it waits for as long as it takes. */
-  readonly deadlineMs: number
+  readonly record: StreamRecord
   onTimer(): void
 }
 
@@ -37,7 +36,7 @@ export class CallTimer implements Deadline {
   }
 
   arm(): void {
-    const dueMs = Math.min(this.#call.deadlineMs || NEVER, this.timeouts?.dueMs ?? NEVER)
+    const dueMs = Math.min(this.#call.record.deadlineMs || NEVER, this.timeouts?.dueMs ?? NEVER)
     if (dueMs !== NEVER) this.#context.deadlines.set(this, Math.max(0, dueMs - this.#nowMs()))
   }
 
@@ -52,12 +51,8 @@ export class CallTimer implements Deadline {
   /** What has run out, if anything has. `address` is the endpoint's. */
   check(upstream: TimedSide | null, downstream: TimedSide, address: string): Failure | null {
     const nowMs = this.#nowMs()
-    const { record, deadlineMs } = this.#call
-    if (deadlineMs > 0 && nowMs >= deadlineMs) {
-      const ms = Math.round(deadlineMs - record.startMs - 1)
-      const message = `the deadline of ${ms} ms passed (grpc-timeout, enforced at the balancer)`
-      return failure("deadline", message)
-    }
+    const { deadlineMs } = this.#call.record
+    if (deadlineMs > 0 && nowMs >= deadlineMs) return deadlinePassed(this.#call.record)
     const timeout = this.timeouts === null ? null : this.timeouts.check(nowMs, upstream, downstream)
     return timeout === null ? null : failure(timeout, this.timeouts!.message(timeout, address))
   }
@@ -68,10 +63,23 @@ export class CallTimer implements Deadline {
   }
 }
 
+/** Both ends round a deadline, each in its own way. */
+const SLACK_MS = 2
+
+export function isAtDeadline({ deadlineMs }: StreamRecord, nowMs: number): boolean {
+  return deadlineMs > 0 && nowMs + SLACK_MS >= deadlineMs
+}
+
+/** What the client is told of its own deadline. */
+export function deadlinePassed({ startMs, deadlineMs }: StreamRecord): Failure {
+  const ms = Math.round(deadlineMs - startMs - 1)
+  return failure("deadline", `the deadline of ${ms} ms passed (grpc-timeout, enforced at the balancer)`)
+}
+
 /** Null where nothing can run out. */
 export function makeCallTimer(context: TimerContext, call: TimedCall, route: Route): CallTimer | null {
   const { hasStreamTimeouts, settings } = route
-  if (!hasStreamTimeouts && call.deadlineMs === 0) return null
+  if (!hasStreamTimeouts && call.record.deadlineMs === 0) return null
   const timeouts = hasStreamTimeouts ? new StreamTimeouts(settings, call.record.startMs) : null
   return new CallTimer(context, call, timeouts)
 }

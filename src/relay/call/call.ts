@@ -1,15 +1,14 @@
-import type { Cluster } from "../../cluster/cluster.ts"
-import type { Snapshot } from "../../cluster/state.ts"
+import type { Cluster, Snapshot } from "../../cluster/cluster.ts"
 import { isGrpcContentType } from "../../grpc/status.ts"
 import { ErrorCode } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead, ResponseHead } from "../../http2/message-head.ts"
-import type { Failure } from "../../record/failure.ts"
+import { type Failure, isCharged } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
 import { NewStreamRecord } from "../../record/stream-record.ts"
 import type { PhasedCall } from "../route/phase.ts"
-import { bodyTooLarge } from "../route/phases.ts"
+import { bodyTooLarge, leave } from "../route/phases.ts"
 import type { Route } from "../route/route.ts"
 import type { UpstreamConnection } from "../upstream/upstream.ts"
 import type { CallContext } from "./call-context.ts"
@@ -45,7 +44,6 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   readonly route: Route
   readonly record: NewStreamRecord
   readonly isGrpc: boolean
-  deadlineMs = 0
   cluster: Cluster<UpstreamConnection> | null = null
   /** Null for a call that a phase answers; with it the call counts as admitted. */
   snapshot: Snapshot | null = null
@@ -80,7 +78,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     for (const phase of this.route.phases) {
       const verdict = phase(this, this.context)
       if (verdict === null) continue
-      if (verdict.kind !== "return") return this.#fail(verdict, ENDED)
+      if (verdict.kind !== "return") return this.fail(verdict)
       this.#response.return(verdict)
       return this.#settle()
     }
@@ -185,8 +183,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
 
   onLegTrailers(leg: Leg, list: HeaderList): void {
     if (leg !== this.#leg) return
-    const problem = this.#response.trailers(this.route.responseRewrite.trailers(list), leg)
-    if (problem !== null) return this.#fail(problem, ENDED)
+    this.#response.trailers(this.route.responseRewrite.trailers(list), leg)
     this.#responseEnded()
   }
 
@@ -220,7 +217,8 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   onLegEnd(leg: Leg, end: LegEnd): void {
     if (leg !== this.#leg || this.#isDone) return
     if (this.downstream.localEnded) return this.#endEarly()
-
+    // Whoever takes nothing has to hear of it too; of other breaches what came before them is delivered.
+    if (end.kind === "malformed" && end.isOverrun) this.downstream.discardQueued()
     if (this.#goesOn(leg, end)) return
     if (end.kind !== "reset") return this.#fail(failureOf(end, leg.where), end)
     // The backend's RST_STREAM is forwarded with its own code.
@@ -252,7 +250,9 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   }
 
   fail(what: Failure): void {
-    if (!this.#isDone) this.#fail(what, legEndOfFailure(what.kind))
+    if (this.#isDone) return
+    if (isCharged(what)) this.downstream.chargePeer()
+    this.#fail(what, legEndOfFailure(what))
   }
 
   #fail(what: Reply, end: LegEnd): void {
@@ -283,7 +283,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     this.#isDone = true
     this.#timer?.disarm()
     this.#request.forget()
-    if (this.snapshot !== null) this.context.admission.leave()
+    if (this.snapshot !== null) leave(this.record, this.context, this.#leg?.served ?? "otherwise")
     this.record.endMs = Math.floor(this.context.clock.now())
     this.#response.releaseHeaders(false)
     reportCall(this.context, this.route.accessLogs, this.record)

@@ -1,5 +1,5 @@
 import type { HeaderList } from "../../http2/header-list.ts"
-import type { Failure } from "../../record/failure.ts"
+import { type Failure, failure } from "../../record/failure.ts"
 import { cleanTrailers } from "../route/head-rewrite.ts"
 import type { Leg } from "./leg.ts"
 import { ReplayBuffer, type ReplayContext } from "./replay-buffer.ts"
@@ -30,7 +30,7 @@ export class ClientRequest {
 
   /** Opens the stream of a leg, and sends what came so far. Not null: the endpoint does not take lists of this size. */
   open(leg: Leg, list: HeaderList, isHead: boolean): Failure | null {
-    const problem = leg.headersProblem(list)
+    const problem = headersProblem(leg, list)
     if (problem !== null) return problem
     const held = this.#replay!.restart()
     const trailers = this.#trailers
@@ -92,8 +92,16 @@ export class ClientRequest {
   }
 }
 
+/** An endpoint may end the whole connection for what it does not read, as Netty does, and with it everybody else's streams. */
+function headersProblem(leg: Leg, { octets }: HeaderList): Failure | null {
+  const most = leg.headerListMax
+  if (octets <= most) return null
+  const message = `${leg.where}: takes header lists of ${most} octets, this one has ${octets}`
+  return failure("headers_too_large", message, leg.octetsSent === 0)
+}
+
 function sendTrailers(leg: Leg, trailers: HeaderList): Failure | null {
-  const problem = leg.headersProblem(trailers)
+  const problem = headersProblem(leg, trailers)
   if (problem === null) leg.upstream!.sendHeaders(trailers, true)
   return problem
 }

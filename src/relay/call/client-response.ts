@@ -1,13 +1,16 @@
+import { type Counters, counterIds } from "../../base/counters.ts"
 import { octetText, textOfOctets } from "../../base/octet-text.ts"
 import { parseGrpcStatus } from "../../grpc/status.ts"
 import type { BufferBudget } from "../../http2/buffer-budget.ts"
 import { ErrorCode } from "../../http2/error-code.ts"
 import { HeaderList } from "../../http2/header-list.ts"
+import type { Log } from "../../log/logger.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { NewStreamRecord } from "../../record/stream-record.ts"
 import type { TemplateEnvironment } from "../../record/variables.ts"
 import type { ReturnAction } from "../route/phase.ts"
 import type { Route } from "../route/route.ts"
+import { fitTrailers } from "./fit-trailers.ts"
 import { heldOctets, holdHeaders, releaseHeaders } from "./held-headers.ts"
 import { localReply, type Reply, statusOnWire } from "./local-reply.ts"
 import { returnReply } from "./return-reply.ts"
@@ -15,7 +18,12 @@ import type { DownstreamStream } from "./stream-owner.ts"
 
 /** The call that the response belongs to. */
 export interface RespondingCall {
-  readonly context: { readonly env: TemplateEnvironment; readonly budget: BufferBudget }
+  readonly context: {
+    readonly env: TemplateEnvironment
+    readonly budget: BufferBudget
+    readonly counters: Counters
+    readonly log: Log
+  }
   readonly downstream: DownstreamStream
   readonly route: Route
   readonly record: NewStreamRecord
@@ -59,19 +67,36 @@ export class ClientResponse {
 
   /** Not null: the client does not take a list of this size, and the call has to fail. */
   head(list: HeaderList, endStream: boolean, from: Responder): Failure | null {
-    const problem = problemOf(list, this.#call.downstream, from)
+    const { isGrpc, downstream, record } = this.#call
+    const fitting = endStream && isGrpc ? this.#fitting(list, from) : list
+    const problem = problemOf(fitting, downstream, from)
     if (problem !== null) return problem
-    if (endStream) readStatus(list, this.#call.record)
-    this.#sendHead(list, endStream)
+    // Some say it here although a body follows, or none does but its end.
+    if (endStream || isGrpc) readStatus(fitting, record)
+    this.#sendHead(fitting, endStream)
     return null
   }
 
-  trailers(list: HeaderList, from: Responder): Failure | null {
-    const problem = problemOf(list, this.#call.downstream, from)
-    if (problem !== null) return problem
-    readStatus(list, this.#call.record)
-    this.#sendTrailers(list)
-    return null
+  trailers(list: HeaderList, from: Responder): void {
+    const fitting = this.#fitting(list, from)
+    readStatus(fitting, this.#call.record)
+    this.#sendTrailers(fitting)
+  }
+
+  /** The ending that the client takes: how its call ended is worth more than all that came with it. */
+  #fitting(list: HeaderList, from: Responder): HeaderList {
+    const { downstream, context, record } = this.#call
+    const most = downstream.headerListMax
+    if (list.octets <= most) return list
+    context.counters.add(counterIds.trailers_cut)
+    context.log.info("trailers are cut to what their client takes", {
+      client: record.connection.remoteAddress,
+      from: from.where,
+      octets: list.octets,
+      most,
+      grpcStatus: list.get("grpc-status") ?? "-",
+    })
+    return fitTrailers(list, most)
   }
 
   #sendHead(list: HeaderList, endStream: boolean): void {

@@ -61,15 +61,39 @@ describe("how a leg ended", () => {
     ],
     [
       "lost",
-      { kind: "lost", reason: "ECONNRESET" },
+      { kind: "lost", isGoodbye: false, reason: "ECONNRESET" },
       ...(["endpoint", 502, CANCEL, "upstream_lost: a: ECONNRESET", "ECONNRESET"] as const),
     ],
     [
       "malformed",
-      { kind: "malformed", reason: "no :status" },
-      ...(["none", 502, CANCEL, "upstream_malformed: a: no :status", ""] as const),
+      { kind: "malformed", isAnswered: false, isOverrun: false, reason: "no :status" },
+      ...(["endpoint", 502, CANCEL, "upstream_malformed: a: no :status", "no :status"] as const),
     ],
-    ["reset", { kind: "reset", code: INTERNAL_ERROR }, "none", 502, CANCEL, "", ""],
+    [
+      "lost after GOAWAY",
+      { kind: "lost", isGoodbye: true, reason: "closed" },
+      ...(["none", 502, CANCEL, "upstream_lost: a: closed", ""] as const),
+    ],
+    [
+      "malformed after its head",
+      { kind: "malformed", isAnswered: true, isOverrun: false, reason: "trailers that do not end" },
+      ...(["none", 502, CANCEL, "", ""] as const),
+    ],
+    [
+      "reset",
+      { kind: "reset", code: INTERNAL_ERROR, isAnswered: false },
+      ...(["endpoint", 502, CANCEL, "", "RST_STREAM (INTERNAL_ERROR)"] as const),
+    ],
+    ["reset as not wanted", { kind: "reset", code: CANCEL, isAnswered: false }, "none", 502, CANCEL, "", ""],
+    [
+      "reset after its head",
+      { kind: "reset", code: INTERNAL_ERROR, isAnswered: true },
+      "none",
+      502,
+      CANCEL,
+      "",
+      "",
+    ],
     [
       "a status",
       { kind: "status", status: 503 },
@@ -96,8 +120,8 @@ describe("how a leg ended", () => {
       ...(["endpoint", 504, CANCEL, "send_timeout: nothing came", "nothing came"] as const),
     ],
     ["cancelled", { kind: "cancelled", code: INTERNAL_ERROR }, "client", 0, INTERNAL_ERROR, "", ""],
-    ["its deadline", { kind: "deadline" }, "client", 0, CANCEL, "", ""],
-    ["its request", { kind: "rejected" }, "client", 0, CANCEL, "", ""],
+    ["its deadline", legEndOfFailure(failure("deadline", "passed")), "client", 0, CANCEL, "", ""],
+    ["its request", { kind: "rejected", isCharged: false }, "client", 0, CANCEL, "", ""],
     ["Sluice's doing", { kind: "ended" }, "none", 0, CANCEL, "", ""],
   ])(
     "%s: whose fault, what nginx logs, what the endpoint, the client and the log are told",
@@ -114,7 +138,7 @@ describe("how a leg ended", () => {
 
   const reset: StreamEnd = { code: INTERNAL_ERROR, origin: "peer", unprocessed: false, reason: "RST_STREAM" }
   test.for<[what: string, StreamEnd, LegEnd]>([
-    ["RST_STREAM", reset, { kind: "reset", code: INTERNAL_ERROR }],
+    ["RST_STREAM", reset, { kind: "reset", code: INTERNAL_ERROR, isAnswered: true }],
     [
       "REFUSED_STREAM",
       { ...reset, code: REFUSED_STREAM, unprocessed: true },
@@ -125,10 +149,23 @@ describe("how a leg ended", () => {
       { code: REFUSED_STREAM, origin: "connection", unprocessed: true, reason: "GOAWAY(1)" },
       { kind: "unprocessed", isGoaway: true, code: REFUSED_STREAM, reason: "GOAWAY(1)" },
     ],
-    ["the connection", { ...reset, origin: "connection", reason: "gone" }, { kind: "lost", reason: "gone" }],
-    ["a breach", { ...reset, origin: "local", reason: "no" }, { kind: "malformed", reason: "no" }],
+    [
+      "the connection",
+      { ...reset, origin: "connection", reason: "gone" },
+      { kind: "lost", isGoodbye: true, reason: "gone" },
+    ],
+    [
+      "a breach",
+      { ...reset, origin: "local", reason: "no" },
+      { kind: "malformed", isAnswered: true, isOverrun: false, reason: "no" },
+    ],
+    [
+      "octets past a window",
+      { ...reset, origin: "local", code: 3, reason: "no" },
+      { kind: "malformed", isAnswered: true, isOverrun: true, reason: "no" },
+    ],
   ])("is what the upstream stream says: %s", ([, end, expected]) => {
-    expect(legEndOf(end)).toEqual(expected)
+    expect(legEndOf(end, true, true)).toEqual(expected)
   })
 
   test.for<[what: string, StreamEnd, code: number]>([
@@ -140,8 +177,10 @@ describe("how a leg ended", () => {
   })
 
   test("where Sluice fails the call, it is the client's only for what the client sent, or its own deadline", () => {
-    const clients = failureKinds.filter((kind) => faultOf(legEndOfFailure(kind)) === "client")
+    const clients = failureKinds.filter((kind) => faultOf(legEndOfFailure(failure(kind, "why"))) === "client")
     expect(clients).toEqual(["bad_request", "body_timeout", "body_too_large", "deadline"])
-    expect(failureKinds.filter((kind) => faultOf(legEndOfFailure(kind)) === "endpoint")).toEqual([])
+    expect(
+      failureKinds.filter((kind) => faultOf(legEndOfFailure(failure(kind, "why"))) === "endpoint"),
+    ).toEqual([])
   })
 })

@@ -1,6 +1,6 @@
 import { ErrorCode, errorCodeName } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"
-import { type Failure, type FailureKind, failure } from "../../record/failure.ts"
+import { type Failure, type FailureKind, failure, isCharged } from "../../record/failure.ts"
 
 /** How a leg ended. Nothing else is remembered of that: what follows is decided from this and the call's facts. */
 export type LegEnd =
@@ -17,12 +17,17 @@ export type LegEnd =
       readonly code: number
       readonly reason: string
     }
-  /** The endpoint reset the stream. */
-  | { readonly kind: "reset"; readonly code: number }
-  /** The connection is gone. */
-  | { readonly kind: "lost"; readonly reason: string }
-  /** What the endpoint sent breaks HTTP/2. */
-  | { readonly kind: "malformed"; readonly reason: string }
+  /** The endpoint reset the stream. `isAnswered`: after its head. */
+  | { readonly kind: "reset"; readonly code: number; readonly isAnswered: boolean }
+  /** The connection is gone. `isGoodbye`: one of its ends had said that it would go, and not for a fault. */
+  | { readonly kind: "lost"; readonly isGoodbye: boolean; readonly reason: string }
+  /** What the endpoint sent breaks HTTP/2. `isOverrun`: it goes on past the window, and so for as long as it is let. */
+  | {
+      readonly kind: "malformed"
+      readonly isAnswered: boolean
+      readonly isOverrun: boolean
+      readonly reason: string
+    }
   /** A head with this status, which is not passed on. */
   | { readonly kind: "status"; readonly status: number }
   /** A timeout of the route. `isAnswered`: the response had begun. */
@@ -30,24 +35,28 @@ export type LegEnd =
   /** The client reset its stream with `code`, or is gone. */
   | { readonly kind: "cancelled"; readonly code: number }
   /** The call's own deadline has passed. */
-  | { readonly kind: "deadline" }
-  /** What the client sent cannot be passed on. */
-  | { readonly kind: "rejected" }
+  | { readonly kind: "deadline"; readonly what: Failure }
+  /** What the client sent cannot be passed on. `isCharged`: that counts against its connection already. */
+  | { readonly kind: "rejected"; readonly isCharged: boolean }
   /** Sluice ends the call: it shuts down or is short of memory, or the client does not take what was answered. */
   | { readonly kind: "ended" }
 
 export const COMPLETE: LegEnd = { kind: "complete" }
-export const DEADLINE: LegEnd = { kind: "deadline" }
-export const REJECTED: LegEnd = { kind: "rejected" }
+export const REJECTED: LegEnd = { kind: "rejected", isCharged: false }
+const CHARGED: LegEnd = { kind: "rejected", isCharged: true }
 export const ENDED: LegEnd = { kind: "ended" }
 
-/** How the upstream stream says that it ended. */
-export function legEndOf(end: StreamEnd): LegEnd {
+/** How the upstream stream says that it ended. `isAnswered`: after its head. `isGoodbye` is for a connection that is gone. */
+export function legEndOf(end: StreamEnd, isAnswered: boolean, isGoodbye: boolean): LegEnd {
   const { code, origin, reason } = end
   if (end.unprocessed) return { kind: "unprocessed", isGoaway: origin === "connection", code, reason }
-  if (origin === "peer") return { kind: "reset", code }
-  return { kind: origin === "local" ? "malformed" : "lost", reason }
+  if (origin === "peer") return { kind: "reset", code, isAnswered }
+  if (origin === "connection") return { kind: "lost", isGoodbye, reason }
+  return { kind: "malformed", isAnswered, isOverrun: code === ErrorCode.FLOW_CONTROL_ERROR, reason }
 }
+
+/** Codes by which an endpoint says that it does not want a stream, and nothing of itself. */
+const UNWANTED: ReadonlySet<number> = new Set([ErrorCode.NO_ERROR, ErrorCode.CANCEL])
 
 /** The client's own code goes up, where it means something to the endpoint. */
 export function cancelledBy({ origin, code }: StreamEnd): LegEnd {
@@ -59,8 +68,13 @@ export function cancelledBy({ origin, code }: StreamEnd): LegEnd {
 export function faultOf(end: LegEnd): "endpoint" | "client" | "none" {
   switch (end.kind) {
     case "not_connected":
-    case "lost":
       return "endpoint"
+    case "lost":
+      return end.isGoodbye ? "none" : "endpoint"
+    case "reset":
+      return end.isAnswered || UNWANTED.has(end.code) ? "none" : "endpoint"
+    case "malformed":
+      return end.isAnswered ? "none" : "endpoint"
     case "status":
       // As nginx has it, these two say something of the call, not of the endpoint.
       return end.status === 403 || end.status === 404 ? "none" : "endpoint"
@@ -114,6 +128,7 @@ export function failureOf(end: LegEnd, where: string): Failure {
     case "status":
       return failure("upstream_refused", `${where}: HTTP status ${end.status}`)
     case "timeout":
+    case "deadline":
       return end.what
     case "lost":
       return failure("upstream_lost", `${where}: ${end.reason}`)
@@ -133,6 +148,8 @@ export function reasonOf(end: LegEnd): string {
       return `HTTP status ${end.status}`
     case "timeout":
       return end.what.message
+    case "reset":
+      return `RST_STREAM (${errorCodeName(end.code)})`
     default:
       return end.kind
   }
@@ -141,8 +158,9 @@ export function reasonOf(end: LegEnd): string {
 /** Failures of what the client sent: the leg that they end has nobody else to blame. */
 const REJECTIONS: ReadonlySet<FailureKind> = new Set(["bad_request", "body_too_large", "body_timeout"])
 
-/** How a leg ends whose call Sluice fails for `kind`. */
-export function legEndOfFailure(kind: FailureKind): LegEnd {
-  if (kind === "deadline") return DEADLINE
-  return REJECTIONS.has(kind) ? REJECTED : ENDED
+/** How a leg ends whose call Sluice fails. */
+export function legEndOfFailure(what: Failure): LegEnd {
+  if (what.kind === "deadline") return { kind: "deadline", what }
+  if (!REJECTIONS.has(what.kind)) return ENDED
+  return isCharged(what) ? CHARGED : REJECTED
 }

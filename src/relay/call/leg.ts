@@ -5,19 +5,30 @@ import { type Deadline, type Deadlines, makeDeadline } from "../../base/timer-wh
 import type { Cluster } from "../../cluster/cluster.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import type { Pool, Waiter } from "../../cluster/pool.ts"
+import { ErrorCode } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { ResponseHead } from "../../http2/message-head.ts"
 import type { Http2Stream } from "../../http2/stream.ts"
 import type { Log } from "../../log/logger.ts"
-import { type Failure, failure } from "../../record/failure.ts"
+import type { Failure } from "../../record/failure.ts"
 import type { AttemptRecord, StreamRecord } from "../../record/record.ts"
+import { type Served, YOUNG_CALL_MS } from "../overload/cut-calls.ts"
 import type { Route } from "../route/route.ts"
-import { endpointFailed } from "../upstream/endpoint-failed.ts"
 import type { UpstreamStreamOwner } from "../upstream/stream-owner.ts"
 import type { UpstreamConnection } from "../upstream/upstream.ts"
-import { COMPLETE, faultOf, type LegEnd, legEndOf, reasonOf, resetCodeOf, statusOf } from "./leg-end.ts"
-import { isOver } from "./stream-owner.ts"
+import { deadlinePassed, isAtDeadline } from "./call-timer.ts"
+import {
+  COMPLETE,
+  faultOf,
+  type LegEnd,
+  legEndOf,
+  legEndOfFailure,
+  reasonOf,
+  resetCodeOf,
+  statusOf,
+} from "./leg-end.ts"
+import { type DownstreamStream, isOver } from "./stream-owner.ts"
 
 export interface LegContext {
   readonly clock: Clock
@@ -31,6 +42,7 @@ export interface LegContext {
 export interface LegOwner {
   readonly context: LegContext
   readonly route: Route
+  readonly downstream: DownstreamStream
   readonly record: StreamRecord
   readonly bufferedOctets: number
   /** The leg holds a place on a connection: open its stream. */
@@ -44,12 +56,6 @@ export interface LegOwner {
   /** The leg ended by itself, and holds nothing any more. May come before `begin` returns. */
   onLegEnd(leg: Leg, end: LegEnd): void
   shed(what: Failure): void
-}
-
-/** Where a leg waits for a place, and for how long. */
-interface Wait {
-  readonly pool: Pool<UpstreamConnection>
-  readonly deadline: Deadline
 }
 
 /**
@@ -68,15 +74,15 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
   octetsReceived = 0
   responseHeaders: HeaderList | null = null
   responseTrailers: HeaderList | null = null
-  /** It has ended. */
-  isOver = false
   /** Response octets that the client has taken: the endpoint has credit for them. */
   #octetsTaken = 0
   readonly #owner: LegOwner
   readonly #cluster: Cluster<UpstreamConnection>
-  #wait: Wait | null = null
+  /** Where it waits for a place, and for how long. */
+  #wait: { readonly pool: Pool<UpstreamConnection>; readonly deadline: Deadline } | null = null
   #lease: UpstreamConnection | null = null
   #stream: Http2Stream<UpstreamStreamOwner> | null = null
+  #ending: LegEnd | null = null
 
   constructor(owner: LegOwner, cluster: Cluster<UpstreamConnection>, endpoint: Endpoint) {
     this.#owner = owner
@@ -97,20 +103,23 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
   // ---- Its place on a connection --------------------------------------------------------------------------------
 
   /** How long it is willing to wait for a connection. */
-  get patienceMs(): number {
+  get waitTimeoutMs(): number {
     return this.#owner.route.settings.connectTimeoutMs
   }
 
   /** Asks for a place. The owner may be told before this returns. */
   begin(): void {
     const pool = this.#cluster.pool(this.endpoint, this.#owner.route.connect)
-    pool.acquire(this)
-    if (this.#lease !== null || this.isOver) return
+    const lease = pool.tryLease()
+    if (lease !== null) return this.onLease(lease)
+    const refusal = pool.wait(this)
+    if (refusal !== null) return this.onNoLease(refusal.reason, refusal.isLimit)
     const deadline = makeDeadline(() => this.#onWaitedTooLong(pool))
     this.#wait = { pool, deadline }
     const { limits, deadlines } = this.#owner.context
+    const { waitTimeoutMs } = this
     const isFull = pool.connections.some((connection) => connection.isReady)
-    deadlines.set(deadline, isFull ? Math.min(this.patienceMs, limits.pickQueueTimeoutMs) : this.patienceMs)
+    deadlines.set(deadline, isFull ? Math.min(waitTimeoutMs, limits.pickQueueTimeoutMs) : waitTimeoutMs)
   }
 
   onLease(connection: UpstreamConnection): void {
@@ -126,6 +135,7 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
   }
 
   #onWaitedTooLong(pool: Pool<UpstreamConnection>): void {
+    pool.waitedTooLong(this)
     const cause = pool.failureSince(this.startMs)
     const because = cause === null ? "" : `; the last connection tried: ${cause}`
     if (pool.connections.some((connection) => connection.isReady)) {
@@ -133,7 +143,7 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
       const reason = `pickQueueTimeoutMs: no stream became free in time${because}`
       return this.#over({ kind: "no_slot", reason })
     }
-    const reason = `no connection within ${this.patienceMs} ms${because}`
+    const reason = `no connection within ${this.waitTimeoutMs} ms${because}`
     this.#over({ kind: "not_connected", isTimeout: true, reason })
   }
 
@@ -150,15 +160,9 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
     return this.#stream
   }
 
-  /**
-   * Why `list` cannot be sent there: RFC 9113 §6.5.2. An endpoint may end the whole connection for what it does not read,
-   * as Netty does, and with it everybody else's streams.
-   */
-  headersProblem(list: HeaderList): Failure | null {
-    const most = this.#lease!.http2.sender.peer.maxHeaderListSize
-    if (list.octets <= most) return null
-    const message = `${this.where}: takes header lists of ${most} octets, this one has ${list.octets}`
-    return failure("headers_too_large", message, this.octetsSent === 0)
+  /** Octets of the largest header list that the endpoint says it takes: RFC 9113 §6.5.2. */
+  get headerListMax(): number {
+    return this.#lease!.http2.sender.peer.maxHeaderListSize
   }
 
   /** Its stream, while it is open. */
@@ -173,7 +177,7 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
 
   /** Its head is the answer: the endpoint works. */
   accepted(): void {
-    this.endpoint.succeeded()
+    this.#cluster.outcomes.legAnswered(this.endpoint)
   }
 
   /** The client took octets of its response: the endpoint gets credit for as many. */
@@ -214,15 +218,20 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
 
   /** After END_STREAM a reset, or the loss of the connection, takes nothing from the answer. */
   onUpstreamReset(end: StreamEnd): void {
-    this.#over(this.#stream!.remoteEnded ? COMPLETE : legEndOf(end))
+    if (this.#stream!.remoteEnded) return this.#over(COMPLETE)
+    const isCancelled = end.origin === "peer" && end.code === ErrorCode.CANCEL
+    // Endpoints keep the deadline too, and may be the first to cancel.
+    if (isCancelled && isAtDeadline(this.record, this.#nowMs()))
+      return this.#over(legEndOfFailure(deadlinePassed(this.record)))
+    this.#over(legEndOf(end, this.responseHeaders !== null, this.#lease!.isLeaving))
   }
 
   // ---- Its end --------------------------------------------------------------------------------------------------
 
   /** The only way out: gives back what it holds, and counts a failure of the endpoint's. What was noted of it stays. */
   end(end: LegEnd): void {
-    if (this.isOver) return
-    this.isOver = true
+    if (this.#ending !== null) return
+    this.#ending = end
     this.endMs = this.#nowMs()
     this.status ||= statusOf(end)
     this.endpoint.closeStream()
@@ -230,24 +239,47 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
     this.#stopWaiting()
     const lease = this.#lease
     this.#lease = null
-    this.#tellOutcome(end, lease)
+    this.#tellOutcome(end)
     const stream = this.#stream
-    if (stream !== null && !isOver(stream)) stream.reset(resetCodeOf(end))
+    if (stream !== null && !isOver(stream)) this.#leave(stream, end)
     lease?.release()
   }
 
-  #tellOutcome(end: LegEnd, lease: UpstreamConnection | null): void {
-    const isFailure = faultOf(end) === "endpoint" && (end.kind !== "lost" || lease?.claimLoss() === true)
-    if (isFailure) endpointFailed(this.#owner.context, this.#cluster.name, this.endpoint, reasonOf(end))
-    else if (end.kind === "status") this.endpoint.succeeded()
+  /** A request that said its length would be malformed without the rest of it. */
+  #leave(stream: Http2Stream<UpstreamStreamOwner>, end: LegEnd): void {
+    const saysLength = this.#owner.record.requestHeaders.get("content-length") !== undefined
+    if (end.kind === "complete" && !saysLength) stream.endEarly()
+    else stream.reset(resetCodeOf(end))
+  }
+
+  /** The one place that says whose fault it was, and to whom that counts. */
+  #tellOutcome(end: LegEnd): void {
+    const { outcomes } = this.#cluster
+    const fault = faultOf(end)
+    if (end.kind === "not_connected") outcomes.connectFailed(this.endpoint, end.reason)
+    else if (end.kind === "status" && fault === "none") outcomes.legAnswered(this.endpoint)
+    // A connection that is gone is one failure, however many legs it carried: its pool counts it.
+    else if (end.kind !== "lost") outcomes.legEnded(this.endpoint, fault, reasonOf(end))
+    const { record, downstream } = this.#owner
+    const isYoung = this.#stream !== null && this.endMs - record.startMs < YOUNG_CALL_MS
+    if (end.kind === "rejected" && !end.isCharged && isYoung) downstream.chargePeer()
+  }
+
+  get isOver(): boolean {
+    return this.#ending !== null
+  }
+
+  /** What its call has come to, for what the client may cost its endpoints. */
+  get served(): Served {
+    if (this.#stream === null || this.#ending === null) return "otherwise"
+    if (this.#ending.kind === "complete") return "answered"
+    return faultOf(this.#ending) === "client" ? "cut" : "otherwise"
   }
 
   #over(end: LegEnd): void {
     this.end(end)
     this.#owner.onLegEnd(this, end)
   }
-
-  // ---- Read by status and by who frees memory -------------------------------------------------------------------
 
   get record(): StreamRecord {
     return this.#owner.record

@@ -1,6 +1,5 @@
 import { encodeGrpcMessage, grpcStatusOfHttp } from "../../grpc/status.ts"
 import { HeaderList } from "../../http2/header-list.ts"
-import type { DownstreamStream } from "./stream-owner.ts"
 
 /** What Sluice itself has to say. */
 export interface Reply {
@@ -41,13 +40,6 @@ export function localReply(to: ReplyState, what: Reply): LocalReply | null {
   const grpcStatus = what.grpcStatus >= 0 ? what.grpcStatus : grpcStatusOfHttp(what.httpStatus)
   const list = to.isHeadSent ? trailers(grpcStatus, message) : head(grpcStatus, message)
   return { list, body: NO_BODY, grpcStatus }
-}
-
-/** Headers-only reply, for a stream without an owner. */
-export function replyInOneHead(downstream: DownstreamStream, isGrpc: boolean, what: Reply): void {
-  const fields = [":status", String(statusOnWire(what.httpStatus)), "content-length", "0"]
-  const reply = isGrpc ? localReply({ isGrpc, isHeadSent: false }, what) : null
-  downstream.sendHeaders(reply?.list ?? new HeaderList(fields), true)
 }
 
 const trailers = (grpcStatus: number, message: string): HeaderList =>

@@ -24,8 +24,9 @@ const refused: LegEnd = { kind: "unprocessed", isGoaway: false, code: 7, reason:
 const goaway: LegEnd = { kind: "unprocessed", isGoaway: true, code: 7, reason: "GOAWAY(1)" }
 const unreachable: LegEnd = { kind: "not_connected", isTimeout: false, reason: "ECONNREFUSED" }
 const unreachableInTime: LegEnd = { kind: "not_connected", isTimeout: true, reason: "no connection" }
-const lost: LegEnd = { kind: "lost", reason: "ECONNRESET" }
-const malformed: LegEnd = { kind: "malformed", reason: "no :status" }
+const lost: LegEnd = { kind: "lost", isGoodbye: false, reason: "ECONNRESET" }
+const malformed: LegEnd = { kind: "malformed", isAnswered: false, isOverrun: false, reason: "no :status" }
+const reset: LegEnd = { kind: "reset", code: 2, isAnswered: false }
 const unavailable: LegEnd = { kind: "status", status: 503 }
 const silent: LegEnd = { kind: "timeout", what: failure("read_timeout", "nothing came"), isAnswered: false }
 
@@ -63,6 +64,9 @@ describe("what follows the end of a leg", () => {
     ["lost, and the request is not kept", { ...get, isReplayable: false }, lost, "answer"],
     ["malformed is no error", get, malformed, "answer"],
     ["malformed, and invalid_header is configured", retrying("invalid_header"), malformed, elsewhere],
+    ["reset before its head is no error either", get, reset, "answer"],
+    ["reset, and invalid_header is configured", retrying("invalid_header"), reset, elsewhere],
+    ["reset after the head", { ...retrying("invalid_header"), isHeadSent: true }, reset, "answer"],
     ["silent", get, silent, elsewhere],
     ["silent, and timeout is not configured", retrying("error"), silent, "answer"],
     ["a status that is passed on", get, unavailable, "wait"],
@@ -79,8 +83,8 @@ describe("what follows the end of a leg", () => {
     ["no budget, and it would not have gone elsewhere", { ...post, isBudgetLeft: false }, lost, "answer"],
     ["a slot that did not become free", get, { kind: "no_slot", reason: "pickQueueMax" }, "answer"],
     ["a client that gave up", get, { kind: "cancelled", code: 8 }, "answer"],
-    ["its own deadline", get, { kind: "deadline" }, "answer"],
-    ["a request that cannot be passed on", get, { kind: "rejected" }, "answer"],
+    ["its own deadline", get, { kind: "deadline", what: failure("deadline", "passed") }, "answer"],
+    ["a request that cannot be passed on", get, { kind: "rejected", isCharged: false }, "answer"],
     ["Sluice shuts down", get, { kind: "ended" }, "answer"],
     ["a whole answer", get, { kind: "complete" }, "answer"],
     ["too late", { ...get, retry: { ...get.retry, timeoutMs: 5 } }, refused, "answer"],

@@ -1,7 +1,7 @@
 import { counterIds } from "../../base/counters.ts"
-import type { Cluster } from "../../cluster/cluster.ts"
+import type { Cluster, Snapshot } from "../../cluster/cluster.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
-import type { Snapshot } from "../../cluster/state.ts"
+
 import { type Failure, failure } from "../../record/failure.ts"
 import type { NewStreamRecord } from "../../record/stream-record.ts"
 import type { Route } from "../route/route.ts"

@@ -7,7 +7,7 @@ const usual: RetryConfig = { conditions: ["error", "timeout"], tries: null, time
 const always: RetryConfig = { ...usual, conditions: ["error", "non_idempotent"] }
 const post: RetriedCall = { method: "POST", legs: 1, endpoints: 3, elapsedMs: 100 }
 const get: RetriedCall = { ...post, method: "GET" }
-const lost: LegEnd = { kind: "lost", reason: "gone" }
+const lost: LegEnd = { kind: "lost", isGoodbye: false, reason: "gone" }
 const refused: LegEnd = { kind: "unprocessed", isGoaway: false, code: 7, reason: "RST_STREAM" }
 const unavailable: LegEnd = { kind: "status", status: 503 }
 

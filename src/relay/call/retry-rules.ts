@@ -22,6 +22,8 @@ export function conditionOf(end: LegEnd): RetryCondition | null {
     case "unprocessed":
     case "lost":
       return "error"
+    // As nginx has it: a stream that is reset before its head is no `error`.
+    case "reset":
     case "malformed":
       return "invalid_header"
     case "timeout":

@@ -23,6 +23,8 @@ export interface DownstreamStream {
   /** Gives the client credit. */
   consume(octets: number): void
   reset(code: number): void
+  /** The request is one that no honest client sends, or we had to break it off: it counts against its connection. */
+  chargePeer(): void
 }
 
 /** What a client's connection needs of the owner of a stream: a call, or a bridge that translates for one. */

@@ -7,7 +7,8 @@ import type { OnOctets } from "../../net/shared-read.ts"
 import { readShared } from "../../net/shared-read.ts"
 import type { ConnectionRecord, TlsInfo } from "../../record/record.ts"
 import type { ClientConnection } from "./client-connection.ts"
-import { DownstreamConnection, type DownstreamContext, type DownstreamOptions } from "./downstream.ts"
+import { DownstreamConnection, type DownstreamOptions } from "./downstream.ts"
+import type { DownstreamContext } from "./downstream-context.ts"
 import type { OpenListener } from "./listener-view.ts"
 import { ProtocolDetector, type ProtocolDetectorOptions, type SpokenProtocol } from "./protocol-detector.ts"
 import { refusingPlain } from "./refusing-plain.ts"
@@ -29,8 +30,10 @@ export interface ClientsOptions {
 /** The clients' connections: counted as they come, each given to whoever speaks its protocol. */
 export class Clients {
   readonly connections = new Set<ClientConnection>()
-  /** Sockets whose TLS handshake goes on. */
-  readonly handshakes = new Set<Socket>()
+  /** Sockets whose TLS handshake goes on, and the listener of each. */
+  readonly handshakes = new Map<Socket, OpenListener>()
+  /** Listeners that are gone. Handshakes may have begun there. */
+  readonly #gone = new WeakSet<OpenListener>()
   readonly #options: ClientsOptions
   /** Sockets that are open and where each comes from; then how many there are of each address. */
   readonly #sockets = new Map<Socket, string>()
@@ -70,6 +73,7 @@ export class Clients {
 
   /** Lets the clients of a listener go: they are told to go elsewhere, and their streams to their end. */
   drain(listener: OpenListener): void {
+    this.#gone.add(listener)
     for (const connection of this.connections) if (connection.openListener === listener) connection.drain()
   }
 
@@ -81,27 +85,40 @@ export class Clients {
     if (this.admit(socket)) link = this.#serve(listener, socket, null, null)
   }
 
-  /** A client whose TLS handshake is done. */
-  onTlsHandshakeDone(listener: OpenListener, socket: TLSSocket, tls: TlsInfo): void {
-    this.#endHandshake((socket as { _parent?: Socket })._parent)
-    const { alpnProtocol } = socket
-    const protocol = alpnProtocol === "h2" ? "http2" : alpnProtocol === "http/1.1" ? "http1" : null
-    const link = this.#serve(listener, socket, protocol, tls)
-    readShared(socket, (octets, length) => link.received(octets, 0, length))
+  /** A client whose TLS handshake is done. `open`: the listener of that name, if it is there still. */
+  onTlsHandshakeDone(open: OpenListener | undefined, socket: TLSSocket, tls: TlsInfo): void {
+    const raw = (socket as { _parent?: Socket })._parent
+    const listener = (raw && this.handshakes.get(raw)) ?? open
+    if (listener === undefined) socket.destroy()
+    else {
+      const { alpnProtocol } = socket
+      const protocol = alpnProtocol === "h2" ? "http2" : alpnProtocol === "http/1.1" ? "http1" : null
+      const link = this.#serve(listener, socket, protocol, tls)
+      readShared(socket, (octets, length) => link.received(octets, 0, length))
+    }
+    // Last: between the two it is never in neither place.
+    this.#endHandshake(raw)
   }
 
   /** A client that speaks HTTP without TLS on a listener with TLS: it is told so. */
-  acceptWithoutTls(listener: OpenListener, socket: Socket, octets: Buffer): void {
+  acceptWithoutTls(open: OpenListener | undefined, socket: Socket, octets: Buffer): void {
+    const listener = this.handshakes.get(socket) ?? open
+    if (listener === undefined) socket.destroy()
+    else {
+      const link = this.#serve(refusingPlain(listener), socket, null, null)
+      link.received(octets, 0, octets.length)
+      readShared(socket, (more, length) => link.received(more, 0, length))
+    }
     this.#endHandshake(socket)
-    const link = this.#serve(refusingPlain(listener), socket, null, null)
-    link.received(octets, 0, octets.length)
-    readShared(socket, (more, length) => link.received(more, 0, length))
   }
 
-  /** A client of a listener with TLS: `onTlsHandshakeDone`, `acceptWithoutTls` or the end of its socket follows. False: as `admit`. */
-  admitHandshake(socket: Socket): boolean {
+  /**
+   * A client of a listener with TLS: `onTlsHandshakeDone`, `acceptWithoutTls` or the end of its socket follows. False: as
+   * `admit`.
+   */
+  admitHandshake(listener: OpenListener, socket: Socket): boolean {
     if (!this.admit(socket)) return false
-    this.handshakes.add(socket)
+    this.handshakes.set(socket, listener)
     return true
   }
 
@@ -148,7 +165,7 @@ export class Clients {
     const connection = this.#openConnection(listener, record, link, protocol)
     this.connections.add(connection)
     this.#options.onConnect(record)
-    if (this.#isClosed) connection.drain()
+    if (this.#isClosed || this.#gone.has(listener)) connection.drain()
     return link
   }
 
@@ -200,5 +217,7 @@ function connectionRecord(
     tls,
     proxied: null,
     requests: 0,
+    cutCalls: 0,
+    cutCallsMs: 0,
   }
 }

@@ -7,6 +7,7 @@ import type { NewStreamRecord } from "../../record/stream-record.ts"
 import type { Template } from "../../record/template.ts"
 import type { TemplateEnvironment } from "../../record/variables.ts"
 import type { Admission } from "../overload/admission.ts"
+import type { CutCalls } from "../overload/cut-calls.ts"
 import type { UpstreamConnection } from "../upstream/upstream.ts"
 
 /** nginx's `return`, compiled. */
@@ -24,8 +25,6 @@ export interface ReturnAction {
 export interface PhasedCall {
   readonly record: NewStreamRecord
   readonly isGrpc: boolean
-  /** When the client no longer waits, by the balancer's clock; 0: it waits for as long as it takes. */
-  deadlineMs: number
   cluster: Cluster<UpstreamConnection> | null
 }
 
@@ -35,6 +34,7 @@ export interface PhaseContext {
   readonly log: Log
   readonly env: TemplateEnvironment
   readonly admission: Admission
+  readonly cutCalls: CutCalls
 }
 
 /**

@@ -2,9 +2,11 @@ import { counterIds } from "../../base/counters.ts"
 import type { Cluster } from "../../cluster/cluster.ts"
 import { parseGrpcTimeout } from "../../grpc/timeout.ts"
 import { type Failure, failure } from "../../record/failure.ts"
+import type { StreamRecord } from "../../record/record.ts"
 import type { Template } from "../../record/template.ts"
+import type { Served } from "../overload/cut-calls.ts"
 import type { UpstreamConnection } from "../upstream/upstream.ts"
-import type { Phase, ReturnAction } from "./phase.ts"
+import type { Phase, PhaseContext, ReturnAction } from "./phase.ts"
 
 /** Where a stream of this route goes, compiled. */
 export type CompiledAction =
@@ -14,6 +16,13 @@ export type CompiledAction =
   | { readonly kind: "none" }
 
 type FindCluster = (name: string) => Cluster<UpstreamConnection> | undefined
+
+/** As nginx has it, whatever the route says: what TRACE sends back may be a secret of the client's. */
+const refuseMethods: Phase = ({ record }) => {
+  const { method } = record.head
+  if (method !== "TRACE" && method !== "CONNECT") return null
+  return failure("method_not_allowed", `${method} is not served`, true)
+}
 
 /** nginx: `ssl_verify_client`. */
 const checkCertificate: Phase = ({ record }) => {
@@ -35,7 +44,7 @@ const readDeadline: Phase = (call, { limits, counters, log }) => {
     return failure("bad_request", `malformed grpc-timeout: ${timeout.slice(0, 40)}`, true)
   }
   // The start was rounded down; no deadline may come early.
-  call.deadlineMs = call.record.startMs + 1 + timeoutMs
+  call.record.deadlineMs = call.record.startMs + 1 + timeoutMs
   return null
 }
 
@@ -62,10 +71,22 @@ const findCluster =
     return null
   }
 
-/** The last one: who is admitted is given back when the call ends. */
-const admit: Phase = ({ record }, { admission }) => admission.enter(record.startMs)
+/** The last one: what it takes `leave` gives back. */
+const admit: Phase = ({ record }, { admission, cutCalls }) => {
+  const refusal = admission.enter(record.startMs)
+  if (refusal !== null) return refusal
+  const cut = cutCalls.begin(record)
+  if (cut !== null) admission.leave()
+  return cut
+}
 
-const FIRST: readonly Phase[] = [checkCertificate, readDeadline]
+/** A call that was admitted is over. */
+export function leave(record: StreamRecord, { admission, cutCalls }: PhaseContext, served: Served): void {
+  admission.leave()
+  cutCalls.end(record, served)
+}
+
+const FIRST: readonly Phase[] = [refuseMethods, checkCertificate, readDeadline]
 
 /** The phases of a route, in order. What it does not configure has none. */
 export function compilePhases(

@@ -1,5 +1,6 @@
 import { octetText } from "../../base/octet-text.ts"
-import type { Cluster, Connect } from "../../cluster/cluster.ts"
+import type { Cluster } from "../../cluster/cluster.ts"
+import type { Connector } from "../../cluster/connectors.ts"
 import type { RouteConfig, RouteSettings, ServerConfig, UpstreamTlsConfig } from "../../config/model.ts"
 import type { AccessLog } from "../../log/access-log.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"
@@ -14,7 +15,7 @@ export interface Route {
   /** What every call goes through before its first leg. */
   readonly phases: readonly Phase[]
   /** How connections to its endpoints are made, where that is not the cluster's own way: over TLS, for one. */
-  readonly connect: Connect<UpstreamConnection> | null
+  readonly connect: Connector<UpstreamConnection> | null
   readonly settings: RouteSettings
   readonly requestRewrite: RequestRewrite
   readonly responseRewrite: ResponseRewrite
@@ -29,7 +30,7 @@ export function compileRoute(
   config: RouteConfig | null,
   findCluster: (name: string) => Cluster<UpstreamConnection> | undefined,
   openLog: (config: RouteSettings["accessLogs"][number]) => AccessLog,
-  connectAs: (tls: UpstreamTlsConfig | null, settings: RouteSettings) => Connect<UpstreamConnection>,
+  connectAs: (tls: UpstreamTlsConfig | null, settings: RouteSettings) => Connector<UpstreamConnection>,
 ): Route {
   const settings = config?.settings ?? server.fallback
   const action = config?.action ?? { kind: "none" as const }

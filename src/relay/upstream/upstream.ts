@@ -1,11 +1,8 @@
 import type { Socket } from "node:net"
-import type { Clock } from "../../base/clock.ts"
-import { type CounterName, counterIds } from "../../base/counters.ts"
-import { Keepalive } from "../../base/keepalive.ts"
+import { type CounterName, counterIds, isLimitReached } from "../../base/counters.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import type { Pool, PooledConnection } from "../../cluster/pool.ts"
 import type { ClusterConfig } from "../../config/model.ts"
-import type { BufferBudget } from "../../http2/buffer-budget.ts"
 import { Http2Connection } from "../../http2/connection.ts"
 import { ErrorCode, errorCodeName, type Fault, fault } from "../../http2/error-code.ts"
 import type { ConnectionEvents, StreamEnd } from "../../http2/events.ts"
@@ -13,23 +10,16 @@ import type { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead, ResponseHead } from "../../http2/message-head.ts"
 import type { Http2Stream } from "../../http2/stream.ts"
 import { SaidOnce } from "../../log/said-once.ts"
-import type { Descriptors } from "../../net/descriptors.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
-import { type ResetContext, resetLargestLater } from "../overload/reset-largest.ts"
-import { endpointFailed } from "./endpoint-failed.ts"
+import { resetLargestLater } from "../overload/reset-largest.ts"
 import { isHttp1Answer } from "./http1-answer.ts"
+import { Liveness, type LivenessHost } from "./liveness.ts"
 import { Retirement } from "./retirement.ts"
 import type { UpstreamStreamOwner } from "./stream-owner.ts"
+import type { UpstreamContext } from "./upstream-context.ts"
 
 type Stream = Http2Stream<UpstreamStreamOwner>
 type OnOctets = (octets: Buffer, length: number) => void
-
-/** What the connections to endpoints share. */
-export interface UpstreamContext extends ResetContext {
-  readonly clock: Clock
-  readonly budget: BufferBudget
-  readonly descriptors: Descriptors
-}
 
 /** What an upstream connection is made from. */
 export interface UpstreamOptions {
@@ -44,7 +34,9 @@ export interface UpstreamOptions {
 }
 
 /** One connection to an endpoint: the client's role of HTTP/2, a member of the endpoint's pool. */
-export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>, PooledConnection, LinkUser {
+export class UpstreamConnection
+  implements ConnectionEvents<UpstreamStreamOwner>, PooledConnection, LinkUser, LivenessHost
+{
   streamsOpen = 0
   readonly endpoint: Endpoint
   readonly http2: Http2Connection<UpstreamStreamOwner>
@@ -54,9 +46,11 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
   readonly #link: Link
   readonly #onClosed: (connection: UpstreamConnection) => void
   readonly #said: SaidOnce
-  readonly #keepalive: Keepalive
+  readonly #liveness: Liveness
   readonly startedMs: number
   hasServed = false
+  /** Either end has said that it goes, and not for a fault: what ends with it is no failure of the endpoint's. */
+  isLeaving = false
   #isRetired = false
   #isGone = false
   readonly #retirement: Retirement
@@ -64,7 +58,6 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
   #isUp = false
   /** Something has come. */
   #hasHeard = false
-  #isLossClaimed = false
 
   constructor(options: UpstreamOptions) {
     const { context, endpoint, cluster } = options
@@ -76,7 +69,7 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
     this.#onClosed = options.onClosed
     this.startedMs = nowMs
     this.#said = new SaidOnce(context.log, { cluster: cluster.name, endpoint: endpoint.address })
-    this.#keepalive = new Keepalive(endpoint.keepalive ?? cluster.keepalive, nowMs)
+    this.#liveness = new Liveness(this, endpoint.keepalive ?? cluster.keepalive, context, nowMs)
     this.#retirement = new Retirement(cluster, context.limits, nowMs)
     this.http2 = new Http2Connection<UpstreamStreamOwner>({
       role: "client",
@@ -115,21 +108,22 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
     if (this.#retirement.streamEnded(nowMs)) this.retire()
     if (!this.#isRetired && this.#retirement.hasManyResets(this.http2.sender.resetsSent, nowMs)) {
       this.onLimit("upstream_resets_exceeded")
+      const { upstreamResetsMax } = this.#context.limits
+      const message = "connection to endpoint is replaced: callers gave up many of its streams"
+      this.#said.info("resets", message, { upstreamResetsMax })
       this.retire()
     }
     this.#pool.release(this)
   }
 
-  /** True once: losing it is one failure of its endpoint, however many streams it carried. */
-  claimLoss(): boolean {
-    const isFirst = !this.#isLossClaimed
-    this.#isLossClaimed = true
-    return isFirst
+  prove(): boolean {
+    return this.#liveness.prove(this.#context.clock.now())
   }
 
   retire(): void {
     if (this.#isRetired) return
     this.#isRetired = true
+    this.isLeaving = true
     this.#pool.retired(this)
     this.http2.drain("no longer needed")
   }
@@ -146,12 +140,10 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
 
   receive(octets: Buffer, start: number, end: number): void {
     const nowMs = this.#context.clock.now()
-    this.#keepalive.received(nowMs)
-    const isFirst = !this.#hasHeard
-    this.#hasHeard = true
-    if (isFirst && isHttp1Answer(octets, start, end)) {
+    this.#liveness.received(nowMs)
+    if (!this.#hasHeard && isHttp1Answer(octets, start, end))
       return this.http2.receiveEnd("it answered in HTTP/1.1, not HTTP/2")
-    }
+    this.#hasHeard = true
     this.http2.receive(octets, start, end, nowMs)
   }
 
@@ -168,10 +160,13 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
 
   onRequest(_stream: Stream, _head: RequestHead, _endStream: boolean): void {}
 
-  onOversizedRequest(): void {}
+  onRefusedRequest(): void {}
+
+  onRequestFault(): void {}
 
   onResponse(stream: Stream, head: ResponseHead, endStream: boolean): void {
     this.hasServed = true
+    this.#liveness.answered()
     stream.owner!.onResponse(head, endStream)
   }
 
@@ -180,10 +175,12 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
   }
 
   onData(stream: Stream, octets: Buffer, start: number, end: number, endStream: boolean): void {
+    this.#liveness.answered()
     stream.owner!.onResponseData(octets, start, end, endStream)
   }
 
   onTrailers(stream: Stream, trailers: HeaderList): void {
+    this.#liveness.answered()
     stream.owner!.onResponseTrailers(trailers)
   }
 
@@ -210,7 +207,7 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
   }
 
   onSettings(): void {
-    this.#pool.changed()
+    this.#pool.settingsReceived(this)
   }
 
   onPaused(): void {
@@ -218,16 +215,22 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
     this.onLimit(tooManyFrames ? "control_frames_queued" : "unsent_octets_paused")
   }
 
-  onPong(): void {}
+  onPong(): void {
+    this.#liveness.acknowledged()
+    this.#pool.proven(this)
+  }
 
   onLimit(counter: string): void {
     this.#context.counters.add(counterIds[counter as CounterName])
-    this.#said.warn(counter, `limit reached: ${counter}`)
+    if (isLimitReached(counter)) this.#said.warn(counter, `limit reached: ${counter}`)
   }
 
   onGoaway(code: number, debug: string): void {
+    // PINGs that come too often for it are ours.
+    const isForPings = code === ErrorCode.ENHANCE_YOUR_CALM && debug === "too_many_pings"
+    this.isLeaving = this.#isRetired || isForPings || code === ErrorCode.NO_ERROR
     if (code === ErrorCode.ENHANCE_YOUR_CALM) {
-      this.endpoint.keepalive = this.#keepalive.calmed(this.#context.limits.pingIntervalMaxMs)
+      this.endpoint.keepalive = this.#liveness.backOff()
       this.#context.counters.add(counterIds.keepalive_calmed)
     }
     if (code !== ErrorCode.NO_ERROR)
@@ -246,14 +249,20 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
     if (!this.#isUp && !this.#lookIfUp(nowMs)) return
     http2.tick(nowMs, this.#link.isPaused)
     if (http2.isClosed) return
-    const wish = this.#keepalive.check(nowMs, this.streamsOpen > 0, this.#link.isPaused)
-    if (wish === "ping") http2.ping()
-    else if (wish === "dead") {
-      this.#context.counters.add(counterIds.ping_timeout)
-      http2.receiveEnd(`no answer to PING within ${this.#keepalive.timeoutMs} ms`)
-      return
-    }
+    const death = this.#liveness.check(nowMs)
+    if (death !== null) return this.#dead(death, nowMs)
     if (http2.isReady && this.#retirement.isIdleOrOld(nowMs, this.streamsOpen)) this.retire()
+  }
+
+  /** The other connections to the endpoint are asked at once: they may be as dead as this one. */
+  #dead(reason: string, nowMs: number): void {
+    for (const other of this.#pool.connections)
+      if (other !== this && other.isReady) other.#liveness.hasten(nowMs)
+    this.http2.receiveEnd(reason)
+  }
+
+  get isReadingPaused(): boolean {
+    return this.#link.isPaused
   }
 
   /** Handshake timeouts start when socket and TLS are up; until then the longest wait of a stream counts. */
@@ -261,7 +270,7 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
     this.#isUp = this.#link.isUp
     if (this.#isUp) this.http2.connected(nowMs)
     else {
-      const mostMs = Math.max(this.#context.limits.prefaceTimeoutMs, this.#pool.patienceMs)
+      const mostMs = Math.max(this.#context.limits.prefaceTimeoutMs, this.#pool.waitTimeoutMs)
       if (nowMs - this.startedMs > mostMs) this.http2.receiveEnd(`no connection within ${mostMs} ms`)
     }
     return this.#isUp
@@ -269,6 +278,7 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
 
   /** Ends it now; its streams are told. */
   abort(reason: string): void {
+    this.isLeaving = true
     this.http2.fail(fault(ErrorCode.CANCEL, reason))
   }
 
@@ -286,16 +296,15 @@ export class UpstreamConnection implements ConnectionEvents<UpstreamStreamOwner>
   /** Its streams know already; here the endpoint's part is settled. */
   onEnd(because: Fault | null): void {
     this.#isGone = true
+    this.#liveness.end()
     const wasReady = this.http2.isReady
-    const { reason } = this.http2.ending
+    const { reason, streamsLost } = this.http2.ending
     // Retired before it was established: not a failure.
     if (!wasReady && !this.#isRetired) {
       const { lacksDescriptor } = this.#link
       if (lacksDescriptor) this.#context.descriptors.exhausted({ endpoint: this.endpoint.address })
-      // Each leg that was told counts it; without one the connection does.
-      if (!this.#pool.connectFailed(this, this.#reasonOf(reason), lacksDescriptor) && !lacksDescriptor)
-        endpointFailed(this.#context, this.#cluster.name, this.endpoint, reason)
-    } else this.#pool.lost(this)
+      this.#pool.connectFailed(this, this.#reasonOf(reason), lacksDescriptor)
+    } else this.#pool.lost(this, streamsLost > 0 && !this.isLeaving ? reason : null)
     if (because !== null)
       this.#said.warn("fault", "connection to endpoint failed", { code: errorCodeName(because.code), reason })
     const { limits, counters } = this.#context

@@ -62,7 +62,7 @@ function adaptAccessLog(adapter: Adapter, directive: Directive): AccessLogConfig
     return null
   }
   const log: AccessLogConfig = {
-    path: fullPath(adapter, path.text),
+    path: fullPath(adapter, path),
     template: format.template,
     escape: format.escape,
     ifTemplate: null,
@@ -164,5 +164,5 @@ export function adaptErrorLog(
       path.span,
       `logging to ${path.text.split(":")[0]} is not supported, standard error is used`,
     )
-  } else log.path = path.text === "stderr" ? "stderr" : fullPath(adapter, path.text)
+  } else log.path = path.text === "stderr" ? "stderr" : fullPath(adapter, path)
 }
