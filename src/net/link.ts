@@ -225,10 +225,12 @@ export class Link implements Flushable {
     this.socket.destroy()
   }
 
-  /** Closes with a reset; over TLS without its closing alert, which says the same. */
+  /** Closes with a reset, where there is one: not on Unix sockets, and over TLS the missing alert says the same. */
   reset(): void {
-    if ((this.socket as { encrypted?: boolean }).encrypted === true) this.socket.destroy()
-    else this.socket.resetAndDestroy()
+    const { socket } = this
+    const isTcp = socket.remoteAddress !== undefined && (socket as { encrypted?: boolean }).encrypted !== true
+    if (isTcp) socket.resetAndDestroy()
+    else socket.destroy()
   }
 
   #finish(reason: string): void {

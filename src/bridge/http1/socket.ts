@@ -97,10 +97,13 @@ export class Http1Socket extends Duplex {
     this.#dropAhead()
   }
 
-  /** Closes so that the peer cannot take what it has for the whole. */
+  /** Closes so that the peer cannot take what it has for the whole. What this turn wrote leaves before that. */
   abortOutput(): void {
-    this.#link.reset()
-    this.destroy()
+    while (this.writableCorked > 0) this.uncork()
+    setImmediate(() => {
+      if (!this.destroyed) this.#link.reset()
+      this.destroy()
+    })
   }
 
   /** The reader wants pieces. */

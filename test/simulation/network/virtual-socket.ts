@@ -121,6 +121,11 @@ export class VirtualSocket extends EventEmitter implements PipeSink {
     return this
   }
 
+  /** A reset and an end are told apart by no party here. */
+  resetAndDestroy(): this {
+    return this.destroy()
+  }
+
   // ---- PipeSink -----------------------------------------------------------------------------------------------
 
   onOctets(octets: Buffer, length: number): void {
