@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from "node:http"
 import type { Duplex } from "node:stream"
+import { counterIds } from "../base/counters.ts"
 import type { RequestHead } from "../http2/message-head.ts"
 import type { ConnectionRecord } from "../record/record.ts"
 import { Exchange } from "../relay/call/call.ts"
@@ -13,10 +14,12 @@ import { ConnectUnaryCall } from "./connect/unary-transcoder.ts"
 import { GrpcWebCall, grpcWebHead, isGrpcWeb } from "./grpc-web/transcoder.ts"
 import { Http1Connection } from "./http1/connection.ts"
 import type { Http1Socket } from "./http1/socket.ts"
-import { TypeSource } from "./json/method-types.ts"
+import type { Caller } from "./json/caller.ts"
+import { type MethodTypes, TypeSource } from "./json/method-types.ts"
 import { answerRoute } from "./shared/answer-route.ts"
 import { corsFields, isPreflight, preflightFields } from "./shared/cors.ts"
 import { guarded } from "./shared/guarded.ts"
+import { MessageWork } from "./shared/message-work.ts"
 import { methodPath } from "./shared/method-path.ts"
 import { WebSockets } from "./web-socket/web-sockets.ts"
 
@@ -36,14 +39,17 @@ export class Bridges {
 
   readonly #context: RelayContext
   readonly #server: Server
+  readonly #work: MessageWork
   /** A reload makes new routes, and so asks for types anew. */
   readonly #types = new WeakMap<Route, TypeSource>()
 
   constructor(context: RelayContext) {
     this.#context = context
-    const webSockets = new WebSockets(context, (route, path, authority) =>
-      this.#typesOf(route).find(path, authority),
-    )
+    const { limits, counters } = context
+    this.#work = new MessageWork(limits.messagesAtWorkMax, () => counters.add(counterIds.messages_waited))
+    const findTypes = (route: Route, path: string, caller: Caller): Promise<MethodTypes> =>
+      this.#typesOf(route).find(path, caller)
+    const webSockets = new WebSockets(context, findTypes, this.#work)
     this.#server = makeServer(context, webSockets)
   }
 
@@ -57,7 +63,7 @@ export class Bridges {
   #typesOf(route: Route): TypeSource {
     const known = this.#types.get(route)
     if (known !== undefined) return known
-    const source = new TypeSource(this.#context, route)
+    const source = new TypeSource(this.#context, this.#work, route)
     this.#types.set(route, source)
     return source
   }
@@ -85,8 +91,9 @@ export class Bridges {
     const kind = bridge.connect && path !== null ? connectKind(head) : null
     if (kind !== null) {
       const needsTypes = kind.codec === "json" || kind.query !== null
-      const types = needsTypes ? this.#typesOf(route).find(path!, head.authority) : null
-      const options = { ...shared, head: connectHead(head, path!, kind), clientHead: head, kind, types }
+      const grpcHead = connectHead(head, path!, kind)
+      const types = needsTypes ? this.#typesOf(route).find(path!, { head: grpcHead, connection }) : null
+      const options = { ...shared, head: grpcHead, clientHead: head, kind, types, work: this.#work }
       return kind.isStream ? new ConnectStreamCall(options) : new ConnectUnaryCall(options)
     }
     return exchange(route)

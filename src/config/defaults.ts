@@ -84,6 +84,7 @@ export function defaultBridge(): BridgeConfig {
     descriptorSet: null,
     metadataQuery: [],
     metadataCookie: null,
+    messageOctetsMax: null,
   }
 }
 

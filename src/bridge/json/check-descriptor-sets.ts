@@ -1,5 +1,5 @@
 import type { Config, RouteConfig, RouteSettings } from "../../config/model.ts"
-import { readDescriptorSet } from "./method-types.ts"
+import { checkDescriptorSet } from "./method-types.ts"
 
 /** Reads every descriptor set that a configuration names. Errors: a sentence that names the first that cannot be read. */
 export function checkDescriptorSets(config: Config): void {
@@ -15,5 +15,5 @@ export function checkDescriptorSets(config: Config): void {
     look(fallback)
     routes.forEach(lookInto)
   }
-  for (const path of paths) readDescriptorSet(path)
+  for (const path of paths) checkDescriptorSet(path)
 }

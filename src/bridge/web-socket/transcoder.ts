@@ -1,11 +1,13 @@
 import { counterIds } from "../../base/counters.ts"
 import { Keepalive } from "../../base/keepalive.ts"
+import type { BridgeConfig } from "../../config/model.ts"
 import { ErrorCode } from "../../http2/error-code.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import { failure } from "../../record/failure.ts"
 import type { Ticking } from "../http1/connection.ts"
 import { CreditGate } from "../shared/credit-gate.ts"
 import { guarded } from "../shared/guarded.ts"
+import { messageTooLarge } from "../shared/message-limits.ts"
 import { type CallOptions, TranslatedCall } from "../shared/transcoder.ts"
 import type { BridgeSocket } from "./bridge-socket.ts"
 
@@ -34,6 +36,7 @@ export interface WebSocketCallOptions extends CallOptions {
 export abstract class WebSocketCall extends TranslatedCall implements Ticking {
   isClosed = false
   protected readonly socket: BridgeSocket
+  readonly #bridge: BridgeConfig
   readonly #onOver: (call: WebSocketCall) => void
   readonly #keepalive: Keepalive
   readonly #responseGate = new CreditGate()
@@ -54,6 +57,7 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
     super(options)
     const { socket } = options
     this.socket = socket
+    this.#bridge = options.route.settings.bridge
     this.#onOver = options.onOver
     this.#keepalive = new Keepalive(PING, options.context.clock.now())
     this.record.showAs("GET", options.handshakePath)
@@ -180,16 +184,9 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
   #onVerdict(code: number): void {
     if (this.isClosed || this.localEnded) return
     this.#isJudged = true
-    if (code === MESSAGE_TOO_BIG) {
-      this.context.counters.add(counterIds.message_too_large)
-      const { messageOctetsMax } = this.context.limits
-      this.fail(
-        failure(
-          "body_too_large",
-          `a WebSocket message is larger than messageOctetsMax (${messageOctetsMax} octets)`,
-        ),
-      )
-    } else this.fail(failure("bad_request", `the WebSocket's framing is wrong (${code})`))
+    if (code === MESSAGE_TOO_BIG)
+      this.fail(messageTooLarge(this.context, this.#bridge, "a WebSocket message"))
+    else this.fail(failure("bad_request", `the WebSocket's framing is wrong (${code})`))
   }
 
   #gone(reason: string): void {
