@@ -1,11 +1,15 @@
+import { isUtf8 } from "node:buffer"
 import { decodeToJson } from "../json/codec.ts"
 import { MessageFault } from "../json/fault.ts"
 import { OwnForm, type TypeNames } from "../json/message-type.ts"
-import { readFields, readInner, readText } from "../json/type-compiler.ts"
+import { readFields, readInner, readNumber, readText } from "../json/type-compiler.ts"
 import { WireReader } from "../json/wire-reader.ts"
 
 /** What one detail may become: more is shown as octets. A header's worth of octets is looked at in one go. */
 const BOUNDS = { valuesMax: 10_000, depthMax: 100, octetsMax: 256 * 1024 }
+
+/** Padding is not always there: gRPC, doc/PROTOCOL-HTTP2.md. */
+const BASE64_VALUES = /^[A-Za-z0-9+/_-]*={0,2}$/
 
 /** One detail of a google.rpc.Status: a google.protobuf.Any. */
 export interface StatusDetail {
@@ -25,6 +29,27 @@ export function readStatusDetails(header: string | undefined): StatusDetail[] {
     return details
   } catch (error) {
     if (error instanceof MessageFault) return []
+    throw error
+  }
+}
+
+/** Whether clients can read it that take an unreadable one for a call that broke, whatever `grpc-status` says. */
+export function isReadableStatus(header: string): boolean {
+  if (!BASE64_VALUES.test(header)) return false
+  let isReadable = true
+  const text = (reader: WireReader): void => {
+    const { octets, at, end } = readInner(reader)
+    isReadable &&= isUtf8(octets.subarray(at, end))
+  }
+  try {
+    readFields(new WireReader(Buffer.from(header, "base64")), {
+      1: readNumber,
+      2: text,
+      3: (reader) => readFields(readInner(reader), { 1: text, 2: readInner }),
+    })
+    return isReadable
+  } catch (error) {
+    if (error instanceof MessageFault) return false
     throw error
   }
 }
