@@ -224,10 +224,14 @@ export abstract class ConnectCall extends HttpCall {
     this.requests?.close()
     this.#releaseRequest()
     this.#ending = trailers
+    this.translateLast(trailers)
     const end = (): void => this.#end(trailers)
     if (this.responses?.isBusy === true) this.responses.after(end)
     else end()
   }
+
+  /** What has to be translated once the status is known: nothing, where messages were all along. */
+  protected translateLast(_trailers: HeaderList): void {}
 
   #end(trailers: HeaderList): void {
     if (this.#ending === null) return

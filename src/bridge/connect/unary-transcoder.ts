@@ -84,15 +84,12 @@ export class ConnectUnaryCall extends ConnectCall {
     return this.#splitter.heldOctets + (this.#answer?.length ?? 0)
   }
 
-  /** An answer in JSON is there before its status can be said. */
-  protected override sendStatus(trailers: HeaderList): void {
+  /** An answer to a call that failed is not shown. */
+  protected override translateLast(trailers: HeaderList): void {
     const isOk = parseGrpcStatus(trailers.get("grpc-status") ?? "") === GrpcStatus.OK
-    if (isOk && this.#answer !== null && this.responses !== null) {
-      const encoding = this.#isAnswerCompressed ? this.responseEncoding : null
-      this.responses.push(this.#answer, encoding, true)
-      this.holdResponseIfBusy()
-    }
-    super.sendStatus(trailers)
+    if (!isOk || this.#answer === null || this.responses === null) return
+    this.responses.push(this.#answer, this.#isAnswerCompressed ? this.responseEncoding : null, true)
+    this.holdResponseIfBusy()
   }
 
   protected onResponseMessage(message: Buffer): void {

@@ -41,8 +41,12 @@ interface Entry {
   askedMs: number
   /** Newer ones that were asked for; the old ones, where there are none. */
   coming: Promise<Types> | null
-  /** Connections to the cluster when the types were told: one that is not among them may lead to a newer backend. */
+  /**
+   * Connections to the cluster when the types were told. One that is not among them may lead to a newer backend; where
+   * all are gone, the next one will.
+   */
   connections: WeakSet<object>
+  hadConnections: boolean
   unknownMs: number
 }
 
@@ -148,11 +152,11 @@ export class TypeSource {
     const found = types === null ? null : this.#methodOf(known, types, name)
     const ageMs = this.#context.clock.now() - known.askedMs
     if (found !== null) {
-      if (ageMs >= REFRESH_MS || (ageMs >= UNKNOWN_MS.first && this.#hasNewConnection(known)))
+      if (ageMs >= REFRESH_MS || (ageMs >= UNKNOWN_MS.first && this.#mayHaveNewBackend(known)))
         void this.#refresh(known)
       return found
     }
-    if (known.coming === null && ageMs < RETRY_MS && !this.#hasNewConnection(known))
+    if (known.coming === null && ageMs < RETRY_MS && !this.#mayHaveNewBackend(known))
       throw (await rejection(known.types)) ?? unknownMethod(path)
     return this.#methodOf(known, await this.#refresh(known), name) ?? unknown(path)
   }
@@ -170,7 +174,7 @@ export class TypeSource {
     if (newest !== null && newest.index !== old.names)
       return Promise.resolve(this.#methodOf(entry, newest, old.method.name) ?? old)
     const ageMs = this.#context.clock.now() - entry.askedMs
-    if (entry.coming === null && ageMs < entry.unknownMs && !this.#hasNewConnection(entry)) return null
+    if (entry.coming === null && ageMs < entry.unknownMs && !this.#mayHaveNewBackend(entry)) return null
     return this.#refresh(entry).then((types) => this.#methodOf(entry, types, old.method.name) ?? old)
   }
 
@@ -184,6 +188,7 @@ export class TypeSource {
       askedMs: this.#context.clock.now(),
       coming: null,
       connections: new WeakSet(),
+      hadConnections: false,
       unknownMs: UNKNOWN_MS.first,
     }
     this.#entries.set(key, entry)
@@ -194,7 +199,7 @@ export class TypeSource {
         // That there are none is remembered for a while; that nobody could be asked is not.
         const isLasting = error instanceof TypesError && error.failure.grpcStatus === GrpcStatus.UNIMPLEMENTED
         if (!isLasting && this.#entries.get(key) === entry) this.#entries.delete(key)
-        else entry.connections = new WeakSet(this.#connections())
+        else this.#noteConnections(entry)
       },
     )
     return entry
@@ -219,7 +224,7 @@ export class TypeSource {
       () => {
         entry.types = coming
         entry.coming = null
-        entry.connections = new WeakSet(this.#connections())
+        this.#noteConnections(entry)
       },
     )
     return coming
@@ -227,7 +232,7 @@ export class TypeSource {
 
   #told(entry: Entry, types: Types): void {
     entry.known = types
-    entry.connections = new WeakSet(this.#connections())
+    this.#noteConnections(entry)
     this.#forgetOldest(entry)
   }
 
@@ -271,8 +276,15 @@ export class TypeSource {
 
   // ---- Backends -------------------------------------------------------------------------------------------------
 
-  #hasNewConnection({ connections }: Entry): boolean {
-    return this.#connections().some((one) => !connections.has(one))
+  #noteConnections(entry: Entry): void {
+    const connections = this.#connections()
+    entry.connections = new WeakSet(connections)
+    entry.hadConnections = connections.length > 0
+  }
+
+  #mayHaveNewBackend({ connections, hadConnections }: Entry): boolean {
+    const now = this.#connections()
+    return (now.length === 0 && hadConnections) || now.some((one) => !connections.has(one))
   }
 
   /** To the route's cluster; none where it is another one for each call. */

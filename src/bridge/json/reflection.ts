@@ -156,8 +156,7 @@ class ReflectionSession {
       if (this.#octets > descriptorOctetsMax)
         throw this.#tooMuch(`more than descriptorOctetsMax (${descriptorOctetsMax} octets)`)
       for (const file of readAnswer(message)) this.#add(file)
-      while (this.#open < QUESTIONS_MAX && this.#missing.length > 0)
-        this.#ask(ASK.fileByFilename, this.#missing.pop()!)
+      this.#askForMissing()
     } catch (error) {
       return this.#reject(error as Error)
     }
@@ -165,6 +164,14 @@ class ReflectionSession {
     const { resolve } = this.#settle
     this.#settle = null
     resolve(this.#files)
+  }
+
+  #askForMissing(): void {
+    while (this.#open < QUESTIONS_MAX && this.#missing.length > 0) {
+      const name = this.#missing.pop()!
+      // It may have come along with another.
+      if (!this.#files.has(name)) this.#ask(ASK.fileByFilename, name)
+    }
   }
 
   #add(file: Buffer): void {
