@@ -705,13 +705,15 @@ const rows = {
     counter: "message_too_deep",
   },
   messageGrowthMax: {
-    counts: "octets that a bridge's translation of a message may have, for each octet that the message itself may have",
+    counts:
+      "octets that a bridge's translation of a message may have, for each octet that the message itself may have",
     value: 8,
     unit: "octets per octet",
     min: 1,
     max: 1000,
     per: "message",
-    stops: "short values that are long in the other form: packed enums and booleans, control characters, field names",
+    stops:
+      "short values that are long in the other form: packed enums and booleans, control characters, field names",
     effect: "RESOURCE_EXHAUSTED",
     source: "twice what octets of a string become when each needs an escape, as far as honest messages go",
     counter: "message_growth_exceeded",

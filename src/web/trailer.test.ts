@@ -18,7 +18,8 @@ test.each([
 })
 
 test("what no header takes is left out, and the status stays", () => {
-  const block = "grpc-status: 5\r\nx-raw: 不\r\nb ad: x\r\n: y\r\ngrpc-status-details-bin: !!\r\nx-a: 1\r\nx-a: 2\r\n"
+  const block =
+    "grpc-status: 5\r\nx-raw: 不\r\nb ad: x\r\n: y\r\ngrpc-status-details-bin: !!\r\nx-a: 1\r\nx-a: 2\r\n"
   expect([...readTrailer(new TextEncoder().encode(block))]).toEqual([
     ["grpc-status", "5"],
     ["x-a", "1, 2"],

@@ -15,11 +15,7 @@ import {
   runStreamingCall,
   runUnaryCall,
 } from "@connectrpc/connect/protocol"
-import {
-  requestHeader,
-  trailerFlag,
-  validateTrailer,
-} from "@connectrpc/connect/protocol-grpc-web"
+import { requestHeader, trailerFlag, validateTrailer } from "@connectrpc/connect/protocol-grpc-web"
 import { readTrailer } from "./trailer.ts"
 import { WebSocketBody, type WebSocketFactory } from "./web-socket-body.ts"
 

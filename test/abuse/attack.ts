@@ -34,6 +34,8 @@ export interface Bar {
   /** Calls that may reach the backend, and be open there at once. */
   callsMax?: number
   liveMax?: number
+  /** Growth of memory, where it is not what all attacks may make of it. */
+  growthOctetsMax?: number
 }
 
 /** Where an attack takes place. */

@@ -40,7 +40,7 @@ export function judge(attack: Attack, run: Run): string[] {
   const reasons: string[] = []
   if (!run.alive) reasons.push("the target is gone")
   if (neighbour.harm !== "") reasons.push(`neighbour harmed: ${neighbour.harm}`)
-  if (run.growthOctets !== null && run.growthOctets > GROWTH_MAX_OCTETS) {
+  if (run.growthOctets !== null && run.growthOctets > (bar.growthOctetsMax ?? GROWTH_MAX_OCTETS)) {
     reasons.push(`memory grew by ${(run.growthOctets / 2 ** 20).toFixed(1)} MiB`)
   }
   if (bar.end === "must" && !ended)

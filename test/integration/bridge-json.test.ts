@@ -14,7 +14,13 @@ import { ManualClock } from "../support/manual-clock.ts"
 import { TestBed } from "../support/test-bed.ts"
 import { shopFile, TypedBackend } from "../support/typed-backend.ts"
 
-const fields = { name: "STRING", count: "INT32", kids: ".shop.Item", data: "BYTES", free: ".google.protobuf.Struct" }
+const fields = {
+  name: "STRING",
+  count: "INT32",
+  kids: ".shop.Item",
+  data: "BYTES",
+  free: ".google.protobuf.Struct",
+}
 const struct = file_google_protobuf_struct.proto
 const shop = () => new TypedBackend(shopFile(fields, { dependency: [struct.name] }), struct)
 
@@ -76,22 +82,40 @@ describe("a message that becomes too much", () => {
   const kids = `{"kids":[${many("{}", 1_390_000)}]}`
   const bombs: [name: string, json: string, counter: string, limit: RegExp][] = [
     ["1.39 million messages", kids, "message_values_exceeded", /messageValuesMax \(500000 values\)/],
-    ["as many values of a Struct", `{"free":{"a":[${many("1", 1_390_000)}]}}`, "message_values_exceeded", /Values/],
-    ["a nest of objects", `${'{"kids":['.repeat(500)}${"]}".repeat(500)}`, "message_too_deep", /messageDepthMax \(100/],
-    ["a nest within a Struct", `{"free":${'{"a":'.repeat(500)}1${"}".repeat(500)}}`, "message_too_deep", /Depth/],
+    [
+      "as many values of a Struct",
+      `{"free":{"a":[${many("1", 1_390_000)}]}}`,
+      "message_values_exceeded",
+      /Values/,
+    ],
+    [
+      "a nest of objects",
+      `${'{"kids":['.repeat(500)}${"]}".repeat(500)}`,
+      "message_too_deep",
+      /messageDepthMax \(100/,
+    ],
+    [
+      "a nest within a Struct",
+      `{"free":${'{"a":'.repeat(500)}1${"}".repeat(500)}}`,
+      "message_too_deep",
+      /Depth/,
+    ],
   ]
-  test.for(bombs)("%s, of 4 KiB on the wire, is refused to a Connect call", async ([_name, json, counter, limit], t) => {
-    const { bed, backend, get } = await start(t, shop())
-    const body = gzipSync(json)
-    expect(body.length).toBeLessThan(8192)
-    expect(await get(body, { "content-encoding": "gzip" })).toEqual({
-      status: 429,
-      json: { code: "resource_exhausted", message: expect.stringMatching(limit) as string },
-    })
-    expect(bed.balancer.snapshot().counters).toMatchObject({ [counter]: 1 })
-    expect(backend.seen).not.toContain("Get")
-    expect(bed.balancer.snapshot().bufferedOctets).toBe(0)
-  })
+  test.for(bombs)(
+    "%s, of 4 KiB on the wire, is refused to a Connect call",
+    async ([_name, json, counter, limit], t) => {
+      const { bed, backend, get } = await start(t, shop())
+      const body = gzipSync(json)
+      expect(body.length).toBeLessThan(8192)
+      expect(await get(body, { "content-encoding": "gzip" })).toEqual({
+        status: 429,
+        json: { code: "resource_exhausted", message: expect.stringMatching(limit) as string },
+      })
+      expect(bed.balancer.snapshot().counters).toMatchObject({ [counter]: 1 })
+      expect(backend.seen).not.toContain("Get")
+      expect(bed.balancer.snapshot().bufferedOctets).toBe(0)
+    },
+  )
 
   test("an unknown field costs nothing, however much is in it", async (t) => {
     const { get } = await start(t, shop())
@@ -110,8 +134,16 @@ describe("a message that becomes too much", () => {
 
   const answers: [name: string, answer: Buffer, counter: string][] = [
     ["4 MiB of empty messages", Buffer.alloc(4_000_000, Buffer.from([0x1a, 0])), "message_values_exceeded"],
-    ["4 MiB of fields that are not known", Buffer.alloc(4_000_000, Buffer.from([0x78, 1])), "message_values_exceeded"],
-    ["control characters", Buffer.concat([Buffer.from([0x0a, 0xc0, 0x84, 0x3d]), Buffer.alloc(1_000_000, 1)]), "message_growth_exceeded"],
+    [
+      "4 MiB of fields that are not known",
+      Buffer.alloc(4_000_000, Buffer.from([0x78, 1])),
+      "message_values_exceeded",
+    ],
+    [
+      "control characters",
+      Buffer.concat([Buffer.from([0x0a, 0xc0, 0x84, 0x3d]), Buffer.alloc(1_000_000, 1)]),
+      "message_growth_exceeded",
+    ],
   ]
   test.for(answers)("%s of a backend's are refused to it", async ([name, answer, counter], t) => {
     const backend = shop()
@@ -127,10 +159,16 @@ describe("a message that becomes too much", () => {
 
   test("what is large and honest passes, in order with what is small", async (t) => {
     const { chat, get } = await start(t, shop())
-    const large = { name: "x".repeat(1_000_000), kids: Array.from({ length: 50_000 }, (_, count) => ({ count: count + 1 })) }
+    const large = {
+      name: "x".repeat(1_000_000),
+      kids: Array.from({ length: 50_000 }, (_, count) => ({ count: count + 1 })),
+    }
     const page = await chat({ count: 1 }, large, { count: 2 }, large, { count: 3 }, END)
     expect(await page.ended).toEqual([{ count: 1 }, large, { count: 2 }, large, { count: 3 }, OK])
-    expect(await get(gzipSync(JSON.stringify(large)), { "content-encoding": "gzip" })).toEqual({ status: 200, json: large })
+    expect(await get(gzipSync(JSON.stringify(large)), { "content-encoding": "gzip" })).toEqual({
+      status: 200,
+      json: large,
+    })
   })
 
   test("a neighbour is served while it is translated", async (t) => {
@@ -192,9 +230,12 @@ describe("a backend that compresses by itself", () => {
   test("is held to the size of a message, decompressed", async (t) => {
     const backend = shop()
     backend.compresses = true
-    backend.answer = () => Buffer.concat([Buffer.from([0x0a, 0x80, 0x89, 0x7a]), Buffer.alloc(2_000_000, 0x61)])
+    backend.answer = () =>
+      Buffer.concat([Buffer.from([0x0a, 0x80, 0x89, 0x7a]), Buffer.alloc(2_000_000, 0x61)])
     const { get, chat } = await start(t, backend, { limits: { messageOctetsMax: 1_000_000 } })
-    const message = expect.stringMatching(/messageOctetsMax \(1000000 octets\), which grpc_message_max_size/) as string
+    const message = expect.stringMatching(
+      /messageOctetsMax \(1000000 octets\), which grpc_message_max_size/,
+    ) as string
     expect(await get("{}")).toEqual({ status: 429, json: { code: "resource_exhausted", message } })
     expect(await (await chat("{}")).ended).toEqual([{ "@status": { code: 8, message, details: [] } }])
   })
@@ -212,7 +253,9 @@ test("an answer that cannot be read is INTERNAL, on every way", async (t) => {
     body: Buffer.from([0, 0, 0, 0, 2, 0x7b, 0x7d]),
     headers: { "content-type": "application/connect+json" },
   })
-  const end = Buffer.from(await response.arrayBuffer()).subarray(5).toString()
+  const end = Buffer.from(await response.arrayBuffer())
+    .subarray(5)
+    .toString()
   expect(JSON.parse(end)).toEqual({ error: { code: "internal", message } })
   expect((await bed.ended(3)).map(({ grpcStatus }) => grpcStatus)).toEqual([13, 13, 13])
 })
@@ -226,14 +269,19 @@ describe("reflection that asks for credentials", () => {
   test("is asked with the caller's, once for each of them", async (t) => {
     const { backend, get } = await start(t, guarded())
     expect(await get('{"count":1}', right)).toEqual({ status: 200, json: { count: 1 } })
-    expect(await get('{"count":2}', { ...right, "x-request-id": "2", traceparent: "t" })).toMatchObject({ status: 200 })
+    expect(await get('{"count":2}', { ...right, "x-request-id": "2", traceparent: "t" })).toMatchObject({
+      status: 200,
+    })
     expect(backend.seen).toEqual(["refused", "shop.Shop", "Get", "Get"])
   })
 
   test("tells those who may not know what it tells them, whoever asked before", async (t) => {
     const { backend, get } = await start(t, guarded())
     await get("{}", right)
-    const refused = { status: 401, json: { code: "unauthenticated", message: expect.stringMatching(/show a token/) as string } }
+    const refused = {
+      status: 401,
+      json: { code: "unauthenticated", message: expect.stringMatching(/show a token/) as string },
+    }
     expect(await get("{}", { authorization: "Bearer wrong" })).toEqual(refused)
     expect(await get("{}")).toEqual(refused)
     expect(backend.seen.filter((one) => one === "Get")).toHaveLength(1)
@@ -241,14 +289,16 @@ describe("reflection that asks for credentials", () => {
 
   test("that is open is asked once for all", async (t) => {
     const { backend, get } = await start(t, shop())
-    for (const authorization of ["Bearer a", "Bearer b"]) expect((await get("{}", { authorization })).status).toBe(200)
+    for (const authorization of ["Bearer a", "Bearer b"])
+      expect((await get("{}", { authorization })).status).toBe(200)
     expect(backend.seen).toEqual(["shop.Shop", "Get", "Get"])
   })
 
   test("keeps so many callers' types and no more", async (t) => {
     const backend = guarded()
     const { bed, get } = await start(t, backend, { limits: { reflectedServicesMax: 3 } })
-    for (let i = 0; i < 10; i++) expect((await get("{}", { ...right, "x-tenant": String(i) })).status).toBe(200)
+    for (let i = 0; i < 10; i++)
+      expect((await get("{}", { ...right, "x-tenant": String(i) })).status).toBe(200)
     expect(bed.balancer.snapshot().counters.reflected_services_exceeded).toBeGreaterThan(5)
     const asked = backend.seen.filter((one) => one === "shop.Shop").length
     expect((await get("{}", { ...right, "x-tenant": "9" })).status).toBe(200)
@@ -304,7 +354,10 @@ describe("after a deploy", () => {
   })
 
   test("a new method is found", async (t) => {
-    const { backend, get } = await start(t, new TypedBackend(shopFile({ name: "STRING" }, { service: [{ name: "Shop" }] })))
+    const { backend, get } = await start(
+      t,
+      new TypedBackend(shopFile({ name: "STRING" }, { service: [{ name: "Shop" }] })),
+    )
     expect(await get("{}")).toMatchObject({ status: 501 })
     await backend.close()
     backend.files = [old]
@@ -361,7 +414,10 @@ describe("descriptors of 5 MB", () => {
     const { bed, get } = await start(t, large(false), { limits: { descriptorOctetsMax: 1_000_000 } })
     expect(await get("{}")).toEqual({
       status: 503,
-      json: { code: "unavailable", message: expect.stringMatching(/descriptorOctetsMax \(1000000 octets\)/) as string },
+      json: {
+        code: "unavailable",
+        message: expect.stringMatching(/descriptorOctetsMax \(1000000 octets\)/) as string,
+      },
     })
     expect(bed.balancer.snapshot().counters.descriptors_too_large).toBeGreaterThan(0)
   })
@@ -416,6 +472,8 @@ describe("grpc_message_max_size", () => {
       64 * 1024,
     ])
     for (const wrong of ["0", "1", "3g"])
-      expect(load(wrong).problems.map(({ message }) => message)).toContain(`"${wrong}" is no size of a message`)
+      expect(load(wrong).problems.map(({ message }) => message)).toContain(
+        `"${wrong}" is no size of a message`,
+      )
   })
 })

@@ -118,7 +118,9 @@ test.for(messages)("gRPC-Web has on the wire of %j what decodes to %j", async ([
     headers: { "content-type": "application/grpc-web" },
     body: Buffer.alloc(5),
   })
-  const trailers = Buffer.from(await response.arrayBuffer()).subarray(5).toString("latin1")
+  const trailers = Buffer.from(await response.arrayBuffer())
+    .subarray(5)
+    .toString("latin1")
   const value = /^grpc-message: (.*)\r$/m.exec(trailers)![1]!
   expect(value).toMatch(/^(?:[\x20-\x24\x26-\x7e]|%[0-9A-F]{2})*$/)
   expect(decodeURIComponent(value)).toBe(read)

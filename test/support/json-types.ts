@@ -125,13 +125,26 @@ const all = {
       [
         ...["fieldname1", "field_name2", "_field_name3", "field__name4_", "field0name5", "field_0_name6"],
         ...["fieldName7", "FieldName8", "field_Name9", "Field_Name10", "FIELD_NAME11", "FIELD_name12"],
-        ...["__field_name13", "__Field_name14", "field__name15", "field__Name16", "field_name17__", "Field_name18__"],
+        ...[
+          "__field_name13",
+          "__Field_name14",
+          "field__name15",
+          "field__Name16",
+          "field_name17__",
+          "Field_name18__",
+        ],
       ].map((name) => [name, "INT32"]),
       401,
     ),
   ],
   nestedType: [
-    { name: "Nested", field: fields([["a", "INT32"], ["corecursive", ".all.All"]]) },
+    {
+      name: "Nested",
+      field: fields([
+        ["a", "INT32"],
+        ["corecursive", ".all.All"],
+      ]),
+    },
     ...MAPS.map(([name, key, value]) => ({
       name: entryName(name),
       field: fields([

@@ -19,7 +19,10 @@ const definition = (path: string, isStream: boolean) => ({
 })
 
 /** A file with the service `shop.Shop`: `Get` is unary, `Chat` a conversation, both of `shop.Item` with these fields. */
-export function shopFile(fields: Record<string, string>, more: Partial<Record<string, unknown>> = {}): FileDescriptorProto {
+export function shopFile(
+  fields: Record<string, string>,
+  more: Partial<Record<string, unknown>> = {},
+): FileDescriptorProto {
   const field = Object.entries(fields).map(([name, type], index) => ({
     name,
     number: index + 1,
@@ -116,7 +119,7 @@ export class TypedBackend extends EchoBackend {
     }
     call.on("data", (message: Buffer) => {
       const { messageRequest } = fromBinary(ServerReflectionRequestSchema, message)
-      const asked = String(messageRequest.value)
+      const asked = typeof messageRequest.value === "string" ? messageRequest.value : ""
       this.seen.push(asked)
       const files = this.files.filter(({ name, package: scope }) =>
         messageRequest.case === "fileByFilename" ? name === asked : asked.startsWith(`${scope}.`),

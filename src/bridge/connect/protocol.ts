@@ -125,7 +125,10 @@ export function connectError(
 }
 
 /** `value` in base64 without padding; `debug` for people, where the type is known. */
-function detailJson(detail: StatusDetail, names: TypeNames | null): { type: string; value: string; debug?: unknown } {
+function detailJson(
+  detail: StatusDetail,
+  names: TypeNames | null,
+): { type: string; value: string; debug?: unknown } {
   const { typeName, value } = detail
   const debug = valueToJson(detail, names)
   const shown = { type: typeName, value: value.toString("base64").replace(/=+$/, "") }

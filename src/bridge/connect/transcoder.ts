@@ -8,6 +8,7 @@ import { BinaryToJson } from "../json/binary-to-json.ts"
 import { JsonToBinary } from "../json/json-to-binary.ts"
 import type { MethodTypes } from "../json/method-types.ts"
 import { failureOf } from "../json/reflection.ts"
+import { ValueCounter } from "../json/value-counter.ts"
 import { guarded } from "../shared/guarded.ts"
 import { HttpCall, type HttpCallOptions } from "../shared/http-transcoder.ts"
 import {
@@ -135,10 +136,11 @@ export abstract class ConnectCall extends HttpCall {
     }
     this.requests = new MessagePipe({
       ...shared,
+      makeCounter: () => new ValueCounter(bounds),
       translate: (message) => new JsonToBinary(this.types!.method.input, message, this.types!.names, bounds),
       onMessage: (message) => this.onRequestMessage(message),
       onFault: (fault) => {
-        this.fail(requestFailure(context, bridge, fault, this.#requestEncoding ?? ""))
+        this.fail(requestFailure(context, bridge, this.record, fault, this.#requestEncoding ?? ""))
         this.#releaseRequest()
       },
       onIdle: () => this.#releaseRequest(),
@@ -149,7 +151,7 @@ export abstract class ConnectCall extends HttpCall {
       onMessage: (message) => this.onResponseMessage(message),
       onFault: (fault) => {
         const of = { typeName: this.types!.method.output.name, encoding: this.responseEncoding }
-        this.#failResponse(responseFailure(context, bridge, fault, of))
+        this.#failResponse(responseFailure(context, bridge, this.record, fault, of))
         this.#releaseResponse()
       },
       onIdle: () => this.#releaseResponse(),
@@ -215,7 +217,9 @@ export abstract class ConnectCall extends HttpCall {
   }
 
   protected tooLarge(what = "a message"): ConnectFault {
-    return new ConnectFault(messageTooLarge(this.context, this.#options.route.settings.bridge, what))
+    return new ConnectFault(
+      messageTooLarge(this.context, this.#options.route.settings.bridge, this.record, what),
+    )
   }
 
   // ---- Towards the client ---------------------------------------------------------------------------------------

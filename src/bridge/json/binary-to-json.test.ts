@@ -42,7 +42,11 @@ describe("octets that the wire format allows", () => {
     [
       "a message that comes in pieces: they are one",
       [
-        ...nested("recursive", ...text("optionalString", "x"), ...nested("recursive", ...tag("optionalInt32", 0), 7)),
+        ...nested(
+          "recursive",
+          ...text("optionalString", "x"),
+          ...nested("recursive", ...tag("optionalInt32", 0), 7),
+        ),
         ...tag("optionalInt32", 0),
         1,
         ...nested("recursive", ...nested("recursive", ...text("optionalString", "y"))),
@@ -51,13 +55,25 @@ describe("octets that the wire format allows", () => {
     ],
     [
       "a list in pieces, packed and not",
-      [...tag("repeatedInt32", 0), 1, ...tag("optionalInt32", 0), 9, ...field("repeatedInt32", 2, 3), ...field("repeatedInt32")],
+      [
+        ...tag("repeatedInt32", 0),
+        1,
+        ...tag("optionalInt32", 0),
+        9,
+        ...field("repeatedInt32", 2, 3),
+        ...field("repeatedInt32"),
+      ],
       '{"optionalInt32":9,"repeatedInt32":[1,2,3]}',
     ],
     ["a list that is packed and empty", field("repeatedInt32"), "{}"],
     [
       "a oneof that is set again: the last counts, and nothing of what it was before",
-      [...nested("oneofNestedMessage", ...a(1)), ...tag("oneofUint32", 0), 5, ...nested("oneofNestedMessage")],
+      [
+        ...nested("oneofNestedMessage", ...a(1)),
+        ...tag("oneofUint32", 0),
+        5,
+        ...nested("oneofNestedMessage"),
+      ],
       '{"oneofNestedMessage":{}}',
     ],
     [
@@ -72,7 +88,11 @@ describe("octets that the wire format allows", () => {
     ["an entry without key and value", field("mapStringNestedMessage"), '{"mapStringNestedMessage":{"":{}}}'],
     ["an entry of integers without them", field("mapInt64Int64"), '{"mapInt64Int64":{"0":"0"}}'],
     ["a key of truth", field("mapBoolBool", 0x08, 1), '{"mapBoolBool":{"true":false}}'],
-    ["a key that JSON must escape", field("mapStringString", ...text(1, 'a"\n')), '{"mapStringString":{"a\\"\\n":""}}'],
+    [
+      "a key that JSON must escape",
+      field("mapStringString", ...text(1, 'a"\n')),
+      '{"mapStringString":{"a\\"\\n":""}}',
+    ],
     [
       "a field of another wire type: it is as if it were not there",
       [...text("optionalInt32", "xx"), ...tag("optionalString", 0), 1, ...tag("optionalBool", 0), 1],
@@ -87,26 +107,50 @@ describe("octets that the wire format allows", () => {
       ],
       '{"optionalBool":true}',
     ],
-    ["an int32 of ten octets", [...tag("optionalInt32", 0), 255, 255, 255, 255, 255, 255, 255, 255, 255, 1], '{"optionalInt32":-1}'],
+    [
+      "an int32 of ten octets",
+      [...tag("optionalInt32", 0), 255, 255, 255, 255, 255, 255, 255, 255, 255, 1],
+      '{"optionalInt32":-1}',
+    ],
     ["a Value of null", nested("optionalValue", 0x08, 0), '{"optionalValue":null}'],
-    ["an empty Struct and an empty list", [...nested("optionalStruct"), ...nested("optionalListValue")], '{"optionalStruct":{},"optionalListValue":[]}'],
+    [
+      "an empty Struct and an empty list",
+      [...nested("optionalStruct"), ...nested("optionalListValue")],
+      '{"optionalStruct":{},"optionalListValue":[]}',
+    ],
     ["an empty Any", nested("optionalAny"), '{"optionalAny":{}}'],
-    ["an empty Timestamp and a wrapper", [...nested("optionalTimestamp"), ...nested("optionalInt64Wrapper")], '{"optionalTimestamp":"1970-01-01T00:00:00Z","optionalInt64Wrapper":"0"}'],
-    ["text that JSON must escape", text("optionalString", '\u0000"\\/\u001f\u007f'), '{"optionalString":"\\u0000\\"\\\\/\\u001f\u007f"}'],
+    [
+      "an empty Timestamp and a wrapper",
+      [...nested("optionalTimestamp"), ...nested("optionalInt64Wrapper")],
+      '{"optionalTimestamp":"1970-01-01T00:00:00Z","optionalInt64Wrapper":"0"}',
+    ],
+    [
+      "text that JSON must escape",
+      text("optionalString", '\u0000"\\/\u001f\u007f'),
+      '{"optionalString":"\\u0000\\"\\\\/\\u001f\u007f"}',
+    ],
     ["octets", field("optionalBytes", 0xfb, 0xff), '{"optionalBytes":"+/8="}'],
-    ["a default that is present, and one that is not", [...tag("presentInt32", 0), 0, ...tag("optionalInt32", 0), 0], '{"presentInt32":0}'],
+    [
+      "a default that is present, and one that is not",
+      [...tag("presentInt32", 0), 0, ...tag("optionalInt32", 0), 0],
+      '{"presentInt32":0}',
+    ],
   ])("%s", (_name, octets, expected) => expect(json(...octets)).toBe(expected))
 
   test("proto2: groups, closed enums, extensions, text of any octets", () => {
     const old = (...octets: number[]): string => toJsonOf("old.Old", Buffer.from(octets))
-    expect(toJsonOf("old.Old", toBinaryOf("old.Old", '{"data":{"groupInt32":5},"many":[{},{"deep":{"number":0}}]}'))).toBe(
-      '{"data":{"groupInt32":5},"many":[{},{"deep":{"number":0}}]}',
-    )
+    expect(
+      toJsonOf(
+        "old.Old",
+        toBinaryOf("old.Old", '{"data":{"groupInt32":5},"many":[{},{"deep":{"number":0}}]}'),
+      ),
+    ).toBe('{"data":{"groupInt32":5},"many":[{},{"deep":{"number":0}}]}')
     expect(old(0x28, 1, 0x28, 9)).toBe('{"closed":"ONE"}')
     expect(old(0x30, 1, 0x30, 9, ...field(6, 2, 9, 1))).toBe('{"closeds":["ONE","TWO","ONE"]}')
     expect(old(...field(7, ...text(1, "a"), 0x10, 9), ...field(7, ...text(1, "b"), 0x10, 2))).toBe(
       '{"mapClosed":{"b":"TWO"}}',
     )
+    expect(old(...field(7, ...text(1, "a")))).toBe('{"mapClosed":{"a":"ONE"}}')
     expect(old(...text(2, "a\u00ff"))).toBe('{"text":"a\ufffd"}')
     expect(old(...tag(120, 0), 3)).toBe('{"[old.extended]":3}')
   })
@@ -174,8 +218,16 @@ describe("what a message becomes is bounded", () => {
     depth === 0 ? [] : wrap(inside(depth - 1, wrap))
   test.each<[string, (n: number) => number[], number]>([
     ["messages", (n) => inside(n - 1, (octets) => field("recursive", ...octets)), 20],
-    ["lists", (n) => field("optionalListValue", ...inside(n - 1, (octets) => field(1, ...field(6, ...octets)))), 19],
-    ["Anys", (n) => inside(n, (octets) => field("optionalAny", ...text(1, "x/all.All"), ...field(2, ...octets))), 19],
+    [
+      "lists",
+      (n) => field("optionalListValue", ...inside(n - 1, (octets) => field(1, ...field(6, ...octets)))),
+      19,
+    ],
+    [
+      "Anys",
+      (n) => inside(n, (octets) => field("optionalAny", ...text(1, "x/all.All"), ...field(2, ...octets))),
+      19,
+    ],
   ])("the depth of %s is", (_name, octets, most) => {
     expect(limitOf(octets(most))).toBe(null)
     expect(limitOf(octets(most + 1))).toEqual(["limit", "messageDepthMax"])
@@ -183,7 +235,14 @@ describe("what a message becomes is bounded", () => {
 
   test.each<[string, number[]]>([
     ["control characters", text("optionalString", "\u0001".repeat(1700))],
-    ["enums, whose names are long", field("repeatedNestedEnum", ...Array<number>(900).fill(2), ...repeat(99, [0x80, 0x80, 0x80, 0x80, 0x10]))],
+    [
+      "enums, whose names are long",
+      field(
+        "repeatedNestedEnum",
+        ...Array<number>(900).fill(2),
+        ...repeat(99, [0x80, 0x80, 0x80, 0x80, 0x10]),
+      ),
+    ],
     ["octets", field("optionalBytes", ...Array<number>(7600).fill(0))],
   ])("the length of %s is", (name, octets) => {
     const most = name.startsWith("enums") ? { ...bounds, octetsMax: 3000 } : bounds

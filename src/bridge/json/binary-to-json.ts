@@ -325,10 +325,7 @@ export class BinaryToJson implements Translation {
   #field(level: Level, field: FieldType): boolean {
     this.#left -= PER_FIELD
     const places = level.places.get(field)!
-    if (field.isMap) {
-      if (level.shown === 0 && level.place === 0 && level.keys === null) this.#fieldKey(level, field)
-      return this.#map(level, field)
-    }
+    if (field.isMap) return this.#map(level, field)
     if (field.isRepeated) {
       if (!this.#items(level, field)) return false
       if (level.shown > 0) this.#output.octet(0x5d)
@@ -417,14 +414,19 @@ export class BinaryToJson implements Translation {
     const places = level.places.get(field) ?? NO_PLACES
     if (level.kept === null) {
       const keys = (level.keys ??= new Map())
-      if (places.length > 2 && level.place < places.length) {
+      // Of a closed enum some entries are as if they were not there.
+      const isLookedAt = places.length > 2 || field.message!.byNumber.get(2)?.enum?.isClosed === true
+      if (isLookedAt && level.place < places.length) {
         const { place } = level
         level.place += 2
         this.#open(field.message!, places.slice(place, place + 2), Role.ENTRY_KEY)
         return false
       }
-      level.kept = places.length > 2 ? [...keys.values()] : [...places.keys()].filter((at) => at % 2 === 0)
+      level.kept = isLookedAt ? [...keys.values()] : places.length > 0 ? [0] : []
       level.place = 0
+      const isField = level.type.form === OwnForm.NONE
+      if (isField && level.kept.length === 0) return true
+      if (isField) this.#fieldKey(level, field)
       this.#output.octet(0x7b)
     }
     if (level.place < level.kept.length) {
@@ -441,7 +443,6 @@ export class BinaryToJson implements Translation {
     const above = this.#levels[this.#depth - 2]!
     const key = this.#keyText(level)
     const keys = above.keys!
-    // An entry of a closed enum with none of its values is as if it were not there.
     if (!level.hasUnknownEnum) {
       keys.delete(key)
       keys.set(key, above.place - 2)
@@ -467,7 +468,6 @@ export class BinaryToJson implements Translation {
     if (key === undefined || value === undefined) throw new MessageFault("malformed", "a map that is none")
     switch (level.stage++) {
       case 0: {
-        if (level.hasUnknownEnum) return this.#close(level)
         const above = this.#levels[this.#depth - 2]!
         if (above.shown++ > 0) output.octet(0x2c)
         const place = key.kind === FieldKind.STRING ? level.places.get(key) : undefined
@@ -497,7 +497,10 @@ export class BinaryToJson implements Translation {
     if (field.kind === FieldKind.DOUBLE) {
       const number = this.#reader.within(places[0]!, this.#octets.length).double()
       if (!Number.isFinite(number))
-        throw new MessageFault("mistyped", `a google.protobuf.Value of ${number}, which JSON has no number for`)
+        throw new MessageFault(
+          "mistyped",
+          `a google.protobuf.Value of ${number}, which JSON has no number for`,
+        )
     }
     this.#scalar(field, places[0]!, places[1]!)
   }
@@ -517,7 +520,8 @@ export class BinaryToJson implements Translation {
     const url = this.#octets.toString("utf8", start, end)
     const name = url.slice(url.lastIndexOf("/") + 1)
     const type = this.#names.message(name)
-    if (type === undefined) throw new MessageFault("unknown", `type ${name.slice(0, 200)} of an Any is not known`)
+    if (type === undefined)
+      throw new MessageFault("unknown", `type ${name.slice(0, 200)} of an Any is not known`)
     output.ascii('{"@type":')
     output.utf8(JSON.stringify(url))
     if (type.form !== OwnForm.NONE) output.ascii(',"value":')
@@ -532,7 +536,8 @@ export class BinaryToJson implements Translation {
     while (level.place < places.length) {
       const start = places[level.place]!
       const end = places[level.place + 1]!
-      const path = end - start > PATH_OCTETS_MAX ? null : pathToJson(this.#octets.toString("latin1", start, end))
+      const path =
+        end - start > PATH_OCTETS_MAX ? null : pathToJson(this.#octets.toString("latin1", start, end))
       if (path === null) throw new MessageFault("mistyped", "a path of a FieldMask that JSON cannot hold")
       if (level.place > 0) output.octet(0x2c)
       output.utf8(JSON.stringify(Buffer.from(path, "latin1").toString("utf8")).slice(1, -1))
@@ -576,8 +581,12 @@ export class BinaryToJson implements Translation {
       default:
         reader.varint()
     }
-    const isWide = kind === FieldKind.INT64 || kind === FieldKind.UINT64 || wireTypeOf(kind) === WireType.FIXED64
-    return reader.low === 0 && (reader.high === 0 || !(isWide || kind === FieldKind.SINT64 || kind === FieldKind.BOOL))
+    const isWide =
+      kind === FieldKind.INT64 || kind === FieldKind.UINT64 || wireTypeOf(kind) === WireType.FIXED64
+    return (
+      reader.low === 0 &&
+      (reader.high === 0 || !(isWide || kind === FieldKind.SINT64 || kind === FieldKind.BOOL))
+    )
   }
 
   #scalarOrDefault(level: Level, field: FieldType): void {
@@ -642,7 +651,8 @@ export class BinaryToJson implements Translation {
   }
 
   #checkUtf8(start: number, end: number): void {
-    if (!isUtf8(this.#octets.subarray(start, end))) throw new MessageFault("malformed", "a string that is no UTF-8")
+    if (!isUtf8(this.#octets.subarray(start, end)))
+      throw new MessageFault("malformed", "a string that is no UTF-8")
   }
 }
 
@@ -698,6 +708,10 @@ function defaultText(field: FieldType): string {
     case FieldKind.FIXED64:
     case FieldKind.SFIXED64:
       return '"0"'
+    case FieldKind.ENUM: {
+      const [first = 0] = field.enum!.names.keys()
+      return varintText(field, first >>> 0, 0)
+    }
     default:
       return varintText(field, 0, 0)
   }

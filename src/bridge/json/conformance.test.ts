@@ -86,7 +86,10 @@ describe("cases that the suite makes by program", () => {
     ["an Any of no known type", any("no.Such", "")],
     ["an Any with two types", any("all.All", ',"@type":"x/all.All"')],
     ["an Any of a form of its own with no value", any("google.protobuf.Duration", "")],
-    ["an Any of a form of its own with more than a value", any("google.protobuf.Duration", ',"value":"1s","x":1')],
+    [
+      "an Any of a form of its own with more than a value",
+      any("google.protobuf.Duration", ',"value":"1s","x":1'),
+    ],
   ]
   test.each(lost)("%s is refused", (_name, json) => void refused(() => toBinaryOf("all.All", json)))
 })
@@ -126,11 +129,27 @@ describe("from the binary", () => {
     ["a double", { optionalDouble: 0.1 }, '{"optionalDouble":0.1}'],
     ["floats", { repeatedFloat: [0.3, -0.7] }, '{"repeatedFloat":[0.3,-0.7]}'],
     ["a wrapped float", { optionalFloatWrapper: 0.1 }, '{"optionalFloatWrapper":0.1}'],
-    ["the least int64", { optionalInt64: "-9223372036854775808" }, '{"optionalInt64":"-9223372036854775808"}'],
-    ["the least sint64", { optionalSint64: "-9223372036854775808" }, '{"optionalSint64":"-9223372036854775808"}'],
-    ["the largest sint64", { optionalSint64: "9223372036854775807" }, '{"optionalSint64":"9223372036854775807"}'],
+    [
+      "the least int64",
+      { optionalInt64: "-9223372036854775808" },
+      '{"optionalInt64":"-9223372036854775808"}',
+    ],
+    [
+      "the least sint64",
+      { optionalSint64: "-9223372036854775808" },
+      '{"optionalSint64":"-9223372036854775808"}',
+    ],
+    [
+      "the largest sint64",
+      { optionalSint64: "9223372036854775807" },
+      '{"optionalSint64":"9223372036854775807"}',
+    ],
     ["a small sint64", { optionalSint64: "-3" }, '{"optionalSint64":"-3"}'],
-    ["the largest uint64", { optionalUint64: "18446744073709551615" }, '{"optionalUint64":"18446744073709551615"}'],
+    [
+      "the largest uint64",
+      { optionalUint64: "18446744073709551615" },
+      '{"optionalUint64":"18446744073709551615"}',
+    ],
     ["negative enums", { repeatedNestedEnum: ["NEG", -7] }, '{"repeatedNestedEnum":["NEG",-7]}'],
   ]
   test.each(numbers)("%s is the shortest text that comes back the same", (_name, json, text) => {

@@ -1,5 +1,5 @@
 import { MessageFault } from "./fault.ts"
-import { type Features, featuresOfSyntax } from "./features.ts"
+import { featuresOfSyntax } from "./features.ts"
 import type { EnumType, FieldType, MessageType, TypeNames } from "./message-type.ts"
 import { ownForms } from "./own-forms.ts"
 import {
@@ -142,7 +142,8 @@ export class DescriptorIndex implements TypeNames, TypeResolver {
       1: (at) => (name = readText(at)),
       2: (at) => (input = readText(at).replace(/^\./, "")),
       3: (at) => (output = readText(at).replace(/^\./, "")),
-      4: (at) => readFields(readInner(at), { 34: (options) => (hasNoSideEffects = readNumber(options) === 1) }),
+      4: (at) =>
+        readFields(readInner(at), { 34: (options) => (hasNoSideEffects = readNumber(options) === 1) }),
       5: (at) => (isClientStreaming = readNumber(at) !== 0),
       6: (at) => (isServerStreaming = readNumber(at) !== 0),
     })
@@ -173,7 +174,11 @@ export class DescriptorIndex implements TypeNames, TypeResolver {
       12: (at) => (syntax = readText(at)),
     })
     const options = parts[8]?.at(-1)
-    const features = featuresOf(options === undefined ? null : readerOf(octets, options), 50, featuresOfSyntax(syntax))
+    const features = featuresOf(
+      options === undefined ? null : readerOf(octets, options),
+      50,
+      featuresOfSyntax(syntax),
+    )
     const scope: DescriptorScope = { octets, features }
     yield
     for (const part of parts[4] ?? []) yield* this.#addMessage(scope, scopeName, part, 0)
@@ -198,7 +203,11 @@ export class DescriptorIndex implements TypeNames, TypeResolver {
     yield
     if (parts[3] === undefined && parts[4] === undefined && parts[6] === undefined) return
     const options = parts[7]?.at(-1)
-    const features = featuresOf(options === undefined ? null : readerOf(scope.octets, options), 12, scope.features)
+    const features = featuresOf(
+      options === undefined ? null : readerOf(scope.octets, options),
+      12,
+      scope.features,
+    )
     const inner: DescriptorScope = features === scope.features ? scope : { octets: scope.octets, features }
     for (const nested of parts[3] ?? []) yield* this.#addMessage(inner, name, nested, depth + 1)
     for (const nested of parts[4] ?? []) {

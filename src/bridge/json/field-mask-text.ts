@@ -3,7 +3,9 @@
  * Source: protobuf.dev/programming-guides/json.
  */
 
-const JSON_PATH = /^[A-Za-z0-9.]+$/
+/** Names are what protobuf lets them be; `*` and the like are passed on. */
+const JSON_PATH = /^[^\s\x00-\x1f,_]+$/
+const PATH = /^[^\s\x00-\x1f,A-Z]+$/
 
 /** Null: no path of JSON. */
 export function pathFromJson(text: string): string | null {
@@ -12,6 +14,6 @@ export function pathFromJson(text: string): string | null {
 
 /** Null: another path would come back. */
 export function pathToJson(path: string): string | null {
-  if (/[A-Z]|_[^a-z]|_$/.test(path)) return null
+  if (!PATH.test(path) || /_(?![a-z])/.test(path)) return null
   return path.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }

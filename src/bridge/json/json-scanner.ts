@@ -155,7 +155,8 @@ export class JsonScanner {
     // `-`, `01`, `1.`: what else is wrong is found where the number is read.
     const first = octets[from] === 0x2d ? from + 1 : from
     const isLeadingZero = octets[first] === 0x30 && octets[first + 1]! >= 0x30 && octets[first + 1]! <= 0x39
-    if (first === at || isLeadingZero || octets[at - 1]! < 0x30 || octets[at - 1]! > 0x39) throw this.unexpected()
+    if (first === at || isLeadingZero || octets[at - 1]! < 0x30 || octets[at - 1]! > 0x39)
+      throw this.unexpected()
     return Token.NUMBER
   }
 
@@ -179,7 +180,10 @@ export function unescaped(octets: Buffer, start: number, end: number, hasEscapes
   try {
     text = JSON.parse(octets.toString("utf8", start, end)) as string
   } catch {
-    throw new MessageFault("malformed", `an escape that JSON does not have at position ${positionOf(octets, start)}`)
+    throw new MessageFault(
+      "malformed",
+      `an escape that JSON does not have at position ${positionOf(octets, start)}`,
+    )
   }
   if (!text.isWellFormed())
     throw new MessageFault("malformed", `half a surrogate pair at position ${positionOf(octets, start)}`)

@@ -73,7 +73,17 @@ describe("a fault names the field and the position", () => {
 
 describe("what is no JSON", () => {
   test.each([
-    ...["{", '{"optionalString": }', '{"optionalString": "\u0001"}', "", "{} {}", "nul", "{,}", "{]", '{"a"}'],
+    ...[
+      "{",
+      '{"optionalString": }',
+      '{"optionalString": "\u0001"}',
+      "",
+      "{} {}",
+      "nul",
+      "{,}",
+      "{]",
+      '{"a"}',
+    ],
     ...['{"optionalString":"\\x"}', '{"optionalString":"\\ud800"}', '{"optionalString":"\\ud800\\u0041"}'],
     ...['{"optionalString":"\\udc00\\ud800"}', '{"optionalString":"\\u12"}', '{"optionalString":"a'],
     ...['{"optionalInt32":-}', '{"optionalInt32":1.}', '{"optionalInt32":00}', '{"\\ud800":1}', "\ufeff{}"],
@@ -137,7 +147,11 @@ describe("what a message becomes is bounded", () => {
 
   test.each([
     ["messages", (n: number) => inside('{"recursive":', "{}", "}", n - 1), 20],
-    ["lists of messages", (n: number) => inside('{"repeatedNestedMessage":[{"corecursive":', "{}", "}]}", n), 9],
+    [
+      "lists of messages",
+      (n: number) => inside('{"repeatedNestedMessage":[{"corecursive":', "{}", "}]}", n),
+      9,
+    ],
     ["lists", (n: number) => `{"optionalValue":${inside("[", "1", "]", n)}}`, 19],
     ["objects", (n: number) => `{"optionalStruct":${inside('{"a":', "1", "}", n)}}`, 19],
     ["Anys", (n: number) => inside('{"optionalAny":{"@type":"x/all.All","recursive":', "{}", "}}", n), 9],
@@ -149,7 +163,11 @@ describe("what a message becomes is bounded", () => {
   test.each([
     ["an unknown field", `{"nope":${inside("[", "", "]", 50_000)}}`, "unknown"],
     ["an array where none may be", inside("[", "", "]", 50_000), "mistyped"],
-    ["an Any whose type comes last", `{"optionalAny":{"a":${inside("[", "", "]", 5000)},"@type":"x/all.All"}}`, "limit"],
+    [
+      "an Any whose type comes last",
+      `{"optionalAny":{"a":${inside("[", "", "]", 5000)},"@type":"x/all.All"}}`,
+      "limit",
+    ],
   ])("nesting without end in %s costs nothing", (_name, json, kind) => {
     expect(faultOf(json, "all.All", bounds)?.kind).toBe(kind)
   })
@@ -171,13 +189,16 @@ describe("what a message becomes is bounded", () => {
 
 test("steps of any size come to the same", () => {
   const text = "a\\n\\ud83d\\ude00é".repeat(50)
-  const nested = '{"optionalNestedMessage":{"a":1},"repeatedString":["x","y"],"optionalStruct":{"k":[1,"z",null]}}'
+  const nested =
+    '{"optionalNestedMessage":{"a":1},"repeatedString":["x","y"],"optionalStruct":{"k":[1,"z",null]}}'
   const json = Buffer.from(
     `{ "recursive" : ${nested}, "optionalString":"${text}", "optionalBytes":"AP8\\/AP8/", "mapStringString":{"${text}":"v"},
      "optionalAny":{"optionalString":"${"long ".repeat(1000)}","@type":"x/all.All"}, "repeatedInt32":[1,2,${"3,".repeat(200)}4]}`,
   )
   const expected = toBinaryOf("all.All", json)
-  expect(toJson(schemaOf("all.All"), fromBinary(schemaOf("all.All"), expected), { registry: jsonRegistry })).toMatchObject({
+  expect(
+    toJson(schemaOf("all.All"), fromBinary(schemaOf("all.All"), expected), { registry: jsonRegistry }),
+  ).toMatchObject({
     optionalBytes: "AP8/AP8/",
     optionalString: JSON.parse(`"${text}"`) as string,
   })
@@ -192,7 +213,12 @@ test("steps of any size come to the same", () => {
 })
 
 test("editions say what is packed, delimited and present", () => {
-  const octets = toBinaryOf("edition.Edition", '{"implicit":0,"explicit":0,"delimited":{"explicit":1},"expanded":[1,2]}')
+  const octets = toBinaryOf(
+    "edition.Edition",
+    '{"implicit":0,"explicit":0,"delimited":{"explicit":1},"expanded":[1,2]}',
+  )
   expect(octets.toString("hex")).toBe("1000" + "1b1001" + "1c" + "20012002")
-  expect(toJsonOf("edition.Edition", octets)).toBe('{"explicit":0,"delimited":{"explicit":1},"expanded":[1,2]}')
+  expect(toJsonOf("edition.Edition", octets)).toBe(
+    '{"explicit":0,"delimited":{"explicit":1},"expanded":[1,2]}',
+  )
 })

@@ -1,7 +1,14 @@
 import { type MessageBounds, MessageFault, tooDeep, tooManyValues } from "./fault.ts"
 import { pathFromJson } from "./field-mask-text.ts"
 import { JsonScanner, positionOf, Token, unescaped } from "./json-scanner.ts"
-import { FieldKind, type FieldType, type MessageType, OwnForm, type TypeNames, wireTypeOf } from "./message-type.ts"
+import {
+  FieldKind,
+  type FieldType,
+  type MessageType,
+  OwnForm,
+  type TypeNames,
+  wireTypeOf,
+} from "./message-type.ts"
 import { floatOf, integerOf } from "./numbers.ts"
 import { firstNonUtf8 } from "./output.ts"
 import { PrefixedOutput } from "./prefixed-output.ts"
@@ -148,7 +155,10 @@ export class JsonToBinary implements Translation {
     const { octets } = this.#scanner
     const at = firstNonUtf8(octets)
     if (at < 0) return
-    throw new MessageFault("malformed", `malformed JSON: octets that are no UTF-8 at position ${positionOf(octets, at)}`)
+    throw new MessageFault(
+      "malformed",
+      `malformed JSON: octets that are no UTF-8 at position ${positionOf(octets, at)}`,
+    )
   }
 
   // ---- Objects and arrays ---------------------------------------------------------------------------------------
@@ -259,7 +269,8 @@ export class JsonToBinary implements Translation {
     level.isTypeUrl = level.isAny && key === "@type"
     if (level.isTypeUrl && level.hasTypeUrl) throw new MessageFault("mistyped", "it is set twice")
     if (level.isTypeUrl) level.hasTypeUrl = true
-    level.field = key === null || level.within === Within.ANY_VALUE ? null : (level.type!.byKey.get(key) ?? null)
+    level.field =
+      key === null || level.within === Within.ANY_VALUE ? null : (level.type!.byKey.get(key) ?? null)
   }
 
   #member(level: Level, token: number): void {
@@ -314,7 +325,8 @@ export class JsonToBinary implements Translation {
     level.seen.add(field)
     if (token === Token.NULL && !takesNull(field)) return this.#valueEnded()
     if (field.oneof >= 0) {
-      if (level.oneofs.has(field.oneof)) throw new MessageFault("mistyped", "another field of its oneof is set too")
+      if (level.oneofs.has(field.oneof))
+        throw new MessageFault("mistyped", "another field of its oneof is set too")
       level.oneofs.add(field.oneof)
     }
     if (field.isRepeated) {
@@ -555,7 +567,8 @@ export class JsonToBinary implements Translation {
         if (digit < 0 || digit > 9) break
         value = value * 10 + digit
       }
-    if (at < end || (isNegative && isUnsigned(kind))) return this.#integer(kind, octets.toString("latin1", start, end))
+    if (at < end || (isNegative && isUnsigned(kind)))
+      return this.#integer(kind, octets.toString("latin1", start, end))
     this.#writeInteger(kind, isNegative ? -value : value, isNegative && value > 0 ? 0xffffffff : 0)
     return value === 0
   }

@@ -61,6 +61,7 @@ export interface FieldType {
 export interface EnumType {
   readonly name: string
   readonly numbers: ReadonlyMap<string, number>
+  /** Of aliases the first. In the order of the descriptor: the first is the default. */
   readonly names: ReadonlyMap<number, string>
   /** A number without a name is an unknown field. */
   readonly isClosed: boolean

@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs"
-import { readFile } from "node:fs/promises"
 import { counterIds } from "../../base/counters.ts"
 import { GrpcStatus } from "../../grpc/status.ts"
 import { failure } from "../../record/failure.ts"
@@ -7,10 +5,9 @@ import type { RelayContext } from "../../relay/context.ts"
 import type { Route } from "../../relay/route/route.ts"
 import type { MessageWork } from "../shared/message-work.ts"
 import { type Caller, credentialsKey } from "./caller.ts"
+import { descriptorSetOf } from "./check-descriptor-sets.ts"
 import { DescriptorIndex, type MethodType } from "./descriptor-index.ts"
-import { readFields, readInner } from "./type-compiler.ts"
 import { type Asker, type DescriptorFiles, reflect, TypesError } from "./reflection.ts"
-import { WireReader } from "./wire-reader.ts"
 
 /** Types older than this are asked for anew; the old ones serve until the new ones are there. */
 const REFRESH_MS = 10 * 60_000
@@ -54,30 +51,6 @@ interface Types {
   readonly index: DescriptorIndex
   readonly files: DescriptorFiles
   readonly octets: number
-}
-
-/** The files of a FileDescriptorSet. */
-function filesOf(set: Buffer): Buffer[] {
-  const files: Buffer[] = []
-  const take = (reader: WireReader): void => {
-    const { octets, at, end } = readInner(reader)
-    files.push(octets.subarray(at, end))
-  }
-  readFields(new WireReader(set), { 1: take })
-  return files
-}
-
-/** Reads a FileDescriptorSet, every type in it. Errors: a sentence that names the file. */
-export function checkDescriptorSet(path: string): void {
-  try {
-    DescriptorIndex.of(filesOf(readFileSync(path))).verify()
-  } catch (error) {
-    throw unreadableSet(path, error as Error)
-  }
-}
-
-function unreadableSet(path: string, { message }: Error): Error {
-  return new Error(`cannot read the descriptor set ${path}: ${message}`)
 }
 
 /** Where a route's types come from: its descriptor set, else its cluster, asked by server reflection. */
@@ -141,7 +114,13 @@ export class TypeSource {
 
   // ---- Types of a service, for those who share them -------------------------------------------------------------
 
-  async #findFor(path: string, service: string, name: string, asker: Asker, credentials: string): Promise<MethodTypes> {
+  async #findFor(
+    path: string,
+    service: string,
+    name: string,
+    asker: Asker,
+    credentials: string,
+  ): Promise<MethodTypes> {
     const key = `${service} ${credentials}`
     const known = this.#entries.get(key)
     if (known === undefined) {
@@ -241,7 +220,8 @@ export class TypeSource {
     // Most answers are the same: what is known of them is kept, for all whom they are told.
     const same = [this.#entries.get(key), this.#entries.get(`${service} `), ...this.#entries.values()]
     for (const entry of same)
-      if (entry?.service === service && entry.known !== null && areEqual(entry.known.files, files)) return entry.known
+      if (entry?.service === service && entry.known !== null && areEqual(entry.known.files, files))
+        return entry.known
     let octets = 0
     for (const file of files.values()) octets += file.length
     try {
@@ -298,10 +278,10 @@ export class TypeSource {
   #read(path: string): Promise<DescriptorIndex> {
     const read = async (): Promise<DescriptorIndex> => {
       try {
-        return await this.#work.run(DescriptorIndex.build(filesOf(await readFile(path))))
+        return await this.#work.run(DescriptorIndex.build(descriptorSetOf(path)))
       } catch (error) {
         this.#descriptorSet = null
-        throw new TypesError(failure("no_route", unreadableSet(path, error as Error).message, true))
+        throw new TypesError(failure("no_route", (error as Error).message, true))
       }
     }
     return (this.#descriptorSet ??= read())

@@ -51,7 +51,11 @@ export function floatText(value: number): string {
   const magnitude = Math.abs(value)
   if (!Number.isFinite(value) || (Number.isInteger(value) && magnitude < EXACT_MAX)) return doubleText(value)
   // Near zero a float has fewer.
-  for (let digits = magnitude < SUBNORMAL_MAX ? 1 : FLOAT_DIGITS.least; digits < FLOAT_DIGITS.most; digits++) {
+  for (
+    let digits = magnitude < SUBNORMAL_MAX ? 1 : FLOAT_DIGITS.least;
+    digits < FLOAT_DIGITS.most;
+    digits++
+  ) {
     const short = Number(value.toPrecision(digits))
     if (Math.fround(short) === value) return doubleText(short)
   }

@@ -2,7 +2,8 @@ import { isUtf8 } from "node:buffer"
 import type { MessageBounds } from "./fault.ts"
 import { tooMuchGrowth } from "./fault.ts"
 
-const FIRST_OCTETS = 256
+/** What is begun with: most translations end early or are small, and what was not needed would wait to be collected. */
+const FIRST_OCTETS = { least: 256, most: 64 * 1024 }
 
 /** Octets of a translation as they come about. Errors: `MessageFault`, past the bound. */
 export class Output {
@@ -12,7 +13,8 @@ export class Output {
 
   constructor(bounds: MessageBounds, expectedOctets: number) {
     this.#bounds = bounds
-    this.octets = Buffer.allocUnsafe(Math.max(FIRST_OCTETS, Math.min(expectedOctets, bounds.octetsMax)))
+    const octets = Math.min(expectedOctets, bounds.octetsMax, FIRST_OCTETS.most)
+    this.octets = Buffer.allocUnsafe(Math.max(FIRST_OCTETS.least, octets))
   }
 
   /** Room for so many more, which the caller writes to `octets` itself. */

@@ -37,7 +37,13 @@ export const ownForms: ReadonlyMap<string, MessageType> = new Map(
       { number: 2, name: "number_value", kind: FieldKind.DOUBLE, more: { oneof: 0 } },
       { number: 3, name: "string_value", kind: FieldKind.STRING, more: { oneof: 0 } },
       { number: 4, name: "bool_value", kind: FieldKind.BOOL, more: { oneof: 0 } },
-      { number: 5, name: "struct_value", kind: FieldKind.MESSAGE, more: { oneof: 0 }, message: () => of("Struct") },
+      {
+        number: 5,
+        name: "struct_value",
+        kind: FieldKind.MESSAGE,
+        more: { oneof: 0 },
+        message: () => of("Struct"),
+      },
       {
         number: 6,
         name: "list_value",

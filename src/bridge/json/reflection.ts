@@ -74,7 +74,8 @@ export async function reflect(
     try {
       return await session.load(service)
     } catch (error) {
-      if (!(error instanceof TypesError)) throw new TypesError(unreadable(`server reflection: ${(error as Error).message}`))
+      if (!(error instanceof TypesError))
+        throw new TypesError(unreadable(`server reflection: ${(error as Error).message}`))
       if (session.grpcStatus !== GrpcStatus.UNIMPLEMENTED) throw error
     } finally {
       session.close()
@@ -190,9 +191,12 @@ class ReflectionSession {
     const isFault = grpcStatus < 0
     this.grpcStatus = isFault ? GrpcStatus.INTERNAL : grpcStatus
     const said = `server reflection: ${message || "the stream ended without an answer"}`
-    const what = isFault || grpcStatus === GrpcStatus.OK ? unreadable(said) : failure("upstream_malformed", said)
+    const what =
+      isFault || grpcStatus === GrpcStatus.OK ? unreadable(said) : failure("upstream_malformed", said)
     const isRefused = grpcStatus === GrpcStatus.UNAUTHENTICATED || grpcStatus === GrpcStatus.PERMISSION_DENIED
-    this.#reject(new TypesError({ ...what, grpcStatus: grpcStatus > 0 ? grpcStatus : what.grpcStatus }, isRefused))
+    this.#reject(
+      new TypesError({ ...what, grpcStatus: grpcStatus > 0 ? grpcStatus : what.grpcStatus }, isRefused),
+    )
   }
 
   #reject(error: Error): void {

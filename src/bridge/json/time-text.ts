@@ -26,7 +26,8 @@ export function readTimestamp(text: string): SecondsAndNanos | null {
     number,
   ]
   const offset = Number(parts[9] ?? 0) * 3600 + Number(parts[10] ?? 0) * 60
-  if (hour > 23 || minute > 59 || second > 59 || Number(parts[9] ?? 0) > 23 || Number(parts[10] ?? 0) > 59) return null
+  if (hour > 23 || minute > 59 || second > 59 || Number(parts[9] ?? 0) > 23 || Number(parts[10] ?? 0) > 59)
+    return null
   const midnight = new Date(0)
   midnight.setUTCFullYear(year, month - 1, day)
   // A day that the month does not have is one of the next.
@@ -49,7 +50,8 @@ export function readDuration(text: string): SecondsAndNanos | null {
 
 /** Null: out of range. */
 export function timestampText({ seconds, nanos }: SecondsAndNanos): string | null {
-  if (seconds < TIMESTAMP_RANGE.min || seconds > TIMESTAMP_RANGE.max || nanos < 0 || nanos >= NANOS) return null
+  if (seconds < TIMESTAMP_RANGE.min || seconds > TIMESTAMP_RANGE.max || nanos < 0 || nanos >= NANOS)
+    return null
   return `${new Date(seconds * 1000).toISOString().slice(0, "0000-00-00T00:00:00".length)}${fractionOf(nanos)}Z`
 }
 

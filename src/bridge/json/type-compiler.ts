@@ -1,6 +1,21 @@
 import { MessageFault } from "./fault.ts"
-import { EnumOpenness, type Features, MessageEncoding, mergeFeatures, Presence, RepeatedEncoding, Utf8Validation } from "./features.ts"
-import { type EnumType, FieldKind, type FieldType, isPackable, type MessageType, OwnForm } from "./message-type.ts"
+import {
+  EnumOpenness,
+  type Features,
+  MessageEncoding,
+  mergeFeatures,
+  Presence,
+  RepeatedEncoding,
+  Utf8Validation,
+} from "./features.ts"
+import {
+  type EnumType,
+  FieldKind,
+  type FieldType,
+  isPackable,
+  type MessageType,
+  OwnForm,
+} from "./message-type.ts"
 import { jsonName } from "./names.ts"
 import { WireReader, WireType } from "./wire-reader.ts"
 
@@ -24,7 +39,8 @@ export function readFields(reader: WireReader, readers: FieldReaders): void {
   while (!reader.isAtEnd) {
     const read = readers[reader.tag()]
     if (read === undefined || reader.wireType === WireType.END_GROUP) {
-      if (reader.wireType === WireType.START_GROUP) throw new MessageFault("malformed", "a group in a descriptor")
+      if (reader.wireType === WireType.START_GROUP)
+        throw new MessageFault("malformed", "a group in a descriptor")
       reader.skip()
     } else read(reader)
   }
@@ -38,7 +54,8 @@ export function readText(reader: WireReader): string {
 }
 
 export function readNumber(reader: WireReader): number {
-  if (reader.wireType !== WireType.VARINT) throw new MessageFault("malformed", "a descriptor's number is none")
+  if (reader.wireType !== WireType.VARINT)
+    throw new MessageFault("malformed", "a descriptor's number is none")
   reader.varint()
   return reader.low | 0
 }
@@ -152,7 +169,10 @@ function fieldType(
     kind,
     isRepeated,
     isMap,
-    isPacked: isRepeated && isPackable(kind) && (descriptor.packed ?? features.repeatedEncoding === RepeatedEncoding.PACKED),
+    isPacked:
+      isRepeated &&
+      isPackable(kind) &&
+      (descriptor.packed ?? features.repeatedEncoding === RepeatedEncoding.PACKED),
     hasPresence:
       !isRepeated &&
       (isMessage ||

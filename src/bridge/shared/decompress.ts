@@ -1,3 +1,4 @@
+import type { Transform } from "node:stream"
 import {
   brotliDecompressSync,
   createBrotliDecompress,
@@ -8,7 +9,6 @@ import {
   inflateSync,
   zstdDecompressSync,
 } from "node:zlib"
-import type { Transform } from "node:stream"
 
 interface Decompressor {
   readonly sync: (octets: Buffer, options: { maxOutputLength: number }) => Buffer
@@ -50,18 +50,26 @@ export function decompressAtOnce(
 }
 
 /**
- * Undoes `encoding` on another thread. What comes out is counted while it comes: `onGrown` is told, and past `maxOctets`
- * nothing more is asked for. Returns what gives it up; `onDone` is then not called.
+ * Undoes `encoding` on another thread. What comes out is looked at while it comes: `onChunk` is told, and past `maxOctets`,
+ * or when it says no, nothing more is asked for. Returns what gives it up; `onDone` is then not called.
  */
 export function decompress(
   encoding: string,
   octets: Buffer,
   maxOctets: number,
-  { onGrown, onDone }: { onGrown: (octets: number) => void; onDone: (result: Buffer | DecompressFault) => void },
+  {
+    onChunk,
+    onDone,
+  }: { onChunk: (chunk: Buffer) => void; onDone: (result: Buffer | DecompressFault) => void },
 ): () => void {
+  const decompressor = find(encoding)
+  if (decompressor === undefined) {
+    onDone("unknown")
+    return () => {}
+  }
   const chunks: Buffer[] = []
   let length = 0
-  const stream = find(encoding)!.stream({ chunkSize: CHUNK_OCTETS })
+  const stream = decompressor.stream({ chunkSize: CHUNK_OCTETS })
   let isOver = false
   const finish = (result: Buffer | DecompressFault | null): void => {
     if (isOver) return
@@ -74,7 +82,7 @@ export function decompress(
     length += chunk.length
     if (length > maxOctets) return finish("too_large")
     chunks.push(chunk)
-    onGrown(chunk.length)
+    onChunk(chunk)
   })
   stream.on("end", () => finish(Buffer.concat(chunks, length)))
   stream.on("error", () => finish("malformed"))

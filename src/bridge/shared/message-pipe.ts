@@ -1,6 +1,7 @@
 import type { BufferBudget } from "../../http2/buffer-budget.ts"
 import { MessageFault } from "../json/fault.ts"
 import type { Translation } from "../json/translation.ts"
+import type { ValueCounter } from "../json/value-counter.ts"
 import { type DecompressFault, decompressAtOnce } from "./decompress.ts"
 import { HeldOctets } from "./held-octets.ts"
 import type { MessageWork } from "./message-work.ts"
@@ -16,6 +17,8 @@ export interface MessagePipeOptions {
   readonly maxOctets: number
   /** Null: messages are only decompressed. */
   readonly translate: ((message: Buffer) => Translation) | null
+  /** Looks at each large message before it is translated. */
+  readonly makeCounter?: () => ValueCounter
   /** Octets are the receiver's own. */
   readonly onMessage: (message: Buffer) => void
   /** Once, and the pipe is closed. */
@@ -92,12 +95,13 @@ export class MessagePipe {
     const translated = this.#atOnce(message, encoding, isOwned)
     this.#isBusy = true
     if (translated !== null) return this.#came(translated, isLastTry, isOwned)
-    const { work, maxOctets, translate, guard } = this.#options
+    const { work, maxOctets, translate, makeCounter, guard } = this.#options
     this.#job = new PipeJob({
       message: isOwned ? message : Buffer.from(message),
       encoding,
       maxOctets,
       translate,
+      counter: makeCounter?.() ?? null,
       guard,
       held: this.#held,
       onOver: (result) => {
@@ -121,7 +125,8 @@ export class MessagePipe {
       if (result.length > AT_ONCE_OCTETS && translate !== null) return null
       plain = result
     }
-    if (translate === null) return { plain, result: isOwned ? plain : Buffer.from(plain), fault: null, unknownField: null }
+    if (translate === null)
+      return { plain, result: isOwned ? plain : Buffer.from(plain), fault: null, unknownField: null }
     try {
       const translation = translate(plain)
       translation.step(Number.MAX_SAFE_INTEGER)

@@ -1,7 +1,11 @@
 import type { Translation } from "../json/translation.ts"
+import type { ValueCounter } from "../json/value-counter.ts"
 import { type DecompressFault, decompress } from "./decompress.ts"
 import type { HeldOctets } from "./held-octets.ts"
 import type { Job } from "./message-work.ts"
+
+/** Looking costs so much less than translating. */
+const COUNTED_PER_OCTET = 4
 
 /** How one message came out. */
 export interface Translated {
@@ -20,6 +24,8 @@ export interface PipeJobOptions {
   encoding: string | null
   maxOctets: number
   translate: ((message: Buffer) => Translation) | null
+  /** Looks at a message before it is translated, as it comes; null: there is nothing to see. */
+  counter: ValueCounter | null
   held: HeldOctets
   guard: <Given extends unknown[]>(run: (...given: Given) => void) => (...given: Given) => void
   onOver: (translated: Translated) => void
@@ -34,6 +40,8 @@ export class PipeJob implements Job {
   #octets = 0
   #isOver = false
   #stopDecompressing: (() => void) | null = null
+  /** How far the message has been looked at. */
+  #counted = 0
 
   constructor(options: PipeJobOptions) {
     this.#options = options
@@ -45,14 +53,35 @@ export class PipeJob implements Job {
     const { encoding, maxOctets, message, guard } = this.#options
     if (encoding === null) return ready()
     this.#stopDecompressing = decompress(encoding, message, maxOctets, {
-      onGrown: guard((octets: number) => this.#hold(octets)),
+      onChunk: guard((chunk: Buffer) => this.#grow(chunk, ready)),
       onDone: guard((result: Buffer | DecompressFault) => {
         if (this.#isOver) return
         if (typeof result === "string") this.#end(null, result)
-        else this.#plain = result
+        else {
+          this.#plain = result
+          this.#counted = result.length
+        }
         ready()
       }),
     })
+  }
+
+  #grow(chunk: Buffer, ready: () => void): void {
+    this.#hold(chunk.length)
+    const fault = this.#count(chunk, 0, chunk.length)
+    if (fault === null) return
+    this.#stopDecompressing?.()
+    this.#end(null, fault)
+    ready()
+  }
+
+  #count(octets: Buffer, start: number, end: number): Error | null {
+    try {
+      this.#options.counter?.push(octets, start, end)
+      return null
+    } catch (error) {
+      return error as Error
+    }
   }
 
   step(octets: number): boolean {
@@ -77,6 +106,13 @@ export class PipeJob implements Job {
   #step(octets: number): void {
     const { translate } = this.#options
     if (translate === null) return this.#end(this.#plain, null)
+    if (this.#counted < this.#plain.length && this.#options.counter !== null) {
+      const end = Math.min(this.#plain.length, this.#counted + COUNTED_PER_OCTET * octets)
+      const fault = this.#count(this.#plain, this.#counted, end)
+      this.#counted = end
+      if (fault !== null) this.#end(null, fault)
+      return
+    }
     try {
       this.#translation ??= translate(this.#plain)
       const before = this.#translation.heldOctets

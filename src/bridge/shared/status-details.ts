@@ -72,7 +72,9 @@ export function valueToJson({ typeName, value }: StatusDetail, names: TypeNames 
   if (names === null) return undefined
   try {
     const type = names.message(typeName)
-    return type === undefined ? undefined : (JSON.parse(decodeToJson(type, value, names, BOUNDS).toString()) as unknown)
+    return type === undefined
+      ? undefined
+      : (JSON.parse(decodeToJson(type, value, names, BOUNDS).toString()) as unknown)
   } catch (error) {
     if (error instanceof MessageFault) return undefined
     throw error

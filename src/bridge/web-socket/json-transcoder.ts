@@ -1,12 +1,13 @@
 import { octetText } from "../../base/octet-text.ts"
+import type { BridgeConfig } from "../../config/model.ts"
 import { parseGrpcStatus } from "../../grpc/status.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
-import type { BridgeConfig } from "../../config/model.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import { BinaryToJson } from "../json/binary-to-json.ts"
 import { JsonToBinary } from "../json/json-to-binary.ts"
 import type { MethodTypes } from "../json/method-types.ts"
 import { failureOf } from "../json/reflection.ts"
+import { ValueCounter } from "../json/value-counter.ts"
 import { decodeGrpcMessage } from "../shared/grpc-message.ts"
 import {
   messageBoundsOf,
@@ -73,18 +74,21 @@ export class WebSocketJsonCall extends WebSocketCall {
     }
     this.#requests = new MessagePipe({
       ...shared,
-      translate: (message) => new JsonToBinary(this.#types!.method.input, message, this.#types!.names, bounds),
+      makeCounter: () => new ValueCounter(bounds),
+      translate: (message) =>
+        new JsonToBinary(this.#types!.method.input, message, this.#types!.names, bounds),
       onMessage: (message) => this.#forwardMessage(message),
-      onFault: (fault) => this.fail(requestFailure(this.context, this.#bridge, fault, "")),
+      onFault: (fault) => this.fail(requestFailure(this.context, this.#bridge, this.record, fault, "")),
       onIdle: () => this.consume(0),
     })
     this.#responses = new MessagePipe({
       ...shared,
-      translate: (message) => new BinaryToJson(this.#types!.method.output, message, this.#types!.names, bounds),
+      translate: (message) =>
+        new BinaryToJson(this.#types!.method.output, message, this.#types!.names, bounds),
       onMessage: (message) => this.write(message.toString("utf8")),
       onFault: (fault) => {
         const of = { typeName: this.#types!.method.output.name, encoding: this.#responseEncoding }
-        this.#failResponse(responseFailure(this.context, this.#bridge, fault, of))
+        this.#failResponse(responseFailure(this.context, this.#bridge, this.record, fault, of))
         this.#creditOwed()
       },
       onIdle: () => this.#creditOwed(),
@@ -172,7 +176,7 @@ export class WebSocketJsonCall extends WebSocketCall {
     this.held.add(this.#splitter.heldOctets - before)
     if (!fits) {
       const what = `a message of ${this.#splitter.refusedOctets} octets`
-      this.fail(messageTooLarge(this.context, this.#bridge, what))
+      this.fail(messageTooLarge(this.context, this.#bridge, this.record, what))
       return 0
     }
     if (!this.#responses.isBusy) return this.written(end - start)
@@ -206,7 +210,9 @@ export class WebSocketJsonCall extends WebSocketCall {
     const status = {
       code: parseGrpcStatus(trailers.get("grpc-status") ?? ""),
       message: decodeGrpcMessage(trailers.get("grpc-message") ?? ""),
-      details: readStatusDetails(trailers.get("grpc-status-details-bin")).map((one) => detailToJson(one, names)),
+      details: readStatusDetails(trailers.get("grpc-status-details-bin")).map((one) =>
+        detailToJson(one, names),
+      ),
       ...(metadata.length > 0 && { metadata: joined(metadata) }),
     }
     this.write(JSON.stringify({ "@status": status }))

@@ -185,7 +185,7 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
     if (this.isClosed || this.localEnded) return
     this.#isJudged = true
     if (code === MESSAGE_TOO_BIG)
-      this.fail(messageTooLarge(this.context, this.#bridge, "a WebSocket message"))
+      this.fail(messageTooLarge(this.context, this.#bridge, this.record, "a WebSocket message"))
     else this.fail(failure("bad_request", `the WebSocket's framing is wrong (${code})`))
   }
 

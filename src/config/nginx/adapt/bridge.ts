@@ -48,6 +48,10 @@ function messageOctets(report: Report, word: Word | undefined): number | null {
   const octets = readOffset(word.text)
   const { min, max } = MESSAGE_OCTETS
   if (octets !== null && octets >= min && octets <= max) return octets
-  report.error(word.span, `"${word.text}" is no size of a message`, `from ${min} to ${max} octets, for instance 16m`)
+  report.error(
+    word.span,
+    `"${word.text}" is no size of a message`,
+    `from ${min} to ${max} octets, for instance 16m`,
+  )
   return null
 }
