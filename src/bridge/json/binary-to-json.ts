@@ -1,4 +1,6 @@
 import { isUtf8 } from "node:buffer"
+import { BinaryLevel, isObject, NO_PLACES, Role } from "./binary-level.ts"
+import { defaultText, isDefault, scalarText, timeText } from "./binary-scalars.ts"
 import { type MessageBounds, MessageFault, tooDeep, tooManyValues } from "./fault.ts"
 import { pathToJson } from "./field-mask-text.ts"
 import { JsonTextCopy } from "./json-text-copy.ts"
@@ -12,9 +14,7 @@ import {
   type TypeNames,
   wireTypeOf,
 } from "./message-type.ts"
-import { doubleText, floatText, int64Number, int64Text, uint64Text } from "./numbers.ts"
 import { Output } from "./output.ts"
-import { durationText, timestampText } from "./time-text.ts"
 import type { Translation } from "./translation.ts"
 import { WireReader, WireType } from "./wire-reader.ts"
 
@@ -28,73 +28,6 @@ const EXPECTED_GROWTH = 2
 /** Longest name of an Any's type, and path of a FieldMask. */
 const TYPE_URL_MAX = 4096
 const PATH_OCTETS_MAX = 4096
-
-const NO_PLACES: readonly number[] = []
-
-/** What a message is to the one above it. */
-const Role = { MESSAGE: 0, ENTRY_KEY: 1, ENTRY: 2 } as const
-
-/** One message that is open. Used again for others at the same depth. */
-class Level {
-  type: MessageType = undefined as never
-  role: number = Role.MESSAGE
-  /** Where its octets are, as pairs: a field that comes twice is one message in two pieces. */
-  ranges: readonly number[] = NO_PLACES
-  range = 0
-  /** How far the scan has come; -1: it is over. */
-  scanAt = 0
-  /** Where the values of each field are, as pairs; the second is -1 for one without a length. */
-  readonly places = new Map<FieldType, number[]>()
-  /** The field that is set, of each oneof. */
-  readonly oneofs = new Map<number, FieldType>()
-  /** A value of a closed enum was none of it. */
-  hasUnknownEnum = false
-  /** The fields to show, by number. */
-  fields: FieldType[] = []
-  field = 0
-  /** Of a repeated field: the next place, how many values were shown, and what is left of a packed one. */
-  place = 0
-  shown = 0
-  packedAt = -1
-  packedEnd = -1
-  /** Fields were shown, or an `@type`. */
-  hasShown = false
-  /** How far the showing has come. */
-  stage = 0
-  /** Entries of a map by key, then those that count, in order. */
-  keys: Map<string, number> | null = null
-  kept: number[] | null = null
-  /** What stands behind it. */
-  suffix = ""
-  messages = 0
-  placesHeld = 0
-
-  begin(type: MessageType, ranges: readonly number[], role: number): this {
-    this.type = type
-    this.role = role
-    this.ranges = ranges
-    this.range = 0
-    this.scanAt = ranges[0] ?? -1
-    if (this.places.size > 0) this.places.clear()
-    if (this.oneofs.size > 0) this.oneofs.clear()
-    this.hasUnknownEnum = false
-    this.field = 0
-    this.beginField()
-    this.hasShown = false
-    this.stage = 0
-    this.suffix = ""
-    this.placesHeld = 0
-    return this
-  }
-
-  beginField(): void {
-    this.place = 0
-    this.shown = 0
-    this.packedAt = -1
-    this.keys = null
-    this.kept = null
-  }
-}
 
 /**
  * Translates one message of protobuf to JSON, in steps of bounded work: what is held is the octets, the translation and,
@@ -110,7 +43,7 @@ export class BinaryToJson implements Translation {
   readonly #names: TypeNames
   readonly #bounds: MessageBounds
   readonly #output: Output
-  readonly #levels: Level[] = []
+  readonly #levels: BinaryLevel[] = []
   #depth = 0
   #values = 0
   #placesHeld = 0
@@ -160,9 +93,9 @@ export class BinaryToJson implements Translation {
 
   // ---- Messages -------------------------------------------------------------------------------------------------
 
-  #open(type: MessageType, ranges: readonly number[], role: number, isInAny = false): Level {
+  #open(type: MessageType, ranges: readonly number[], role: number, isInAny = false): BinaryLevel {
     const above = this.#depth === 0 ? null : this.#levels[this.#depth - 1]!
-    const level = (this.#levels[this.#depth] ??= new Level()).begin(type, ranges, role)
+    const level = (this.#levels[this.#depth] ??= new BinaryLevel()).begin(type, ranges, role)
     // Its fields stand beside the `@type`.
     level.hasShown = isInAny
     level.messages = (above?.messages ?? 0) + (isObject(level) ? 1 : 0)
@@ -172,14 +105,14 @@ export class BinaryToJson implements Translation {
     return level
   }
 
-  #close(level: Level): void {
+  #close(level: BinaryLevel): void {
     if (level.suffix !== "") this.#output.ascii(level.suffix)
     this.#placesHeld -= level.placesHeld
     this.#depth--
   }
 
   /** Looks where the values of a message's fields are. */
-  #scan(level: Level): void {
+  #scan(level: BinaryLevel): void {
     const { ranges, type } = level
     const reader = this.#reader.within(level.scanAt, ranges[level.range + 1]!)
     while (!reader.isAtEnd && this.#left > 0) {
@@ -216,7 +149,7 @@ export class BinaryToJson implements Translation {
     return end
   }
 
-  #addPlace(level: Level, field: FieldType): void {
+  #addPlace(level: BinaryLevel, field: FieldType): void {
     const reader = this.#reader
     let start = reader.at
     let end = -1
@@ -254,7 +187,7 @@ export class BinaryToJson implements Translation {
     return type.isClosed && !type.names.has(this.#reader.low | 0)
   }
 
-  #scanned(level: Level): void {
+  #scanned(level: BinaryLevel): void {
     level.scanAt = -1
     const fields = [...level.places.keys()]
     if (fields.length > 1) fields.sort((a, b) => a.number - b.number)
@@ -269,7 +202,7 @@ export class BinaryToJson implements Translation {
   // ---- Forms ----------------------------------------------------------------------------------------------------
 
   /** Goes on showing a message whose fields have been found. */
-  #show(level: Level): void {
+  #show(level: BinaryLevel): void {
     this.#left -= PER_FIELD
     if (level.role === Role.ENTRY_KEY) return this.#entryKey(level)
     if (level.role === Role.ENTRY) return this.#entry(level)
@@ -296,12 +229,12 @@ export class BinaryToJson implements Translation {
         else this.#close(level)
         return
       default:
-        this.#time(level)
+        this.#output.ascii(timeText(this.#reader, level))
         return this.#close(level)
     }
   }
 
-  #object(level: Level): void {
+  #object(level: BinaryLevel): void {
     const output = this.#output
     if (level.stage++ === 0) {
       if (level.type.isMessageSet) throw new MessageFault("mistyped", `${level.type.name} has no JSON`)
@@ -322,7 +255,7 @@ export class BinaryToJson implements Translation {
   }
 
   /** Shows a field, or goes on; false: not to its end. What was opened counts as shown. */
-  #field(level: Level, field: FieldType): boolean {
+  #field(level: BinaryLevel, field: FieldType): boolean {
     this.#left -= PER_FIELD
     const places = level.places.get(field)!
     if (field.isMap) return this.#map(level, field)
@@ -336,20 +269,20 @@ export class BinaryToJson implements Translation {
       this.#open(field.message, places, Role.MESSAGE)
       return true
     }
-    if (!field.hasPresence && this.#isDefault(field, places)) return true
+    if (!field.hasPresence && isDefault(this.#reader, field, places)) return true
     this.#fieldKey(level, field)
     this.#scalar(field, places[0]!, places[1]!)
     return true
   }
 
-  #fieldKey(level: Level, { jsonKey }: FieldType): void {
+  #fieldKey(level: BinaryLevel, { jsonKey }: FieldType): void {
     if (level.hasShown) this.#output.octet(0x2c)
     level.hasShown = true
     this.#output.copy(jsonKey, 0, jsonKey.length)
   }
 
   /** The values of a repeated field; false: not to its end. A field of an object is begun with its first value. */
-  #items(level: Level, field: FieldType): boolean {
+  #items(level: BinaryLevel, field: FieldType): boolean {
     const places = level.places.get(field) ?? NO_PLACES
     while (level.packedAt >= 0 || level.place < places.length) {
       this.#left -= PER_FIELD
@@ -368,7 +301,7 @@ export class BinaryToJson implements Translation {
     return true
   }
 
-  #packedItem(level: Level, field: FieldType): void {
+  #packedItem(level: BinaryLevel, field: FieldType): void {
     const start = level.packedAt
     if (start >= level.packedEnd) {
       level.packedAt = -1
@@ -385,7 +318,7 @@ export class BinaryToJson implements Translation {
   }
 
   /** False: the others wait for a message, or a long text. */
-  #item(level: Level, field: FieldType, start: number, end: number): boolean {
+  #item(level: BinaryLevel, field: FieldType, start: number, end: number): boolean {
     if (field.enum !== null) {
       this.#reader.within(start, this.#octets.length).varint()
       if (this.#isUnknownEnum(field.enum)) return true
@@ -399,7 +332,7 @@ export class BinaryToJson implements Translation {
     return this.#copy === null
   }
 
-  #beforeItem(level: Level, field: FieldType): void {
+  #beforeItem(level: BinaryLevel, field: FieldType): void {
     if (level.shown++ > 0) this.#output.octet(0x2c)
     else if (level.type.form === OwnForm.NONE) {
       this.#fieldKey(level, field)
@@ -410,7 +343,7 @@ export class BinaryToJson implements Translation {
   // ---- Maps -----------------------------------------------------------------------------------------------------
 
   /** The entries of a map; false: not to its end. Where a key comes twice, the later entry counts. */
-  #map(level: Level, field: FieldType): boolean {
+  #map(level: BinaryLevel, field: FieldType): boolean {
     const places = level.places.get(field) ?? NO_PLACES
     if (level.kept === null) {
       const keys = (level.keys ??= new Map())
@@ -439,7 +372,7 @@ export class BinaryToJson implements Translation {
   }
 
   /** Only looks for the key, for the level above. */
-  #entryKey(level: Level): void {
+  #entryKey(level: BinaryLevel): void {
     const above = this.#levels[this.#depth - 2]!
     const key = this.#keyText(level)
     const keys = above.keys!
@@ -451,17 +384,17 @@ export class BinaryToJson implements Translation {
   }
 
   /** Of an entry, without quotes. */
-  #keyText(level: Level): string {
+  #keyText(level: BinaryLevel): string {
     const key = level.type.byNumber.get(1)
     if (key === undefined) throw new MessageFault("malformed", "a map without keys")
     const [start = -1, end = -1] = level.places.get(key) ?? []
     if (key.kind !== FieldKind.STRING)
-      return (start < 0 ? defaultText(key) : this.#scalarText(key, start)).replaceAll('"', "")
+      return (start < 0 ? defaultText(key) : scalarText(this.#reader, key, start)).replaceAll('"', "")
     if (start < 0) return ""
     return this.#octets.toString("utf8", start, end)
   }
 
-  #entry(level: Level): void {
+  #entry(level: BinaryLevel): void {
     const output = this.#output
     const key = level.type.byNumber.get(1)
     const value = level.type.byNumber.get(2)
@@ -487,7 +420,7 @@ export class BinaryToJson implements Translation {
 
   // ---- Forms of their own ---------------------------------------------------------------------------------------
 
-  #value(level: Level): void {
+  #value(level: BinaryLevel): void {
     if (level.stage++ > 0) return this.#close(level)
     const field = level.fields[0]
     if (field === undefined) throw new MessageFault("mistyped", "a google.protobuf.Value that says nothing")
@@ -505,7 +438,7 @@ export class BinaryToJson implements Translation {
     this.#scalar(field, places[0]!, places[1]!)
   }
 
-  #any(level: Level): void {
+  #any(level: BinaryLevel): void {
     if (level.stage++ > 0) return this.#close(level)
     const output = this.#output
     const [urlField, valueField] = level.type.fields as [FieldType, FieldType]
@@ -529,7 +462,7 @@ export class BinaryToJson implements Translation {
     if (type.form !== OwnForm.NONE) inner.suffix = "}"
   }
 
-  #fieldMask(level: Level): void {
+  #fieldMask(level: BinaryLevel): void {
     const output = this.#output
     const places = level.places.get(level.type.fields[0]!) ?? NO_PLACES
     if (level.place === 0) output.octet(0x22)
@@ -549,47 +482,9 @@ export class BinaryToJson implements Translation {
     this.#close(level)
   }
 
-  /** A Timestamp or a Duration. */
-  #time(level: Level): void {
-    const [secondsField, nanosField] = level.type.fields as [FieldType, FieldType]
-    const read = (field: FieldType): { low: number; high: number } => {
-      const place = level.places.get(field)
-      if (place === undefined) return { low: 0, high: 0 }
-      this.#reader.within(place[0]!, this.#octets.length).varint()
-      const { low, high } = this.#reader
-      return { low, high }
-    }
-    const { low, high } = read(secondsField)
-    const time = { seconds: int64Number(low, high), nanos: read(nanosField).low | 0 }
-    const text = level.type.form === OwnForm.TIMESTAMP ? timestampText(time) : durationText(time)
-    if (text === null) throw new MessageFault("mistyped", `a ${level.type.name} that is out of range`)
-    this.#output.ascii(`"${text}"`)
-  }
-
   // ---- Scalars --------------------------------------------------------------------------------------------------
 
-  #isDefault({ kind }: FieldType, [start, end]: readonly number[]): boolean {
-    if (end! >= 0) return start === end
-    const reader = this.#reader.within(start!, this.#octets.length)
-    switch (wireTypeOf(kind)) {
-      case WireType.FIXED32:
-        reader.fixed32()
-        break
-      case WireType.FIXED64:
-        reader.fixed64()
-        break
-      default:
-        reader.varint()
-    }
-    const isWide =
-      kind === FieldKind.INT64 || kind === FieldKind.UINT64 || wireTypeOf(kind) === WireType.FIXED64
-    return (
-      reader.low === 0 &&
-      (reader.high === 0 || !(isWide || kind === FieldKind.SINT64 || kind === FieldKind.BOOL))
-    )
-  }
-
-  #scalarOrDefault(level: Level, field: FieldType): void {
+  #scalarOrDefault(level: BinaryLevel, field: FieldType): void {
     const places = level.places.get(field)
     if (places === undefined) this.#output.ascii(defaultText(field))
     else this.#scalar(field, places[0]!, places[1]!)
@@ -599,34 +494,8 @@ export class BinaryToJson implements Translation {
   #scalar(field: FieldType, start: number, end: number): void {
     if (field.kind === FieldKind.STRING || field.kind === FieldKind.BYTES)
       this.#text(start, end, field.kind === FieldKind.STRING, field.isUtf8Checked)
-    else if (field.kind === FieldKind.ENUM) this.#output.utf8(this.#scalarText(field, start))
-    else this.#output.ascii(this.#scalarText(field, start))
-  }
-
-  /** Of what has no length. */
-  #scalarText(field: FieldType, start: number): string {
-    const reader = this.#reader.within(start, this.#octets.length)
-    switch (field.kind) {
-      case FieldKind.DOUBLE:
-        return doubleText(reader.double())
-      case FieldKind.FLOAT:
-        return floatText(reader.float())
-      case FieldKind.FIXED32:
-        reader.fixed32()
-        return String(reader.low)
-      case FieldKind.SFIXED32:
-        reader.fixed32()
-        return String(reader.low | 0)
-      case FieldKind.FIXED64:
-        reader.fixed64()
-        return `"${uint64Text(reader.low, reader.high)}"`
-      case FieldKind.SFIXED64:
-        reader.fixed64()
-        return `"${int64Text(reader.low, reader.high)}"`
-      default:
-        reader.varint()
-        return varintText(field, reader.low, reader.high)
-    }
+    else if (field.kind === FieldKind.ENUM) this.#output.utf8(scalarText(this.#reader, field, start))
+    else this.#output.ascii(scalarText(this.#reader, field, start))
   }
 
   /** A string or octets, with quotes. What is long goes on after this. */
@@ -653,66 +522,5 @@ export class BinaryToJson implements Translation {
   #checkUtf8(start: number, end: number): void {
     if (!isUtf8(this.#octets.subarray(start, end)))
       throw new MessageFault("malformed", "a string that is no UTF-8")
-  }
-}
-
-function isObject({ type, role, hasShown }: Level): boolean {
-  switch (type.form) {
-    case OwnForm.NONE:
-      return role === Role.MESSAGE && !hasShown
-    case OwnForm.STRUCT:
-    case OwnForm.LIST_VALUE:
-    case OwnForm.ANY:
-      return true
-    default:
-      return false
-  }
-}
-
-function varintText(field: FieldType, low: number, high: number): string {
-  switch (field.kind) {
-    case FieldKind.BOOL:
-      return low !== 0 || high !== 0 ? "true" : "false"
-    case FieldKind.UINT32:
-      return String(low)
-    case FieldKind.SINT32:
-      return String((low >>> 1) ^ -(low & 1))
-    case FieldKind.UINT64:
-      return `"${uint64Text(low, high)}"`
-    case FieldKind.INT64:
-      return `"${int64Text(low, high)}"`
-    case FieldKind.SINT64: {
-      const half = { low: ((low >>> 1) | (high << 31)) >>> 0, high: high >>> 1 }
-      if ((low & 1) === 0) return `"${int64Text(half.low, half.high)}"`
-      return `"${int64Text(~half.low >>> 0, ~half.high >>> 0)}"`
-    }
-    case FieldKind.ENUM: {
-      const { isNull, names } = field.enum!
-      if (isNull) return "null"
-      const name = names.get(low | 0)
-      return name === undefined ? String(low | 0) : JSON.stringify(name)
-    }
-    default:
-      return String(low | 0)
-  }
-}
-
-function defaultText(field: FieldType): string {
-  switch (field.kind) {
-    case FieldKind.STRING:
-    case FieldKind.BYTES:
-      return '""'
-    case FieldKind.DOUBLE:
-    case FieldKind.FLOAT:
-      return "0"
-    case FieldKind.FIXED64:
-    case FieldKind.SFIXED64:
-      return '"0"'
-    case FieldKind.ENUM: {
-      const [first = 0] = field.enum!.names.keys()
-      return varintText(field, first >>> 0, 0)
-    }
-    default:
-      return varintText(field, 0, 0)
   }
 }

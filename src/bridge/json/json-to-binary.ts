@@ -1,5 +1,6 @@
 import { type MessageBounds, MessageFault, tooDeep, tooManyValues } from "./fault.ts"
-import { pathFromJson } from "./field-mask-text.ts"
+import { JsonLevel, KEY_OCTETS_MAX, keyOf, Phase, pathOf, Within } from "./json-level.ts"
+import { JsonScalars } from "./json-scalars.ts"
 import { JsonScanner, positionOf, Token, unescaped } from "./json-scanner.ts"
 import {
   FieldKind,
@@ -9,76 +10,16 @@ import {
   type TypeNames,
   wireTypeOf,
 } from "./message-type.ts"
-import { floatOf, integerOf } from "./numbers.ts"
 import { firstNonUtf8 } from "./output.ts"
 import { PrefixedOutput } from "./prefixed-output.ts"
-import { StringCopy } from "./string-copy.ts"
-import { readDuration, readTimestamp } from "./time-text.ts"
 import type { Translation } from "./translation.ts"
 import { TypeUrlScan } from "./type-url-scan.ts"
 import { WireType } from "./wire-reader.ts"
 
-/** What an object or an array on the way down stands for. */
-const Within = { MESSAGE: 0, LIST: 1, MAP: 2, STRUCT: 3, LIST_VALUE: 4, ANY: 5, ANY_VALUE: 6 } as const
-/** What comes next in it. */
-const Phase = { FIRST: 0, KEY: 1, COLON: 2, VALUE: 3, COMMA: 4 } as const
-
-/** Longest key that may name a field, and longest text of a number, an enum value, a time. */
-const SHORT_OCTETS_MAX = 4096
-
-/** Longest FieldMask: it is read in one go. */
-const MASK_OCTETS_MAX = 16_384
-
-const PATH_MAX = 400
 const STRUCT_FIELDS = 1
 const MAP_KEY = 1
 const MAP_VALUE = 2
 const ValueField = { NULL: 1, NUMBER: 2, STRING: 3, BOOL: 4, STRUCT: 5, LIST: 6 } as const
-
-/** One object or array that is open. Used again for others at the same depth. */
-class Level {
-  within: number = Within.MESSAGE
-  phase: number = Phase.FIRST
-  /** Of MESSAGE, ANY_VALUE: what it is. */
-  type: MessageType | null = null
-  /** Of MESSAGE the field under way, of LIST and MAP the one they are. */
-  field: FieldType | null = null
-  /** Messages that end with it. */
-  closes = 0
-  /** Of a group: the number that its end tag has; 0: it is none. */
-  group = 0
-  /** Values begun, of an array. */
-  count = 0
-  /** It is an Any's message, among whose fields stands `@type`. */
-  isAny = false
-  /** The key under way is `@type`. */
-  isTypeUrl = false
-  hasTypeUrl = false
-  keyStart = 0
-  keyEnd = 0
-  keyHasEscapes = false
-  /** Messages open, it counted if it is one. */
-  messages = 0
-  /** Fields that were named, and oneofs that were set. */
-  readonly seen = new Set<FieldType>()
-  readonly oneofs = new Set<number>()
-
-  begin(within: number): this {
-    this.within = within
-    this.phase = Phase.FIRST
-    this.type = null
-    this.field = null
-    this.closes = 0
-    this.group = 0
-    this.count = 0
-    this.isAny = false
-    this.isTypeUrl = false
-    this.hasTypeUrl = false
-    if (this.seen.size > 0) this.seen.clear()
-    if (this.oneofs.size > 0) this.oneofs.clear()
-    return this
-  }
-}
 
 /**
  * Translates the JSON of one message to protobuf, value by value, in steps of bounded work: no object stands for a
@@ -93,14 +34,14 @@ export class JsonToBinary implements Translation {
   readonly #names: TypeNames
   readonly #bounds: MessageBounds
   readonly #output: PrefixedOutput
-  readonly #levels: Level[] = []
+  readonly #scalars: JsonScalars
+  readonly #levels: JsonLevel[] = []
   /** How many of `#levels` are open. */
   #depth = 0
   #values = 0
   /** Messages that end with the value under way, and a group with it. */
   #closes = 0
   #group = 0
-  #copy: StringCopy | null = null
   #typeUrls: TypeUrlScan | null = null
   #isWhole = false
 
@@ -110,6 +51,7 @@ export class JsonToBinary implements Translation {
     this.#bounds = bounds
     this.#scanner = new JsonScanner(text)
     this.#output = new PrefixedOutput(bounds, text.length)
+    this.#scalars = new JsonScalars(this.#scanner, this.#output, () => this.#countOne())
   }
 
   /** Octets held for it, the text left out. */
@@ -125,7 +67,7 @@ export class JsonToBinary implements Translation {
     scanner.left = octets
     try {
       while (scanner.left > 0) {
-        if (this.#copy !== null && !this.#goOnCopying()) return false
+        if (this.#scalars.isCopying && !this.#goOnCopying()) return false
         const level = this.#depth === 0 ? null : this.#levels[this.#depth - 1]!
         if (level?.within === Within.ANY) {
           if (!this.#beginAny(level)) return false
@@ -161,6 +103,14 @@ export class JsonToBinary implements Translation {
     )
   }
 
+  /** False: the step's work is used up first. */
+  #goOnCopying(): boolean {
+    const isValue = this.#scalars.goOnCopying()
+    if (isValue === null) return false
+    if (isValue) this.#valueEnded()
+    return true
+  }
+
   // ---- Objects and arrays ---------------------------------------------------------------------------------------
 
   #root(token: number): void {
@@ -168,7 +118,7 @@ export class JsonToBinary implements Translation {
     this.#message(this.#type, token)
   }
 
-  #inside(level: Level, token: number): void {
+  #inside(level: JsonLevel, token: number): void {
     const isArray = level.within === Within.LIST || level.within === Within.LIST_VALUE
     const close = isArray ? Token.CLOSE_ARRAY : Token.CLOSE_OBJECT
     switch (level.phase) {
@@ -193,9 +143,9 @@ export class JsonToBinary implements Translation {
   }
 
   /** Opens an object or array that ends what `#closes` and `#group` say. */
-  #open(within: number): Level {
+  #open(within: number): JsonLevel {
     const depth = this.#depth
-    const level = (this.#levels[depth] ??= new Level()).begin(within)
+    const level = (this.#levels[depth] ??= new JsonLevel()).begin(within)
     // Lists and maps of fields are no messages.
     const own = within === Within.LIST || within === Within.MAP ? 0 : 1
     level.messages = own + (depth === 0 ? 0 : this.#levels[depth - 1]!.messages)
@@ -208,7 +158,7 @@ export class JsonToBinary implements Translation {
     return level
   }
 
-  #close(level: Level): void {
+  #close(level: JsonLevel): void {
     if (level.within === Within.ANY_VALUE && level.count === 0)
       throw new MessageFault("mistyped", `an Any of ${level.type!.name} has no value`)
     this.#depth--
@@ -228,10 +178,14 @@ export class JsonToBinary implements Translation {
   #count(token: number): void {
     if (token < Token.STRING && token !== Token.OPEN_OBJECT && token !== Token.OPEN_ARRAY)
       throw this.#scanner.unexpected()
+    this.#countOne()
+  }
+
+  #countOne(): void {
     if (++this.#values > this.#bounds.valuesMax) throw tooManyValues(this.#bounds)
   }
 
-  #key(level: Level, token: number): void {
+  #key(level: JsonLevel, token: number): void {
     const scanner = this.#scanner
     if (token !== Token.STRING) throw scanner.unexpected()
     level.keyStart = scanner.start
@@ -245,26 +199,26 @@ export class JsonToBinary implements Translation {
     const key = level.within === Within.STRUCT ? null : level.field!.message!.byNumber.get(MAP_KEY)!
     if (key === null || key.kind === FieldKind.STRING) {
       this.#output.tag(MAP_KEY, WireType.LENGTH)
-      this.#string(false)
+      this.#scalars.string(false)
     } else this.#scalarKey(key)
   }
 
   #scalarKey(key: FieldType): void {
-    const text = this.#shortText()
+    const text = this.#scalars.shortText()
     if (key.kind !== FieldKind.BOOL) {
       this.#output.tag(MAP_KEY, wireTypeOf(key.kind))
-      this.#integer(key.kind, text)
+      this.#scalars.integer(key.kind, text)
       return
     }
-    if (text !== "true" && text !== "false") throw this.#expected("a key of true or false")
+    if (text !== "true" && text !== "false") throw this.#scalars.expected("a key of true or false")
     this.#output.tag(MAP_KEY, WireType.VARINT)
     this.#output.octet(text === "true" ? 1 : 0)
   }
 
-  #fieldKey(level: Level): void {
+  #fieldKey(level: JsonLevel): void {
     const { keyStart, keyEnd, keyHasEscapes } = level
     const { octets } = this.#scanner
-    const isShort = keyEnd - keyStart <= SHORT_OCTETS_MAX
+    const isShort = keyEnd - keyStart <= KEY_OCTETS_MAX
     const key = isShort ? unescaped(octets, keyStart, keyEnd, keyHasEscapes) : null
     level.isTypeUrl = level.isAny && key === "@type"
     if (level.isTypeUrl && level.hasTypeUrl) throw new MessageFault("mistyped", "it is set twice")
@@ -273,7 +227,7 @@ export class JsonToBinary implements Translation {
       key === null || level.within === Within.ANY_VALUE ? null : (level.type!.byKey.get(key) ?? null)
   }
 
-  #member(level: Level, token: number): void {
+  #member(level: JsonLevel, token: number): void {
     this.#count(token)
     switch (level.within) {
       case Within.MESSAGE:
@@ -296,7 +250,7 @@ export class JsonToBinary implements Translation {
     }
   }
 
-  #element(level: Level, token: number): void {
+  #element(level: JsonLevel, token: number): void {
     this.#count(token)
     level.count++
     if (level.within === Within.LIST_VALUE) {
@@ -311,13 +265,13 @@ export class JsonToBinary implements Translation {
       this.#output.begin()
       level.closes++
     }
-    this.#scalar(field, token)
+    this.#scalars.write(field, token)
     this.#valueEnded()
   }
 
   // ---- Fields ---------------------------------------------------------------------------------------------------
 
-  #fieldValue(level: Level, token: number): void {
+  #fieldValue(level: JsonLevel, token: number): void {
     if (level.isTypeUrl) return this.#valueEnded()
     const { field } = level
     if (field === null) throw this.#unknownField(level)
@@ -331,7 +285,7 @@ export class JsonToBinary implements Translation {
     }
     if (field.isRepeated) {
       if (token !== (field.isMap ? Token.OPEN_OBJECT : Token.OPEN_ARRAY))
-        throw this.#expected(field.isMap ? "an object" : "an array")
+        throw this.#scalars.expected(field.isMap ? "an object" : "an array")
       this.#open(field.isMap ? Within.MAP : Within.LIST).field = field
       return
     }
@@ -343,7 +297,7 @@ export class JsonToBinary implements Translation {
     const output = this.#output
     const { message, kind } = field
     if (message !== null) {
-      if (token === Token.NULL && message.form !== OwnForm.VALUE) throw this.#expected(message.name)
+      if (token === Token.NULL && message.form !== OwnForm.VALUE) throw this.#scalars.expected(message.name)
       output.tag(field.number, wireTypeOf(kind))
       if (kind === FieldKind.GROUP) this.#group = field.number
       else this.#begin()
@@ -351,10 +305,10 @@ export class JsonToBinary implements Translation {
     }
     const mark = output.length
     output.tag(field.number, wireTypeOf(kind))
-    const isDefault = this.#scalar(field, token)
+    const isDefault = this.#scalars.write(field, token)
     // Not in a list, not in a map, and not told from its absence.
     if (isDefault && !field.hasPresence && !field.isRepeated) output.cutTo(mark)
-    if (this.#copy === null) this.#valueEnded()
+    if (!this.#scalars.isCopying) this.#valueEnded()
   }
 
   #begin(): void {
@@ -366,63 +320,31 @@ export class JsonToBinary implements Translation {
   #message(type: MessageType, token: number): void {
     switch (type.form) {
       case OwnForm.NONE:
-        if (token !== Token.OPEN_OBJECT) throw this.#expected(type.name)
+        if (token !== Token.OPEN_OBJECT) throw this.#scalars.expected(type.name)
         if (type.isMessageSet) throw new MessageFault("mistyped", `${type.name} has no JSON`)
         this.#open(Within.MESSAGE).type = type
         return
       case OwnForm.STRUCT:
-        if (token !== Token.OPEN_OBJECT) throw this.#expected("an object")
+        if (token !== Token.OPEN_OBJECT) throw this.#scalars.expected("an object")
         this.#open(Within.STRUCT)
         return
       case OwnForm.LIST_VALUE:
-        if (token !== Token.OPEN_ARRAY) throw this.#expected("an array")
+        if (token !== Token.OPEN_ARRAY) throw this.#scalars.expected("an array")
         this.#open(Within.LIST_VALUE)
         return
       case OwnForm.VALUE:
         return this.#value(token)
       case OwnForm.ANY:
-        if (token !== Token.OPEN_OBJECT) throw this.#expected("an object")
+        if (token !== Token.OPEN_OBJECT) throw this.#scalars.expected("an object")
         this.#open(Within.ANY).keyStart = this.#scanner.start
         return
       case OwnForm.WRAPPER:
         if (token !== Token.NULL || this.#depth > 0) return this.#single(type.fields[0]!, token)
         return this.#valueEnded()
       default:
-        if (token !== Token.STRING) throw this.#expected("string")
-        this.#textForm(type)
+        if (token !== Token.STRING) throw this.#scalars.expected("string")
+        this.#scalars.textForm(type)
         this.#valueEnded()
-    }
-  }
-
-  /** A Timestamp, a Duration, a FieldMask. */
-  #textForm(type: MessageType): void {
-    if (type.form === OwnForm.FIELD_MASK) return this.#fieldMask()
-    const text = this.#shortText()
-    const time = type.form === OwnForm.TIMESTAMP ? readTimestamp(text) : readDuration(text)
-    if (time === null) throw this.#expected(type.name)
-    const output = this.#output
-    if (time.seconds !== 0) {
-      output.tag(1, WireType.VARINT)
-      this.#bigVarint(BigInt(time.seconds))
-    }
-    if (time.nanos === 0) return
-    output.tag(2, WireType.VARINT)
-    output.varint64(time.nanos >>> 0, time.nanos < 0 ? 0xffffffff : 0)
-  }
-
-  #fieldMask(): void {
-    if (this.#scanner.end - this.#scanner.start > MASK_OCTETS_MAX)
-      throw this.#expected(`a FieldMask of at most ${MASK_OCTETS_MAX} octets`)
-    const { text } = this.#scanner
-    if (text === "") return
-    for (const each of text.split(",")) {
-      const path = pathFromJson(each)
-      if (path === null) throw this.#expected("paths in lowerCamelCase")
-      if (++this.#values > this.#bounds.valuesMax) throw tooManyValues(this.#bounds)
-      this.#output.tag(1, WireType.LENGTH)
-      this.#output.begin()
-      this.#output.ascii(path)
-      this.#output.end()
     }
   }
 
@@ -441,12 +363,12 @@ export class JsonToBinary implements Translation {
         break
       case Token.NUMBER:
         output.tag(ValueField.NUMBER, WireType.FIXED64)
-        output.double(this.#float(false))
+        output.double(this.#scalars.float(false))
         break
       case Token.STRING:
         output.tag(ValueField.STRING, WireType.LENGTH)
-        this.#string(true)
-        if (this.#copy !== null) return
+        this.#scalars.string(true)
+        if (this.#scalars.isCopying) return
         break
       case Token.OPEN_OBJECT:
         output.tag(ValueField.STRUCT, WireType.LENGTH)
@@ -465,7 +387,7 @@ export class JsonToBinary implements Translation {
   // ---- google.protobuf.Any --------------------------------------------------------------------------------------
 
   /** Finds the type of an Any whose object was opened; false: there is more to look through first. */
-  #beginAny(level: Level): boolean {
+  #beginAny(level: JsonLevel): boolean {
     const scanner = this.#scanner
     this.#typeUrls ??= new TypeUrlScan(scanner.octets, this.#bounds)
     const found = this.#typeUrls.find(level.keyStart, scanner)
@@ -479,7 +401,7 @@ export class JsonToBinary implements Translation {
     }
     if (found === null) throw new MessageFault("mistyped", "an Any has no @type")
     const { octets } = scanner
-    if (found.end - found.start > SHORT_OCTETS_MAX) throw new MessageFault("mistyped", "@type is too long")
+    if (found.end - found.start > KEY_OCTETS_MAX) throw new MessageFault("mistyped", "@type is too long")
     const url = unescaped(octets, found.start, found.end, found.hasEscapes)
     const name = url.slice(url.lastIndexOf("/") + 1)
     const type = this.#names.message(name)
@@ -501,186 +423,15 @@ export class JsonToBinary implements Translation {
     return true
   }
 
-  #anyValue(level: Level, token: number): void {
+  #anyValue(level: JsonLevel, token: number): void {
     this.#output.tag(2, WireType.LENGTH)
     this.#begin()
     this.#message(level.type!, token)
   }
 
-  // ---- Scalars --------------------------------------------------------------------------------------------------
-
-  /** Returns whether it is the default. */
-  #scalar(field: FieldType, token: number): boolean {
-    const output = this.#output
-    switch (field.kind) {
-      case FieldKind.STRING:
-        if (token !== Token.STRING) throw this.#expected("string")
-        return this.#string(true)
-      case FieldKind.BYTES:
-        if (token !== Token.STRING) throw this.#expected("base64")
-        return this.#bytes()
-      case FieldKind.BOOL:
-        if (token !== Token.TRUE && token !== Token.FALSE) throw this.#expected("true or false")
-        output.octet(token === Token.TRUE ? 1 : 0)
-        return token === Token.FALSE
-      case FieldKind.FLOAT:
-      case FieldKind.DOUBLE: {
-        if (token !== Token.NUMBER && token !== Token.STRING) throw this.#expected("a number")
-        const value = this.#float(field.kind === FieldKind.FLOAT, token === Token.STRING)
-        if (field.kind === FieldKind.FLOAT) output.float(value)
-        else output.double(value)
-        return Object.is(value, 0)
-      }
-      case FieldKind.ENUM:
-        return this.#enum(field, token)
-      default:
-        if (token === Token.NUMBER) return this.#shortInteger(field.kind)
-        if (token !== Token.STRING) throw this.#expected(intName(field.kind))
-        return this.#integer(field.kind, this.#shortText())
-    }
-  }
-
-  #enum(field: FieldType, token: number): boolean {
-    const type = field.enum!
-    let number: number | undefined
-    if (token === Token.STRING) {
-      const name = this.#shortText()
-      number = type.numbers.get(name)
-      if (number === undefined)
-        throw new MessageFault("unknown", `${type.name} has no value ${JSON.stringify(name.slice(0, 100))}`)
-    } else if (token === Token.NUMBER) return this.#shortInteger(FieldKind.ENUM)
-    else if (token === Token.NULL && type.isNull) number = 0
-    if (number === undefined) throw this.#expected(type.name)
-    this.#output.varint64(number >>> 0, number < 0 ? 0xffffffff : 0)
-    return number === 0
-  }
-
-  /** Digits as nearly every number has them; others go the long way. */
-  #shortInteger(kind: number): boolean {
-    const { octets, start, end } = this.#scanner
-    const isNegative = octets[start] === 0x2d
-    let at = isNegative ? start + 1 : start
-    let value = 0
-    if (end - at <= 9)
-      for (; at < end; at++) {
-        const digit = octets[at]! - 0x30
-        if (digit < 0 || digit > 9) break
-        value = value * 10 + digit
-      }
-    if (at < end || (isNegative && isUnsigned(kind)))
-      return this.#integer(kind, octets.toString("latin1", start, end))
-    this.#writeInteger(kind, isNegative ? -value : value, isNegative && value > 0 ? 0xffffffff : 0)
-    return value === 0
-  }
-
-  #integer(kind: number, text: string): boolean {
-    const value = integerOf(text)
-    if (value === null) throw this.#expected(intName(kind))
-    const [min, max] = rangeOf(kind)
-    if (value < min || value > max)
-      throw new MessageFault("mistyped", `${intName(kind)} ${this.#scanner.excerpt} is out of range`)
-    const bits = BigInt.asUintN(64, value)
-    this.#writeInteger(kind, Number(bits & 0xffffffffn), Number(bits >> 32n))
-    return value === 0n
-  }
-
-  /** Two's complement of 64 bits: `high` says all that is not in `low`. */
-  #writeInteger(kind: number, low: number, high: number): void {
-    const output = this.#output
-    switch (kind) {
-      case FieldKind.FIXED32:
-      case FieldKind.SFIXED32:
-        return output.fixed32(low)
-      case FieldKind.FIXED64:
-      case FieldKind.SFIXED64:
-        output.fixed32(low)
-        return output.fixed32(high)
-      case FieldKind.SINT32:
-        return output.varint32((low << 1) ^ (low >> 31))
-      case FieldKind.SINT64: {
-        const sign = (high | 0) >> 31
-        return output.varint64(((low << 1) ^ sign) >>> 0, (((high << 1) | (low >>> 31)) ^ sign) >>> 0)
-      }
-      default:
-        return output.varint64(low >>> 0, high >>> 0)
-    }
-  }
-
-  #bigVarint(value: bigint): void {
-    const bits = BigInt.asUintN(64, value)
-    this.#output.varint64(Number(bits & 0xffffffffn), Number(bits >> 32n))
-  }
-
-  #float(isSingle: boolean, isQuoted = false): number {
-    const { octets, start, end } = this.#scanner
-    const text = isQuoted ? this.#shortText() : octets.toString("latin1", start, end)
-    const value = floatOf(text, isQuoted, isSingle)
-    if (value === null) throw this.#expected(isSingle ? "a float" : "a double")
-    return value
-  }
-
-  // ---- Text -----------------------------------------------------------------------------------------------------
-
-  /** Writes the last string with its length; what has escapes and is long, in steps. Returns whether it is empty. */
-  #string(isValue: boolean): boolean {
-    const { octets, start, end, hasEscapes } = this.#scanner
-    const output = this.#output
-    if (!hasEscapes) {
-      output.lengthAnd(octets, start + 1, end - 1)
-      return end - start === 2
-    }
-    output.begin()
-    this.#copy = new StringCopy(octets, start + 1, end - 1, output, isValue ? "value" : "key")
-    return false
-  }
-
-  /** Returns whether they are none. */
-  #bytes(): boolean {
-    const { octets, start, end, hasEscapes } = this.#scanner
-    const output = this.#output
-    if (hasEscapes) {
-      output.begin()
-      this.#copy = new StringCopy(octets, start + 1, end - 1, output, "base64")
-      return false
-    }
-    const decoded = decodedBase64(octets.toString("latin1", start + 1, end - 1))
-    if (decoded === null) throw this.#expected("base64")
-    output.lengthAnd(decoded, 0, decoded.length)
-    return decoded.length === 0
-  }
-
-  /** False: the step's work is used up first. */
-  #goOnCopying(): boolean {
-    const copy = this.#copy!
-    this.#scanner.left -= copy.step(this.#scanner.left)
-    if (!copy.isThrough) return false
-    if (copy.use === "base64") {
-      const text = this.#output.octets.toString("latin1", copy.outputStart, this.#output.length)
-      const decoded = decodedBase64(text)
-      if (decoded === null) throw this.#expected("base64")
-      this.#output.cutTo(copy.outputStart)
-      this.#output.copy(decoded, 0, decoded.length)
-    }
-    this.#copy = null
-    this.#output.end()
-    if (copy.use !== "key") this.#valueEnded()
-    return true
-  }
-
-  /** The last string, where what is wanted is never long. */
-  #shortText(): string {
-    const scanner = this.#scanner
-    if (scanner.end - scanner.start > SHORT_OCTETS_MAX) throw this.#expected("a short text")
-    return scanner.text
-  }
-
   // ---- Faults ---------------------------------------------------------------------------------------------------
 
-  #expected(what: string): MessageFault {
-    return new MessageFault("mistyped", `expected ${what}, got ${this.#scanner.excerpt}`)
-  }
-
-  #unknownField(level: Level): MessageFault {
+  #unknownField(level: JsonLevel): MessageFault {
     return new MessageFault("unknown", `${level.type!.name} has no such field`)
   }
 
@@ -689,22 +440,10 @@ export class JsonToBinary implements Translation {
     if (kind === "malformed") return new MessageFault(kind, `malformed JSON: ${message}`)
     const { name } = this.#type
     if (kind === "limit") return new MessageFault(kind, `the JSON of ${name}: ${message}`, limit)
-    const path = this.#path()
+    const path = pathOf(this.#scanner.octets, this.#levels.slice(0, this.#depth))
     const field = path === "" ? name : `field ${path} of ${name}`
     const { octets, start } = this.#scanner
     return new MessageFault(kind, `${field}, position ${positionOf(octets, start)}: ${message}`)
-  }
-
-  /** `a.b[2].c`; empty for the message as a whole. */
-  #path(): string {
-    let path = ""
-    for (const level of this.#levels.slice(0, this.#depth)) {
-      const isArray = level.within === Within.LIST || level.within === Within.LIST_VALUE
-      if (isArray) path += level.count > 0 ? `[${level.count - 1}]` : ""
-      else if (level.phase >= Phase.COLON && level.within !== Within.ANY)
-        path += `.${keyOf(this.#scanner.octets, level)}`
-    }
-    return path.replace(/^\./, "").slice(0, PATH_MAX)
   }
 }
 
@@ -718,53 +457,6 @@ const EMPTY: MessageType = {
   isMessageSet: false,
 }
 
-function keyOf(octets: Buffer, { keyStart, keyEnd, keyHasEscapes }: Level): string {
-  if (keyEnd - keyStart > SHORT_OCTETS_MAX) return "…"
-  return unescaped(octets, keyStart, keyEnd, keyHasEscapes)
-}
-
 function takesNull({ isRepeated, message, enum: enumType }: FieldType): boolean {
   return !isRepeated && (message?.form === OwnForm.VALUE || enumType?.isNull === true)
-}
-
-/** Null: it is none. Either alphabet, with padding or without. */
-function decodedBase64(text: string): Buffer | null {
-  const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0
-  const characters = text.length - padding
-  if (characters % 4 === 1 || (padding > 0 && text.length % 4 !== 0)) return null
-  const decoded = Buffer.from(text, "base64")
-  // Node leaves out what is no base64.
-  return decoded.length === Math.floor((characters * 3) / 4) ? decoded : null
-}
-
-const RANGES = {
-  int32: [-(2n ** 31n), 2n ** 31n - 1n],
-  uint32: [0n, 2n ** 32n - 1n],
-  int64: [-(2n ** 63n), 2n ** 63n - 1n],
-  uint64: [0n, 2n ** 64n - 1n],
-} as const
-
-function intName(kind: number): keyof typeof RANGES {
-  switch (kind) {
-    case FieldKind.UINT32:
-    case FieldKind.FIXED32:
-      return "uint32"
-    case FieldKind.INT64:
-    case FieldKind.SINT64:
-    case FieldKind.SFIXED64:
-      return "int64"
-    case FieldKind.UINT64:
-    case FieldKind.FIXED64:
-      return "uint64"
-    default:
-      return "int32"
-  }
-}
-
-function rangeOf(kind: number): readonly [min: bigint, max: bigint] {
-  return RANGES[intName(kind)]
-}
-
-function isUnsigned(kind: number): boolean {
-  return intName(kind).startsWith("u")
 }
