@@ -12,9 +12,9 @@
  * ```
  */
 
-export { Balancer, type BalancerEvents, type BalancerOptions, type OpenAddress } from "./balancer/balancer.ts"
+export { Balancer, type BalancerEvents, type BalancerOptions } from "./balancer/balancer.ts"
 export { ConfigError, createBalancer } from "./balancer/create-balancer.ts"
-export type { BalancerSnapshot, ClusterSnapshot, StreamSnapshot } from "./balancer/status.ts"
+export type { BalancerSnapshot, ClusterSnapshot, OpenAddress, StreamSnapshot } from "./balancer/status.ts"
 export { type LoadedConfig, loadConfig } from "./config/load.ts"
 export type { Config } from "./config/model.ts"
 export { type Problem, renderProblem } from "./config/problem.ts"

@@ -4,12 +4,12 @@
  */
 import type { AddressInfo, Server } from "node:net"
 import { PATHS, RESPONSE, TRAILERS_BAD, TRAILERS_OK } from "./calls.ts"
-import type { Connection } from "./connection.ts"
+import type { Connection, ConnectionOwner } from "./connection.ts"
 import { Failures } from "./failures.ts"
 import { Flood } from "./flood.ts"
 import { LABEL_OCTETS, MessageChecker, PREFIX_OCTETS, writeMessage } from "./message.ts"
 import { listen, listenTls } from "./sockets.ts"
-import type { ConnectionOwner, Stream, StreamOwner } from "./stream.ts"
+import type { Stream, StreamOwner } from "./stream.ts"
 
 const failures = new Failures()
 const floods = new WeakMap<Connection, Flood>()

@@ -1,10 +1,10 @@
 import { REQUESTS } from "./calls.ts"
-import type { Connection } from "./connection.ts"
+import type { Connection, ConnectionOwner } from "./connection.ts"
 import type { Fields } from "./header-reader.ts"
 import { MessageChecker, PREFIX_OCTETS, writeMessage } from "./message.ts"
 import type { Lane, Pace } from "./pace.ts"
 import { dial } from "./sockets.ts"
-import type { ConnectionOwner, Stream, StreamOwner } from "./stream.ts"
+import type { Stream, StreamOwner } from "./stream.ts"
 import { Countdown, type Workload, type WorkloadContext, within } from "./workload.ts"
 
 /** One long-lived echo stream: a message goes out, comes back, and only then may the next one go. */

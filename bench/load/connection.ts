@@ -1,9 +1,9 @@
 import type { Socket } from "node:net"
 import { FrameReader } from "./frame-reader.ts"
-import { HeaderReader } from "./header-reader.ts"
+import { type Fields, HeaderReader } from "./header-reader.ts"
 import { type FieldList, HeaderWriter } from "./header-writer.ts"
 import { Output } from "./output.ts"
-import { type ConnectionOwner, Stream, type StreamOwner } from "./stream.ts"
+import { Stream, type StreamConnection, type StreamOwner } from "./stream.ts"
 import {
   DEFAULT_WINDOW_OCTETS,
   Flag,
@@ -35,11 +35,22 @@ function greeting(more: readonly (readonly [setting: number, value: number])[]):
   return bytes
 }
 
+export interface ConnectionOwner {
+  /** The peer opened a stream (backends only). */
+  open(connection: Connection, fields: Fields): StreamOwner
+  /** The connection is gone, or will not take more: GOAWAY, a socket error, octets it could not read. */
+  lost(connection: Connection, reason: string): void
+  /** The peer takes no more streams here and lets those that are open end (GOAWAY, NO_ERROR). Without it: lost. */
+  leave?(connection: Connection): void
+  /** Credit came, or everything was written: there may be room to send. */
+  room(connection: Connection): void
+}
+
 /**
  * A lean HTTP/2 connection, either role: enough to keep any proxy honest, nothing more. It grants fixed windows, obeys
  * the peer's, writes once per turn, and reports everything unexpected to its owner.
  */
-export class Connection {
+export class Connection implements StreamConnection {
   readonly streams = new Map<number, Stream>()
   readonly #socket: Socket
   readonly #owner: ConnectionOwner
@@ -260,6 +271,10 @@ export class Connection {
       case Frame.goaway:
         // A client that opens no more streams here still wants the end of those it has.
         if (!this.#client && bytes.readUInt32BE(from + 4) === NO_ERROR) break
+        if (this.#owner.leave !== undefined && bytes.readUInt32BE(from + 4) === NO_ERROR) {
+          this.#owner.leave(this)
+          break
+        }
         this.#lose(`GOAWAY, code ${bytes.readUInt32BE(from + 4)} ${bytes.toString("latin1", from + 8, to)}`)
         break
     }

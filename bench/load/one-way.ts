@@ -1,10 +1,10 @@
 import { REQUESTS } from "./calls.ts"
-import type { Connection } from "./connection.ts"
+import type { Connection, ConnectionOwner } from "./connection.ts"
 import { Flood, type Source } from "./flood.ts"
 import type { Fields } from "./header-reader.ts"
 import { LABEL_OCTETS, MessageChecker, PREFIX_OCTETS, writeMessage } from "./message.ts"
 import { dial } from "./sockets.ts"
-import type { ConnectionOwner, Stream, StreamOwner } from "./stream.ts"
+import type { Stream, StreamOwner } from "./stream.ts"
 import { CANCEL } from "./wire.ts"
 import { Countdown, type Workload, type WorkloadContext, within } from "./workload.ts"
 

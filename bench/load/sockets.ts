@@ -2,8 +2,7 @@ import { once } from "node:events"
 import { connect, createServer, type Server, Socket, type SocketConstructorOpts } from "node:net"
 import { type ConnectionOptions, connect as connectTls, createServer as createTlsServer } from "node:tls"
 import { makeCertificate } from "./certificate.ts"
-import { Connection } from "./connection.ts"
-import type { ConnectionOwner } from "./stream.ts"
+import { Connection, type ConnectionOwner } from "./connection.ts"
 
 /** One buffer for every socket of the process: the reader is done with it before the next read. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(256 * 1024)

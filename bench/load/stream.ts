@@ -1,14 +1,21 @@
-import type { Connection } from "./connection.ts"
 import type { Fields } from "./header-reader.ts"
 import type { FieldList } from "./header-writer.ts"
 
 /** What is to follow the octets still queued on a stream. */
 export type Ending = null | "data" | FieldList
 
+/** What a stream's owner may ask of its connection. */
+export interface StreamConnection {
+  headers(stream: Stream, list: FieldList, end: boolean): void
+  send(stream: Stream, bytes: Buffer, from: number, to: number): void
+  end(stream: Stream, ending: "data" | FieldList): void
+  reset(stream: Stream, code: number): void
+}
+
 /** One stream, seen from one end. */
 export class Stream {
   readonly id: number
-  readonly connection: Connection
+  readonly connection: StreamConnection
   /** What the workload keeps with it. */
   readonly owner: StreamOwner
   sendWindow: number
@@ -19,7 +26,7 @@ export class Stream {
   localEnded = false
   remoteEnded = false
 
-  constructor(connection: Connection, id: number, owner: StreamOwner, sendWindow: number) {
+  constructor(connection: StreamConnection, id: number, owner: StreamOwner, sendWindow: number) {
     this.connection = connection
     this.id = id
     this.owner = owner
@@ -33,13 +40,4 @@ export interface StreamOwner {
   data(stream: Stream, bytes: Buffer, from: number, to: number, end: boolean): void
   /** The peer reset it. */
   reset(stream: Stream, code: number): void
-}
-
-export interface ConnectionOwner {
-  /** The peer opened a stream (backends only). */
-  open(connection: Connection, fields: Fields): StreamOwner
-  /** The connection is gone, or will not take more: GOAWAY, a socket error, octets it could not read. */
-  lost(connection: Connection, reason: string): void
-  /** Credit came, or everything was written: there may be room to send. */
-  room(connection: Connection): void
 }

@@ -19,6 +19,13 @@ export class ChatClient {
     return this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize) as ChatCall
   }
 
+  /** Calls back once the channel is connected; not at all when it is closed before. */
+  onReady(callback: () => void): void {
+    this.#client.waitForReady(Number.POSITIVE_INFINITY, (error) => {
+      if (error === undefined) callback()
+    })
+  }
+
   close(): void {
     this.#client.close()
   }

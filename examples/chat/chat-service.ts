@@ -5,7 +5,7 @@ import { toServiceDefinition } from "./grpc-service.ts"
 /** Typed without its line end; the whole line is what a terminal client sends. */
 export const END_COMMAND = "结束对话"
 export const STREAM_COMMAND = "返回数据流"
-/** A lone line feed. An empty line has no line feed, so the two cannot be taken for each other. */
+/** A lone line feed: what the terminal client sends for an empty line, as the series' client does. */
 export const HEARTBEAT = "\n"
 const STREAM_LENGTH = 10
 

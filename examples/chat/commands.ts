@@ -66,11 +66,11 @@ async function serve(options: { port: number; host: string; name?: string }): Pr
 export function clientCommand(name: string): Command {
   return usageErrorsExitWith2(new Command(name))
     .description("The chat in a terminal: each line is one message; Ctrl-D says that there are no more.")
-    .option("--server <host:port>", "the chat server, or the balancer before it", "127.0.0.1:80")
+    .option("--server <host:port>", "the chat server, or the balancer before it", "127.0.0.1:8080")
     .option("--heartbeat <duration>", 'send "\\n" this often, for instance 40s', parseDurationMs)
     .addHelpText(
       "after",
-      "\nInputs the server knows: 返回数据流 (ten messages), 结束对话 (ends the conversation).",
+      "\nInputs the server knows: 返回数据流 (ten messages), 结束对话 (ends the conversation), an empty line (heartbeat).",
     )
     .action(chat)
 }

@@ -1,8 +1,8 @@
 import { createInterface, type Interface } from "node:readline"
 import type { Readable, Writable } from "node:stream"
-import { type ServiceError, status } from "@grpc/grpc-js"
+import { type MetadataValue, type ServiceError, status } from "@grpc/grpc-js"
 import { type ChatCall, ChatClient } from "./chat-client.ts"
-import { HEARTBEAT } from "./chat-service.ts"
+import { HEARTBEAT, SERVER_NAME_HEADER } from "./chat-service.ts"
 
 export interface TerminalChatOptions {
   /** `host:port` of the chat server or of the balancer before it. */
@@ -21,7 +21,8 @@ export interface TerminalChatOptions {
 const EXIT_INTERRUPTED = 130
 
 /**
- * One conversation between a terminal and the chat: each line of `input` is one message; its end half-closes the stream.
+ * One conversation between a terminal and the chat: each line of `input` is one message, an empty one the heartbeat;
+ * its end half-closes the stream.
  * @returns the exit code: 0 when the server ended the stream with OK, 1 for any other status, 130 when cancelled here.
  */
 export async function terminalChat(options: TerminalChatOptions): Promise<number> {
@@ -32,24 +33,36 @@ export async function terminalChat(options: TerminalChatOptions): Promise<number
     output: options.output,
     terminal: options.interactive,
   })
-  const say = printer(lines, options)
+  const screen = { prompts: false }
+  const say = printer(lines, options, screen)
   const cancel = () => call.cancel()
   options.signal?.addEventListener("abort", cancel, { once: true })
   lines.on("SIGINT", cancel)
 
-  say("请输入消息...")
+  const greet = (server: MetadataValue | undefined) => {
+    if (screen.prompts) return
+    if (server !== undefined) say(`已连接到服务端 ${String(server)}`)
+    screen.prompts = true
+    say("请输入消息...")
+  }
+  call.on("metadata", (metadata) => greet(metadata.get(SERVER_NAME_HEADER)[0]))
+  // A server that sends no metadata before its first answer is one all the same.
+  let greeting: NodeJS.Timeout | undefined
+  client.onReady(() => (greeting = setTimeout(() => greet(undefined), GREETING_MS)))
   const heartbeat = startHeartbeat(call, options.heartbeatMs, say)
   lines.on("line", (line) => {
     // Reading goes on when the stream has taken what it was given; readline hands over lines it has already split.
-    if (!call.write({ input: line })) lines.pause()
-    if (options.interactive) lines.prompt()
+    if (!call.write({ input: line === "" ? HEARTBEAT : line })) lines.pause()
+    if (options.interactive && screen.prompts) lines.prompt()
   })
   call.on("drain", () => lines.resume())
   lines.on("close", () => call.end())
   call.on("data", (response) => say(`[客户端收到]: ${response.output}`))
 
   const { code, details } = await outcome(call)
+  clearTimeout(greeting)
   clearInterval(heartbeat)
+  screen.prompts = false
   options.signal?.removeEventListener("abort", cancel)
   if (code === status.OK) say("⚠️ 收到服务端的结束信号")
   else if (code !== status.CANCELLED || details !== LOCAL_CANCEL)
@@ -59,6 +72,9 @@ export async function terminalChat(options: TerminalChatOptions): Promise<number
   if (code === status.OK) return 0
   return code === status.CANCELLED && details === LOCAL_CANCEL ? EXIT_INTERRUPTED : 1
 }
+
+/** How long to wait for the server's name before asking for input. */
+const GREETING_MS = 1000
 
 /** grpc-js's words for a call cancelled by its own side. */
 const LOCAL_CANCEL = "Cancelled on client"
@@ -81,10 +97,14 @@ function startHeartbeat(call: ChatCall, everyMs: number | undefined, say: (line:
 }
 
 /** Prints whole lines; on a terminal, above the line being typed. */
-function printer(lines: Interface, { output, interactive }: TerminalChatOptions): (line: string) => void {
+function printer(
+  lines: Interface,
+  { output, interactive }: TerminalChatOptions,
+  screen: { readonly prompts: boolean },
+): (line: string) => void {
   if (!interactive) return (line) => void output.write(`${line}\n`)
   return (line) => {
     output.write(`\r\u001b[K${line}\n`)
-    lines.prompt(true)
+    if (screen.prompts) lines.prompt(true)
   }
 }

@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events"
 import type { Socket } from "node:net"
 import { hostname } from "node:os"
 import { type Clock, HeldClock, systemClock, type Timer } from "../base/clock.ts"
-import { Counters, counterIds } from "../base/counters.ts"
+import { type Counters, counterIds } from "../base/counters.ts"
 import type { Limits } from "../base/limits.ts"
 import { type Random, systemRandom } from "../base/random.ts"
 import { resolveLimits } from "../base/resolve-limits.ts"
@@ -20,8 +20,10 @@ import type {
   UpstreamTlsConfig,
 } from "../config/model.ts"
 import { BufferBudget } from "../http2/buffer-budget.ts"
+import { releaseIdleSlabs } from "../http2/segments.ts"
 import { type AccessLog, AccessLogs } from "../log/access-log.ts"
 import { type Log, silentLog } from "../log/logger.ts"
+import { Descriptors } from "../net/descriptors.ts"
 import { Flusher } from "../net/flusher.ts"
 import { Link, type LinkOwner } from "../net/link.ts"
 import type { Listening } from "../net/listen.ts"
@@ -30,17 +32,20 @@ import type { TlsListener } from "../net/tls-listener.ts"
 import { type TlsPlan, TlsStore } from "../net/tls-store.ts"
 import type { ConnectionRecord, StreamRecord } from "../record/record.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
+import type { CallContext } from "../relay/call/call-context.ts"
 import { ReplayRing } from "../relay/call/replay-ring.ts"
-import type { RelayContext } from "../relay/context.ts"
 import { Clients } from "../relay/downstream/clients.ts"
 import type { OpenListener } from "../relay/downstream/listener-view.ts"
 import { Admission } from "../relay/overload/admission.ts"
-import { Shedding } from "../relay/overload/reset-largest.ts"
+import { CutCalls } from "../relay/overload/cut-calls.ts"
+import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
 import { compileRoute, type Route } from "../relay/route/route.ts"
-import { type RouteCompiler, Router } from "../relay/route/router.ts"
+import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
 import type { UpstreamConnection } from "../relay/upstream/upstream.ts"
+import type { UpstreamContext } from "../relay/upstream/upstream-context.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
-import { type BalancerSnapshot, describe } from "./status.ts"
+import { type Numbers, OwnNumbers } from "./numbers.ts"
+import { type BalancerSnapshot, describe, type OpenAddress } from "./status.ts"
 
 const TICK_MS = 1000
 
@@ -62,15 +67,6 @@ export interface BalancerEvents {
   disconnect: [connection: ConnectionRecord]
 }
 
-/** An address that is open. */
-export interface OpenAddress {
-  readonly name: string
-  readonly host: string | null
-  /** The port in use, also when 0 was asked for; null for a Unix socket. */
-  readonly port: number | null
-  readonly unixPath: string | null
-}
-
 /** A listener that is open, or opens. */
 interface Accepting extends OpenListener {
   config: ListenerConfig
@@ -80,6 +76,14 @@ interface Accepting extends OpenListener {
 }
 
 type Clusters = ReadonlyMap<string, Cluster<UpstreamConnection>>
+
+/** A configuration that is compiled and whose new listeners are open. One of the two is to be called, once. */
+export interface PreparedReload {
+  /** Puts it in force. Errors: throws when the balancer is closing, and the old one stays. */
+  commit(): void
+  /** Forgets it. */
+  abandon(): void
+}
 
 interface Live {
   readonly config: Config
@@ -95,8 +99,9 @@ interface Live {
  * configuration as a whole; streams under way keep the one they began with.
  */
 export class Balancer extends EventEmitter<BalancerEvents> {
-  readonly counters = new Counters()
+  readonly counters: Counters
   readonly limits: Limits
+  readonly #numbers: Numbers
   readonly #clock: HeldClock
   readonly #log: Log
   readonly #env: TemplateEnvironment
@@ -105,7 +110,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #accessLogs: AccessLogs
   readonly #accessLogsOpen = new Map<string, AccessLog>()
   readonly #tls: TlsStore
-  readonly #context: RelayContext
+  readonly #context: CallContext & UpstreamContext
   readonly #clients: Clients
   readonly #upstreams: Upstreams
   readonly #links = new Set<Link>()
@@ -121,14 +126,15 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #listeners = new Map<string, Accepting>()
   #live: Live
   #ticker: Timer | null = null
-  #streams = 0
   #isClosing = false
   /** The last reload: each builds on what the one before it has left. */
   #reloading: Promise<void> = Promise.resolve()
 
   /** `config` has been checked. Errors: throws when an access log or a certificate cannot be opened or a limit is out of range. */
-  constructor(config: Config, options: BalancerOptions = {}) {
+  constructor(config: Config, options: BalancerOptions = {}, numbers: Numbers = new OwnNumbers()) {
     super()
+    this.counters = numbers.counters
+    this.#numbers = numbers
     const { limits, problems } = resolveLimits(config.limits)
     if (problems.length > 0) throw new Error(problems.map(({ message }) => message).join("; "))
     this.limits = limits
@@ -145,11 +151,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       handshakeTimeoutMs: limits.handshakeTimeoutMs,
       clock: this.#clock,
       log: this.#log,
-      onSecured: (name, socket, info) => {
-        const listener = this.#listeners.get(name)
-        if (listener === undefined) socket.destroy()
-        else this.#clients.secured(listener, socket, info)
-      },
+      onSecured: (name, socket, info) =>
+        this.#clients.onTlsHandshakeDone(this.#listeners.get(name), socket, info),
+      onPlain: (name, socket, octets) =>
+        this.#clients.acceptWithoutTls(this.#listeners.get(name), socket, octets),
       onFailed: (counter) => this.counters.add(counterIds[counter]),
       onBug: (error) => this.#uncaught(error),
     })
@@ -162,9 +167,11 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       env: this.#env,
       replayRing: new ReplayRing(),
       budget: new BufferBudget(limits),
+      descriptors: new Descriptors({ clock: this.#clock, counters: this.counters, limits, log: this.#log }),
       admission,
+      cutCalls: new CutCalls({ limits, counters: this.counters, log: this.#log }),
       onStreamEnd: (record) => {
-        this.#streams++
+        numbers.traffic.add(record)
         this.emit("stream", record)
       },
     }
@@ -175,6 +182,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       openStream: bridges.openStream,
       http1: (connection) => bridges.http1(connection),
       link,
+      nextConnectionId: () => numbers.nextConnectionId(),
       onConnect: (record) => {
         this.#tickLater()
         this.emit("connect", record)
@@ -183,6 +191,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         this.#gone()
         this.emit("disconnect", record)
       },
+      onHandshakeEnd: () => this.#gone(),
     })
     this.#upstreams = new Upstreams({
       context: this.#context,
@@ -191,7 +200,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       onConnect: () => this.#tickLater(),
       onClosed: () => this.#gone(),
     })
-    new Shedding(this.#context, () => this.#clients.connections)
+    new ResetLargestStreams(this.#context, () => this.#clients.connections)
     this.#live = this.#compile(config, null)
     this.#live.tls.commit()
   }
@@ -222,7 +231,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       addresses: this.addresses,
       clusters: this.#live.clusters.values(),
       downstream: this.#clients.connections,
-      streamsEnded: this.#streams,
+      handshakes: this.#clients.handshakes.size,
+      streamsEnded: this.#numbers.traffic.streams,
       bufferedOctets: this.#context.budget.octets,
       deadlines: this.#context.deadlines.size,
       counters: this.counters,
@@ -240,10 +250,24 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   }
 
   async #reload(config: Config): Promise<void> {
+    const prepared = await this.prepare(config)
+    prepared.commit()
+    this.#log.info("configuration reloaded")
+  }
+
+  /**
+   * The first half of a reload, for those who must know that it will do before it is done. One at a time, and not while
+   * `reload` is under way. Errors: as `reload`.
+   */
+  async prepare(config: Config): Promise<PreparedReload> {
     this.#mustNotBeClosing()
     const next = this.#compile(config, this.#live)
     const opened: string[] = []
-    const names = new Set(config.listeners.map(({ name }) => name))
+    const abandon = (): void => {
+      for (const name of opened) this.#removeListener(name)
+      for (const cluster of without(next.clusters, this.#live.clusters)) cluster.close()
+      next.tls.abandon()
+    }
     try {
       for (const listener of config.listeners) {
         const open = this.#listeners.get(listener.name)
@@ -255,27 +279,35 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         await this.#open(listener, next)
         opened.push(listener.name)
       }
-      this.#mustNotBeClosing()
     } catch (error) {
-      for (const name of opened) this.#removeListener(name)
-      for (const cluster of without(next.clusters, this.#live.clusters)) cluster.close()
-      next.tls.abandon()
+      abandon()
       throw error
     }
+    const commit = (): void => {
+      if (this.#isClosing) abandon()
+      this.#mustNotBeClosing()
+      this.#commit(next)
+    }
+    return { commit, abandon }
+  }
+
+  #commit(next: Live): void {
     const before = this.#live
+    const { config } = next
+    const names = new Set(config.listeners.map(({ name }) => name))
     this.#live = next
     for (const name of [...this.#listeners.keys()]) if (!names.has(name)) this.#removeListener(name)
     for (const cluster of without(before.clusters, next.clusters)) cluster.close()
     for (const upstream of next.tls.commit())
-      for (const way of this.#upstreams.forget(upstream))
-        for (const cluster of next.clusters.values()) cluster.forget(way)
+      for (const connector of this.#upstreams.retireConnectors(upstream))
+        for (const cluster of next.clusters.values()) cluster.retireConnector(connector)
     for (const listener of config.listeners) {
       const open = this.#listeners.get(listener.name)!
       open.config = listener
       open.router = next.routers.get(listener.name)!
       open.tls = next.tls.find(listener.name)
     }
-    this.#log.info("configuration reloaded")
+    this.#numbers.streams.retain(config.clusters)
   }
 
   /** A reload must not open again what `close` has closed. */
@@ -299,17 +331,17 @@ export class Balancer extends EventEmitter<BalancerEvents> {
    */
   async close(options: { graceMs?: number } = {}): Promise<void> {
     const graceMs = options.graceMs ?? this.#live.config.shutdown.graceMs
-    const { connections } = this.#clients
+    const { connections, handshakes } = this.#clients
     this.#isClosing = true
     this.#clients.close()
     for (const name of [...this.#listeners.keys()]) this.#closeListener(name)
     for (const connection of connections) connection.drain()
-    if (graceMs > 0) await this.#whenGone(connections, graceMs)
+    if (graceMs > 0) await this.#whenGone([connections, handshakes], graceMs)
     for (const connection of [...connections]) connection.abort("the balancer is shutting down")
     for (const cluster of this.#live.clusters.values()) cluster.close()
     for (const connection of [...this.#upstreams.connections])
       connection.abort("the balancer is shutting down")
-    await this.#whenGone(this.#links, this.limits.drainTimeoutMs)
+    await this.#whenGone([this.#links], this.limits.drainTimeoutMs)
     for (const link of this.#links) link.destroy()
     this.#tls.close()
     this.#ticker?.cancel()
@@ -341,6 +373,13 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   #makeRouters(config: Config, clusters: Clusters, tls: TlsPlan): Map<string, Router<Route>> {
     const find = clusterFinder(clusters)
     const routers = new Map<string, Router<Route>>()
+    const options: RouterOptions = {
+      stepsMax: this.limits.regexSteps,
+      onOverrun: ({ what, octets, stepsMax }) => {
+        this.counters.add(counterIds.regex_steps_exceeded)
+        this.#log.warn("limit reached: regex_steps_exceeded", { of: what, octets, regexSteps: stepsMax })
+      },
+    }
     for (const { name } of config.listeners) {
       const servers = config.servers.filter((server) => server.listeners.includes(name))
       if (servers.length === 0) throw new Error(`listener ${name} has no server`)
@@ -350,11 +389,11 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         { bindAddress, socketKeepalive }: RouteSettings,
       ) => {
         const over = tlsConfig === null ? null : tls.upstream(tlsConfig)
-        return this.#upstreams.connect({ tls: over, bindAddress, socketKeepalive })
+        return this.#upstreams.connector({ tls: over, bindAddress, socketKeepalive })
       }
       const compile: RouteCompiler<Route> = (server, route) =>
         compileRoute(server, route, find, openLog, connectAs)
-      routers.set(name, new Router(name, servers, compile))
+      routers.set(name, new Router(name, servers, compile, options))
     }
     return routers
   }
@@ -372,8 +411,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       clock: this.#clock,
       random: this.#env.random,
       limits: this.limits,
+      log: this.#log,
       onLimit: (counter) => this.counters.add(counterIds[counter as keyof typeof counterIds]),
       connect: this.#upstreams.plain,
+      counts: this.#numbers.streams.countsOf(config),
     })
   }
 
@@ -417,9 +458,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   }
 
   /** Over TLS a client is served after its handshake. False: this listener has no TLS. */
-  #handshake({ tls }: Accepting, socket: Socket): boolean {
+  #handshake(listener: Accepting, socket: Socket): boolean {
+    const { tls } = listener
     if (tls === null) return false
-    if (this.#clients.admit(socket)) tls.handshake(socket)
+    if (this.#clients.admitHandshake(listener, socket)) tls.handshake(socket)
     return true
   }
 
@@ -433,17 +475,20 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       this.#context.admission.tick(nowMs)
       for (const connection of this.#clients.connections) connection.tick(nowMs)
       for (const connection of this.#upstreams.connections) connection.tick(nowMs)
-      if (this.#clients.connections.size + this.#upstreams.connections.size > 0) this.#tickLater()
+      const isQuiet = this.#clients.connections.size + this.#upstreams.connections.size === 0
+      releaseIdleSlabs(isQuiet)
+      if (!isQuiet) this.#tickLater()
     })
   }
 
-  /** Resolves when `set` is empty, or after `ms`. */
-  #whenGone(set: ReadonlySet<unknown>, ms: number): Promise<void> {
-    if (set.size === 0) return Promise.resolve()
+  /** Resolves when all `sets` are empty, or after `ms`. */
+  #whenGone(sets: readonly { readonly size: number }[], ms: number): Promise<void> {
+    const areGone = (): boolean => sets.every(({ size }) => size === 0)
+    if (areGone()) return Promise.resolve()
     return new Promise((resolve) => {
       const timer = this.#clock.after(ms, () => done())
       const look = (): void => {
-        if (set.size === 0) done()
+        if (areGone()) done()
       }
       const done = (): void => {
         timer.cancel()
@@ -461,7 +506,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
 }
 
 /** By name as written, else without regard to case: what variables come to is in any spelling, and nginx takes it. */
-function clusterFinder(clusters: Clusters): Route["findCluster"] {
+function clusterFinder(clusters: Clusters): (name: string) => Cluster<UpstreamConnection> | undefined {
   const byLowerName = new Map([...clusters].map(([name, cluster]) => [name.toLowerCase(), cluster]))
   return (name) => clusters.get(name) ?? byLowerName.get(name.toLowerCase())
 }

@@ -3,13 +3,23 @@ import type { Cluster } from "../cluster/cluster.ts"
 import type { Pool } from "../cluster/pool.ts"
 import type { ClientConnection } from "../relay/downstream/client-connection.ts"
 import type { UpstreamConnection } from "../relay/upstream/upstream.ts"
-import type { OpenAddress } from "./balancer.ts"
+
+/** An address that is open. */
+export interface OpenAddress {
+  readonly name: string
+  readonly host: string | null
+  /** The port in use, also when 0 was asked for; null for a Unix socket. */
+  readonly port: number | null
+  readonly unixPath: string | null
+}
 
 /** What a balancer is doing at one moment: plain data, safe to keep and to turn into JSON. */
 export interface BalancerSnapshot {
   addresses: OpenAddress[]
   clusters: ClusterSnapshot[]
   connections: number
+  /** Clients whose TLS handshake is under way; they are no connections yet. */
+  handshakes: number
   streams: StreamSnapshot[]
   streamsEnded: number
   /** Held for slow receivers and for streams that may have to be repeated, in all. */
@@ -54,6 +64,7 @@ export function describe(from: {
   addresses: OpenAddress[]
   clusters: Iterable<Cluster<UpstreamConnection>>
   downstream: Iterable<ClientConnection>
+  handshakes: number
   streamsEnded: number
   bufferedOctets: number
   deadlines: number
@@ -64,15 +75,14 @@ export function describe(from: {
   for (const { streams: owners, record } of from.downstream) {
     connections++
     for (const owner of owners) {
-      const { messages } = owner
       streams.push({
         client: `${record.remoteAddress}:${record.remotePort}`,
         authority: owner.record.authority,
         path: owner.record.path,
         endpoint: owner.endpointAddress,
         ageMs: Math.round(from.nowMs - owner.record.startMs),
-        requestMessages: messages.request,
-        responseMessages: messages.response,
+        requestMessages: owner.record.requestMessages,
+        responseMessages: owner.record.responseMessages,
         requestOctets: owner.record.requestOctets,
         responseOctets: owner.record.responseOctets,
         bufferedOctets: owner.bufferedOctets,
@@ -85,6 +95,7 @@ export function describe(from: {
     addresses: from.addresses,
     clusters: [...from.clusters].map((cluster) => describeCluster(cluster, from.nowMs)),
     connections,
+    handshakes: from.handshakes,
     streams,
     streamsEnded: from.streamsEnded,
     bufferedOctets: from.bufferedOctets,

@@ -19,20 +19,23 @@ export const counterMeanings = {
   continuation_empty: "a CONTINUATION frame carried nothing and did not end the block",
   header_block_timeout: "a header block did not end in time",
   header_undecodable: "HPACK could not decode a header block",
+  header_mended:
+    "values held blanks at their ends, or a backend's CR, LF, NUL or connection fields: taken out",
+  trailers_cut: "trailers were larger than their client takes, and were cut: the grpc-status was kept",
   header_malformed: "a field name, field value or set of fields broke RFC 9113 §8",
   path_refused: "a :path, :authority or host could be read two ways",
   content_length_mismatch: "content-length and the DATA that came do not agree",
   interim_responses_exceeded: "a backend sent too many interim responses to one request",
   trailers_malformed: "trailers held pseudo-headers or did not end the stream",
   // The abuse bucket: what was charged, and what happened when it ran dry.
-  abuse_peer_reset: "a peer reset a stream before its response had ended",
+  abuse_peer_reset: "a peer reset a young stream before its response had ended",
   abuse_made_to_reset: "a peer made us reset a stream",
   abuse_ping: "a PING came too soon after the last one, with no HEADERS or DATA between",
-  abuse_settings: "SETTINGS came again after the first",
+  abuse_refused: "a request was refused that no honest client sends",
+  abuse_settings: "SETTINGS came again with too little payload since the last",
   abuse_exhausted: "a connection emptied its abuse bucket and was ended with ENHANCE_YOUR_CALM",
   // Cheap frames.
   settings_entries_exceeded: "a SETTINGS frame held too many entries",
-  settings_ack_timeout: "SETTINGS was not acknowledged in time",
   control_frames_queued: "too many replies to a peer's control frames waited for it to read",
   unsent_octets_paused: "reading from a peer stopped because it did not read what was sent",
   priority_flood: "more PRIORITY frames came than the streams warrant",
@@ -44,10 +47,13 @@ export const counterMeanings = {
   handshake_failed: "a TLS handshake failed for another reason",
   preface_timeout: "a connection preface did not come in time",
   preface_malformed: "what came was not the HTTP/2 connection preface",
+  ping_hastened: "an endpoint said nothing at all to new streams, so a PING asked after it ahead of its time",
   ping_timeout: "a PING was not answered in time",
   drain_timeout: "a peer had not read the last of what was sent when its time to do so was over",
   connections_per_address_exceeded: "one address held too many connections",
   connections_exceeded: "a worker held too many connections",
+  descriptors_exhausted:
+    "for want of file descriptors a client was turned away, or a connection to an endpoint not made",
   // Memory.
   connection_buffer_exceeded: "the streams of one connection held more unsent octets than its share",
   worker_buffer_withheld: "new credit was withheld because the worker neared its buffer budget",
@@ -55,6 +61,8 @@ export const counterMeanings = {
   // Overload.
   overload_delay_exceeded: "a new stream was refused because the worker was too far behind",
   worker_streams_exceeded: "a new stream was refused because the worker carried too many",
+  cut_calls_exceeded:
+    "a new call was refused: its connection's deadlines had cut too many, and its own was as short",
   // Upstream work.
   pick_queue_full: "a stream failed at once: too many were already waiting for an endpoint",
   pick_queue_timeout: "a stream waited too long for an endpoint",
@@ -62,8 +70,10 @@ export const counterMeanings = {
   upstream_resets_exceeded:
     "a connection to an endpoint was put out of use because so many of its streams were reset",
   endpoint_connections_exceeded: "a stream found every connection to its endpoint full, and no more allowed",
+  connections_opening_exceeded:
+    "a connection to an endpoint was not opened yet: as many as may be were being made already",
   keepalive_calmed: "an endpoint sent ENHANCE_YOUR_CALM, and new PINGs to it come half as often",
-  reconnect_delayed: "a connection was not tried yet, since the last one to that endpoint came to nothing",
+  reconnect_delayed: "a connection was not tried yet, since the last one to that endpoint failed",
   // Calls and messages.
   grpc_timeout_malformed: "a grpc-timeout had more digits than allowed, or no known unit",
   message_too_large: "a message was larger than a bridge buffers",
@@ -73,6 +83,7 @@ export const counterMeanings = {
   messages_waited: "a large message waited for others to be translated first",
   descriptors_too_large: "a backend's descriptors were more octets than are read or kept",
   reflected_services_exceeded: "a service's descriptors were forgotten to keep those of another",
+  regex_steps_exceeded: "a regex of the configuration took too many steps for a path or a name",
   http1_head_too_large: "the head of an HTTP/1.1 request went past its octets",
   origin_refused: "a WebSocket came from a page of another site",
   // The last resort.
@@ -83,19 +94,38 @@ export type CounterName = keyof typeof counterMeanings
 
 export const counterNames = Object.keys(counterMeanings) as CounterName[]
 
+/**
+ * Counters that move in the course of honest work: what they count is worth a number and no warning. A charge is paid from
+ * a bucket, and `abuse_exhausted` says when that is empty.
+ */
+const quiet: ReadonlySet<string> = new Set<CounterName>([
+  ...(["abuse_peer_reset", "abuse_made_to_reset", "abuse_refused", "abuse_ping"] as const),
+  ...(["abuse_settings", "header_mended", "trailers_cut", "upstream_resets_exceeded"] as const),
+])
+
+/** Whether a counter says that a limit was reached, which operators are told to watch the log for. */
+export function isLimitReached(counter: string): boolean {
+  return !quiet.has(counter)
+}
+
 /** Slot numbers. Look one up once, at module level: `const rapid = counterIds.abuse_peer_reset`. */
 export const counterIds = Object.freeze(
   Object.fromEntries(counterNames.map((name, slot) => [name, slot])),
 ) as Readonly<Record<CounterName, number>>
 
 /**
- * Counts since the process started.
+ * Counts since the process started, or of one of its data threads.
  *
  * Unit:  occurrences, exact to 2^53.
  * Cost:  an `add` is one load and one store into a typed array: cheap enough for every frame.
  */
 export class Counters {
-  readonly #slots = new Float64Array(counterNames.length)
+  readonly #slots: Float64Array
+
+  /** `slots`: one for each name, in memory that others read; nothing else may write there. Default: memory of its own. */
+  constructor(slots: Float64Array = new Float64Array(counterNames.length)) {
+    this.#slots = slots
+  }
 
   /** `id` is one of `counterIds`. */
   add(id: number, n = 1): void {

@@ -16,10 +16,12 @@ export class Keepalive {
   readonly timeoutMs: number
   #heardMs: number
   #askedMs = -1
+  #answerWithinMs: number
 
   constructor(settings: KeepaliveSettings, nowMs: number) {
     this.#intervalMs = settings.intervalMs
     this.timeoutMs = settings.timeoutMs
+    this.#answerWithinMs = settings.timeoutMs
     this.#heardMs = nowMs
   }
 
@@ -28,12 +30,30 @@ export class Keepalive {
     this.#askedMs = -1
   }
 
+  /** How long the PING that was sent last has been given. */
+  get answerWithinMs(): number {
+    return this.#answerWithinMs
+  }
+
+  /** A PING was sent ahead of its time: no more is until it is answered, within `withinMs` or what is set, if that is less. */
+  asked(nowMs: number, withinMs: number): void {
+    if (this.#askedMs >= 0) return
+    this.#askedMs = nowMs
+    this.#answerWithinMs = Math.min(withinMs, this.timeoutMs)
+  }
+
+  /** A PING has had no answer for so long, nor did anything else come. */
+  isUnansweredFor(ms: number, nowMs: number): boolean {
+    return this.#askedMs >= 0 && nowMs - this.#askedMs >= ms
+  }
+
   /** `isDeaf`: we do not read what the peer sends, signs of life among it, so it is not judged. */
   check(nowMs: number, hasStreams: boolean, isDeaf: boolean): KeepaliveWish {
     if (isDeaf) this.received(nowMs)
-    if (this.#askedMs >= 0) return nowMs - this.#askedMs >= this.timeoutMs ? "dead" : "none"
+    if (this.#askedMs >= 0) return nowMs - this.#askedMs >= this.#answerWithinMs ? "dead" : "none"
     if (!hasStreams || nowMs - this.#heardMs < this.#intervalMs) return "none"
     this.#askedMs = nowMs
+    this.#answerWithinMs = this.timeoutMs
     return "ping"
   }
 

@@ -16,9 +16,11 @@ export type LimitUnit =
   | "charges"
   | "charges/s"
   | "connections"
+  | "descriptors"
   | "retries/s"
   | "percent"
   | "digits"
+  | "steps"
   | "octets per octet"
   | "frames per frame"
 
@@ -32,7 +34,16 @@ export interface LimitRow {
   readonly min: number
   readonly max: number
   /** What one bound is shared by. */
-  readonly per: "frame" | "message" | "stream" | "connection" | "address" | "endpoint" | "cluster" | "worker"
+  readonly per:
+    | "frame"
+    | "message"
+    | "stream"
+    | "connection"
+    | "address"
+    | "endpoint"
+    | "cluster"
+    | "worker"
+    | "process"
   /** The attack or accident it stops. */
   readonly stops: string
   /** What happens at the bound. */
@@ -152,7 +163,7 @@ const rows = {
     per: "stream",
     stops: "HPACK bomb (CVE-2016-6581): references of one octet that expand",
     effect:
-      "a request: RESOURCE_EXHAUSTED or 431, and a charge to the abuse bucket; a response or trailers: RST_STREAM(ENHANCE_YOUR_CALM)",
+      "a request: RESOURCE_EXHAUSTED or 431, and a charge to the abuse bucket; a response's trailers and Trailers-Only are cut to what fits, their grpc-status kept; an interim response is left out; another head: RST_STREAM(ENHANCE_YOUR_CALM)",
     source: "RFC 9113 §10.5.1",
     counter: "header_list_too_large",
     nginx: "large_client_header_buffers",
@@ -160,33 +171,58 @@ const rows = {
 
   // ---- Header blocks ----------------------------------------------------------------------------------------------
   headerFieldsMax: {
-    counts: "fields of one header list, each cookie crumb one; trailers too",
+    counts: "fields of one header list of a client's, each cookie crumb one; trailers too",
     value: 128,
     unit: "fields",
     min: 16,
     max: 10_000,
     per: "stream",
     stops: "HPACK bomb of many small fields and cookie crumbs (2026): bookkeeping exceeds the octets",
-    effect:
-      "a request: RESOURCE_EXHAUSTED or 431, and a charge to the abuse bucket; a response or trailers: RST_STREAM(ENHANCE_YOUR_CALM)",
+    effect: "RESOURCE_EXHAUSTED or 431, and a charge to the abuse bucket",
     source: "RFC 9113 §8.2.3, §10.5.1; Envoy max_request_headers_count 100",
     counter: "header_fields_exceeded",
   },
+  responseFieldsMax: {
+    counts: "fields of one header list of a backend's; trailers too",
+    value: 1024,
+    unit: "fields",
+    min: 16,
+    max: 10_000,
+    per: "stream",
+    stops: "the same from a backend",
+    effect:
+      "trailers and Trailers-Only are cut to what fits, their grpc-status kept; an interim response is left out; another head: RST_STREAM(ENHANCE_YOUR_CALM)",
+    source: "ours: as many as headerListOctets has room for; nginx passes 150",
+    counter: "header_fields_exceeded",
+  },
   headerBlockOctets: {
-    counts: "encoded octets of one header block, before decoding",
-    value: 64 * KiB,
+    counts:
+      "encoded octets of one header block from a client; what headerListOctets has no room for is decoded for the table's sake and thrown away",
+    value: 256 * KiB,
     unit: "octets",
     min: 1 * KiB,
     max: 16 * MiB,
-    per: "stream",
+    per: "connection",
     stops: "CONTINUATION flood (CVE-2024-27316 family): a block that never ends",
-    effect: "GOAWAY(ENHANCE_YOUR_CALM)",
+    effect: "GOAWAY(ENHANCE_YOUR_CALM); from 64 KiB on also where bufferedWithholdPercent is reached",
+    source: "RFC 9113 §10.5.1; four times what is kept, so that one call alone pays for it",
+    counter: "header_block_too_large",
+  },
+  responseBlockOctets: {
+    counts: "the same from a backend",
+    value: 1 * MiB,
+    unit: "octets",
+    min: 1 * KiB,
+    max: 16 * MiB,
+    per: "connection",
+    stops: "the same from a backend, whose connection many calls share",
+    effect: "GOAWAY(ENHANCE_YOUR_CALM); from 64 KiB on also where bufferedWithholdPercent is reached",
     source: "RFC 9113 §10.5.1",
     counter: "header_block_too_large",
   },
   continuationFramesMax: {
     counts:
-      "CONTINUATION frames after one HEADERS; an empty one that does not end the block is never accepted",
+      "CONTINUATION frames after one HEADERS, and one more for each 8 KiB of the block; an empty one that does not end the block is never accepted",
     value: 8,
     unit: "frames",
     min: 0,
@@ -194,7 +230,7 @@ const rows = {
     per: "stream",
     stops: "CONTINUATION flood (CVE-2024-27316 family): a block that never ends",
     effect: "GOAWAY(ENHANCE_YOUR_CALM)",
-    source: "nghttp2 1.61: 8",
+    source: "nghttp2 1.61: 8; senders cut blocks into frames of 16 KiB",
     counter: "continuation_flood",
   },
   interimResponsesMax: {
@@ -210,14 +246,14 @@ const rows = {
     counter: "interim_responses_exceeded",
   },
   headerBlockTimeoutMs: {
-    counts: "from HEADERS to END_HEADERS",
+    counts: "from HEADERS to END_HEADERS; of HTTP/1.1 from the first octet of a head to its end",
     value: 10_000,
     unit: "ms",
     min: 10,
     max: HOUR_MS,
     per: "stream",
     stops: "slowloris: half a header block holds a socket, and every stream behind it",
-    effect: "GOAWAY(ENHANCE_YOUR_CALM)",
+    effect: "GOAWAY(ENHANCE_YOUR_CALM); 408",
     source: "h2o http2-idle-timeout 10 s",
     counter: "header_block_timeout",
     nginx: "client_header_timeout",
@@ -226,7 +262,7 @@ const rows = {
   // ---- The abuse bucket -------------------------------------------------------------------------------------------
   abuseBurst: {
     counts:
-      "charges at once; a charge is a stream the peer resets early, one it makes us reset, a header list past its limit, an idle PING, or SETTINGS again",
+      "charges at once; a charge is a stream the peer resets early, one it makes us reset, a malformed request, a header list past its limit, an idle PING, or SETTINGS again for nothing",
     value: 200,
     unit: "charges",
     min: 1,
@@ -250,18 +286,70 @@ const rows = {
     source: "nghttp2: 33/s",
     counter: "abuse_exhausted",
   },
+  answeredCallsOffset: {
+    counts:
+      "calls that a backend answered, each of which pays for one stream that its client resets early or that its deadline cuts; so many are saved up",
+    value: 500,
+    unit: "streams",
+    min: 0,
+    max: MANY,
+    per: "connection",
+    stops: "a client that gives up some of many calls being taken for one that attacks",
+    effect: "a stream reset early is charged to the abuse bucket again",
+    source: "Envoy premature_reset_total_stream_count 500, and half of all streams",
+    counter: "abuse_peer_reset",
+  },
+  cutCallsMax: {
+    counts:
+      "calls with a deadline of at most one second that passed before a backend had answered, and those under way, less those answered and cutCallsPerSecond",
+    value: 1000,
+    unit: "streams",
+    min: 1,
+    max: MANY,
+    per: "connection",
+    stops: "rapid reset by deadline: grpc-timeout of a few milliseconds makes us reset each stream",
+    effect:
+      "new calls with such a deadline get RESOURCE_EXHAUSTED that names the limit, and no backend sees them; nothing else is touched",
+    source: "ours: as many as may be open at once",
+    counter: "cut_calls_exceeded",
+  },
+  cutCallsPerSecond: {
+    counts: "cut calls of cutCallsMax forgiven each second",
+    value: 250,
+    unit: "streams/s",
+    min: 0,
+    max: MANY,
+    per: "connection",
+    stops: "the same, kept up slowly",
+    effect: "as above",
+    source: "ours: a client that misses a hundred deadlines a second is honest",
+    counter: "cut_calls_exceeded",
+  },
   pingIntervalMs: {
     counts:
       "a PING sooner than this after the last, with no HEADERS or DATA between, is charged to the abuse bucket",
-    value: 10_000,
+    value: 1_000,
     unit: "ms",
     min: 0,
     max: HOUR_MS,
     per: "connection",
     stops: "PING flood (CVE-2019-9512)",
     effect: "one charge to the abuse bucket",
-    source: "gRPC PERMIT_KEEPALIVE_TIME, gRFC A9; its default is 5 min",
+    source: "ours: no client's keepalive is more eager; gRPC servers ask for 5 min, gRFC A9",
     counter: "abuse_ping",
+  },
+  settingsPayloadOctets: {
+    counts:
+      "SETTINGS that come again after less payload than this, both ways, are charged to the abuse bucket",
+    value: 16 * KiB,
+    unit: "octets",
+    min: 0,
+    max: 1 * GiB,
+    per: "connection",
+    stops: "SETTINGS flood (CVE-2019-9515)",
+    effect: "one charge to the abuse bucket",
+    source: "grpc-go, grpc-java and C-core resize their window after 43 kB or more",
+    counter: "abuse_settings",
   },
 
   // ---- Cheap frames -----------------------------------------------------------------------------------------------
@@ -276,18 +364,6 @@ const rows = {
     effect: "GOAWAY(ENHANCE_YOUR_CALM)",
     source: "nghttp2 1.41: 32",
     counter: "settings_entries_exceeded",
-  },
-  settingsAckTimeoutMs: {
-    counts: "from our SETTINGS to its acknowledgement",
-    value: 10_000,
-    unit: "ms",
-    min: 10,
-    max: HOUR_MS,
-    per: "connection",
-    stops: "a peer that never acknowledges, and so is bound by nothing we advertised",
-    effect: "GOAWAY(SETTINGS_TIMEOUT)",
-    source: "RFC 9113 §6.5.3",
-    counter: "settings_ack_timeout",
   },
   controlFramesQueuedMax: {
     counts: "SETTINGS and PING acknowledgements and RST_STREAMs that wait for the peer to read",
@@ -327,27 +403,29 @@ const rows = {
   },
   overheadOctetsMax: {
     counts:
-      "octets that carry nothing (unknown frames, PRIORITY, padding): at most this + payload ÷ payloadPerOverheadOctets, payload being DATA and header blocks; of frames that do something only the padding counts, since short messages are honest work",
-    value: 1 * MiB,
+      "octets that carry nothing (unknown frames, PRIORITY, padding): at most this + payload × overheadPerPayloadOctets, payload being DATA both ways and header blocks; of frames that do something only the padding counts, since short messages are honest work",
+    value: 8 * MiB,
     unit: "octets",
     min: 64 * KiB,
     max: 1 * GiB,
     per: "connection",
     stops: "unknown-frame, PRIORITY and padding floods (CVE-2019-9513)",
     effect: "GOAWAY(ENHANCE_YOUR_CALM)",
-    source: "nginx's flood detection, which counts frame heads and so allows eight times the payload",
+    source: "nginx's flood detection: 8 MiB and seven times the payload, frame heads counted",
     counter: "overhead_flood",
   },
-  payloadPerOverheadOctets: {
-    counts: "payload that warrants one more octet of overhead",
-    value: 8,
+  overheadPerPayloadOctets: {
+    counts:
+      "octets of overhead that one octet of payload warrants; 16, so that frames of 16 octets may be padded with all that HTTP/2 allows",
+    value: 16,
     unit: "octets per octet",
-    min: 1,
+    min: 0,
     max: MANY,
     per: "connection",
     stops: "the same, kept in proportion to honest work",
     effect: "GOAWAY(ENHANCE_YOUR_CALM)",
-    source: "nginx's flood detection",
+    source:
+      "nginx's flood detection: 7, frame heads counted; RFC 9113 §6.1: at most 256 octets of padding a frame",
     counter: "overhead_flood",
   },
   emptyFramesMax: {
@@ -378,7 +456,7 @@ const rows = {
 
   // ---- Sockets and time -------------------------------------------------------------------------------------------
   handshakeTimeoutMs: {
-    counts: "from accept to the end of the TLS handshake",
+    counts: "from accept to the end of the TLS handshake, however it is spread",
     value: 10_000,
     unit: "ms",
     min: 10,
@@ -392,7 +470,7 @@ const rows = {
   },
   prefaceTimeoutMs: {
     counts:
-      "from accept, or the end of the handshake, to the end of the connection preface or of the HTTP/1.1 head; upstream also for a connection that nobody waits for any more",
+      "from accept, or the end of the handshake, to the end of the connection preface or the first octet of a request of HTTP/1.1, by ALPN or not; its head then has headerBlockTimeoutMs; upstream also for a connection that nobody waits for any more",
     value: 10_000,
     unit: "ms",
     min: 10,
@@ -441,6 +519,21 @@ const rows = {
     effect: "the connection is closed as it is accepted",
     source: "nginx worker_connections",
     counter: "connections_exceeded",
+  },
+  descriptorsReserved: {
+    counts:
+      "file descriptors that clients leave free, of those the process may have (ulimit -n), at most a quarter: for connections to endpoints, logs and certificates",
+    value: 64,
+    unit: "descriptors",
+    min: 0,
+    max: MANY,
+    per: "process",
+    stops:
+      "running out of descriptors: clients whom the system accepts and closes unheard, endpoints out of reach",
+    effect: "the client is closed at once, and the log says so every 10 s with the limit",
+    source: "nginx worker_connections, which counts both sides",
+    counter: "descriptors_exhausted",
+    nginx: "worker_rlimit_nofile",
   },
 
   // ---- Memory -----------------------------------------------------------------------------------------------------
@@ -587,6 +680,19 @@ const rows = {
     source: "Envoy max_connections 1024",
     counter: "endpoint_connections_exceeded",
   },
+  connectionsOpeningMax: {
+    counts:
+      "upstream connections to one endpoint that are being made at once; one alone after one that failed",
+    value: 128,
+    unit: "connections",
+    min: 1,
+    max: MANY,
+    per: "endpoint",
+    stops: "a burst of connections that overflows the backend's queue of those to accept",
+    effect: "the stream waits in the pick queue; the next are made as these come up",
+    source: "listen backlogs: 128 and more",
+    counter: "connections_opening_exceeded",
+  },
   upstreamResetsMax: {
     counts: "streams that we reset on one connection to an endpoint, less upstreamResetsPerSecond",
     value: 400,
@@ -612,6 +718,32 @@ const rows = {
     source: "nghttp2: 33/s",
     counter: "upstream_resets_exceeded",
   },
+  hastenedPingAfterMs: {
+    counts:
+      "how long an endpoint says nothing at all to new streams until a PING asks after it, ahead of its keepalive; at most one in 10 s, and no more than gRPC servers permit",
+    value: 3_000,
+    unit: "ms",
+    min: 0,
+    max: HOUR_MS,
+    per: "connection",
+    stops: "a frozen endpoint whose kernel goes on accepting streams, each of them lost",
+    effect: "a PING, that has hastenedPingTimeoutMs to be answered",
+    source: "ours; gRFC A8 and A9 for what is permitted",
+    counter: "ping_hastened",
+  },
+  hastenedPingTimeoutMs: {
+    counts:
+      "from such a PING to its answer, or to anything else that comes; keepalive's own timeout where that is less",
+    value: 8_000,
+    unit: "ms",
+    min: 100,
+    max: HOUR_MS,
+    per: "connection",
+    stops: "the same; a pause of a garbage collector should fit in it",
+    effect: "the connection ends, its streams get UNAVAILABLE, and the endpoint is charged with a failure",
+    source: "ours: with hastenedPingAfterMs less than 15 s in all",
+    counter: "ping_timeout",
+  },
   pingIntervalMaxMs: {
     counts:
       "how far apart PINGs to an endpoint get that answers them with GOAWAY(ENHANCE_YOUR_CALM); each doubles it",
@@ -627,7 +759,7 @@ const rows = {
   },
   reconnectDelayMs: {
     counts:
-      "from the start of a connection that came to nothing to the start of the next to that endpoint, give or take a fifth; 1.6 times as long after each in a row",
+      "from the start of a connection that failed to the start of the next to that endpoint, give or take a fifth; 1.6 times as long after each in a row, up to 0.3 s while the endpoint has been down for less than a minute, and to a 200th of that time later",
     value: 100,
     unit: "ms",
     min: 0,
@@ -755,6 +887,19 @@ const rows = {
     effect: "the oldest is forgotten, and asked for again when it is needed",
     source: "more than any backend has; a hash and a reference each",
     counter: "reflected_services_exceeded",
+  },
+  regexSteps: {
+    counts:
+      "steps that one regex of the configuration takes for one path or name. Where it has no reference, lookaround or atomic group, they grow with the text alone: ordinary ones never come near",
+    value: 1_000_000,
+    unit: "steps",
+    min: 1000,
+    max: 1_000_000_000,
+    per: "stream",
+    stops: "a regex that goes back over its choices for longer than anyone waits (ReDoS)",
+    effect: "500, or INTERNAL to a gRPC client",
+    source: "PCRE's match_limit of ten million, at which nginx answers 500",
+    counter: "regex_steps_exceeded",
   },
   http1HeadOctets: {
     counts: "request line and fields of an HTTP/1.1 request, WebSocket handshakes among them",

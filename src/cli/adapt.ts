@@ -1,5 +1,5 @@
 /** `sluice adapt nginx.conf`: the same configuration as sluice.yaml. */
-import { loadConfig } from "../config/load.ts"
+import { readConfig } from "../config/load.ts"
 import { renderProblem, sortProblems } from "../config/problem.ts"
 import { toYaml } from "../config/yaml/write.ts"
 import { schemaPath } from "./schema-path.ts"
@@ -14,7 +14,7 @@ export interface AdaptOptions {
 
 /** @returns the exit code: 0 when the file was printed, 2 when it has errors and nothing was */
 export function adapt(path: string, options: AdaptOptions): 0 | 2 {
-  const { config, problems, sources } = loadConfig(path)
+  const { config, problems, sources } = readConfig(path)
   for (const problem of sortProblems(problems)) {
     if (problem.severity !== "note") options.stderr.write(`${renderProblem(problem, sources, options)}\n\n`)
   }

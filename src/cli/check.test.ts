@@ -3,6 +3,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, expect, test } from "vitest"
 import { loadConfig } from "../config/load.ts"
+import type { FileLook } from "../config/named-files.ts"
+import { diskFiles } from "../config/nginx/include.ts"
 import { loadYaml } from "../config/yaml/load.ts"
 import { adapt } from "./adapt.ts"
 import { check, wantsColor } from "./check.ts"
@@ -22,22 +24,32 @@ function sink() {
   return written
 }
 
-function checked(path: string, json = false) {
-  const stdout = sink()
-  return { code: check(path, { json, color: false, stdout }), text: stdout.text }
+/** A machine that has whatever a configuration names, whatever this one has. */
+const everything: FileLook = {
+  canRead: () => true,
+  isDirectory: () => true,
+  writeProblem: () => null,
+  canMakeDirectory: () => true,
 }
 
-test("a good file is one line", () => {
+async function checked(path: string, { json = false, strict = false, look = everything } = {}) {
+  const stdout = sink()
+  const load = (asked: string) => loadConfig(asked, diskFiles, look)
+  const code = await check(path, { json, strict, color: false, stdout, load })
+  return { code, text: stdout.text }
+}
+
+test("a good file is one line", async () => {
   const path = file("good.conf", "server { listen 8080 http2; location / { grpc_pass 127.0.0.1:3000; } }")
-  expect(checked(path)).toEqual({
+  expect(await checked(path)).toEqual({
     code: 0,
     text: `${path}: ok, listens on 0.0.0.0:8080; 1 cluster, 1 endpoint, 1 route\n`,
   })
 })
 
-test("a bad one has every problem with its line and a caret, then a count", () => {
+test("a bad one has every problem with its line and a caret, then a count", async () => {
   const path = file("bad.conf", "server {\n  lisen 80;\n  location / { grpc_pas a; }\n}\n")
-  const { code, text } = checked(path)
+  const { code, text } = await checked(path)
   expect(code).toBe(2)
   expect(text).toContain(
     `${path}:2:3: error: unknown directive "lisen"\n    2 |   lisen 80;\n      |   ^~~~~\n`,
@@ -46,18 +58,18 @@ test("a bad one has every problem with its line and a caret, then a count", () =
   expect(text).toContain(`${path}: 2 errors, not usable\n`)
 })
 
-test("notes are a line per reason", () => {
-  const { code, text } = checked(STOCK)
+test("notes are a line per reason", async () => {
+  const { code, text } = await checked(STOCK)
   expect(code).toBe(0)
   expect(text).toContain("  no files are served: sendfile (line 14), types_hash_max_size (line 16), ")
   expect(text.split("\n").length).toBeLessThan(20)
 })
 
-test("--json is one object", () => {
-  const good = JSON.parse(checked(STOCK, true).text)
+test("--json is one object", async () => {
+  const good = JSON.parse((await checked(STOCK, { json: true })).text)
   expect(good).toMatchObject({ ok: true, summary: { clusters: [{ name: "chat" }], routes: 2 } })
   expect(good.problems[0]).toMatchObject({ severity: "note", file: STOCK, line: 2, column: 1 })
-  const bad = JSON.parse(checked(file("bad.conf", "x;"), true).text)
+  const bad = JSON.parse((await checked(file("bad.conf", "x;"), { json: true })).text)
   expect(bad).toMatchObject({
     ok: false,
     summary: null,
@@ -65,8 +77,8 @@ test("--json is one object", () => {
   })
 })
 
-test("a missing file is a problem like any other", () => {
-  const { code, text } = checked(join(directory, "missing.conf"))
+test("a missing file is a problem like any other", async () => {
+  const { code, text } = await checked(join(directory, "missing.conf"))
   expect(code).toBe(2)
   expect(text).toContain("missing.conf: error: cannot read the configuration: ENOENT")
 })
@@ -103,4 +115,55 @@ test("adapt prints nothing but the problems of a bad file", () => {
   expect(adapt(file("bad.conf", "x;"), { color: false, stdout, stderr })).toBe(2)
   expect(stdout.text).toBe("")
   expect(stderr.text).toContain('unknown directive "x"')
+})
+
+const SERVER = "server { listen 127.0.0.1:8080 http2; location / { grpc_pass 127.0.0.1:3000; } }"
+
+test("--strict: a warning is as good as an error, a note is not", async () => {
+  const warned = file("warned.conf", `add_header Connection close;\n${SERVER}`)
+  expect(await checked(warned)).toMatchObject({
+    code: 0,
+    text: expect.stringContaining(": ok with 1 warning, "),
+  })
+  expect(await checked(warned, { strict: true })).toMatchObject({
+    code: 2,
+    text: expect.stringContaining(": 1 warning (--strict), not usable\n"),
+  })
+  expect(JSON.parse((await checked(warned, { strict: true, json: true })).text)).toMatchObject({ ok: false })
+  expect(await checked(file("noted.conf", `sendfile on; ${SERVER}`), { strict: true })).toMatchObject({
+    code: 0,
+  })
+})
+
+test("a machine without nginx: its directory of logs is made, and a note says so", async () => {
+  const path = file(
+    "logged.conf",
+    `access_log /var/log/nginx/access.log;\nerror_log /var/log/nginx/error.log;\n${SERVER}`,
+  )
+  const look = { ...everything, isDirectory: () => false }
+  const { code, text } = await checked(path, { look, strict: true })
+  expect(code).toBe(0)
+  expect(text).toContain(
+    "its directory does not exist: sluice run makes it: /var/log/nginx/access.log (line 1), /var/log/nginx/error.log (line 2)",
+  )
+})
+
+test("and where it cannot be made, the logs go without, and a warning says so", async () => {
+  const path = file(
+    "logged.conf",
+    `access_log /var/log/nginx/access.log;\nerror_log /var/log/nginx/error.log;\n${SERVER}`,
+  )
+  const look = { ...everything, isDirectory: () => false, canMakeDirectory: () => false }
+  const { code, text } = await checked(path, { look })
+  expect(code).toBe(0)
+  expect(text).toContain(
+    `${path}:1:12: warning: the directory "/var/log/nginx" of the access log does not exist and cannot be made: this log is not written`,
+  )
+  expect(text).toContain("of the log does not exist and cannot be made: standard error is used")
+  const { config } = loadConfig(path, diskFiles, look)
+  expect([
+    config!.log.path,
+    config!.servers[0]!.routes[0]!.settings.accessLogs,
+    config!.servers[0]!.fallback.accessLogs,
+  ]).toEqual(["stderr", [], []])
 })

@@ -1,9 +1,10 @@
 /** `sluice check CONFIG`: all problems at once. */
-import { type LoadedConfig, loadConfig } from "../config/load.ts"
+import type { LoadedConfig } from "../config/load.ts"
 import type { Config, RouteConfig } from "../config/model.ts"
 import { messageOf, type Problem, renderProblem, type Severity, sortProblems } from "../config/problem.ts"
+import { type PrepareOptions, prepare } from "./prepare.ts"
 
-export interface CheckOptions {
+export interface CheckOptions extends PrepareOptions {
   /** Print one JSON object in place of text. */
   json: boolean
   /** ANSI colors; see `wantsColor`. */
@@ -19,9 +20,9 @@ export function wantsColor(
   return stream.isTTY === true && !environment.NO_COLOR && environment.TERM !== "dumb"
 }
 
-/** @returns the exit code: 0 when the configuration can run, 2 when it has errors */
-export function check(path: string, options: CheckOptions): 0 | 2 {
-  const loaded = loadConfig(path)
+/** @returns the exit code: 0 when `sluice run` would take the configuration here, 2 when not */
+export async function check(path: string, options: CheckOptions): Promise<0 | 2> {
+  const loaded = await prepare(path, options)
   options.stdout.write(options.json ? `${jsonOf(loaded)}\n` : `${reportOf(path, loaded, options)}\n`)
   return loaded.config === null ? 2 : 0
 }
@@ -42,7 +43,7 @@ function reportOf(
   if (notes !== null) blocks.push(notes)
   blocks.push(
     config === null
-      ? `${path}: ${countOf(problems, "error")}, not usable`
+      ? `${path}: ${verdictOf(problems)}, not usable`
       : `${path}: ok${warned(problems)}, ${summaryOf(config)}`,
   )
   return blocks.join("\n\n")
@@ -86,6 +87,12 @@ function routesIn(routes: readonly RouteConfig[]): number {
 
 function countOf(problems: readonly Problem[], severity: Severity): string {
   return plural(problems.filter((problem) => problem.severity === severity).length, severity)
+}
+
+/** `2 errors`; where only `--strict` stands against it, `1 warning (--strict)`. */
+function verdictOf(problems: readonly Problem[]): string {
+  const errors = countOf(problems, "error")
+  return errors.startsWith("0 ") ? `${countOf(problems, "warning")} (--strict)` : errors
 }
 
 function warned(problems: readonly Problem[]): string {

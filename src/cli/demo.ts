@@ -1,4 +1,10 @@
+import { pathToFileURL } from "node:url"
+import { programFile } from "../base/program-file.ts"
+
 const NEEDS = "@grpc/grpc-js"
+
+/** Where the package has it. The balancer's code knows its examples by their place alone. */
+const DEMO = "../../examples/chat/sluice-demo.ts"
 
 /**
  * `sluice demo [client | server]`: the chat of examples/chat, the same as `npm start` in a checkout. Its servers and its
@@ -16,10 +22,7 @@ export async function demo(args: readonly string[]): Promise<number> {
     )
     return 1
   }
-  const { clientCommand, demoCommand, serverCommand } = await import("../../examples/chat/commands.ts")
-  const command = demoCommand("sluice demo")
-    .addCommand(clientCommand("client"))
-    .addCommand(serverCommand("server"))
-  await command.parseAsync(args, { from: "user" })
-  return Number(process.exitCode ?? 0)
+  const program = pathToFileURL(programFile(DEMO, import.meta.url))
+  const { sluiceDemo } = (await import(program.href)) as { sluiceDemo: typeof demo }
+  return sluiceDemo(args)
 }

@@ -66,8 +66,7 @@ describe.skipIf(process.platform !== "linux").for([1, 2])("with %i workers", (wo
       rename()
       sluice.signal(signal)
       const old = [`${log}.1`, `${access}.1`]
-      const held = () =>
-        [sluice.child.pid!, ...sluice.workers].flatMap(openFiles).filter((file) => old.includes(file))
+      const held = () => openFiles(sluice.child.pid!).filter((file) => old.includes(file))
       await eventually(
         () => held().length === 0,
         () => `nobody holds ${held().join()}`,

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
+import { processSignals } from "../control/signals.ts"
 import { nodeProblem } from "./node-version.ts"
-import { commands } from "./worker-control.ts"
-import { limitYoungHeap } from "./young-heap.ts"
 
 const problem = nodeProblem(process.version)
 if (problem !== null) {
@@ -9,9 +8,10 @@ if (problem !== null) {
   process.exit(1)
 }
 if (process.argv[2] === "run") {
-  limitYoungHeap()
   // What follows takes most of a second.
-  commands.take()
+  processSignals.take()
+  // Seen in ps, top and ss.
+  process.title = "sluice"
 }
 const { main } = await import("./program.ts")
 await main()

@@ -41,6 +41,7 @@ Exit codes: 0 fine, 1 failed at runtime, 2 wrong usage or configuration.`,
     )
     .option("-t, --to <address>", "a backend: host:port, [v6]:port or unix:/path (repeatable)", collect)
     .option("--json", "log and announce as JSON lines", false)
+    .option("--strict", "do not run a configuration that has warnings", false)
     .addHelpText(
       "after",
       `
@@ -56,14 +57,19 @@ Examples:
     .action(
       async (
         config: string | undefined,
-        { listen = ["8080"], to = [], json }: { listen?: string[]; to?: string[]; json: boolean },
+        {
+          listen = ["8080"],
+          to = [],
+          json,
+          strict,
+        }: { listen?: string[]; to?: string[]; json: boolean; strict: boolean },
         command,
       ) => {
         if ((config === undefined) === (to.length === 0))
           command.error("error: give either a configuration file or --to addresses (see sluice run --help)", {
             exitCode: 2,
           })
-        process.exitCode = await run({ listen, to, json, config: config ?? null })
+        process.exitCode = await run({ listen, to, json, strict, config: config ?? null })
         // Whatever a library still holds open must not keep a stopped balancer alive.
         process.exit()
       },
@@ -74,13 +80,15 @@ Examples:
     .description("say everything that is wrong with a configuration, with file, line and column")
     .argument("<config>", "nginx.conf or sluice.yaml")
     .option("--json", "print one JSON object", false)
+    .option("--strict", "warnings count as errors: exit code 2", false)
     .addHelpText(
       "after",
       "\nExamples:\n  sluice check nginx.conf\n  sluice check sluice.yaml --json | jq .problems",
     )
-    .action((config: string, { json }: { json: boolean }) => {
-      process.exitCode = check(config, {
+    .action(async (config: string, { json, strict }: { json: boolean; strict: boolean }) => {
+      process.exitCode = await check(config, {
         json,
+        strict,
         color: wantsColor(process.stdout, process.env),
         stdout: process.stdout,
       })

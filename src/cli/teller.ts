@@ -1,10 +1,7 @@
 import type { LoadedConfig } from "../config/load.ts"
-import { messageOf, type Problem, placeOf, renderProblem, sortProblems } from "../config/problem.ts"
+import { type Problem, problemLines, renderProblem, withoutNotes } from "../config/problem.ts"
 import { createLog } from "../log/logger.ts"
 import { wantsColor } from "./check.ts"
-
-/** So many problems fit into a line of the log. */
-const PROBLEMS_SHOWN = 10
 
 /** What `run` says on standard error beside its log: in words for people, with --json as a log's lines. */
 export class Teller {
@@ -41,17 +38,4 @@ export class Teller {
   line(text: string): void {
     if (!this.#json) process.stderr.write(`sluice: ${text}\n`)
   }
-}
-
-/** `nginx.conf:6:10: unknown directive "lsten"`, errors first. */
-export function problemLines(problems: readonly Problem[]): string[] {
-  const told = withoutNotes(problems).sort(
-    (a, b) => Number(b.severity === "error") - Number(a.severity === "error"),
-  )
-  const lines = told.slice(0, PROBLEMS_SHOWN).map((problem) => `${placeOf(problem)}: ${messageOf(problem)}`)
-  return told.length > lines.length ? [...lines, `and ${told.length - lines.length} more`] : lines
-}
-
-function withoutNotes(problems: readonly Problem[]): Problem[] {
-  return sortProblems(problems).filter(({ severity }) => severity !== "note")
 }

@@ -6,8 +6,11 @@ import { expect, test } from "vitest"
 
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url))
 
-/** Opens the debugger as a signal does that comes while Node itself starts. */
-const OPEN = `--import=data:text/javascript,${encodeURIComponent('import { open } from "node:inspector"; open(0)')}`
+/** Opens the debugger as a signal does that comes while Node itself starts: of the process, not of each thread. */
+const OPENS = `import { open } from "node:inspector"
+import { isMainThread } from "node:worker_threads"
+if (isMainThread) open(0)`
+const OPEN = `--import=data:text/javascript,${encodeURIComponent(OPENS)}`
 
 test.for([
   ["that nobody asked for is closed before it listens", [OPEN], false],
@@ -19,8 +22,7 @@ test.for([
   let said = ""
   child.stderr.on("data", (octets: Buffer) => (said += octets.toString()))
   await once(createInterface(child.stdout), "line")
-  // The process begins itself anew; the last one it speaks of is its own.
-  const url = [...said.matchAll(/Debugger listening on ws:\/\/(\S+?)\//g)].at(-1)![1]
+  const url = /Debugger listening on ws:\/\/(\S+?)\//.exec(said)![1]
   const answered = await fetch(`http://${url}/json/version`).then(
     () => true,
     () => false,

@@ -2,21 +2,50 @@ import { describe, expect, test } from "vitest"
 import { seededRandom } from "../base/random.ts"
 import { Backoff } from "./backoff.ts"
 
-const backoffOf = (random: () => number = () => 0.5) =>
-  new Backoff({ delayMs: 100, delayMaxMs: 1000, random })
+const backoffOf = (random: () => number = () => 0.5, delayMaxMs = 1000) =>
+  new Backoff({ delayMs: 100, delayMaxMs, random })
 
 describe("back-off between connections", () => {
-  test("each failure in a row waits 1.6 times as long, up to the most", () => {
-    const backoff = backoffOf()
-    let nowMs = 0
-    const waited = Array.from({ length: 8 }, () => {
+  /** The delays after so many failures in a row, the first at `nowMs`. */
+  function delays(backoff: Backoff, many: number, nowMs = 0): number[] {
+    return Array.from({ length: many }, () => {
       backoff.failed(nowMs, nowMs)
       const left = backoff.leftMs(nowMs)
       nowMs += left
       return Math.round(left)
     })
-    expect(waited).toEqual([100, 160, 256, 410, 655, 1000, 1000, 1000])
-    expect(backoff.leftMs(nowMs)).toBe(0)
+  }
+
+  test("each failure in a row waits 1.6 times as long, up to 0.3 s", () => {
+    expect(delays(backoffOf(), 6)).toEqual([100, 160, 256, 300, 300, 300])
+  })
+
+  test("an endpoint that was down for a minute is asked less often, one that was down for long as the limit says", () => {
+    const backoff = backoffOf()
+    const all = delays(backoff, 1200)
+    let downMs = 0
+    for (const delay of all) {
+      if (downMs < 60_000) expect(delay).toBeLessThanOrEqual(300)
+      expect(delay).toBeLessThanOrEqual(1000)
+      downMs += delay
+    }
+    expect(all.at(-1)).toBe(1000)
+  })
+
+  test("up but not yet of use: the delay is kept, and grows no further than at first", () => {
+    const backoff = backoffOf()
+    delays(backoff, 1200)
+    backoff.up()
+    expect(delays(backoff, 3, 1e9)).toEqual([300, 300, 300])
+  })
+
+  test("the limit rules, also where it is less", () => {
+    expect(
+      delays(
+        backoffOf(() => 0.5, 120),
+        3,
+      ),
+    ).toEqual([100, 120, 120])
   })
 
   test("delays vary by a fifth either way", () => {
@@ -32,6 +61,17 @@ describe("back-off between connections", () => {
     expect(Math.max(...firsts)).toBeLessThanOrEqual(120)
   })
 
+  test("whoever waits as long as is left has none left, whatever the fractions", () => {
+    const random = seededRandom(3)
+    for (let i = 0; i < 10_000; i++) {
+      const backoff = backoffOf(random)
+      const startedMs = 1e9 * random()
+      backoff.failed(startedMs, startedMs + random())
+      const nowMs = startedMs + 50 * random()
+      expect(backoff.leftMs(nowMs + backoff.leftMs(nowMs))).toBe(0)
+    }
+  })
+
   test("counted from where the attempt began: one that took its time is followed at once", () => {
     const backoff = backoffOf()
     backoff.failed(1000, 1070)
@@ -42,8 +82,17 @@ describe("back-off between connections", () => {
 
   test("attempts made together fail as one", () => {
     const backoff = backoffOf()
-    for (const startedMs of [0, 3, 5]) backoff.failed(startedMs, 5)
+    for (const startedMs of [0, 3, 4]) backoff.failed(startedMs, 5)
     expect(backoff.leftMs(0)).toBe(100)
+  })
+
+  test("one that is begun the moment the last one failed is another one", () => {
+    const backoff = backoffOf()
+    // It lasted, so the next is begun at once.
+    backoff.failed(0, 500)
+    expect(backoff.leftMs(500)).toBe(0)
+    backoff.failed(500, 500)
+    expect(backoff.leftMs(500)).toBe(160)
   })
 
   test("a connection that was of use ends it, unless it is older than the failure", () => {

@@ -4,6 +4,11 @@ import type { Random } from "../base/random.ts"
 const MULTIPLIER = 1.6
 const JITTER = 0.2
 
+/** The delay grows no further while the endpoint is down for a short time, so that one that is back is found at once. */
+const PROMPT_MS = 300
+/** Then it is this share of the time for which the endpoint has been down. */
+const DOWN_SHARE = 1 / 200
+
 export interface BackoffOptions {
   /** After the first failure. */
   delayMs: number
@@ -12,9 +17,12 @@ export interface BackoffOptions {
 }
 
 /**
- * When an endpoint that fails connections may be asked for the next one: exponential, with jitter, so that nobody dials
- * in a loop and not everybody at once. Measured from where an attempt began; one that held longer than its delay is
- * followed at once.
+ * When an endpoint that fails connections may be asked for the next one: exponential, with jitter, so that it is not
+ * dialled in a loop, nor by all balancers at once. Measured from where an attempt began; one that held longer than its
+ * delay is followed at once.
+ *
+ * gRPC lets the delay grow to two minutes, since each of its clients dials. Here one dials for all of them: the delay
+ * stays at 0.3 s for the first minute, then grows with the time that the endpoint has been down, to `delayMaxMs`.
  *
  * Source: gRPC, doc/connection-backoff.md.
  */
@@ -24,29 +32,40 @@ export class Backoff {
   #delayMs = 0
   #untilMs = Number.NEGATIVE_INFINITY
   #failedMs = Number.NEGATIVE_INFINITY
+  /** Start of the first attempt that failed since it was up; -1: none has. */
+  #downSinceMs = -1
 
   constructor(options: BackoffOptions) {
     this.#options = options
   }
 
-  /** The attempt begun at `startedMs` came to nothing. Those that were begun before the last one failed count as one with it. */
+  /** The attempt begun at `startedMs` failed. Those that were begun before the last one failed count as one with it. */
   failed(startedMs: number, nowMs: number): void {
-    if (startedMs <= this.#failedMs) return
+    if (startedMs < this.#failedMs) return
     const { delayMs, delayMaxMs, random } = this.#options
-    this.#delayMs = Math.min(this.#delayMs === 0 ? delayMs : this.#delayMs * MULTIPLIER, delayMaxMs)
+    if (this.#downSinceMs < 0) this.#downSinceMs = startedMs
+    const mostMs = Math.max(delayMs, PROMPT_MS, (nowMs - this.#downSinceMs) * DOWN_SHARE)
+    const nextMs = this.#delayMs === 0 ? delayMs : this.#delayMs * MULTIPLIER
+    this.#delayMs = Math.min(nextMs, mostMs, delayMaxMs)
     this.#untilMs = startedMs + this.#delayMs * (1 + JITTER * (2 * random() - 1))
     this.#failedMs = nowMs
   }
 
-  /** A connection begun at `startedMs` has been of use. True, and what failed is forgotten, when it is the later of the two. */
+  /** A connection begun at `startedMs` served a stream. True, and the failures are forgotten, unless one came later. */
   served(startedMs: number): boolean {
     if (startedMs <= this.#failedMs) return false
     this.#delayMs = 0
+    this.#downSinceMs = -1
     return true
   }
 
-  /** Milliseconds until the next attempt; 0: now. */
+  /** The endpoint is up, though no stream has shown that it serves: the delay is kept. */
+  up(): void {
+    this.#downSinceMs = -1
+  }
+
+  /** Whole milliseconds until the next attempt, so that a timer of as many is never a fraction too early; 0: now. */
   leftMs(nowMs: number): number {
-    return Math.max(0, this.#untilMs - nowMs)
+    return Math.max(0, Math.ceil(this.#untilMs - nowMs))
   }
 }

@@ -1,10 +1,14 @@
 import { describe, expect, test } from "vitest"
 import { ManualClock } from "../../test/support/manual-clock.ts"
 import { defaultLimits } from "../base/limits.ts"
+import { parseAddress } from "../config/address.ts"
 import { defaultCluster, defaultEndpoint } from "../config/defaults.ts"
-import { Cluster, type Connect } from "./cluster.ts"
+import type { ClusterConfig } from "../config/model.ts"
+import { Cluster } from "./cluster.ts"
+import type { Connector } from "./connectors.ts"
 import type { Endpoint } from "./endpoint.ts"
-import type { PooledConnection } from "./pool.ts"
+import type { Pool, PooledConnection } from "./pool.ts"
+import type { EndpointState } from "./state.ts"
 
 class FakeConnection implements PooledConnection {
   streamsOpen = 0
@@ -14,12 +18,18 @@ class FakeConnection implements PooledConnection {
   hasServed = false
   startedMs = 0
   isRetired = false
+  pings = 0
+  prove(): boolean {
+    this.pings++
+    return true
+  }
   retire(): void {
     this.isRetired = true
     this.isUsable = false
   }
 }
 
+const log = { info: () => {}, warn: () => {} }
 const address = { text: "127.0.0.1:1", host: "127.0.0.1", port: 1, unixPath: null }
 
 function clusterOf() {
@@ -30,17 +40,19 @@ function clusterOf() {
   }
   const cluster = new Cluster<FakeConnection>(
     { ...defaultCluster("test"), endpoints: [defaultEndpoint(address)] },
-    { clock: new ManualClock(), random: () => 0.5, limits: defaultLimits, connect, onLimit: () => {} },
+    { clock: new ManualClock(), random: () => 0.5, limits: defaultLimits, log, connect, onLimit: () => {} },
   )
   const endpoint = cluster.snapshot.primary[0]!
-  /** A way of its own to connect, as a route with TLS has. */
-  const way: Connect<FakeConnection> = () => connect()
+  /** A connector of its own, as a route with TLS has. */
+  const way: Connector<FakeConnection> = () => connect()
   /** A stream that began before takes a place and gives it back. */
-  const passBy = (by: Connect<FakeConnection> | null): FakeConnection => {
+  const passBy = (by: Connector<FakeConnection> | null): FakeConnection => {
     const pool = cluster.pool(endpoint, by)
-    let leased: FakeConnection | null = null
-    pool.acquire({ patienceMs: 0, onLease: (connection) => (leased = connection), onNoLease: () => {} })
-    pool.changed()
+    let leased = pool.tryLease()
+    if (leased === null) {
+      pool.wait({ waitTimeoutMs: 0, onLease: (connection) => (leased = connection), onNoLease: () => {} })
+      pool.changed()
+    }
     pool.release(leased!)
     return leased!
   }
@@ -51,8 +63,8 @@ describe("connections of a configuration that has gone", () => {
   test.for([
     ["close, the cluster's own way", (cluster) => cluster.close(), true],
     ["close, another way", (cluster) => cluster.close(), false],
-    ["forget", (cluster, way) => cluster.forget(way), false],
-  ] as [string, (cluster: Cluster<FakeConnection>, way: Connect<FakeConnection>) => void, boolean][])(
+    ["retireConnector", (cluster, way) => cluster.retireConnector(way), false],
+  ] as [string, (cluster: Cluster<FakeConnection>, way: Connector<FakeConnection>) => void, boolean][])(
     "made by a late retry, end with its stream: %s",
     ([, end, isOwnWay]) => {
       const { cluster, made, way, passBy } = clusterOf()
@@ -64,9 +76,9 @@ describe("connections of a configuration that has gone", () => {
     },
   )
 
-  test("one way is forgotten, the others go on", () => {
+  test("one connector is retired, the others go on", () => {
     const { cluster, way, passBy } = clusterOf()
-    cluster.forget(way)
+    cluster.retireConnector(way)
     expect(passBy(null).isRetired).toBe(false)
     expect(passBy(() => new FakeConnection()).isRetired).toBe(false)
   })
@@ -86,12 +98,12 @@ describe("an endpoint where streams must wait for others to end", () => {
         endpoints: [defaultEndpoint(address), defaultEndpoint(address)],
         ...config,
       },
-      { clock: new ManualClock(), random: () => 0.5, limits: defaultLimits, connect, onLimit: () => {} },
+      { clock: new ManualClock(), random: () => 0.5, limits: defaultLimits, log, connect, onLimit: () => {} },
     )
     const names = new Map([...cluster.endpoints].map((endpoint, i) => [endpoint, "ab"[i]!]))
     const ask = (endpoint: Endpoint): void => {
       const pool = cluster.pool(endpoint, null)
-      pool.acquire({ patienceMs: 0, onLease: () => {}, onNoLease: () => {} })
+      if (pool.tryLease() === null) pool.wait({ waitTimeoutMs: 0, onLease: () => {}, onNoLease: () => {} })
       pool.changed()
     }
     const [a, b] = [...cluster.endpoints] as [Endpoint, Endpoint]
@@ -115,13 +127,13 @@ describe("an endpoint where streams must wait for others to end", () => {
 
   test("is passed over also once those who waited have given up, and not for connections made in another way", () => {
     const { cluster, connections, picks, a } = two({ maxConnectionsPerEndpoint: 1 })
-    const waiter = { patienceMs: 0, onLease: () => {}, onNoLease: () => {} }
-    const way: Connect<FakeConnection> = () => Object.assign(new FakeConnection(), { capacity: 1 })
+    const waiter = { waitTimeoutMs: 0, onLease: () => {}, onNoLease: () => {} }
+    const way: Connector<FakeConnection> = () => Object.assign(new FakeConnection(), { capacity: 1 })
     for (const by of [way, null]) {
       const pool = cluster.pool(a, by)
-      pool.acquire({ ...waiter })
+      pool.wait({ ...waiter })
       pool.changed()
-      pool.acquire(waiter)
+      pool.wait(waiter)
       expect(picks(2).sort()).toEqual(by === null ? ["b", "b"] : ["a", "b"])
       pool.abandon(waiter)
       expect(picks(2).sort()).toEqual(by === null ? ["b", "b"] : ["a", "b"])
@@ -137,10 +149,197 @@ describe("an endpoint where streams must wait for others to end", () => {
   })
 
   test("so is one that grants no stream at all", () => {
-    const { connections, ask, picks, a } = two({})
+    const { cluster, connections, ask, picks, a } = two({})
     ask(a)
     connections[0]!.capacity = 0
+    cluster.pool(a, null).settingsReceived(connections[0]!)
     ask(a)
     expect(picks(2)).toEqual(["b", "b"])
+  })
+})
+
+/** Endpoints a, b, c … and connections that a test readies by hand. */
+function clusterWith(names: string, config: Partial<ClusterConfig> = {}) {
+  const clock = new ManualClock()
+  const said: string[] = []
+  const made: { endpoint: string; pool: Pool<FakeConnection>; connection: FakeConnection }[] = []
+  const say = (message: string, fields: Readonly<Record<string, string | number>>): void => {
+    said.push(`${message}: ${String(fields.endpoint)[0]}`)
+  }
+  const cluster = new Cluster<FakeConnection>(
+    {
+      ...defaultCluster("test"),
+      endpoints: [...names].map((name) => defaultEndpoint(parseAddress(`${name}:1`, null)!)),
+      ...config,
+    },
+    {
+      clock,
+      random: () => 0.5,
+      limits: defaultLimits,
+      log: { info: say, warn: say },
+      connect: (endpoint, pool) => {
+        const connection = Object.assign(new FakeConnection(), { isReady: false, startedMs: clock.now() })
+        made.push({ endpoint: endpoint.address[0]!, pool, connection })
+        return connection
+      },
+      onLimit: () => {},
+    },
+  )
+  const find = (name: string): Endpoint => [...cluster.endpoints].find(({ address }) => address[0] === name)!
+  /** A stream that picks; the name of what it gets. */
+  const pick = (): string => cluster.pick(cluster.snapshot, null)?.address[0] ?? "-"
+  const picks = (many: number): string => Array.from({ length: many }, pick).join("")
+  /** A stream gets a slot on a connection, which is ready by then. */
+  const lease = (name: string): FakeConnection => {
+    const pool = cluster.pool(find(name), null)
+    let leased = pool.tryLease()
+    if (leased !== null) return leased
+    pool.wait({ waitTimeoutMs: 0, onLease: (connection) => (leased = connection), onNoLease: () => {} })
+    ready()
+    return leased!
+  }
+  /** The connection made last. */
+  const ready = (): FakeConnection => {
+    const { connection, pool } = made.at(-1)!
+    connection.isReady = true
+    pool.settingsReceived(connection)
+    return connection
+  }
+  const lose = (name: string, connection: FakeConnection): void => {
+    cluster.pool(find(name), null).lost(connection, "connection reset by peer")
+  }
+  return { cluster, clock, said, made, find, pick, picks, lease, ready, lose }
+}
+
+describe("an endpoint that lost a connection with streams on it", () => {
+  test("gets no streams until another has answered a PING, then its full share, however much it weighs", () => {
+    const { cluster, clock, said, made, find, picks, lease, ready, lose } = clusterWith("ab")
+    expect(picks(4)).toBe("abab")
+    lose("a", lease("a"))
+    expect(said.splice(0)).toEqual(["endpoint is ejected: a"])
+    for (let i = 0; i < 10; i++) {
+      clock.advance(5_000)
+      expect(picks(4)).toBe("bbbb")
+    }
+    // One connection, made at once when the backoff was over, is still under way.
+    expect(made).toHaveLength(2)
+    ready()
+    // It speaks HTTP/2, and fail_timeout is over: one stream tries it.
+    expect(picks(4)).toBe("babb")
+    made.at(-1)!.pool.proven(made.at(-1)!.connection)
+    expect(said).toEqual(["endpoint is back: a"])
+    expect(picks(6)).toMatch(/^(ababab|bababa)$/)
+    expect([find("a").probes, clock.timersOpen]).toEqual([0, 0])
+    cluster.close()
+  })
+
+  test("is used all the same where there is no other, and that is panic mode", () => {
+    const { clock, said, find, picks, lease, lose } = clusterWith("ab")
+    lose("a", lease("a"))
+    lose("b", lease("b"))
+    expect(picks(10).replaceAll("b", "").length).toBeOneOf([4, 5, 6])
+    expect([find("a").isEjected(clock.now()), find("b").isEjected(clock.now())]).toEqual([true, true])
+    expect(said).toEqual(["endpoint is ejected: a", "endpoint is ejected: b"])
+  })
+
+  test("is not asked while no stream comes, and again with the first that does", () => {
+    const { clock, made, picks, lease, lose } = clusterWith("ab")
+    picks(1)
+    lose("a", lease("a"))
+    for (let i = 0; i < 100; i++) {
+      clock.advance(300)
+      const { pool, connection } = made.at(-1)!
+      if (pool.connections.includes(connection)) pool.connectFailed(connection, "connection refused")
+    }
+    const before = made.length
+    expect(clock.timersOpen).toBe(0)
+    clock.advance(60_000)
+    expect(picks(1)).toBe("b")
+    expect(made).toHaveLength(before + 1)
+    expect(picks(3)).toBe("bbb")
+  })
+
+  test("asks for nothing more once the cluster is closed", () => {
+    const { cluster, clock, picks, lease, lose } = clusterWith("ab")
+    lose("a", lease("a"))
+    cluster.close()
+    picks(4)
+    expect(clock.timersOpen).toBe(0)
+  })
+})
+
+test("an endpoint that leaves a PING unanswered is passed over, unless there is no other", () => {
+  const { find, picks } = clusterWith("ab")
+  find("a").silentConnections = 1
+  expect(picks(3)).toBe("bbb")
+  find("b").silentConnections = 2
+  expect(picks(4)).toMatch(/^(abab|baba)$/)
+})
+
+describe("what the control side says", () => {
+  const state = (name: string, change: Partial<EndpointState> = {}): EndpointState => ({
+    slot: "abcdefgh".indexOf(name),
+    address: `${name}:1`,
+    weight: 1,
+    zone: null,
+    role: "primary",
+    health: "unknown",
+    drain: false,
+    ...change,
+  })
+
+  test.for<[what: string, state: EndpointState[], expected: string]>([
+    ["the same", [state("a"), state("b")], "ababab"],
+    ["another weight", [state("a", { weight: 2 }), state("b")], "abaaba"],
+    ["unhealthy", [state("a", { health: "unhealthy" }), state("b", { health: "healthy" })], "bbbbbb"],
+    ["all unhealthy", [state("a", { health: "unhealthy" }), state("b", { health: "unhealthy" })], "ababab"],
+    ["drained", [state("a", { drain: true }), state("b")], "bbbbbb"],
+    ["all drained", [state("a", { drain: true }), state("b", { drain: true })], "------"],
+    ["a backup", [state("a", { role: "backup" }), state("b")], "bbbbbb"],
+    ["gone", [state("b")], "bbbbbb"],
+    ["one more", [state("a"), state("b"), state("c")], "abcabc"],
+    ["another in its slot", [state("a", { address: "d:1" }), state("b")], "dbdbdb"],
+    ["none", [], "------"],
+  ])("%s", ([, endpoints, expected]) => {
+    const { cluster, picks } = clusterWith("ab")
+    cluster.apply(endpoints)
+    expect(picks(6)).toBe(expected)
+    cluster.apply([state("a"), state("b")])
+    expect(picks(4)).toMatch(/^(abab|baba)$/)
+  })
+
+  test("an endpoint that stays keeps its connections, counts and health", () => {
+    const { cluster, clock, find, picks, lease, lose } = clusterWith("ab")
+    const [a, b] = [find("a"), find("b")]
+    const kept = lease("b")
+    for (let i = 0; i < 5; i++) b.tryOpenStream()
+    lose("a", lease("a"))
+    cluster.apply([state("a", { weight: 3 }), state("b"), state("c")])
+    expect([find("a"), find("b")]).toEqual([a, b])
+    expect([kept.isRetired, a.isEjected(clock.now()), b.streamsOpen]).toEqual([false, true, 5])
+    expect(picks(4)).toBe("bcbc")
+    cluster.close()
+  })
+
+  test("one that is gone lets its streams end, and takes none that picked it late but to their end", () => {
+    const { cluster, find, lease } = clusterWith("ab")
+    const a = find("a")
+    const before = cluster.snapshot
+    const live = lease("a")
+    cluster.apply([state("b")])
+    expect([live.isRetired, live.streamsOpen]).toEqual([true, 1])
+    // A stream that began before may still try it.
+    expect(cluster.pick(before, [find("b")])).toBe(a)
+    const pool = cluster.pool(a, null)
+    pool.wait({ waitTimeoutMs: 0, onLease: () => {}, onNoLease: () => {} })
+    expect(pool.connections).toHaveLength(1)
+    expect([...cluster.endpoints].map(({ address }) => address)).toEqual(["b:1"])
+  })
+
+  test("health alone does not begin the turns of round robin anew", () => {
+    const { cluster, picks } = clusterWith("abc")
+    expect(picks(2)).toBe("ab")
+    cluster.apply([state("a"), state("b", { health: "healthy" }), state("c")])
+    expect(picks(2)).toBe("ca")
   })
 })

@@ -1,60 +1,85 @@
-import type { Clock } from "../base/clock.ts"
-import type { Limits } from "../base/limits.ts"
-import type { Random } from "../base/random.ts"
-import type { ClusterConfig, EndpointConfig, Policy } from "../config/model.ts"
-import { Backoff } from "./backoff.ts"
+import { parseAddress } from "../config/address.ts"
+import { defaultEndpoint } from "../config/defaults.ts"
+import type { ClusterConfig, Policy } from "../config/model.ts"
+import { Availability, type Epoch } from "./availability.ts"
+import type { Connector } from "./connectors.ts"
+import type { StreamCount } from "./counts.ts"
 import { Endpoint } from "./endpoint.ts"
-import { pickLeastStreams } from "./policies/least-streams.ts"
-import type { PickPolicy } from "./policies/policy.ts"
-import { pickRoundRobin } from "./policies/round-robin.ts"
-import { Pool, type PooledConnection } from "./pool.ts"
+import { type OutcomeLog, Outcomes } from "./outcomes.ts"
+import { LeastStreams } from "./policies/least-streams.ts"
+import type { MakePicker, Picker, PickRequest } from "./policies/policy.ts"
+import { RoundRobin } from "./policies/round-robin.ts"
+import type { Pool, PooledConnection } from "./pool.ts"
+import { Pools, type PoolsContext } from "./pools.ts"
 import { RetryBudget } from "./retry-budget.ts"
-import { makeSnapshot, type Snapshot } from "./state.ts"
+import { configuredEndpoints, type EndpointState } from "./state.ts"
 
-const policies: Record<Policy, PickPolicy> = {
-  round_robin: pickRoundRobin,
-  least_streams: pickLeastStreams,
+const policies: Record<Policy, MakePicker> = {
+  round_robin: (endpoints) => new RoundRobin(endpoints),
+  least_streams: (endpoints) => new LeastStreams(endpoints),
 }
 
-/** Makes a connection to an endpoint and tells `pool` what becomes of it. */
-export type Connect<C extends PooledConnection> = (
-  endpoint: Endpoint,
-  pool: Pool<C>,
-  cluster: ClusterConfig,
-) => C
+/** An ejected endpoint is connected to for as long after the last pick, to find out whether it is back. */
+const DEMAND_MS = 10_000
 
-export interface ClusterContext<C extends PooledConnection> {
-  clock: Clock
-  random: Random
-  limits: Limits
-  connect: Connect<C>
-  onLimit: (counter: string) => void
+export interface ClusterContext<C extends PooledConnection> extends PoolsContext<C> {
+  log: OutcomeLog
+  /** Where streams are counted, for each endpoint in the configuration's order. Default: by the cluster itself. */
+  counts?: readonly StreamCount[]
+}
+
+/** One immutable picture of a cluster, read once per stream and swapped whole: which endpoints there are, in what roles. */
+export interface Snapshot {
+  readonly primary: readonly Endpoint[]
+  /** Used when no primary endpoint can be. nginx: `backup`. */
+  readonly backup: readonly Endpoint[]
+  readonly availability: Availability
+  readonly picker: Picker
 }
 
 /** A named group of endpoints with one policy, and the connections to each. */
 export class Cluster<C extends PooledConnection> {
   readonly name: string
   readonly retryBudget: RetryBudget
-  #snapshot: Snapshot
+  readonly outcomes: Outcomes
   readonly #config: ClusterConfig
   readonly #context: ClusterContext<C>
-  readonly #pools = new Map<Endpoint, Pool<C>>()
-  /** Of connections that are made in another way, by that way: TLS with the settings of a route. */
-  readonly #otherPools = new Map<Connect<C>, Map<Endpoint, Pool<C>>>()
-  /** Ways that nothing new asks for. Streams that began before may still retry by them. */
-  readonly #forgotten = new WeakSet<Connect<C>>()
-  #isClosed = false
+  readonly #pools: Pools<C>
+  readonly #bySlot = new Map<number, Endpoint>()
+  readonly #epoch: Epoch = { value: 0 }
+  #snapshot: Snapshot
+  /** One for all picks: they come by the hundred thousand. */
+  readonly #request: { -readonly [Name in keyof PickRequest]: PickRequest[Name] } = {
+    tried: null,
+    mayWait: false,
+  }
+  #pickedMs: number
+  /** An endpoint is out, and for lack of demand it is not found out whether it is back. */
+  #hasIdleProbe = false
 
   constructor(config: ClusterConfig, context: ClusterContext<C>) {
+    const { limits, clock, log } = context
     this.name = config.name
     this.#config = config
     this.#context = context
-    const { limits, clock } = context
+    this.#pickedMs = clock.now()
     this.retryBudget = new RetryBudget(limits.retryBudgetPercent, limits.retriesPerSecondMin, clock.now())
-    this.#snapshot = makeSnapshot(
+    this.outcomes = new Outcomes({
+      cluster: config.name,
+      clock,
+      log,
+      onFailed: (endpoint) => this.#snapshot.picker.onFailed(endpoint),
+      onEjected: (endpoint) => this.#ejected(endpoint),
+      onBack: (endpoint) => this.#back(endpoint),
+    })
+    this.#pools = new Pools<C>({
+      ...context,
       config,
-      config.endpoints.map((endpoint) => this.#addEndpoint(endpoint)),
-    )
+      outcomes: this.outcomes,
+      onProbing: (endpoint, is) => this.#probing(endpoint, is),
+      hasDemand: () => clock.now() - this.#pickedMs <= DEMAND_MS,
+    })
+    this.#snapshot = this.#makeSnapshot(configuredEndpoints(config))
   }
 
   get snapshot(): Snapshot {
@@ -62,127 +87,167 @@ export class Cluster<C extends PooledConnection> {
   }
 
   get endpoints(): IterableIterator<Endpoint> {
-    return this.#pools.keys()
+    return this.#pools.endpoints
   }
+
+  // ---- The control side ---------------------------------------------------------------------------------------
 
   /**
-   * The connections to `endpoint` that `connect` makes; null: the cluster's own way. Where `close` or `forget` went before,
-   * it is a pool for this one time, whose connection ends with its last stream.
+   * Takes over what the control side says. An endpoint that stays keeps its connections, counts and health; one that is
+   * gone gets no new streams, and its connections end with their last.
    */
-  pool(endpoint: Endpoint, connect: Connect<C> | null): Pool<C> {
-    if (connect === null) return this.#pools.get(endpoint)!
-    if (this.#isClosed || this.#forgotten.has(connect)) {
-      const last = this.#makePool(endpoint, connect)
-      last.close()
-      return last
+  apply(endpoints: readonly EndpointState[]): void {
+    const isSame = this.#isSameMembership(endpoints)
+    for (const state of endpoints) this.#update(state)
+    this.#epoch.value++
+    if (!isSame) this.#snapshot = this.#makeSnapshot(endpoints)
+  }
+
+  #isSameMembership(endpoints: readonly EndpointState[]): boolean {
+    const { primary, backup } = this.#snapshot
+    const taking = endpoints.filter(({ drain }) => !drain)
+    const isIn = ({ slot, address, role }: EndpointState): boolean => {
+      const endpoint = this.#bySlot.get(slot)
+      if (endpoint?.address !== address) return false
+      return (role === "primary" ? primary : backup).includes(endpoint)
     }
-    let pools = this.#otherPools.get(connect)
-    if (pools === undefined) this.#otherPools.set(connect, (pools = new Map()))
-    let pool = pools.get(endpoint)
-    if (pool === undefined) pools.set(endpoint, (pool = this.#makePool(endpoint, connect)))
-    return pool
+    return (
+      endpoints.length === this.#bySlot.size &&
+      taking.length === primary.length + backup.length &&
+      taking.every(isIn)
+    )
   }
 
-  /** However the connections are made. */
-  poolsOf(endpoint: Endpoint): Pool<C>[] {
-    const others = [...this.#otherPools.values()].flatMap((pools) => pools.get(endpoint) ?? [])
-    return [this.#pools.get(endpoint)!, ...others]
+  #update({ slot, weight, health }: EndpointState): void {
+    const endpoint = this.#bySlot.get(slot)
+    if (endpoint === undefined) return
+    endpoint.weight = weight
+    endpoint.health = health
   }
 
-  /** Retires the connections that `connect` made: nobody asks for them any more. */
-  forget(connect: Connect<C>): void {
-    for (const pool of this.#otherPools.get(connect)?.values() ?? []) pool.close()
-    this.#otherPools.delete(connect)
-    this.#forgotten.add(connect)
+  #makeSnapshot(states: readonly EndpointState[]): Snapshot {
+    const gone = new Map(this.#bySlot)
+    const primary: Endpoint[] = []
+    const backup: Endpoint[] = []
+    for (const state of states) {
+      const endpoint = this.#endpoint(state)
+      if (gone.get(state.slot) === endpoint) gone.delete(state.slot)
+      if (!state.drain) (state.role === "primary" ? primary : backup).push(endpoint)
+    }
+    for (const [slot, endpoint] of gone) {
+      this.#pools.remove(endpoint)
+      if (this.#bySlot.get(slot) === endpoint) this.#bySlot.delete(slot)
+    }
+    const availability = new Availability(primary, backup, this.#epoch)
+    const picker = policies[this.#config.policy]([...primary, ...backup])
+    return { primary, backup, availability, picker }
   }
+
+  /** The one in that slot, where it has this address. */
+  #endpoint(state: EndpointState): Endpoint {
+    const { slot, address } = state
+    const known = this.#bySlot.get(slot)
+    if (known?.address === address) return known
+    const config =
+      this.#config.endpoints.find((one) => one.address === address) ??
+      defaultEndpoint(parseAddress(address, null)!)
+    const endpoint = new Endpoint(config, slot, this.#context.counts?.[slot])
+    this.#bySlot.set(slot, endpoint)
+    this.#pools.add(endpoint)
+    this.#update(state)
+    return endpoint
+  }
+
+  // ---- Streams ------------------------------------------------------------------------------------------------
 
   /**
    * Picks an endpoint that is not in `tried`: primaries, then backups; those where streams must wait for others to end only
    * when there are no others. When every one of them is out, all of them again rather than none: nginx answers 502 at once,
-   * until the first `fail_timeout` is over.
+   * until the first `fail_timeout` is over. So the only one of a group is always used, as in nginx. The stream is counted
+   * there: give that back by `closeStream`.
    */
   pick(snapshot: Snapshot, tried: readonly Endpoint[] | null): Endpoint | undefined {
     const nowMs = this.#context.clock.now()
-    const policy = policies[snapshot.config.policy]
-    const { primary, backup } = snapshot
-    // The only server of a group is never considered unavailable, as in nginx.
-    const picked =
-      primary.length === 1 && backup.length === 0 && tried === null
-        ? eligible(primary, null, "any", nowMs)[0]
-        : (policy(eligible(primary, tried, "roomy", nowMs)) ??
-          policy(eligible(backup, tried, "roomy", nowMs)) ??
-          policy(eligible(primary, tried, "healthy", nowMs)) ??
-          policy(eligible(backup, tried, "healthy", nowMs)))
-    const endpoint = picked ?? this.#pardonAndPick(policy, snapshot, tried, nowMs)
-    endpoint?.picked(nowMs)
+    this.#pickedMs = nowMs
+    if (this.#hasIdleProbe) this.#probeAgain()
+    for (;;) {
+      const endpoint = this.#choose(snapshot, tried, nowMs)
+      if (endpoint === undefined || endpoint.tryOpenStream()) return endpoint
+    }
+  }
+
+  #choose(snapshot: Snapshot, tried: readonly Endpoint[] | null, nowMs: number): Endpoint | undefined {
+    const { availability, picker } = snapshot
+    availability.refresh(nowMs)
+    const { primary, backup } = availability
+    const endpoint =
+      this.#pickFrom(primary, picker, tried, false) ??
+      this.#pickFrom(backup, picker, tried, false) ??
+      this.#pickFrom(primary, picker, tried, true) ??
+      this.#pickFrom(backup, picker, tried, true) ??
+      this.#pickFrom(availability.lastResort, picker, tried, true)
+    if (endpoint?.picked(nowMs) === true) this.#epoch.value++
     return endpoint
   }
 
-  #pardonAndPick(policy: PickPolicy, snapshot: Snapshot, tried: readonly Endpoint[] | null, nowMs: number) {
-    const rest = eligible([...snapshot.primary, ...snapshot.backup], tried, "any", nowMs)
-    const isAllOut = [...snapshot.primary, ...snapshot.backup].every(
-      (one) => one.isFull || one.isEjected(nowMs),
-    )
-    if (!isAllOut) return undefined
-    for (const endpoint of rest) endpoint.pardon()
-    return policy(rest)
+  #pickFrom(
+    endpoints: readonly Endpoint[],
+    picker: Picker,
+    tried: readonly Endpoint[] | null,
+    mayWait: boolean,
+  ): Endpoint | undefined {
+    if (endpoints.length === 0) return undefined
+    const request = this.#request
+    request.tried = tried
+    request.mayWait = mayWait
+    return picker.pick(endpoints, request, this.#context.random)
+  }
+
+  // ---- Connections --------------------------------------------------------------------------------------------
+
+  /** The connections to `endpoint` that `connector` makes; null: the cluster's own. */
+  pool(endpoint: Endpoint, connector: Connector<C> | null): Pool<C> {
+    return this.#pools.pool(endpoint, connector)
+  }
+
+  /** However the connections are made. */
+  poolsOf(endpoint: Endpoint): Pool<C>[] {
+    return this.#pools.poolsOf(endpoint)
+  }
+
+  /** No live route connects by it any more: retires the connections that it made. */
+  retireConnector(connector: Connector<C>): void {
+    this.#pools.retireConnector(connector)
   }
 
   /** Gives way to another configuration: every connection is retired once those that wait have been served. */
   close(): void {
-    this.#isClosed = true
-    for (const pool of this.#pools.values()) pool.close()
-    for (const connect of [...this.#otherPools.keys()]) this.forget(connect)
+    this.#pools.close()
   }
 
-  #addEndpoint(endpointConfig: EndpointConfig): Endpoint {
-    const endpoint = new Endpoint(endpointConfig)
-    this.#pools.set(endpoint, this.#makePool(endpoint, this.#context.connect))
-    return endpoint
+  // ---- Ejection and recovery ----------------------------------------------------------------------------------
+
+  #ejected(endpoint: Endpoint): void {
+    this.#epoch.value++
+    for (const pool of this.#pools.poolsOf(endpoint)) pool.probe()
   }
 
-  #makePool(endpoint: Endpoint, connect: Connect<C>): Pool<C> {
-    const { clock, random, limits, onLimit } = this.#context
-    const config = this.#config
-    const { reconnectDelayMs: delayMs, reconnectDelayMaxMs: delayMaxMs } = limits
-    const pool: Pool<C> = new Pool<C>({
-      connect: () => connect(endpoint, pool, config),
-      clock,
-      backoff: new Backoff({ delayMs, delayMaxMs, random }),
-      maxConnections: config.maxConnectionsPerEndpoint ?? limits.connectionsPerEndpointMax,
-      maxWaiting: limits.pickQueueMax,
-      maxIdle: config.idleConnections ?? Number.POSITIVE_INFINITY,
-      onLimit,
-      // Connections that are made in another way are other ones: those that are full say nothing of these.
-      onSaturated: (is) => {
-        if (connect === this.#context.connect) endpoint.isSaturated = is
-      },
-    })
-    return pool
+  #back(endpoint: Endpoint): void {
+    for (const pool of this.#pools.poolsOf(endpoint)) pool.endProbe()
+    this.#snapshot.picker.onBack(endpoint)
+    this.#epoch.value++
   }
-}
 
-/** `roomy` ones are `healthy`, and streams need not wait there for others to end. */
-type Asked = "any" | "healthy" | "roomy"
+  #probing(endpoint: Endpoint, is: boolean): void {
+    endpoint.probes += is ? 1 : -1
+    this.#epoch.value++
+    if (!is && endpoint.isOut) this.#hasIdleProbe = true
+  }
 
-/** Those that may be chosen. Most picks find everyone in order, and then no list is made. */
-function eligible(
-  endpoints: readonly Endpoint[],
-  tried: readonly Endpoint[] | null,
-  asked: Asked,
-  nowMs: number,
-): readonly Endpoint[] {
-  for (const endpoint of endpoints)
-    if (isOut(endpoint, tried, asked, nowMs))
-      return endpoints.filter((each) => !isOut(each, tried, asked, nowMs))
-  return endpoints
-}
-
-function isOut(endpoint: Endpoint, tried: readonly Endpoint[] | null, asked: Asked, nowMs: number): boolean {
-  return (
-    endpoint.isFull ||
-    (asked !== "any" && endpoint.isEjected(nowMs)) ||
-    (asked === "roomy" && endpoint.isSaturated) ||
-    (tried?.includes(endpoint) ?? false)
-  )
+  /** Streams come again. */
+  #probeAgain(): void {
+    this.#hasIdleProbe = false
+    for (const endpoint of this.#pools.endpoints)
+      if (endpoint.isOut) for (const pool of this.#pools.poolsOf(endpoint)) pool.probe()
+  }
 }

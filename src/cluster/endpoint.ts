@@ -1,72 +1,144 @@
 import type { ClusterConfig, EndpointConfig } from "../config/model.ts"
+import { OwnStreamCount, type StreamCount } from "./counts.ts"
+import type { EndpointHealth } from "./state.ts"
+
+const NEVER = Number.NEGATIVE_INFINITY
 
 /**
- * One backend address and what is known of it. The configuration is fixed; load and health change in place, so every
- * snapshot that holds the endpoint sees the same numbers.
+ * One backend address and what is known of it. The address is fixed; load and health change in place, so that every
+ * snapshot which holds the endpoint sees the same numbers.
+ *
+ * Ejection is nginx's `max_fails`: after so many failures it gets no new streams for `fail_timeout`, then one stream at a
+ * time tries it. Where connections were what failed, a connection that answers a PING brings it back at once.
  */
 export class Endpoint {
   readonly config: EndpointConfig
   readonly address: string
+  /** Its place in the rows of numbers by endpoint; kept for life. */
+  readonly slot: number
+  weight: number
+  /** What active checks say, from the control side. */
+  health: EndpointHealth = "unknown"
   /** How often to PING it, where it has asked for less than its cluster's setting. */
   keepalive: ClusterConfig["keepalive"] | null = null
-  /** Leases open now. */
-  streamsOpen = 0
   /** Streams wait for a place there, and it takes no more connections: its pool says so. */
   isSaturated = false
-  /** Smooth weighted round robin's own. */
-  currentWeight = 0
-  effectiveWeight: number
+  /** Connections to it on which a PING is late to be answered: it may be frozen. */
+  silentConnections = 0
+  /** Pools that try to connect to it to find out whether it is back. While there are any, no stream tries it. */
+  probes = 0
+  /** Since it was made: streams that were answered, and what failed through its fault. */
+  streamsAnswered = 0
+  streamsFailed = 0
+  connectionsFailed = 0
   #fails = 0
-  /** Out, but for being pardoned, and has not answered since. */
-  #isPardoned = false
-  #checkedMs = Number.NEGATIVE_INFINITY
-  #accessedMs = Number.NEGATIVE_INFINITY
+  #isOut = false
+  /** The last failure was a connection's. */
+  #isByConnection = false
+  /** A stream has picked it since it is out. */
+  #isOnTrial = false
+  /** It failed again right after a PING had brought it back, so the next PING does not before `failTimeoutMs`. */
+  #isHeld = false
+  #checkedMs = NEVER
+  #failedMs = NEVER
+  #ejectedMs = NEVER
+  #provenMs = NEVER
 
-  constructor(config: EndpointConfig) {
+  readonly #count: StreamCount
+
+  constructor(config: EndpointConfig, slot = 0, count: StreamCount = new OwnStreamCount()) {
     this.config = config
+    this.#count = count
     this.address = config.address
-    this.effectiveWeight = config.weight
+    this.slot = slot
+    this.weight = config.weight
   }
 
-  /** Out for `failTimeoutMs` after `maxFails` failures; then one stream tries it again. nginx: `max_fails`. */
+  /** Ejected, and not yet back: it may be on trial. */
+  get isOut(): boolean {
+    return this.#isOut
+  }
+
+  /** When it was ejected last. */
+  get ejectedMs(): number {
+    return this.#ejectedMs
+  }
+
+  /** Takes no new streams, unless no other does either. */
   isEjected(nowMs: number): boolean {
-    const { maxFails, failTimeoutMs } = this.config
-    return maxFails > 0 && this.#fails >= maxFails && nowMs - this.#checkedMs <= failTimeoutMs
+    return this.#isOut && nowMs <= this.ejectedUntilMs
+  }
+
+  /** Until when it is ejected, where it is and nothing else happens. */
+  get ejectedUntilMs(): number {
+    return this.probes > 0 ? Number.POSITIVE_INFINITY : this.#checkedMs + this.config.failTimeoutMs
+  }
+
+  /** Streams that have picked it and are not over: of all threads, and of what it was before a reload. */
+  get streamsOpen(): number {
+    return this.#count.open
   }
 
   get isFull(): boolean {
     return this.config.maxStreams !== null && this.streamsOpen >= this.config.maxStreams
   }
 
-  /** Chosen for a stream. */
-  picked(nowMs: number): void {
-    if (nowMs - this.#checkedMs > this.config.failTimeoutMs) this.#checkedMs = nowMs
+  /** Counts one more stream. False: another thread has just taken the last place. */
+  tryOpenStream(): boolean {
+    return this.#count.tryAdd(this.config.maxStreams ?? Number.POSITIVE_INFINITY)
   }
 
-  /**
-   * A stream or a connection attempt failed through this endpoint's fault. True when that took it out; one that was only
-   * pardoned was out before.
-   */
-  failed(nowMs: number): boolean {
-    const { maxFails, weight } = this.config
-    const wasEjected = this.#isPardoned || this.isEjected(nowMs)
-    this.#fails++
-    this.#accessedMs = nowMs
+  /** To be called once for each that was counted. */
+  closeStream(): void {
+    this.#count.subtract()
+  }
+
+  /** Chosen for a stream. True when that makes it unavailable for others: it is out, and this one tries it. */
+  picked(nowMs: number): boolean {
+    if (this.#isOut) this.#isOnTrial = true
+    if (nowMs - this.#checkedMs <= this.config.failTimeoutMs) return false
     this.#checkedMs = nowMs
-    // In whole numbers, as nginx divides: with fractions it would be won back past the weight.
-    if (maxFails > 0) this.effectiveWeight = Math.max(0, this.effectiveWeight - Math.floor(weight / maxFails))
-    return !wasEjected && this.isEjected(nowMs)
+    return this.#isOut
   }
 
-  succeeded(): void {
-    this.#isPardoned = false
-    if (this.#accessedMs < this.#checkedMs) this.#fails = 0
+  /** A stream or a connection failed through its fault. True when that ejected it. */
+  failed(nowMs: number, isByConnection: boolean): boolean {
+    const { maxFails, failTimeoutMs } = this.config
+    if (isByConnection) this.connectionsFailed++
+    else this.streamsFailed++
+    this.#fails++
+    this.#failedMs = nowMs
+    this.#checkedMs = nowMs
+    this.#isOnTrial = false
+    this.#isByConnection = isByConnection
+    if (this.#isOut || maxFails === 0 || this.#fails < maxFails) return false
+    this.#isOut = true
+    this.#ejectedMs = nowMs
+    this.#isHeld = nowMs - this.#provenMs <= failTimeoutMs
+    return true
   }
 
-  /** Forgets all failures: nobody else is left either. */
-  pardon(): void {
-    if (this.#fails > 0) this.#isPardoned = true
+  /** A stream was answered. True when that brought it back. A success in between does not undo failures that are fresh. */
+  answered(): boolean {
+    this.streamsAnswered++
+    this.#provenMs = NEVER
+    if (!this.#isOnTrial && this.#failedMs >= this.#checkedMs) return false
+    return this.#isBack()
+  }
+
+  /** A connection has exchanged SETTINGS and a PING with it. True when that brought it back. */
+  proven(nowMs: number): boolean {
+    if (!this.#isOut || !this.#isByConnection) return false
+    if (this.#isHeld && nowMs - this.#ejectedMs <= this.config.failTimeoutMs) return false
+    this.#provenMs = nowMs
+    return this.#isBack()
+  }
+
+  #isBack(): boolean {
+    const wasOut = this.#isOut
     this.#fails = 0
-    this.effectiveWeight = Math.max(1, this.effectiveWeight)
+    this.#isOut = false
+    this.#isOnTrial = false
+    return wasOut
   }
 }

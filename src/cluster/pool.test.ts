@@ -11,6 +11,8 @@ class FakeConnection implements PooledConnection {
   capacity = 100
   isRetired = false
   hasServed = false
+  /** PINGs asked for. */
+  pings = 0
   readonly name: string
   readonly startedMs: number
 
@@ -19,81 +21,109 @@ class FakeConnection implements PooledConnection {
     this.startedMs = startedMs
   }
 
+  prove(): boolean {
+    this.pings++
+    return true
+  }
+
   retire(): void {
     this.isRetired = true
     this.isUsable = false
   }
 }
 
-function poolOf(options: Partial<PoolOptions<FakeConnection>> = {}) {
+type Options = Partial<PoolOptions<FakeConnection>> & { unknownCapacity?: number }
+
+function poolOf({ unknownCapacity = 100, ...options }: Options = {}) {
   const made: FakeConnection[] = []
   const limits: string[] = []
   const told: string[] = []
   const clock = new ManualClock()
   const pool = new Pool<FakeConnection>({
     connect: () => {
-      made.push(new FakeConnection(`c${made.length}`, clock.now()))
-      return made.at(-1)!
+      const connection = new FakeConnection(`c${made.length}`, clock.now())
+      connection.capacity = unknownCapacity
+      made.push(connection)
+      return connection
     },
     clock,
     backoff: new Backoff({ delayMs: 100, delayMaxMs: 1000, random: () => 0.5 }),
     maxConnections: 3,
+    maxOpening: 3,
     maxWaiting: 4,
     maxIdle: Number.POSITIVE_INFINITY,
     onLimit: (counter) => limits.push(counter),
     onSaturated: () => {},
+    onFailed: (reason) => health.push(`failed: ${reason}`),
+    onProven: () => health.push("proven"),
+    onProbing: (is) => health.push(is ? "probing" : "not probing"),
+    hasDemand: () => clock.now() - demandMs <= 10_000,
     ...options,
   })
+  const health: string[] = []
+  let demandMs = 0
   const waiter = (name: string): Waiter<FakeConnection> => ({
-    patienceMs: 5000,
+    waitTimeoutMs: 5000,
     onLease: (connection) => told.push(`${name} on ${connection.name}`),
-    onNoLease: (reason, isLimit) => told.push(`${name}: ${isLimit ? "limit " : ""}${reason}`),
+    onNoLease: (reason) => told.push(`${name}: ${reason}`),
   })
+  /** Asks for a slot, as a stream does, by its name. */
+  const ask = (name: string): Waiter<FakeConnection> => {
+    const stream = waiter(name)
+    const lease = pool.tryLease()
+    const refusal = lease === null ? pool.wait(stream) : null
+    if (lease !== null) stream.onLease(lease)
+    if (refusal !== null) told.push(`${name}: ${refusal.isLimit ? "limit " : ""}${refusal.reason}`)
+    return stream
+  }
   const ready = (connection: FakeConnection, capacity = 100): void => {
     connection.isReady = true
     connection.capacity = capacity
-    pool.changed()
+    pool.settingsReceived(connection)
   }
-  return { pool, made, limits, told, waiter, ready, clock }
+  const demand = (): void => {
+    demandMs = clock.now()
+  }
+  return { pool, made, limits, told, health, waiter, ask, ready, clock, demand }
 }
 
 describe("a pool", () => {
   test("one connection is made for the first, and those that come meanwhile share it", () => {
-    const { pool, made, told, waiter, ready } = poolOf()
-    for (const name of ["x", "y", "z"]) pool.acquire(waiter(name))
+    const { made, told, ask, ready } = poolOf()
+    for (const name of ["x", "y", "z"]) ask(name)
     expect([made.length, told]).toEqual([1, []])
     ready(made[0]!)
     expect(told).toEqual(["x on c0", "y on c0", "z on c0"])
-    pool.acquire(waiter("late"))
+    ask("late")
     expect(told.at(-1)).toBe("late on c0")
     expect(made[0]!.streamsOpen).toBe(4)
   })
 
   test("streams are packed onto the first that has room", () => {
-    const { pool, made, told, waiter, ready } = poolOf()
-    pool.acquire(waiter("a"))
+    const { pool, made, told, ask, ready } = poolOf()
+    ask("a")
     ready(made[0]!, 1)
-    pool.acquire(waiter("b"))
+    ask("b")
     ready(made[1]!, 1)
     pool.release(made[0]!)
-    pool.acquire(waiter("c"))
+    ask("c")
     expect(told).toEqual(["a on c0", "b on c1", "c on c0"])
   })
 
   test("nobody overtakes those that wait", () => {
-    const { pool, made, told, waiter, ready } = poolOf({ maxConnections: 1 })
-    pool.acquire(waiter("first"))
+    const { pool, made, told, ask, ready } = poolOf({ maxConnections: 1 })
+    ask("first")
     ready(made[0]!, 1)
-    pool.acquire(waiter("second"))
-    pool.acquire(waiter("third"))
+    ask("second")
+    ask("third")
     pool.release(made[0]!)
     pool.release(made[0]!)
     expect(told).toEqual(["first on c0", "second on c0", "third on c0"])
   })
 
   test("a connection that learns it may carry little makes others be opened, up to the most", () => {
-    const { pool, made, limits, told, waiter, ready } = poolOf({ maxConnections: 2 })
-    for (const name of ["a", "b", "c"]) pool.acquire(waiter(name))
+    const { pool, made, limits, told, ask, ready } = poolOf({ maxConnections: 2 })
+    for (const name of ["a", "b", "c"]) ask(name)
     ready(made[0]!, 1)
     ready(made[1]!, 1)
     expect(told).toEqual(["a on c0", "b on c1"])
@@ -101,38 +131,38 @@ describe("a pool", () => {
   })
 
   test("one that grants nothing is not followed by another", () => {
-    const { pool, made, waiter, ready } = poolOf()
-    pool.acquire(waiter("a"))
+    const { pool, made, ask, ready } = poolOf()
+    ask("a")
     ready(made[0]!, 0)
-    pool.acquire(waiter("b"))
+    ask("b")
     expect(made).toHaveLength(1)
     ready(made[0]!, 2)
     expect(pool.waiting).toBe(0)
   })
 
   test("more than may wait: told at once, with the limit's name", () => {
-    const { pool, limits, told, waiter } = poolOf({ maxWaiting: 1 })
-    pool.acquire(waiter("a"))
-    pool.acquire(waiter("b"))
+    const { limits, told, ask } = poolOf({ maxWaiting: 1 })
+    ask("a")
+    ask("b")
     expect(told).toEqual([expect.stringMatching(/^b: limit pickQueueMax/)])
     expect(limits).toEqual(["pick_queue_full"])
   })
 
   test("the last connection that fails tells everyone who waited for it, once", () => {
-    const { pool, made, told, waiter } = poolOf()
-    pool.acquire(waiter("a"))
-    pool.acquire(waiter("b"))
+    const { pool, made, told, ask } = poolOf()
+    ask("a")
+    ask("b")
     pool.connectFailed(made[0]!, "connection refused")
     expect(told).toEqual(["a: connection refused", "b: connection refused"])
     expect([pool.waiting, pool.connections.length]).toEqual([0, 0])
   })
 
   test("while another may still come they wait on", () => {
-    const { pool, made, told, waiter, ready } = poolOf()
-    pool.acquire(waiter("a"))
+    const { pool, made, told, ask, ready } = poolOf()
+    ask("a")
     made[0]!.capacity = 1
     ready(made[0]!, 1)
-    pool.acquire(waiter("b"))
+    ask("b")
     pool.connectFailed(made[1]!, "connection refused")
     expect(told).toEqual(["a on c0"])
     pool.release(made[0]!)
@@ -140,23 +170,22 @@ describe("a pool", () => {
   })
 
   test("who gives up while waiting is told nothing more", () => {
-    const { pool, made, told, waiter, ready } = poolOf()
-    const gone = waiter("gone")
-    pool.acquire(gone)
-    pool.acquire(waiter("stays"))
+    const { pool, made, told, ask, ready } = poolOf()
+    const gone = ask("gone")
+    ask("stays")
     pool.abandon(gone)
     ready(made[0]!)
     expect(told).toEqual(["stays on c0"])
   })
 
   test("a connection that takes no more makes way for a new one", () => {
-    const { pool, made, told, waiter, ready } = poolOf()
-    pool.acquire(waiter("a"))
+    const { pool, made, told, ask, ready } = poolOf()
+    ask("a")
     ready(made[0]!)
     made[0]!.isUsable = false
     made[0]!.hasServed = true
     pool.lost(made[0]!)
-    pool.acquire(waiter("b"))
+    ask("b")
     ready(made[1]!)
     pool.release(made[0]!)
     expect(told).toEqual(["a on c0", "b on c1"])
@@ -164,9 +193,9 @@ describe("a pool", () => {
   })
 
   test("idle ones past maxIdle are retired", () => {
-    const { pool, made, waiter, ready } = poolOf({ maxIdle: 1 })
+    const { pool, made, ask, ready } = poolOf({ maxIdle: 1 })
     for (const index of [0, 1]) {
-      pool.acquire(waiter(String(index)))
+      ask(String(index))
       ready(made[index]!, 1)
     }
     pool.release(made[0]!)
@@ -176,15 +205,14 @@ describe("a pool", () => {
   })
 })
 
-describe("connections that come to nothing", () => {
+describe("connections that fail", () => {
   /** The times at which connections were begun. */
   const begun = (made: readonly FakeConnection[]): number[] =>
     made.map(({ startedMs }) => Math.round(startedMs))
 
   test("one that grants nothing and leaves is followed later and later, for as long as somebody waits", () => {
-    const { pool, made, told, limits, waiter, ready, clock } = poolOf()
-    const waiting = waiter("a")
-    pool.acquire(waiting)
+    const { pool, made, told, limits, ask, ready, clock } = poolOf()
+    const waiting = ask("a")
     for (let ms = 0; ms < 4000; ms++) {
       const connection = made.at(-1)!
       if (connection.isReady) clock.advance(1)
@@ -193,7 +221,9 @@ describe("connections that come to nothing", () => {
         pool.lost(connection)
       }
     }
-    expect(begun(made)).toEqual([0, 100, 260, 516, 926, 1581, 2581, 3581])
+    expect(begun(made)).toEqual([
+      0, 100, 260, 516, 816, 1116, 1416, 1716, 2016, 2316, 2616, 2916, 3216, 3516, 3816,
+    ])
     expect([told, limits.includes("reconnect_delayed")]).toEqual([[], true])
     pool.abandon(waiting)
     pool.lost(made.at(-1)!)
@@ -201,13 +231,13 @@ describe("connections that come to nothing", () => {
   })
 
   test("refused: those who come before the next attempt are told why, and nobody dials for them", () => {
-    const { pool, made, told, waiter, clock } = poolOf()
-    pool.acquire(waiter("a"))
+    const { pool, made, told, ask, clock } = poolOf()
+    ask("a")
     pool.connectFailed(made[0]!, "connection refused")
     clock.advance(99)
-    pool.acquire(waiter("b"))
+    ask("b")
     clock.advance(1)
-    pool.acquire(waiter("c"))
+    ask("c")
     expect([told, begun(made)]).toEqual([
       ["a: connection refused", "b: connection refused"],
       [0, 100],
@@ -215,11 +245,11 @@ describe("connections that come to nothing", () => {
   })
 
   test("refused while others are full: tried again in time, not with every stream that ends", () => {
-    const { pool, made, told, waiter, ready, clock } = poolOf()
-    pool.acquire(waiter("full"))
+    const { pool, made, told, ask, ready, clock } = poolOf({ maxOpening: 1 })
+    ask("full")
     ready(made[0]!, 1)
     made[0]!.hasServed = true
-    for (const name of ["a", "b", "c", "d"]) pool.acquire(waiter(name))
+    for (const name of ["a", "b", "c", "d"]) ask(name)
     pool.connectFailed(made[1]!, "connection refused")
     for (let i = 0; i < 3; i++) pool.release(made[0]!)
     expect([made.length, told.length, pool.waiting]).toEqual([2, 4, 1])
@@ -235,24 +265,246 @@ describe("connections that come to nothing", () => {
     ["after one that we retired, too", false, true, 2],
     ["after one that was of none, it does not", false, false, 1],
   ] as const)("%s", ([, hasServed, isOurs, expected]) => {
-    const { pool, made, waiter, ready } = poolOf()
-    pool.acquire(waiter("a"))
+    const { pool, made, ask, ready } = poolOf()
+    ask("a")
     ready(made[0]!)
     Object.assign(made[0]!, { hasServed, isUsable: false })
     if (isOurs) pool.retired(made[0]!)
     else pool.lost(made[0]!)
-    pool.acquire(waiter("b"))
+    ask("b")
     expect(made).toHaveLength(expected)
   })
 
   test("one that lasted is followed at once, whatever it did", () => {
-    const { pool, made, waiter, ready, clock } = poolOf()
-    pool.acquire(waiter("a"))
+    const { pool, made, ask, ready, clock } = poolOf()
+    ask("a")
     ready(made[0]!)
     clock.advance(60_000)
     pool.lost(made[0]!)
-    pool.acquire(waiter("b"))
+    ask("b")
     expect(made).toHaveLength(2)
+  })
+})
+
+describe("as many connections as those that wait need, at once", () => {
+  const many = { maxConnections: 102, maxOpening: 102, maxWaiting: 1000 }
+  const askMany = (ask: (name: string) => unknown, count: number): void => {
+    for (let i = 0; i < count; i++) ask(String(i))
+  }
+
+  test.for<[what: string, waiting: number, capacity: number, expected: number]>([
+    ["a limit of 10 for 250", 250, 10, 25],
+    ["one over", 251, 10, 26],
+    ["one each", 40, 1, 40],
+    ["no limit", 250, Number.POSITIVE_INFINITY, 1],
+  ])("once SETTINGS have told the limit: %s", ([, waiting, capacity, expected]) => {
+    const { made, told, ask, ready } = poolOf({ ...many, unknownCapacity: 1000 })
+    askMany(ask, waiting)
+    expect(made).toHaveLength(1)
+    ready(made[0]!, capacity)
+    expect(made).toHaveLength(expected)
+    for (const connection of made.slice(1)) ready(connection, capacity)
+    expect([told.length, made.length]).toEqual([waiting, expected])
+  })
+
+  test("from the start, where the limit is configured", () => {
+    const { made, ask } = poolOf({ ...many, unknownCapacity: 10 })
+    askMany(ask, 95)
+    expect(made).toHaveLength(10)
+  })
+
+  test("the limit is remembered when all connections are gone, and the last one said rules", () => {
+    const { pool, made, ask, ready } = poolOf(many)
+    ask("first")
+    ready(made[0]!, 10)
+    ready(made[0]!, 5)
+    made[0]!.hasServed = true
+    pool.lost(made[0]!)
+    askMany(ask, 50)
+    expect(made).toHaveLength(11)
+    // It turned out higher: no more are opened than are needed.
+    ready(made[1]!, 100)
+    expect([made.length, pool.waiting]).toEqual([11, 0])
+  })
+
+  test("no more at once than maxOpening, the next as these come up", () => {
+    const { made, limits, ask, ready } = poolOf({ ...many, maxOpening: 4 })
+    askMany(ask, 10)
+    ready(made[0]!, 1)
+    expect([made.length, limits.includes("connections_opening_exceeded")]).toEqual([5, true])
+    ready(made[1]!, 1)
+    expect(made).toHaveLength(6)
+  })
+
+  test("no more in all than maxConnections", () => {
+    const { made, told, ask, ready } = poolOf({ ...many, maxConnections: 3 })
+    askMany(ask, 10)
+    for (let i = 0; i < 3; i++) ready(made[i]!, 2)
+    expect([made.length, told.length]).toEqual([3, 6])
+  })
+
+  test("one alone after one that failed, until it has answered a PING", () => {
+    const { pool, made, ask, ready, clock } = poolOf(many)
+    ask("first")
+    ready(made[0]!, 10)
+    made[0]!.hasServed = true
+    pool.lost(made[0]!, "connection reset by peer")
+    askMany(ask, 1000)
+    expect(made).toHaveLength(2)
+    pool.connectFailed(made[1]!, "connection refused")
+    clock.advance(100)
+    askMany(ask, 1000)
+    expect(made).toHaveLength(3)
+    ready(made[2]!, 10)
+    // Its own, and one more while the PING is under way.
+    expect([made.length, made[2]!.pings]).toEqual([4, 1])
+    pool.proven(made[2]!)
+    expect(made).toHaveLength(3 + 99)
+  })
+})
+
+describe("finding out whether an endpoint is back", () => {
+  test("connects with a growing delay until one has answered a PING, though no stream waits", () => {
+    const { pool, made, health, ask, ready, clock, demand } = poolOf()
+    ask("a")
+    pool.connectFailed(made[0]!, "connection refused")
+    expect(pool.probe()).toBe(true)
+    const startedMs = (): number[] => made.map(({ startedMs }) => Math.round(startedMs))
+    for (let at = 1; at <= 5; at++) {
+      clock.advance(300)
+      demand()
+      expect(made).toHaveLength(at + 1)
+      if (at < 5) pool.connectFailed(made[at]!, "connection refused")
+    }
+    expect(startedMs()).toEqual([0, 100, 300, 600, 900, 1200])
+    ready(made[5]!)
+    expect(health.splice(0)).toEqual([
+      "probing",
+      ...Array.from({ length: 4 }, () => "failed: connection refused"),
+      "not probing",
+    ])
+    pool.proven(made[5]!)
+    expect([health, clock.timersOpen]).toEqual([["proven"], 0])
+    // It is kept for the first stream.
+    ask("b")
+    expect([made.length, made[5]!.streamsOpen]).toEqual([6, 1])
+  })
+
+  test("only while there is demand", () => {
+    const { pool, made, health, ask, clock, demand } = poolOf()
+    ask("a")
+    pool.connectFailed(made[0]!, "connection refused")
+    pool.probe()
+    for (let i = 0; i < 100; i++) {
+      clock.advance(300)
+      const last = made.at(-1)!
+      if (pool.connections.includes(last)) pool.connectFailed(last, "connection refused")
+    }
+    expect(made.at(-1)!.startedMs).toBeLessThanOrEqual(10_000)
+    expect([health.at(-1), clock.timersOpen]).toEqual(["not probing", 0])
+    expect(pool.probe()).toBe(false)
+    demand()
+    expect(pool.probe()).toBe(true)
+    expect(clock.timersOpen + pool.connections.length).toBe(1)
+  })
+
+  test.for<[what: string, act: (pool: Pool<FakeConnection>, prover: FakeConnection) => void]>([
+    ["the connection is lost before it has answered", (pool, prover) => pool.lost(prover)],
+    ["it is retired", (pool, prover) => pool.retired(prover)],
+  ])("goes on when %s", ([, act]) => {
+    const { pool, made, health, ask, ready, clock } = poolOf()
+    ask("a")
+    pool.connectFailed(made[0]!, "connection refused")
+    pool.probe()
+    clock.advance(100)
+    ready(made[1]!)
+    act(pool, made[1]!)
+    pool.proven(made[1]!)
+    clock.advance(1000)
+    expect([made.length, health.filter((what) => what === "probing").length]).toEqual([3, 2])
+    expect(health).not.toContain("proven")
+  })
+
+  test("is nothing to do where no connection failed, or the pool closes", () => {
+    const { pool, made, ask, ready, clock } = poolOf()
+    ask("a")
+    ready(made[0]!)
+    expect(pool.probe()).toBe(false)
+    pool.lost(made[0]!, "connection reset by peer")
+    expect(pool.probe()).toBe(true)
+    pool.close()
+    expect([pool.probe(), clock.timersOpen]).toEqual([false, 0])
+  })
+
+  test("a stream that was answered does as well, and then it stops when it is told to", () => {
+    const { pool, made, ask, ready, clock } = poolOf({ maxConnections: 2 })
+    ask("a")
+    ready(made[0]!)
+    pool.lost(made[0]!, "connection reset by peer")
+    pool.probe()
+    clock.advance(100)
+    ready(made[1]!)
+    ask("b")
+    made[1]!.hasServed = true
+    pool.endProbe()
+    pool.release(made[1]!)
+    expect(pool.probe()).toBe(false)
+    clock.advance(10_000)
+    expect([made.length, clock.timersOpen]).toEqual([2, 0])
+  })
+
+  test("PINGs are sent after a failure only, one for each connection", () => {
+    const { pool, made, ask, ready } = poolOf()
+    ask("a")
+    ready(made[0]!, 1)
+    ask("b")
+    ready(made[1]!, 1)
+    expect(made.map(({ pings }) => pings)).toEqual([0, 0])
+    made[0]!.hasServed = true
+    pool.lost(made[0]!, "connection reset by peer")
+    ask("c")
+    ready(made[2]!, 1)
+    ready(made[2]!, 2)
+    expect(made.map(({ pings }) => pings)).toEqual([0, 0, 1])
+  })
+
+  test("streams that waited too long for a connection under way make it one that has to prove itself", () => {
+    const { pool, made, ask, ready } = poolOf()
+    const waiting = ask("a")
+    pool.waitedTooLong(waiting)
+    expect([pool.probe(), made.length]).toEqual([true, 1])
+    ready(made[0]!)
+    expect(made[0]!.pings).toBe(1)
+  })
+})
+
+describe("what is counted against the endpoint", () => {
+  test("a connection that fails, unless streams that waited for it are told: those count", () => {
+    const { pool, made, told, health, ask } = poolOf()
+    const gone = ask("gone")
+    pool.abandon(gone)
+    pool.connectFailed(made[0]!, "connection refused")
+    expect([told, health]).toEqual([[], ["failed: connection refused"]])
+  })
+
+  test("one that fails while others are left", () => {
+    const { pool, made, told, health, ask, ready } = poolOf()
+    ask("a")
+    ready(made[0]!, 1)
+    ask("b")
+    pool.connectFailed(made[1]!, "connection refused")
+    expect([told, health]).toEqual([["a on c0"], ["failed: connection refused"]])
+  })
+
+  test("one that is lost by its fault, and no other", () => {
+    const { pool, made, health, ask, ready } = poolOf()
+    ask("a")
+    ready(made[0]!, 1)
+    ask("b")
+    ready(made[1]!, 1)
+    pool.lost(made[0]!)
+    pool.lost(made[1]!, "connection reset by peer")
+    expect(health).toEqual(["failed: connection reset by peer"])
   })
 })
 

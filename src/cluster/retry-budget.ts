@@ -24,10 +24,15 @@ export class RetryBudget {
     this.#started++
   }
 
+  /** One more retry is within the budget. */
+  isLeft(nowMs: number): boolean {
+    this.#age(nowMs)
+    return this.#retried + 1 <= this.#started * this.#share + (this.#perSecondMin * SPAN_MS) / 1000
+  }
+
   /** True, and charged, when one more retry is within the budget. */
   take(nowMs: number): boolean {
-    this.#age(nowMs)
-    if (this.#retried + 1 > this.#started * this.#share + (this.#perSecondMin * SPAN_MS) / 1000) return false
+    if (!this.isLeft(nowMs)) return false
     this.#retried++
     return true
   }

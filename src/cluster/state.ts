@@ -1,20 +1,45 @@
-import type { ClusterConfig } from "../config/model.ts"
-import type { Endpoint } from "./endpoint.ts"
+import type { ClusterConfig, Policy } from "../config/model.ts"
 
-/** One immutable picture of a cluster, read once per stream and swapped whole. */
-export interface Snapshot {
-  readonly config: ClusterConfig
-  /** Tried first. */
-  readonly primary: readonly Endpoint[]
-  /** Tried when no primary endpoint can be. nginx: `backup`. */
-  readonly backup: readonly Endpoint[]
+/** What active checks say of an endpoint. `unknown`: none has said anything yet, and it is used. */
+export type EndpointHealth = "unknown" | "healthy" | "unhealthy"
+
+/** One endpoint as the control side has it. */
+export interface EndpointState {
+  /** Its place in the rows of numbers by endpoint: kept for life, and used again only when nothing counts on it. */
+  readonly slot: number
+  readonly address: string
+  readonly weight: number
+  readonly zone: string | null
+  /** `backup`: used when no primary endpoint can be. */
+  readonly role: "primary" | "backup"
+  readonly health: EndpointHealth
+  /** Takes no new streams, not even when no other does; those that it has go on. */
+  readonly drain: boolean
 }
 
-export function makeSnapshot(config: ClusterConfig, endpoints: readonly Endpoint[]): Snapshot {
-  const up = endpoints.filter((endpoint) => !endpoint.config.down)
-  return {
-    config,
-    primary: up.filter((endpoint) => !endpoint.config.backup),
-    backup: up.filter((endpoint) => endpoint.config.backup),
-  }
+/**
+ * What the control side publishes and data planes apply, whole: plain data, so that it may cross a thread. Neither side
+ * imports the other; both import this.
+ */
+export interface ClusterState {
+  /** Goes up with every change. */
+  readonly version: number
+  readonly clusters: readonly {
+    readonly name: string
+    readonly policy: Policy
+    readonly endpoints: readonly EndpointState[]
+  }[]
+}
+
+/** The endpoints of a cluster as its configuration has them, before the control side has said anything. */
+export function configuredEndpoints({ endpoints }: ClusterConfig): EndpointState[] {
+  return endpoints.map(({ address, weight, backup, down }, slot) => ({
+    slot,
+    address,
+    weight,
+    zone: null,
+    role: backup ? "backup" : "primary",
+    health: "unknown",
+    drain: down,
+  }))
 }

@@ -1,8 +1,9 @@
 /**
- * What holds where a configuration says nothing. Chosen for streams that last all day; docs/nginx.md has the table
- * of where this differs from nginx.
+ * The model with the defaults of defaults-table.ts. They are chosen for streams that last all day; docs/nginx.md has the
+ * table of where they differ from nginx.
  */
 import type { Address } from "./address.ts"
+import { defaults } from "./defaults-table.ts"
 import type {
   BridgeConfig,
   ClusterConfig,
@@ -13,16 +14,18 @@ import type {
   UpstreamTlsConfig,
 } from "./model.ts"
 
+const { file, listener, settings, bridge, cluster, endpoint, upstreamTls } = defaults
+
 /** An empty configuration: no listener, server or cluster yet. */
 export function defaultConfig(): Config {
   return {
-    workers: 1,
+    workers: file.workers.value,
     listeners: [],
     servers: [],
     clusters: [],
-    log: { level: "info", path: "stderr" },
-    pidFile: null,
-    shutdown: { graceMs: 30_000 },
+    log: { level: file.logLevel.value, path: file.logPath.value },
+    pidFile: file.pidFile.value,
+    shutdown: { graceMs: file.shutdownGrace.value },
     limits: {},
   }
 }
@@ -33,41 +36,44 @@ export function defaultListener(address: Address): ListenerConfig {
     host: address.host,
     port: address.port,
     unixPath: address.unixPath,
-    backlog: null,
-    reusePort: false,
-    ipv6Only: true,
-    proxyProtocol: false,
+    backlog: listener.backlog.value,
+    reusePort: listener.reusePort.value,
+    ipv6Only: listener.ipv6Only.value,
+    proxyProtocol: listener.proxyProtocol.value,
     tls: null,
-    maxConcurrentStreams: 1000,
-    headerTimeoutMs: 10_000,
-    idleConnectionTimeoutMs: 75_000,
-    maxRequestsPerConnection: null,
-    socketKeepalive: false,
+    maxConcurrentStreams: listener.maxConcurrentStreams.value,
+    headerTimeoutMs: listener.headerTimeout.value,
+    idleConnectionTimeoutMs: listener.idleTimeout.value,
+    maxRequestsPerConnection: listener.maxRequestsPerConnection.value,
+    socketKeepalive: listener.socketKeepalive.value,
   }
 }
 
 /** Of what `return` answers, as in nginx. */
-export const defaultContentType = "text/plain"
+export const defaultContentType = defaults.route.returnContentType.value
 
-/** Silence is no reason to cut a stream: dead peers are found by PING. */
 export function defaultRouteSettings(): RouteSettings {
   return {
-    connectTimeoutMs: 5_000,
-    readTimeoutMs: null,
-    sendTimeoutMs: null,
-    bodyTimeoutMs: null,
-    maxBodyOctets: null,
-    retry: { conditions: ["error", "timeout"], tries: null, timeoutMs: null },
+    connectTimeoutMs: settings.connectTimeout.value,
+    readTimeoutMs: settings.readTimeout.value,
+    sendTimeoutMs: settings.sendTimeout.value,
+    bodyTimeoutMs: settings.bodyTimeout.value,
+    maxBodyOctets: settings.maxBodySize.value,
+    retry: {
+      conditions: [...settings.retryOn.value],
+      tries: settings.retryTries.value,
+      timeoutMs: settings.retryTimeout.value,
+    },
     setHeaders: [],
     passHeaders: [],
     hideHeaders: [],
     ignoreHeaders: [],
     addHeaders: [],
-    socketKeepalive: false,
-    bindAddress: null,
+    socketKeepalive: settings.socketKeepalive.value,
+    bindAddress: settings.bindAddress.value,
     accessLogs: [],
     errorStatuses: [],
-    interceptErrors: false,
+    interceptErrors: settings.interceptErrors.value,
     bridge: defaultBridge(),
   }
 }
@@ -75,9 +81,9 @@ export function defaultRouteSettings(): RouteSettings {
 /** Nothing beside gRPC, until it is asked for. */
 export function defaultBridge(): BridgeConfig {
   return {
-    grpcWeb: false,
-    connect: false,
-    webSocket: false,
+    grpcWeb: bridge.grpcWeb.value,
+    connect: bridge.connect.value,
+    webSocket: bridge.webSocket.value,
     method: null,
     pathPrefix: null,
     origins: [],
@@ -88,19 +94,18 @@ export function defaultBridge(): BridgeConfig {
   }
 }
 
-/** Many streams on each upstream connection; a PING every 5 minutes, the most often that gRPC servers put up with. */
 export function defaultCluster(name: string): ClusterConfig {
   return {
     name,
-    policy: "round_robin",
+    policy: cluster.policy.value,
     endpoints: [],
-    maxStreamsPerConnection: null,
-    maxConnectionsPerEndpoint: null,
-    idleConnections: null,
-    idleTimeoutMs: 300_000,
-    maxConnectionAgeMs: null,
-    maxRequestsPerConnection: null,
-    keepalive: { intervalMs: 300_000, timeoutMs: 20_000 },
+    maxStreamsPerConnection: cluster.maxStreamsPerConnection.value,
+    maxConnectionsPerEndpoint: cluster.maxConnectionsPerEndpoint.value,
+    idleConnections: cluster.idleConnections.value,
+    idleTimeoutMs: cluster.idleTimeout.value,
+    maxConnectionAgeMs: cluster.maxConnectionAge.value,
+    maxRequestsPerConnection: cluster.maxRequestsPerConnection.value,
+    keepalive: { intervalMs: cluster.keepaliveInterval.value, timeoutMs: cluster.keepaliveTimeout.value },
   }
 }
 
@@ -110,23 +115,22 @@ export function defaultEndpoint(address: Address): EndpointConfig {
     host: address.host,
     port: address.port,
     unixPath: address.unixPath,
-    weight: 1,
-    maxFails: 1,
-    failTimeoutMs: 10_000,
-    maxStreams: null,
-    backup: false,
-    down: false,
+    weight: endpoint.weight.value,
+    maxFails: endpoint.maxFails.value,
+    failTimeoutMs: endpoint.failTimeout.value,
+    maxStreams: endpoint.maxStreams.value,
+    backup: endpoint.backup.value,
+    down: endpoint.down.value,
   }
 }
 
-/** The peer's certificate is not verified unless asked for, as in nginx. */
 export function defaultUpstreamTls(): UpstreamTlsConfig {
   return {
-    verify: false,
-    verifyDepth: 1,
+    verify: upstreamTls.verify.value,
+    verifyDepth: upstreamTls.verifyDepth.value,
     caFile: null,
     serverName: null,
-    sendServerName: false,
+    sendServerName: upstreamTls.sendServerName.value,
     certFile: null,
     keyFile: null,
     protocols: null,

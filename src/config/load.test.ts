@@ -2,15 +2,14 @@ import { describe, expect, test } from "vitest"
 import { loadConfig } from "./load.ts"
 import { placeOf } from "./problem.ts"
 
-/** A configuration on a disk that has nothing beside it but /etc and /var/log. */
+/** A configuration on a disk that has nothing beside it but /etc, /var/log and what is in `/full`, which is read-only. */
 function load(path: string, text: string) {
-  const { config, problems } = loadConfig(path, {
-    read(asked) {
-      if (asked === path) return Buffer.from(text)
-      throw new Error("ENOENT")
-    },
-    list: () => [],
-    isDirectory: (directory) => ["/etc", "/var/log"].includes(directory),
+  const files = { read: () => Buffer.from(text), list: () => [] }
+  const { config, problems } = loadConfig(path, files, {
+    canRead: () => false,
+    isDirectory: (directory) => ["/etc", "/var/log", "/full"].includes(directory),
+    writeProblem: (asked) => (asked.startsWith("/full") ? "permission denied" : null),
+    canMakeDirectory: (directory) => !directory.startsWith("/logs"),
   })
   const told = problems
     .filter(({ severity }) => severity !== "note")
@@ -18,28 +17,15 @@ function load(path: string, text: string) {
   return { isUsable: config !== null, told }
 }
 
-describe("what a start would refuse is an error", () => {
-  const yaml = (settings: string) => load("a.yaml", `${settings}\nclusters: {a: ["127.0.0.1:3000"]}`)
+test.for(["listeners: 127.0.0.1:0", "listeners: unix:/etc/s", "listeners: 127.0.0.1:80"])(
+  "several workers share %s",
+  (settings) => {
+    const text = `workers: 2\n${settings}\nclusters: {a: ["127.0.0.1:3000"]}`
+    expect(load("a.yaml", text)).toEqual({ isUsable: true, told: [] })
+  },
+)
 
-  test.for([
-    ["workers: 2\nlisteners: 127.0.0.1:0", "listener 127.0.0.1:0: it needs a port of its own, not 0"],
-    ["workers: 2\nlisteners: unix:/etc/s", "listener unix:/etc/s: a Unix socket has one owner"],
-  ])("%s", ([settings, why]) => {
-    expect(yaml(settings!)).toEqual({
-      isUsable: false,
-      told: [`a.yaml: error: several workers cannot share ${why}`],
-    })
-  })
-
-  test.for(["listeners: 127.0.0.1:0", "workers: 2\nlisteners: 127.0.0.1:80", "listeners: unix:/etc/s"])(
-    "but not %s",
-    (settings) => {
-      expect(yaml(settings)).toEqual({ isUsable: true, told: [] })
-    },
-  )
-})
-
-describe("what is missing is a warning where it is written", () => {
+describe("what a start would find of files that are named, where they are named", () => {
   test("in sluice.yaml", () => {
     const text = `listeners:
   - address: 127.0.0.1:443
@@ -48,46 +34,67 @@ routes: [{ cluster: a, tls: { ca: ca.pem }, bridge: { webSocket: true, descripto
 clusters: { a: ["127.0.0.1:3000"] }
 # log: /logs/a.log
 log: { path: /logs/a.log }
-accessLog: [/var/log/a.log, /dev/stdout, stderr, /logs/b.log]
+accessLog: [/var/log/a.log, /dev/stdout, stderr, /logs/b.log, /made/c.log, /full/d.log]
 pidFile: /run/sluice/a.pid
 `
     expect(load("a.yaml", text)).toEqual({
-      isUsable: true,
+      isUsable: false,
       told: [
-        'a.yaml:3:35: warning: cannot read "/etc/a.pem"',
-        'a.yaml:3:52: warning: cannot read "/etc/a.key"',
-        'a.yaml:3:78: warning: cannot read "/etc/ca.pem"',
-        'a.yaml:4:35: warning: cannot read "ca.pem"',
-        'a.yaml:4:87: warning: cannot read "a.pb"',
-        'a.yaml:7:14: warning: the directory "/logs" of the log does not exist',
-        'a.yaml:9:10: warning: the directory "/run/sluice" of the pid file does not exist',
-        'a.yaml:8:50: warning: the directory "/logs" of the access log does not exist',
+        'a.yaml:3:35: error: cannot read "/etc/a.pem"',
+        'a.yaml:3:52: error: cannot read "/etc/a.key"',
+        'a.yaml:3:78: error: cannot read "/etc/ca.pem"',
+        'a.yaml:4:35: error: cannot read "ca.pem"',
+        'a.yaml:4:87: error: cannot read "a.pb"',
+        'a.yaml:7:14: warning: the directory "/logs" of the log does not exist and cannot be made: standard error is used',
+        'a.yaml:8:50: warning: the directory "/logs" of the access log does not exist and cannot be made: this log is not written',
+        'a.yaml:8:76: error: cannot open the access log "/full/d.log": permission denied',
+        'a.yaml:9:10: warning: the directory "/run/sluice" of the pid file does not exist: none is written',
       ],
     })
   })
 
-  test("in nginx.conf, once each", () => {
+  test("in nginx.conf, relative paths too, once each", () => {
     const text = `error_log /logs/a.log;
 pid /run/sluice/a.pid;
 server {
   listen 443 ssl http2;
-  ssl_certificate /etc/a.pem;
+  ssl_certificate a.pem;
   ssl_certificate_key /etc/a.key;
-  access_log logs/b.log;
+  access_log /logs/b.log;
+  access_log made/c.log;
   location / { grpc_pass 127.0.0.1:3000; }
 }
 `
     expect(load("/etc/a.conf", text)).toEqual({
-      isUsable: true,
+      isUsable: false,
       told: [
-        '/etc/a.conf:5:19: warning: cannot read "/etc/a.pem"',
-        '/etc/a.conf:6:23: warning: cannot read "/etc/a.key"',
-        '/etc/a.conf:1:11: warning: the directory "/logs" of the log does not exist',
-        '/etc/a.conf:2:5: warning: the directory "/run/sluice" of the pid file does not exist',
-        '/etc/a.conf: warning: the directory "/etc/logs" of the access log does not exist',
+        '/etc/a.conf:5:19: error: cannot read "/etc/a.pem"',
+        '/etc/a.conf:6:23: error: cannot read "/etc/a.key"',
+        '/etc/a.conf:1:11: warning: the directory "/logs" of the log does not exist and cannot be made: standard error is used',
+        '/etc/a.conf:7:14: warning: the directory "/logs" of the access log does not exist and cannot be made: this log is not written',
+        '/etc/a.conf:2:5: warning: the directory "/run/sluice" of the pid file does not exist: none is written',
       ],
     })
   })
+})
+
+// `§` for the dollar of a shell.
+test.for([
+  ["server { listen §{PORT} http2; }", '1:17 "§{PORT}" is not filled in: this is a template'],
+  [
+    "upstream a { server §BACKEND_HOST:50051; } server { listen §{PORT}; }",
+    '1:21 "§BACKEND_HOST" is not filled in, and 1 more: this is a template',
+  ],
+  ["server { listen 80; §{EXTRA}\n}", '1:21 directive "§{EXTRA}" is not terminated by ";"'],
+  ["set §FOO 1;\nserver { listen 80; return 200 §FOO§HOST; }", '1:1 "set" directive is not allowed here'],
+])("a template that is not filled in is one error: %s", ([text, expected]) => {
+  const files = { read: () => Buffer.from(text!.replaceAll("§", "$")), list: () => [] }
+  const { problems } = loadConfig("a.conf", files)
+  const errors = problems.filter(({ severity }) => severity === "error")
+  const [{ line, column, message, hint }] = errors as [(typeof errors)[number]]
+  expect(`${line}:${column} ${message}`).toBe(expected!.replaceAll("$", "$$").replaceAll("§", "$"))
+  expect(hint?.includes("envsubst") ?? false).toBe(!text!.startsWith("set"))
+  if (!text!.startsWith("set")) expect(errors).toHaveLength(1)
 })
 
 test.for([

@@ -1,12 +1,12 @@
 /** Any configuration file to the model: nginx.conf or sluice.yaml, told apart by name and first line. */
-import { extname } from "node:path"
-import { type FileLook, missingFiles } from "./missing-files.ts"
+import { accessSync, constants, statSync } from "node:fs"
+import { dirname, extname } from "node:path"
 import type { Config } from "./model.ts"
+import { checkFiles, type FileLook, type Places } from "./named-files.ts"
 import { type ConfigFiles, decode, diskFiles } from "./nginx/include.ts"
 import { readNginxConfig } from "./nginx/read.ts"
 import type { Problem, Sources } from "./problem.ts"
 import { tlsBehindProxy } from "./tls-behind-proxy.ts"
-import { notForSeveralWorkers } from "./workers.ts"
 import { loadYaml } from "./yaml/load.ts"
 
 export interface LoadedConfig {
@@ -23,44 +23,46 @@ const YAML_EXTENSIONS = new Set([".yaml", ".yml", ".json"])
 const YAML_START = /^\ufeff?\s*(?:\{|---\s|# yaml-language-server)/
 
 /**
- * Reads a configuration and all it includes. Never throws: an unreadable file is a problem too.
+ * Reads a configuration and all it includes, and looks at the files that it names. Never throws: an unreadable file is
+ * a problem too.
  *
  * @param path `.yaml`, `.yml` and `.json` are Sluice's own; any other is nginx.conf, unless it begins as YAML or JSON does
+ * @param look at the files that are named. Default: this machine's, where `files` are
  */
-export function loadConfig(path: string, files: ConfigFiles = diskFiles): LoadedConfig {
+export function loadConfig(path: string, files: ConfigFiles = diskFiles, look = lookBy(files)): LoadedConfig {
+  const { config, problems, sources, places } = read(path, files)
+  if (config === null) return { config, problems, sources }
+  const errors = [tlsBehindProxy(config)].filter((message) => message !== null)
+  const checked = checkFiles(config, path, { sources, places, look })
+  const all = [...problems, ...errors.map((message) => problemOf(path, message)), ...checked.problems]
+  const isUsable = all.every(({ severity }) => severity !== "error")
+  return { config: isUsable ? checked.config : null, problems: all, sources }
+}
+
+/** The configuration as it is written, whatever this machine has of the files that it names. */
+export function readConfig(path: string, files: ConfigFiles = diskFiles): LoadedConfig {
+  const { config, problems, sources } = read(path, files)
+  return { config, problems, sources }
+}
+
+function read(path: string, files: ConfigFiles): LoadedConfig & { places: Places } {
   let text: string
   try {
     text = decode(files.read(path))
   } catch (error) {
     const message = `cannot read the configuration: ${(error as Error).message}`
-    return { config: null, problems: [problemOf(path, message)], sources: new Map() }
+    return { config: null, problems: [problemOf(path, message)], sources: new Map(), places: new Map() }
   }
   const isYaml = YAML_EXTENSIONS.has(extname(path).toLowerCase()) || YAML_START.test(text)
-  const loaded = isYaml
-    ? { ...loadYaml(text.replace(/^\ufeff/, ""), path), sources: new Map([[path, text]]) }
-    : readNginxConfig(text, path, files)
-  return withProblemsOfStart(loaded, path, files)
+  if (!isYaml) return readNginxConfig(text, path, files)
+  const sources = new Map([[path, text]])
+  return { ...loadYaml(text.replace(/^\ufeff/, ""), path), sources, places: new Map() }
 }
 
-/** What would keep it from starting, or would be missing then, whatever it was written in. */
-function withProblemsOfStart(loaded: LoadedConfig, path: string, files: ConfigFiles): LoadedConfig {
-  const { config, problems, sources } = loaded
-  if (config === null) return loaded
-  const errors = [tlsBehindProxy(config), notForSeveralWorkers(config)].filter((message) => message !== null)
-  const known = new Set(problems.map(({ message }) => message))
-  const missing = missingFiles(config, path, sources, lookBy(files))
-  return {
-    config: errors.length > 0 ? null : config,
-    problems: [
-      ...problems,
-      ...errors.map((message) => problemOf(path, message)),
-      ...missing.filter(({ message }) => !known.has(message)),
-    ],
-    sources,
-  }
-}
-
+/** What is read comes from `files`; what is written is this machine's. */
 function lookBy(files: ConfigFiles): FileLook {
+  const isDirectory = (path: string): boolean =>
+    statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
   return {
     canRead(path) {
       try {
@@ -70,7 +72,26 @@ function lookBy(files: ConfigFiles): FileLook {
         return false
       }
     },
-    isDirectory: (path) => files.isDirectory?.(path) ?? true,
+    isDirectory,
+    writeProblem(path) {
+      const stats = statSync(path, { throwIfNoEntry: false })
+      return stats?.isDirectory() === true ? "it is a directory" : accessProblem(stats ? path : dirname(path))
+    },
+    canMakeDirectory(path) {
+      let above = dirname(path)
+      while (!isDirectory(above) && above !== dirname(above)) above = dirname(above)
+      return accessProblem(above) === null
+    },
+  }
+}
+
+function accessProblem(path: string): string | null {
+  try {
+    accessSync(path, constants.W_OK)
+    return null
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    return code === "EACCES" || code === "EPERM" ? "permission denied" : (code ?? "it cannot be written")
   }
 }
 

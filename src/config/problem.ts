@@ -36,6 +36,12 @@ export function sortProblems(problems: readonly Problem[]): Problem[] {
   )
 }
 
+/** Why a configuration with these problems is not run. */
+export function whyNot(problems: readonly Problem[]): string {
+  const hasErrors = problems.some(({ severity }) => severity === "error")
+  return `the configuration has ${hasErrors ? "errors" : "warnings, and --strict lets none pass"}`
+}
+
 /** `file:line:col`, shortened for problems of a whole file. */
 export function placeOf({ file, line, column }: Problem): string {
   return line === 0 ? file : `${file}:${line}:${column}`
@@ -44,6 +50,23 @@ export function placeOf({ file, line, column }: Problem): string {
 /** The whole sentence: `"sendfile": no files are served`. */
 export function messageOf({ subject, message }: Problem): string {
   return subject === undefined ? message : `"${subject}": ${message}`
+}
+
+/** So many problems fit into a line of the log. */
+const PROBLEMS_SHOWN = 10
+
+/** `nginx.conf:6:10: unknown directive "lsten"`, errors first. */
+export function problemLines(problems: readonly Problem[]): string[] {
+  const told = withoutNotes(problems).sort(
+    (a, b) => Number(b.severity === "error") - Number(a.severity === "error"),
+  )
+  const lines = told.slice(0, PROBLEMS_SHOWN).map((problem) => `${placeOf(problem)}: ${messageOf(problem)}`)
+  return told.length > lines.length ? [...lines, `and ${told.length - lines.length} more`] : lines
+}
+
+/** In the order people fix them; notes are for `sluice check`. */
+export function withoutNotes(problems: readonly Problem[]): Problem[] {
+  return sortProblems(problems).filter(({ severity }) => severity !== "note")
 }
 
 /**

@@ -57,6 +57,8 @@ export class Http2Connection<Owner> {
   #isDraining = false
   #isPeerDraining = false
   #isDrainPinged = false
+  /** PINGs by `ping` that wait for their answer. */
+  #pingsOpen = 0
   /** When `tick` first saw the drain's PING unanswered. */
   #drainSeenMs = Number.POSITIVE_INFINITY
   #isClosed = false
@@ -85,6 +87,7 @@ export class Http2Connection<Owner> {
       headerBlockTimeoutMs: options.headerBlockTimeoutMs ?? limits.headerBlockTimeoutMs,
       streams,
       guard,
+      budget,
     }
     this.#receiver = new Receiver<Owner>(this, parts)
   }
@@ -117,6 +120,11 @@ export class Http2Connection<Owner> {
   /** The peer's SETTINGS have come: for a client, that the other end speaks HTTP/2 at all. */
   get isReady(): boolean {
     return this.#receiver.isReady
+  }
+
+  /** The peer has acknowledged our SETTINGS. */
+  get isSettingsAcked(): boolean {
+    return this.#receiver.isSettingsAcked
   }
 
   /** How many streams the peer lets us have open, those already open included. */
@@ -198,7 +206,9 @@ export class Http2Connection<Owner> {
 
   /** Asks for a sign of life; `onPong` tells of it. */
   ping(): void {
-    if (!this.#isClosed) this.sender.ping(KEEPALIVE_PING, false)
+    if (this.#isClosed) return
+    this.#pingsOpen++
+    this.sender.ping(KEEPALIVE_PING, false)
   }
 
   /**
@@ -230,10 +240,13 @@ export class Http2Connection<Owner> {
 
   // ---- For the receiver ---------------------------------------------------------------------------------------
 
-  /** A PING was answered. */
+  /** A PING acknowledgement came. What answers no PING of ours, octet by octet, means nothing: RFC 9113 §6.7. */
   ponged(payload: Buffer): void {
     if (this.#isDrainPinged && DRAIN_PING.equals(payload)) this.#drainAnswered()
-    else this.#events.onPong()
+    else if (this.#pingsOpen > 0 && KEEPALIVE_PING.equals(payload)) {
+      this.#pingsOpen--
+      this.#events.onPong()
+    }
   }
 
   /** What the client opened before it knew of the drain has come by now, or the client will not say. */
@@ -285,6 +298,7 @@ export class Http2Connection<Owner> {
     for (const stream of this.#streams.table.values())
       this.#streams.abandon(stream, { code, origin: "connection", unprocessed: stream.id > last, reason })
     this.sender.close()
+    this.#receiver.close()
     this.#events.onEnd(because)
   }
 }

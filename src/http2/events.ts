@@ -14,6 +14,12 @@ export interface StreamEnd {
   readonly reason: string
 }
 
+/** Why a request is refused as it comes: the counter of what is wrong with it, and a phrase for people. */
+export interface Refusal {
+  readonly counter: "header_malformed" | "content_length_mismatch" | OversizeCounter
+  readonly reason: string
+}
+
 /** What a header list was too large by. */
 export type OversizeCounter = "header_list_too_large" | "header_fields_exceeded"
 
@@ -27,10 +33,12 @@ export interface ConnectionEvents<Owner> {
   /** Server: a new stream. Set `stream.owner` here. */
   onRequest(stream: Http2Stream<Owner>, head: RequestHead, endStream: boolean): void
   /**
-   * Server: a request whose header list passed the limit of this counter; `contentType` is empty when unknown. It may be
-   * answered now, by one head that ends the stream; what is not answered is reset.
+   * Server: a request that is malformed, or whose header list is too large: `list` is what is known of it, and may hold
+   * anything. Set `stream.owner` and answer now; what is not answered whole by then is not answered any more.
    */
-  onOversizedRequest(stream: Http2Stream<Owner>, contentType: string, counter: OversizeCounter): void
+  onRefusedRequest(stream: Http2Stream<Owner>, list: HeaderList, why: Refusal): void
+  /** Server: the client broke the protocol on a stream that has an owner. Answer now, for it is reset behind the answer. */
+  onRequestFault(stream: Http2Stream<Owner>, code: number, reason: string): void
   /** Client: the final response head; interim ones (1xx) come as `onInformational`. */
   onResponse(stream: Http2Stream<Owner>, head: ResponseHead, endStream: boolean): void
   onInformational(stream: Http2Stream<Owner>, head: ResponseHead): void
@@ -39,6 +47,8 @@ export interface ConnectionEvents<Owner> {
   /** Always ends the peer's half. */
   onTrailers(stream: Http2Stream<Owner>, trailers: HeaderList): void
   onReset(stream: Http2Stream<Owner>, end: StreamEnd): void
+  /** Server: the peer has reset a young stream, of which `onReset` told. True: that is no abuse, and not charged. */
+  excusesReset?(stream: Http2Stream<Owner>): boolean
   /** So many octets that `sendData` had to queue were now taken. */
   onTaken(stream: Http2Stream<Owner>, octets: number): void
   /** The first octets since the output was last taken are there. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest"
 import * as dsl from "../../test/support/frame-dsl.ts"
 import { EventLog, Lab, type LabOptions } from "../../test/support/memory-link.ts"
 import { defaultLimits, type LimitName, limitTable } from "../base/limits.ts"
+import { BufferBudget } from "./buffer-budget.ts"
 import { Flag, FrameType } from "./frame/types.ts"
 import { HeaderList } from "./header-list.ts"
 import { HpackEncoder } from "./hpack/index.ts"
@@ -25,6 +26,10 @@ const id = (i: number): number => 101 + 2 * i
 const headersThen = (i: number, ...frames: Buffer[]): Buffer =>
   Buffer.concat([dsl.headers(id(i), dsl.request), ...frames])
 const { abuseBurst } = defaultLimits
+/** Overhead that no payload warrants more of, so that its bound is exact. */
+const bare = (overheadOctetsMax: number): LabOptions => ({
+  limits: { overheadOctetsMax, overheadPerPayloadOctets: 0, streamWindowOctets: 10_000_000 },
+})
 /** What an honest request takes, to the octet. */
 const blockOctets = dsl.headerBlock(dsl.request).length
 
@@ -76,6 +81,13 @@ const attacks: Attack[] = [
     answers: true,
   },
   {
+    name: "SETTINGS flood with an octet of work between",
+    limit: "abuseBurst",
+    blow: () => Buffer.concat([dsl.data(1, "x"), dsl.settings()]),
+    allowed: abuseBurst,
+    answers: true,
+  },
+  {
     name: "one SETTINGS of many entries (CVE-2020-11080)",
     limit: "settingsEntriesMax",
     blow: () => dsl.rawSettings(Array.from({ length: 33 }, () => [4, 1] as const)),
@@ -97,27 +109,36 @@ const attacks: Attack[] = [
   {
     name: "frames of no known type",
     limit: "overheadOctetsMax",
+    options: bare(2 ** 20),
     blow: () => dsl.frame(0xee, 0, 0, Buffer.alloc(16_000)),
     allowed: Math.floor(2 ** 20 / 16_009),
   },
   {
     name: "padding around nothing",
     limit: "overheadOctetsMax",
+    options: bare(2 ** 20),
     blow: () => dsl.data(1, "x", { padding: 255 }),
     allowed: 4096,
-    options: { limits: { streamWindowOctets: 10_000_000 } },
+  },
+  {
+    name: "padding around next to nothing, in proportion to it",
+    limit: "overheadPerPayloadOctets",
+    options: { limits: { streamWindowOctets: 100_000_000 } },
+    blow: () => dsl.data(1, "x", { padding: 255 }),
+    // 256 octets of overhead each, 16 of them warranted by their octet, and some by the request.
+    allowed: Math.floor((8 * 2 ** 20 + 16 * blockOctets) / 240),
   },
   {
     name: "RST_STREAM for streams long gone",
     limit: "overheadOctetsMax",
-    options: { limits: { overheadOctetsMax: 65_536 } },
+    options: bare(65_536),
     blow: (i) => (i === 0 ? headersThen(0, dsl.rstStream(id(0))) : dsl.rstStream(id(0))),
     allowed: Math.floor(65_536 / 13),
   },
   {
     name: "answers to no PING",
     limit: "overheadOctetsMax",
-    options: { limits: { overheadOctetsMax: 65_536 } },
+    options: bare(65_536),
     blow: () => dsl.ping("nobodyas", { ack: true }),
     allowed: Math.floor(65_536 / 17),
   },
@@ -174,7 +195,28 @@ const attacks: Attack[] = [
       i === 0
         ? dsl.headers(id(0), Buffer.alloc(16_384), { endHeaders: false })
         : dsl.continuation(id(0), Buffer.alloc(16_384), false),
-    allowed: 4,
+    allowed: 16,
+  },
+  {
+    name: "a header block of pieces of a KiB",
+    limit: "continuationFramesMax",
+    blow: (i) =>
+      i === 0
+        ? dsl.headers(id(0), Buffer.alloc(1024), { endHeaders: false })
+        : dsl.continuation(id(0), Buffer.alloc(1024), false),
+    // One more than the eight after the first, for the 8 KiB that have come by then.
+    allowed: 10,
+  },
+  {
+    name: "a header block above 64 KiB while memory is short",
+    limit: "headerBlockOctets",
+    options: { limits: { bufferedOctetsMax: 2 ** 20, bufferedWithholdPercent: 1 } },
+    blow: (i) =>
+      i === 0
+        ? dsl.headers(id(0), Buffer.alloc(16_384), { endHeaders: false })
+        : dsl.continuation(id(0), Buffer.alloc(16_384), false),
+    // Four are not counted, and with the fifth memory is short.
+    allowed: 5,
   },
   {
     name: "a frame longer than SETTINGS_MAX_FRAME_SIZE",
@@ -248,10 +290,26 @@ describe("what is charged is counted under a name of its own", () => {
   })
 })
 
+describe("what is held of a header block under way", () => {
+  const piece = Buffer.alloc(16_384)
+  test.each([
+    ["once the block is whole", () => dsl.continuation(id(0), piece)],
+    ["once the connection is over", () => dsl.data(1, Buffer.alloc(1))],
+  ])("counts as memory held from 64 KiB on, and no more %s", (_, end) => {
+    const budget = new BufferBudget(defaultLimits)
+    const lab = attacked({ budget })
+    lab.send(dsl.headers(id(0), piece, { endHeaders: false }))
+    for (let i = 0; i < 7; i++) lab.send(dsl.continuation(id(0), piece, false))
+    expect(budget.octets).toBe(65_536)
+    lab.send(end())
+    expect(budget.octets).toBe(0)
+  })
+})
+
 describe("a header list too large ends its stream alone", () => {
   const answers = (list: HeaderList) => {
     const events = new EventLog()
-    events.onOversizedRequest = (stream) => stream.sendHeaders(list, true)
+    events.onRefusedRequest = (stream) => stream.sendHeaders(list, true)
     return events
   }
   const tooMany = Array.from({ length: 129 }, (_, i): dsl.Field => [`x-${i}`, ""])
@@ -271,7 +329,7 @@ describe("a header list too large ends its stream alone", () => {
       const lab = attacked()
       const block = new HpackEncoder().encode(new HeaderList(fields.flat()))
       lab.send(dsl.frame(FrameType.HEADERS, Flag.END_HEADERS, 3, block))
-      expect(lab.events.lines.at(-1)).toBe(`oversized 3 header_fields_exceeded ${contentType}`.trimEnd())
+      expect(lab.events.lines.at(-1)).toBe(`refused 3 header_fields_exceeded ${contentType}`.trimEnd())
     },
   )
 
@@ -350,10 +408,13 @@ describe("honest peers are not mistaken for attackers", () => {
     expect(lab.events.limits).toEqual([])
   })
 
-  test("keepalive: a PING every ten seconds, for a week", () => {
+  test.for([
+    ["ten seconds, for a week", 10_000, 6 * 60 * 24 * 7],
+    ["second or so, for an hour", 1000, 3600],
+  ] as const)("keepalive: a PING every %s", ([, everyMs, times]) => {
     const lab = attacked()
-    for (let i = 0; i < 6 * 60 * 24 * 7; i++) {
-      lab.nowMs = i * 10_000
+    for (let i = 0; i < times; i++) {
+      lab.nowMs = i * everyMs
       lab.send(dsl.ping())
       if (i % 1000 === 0) lab.said()
     }
@@ -374,6 +435,53 @@ describe("honest peers are not mistaken for attackers", () => {
     }
     expect([lab.events.fault, lab.events.limits]).toEqual([null, []])
   }, 60_000)
+
+  test.for([
+    ["SETTINGS for every doubling of grpc-go's window", 65_536],
+    ["SETTINGS as often as a window is used up", 43_690],
+  ] as const)("%s, as it moves bulk", ([, everyOctets]) => {
+    const lab = attacked({ limits: { streamWindowOctets: 2 ** 30 } })
+    const stream = lab.events.streams.get(1)!
+    stream.sendHeaders(head, false)
+    const piece = Buffer.alloc(16_384)
+    for (let moved = 0, since = 0; moved < 64 * 2 ** 20; moved += piece.length) {
+      stream.sendData(piece, 0, piece.length, false)
+      lab.send(dsl.windowUpdate(0, piece.length), dsl.windowUpdate(1, piece.length), dsl.ping())
+      since += piece.length
+      if (since >= everyOctets) {
+        lab.send(dsl.settings({ INITIAL_WINDOW_SIZE: 65_535 + (moved & 0xffff) }))
+        since = 0
+      }
+      lab.said()
+    }
+    expect([lab.events.fault, lab.events.limits]).toEqual([null, []])
+  })
+
+  test.for([
+    ["server", 16, 239],
+    ["server", 1000, 255],
+    ["client", 16, 239],
+    ["client", 1000, 255],
+    ["server", 16, 255],
+  ] as const)("to a %s: frames of %i octets, padded with %i, for 100 MB", ([role, octets, padding]) => {
+    const limits = { streamWindowOctets: 2 ** 30, upstreamStreamWindowOctets: 2 ** 30 }
+    const lab = new Lab(role, { limits })
+    if (role === "server") lab.send(dsl.headers(1, dsl.request))
+    else {
+      lab.connection.open(new HeaderList(dsl.request.flat()), true, false, "test")
+      lab.send(dsl.headers(1, dsl.response))
+    }
+    const frames = Buffer.concat(
+      Array.from({ length: 100 }, () => dsl.data(1, Buffer.alloc(octets), { padding })),
+    )
+    const many = Math.ceil(1e8 / frames.length)
+    for (let i = 0; i < many; i++) {
+      lab.send(frames)
+      lab.said()
+      lab.events.take()
+    }
+    expect([lab.events.fault, lab.events.limits]).toEqual([null, []])
+  })
 
   test("large metadata on every call: CONTINUATION is payload, not overhead", () => {
     const lab = attacked({ maxConcurrentStreams: 100 })
@@ -453,6 +561,29 @@ describe("a client is charged by nobody it serves", () => {
       lab.send(dsl.rstStream(stream.id, 0))
     }
     expect(lab.events.fault).toBeNull()
+  })
+
+  test("a call that its server has ended is left by END_STREAM, which no server counts, whatever waits", () => {
+    const lab = new Lab("client", { events: new EventLog() })
+    lab.send(dsl.settings({ INITIAL_WINDOW_SIZE: 5 }))
+    const list = new HeaderList(dsl.request.flat())
+    for (let i = 0; i < 1000; i++) {
+      const stream = lab.connection.open(list, false, false, "test")
+      stream.sendData(Buffer.from("0123456789"), 0, 10, i % 2 === 0)
+      lab.said()
+      lab.send(dsl.headers(stream.id, [...dsl.response, ...dsl.okTrailers], { endStream: true }))
+      stream.endEarly()
+      expect([lab.said(), stream.isClosed]).toEqual([[`DATA ${stream.id} 0 END_STREAM`], true])
+    }
+    expect([lab.connection.sender.resetsSent, lab.connection.sender.queuedOctets]).toEqual([0, 0])
+  })
+
+  test("a call that its server has not ended is left by RST_STREAM NO_ERROR", () => {
+    const lab = new Lab("client", { events: new EventLog() })
+    const stream = lab.connection.open(new HeaderList(dsl.request.flat()), false, false, "test")
+    lab.said()
+    stream.endEarly()
+    expect([lab.said(), stream.isClosed]).toEqual([[`RST_STREAM ${stream.id} NO_ERROR`], true])
   })
 
   test("a server that resets its calls is no attacker", () => {

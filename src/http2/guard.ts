@@ -23,7 +23,9 @@ export class Guard {
   #refilledMs: number
   #overheadOctets = 0
   #overheadSinceMs: number
+  /** DATA both ways, and header blocks. */
   #payloadOctets = 0
+  #payloadAtSettings = 0
   #emptyInARow = 0
   #priorityFrames = 0
   #windowUpdates = 0
@@ -32,6 +34,7 @@ export class Guard {
   #streamsOpened = 0
   #lastPingMs = Number.NEGATIVE_INFINITY
   #workSincePing = true
+  #due: Fault | null = null
 
   constructor(limits: Limits, nowMs: number) {
     this.#limits = limits
@@ -40,12 +43,25 @@ export class Guard {
     this.#overheadSinceMs = nowMs
   }
 
-  /** Takes one token: the peer reset a young stream, made us reset one, or sent a control frame nobody needs. */
+  /**
+   * Takes one token: the peer reset a young stream, made us reset one, sent a request that no honest client sends, or a
+   * control frame that is of no use.
+   */
   charge(nowMs: number, what: string): Fault | null {
     const refill = ((nowMs - this.#refilledMs) / 1000) * this.#limits.abusePerSecond
     this.#tokens = Math.min(this.#limits.abuseBurst, this.#tokens + refill) - 1
     this.#refilledMs = nowMs
     return this.#tokens < 0 ? calm(`too many of: ${what}`, "abuse_exhausted") : null
+  }
+
+  /** As `charge`, from within an event: the connection error is due with the next request that comes. */
+  chargeLater(nowMs: number, what: string): void {
+    this.#due ??= this.charge(nowMs, what)
+  }
+
+  /** What `chargeLater` found due. */
+  get due(): Fault | null {
+    return this.#due
   }
 
   /** A HEADERS or DATA frame came. */
@@ -78,12 +94,12 @@ export class Guard {
   /** Octets came that nobody asked for and that no other limit counts: padding, PRIORITY, unknown frames. */
   overhead(octets: number, nowMs: number): Fault | null {
     this.#overheadOctets += octets
-    const { overheadOctetsMax, payloadPerOverheadOctets } = this.#limits
+    const { overheadOctetsMax, overheadPerPayloadOctets } = this.#limits
     if (this.#overheadOctets <= overheadOctetsMax) return null
     const age = (nowMs - this.#overheadSinceMs) / 1000
     const allowed =
       overheadOctetsMax +
-      this.#payloadOctets / payloadPerOverheadOctets +
+      this.#payloadOctets * overheadPerPayloadOctets +
       this.#streamsOpened * OVERHEAD_OCTETS_PER_STREAM +
       age * OVERHEAD_OCTETS_PER_SECOND
     return this.#overheadOctets > allowed
@@ -108,6 +124,13 @@ export class Guard {
     this.#lastPingMs = nowMs
     this.#workSincePing = false
     return tooSoon
+  }
+
+  /** SETTINGS came again. True when no work warrants it, to be charged: clients that measure bandwidth resize windows. */
+  isSettingsTooSoon(): boolean {
+    const workOctets = this.#payloadOctets - this.#payloadAtSettings
+    this.#payloadAtSettings = this.#payloadOctets
+    return workOctets < this.#limits.settingsPayloadOctets
   }
 
   settings(entries: number): Fault | null {

@@ -1,10 +1,13 @@
-import type { Limits } from "../base/limits.ts"
+import type { BufferBudget } from "./buffer-budget.ts"
 import { ErrorCode, type Fault, fault } from "./error-code.ts"
-import { ownCopy, ownRoom } from "./own-octets.ts"
+import { ownCopy } from "./own-octets.ts"
 
-const NO_OCTETS = Buffer.alloc(0)
+/** An honest sender's frames are twice as large: SETTINGS_MAX_FRAME_SIZE is never less. */
+const OCTETS_PER_FRAME = 8192
+/** Connections are bounded in number, so as much goes uncounted for each; more is held only while memory is plenty. */
+const UNCOUNTED_OCTETS = 65_536
 
-/** A block is past `headerBlockOctets`, in however many frames. */
+/** A block is past its bound, in however many frames. */
 export function blockTooLarge(): Fault {
   return fault(ErrorCode.ENHANCE_YOUR_CALM, "the header block is too large", "header_block_too_large")
 }
@@ -17,12 +20,17 @@ export class HeaderBlock {
   streamId = 0
   endStream = false
   sinceMs = 0
-  #octets: Buffer = NO_OCTETS
+  #pieces: Buffer[] = []
+  #octets = 0
   #frames = 0
-  readonly #limits: Limits
+  readonly #octetsMax: number
+  readonly #framesMax: number
+  readonly #budget: BufferBudget
 
-  constructor(limits: Limits) {
-    this.#limits = limits
+  constructor(octetsMax: number, framesMax: number, budget: BufferBudget) {
+    this.#octetsMax = octetsMax
+    this.#framesMax = framesMax
+    this.#budget = budget
   }
 
   get isOpen(): boolean {
@@ -41,27 +49,43 @@ export class HeaderBlock {
     this.endStream = endStream
     this.sinceMs = nowMs
     this.#frames = 0
-    this.#octets = ownCopy(octets, start, end)
+    this.#keep(octets, start, end)
   }
 
   add(octets: Uint8Array, start: number, end: number, isLast: boolean): Fault | null {
-    if (++this.#frames > this.#limits.continuationFramesMax)
+    const length = this.#octets + end - start
+    if (++this.#frames > this.#framesMax + Math.floor(length / OCTETS_PER_FRAME))
       return fault(ErrorCode.ENHANCE_YOUR_CALM, "too many CONTINUATION frames", "continuation_flood")
     if (start === end && !isLast)
       return fault(ErrorCode.ENHANCE_YOUR_CALM, "an empty CONTINUATION frame", "continuation_empty")
-    if (this.#octets.length + end - start > this.#limits.headerBlockOctets) return blockTooLarge()
-    const longer = ownRoom(this.#octets.length + end - start)
-    longer.set(this.#octets)
-    longer.set(octets.subarray(start, end), this.#octets.length)
-    this.#octets = longer
+    if (length > this.#octetsMax || (length > UNCOUNTED_OCTETS && this.#budget.isTight))
+      return blockTooLarge()
+    this.#keep(octets, start, end)
     return null
+  }
+
+  #keep(octets: Uint8Array, start: number, end: number): void {
+    this.#pieces.push(ownCopy(octets, start, end))
+    this.#count(this.#octets + end - start)
+  }
+
+  #count(octets: number): void {
+    const more = Math.max(0, octets - UNCOUNTED_OCTETS) - Math.max(0, this.#octets - UNCOUNTED_OCTETS)
+    this.#octets = octets
+    if (more !== 0) this.#budget.add(more)
   }
 
   /** The whole block; it is no longer held. */
   finish(): Buffer {
-    const octets = this.#octets
-    this.#octets = NO_OCTETS
+    const whole = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces, this.#octets)
+    this.drop()
+    return whole
+  }
+
+  /** Nothing is held any more. */
+  drop(): void {
+    this.#pieces = []
+    this.#count(0)
     this.streamId = 0
-    return octets
   }
 }

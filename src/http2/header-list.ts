@@ -17,8 +17,8 @@ export class HeaderList {
   readonly octets: number
   /** What the list says as the head of a message, once read: see `message-heads.ts`. */
   head: RequestHead | ResponseHead | null = null
-  /** Streams that keep it for as long as they live, where that is counted. */
-  keepers = 0
+  /** Streams that hold it for as long as they live, where that is counted. */
+  refCount = 0
 
   constructor(fields: readonly string[], neverIndexed: ReadonlySet<number> | null = null) {
     let octets = 0

@@ -1,5 +1,5 @@
 import fc from "fast-check"
-import { expect, test } from "vitest"
+import { describe, expect, test } from "vitest"
 import { IdMap } from "./id-map.ts"
 
 interface Entry {
@@ -38,4 +38,67 @@ test("ids far apart, as old streams and new ones are, do not disturb each other"
   for (const stream of streams) map.set(stream)
   map.delete(9)
   for (const stream of streams) expect(map.get(stream.id)).toBe(stream.id === 9 ? undefined : stream)
+})
+
+describe("ids that want the same place", () => {
+  // Sixteen apart they do, in a map of eight places.
+  const at = (place: number, round: number): { id: number } => ({ id: 1 + 2 * (place + 8 * round) })
+
+  function filled(entries: readonly { id: number }[]): IdMap<{ id: number }> {
+    const map = new IdMap<{ id: number }>()
+    for (const entry of entries) map.set(entry)
+    return map
+  }
+
+  test.each([
+    ["one after the other", [at(0, 0), at(0, 1), at(0, 2)]],
+    ["round the end of the map", [at(7, 0), at(7, 1), at(7, 2)]],
+    ["between those that are at home", [at(6, 0), at(6, 1), at(7, 0)]],
+    ["and those that they push away", [at(7, 0), at(7, 1), at(0, 0)]],
+  ])("%s: whichever is deleted, the others stay", (_, entries) => {
+    for (const gone of entries) {
+      const map = filled(entries)
+      map.delete(gone.id)
+      map.delete(gone.id)
+      for (const entry of entries) expect(map.get(entry.id)).toBe(entry === gone ? undefined : entry)
+      expect([map.size, map.values().length]).toEqual([2, 2])
+      map.set(gone)
+      for (const entry of entries) expect(map.get(entry.id)).toBe(entry)
+      expect(map.size).toBe(3)
+    }
+  })
+
+  test("one that is at home does not move into a hole before it", () => {
+    const [first, second, home] = [at(1, 0), at(1, 1), at(3, 0)]
+    const map = filled([first, second, home])
+    map.delete(first.id)
+    expect([map.get(second.id), map.get(home.id)]).toEqual([second, home])
+    map.delete(second.id)
+    expect([map.get(second.id), map.get(home.id), map.size]).toEqual([undefined, home, 1])
+  })
+
+  test("an id that is not there is not found among them, nor deleted", () => {
+    const map = filled([at(5, 0), at(5, 1)])
+    map.delete(at(5, 2).id)
+    expect([map.get(at(5, 2).id), map.get(at(6, 0).id), map.size]).toEqual([undefined, undefined, 2])
+  })
+
+  test("another value of an id takes its place", () => {
+    const map = filled([at(5, 0), at(5, 1)])
+    const other = { id: at(5, 1).id }
+    map.set(other)
+    expect([map.get(other.id), map.size, map.values().length]).toEqual([other, 2, 2])
+  })
+})
+
+test("thousands come and go, and all that are there are found", () => {
+  const map = new IdMap<{ id: number }>()
+  const entries = Array.from({ length: 3000 }, (_, at) => ({ id: 1 + 2 * at }))
+  for (const entry of entries) map.set(entry)
+  expect([map.size, map.values().length]).toEqual([3000, 3000])
+  for (const entry of entries.slice(0, 2995)) map.delete(entry.id)
+  expect(new Set(map.values())).toEqual(new Set(entries.slice(2995)))
+  for (const entry of entries.slice(2995)) expect(map.get(entry.id)).toBe(entry)
+  for (const entry of entries.slice(0, 100)) map.set(entry)
+  expect(map.size).toBe(105)
 })

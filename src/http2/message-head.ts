@@ -1,17 +1,10 @@
 import type { HeaderList, RequestHead, ResponseHead } from "./header-list.ts"
+import { CONNECTION_FIELDS, tidyFields, withoutField } from "./tidy-fields.ts"
 
 export type { RequestHead, ResponseHead } from "./header-list.ts"
 
 /** A malformed message: RFC 9113 §8.1.1. The text says what is wrong with it. */
 export type Malformed = string
-
-const CONNECTION_FIELDS = new Set([
-  "connection",
-  "proxy-connection",
-  "keep-alive",
-  "transfer-encoding",
-  "upgrade",
-])
 
 /** 1 for the octets a lower-case field name may hold: RFC 9110 §5.6.2 without upper case (RFC 9113 §8.2.1). */
 const nameOctet = new Uint8Array(256)
@@ -61,9 +54,13 @@ function parseContentLength(value: string): number {
   return octets
 }
 
+/** Whether the last list checked had an `expect`. Checking is synchronous: one for all. */
+let hasExpect = false
+
 /** Checks the regular fields from number `from` on and returns the content-length, -1 for none, or the problem. */
 function checkFields(fields: readonly string[], from: number): number | Malformed {
   let contentLength = -1
+  hasExpect = false
   for (let i = from; i < fields.length; i += 2) {
     const name = fields[i]!
     const value = fields[i + 1]!
@@ -75,7 +72,7 @@ function checkFields(fields: readonly string[], from: number): number | Malforme
       if (octets < 0 || (contentLength >= 0 && contentLength !== octets))
         return "content-length is not one number"
       contentLength = octets
-    }
+    } else if (name === "expect") hasExpect = true
   }
   return contentLength
 }
@@ -97,7 +94,8 @@ function pathProblem(path: string, method: string): Malformed | null {
   return null
 }
 
-function authorityProblem(authority: string): Malformed | null {
+/** What another parser could read otherwise in an authority; null: nothing. */
+export function authorityProblem(authority: string): Malformed | null {
   for (let i = 0; i < authority.length; i++) {
     const octet = authority.charCodeAt(i)
     if (
@@ -126,8 +124,19 @@ function methodProblem(method: string): Malformed | null {
   return null
 }
 
-/** Reads a request's header block: RFC 9113 §8.3.1. A string says why it is malformed. */
+/**
+ * Reads a request's header block: RFC 9113 §8.3.1. A string says why it is malformed. The list of the head is the one to
+ * go by and to send on: values are without blanks at their ends, and `expect` is left out, as nginx does, for the
+ * expectation is met here (RFC 9110 §10.1.1).
+ */
 export function readRequestHead(list: HeaderList): RequestHead | Malformed {
+  const head = readRequest(list)
+  if (typeof head !== "string") return head
+  const tidy = tidyFields(list, false)
+  return tidy === list ? head : readRequest(tidy)
+}
+
+function readRequest(list: HeaderList): RequestHead | Malformed {
   const { fields } = list
   let method: string | undefined
   let scheme: string | undefined
@@ -168,7 +177,7 @@ export function readRequestHead(list: HeaderList): RequestHead | Malformed {
       : null)
   if (problem !== null) return problem
   return {
-    list,
+    list: hasExpect ? withoutField(list, "expect") : list,
     method,
     scheme: scheme ?? "",
     authority: authority ?? host ?? "",
@@ -177,8 +186,27 @@ export function readRequestHead(list: HeaderList): RequestHead | Malformed {
   }
 }
 
-/** Reads a response's header block: RFC 9113 §8.3.2. */
+/** What a malformed request seems to say: for its answer and for the log, and for nothing else. */
+export function headAsFarAsKnown(list: HeaderList): RequestHead {
+  return {
+    list,
+    method: list.get(":method") ?? "",
+    scheme: list.get(":scheme") ?? "",
+    authority: list.get(":authority") ?? list.get("host") ?? "",
+    path: list.get(":path") ?? "",
+    contentLength: -1,
+  }
+}
+
+/** Reads a response's header block: RFC 9113 §8.3.2. The list of the head is the one to send on, its fields mended. */
 export function readResponseHead(list: HeaderList): ResponseHead | Malformed {
+  const head = readResponse(list)
+  if (typeof head !== "string") return head
+  const tidy = tidyFields(list, true)
+  return tidy === list ? head : readResponse(tidy)
+}
+
+function readResponse(list: HeaderList): ResponseHead | Malformed {
   const { fields } = list
   if (fields[0] !== ":status") return ":status is missing"
   const text = fields[1]!
@@ -190,8 +218,17 @@ export function readResponseHead(list: HeaderList): ResponseHead | Malformed {
   return { list, status, contentLength }
 }
 
-/** Null when the list may stand as trailers: RFC 9113 §8.1. */
-export function trailersProblem(list: HeaderList): Malformed | null {
+/** The trailers to send on, mended as heads are: RFC 9113 §8.1. A string says why they are malformed. */
+export function readTrailers(list: HeaderList, isResponse: boolean): HeaderList | Malformed {
   const result = checkFields(list.fields, 0)
-  return typeof result === "string" ? result : null
+  if (typeof result !== "string") return list
+  const tidy = tidyFields(list, isResponse)
+  if (tidy === list) return result
+  const again = checkFields(tidy.fields, 0)
+  return typeof again === "string" ? again : tidy
+}
+
+/** A response that is its head alone says its length for nothing where it is gRPC: Trailers-Only has no body. */
+export function withoutLength(head: ResponseHead): ResponseHead {
+  return { list: withoutField(head.list, "content-length"), status: head.status, contentLength: -1 }
 }

@@ -1,5 +1,5 @@
 import fc from "fast-check"
-import { expect, test } from "vitest"
+import { describe, expect, test } from "vitest"
 import { OctetQueue } from "./octet-queue.ts"
 
 test("what goes into a queue comes out, in order, however it is cut", () => {
@@ -7,6 +7,7 @@ test("what goes into a queue comes out, in order, however it is cut", () => {
     fc.record({ kind: fc.constant("push" as const), octets: fc.integer({ min: 0, max: 40_000 }) }),
     fc.record({ kind: fc.constant("push" as const), octets: fc.integer({ min: 0, max: 300 }) }),
     fc.record({ kind: fc.constant("drop" as const), octets: fc.integer({ min: 0, max: 20_000 }) }),
+    fc.record({ kind: fc.constant("settle" as const), octets: fc.constant(0) }),
     fc.record({ kind: fc.constant("recycle" as const), octets: fc.constant(0) }),
   )
   fc.assert(
@@ -19,6 +20,10 @@ test("what goes into a queue comes out, in order, however it is cut", () => {
           const piece = Buffer.from(Array.from({ length: octets + 3 }, () => next++ & 0xff))
           queue.push(piece, 2, octets + 2)
           expected = Buffer.concat([expected, piece.subarray(2, octets + 2)])
+        } else if (kind === "settle") {
+          queue.settle()
+          if (queue.length > 0)
+            expect(queue.capacity).toBeLessThanOrEqual(Math.max(512, 4 * queue.length) + 32_768)
         } else if (kind === "recycle") {
           queue.recycle()
           queue = OctetQueue.obtain()
@@ -40,4 +45,126 @@ test("what goes into a queue comes out, in order, however it is cut", () => {
     }),
     { numRuns: 60 },
   )
+})
+
+describe("where pieces lie", () => {
+  const SEGMENT = 16_384
+  const octets = (many: number, first = 0): Buffer =>
+    Buffer.from(Array.from({ length: many }, (_, i) => (first + i) & 0xff))
+
+  /** The lengths of the buffers that hold the queue, and its octets. */
+  function held(queue: OctetQueue): { rooms: number[]; octets: Buffer } {
+    const rooms: number[] = []
+    const pieces: Buffer[] = []
+    queue.each((buffer, start, end) => {
+      rooms.push(buffer.length)
+      pieces.push(Buffer.from(buffer.subarray(start, end)))
+    })
+    return { rooms, octets: Buffer.concat(pieces) }
+  }
+
+  test.each([
+    ["one octet", [1], [512]],
+    ["just less than the smallest room", [511], [512]],
+    ["in two pieces, to its last octet", [500, 12], [512]],
+    ["and one octet more: twice the room", [500, 13], [1024]],
+    ["by many octets more: as much room as it takes", [500, 2000], [4096]],
+    ["as much as the smallest room at once: a segment", [512], [SEGMENT]],
+    ["a segment's worth", [SEGMENT], [SEGMENT]],
+    ["one more", [SEGMENT + 1], [SEGMENT, SEGMENT]],
+    ["small, then as much as fits a segment", [100, SEGMENT - 100], [SEGMENT]],
+    ["small, then one octet more", [100, SEGMENT - 99], [SEGMENT, SEGMENT]],
+    ["small, doubled to a segment", [100, 9000], [SEGMENT]],
+    ["a segment that is filled up first", [SEGMENT - 1, 1, 1], [SEGMENT, SEGMENT]],
+    ["nothing", [0], []],
+  ])("%s", (_, sizes, rooms) => {
+    const queue = OctetQueue.obtain()
+    let at = 0
+    for (const size of sizes) {
+      queue.push(Buffer.concat([Buffer.from("<<"), octets(size, at), Buffer.from(">>")]), 2, size + 2)
+      at += size
+    }
+    expect(queue.length).toBe(at)
+    expect(held(queue)).toEqual({ rooms, octets: octets(at) })
+    queue.recycle()
+  })
+
+  test("room at the front is used again when it is moved", () => {
+    const queue = OctetQueue.obtain()
+    queue.push(octets(400), 0, 400)
+    queue.drop(300)
+    queue.push(octets(400, 400), 0, 400)
+    expect(held(queue)).toEqual({ rooms: [512], octets: octets(500, 300) })
+    expect([queue.start, queue.headLength, queue.length]).toEqual([0, 500, 500])
+    queue.recycle()
+  })
+
+  test("a queue that is emptied begins at its front again", () => {
+    for (const size of [10, SEGMENT]) {
+      const queue = OctetQueue.obtain()
+      queue.push(octets(size), 0, size)
+      queue.drop(size - 1)
+      expect([queue.start, queue.headLength, queue.length]).toEqual([size - 1, 1, 1])
+      queue.drop(1)
+      expect([queue.start, queue.headLength, queue.length]).toEqual([0, 0, 0])
+      queue.push(octets(5, 7), 0, 5)
+      expect([queue.start, queue.headLength, held(queue).octets]).toEqual([0, 5, octets(5, 7)])
+      queue.recycle()
+    }
+  })
+
+  test("the head is what lies in the first segment", () => {
+    const queue = OctetQueue.obtain()
+    queue.push(octets(2 * SEGMENT + 10), 0, 2 * SEGMENT + 10)
+    expect([queue.start, queue.headLength]).toEqual([0, SEGMENT])
+    queue.drop(100)
+    expect([queue.start, queue.headLength, queue.length]).toEqual([100, SEGMENT - 100, 2 * SEGMENT - 90])
+    queue.drop(SEGMENT - 100)
+    expect([queue.start, queue.headLength]).toEqual([0, SEGMENT])
+    queue.drop(SEGMENT)
+    expect([queue.start, queue.headLength, queue.length]).toEqual([0, 10, 10])
+    expect(held(queue).octets).toEqual(octets(10, 2 * SEGMENT))
+    queue.recycle()
+  })
+
+  test("rooms and queues are used again, clean", () => {
+    const queue = OctetQueue.obtain()
+    queue.push(octets(SEGMENT), 0, SEGMENT)
+    queue.drop(5)
+    const segment = queue.buffer
+    queue.recycle()
+    expect([queue.length, queue.start]).toEqual([0, 0])
+    const next = OctetQueue.obtain()
+    expect(next).toBe(queue)
+    next.push(octets(600), 0, 600)
+    expect([next.buffer === segment, next.start, next.headLength]).toEqual([true, 0, 600])
+    next.push(octets(SEGMENT), 0, SEGMENT)
+    next.drop(SEGMENT)
+    const after = OctetQueue.obtain()
+    after.push(octets(600), 0, 600)
+    expect(after.buffer).toBe(segment)
+    next.recycle()
+    after.recycle()
+  })
+})
+
+test("a little that stays takes little room", () => {
+  const octets = Buffer.alloc(100_000, 7)
+  for (const [length, capacity] of [
+    [1, 512],
+    [512, 512],
+    [513, 1024],
+    [4096, 4096],
+    [4097, 16_384],
+    [16_385, 32_768],
+  ] as const) {
+    const queue = OctetQueue.obtain()
+    queue.push(octets, 0, length)
+    queue.settle()
+    expect([length, queue.length, queue.capacity]).toEqual([length, length, capacity])
+    expect(queue.buffer.subarray(queue.start, queue.start + queue.headLength)).toEqual(
+      octets.subarray(0, Math.min(length, 16_384)),
+    )
+    queue.recycle()
+  }
 })

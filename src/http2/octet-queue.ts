@@ -1,13 +1,12 @@
 import { ownRoom } from "./own-octets.ts"
+import { obtainSegment, recycleSegment, SEGMENT_OCTETS } from "./segments.ts"
 
 const SMALLEST = 512
-/** As much as one DATA frame takes by default. */
-const SEGMENT_OCTETS = 16_384
-/** Segments and queues kept for reuse: 8 MiB in all. */
-const SEGMENTS_POOLED = 512
+/** What takes up no more of a segment is not kept in one. */
+const LITTLE_OCTETS = 4096
+/** Queues kept for reuse. */
 const QUEUES_POOLED = 256
 
-const segmentPool: Buffer[] = []
 const queuePool: OctetQueue[] = []
 
 /** Called with `start..end` of `octets`. */
@@ -26,6 +25,9 @@ export class OctetQueue {
   #start = 0
   /** Into the last segment. */
   #end = 0
+  /** `each` is under way; what it shows stays until then. */
+  #isShown = false
+  #isGivenUp = false
 
   /** An empty queue, if possible one that was in use before. */
   static obtain(): OctetQueue {
@@ -34,12 +36,22 @@ export class OctetQueue {
 
   /** Gives the queue up, octets and all. */
   recycle(): void {
-    for (const segment of this.#segments) recycleSegment(segment)
+    if (this.#isShown) {
+      this.#isGivenUp = true
+      return
+    }
+    for (const segment of this.#segments) if (segment.length === SEGMENT_OCTETS) recycleSegment(segment)
     this.#segments.length = 0
     this.length = 0
     this.#start = 0
     this.#end = 0
     if (queuePool.length < QUEUES_POOLED) queuePool.push(this)
+  }
+
+  /** Octets of memory that hold them. */
+  get capacity(): number {
+    const { length } = this.#segments
+    return length < 2 ? (this.#segments[0]?.length ?? 0) : length * SEGMENT_OCTETS
   }
 
   push(octets: Buffer, start: number, end: number): void {
@@ -52,6 +64,21 @@ export class OctetQueue {
       at += part
     }
     this.length += end - start
+  }
+
+  /** To be called when what was pushed has to stay: a little moves out of its large segment into a buffer of its size. */
+  settle(): void {
+    const large = this.#segments[0]
+    const held = this.#end - this.#start
+    if (this.#segments.length !== 1 || large!.length < SEGMENT_OCTETS || held > LITTLE_OCTETS) return
+    let size = SMALLEST
+    while (size < held) size *= 2
+    const room = ownRoom(size)
+    large!.copy(room, 0, this.#start, this.#end)
+    recycleSegment(large!)
+    this.#segments[0] = room
+    this.#start = 0
+    this.#end = held
   }
 
   /** The first octets: `headLength` of them from `start` on in `buffer`. Valid until the queue changes. */
@@ -77,13 +104,18 @@ export class OctetQueue {
     else recycleSegment(this.#segments.shift()!)
   }
 
-  /** Shows everything, in order; nothing is taken. */
+  /** Shows everything, in order; nothing is taken. A queue that is given up meanwhile stays whole until the end. */
   each(sink: OctetSink): void {
     const { length } = this.#segments
+    this.#isShown = true
     for (let i = 0; i < length; i++) {
       const segment = this.#segments[i]!
       sink(segment, i === 0 ? this.#start : 0, i === length - 1 ? this.#end : segment.length)
     }
+    this.#isShown = false
+    if (!this.#isGivenUp) return
+    this.#isGivenUp = false
+    this.recycle()
   }
 
   /** The last segment, with room for at least one octet. */
@@ -111,12 +143,4 @@ export class OctetQueue {
     this.#end = held
     return room
   }
-}
-
-function obtainSegment(): Buffer {
-  return segmentPool.pop() ?? ownRoom(SEGMENT_OCTETS)
-}
-
-function recycleSegment(segment: Buffer): void {
-  if (segment.length === SEGMENT_OCTETS && segmentPool.length < SEGMENTS_POOLED) segmentPool.push(segment)
 }

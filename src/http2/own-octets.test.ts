@@ -2,6 +2,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { expect, test } from "vitest"
 import { defaultLimits } from "../base/limits.ts"
+import { BufferBudget } from "./buffer-budget.ts"
 import { FrameType } from "./frame/types.ts"
 import { FrameReader } from "./frame-reader.ts"
 import { HeaderBlock } from "./header-block.ts"
@@ -41,7 +42,7 @@ const holders: [string, () => unknown][] = [
   [
     "half a header block",
     () => {
-      const block = new HeaderBlock(defaultLimits)
+      const block = new HeaderBlock(65_536, 8, new BufferBudget(defaultLimits))
       block.begin(1, false, octets, 0, octets.length, 0)
       block.add(octets, 0, octets.length, false)
       return block

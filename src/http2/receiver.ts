@@ -41,6 +41,7 @@ export class Receiver<Owner> implements FrameSink {
   readonly #messages: MessageReceiver<Owner>
   readonly #reader: FrameReader
   readonly #block: HeaderBlock
+  readonly #blockOctetsMax: number
   readonly #window: ReceiveWindow
   /** Since when the peer is expected to speak. */
   #startedMs: number
@@ -65,7 +66,8 @@ export class Receiver<Owner> implements FrameSink {
     this.#startedMs = nowMs
     this.#messages = new MessageReceiver(parts)
     this.#reader = new FrameReader(limits.frameOctets, this)
-    this.#block = new HeaderBlock(limits)
+    this.#blockOctetsMax = role === "server" ? limits.headerBlockOctets : limits.responseBlockOctets
+    this.#block = new HeaderBlock(this.#blockOctetsMax, limits.continuationFramesMax, parts.budget)
     this.#window = new ReceiveWindow(limits.connectionWindowOctets)
     this.#prefaceLeft = role === "server" ? CLIENT_PREFACE.length : 0
   }
@@ -73,6 +75,16 @@ export class Receiver<Owner> implements FrameSink {
   /** The peer's SETTINGS have come. */
   get isReady(): boolean {
     return this.#settingsReceived
+  }
+
+  /** Nothing will be read any more. */
+  close(): void {
+    this.#block.drop()
+  }
+
+  /** The peer has acknowledged our SETTINGS, so it reads what it is sent. */
+  get isSettingsAcked(): boolean {
+    return this.#settingsAcked
   }
 
   /** The peer can be heard from now on; before, nothing was overdue. */
@@ -106,15 +118,17 @@ export class Receiver<Owner> implements FrameSink {
     if (this.#partialSinceMs >= 0) this.#partialSinceMs = nowMs
   }
 
-  /** The time limits of the handshake and of a header block: the connection error that is due, or null. */
+  /**
+   * The time limits of the preface and of a header block: the connection error that is due, or null. None for the
+   * acknowledgement of SETTINGS: servers that acknowledge with their first answer are many, and until then the peer has
+   * what the protocol's defaults or ours allow it, whichever is more, which is as bounded.
+   */
   overdue(nowMs: number): Fault | null {
-    const { prefaceTimeoutMs, settingsAckTimeoutMs } = this.#limits
+    const { prefaceTimeoutMs } = this.#limits
     const headerBlockTimeoutMs = this.#headerBlockTimeoutMs
     const age = nowMs - this.#startedMs
     if (!this.#settingsReceived && age > prefaceTimeoutMs)
       return fault(ErrorCode.SETTINGS_TIMEOUT, "no preface in time", "preface_timeout")
-    if (!this.#settingsAcked && age > settingsAckTimeoutMs)
-      return fault(ErrorCode.SETTINGS_TIMEOUT, "SETTINGS not acknowledged in time", "settings_ack_timeout")
     const isBlockLate = this.#block.isOpen && nowMs - this.#block.sinceMs > headerBlockTimeoutMs
     const isFrameLate = this.#partialSinceMs >= 0 && nowMs - this.#partialSinceMs > headerBlockTimeoutMs
     if (isBlockLate || isFrameLate)
@@ -239,12 +253,8 @@ export class Receiver<Owner> implements FrameSink {
     if (stream.contentLengthLeft >= 0) {
       stream.contentLengthLeft -= end - start
       if (stream.contentLengthLeft < 0 || (endStream && stream.contentLengthLeft > 0)) {
-        this.#events.onLimit("content_length_mismatch")
-        return this.#streams.streamError(
-          stream,
-          ErrorCode.PROTOCOL_ERROR,
-          "DATA does not match content-length",
-        )
+        const reason = "DATA does not match content-length"
+        return this.#streams.malformed(stream, reason, "content_length_mismatch")
       }
     }
     if (padding > 0 && !endStream) this.#streams.consume(stream, padding)
@@ -285,7 +295,7 @@ export class Receiver<Owner> implements FrameSink {
     let flooded = this.#guard.received(end - start, endStream)
     if (padding > 0) flooded ??= this.#guard.overhead(padding, this.#streams.nowMs)
     if (flooded !== null) return flooded
-    if (end - start > this.#limits.headerBlockOctets) return blockTooLarge()
+    if (end - start > this.#blockOctetsMax) return blockTooLarge()
     if ((flags & Flag.END_HEADERS) !== 0) return this.#messages.receive(id, endStream, octets, start, end)
     this.#block.begin(id, endStream, octets, start, end, this.#streams.nowMs)
     return null
@@ -309,9 +319,12 @@ export class Receiver<Owner> implements FrameSink {
     if (stream === undefined) return this.#overhead(start, end)
     const code = readUint32(octets, start)
     const unprocessed = code === ErrorCode.REFUSED_STREAM && !stream.headReceived
+    const isAnswered = this.#streams.isAnswered(stream)
     this.#table.closed.ended(id)
     this.#streams.abandon(stream, { code, origin: "peer", unprocessed, reason: "RST_STREAM" })
-    if (this.#role === "client" || this.#streams.nowMs - stream.openedMs >= YOUNG_STREAM_MS) return null
+    const isOld = this.#streams.nowMs - stream.openedMs >= YOUNG_STREAM_MS
+    if (this.#role === "client" || isOld || isAnswered) return null
+    if (stream.owner !== null && this.#events.excusesReset?.(stream) === true) return null
     this.#events.onLimit("abuse_peer_reset")
     return this.#guard.charge(this.#streams.nowMs, "young streams reset")
   }
@@ -349,7 +362,7 @@ export class Receiver<Owner> implements FrameSink {
     }
     if ((end - start) % 6 !== 0) return fault(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS are not whole entries")
     let flooded = this.#guard.settings((end - start) / 6)
-    if (this.#settingsReceived) {
+    if (this.#settingsReceived && this.#guard.isSettingsTooSoon()) {
       this.#events.onLimit("abuse_settings")
       flooded ??= this.#guard.charge(this.#streams.nowMs, "SETTINGS again")
     }

@@ -142,7 +142,9 @@ export class Sender<Owner> {
       stream.queuedEnd = true
       stream.localEnded = true
     }
-    return length - this.#flushNew(stream, length)
+    const left = this.#flushNew(stream, length)
+    stream.queue?.settle()
+    return length - left
   }
 
   /** Sends what it can at once; returns how many of the `added` octets, the last ones queued, still wait. */
@@ -264,6 +266,13 @@ export class Sender<Owner> {
   #end(stream: Http2Stream<Owner>): void {
     stream.localEnded = true
     this.#host.onLocalEnd(stream)
+  }
+
+  /** END_STREAM in place of what is queued: alone it needs no credit (RFC 9113 §6.9.1). */
+  endNow(stream: Http2Stream<Owner>): void {
+    this.forget(stream)
+    this.output.data(stream.id, NO_OCTETS, 0, 0, true)
+    this.#end(stream)
   }
 
   /** Throws away what a stream has queued. */

@@ -192,17 +192,66 @@ describe("header tables", () => {
 })
 
 describe("time", () => {
-  test.for([
-    ["no SETTINGS at all", [dsl.preface], "preface_timeout"],
-    ["no acknowledgement of ours", [dsl.preface, dsl.settings()], "settings_ack_timeout"],
-  ] as const)("%s in 10 s: SETTINGS_TIMEOUT", ([, sent, limit]) => {
+  test("no SETTINGS at all in 10 s: SETTINGS_TIMEOUT", () => {
     const lab = new Lab("server", { greeted: false })
-    lab.send(...sent)
+    lab.send(dsl.preface)
     lab.connection.tick(10_000)
     expect(lab.events.fault).toBeNull()
     lab.connection.tick(10_001)
     expect(lab.said().at(-1)).toBe("GOAWAY 0 SETTINGS_TIMEOUT")
-    expect(lab.events.limits).toEqual([limit])
+    expect(lab.events.limits).toEqual(["preface_timeout"])
+  })
+
+  test("no acknowledgement of ours, ever: a client is served all the same", () => {
+    const lab = new Lab("server", { greeted: false })
+    lab.send(dsl.preface, dsl.settings(), dsl.headers(1, dsl.request))
+    for (let s = 1; s <= 3600; s++) lab.connection.tick(s * 1000)
+    lab.nowMs = 3_600_000
+    lab.send(dsl.data(1, "late"), dsl.headers(3, dsl.request))
+    expect([lab.events.take(), lab.events.fault, lab.events.limits]).toEqual([
+      ["request 1 /test.Echo/Chat", "data 1 late", "request 3 /test.Echo/Chat"],
+      null,
+      [],
+    ])
+  })
+
+  test("nor does a server have to acknowledge", () => {
+    const lab = new Lab("client", { greeted: false })
+    lab.send(dsl.settings())
+    const stream = lab.connection.open(new HeaderList(dsl.request.flat()), true, false, "test")
+    for (let s = 1; s <= 3600; s++) lab.connection.tick(s * 1000)
+    lab.send(dsl.headers(stream.id, [...dsl.response, ...dsl.okTrailers], { endStream: true }))
+    expect([lab.events.take(), lab.events.fault, lab.events.limits]).toEqual([
+      ["response 1 200 END_STREAM"],
+      null,
+      [],
+    ])
+  })
+
+  test("what the peer sends without acknowledging is held to the larger of both windows, stream by stream", () => {
+    const lab = new Lab("server", { greeted: false, limits: { streamWindowOctets: 70_000 } })
+    lab.send(dsl.preface, dsl.settings(), dsl.headers(1, dsl.request), dsl.headers(3, dsl.request))
+    for (let i = 0; i < 7; i++) lab.send(dsl.data(1, Buffer.alloc(10_000)))
+    expect(lab.events.limits).toEqual([])
+    lab.send(dsl.data(1, "x"), dsl.data(3, "fine"))
+    expect([lab.events.limits[0], lab.events.lines.at(-1)]).toEqual(["stream_window_exceeded", "data 3 fine"])
+  })
+
+  test("a table larger than 4,096 may be used as soon as it was seen, acknowledged or not", () => {
+    const lab = new Lab("server", { greeted: false, limits: { headerTableOctets: 8192 } })
+    // RFC 7541 §6.3: a size update to 8,192.
+    const block = Buffer.concat([Buffer.from([0x3f, 0xe1, 0x3f]), dsl.headerBlock(dsl.request)])
+    lab.send(
+      dsl.preface,
+      dsl.settings(),
+      dsl.headers(1, block),
+      dsl.settingsAck(),
+      dsl.headers(3, dsl.request),
+    )
+    expect([lab.events.take(), lab.events.fault]).toEqual([
+      ["request 1 /test.Echo/Chat", "request 3 /test.Echo/Chat"],
+      null,
+    ])
   })
 
   test("half a header block in 10 s: ENHANCE_YOUR_CALM", () => {
@@ -217,7 +266,7 @@ describe("time", () => {
 
   const half = dsl.headers(1, dsl.request).subarray(0, 20)
   test.for([
-    ["an acknowledgement", [dsl.preface, dsl.settings()], "settings_ack_timeout"],
+    ["SETTINGS", [dsl.preface], "preface_timeout"],
     ["the rest of a frame", [dsl.preface, dsl.settings(), dsl.settingsAck(), half], "header_block_timeout"],
     [
       "the rest of a header block",

@@ -78,7 +78,8 @@ const table: Record<State, Record<FrameName, string>> = {
     DATA: "connection PROTOCOL_ERROR",
     "DATA END_STREAM": "connection PROTOCOL_ERROR",
     HEADERS: "event request 5 /test.Echo/Chat",
-    "HEADERS END_STREAM": "stream PROTOCOL_ERROR",
+    // What opens a stream and is no request: its owner may answer it before it is reset.
+    "HEADERS END_STREAM": "event refused 5 header_malformed",
     PRIORITY: "ignored",
     RST_STREAM: "connection PROTOCOL_ERROR",
     WINDOW_UPDATE: "connection PROTOCOL_ERROR",
@@ -88,7 +89,7 @@ const table: Record<State, Record<FrameName, string>> = {
   open: {
     DATA: "event data 5 x",
     "DATA END_STREAM": "event data 5 x END_STREAM",
-    HEADERS: "event reset 5 PROTOCOL_ERROR local",
+    HEADERS: "event fault 5 PROTOCOL_ERROR",
     "HEADERS END_STREAM": "event trailers 5 x-trailer 1",
     PRIORITY: "ignored",
     RST_STREAM: "event reset 5 CANCEL peer",

@@ -14,6 +14,8 @@ export interface StreamHost<Owner> {
   readonly sender: StreamSender<Owner>
   consume(stream: Http2Stream<Owner>, octets: number): void
   resetStream(stream: Http2Stream<Owner>, code: number): void
+  endEarly(stream: Http2Stream<Owner>): void
+  chargePeer(): void
 }
 
 /** What has become of a stream, in one number: a field for each would be 48 octets more, of the 160 that it had. */
@@ -147,6 +149,19 @@ export class Http2Stream<Owner> {
   /** Ends both halves at once. No event follows. Does nothing on a closed stream. */
   reset(code: number): void {
     if (!this.isClosed) this.host.resetStream(this, code)
+  }
+
+  /**
+   * Ends both halves, the rest of ours unsent. Where the peer has said all, by END_STREAM: servers count resets, and end
+   * connections for too many. Not for a message whose content-length was said: it would be malformed.
+   */
+  endEarly(): void {
+    if (!this.isClosed) this.host.endEarly(this)
+  }
+
+  /** The request is one that no honest client sends: it counts against its connection. */
+  chargePeer(): void {
+    this.host.chargePeer()
   }
 
   /** Throws away what waits to be sent, with the END_STREAM or trailers behind it. Something must be sent in its place. */

@@ -1,7 +1,7 @@
 import type { Limits } from "../base/limits.ts"
 import type { BufferBudget } from "./buffer-budget.ts"
 import { ErrorCode, type Fault } from "./error-code.ts"
-import type { ConnectionEvents, StreamEnd } from "./events.ts"
+import type { ConnectionEvents, Refusal, StreamEnd } from "./events.ts"
 import { MAX_STREAM_ID } from "./frame/types.ts"
 import type { Guard } from "./guard.ts"
 import type { HeaderList } from "./header-list.ts"
@@ -41,6 +41,8 @@ export class Streams<Owner> {
   readonly #host: StreamsHost
   readonly windowOctets: number
   #firstWindowOctets: number
+  /** Of the stream that is being told of its client's fault; below zero: none is. */
+  #faultCode = -1
 
   constructor(options: StreamsOptions<Owner>) {
     const { role, limits, events, guard, budget } = options
@@ -76,11 +78,17 @@ export class Streams<Owner> {
     return this.#role === "client" || id > this.lastAcceptedStreamId
   }
 
+  /** Streams that are at fault are reset with the code of that, once, whatever their owners think of it. */
   resetStream(stream: Http2Stream<Owner>, code: number): void {
-    this.sender.resetStream(stream.id, code)
+    this.sender.resetStream(stream.id, this.#faultCode < 0 ? code : this.#faultCode)
     this.table.closed.resetByUs(stream.id)
     this.#forget(stream)
     this.#host.onStreamGone()
+  }
+
+  endEarly(stream: Http2Stream<Owner>): void {
+    if (stream.remoteEnded) this.sender.endNow(stream)
+    else this.resetStream(stream, ErrorCode.NO_ERROR)
   }
 
   consume(stream: Http2Stream<Owner>, octets: number): void {
@@ -103,17 +111,60 @@ export class Streams<Owner> {
     if (delta < 0) for (const stream of this.table.values()) stream.receiveOctets += delta
   }
 
+  /** A request was refused that no honest client sends. One whose stream is at fault is charged for that. */
+  chargePeer(): void {
+    if (this.#faultCode >= 0) return
+    this.#events.onLimit("abuse_refused")
+    this.#guard.chargeLater(this.nowMs, "requests refused")
+  }
+
+  /** A client that has its whole answer owes us no more of its request, and may leave it as it likes. */
+  isAnswered(stream: Http2Stream<Owner>): boolean {
+    return this.#role === "server" && stream.localEnded && stream.queue === null
+  }
+
   malformed(stream: Http2Stream<Owner>, reason: string, limit = "header_malformed"): Fault | null {
-    this.#events.onLimit(limit)
+    if (!this.isAnswered(stream)) this.#events.onLimit(limit)
     return this.streamError(stream, ErrorCode.PROTOCOL_ERROR, reason)
   }
 
+  /** A request is refused as it comes: answered by whoever will, then reset with the code of the fault. */
+  refuse(stream: Http2Stream<Owner>, list: HeaderList, why: Refusal, code: number): Fault | null {
+    this.#events.onLimit(why.counter)
+    stream.headReceived = true
+    this.#faultCode = answeredCode(code)
+    this.#events.onRefusedRequest(stream, list, why)
+    return this.#endFaulty(stream, code, why.reason)
+  }
+
+  /** Ends a stream for its peer's fault. A client that has yet to get its answer gets one before the reset. */
   streamError(stream: Http2Stream<Owner>, code: number, reason: string): Fault | null {
+    if (this.isAnswered(stream) && !stream.remoteEnded) {
+      this.#reset(stream, code, reason)
+      return null
+    }
+    const mayAnswer =
+      this.#role === "server" && stream.owner !== null && !stream.localEnded && !stream.remoteEnded
+    if (mayAnswer) {
+      // What waits for credit would wait behind the reset.
+      stream.discardQueued()
+      this.#faultCode = answeredCode(code)
+      this.#events.onRequestFault(stream, code, reason)
+    }
+    return this.#endFaulty(stream, code, reason)
+  }
+
+  #endFaulty(stream: Http2Stream<Owner>, code: number, reason: string): Fault | null {
+    this.#faultCode = -1
+    if (!stream.isClosed) this.#reset(stream, stream.localEnded ? answeredCode(code) : code, reason)
+    this.#events.onLimit("abuse_made_to_reset")
+    return this.#role === "server" ? this.#guard.charge(this.nowMs, "streams that had to be reset") : null
+  }
+
+  #reset(stream: Http2Stream<Owner>, code: number, reason: string): void {
     this.sender.resetStream(stream.id, code)
     this.table.closed.resetByUs(stream.id)
     this.abandon(stream, { code, origin: "local", unprocessed: false, reason })
-    this.#events.onLimit("abuse_made_to_reset")
-    return this.#role === "server" ? this.#guard.charge(this.nowMs, "streams that had to be reset") : null
   }
 
   abandon(stream: Http2Stream<Owner>, end: StreamEnd): void {
@@ -143,4 +194,9 @@ export class Streams<Owner> {
     this.sender.forget(stream)
     this.#budget.forget(stream)
   }
+}
+
+/** A list that is too large is no breach of the protocol: a client that was told so must not throw the answer away. */
+function answeredCode(code: number): number {
+  return code === ErrorCode.ENHANCE_YOUR_CALM ? ErrorCode.NO_ERROR : code
 }

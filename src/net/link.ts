@@ -34,6 +34,8 @@ interface LinkedSocket extends Socket {
 }
 
 function onError(this: LinkedSocket, error: Error): void {
+  const { code } = error as NodeJS.ErrnoException
+  if (code === "EMFILE" || code === "ENFILE") this[LINK]!.lacksDescriptor = true
   this[LINK]!.ended(errorReason(error))
 }
 
@@ -53,6 +55,8 @@ const NOTHING_WRITTEN: OutputChunk[] = []
  */
 export class Link implements Flushable {
   readonly socket: Socket
+  /** It could not be opened: the process has too many files open. */
+  lacksDescriptor = false
   readonly #flusher: Flusher
   readonly #clock: HeldClock
   readonly #owner: LinkOwner
@@ -219,6 +223,12 @@ export class Link implements Flushable {
 
   destroy(): void {
     this.socket.destroy()
+  }
+
+  /** Closes with a reset; over TLS without its closing alert, which says the same. */
+  reset(): void {
+    if ((this.socket as { encrypted?: boolean }).encrypted === true) this.socket.destroy()
+    else this.socket.resetAndDestroy()
   }
 
   #finish(reason: string): void {

@@ -6,7 +6,8 @@ import { join } from "node:path"
 import { describe, expect, type TestContext, test } from "vitest"
 import { unixAddress } from "../config/address.ts"
 import { defaultListener } from "../config/defaults.ts"
-import { listen, listenProblem } from "./listen.ts"
+import { listen } from "./listen.ts"
+import { listenProblem } from "./listen-problem.ts"
 
 function unixListener(t: TestContext) {
   const directory = mkdtempSync(join(tmpdir(), "sluice-listen-"))

@@ -2,9 +2,12 @@ import { existsSync } from "node:fs"
 import { createServer, type Server, type Socket } from "node:net"
 import { dirname } from "node:path"
 import type { ListenerConfig } from "../config/model.ts"
-import { errorReason } from "./link.ts"
+import { listenProblem } from "./listen-problem.ts"
 import { type OnOctets, readShared } from "./shared-read.ts"
 import { removeStaleSocket } from "./stale-socket.ts"
+
+/** Node's own, where the configuration has none. */
+const BACKLOG = 511
 
 /** An address Sluice accepts on, open. */
 export interface Listening {
@@ -14,15 +17,46 @@ export interface Listening {
   close(): void
 }
 
+export type OnAccept = (accept: (onOctets: OnOctets) => Socket) => void
+export type TakeOver = (socket: Socket) => boolean
+
 /**
  * Opens a listener. `takeOver` is asked first: true when it goes on with the socket itself, as TLS does; nothing has
  * been read from it. Errors: one sentence that names the address and the cause.
  */
 export async function listen(
   config: ListenerConfig,
-  onConnection: (accept: (onOctets: OnOctets) => Socket) => void,
-  takeOver: (socket: Socket) => boolean = () => false,
+  onConnection: OnAccept,
+  takeOver: TakeOver = () => false,
 ): Promise<Listening> {
+  const server = makeServer(config, onConnection, takeOver)
+  const error = await tryToListen(server, config)
+  if (error !== null) {
+    const isLeftBehind = config.unixPath !== null && error.code === "EADDRINUSE"
+    const why = isLeftBehind ? await removeStaleSocket(config.unixPath!) : null
+    const again = isLeftBehind && why === null ? await tryToListen(server, config) : error
+    if (again !== null) throw new Error(listenProblem(config, again) + (why === null ? "" : `, and ${why}`))
+  }
+  return listening(server)
+}
+
+/**
+ * Opens a listener on a socket that is bound already, by its descriptor, which is closed with the listener or when this
+ * fails. Errors: as `listen`.
+ */
+export async function listenOn(
+  fd: number,
+  config: ListenerConfig,
+  onConnection: OnAccept,
+  takeOver: TakeOver = () => false,
+): Promise<Listening> {
+  const server = makeServer(config, onConnection, takeOver)
+  const error = await attempt(server, (done) => server.listen({ fd }, config.backlog ?? BACKLOG, done))
+  if (error !== null) throw new Error(listenProblem(config, error))
+  return listening(server)
+}
+
+function makeServer(config: ListenerConfig, onConnection: OnAccept, takeOver: TakeOver): Server {
   const server = createServer({
     pauseOnConnect: true,
     noDelay: true,
@@ -36,13 +70,10 @@ export async function listen(
       return socket
     })
   })
-  const error = await tryToListen(server, config)
-  if (error !== null) {
-    const isLeftBehind = config.unixPath !== null && error.code === "EADDRINUSE"
-    const why = isLeftBehind ? await removeStaleSocket(config.unixPath!) : null
-    const again = isLeftBehind && why === null ? await tryToListen(server, config) : error
-    if (again !== null) throw new Error(listenProblem(config, again) + (why === null ? "" : `, and ${why}`))
-  }
+  return server
+}
+
+function listening(server: Server): Listening {
   server.on("error", () => {})
   const address = server.address()
   return {
@@ -53,44 +84,42 @@ export async function listen(
 
 /** Null: it listens. */
 function tryToListen(server: Server, config: ListenerConfig): Promise<NodeJS.ErrnoException | null> {
+  const place =
+    config.unixPath === null
+      ? { host: config.host ?? "::", port: config.port ?? 0 }
+      : // As nginx's, for every user: who may reach it is told by its directory.
+        { path: config.unixPath, readableAll: true, writableAll: true }
+  const { backlog, ipv6Only, reusePort } = config
+  const options = { ...place, ...(backlog === null ? {} : { backlog }), ipv6Only, reusePort }
+  return attempt(server, (done) => server.listen(options, done))
+}
+
+function attempt(server: Server, open: (done: () => void) => void): Promise<NodeJS.ErrnoException | null> {
   return new Promise((resolve) => {
     server.once("error", resolve)
-    server.listen(
-      {
-        ...(config.unixPath === null
-          ? { host: config.host ?? "::", port: config.port ?? 0 }
-          : // As nginx's, for every user: who may reach it is told by its directory.
-            { path: config.unixPath, readableAll: true, writableAll: true }),
-        ...(config.backlog === null ? {} : { backlog: config.backlog }),
-        ipv6Only: config.ipv6Only,
-        reusePort: config.reusePort,
-      },
-      () => {
-        server.removeListener("error", resolve)
-        resolve(null)
-      },
-    )
+    open(() => {
+      server.removeListener("error", resolve)
+      resolve(null)
+    })
   })
 }
 
-/** One sentence on why an address cannot be listened on. */
-export function listenProblem(config: ListenerConfig, error: Error): string {
-  const { code } = error as NodeJS.ErrnoException
-  if (config.unixPath !== null)
-    return `cannot listen on ${config.name}: ${unixProblem(config.unixPath, error)}`
-  if (code === "EADDRINUSE") return `cannot listen on ${config.name}: the port is taken by another program`
-  if (code === "EACCES") return `cannot listen on ${config.name}: no permission (ports below 1024 need root)`
-  if (code === "EADDRNOTAVAIL") return `cannot listen on ${config.name}: this machine has no such address`
-  return `cannot listen on ${config.name}: ${errorReason(error)}`
+/**
+ * Why an address could never be listened on here: its name is unknown, this machine does not have it, or its directory
+ * is missing. Null: it could, if its port is free.
+ */
+export async function addressProblem(config: ListenerConfig): Promise<string | null> {
+  if (config.unixPath !== null) {
+    if (existsSync(dirname(config.unixPath))) return null
+    return listenProblem(config, Object.assign(new Error("no directory"), { code: "ENOENT" }))
+  }
+  if (config.host === null || isUnspecified(config.host)) return null
+  const server = createServer()
+  const error = await tryToListen(server, { ...config, port: 0, reusePort: false })
+  server.close()
+  return error === null ? null : listenProblem(config, error)
 }
 
-function unixProblem(path: string, error: NodeJS.ErrnoException): string {
-  const { code } = error
-  const directory = dirname(path)
-  if (code === "EADDRINUSE") return "the file is there already"
-  // Node says EACCES of a directory that is not there, too.
-  if ((code === "EACCES" || code === "ENOENT") && !existsSync(directory))
-    return `the directory ${directory} does not exist`
-  if (code === "EACCES") return `no permission to write to the directory ${directory}`
-  return errorReason(error)
+function isUnspecified(host: string): boolean {
+  return host === "0.0.0.0" || host === "::"
 }

@@ -1,12 +1,5 @@
 import { isIPv4, isIPv6 } from "node:net"
-
-/** The ends of a connection as a proxy in front of us saw them. */
-export interface ProxiedConnection {
-  readonly sourceAddress: string
-  readonly sourcePort: number
-  readonly destinationAddress: string
-  readonly destinationPort: number
-}
+import type { ProxiedConnection } from "../record/record.ts"
 
 /** A header that was read; `octets` is its length. `proxied` is null for LOCAL and UNKNOWN: the proxy speaks for itself. */
 export interface ProxyHeader {

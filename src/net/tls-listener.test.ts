@@ -22,6 +22,7 @@ test("a bug met once a handshake is done ends that client's socket, and nothing 
     onSecured: () => {
       throw new Error("a bug")
     },
+    onPlain: () => {},
     onFailed: () => {},
     onBug: (error) => void bugs.push(error),
   })

@@ -12,6 +12,8 @@ import type { Clock } from "../base/clock.ts"
 import { ServerNames } from "../base/server-names.ts"
 import type { ListenerTlsConfig } from "../config/model.ts"
 import type { Log } from "../log/logger.ts"
+import type { TlsInfo } from "../record/record.ts"
+import { Regex } from "../regex/regex.ts"
 import { errorReason } from "./link.ts"
 import {
   type Authorities,
@@ -22,11 +24,14 @@ import {
   readKeyPair,
 } from "./tls-context.ts"
 import { type FileVersions, fileVersions, type TlsFileWatch } from "./tls-file-watch.ts"
-import { type ClientPolicy, type TlsInfo, tlsInfo } from "./tls-peer.ts"
+import { type HandshakeOwner, TlsHandshake } from "./tls-handshake.ts"
+import { type ClientPolicy, tlsInfo } from "./tls-peer.ts"
 
 /** In our order of preference: what a client offers of them decides. */
 const ALPN = ["h2", "http/1.1"]
 const TICKET_KEY_OCTETS = 48
+/** Long past any handshake; Node's timer begins anew with each octet. */
+const NODE_TIMEOUT_MS = 7_200_000
 /** A key protects the sessions of at most this time. A client whose ticket is older just shakes hands in full. */
 const TICKET_KEY_MS = 3_600_000
 
@@ -39,6 +44,8 @@ export interface TlsListenerOptions {
   files: TlsFileWatch
   log: Log
   onSecured(socket: TLSSocket, info: TlsInfo): void
+  /** A client spoke HTTP without TLS; `octets` are the first of it. */
+  onPlain(socket: Socket, octets: Buffer): void
   onFailed(cause: "handshake_timeout" | "handshake_failed"): void
   /** A handshake was over and we threw; its socket ends. */
   onBug(error: unknown): void
@@ -55,8 +62,10 @@ interface Material {
  * TLS of one listener: certificates by server name, sessions, client certificates. Sockets go in as they are accepted
  * and come out as `onSecured`. Files that change are read again, all of them or none.
  */
-export class TlsListener {
+export class TlsListener implements HandshakeOwner {
   readonly #options: TlsListenerOptions
+  /** By their sockets. */
+  readonly #handshakes = new Map<Socket, TlsHandshake>()
   /** Sockets whose handshake goes on, and those it led to. */
   readonly #sockets = new Set<Socket>()
   #material: Material | null = null
@@ -80,11 +89,49 @@ export class TlsListener {
 
   /** Takes over a socket on which nothing has been read yet. */
   handshake(raw: Socket): void {
+    const { clock, handshakeTimeoutMs } = this.#options
     this.#rotateTicketKeys()
     this.#sockets.add(raw)
-    raw.once("close", () => this.#sockets.delete(raw))
+    raw.once("close", () => {
+      this.#sockets.delete(raw)
+      this.#handshakes.delete(raw)
+    })
+    this.#handshakes.set(raw, new TlsHandshake(raw, clock, handshakeTimeoutMs, this))
+  }
+
+  // ---- HandshakeOwner -------------------------------------------------------------------------------------------
+
+  onHello({ raw }: TlsHandshake): void {
     this.#material!.server.emit("connection", raw)
   }
+
+  onPlain(handshake: TlsHandshake, octets: Buffer): void {
+    this.#handshakes.delete(handshake.raw)
+    this.#guard(handshake.raw, () => this.#options.onPlain(handshake.raw, octets))
+  }
+
+  onGone(handshake: TlsHandshake): void {
+    this.#endInFailure(handshake, "handshake_failed", "the client closed the connection before it began one")
+  }
+
+  onTimeout(handshake: TlsHandshake): void {
+    this.#endInFailure(handshake, "handshake_timeout", "the TLS handshake took too long")
+  }
+
+  #endInFailure(
+    handshake: TlsHandshake,
+    counter: "handshake_timeout" | "handshake_failed",
+    reason: string,
+  ): void {
+    const { log, name, onFailed } = this.#options
+    handshake.end()
+    this.#handshakes.delete(handshake.raw)
+    handshake.raw.destroy()
+    onFailed(counter)
+    log.info("TLS handshake failed", { listener: name, client: handshake.client, reason })
+  }
+
+  // ---- Its life ---------------------------------------------------------------------------------------------------
 
   /** Looks at its files no more. Connections that it led to go on. */
   unwatch(): void {
@@ -94,6 +141,8 @@ export class TlsListener {
   /** Ends what is still open, without grace. */
   close(): void {
     this.#unwatch()
+    for (const handshake of this.#handshakes.values()) handshake.end()
+    this.#handshakes.clear()
     for (const socket of this.#sockets) socket.destroy()
   }
 
@@ -144,7 +193,10 @@ export class TlsListener {
 
   /** It never listens: sockets are handed to it. */
   #makeServer(hosts: readonly SecureHost[], policy: ClientPolicy): Server {
-    const contexts = new ServerNames(hosts.map(({ names, context }) => [names, context]))
+    const contexts = new ServerNames(
+      hosts.map(({ names, context }) => [names, context] as const),
+      (pattern) => new Regex(pattern, { isCaseless: true }),
+    )
     const server = createServer({
       ...hosts[0]!.options,
       ticketKeys: this.#ticketKeys,
@@ -152,10 +204,11 @@ export class TlsListener {
       requestCert: policy.verifyClient !== "off",
       // Calls are refused one by one, in words: see `TlsInfo.clientRefused`.
       rejectUnauthorized: false,
-      handshakeTimeout: this.#options.handshakeTimeoutMs,
+      // It has its own: see TlsHandshake.
+      handshakeTimeout: NODE_TIMEOUT_MS,
       ...(hosts.length > 1 && {
         SNICallback: (name: string, done: (error: Error | null, context?: SecureContext) => void) =>
-          done(null, contexts.find(name.toLowerCase())),
+          done(null, contextOf(contexts.find(name.toLowerCase()))),
       }),
     })
     server.on("secureConnection", (socket) => this.#secured(socket, policy))
@@ -164,23 +217,40 @@ export class TlsListener {
   }
 
   #secured(socket: TLSSocket, policy: ClientPolicy): void {
+    this.#takeHandshake(socket)?.end()
+    this.#guard(socket, () => this.#options.onSecured(socket, tlsInfo(socket, policy)))
+  }
+
+  #failed(error: Error, socket: TLSSocket): void {
+    const handshake = this.#takeHandshake(socket)
+    // Else it was ended for its time.
+    if (handshake !== undefined) this.#endInFailure(handshake, "handshake_failed", errorReason(error))
+    socket.destroy()
+  }
+
+  /** Node keeps the socket under a TLS socket under this name. */
+  #takeHandshake(socket: TLSSocket): TlsHandshake | undefined {
+    const raw = (socket as { _parent?: Socket })._parent
+    const handshake = raw === undefined ? undefined : this.#handshakes.get(raw)
+    if (handshake !== undefined) this.#handshakes.delete(raw!)
+    return handshake
+  }
+
+  /** A bug ends the client's socket, and nothing else. */
+  #guard(socket: Socket, run: () => void): void {
     try {
-      this.#options.onSecured(socket, tlsInfo(socket, policy))
+      run()
     } catch (error) {
       this.#options.onBug(error)
       socket.on("error", () => {})
       socket.destroy()
     }
   }
+}
 
-  #failed(error: Error, socket: TLSSocket): void {
-    const { log, name, onFailed } = this.#options
-    const { code } = error as NodeJS.ErrnoException
-    const client = `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? "?"}`
-    socket.destroy()
-    onFailed(code === "ERR_TLS_HANDSHAKE_TIMEOUT" ? "handshake_timeout" : "handshake_failed")
-    log.info("TLS handshake failed", { listener: name, client, reason: errorReason(error) })
-  }
+/** A name that no regex can tell in time is shown the first certificate. */
+function contextOf(found: SecureContext | "limit" | undefined): SecureContext | undefined {
+  return found === "limit" ? undefined : found
 }
 
 function filesOf({ certificates, clientCaFile }: ListenerTlsConfig): string[] {

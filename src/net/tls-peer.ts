@@ -1,21 +1,8 @@
 import type { X509Certificate } from "node:crypto"
 import type { TLSSocket } from "node:tls"
 import type { ListenerTlsConfig } from "../config/model.ts"
+import type { TlsInfo } from "../record/record.ts"
 import { verifyText } from "./tls-reason.ts"
-
-/** What is known of a connection's TLS. Texts are as nginx's `$ssl_…` variables have them. */
-export interface TlsInfo {
-  /** `TLSv1.3`. */
-  readonly protocol: string
-  /** OpenSSL's name: `TLS_AES_128_GCM_SHA256`. */
-  readonly cipher: string
-  /** The client certificate's subject, RFC 2253: `CN=alice,O=Example`. Empty: none was sent. */
-  readonly clientSubject: string
-  /** `SUCCESS`, `FAILED:reason`, or `NONE` where no certificate was asked for or sent. */
-  readonly clientVerify: string
-  /** Why calls over this connection are refused: the certificate that is asked for is missing, or not accepted. */
-  readonly clientRefused: "missing" | "failed" | null
-}
 
 /** What is asked of clients. */
 export interface ClientPolicy extends Pick<ListenerTlsConfig, "verifyClient" | "verifyDepth"> {

@@ -1,10 +1,11 @@
+import type { Socket } from "node:net"
 import type { TLSSocket } from "node:tls"
 import type { Clock } from "../base/clock.ts"
 import type { ListenerTlsConfig, UpstreamTlsConfig } from "../config/model.ts"
 import type { Log } from "../log/logger.ts"
+import type { TlsInfo } from "../record/record.ts"
 import { TlsFileWatch } from "./tls-file-watch.ts"
 import { TlsListener, type TlsListenerOptions } from "./tls-listener.ts"
-import type { TlsInfo } from "./tls-peer.ts"
 import { TlsUpstream } from "./tls-upstream.ts"
 
 export interface TlsStoreOptions {
@@ -13,6 +14,7 @@ export interface TlsStoreOptions {
   log: Log
   /** A client of the listener `name` has been through its handshake. */
   onSecured(name: string, socket: TLSSocket, info: TlsInfo): void
+  onPlain(name: string, socket: Socket, octets: Buffer): void
   onFailed: TlsListenerOptions["onFailed"]
   onBug: TlsListenerOptions["onBug"]
 }
@@ -34,7 +36,7 @@ export class TlsStore {
   plan(): TlsPlan {
     return new TlsPlan(this.#listeners, this.#upstreams, {
       makeListener: (name) => {
-        const { handshakeTimeoutMs, clock, log, onSecured, onFailed, onBug } = this.#options
+        const { handshakeTimeoutMs, clock, log, onSecured, onPlain, onFailed, onBug } = this.#options
         const secured = (socket: TLSSocket, info: TlsInfo) => onSecured(name, socket, info)
         return new TlsListener({
           name,
@@ -43,6 +45,7 @@ export class TlsStore {
           log,
           files: this.#files,
           onSecured: secured,
+          onPlain: (socket, octets) => onPlain(name, socket, octets),
           onFailed,
           onBug,
         })

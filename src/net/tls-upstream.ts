@@ -64,7 +64,7 @@ export class TlsUpstream {
 
   /**
    * Starts a connection. Errors come as the socket's `error` event: those of the network, of the handshake, of the
-   * certificate, and when the endpoint does not speak HTTP/2 over TLS.
+   * certificate, and when the endpoint chose another protocol than HTTP/2.
    */
   connect(endpoint: EndpointConfig, bindAddress: string | null, onOctets: OnOctets): Socket {
     const session = this.#sessions.get(endpoint.address)
@@ -80,10 +80,9 @@ export class TlsUpstream {
     const socket: TLSSocket = connectTls(options)
     socket.on("secureConnect", () => {
       const { alpnProtocol } = socket
-      if (alpnProtocol === "h2") return
-      const chosen =
-        alpnProtocol === false || alpnProtocol === null ? "it chose none" : `it chose ${alpnProtocol}`
-      socket.destroy(new Error(`the endpoint does not speak h2 over TLS (ALPN: ${chosen})`))
+      // One that chose none may not know ALPN: it is spoken to in HTTP/2, as by nginx, and what it answers will tell.
+      if (alpnProtocol === "h2" || alpnProtocol === false || alpnProtocol === null) return
+      socket.destroy(new Error(`the endpoint does not speak h2 over TLS (ALPN: it chose ${alpnProtocol})`))
     })
     socket.on("session", (newer) => {
       // To resume it skips verification, so it must have been verified by what is in force now.

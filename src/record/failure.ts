@@ -4,6 +4,7 @@ import { GrpcStatus } from "../grpc/status.ts"
 export type FailureKind =
   | "no_route"
   | "bad_request"
+  | "method_not_allowed"
   | "certificate_missing"
   | "certificate_failed"
   | "no_endpoint"
@@ -26,6 +27,7 @@ export type FailureKind =
 const statuses: Record<FailureKind, { grpc: number; http: number }> = {
   no_route: { grpc: GrpcStatus.UNIMPLEMENTED, http: 404 },
   bad_request: { grpc: GrpcStatus.INVALID_ARGUMENT, http: 400 },
+  method_not_allowed: { grpc: GrpcStatus.UNIMPLEMENTED, http: 405 },
   // nginx's own numbers, which `error_page` may name; a client sees 400.
   certificate_missing: { grpc: GrpcStatus.UNAUTHENTICATED, http: 496 },
   certificate_failed: { grpc: GrpcStatus.UNAUTHENTICATED, http: 495 },
@@ -61,6 +63,11 @@ export interface Failure {
 export function failure(kind: FailureKind, message: string, isUnsent = false): Failure {
   const { grpc, http } = statuses[kind]
   return { kind, message, isUnsent, grpcStatus: grpc, httpStatus: http }
+}
+
+/** No honest client sends such a request, so it counts against its connection. */
+export function isCharged({ kind }: Failure): boolean {
+  return kind === "bad_request" || kind === "method_not_allowed"
 }
 
 export const failureKinds = Object.keys(statuses) as FailureKind[]

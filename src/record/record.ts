@@ -1,6 +1,4 @@
 import type { HeaderList } from "../http2/header-list.ts"
-import type { ProxiedConnection } from "../net/proxy-protocol.ts"
-import type { TlsInfo } from "../net/tls-peer.ts"
 
 /**
  * What is known of one stream, filled in as it goes on: the source of every variable, log line and statistic.
@@ -22,6 +20,8 @@ export interface StreamRecord {
   readonly requestHeaders: HeaderList
   serverName: string
   startMs: number
+  /** When the client no longer waits, by `grpc-timeout`; 0: it waits for as long as it takes. */
+  deadlineMs: number
   endMs: number
   requestOctets: number
   responseOctets: number
@@ -34,7 +34,7 @@ export interface StreamRecord {
   grpcMessage: string
   responseHeaders: HeaderList | null
   responseTrailers: HeaderList | null
-  /** One per endpoint tried, in order. */
+  /** One per endpoint tried, in order: gRPC's word for what the relay calls a leg. */
   readonly attempts: readonly AttemptRecord[]
   /** How often the call was re-opened on another endpoint while the client's stream went on. */
   resumes: number
@@ -68,4 +68,33 @@ export interface ConnectionRecord {
   /** What the PROXY protocol said of the client behind a proxy; null without. */
   proxied: ProxiedConnection | null
   requests: number
+  /**
+   * Calls that their own short deadlines cut, and those under way that may be, less those that a backend answered and what
+   * time has forgiven. Below 0: so many answered calls are left to pay for others.
+   */
+  cutCalls: number
+  /** When time has last forgiven some. */
+  cutCallsMs: number
+}
+
+/** What is known of a connection's TLS. Texts are as nginx's `$ssl_…` variables have them. */
+export interface TlsInfo {
+  /** `TLSv1.3`. */
+  readonly protocol: string
+  /** OpenSSL's name: `TLS_AES_128_GCM_SHA256`. */
+  readonly cipher: string
+  /** The client certificate's subject, RFC 2253: `CN=alice,O=Example`. Empty: none was sent. */
+  readonly clientSubject: string
+  /** `SUCCESS`, `FAILED:reason`, or `NONE` where no certificate was asked for or sent. */
+  readonly clientVerify: string
+  /** Why calls over this connection are refused: the certificate that is asked for is missing, or not accepted. */
+  readonly clientRefused: "missing" | "failed" | null
+}
+
+/** The ends of a connection as a proxy in front of us saw them. */
+export interface ProxiedConnection {
+  readonly sourceAddress: string
+  readonly sourcePort: number
+  readonly destinationAddress: string
+  readonly destinationPort: number
 }

@@ -14,6 +14,7 @@ export class NewStreamRecord implements StreamRecord {
   readonly serverName: string
   readonly startMs: number
   requestId = ""
+  deadlineMs = 0
   endMs = 0
   requestOctets = 0
   responseOctets = 0

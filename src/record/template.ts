@@ -33,10 +33,7 @@ export function compileTemplate(source: string, mode: Escape = "header"): Templa
   const parsed = parseTemplate(source)
   if ("message" in parsed) throw new Error(`template "${source}": ${parsed.message}`)
   const { literals, names } = parsed
-  if (names.length === 0) {
-    const constant = literals[0]!
-    return { source, constant, render: () => constant, write: (_record, _env, out) => out.text(constant) }
-  }
+  if (names.length === 0) return constantTemplate(source, literals[0]!)
   const variables = names.map((name) => findVariable(name)!)
   const only = literals.every((literal) => literal === "") && variables.length === 1 ? variables[0]! : null
   return {
@@ -45,6 +42,15 @@ export function compileTemplate(source: string, mode: Escape = "header"): Templa
     render: only ? renderOne(only, mode) : renderAll(literals, variables, mode),
     write: writeAll(literals, variables, mode),
   }
+}
+
+/** Text as it stands, dollar signs and all: what a client said may be in it. */
+export function literalTemplate(text: string): Template {
+  return constantTemplate(text, toOctets(text))
+}
+
+function constantTemplate(source: string, constant: string): Template {
+  return { source, constant, render: () => constant, write: (_record, _env, out) => out.text(constant) }
 }
 
 /** What `compileTemplate` would throw, or null when the text is fine. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest"
 import { ManualClock } from "../../test/support/manual-clock.ts"
 import { Keepalive } from "../base/keepalive.ts"
 import { defaultRouteSettings } from "../config/defaults.ts"
-import { SilenceWatch } from "../relay/call/stream-timeouts.ts"
+import { StreamTimeouts } from "../relay/call/stream-timeouts.ts"
 
 describe("keepalive", () => {
   const settings = { intervalMs: 30_000, timeoutMs: 5_000 }
@@ -77,7 +77,7 @@ describe("silence", () => {
 
   function watch(settings: { readTimeoutMs?: number; sendTimeoutMs?: number; bodyTimeoutMs?: number }) {
     const clock = new ManualClock()
-    const silence = new SilenceWatch({ ...defaultRouteSettings(), ...settings }, 0)
+    const silence = new StreamTimeouts({ ...defaultRouteSettings(), ...settings }, 0)
     const sides: Sides = { queued: 0, upstreamEnded: false, downstreamEnded: false }
     const look = () => {
       const upstream = { queuedOctets: sides.queued, remoteEnded: sides.upstreamEnded }

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { attacks } from "./attacks/index.ts"
+import type { Backends } from "./backend.ts"
 import { Neighbour } from "./neighbour.ts"
-import { type Backends, runAttacks, startBackends, type Verdict } from "./suite.ts"
+import { runAttacks, startBackends, type Verdict } from "./suite.ts"
 import { peerTarget } from "./targets.ts"
 
 /** A quick choice: one attack of each kind. `npm run abuse` runs them all. */

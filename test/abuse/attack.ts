@@ -34,8 +34,10 @@ export interface Bar {
   /** Calls that may reach the backend, and be open there at once. */
   callsMax?: number
   liveMax?: number
-  /** Growth of memory, where it is not what all attacks may make of it. */
-  growthOctetsMax?: number
+  /** Growth of resident memory; what is due to every attack where not set. */
+  growthMiBMax?: number
+  /** What may be left of it ten seconds after the attacker has gone. */
+  leftMiBMax?: number
 }
 
 /** Where an attack takes place. */

@@ -213,3 +213,9 @@ function giveCredit({ connection, streamId, ended }: Call, octets: number): void
   connection.send(wire.windowUpdate(0, octets))
   if (!ended) connection.send(wire.windowUpdate(streamId, octets))
 }
+
+export interface Backends {
+  echo: Backend
+  /** By attack name: a target has to route `/hostile/<name>/` there. */
+  hostile: Map<string, Backend>
+}

@@ -65,6 +65,7 @@ const held: Run = {
   liveMax: 5,
   leftOpen: 0,
   growthOctets: 2 ** 20,
+  leftOctets: null,
   neighbour: { echoes: 9, slowestMs: 2, harm: "" },
   counters: { abuse_ping: 1 },
   alive: true,
@@ -137,3 +138,17 @@ describe("the report", () => {
     expect(markdown).toContain("| sluice, unread | open |")
   })
 })
+
+test.each([
+  [310, 40, []],
+  [330, 40, ["memory grew by 330.0 MiB"]],
+  [310, 50, ["memory kept 50.0 MiB"]],
+  [310, null, []],
+] as const)(
+  "what is held by design may grow to its bound, and has to be given back: %d, %s MiB",
+  (grown, left, why) => {
+    const bar = { ...attack.bar, growthMiBMax: 320, leftMiBMax: 48 }
+    const run = but({ growthOctets: grown * 2 ** 20, leftOctets: left === null ? null : left * 2 ** 20 })
+    expect(judge({ ...attack, bar }, run)).toEqual(why)
+  },
+)

@@ -13,6 +13,8 @@ export interface Run {
   leftOpen: number
   /** Growth of the target's resident memory at its highest; null when its process is not known. */
   growthOctets: number | null
+  /** What is left of it once the attacker has gone; null: not known, or not asked for. */
+  leftOctets: number | null
   neighbour: NeighbourReport
   /** Counters that moved; null when the target has none to show. */
   counters: Record<string, number> | null
@@ -20,8 +22,10 @@ export interface Run {
   alive: boolean
 }
 
-/** Issue of trust: whatever the attack, the target may grow by no more. */
-export const GROWTH_MAX_OCTETS = 8 * 2 ** 20
+const MiB = 2 ** 20
+
+/** Issue of trust: whatever the attack, the target may grow by no more, but for what is held by design. */
+export const GROWTH_MAX_OCTETS = 8 * MiB
 
 /** Codes that the RFC itself prescribes for a fault: no limit of ours was met, so no counter has to move. */
 const RFC_SAYS: ReadonlySet<string> = new Set([
@@ -40,9 +44,11 @@ export function judge(attack: Attack, run: Run): string[] {
   const reasons: string[] = []
   if (!run.alive) reasons.push("the target is gone")
   if (neighbour.harm !== "") reasons.push(`neighbour harmed: ${neighbour.harm}`)
-  if (run.growthOctets !== null && run.growthOctets > (bar.growthOctetsMax ?? GROWTH_MAX_OCTETS)) {
-    reasons.push(`memory grew by ${(run.growthOctets / 2 ** 20).toFixed(1)} MiB`)
-  }
+  const growthMax = bar.growthMiBMax === undefined ? GROWTH_MAX_OCTETS : bar.growthMiBMax * MiB
+  if (run.growthOctets !== null && run.growthOctets > growthMax)
+    reasons.push(`memory grew by ${(run.growthOctets / MiB).toFixed(1)} MiB`)
+  if (run.leftOctets !== null && run.leftOctets > (bar.leftMiBMax ?? Number.POSITIVE_INFINITY) * MiB)
+    reasons.push(`memory kept ${(run.leftOctets / MiB).toFixed(1)} MiB`)
   if (bar.end === "must" && !ended)
     reasons.push(sight.end === "pause" ? "paused, never ended" : "never ended")
   if (bar.end === "pause" && sight.end === "open") reasons.push("never ended")

@@ -52,6 +52,15 @@ export class MemoryWatch {
     return this.#pid === null || this.#before === 0 ? null : this.#most - this.#before
   }
 
+  /** Once stopped: growth that is left, as soon as it is no more than `enough` octets, or after `waitMs`. */
+  async left(enough: number, waitMs: number): Promise<number | null> {
+    if (this.#pid === null || this.#before === 0) return null
+    const until = performance.now() + waitMs
+    const now = (): number => residentOctets(this.#pid!) - this.#before
+    while (now() > enough && performance.now() < until) await pause(SAMPLE_MS)
+    return now()
+  }
+
   async #sample(): Promise<void> {
     while (this.#watching && this.#pid !== null) {
       this.#most = Math.max(this.#most, residentOctets(this.#pid))

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises"
 import type { Attack, Sight, Stage } from "./attack.ts"
-import { Backend } from "./backend.ts"
+import { Backend, type Backends } from "./backend.ts"
 import { judge, type Run } from "./judge.ts"
 import { MemoryWatch } from "./memory.ts"
 import { Neighbour, type NeighbourReport } from "./neighbour.ts"
@@ -9,16 +9,11 @@ import type { Running, Target } from "./targets.ts"
 
 const RUN_MAX_MS = 25_000
 const LEAVE_MS = 1000
+const LEAVE_MEMORY_MS = 10_000
 
 export interface Verdict extends Run {
   /** Empty: held. */
   reasons: string[]
-}
-
-export interface Backends {
-  echo: Backend
-  /** By attack name: a target has to route `/hostile/<name>/` there. */
-  hostile: Map<string, Backend>
 }
 
 /** The honest backend, and one of its own for each attack that comes from behind. */
@@ -111,6 +106,9 @@ async function attackOnce(
   const deadline = performance.now() + LEAVE_MS
   while (!shared && backend.attackStreamsOpen > 0 && performance.now() < deadline) await pause(20)
   const growthOctets = await memory.stop()
+  const { leftMiBMax } = attack.bar
+  const leftOctets =
+    leftMiBMax === undefined ? null : await memory.left(leftMiBMax * 2 ** 20, LEAVE_MEMORY_MS)
   const countersAfter = await running.readCounters?.()
   const run: Run = {
     attack: attack.name,
@@ -121,6 +119,7 @@ async function attackOnce(
     liveMax: shared ? 0 : backend.liveMax,
     leftOpen: shared ? 0 : backend.attackStreamsOpen,
     growthOctets: growthOctets === null ? null : growthOctets / sideBySide,
+    leftOctets,
     neighbour,
     counters: countersBefore && countersAfter ? moved(countersBefore, countersAfter) : null,
     alive: await accepts(running.at),

@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url"
 import { fromJson, toBinary } from "@bufbuild/protobuf"
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt"
 import { counterNames } from "../../src/base/counters.ts"
+import type { Backends } from "./backend.ts"
 import * as config from "./peer-configs.ts"
-import type { Backends } from "./suite.ts"
 
 /** A load balancer under attack. */
 export interface Running {

@@ -3,10 +3,12 @@
  * streams it has seen, so that nothing of that is lost with it but the last moments.
  * Arguments: the port to listen on, and how long to hold back the answer to a call of one message, in milliseconds.
  */
+
 import { PATHS, RESPONSE, TRAILERS_BAD, TRAILERS_OK } from "../../bench/load/calls.ts"
+import type { ConnectionOwner } from "../../bench/load/connection.ts"
 import { Failures } from "../../bench/load/failures.ts"
 import { LABEL_OCTETS, MessageChecker, PREFIX_OCTETS } from "../../bench/load/message.ts"
-import type { ConnectionOwner, Stream, StreamOwner } from "../../bench/load/stream.ts"
+import type { Stream, StreamOwner } from "../../bench/load/stream.ts"
 import type { BackendReport } from "./backend-report.ts"
 import { listen } from "./sockets.ts"
 

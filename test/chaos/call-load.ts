@@ -1,8 +1,8 @@
 import { REQUESTS } from "../../bench/load/calls.ts"
-import type { Connection } from "../../bench/load/connection.ts"
+import type { Connection, ConnectionOwner } from "../../bench/load/connection.ts"
 import type { Fields } from "../../bench/load/header-reader.ts"
 import { MessageChecker, PREFIX_OCTETS, writeMessage } from "../../bench/load/message.ts"
-import type { ConnectionOwner, Stream, StreamOwner } from "../../bench/load/stream.ts"
+import type { Stream, StreamOwner } from "../../bench/load/stream.ts"
 import { dial } from "./sockets.ts"
 
 /** Keys of calls lie above those of live streams, so that a backend's report tells them apart. */
@@ -18,15 +18,20 @@ export interface CallOutcome {
   how: string
 }
 
+/** Told of a call that is over. */
+interface CallOwner {
+  done(outcome: CallOutcome): void
+}
+
 /** One message there, one back. */
 class Call implements StreamOwner {
   readonly sentMs = performance.now()
   readonly checker: MessageChecker
-  readonly #load: CallLoad
+  readonly #load: CallOwner
   #answers = 0
   #isDone = false
 
-  constructor(load: CallLoad, key: number) {
+  constructor(load: CallOwner, key: number) {
     this.#load = load
     this.checker = new MessageChecker(CALL_OCTETS, key, 0)
   }
@@ -57,6 +62,21 @@ class Call implements StreamOwner {
     this.#isDone = true
     this.#load.done({ sentMs: this.sentMs, doneMs: performance.now(), how })
   }
+}
+
+/** Sends a call; returns when, by `performance.now()`. */
+export function callOn(connection: Connection, owner: CallOwner): number {
+  const call = new Call(owner, nextKey++)
+  const stream = connection.open(REQUESTS.echo, call)
+  const to = writeMessage(scratch, 0, CALL_OCTETS, call.checker.key, 0)
+  if (stream.sendWindow >= to && connection.sendWindow >= to) {
+    const { buffer, at } = connection.reserveData(stream, to, true)
+    scratch.copy(buffer, at, 0, to)
+  } else {
+    connection.send(stream, scratch, 0, to)
+    connection.end(stream, "data")
+  }
+  return call.sentMs
 }
 
 /** Calls at a steady rate, whatever becomes of them: what comes due is sent, also while earlier ones are late. */
@@ -119,17 +139,7 @@ export class CallLoad implements ConnectionOwner {
 
   /** One call now, besides those that the rate brings. */
   fire(): void {
-    const call = new Call(this, nextKey++)
-    const connection = this.#connections[this.sent++ % this.#connections.length]!
-    const stream = connection.open(REQUESTS.echo, call)
-    const to = writeMessage(scratch, 0, CALL_OCTETS, call.checker.key, 0)
-    if (stream.sendWindow >= to && connection.sendWindow >= to) {
-      const { buffer, at } = connection.reserveData(stream, to, true)
-      scratch.copy(buffer, at, 0, to)
-      return
-    }
-    connection.send(stream, scratch, 0, to)
-    connection.end(stream, "data")
+    callOn(this.#connections[this.sent++ % this.#connections.length]!, this)
   }
 
   // ---- ConnectionOwner ----------------------------------------------------------------------------------------

@@ -1,9 +1,9 @@
 import { REQUESTS } from "../../bench/load/calls.ts"
-import type { Connection } from "../../bench/load/connection.ts"
+import type { Connection, ConnectionOwner } from "../../bench/load/connection.ts"
 import { Failures } from "../../bench/load/failures.ts"
 import type { Fields } from "../../bench/load/header-reader.ts"
 import { LABEL_OCTETS, MessageChecker, PREFIX_OCTETS, writeMessage } from "../../bench/load/message.ts"
-import type { ConnectionOwner, Stream, StreamOwner } from "../../bench/load/stream.ts"
+import type { Stream, StreamOwner } from "../../bench/load/stream.ts"
 import type { Histogram } from "../../bench/measure/histogram.ts"
 import type { Random } from "../../src/base/random.ts"
 import { dial } from "./sockets.ts"
@@ -120,6 +120,8 @@ export class LiveStreams implements ConnectionOwner {
   readonly #intervalMs: number
   readonly #octetsMax: number
   readonly #connections: Connection[] = []
+  /** Those of them that take new streams. */
+  #open: Connection[] = []
   #live = new Set<LiveStream>()
   #ticker: NodeJS.Timeout | null = null
   #isClosing = false
@@ -143,7 +145,7 @@ export class LiveStreams implements ConnectionOwner {
     random: Random
   }): Promise<LiveStreams> {
     const live = new LiveStreams(options)
-    for (let i = 0; i < options.connections; i++) live.#connections.push(await dial(options.port, live))
+    await live.connect(options.port, options.connections)
     for (let i = 0; i < options.streams; i++) live.openOne()
     live.#ticker = setInterval(() => live.#tick(), TICK_MS)
     await live.until(
@@ -153,9 +155,15 @@ export class LiveStreams implements ConnectionOwner {
     return live
   }
 
+  /** Makes `many` more connections for streams to come. */
+  async connect(port: number, many: number): Promise<void> {
+    for (let i = 0; i < many; i++) this.#open.push(await dial(port, this))
+    this.#connections.push(...this.#open.slice(-many))
+  }
+
   /** One more, on the connection whose turn it is. */
   openOne(): LiveStream {
-    const connection = this.#connections[this.all.length % this.#connections.length]!
+    const connection = this.#open[this.all.length % this.#open.length]!
     const octets = LABEL_OCTETS + Math.floor(this.#random() ** 3 * (this.#octetsMax - LABEL_OCTETS))
     const stream = new LiveStream(this, connection, nextKey++, octets)
     this.all.push(stream)
@@ -242,8 +250,14 @@ export class LiveStreams implements ConnectionOwner {
 
   lost(connection: Connection, reason: string): void {
     if (this.#isClosing) return
+    // It has been left, and its last stream has ended.
+    if (!this.#open.includes(connection) && connection.streams.size === 0) return
     this.failures.add(`a client's connection was lost: ${reason}`)
     for (const stream of [...this.#live]) if (stream.connection === connection) stream.lost(reason)
+  }
+
+  leave(connection: Connection): void {
+    this.#open = this.#open.filter((one) => one !== connection)
   }
 
   open(): StreamOwner {

@@ -10,13 +10,14 @@ import { overload } from "./scenarios/overload.ts"
 import { reload } from "./scenarios/reload.ts"
 import { slow } from "./scenarios/slow.ts"
 import { unaryKill } from "./scenarios/unary-kill.ts"
+import { upgrade } from "./scenarios/upgrade.ts"
 
-const scenarios: readonly Scenario[] = [kill, unaryKill, freeze, slow, network, reload, overload]
+const scenarios: readonly Scenario[] = [kill, unaryKill, freeze, slow, network, reload, upgrade, overload]
 
 const HELP = `Runs Sluice and its backends as real processes and lets them die, freeze and lose their network.
 Everything is on loopback and ends with the run.
 
-  npm run chaos                                  every scenario, about three minutes
+  npm run chaos                                  every scenario, about four minutes
   npm run chaos -- --scenario kill,reload
   npm run chaos -- --seconds 60 --streams 5000 --seed 7
 

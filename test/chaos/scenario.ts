@@ -56,7 +56,7 @@ export function soundChecks(stage: Stage): Check[] {
   const bugs = stage.log().filter(({ message }) => message.startsWith("unexpected error"))
   return [
     check("unexpected errors in Sluice's log", bugs.length, bugs.length === 0),
-    check("Sluice ended", stage.exit ?? "no", stage.exit === null),
+    check("Sluice ended", stage.exit ?? "no", !stage.hasEnded),
   ]
 }
 

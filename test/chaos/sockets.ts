@@ -1,7 +1,6 @@
 import { once } from "node:events"
 import { connect, createServer } from "node:net"
-import { Connection } from "../../bench/load/connection.ts"
-import type { ConnectionOwner } from "../../bench/load/stream.ts"
+import { Connection, type ConnectionOwner } from "../../bench/load/connection.ts"
 
 /** Connects to 127.0.0.1; HTTP/2's greeting goes out in the same turn. */
 export async function dial(port: number, owner: ConnectionOwner): Promise<Connection> {

@@ -91,6 +91,8 @@ export class Stage {
   readonly #directory = mkdtempSync(join(tmpdir(), "sluice-chaos-"))
   readonly #options: StageOptions
   #sluice: Child | null = null
+  /** The processes that took the place of the one started here, each of the one before it. */
+  readonly #successors: number[] = []
   readonly #onExit = () => this.end()
 
   private constructor(options: StageOptions) {
@@ -174,13 +176,26 @@ export class Stage {
     }
   }
 
+  /** SIGUSR2; resolves when the log says that the new process listens and the old one drains. */
+  async upgrade(): Promise<void> {
+    const upgrades = () => this.log().filter(({ message }) => message.startsWith("the new version listens"))
+    const before = upgrades().length
+    process.kill(this.pid, "SIGUSR2")
+    const deadline = performance.now() + 2 * START_PATIENCE_MS
+    while (upgrades().length === before) {
+      if (performance.now() > deadline) throw new Error("an upgrade did not come about")
+      await pause(10)
+    }
+    this.#successors.push(Number(upgrades().at(-1)!.pid))
+  }
+
   /** Asks the program given as `program`. */
   ask<Answer>(question: object): Promise<Answer> {
     return this.#sluice!.ask(question)
   }
 
   get pid(): number {
-    return this.#sluice!.pid
+    return this.#successors.at(-1) ?? this.#sluice!.pid
   }
 
   get residentOctets(): number {
@@ -194,6 +209,11 @@ export class Stage {
   /** How Sluice ended; null while it runs. */
   get exit(): string | null {
     return this.#sluice?.exit ?? null
+  }
+
+  /** No process of it is left that takes new connections. */
+  get hasEnded(): boolean {
+    return this.#successors.length === 0 ? this.exit !== null : !isAlive(this.pid)
   }
 
   /** Streams that more than one backend saw, or one saw twice. */
@@ -212,9 +232,26 @@ export class Stage {
   end(): void {
     process.off("exit", this.#onExit)
     this.#sluice?.process.kill("SIGKILL")
+    for (const pid of this.#successors) kill(pid)
     for (const relay of this.relays) relay.close()
     for (const backend of this.backends) backend.end()
     rmSync(this.#directory, { recursive: true, force: true })
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL")
+  } catch {
+    // It has ended.
   }
 }
 

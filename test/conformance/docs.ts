@@ -1,8 +1,9 @@
 import { readFile, writeFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
+import { type Balancer, balancers } from "./result.ts"
 import type { SuiteRun } from "./run.ts"
 import { suites } from "./suites.ts"
-import { type Balancer, balancers, versionOf } from "./through.ts"
+import { versionOf } from "./through.ts"
 
 /** docs/conformance.json: the newest counts of each suite through each balancer, kept from run to run. */
 export interface Measured {

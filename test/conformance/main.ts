@@ -1,10 +1,9 @@
 /** `npm run conformance`: other people's test suites, run through Sluice or through another balancer. */
 import { parseArgs } from "node:util"
 import { writeDocs } from "./docs.ts"
-import { Unavailable } from "./result.ts"
+import { type Through, throughs, Unavailable } from "./result.ts"
 import { type SuiteRun, summaryLine } from "./run.ts"
 import { type Suite, suites } from "./suites.ts"
-import { type Through, throughs } from "./through.ts"
 
 const help = `Runs public conformance suites through a balancer and counts what passes.
 

@@ -1,4 +1,9 @@
-import type { Through } from "./through.ts"
+export const balancers = ["sluice", "nginx", "haproxy", "nghttpx"] as const
+export type Balancer = (typeof balancers)[number]
+
+/** What stands between a suite's two ends. `none`: they talk directly, which shows what the ends alone can do. */
+export const throughs = [...balancers, "none"] as const
+export type Through = (typeof throughs)[number]
 
 export interface FailedCase {
   name: string

@@ -4,14 +4,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Certificate } from "../support/certificates.ts"
 import { freePort, installed, listening, run, start } from "./child.ts"
-import { Unavailable } from "./result.ts"
-
-export const balancers = ["sluice", "nginx", "haproxy", "nghttpx"] as const
-export type Balancer = (typeof balancers)[number]
-
-/** What stands between a suite's two ends. `none`: they talk directly, which shows what the ends alone can do. */
-export const throughs = [...balancers, "none"] as const
-export type Through = (typeof throughs)[number]
+import { type Balancer, type Through, Unavailable } from "./result.ts"
 
 export interface Route {
   /** Prefix of `:path`. */

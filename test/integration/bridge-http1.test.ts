@@ -4,6 +4,7 @@ import { describe, expect, type TestContext, test } from "vitest"
 import type { SluiceYaml } from "../../src/config/yaml/schema.ts"
 import { eventually } from "../support/eventually.ts"
 import * as dsl from "../support/frame-dsl.ts"
+import { LogLines } from "../support/log-lines.ts"
 import { ManualClock } from "../support/manual-clock.ts"
 import { RawServer } from "../support/raw-server.ts"
 import { TalkBackend, wordOctets } from "../support/talk-backend.ts"
@@ -115,16 +116,77 @@ describe("requests that two parsers could read in two ways are refused", () => {
   })
 })
 
-describe("what is neither HTTP/1 nor HTTP/2 is not answered in HTTP/1", () => {
-  test.for([
-    "INVALID CONNECTION PREFACE\r\n\r\n",
-    "GET / HTTP/2.0\r\n\r\n",
-    "\x16\x03\x01\0\0\0\0",
-    "GET /\r\n\r\n",
-  ])("%j", async (octets, t) => {
+describe("what is like HTTP/1 is answered in HTTP/1, with a line in the access log", () => {
+  const likes: [name: string, octets: string, status: number, method: string, path: string][] = [
+    ["bare line feeds", "GET /a HTTP/1.1\nHost: a\n\n", 400, "GET", "/a"],
+    ["HTTP/0.9", "GET /b\r\n", 505, "GET", "/b"],
+    ["HTTP/0.9 with a bare line feed", "GET /b\n", 505, "GET", "/b"],
+    ["a version to come", "GET /c HTTP/1.2\r\nHost: a\r\n\r\n", 400, "GET", "/c"],
+    ["HTTP/2 in a request line", "GET /d HTTP/2.0\r\n\r\n", 505, "GET", "/d"],
+    ["a version before all", "GET /e HTTP/0.9\r\n\r\n", 505, "GET", "/e"],
+    ["a space first", " GET /f HTTP/1.1\r\nHost: a\r\n\r\n", 400, "", ""],
+    ["lower case", "get /g http/1.1\r\nHost: a\r\n\r\n", 400, "get", "/g"],
+    ["a path with a space", "GET /h h HTTP/1.1\r\nHost: a\r\n\r\n", 400, "GET", "/h"],
+    ["a path of other octets", "GET /\xe4 HTTP/1.1\r\nHost: a\r\n\r\n", 400, "GET", "/"],
+    ["a method that HTTP has not", head("BREW /pot HTTP/1.1", "Host: a"), 400, "BREW", "/pot"],
+    ["no host", head("GET /i HTTP/1.1"), 400, "GET", "/i"],
+    ["a path above the root", head("GET /../j HTTP/1.1", "Host: a"), 400, "GET", "/../j"],
+    ["CONNECT", head("CONNECT a:80 HTTP/1.1", "Host: a"), 405, "CONNECT", "a:80"],
+    ["too large a head", head("GET /k HTTP/1.1", "Host: a", `X-A: ${"a".repeat(20_000)}`), 431, "GET", "/k"],
+  ]
+  test.for(likes)("%s", async ([_name, octets, status, method, path], t) => {
     const { bed } = await start(t)
     const answer = await new Raw(bed.port).send(Buffer.from(octets, "latin1")).closed()
-    expect(answer).not.toContain("HTTP/1")
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [A-Z][\\s\\S]*\\r\\n\\r\\n.+\\n$`))
+    const [record] = await bed.ended()
+    expect(record).toMatchObject({ status, method, path, responseOctets: expect.any(Number) })
+  })
+
+  test("gRPC gets 400 in gRPC's words where its content type can be read", async (t) => {
+    const { bed } = await start(t)
+    const grpc = ["Host: a", "Content-Type: application/grpc"]
+    const told = await new Raw(bed.port).send(head("POST /../x HTTP/1.1", ...grpc)).closed()
+    expect(told).toMatch(/^HTTP\/1\.1 200 [\s\S]*grpc-status: 13\r\ngrpc-message: the path has no meaning/)
+    const unread = await new Raw(bed.port).send(head("POST /a.B/C HTTP/1.1", ...grpc, "Te : x")).closed()
+    expect(unread).toMatch(/^HTTP\/1\.1 400 /)
+    expect((await bed.ended(2)).map(({ path, status }) => [path, status])).toEqual([
+      ["/../x", 200],
+      ["/a.B/C", 400],
+    ])
+  })
+
+  test("empty lines before a request are none of it", async (t) => {
+    const { bed } = await start(t)
+    const raw = new Raw(bed.port).send(
+      Buffer.concat([Buffer.from("\r\n\r\n"), webCall("Say", { text: "x" })]),
+    )
+    await raw.hears("grpc-status: 0")
+    raw.socket.destroy()
+  })
+})
+
+describe("what is neither HTTP/1 nor HTTP/2 is not answered in HTTP/1", () => {
+  test.for(["INVALID CONNECTION PREFACE\r\n\r\n", "HELP\r\n", "\0\0\0\0", "GET /\0 HTTP/1.1\r\n"])(
+    "%j",
+    async (octets, t) => {
+      const { bed } = await start(t)
+      const answer = await new Raw(bed.port).send(Buffer.from(octets, "latin1")).closed()
+      expect(answer).not.toContain("HTTP/1")
+      expect(answer.charCodeAt(3)).toBe(4)
+      expect(bed.balancer.snapshot().counters.preface_malformed).toBe(1)
+    },
+  )
+
+  test("TLS on a listener without TLS is closed without a word, and the log says who it was", async (t) => {
+    const lines = new LogLines()
+    const bed = await TestBed.start(t, { backends: 0, config: { clusters: {}, routes: [] }, log: lines.log })
+    const raw = new Raw(bed.port)
+    await once(raw.socket, "connect")
+    const client = `127.0.0.1:${raw.socket.localPort}`
+    expect(await raw.send(Buffer.from("16030100c8010000c40303", "hex")).closed()).toBe("")
+    expect(lines.saying("TLS on a listener without TLS")).toEqual([
+      expect.objectContaining({ listener: "127.0.0.1:0", client }),
+    ])
     expect(bed.balancer.snapshot().counters.preface_malformed).toBe(1)
   })
 })
@@ -162,30 +224,51 @@ describe("a connection", () => {
     raw.socket.destroy()
   })
 
-  test("is closed when nothing is asked of it, and when half a head does not go on", async (t) => {
-    const clock = new ManualClock()
-    const { bed } = await start(t, {}, clock)
-    const silent = new Raw(bed.port)
-    const half = new Raw(bed.port).send("GET / HTTP/1.1\r\nHost: ")
-    const idle = new Raw(bed.port).send(webCall("Say", { text: "x" }))
-    await idle.hears("grpc-status: 0")
-    await eventually(
-      () => bed.balancer.snapshot().connections === 3,
-      () => "three connections",
-    )
-    const pass = async (seconds: number): Promise<void> => {
+  describe("that is silent is closed in time", () => {
+    const pass = async (clock: ManualClock, seconds: number): Promise<void> => {
       for (let i = 0; i < seconds; i++) {
         clock.advance(1000)
         await new Promise((resolve) => setImmediate(resolve))
       }
     }
-    await pass(12)
-    expect(await half.closed()).toMatch(/^HTTP\/1\.1 408 /)
-    expect(await silent.closed()).not.toContain("HTTP/1")
-    expect(idle.isClosed).toBe(false)
-    await pass(80)
-    await idle.closed()
-    expect(bed.balancer.snapshot().counters).toMatchObject({ header_block_timeout: 1, preface_timeout: 1 })
+    const connections = (bed: TestBed, many: number) =>
+      eventually(
+        () => bed.balancer.snapshot().connections === many,
+        () => `${many} connections, not ${bed.balancer.snapshot().connections}`,
+      )
+
+    test.for<[name: string, octets: string, answer: RegExp, counter: string]>([
+      ["without a word", "", /^$/, "preface_timeout"],
+      ["after one octet", "G", /^HTTP\/1\.1 408 /, "header_block_timeout"],
+      ["after half a request line", "GET /slow HT", /^HTTP\/1\.1 408 /, "header_block_timeout"],
+      ["after half a head", "GET / HTTP/1.1\r\nHost: ", /^HTTP\/1\.1 408 /, "header_block_timeout"],
+      ["after half a word of no protocol", "hello", /^(?!HTTP)[\s\S]{9}/, "preface_malformed"],
+      ["after half a preface", "PR", /^(?!HTTP)[\s\S]{9}/, "preface_timeout"],
+    ])("%s", async ([_name, octets, answer, counter], t) => {
+      const clock = new ManualClock()
+      const { bed } = await start(t, {}, clock)
+      const raw = new Raw(bed.port)
+      if (octets !== "") raw.send(octets)
+      await connections(bed, 1)
+      await new Promise((resolve) => setImmediate(resolve))
+      await pass(clock, 9)
+      expect(raw.isClosed).toBe(false)
+      await pass(clock, 3)
+      expect(await raw.closed()).toMatch(answer)
+      expect(bed.balancer.snapshot().counters).toMatchObject({ [counter]: 1 })
+    })
+
+    test("after a request, when it was idle for as long as the listener says", async (t) => {
+      const clock = new ManualClock()
+      const { bed } = await start(t, {}, clock)
+      const idle = new Raw(bed.port).send(webCall("Say", { text: "x" }))
+      await idle.hears("grpc-status: 0")
+      await pass(clock, 70)
+      expect(idle.isClosed).toBe(false)
+      await pass(clock, 10)
+      await idle.closed()
+      expect(bed.balancer.snapshot().counters).not.toHaveProperty("preface_timeout")
+    })
   })
 
   test("that breaks in the middle is a cancellation", async (t) => {
@@ -203,23 +286,48 @@ describe("a connection", () => {
   const upgrade = head("GET / HTTP/1.1", "Host: a.test", "Upgrade: websocket", "Connection: upgrade")
 
   test.for([
-    ["a request without a host", head("POST / HTTP/1.1", "Content-Length: 0")],
-    ["an expectation", head("POST / HTTP/1.1", "Host: a.test", "Content-Length: 0", "Expect: tea")],
-    ["an upgrade", upgrade],
-  ])("ends after its answers when %s is behind them", async ([, behind], t) => {
-    const { bed } = await start(t)
-    const calls = [webCall("Say", { text: "one" }), webCall("Say", { text: "two" })]
-    const raw = new Raw(bed.port).send(Buffer.concat([...calls, Buffer.from(behind!)]))
-    const text = await raw.closed()
-    expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 200", "HTTP/1.1 200"])
-    expect(text.match(/grpc-status: 0/g)).toHaveLength(2)
-    expect(bed.balancer.snapshot().streams).toEqual([])
-  })
+    ["a request without a host", head("POST / HTTP/1.1", "Content-Length: 0"), 400],
+    ["an expectation", head("POST / HTTP/1.1", "Host: a.test", "Content-Length: 0", "Expect: tea"), 417],
+    ["an upgrade", upgrade, 400],
+    ["CONNECT", head("CONNECT a:80 HTTP/1.1", "Host: a"), 405],
+    ["garbage", "garbage\r\n\r\n", 400],
+    ["a head that is too large", head("GET / HTTP/1.1", "Host: a", `X-A: ${"a".repeat(20_000)}`), 431],
+  ] as const)(
+    "answers %s in its turn, behind the answers before it, and ends",
+    async ([, behind, status], t) => {
+      const { bed } = await start(t)
+      const calls = [webCall("Say", { text: "one" }), webCall("Say", { text: "two" })]
+      const raw = new Raw(bed.port).send(Buffer.concat([...calls, Buffer.from(behind)]))
+      const text = await raw.closed()
+      expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 200", "HTTP/1.1 200", `HTTP/1.1 ${status}`])
+      expect(text.match(/grpc-status: 0/g)).toHaveLength(2)
+      expect((await bed.ended(3)).map((record) => record.status)).toEqual([200, 200, status])
+      expect(bed.balancer.snapshot().streams).toEqual([])
+    },
+  )
 
-  test.for<[name: string, behind: string, listener: object, answers: number]>([
-    ["was refused", head("GET /../x HTTP/1.1", "Host: a"), {}, 1],
-    ["was refused, nor is garbage", `${head("GET /../x HTTP/1.1", "Host: a")}garbage\r\n\r\n`, {}, 1],
-    ["ends its connection", head("GET /last HTTP/1.1", "Host: a"), { maxRequestsPerConnection: 2 }, 2],
+  test.for<[name: string, behind: string, listener: object, answers: number[]]>([
+    ["was refused", head("GET /../x HTTP/1.1", "Host: a"), {}, [200, 400]],
+    [
+      "was refused, nor is garbage",
+      `${head("GET /../x HTTP/1.1", "Host: a")}garbage\r\n\r\n`,
+      {},
+      [200, 400],
+    ],
+    [
+      "ends its connection",
+      head("GET /last HTTP/1.1", "Host: a"),
+      { maxRequestsPerConnection: 2 },
+      [200, 200],
+    ],
+    ["says close", head("GET /last HTTP/1.1", "Host: a", "Connection: close"), {}, [200, 200]],
+    [
+      "says close, nor is garbage",
+      `${head("GET / HTTP/1.1", "Host: a", "Connection: close")}\0\0`,
+      {},
+      [200, 200],
+    ],
+    ["is of HTTP/1.0", head("GET /last HTTP/1.0"), {}, [200, 200]],
   ])("does nothing for requests behind one that %s", async ([_name, behind, listener, answers], t) => {
     const backend = await RawServer.start()
     const bed = await TestBed.start(t, {
@@ -229,12 +337,10 @@ describe("a connection", () => {
     // In one piece, so that all of it has been read when the first is answered.
     const [one, three] = ["one", "three"].map((path) => head(`GET /${path} HTTP/1.1`, "Host: a"))
     const raw = new Raw(bed.port).send(`${one}${behind}${three}`)
-    await eventually(
-      () => backend.streams.length === answers,
-      () => `${answers} requests at the backend, not ${backend.streams.length}`,
-    )
-    raw.send(head("GET /four HTTP/1.1", "Host: a"))
-    for (const { connection, id } of backend.streams)
+    const calls = answers.filter((status) => status === 200).length
+    for (let i = 0; i < calls; i++) {
+      const { connection, id } = await backend.stream(i)
+      raw.send(head("GET /four HTTP/1.1", "Host: a"))
       connection.send(
         dsl.headers(
           id,
@@ -245,9 +351,32 @@ describe("a connection", () => {
           { endStream: true },
         ),
       )
+    }
     const text = await raw.closed()
-    expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(Array.from({ length: answers }, () => "HTTP/1.1 200"))
-    expect(backend.streams.length).toBe(answers)
+    expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(answers.map((status) => `HTTP/1.1 ${status}`))
+    expect(backend.streams.length).toBe(calls)
+    expect((await bed.ended(answers.length)).map(({ status }) => status)).toEqual(answers)
+  })
+
+  test("of HTTP/1.0 that is kept alive gets its answers in turn, each request begun after the answer before it", async (t) => {
+    const backend = await RawServer.start()
+    const bed = await TestBed.start(t, { backends: [backend] })
+    const requests = ["one", "two", "three"].map((path) =>
+      head(`GET /${path} HTTP/1.0`, "Connection: keep-alive"),
+    )
+    const raw = new Raw(bed.port).send(requests.join(""))
+    for (let i = 0; i < 3; i++) {
+      const { connection, id } = await backend.stream(i)
+      expect(backend.streams.length).toBe(i + 1)
+      const length: dsl.Field[] = i < 2 ? [["content-length", "1"]] : []
+      connection.send(
+        dsl.headers(id, [[":status", "200"], ...length]),
+        dsl.data(id, `${i}`, { endStream: true }),
+      )
+    }
+    // The last has no length, so it ends with the connection.
+    const text = await raw.closed()
+    expect(text.replaceAll(/HTTP\/1\.1 200 [\s\S]*?\r\n\r\n/g, "+")).toBe("+0+1+2")
   })
 
   test("that breaks with calls that wait for their turn, and an upgrade behind them, leaves nothing", async (t) => {
@@ -434,6 +563,85 @@ describe("CORS", () => {
   })
 })
 
+describe("a request that its backend does not read yet", () => {
+  const begun = head("POST /a.B/C HTTP/1.1", "Host: a", "Transfer-Encoding: chunked")
+  const MANY = 110_000
+  /** Each octet a chunk of its own. */
+  const chunks = (octets: Buffer): string =>
+    [...octets].map((octet) => `1\r\n${String.fromCharCode(octet)}\r\n`).join("")
+  const body = Buffer.from(Array.from({ length: MANY }, (_, i) => 97 + (i % 26)))
+  /** The first of it, in one chunk, fills the backend's window. */
+  const FIRST = 70_000
+  const first = `${FIRST.toString(16)}\r\n${body.toString("latin1", 0, FIRST)}\r\n`
+
+  test("waits in one queue, a window of it, and comes whole when it is read", async (t) => {
+    const backend = await RawServer.start({ givesCredit: false })
+    const bed = await TestBed.start(t, {
+      backends: [backend],
+      config: { limits: { streamWindowOctets: 20_000 } },
+    })
+    const raw = new Raw(bed.port).send(`${begun}${first}${chunks(body.subarray(FIRST))}0\r\n\r\n`)
+    t.onTestFinished(() => void raw.socket.destroy())
+    const { connection, id } = await backend.stream(0)
+    const held = (): number => bed.balancer.snapshot().bufferedOctets
+    let before = -1
+    await eventually(
+      () => {
+        const isSteady = held() > 0 && held() === before
+        before = held()
+        return isSteady
+      },
+      () => `${held()} octets held, and no more`,
+    )
+    // The window, what one read brought beyond it, and one read more that nobody has looked at, of 240 kB.
+    expect(held()).toBeLessThan(20_000 + 11_000 + 82_000)
+    connection.send(dsl.windowUpdate(0, 2 * MANY), dsl.windowUpdate(id, 2 * MANY))
+    await eventually(
+      () => dsl.endsStream(connection.seen.at(-1)!),
+      () => `the end of the request; ${held()} octets are held`,
+    )
+    expect(connection.dataOf(id).equals(body)).toBe(true)
+    connection.send(
+      dsl.headers(
+        id,
+        [
+          [":status", "200"],
+          ["content-length", "0"],
+        ],
+        { endStream: true },
+      ),
+    )
+    await raw.hears("200 OK")
+    expect(held()).toBe(0)
+  })
+
+  test("does not keep its client from going: the backend learns of it", async (t) => {
+    const backend = await RawServer.start({ givesCredit: false })
+    const bed = await TestBed.start(t, { backends: [backend] })
+    const raw = new Raw(bed.port).send(`${begun}${first}${chunks(body.subarray(FIRST))}`)
+    const { connection, id } = await backend.stream(0)
+    raw.socket.destroy()
+    expect(dsl.describeFrame(await connection.end(id))).toBe(`RST_STREAM ${id} CANCEL`)
+    expect((await bed.ended())[0]).toMatchObject({ status: 499 })
+  })
+
+  test("with others behind it, on one connection, is answered in turn, and each body is its own", async (t) => {
+    const { bed } = await start(t)
+    const words = Array.from({ length: 50 }, (_, i) => `word ${i} `.repeat(3000))
+    const calls = words.map((text) => webCall("Say", { text }))
+    const raw = new Raw(bed.port).send(Buffer.concat(calls))
+    await eventually(
+      () => raw.text.split("grpc-status: 0").length === 51,
+      () => `${raw.text.split("grpc-status: 0").length - 1} answers`,
+    )
+    const answers = raw.text.split("grpc-status: 0")
+    expect(
+      words.every((text, i) => answers[i]!.replace(/\r\n[0-9a-f]+\r\n/g, "").includes(text.slice(0, 2000))),
+    ).toBe(true)
+    raw.socket.destroy()
+  })
+})
+
 describe("an answer that is whole before its request", () => {
   const begun = head(
     "POST /talk.Talk/NoSuchMethod HTTP/1.1",
@@ -458,6 +666,27 @@ describe("an answer that is whole before its request", () => {
       () => raw.text.slice(before),
     )
     expect(raw.isClosed).toBe(false)
+  })
+
+  test("leaves the client its time for the rest of the body, which is no head", async (t) => {
+    const clock = new ManualClock()
+    const { bed } = await start(t, {}, clock)
+    const raw = new Raw(bed.port)
+    t.onTestFinished(() => void raw.socket.destroy())
+    raw.send(`${begun}5\r\n\0\0\0\0\0\r\n`)
+    await raw.hears(end)
+    for (let i = 0; i < 15; i++) {
+      raw.send("1\r\nx\r\n")
+      await new Promise((resolve) => setImmediate(resolve))
+      clock.advance(1000)
+    }
+    const before = raw.text.length
+    raw.send(`0\r\n\r\n${begun}0\r\n\r\n`)
+    await eventually(
+      () => raw.text.slice(before).includes(end),
+      () => raw.text.slice(before),
+    )
+    expect(bed.balancer.snapshot().counters).not.toHaveProperty("header_block_timeout")
   })
 
   test("is not followed by a request without end: past a stream's window the connection goes", async (t) => {

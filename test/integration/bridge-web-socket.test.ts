@@ -144,6 +144,8 @@ describe("JSON over a WebSocket", () => {
       { text: "x" },
       { "@status": { code: 0, message: "OK", details: [], metadata: { "x-trailing": "from query" } } },
     ])
+    const empty = await new Page(bed.port, "/ws", [], { headers: { cookie: "session=" } }).say({ text: "w" })
+    expect((await empty.ended()).at(-1)).toMatchObject({ "@status": { code: 0 } })
     const bearer = await new Page(bed.port, "/ws", ["Bearer", "t0ken"]).say({ text: "y" })
     expect(bearer.socket.protocol).toBe("Bearer")
     await bearer.ended()
@@ -152,6 +154,8 @@ describe("JSON over a WebSocket", () => {
     await both.ended()
     expect(backend.calls.map(({ metadata }) => metadata.get("authorization"))).toEqual([
       ["Bearer s3cret"],
+      // An empty cookie is no token.
+      [],
       ["Bearer t0ken"],
       ["Bearer t0ken"],
     ])
@@ -412,6 +416,17 @@ describe("what is wrong has its own answer", () => {
     expect(bed.balancer.snapshot().counters.origin_refused ?? 0).toBe(status === 403 ? 1 : 0)
     expect((await bed.ended())[0]).toMatchObject({ status, method: "GET" })
     expect(backend.calls).toEqual([])
+  })
+
+  test("a page of another origin is told which origin it has, and which host it asked", async (t) => {
+    const { bed } = await start(t)
+    const origin = "https://evil.test/$remote_addr"
+    const page = new Page(bed.port, "/talk.Talk/Chat", [], { origin, headers: { host: "shop.test" } })
+    await page.ended()
+    expect([page.closeCode, page.refusal]).toEqual([
+      403,
+      `pages of the origin ${origin} may not call here: it is neither this host, shop.test, nor allowed by name\n`,
+    ])
   })
 
   test("origins that the route names may call", async (t) => {

@@ -35,6 +35,11 @@ for (const { through, missing } of WAYS) {
       for (let chat = 0; chat < 2; chat++) {
         expect(await converse(address, ["你好", "结束对话"])).toMatchObject({ code: "OK" })
       }
+      if (through === "sluice") {
+        const page = /Open (\S+)/.exec(text)![1]!
+        expect((await fetch(page)).headers.get("content-type")).toMatch(/^text\/html/)
+        expect(await (await fetch(`http://${address}/`)).text()).toContain(`<a href="${page}">`)
+      }
       await Promise.all([demo.log.line("[A] [收到消息]: 你好"), demo.log.line("[B] [收到消息]: 你好")])
 
       demo.child.kill("SIGINT")

@@ -110,6 +110,79 @@ describe.skipIf(missing)("the chat's page, through Sluice", () => {
     expect(await heard(1, "服务端返回: 之前").count()).toBe(1)
   })
 
+  test("while no server is there the page never says it is connected, and keeps the first cause", async () => {
+    await say(1, "之前")
+    await heard(1, "服务端返回: 之前").waitFor()
+    // Run in the page.
+    await page.evaluate(`{
+      const dot = document.querySelector("#panel-1 .panel-head .dot")
+      window.dots = []
+      new MutationObserver(() => window.dots.push(dot.className)).observe(dot, { attributes: true })
+    }`)
+    await bed.stopServer("A")
+    await bed.stopServer("B")
+    const retried = panel(1).locator(".note-failedAttempts", { hasText: "又重试 2 次" })
+    await panel(1).getByText("立即重连").click()
+    await panel(1).locator(".note-failedAttempts").waitFor()
+    await panel(1).getByText("立即重连").click()
+    await retried.waitFor()
+    expect(await page.evaluate("window.dots.filter((name) => name.includes('open'))")).toEqual([])
+    expect(await panel(1).locator(".end-error").count()).toBe(1)
+    expect(await panel(1).locator(".end-error").textContent()).toContain("is shutting down")
+  })
+
+  test("after the end Enter begins anew, and the keyboard stays where it was", async () => {
+    await press(1, "end")
+    await panel(1).locator(".end-ok").waitFor()
+    await say(1, "还在吗")
+    await heard(1, "服务端返回: 还在吗").waitFor()
+    await press(1, "end")
+    await panel(1).getByText("重新开始").click()
+    await panel(1).locator(".dot-open").waitFor()
+    await page.keyboard.type("键盘")
+    expect(await panel(1).locator("textarea").inputValue()).toBe("键盘")
+  })
+
+  test("who scrolled up and says something sees the answer", async () => {
+    for (let count = 0; count < 4; count++) await press(1, "stream")
+    await expect.poll(() => panel(1).locator(".heard").count()).toBe(40)
+    const list = panel(1).locator(".entries")
+    await list.evaluate((element) => element.scrollTo({ top: 0 }))
+    await panel(1).locator(".to-end").waitFor()
+    await say(1, "最新")
+    await heard(1, "服务端返回: 最新").waitFor()
+    await expect
+      .poll(() => list.evaluate((e) => e.scrollHeight - e.scrollTop - e.clientHeight))
+      .toBeLessThan(2)
+  })
+
+  test("the first key moves nothing", async () => {
+    const area = panel(1).locator("textarea")
+    const before = await area.boundingBox()
+    await area.fill("a")
+    expect(await area.boundingBox()).toEqual(before)
+  })
+
+  test.for([
+    { name: "a desktop", viewport: { width: 1280, height: 800 } },
+    { name: "a tablet", viewport: { width: 800, height: 1100 } },
+    { name: "a phone", viewport: { width: 360, height: 640 } },
+  ])("on $name each new chat, its tab too, is in view", async ({ viewport }) => {
+    await page.context().close()
+    page = await openPage({ locale: "en-GB", viewport })
+    const inView = (selector: string) =>
+      page.locator(selector).evaluate((element) => {
+        const { left, right } = element.getBoundingClientRect()
+        return left >= 0 && right <= element.ownerDocument.documentElement.clientWidth
+      })
+    for (let number = 3; number <= 6; number++) {
+      await page.getByRole("button", { name: "New chat" }).click()
+      await panel(number).locator(".panel-head .dot-open").waitFor()
+      expect(await inView(`#panel-${number}`)).toBe(true)
+      if (viewport.width < 720) expect(await inView(`[aria-controls=panel-${number}]`)).toBe(true)
+    }
+  })
+
   test("closing a conversation cancels its stream", async () => {
     expect(bed.conversationsOpen()).toBe(2)
     await panel(2).getByLabel("关闭这个对话").click()
@@ -122,7 +195,7 @@ describe.skipIf(missing)("the chat's page, through Sluice", () => {
     await panel(3).locator(".dot-open").waitFor()
     await page.keyboard.press("Alt+2")
     await heard(3, "数据流 #9").waitFor()
-    await page.keyboard.press("Alt+ArrowLeft")
+    await page.keyboard.press("Alt+BracketLeft")
     await page.keyboard.type("键盘")
     await page.keyboard.press("Enter")
     await heard(2, "服务端返回: 键盘").waitFor()
@@ -146,6 +219,32 @@ describe.skipIf(missing)("the chat's page, through Sluice", () => {
     await page.getByRole("button", { name: "New chat" }).waitFor()
     expect(await page.locator("html").getAttribute("data-theme")).toBe("dark")
     expect(await page.locator("html").getAttribute("lang")).toBe("en")
+  })
+
+  test("the narrowest phone shows every command whole, and one head", async () => {
+    await page.context().close()
+    page = await openPage({
+      locale: "en-GB",
+      viewport: { width: 320, height: 568 },
+      hasTouch: true,
+      isMobile: true,
+    })
+    for (const command of await panel(1).locator(".command").all()) {
+      const { x, width } = (await command.boundingBox())!
+      expect(x).toBeGreaterThanOrEqual(0)
+      expect(x + width).toBeLessThanOrEqual(320)
+    }
+    const heading = (await panel(1).locator("h2").boundingBox())!
+    expect(heading.width * heading.height).toBeLessThanOrEqual(1)
+    expect(await page.locator(".keys").isVisible()).toBe(false)
+  })
+
+  test("lines keep a measure on a wide screen", async () => {
+    await page.context().close()
+    page = await openPage({ locale: "zh-CN", viewport: { width: 1920, height: 1000 } })
+    await say(1, "长".repeat(400))
+    const bubble = (await panel(1).locator(".said .bubble").boundingBox())!
+    expect(bubble.width).toBeLessThan(700)
   })
 
   test("on a phone one conversation fills the page, and tabs choose it", async () => {

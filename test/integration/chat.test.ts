@@ -110,6 +110,7 @@ describe.each(WAYS)("the chat through $through", ({ through, missing }) => {
     child.stdin.end("你好\n结束对话\n")
     expect(await exit).toBe(0)
     expect(log.lines).toEqual([
+      expect.stringMatching(/^已连接到服务端 [AB]$/),
       "请输入消息...",
       "[客户端收到]: 服务端返回: 你好",
       "[客户端收到]: 收到结束指令",

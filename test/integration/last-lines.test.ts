@@ -46,7 +46,7 @@ describe("the last lines of an access log reach it", () => {
       const path = join(testDirectory(t), "access.log")
       const { sluice } = await start(t, workers, { path, template: "$uri", buffer: "64k", flush: "1m" })
       sluice.signal("SIGTERM")
-      await sluice.says('"draining"', workers)
+      await sluice.says('"draining"')
       sluice.signal("SIGTERM")
       expect(await sluice.ended).toBe(0)
       expect(readFileSync(path, "latin1").split("\n").slice(0, -1)).toEqual(lines)

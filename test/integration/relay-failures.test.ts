@@ -1,6 +1,7 @@
 import { inspect } from "node:util"
 import * as grpc from "@grpc/grpc-js"
 import { describe, expect, type TestContext, test } from "vitest"
+import type { SluiceYaml } from "../../src/config/yaml/schema.ts"
 import { ErrorCode } from "../../src/http2/error-code.ts"
 import { FrameType } from "../../src/http2/frame/types.ts"
 import { eventually } from "../support/eventually.ts"
@@ -252,6 +253,40 @@ describe("a stream that a backend may have processed is not tried again", () => 
     connection.send(dsl.goaway(id))
     connection.socket.end()
   }
+
+  test.for<[what: string, on: string[], method: string, reaches: number, answer: string]>([
+    ["by default", ["error", "timeout"], "POST", 0, "RST_STREAM 1 INTERNAL_ERROR"],
+    ["with invalid_header", ["invalid_header"], "POST", 0, "RST_STREAM 1 INTERNAL_ERROR"],
+    [
+      "with invalid_header, and non_idempotent",
+      ["invalid_header", "non_idempotent"],
+      "POST",
+      1,
+      ":status=204",
+    ],
+    ["with invalid_header, a GET", ["invalid_header"], "GET", 1, ":status=204"],
+    // Measured beside nginx 1.22: RST_STREAM is no `error`.
+    ["with error, a GET", ["error"], "GET", 0, "RST_STREAM 1 INTERNAL_ERROR"],
+    ["with error, and non_idempotent", ["error", "non_idempotent"], "POST", 0, "RST_STREAM 1 INTERNAL_ERROR"],
+  ])(
+    "RST_STREAM before the head goes where grpc_next_upstream says: %s",
+    async ([, on, method, many, answer], t) => {
+      const backends = [await RawServer.start(), await RawServer.start()]
+      const bed = await TestBed.start(t, {
+        backends,
+        config: { retry: { on: on as NonNullable<Exclude<SluiceYaml["retry"], "none">>["on"] & object } },
+      })
+      backends[0]!.onStream = ({ connection, id }) =>
+        connection.send(dsl.rstStream(id, ErrorCode.INTERNAL_ERROR))
+      backends[1]!.onStream = ({ connection, id }) =>
+        connection.send(dsl.headers(id, [[":status", "204"]], { endStream: true }))
+      const client = await bed.rawClient()
+      const id = client.open(dsl.withFields(dsl.request, { ":method": method }), { endStream: true })
+      await client.end(id)
+      expect(client.about(id)[0]).toContain(answer)
+      expect(backends[1]!.streams).toHaveLength(many)
+    },
+  )
 
   test("a GET may be: it changes nothing", async (t) => {
     const backends = [await RawServer.start(), await RawServer.start()]

@@ -1,3 +1,5 @@
+import { once } from "node:events"
+import { connect } from "node:net"
 import { describe, expect, test } from "vitest"
 import { fromInput } from "../../src/config/yaml/normalize.ts"
 import type { SluiceYaml } from "../../src/config/yaml/schema.ts"
@@ -11,6 +13,9 @@ import { EchoBackend, statusOf, TestBed } from "../support/test-bed.ts"
 
 const answerOk = ({ connection, id }: RawStream): void =>
   connection.send(dsl.headers(id, [...dsl.response, ...dsl.okTrailers], { endStream: true }))
+
+/** A client's first octets: the preface and its SETTINGS. */
+const PREFACE = `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${Buffer.from(dsl.settings()).toString("latin1")}`
 
 const isGoaway = ({ type }: dsl.SeenFrame): boolean => type === FrameType.GOAWAY
 const isPing = ({ type, flags }: dsl.SeenFrame): boolean => type === FrameType.PING && flags === 0
@@ -42,6 +47,62 @@ describe("closing", () => {
     await closing
     expect(client.about(tooLate)).toEqual([])
     expect(bed.raw.streams).toHaveLength(2)
+  })
+
+  test.for([
+    ["has sent nothing yet", ""],
+    ["has sent half a preface", "PRI * HTTP/2.0\r\n"],
+    ["has sent half of an HTTP/1.1 head", "GET / HTTP/1.1\r\nHo"],
+  ] as const)("a client that %s is served, and let go then", async ([, first], t) => {
+    const bed = await TestBed.start(t, {
+      backends: [await RawServer.start()],
+      config: (addresses) => ({
+        clusters: { test: [...addresses] },
+        routes: [{ return: { status: 200, text: "here" } }, { exact: "/x", cluster: "test" }],
+      }),
+    })
+    const socket = connect(bed.port, "127.0.0.1")
+    t.onTestFinished(() => void socket.destroy())
+    // What ends the connection may be a reset, once all has been heard.
+    socket.on("error", () => {})
+    let heard = ""
+    socket.on("data", (octets) => (heard += octets.toString("latin1")))
+    const ended = once(socket, "close")
+    await once(socket, "connect")
+    socket.write(first)
+    await eventually(
+      () => bed.balancer.snapshot().connections === 1,
+      () => "the client is there",
+    )
+    const closing = bed.close(20_000)
+    const isHttp1 = first.startsWith("GET")
+    const rest = isHttp1 ? "st: a.test\r\n\r\n" : PREFACE.slice(first.length)
+    socket.write(rest, "latin1")
+    await eventually(
+      () => heard.includes(isHttp1 ? "here" : "shutting down"),
+      () => `an answer within ${JSON.stringify(heard)}`,
+    )
+    if (!isHttp1) socket.end()
+    await ended
+    await closing
+  })
+
+  test("a client that goes on saying nothing is closed after a moment", async (t) => {
+    const clock = new ManualClock()
+    const bed = await TestBed.start(t, { clock })
+    const socket = connect(bed.port, "127.0.0.1")
+    socket.on("error", () => {})
+    const ended = once(socket, "close")
+    await eventually(
+      () => bed.balancer.snapshot().connections === 1,
+      () => "the client is there",
+    )
+    const closing = bed.close(20_000)
+    clock.advance(1000)
+    expect(bed.balancer.snapshot().connections).toBe(1)
+    clock.advance(1000)
+    await ended
+    await closing
   })
 
   test("past its grace a stream ends with UNAVAILABLE, and its backend is told", async (t) => {
@@ -336,7 +397,7 @@ describe("what is no client", () => {
     const socket = connect(bed.port, "127.0.0.1")
     let text = ""
     socket.on("data", (octets) => (text += octets.toString("latin1")))
-    socket.write("NONSENSE * HTTP/9.9\r\n\r\n\x00\x01\x02\r\n\r\n")
+    socket.write("NONSENSE * SMTP/9.9\r\n\r\n\x00\x01\x02\r\n\r\n")
     await new Promise((resolve) => socket.on("close", resolve))
     expect(text).not.toMatch(/HTTP\/1/)
     expect(bed.balancer.counters.get("preface_malformed")).toBe(1)

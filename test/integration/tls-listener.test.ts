@@ -2,10 +2,11 @@ import { once } from "node:events"
 import { writeFileSync } from "node:fs"
 import { connect as connectHttp2 } from "node:http2"
 import { connect as connectPlain } from "node:net"
-import type { ConnectionOptions, TLSSocket } from "node:tls"
+import { type ConnectionOptions, connect as connectSecure, type TLSSocket } from "node:tls"
 import * as grpc from "@grpc/grpc-js"
 import { beforeAll, describe, expect, type TestContext, test } from "vitest"
 import { createBalancer } from "../../src/balancer/create-balancer.ts"
+import { fromInput } from "../../src/config/yaml/normalize.ts"
 import type { SluiceYaml } from "../../src/config/yaml/schema.ts"
 import { Certificate, CertificateFiles } from "../support/certificates.ts"
 import { eventually } from "../support/eventually.ts"
@@ -348,34 +349,154 @@ describe("client certificates", () => {
   })
 })
 
+test.for(["the balancer closes", "a reload takes its listener away"] as const)(
+  "a client whose handshake is under way when %s is served, and let go then",
+  async (what, t) => {
+    const { bed } = await secureBed(t, () => ({}))
+    const raw = connectPlain(bed.port, "127.0.0.1")
+    await once(raw, "connect")
+    await eventually(
+      () => bed.balancer.snapshot().handshakes === 1,
+      () => "the handshake has begun",
+    )
+    const { port } = bed.backends[0]!
+    const elsewhere = { listeners: ["127.0.0.2:0"], clusters: { test: [`127.0.0.1:${port}`] } }
+    const leaving =
+      what === "the balancer closes" ? bed.close(20_000) : bed.balancer.reload(fromInput(elsewhere).config!)
+    if (what !== "the balancer closes") await leaving
+    const socket = connectSecure({ socket: raw, ALPNProtocols: ["h2"], rejectUnauthorized: false })
+    t.onTestFinished(() => void socket.destroy())
+    socket.on("error", () => {})
+    raw.on("error", () => {})
+    await once(socket, "secureConnect")
+    const client = new RawConnection(socket, "client")
+    client.send(dsl.headers(1, dsl.request, { endStream: true }))
+    await client.end(1)
+    await client.closed()
+    await leaving
+  },
+)
+
 describe("handshakes that fail", () => {
   test.for([
-    ["an HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "what the peer sent is no TLS"],
-    ["an HTTP/1.1 request", "GET / HTTP/1.1\r\nhost: a\r\n\r\n", "the peer sent HTTP without TLS"],
     ["noise", "\u0001\u0002\u0003\u0004 no TLS", "what the peer sent is no TLS"],
-  ] as const)("%s without TLS: closed, and one line says so", async ([, text, reason], t) => {
-    const { bed, logs } = await secureBed(t, () => ({}))
-    const socket = connectPlain(bed.port, "127.0.0.1")
-    socket.on("error", () => {})
-    socket.write(text, "latin1")
-    socket.resume()
-    await once(socket, "close")
-    const client = `127.0.0.1:${socket.localPort ?? ""}`
-    expect(logs.saying("TLS handshake failed")).toMatchObject([{ listener: "127.0.0.1:0", reason }])
-    expect(client).toMatch(/^127/)
-    expect(bed.balancer.counters.get("handshake_failed")).toBe(1)
+    ["another protocol", "SSH-2.0-OpenSSH_9.2\r\n", "what the peer sent is no TLS"],
+    ["nothing, and leaves", "", "the client closed the connection before it began one"],
+  ] as const)(
+    "%s without TLS: closed, and one line says so, with the client",
+    async ([, text, reason], t) => {
+      const { bed, logs } = await secureBed(t, () => ({}))
+      const socket = connectPlain(bed.port, "127.0.0.1")
+      socket.on("error", () => {})
+      await once(socket, "connect")
+      const client = `127.0.0.1:${socket.localPort}`
+      socket.resume()
+      if (text === "") socket.end()
+      else socket.write(text, "latin1")
+      await once(socket, "close")
+      await eventually(
+        () => bed.balancer.counters.get("handshake_failed") === 1,
+        () => JSON.stringify(bed.balancer.snapshot().counters),
+      )
+      expect(logs.saying("TLS handshake failed")).toEqual([{ listener: "127.0.0.1:0", client, reason }])
+    },
+  )
+
+  const words = "the plain HTTP request was sent to a port that speaks HTTPS"
+  test.for([
+    ["GET", "GET /a HTTP/1.1\r\nhost: a\r\n\r\n", 400],
+    ["DELETE", "DELETE /b HTTP/1.1\r\nhost: a\r\n\r\n", 400],
+    ["a body", `POST /c HTTP/1.1\r\nhost: a\r\ncontent-length: 100000\r\n\r\n${"x".repeat(100_000)}`, 400],
+    ["a malformed head", "GET /d HTTP/1.1\nhost: a\n\n", 400],
+    ["HTTP/1.0", "GET /e HTTP/1.0\r\n\r\n", 400],
+    [
+      "a page's WebSocket",
+      "GET /f HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n",
+      400,
+    ],
+  ] as const)(
+    "plain HTTP, %s: 400 in plain text, as by nginx, and a line in the access log",
+    async (one, t) => {
+      const [, text, status] = one
+      const { bed } = await secureBed(t, () => ({}))
+      const socket = connectPlain(bed.port, "127.0.0.1")
+      let answer = ""
+      socket.on("data", (octets: Buffer) => (answer += octets.toString("latin1")))
+      const cut = text.length > 20 ? 10 : text.length
+      socket.write(text.slice(0, cut))
+      await new Promise((resolve) => setImmediate(resolve))
+      socket.write(text.slice(cut))
+      await once(socket, "close")
+      expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/)
+      if (!text.includes("\n\n")) expect(answer).toContain(words)
+      expect(answer.split("HTTP/1.1").length).toBe(2)
+      const [record] = await bed.ended()
+      expect(record).toMatchObject({ status, path: text.split(" ")[1], connection: { tls: null } })
+      expect(bed.balancer.snapshot().counters.handshake_failed ?? 0).toBe(0)
+    },
+  )
+
+  test("plain gRPC is told so by its status, and the connection ends", async (t) => {
+    const { bed } = await secureBed(t, () => ({}))
+    const client = await bed.rawClient()
+    const id = client.open()
+    const answered = await client.end(id)
+    expect(dsl.describeFrame(answered)).toContain(words)
+    expect((await bed.ended())[0]).toMatchObject({
+      grpcStatus: 13,
+      connection: { tls: null, protocol: "HTTP/2.0" },
+    })
+    await client.closed()
   })
 
-  test("half a handshake is closed after handshakeTimeoutMs", async (t) => {
-    const { bed, logs } = await secureBed(t, () => ({}), { limits: { handshakeTimeoutMs: 10 } })
+  test.for([
+    ["half a handshake", [Buffer.from([22, 3, 1, 2, 0, 1])]],
+    ["silence", []],
+    ["half a word", [Buffer.from("GE")]],
+  ] as const)("%s is closed after handshakeTimeoutMs or prefaceTimeoutMs", async ([name, octets], t) => {
+    const limits = { handshakeTimeoutMs: 10, prefaceTimeoutMs: 10, headerBlockTimeoutMs: 10 }
+    const { bed, logs } = await secureBed(t, () => ({}), { limits })
     const socket = connectPlain(bed.port, "127.0.0.1")
-    // The head of a ClientHello, and nothing more.
-    socket.write(Buffer.from([22, 3, 1, 2, 0, 1]))
+    await once(socket, "connect")
+    const client = `127.0.0.1:${socket.localPort}`
+    for (const one of octets) socket.write(one)
     socket.resume()
     await once(socket, "close")
+    if (name === "half a word") return expect(bed.balancer.counters.get("header_block_timeout")).toBe(1)
     expect(bed.balancer.counters.get("handshake_timeout")).toBe(1)
-    expect(logs.saying("TLS handshake failed")).toMatchObject([{ reason: "the TLS handshake took too long" }])
+    expect(logs.saying("TLS handshake failed")).toMatchObject([
+      { client, reason: "the TLS handshake took too long" },
+    ])
   })
+
+  test("a handshake that goes on octet by octet has no more time than another", async (t) => {
+    const clock = new ManualClock()
+    const { bed } = await secureBed(t, () => ({}), { clock })
+    const socket = connectPlain(bed.port, "127.0.0.1")
+    await once(socket, "connect")
+    const closed = once(socket.resume(), "close")
+    const hello = [22, 3, 1, 2, 0, 1]
+    for (const octet of hello) {
+      socket.write(Buffer.from([octet]))
+      await new Promise((resolve) => setImmediate(resolve))
+      clock.advance(1_500)
+    }
+    expect(bed.balancer.counters.get("handshake_timeout")).toBe(0)
+    clock.advance(1_500)
+    await closed
+    expect(bed.balancer.counters.get("handshake_timeout")).toBe(1)
+  })
+
+  test.for(["http/1.1", "h2"])(
+    "a client of ALPN %s that says nothing is closed after prefaceTimeoutMs",
+    async (alpn, t) => {
+      const { bed } = await secureBed(t, () => ({}), { limits: { prefaceTimeoutMs: 10 } })
+      const socket = await shakeHands(bed.port, { ALPNProtocols: [alpn] })
+      socket.resume()
+      await once(socket, "close")
+      expect(bed.balancer.counters.get("preface_timeout")).toBe(1)
+    },
+  )
 
   test("a client that goes away in the middle leaves nothing behind", async (t) => {
     const { bed } = await secureBed(t, () => ({}))

@@ -208,24 +208,42 @@ describe("what the endpoint is asked", () => {
   })
 })
 
+test.for(["off", "on"])(
+  "an endpoint without ALPN is spoken to in HTTP/2, as by nginx; verification %s",
+  async (verify, t) => {
+    const backend = await SecureBackend.start(t, { ...material(server), ALPNProtocols: undefined as never })
+    const files = new CertificateFiles(t)
+    const tls = { ca: files.write("ca.pem", root.pem), serverName: "chat.test", verify: verify === "on" }
+    const { bed } = await bedFor(t, backend.port, tls)
+    // One connection after the other: what is resumed has no ALPN either.
+    for (const round of [1, 2]) {
+      expect(await call(bed)).toMatchObject({ httpStatus: "200" })
+      expect(backend.sockets).toHaveLength(round)
+      expect(backend.sockets.at(-1)!.alpnProtocol).toBe(false)
+      backend.sockets.at(-1)!.destroy()
+      await eventually(
+        () => bed.balancer.snapshot().clusters[0]!.endpoints[0]!.connections === 0,
+        () => "the connection is gone",
+      )
+    }
+  },
+)
+
 describe("an endpoint that does not speak HTTP/2 over TLS", () => {
-  test.for([
-    [
-      "chooses none",
-      { ALPNProtocols: undefined },
-      /the endpoint does not speak h2 over TLS \(ALPN: it chose none\)$/,
-    ],
-    ["knows only HTTP/1.1", { ALPNProtocols: ["http/1.1"] }, /no protocol in common \(ALPN\)$/],
-  ] as const)("%s", async ([, alpn, message], t) => {
-    const { ALPNProtocols } = alpn
-    const backend = await SecureBackend.start(t, {
-      ...material(server),
-      ...(ALPNProtocols === undefined
-        ? { ALPNProtocols: undefined as never }
-        : { ALPNProtocols: [...ALPNProtocols] }),
-    })
+  test("knows only HTTP/1.1", async (t) => {
+    const backend = await SecureBackend.start(t, { ...material(server), ALPNProtocols: ["http/1.1"] })
     const { bed } = await bedFor(t, backend.port, true)
-    expect((await call(bed)).message).toMatch(message)
+    expect((await call(bed)).message).toMatch(/no protocol in common \(ALPN\)$/)
+  })
+
+  test("has no ALPN and answers in HTTP/1.1", async (t) => {
+    const old = createTlsServer(material(server), (socket) => {
+      socket.on("error", () => {}).once("data", () => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"))
+    }).listen(0, "127.0.0.1")
+    t.onTestFinished(() => void old.close())
+    await once(old, "listening")
+    const { bed } = await bedFor(t, (old.address() as AddressInfo).port, true)
+    expect((await call(bed)).message).toMatch(/: it answered in HTTP\/1\.1, not HTTP\/2$/)
   })
 
   test("speaks no TLS at all", async (t) => {

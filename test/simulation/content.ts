@@ -62,6 +62,16 @@ export function headOf(fields: string[]): HeaderList {
   return new HeaderList(fields, at < 0 ? null : new Set([at / 2]))
 }
 
+/** The same fields, with blanks at the ends of their values, and of an answer's with LF where it may stand. */
+export function untidy({ fields, neverIndexed }: HeaderList, isAnswer: boolean): HeaderList {
+  const values = fields.map((text, at) => {
+    const name = fields[at - 1]
+    if (at % 2 === 0 || name!.startsWith(":")) return text
+    return `${at % 4 === 1 ? " " : ""}${text}${isAnswer && name !== "grpc-message" ? " \n" : "\t "}`
+  })
+  return new HeaderList(values, neverIndexed)
+}
+
 /** Null when both lists say the same, or what differs first. */
 export function difference(expected: HeaderList, actual: HeaderList): string | null {
   const length = Math.max(expected.fields.length, actual.fields.length)

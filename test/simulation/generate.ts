@@ -1,6 +1,7 @@
 import type { RetryCondition } from "../../src/config/model.ts"
 import { ErrorCode } from "../../src/http2/error-code.ts"
 import { Chance } from "./chance.ts"
+import { exactPieces, makeExactSizes } from "./exact-sizes.ts"
 import { makeFaults } from "./generate-faults.ts"
 import type {
   CallPlan,
@@ -8,6 +9,7 @@ import type {
   ClusterPlan,
   EndpointPlan,
   ListenerPlan,
+  Mood,
   PeerPlan,
   Piece,
   Plan,
@@ -15,21 +17,22 @@ import type {
   RoutePlan,
 } from "./plan.ts"
 
-/** What a run is after. `calm`: nothing is broken, so every call must end exactly as its backend ends it. */
-export type Mood = "calm" | "faulty" | "hostile"
-
 /** Windows from none to plenty; small ones force queueing, credit and half-sent messages. */
 const WINDOWS = [1, 7, 100, 1000, 5000, 65_535, 65_535, 262_144] as const
 
 /** Windows that only a connection's own can be narrower than. */
 const WIDE_WINDOWS = [65_535, 262_144, 1_000_000] as const
 
+/** Answers to no PING, some of which nearly are one to a PING that the balancer sends. */
+const STRAY_PONGS = ["draininh", "eraining", "keepaliv", "keepaliw", "gniniard"] as const
+
 /** The plan that belongs to a seed. */
 export function makePlan(seed: number): Plan {
   const chance = new Chance(seed)
   const mood = chance.of<Mood>(["calm", "calm", "faulty", "faulty", "faulty", "hostile"])
-  const isBulky = chance.likely(0.15)
-  const windows = isBulky ? WIDE_WINDOWS : WINDOWS
+  const exact = chance.maybe(0.25, () => makeExactSizes(chance))
+  const isBulky = exact === null ? chance.likely(0.2) : exact.window > 1000
+  const windows = exact?.windows ?? (isBulky ? WIDE_WINDOWS : WINDOWS)
   const limits = makeLimits(chance, windows, isBulky)
   const endpoints = chance.list(chance.whole(1, 3), (index) => makeEndpoint(chance, index, windows))
   const clients = chance.list(chance.whole(1, 3), () => makePeer(chance, windows))
@@ -37,11 +40,15 @@ export function makePlan(seed: number): Plan {
   const { streamWindowOctets = 65_535, upstreamStreamWindowOctets = 65_535 } = limits
   const narrowest = Math.min(...peerWindows, streamWindowOctets, upstreamStreamWindowOctets)
   const size = isBulky ? 60_000 : Math.min(8000, narrowest * 20)
+  const pieces = (): Piece[] => (exact === null ? makePieces(chance, size) : exactPieces(chance, exact))
+  // In frames of 100 octets they would be a flood of CONTINUATIONs.
+  const isWordy =
+    chance.likely(0.1) && [...endpoints, ...clients].every(({ frameOctets }) => frameOctets > 100)
   const grpcShare = chance.of([1, 0.8, 0.4])
   const calls = chance.list(chance.whole(1, 8), (index) =>
-    makeCall(chance, index + 1, { clients: clients.length, size, grpcShare }),
+    makeCall(chance, index + 1, { clients: clients.length, pieces, grpcShare, isWordy }),
   )
-  return {
+  const plan: Plan = {
     seed,
     conditions: {
       delayMs: chance.of([0, 2, 10, 50]),
@@ -55,8 +62,32 @@ export function makePlan(seed: number): Plan {
     endpoints,
     clients,
     calls,
-    faults: makeFaults(chance, mood, clients.length, endpoints.length),
+    faults: makeFaults(chance, mood, { clients: clients.length, endpoints: endpoints.length }, exact),
     close: makeClose(chance),
+  }
+  return isBulky && chance.likely(0.1) ? crowded(chance, plan) : plan
+}
+
+/**
+ * The same with many large answers for one client that takes none for a while: more is held for it than the buffers of a
+ * connection, or of all, may come to.
+ */
+function crowded(chance: Chance, plan: Plan): Plan {
+  const [first] = plan.calls
+  const calls = chance.list(22, (index): CallPlan => {
+    const call = plan.calls[index] ?? { ...first!, id: index + 1 }
+    const pieces = [{ afterMs: 0, octets: chance.whole(50_000, 65_000), padding: 0 }]
+    return { ...call, client: 0, response: { ...call.response, refusals: 0, begin: "at once", pieces } }
+  })
+  const change = { setting: "window", octets: 0 } as const
+  const forMs = chance.whole(500, 2500)
+  return {
+    ...plan,
+    // In small pieces so much would take a run too long.
+    conditions: { ...plan.conditions, capacityOctets: 1_000_000, cutShare: 0 },
+    limits: { ...plan.limits, bufferedOctetsMax: 1024 * 1024, bufferedWithholdPercent: chance.of([2, 95]) },
+    calls,
+    faults: [...plan.faults, { atMs: 0, kind: "settings", side: "client", index: 0, change, forMs }],
   }
 }
 
@@ -76,6 +107,7 @@ function makeLimits(chance: Chance, windows: readonly number[], isBulky: boolean
     limits.bufferedOctetsMax = 1024 * 1024
     limits.bufferedWithholdPercent = chance.whole(1, 3)
   }
+  if (isBulky && chance.likely(0.3)) limits.connectionBufferedOctetsMax = 256 * 1024
   return limits
 }
 
@@ -114,8 +146,12 @@ function makePeer(chance: Chance, windows: readonly number[]): PeerPlan {
     maxConcurrentStreams: chance.maybe(0.5, () => chance.of([1, 2, 5, 100])),
     headerTableOctets: chance.of([0, 50, 4096, 4096, 65_536]),
     frameOctets: chance.of([100, 1000, 16_384, 16_384]),
-    readDelayMs: chance.likely(0.5) ? 0 : chance.small(1, 400),
+    readDelayMs: chance.likely(0.4) ? 0 : chance.small(1, 400),
     connectionDelayMs: chance.likely(0.5) ? 0 : chance.small(1, 400),
+    ackDelayMs: chance.likely(0.6) ? 0 : chance.of([1, 100, 2000, 15_000, null]),
+    pongDelayMs: chance.likely(0.7) ? 0 : chance.small(1, 1000),
+    pongsTwice: chance.likely(0.1),
+    strayPong: chance.maybe(0.2, () => chance.of(STRAY_PONGS)),
   }
 }
 
@@ -129,14 +165,19 @@ function makeEndpoint(chance: Chance, index: number, windows: readonly number[])
   }
 }
 
-function makeCall(
-  chance: Chance,
-  id: number,
-  { clients, size, grpcShare }: { clients: number; size: number; grpcShare: number },
-): CallPlan {
+/** What the calls of a run have in common. */
+interface Shared {
+  readonly clients: number
+  readonly pieces: () => Piece[]
+  readonly grpcShare: number
+  /** Heads and trailers are large, which no window holds back. */
+  readonly isWordy: boolean
+}
+
+function makeCall(chance: Chance, id: number, { clients, pieces, grpcShare, isWordy }: Shared): CallPlan {
   const protocol = chance.likely(grpcShare) ? "grpc" : "http"
   const isGet = protocol === "http" && chance.likely(0.5)
-  const request = isGet && chance.likely(0.7) ? [] : makePieces(chance, size)
+  const request = isGet && chance.likely(0.7) ? [] : pieces()
   const requestEnd = chance.likely(0.45)
     ? "with last"
     : chance.of(["alone", "alone", "trailers", "never"] as const)
@@ -146,7 +187,8 @@ function makeCall(
     atMs: chance.small(0, 1500),
     protocol,
     method: isGet ? "GET" : "POST",
-    metadata: chance.small(0, 6),
+    metadata: isWordy ? chance.whole(20, 60) : chance.small(0, 6),
+    isUntidy: chance.likely(0.15),
     request,
     requestEnd,
     cancel: chance.maybe(0.15, () => ({
@@ -154,7 +196,7 @@ function makeCall(
       code: chance.of([ErrorCode.CANCEL, ErrorCode.CANCEL, ErrorCode.INTERNAL_ERROR, ErrorCode.NO_ERROR]),
     })),
     timeoutMs: protocol === "grpc" ? chance.maybe(0.15, () => chance.small(0, 3000)) : null,
-    response: makeResponse(chance, protocol, requestEnd === "never", size),
+    response: makeResponse(chance, protocol, requestEnd === "never", pieces),
   }
 }
 
@@ -162,7 +204,7 @@ function makeResponse(
   chance: Chance,
   protocol: "grpc" | "http",
   isEndless: boolean,
-  size: number,
+  pieces: () => Piece[],
 ): ResponsePlan {
   const ends =
     protocol === "grpc"
@@ -172,8 +214,8 @@ function makeResponse(
     refusals: chance.likely(0.12) ? chance.whole(1, 2) : 0,
     isInformed: chance.likely(0.1),
     begin: isEndless && chance.likely(0.8) ? "at once" : chance.of(["after request", "at once", "echo"]),
-    headAfterMs: chance.small(0, 300),
-    pieces: makePieces(chance, size),
+    headAfterMs: chance.likely(0.03) ? 15_000 : chance.small(0, 300),
+    pieces: pieces(),
     end: chance.likely(0.04) ? "never" : chance.likely(0.7) ? ends[0] : chance.of(ends),
     endAfterMs: chance.small(0, 300),
     status: protocol === "grpc" ? 200 : chance.of([200, 404, 503]),

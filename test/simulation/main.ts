@@ -2,18 +2,20 @@ import { parseArgs } from "node:util"
 import { Balancer } from "../../src/balancer/balancer.ts"
 import { HeaderList } from "../../src/http2/header-list.ts"
 import { type Campaign, campaign } from "./campaign.ts"
+import { Coverage, describeUnreached } from "./coverage.ts"
 import { shrinkFailure, tell } from "./failure.ts"
 import { makePlan } from "./generate.ts"
 import { describeSearch, isFound, searchAll, writeDocs } from "./mutation-table.ts"
 import { mutations } from "./mutations.ts"
-import { loadMutant } from "./subject.ts"
+import { loadCopy, loadMutant } from "./subject.ts"
 import { run, type Subject } from "./world.ts"
 
 const HELP = `Runs the balancer through faults on a virtual network and clock: docs/simulation.md.
 
-  npm run simulate:faults -- [--seed N] [--runs K] [--seconds S]
+  npm run simulate:faults -- [--seed N] [--runs K] [--seconds S] [--coverage]
       K runs (default 1000) from seed N on (default: a new one), for at most S seconds.
       Stops at the first run that breaks a rule, makes it smaller and tells its story.
+      --coverage: and says which blocks of src/http2 and src/relay no run has reached.
   npm run simulate:faults -- --seed N --replay
       The run of one seed: made smaller where it fails, told as it is where not.
   npm run simulate:faults -- --mutations [--searches K] [--runs K] [--write]
@@ -22,6 +24,9 @@ const HELP = `Runs the balancer through faults on a virtual network and clock: d
       The same with one planted bug in the balancer.
 
 Exit code 0: every rule held, or every planted bug was found. 1: not so. 2: usage.`
+
+/** Whose blocks `--coverage` looks at. */
+const COVERED = ["http2", "relay"] as const
 
 const { values } = parseArgs({
   options: {
@@ -33,6 +38,7 @@ const { values } = parseArgs({
     mutations: { type: "boolean", default: false },
     searches: { type: "string", default: "1" },
     write: { type: "boolean", default: false },
+    coverage: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 })
@@ -111,9 +117,14 @@ async function main(): Promise<boolean> {
     return true
   }
   if (values.mutations) return findPlanted()
-  const subject = await loadSubject(values.mutation)
+  const coverage = values.coverage ? new Coverage() : null
+  await coverage?.start()
+  const subject = coverage === null ? await loadSubject(values.mutation) : await loadCopy("coverage")
   const seed = whole("seed", values.seed, Math.floor(Math.random() * 100_000_000))
-  return values.replay ? replay(subject, seed) : simulate(subject, seed)
+  if (values.replay) return replay(subject, seed)
+  const holds = await simulate(subject, seed)
+  if (coverage !== null) console.log(`\n${describeUnreached(await coverage.unreached(COVERED), COVERED)}`)
+  return holds
 }
 
 process.exitCode = (await main()) ? 0 : 1

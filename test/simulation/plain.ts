@@ -16,6 +16,10 @@ const peer: PeerPlan = {
   frameOctets: 16_384,
   readDelayMs: 0,
   connectionDelayMs: 0,
+  ackDelayMs: 0,
+  pongDelayMs: 0,
+  pongsTwice: false,
+  strayPong: null,
 }
 
 const listener: ListenerPlan = {
@@ -60,6 +64,7 @@ const call: CallPlan = {
   protocol: "grpc",
   method: "POST",
   metadata: 0,
+  isUntidy: false,
   request: [],
   requestEnd: "alone",
   cancel: null,

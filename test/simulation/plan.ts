@@ -57,6 +57,13 @@ export interface PeerPlan {
   /** How long it keeps octets before it gives credit for them: to the stream, and to the connection. */
   readonly readDelayMs: number
   readonly connectionDelayMs: number
+  /** How long it takes to acknowledge SETTINGS; null: it never does. */
+  readonly ackDelayMs: number | null
+  /** How long it takes to answer a PING, and whether it does so twice. */
+  readonly pongDelayMs: number
+  readonly pongsTwice: boolean
+  /** Eight octets of a PING acknowledgement that nothing asked for, before each of its heads; null: none. */
+  readonly strayPong: string | null
 }
 
 export interface EndpointPlan extends PeerPlan {
@@ -82,6 +89,8 @@ export interface CallPlan {
   readonly method: "POST" | "GET"
   /** How many fields of its own its heads carry. */
   readonly metadata: number
+  /** The values that its client and its backend send have blanks at their ends, and its backend's end in LF. */
+  readonly isUntidy: boolean
   readonly request: readonly Piece[]
   /** END_STREAM comes with the last piece, in a frame of its own, behind trailers, or never. */
   readonly requestEnd: "with last" | "alone" | "trailers" | "never"
@@ -116,6 +125,8 @@ export type Misbehaviour =
   | "half a frame"
   | "frame too large"
   | "window overflow"
+  | "stream window overflow"
+  | "settings overflow windows"
   | "window update of 0"
   | "data on an idle stream"
   | "data past the window"
@@ -126,7 +137,7 @@ export type Misbehaviour =
   | "goaway raises its last stream"
 
 /** What is allowed and rare. */
-export type Noise = "ping" | "unknown frame" | "priority" | "empty data"
+export type Noise = "ping" | "two pings" | "stray pong" | "unknown frame" | "priority" | "empty data"
 
 export type FaultPlan = { readonly atMs: number } & (
   | { readonly kind: "resets"; readonly side: Side; readonly index: number }
@@ -164,3 +175,6 @@ export interface ClosePlan {
   readonly atMs: number | null
   readonly graceMs: number
 }
+
+/** What a run is after. `calm`: nothing is broken, so every call must end exactly as its backend ends it. */
+export type Mood = "calm" | "faulty" | "hostile"

@@ -63,4 +63,18 @@ export const regressions: readonly {
       ],
     }),
   },
+  {
+    what: "blanks and line ends in what a backend says lose no answer",
+    mutation: "blanks-lose-the-answer",
+    plan: planOf({ calls: [{ ...PLAIN.call, metadata: 4, isUntidy: true, requestEnd: "trailers" }] }),
+  },
+  {
+    what: "a backend that acknowledges SETTINGS with its answer, 15 s later, keeps its call",
+    mutation: "late-acknowledgement-fatal",
+    plan: planOf({
+      endpoints: [{ ...PLAIN.endpoint, ackDelayMs: 15_000 }],
+      clients: [{ ...PLAIN.peer, ackDelayMs: null }],
+      calls: [{ ...PLAIN.call, response: { ...PLAIN.response, headAfterMs: 15_000 } }],
+    }),
+  },
 ]

@@ -69,6 +69,7 @@ const callSimplifications: readonly CallChange[] = [
   () => ({ cancel: null }),
   () => ({ timeoutMs: null }),
   () => ({ metadata: 0 }),
+  () => ({ isUntidy: false }),
   () => ({ request: [] }),
   () => ({ requestEnd: "with last" }),
   () => ({ requestEnd: "alone" }),

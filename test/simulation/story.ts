@@ -4,7 +4,7 @@ import { Flag, FrameType } from "../../src/http2/frame/types.ts"
 import { PLAIN } from "./plain.ts"
 import type { CallPlan, FaultPlan, Piece, Plan } from "./plan.ts"
 import type { Frame } from "./wire/frame-scanner.ts"
-import type { Witness } from "./world.ts"
+import type { Witness } from "./witness.ts"
 
 const settingNames = new Map<number, string>(Object.entries(Setting).map(([name, id]) => [id, name]))
 const frameNames = new Map<number, string>(Object.entries(FrameType).map(([name, type]) => [type, name]))

@@ -1,4 +1,5 @@
 import type { CallRecord, Ending } from "./ledger.ts"
+import { judgeLegs } from "./legs.ts"
 import { octetsOf } from "./peers/client.ts"
 import type { CallPlan, Plan, RoutePlan } from "./plan.ts"
 import { Violation } from "./violation.ts"
@@ -27,10 +28,13 @@ export function judge(call: CallRecord, around: Circumstances): void {
   const { plan, ending, told } = call
   if (ending === null) throw fail(call, "call never ends", `it has no ending: ${progress(call)}`)
   if (told.length > 1) throw fail(call, "one ending", `the balancer told of it ${told.length} times`)
-  if (told.length === 0 && (call.attempts.length > 0 || call.head !== null))
+  const isSeen = call.attempts.length > 0 || call.head !== null
+  // What its client sent of its own may have had its stream, and its answer.
+  if (told.length === 0 && isSeen && !call.isSpoilt)
     throw fail(call, "record", "the balancer never told of it")
   judgeTime(call, around.plan.route)
   if (call.isSpoilt) return
+  judgeLegs(call, around.plan, around.hurtEndpoints)
   switch (ending.how) {
     case "cancelled":
       return
@@ -109,7 +113,7 @@ function whyUnavailable(call: CallRecord, around: Circumstances): string | null 
   if (call.endedMs >= around.abortMs) return "the balancer closed"
   if (isScarce(plan)) return "streams were scarce"
   if (isImpatient(plan)) return "its route cuts what is silent"
-  if (mayBeEjected(plan)) return "an endpoint answered 503"
+  if (mayBeEjected(plan)) return "an endpoint answered 503, or reset a call"
   if (call.plan.response.refusals > 0 && (hurtEndpoints.size > 0 || !canBeRetried(call.plan, plan)))
     return "it was refused"
   return null
@@ -124,13 +128,11 @@ function canBeRetried(call: CallPlan, { cluster, endpoints, limits }: Plan): boo
   return cluster.retryConditions.includes("error") && isReachable && isKept
 }
 
-/** An answer that is retried counts against the endpoint that gave it. */
+/** An answer that is retried counts against the endpoint that gave it, and so does RST_STREAM before the head. */
 function mayBeEjected({ cluster, calls, endpoints }: Plan): boolean {
-  return (
-    endpoints.length > 1 &&
-    cluster.retryConditions.includes("http_503") &&
-    calls.some(({ response }) => response.status === 503)
-  )
+  if (endpoints.length === 1) return false
+  const isRetried = cluster.retryConditions.includes("http_503")
+  return calls.some(({ response }) => response.end === "reset" || (isRetried && response.status === 503))
 }
 
 /** There may be no place for a stream although nothing is broken. */
@@ -148,7 +150,8 @@ function isPastDeadline({ plan, openedMs, endedMs }: CallRecord): boolean {
 }
 
 function mayBeShed({ plan }: Circumstances): boolean {
-  return plan.limits.bufferedOctetsMax !== undefined
+  const { bufferedOctetsMax, connectionBufferedOctetsMax } = plan.limits
+  return bufferedOctetsMax !== undefined || connectionBufferedOctetsMax !== undefined
 }
 
 function isImpatient({ route }: Plan): boolean {

@@ -11,6 +11,7 @@ export type Rule =
   | "stream state"
   | "frame order"
   | "processed twice"
+  | "next leg"
   | "time limit"
   | "memory"
   | "lease"

@@ -2,6 +2,7 @@ import type { Balancer as BalancerClass } from "../../src/balancer/balancer.ts"
 import { seededRandom } from "../../src/base/random.ts"
 import { HeaderList as HeaderListClass } from "../../src/http2/header-list.ts"
 import type { Log, LogFields } from "../../src/log/logger.ts"
+import type { StreamRecord } from "../../src/record/record.ts"
 import { addressOf, configOf, LISTENER } from "./config.ts"
 import { type Struck, strike } from "./faults.ts"
 import { checkBalancer, checkClosed } from "./invariants.ts"
@@ -16,18 +17,13 @@ import { judge } from "./verdict.ts"
 import { Violation } from "./violation.ts"
 import type { Frame } from "./wire/frame-scanner.ts"
 import { WireObserver } from "./wire/wire-observer.ts"
+import type { Witness } from "./witness.ts"
 
 /** The code under test; a mutation is another. */
 export interface Subject {
   readonly Balancer: typeof BalancerClass
   /** Of the same copy of the code. */
   readonly HeaderList: typeof HeaderListClass
-}
-
-/** Told what happens, in order, where somebody will read it. */
-export interface Witness {
-  frame(atMs: number, link: string, fromBalancer: boolean, frame: Frame): void
-  say(atMs: number, what: string): void
 }
 
 export interface Outcome {
@@ -75,6 +71,8 @@ class World implements Struck {
   /** Calls of the balancer that have not resolved. */
   #pending = 0
   #isClosing = false
+  /** When the balancer ends what is still open. */
+  #abortMs = Number.POSITIVE_INFINITY
   /** The first thing that went wrong where nobody could be told of it. */
   #found: unknown = null
 
@@ -104,8 +102,15 @@ class World implements Struck {
       network: this.network,
       log: this.#log(),
     })
-    this.#balancer.on("stream", (record) => void this.#ledger.of(record.requestHeaders).told.push(record))
+    this.#balancer.on("stream", (record) => this.#told(record))
     for (const { index, serve } of this.backends) this.network.host(addressOf(index), serve)
+  }
+
+  /** What a client that misbehaves opens a stream with is no call of the plan's, and told of as refused. */
+  #told(record: StreamRecord): void {
+    const isMisbehaved = this.#plan.faults.some((fault) => fault.kind === "misbehaves")
+    const isRefused = record.attempts.length === 0 && record.requestHeaders.get("x-call") === undefined
+    if (!isMisbehaved || !isRefused) this.#ledger.of(record.requestHeaders).told.push(record)
   }
 
   // ---- Struck -------------------------------------------------------------------------------------------------
@@ -157,6 +162,7 @@ class World implements Struck {
     const { graceMs } = this.#plan.close
     const closeMs = scheduler.now()
     const abortMs = closeMs + graceMs
+    this.#abortMs = abortMs
     const calls = [...this.#ledger.calls.values()]
     if (isLate) this.#blameWhatIsLeft(calls)
     const late = new Set(calls.filter(({ ending }) => ending === null))
@@ -257,11 +263,15 @@ class World implements Struck {
     const onViolation = (violation: Violation): void => this.#report(violation)
     const onFrame = (link: string, fromBalancer: boolean, frame: Frame): void =>
       witness!.frame(this.scheduler.now(), link, fromBalancer, frame)
-    const connectionRaiseOctets = this.#balancer.limits.connectionWindowOctets - 65_535
+    const { connectionWindowOctets, drainTimeoutMs } = this.#balancer.limits
+    const connectionRaiseOctets = connectionWindowOctets - 65_535
     return new WireObserver({
       name,
       role,
       connectionRaiseOctets,
+      drainTimeoutMs,
+      mayEndAtOnceFromMs: () => this.#abortMs,
+      now: () => this.scheduler.now(),
       onViolation,
       onFrame: witness === null ? null : onFrame,
     })

@@ -142,6 +142,24 @@ export function continuation(streamId: number, block: Uint8Array, endHeaders = t
   return frame(FrameType.CONTINUATION, endHeaders ? Flag.END_HEADERS : 0, streamId, block)
 }
 
+/** As `headers`; what one frame has no room for follows in CONTINUATION. */
+export function headersInPieces(
+  streamId: number,
+  fields: readonly Field[],
+  options: { endStream?: boolean } = {},
+): Buffer {
+  const block = headerBlock(fields)
+  const most = 16_384
+  const frames: Buffer[] = []
+  for (let at = 0; at === 0 || at < block.length; at += most) {
+    const piece = block.subarray(at, at + most)
+    const endHeaders = at + most >= block.length
+    if (at === 0) frames.push(headers(streamId, piece, { ...options, endHeaders }))
+    else frames.push(continuation(streamId, piece, endHeaders))
+  }
+  return Buffer.concat(frames)
+}
+
 function priorityFields(options: { dependsOn: number; weight?: number; exclusive?: boolean }): Buffer {
   const { dependsOn, weight = 16, exclusive = false } = options
   return Buffer.concat([uint32(dependsOn + (exclusive ? 2 ** 31 : 0)), Buffer.from([weight - 1])])

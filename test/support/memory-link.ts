@@ -3,7 +3,7 @@ import type { BufferBudget } from "../../src/http2/buffer-budget.ts"
 import { Http2Connection } from "../../src/http2/connection.ts"
 import type { Fault } from "../../src/http2/error-code.ts"
 import { errorCodeName } from "../../src/http2/error-code.ts"
-import type { ConnectionEvents, OversizeCounter, StreamEnd } from "../../src/http2/events.ts"
+import type { ConnectionEvents, Refusal, StreamEnd } from "../../src/http2/events.ts"
 import type { HeaderList } from "../../src/http2/header-list.ts"
 import type { RequestHead, ResponseHead } from "../../src/http2/message-head.ts"
 import { recycleChunk } from "../../src/http2/output.ts"
@@ -29,8 +29,12 @@ export class EventLog implements ConnectionEvents<string> {
     this.lines.push(`request ${stream.id} ${head.path}${ending(endStream)}`)
   }
 
-  onOversizedRequest(stream: Http2Stream<string>, contentType: string, counter: OversizeCounter): void {
-    this.lines.push(`oversized ${stream.id} ${counter} ${contentType}`.trimEnd())
+  onRefusedRequest(stream: Http2Stream<string>, list: HeaderList, { counter }: Refusal): void {
+    this.lines.push(`refused ${stream.id} ${counter} ${list.get("content-type") ?? ""}`.trimEnd())
+  }
+
+  onRequestFault(stream: Http2Stream<string>, code: number, _reason: string): void {
+    this.lines.push(`fault ${stream.id} ${errorCodeName(code)}`)
   }
 
   onResponse(stream: Http2Stream<string>, head: ResponseHead, endStream: boolean): void {

@@ -17,7 +17,7 @@ export class RawClient extends RawConnection {
   open(fields: readonly dsl.Field[] = dsl.request, options: { endStream?: boolean } = {}): number {
     const id = this.#nextId
     this.#nextId += 2
-    this.send(dsl.headers(id, fields, options))
+    this.send(dsl.headersInPieces(id, fields, options))
     return id
   }
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -10,7 +10,7 @@ import { eventually } from "./eventually.ts"
 
 const PROGRAM = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))
 
-/** A port that nobody has: workers share theirs, so none may be 0. */
+/** A port that is free. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1")
   await once(server, "listening")
@@ -27,6 +27,10 @@ export function testDirectory(t: TestContext): string {
   return directory
 }
 
+export type Start = (command: readonly string[], env: NodeJS.ProcessEnv) => ChildProcess
+
+const spawnPlain: Start = ([program, ...args], env) => spawn(program!, args, { env })
+
 /** `sluice run` as a process of its own, which ends with the test at the latest. */
 export class SluiceProcess {
   readonly child: ChildProcess
@@ -37,17 +41,14 @@ export class SluiceProcess {
   /** Its exit code, or the signal that ended it. */
   readonly ended: Promise<number | string>
 
-  constructor(t: TestContext, config: object) {
+  /** `env` comes to what this process has; `start` makes the process of a command another way. */
+  constructor(t: TestContext, config: object, env: NodeJS.ProcessEnv = {}, start: Start = spawnPlain) {
     this.config = join(testDirectory(t), "sluice.yaml")
     this.configure(config)
-    this.child = spawn(process.execPath, [PROGRAM, "run", this.config])
+    this.child = start([process.execPath, PROGRAM, "run", this.config], { ...process.env, ...env })
     this.child.stderr!.on("data", (octets: Buffer) => (this.said += octets.toString()))
     this.ended = once(this.child, "exit").then(([code, signal]) => code ?? signal)
-    t.onTestFinished(() => {
-      const workers = this.workers
-      this.child.kill("SIGKILL")
-      for (const worker of workers) kill(worker)
-    })
+    t.onTestFinished(() => void this.child.kill("SIGKILL"))
   }
 
   /** Writes its configuration. */
@@ -72,22 +73,20 @@ export class SluiceProcess {
     )
   }
 
-  /** The processes of its workers. Linux only. */
-  get workers(): number[] {
-    const { pid } = this.child
-    try {
-      const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1")
-      return text.split(" ").filter(Boolean).map(Number)
-    } catch {
-      return []
-    }
+  /** The kernel's ids of its data threads. Linux only. */
+  get threads(): number[] {
+    const tasks = `/proc/${this.child.pid}/task`
+    return readdirSync(tasks)
+      .filter((task) => nameOf(`${tasks}/${task}/comm`).startsWith("sluice-data-"))
+      .map(Number)
   }
 }
 
-function kill(pid: number): void {
+function nameOf(path: string): string {
   try {
-    process.kill(pid, "SIGKILL")
+    return readFileSync(path, "latin1")
   } catch {
-    // It was gone already.
+    // It has ended meanwhile.
+    return ""
   }
 }

@@ -18,6 +18,7 @@ export function streamRecord(
     requestHeaders: new HeaderList(["content-type", "application/grpc", "user-agent", "grpc-node-js/1.14.0"]),
     serverName: "chat.example",
     startMs: 1_000,
+    deadlineMs: 0,
     endMs: 2_234.5,
     requestOctets: 21,
     responseOctets: 42,
@@ -46,6 +47,8 @@ export function connectionRecord(changes: Partial<ConnectionRecord> = {}): Conne
     tls: null,
     proxied: null,
     requests: 5,
+    cutCalls: 0,
+    cutCallsMs: 0,
     ...changes,
   }
 }

@@ -22,13 +22,16 @@ export function banner(addresses: Addresses): string {
   const title = TITLE[addresses.balancer]
   const [first] = servers
   const sections: string[][] = [
-    [`The chat is running behind ${title}.`, ...takenPorts(addresses)],
+    [
+      `The chat is running behind ${title}.`,
+      ...(addresses.pageUrl === undefined ? [] : [`Open ${addresses.pageUrl}`]),
+      ...takenPorts(addresses),
+    ],
     [
       row(title, `127.0.0.1:${listenPort}`, `on ${addresses.articleConfig}`),
       ...servers.map(({ port, pid }, index) =>
         row(`chat server ${"AB"[index]}`, `127.0.0.1:${port}`, `pid ${pid}`),
       ),
-      ...(addresses.pageUrl === undefined ? [] : [row("page", addresses.pageUrl)]),
       row("access log", addresses.accessLog),
     ],
     [
@@ -38,7 +41,10 @@ export function banner(addresses: Addresses): string {
       ),
       ...(addresses.pageUrl === undefined
         ? []
-        : ["  and a location /ws, where the page's WebSocket becomes a call of /chat.Chat/BidStream"]),
+        : [
+            "  a location /ws, where the page's WebSocket becomes a call of /chat.Chat/BidStream",
+            "  and a location = /, which tells a browser on the gRPC port where the page is",
+          ]),
     ],
     [
       "Next, in another terminal (and in a third, to meet the other server):",

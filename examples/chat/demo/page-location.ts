@@ -1,12 +1,23 @@
 /**
- * The site's nginx.conf with what the page needs besides: at /ws a browser's WebSocket is a call of the chat's method.
- * The directives are Sluice's own; nginx would need another program here.
+ * The site's nginx.conf with what the page needs besides: at /ws a browser's WebSocket is a call of the chat's method,
+ * and who opens the gRPC port in a browser is told where the page is. The directives of /ws are Sluice's own; nginx
+ * would need another program here.
  *
  * @param pagePort where the page comes from: another origin than the WebSocket's, so it has to be allowed
  */
 export function withPageLocation(siteConfig: string, pagePort: number): string {
   const end = siteConfig.lastIndexOf("}")
+  const page = `http://127.0.0.1:${pagePort}/`
   const location = `
+    location = / {
+        default_type "text/html; charset=utf-8";
+        return 200 '<!doctype html><title>Sluice</title><meta name="viewport" content="width=device-width">
+<body style="font:16px/1.6 system-ui;max-width:36em;margin:12vh auto;padding:0 1em">
+<h1>This port speaks gRPC</h1>
+<p>Sluice listens here for gRPC clients and balances their streams over the chat servers.
+<p>The chat itself is a page: <a href="${page}">${page}</a>
+<p>In a terminal: <code>npm run chat:client</code>';
+    }
     location = /ws {
         grpc_websocket on;
         grpc_method /chat.Chat/BidStream;

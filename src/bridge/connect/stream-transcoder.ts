@@ -4,18 +4,18 @@ import { withCors } from "../shared/cors.ts"
 import { COMPRESSED, framed, MessageSplitter } from "../shared/message-splitter.ts"
 import { metadataOf } from "../shared/transcoder.ts"
 import { connectEnd } from "./protocol.ts"
-import { ConnectCall, type ConnectCallOptions, ConnectFault } from "./transcoder.ts"
+import { ConnectFault, ConnectTranscoder, type ConnectTranscoderOptions } from "./transcoder.ts"
 
 /** Marks the envelope that says how the stream ended. */
 const END_STREAM = 0x02
 
 /** A stream of Connect. Its envelopes are gRPC's own, so that messages in binary pass as they are. */
-export class ConnectStreamCall extends ConnectCall {
+export class ConnectStreamTranscoder extends ConnectTranscoder {
   readonly #requests: MessageSplitter
   readonly #responses: MessageSplitter
   #headSent = false
 
-  constructor(options: ConnectCallOptions) {
+  constructor(options: ConnectTranscoderOptions) {
     super(options)
     this.#requests = new MessageSplitter(this.messageOctetsMax, (flags, message, isOwned) =>
       this.requests!.push(message, this.encodingOf((flags & COMPRESSED) !== 0), isOwned),

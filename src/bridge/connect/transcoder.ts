@@ -10,7 +10,7 @@ import type { MethodTypes } from "../json/method-types.ts"
 import { failureOf } from "../json/reflection.ts"
 import { ValueCounter } from "../json/value-counter.ts"
 import { guarded } from "../shared/guarded.ts"
-import { HttpCall, type HttpCallOptions } from "../shared/http-transcoder.ts"
+import { HttpTranscoder, type HttpTranscoderOptions } from "../shared/http-transcoder.ts"
 import {
   messageBoundsOf,
   messageOctetsMaxOf,
@@ -23,7 +23,7 @@ import type { MessageWork } from "../shared/message-work.ts"
 import { OUT_OF_MEMORY, statusList } from "../shared/transcoder.ts"
 import { type ConnectKind, encodingsOf } from "./protocol.ts"
 
-export interface ConnectCallOptions extends HttpCallOptions {
+export interface ConnectTranscoderOptions extends HttpTranscoderOptions {
   kind: ConnectKind
   /** The client's own head. */
   clientHead: RequestHead
@@ -43,7 +43,7 @@ export class ConnectFault extends Error {
 }
 
 /** What unary calls and streams of Connect have in common: their messages' codec and compression. */
-export abstract class ConnectCall extends HttpCall {
+export abstract class ConnectTranscoder extends HttpTranscoder {
   protected readonly kind: ConnectKind
   protected types: MethodTypes | null = null
   /** Messages of JSON, on their way to the backend and back; null for binary. */
@@ -52,7 +52,7 @@ export abstract class ConnectCall extends HttpCall {
   /** How the backend's messages are compressed, where they say that they are. */
   protected responseEncoding = "identity"
   protected readonly messageOctetsMax: number
-  readonly #options: ConnectCallOptions
+  readonly #options: ConnectTranscoderOptions
   readonly #requestEncoding: string | null
   readonly #version: string | undefined
   /** The request's octets until the call is under way, credit withheld. */
@@ -63,7 +63,7 @@ export abstract class ConnectCall extends HttpCall {
   /** How the call ended, until it is said. */
   #ending: HeaderList | null = null
 
-  constructor(options: ConnectCallOptions) {
+  constructor(options: ConnectTranscoderOptions) {
     super(options)
     const { kind, clientHead, context, route } = options
     this.#options = options
@@ -101,7 +101,7 @@ export abstract class ConnectCall extends HttpCall {
     if (this.isClosed || this.localEnded) return
     if (this.kind.query !== null && this.types?.method.hasNoSideEffects !== true)
       return this.fail(failure("no_route", "only methods without side effects can be called by GET", true))
-    if (this.kind.codec === "json") this.#openPipes()
+    if (this.kind.codec === "json" && this.types !== null) this.#openPipes()
     super.start()
     const early = this.#early!
     this.#early = null

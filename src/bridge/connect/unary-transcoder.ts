@@ -5,8 +5,8 @@ import { withCors } from "../shared/cors.ts"
 import { COMPRESSED, framed, MessageSplitter } from "../shared/message-splitter.ts"
 import { metadataOf } from "../shared/transcoder.ts"
 import { type ConnectEnd, connectEnd, connectError, encodingsOf } from "./protocol.ts"
-import type { ConnectCallOptions } from "./transcoder.ts"
-import { ConnectCall, ConnectFault } from "./transcoder.ts"
+import type { ConnectTranscoderOptions } from "./transcoder.ts"
+import { ConnectFault, ConnectTranscoder } from "./transcoder.ts"
 
 /** A stream may go on for ever, so its end is not waited for. */
 const TOO_MANY_ANSWERS: Failure = {
@@ -15,7 +15,7 @@ const TOO_MANY_ANSWERS: Failure = {
 }
 
 /** A unary call of Connect: one message as the body, the status as HTTP's, errors as JSON. */
-export class ConnectUnaryCall extends ConnectCall {
+export class ConnectUnaryTranscoder extends ConnectTranscoder {
   readonly #isRequestCompressed: boolean
   readonly #splitter: MessageSplitter
   #request: Buffer[] = []
@@ -25,7 +25,7 @@ export class ConnectUnaryCall extends ConnectCall {
   #answer: Buffer | null = null
   #isAnswerCompressed = false
 
-  constructor(options: ConnectCallOptions) {
+  constructor(options: ConnectTranscoderOptions) {
     super(options)
     this.#isRequestCompressed = encodingsOf(options.clientHead, options.kind).message !== null
     this.#splitter = new MessageSplitter(this.messageOctetsMax, (flags, message, isOwned) => {

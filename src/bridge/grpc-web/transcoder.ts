@@ -3,7 +3,7 @@ import type { RequestHead } from "../../http2/message-head.ts"
 import { failure } from "../../record/failure.ts"
 import { withCors } from "../shared/cors.ts"
 import { readableGrpcMessage } from "../shared/grpc-message.ts"
-import { HttpCall, type HttpCallOptions } from "../shared/http-transcoder.ts"
+import { HttpTranscoder, type HttpTranscoderOptions } from "../shared/http-transcoder.ts"
 import { grpcRequestHead } from "../shared/request-head.ts"
 import { isReadableStatus } from "../shared/status-details.ts"
 import { Base64Decoder } from "./base64-stream.ts"
@@ -33,13 +33,13 @@ export function grpcWebHead(from: RequestHead, path: string): RequestHead {
 }
 
 /** gRPC-Web: gRPC's messages in a plain HTTP body, the trailers as its last frame; base64 where the client asks for it. */
-export class GrpcWebCall extends HttpCall {
+export class GrpcWebTranscoder extends HttpTranscoder {
   readonly #decoder: Base64Decoder | null
   readonly #isTextWanted: boolean
   #headSent = false
 
   /** `head` is the client's own. */
-  constructor(options: HttpCallOptions, head: RequestHead) {
+  constructor(options: HttpTranscoderOptions, head: RequestHead) {
     super(options)
     this.record.showAs(head.method, head.path)
     this.remoteEnded = this.stream.remoteEnded

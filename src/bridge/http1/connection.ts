@@ -6,8 +6,9 @@ import { SaidOnce } from "../../log/said-once.ts"
 import type { LinkUser } from "../../net/link.ts"
 import { failure } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
-import type { ClientConnection, StreamOwner } from "../../relay/downstream/client-connection.ts"
-import type { DownstreamOptions } from "../../relay/downstream/downstream.ts"
+import type { StreamOwner } from "../../relay/call/stream-owner.ts"
+import type { ClientConnection } from "../../relay/downstream/client-connection.ts"
+import type { DownstreamOptions, OpenStream } from "../../relay/downstream/downstream.ts"
 import {
   headerTimeoutMsOf,
   idleTimeoutMsOf,
@@ -16,53 +17,59 @@ import {
 } from "../../relay/downstream/listener-limits.ts"
 import type { OpenListener } from "../../relay/downstream/listener-view.ts"
 import type { Route } from "../../relay/route/route.ts"
-import type { Refusal } from "../web-socket/handshake.ts"
+import { answerRoute } from "../shared/answer-route.ts"
+import { guarded } from "../shared/guarded.ts"
+import type { Refusal } from "../shared/refusal.ts"
 import { readHttp1Head } from "./head.ts"
+import { headOfMalformed, headOfOctets, RefusalStream } from "./refusal-stream.ts"
 import { Http1Socket } from "./socket.ts"
 import { Http1Stream } from "./stream.ts"
 
 /** How often TCP asks whether the peer is there: HTTP/1 itself has no PING. */
 const TCP_KEEPALIVE_MS = 60_000
 
-/** Of a client's control frame, the mask included: RFC 6455 §5.2. */
-const CONTROL_HEAD_OCTETS = 6
-
-/** A stream owner that wants to know the time, once a second. */
-export interface Ticking {
-  tick(nowMs: number): void
+/** A request that waits for the answer to the one before it. */
+interface Waiting {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
 }
 
-/** One client's HTTP/1 connection: requests in turn, or one WebSocket. Node's parser reads it. */
+/** One client's HTTP/1 connection: requests, whose answers go out in turn. Node's parser reads it. */
 export class Http1Connection implements ClientConnection, LinkUser {
   readonly record: ConnectionRecord
-  readonly streams = new Set<StreamOwner & Partial<Ticking>>()
+  readonly streams = new Set<StreamOwner>()
   readonly output = NO_OUTPUT
   readonly socket: Http1Socket
   readonly options: DownstreamOptions
+  /** Makes a call of gRPC's or HTTP's own, whatever bridges the route has. */
+  readonly #openCall: OpenStream
   readonly #said: SaidOnce
   /** Requests whose response is not out, in turn; a stream may be over sooner. */
   readonly #answering = new Set<Http1Stream>()
+  /** A request of HTTP/1.0, not to be begun before it is known that it can be answered, and those behind it. */
+  readonly #waiting: Waiting[] = []
+  /** The last one begun. It may be answered before its body has come. */
+  #lastRequest: IncomingMessage | null = null
+  /** What comes once the answers under way are out. */
+  #next: (() => void) | null = null
   #isClosed = false
   #isDraining = false
-  #isUpgraded = false
   /** No answer follows those under way, so no request is looked at any more. */
   #isLastAnswering = false
-  /** Nothing is read any more. */
-  #isDeaf = false
-  #heldOctets = 0
-  #onHeld: ((octets: number) => void) | null = null
   #idleSinceMs: number
-  /** Octets of a head have come and the head has not ended. */
-  #headSinceMs = -1
+  /** Octets of a head have come and the head has not ended; -1: none have. */
+  #headSinceMs: number
 
-  constructor(options: DownstreamOptions) {
+  constructor(options: DownstreamOptions, openCall: OpenStream) {
     const { context, record, link } = options
     this.options = options
+    this.#openCall = openCall
     this.record = record
     record.protocol = "HTTP/1.1"
     this.#idleSinceMs = context.clock.now()
+    this.#headSinceMs = options.firstOctetMs
     this.#said = new SaidOnce(context.log, { client: `${record.remoteAddress}:${record.remotePort}` })
-    this.socket = new Http1Socket(this, link, context.limits.drainTimeoutMs)
+    this.socket = new Http1Socket({ link, budget: context.budget, graceMs: context.limits.drainTimeoutMs })
     link.socket.setKeepAlive(true, TCP_KEEPALIVE_MS)
     link.use(this)
   }
@@ -74,39 +81,10 @@ export class Http1Connection implements ClientConnection, LinkUser {
   }
 
   receive(octets: Buffer, start: number, end: number): void {
-    if (this.#isDeaf) return
-    if (this.#headSinceMs < 0 && this.streams.size === 0 && !this.#isUpgraded)
+    const isOfBody = this.#lastRequest?.complete === false
+    if (this.#headSinceMs < 0 && this.streams.size === 0 && !isOfBody)
       this.#headSinceMs = this.options.context.clock.now()
-    if (this.#isUpgraded) this.#hold(end - start)
     this.socket.receive(octets, start, end)
-  }
-
-  /** Of a WebSocket: `octets` more of a message that is not whole, as far as is known yet. */
-  #hold(octets: number): void {
-    this.#heldOctets += octets
-    this.#onHeld?.(this.#heldOctets)
-    const isOpening = this.#headSinceMs >= 0
-    if (!isOpening || this.#heldOctets <= 4 * this.options.context.limits.http1HeadOctets) return
-    this.onLimit("http1_head_too_large")
-    this.socket.destroy()
-  }
-
-  /** Of a WebSocket: tells how many octets of messages that are not whole are held, whenever more came. */
-  watchHeld(onHeld: ((octets: number) => void) | null): void {
-    this.#onHeld = onHeld
-  }
-
-  /** A WebSocket message was whole. */
-  messageCame(): void {
-    this.#heldOctets = 0
-    this.#onHeld?.(0)
-  }
-
-  /** A ping or a pong was whole; one may come in the midst of a message. */
-  controlFrameCame(payloadOctets: number): void {
-    const octets = CONTROL_HEAD_OCTETS + payloadOctets
-    this.#heldOctets = Math.max(0, this.#heldOctets - octets)
-    this.#onHeld?.(this.#heldOctets)
   }
 
   receiveEnd(_reason: string): void {
@@ -118,23 +96,27 @@ export class Http1Connection implements ClientConnection, LinkUser {
   // ---- Requests -----------------------------------------------------------------------------------------------
 
   onRequest(request: IncomingMessage, response: ServerResponse): void {
+    // The one before it has been read to its end.
+    if (this.#isLastAnswering) return this.socket.stopListening()
+    if (this.#waiting.length > 0 || (request.httpVersionMinor === 0 && this.isAnswering)) {
+      this.#waiting.push({ request, response })
+      if (this.#waiting.length > this.options.context.limits.streamsMax) this.socket.stopListening()
+    } else this.#begin(request, response)
+  }
+
+  #begin(request: IncomingMessage, response: ServerResponse): void {
     const { context, openStream, listener } = this.options
-    if (this.#isLastAnswering) {
-      // The one before it has been read to its end.
-      this.#isDeaf = true
-      return
-    }
-    this.#headSinceMs = -1
     const found = this.findRoute(request)
-    if ("status" in found) return this.refuse(found.status, found.reason)
+    if ("status" in found) return this.#refuseAndEnd(request, found)
     if (this.streams.size >= maxConcurrentStreamsOf(listener, context.limits)) {
       this.onLimit("streams_refused")
-      return this.refuse(503, "too many requests at once on one connection")
+      return this.#refuseAndEnd(request, {
+        status: 503,
+        reason: "too many requests at once on one connection",
+      })
     }
-    if (this.#isLast) {
-      response.shouldKeepAlive = false
-      this.#isLastAnswering = true
-    }
+    if (this.#isLast) response.shouldKeepAlive = false
+    if (!response.shouldKeepAlive) this.#isLastAnswering = true
     this.serve(openStream, found.head, found.route, request, response)
   }
 
@@ -145,11 +127,13 @@ export class Http1Connection implements ClientConnection, LinkUser {
     record.protocol = request.httpVersionMinor === 0 ? "HTTP/1.0" : "HTTP/1.1"
     record.requests++
     const { limits } = this.options.context
+    if (request.httpVersion !== "1.1" && request.httpVersion !== "1.0")
+      return { status: 505, reason: `HTTP/${request.httpVersion} is not served in this form` }
     if (request.rawHeaders.length / 2 > limits.headerFieldsMax) {
       this.onLimit("header_fields_exceeded")
       return { status: 431, reason: `more than ${limits.headerFieldsMax} header fields` }
     }
-    const head = readHttp1Head(request, record.tls === null ? "http" : "https")
+    const head = readHttp1Head(request, this.#scheme)
     if (typeof head === "string") {
       this.onLimit("header_malformed")
       return { status: 400, reason: head }
@@ -164,7 +148,11 @@ export class Http1Connection implements ClientConnection, LinkUser {
     return { status: 400, reason: "the path has no meaning" }
   }
 
-  /** Hands a request to whoever `open` makes for it. */
+  get #scheme(): string {
+    return this.record.tls === null ? "http" : "https"
+  }
+
+  /** Hands a request to what `open` makes for it. */
   serve(
     open: DownstreamOptions["openStream"],
     head: RequestHead,
@@ -175,18 +163,24 @@ export class Http1Connection implements ClientConnection, LinkUser {
     const stream = new Http1Stream({
       request,
       response,
+      socket: this.socket,
       context: this.options.context,
       onClosed: ({ owner }, isReusable) => {
-        if (owner !== null) this.remove(owner)
+        if (owner !== null) this.#remove(owner)
         if (!isReusable) response.once("finish", () => this.socket.end())
         if (!isReusable && response.writableFinished) this.socket.end()
       },
     })
     this.#answering.add(stream)
-    response.once("close", () => {
-      this.#answering.delete(stream)
-      this.#endIfDrained()
-    })
+    response.once(
+      "close",
+      guarded(
+        this.options.context,
+        () => this.socket.destroy(),
+        () => this.#answered(stream),
+      ),
+    )
+    this.#lastRequest = request
     const owner = open(this.record, stream, head, route)
     stream.owner = owner
     this.streams.add(owner)
@@ -195,31 +189,28 @@ export class Http1Connection implements ClientConnection, LinkUser {
     else if (stream.remoteEnded) request.resume()
   }
 
-  /** The connection is a WebSocket from here on, and its head may go on in a first message. */
-  upgraded(): void {
-    this.#isUpgraded = true
-    this.#headSinceMs = this.options.context.clock.now()
-  }
-
-  /** The head has ended. */
-  headCame(): void {
-    this.#headSinceMs = -1
-  }
-
-  add(owner: StreamOwner & Partial<Ticking>): void {
-    this.headCame()
-    this.streams.add(owner)
-  }
-
-  remove(owner: StreamOwner): void {
+  #remove(owner: StreamOwner): void {
     this.streams.delete(owner)
     this.#idleSinceMs = this.options.context.clock.now()
     this.#endIfDrained()
   }
 
+  /** A response is out, or never will be. */
+  #answered(stream: Http1Stream): void {
+    this.#answering.delete(stream)
+    if (this.isAnswering) return
+    const waiting = this.#waiting.shift()
+    const next = this.#next
+    if (!this.socket.writable) return
+    if (waiting !== undefined) this.#begin(waiting.request, waiting.response)
+    else if (next !== null) {
+      this.#next = null
+      next()
+    } else this.#endIfDrained()
+  }
+
   #endIfDrained(): void {
-    if (this.#isDraining && !this.#isUpgraded && !this.isAnswering && this.streams.size === 0)
-      this.socket.end()
+    if (this.#isDraining && !this.isAnswering && this.streams.size === 0) this.socket.end()
   }
 
   /** Responses are under way. Nothing else can be written before them. */
@@ -227,19 +218,35 @@ export class Http1Connection implements ClientConnection, LinkUser {
     return this.#answering.size > 0
   }
 
-  /** Answers what never became a stream, and closes. */
-  refuse(status: number, reason: string): void {
-    // Answers go out in turn. With the connection gone after those before it, a client knows that it was not served.
-    if (this.isAnswering) {
-      this.#isLastAnswering = true
-      this.#isDeaf = true
-      return this.drain()
-    }
-    const body = `${reason}\n`
-    this.socket.end(
-      `HTTP/1.1 ${status} ${REASONS[status] ?? ""}\r\nconnection: close\r\ncontent-type: text/plain\r\n` +
-        `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    )
+  /** Calls back when the answers under way are out, unless the connection ends with them. No request is looked at then. */
+  afterAnswers(run: () => void): void {
+    if (!this.isAnswering && this.#waiting.length === 0) return run()
+    this.#isLastAnswering = true
+    this.#next ??= run
+  }
+
+  // ---- Refusals -----------------------------------------------------------------------------------------------
+
+  /** Whatever waits behind it goes unserved. */
+  #refuseAndEnd(request: IncomingMessage, { status, reason }: Refusal): void {
+    this.#waiting.length = 0
+    this.refuseRequest(request, status, reason)
+  }
+
+  /** Answers a request that becomes no stream, in its turn, and closes. */
+  refuseRequest(request: IncomingMessage, status: number, reason: string): void {
+    const { method = "", url = "", headers } = request
+    this.#refuse(headOfMalformed(method, url, this.#scheme, headers["content-type"]), { status, reason })
+  }
+
+  #refuse(head: RequestHead, { status, reason }: Refusal): void {
+    this.#headSinceMs = -1
+    this.socket.stopListening()
+    this.afterAnswers(() => {
+      const fallback = this.openListener.router.fallback(head.authority)
+      const route = answerRoute(fallback, status, `${reason}\n`)
+      this.#openCall(this.record, new RefusalStream(this.socket), head, route).start()
+    })
   }
 
   onLimit(counter: CounterName): void {
@@ -248,39 +255,59 @@ export class Http1Connection implements ClientConnection, LinkUser {
   }
 
   /** The parser gave up. */
-  onClientError(error: Error & { code?: string }): void {
-    if (this.#isDeaf) return
-    const isTooLarge = error.code === "HPE_HEADER_OVERFLOW"
-    if (error.code?.startsWith("HPE_") === true) {
-      this.onLimit(isTooLarge ? "http1_head_too_large" : "header_malformed")
-      this.#said.warn("fault", "connection ended for the client's fault", { reason: error.message })
+  onClientError(error: Error & { code?: string; rawPacket?: Buffer }): void {
+    if (this.#isLastAnswering) return this.socket.stopListening()
+    if (error.code?.startsWith("HPE_") !== true || !this.socket.writable) {
+      this.socket.destroy()
+      return
     }
-    if (!this.socket.writable || this.streams.size > 0) this.socket.destroy()
-    else if (isTooLarge) this.refuse(431, "the head is too large")
-    else this.refuse(400, "not a request of HTTP/1.1")
+    this.socket.stopListening()
+    // The answers under way are the last that this client asked for.
+    if (error.code === "HPE_CLOSED_CONNECTION") return this.afterAnswers(() => this.socket.end())
+    const isTooLarge = error.code === "HPE_HEADER_OVERFLOW"
+    this.onLimit(isTooLarge ? "http1_head_too_large" : "header_malformed")
+    this.#said.warn("fault", "connection ended for the client's fault", { reason: error.message })
+    const cut = [...this.#answering].find((stream) => stream.isRequestUnderWay)
+    if (cut !== undefined) {
+      this.afterAnswers(() => this.socket.end())
+      return cut.owner!.fail(failure("bad_request", `the request's body is malformed: ${error.message}`))
+    }
+    this.record.requests++
+    this.#refuse(
+      headOfOctets(error.rawPacket, this.#scheme),
+      isTooLarge
+        ? { status: 431, reason: "the head is too large" }
+        : { status: 400, reason: `not a request of HTTP/1.1: ${error.message}` },
+    )
   }
 
   // ---- Time and ending ----------------------------------------------------------------------------------------
 
   tick(nowMs: number): void {
     const { context, listener } = this.options
-    for (const stream of this.streams) stream.tick?.(nowMs)
     if (this.streams.size > 0) return
-    if (this.#headSinceMs >= 0 && nowMs - this.#headSinceMs > headerTimeoutMsOf(listener, context.limits)) {
+    if (this.#headSinceMs >= 0) {
+      if (nowMs - this.#headSinceMs <= headerTimeoutMsOf(listener, context.limits)) return
       this.onLimit("header_block_timeout")
-      this.#headSinceMs = -1
-      return this.#isUpgraded ? void this.socket.destroy() : this.refuse(408, "the head did not end in time")
+      this.record.requests++
+      return this.#refuse(headOfMalformed("", "", this.#scheme), {
+        status: 408,
+        reason: "the head did not end in time",
+      })
     }
-    // `ws` sees to it that a WebSocket without a call ends.
-    if (this.#isUpgraded) return
-    if (nowMs - this.#idleSinceMs > idleTimeoutMsOf(listener, context.limits, this.record.requests))
+    if (this.record.requests === 0) {
+      // As before any protocol is known: a client that says nothing is not waited for as one that has asked something.
+      if (nowMs - this.options.sinceMs <= context.limits.prefaceTimeoutMs) return
+      this.onLimit("preface_timeout")
+      this.socket.destroy()
+    } else if (nowMs - this.#idleSinceMs > idleTimeoutMsOf(listener, context.limits, this.record.requests))
       this.socket.end()
   }
 
   drain(): void {
     this.#isDraining = true
-    // A WebSocket without a call ends at once.
-    if (this.streams.size === 0 && !this.isAnswering) this.socket.end()
+    // A request whose head has begun is answered first.
+    if (this.streams.size === 0 && !this.isAnswering && this.#headSinceMs < 0) this.socket.end()
   }
 
   get openListener(): OpenListener {
@@ -288,7 +315,7 @@ export class Http1Connection implements ClientConnection, LinkUser {
   }
 
   get overflowOctets(): number {
-    return 0
+    return this.socket.heldOctets
   }
 
   cut(): void {
@@ -297,8 +324,7 @@ export class Http1Connection implements ClientConnection, LinkUser {
 
   abort(reason: string): void {
     for (const stream of [...this.streams]) stream.fail(failure("shutdown", reason))
-    // A WebSocket's Close goes out behind its call's status, and ends the connection.
-    if (!this.#isUpgraded || this.streams.size === 0) this.socket.end()
+    this.socket.end()
   }
 
   get #isLast(): boolean {
@@ -313,14 +339,4 @@ export class Http1Connection implements ClientConnection, LinkUser {
     for (const stream of this.#answering) stream.gone()
     this.options.onClosed(this)
   }
-}
-
-const REASONS: Record<number, string> = {
-  400: "Bad Request",
-  405: "Method Not Allowed",
-  408: "Request Timeout",
-  417: "Expectation Failed",
-  431: "Request Header Fields Too Large",
-  501: "Not Implemented",
-  503: "Service Unavailable",
 }

@@ -1,40 +1,186 @@
 import { Duplex } from "node:stream"
+import type { BufferBudget } from "../../http2/buffer-budget.ts"
+import { OctetQueue } from "../../http2/octet-queue.ts"
 import type { Link } from "../../net/link.ts"
-import type { Http1Connection } from "./connection.ts"
+import { HeldOctets } from "../shared/held-octets.ts"
 
-/** Octets read ahead of the parser before the socket is paused. */
-const READ_AHEAD_OCTETS = 65_536
+/** Cuts a client's octets into the pieces that the reader of a socket is given. */
+export interface Framing {
+  /** Looks at octets, at most to the end of one piece. Returns how many it looked at. */
+  read(octets: Buffer, start: number, end: number): number
+  /** The piece that `read` has completed; null: more octets are needed. */
+  take(): Buffer | null
+}
 
-/** A link as the stream that Node's HTTP/1 server and `ws` work on. */
+export interface Http1SocketOptions {
+  link: Link
+  budget: BufferBudget
+  /** After `end` the peer has so long to close its side. */
+  graceMs: number
+}
+
+/**
+ * A link as the stream that Node's HTTP/1 server and `ws` work on.
+ *
+ * A reader that is paused is pushed nothing: Node would keep each piece as a buffer of its own. What was read by then is
+ * held in one queue, charged to the budget, and the link reads no more until it is gone.
+ */
 export class Http1Socket extends Duplex {
-  readonly connection: Http1Connection
+  /** Null: pieces are what was read. */
+  framing: Framing | null = null
   readonly #link: Link
   readonly #graceMs: number
-  #isFull = false
+  readonly #held: HeldOctets
+  #ahead: OctetQueue | null = null
+  /** Requests that take no more octets for now. */
+  #holds = 0
+  #isStopped = false
+  #isPumping = false
+  #isPumpDue = false
+  #isDeaf = false
 
-  /** After `end`, the peer has `graceMs` to close its side. */
-  constructor(connection: Http1Connection, link: Link, graceMs: number) {
-    super({ readableHighWaterMark: READ_AHEAD_OCTETS, allowHalfOpen: true })
-    this.connection = connection
+  constructor({ link, budget, graceMs }: Http1SocketOptions) {
+    super({ readableHighWaterMark: 1, allowHalfOpen: true })
     this.#link = link
     this.#graceMs = graceMs
+    this.#held = new HeldOctets(budget)
     // Node takes its own listener away at an upgrade, and an error that nobody hears ends the process.
     this.on("error", () => {})
   }
 
   /** Wants no more octets for now. */
   get isFull(): boolean {
-    return this.#isFull
+    return this.#ahead !== null || this.#isStopped
+  }
+
+  /** Read, and not yet looked at. */
+  get heldOctets(): number {
+    return this.#held.octets
   }
 
   /** Octets came; they are copied. */
   receive(octets: Buffer, start: number, end: number): void {
-    this.#isFull = !this.push(Buffer.from(octets.subarray(start, end)))
+    if (this.#isDeaf) return
+    const at = this.#ahead === null ? this.#feed(octets, start, end) : start
+    if (at === end || this.destroyed || this.#isDeaf) return
+    this.#ahead ??= OctetQueue.obtain()
+    this.#ahead.push(octets, at, end)
+    this.#ahead.settle()
+    this.#count()
+    this.#pumpLater()
+  }
+
+  /** Gives the reader nothing until `release`. Calls nest. */
+  hold(): void {
+    this.#holds++
+  }
+
+  release(): void {
+    this.#holds--
+    this.#pumpLater()
+  }
+
+  /** As `hold`, and nothing more is read either, not even that the peer is gone: for a moment only. */
+  stopReading(): void {
+    this.#isStopped = true
+  }
+
+  resumeReading(): void {
+    this.#isStopped = false
+    if (this.#ahead === null) this.#link.resumeReading()
+    else this.#pumpLater()
+  }
+
+  /** Throws away what else the peer says: nothing it could say is answered. It is read, so that no reset follows. */
+  stopListening(): void {
+    this.#isDeaf = true
+    this.#dropAhead()
+  }
+
+  /** Closes so that the peer cannot take what it has for the whole. */
+  abortOutput(): void {
+    this.#link.reset()
+    this.destroy()
+  }
+
+  /** The reader wants pieces. */
+  get #isWanted(): boolean {
+    return (
+      this.#holds === 0 &&
+      !this.#isStopped &&
+      this.readableFlowing === true &&
+      !this.#isDeaf &&
+      !this.destroyed
+    )
+  }
+
+  /** It takes them as they are pushed: none waits in the stream. */
+  get #isTaking(): boolean {
+    return this.#isWanted && this.readableLength === 0
+  }
+
+  /** Pushes pieces for as long as they are taken. Returns where it stopped. */
+  #feed(octets: Buffer, start: number, end: number): number {
+    let at = start
+    while (at < end && this.#isTaking) {
+      const { framing } = this
+      if (framing === null) {
+        this.push(Buffer.from(octets.subarray(at, end)))
+        return end
+      }
+      at += framing.read(octets, at, end)
+      const piece = framing.take()
+      if (piece !== null) this.push(piece)
+    }
+    return at
+  }
+
+  #pump(): void {
+    if (this.#isPumping) return
+    this.#isPumping = true
+    while (this.#ahead !== null && this.#isTaking) {
+      const ahead = this.#ahead
+      const { buffer, start, headLength } = ahead
+      const used = this.#feed(buffer, start, start + headLength) - start
+      if (this.#ahead !== ahead) break
+      ahead.drop(used)
+      if (ahead.length === 0) this.#dropAhead()
+      else this.#count()
+    }
+    this.#isPumping = false
+    this.#pumpLater()
+  }
+
+  /** The stream does not ask again once it has been told that there is nothing yet. */
+  #pumpLater(): void {
+    if (this.#ahead === null || this.#isPumpDue || !this.#isWanted) return
+    this.#isPumpDue = true
+    process.nextTick(() => {
+      this.#isPumpDue = false
+      this.#pump()
+    })
+  }
+
+  #count(): void {
+    this.#held.add((this.#ahead?.capacity ?? 0) - this.#held.octets)
+  }
+
+  #dropAhead(): void {
+    if (this.#ahead === null) return
+    this.#ahead.recycle()
+    this.#ahead = null
+    this.#count()
+    this.#link.resumeReading()
+  }
+
+  override resume(): this {
+    super.resume()
+    this.#pumpLater()
+    return this
   }
 
   override _read(): void {
-    this.#isFull = false
-    this.#link.resumeReading()
+    this.#pump()
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
@@ -55,6 +201,8 @@ export class Http1Socket extends Duplex {
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.#dropAhead()
+    this.#held.release()
     this.#link.destroy()
     callback(error)
   }

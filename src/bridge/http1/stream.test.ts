@@ -5,8 +5,9 @@ import { Counters } from "../../base/counters.ts"
 import { defaultLimits } from "../../base/limits.ts"
 import { BufferBudget } from "../../http2/buffer-budget.ts"
 import { HeaderList } from "../../http2/header-list.ts"
-import type { RelayContext } from "../../relay/context.ts"
-import type { StreamOwner } from "../../relay/downstream/client-connection.ts"
+import type { StreamOwner } from "../../relay/call/stream-owner.ts"
+import type { DownstreamContext } from "../../relay/downstream/downstream-context.ts"
+import type { Http1Socket } from "./socket.ts"
 import { Http1Stream } from "./stream.ts"
 
 const refuses = (): never => {
@@ -28,12 +29,13 @@ function makeStream(method: "writeHead" | "addTrailers") {
   const stream = new Http1Stream({
     request: Object.assign(new EventEmitter(), { headers: {} }) as unknown as IncomingMessage,
     response: response as unknown as ServerResponse,
+    socket: { end: () => {} } as unknown as Http1Socket,
     context: {
       counters,
       log,
       limits: defaultLimits,
       budget: new BufferBudget(defaultLimits),
-    } as unknown as RelayContext,
+    } as unknown as DownstreamContext,
     onClosed: (_, isReusable) => told.push(`closed, ${isReusable ? "reusable" : "not reusable"}`),
   })
   stream.owner = { onDownstreamReset: () => told.push("reset") } as unknown as StreamOwner

@@ -1,21 +1,28 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import { ErrorCode } from "../../http2/error-code.ts"
+import { isGrpcContentType } from "../../grpc/status.ts"
+import { ErrorCode, errorCodeName } from "../../http2/error-code.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
-import type { DownstreamStream } from "../../relay/call/downstream-stream.ts"
-import type { RelayContext } from "../../relay/context.ts"
-import type { StreamOwner } from "../../relay/downstream/client-connection.ts"
-
+import { localReply } from "../../relay/call/local-reply.ts"
+import type { DownstreamStream, StreamOwner } from "../../relay/call/stream-owner.ts"
+import type { DownstreamContext } from "../../relay/downstream/downstream-context.ts"
 import { guarded } from "../shared/guarded.ts"
 import { HeldOctets } from "../shared/held-octets.ts"
+import { statusOfReset } from "../shared/status-of-reset.ts"
+import type { Http1Socket } from "./socket.ts"
 
 const NO_OCTETS = Buffer.alloc(0)
 /** What HTTP/1 lets a value be: RFC 9110 §5.5. HTTP/2's other control characters end here. */
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+const BAD_GATEWAY = 502
+/** nginx's status for a request that is to get no answer at all. */
+const NO_ANSWER = 444
 
 export interface Http1StreamOptions {
   request: IncomingMessage
   response: ServerResponse
-  context: RelayContext
+  /** Theirs, and of other requests. */
+  socket: Http1Socket
+  context: DownstreamContext
   /** Called once, when both halves are over. `isReusable`: the connection may carry another request. */
   onClosed: (stream: Http1Stream, isReusable: boolean) => void
 }
@@ -30,11 +37,16 @@ export class Http1Stream implements DownstreamStream {
   queuedOctets = 0
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
-  readonly #context: RelayContext
+  readonly #socket: Http1Socket
+  readonly #context: DownstreamContext
   /** Written, and not yet taken by the kernel. */
   readonly #held: HeldOctets
   readonly #onClosed: Http1StreamOptions["onClosed"]
   #unconsumed = 0
+  /** The socket is held until the backend has taken more of the request. */
+  #isHolding = false
+  /** The client takes the end of the connection for the end of the response. */
+  #endsByClose = false
   /** Octets that came after the answer was whole. */
   #discarded = 0
   #headSent = false
@@ -43,6 +55,7 @@ export class Http1Stream implements DownstreamStream {
     const { request, response } = options
     this.#request = request
     this.#response = response
+    this.#socket = options.socket
     this.#context = options.context
     this.#held = new HeldOctets(options.context.budget)
     this.#onClosed = options.onClosed
@@ -73,6 +86,11 @@ export class Http1Stream implements DownstreamStream {
 
   #guard<Given extends unknown[]>(run: (...given: Given) => void): (...given: Given) => void {
     return guarded(this.#context, () => this.#response.destroy(), run)
+  }
+
+  /** The parser has not come to the request's end. */
+  get isRequestUnderWay(): boolean {
+    return !this.isClosed && !this.#request.complete
   }
 
   get headerListMax(): number {
@@ -107,6 +125,7 @@ export class Http1Stream implements DownstreamStream {
     if (endStream) return this.#end()
     this.#cork()
     response.flushHeaders()
+    this.#endsByClose = !response.chunkedEncoding && list.get("content-length") === undefined
   }
 
   sendData(octets: Buffer, start: number, end: number, endStream: boolean): number {
@@ -125,26 +144,38 @@ export class Http1Stream implements DownstreamStream {
 
   /** Half a body is of no use, so the connection goes with it. */
   discardQueued(): void {
-    if (this.queuedOctets > 0) this.#break()
+    if (this.queuedOctets === 0) return
+    this.#close(false)
+    this.#response.destroy()
   }
 
   consume(octets: number): void {
     this.#unconsumed -= octets
-    if (
-      !this.isClosed &&
-      this.#request.isPaused() &&
-      this.#unconsumed < this.#context.limits.streamWindowOctets / 2
-    )
-      this.#request.resume()
+    if (this.#unconsumed < this.#context.limits.streamWindowOctets / 2) this.#letGo()
   }
 
-  reset(_code: number): void {
+  /** One at a time is answered, and read to its end: a connection of HTTP/1 costs no more than it pays. */
+  chargePeer(): void {}
+
+  reset(code: number): void {
     if (this.isClosed) return
+    if (!this.localEnded && !this.#headSent && this.owner?.record.status !== NO_ANSWER)
+      this.#answerReset(code)
     if (!this.localEnded) return this.#break()
     // The answer is whole and did not say that the connection ends with it, so the client may send its next request as
     // soon as it is through with this one. What is left of this one is thrown away.
     this.#close(true)
     this.#request.resume()
+  }
+
+  /** HTTP/1 has no reset: what ended before its head began is told in a response, as nginx does. */
+  #answerReset(code: number): void {
+    const isGrpc = isGrpcContentType(this.#request.headers["content-type"])
+    const message = `the backend reset the stream with ${errorCodeName(code)}`
+    const what = { httpStatus: BAD_GATEWAY, grpcStatus: statusOfReset(code), message }
+    const { list, body } = localReply({ isGrpc, isHeadSent: false }, what)!
+    this.sendHeaders(list, body.length === 0)
+    if (body.length > 0) this.sendData(body, 0, body.length, true)
   }
 
   // ---- From the client ----------------------------------------------------------------------------------------
@@ -153,7 +184,17 @@ export class Http1Stream implements DownstreamStream {
     if (this.isClosed) return this.#discard(octets.length)
     this.#unconsumed += octets.length
     this.owner!.onRequestData(octets, 0, octets.length, false)
-    if (!this.isClosed && this.#unconsumed >= this.#context.limits.streamWindowOctets) this.#request.pause()
+    if (this.isClosed || this.#isHolding) return
+    if (this.#unconsumed < this.#context.limits.streamWindowOctets) return
+    // Not the request: Node would keep each chunk that is parsed already as a buffer of its own.
+    this.#isHolding = true
+    this.#socket.hold()
+  }
+
+  #letGo(): void {
+    if (!this.#isHolding) return
+    this.#isHolding = false
+    this.#socket.release()
   }
 
   /** A client that goes on and on with a request that was answered is not read for ever. */
@@ -202,13 +243,19 @@ export class Http1Stream implements DownstreamStream {
     if (this.localEnded && this.remoteEnded && this.queuedOctets === 0 && !this.isClosed) this.#close(true)
   }
 
+  /** What is left out must be missed: by the length, by the last chunk, or by a connection that is reset. */
   #break(): void {
+    const response = this.#response
     this.#close(false)
-    this.#response.destroy()
+    if (!this.#headSent) response.destroy()
+    else if (this.#endsByClose) this.#socket.abortOutput()
+    else if (response.socket !== null) this.#socket.end()
+    else response.once("socket", () => process.nextTick(() => this.#socket.end()))
   }
 
   #close(isReusable: boolean): void {
     this.isClosed = true
+    this.#letGo()
     this.#onClosed(this, isReusable)
   }
 

@@ -4,7 +4,7 @@ import { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead } from "../../http2/message-head.ts"
 import { failure } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
-import type { RelayContext } from "../../relay/context.ts"
+import type { CallContext } from "../../relay/call/call-context.ts"
 import type { Route } from "../../relay/route/route.ts"
 import { decodeGrpcMessage } from "../shared/grpc-message.ts"
 import { guarded } from "../shared/guarded.ts"
@@ -12,7 +12,7 @@ import { unreadable } from "../shared/message-limits.ts"
 import { MessagePipe } from "../shared/message-pipe.ts"
 import { COMPRESSED, framed, MessageSplitter } from "../shared/message-splitter.ts"
 import type { MessageWork } from "../shared/message-work.ts"
-import { TranslatedCall } from "../shared/transcoder.ts"
+import { Transcoder } from "../shared/transcoder.ts"
 
 const INTERNAL: ConnectionRecord = {
   id: 0,
@@ -24,10 +24,12 @@ const INTERNAL: ConnectionRecord = {
   tls: null,
   proxied: null,
   requests: 0,
+  cutCalls: 0,
+  cutCallsMs: 0,
 }
 
 export interface InternalCallOptions {
-  context: RelayContext
+  context: CallContext
   work: MessageWork
   /** Whose cluster is called. The call is neither logged nor reported. */
   route: Route
@@ -48,7 +50,7 @@ export interface InternalCallOptions {
 }
 
 /** A gRPC call that Sluice itself makes to a route's cluster, through the same balancing as any other. */
-export class InternalCall extends TranslatedCall {
+export class InternalCall extends Transcoder {
   isClosed = false
   readonly queuedOctets = 0
   readonly #options: InternalCallOptions

@@ -1,7 +1,7 @@
 import { counterIds } from "../../base/counters.ts"
 import { GrpcStatus } from "../../grpc/status.ts"
 import { failure } from "../../record/failure.ts"
-import type { RelayContext } from "../../relay/context.ts"
+import type { CallContext } from "../../relay/call/call-context.ts"
 import type { Route } from "../../relay/route/route.ts"
 import type { MessageWork } from "../shared/message-work.ts"
 import { type Caller, credentialsKey } from "./caller.ts"
@@ -55,7 +55,7 @@ interface Types {
 
 /** Where a route's types come from: its descriptor set, else its cluster, asked by server reflection. */
 export class TypeSource {
-  readonly #context: RelayContext
+  readonly #context: CallContext
   readonly #work: MessageWork
   readonly #route: Route
   /** By service, and for those that have to show credentials by these too; the oldest first. */
@@ -64,7 +64,7 @@ export class TypeSource {
   readonly #guarded = new Map<string, number>()
   #descriptorSet: Promise<DescriptorIndex> | null = null
 
-  constructor(context: RelayContext, work: MessageWork, route: Route) {
+  constructor(context: CallContext, work: MessageWork, route: Route) {
     this.#context = context
     this.#work = work
     this.#route = route
@@ -269,8 +269,8 @@ export class TypeSource {
 
   /** To the route's cluster; none where it is another one for each call. */
   #connections(): object[] {
-    const { action, findCluster, connect } = this.#route
-    const cluster = action.kind === "cluster" ? findCluster(action.cluster) : undefined
+    const { findCluster, connect } = this.#route
+    const cluster = findCluster()
     if (cluster === undefined) return []
     return [...cluster.endpoints].flatMap((endpoint) => cluster.pool(endpoint, connect).connections)
   }

@@ -2,7 +2,7 @@ import { counterIds } from "../../base/counters.ts"
 import { GrpcStatus } from "../../grpc/status.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
-import type { RelayContext } from "../../relay/context.ts"
+import type { CallContext } from "../../relay/call/call-context.ts"
 import type { Route } from "../../relay/route/route.ts"
 import { unreadable } from "../shared/message-limits.ts"
 import type { MessageWork } from "../shared/message-work.ts"
@@ -63,7 +63,7 @@ export type DescriptorFiles = ReadonlyMap<string, Buffer>
  * Errors: `TypesError`.
  */
 export async function reflect(
-  context: RelayContext,
+  context: CallContext,
   work: MessageWork,
   route: Route,
   asker: Asker,
@@ -94,7 +94,7 @@ export async function reflect(
 class ReflectionSession {
   /** How the stream ended; -1 while it has not. */
   grpcStatus = -1
-  readonly #context: RelayContext
+  readonly #context: CallContext
   readonly #call: InternalCall
   readonly #files = new Map<string, Buffer>()
   readonly #asked = new Set<string>()
@@ -105,7 +105,7 @@ class ReflectionSession {
   #octets = 0
   #settle: { resolve: (files: DescriptorFiles) => void; reject: (error: Error) => void } | null = null
 
-  constructor(context: RelayContext, work: MessageWork, route: Route, asker: Asker, path: string) {
+  constructor(context: CallContext, work: MessageWork, route: Route, asker: Asker, path: string) {
     this.#context = context
     this.#call = new InternalCall({
       ...asker,

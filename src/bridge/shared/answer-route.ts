@@ -1,11 +1,11 @@
 import { HeaderList } from "../../http2/header-list.ts"
-import { compileTemplate } from "../../record/template.ts"
+import { literalTemplate } from "../../record/template.ts"
 import { ResponseRewrite } from "../../relay/route/head-rewrite.ts"
-import type { Route } from "../../relay/route/route.ts"
+import { type Route, withAnswer } from "../../relay/route/route.ts"
 
 /**
  * The route with an answer of our own in place of a cluster, so that what a bridge refuses is logged and counted like
- * everything else. `fields` are added to the answer; neither they nor `text` may hold a `$`.
+ * everything else. `fields` are added to the answer; they may hold no `$`. `text` is taken as it stands.
  */
 export function answerRoute(
   route: Route,
@@ -17,16 +17,13 @@ export function answerRoute(
   const addHeaders = Array.from({ length: pairs.length / 2 }, (_, i) => {
     return { name: pairs[2 * i]!, template: pairs[2 * i + 1]!, always: true }
   })
-  return {
-    ...route,
-    action: {
-      kind: "return",
-      status,
-      template: compileTemplate(text),
-      contentType: "text/plain",
-      grpcStatus: null,
-      grpcMessage: null,
-    },
-    responseRewrite: new ResponseRewrite({ ...route.settings, addHeaders }),
+  const action = {
+    kind: "return" as const,
+    status,
+    template: literalTemplate(text),
+    contentType: "text/plain",
+    grpcStatus: null,
+    grpcMessage: null,
   }
+  return withAnswer(route, action, new ResponseRewrite({ ...route.settings, addHeaders }))
 }

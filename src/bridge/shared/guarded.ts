@@ -1,12 +1,12 @@
 import { counterIds } from "../../base/counters.ts"
-import type { RelayContext } from "../../relay/context.ts"
+import type { CallContext } from "../../relay/call/call-context.ts"
 
 /**
  * `run` as a callback of Node's: what it throws is a bug of ours, which `end`s one connection and not the process.
  * The relay's own reads are guarded by the link.
  */
 export function guarded<Given extends unknown[]>(
-  { counters, log }: Pick<RelayContext, "counters" | "log">,
+  { counters, log }: Pick<CallContext, "counters" | "log">,
   end: () => void,
   run: (...given: Given) => void,
 ): (...given: Given) => void {

@@ -1,10 +1,10 @@
 import { ErrorCode } from "../../http2/error-code.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
-import type { DownstreamStream } from "../../relay/call/downstream-stream.ts"
+import type { DownstreamStream } from "../../relay/call/stream-owner.ts"
 import { CreditGate } from "./credit-gate.ts"
-import { type CallOptions, TranslatedCall } from "./transcoder.ts"
+import { Transcoder, type TranscoderOptions } from "./transcoder.ts"
 
-export interface HttpCallOptions extends CallOptions {
+export interface HttpTranscoderOptions extends TranscoderOptions {
   /** The client's stream, of HTTP/1 or HTTP/2. */
   stream: DownstreamStream
   /** Fields for the response's head, by which a page of another origin may read it. */
@@ -12,7 +12,7 @@ export interface HttpCallOptions extends CallOptions {
 }
 
 /** A call that came as an HTTP request and is answered by its response. */
-export abstract class HttpCall extends TranslatedCall {
+export abstract class HttpTranscoder extends Transcoder {
   protected readonly stream: DownstreamStream
   protected readonly corsFields: readonly string[]
   /** Request octets: the client's against those given to the exchange, or held to be translated. */
@@ -21,7 +21,7 @@ export abstract class HttpCall extends TranslatedCall {
   readonly #responseGate = new CreditGate()
   #resetWhenFlushed = false
 
-  constructor(options: HttpCallOptions) {
+  constructor(options: HttpTranscoderOptions) {
     super(options)
     this.stream = options.stream
     this.corsFields = options.corsFields
@@ -101,6 +101,10 @@ export abstract class HttpCall extends TranslatedCall {
     this.stream.reset(ErrorCode.ENHANCE_YOUR_CALM)
     // No status can follow that would do it.
     this.held.release()
+  }
+
+  override chargePeer(): void {
+    this.stream.chargePeer()
   }
 
   protected end(): void {

@@ -4,7 +4,7 @@ import type { BridgeConfig } from "../../config/model.ts"
 import { GrpcStatus } from "../../grpc/status.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { ConnectionRecord, StreamRecord } from "../../record/record.ts"
-import type { RelayContext } from "../../relay/context.ts"
+import type { CallContext } from "../../relay/call/call-context.ts"
 import { type MessageBounds, MessageFault, type MessageLimit } from "../json/fault.ts"
 import { type DecompressFault, KNOWN_ENCODINGS } from "./decompress.ts"
 
@@ -18,7 +18,7 @@ const counterOf: Readonly<Record<MessageLimit, CounterName>> = {
 const named = new WeakMap<ConnectionRecord, Set<CounterName>>()
 
 /** Counts a limit that was reached, and says so once for each client. */
-function limitReached({ counters, log }: RelayContext, counter: CounterName, record: StreamRecord): void {
+function limitReached({ counters, log }: CallContext, counter: CounterName, record: StreamRecord): void {
   counters.add(counterIds[counter])
   const { connection, path } = record
   const known = named.get(connection) ?? new Set()
@@ -46,7 +46,7 @@ export function messageBoundsOf(bridge: BridgeConfig, limits: Limits): MessageBo
 
 /** `what` is too large for the route; names what to set. */
 export function messageTooLarge(
-  context: RelayContext,
+  context: CallContext,
   bridge: BridgeConfig,
   record: StreamRecord,
   what: string,
@@ -61,7 +61,7 @@ export function messageTooLarge(
 
 /** A client's message that could not be decompressed or translated. Errors: throws what is a bug. */
 export function requestFailure(
-  context: RelayContext,
+  context: CallContext,
   bridge: BridgeConfig,
   record: StreamRecord,
   fault: DecompressFault | Error,
@@ -79,7 +79,7 @@ export function requestFailure(
 
 /** The same of a backend's. Whatever keeps it from being read, the status is one: INTERNAL, as gRPC's own clients say. */
 export function responseFailure(
-  context: RelayContext,
+  context: CallContext,
   bridge: BridgeConfig,
   record: StreamRecord,
   fault: DecompressFault | Error,
@@ -101,7 +101,7 @@ export function unreadable(message: string): Failure {
 }
 
 function limitFailure(
-  context: RelayContext,
+  context: CallContext,
   record: StreamRecord,
   { limit, message }: MessageFault,
 ): Failure | null {

@@ -1,46 +1,48 @@
 import { encodeGrpcMessage, GrpcStatus, grpcStatusOfHttp, isGrpcContentType } from "../../grpc/status.ts"
-import { ErrorCode, errorCodeName } from "../../http2/error-code.ts"
+import { errorCodeName } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"
 import { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead } from "../../http2/message-head.ts"
 import type { Failure } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
-import { Exchange } from "../../relay/call/call.ts"
-import type { DownstreamStream } from "../../relay/call/downstream-stream.ts"
-import type { RelayContext } from "../../relay/context.ts"
-import type { StreamOwner } from "../../relay/downstream/client-connection.ts"
+import { Call } from "../../relay/call/call.ts"
+import type { CallContext } from "../../relay/call/call-context.ts"
+import type { DownstreamStream, StreamOwner } from "../../relay/call/stream-owner.ts"
 import type { Route } from "../../relay/route/route.ts"
 import { HeldOctets } from "./held-octets.ts"
+import { statusOfReset } from "./status-of-reset.ts"
 
 /** What every call is made from. `head` is the gRPC request's. */
-export interface CallOptions {
-  context: RelayContext
+export interface TranscoderOptions {
+  context: CallContext
   connection: ConnectionRecord
   head: RequestHead
   route: Route
 }
 
 /**
- * A gRPC call whose client speaks something else: to the exchange it is an HTTP/2 stream like any other.
+ * A gRPC call whose client speaks something else: to the relay it is an HTTP/2 stream like any other.
  *
  * However the backend's answer ends (trailers, Trailers-Only, no gRPC at all, a reset, a body without trailers), a
  * subclass is told the same: at most one head, messages, then exactly one status.
  */
-export abstract class TranslatedCall implements DownstreamStream, StreamOwner {
+export abstract class Transcoder implements DownstreamStream, StreamOwner {
   localEnded = false
   remoteEnded = false
-  protected readonly context: RelayContext
-  protected readonly exchange: Exchange
+  protected readonly context: CallContext
+  protected readonly exchange: Call
   /** What is held for this call beside what the exchange holds. */
   protected readonly held: HeldOctets
   /** The backend's HTTP status, where it answered with something else than gRPC; else 0. */
   protected foreignStatus = 0
   #headCame = false
+  /** Of a backend that said in its head how the call ended. Behind it may come less, and nothing that says otherwise. */
+  #headStatus: string[] | null = null
 
-  constructor(options: CallOptions) {
+  constructor(options: TranscoderOptions) {
     this.context = options.context
     this.held = new HeldOctets(options.context.budget)
-    this.exchange = new Exchange(options.context, options.connection, this, options.head, options.route)
+    this.exchange = new Call(options.context, options.connection, this, options.head, options.route)
   }
 
   /** Asks for a place upstream. */
@@ -71,7 +73,10 @@ export abstract class TranslatedCall implements DownstreamStream, StreamOwner {
 
   sendHeaders(list: HeaderList, endStream: boolean): void {
     if (this.isClosed || this.localEnded) return
-    if (this.#headCame) return this.#finish(list)
+    if (this.#headCame) {
+      const isSaid = this.#headStatus === null || list.get("grpc-status") !== undefined
+      return this.#finish(isSaid ? list : new HeaderList([...this.#headStatus!, ...list.fields]))
+    }
     const status = Number(list.get(":status"))
     if (status < 200) return
     this.#headCame = true
@@ -82,16 +87,21 @@ export abstract class TranslatedCall implements DownstreamStream, StreamOwner {
       const message = `the backend answered with HTTP status ${status}, not gRPC`
       this.#finish(statusList(grpcStatusOfHttp(status), message))
     } else if (endStream) this.#finish(list)
-    else this.sendHead(list)
+    else {
+      if (list.get("grpc-status") !== undefined) this.#headStatus = statusFields(list)
+      this.sendHead(list)
+    }
   }
 
   sendData(octets: Buffer, start: number, end: number, endStream: boolean): number {
     if (this.isClosed || this.localEnded) return end - start
     const taken = end > start ? this.sendMessages(octets, start, end) : 0
-    if (endStream)
-      this.#finish(statusList(GrpcStatus.UNKNOWN, "the backend ended the stream without a grpc-status"))
+    if (endStream) this.#finish(this.#headStatus === null ? NO_STATUS : new HeaderList(this.#headStatus))
     return taken
   }
+
+  /** Where the client's protocol has many calls on a connection. */
+  chargePeer(): void {}
 
   reset(code: number): void {
     if (this.isClosed) return
@@ -111,10 +121,6 @@ export abstract class TranslatedCall implements DownstreamStream, StreamOwner {
 
   get record() {
     return this.exchange.record
-  }
-
-  get messages() {
-    return this.exchange.messages
   }
 
   get endpointAddress(): string {
@@ -154,20 +160,14 @@ export const OUT_OF_MEMORY = statusList(
   "bufferedOctetsMax is used up and this stream held some of it",
 )
 
-/** Source: gRPC, doc/PROTOCOL-HTTP2.md, "Errors". */
-function statusOfReset(code: number): number {
-  switch (code) {
-    case ErrorCode.REFUSED_STREAM:
-      return GrpcStatus.UNAVAILABLE
-    case ErrorCode.CANCEL:
-      return GrpcStatus.CANCELLED
-    case ErrorCode.ENHANCE_YOUR_CALM:
-      return GrpcStatus.RESOURCE_EXHAUSTED
-    case ErrorCode.INADEQUATE_SECURITY:
-      return GrpcStatus.PERMISSION_DENIED
-    default:
-      return GrpcStatus.INTERNAL
-  }
+const NO_STATUS = statusList(GrpcStatus.UNKNOWN, "the backend ended the stream without a grpc-status")
+
+/** What a list says of how a call ended. */
+function statusFields(list: HeaderList): string[] {
+  return ["grpc-status", "grpc-message", "grpc-status-details-bin"].flatMap((name) => {
+    const value = list.get(name)
+    return value === undefined ? [] : [name, value]
+  })
 }
 
 /** Fields that say how gRPC or HTTP carries a message; all others are metadata. */

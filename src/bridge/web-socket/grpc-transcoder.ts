@@ -2,22 +2,25 @@ import { HeaderList } from "../../http2/header-list.ts"
 import { readRequestHead } from "../../http2/message-head.ts"
 import { failure } from "../../record/failure.ts"
 import { blockFrame } from "../grpc-web/transcoder.ts"
-import type { Http1Connection } from "../http1/connection.ts"
 import { guarded } from "../shared/guarded.ts"
+import { messageOctetsMaxOf } from "../shared/message-limits.ts"
 import type { BridgeSocket } from "./bridge-socket.ts"
-import { WebSocketCall, type WebSocketCallOptions } from "./transcoder.ts"
+import type { WebSocketConnection } from "./connection.ts"
+import { WebSocketTranscoder, type WebSocketTranscoderOptions } from "./transcoder.ts"
 
 const NORMAL = 1000
 /** The first octet of a client's message. */
 const Control = { DATA: 0, HALF_CLOSE: 1 } as const
+/** Beside a message of the largest size: a control octet and a gRPC prefix. */
+const CONTROL_OCTETS = 6
 const NO_OCTETS = Buffer.alloc(0)
 
 interface OpeningOptions {
-  connection: Http1Connection
+  connection: WebSocketConnection
   socket: BridgeSocket
   /** The method; null when the path is none. */
   path: string | null
-  options: (carriage: readonly string[]) => WebSocketCallOptions
+  options: (carriage: readonly string[]) => WebSocketTranscoderOptions
 }
 
 /**
@@ -40,13 +43,13 @@ export class WebSocketGrpcOpening {
 
   #receive(message: Buffer, isBinary: boolean): void {
     const { connection, path, options } = this.#options
-    connection.headCame()
-    connection.messageCame()
-    const { http1HeadOctets, headerFieldsMax } = connection.options.context.limits
+    const { limits } = connection.options.context
+    const { http1HeadOctets, headerFieldsMax } = limits
     const fits = isBinary && message.length <= http1HeadOctets
     const carriage = fits ? readHeaders(message, headerFieldsMax) : null
-    const call = new WebSocketGrpcCall(options(carriage ?? ["content-type", "application/grpc"]))
-    connection.add(call)
+    const made = options(carriage ?? ["content-type", "application/grpc"])
+    const call = new WebSocketGrpcTranscoder(made)
+    connection.opened(call, messageOctetsMaxOf(made.route.settings.bridge, limits) + CONTROL_OCTETS)
     if (carriage === null)
       call.fail(failure("bad_request", "the first message must hold the request's headers"))
     else if (path === null) call.fail(failure("no_route", `${call.record.path} is no gRPC method`, true))
@@ -94,7 +97,7 @@ const LEFT_OUT = new Set([
  * A WebSocket of the subprotocol `grpc-websockets`: gRPC's own octets, with a control octet before them from the client
  * and gRPC-Web's header and trailer frames in between to it. Source: @improbable-eng/grpc-web's client.
  */
-class WebSocketGrpcCall extends WebSocketCall {
+class WebSocketGrpcTranscoder extends WebSocketTranscoder {
   #headSent = false
 
   protected receive(message: Buffer, isBinary: boolean): void {

@@ -2,15 +2,10 @@ import type { RouteSettings } from "../../config/model.ts"
 import { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead } from "../../http2/message-head.ts"
 import { isOriginAllowed, mayUseCookies } from "../shared/cors.ts"
+import type { Refusal } from "../shared/refusal.ts"
 
 /** What a WebSocket's messages are. */
 export type WebSocketKind = "json" | "grpc-websockets"
-
-/** A handshake that is refused, and with which HTTP status. */
-export interface Refusal {
-  readonly status: number
-  readonly reason: string
-}
 
 /** What a client asked for in a handshake. */
 export interface Handshake {
@@ -26,13 +21,15 @@ export interface Handshake {
 const JSON_SUBPROTOCOL = "sluice.json"
 const GRPC_SUBPROTOCOL = "grpc-websockets"
 const BEARER = "Bearer"
+/** Most of an origin that a refusal repeats. */
+const SHOWN_OCTETS = 200
 
 /** Reads what a WebSocket handshake asks of a bridge, or says why it is refused. */
 export function readHandshake(asked: RequestHead, settings: RouteSettings): Handshake | Refusal {
   const { list, authority } = asked
   const origin = list.get("origin")
   if (origin !== undefined && !isOriginAllowed(origin, authority, settings))
-    return { status: 403, reason: "pages of this origin may not call here" }
+    return { status: 403, reason: foreignOrigin(origin, authority) }
   // Cookies come along from any page, with no preflight to ask whether they may: CWE-1385.
   const isTrusted = origin === undefined || mayUseCookies(origin, authority, settings)
   const head = isTrusted ? asked : withoutCookies(asked)
@@ -56,6 +53,12 @@ export function readHandshake(asked: RequestHead, settings: RouteSettings): Hand
     subprotocol: subprotocol ?? (token === undefined ? null : BEARER),
     metadata: token === undefined ? metadata : [...metadata, "authorization", `${BEARER} ${token}`],
   }
+}
+
+/** Both sides, as they were compared: which of them is wrong is often a surprise, behind a proxy that rewrites the host. */
+function foreignOrigin(origin: string, authority: string): string {
+  const shown = (text: string): string => text.replace(/[^!-~]/g, "?").slice(0, SHOWN_OCTETS)
+  return `pages of the origin ${shown(origin)} may not call here: it is neither this host, ${shown(authority)}, nor allowed by name`
 }
 
 function withoutCookies(head: RequestHead): RequestHead {
@@ -88,7 +91,8 @@ function readMetadata(head: RequestHead, { bridge }: RouteSettings): string[] | 
     metadata.push(name.toLowerCase(), value)
   }
   const cookie = bridge.metadataCookie === null ? undefined : cookieOf(head.list, bridge.metadataCookie)
-  if (cookie !== undefined) metadata.push("authorization", `${BEARER} ${cookie}`)
+  // Of an empty one nothing but a blank would stand at the value's end.
+  if (cookie !== undefined && cookie !== "") metadata.push("authorization", `${BEARER} ${cookie}`)
   return metadata
 }
 

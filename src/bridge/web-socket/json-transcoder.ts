@@ -21,7 +21,7 @@ import { COMPRESSED, framed, MessageSplitter } from "../shared/message-splitter.
 import type { MessageWork } from "../shared/message-work.ts"
 import { detailToJson, readStatusDetails } from "../shared/status-details.ts"
 import { metadataOf, statusList } from "../shared/transcoder.ts"
-import { WebSocketCall, type WebSocketCallOptions } from "./transcoder.ts"
+import { WebSocketTranscoder, type WebSocketTranscoderOptions } from "./transcoder.ts"
 
 const NORMAL = 1000
 const NO_OCTETS = Buffer.alloc(0)
@@ -34,7 +34,7 @@ const END_OCTETS_MAX = 1024
  * From the client `{"@end":{}}` half-closes. To it `{"@headers":{…}}` tells the initial metadata, if there is any, and
  * `{"@status":{"code","message","details"}}` always comes last, before the Close.
  */
-export class WebSocketJsonCall extends WebSocketCall {
+export class WebSocketJsonTranscoder extends WebSocketTranscoder {
   readonly #bridge: BridgeConfig
   readonly #requests: MessagePipe
   readonly #responses: MessagePipe
@@ -50,7 +50,7 @@ export class WebSocketJsonCall extends WebSocketCall {
   /** Octets of the backend's that are credited once what waits to be translated is. */
   #owedOctets = 0
 
-  constructor(options: WebSocketCallOptions, types: Promise<MethodTypes>, work: MessageWork) {
+  constructor(options: WebSocketTranscoderOptions, types: Promise<MethodTypes>, work: MessageWork) {
     super({
       ...options,
       onOver: (call) => {

@@ -6,11 +6,11 @@ import { defaultLimits } from "../../base/limits.ts"
 import { BufferBudget } from "../../http2/buffer-budget.ts"
 import { HeaderList } from "../../http2/header-list.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
+import type { CallContext } from "../../relay/call/call-context.ts"
 import { ReplayRing } from "../../relay/call/replay-ring.ts"
-import type { RelayContext } from "../../relay/context.ts"
 import type { Route } from "../../relay/route/route.ts"
 import type { BridgeSocket } from "./bridge-socket.ts"
-import { WebSocketCall } from "./transcoder.ts"
+import { WebSocketTranscoder } from "./transcoder.ts"
 
 /** A socket whose messages are taken when the test says so. */
 class FakeSocket extends EventEmitter {
@@ -35,7 +35,7 @@ class FakeSocket extends EventEmitter {
   }
 }
 
-class PlainCall extends WebSocketCall {
+class PlainCall extends WebSocketTranscoder {
   protected receive(): void {}
   protected sendHead(): void {}
 
@@ -59,7 +59,7 @@ function makeCall() {
     budget: new BufferBudget(defaultLimits),
     replayRing: new ReplayRing(),
     onStreamEnd: () => {},
-  } as unknown as RelayContext
+  } as unknown as CallContext
   const fields = [":method", "POST", ":scheme", "http", ":path", "/", "content-type", "application/grpc"]
   const head = { list: new HeaderList(fields), method: "POST", scheme: "http", authority: "", path: "/" }
   const socket = new FakeSocket()
@@ -69,7 +69,7 @@ function makeCall() {
     head: { ...head, contentLength: -1 },
     route: { settings: {}, hasSilenceTimeouts: false, serverName: "", accessLogs: [] } as unknown as Route,
     socket: socket as unknown as BridgeSocket,
-    link: { watchHeld: () => {}, messageCame: () => {} },
+    source: { heldOctets: 0, discard: () => {} },
     handshakePath: "/",
     onOver: () => {},
   })

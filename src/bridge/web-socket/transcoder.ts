@@ -4,11 +4,10 @@ import type { BridgeConfig } from "../../config/model.ts"
 import { ErrorCode } from "../../http2/error-code.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import { failure } from "../../record/failure.ts"
-import type { Ticking } from "../http1/connection.ts"
 import { CreditGate } from "../shared/credit-gate.ts"
 import { guarded } from "../shared/guarded.ts"
 import { messageTooLarge } from "../shared/message-limits.ts"
-import { type CallOptions, TranslatedCall } from "../shared/transcoder.ts"
+import { Transcoder, type TranscoderOptions } from "../shared/transcoder.ts"
 import type { BridgeSocket } from "./bridge-socket.ts"
 
 /** Pages cannot ping, so Sluice does; who does not answer is gone. */
@@ -17,33 +16,34 @@ const MESSAGE_TOO_BIG = 1009
 const SWITCHING_PROTOCOLS = 101
 
 /** What a call must know of the connection under its WebSocket. */
-export interface HeldWatch {
-  watchHeld(onHeld: ((octets: number) => void) | null): void
-  messageCame(): void
+export interface MessageSource {
+  /** Octets of memory held, and charged, for messages of the client's that are not whole. */
+  readonly heldOctets: number
+  /** Lets go of them, and of all messages that follow. */
+  discard(): void
 }
 
-export interface WebSocketCallOptions extends CallOptions {
+export interface WebSocketTranscoderOptions extends TranscoderOptions {
   socket: BridgeSocket
   /** Under the socket. */
-  link: HeldWatch
+  source: MessageSource
   /** The handshake's own method and path, for the log. */
   handshakePath: string
   /** Called once, when both halves are over. */
-  onOver: (call: WebSocketCall) => void
+  onOver: (call: WebSocketTranscoder) => void
 }
 
 /** A call that holds a WebSocket of its own. Subclasses say what its messages mean. */
-export abstract class WebSocketCall extends TranslatedCall implements Ticking {
+export abstract class WebSocketTranscoder extends Transcoder {
   isClosed = false
   protected readonly socket: BridgeSocket
   readonly #bridge: BridgeConfig
-  readonly #onOver: (call: WebSocketCall) => void
+  readonly #source: MessageSource
+  readonly #onOver: (call: WebSocketTranscoder) => void
   readonly #keepalive: Keepalive
   readonly #responseGate = new CreditGate()
   /** Request octets given to the exchange that nobody has taken. */
   #unconsumed = 0
-  /** Of a message that is not whole yet. */
-  #partOctets = 0
   /** `ws` closes the socket by itself, with its own code. */
   #isJudged = false
   /** Of the Close that goes out once the last message is taken; 0: there is none to send. */
@@ -53,16 +53,16 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
   /** Octets waited for the client at the last tick. */
   #hadWaiting = false
 
-  constructor(options: WebSocketCallOptions) {
+  constructor(options: WebSocketTranscoderOptions) {
     super(options)
     const { socket } = options
     this.socket = socket
     this.#bridge = options.route.settings.bridge
+    this.#source = options.source
     this.#onOver = options.onOver
     this.#keepalive = new Keepalive(PING, options.context.clock.now())
     this.record.showAs("GET", options.handshakePath)
     this.record.status = SWITCHING_PROTOCOLS
-    const { link } = options
     socket.onClosing = this.guard((code) =>
       code === null ? this.#gone("the client closed the WebSocket") : this.#onVerdict(code),
     )
@@ -70,15 +70,10 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
     socket.on("close", gone)
     const received = this.guard((message: Buffer, isBinary: boolean) => {
       this.#heard()
-      link.messageCame()
       if (!this.isClosed && !this.localEnded) this.receive(message, isBinary)
     })
     socket.on("message", (data, isBinary) => received(data as Buffer, isBinary))
     for (const event of ["ping", "pong"] as const) socket.on(event, () => this.#heard())
-    link.watchHeld((octets) => {
-      this.held.add(octets - this.#partOctets)
-      this.#partOctets = octets
-    })
   }
 
   /** A callback whose bugs end this WebSocket alone. */
@@ -126,6 +121,7 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
     this.record.status = SWITCHING_PROTOCOLS
     if (!this.#isJudged) this.#closeCode = code
     // What else the client says is not listened to, but its answers to pings are.
+    this.#source.discard()
     if (this.socket.isPaused) this.socket.resume()
     this.#closeIfOver()
   }
@@ -134,6 +130,10 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
 
   get queuedOctets(): number {
     return this.#responseGate.outstanding
+  }
+
+  override get bufferedOctets(): number {
+    return super.bufferedOctets + this.#source.heldOctets
   }
 
   /** What waits are whole messages in the socket, which goes with them. */
@@ -211,6 +211,7 @@ export abstract class WebSocketCall extends TranslatedCall implements Ticking {
     if (this.isClosed) return
     this.isClosed = true
     this.held.release()
+    this.#source.discard()
     // A held-back socket would never see the answer to its Close.
     if (this.socket.isPaused) this.socket.resume()
     this.#onOver(this)

@@ -3,24 +3,25 @@ import type { Socket } from "node:net"
 import { type Server, WebSocketServer } from "ws"
 import type { RequestHead } from "../../http2/message-head.ts"
 import { failure } from "../../record/failure.ts"
-import { Exchange } from "../../relay/call/call.ts"
-import type { RelayContext } from "../../relay/context.ts"
+import { Call } from "../../relay/call/call.ts"
+import type { CallContext } from "../../relay/call/call-context.ts"
 import type { Route } from "../../relay/route/route.ts"
 import type { Http1Connection } from "../http1/connection.ts"
 import type { Caller } from "../json/caller.ts"
 import type { MethodTypes } from "../json/method-types.ts"
 import { TypesError } from "../json/reflection.ts"
 import { answerRoute } from "../shared/answer-route.ts"
-import { guarded } from "../shared/guarded.ts"
 import { messageOctetsMaxOf } from "../shared/message-limits.ts"
 import type { MessageWork } from "../shared/message-work.ts"
 import { methodPath } from "../shared/method-path.ts"
+import type { Refusal } from "../shared/refusal.ts"
 import { grpcRequestHead } from "../shared/request-head.ts"
 import { BridgeSocket } from "./bridge-socket.ts"
+import { WebSocketConnection } from "./connection.ts"
 import { WebSocketGrpcOpening } from "./grpc-transcoder.ts"
-import { type Handshake, type Refusal, readHandshake } from "./handshake.ts"
-import { WebSocketJsonCall } from "./json-transcoder.ts"
-import type { WebSocketCallOptions } from "./transcoder.ts"
+import { type Handshake, readHandshake } from "./handshake.ts"
+import { WebSocketJsonTranscoder } from "./json-transcoder.ts"
+import type { WebSocketTranscoderOptions } from "./transcoder.ts"
 
 /** Beside a message of the largest size: a control octet and a gRPC prefix. */
 const BESIDE_MESSAGE_OCTETS = 6
@@ -40,21 +41,25 @@ export type FindTypes = (route: Route, path: string, caller: Caller) => Promise<
 
 /** WebSocket handshakes, and the calls that they become. */
 export class WebSockets {
-  readonly #context: RelayContext
+  readonly #context: CallContext
   readonly #findTypes: FindTypes
   readonly #work: MessageWork
   readonly #server: Server<typeof BridgeSocket>
   /** Chosen for the handshake under way; `ws` asks for it in the same turn. */
   #subprotocol: string | null = null
 
-  constructor(context: RelayContext, findTypes: FindTypes, work: MessageWork) {
+  constructor(context: CallContext, findTypes: FindTypes, work: MessageWork) {
     this.#context = context
     this.#findTypes = findTypes
     this.#work = work
     this.#server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
+      // Decompression would make 4 MiB of 4 KiB.
       perMessageDeflate: false,
+      // It is given whole messages: see MessageAssembler.
+      maxFragments: 1,
+      autoPong: false,
       maxPayload: context.limits.messageOctetsMax + BESIDE_MESSAGE_OCTETS,
       handleProtocols: () => this.#subprotocol ?? false,
       WebSocket: BridgeSocket,
@@ -66,9 +71,7 @@ export class WebSockets {
   /** A request with `upgrade` came. */
   upgrade(connection: Http1Connection, request: IncomingMessage, rest: Buffer): void {
     const found = connection.findRoute(request)
-    // Node reads nothing more; those before it are answered, and the client will have to come again.
-    if (connection.isAnswering) return connection.drain()
-    if ("status" in found) return connection.refuse(found.status, found.reason)
+    if ("status" in found) return connection.refuseRequest(request, found.status, found.reason)
     const upgrade = { connection, request, rest, ...found }
     const { settings } = found.route
     if (!settings.bridge.webSocket || request.headers.upgrade?.toLowerCase() !== "websocket")
@@ -85,7 +88,7 @@ export class WebSockets {
     response.assignSocket(request.socket as unknown as Socket)
     response.shouldKeepAlive = false
     const open = (...[record, stream, , on]: Parameters<typeof connection.options.openStream>) =>
-      new Exchange(this.#context, record, stream, head, answerRoute(on, status, `${reason}\n`))
+      new Call(this.#context, record, stream, head, answerRoute(on, status, `${reason}\n`))
     response.on("finish", () => connection.socket.end())
     connection.serve(open, head, route, request, response)
   }
@@ -96,33 +99,37 @@ export class WebSockets {
     // `ws` takes it for the socket that it makes in this turn.
     const { bridge } = upgrade.route.settings
     this.#server.options.maxPayload = messageOctetsMaxOf(bridge, this.#context.limits) + BESIDE_MESSAGE_OCTETS
+    const { socket, options } = connection
     // What is wrong with the handshake itself `ws` answers: RFC 6455 §4.2.
-    this.#server.handleUpgrade(request, request.socket, rest, (socket) => {
-      connection.upgraded()
-      socket.on("error", () => {})
-      const controlFrameCame = guarded(
-        this.#context,
-        () => socket.terminate(),
-        (payload: Buffer) => connection.controlFrameCame(payload.length),
-      )
-      for (const event of ["ping", "pong"] as const) socket.on(event, controlFrameCame)
-      this.#open(upgrade, handshake, socket)
+    this.#server.handleUpgrade(request, request.socket, Buffer.alloc(0), (webSocket) => {
+      const next = new WebSocketConnection(options, socket)
+      options.onReplaced(connection, next)
+      webSocket.on("error", () => {})
+      webSocket.on("ping", (payload) => webSocket.answerPing(payload))
+      this.#open(upgrade, handshake, webSocket, next)
+      // In a later turn the socket flows, unless the call has paused it.
+      if (rest.length > 0) socket.receive(rest, 0, rest.length)
     })
   }
 
-  #open({ connection, head, route }: Upgrade, handshake: Handshake, socket: BridgeSocket): void {
+  #open(
+    { head, route }: Upgrade,
+    handshake: Handshake,
+    socket: BridgeSocket,
+    connection: WebSocketConnection,
+  ): void {
     const path = methodPath(head.path, route.settings.bridge)
     const grpcHead = (carriage: readonly string[]): RequestHead =>
       grpcRequestHead(handshake.head, path ?? "/", [...handshake.metadata, ...carriage])
-    const options = (carriage: readonly string[]): WebSocketCallOptions => ({
+    const options = (carriage: readonly string[]): WebSocketTranscoderOptions => ({
       context: this.#context,
       connection: connection.record,
       head: grpcHead(carriage),
       route,
       socket,
-      link: connection,
+      source: connection,
       handshakePath: head.path,
-      onOver: (call) => connection.remove(call),
+      onOver: (call) => connection.ended(call),
     })
     if (handshake.kind === "grpc-websockets") {
       new WebSocketGrpcOpening({ connection, socket, path, options })
@@ -131,8 +138,8 @@ export class WebSockets {
     const carriage = ["content-type", "application/grpc+proto", "grpc-accept-encoding", "identity"]
     const caller = { head: grpcHead(carriage), connection: connection.record }
     const types = path === null ? noMethod(head.path) : this.#findTypes(route, path, caller)
-    const call = new WebSocketJsonCall(options(carriage), types, this.#work)
-    connection.add(call)
+    const call = new WebSocketJsonTranscoder(options(carriage), types, this.#work)
+    connection.opened(call, messageOctetsMaxOf(route.settings.bridge, this.#context.limits))
     call.start()
   }
 }

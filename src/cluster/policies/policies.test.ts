@@ -3,22 +3,31 @@ import { parseAddress } from "../../config/address.ts"
 import { defaultEndpoint } from "../../config/defaults.ts"
 import type { EndpointConfig } from "../../config/model.ts"
 import { Endpoint } from "../endpoint.ts"
-import { pickLeastStreams } from "./least-streams.ts"
-import { pickRoundRobin } from "./round-robin.ts"
+import { LeastStreams } from "./least-streams.ts"
+import type { Picker, PickRequest } from "./policy.ts"
+import { RoundRobin } from "./round-robin.ts"
 
 /** Endpoints a, b, c … of these weights. */
 function endpointsOf(...weights: (number | Partial<EndpointConfig>)[]): Endpoint[] {
   return weights.map((each, index) => {
     const config = typeof each === "number" ? { weight: each } : each
     const address = parseAddress(`${String.fromCharCode(97 + index)}:80`, null)!
-    return new Endpoint({ ...defaultEndpoint(address), ...config })
+    return new Endpoint({ ...defaultEndpoint(address), ...config }, index)
   })
 }
 
 const name = (endpoint: Endpoint | undefined): string => endpoint?.address[0] ?? "-"
 
-function picks(endpoints: Endpoint[], many: number, policy = pickRoundRobin): string {
-  return Array.from({ length: many }, () => name(policy(endpoints))).join("")
+const ANY: PickRequest = { tried: null, mayWait: true }
+const random = (): number => 0.5
+
+function picks(
+  endpoints: readonly Endpoint[],
+  many: number,
+  picker: Picker = new RoundRobin(endpoints),
+  request = ANY,
+): string {
+  return Array.from({ length: many }, () => name(picker.pick(endpoints, request, random))).join("")
 }
 
 describe("smooth weighted round robin: the sequences of nginx 1.22", () => {
@@ -35,7 +44,7 @@ describe("smooth weighted round robin: the sequences of nginx 1.22", () => {
     expect(picks(endpointsOf(...weights), expected.length)).toBe(expected)
   })
 
-  test("nobody: nobody", () => expect(pickRoundRobin([])).toBeUndefined())
+  test("of none: none", () => expect(picks([], 1)).toBe("-"))
 
   test("in any number of rounds each gets its weight's share, never far from its turn", () => {
     const weights = [7, 3, 2, 1]
@@ -50,23 +59,60 @@ describe("smooth weighted round robin: the sequences of nginx 1.22", () => {
 })
 
 describe("an endpoint that failed", () => {
-  test("loses the weight that nginx takes, in whole numbers, and wins it back one pick at a time, no further", () => {
-    const [a, b] = endpointsOf({ weight: 3, maxFails: 2 }, { weight: 3 }) as [Endpoint, Endpoint]
-    a.failed(0)
-    expect(a.effectiveWeight).toBe(2)
-    const weights: number[] = []
-    for (let i = 0; i < 5; i++) {
-      pickRoundRobin([a, b])
-      weights.push(a.effectiveWeight)
-    }
-    expect(weights).toEqual([3, 3, 3, 3, 3])
-  })
+  test.each([
+    // weight, maxFails, failures, what the loop of nginx gives
+    [12, 1, 1, "bbbbabbabbababab"],
+    [12, 5, 1, "babababababababa"],
+    [3, 2, 2, "babababababababa"],
+  ])(
+    "weight=%i max_fails=%i, failed %i times: less weight, won back pick by pick, no further",
+    (weight, maxFails, failures, expected) => {
+      const endpoints = endpointsOf({ weight, maxFails }, { weight })
+      const picker = new RoundRobin(endpoints)
+      for (let i = 0; i < failures; i++) picker.onFailed(endpoints[0]!)
+      expect(picks(endpoints, 16, picker)).toBe(expected)
+    },
+  )
 
   test("never goes below nothing", () => {
-    const [a] = endpointsOf({ weight: 1, maxFails: 1 }) as [Endpoint]
-    for (let i = 0; i < 5; i++) a.failed(0)
-    expect(a.effectiveWeight).toBe(0)
-    expect(name(pickRoundRobin([a]))).toBe("a")
+    const endpoints = endpointsOf({ weight: 1, maxFails: 1 }, { weight: 1 })
+    const picker = new RoundRobin(endpoints)
+    for (let i = 0; i < 5; i++) picker.onFailed(endpoints[0]!)
+    expect(picks([endpoints[0]!], 1, picker)).toBe("a")
+    expect(picks(endpoints, 4, picker)).toMatch(/^(ab|ba){2}$/)
+  })
+
+  test("has its full weight again as soon as it is back", () => {
+    const endpoints = endpointsOf({ weight: 100, maxFails: 1 }, { weight: 100 })
+    const picker = new RoundRobin(endpoints)
+    picker.onFailed(endpoints[0]!)
+    picker.onBack(endpoints[0]!)
+    expect(picks(endpoints, 10, picker)).toBe("ababababab")
+  })
+})
+
+describe.for([
+  ["round robin", RoundRobin],
+  ["least streams", LeastStreams],
+] as const)("%s passes over", ([, Policy]) => {
+  test.for<
+    [why: string, change: (endpoint: Endpoint) => void, request: Partial<PickRequest>, picked: string]
+  >([
+    ["one that is full", (a) => [1, 2].forEach(() => a.tryOpenStream()), {}, "bbb"],
+    ["one where streams wait", (a) => Object.assign(a, { isSaturated: true }), { mayWait: false }, "bbb"],
+    ["not one where streams wait, if need be", (a) => Object.assign(a, { isSaturated: true }), {}, "aba"],
+  ])("%s", ([, change, request, picked]) => {
+    const endpoints = endpointsOf({ maxStreams: 2 }, { maxStreams: null })
+    change(endpoints[0]!)
+    expect(picks(endpoints, 3, new Policy(endpoints), { ...ANY, ...request })).toBe(picked)
+  })
+
+  test("those that were tried, and says when none is left", () => {
+    const endpoints = endpointsOf(1, 1, 1)
+    const [a, b, c] = endpoints as [Endpoint, Endpoint, Endpoint]
+    const picker = new Policy(endpoints)
+    expect(picks(endpoints, 2, picker, { ...ANY, tried: [a, c] })).toBe("bb")
+    expect(picks(endpoints, 1, picker, { ...ANY, tried: [a, b, c] })).toBe("-")
   })
 })
 
@@ -80,53 +126,16 @@ describe("least streams", () => {
   ])("weights %j with %j open: %s", (weights, open, expected) => {
     const endpoints = endpointsOf(...weights)
     endpoints.forEach((endpoint, index) => {
-      endpoint.streamsOpen = open[index]!
+      for (let i = 0; i < open[index]!; i++) endpoint.tryOpenStream()
     })
-    expect(name(pickLeastStreams(endpoints))).toBe(expected)
+    expect(picks(endpoints, 1, new LeastStreams(endpoints))).toBe(expected)
   })
 
   test("those that tie take turns, by weight", () => {
     const endpoints = endpointsOf(1, 1, 1)
-    endpoints[1]!.streamsOpen = 1
-    expect(picks(endpoints, 4, pickLeastStreams)).toBe("acac")
+    endpoints[1]!.tryOpenStream()
+    expect(picks(endpoints, 4, new LeastStreams(endpoints))).toBe("acac")
   })
 
-  test("nobody: nobody", () => expect(pickLeastStreams([])).toBeUndefined())
-})
-
-describe("max_fails and fail_timeout, as nginx counts them", () => {
-  test.each([
-    // maxFails, failures at these times, looked at, whether it is out
-    [1, [0], 0, true],
-    [1, [0], 10_000, true],
-    [1, [0], 10_001, false],
-    [0, [0, 1, 2], 2, false],
-    [3, [0, 1], 1, false],
-    [3, [0, 1, 2], 2, true],
-    [2, [0, 9_000], 18_999, true],
-    [2, [0, 9_000], 19_001, false],
-  ])("max_fails=%i, failed at %j: at %i ms out is %s", (maxFails, failures, nowMs, isOut) => {
-    const [endpoint] = endpointsOf({ maxFails }) as [Endpoint]
-    for (const atMs of failures) endpoint.failed(atMs)
-    expect(endpoint.isEjected(nowMs)).toBe(isOut)
-  })
-
-  test("after its time one stream asks; until that has gone well it is counted as failing", () => {
-    const [endpoint] = endpointsOf({ maxFails: 1 }) as [Endpoint]
-    expect(endpoint.failed(0)).toBe(true)
-    expect(endpoint.isEjected(10_001)).toBe(false)
-    endpoint.picked(10_001)
-    // The next one finds it out again: only one asks at a time.
-    expect(endpoint.isEjected(10_002)).toBe(true)
-    endpoint.succeeded()
-    expect(endpoint.isEjected(10_003)).toBe(false)
-  })
-
-  test("a success in between does not wipe out failures that are fresh", () => {
-    const [endpoint] = endpointsOf({ maxFails: 2 }) as [Endpoint]
-    endpoint.failed(100)
-    endpoint.succeeded()
-    endpoint.failed(200)
-    expect(endpoint.isEjected(200)).toBe(true)
-  })
+  test("of none: none", () => expect(picks([], 1, new LeastStreams([]))).toBe("-"))
 })

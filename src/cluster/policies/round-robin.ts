@@ -1,19 +1,61 @@
 import type { Endpoint } from "../endpoint.ts"
+import { isPassedOver, type Picker, type PickRequest } from "./policy.ts"
 
 /**
  * Smooth weighted round robin: each endpoint gains its weight, the richest is chosen and pays the sum. Weights 5,1,1
  * give a a b a c a a, not a a a a a b c. An endpoint that failed has less weight and wins it back pick by pick.
  * Cost: O(endpoints). Source: nginx, ngx_http_upstream_get_peer.
  */
-export function pickRoundRobin(endpoints: readonly Endpoint[]): Endpoint | undefined {
-  let best: Endpoint | undefined
-  let total = 0
-  for (const endpoint of endpoints) {
-    endpoint.currentWeight += endpoint.effectiveWeight
-    total += endpoint.effectiveWeight
-    if (endpoint.effectiveWeight < endpoint.config.weight) endpoint.effectiveWeight++
-    if (best === undefined || endpoint.currentWeight > best.currentWeight) best = endpoint
+export class RoundRobin implements Picker {
+  /** By slot. */
+  readonly #current: number[] = []
+  readonly #effective: number[] = []
+
+  constructor(endpoints: readonly Endpoint[]) {
+    for (const { slot, weight } of endpoints) {
+      this.#current[slot] = 0
+      this.#effective[slot] = weight
+    }
   }
-  if (best !== undefined) best.currentWeight -= total
-  return best
+
+  pick(available: readonly Endpoint[], request: PickRequest): Endpoint | undefined {
+    return this.pickUpTo(Number.POSITIVE_INFINITY, available, request)
+  }
+
+  /** Those with more load are left out. */
+  pickUpTo(loadMax: number, available: readonly Endpoint[], request: PickRequest): Endpoint | undefined {
+    let best: Endpoint | undefined
+    let most = 0
+    let total = 0
+    for (const endpoint of available) {
+      if (isPassedOver(endpoint, request) || loadOf(endpoint) > loadMax) continue
+      const { slot, weight } = endpoint
+      const effective = Math.min(this.#effective[slot]!, weight)
+      const current = this.#current[slot]! + effective
+      this.#current[slot] = current
+      total += effective
+      this.#effective[slot] = Math.min(effective + 1, weight)
+      if (best === undefined || current > most) {
+        best = endpoint
+        most = current
+      }
+    }
+    if (best !== undefined) this.#current[best.slot] = most - total
+    return best
+  }
+
+  /** In whole numbers, as nginx divides: with fractions the weight would be won back past what it was. */
+  onFailed({ slot, weight, config: { maxFails } }: Endpoint): void {
+    if (maxFails > 0)
+      this.#effective[slot] = Math.max(0, (this.#effective[slot] ?? 0) - Math.floor(weight / maxFails))
+  }
+
+  onBack({ slot, weight }: Endpoint): void {
+    this.#effective[slot] = weight
+  }
+}
+
+/** Streams open for its weight. */
+export function loadOf({ streamsOpen, weight }: Endpoint): number {
+  return weight > 0 ? streamsOpen / weight : Number.MAX_VALUE
 }

@@ -6,6 +6,7 @@ import { didYouMean } from "../problem.ts"
 import { type Directive, lastWordOf, spanOf, type Word } from "./ast.ts"
 import type { Context, DirectiveSpec, ValueKind } from "./directives/spec.ts"
 import { namesIn, specsOf } from "./directives/table.ts"
+import { isLua } from "./lua.ts"
 import { otherFormatHint } from "./other-format.ts"
 import type { Report } from "./report.ts"
 import { readNumber, readOffset, readSecondsMs, readSize, readTimeMs } from "./units.ts"
@@ -58,7 +59,10 @@ function findSpec(directive: Directive, contexts: readonly Context[], report: Re
   const specs = specsOf(text)
   const spec = specs.find((each) => each.contexts.some((context) => contexts.includes(context)))
   if (spec !== undefined) return spec
-  if (specs.length === 0) {
+  if (isLua(text)) {
+    // OpenResty gets new ones with its versions.
+    report.error(span, `"${text}" is not supported: ${LUA}`, LUA_HINT)
+  } else if (specs.length === 0) {
     report.error(
       span,
       `unknown directive "${text}"`,
@@ -150,6 +154,10 @@ const EXAMPLES: Record<Exclude<ValueKind, "flag" | "timeouts">, string> = {
   time: "for instance 500ms, 30s, 5m or 1h 30m; a bare number is seconds",
   sec: "for instance 30s, 5m or 1d; a bare number is seconds",
 }
+
+/** What keeps a file with Lua from running, and what can be done. */
+const LUA = "no Lua is run here, and it may decide who gets in or where a call goes"
+const LUA_HINT = "do it in the backend, or keep OpenResty in front of Sluice for these locations"
 
 function checkVerdict(
   directive: Directive,

@@ -1,5 +1,5 @@
 /** Puts included files in the place of `include`. */
-import { readdirSync, readFileSync, statSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { dirname, isAbsolute, join } from "node:path"
 import type { Directive, Word } from "./ast.ts"
 import { expandGlob, isGlob } from "./glob.ts"
@@ -12,8 +12,6 @@ export interface ConfigFiles {
   read(path: string): Uint8Array
   /** The names in a directory; empty when there is none. */
   list(directory: string): string[]
-  /** Whether a directory exists. Not asked where there is no disk. */
-  isDirectory?(path: string): boolean
 }
 
 export const diskFiles: ConfigFiles = {
@@ -25,7 +23,6 @@ export const diskFiles: ConfigFiles = {
       return []
     }
   },
-  isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
 }
 
 /** Bounds of one configuration, includes counted each time: against loops, and against reading a disk by mistake. */

@@ -3,6 +3,7 @@
  * the start of a word, `}` too, `#` too; a backslash keeps any next character from ending a word; `${` opens no block.
  */
 import type { Span, Word } from "./ast.ts"
+import { endOfLua } from "./lua.ts"
 import type { Report } from "./report.ts"
 
 export type Token =
@@ -49,6 +50,14 @@ export class Lexer {
       return { kind: character, span }
     }
     return character === '"' || character === "'" ? this.#quoted(character) : this.#bare()
+  }
+
+  /** Passes over a block of Lua, whose `{` was the last token. False: it does not end, and the file is over. */
+  skipLua(): boolean {
+    const end = endOfLua(this.#text, this.#at)
+    const to = end < 0 ? this.#text.length : end + 1
+    while (this.#at < to) this.#advance()
+    return end >= 0
   }
 
   /** Where the file ends. */

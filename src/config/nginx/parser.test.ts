@@ -35,3 +35,40 @@ test("blocks within blocks without end are refused, not followed", () => {
   parse("a {".repeat(100_000), "f", report)
   expect(report.problems.map(({ message }) => message)).toEqual(["more than 64 blocks within each other"])
 })
+
+test.each<[what: string, lua: string]>([
+  ["nothing", ""],
+  ["tables within tables", "local t = { a = { 1, 2 }, b = {} } return t"],
+  ["braces in texts", `ngx.say("}", '}', "\\"}", '\\'}')`],
+  ["braces in comments", "-- } it's } \n --[[ } ' ]] --[==[ } ]] } ]==] --[= }\n"],
+  ["braces in long brackets", "local s = [[ } ' ]] .. [=[ ]] } ]=] .. a[1] .. a[b[1]]"],
+  [
+    "what nginx would read otherwise",
+    'if a ~= 1 then ngx.header["X"] = "a;b" end; for k in pairs({}) do end # } }'.replace(" # } }", ""),
+  ],
+  ["a quote that is not closed on its line", "-- don't\n local a = 'x\n y { } z"],
+  ["an escaped line end", '"a\\\n }"'],
+  ["words longer than nginx's", `local s = "${"x".repeat(10_000)}"`],
+  ["minus signs", "local a = 1 - 2 -3 --- }\n"],
+])("Lua is passed over as a whole: %s", (_what, lua) => {
+  const report = new Report()
+  const text = `a {\n set_by_lua_block $x {${lua}}\n b;\n}\nc d`
+  expect(outline(parse(text, "f", report))).toBe("a {set_by_lua_block $x {} b;}")
+  // The line of what comes behind is right.
+  const line = text.split("\n").length
+  expect(report.problems.map(({ line: at, message }) => `${at} ${message}`)).toEqual([
+    `${line} directive "c" is not terminated by ";"`,
+  ])
+})
+
+test.each([
+  "content_by_lua_block { if a { ",
+  "content_by_lua_block { [[ } ",
+  "content_by_lua_block { --[[ } ",
+])("Lua without an end is one problem: %s", (text) => {
+  const report = new Report()
+  parse(`a; ${text}`, "f", report)
+  expect(report.problems.map(({ column, message }) => `${column} ${message}`)).toEqual([
+    '4 the Lua of "content_by_lua_block" does not end: a "}" is missing',
+  ])
+})

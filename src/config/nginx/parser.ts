@@ -1,8 +1,10 @@
 /** Tokens to directives. Every problem is reported and reading goes on behind it, at the next `;` or brace. */
 import { type Directive, lastWordOf, type Span, type Word } from "./ast.ts"
 import { Lexer } from "./lexer.ts"
+import { isLuaBlock } from "./lua.ts"
 import { otherFormatHint } from "./other-format.ts"
 import type { Report } from "./report.ts"
+import { templateHint } from "./unfilled.ts"
 
 /** Blocks within blocks; far beyond what anyone writes, so that later passes may recurse. */
 const DEPTH_MAX = 64
@@ -48,6 +50,13 @@ export function parse(text: string, file: string, report: Report): Directive[] {
         break
       case "{": {
         if (words.length === 0 && !broken) report.error(token.span, 'unexpected "{"')
+        if (words.length > 0 && isLuaBlock(words[0]!.text)) {
+          const lua = words[0]!
+          statement([])
+          if (lexer.skipLua()) break
+          report.error(lua.span, `the Lua of "${lua.text}" does not end: a "}" is missing`)
+          return top
+        }
         if (open.length === DEPTH_MAX) {
           report.error(token.span, `more than ${DEPTH_MAX} blocks within each other`)
           return top
@@ -72,7 +81,11 @@ function reportUnterminated(words: Word[], report: Report): void {
   const directive: Directive = { name: words[0]!, args: words.slice(1), block: null }
   const { span } = lastWordOf(directive)
   const { text } = directive.name
-  report.error(span, `directive "${text}" is not terminated by ";"`, otherFormatHint(text))
+  report.error(
+    span,
+    `directive "${text}" is not terminated by ";"`,
+    otherFormatHint(text) ?? templateHint(text),
+  )
 }
 
 function reportEnd(lexer: Lexer, words: Word[], broken: boolean, open: OpenBlock[], report: Report): void {

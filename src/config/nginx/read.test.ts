@@ -375,7 +375,7 @@ test.each([
   ["*.a www.*", ["*.a", "www.*"]],
   [".a", ["a", "*.a"]],
   ["_ ''", ["_", ""]],
-  [String.raw`~^(?P<n>\w+)\.a$`, [String.raw`~^(?<n>\w+)\.a$`]],
+  [String.raw`~^(?P<n>\w+)\.a$`, [String.raw`~^(?P<n>\w+)\.a$`]],
 ])("server_name %s", (names, expected) => {
   expect(configOf(`server { server_name ${names}; }`).servers[0]!.names).toEqual(expected)
 })
@@ -392,7 +392,7 @@ test.each<[location: string, match: object]>([
   ["location = /a {}", { kind: "exact", path: "/a" }],
   ["location =/a {}", { kind: "exact", path: "/a" }],
   [String.raw`location ~ \.Chat/ {}`, { kind: "regex", pattern: String.raw`\.Chat/`, ignoreCase: false }],
-  ["location ~ '(?i)^/b|^/[a]' {}", { kind: "regex", pattern: "^/b|^/[a]", ignoreCase: true }],
+  ["location ~ '(?i)^/b|^/[a]' {}", { kind: "regex", pattern: "(?i)^/b|^/[a]", ignoreCase: false }],
   ["location ~*^/chat {}", { kind: "regex", pattern: "^/chat", ignoreCase: true }],
 ])("%s", (location, match) => expect(routeOf(location).match).toEqual(match))
 
@@ -473,7 +473,7 @@ describe("answers", () => {
 })
 
 test("TLS: certificates by server, the rest from the default server", () => {
-  const { config, problems } = read(
+  const { config, places } = read(
     `server { listen 443 ssl; server_name a; ssl_certificate a.pem; ssl_certificate_key a.key; ssl_protocols TLSv1.3; }
      server { listen 443 ssl; server_name b; ssl_certificate b.pem; ssl_certificate_key b.key; }`,
     { "a.pem": "", "a.key": "", "b.pem": "" },
@@ -487,7 +487,7 @@ test("TLS: certificates by server, the rest from the default server", () => {
     verifyClient: "off",
     sessionTimeoutMs: 300_000,
   })
-  expect(problems.map(messageOf)).toContain('cannot read "b.key"')
+  expect(places.get("b.key")).toMatchObject({ line: 2, column: 89, length: 5 })
 })
 
 test("a server that would ask clients for more than its address's default is refused", () => {
@@ -520,4 +520,70 @@ test("all problems come at once", () => {
     "a; server { b; location / { c; grpc_read_timeout x; grpc_pass nope; } listen y z; }",
   )
   expect(problems.filter(({ severity }) => severity === "error")).toHaveLength(6)
+})
+
+test.each([
+  ["grpc_set_header Connection upgrade;", '"Connection" is not sent: it belongs to HTTP/1.1'],
+  ["grpc_set_header Connection '';", null],
+  ["grpc_set_header X-A 'a ';", 'the value of "X-A" begins or ends in white space'],
+  ["grpc_set_header Host 'a b';", '"a b" is no host'],
+  ["grpc_set_header Content-Length $content_length;", '"Content-Length" is not sent'],
+  ["add_header Keep-Alive timeout=5;", '"Keep-Alive" is not sent'],
+  ["add_header X-A 'a\n  b' always;", 'the value of "X-A" holds a line break'],
+  ["add_header Trailer x;", null],
+])("%s is warned of at its name: %s", (directive, message) => {
+  const { problems } = read(`server {\n listen 80;\n ${directive}\n}`)
+  const warnings = problems.filter(({ severity }) => severity === "warning")
+  expect(warnings).toEqual(
+    message === null ? [] : [expect.objectContaining({ line: 3, message: expect.stringContaining(message) })],
+  )
+})
+
+test("each block of Lua is one error at its first line, and all else is read", () => {
+  const { problems } = read(`
+lua_package_path "/x/?.lua;;";
+lua_shared_dict limits 10m;
+init_by_lua_block {
+  require "resty.core"
+  local t = { ["a;b"] = function() return "}" end }
+}
+upstream back {
+  server 127.0.0.1:1;
+  balancer_by_lua_block { local b = require "ngx.balancer"; assert(b.set_current_peer("127.0.0.1", 8080)) }
+}
+server {
+  listen 80;
+  ssl_certificate_by_lua_block { -- it's }
+    print("{")
+  }
+  location / {
+    set_by_lua_block $who { return ngx.var.arg_who or "{" }
+    access_by_lua_block {
+      if ngx.var.arg_token ~= "s3cret;" then
+        return ngx.exit(403) -- no }
+      end
+    }
+    new_phase_by_lua_block { x }
+    log_by_lua 'ngx.log(ngx.ERR, "a")';
+    rewrite_by_lua_file /x.lua;
+    grpc_set_header X-Who $who;
+    grpc_pass grpc://back;
+  }
+  js_import main from a.js;
+  location /js { js_content main.hello; grpc_pass grpc://back; }
+}`)
+  const errors = problems.filter(({ severity }) => severity === "error")
+  expect(errors.map(({ line, message }) => `${line} ${message.replace(/:.*/, "")}`)).toEqual([
+    '4 "init_by_lua_block" is not supported',
+    '10 "balancer_by_lua_block" is not supported',
+    '14 "ssl_certificate_by_lua_block" is not supported',
+    '18 "set_by_lua_block" is not supported',
+    '19 "access_by_lua_block" is not supported',
+    '24 "new_phase_by_lua_block" is not supported',
+    '25 "log_by_lua" is not supported',
+    '26 "rewrite_by_lua_file" is not supported',
+    '31 "js_content" is not supported',
+    '27 variable "$who" is not supported',
+  ])
+  expect(errors[0]!.hint).toContain("keep OpenResty in front")
 })

@@ -3,9 +3,11 @@ import type { Config } from "../model.ts"
 import type { Problem } from "../problem.ts"
 import { createAdapter } from "./adapt/adapter.ts"
 import { adaptConfig } from "./adapt/config.ts"
+import type { Span } from "./ast.ts"
 import { checkBlock } from "./check.ts"
 import { type ConfigFiles, Inclusion } from "./include.ts"
 import { Report } from "./report.ts"
+import { reportTemplate } from "./unfilled.ts"
 import { Variables } from "./variables.ts"
 
 export interface NginxConfig {
@@ -15,6 +17,8 @@ export interface NginxConfig {
   problems: Problem[]
   /** Every file read, by the name that problems use. */
   sources: Map<string, string>
+  /** Where the files that it names are first named. */
+  places: Map<string, Span>
 }
 
 /**
@@ -30,15 +34,17 @@ export function readNginxConfig(text: string, path: string, files: ConfigFiles):
   const report = new Report()
   const inclusion = new Inclusion(path, files, report)
   const directives = inclusion.expandFirst(path, text)
-  const isFragment = !directives.some(({ name }) => name.text === "http")
-  const checked = checkBlock(directives, isFragment ? ["main", "http"] : ["main"], report)
+  const { sources } = inclusion
   const variables = new Variables()
   variables.declareAll(directives)
+  if (reportTemplate(directives, variables, report))
+    return { config: null, problems: report.problems, sources, places: new Map() }
+  const isFragment = !directives.some(({ name }) => name.text === "http")
+  const checked = checkBlock(directives, isFragment ? ["main", "http"] : ["main"], report)
   const adapter = createAdapter({
     report,
     variables,
     directory: dirname(path),
-    canRead: (file) => canRead(files, file),
   })
   const config = adaptConfig(adapter, checked, isFragment)
   if (config.listeners.length === 0 && report.errors === 0) {
@@ -47,14 +53,6 @@ export function readNginxConfig(text: string, path: string, files: ConfigFiles):
       "no server is configured: nothing would listen",
     )
   }
-  return { config: report.errors > 0 ? null : config, problems: report.problems, sources: inclusion.sources }
-}
-
-function canRead(files: ConfigFiles, path: string): boolean {
-  try {
-    files.read(path)
-    return true
-  } catch {
-    return false
-  }
+  const { places } = adapter
+  return { config: report.errors > 0 ? null : config, problems: report.problems, sources, places }
 }

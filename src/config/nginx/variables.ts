@@ -45,6 +45,10 @@ const DECLARING: ReadonlyMap<string, number> = new Map([
   ["auth_request_set", 0],
   ["perl_set", 0],
   ["js_set", 0],
+  ["js_var", 0],
+  ["set_by_lua", 0],
+  ["set_by_lua_block", 0],
+  ["set_by_lua_file", 0],
   ["keyval", 1],
 ])
 
@@ -82,7 +86,7 @@ export class Variables {
         return false
       }
       if (isIn(VARIABLES, part.name)) continue
-      if (!this.#isKnown(part.name)) {
+      if (!this.isKnown(part.name)) {
         report.error(word.span, `unknown "${part.name}" variable`, suggest(part.name))
         right = false
       } else if (inLog) {
@@ -116,8 +120,10 @@ export class Variables {
       .join("")
   }
 
-  #isKnown(name: string): boolean {
-    return /^[1-9]/.test(name) || this.#declared.has(name.toLowerCase()) || isIn(NGINX_VARIABLES, name)
+  /** Whether nginx would know it: one of its own, or one that the file brings. */
+  isKnown(name: string): boolean {
+    const isNginx = isIn(VARIABLES, name) || isIn(NGINX_VARIABLES, name)
+    return isNginx || /^[1-9]/.test(name) || this.#declared.has(name.toLowerCase())
   }
 }
 

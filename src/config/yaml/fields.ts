@@ -6,6 +6,7 @@
 import { isDeepStrictEqual } from "node:util"
 import { GrpcStatus } from "../../grpc/status.ts"
 import { defaultBridge } from "../defaults.ts"
+import { defaults } from "../defaults-table.ts"
 import type {
   AccessLogConfig,
   BridgeConfig,
@@ -297,9 +298,9 @@ const defaultListenerTls: ListenerTlsConfig = {
   protocols: null,
   ciphers: null,
   clientCaFile: null,
-  verifyClient: "off",
-  verifyDepth: 1,
-  sessionTimeoutMs: 300_000,
+  verifyClient: defaults.listenerTls.verifyClient.value,
+  verifyDepth: defaults.listenerTls.verifyDepth.value,
+  sessionTimeoutMs: defaults.listenerTls.sessionTimeout.value,
 }
 const listenerTlsFields: Fields<ListenerTlsConfig> = [
   field("certificates", "certificates", certificates),

@@ -240,6 +240,13 @@ describe.each<[what: string, text: string, ...problems: string[]]>([
     '2:24~12 error: "policy" must be round_robin or least_streams, not "least_stream" (did you mean "least_streams"?)',
   ],
   [
+    "headers that are not sent as they are written",
+    `${MINIMAL}setHeaders: { Connection: upgrade, X-A: "a " }\naddHeaders: [{ name: Keep-Alive, value: a }]`,
+    expect.stringContaining('warning: "Connection" is not sent: it belongs to HTTP/1.1'),
+    expect.stringContaining('warning: the value of "X-A" begins or ends in white space, which is not sent'),
+    expect.stringContaining('warning: "Keep-Alive" is not sent: it belongs to HTTP/1.1'),
+  ],
+  [
     "weight 0",
     "listeners: 80\nclusters: {a: [{address: b:1, weight: 0}]}",
     '2:39~1 error: "weight" must be at least 1, not 0',

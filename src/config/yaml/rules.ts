@@ -5,10 +5,12 @@
 import { limitNames } from "../../base/limits.ts"
 import { octetText } from "../../base/octet-text.ts"
 import { resolveLimits } from "../../base/resolve-limits.ts"
+import { compileRegex, Regex } from "../../regex/regex.ts"
 import { didYouMean } from "../problem.ts"
 import { serverNameProblem } from "../server-name.ts"
 import { type Fault, fault, type Path } from "./faults.ts"
 import { listenAddress } from "./scalars.ts"
+import { checkWrittenFields } from "./written-fields.ts"
 
 type Map_ = Readonly<Record<string, unknown>>
 
@@ -38,6 +40,7 @@ export function ruleFaults(input: unknown): Fault[] {
     checkServers(input.servers, names, faults)
   } else if (input.routes !== undefined) checkRoutes(input.routes, ["routes"], names, faults)
   else checkOnlyCluster(names, faults)
+  checkWrittenFields(input, [], faults)
   warnOfUnused(input.clusters, names, faults)
   checkLimits(input.limits, faults)
   return faults
@@ -115,6 +118,7 @@ function checkServers(input: unknown, names: Names, faults: Fault[]): void {
     for (const name of listeners) served.add(name)
     checkDefault(server.default, [...path, "default"], listeners, defaults, faults)
     checkHosts(server.names, path, listeners, hosts, faults)
+    checkWrittenFields(server, path, faults)
     checkRoutes(server.routes, [...path, "routes"], names, faults)
   }
   for (const name of servers.length > 0 ? names.listeners : []) {
@@ -203,6 +207,7 @@ function checkRoutes(input: unknown, path: Path, names: Names, faults: Fault[]):
     const place = [...path, index]
     checkMatch(route, place, matches, faults)
     checkAction(route, place, names, faults)
+    checkWrittenFields(route, place, faults)
     checkRoutes(route.routes, [...place, "routes"], names, faults)
   }
 }
@@ -288,12 +293,17 @@ function checkLimits(input: unknown, faults: Fault[]): void {
 }
 
 function checkRegex(pattern: string, path: Path, faults: Fault[]): void {
-  try {
-    new RegExp(octetText(pattern))
-  } catch (error) {
-    const reason = (error as Error).message.replace(/^Invalid regular expression: /, "")
-    faults.push(fault(path, `not a regex: ${reason}`))
-  }
+  const regex = compileRegex(octetText(pattern))
+  if (!(regex instanceof Regex)) faults.push(fault(path, `not a regex: ${regex.error}`))
+  else if (regex.explosion !== null && !regex.isLinear)
+    faults.push({
+      ...fault(
+        path,
+        `a text can be made for which this regex takes ${regex.explosion} time: such a request is answered 500`,
+        "after limits.regexSteps; without lookaround, references and atomic groups it would take linear time",
+      ),
+      severity: "warning",
+    })
 }
 
 function onlyWith(path: Path, key: string, other: string): Fault {

@@ -12,6 +12,7 @@ import { checkTemplate } from "../../record/template.ts"
 import { variableNames } from "../../record/variables.ts"
 import { parseAddress } from "../address.ts"
 import { MESSAGE_OCTETS, METHOD_PATH, ORIGIN } from "../bridge.ts"
+import { defaults, says } from "../defaults-table.ts"
 import { didYouMean } from "../problem.ts"
 import { accessLogFormatNames } from "./access-log-formats.ts"
 import {
@@ -88,12 +89,15 @@ const grpcStatus = z.union([z.enum(grpcStatusNames), z.int().min(0).max(16)], { 
 const accessLogObject = z
   .strictObject({
     path: text().describe("File, /dev/stdout or stderr."),
-    format: z.enum(accessLogFormatNames).optional().describe("A format with a name. Default: main."),
+    format: z
+      .enum(accessLogFormatNames)
+      .optional()
+      .describe(says("A format with a name.", defaults.accessLog.format)),
     template: template.optional().describe("A format of your own, with $variables."),
     escape: z.enum(["default", "json", "none"]).optional(),
     if: template.optional().describe("The line is written only when this is neither empty nor 0."),
-    buffer: size.optional().describe("Octets gathered before a write. Default: 0, at once."),
-    flush: durationOrNone.optional().describe("Longest wait in the buffer. Default: none."),
+    buffer: size.optional().describe(says("Octets gathered before a write.", defaults.accessLog.buffer)),
+    flush: durationOrNone.optional().describe(says("Longest wait in the buffer.", defaults.accessLog.flush)),
   })
   .meta({ id: "AccessLog" })
 
@@ -109,62 +113,68 @@ const ORIGIN_ERROR = 'must be an origin such as "https://app.example", or "*"'
 
 const bridge = z
   .strictObject({
-    grpcWeb: z.boolean().optional().describe("gRPC-Web, binary and text. Default: false."),
-    connect: z.boolean().optional().describe("Connect, unary and streaming. Default: false."),
+    grpcWeb: z.boolean().optional().describe(says("gRPC-Web, binary and text.", defaults.bridge.grpcWeb)),
+    connect: z.boolean().optional().describe(says("Connect, unary and streaming.", defaults.bridge.connect)),
     webSocket: z
       .boolean()
       .optional()
-      .describe("WebSocket with JSON messages, and the grpc-websockets subprotocol. Default: false."),
+      .describe(
+        says("WebSocket with JSON messages, and the grpc-websockets subprotocol.", defaults.bridge.webSocket),
+      ),
     method: matching(METHOD_PATH, METHOD_ERROR)
       .optional()
-      .describe("The method that every such call means. Default: what the path says."),
+      .describe(says("The method that every such call means.", defaults.bridge.method)),
     pathPrefix: matching(/^\/[!-~]*$/, 'must be the start of a path, such as "/api"')
       .optional()
       .describe("Taken off the path before it says the method."),
     origins: z
       .array(matching(ORIGIN, ORIGIN_ERROR))
       .optional()
-      .describe("Origins of other hosts whose pages may call; * for all. Default: none."),
+      .describe(says("Origins of other hosts whose pages may call; * for all.", defaults.bridge.origins)),
     descriptorSet: text()
       .optional()
-      .describe("File with a FileDescriptorSet, for JSON. Default: server reflection."),
+      .describe(says("File with a FileDescriptorSet, for JSON.", defaults.bridge.descriptorSet)),
     metadataQuery: headerNames
       .optional()
-      .describe("Query parameters of a WebSocket that become request headers. Default: none."),
+      .describe(
+        says("Query parameters of a WebSocket that become request headers.", defaults.bridge.metadataQuery),
+      ),
     metadataCookie: headerName
       .optional()
       .describe("Cookie of a WebSocket that becomes authorization: Bearer ... ."),
     maxMessageSize: size
       .refine(isMessageSize, { error: MESSAGE_SIZE_ERROR })
       .optional()
-      .describe("Largest message where a bridge needs it whole. Default: limits.messageOctetsMax, 4 MiB."),
+      .describe(says("Largest message where a bridge needs it whole.", defaults.bridge.maxMessageSize)),
   })
   .meta({ id: "Bridge" })
 
 const settingsShape = {
-  connectTimeout: someDuration.optional().describe("Longest wait for an upstream connection. Default: 5s."),
+  connectTimeout: someDuration
+    .optional()
+    .describe(says("Longest wait for an upstream connection.", defaults.settings.connectTimeout)),
   readTimeout: someDurationOrNone
     .optional()
-    .describe("Longest silence of the upstream on a stream. Default: none."),
+    .describe(says("Longest silence of the upstream on a stream.", defaults.settings.readTimeout)),
   sendTimeout: someDurationOrNone
     .optional()
-    .describe("Longest wait for the upstream to take what we hold. Default: none."),
+    .describe(says("Longest wait for the upstream to take what we hold.", defaults.settings.sendTimeout)),
   bodyTimeout: someDurationOrNone
     .optional()
-    .describe("Longest silence of a client that has not finished. Default: none."),
+    .describe(says("Longest silence of a client that has not finished.", defaults.settings.bodyTimeout)),
   maxBodySize: someSizeOrNone
     .optional()
-    .describe("Most octets of one request, all messages together. Default: none."),
+    .describe(says("Most octets of one request, all messages together.", defaults.settings.maxBodySize)),
   retry: z
     .union(
       [
         z.literal("none"),
         z.strictObject({
-          on: z.array(z.enum(retryConditions)).optional().describe("Default: [error, timeout]."),
-          tries: countOrNone()
+          on: z.array(z.enum(retryConditions)).optional().describe(says("", defaults.settings.retryOn)),
+          tries: countOrNone().optional().describe(says("Most tries in all.", defaults.settings.retryTries)),
+          timeout: someDurationOrNone
             .optional()
-            .describe("Most tries in all. Default: none, as many as there are endpoints."),
-          timeout: someDurationOrNone.optional().describe("No new try after it. Default: none."),
+            .describe(says("No new try after it.", defaults.settings.retryTimeout)),
         }),
       ],
       { error: 'must be a map with on, tries or timeout, or "none"' },
@@ -195,7 +205,10 @@ const settingsShape = {
     )
     .optional()
     .describe("Response headers to add; always: also on errors."),
-  socketKeepalive: z.boolean().optional().describe("TCP keepalive on upstream connections. Default: false."),
+  socketKeepalive: z
+    .boolean()
+    .optional()
+    .describe(says("TCP keepalive on upstream connections.", defaults.settings.socketKeepalive)),
   bindAddress: checked(
     'must be an IP address without a port, or "none"',
     (value) => value === "none" || isIP(value) !== 0,
@@ -204,7 +217,7 @@ const settingsShape = {
     .describe("Local address to connect from."),
   accessLog: oneOrMany(z.union([text(), accessLogObject], { error: ACCESS_LOG_ERROR }), ACCESS_LOG_ERROR)
     .optional()
-    .describe("Default: none."),
+    .describe(says("", defaults.settings.accessLog)),
   errorStatuses: z
     .array(
       z.strictObject({
@@ -218,17 +231,24 @@ const settingsShape = {
   interceptErrors: z
     .boolean()
     .optional()
-    .describe("Errors of the upstream go through errorStatuses too. Default: false."),
-  bridge: bridge.optional().describe("What browsers may speak. Default: nothing beside gRPC."),
+    .describe(
+      says("Errors of the upstream go through errorStatuses too.", defaults.settings.interceptErrors),
+    ),
+  bridge: bridge.optional().describe(says("What browsers may speak.", defaults.settings.bridge)),
 } as const
 
 const upstreamTls = z
   .strictObject({
-    verify: z.boolean().optional().describe("Check the upstream's certificate. Default: false."),
-    verifyDepth: count(0).optional().describe("Default: 1."),
+    verify: z
+      .boolean()
+      .optional()
+      .describe(says("Check the upstream's certificate.", defaults.upstreamTls.verify)),
+    verifyDepth: count(0).optional().describe(says("", defaults.upstreamTls.verifyDepth)),
     ca: text().optional().describe("File of trusted certificates."),
-    serverName: text().optional().describe("Name to check and to send. Default: the address's host."),
-    sendServerName: z.boolean().optional().describe("Send SNI. Default: false."),
+    serverName: text()
+      .optional()
+      .describe(says("Name to check and to send.", defaults.upstreamTls.serverName)),
+    sendServerName: z.boolean().optional().describe(says("Send SNI.", defaults.upstreamTls.sendServerName)),
     cert: text().optional().describe("Our certificate, for an upstream that asks."),
     key: text().optional(),
     protocols: z.array(text()).optional(),
@@ -238,26 +258,31 @@ const upstreamTls = z
 
 const routeShape = {
   exact: z.string().optional().describe("Path that must be met exactly."),
-  prefix: z.string().optional().describe("Start of the path; the longest wins. Default: /."),
-  final: z.boolean().optional().describe("With prefix: regexes do not override it. Default: false."),
+  prefix: z.string().optional().describe(says("Start of the path; the longest wins.", defaults.route.prefix)),
+  final: z
+    .boolean()
+    .optional()
+    .describe(says("With prefix: regexes do not override it.", defaults.route.final)),
   regex: z.string().optional().describe("Tried in order after prefixes."),
-  ignoreCase: z.boolean().optional().describe("With regex. Default: false."),
+  ignoreCase: z.boolean().optional().describe(says("With regex.", defaults.route.ignoreCase)),
   cluster: template.optional().describe("Name of a cluster; with $variables, looked up for each stream."),
   tls: z
     .union([z.boolean(), upstreamTls], { error: "must be true, false or a map" })
     .optional()
-    .describe("Speak TLS to the upstream. Default: false."),
+    .describe(says("Speak TLS to the upstream.", defaults.route.tls)),
   return: z
     .union(
       [
         status(200),
         z.literal("none"),
         z.strictObject({
-          status: status(200).optional().describe("Default: 200."),
+          status: status(200).optional().describe(says("", defaults.route.returnStatus)),
           text: template.optional().describe("Body or redirect address."),
-          contentType: z.string().optional().describe("Of the body. Default: text/plain."),
+          contentType: z.string().optional().describe(says("Of the body.", defaults.route.returnContentType)),
           grpcStatus: grpcStatus.optional().describe("What gRPC clients are told."),
-          grpcMessage: template.optional().describe("With grpcStatus. Default: the text."),
+          grpcMessage: template
+            .optional()
+            .describe(says("With grpcStatus.", defaults.route.returnGrpcMessage)),
         }),
       ],
       { error: 'must be a status from 200 to 599, a map with status, text or grpcStatus, or "none"' },
@@ -290,30 +315,35 @@ const listenerTls = z
     protocols: z.array(text()).optional(),
     ciphers: text().optional(),
     clientCa: text().optional().describe("File of authorities that client certificates are checked against."),
-    verifyClient: z.enum(["off", "on", "optional", "optional_no_ca"]).optional().describe("Default: off."),
-    verifyDepth: count(0).optional().describe("Default: 1."),
-    sessionTimeout: duration.optional().describe("Default: 5m."),
+    verifyClient: z
+      .enum(["off", "on", "optional", "optional_no_ca"])
+      .optional()
+      .describe(says("", defaults.listenerTls.verifyClient)),
+    verifyDepth: count(0).optional().describe(says("", defaults.listenerTls.verifyDepth)),
+    sessionTimeout: duration.optional().describe(says("", defaults.listenerTls.sessionTimeout)),
   })
   .meta({ id: "ListenerTls" })
 
 const listenerObject = z
   .strictObject({
     address: z.union([listenPort, listenText], { error: LISTEN_ERROR }),
-    name: text().optional().describe("What servers call it. Default: the address."),
-    backlog: countOrNone().optional().describe("Default: none, the system's."),
-    reusePort: z.boolean().optional().describe("Default: false."),
-    ipv6Only: z.boolean().optional().describe("Default: true."),
-    proxyProtocol: z.boolean().optional().describe("Default: false."),
+    name: text().optional().describe(says("What servers call it.", defaults.listener.name)),
+    backlog: countOrNone().optional().describe(says("", defaults.listener.backlog)),
+    reusePort: z.boolean().optional().describe(says("", defaults.listener.reusePort)),
+    ipv6Only: z.boolean().optional().describe(says("", defaults.listener.ipv6Only)),
+    proxyProtocol: z.boolean().optional().describe(says("", defaults.listener.proxyProtocol)),
     tls: listenerTls.optional(),
-    maxConcurrentStreams: countOrNone().optional().describe("Default: 1000."),
+    maxConcurrentStreams: countOrNone().optional().describe(says("", defaults.listener.maxConcurrentStreams)),
     headerTimeout: someDurationOrNone
       .optional()
-      .describe("A whole header block must arrive within it. Default: 10s."),
+      .describe(says("A whole header block must arrive within it.", defaults.listener.headerTimeout)),
     idleTimeout: durationOrNone
       .optional()
-      .describe("A connection without streams is closed after it. Default: 75s."),
-    maxRequestsPerConnection: countOrNone().optional().describe("Then GOAWAY. Default: none."),
-    socketKeepalive: z.boolean().optional().describe("Default: false."),
+      .describe(says("A connection without streams is closed after it.", defaults.listener.idleTimeout)),
+    maxRequestsPerConnection: countOrNone()
+      .optional()
+      .describe(says("Then GOAWAY.", defaults.listener.maxRequestsPerConnection)),
+    socketKeepalive: z.boolean().optional().describe(says("", defaults.listener.socketKeepalive)),
   })
   .meta({ id: "Listener" })
 
@@ -323,14 +353,18 @@ const listener = z.union([listenPort, listenText, listenerObject], { error: LIST
 const endpointObject = z
   .strictObject({
     address: endpointAddress,
-    weight: count().optional().describe("Default: 1."),
-    maxFails: count(0).optional().describe("Failures that take it out; 0: never. Default: 1."),
+    weight: count().optional().describe(says("", defaults.endpoint.weight)),
+    maxFails: count(0)
+      .optional()
+      .describe(says("Failures that take it out; 0: never.", defaults.endpoint.maxFails)),
     failTimeout: duration
       .optional()
-      .describe("Within which they count, and for how long it is out. Default: 10s."),
-    maxStreams: countOrNone().optional().describe("Streams open at once. Default: none."),
-    backup: z.boolean().optional().describe("Used when no other is up. Default: false."),
-    down: z.boolean().optional().describe("Default: false."),
+      .describe(says("Within which they count, and for how long it is out.", defaults.endpoint.failTimeout)),
+    maxStreams: countOrNone()
+      .optional()
+      .describe(says("Streams open at once.", defaults.endpoint.maxStreams)),
+    backup: z.boolean().optional().describe(says("Used when no other is up.", defaults.endpoint.backup)),
+    down: z.boolean().optional().describe(says("", defaults.endpoint.down)),
   })
   .meta({ id: "Endpoint" })
 
@@ -339,22 +373,28 @@ const endpoints = z
   .min(1)
 
 const clusterShape = {
-  policy: z.enum(["round_robin", "least_streams"]).optional().describe("Default: round_robin."),
+  policy: z.enum(["round_robin", "least_streams"]).optional().describe(says("", defaults.cluster.policy)),
   endpoints,
   maxStreamsPerConnection: countOrNone()
     .optional()
-    .describe("Then another connection is opened. Default: none."),
-  maxConnectionsPerEndpoint: countOrNone().optional().describe("Default: none."),
-  idleConnections: countOrNone(0).optional().describe("Kept per endpoint. Default: none, no limit."),
+    .describe(says("Then another connection is opened.", defaults.cluster.maxStreamsPerConnection)),
+  maxConnectionsPerEndpoint: countOrNone()
+    .optional()
+    .describe(says("", defaults.cluster.maxConnectionsPerEndpoint)),
+  idleConnections: countOrNone(0)
+    .optional()
+    .describe(says("Kept per endpoint.", defaults.cluster.idleConnections)),
   idleTimeout: durationOrNone
     .optional()
-    .describe("An idle upstream connection is closed after it. Default: 5m."),
-  maxConnectionAge: durationOrNone.optional().describe("Default: none."),
-  maxRequestsPerConnection: countOrNone().optional().describe("Default: none."),
+    .describe(says("An idle upstream connection is closed after it.", defaults.cluster.idleTimeout)),
+  maxConnectionAge: durationOrNone.optional().describe(says("", defaults.cluster.maxConnectionAge)),
+  maxRequestsPerConnection: countOrNone()
+    .optional()
+    .describe(says("", defaults.cluster.maxRequestsPerConnection)),
   keepalive: z
     .strictObject({
-      interval: someDuration.optional().describe("Default: 5m."),
-      timeout: someDuration.optional().describe("Default: 20s."),
+      interval: someDuration.optional().describe(says("", defaults.cluster.keepaliveInterval)),
+      timeout: someDuration.optional().describe(says("", defaults.cluster.keepaliveTimeout)),
     })
     .optional()
     .describe("HTTP/2 PING to find dead peers."),
@@ -370,11 +410,13 @@ const server = z
     names: oneOrMany(z.string(), "must be a name or a list of names")
       .optional()
       .describe("example.com, *.example.com, www.*, ~regex or an empty text, which is the default."),
-    listeners: z.array(text()).optional().describe("Names of listeners. Default: all."),
+    listeners: z.array(text()).optional().describe(says("Names of listeners.", defaults.server.listeners)),
     default: z
       .union([z.boolean(), z.array(text())], { error: "must be true, false or a list of listener names" })
       .optional()
-      .describe("Answers unmatched authorities, on its listeners or on those named. Default: false."),
+      .describe(
+        says("Answers unmatched authorities, on its listeners or on those named.", defaults.server.default),
+      ),
     routes: z.array(route).optional(),
     ...settingsShape,
   })
@@ -395,7 +437,7 @@ export const schema = z
     workers: z
       .union([count(), z.literal("auto")], { error: 'must be a whole number from 1, or "auto"' })
       .optional()
-      .describe("Processes. Default: 1."),
+      .describe(says("Data threads.", defaults.file.workers)),
     listeners: z.union([listener, z.array(listener).min(1)], {
       error: `${LISTENER_ERROR}, or a list of those`,
     }),
@@ -412,14 +454,17 @@ export const schema = z
       .optional(),
     log: z
       .strictObject({
-        level: z.enum(["debug", "info", "warn", "error"]).optional().describe("Default: info."),
-        path: text().optional().describe("Default: stderr."),
+        level: z
+          .enum(["debug", "info", "warn", "error"])
+          .optional()
+          .describe(says("", defaults.file.logLevel)),
+        path: text().optional().describe(says("", defaults.file.logPath)),
       })
       .optional()
       .describe("Sluice's own log."),
     pidFile: text().optional(),
     shutdown: z
-      .strictObject({ grace: duration.optional().describe("Default: 30s.") })
+      .strictObject({ grace: duration.optional().describe(says("", defaults.file.shutdownGrace)) })
       .optional()
       .describe("How long live streams may go on after a signal to end."),
     limits: limits.optional().describe("Overrides of the bounds in docs/limits.md."),

@@ -264,19 +264,45 @@ describe("limits", () => {
     expect(decoder.overflowed).toBe(false)
   })
 
+  const type = "content-type: application/grpc"
   test.each([
-    ["indexed", "82 82 5f 10 6170706c69636174696f6e2f67727063", "application/grpc"],
-    ["not indexed", "82 82 0f10 10 6170706c69636174696f6e2f67727063", "application/grpc"],
-    ["from the table", "5f 01 61 82 be", "a"],
-    ["twice", "82 82 5f 01 61 5f 01 62", "b"],
-    ["too long to be one", `82 82 0f10 41 ${"61".repeat(65)}`, undefined],
-    ["not at all", "82 82 82", undefined],
-  ])("content-type past the limits is told apart: %s", (_, hex, expected) => {
+    ["content-type, indexed", "82 82 5f 10 6170706c69636174696f6e2f67727063", [type]],
+    ["content-type, not indexed", "82 82 0f10 10 6170706c69636174696f6e2f67727063", [type]],
+    ["from the table", "5f 01 61 82 be", ["content-type: a"]],
+    ["the first of two", "82 82 5f 01 61 5f 01 62", ["content-type: a"]],
+    ["grpc-status", "82 82 00 0b 677270632d737461747573 01 35", ["grpc-status: 5"]],
+    ["grpc-message", "82 82 00 0c 677270632d6d657373616765 02 6e6f", ["grpc-message: no"]],
+    ["none of them", "82 82 00 01 61 01 62", []],
+    ["a content-type too long to be one", `82 82 0f10 7f 82 07 ${"61".repeat(1025)}`, []],
+    [
+      "the beginning of a message that is too large itself",
+      `82 00 0c 677270632d6d657373616765 7f d1 0f ${"61".repeat(2128)}`,
+      [`grpc-message: ${"a".repeat(1024)}`],
+    ],
+  ] as [string, string, string[]][])(
+    "of a list past the limits this is still told: %s",
+    (_, hex, expected) => {
+      const decoder = new HpackDecoder()
+      decodeHex(decoder, hex, { maxFields: 1, maxOctets: 100 })
+      const late = decoder.late.flatMap((name, i) => (i % 2 === 0 ? [`${name}: ${decoder.late[i + 1]}`] : []))
+      expect([decoder.overflowed, late]).toEqual([true, expected])
+      decodeHex(decoder, "82")
+      expect(decoder.late).toEqual([])
+    },
+  )
+
+  test("Huffman code that cannot but be too long is passed over, and what follows it is read", () => {
     const decoder = new HpackDecoder()
-    decodeHex(decoder, hex, { maxFields: 1, maxOctets: 100 })
-    expect([decoder.overflowed, decoder.lateContentType]).toEqual([true, expected])
-    decodeHex(decoder, "82")
-    expect(decoder.lateContentType).toBeUndefined()
+    // 17,000 octets of code: at least 4,533 symbols, past the table and the list.
+    const value = Buffer.alloc(17_000, 0x18)
+    const block = Buffer.concat([
+      Buffer.from("400161", "hex"),
+      Buffer.from([0xff, 0xe9, 0x83, 0x01]),
+      value,
+      Buffer.from([0x82]),
+    ])
+    const list = decoder.decode(block, 0, block.length, { maxFields: 5, maxOctets: 100 })
+    expect([list?.fields, decoder.overflowed, tableOf(decoder)]).toEqual([[], true, []])
   })
 
   test("a field larger than the limits and the table empties the table", () => {

@@ -1,3 +1,4 @@
+import { cutPercentEncoded } from "../../base/octet-text.ts"
 import { HeaderList } from "../header-list.ts"
 import { BlockMemory, hashOctets, MAX_BLOCK_OCTETS, sameOctets, seenKeys } from "./block-memory.ts"
 import { DynamicTable, ENTRY_OVERHEAD_OCTETS } from "./dynamic-table.ts"
@@ -12,13 +13,21 @@ export interface DecodeLimits {
   readonly maxOctets: number
 }
 
-const DEFAULT_TABLE_OCTETS = 4096
+/** The SETTINGS_HEADER_TABLE_SIZE that all start with: RFC 9113 §6.5.2. */
+export const DEFAULT_TABLE_OCTETS = 4096
 const NONE = -1
-/** As long as one is that matters. */
-const LATE_CONTENT_TYPE_OCTETS = 64
+/** Fields that say how a message is to be answered, or how a call ended: of a list that overflows they are still told. */
+const LATE: ReadonlySet<string> = new Set(["content-type", "grpc-status", "grpc-message"])
+/** The longest of these names. */
+const LATE_NAME_OCTETS = 12
+/** As long as one is told. Of a message the beginning is. */
+const LATE_OCTETS = 1024
 
 /** The fault of a block that resizes the table above what was advertised. */
 export const TABLE_EXCEEDED = "table size update above the advertised size"
+/** Huffman code that is longer is decoded only where there is room for what it stands for. */
+const LONG_CODE_OCTETS = 16_384
+const NO_FIELDS: readonly string[] = []
 const NO_LIMITS: DecodeLimits = { maxFields: 0, maxOctets: 0 }
 
 /** Where Huffman code is decoded to, and where a list's strings are gathered. Decoding is synchronous: one for all. */
@@ -59,8 +68,8 @@ export class HpackDecoder {
    * for the table's sake only, and never gathered.
    */
   overflowed = false
-  /** content-type of a list that overflowed, where it stood behind what was too much: how to answer depends on it. */
-  lateContentType: string | undefined
+  /** Of a list that overflowed: those of `LATE` that stood behind what was too much, or were too large themselves. Flat. */
+  late: readonly string[] = NO_FIELDS
 
   /**
    * @param maxTableOctets the SETTINGS_HEADER_TABLE_SIZE that both sides start with. HTTP/2 has them start with 4096
@@ -90,7 +99,7 @@ export class HpackDecoder {
   decode(block: Uint8Array, start: number, end: number, limits: DecodeLimits): HeaderList | null {
     this.fault = ""
     this.overflowed = false
-    this.lateContentType = undefined
+    this.late = NO_FIELDS
     let key = NONE
     if (this.#requiredUpdate === NONE && end - start <= MAX_BLOCK_OCTETS) {
       key = hashOctets(block, start, end)
@@ -189,12 +198,15 @@ export class HpackDecoder {
     const listRoom = this.overflowed ? NONE : this.#limits.maxOctets - this.#octets - ENTRY_OVERHEAD_OCTETS
     const tableRoom = indexed ? this.#table.maxOctets - ENTRY_OVERHEAD_OCTETS : NONE
     const room = Math.max(listRoom, tableRoom)
+    const nameRoom = Math.max(room, LATE_NAME_OCTETS)
     const index = this.#readInteger(block, end, mask)
     if (index < 0) return false
     if (index > STATIC_LENGTH + this.#table.length) return this.#fail("index past the table")
-    const name = index === 0 ? this.#readString(block, end, room) : this.#nameOf(index)
+    const name = index === 0 ? this.#readString(block, end, nameRoom) : this.#nameOf(index)
     if (name === null) return false
-    const lateRoom = this.overflowed && name === "content-type" ? LATE_CONTENT_TYPE_OCTETS : NONE
+    const isLate = name !== undefined && LATE.has(name)
+    // A message of any length is decoded, for its beginning is told.
+    const lateRoom = isLate ? (name === "grpc-message" ? Number.MAX_SAFE_INTEGER : LATE_OCTETS) : NONE
     const valueRoom = name === undefined ? NONE : Math.max(lateRoom, room - name.length)
     const value = this.#readString(block, end, valueRoom)
     if (value === null) return false
@@ -211,14 +223,11 @@ export class HpackDecoder {
   }
 
   #add(name: string, value: string, never: boolean): void {
-    if (this.overflowed) {
-      if (name === "content-type") this.lateContentType = value
-      return
-    }
     const octets = this.#octets + name.length + value.length + ENTRY_OVERHEAD_OCTETS
     const count = this.#strings
-    if (octets > this.#limits.maxOctets || count === this.#limits.maxFields * 2) {
+    if (this.overflowed || octets > this.#limits.maxOctets || count === this.#limits.maxFields * 2) {
       this.overflowed = true
+      if (LATE.has(name)) this.#addLate(name, value)
       return
     }
     if (never) (this.#neverIndexed ??= new Set()).add(count >>> 1)
@@ -226,6 +235,12 @@ export class HpackDecoder {
     gathered[count + 1] = value
     this.#strings = count + 2
     this.#octets = octets
+  }
+
+  /** The first of its name. */
+  #addLate(name: string, value: string): void {
+    for (let i = 0; i < this.late.length; i += 2) if (this.late[i] === name) return
+    this.late = [...this.late, name, cutPercentEncoded(value, LATE_OCTETS)]
   }
 
   #nameOf(index: number): string {
@@ -259,6 +274,8 @@ export class HpackDecoder {
     }
     this.#position = start + octets
     if (!isHuffman) return octets > most ? undefined : latin1(block, start, start + octets)
+    // Too much work for what is longer in any case: no symbol takes more than 30 bits, and the padding less than 8.
+    if (octets > LONG_CODE_OCTETS && octets * 8 - 7 > 30 * (most + 1)) return undefined
     const target = scratchFor(mostHuffmanSymbols(octets))
     const length = decodeHuffman(block, start, start + octets, target)
     if (length < 0) {

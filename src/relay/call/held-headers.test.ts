@@ -2,20 +2,20 @@ import { expect, test } from "vitest"
 import { defaultLimits } from "../../base/limits.ts"
 import { BufferBudget } from "../../http2/buffer-budget.ts"
 import { HeaderList } from "../../http2/header-list.ts"
-import { dropList, keepList } from "./held-headers.ts"
+import { holdHeaders, releaseHeaders } from "./held-headers.ts"
 
-test("large lists count as held, once however many streams keep them, until the last one is over", () => {
+test("large lists count as held, once however many streams hold them, until the last one is over", () => {
   const budget = new BufferBudget(defaultLimits)
   const large = new HeaderList(["cookie", "x".repeat(10_000)])
   const small = new HeaderList(["cookie", "x".repeat(1_000)])
   const steps: (() => void)[] = [
-    () => keepList(large, budget),
-    () => keepList(large, budget),
-    () => keepList(small, budget),
-    () => dropList(large, budget),
-    () => dropList(small, budget),
-    () => dropList(large, budget),
-    () => dropList(null, budget),
+    () => holdHeaders(large, budget),
+    () => holdHeaders(large, budget),
+    () => holdHeaders(small, budget),
+    () => releaseHeaders(large, budget),
+    () => releaseHeaders(small, budget),
+    () => releaseHeaders(large, budget),
+    () => releaseHeaders(null, budget),
   ]
   const held = steps.map((step) => {
     step()

@@ -6,17 +6,17 @@ const UNCOUNTED_OCTETS = 4096
 
 const isCounted = (list: HeaderList): boolean => list.octets > UNCOUNTED_OCTETS
 
-/** One stream's part of a list that it keeps: ending the stream frees no more. */
-export function keptOctets(list: HeaderList | null): number {
-  return list === null || !isCounted(list) ? 0 : list.octets / Math.max(1, list.keepers)
+/** One stream's part of a list that it holds: ending the stream frees no more. */
+export function heldOctets(list: HeaderList | null): number {
+  return list === null || !isCounted(list) ? 0 : list.octets / Math.max(1, list.refCount)
 }
 
-/** Counts a list that one more stream keeps. Streams that repeat a head share its list, which is held once. */
-export function keepList(list: HeaderList, budget: BufferBudget): void {
-  if (isCounted(list) && list.keepers++ === 0) budget.add(list.octets)
+/** Counts a list that one more stream holds. Streams that repeat a head share its list, which is held once. */
+export function holdHeaders(list: HeaderList, budget: BufferBudget): void {
+  if (isCounted(list) && list.refCount++ === 0) budget.add(list.octets)
 }
 
 /** The stream is over. */
-export function dropList(list: HeaderList | null, budget: BufferBudget): void {
-  if (list !== null && isCounted(list) && --list.keepers === 0) budget.add(-list.octets)
+export function releaseHeaders(list: HeaderList | null, budget: BufferBudget): void {
+  if (list !== null && isCounted(list) && --list.refCount === 0) budget.add(-list.octets)
 }

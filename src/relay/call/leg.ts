@@ -1,30 +1,69 @@
-import { counterIds } from "../../base/counters.ts"
-import { type Deadline, makeDeadline } from "../../base/timer-wheel.ts"
-import type { Cluster, Connect } from "../../cluster/cluster.ts"
+import type { Clock } from "../../base/clock.ts"
+import { type Counters, counterIds } from "../../base/counters.ts"
+import type { Limits } from "../../base/limits.ts"
+import { type Deadline, type Deadlines, makeDeadline } from "../../base/timer-wheel.ts"
+import type { Cluster } from "../../cluster/cluster.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import type { Pool, Waiter } from "../../cluster/pool.ts"
-import type { RetryCondition } from "../../config/model.ts"
+import { ErrorCode } from "../../http2/error-code.ts"
+import type { StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
-import { type Failure, failure } from "../../record/failure.ts"
-import type { AttemptRecord } from "../../record/record.ts"
-import type { RelayContext } from "../context.ts"
-import { endpointFailed } from "../upstream/endpoint-failed.ts"
+import type { ResponseHead } from "../../http2/message-head.ts"
+import type { Http2Stream } from "../../http2/stream.ts"
+import type { Log } from "../../log/logger.ts"
+import type { Failure } from "../../record/failure.ts"
+import type { AttemptRecord, StreamRecord } from "../../record/record.ts"
+import { type Served, YOUNG_CALL_MS } from "../overload/cut-calls.ts"
+import type { Route } from "../route/route.ts"
+import type { UpstreamStreamOwner } from "../upstream/stream-owner.ts"
 import type { UpstreamConnection } from "../upstream/upstream.ts"
+import { deadlinePassed, isAtDeadline } from "./call-timer.ts"
+import {
+  COMPLETE,
+  faultOf,
+  type LegEnd,
+  legEndOf,
+  legEndOfFailure,
+  reasonOf,
+  resetCodeOf,
+  statusOf,
+} from "./leg-end.ts"
+import { type DownstreamStream, isOver } from "./stream-owner.ts"
 
-/** The stream that an attempt is made for. It is told one of the two, once, unless it gives up before. */
-export interface AttemptOwner {
-  /** How long it is willing to wait for a connection. */
-  readonly connectTimeoutMs: number
-  onConnected(connection: UpstreamConnection): void
-  /** `condition`: as what another endpoint may be tried; null: none may. */
-  onNotConnected(what: Failure, condition: RetryCondition | null): void
+export interface LegContext {
+  readonly clock: Clock
+  readonly limits: Limits
+  readonly counters: Counters
+  readonly deadlines: Deadlines
+  readonly log: Log
+}
+
+/** The call that a leg serves. Each event names its leg: a call listens to its present one only. */
+export interface LegOwner {
+  readonly context: LegContext
+  readonly route: Route
+  readonly downstream: DownstreamStream
+  readonly record: StreamRecord
+  readonly bufferedOctets: number
+  /** The leg holds a place on a connection: open its stream. */
+  onLegReady(leg: Leg): void
+  onLegInformational(leg: Leg, head: ResponseHead): void
+  onLegHead(leg: Leg, head: ResponseHead, endStream: boolean): void
+  onLegData(leg: Leg, octets: Buffer, start: number, end: number, endStream: boolean): void
+  onLegTrailers(leg: Leg, list: HeaderList): void
+  /** Request octets that had to wait were sent. */
+  onLegSent(leg: Leg, octets: number): void
+  /** The leg ended by itself, and holds nothing any more. May come before `begin` returns. */
+  onLegEnd(leg: Leg, end: LegEnd): void
+  shed(what: Failure): void
 }
 
 /**
- * One try of a stream at one endpoint: asks for a place on a connection to it, waits for one in time, holds it, and
- * gives it back once. It is its own record too, since every stream has one for as long as it lives.
+ * One upstream stream that serves a call: waits for a place on a connection to its endpoint, holds it, and gives it back
+ * once. `end` is the only way out, and decides whose fault it was. (gRPC: call attempt; Envoy: UpstreamRequest; SIP: call
+ * leg.) It is its own record too, since every call has one for as long as it lives.
  */
-export class Attempt implements AttemptRecord, Waiter<UpstreamConnection> {
+export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamStreamOwner {
   readonly endpoint: Endpoint
   readonly startMs: number
   status = 0
@@ -35,123 +74,231 @@ export class Attempt implements AttemptRecord, Waiter<UpstreamConnection> {
   octetsReceived = 0
   responseHeaders: HeaderList | null = null
   responseTrailers: HeaderList | null = null
-  readonly #context: RelayContext
-  readonly #owner: AttemptOwner
+  /** Response octets that the client has taken: the endpoint has credit for them. */
+  #octetsTaken = 0
+  readonly #owner: LegOwner
   readonly #cluster: Cluster<UpstreamConnection>
-  #waitingAt: Pool<UpstreamConnection> | null = null
-  #deadline: Deadline | null = null
+  /** Where it waits for a place, and for how long. */
+  #wait: { readonly pool: Pool<UpstreamConnection>; readonly deadline: Deadline } | null = null
   #lease: UpstreamConnection | null = null
-  #isOver = false
+  #stream: Http2Stream<UpstreamStreamOwner> | null = null
+  #ending: LegEnd | null = null
 
-  constructor(
-    context: RelayContext,
-    owner: AttemptOwner,
-    cluster: Cluster<UpstreamConnection>,
-    endpoint: Endpoint,
-  ) {
-    this.#context = context
+  constructor(owner: LegOwner, cluster: Cluster<UpstreamConnection>, endpoint: Endpoint) {
     this.#owner = owner
     this.#cluster = cluster
     this.endpoint = endpoint
     this.startMs = this.#nowMs()
-    endpoint.streamsOpen++
   }
 
   get address(): string {
     return this.endpoint.address
   }
 
-  /** For people. */
+  /** For logs and error messages. */
   get where(): string {
     return `cluster ${this.#cluster.name}, endpoint ${this.address}`
   }
 
-  get patienceMs(): number {
-    return this.#owner.connectTimeoutMs
+  // ---- Its place on a connection --------------------------------------------------------------------------------
+
+  /** How long it is willing to wait for a connection. */
+  get waitTimeoutMs(): number {
+    return this.#owner.route.settings.connectTimeoutMs
   }
 
   /** Asks for a place. The owner may be told before this returns. */
-  begin(connect: Connect<UpstreamConnection> | null): void {
-    const pool = this.#cluster.pool(this.endpoint, connect)
-    this.#waitingAt = pool
-    pool.acquire(this)
-    if (this.#waitingAt === null) return
-    const { pickQueueTimeoutMs } = this.#context.limits
+  begin(): void {
+    const pool = this.#cluster.pool(this.endpoint, this.#owner.route.connect)
+    const lease = pool.tryLease()
+    if (lease !== null) return this.onLease(lease)
+    const refusal = pool.wait(this)
+    if (refusal !== null) return this.onNoLease(refusal.reason, refusal.isLimit)
+    const deadline = makeDeadline(() => this.#onWaitedTooLong(pool))
+    this.#wait = { pool, deadline }
+    const { limits, deadlines } = this.#owner.context
+    const { waitTimeoutMs } = this
     const isFull = pool.connections.some((connection) => connection.isReady)
-    this.#deadline = makeDeadline(() => this.#onWaitedTooLong(pool))
-    const waitMs = isFull ? Math.min(this.patienceMs, pickQueueTimeoutMs) : this.patienceMs
-    this.#context.deadlines.set(this.#deadline, waitMs)
+    deadlines.set(deadline, isFull ? Math.min(waitTimeoutMs, limits.pickQueueTimeoutMs) : waitTimeoutMs)
   }
 
   onLease(connection: UpstreamConnection): void {
-    this.#waitNoMore()
+    this.#stopWaiting()
     this.#lease = connection
     this.connectedMs = this.#nowMs()
-    this.#owner.onConnected(connection)
+    this.#owner.onLegReady(this)
   }
 
   onNoLease(reason: string, isLimit: boolean): void {
-    this.#waitNoMore()
-    const message = `${this.where}: ${reason}`
-    if (isLimit) return this.#owner.onNotConnected(failure("pick_queue", message, true), null)
-    this.status = 502
-    this.failed(reason)
-    this.#owner.onNotConnected(failure("connect_failed", message, true), "error")
-  }
-
-  /**
-   * What is wrong with sending `list` there: RFC 9113 §6.5.2. An endpoint may end the whole connection for what it does not
-   * read, as Netty does, and with it the streams of everybody else.
-   */
-  headersProblem(list: HeaderList): Failure | null {
-    const most = this.#lease!.http2.sender.peer.maxHeaderListSize
-    if (list.octets <= most) return null
-    const message = `${this.where}: takes header lists of ${most} octets, this one has ${list.octets}`
-    return failure("headers_too_large", message, this.octetsSent === 0)
-  }
-
-  /** It failed through its endpoint's fault. */
-  failed(reason: string): void {
-    endpointFailed(this.#context, this.#cluster.name, this.endpoint, reason)
-  }
-
-  /** Gives back what it holds. What was told of it stays. */
-  giveBack(): void {
-    if (this.#isOver) return
-    this.#isOver = true
-    this.endMs = this.#nowMs()
-    this.endpoint.streamsOpen--
-    this.#waitingAt?.abandon(this)
-    this.#waitNoMore()
-    const lease = this.#lease
-    this.#lease = null
-    lease?.release()
-  }
-
-  #waitNoMore(): void {
-    this.#waitingAt = null
-    if (this.#deadline !== null) this.#context.deadlines.cancel(this.#deadline)
-    this.#deadline = null
+    this.#stopWaiting()
+    this.#over(isLimit ? { kind: "no_slot", reason } : { kind: "not_connected", isTimeout: false, reason })
   }
 
   #onWaitedTooLong(pool: Pool<UpstreamConnection>): void {
-    this.#waitNoMore()
-    pool.abandon(this)
+    pool.waitedTooLong(this)
     const cause = pool.failureSince(this.startMs)
     const because = cause === null ? "" : `; the last connection tried: ${cause}`
     if (pool.connections.some((connection) => connection.isReady)) {
-      this.#context.counters.add(counterIds.pick_queue_timeout)
-      const message = `${this.where}: pickQueueTimeoutMs: no stream became free in time${because}`
-      return this.#owner.onNotConnected(failure("pick_queue", message, true), null)
+      this.#owner.context.counters.add(counterIds.pick_queue_timeout)
+      const reason = `pickQueueTimeoutMs: no stream became free in time${because}`
+      return this.#over({ kind: "no_slot", reason })
     }
-    this.status = 504
-    const reason = `no connection within ${this.patienceMs} ms${because}`
-    this.failed(reason)
-    this.#owner.onNotConnected(failure("connect_timeout", `${this.where}: ${reason}`, true), "timeout")
+    const reason = `no connection within ${this.waitTimeoutMs} ms${because}`
+    this.#over({ kind: "not_connected", isTimeout: true, reason })
+  }
+
+  #stopWaiting(): void {
+    if (this.#wait !== null) this.#owner.context.deadlines.cancel(this.#wait.deadline)
+    this.#wait = null
+  }
+
+  // ---- Its stream -----------------------------------------------------------------------------------------------
+
+  /** Opens the stream on the connection that it has a place on. */
+  open(list: HeaderList, endStream: boolean, isHead: boolean): Http2Stream<UpstreamStreamOwner> {
+    this.#stream = this.#lease!.http2.open(list, endStream, isHead, this)
+    return this.#stream
+  }
+
+  /** Octets of the largest header list that the endpoint says it takes: RFC 9113 §6.5.2. */
+  get headerListMax(): number {
+    return this.#lease!.http2.sender.peer.maxHeaderListSize
+  }
+
+  /** Its stream, while it is open. */
+  get upstream(): Http2Stream<UpstreamStreamOwner> | null {
+    return this.isOver ? null : this.#stream
+  }
+
+  /** Request octets that wait for the endpoint. */
+  get queuedOctets(): number {
+    return this.#stream === null ? 0 : this.#stream.queuedOctets
+  }
+
+  /** Its head is the answer: the endpoint works. */
+  accepted(): void {
+    this.#cluster.outcomes.legAnswered(this.endpoint)
+  }
+
+  /** The client took octets of its response: the endpoint gets credit for as many. */
+  consume(octets: number): void {
+    this.#octetsTaken += octets
+    this.#stream?.consume(octets)
+  }
+
+  /** Response octets that the client has not taken. */
+  get octetsWaiting(): number {
+    return this.octetsReceived - this.#octetsTaken
+  }
+
+  onInformational(head: ResponseHead): void {
+    this.#owner.onLegInformational(this, head)
+  }
+
+  onResponse(head: ResponseHead, endStream: boolean): void {
+    this.status = head.status
+    this.headersMs = this.#nowMs()
+    this.responseHeaders = head.list
+    this.#owner.onLegHead(this, head, endStream)
+  }
+
+  onResponseData(octets: Buffer, start: number, end: number, endStream: boolean): void {
+    this.octetsReceived += end - start
+    this.#owner.onLegData(this, octets, start, end, endStream)
+  }
+
+  onResponseTrailers(list: HeaderList): void {
+    this.responseTrailers = list
+    this.#owner.onLegTrailers(this, list)
+  }
+
+  onUpstreamTaken(octets: number): void {
+    this.#owner.onLegSent(this, octets)
+  }
+
+  /** After END_STREAM a reset, or the loss of the connection, takes nothing from the answer. */
+  onUpstreamReset(end: StreamEnd): void {
+    if (this.#stream!.remoteEnded) return this.#over(COMPLETE)
+    const isCancelled = end.origin === "peer" && end.code === ErrorCode.CANCEL
+    // Endpoints keep the deadline too, and may be the first to cancel.
+    if (isCancelled && isAtDeadline(this.record, this.#nowMs()))
+      return this.#over(legEndOfFailure(deadlinePassed(this.record)))
+    this.#over(legEndOf(end, this.responseHeaders !== null, this.#lease!.isLeaving))
+  }
+
+  // ---- Its end --------------------------------------------------------------------------------------------------
+
+  /** The only way out: gives back what it holds, and counts a failure of the endpoint's. What was noted of it stays. */
+  end(end: LegEnd): void {
+    if (this.#ending !== null) return
+    this.#ending = end
+    this.endMs = this.#nowMs()
+    this.status ||= statusOf(end)
+    this.endpoint.closeStream()
+    this.#wait?.pool.abandon(this)
+    this.#stopWaiting()
+    const lease = this.#lease
+    this.#lease = null
+    this.#tellOutcome(end)
+    const stream = this.#stream
+    if (stream !== null && !isOver(stream)) this.#leave(stream, end)
+    lease?.release()
+  }
+
+  /** A request that said its length would be malformed without the rest of it. */
+  #leave(stream: Http2Stream<UpstreamStreamOwner>, end: LegEnd): void {
+    const saysLength = this.#owner.record.requestHeaders.get("content-length") !== undefined
+    if (end.kind === "complete" && !saysLength) stream.endEarly()
+    else stream.reset(resetCodeOf(end))
+  }
+
+  /** The one place that says whose fault it was, and to whom that counts. */
+  #tellOutcome(end: LegEnd): void {
+    const { outcomes } = this.#cluster
+    const fault = faultOf(end)
+    if (end.kind === "not_connected") outcomes.connectFailed(this.endpoint, end.reason)
+    else if (end.kind === "status" && fault === "none") outcomes.legAnswered(this.endpoint)
+    // A connection that is gone is one failure, however many legs it carried: its pool counts it.
+    else if (end.kind !== "lost") outcomes.legEnded(this.endpoint, fault, reasonOf(end))
+    const { record, downstream } = this.#owner
+    const isYoung = this.#stream !== null && this.endMs - record.startMs < YOUNG_CALL_MS
+    if (end.kind === "rejected" && !end.isCharged && isYoung) downstream.chargePeer()
+  }
+
+  get isOver(): boolean {
+    return this.#ending !== null
+  }
+
+  /** What its call has come to, for what the client may cost its endpoints. */
+  get served(): Served {
+    if (this.#stream === null || this.#ending === null) return "otherwise"
+    if (this.#ending.kind === "complete") return "answered"
+    return faultOf(this.#ending) === "client" ? "cut" : "otherwise"
+  }
+
+  #over(end: LegEnd): void {
+    this.end(end)
+    this.#owner.onLegEnd(this, end)
+  }
+
+  get record(): StreamRecord {
+    return this.#owner.record
+  }
+
+  get endpointAddress(): string {
+    return this.address
+  }
+
+  get bufferedOctets(): number {
+    return this.#owner.bufferedOctets
+  }
+
+  shed(what: Failure): void {
+    this.#owner.shed(what)
   }
 
   /** Whole milliseconds: a fraction would cost an object wherever it is kept. */
   #nowMs(): number {
-    return Math.floor(this.#context.clock.now())
+    return Math.floor(this.#owner.context.clock.now())
   }
 }

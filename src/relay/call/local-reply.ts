@@ -1,24 +1,23 @@
 import { encodeGrpcMessage, grpcStatusOfHttp } from "../../grpc/status.ts"
 import { HeaderList } from "../../http2/header-list.ts"
-import type { DownstreamStream } from "./downstream-stream.ts"
 
-/** What Sluice itself answers, in the terms of the client's protocol. */
-export interface Answer {
+/** What Sluice itself has to say. */
+export interface Reply {
   readonly httpStatus: number
   /** -1: what the HTTP status maps to. */
   readonly grpcStatus: number
   readonly message: string
 }
 
-/** What the client asked for, and how far the answer has come. */
-export interface Asked {
+/** What the client speaks, and how far the response has come. */
+export interface ReplyState {
   readonly isGrpc: boolean
   /** The response head is on its way; only an ending may follow. */
-  readonly headSent: boolean
+  readonly isHeadSent: boolean
 }
 
-/** An answer in the terms of a client's protocol. */
-export interface OwnAnswer {
+/** The reply in the words of the client's protocol. */
+export interface LocalReply {
   /** The head or, where that is on its way, the trailers. */
   readonly list: HeaderList
   readonly body: Buffer
@@ -35,25 +34,18 @@ const MESSAGE_MAX = 1024
  * status and a line of text otherwise. Never HTML, never a bare status to gRPC. Null: nothing can be said any more, and
  * a body that stops short must not look whole.
  */
-export function answerFor(asked: Asked, what: Answer): OwnAnswer | null {
+export function localReply(to: ReplyState, what: Reply): LocalReply | null {
   const message = what.message.slice(0, MESSAGE_MAX)
-  if (!asked.isGrpc) return asked.headSent ? null : httpAnswer(what.httpStatus, message)
+  if (!to.isGrpc) return to.isHeadSent ? null : httpReply(what.httpStatus, message)
   const grpcStatus = what.grpcStatus >= 0 ? what.grpcStatus : grpcStatusOfHttp(what.httpStatus)
-  const list = asked.headSent ? trailers(grpcStatus, message) : head(grpcStatus, message)
+  const list = to.isHeadSent ? trailers(grpcStatus, message) : head(grpcStatus, message)
   return { list, body: NO_BODY, grpcStatus }
-}
-
-/** The same in one head and no body: for a stream that nobody will look after while its client takes the rest. */
-export function answerInOneHead(downstream: DownstreamStream, isGrpc: boolean, what: Answer): void {
-  const fields = [":status", String(statusOnWire(what.httpStatus)), "content-length", "0"]
-  const own = isGrpc ? answerFor({ isGrpc, headSent: false }, what) : null
-  downstream.sendHeaders(own?.list ?? new HeaderList(fields), true)
 }
 
 const trailers = (grpcStatus: number, message: string): HeaderList =>
   new HeaderList(["grpc-status", String(grpcStatus), "grpc-message", encodeGrpcMessage(message)])
 
-/** Under overload thousands are told the same, and an encoder knows a list again: this halves what a refusal costs. */
+/** Under overload thousands get the same reply, and the HPACK encoder remembers lists: this halves what one costs. */
 const last = { grpcStatus: -1, message: "", list: new HeaderList([]) }
 
 /** Trailers-Only. */
@@ -70,7 +62,7 @@ export function statusOnWire(httpStatus: number): number {
   return httpStatus === 495 || httpStatus === 496 ? 400 : httpStatus
 }
 
-function httpAnswer(status: number, message: string): OwnAnswer {
+function httpReply(status: number, message: string): LocalReply {
   const body = Buffer.from(`${message}\n`, "utf8")
   const fields = [":status", String(statusOnWire(status)), "content-type", "text/plain; charset=utf-8"]
   return { list: new HeaderList([...fields, "content-length", String(body.length)]), body, grpcStatus: -1 }

@@ -2,17 +2,17 @@ import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { defaultLimits } from "../../base/limits.ts"
 import { BufferBudget } from "../../http2/buffer-budget.ts"
-import { RequestBuffer } from "./replay-buffer.ts"
+import { ReplayBuffer } from "./replay-buffer.ts"
 import { ReplayRing } from "./replay-ring.ts"
 
 const RING = 1024 * 1024
 
-const add = (buffer: RequestBuffer, text: string | Buffer, isSent: boolean): void => {
+const add = (buffer: ReplayBuffer, text: string | Buffer, isSent: boolean): void => {
   const octets = Buffer.from(text)
   buffer.add(octets, 0, octets.length, isSent)
 }
 
-function heldBy(buffer: RequestBuffer): string {
+function heldBy(buffer: ReplayBuffer): string {
   const held = buffer.restart()
   return held === null ? "" : held.buffer.toString("latin1", held.start, held.start + held.length)
 }
@@ -20,7 +20,7 @@ function heldBy(buffer: RequestBuffer): string {
 const make = (ring = new ReplayRing(), budget = new BufferBudget(defaultLimits)) => ({
   ring,
   budget,
-  buffer: new RequestBuffer(ring, budget),
+  buffer: new ReplayBuffer({ replayRing: ring, budget }),
 })
 
 const fill = (ring: ReplayRing, octets: number): void => {
@@ -110,9 +110,9 @@ describe("credit for the client", () => {
     const { buffer } = make()
     add(buffer, "0123456789", false)
     buffer.restart()
-    expect([buffer.taken(4), buffer.taken(3)]).toEqual([4, 3])
+    expect([buffer.sent(4), buffer.sent(3)]).toEqual([4, 3])
     buffer.restart()
-    expect([buffer.taken(5), buffer.taken(5), buffer.taken(2)]).toEqual([0, 3, 2])
+    expect([buffer.sent(5), buffer.sent(5), buffer.sent(2)]).toEqual([0, 3, 2])
   })
 })
 

@@ -2,8 +2,13 @@ import type { BufferBudget, SpareHolder } from "../../http2/buffer-budget.ts"
 import { OctetQueue } from "../../http2/octet-queue.ts"
 import type { ReplayRing } from "./replay-ring.ts"
 
-/** Request octets kept after they were sent, so that a stream nobody processed can be sent again. */
+/** Request octets kept after they were sent, so that a call that no backend processed can be sent again. */
 const REPLAY_OCTETS = 65_536
+
+export interface ReplayContext {
+  readonly budget: BufferBudget
+  readonly replayRing: ReplayRing
+}
 
 /**
  * The request octets of a stream: held until an endpoint is there, and a little longer, for as long as the call may
@@ -13,21 +18,21 @@ const REPLAY_OCTETS = 65_536
  * never need it again. Bounded: unsent octets by the window the client was given, sent ones by `REPLAY_OCTETS`; those go
  * when memory is short.
  */
-export class RequestBuffer implements SpareHolder {
+export class ReplayBuffer implements SpareHolder {
   readonly #ring: ReplayRing
   readonly #budget: BufferBudget
   #held: OctetQueue | null = null
   /** Where the ring has the only piece; -1: nowhere. */
   #ringAt = -1
   #isReplayable = true
-  /** Octets of this attempt that the upstream side took. */
-  #taken = 0
+  /** Octets that this leg has sent. */
+  #sent = 0
   /** Octets the client was given credit for. */
   #credited = 0
   #received = 0
 
-  constructor(ring: ReplayRing, budget: BufferBudget) {
-    this.#ring = ring
+  constructor({ replayRing, budget }: ReplayContext) {
+    this.#ring = replayRing
     this.#budget = budget
   }
 
@@ -56,20 +61,21 @@ export class RequestBuffer implements SpareHolder {
   }
 
   #push(octets: Buffer, start: number, end: number): void {
-    this.#held ??= new OctetQueue()
+    this.#held ??= OctetQueue.obtain()
     this.#held.push(octets, start, end)
+    this.#held.settle()
     this.#budget.add(end - start)
   }
 
-  /** Call while `isReplayable`, when a new attempt is due: from now on no other stream can push the octets out. */
+  /** Call while `isReplayable`, before another leg: from now on no other stream can push the octets out. */
   keep(): void {
     this.#budget.needed(this)
     this.#hold()
   }
 
-  /** What a new attempt has to send first; null for nothing. Valid until the next call. */
+  /** What a new leg has to send first; null for nothing. Valid until the next call. */
   restart(): OctetQueue | null {
-    this.#taken = 0
+    this.#sent = 0
     this.#hold()
     if (this.#held !== null) this.#budget.spare(this)
     return this.#held
@@ -85,18 +91,18 @@ export class RequestBuffer implements SpareHolder {
     return true
   }
 
-  /** The attempt's upstream took octets; returns how much credit is due to the client. */
-  taken(octets: number): number {
-    this.#taken += octets
-    const due = this.#taken - this.#credited
+  /** This leg has sent octets; returns how much credit is due to the client. */
+  sent(octets: number): number {
+    this.#sent += octets
+    const due = this.#sent - this.#credited
     if (due <= 0) return 0
-    this.#credited = this.#taken
+    this.#credited = this.#sent
     return due
   }
 
-  /** This attempt's upstream has taken all that the client has credit for: from here on they go together. */
-  get isEven(): boolean {
-    return this.#taken === this.#credited
+  /** This leg has sent all that the client has credit for: from here on credit is what was sent. */
+  get isCreditSettled(): boolean {
+    return this.#sent === this.#credited
   }
 
   /** The call may no longer be repeated. */
@@ -105,6 +111,7 @@ export class RequestBuffer implements SpareHolder {
     this.#ringAt = -1
     if (this.#held === null) return
     const { length } = this.#held
+    this.#held.recycle()
     this.#held = null
     this.#budget.needed(this)
     this.#budget.add(-length)

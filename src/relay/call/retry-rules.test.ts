@@ -1,31 +1,31 @@
 import { expect, test } from "vitest"
-import type { RetryCondition, RetryConfig } from "../../config/model.ts"
-import { type FailedCall, mayRetry } from "./retry-rules.ts"
+import type { RetryConfig } from "../../config/model.ts"
+import type { LegEnd } from "./leg-end.ts"
+import { mayRetry, type RetriedCall } from "./retry-rules.ts"
 
 const usual: RetryConfig = { conditions: ["error", "timeout"], tries: null, timeoutMs: null }
-const post: FailedCall = { method: "POST", isUnsent: false, attempts: 1, endpoints: 3, elapsedMs: 100 }
-const unsent: FailedCall = { ...post, isUnsent: true }
+const always: RetryConfig = { ...usual, conditions: ["error", "non_idempotent"] }
+const post: RetriedCall = { method: "POST", legs: 1, endpoints: 3, elapsedMs: 100 }
+const get: RetriedCall = { ...post, method: "GET" }
+const lost: LegEnd = { kind: "lost", isGoodbye: false, reason: "gone" }
+const refused: LegEnd = { kind: "unprocessed", isGoaway: false, code: 7, reason: "RST_STREAM" }
+const unavailable: LegEnd = { kind: "status", status: 503 }
 
-test.for<[what: string, RetryConfig, RetryCondition, FailedCall, boolean]>([
-  ["never sent", usual, "error", unsent, true],
-  ["sent, and not to be repeated", usual, "error", post, false],
-  ["sent, and repeatable", usual, "error", { ...post, method: "GET" }, true],
-  ["methods are case-sensitive", usual, "error", { ...post, method: "get" }, false],
-  [
-    "sent, and it does not matter",
-    { ...usual, conditions: ["error", "non_idempotent"] },
-    "error",
-    post,
-    true,
-  ],
-  ["not for this cause", usual, "http_503", unsent, false],
-  ["for no cause", { ...usual, conditions: [] }, "error", unsent, false],
-  ["the second of two tries", { ...usual, tries: 2 }, "error", unsent, true],
-  ["after two of two tries", { ...usual, tries: 2 }, "error", { ...unsent, attempts: 2 }, false],
-  ["after every endpoint", usual, "error", { ...unsent, attempts: 3 }, false],
-  ["more tries than endpoints", { ...usual, tries: 9 }, "error", { ...unsent, attempts: 3 }, false],
-  ["in time", { ...usual, timeoutMs: 101 }, "error", unsent, true],
-  ["too late", { ...usual, timeoutMs: 100 }, "error", unsent, false],
-])("%s", ([, config, condition, call, expected]) => {
-  expect(mayRetry(config, condition, call)).toBe(expected)
+test.for<[what: string, RetryConfig, LegEnd, RetriedCall, boolean]>([
+  ["never sent", usual, refused, post, true],
+  ["sent, and not to be repeated", usual, lost, post, false],
+  ["sent, and repeatable", usual, lost, get, true],
+  ["methods are case-sensitive", usual, lost, { ...post, method: "get" }, false],
+  ["sent, and it does not matter", always, lost, post, true],
+  ["not for this cause", usual, unavailable, get, false],
+  ["for this one", { ...usual, conditions: ["http_503"] }, unavailable, get, true],
+  ["for no cause", { ...usual, conditions: [] }, refused, post, false],
+  ["the second of two tries", { ...usual, tries: 2 }, refused, post, true],
+  ["after two of two tries", { ...usual, tries: 2 }, refused, { ...post, legs: 2 }, false],
+  ["after every endpoint", usual, refused, { ...post, legs: 3 }, false],
+  ["more tries than endpoints", { ...usual, tries: 9 }, refused, { ...post, legs: 3 }, false],
+  ["in time", { ...usual, timeoutMs: 101 }, refused, post, true],
+  ["too late", { ...usual, timeoutMs: 100 }, refused, post, false],
+])("%s", ([, config, end, call, expected]) => {
+  expect(mayRetry(config, call, end)).toBe(expected)
 })

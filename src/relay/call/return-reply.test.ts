@@ -1,6 +1,6 @@
 import { expect, test } from "vitest"
 import { octetText } from "../../base/octet-text.ts"
-import { returned } from "./return-reply.ts"
+import { returnReply } from "./return-reply.ts"
 
 const plain = ["content-type", "text/plain", "content-length"]
 
@@ -13,10 +13,10 @@ test.for<[status: number, text: string, fields: string[], body: string]>([
   [301, "https://a/", ["location", "https://a/", "content-length", "0"], ""],
   [308, "/b", ["location", "/b", "content-length", "0"], ""],
 ])("%i with %s", ([status, text, fields, body]) => {
-  const response = returned(status, octetText(text), "text/plain")
+  const response = returnReply(status, octetText(text), "text/plain")
   expect(response.fields).toEqual([":status", String(status), ...fields])
   expect(response.body.toString()).toBe(body)
 })
 
 test("without a type none is said", () =>
-  expect(returned(200, "ok", "").fields).toEqual([":status", "200", "content-length", "2"]))
+  expect(returnReply(200, "ok", "").fields).toEqual([":status", "200", "content-length", "2"]))

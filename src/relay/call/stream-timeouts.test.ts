@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { SilenceWatch } from "./stream-timeouts.ts"
+import { StreamTimeouts } from "./stream-timeouts.ts"
 
 /** Seconds at which something happens, and what; then when, and by which timeout, the stream is cut. */
 type Story = readonly (readonly [seconds: number, what: What])[]
@@ -17,7 +17,7 @@ function cutAt(story: Story, untilSeconds: number): string {
   const clock = { now: () => nowMs, wallMs: () => 0, after: () => ({ cancel: () => {} }) }
   const upstream = { queuedOctets: 0, remoteEnded: false }
   const downstream = { queuedOctets: 0, remoteEnded: false }
-  const watch = new SilenceWatch(settings, nowMs)
+  const watch = new StreamTimeouts(settings, nowMs)
   const happen: Record<What, () => void> = {
     attached: () => watch.attached(nowMs),
     "says 100": () => watch.interim(clock),

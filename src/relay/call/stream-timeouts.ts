@@ -1,13 +1,13 @@
 import type { Clock } from "../../base/clock.ts"
 import type { RouteSettings } from "../../config/model.ts"
 
-/** What the watch needs of either side. */
-interface Side {
+/** What the timeouts need of either side. */
+export interface TimedSide {
   readonly queuedOctets: number
   readonly remoteEnded: boolean
 }
 
-export type Silence = "read_timeout" | "send_timeout" | "body_timeout"
+export type StreamTimeout = "read_timeout" | "send_timeout" | "body_timeout"
 
 type Timeouts = Pick<RouteSettings, "readTimeoutMs" | "sendTimeoutMs" | "bodyTimeoutMs">
 
@@ -17,7 +17,7 @@ const NEVER = Number.POSITIVE_INFINITY
  * The timeouts that nginx runs on a silent stream. Made only where the configuration writes one: by default a live
  * stream is never cut for being idle.
  */
-export class SilenceWatch {
+export class StreamTimeouts {
   readonly #settings: Timeouts
   #upstreamMs: number
   #downstreamMs: number
@@ -78,7 +78,7 @@ export class SilenceWatch {
   }
 
   /** The timeout that has run out, if one has; otherwise notes what `dueMs` must know. */
-  check(nowMs: number, upstream: Side | null, downstream: Side): Silence | null {
+  check(nowMs: number, upstream: TimedSide | null, downstream: TimedSide): StreamTimeout | null {
     const { readTimeoutMs, sendTimeoutMs, bodyTimeoutMs } = this.#settings
     this.#lookedMs = nowMs
     if (bodyTimeoutMs !== null && nowMs - this.#downstreamMs >= bodyTimeoutMs) {
@@ -99,9 +99,9 @@ export class SilenceWatch {
     return null
   }
 
-  message(silence: Silence, address: string): string {
+  message(timeout: StreamTimeout, address: string): string {
     const { readTimeoutMs, sendTimeoutMs, bodyTimeoutMs } = this.#settings
-    switch (silence) {
+    switch (timeout) {
       case "read_timeout":
         return `endpoint ${address} sent nothing for ${readTimeoutMs} ms (grpc_read_timeout)`
       case "send_timeout":

@@ -1,26 +1,6 @@
-import type { StreamEnd } from "../../http2/events.ts"
-import type { HeaderList } from "../../http2/header-list.ts"
-import type { Failure } from "../../record/failure.ts"
-import type { ConnectionRecord, StreamRecord } from "../../record/record.ts"
+import type { ConnectionRecord } from "../../record/record.ts"
+import type { StreamOwner } from "../call/stream-owner.ts"
 import type { OpenListener } from "./listener-view.ts"
-
-/** Whoever handles a client's stream: an exchange, or a bridge that translates for one. */
-export interface StreamOwner {
-  readonly record: StreamRecord
-  readonly messages: { request: number; response: number }
-  readonly endpointAddress: string
-  readonly bufferedOctets: number
-  /** Octets are valid during the call only. Give credit for them by the stream's `consume`. */
-  onRequestData(octets: Buffer, start: number, end: number, endStream: boolean): void
-  onRequestTrailers(list: HeaderList): void
-  onDownstreamReset(end: StreamEnd): void
-  /** Octets that `sendData` did not take at once were taken now. */
-  onDownstreamTaken(octets: number): void
-  /** Ends the stream from our side; the client is told. */
-  fail(what: Failure): void
-  /** As `fail`, and lets go at once of all that is held. */
-  shed(what: Failure): void
-}
 
 /** A client's connection, whatever it speaks. */
 export interface ClientConnection {

@@ -3,31 +3,37 @@ import type { TLSSocket } from "node:tls"
 import { counterIds } from "../../base/counters.ts"
 import type { ListenerConfig } from "../../config/model.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
-import type { Protocol } from "../../net/protocol.ts"
 import type { OnOctets } from "../../net/shared-read.ts"
 import { readShared } from "../../net/shared-read.ts"
-import type { TlsInfo } from "../../net/tls-peer.ts"
-import type { ConnectionRecord } from "../../record/record.ts"
-import type { RelayContext } from "../context.ts"
+import type { ConnectionRecord, TlsInfo } from "../../record/record.ts"
 import type { ClientConnection } from "./client-connection.ts"
 import { DownstreamConnection, type DownstreamOptions } from "./downstream.ts"
+import type { DownstreamContext } from "./downstream-context.ts"
 import type { OpenListener } from "./listener-view.ts"
-import { FirstOctets, type FirstOctetsOptions } from "./protocol-detector.ts"
+import { ProtocolDetector, type ProtocolDetectorOptions, type SpokenProtocol } from "./protocol-detector.ts"
+import { refusingPlain } from "./refusing-plain.ts"
 
 /** What the clients of a balancer are served with. */
 export interface ClientsOptions {
-  context: RelayContext
+  context: DownstreamContext
   openStream: DownstreamOptions["openStream"]
   /** Makes the connection of a client that speaks HTTP/1. */
   http1(options: DownstreamOptions): ClientConnection & LinkUser
   link(socket: Socket): Link
+  nextConnectionId(): number
   onConnect(record: ConnectionRecord): void
   onDisconnect(record: ConnectionRecord): void
+  /** A TLS handshake is over, either way. */
+  onHandshakeEnd(): void
 }
 
 /** The clients' connections: counted as they come, each given to whoever speaks its protocol. */
 export class Clients {
   readonly connections = new Set<ClientConnection>()
+  /** Sockets whose TLS handshake goes on, and the listener of each. */
+  readonly handshakes = new Map<Socket, OpenListener>()
+  /** Listeners that are gone. Handshakes may have begun there. */
+  readonly #gone = new WeakSet<OpenListener>()
   readonly #options: ClientsOptions
   /** Sockets that are open and where each comes from; then how many there are of each address. */
   readonly #sockets = new Map<Socket, string>()
@@ -35,8 +41,8 @@ export class Clients {
   // Of these there is one for all connections: closures of their own were 900 octets of each.
   readonly #onSocketClosed: (this: Socket) => void
   readonly #onClosed: DownstreamOptions["onClosed"]
-  readonly #onChosen: FirstOctetsOptions["choose"]
-  #lastId = 0
+  readonly #onReplaced: DownstreamOptions["onReplaced"]
+  readonly #onChosen: ProtocolDetectorOptions["choose"]
   #isClosed = false
 
   constructor(options: ClientsOptions) {
@@ -49,21 +55,25 @@ export class Clients {
       this.connections.delete(connection)
       options.onDisconnect(connection.record)
     }
-    this.#onChosen = (protocol, first) => {
-      const next = this.#speak(protocol, first.client)
-      this.connections.delete(first)
+    this.#onReplaced = (before, next) => {
+      this.connections.delete(before)
       this.connections.add(next)
+    }
+    this.#onChosen = (protocol, first) => {
+      const next = this.#createFor(protocol, first.client)
+      this.#onReplaced(first, next)
       return next
     }
   }
 
-  /** Accepts nobody any more. */
+  /** Accepts no socket any more; clients whose handshake goes on are let go once it is done. */
   close(): void {
     this.#isClosed = true
   }
 
   /** Lets the clients of a listener go: they are told to go elsewhere, and their streams to their end. */
   drain(listener: OpenListener): void {
+    this.#gone.add(listener)
     for (const connection of this.connections) if (connection.openListener === listener) connection.drain()
   }
 
@@ -75,24 +85,59 @@ export class Clients {
     if (this.admit(socket)) link = this.#serve(listener, socket, null, null)
   }
 
-  /** A client whose TLS handshake is done. */
-  secured(listener: OpenListener, socket: TLSSocket, tls: TlsInfo): void {
-    const { alpnProtocol } = socket
-    const protocol = alpnProtocol === "h2" ? "http2" : alpnProtocol === "http/1.1" ? "http1" : null
-    const link = this.#serve(listener, socket, protocol, tls)
-    readShared(socket, (octets, length) => link.received(octets, 0, length))
+  /** A client whose TLS handshake is done. `open`: the listener of that name, if it is there still. */
+  onTlsHandshakeDone(open: OpenListener | undefined, socket: TLSSocket, tls: TlsInfo): void {
+    const raw = (socket as { _parent?: Socket })._parent
+    const listener = (raw && this.handshakes.get(raw)) ?? open
+    if (listener === undefined) socket.destroy()
+    else {
+      const { alpnProtocol } = socket
+      const protocol = alpnProtocol === "h2" ? "http2" : alpnProtocol === "http/1.1" ? "http1" : null
+      const link = this.#serve(listener, socket, protocol, tls)
+      readShared(socket, (octets, length) => link.received(octets, 0, length))
+    }
+    // Last: between the two it is never in neither place.
+    this.#endHandshake(raw)
+  }
+
+  /** A client that speaks HTTP without TLS on a listener with TLS: it is told so. */
+  acceptWithoutTls(open: OpenListener | undefined, socket: Socket, octets: Buffer): void {
+    const listener = this.handshakes.get(socket) ?? open
+    if (listener === undefined) socket.destroy()
+    else {
+      const link = this.#serve(refusingPlain(listener), socket, null, null)
+      link.received(octets, 0, octets.length)
+      readShared(socket, (more, length) => link.received(more, 0, length))
+    }
+    this.#endHandshake(socket)
+  }
+
+  /**
+   * A client of a listener with TLS: `onTlsHandshakeDone`, `acceptWithoutTls` or the end of its socket follows. False: as
+   * `admit`.
+   */
+  admitHandshake(listener: OpenListener, socket: Socket): boolean {
+    if (!this.admit(socket)) return false
+    this.handshakes.set(socket, listener)
+    return true
+  }
+
+  #endHandshake(socket: Socket | undefined): void {
+    if (socket !== undefined && this.handshakes.delete(socket)) this.#options.onHandshakeEnd()
   }
 
   /** Counts a client's socket until it closes. False: it is one too many, and destroyed. */
   admit(socket: Socket): boolean {
-    const { limits, counters } = this.#options.context
+    const { limits, counters, descriptors } = this.#options.context
     const address = socket.remoteAddress ?? ""
     const ofAddress = (this.#byAddress.get(address) ?? 0) + 1
     const isOneTooMany = this.#sockets.size >= limits.connectionsMax
     const isOneTooManyOfAddress = address !== "" && ofAddress > limits.connectionsPerAddressMax
-    if (isOneTooMany) counters.add(counterIds.connections_exceeded)
+    const isLow = descriptors.isLow(socket)
+    if (isLow) descriptors.exhausted({ client: `${address}:${socket.remotePort ?? 0}` })
+    else if (isOneTooMany) counters.add(counterIds.connections_exceeded)
     else if (isOneTooManyOfAddress) counters.add(counterIds.connections_per_address_exceeded)
-    if (this.#isClosed || isOneTooMany || isOneTooManyOfAddress) {
+    if (this.#isClosed || isLow || isOneTooMany || isOneTooManyOfAddress) {
       socket.on("error", () => {})
       socket.destroy()
       return false
@@ -104,6 +149,7 @@ export class Clients {
   }
 
   #forget(socket: Socket): void {
+    this.#endHandshake(socket)
     const address = this.#sockets.get(socket)
     if (address === undefined) return
     this.#sockets.delete(socket)
@@ -113,20 +159,22 @@ export class Clients {
   }
 
   /** `protocol` is null until the client's first octets say it. */
-  #serve(listener: OpenListener, socket: Socket, protocol: Protocol | null, tls: TlsInfo | null): Link {
+  #serve(listener: OpenListener, socket: Socket, protocol: SpokenProtocol | null, tls: TlsInfo | null): Link {
     const link = this.#options.link(socket)
-    const record = connectionRecord(++this.#lastId, listener.config, socket, tls)
-    this.connections.add(this.#greet(listener, record, link, protocol))
+    const record = connectionRecord(this.#options.nextConnectionId(), listener.config, socket, tls)
+    const connection = this.#openConnection(listener, record, link, protocol)
+    this.connections.add(connection)
     this.#options.onConnect(record)
+    if (this.#isClosed || this.#gone.has(listener)) connection.drain()
     return link
   }
 
   /** Makes the connection that speaks a client's protocol, or one that waits for the octets that say which. */
-  #greet(
+  #openConnection(
     openListener: OpenListener,
     record: ConnectionRecord,
     link: Link,
-    known: Protocol | null,
+    known: SpokenProtocol | null,
   ): ClientConnection {
     const { context, openStream } = this.#options
     const sinceMs = context.clock.now()
@@ -137,14 +185,16 @@ export class Clients {
       record,
       link,
       sinceMs,
+      firstOctetMs: -1,
       openStream,
       onClosed: this.#onClosed,
+      onReplaced: this.#onReplaced,
     }
-    if (known !== null) return this.#speak(known, client)
-    return new FirstOctets({ client, choose: this.#onChosen })
+    if (known !== null) return this.#createFor(known, client)
+    return new ProtocolDetector({ client, choose: this.#onChosen })
   }
 
-  #speak(protocol: Protocol, options: DownstreamOptions): ClientConnection & LinkUser {
+  #createFor(protocol: SpokenProtocol, options: DownstreamOptions): ClientConnection & LinkUser {
     return protocol === "http2" ? new DownstreamConnection(options) : this.#options.http1(options)
   }
 }
@@ -167,5 +217,7 @@ function connectionRecord(
     tls,
     proxied: null,
     requests: 0,
+    cutCalls: 0,
+    cutCallsMs: 0,
   }
 }

@@ -1,23 +1,21 @@
-import { type CounterName, counterIds } from "../../base/counters.ts"
+import { type CounterName, counterIds, isLimitReached } from "../../base/counters.ts"
 import { Keepalive, type KeepaliveSettings } from "../../base/keepalive.ts"
 import type { ListenerConfig } from "../../config/model.ts"
-import { isGrpcContentType } from "../../grpc/status.ts"
 import { Http2Connection } from "../../http2/connection.ts"
 import { ErrorCode, errorCodeName, type Fault, fault } from "../../http2/error-code.ts"
-import type { ConnectionEvents, OversizeCounter, StreamEnd } from "../../http2/events.ts"
+import type { ConnectionEvents, Refusal, StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
-import type { RequestHead, ResponseHead } from "../../http2/message-head.ts"
+import { headAsFarAsKnown, type RequestHead, type ResponseHead } from "../../http2/message-head.ts"
 import type { Http2Stream } from "../../http2/stream.ts"
 import { SaidOnce } from "../../log/said-once.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
-import type { DownstreamStream } from "../call/downstream-stream.ts"
-import { answerInOneHead } from "../call/local-reply.ts"
-import type { RelayContext } from "../context.ts"
-import { shedConnectionLater } from "../overload/reset-largest.ts"
+import type { DownstreamStream, StreamOwner } from "../call/stream-owner.ts"
+import { resetLargestLater } from "../overload/reset-largest.ts"
 import type { Route } from "../route/route.ts"
-import type { ClientConnection, StreamOwner } from "./client-connection.ts"
+import type { ClientConnection } from "./client-connection.ts"
+import type { DownstreamContext } from "./downstream-context.ts"
 import {
   headerTimeoutMsOf,
   idleTimeoutMsOf,
@@ -26,19 +24,22 @@ import {
 } from "./listener-limits.ts"
 import type { OpenListener } from "./listener-view.ts"
 
-/** Something that can own a stream, to be started once it does. */
+/** Something that can own a stream, to be started once it does; `isRefused`: to fail, and never to be started. */
 export type OpenStream = (
   connection: ConnectionRecord,
   stream: DownstreamStream,
   head: RequestHead,
   route: Route,
+  isRefused?: boolean,
 ) => StreamOwner & { start(): void }
+
+type Stream = Http2Stream<StreamOwner>
 
 /** How dead clients are found. gRPC clients put up with PINGs from a server as often as this. */
 const DOWNSTREAM_KEEPALIVE: KeepaliveSettings = { intervalMs: 60_000, timeoutMs: 20_000 }
 
 export interface DownstreamOptions {
-  context: RelayContext
+  context: DownstreamContext
   openListener: OpenListener
   /** Its configuration when the client came. */
   listener: ListenerConfig
@@ -46,17 +47,21 @@ export interface DownstreamOptions {
   link: Link
   /** When the client came; what it sent may have been waited for. */
   sinceMs: number
-  /** Makes the exchange of a stream, or the bridge to one. It is not under way before `start`. */
+  /** When the first of what it sent came, where that was before its protocol was known; else -1. */
+  firstOctetMs: number
+  /** Makes the call of a stream, or the bridge to one. It is not under way before `start`. */
   openStream: OpenStream
   onClosed: (connection: ClientConnection) => void
+  /** The client speaks another protocol from here on: `next` goes on in the place of `before`. */
+  onReplaced: (before: ClientConnection, next: ClientConnection) => void
 }
 
-/** One client's connection: the server's role of HTTP/2. Every stream becomes an exchange. */
+/** One client's connection: the server's role of HTTP/2. Every stream becomes a call. */
 export class DownstreamConnection implements ConnectionEvents<StreamOwner>, ClientConnection, LinkUser {
   readonly record: ConnectionRecord
   readonly openListener: OpenListener
   readonly http2: Http2Connection<StreamOwner>
-  readonly #context: RelayContext
+  readonly #context: DownstreamContext
   readonly #listener: ListenerConfig
   readonly #link: Link
   readonly #openStream: OpenStream
@@ -123,14 +128,14 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
 
   // ---- ConnectionEvents ---------------------------------------------------------------------------------------
 
-  onRequest(stream: Http2Stream<StreamOwner>, head: RequestHead, _endStream: boolean): void {
+  onRequest(stream: Stream, head: RequestHead, _endStream: boolean): void {
     const { record } = this
     record.requests++
     const route = this.openListener.router.match(head.authority, head.path)
     if (route === null) {
       this.onLimit("path_refused")
-      stream.reset(ErrorCode.PROTOCOL_ERROR)
-      return
+      const what = failure("bad_request", "malformed request: the path has no meaning", true)
+      return this.#refuse(stream, head, what)
     }
     const owner = this.#openStream(record, stream, head, route)
     stream.owner = owner
@@ -138,41 +143,53 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
     if (isLastRequest(this.#listener, record.requests)) this.http2.drain("keepalive_requests")
   }
 
-  onOversizedRequest(stream: Http2Stream<StreamOwner>, contentType: string, counter: OversizeCounter): void {
-    const { limits } = this.#context
-    const message =
-      counter === "header_fields_exceeded"
-        ? `the request's header list is larger than headerFieldsMax (${limits.headerFieldsMax} fields)`
-        : `the request's header list is larger than headerListOctets (${limits.headerListOctets} octets)`
-    const what = failure("headers_too_large", message, true)
-    answerInOneHead(stream, isGrpcContentType(contentType), what)
+  onRefusedRequest(stream: Stream, list: HeaderList, { counter, reason }: Refusal): void {
+    this.record.requests++
+    const what =
+      counter === "header_malformed" || counter === "content_length_mismatch"
+        ? failure("bad_request", `malformed request: ${reason}`, true)
+        : failure("headers_too_large", reason, true)
+    this.#refuse(stream, headAsFarAsKnown(list), what)
   }
 
-  onData(
-    stream: Http2Stream<StreamOwner>,
-    octets: Buffer,
-    start: number,
-    end: number,
-    endStream: boolean,
-  ): void {
+  onRequestFault(stream: Stream, code: number, reason: string): void {
+    const kind = code === ErrorCode.ENHANCE_YOUR_CALM ? "headers_too_large" : "bad_request"
+    stream.owner!.fail(failure(kind, `malformed request: ${reason}`))
+  }
+
+  /** Answers a request that goes nowhere, in the terms of its client's protocol. It is logged as any other is. */
+  #refuse(stream: Stream, head: RequestHead, what: Failure): void {
+    const { router } = this.openListener
+    const route = router.match(head.authority, head.path) ?? router.fallback(head.authority)
+    const owner = this.#openStream(this.record, stream, head, route, true)
+    stream.owner = owner
+    owner.fail(what)
+  }
+
+  onData(stream: Stream, octets: Buffer, start: number, end: number, endStream: boolean): void {
     stream.owner!.onRequestData(octets, start, end, endStream)
   }
 
-  onTrailers(stream: Http2Stream<StreamOwner>, trailers: HeaderList): void {
+  onTrailers(stream: Stream, trailers: HeaderList): void {
     stream.owner!.onRequestTrailers(trailers)
   }
 
-  onReset(stream: Http2Stream<StreamOwner>, end: StreamEnd): void {
+  onReset(stream: Stream, end: StreamEnd): void {
     stream.owner!.onDownstreamReset(end)
   }
 
-  onTaken(stream: Http2Stream<StreamOwner>, octets: number): void {
+  excusesReset({ owner }: Stream): boolean {
+    const { cutCalls, clock } = this.#context
+    return cutCalls.excuses(owner!.record, clock.now())
+  }
+
+  onTaken(stream: Stream, octets: number): void {
     stream.owner!.onDownstreamTaken(octets)
   }
 
-  onResponse(_stream: Http2Stream<StreamOwner>, _head: ResponseHead, _endStream: boolean): void {}
+  onResponse(_stream: Stream, _head: ResponseHead, _endStream: boolean): void {}
 
-  onInformational(_stream: Http2Stream<StreamOwner>, _head: ResponseHead): void {}
+  onInformational(_stream: Stream, _head: ResponseHead): void {}
 
   onOutput(): void {
     this.#link.schedule()
@@ -180,7 +197,7 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
 
   onQueueExceeded(): void {
     const client = `${this.record.remoteAddress}:${this.record.remotePort}`
-    shedConnectionLater(this.#context, this.http2, { client }, (reason) => this.cut(reason))
+    resetLargestLater(this.#context, this.http2, { client }, (reason) => this.cut(reason))
   }
 
   onMuchOutput(): void {
@@ -188,7 +205,7 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
   }
 
   onSettings(): void {
-    // No fault of the client's, so nothing is said.
+    // Not an error: counted, not logged.
     const { counters, limits } = this.#context
     const isReduced = this.http2.sender.peer.headerTableSize > limits.encoderTableOctets
     if (isReduced) counters.add(counterIds.header_table_reduced)
@@ -202,16 +219,13 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
   onPong(): void {}
 
   onGoaway(code: number, debug: string): void {
-    if (code !== ErrorCode.NO_ERROR)
-      this.#said.info("goaway", "GOAWAY from client", {
-        code: errorCodeName(code),
-        debug: debug.slice(0, 100),
-      })
+    if (code === ErrorCode.NO_ERROR) return
+    this.#said.info("goaway", "GOAWAY from client", { code: errorCodeName(code), debug: debug.slice(0, 100) })
   }
 
   onLimit(counter: string): void {
     this.#context.counters.add(counterIds[counter as CounterName])
-    this.#said.warn(counter, `limit reached: ${counter}`)
+    if (isLimitReached(counter)) this.#said.warn(counter, `limit reached: ${counter}`)
   }
 
   onEnd(because: Fault | null): void {

@@ -7,5 +7,5 @@ export interface OpenListener {
   /** What holds for the connections that follow. */
   readonly config: ListenerConfig
   /** Read once per stream. */
-  readonly router: Router<Route>
+  readonly router: Pick<Router<Route>, "match" | "fallback">
 }

@@ -1,33 +1,46 @@
+import { counterIds } from "../../base/counters.ts"
 import { NO_OUTPUT } from "../../http2/output.ts"
+import { ownCopy } from "../../http2/own-octets.ts"
 import type { LinkUser } from "../../net/link.ts"
-import { type Protocol, protocolOf } from "../../net/protocol.ts"
+import { mayBeRequest, protocolOf } from "../../net/protocol.ts"
 import { readProxyHeader } from "../../net/proxy-protocol.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
-import type { ClientConnection, StreamOwner } from "./client-connection.ts"
+import type { StreamOwner } from "../call/stream-owner.ts"
+import type { ClientConnection } from "./client-connection.ts"
 import type { DownstreamOptions } from "./downstream.ts"
 import type { OpenListener } from "./listener-view.ts"
 
-export interface FirstOctetsOptions {
+/** A protocol that a connection can be made for. */
+export type SpokenProtocol = "http2" | "http1"
+
+export interface ProtocolDetectorOptions {
   /** What its connection will be made from. */
   client: DownstreamOptions
   /** Makes the connection that goes on from here, in this one's place. */
-  choose(protocol: Protocol, first: FirstOctets): ClientConnection & LinkUser
+  choose(protocol: SpokenProtocol, first: ProtocolDetector): ClientConnection & LinkUser
 }
 
+/** When we drain, a client that is silent has this long until its first octets, which were on their way, are here. */
+const SILENT_DRAIN_MS = 1000
+
 const NO_STREAMS: readonly StreamOwner[] = []
+const NO_OCTETS = Buffer.alloc(0)
+const HEAD_END = Buffer.from("\r\n\r\n")
 
 /** A client that has not said yet whether it speaks HTTP/2 or HTTP/1. Holds at most one request line. */
-export class FirstOctets implements ClientConnection, LinkUser {
+export class ProtocolDetector implements ClientConnection, LinkUser {
   readonly client: DownstreamOptions
   readonly streams = NO_STREAMS
   readonly output = NO_OUTPUT
   readonly shouldPauseReading = false
-  readonly #choose: FirstOctetsOptions["choose"]
-  #held: Buffer | null = null
+  readonly #choose: ProtocolDetectorOptions["choose"]
+  #held: Buffer = NO_OCTETS
   #isProxyHeaderDue: boolean
+  /** Infinity: no drain. */
+  #drainMs = Number.POSITIVE_INFINITY
   #isClosed = false
 
-  constructor({ client, choose }: FirstOctetsOptions) {
+  constructor({ client, choose }: ProtocolDetectorOptions) {
     this.client = client
     this.#choose = choose
     // A client without one is turned away.
@@ -44,32 +57,45 @@ export class FirstOctets implements ClientConnection, LinkUser {
   }
 
   receive(octets: Buffer, start: number, end: number): void {
-    const held = this.#held
-    if (held === null && !this.#isProxyHeaderDue) return this.#look(octets, start, end)
-    const all =
-      held === null ? octets.subarray(start, end) : Buffer.concat([held, octets.subarray(start, end)])
-    this.#held = null
+    if (this.#held.length === 0 && !this.#isProxyHeaderDue) return this.#detect(octets, start, end)
+    const all = Buffer.concat([this.#held, octets.subarray(start, end)])
+    this.#hold(NO_OCTETS, 0, 0)
     const from = this.#isProxyHeaderDue ? this.#readProxyHeader(all) : 0
-    if (from >= 0) this.#look(all, from, all.length)
+    if (from >= 0) this.#detect(all, from, all.length)
   }
 
-  /** Hands on to whoever speaks what has begun, or waits for more. */
-  #look(octets: Buffer, start: number, end: number): void {
+  /** Hands on to the connection of the protocol that has begun, or waits for more. */
+  #detect(octets: Buffer, start: number, end: number): void {
     if (start === end) return
-    const protocol = protocolOf(octets, start, end, this.client.context.limits.http1HeadOctets)
-    if (protocol !== null) this.#choose(protocol, this).receive(octets, start, end)
-    else this.#held = Buffer.from(octets.subarray(start, end))
+    const { client } = this
+    if (client.firstOctetMs < 0) client.firstOctetMs = client.context.clock.now()
+    const protocol = protocolOf(octets, start, end, client.context.limits.http1HeadOctets)
+    if (protocol === "tls") this.#turnAway("preface_malformed", "TLS on a listener without TLS")
+    else if (protocol === null) this.#hold(octets, start, end)
+    else {
+      const chosen = this.#choose(protocol === "http2" ? "http2" : "http1", this)
+      chosen.receive(octets, start, end)
+      // Its head is that line, and the parser of HTTP/1 waits for a head's end.
+      if (protocol === "http0.9") chosen.receive(HEAD_END, 0, HEAD_END.length)
+      if (this.#drainMs < Number.POSITIVE_INFINITY) chosen.drain()
+    }
+  }
+
+  #hold(octets: Buffer, start: number, end: number): void {
+    const before = this.#held.length
+    this.#held = start === end ? NO_OCTETS : ownCopy(octets, start, end)
+    this.client.context.budget.add(this.#held.length - before)
   }
 
   /** Where the client's own octets begin; -1 when they have not come, or none will. */
   #readProxyHeader(octets: Buffer): number {
     const header = readProxyHeader(octets)
     if (header === null) {
-      this.#held = Buffer.from(octets)
+      this.#hold(octets, 0, octets.length)
       return -1
     }
     if (header === false) {
-      this.#close()
+      this.#turnAway("preface_malformed", "no PROXY protocol header on a listener that expects one")
       return -1
     }
     this.#isProxyHeaderDue = false
@@ -85,18 +111,36 @@ export class FirstOctets implements ClientConnection, LinkUser {
 
   tick(nowMs: number): void {
     const { sinceMs, context } = this.client
+    const isSilent = this.#held.length === 0
+    if (isSilent && nowMs - this.#drainMs > SILENT_DRAIN_MS) return this.#close()
     if (nowMs - sinceMs <= context.limits.prefaceTimeoutMs) return
-    // HTTP/2 says so with GOAWAY; a proxy that did not speak its protocol would not understand that.
-    if (this.#isProxyHeaderDue) this.#close()
-    else this.#choose("http2", this).tick(nowMs)
+    const held = this.#held
+    // Said in HTTP/1 to half a request line, by GOAWAY to half a preface, and to none of both not at all.
+    if (this.#isProxyHeaderDue || held.length === 0)
+      return this.#turnAway("preface_timeout", "a client said nothing, or not enough to know its protocol")
+    this.#hold(NO_OCTETS, 0, 0)
+    const isHttp1 = mayBeRequest(held, 0, held.length) && !"PRI ".startsWith(held.toString("latin1"))
+    const next = this.#choose(isHttp1 ? "http1" : "http2", this)
+    next.receive(held, 0, held.length)
+    next.tick(nowMs)
   }
 
-  drain(): void {
+  /** Closes without a word, since which protocol's words it would be is not known; the log has them. */
+  #turnAway(counter: "preface_malformed" | "preface_timeout", message: string): void {
+    const { context, listener, record } = this.client
+    const client = `${record.remoteAddress}:${record.remotePort}`
+    context.counters.add(counterIds[counter])
+    context.log.info(message, { listener: listener.name, client, limit: counter })
     this.#close()
   }
 
+  /** What a client has sent already would be reset: it is served, and let go then. */
+  drain(): void {
+    this.#drainMs = this.client.context.clock.now()
+  }
+
   get overflowOctets(): number {
-    return 0
+    return this.#held.length
   }
 
   cut(): void {
@@ -111,6 +155,7 @@ export class FirstOctets implements ClientConnection, LinkUser {
   #close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#hold(NO_OCTETS, 0, 0)
     this.client.link.destroy()
     this.client.onClosed(this)
   }

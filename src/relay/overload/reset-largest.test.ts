@@ -3,16 +3,13 @@ import { ManualClock } from "../../../test/support/manual-clock.ts"
 import { Counters } from "../../base/counters.ts"
 import { defaultLimits } from "../../base/limits.ts"
 import { Deadlines } from "../../base/timer-wheel.ts"
-import type { Http2Connection } from "../../http2/connection.ts"
 import { silentLog } from "../../log/logger.ts"
-import type { RelayContext } from "../context.ts"
-import type { StreamOwner } from "../downstream/client-connection.ts"
-import { shedConnectionLater } from "./reset-largest.ts"
+import { type BufferingStream, resetLargestLater } from "./reset-largest.ts"
 
 const KiB = 1024
 
 /** A connection whose streams hold so much on it, and so much on both sides together. */
-function shedOn(streams: Record<string, { here: number; inAll: number }>, overflowOctets: number): string[] {
+function resetOn(streams: Record<string, { here: number; inAll: number }>, overflowOctets: number): string[] {
   const clock = new ManualClock()
   const ended: string[] = []
   const values = Object.entries(streams).map(([name, { here, inAll }]) => ({
@@ -22,7 +19,7 @@ function shedOn(streams: Record<string, { here: number; inAll: number }>, overfl
       endpointAddress: "",
       record: { path: name, connection: { remoteAddress: "", remotePort: 0 } },
       shed: () => ended.push(name),
-    } as unknown as StreamOwner,
+    } as unknown as BufferingStream,
   }))
   const queuedOctets = values.reduce((sum, one) => sum + one.queuedOctets, overflowOctets)
   const http2 = { sender: { queuedOctets, overflowOctets }, streams: { values: () => values } }
@@ -32,12 +29,7 @@ function shedOn(streams: Record<string, { here: number; inAll: number }>, overfl
     deadlines: new Deadlines(clock),
     log: silentLog,
   }
-  shedConnectionLater(
-    context as unknown as RelayContext,
-    http2 as unknown as Http2Connection<StreamOwner>,
-    {},
-    () => ended.push("the connection"),
-  )
+  resetLargestLater(context, http2, {}, () => ended.push("the connection"))
   clock.advance(100)
   return ended
 }
@@ -54,5 +46,5 @@ test.for<[string, Record<string, [here: number, inAll: number]>, overflow: numbe
   const streams = Object.entries(kibibytes).map(([name, [here, inAll]]) => {
     return [name, { here: here * KiB, inAll: inAll * KiB }] as const
   })
-  expect(shedOn(Object.fromEntries(streams), overflow * KiB)).toEqual(expected)
+  expect(resetOn(Object.fromEntries(streams), overflow * KiB)).toEqual(expected)
 })

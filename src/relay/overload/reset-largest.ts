@@ -1,13 +1,47 @@
-import { counterIds } from "../../base/counters.ts"
-import { type Deadline, makeDeadline } from "../../base/timer-wheel.ts"
-import type { Http2Connection } from "../../http2/connection.ts"
+import { type Counters, counterIds } from "../../base/counters.ts"
+import type { Limits } from "../../base/limits.ts"
+import { type Deadline, type Deadlines, makeDeadline } from "../../base/timer-wheel.ts"
+import type { BufferBudget } from "../../http2/buffer-budget.ts"
 import type { Log } from "../../log/logger.ts"
-import { failure } from "../../record/failure.ts"
-import type { RelayContext } from "../context.ts"
-import type { ClientConnection, StreamOwner } from "../downstream/client-connection.ts"
+import { type Failure, failure } from "../../record/failure.ts"
+import type { ConnectionRecord, StreamRecord } from "../../record/record.ts"
 
 /** What holds less than this holds too little to be worth ending. */
-const WORTH_SHEDDING_OCTETS = 4096
+const WORTH_RESETTING_OCTETS = 4096
+
+/** A stream that may be reset to free what is held for it. */
+export interface BufferingStream {
+  readonly record: StreamRecord
+  readonly endpointAddress: string
+  readonly bufferedOctets: number
+  /** Ends the stream and lets go at once of all that is held. */
+  shed(what: Failure): void
+}
+
+/** A client's connection as far as the memory that it takes goes. */
+export interface BufferingConnection {
+  readonly record: ConnectionRecord
+  readonly streams: Iterable<BufferingStream>
+  /** Held for the client and no stream's any more: heads and trailers that it does not read. */
+  readonly overflowOctets: number
+  /** Ends it at once, with all that it holds. */
+  cut(reason: string): void
+}
+
+/** An HTTP/2 connection, to a client or to an endpoint, with the streams that hold octets on it. */
+export interface BufferingHttp2 {
+  readonly sender: { readonly queuedOctets: number; readonly overflowOctets: number }
+  readonly streams: {
+    values(): { readonly queuedOctets: number; readonly owner: BufferingStream | null }[]
+  }
+}
+
+export interface ResetContext {
+  readonly limits: Limits
+  readonly counters: Counters
+  readonly deadlines: Deadlines
+  readonly log: Log
+}
 
 /** What can be ended, and what that would free. */
 interface Holder {
@@ -21,18 +55,24 @@ interface Holder {
  * per pass of the deadlines, not at every octet past the bound; what can come in between is bounded by the windows that
  * are open.
  */
-export class Shedding {
-  readonly #context: RelayContext
-  readonly #connections: () => Iterable<ClientConnection>
+export class ResetLargestStreams {
+  readonly #context: ResetContext
+  readonly #budget: BufferBudget
+  readonly #connections: () => Iterable<BufferingConnection>
   readonly #deadline: Deadline
   #isSet = false
 
-  constructor(context: RelayContext, connections: () => Iterable<ClientConnection>) {
+  constructor(
+    context: ResetContext & { readonly budget: BufferBudget },
+    connections: () => Iterable<BufferingConnection>,
+  ) {
+    const { budget, counters } = context
     this.#context = context
+    this.#budget = budget
     this.#connections = connections
-    this.#deadline = makeDeadline(() => this.#shed())
-    context.budget.onExceeded = () => this.#later()
-    context.budget.onWithheld = () => context.counters.add(counterIds.worker_buffer_withheld)
+    this.#deadline = makeDeadline(() => this.#reset())
+    budget.onExceeded = () => this.#later()
+    budget.onWithheld = () => counters.add(counterIds.worker_buffer_withheld)
   }
 
   #later(): void {
@@ -41,10 +81,11 @@ export class Shedding {
     this.#context.deadlines.set(this.#deadline, 0)
   }
 
-  #shed(): void {
+  #reset(): void {
     this.#isSet = false
-    const { budget, counters, limits, log } = this.#context
-    if (budget.excess === 0) return
+    const { counters, limits, log } = this.#context
+    const { excess } = this.#budget
+    if (excess === 0) return
     counters.add(counterIds.worker_buffer_exceeded)
     const holders: Holder[] = []
     for (const connection of this.#connections()) {
@@ -53,20 +94,20 @@ export class Shedding {
       const client = `${record.remoteAddress}:${record.remotePort}`
       holders.push(connectionHolder(log, { client }, overflowOctets, (reason) => connection.cut(reason)))
     }
-    shedLargest(holders, budget.excess, `bufferedOctetsMax (${limits.bufferedOctetsMax} octets)`)
+    endLargest(holders, excess, `bufferedOctetsMax (${limits.bufferedOctetsMax} octets)`)
   }
 }
 
 /** Makes room on one connection, once what goes on now is over. Only what waits on that connection counts there. */
-export function shedConnectionLater(
-  context: RelayContext,
-  http2: Http2Connection<StreamOwner>,
+export function resetLargestLater(
+  context: ResetContext,
+  http2: BufferingHttp2,
   peer: Record<string, string>,
   cut: (reason: string) => void,
 ): void {
   const { limits, counters, deadlines, log } = context
   counters.add(counterIds.connection_buffer_exceeded)
-  const shed = (): void => {
+  const reset = (): void => {
     const { queuedOctets, overflowOctets } = http2.sender
     const excess = queuedOctets - limits.connectionBufferedOctetsMax
     if (excess <= 0) return
@@ -76,12 +117,12 @@ export function shedConnectionLater(
         stream.owner === null ? [] : streamHolder(log, stream.owner, stream.queuedOctets),
       )
     holders.push(connectionHolder(log, peer, overflowOctets, cut))
-    shedLargest(holders, excess, `connectionBufferedOctetsMax (${limits.connectionBufferedOctetsMax} octets)`)
+    endLargest(holders, excess, `connectionBufferedOctetsMax (${limits.connectionBufferedOctetsMax} octets)`)
   }
-  deadlines.set(makeDeadline(shed), 0)
+  deadlines.set(makeDeadline(reset), 0)
 }
 
-function streamHolder(log: Log, stream: StreamOwner, held: number): Holder {
+function streamHolder(log: Log, stream: BufferingStream, held: number): Holder {
   return {
     held,
     end(limit) {
@@ -110,8 +151,8 @@ function connectionHolder(
 }
 
 /** Ends the largest until `octets` are free. */
-function shedLargest(holders: readonly Holder[], octets: number, limit: string): void {
-  const largest = holders.filter(({ held }) => held >= WORTH_SHEDDING_OCTETS).sort((a, b) => b.held - a.held)
+function endLargest(holders: readonly Holder[], octets: number, limit: string): void {
+  const largest = holders.filter(({ held }) => held >= WORTH_RESETTING_OCTETS).sort((a, b) => b.held - a.held)
   let freed = 0
   for (const holder of largest) {
     if (freed >= octets) return

@@ -3,6 +3,13 @@ import { HeaderList } from "../../http2/header-list.ts"
 import type { StreamRecord } from "../../record/record.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"
 import type { TemplateEnvironment } from "../../record/variables.ts"
+import {
+  isAuthority,
+  isWritableTe,
+  unwritable,
+  type WrittenTo,
+  writableValue,
+} from "../../record/written-field.ts"
 
 const SLOTS = 32
 /** Larger lists are not remembered: clients choose them, and no budget counts what is kept here. */
@@ -59,28 +66,53 @@ function withFields(list: HeaderList, set: ReadonlyMap<string, string>, more = n
   return new HeaderList(fields, shifted.size > 0 ? shifted : null)
 }
 
+/** A field of the configuration, and its value for a stream as HTTP/2 takes it. */
+class WrittenField {
+  readonly name: string
+  /** Null: it differs from stream to stream. */
+  readonly constant: string | null
+  readonly #template: Template
+
+  constructor(name: string, template: string) {
+    this.name = name
+    this.#template = compileTemplate(template)
+    this.constant = this.#template.constant === null ? null : writableValue(this.#template.constant)
+  }
+
+  value(record: StreamRecord, env: TemplateEnvironment): string {
+    return this.constant ?? writableValue(this.#template.render(record, env))
+  }
+}
+
+/** The field, or none where HTTP/2 never takes it; to remove it, any may be named. */
+function writtenField(name: string, template: string, to: WrittenTo): WrittenField[] {
+  const lower = name.toLowerCase()
+  if (template !== "" && unwritable(lower, to) !== null) return []
+  const field = new WrittenField(lower === "host" && to === "request" ? ":authority" : lower, template)
+  const { constant } = field
+  if (field.name === "te" && constant !== null && constant !== "" && !isWritableTe(constant)) return []
+  return field.name === ":authority" && constant !== null && !isAuthority(constant) ? [] : [field]
+}
+
 /** Turns a request's head into what the upstream is sent. nginx: `grpc_set_header`. */
 export class RequestRewrite {
   /** The first template of each name. */
-  readonly #set: (readonly [name: string, template: Template])[]
+  readonly #set: readonly WrittenField[]
   /** The others, as nginx sends them too. */
-  readonly #more: (readonly [name: string, template: Template])[]
+  readonly #more: readonly WrittenField[]
   readonly #isConstant: boolean
   readonly #scheme: string
   readonly #memory = new RewriteMemory()
 
   constructor(settings: RouteSettings, isUpstreamTls: boolean) {
     this.#scheme = isUpstreamTls ? "https" : "http"
-    const named = settings.setHeaders.map(([name, template]) => {
-      const lower = name.toLowerCase()
-      return [lower === "host" ? ":authority" : lower, compileTemplate(template)] as const
-    })
+    const named = settings.setHeaders.flatMap(([name, template]) => writtenField(name, template, "request"))
     // There can be only one :authority: the last.
-    const isFirst = ([name]: (typeof named)[number], at: number) =>
-      name === ":authority" || named.findIndex((other) => other[0] === name) === at
+    const isFirst = ({ name }: WrittenField, at: number) =>
+      name === ":authority" || named.findIndex((other) => other.name === name) === at
     this.#set = named.filter(isFirst)
     this.#more = named.filter((one, at) => !isFirst(one, at))
-    this.#isConstant = named.every(([, template]) => template.constant !== null)
+    this.#isConstant = named.every(({ constant }) => constant !== null)
   }
 
   apply(list: HeaderList, record: StreamRecord, env: TemplateEnvironment): HeaderList {
@@ -89,7 +121,11 @@ export class RequestRewrite {
     const set = new Map<string, string>()
     if (list.get(":scheme") !== undefined && list.get(":scheme") !== this.#scheme)
       set.set(":scheme", this.#scheme)
-    for (const [name, template] of this.#set) set.set(name, template.render(record, env))
+    for (const field of this.#set) {
+      const value = field.value(record, env)
+      if (field.constant === null && !isTaken(field.name, value)) continue
+      set.set(field.name, value)
+    }
     if (set.get(":authority") === "") set.delete(":authority")
     // Where :authority stands, host says nothing more, and after a change of it would disagree.
     if (set.has(":authority") && list.get("host") !== undefined) set.set("host", "")
@@ -100,8 +136,14 @@ export class RequestRewrite {
   }
 
   #rendered(record: StreamRecord, env: TemplateEnvironment): readonly Pair[] {
-    return this.#more.map(([name, template]) => [name, template.render(record, env)])
+    return this.#more.map((field) => [field.name, field.value(record, env)])
   }
+}
+
+/** Of values made of variables: those that the client's own field stays in place of. */
+function isTaken(name: string, value: string): boolean {
+  if (name === "te") return value === "" || isWritableTe(value)
+  return name !== ":authority" || isAuthority(value)
 }
 
 /** Those to which nginx adds without `always`. */
@@ -113,7 +155,7 @@ const GRPC_STATUS: ReadonlySet<string> = new Set(["grpc-status", "grpc-message"]
 /** Turns a response's head and trailers into what the downstream is sent. nginx: `grpc_hide_header`, `add_header`. */
 export class ResponseRewrite {
   readonly #hidden: ReadonlySet<string>
-  readonly #added: readonly { name: string; template: Template; always: boolean }[]
+  readonly #added: readonly { field: WrittenField; always: boolean }[]
   readonly #addsGrpcStatus: boolean
   /** Of heads and of trailers: no list is both. */
   readonly #memory = new RewriteMemory()
@@ -126,10 +168,10 @@ export class ResponseRewrite {
         // Without its :status a response is none.
         .filter((name) => !passed.has(name) && !name.startsWith(":")),
     )
-    this.#added = settings.addHeaders.map(({ name, template, always }) => {
-      return { name: name.toLowerCase(), template: compileTemplate(template), always }
-    })
-    this.#addsGrpcStatus = this.#added.some(({ name }) => GRPC_STATUS.has(name))
+    this.#added = settings.addHeaders.flatMap(({ name, template, always }) =>
+      writtenField(name, template, "response").map((field) => ({ field, always })),
+    )
+    this.#addsGrpcStatus = this.#added.some(({ field }) => GRPC_STATUS.has(field.name))
   }
 
   apply(list: HeaderList, status: number, record: StreamRecord, env: TemplateEnvironment): HeaderList {
@@ -149,9 +191,10 @@ export class ResponseRewrite {
     const fields = [...list.fields]
     const isAddedTo = ADDED_TO.has(status)
     const hasGrpcStatus = this.#addsGrpcStatus && list.get("grpc-status") !== undefined
-    for (const { name, template, always } of this.#added) {
+    for (const { field, always } of this.#added) {
+      const { name } = field
       if ((!always && !isAddedTo) || (hasGrpcStatus && GRPC_STATUS.has(name))) continue
-      const value = template.render(record, env)
+      const value = field.value(record, env)
       if (value !== "") fields.push(name, value)
     }
     return new HeaderList(fields, list.neverIndexed)

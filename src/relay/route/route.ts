@@ -1,49 +1,38 @@
 import { octetText } from "../../base/octet-text.ts"
-import type { Cluster, Connect } from "../../cluster/cluster.ts"
+import type { Cluster } from "../../cluster/cluster.ts"
+import type { Connector } from "../../cluster/connectors.ts"
 import type { RouteConfig, RouteSettings, ServerConfig, UpstreamTlsConfig } from "../../config/model.ts"
 import type { AccessLog } from "../../log/access-log.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"
 import type { UpstreamConnection } from "../upstream/upstream.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
-
-/** Where a stream of this route goes, compiled. */
-export type CompiledAction =
-  | { readonly kind: "cluster"; readonly cluster: string }
-  | { readonly kind: "variable"; readonly template: Template }
-  | {
-      readonly kind: "return"
-      readonly status: number
-      readonly template: Template
-      /** As octets. */
-      readonly contentType: string
-      readonly grpcStatus: number | null
-      readonly grpcMessage: Template | null
-    }
-  | { readonly kind: "none" }
+import type { Phase, ReturnAction } from "./phase.ts"
+import { type CompiledAction, compilePhases } from "./phases.ts"
 
 /** One route as the relay uses it: every template compiled, every log open. Never changed once live. */
 export interface Route {
   readonly serverName: string
-  readonly action: CompiledAction
-  /** Of its configuration. */
-  readonly findCluster: (name: string) => Cluster<UpstreamConnection> | undefined
+  /** What every call goes through before its first leg. */
+  readonly phases: readonly Phase[]
+  /** Where all its calls go; undefined where they are answered here, or each says itself where it goes. */
+  readonly findCluster: () => Cluster<UpstreamConnection> | undefined
   /** How connections to its endpoints are made, where that is not the cluster's own way: over TLS, for one. */
-  readonly connect: Connect<UpstreamConnection> | null
+  readonly connect: Connector<UpstreamConnection> | null
   readonly settings: RouteSettings
   readonly requestRewrite: RequestRewrite
   readonly responseRewrite: ResponseRewrite
   readonly accessLogs: readonly AccessLog[]
   readonly errorStatuses: ReadonlyMap<number, { grpcStatus: number; message: Template }>
-  /** Any of the timeouts that silence runs up. */
-  readonly hasSilenceTimeouts: boolean
+  /** Any of the timeouts of a silent stream. */
+  readonly hasStreamTimeouts: boolean
 }
 
 export function compileRoute(
   server: ServerConfig,
   config: RouteConfig | null,
-  findCluster: Route["findCluster"],
+  findCluster: (name: string) => Cluster<UpstreamConnection> | undefined,
   openLog: (config: RouteSettings["accessLogs"][number]) => AccessLog,
-  connectAs: (tls: UpstreamTlsConfig | null, settings: RouteSettings) => Connect<UpstreamConnection>,
+  connectAs: (tls: UpstreamTlsConfig | null, settings: RouteSettings) => Connector<UpstreamConnection>,
 ): Route {
   const settings = config?.settings ?? server.fallback
   const action = config?.action ?? { kind: "none" as const }
@@ -55,8 +44,8 @@ export function compileRoute(
   const tls = action.kind === "cluster" || action.kind === "variable" ? action.tls : null
   return {
     serverName: server.names[0] ?? "",
-    action: compileAction(action),
-    findCluster,
+    phases: compilePhases(compileAction(action), settings.maxBodyOctets, findCluster),
+    findCluster: () => (action.kind === "cluster" ? findCluster(action.cluster) : undefined),
     connect:
       tls === null && settings.bindAddress === null && !settings.socketKeepalive
         ? null
@@ -66,9 +55,15 @@ export function compileRoute(
     responseRewrite: new ResponseRewrite(settings),
     accessLogs: settings.accessLogs.map(openLog),
     errorStatuses,
-    hasSilenceTimeouts:
+    hasStreamTimeouts:
       settings.readTimeoutMs !== null || settings.sendTimeoutMs !== null || settings.bodyTimeoutMs !== null,
   }
+}
+
+/** The same route with an answer in place of where it leads. */
+export function withAnswer(route: Route, action: ReturnAction, responseRewrite: ResponseRewrite): Route {
+  const phases = compilePhases(action, route.settings.maxBodyOctets, () => undefined)
+  return { ...route, phases, responseRewrite }
 }
 
 function compileAction(action: RouteConfig["action"]): CompiledAction {

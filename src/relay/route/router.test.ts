@@ -155,3 +155,46 @@ describe("server names, in nginx's order", () => {
     expect(routerOf(server(["a"]), server(["b"])).match("c", "/")).toBe("a falls back")
   })
 })
+
+describe("a regex that runs out of steps", () => {
+  const hard = "^/?(?=(a+)+$)(a+)+!"
+  const started = (...servers: ServerConfig[]) => {
+    const overruns: string[] = []
+    const router = new Router(
+      "l",
+      servers,
+      (config, one) => (one?.action.kind === "return" ? `${config.names[0]} ${one.action.status}` : "other"),
+      { stepsMax: 5000, onOverrun: ({ what, octets }) => overruns.push(`${what} ${octets}`) },
+    )
+    return { router, overruns }
+  }
+
+  test.for<[what: string, routes: RouteConfig[]]>([
+    ["a location", [regex(hard)]],
+    ["one within a prefix", [prefix("/a", [regex(hard)])]],
+    ["one within a regex", [route({ kind: "regex", pattern: "a", ignoreCase: false }, [regex(hard)])]],
+    ["one before others that match", [regex(hard), regex("a"), prefix("/")]],
+  ])("%s: the request is answered 500", ([, routes]) => {
+    const { router, overruns } = started(server(["a"], routes))
+    expect(router.match("a", `/${"a".repeat(40)}`)).toBe("a 500")
+    expect(overruns).toEqual(["location 41"])
+    expect(router.match("a", "/b")).toBe("other")
+    expect(router.match("a", "/aaaa")).toBe("other")
+  })
+
+  test("a name: by the default server", () => {
+    const { router, overruns } = started(server([`~${hard}`]), server(["b"], [], ["l"]))
+    expect(router.match("a".repeat(40), "/")).toBe("b 500")
+    expect(router.match("a", "/")).toBe("other")
+    expect(overruns).toEqual(["server_name 40"])
+  })
+
+  test("a long path of slashes is no such thing", () => {
+    const { router, overruns } = started(
+      server(["a"], [regex("^/files/(.+/)*report\\.pdf$"), regex("^/(.*)/(.*)/(.*)\\.html$")]),
+    )
+    expect(router.match("a", `/files/${"a/".repeat(100)}`)).toBe("other")
+    expect(router.match("a", `/${"a/".repeat(32_000)}`)).toBe("other")
+    expect(overruns).toEqual([])
+  })
+})

@@ -2,11 +2,26 @@ import { octetText } from "../../base/octet-text.ts"
 import { ServerNames } from "../../base/server-names.ts"
 import type { RouteConfig, ServerConfig } from "../../config/model.ts"
 import { normalizeUri } from "../../record/uri.ts"
+import { Regex, STEPS_DEFAULT } from "../../regex/regex.ts"
 
 /** Paths remembered per virtual host; then all are forgotten. */
 const PATHS_REMEMBERED = 1024
 /** Longer paths are not remembered: clients choose them, and no budget counts what is kept here. */
 const PATH_OCTETS_MAX = 256
+
+export interface RouterOptions {
+  /** Most steps of one regex for one path or name. Default: a million. */
+  stepsMax?: number
+  /** A regex took more for a request, which is answered 500, as in nginx. */
+  onOverrun?(overrun: Overrun): void
+}
+
+/** What was matched when a regex ran out of steps. */
+export interface Overrun {
+  readonly what: "server_name" | "location"
+  readonly octets: number
+  readonly stepsMax: number
+}
 
 interface Prefix<R> {
   readonly path: string
@@ -29,51 +44,85 @@ class Locations<R> {
   readonly #exact = new Map<string, R>()
   /** Longest first. */
   readonly #prefixes: Prefix<R>[] = []
-  readonly #regexes: { regex: RegExp; route: R; inner: Locations<R> }[] = []
+  readonly #regexes: { regex: Regex; route: R; inner: Locations<R> }[] = []
 
-  constructor(configs: readonly RouteConfig[], compile: (config: RouteConfig) => R) {
+  constructor(configs: readonly RouteConfig[], compile: (config: RouteConfig) => R, stepsMax: number) {
     for (const config of configs) {
       const route = compile(config)
       const { match } = config
-      const inner = new Locations(config.routes, compile)
+      const inner = new Locations(config.routes, compile, stepsMax)
       if (match.kind === "exact") this.#exact.set(octetText(match.path), route)
       else if (match.kind === "prefix")
         this.#prefixes.push({ path: octetText(match.path), final: match.final, route, inner })
       else {
-        const regex = new RegExp(octetText(match.pattern), match.ignoreCase ? "i" : "")
+        const regex = new Regex(octetText(match.pattern), { isCaseless: match.ignoreCase, stepsMax })
         this.#regexes.push({ regex, route, inner })
       }
     }
     this.#prefixes.sort((a, b) => b.path.length - a.path.length)
   }
 
-  match(path: string): R | undefined {
-    return this.#find(path)?.route
-  }
-
-  #find(path: string): Found<R> | undefined {
+  /** `limit`: a regex ran out of steps. */
+  find(path: string): Found<R> | "limit" | undefined {
     const exact = this.#exact.get(path)
     if (exact !== undefined) return { route: exact, isSure: true }
     const prefix = this.#prefixes.find((each) => path.startsWith(each.path))
-    const nested = prefix === undefined ? undefined : prefix.inner.#find(path)
-    if (nested?.isSure === true) return nested
-    if (prefix?.final !== true) {
-      const regex = this.#regexes.find((each) => each.regex.test(path))
-      if (regex !== undefined) return { route: regex.inner.match(path) ?? regex.route, isSure: true }
-    }
+    const nested = prefix?.inner.find(path)
+    if (nested === "limit" || nested?.isSure === true) return nested
+    const regex = prefix?.final === true ? undefined : this.#findRegex(path)
+    if (regex !== undefined) return regex
     return nested ?? (prefix && { route: prefix.route, isSure: false })
+  }
+
+  #findRegex(path: string): Found<R> | "limit" | undefined {
+    for (const { regex, route, inner } of this.#regexes) {
+      const outcome = regex.test(path)
+      if (outcome === "none") continue
+      const nested = outcome === "limit" ? "limit" : inner.find(path)
+      return nested === "limit" ? "limit" : { route: nested?.route ?? route, isSure: true }
+    }
+    return undefined
   }
 }
 
+/** What is answered where a regex ran out of steps: nginx's 500. */
+function overrunRoute({ fallback }: ServerConfig, stepsMax: number): RouteConfig {
+  return {
+    match: { kind: "prefix", path: "", final: true },
+    action: {
+      kind: "return",
+      status: 500,
+      template: "",
+      contentType: "",
+      grpcStatus: INTERNAL,
+      grpcMessage: `a regex of the configuration took more than regexSteps (${stepsMax}) for this request`,
+    },
+    settings: fallback,
+    routes: [],
+  }
+}
+
+const INTERNAL = 13
+
 /** A virtual host: its locations and what applies where none matches. */
 class VirtualHost<R> {
+  /** Answers what a regex could not tell. */
+  readonly overrun: R
   readonly #locations: Locations<R>
-  readonly #fallback: R
+  readonly fallback: R
+  readonly #onOverrun: (octets: number) => void
   readonly #known = new Map<string, R | null>()
 
-  constructor(config: ServerConfig, compile: RouteCompiler<R>) {
-    this.#locations = new Locations(config.routes, (route) => compile(config, route))
-    this.#fallback = compile(config, null)
+  constructor(
+    config: ServerConfig,
+    compile: RouteCompiler<R>,
+    stepsMax: number,
+    onOverrun: (octets: number) => void,
+  ) {
+    this.#locations = new Locations(config.routes, (route) => compile(config, route), stepsMax)
+    this.fallback = compile(config, null)
+    this.overrun = compile(config, overrunRoute(config, stepsMax))
+    this.#onOverrun = onOverrun
   }
 
   /** Null: the path has no meaning (400). */
@@ -81,11 +130,18 @@ class VirtualHost<R> {
     const known = path.length > PATH_OCTETS_MAX ? undefined : this.#known.get(path)
     if (known !== undefined) return known
     const uri = normalizeUri(path)
-    const route = uri === null ? null : (this.#locations.match(uri) ?? this.#fallback)
+    const route = uri === null ? null : this.#find(uri)
     if (path.length > PATH_OCTETS_MAX) return route
     if (this.#known.size >= PATHS_REMEMBERED) this.#known.clear()
     this.#known.set(ownString(path), route)
     return route
+  }
+
+  #find(uri: string): R {
+    const found = this.#locations.find(uri)
+    if (found !== "limit") return found?.route ?? this.fallback
+    this.#onOverrun(uri.length)
+    return this.overrun
   }
 }
 
@@ -106,22 +162,45 @@ export class Router<R> {
   readonly #default: VirtualHost<R>
   readonly #isSingle: boolean
 
+  readonly #onOverrun: (what: Overrun["what"], octets: number) => void
+
   /** `servers` are those of the listener, in file order; at least one. */
-  constructor(listener: string, servers: readonly ServerConfig[], compile: RouteCompiler<R>) {
-    const hosts = servers.map((server) => new VirtualHost(server, compile))
+  constructor(
+    listener: string,
+    servers: readonly ServerConfig[],
+    compile: RouteCompiler<R>,
+    { stepsMax = STEPS_DEFAULT, onOverrun = () => {} }: RouterOptions = {},
+  ) {
+    this.#onOverrun = (what, octets) => onOverrun({ what, octets, stepsMax })
+    const ofPath = (octets: number) => this.#onOverrun("location", octets)
+    const hosts = servers.map((server) => new VirtualHost(server, compile, stepsMax, ofPath))
     const chosen = servers.findIndex((server) => server.defaultFor.includes(listener))
     this.#default = hosts[Math.max(0, chosen)]!
     this.#isSingle = servers.length === 1
-    this.#hosts = new ServerNames(servers.map((server, index) => [server.names, hosts[index]!]))
+    this.#hosts = new ServerNames(
+      servers.map((server, index) => [server.names, hosts[index]!] as const),
+      (pattern) => new Regex(pattern, { isCaseless: true, stepsMax }),
+    )
   }
 
   /** Null: the path has no meaning (400). */
   match(authority: string, path: string): R | null {
-    return (this.#isSingle ? this.#default : this.#host(authority)).match(path)
+    const host = this.#host(authority)
+    return host === "limit" ? this.#default.overrun : host.match(path)
   }
 
-  #host(authority: string): VirtualHost<R> {
-    return this.#hosts.find(hostOf(authority)) ?? this.#default
+  /** What applies to a request of which no path can be read. */
+  fallback(authority: string): R {
+    const host = this.#host(authority)
+    return host === "limit" ? this.#default.overrun : host.fallback
+  }
+
+  #host(authority: string): VirtualHost<R> | "limit" {
+    if (this.#isSingle) return this.#default
+    const name = hostOf(authority)
+    const host = this.#hosts.find(name) ?? this.#default
+    if (host === "limit") this.#onOverrun("server_name", name.length)
+    return host
   }
 }
 

@@ -1,6 +1,5 @@
 import type { Socket } from "node:net"
-import { type CounterName, counterIds } from "../../base/counters.ts"
-import { Keepalive } from "../../base/keepalive.ts"
+import { type CounterName, counterIds, isLimitReached } from "../../base/counters.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import type { Pool, PooledConnection } from "../../cluster/pool.ts"
 import type { ClusterConfig } from "../../config/model.ts"
@@ -12,17 +11,19 @@ import type { RequestHead, ResponseHead } from "../../http2/message-head.ts"
 import type { Http2Stream } from "../../http2/stream.ts"
 import { SaidOnce } from "../../log/said-once.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
-import type { Exchange } from "../call/call.ts"
-import type { RelayContext } from "../context.ts"
-import { shedConnectionLater } from "../overload/reset-largest.ts"
-import { endpointFailed } from "./endpoint-failed.ts"
-import { ResetMeter } from "./reset-meter.ts"
+import { resetLargestLater } from "../overload/reset-largest.ts"
+import { isHttp1Answer } from "./http1-answer.ts"
+import { Liveness, type LivenessHost } from "./liveness.ts"
+import { Retirement } from "./retirement.ts"
+import type { UpstreamStreamOwner } from "./stream-owner.ts"
+import type { UpstreamContext } from "./upstream-context.ts"
 
+type Stream = Http2Stream<UpstreamStreamOwner>
 type OnOctets = (octets: Buffer, length: number) => void
 
 /** What an upstream connection is made from. */
 export interface UpstreamOptions {
-  context: RelayContext
+  context: UpstreamContext
   endpoint: Endpoint
   pool: Pool<UpstreamConnection>
   cluster: ClusterConfig
@@ -32,28 +33,27 @@ export interface UpstreamOptions {
   onClosed: (connection: UpstreamConnection) => void
 }
 
-/** What came first was no HTTP/2: an HTTP/1.1 server says so with this. */
-const HTTP1_ANSWER = Buffer.from("HTTP/1.", "latin1")
-
 /** One connection to an endpoint: the client's role of HTTP/2, a member of the endpoint's pool. */
-export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledConnection, LinkUser {
+export class UpstreamConnection
+  implements ConnectionEvents<UpstreamStreamOwner>, PooledConnection, LinkUser, LivenessHost
+{
   streamsOpen = 0
   readonly endpoint: Endpoint
-  readonly http2: Http2Connection<Exchange>
-  readonly #context: RelayContext
+  readonly http2: Http2Connection<UpstreamStreamOwner>
+  readonly #context: UpstreamContext
   readonly #pool: Pool<UpstreamConnection>
   readonly #cluster: ClusterConfig
   readonly #link: Link
   readonly #onClosed: (connection: UpstreamConnection) => void
   readonly #said: SaidOnce
-  readonly #keepalive: Keepalive
+  readonly #liveness: Liveness
   readonly startedMs: number
   hasServed = false
+  /** Either end has said that it goes, and not for a fault: what ends with it is no failure of the endpoint's. */
+  isLeaving = false
   #isRetired = false
   #isGone = false
-  #requests = 0
-  readonly #resets: ResetMeter
-  #idleSinceMs: number
+  readonly #retirement: Retirement
   /** The socket, and TLS on it, is there. */
   #isUp = false
   /** Something has come. */
@@ -68,11 +68,10 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     this.endpoint = endpoint
     this.#onClosed = options.onClosed
     this.startedMs = nowMs
-    this.#idleSinceMs = nowMs
     this.#said = new SaidOnce(context.log, { cluster: cluster.name, endpoint: endpoint.address })
-    this.#keepalive = new Keepalive(endpoint.keepalive ?? cluster.keepalive, nowMs)
-    this.#resets = new ResetMeter(context.limits, nowMs)
-    this.http2 = new Http2Connection<Exchange>({
+    this.#liveness = new Liveness(this, endpoint.keepalive ?? cluster.keepalive, context, nowMs)
+    this.#retirement = new Retirement(cluster, context.limits, nowMs)
+    this.http2 = new Http2Connection<UpstreamStreamOwner>({
       role: "client",
       limits: context.limits,
       events: this,
@@ -92,15 +91,10 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
   }
 
   get isUsable(): boolean {
-    const { http2 } = this
-    return (
-      !this.#isRetired && !this.#isGone && !http2.isDraining && http2.streamIdsLeft > 0 && !this.#isClogged
-    )
-  }
-
-  /** No window holds heads back, so an endpoint that reads nothing is sent no more of them. */
-  get #isClogged(): boolean {
-    return this.http2.output.unsentOctets >= 2 * this.#context.limits.unsentOctetsMax
+    const { isDraining, streamIdsLeft, output } = this.http2
+    if (this.#isRetired || this.#isGone || isDraining || streamIdsLeft === 0) return false
+    // Flow control does not cover HEADERS: no stream is opened while the endpoint is not reading.
+    return output.unsentOctets < 2 * this.#context.limits.unsentOctetsMax
   }
 
   get capacity(): number {
@@ -110,24 +104,26 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
 
   /** Gives a lease back. */
   release(): void {
-    this.#requests++
-    const { maxRequestsPerConnection } = this.#cluster
-    if (maxRequestsPerConnection !== null && this.#requests >= maxRequestsPerConnection) this.retire()
-    this.#retireIfManyWereReset()
+    const nowMs = this.#context.clock.now()
+    if (this.#retirement.streamEnded(nowMs)) this.retire()
+    if (!this.#isRetired && this.#retirement.hasManyResets(this.http2.sender.resetsSent, nowMs)) {
+      this.onLimit("upstream_resets_exceeded")
+      const { upstreamResetsMax } = this.#context.limits
+      const message = "connection to endpoint is replaced: callers gave up many of its streams"
+      this.#said.info("resets", message, { upstreamResetsMax })
+      this.retire()
+    }
     this.#pool.release(this)
-    if (this.streamsOpen === 0) this.#idleSinceMs = this.#context.clock.now()
   }
 
-  #retireIfManyWereReset(): void {
-    const nowMs = this.#context.clock.now()
-    if (this.#isRetired || !this.#resets.isFull(this.http2.sender.resetsSent, nowMs)) return
-    this.onLimit("upstream_resets_exceeded")
-    this.retire()
+  prove(): boolean {
+    return this.#liveness.prove(this.#context.clock.now())
   }
 
   retire(): void {
     if (this.#isRetired) return
     this.#isRetired = true
+    this.isLeaving = true
     this.#pool.retired(this)
     this.http2.drain("no longer needed")
   }
@@ -144,12 +140,10 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
 
   receive(octets: Buffer, start: number, end: number): void {
     const nowMs = this.#context.clock.now()
-    this.#keepalive.received(nowMs)
-    const isFirst = !this.#hasHeard
-    this.#hasHeard = true
-    if (isFirst && isHttp1(octets, start, end)) {
+    this.#liveness.received(nowMs)
+    if (!this.#hasHeard && isHttp1Answer(octets, start, end))
       return this.http2.receiveEnd("it answered in HTTP/1.1, not HTTP/2")
-    }
+    this.#hasHeard = true
     this.http2.receive(octets, start, end, nowMs)
   }
 
@@ -164,38 +158,37 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
 
   // ---- ConnectionEvents ---------------------------------------------------------------------------------------
 
-  onRequest(_stream: Http2Stream<Exchange>, _head: RequestHead, _endStream: boolean): void {}
+  onRequest(_stream: Stream, _head: RequestHead, _endStream: boolean): void {}
 
-  onOversizedRequest(): void {}
+  onRefusedRequest(): void {}
 
-  onResponse(stream: Http2Stream<Exchange>, head: ResponseHead, endStream: boolean): void {
+  onRequestFault(): void {}
+
+  onResponse(stream: Stream, head: ResponseHead, endStream: boolean): void {
     this.hasServed = true
+    this.#liveness.answered()
     stream.owner!.onResponse(head, endStream)
   }
 
-  onInformational(stream: Http2Stream<Exchange>, head: ResponseHead): void {
+  onInformational(stream: Stream, head: ResponseHead): void {
     stream.owner!.onInformational(head)
   }
 
-  onData(
-    stream: Http2Stream<Exchange>,
-    octets: Buffer,
-    start: number,
-    end: number,
-    endStream: boolean,
-  ): void {
+  onData(stream: Stream, octets: Buffer, start: number, end: number, endStream: boolean): void {
+    this.#liveness.answered()
     stream.owner!.onResponseData(octets, start, end, endStream)
   }
 
-  onTrailers(stream: Http2Stream<Exchange>, trailers: HeaderList): void {
+  onTrailers(stream: Stream, trailers: HeaderList): void {
+    this.#liveness.answered()
     stream.owner!.onResponseTrailers(trailers)
   }
 
-  onReset(stream: Http2Stream<Exchange>, end: StreamEnd): void {
+  onReset(stream: Stream, end: StreamEnd): void {
     stream.owner!.onUpstreamReset(end)
   }
 
-  onTaken(stream: Http2Stream<Exchange>, octets: number): void {
+  onTaken(stream: Stream, octets: number): void {
     stream.owner!.onUpstreamTaken(octets)
   }
 
@@ -206,7 +199,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
 
   onQueueExceeded(): void {
     const endpoint = this.endpoint.address
-    shedConnectionLater(this.#context, this.http2, { endpoint }, (reason) => this.#cut(reason))
+    resetLargestLater(this.#context, this.http2, { endpoint }, (reason) => this.#cut(reason))
   }
 
   onMuchOutput(): void {
@@ -214,7 +207,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
   }
 
   onSettings(): void {
-    this.#pool.changed()
+    this.#pool.settingsReceived(this)
   }
 
   onPaused(): void {
@@ -222,16 +215,22 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     this.onLimit(tooManyFrames ? "control_frames_queued" : "unsent_octets_paused")
   }
 
-  onPong(): void {}
+  onPong(): void {
+    this.#liveness.acknowledged()
+    this.#pool.proven(this)
+  }
 
   onLimit(counter: string): void {
     this.#context.counters.add(counterIds[counter as CounterName])
-    this.#said.warn(counter, `limit reached: ${counter}`)
+    if (isLimitReached(counter)) this.#said.warn(counter, `limit reached: ${counter}`)
   }
 
   onGoaway(code: number, debug: string): void {
+    // PINGs that come too often for it are ours.
+    const isForPings = code === ErrorCode.ENHANCE_YOUR_CALM && debug === "too_many_pings"
+    this.isLeaving = this.#isRetired || isForPings || code === ErrorCode.NO_ERROR
     if (code === ErrorCode.ENHANCE_YOUR_CALM) {
-      this.endpoint.keepalive = this.#keepalive.calmed(this.#context.limits.pingIntervalMaxMs)
+      this.endpoint.keepalive = this.#liveness.backOff()
       this.#context.counters.add(counterIds.keepalive_calmed)
     }
     if (code !== ErrorCode.NO_ERROR)
@@ -242,10 +241,6 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     this.#pool.lost(this)
   }
 
-  onEnd(because: Fault | null): void {
-    this.#close(because)
-  }
-
   // ---- Time and ending ----------------------------------------------------------------------------------------
 
   /** Once a second. */
@@ -254,26 +249,28 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     if (!this.#isUp && !this.#lookIfUp(nowMs)) return
     http2.tick(nowMs, this.#link.isPaused)
     if (http2.isClosed) return
-    const wish = this.#keepalive.check(nowMs, this.streamsOpen > 0, this.#link.isPaused)
-    if (wish === "ping") http2.ping()
-    else if (wish === "dead") {
-      this.#context.counters.add(counterIds.ping_timeout)
-      http2.receiveEnd(`no answer to PING within ${this.#keepalive.timeoutMs} ms`)
-      return
-    }
-    const { idleTimeoutMs, maxConnectionAgeMs } = this.#cluster
-    const isIdleTooLong =
-      idleTimeoutMs !== null && this.streamsOpen === 0 && nowMs - this.#idleSinceMs > idleTimeoutMs
-    const isTooOld = maxConnectionAgeMs !== null && nowMs - this.startedMs > maxConnectionAgeMs
-    if (http2.isReady && (isIdleTooLong || isTooOld)) this.retire()
+    const death = this.#liveness.check(nowMs)
+    if (death !== null) return this.#dead(death, nowMs)
+    if (http2.isReady && this.#retirement.isIdleOrOld(nowMs, this.streamsOpen)) this.retire()
   }
 
-  /** HTTP/2 counts its time from when it can be heard. Until then it may take as long as somebody is willing to wait. */
+  /** The other connections to the endpoint are asked at once: they may be as dead as this one. */
+  #dead(reason: string, nowMs: number): void {
+    for (const other of this.#pool.connections)
+      if (other !== this && other.isReady) other.#liveness.hasten(nowMs)
+    this.http2.receiveEnd(reason)
+  }
+
+  get isReadingPaused(): boolean {
+    return this.#link.isPaused
+  }
+
+  /** Handshake timeouts start when socket and TLS are up; until then the longest wait of a stream counts. */
   #lookIfUp(nowMs: number): boolean {
     this.#isUp = this.#link.isUp
     if (this.#isUp) this.http2.connected(nowMs)
     else {
-      const mostMs = Math.max(this.#context.limits.prefaceTimeoutMs, this.#pool.patienceMs)
+      const mostMs = Math.max(this.#context.limits.prefaceTimeoutMs, this.#pool.waitTimeoutMs)
       if (nowMs - this.startedMs > mostMs) this.http2.receiveEnd(`no connection within ${mostMs} ms`)
     }
     return this.#isUp
@@ -281,6 +278,7 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
 
   /** Ends it now; its streams are told. */
   abort(reason: string): void {
+    this.isLeaving = true
     this.http2.fail(fault(ErrorCode.CANCEL, reason))
   }
 
@@ -289,33 +287,28 @@ export class UpstreamConnection implements ConnectionEvents<Exchange>, PooledCon
     this.#link.destroy()
   }
 
-  /** `reason` of the last `receiveEnd` came to the streams already; here the endpoint's part is settled. */
-  #close(because: Fault | null): void {
-    if (this.#isGone) return
+  /** Names the limit, where the cause is one of this process. */
+  #reasonOf(reason: string): string {
+    if (!this.#link.lacksDescriptor) return reason
+    return `${reason}: this process may have ${this.#context.descriptors.openFilesMax} (ulimit -n)`
+  }
+
+  /** Its streams know already; here the endpoint's part is settled. */
+  onEnd(because: Fault | null): void {
     this.#isGone = true
+    this.#liveness.end()
     const wasReady = this.http2.isReady
-    const { reason } = this.http2.ending
-    // One that was retired before it was made has failed nobody.
+    const { reason, streamsLost } = this.http2.ending
+    // Retired before it was established: not a failure.
     if (!wasReady && !this.#isRetired) {
-      // Each call that is told of it counts; where others are still waited for, the connection does.
-      if (!this.#pool.connectFailed(this, reason)) this.#failed(reason)
-    } else {
-      this.#pool.lost(this)
-      if (this.http2.ending.streamsLost > 0) this.#failed(reason)
-    }
+      const { lacksDescriptor } = this.#link
+      if (lacksDescriptor) this.#context.descriptors.exhausted({ endpoint: this.endpoint.address })
+      this.#pool.connectFailed(this, this.#reasonOf(reason), lacksDescriptor)
+    } else this.#pool.lost(this, streamsLost > 0 && !this.isLeaving ? reason : null)
     if (because !== null)
       this.#said.warn("fault", "connection to endpoint failed", { code: errorCodeName(because.code), reason })
     const { limits, counters } = this.#context
     this.#link.end(limits.drainTimeoutMs, () => counters.add(counterIds.drain_timeout))
     this.#onClosed(this)
   }
-
-  #failed(reason: string): void {
-    endpointFailed(this.#context, this.#cluster.name, this.endpoint, reason)
-  }
-}
-
-function isHttp1(octets: Buffer, start: number, end: number): boolean {
-  const length = Math.min(HTTP1_ANSWER.length, end - start)
-  return octets.compare(HTTP1_ANSWER, 0, length, start, start + length) === 0
 }

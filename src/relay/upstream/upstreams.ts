@@ -1,13 +1,13 @@
 import type { Socket } from "node:net"
-import type { Connect } from "../../cluster/cluster.ts"
+import type { Connector } from "../../cluster/connectors.ts"
 import type { Link } from "../../net/link.ts"
 import type { Network } from "../../net/network.ts"
 import type { TlsUpstream } from "../../net/tls-upstream.ts"
-import type { RelayContext } from "../context.ts"
 import { UpstreamConnection } from "./upstream.ts"
+import type { UpstreamContext } from "./upstream-context.ts"
 
 export interface UpstreamsOptions {
-  context: RelayContext
+  context: UpstreamContext
   network: Network
   link(socket: Socket): Link
   /** A connection was started, or is gone. */
@@ -24,39 +24,39 @@ export interface ConnectSettings {
   socketKeepalive: boolean
 }
 
-/** The connections to endpoints, and the ways to make them. */
+/** The connections to endpoints, and the connectors that make them. */
 export class Upstreams {
   readonly connections = new Set<UpstreamConnection>()
   /** Plain HTTP/2 with nothing special. */
-  readonly plain: Connect<UpstreamConnection>
+  readonly plain: Connector<UpstreamConnection>
   readonly #options: UpstreamsOptions
   /** By TLS settings, then by the rest of them. */
-  readonly #ways = new Map<TlsUpstream | null, Map<string, Connect<UpstreamConnection>>>()
+  readonly #connectors = new Map<TlsUpstream | null, Map<string, Connector<UpstreamConnection>>>()
 
   constructor(options: UpstreamsOptions) {
     this.#options = options
-    this.plain = this.connect({ tls: null, bindAddress: null, socketKeepalive: false })
+    this.plain = this.connector({ tls: null, bindAddress: null, socketKeepalive: false })
   }
 
-  /** The one way to connect as `settings` say: pools are told apart by it. */
-  connect(settings: ConnectSettings): Connect<UpstreamConnection> {
+  /** The one connector for these settings: pools are told apart by it. */
+  connector(settings: ConnectSettings): Connector<UpstreamConnection> {
     const { tls, bindAddress, socketKeepalive } = settings
-    const ways = this.#ways.get(tls) ?? new Map<string, Connect<UpstreamConnection>>()
-    this.#ways.set(tls, ways)
+    const connectors = this.#connectors.get(tls) ?? new Map<string, Connector<UpstreamConnection>>()
+    this.#connectors.set(tls, connectors)
     const key = `${bindAddress} ${socketKeepalive}`
-    const way = ways.get(key) ?? this.#way(settings)
-    ways.set(key, way)
-    return way
+    const connector = connectors.get(key) ?? this.#makeConnector(settings)
+    connectors.set(key, connector)
+    return connector
   }
 
-  /** No route has these TLS settings any more. Returns the ways that are gone with them. */
-  forget(tls: TlsUpstream): Connect<UpstreamConnection>[] {
-    const ways = [...(this.#ways.get(tls)?.values() ?? [])]
-    this.#ways.delete(tls)
-    return ways
+  /** No route has these TLS settings any more. Returns the connectors that are gone with them. */
+  retireConnectors(tls: TlsUpstream): Connector<UpstreamConnection>[] {
+    const retired = [...(this.#connectors.get(tls)?.values() ?? [])]
+    this.#connectors.delete(tls)
+    return retired
   }
 
-  #way({ tls, bindAddress, socketKeepalive }: ConnectSettings): Connect<UpstreamConnection> {
+  #makeConnector({ tls, bindAddress, socketKeepalive }: ConnectSettings): Connector<UpstreamConnection> {
     const { context, network, link, onConnect, onClosed } = this.#options
     return (endpoint, pool, cluster) => {
       const connection = new UpstreamConnection({

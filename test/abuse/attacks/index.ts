@@ -10,6 +10,7 @@ import { slowRead } from "./slow-read.ts"
 import { slowloris } from "./slowloris.ts"
 import { upstream } from "./upstream.ts"
 import { upstreamCalls } from "./upstream-calls.ts"
+import { webSocket } from "./web-socket.ts"
 
 /** Every attack, in the order of the report. */
 export const attacks: readonly Attack[] = [
@@ -22,6 +23,7 @@ export const attacks: readonly Attack[] = [
   ...requests,
   ...http1,
   ...jsonBombs,
+  ...webSocket,
   ...upstream,
   ...upstreamCalls,
 ]

@@ -88,7 +88,7 @@ export const jsonBombs: Attack[] = (
     unread: false,
     counters: [...counters],
     // What was decompressed waits for the collector of garbage.
-    bar: { held: "each refused, within 32 MiB", end: "must", growthOctetsMax: 32 * 2 ** 20 },
+    bar: { held: "each refused, within 32 MiB", end: "must", growthMiBMax: 32 },
     run: (stage) => drip(stage, octets),
   }
 })

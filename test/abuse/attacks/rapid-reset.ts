@@ -5,6 +5,7 @@ import { request } from "../peer.ts"
 import * as wire from "../wire.ts"
 
 const HOLD = block(request("/abuse.Attack/Hold"))
+const HURRIED = block(request("/abuse.Attack/Hold", [["grpc-timeout", "20m"]]))
 
 /** How many calls go out before the first is cancelled: enough for each to have left for the backend. */
 const LAG = 32
@@ -34,6 +35,28 @@ export const rapidReset: Attack[] = [
         },
         framesPerBlow: 2,
         blowsMax: 5000,
+      })
+    },
+  },
+  {
+    name: "deadline-flood",
+    source: "CVE-2023-44487, by deadline; gRPC over HTTP/2, Timeout",
+    how: "4,000 calls with grpc-timeout 20m that no backend answers in time: whoever keeps deadlines resets each",
+    side: "downstream",
+    pace: "flood",
+    counters: ["cut_calls_exceeded", "streams_refused", "control_frames_queued", "unsent_octets_paused"],
+    bar: {
+      held: "about 1,000 calls reach the backend, and some hundred a second",
+      end: "may",
+      callsMax: 2000,
+      liveMax: 1000,
+    },
+    async run(stage) {
+      const peer = await stage.connect()
+      return await flood(peer, stage, {
+        blow: (i) => wire.headers(2 * i + 1, HURRIED),
+        blowsMax: 4000,
+        batch: 32,
       })
     },
   },

@@ -27,17 +27,11 @@ const halves: [name: string, how: string, counters: CounterName[], first: Buffer
   [
     "http1",
     "half an HTTP/1.1 request head",
-    ["preface_timeout"],
+    ["header_block_timeout"],
     Buffer.from("GET / HTTP/1.1\r\nHost: a"),
     Buffer.alloc(0),
   ],
-  [
-    "settings",
-    "a preface whose SETTINGS never come",
-    ["preface_timeout", "settings_ack_timeout"],
-    wire.PREFACE,
-    Buffer.alloc(0),
-  ],
+  ["settings", "a preface whose SETTINGS never come", ["preface_timeout"], wire.PREFACE, Buffer.alloc(0)],
   [
     "header-block",
     "HEADERS without END_HEADERS",
@@ -61,8 +55,8 @@ const halves: [name: string, how: string, counters: CounterName[], first: Buffer
   ],
   [
     "no-settings-ack",
-    "SETTINGS that are never acknowledged",
-    ["settings_ack_timeout"],
+    "a call, and SETTINGS that are never acknowledged",
+    [],
     Buffer.concat([wire.PREFACE, wire.settings(), wire.headers(1, half)]),
     Buffer.alloc(0),
   ],
@@ -79,7 +73,11 @@ export const slowloris: Attack[] = halves.map(([name, how, counters, first, then
   pace: "slow",
   unread: false,
   counters,
-  bar: { held: "all closed within 13 s", end: "must" },
+  // Honest servers acknowledge with their first answer. An open call without it costs what one with it does.
+  bar:
+    name === "no-settings-ack"
+      ? { held: "memory stays bounded; closing is no virtue", end: "may" }
+      : { held: "all closed within 13 s", end: "must" },
   async run(stage) {
     const startMs = performance.now()
     const peers = Array.from({ length: SOCKETS }, () => {

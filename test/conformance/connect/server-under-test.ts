@@ -10,7 +10,8 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import type { Readable } from "node:stream"
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire"
-import { startFront, type Through } from "../through.ts"
+import type { Through } from "../result.ts"
+import { startFront } from "../through.ts"
 import type { ClientProtocol } from "./suite.ts"
 
 /** Directives that switch on what the client speaks, where it is not gRPC already. */

@@ -1,7 +1,8 @@
 import { freePort, listening, start } from "../child.ts"
 import { goProgram } from "../go-modules.ts"
+import type { Through } from "../result.ts"
 import { scope } from "../scope.ts"
-import { startFront, type Through } from "../through.ts"
+import { startFront } from "../through.ts"
 
 /** Runs `use` with the port where grpc-go's interop server is reached through the balancer. */
 export async function withInteropServer<T>(through: Through, use: (port: number) => Promise<T>): Promise<T> {

@@ -37,6 +37,8 @@ export interface Account {
   reason: string
   /** The limit of ours that was passed; null: none. */
   limit: string | null
+  /** Ours took something out of a value, or a field out of a response. */
+  isMended: boolean
   readonly pings: string[]
   /** It is over without a fault: the peer had taken leave by GOAWAY, and no stream was left. */
   isOver: boolean
@@ -48,6 +50,7 @@ const newAccount = (): Account => ({
   fault: null,
   reason: "",
   limit: null,
+  isMended: false,
   pings: [],
   isOver: false,
 })
@@ -121,6 +124,7 @@ export function ourAccount(role: Role, octets: Buffer): Account {
   account.isOver = connection.isClosed && events.fault === null
   account.reason = events.fault?.reason ?? ""
   account.limit = events.limits[0] ?? null
+  account.isMended = events.limits.includes("header_mended")
   return account
 }
 

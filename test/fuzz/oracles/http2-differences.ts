@@ -236,6 +236,36 @@ export const DIFFERENCES: readonly Difference[] = [
     ),
   },
   {
+    name: "a value that is mended",
+    why: "blanks at its ends, and an answer's NUL, CR, LF and connection fields are taken out (§8.2.1, RFC 9110 §5.5); Node leaves the field out, or resets the stream",
+    applies: only(
+      FrameType.HEADERS,
+      (_frame, context) => weGoOn(context) && context.theirs.fault === null && context.ours.isMended,
+    ),
+  },
+  {
+    name: "an expectation",
+    why: "it is met by the balancer, and left out of what it hands on (RFC 9110 §10.1.1); Node hands it on",
+    applies: only(
+      FrameType.HEADERS,
+      ({ streamId }, { role, theirs }) =>
+        role === "server" && /^expect: /m.test(theirs.streams.get(streamId)?.heads[0] ?? ""),
+    ),
+  },
+  {
+    name: "a length that a grpc-status makes void",
+    why: "how a call ended is worth more to its client than octets that gRPC does not count; Node resets the stream",
+    applies: only(
+      FrameType.HEADERS,
+      ({ streamId }, { role, ours, theirs }) =>
+        role === "client" &&
+        theirs.refused.get(streamId) === ErrorCode.PROTOCOL_ERROR &&
+        /^grpc-status: /m.test(
+          `${ours.streams.get(streamId)?.heads.at(-1)}${ours.streams.get(streamId)?.trailers}`,
+        ),
+    ),
+  },
+  {
     name: "a field that must not be",
     why: "the request or response is malformed and its stream reset (§8.2.1); Node leaves the field out",
     applies: only(

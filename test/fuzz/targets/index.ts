@@ -48,6 +48,12 @@ export const targets: Readonly<Record<string, TargetEntry>> = {
     maxOctets: 4096,
     load: async () => (await import("./nginx.ts")).nginx,
   },
+  regex: {
+    input: "a pattern, a zero octet, a text",
+    covers: ["regex/"],
+    maxOctets: 256,
+    load: async () => (await import("./regex.ts")).regex,
+  },
   yaml: {
     input: "sluice.yaml",
     covers: ["config/yaml/", "config/address.ts", "config/problem.ts"],

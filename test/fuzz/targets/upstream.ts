@@ -65,6 +65,22 @@ const ANSWERS: readonly (readonly Buffer[])[] = [
   [dsl.headers(1, [[":status", "503"]], { endStream: true })],
   [head, dsl.data(1, Buffer.from([0, 0xff, 0xff, 0xff, 0xff, 1]), { endStream: true })],
   [head, dsl.data(1, Buffer.from([1, 0, 0, 0, 1, 0])), dsl.rstStream(1, 7)],
+  // How a call ended, said with bad manners.
+  [dsl.headers(1, [...failed, ["content-length", "12"]], { endStream: true })],
+  [dsl.headers(1, failed), dsl.data(1, "", { endStream: true })],
+  [
+    head,
+    dsl.data(1, message, { padding: 255 }),
+    dsl.headers(
+      1,
+      [
+        ["grpc-status", "5 "],
+        ["grpc-message", "not\nfound\t"],
+        ["connection", "close"],
+      ],
+      { endStream: true },
+    ),
+  ],
   [dsl.rstStream(1, 7)],
   [dsl.goaway(0)],
   [dsl.settings({ MAX_CONCURRENT_STREAMS: 0, INITIAL_WINDOW_SIZE: 1 })],

@@ -3,7 +3,7 @@ import type { StreamEnd } from "../../../src/http2/events.ts"
 import { HeaderList } from "../../../src/http2/header-list.ts"
 import type { RequestHead } from "../../../src/http2/message-head.ts"
 import type { Http2Stream } from "../../../src/http2/stream.ts"
-import { bodyOctets, difference, isBody } from "../content.ts"
+import { bodyOctets, difference, isBody, untidy } from "../content.ts"
 import type { Attempt, CallRecord, Ledger } from "../ledger.ts"
 import type { Scheduler } from "../network/scheduler.ts"
 import type { VirtualLink } from "../network/virtual-link.ts"
@@ -134,8 +134,7 @@ class BackendCall implements PeerStreamOwner {
     this.#checkOnce()
     const different = difference(requestHead(plan), list)
     if (different !== null) this.#fail("head", `its request head: ${different}`)
-    if (plan.response.isInformed)
-      this.#stream.sendHeaders(new HeaderList([":status", "103", "x-hint", "soon"]), false)
+    if (plan.response.isInformed) this.#send1xx()
     if (plan.response.begin === "at once") this.#scheduler.in(plan.response.headAfterMs, () => this.#answer())
     if (endStream) this.#requestEnded()
   }
@@ -190,7 +189,8 @@ class BackendCall implements PeerStreamOwner {
     const attempt = this.#attempt
     attempt.requestEnded = true
     const isWhole = attempt.receivedOctets === octetsOf(plan) && plan.requestEnd !== "never"
-    if (!isWhole && !this.#call.isSpoilt)
+    // One that has been answered is left by END_STREAM, wherever the request had come to.
+    if (!isWhole && !attempt.isAnswered && !this.#call.isSpoilt)
       this.#fail("body", `its request ended after ${attempt.receivedOctets} of ${octetsOf(plan)} octets`)
     if (plan.response.begin === "after request")
       this.#scheduler.in(plan.response.headAfterMs, () => this.#answer())
@@ -213,9 +213,18 @@ class BackendCall implements PeerStreamOwner {
   #sendHead(endStream: boolean): void {
     if (this.hasSentHead || this.#stream.isClosed) return
     this.hasSentHead = true
+    this.#connection.sendStrayPong()
     const { plan } = this.#call
-    this.#stream.sendHeaders(responseHead(plan, this.#attempt.number, endStream), endStream)
+    this.#sendHeaders(responseHead(plan, this.#attempt.number, endStream), endStream)
     if (endStream) this.#answered()
+  }
+
+  #send1xx(): void {
+    this.#sendHeaders(new HeaderList([":status", "103", "x-hint", "soon"]), false)
+  }
+
+  #sendHeaders(list: HeaderList, endStream: boolean): void {
+    this.#stream.sendHeaders(this.#call.plan.isUntidy ? untidy(list, true) : list, endStream)
   }
 
   #echo(octets: number): void {
@@ -259,7 +268,7 @@ class BackendCall implements PeerStreamOwner {
       if (end === "head") return this.#sendHead(true)
       this.#sendHead(false)
     }
-    if (end === "trailers") this.#stream.sendHeaders(responseTrailers(plan, this.#attempt.number), true)
+    if (end === "trailers") this.#sendHeaders(responseTrailers(plan, this.#attempt.number), true)
     else this.#stream.sendData(Buffer.alloc(0), 0, 0, true)
     this.#answered()
   }

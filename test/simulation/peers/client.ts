@@ -2,7 +2,7 @@ import { ErrorCode } from "../../../src/http2/error-code.ts"
 import type { StreamEnd } from "../../../src/http2/events.ts"
 import { HeaderList } from "../../../src/http2/header-list.ts"
 import type { Http2Stream } from "../../../src/http2/stream.ts"
-import { bodyOctets, difference, headOf, isBody, metadata } from "../content.ts"
+import { bodyOctets, difference, headOf, isBody, metadata, untidy } from "../content.ts"
 import type { CallRecord } from "../ledger.ts"
 import type { Scheduler } from "../network/scheduler.ts"
 import type { VirtualLink } from "../network/virtual-link.ts"
@@ -167,7 +167,9 @@ class ClientCall implements PeerStreamOwner {
     record.openedMs = scheduler.now()
     if (connection.isForgiven) record.isSpoilt = true
     const endsAtOnce = plan.request.length === 0 && plan.requestEnd === "with last"
-    this.#stream = connection.http2.open(requestHead(plan), endsAtOnce, false, this)
+    connection.sendStrayPong()
+    const head = plan.isUntidy ? untidy(requestHead(plan), false) : requestHead(plan)
+    this.#stream = connection.http2.open(head, endsAtOnce, false, this)
     if (!endsAtOnce) this.#send(0)
     if (plan.cancel !== null) scheduler.in(plan.cancel.afterMs, () => this.#cancel(plan.cancel!.code))
   }
@@ -189,7 +191,8 @@ class ClientCall implements PeerStreamOwner {
 
   #sendEnd(): void {
     const { plan } = this.#record
-    if (plan.requestEnd === "trailers") this.#stream.sendHeaders(requestTrailers(plan), true)
+    const trailers = plan.isUntidy ? untidy(requestTrailers(plan), false) : requestTrailers(plan)
+    if (plan.requestEnd === "trailers") this.#stream.sendHeaders(trailers, true)
     else if (plan.requestEnd !== "never") this.#stream.sendData(Buffer.alloc(0), 0, 0, true)
     this.#connection.serveSoon()
   }

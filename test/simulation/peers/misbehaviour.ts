@@ -1,3 +1,4 @@
+import { Setting } from "../../../src/http2/frame/settings.ts"
 import { Flag, FrameType } from "../../../src/http2/frame/types.ts"
 import type { Misbehaviour, Noise } from "../plan.ts"
 import type { Peer } from "./peer.ts"
@@ -27,6 +28,13 @@ const broken: Record<Misbehaviour, (peer: Peer) => Buffer> = {
   "frame too large": (peer) =>
     frame(FrameType.DATA, 0, someStream(peer), Buffer.alloc(20_000)).subarray(0, 9),
   "window overflow": () => frame(FrameType.WINDOW_UPDATE, 0, 0, [0x7f, 0xff, 0xff, 0xff]),
+  "stream window overflow": (peer) =>
+    frame(FrameType.WINDOW_UPDATE, 0, someStream(peer), [0x7f, 0xff, 0xff, 0xff]),
+  "settings overflow windows": (peer) =>
+    Buffer.concat([
+      frame(FrameType.WINDOW_UPDATE, 0, someStream(peer), [0x7f, 0, 0, 0]),
+      frame(FrameType.SETTINGS, 0, 0, [0, Setting.INITIAL_WINDOW_SIZE, 0x7f, 0xff, 0xff, 0xff]),
+    ]),
   "window update of 0": (peer) => frame(FrameType.WINDOW_UPDATE, 0, someStream(peer), [0, 0, 0, 0]),
   "data on an idle stream": () => frame(FrameType.DATA, 0, 2 ** 20 + 1, "too early"),
   "data past the window": (peer) => {
@@ -57,6 +65,8 @@ export function misbehave(peer: Peer, how: Misbehaviour): void {
 
 const noises: Record<Noise, (peer: Peer) => Buffer | null> = {
   ping: () => frame(FrameType.PING, 0, 0, "12345678"),
+  "two pings": () => Buffer.concat(["12345678", "87654321"].map((text) => frame(FrameType.PING, 0, 0, text))),
+  "stray pong": () => frame(FrameType.PING, Flag.ACK, 0, [0, 0, 0, 0, 0, 0, 0, 0]),
   "unknown frame": (peer) => frame(0xba, 0xff, someStream(peer), "whatever"),
   priority: () => frame(FrameType.PRIORITY, 0, 101, [0, 0, 0, 0, 15]),
   "empty data": (peer) => {

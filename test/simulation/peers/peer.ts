@@ -77,6 +77,8 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
     const nowMs = scheduler.now()
     this.http2 = new Http2Connection<PeerStreamOwner>({ role, limits: limitsOf(plan), events: this, nowMs })
     this.#delayConnectionCredit()
+    this.#delayAcknowledgement()
+    this.#answerPings()
   }
 
   /** The connection is over, for whatever reason. Called once. */
@@ -159,6 +161,13 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
     this.http2.output.raw(octets)
   }
 
+  /** An answer to no PING, where the plan has one; before a head, so that it comes just when streams do. */
+  sendStrayPong(): void {
+    const { strayPong } = this.#plan
+    if (strayPong !== null && !this.http2.isClosed)
+      this.http2.output.frame(FrameType.PING, Flag.ACK, 0, Buffer.from(strayPong, "latin1"))
+  }
+
   // ---- ConnectionEvents ---------------------------------------------------------------------------------------
 
   onRequest(_stream: Stream, _head: RequestHead, _endStream: boolean): void {}
@@ -167,7 +176,8 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
     stream.owner!.onHead(head.list, endStream)
   }
 
-  onOversizedRequest(): void {}
+  onRefusedRequest(): void {}
+  onRequestFault(): void {}
 
   onInformational(stream: Stream, head: ResponseHead): void {
     if (head.list.get("x-hint") === undefined)
@@ -231,6 +241,35 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
     sender.windowUpdate = (id, increment) => {
       if (id !== 0) give(id, increment)
       else this.scheduler.in(connectionDelayMs, () => void (this.http2.isClosed || give(0, increment)))
+    }
+  }
+
+  /** What the balancer asks for holds at once; only it is told late. */
+  #delayAcknowledgement(): void {
+    const { sender } = this.http2
+    const { ackDelayMs } = this.#plan
+    const acknowledge = sender.settingsAck.bind(sender)
+    if (ackDelayMs === 0) return
+    sender.settingsAck = () => {
+      if (ackDelayMs !== null)
+        this.scheduler.in(ackDelayMs, () => void (this.http2.isClosed || acknowledge()))
+    }
+  }
+
+  /** The connection answers PINGs by itself; here it does so late, or twice. */
+  #answerPings(): void {
+    const { sender } = this.http2
+    const { pongDelayMs, pongsTwice } = this.#plan
+    if (pongDelayMs === 0 && !pongsTwice) return
+    const send = sender.ping.bind(sender)
+    sender.ping = (payload, isAck) => {
+      if (!isAck) return send(payload, false)
+      const copy = Buffer.from(payload)
+      this.scheduler.in(pongDelayMs, () => {
+        if (this.http2.isClosed) return
+        send(copy, true)
+        if (pongsTwice) send(copy, true)
+      })
     }
   }
 

@@ -2,6 +2,7 @@ import { Setting } from "../../../src/http2/frame/settings.ts"
 import { Flag, FrameType } from "../../../src/http2/frame/types.ts"
 import type { WireTap } from "../network/virtual-link.ts"
 import { type Rule, Violation } from "../violation.ts"
+import { DrainWatch } from "./drain-watch.ts"
 import { type Frame, FrameScanner } from "./frame-scanner.ts"
 
 /** One stream as its connection's observer knows it. */
@@ -27,6 +28,11 @@ export interface WireObserverOptions {
   role: "server" | "client"
   /** What it adds to the connection window at the start. */
   connectionRaiseOctets: number
+  /** How long a drain waits for the answer to its PING. */
+  drainTimeoutMs: number
+  /** From then on it need not wait: its own grace is over. */
+  mayEndAtOnceFromMs(): number
+  now(): number
   /** Told of a broken rule: what is thrown here goes through the balancer, which may catch it. */
   onViolation(violation: Violation): void
   /** Each frame, for the story. Null: nobody reads one. */
@@ -51,6 +57,7 @@ export class WireObserver implements WireTap {
   readonly #coming: { readonly endOffset: number; readonly apply: () => void }[] = []
   readonly #unacknowledged: SettingsEntries[] = []
   readonly #pings: string[] = []
+  readonly #drain: DrainWatch
   #readOffset = 0
   #isForgiven = false
   #credit = 65_535
@@ -70,6 +77,7 @@ export class WireObserver implements WireTap {
     this.#connectionRaise = options.connectionRaiseOctets
     this.#onViolation = (violation) => options.onViolation(violation)
     this.#onFrame = options.onFrame
+    this.#drain = new DrainWatch(options)
     this.#fromBalancer = new FrameScanner(this.#isClient, (frame) => this.#sent(frame))
     this.#fromPeer = new FrameScanner(!this.#isClient, (frame, endOffset) => this.#comes(frame, endOffset))
   }
@@ -138,15 +146,21 @@ export class WireObserver implements WireTap {
         if ((flags & Flag.ACK) !== 0) this.#acknowledged()
         return
       case FrameType.PING:
-        if ((flags & Flag.ACK) !== 0 && this.#pings.shift() !== frame.payload.toString("hex"))
-          this.#fail("frame order", "a PING was answered that was not sent, or out of turn")
-        return
+        return this.#sentPing(frame.payload.toString("hex"), (flags & Flag.ACK) !== 0)
       case FrameType.GOAWAY: {
         const last = frame.payload.readUInt32BE(0)
         if (last > this.#lastGoaway) this.#fail("frame order", `GOAWAY raised its last stream to ${last}`)
         this.#lastGoaway = last
+        const wrong = this.#drain.wentAway(last, frame.payload.readUInt32BE(4))
+        if (wrong !== null) this.#fail("frame order", wrong)
       }
     }
+  }
+
+  #sentPing(payload: string, isAck: boolean): void {
+    if (!isAck) this.#drain.pinged(payload)
+    else if (this.#pings.shift() !== payload)
+      this.#fail("frame order", "a PING was answered that was not sent, or out of turn")
   }
 
   #sentHeaders(id: number, endStream: boolean): void {
@@ -267,8 +281,8 @@ export class WireObserver implements WireTap {
         return () => void this.#unacknowledged.push(entries)
       }
       case FrameType.PING: {
-        if ((flags & Flag.ACK) !== 0) return null
         const text = payload.toString("hex")
+        if ((flags & Flag.ACK) !== 0) return () => this.#drain.answered(text)
         return () => void this.#pings.push(text)
       }
       default:

@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useState } from "preact/hooks"
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks"
 import type { Conversation } from "./conversation.ts"
 import { ConversationPanel } from "./conversation-panel.tsx"
 import { useConversation } from "./hooks.ts"
@@ -51,7 +51,13 @@ export function App({ startConversation }: { startConversation: () => Conversati
           >
             <Theme />
           </button>
-          <button type="button" class="primary" onClick={open} disabled={tabs.length >= MOST_CONVERSATIONS}>
+          <button
+            type="button"
+            class="primary"
+            aria-label={strings.newConversation}
+            onClick={open}
+            disabled={tabs.length >= MOST_CONVERSATIONS}
+          >
             <PlusIcon />
             <span>{strings.newConversation}</span>
           </button>
@@ -108,8 +114,15 @@ function TabButton(props: {
 }) {
   const { tab, selected, onSelect, strings } = props
   const { phase, server } = useConversation(tab.conversation)
+  const button = useRef<HTMLButtonElement>(null)
+  // A server's name makes its tab wider, and may push the selected one out of view.
+  useLayoutEffect(() => {
+    const chosen = button.current?.parentElement?.querySelector("[aria-selected=true]")
+    chosen?.scrollIntoView({ block: "nearest", inline: "nearest" })
+  }, [selected, server])
   return (
     <button
+      ref={button}
       type="button"
       role="tab"
       aria-selected={selected}
@@ -154,7 +167,7 @@ function useTabs(startConversation: () => Conversation) {
   return { tabs, active, activate, open, close }
 }
 
-/** Alt+N opens a conversation; Alt+← and Alt+→ go to the neighbour. */
+/** Alt+N opens a conversation; Alt+[ and Alt+] go to the neighbour. Alt+← is the browser's own. */
 function useShortcuts(
   tabs: Tab[],
   active: number,
@@ -164,7 +177,7 @@ function useShortcuts(
   useLayoutEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       if (!event.altKey || event.ctrlKey || event.metaKey) return
-      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key]
+      const step = { BracketLeft: -1, BracketRight: 1 }[event.code]
       if (event.code === "KeyN") open()
       else if (step !== undefined) {
         const index = tabs.findIndex((tab) => tab.number === active)

@@ -27,10 +27,16 @@ export function Composer({ conversation, open, active, input, strings }: Compose
   useCommandKeys(active, (index) => conversation.say(COMMANDS[index]!.input))
 
   const send = () => {
+    // After an end, Enter begins anew, with what was typed.
+    if (!open) return conversation.restart(text === "" ? null : takeText())
     if (text === "" || !conversation.say(text)) return
+    takeText()
+  }
+  const takeText = () => {
     setLastSaid(text)
     setText("")
     input.current?.focus()
+    return text
   }
   const onKeyDown = (event: KeyboardEvent) => {
     // While a Chinese input method is composing, Enter picks a word.
@@ -86,7 +92,8 @@ function useGrowing(area: RefObject<HTMLTextAreaElement | null>, text: string): 
   useLayoutEffect(() => {
     const element = area.current!
     element.style.height = "auto"
-    if (text !== "") element.style.height = `${element.scrollHeight}px`
+    const borders = element.offsetHeight - element.clientHeight
+    if (text !== "") element.style.height = `${element.scrollHeight + borders}px`
   }, [area, text])
 }
 

@@ -23,13 +23,18 @@ export function ConversationPanel(props: ConversationPanelProps) {
   const state = useConversation(conversation)
   const { phase, server } = state
   const input = useRef<HTMLTextAreaElement>(null)
+  const panel = useRef<HTMLElement>(null)
+  const quietMs = useQuietMs(state)
   // Before the next key arrives, not after the next paint.
   useLayoutEffect(() => {
-    if (active) input.current?.focus({ preventScroll: true })
+    if (!active) return
+    input.current?.focus({ preventScroll: true })
+    panel.current?.scrollIntoView({ block: "nearest", inline: "nearest" })
   }, [active])
 
   return (
     <section
+      ref={panel}
       id={`panel-${number}`}
       class={`panel ${active ? "panel-active" : ""}`}
       style={serverStyle(server)}
@@ -44,7 +49,7 @@ export function ConversationPanel(props: ConversationPanelProps) {
             {server !== null && <span class="server-name">{server}</span>}
           </h2>
           <p class="panel-state" role="status">
-            <PhaseLine state={state} strings={strings} />
+            <PhaseLine state={state} quietMs={quietMs} strings={strings} />
           </p>
         </div>
         {phase.kind === "open" && (
@@ -53,13 +58,26 @@ export function ConversationPanel(props: ConversationPanelProps) {
           </button>
         )}
         {(phase.kind === "waiting" || phase.kind === "ended") && (
-          <button type="button" class="primary" onClick={() => conversation.restart()}>
+          <button
+            type="button"
+            class="primary"
+            onClick={() => {
+              conversation.restart()
+              // The button goes away, and the focus with it.
+              input.current?.focus({ preventScroll: true })
+            }}
+          >
             {phase.kind === "waiting" ? strings.retryNow : strings.startAgain}
           </button>
         )}
         {closeButton}
       </header>
-      <EntryList entries={state.entries} strings={strings} language={language} />
+      <EntryList
+        entries={state.entries}
+        banner={quietMs >= NGINX_CUT_MS ? strings.quietLong : null}
+        strings={strings}
+        language={language}
+      />
       <Composer
         conversation={conversation}
         open={phase.kind === "open"}
@@ -75,23 +93,33 @@ export function ConversationPanel(props: ConversationPanelProps) {
 const NGINX_CUT_MS = 60_000
 const QUIET_SHOWN_MS = 10_000
 
-/** The phase in words, how long nobody has spoken, or when the next attempt comes. */
-function PhaseLine({ state, strings }: { state: ConversationState; strings: Strings }) {
-  const { phase, lastActivityMs } = state
+/** How long no message has gone either way on a live stream; 0 without one. */
+function useQuietMs({ phase, lastActivityMs }: ConversationState): number {
   const live = phase.kind === "open" || phase.kind === "halfClosed"
-  const now = useNow(live || phase.kind === "waiting")
-  const quietMs = now - lastActivityMs
+  const now = useNow(live)
+  return live ? Math.max(0, now - lastActivityMs) : 0
+}
+
+interface PhaseLineProps {
+  state: ConversationState
+  quietMs: number
+  strings: Strings
+}
+
+/** The phase in words, how long nothing was said, or when the next attempt comes. */
+function PhaseLine({ state, quietMs, strings }: PhaseLineProps) {
+  const { phase } = state
+  const now = useNow(phase.kind === "waiting")
   return (
     <>
       {strings.phase[phase.kind]}
       {phase.kind === "waiting" && (
         <span> · {strings.retryIn(Math.max(0, Math.ceil((phase.retryAtMs - now) / 1000)))}</span>
       )}
-      {live && quietMs >= QUIET_SHOWN_MS && (
+      {quietMs >= QUIET_SHOWN_MS && (
         <span class="quiet" aria-hidden="true">
           {" · "}
           {strings.quiet(duration(quietMs))}
-          {quietMs >= NGINX_CUT_MS && ` · ${strings.quietLong}`}
         </span>
       )}
     </>

@@ -42,8 +42,14 @@ class Bed implements Environment {
   get entries() {
     return this.conversation.state.entries.map(({ id: _id, atMs: _atMs, ...rest }: Entry) => rest)
   }
-  open() {
+  /** Sluice has taken the WebSocket. */
+  accept() {
     this.socket.onopen?.({} as Event)
+    return this
+  }
+  /** And a server has shown itself. */
+  open() {
+    this.accept().receive({ "@headers": {} })
     return this
   }
   receive(frame: object) {
@@ -88,7 +94,7 @@ test("a conversation from start to the server's end", () => {
     { kind: "heard", text: "服务端返回: 你好", server: "A" },
     { kind: "heard", text: "", server: "A" },
     { kind: "heartbeat" },
-    { kind: "status", status: { code: 0, message: "" }, tries: 1 },
+    { kind: "status", status: { code: 0, message: "" } },
   ])
   expect(bed.phase).toBe("ended")
   expect(bed.socket.closed).toBe(true)
@@ -133,17 +139,42 @@ test("any other status ends it until it is started again", () => {
   expect(bed.phase).toBe("open")
 })
 
-test("streams that come to nothing are told as one", () => {
+test("attempts that fail are told as one, never as open, and the first cause stays", () => {
   const bed = new Bed().open()
   bed.receive({ output: "one" })
-  bed.receive(UNAVAILABLE)
+  bed.receive({ "@status": { code: 14, message: "killed" } })
+  const phases = new Set<string>()
+  bed.conversation.subscribe(() => phases.add(bed.phase))
   for (let attempt = 0; attempt < 3; attempt++) {
     bed.nextTimer()
-    bed.open()
-    bed.receive(UNAVAILABLE)
+    bed.accept()
+    bed.receive({ "@status": { code: 14, message: "refused" } })
   }
-  expect(bed.entries.map(({ kind }) => kind)).toEqual(["opened", "heard", "status"])
-  expect(bed.entries.at(-1)).toMatchObject({ tries: 4 })
+  expect(phases).toEqual(new Set(["connecting", "waiting"]))
+  expect(bed.entries.slice(1)).toEqual([
+    { kind: "heard", text: "one", server: null },
+    { kind: "status", status: { code: 14, message: "killed" } },
+    { kind: "failedAttempts", count: 3, message: "refused" },
+  ])
+})
+
+test("a server that says nothing of itself is taken for open after a while", () => {
+  const bed = new Bed().accept()
+  expect(bed.phase).toBe("connecting")
+  bed.nextTimer()
+  expect(bed.phase).toBe("open")
+  bed.receive({ "@headers": { "x-chat-server": "late" } })
+  expect(bed.entries).toEqual([{ kind: "opened", server: "late" }])
+})
+
+test("what is said after the end opens another stream and is sent there", () => {
+  const bed = new Bed().open()
+  bed.receive({ "@status": { code: 0, message: "" } })
+  bed.conversation.restart("again")
+  bed.accept()
+  expect(bed.socket.sent).toEqual([])
+  bed.receive({ "@headers": {} })
+  expect(bed.socket.sent).toEqual(['{"input":"again"}'])
 })
 
 test("attempts are later and later, and at once when asked for", () => {

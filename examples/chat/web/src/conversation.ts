@@ -6,6 +6,7 @@ export const HEARTBEAT = "\n"
 
 /** Where a conversation stands. Times are milliseconds since 1970. */
 export type Phase =
+  /** Until a server has shown itself, or nothing has gone wrong for `SETTLED_MS`. */
   | { kind: "connecting" }
   | { kind: "open"; sinceMs: number }
   /** We have said that we are done; the server may go on. */
@@ -20,9 +21,10 @@ export type Entry = { id: number; atMs: number } & (
   | { kind: "heard"; text: string; server: string | null }
   | { kind: "opened"; server: string | null }
   | { kind: "heartbeat" | "halfClosed" }
-  /** `tries`: how many streams in a row came to nothing, told as one. */
-  | { kind: "lost"; tries: number }
-  | { kind: "status"; status: Status; tries: number }
+  | { kind: "lost" }
+  | { kind: "status"; status: Status }
+  /** Attempts since that failed in a row, told as one; `message`: why the last of them did. */
+  | { kind: "failedAttempts"; count: number; message: string }
 )
 type NewEntry<E = Entry> = E extends Entry ? Omit<E, "id" | "atMs"> : never
 
@@ -55,8 +57,8 @@ export interface Environment {
 
 /** Older entries are forgotten. */
 const MOST_ENTRIES = 500
-/** A stream that has stood so long has stood, even when nothing was heard. */
-const SETTLED_MS = 5000
+/** A stream that was not refused for so long counts as open: a server need not say anything before it is asked. */
+const SETTLED_MS = 1000
 /** What the bridge passes on of the server's initial metadata. */
 const SERVER_NAME_HEADER = "x-chat-server"
 
@@ -69,11 +71,11 @@ export class Conversation {
   readonly #environment: Environment
   readonly #listeners = new Set<() => void>()
   #socket: Socket | undefined
-  #cancelRetry: (() => void) | undefined
+  #cancelTimer: (() => void) | undefined
   #failedAttempts = 0
   #nextId = 0
-  /** Whether the present stream has reached a server: something came back. */
-  #reached = false
+  /** Said when no stream was open: sent as soon as one is. */
+  #unsent: string | null = null
 
   constructor(environment: Environment) {
     this.#environment = environment
@@ -107,29 +109,28 @@ export class Conversation {
     this.#add({ kind: "halfClosed" }, { phase: { kind: "halfClosed", sinceMs: phase.sinceMs } })
   }
 
-  /** A new stream, now; what was said stays. Does nothing while one is open. */
-  restart(): void {
+  /** A new stream, now; what was said stays. Does nothing while one is open. `first` is said once it is. */
+  restart(first: string | null = null): void {
     const { kind } = this.#state.phase
-    if (kind === "waiting" || kind === "ended") this.#connect()
+    if (kind !== "waiting" && kind !== "ended") return
+    this.#unsent = first
+    this.#connect()
   }
 
   /** Leaves without a word: the stream is cancelled. */
   dispose(): void {
-    this.#cancelRetry?.()
     this.#drop()
     this.#listeners.clear()
   }
 
   #connect(): void {
-    this.#cancelRetry?.()
     this.#drop()
-    this.#reached = false
     this.#set({ phase: { kind: "connecting" }, server: null })
     const socket = this.#environment.connect()
     this.#socket = socket
+    // The WebSocket is Sluice's: that it is open says nothing of a server behind it.
     socket.onopen = () => {
-      this.#set({ phase: { kind: "open", sinceMs: this.#environment.now() } })
-      this.#add({ kind: "opened", server: null })
+      this.#cancelTimer = this.#environment.after(SETTLED_MS, () => this.#opened(null))
     }
     socket.onmessage = ({ data }) => this.#receive(data)
     socket.onclose = () => this.#lost()
@@ -139,29 +140,35 @@ export class Conversation {
     const frame = parseFrame(data)
     switch (frame.kind) {
       case "output":
-        this.#reach()
+        this.#opened(null)
         this.#add({ kind: "heard", text: frame.text, server: this.#state.server })
         break
       case "headers":
-        this.#reach()
-        this.#meet(frame.headers[SERVER_NAME_HEADER] ?? null)
+        this.#opened(frame.headers[SERVER_NAME_HEADER] ?? null)
         break
       case "status":
-        this.#addFailure((tries) => ({ kind: "status", status: frame.status, tries }))
-        if (frame.status.code === UNAVAILABLE && this.#state.phase.kind === "open") this.#retryLater()
-        else this.#end(frame.status)
+        this.#ended(frame.status)
         break
       case "unknown":
     }
   }
 
-  #reach(): void {
-    this.#reached = true
+  /** A server has shown itself, or has had time to refuse. */
+  #opened(server: string | null): void {
+    const { kind } = this.#state.phase
+    if (kind !== "connecting") return this.#meet(server)
+    this.#cancelTimer?.()
     this.#failedAttempts = 0
+    this.#set({ phase: { kind: "open", sinceMs: this.#environment.now() }, server })
+    this.#add({ kind: "opened", server })
+    const unsent = this.#unsent
+    this.#unsent = null
+    if (unsent !== null) this.say(unsent)
   }
 
   /** Writes the server's name into the line that told of the connection. */
   #meet(server: string | null): void {
+    if (server === null) return
     const entries = this.#state.entries.map((entry, index, all) =>
       entry.kind === "opened" && !all.slice(index + 1).some(({ kind }) => kind === "opened")
         ? { ...entry, server }
@@ -170,10 +177,20 @@ export class Conversation {
     this.#set({ server, entries })
   }
 
+  #ended(status: Status): void {
+    const { kind } = this.#state.phase
+    const mayRetry = status.code === UNAVAILABLE && kind !== "halfClosed"
+    if (kind === "connecting" && mayRetry) this.#addFailedAttempt(status)
+    else this.#add({ kind: "status", status })
+    if (mayRetry) this.#retryLater()
+    else this.#end(status)
+  }
+
   /** The socket closed and no status had come. */
   #lost(): void {
     const { kind } = this.#state.phase
-    if (kind === "open" || kind === "halfClosed") this.#addFailure((tries) => ({ kind: "lost", tries }))
+    if (kind === "connecting") this.#addFailedAttempt(null)
+    else this.#add({ kind: "lost" })
     if (kind === "halfClosed") this.#end(null)
     else this.#retryLater()
   }
@@ -182,7 +199,7 @@ export class Conversation {
     this.#drop()
     const delayMs = reconnectDelayMs(this.#failedAttempts++, () => this.#environment.random())
     this.#set({ phase: { kind: "waiting", retryAtMs: this.#environment.now() + delayMs }, server: null })
-    this.#cancelRetry = this.#environment.after(delayMs, () => this.#connect())
+    this.#cancelTimer = this.#environment.after(delayMs, () => this.#connect())
   }
 
   #end(status: Status | null): void {
@@ -192,6 +209,8 @@ export class Conversation {
   }
 
   #drop(): void {
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
     const socket = this.#socket
     if (socket === undefined) return
     this.#socket = undefined
@@ -199,15 +218,16 @@ export class Conversation {
     socket.close()
   }
 
-  /** Adds how the stream ended; when it came to nothing as the one before did, in place of that one's end. */
-  #addFailure(entry: (tries: number) => NewEntry): void {
-    const { phase, entries } = this.#state
-    const before = entries.at(-2)
-    const stood = "sinceMs" in phase && this.#environment.now() - phase.sinceMs >= SETTLED_MS
-    const again = !this.#reached && !stood && entries.at(-1)?.kind === "opened"
-    if (again && (before?.kind === "status" || before?.kind === "lost")) {
-      this.#add(entry(before.tries + 1), { entries: entries.slice(0, -2) })
-    } else this.#add(entry(1))
+  /** What ended the last stream stays; the attempts since are one line below it. `status` null: no connection. */
+  #addFailedAttempt(status: Status | null): void {
+    const { entries } = this.#state
+    const before = entries.at(-1)
+    const isFirst = before?.kind !== "status" && before?.kind !== "lost" && before?.kind !== "failedAttempts"
+    if (isFirst) return this.#add(status === null ? { kind: "lost" } : { kind: "status", status })
+    const message = status?.message ?? ""
+    const count = before.kind === "failedAttempts" ? before.count + 1 : 1
+    const kept = before.kind === "failedAttempts" ? entries.slice(0, -1) : entries
+    this.#add({ kind: "failedAttempts", count, message }, { entries: kept })
   }
 
   #add(entry: NewEntry, change: Partial<ConversationState> = {}): void {

@@ -7,6 +7,8 @@ import type { Language, Strings } from "./strings.ts"
 
 interface EntryListProps {
   entries: readonly Entry[]
+  /** Shown over the list, where it moves nothing; null: nothing. */
+  banner: string | null
   strings: Strings
   language: Language
 }
@@ -15,10 +17,13 @@ interface EntryListProps {
 const FOLLOW_PX = 80
 
 /** What was said. Stays at the newest entry unless the reader has scrolled up. */
-export function EntryList({ entries, strings, language }: EntryListProps) {
+export function EntryList({ entries, banner, strings, language }: EntryListProps) {
   const list = useRef<HTMLDivElement>(null)
   const [following, setFollowing] = useState(true)
   const toEnd = () => list.current?.scrollTo({ top: list.current.scrollHeight })
+  const lastSaid = entries.findLast(({ kind }) => kind === "said")?.id
+  // Who says something wants to see what comes back.
+  useLayoutEffect(() => setFollowing(true), [lastSaid])
   useLayoutEffect(() => {
     if (following) toEnd()
   }, [entries, following])
@@ -38,6 +43,7 @@ export function EntryList({ entries, strings, language }: EntryListProps) {
   const untouched = entries.every(({ kind }) => kind === "opened")
   return (
     <div class="entries-frame">
+      {banner !== null && <p class="banner">{banner}</p>}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard */}
       <div class="entries" ref={list} onScroll={onScroll} role="log" aria-live="polite" tabIndex={0}>
         {entries.map((entry, index) => (
@@ -95,8 +101,7 @@ function EntryLine({ entry, joined, strings, language }: EntryLineProps) {
     )
   }
   if (entry.kind === "status") {
-    const { status, tries } = entry
-    const { code, message } = status
+    const { code, message } = entry.status
     return (
       <div class={`end ${code === 0 ? "end-ok" : "end-error"}`}>
         <strong>{code === 0 ? strings.ended : strings.brokenOff}</strong>
@@ -105,7 +110,6 @@ function EntryLine({ entry, joined, strings, language }: EntryLineProps) {
         </code>
         {time}
         {message !== "" && message !== statusName(code) && <p>{message}</p>}
-        {tries > 1 && <p>{strings.tries(tries)}</p>}
       </div>
     )
   }
@@ -125,7 +129,9 @@ function noteText(entry: Exclude<Entry, { kind: "said" | "heard" | "status" }>, 
     case "halfClosed":
       return strings.halfClosedNote
     case "lost":
-      return entry.tries > 1 ? `${strings.lost} (${strings.tries(entry.tries)})` : strings.lost
+      return strings.lost
+    case "failedAttempts":
+      return strings.failedAttempts(entry.count, entry.message)
   }
 }
 

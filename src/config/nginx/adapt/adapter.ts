@@ -1,9 +1,9 @@
 import { isAbsolute, join } from "node:path"
 import type { ClusterConfig } from "../../model.ts"
-import type { Word } from "../ast.ts"
+import type { Span, Word } from "../ast.ts"
 import type { Report } from "../report.ts"
 import type { Variables } from "../variables.ts"
-import { type LogFormat, predefinedFormats } from "./log.ts"
+import { type LogFormat, predefinedFormats } from "./log-formats.ts"
 
 /** What all parts of one translation share. */
 export interface Adapter {
@@ -15,19 +15,19 @@ export interface Adapter {
   readonly formats: Map<string, LogFormat>
   /** By name in lower case; those of `grpc_pass host:port` too. */
   readonly clusters: Map<string, ClusterConfig>
-  /** True when a file can be read; missing certificates are warned of. */
-  canRead(path: string): boolean
+  /** Where each file is first named. */
+  readonly places: Map<string, Span>
 }
 
-export function createAdapter(
-  shared: Pick<Adapter, "report" | "variables" | "directory" | "canRead">,
-): Adapter {
-  return { ...shared, formats: predefinedFormats(), clusters: new Map() }
+export function createAdapter(shared: Pick<Adapter, "report" | "variables" | "directory">): Adapter {
+  return { ...shared, formats: predefinedFormats(), clusters: new Map(), places: new Map() }
 }
 
 /** A path as nginx finds it, but from the main file's directory whatever it is for. */
-export function fullPath(adapter: Adapter, path: string): string {
-  return isAbsolute(path) ? path : join(adapter.directory, path)
+export function fullPath({ directory, places }: Adapter, { text, span }: Word): string {
+  const path = isAbsolute(text) ? text : join(directory, text)
+  if (!places.has(path)) places.set(path, span)
+  return path
 }
 
 /** The path of a certificate or key; null when it is something else than a file. */
@@ -36,7 +36,5 @@ export function filePath(adapter: Adapter, word: Word): string | null {
     adapter.report.error(word.span, `"${word.text}" is not supported: only a plain file is`)
     return null
   }
-  const path = fullPath(adapter, word.text)
-  if (!adapter.canRead(path)) adapter.report.warning(word.span, `cannot read "${path}"`)
-  return path
+  return fullPath(adapter, word)
 }

@@ -43,7 +43,7 @@ function adaptMain(adapter: Adapter, main: Scope, config: Config): void {
     }
   }
   const pid = main.one("pid")?.args[0]
-  if (pid !== undefined && pid.text !== "off") config.pidFile = fullPath(adapter, pid.text)
+  if (pid !== undefined && pid.text !== "off") config.pidFile = fullPath(adapter, pid)
   const shutdown = main.one("worker_shutdown_timeout")?.args[0]
   if (shutdown !== undefined) config.shutdown.graceMs = readTimeMs(shutdown.text)!
 }

@@ -1,29 +1,14 @@
 /** The listeners of all servers, and which server of each answers for names that none has. */
 import type { Address } from "../../address.ts"
 import { defaultListener } from "../../defaults.ts"
-import type { ListenerConfig, ServerConfig } from "../../model.ts"
-import type { Span } from "../ast.ts"
+import type { ListenerConfig } from "../../model.ts"
 import type { Scope } from "../scope.ts"
 import { readNumber, readTimeMs } from "../units.ts"
 import type { Adapter } from "./adapter.ts"
+import type { ListenerDraft, ServerDraft } from "./drafts.ts"
 import { type ListenOptions, overlaps } from "./listen.ts"
 import { writtenTimeout } from "./settings.ts"
 import { adaptListenerTls } from "./tls.ts"
-
-/** A server with what is needed of it until all are read. */
-export interface ServerDraft {
-  config: ServerConfig
-  scope: Scope
-  span: Span
-}
-
-export interface ListenerDraft {
-  address: Address
-  options: ListenOptions
-  /** The one marked `default_server`, else the first. */
-  defaultServer: ServerDraft
-  servers: ServerDraft[]
-}
 
 export class Listeners {
   readonly #adapter: Adapter

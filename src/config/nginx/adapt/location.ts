@@ -2,7 +2,7 @@
 import { defaultContentType } from "../../defaults.ts"
 import type { RouteAction, RouteConfig, RouteMatch } from "../../model.ts"
 import { type Directive, spanOf, type Word } from "../ast.ts"
-import { translateRegex } from "../regex.ts"
+import { checkRegex } from "../regex.ts"
 import { Scope } from "../scope.ts"
 import { readNumber } from "../units.ts"
 import type { Adapter } from "./adapter.ts"
@@ -90,13 +90,8 @@ function readLocation(adapter: Adapter, directive: Directive, parent: Scope): Lo
   if (modifier === "=") return location({ kind: "exact", path: name })
   if (modifier === "^~") return location({ kind: "prefix", path: name, final: true })
   if (modifier === "~" || modifier === "~*") {
-    const regex = translateRegex(name)
-    if ("pattern" in regex) {
-      const ignoreCase = modifier === "~*" || regex.ignoreCase
-      return location({ kind: "regex", pattern: regex.pattern, ignoreCase })
-    }
-    report.error(word.span, regex.error)
-    return null
+    if (!checkRegex(report, word, name, "location")) return null
+    return location({ kind: "regex", pattern: name, ignoreCase: modifier === "~*" })
   }
   if (modifier !== "") {
     report.error(directive.args[0]!.span, `invalid location modifier "${modifier}"`, "it is =, ^~, ~ or ~*")

@@ -7,28 +7,7 @@ import type { Scope } from "../scope.ts"
 import { readNumber, readSize, readTimeMs } from "../units.ts"
 import { hasVariables } from "../variables.ts"
 import { type Adapter, fullPath } from "./adapter.ts"
-
-export interface LogFormat {
-  name: string
-  template: string
-  escape: AccessLogConfig["escape"]
-  /** In the file, not known beforehand. */
-  written: boolean
-}
-
-const COMBINED =
-  '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
-
-/** `combined` is nginx's own; `main` is in every stock nginx.conf, and so in the heads of those who write fragments. */
-export function predefinedFormats(): Map<string, LogFormat> {
-  return new Map([
-    ["combined", { name: "combined", template: COMBINED, escape: "default", written: true }],
-    [
-      "main",
-      { name: "main", template: `${COMBINED} "$http_x_forwarded_for"`, escape: "default", written: false },
-    ],
-  ])
-}
+import type { LogFormat } from "./log-formats.ts"
 
 export function adaptLogFormat(adapter: Adapter, { args }: Directive): void {
   const [name, ...rest] = args as [Word, ...Word[]]
@@ -83,7 +62,7 @@ function adaptAccessLog(adapter: Adapter, directive: Directive): AccessLogConfig
     return null
   }
   const log: AccessLogConfig = {
-    path: fullPath(adapter, path.text),
+    path: fullPath(adapter, path),
     template: format.template,
     escape: format.escape,
     ifTemplate: null,
@@ -185,5 +164,5 @@ export function adaptErrorLog(
       path.span,
       `logging to ${path.text.split(":")[0]} is not supported, standard error is used`,
     )
-  } else log.path = path.text === "stderr" ? "stderr" : fullPath(adapter, path.text)
+  } else log.path = path.text === "stderr" ? "stderr" : fullPath(adapter, path)
 }

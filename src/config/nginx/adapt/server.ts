@@ -4,11 +4,12 @@ import { hostAddress } from "../../address.ts"
 import type { RouteConfig } from "../../model.ts"
 import { serverNameProblem } from "../../server-name.ts"
 import { type Directive, spanOf, type Word } from "../ast.ts"
-import { translateRegex } from "../regex.ts"
+import { checkRegex } from "../regex.ts"
 import { Scope } from "../scope.ts"
 import type { Adapter } from "./adapter.ts"
+import type { ServerDraft } from "./drafts.ts"
 import { defaultListenOptions, readListenDirective } from "./listen.ts"
-import type { Listeners, ServerDraft } from "./listeners.ts"
+import type { Listeners } from "./listeners.ts"
 import { adaptAnswer, adaptLocations, indexLocations } from "./location.ts"
 import { adaptSettings } from "./settings.ts"
 
@@ -79,18 +80,8 @@ function adaptServerName({ report }: Adapter, word: Word): string[] {
   const problem = serverNameProblem(text)
   if (problem !== null) report[problem.severity](span, problem.message, problem.hint)
   if (problem?.severity === "error") return []
-  if (text.startsWith("~")) return adaptRegexName(report, word)
+  if (text.startsWith("~")) return checkRegex(report, word, text.slice(1), "server_name") ? [text] : []
   const name = text.toLowerCase()
   if (name === "$hostname") return [hostname().toLowerCase()]
   return name.startsWith(".") ? [name.slice(1), `*${name}`] : [name]
-}
-
-function adaptRegexName(report: Adapter["report"], { text, span }: Word): string[] {
-  const regex = translateRegex(text.slice(1))
-  if ("error" in regex) {
-    report.error(span, regex.error)
-    return []
-  }
-  // Server names are compared without regard to case in any case.
-  return [`~${regex.pattern}`]
 }

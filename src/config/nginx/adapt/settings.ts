@@ -1,5 +1,7 @@
 /** What holds on a route, from the directives of its level and, where it has none of a name, of the outer ones. */
 import { isIP } from "node:net"
+import { octetText } from "../../../base/octet-text.ts"
+import { type WrittenTo, writtenFieldProblem } from "../../../record/written-field.ts"
 import { defaultRouteSettings } from "../../defaults.ts"
 import type { RetryCondition, RouteSettings } from "../../model.ts"
 import { didYouMean } from "../../problem.ts"
@@ -106,6 +108,7 @@ function adaptSetHeaders(
   for (const { args } of scope.all("grpc_set_header")) {
     const [name, value] = args as [Word, Word]
     if (!checkHeaderName(adapter.report, name) || !adapter.variables.check(value, adapter.report)) continue
+    checkWrittenField(adapter.report, name, value, "request")
     if (name.text.toLowerCase() !== "host" || value.text !== "")
       headers.push([name.text.toLowerCase(), value.text])
   }
@@ -121,6 +124,7 @@ function adaptAddHeaders(adapter: Adapter, scope: Scope): RouteSettings["addHead
     }
     const right = checkHeaderName(adapter.report, name) && adapter.variables.check(value, adapter.report)
     if (!right || value.text === "") return []
+    checkWrittenField(adapter.report, name, value, "response")
     return [{ name: name.text.toLowerCase(), template: value.text, always: always !== undefined }]
   })
 }
@@ -130,6 +134,12 @@ function checkHeaderName(report: Report, { text, span }: Word): boolean {
   if (/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text)) return true
   report.error(span, `"${text}" is no header name`)
   return false
+}
+
+/** What is not sent as it is written is a warning, where it is written. */
+function checkWrittenField(report: Report, name: Word, value: Word, to: WrittenTo): void {
+  const problem = writtenFieldProblem(name.text, octetText(value.text), to)
+  if (problem !== null) report.warning({ ...name.span }, problem.message, problem.hint)
 }
 
 const IGNORABLE = [

@@ -4,8 +4,8 @@ import { didYouMean } from "../../problem.ts"
 import type { Scope } from "../scope.ts"
 import { readNumber, readSecondsMs } from "../units.ts"
 import { type Adapter, filePath } from "./adapter.ts"
+import type { ListenerDraft, ServerDraft } from "./drafts.ts"
 import { tlsProtocols } from "./grpc-pass.ts"
-import type { ListenerDraft, ServerDraft } from "./listeners.ts"
 
 /** nginx's `ssl_session_timeout`. */
 const SESSION_TIMEOUT_MS = 300_000

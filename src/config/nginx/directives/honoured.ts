@@ -2,7 +2,7 @@
 export const HONOURED: [name: string, shape: string, does: string][] = [
   // Main and events
   ["include", "MEHSLU 1*", "reads other files in its place; a pattern may match none"],
-  ["worker_processes", "M 1", "how many processes relay; `auto`: one per processor"],
+  ["worker_processes", "M 1", "how many threads carry streams; `auto`: one per processor"],
   [
     "error_log",
     "MHSL 1+*",

@@ -237,4 +237,22 @@ export const NO_EFFECT: DirectiveGroup[] = [
         "brotli brotli_comp_level brotli_types brotli_static brotli_buffers brotli_min_length brotli_window",
     },
   },
+  {
+    verdict: "no effect",
+    reason: "it only prepares Lua or JavaScript, which is not run here",
+    directives: {
+      "MHSLU any": `
+        lua_capture_error_log lua_check_client_abort lua_code_cache lua_http10_buffering lua_intercept_error_log
+        lua_load_resty_core lua_malloc_trim lua_max_pending_timers lua_max_running_timers lua_need_request_body
+        lua_package_cpath lua_package_path lua_regex_cache_max_entries lua_regex_match_limit lua_sa_restart
+        lua_shared_dict lua_socket_buffer_size lua_socket_connect_timeout lua_socket_keepalive_timeout
+        lua_socket_log_errors lua_socket_pool_size lua_socket_read_timeout lua_socket_send_lowat
+        lua_socket_send_timeout lua_ssl_ciphers lua_ssl_crl lua_ssl_protocols lua_ssl_trusted_certificate
+        lua_ssl_verify_depth lua_thread_cache_max_entries lua_transform_underscores_in_response_headers
+        lua_use_default_type lua_worker_thread_vm_pool_size js_context_reuse js_engine js_fetch_buffer_size
+        js_fetch_ciphers js_fetch_max_response_buffer_size js_fetch_protocols js_fetch_timeout
+        js_fetch_trusted_certificate js_fetch_verify js_fetch_verify_depth js_import js_include js_path
+        js_preload_object js_shared_dict_zone js_var`,
+    },
+  },
 ]

@@ -79,12 +79,18 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
     directives: {
       "MHSLU any": `
         auth_jwt auth_jwt_claim_set auth_jwt_header_set auth_jwt_key_cache auth_jwt_key_file auth_jwt_key_request
-        auth_jwt_leeway auth_jwt_require auth_jwt_type auth_oidc oidc_provider keyval keyval_zone js_import js_include
-        js_content js_set js_access js_header_filter js_body_filter internal_redirect queue ntlm state
-        access_by_lua access_by_lua_block access_by_lua_file content_by_lua content_by_lua_block content_by_lua_file
-        rewrite_by_lua rewrite_by_lua_block rewrite_by_lua_file balancer_by_lua_block echo echo_exec
+        auth_jwt_leeway auth_jwt_require auth_jwt_type auth_oidc auth_require oidc_provider keyval keyval_zone
+        internal_redirect queue ntlm state echo echo_exec app_protect_enable app_protect_policy_file
+        app_protect_dos_enable num_map f4f hls proxy_cache_purge
         more_set_headers more_clear_headers more_set_input_headers more_clear_input_headers modsecurity
         modsecurity_rules modsecurity_rules_file geoip2 geoip2_proxy slow_start`,
+    },
+  },
+  {
+    verdict: "not supported",
+    reason: "no JavaScript is run here; do it in the backend, or keep nginx with njs in front",
+    directives: {
+      "MHSLU any": "js_content js_set js_access js_header_filter js_body_filter js_periodic",
     },
   },
   {

@@ -1,0 +1,58 @@
+/** What the control side and a data thread tell each other: plain data, copied from one to the other. */
+import type { Config, LogLevel } from "../../config/model.ts"
+import type { SharedMemory, SlotsByCluster } from "./shared-numbers.ts"
+
+/** How a thread writes the log of the process: as the control side does, with its own number on each line. */
+export interface ThreadLog {
+  readonly level: LogLevel
+  readonly path: string
+  readonly format: "json" | "readable"
+  readonly color: boolean
+}
+
+/** Listening sockets by listener: descriptors that are the thread's own, to listen on and to close. */
+export type ThreadSockets = Readonly<Record<string, readonly number[]>>
+
+/** A configuration, and what comes with it. */
+export interface VersionedConfig {
+  /** Counts up with every reload. */
+  readonly version: number
+  readonly config: Config
+  /** Of listeners that the thread has not opened yet. */
+  readonly sockets: ThreadSockets
+  readonly slots: SlotsByCluster
+  readonly memory: SharedMemory
+}
+
+/** What a thread is told first. */
+export interface ThreadStart extends VersionedConfig {
+  readonly kind: "start"
+  /** Its place among the threads, from 0: its row in shared memory. */
+  readonly index: number
+  readonly log: ThreadLog
+}
+
+export type ToThread =
+  | ThreadStart
+  /** Compile, open what is new, and answer `prepared`. */
+  | ({ readonly kind: "prepare" } & VersionedConfig)
+  /** What was prepared is in force; answered by `committed`. */
+  | { readonly kind: "commit"; readonly version: number }
+  | { readonly kind: "abandon"; readonly version: number }
+  /** Open all log files anew. */
+  | { readonly kind: "reopen" }
+  /** Drain, and end. */
+  | { readonly kind: "stop" }
+  /** Write what the logs hold, now; answered by `flushed`. */
+  | { readonly kind: "flush" }
+
+export type FromThread =
+  /** It listens. */
+  | { readonly kind: "ready" }
+  | { readonly kind: "cannot-start"; readonly reason: string }
+  /** `problem`: why it cannot take the configuration; it has given up what it opened for it. */
+  | { readonly kind: "prepared"; readonly version: number; readonly problem: string | null }
+  | { readonly kind: "committed"; readonly version: number; readonly problem: string | null }
+  | { readonly kind: "flushed" }
+  /** It has drained and ends. */
+  | { readonly kind: "stopped"; readonly problem: string | null }

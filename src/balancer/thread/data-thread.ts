@@ -1,0 +1,113 @@
+/** A program: one data plane in a thread of its own, started and told what to do by the control side. */
+import { once } from "node:events"
+import { parentPort } from "node:worker_threads"
+import { counterIds } from "../../base/counters.ts"
+import { type Log, openLog, type ProcessLog } from "../../log/logger.ts"
+import { Balancer, type PreparedReload } from "../balancer.ts"
+import type { FromThread, ThreadStart, ToThread, VersionedConfig } from "./contract.ts"
+import { GivenSockets } from "./given-sockets.ts"
+import { SharedNumbers } from "./shared-numbers.ts"
+
+const tell = (message: FromThread): void => parentPort!.postMessage(message)
+
+class DataThread {
+  readonly #file: ProcessLog
+  readonly #log: Log
+  readonly #network = new GivenSockets()
+  readonly #numbers: SharedNumbers
+  readonly #balancer: Balancer
+  #prepared: { readonly version: number; readonly reload: PreparedReload } | null = null
+
+  constructor({ index, log, config, sockets, slots, memory }: ThreadStart) {
+    this.#network.give(sockets)
+    this.#numbers = new SharedNumbers(memory, index, slots)
+    this.#file = openLog(log)
+    this.#log = this.#file.with({ thread: index + 1 })
+    this.#balancer = new Balancer(config, { log: this.#log, network: this.#network }, this.#numbers)
+    process.on("uncaughtException", (error) => this.#uncaught(error))
+  }
+
+  async start(): Promise<void> {
+    await this.#balancer.start()
+    parentPort!.on("message", (message: ToThread) => void this.#told(message))
+    tell({ kind: "ready" })
+  }
+
+  async #told(message: ToThread): Promise<void> {
+    switch (message.kind) {
+      case "start":
+        return
+      case "prepare":
+        return this.#prepare(message)
+      case "commit":
+        return this.#commit(message.version)
+      case "abandon":
+        return this.#abandon()
+      case "reopen":
+        return void Promise.all([this.#balancer.reopenLogs(), this.#file.reopen()])
+      case "stop":
+        return this.#stop()
+      case "flush":
+        this.#balancer.flushLogsSync()
+        this.#file.flushSync()
+        return tell({ kind: "flushed" })
+    }
+  }
+
+  async #prepare({ version, config, sockets, slots, memory }: VersionedConfig): Promise<void> {
+    this.#network.give(sockets)
+    this.#numbers.use(memory, slots)
+    try {
+      this.#prepared = { version, reload: await this.#balancer.prepare(config) }
+      tell({ kind: "prepared", version, problem: null })
+    } catch (error) {
+      this.#network.closeRest()
+      tell({ kind: "prepared", version, problem: (error as Error).message })
+    }
+  }
+
+  #commit(version: number): void {
+    const prepared = this.#prepared
+    this.#prepared = null
+    let problem: string | null = null
+    try {
+      if (prepared?.version === version) prepared.reload.commit()
+      else problem = "it was not prepared"
+    } catch (error) {
+      problem = (error as Error).message
+    }
+    tell({ kind: "committed", version, problem })
+  }
+
+  #abandon(): void {
+    this.#prepared?.reload.abandon()
+    this.#prepared = null
+  }
+
+  async #stop(): Promise<void> {
+    let problem: string | null = null
+    try {
+      await this.#balancer.close()
+    } catch (error) {
+      problem = (error as Error).message
+    }
+    await this.#file.close()
+    tell({ kind: "stopped", problem })
+    // What a library still holds open must not keep a thread that has stopped.
+    process.exit()
+  }
+
+  /** A bug of ours, outside any connection's own. A thread full of live streams is not ended for it. */
+  #uncaught(error: Error): void {
+    this.#balancer.counters.add(counterIds.uncaught)
+    this.#log.error("unexpected error", { error: error.stack ?? String(error) })
+  }
+}
+
+const [start] = (await once(parentPort!, "message")) as [ThreadStart]
+try {
+  await new DataThread(start).start()
+} catch (error) {
+  tell({ kind: "cannot-start", reason: (error as Error).message })
+  process.exit()
+}

@@ -1,0 +1,146 @@
+import { Counters, counterNames } from "../../base/counters.ts"
+import type { StreamCount, StreamCounts } from "../../cluster/counts.ts"
+import type { ClusterConfig } from "../../config/model.ts"
+import { type Numbers, TRAFFIC_COLUMNS, Traffic, type TrafficTotals } from "../numbers.ts"
+
+/** Places of endpoints in shared memory, by cluster, in the order of its endpoints. */
+export type SlotsByCluster = Readonly<Record<string, readonly number[]>>
+
+/** Endpoints in one segment. A segment takes 4 octets for each of them and each thread. */
+export const SLOTS_PER_SEGMENT = 4096
+
+/**
+ * Numbers of all data threads: matrices of threads × columns in which each thread writes its own row, without Atomics, and
+ * anyone reads. Streams that are open at an endpoint have a total row besides, by Atomics: it decides where the next goes.
+ */
+export interface SharedMemory {
+  readonly threads: number
+  /** Float64: a row of counters for each thread. */
+  readonly counters: SharedArrayBuffer
+  /** Float64: a row of `TRAFFIC_COLUMNS` for each thread. */
+  readonly traffic: SharedArrayBuffer
+  /** Float64: connections that each thread has accepted. */
+  readonly connections: SharedArrayBuffer
+  /** Int32: open streams by endpoint, the total row first. */
+  readonly streams: readonly SharedArrayBuffer[]
+}
+
+export function makeMemory(threads: number): SharedMemory {
+  return {
+    threads,
+    counters: floats(threads * counterNames.length),
+    traffic: floats(threads * TRAFFIC_COLUMNS.length),
+    connections: floats(threads),
+    streams: [],
+  }
+}
+
+export function makeSegment(threads: number): SharedArrayBuffer {
+  return new SharedArrayBuffer((threads + 1) * SLOTS_PER_SEGMENT * Int32Array.BYTES_PER_ELEMENT)
+}
+
+function floats(many: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(many * Float64Array.BYTES_PER_ELEMENT)
+}
+
+/** Where the count of `slot` is in its segment: in the row of thread `index`; -1: in the total row. */
+export function cellOf(slot: number, index: number): number {
+  return (index + 1) * SLOTS_PER_SEGMENT + (slot % SLOTS_PER_SEGMENT)
+}
+
+export function segmentOf(slot: number): number {
+  return Math.floor(slot / SLOTS_PER_SEGMENT)
+}
+
+/** The row of thread `index` in a matrix of `columns`. */
+export function rowOf(matrix: SharedArrayBuffer, index: number, columns: number): Float64Array {
+  return new Float64Array(matrix, index * columns * Float64Array.BYTES_PER_ELEMENT, columns)
+}
+
+/** What the ended streams of all threads carried. */
+export function trafficOf({ threads, traffic }: SharedMemory): TrafficTotals {
+  const many = TRAFFIC_COLUMNS.length
+  const rows = Array.from({ length: threads }, (_, index) => rowOf(traffic, index, many))
+  return Object.fromEntries(
+    TRAFFIC_COLUMNS.map((name, column) => [name, rows.reduce((sum, row) => sum + row[column]!, 0)]),
+  ) as TrafficTotals
+}
+
+/**
+ * The streams of one endpoint, counted by one thread of several.
+ * Cost: one atomic operation for each stream that begins or ends, some 17 ns.
+ */
+export class SharedStreamCount implements StreamCount {
+  readonly #cells: Int32Array
+  readonly #total: number
+  readonly #own: number
+
+  constructor(segment: SharedArrayBuffer, slot: number, index: number) {
+    this.#cells = new Int32Array(segment)
+    this.#total = cellOf(slot, -1)
+    this.#own = cellOf(slot, index)
+  }
+
+  get open(): number {
+    return Atomics.load(this.#cells, this.#total)
+  }
+
+  tryAdd(most: number): boolean {
+    const cells = this.#cells
+    const total = this.#total
+    for (;;) {
+      const open = Atomics.load(cells, total)
+      if (open >= most) return false
+      if (Atomics.compareExchange(cells, total, open, open + 1) === open) break
+    }
+    cells[this.#own]!++
+    return true
+  }
+
+  subtract(): void {
+    this.#cells[this.#own]!--
+    Atomics.sub(this.#cells, this.#total, 1)
+  }
+}
+
+/** The numbers of the data thread `index`. */
+export class SharedNumbers implements Numbers, StreamCounts {
+  readonly counters: Counters
+  readonly traffic: Traffic
+  readonly streams = this
+  readonly #index: number
+  readonly #accepted: Float64Array
+  #memory: SharedMemory
+  #slots: SlotsByCluster
+
+  constructor(memory: SharedMemory, index: number, slots: SlotsByCluster) {
+    this.#index = index
+    this.#memory = memory
+    this.#slots = slots
+    this.#accepted = new Float64Array(memory.connections)
+    this.counters = new Counters(rowOf(memory.counters, index, counterNames.length))
+    this.traffic = new Traffic(rowOf(memory.traffic, index, TRAFFIC_COLUMNS.length))
+  }
+
+  /** For a configuration that is about to be compiled. An endpoint that stays keeps its place. */
+  use(memory: SharedMemory, slots: SlotsByCluster): void {
+    this.#memory = memory
+    this.#slots = slots
+  }
+
+  countsOf({ name }: ClusterConfig): StreamCount[] {
+    const { streams } = this.#memory
+    return this.#slots[name]!.map(
+      (slot) => new SharedStreamCount(streams[segmentOf(slot)]!, slot, this.#index),
+    )
+  }
+
+  /** The control side knows which places are free. */
+  retain(): void {}
+
+  /** Threads take turns in the sequence, each its own row: none is given twice, also when a thread is replaced. */
+  nextConnectionId(): number {
+    const { threads } = this.#memory
+    return this.#accepted[this.#index]!++ * threads + this.#index + 1
+  }
+}

@@ -1,0 +1,51 @@
+import { mkdirSync } from "node:fs"
+import { startProblems } from "../balancer/start-problems.ts"
+import { type LoadedConfig, loadConfig } from "../config/load.ts"
+import type { Config } from "../config/model.ts"
+import { logDirectories, placeOf } from "../config/named-files.ts"
+import type { Problem } from "../config/problem.ts"
+
+export interface PrepareOptions {
+  /** Warnings keep it from running too. */
+  strict: boolean
+  /** Reads the file. Default: `loadConfig`. */
+  load?: (path: string) => LoadedConfig
+}
+
+/**
+ * A configuration as `sluice run` would start it here, or why it would not: the one answer of `check`, `run` and a
+ * reload. What is left to the start is whether a port is free and may be opened.
+ */
+export async function prepare(
+  path: string,
+  { strict, load = loadConfig }: PrepareOptions,
+): Promise<LoadedConfig> {
+  const loaded = load(path)
+  const { config, problems, sources } = loaded
+  const found = config === null ? [] : await startProblems(config)
+  const all: Problem[] = [
+    ...problems,
+    ...found.map(({ message, about }): Problem => {
+      const place = about === null ? null : placeOf(about, sources)
+      return {
+        severity: "error",
+        ...(place ?? { file: path, line: 0, column: 0, length: 1 }),
+        message,
+        hint: null,
+      }
+    }),
+  ]
+  const stops = all.some(({ severity }) => severity === "error" || (strict && severity === "warning"))
+  return { config: stops ? null : config, problems: all, sources }
+}
+
+/** Makes the directories of logs that are missing. What cannot be made is told when the log is opened. */
+export function makeLogDirectories(config: Config): void {
+  for (const directory of logDirectories(config)) {
+    try {
+      mkdirSync(directory, { recursive: true })
+    } catch {
+      // The log says which file it could not open, and why.
+    }
+  }
+}

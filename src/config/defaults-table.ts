@@ -1,0 +1,147 @@
+/**
+ * What holds where a configuration says nothing: one row per key of sluice.yaml. The model's defaults, the texts of the
+ * JSON Schema and the columns of docs/configuration.md are made from it.
+ */
+import { durationText } from "./yaml/scalars.ts"
+
+/** `value`: as the model has it. `text`: as sluice.yaml writes it, or in words; `note`: what it means. */
+export interface Default<Value> {
+  readonly value: Value
+  readonly text: string
+  readonly note: string
+}
+
+function is<const Value extends string | number | boolean>(value: Value, note = ""): Default<Value> {
+  return { value, text: String(value), note }
+}
+
+function time(ms: number, note = ""): Default<number> {
+  return { value: ms, text: durationText(ms), note }
+}
+
+/** No limit, nothing, or the system's choice. */
+function none(note = ""): Default<null> {
+  return { value: null, text: "none", note }
+}
+
+function list<const Value extends string>(value: readonly Value[]): Default<readonly Value[]> {
+  return { value, text: `[${value.join(", ")}]`, note: "" }
+}
+
+/** Taken from elsewhere, in words. */
+function words(note: string): Default<null> {
+  return { value: null, text: "", note }
+}
+
+export const defaults = {
+  file: {
+    workers: is(1),
+    logLevel: is("info"),
+    logPath: is("stderr"),
+    pidFile: none(),
+    shutdownGrace: time(30_000),
+  },
+  listener: {
+    name: words("the address"),
+    backlog: none("the system's"),
+    reusePort: is(false),
+    ipv6Only: is(true),
+    proxyProtocol: is(false),
+    maxConcurrentStreams: is(1000),
+    headerTimeout: time(10_000),
+    idleTimeout: time(75_000),
+    maxRequestsPerConnection: none(),
+    socketKeepalive: is(false),
+  },
+  listenerTls: {
+    verifyClient: is("off"),
+    verifyDepth: is(1),
+    sessionTimeout: time(300_000),
+  },
+  server: {
+    listeners: words("all"),
+    default: is(false, "the first server does"),
+  },
+  route: {
+    prefix: is("/"),
+    final: is(false),
+    ignoreCase: is(false),
+    tls: is(false),
+    returnStatus: is(200),
+    // As in nginx.
+    returnContentType: is("text/plain"),
+    returnGrpcMessage: words("the text"),
+  },
+  // Silence is no reason to cut a stream: dead peers are found by PING.
+  settings: {
+    connectTimeout: time(5_000),
+    readTimeout: none(),
+    sendTimeout: none(),
+    bodyTimeout: none(),
+    maxBodySize: none(),
+    retryOn: list(["error", "timeout"]),
+    retryTries: none("as many as there are endpoints"),
+    retryTimeout: none(),
+    passHeaders: list([]),
+    hideHeaders: list([]),
+    ignoreHeaders: list([]),
+    socketKeepalive: is(false),
+    bindAddress: none(),
+    accessLog: none(),
+    interceptErrors: is(false),
+    bridge: words("nothing beside gRPC"),
+  },
+  bridge: {
+    grpcWeb: is(false),
+    connect: is(false),
+    webSocket: is(false),
+    method: words("what the path says"),
+    origins: list([]),
+    descriptorSet: words("server reflection"),
+    metadataQuery: list([]),
+    maxMessageSize: words("limits.messageOctetsMax"),
+  },
+  // The peer's certificate is not verified unless asked for, as in nginx.
+  upstreamTls: {
+    verify: is(false),
+    verifyDepth: is(1),
+    serverName: words("the address's host"),
+    sendServerName: is(false),
+  },
+  accessLog: {
+    format: is("main"),
+    buffer: is(0, "at once"),
+    flush: none("until it is full"),
+  },
+  // Many streams on each upstream connection; a PING every 5 minutes, the most often that gRPC servers put up with.
+  cluster: {
+    policy: is("round_robin"),
+    maxStreamsPerConnection: none(),
+    maxConnectionsPerEndpoint: none(),
+    idleConnections: none("no limit"),
+    idleTimeout: time(300_000),
+    maxConnectionAge: none(),
+    maxRequestsPerConnection: none(),
+    keepaliveInterval: time(300_000),
+    keepaliveTimeout: time(20_000),
+  },
+  endpoint: {
+    weight: is(1),
+    maxFails: is(1),
+    failTimeout: time(10_000),
+    maxStreams: none(),
+    backup: is(false),
+    down: is(false),
+  },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, Default<unknown>>>>>
+
+/** For the schema: what a key means, and its default. */
+export function says(what: string, { text, note }: Default<unknown>): string {
+  const value = [text, note].filter((part) => part !== "").join(", ")
+  return `${what === "" ? "" : `${what} `}Default: ${value}.`
+}
+
+/** For a column of a table in Markdown. */
+export function markdownDefault({ text, note }: Default<unknown>): string {
+  return [text === "" ? "" : `\`${text}\``, note].filter((part) => part !== "").join(", ")
+}

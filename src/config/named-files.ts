@@ -1,0 +1,154 @@
+import { dirname, resolve } from "node:path"
+import type { Config, RouteConfig, RouteSettings, UpstreamTlsConfig } from "./model.ts"
+import type { Problem, Sources } from "./problem.ts"
+
+/** How files are asked for; tests hand in their own. */
+export interface FileLook {
+  canRead(path: string): boolean
+  isDirectory(path: string): boolean
+  /** Why a file in a directory that exists cannot be written, as `permission denied`; null: it can. */
+  writeProblem(path: string): string | null
+  /** Whether a directory that is missing could be made. */
+  canMakeDirectory(path: string): boolean
+}
+
+/** Where a path is first written, as its reader knows it. */
+export type Places = ReadonlyMap<string, Pick<Problem, "file" | "line" | "column" | "length">>
+
+/**
+ * What a start would find of the files that a configuration names. A file to read that cannot be read is an error. A
+ * log's directory that is missing is made at the start, as a note says; one that cannot be made is warned of, and the
+ * log goes without: such a machine never had nginx. A log that cannot be opened for any other reason is an error, as in
+ * nginx.
+ *
+ * @param places of paths; others stand where the text of a file first spells them
+ * @returns the configuration as it can start, and what differs
+ */
+export function checkFiles(
+  config: Config,
+  file: string,
+  { sources, places, look }: { sources: Sources; places: Places; look: FileLook },
+): { config: Config; problems: Problem[] } {
+  const problems = new Map<string, Problem>()
+  const add = (severity: Problem["severity"], path: string, message: string, subject?: string): void => {
+    const place = places.get(path) ?? placeOf(path, sources) ?? { file, line: 0, column: 0, length: 1 }
+    const hint = null
+    problems.set(`${subject} ${message}`, { severity, ...place, message, hint, ...(subject && { subject }) })
+  }
+  for (const path of filesRead(config)) if (!look.canRead(path)) add("error", path, `cannot read "${path}"`)
+  const unwritten = new Set<string>()
+  for (const [path, what] of logsOf(config)) {
+    const directory = dirname(path)
+    if (look.isDirectory(directory)) {
+      const why = look.writeProblem(path)
+      if (why !== null) add("error", path, `cannot open the ${what} "${path}": ${why}`)
+    } else if (look.canMakeDirectory(directory))
+      add("note", path, "its directory does not exist: sluice run makes it", path)
+    else {
+      const instead = what === "log" ? "standard error is used" : "this log is not written"
+      add(
+        "warning",
+        path,
+        `the directory "${directory}" of the ${what} does not exist and cannot be made: ${instead}`,
+      )
+      unwritten.add(path)
+    }
+  }
+  const { pidFile } = config
+  if (pidFile !== null && !look.isDirectory(dirname(pidFile)))
+    add(
+      "warning",
+      pidFile,
+      `the directory "${dirname(pidFile)}" of the pid file does not exist: none is written`,
+    )
+  return {
+    config: unwritten.size === 0 ? config : withoutLogs(config, unwritten),
+    problems: [...problems.values()],
+  }
+}
+
+/** Directories of logs that a configuration names; some may be missing. */
+export function logDirectories(config: Config): Set<string> {
+  return new Set(Array.from(logsOf(config), ([path]) => resolve(dirname(path))))
+}
+
+function withoutLogs(config: Config, unwritten: ReadonlySet<string>): Config {
+  const settings = (each: RouteSettings): RouteSettings => {
+    return { ...each, accessLogs: each.accessLogs.filter(({ path }) => !unwritten.has(path)) }
+  }
+  const route = (each: RouteConfig): RouteConfig => {
+    return { ...each, settings: settings(each.settings), routes: each.routes.map(route) }
+  }
+  return {
+    ...config,
+    log: unwritten.has(config.log.path) ? { ...config.log, path: "stderr" } : config.log,
+    servers: config.servers.map((server) => {
+      return { ...server, fallback: settings(server.fallback), routes: server.routes.map(route) }
+    }),
+  }
+}
+
+function filesRead({ listeners, servers }: Config): Set<string> {
+  const files: (string | null)[] = []
+  const upstreamTls = (tls: UpstreamTlsConfig | null): void => {
+    if (tls !== null) files.push(tls.caFile, tls.certFile, tls.keyFile)
+  }
+  for (const { tls } of listeners) {
+    if (tls === null) continue
+    for (const { certFile, keyFile } of tls.certificates) files.push(certFile, keyFile)
+    files.push(tls.clientCaFile)
+  }
+  for (const route of routesOf(servers)) {
+    if (route.action.kind === "cluster" || route.action.kind === "variable") upstreamTls(route.action.tls)
+  }
+  for (const { bridge } of settingsOf(servers)) files.push(bridge.descriptorSet)
+  return new Set(files.filter((path) => path !== null))
+}
+
+function* logsOf({ log, servers }: Config): Generator<[path: string, what: "log" | "access log"]> {
+  if (isFile(log.path)) yield [log.path, "log"]
+  for (const { accessLogs } of settingsOf(servers))
+    for (const { path } of accessLogs) if (isFile(path)) yield [path, "access log"]
+}
+
+function isFile(path: string): boolean {
+  return path !== "stderr" && !path.startsWith("/dev/")
+}
+
+function* settingsOf(servers: Config["servers"]): Generator<RouteSettings> {
+  for (const { fallback } of servers) yield fallback
+  for (const { settings } of routesOf(servers)) yield settings
+}
+
+function* routesOf(servers: Config["servers"]): Generator<RouteConfig> {
+  const within = function* (routes: readonly RouteConfig[]): Generator<RouteConfig> {
+    for (const route of routes) {
+      yield route
+      yield* within(route.routes)
+    }
+  }
+  for (const { routes } of servers) yield* within(routes)
+}
+
+/** Where the text of a file first spells a path, or an address, as it is; null: nowhere. */
+export function placeOf(
+  path: string,
+  sources: Sources,
+): Pick<Problem, "file" | "line" | "column" | "length"> | null {
+  for (const [file, source] of sources) {
+    for (const [index, line] of source.split("\n").entries()) {
+      const column = /^\s*#/.test(line) ? 0 : columnOf(path, line)
+      if (column > 0) return { file, line: index + 1, column, length: path.length }
+    }
+  }
+  return null
+}
+
+/** From 1; 0 where it is not there on its own. */
+function columnOf(path: string, line: string): number {
+  for (let at = line.indexOf(path); at >= 0; at = line.indexOf(path, at + 1)) {
+    const [before = " ", after = " "] = [line[at - 1], line[at + path.length]]
+    if (/[\s"',:{[]/.test(before) && /[\s"',;}\]]/.test(after)) return at + 1
+  }
+  return 0
+}

@@ -1,0 +1,44 @@
+import type { Directive, Word } from "./ast.ts"
+import type { Report } from "./report.ts"
+import type { Variables } from "./variables.ts"
+
+/** Names as the environment has them, and nginx has not: `${PORT}`, `$BACKEND_HOST`. */
+const PLACEHOLDER = /\$(?:\{([A-Z_][A-Z0-9_]+)\}|([A-Z_][A-Z0-9_]+))/g
+
+const HINT = "fill it in first, for instance with envsubst < nginx.conf.template > nginx.conf"
+
+/** What to say of a word that a template would have replaced; null: it is none. */
+export function templateHint(word: string): string | null {
+  return /^\$\{[A-Z_][A-Z0-9_]+\}/.test(word) ? `is this a template? ${HINT}` : null
+}
+
+/**
+ * True when the file is a template whose placeholders nobody has filled in: nothing else that could be said of it would
+ * help. It is one error, at the first of them.
+ */
+export function reportTemplate(
+  directives: readonly Directive[],
+  variables: Variables,
+  report: Report,
+): boolean {
+  const found: { word: Word; placeholder: string }[] = []
+  collect(directives, variables, found)
+  const [first] = found
+  if (first === undefined) return false
+  const more = found.length > 1 ? `, and ${found.length - 1} more` : ""
+  report.error(first.word.span, `"${first.placeholder}" is not filled in${more}: this is a template`, HINT)
+  return true
+}
+
+function collect(
+  directives: readonly Directive[],
+  variables: Variables,
+  found: { word: Word; placeholder: string }[],
+): void {
+  for (const { name, args, block } of directives) {
+    for (const word of [name, ...args])
+      for (const [placeholder, braced, bare] of word.text.matchAll(PLACEHOLDER))
+        if (!variables.isKnown((braced ?? bare)!)) found.push({ word, placeholder })
+    if (block !== null) collect(block, variables, found)
+  }
+}

@@ -1,0 +1,230 @@
+import type { OpenAddress } from "../balancer/status.ts"
+import type { ThreadLog, VersionedConfig } from "../balancer/thread/contract.ts"
+import { trafficOf } from "../balancer/thread/shared-numbers.ts"
+import type { Clock } from "../base/clock.ts"
+import type { LoadedConfig } from "../config/load.ts"
+import type { Config } from "../config/model.ts"
+import { problemLines, whyNot } from "../config/problem.ts"
+import type { ProcessLog } from "../log/logger.ts"
+import { DataThreads, type ThreadWorker } from "./data-threads.ts"
+import type { Inheritance } from "./inherited-sockets.ts"
+import { ListenerSockets } from "./listener-sockets.ts"
+import type { Command, OnCommand } from "./signals.ts"
+import { Slots } from "./slots.ts"
+import { StartSettings } from "./start-settings.ts"
+import { Successor, tellPredecessor } from "./upgrade.ts"
+
+/** Told to end at once, threads have this long for what their logs hold. */
+const LAST_LINES_MS = 1000
+
+export interface ControlOptions {
+  config: Config
+  threads: number
+  /** Reads the configuration again and tells people what is wrong with it; null: there is no file to read. */
+  load: (() => Promise<LoadedConfig>) | null
+  log: ProcessLog
+  threadLog: ThreadLog
+  clock: Clock
+  signals: { onCommand(handler: OnCommand): void }
+  inheritance: Inheritance
+  makeWorker(name: string): ThreadWorker
+  /** All threads listen. */
+  onListening(addresses: OpenAddress[]): void
+  /** Ends the process, with all its threads. */
+  exit(code: number): void
+}
+
+/**
+ * The control side of a process: it has the configuration, the listening sockets and the data threads, and does what signals
+ * ask for. No stream passes through it.
+ */
+export class Control {
+  readonly #options: ControlOptions
+  readonly #slots: Slots
+  readonly #sockets: ListenerSockets
+  readonly #threads: DataThreads
+  readonly #settings: StartSettings
+  /** The configuration in force, as new threads are given it. */
+  #current: Omit<VersionedConfig, "sockets">
+  /** The last reload or upgrade: each begins when the one before it is over. */
+  #changing: Promise<void> = Promise.resolve()
+  #successor: Successor | null = null
+  #isStopping = false
+  #isStoppingAtOnce = false
+  #onDone: (code: number) => void = () => {}
+
+  constructor(options: ControlOptions) {
+    const { config, threads, clock, log, threadLog, makeWorker, inheritance } = options
+    this.#options = options
+    this.#settings = new StartSettings(config)
+    this.#slots = new Slots(threads)
+    const slots = this.#slots.assign(config.clusters, 0)
+    this.#current = { version: 0, config, slots, memory: this.#slots.memory }
+    this.#sockets = new ListenerSockets(threads, inheritance.sockets)
+    this.#threads = new DataThreads({
+      count: threads,
+      clock,
+      log,
+      threadLog,
+      makeWorker,
+      current: () => this.#current,
+      sockets: (indexes) => this.#sockets.copiesFor(indexes, namesOf(this.#current.config)),
+      onLost: (index) => this.#slots.subtract(index),
+    })
+  }
+
+  /** Runs until stopped. Resolves with the exit code. Errors: throws, in a sentence, why it cannot start. */
+  async run(): Promise<number> {
+    const { config, onListening, signals, inheritance, log } = this.#options
+    this.#threads.load()
+    try {
+      await this.#sockets.open(config.listeners)
+      await this.#threads.start()
+    } catch (error) {
+      this.#threads.end()
+      this.#sockets.giveUp()
+      throw error
+    }
+    this.#sockets.closeUnused(log)
+    onListening(this.#sockets.addresses(config.listeners))
+    if (inheritance.isUpgrade) tellPredecessor()
+    signals.onCommand((command, why) => this.#command(command, why))
+    return new Promise((resolve) => {
+      this.#onDone = resolve
+    })
+  }
+
+  #command(command: Command, why: string): void {
+    if (command === "stop") this.#stop(why)
+    else if (command === "reload") this.#change(() => this.#reload())
+    else if (command === "upgrade") this.#change(() => this.#upgrade(why))
+    else this.#reopen()
+  }
+
+  #change(change: () => Promise<void>): void {
+    this.#changing = this.#changing.then(change).catch((error: unknown) => {
+      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      this.#options.log.error("unexpected error", { error: reason })
+    })
+  }
+
+  #reopen(): void {
+    this.#threads.reopen()
+    void this.#options.log.reopen()
+  }
+
+  // ---- Reload -------------------------------------------------------------------------------------------------
+
+  async #reload(): Promise<void> {
+    const { load, log } = this.#options
+    if (load === null) log.warn("nothing to reload: no configuration file was given")
+    else {
+      const loaded = await load()
+      if (loaded.config === null)
+        log.error(`${whyNot(loaded.problems)}; the old one stays`, {
+          problems: problemLines(loaded.problems),
+        })
+      else await this.#putInForce(loaded.config)
+    }
+    // As in nginx, for those who rotate logs by `systemctl reload`; also when the old configuration stays.
+    this.#reopen()
+  }
+
+  async #putInForce(config: Config): Promise<void> {
+    const { log } = this.#options
+    const reason = await this.#tryPutInForce(config)
+    if (reason !== null) return log.error("cannot reload; the old configuration stays", { reason })
+    log.info("configuration reloaded")
+    const waiting = this.#settings.reloaded(config)
+    if (waiting.length > 0)
+      log.warn("changed settings that hold from the next start only", { settings: waiting.join(", ") })
+  }
+
+  /** Prepare in all threads, then commit in all of them or abandon. Returns why the old configuration stays, or null. */
+  async #tryPutInForce(config: Config): Promise<string | null> {
+    if (this.#isStopping) return "the balancer is shutting down"
+    const { config: before } = this.#current
+    const version = this.#current.version + 1
+    const slots = this.#slots.assign(config.clusters, this.#threads.acknowledged)
+    const next = { version, config, slots, memory: this.#slots.memory }
+    let reason: string | null
+    try {
+      const opened = await this.#sockets.open(config.listeners)
+      const indexes = Array.from({ length: this.#options.threads }, (_, index) => index)
+      reason = await this.#threads.prepare(next, await this.#sockets.copiesFor(indexes, opened))
+    } catch (error) {
+      reason = (error as Error).message
+    }
+    if (reason !== null || this.#isStopping) {
+      this.#threads.abandon(version)
+      this.#sockets.retain(before.listeners)
+      this.#slots.retain(before.clusters, this.#current.version)
+      return reason ?? "the balancer is shutting down"
+    }
+    this.#current = next
+    await this.#threads.commit(version)
+    this.#sockets.retain(config.listeners)
+    this.#slots.retain(config.clusters, version)
+    return null
+  }
+
+  // ---- Upgrade ------------------------------------------------------------------------------------------------
+
+  /** Starts the program anew with our sockets. Once it listens we drain; if it does not, nothing has changed. */
+  async #upgrade(why: string): Promise<void> {
+    const { log, clock } = this.#options
+    if (this.#isStopping) return log.warn("no upgrade: the balancer is shutting down")
+    log.info("starting the new version", { signal: why })
+    try {
+      this.#successor = new Successor(this.#sockets.all(), clock)
+      await this.#successor.listening
+      if (this.#isStopping) return
+      log.info("the new version listens; this one ends", { pid: this.#successor.pid })
+      this.#successor = null
+      this.#drain(why, true)
+    } catch (error) {
+      this.#successor = null
+      if (this.#isStopping) return
+      log.error("the new version does not start; this one goes on", { reason: (error as Error).message })
+    }
+  }
+
+  // ---- Stop ---------------------------------------------------------------------------------------------------
+
+  /** The first drains, a second one ends at once, a third without the last lines of the logs. */
+  #stop(why: string): void {
+    const { log, exit } = this.#options
+    if (!this.#isStopping) {
+      this.#successor?.abandon()
+      return this.#drain(why, false)
+    }
+    if (this.#isStoppingAtOnce) return exit(0)
+    this.#isStoppingAtOnce = true
+    log.warn("stopping at once", { signal: why })
+    const end = (): void => {
+      log.flushSync()
+      exit(0)
+    }
+    this.#options.clock.after(LAST_LINES_MS, end)
+    void this.#threads.flush().then(end)
+  }
+
+  #drain(why: string, isUpgrade: boolean): void {
+    this.#isStopping = true
+    const { log } = this.#options
+    const { graceMs } = this.#current.config.shutdown
+    log.info("draining", { signal: why, streams: this.#slots.streamsOpen, graceMs })
+    const stopping = this.#threads.stop()
+    if (isUpgrade) this.#sockets.leave()
+    else this.#sockets.close()
+    void stopping.then((problem) => {
+      if (problem === null) log.info("stopped", trafficOf(this.#slots.memory))
+      else log.error("could not stop cleanly", { reason: problem })
+      this.#onDone(problem === null ? 0 : 1)
+    })
+  }
+}
+
+function namesOf({ listeners }: Config): string[] {
+  return listeners.map(({ name }) => name)
+}

@@ -1,0 +1,306 @@
+import { Worker } from "node:worker_threads"
+import type {
+  FromThread,
+  ThreadLog,
+  ThreadSockets,
+  ToThread,
+  VersionedConfig,
+} from "../balancer/thread/contract.ts"
+import type { Clock } from "../base/clock.ts"
+import { programFile } from "../base/program-file.ts"
+import type { Log } from "../log/logger.ts"
+
+/** A thread that died this soon is replaced no sooner, so that one that cannot live does not keep the machine busy. */
+const RESPAWN_MS = 1000
+
+/**
+ * Bound on the part of a thread's heap where objects are born: three half spaces of 8 MiB. V8 lets it grow to 128 MiB when many
+ * connections come at once, and that stays: 4,000 idle connections take 11 kB each, with the bound 7 kB; 100,000 idle
+ * streams 1.7 kB each and 0.9 kB. Calls cost the same, with thousands at a time some 5 % more. V8's own options go before it.
+ */
+const YOUNG_HEAP_MB = 24
+
+/** What a thread is to the control side: `Worker`, or a stand-in for it in tests. */
+export interface ThreadWorker {
+  postMessage(message: ToThread): void
+  on(event: "message", listener: (message: FromThread) => void): unknown
+  on(event: "error", listener: (error: Error) => void): unknown
+  on(event: "exit", listener: (code: number) => void): unknown
+  terminate(): unknown
+}
+
+/** A thread that waits for its `start`. `name`: what `top -H` shows. */
+export function makeWorker(name: string): ThreadWorker {
+  const program = programFile("../balancer/thread/data-thread.ts", import.meta.url)
+  return new Worker(program, { name, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_HEAP_MB } })
+}
+
+export interface DataThreadsOptions {
+  count: number
+  clock: Clock
+  log: Log
+  threadLog: ThreadLog
+  makeWorker(name: string): ThreadWorker
+  /** The configuration in force. */
+  current(): Omit<VersionedConfig, "sockets">
+  /** All listening sockets of the configuration in force, for each of the threads `indexes`. */
+  sockets(indexes: readonly number[]): Promise<ThreadSockets[]>
+  /** A thread is gone, and with it its streams. */
+  onLost(index: number): void
+}
+
+/** One data thread, as the control side knows it. */
+interface DataThread {
+  readonly index: number
+  readonly worker: ThreadWorker
+  readonly startedMs: number
+  /** The configuration that it has acknowledged, or was started with. */
+  version: number
+  isReady: boolean
+  /** Why it ended, where it has said so. */
+  reason: string | null
+  /** Called with its answer of a kind; with null when it is gone. */
+  readonly waiting: Map<FromThread["kind"], (answer: FromThread | null) => void>
+}
+
+/** The data threads of the process: started, told what to do, and replaced when they die. */
+export class DataThreads {
+  readonly #options: DataThreadsOptions
+  readonly #threads = new Map<number, DataThread>()
+  #hasStarted = false
+  #isStopping = false
+  #stopProblem: string | null = null
+  /** Called when a thread is ready or gone. */
+  #onChange: () => void = () => {}
+
+  constructor(options: DataThreadsOptions) {
+    this.#options = options
+  }
+
+  /** Makes all of them: they load while their sockets are opened. */
+  load(): void {
+    for (let index = 0; index < this.#options.count; index++) this.#spawn(index)
+  }
+
+  /** Starts what `load` has made; resolves once all listen. Errors: throws why one cannot; all have ended then. */
+  async start(): Promise<void> {
+    try {
+      const indexes = [...this.#threads.keys()]
+      const sockets = await this.#options.sockets(indexes)
+      for (const index of indexes) this.#begin(this.#threads.get(index)!, sockets[index]!)
+      await new Promise<void>((resolve, reject) => {
+        this.#onChange = () => {
+          const threads = [...this.#threads.values()]
+          const lost = threads.find(({ reason }) => reason !== null)
+          if (lost !== undefined) reject(new Error(lost.reason!))
+          else if (threads.every(({ isReady }) => isReady)) resolve()
+        }
+        this.#onChange()
+      })
+      this.#hasStarted = true
+    } catch (error) {
+      this.end()
+      throw error
+    }
+  }
+
+  /** The oldest version that a thread may still use. */
+  get acknowledged(): number {
+    const { current } = this.#options
+    return Math.min(current().version, ...[...this.#threads.values()].map(({ version }) => version))
+  }
+
+  // ---- Reload -------------------------------------------------------------------------------------------------
+
+  /**
+   * Has every thread compile `next`. `sockets` of new listeners, by thread. Null: all can take it; else why one cannot, and
+   * `abandon` is due. A thread that only starts meanwhile is made anew when `next` is in force.
+   */
+  async prepare(
+    next: Omit<VersionedConfig, "sockets">,
+    sockets: readonly ThreadSockets[],
+  ): Promise<string | null> {
+    const answers = await this.#askAll("prepared", ({ index }) => ({
+      kind: "prepare",
+      ...next,
+      sockets: sockets[index]!,
+    }))
+    for (const answer of answers) {
+      if (answer === null) return "a data thread died of it"
+      if (answer.kind === "prepared" && answer.problem !== null) return answer.problem
+    }
+    return null
+  }
+
+  /** Puts in force what was prepared; resolves once all have done so. One that cannot is made anew. */
+  async commit(version: number): Promise<void> {
+    const asked = this.#ready()
+    const answers = await this.#askAll("committed", () => ({ kind: "commit", version }))
+    for (const [at, answer] of answers.entries()) {
+      const thread = asked[at]!
+      if (answer?.kind !== "committed" || this.#isStopping) continue
+      if (answer.problem === null) thread.version = version
+      else {
+        // It began to listen when the others had been asked to prepare.
+        thread.reason = `a reload has overtaken it: ${answer.problem}`
+        thread.worker.terminate()
+      }
+    }
+  }
+
+  abandon(version: number): void {
+    this.#tell({ kind: "abandon", version })
+  }
+
+  // ---- Orders -------------------------------------------------------------------------------------------------
+
+  /** Opens all log files anew. */
+  reopen(): void {
+    this.#tell({ kind: "reopen" })
+  }
+
+  /** Drains all; resolves once they have ended, with what went wrong. */
+  stop(): Promise<string | null> {
+    this.#isStopping = true
+    this.#tell({ kind: "stop" })
+    // One that does not listen has no streams.
+    for (const { isReady, worker } of this.#threads.values()) if (!isReady) worker.terminate()
+    return new Promise((resolve) => {
+      this.#onChange = () => {
+        if (this.#threads.size === 0) resolve(this.#stopProblem)
+      }
+      this.#onChange()
+    })
+  }
+
+  /** Has all write what their logs hold. */
+  async flush(): Promise<void> {
+    await this.#askAll("flushed", () => ({ kind: "flush" }))
+  }
+
+  /** Ends all at once. */
+  end(): void {
+    this.#isStopping = true
+    for (const { worker } of this.#threads.values()) worker.terminate()
+  }
+
+  #tell(message: ToThread): void {
+    for (const { worker } of this.#ready()) worker.postMessage(message)
+  }
+
+  /** The answer of each thread that listens; null of those that are gone before. One question of a kind at a time. */
+  #askAll(
+    answer: FromThread["kind"],
+    question: (thread: DataThread) => ToThread,
+  ): Promise<(FromThread | null)[]> {
+    return Promise.all(
+      this.#ready().map(
+        (thread) =>
+          new Promise<FromThread | null>((resolve) => {
+            thread.waiting.set(answer, resolve)
+            thread.worker.postMessage(question(thread))
+          }),
+      ),
+    )
+  }
+
+  #ready(): DataThread[] {
+    return [...this.#threads.values()].filter(({ isReady }) => isReady)
+  }
+
+  // ---- Coming and going ---------------------------------------------------------------------------------------
+
+  #spawn(index: number): DataThread {
+    const { makeWorker, clock, current } = this.#options
+    const worker = makeWorker(`sluice-data-${index + 1}`)
+    const thread: DataThread = {
+      index,
+      worker,
+      startedMs: clock.now(),
+      version: current().version,
+      isReady: false,
+      reason: null,
+      waiting: new Map(),
+    }
+    this.#threads.set(index, thread)
+    worker.on("message", (message) => this.#told(thread, message))
+    worker.on("error", (error) => {
+      thread.reason ??= reasonOf(error)
+    })
+    worker.on("exit", (code) => this.#ended(thread, code))
+    return thread
+  }
+
+  #begin(thread: DataThread, sockets: ThreadSockets): void {
+    const current = this.#options.current()
+    thread.version = current.version
+    const { threadLog: log } = this.#options
+    thread.worker.postMessage({ kind: "start", index: thread.index, log, sockets, ...current })
+  }
+
+  #told(thread: DataThread, message: FromThread): void {
+    switch (message.kind) {
+      case "ready":
+        return this.#isNowReady(thread)
+      case "cannot-start":
+        thread.reason = message.reason
+        return
+      case "stopped":
+        this.#stopProblem ??= message.problem
+        return
+      default: {
+        thread.waiting.get(message.kind)?.(message)
+        thread.waiting.delete(message.kind)
+      }
+    }
+  }
+
+  #isNowReady(thread: DataThread): void {
+    if (this.#isStopping) return void thread.worker.terminate()
+    // A reload has overtaken it.
+    if (thread.version !== this.#options.current().version) return void thread.worker.terminate()
+    thread.isReady = true
+    if (this.#hasStarted) this.#options.log.info("a data thread listens again", { thread: thread.index + 1 })
+    this.#onChange()
+  }
+
+  #ended(thread: DataThread, code: number): void {
+    const { index } = thread
+    thread.reason ??= `it ended with code ${code}`
+    for (const answered of thread.waiting.values()) answered(null)
+    if (!this.#hasStarted && !this.#isStopping) return this.#onChange()
+    this.#threads.delete(index)
+    this.#options.onLost(index)
+    if (this.#isStopping) return this.#onChange()
+    const { log, clock } = this.#options
+    const isStale = thread.version !== this.#options.current().version
+    if (thread.isReady)
+      log.error("a data thread died; its streams are lost, and another takes its place", {
+        thread: index + 1,
+        reason: thread.reason,
+      })
+    else if (!isStale)
+      log.error("a data thread cannot start; tried again", { thread: index + 1, reason: thread.reason })
+    const livedMs = clock.now() - thread.startedMs
+    if (isStale || (thread.isReady && livedMs >= RESPAWN_MS)) void this.#replace(index)
+    else clock.after(RESPAWN_MS, () => void this.#replace(index))
+  }
+
+  async #replace(index: number): Promise<void> {
+    if (this.#isStopping || this.#threads.has(index)) return
+    const thread = this.#spawn(index)
+    try {
+      const [sockets] = await this.#options.sockets([index])
+      this.#begin(thread, sockets!)
+    } catch (error) {
+      thread.reason = (error as Error).message
+      thread.worker.terminate()
+    }
+  }
+}
+
+function reasonOf(error: Error): string {
+  return (error as NodeJS.ErrnoException).code === "ERR_WORKER_OUT_OF_MEMORY"
+    ? "out of memory: its heap is full"
+    : (error.stack ?? error.message)
+}

@@ -1,0 +1,107 @@
+import type { HeaderList } from "../../http2/header-list.ts"
+import { type Failure, failure } from "../../record/failure.ts"
+import { cleanTrailers } from "../route/head-rewrite.ts"
+import type { Leg } from "./leg.ts"
+import { ReplayBuffer, type ReplayContext } from "./replay-buffer.ts"
+import type { DownstreamStream } from "./stream-owner.ts"
+
+const NO_OCTETS = Buffer.alloc(0)
+
+/** The call that the request belongs to. */
+export interface RequestingCall {
+  readonly context: ReplayContext
+  readonly downstream: DownstreamStream
+}
+
+/**
+ * What the client sends, on its way to the present leg: held until there is one, and a little longer, for as long as
+ * another may follow. The client gets credit for an octet when a leg has sent it.
+ */
+export class ClientRequest {
+  readonly #call: RequestingCall
+  /** Null once the call cannot be repeated and all that was sent has been credited. */
+  #replay: ReplayBuffer | null
+  #trailers: HeaderList | null = null
+
+  constructor(call: RequestingCall) {
+    this.#call = call
+    this.#replay = new ReplayBuffer(call.context)
+  }
+
+  /** Opens the stream of a leg, and sends what came so far. Not null: the endpoint does not take lists of this size. */
+  open(leg: Leg, list: HeaderList, isHead: boolean): Failure | null {
+    const problem = headersProblem(leg, list)
+    if (problem !== null) return problem
+    const held = this.#replay!.restart()
+    const trailers = this.#trailers
+    const endsBare = this.#call.downstream.remoteEnded && trailers === null
+    const upstream = leg.open(list, endsBare && held === null, isHead)
+    if (held !== null) {
+      leg.octetsSent += held.length
+      held.each((octets, start, end) => this.sent(upstream.sendData(octets, start, end, false)))
+      if (endsBare) upstream.sendData(NO_OCTETS, 0, 0, true)
+    }
+    return trailers === null ? null : sendTrailers(leg, trailers)
+  }
+
+  receive(leg: Leg | null, octets: Buffer, start: number, end: number, endStream: boolean): void {
+    const upstream = leg === null ? null : leg.upstream
+    this.#replay?.add(octets, start, end, upstream !== null)
+    if (upstream === null) return
+    leg!.octetsSent += end - start
+    this.sent(upstream.sendData(octets, start, end, endStream))
+  }
+
+  receiveTrailers(leg: Leg | null, list: HeaderList): Failure | null {
+    this.#trailers = cleanTrailers(list)
+    return leg === null || leg.upstream === null ? null : sendTrailers(leg, this.#trailers)
+  }
+
+  /** The present leg has sent octets. */
+  sent(octets: number): void {
+    const due = this.#replay === null ? octets : this.#replay.sent(octets)
+    if (due > 0) this.#call.downstream.consume(due)
+  }
+
+  // ---- Another leg ----------------------------------------------------------------------------------------------
+
+  /** All of it can be sent again. */
+  get isReplayable(): boolean {
+    return this.#replay?.isReplayable === true
+  }
+
+  /** Another leg is due: from now on no other stream can push out what it has to send. */
+  keep(): void {
+    this.#replay?.keep()
+  }
+
+  /** No other leg follows the present one. */
+  commit(): void {
+    this.#replay?.forget()
+    if (this.#replay?.isCreditSettled === true) this.#replay = null
+  }
+
+  /** The call is over. */
+  forget(): void {
+    this.#replay?.forget()
+  }
+
+  /** Octets kept for a leg. */
+  get heldOctets(): number {
+    return this.#replay === null ? 0 : this.#replay.heldOctets
+  }
+}
+
+/** An endpoint may end the whole connection for what it does not read, as Netty does, and with it everybody else's streams. */
+function headersProblem(leg: Leg, { octets }: HeaderList): Failure | null {
+  const most = leg.headerListMax
+  if (octets <= most) return null
+  const message = `${leg.where}: takes header lists of ${most} octets, this one has ${octets}`
+  return failure("headers_too_large", message, leg.octetsSent === 0)
+}
+
+function sendTrailers(leg: Leg, trailers: HeaderList): Failure | null {
+  const problem = headersProblem(leg, trailers)
+  if (problem === null) leg.upstream!.sendHeaders(trailers, true)
+  return problem
+}

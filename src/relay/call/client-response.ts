@@ -1,0 +1,210 @@
+import { type Counters, counterIds } from "../../base/counters.ts"
+import { octetText, textOfOctets } from "../../base/octet-text.ts"
+import { parseGrpcStatus } from "../../grpc/status.ts"
+import type { BufferBudget } from "../../http2/buffer-budget.ts"
+import { ErrorCode } from "../../http2/error-code.ts"
+import { HeaderList } from "../../http2/header-list.ts"
+import type { Log } from "../../log/logger.ts"
+import { type Failure, failure } from "../../record/failure.ts"
+import type { NewStreamRecord } from "../../record/stream-record.ts"
+import type { TemplateEnvironment } from "../../record/variables.ts"
+import type { ReturnAction } from "../route/phase.ts"
+import type { Route } from "../route/route.ts"
+import { fitTrailers } from "./fit-trailers.ts"
+import { heldOctets, holdHeaders, releaseHeaders } from "./held-headers.ts"
+import { localReply, type Reply, statusOnWire } from "./local-reply.ts"
+import { returnReply } from "./return-reply.ts"
+import type { DownstreamStream } from "./stream-owner.ts"
+
+/** The call that the response belongs to. */
+export interface RespondingCall {
+  readonly context: {
+    readonly env: TemplateEnvironment
+    readonly budget: BufferBudget
+    readonly counters: Counters
+    readonly log: Log
+  }
+  readonly downstream: DownstreamStream
+  readonly route: Route
+  readonly record: NewStreamRecord
+  readonly isGrpc: boolean
+}
+
+/** Where a response comes from. */
+interface Responder {
+  /** For logs and error messages. */
+  readonly where: string
+}
+
+/**
+ * What the client is told: at most one head, then at most one ending, from the backend or in its place. Header lists
+ * that are held for as long as the client has not taken everything are counted here.
+ */
+export class ClientResponse {
+  /** Only an ending may follow. */
+  isHeadSent = false
+  readonly #call: RespondingCall
+  /** The request is refused as soon as the response is out. */
+  #resetWhenFlushed = false
+  #isHolding = false
+
+  constructor(call: RespondingCall) {
+    this.#call = call
+  }
+
+  /** The call begins: its header lists count as held from here on. */
+  holdHeaders(): void {
+    holdHeaders(this.#call.record.requestHeaders, this.#call.context.budget)
+    this.#isHolding = true
+  }
+
+  // ---- From the backend ---------------------------------------------------------------------------------------
+
+  interim(list: HeaderList): void {
+    const { downstream } = this.#call
+    if (list.octets <= downstream.headerListMax) downstream.sendHeaders(list, false)
+  }
+
+  /** Not null: the client does not take a list of this size, and the call has to fail. */
+  head(list: HeaderList, endStream: boolean, from: Responder): Failure | null {
+    const { isGrpc, downstream, record } = this.#call
+    const fitting = endStream && isGrpc ? this.#fitting(list, from) : list
+    const problem = problemOf(fitting, downstream, from)
+    if (problem !== null) return problem
+    // Some say it here although a body follows, or none does but its end.
+    if (endStream || isGrpc) readStatus(fitting, record)
+    this.#sendHead(fitting, endStream)
+    return null
+  }
+
+  trailers(list: HeaderList, from: Responder): void {
+    const fitting = this.#fitting(list, from)
+    readStatus(fitting, this.#call.record)
+    this.#sendTrailers(fitting)
+  }
+
+  /** The ending that the client takes: how its call ended is worth more than all that came with it. */
+  #fitting(list: HeaderList, from: Responder): HeaderList {
+    const { downstream, context, record } = this.#call
+    const most = downstream.headerListMax
+    if (list.octets <= most) return list
+    context.counters.add(counterIds.trailers_cut)
+    context.log.info("trailers are cut to what their client takes", {
+      client: record.connection.remoteAddress,
+      from: from.where,
+      octets: list.octets,
+      most,
+      grpcStatus: list.get("grpc-status") ?? "-",
+    })
+    return fitTrailers(list, most)
+  }
+
+  #sendHead(list: HeaderList, endStream: boolean): void {
+    const { record, context, downstream } = this.#call
+    record.responseHeaders = list
+    holdHeaders(list, context.budget)
+    this.isHeadSent = true
+    downstream.sendHeaders(list, endStream)
+  }
+
+  #sendTrailers(list: HeaderList): void {
+    const { record, downstream } = this.#call
+    record.responseTrailers = list
+    downstream.sendHeaders(list, true)
+  }
+
+  // ---- In the backend's place -----------------------------------------------------------------------------------
+
+  /** Ends the response with what Sluice has to say, in the client's protocol, where it has not ended. */
+  reply(what: Reply): void {
+    const { record, route, context, downstream, isGrpc } = this.#call
+    const configured = isGrpc ? route.errorStatuses.get(what.httpStatus) : undefined
+    const grpcStatus = configured?.grpcStatus ?? what.grpcStatus
+    const rendered = configured?.message.render(record, context.env) ?? ""
+    const message = rendered === "" ? what.message : textOfOctets(rendered)
+    const { isHeadSent } = this
+    if (!isHeadSent) record.status = isGrpc ? 200 : statusOnWire(what.httpStatus)
+    if (!downstream.localEnded) {
+      const reply = localReply({ isGrpc, isHeadSent }, { ...what, grpcStatus, message })
+      record.grpcStatus = reply?.grpcStatus ?? -1
+      record.grpcMessage = octetText(message)
+      if (reply === null) downstream.reset(ErrorCode.INTERNAL_ERROR)
+      else if (isHeadSent) this.#sendTrailers(reply.list)
+      else this.#sendWhole(reply.list, reply.body, what.httpStatus)
+    }
+    this.endRequest()
+  }
+
+  /** nginx's `return`. */
+  return(action: ReturnAction): void {
+    const { record, context, downstream, isGrpc } = this.#call
+    record.status = action.status
+    if (action.status === 444) return downstream.reset(ErrorCode.CANCEL)
+    if (isGrpc && (action.grpcStatus !== null || action.status >= 300)) {
+      const message = textOfOctets((action.grpcMessage ?? action.template).render(record, context.env))
+      return this.reply({ httpStatus: action.status, grpcStatus: action.grpcStatus ?? -1, message })
+    }
+    const text = action.template.render(record, context.env)
+    const { fields, body } = returnReply(action.status, text, action.contentType)
+    this.#sendWhole(new HeaderList(fields), body, action.status)
+    this.endRequest()
+  }
+
+  /** `httpStatus`: what it means, which a gRPC client is told in other words. */
+  #sendWhole(list: HeaderList, body: Buffer, httpStatus: number): void {
+    const { record, route, context, downstream } = this.#call
+    const isBodiless = body.length === 0 || record.head.method === "HEAD"
+    if (!isBodiless) record.responseOctets = body.length
+    this.#sendHead(route.responseRewrite.addTo(list, httpStatus, record, context.env), isBodiless)
+    if (!isBodiless) downstream.sendData(body, 0, body.length, true)
+  }
+
+  // ---- Its end --------------------------------------------------------------------------------------------------
+
+  /** The response is complete before the request: once it is out, no more of that is wanted (RFC 9113 §8.1). */
+  endRequest(): void {
+    const { downstream } = this.#call
+    if (downstream.isClosed || downstream.remoteEnded) return
+    if (downstream.queuedOctets === 0) downstream.reset(ErrorCode.NO_ERROR)
+    else this.#resetWhenFlushed = true
+  }
+
+  /** The client took what waited for it. */
+  onTaken(): void {
+    const { downstream } = this.#call
+    if (this.#resetWhenFlushed && downstream.queuedOctets === 0) downstream.reset(ErrorCode.NO_ERROR)
+  }
+
+  /** The call is over: lets go of the header lists, unless its response still waits for a client that is there. */
+  releaseHeaders(isClientGone: boolean): void {
+    const { record, context, downstream } = this.#call
+    if (!this.#isHolding || (!isClientGone && downstream.queuedOctets > 0)) return
+    this.#isHolding = false
+    releaseHeaders(record.requestHeaders, context.budget)
+    releaseHeaders(record.responseHeaders, context.budget)
+  }
+
+  /** Header lists and octets that are held for the client. */
+  get bufferedOctets(): number {
+    const { record, downstream } = this.#call
+    const headers = this.#isHolding
+      ? heldOctets(record.requestHeaders) + heldOctets(record.responseHeaders)
+      : 0
+    return headers + downstream.queuedOctets
+  }
+}
+
+/** Sent all the same, a larger list might cost the client's whole connection. */
+function problemOf({ octets }: HeaderList, downstream: DownstreamStream, from: Responder): Failure | null {
+  const most = downstream.headerListMax
+  if (octets <= most) return null
+  const message = `${from.where}: answered with a header list of ${octets} octets, the client takes ${most}`
+  return failure("headers_too_large", message)
+}
+
+function readStatus(list: HeaderList, record: NewStreamRecord): void {
+  const status = list.get("grpc-status")
+  if (status === undefined) return
+  record.grpcStatus = parseGrpcStatus(status)
+  record.grpcMessage = list.get("grpc-message") ?? ""
+}

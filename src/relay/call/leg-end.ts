@@ -1,0 +1,166 @@
+import { ErrorCode, errorCodeName } from "../../http2/error-code.ts"
+import type { StreamEnd } from "../../http2/events.ts"
+import { type Failure, type FailureKind, failure, isCharged } from "../../record/failure.ts"
+
+/** How a leg ended. Nothing else is remembered of that: what follows is decided from this and the call's facts. */
+export type LegEnd =
+  /** The answer is whole; of the request no more is wanted. */
+  | { readonly kind: "complete" }
+  /** No connection could be made. */
+  | { readonly kind: "not_connected"; readonly isTimeout: boolean; readonly reason: string }
+  /** The endpoint is connected, and no stream became free there; `reason` names the limit. */
+  | { readonly kind: "no_slot"; readonly reason: string }
+  /** The endpoint has said that it did nothing for the stream. `isGoaway`: so it says of all on its connection. */
+  | {
+      readonly kind: "unprocessed"
+      readonly isGoaway: boolean
+      readonly code: number
+      readonly reason: string
+    }
+  /** The endpoint reset the stream. `isAnswered`: after its head. */
+  | { readonly kind: "reset"; readonly code: number; readonly isAnswered: boolean }
+  /** The connection is gone. `isGoodbye`: one of its ends had said that it would go, and not for a fault. */
+  | { readonly kind: "lost"; readonly isGoodbye: boolean; readonly reason: string }
+  /** What the endpoint sent breaks HTTP/2. `isOverrun`: it goes on past the window, and so for as long as it is let. */
+  | {
+      readonly kind: "malformed"
+      readonly isAnswered: boolean
+      readonly isOverrun: boolean
+      readonly reason: string
+    }
+  /** A head with this status, which is not passed on. */
+  | { readonly kind: "status"; readonly status: number }
+  /** A timeout of the route. `isAnswered`: the response had begun. */
+  | { readonly kind: "timeout"; readonly what: Failure; readonly isAnswered: boolean }
+  /** The client reset its stream with `code`, or is gone. */
+  | { readonly kind: "cancelled"; readonly code: number }
+  /** The call's own deadline has passed. */
+  | { readonly kind: "deadline"; readonly what: Failure }
+  /** What the client sent cannot be passed on. `isCharged`: that counts against its connection already. */
+  | { readonly kind: "rejected"; readonly isCharged: boolean }
+  /** Sluice ends the call: it shuts down or is short of memory, or the client does not take what was answered. */
+  | { readonly kind: "ended" }
+
+export const COMPLETE: LegEnd = { kind: "complete" }
+export const REJECTED: LegEnd = { kind: "rejected", isCharged: false }
+const CHARGED: LegEnd = { kind: "rejected", isCharged: true }
+export const ENDED: LegEnd = { kind: "ended" }
+
+/** How the upstream stream says that it ended. `isAnswered`: after its head. `isGoodbye` is for a connection that is gone. */
+export function legEndOf(end: StreamEnd, isAnswered: boolean, isGoodbye: boolean): LegEnd {
+  const { code, origin, reason } = end
+  if (end.unprocessed) return { kind: "unprocessed", isGoaway: origin === "connection", code, reason }
+  if (origin === "peer") return { kind: "reset", code, isAnswered }
+  if (origin === "connection") return { kind: "lost", isGoodbye, reason }
+  return { kind: "malformed", isAnswered, isOverrun: code === ErrorCode.FLOW_CONTROL_ERROR, reason }
+}
+
+/** Codes by which an endpoint says that it does not want a stream, and nothing of itself. */
+const UNWANTED: ReadonlySet<number> = new Set([ErrorCode.NO_ERROR, ErrorCode.CANCEL])
+
+/** The client's own code goes up, where it means something to the endpoint. */
+export function cancelledBy({ origin, code }: StreamEnd): LegEnd {
+  const isClients = origin === "peer" && code !== ErrorCode.NO_ERROR
+  return { kind: "cancelled", code: isClients ? code : ErrorCode.CANCEL }
+}
+
+/** Whose fault it was. An endpoint's counts against it (`max_fails`), a client's never does. */
+export function faultOf(end: LegEnd): "endpoint" | "client" | "none" {
+  switch (end.kind) {
+    case "not_connected":
+      return "endpoint"
+    case "lost":
+      return end.isGoodbye ? "none" : "endpoint"
+    case "reset":
+      return end.isAnswered || UNWANTED.has(end.code) ? "none" : "endpoint"
+    case "malformed":
+      return end.isAnswered ? "none" : "endpoint"
+    case "status":
+      // As nginx has it, these two say something of the call, not of the endpoint.
+      return end.status === 403 || end.status === 404 ? "none" : "endpoint"
+    case "timeout":
+      return end.isAnswered && end.what.kind === "read_timeout" ? "none" : "endpoint"
+    case "cancelled":
+    case "deadline":
+    case "rejected":
+      return "client"
+    default:
+      return "none"
+  }
+}
+
+/** `$upstream_status` of a leg without a head, as nginx logs it; 0: none. */
+export function statusOf(end: LegEnd): number {
+  switch (end.kind) {
+    case "not_connected":
+      return end.isTimeout ? 504 : 502
+    case "timeout":
+      return 504
+    case "unprocessed":
+    case "reset":
+    case "lost":
+    case "malformed":
+      return 502
+    default:
+      return 0
+  }
+}
+
+/** The code of the RST_STREAM that ends the stream, where it is still open. */
+export function resetCodeOf(end: LegEnd): number {
+  if (end.kind === "complete") return ErrorCode.NO_ERROR
+  return end.kind === "cancelled" ? end.code : ErrorCode.CANCEL
+}
+
+/** What the client is told where no other leg follows. `where` names the cluster and the endpoint. */
+export function failureOf(end: LegEnd, where: string): Failure {
+  switch (end.kind) {
+    case "not_connected":
+      return failure(end.isTimeout ? "connect_timeout" : "connect_failed", `${where}: ${end.reason}`, true)
+    case "no_slot":
+      return failure("pick_queue", `${where}: ${end.reason}`, true)
+    case "unprocessed": {
+      const message = `${where}: ${end.reason} (${errorCodeName(end.code)})`
+      return failure("upstream_refused", message, true)
+    }
+    case "malformed":
+      return failure("upstream_malformed", `${where}: ${end.reason}`)
+    case "status":
+      return failure("upstream_refused", `${where}: HTTP status ${end.status}`)
+    case "timeout":
+    case "deadline":
+      return end.what
+    case "lost":
+      return failure("upstream_lost", `${where}: ${end.reason}`)
+    default:
+      return failure("upstream_lost", `${where}: ${end.kind}`)
+  }
+}
+
+/** What of it is logged when it puts the endpoint out. */
+export function reasonOf(end: LegEnd): string {
+  switch (end.kind) {
+    case "not_connected":
+    case "lost":
+    case "malformed":
+      return end.reason
+    case "status":
+      return `HTTP status ${end.status}`
+    case "timeout":
+      return end.what.message
+    case "reset":
+      return `RST_STREAM (${errorCodeName(end.code)})`
+    default:
+      return end.kind
+  }
+}
+
+/** Failures of what the client sent: the leg that they end has nobody else to blame. */
+const REJECTIONS: ReadonlySet<FailureKind> = new Set(["bad_request", "body_too_large", "body_timeout"])
+
+/** How a leg ends whose call Sluice fails. */
+export function legEndOfFailure(what: Failure): LegEnd {
+  if (what.kind === "deadline") return { kind: "deadline", what }
+  if (!REJECTIONS.has(what.kind)) return ENDED
+  return isCharged(what) ? CHARGED : REJECTED
+}

@@ -1,0 +1,96 @@
+import type { RetryConfig } from "../../config/model.ts"
+import type { LegEnd } from "./leg-end.ts"
+import { mayRetry, type RetriedCall } from "./retry-rules.ts"
+
+/** All that the decision depends on, beside how the leg ended. */
+export interface CallFacts extends RetriedCall {
+  readonly retry: RetryConfig
+  /** The client has a head, so nothing may take back what it says. */
+  readonly isHeadSent: boolean
+  /** All of the request can be sent again. */
+  readonly isReplayable: boolean
+  /** GOAWAY has let an endpoint be asked again already. */
+  readonly hasRepeatedEndpoint: boolean
+  /** The cluster's retry budget has one more. */
+  readonly isBudgetLeft: boolean
+}
+
+/** `wait`: the leg goes on, its head is the answer. */
+export type Decision =
+  | {
+      readonly next: "leg"
+      /** The endpoint of the leg that ended may be picked again. */
+      readonly mayRepeatEndpoint: boolean
+      /** The caller takes one retry from the budget. */
+      readonly takesBudget: boolean
+    }
+  | { readonly next: "answer" | "wait"; readonly isBudgetSpent: boolean }
+
+const ANSWER: Decision = { next: "answer", isBudgetSpent: false }
+const WAIT: Decision = { next: "wait", isBudgetSpent: false }
+
+/** One rule: the first one that fits decides. */
+export interface NextLegRule {
+  readonly name: string
+  fits(facts: CallFacts, end: LegEnd): boolean
+  decide(end: LegEnd): Decision
+}
+
+/** A leg whose head is looked at is not over yet. */
+const orWait = (end: LegEnd, isBudgetSpent: boolean): Decision => {
+  if (end.kind === "status") return isBudgetSpent ? { next: "wait", isBudgetSpent } : WAIT
+  return isBudgetSpent ? { next: "answer", isBudgetSpent } : ANSWER
+}
+
+const leg = (repeats: boolean, takesBudget: boolean): NextLegRule["decide"] => {
+  const decision: Decision = { next: "leg", mayRepeatEndpoint: repeats, takesBudget }
+  return () => decision
+}
+
+/** GOAWAY ends a connection, not the endpoint: once, that may be asked again on a new one, and counts as one. */
+const mayRepeatEndpoint = ({ hasRepeatedEndpoint }: CallFacts, end: LegEnd): boolean =>
+  end.kind === "unprocessed" && end.isGoaway && !hasRepeatedEndpoint
+
+/** What follows the end of a leg, in order. */
+export const nextLegRules: readonly NextLegRule[] = [
+  {
+    name: "the answer has begun, or is whole",
+    fits: ({ isHeadSent }, { kind }) => isHeadSent || kind === "complete",
+    decide: (end) => orWait(end, false),
+  },
+  {
+    name: "grpc_next_upstream does not let it go elsewhere",
+    fits: (facts, end) => {
+      const legs = facts.legs - (mayRepeatEndpoint(facts, end) ? 1 : 0)
+      return !mayRetry(facts.retry, { ...facts, legs }, end)
+    },
+    decide: (end) => orWait(end, false),
+  },
+  {
+    name: "the request is not kept any more",
+    fits: ({ isReplayable }) => !isReplayable,
+    decide: (end) => orWait(end, false),
+  },
+  {
+    // A connection that was never made cost no backend anything.
+    name: "no connection was made: another endpoint",
+    fits: (_, { kind }) => kind === "not_connected",
+    decide: leg(false, false),
+  },
+  {
+    name: "the retry budget is spent",
+    fits: ({ isBudgetLeft }) => !isBudgetLeft,
+    decide: (end) => orWait(end, true),
+  },
+  {
+    name: "GOAWAY came first: any endpoint, once this one again",
+    fits: mayRepeatEndpoint,
+    decide: leg(true, true),
+  },
+  { name: "another endpoint", fits: () => true, decide: leg(false, true) },
+]
+
+/** Whether another leg follows one that ended, and where: the one place where that is decided. */
+export function nextLeg(facts: CallFacts, end: LegEnd): Decision {
+  return nextLegRules.find((rule) => rule.fits(facts, end))!.decide(end)
+}

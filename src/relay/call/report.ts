@@ -1,0 +1,17 @@
+import type { AccessLog } from "../../log/access-log.ts"
+import type { StreamRecord } from "../../record/record.ts"
+
+export interface ReportContext {
+  /** Exactly once per stream. */
+  onStreamEnd(record: StreamRecord): void
+}
+
+/** Tells of a call that is over. Its record is complete and no longer changes. */
+export function reportCall(
+  context: ReportContext,
+  accessLogs: readonly AccessLog[],
+  record: StreamRecord,
+): void {
+  for (const log of accessLogs) log.write(record)
+  context.onStreamEnd(record)
+}

@@ -1,0 +1,173 @@
+import { setTimeout as wait } from "node:timers/promises"
+import fc from "fast-check"
+import { type Copy, Loader } from "./loader.ts"
+import { activate, allowSteps, NONE, takeSeen } from "./switches.ts"
+import { runTest, type TestCase } from "./vitest.ts"
+
+/** What one test does without a mutant. */
+export interface Measured {
+  readonly file: string
+  /** Its number among the file's tests. */
+  readonly index: number
+  readonly name: string
+  readonly ms: number
+  /** Of the processor: what it takes whatever else the machine does. */
+  readonly cpuMs: number
+  readonly steps: number
+  /** The mutants that it reaches. */
+  readonly mutants: readonly number[]
+}
+
+export interface Baseline {
+  readonly tests: readonly Measured[]
+  /** The mutants that are reached while the modules load: to switch one on later changes nothing or not all. */
+  readonly atLoad: readonly number[]
+  /** Tests that fail without a mutant, as sentences; they are left out. */
+  readonly broken: readonly string[]
+  /** Tests that take longer than was asked for; they are left out. */
+  readonly slow: readonly string[]
+}
+
+export type Verdict =
+  | { readonly outcome: "killed" | "timed out"; readonly by: string }
+  | { readonly outcome: "survived" }
+
+/** What a mutant may take, beside what the test takes without it. */
+const STEPS_FACTOR = 20
+const MORE_STEPS = 200_000
+const MS_FACTOR = 20
+const MORE_MS = 5000
+/** While modules load and tests are declared. */
+const LOADING_STEPS = 50_000_000
+
+class TookTooLong extends Error {}
+
+/** Runs tests against mutants, one after the other, in this process. */
+export class Runner {
+  readonly #loader: Loader
+  #copy: Copy
+  readonly #onTest: () => void
+  /** What an event handler throws while a test runs. */
+  #onStray: (error: unknown) => void = () => {}
+
+  /** `onTest` is called before each test. */
+  constructor(texts: ReadonlyMap<string, string>, onTest: () => void) {
+    this.#onTest = onTest
+    this.#loader = new Loader(texts)
+    this.#copy = this.#loader.newCopy()
+    // The same cases each time, and the first failure is enough.
+    fc.configureGlobal({ seed: 1, endOnFailure: true })
+    process.on("uncaughtException", (error) => this.#onStray(error))
+    process.on("unhandledRejection", (error) => this.#onStray(error))
+  }
+
+  /** Runs every test of these files once without a mutant. `cpuMsMax`: of a test that is not left out as slow. */
+  async measure(files: readonly string[], cpuMsMax: number): Promise<Baseline> {
+    const tests: Measured[] = []
+    const broken: string[] = []
+    const slow: string[] = []
+    const atLoad = new Set<number>()
+    for (const file of files) {
+      takeSeen()
+      const cases = await this.#copy.testsOf(file)
+      for (const id of takeSeen()) atLoad.add(id)
+      for (const [index, test] of cases.entries()) {
+        const name = nameOf(file, test)
+        const startMs = performance.now()
+        const cpu = process.cpuUsage()
+        const error = await this.#run(test, { ms: 60_000, steps: Number.POSITIVE_INFINITY })
+        const ms = performance.now() - startMs
+        const { user, system } = process.cpuUsage(cpu)
+        const cpuMs = (user + system) / 1000
+        const steps = allowSteps(Number.POSITIVE_INFINITY)
+        const mutants = takeSeen()
+        if (error !== null) broken.push(`${name}: ${error instanceof Error ? error.message : "it failed"}`)
+        else if (cpuMs > cpuMsMax) slow.push(`${name}: ${Math.round(cpuMs)} ms`)
+        else tests.push({ file, index, name, ms, cpuMs, steps, mutants })
+      }
+    }
+    return { tests, atLoad: [...atLoad], broken, slow }
+  }
+
+  /** Whether one of `tests` fails with the mutant. */
+  async judge(id: number, tests: readonly Measured[]): Promise<Verdict> {
+    for (const measured of tests) {
+      // Without the mutant: what modules make of it while they load would stay.
+      await this.#copy.testsOf(measured.file)
+      const error = await this.#runWith(id, this.#copy, measured)
+      if (error === null) continue
+      if (error instanceof TookTooLong && (await this.#isSlow(id, this.#copy, measured)))
+        return { outcome: "timed out", by: measured.name }
+      // An earlier mutant may have left something behind, in a pool for one: then the test fails without any, too.
+      if ((await this.#runWith(NONE, this.#copy, measured)) === null)
+        return { outcome: "killed", by: measured.name }
+      await this.#copy.end()
+      this.#copy = this.#loader.newCopy()
+      await this.#copy.testsOf(measured.file)
+      if ((await this.#runWith(id, this.#copy, measured)) !== null)
+        return { outcome: "killed", by: measured.name }
+    }
+    return { outcome: "survived" }
+  }
+
+  /** The same for a mutant that works while modules load: with a copy of all modules of its own. */
+  async judgeLoading(id: number, tests: readonly Measured[]): Promise<Verdict> {
+    const copy = this.#loader.newCopy()
+    let by = "loading the modules"
+    try {
+      for (const measured of tests) {
+        const error = await this.#runWith(id, copy, measured)
+        by = measured.name
+        if (error instanceof TookTooLong && (await this.#isSlow(id, copy, measured)))
+          return { outcome: "timed out", by }
+        if (error !== null) return { outcome: "killed", by }
+      }
+      return { outcome: "survived" }
+    } catch {
+      return { outcome: "killed", by }
+    } finally {
+      activate(NONE)
+      await copy.end()
+    }
+  }
+
+  /** The machine may have been busy: what takes too long is asked again. */
+  async #isSlow(id: number, copy: Copy, measured: Measured): Promise<boolean> {
+    return (await this.#runWith(id, copy, measured)) instanceof TookTooLong
+  }
+
+  async #runWith(id: number, copy: Copy, { file, index, ms, steps }: Measured): Promise<unknown> {
+    activate(id)
+    allowSteps(LOADING_STEPS)
+    const test = (await copy.testsOf(file))[index]!
+    const error = await this.#run(test, {
+      ms: ms * MS_FACTOR + MORE_MS,
+      steps: steps * STEPS_FACTOR + MORE_STEPS,
+    })
+    activate(NONE)
+    return error
+  }
+
+  /** What the test throws, or null. */
+  async #run(test: TestCase, most: { ms: number; steps: number }): Promise<unknown> {
+    this.#onTest()
+    const timer = new AbortController()
+    allowSteps(most.steps)
+    const stray = Promise.withResolvers<unknown>()
+    this.#onStray = (error) => stray.resolve(error ?? new Error("rejected"))
+    const outcome = runTest(test).then(
+      () => null,
+      (error: unknown) => error ?? new Error("thrown"),
+    )
+    const late = wait(most.ms, new TookTooLong("the test does not end"), { signal: timer.signal })
+    const error = await Promise.race([outcome, stray.promise, late.catch(() => null)])
+    timer.abort()
+    this.#onStray = () => {}
+    return error
+  }
+}
+
+function nameOf(file: string, { suite, name }: TestCase): string {
+  const path = [...suite.path.map((one) => one.name), name].filter((part) => part !== "")
+  return `${file}: ${path.join(" > ")}`
+}
