@@ -134,7 +134,7 @@ export class Http2Stream<Owner> {
 
   /**
    * Sends DATA as far as credit and the socket allow and queues the rest.
-   * Returns how many octets were taken now; `onTaken` tells of the others.
+   * Returns how many octets were taken now; `onSent` tells of the others.
    */
   sendData(octets: Buffer, start: number, end: number, endStream: boolean): number {
     if (this.isClosed || this.localEnded) return end - start

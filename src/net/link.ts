@@ -1,5 +1,5 @@
 import type { Socket } from "node:net"
-import type { HeldClock, Timer } from "../base/clock.ts"
+import type { CachedClock, Timer } from "../base/clock.ts"
 import { type Output, type OutputChunk, recycleChunk } from "../http2/output.ts"
 import type { Flushable, Flusher } from "./flusher.ts"
 import { tlsReason } from "./tls-reason.ts"
@@ -58,7 +58,7 @@ export class Link implements Flushable {
   /** It could not be opened: the process has too many files open. */
   lacksDescriptor = false
   readonly #flusher: Flusher
-  readonly #clock: HeldClock
+  readonly #clock: CachedClock
   readonly #owner: LinkOwner
   #user: LinkUser | null = null
   /** Nothing goes out before a TLS peer has shown who it is. */
@@ -72,7 +72,7 @@ export class Link implements Flushable {
   #writing = NOTHING_WRITTEN
   #deadline: Timer | null = null
 
-  constructor(socket: LinkedSocket, flusher: Flusher, clock: HeldClock, owner: LinkOwner) {
+  constructor(socket: LinkedSocket, flusher: Flusher, clock: CachedClock, owner: LinkOwner) {
     this.socket = socket
     this.#owner = owner
     this.#flusher = flusher

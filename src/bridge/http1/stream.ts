@@ -236,7 +236,7 @@ export class Http1Stream implements DownstreamStream {
     this.#held.add(-octets)
     if (this.isClosed) return
     this.#closeIfOver()
-    this.owner!.onDownstreamTaken(octets)
+    this.owner!.onDownstreamSent(octets)
   }
 
   #closeIfOver(): void {

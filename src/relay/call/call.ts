@@ -137,10 +137,10 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     this.#finish()
   }
 
-  onDownstreamTaken(octets: number): void {
+  onDownstreamSent(octets: number): void {
     this.#timer?.timeouts?.downstreamTook(this.context.clock)
     this.#leg?.consume(this.#retries === null ? octets : this.#retries.ofPresentLeg(octets))
-    this.#response.onTaken()
+    this.#response.onSent()
     if (this.#isDone) this.#response.releaseHeaders(false)
     this.#settle()
   }
@@ -172,7 +172,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
 
   onLegData(leg: Leg, octets: Buffer, start: number, end: number, endStream: boolean): void {
     if (leg !== this.#leg) return
-    // 6. Credit for what the client takes at once; `onDownstreamTaken` tells of the rest.
+    // 6. Credit for what the client takes at once; `onDownstreamSent` tells of the rest.
     this.record.responseOctets += end - start
     if (this.isGrpc) this.#scanners = countResponse(this.record, this.#scanners, octets, start, end)
     this.#timer?.timeouts?.fromUpstream(this.context.clock)

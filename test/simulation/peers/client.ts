@@ -127,7 +127,7 @@ export class ClientConnection extends Peer {
   }
 
   /** What was queued went out, and with it maybe the end of a stream. */
-  override onTaken(): void {
+  override onSent(): void {
     this.serveSoon()
   }
 

@@ -198,7 +198,7 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
     stream.owner!.onReset(end)
   }
 
-  onTaken(): void {}
+  onSent(): void {}
 
   onOutput(): void {
     if (this.#isFlushing) return
