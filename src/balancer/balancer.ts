@@ -58,7 +58,7 @@ export interface BalancerOptions {
   network?: Network
 }
 
-/** What a balancer tells whoever listens. Each comes after the fact and must not throw. */
+/** What a balancer tells its listeners. Each comes after the fact and must not throw. */
 export interface BalancerEvents {
   /** Exactly once per stream. The record is complete and no longer changes. */
   stream: [record: StreamRecord]
@@ -420,7 +420,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
 
   // ---- Connections --------------------------------------------------------------------------------------------
 
-  /** A bug of ours met by one connection's octets: that connection ends, the others do not notice. */
+  /** A bug met by one connection's octets: that connection ends, the others do not notice. */
   #uncaught(error: unknown): void {
     this.counters.add(counterIds.uncaught)
     this.#log.error("unexpected error, one connection ended", {

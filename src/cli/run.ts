@@ -56,7 +56,7 @@ async function runUntilStopped(options: RunOptions): Promise<number> {
     return 1
   }
   process.on("uncaughtException", (error) => {
-    // A bug of ours on the control side. Data threads full of live streams are not ended for it.
+    // A bug on the control side. Data threads full of live streams are not ended for it.
     log.error("unexpected error", { error: error.stack ?? String(error) })
   })
   await closeUninvitedDebugger()

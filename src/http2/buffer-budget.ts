@@ -14,7 +14,7 @@ export interface Reclaimable {
 /**
  * What all connections of a process hold for receivers that are slow. Near its end what is only held just in case goes,
  * and streams of which something is held get no new credit, so their senders stop by themselves; past it, `onExceeded` is
- * asked to make room. A stream whose octets are all taken adds nothing, and would wait for others for ever.
+ * asked to make room. A stream whose octets are all taken adds nothing, and would wait for others without end.
  *
  * Unit: octets queued. Source: `bufferedOctetsMax`, `bufferedWithholdPercent` in `limits.ts`.
  */
@@ -24,7 +24,7 @@ export class BufferBudget {
   readonly #withholdFrom: number
   /** Streams whose credit was withheld; bounded by the streams there are. */
   readonly #withheld = new Set<CreditHolder>()
-  /** They go first: nobody may wait for credit because of what nobody may ever need. */
+  /** Replay copies are dropped first, before any live stream is slowed. */
   readonly #spares = new Set<Reclaimable>()
   /** Called on every addition past the maximum. */
   onExceeded: () => void = () => {}

@@ -240,7 +240,7 @@ export class Http2Connection<Owner> {
 
   // ---- For the receiver ---------------------------------------------------------------------------------------
 
-  /** A PING acknowledgement came. What answers no PING of ours, octet by octet, means nothing: RFC 9113 §6.7. */
+  /** A PING acknowledgement came. One that does not equal our PING, octet by octet, is ignored: RFC 9113 §6.7. */
   onPingAck(payload: Buffer): void {
     if (this.#isDrainPinged && DRAIN_PING.equals(payload)) this.#drainAnswered()
     else if (this.#pingsOpen > 0 && KEEPALIVE_PING.equals(payload)) {

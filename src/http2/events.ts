@@ -64,6 +64,6 @@ export interface ConnectionEvents<Owner> {
   onPong(): void
   /** A limit was reached, by its counter's name. */
   onLimit(counter: string): void
-  /** The connection is over: send what is in the output, then close the socket. Null: nobody's fault. */
+  /** The connection is over: send what is in the output, then close the socket. Null: without a fault. */
   onEnd(fault: Fault | null): void
 }

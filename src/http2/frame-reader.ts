@@ -1,7 +1,7 @@
 import { DEFAULT_MAX_FRAME_OCTETS, FRAME_HEAD_OCTETS, FrameType } from "./frame/types.ts"
 import { allocUnpooled } from "./own-octets.ts"
 
-/** Whoever takes the frames. */
+/** The receiver of the frames. */
 export interface FrameSink {
   /** One whole frame, head included, at `start..end` of `octets`. False stops the reading. */
   onFrame(octets: Buffer, start: number, end: number): boolean

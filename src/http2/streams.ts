@@ -129,7 +129,7 @@ export class Streams<Owner> {
     return this.streamError(stream, ErrorCode.PROTOCOL_ERROR, reason)
   }
 
-  /** A request is refused as it comes: answered by whoever will, then reset with the code of the fault. */
+  /** A request is refused as it comes: answered by its user, if at all, then reset with the code of the fault. */
   refuse(stream: Http2Stream<Owner>, list: HeaderList, why: Refusal, code: number): Fault | null {
     this.#events.onLimit(why.counter)
     stream.headReceived = true

@@ -18,7 +18,7 @@ export interface LinkUser {
   onPaused?(): void
 }
 
-/** Whoever keeps the links. */
+/** The keeper of the links. */
 export interface LinkOwner {
   /** The user threw; the link ends, and with it whatever state was left half changed. */
   onBug(error: unknown): void
@@ -50,7 +50,7 @@ function onClose(this: LinkedSocket): void {
 const NOTHING_WRITTEN: OutputChunk[] = []
 
 /**
- * One socket and whoever speaks over it. Reads go in as they come; the output goes out once per turn, and never while
+ * One socket and its user. Reads go in as they come; the output goes out once per turn, and never while
  * an earlier write waits for the kernel, so all that has gathered meanwhile leaves together.
  */
 export class Link implements Flushable {

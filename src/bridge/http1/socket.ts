@@ -44,7 +44,7 @@ export class Http1Socket extends Duplex {
     this.#link = link
     this.#graceMs = graceMs
     this.#held = new HeldOctets(budget)
-    // Node takes its own listener away at an upgrade, and an error that nobody hears ends the process.
+    // Node takes its own listener away at an upgrade, and an error without a listener ends the process.
     this.on("error", () => {})
   }
 

@@ -42,13 +42,13 @@ export abstract class WebSocketTranscoder extends Transcoder {
   readonly #onOver: (call: WebSocketTranscoder) => void
   readonly #keepalive: Keepalive
   readonly #responseGate = new CreditGate()
-  /** Request octets given to the call that nobody has taken. */
+  /** Request octets given to the call and not yet taken. */
   #unconsumed = 0
   /** `ws` closes the socket by itself, with its own code. */
   #isJudged = false
   /** Of the Close that goes out once the last message is taken; 0: there is none to send. */
   #closeCode = 0
-  /** Nobody waits for the client's half-close any more. */
+  /** The client's half-close is not waited for any more. */
   #isRequestOver = false
   /** Octets waited for the client at the last tick. */
   #hadWaiting = false

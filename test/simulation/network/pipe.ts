@@ -100,12 +100,12 @@ export class Pipe {
     this.#scheduler.in(0, () => this.#deliver())
   }
 
-  /** Nothing comes out any more, and nobody is told. */
+  /** Nothing comes out any more, and neither end is told. */
   freeze(): void {
     this.#isFrozen = true
   }
 
-  /** Everything under way is lost. Returns whoever still waits for a write to be taken. */
+  /** Everything under way is lost. Returns the callbacks that wait for a write to be taken. */
   break(): (() => void)[] {
     this.#isBroken = true
     const waiting = this.#writes.map(({ onSent }) => onSent)
