@@ -211,7 +211,7 @@ export class Pool<C extends PooledConnection> {
    */
   connectFailed(connection: C, reason: string, isLimit = false): void {
     if (!this.#remove(connection)) return
-    this.#needsProof = true
+    if (!isLimit) this.#needsProof = true
     this.#failure = { reason, atMs: this.#failed(connection), isLimit }
     const told = this.connections.length > 0 ? [] : [...this.#waiting]
     for (const waiter of told) this.#waiting.delete(waiter)

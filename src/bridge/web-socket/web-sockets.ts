@@ -70,7 +70,7 @@ export class WebSockets {
     const upgrade = { connection, request, rest, ...found }
     const { settings } = found.route
     // What the configuration answers by itself it answers whatever the request asks for.
-    if (found.route.action.kind === "return") return this.#refuse(upgrade, null)
+    if (found.route.isAnswer) return this.#refuse(upgrade, null)
     if (!settings.bridge.webSocket || request.headers.upgrade?.toLowerCase() !== "websocket")
       return this.#refuse(upgrade, { status: 400, reason: "no such upgrade here" })
     const handshake = readHandshake(found.head, settings)
