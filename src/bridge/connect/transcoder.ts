@@ -8,6 +8,7 @@ import type { MethodTypes } from "../json/method-types.ts"
 import { failureOf } from "../json/reflection.ts"
 import { decompress } from "../shared/decompress.ts"
 import { guarded } from "../shared/guarded.ts"
+import { HeldBody } from "../shared/held-body.ts"
 import { HttpTranscoder, type HttpTranscoderOptions } from "../shared/http-transcoder.ts"
 import { type ConnectKind, encodingsOf } from "./protocol.ts"
 
@@ -37,7 +38,10 @@ export abstract class ConnectTranscoder extends HttpTranscoder {
   readonly #requestEncoding: string | null
   readonly #version: string | undefined
   /** The request's octets until the call is under way, credit withheld. */
-  #early: { octets: Buffer; endStream: boolean }[] | null = []
+  #early: HeldBody | null = new HeldBody(this.held)
+  /** Some of it came; all of it did. */
+  #hasBegun = false
+  #hasEnded = false
 
   constructor(options: ConnectTranscoderOptions) {
     super(options)
@@ -76,11 +80,10 @@ export abstract class ConnectTranscoder extends HttpTranscoder {
     super.start()
     const early = this.#early!
     this.#early = null
-    for (const { octets, endStream } of early) {
-      this.held.add(-octets.length)
-      super.onRequestData(octets, 0, octets.length, endStream)
-    }
-    if (early.length === 0 && this.stream.remoteEnded) this.onEmptyRequest()
+    if (this.#hasBegun) {
+      const octets = early.take()
+      super.onRequestData(octets, 0, octets.length, this.#hasEnded)
+    } else if (this.stream.remoteEnded) this.onEmptyRequest()
   }
 
   /** The request has no body. */
@@ -88,8 +91,9 @@ export abstract class ConnectTranscoder extends HttpTranscoder {
 
   override onRequestData(octets: Buffer, start: number, end: number, endStream: boolean): void {
     if (this.#early === null) return super.onRequestData(octets, start, end, endStream)
-    this.held.add(end - start)
-    this.#early.push({ octets: Buffer.from(octets.subarray(start, end)), endStream })
+    this.#hasBegun = true
+    this.#hasEnded = endStream
+    this.#early.push(octets, start, end)
   }
 
   protected translateRequest(octets: Buffer, start: number, end: number, isLast: boolean): void {
