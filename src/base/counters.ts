@@ -77,6 +77,12 @@ export const counterMeanings = {
   // Calls and messages.
   grpc_timeout_malformed: "a grpc-timeout had more digits than allowed, or no known unit",
   message_too_large: "a message was larger than a bridge buffers",
+  message_values_exceeded: "a message held more values than a bridge translates",
+  message_too_deep: "a message was nested deeper than a bridge translates",
+  message_growth_exceeded: "the translation of a message grew past its bound",
+  messages_waited: "a large message waited for others to be translated first",
+  descriptors_too_large: "a backend's descriptors were more octets than are read or kept",
+  reflected_services_exceeded: "a service's descriptors were forgotten to keep those of another",
   regex_steps_exceeded: "a regex of the configuration took too many steps for a path or a name",
   http1_head_too_large: "the head of an HTTP/1.1 request went past its octets",
   origin_refused: "a WebSocket came from a page of another site",

@@ -7,6 +7,10 @@ export type LimitUnit =
   | "streams"
   | "streams/s"
   | "fields"
+  | "values"
+  | "levels"
+  | "messages"
+  | "services"
   | "frames"
   | "entries"
   | "charges"
@@ -805,6 +809,84 @@ const rows = {
     effect: "RESOURCE_EXHAUSTED",
     source: "gRPC's default for received messages",
     counter: "message_too_large",
+    nginx: "grpc_message_max_size",
+  },
+  messageValuesMax: {
+    counts:
+      "values of one message that a bridge translates: of JSON every value, of protobuf every field, element and entry, those of unknown fields and groups too; counted as they come, and no object is made of them",
+    value: 500_000,
+    unit: "values",
+    min: 100,
+    max: 1000 * MANY,
+    per: "message",
+    stops: "a few octets, compressed, that become millions of values: `{},{},{}…`",
+    effect: "RESOURCE_EXHAUSTED",
+    source: "4 MiB of JSON with 8 octets for each value",
+    counter: "message_values_exceeded",
+  },
+  messageDepthMax: {
+    counts: "messages within messages, and levels of google.protobuf.Struct, that a bridge translates",
+    value: 100,
+    unit: "levels",
+    min: 1,
+    max: 10_000,
+    per: "message",
+    stops: "nesting without end, which takes stack or memory for each level",
+    effect: "RESOURCE_EXHAUSTED",
+    source: "protobuf's own recursion limit in C++, Java and JavaScript",
+    counter: "message_too_deep",
+  },
+  messageGrowthMax: {
+    counts:
+      "octets that a bridge's translation of a message may have, for each octet that the message itself may have",
+    value: 8,
+    unit: "octets per octet",
+    min: 1,
+    max: 1000,
+    per: "message",
+    stops:
+      "short values that are long in the other form: packed enums and booleans, control characters, field names",
+    effect: "RESOURCE_EXHAUSTED",
+    source: "twice what octets of a string become when each needs an escape, as far as honest messages go",
+    counter: "message_growth_exceeded",
+  },
+  messagesAtWorkMax: {
+    counts:
+      "large messages of the bridges that are decompressed or translated side by side; others wait as they came",
+    value: 4,
+    unit: "messages",
+    min: 1,
+    max: 1000,
+    per: "worker",
+    stops: "many messages that are large at the same time, each within its own bound",
+    effect: "the message waits",
+    source: "as many as Node has threads for decompression",
+    counter: "messages_waited",
+  },
+  descriptorOctetsMax: {
+    counts: "descriptors that a route's backends tell by server reflection: one answer, and all that is kept",
+    value: 64 * MiB,
+    unit: "octets",
+    min: 64 * KiB,
+    max: GiB,
+    per: "cluster",
+    stops: "a backend that describes itself without end",
+    effect: "UNAVAILABLE; of what is kept the oldest goes",
+    source: "descriptors of all of googleapis, twice",
+    counter: "descriptors_too_large",
+  },
+  reflectedServicesMax: {
+    counts:
+      "services whose descriptors a route keeps: once for all callers, or once for each that has to show credentials for them",
+    value: 1000,
+    unit: "services",
+    min: 1,
+    max: MANY,
+    per: "cluster",
+    stops: "callers with ever other credentials, or names of services",
+    effect: "the oldest is forgotten, and asked for again when it is needed",
+    source: "more than any backend has; a hash and a reference each",
+    counter: "reflected_services_exceeded",
   },
   regexSteps: {
     counts:

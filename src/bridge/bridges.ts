@@ -1,3 +1,4 @@
+import { counterIds } from "../base/counters.ts"
 import type { RequestHead } from "../http2/message-head.ts"
 import type { ConnectionRecord } from "../record/record.ts"
 import { Call } from "../relay/call/call.ts"
@@ -11,9 +12,11 @@ import { ConnectUnaryTranscoder } from "./connect/unary-transcoder.ts"
 import { GrpcWebTranscoder, grpcWebHead, isGrpcWeb } from "./grpc-web/transcoder.ts"
 import type { Http1Connection } from "./http1/connection.ts"
 import { Http1Server } from "./http1/server.ts"
-import { TypeSource } from "./json/method-types.ts"
+import type { Caller } from "./json/caller.ts"
+import { type MethodTypes, TypeSource } from "./json/method-types.ts"
 import { answerRoute } from "./shared/answer-route.ts"
 import { corsFields, isPreflight, preflightFields } from "./shared/cors.ts"
+import { MessageWork } from "./shared/message-work.ts"
 import { methodPath } from "./shared/method-path.ts"
 import { WebSockets } from "./web-socket/web-sockets.ts"
 
@@ -33,14 +36,17 @@ export class Bridges {
 
   readonly #context: CallContext
   readonly #http1: Http1Server
+  readonly #work: MessageWork
   /** A reload makes new routes, and so asks for types anew. */
   readonly #types = new WeakMap<Route, TypeSource>()
 
   constructor(context: CallContext) {
     this.#context = context
-    const webSockets = new WebSockets(context, (route, path, authority) =>
-      this.#typesOf(route).find(path, authority),
-    )
+    const { limits, counters } = context
+    this.#work = new MessageWork(limits.messagesAtWorkMax, () => counters.add(counterIds.messages_waited))
+    const findTypes = (route: Route, path: string, caller: Caller): Promise<MethodTypes> =>
+      this.#typesOf(route).find(path, caller)
+    const webSockets = new WebSockets(context, findTypes, this.#work)
     this.#http1 = new Http1Server(context, (connection, request, rest) =>
       webSockets.upgrade(connection, request, rest),
     )
@@ -54,7 +60,7 @@ export class Bridges {
   #typesOf(route: Route): TypeSource {
     const known = this.#types.get(route)
     if (known !== undefined) return known
-    const source = new TypeSource(this.#context, route)
+    const source = new TypeSource(this.#context, this.#work, route)
     this.#types.set(route, source)
     return source
   }
@@ -83,8 +89,9 @@ export class Bridges {
     const kind = bridge.connect && path !== null ? connectKind(head) : null
     if (kind !== null) {
       const needsTypes = !isRefused && (kind.codec === "json" || kind.query !== null)
-      const types = needsTypes ? this.#typesOf(route).find(path!, head.authority) : null
-      const options = { ...shared, head: connectHead(head, path!, kind), clientHead: head, kind, types }
+      const grpcHead = connectHead(head, path!, kind)
+      const types = needsTypes ? this.#typesOf(route).find(path!, { head: grpcHead, connection }) : null
+      const options = { ...shared, head: grpcHead, clientHead: head, kind, types, work: this.#work }
       return kind.isStream ? new ConnectStreamTranscoder(options) : new ConnectUnaryTranscoder(options)
     }
     return exchange(route)

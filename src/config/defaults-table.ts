@@ -99,6 +99,7 @@ export const defaults = {
     origins: list([]),
     descriptorSet: words("server reflection"),
     metadataQuery: list([]),
+    maxMessageSize: words("limits.messageOctetsMax"),
   },
   // The peer's certificate is not verified unless asked for, as in nginx.
   upstreamTls: {

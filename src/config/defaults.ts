@@ -90,6 +90,7 @@ export function defaultBridge(): BridgeConfig {
     descriptorSet: null,
     metadataQuery: [],
     metadataCookie: null,
+    messageOctetsMax: null,
   }
 }
 

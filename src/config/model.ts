@@ -161,6 +161,8 @@ export interface BridgeConfig {
   metadataQuery: string[]
   /** The cookie of a WebSocket whose value becomes `authorization: Bearer …`. */
   metadataCookie: string | null
+  /** Most octets of one message where a bridge needs it whole. Null: the limit `messageOctetsMax`. */
+  messageOctetsMax: number | null
 }
 
 /** nginx: `error_page 502 = @unavailable`, where that location returns a `grpc-status` header. */

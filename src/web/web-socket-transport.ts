@@ -15,12 +15,8 @@ import {
   runStreamingCall,
   runUnaryCall,
 } from "@connectrpc/connect/protocol"
-import {
-  requestHeader,
-  trailerFlag,
-  trailerParse,
-  validateTrailer,
-} from "@connectrpc/connect/protocol-grpc-web"
+import { requestHeader, trailerFlag, validateTrailer } from "@connectrpc/connect/protocol-grpc-web"
+import { readTrailer } from "./trailer.ts"
 import { WebSocketBody, type WebSocketFactory } from "./web-socket-body.ts"
 
 export interface WebSocketTransportOptions {
@@ -152,7 +148,7 @@ async function readResponse<M>(body: WebSocketBody, parse: (data: Uint8Array) =>
   const first = await reader.read()
   if (first.done || (first.value.flags & trailerFlag) === 0)
     throw new ConnectError("the connection ended before the call did", Code.Unavailable)
-  const header = trailerParse(first.value.data)
+  const header = readTrailer(first.value.data)
   const trailer = new Headers()
   async function* messages(): AsyncGenerator<M> {
     try {
@@ -163,7 +159,7 @@ async function readResponse<M>(body: WebSocketBody, parse: (data: Uint8Array) =>
           yield parse(next.value.data)
           continue
         }
-        const fields = trailerParse(next.value.data)
+        const fields = readTrailer(next.value.data)
         validateTrailer(fields, header)
         for (const [name, value] of fields) trailer.set(name, value)
         return

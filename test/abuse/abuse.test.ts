@@ -14,6 +14,7 @@ const quick = [
   "ping-flood",
   "path-confusion",
   "smuggling",
+  "json-bomb",
   "up-continuation-flood",
   "up-refuse-all",
 ]

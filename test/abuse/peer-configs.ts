@@ -4,9 +4,13 @@
  */
 type Hostile = ReadonlyMap<string, number>
 
-/** nginx's file, with WebSockets: they are Sluice's own, and off where nobody asks for them. */
+/** Beside the configuration: the types of the honest backend, which has no reflection. */
+export const DESCRIPTOR_SET = "abuse.binpb"
+
+/** nginx's file, with what browsers speak: it is Sluice's own, and off where nobody asks for it. */
 export function sluice(port: number, backend: number, hostile: Hostile): string {
-  return nginx(port, backend, hostile, "grpc_websocket on; ")
+  const bridges = `grpc_websocket on; grpc_connect on; grpc_descriptor_set ${DESCRIPTOR_SET}; `
+  return nginx(port, backend, hostile, bridges)
 }
 
 /** `directives` are for the location of all honest calls. */

@@ -5,6 +5,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
+import { fromJson, toBinary } from "@bufbuild/protobuf"
+import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt"
 import { counterNames } from "../../src/base/counters.ts"
 import type { Backends } from "./backend.ts"
 import * as config from "./peer-configs.ts"
@@ -92,6 +94,7 @@ async function startProgram(name: PeerName, program: Program, backends: Backends
   const at = { host: "127.0.0.1", port: await freePort() }
   const hostile = new Map([...backends.hostile].map(([attack, backend]) => [attack, backend.port]))
   const file = join(directory, program.file)
+  writeFileSync(join(directory, config.DESCRIPTOR_SET), descriptorSet())
   writeFileSync(file, program.config(at.port, backends.echo.port, hostile))
   const [command, ...args] = program.command(file, directory)
   const child = spawn(command, args, { cwd: directory, stdio: ["ignore", "pipe", "pipe"] })
@@ -149,6 +152,26 @@ async function end(child: ChildProcess): Promise<void> {
   const timer = setTimeout(() => child.kill("SIGKILL"), 3000)
   await gone
   clearTimeout(timer)
+}
+
+/** `abuse.Attack`, whose messages hold messages. */
+function descriptorSet(): Uint8Array {
+  const kids = {
+    name: "kids",
+    number: 1,
+    type: "TYPE_MESSAGE",
+    typeName: ".abuse.Node",
+    label: "LABEL_REPEATED",
+  }
+  const echo = { name: "Echo", inputType: ".abuse.Node", outputType: ".abuse.Node" }
+  const file = {
+    name: "abuse.proto",
+    package: "abuse",
+    syntax: "proto3",
+    messageType: [{ name: "Node", field: [kids] }],
+    service: [{ name: "Attack", method: [echo] }],
+  }
+  return toBinary(FileDescriptorSetSchema, fromJson(FileDescriptorSetSchema, { file: [file] } as never))
 }
 
 async function freePort(): Promise<number> {

@@ -318,7 +318,8 @@ describe("what is wrong has its own answer", () => {
     expect(heard.at(-1)).toEqual({
       "@status": {
         code: 8,
-        message: "a WebSocket message is larger than messageOctetsMax (10000 octets)",
+        message:
+          "a WebSocket message is larger than messageOctetsMax (10000 octets), which grpc_message_max_size sets in nginx.conf",
         details: [],
       },
     })

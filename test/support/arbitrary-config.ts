@@ -156,6 +156,7 @@ const bridge: fc.Arbitrary<BridgeConfig> = near(defaultBridge(), {
   descriptorSet: orNull(text),
   metadataQuery: list(headerName),
   metadataCookie: orNull(headerName),
+  messageOctetsMax: orNull(fc.integer({ min: 1024, max: 2 ** 31 - 1 })),
 })
 
 const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>

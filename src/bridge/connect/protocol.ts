@@ -1,11 +1,10 @@
-import { create, createRegistry, type JsonObject, type Registry, toJson } from "@bufbuild/protobuf"
-import { AnySchema, anyUnpack } from "@bufbuild/protobuf/wkt"
 import { GrpcStatus, parseGrpcStatus } from "../../grpc/status.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead } from "../../http2/message-head.ts"
+import type { TypeNames } from "../json/message-type.ts"
 import { decodeGrpcMessage } from "../shared/grpc-message.ts"
 import { grpcRequestHead } from "../shared/request-head.ts"
-import { readStatusDetails, type StatusDetail } from "../shared/status-details.ts"
+import { readStatusDetails, type StatusDetail, valueToJson } from "../shared/status-details.ts"
 
 /** Source of all here: connectrpc.com/docs/protocol. */
 
@@ -66,7 +65,8 @@ export function connectHead(from: RequestHead, path: string, kind: ConnectKind):
   if (timeout !== undefined) carriage.push("grpc-timeout", grpcTimeout(timeout))
   const { message, accepted } = encodingsOf(from, kind)
   if (kind.codec === "proto" && message !== null) carriage.push("grpc-encoding", message)
-  if (kind.codec === "proto" && accepted !== null) carriage.push("grpc-accept-encoding", accepted)
+  if (kind.codec === "json") carriage.push("grpc-accept-encoding", "identity")
+  else if (accepted !== null) carriage.push("grpc-accept-encoding", accepted)
   return grpcRequestHead(from, path, carriage)
 }
 
@@ -90,45 +90,47 @@ const codeNames = [
   ...["internal", "unavailable", "data_loss", "unauthenticated"],
 ]
 
+/** `error` in JSON. */
+export interface ConnectErrorJson {
+  code: string
+  message?: string
+  details?: { type: string; value: string; debug?: unknown }[]
+}
+
 /** How a call ended, of gRPC's trailers. */
 export interface ConnectEnd {
   readonly grpcStatus: number
-  /** `error` in JSON; null for OK. */
-  readonly error: JsonObject | null
+  /** Null for OK. */
+  readonly error: ConnectErrorJson | null
 }
 
-export function connectEnd(trailers: HeaderList, registry: Registry | null): ConnectEnd {
+/** `names`: where the types of details may be found. */
+export function connectEnd(trailers: HeaderList, names: TypeNames | null): ConnectEnd {
   const grpcStatus = parseGrpcStatus(trailers.get("grpc-status") ?? "")
   if (grpcStatus === GrpcStatus.OK) return { grpcStatus, error: null }
   const details = readStatusDetails(trailers.get("grpc-status-details-bin"))
-  return connectError(grpcStatus, decodeGrpcMessage(trailers.get("grpc-message") ?? ""), details, registry)
+  return connectError(grpcStatus, decodeGrpcMessage(trailers.get("grpc-message") ?? ""), details, names)
 }
 
 export function connectError(
   grpcStatus: number,
   message: string,
   details: readonly StatusDetail[] = [],
-  registry: Registry | null = null,
+  names: TypeNames | null = null,
 ): ConnectEnd {
-  const error: JsonObject = { code: codeNames[grpcStatus] ?? "unknown" }
+  const error: ConnectErrorJson = { code: codeNames[grpcStatus] ?? "unknown" }
   if (message !== "") error.message = message
-  if (details.length > 0) error.details = details.map((one) => detailJson(one, registry ?? createRegistry()))
+  if (details.length > 0) error.details = details.map((one) => detailJson(one, names))
   return { grpcStatus, error }
 }
 
 /** `value` in base64 without padding; `debug` for people, where the type is known. */
-function detailJson({ typeName, value }: StatusDetail, registry: Registry): JsonObject {
-  const detail: JsonObject = {
-    type: typeName,
-    value: Buffer.from(value).toString("base64").replace(/=+$/, ""),
-  }
-  try {
-    const type = registry.getMessage(typeName)
-    const any = create(AnySchema, { typeUrl: `type.googleapis.com/${typeName}`, value })
-    const message = type === undefined ? undefined : anyUnpack(any, type)
-    if (message !== undefined) detail.debug = toJson(type!, message, { registry })
-  } catch {
-    // Without `debug` it is as good to programs.
-  }
-  return detail
+function detailJson(
+  detail: StatusDetail,
+  names: TypeNames | null,
+): { type: string; value: string; debug?: unknown } {
+  const { typeName, value } = detail
+  const debug = valueToJson(detail, names)
+  const shown = { type: typeName, value: value.toString("base64").replace(/=+$/, "") }
+  return debug === undefined ? shown : { ...shown, debug }
 }

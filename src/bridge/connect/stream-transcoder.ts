@@ -17,15 +17,12 @@ export class ConnectStreamTranscoder extends ConnectTranscoder {
 
   constructor(options: ConnectTranscoderOptions) {
     super(options)
-    const { messageOctetsMax } = options.context.limits
-    this.#requests = new MessageSplitter(messageOctetsMax, (flags, message) => {
-      const frame = framed(0, this.fromJson(message, (flags & COMPRESSED) !== 0))
-      this.forward(frame, 0, frame.length, false)
-    })
-    this.#responses = new MessageSplitter(messageOctetsMax, (flags, message) => {
-      const frame = framed(0, this.toJson(message, (flags & COMPRESSED) !== 0))
-      this.write(frame, 0, frame.length, false)
-    })
+    this.#requests = new MessageSplitter(this.messageOctetsMax, (flags, message, isOwned) =>
+      this.requests!.push(message, this.encodingOf((flags & COMPRESSED) !== 0), isOwned),
+    )
+    this.#responses = new MessageSplitter(this.messageOctetsMax, (flags, message, isOwned) =>
+      this.responses!.push(message, (flags & COMPRESSED) === 0 ? null : this.responseEncoding, isOwned),
+    )
   }
 
   // ---- Towards the backend --------------------------------------------------------------------------------------
@@ -43,7 +40,13 @@ export class ConnectStreamTranscoder extends ConnectTranscoder {
     if (!isLast) return
     if (!this.#requests.isAtBoundary)
       throw new ConnectFault(failure("bad_request", "the request ends within a message"))
-    this.forward(octets, end, end, true)
+    this.requests!.after(() => this.forward(NO_OCTETS, 0, 0, true))
+  }
+
+  protected onRequestMessage(message: Buffer): void {
+    if (this.localEnded) return
+    const frame = framed(0, message)
+    this.forward(frame, 0, frame.length, false)
   }
 
   // ---- Towards the client ---------------------------------------------------------------------------------------
@@ -52,6 +55,7 @@ export class ConnectStreamTranscoder extends ConnectTranscoder {
     this.#headSent = true
     const fields = [":status", "200", "content-type", `application/connect+${this.kind.codec}`]
     const encoding = list.get("grpc-encoding")
+    this.responseEncoding = encoding ?? "identity"
     if (encoding !== undefined && this.kind.codec === "proto")
       fields.push("connect-content-encoding", encoding)
     const accepted = list.get("grpc-accept-encoding")
@@ -63,22 +67,23 @@ export class ConnectStreamTranscoder extends ConnectTranscoder {
   protected sendMessages(octets: Buffer, start: number, end: number): number {
     if (this.kind.codec === "proto") this.write(octets, start, end, false)
     else {
-      try {
-        const before = this.#responses.heldOctets
-        const fits = this.#responses.push(octets, start, end)
-        this.held.add(this.#responses.heldOctets - before)
-        if (!fits) throw this.tooLarge()
-      } catch (error) {
-        if (!(error instanceof ConnectFault)) throw error
-        this.fail(error.failure)
-      }
+      const before = this.#responses.heldOctets
+      const fits = this.#responses.push(octets, start, end)
+      this.held.add(this.#responses.heldOctets - before)
+      if (!fits) this.fail(this.tooLarge("the backend's message").failure)
+      this.holdResponseIfBusy()
     }
     return this.written(end - start)
   }
 
-  protected sendStatus(trailers: HeaderList): void {
+  protected onResponseMessage(message: Buffer): void {
+    const frame = framed(0, message)
+    this.write(frame, 0, frame.length, false)
+  }
+
+  protected writeEnd(trailers: HeaderList): void {
     if (!this.#headSent) this.sendHead(new HeaderList([]))
-    const { error } = connectEnd(trailers, this.types?.registry ?? null)
+    const { error } = connectEnd(trailers, this.types?.names ?? null)
     const metadata = new Map<string, string[]>()
     for (const [name, value] of metadataOf(trailers))
       metadata.set(name, [...(metadata.get(name) ?? []), value])
@@ -90,3 +95,5 @@ export class ConnectStreamTranscoder extends ConnectTranscoder {
     this.write(frame, 0, frame.length, true)
   }
 }
+
+const NO_OCTETS = Buffer.alloc(0)

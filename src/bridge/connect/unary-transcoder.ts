@@ -1,4 +1,4 @@
-import { GrpcStatus, httpStatusOfGrpc } from "../../grpc/status.ts"
+import { GrpcStatus, httpStatusOfGrpc, parseGrpcStatus } from "../../grpc/status.ts"
 import { HeaderList } from "../../http2/header-list.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import { withCors } from "../shared/cors.ts"
@@ -28,9 +28,10 @@ export class ConnectUnaryTranscoder extends ConnectTranscoder {
   constructor(options: ConnectTranscoderOptions) {
     super(options)
     this.#isRequestCompressed = encodingsOf(options.clientHead, options.kind).message !== null
-    this.#splitter = new MessageSplitter(options.context.limits.messageOctetsMax, (flags, message) => {
+    this.#splitter = new MessageSplitter(this.messageOctetsMax, (flags, message, isOwned) => {
       this.#answers++
-      this.#answer ??= Buffer.from(message)
+      if (this.#answer !== null) return
+      this.#answer = isOwned ? message : Buffer.from(message)
       this.#isAnswerCompressed = (flags & COMPRESSED) !== 0
     })
   }
@@ -42,16 +43,20 @@ export class ConnectUnaryTranscoder extends ConnectTranscoder {
   }
 
   protected readRequest(octets: Buffer, start: number, end: number, isLast: boolean): void {
-    if (this.#request.length + end - start > this.context.limits.messageOctetsMax) throw this.tooLarge()
+    if (this.#request.length + end - start > this.messageOctetsMax) throw this.tooLarge()
     this.#request.push(octets, start, end)
     if (!isLast) return
     const { query, codec } = this.kind
     const payload = query === null ? this.#request.take() : messageOf(query)
     const isCompressed = this.#isRequestCompressed && payload.length > 0
-    const frame =
-      codec === "json"
-        ? framed(0, this.fromJson(payload, isCompressed))
-        : framed(isCompressed ? COMPRESSED : 0, payload)
+    if (codec === "json") return this.requests!.push(payload, this.encodingOf(isCompressed), true)
+    const frame = framed(isCompressed ? COMPRESSED : 0, payload)
+    this.forward(frame, 0, frame.length, true)
+  }
+
+  protected onRequestMessage(message: Buffer): void {
+    if (this.localEnded) return
+    const frame = framed(0, message)
     this.forward(frame, 0, frame.length, true)
   }
 
@@ -59,13 +64,14 @@ export class ConnectUnaryTranscoder extends ConnectTranscoder {
 
   protected sendHead(list: HeaderList): void {
     this.#head = list
+    this.responseEncoding = list.get("grpc-encoding") ?? "identity"
   }
 
   protected sendMessages(octets: Buffer, start: number, end: number): number {
     const before = this.#heldOfAnswer
     const fits = this.#splitter.push(octets, start, end)
     this.held.add(this.#heldOfAnswer - before)
-    if (!fits) this.fail(this.tooLarge().failure)
+    if (!fits) this.fail(this.tooLarge("the backend's message").failure)
     else if (this.#answers > 1) this.fail(TOO_MANY_ANSWERS)
     return end - start
   }
@@ -74,7 +80,20 @@ export class ConnectUnaryTranscoder extends ConnectTranscoder {
     return this.#splitter.heldOctets + (this.#answer?.length ?? 0)
   }
 
-  protected sendStatus(trailers: HeaderList): void {
+  /** An answer to a call that failed is not shown. */
+  protected override translateLast(trailers: HeaderList): void {
+    const isOk = parseGrpcStatus(trailers.get("grpc-status") ?? "") === GrpcStatus.OK
+    if (!isOk || this.#answer === null || this.responses === null) return
+    this.responses.push(this.#answer, this.#isAnswerCompressed ? this.responseEncoding : null, true)
+    this.holdResponseIfBusy()
+  }
+
+  protected onResponseMessage(message: Buffer): void {
+    this.#answer = message
+    this.#isAnswerCompressed = false
+  }
+
+  protected writeEnd(trailers: HeaderList): void {
     const result = this.#result(trailers)
     const status = this.foreignStatus >= 400 ? this.foreignStatus : httpStatusOfGrpc(result.grpcStatus)
     const fields = [":status", String(status)]
@@ -94,24 +113,12 @@ export class ConnectUnaryTranscoder extends ConnectTranscoder {
   #result(
     trailers: HeaderList,
   ): (ConnectEnd & { error: object; body?: never }) | { grpcStatus: 0; error: null; body: Buffer } {
-    const { grpcStatus, error } = connectEnd(trailers, this.types?.registry ?? null)
+    const { grpcStatus, error } = connectEnd(trailers, this.types?.names ?? null)
     if (error !== null) return { grpcStatus, error }
-    const answer = this.#answer
-    if (answer === null) return wrong(GrpcStatus.UNIMPLEMENTED, "a unary call was answered with no message")
-    try {
-      const body = this.kind.codec === "json" ? this.toJson(answer, this.#isAnswerCompressed) : answer
-      if (this.kind.codec === "json") this.#isAnswerCompressed = false
-      return { grpcStatus: 0, error: null, body }
-    } catch (fault) {
-      if (!(fault instanceof ConnectFault)) throw fault
-      return wrong(GrpcStatus.INTERNAL, fault.message)
-    }
+    if (this.#answer !== null) return { grpcStatus: 0, error: null, body: this.#answer }
+    const wrong = connectError(GrpcStatus.UNIMPLEMENTED, "a unary call was answered with no message")
+    return { grpcStatus: wrong.grpcStatus, error: wrong.error! }
   }
-}
-
-function wrong(grpcStatus: number, message: string): ConnectEnd & { error: object } {
-  const { error } = connectError(grpcStatus, message)
-  return { grpcStatus, error: error! }
 }
 
 /** The message of a GET. */

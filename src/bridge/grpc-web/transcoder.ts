@@ -2,8 +2,10 @@ import { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead } from "../../http2/message-head.ts"
 import { failure } from "../../record/failure.ts"
 import { withCors } from "../shared/cors.ts"
+import { readableGrpcMessage } from "../shared/grpc-message.ts"
 import { HttpTranscoder, type HttpTranscoderOptions } from "../shared/http-transcoder.ts"
 import { grpcRequestHead } from "../shared/request-head.ts"
+import { isReadableStatus } from "../shared/status-details.ts"
 import { Base64Decoder } from "./base64-stream.ts"
 
 const WEB = "application/grpc-web"
@@ -77,7 +79,8 @@ export class GrpcWebTranscoder extends HttpTranscoder {
       const name = list.fields[i]!
       if (name.startsWith(":") || name === "content-type" || name === "content-length" || name === "trailer")
         continue
-      fields.push(name, list.fields[i + 1]!)
+      const value = list.fields[i + 1]!
+      fields.push(name, name === "grpc-message" ? readableGrpcMessage(value) : value)
     }
     this.stream.sendHeaders(new HeaderList(withCors(fields, this.corsFields)), false)
   }
@@ -114,7 +117,7 @@ export function blockFrame(list: HeaderList, isWanted: (name: string) => boolean
   let text = ""
   for (let i = 0; i < list.fields.length; i += 2) {
     const name = list.fields[i]!
-    const value = isWanted(name) ? printable(name, list.fields[i + 1]!) : null
+    const value = isWanted(name) ? readable(name, list.fields[i + 1]!) : null
     if (value !== null) text += `${name}: ${value}\r\n`
   }
   const frame = Buffer.allocUnsafe(PREFIX_OCTETS + text.length)
@@ -124,12 +127,11 @@ export function blockFrame(list: HeaderList, isWanted: (name: string) => boolean
   return frame
 }
 
-/** These clients take no other octets. A message is percent-encoded, as it should have been; what else has them is left out. */
-function printable(name: string, value: string): string | null {
-  if (/^[\t\x20-\x7e]*$/.test(value)) return value
-  if (name !== "grpc-message") return null
-  return value.replace(
-    /[^\x20-\x7e]/g,
-    (one) => `%${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
-  )
+const PRINTABLE = /^[\t\x20-\x7e]*$/
+
+/** A value as page clients can read it; null: they cannot, and it is left out, since they would take the call for broken. */
+function readable(name: string, value: string): string | null {
+  if (name === "grpc-message") return readableGrpcMessage(value)
+  if (!PRINTABLE.test(value)) return null
+  return name === "grpc-status-details-bin" && !isReadableStatus(value) ? null : value
 }

@@ -1,41 +1,27 @@
-import {
-  type DescMessage,
-  fromBinary,
-  fromJson,
-  type JsonValue,
-  type Registry,
-  toBinary,
-  toJson,
-} from "@bufbuild/protobuf"
-import { mayBeRounded, parseExactly, roundOthers } from "./integers.ts"
-import { locateFault } from "./problem.ts"
+import { BinaryToJson } from "./binary-to-json.ts"
+import { type MessageBounds, MessageFault } from "./fault.ts"
+import { JsonToBinary } from "./json-to-binary.ts"
+import type { MessageType, TypeNames } from "./message-type.ts"
 
-/** Why a text is not the JSON of a message; names the field, where there is one, and the position. */
-export class JsonFault extends Error {}
+/** The work of one message in one go is at most this; for what is small anyway. */
+const WHOLE = Number.MAX_SAFE_INTEGER
 
-/** The value of a JSON text, for `encodeJson`. Errors: `JsonFault`. */
-export function parseJson(text: string): JsonValue {
-  try {
-    return mayBeRounded(text) ? parseExactly(text) : (JSON.parse(text) as JsonValue)
-  } catch (error) {
-    throw new JsonFault(`malformed JSON: ${(error as Error).message}`)
-  }
+/** A message in binary from its JSON, at once. Errors: `MessageFault`. */
+export function encodeJson(type: MessageType, json: Buffer, names: TypeNames, bounds: MessageBounds): Buffer {
+  return whole(new JsonToBinary(type, json, names, bounds))
 }
 
-/** A message in binary from its JSON, which was read from `text`. Errors: `JsonFault`. */
-export function encodeJson(type: DescMessage, json: JsonValue, text: string, registry: Registry): Uint8Array {
-  let exact = json
-  try {
-    if (mayBeRounded(text)) exact = roundOthers(type, json, registry)
-    return toBinary(type, fromJson(type, exact, { registry }))
-  } catch (error) {
-    const { path, offset, reason } = locateFault(type, exact, text, registry, error as Error)
-    const field = path === "" ? type.typeName : `field ${path} of ${type.typeName}`
-    throw new JsonFault(`${field}, position ${offset}: ${reason}`)
-  }
+/** The JSON of a message, at once. Errors: `MessageFault`. */
+export function decodeToJson(
+  type: MessageType,
+  message: Buffer,
+  names: TypeNames,
+  bounds: MessageBounds,
+): Buffer {
+  return whole(new BinaryToJson(type, message, names, bounds))
 }
 
-/** The JSON of a message in binary. Errors: whatever protobuf-es finds wrong with it. */
-export function decodeToJson(type: DescMessage, message: Uint8Array, registry: Registry): JsonValue {
-  return toJson(type, fromBinary(type, message), { registry })
+function whole(translation: JsonToBinary | BinaryToJson): Buffer {
+  if (!translation.step(WHOLE)) throw new MessageFault("malformed", "the translation does not end")
+  return translation.finish()
 }

@@ -1,3 +1,4 @@
+import { counterIds } from "../../base/counters.ts"
 import { parseGrpcStatus } from "../../grpc/status.ts"
 import { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead } from "../../http2/message-head.ts"
@@ -6,7 +7,11 @@ import type { ConnectionRecord } from "../../record/record.ts"
 import type { CallContext } from "../../relay/call/call-context.ts"
 import type { Route } from "../../relay/route/route.ts"
 import { decodeGrpcMessage } from "../shared/grpc-message.ts"
-import { framed, MessageSplitter } from "../shared/message-splitter.ts"
+import { guarded } from "../shared/guarded.ts"
+import { unreadable } from "../shared/message-limits.ts"
+import { MessagePipe } from "../shared/message-pipe.ts"
+import { COMPRESSED, framed, MessageSplitter } from "../shared/message-splitter.ts"
+import type { MessageWork } from "../shared/message-work.ts"
 import { Transcoder } from "../shared/transcoder.ts"
 
 const INTERNAL: ConnectionRecord = {
@@ -25,12 +30,20 @@ const INTERNAL: ConnectionRecord = {
 
 export interface InternalCallOptions {
   context: CallContext
+  work: MessageWork
   /** Whose cluster is called. The call is neither logged nor reported. */
   route: Route
   authority: string
   path: string
+  /** Of the one in whose name it is called, flat; none: in Sluice's own. */
+  metadata: readonly string[]
+  /** The client's in whose name it is called; null: Sluice's own. */
+  connection: ConnectionRecord | null
   timeoutMs: number
-  /** Octets are valid during the call only. */
+  /** Of one answer, decompressed; named by `limit`. */
+  messageOctetsMax: number
+  limit: string
+  /** Octets are the receiver's own. */
   onMessage: (message: Buffer) => void
   /** Once, last. */
   onStatus: (grpcStatus: number, message: string) => void
@@ -42,17 +55,30 @@ export class InternalCall extends Transcoder {
   readonly queuedOctets = 0
   readonly #options: InternalCallOptions
   readonly #splitter: MessageSplitter
+  readonly #pipe: MessagePipe
+  #encoding = ""
 
   constructor(options: InternalCallOptions) {
     super({
       context: { ...options.context, onStreamEnd: () => {} },
-      connection: INTERNAL,
+      connection: options.connection ?? INTERNAL,
       head: internalHead(options),
       route: { ...options.route, accessLogs: [] },
     })
     this.#options = options
-    this.#splitter = new MessageSplitter(options.context.limits.messageOctetsMax, (_, message) =>
-      options.onMessage(message),
+    const { messageOctetsMax, context, work, onMessage } = options
+    this.#pipe = new MessagePipe({
+      work,
+      budget: context.budget,
+      maxOctets: messageOctetsMax,
+      translate: null,
+      onMessage,
+      onFault: (fault) => this.#fault(String(fault)),
+      onIdle: () => {},
+      guard: (run) => guarded(context, () => this.#pipe.close(), run),
+    })
+    this.#splitter = new MessageSplitter(messageOctetsMax, (flags, message, isOwned) =>
+      this.#pipe.push(message, (flags & COMPRESSED) === 0 ? null : this.#encoding, isOwned),
     )
   }
 
@@ -69,20 +95,43 @@ export class InternalCall extends Transcoder {
     if (this.localEnded) this.end()
   }
 
-  protected sendHead(): void {}
+  /** Nothing more is wanted. */
+  cancel(): void {
+    this.#pipe.close()
+    if (!this.localEnded) this.exchange.fail(failure("bad_request", "no longer wanted"))
+  }
+
+  protected sendHead(list: HeaderList): void {
+    this.#encoding = list.get("grpc-encoding") ?? "identity"
+  }
 
   protected sendMessages(octets: Buffer, start: number, end: number): number {
-    if (!this.#splitter.push(octets, start, end))
-      this.exchange.fail(
-        failure("body_too_large", `a message of ${this.#splitter.refusedOctets} octets is too large`),
-      )
+    const before = this.#splitter.heldOctets
+    const fits = this.#splitter.push(octets, start, end)
+    this.held.add(this.#splitter.heldOctets - before)
+    if (!fits) this.#fault("too_large")
     return end - start
+  }
+
+  #fault(fault: string): void {
+    const { context, limit, messageOctetsMax, onStatus } = this.#options
+    const isTooLarge = fault === "too_large"
+    const what = isTooLarge
+      ? `an answer of more than ${limit} (${messageOctetsMax} octets)`
+      : `an answer that is not ${this.#encoding}`
+    if (isTooLarge) context.counters.add(counterIds.descriptors_too_large)
+    // The call may be over by now, and its answer was not.
+    this.#pipe.close()
+    if (this.localEnded) onStatus(-1, what)
+    else this.exchange.fail(isTooLarge ? failure("upstream_malformed", what) : unreadable(what))
   }
 
   protected sendStatus(trailers: HeaderList): void {
     if (this.remoteEnded) this.isClosed = true
     const grpcStatus = parseGrpcStatus(trailers.get("grpc-status") ?? "")
-    this.#options.onStatus(grpcStatus, decodeGrpcMessage(trailers.get("grpc-message") ?? ""))
+    const message = decodeGrpcMessage(trailers.get("grpc-message") ?? "")
+    if (this.#pipe.isBusy) this.#pipe.after(() => this.#options.onStatus(grpcStatus, message))
+    else this.#options.onStatus(grpcStatus, message)
   }
 
   protected end(): void {
@@ -96,9 +145,16 @@ export class InternalCall extends Transcoder {
   onDownstreamTaken(): void {}
 }
 
-function internalHead({ authority, path, timeoutMs }: InternalCallOptions): RequestHead {
+/** Fields that the call itself says. */
+const OWN = new Set([
+  ...["te", "content-type", "grpc-timeout", "user-agent", "grpc-encoding", "grpc-accept-encoding"],
+])
+
+function internalHead({ authority, path, timeoutMs, metadata }: InternalCallOptions): RequestHead {
   const fields = [":method", "POST", ":scheme", "http", ":path", path, ":authority", authority]
   fields.push("te", "trailers", "content-type", "application/grpc", "grpc-timeout", `${timeoutMs}m`)
-  fields.push("user-agent", "sluice")
+  fields.push("grpc-accept-encoding", "identity", "user-agent", "sluice")
+  for (let i = 0; i < metadata.length; i += 2)
+    if (!metadata[i]!.startsWith(":") && !OWN.has(metadata[i]!)) fields.push(metadata[i]!, metadata[i + 1]!)
   return { list: new HeaderList(fields), method: "POST", scheme: "http", authority, path, contentLength: -1 }
 }

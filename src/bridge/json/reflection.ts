@@ -1,24 +1,28 @@
-import { createFileRegistry, type FileRegistry, fromBinary } from "@bufbuild/protobuf"
-import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire"
-import { type FileDescriptorProto, FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt"
+import { counterIds } from "../../base/counters.ts"
 import { GrpcStatus } from "../../grpc/status.ts"
 import { type Failure, failure } from "../../record/failure.ts"
+import type { ConnectionRecord } from "../../record/record.ts"
 import type { CallContext } from "../../relay/call/call-context.ts"
 import type { Route } from "../../relay/route/route.ts"
+import { unreadable } from "../shared/message-limits.ts"
+import type { MessageWork } from "../shared/message-work.ts"
+import { readFileHead } from "./descriptor-index.ts"
+import { MessageFault } from "./fault.ts"
 import { InternalCall } from "./internal-call.ts"
-import { fillJsonNames } from "./names.ts"
+import { readFields, readInner, readNumber, readText } from "./type-compiler.ts"
+import { WireReader } from "./wire-reader.ts"
 
 const TIMEOUT_MS = 10_000
 /** A service that needs more than this is no service, or an attack by its backend. */
-const FILES_MAX = 2000
-const OCTETS_MAX = 32 * 1024 * 1024
+const FILES_MAX = 20_000
+/** Questions on their way at once. */
+const QUESTIONS_MAX = 32
 
 /** Both have the same messages: grpc/reflection/v1/reflection.proto, and v1alpha's. */
 const METHODS = [
   "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
   "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ]
-
 /** Field numbers of ServerReflectionRequest and ServerReflectionResponse. */
 const ASK = { fileByFilename: 3, fileContainingSymbol: 4 }
 const ANSWER = { fileDescriptorResponse: 4, errorResponse: 7 }
@@ -26,17 +30,33 @@ const ANSWER = { fileDescriptorResponse: 4, errorResponse: 7 }
 /** Why there are no types. */
 export class TypesError extends Error {
   readonly failure: Failure
+  /** Somebody else may be told more: it was refused, or what was asked for is not shown to everyone. */
+  readonly mayDependOnCaller: boolean
 
-  constructor(what: Failure) {
+  constructor(what: Failure, mayDependOnCaller = false) {
     super(what.message)
     this.failure = what
+    this.mayDependOnCaller = mayDependOnCaller
   }
 }
 
 /** What a client is told when there are no types. */
 export function failureOf(error: Error): Failure {
-  return error instanceof TypesError ? error.failure : failure("upstream_malformed", error.message)
+  if (error instanceof TypesError) return error.failure
+  if (error instanceof MessageFault) return unreadable(error.message)
+  throw error
 }
+
+/** Who asks. */
+export interface Asker {
+  readonly authority: string
+  /** Shown with the question, flat; none: it is asked in Sluice's own name. */
+  readonly metadata: readonly string[]
+  readonly connection: ConnectionRecord | null
+}
+
+/** Files by name, each a FileDescriptorProto. */
+export type DescriptorFiles = ReadonlyMap<string, Buffer>
 
 /**
  * The files that define `service`, as the route's cluster tells by server reflection (v1, then v1alpha).
@@ -44,16 +64,19 @@ export function failureOf(error: Error): Failure {
  */
 export async function reflect(
   context: CallContext,
+  work: MessageWork,
   route: Route,
-  authority: string,
+  asker: Asker,
   service: string,
-): Promise<FileRegistry> {
+): Promise<DescriptorFiles> {
   for (const path of METHODS) {
-    const session = new ReflectionSession(context, route, authority, path)
+    const session = new ReflectionSession(context, work, route, asker, path)
     try {
       return await session.load(service)
     } catch (error) {
-      if (!(error instanceof TypesError) || session.grpcStatus !== GrpcStatus.UNIMPLEMENTED) throw error
+      if (!(error instanceof TypesError))
+        throw new TypesError(unreadable(`server reflection: ${(error as Error).message}`))
+      if (session.grpcStatus !== GrpcStatus.UNIMPLEMENTED) throw error
     } finally {
       session.close()
     }
@@ -67,142 +90,148 @@ export async function reflect(
   )
 }
 
-interface Question {
-  resolve: (files: FileDescriptorProto[]) => void
-  reject: (error: Error) => void
-}
-
-/** One reflection stream: one question at a time. */
+/** One reflection stream. It answers in the order in which it is asked. */
 class ReflectionSession {
   /** How the stream ended; -1 while it has not. */
   grpcStatus = -1
+  readonly #context: CallContext
   readonly #call: InternalCall
-  #question: Question | null = null
+  readonly #files = new Map<string, Buffer>()
+  readonly #asked = new Set<string>()
+  /** Files that are not there yet, and not asked for. */
+  readonly #missing: string[] = []
+  /** Answers that are to come. */
+  #open = 0
   #octets = 0
+  #settle: { resolve: (files: DescriptorFiles) => void; reject: (error: Error) => void } | null = null
 
-  constructor(context: CallContext, route: Route, authority: string, path: string) {
+  constructor(context: CallContext, work: MessageWork, route: Route, asker: Asker, path: string) {
+    this.#context = context
     this.#call = new InternalCall({
+      ...asker,
       context,
+      work,
       route,
-      authority,
       path,
       timeoutMs: TIMEOUT_MS,
+      messageOctetsMax: context.limits.descriptorOctetsMax,
+      limit: "descriptorOctetsMax",
       onMessage: (message) => this.#answered(message),
       onStatus: (grpcStatus, message) => this.#ended(grpcStatus, message),
     })
     this.#call.start()
   }
 
-  async load(service: string): Promise<FileRegistry> {
-    const files = new Map<string, FileDescriptorProto>()
-    const add = (some: FileDescriptorProto[]): void => {
-      for (const file of some) files.set(file.name, file)
-      if (files.size > FILES_MAX) throw tooMuch(`more than ${FILES_MAX} files`)
-    }
-    add(await this.#ask(ASK.fileContainingSymbol, service))
-    // Some servers send a file alone, some with all it imports.
-    for (let missing = missingImport(files); missing !== null; missing = missingImport(files))
-      add(await this.#ask(ASK.fileByFilename, missing))
-    try {
-      return createFileRegistry({
-        $typeName: "google.protobuf.FileDescriptorSet",
-        file: importedFirst(files),
-      })
-    } catch (error) {
-      throw new TypesError(failure("upstream_malformed", `server reflection: ${(error as Error).message}`))
-    }
-  }
-
-  close(): void {
-    this.#call.halfClose()
-  }
-
-  #ask(field: number, text: string): Promise<FileDescriptorProto[]> {
+  /** Some servers send a file alone, some with all it imports: what is missing is asked for. */
+  load(service: string): Promise<DescriptorFiles> {
     return new Promise((resolve, reject) => {
-      this.#question = { resolve, reject }
+      this.#settle = { resolve, reject }
       if (this.grpcStatus >= 0) return this.#ended(this.grpcStatus, "the stream has ended")
-      this.#call.send(new BinaryWriter().tag(field, WireType.LengthDelimited).string(text).finish())
+      this.#ask(ASK.fileContainingSymbol, service)
     })
   }
 
+  close(): void {
+    this.#settle = null
+    this.#call.halfClose()
+    if (this.#open > 0) this.#call.cancel()
+  }
+
+  #ask(field: number, text: string): void {
+    this.#open++
+    const octets = Buffer.from(text)
+    const head = [(field << 3) | 2]
+    for (let rest = octets.length; ; rest >>>= 7) {
+      head.push(rest > 0x7f ? (rest & 0x7f) | 0x80 : rest)
+      if (rest <= 0x7f) break
+    }
+    this.#call.send(Buffer.concat([Buffer.from(head), octets]))
+  }
+
   #answered(message: Buffer): void {
-    const question = this.#question
-    this.#question = null
+    if (this.#settle === null) return
+    this.#open--
     this.#octets += message.length
     try {
-      if (this.#octets > OCTETS_MAX) throw tooMuch(`more than ${OCTETS_MAX} octets`)
-      question?.resolve(readAnswer(message))
+      const { descriptorOctetsMax } = this.#context.limits
+      if (this.#octets > descriptorOctetsMax)
+        throw this.#tooMuch(`more than descriptorOctetsMax (${descriptorOctetsMax} octets)`)
+      for (const file of readAnswer(message)) this.#add(file)
+      this.#askForMissing()
     } catch (error) {
-      question?.reject(error as Error)
+      return this.#reject(error as Error)
+    }
+    if (this.#open > 0) return
+    const { resolve } = this.#settle
+    this.#settle = null
+    resolve(this.#files)
+  }
+
+  #askForMissing(): void {
+    while (this.#open < QUESTIONS_MAX && this.#missing.length > 0) {
+      const name = this.#missing.pop()!
+      // It may have come along with another.
+      if (!this.#files.has(name)) this.#ask(ASK.fileByFilename, name)
     }
   }
 
-  #ended(grpcStatus: number, message: string): void {
-    this.grpcStatus = grpcStatus
-    const what = failure(
-      "upstream_malformed",
-      `server reflection: ${message || "the stream ended without an answer"}`,
-    )
-    this.#question?.reject(new TypesError({ ...what, grpcStatus: grpcStatus || what.grpcStatus }))
-    this.#question = null
+  #add(file: Buffer): void {
+    const { name, dependencies } = readFileHead(file)
+    this.#files.set(name, file)
+    this.#asked.add(name)
+    if (this.#files.size > FILES_MAX) throw this.#tooMuch(`more than ${FILES_MAX} files`)
+    for (const dependency of dependencies)
+      if (!this.#asked.has(dependency)) {
+        this.#asked.add(dependency)
+        this.#missing.push(dependency)
+      }
   }
-}
 
-function tooMuch(what: string): TypesError {
-  return new TypesError(failure("upstream_malformed", `server reflection: ${what} for one service`))
+  #ended(grpcStatus: number, message: string): void {
+    const isFault = grpcStatus < 0
+    this.grpcStatus = isFault ? GrpcStatus.INTERNAL : grpcStatus
+    const said = `server reflection: ${message || "the stream ended without an answer"}`
+    const what =
+      isFault || grpcStatus === GrpcStatus.OK ? unreadable(said) : failure("upstream_malformed", said)
+    const isRefused = grpcStatus === GrpcStatus.UNAUTHENTICATED || grpcStatus === GrpcStatus.PERMISSION_DENIED
+    this.#reject(
+      new TypesError({ ...what, grpcStatus: grpcStatus > 0 ? grpcStatus : what.grpcStatus }, isRefused),
+    )
+  }
+
+  #reject(error: Error): void {
+    const settle = this.#settle
+    this.#settle = null
+    settle?.reject(error)
+  }
+
+  #tooMuch(what: string): TypesError {
+    this.#context.counters.add(counterIds.descriptors_too_large)
+    return new TypesError(failure("upstream_malformed", `server reflection: ${what} for one service`))
+  }
 }
 
 /** The files of a ServerReflectionResponse. */
-function readAnswer(message: Buffer): FileDescriptorProto[] {
-  const files: FileDescriptorProto[] = []
-  const reader = new BinaryReader(message)
-  while (reader.pos < reader.len) {
-    const [field, wireType] = reader.tag()
-    if (field === ANSWER.fileDescriptorResponse) {
-      const inner = new BinaryReader(reader.bytes())
-      while (inner.pos < inner.len) {
-        const [number, type] = inner.tag()
-        // `bytes` is a view of a buffer that is used again, and descriptors keep theirs.
-        if (number === 1)
-          files.push(fillJsonNames(fromBinary(FileDescriptorProtoSchema, Uint8Array.from(inner.bytes()))))
-        else inner.skip(type)
-      }
-    } else if (field === ANSWER.errorResponse) throw readError(reader.bytes())
-    else reader.skip(wireType)
+function readAnswer(message: Buffer): Buffer[] {
+  const files: Buffer[] = []
+  const take = (reader: WireReader): void => {
+    const { octets, at, end } = readInner(reader)
+    files.push(octets.subarray(at, end))
   }
+  readFields(new WireReader(message), {
+    [ANSWER.fileDescriptorResponse]: (reader) => readFields(readInner(reader), { 1: take }),
+    [ANSWER.errorResponse]: (reader) => {
+      throw readError(readInner(reader))
+    },
+  })
   return files
 }
 
-function readError(message: Uint8Array): TypesError {
-  const reader = new BinaryReader(message)
+function readError(reader: WireReader): TypesError {
+  let code = 0
   let text = ""
-  while (reader.pos < reader.len) {
-    const [field, wireType] = reader.tag()
-    if (field === 2) text = reader.string()
-    else reader.skip(wireType)
-  }
-  return new TypesError(failure("no_route", `server reflection: ${text || "no such symbol"}`, true))
-}
-
-function missingImport(files: ReadonlyMap<string, FileDescriptorProto>): string | null {
-  for (const { dependency } of files.values()) {
-    const missing = dependency.find((name) => !files.has(name))
-    if (missing !== undefined) return missing
-  }
-  return null
-}
-
-/** Every file after those it imports. */
-function importedFirst(files: ReadonlyMap<string, FileDescriptorProto>): FileDescriptorProto[] {
-  const sorted = new Set<FileDescriptorProto>()
-  const visiting = new Set<string>()
-  const visit = (name: string): void => {
-    const file = files.get(name)
-    if (file === undefined || visiting.has(name)) return
-    visiting.add(name)
-    for (const each of file.dependency) visit(each)
-    sorted.add(file)
-  }
-  for (const name of files.keys()) visit(name)
-  return [...sorted]
+  readFields(reader, { 1: (at) => (code = readNumber(at)), 2: (at) => (text = readText(at)) })
+  const what = failure("no_route", `server reflection: ${text || "no such symbol"}`, true)
+  const isRefused = code === GrpcStatus.UNAUTHENTICATED || code === GrpcStatus.PERMISSION_DENIED
+  return new TypesError(isRefused ? { ...what, grpcStatus: code } : what, true)
 }

@@ -15,7 +15,7 @@ export interface HttpTranscoderOptions extends TranscoderOptions {
 export abstract class HttpTranscoder extends Transcoder {
   protected readonly stream: DownstreamStream
   protected readonly corsFields: readonly string[]
-  /** Request octets: the client's against those given to the exchange. */
+  /** Request octets: the client's against those given to the exchange, or held to be translated. */
   readonly #requestGate = new CreditGate()
   /** Response octets: the backend's against those given to the client. */
   readonly #responseGate = new CreditGate()
@@ -61,6 +61,11 @@ export abstract class HttpTranscoder extends Transcoder {
     this.exchange.onRequestData(octets, start, end, endStream)
   }
 
+  /** Something of the request waits to be translated: nothing is credited until `consume(1)`. */
+  protected holdRequest(): void {
+    this.#requestGate.passed(1)
+  }
+
   consume(octets: number): void {
     const due = this.#requestGate.taken(octets)
     if (due > 0) this.stream.consume(due)
@@ -78,9 +83,14 @@ export abstract class HttpTranscoder extends Transcoder {
     return this.#responseGate.received(octets)
   }
 
+  /** Something of the response waits to be translated: nothing is credited until `onDownstreamTaken(1)`. */
+  protected holdResponse(): void {
+    this.#responseGate.passed(1)
+  }
+
   onDownstreamTaken(octets: number): void {
     const due = this.#responseGate.taken(octets)
-    if (this.#resetWhenFlushed && this.stream.queuedOctets === 0) this.#resetStream()
+    if (this.#resetWhenFlushed && this.queuedOctets === 0) this.#resetStream()
     this.exchange.onDownstreamTaken(due)
   }
 
@@ -99,7 +109,7 @@ export abstract class HttpTranscoder extends Transcoder {
 
   protected end(): void {
     if (this.stream.remoteEnded) return
-    if (this.stream.queuedOctets === 0) this.#resetStream()
+    if (this.queuedOctets === 0) this.#resetStream()
     else this.#resetWhenFlushed = true
   }
 

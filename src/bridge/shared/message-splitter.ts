@@ -14,15 +14,15 @@ export class MessageSplitter {
   /** What the last prefix announced, where `push` refused it. */
   refusedOctets = 0
   readonly #maxOctets: number
-  readonly #onMessage: (flags: number, message: Buffer) => void
+  readonly #onMessage: (flags: number, message: Buffer, isOwned: boolean) => void
   #prefixSeen = 0
   #flags = 0
   #length = 0
   #held: Buffer = Buffer.alloc(0)
   #heldOctets = 0
 
-  /** `message` is valid during the call only. */
-  constructor(maxOctets: number, onMessage: (flags: number, message: Buffer) => void) {
+  /** `message` is valid during the call only, unless `isOwned`. */
+  constructor(maxOctets: number, onMessage: (flags: number, message: Buffer, isOwned: boolean) => void) {
     this.#maxOctets = maxOctets
     this.#onMessage = onMessage
   }
@@ -50,10 +50,10 @@ export class MessageSplitter {
         continue
       }
       const part = Math.min(end - at, this.#length - this.#heldOctets)
-      if (part === this.#length) this.#emit(octets.subarray(at, at + part))
+      if (part === this.#length) this.#emit(octets.subarray(at, at + part), false)
       else {
         this.#hold(octets, at, at + part)
-        if (this.#isComplete) this.#emit(this.#held.subarray(0, this.#length))
+        if (this.#isComplete) this.#emit(this.#held.subarray(0, this.#length), true)
       }
       at += part
     }
@@ -83,12 +83,12 @@ export class MessageSplitter {
     this.#heldOctets = needed
   }
 
-  #emit(message: Buffer): void {
+  #emit(message: Buffer, isOwned: boolean): void {
     const flags = this.#flags
     this.#prefixSeen = 0
     this.#heldOctets = 0
     this.#held = Buffer.alloc(0)
-    this.#onMessage(flags, message)
+    this.#onMessage(flags, message, isOwned)
   }
 }
 

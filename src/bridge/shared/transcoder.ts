@@ -154,6 +154,12 @@ export function statusList(grpcStatus: number, message: string): HeaderList {
   return new HeaderList(["grpc-status", String(grpcStatus), "grpc-message", encodeGrpcMessage(message)])
 }
 
+/** Of a call whose messages were thrown away to make room. */
+export const OUT_OF_MEMORY = statusList(
+  GrpcStatus.RESOURCE_EXHAUSTED,
+  "bufferedOctetsMax is used up and this stream held some of it",
+)
+
 const NO_STATUS = statusList(GrpcStatus.UNKNOWN, "the backend ended the stream without a grpc-status")
 
 /** What a list says of how a call ended. */

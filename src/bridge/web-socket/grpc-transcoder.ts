@@ -3,6 +3,7 @@ import { readRequestHead } from "../../http2/message-head.ts"
 import { failure } from "../../record/failure.ts"
 import { blockFrame } from "../grpc-web/transcoder.ts"
 import { guarded } from "../shared/guarded.ts"
+import { messageOctetsMaxOf } from "../shared/message-limits.ts"
 import type { BridgeSocket } from "./bridge-socket.ts"
 import type { WebSocketConnection } from "./connection.ts"
 import { WebSocketTranscoder, type WebSocketTranscoderOptions } from "./transcoder.ts"
@@ -42,11 +43,13 @@ export class WebSocketGrpcOpening {
 
   #receive(message: Buffer, isBinary: boolean): void {
     const { connection, path, options } = this.#options
-    const { http1HeadOctets, headerFieldsMax, messageOctetsMax } = connection.options.context.limits
+    const { limits } = connection.options.context
+    const { http1HeadOctets, headerFieldsMax } = limits
     const fits = isBinary && message.length <= http1HeadOctets
     const carriage = fits ? readHeaders(message, headerFieldsMax) : null
-    const call = new WebSocketGrpcTranscoder(options(carriage ?? ["content-type", "application/grpc"]))
-    connection.opened(call, messageOctetsMax + CONTROL_OCTETS)
+    const made = options(carriage ?? ["content-type", "application/grpc"])
+    const call = new WebSocketGrpcTranscoder(made)
+    connection.opened(call, messageOctetsMaxOf(made.route.settings.bridge, limits) + CONTROL_OCTETS)
     if (carriage === null)
       call.fail(failure("bad_request", "the first message must hold the request's headers"))
     else if (path === null) call.fail(failure("no_route", `${call.record.path} is no gRPC method`, true))

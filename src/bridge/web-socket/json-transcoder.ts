@@ -1,19 +1,32 @@
-import { createRegistry, type JsonValue } from "@bufbuild/protobuf"
-import { counterIds } from "../../base/counters.ts"
+import { octetText } from "../../base/octet-text.ts"
+import type { BridgeConfig } from "../../config/model.ts"
 import { parseGrpcStatus } from "../../grpc/status.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
-import { failure } from "../../record/failure.ts"
-import { decodeToJson, encodeJson, JsonFault, parseJson } from "../json/codec.ts"
+import { type Failure, failure } from "../../record/failure.ts"
+import { BinaryToJson } from "../json/binary-to-json.ts"
+import { JsonToBinary } from "../json/json-to-binary.ts"
 import type { MethodTypes } from "../json/method-types.ts"
 import { failureOf } from "../json/reflection.ts"
+import { ValueCounter } from "../json/value-counter.ts"
 import { decodeGrpcMessage } from "../shared/grpc-message.ts"
+import {
+  messageBoundsOf,
+  messageOctetsMaxOf,
+  messageTooLarge,
+  requestFailure,
+  responseFailure,
+} from "../shared/message-limits.ts"
+import { MessagePipe } from "../shared/message-pipe.ts"
 import { COMPRESSED, framed, MessageSplitter } from "../shared/message-splitter.ts"
+import type { MessageWork } from "../shared/message-work.ts"
 import { detailToJson, readStatusDetails } from "../shared/status-details.ts"
-import { metadataOf } from "../shared/transcoder.ts"
+import { metadataOf, statusList } from "../shared/transcoder.ts"
 import { WebSocketTranscoder, type WebSocketTranscoderOptions } from "./transcoder.ts"
 
 const NORMAL = 1000
 const NO_OCTETS = Buffer.alloc(0)
+/** No `@end` is longer. */
+const END_OCTETS_MAX = 1024
 
 /**
  * A WebSocket of JSON: every text message is one message of the method, in proto3 JSON, either way.
@@ -22,19 +35,64 @@ const NO_OCTETS = Buffer.alloc(0)
  * `{"@status":{"code","message","details"}}` always comes last, before the Close.
  */
 export class WebSocketJsonTranscoder extends WebSocketTranscoder {
+  readonly #bridge: BridgeConfig
+  readonly #requests: MessagePipe
+  readonly #responses: MessagePipe
   readonly #splitter: MessageSplitter
   readonly #typesComing: Promise<MethodTypes>
   #types: MethodTypes | null = null
   /** Messages that came before the types: those of one read, since reading then stops. */
   #early: Buffer[] = []
+  /** No message may follow from the client: it has said so, or the method takes one. */
+  #isRequestEnding = false
   #hasSent = false
+  #responseEncoding = "identity"
+  /** Octets of the backend's that are credited once what waits to be translated is. */
+  #owedOctets = 0
 
-  constructor(options: WebSocketTranscoderOptions, types: Promise<MethodTypes>) {
-    super(options)
+  constructor(options: WebSocketTranscoderOptions, types: Promise<MethodTypes>, work: MessageWork) {
+    super({
+      ...options,
+      onOver: (call) => {
+        this.#closePipes()
+        options.onOver(call)
+      },
+    })
     this.#typesComing = types
-    this.#splitter = new MessageSplitter(options.context.limits.messageOctetsMax, (flags, message) =>
-      this.#sendMessage(flags, message),
+    this.#bridge = options.route.settings.bridge
+    const maxOctets = messageOctetsMaxOf(this.#bridge, this.context.limits)
+    this.#splitter = new MessageSplitter(maxOctets, (flags, message, isOwned) =>
+      this.#responses.push(message, (flags & COMPRESSED) === 0 ? null : this.#responseEncoding, isOwned),
     )
+    const bounds = messageBoundsOf(this.#bridge, this.context.limits)
+    const shared = {
+      work,
+      maxOctets,
+      budget: this.context.budget,
+      guard: <Given extends unknown[]>(run: (...given: Given) => void) => this.guard(run),
+      onUnknown: () => this.#types!.newer()?.then((newer) => void (this.#types = newer)) ?? null,
+    }
+    this.#requests = new MessagePipe({
+      ...shared,
+      makeCounter: () => new ValueCounter(bounds),
+      translate: (message) =>
+        new JsonToBinary(this.#types!.method.input, message, this.#types!.names, bounds),
+      onMessage: (message) => this.#forwardMessage(message),
+      onFault: (fault) => this.fail(requestFailure(this.context, this.#bridge, this.record, fault, "")),
+      onIdle: () => this.consume(0),
+    })
+    this.#responses = new MessagePipe({
+      ...shared,
+      translate: (message) =>
+        new BinaryToJson(this.#types!.method.output, message, this.#types!.names, bounds),
+      onMessage: (message) => this.write(message.toString("utf8")),
+      onFault: (fault) => {
+        const of = { typeName: this.#types!.method.output.name, encoding: this.#responseEncoding }
+        this.#failResponse(responseFailure(this.context, this.#bridge, this.record, fault, of))
+        this.#creditOwed()
+      },
+      onIdle: () => this.#creditOwed(),
+    })
   }
 
   /** Asks for a place upstream once the types are known. */
@@ -66,29 +124,37 @@ export class WebSocketJsonTranscoder extends WebSocketTranscoder {
       this.#early.push(message)
       return
     }
-    try {
-      this.#receiveText(message.toString("utf8"), this.#types)
-    } catch (error) {
-      if (!(error instanceof JsonFault)) throw error
-      this.#refuse(error.message)
-    }
-  }
-
-  #receiveText(text: string, { method, registry }: MethodTypes): void {
-    const json = parseJson(text)
-    if (isHalfClose(json)) {
-      if (!this.remoteEnded) this.forward(NO_OCTETS, 0, 0, true)
+    if (isHalfClose(message)) {
+      if (!this.#isRequestEnding) this.#requests.after(() => this.forward(NO_OCTETS, 0, 0, true))
+      this.#isRequestEnding = true
       return
     }
-    const { methodKind } = method
-    const isSingle = methodKind === "unary" || methodKind === "server_streaming"
-    if (this.remoteEnded)
-      return this.#refuse(
-        isSingle && this.#hasSent ? `${method.name} takes one message` : "a message after @end",
-      )
-    const frame = framed(0, encodeJson(method.input, json, text, registry))
+    if (this.#isRequestEnding) return this.#requests.after(() => this.#refuseAfterEnd())
+    this.#isRequestEnding = this.#isSingle
+    this.#requests.push(message, null, true)
+    if (this.#requests.isBusy) this.socket.pause()
+  }
+
+  get #isSingle(): boolean {
+    return !this.#types!.method.isClientStreaming
+  }
+
+  #forwardMessage(message: Buffer): void {
+    if (this.isClosed || this.localEnded) return
+    const frame = framed(0, message)
     this.#hasSent = true
-    this.forward(frame, 0, frame.length, isSingle)
+    this.forward(frame, 0, frame.length, this.#isSingle)
+  }
+
+  override consume(octets: number): void {
+    super.consume(octets)
+    // What comes meanwhile would only wait.
+    if (this.#requests.isBusy && !this.isClosed) this.socket.pause()
+  }
+
+  #refuseAfterEnd(): void {
+    const takesOne = this.#isSingle && this.#hasSent
+    this.#refuse(takesOne ? `${this.#types!.method.name} takes one message` : "a message after @end")
   }
 
   #refuse(message: string): void {
@@ -99,6 +165,7 @@ export class WebSocketJsonTranscoder extends WebSocketTranscoder {
 
   protected sendHead(list: HeaderList): void {
     this.record.status = 101
+    this.#responseEncoding = list.get("grpc-encoding") ?? "identity"
     const metadata = metadataOf(list)
     if (metadata.length > 0) this.write(JSON.stringify({ "@headers": joined(metadata) }))
   }
@@ -108,52 +175,84 @@ export class WebSocketJsonTranscoder extends WebSocketTranscoder {
     const fits = this.#splitter.push(octets, start, end)
     this.held.add(this.#splitter.heldOctets - before)
     if (!fits) {
-      this.context.counters.add(counterIds.message_too_large)
-      const { messageOctetsMax } = this.context.limits
-      const message = `a message of ${this.#splitter.refusedOctets} octets is larger than messageOctetsMax (${messageOctetsMax})`
-      this.fail(failure("body_too_large", message))
+      const what = `a message of ${this.#splitter.refusedOctets} octets`
+      this.fail(messageTooLarge(this.context, this.#bridge, this.record, what))
       return 0
     }
-    return this.written(end - start)
+    if (!this.#responses.isBusy) return this.written(end - start)
+    this.#owedOctets += end - start
+    return 0
   }
 
-  #sendMessage(flags: number, message: Buffer): void {
-    if (this.localEnded) return
-    const { method, registry } = this.#types!
-    try {
-      if ((flags & COMPRESSED) !== 0) throw new Error("it is compressed, which nobody asked for")
-      this.write(JSON.stringify(decodeToJson(method.output, message, registry)))
-    } catch (error) {
-      this.fail(
-        failure(
-          "upstream_malformed",
-          `the backend's message is no ${method.output.typeName}: ${(error as Error).message}`,
-        ),
-      )
-    }
+  #creditOwed(): void {
+    const octets = this.#owedOctets
+    this.#owedOctets = 0
+    if (!this.isClosed) this.exchange.onDownstreamTaken(this.written(octets))
+  }
+
+  /** The call may have ended otherwise for the backend, with its last message not translated yet. */
+  #failResponse(what: Failure): void {
+    if (!this.localEnded) return this.fail(what)
+    this.record.grpcStatus = what.grpcStatus
+    this.record.grpcMessage = octetText(what.message)
+    this.#writeStatus(statusList(what.grpcStatus, what.message))
   }
 
   protected sendStatus(trailers: HeaderList): void {
-    const registry = this.#types?.registry ?? createRegistry()
+    this.#requests.close()
+    if (this.#responses.isBusy) this.#responses.after(() => this.#writeStatus(trailers))
+    else this.#writeStatus(trailers)
+  }
+
+  #writeStatus(trailers: HeaderList): void {
+    const names = this.#types?.names ?? null
     const metadata = metadataOf(trailers)
     const status = {
       code: parseGrpcStatus(trailers.get("grpc-status") ?? ""),
       message: decodeGrpcMessage(trailers.get("grpc-message") ?? ""),
       details: readStatusDetails(trailers.get("grpc-status-details-bin")).map((one) =>
-        detailToJson(one, registry),
+        detailToJson(one, names),
       ),
       ...(metadata.length > 0 && { metadata: joined(metadata) }),
     }
     this.write(JSON.stringify({ "@status": status }))
     this.closeSocket(NORMAL)
   }
+
+  // ---- What waits -----------------------------------------------------------------------------------------------
+
+  override get queuedOctets(): number {
+    const waiting = this.#responses.isBusy ? Math.max(1, this.#responses.heldOctets) : 0
+    return super.queuedOctets + waiting
+  }
+
+  override get bufferedOctets(): number {
+    return super.bufferedOctets + this.#requests.heldOctets
+  }
+
+  override discardQueued(): void {
+    super.discardQueued()
+    this.#closePipes()
+  }
+
+  #closePipes(): void {
+    this.#requests.close()
+    this.#responses.close()
+  }
 }
 
 /** `{"@end":{}}` and nothing else: no message has a field of that name. */
-function isHalfClose(json: JsonValue): boolean {
-  if (typeof json !== "object" || json === null || Array.isArray(json)) return false
-  const keys = Object.keys(json)
-  return keys.length === 1 && keys[0] === "@end"
+function isHalfClose(message: Buffer): boolean {
+  if (message.length > END_OCTETS_MAX || !message.includes("@end")) return false
+  try {
+    const json = JSON.parse(message.toString("utf8")) as unknown
+    if (typeof json !== "object" || json === null || Array.isArray(json)) return false
+    const keys = Object.keys(json)
+    return keys.length === 1 && keys[0] === "@end"
+  } catch {
+    // What is wrong with it is found when it is translated.
+    return false
+  }
 }
 
 /** By name; values that came apart are joined as RFC 9110 §5.3 has it. */

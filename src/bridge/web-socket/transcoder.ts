@@ -1,10 +1,12 @@
 import { counterIds } from "../../base/counters.ts"
 import { Keepalive } from "../../base/keepalive.ts"
+import type { BridgeConfig } from "../../config/model.ts"
 import { ErrorCode } from "../../http2/error-code.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import { failure } from "../../record/failure.ts"
 import { CreditGate } from "../shared/credit-gate.ts"
 import { guarded } from "../shared/guarded.ts"
+import { messageTooLarge } from "../shared/message-limits.ts"
 import { Transcoder, type TranscoderOptions } from "../shared/transcoder.ts"
 import type { BridgeSocket } from "./bridge-socket.ts"
 
@@ -35,6 +37,7 @@ export interface WebSocketTranscoderOptions extends TranscoderOptions {
 export abstract class WebSocketTranscoder extends Transcoder {
   isClosed = false
   protected readonly socket: BridgeSocket
+  readonly #bridge: BridgeConfig
   readonly #source: MessageSource
   readonly #onOver: (call: WebSocketTranscoder) => void
   readonly #keepalive: Keepalive
@@ -54,6 +57,7 @@ export abstract class WebSocketTranscoder extends Transcoder {
     super(options)
     const { socket } = options
     this.socket = socket
+    this.#bridge = options.route.settings.bridge
     this.#source = options.source
     this.#onOver = options.onOver
     this.#keepalive = new Keepalive(PING, options.context.clock.now())
@@ -180,16 +184,9 @@ export abstract class WebSocketTranscoder extends Transcoder {
   #onVerdict(code: number): void {
     if (this.isClosed || this.localEnded) return
     this.#isJudged = true
-    if (code === MESSAGE_TOO_BIG) {
-      this.context.counters.add(counterIds.message_too_large)
-      const { messageOctetsMax } = this.context.limits
-      this.fail(
-        failure(
-          "body_too_large",
-          `a WebSocket message is larger than messageOctetsMax (${messageOctetsMax} octets)`,
-        ),
-      )
-    } else this.fail(failure("bad_request", `the WebSocket's framing is wrong (${code})`))
+    if (code === MESSAGE_TOO_BIG)
+      this.fail(messageTooLarge(this.context, this.#bridge, this.record, "a WebSocket message"))
+    else this.fail(failure("bad_request", `the WebSocket's framing is wrong (${code})`))
   }
 
   #gone(reason: string): void {

@@ -7,9 +7,12 @@ import { Call } from "../../relay/call/call.ts"
 import type { CallContext } from "../../relay/call/call-context.ts"
 import type { Route } from "../../relay/route/route.ts"
 import type { Http1Connection } from "../http1/connection.ts"
+import type { Caller } from "../json/caller.ts"
 import type { MethodTypes } from "../json/method-types.ts"
 import { TypesError } from "../json/reflection.ts"
 import { answerRoute } from "../shared/answer-route.ts"
+import { messageOctetsMaxOf } from "../shared/message-limits.ts"
+import type { MessageWork } from "../shared/message-work.ts"
 import { methodPath } from "../shared/method-path.ts"
 import type { Refusal } from "../shared/refusal.ts"
 import { grpcRequestHead } from "../shared/request-head.ts"
@@ -34,19 +37,21 @@ interface Upgrade {
 }
 
 /** Types of a method, of a route's own source. */
-export type FindTypes = (route: Route, path: string, authority: string) => Promise<MethodTypes>
+export type FindTypes = (route: Route, path: string, caller: Caller) => Promise<MethodTypes>
 
 /** WebSocket handshakes, and the calls that they become. */
 export class WebSockets {
   readonly #context: CallContext
   readonly #findTypes: FindTypes
+  readonly #work: MessageWork
   readonly #server: Server<typeof BridgeSocket>
   /** Chosen for the handshake under way; `ws` asks for it in the same turn. */
   #subprotocol: string | null = null
 
-  constructor(context: CallContext, findTypes: FindTypes) {
+  constructor(context: CallContext, findTypes: FindTypes, work: MessageWork) {
     this.#context = context
     this.#findTypes = findTypes
+    this.#work = work
     this.#server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -95,6 +100,9 @@ export class WebSockets {
   #accept(upgrade: Upgrade, handshake: Handshake): void {
     const { connection, request, rest } = upgrade
     this.#subprotocol = handshake.subprotocol
+    // `ws` takes it for the socket that it makes in this turn.
+    const { bridge } = upgrade.route.settings
+    this.#server.options.maxPayload = messageOctetsMaxOf(bridge, this.#context.limits) + BESIDE_MESSAGE_OCTETS
     const { socket, options } = connection
     // What is wrong with the handshake itself `ws` answers: RFC 6455 §4.2.
     this.#server.handleUpgrade(request, request.socket, Buffer.alloc(0), (webSocket) => {
@@ -131,9 +139,11 @@ export class WebSockets {
       new WebSocketGrpcOpening({ connection, socket, path, options })
       return
     }
-    const types = path === null ? noMethod(head.path) : this.#findTypes(route, path, head.authority)
-    const call = new WebSocketJsonTranscoder(options(["content-type", "application/grpc+proto"]), types)
-    connection.opened(call, this.#context.limits.messageOctetsMax)
+    const carriage = ["content-type", "application/grpc+proto", "grpc-accept-encoding", "identity"]
+    const caller = { head: grpcHead(carriage), connection: connection.record }
+    const types = path === null ? noMethod(head.path) : this.#findTypes(route, path, caller)
+    const call = new WebSocketJsonTranscoder(options(carriage), types, this.#work)
+    connection.opened(call, messageOctetsMaxOf(route.settings.bridge, this.#context.limits))
     call.start()
   }
 }

@@ -79,6 +79,7 @@ const textOrNone = orNone(same<string>())
 
 /** Left out where it is null: such a key has no spelling for null. */
 const given = same<string | null>() as Codec<string | null, string>
+const givenSize = size as Codec<number | null, number | string>
 const givenList = same<string[] | null>() as Codec<string[] | null, string[]>
 
 function nested<T extends object>(fields: Fields<T>, base: T): Codec<T, object> {
@@ -214,6 +215,7 @@ const bridgeFields: Fields<BridgeConfig> = [
   field("descriptorSet", "descriptorSet", given),
   field("metadataQuery", "metadataQuery", same()),
   field("metadataCookie", "metadataCookie", given),
+  field("maxMessageSize", "messageOctetsMax", givenSize),
 ]
 
 export const settingsFields: Fields<RouteSettings> = [

@@ -11,7 +11,7 @@ import { GrpcStatus } from "../../grpc/status.ts"
 import { checkTemplate } from "../../record/template.ts"
 import { variableNames } from "../../record/variables.ts"
 import { parseAddress } from "../address.ts"
-import { METHOD_PATH, ORIGIN } from "../bridge.ts"
+import { MESSAGE_OCTETS, METHOD_PATH, ORIGIN } from "../bridge.ts"
 import { defaults, says } from "../defaults-table.ts"
 import { didYouMean } from "../problem.ts"
 import { accessLogFormatNames } from "./access-log-formats.ts"
@@ -45,6 +45,11 @@ const someDuration = duration.refine(isSome, { error: "must be longer than 0" })
 const someDurationOrNone = durationOrNone.refine(isSome, { error: 'must be longer than 0, or "none"' })
 const SIZE_ERROR = 'must be a size such as "64k", "1m" or a number of octets'
 const size = z.union([z.int().min(0), matching(SIZE, SIZE_ERROR)], { error: SIZE_ERROR })
+const MESSAGE_SIZE_ERROR = 'must be a size from 1k to 2g, such as "16m"'
+const isMessageSize = (input: number | string) => {
+  const octets = sizeOctets(input)
+  return octets >= MESSAGE_OCTETS.min && octets <= MESSAGE_OCTETS.max
+}
 const someSizeText = matching(SIZE_OR_NONE, `${SIZE_ERROR}, or "none"`).refine(
   (text) => !SIZE.test(text) || sizeOctets(text) > 0,
   { error: 'must be at least 1, or "none"' },
@@ -137,6 +142,10 @@ const bridge = z
     metadataCookie: headerName
       .optional()
       .describe("Cookie of a WebSocket that becomes authorization: Bearer ... ."),
+    maxMessageSize: size
+      .refine(isMessageSize, { error: MESSAGE_SIZE_ERROR })
+      .optional()
+      .describe(says("Largest message where a bridge needs it whole.", defaults.bridge.maxMessageSize)),
   })
   .meta({ id: "Bridge" })
 

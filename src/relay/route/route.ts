@@ -16,6 +16,8 @@ export interface Route {
   readonly phases: readonly Phase[]
   /** Its phases end with an answer of the configuration's, whatever the request asks for. */
   readonly isAnswer: boolean
+  /** Where all its calls go; undefined where they are answered here, or each says itself where it goes. */
+  readonly findCluster: () => Cluster<UpstreamConnection> | undefined
   /** How connections to its endpoints are made, where that is not the cluster's own way: over TLS, for one. */
   readonly connect: Connector<UpstreamConnection> | null
   readonly settings: RouteSettings
@@ -46,6 +48,7 @@ export function compileRoute(
     serverName: server.names[0] ?? "",
     isAnswer: action.kind === "return",
     phases: compilePhases(compileAction(action), settings.maxBodyOctets, findCluster),
+    findCluster: () => (action.kind === "cluster" ? findCluster(action.cluster) : undefined),
     connect:
       tls === null && settings.bindAddress === null && !settings.socketKeepalive
         ? null

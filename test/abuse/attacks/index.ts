@@ -2,6 +2,7 @@ import type { Attack } from "../attack.ts"
 import { controlFrames } from "./control-frames.ts"
 import { headerBlocks } from "./header-blocks.ts"
 import { http1 } from "./http1.ts"
+import { jsonBombs } from "./json-bombs.ts"
 import { madeToReset } from "./made-to-reset.ts"
 import { rapidReset } from "./rapid-reset.ts"
 import { requests } from "./requests.ts"
@@ -21,6 +22,7 @@ export const attacks: readonly Attack[] = [
   ...slowloris,
   ...requests,
   ...http1,
+  ...jsonBombs,
   ...webSocket,
   ...upstream,
   ...upstreamCalls,

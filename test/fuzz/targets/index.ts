@@ -23,10 +23,18 @@ export const targets: Readonly<Record<string, TargetEntry>> = {
       "bridge/grpc-web/base64",
       "bridge/shared/grpc-message",
       "bridge/shared/status-det",
+      "bridge/json/wire-reader",
       "record/uri",
     ],
     maxOctets: 1024,
     load: async () => (await import("./grpc.ts")).grpc,
+  },
+  json: {
+    input:
+      "an octet that says which way and how large the steps are, then JSON, a message or a file's descriptor",
+    covers: ["bridge/json/"],
+    maxOctets: 1024,
+    load: async () => (await import("./json.ts")).json,
   },
   "proxy-protocol": {
     input: "what a client sends first",

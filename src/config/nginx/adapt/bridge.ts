@@ -1,9 +1,11 @@
 /** Sluice's own directives for browsers, which nginx does not have. */
-import { METHOD_PATH, ORIGIN } from "../../bridge.ts"
+import { MESSAGE_OCTETS, METHOD_PATH, ORIGIN } from "../../bridge.ts"
 import { defaultBridge } from "../../defaults.ts"
 import type { BridgeConfig } from "../../model.ts"
 import type { Word } from "../ast.ts"
+import type { Report } from "../report.ts"
 import type { Scope } from "../scope.ts"
+import { readOffset } from "../units.ts"
 import { type Adapter, filePath } from "./adapter.ts"
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
@@ -37,5 +39,19 @@ export function adaptBridge(adapter: Adapter, scope: Scope): BridgeConfig {
       "query parameters are named as the header",
     ),
     metadataCookie: matching("grpc_cookie_metadata", TOKEN, "cookie name", "one cookie")[0] ?? null,
+    messageOctetsMax: messageOctets(report, words("grpc_message_max_size")[0]),
   }
+}
+
+function messageOctets(report: Report, word: Word | undefined): number | null {
+  if (word === undefined) return null
+  const octets = readOffset(word.text)
+  const { min, max } = MESSAGE_OCTETS
+  if (octets !== null && octets >= min && octets <= max) return octets
+  report.error(
+    word.span,
+    `"${word.text}" is no size of a message`,
+    `from ${min} to ${max} octets, for instance 16m`,
+  )
+  return null
 }

@@ -25,4 +25,9 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "HSL 1",
     "Sluice's own: cookie of a WebSocket that becomes `authorization: Bearer ...`",
   ],
+  [
+    "grpc_message_max_size",
+    "HSL offset",
+    "Sluice's own: largest message of a WebSocket, of Connect or of JSON, from 1k; 4m unless written",
+  ],
 ]
