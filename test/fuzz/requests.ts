@@ -74,22 +74,6 @@ export const REQUESTS: readonly Buffer[] = [
   Buffer.from(
     "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\ntrailer: x\r\n\r\n5;a=b\r\nhello\r\n0\r\nx: y\r\n\r\nGET / HTTP/1.0\r\n\r\n",
   ),
-  webSocket(
-    ["sec-websocket-protocol: sluice.json"],
-    webSocketFrame(1, '{"te', 0),
-    webSocketFrame(9, "between"),
-    webSocketFrame(0, 'xt":"a', 0),
-    webSocketFrame(0, '"}'),
-    webSocketFrame(2, "\0", 0),
-  ),
-  post(["content-type: application/grpc"], message),
-  Buffer.from(
-    "GET /a HTTP/1.0\r\nconnection: keep-alive\r\n\r\nGET /b HTTP/1.0\r\n\r\nGET /c HTTP/1.1\r\n\r\n",
-  ),
-  Buffer.from("GET /a HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\nbehind it"),
-  Buffer.from("GET / HTTP/1.1\nhost: a\n\n"),
-  Buffer.from("GET /\r\n"),
-  Buffer.from("16030100c8010000c40303", "hex"),
   Buffer.from("CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n"),
   Buffer.concat([
     dsl.preface,
@@ -106,4 +90,20 @@ export const REQUESTS: readonly Buffer[] = [
     dsl.rstStream(1),
     dsl.windowUpdate(3, 100),
   ]),
+  webSocket(
+    ["sec-websocket-protocol: sluice.json"],
+    webSocketFrame(1, '{"te', 0),
+    webSocketFrame(9, "between"),
+    webSocketFrame(0, 'xt":"a', 0),
+    webSocketFrame(0, '"}'),
+    webSocketFrame(2, "\0", 0),
+  ),
+  post(["content-type: application/grpc"], message),
+  Buffer.from(
+    "GET /a HTTP/1.0\r\nconnection: keep-alive\r\n\r\nGET /b HTTP/1.0\r\n\r\nGET /c HTTP/1.1\r\n\r\n",
+  ),
+  Buffer.from("GET /a HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\nbehind it"),
+  Buffer.from("GET / HTTP/1.1\nhost: a\n\n"),
+  Buffer.from("GET /\r\n"),
+  Buffer.from("16030100c8010000c40303", "hex"),
 ]

@@ -2,6 +2,7 @@ import { GrpcStatus, httpStatusOfGrpc, parseGrpcStatus } from "../../grpc/status
 import { HeaderList } from "../../http2/header-list.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import { withCors } from "../shared/cors.ts"
+import { HeldBody } from "../shared/held-body.ts"
 import { COMPRESSED, framed, MessageSplitter } from "../shared/message-splitter.ts"
 import { metadataOf } from "../shared/transcoder.ts"
 import { type ConnectEnd, connectEnd, connectError, encodingsOf } from "./protocol.ts"
@@ -18,8 +19,7 @@ const TOO_MANY_ANSWERS: Failure = {
 export class ConnectUnaryTranscoder extends ConnectTranscoder {
   readonly #isRequestCompressed: boolean
   readonly #splitter: MessageSplitter
-  #request: Buffer[] = []
-  #requestOctets = 0
+  readonly #request = new HeldBody(this.held)
   #head: HeaderList | null = null
   #answers = 0
   #answer: Buffer | null = null
@@ -43,15 +43,11 @@ export class ConnectUnaryTranscoder extends ConnectTranscoder {
   }
 
   protected readRequest(octets: Buffer, start: number, end: number, isLast: boolean): void {
-    this.#requestOctets += end - start
-    if (this.#requestOctets > this.messageOctetsMax) throw this.tooLarge()
-    this.held.add(end - start)
-    if (end > start) this.#request.push(Buffer.from(octets.subarray(start, end)))
+    if (this.#request.length + end - start > this.messageOctetsMax) throw this.tooLarge()
+    this.#request.push(octets, start, end)
     if (!isLast) return
     const { query, codec } = this.kind
-    const payload = query === null ? Buffer.concat(this.#request) : messageOf(query)
-    this.#request = []
-    this.held.add(-this.#requestOctets)
+    const payload = query === null ? this.#request.take() : messageOf(query)
     const isCompressed = this.#isRequestCompressed && payload.length > 0
     if (codec === "json") return this.requests!.push(payload, this.encodingOf(isCompressed), true)
     const frame = framed(isCompressed ? COMPRESSED : 0, payload)
