@@ -58,7 +58,7 @@ export interface PoolOptions<C extends PooledConnection> {
   onProven(): void
   /** A connection is being made to find out whether the endpoint is back; or no longer so. */
   onProbing(is: boolean): void
-  /** Somebody would use the endpoint if it were back. */
+  /** Streams would use the endpoint if it were back. */
   hasDemand(): boolean
 }
 

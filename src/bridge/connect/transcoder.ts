@@ -178,7 +178,7 @@ export abstract class ConnectTranscoder extends HttpTranscoder {
   #releaseResponse(): void {
     if (!this.#isResponseHeld) return
     this.#isResponseHeld = false
-    this.onDownstreamTaken(1)
+    this.onDownstreamSent(1)
   }
 
   /** Something was pushed into `responses`. */

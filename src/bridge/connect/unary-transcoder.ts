@@ -10,7 +10,7 @@ import { type ConnectEnd, connectEnd, connectError } from "./status.ts"
 import type { ConnectTranscoderOptions } from "./transcoder.ts"
 import { ConnectFault, ConnectTranscoder } from "./transcoder.ts"
 
-/** A stream may go on for ever, so its end is not waited for. */
+/** A stream may never end, so its end is not waited for. */
 const TOO_MANY_ANSWERS: Failure = {
   ...failure("upstream_malformed", "a unary call was answered with more than one message"),
   grpcStatus: GrpcStatus.UNIMPLEMENTED,
@@ -128,6 +128,6 @@ function messageOf(query: URLSearchParams): Buffer {
   if (query.get("base64") !== "1") return Buffer.from(text, "utf8")
   if (!/^[A-Za-z0-9+/_ -]*={0,2}$/.test(text))
     throw new ConnectFault(failure("bad_request", "the query parameter message is not base64"))
-  // A `+` that nobody escaped has become a space.
+  // A `+` that was not escaped has become a space.
   return Buffer.from(text.replaceAll(" ", "+"), "base64")
 }

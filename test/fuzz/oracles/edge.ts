@@ -57,7 +57,7 @@ export interface EdgeOptions {
   readonly client: Script
   readonly backend: Script
   readonly expectsProxyHeader?: boolean
-  /** Nobody says anything more for so long that every time limit is over; else the client closes soon. */
+  /** Both sides are silent for so long that every time limit is over; else the client closes soon. */
   readonly waits?: boolean
 }
 
