@@ -3,7 +3,7 @@ import { failure } from "../../record/failure.ts"
 import { withCors } from "../shared/cors.ts"
 import { COMPRESSED, framed, MessageSplitter } from "../shared/message-splitter.ts"
 import { metadataOf } from "../shared/transcoder.ts"
-import { connectEnd } from "./protocol.ts"
+import { connectEnd } from "./status.ts"
 import { ConnectFault, ConnectTranscoder, type ConnectTranscoderOptions } from "./transcoder.ts"
 
 /** Marks the envelope that says how the stream ended. */

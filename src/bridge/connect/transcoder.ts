@@ -22,7 +22,7 @@ import {
 import { MessagePipe } from "../shared/message-pipe.ts"
 import type { MessageWork } from "../shared/message-work.ts"
 import { OUT_OF_MEMORY, statusList } from "../shared/transcoder.ts"
-import { type ConnectKind, encodingsOf } from "./protocol.ts"
+import { type ConnectKind, encodingsOf } from "./head.ts"
 
 export interface ConnectTranscoderOptions extends HttpTranscoderOptions {
   kind: ConnectKind

@@ -4,33 +4,9 @@ import { failure } from "../../record/failure.ts"
 import { withCors } from "../shared/cors.ts"
 import { readableGrpcMessage } from "../shared/grpc-message.ts"
 import { HttpTranscoder, type HttpTranscoderOptions } from "../shared/http-transcoder.ts"
-import { grpcRequestHead } from "../shared/request-head.ts"
-import { isReadableStatus } from "../shared/status-details.ts"
 import { Base64Decoder } from "./base64-stream.ts"
-
-const WEB = "application/grpc-web"
-const WEB_TEXT = "application/grpc-web-text"
-/** Marks the frame that holds the trailers: gRPC, doc/PROTOCOL-WEB.md. */
-const TRAILERS_FLAG = 0x80
-const PREFIX_OCTETS = 5
-
-/** True for `application/grpc-web` and `application/grpc-web-text`, with or without `+proto` and parameters. */
-export function isGrpcWeb(contentType: string): boolean {
-  return /^application\/grpc-web(?:-text)?(?:$|[+; ])/i.test(contentType)
-}
-
-/** The gRPC request that a gRPC-Web one stands for. */
-export function grpcWebHead(from: RequestHead, path: string): RequestHead {
-  const contentType = (from.list.get("content-type") ?? WEB).replace(
-    /^application\/grpc-web(?:-text)?/i,
-    "application/grpc",
-  )
-  const kept = ["grpc-timeout", "grpc-encoding", "grpc-accept-encoding"].flatMap((name) => {
-    const value = from.list.get(name)
-    return value === undefined ? [] : [name, value]
-  })
-  return grpcRequestHead(from, path, ["content-type", contentType, ...kept])
-}
+import { WEB, WEB_TEXT } from "./head.ts"
+import { trailersFrame } from "./status.ts"
 
 /** gRPC-Web: gRPC's messages in a plain HTTP body, the trailers as its last frame; base64 where the client asks for it. */
 export class GrpcWebTranscoder extends HttpTranscoder {
@@ -102,36 +78,4 @@ export class GrpcWebTranscoder extends HttpTranscoder {
     const text = Buffer.from(octets.toString("base64", start, end), "latin1")
     this.write(text, 0, text.length, endStream)
   }
-}
-
-/** Trailers as a frame of their own: `name: value` lines, as in an HTTP/1 head. */
-export function trailersFrame(trailers: HeaderList): Buffer {
-  return blockFrame(
-    trailers,
-    (name) => !name.startsWith(":") && name !== "content-type" && name !== "content-length",
-  )
-}
-
-/** A frame of the fields that `isWanted`. */
-export function blockFrame(list: HeaderList, isWanted: (name: string) => boolean): Buffer {
-  let text = ""
-  for (let i = 0; i < list.fields.length; i += 2) {
-    const name = list.fields[i]!
-    const value = isWanted(name) ? readable(name, list.fields[i + 1]!) : null
-    if (value !== null) text += `${name}: ${value}\r\n`
-  }
-  const frame = Buffer.allocUnsafe(PREFIX_OCTETS + text.length)
-  frame[0] = TRAILERS_FLAG
-  frame.writeUInt32BE(text.length, 1)
-  frame.write(text, PREFIX_OCTETS, "latin1")
-  return frame
-}
-
-const PRINTABLE = /^[\t\x20-\x7e]*$/
-
-/** A value as page clients can read it; null: they cannot, and it is left out, since they would take the call for broken. */
-function readable(name: string, value: string): string | null {
-  if (name === "grpc-message") return readableGrpcMessage(value)
-  if (!PRINTABLE.test(value)) return null
-  return name === "grpc-status-details-bin" && !isReadableStatus(value) ? null : value
 }

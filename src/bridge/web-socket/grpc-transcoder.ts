@@ -1,7 +1,7 @@
 import { HeaderList } from "../../http2/header-list.ts"
 import { readRequestHead } from "../../http2/message-head.ts"
 import { failure } from "../../record/failure.ts"
-import { blockFrame } from "../grpc-web/transcoder.ts"
+import { blockFrame } from "../grpc-web/status.ts"
 import { guarded } from "../shared/guarded.ts"
 import { messageOctetsMaxOf } from "../shared/message-limits.ts"
 import type { BridgeSocket } from "./bridge-socket.ts"

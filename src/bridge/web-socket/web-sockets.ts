@@ -19,7 +19,7 @@ import { grpcRequestHead } from "../shared/request-head.ts"
 import { BridgeSocket } from "./bridge-socket.ts"
 import { WebSocketConnection } from "./connection.ts"
 import { WebSocketGrpcOpening } from "./grpc-transcoder.ts"
-import { type Handshake, readHandshake } from "./handshake.ts"
+import { type Handshake, readHandshake } from "./head.ts"
 import { WebSocketJsonTranscoder } from "./json-transcoder.ts"
 import type { WebSocketTranscoderOptions } from "./transcoder.ts"
 
