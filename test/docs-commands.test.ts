@@ -47,7 +47,7 @@ describe("every command that a document shows exists, with its flags", () => {
   })
 })
 
-/** The program of ours that a command starts, and its arguments; null for others' (`curl`), and for `npm ci`. */
+/** Our program that a command starts, and its arguments; null for others' (`curl`), and for `npm ci`. */
 function programOf(command: string): string[] | null {
   const words = command.split(/\s+/)
   if (words[0] === "sluice") return ["src/cli/main.ts", ...words.slice(1)]
@@ -58,7 +58,7 @@ function programOf(command: string): string[] | null {
 
 const helps = new Map<string, Promise<string>>()
 
-/** What a program of ours prints. */
+/** What one of our programs prints. */
 function run(args: string[]): Promise<string> {
   const key = args.join(" ")
   const known = helps.get(key)

@@ -1,4 +1,4 @@
-/** The rules of the house: which way imports go, who may touch a socket, a clock or chance, and no file nobody needs. */
+/** The rules of the house: which way imports go, who may touch a socket, a clock or chance, and no file without a user. */
 import { globSync, readFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { describe, expect, test } from "vitest"
@@ -70,7 +70,7 @@ const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
   grpc: ["base"],
 }
 
-/** All of `base`, by name, or it becomes the attic: what everybody uses and what knows nobody. */
+/** All of `base`, by name, or it becomes the attic: what all rooms use and what uses none. */
 const BASE = [
   "clock.ts",
   "counters.ts",

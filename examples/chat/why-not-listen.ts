@@ -1,6 +1,6 @@
 import { createServer } from "node:net"
 
-/** Why nobody can listen there, in words: `port 3001 is taken`. Null: one can. */
+/** Why that address cannot be listened on, in words: `port 3001 is taken`. Null: one can. */
 export function whyNotListen(port: number, host: string): Promise<string | null> {
   return new Promise((resolve) => {
     const probe = createServer()

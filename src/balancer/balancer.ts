@@ -1,12 +1,12 @@
 import { EventEmitter } from "node:events"
 import type { Socket } from "node:net"
 import { hostname } from "node:os"
-import { type Clock, HeldClock, systemClock, type Timer } from "../base/clock.ts"
+import { CachedClock, type Clock, systemClock, type Timer } from "../base/clock.ts"
 import { type Counters, counterIds } from "../base/counters.ts"
 import type { Limits } from "../base/limits.ts"
 import { type Random, systemRandom } from "../base/random.ts"
 import { resolveLimits } from "../base/resolve-limits.ts"
-import { Deadlines } from "../base/timer-wheel.ts"
+import { TimerWheel } from "../base/timer-wheel.ts"
 import { VERSION } from "../base/version.ts"
 import { Bridges } from "../bridge/bridges.ts"
 import { checkDescriptorSets } from "../bridge/json/check-descriptor-sets.ts"
@@ -58,7 +58,7 @@ export interface BalancerOptions {
   network?: Network
 }
 
-/** What a balancer tells whoever listens. Each comes after the fact and must not throw. */
+/** What a balancer tells its listeners. Each comes after the fact and must not throw. */
 export interface BalancerEvents {
   /** Exactly once per stream. The record is complete and no longer changes. */
   stream: [record: StreamRecord]
@@ -102,7 +102,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly counters: Counters
   readonly limits: Limits
   readonly #numbers: Numbers
-  readonly #clock: HeldClock
+  readonly #clock: CachedClock
   readonly #log: Log
   readonly #env: TemplateEnvironment
   readonly #network: Network
@@ -138,7 +138,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const { limits, problems } = resolveLimits(config.limits)
     if (problems.length > 0) throw new Error(problems.map(({ message }) => message).join("; "))
     this.limits = limits
-    this.#clock = new HeldClock(options.clock ?? systemClock)
+    this.#clock = new CachedClock(options.clock ?? systemClock)
     this.#log = options.log ?? silentLog
     const random = options.random ?? systemRandom
     const network = options.network ?? systemNetwork
@@ -162,7 +162,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       clock: this.#clock,
       limits,
       counters: this.counters,
-      deadlines: new Deadlines(this.#clock),
+      deadlines: new TimerWheel(this.#clock),
       log: this.#log,
       env: this.#env,
       replayRing: new ReplayRing(),
@@ -420,7 +420,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
 
   // ---- Connections --------------------------------------------------------------------------------------------
 
-  /** A bug of ours met by one connection's octets: that connection ends, the others do not notice. */
+  /** A bug met by one connection's octets: that connection ends, the others do not notice. */
   #uncaught(error: unknown): void {
     this.counters.add(counterIds.uncaught)
     this.#log.error("unexpected error, one connection ended", {

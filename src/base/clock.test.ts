@@ -1,10 +1,10 @@
 import { expect, test } from "vitest"
 import { ManualClock } from "../../test/support/manual-clock.ts"
-import { HeldClock } from "./clock.ts"
+import { CachedClock } from "./clock.ts"
 
 test("while it is held, a clock says the time at which it was first asked", () => {
   const clock = new ManualClock()
-  const held = new HeldClock(clock)
+  const held = new CachedClock(clock)
   const [now, wall] = [clock.now(), clock.wallMs()]
   held.hold()
   expect(held.wallMs()).toBe(wall)

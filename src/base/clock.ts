@@ -37,7 +37,7 @@ export function holdProcess(): () => void {
  * A clock that stands still while `held`. One read of a socket is a moment: what it brings is begun, sent on and ended at
  * the same time. Asking the system for each step of a unary call is a tenth of the time spent in this code.
  */
-export class HeldClock implements Clock {
+export class CachedClock implements Clock {
   readonly #clock: Clock
   #heldMs = -1
   /** Few ask: it is read for the first. */

@@ -1,5 +1,5 @@
 /**
- * What each counter counts: one more for every time a limit or a refusal of ours was met. The names are what the log
+ * What each counter counts: one more for every time one of our limits or refusals was met. The names are what the log
  * and the metrics show. Append freely; nothing outside this file depends on the order.
  */
 export const counterMeanings = {

@@ -1,5 +1,5 @@
 /** What to do now. */
-export type KeepaliveWish = "none" | "ping" | "dead"
+export type KeepaliveAction = "none" | "ping" | "dead"
 
 export interface KeepaliveSettings {
   readonly intervalMs: number
@@ -47,9 +47,9 @@ export class Keepalive {
     return this.#askedMs >= 0 && nowMs - this.#askedMs >= ms
   }
 
-  /** `isDeaf`: we do not read what the peer sends, signs of life among it, so it is not judged. */
-  check(nowMs: number, hasStreams: boolean, isDeaf: boolean): KeepaliveWish {
-    if (isDeaf) this.received(nowMs)
+  /** `isReadingPaused`: we do not read what the peer sends, signs of life among it, so it is not judged. */
+  check(nowMs: number, hasStreams: boolean, isReadingPaused: boolean): KeepaliveAction {
+    if (isReadingPaused) this.received(nowMs)
     if (this.#askedMs >= 0) return nowMs - this.#askedMs >= this.#answerWithinMs ? "dead" : "none"
     if (!hasStreams || nowMs - this.#heardMs < this.#intervalMs) return "none"
     this.#askedMs = nowMs
@@ -61,7 +61,7 @@ export class Keepalive {
    * The peer found the PINGs too many: half as often from now on, down to one per `intervalMaxMs`. Returns what new
    * connections to it should keep to; nothing shortens it again, since asking too often costs the streams (A8).
    */
-  calmed(intervalMaxMs: number): KeepaliveSettings {
+  backOff(intervalMaxMs: number): KeepaliveSettings {
     this.#intervalMs = Math.max(this.#intervalMs, Math.min(2 * this.#intervalMs, intervalMaxMs))
     return { intervalMs: this.#intervalMs, timeoutMs: this.timeoutMs }
   }

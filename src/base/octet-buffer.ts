@@ -2,7 +2,7 @@
 const KEPT_OCTETS = 256 * 1024
 const FIRST_OCTETS = 4096
 
-/** Octets that gather until somebody takes them. Text is latin1: one octet per character. */
+/** Octets that gather until they are taken. Text is latin1: one octet per character. */
 export class OctetBuffer {
   length = 0
   #octets = Buffer.allocUnsafeSlow(FIRST_OCTETS)

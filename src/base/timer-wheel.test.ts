@@ -1,13 +1,13 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { ManualClock } from "../../test/support/manual-clock.ts"
-import { Deadlines, makeDeadline } from "./timer-wheel.ts"
+import { makeDeadline, TimerWheel } from "./timer-wheel.ts"
 
 const ROUND_MS = 4 * 1024
 
 function wheel() {
   const clock = new ManualClock()
-  const deadlines = new Deadlines(clock)
+  const deadlines = new TimerWheel(clock)
   const due: [name: string, atMs: number][] = []
   const add = (name: string, delayMs: number) => {
     const deadline = makeDeadline(() => due.push([name, clock.now()]))
@@ -58,7 +58,7 @@ describe("deadlines", () => {
 
   test("one may cancel another that is due with it, and set itself anew", () => {
     const clock = new ManualClock()
-    const deadlines = new Deadlines(clock)
+    const deadlines = new TimerWheel(clock)
     const due: string[] = []
     const victim = makeDeadline(() => due.push("victim"))
     let times = 0
@@ -87,7 +87,7 @@ describe("deadlines", () => {
 
   test("100,000 of an hour are looked at once a round, not once a tick", () => {
     const clock = new ManualClock()
-    const deadlines = new Deadlines(clock)
+    const deadlines = new TimerWheel(clock)
     let due = 0
     for (let i = 0; i < 100_000; i++)
       deadlines.set(
@@ -109,7 +109,7 @@ describe("deadlines", () => {
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 60 }), (operations) => {
         const clock = new ManualClock()
-        const deadlines = new Deadlines(clock)
+        const deadlines = new TimerWheel(clock)
         const expected = new Map<number, number>()
         const late: number[] = []
         const all = Array.from({ length: 10 }, (_, which) =>
@@ -139,7 +139,7 @@ describe("deadlines", () => {
 
 test("what one deadline throws does not keep the others, or the wheel, from going on", () => {
   const clock = new ManualClock()
-  const deadlines = new Deadlines(clock)
+  const deadlines = new TimerWheel(clock)
   const called: string[] = []
   const bug = makeDeadline(() => {
     throw new Error("a bug")

@@ -6,7 +6,7 @@ const SLOTS = 1024
 /** Something that is due at a time. Fields belong to the wheel; make one and keep it. */
 export interface Deadline {
   onDue(): void
-  /** Managed by `Deadlines`: where it hangs. -1: nowhere. */
+  /** Managed by `TimerWheel`: where it hangs. -1: nowhere. */
   slot: number
   dueTick: number
   next: Deadline | null
@@ -19,7 +19,7 @@ export interface Deadline {
  *
  * Unit: milliseconds, kept to `TICK_MS`; never early.
  */
-export class Deadlines {
+export class TimerWheel {
   readonly #clock: Clock
   readonly #slots: (Deadline | null)[] = new Array<Deadline | null>(SLOTS).fill(null)
   #size = 0

@@ -73,9 +73,9 @@ export class Bridges {
     isRefused: boolean,
   ): OpenedStream {
     const { bridge } = route.settings
-    const exchange = (on: Route) => new Call(this.#context, connection, stream, head, on)
+    const callOn = (on: Route) => new Call(this.#context, connection, stream, head, on)
     if (isPreflight(head.method, head.list))
-      return exchange(answerRoute(route, 204, "", preflightFields(head.list, route.settings)))
+      return callOn(answerRoute(route, 204, "", preflightFields(head.list, route.settings)))
     const path = methodPath(head.path, bridge)
     const shared = {
       context: this.#context,
@@ -94,6 +94,6 @@ export class Bridges {
       const options = { ...shared, head: grpcHead, clientHead: head, kind, types, work: this.#work }
       return kind.isStream ? new ConnectStreamTranscoder(options) : new ConnectUnaryTranscoder(options)
     }
-    return exchange(route)
+    return callOn(route)
   }
 }

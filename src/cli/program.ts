@@ -123,7 +123,7 @@ Examples:
 
 /** Does what the command line says; the exit code is set, or the process ended. */
 export async function main(): Promise<void> {
-  // Whoever read our output has read enough: `sluice check nginx.conf | head`.
+  // The reader of our output has closed it: `sluice check nginx.conf | head`.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error
   })

@@ -13,7 +13,7 @@ import { fromAddresses } from "./address-options.ts"
 import { wantsColor } from "./check.ts"
 import { writePidFile } from "./pid-file.ts"
 import { makeLogDirectories, prepare } from "./prepare.ts"
-import { Teller } from "./teller.ts"
+import { StartupOutput } from "./startup-output.ts"
 import { closeUninvitedDebugger } from "./uninvited-debugger.ts"
 
 export interface RunOptions {
@@ -39,7 +39,7 @@ export async function run(options: RunOptions): Promise<number> {
 }
 
 async function runUntilStopped(options: RunOptions): Promise<number> {
-  const teller = new Teller(options.json)
+  const teller = new StartupOutput(options.json)
   const config = await readConfig(options, teller)
   if (config === null) return 2
   const isTerminal = config.log.path === "stderr" && process.stderr.isTTY === true
@@ -56,7 +56,7 @@ async function runUntilStopped(options: RunOptions): Promise<number> {
     return 1
   }
   process.on("uncaughtException", (error) => {
-    // A bug of ours on the control side. Data threads full of live streams are not ended for it.
+    // A bug on the control side. Data threads full of live streams are not ended for it.
     log.error("unexpected error", { error: error.stack ?? String(error) })
   })
   await closeUninvitedDebugger()
@@ -83,7 +83,7 @@ async function runUntilStopped(options: RunOptions): Promise<number> {
   return code
 }
 
-async function readConfig(options: RunOptions, teller: Teller): Promise<Config | null> {
+async function readConfig(options: RunOptions, teller: StartupOutput): Promise<Config | null> {
   if (options.config === null) {
     const { config, errors } = fromAddresses(options.listen, options.to)
     for (const error of errors) teller.cannotStart(error)
@@ -95,7 +95,11 @@ async function readConfig(options: RunOptions, teller: Teller): Promise<Config |
 }
 
 /** Reads the configuration, tells what is wrong with it, and makes the directories that it needs. */
-async function prepareAgain(path: string, { strict }: RunOptions, teller: Teller): Promise<LoadedConfig> {
+async function prepareAgain(
+  path: string,
+  { strict }: RunOptions,
+  teller: StartupOutput,
+): Promise<LoadedConfig> {
   const loaded = await prepare(path, { strict })
   teller.problems(loaded)
   if (loaded.config !== null) makeLogDirectories(loaded.config)
@@ -105,7 +109,7 @@ async function prepareAgain(path: string, { strict }: RunOptions, teller: Teller
 interface Announcement {
   config: Config
   log: ProcessLog
-  teller: Teller
+  teller: StartupOutput
   options: RunOptions
 }
 

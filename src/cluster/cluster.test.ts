@@ -6,6 +6,7 @@ import { defaultCluster, defaultEndpoint } from "../config/defaults.ts"
 import type { ClusterConfig } from "../config/model.ts"
 import { Cluster } from "./cluster.ts"
 import type { Connector } from "./connectors.ts"
+import { OwnStreamCount, type StreamCount } from "./counts.ts"
 import type { Endpoint } from "./endpoint.ts"
 import type { Pool, PooledConnection } from "./pool.ts"
 import type { EndpointState } from "./state.ts"
@@ -159,7 +160,7 @@ describe("an endpoint where streams must wait for others to end", () => {
 })
 
 /** Endpoints a, b, c … and connections that a test readies by hand. */
-function clusterWith(names: string, config: Partial<ClusterConfig> = {}) {
+function clusterWith(names: string, config: Partial<ClusterConfig> = {}, counts?: StreamCount[]) {
   const clock = new ManualClock()
   const said: string[] = []
   const made: { endpoint: string; pool: Pool<FakeConnection>; connection: FakeConnection }[] = []
@@ -169,7 +170,7 @@ function clusterWith(names: string, config: Partial<ClusterConfig> = {}) {
   const cluster = new Cluster<FakeConnection>(
     {
       ...defaultCluster("test"),
-      endpoints: [...names].map((name) => defaultEndpoint(parseAddress(`${name}:1`, null)!)),
+      endpoints: names.split("").map((name) => defaultEndpoint(parseAddress(`${name}:1`, null)!)),
       ...config,
     },
     {
@@ -183,6 +184,7 @@ function clusterWith(names: string, config: Partial<ClusterConfig> = {}) {
         return connection
       },
       onLimit: () => {},
+      ...(counts !== undefined && { counts }),
     },
   )
   const find = (name: string): Endpoint => [...cluster.endpoints].find(({ address }) => address[0] === name)!
@@ -268,6 +270,14 @@ describe("an endpoint that lost a connection with streams on it", () => {
   })
 })
 
+test("an endpoint whose last place another thread took meanwhile is not on trial for it", () => {
+  const counts = [new OwnStreamCount(), new OwnStreamCount()]
+  const { find, pick } = clusterWith("ab", {}, counts)
+  counts[0]!.tryAdd = () => false
+  Object.defineProperty(find("a"), "isFull", { get: () => counts[0]!.open++ > 0 })
+  expect(pick()).toBe("b")
+})
+
 test("an endpoint that leaves a PING unanswered is passed over, unless there is no other", () => {
   const { find, picks } = clusterWith("ab")
   find("a").silentConnections = 1
@@ -334,6 +344,15 @@ describe("what the control side says", () => {
     pool.wait({ waitTimeoutMs: 0, onLease: () => {}, onNoLease: () => {} })
     expect(pool.connections).toHaveLength(1)
     expect([...cluster.endpoints].map(({ address }) => address)).toEqual(["b:1"])
+  })
+
+  test("what was counted of the one in a slot is not counted of the next in it", () => {
+    const counts = [new OwnStreamCount(), new OwnStreamCount()]
+    const { cluster, find } = clusterWith("ab", {}, counts)
+    find("a").tryOpenStream()
+    expect(counts[0]!.open).toBe(1)
+    cluster.apply([state("d", { slot: 0 }), state("b")])
+    expect([find("d").streamsOpen, counts[0]!.open]).toEqual([0, 1])
   })
 
   test("health alone does not begin the turns of round robin anew", () => {

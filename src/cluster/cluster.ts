@@ -79,7 +79,7 @@ export class Cluster<C extends PooledConnection> {
       onProbing: (endpoint, is) => this.#probing(endpoint, is),
       hasDemand: () => clock.now() - this.#pickedMs <= DEMAND_MS,
     })
-    this.#snapshot = this.#makeSnapshot(configuredEndpoints(config))
+    this.#snapshot = this.#makeSnapshot(configuredEndpoints(config), context.counts)
   }
 
   get snapshot(): Snapshot {
@@ -125,12 +125,12 @@ export class Cluster<C extends PooledConnection> {
     endpoint.health = health
   }
 
-  #makeSnapshot(states: readonly EndpointState[]): Snapshot {
+  #makeSnapshot(states: readonly EndpointState[], counts?: readonly StreamCount[]): Snapshot {
     const gone = new Map(this.#bySlot)
     const primary: Endpoint[] = []
     const backup: Endpoint[] = []
     for (const state of states) {
-      const endpoint = this.#endpoint(state)
+      const endpoint = this.#endpoint(state, counts?.[state.slot])
       if (gone.get(state.slot) === endpoint) gone.delete(state.slot)
       if (!state.drain) (state.role === "primary" ? primary : backup).push(endpoint)
     }
@@ -144,14 +144,14 @@ export class Cluster<C extends PooledConnection> {
   }
 
   /** The one in that slot, where it has this address. */
-  #endpoint(state: EndpointState): Endpoint {
+  #endpoint(state: EndpointState, count: StreamCount | undefined): Endpoint {
     const { slot, address } = state
     const known = this.#bySlot.get(slot)
     if (known?.address === address) return known
     const config =
       this.#config.endpoints.find((one) => one.address === address) ??
       defaultEndpoint(parseAddress(address, null)!)
-    const endpoint = new Endpoint(config, slot, this.#context.counts?.[slot])
+    const endpoint = new Endpoint(config, slot, count)
     this.#bySlot.set(slot, endpoint)
     this.#pools.add(endpoint)
     this.#update(state)
@@ -170,24 +170,25 @@ export class Cluster<C extends PooledConnection> {
     const nowMs = this.#context.clock.now()
     this.#pickedMs = nowMs
     if (this.#hasIdleProbe) this.#probeAgain()
+    snapshot.availability.refresh(nowMs)
     for (;;) {
-      const endpoint = this.#choose(snapshot, tried, nowMs)
-      if (endpoint === undefined || endpoint.tryOpenStream()) return endpoint
+      const endpoint = this.#choose(snapshot, tried)
+      if (endpoint === undefined) return undefined
+      if (!endpoint.tryOpenStream()) continue
+      if (endpoint.picked(nowMs)) this.#epoch.value++
+      return endpoint
     }
   }
 
-  #choose(snapshot: Snapshot, tried: readonly Endpoint[] | null, nowMs: number): Endpoint | undefined {
-    const { availability, picker } = snapshot
-    availability.refresh(nowMs)
+  #choose({ availability, picker }: Snapshot, tried: readonly Endpoint[] | null): Endpoint | undefined {
     const { primary, backup } = availability
-    const endpoint =
+    return (
       this.#pickFrom(primary, picker, tried, false) ??
       this.#pickFrom(backup, picker, tried, false) ??
       this.#pickFrom(primary, picker, tried, true) ??
       this.#pickFrom(backup, picker, tried, true) ??
       this.#pickFrom(availability.lastResort, picker, tried, true)
-    if (endpoint?.picked(nowMs) === true) this.#epoch.value++
-    return endpoint
+    )
   }
 
   #pickFrom(

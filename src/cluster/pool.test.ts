@@ -65,7 +65,7 @@ function poolOf({ unknownCapacity = 100, ...options }: Options = {}) {
   const waiter = (name: string): Waiter<FakeConnection> => ({
     waitTimeoutMs: 5000,
     onLease: (connection) => told.push(`${name} on ${connection.name}`),
-    onNoLease: (reason) => told.push(`${name}: ${reason}`),
+    onNoLease: (reason, isLimit) => told.push(`${name}: ${isLimit ? "limit " : ""}${reason}`),
   })
   /** Asks for a slot, as a stream does, by its name. */
   const ask = (name: string): Waiter<FakeConnection> => {
@@ -505,6 +505,15 @@ describe("what is counted against the endpoint", () => {
     pool.lost(made[0]!)
     pool.lost(made[1]!, "connection reset by peer")
     expect(health).toEqual(["failed: connection reset by peer"])
+  })
+
+  test("none that fails through a limit of this process, which those that wait are told", () => {
+    const { pool, made, told, health, ask } = poolOf()
+    ask("a")
+    pool.connectFailed(made[0]!, "too many open files", true)
+    ask("b")
+    expect(told).toEqual(["a: limit too many open files", "b: limit too many open files"])
+    expect([health, pool.probe()]).toEqual([[], false])
   })
 })
 

@@ -58,7 +58,7 @@ export interface PoolOptions<C extends PooledConnection> {
   onProven(): void
   /** A connection is being made to find out whether the endpoint is back; or no longer so. */
   onProbing(is: boolean): void
-  /** Somebody would use the endpoint if it were back. */
+  /** Streams would use the endpoint if it were back. */
   hasDemand(): boolean
 }
 
@@ -211,7 +211,7 @@ export class Pool<C extends PooledConnection> {
    */
   connectFailed(connection: C, reason: string, isLimit = false): void {
     if (!this.#remove(connection)) return
-    this.#needsProof = true
+    if (!isLimit) this.#needsProof = true
     this.#failure = { reason, atMs: this.#failed(connection), isLimit }
     const told = this.connections.length > 0 ? [] : [...this.#waiting]
     for (const waiter of told) this.#waiting.delete(waiter)

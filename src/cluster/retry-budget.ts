@@ -3,7 +3,7 @@ const SPAN_MS = 10_000
 
 /**
  * Keeps retries a small share of the streams a cluster starts, so that a cluster in trouble is not given more work
- * because it is in trouble. Attempts that reached nobody (a refused connection) cost no backend anything and are not
+ * because it is in trouble. Attempts that reached no backend (a refused connection) cost no backend anything and are not
  * charged.
  */
 export class RetryBudget {

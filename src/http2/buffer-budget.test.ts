@@ -8,7 +8,7 @@ function budget() {
   const calls: string[] = []
   made.onExceeded = () => void calls.push("exceeded")
   made.onWithheld = () => void calls.push("withheld")
-  const spare = (name: string) => ({ dropSpare: () => void calls.push(`drop ${name}`) })
+  const spare = (name: string) => ({ reclaim: () => void calls.push(`drop ${name}`) })
   const stream = (name: string): CreditHolder => ({
     consume: (octets) => void calls.push(`${name} consumes ${octets}`),
   })
@@ -25,10 +25,14 @@ describe("what is held", () => {
     [[1001], 1001, 1, true],
     [[1001, -1], 1000, 0, true],
     [[1500, -701], 799, 0, false],
-  ])("%j", (added, octets, excess, isTight) => {
+  ])("%j", (added, octets, excess, isAboveHighWatermark) => {
     const { made } = budget()
     for (const one of added) made.add(one)
-    expect([made.octets, made.excess, made.isTight]).toEqual([octets, excess, isTight])
+    expect([made.octets, made.excess, made.isAboveHighWatermark]).toEqual([
+      octets,
+      excess,
+      isAboveHighWatermark,
+    ])
   })
 
   test("one octet past the maximum is too many, and each addition after it; what goes is not", () => {
@@ -51,8 +55,8 @@ describe("what is held", () => {
 describe("what is held just in case", () => {
   test("goes once it is tight, each holder once", () => {
     const { made, take, spare } = budget()
-    made.spare(spare("a"))
-    made.spare(spare("b"))
+    made.reclaimable(spare("a"))
+    made.reclaimable(spare("b"))
     made.add(799)
     made.add(0)
     expect(take()).toEqual([])
@@ -65,9 +69,9 @@ describe("what is held just in case", () => {
   test("stays when it is needed", () => {
     const { made, take, spare } = budget()
     const [a, b] = [spare("a"), spare("b")]
-    made.spare(a)
-    made.spare(b)
-    made.needed(a)
+    made.reclaimable(a)
+    made.reclaimable(b)
+    made.pinned(a)
     made.add(900)
     expect(take()).toEqual(["drop b"])
   })
@@ -75,7 +79,7 @@ describe("what is held just in case", () => {
   test("is not asked for by what goes", () => {
     const { made, take, spare } = budget()
     made.add(900)
-    made.spare(spare("a"))
+    made.reclaimable(spare("a"))
     made.add(-10)
     made.add(0)
     expect(take()).toEqual([])
@@ -84,8 +88,8 @@ describe("what is held just in case", () => {
   test("goes before anything is withheld", () => {
     const { made, take, spare, stream } = budget()
     made.add(900)
-    made.spare({ dropSpare: () => made.add(-200) })
-    made.spare(spare("b"))
+    made.reclaimable({ reclaim: () => made.add(-200) })
+    made.reclaimable(spare("b"))
     made.withhold(stream("s"))
     expect(take()).toEqual(["drop b", "s consumes 0"])
     made.add(-1)

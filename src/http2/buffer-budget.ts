@@ -6,15 +6,15 @@ export interface CreditHolder {
 }
 
 /** Someone who holds octets just in case. */
-export interface SpareHolder {
+export interface Reclaimable {
   /** Lets go of them. */
-  dropSpare(): void
+  reclaim(): void
 }
 
 /**
  * What all connections of a process hold for receivers that are slow. Near its end what is only held just in case goes,
  * and streams of which something is held get no new credit, so their senders stop by themselves; past it, `onExceeded` is
- * asked to make room. A stream whose octets are all taken adds nothing, and would wait for others for ever.
+ * asked to make room. A stream whose octets are all taken adds nothing, and would wait for others without end.
  *
  * Unit: octets queued. Source: `bufferedOctetsMax`, `bufferedWithholdPercent` in `limits.ts`.
  */
@@ -24,8 +24,8 @@ export class BufferBudget {
   readonly #withholdFrom: number
   /** Streams whose credit was withheld; bounded by the streams there are. */
   readonly #withheld = new Set<CreditHolder>()
-  /** They go first: nobody may wait for credit because of what nobody may ever need. */
-  readonly #spares = new Set<SpareHolder>()
+  /** Replay copies are dropped first, before any live stream is slowed. */
+  readonly #spares = new Set<Reclaimable>()
   /** Called on every addition past the maximum. */
   onExceeded: () => void = () => {}
   onWithheld: () => void = () => {}
@@ -44,7 +44,7 @@ export class BufferBudget {
     return Math.max(0, this.#octets - this.#max)
   }
 
-  get isTight(): boolean {
+  get isAboveHighWatermark(): boolean {
     return this.#octets >= this.#withholdFrom
   }
 
@@ -52,17 +52,17 @@ export class BufferBudget {
   add(octets: number): void {
     this.#octets += octets
     if (octets > 0) {
-      if (this.isTight) this.#dropSpares()
+      if (this.isAboveHighWatermark) this.#dropSpares()
       if (this.#octets > this.#max) this.onExceeded()
-    } else if (this.#withheld.size > 0 && !this.isTight) this.#release()
+    } else if (this.#withheld.size > 0 && !this.isAboveHighWatermark) this.#release()
   }
 
-  /** What `holder` holds may be dropped at any time, until `needed`. */
-  spare(holder: SpareHolder): void {
+  /** What `holder` holds may be dropped at any time, until `pinned`. */
+  reclaimable(holder: Reclaimable): void {
     this.#spares.add(holder)
   }
 
-  needed(holder: SpareHolder): void {
+  pinned(holder: Reclaimable): void {
     this.#spares.delete(holder)
   }
 
@@ -70,13 +70,13 @@ export class BufferBudget {
     if (this.#spares.size === 0) return
     const holders = [...this.#spares]
     this.#spares.clear()
-    for (const holder of holders) holder.dropSpare()
+    for (const holder of holders) holder.reclaim()
   }
 
   /** Gives a stream's credit back later, or now where that makes room. */
   withhold(stream: CreditHolder): void {
     this.#dropSpares()
-    if (!this.isTight) return stream.consume(0)
+    if (!this.isAboveHighWatermark) return stream.consume(0)
     if (this.#withheld.size === 0) this.onWithheld()
     this.#withheld.add(stream)
   }

@@ -191,13 +191,13 @@ export class Http2Connection<Owner> {
   }
 
   /**
-   * To be called about once a second: the time limits of the handshake, of header blocks and of a drain's PING. `isDeaf`:
+   * To be called about once a second: the time limits of the handshake, of header blocks and of a drain's PING. `isReadingPaused`:
    * we do not read what the peer sends, so it is late with neither of the first two.
    */
-  tick(nowMs: number, isDeaf = false): void {
+  tick(nowMs: number, isReadingPaused = false): void {
     if (this.#isClosed) return
-    if (isDeaf) this.#receiver.excuse(nowMs)
-    const due = this.#receiver.overdue(nowMs)
+    if (isReadingPaused) this.#receiver.restartTimeouts(nowMs)
+    const due = this.#receiver.findTimeout(nowMs)
     if (due !== null) return this.fail(due)
     if (!this.#isDrainPinged) return
     this.#drainSeenMs = Math.min(this.#drainSeenMs, nowMs)
@@ -240,8 +240,8 @@ export class Http2Connection<Owner> {
 
   // ---- For the receiver ---------------------------------------------------------------------------------------
 
-  /** A PING acknowledgement came. What answers no PING of ours, octet by octet, means nothing: RFC 9113 §6.7. */
-  ponged(payload: Buffer): void {
+  /** A PING acknowledgement came. One that does not equal our PING, octet by octet, is ignored: RFC 9113 §6.7. */
+  onPingAck(payload: Buffer): void {
     if (this.#isDrainPinged && DRAIN_PING.equals(payload)) this.#drainAnswered()
     else if (this.#pingsOpen > 0 && KEEPALIVE_PING.equals(payload)) {
       this.#pingsOpen--
@@ -267,7 +267,7 @@ export class Http2Connection<Owner> {
       const reason = `GOAWAY(${last})`
       for (const stream of this.#streams.table.values())
         if (stream.id > last)
-          this.#streams.abandon(stream, {
+          this.#streams.endStream(stream, {
             code: ErrorCode.REFUSED_STREAM,
             origin: "connection",
             unprocessed: true,
@@ -296,7 +296,7 @@ export class Http2Connection<Owner> {
     const last = this.#goawayReceivedLast
     this.#ending = { reason, streamsLost: this.#streams.table.size }
     for (const stream of this.#streams.table.values())
-      this.#streams.abandon(stream, { code, origin: "connection", unprocessed: stream.id > last, reason })
+      this.#streams.endStream(stream, { code, origin: "connection", unprocessed: stream.id > last, reason })
     this.sender.close()
     this.#receiver.close()
     this.#events.onEnd(because)

@@ -27,7 +27,7 @@ export type OversizeCounter = "header_list_too_large" | "header_fields_exceeded"
  * What a connection tells its user, synchronously, from within `receive`, `receiveEnd`, `tick` or `drained`.
  *
  * `octets` are valid only during the call. After `onReset` nothing more is said of a stream; `onEnd` comes
- * once and last, but for the `onTaken` of octets whose sending ended the connection.
+ * once and last, but for the `onSent` of octets whose sending ended the connection.
  */
 export interface ConnectionEvents<Owner> {
   /** Server: a new stream. Set `stream.owner` here. */
@@ -50,7 +50,7 @@ export interface ConnectionEvents<Owner> {
   /** Server: the peer has reset a young stream, of which `onReset` told. True: that is no abuse, and not charged. */
   excusesReset?(stream: Http2Stream<Owner>): boolean
   /** So many octets that `sendData` had to queue were now taken. */
-  onTaken(stream: Http2Stream<Owner>, octets: number): void
+  onSent(stream: Http2Stream<Owner>, octets: number): void
   /** The first octets since the output was last taken are there. */
   onOutput(): void
   /** More is queued for slow receivers than `connectionBufferedOctetsMax`. Do not end streams from within. */
@@ -64,6 +64,6 @@ export interface ConnectionEvents<Owner> {
   onPong(): void
   /** A limit was reached, by its counter's name. */
   onLimit(counter: string): void
-  /** The connection is over: send what is in the output, then close the socket. Null: nobody's fault. */
+  /** The connection is over: send what is in the output, then close the socket. Null: without a fault. */
   onEnd(fault: Fault | null): void
 }

@@ -14,7 +14,7 @@ const TRAILERS = "HEADERS 1 END_STREAM grpc-status=0"
 
 class TakenLog extends EventLog {
   taken = 0
-  override onTaken(_stream: Http2Stream<string>, octets: number): void {
+  override onSent(_stream: Http2Stream<string>, octets: number): void {
     this.taken += octets
   }
 }

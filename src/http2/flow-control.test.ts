@@ -12,7 +12,7 @@ const head = new HeaderList([":status", "200"])
 
 class TakenLog extends EventLog {
   taken = 0
-  override onTaken(_stream: Http2Stream<string>, octets: number): void {
+  override onSent(_stream: Http2Stream<string>, octets: number): void {
     this.taken += octets
   }
 }
@@ -145,7 +145,7 @@ describe("sending under the peer's credit (RFC 9113 §5.2, §6.9)", () => {
     /** Whatever is taken of a stream comes again, as the credit that its source is given lets it. */
     class Endless extends EventLog {
       readonly #due: [Http2Stream<string>, number][] = []
-      override onTaken(stream: Http2Stream<string>, octets: number): void {
+      override onSent(stream: Http2Stream<string>, octets: number): void {
         this.#due.push([stream, octets])
       }
       pour(stream: Http2Stream<string>, octets: number): void {

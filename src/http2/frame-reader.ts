@@ -1,7 +1,7 @@
 import { DEFAULT_MAX_FRAME_OCTETS, FRAME_HEAD_OCTETS, FrameType } from "./frame/types.ts"
-import { ownRoom } from "./own-octets.ts"
+import { allocUnpooled } from "./own-octets.ts"
 
-/** Whoever takes the frames. */
+/** The receiver of the frames. */
 export interface FrameSink {
   /** One whole frame, head included, at `start..end` of `octets`. False stops the reading. */
   onFrame(octets: Buffer, start: number, end: number): boolean
@@ -93,9 +93,9 @@ const pool: Buffer[] = []
 const smallPool: Buffer[] = []
 
 function obtain(octets: number): Buffer {
-  if (octets <= SMALL_OCTETS) return smallPool.pop() ?? ownRoom(SMALL_OCTETS)
-  if (octets <= ROOM_OCTETS) return pool.pop() ?? ownRoom(ROOM_OCTETS)
-  return ownRoom(octets)
+  if (octets <= SMALL_OCTETS) return smallPool.pop() ?? allocUnpooled(SMALL_OCTETS)
+  if (octets <= ROOM_OCTETS) return pool.pop() ?? allocUnpooled(ROOM_OCTETS)
+  return allocUnpooled(octets)
 }
 
 function recycle(buffer: Buffer): void {

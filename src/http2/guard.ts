@@ -91,7 +91,7 @@ export class Guard {
     this.#payloadOctets += payloadOctets
   }
 
-  /** Octets came that nobody asked for and that no other limit counts: padding, PRIORITY, unknown frames. */
+  /** Octets that carry nothing and that no other limit counts: padding, PRIORITY, unknown frames. */
   overhead(octets: number, nowMs: number): Fault | null {
     this.#overheadOctets += octets
     const { overheadOctetsMax, overheadPerPayloadOctets } = this.#limits
@@ -118,7 +118,7 @@ export class Guard {
     return ++this.#windowUpdates > allowed ? calm("WINDOW_UPDATE frames", "window_update_flood") : null
   }
 
-  /** A PING came. True when it is one nobody needs, to be charged. */
+  /** A PING came. True when it is one too many, to be charged. */
   isPingTooSoon(nowMs: number): boolean {
     const tooSoon = !this.#workSincePing && nowMs - this.#lastPingMs < this.#limits.pingIntervalMs
     this.#lastPingMs = nowMs

@@ -1,6 +1,6 @@
 import type { BufferBudget } from "./buffer-budget.ts"
 import { ErrorCode, type Fault, fault } from "./error-code.ts"
-import { ownCopy } from "./own-octets.ts"
+import { copyUnpooled } from "./own-octets.ts"
 
 /** An honest sender's frames are twice as large: SETTINGS_MAX_FRAME_SIZE is never less. */
 const OCTETS_PER_FRAME = 8192
@@ -58,14 +58,14 @@ export class HeaderBlock {
       return fault(ErrorCode.ENHANCE_YOUR_CALM, "too many CONTINUATION frames", "continuation_flood")
     if (start === end && !isLast)
       return fault(ErrorCode.ENHANCE_YOUR_CALM, "an empty CONTINUATION frame", "continuation_empty")
-    if (length > this.#octetsMax || (length > UNCOUNTED_OCTETS && this.#budget.isTight))
+    if (length > this.#octetsMax || (length > UNCOUNTED_OCTETS && this.#budget.isAboveHighWatermark))
       return blockTooLarge()
     this.#keep(octets, start, end)
     return null
   }
 
   #keep(octets: Uint8Array, start: number, end: number): void {
-    this.#pieces.push(ownCopy(octets, start, end))
+    this.#pieces.push(copyUnpooled(octets, start, end))
     this.#count(this.#octets + end - start)
   }
 

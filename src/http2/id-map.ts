@@ -45,7 +45,7 @@ export class IdMap<V extends { readonly id: number }> {
       if (found.id === id) break
       hole = (hole + 1) & mask
     }
-    // Whoever probed past the hole moves into it, until a free slot ends the run.
+    // An entry that was placed past the hole moves into it, until a free slot ends the run.
     for (let slot = (hole + 1) & mask; ; slot = (slot + 1) & mask) {
       const next = values[slot]
       if (next === undefined) break

@@ -208,7 +208,7 @@ export class MessageReceiver<Owner> {
   #onLateHeaders(id: number): Fault | null {
     if (this.#table.closed.wasResetByUs(id)) return null
     if (this.#table.closed.hadEnded(id)) return fault(ErrorCode.STREAM_CLOSED, "HEADERS on a closed stream")
-    if (!this.#table.isIdle(id) && this.#streams.isForgotten(id)) return null
+    if (!this.#table.isIdle(id) && this.#streams.ignoresLateFrames(id)) return null
     return protocolError("HEADERS on a stream that cannot be opened")
   }
 

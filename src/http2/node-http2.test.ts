@@ -74,7 +74,7 @@ class EchoServer extends EventLog {
     if (endStream) this.#end(stream)
   }
 
-  override onTaken(stream: Http2Stream<string>, octets: number): void {
+  override onSent(stream: Http2Stream<string>, octets: number): void {
     stream.consume(octets)
   }
 

@@ -1,4 +1,4 @@
-import { ownRoom } from "./own-octets.ts"
+import { allocUnpooled } from "./own-octets.ts"
 import { obtainSegment, recycleSegment, SEGMENT_OCTETS } from "./segments.ts"
 
 const SMALLEST = 512
@@ -73,7 +73,7 @@ export class OctetQueue {
     if (this.#segments.length !== 1 || large!.length < SEGMENT_OCTETS || held > LITTLE_OCTETS) return
     let size = SMALLEST
     while (size < held) size *= 2
-    const room = ownRoom(size)
+    const room = allocUnpooled(size)
     large!.copy(room, 0, this.#start, this.#end)
     recycleSegment(large!)
     this.#segments[0] = room
@@ -125,7 +125,7 @@ export class OctetQueue {
       if (last.length === SEGMENT_OCTETS || this.#end + wanted <= last.length) return last
     }
     if (last !== undefined && last.length < SEGMENT_OCTETS) return this.#grow(last, wanted)
-    const segment = wanted >= SMALLEST || last !== undefined ? obtainSegment() : ownRoom(SMALLEST)
+    const segment = wanted >= SMALLEST || last !== undefined ? obtainSegment() : allocUnpooled(SMALLEST)
     this.#segments.push(segment)
     this.#end = 0
     return segment
@@ -136,7 +136,8 @@ export class OctetQueue {
     const held = this.#end - this.#start
     let size = small.length
     while (size < held + wanted && size < SEGMENT_OCTETS) size *= 2
-    const room = size === SEGMENT_OCTETS ? obtainSegment() : size === small.length ? small : ownRoom(size)
+    const room =
+      size === SEGMENT_OCTETS ? obtainSegment() : size === small.length ? small : allocUnpooled(size)
     small.copy(room, 0, this.#start, this.#end)
     this.#segments[0] = room
     this.#start = 0

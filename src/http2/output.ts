@@ -24,7 +24,7 @@ export interface OutputChunk {
   readonly length: number
 }
 
-/** Whoever sees to it that an output is written. */
+/** Is told when there is output to write. */
 export interface OutputHost {
   /** Something is there to take, and nothing was before. */
   onOutput(): void

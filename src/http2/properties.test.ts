@@ -159,7 +159,7 @@ class End extends EventLog {
     this.lines.push(`reset ${stream.id} ${end.code} ${end.reason}`)
   }
 
-  /** Everything held back is taken now: without it both would wait for ever. */
+  /** Everything held back is taken now: without it both would wait without end. */
   takeAll(streams: Iterable<Http2Stream<string>>): boolean {
     let any = false
     for (const stream of streams) {

@@ -186,8 +186,8 @@ describe("credit that came before an error is used before it", () => {
 describe("time limits, to the millisecond", () => {
   const LIMIT = 10_000
   /** The last moment at which the connection lives, and whether it dies a millisecond later. */
-  function livesUntil(lab: Lab, ms: number, isDeaf = false): void {
-    lab.connection.tick(ms, isDeaf)
+  function livesUntil(lab: Lab, ms: number, isReadingPaused = false): void {
+    lab.connection.tick(ms, isReadingPaused)
     expect(lab.connection.isClosed).toBe(false)
     lab.connection.tick(ms + 1)
     expect(lab.connection.isClosed).toBe(true)

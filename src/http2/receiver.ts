@@ -20,7 +20,7 @@ const YOUNG_STREAM_MS = 1000
 export interface ReceiverHost {
   readonly isClosed: boolean
   fail(because: Fault): void
-  ponged(payload: Buffer): void
+  onPingAck(payload: Buffer): void
   goawayReceived(last: number, code: number, debug: string): Fault | null
 }
 
@@ -87,7 +87,7 @@ export class Receiver<Owner> implements FrameSink {
     return this.#settingsAcked
   }
 
-  /** The peer can be heard from now on; before, nothing was overdue. */
+  /** The peer can be heard from now on; timeouts start now. */
   connected(nowMs: number): void {
     this.#startedMs = nowMs
   }
@@ -112,7 +112,7 @@ export class Receiver<Owner> implements FrameSink {
   }
 
   /** What the peer may have sent was not read: whatever is waited for has all of its time from now on. */
-  excuse(nowMs: number): void {
+  restartTimeouts(nowMs: number): void {
     this.#startedMs = nowMs
     this.#block.sinceMs = nowMs
     if (this.#partialSinceMs >= 0) this.#partialSinceMs = nowMs
@@ -123,7 +123,7 @@ export class Receiver<Owner> implements FrameSink {
    * acknowledgement of SETTINGS: servers that acknowledge with their first answer are many, and until then the peer has
    * what the protocol's defaults or ours allow it, whichever is more, which is as bounded.
    */
-  overdue(nowMs: number): Fault | null {
+  findTimeout(nowMs: number): Fault | null {
     const { prefaceTimeoutMs } = this.#limits
     const headerBlockTimeoutMs = this.#headerBlockTimeoutMs
     const age = nowMs - this.#startedMs
@@ -269,7 +269,7 @@ export class Receiver<Owner> implements FrameSink {
     if (stream !== undefined) return fault(ErrorCode.STREAM_CLOSED, "DATA after END_STREAM")
     if (this.#table.closed.hadEnded(id)) return fault(ErrorCode.STREAM_CLOSED, "DATA on a closed stream")
     if (this.#table.isIdle(id)) return protocolError("DATA on an idle stream")
-    if (this.#table.closed.wasResetByUs(id) || this.#streams.isForgotten(id)) return null
+    if (this.#table.closed.wasResetByUs(id) || this.#streams.ignoresLateFrames(id)) return null
     this.#sender.resetStream(id, ErrorCode.STREAM_CLOSED)
     return this.#guard.charge(this.#streams.nowMs, "DATA on closed streams")
   }
@@ -321,7 +321,7 @@ export class Receiver<Owner> implements FrameSink {
     const unprocessed = code === ErrorCode.REFUSED_STREAM && !stream.headReceived
     const isAnswered = this.#streams.isAnswered(stream)
     this.#table.closed.ended(id)
-    this.#streams.abandon(stream, { code, origin: "peer", unprocessed, reason: "RST_STREAM" })
+    this.#streams.endStream(stream, { code, origin: "peer", unprocessed, reason: "RST_STREAM" })
     const isOld = this.#streams.nowMs - stream.openedMs >= YOUNG_STREAM_MS
     if (this.#role === "client" || isOld || isAnswered) return null
     if (stream.owner !== null && this.#events.excusesReset?.(stream) === true) return null
@@ -398,7 +398,7 @@ export class Receiver<Owner> implements FrameSink {
       if (flooded === null) this.#sender.ping(octets.subarray(start, end), true)
       return flooded
     }
-    this.#connection.ponged(octets.subarray(start, end))
+    this.#connection.onPingAck(octets.subarray(start, end))
     return this.#overhead(start, end)
   }
 

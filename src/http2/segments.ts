@@ -1,4 +1,4 @@
-import { ownRoom } from "./own-octets.ts"
+import { allocUnpooled } from "./own-octets.ts"
 
 /** As much as one DATA frame takes by default. */
 export const SEGMENT_OCTETS = 16_384
@@ -34,7 +34,7 @@ export function obtainSegment(): Buffer {
   if (segment !== undefined) return segment
   if (pooled < POOLED_MAX) {
     pooled++
-    return ownRoom(SEGMENT_OCTETS)
+    return allocUnpooled(SEGMENT_OCTETS)
   }
   return cutSegment()
 }
@@ -42,7 +42,13 @@ export function obtainSegment(): Buffer {
 function cutSegment(): Buffer {
   let slab = slabs.find(({ free, cut }) => free.length > 0 || cut < SLAB_SEGMENTS)
   if (slab === undefined) {
-    slab = { block: ownRoom(SLAB_SEGMENTS * SEGMENT_OCTETS), free: [], cut: 0, inUse: 0, wasIdle: false }
+    slab = {
+      block: allocUnpooled(SLAB_SEGMENTS * SEGMENT_OCTETS),
+      free: [],
+      cut: 0,
+      inUse: 0,
+      wasIdle: false,
+    }
     slabs.push(slab)
   }
   slab.inUse++

@@ -19,7 +19,7 @@ const UNSENT_MAX = 16_384
 class Log extends EventLog {
   readonly taken: (readonly [id: number, octets: number])[] = []
   exceeded = 0
-  override onTaken({ id }: Http2Stream<string>, octets: number): void {
+  override onSent({ id }: Http2Stream<string>, octets: number): void {
     this.taken.push([id, octets])
   }
   override onQueueExceeded(): void {

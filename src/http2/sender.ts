@@ -17,7 +17,7 @@ const TURN_OCTETS = 16_384
 /** What the sending half tells the user of the connection: a part of `ConnectionEvents`. */
 export interface SenderEvents<Owner> extends OutputHost {
   onQueueExceeded(): void
-  onTaken(stream: Http2Stream<Owner>, octets: number): void
+  onSent(stream: Http2Stream<Owner>, octets: number): void
 }
 
 /** What the sending half needs of the connection's streams. */
@@ -154,7 +154,7 @@ export class Sender<Owner> {
     const left = stream.queue === null ? 0 : stream.queue.length
     const older = before - added
     const sent = before - left
-    if (older > 0 && sent > 0) this.#events.onTaken(stream, Math.min(older, sent))
+    if (older > 0 && sent > 0) this.#events.onSent(stream, Math.min(older, sent))
     return Math.min(added, left)
   }
 
@@ -227,7 +227,7 @@ export class Sender<Owner> {
       if (!this.#sendOne(stream)) return false
       const left = (stream.queue as OctetQueue | null)?.length ?? 0
       this.#turnOctets += before - left
-      this.#events.onTaken(stream, before - left)
+      this.#events.onSent(stream, before - left)
       if (this.#turnOctets >= TURN_OCTETS) return true
     }
     return true

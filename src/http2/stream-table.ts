@@ -51,7 +51,7 @@ export class StreamTable<Owner> {
     return Math.floor((MAX_STREAM_ID - this.#nextId) / 2) + 1
   }
 
-  /** Nobody has opened it yet. */
+  /** It was not opened yet. */
   isIdle(id: number): boolean {
     const isPeers = (id & 1) === (this.#isServer ? 1 : 0)
     return isPeers ? id > this.lastPeerId : this.#isServer || id >= this.#nextId

@@ -37,7 +37,7 @@ const INTERIM_RESPONSE = 64
 export class Http2Stream<Owner> {
   readonly id: number
   readonly host: StreamHost<Owner>
-  /** Whoever handles this stream; the connection does not look at it. */
+  /** The handler of this stream; the connection does not look at it. */
   owner: Owner | null = null
   #state = 0
   /** Credit to send DATA; below zero after the peer lowered SETTINGS_INITIAL_WINDOW_SIZE (RFC 9113 §6.9.2). */
@@ -134,7 +134,7 @@ export class Http2Stream<Owner> {
 
   /**
    * Sends DATA as far as credit and the socket allow and queues the rest.
-   * Returns how many octets were taken now; `onTaken` tells of the others.
+   * Returns how many octets were taken now; `onSent` tells of the others.
    */
   sendData(octets: Buffer, start: number, end: number, endStream: boolean): number {
     if (this.isClosed || this.localEnded) return end - start
@@ -152,7 +152,7 @@ export class Http2Stream<Owner> {
   }
 
   /**
-   * Ends both halves, the rest of ours unsent. Where the peer has said all, by END_STREAM: servers count resets, and end
+   * Ends both halves, our rest unsent. Where the peer has said all, by END_STREAM: servers count resets, and end
    * connections for too many. Not for a message whose content-length was said: it would be malformed.
    */
   endEarly(): void {

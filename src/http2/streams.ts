@@ -74,7 +74,7 @@ export class Streams<Owner> {
     return stream
   }
 
-  isForgotten(id: number): boolean {
+  ignoresLateFrames(id: number): boolean {
     return this.#role === "client" || id > this.lastAcceptedStreamId
   }
 
@@ -95,7 +95,8 @@ export class Streams<Owner> {
     const owed = stream.owedOctets + octets
     stream.owedOctets = owed
     if (owed * 2 < this.windowOctets) return
-    if (this.#budget.isTight && this.#heldOctets(stream) > 0) return this.#budget.withhold(stream)
+    if (this.#budget.isAboveHighWatermark && this.#heldOctets(stream) > 0)
+      return this.#budget.withhold(stream)
     stream.owedOctets = 0
     stream.receiveOctets += owed
     this.sender.windowUpdate(stream.id, owed)
@@ -128,7 +129,7 @@ export class Streams<Owner> {
     return this.streamError(stream, ErrorCode.PROTOCOL_ERROR, reason)
   }
 
-  /** A request is refused as it comes: answered by whoever will, then reset with the code of the fault. */
+  /** A request is refused as it comes: answered by its user, if at all, then reset with the code of the fault. */
   refuse(stream: Http2Stream<Owner>, list: HeaderList, why: Refusal, code: number): Fault | null {
     this.#events.onLimit(why.counter)
     stream.headReceived = true
@@ -164,10 +165,10 @@ export class Streams<Owner> {
   #reset(stream: Http2Stream<Owner>, code: number, reason: string): void {
     this.sender.resetStream(stream.id, code)
     this.table.closed.resetByUs(stream.id)
-    this.abandon(stream, { code, origin: "local", unprocessed: false, reason })
+    this.endStream(stream, { code, origin: "local", unprocessed: false, reason })
   }
 
-  abandon(stream: Http2Stream<Owner>, end: StreamEnd): void {
+  endStream(stream: Http2Stream<Owner>, end: StreamEnd): void {
     if (stream.isClosed) return
     this.#forget(stream)
     if (stream.owner !== null) this.#events.onReset(stream, end)

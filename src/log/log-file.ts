@@ -51,7 +51,7 @@ export interface LogFileOptions {
 }
 
 /**
- * Lines that nobody asked to buffer wait so long for others: nobody who watches a log sees it, and a write every
+ * Lines without `buffer=` wait so long for others: too short to be seen in a log that is watched, and a write every
  * millisecond, which is a thread woken and a turn of the event loop, was a tenth of a unary call.
  */
 const LINGER_MS = 10

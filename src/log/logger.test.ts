@@ -1,8 +1,8 @@
 import { expect, test } from "vitest"
 import { ManualClock } from "../../test/support/manual-clock.ts"
 import { MemoryDisk } from "../../test/support/memory-disk.ts"
+import { LogOnce } from "./log-once.ts"
 import { createLog, openLog, silentLog } from "./logger.ts"
-import { SaidOnce } from "./said-once.ts"
 
 function capture(options: Partial<Parameters<typeof createLog>[0]> = {}) {
   const clock = new ManualClock()
@@ -76,13 +76,13 @@ test("a million different messages are remembered in bounded room", () => {
 
 test("a connection says each thing once", () => {
   const { lines, log } = capture()
-  const said = new SaidOnce(log)
+  const said = new LogOnce(log)
   for (let i = 0; i < 100; i++) {
     said.warn("reset", `stream ${i} was reset`)
     said.info(`kind ${i}`, "hello")
   }
   expect(lines.filter((line) => line.includes("was reset")).length).toBe(1)
-  new SaidOnce(log).warn("reset", "another connection")
+  new LogOnce(log).warn("reset", "another connection")
   expect(JSON.parse(lines.at(-1)!).message).toBe("another connection")
 })
 

@@ -91,7 +91,7 @@ export function createLog(options: {
   return limitedLog(logger, new LineRate(clock), {})
 }
 
-/** Tells nobody. */
+/** Logs nothing. */
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {}, with: () => silentLog }
 
 function limitedLog(logger: pino.Logger, rate: LineRate, own: LogFields): Log {

@@ -7,7 +7,7 @@ import { setImmediate as turn } from "node:timers/promises"
 import { afterEach, describe, expect, test, vi } from "vitest"
 import { eventually } from "../../test/support/eventually.ts"
 import { ManualClock } from "../../test/support/manual-clock.ts"
-import { HeldClock } from "../base/clock.ts"
+import { CachedClock } from "../base/clock.ts"
 import { parseAddress } from "../config/address.ts"
 import { defaultEndpoint, defaultListener } from "../config/defaults.ts"
 import { listenAddress } from "../config/yaml/scalars.ts"
@@ -76,7 +76,7 @@ async function linked() {
       },
     },
   })
-  const link: Link = new Link(socket, flusher, new HeldClock(clock), {
+  const link: Link = new Link(socket, flusher, new CachedClock(clock), {
     onBug: (error) => void bugs.push(error),
     onClosed: (link) => void closed.push(link),
   })

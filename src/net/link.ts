@@ -1,5 +1,5 @@
 import type { Socket } from "node:net"
-import type { HeldClock, Timer } from "../base/clock.ts"
+import type { CachedClock, Timer } from "../base/clock.ts"
 import { type Output, type OutputChunk, recycleChunk } from "../http2/output.ts"
 import type { Flushable, Flusher } from "./flusher.ts"
 import { tlsReason } from "./tls-reason.ts"
@@ -18,7 +18,7 @@ export interface LinkUser {
   onPaused?(): void
 }
 
-/** Whoever keeps the links. */
+/** The keeper of the links. */
 export interface LinkOwner {
   /** The user threw; the link ends, and with it whatever state was left half changed. */
   onBug(error: unknown): void
@@ -50,7 +50,7 @@ function onClose(this: LinkedSocket): void {
 const NOTHING_WRITTEN: OutputChunk[] = []
 
 /**
- * One socket and whoever speaks over it. Reads go in as they come; the output goes out once per turn, and never while
+ * One socket and its user. Reads go in as they come; the output goes out once per turn, and never while
  * an earlier write waits for the kernel, so all that has gathered meanwhile leaves together.
  */
 export class Link implements Flushable {
@@ -58,7 +58,7 @@ export class Link implements Flushable {
   /** It could not be opened: the process has too many files open. */
   lacksDescriptor = false
   readonly #flusher: Flusher
-  readonly #clock: HeldClock
+  readonly #clock: CachedClock
   readonly #owner: LinkOwner
   #user: LinkUser | null = null
   /** Nothing goes out before a TLS peer has shown who it is. */
@@ -72,7 +72,7 @@ export class Link implements Flushable {
   #writing = NOTHING_WRITTEN
   #deadline: Timer | null = null
 
-  constructor(socket: LinkedSocket, flusher: Flusher, clock: HeldClock, owner: LinkOwner) {
+  constructor(socket: LinkedSocket, flusher: Flusher, clock: CachedClock, owner: LinkOwner) {
     this.socket = socket
     this.#owner = owner
     this.#flusher = flusher
@@ -225,10 +225,12 @@ export class Link implements Flushable {
     this.socket.destroy()
   }
 
-  /** Closes with a reset; over TLS without its closing alert, which says the same. */
+  /** Closes with a reset, where there is one: not on Unix sockets, and over TLS the missing alert says the same. */
   reset(): void {
-    if ((this.socket as { encrypted?: boolean }).encrypted === true) this.socket.destroy()
-    else this.socket.resetAndDestroy()
+    const { socket } = this
+    const isTcp = socket.remoteAddress !== undefined && (socket as { encrypted?: boolean }).encrypted !== true
+    if (isTcp) socket.resetAndDestroy()
+    else socket.destroy()
   }
 
   #finish(reason: string): void {

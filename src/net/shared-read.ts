@@ -1,6 +1,6 @@
 import { Socket } from "node:net"
 
-/** One read buffer for every socket: Node hands it over synchronously, and whoever reads copies what is to stay. */
+/** One read buffer for every socket: Node hands it over synchronously, and the reader copies what is to stay. */
 const READ_OCTETS = 65_536
 
 /** Receives `length` octets at the start of the shared buffer. */

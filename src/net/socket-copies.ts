@@ -13,7 +13,7 @@ export interface CopyOrder {
  * number for its whole process, so each is given one of its own. Node has no dup(2): a child inherits the sockets and sends
  * each back as often as asked (SCM_RIGHTS), which takes some 50 ms.
  *
- * The handles that the copies arrive in are never closed here: whoever opens a copy by its number owns it from then on.
+ * The handles that the copies arrive in are never closed here: the opener of a copy owns it from then on.
  * Errors: throws a sentence.
  */
 export function copySockets(orders: readonly CopyOrder[]): Promise<number[][]> {

@@ -2,7 +2,7 @@ import { lstatSync, unlinkSync } from "node:fs"
 import { connect } from "node:net"
 
 /**
- * Removes the file of a Unix socket on which nobody listens any more: a process that was killed leaves it behind.
+ * Removes the file of a Unix socket on which no process listens any more: a process that was killed leaves it behind.
  * Resolves with null when it is gone, else with why it stays.
  */
 export async function removeStaleSocket(path: string): Promise<string | null> {
@@ -20,7 +20,7 @@ export async function removeStaleSocket(path: string): Promise<string | null> {
   }
 }
 
-/** Null: somebody accepts. */
+/** Null: a process accepts there. */
 function connectingFailsWith(path: string): Promise<string | null> {
   return new Promise((resolve) => {
     const socket = connect(path)

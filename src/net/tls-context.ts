@@ -73,7 +73,7 @@ const withoutVersion = {
 }
 
 /**
- * What `protocols` and `ciphers` of the configuration are to Node. Null: TLS 1.2 and 1.3, Node's ciphers. Nobody may
+ * What `protocols` and `ciphers` of the configuration are to Node. Null: TLS 1.2 and 1.3, Node's ciphers. No file may
  * renegotiate: HTTP/2 forbids it (RFC 9113 §9.2.1). Errors: throws a sentence.
  */
 export function contextOptions(config: {

@@ -55,7 +55,7 @@ export class TlsFileWatch {
   }
 
   async #poll(): Promise<void> {
-    // First: whoever begins to watch on the way sets the next one.
+    // First: a watch that begins on the way sets the next one.
     this.#timer = null
     for (const watched of [...this.#watched]) {
       const now = await versionsNow([...watched.versions.keys()])

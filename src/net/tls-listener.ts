@@ -297,7 +297,7 @@ function sharedOptions(config: ListenerTlsConfig, authorities: Authorities | nul
     ...options,
     secureOptions: options.secureOptions! | noTickets,
     honorCipherOrder: false,
-    // Without authorities nobody is trusted, rather than those that Node knows.
+    // Without authorities no certificate is trusted, rather than those that Node knows.
     ca: authorities?.pem ?? [],
     sessionIdContext: policy.digest("hex").slice(0, 32),
     sessionTimeout: Math.max(1, Math.round(sessionTimeoutMs / 1000)),

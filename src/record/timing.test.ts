@@ -6,8 +6,13 @@ import { StreamTimeouts } from "../relay/call/stream-timeouts.ts"
 
 describe("keepalive", () => {
   const settings = { intervalMs: 30_000, timeoutMs: 5_000 }
-  const wishes = (keepalive: Keepalive, ...looks: [atMs: number, hasStreams: boolean, isDeaf?: boolean][]) =>
-    looks.map(([atMs, hasStreams, isDeaf = false]) => keepalive.check(atMs, hasStreams, isDeaf))
+  const wishes = (
+    keepalive: Keepalive,
+    ...looks: [atMs: number, hasStreams: boolean, isReadingPaused?: boolean][]
+  ) =>
+    looks.map(([atMs, hasStreams, isReadingPaused = false]) =>
+      keepalive.check(atMs, hasStreams, isReadingPaused),
+    )
 
   test("asks after the interval, once, and gives up after the timeout", () => {
     const keepalive = new Keepalive(settings, 0)
@@ -52,19 +57,19 @@ describe("keepalive", () => {
     expect(looks).toEqual(["ping", "none", "none", "none", "none", "none", "ping", "dead"])
   })
 
-  test("calmed: half as often, and more so each time", () => {
+  test("backOff: half as often, and more so each time", () => {
     const keepalive = new Keepalive(settings, 0)
-    expect(keepalive.calmed(3_600_000)).toEqual({ intervalMs: 60_000, timeoutMs: 5_000 })
+    expect(keepalive.backOff(3_600_000)).toEqual({ intervalMs: 60_000, timeoutMs: 5_000 })
     expect(wishes(keepalive, [59_999, true], [60_000, true])).toEqual(["none", "ping"])
-    expect(keepalive.calmed(3_600_000).intervalMs).toBe(120_000)
+    expect(keepalive.backOff(3_600_000).intervalMs).toBe(120_000)
   })
 
   test.for([
     ["as far as the bound", 30_000, 100_000, [60_000, 100_000, 100_000]],
     ["not at all where it is past it already", 300_000, 100_000, [300_000, 300_000]],
-  ] as const)("calmed again and again: %s", ([, intervalMs, mostMs, expected]) => {
+  ] as const)("backOff again and again: %s", ([, intervalMs, mostMs, expected]) => {
     const keepalive = new Keepalive({ ...settings, intervalMs }, 0)
-    expect(expected.map(() => keepalive.calmed(mostMs).intervalMs)).toEqual(expected)
+    expect(expected.map(() => keepalive.backOff(mostMs).intervalMs)).toEqual(expected)
   })
 })
 
@@ -83,7 +88,7 @@ describe("silence", () => {
       const upstream = { queuedOctets: sides.queued, remoteEnded: sides.upstreamEnded }
       return silence.check(clock.now(), upstream, { queuedOctets: 0, remoteEnded: sides.downstreamEnded })
     }
-    /** Looks whenever it says to, as an exchange does, for so long; the first timeout and when it came. */
+    /** Looks whenever it says to, as an call does, for so long; the first timeout and when it came. */
     const during = (ms: number): string => {
       const untilMs = clock.now() + ms
       for (;;) {

@@ -2,7 +2,7 @@ import { Code, ConnectError } from "@connectrpc/connect"
 
 /** Octets that wait in the browser before the next message is taken from the caller. */
 const BUFFERED_OCTETS_MAX = 1024 * 1024
-/** How often a full buffer is looked at: browsers tell nobody when it empties. */
+/** How often a full buffer is looked at: browsers send no event when it empties. */
 const LOOK_AGAIN_MS = 20
 
 /** The first octet of each message to Sluice. */

@@ -27,7 +27,7 @@ const MiB = 2 ** 20
 /** Issue of trust: whatever the attack, the target may grow by no more, but for what is held by design. */
 export const GROWTH_MAX_OCTETS = 8 * MiB
 
-/** Codes that the RFC itself prescribes for a fault: no limit of ours was met, so no counter has to move. */
+/** Codes that the RFC itself prescribes for a fault: none of our limits was met, so no counter has to move. */
 const RFC_SAYS: ReadonlySet<string> = new Set([
   "PROTOCOL_ERROR",
   "STREAM_CLOSED",

@@ -7,7 +7,7 @@ type Hostile = ReadonlyMap<string, number>
 /** Beside the configuration: the types of the honest backend, which has no reflection. */
 export const DESCRIPTOR_SET = "abuse.binpb"
 
-/** nginx's file, with what browsers speak: it is Sluice's own, and off where nobody asks for it. */
+/** nginx's file, with what browsers speak: it is Sluice's own, and off where it is not asked for. */
 export function sluice(port: number, backend: number, hostile: Hostile): string {
   const bridges = `grpc_websocket on; grpc_connect on; grpc_descriptor_set ${DESCRIPTOR_SET}; `
   return nginx(port, backend, hostile, bridges)

@@ -83,7 +83,7 @@ export function peerTarget(name: PeerName): Target | string {
   return { name, version, start: (backends) => startProgram(name, program, backends) }
 }
 
-/** A target that somebody else started and pointed at `backendPort`. */
+/** A target that is running already and pointed at `backendPort`. */
 export function runningTarget(at: { host: string; port: number }, pid: number | null): Target {
   const name = `${at.host}:${at.port}`
   return { name, version: "", start: async () => ({ at, pid, stop: async () => {} }) }
@@ -117,7 +117,7 @@ async function startProgram(name: PeerName, program: Program, backends: Backends
 
 const counters: ReadonlySet<string> = new Set(counterNames)
 
-/** Keeps the last lines a target wrote, and counts those that name a counter of ours. */
+/** Keeps the last lines a target wrote, and counts those that name one of our counters. */
 class LogTail {
   last = ""
   #rest = ""

@@ -42,7 +42,7 @@ export const ErrorCode = {
   HTTP_1_1_REQUIRED: 13,
 } as const
 
-/** `11` reads as `ENHANCE_YOUR_CALM`; codes nobody named as their number. */
+/** `11` reads as `ENHANCE_YOUR_CALM`; codes without a name as their number. */
 export function errorName(code: number): string {
   return Object.entries(ErrorCode).find(([, value]) => value === code)?.[0] ?? `0x${code.toString(16)}`
 }

@@ -221,10 +221,11 @@ export class LiveStreams implements ConnectionOwner {
   }
 
   /** Waits until `isSo`; after ten seconds that is a failure. */
-  async until(isSo: () => boolean, what: string, patienceMs = 10_000): Promise<void> {
-    const deadline = performance.now() + patienceMs
+  async until(isSo: () => boolean, what: string, waitTimeoutMs = 10_000): Promise<void> {
+    const deadline = performance.now() + waitTimeoutMs
     while (!isSo()) {
-      if (performance.now() > deadline) return this.failures.add(`not within ${patienceMs / 1000} s: ${what}`)
+      if (performance.now() > deadline)
+        return this.failures.add(`not within ${waitTimeoutMs / 1000} s: ${what}`)
       await new Promise((resolve) => setTimeout(resolve, TICK_MS))
     }
   }

@@ -5,7 +5,7 @@ import { cache } from "./cache.ts"
 import { installed, run } from "./child.ts"
 import { Unavailable } from "./result.ts"
 
-/** Where programs of a Go module come from: the module's own go.mod, or a directory with a go.mod of ours. */
+/** Where programs of a Go module come from: the module's own go.mod, or a directory with our go.mod. */
 type Source = { packages: string[] } | { directory: string; mends: Mend[] }
 
 /** A change to one file of the module, made before it is built. */
@@ -24,7 +24,7 @@ const goModules = {
   h2spec: {
     version: "v2.2.1",
     source: {
-      // Older than Go modules: a go.mod of ours pins its dependencies.
+      // Older than Go modules: our go.mod pins its dependencies.
       directory: fileURLToPath(new URL("./h2spec/", import.meta.url)),
       // It counts a TCP reset as "connection closed", but misses it when built with a Go after 1.10, which wraps the
       // error once more. Its releases after 2.5, which are no Go modules, have the same change.

@@ -14,11 +14,11 @@ const post = (fields: readonly string[], body: string | Buffer, path = "/talk.Ta
   http1("POST", path, fields, body)
 
 /** A client's frame: masked, with a mask of zeros, so that changes mean what they say. */
-function webSocketFrame(opcode: number, payload: string | Buffer): Buffer {
+function webSocketFrame(opcode: number, payload: string | Buffer, fin = 0x80): Buffer {
   const octets = Buffer.from(payload)
   const length =
     octets.length < 126 ? [octets.length | 0x80] : [126 | 0x80, octets.length >> 8, octets.length & 0xff]
-  return Buffer.concat([Buffer.from([opcode | 0x80, ...length, 0, 0, 0, 0]), octets])
+  return Buffer.concat([Buffer.from([opcode | fin, ...length, 0, 0, 0, 0]), octets])
 }
 
 const webSocket = (fields: readonly string[], ...frames: Buffer[]): Buffer =>
@@ -90,4 +90,20 @@ export const REQUESTS: readonly Buffer[] = [
     dsl.rstStream(1),
     dsl.windowUpdate(3, 100),
   ]),
+  webSocket(
+    ["sec-websocket-protocol: sluice.json"],
+    webSocketFrame(1, '{"te', 0),
+    webSocketFrame(9, "between"),
+    webSocketFrame(0, 'xt":"a', 0),
+    webSocketFrame(0, '"}'),
+    webSocketFrame(2, "\0", 0),
+  ),
+  post(["content-type: application/grpc"], message),
+  Buffer.from(
+    "GET /a HTTP/1.0\r\nconnection: keep-alive\r\n\r\nGET /b HTTP/1.0\r\n\r\nGET /c HTTP/1.1\r\n\r\n",
+  ),
+  Buffer.from("GET /a HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\nbehind it"),
+  Buffer.from("GET / HTTP/1.1\nhost: a\n\n"),
+  Buffer.from("GET /\r\n"),
+  Buffer.from("16030100c8010000c40303", "hex"),
 ]

@@ -201,6 +201,25 @@ test("a response to HTTP/1.0 that breaks off does not look whole: its connection
   expect((await answered).error).toBe("ECONNRESET")
 })
 
+test("on a Unix socket, which knows no reset, it just ends", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-endings-"))
+  t.onTestFinished(() => rmSync(folder, { recursive: true }))
+  const path = join(folder, "sluice.sock")
+  const backend = await RawServer.start()
+  const bed = await TestBed.start(t, { backends: [backend], config: { listeners: `unix:${path}` } })
+  const socket = connect(path)
+  let text = ""
+  socket.on("data", (chunk: Buffer) => (text += chunk.toString("latin1")))
+  socket.write("GET / HTTP/1.0\r\n\r\n")
+  const stream = await backend.stream(0)
+  stream.connection.send(response(stream.id), dsl.data(stream.id, "part"))
+  await stream.connection.settled()
+  stream.connection.send(dsl.rstStream(stream.id, ErrorCode.INTERNAL_ERROR))
+  await once(socket, "close")
+  expect(text).toMatch(/^HTTP\/1\.1 200 /)
+  expect(bed.balancer.counters.get("uncaught")).toBe(0)
+})
+
 test("444 is no answer at all", async (t) => {
   const bed = await TestBed.start(t, { backends: 0, config: { clusters: {}, routes: [{ return: 444 }] } })
   expect(await ask(bed.port, ["GET / HTTP/1.1"], Buffer.alloc(0))).toEqual({ text: "", error: "" })

@@ -593,7 +593,7 @@ describe("a request that its backend does not read yet", () => {
       },
       () => `${held()} octets held, and no more`,
     )
-    // The window, what one read brought beyond it, and one read more that nobody has looked at, of 240 kB.
+    // The window, what one read brought beyond it, and one read more that is not looked at yet, of 240 kB.
     expect(held()).toBeLessThan(20_000 + 11_000 + 82_000)
     connection.send(dsl.windowUpdate(0, 2 * MANY), dsl.windowUpdate(id, 2 * MANY))
     await eventually(

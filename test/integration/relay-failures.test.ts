@@ -10,7 +10,7 @@ import { ManualClock } from "../support/manual-clock.ts"
 import { RawServer, type RawStream } from "../support/raw-server.ts"
 import { EchoBackend, TestBed } from "../support/test-bed.ts"
 
-/** An address where nobody listens. */
+/** An address without a listener. */
 async function deadAddress(): Promise<string> {
   const server = await RawServer.start()
   const { port } = server

@@ -452,7 +452,7 @@ describe("a frozen endpoint", () => {
     frozen.onStream = () => {}
     const id = client.open()
     const stream = await frozen.stream()
-    await bed.pass(9_000, client)
+    await bed.pass(15_000, client)
     stream.connection.send(dsl.settingsAck())
     answerOk(stream)
     await client.end(id)

@@ -139,7 +139,7 @@ describe("timeouts that are written, and only those", () => {
     clock.advance(29_000)
     await client.settled()
     expect(client.about(id)).toHaveLength(1)
-    // A word from whoever is watched, and time begins anew.
+    // A word from the side that is watched, and time begins anew.
     if (name === "readTimeout") {
       stream.connection.send(dsl.data(stream.id, "x"))
       await client.until(() => client.dataOf(id).length === 1, "DATA")

@@ -194,7 +194,7 @@ describe("a listener that a reload brings", () => {
     answerOk(stream)
     await client.end(id)
     await client.closed()
-    // Nobody else knows of its cluster.
+    // No other route knows its cluster.
     await stream.connection.closed()
     const old = await bed.rawClient()
     await old.end(old.open(dsl.request, { endStream: true }))

@@ -429,7 +429,7 @@ describe("handshakes that fail", () => {
       await once(socket, "close")
       expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/)
       if (!text.includes("\n\n")) expect(answer).toContain(words)
-      expect(answer.split("HTTP/1.1").length).toBe(2)
+      expect(answer.split("HTTP/1.1 ").length).toBe(2)
       const [record] = await bed.ended()
       expect(record).toMatchObject({ status, path: text.split(" ")[1], connection: { tls: null } })
       expect(bed.balancer.snapshot().counters.handshake_failed ?? 0).toBe(0)

@@ -51,13 +51,15 @@ export async function campaign(options: CampaignOptions): Promise<Campaign> {
     const baseline = await crew.measure(tests, options.testMsMax)
     options.onBaseline(baseline, drawn.length)
     const plan = new Planner(mutants, baseline)
-    const jobs: Job[] = []
-    for (const mutant of drawn) {
-      const why = reasons.get(mutant.id)
-      const job = plan.jobOf(mutant)
-      if (why !== undefined && !options.checksEquivalents) conclude(mutant, { outcome: "equivalent", why })
-      else if (job.tests.length + job.loadingTests.length > 0) jobs.push(job)
-      else conclude(mutant, why === undefined ? { outcome: "not reached" } : { outcome: "equivalent", why })
+    // One by one, so that what time is left for is drawn like all.
+    const jobs = function* (): Iterable<Job> {
+      for (const mutant of drawn) {
+        const why = reasons.get(mutant.id)
+        const job = plan.jobOf(mutant)
+        if (why !== undefined && !options.checksEquivalents) conclude(mutant, { outcome: "equivalent", why })
+        else if (job.tests.length + job.loadingTests.length > 0) yield job
+        else conclude(mutant, why === undefined ? { outcome: "not reached" } : { outcome: "equivalent", why })
+      }
     }
     const endMs = performance.now() + options.seconds * 1000
     const onVerdict = (id: number, fate: Fate): void => {
@@ -70,7 +72,7 @@ export async function campaign(options: CampaignOptions): Promise<Campaign> {
         )
       conclude(mutant, { outcome: "equivalent", why })
     }
-    await crew.judge(jobs, onVerdict, () => performance.now() > endMs)
+    await crew.judge(jobs(), onVerdict, () => performance.now() > endMs)
   } finally {
     crew.end()
   }

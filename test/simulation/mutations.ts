@@ -185,7 +185,7 @@ export const mutations: readonly Mutation[] = [
     bug: "a reload opens the listeners again that closing has closed (once real)",
     file: "balancer/balancer.ts",
     find: "if (this.#isClosing) throw new Error(",
-    replace: "if (this.#isClosing && this.#streams < 0) throw new Error(",
+    replace: "if (this.#isClosing && this.#listeners.size < 0) throw new Error(",
   },
   {
     name: "tried-endpoint-again",

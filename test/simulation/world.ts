@@ -73,7 +73,7 @@ class World implements Struck {
   #isClosing = false
   /** When the balancer ends what is still open. */
   #abortMs = Number.POSITIVE_INFINITY
-  /** The first thing that went wrong where nobody could be told of it. */
+  /** The first thing that went wrong where it could not be told. */
   #found: unknown = null
 
   constructor(plan: Plan, subject: Subject, witness: Witness | null) {

@@ -12,7 +12,7 @@ export interface Vitals {
   deadlines: number
   bufferedOctets: number
   upstreamConnections: number
-  /** Errors nobody expected. */
+  /** Errors that were not expected. */
   uncaught: number
   /** Streams refused for overload. */
   overload: number

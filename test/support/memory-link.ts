@@ -60,7 +60,7 @@ export class EventLog implements ConnectionEvents<string> {
     this.lines.push(`reset ${stream.id} ${errorCodeName(end.code)} ${end.origin}${unprocessed}`)
   }
 
-  onTaken(_stream: Http2Stream<string>, _octets: number): void {}
+  onSent(_stream: Http2Stream<string>, _octets: number): void {}
   onOutput(): void {}
   onMuchOutput(): void {}
   onQueueExceeded(): void {}

@@ -15,7 +15,7 @@ export function isInstalled(program: string, versionFlag: string, debianPackage:
 
 /**
  * Runs nginx with `http` as what its `http` block holds, until the test is over. Let it listen on `directory`/socket
- * and not on a port that somebody else may take.
+ * and not on a port that another program may take.
  */
 export async function startNginx(
   t: TestContext,

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url"
 export interface ChatServerProcess {
   readonly port: number
   readonly pid: number
-  /** Settles when the server has ended, whoever ended it, with why. */
+  /** Settles when the server has ended, by itself or not, with why. */
   readonly ended: Promise<string>
   /** Asks it to end; it may let its conversations finish for some seconds. */
   stop(): Promise<void>

@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises"
 
 export interface NginxProcess {
   readonly pid: number
-  /** Settles when nginx has ended, whoever ended it. */
+  /** Settles when nginx has ended, by itself or not. */
   readonly ended: Promise<string>
   /** Fast shutdown: live streams are cut. */
   stop(): Promise<void>

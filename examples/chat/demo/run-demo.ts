@@ -106,7 +106,7 @@ export async function runDemo(options: DemoOptions): Promise<Demo> {
   }
 }
 
-/** A chat server on the first port from `preferred` on; the next one where somebody was quicker. */
+/** A chat server on the first port from `preferred` on; the next one where another program was quicker. */
 async function startServer(
   preferred: number,
   name: string,

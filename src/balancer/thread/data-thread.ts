@@ -97,7 +97,7 @@ class DataThread {
     process.exit()
   }
 
-  /** A bug of ours, outside any connection's own. A thread full of live streams is not ended for it. */
+  /** A bug, outside any connection's own. A thread full of live streams is not ended for it. */
   #uncaught(error: Error): void {
     this.#balancer.counters.add(counterIds.uncaught)
     this.#log.error("unexpected error", { error: error.stack ?? String(error) })

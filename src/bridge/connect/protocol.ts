@@ -20,7 +20,7 @@ export interface ConnectKind {
 
 const GRPC_TIMEOUT_DIGITS = 8
 const TIMEOUT_DIGITS = 10
-/** What a Connect-Timeout-Ms that is no number becomes: the exchange refuses it as a malformed grpc-timeout. */
+/** What a Connect-Timeout-Ms that is no number becomes: the call refuses it as a malformed grpc-timeout. */
 const MALFORMED_TIMEOUT = "malformed"
 
 /** Of a content type or of a GET's query. Null: not Connect. */

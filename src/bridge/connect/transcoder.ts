@@ -10,6 +10,7 @@ import type { MethodTypes } from "../json/method-types.ts"
 import { failureOf } from "../json/reflection.ts"
 import { ValueCounter } from "../json/value-counter.ts"
 import { guarded } from "../shared/guarded.ts"
+import { HeldBody } from "../shared/held-body.ts"
 import { HttpTranscoder, type HttpTranscoderOptions } from "../shared/http-transcoder.ts"
 import {
   messageBoundsOf,
@@ -56,7 +57,10 @@ export abstract class ConnectTranscoder extends HttpTranscoder {
   readonly #requestEncoding: string | null
   readonly #version: string | undefined
   /** The request's octets until the call is under way, credit withheld. */
-  #early: { octets: Buffer; endStream: boolean }[] | null = []
+  #early: HeldBody | null = new HeldBody(this.held)
+  /** Some of it came; all of it did. */
+  #hasBegun = false
+  #hasEnded = false
   /** Credit is withheld for what waits to be translated. */
   #isRequestHeld = false
   #isResponseHeld = false
@@ -105,11 +109,10 @@ export abstract class ConnectTranscoder extends HttpTranscoder {
     super.start()
     const early = this.#early!
     this.#early = null
-    for (const { octets, endStream } of early) {
-      this.held.add(-octets.length)
-      super.onRequestData(octets, 0, octets.length, endStream)
-    }
-    if (early.length === 0 && this.stream.remoteEnded) this.onEmptyRequest()
+    if (this.#hasBegun) {
+      const octets = early.take()
+      super.onRequestData(octets, 0, octets.length, this.#hasEnded)
+    } else if (this.stream.remoteEnded) this.onEmptyRequest()
   }
 
   /** The request has no body. */
@@ -175,7 +178,7 @@ export abstract class ConnectTranscoder extends HttpTranscoder {
   #releaseResponse(): void {
     if (!this.#isResponseHeld) return
     this.#isResponseHeld = false
-    this.onDownstreamTaken(1)
+    this.onDownstreamSent(1)
   }
 
   /** Something was pushed into `responses`. */
@@ -189,8 +192,9 @@ export abstract class ConnectTranscoder extends HttpTranscoder {
 
   override onRequestData(octets: Buffer, start: number, end: number, endStream: boolean): void {
     if (this.#early === null) return super.onRequestData(octets, start, end, endStream)
-    this.held.add(end - start)
-    this.#early.push({ octets: Buffer.from(octets.subarray(start, end)), endStream })
+    this.#hasBegun = true
+    this.#hasEnded = endStream
+    this.#early.push(octets, start, end)
   }
 
   protected translateRequest(octets: Buffer, start: number, end: number, isLast: boolean): void {

@@ -2,13 +2,14 @@ import { GrpcStatus, httpStatusOfGrpc, parseGrpcStatus } from "../../grpc/status
 import { HeaderList } from "../../http2/header-list.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import { withCors } from "../shared/cors.ts"
+import { HeldBody } from "../shared/held-body.ts"
 import { COMPRESSED, framed, MessageSplitter } from "../shared/message-splitter.ts"
 import { metadataOf } from "../shared/transcoder.ts"
 import { type ConnectEnd, connectEnd, connectError, encodingsOf } from "./protocol.ts"
 import type { ConnectTranscoderOptions } from "./transcoder.ts"
 import { ConnectFault, ConnectTranscoder } from "./transcoder.ts"
 
-/** A stream may go on for ever, so its end is not waited for. */
+/** A stream may never end, so its end is not waited for. */
 const TOO_MANY_ANSWERS: Failure = {
   ...failure("upstream_malformed", "a unary call was answered with more than one message"),
   grpcStatus: GrpcStatus.UNIMPLEMENTED,
@@ -18,8 +19,7 @@ const TOO_MANY_ANSWERS: Failure = {
 export class ConnectUnaryTranscoder extends ConnectTranscoder {
   readonly #isRequestCompressed: boolean
   readonly #splitter: MessageSplitter
-  #request: Buffer[] = []
-  #requestOctets = 0
+  readonly #request = new HeldBody(this.held)
   #head: HeaderList | null = null
   #answers = 0
   #answer: Buffer | null = null
@@ -43,15 +43,11 @@ export class ConnectUnaryTranscoder extends ConnectTranscoder {
   }
 
   protected readRequest(octets: Buffer, start: number, end: number, isLast: boolean): void {
-    this.#requestOctets += end - start
-    if (this.#requestOctets > this.messageOctetsMax) throw this.tooLarge()
-    this.held.add(end - start)
-    if (end > start) this.#request.push(Buffer.from(octets.subarray(start, end)))
+    if (this.#request.length + end - start > this.messageOctetsMax) throw this.tooLarge()
+    this.#request.push(octets, start, end)
     if (!isLast) return
     const { query, codec } = this.kind
-    const payload = query === null ? Buffer.concat(this.#request) : messageOf(query)
-    this.#request = []
-    this.held.add(-this.#requestOctets)
+    const payload = query === null ? this.#request.take() : messageOf(query)
     const isCompressed = this.#isRequestCompressed && payload.length > 0
     if (codec === "json") return this.requests!.push(payload, this.encodingOf(isCompressed), true)
     const frame = framed(isCompressed ? COMPRESSED : 0, payload)
@@ -131,6 +127,6 @@ function messageOf(query: URLSearchParams): Buffer {
   if (query.get("base64") !== "1") return Buffer.from(text, "utf8")
   if (!/^[A-Za-z0-9+/_ -]*={0,2}$/.test(text))
     throw new ConnectFault(failure("bad_request", "the query parameter message is not base64"))
-  // A `+` that nobody escaped has become a space.
+  // A `+` that was not escaped has become a space.
   return Buffer.from(text.replaceAll(" ", "+"), "base64")
 }

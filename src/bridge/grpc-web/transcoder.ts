@@ -63,7 +63,7 @@ export class GrpcWebTranscoder extends HttpTranscoder {
   }
 
   #notBase64(): void {
-    this.exchange.fail(failure("bad_request", "the body of a grpc-web-text request is not base64"))
+    this.call.fail(failure("bad_request", "the body of a grpc-web-text request is not base64"))
   }
 
   // ---- Towards the client ---------------------------------------------------------------------------------------

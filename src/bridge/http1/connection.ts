@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { type CounterName, counterIds } from "../../base/counters.ts"
 import type { RequestHead } from "../../http2/message-head.ts"
 import { NO_OUTPUT } from "../../http2/output.ts"
-import { SaidOnce } from "../../log/said-once.ts"
+import { LogOnce } from "../../log/log-once.ts"
 import type { LinkUser } from "../../net/link.ts"
 import { failure } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
@@ -43,7 +43,7 @@ export class Http1Connection implements ClientConnection, LinkUser {
   readonly options: DownstreamOptions
   /** Makes a call of gRPC's or HTTP's own, whatever bridges the route has. */
   readonly #openCall: OpenStream
-  readonly #said: SaidOnce
+  readonly #logOnce: LogOnce
   /** Requests whose response is not out, in turn; a stream may be over sooner. */
   readonly #answering = new Set<Http1Stream>()
   /** A request of HTTP/1.0, not to be begun before it is known that it can be answered, and those behind it. */
@@ -68,7 +68,7 @@ export class Http1Connection implements ClientConnection, LinkUser {
     record.protocol = "HTTP/1.1"
     this.#idleSinceMs = context.clock.now()
     this.#headSinceMs = options.firstOctetMs
-    this.#said = new SaidOnce(context.log, { client: `${record.remoteAddress}:${record.remotePort}` })
+    this.#logOnce = new LogOnce(context.log, { client: `${record.remoteAddress}:${record.remotePort}` })
     this.socket = new Http1Socket({ link, budget: context.budget, graceMs: context.limits.drainTimeoutMs })
     link.socket.setKeepAlive(true, TCP_KEEPALIVE_MS)
     link.use(this)
@@ -251,7 +251,7 @@ export class Http1Connection implements ClientConnection, LinkUser {
 
   onLimit(counter: CounterName): void {
     this.options.context.counters.add(counterIds[counter])
-    this.#said.warn(counter, `limit reached: ${counter}`)
+    this.#logOnce.warn(counter, `limit reached: ${counter}`)
   }
 
   /** The parser gave up. */
@@ -266,7 +266,7 @@ export class Http1Connection implements ClientConnection, LinkUser {
     if (error.code === "HPE_CLOSED_CONNECTION") return this.afterAnswers(() => this.socket.end())
     const isTooLarge = error.code === "HPE_HEADER_OVERFLOW"
     this.onLimit(isTooLarge ? "http1_head_too_large" : "header_malformed")
-    this.#said.warn("fault", "connection ended for the client's fault", { reason: error.message })
+    this.#logOnce.warn("fault", "connection ended for the client's fault", { reason: error.message })
     const cut = [...this.#answering].find((stream) => stream.isRequestUnderWay)
     if (cut !== undefined) {
       this.afterAnswers(() => this.socket.end())

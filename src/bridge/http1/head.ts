@@ -25,7 +25,7 @@ export function readHttp1Head(request: IncomingMessage, scheme: string): Request
       for (const option of rawHeaders[i + 1]!.split(",")) named.add(option.trim().toLowerCase())
   }
   if (hosts.length > 1) return "host stands there twice"
-  // RFC 9112 §3.2. Node would answer by itself, where nobody here knows of it.
+  // RFC 9112 §3.2. Node would answer by itself, unlogged.
   if (hosts.length === 0 && request.httpVersion === "1.1") return "there is no host"
   const { authority, path } = readTarget(request.url ?? "", hosts[0] ?? "")
   const fields = [":method", request.method ?? "", ":scheme", scheme, ":path", path]
@@ -34,7 +34,7 @@ export function readHttp1Head(request: IncomingMessage, scheme: string): Request
     const name = rawHeaders[i]!.toLowerCase()
     if (!HOP_BY_HOP.has(name) && !named.has(name)) fields.push(name, rawHeaders[i + 1]!)
   }
-  // Whoever asks for trailers in HTTP/1 gets them chunked.
+  // A client that asks for trailers in HTTP/1 gets them chunked.
   if (named.has("te") && /\btrailers\b/i.test(String(request.headers.te))) fields.push("te", "trailers")
   return readRequestHead(new HeaderList(fields))
 }

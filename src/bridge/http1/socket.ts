@@ -37,14 +37,14 @@ export class Http1Socket extends Duplex {
   #isStopped = false
   #isPumping = false
   #isPumpDue = false
-  #isDeaf = false
+  #isReadingPaused = false
 
   constructor({ link, budget, graceMs }: Http1SocketOptions) {
     super({ readableHighWaterMark: 1, allowHalfOpen: true })
     this.#link = link
     this.#graceMs = graceMs
     this.#held = new HeldOctets(budget)
-    // Node takes its own listener away at an upgrade, and an error that nobody hears ends the process.
+    // Node takes its own listener away at an upgrade, and an error without a listener ends the process.
     this.on("error", () => {})
   }
 
@@ -60,9 +60,9 @@ export class Http1Socket extends Duplex {
 
   /** Octets came; they are copied. */
   receive(octets: Buffer, start: number, end: number): void {
-    if (this.#isDeaf) return
+    if (this.#isReadingPaused) return
     const at = this.#ahead === null ? this.#feed(octets, start, end) : start
-    if (at === end || this.destroyed || this.#isDeaf) return
+    if (at === end || this.destroyed || this.#isReadingPaused) return
     this.#ahead ??= OctetQueue.obtain()
     this.#ahead.push(octets, at, end)
     this.#ahead.settle()
@@ -93,14 +93,17 @@ export class Http1Socket extends Duplex {
 
   /** Throws away what else the peer says: nothing it could say is answered. It is read, so that no reset follows. */
   stopListening(): void {
-    this.#isDeaf = true
+    this.#isReadingPaused = true
     this.#dropAhead()
   }
 
-  /** Closes so that the peer cannot take what it has for the whole. */
+  /** Closes so that the peer cannot take what it has for the whole. What this turn wrote leaves before that. */
   abortOutput(): void {
-    this.#link.reset()
-    this.destroy()
+    while (this.writableCorked > 0) this.uncork()
+    setImmediate(() => {
+      if (!this.destroyed) this.#link.reset()
+      this.destroy()
+    })
   }
 
   /** The reader wants pieces. */
@@ -109,7 +112,7 @@ export class Http1Socket extends Duplex {
       this.#holds === 0 &&
       !this.#isStopped &&
       this.readableFlowing === true &&
-      !this.#isDeaf &&
+      !this.#isReadingPaused &&
       !this.destroyed
     )
   }

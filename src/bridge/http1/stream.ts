@@ -71,7 +71,7 @@ export class Http1Stream implements DownstreamStream {
     request.on("error", () => {})
   }
 
-  /** Reads the request's body, now that there is somebody to tell. */
+  /** Reads the request's body, now that it has an owner. */
   begin(): void {
     const request = this.#request
     request.on(
@@ -197,7 +197,7 @@ export class Http1Stream implements DownstreamStream {
     this.#socket.release()
   }
 
-  /** A client that goes on and on with a request that was answered is not read for ever. */
+  /** A client that goes on and on with a request that was answered is not read without end. */
   #discard(octets: number): void {
     this.#discarded += octets
     if (this.#discarded > this.#context.limits.streamWindowOctets) this.#request.socket.destroy()
@@ -236,7 +236,7 @@ export class Http1Stream implements DownstreamStream {
     this.#held.add(-octets)
     if (this.isClosed) return
     this.#closeIfOver()
-    this.owner!.onDownstreamTaken(octets)
+    this.owner!.onDownstreamSent(octets)
   }
 
   #closeIfOver(): void {

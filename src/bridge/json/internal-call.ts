@@ -84,21 +84,21 @@ export class InternalCall extends Transcoder {
 
   send(message: Uint8Array): void {
     const frame = framed(0, message)
-    this.exchange.onRequestData(frame, 0, frame.length, false)
+    this.call.onRequestData(frame, 0, frame.length, false)
   }
 
   /** No more is sent. */
   halfClose(): void {
     if (this.remoteEnded) return
     this.remoteEnded = true
-    this.exchange.onRequestData(Buffer.alloc(0), 0, 0, true)
+    this.call.onRequestData(Buffer.alloc(0), 0, 0, true)
     if (this.localEnded) this.end()
   }
 
   /** Nothing more is wanted. */
   cancel(): void {
     this.#pipe.close()
-    if (!this.localEnded) this.exchange.fail(failure("bad_request", "no longer wanted"))
+    if (!this.localEnded) this.call.fail(failure("bad_request", "no longer wanted"))
   }
 
   protected sendHead(list: HeaderList): void {
@@ -123,7 +123,7 @@ export class InternalCall extends Transcoder {
     // The call may be over by now, and its answer was not.
     this.#pipe.close()
     if (this.localEnded) onStatus(-1, what)
-    else this.exchange.fail(isTooLarge ? failure("upstream_malformed", what) : unreadable(what))
+    else this.call.fail(isTooLarge ? failure("upstream_malformed", what) : unreadable(what))
   }
 
   protected sendStatus(trailers: HeaderList): void {
@@ -142,7 +142,7 @@ export class InternalCall extends Transcoder {
   discardQueued(): void {}
   onRequestData(): void {}
   onRequestTrailers(): void {}
-  onDownstreamTaken(): void {}
+  onDownstreamSent(): void {}
 }
 
 /** Fields that the call itself says. */

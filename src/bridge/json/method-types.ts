@@ -98,7 +98,7 @@ export class TypeSource {
     return { authority: head.authority, metadata: head.list.fields, connection }
   }
 
-  /** Not for ever: a backend may show its types to everyone from some day on. */
+  /** Not without end: a backend may show its types to everyone from some day on. */
   #isGuarded(service: string): boolean {
     const sinceMs = this.#guarded.get(service)
     if (sinceMs === undefined) return false
@@ -175,7 +175,7 @@ export class TypeSource {
     entry.types.then(
       (types) => this.#told(entry, types),
       (error: unknown) => {
-        // That there are none is remembered for a while; that nobody could be asked is not.
+        // That there are none is remembered for a while; that no backend could be asked is not.
         const isLasting = error instanceof TypesError && error.failure.grpcStatus === GrpcStatus.UNIMPLEMENTED
         if (!isLasting && this.#entries.get(key) === entry) this.#entries.delete(key)
         else this.#noteConnections(entry)

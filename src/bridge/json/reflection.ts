@@ -30,7 +30,7 @@ const ANSWER = { fileDescriptorResponse: 4, errorResponse: 7 }
 /** Why there are no types. */
 export class TypesError extends Error {
   readonly failure: Failure
-  /** Somebody else may be told more: it was refused, or what was asked for is not shown to everyone. */
+  /** Another caller may be told more: it was refused, or what was asked for is not shown to everyone. */
   readonly mayDependOnCaller: boolean
 
   constructor(what: Failure, mayDependOnCaller = false) {

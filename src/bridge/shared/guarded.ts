@@ -2,7 +2,7 @@ import { counterIds } from "../../base/counters.ts"
 import type { CallContext } from "../../relay/call/call-context.ts"
 
 /**
- * `run` as a callback of Node's: what it throws is a bug of ours, which `end`s one connection and not the process.
+ * `run` as a callback of Node's: what it throws is a bug, which `end`s one connection and not the process.
  * The relay's own reads are guarded by the link.
  */
 export function guarded<Given extends unknown[]>(

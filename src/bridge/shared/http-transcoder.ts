@@ -15,7 +15,7 @@ export interface HttpTranscoderOptions extends TranscoderOptions {
 export abstract class HttpTranscoder extends Transcoder {
   protected readonly stream: DownstreamStream
   protected readonly corsFields: readonly string[]
-  /** Request octets: the client's against those given to the exchange, or held to be translated. */
+  /** Request octets: the client's against those given to the call, or held to be translated. */
   readonly #requestGate = new CreditGate()
   /** Response octets: the backend's against those given to the client. */
   readonly #responseGate = new CreditGate()
@@ -58,7 +58,7 @@ export abstract class HttpTranscoder extends Transcoder {
   protected forward(octets: Buffer, start: number, end: number, endStream: boolean): void {
     if (endStream) this.remoteEnded = true
     this.#requestGate.passed(end - start)
-    this.exchange.onRequestData(octets, start, end, endStream)
+    this.call.onRequestData(octets, start, end, endStream)
   }
 
   /** Something of the request waits to be translated: nothing is credited until `consume(1)`. */
@@ -83,15 +83,15 @@ export abstract class HttpTranscoder extends Transcoder {
     return this.#responseGate.received(octets)
   }
 
-  /** Something of the response waits to be translated: nothing is credited until `onDownstreamTaken(1)`. */
+  /** Something of the response waits to be translated: nothing is credited until `onDownstreamSent(1)`. */
   protected holdResponse(): void {
     this.#responseGate.passed(1)
   }
 
-  onDownstreamTaken(octets: number): void {
+  onDownstreamSent(octets: number): void {
     const due = this.#responseGate.taken(octets)
     if (this.#resetWhenFlushed && this.queuedOctets === 0) this.#resetStream()
-    this.exchange.onDownstreamTaken(due)
+    this.call.onDownstreamSent(due)
   }
 
   /** What is left of a body that lost some of it would be misread, so the client's stream goes with it. */

@@ -68,13 +68,26 @@ test("what is large comes later, and what is behind it too, in order", async () 
   pipe.push(view, null, false)
   view.fill("x")
   pipe.after(() => heard.push("end"))
-  expect([heard, pipe.isBusy, budget.octets]).toEqual([[], true, 120_005])
+  expect([heard, pipe.isBusy, budget.octets]).toEqual([[], true, 120_005 + 2 * 256])
   await eventually(
     () => !pipe.isBusy,
     () => heard.join(),
   )
   expect(heard).toEqual(["ONE.......", "TWO.......", "THREE", "end", "idle"])
   expect(budget.octets).toBe(0)
+})
+
+test("messages without an octet that wait are counted too", async () => {
+  const { pipe, heard, budget } = pipeOf()
+  pipe.push(large("one"), null, true)
+  const many = 50_000
+  for (let i = 0; i < many; i++) pipe.push(Buffer.alloc(0), null, false)
+  expect(budget.octets).toBe(60_000 + many * 256)
+  await eventually(
+    () => !pipe.isBusy,
+    () => `${heard.length} messages`,
+  )
+  expect([heard.length, heard[0], heard.at(-1), budget.octets]).toEqual([many + 2, "ONE.......", "idle", 0])
 })
 
 describe("compressed messages", () => {

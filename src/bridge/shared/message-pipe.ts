@@ -9,6 +9,8 @@ import { PipeJob, type Translated } from "./pipe-job.ts"
 
 /** A message of at most so many octets is translated where it comes: that is a millisecond of work at most. */
 const AT_ONCE_OCTETS = 8 * 1024
+/** What a message that waits takes beside its octets: five on the wire may be an empty one. */
+const ITEM_OCTETS = 256
 
 export interface MessagePipeOptions {
   readonly work: MessageWork
@@ -41,7 +43,9 @@ type Item = { readonly message: Buffer; readonly encoding: string | null } | (()
 export class MessagePipe {
   readonly #options: MessagePipeOptions
   readonly #held: HeldOctets
-  readonly #items: Item[] = []
+  /** Those before `#next` are through: to shift a long list costs its length. */
+  #items: Item[] = []
+  #next = 0
   #job: PipeJob | null = null
   /** A message is under way. */
   #isBusy = false
@@ -66,7 +70,7 @@ export class MessagePipe {
     if (this.#isClosed) return
     if (!this.#isBusy) return this.#handle(message, encoding, isOwned)
     const kept = isOwned ? message : Buffer.from(message)
-    this.#held.add(kept.length)
+    this.#held.add(kept.length + ITEM_OCTETS)
     this.#items.push({ message: kept, encoding })
   }
 
@@ -82,7 +86,8 @@ export class MessagePipe {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#isBusy = false
-    this.#items.length = 0
+    this.#items = []
+    this.#next = 0
     if (this.#job !== null) {
       this.#job.cancel()
       this.#options.work.cancel(this.#job)
@@ -159,7 +164,7 @@ export class MessagePipe {
       return onFault(fault ?? "malformed")
     }
     // What is pushed meanwhile comes behind what waits already.
-    const isLast = this.#items.length === 0
+    const isLast = this.#next === this.#items.length
     if (isLast) this.#isBusy = false
     onMessage(result)
     if (!isLast) this.#isBusy = false
@@ -167,14 +172,21 @@ export class MessagePipe {
 
   /** Something that was waited for is through: what is behind it follows. */
   #goOn(): void {
-    while (this.#items.length > 0 && !this.#isBusy && !this.#isClosed) {
-      const item = this.#items.shift()!
+    while (this.#next < this.#items.length && !this.#isBusy && !this.#isClosed) {
+      const item = this.#items[this.#next]!
+      this.#items[this.#next++] = nothing
+      if (this.#next === this.#items.length) {
+        this.#items = []
+        this.#next = 0
+      }
       if (typeof item === "function") item()
       else {
-        this.#held.add(-item.message.length)
+        this.#held.add(-item.message.length - ITEM_OCTETS)
         this.#handle(item.message, item.encoding, true)
       }
     }
     if (!this.#isBusy && !this.#isClosed) this.#options.onIdle()
   }
 }
+
+function nothing(): void {}

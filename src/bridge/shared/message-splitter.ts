@@ -1,3 +1,5 @@
+import { ownRoom } from "../../http2/own-octets.ts"
+
 const PREFIX_OCTETS = 5
 const SMALLEST = 256
 
@@ -16,7 +18,7 @@ export class MessageSplitter {
   #prefixSeen = 0
   #flags = 0
   #length = 0
-  #held = Buffer.alloc(0)
+  #held: Buffer = Buffer.alloc(0)
   #heldOctets = 0
 
   /** `message` is valid during the call only, unless `isOwned`. */
@@ -25,8 +27,9 @@ export class MessageSplitter {
     this.#onMessage = onMessage
   }
 
+  /** Octets of memory that hold a message which is not whole. */
   get heldOctets(): number {
-    return this.#heldOctets
+    return this.#held.length
   }
 
   /** True between messages. */
@@ -72,9 +75,7 @@ export class MessageSplitter {
   #hold(octets: Buffer, start: number, end: number): void {
     const needed = this.#heldOctets + end - start
     if (this.#held.length < needed) {
-      const room = Buffer.allocUnsafe(
-        Math.min(this.#length, Math.max(needed, 2 * this.#held.length, SMALLEST)),
-      )
+      const room = ownRoom(Math.min(this.#length, Math.max(needed, 2 * this.#held.length, SMALLEST)))
       this.#held.copy(room, 0, 0, this.#heldOctets)
       this.#held = room
     }

@@ -57,7 +57,7 @@ export class MessageWork {
     })
   }
 
-  /** Nobody wants it any more. */
+  /** It is no longer wanted. */
   cancel(job: Job): void {
     this.#waiting.delete(job)
     this.#over(job)

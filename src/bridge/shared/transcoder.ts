@@ -30,8 +30,8 @@ export abstract class Transcoder implements DownstreamStream, StreamOwner {
   localEnded = false
   remoteEnded = false
   protected readonly context: CallContext
-  protected readonly exchange: Call
-  /** What is held for this call beside what the exchange holds. */
+  protected readonly call: Call
+  /** What is held for this call beside what the call holds. */
   protected readonly held: HeldOctets
   /** The backend's HTTP status, where it answered with something else than gRPC; else 0. */
   protected foreignStatus = 0
@@ -42,12 +42,12 @@ export abstract class Transcoder implements DownstreamStream, StreamOwner {
   constructor(options: TranscoderOptions) {
     this.context = options.context
     this.held = new HeldOctets(options.context.budget)
-    this.exchange = new Call(options.context, options.connection, this, options.head, options.route)
+    this.call = new Call(options.context, options.connection, this, options.head, options.route)
   }
 
   /** Asks for a place upstream. */
   start(): void {
-    this.exchange.start()
+    this.call.start()
   }
 
   get headerListMax(): number {
@@ -60,7 +60,7 @@ export abstract class Transcoder implements DownstreamStream, StreamOwner {
   abstract readonly queuedOctets: number
   /** The initial metadata. */
   protected abstract sendHead(list: HeaderList): void
-  /** Length-prefixed messages, cut anywhere. Returns the octets taken now; `exchange.onDownstreamTaken` the others. */
+  /** Length-prefixed messages, cut anywhere. Returns the octets taken now; `call.onDownstreamSent` the others. */
   protected abstract sendMessages(octets: Buffer, start: number, end: number): number
   /** `grpc-status` and the trailing metadata; nothing follows. */
   protected abstract sendStatus(trailers: HeaderList): void
@@ -120,32 +120,32 @@ export abstract class Transcoder implements DownstreamStream, StreamOwner {
   // ---- StreamOwner ----------------------------------------------------------------------------------------------
 
   get record() {
-    return this.exchange.record
+    return this.call.record
   }
 
   get endpointAddress(): string {
-    return this.exchange.endpointAddress
+    return this.call.endpointAddress
   }
 
   get bufferedOctets(): number {
-    return this.exchange.bufferedOctets + this.held.octets
+    return this.call.bufferedOctets + this.held.octets
   }
 
   abstract onRequestData(octets: Buffer, start: number, end: number, endStream: boolean): void
   abstract onRequestTrailers(list: HeaderList): void
-  abstract onDownstreamTaken(octets: number): void
+  abstract onDownstreamSent(octets: number): void
 
   onDownstreamReset(end: StreamEnd): void {
     this.held.release()
-    this.exchange.onDownstreamReset(end)
+    this.call.onDownstreamReset(end)
   }
 
   fail(what: Failure): void {
-    this.exchange.fail(what)
+    this.call.fail(what)
   }
 
   shed(what: Failure): void {
-    this.exchange.shed(what)
+    this.call.shed(what)
   }
 }
 

@@ -3,7 +3,7 @@ import { WebSocket } from "ws"
 /** Pongs that may wait for a client that does not read; RFC 6455 §5.5.3 lets all but the last be left out. */
 const PONGS_MAX = 32
 
-/** A WebSocket that tells its user before it closes, by whoever's wish, while the user can still send. */
+/** A WebSocket that tells its user before it closes, whichever side asked, while the user can still send. */
 export class BridgeSocket extends WebSocket {
   /** `code` is `ws`'s own verdict on what the client sent (RFC 6455 §7.4.1), or null when the client closes. */
   onClosing: ((code: number | null) => void) | null = null

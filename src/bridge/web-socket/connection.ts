@@ -1,7 +1,7 @@
 import { type CounterName, counterIds } from "../../base/counters.ts"
 import { type Deadline, makeDeadline } from "../../base/timer-wheel.ts"
 import { NO_OUTPUT } from "../../http2/output.ts"
-import { SaidOnce } from "../../log/said-once.ts"
+import { LogOnce } from "../../log/log-once.ts"
 import type { LinkUser } from "../../net/link.ts"
 import { failure } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
@@ -35,7 +35,7 @@ export class WebSocketConnection implements ClientConnection, LinkUser, MessageS
   readonly output = NO_OUTPUT
   readonly options: DownstreamOptions
   readonly #socket: Http1Socket
-  readonly #said: SaidOnce
+  readonly #logOnce: LogOnce
   readonly #assembler: MessageAssembler
   readonly #held: HeldOctets
   /** Set while the process holds too much: nothing is read until the largest were reset. */
@@ -52,7 +52,7 @@ export class WebSocketConnection implements ClientConnection, LinkUser, MessageS
     this.record = record
     this.#socket = socket
     this.#openingSinceMs = context.clock.now()
-    this.#said = new SaidOnce(context.log, { client: `${record.remoteAddress}:${record.remotePort}` })
+    this.#logOnce = new LogOnce(context.log, { client: `${record.remoteAddress}:${record.remotePort}` })
     this.#held = new HeldOctets(context.budget)
     this.#room = makeDeadline(() => this.#waitForRoom())
     this.#assembler = new MessageAssembler({
@@ -128,7 +128,7 @@ export class WebSocketConnection implements ClientConnection, LinkUser, MessageS
 
   onLimit(counter: CounterName): void {
     this.options.context.counters.add(counterIds[counter])
-    this.#said.warn(counter, `limit reached: ${counter}`)
+    this.#logOnce.warn(counter, `limit reached: ${counter}`)
   }
 
   // ---- Time and ending ----------------------------------------------------------------------------------------

@@ -187,7 +187,7 @@ export class WebSocketJsonTranscoder extends WebSocketTranscoder {
   #creditOwed(): void {
     const octets = this.#owedOctets
     this.#owedOctets = 0
-    if (!this.isClosed) this.exchange.onDownstreamTaken(this.written(octets))
+    if (!this.isClosed) this.call.onDownstreamSent(this.written(octets))
   }
 
   /** The call may have ended otherwise for the backend, with its last message not translated yet. */

@@ -1,5 +1,5 @@
 import { OctetQueue } from "../../http2/octet-queue.ts"
-import { ownRoom } from "../../http2/own-octets.ts"
+import { allocUnpooled } from "../../http2/own-octets.ts"
 import type { Framing } from "../http1/socket.ts"
 
 /** RFC 6455 §5.2. */
@@ -135,7 +135,7 @@ export class MessageAssembler implements Framing {
     this.#maskAt = 0
     const opcode = this.#head[0]! & 0x0f
     if (opcode >= Opcode.CLOSE) {
-      this.#control = ownRoom(2 + MASK_OCTETS + length)
+      this.#control = allocUnpooled(2 + MASK_OCTETS + length)
       this.#control.set(this.#head.subarray(0, 2 + MASK_OCTETS))
       return
     }
@@ -143,7 +143,7 @@ export class MessageAssembler implements Framing {
     this.#messageOctets += length
     if (this.#isDiscarding || this.#messageOctets <= this.maxOctets) return
     this.#options.onTooLarge()
-    this.#break(writeHead(ownRoom(HEAD_OCTETS_MAX), this.#opcode, TOO_LONG))
+    this.#break(writeHead(allocUnpooled(HEAD_OCTETS_MAX), this.#opcode, TOO_LONG))
   }
 
   #payloadLength(): number {

@@ -42,13 +42,13 @@ export abstract class WebSocketTranscoder extends Transcoder {
   readonly #onOver: (call: WebSocketTranscoder) => void
   readonly #keepalive: Keepalive
   readonly #responseGate = new CreditGate()
-  /** Request octets given to the exchange that nobody has taken. */
+  /** Request octets given to the call and not yet taken. */
   #unconsumed = 0
   /** `ws` closes the socket by itself, with its own code. */
   #isJudged = false
   /** Of the Close that goes out once the last message is taken; 0: there is none to send. */
   #closeCode = 0
-  /** Nobody waits for the client's half-close any more. */
+  /** The client's half-close is not waited for any more. */
   #isRequestOver = false
   /** Octets waited for the client at the last tick. */
   #hadWaiting = false
@@ -89,7 +89,7 @@ export abstract class WebSocketTranscoder extends Transcoder {
   protected forward(octets: Buffer, start: number, end: number, endStream: boolean): void {
     if (endStream) this.remoteEnded = true
     this.#unconsumed += end - start
-    this.exchange.onRequestData(octets, start, end, endStream)
+    this.call.onRequestData(octets, start, end, endStream)
     if (this.#unconsumed >= this.context.limits.streamWindowOctets) this.socket.pause()
     this.#closeIfOver()
   }
@@ -148,7 +148,7 @@ export abstract class WebSocketTranscoder extends Transcoder {
 
   onRequestData(): void {}
   onRequestTrailers(_list: HeaderList): void {}
-  onDownstreamTaken(): void {}
+  onDownstreamSent(): void {}
 
   // ---- Time -----------------------------------------------------------------------------------------------------
 
@@ -176,7 +176,7 @@ export abstract class WebSocketTranscoder extends Transcoder {
     // A ping waits behind data, so a page that reads need not have come to it. The kernel takes data for one that is
     // gone too, but not when more of it had to wait.
     if (isTaken && this.#hadWaiting) this.#heard()
-    this.exchange.onDownstreamTaken(due)
+    this.call.onDownstreamSent(due)
     this.#closeIfOver()
   }
 
@@ -192,7 +192,7 @@ export abstract class WebSocketTranscoder extends Transcoder {
   #gone(reason: string): void {
     if (this.isClosed) return
     this.#close()
-    this.exchange.onDownstreamReset({
+    this.call.onDownstreamReset({
       code: ErrorCode.CANCEL,
       origin: "connection",
       unprocessed: false,

@@ -74,6 +74,8 @@ export class WebSockets {
     if ("status" in found) return connection.refuseRequest(request, found.status, found.reason)
     const upgrade = { connection, request, rest, ...found }
     const { settings } = found.route
+    // What the configuration answers by itself it answers whatever the request asks for.
+    if (found.route.isAnswer) return this.#refuse(upgrade, null)
     if (!settings.bridge.webSocket || request.headers.upgrade?.toLowerCase() !== "websocket")
       return this.#refuse(upgrade, { status: 400, reason: "no such upgrade here" })
     const handshake = readHandshake(found.head, settings)
@@ -82,13 +84,15 @@ export class WebSockets {
     this.#refuse(upgrade, handshake)
   }
 
-  /** Answers over HTTP/1 like any other request, log line and all, then closes. */
-  #refuse({ connection, request, head, route }: Upgrade, { status, reason }: Refusal): void {
+  /** Answers over HTTP/1 like any other request, log line and all, then closes. Null: with what the route says. */
+  #refuse({ connection, request, head, route }: Upgrade, refusal: Refusal | null): void {
     const response = new ServerResponse(request)
     response.assignSocket(request.socket as unknown as Socket)
     response.shouldKeepAlive = false
-    const open = (...[record, stream, , on]: Parameters<typeof connection.options.openStream>) =>
-      new Call(this.#context, record, stream, head, answerRoute(on, status, `${reason}\n`))
+    const open = (...[record, stream, , on]: Parameters<typeof connection.options.openStream>) => {
+      const answer = refusal === null ? on : answerRoute(on, refusal.status, `${refusal.reason}\n`)
+      return new Call(this.#context, record, stream, head, answer)
+    }
     response.on("finish", () => connection.socket.end())
     connection.serve(open, head, route, request, response)
   }

@@ -98,7 +98,7 @@ describe.for([
   test.for<
     [why: string, change: (endpoint: Endpoint) => void, request: Partial<PickRequest>, picked: string]
   >([
-    ["one that is full", (a) => [1, 2].forEach(() => a.tryOpenStream()), {}, "bbb"],
+    ["one that is full", (a) => a.tryOpenStream() && a.tryOpenStream(), {}, "bbb"],
     ["one where streams wait", (a) => Object.assign(a, { isSaturated: true }), { mayWait: false }, "bbb"],
     ["not one where streams wait, if need be", (a) => Object.assign(a, { isSaturated: true }), {}, "aba"],
   ])("%s", ([, change, request, picked]) => {

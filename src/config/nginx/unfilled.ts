@@ -13,7 +13,7 @@ export function templateHint(word: string): string | null {
 }
 
 /**
- * True when the file is a template whose placeholders nobody has filled in: nothing else that could be said of it would
+ * True when the file is a template whose placeholders are not filled in: nothing else that could be said of it would
  * help. It is one error, at the first of them.
  */
 export function reportTemplate(

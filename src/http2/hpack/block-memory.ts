@@ -1,5 +1,5 @@
 import type { HeaderList } from "../header-list.ts"
-import { ownCopy } from "../own-octets.ts"
+import { copyUnpooled } from "../own-octets.ts"
 
 /** Most blocks that one decoder or encoder remembers. */
 const MAX_BLOCKS = 32
@@ -57,7 +57,7 @@ export class BlockMemory {
       if (this.#hasRoom(octets)) break
       this.#drop(oldest)
     }
-    this.#byKey.set(key, { block: ownCopy(source, start, end), list })
+    this.#byKey.set(key, { block: copyUnpooled(source, start, end), list })
     this.#octets += octets
   }
 

@@ -37,7 +37,7 @@ const seenLists = seenKeys()
 /**
  * The sending side of HPACK: one per connection and direction. Every block must be sent, in the order of the calls.
  *
- * Bounds: the table by a size of ours and the peer's setting; remembered blocks by `BlockMemory`.
+ * Bounds: the table by our size and the peer's setting; remembered blocks by `BlockMemory`.
  * Source: RFC 7541; what goes into the table is said in `indexing.ts`.
  */
 export class HpackEncoder {

@@ -1,5 +1,5 @@
 import type { Clock } from "../../base/clock.ts"
-import type { Deadline, Deadlines } from "../../base/timer-wheel.ts"
+import type { Deadline, TimerWheel } from "../../base/timer-wheel.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { StreamRecord } from "../../record/record.ts"
 import type { Route } from "../route/route.ts"
@@ -15,7 +15,7 @@ export interface TimedCall {
 
 export interface TimerContext {
   readonly clock: Clock
-  readonly deadlines: Deadlines
+  readonly deadlines: TimerWheel
 }
 
 /** The one timer of a call: for its own deadline or a timeout of its route, whichever is due first. */

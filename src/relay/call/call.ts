@@ -109,7 +109,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   // ---- From the client ------------------------------------------------------------------------------------------
 
   onRequestData(octets: Buffer, start: number, end: number, endStream: boolean): void {
-    // 4. Where nobody reads any more, credit lets a client end its request before it looks at the answer.
+    // 4. Where no leg reads any more, credit lets a client end its request before it looks at the answer.
     if (this.#isDone) return this.downstream.consume(end - start)
     this.record.requestOctets += end - start
     if (this.isGrpc) this.#scanners = countRequest(this.record, this.#scanners, octets, start, end)
@@ -137,10 +137,10 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     this.#finish()
   }
 
-  onDownstreamTaken(octets: number): void {
+  onDownstreamSent(octets: number): void {
     this.#timer?.timeouts?.downstreamTook(this.context.clock)
     this.#leg?.consume(this.#retries === null ? octets : this.#retries.ofPresentLeg(octets))
-    this.#response.onTaken()
+    this.#response.onSent()
     if (this.#isDone) this.#response.releaseHeaders(false)
     this.#settle()
   }
@@ -172,7 +172,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
 
   onLegData(leg: Leg, octets: Buffer, start: number, end: number, endStream: boolean): void {
     if (leg !== this.#leg) return
-    // 6. Credit for what the client takes at once; `onDownstreamTaken` tells of the rest.
+    // 6. Credit for what the client takes at once; `onDownstreamSent` tells of the rest.
     this.record.responseOctets += end - start
     if (this.isGrpc) this.#scanners = countResponse(this.record, this.#scanners, octets, start, end)
     this.#timer?.timeouts?.fromUpstream(this.context.clock)
@@ -217,7 +217,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   onLegEnd(leg: Leg, end: LegEnd): void {
     if (leg !== this.#leg || this.#isDone) return
     if (this.downstream.localEnded) return this.#endEarly()
-    // Whoever takes nothing has to hear of it too; of other breaches what came before them is delivered.
+    // A client that takes nothing has to be told too; of other breaches what came before them is delivered.
     if (end.kind === "malformed" && end.isOverrun) this.downstream.discardQueued()
     if (this.#goesOn(leg, end)) return
     if (end.kind !== "reset") return this.#fail(failureOf(end, leg.where), end)

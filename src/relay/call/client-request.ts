@@ -92,7 +92,7 @@ export class ClientRequest {
   }
 }
 
-/** An endpoint may end the whole connection for what it does not read, as Netty does, and with it everybody else's streams. */
+/** An endpoint may end the whole connection for what it does not read, as Netty does, and with it the streams of others. */
 function headersProblem(leg: Leg, { octets }: HeaderList): Failure | null {
   const most = leg.headerListMax
   if (octets <= most) return null

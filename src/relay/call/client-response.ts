@@ -170,7 +170,7 @@ export class ClientResponse {
   }
 
   /** The client took what waited for it. */
-  onTaken(): void {
+  onSent(): void {
     const { downstream } = this.#call
     if (this.#resetWhenFlushed && downstream.queuedOctets === 0) downstream.reset(ErrorCode.NO_ERROR)
   }

@@ -155,7 +155,7 @@ export function reasonOf(end: LegEnd): string {
   }
 }
 
-/** Failures of what the client sent: the leg that they end has nobody else to blame. */
+/** Failures of what the client sent: the leg that they end is not to blame. */
 const REJECTIONS: ReadonlySet<FailureKind> = new Set(["bad_request", "body_too_large", "body_timeout"])
 
 /** How a leg ends whose call Sluice fails. */

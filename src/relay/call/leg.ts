@@ -1,7 +1,7 @@
 import type { Clock } from "../../base/clock.ts"
 import { type Counters, counterIds } from "../../base/counters.ts"
 import type { Limits } from "../../base/limits.ts"
-import { type Deadline, type Deadlines, makeDeadline } from "../../base/timer-wheel.ts"
+import { type Deadline, makeDeadline, type TimerWheel } from "../../base/timer-wheel.ts"
 import type { Cluster } from "../../cluster/cluster.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import type { Pool, Waiter } from "../../cluster/pool.ts"
@@ -34,7 +34,7 @@ export interface LegContext {
   readonly clock: Clock
   readonly limits: Limits
   readonly counters: Counters
-  readonly deadlines: Deadlines
+  readonly deadlines: TimerWheel
   readonly log: Log
 }
 
@@ -212,7 +212,7 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
     this.#owner.onLegTrailers(this, list)
   }
 
-  onUpstreamTaken(octets: number): void {
+  onUpstreamSent(octets: number): void {
     this.#owner.onLegSent(this, octets)
   }
 

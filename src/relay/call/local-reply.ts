@@ -57,7 +57,7 @@ function head(grpcStatus: number, message: string): HeaderList {
   return list
 }
 
-/** What a client is told for a status of ours. 495 and 496, a client certificate at fault, are nginx's and not HTTP's. */
+/** What a client is told for our own status. 495 and 496, a client certificate at fault, are nginx's and not HTTP's. */
 export function statusOnWire(httpStatus: number): number {
   return httpStatus === 495 || httpStatus === 496 ? 400 : httpStatus
 }

@@ -1,4 +1,4 @@
-import type { BufferBudget, SpareHolder } from "../../http2/buffer-budget.ts"
+import type { BufferBudget, Reclaimable } from "../../http2/buffer-budget.ts"
 import { OctetQueue } from "../../http2/octet-queue.ts"
 import type { ReplayRing } from "./replay-ring.ts"
 
@@ -18,7 +18,7 @@ export interface ReplayContext {
  * never need it again. Bounded: unsent octets by the window the client was given, sent ones by `REPLAY_OCTETS`; those go
  * when memory is short.
  */
-export class ReplayBuffer implements SpareHolder {
+export class ReplayBuffer implements Reclaimable {
   readonly #ring: ReplayRing
   readonly #budget: BufferBudget
   #held: OctetQueue | null = null
@@ -50,13 +50,13 @@ export class ReplayBuffer implements SpareHolder {
     const isFirst = this.#received === 0
     this.#received += end - start
     if (!this.#isReplayable || end === start) return
-    if (isSent && (this.#received > REPLAY_OCTETS || this.#budget.isTight)) return this.forget()
+    if (isSent && (this.#received > REPLAY_OCTETS || this.#budget.isAboveHighWatermark)) return this.forget()
     if (isSent && isFirst) {
       this.#ringAt = this.#ring.put(octets, start, end)
       if (this.#ringAt >= 0) return
     }
     if (this.#ringAt >= 0 && !this.#hold()) return this.forget()
-    if (isSent) this.#budget.spare(this)
+    if (isSent) this.#budget.reclaimable(this)
     this.#push(octets, start, end)
   }
 
@@ -69,7 +69,7 @@ export class ReplayBuffer implements SpareHolder {
 
   /** Call while `isReplayable`, before another leg: from now on no other stream can push the octets out. */
   keep(): void {
-    this.#budget.needed(this)
+    this.#budget.pinned(this)
     this.#hold()
   }
 
@@ -77,7 +77,7 @@ export class ReplayBuffer implements SpareHolder {
   restart(): OctetQueue | null {
     this.#sent = 0
     this.#hold()
-    if (this.#held !== null) this.#budget.spare(this)
+    if (this.#held !== null) this.#budget.reclaimable(this)
     return this.#held
   }
 
@@ -113,11 +113,11 @@ export class ReplayBuffer implements SpareHolder {
     const { length } = this.#held
     this.#held.recycle()
     this.#held = null
-    this.#budget.needed(this)
+    this.#budget.pinned(this)
     this.#budget.add(-length)
   }
 
-  dropSpare(): void {
+  reclaim(): void {
     this.forget()
   }
 }

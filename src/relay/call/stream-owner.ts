@@ -16,7 +16,7 @@ export interface DownstreamStream {
   readonly headerListMax: number
   /** A head, or with `endStream` after one, trailers. */
   sendHeaders(list: HeaderList, endStream: boolean): void
-  /** How many octets were taken now; `StreamOwner.onDownstreamTaken` tells of the rest. */
+  /** How many octets were taken now; `StreamOwner.onDownstreamSent` tells of the rest. */
   sendData(octets: Buffer, start: number, end: number, endStream: boolean): number
   /** Throws away what waits to be sent. */
   discardQueued(): void
@@ -37,7 +37,7 @@ export interface StreamOwner {
   onRequestTrailers(list: HeaderList): void
   onDownstreamReset(end: StreamEnd): void
   /** Octets that `sendData` did not take at once were taken now. */
-  onDownstreamTaken(octets: number): void
+  onDownstreamSent(octets: number): void
   /** Ends the stream from our side; the client is told. */
   fail(what: Failure): void
   /** As `fail`, and lets go at once of all that is held. */

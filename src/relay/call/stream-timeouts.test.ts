@@ -11,7 +11,7 @@ const settings = {
   bodyTimeoutMs: null,
 }
 
-/** Lives a story as an exchange does, which looks whenever the watch says so. */
+/** Lives a story as an call does, which looks whenever the watch says so. */
 function cutAt(story: Story, untilSeconds: number): string {
   let nowMs = 0
   const clock = { now: () => nowMs, wallMs: () => 0, after: () => ({ cancel: () => {} }) }

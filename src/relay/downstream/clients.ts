@@ -27,7 +27,7 @@ export interface ClientsOptions {
   onHandshakeEnd(): void
 }
 
-/** The clients' connections: counted as they come, each given to whoever speaks its protocol. */
+/** The clients' connections: counted as they come, each given to the connection class of its protocol. */
 export class Clients {
   readonly connections = new Set<ClientConnection>()
   /** Sockets whose TLS handshake goes on, and the listener of each. */

@@ -7,7 +7,7 @@ import type { ConnectionEvents, Refusal, StreamEnd } from "../../http2/events.ts
 import type { HeaderList } from "../../http2/header-list.ts"
 import { headAsFarAsKnown, type RequestHead, type ResponseHead } from "../../http2/message-head.ts"
 import type { Http2Stream } from "../../http2/stream.ts"
-import { SaidOnce } from "../../log/said-once.ts"
+import { LogOnce } from "../../log/log-once.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
@@ -67,7 +67,7 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
   readonly #openStream: OpenStream
   readonly #onClosed: (connection: ClientConnection) => void
   /** Made once there is something to say. */
-  #saidOnce: SaidOnce | null = null
+  #saidOnce: LogOnce | null = null
   readonly #keepalive: Keepalive
   #idleSinceMs: number
   #requestsAtTick = 0
@@ -97,9 +97,9 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
     this.http2.start()
   }
 
-  get #said(): SaidOnce {
+  get #logOnce(): LogOnce {
     const { remoteAddress, remotePort } = this.record
-    return (this.#saidOnce ??= new SaidOnce(this.#context.log, { client: `${remoteAddress}:${remotePort}` }))
+    return (this.#saidOnce ??= new LogOnce(this.#context.log, { client: `${remoteAddress}:${remotePort}` }))
   }
 
   // ---- LinkUser -----------------------------------------------------------------------------------------------
@@ -183,8 +183,8 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
     return cutCalls.excuses(owner!.record, clock.now())
   }
 
-  onTaken(stream: Stream, octets: number): void {
-    stream.owner!.onDownstreamTaken(octets)
+  onSent(stream: Stream, octets: number): void {
+    stream.owner!.onDownstreamSent(octets)
   }
 
   onResponse(_stream: Stream, _head: ResponseHead, _endStream: boolean): void {}
@@ -220,17 +220,20 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
 
   onGoaway(code: number, debug: string): void {
     if (code === ErrorCode.NO_ERROR) return
-    this.#said.info("goaway", "GOAWAY from client", { code: errorCodeName(code), debug: debug.slice(0, 100) })
+    this.#logOnce.info("goaway", "GOAWAY from client", {
+      code: errorCodeName(code),
+      debug: debug.slice(0, 100),
+    })
   }
 
   onLimit(counter: string): void {
     this.#context.counters.add(counterIds[counter as CounterName])
-    if (isLimitReached(counter)) this.#said.warn(counter, `limit reached: ${counter}`)
+    if (isLimitReached(counter)) this.#logOnce.warn(counter, `limit reached: ${counter}`)
   }
 
   onEnd(because: Fault | null): void {
     if (because !== null)
-      this.#said.warn("fault", "connection ended for the client's fault", {
+      this.#logOnce.warn("fault", "connection ended for the client's fault", {
         code: errorCodeName(because.code),
         reason: because.reason,
       })

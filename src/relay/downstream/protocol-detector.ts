@@ -1,6 +1,6 @@
 import { counterIds } from "../../base/counters.ts"
 import { NO_OUTPUT } from "../../http2/output.ts"
-import { ownCopy } from "../../http2/own-octets.ts"
+import { copyUnpooled } from "../../http2/own-octets.ts"
 import type { LinkUser } from "../../net/link.ts"
 import { mayBeRequest, protocolOf } from "../../net/protocol.ts"
 import { readProxyHeader } from "../../net/proxy-protocol.ts"
@@ -83,7 +83,7 @@ export class ProtocolDetector implements ClientConnection, LinkUser {
 
   #hold(octets: Buffer, start: number, end: number): void {
     const before = this.#held.length
-    this.#held = start === end ? NO_OCTETS : ownCopy(octets, start, end)
+    this.#held = start === end ? NO_OCTETS : copyUnpooled(octets, start, end)
     this.client.context.budget.add(this.#held.length - before)
   }
 

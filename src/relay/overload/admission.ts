@@ -18,7 +18,7 @@ const IDLE_MS = 20
  * and it grows without bound while more comes than the processor can do. One long turn is a pause of the machine; when
  * no turn has been short for `overloadAfterMs`, the worker is *behind*. From then on a new stream is refused once the
  * last turn and what has passed of this one exceed `overloadDelayMs`. So each turn takes in what it can do in that time
- * and turns the rest away, which costs a fraction of serving it, and as soon as less comes nobody is refused.
+ * and turns the rest away, which costs a fraction of serving it, and as soon as less comes none is refused.
  *
  * Cost: a comparison and an addition per stream, two readings of the clock per turn.
  * Source: RFC 8289 (CoDel); Maurer, "Fail at Scale", ACM Queue 13 (8), 2015 (controlled delay).

@@ -2,7 +2,7 @@ import { expect, test } from "vitest"
 import { ManualClock } from "../../../test/support/manual-clock.ts"
 import { Counters } from "../../base/counters.ts"
 import { defaultLimits } from "../../base/limits.ts"
-import { Deadlines } from "../../base/timer-wheel.ts"
+import { TimerWheel } from "../../base/timer-wheel.ts"
 import { silentLog } from "../../log/logger.ts"
 import { type BufferingStream, resetLargestLater } from "./reset-largest.ts"
 
@@ -26,7 +26,7 @@ function resetOn(streams: Record<string, { here: number; inAll: number }>, overf
   const context = {
     limits: { ...defaultLimits, connectionBufferedOctetsMax: 1000 * KiB },
     counters: new Counters(),
-    deadlines: new Deadlines(clock),
+    deadlines: new TimerWheel(clock),
     log: silentLog,
   }
   resetLargestLater(context, http2, {}, () => ended.push("the connection"))

@@ -1,6 +1,6 @@
 import { type Counters, counterIds } from "../../base/counters.ts"
 import type { Limits } from "../../base/limits.ts"
-import { type Deadline, type Deadlines, makeDeadline } from "../../base/timer-wheel.ts"
+import { type Deadline, makeDeadline, type TimerWheel } from "../../base/timer-wheel.ts"
 import type { BufferBudget } from "../../http2/buffer-budget.ts"
 import type { Log } from "../../log/logger.ts"
 import { type Failure, failure } from "../../record/failure.ts"
@@ -39,7 +39,7 @@ export interface BufferingHttp2 {
 export interface ResetContext {
   readonly limits: Limits
   readonly counters: Counters
-  readonly deadlines: Deadlines
+  readonly deadlines: TimerWheel
   readonly log: Log
 }
 

@@ -14,6 +14,8 @@ export interface Route {
   readonly serverName: string
   /** What every call goes through before its first leg. */
   readonly phases: readonly Phase[]
+  /** Its phases end with an answer of the configuration's, whatever the request asks for. */
+  readonly isAnswer: boolean
   /** Where all its calls go; undefined where they are answered here, or each says itself where it goes. */
   readonly findCluster: () => Cluster<UpstreamConnection> | undefined
   /** How connections to its endpoints are made, where that is not the cluster's own way: over TLS, for one. */
@@ -44,6 +46,7 @@ export function compileRoute(
   const tls = action.kind === "cluster" || action.kind === "variable" ? action.tls : null
   return {
     serverName: server.names[0] ?? "",
+    isAnswer: action.kind === "return",
     phases: compilePhases(compileAction(action), settings.maxBodyOctets, findCluster),
     findCluster: () => (action.kind === "cluster" ? findCluster(action.cluster) : undefined),
     connect:
@@ -63,7 +66,7 @@ export function compileRoute(
 /** The same route with an answer in place of where it leads. */
 export function withAnswer(route: Route, action: ReturnAction, responseRewrite: ResponseRewrite): Route {
   const phases = compilePhases(action, route.settings.maxBodyOctets, () => undefined)
-  return { ...route, phases, responseRewrite }
+  return { ...route, phases, isAnswer: true, responseRewrite }
 }
 
 function compileAction(action: RouteConfig["action"]): CompiledAction {

@@ -73,7 +73,7 @@ export class Liveness {
 
   /** The peer found PINGs too many. Returns what new connections to it should keep to. */
   backOff(): KeepaliveSettings {
-    return this.#keepalive.calmed(this.#limits.pingIntervalMaxMs)
+    return this.#keepalive.backOff(this.#limits.pingIntervalMaxMs)
   }
 
   /** Once a second. Why the peer counts as dead; null: it does not. */

@@ -13,5 +13,5 @@ export interface UpstreamStreamOwner extends BufferingStream {
   /** The endpoint reset the stream, broke the protocol, or its connection is gone. */
   onUpstreamReset(end: StreamEnd): void
   /** Octets that `sendData` did not take at once were taken now. */
-  onUpstreamTaken(octets: number): void
+  onUpstreamSent(octets: number): void
 }

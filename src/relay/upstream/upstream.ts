@@ -9,7 +9,7 @@ import type { ConnectionEvents, StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead, ResponseHead } from "../../http2/message-head.ts"
 import type { Http2Stream } from "../../http2/stream.ts"
-import { SaidOnce } from "../../log/said-once.ts"
+import { LogOnce } from "../../log/log-once.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
 import { resetLargestLater } from "../overload/reset-largest.ts"
 import { isHttp1Answer } from "./http1-answer.ts"
@@ -45,7 +45,7 @@ export class UpstreamConnection
   readonly #cluster: ClusterConfig
   readonly #link: Link
   readonly #onClosed: (connection: UpstreamConnection) => void
-  readonly #said: SaidOnce
+  readonly #logOnce: LogOnce
   readonly #liveness: Liveness
   readonly startedMs: number
   hasServed = false
@@ -68,7 +68,7 @@ export class UpstreamConnection
     this.endpoint = endpoint
     this.#onClosed = options.onClosed
     this.startedMs = nowMs
-    this.#said = new SaidOnce(context.log, { cluster: cluster.name, endpoint: endpoint.address })
+    this.#logOnce = new LogOnce(context.log, { cluster: cluster.name, endpoint: endpoint.address })
     this.#liveness = new Liveness(this, endpoint.keepalive ?? cluster.keepalive, context, nowMs)
     this.#retirement = new Retirement(cluster, context.limits, nowMs)
     this.http2 = new Http2Connection<UpstreamStreamOwner>({
@@ -110,7 +110,7 @@ export class UpstreamConnection
       this.onLimit("upstream_resets_exceeded")
       const { upstreamResetsMax } = this.#context.limits
       const message = "connection to endpoint is replaced: callers gave up many of its streams"
-      this.#said.info("resets", message, { upstreamResetsMax })
+      this.#logOnce.info("resets", message, { upstreamResetsMax })
       this.retire()
     }
     this.#pool.release(this)
@@ -188,8 +188,8 @@ export class UpstreamConnection
     stream.owner!.onUpstreamReset(end)
   }
 
-  onTaken(stream: Stream, octets: number): void {
-    stream.owner!.onUpstreamTaken(octets)
+  onSent(stream: Stream, octets: number): void {
+    stream.owner!.onUpstreamSent(octets)
   }
 
   onOutput(): void {
@@ -222,7 +222,7 @@ export class UpstreamConnection
 
   onLimit(counter: string): void {
     this.#context.counters.add(counterIds[counter as CounterName])
-    if (isLimitReached(counter)) this.#said.warn(counter, `limit reached: ${counter}`)
+    if (isLimitReached(counter)) this.#logOnce.warn(counter, `limit reached: ${counter}`)
   }
 
   onGoaway(code: number, debug: string): void {
@@ -234,7 +234,7 @@ export class UpstreamConnection
       this.#context.counters.add(counterIds.keepalive_calmed)
     }
     if (code !== ErrorCode.NO_ERROR)
-      this.#said.warn("goaway", "GOAWAY from endpoint", {
+      this.#logOnce.warn("goaway", "GOAWAY from endpoint", {
         code: errorCodeName(code),
         debug: debug.slice(0, 100),
       })
@@ -306,7 +306,10 @@ export class UpstreamConnection
       this.#pool.connectFailed(this, this.#reasonOf(reason), lacksDescriptor)
     } else this.#pool.lost(this, streamsLost > 0 && !this.isLeaving ? reason : null)
     if (because !== null)
-      this.#said.warn("fault", "connection to endpoint failed", { code: errorCodeName(because.code), reason })
+      this.#logOnce.warn("fault", "connection to endpoint failed", {
+        code: errorCodeName(because.code),
+        reason,
+      })
     const { limits, counters } = this.#context
     this.#link.end(limits.drainTimeoutMs, () => counters.add(counterIds.drain_timeout))
     this.#onClosed(this)

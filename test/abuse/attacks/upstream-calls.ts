@@ -16,7 +16,7 @@ interface Row {
   /** What the backend does to each call. */
   treat: (call: Call) => void
   /** How long an honest client waits for its answers. */
-  patienceMs: number
+  waitTimeoutMs: number
   calls: number
   /** Calls or connections that may reach the backend for each call of a client. */
   triesMax: number
@@ -32,7 +32,7 @@ const rows: Row[] = [
     pace: "flood",
     treat: ({ connection, streamId }) =>
       void connection.send(wire.rstStream(streamId, wire.ErrorCode.REFUSED_STREAM)),
-    patienceMs: 3000,
+    waitTimeoutMs: 3000,
     calls: CALLS,
     triesMax: 3,
   },
@@ -46,7 +46,7 @@ const rows: Row[] = [
       connection.send(wire.goaway(0, wire.ErrorCode.NO_ERROR))
       connection.socket.end()
     },
-    patienceMs: 3000,
+    waitTimeoutMs: 3000,
     calls: CALLS,
     triesMax: 3,
   },
@@ -58,7 +58,7 @@ const rows: Row[] = [
     pace: "slow",
     treat: ({ connection, streamId }) =>
       void connection.send(wire.headers(streamId, block([[":status", "200"]]), 0)),
-    patienceMs: 13_000,
+    waitTimeoutMs: 13_000,
     calls: 1,
     triesMax: 3,
   },
@@ -73,9 +73,9 @@ async function callAll(stage: Stage, row: Row): Promise<Sight> {
   for (let i = 0; i < row.calls; i++) {
     client.send(wire.headers(2 * i + 1, call, END_HEADERS | END_STREAM))
     // An honest client keeps to a modest number at once.
-    await client.until(() => client.over || openCalls(client, i + 1) < 50, row.patienceMs)
+    await client.until(() => client.over || openCalls(client, i + 1) < 50, row.waitTimeoutMs)
   }
-  await client.until(() => client.over || openCalls(client, row.calls) === 0, row.patienceMs)
+  await client.until(() => client.over || openCalls(client, row.calls) === 0, row.waitTimeoutMs)
   const open = client.over ? 0 : openCalls(client, row.calls)
   const endings = new Set([...client.streams.values()].map(describeStream))
   const tries = Math.max(hostile.calls, hostile.connectionsMade)

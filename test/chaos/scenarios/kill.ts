@@ -5,7 +5,7 @@ import { pause, Stage } from "../stage.ts"
 
 const KILLS = 3
 
-/** A stream on the dead backend, or one that found nobody there before it was back. */
+/** A stream on the dead backend, or one that came before it was back. */
 const ALLOWED = [
   /^14 cluster chaos, endpoint 127\.0\.0\.1:\d+: (connection reset by peer|the peer closed the connection)$/,
 ]

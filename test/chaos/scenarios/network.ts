@@ -4,7 +4,7 @@ import { Neighbours } from "../neighbours.ts"
 import { type Check, check, liveChecks, type Scenario } from "../scenario.ts"
 import { pause, Stage } from "../stage.ts"
 
-/** Reset or cut; or silence that its keepalive found; or nobody to reach, when the other backend was out as well. */
+/** Reset or cut; or silence that its keepalive found; or no backend to reach, when the other backend was out as well. */
 const ALLOWED = [
   /^14 cluster chaos, endpoint 127\.0\.0\.1:\d+: (connection reset by peer|the peer closed the connection)$/,
   /^14 cluster chaos, endpoint 127\.0\.0\.1:\d+: no answer to PING within 2000 ms$/,

@@ -13,7 +13,7 @@ const caseTimeoutMs = 6000
 const callsAtOnce = 8
 
 /**
- * h2specd plays a bad server: one port for each case, where it misbehaves to whoever connects. The balancer has one
+ * h2specd plays a bad server: one port for each case, where it misbehaves to all that connect. The balancer has one
  * route for each of them and gets one request for each, so it is the HTTP/2 client under test.
  */
 export async function h2specd({ through }: SuiteContext): Promise<SuiteResult> {

@@ -3,7 +3,7 @@ const RUNNING = 1
 /** state, length of the input, runs */
 const HEAD_WORDS = 3
 
-/** What a fuzzing thread does at the moment, in memory that whoever watches it can read while it hangs. */
+/** What a fuzzing thread does at the moment, in memory that its watcher can read while it hangs. */
 export class Slot {
   readonly shared: SharedArrayBuffer
   readonly #head: Int32Array

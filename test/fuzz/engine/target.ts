@@ -1,6 +1,6 @@
 import type { Mutator } from "./mutate.ts"
 
-/** Something that reads octets from whoever sends them, and what must hold for all of them. */
+/** Something that reads octets of a peer, and what must hold for all of them. */
 export interface Target {
   /** Most blocks that one run may take: a run of more goes round in circles, or does work out of proportion. */
   readonly steps: { readonly base: number; readonly perOctet: number }
@@ -22,7 +22,7 @@ export interface TargetEntry {
   readonly covers: readonly string[]
   /** Longest input. */
   readonly maxOctets: number
-  /** Not one of `--target all`: what it finds needs somebody to judge it. */
+  /** Not one of `--target all`: what it finds needs a person to judge it. */
   readonly isOnRequest?: true
   /** What this machine lacks for it, and how to get that; null: nothing. */
   readonly missing?: () => string | null

@@ -39,7 +39,7 @@ export interface Progress {
 export type Message = Progress | { readonly kind: "finding"; readonly finding: Finding }
 
 const LOOK_MS = 500
-/** On a busy machine, and with a target that waits for others, CPU time goes by more slowly than time: not for ever. */
+/** On a busy machine, and with a target that waits for others, CPU time goes by more slowly than time: not without end. */
 const WAIT_FACTOR = 3
 const port = parentPort!
 const { name, seed, seconds, replay, shared, wantsCorpus } = workerData as Order

@@ -15,6 +15,7 @@ import {
 } from "../../../src/config/defaults.ts"
 import type { Config } from "../../../src/config/model.ts"
 import type { Log, LogFields } from "../../../src/log/logger.ts"
+import type { StreamRecord } from "../../../src/record/record.ts"
 import { checkClosed } from "../../simulation/invariants.ts"
 import { Scheduler } from "../../simulation/network/scheduler.ts"
 import type { LineUser, VirtualLink, WireTap } from "../../simulation/network/virtual-link.ts"
@@ -26,10 +27,28 @@ const ENDPOINT = "fuzz:3000"
 /** Longer than anything waits for a silent peer. */
 const SILENCE_MS = 150_000
 const TURNS_MAX = 50_000
+/** nginx's 444. */
+const NO_ANSWER = 444
+/** The opcode of RFC 6455 §5.5.1, with FIN. */
+const CLOSE = "\x88"
 
 const descriptorSet = fileURLToPath(new URL("../../../.cache/fuzz/talk.binpb", import.meta.url))
 mkdirSync(fileURLToPath(new URL("../../../.cache/fuzz/", import.meta.url)), { recursive: true })
 writeFileSync(descriptorSet, toBinary(FileDescriptorSetSchema, talkDescriptors))
+
+/** What of calls that ended a client of HTTP/1.1 must have heard, before it leaves. */
+function checkAnswered(ended: readonly StreamRecord[], heard: string, isPageThere: boolean): void {
+  const answered = ended.filter(
+    ({ connection, status }) => connection.protocol.startsWith("HTTP/1") && status !== NO_ANSWER,
+  )
+  if (answered.length === 0) return
+  assert.match(heard, /^HTTP\/1\.1 \d{3} /, "a call ended, and its client heard nothing")
+  const isWeb =
+    heard.startsWith("HTTP/1.1 200") && /content-type: application\/grpc-web\+proto\r\n/.test(heard)
+  if (isWeb) assert.match(heard, /grpc-status: \d+\r\n/, "a gRPC-Web call ended without its status")
+  if (isPageThere && heard.startsWith("HTTP/1.1 101"))
+    assert(heard.includes(CLOSE), "a WebSocket's call ended without a Close")
+}
 
 /** What one end of a connection does. Both ends are made anew for every run. */
 export type Script = (link: VirtualLink, scheduler: Scheduler) => LineUser
@@ -38,7 +57,7 @@ export interface EdgeOptions {
   readonly client: Script
   readonly backend: Script
   readonly expectsProxyHeader?: boolean
-  /** Nobody says anything more for so long that every time limit is over; else the client closes soon. */
+  /** Both sides are silent for so long that every time limit is over; else the client closes soon. */
   readonly waits?: boolean
 }
 
@@ -69,10 +88,25 @@ export async function runEdge(options: EdgeOptions): Promise<void> {
   const config = configOf(options.expectsProxyHeader === true)
   const balancer = new Balancer(config, { clock: scheduler, random, network, log: logInto(bugs) })
   network.host(ENDPOINT, (link) => options.backend(link, scheduler))
+  const ended: StreamRecord[] = []
+  balancer.on("stream", (record) => ended.push(record))
   await balancer.start()
-  const link = network.dial(LISTENER, "client", (made) => options.client(made, scheduler))
+  let heard = ""
+  const link = network.dial(LISTENER, "client", (made) => {
+    const script = options.client(made, scheduler)
+    return {
+      onConnected: () => script.onConnected(),
+      onOctets(octets, length) {
+        heard += octets.toString("latin1", 0, length)
+        script.onOctets(octets, length)
+      },
+      onGone: () => script.onGone(),
+    }
+  })
   const untilMs = options.waits === true ? SILENCE_MS : 0
   await settle(scheduler, () => scheduler.nextMs > untilMs)
+  // Of a page that answers no ping the socket is torn down.
+  checkAnswered(ended, heard, options.waits !== true)
   link?.end()
   await settle(scheduler, () => scheduler.nextMs > untilMs)
   let isClosed = false

@@ -35,7 +35,7 @@ export interface Account {
   fault: number | null
   /** In its own words. */
   reason: string
-  /** The limit of ours that was passed; null: none. */
+  /** The limit that was passed; null: none. */
   limit: string | null
   /** Ours took something out of a value, or a field out of a response. */
   isMended: boolean

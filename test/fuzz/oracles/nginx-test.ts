@@ -19,8 +19,8 @@ const ALONE = ["--user", "--net", "--"]
 const AFTER_READING = /^(bind|listen|socket|setsockopt|open|mkdir|chown|chmod|getpwnam|getgrnam)\(/
 
 /**
- * `nginx -t` on files that nobody has read before: it opens the logs and makes the directories that they name, so it runs as
- * nobody, without a network, in a directory of its own.
+ * `nginx -t` on files that were not read before: it opens the logs and makes the directories that they name, so it runs as
+ * an unprivileged user, without a network, in a directory of its own.
  */
 export class NginxTest {
   readonly #directory = mkdtempSync(join(tmpdir(), "sluice-nginx-test-"))

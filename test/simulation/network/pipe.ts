@@ -22,7 +22,7 @@ export interface PipeSink {
 interface Write {
   readonly octets: Buffer
   at: number
-  readonly onTaken: () => void
+  readonly onSent: () => void
 }
 
 interface Segment {
@@ -72,9 +72,9 @@ export class Pipe {
     return this.#carriedOctets
   }
 
-  /** `octets` must stay as they are until `onTaken`. */
-  write(octets: Buffer, onTaken: () => void): void {
-    this.#writes.push({ octets, at: 0, onTaken })
+  /** `octets` must stay as they are until `onSent`. */
+  write(octets: Buffer, onSent: () => void): void {
+    this.#writes.push({ octets, at: 0, onSent })
     this.#take()
   }
 
@@ -100,15 +100,15 @@ export class Pipe {
     this.#scheduler.in(0, () => this.#deliver())
   }
 
-  /** Nothing comes out any more, and nobody is told. */
+  /** Nothing comes out any more, and neither end is told. */
   freeze(): void {
     this.#isFrozen = true
   }
 
-  /** Everything under way is lost. Returns whoever still waits for a write to be taken. */
+  /** Everything under way is lost. Returns the callbacks that wait for a write to be taken. */
   break(): (() => void)[] {
     this.#isBroken = true
-    const waiting = this.#writes.map(({ onTaken }) => onTaken)
+    const waiting = this.#writes.map(({ onSent }) => onSent)
     this.#writes = []
     this.#segments = []
     this.#carriedOctets = 0
@@ -117,7 +117,7 @@ export class Pipe {
 
   /** Drops what no kernel has taken: the writer has closed its socket. */
   abandonWrites(): (() => void)[] {
-    const waiting = this.#writes.map(({ onTaken }) => onTaken)
+    const waiting = this.#writes.map(({ onSent }) => onSent)
     this.#writes = []
     return waiting
   }
@@ -132,7 +132,7 @@ export class Pipe {
       write.at += length
       if (write.at < write.octets.length) continue
       this.#writes.shift()
-      this.#scheduler.in(0, write.onTaken)
+      this.#scheduler.in(0, write.onSent)
     }
     if (this.#isEnding && this.#writes.length === 0 && !this.#isEndSent) {
       this.#isEndSent = true

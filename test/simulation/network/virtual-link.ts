@@ -114,7 +114,7 @@ export class VirtualLink {
   /** The connection breaks: both ends are told, and what was under way is lost. */
   reset(): void {
     this.#toBalancer.break()
-    for (const onTaken of this.#toPeer.break()) this.#scheduler.in(0, onTaken)
+    for (const onSent of this.#toPeer.break()) this.#scheduler.in(0, onSent)
     if (!this.isSilent) this.socket.destroy(Object.assign(new Error("reset"), { code: "ECONNRESET" }))
     this.#gone()
   }

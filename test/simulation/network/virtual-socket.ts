@@ -68,16 +68,16 @@ export class VirtualSocket extends EventEmitter implements PipeSink {
 
   uncork(): void {}
 
-  write(octets: Buffer, onTaken: () => void = NOTHING): boolean {
-    if (this.destroyed) this.#later(onTaken)
+  write(octets: Buffer, onSent: () => void = NOTHING): boolean {
+    if (this.destroyed) this.#later(onSent)
     else if (this.#isPeerEnded) {
       // Node: EPIPE, "This socket has been ended by the other party".
-      this.#later(onTaken)
+      this.#later(onSent)
       this.destroy(Object.assign(new Error("ended by the other party"), { code: "EPIPE" }))
     } else if (this.#isEnded) this.#host.onMisuse("write after end")
     else {
       this.#host.onWritten(octets)
-      this.#out!.write(octets, () => this.#scheduler.runBalancer(onTaken))
+      this.#out!.write(octets, () => this.#scheduler.runBalancer(onSent))
     }
     return true
   }
@@ -112,13 +112,18 @@ export class VirtualSocket extends EventEmitter implements PipeSink {
   destroy(error?: Error): this {
     if (this.destroyed) return this
     this.destroyed = true
-    for (const onTaken of this.#out!.abandonWrites()) this.#later(onTaken)
+    for (const onSent of this.#out!.abandonWrites()) this.#later(onSent)
     this.#host.onDestroyed()
     this.#later(() => {
       if (error !== undefined) this.emit("error", error)
       this.emit("close")
     })
     return this
+  }
+
+  /** A reset and an end are told apart by no party here. */
+  resetAndDestroy(): this {
+    return this.destroy()
   }
 
   // ---- PipeSink -----------------------------------------------------------------------------------------------

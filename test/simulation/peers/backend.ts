@@ -34,7 +34,7 @@ export class Backend {
     return connection
   }
 
-  /** Its machine is gone: its connections hear nothing more, and nobody hears of them. */
+  /** Its machine is gone: its connections hear nothing more, and send nothing more. */
   lose(): void {
     for (const connection of [...this.connections]) {
       connection.link.silence()

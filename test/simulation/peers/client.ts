@@ -127,7 +127,7 @@ export class ClientConnection extends Peer {
   }
 
   /** What was queued went out, and with it maybe the end of a stream. */
-  override onTaken(): void {
+  override onSent(): void {
     this.serveSoon()
   }
 
@@ -257,7 +257,7 @@ class ClientCall implements PeerStreamOwner {
 
   #complete(trailers: HeaderList | null): void {
     this.#end({ how: "complete", trailers })
-    // Nobody will ever end this request, so its client gives it up.
+    // This request would never end, so its client gives it up.
     if (this.#record.plan.requestEnd === "never")
       this.#scheduler.soon(() => this.#stream.reset(ErrorCode.CANCEL))
     this.#connection.serveSoon()

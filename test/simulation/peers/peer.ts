@@ -41,7 +41,7 @@ function limitsOf({ headerTableOctets }: PeerPlan): Limits {
 
 const limitsByTable = new Map<number, Limits>()
 
-/** Whoever handles one stream of a peer. */
+/** The handler of one stream of a peer. */
 export interface PeerStreamOwner {
   /** A body may follow. */
   readonly hasSentHead: boolean
@@ -198,7 +198,7 @@ export abstract class Peer implements ConnectionEvents<PeerStreamOwner>, LineUse
     stream.owner!.onReset(end)
   }
 
-  onTaken(): void {}
+  onSent(): void {}
 
   onOutput(): void {
     if (this.#isFlushing) return

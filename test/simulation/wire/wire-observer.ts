@@ -35,7 +35,7 @@ export interface WireObserverOptions {
   now(): number
   /** Told of a broken rule: what is thrown here goes through the balancer, which may catch it. */
   onViolation(violation: Violation): void
-  /** Each frame, for the story. Null: nobody reads one. */
+  /** Each frame, for the story. Null: none is read. */
   onFrame: ((name: string, fromBalancer: boolean, frame: Frame) => void) | null
 }
 

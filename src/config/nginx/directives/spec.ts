@@ -19,7 +19,7 @@ export interface DirectiveSpec {
   /** Arguments; `most` may be Infinity. */
   least: number
   most: number
-  /** Takes `{ ... }` in place of `;`. Null: either will do, or nobody knows. */
+  /** Takes `{ ... }` in place of `;`. Null: either, or it is not known. */
   block: boolean | null
   value: ValueKind | null
   /** May stand more than once at one level. */

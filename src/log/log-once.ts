@@ -4,10 +4,10 @@ import type { Log, LogFields } from "./logger.ts"
 const KINDS = 32
 
 /** Says each kind of thing once, for instance per connection: a peer that repeats itself is not repeated. */
-export class SaidOnce {
+export class LogOnce {
   readonly #log: Log
   readonly #own: LogFields
-  #said: Set<string> | null = null
+  #logOnce: Set<string> | null = null
 
   /** Every line carries `own`. Making one costs nothing before something is said. */
   constructor(log: Log, own: LogFields = {}) {
@@ -25,9 +25,9 @@ export class SaidOnce {
   }
 
   #first(kind: string): boolean {
-    this.#said ??= new Set()
-    if (this.#said.has(kind) || this.#said.size >= KINDS) return false
-    this.#said.add(kind)
+    this.#logOnce ??= new Set()
+    if (this.#logOnce.has(kind) || this.#logOnce.size >= KINDS) return false
+    this.#logOnce.add(kind)
     return true
   }
 }

@@ -4,7 +4,7 @@ import { createLog } from "../log/logger.ts"
 import { wantsColor } from "./check.ts"
 
 /** What `run` says on standard error beside its log: in words for people, with --json as a log's lines. */
-export class Teller {
+export class StartupOutput {
   readonly #json: boolean
   readonly #log = createLog({
     level: "info",
