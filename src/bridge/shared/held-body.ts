@@ -1,4 +1,4 @@
-import { ownRoom } from "../../http2/own-octets.ts"
+import { allocUnpooled } from "../../http2/own-octets.ts"
 import type { HeldOctets } from "./held-octets.ts"
 
 const SMALLEST = 512
@@ -33,7 +33,7 @@ export class HeldBody {
   }
 
   #grow(needed: number): void {
-    const room = ownRoom(Math.max(SMALLEST, needed, 2 * this.#room.length))
+    const room = allocUnpooled(Math.max(SMALLEST, needed, 2 * this.#room.length))
     this.#room.copy(room, 0, 0, this.length)
     this.#held.add(room.length - this.#room.length)
     this.#room = room

@@ -1,4 +1,4 @@
-import { ownRoom } from "../../http2/own-octets.ts"
+import { allocUnpooled } from "../../http2/own-octets.ts"
 
 const PREFIX_OCTETS = 5
 const SMALLEST = 256
@@ -75,7 +75,7 @@ export class MessageSplitter {
   #hold(octets: Buffer, start: number, end: number): void {
     const needed = this.#heldOctets + end - start
     if (this.#held.length < needed) {
-      const room = ownRoom(Math.min(this.#length, Math.max(needed, 2 * this.#held.length, SMALLEST)))
+      const room = allocUnpooled(Math.min(this.#length, Math.max(needed, 2 * this.#held.length, SMALLEST)))
       this.#held.copy(room, 0, 0, this.#heldOctets)
       this.#held = room
     }
