@@ -1,6 +1,8 @@
 /** `npm run bench`: arguments -> plan -> measure -> report. See bench/README.md. */
+
 import { mkdirSync, writeFileSync } from "node:fs"
 import { availableParallelism, cpus, release, totalmem } from "node:os"
+import { wrapProse } from "../scripts/wrap-prose.ts"
 import { type Arguments, parseArguments } from "./arguments.ts"
 import { type Cores, chooseCores } from "./measure/child.ts"
 import { topOfProfiles } from "./measure/cpu-profile.ts"
@@ -104,7 +106,7 @@ function writeDocs(report: Report): void {
   for (const timed of report.timed)
     writeFileSync(new URL(`${timed.shape.name}.svg`, directory), timedChart(timed))
   for (const idle of report.idle) writeFileSync(new URL(`${idle.shape.name}.svg`, directory), idleChart(idle))
-  writeFileSync(new URL("../benchmarks.md", directory), markdownReport(report))
+  writeFileSync(new URL("../benchmarks.md", directory), wrapProse(markdownReport(report)))
 }
 
 const given = parseArguments(process.argv.slice(2))

@@ -1,10 +1,11 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { counterMeanings, counterNames } from "../src/base/counters.ts"
 import { type LimitRow, limitNames, limitTable } from "../src/base/limits.ts"
+import { wrapProse } from "./wrap-prose.ts"
 
 /** The text of docs/limits.md: src/base/limits.ts and src/base/counters.ts, and nothing else. */
 export function renderLimits(): string {
-  return [
+  const text = [
     "# Limits",
     "",
     "Nothing a peer sends, or fails to read, is unbounded. These are the bounds, their defaults and what counts each",
@@ -44,6 +45,7 @@ export function renderLimits(): string {
     ),
     "",
   ].join("\n")
+  return wrapProse(text)
 }
 
 function section(name: string, row: LimitRow): string[] {

@@ -2,12 +2,13 @@ import { readFileSync, writeFileSync } from "node:fs"
 import type { DirectiveSpec, Verdict } from "../src/config/nginx/directives/spec.ts"
 import { allSpecs } from "../src/config/nginx/directives/table.ts"
 import { VARIABLES } from "../src/config/nginx/variables.ts"
+import { wrapProse } from "./wrap-prose.ts"
 
 const START = /(<!-- tables: [^\n]*-->\n).*(<!-- end of tables -->)/s
 
 /** docs/nginx.md with its tables of directives and variables as the code has them. */
 export function withTables(text: string): string {
-  return text.replace(START, (_, start: string, end: string) => `${start}\n${tables()}\n${end}`)
+  return wrapProse(text.replace(START, (_, start: string, end: string) => `${start}\n${tables()}\n${end}`))
 }
 
 function tables(): string {

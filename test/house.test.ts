@@ -291,3 +291,69 @@ test("no file that nobody imports", () => {
   const usedByTests = new Set(everyone.flatMap(({ imports }) => imports.map(({ target }) => target)))
   expect(testHelpers.filter((path) => !usedByTests.has(path))).toEqual([])
 })
+
+/** Words that a reader has to translate, and what to say in their place. */
+const BANNED: readonly [pattern: RegExp, instead: string][] = [
+  [/\bwhoever\b/i, "the noun: the caller, the listener, the peer"],
+  [/\b(nobody|somebody|everybody else)\b/i, "no client, a process, others: the noun that is meant"],
+  [/\bfor ever\b/i, "without end, indefinitely"],
+  [/\b(come|comes|came) to nothing\b/i, "failed"],
+  [/\bof ours\b/i, "our"],
+]
+
+const prose = {
+  comments: globSync("{src,test,bench,examples,scripts}/**/*.{ts,tsx}", {
+    cwd: ROOT,
+    exclude: (path) => /node_modules|\/gen\//.test(path),
+  }),
+  docs: globSync("{*.md,{docs,bench,examples,test}/**/*.md}", {
+    cwd: ROOT,
+    exclude: (path) => path.includes("node_modules"),
+  }),
+}
+
+/** Each line of a file, with where it stands. */
+function linesOf(path: string): { line: string; where: string }[] {
+  const text = readFileSync(join(ROOT, path), "utf8")
+  return text.split("\n").map((line, at) => ({ line, where: `${path}:${at + 1}` }))
+}
+
+/** Tables, code, headings and links that stand alone are as wide as they are. */
+function proseLines(path: string): { line: string; where: string }[] {
+  let isCode = false
+  return linesOf(path).filter(({ line }) => {
+    const isFence = /^\s*(```|~~~)/.test(line)
+    if (isFence) isCode = !isCode
+    return !isCode && !isFence && !/^\s*(\||#|<)/.test(line)
+  })
+}
+
+describe("plain words", () => {
+  test("in comments", () => {
+    const found = prose.comments
+      .filter((path) => path !== "test/house.test.ts")
+      .flatMap(linesOf)
+      .flatMap(({ line, where }) => {
+        const comment = /(?:^|\s)(\/\/|\/?\*\*?)\s(.*)$/.exec(line)?.[2] ?? ""
+        const banned = BANNED.find(([pattern]) => pattern.test(comment))
+        return banned === undefined ? [] : [`${where}: ${line.trim()} (say: ${banned[1]})`]
+      })
+    expect(found).toEqual([])
+  })
+
+  test("in docs", () => {
+    const found = prose.docs.flatMap(proseLines).flatMap(({ line, where }) => {
+      const banned = BANNED.find(([pattern]) => pattern.test(line))
+      return banned === undefined ? [] : [`${where}: ${line.trim()} (say: ${banned[1]})`]
+    })
+    expect(found).toEqual([])
+  })
+
+  test("prose of docs is at most 120 columns wide", () => {
+    const found = prose.docs
+      .flatMap(proseLines)
+      .filter(({ line }) => line.length > 120 && /\S\s\S/.test(line.slice(0, 120)))
+      .map(({ where, line }) => `${where}: ${line.length} columns`)
+    expect(found).toEqual([])
+  })
+})

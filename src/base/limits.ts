@@ -94,7 +94,7 @@ const rows = {
   },
   upstreamStreamWindowOctets: {
     counts:
-      "SETTINGS_INITIAL_WINDOW_SIZE to upstream: the most response octets held for a stream that nobody drains",
+      "SETTINGS_INITIAL_WINDOW_SIZE to upstream: the most response octets held for a stream that is not drained",
     value: 64 * KiB,
     unit: "octets",
     min: 1,
@@ -470,7 +470,7 @@ const rows = {
   },
   prefaceTimeoutMs: {
     counts:
-      "from accept, or the end of the handshake, to the end of the connection preface or the first octet of a request of HTTP/1.1, by ALPN or not; its head then has headerBlockTimeoutMs; upstream also for a connection that nobody waits for any more",
+      "from accept, or the end of the handshake, to the end of the connection preface or the first octet of a request of HTTP/1.1, by ALPN or not; its head then has headerBlockTimeoutMs; upstream also for a connection without a waiting stream any more",
     value: 10_000,
     unit: "ms",
     min: 10,
@@ -587,7 +587,7 @@ const rows = {
     min: 5,
     max: HOUR_MS,
     per: "worker",
-    stops: "overload: more new streams than the processor can carry, so that nobody's is served in time",
+    stops: "overload: more new streams than the processor can carry, so that none is served in time",
     effect: "new streams get RESOURCE_EXHAUSTED that names the limit; those under way are not touched",
     source: "CoDel (RFC 8289) and Facebook's controlled delay (Maurer, 2015), on turns in place of a queue",
     counter: "overload_delay_exceeded",
@@ -626,7 +626,7 @@ const rows = {
     min: 0,
     max: MANY,
     per: "endpoint",
-    stops: "overload: calls that wait until nobody wants the answer",
+    stops: "overload: calls that wait until the answer is not wanted any more",
     effect: "UNAVAILABLE that names the limit",
     source: "100,000 streams that come back at once find eight endpoints; Envoy max_pending_requests is 1024",
     counter: "pick_queue_full",

@@ -74,3 +74,62 @@ describe("limits", () => {
     expect(begun(3).add(text, 4, 5, false)).toBeNull()
   })
 })
+
+describe("what is held of a long block counts for the process, past 64 KiB", () => {
+  const KIB = 1024
+  const octets = Buffer.alloc(100 * KIB)
+  const budgetOf = (max: number): BufferBudget =>
+    new BufferBudget({ ...defaultLimits, bufferedOctetsMax: max, bufferedWithholdPercent: 100 })
+  const long = (budget: BufferBudget, first: number): HeaderBlock => {
+    const block = new HeaderBlock(1024 * KIB, 100, budget)
+    block.begin(1, false, octets, 0, first, 0)
+    return block
+  }
+
+  test("while it is held", () => {
+    const budget = budgetOf(1e9)
+    const block = long(budget, 64 * KIB)
+    expect(budget.octets).toBe(0)
+    block.add(octets, 0, 1, false)
+    expect(budget.octets).toBe(1)
+    block.add(octets, 0, 1000, true)
+    expect(budget.octets).toBe(1001)
+    expect(block.finish().length).toBe(64 * KIB + 1001)
+    expect(budget.octets).toBe(0)
+  })
+
+  test("and no longer, where it is given up", () => {
+    const budget = budgetOf(1e9)
+    const block = long(budget, 70 * KIB)
+    expect(budget.octets).toBe(6 * KIB)
+    block.drop()
+    expect([budget.octets, block.isOpen]).toEqual([0, false])
+    block.drop()
+    expect(budget.octets).toBe(0)
+  })
+
+  test("more is not taken where memory is short", () => {
+    const budget = budgetOf(1000)
+    budget.add(1000)
+    const block = long(budget, 60 * KIB)
+    expect(block.add(octets, 0, 4 * KIB, false)).toBeNull()
+    expect(block.add(octets, 0, 1, false)?.limit).toBe("header_block_too_large")
+    const plenty = long(budgetOf(1e9), 64 * KIB)
+    expect(plenty.add(octets, 0, 1, false)).toBeNull()
+  })
+
+  test("each 8 KiB of it allows a frame more", () => {
+    const most = (size: number): number => {
+      const block = new HeaderBlock(1024 * KIB, 2, budgetOf(1e9))
+      block.begin(1, false, octets, 0, 1, 0)
+      for (let many = 0; ; many++) if (block.add(octets, 0, size, false) !== null) return many
+    }
+    expect([most(1), most(4095), most(4096)]).toEqual([2, 3, 4])
+    const block = new HeaderBlock(1024 * KIB, 0, budgetOf(1e9))
+    block.begin(1, false, octets, 0, 1, 0)
+    expect(block.add(octets, 0, 8191, false)).toBeNull()
+    const short = new HeaderBlock(1024 * KIB, 0, budgetOf(1e9))
+    short.begin(1, false, octets, 0, 1, 0)
+    expect(short.add(octets, 0, 8190, false)?.limit).toBe("continuation_flood")
+  })
+})

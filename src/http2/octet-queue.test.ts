@@ -168,3 +168,51 @@ test("a little that stays takes little room", () => {
     queue.recycle()
   }
 })
+
+test("a queue that is given up while it is shown stays whole until the end, and is clean then", () => {
+  const queue = OctetQueue.obtain()
+  const octets = Buffer.alloc(40_000, 7)
+  queue.push(octets, 0, octets.length)
+  let shown = 0
+  queue.each((buffer, start, end) => {
+    queue.recycle()
+    expect(queue.length).toBe(40_000)
+    shown += end - start
+    expect(buffer.subarray(start, end).every((octet) => octet === 7)).toBe(true)
+  })
+  expect([shown, queue.length, queue.capacity]).toEqual([40_000, 0, 0])
+  expect(OctetQueue.obtain()).toBe(queue)
+  // It may be shown and given up once more.
+  queue.push(octets, 0, 10)
+  queue.each(() => {})
+  expect(queue.length).toBe(10)
+  queue.recycle()
+  expect(queue.length).toBe(0)
+})
+
+test.each([
+  [0, 0],
+  [1, 512],
+  [600, 16_384],
+  [16_384, 16_384],
+  [16_385, 2 * 16_384],
+])("%i octets take %i", (length, capacity) => {
+  const queue = OctetQueue.obtain()
+  queue.push(Buffer.alloc(length), 0, length)
+  expect(queue.capacity).toBe(capacity)
+  queue.recycle()
+  expect(queue.capacity).toBe(0)
+})
+
+test("what is dropped of a queue does not count when it settles", () => {
+  const queue = OctetQueue.obtain()
+  const octets = Buffer.from(Array.from({ length: 10_000 }, (_, at) => at & 0xff))
+  queue.push(octets, 0, 10_000)
+  queue.drop(9_000)
+  queue.settle()
+  expect([queue.length, queue.capacity, queue.start, queue.headLength]).toEqual([1000, 1024, 0, 1000])
+  expect(queue.buffer.subarray(0, 1000)).toEqual(octets.subarray(9_000))
+  queue.push(octets, 0, 24)
+  expect(queue.capacity).toBe(1024)
+  queue.recycle()
+})

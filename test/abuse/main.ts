@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs"
 import { arch, cpus } from "node:os"
 import { parseArgs } from "node:util"
+import { wrapProse } from "../../scripts/wrap-prose.ts"
 import type { Attack } from "./attack.ts"
 import { attacks } from "./attacks/index.ts"
 import { describeVerdict, renderMarkdown, type TargetReport } from "./report.ts"
@@ -92,7 +93,10 @@ async function main(argv: string[]): Promise<number> {
   }
   if (values.peer === "all" && values.attack === undefined) {
     const machine = `${cpus().length} × ${cpus()[0]?.model.trim() ?? arch()}`
-    writeFileSync(new URL("../../docs/abuse.md", import.meta.url), renderMarkdown(attacks, reports, machine))
+    writeFileSync(
+      new URL("../../docs/abuse.md", import.meta.url),
+      wrapProse(renderMarkdown(attacks, reports, machine)),
+    )
     say("docs/abuse.md is written")
   }
   return finish(reports, values.json)

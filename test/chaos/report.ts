@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs"
+import { wrapProse } from "../../scripts/wrap-prose.ts"
 import type { Check, Scenario } from "./scenario.ts"
 
 const DOCUMENT = new URL("../../docs/reliability.md", import.meta.url)
@@ -37,7 +38,8 @@ export function writeBetweenMarks(name: string, text: string): void {
   const from = document.indexOf(open)
   const to = document.indexOf(close)
   if (from < 0 || to < from) throw new Error(`docs/reliability.md has no ${open} … ${close}`)
-  writeFileSync(DOCUMENT, `${document.slice(0, from + open.length)}\n\n${text}\n\n${document.slice(to)}`)
+  const next = `${document.slice(0, from + open.length)}\n\n${text}\n\n${document.slice(to)}`
+  writeFileSync(DOCUMENT, wrapProse(next))
 }
 
 const cell = (text: string): string => text.replaceAll("|", "\\|")

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
+import { wrapProse } from "../../scripts/wrap-prose.ts"
 import { type Balancer, balancers } from "./result.ts"
 import type { SuiteRun } from "./run.ts"
 import { suites } from "./suites.ts"
@@ -32,7 +33,7 @@ const labels: Record<Balancer, string> = {
 export async function writeDocs(through: Balancer, runs: SuiteRun[]): Promise<void> {
   const measured = withRuns(await readMeasured(), through, await versionOf(through), runs)
   await writeFile(jsonFile, `${JSON.stringify(measured, null, 2)}\n`)
-  await writeFile(markdownFile, markdown(measured))
+  await writeFile(markdownFile, wrapProse(markdown(measured)))
 }
 
 /** The record with the counts of the suites that ran in place of older ones. */
@@ -93,7 +94,7 @@ one alone or through another balancer. Sluice and nginx run the same nginx.conf,
 \`location\` and \`grpc_pass\`; HAProxy and nghttpx run the equivalent.
 
 - **h2spec** is a client that breaks HTTP/2's rules one at a time towards the listener.
-- **h2specd** is a server that does the same towards whoever connects: the balancer's upstream half.
+- **h2specd** is a server that does the same towards all that connect: the balancer's upstream half.
 - **gRPC interop** are the gRPC project's own cases, with the client of three implementations and grpc-go's server.
 - **connectrpc conformance** compares what its reference client and its reference server see with the balancer between.
 `

@@ -41,7 +41,7 @@ export const rapidReset: Attack[] = [
   {
     name: "deadline-flood",
     source: "CVE-2023-44487, by deadline; gRPC over HTTP/2, Timeout",
-    how: "4,000 calls with grpc-timeout 20m that no backend answers in time: whoever keeps deadlines resets each",
+    how: "4,000 calls with grpc-timeout 20m that no backend answers in time: a proxy that keeps deadlines resets each",
     side: "downstream",
     pace: "flood",
     counters: ["cut_calls_exceeded", "streams_refused", "control_frames_queued", "unsent_octets_paused"],

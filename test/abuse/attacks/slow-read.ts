@@ -133,7 +133,7 @@ export const slowRead: Attack[] = [
     pace: "flood",
     unread: false,
     counters: [],
-    bar: { held: "memory stays bounded: nobody waits for the whole message", end: "may" },
+    bar: { held: "memory stays bounded: the whole message is not waited for", end: "may" },
     async run(stage) {
       const startMs = performance.now()
       const peer = await stage.connect()
