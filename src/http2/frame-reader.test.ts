@@ -91,9 +91,26 @@ describe("frames come out as they went in", () => {
     expect(reading.frames.map(({ length }) => length)).toEqual([9 + 0x01_02_03, 9 + 0x01_02_03])
   })
 
-  test("nothing comes of nothing", () => {
+  test("nothing comes of nothing, before a frame or within one", () => {
     const reading = new Reading()
     expect([reading.read(Buffer.alloc(0)), reading.frames]).toEqual([[true], []])
+    const [first, second] = cut(frame(5), 4)
+    reading.read(first!)
+    expect(reading.reader.read(Buffer.alloc(3), 0, 0)).toBe(true)
+    expect([reading.read(second!), reading.frames]).toEqual([[true], [frame(5)]])
+  })
+
+  test("many that straddle reads at once", () => {
+    for (const size of [50, 2000, 16_385]) {
+      const readings = Array.from({ length: 100 }, () => new Reading())
+      for (const [at, reading] of readings.entries())
+        reading.read(frame(size, FrameType.PING, at).subarray(0, 30))
+      for (const [at, reading] of readings.entries())
+        reading.read(frame(size, FrameType.PING, at).subarray(30))
+      expect(readings.map(({ frames }) => frames)).toEqual(
+        readings.map((_, at) => [frame(size, FrameType.PING, at)]),
+      )
+    }
   })
 })
 
@@ -109,6 +126,17 @@ describe("a frame that is longer than allowed", () => {
       expect(reading.frames).toEqual([])
     }
     expect(new Reading().read(octets.subarray(0, 9))).toEqual([isAllowed])
+  })
+
+  test("also where it is read from a buffer's start", () => {
+    for (const at of [1, 8]) {
+      const octets = Buffer.concat([frame(MAX + 1).subarray(0, 9), Buffer.alloc(30)])
+      const frames: number[] = []
+      const reader = new FrameReader(MAX, { onFrame: (_, start, end) => frames.push(end - start) > 0 })
+      const rest = Buffer.from(octets.subarray(at))
+      expect([reader.read(octets, 0, at), reader.read(rest, 0, rest.length)]).toEqual([true, false])
+      expect(frames).toEqual([])
+    }
   })
 
   test("what stands before it is handed on", () => {
@@ -137,6 +165,7 @@ describe("a sink that says false is handed nothing more of what was read", () =>
 describe("a control frame is held", () => {
   test.each([
     ["nothing has begun", Buffer.alloc(0), false],
+    ["one octet has come", frame(5).subarray(0, 1), true],
     ["a head has begun: it may be one", frame(5, FrameType.DATA).subarray(0, 8), true],
     ["a head is whole, of DATA", frame(5, FrameType.DATA).subarray(0, 9), false],
     ["DATA has begun", frame(5, FrameType.DATA).subarray(0, 12), false],
@@ -173,6 +202,12 @@ describe("the room of straddling frames is used again", () => {
     for (let round = 0; round < 2; round++) reading.read(...cut(frame(size), 20))
     const [first, second] = reading.rooms
     expect(first === second).toBe(isSame)
+  })
+
+  test("a larger one is no room for a smaller one", () => {
+    const reading = new Reading()
+    for (const size of [16_385, 2000, 20]) reading.read(...cut(frame(size), 20))
+    expect(reading.rooms.map(({ length }) => length)).toEqual([9 + 16_385, 9 + 16_384, 1024])
   })
 
   test("also where only the head had begun, and never while a frame is in it", () => {

@@ -148,6 +148,16 @@ describe("the drain's (RFC 9113 §6.8)", () => {
     expect([lab.said(), lab.events.take()]).toEqual([["GOAWAY 1 NO_ERROR"], []])
   })
 
+  test("keeps a connection whose last stream has ended until it is answered", () => {
+    const lab = draining()
+    lab.send(dsl.rstStream(1))
+    expect([lab.connection.isClosed, lab.said()]).toEqual([false, []])
+    lab.send(dsl.headers(3, dsl.request), dsl.ping("draining", ACK))
+    expect([lab.connection.isClosed, lab.said()]).toEqual([false, ["GOAWAY 3 NO_ERROR"]])
+    lab.send(dsl.rstStream(3))
+    expect(lab.connection.isClosed).toBe(true)
+  })
+
   test("keeps an idle connection until it is answered", () => {
     const lab = new Lab("server")
     lab.connection.drain("restart")

@@ -215,19 +215,17 @@ test("a configuration that one thread could not take changes nothing in any of t
   const taken = await freePort()
   const holder = await RawServer.start()
   t.onTestFinished(() => holder.close())
-  // The port is taken, and the certificate is not there.
-  for (const [at, listener] of [
-    `127.0.0.1:${holder.port}`,
-    {
-      address: `127.0.0.1:${taken}`,
-      tls: { certificates: [{ cert: "/nowhere.pem", key: "/nowhere.key" }] },
-    },
-  ].entries()) {
+  // The port is taken, which the threads find; and the certificate is not there, which is found before they are asked.
+  const tls = { certificates: [{ cert: "/nowhere.pem", key: "/nowhere.key" }] }
+  for (const [listener, reason] of [
+    [`127.0.0.1:${holder.port}`, "the port is taken by another program"],
+    [{ address: `127.0.0.1:${taken}`, tls }, '"problems":['],
+  ] as const) {
     sluice.configure({ ...configOf(), listeners: [`127.0.0.1:${port}`, listener] })
     sluice.signal("SIGHUP")
-    await sluice.says("cannot reload; the old configuration stays", at + 1)
+    await sluice.says(reason)
   }
-  expect(sluice.said).toContain("the port is taken by another program")
+  expect(sluice.said).toContain("cannot reload")
   expect(sluice.said).toContain("/nowhere.pem")
   const clients = await connect(4)
   for (const client of clients) client.open()

@@ -84,10 +84,12 @@ class Planner {
   readonly #byMutant = new Map<number, Measured[]>()
   readonly #byFile = new Map<string, Set<Measured>>()
   readonly #atLoad: ReadonlySet<number>
+  readonly #tests: readonly Measured[]
 
   constructor(mutants: readonly Mutant[], { tests, atLoad }: Baseline) {
     this.#atLoad = new Set(atLoad)
-    for (const test of tests.toSorted((a, b) => a.cpuMs - b.cpuMs))
+    this.#tests = tests.toSorted((a, b) => a.cpuMs - b.cpuMs)
+    for (const test of this.#tests)
       for (const id of test.mutants) {
         const { file } = mutants[id]!
         if (!this.#byMutant.has(id)) this.#byMutant.set(id, [])
@@ -103,14 +105,15 @@ class Planner {
   }
 
   /**
-   * What works while modules load is not seen at work in any one test: all that reach its file may find it. One file of
-   * tests after the other, each has to be loaded; the source's own is the likeliest.
+   * What works while modules load is not seen at work in any one test: all that reach its file may find it, and those of
+   * the source's own file of tests, which may look at constants alone. One file of tests after the other, each has to be
+   * loaded; its own is the likeliest.
    */
   #allOf(file: string): Measured[] {
     const own = file.replace(/\.ts$/, ".test.ts")
-    const byTestFile = Map.groupBy(this.#byFile.get(file) ?? [], (test) => test.file)
-    const groups = [...byTestFile].sort(([a], [b]) => Number(b === own) - Number(a === own))
-    return groups.flatMap(([, tests]) => tests.map(brief))
+    const others = [...(this.#byFile.get(file) ?? [])].filter((test) => test.file !== own)
+    const groups = Map.groupBy(others, (test) => test.file).values()
+    return [...this.#tests.filter((test) => test.file === own), ...[...groups].flat()].map(brief)
   }
 }
 

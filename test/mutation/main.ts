@@ -1,7 +1,8 @@
 import { parseArgs } from "node:util"
 import { campaign } from "./campaign.ts"
+import { writeScores } from "./docs.ts"
 import { describeChange, type Mutant } from "./instrument.ts"
-import { byFile, type Result, scoreOf, survivorsOf, tableOf } from "./report.ts"
+import { byFile, type Result, scoreOf, survivorsOf } from "./report.ts"
 import { type Room, rooms, sourcesOf, testsOf } from "./rooms.ts"
 import type { Baseline } from "./runner.ts"
 import { readTargets } from "./targets.ts"
@@ -19,7 +20,7 @@ const HELP = `Breaks the source in one place at a time and looks whether a test 
   --equivalents          run also what test/mutation/equivalent.ts calls equivalent, and complain of what is killed
   --list                 print the mutants, run none
   --json                 print all results as JSON
-  --table                print the table of docs/testing.md
+  --write                put the scores of whole rooms into docs/testing.md
 
 Exit code 0: the threshold was met. 1: it was not, or the list of equivalents is wrong. 2: usage.`
 
@@ -36,7 +37,7 @@ const { values, positionals } = parseArgs({
     equivalents: { type: "boolean", default: false },
     list: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
-    table: { type: "boolean", default: false },
+    write: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 })
@@ -104,7 +105,7 @@ let judged = 0
 /** Survivors as they are found: a whole room takes a while. */
 function tellResult(result: Result): void {
   judged++
-  for (const line of survivorsOf([result])) if (!values.table) note(line)
+  for (const line of survivorsOf([result])) note(line)
   if (process.stderr.isTTY && judged % 20 === 0) process.stderr.write(`\r${judged} judged`)
   else if (!process.stderr.isTTY && judged % 500 === 0) console.error(`${judged} judged`)
 }
@@ -130,6 +131,12 @@ async function mutate({
   })
 }
 
+function write({ room, sources }: Wish, results: readonly Result[]): void {
+  if (sources.length < sourcesOf(room).length || values.sample !== undefined || values.seconds !== undefined)
+    usage("--write takes whole rooms")
+  writeScores(room.name, results)
+}
+
 function tell(results: readonly Result[], problems: readonly string[]): void {
   for (const [file, of] of byFile(results)) {
     const { killed, survived, notReached, equivalent, percent } = scoreOf(of)
@@ -153,12 +160,12 @@ async function main(): Promise<boolean> {
   const problems: string[] = []
   for (const wish of wishes()) {
     const found = await mutate(wish)
+    if (values.write) write(wish, found.results)
     results.push(...found.results)
     problems.push(...found.problems)
   }
   const score = scoreOf(results)
   if (values.json) console.log(JSON.stringify({ score, problems, results }))
-  else if (values.table) console.log(tableOf(results))
   else tell(results, problems)
   note(`${score.percent.toFixed(1)} % of ${results.length - score.equivalent} mutants were killed`)
   return score.percent >= whole("threshold", values.threshold) && problems.length === 0

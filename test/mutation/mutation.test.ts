@@ -1,6 +1,8 @@
+import { readFileSync } from "node:fs"
 import { runInNewContext } from "node:vm"
 import { describe, expect, test } from "vitest"
 import { campaign } from "./campaign.ts"
+import { withScores } from "./docs.ts"
 import { equivalents, matchEquivalents } from "./equivalent.ts"
 import { describeChange, withMutants, withSteps } from "./instrument.ts"
 import { type Result, scoreOf, survivorsOf, tableOf } from "./report.ts"
@@ -135,6 +137,21 @@ describe("the report", () => {
   test("a row for each file", () => {
     expect(tableOf(results)).toContain("| `src/a.ts` | 4 | 2 | 1 | 0 | 1 | 66.7 % |")
     expect(tableOf(results)).toContain("| all | 5 | 2 | 1 | 1 | 1 | 50.0 % |")
+  })
+})
+
+describe("the page of scores", () => {
+  const page =
+    "# Tests\n<!-- scores of a: written by npm run mutate -- a --write -->\nold\n<!-- end of a -->\nrest\n"
+
+  test("has a table for each room", () => {
+    expect(withScores(page, "a", "| new |")).toBe(page.replace("\nold\n", "\n\n| new |\n\n"))
+    expect(() => withScores(page, "b", "| new |")).toThrow("no place for the scores of b")
+  })
+
+  test("has a place for every room there is", () => {
+    const text = readFileSync(new URL("../../docs/testing.md", import.meta.url), "utf8")
+    for (const { name } of rooms) expect(withScores(text, name, "x")).not.toBe(text)
   })
 })
 

@@ -1,6 +1,7 @@
 import { ErrorCode, errorCodeName } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"
 import { type Failure, type FailureKind, failure, isCharged } from "../../record/failure.ts"
+import type { Served } from "../overload/cut-calls.ts"
 
 /** How a leg ended. Nothing else is remembered of that: what follows is decided from this and the call's facts. */
 export type LegEnd =
@@ -163,4 +164,11 @@ export function legEndOfFailure(what: Failure): LegEnd {
   if (what.kind === "deadline") return { kind: "deadline", what }
   if (!REJECTIONS.has(what.kind)) return ENDED
   return isCharged(what) ? CHARGED : REJECTED
+}
+
+/** What a call with a stream upstream has come to, for what its client may cost endpoints. Null: not over yet. */
+export function servedBy(end: LegEnd | null): Served {
+  if (end === null) return "otherwise"
+  if (end.kind === "complete") return "answered"
+  return faultOf(end) === "client" ? "cut" : "otherwise"
 }

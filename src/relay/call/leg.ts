@@ -10,7 +10,6 @@ import type { StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { ResponseHead } from "../../http2/message-head.ts"
 import type { Http2Stream } from "../../http2/stream.ts"
-import type { Log } from "../../log/logger.ts"
 import type { Failure } from "../../record/failure.ts"
 import type { AttemptRecord, StreamRecord } from "../../record/record.ts"
 import { type Served, YOUNG_CALL_MS } from "../overload/cut-calls.ts"
@@ -26,6 +25,7 @@ import {
   legEndOfFailure,
   reasonOf,
   resetCodeOf,
+  servedBy,
   statusOf,
 } from "./leg-end.ts"
 import { type DownstreamStream, isOver } from "./stream-owner.ts"
@@ -35,7 +35,6 @@ export interface LegContext {
   readonly limits: Limits
   readonly counters: Counters
   readonly deadlines: TimerWheel
-  readonly log: Log
 }
 
 /** The call that a leg serves. Each event names its leg: a call listens to its present one only. */
@@ -160,7 +159,7 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
     return this.#stream
   }
 
-  /** Octets of the largest header list that the endpoint says it takes: RFC 9113 §6.5.2. */
+  /** Largest header list that the endpoint takes, in octets: RFC 9113 §6.5.2. */
   get headerListMax(): number {
     return this.#lease!.http2.sender.peer.maxHeaderListSize
   }
@@ -271,9 +270,7 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
 
   /** What its call has come to, for what the client may cost its endpoints. */
   get served(): Served {
-    if (this.#stream === null || this.#ending === null) return "otherwise"
-    if (this.#ending.kind === "complete") return "answered"
-    return faultOf(this.#ending) === "client" ? "cut" : "otherwise"
+    return this.#stream === null ? "otherwise" : servedBy(this.#ending)
   }
 
   #over(end: LegEnd): void {

@@ -28,6 +28,8 @@ export class Liveness {
   readonly #counters: Counters
   readonly #keepalive: Keepalive
   readonly #hastened: HastenedPing
+  /** The endpoint has found PINGs too many before: it is sent none ahead of the interval. */
+  readonly #isCalmed: boolean
   /** Counted in the endpoint's `silentConnections`. */
   #isSilent = false
 
@@ -41,6 +43,7 @@ export class Liveness {
     this.#limits = limits
     this.#counters = counters
     this.#keepalive = new Keepalive(settings, nowMs)
+    this.#isCalmed = host.endpoint.keepalive !== null
     this.#hastened = new HastenedPing(limits, nowMs)
   }
 
@@ -66,7 +69,7 @@ export class Liveness {
    * before their first answer. False: the endpoint would not have one now.
    */
   prove(nowMs: number): boolean {
-    if (!this.#hastened.isPermitted(nowMs)) return false
+    if (this.#isCalmed || !this.#hastened.isPermitted(nowMs)) return false
     this.#ping(nowMs, this.#keepalive.timeoutMs)
     return true
   }
@@ -99,7 +102,7 @@ export class Liveness {
    */
   hasten(nowMs: number): void {
     const { http2, isReadingPaused } = this.#host
-    if (!http2.isSettingsAcked || isReadingPaused || http2.isClosed) return
+    if (this.#isCalmed || !http2.isSettingsAcked || isReadingPaused || http2.isClosed) return
     if (this.#keepalive.isUnansweredFor(0, nowMs) || !this.#hastened.isPermitted(nowMs)) return
     this.#counters.add(counterIds.ping_hastened)
     this.#ping(nowMs, this.#limits.hastenedPingTimeoutMs)

@@ -1,25 +1,25 @@
 import type { Socket } from "node:net"
-import { type CounterName, counterIds, isLimitReached } from "../../base/counters.ts"
+import { counterIds } from "../../base/counters.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import type { Pool, PooledConnection } from "../../cluster/pool.ts"
 import type { ClusterConfig } from "../../config/model.ts"
 import { Http2Connection } from "../../http2/connection.ts"
-import { ErrorCode, errorCodeName, type Fault, fault } from "../../http2/error-code.ts"
+import { ErrorCode, type Fault, fault } from "../../http2/error-code.ts"
 import type { ConnectionEvents, StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead, ResponseHead } from "../../http2/message-head.ts"
 import type { Http2Stream } from "../../http2/stream.ts"
-import { LogOnce } from "../../log/log-once.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
+import type { OnOctets } from "../../net/shared-read.ts"
 import { resetLargestLater } from "../overload/reset-largest.ts"
 import { isHttp1Answer } from "./http1-answer.ts"
 import { Liveness, type LivenessHost } from "./liveness.ts"
 import { Retirement } from "./retirement.ts"
 import type { UpstreamStreamOwner } from "./stream-owner.ts"
 import type { UpstreamContext } from "./upstream-context.ts"
+import { UpstreamLog } from "./upstream-log.ts"
 
 type Stream = Http2Stream<UpstreamStreamOwner>
-type OnOctets = (octets: Buffer, length: number) => void
 
 /** What an upstream connection is made from. */
 export interface UpstreamOptions {
@@ -45,7 +45,7 @@ export class UpstreamConnection
   readonly #cluster: ClusterConfig
   readonly #link: Link
   readonly #onClosed: (connection: UpstreamConnection) => void
-  readonly #logOnce: LogOnce
+  readonly #log: UpstreamLog
   readonly #liveness: Liveness
   readonly startedMs: number
   hasServed = false
@@ -56,7 +56,6 @@ export class UpstreamConnection
   readonly #retirement: Retirement
   /** The socket, and TLS on it, is there. */
   #isUp = false
-  /** Something has come. */
   #hasHeard = false
 
   constructor(options: UpstreamOptions) {
@@ -68,7 +67,7 @@ export class UpstreamConnection
     this.endpoint = endpoint
     this.#onClosed = options.onClosed
     this.startedMs = nowMs
-    this.#logOnce = new LogOnce(context.log, { cluster: cluster.name, endpoint: endpoint.address })
+    this.#log = new UpstreamLog(context.log, context.counters, cluster.name, endpoint.address)
     this.#liveness = new Liveness(this, endpoint.keepalive ?? cluster.keepalive, context, nowMs)
     this.#retirement = new Retirement(cluster, context.limits, nowMs)
     this.http2 = new Http2Connection<UpstreamStreamOwner>({
@@ -107,10 +106,8 @@ export class UpstreamConnection
     const nowMs = this.#context.clock.now()
     if (this.#retirement.streamEnded(nowMs)) this.retire()
     if (!this.#isRetired && this.#retirement.hasManyResets(this.http2.sender.resetsSent, nowMs)) {
-      this.onLimit("upstream_resets_exceeded")
-      const { upstreamResetsMax } = this.#context.limits
-      const message = "connection to endpoint is replaced: callers gave up many of its streams"
-      this.#logOnce.info("resets", message, { upstreamResetsMax })
+      this.#log.limit("upstream_resets_exceeded")
+      this.#log.manyResets(this.#context.limits.upstreamResetsMax)
       this.retire()
     }
     this.#pool.release(this)
@@ -221,8 +218,7 @@ export class UpstreamConnection
   }
 
   onLimit(counter: string): void {
-    this.#context.counters.add(counterIds[counter as CounterName])
-    if (isLimitReached(counter)) this.#logOnce.warn(counter, `limit reached: ${counter}`)
+    this.#log.limit(counter)
   }
 
   onGoaway(code: number, debug: string): void {
@@ -233,11 +229,7 @@ export class UpstreamConnection
       this.endpoint.keepalive = this.#liveness.backOff()
       this.#context.counters.add(counterIds.keepalive_calmed)
     }
-    if (code !== ErrorCode.NO_ERROR)
-      this.#logOnce.warn("goaway", "GOAWAY from endpoint", {
-        code: errorCodeName(code),
-        debug: debug.slice(0, 100),
-      })
+    if (code !== ErrorCode.NO_ERROR) this.#log.goaway(code, debug)
     this.#pool.lost(this)
   }
 
@@ -287,12 +279,6 @@ export class UpstreamConnection
     this.#link.destroy()
   }
 
-  /** Names the limit, where the cause is one of this process. */
-  #reasonOf(reason: string): string {
-    if (!this.#link.lacksDescriptor) return reason
-    return `${reason}: this process may have ${this.#context.descriptors.openFilesMax} (ulimit -n)`
-  }
-
   /** Its streams know already; here the endpoint's part is settled. */
   onEnd(because: Fault | null): void {
     this.#isGone = true
@@ -302,14 +288,12 @@ export class UpstreamConnection
     // Retired before it was established: not a failure.
     if (!wasReady && !this.#isRetired) {
       const { lacksDescriptor } = this.#link
-      if (lacksDescriptor) this.#context.descriptors.exhausted({ endpoint: this.endpoint.address })
-      this.#pool.connectFailed(this, this.#reasonOf(reason), lacksDescriptor)
+      const { descriptors } = this.#context
+      if (lacksDescriptor) descriptors.exhausted({ endpoint: this.endpoint.address })
+      const limit = lacksDescriptor ? `: this process may have ${descriptors.openFilesMax} (ulimit -n)` : ""
+      this.#pool.connectFailed(this, reason + limit, lacksDescriptor)
     } else this.#pool.lost(this, streamsLost > 0 && !this.isLeaving ? reason : null)
-    if (because !== null)
-      this.#logOnce.warn("fault", "connection to endpoint failed", {
-        code: errorCodeName(because.code),
-        reason,
-      })
+    if (because !== null) this.#log.fault(because, reason)
     const { limits, counters } = this.#context
     this.#link.end(limits.drainTimeoutMs, () => counters.add(counterIds.drain_timeout))
     this.#onClosed(this)
