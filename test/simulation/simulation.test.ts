@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process"
+import { stripTypeScriptTypes } from "node:module"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { describe, expect, test } from "vitest"
@@ -52,8 +53,13 @@ describe("the simulator", () => {
     for (const seed of seeds.toReversed()) expect(await story(seed)).toEqual(forward.get(seed))
   })
 
-  test.for(mutations)("can plant $name", (mutation) => {
-    expect(mutate(mutation)).toContain(mutation.replace)
+  test.for(mutations)("can plant $name", async (mutation) => {
+    const text = mutate(mutation)
+    expect(text).toContain(mutation.replace)
+    // What the module imports is not to be found from there, but before that is said the whole of it is compiled.
+    const source = encodeURIComponent(stripTypeScriptTypes(text))
+    const problem = await import(`data:text/javascript,${source}`).catch((error: unknown) => error)
+    expect(problem).not.toBeInstanceOf(SyntaxError)
   })
 
   test("finds a planted bug and tells its story", async () => {
