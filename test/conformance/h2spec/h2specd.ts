@@ -32,6 +32,8 @@ export async function h2specd({ through }: SuiteContext): Promise<SuiteResult> {
     const front = await startFront(
       through,
       casePorts.map((port) => ({ path: pathOf(port), port })),
+      // A connection made to find out whether a backend is back would play its case anew.
+      { neverEjects: true },
     )
     defer(front.stop)
 
