@@ -90,3 +90,19 @@ function indexIn(fields: Field[], name: string, value: string): number {
   const byName = fields.findIndex((field) => field[0] === name)
   return byName < 0 ? 0 : -(byName + 62)
 }
+
+test("a name's older values are found once the table has gone round and grown", () => {
+  // Room for three, so that entries do not stand where their number says.
+  const table = new SearchableTable(3 * 34)
+  for (let at = 0; at < 10; at++) table.insert("x", String(at))
+  table.setMaxOctets(4096)
+  for (let at = 10; at < 60; at++) {
+    table.insert("x", String(at))
+    for (let past = 7; past <= at; past++) {
+      expect(table.find("x", String(past))).toBe(62 + at - past)
+      expect(table.valuesSeen).toBe(at - past)
+    }
+    expect(table.find("x", "6")).toBe(-62)
+    expect(table.valuesSeen).toBe(at - 6)
+  }
+})

@@ -220,9 +220,11 @@ describe("strings of any length", () => {
 
   test.each(sizes)("encoded and decoded: %i octets", (size) => {
     for (const letter of ["a", "~", "\xff"]) {
-      const list = new HeaderList(["x", letter.repeat(size), "y", "z"])
-      const block = Buffer.from(new HpackEncoder().encode(list))
-      expect(decode(new HpackDecoder(), block)).toEqual(list.fields)
+      for (const more of [[], ["y", "z"]]) {
+        const list = new HeaderList(["x", letter.repeat(size), ...more])
+        const block = Buffer.from(new HpackEncoder().encode(list))
+        expect(decode(new HpackDecoder(), block)).toEqual(list.fields)
+      }
     }
   })
 
@@ -270,7 +272,14 @@ describe("Huffman code", () => {
     for (let octet = 0; octet < 256; octet++)
       for (const kind of kinds) {
         const one = String.fromCharCode(octet)
-        for (const text of [one, kind + one, one + kind, kind + one + kind, one + one + one + kind])
+        for (const text of [
+          one,
+          kind + one,
+          one + kind,
+          kind + one + kind,
+          one + one + one + kind,
+          `${one}000000`,
+        ])
           if (decoded(code(text)) !== text) wrong.push(text)
       }
     expect(wrong).toEqual([])
@@ -302,6 +311,18 @@ describe("Huffman code", () => {
       expect(encodeHuffman(text, target, 3, length - 1)).toBe(-1)
     }
   })
+})
+
+test("a character that is no octet becomes a question mark, not what its low octet says", () => {
+  for (const [value, expected] of [
+    ["\u00ff", "\u00ff"],
+    ["\u0100", "?"],
+    ["a\u010ab", "a?b"],
+    ["\u010d\uffff", "??"],
+  ] as const) {
+    const block = Buffer.from(new HpackEncoder().encode(new HeaderList(["x", value])))
+    expect(decode(new HpackDecoder(), block)).toEqual(["x", expected])
+  }
 })
 
 describe("integers (RFC 7541 §5.1)", () => {
