@@ -69,6 +69,8 @@ describe("where pieces lie", () => {
     ["in two pieces, to its last octet", [500, 12], [512]],
     ["and one octet more: twice the room", [500, 13], [1024]],
     ["by many octets more: as much room as it takes", [500, 2000], [4096]],
+    ["just as many as twice the room holds", [500, 524], [1024]],
+    ["and one more", [500, 525], [2048]],
     ["as much as the smallest room at once: a segment", [512], [SEGMENT]],
     ["a segment's worth", [SEGMENT], [SEGMENT]],
     ["one more", [SEGMENT + 1], [SEGMENT, SEGMENT]],
@@ -202,6 +204,19 @@ test.each([
   expect(queue.capacity).toBe(capacity)
   queue.recycle()
   expect(queue.capacity).toBe(0)
+})
+
+test("the segment that a little has left is used again", () => {
+  const queue = OctetQueue.obtain()
+  queue.push(Buffer.alloc(600), 0, 600)
+  const segment = queue.buffer
+  queue.settle()
+  expect(queue.buffer).not.toBe(segment)
+  const other = OctetQueue.obtain()
+  other.push(Buffer.alloc(600), 0, 600)
+  expect(other.buffer).toBe(segment)
+  queue.recycle()
+  other.recycle()
 })
 
 test("what is dropped of a queue does not count when it settles", () => {

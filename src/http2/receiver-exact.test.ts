@@ -176,10 +176,16 @@ describe("credit that came before an error is used before it", () => {
 
   test("of another stream", () => {
     const lab = waiting()
-    lab.send(dsl.windowUpdate(3, 3), dsl.windowUpdate(1, MAX_ID), dsl.windowUpdate(1, 1))
-    expect(lab.said()).toEqual(["DATA 3 3", "DATA 1 3"])
-    lab.send(dsl.windowUpdate(3, 2), dsl.windowUpdate(1, MAX_ID))
-    expect(lab.said()).toEqual(["RST_STREAM 1 FLOW_CONTROL_ERROR"])
+    lab.send(dsl.windowUpdate(1, MAX_ID))
+    expect(lab.said()).toEqual(["DATA 1 3"])
+    lab.send(dsl.windowUpdate(3, 3), dsl.windowUpdate(1, 4))
+    expect(lab.said()).toEqual(["DATA 3 3", "RST_STREAM 1 FLOW_CONTROL_ERROR"])
+  })
+
+  test("by SETTINGS, before WINDOW_UPDATEs behind them", () => {
+    const lab = waiting()
+    lab.send(dsl.settings({ INITIAL_WINDOW_SIZE: 1 }), dsl.windowUpdate(1, 2), dsl.windowUpdate(3, 1))
+    expect(lab.said()).toEqual(["SETTINGS ACK", "DATA 1 1", "DATA 3 1", "DATA 1 2", "DATA 3 1"])
   })
 })
 
@@ -219,6 +225,13 @@ describe("time limits, to the millisecond", () => {
     at(lab, 500, ping.subarray(0, 5))
     at(lab, 9000, ping.subarray(5, 12))
     livesUntil(lab, 500 + LIMIT)
+  })
+
+  test("nor one that began when the clock did", () => {
+    const lab = new Lab("server")
+    at(lab, 0, ping.subarray(0, 5))
+    at(lab, 9000, ping.subarray(5, 12))
+    livesUntil(lab, LIMIT)
   })
 
   test("the next frame has its own", () => {
@@ -290,6 +303,14 @@ describe("the preface (RFC 9113 §3.4)", () => {
     }
   })
 
+  test("wherever it lies in what was read", () => {
+    const lab = new Lab("server", { greeted: false })
+    const octets = Buffer.concat([Buffer.from("xxxxx"), dsl.preface, dsl.settings(), Buffer.from("yyyyy")])
+    lab.connection.receive(octets, 5, 12, 0)
+    lab.connection.receive(octets, 12, octets.length - 5, 0)
+    expect([lab.connection.isReady, lab.events.limits]).toEqual([true, []])
+  })
+
   test("wrong in any octet, as soon as that has come", () => {
     for (let at = 0; at < dsl.preface.length; at++) {
       const wrong = Buffer.from(dsl.preface)
@@ -315,6 +336,12 @@ describe("what is counted as overhead", () => {
   const limits = { overheadOctetsMax: 100, overheadPerPayloadOctets: 0 }
   test.each([
     ["GOAWAY's debug data", dsl.goaway(MAX_ID, 0, "x".repeat(200))],
+    ["padding of DATA", dsl.data(1, "x", { padding: 150 })],
+    [
+      "the octet that says there is none",
+      Buffer.concat(Array.from({ length: 120 }, () => dsl.data(1, "x", { padding: 0 }))),
+    ],
+    ["padding of HEADERS", dsl.headers(3, dsl.request, { padding: 150 })],
     ["PRIORITY", Buffer.concat(Array.from({ length: 9 }, () => dsl.priority(1)))],
     ["PRIORITY_UPDATE", Buffer.concat(Array.from({ length: 9 }, () => dsl.priorityUpdate(1)))],
     ["frames of no known type", dsl.frame(0xee, 0, 0, Buffer.alloc(105))],
@@ -351,6 +378,10 @@ describe("empty frames in a row", () => {
     ["of DATA", () => dsl.data(1, "")],
     ["of DATA with padding alone", () => dsl.data(1, "", { padding: 1 })],
     ["of HEADERS", (at: number) => dsl.headers(3 + 2 * at, Buffer.alloc(0))],
+    [
+      "of HEADERS with padding alone",
+      (at: number) => dsl.headers(3 + 2 * at, Buffer.alloc(0), { padding: 1 }),
+    ],
   ])("%s: ten, and no more", (_, make) => {
     const lab = serving()
     for (let at = 0; at < 10; at++) lab.send(make(at))
@@ -404,6 +435,12 @@ describe("padding and priority take room in a frame", () => {
     expect(lab.events.take()).toEqual(["data 1 "])
     lab.send(dsl.frame(FrameType.DATA, Flag.PADDED, 1, Buffer.from([3, 0, 0])))
     expect(lab.said()).toEqual(["GOAWAY 1 PROTOCOL_ERROR"])
+  })
+
+  test("a pad length alone gets its credit back", () => {
+    const lab = serving({ limits: { streamWindowOctets: 2 } })
+    lab.send(dsl.data(1, "", { padding: 0 }))
+    expect(lab.said()).toEqual(["WINDOW_UPDATE 1 1"])
   })
 
   test("padding behind the last DATA gets no credit", () => {
@@ -568,6 +605,62 @@ describe("RST_STREAM", () => {
     expect(lab.events.take()).toEqual(["reset 1 0xfedcba98 peer"])
   })
 
+  test.each([
+    [5999, ["abuse_peer_reset"]],
+    [6000, []],
+  ])("a stream that was opened at 5,000 ms is young until it is a second old: %i ms", (ms, limits) => {
+    const lab = new Lab("server")
+    lab.nowMs = 5000
+    lab.send(dsl.headers(1, dsl.request))
+    lab.nowMs = ms
+    lab.send(dsl.rstStream(1))
+    expect(lab.events.limits).toEqual(limits)
+  })
+
+  test("a young stream that has its whole answer may be reset; one whose answer waits may not", () => {
+    for (const [window, limits] of [
+      [100, []],
+      [1, ["abuse_peer_reset"]],
+    ] as const) {
+      const lab = new Lab("server")
+      lab.send(dsl.settings({ INITIAL_WINDOW_SIZE: window }), dsl.headers(1, dsl.request))
+      const stream = lab.events.streams.get(1)!
+      stream.sendHeaders(head, false)
+      stream.sendData(Buffer.from("abc"), 0, 3, true)
+      lab.events.limits.length = 0
+      lab.send(dsl.rstStream(1))
+      expect(lab.events.limits).toEqual(limits)
+    }
+  })
+
+  test("a young stream that its owner excuses is not charged; one without an owner has none to ask", () => {
+    class Excusing extends EventLog {
+      readonly asked: number[] = []
+      excuses = true
+      hasOwners = true
+      override onRequest(...args: Parameters<EventLog["onRequest"]>): void {
+        super.onRequest(...args)
+        if (!this.hasOwners) args[0].owner = null
+      }
+      excusesReset({ id }: Http2Stream<string>): boolean {
+        this.asked.push(id)
+        return this.excuses
+      }
+    }
+    for (const [excuses, hasOwners, asked, limits] of [
+      [true, true, [1], []],
+      [false, true, [1], ["abuse_peer_reset"]],
+      [true, false, [], ["abuse_peer_reset"]],
+    ] as const) {
+      const events = new Excusing()
+      events.excuses = excuses
+      events.hasOwners = hasOwners
+      const lab = new Lab("server", { events })
+      lab.send(dsl.headers(1, dsl.request), dsl.rstStream(1))
+      expect([events.asked, events.limits]).toEqual([asked, limits])
+    }
+  })
+
   test("a server's is charged to nobody, a young stream's to its client", () => {
     const { lab } = asking()
     lab.send(dsl.rstStream(1))
@@ -695,6 +788,50 @@ describe("header lists past the limit", () => {
     )
     // What is not too long is not HPACK.
     expect(lab.events.fault?.limit).toBe(limit ?? "header_undecodable")
+  })
+})
+
+test("a backend's header blocks have a bound of their own", () => {
+  const limits = { headerBlockOctets: 1000, responseBlockOctets: 2000, frameOctets: 20_000 }
+  for (const [role, most] of [
+    ["server", 1000],
+    ["client", 2000],
+  ] as const)
+    for (const [octets, limit] of [
+      [most, "header_undecodable"],
+      [most + 1, "header_block_too_large"],
+    ] as const) {
+      const lab = new Lab(role, { limits })
+      if (role === "client") lab.connection.open(ask, false, false, "test")
+      lab.send(
+        dsl.headers(1, Buffer.alloc(octets - 1, 0xff), { endHeaders: false }),
+        dsl.continuation(1, Buffer.alloc(1)),
+      )
+      expect(lab.events.fault?.limit).toBe(limit)
+      const other = new Lab(role, { limits })
+      if (role === "client") other.connection.open(ask, false, false, "test")
+      other.send(dsl.headers(1, Buffer.alloc(octets, 0xff)))
+      expect(other.events.fault?.limit).toBe(limit)
+    }
+})
+
+describe("SETTINGS that come again", () => {
+  test("are counted by their own entries, wherever they lie in what was read", () => {
+    const lab = serving()
+    lab.send(dsl.data(1, Buffer.alloc(16_000)), dsl.settings({ MAX_CONCURRENT_STREAMS: 5 }))
+    expect([lab.events.fault, lab.connection.peerMaxConcurrentStreams]).toEqual([null, 5])
+  })
+
+  test("say nothing of our encoder's table where they have no size for it", () => {
+    const lab = serving()
+    const isSizeUpdate = (octet: number): boolean => (octet & 0xe0) === 0x20
+    lab.send(dsl.settings({ HEADER_TABLE_SIZE: 100 }))
+    lab.said()
+    const block = lab.connection.sender.encoder.encode(new HeaderList(["x-a", "b"]))
+    expect(isSizeUpdate(block[0]!)).toBe(true)
+    lab.send(dsl.settings({ MAX_CONCURRENT_STREAMS: 7 }))
+    const next = lab.connection.sender.encoder.encode(new HeaderList(["x-b", "c"]))
+    expect(isSizeUpdate(next[0]!)).toBe(false)
   })
 })
 

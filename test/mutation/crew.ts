@@ -5,8 +5,8 @@ import type { Answer, Job, Order } from "./worker.ts"
 const WORKER = new URL("worker.ts", import.meta.url)
 /** A loop outside the counted code may hang a process; then it is ended. */
 const SILENCE_MS = 120_000
-/** Each copy of the modules stays in memory for as long as the process. */
-const LOADS_PER_PROCESS = 60
+/** Each copy of the modules stays in memory for as long as the process, and so does what mutants lose. */
+const RSS_OCTETS_MAX = 1024 ** 3
 
 export interface CrewOptions {
   /** By path, the source files with their mutants in them, and how many those are. */
@@ -46,8 +46,8 @@ export class Crew {
         const verdict: Verdict =
           answer?.kind === "judged" ? answer.verdict : { outcome: "timed out", by: "the process hung" }
         onVerdict(job.id, verdict)
-        if (job.loadingTests.length > 0) current.loads++
-        if (answer === null || current.loads > LOADS_PER_PROCESS) current = await this.#replace(current)
+        if (answer?.kind !== "judged" || answer.rssOctets > RSS_OCTETS_MAX)
+          current = await this.#replace(current)
       }
     }
     while (this.#members.size < this.#options.workers) await this.#hire()
@@ -74,7 +74,6 @@ export class Crew {
 }
 
 class Member {
-  loads = 0
   readonly #process: ChildProcess = fork(WORKER, {
     // Types are stripped by what Node itself uses for it; only the function is new.
     execArgv: ["--disable-warning=ExperimentalWarning"],

@@ -25,7 +25,13 @@ export type Answer =
   | { readonly kind: "alive" }
   | { readonly kind: "ready" }
   | { readonly kind: "measured"; readonly baseline: Baseline }
-  | { readonly kind: "judged"; readonly id: number; readonly verdict: Verdict }
+  | {
+      readonly kind: "judged"
+      readonly id: number
+      readonly verdict: Verdict
+      /** Memory that the process has by now. */
+      readonly rssOctets: number
+    }
 
 const ALIVE_EVERY_MS = 1000
 
@@ -52,7 +58,7 @@ async function obey(order: Order): Promise<Answer> {
       const { id, tests, loadingTests } = order
       let verdict = await runner!.judge(id, tests)
       if (verdict.outcome === "survived") verdict = await runner!.judgeLoading(id, loadingTests)
-      return { kind: "judged", id, verdict }
+      return { kind: "judged", id, verdict, rssOctets: process.memoryUsage.rss() }
     }
   }
 }

@@ -8,6 +8,7 @@ import type {
   ClosePlan,
   ClusterPlan,
   EndpointPlan,
+  FaultPlan,
   ListenerPlan,
   Mood,
   PeerPlan,
@@ -48,6 +49,8 @@ export function makePlan(seed: number): Plan {
   const calls = chance.list(chance.whole(1, 8), (index) =>
     makeCall(chance, index + 1, { clients: clients.length, pieces, grpcShare, isWordy }),
   )
+  const close = makeClose(chance)
+  const faults = makeFaults(chance, mood, { clients: clients.length, endpoints: endpoints.length }, exact)
   const plan: Plan = {
     seed,
     conditions: {
@@ -62,8 +65,8 @@ export function makePlan(seed: number): Plan {
     endpoints,
     clients,
     calls,
-    faults: makeFaults(chance, mood, { clients: clients.length, endpoints: endpoints.length }, exact),
-    close: makeClose(chance),
+    faults: [...faults, ...reloadsWhileClosing(chance, close)],
+    close,
   }
   return isBulky && chance.likely(0.1) ? crowded(chance, plan) : plan
 }
@@ -230,6 +233,12 @@ function makePieces(chance: Chance, size: number): Piece[] {
     octets: chance.small(1, size),
     padding: chance.likely(0.4) ? chance.small(1, 255) : 0,
   }))
+}
+
+/** Just when listeners close and streams end a reload would open and begin some. */
+function reloadsWhileClosing(chance: Chance, { atMs, graceMs }: ClosePlan): FaultPlan[] {
+  if (atMs === null || chance.likely(0.6)) return []
+  return [{ atMs: atMs + chance.small(0, graceMs), kind: "reload", isChanged: chance.likely(0.5) }]
 }
 
 function makeClose(chance: Chance): ClosePlan {

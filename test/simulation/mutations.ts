@@ -186,6 +186,7 @@ export const mutations: readonly Mutation[] = [
     file: "balancer/balancer.ts",
     find: "if (this.#isClosing) throw new Error(",
     replace: "if (this.#isClosing && this.#listeners.size < 0) throw new Error(",
+    also: { find: "if (this.#isClosing) abandon()\n", replace: "" },
   },
   {
     name: "tried-endpoint-again",
