@@ -10,6 +10,8 @@ import { mutateFrames } from "./frames.ts"
 
 const WAITS = 0x40
 const HEAD_OCTETS = 2
+/** An endpoint is connected to again and again, and says the same each time: more pieces would be more of the same. */
+const PIECES = 64
 
 /** A whole balancer, asked in each protocol, whose backend says whatever it likes. */
 export const upstream: Target = {
@@ -32,7 +34,8 @@ export const upstream: Target = {
     const options = input[1] ?? 0
     const octets = input.subarray(HEAD_OCTETS)
     const cut = options & (WAITS - 1)
-    const pieces = cut === 0 ? [octets] : randomly(seededRandom(cut), 2 * cut)(octets)
+    const largest = Math.max(2 * cut, Math.ceil((2 * octets.length) / PIECES))
+    const pieces = cut === 0 ? [octets] : randomly(seededRandom(cut), largest)(octets)
     return runEdge({ client: saying([request]), backend: saying(pieces), waits: (options & WAITS) !== 0 })
   },
 }
