@@ -357,7 +357,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const kept = new Map(before?.config.clusters.map((cluster) => [cluster.name, JSON.stringify(cluster)]))
     for (const cluster of config.clusters) {
       const isSame = kept.get(cluster.name) === JSON.stringify(cluster)
-      clusters.set(cluster.name, isSame ? before!.clusters.get(cluster.name)! : this.#makeCluster(cluster))
+      const last = before?.clusters.get(cluster.name)
+      clusters.set(cluster.name, isSame ? last! : this.#makeCluster(cluster, last))
     }
     const tls = this.#tls.plan()
     try {
@@ -406,7 +407,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     return log
   }
 
-  #makeCluster(config: ClusterConfig): Cluster<LegConnection> {
+  #makeCluster(config: ClusterConfig, before?: Cluster<LegConnection>): Cluster<LegConnection> {
     return new Cluster<LegConnection>(config, {
       clock: this.#clock,
       random: this.#env.random,
@@ -415,6 +416,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       onLimit: (counter) => this.counters.add(counterIds[counter as keyof typeof counterIds]),
       connect: this.#upstreams.plain,
       counts: this.#numbers.streams.countsOf(config),
+      before: before === undefined ? null : new Set([...before.endpoints].map(({ address }) => address)),
     })
   }
 

@@ -1,4 +1,4 @@
-import type { ClusterConfig, Policy } from "../config/model.ts"
+import type { ClusterConfig } from "../config/model.ts"
 
 /** What active checks say of an endpoint. `unknown`: none has said anything yet, and it is used. */
 export type EndpointHealth = "unknown" | "healthy" | "unhealthy"
@@ -10,8 +10,8 @@ export interface EndpointState {
   readonly address: string
   readonly weight: number
   readonly zone: string | null
-  /** `backup`: used when no primary endpoint can be. */
-  readonly role: "primary" | "backup"
+  /** From 0: used where no endpoint of a lower number can be. nginx: 0, and 1 for `backup`; DNS: SRV's, in order. */
+  readonly priority: number
   readonly health: EndpointHealth
   /** Takes no new streams, not even when no other does; those that it has go on. */
   readonly drain: boolean
@@ -26,7 +26,6 @@ export interface ClusterState {
   readonly version: number
   readonly clusters: readonly {
     readonly name: string
-    readonly policy: Policy
     readonly endpoints: readonly EndpointState[]
   }[]
 }
@@ -38,7 +37,7 @@ export function configuredEndpoints({ endpoints }: ClusterConfig): EndpointState
     address,
     weight,
     zone: null,
-    role: backup ? "backup" : "primary",
+    priority: backup ? 1 : 0,
     health: "unknown",
     drain: down,
   }))

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { isInstalled, startNginx } from "../../../test/support/nginx.ts"
-import { KetamaRing, nginxHash, nginxIpHash } from "./nginx-hash.ts"
+import { KetamaRing, nginxHash, nginxIpHash, nginxServers } from "./nginx-hash.ts"
 
 const hasNginx = isInstalled("nginx", "-v", "nginx-light")
 
@@ -77,7 +77,7 @@ describe.skipIf(!hasNginx).for(Object.entries(UPSTREAMS))("as nginx, %s", ([, se
       ADDRESSES,
     )
     const weights = servers.map(({ weight }) => weight)
-    const hashed = { weights, totalWeight: weights.reduce((sum, weight) => sum + weight) }
+    const hashed = nginxServers(weights)
     const isUsable = (index: number) => servers[index]!.isDown !== true
     const ring = new KetamaRing(names, weights)
     const ours = KEYS.map((key, index) => {
@@ -92,8 +92,8 @@ describe.skipIf(!hasNginx).for(Object.entries(UPSTREAMS))("as nginx, %s", ([, se
 })
 
 test("no key, one server, or none that can be used: round robin chooses", () => {
-  const two = { weights: [1, 1], totalWeight: 2 }
-  const one = { weights: [1], totalWeight: 1 }
+  const two = nginxServers([1, 1])
+  const one = nginxServers([1])
   const key = Buffer.from("key")
   const ring = new KetamaRing(["a:1", "b:1"], [1, 1])
   expect(nginxHash(Buffer.alloc(0), two, () => true)).toBe(-1)
@@ -107,7 +107,7 @@ test("no key, one server, or none that can be used: round robin chooses", () => 
 })
 
 test("IPv4 addresses are hashed without their last octet, IPv6 whole", () => {
-  const four = { weights: [1, 1, 1, 1], totalWeight: 4 }
+  const four = nginxServers([1, 1, 1, 1])
   const of = (...octets: number[]) => nginxIpHash(Uint8Array.from(octets), four, () => true)
   const lasts = new Set(Array.from({ length: 256 }, (_, last) => of(10, 1, 2, last)))
   expect(lasts.size).toBe(1)

@@ -8,22 +8,30 @@ import { crc32 } from "node:zlib"
 const TRIES_MAX = 20
 
 /** The servers of an upstream, in the file's order. */
-export interface HashedServers {
+export interface NginxServers {
   readonly weights: readonly number[]
   readonly totalWeight: number
+  /** For each server, the weights up to and with it. */
+  readonly sums: Float64Array
+}
+
+export function nginxServers(weights: readonly number[]): NginxServers {
+  let totalWeight = 0
+  const sums = Float64Array.from(weights, (weight) => (totalWeight += weight))
+  return { weights, totalWeight, sums }
 }
 
 /**
  * The server of `key`, or -1 when round robin has to choose: there is no key, one server only, or 20 could not be used.
  * As in Cache::Memcached: the sum of ((crc32([REHASH] KEY) >> 16) & 0x7fff).
  */
-export function nginxHash(key: Buffer, servers: HashedServers, isUsable: (index: number) => boolean): number {
+export function nginxHash(key: Buffer, servers: NginxServers, isUsable: (index: number) => boolean): number {
   if (key.length === 0 || servers.weights.length < 2) return -1
   let hash = 0
   for (let rehash = 0; rehash <= TRIES_MAX; rehash++) {
     const start = rehash === 0 ? 0 : crc32(String(rehash))
     hash += (crc32(key, start) >>> 16) & 0x7fff
-    const index = serverAt(servers.weights, hash % servers.totalWeight)
+    const index = firstAbove(servers.sums, hash % servers.totalWeight)
     if (isUsable(index)) return index
   }
   return -1
@@ -32,7 +40,7 @@ export function nginxHash(key: Buffer, servers: HashedServers, isUsable: (index:
 /** As `nginxHash`, for an address: the first 3 octets of IPv4, all 16 of IPv6. */
 export function nginxIpHash(
   address: Uint8Array,
-  servers: HashedServers,
+  servers: NginxServers,
   isUsable: (index: number) => boolean,
 ): number {
   const length = address.length === 4 ? 3 : address.length
@@ -40,17 +48,15 @@ export function nginxIpHash(
   let hash = 89
   for (let tries = 0; tries <= TRIES_MAX; tries++) {
     for (let i = 0; i < length; i++) hash = (hash * 113 + address[i]!) % 6271
-    const index = serverAt(servers.weights, hash % servers.totalWeight)
+    const index = firstAbove(servers.sums, hash % servers.totalWeight)
     if (isUsable(index)) return index
   }
   return -1
 }
 
-function serverAt(weights: readonly number[], place: number): number {
-  let index = 0
-  let left = place
-  while (left >= weights[index]!) left -= weights[index++]!
-  return index
+/** The first place whose value is above `value`. */
+function firstAbove(values: Float64Array, value: number): number {
+  return lowerBound(values, value + 1)
 }
 
 const POINTS_PER_WEIGHT = 160
@@ -112,7 +118,7 @@ export class KetamaRing {
 const SERVERS_MAX = 2 ** 21
 
 /** The first place whose value is at least `value`; the length when there is none. */
-function lowerBound(values: Uint32Array, value: number): number {
+function lowerBound(values: Uint32Array | Float64Array, value: number): number {
   let from = 0
   let to = values.length
   while (from < to) {

@@ -1,7 +1,7 @@
 import { counterIds } from "../../base/counters.ts"
 import type { Cluster, Snapshot } from "../../cluster/cluster.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
-
+import type { PickSubject } from "../../cluster/policies/policy.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { NewStreamRecord } from "../../record/stream-record.ts"
 import type { Route } from "../route/route.ts"
@@ -12,7 +12,7 @@ import type { LegEnd } from "./leg-end.ts"
 import { nextLeg } from "./next-leg.ts"
 
 /** The call whose legs these are. */
-export interface RetryingCall {
+export interface RetryingCall extends PickSubject {
   readonly context: LegContext
   readonly route: Route
   readonly record: NewStreamRecord
@@ -24,7 +24,7 @@ export interface RetryingCall {
 /** The next leg, at an endpoint that was not tried, to be begun; or why there is none. */
 export function pickLeg(call: RetryingCall & LegOwner, retries: Retries | null): Leg | Failure {
   const cluster = call.cluster!
-  const endpoint = cluster.pick(call.snapshot!, retries === null ? null : retries.tried)
+  const endpoint = cluster.pick(call.snapshot!, retries === null ? null : retries.tried, call)
   if (endpoint === undefined)
     return failure("no_endpoint", `cluster ${cluster.name}: no endpoint is available`, true)
   const leg = new Leg(call, cluster, endpoint)
@@ -44,14 +44,13 @@ export class Retries {
   mayGoOn(call: RetryingCall, leg: Leg, end: LegEnd, isHeadSent: boolean, isReplayable: boolean): boolean {
     const { context, record } = call
     const nowMs = Math.floor(context.clock.now())
-    const { primary, backup } = call.snapshot!
     const { retryBudget } = call.cluster!
     const decision = nextLeg(
       {
         retry: call.route.settings.retry,
         method: record.head.method,
         legs: record.attempts.length - (this.#hasRepeatedEndpoint ? 1 : 0),
-        endpoints: primary.length + backup.length,
+        endpoints: call.snapshot!.endpoints.length,
         elapsedMs: nowMs - record.startMs,
         isHeadSent,
         isReplayable,
