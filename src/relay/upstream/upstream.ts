@@ -85,6 +85,10 @@ export class UpstreamConnection
 
   // ---- PooledConnection ---------------------------------------------------------------------------------------
 
+  get clusterName(): string {
+    return this.#cluster.name
+  }
+
   get isReady(): boolean {
     return this.http2.isReady
   }
