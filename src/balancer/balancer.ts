@@ -43,7 +43,7 @@ import { Pacer } from "../relay/pacing/pacer.ts"
 import { compileRoute, type Route } from "../relay/route/route.ts"
 import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
 import { Drains } from "../relay/upstream/drains.ts"
-import type { UpstreamConnection } from "../relay/upstream/upstream.ts"
+import type { LegConnection } from "../relay/upstream/leg-connection.ts"
 import type { UpstreamContext } from "../relay/upstream/upstream-context.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
 import { endpointChanges } from "./left-endpoints.ts"
@@ -78,7 +78,7 @@ interface Accepting extends OpenListener {
   listening: Listening | null
 }
 
-type Clusters = ReadonlyMap<string, Cluster<UpstreamConnection>>
+type Clusters = ReadonlyMap<string, Cluster<LegConnection>>
 
 /** A configuration that is compiled and whose new listeners are open. One of the two is to be called, once. */
 export interface PreparedReload {
@@ -369,7 +369,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   /** Compiled and, with the clusters that did not change taken over, ready to go live. */
   #compile(config: Config, before: Live | null): Live {
     checkDescriptorSets(config)
-    const clusters = new Map<string, Cluster<UpstreamConnection>>()
+    const clusters = new Map<string, Cluster<LegConnection>>()
     const kept = new Map(before?.config.clusters.map((cluster) => [cluster.name, JSON.stringify(cluster)]))
     for (const cluster of config.clusters) {
       const isSame = kept.get(cluster.name) === JSON.stringify(cluster)
@@ -422,8 +422,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     return log
   }
 
-  #makeCluster(config: ClusterConfig): Cluster<UpstreamConnection> {
-    return new Cluster<UpstreamConnection>(config, {
+  #makeCluster(config: ClusterConfig): Cluster<LegConnection> {
+    return new Cluster<LegConnection>(config, {
       clock: this.#clock,
       random: this.#env.random,
       limits: this.limits,
@@ -522,13 +522,13 @@ export class Balancer extends EventEmitter<BalancerEvents> {
 }
 
 /** By name as written, else without regard to case: what variables come to is in any spelling, and nginx takes it. */
-function clusterFinder(clusters: Clusters): (name: string) => Cluster<UpstreamConnection> | undefined {
+function clusterFinder(clusters: Clusters): (name: string) => Cluster<LegConnection> | undefined {
   const byLowerName = new Map([...clusters].map(([name, cluster]) => [name.toLowerCase(), cluster]))
   return (name) => clusters.get(name) ?? byLowerName.get(name.toLowerCase())
 }
 
 /** The clusters of one configuration that are not the same in another. */
-function without(these: Clusters, those: Clusters): Cluster<UpstreamConnection>[] {
+function without(these: Clusters, those: Clusters): Cluster<LegConnection>[] {
   return [...these].filter(([name, cluster]) => those.get(name) !== cluster).map(([, cluster]) => cluster)
 }
 

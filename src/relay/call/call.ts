@@ -10,7 +10,7 @@ import { NewStreamRecord } from "../../record/stream-record.ts"
 import type { PhasedCall } from "../route/phase.ts"
 import { bodyTooLarge, leave } from "../route/phases.ts"
 import type { Route } from "../route/route.ts"
-import type { UpstreamConnection } from "../upstream/upstream.ts"
+import type { LegConnection } from "../upstream/leg-connection.ts"
 import type { CallContext } from "./call-context.ts"
 import { type CallTimer, makeCallTimer, type TimedCall } from "./call-timer.ts"
 import { ClientRequest } from "./client-request.ts"
@@ -44,7 +44,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   readonly route: Route
   readonly record: NewStreamRecord
   readonly isGrpc: boolean
-  cluster: Cluster<UpstreamConnection> | null = null
+  cluster: Cluster<LegConnection> | null = null
   /** Null for a call that a phase answers; with it the call counts as admitted. */
   snapshot: Snapshot | null = null
   readonly #request: ClientRequest

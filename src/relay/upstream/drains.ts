@@ -6,9 +6,8 @@ import type { PacedStream, Pacer, TurnReason } from "../pacing/pacer.ts"
 export interface DrainedConnection {
   readonly clusterName: string
   readonly endpoint: { readonly address: string }
-  readonly http2: {
-    readonly streams: { readonly size: number; values(): { readonly owner: PacedStream | null }[] }
-  }
+  /** Streams that are open on it now. */
+  readonly pacedStreams: readonly PacedStream[]
 }
 
 export interface DrainsOptions {
@@ -91,10 +90,9 @@ export class Drains {
 
   #streamsOf({ cluster, address }: Drain): PacedStream[] {
     const found: PacedStream[] = []
-    for (const { clusterName, endpoint, http2 } of this.#options.connections()) {
-      if (clusterName !== cluster || endpoint.address !== address || http2.streams.size === 0) continue
-      for (const { owner } of http2.streams.values()) if (owner !== null) found.push(owner)
-    }
+    for (const connection of this.#options.connections())
+      if (connection.clusterName === cluster && connection.endpoint.address === address)
+        for (const stream of connection.pacedStreams) found.push(stream)
     return found
   }
 }
