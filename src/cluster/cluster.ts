@@ -8,6 +8,7 @@ import { Endpoint } from "./endpoint.ts"
 import { type OutcomeLog, Outcomes } from "./outcomes.ts"
 import { makePolicy, type Policy } from "./policies/make-policy.ts"
 import type { Picker, PickRequest, PickSubject } from "./policies/policy.ts"
+import type { ResponseTimes } from "./policies/response-times.ts"
 import type { Pool, PooledConnection } from "./pool.ts"
 import { Pools, type PoolsContext } from "./pools.ts"
 import { RetryBudget } from "./retry-budget.ts"
@@ -93,6 +94,11 @@ export class Cluster<C extends PooledConnection> {
 
   get snapshot(): Snapshot {
     return this.#snapshot
+  }
+
+  /** To be told of each call; null: the policy does not ask how long they take. */
+  get times(): ResponseTimes | null {
+    return this.#policy.times
   }
 
   get endpoints(): IterableIterator<Endpoint> {

@@ -33,6 +33,8 @@ export function adaptUpstream(adapter: Adapter, directive: Directive): void {
   if (cluster.endpoints.length > 0 && cluster.endpoints.every(({ backup }) => backup)) {
     report.error(directive.name.span, `no servers in upstream "${name.text}": all are backup`)
   }
+  const grace = scope.one("grpc_drain_grace")
+  if (grace !== null) cluster.drainGraceMs = readTimeMs(grace.args[0]!.text)
   adaptConnections(adapter, scope, cluster)
 }
 
@@ -92,8 +94,11 @@ function whatIsWrong(text: string): string | null {
   return null
 }
 
-const PARAMETERS = ["weight=", "max_conns=", "max_fails=", "fail_timeout=", "slow_start=", "backup", "down"]
-const NOT_YET = /^(resolve|service=.+|drain|route=.+)$/
+const PARAMETERS = [
+  ...["weight=", "max_conns=", "max_fails=", "fail_timeout=", "slow_start="],
+  ...["backup", "down", "drain"],
+]
+const NOT_YET = /^(resolve|service=.+|route=.+)$/
 
 function adaptParameter(
   adapter: Adapter,
@@ -130,7 +135,7 @@ function adaptParameter(
     }
   }
   if (word.text === "backup") endpoint.backup = true
-  else if (word.text === "down") endpoint.down = true
+  else if (word.text === "down" || word.text === "drain") endpoint.down = true
   else if (NOT_YET.test(word.text)) {
     adapter.report.error(word.span, `parameter "${word.text}" is not supported yet`)
     return false

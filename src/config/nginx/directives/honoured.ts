@@ -58,7 +58,7 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   [
     "server",
     "U 1+*",
-    "an endpoint: `weight`, `max_fails`, `fail_timeout`, `max_conns` (streams), `slow_start`, `backup`, `down`",
+    "an endpoint: `weight`, `max_fails`, `fail_timeout`, `max_conns` (streams), `slow_start`, `backup`, `down`, and `drain`, which is the same: no new streams, live ones go on",
   ],
   ["least_conn", "U 0*", "fewest streams open, by weight"],
   ["hash", "U 1-2*", "by a key, to the server that nginx would send it to; `consistent`: by ketama's ring"],
