@@ -1,9 +1,9 @@
 import { parseAddress } from "../config/address.ts"
 import { defaultEndpoint } from "../config/defaults.ts"
-import type { ClusterConfig } from "../config/model.ts"
+import type { ClusterConfig, EndpointConfig } from "../config/model.ts"
 import { Availability, type Epoch, taking } from "./availability.ts"
 import type { Connector } from "./connectors.ts"
-import type { StreamCount } from "./counts.ts"
+import type { StreamCounts } from "./counts.ts"
 import { Endpoint } from "./endpoint.ts"
 import { type OutcomeLog, Outcomes } from "./outcomes.ts"
 import { makePolicy, type Policy } from "./policies/make-policy.ts"
@@ -13,7 +13,7 @@ import type { Pool, PooledConnection } from "./pool.ts"
 import { Pools, type PoolsContext } from "./pools.ts"
 import { RetryBudget } from "./retry-budget.ts"
 import { SlowStart } from "./slow-start.ts"
-import { configuredEndpoints, type EndpointState } from "./state.ts"
+import type { EndpointState } from "./state.ts"
 
 /** A stream of which nothing is known: its keys are empty. */
 const NO_SUBJECT: PickSubject = { render: () => "" }
@@ -23,8 +23,7 @@ const DEMAND_MS = 10_000
 
 export interface ClusterContext<C extends PooledConnection> extends PoolsContext<C> {
   log: OutcomeLog
-  /** Where streams are counted, for each endpoint in the configuration's order. Default: by the cluster itself. */
-  counts?: readonly StreamCount[]
+  counts: StreamCounts
   /** Addresses that the cluster had before a reload: others have just joined. Null: there was none of this name. */
   before?: ReadonlySet<string> | null
 }
@@ -60,7 +59,7 @@ export class Cluster<C extends PooledConnection> {
   /** An endpoint is out, and for lack of demand it is not found out whether it is back. */
   #hasIdleProbe = false
 
-  constructor(config: ClusterConfig, context: ClusterContext<C>) {
+  constructor(config: ClusterConfig, endpoints: readonly EndpointState[], context: ClusterContext<C>) {
     const { limits, clock, log } = context
     this.name = config.name
     this.#config = config
@@ -86,7 +85,7 @@ export class Cluster<C extends PooledConnection> {
       onProbing: (endpoint, is) => this.#probing(endpoint, is),
       hasDemand: () => clock.now() - this.#pickedMs <= DEMAND_MS,
     })
-    this.#snapshot = this.#makeSnapshot(configuredEndpoints(config), context.counts)
+    this.#snapshot = this.#makeSnapshot(endpoints)
     const { before } = context
     if (before != null)
       for (const endpoint of this.endpoints) if (!before.has(endpoint.address)) this.#starts(endpoint)
@@ -108,49 +107,32 @@ export class Cluster<C extends PooledConnection> {
   // ---- The control side ---------------------------------------------------------------------------------------
 
   /**
-   * Takes over what the control side says. An endpoint that stays keeps its connections, counts and health; one that is
-   * gone gets no new streams, and its connections end with their last.
+   * Takes over what the control side says, in one assignment. An endpoint that stays keeps its connections, counts and health;
+   * one that is gone gets no new streams, and its connections end with their last. Cost: O(endpoints).
    */
-  apply(endpoints: readonly EndpointState[]): void {
-    const isSame = this.#isSameMembership(endpoints)
-    const known = new Set(this.endpoints)
-    for (const state of endpoints) this.#update(state)
+  apply(states: readonly EndpointState[]): void {
+    let isSame = states.length === this.#bySlot.size
+    for (const state of states) {
+      const endpoint = this.#bySlot.get(state.slot)
+      if (endpoint?.address !== state.address) isSame = false
+      else {
+        const isBack = endpoint.health === "unhealthy" && state.health !== "unhealthy"
+        if (endpoint.update(state)) isSame = false
+        if (isBack) this.#starts(endpoint)
+      }
+    }
+    if (!isSame) {
+      const known = new Set(this.#bySlot.values())
+      this.#snapshot = this.#makeSnapshot(states)
+      for (const endpoint of this.#bySlot.values()) if (!known.has(endpoint)) this.#starts(endpoint)
+    }
     this.#epoch.value++
-    if (isSame) return
-    this.#snapshot = this.#makeSnapshot(endpoints)
-    for (const endpoint of this.endpoints) if (!known.has(endpoint)) this.#starts(endpoint)
   }
 
-  #isSameMembership(states: readonly EndpointState[]): boolean {
-    const { levels } = this.#snapshot.availability
-    const priorities = prioritiesOf(states)
-    return (
-      states.length === this.#bySlot.size &&
-      priorities.length === levels.length &&
-      states.every(({ slot, address, priority, weight, drain }) => {
-        const endpoint = this.#bySlot.get(slot)
-        if (endpoint?.address !== address || endpoint.priority !== priority) return false
-        return endpoint.fullWeight === weight && endpoint.isDraining === drain
-      })
-    )
-  }
-
-  #update({ slot, weight, priority, health, drain }: EndpointState): void {
-    const endpoint = this.#bySlot.get(slot)
-    if (endpoint === undefined) return
-    const wasUnhealthy = endpoint.health === "unhealthy"
-    if (endpoint.fullWeight !== weight) endpoint.weight = weight
-    endpoint.fullWeight = weight
-    endpoint.priority = priority
-    endpoint.health = health
-    endpoint.isDraining = drain
-    if (wasUnhealthy && health !== "unhealthy") this.#starts(endpoint)
-  }
-
-  #makeSnapshot(states: readonly EndpointState[], counts?: readonly StreamCount[]): Snapshot {
+  #makeSnapshot(states: readonly EndpointState[]): Snapshot {
     const gone = new Map(this.#bySlot)
     for (const state of states) {
-      const endpoint = this.#endpoint(state, counts?.[state.slot])
+      const endpoint = this.#endpoint(state)
       if (gone.get(state.slot) === endpoint) gone.delete(state.slot)
     }
     for (const [slot, endpoint] of gone) {
@@ -158,11 +140,13 @@ export class Cluster<C extends PooledConnection> {
       this.#slowStart.end(endpoint)
       if (this.#bySlot.get(slot) === endpoint) this.#bySlot.delete(slot)
     }
-    const levels = prioritiesOf(states).map((priority) => {
-      const here = states.filter((state) => state.priority === priority)
-      const endpoints = here.map(({ slot }) => this.#bySlot.get(slot)!)
-      return { endpoints, picker: this.#policy.makePicker(endpoints) }
-    })
+    const byPriority = Map.groupBy(states, ({ priority }) => priority)
+    const levels = [...byPriority]
+      .sort(([one], [other]) => one - other)
+      .map(([, here]) => {
+        const endpoints = here.map(({ slot }) => this.#bySlot.get(slot)!)
+        return { endpoints, picker: this.#policy.makePicker(endpoints) }
+      })
     const { panicThresholdPercent } = this.#config
     const availability = new Availability(levels, this.#epoch, panicThresholdPercent)
     return { endpoints: levels.flatMap(taking), availability }
@@ -174,18 +158,29 @@ export class Cluster<C extends PooledConnection> {
   }
 
   /** The one in that slot, where it has this address. */
-  #endpoint(state: EndpointState, count: StreamCount | undefined): Endpoint {
+  #endpoint(state: EndpointState): Endpoint {
     const { slot, address } = state
     const known = this.#bySlot.get(slot)
     if (known?.address === address) return known
-    const config =
-      this.#config.endpoints.find((one) => one.address === address) ??
-      defaultEndpoint(parseAddress(address, null)!)
-    const endpoint = new Endpoint(config, slot, count)
+    const endpoint = new Endpoint(this.#settingsOf(state), slot, this.#context.counts.countOf(slot))
+    endpoint.update(state)
     this.#bySlot.set(slot, endpoint)
     this.#pools.add(endpoint)
-    this.#update(state)
     return endpoint
+  }
+
+  /** Those of the entry that it comes from, with an address of its own. */
+  #settingsOf({ address, origin }: EndpointState): EndpointConfig {
+    const settings = this.#config.endpoints[origin]
+    if (settings?.address === address) return settings
+    const { host, port, unixPath } = parseAddress(address, null)!
+    return {
+      ...(settings ?? defaultEndpoint({ text: address, host, port, unixPath })),
+      address,
+      host,
+      port,
+      unixPath,
+    }
   }
 
   // ---- Streams ------------------------------------------------------------------------------------------------
@@ -289,8 +284,4 @@ export class Cluster<C extends PooledConnection> {
     for (const endpoint of this.#pools.endpoints)
       if (endpoint.isOut) for (const pool of this.#pools.poolsOf(endpoint)) pool.probe()
   }
-}
-
-function prioritiesOf(states: readonly EndpointState[]): number[] {
-  return [...new Set(states.map(({ priority }) => priority))].sort((one, other) => one - other)
 }

@@ -1,6 +1,6 @@
 import type { ClusterConfig, EndpointConfig } from "../config/model.ts"
 import { OwnStreamCount, type StreamCount } from "./counts.ts"
-import type { EndpointHealth } from "./state.ts"
+import type { EndpointHealth, EndpointState } from "./state.ts"
 
 const NEVER = Number.NEGATIVE_INFINITY
 
@@ -62,6 +62,17 @@ export class Endpoint {
     this.hashKey = config.hashKey ?? config.address
     this.weight = config.weight
     this.fullWeight = config.weight
+  }
+
+  /** Takes over what the control side says. True when that makes it a member of another list, or one of another weight. */
+  update({ weight, health, priority, drain }: EndpointState): boolean {
+    const isOther = this.priority !== priority || this.isDraining !== drain || this.fullWeight !== weight
+    if (this.fullWeight !== weight) this.weight = weight
+    this.fullWeight = weight
+    this.health = health
+    this.priority = priority
+    this.isDraining = drain
+    return isOther
   }
 
   /** Ejected, and not yet back: it may be on trial. */

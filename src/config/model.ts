@@ -187,6 +187,8 @@ export type RetryCondition =
   | "invalid_header"
   | "non_idempotent"
   | `http_${403 | 404 | 429 | 500 | 502 | 503 | 504}`
+  /** The endpoint's whole answer is that status, in a head of its own: no message came before. */
+  | `grpc_${"cancelled" | "deadline_exceeded" | "resource_exhausted" | "internal" | "unavailable"}`
 
 export interface RetryConfig {
   conditions: RetryCondition[]

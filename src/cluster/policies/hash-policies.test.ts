@@ -83,6 +83,14 @@ describe.for(HASHES)("$name", (config) => {
     expect(pick(picker, endpoints, "key", { tried: endpoints.filter(({ slot }) => slot !== 41) })).toBe(41)
   })
 
+  test("one without weight has no keys, and is better than none", () => {
+    const endpoints = endpointsOf(5)
+    endpoints[2]!.fullWeight = 0
+    const picker = make(endpoints)
+    expect(new Set(placesOf(picker, endpoints))).toEqual(new Set([0, 1, 3, 4]))
+    expect(pick(picker, [endpoints[2]!], "key")).toBe(2)
+  })
+
   test("a stream without a key goes to any", () => {
     const endpoints = endpointsOf(5)
     const picker = make(endpoints)

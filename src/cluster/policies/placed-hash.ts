@@ -25,6 +25,7 @@ export interface PlacedHashOptions {
  * Cost: O(log points) on a ring, O(1) by Maglev. Source: Envoy, `ring_hash` and `maglev`, `hash_balance_factor`.
  */
 export class PlacedHash implements Picker {
+  /** Those that have a place. */
   readonly #endpoints: readonly Endpoint[]
   readonly #options: PlacedHashOptions
   readonly #usable: UsableSet
@@ -35,7 +36,7 @@ export class PlacedHash implements Picker {
   #placement: Placement | null = null
 
   constructor(endpoints: readonly Endpoint[], options: PlacedHashOptions) {
-    this.#endpoints = endpoints
+    this.#endpoints = endpoints.filter(({ fullWeight }) => fullWeight > 0)
     this.#options = options
     this.#usable = new UsableSet(endpoints)
     this.#streams = new StreamSum(endpoints)

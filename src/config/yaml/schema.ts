@@ -106,7 +106,8 @@ const ACCESS_LOG_ERROR = 'must be a path, a map with a path, a list of those, or
 
 const retryConditions = [
   ...(["error", "timeout", "invalid_header", "non_idempotent", "http_403", "http_404", "http_429"] as const),
-  ...(["http_500", "http_502", "http_503", "http_504"] as const),
+  ...(["http_500", "http_502", "http_503", "http_504", "grpc_cancelled"] as const),
+  ...(["grpc_deadline_exceeded", "grpc_resource_exhausted", "grpc_internal", "grpc_unavailable"] as const),
 ] as const
 
 const METHOD_ERROR = 'must be a method such as "/chat.Chat/BidStream"'

@@ -17,7 +17,16 @@ import { type CallTimer, makeCallTimer, type TimedCall } from "./call-timer.ts"
 import { ClientRequest } from "./client-request.ts"
 import { ClientResponse } from "./client-response.ts"
 import { Leg, type LegOwner } from "./leg.ts"
-import { COMPLETE, cancelledBy, ENDED, failureOf, type LegEnd, legEndOfFailure, REJECTED } from "./leg-end.ts"
+import {
+  COMPLETE,
+  cancelledBy,
+  ENDED,
+  failureOf,
+  type LegEnd,
+  legEndOfFailure,
+  REJECTED,
+  statusEndOf,
+} from "./leg-end.ts"
 import type { Reply } from "./local-reply.ts"
 import { countRequest, countResponse, type MessageScanners } from "./messages.ts"
 import { reportCall } from "./report.ts"
@@ -95,7 +104,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     const leg = pickLeg(this, this.#retries)
     if (!(leg instanceof Leg)) return this.#fail(last ?? leg, ENDED)
     this.#leg = leg
-    leg.begin()
+    leg.begin(this.#retries?.delayMs)
   }
 
   onLegReady(leg: Leg): void {
@@ -158,7 +167,8 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     if (leg !== this.#leg) return
     this.#timer?.timeouts?.fromUpstream(this.context.clock)
     // 5. Only a head that is passed on, or intercepted, is the answer.
-    if (head.status >= 400 && this.#goesOn(leg, { kind: "status", status: head.status })) return
+    const status = statusEndOf(head, endStream && this.isGrpc)
+    if (status !== null && this.#goesOn(leg, status)) return
     leg.accepted()
     this.#request.commit()
     const { settings, errorStatuses, responseRewrite } = this.route

@@ -90,7 +90,7 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   [
     "grpc_next_upstream",
     "HSL 1+*",
-    "when another endpoint is tried; never after the request was seen, without `non_idempotent`",
+    "when another endpoint is tried; never after the request was seen, without `non_idempotent`; Sluice's own: `grpc_unavailable`, `grpc_resource_exhausted`, `grpc_internal`, `grpc_cancelled`, `grpc_deadline_exceeded`",
   ],
   ["grpc_next_upstream_tries", "HSL number", "most tries; 0: as many as there are endpoints"],
   ["grpc_next_upstream_timeout", "HSL time", "no more tries after it; 0: no limit"],
