@@ -4,6 +4,7 @@ import type { ThreadLog, VersionedConfig } from "../balancer/thread/contract.ts"
 import { trafficOf } from "../balancer/thread/shared-numbers.ts"
 import type { Clock } from "../base/clock.ts"
 import { ClusterStates } from "../cluster/cluster-states.ts"
+import { OutlierDetection } from "../cluster/outlier-detection.ts"
 import { Slots } from "../cluster/slots.ts"
 import type { ClusterState } from "../cluster/state.ts"
 import type { LoadedConfig } from "../config/load.ts"
@@ -50,6 +51,7 @@ export class Control {
   readonly #sockets: ListenerSockets
   readonly #threads: DataThreads
   readonly #settings: StartSettings
+  readonly #outliers: OutlierDetection
   /** The configuration in force. */
   #config: Config
   #version = 0
@@ -90,6 +92,8 @@ export class Control {
       onLost: (index) => this.#counts.subtract(index),
     })
     this.states.prepare(config.clusters).commit()
+    const outcomesAt = (slot: number) => this.#counts.outcomesAt(slot)
+    this.#outliers = new OutlierDetection({ clock, log, states: this.states, outcomesAt })
   }
 
   /** The newest version of `states` that all threads have applied. */
@@ -115,6 +119,7 @@ export class Control {
       this.#sockets.giveUp()
       throw error
     }
+    this.#outliers.watch(config.clusters)
     this.#sockets.closeUnused(log)
     onListening(this.#sockets.addresses(config.listeners))
     if (inheritance.isUpgrade) tellPredecessor()
@@ -200,6 +205,7 @@ export class Control {
     await this.#threads.commit(version)
     this.#committing = null
     prepared.commit()
+    this.#outliers.watch(config.clusters)
     this.#sockets.retain(config.listeners)
     return null
   }
@@ -249,6 +255,7 @@ export class Control {
     this.#isStopping = true
     const { log } = this.#options
     const { graceMs } = this.#config.shutdown
+    this.#outliers.close()
     log.info("draining", { signal: why, streams: this.#counts.streamsOpen, graceMs })
     const stopping = this.#threads.stop()
     if (isUpgrade) this.#sockets.leave()
