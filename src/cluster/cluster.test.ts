@@ -306,6 +306,7 @@ describe("what the control side says", () => {
     role: "primary",
     health: "unknown",
     drain: false,
+    graceMs: null,
     ...change,
   })
 

@@ -81,6 +81,11 @@ export class Cluster<C extends PooledConnection> {
     this.#snapshot = this.#makeSnapshot(endpoints)
   }
 
+  /** How long live streams may go on where an endpoint drains or has left; null: for as long as they like. */
+  get drainGraceMs(): number | null {
+    return this.#config.drainGraceMs
+  }
+
   get snapshot(): Snapshot {
     return this.#snapshot
   }
