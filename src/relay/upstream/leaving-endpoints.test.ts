@@ -14,7 +14,7 @@ function statesOf(text: string): EndpointState[] {
         origin: 0,
         weight: 1,
         zone: null,
-        role: "primary" as const,
+        priority: 0,
         health: "unknown" as const,
       }
       return { ...known, slot, drain: grace !== undefined, graceMs: grace ? Number(grace) : null }
