@@ -50,6 +50,8 @@ export const defaults = {
     maxConcurrentStreams: is(1000),
     headerTimeout: time(10_000),
     idleTimeout: time(75_000),
+    maxConnectionAge: none(),
+    maxConnectionAgeGrace: none(),
     maxRequestsPerConnection: none(),
     socketKeepalive: is(false),
   },
@@ -79,6 +81,7 @@ export const defaults = {
     readTimeout: none(),
     sendTimeout: none(),
     bodyTimeout: none(),
+    maxStreamAge: none(),
     maxBodySize: none(),
     retryOn: list(["error", "timeout"]),
     retryTries: none("as many as there are endpoints"),
@@ -117,12 +120,21 @@ export const defaults = {
   // Many streams on each upstream connection; a PING every 5 minutes, the most often that gRPC servers put up with.
   cluster: {
     policy: is("round_robin"),
+    policyBy: words("streams for random_two, header_time for peak_ewma"),
+    inflight: is(false),
+    balanceFactor: none(),
+    // Envoy's, but that no window is set.
+    slowStartWindow: time(0, "no slow start"),
+    slowStartAggression: is(1),
+    slowStartMinWeight: is(10),
+    panicThreshold: is(50),
     maxStreamsPerConnection: none(),
     maxConnectionsPerEndpoint: none(),
     idleConnections: none("no limit"),
     idleTimeout: time(300_000),
     maxConnectionAge: none(),
     maxRequestsPerConnection: none(),
+    drainGrace: none("as long as they like"),
     keepaliveInterval: time(300_000),
     keepaliveTimeout: time(20_000),
   },
@@ -133,6 +145,8 @@ export const defaults = {
     maxStreams: none(),
     backup: is(false),
     down: is(false),
+    slowStart: words("the cluster's"),
+    hashKey: words("the address"),
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Default<unknown>>>>>
 

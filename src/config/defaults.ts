@@ -46,6 +46,8 @@ export function defaultListener(address: Address): ListenerConfig {
     maxConcurrentStreams: listener.maxConcurrentStreams.value,
     headerTimeoutMs: listener.headerTimeout.value,
     idleConnectionTimeoutMs: listener.idleTimeout.value,
+    maxConnectionAgeMs: listener.maxConnectionAge.value,
+    maxConnectionAgeGraceMs: listener.maxConnectionAgeGrace.value,
     maxRequestsPerConnection: listener.maxRequestsPerConnection.value,
     socketKeepalive: listener.socketKeepalive.value,
   }
@@ -60,6 +62,7 @@ export function defaultRouteSettings(): RouteSettings {
     readTimeoutMs: settings.readTimeout.value,
     sendTimeoutMs: settings.sendTimeout.value,
     bodyTimeoutMs: settings.bodyTimeout.value,
+    maxStreamAgeMs: settings.maxStreamAge.value,
     maxBodyOctets: settings.maxBodySize.value,
     retry: {
       conditions: [...settings.retryOn.value],
@@ -104,14 +107,21 @@ export function defaultRoute(): Pick<RouteConfig, "internal" | "rewrite" | "exce
 export function defaultCluster(name: string): ClusterConfig {
   return {
     name,
-    policy: cluster.policy.value,
+    policy: { name: cluster.policy.value },
     endpoints: [],
+    slowStart: {
+      windowMs: cluster.slowStartWindow.value,
+      aggression: cluster.slowStartAggression.value,
+      minWeightPercent: cluster.slowStartMinWeight.value,
+    },
+    panicThresholdPercent: cluster.panicThreshold.value,
     maxStreamsPerConnection: cluster.maxStreamsPerConnection.value,
     maxConnectionsPerEndpoint: cluster.maxConnectionsPerEndpoint.value,
     idleConnections: cluster.idleConnections.value,
     idleTimeoutMs: cluster.idleTimeout.value,
     maxConnectionAgeMs: cluster.maxConnectionAge.value,
     maxRequestsPerConnection: cluster.maxRequestsPerConnection.value,
+    drainGraceMs: cluster.drainGrace.value,
     keepalive: { intervalMs: cluster.keepaliveInterval.value, timeoutMs: cluster.keepaliveTimeout.value },
   }
 }
@@ -128,6 +138,8 @@ export function defaultEndpoint(address: Address): EndpointConfig {
     maxStreams: endpoint.maxStreams.value,
     backup: endpoint.backup.value,
     down: endpoint.down.value,
+    slowStartMs: null,
+    hashKey: null,
   }
 }
 

@@ -40,6 +40,10 @@ export interface ListenerConfig {
   headerTimeoutMs: number | null
   /** A connection without streams is closed after it. nginx: `keepalive_timeout`. */
   idleConnectionTimeoutMs: number | null
+  /** At this age, give or take a fifth, the connection gets GOAWAY; its streams go on. */
+  maxConnectionAgeMs: number | null
+  /** How long after that GOAWAY until the streams that are left end with UNAVAILABLE. */
+  maxConnectionAgeGraceMs: number | null
   /** After so many requests the connection gets GOAWAY. nginx: `keepalive_requests`. */
   maxRequestsPerConnection: number | null
   socketKeepalive: boolean
@@ -172,6 +176,8 @@ export interface RouteSettings {
   sendTimeoutMs: number | null
   /** Longest silence of the downstream before its half-close. nginx: `client_body_timeout`. */
   bodyTimeoutMs: number | null
+  /** Older streams end with UNAVAILABLE, so that they come again elsewhere; give or take a fifth. */
+  maxStreamAgeMs: number | null
   /** Most DATA octets one request may carry in all. nginx: `client_max_body_size`. */
   maxBodyOctets: number | null
   retry: RetryConfig
@@ -233,6 +239,8 @@ export type RetryCondition =
   | "invalid_header"
   | "non_idempotent"
   | `http_${403 | 404 | 429 | 500 | 502 | 503 | 504}`
+  /** The endpoint's whole answer is that status, in a head of its own: no message came before. */
+  | `grpc_${"cancelled" | "deadline_exceeded" | "resource_exhausted" | "internal" | "unavailable"}`
 
 export interface RetryConfig {
   conditions: RetryCondition[]
@@ -251,12 +259,30 @@ export interface AccessLogConfig {
   flushMs: number | null
 }
 
-export type Policy = "round_robin" | "least_streams"
+/** How endpoints are chosen: docs/policies.md. A `key` is a template. */
+export type PolicyConfig =
+  | { name: "round_robin" }
+  /** nginx: `least_conn`. */
+  | { name: "least_streams" }
+  | { name: "random" }
+  /** The better of two that chance drew. nginx: `random two`. */
+  | { name: "random_two"; by: "streams" | "header_time" | "last_byte_time" }
+  /** nginx: `least_time`. `inflight`: calls without an answer yet count with the time they have waited. */
+  | { name: "peak_ewma"; by: "header_time" | "last_byte_time"; inflight: boolean }
+  /** As Envoy and gRPC place keys; nothing is bounded where `balanceFactorPercent` is null. */
+  | { name: "ring_hash" | "maglev"; key: string; balanceFactorPercent: number | null }
+  /** As nginx places them: `hash KEY` and `hash KEY consistent`. */
+  | { name: "nginx_hash" | "nginx_consistent_hash"; key: string }
+  | { name: "ip_hash" }
 
 export interface ClusterConfig {
   name: string
-  policy: Policy
+  policy: PolicyConfig
   endpoints: EndpointConfig[]
+  /** Endpoints that have just joined or are back get a growing share of new streams. `windowMs` 0: their full share at once. */
+  slowStart: { windowMs: number; aggression: number; minWeightPercent: number }
+  /** Where a smaller share of the endpoints is healthy, all are used; 0: only where none is. */
+  panicThresholdPercent: number
   /** How many streams one upstream connection carries before another is opened; the peer's own limit rules too. */
   maxStreamsPerConnection: number | null
   /** Most connections to one endpoint. */
@@ -266,6 +292,8 @@ export interface ClusterConfig {
   idleTimeoutMs: number | null
   maxConnectionAgeMs: number | null
   maxRequestsPerConnection: number | null
+  /** How long live streams may go on where an endpoint drains or has left; null: for as long as they like. */
+  drainGraceMs: number | null
   /** HTTP/2 PING to find dead peers. */
   keepalive: { intervalMs: number; timeoutMs: number }
 }
@@ -284,4 +312,8 @@ export interface EndpointConfig {
   maxStreams: number | null
   backup: boolean
   down: boolean
+  /** Null: the cluster's. nginx: `slow_start`. */
+  slowStartMs: number | null
+  /** What hashes place it by; null: its address. Envoy: `hash_key`. */
+  hashKey: string | null
 }

@@ -49,6 +49,16 @@ export function compileTemplate(
   }
 }
 
+/** As `compileTemplate` without escapes, once for each text: operators write few. */
+export function templatesOf(table: VariableSource): (source: string) => Template {
+  const known = new Map<string, Template>()
+  return (source) => {
+    let template = known.get(source)
+    if (template === undefined) known.set(source, (template = compileTemplate(source, "none", table)))
+    return template
+  }
+}
+
 /** Text as it stands, dollar signs and all: what a client said may be in it. */
 export function literalTemplate(text: string): Template {
   return constantTemplate(text, toOctets(text))

@@ -16,7 +16,16 @@ import { type CallTimer, makeCallTimer, type TimedCall } from "./call-timer.ts"
 import { ClientRequest } from "./client-request.ts"
 import { ClientResponse } from "./client-response.ts"
 import { Leg, type LegOwner } from "./leg.ts"
-import { COMPLETE, cancelledBy, ENDED, failureOf, type LegEnd, legEndOfFailure, REJECTED } from "./leg-end.ts"
+import {
+  COMPLETE,
+  cancelledBy,
+  ENDED,
+  failureOf,
+  type LegEnd,
+  legEndOfFailure,
+  REJECTED,
+  statusEndOf,
+} from "./leg-end.ts"
 import type { Reply } from "./local-reply.ts"
 import { countRequest, countResponse, type MessageScanners } from "./messages.ts"
 import { reportCall } from "./report.ts"
@@ -103,7 +112,7 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     const leg = pickLeg(this, this.#retries)
     if (!(leg instanceof Leg)) return this.#fail(last ?? leg, ENDED)
     this.#leg = leg
-    leg.begin()
+    leg.begin(this.#retries?.delayMs)
   }
 
   onLegReady(leg: Leg): void {
@@ -166,7 +175,8 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     if (leg !== this.#leg) return
     this.#timer?.timeouts?.fromUpstream(this.context.clock)
     // 5. Only a head that is passed on, or intercepted, is the answer.
-    if (head.status >= 400 && this.#goesOn(leg, { kind: "status", status: head.status })) return
+    const status = statusEndOf(head, endStream && this.isGrpc)
+    if (status !== null && this.#goesOn(leg, status)) return
     leg.accepted()
     this.#request.commit()
     const { settings, errorStatuses, responseRewrite } = this.route
@@ -249,7 +259,7 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
 
   onTimer(): void {
     const leg = this.#leg!
-    const what = this.#timer!.check(leg.upstream, this.downstream, leg.address)
+    const what = this.#timer!.check(leg, this.downstream)
     if (what === null) return this.#timer!.arm()
     if (what.kind !== "read_timeout" && what.kind !== "send_timeout") return this.fail(what)
     // As nginx has it, another endpoint may be asked, and this one is blamed, as long as no answer has begun.
@@ -300,8 +310,17 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     reportCall(this.context, this.route.accessLogs, this.record)
   }
 
+  /** For policies that pick by a key. */
+  render(template: string): string {
+    return this.route.templateOf(template).render(this.record, this.context.env)
+  }
+
   get endpointAddress(): string {
     return this.#leg?.address ?? ""
+  }
+
+  get paced(): Leg | null {
+    return this.#leg?.isOver === false ? this.#leg : null
   }
 
   get bufferedOctets(): number {

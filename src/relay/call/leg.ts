@@ -1,7 +1,5 @@
-import type { Clock } from "../../base/clock.ts"
-import { type Counters, counterIds } from "../../base/counters.ts"
-import type { Limits } from "../../base/limits.ts"
-import { type Deadline, makeDeadline, type TimerWheel } from "../../base/timer-wheel.ts"
+import { counterIds } from "../../base/counters.ts"
+import { type Deadline, makeDeadline } from "../../base/timer-wheel.ts"
 import type { Cluster } from "../../cluster/cluster.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import type { Pool, Waiter } from "../../cluster/pool.ts"
@@ -12,10 +10,12 @@ import type { ResponseHead } from "../../http2/message-head.ts"
 import type { Failure } from "../../record/failure.ts"
 import type { AttemptRecord, StreamRecord } from "../../record/record.ts"
 import { type Served, YOUNG_CALL_MS } from "../overload/cut-calls.ts"
+import type { TurnReason } from "../pacing/pacer.ts"
 import type { Route } from "../route/route.ts"
 import type { LegConnection, UpstreamStream } from "../upstream/leg-connection.ts"
 import type { UpstreamStreamOwner } from "../upstream/stream-owner.ts"
 import { deadlinePassed, isAtDeadline } from "./call-timer.ts"
+import type { LegContext } from "./leg-context.ts"
 import {
   COMPLETE,
   faultOf,
@@ -27,14 +27,8 @@ import {
   servedBy,
   statusOf,
 } from "./leg-end.ts"
+import { endOfWait } from "./leg-wait.ts"
 import { type DownstreamStream, isOver } from "./stream-owner.ts"
-
-export interface LegContext {
-  readonly clock: Clock
-  readonly limits: Limits
-  readonly counters: Counters
-  readonly deadlines: TimerWheel
-}
 
 /** The call that a leg serves. Each event names its leg: a call listens to its present one only. */
 export interface LegOwner {
@@ -53,6 +47,7 @@ export interface LegOwner {
   onLegSent(leg: Leg, octets: number): void
   /** The leg ended by itself, and holds nothing any more. May come before `begin` returns. */
   onLegEnd(leg: Leg, end: LegEnd): void
+  fail(what: Failure): void
   shed(what: Failure): void
 }
 
@@ -87,6 +82,7 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
     this.#cluster = cluster
     this.endpoint = endpoint
     this.startMs = this.#nowMs()
+    cluster.times?.began(this, endpoint, this.startMs)
   }
 
   get address(): string {
@@ -105,9 +101,13 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
     return this.#owner.route.settings.connectTimeoutMs
   }
 
-  /** Asks for a place. The owner may be told before this returns. */
-  begin(): void {
+  /** Asks for a place, now or after a while. The owner may be told before this returns. */
+  begin(afterMs = 0): void {
     const pool = this.#cluster.pool(this.endpoint, this.#owner.route.connect)
+    if (afterMs > 0) {
+      this.#wait = { pool, deadline: makeDeadline(() => this.begin()) }
+      return this.#owner.context.deadlines.set(this.#wait.deadline, afterMs)
+    }
     const lease = pool.tryLease()
     if (lease !== null) return this.onLease(lease)
     const refusal = pool.wait(this)
@@ -134,15 +134,9 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
 
   #onWaitedTooLong(pool: Pool<LegConnection>): void {
     pool.waitedTooLong(this)
-    const cause = pool.failureSince(this.startMs)
-    const because = cause === null ? "" : `; the last connection tried: ${cause}`
-    if (pool.connections.some((connection) => connection.isReady)) {
-      this.#owner.context.counters.add(counterIds.pick_queue_timeout)
-      const reason = `pickQueueTimeoutMs: no stream became free in time${because}`
-      return this.#over({ kind: "no_slot", reason })
-    }
-    const reason = `no connection within ${this.waitTimeoutMs} ms${because}`
-    this.#over({ kind: "not_connected", isTimeout: true, reason })
+    const end = endOfWait(pool, this.startMs, this.waitTimeoutMs)
+    if (end.kind === "no_slot") this.#owner.context.counters.add(counterIds.pick_queue_timeout)
+    this.#over(end)
   }
 
   #stopWaiting(): void {
@@ -175,7 +169,9 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
 
   /** Its head is the answer: the endpoint works. */
   accepted(): void {
-    this.#cluster.outcomes.legAnswered(this.endpoint)
+    const { outcomes, times } = this.#cluster
+    outcomes.legAnswered(this.endpoint)
+    if (times?.until === "header_time") times.answered(this, this.headersMs)
   }
 
   /** The client took octets of its response: the endpoint gets credit for as many. */
@@ -230,6 +226,7 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
   end(end: LegEnd): void {
     if (this.#ending !== null) return
     this.#ending = end
+    this.#owner.context.pacer.forget(this)
     this.endMs = this.#nowMs()
     this.status ||= statusOf(end)
     this.endpoint.closeStream()
@@ -252,7 +249,11 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
 
   /** The one place that says whose fault it was, and to whom that counts. */
   #tellOutcome(end: LegEnd): void {
-    const { outcomes } = this.#cluster
+    const { outcomes, times } = this.#cluster
+    if (times !== null) {
+      if (end.kind === "complete") times.answered(this, this.endMs)
+      times.ended(this)
+    }
     const fault = faultOf(end)
     if (end.kind === "not_connected") outcomes.connectFailed(this.endpoint, end.reason)
     else if (end.kind === "status" && fault === "none") outcomes.legAnswered(this.endpoint)
@@ -280,6 +281,22 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
   get record(): StreamRecord {
     return this.#owner.record
   }
+
+  // ---- PacedStream ----------------------------------------------------------------------------------------------
+
+  get paceClient(): object {
+    return this.record.connection
+  }
+
+  get paceEndpoint(): object {
+    return this.endpoint
+  }
+
+  onTurn({ what }: TurnReason): void {
+    if (!this.isOver) this.#owner.fail(what)
+  }
+
+  // ---- BufferingStream ------------------------------------------------------------------------------------------
 
   get endpointAddress(): string {
     return this.address

@@ -34,6 +34,7 @@ export interface RouteParts {
   readonly table: VariableTable
   /** Of one regex. */
   readonly stepsMax: number
+  templateOf(source: string): Template
   findCluster(name: string): Cluster<LegConnection> | undefined
   openLog(config: RouteSettings["accessLogs"][number]): AccessLog
   connectAs(tls: UpstreamTlsConfig | null, settings: RouteSettings): Connector<LegConnection>
@@ -91,6 +92,7 @@ function makeRoute(
     errorStatuses,
     hasStreamTimeouts:
       settings.readTimeoutMs !== null || settings.sendTimeoutMs !== null || settings.bodyTimeoutMs !== null,
+    templateOf: parts.templateOf,
     host,
   }
 }

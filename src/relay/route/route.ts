@@ -36,6 +36,8 @@ export interface Route {
   readonly errorStatuses: ReadonlyMap<number, { grpcStatus: number; message: Template }>
   /** Any of the timeouts of a silent stream. */
   readonly hasStreamTimeouts: boolean
+  /** Of a text of the configuration's, without escapes. */
+  templateOf(source: string): Template
   /** The other routes of its server. */
   readonly host: RoutesOf<Route>
 }
