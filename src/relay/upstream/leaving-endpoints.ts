@@ -17,7 +17,7 @@ interface Told {
 const NOTHING: Told = { states: [], graceMs: null }
 
 /**
- * Endpoints that leave or drain, whoever said so: configuration, a source, or people. Their live streams get the grace of the
+ * Endpoints that leave or drain, by whatever source: configuration, a source, or people. Their live streams get the grace of the
  * order, or that of the cluster, and go on without end where there is none. One that takes streams again keeps those it has.
  */
 export class LeavingEndpoints {
