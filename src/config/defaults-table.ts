@@ -65,6 +65,7 @@ export const defaults = {
     default: is(false, "the first server does"),
   },
   route: {
+    internal: is(false),
     prefix: is("/"),
     final: is(false),
     ignoreCase: is(false),
