@@ -70,7 +70,8 @@ export class OwnStreamCounts implements StreamCounts {
   }
 
   outcomesAt(slot: number): OutcomeCounts {
-    return { ...this.outcomesOf(slot) }
+    const { successes, failures, consecutiveFailures } = this.outcomesOf(slot)
+    return { successes, failures, consecutiveFailures }
   }
 
   countOf(slot: number): OwnStreamCount {
