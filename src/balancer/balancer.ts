@@ -34,6 +34,7 @@ import type { ConnectionRecord, StreamRecord } from "../record/record.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
 import type { CallContext } from "../relay/call/call-context.ts"
 import { ReplayRing } from "../relay/call/replay-ring.ts"
+import type { ClientConnection } from "../relay/downstream/client-connection.ts"
 import { Clients } from "../relay/downstream/clients.ts"
 import type { OpenListener } from "../relay/downstream/listener-view.ts"
 import { Admission } from "../relay/overload/admission.ts"
@@ -45,7 +46,13 @@ import type { UpstreamConnection } from "../relay/upstream/upstream.ts"
 import type { UpstreamContext } from "../relay/upstream/upstream-context.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
 import { type Numbers, OwnNumbers } from "./numbers.ts"
-import { type BalancerSnapshot, describe, type OpenAddress } from "./status.ts"
+import {
+  type BalancerSnapshot,
+  type ClusterSnapshot,
+  describe,
+  describeCluster,
+  type OpenAddress,
+} from "./status.ts"
 
 const TICK_MS = 1000
 
@@ -237,6 +244,16 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       deadlines: this.#context.deadlines.size,
       counters: this.counters,
     })
+  }
+
+  /** The connections of clients, for who looks at the streams themselves. */
+  get clientConnections(): Iterable<ClientConnection> {
+    return this.#clients.connections
+  }
+
+  /** What is known of each cluster, one after the other. */
+  *clusterSnapshots(): Generator<ClusterSnapshot> {
+    for (const cluster of this.#live.clusters.values()) yield describeCluster(cluster, this.#clock.now())
   }
 
   /**

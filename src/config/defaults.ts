@@ -25,6 +25,7 @@ export function defaultConfig(): Config {
     clusters: [],
     log: { level: file.logLevel.value, path: file.logPath.value },
     pidFile: file.pidFile.value,
+    admin: "default",
     shutdown: { graceMs: file.shutdownGrace.value },
     limits: {},
   }

@@ -3,9 +3,12 @@ import type { ThreadLog, VersionedConfig } from "../balancer/thread/contract.ts"
 import { trafficOf } from "../balancer/thread/shared-numbers.ts"
 import type { Clock } from "../base/clock.ts"
 import type { LoadedConfig } from "../config/load.ts"
-import type { Config } from "../config/model.ts"
+import type { AdminConfig, Config } from "../config/model.ts"
 import { problemLines, whyNot } from "../config/problem.ts"
+import type { LogEvent } from "../log/log-event.ts"
 import type { ProcessLog } from "../log/logger.ts"
+import type { OpenAdmin } from "./admin/admin.ts"
+import type { ControlView } from "./admin/view.ts"
 import { DataThreads, type ThreadWorker } from "./data-threads.ts"
 import type { Inheritance } from "./inherited-sockets.ts"
 import { ListenerSockets } from "./listener-sockets.ts"
@@ -16,6 +19,9 @@ import { Successor, tellPredecessor } from "./upgrade.ts"
 
 /** Told to end at once, threads have this long for what their logs hold. */
 const LAST_LINES_MS = 1000
+/** After an upgrade the admin address is tried so often, with so long between. */
+const TAKE_OVER_TRIES = 50
+const TAKE_OVER_MS = 100
 
 export interface ControlOptions {
   config: Config
@@ -27,9 +33,15 @@ export interface ControlOptions {
   clock: Clock
   signals: { onCommand(handler: OnCommand): void }
   inheritance: Inheritance
+  /** Null: none was given. */
+  configFile: string | null
+  /** Of what happens in data threads. */
+  onEvent(event: LogEvent): void
+  /** Opens the admin API. Errors: throws in a sentence. */
+  openAdmin(config: AdminConfig, view: ControlView): Promise<OpenAdmin | null>
   makeWorker(name: string): ThreadWorker
   /** All threads listen. */
-  onListening(addresses: OpenAddress[]): void
+  onListening(addresses: OpenAddress[], admin: string | null): void
   /** Ends the process, with all its threads. */
   exit(code: number): void
 }
@@ -49,6 +61,8 @@ export class Control {
   /** The last reload or upgrade: each begins when the one before it is over. */
   #changing: Promise<void> = Promise.resolve()
   #successor: Successor | null = null
+  #admin: OpenAdmin | null = null
+  #loadedAtMs: number
   #isStopping = false
   #isStoppingAtOnce = false
   #onDone: (code: number) => void = () => {}
@@ -56,6 +70,7 @@ export class Control {
   constructor(options: ControlOptions) {
     const { config, threads, clock, log, threadLog, makeWorker, inheritance } = options
     this.#options = options
+    this.#loadedAtMs = clock.wallMs()
     this.#settings = new StartSettings(config)
     this.#slots = new Slots(threads)
     const slots = this.#slots.assign(config.clusters, 0)
@@ -69,6 +84,7 @@ export class Control {
       makeWorker,
       current: () => this.#current,
       sockets: (indexes) => this.#sockets.copiesFor(indexes, namesOf(this.#current.config)),
+      onEvent: (event) => options.onEvent(event),
       onLost: (index) => this.#slots.subtract(index),
     })
   }
@@ -79,15 +95,20 @@ export class Control {
     this.#threads.load()
     try {
       await this.#sockets.open(config.listeners)
+      if (!inheritance.isUpgrade) await this.#openAdmin()
       await this.#threads.start()
     } catch (error) {
       this.#threads.end()
       this.#sockets.giveUp()
+      this.#admin?.close()
       throw error
     }
     this.#sockets.closeUnused(log)
-    onListening(this.#sockets.addresses(config.listeners))
-    if (inheritance.isUpgrade) tellPredecessor()
+    onListening(this.#sockets.addresses(config.listeners), this.#admin?.address ?? null)
+    if (inheritance.isUpgrade) {
+      tellPredecessor()
+      void this.#takeOverAdmin()
+    }
     signals.onCommand((command, why) => this.#command(command, why))
     return new Promise((resolve) => {
       this.#onDone = resolve
@@ -162,6 +183,7 @@ export class Control {
       return reason ?? "the balancer is shutting down"
     }
     this.#current = next
+    this.#loadedAtMs = this.#options.clock.wallMs()
     await this.#threads.commit(version)
     this.#sockets.retain(config.listeners)
     this.#slots.retain(config.clusters, version)
@@ -198,10 +220,14 @@ export class Control {
       this.#successor?.abandon()
       return this.#drain(why, false)
     }
-    if (this.#isStoppingAtOnce) return exit(0)
+    if (this.#isStoppingAtOnce) {
+      this.#admin?.close()
+      return exit(0)
+    }
     this.#isStoppingAtOnce = true
     log.warn("stopping at once", { signal: why })
     const end = (): void => {
+      this.#admin?.close()
       log.flushSync()
       exit(0)
     }
@@ -215,13 +241,69 @@ export class Control {
     const { graceMs } = this.#current.config.shutdown
     log.info("draining", { signal: why, streams: this.#slots.streamsOpen, graceMs })
     const stopping = this.#threads.stop()
+    if (isUpgrade && this.#admin?.isFixed === true) this.#admin.close()
     if (isUpgrade) this.#sockets.leave()
     else this.#sockets.close()
     void stopping.then((problem) => {
       if (problem === null) log.info("stopped", trafficOf(this.#slots.memory))
       else log.error("could not stop cleanly", { reason: problem })
+      this.#admin?.close()
       this.#onDone(problem === null ? 0 : 1)
     })
+  }
+
+  // ---- Admin --------------------------------------------------------------------------------------------------
+
+  async #openAdmin(): Promise<void> {
+    this.#admin = await this.#options.openAdmin(this.#options.config.admin, this.#view())
+  }
+
+  /** The process whose place this one takes has the address until it is told, and leaves it then. */
+  async #takeOverAdmin(): Promise<void> {
+    const { clock, log } = this.#options
+    for (let tries = 1; !this.#isStopping; tries++) {
+      try {
+        return await this.#openAdmin()
+      } catch (error) {
+        if (tries === TAKE_OVER_TRIES) return log.warn("no admin API", { reason: (error as Error).message })
+        await new Promise<void>((resolve) => clock.after(TAKE_OVER_MS, resolve))
+      }
+    }
+  }
+
+  #view(): ControlView {
+    const control = this
+    const { configFile } = this.#options
+    return {
+      get config() {
+        return control.#current.config
+      },
+      get configVersion() {
+        return control.#current.version
+      },
+      get loadedAtMs() {
+        return control.#loadedAtMs
+      },
+      configFile,
+      get isDraining() {
+        return control.#isStopping
+      },
+      get addresses() {
+        return control.#sockets.addresses(control.#current.config.listeners)
+      },
+      get memory() {
+        return control.#slots.memory
+      },
+      get threads() {
+        return control.#threads.states
+      },
+      get streamsOpen() {
+        return control.#slots.streamsOpen
+      },
+      streamsOf: (cluster) => control.#slots.streamsAt(control.#current.slots[cluster] ?? []),
+      ask: (question) => control.#threads.ask(question),
+      askOne: (index, question) => control.#threads.askOne(index, question),
+    }
   }
 }
 

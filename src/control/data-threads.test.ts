@@ -54,6 +54,7 @@ function make(count: number) {
     },
     current: () => current,
     sockets: (indexes) => Promise.resolve(indexes.map(() => ({}))),
+    onEvent: () => {},
     onLost: (index) => lost.push(index),
   })
   threads.load()

@@ -62,6 +62,11 @@ export class Slots {
     return sum
   }
 
+  /** Of each of these places. */
+  streamsAt(slots: readonly number[]): number[] {
+    return slots.map((slot) => this.#open(slot))
+  }
+
   /** Takes the streams of a thread that has died out of the totals. It must not run any more. */
   subtract(index: number): void {
     for (const segment of this.#memory.streams) {

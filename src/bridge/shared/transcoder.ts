@@ -127,6 +127,18 @@ export abstract class Transcoder implements DownstreamStream, StreamOwner {
     return this.call.endpointAddress
   }
 
+  get routeName(): string {
+    return this.call.routeName
+  }
+
+  get clusterName(): string {
+    return this.call.clusterName
+  }
+
+  get waitsFor() {
+    return this.call.waitsFor
+  }
+
   get bufferedOctets(): number {
     return this.call.bufferedOctets + this.held.octets
   }

@@ -112,6 +112,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     // 4. Where no leg reads any more, credit lets a client end its request before it looks at the answer.
     if (this.#isDone) return this.downstream.consume(end - start)
     this.record.requestOctets += end - start
+    this.record.activeMs = Math.floor(this.context.clock.now())
     if (this.isGrpc) this.#scanners = countRequest(this.record, this.#scanners, octets, start, end)
     this.#timer?.timeouts?.fromDownstream(this.context.clock)
     const { maxBodyOctets } = this.route.settings
@@ -174,6 +175,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     if (leg !== this.#leg) return
     // 6. Credit for what the client takes at once; `onDownstreamSent` tells of the rest.
     this.record.responseOctets += end - start
+    this.record.activeMs = Math.floor(this.context.clock.now())
     if (this.isGrpc) this.#scanners = countResponse(this.record, this.#scanners, octets, start, end)
     this.#timer?.timeouts?.fromUpstream(this.context.clock)
     leg.consume(this.downstream.sendData(octets, start, end, endStream))
@@ -291,6 +293,20 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
 
   get endpointAddress(): string {
     return this.#leg?.address ?? ""
+  }
+
+  get routeName(): string {
+    return this.route.name
+  }
+
+  get clusterName(): string {
+    return this.cluster?.name ?? ""
+  }
+
+  get waitsFor() {
+    if (this.#leg !== null && !this.#leg.isOver && this.#leg.upstream === null) return "connection"
+    if (this.downstream.queuedOctets > 0) return "client"
+    return (this.#leg?.queuedOctets ?? 0) > 0 ? "endpoint" : null
   }
 
   get bufferedOctets(): number {

@@ -31,6 +31,12 @@ export interface DownstreamStream {
 export interface StreamOwner {
   readonly record: StreamRecord
   readonly endpointAddress: string
+  /** As the configuration names it; empty: none matched. */
+  readonly routeName: string
+  /** Empty where no endpoint is asked. */
+  readonly clusterName: string
+  /** Whose credit it waits for, or a place on a connection; null: it does not wait. */
+  readonly waitsFor: "connection" | "endpoint" | "client" | null
   readonly bufferedOctets: number
   /** Octets are valid during the call only. Give credit for them by the stream's `consume`. */
   onRequestData(octets: Buffer, start: number, end: number, endStream: boolean): void

@@ -11,6 +11,8 @@ import { type CompiledAction, compilePhases } from "./phases.ts"
 
 /** One route as the relay uses it: every template compiled, every log open. Never changed once live. */
 export interface Route {
+  /** For people, as nginx writes it: `/`, `= /x`, `^~ /x`, `~ ^/v[12]/`. Empty: no route of the server matched. */
+  readonly name: string
   readonly serverName: string
   /** What every call goes through before its first leg. */
   readonly phases: readonly Phase[]
@@ -45,6 +47,7 @@ export function compileRoute(
         errorStatuses.set(status, { grpcStatus, message: compileTemplate(grpcMessage) })
   const tls = action.kind === "cluster" || action.kind === "variable" ? action.tls : null
   return {
+    name: config === null ? "" : routeName(config.match),
     serverName: server.names[0] ?? "",
     isAnswer: action.kind === "return",
     phases: compilePhases(compileAction(action), settings.maxBodyOctets, findCluster),
@@ -60,6 +63,17 @@ export function compileRoute(
     errorStatuses,
     hasStreamTimeouts:
       settings.readTimeoutMs !== null || settings.sendTimeoutMs !== null || settings.bodyTimeoutMs !== null,
+  }
+}
+
+export function routeName(match: RouteConfig["match"]): string {
+  switch (match.kind) {
+    case "exact":
+      return `= ${match.path}`
+    case "prefix":
+      return match.final ? `^~ ${match.path}` : match.path
+    case "regex":
+      return `${match.ignoreCase ? "~*" : "~"} ${match.pattern}`
   }
 }
 
