@@ -3,6 +3,7 @@ import { clustersOf } from "./clusters.ts"
 import type { EventRing } from "./event-ring.ts"
 import { afterOf, eventStream } from "./event-stream.ts"
 import { maskedConfig } from "./masked-config.ts"
+import { Exposition } from "./metrics.ts"
 import { openApi } from "./openapi.ts"
 import type { AdminRoute } from "./route.ts"
 import * as shapes from "./schema.ts"
@@ -60,6 +61,7 @@ function healthRoutes({ view }: ApiOptions): AdminRoute[] {
 }
 
 function readingRoutes({ view, events, clock, startedAtMs }: ApiOptions): AdminRoute[] {
+  const exposition = new Exposition(() => ({ view, startedAtMs, nowMs: clock.wallMs() }))
   const every = (ms: number, call: () => void): (() => void) => {
     let timer = clock.after(ms, again)
     function again(): void {
@@ -111,6 +113,13 @@ function readingRoutes({ view, events, clock, startedAtMs }: ApiOptions): AdminR
           return { json: events.after(after) }
         return eventStream(events, after, every)
       },
+    },
+    {
+      method: "GET",
+      path: "/metrics",
+      summary: "For Prometheus: its text format, or OpenMetrics where that is accepted.",
+      answer: { contentType: "text/plain", description: "docs/metrics.md has each of them." },
+      handle: ({ header }) => exposition.read(header("accept") ?? ""),
     },
     {
       method: "GET",

@@ -75,7 +75,7 @@ const endpoint = z
     streamsFailed: count,
     connectionsFailed: count,
   })
-  .meta({ id: "Endpoint" })
+  .meta({ id: "LiveEndpoint" })
 
 const cluster = z
   .strictObject({
@@ -84,7 +84,7 @@ const cluster = z
     streams: count,
     endpoints: z.array(endpoint),
   })
-  .meta({ id: "Cluster" })
+  .meta({ id: "LiveCluster" })
 
 export const clusters = z
   .strictObject({
