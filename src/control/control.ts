@@ -1,6 +1,7 @@
+import type { AnswerPart, Question } from "../balancer/live/question.ts"
 import type { OpenAddress } from "../balancer/status.ts"
 import type { ThreadLog, VersionedConfig } from "../balancer/thread/contract.ts"
-import { trafficOf } from "../balancer/thread/shared-numbers.ts"
+import { type SharedMemory, trafficOf } from "../balancer/thread/shared-numbers.ts"
 import type { Clock } from "../base/clock.ts"
 import type { LoadedConfig } from "../config/load.ts"
 import type { AdminConfig, Config } from "../config/model.ts"
@@ -50,7 +51,7 @@ export interface ControlOptions {
  * The control side of a process: it has the configuration, the listening sockets and the data threads, and does what signals
  * ask for. No stream passes through it.
  */
-export class Control {
+export class Control implements ControlView {
   readonly #options: ControlOptions
   readonly #slots: Slots
   readonly #sockets: ListenerSockets
@@ -255,7 +256,7 @@ export class Control {
   // ---- Admin --------------------------------------------------------------------------------------------------
 
   async #openAdmin(): Promise<void> {
-    this.#admin = await this.#options.openAdmin(this.#options.config.admin, this.#view())
+    this.#admin = await this.#options.openAdmin(this.#options.config.admin, this)
   }
 
   /** The process whose place this one takes has the address until it is told, and leaves it then. */
@@ -271,39 +272,52 @@ export class Control {
     }
   }
 
-  #view(): ControlView {
-    const control = this
-    const { configFile } = this.#options
-    return {
-      get config() {
-        return control.#current.config
-      },
-      get configVersion() {
-        return control.#current.version
-      },
-      get loadedAtMs() {
-        return control.#loadedAtMs
-      },
-      configFile,
-      get isDraining() {
-        return control.#isStopping
-      },
-      get addresses() {
-        return control.#sockets.addresses(control.#current.config.listeners)
-      },
-      get memory() {
-        return control.#slots.memory
-      },
-      get threads() {
-        return control.#threads.states
-      },
-      get streamsOpen() {
-        return control.#slots.streamsOpen
-      },
-      streamsOf: (cluster) => control.#slots.streamsAt(control.#current.slots[cluster] ?? []),
-      ask: (question) => control.#threads.ask(question),
-      askOne: (index, question) => control.#threads.askOne(index, question),
-    }
+  get config(): Config {
+    return this.#current.config
+  }
+
+  get configVersion(): number {
+    return this.#current.version
+  }
+
+  get loadedAtMs(): number {
+    return this.#loadedAtMs
+  }
+
+  get configFile(): string | null {
+    return this.#options.configFile
+  }
+
+  get isDraining(): boolean {
+    return this.#isStopping
+  }
+
+  get addresses(): readonly OpenAddress[] {
+    return this.#sockets.addresses(this.#current.config.listeners)
+  }
+
+  get memory(): SharedMemory {
+    return this.#slots.memory
+  }
+
+  get threads(): ControlView["threads"] {
+    return this.#threads.states
+  }
+
+  get streamsOpen(): number {
+    return this.#slots.streamsOpen
+  }
+
+  streamsOf(cluster: string): number[] {
+    return this.#slots.streamsAt(this.#current.slots[cluster] ?? [])
+  }
+
+  ask(question: Question): Promise<(AnswerPart[] | null)[]> {
+    return this.#threads.ask(question)
+  }
+
+  askOne(index: number, question: Question): Promise<AnswerPart[] | null> {
+    return this.#threads.askOne(index, question)
   }
 }
 
