@@ -11,6 +11,9 @@ import { VERSION } from "../base/version.ts"
 import { Bridges } from "../bridge/bridges.ts"
 import { checkDescriptorSets } from "../bridge/json/check-descriptor-sets.ts"
 import { Cluster } from "../cluster/cluster.ts"
+import { ClusterStates } from "../cluster/cluster-states.ts"
+import { Slots } from "../cluster/slots.ts"
+import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type {
   AccessLogConfig,
   ClusterConfig,
@@ -40,11 +43,15 @@ import type { OpenListener } from "../relay/downstream/listener-view.ts"
 import { Admission } from "../relay/overload/admission.ts"
 import { CutCalls } from "../relay/overload/cut-calls.ts"
 import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
+import { Pacer } from "../relay/pacing/pacer.ts"
 import { compileRoute, type Route } from "../relay/route/route.ts"
 import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
-import type { UpstreamConnection } from "../relay/upstream/upstream.ts"
+import { Drains } from "../relay/upstream/drains.ts"
+import type { LegConnection } from "../relay/upstream/leg-connection.ts"
 import type { UpstreamContext } from "../relay/upstream/upstream-context.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
+import { endpointChanges } from "./left-endpoints.ts"
+import { logChange } from "./log-change.ts"
 import { type Numbers, OwnNumbers } from "./numbers.ts"
 import {
   type BalancerSnapshot,
@@ -82,7 +89,14 @@ interface Accepting extends OpenListener {
   listening: Listening | null
 }
 
-type Clusters = ReadonlyMap<string, Cluster<UpstreamConnection>>
+/** What a control side gives to a data plane that it has. */
+export interface Plane {
+  numbers: Numbers
+  /** Of all clusters of the configuration. */
+  state: ClusterState
+}
+
+type Clusters = ReadonlyMap<string, Cluster<LegConnection>>
 
 /** A configuration that is compiled and whose new listeners are open. One of the two is to be called, once. */
 export interface PreparedReload {
@@ -108,6 +122,8 @@ interface Live {
 export class Balancer extends EventEmitter<BalancerEvents> {
   readonly counters: Counters
   readonly limits: Limits
+  /** What is said of endpoints while it runs. Null in a data thread: there the control side has it, and tells `apply`. */
+  readonly states: ClusterStates | null
   readonly #numbers: Numbers
   readonly #clock: CachedClock
   readonly #log: Log
@@ -120,6 +136,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #context: CallContext & UpstreamContext
   readonly #clients: Clients
   readonly #upstreams: Upstreams
+  readonly #drains: Drains
   readonly #links = new Set<Link>()
   readonly #linkOwner: LinkOwner = {
     onBug: (error) => this.#uncaught(error),
@@ -138,8 +155,9 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   #reloading: Promise<void> = Promise.resolve()
 
   /** `config` has been checked. Errors: throws when an access log or a certificate cannot be opened or a limit is out of range. */
-  constructor(config: Config, options: BalancerOptions = {}, numbers: Numbers = new OwnNumbers()) {
+  constructor(config: Config, options: BalancerOptions = {}, plane: Plane | null = null) {
     super()
+    const numbers = plane?.numbers ?? new OwnNumbers()
     this.counters = numbers.counters
     this.#numbers = numbers
     const { limits, problems } = resolveLimits(config.limits)
@@ -165,11 +183,13 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       onFailed: (counter) => this.counters.add(counterIds[counter]),
       onBug: (error) => this.#uncaught(error),
     })
+    const deadlines = new TimerWheel(this.#clock)
     this.#context = {
       clock: this.#clock,
       limits,
       counters: this.counters,
-      deadlines: new TimerWheel(this.#clock),
+      deadlines,
+      pacer: new Pacer({ clock: this.#clock, limits, counters: this.counters, deadlines }, random),
       log: this.#log,
       env: this.#env,
       replayRing: new ReplayRing(),
@@ -207,9 +227,17 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       onConnect: () => this.#tickLater(),
       onClosed: () => this.#gone(),
     })
+    this.#drains = new Drains({
+      deadlines,
+      pacer: this.#context.pacer,
+      connections: () => this.#upstreams.connections,
+    })
     new ResetLargestStreams(this.#context, () => this.#clients.connections)
-    this.#live = this.#compile(config, null)
+    this.states = plane === null ? this.#ownStates() : null
+    const prepared = this.states?.prepare(config.clusters)
+    this.#live = this.#compile(config, null, plane?.state ?? prepared!.state)
     this.#live.tls.commit()
+    prepared?.commit()
   }
 
   /** Opens every listener. Errors: one sentence that names the address; none stays open then. */
@@ -274,13 +302,22 @@ export class Balancer extends EventEmitter<BalancerEvents> {
 
   /**
    * The first half of a reload, for those who must know that it will do before it is done. One at a time, and not while
-   * `reload` is under way. Errors: as `reload`.
+   * `reload` is under way. `given`: the states of its clusters, where the control side has them. Errors: as `reload`.
    */
-  async prepare(config: Config): Promise<PreparedReload> {
+  async prepare(config: Config, given: ClusterState | null = null): Promise<PreparedReload> {
     this.#mustNotBeClosing()
-    const next = this.#compile(config, this.#live)
+    const own = given === null ? this.states!.prepare(config.clusters) : null
+    const state = given ?? own!.state
+    let next: Live
+    try {
+      next = this.#compile(config, this.#live, state)
+    } catch (error) {
+      own?.abandon()
+      throw error
+    }
     const opened: string[] = []
     const abandon = (): void => {
+      own?.abandon()
       for (const name of opened) this.#removeListener(name)
       for (const cluster of without(next.clusters, this.#live.clusters)) cluster.close()
       next.tls.abandon()
@@ -304,6 +341,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       if (this.#isClosing) abandon()
       this.#mustNotBeClosing()
       this.#commit(next)
+      for (const { name, endpoints } of state.clusters) this.apply(name, endpoints)
+      own?.commit()
     }
     return { commit, abandon }
   }
@@ -313,6 +352,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const { config } = next
     const names = new Set(config.listeners.map(({ name }) => name))
     this.#live = next
+    const { left, taking } = endpointChanges(before.config, config)
+    for (const { cluster, address } of taking) this.#drains.withdraw(cluster, address)
+    for (const { cluster, address, graceMs } of left)
+      this.#drains.begin(cluster, address, graceMs, "is no longer in the configuration")
     for (const name of [...this.#listeners.keys()]) if (!names.has(name)) this.#removeListener(name)
     for (const cluster of without(before.clusters, next.clusters)) cluster.close()
     for (const upstream of next.tls.commit())
@@ -324,7 +367,26 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       open.router = next.routers.get(listener.name)!
       open.tls = next.tls.find(listener.name)
     }
-    this.#numbers.streams.retain(config.clusters)
+  }
+
+  /** Takes over what the control side says of a cluster's endpoints; live streams are not touched. */
+  apply(cluster: string, endpoints: readonly EndpointState[]): void {
+    this.#live.clusters.get(cluster)?.apply(endpoints)
+  }
+
+  #ownStates(): ClusterStates {
+    const { streams } = this.#numbers
+    return new ClusterStates({
+      slots: new Slots({
+        streamsOpen: (slot) => streams.countOf(slot).open,
+        acknowledged: () => Number.POSITIVE_INFINITY,
+        onNew() {},
+      }),
+      publish: ({ clusters }) => {
+        for (const { name, endpoints } of clusters) this.apply(name, endpoints)
+      },
+      onChange: (change) => logChange(this.#log, change),
+    })
   }
 
   /** A reload must not open again what `close` has closed. */
@@ -356,6 +418,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     if (graceMs > 0) await this.#whenGone([connections, handshakes], graceMs)
     for (const connection of [...connections]) connection.abort("the balancer is shutting down")
     for (const cluster of this.#live.clusters.values()) cluster.close()
+    this.#drains.close()
     for (const connection of [...this.#upstreams.connections])
       connection.abort("the balancer is shutting down")
     await this.#whenGone([this.#links], this.limits.drainTimeoutMs)
@@ -368,13 +431,15 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   // ---- Configuration ------------------------------------------------------------------------------------------
 
   /** Compiled and, with the clusters that did not change taken over, ready to go live. */
-  #compile(config: Config, before: Live | null): Live {
+  #compile(config: Config, before: Live | null, state: ClusterState): Live {
     checkDescriptorSets(config)
-    const clusters = new Map<string, Cluster<UpstreamConnection>>()
-    const kept = new Map(before?.config.clusters.map((cluster) => [cluster.name, JSON.stringify(cluster)]))
+    const clusters = new Map<string, Cluster<LegConnection>>()
+    const texts = new Map(before?.config.clusters.map((cluster) => [cluster.name, JSON.stringify(cluster)]))
+    const endpoints = new Map(state.clusters.map((cluster) => [cluster.name, cluster.endpoints]))
     for (const cluster of config.clusters) {
-      const isSame = kept.get(cluster.name) === JSON.stringify(cluster)
-      clusters.set(cluster.name, isSame ? before!.clusters.get(cluster.name)! : this.#makeCluster(cluster))
+      const isSame = texts.get(cluster.name) === JSON.stringify(cluster)
+      const kept = isSame ? before!.clusters.get(cluster.name)! : null
+      clusters.set(cluster.name, kept ?? this.#makeCluster(cluster, endpoints.get(cluster.name)!))
     }
     const tls = this.#tls.plan()
     try {
@@ -423,15 +488,15 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     return log
   }
 
-  #makeCluster(config: ClusterConfig): Cluster<UpstreamConnection> {
-    return new Cluster<UpstreamConnection>(config, {
+  #makeCluster(config: ClusterConfig, endpoints: readonly EndpointState[]): Cluster<LegConnection> {
+    return new Cluster<LegConnection>(config, endpoints, {
       clock: this.#clock,
       random: this.#env.random,
       limits: this.limits,
       log: this.#log,
       onLimit: (counter) => this.counters.add(counterIds[counter as keyof typeof counterIds]),
       connect: this.#upstreams.plain,
-      counts: this.#numbers.streams.countsOf(config),
+      counts: this.#numbers.streams,
     })
   }
 
@@ -490,7 +555,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       this.#ticker = null
       const nowMs = this.#clock.now()
       this.#context.admission.tick(nowMs)
-      for (const connection of this.#clients.connections) connection.tick(nowMs)
+      this.#clients.tick(nowMs)
       for (const connection of this.#upstreams.connections) connection.tick(nowMs)
       const isQuiet = this.#clients.connections.size + this.#upstreams.connections.size === 0
       releaseIdleSlabs(isQuiet)
@@ -523,13 +588,13 @@ export class Balancer extends EventEmitter<BalancerEvents> {
 }
 
 /** By name as written, else without regard to case: what variables come to is in any spelling, and nginx takes it. */
-function clusterFinder(clusters: Clusters): (name: string) => Cluster<UpstreamConnection> | undefined {
+function clusterFinder(clusters: Clusters): (name: string) => Cluster<LegConnection> | undefined {
   const byLowerName = new Map([...clusters].map(([name, cluster]) => [name.toLowerCase(), cluster]))
   return (name) => clusters.get(name) ?? byLowerName.get(name.toLowerCase())
 }
 
 /** The clusters of one configuration that are not the same in another. */
-function without(these: Clusters, those: Clusters): Cluster<UpstreamConnection>[] {
+function without(these: Clusters, those: Clusters): Cluster<LegConnection>[] {
   return [...these].filter(([name, cluster]) => those.get(name) !== cluster).map(([, cluster]) => cluster)
 }
 

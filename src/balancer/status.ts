@@ -3,7 +3,7 @@ import type { Cluster } from "../cluster/cluster.ts"
 import type { Endpoint } from "../cluster/endpoint.ts"
 import type { Pool } from "../cluster/pool.ts"
 import type { ClientConnection } from "../relay/downstream/client-connection.ts"
-import type { UpstreamConnection } from "../relay/upstream/upstream.ts"
+import type { LegConnection } from "../relay/upstream/leg-connection.ts"
 
 /** An address that is open. */
 export interface OpenAddress {
@@ -35,6 +35,8 @@ export interface ClusterSnapshot {
   name: string
   endpoints: {
     address: string
+    /** Its place in the rows of numbers. */
+    slot: number
     /** Streams that have picked it. */
     streamsOpen: number
     /** Those of them that hold a slot on one of its connections. */
@@ -69,7 +71,7 @@ export interface StreamSnapshot {
 export function describe(from: {
   nowMs: number
   addresses: OpenAddress[]
-  clusters: Iterable<Cluster<UpstreamConnection>>
+  clusters: Iterable<Cluster<LegConnection>>
   downstream: Iterable<ClientConnection>
   handshakes: number
   streamsEnded: number
@@ -111,7 +113,7 @@ export function describe(from: {
   }
 }
 
-function leasesOf(pools: readonly Pool<UpstreamConnection>[]): number {
+function leasesOf(pools: readonly Pool<LegConnection>[]): number {
   let leases = 0
   for (const { connections } of pools) for (const { streamsOpen } of connections) leases += streamsOpen
   return leases
@@ -122,13 +124,14 @@ function ejectedForMs(endpoint: Endpoint, nowMs: number): number | null {
   return endpoint.isEjected(nowMs) && Number.isFinite(left) ? left : null
 }
 
-export function describeCluster(cluster: Cluster<UpstreamConnection>, nowMs: number): ClusterSnapshot {
+export function describeCluster(cluster: Cluster<LegConnection>, nowMs: number): ClusterSnapshot {
   return {
     name: cluster.name,
     endpoints: [...cluster.endpoints].map((endpoint) => {
       const pools = cluster.poolsOf(endpoint)
       return {
         address: endpoint.address,
+        slot: endpoint.slot,
         streamsOpen: endpoint.streamsOpen,
         leases: leasesOf(pools),
         connections: pools.reduce((sum, { connections }) => sum + connections.length, 0),

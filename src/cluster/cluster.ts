@@ -1,9 +1,9 @@
 import { parseAddress } from "../config/address.ts"
 import { defaultEndpoint } from "../config/defaults.ts"
-import type { ClusterConfig, Policy } from "../config/model.ts"
+import type { ClusterConfig, EndpointConfig, Policy } from "../config/model.ts"
 import { Availability, type Epoch } from "./availability.ts"
 import type { Connector } from "./connectors.ts"
-import type { StreamCount } from "./counts.ts"
+import type { StreamCounts } from "./counts.ts"
 import { Endpoint } from "./endpoint.ts"
 import { type OutcomeLog, Outcomes } from "./outcomes.ts"
 import { LeastStreams } from "./policies/least-streams.ts"
@@ -12,7 +12,7 @@ import { RoundRobin } from "./policies/round-robin.ts"
 import type { Pool, PooledConnection } from "./pool.ts"
 import { Pools, type PoolsContext } from "./pools.ts"
 import { RetryBudget } from "./retry-budget.ts"
-import { configuredEndpoints, type EndpointState } from "./state.ts"
+import type { EndpointState } from "./state.ts"
 
 const policies: Record<Policy, MakePicker> = {
   round_robin: (endpoints) => new RoundRobin(endpoints),
@@ -24,8 +24,7 @@ const DEMAND_MS = 10_000
 
 export interface ClusterContext<C extends PooledConnection> extends PoolsContext<C> {
   log: OutcomeLog
-  /** Where streams are counted, for each endpoint in the configuration's order. Default: by the cluster itself. */
-  counts?: readonly StreamCount[]
+  counts: StreamCounts
 }
 
 /** One immutable picture of a cluster, read once per stream and swapped whole: which endpoints there are, in what roles. */
@@ -57,7 +56,7 @@ export class Cluster<C extends PooledConnection> {
   /** An endpoint is out, and for lack of demand it is not found out whether it is back. */
   #hasIdleProbe = false
 
-  constructor(config: ClusterConfig, context: ClusterContext<C>) {
+  constructor(config: ClusterConfig, endpoints: readonly EndpointState[], context: ClusterContext<C>) {
     const { limits, clock, log } = context
     this.name = config.name
     this.#config = config
@@ -79,7 +78,7 @@ export class Cluster<C extends PooledConnection> {
       onProbing: (endpoint, is) => this.#probing(endpoint, is),
       hasDemand: () => clock.now() - this.#pickedMs <= DEMAND_MS,
     })
-    this.#snapshot = this.#makeSnapshot(configuredEndpoints(config), context.counts)
+    this.#snapshot = this.#makeSnapshot(endpoints)
   }
 
   get snapshot(): Snapshot {
@@ -93,44 +92,26 @@ export class Cluster<C extends PooledConnection> {
   // ---- The control side ---------------------------------------------------------------------------------------
 
   /**
-   * Takes over what the control side says. An endpoint that stays keeps its connections, counts and health; one that is
-   * gone gets no new streams, and its connections end with their last.
+   * Takes over what the control side says, in one assignment. An endpoint that stays keeps its connections, counts and health;
+   * one that is gone gets no new streams, and its connections end with their last. Cost: O(endpoints).
    */
-  apply(endpoints: readonly EndpointState[]): void {
-    const isSame = this.#isSameMembership(endpoints)
-    for (const state of endpoints) this.#update(state)
-    this.#epoch.value++
-    if (!isSame) this.#snapshot = this.#makeSnapshot(endpoints)
-  }
-
-  #isSameMembership(endpoints: readonly EndpointState[]): boolean {
-    const { primary, backup } = this.#snapshot
-    const taking = endpoints.filter(({ drain }) => !drain)
-    const isIn = ({ slot, address, role }: EndpointState): boolean => {
-      const endpoint = this.#bySlot.get(slot)
-      if (endpoint?.address !== address) return false
-      return (role === "primary" ? primary : backup).includes(endpoint)
+  apply(states: readonly EndpointState[]): void {
+    let isSame = states.length === this.#bySlot.size
+    for (const state of states) {
+      const endpoint = this.#bySlot.get(state.slot)
+      if (endpoint?.address !== state.address) isSame = false
+      else if (endpoint.update(state)) isSame = false
     }
-    return (
-      endpoints.length === this.#bySlot.size &&
-      taking.length === primary.length + backup.length &&
-      taking.every(isIn)
-    )
+    if (!isSame) this.#snapshot = this.#makeSnapshot(states)
+    this.#epoch.value++
   }
 
-  #update({ slot, weight, health }: EndpointState): void {
-    const endpoint = this.#bySlot.get(slot)
-    if (endpoint === undefined) return
-    endpoint.weight = weight
-    endpoint.health = health
-  }
-
-  #makeSnapshot(states: readonly EndpointState[], counts?: readonly StreamCount[]): Snapshot {
+  #makeSnapshot(states: readonly EndpointState[]): Snapshot {
     const gone = new Map(this.#bySlot)
     const primary: Endpoint[] = []
     const backup: Endpoint[] = []
     for (const state of states) {
-      const endpoint = this.#endpoint(state, counts?.[state.slot])
+      const endpoint = this.#endpoint(state)
       if (gone.get(state.slot) === endpoint) gone.delete(state.slot)
       if (!state.drain) (state.role === "primary" ? primary : backup).push(endpoint)
     }
@@ -144,18 +125,29 @@ export class Cluster<C extends PooledConnection> {
   }
 
   /** The one in that slot, where it has this address. */
-  #endpoint(state: EndpointState, count: StreamCount | undefined): Endpoint {
+  #endpoint(state: EndpointState): Endpoint {
     const { slot, address } = state
     const known = this.#bySlot.get(slot)
     if (known?.address === address) return known
-    const config =
-      this.#config.endpoints.find((one) => one.address === address) ??
-      defaultEndpoint(parseAddress(address, null)!)
-    const endpoint = new Endpoint(config, slot, count)
+    const endpoint = new Endpoint(this.#settingsOf(state), slot, this.#context.counts.countOf(slot))
+    endpoint.update(state)
     this.#bySlot.set(slot, endpoint)
     this.#pools.add(endpoint)
-    this.#update(state)
     return endpoint
+  }
+
+  /** Those of the entry that it comes from, with an address of its own. */
+  #settingsOf({ address, origin }: EndpointState): EndpointConfig {
+    const settings = this.#config.endpoints[origin]
+    if (settings?.address === address) return settings
+    const { host, port, unixPath } = parseAddress(address, null)!
+    return {
+      ...(settings ?? defaultEndpoint({ text: address, host, port, unixPath })),
+      address,
+      host,
+      port,
+      unixPath,
+    }
   }
 
   // ---- Streams ------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 import type { ClusterConfig, EndpointConfig } from "../config/model.ts"
 import { OwnStreamCount, type StreamCount } from "./counts.ts"
-import type { EndpointHealth } from "./state.ts"
+import type { EndpointHealth, EndpointState } from "./state.ts"
 
 const NEVER = Number.NEGATIVE_INFINITY
 
@@ -19,6 +19,8 @@ export class Endpoint {
   weight: number
   /** What active checks say, from the control side. */
   health: EndpointHealth = "unknown"
+  #role: EndpointState["role"] = "primary"
+  #isDraining = false
   /** How often to PING it, where it has asked for less than its cluster's setting. */
   keepalive: ClusterConfig["keepalive"] | null = null
   /** Streams wait for a place there, and it takes no more connections: its pool says so. */
@@ -52,6 +54,16 @@ export class Endpoint {
     this.address = config.address
     this.slot = slot
     this.weight = config.weight
+  }
+
+  /** Takes over what the control side says. True when that makes it a member of another list, or one of another weight. */
+  update({ weight, health, role, drain }: EndpointState): boolean {
+    const isOther = this.#role !== role || this.#isDraining !== drain
+    this.weight = weight
+    this.health = health
+    this.#role = role
+    this.#isDraining = drain
+    return isOther
   }
 
   /** Ejected, and not yet back: it may be on trial. */

@@ -52,6 +52,10 @@ export interface ListenerConfig {
   headerTimeoutMs: number | null
   /** A connection without streams is closed after it. nginx: `keepalive_timeout`. */
   idleConnectionTimeoutMs: number | null
+  /** At this age, give or take a fifth, the connection gets GOAWAY; its streams go on. */
+  maxConnectionAgeMs: number | null
+  /** How long after that GOAWAY until the streams that are left end with UNAVAILABLE. */
+  maxConnectionAgeGraceMs: number | null
   /** After so many requests the connection gets GOAWAY. nginx: `keepalive_requests`. */
   maxRequestsPerConnection: number | null
   socketKeepalive: boolean
@@ -136,6 +140,8 @@ export interface RouteSettings {
   sendTimeoutMs: number | null
   /** Longest silence of the downstream before its half-close. nginx: `client_body_timeout`. */
   bodyTimeoutMs: number | null
+  /** Older streams end with UNAVAILABLE, so that they come again elsewhere; give or take a fifth. */
+  maxStreamAgeMs: number | null
   /** Most DATA octets one request may carry in all. nginx: `client_max_body_size`. */
   maxBodyOctets: number | null
   retry: RetryConfig
@@ -197,6 +203,8 @@ export type RetryCondition =
   | "invalid_header"
   | "non_idempotent"
   | `http_${403 | 404 | 429 | 500 | 502 | 503 | 504}`
+  /** The endpoint's whole answer is that status, in a head of its own: no message came before. */
+  | `grpc_${"cancelled" | "deadline_exceeded" | "resource_exhausted" | "internal" | "unavailable"}`
 
 export interface RetryConfig {
   conditions: RetryCondition[]
@@ -230,6 +238,8 @@ export interface ClusterConfig {
   idleTimeoutMs: number | null
   maxConnectionAgeMs: number | null
   maxRequestsPerConnection: number | null
+  /** How long live streams may go on where an endpoint drains or has left; null: for as long as they like. */
+  drainGraceMs: number | null
   /** HTTP/2 PING to find dead peers. */
   keepalive: { intervalMs: number; timeoutMs: number }
 }

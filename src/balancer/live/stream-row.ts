@@ -1,10 +1,7 @@
 import type { HeaderList } from "../../http2/header-list.ts"
 import { maskHeader, maskText } from "../../record/mask.ts"
 import type { AttemptRecord, ConnectionRecord } from "../../record/record.ts"
-import type { StreamOwner } from "../../relay/call/stream-owner.ts"
-
-/** For what a stream waits: for a place on a connection, for the endpoint's credit, for the client's. */
-export type WaitsFor = "connection" | "endpoint" | "client" | null
+import type { StreamOwner, WaitsFor } from "../../relay/call/stream-owner.ts"
 
 /** A live stream in a list: plain data. Times are whole milliseconds, of sizes the unit is in the name. */
 export interface StreamRow {
@@ -103,8 +100,8 @@ export function rowOf(owner: StreamOwner, listener: string, time: ThreadTime): S
     listener,
     protocol: connection.protocol,
     server: record.serverName,
-    route: owner.routeName,
-    cluster: owner.clusterName,
+    route: owner.route.name,
+    cluster: owner.cluster?.name ?? "",
     endpoint: owner.endpointAddress,
     thread: time.thread,
     startedAtMs: time.startMs + record.startMs,

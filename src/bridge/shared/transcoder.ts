@@ -127,16 +127,20 @@ export abstract class Transcoder implements DownstreamStream, StreamOwner {
     return this.call.endpointAddress
   }
 
-  get routeName(): string {
-    return this.call.routeName
+  get route() {
+    return this.call.route
   }
 
-  get clusterName(): string {
-    return this.call.clusterName
+  get cluster() {
+    return this.call.cluster
   }
 
   get waitsFor() {
     return this.call.waitsFor
+  }
+
+  get paced() {
+    return this.call.paced
   }
 
   get bufferedOctets(): number {

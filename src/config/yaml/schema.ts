@@ -105,7 +105,8 @@ const ACCESS_LOG_ERROR = 'must be a path, a map with a path, a list of those, or
 
 const retryConditions = [
   ...(["error", "timeout", "invalid_header", "non_idempotent", "http_403", "http_404", "http_429"] as const),
-  ...(["http_500", "http_502", "http_503", "http_504"] as const),
+  ...(["http_500", "http_502", "http_503", "http_504", "grpc_cancelled"] as const),
+  ...(["grpc_deadline_exceeded", "grpc_resource_exhausted", "grpc_internal", "grpc_unavailable"] as const),
 ] as const
 
 const METHOD_ERROR = 'must be a method such as "/chat.Chat/BidStream"'
@@ -162,6 +163,11 @@ const settingsShape = {
   bodyTimeout: someDurationOrNone
     .optional()
     .describe(says("Longest silence of a client that has not finished.", defaults.settings.bodyTimeout)),
+  maxStreamAge: someDurationOrNone
+    .optional()
+    .describe(
+      says("Older streams end with UNAVAILABLE; give or take a fifth.", defaults.settings.maxStreamAge),
+    ),
   maxBodySize: someSizeOrNone
     .optional()
     .describe(says("Most octets of one request, all messages together.", defaults.settings.maxBodySize)),
@@ -340,6 +346,16 @@ const listenerObject = z
     idleTimeout: durationOrNone
       .optional()
       .describe(says("A connection without streams is closed after it.", defaults.listener.idleTimeout)),
+    maxConnectionAge: someDurationOrNone
+      .optional()
+      .describe(
+        says("Then GOAWAY; its streams go on. Give or take a fifth.", defaults.listener.maxConnectionAge),
+      ),
+    maxConnectionAgeGrace: durationOrNone
+      .optional()
+      .describe(
+        says("After that GOAWAY: then streams that are left end.", defaults.listener.maxConnectionAgeGrace),
+      ),
     maxRequestsPerConnection: countOrNone()
       .optional()
       .describe(says("Then GOAWAY.", defaults.listener.maxRequestsPerConnection)),
@@ -391,6 +407,11 @@ const clusterShape = {
   maxRequestsPerConnection: countOrNone()
     .optional()
     .describe(says("", defaults.cluster.maxRequestsPerConnection)),
+  drainGrace: durationOrNone
+    .optional()
+    .describe(
+      says("For streams of an endpoint that drains or has left; then they end.", defaults.cluster.drainGrace),
+    ),
   keepalive: z
     .strictObject({
       interval: someDuration.optional().describe(says("", defaults.cluster.keepaliveInterval)),

@@ -33,20 +33,6 @@ export function ownSocketPath(env: NodeJS.ProcessEnv, pid: number): string {
   return join(directory!, `admin-${pid}.sock`)
 }
 
-/** The sockets of live processes, for commands. */
-export function foundSockets(env: NodeJS.ProcessEnv): { path: string; pid: number }[] {
-  return [...new Set(directories(env))].flatMap((directory) => {
-    try {
-      return readdirSync(directory).flatMap((name) => {
-        const pid = Number(NAME.exec(name)?.[1] ?? 0)
-        return pid > 0 && isAlive(pid) ? [{ path: join(directory, name), pid }] : []
-      })
-    } catch {
-      return []
-    }
-  })
-}
-
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)

@@ -71,13 +71,12 @@ export const metrics: readonly Metric[] = [
     help: "Live streams at an endpoint.",
     labels: CLUSTER,
     read: ({ view }) =>
-      view.config.clusters.flatMap(({ name, endpoints }) => {
-        const streams = view.streamsOf(name)
-        return endpoints.map(({ address }, index) => ({
+      view.config.clusters.flatMap(({ name }) =>
+        view.endpointsOf(name).map(({ address, slot }) => ({
           labels: { cluster: name, endpoint: address },
-          value: streams[index] ?? 0,
-        }))
-      }),
+          value: view.streamsAt(slot),
+        })),
+      ),
   },
   {
     name: "sluice_connections_accepted_total",

@@ -57,9 +57,11 @@ const endpoint = z
   .strictObject({
     address: z.string(),
     state: z
-      .enum(["up", "ejected", "unhealthy", "draining", "down"])
+      .enum(["up", "ejected", "unhealthy", "draining"])
       .describe("Whether it gets new streams, and why not."),
     role: z.enum(["primary", "backup"]),
+    health: z.enum(["unknown", "healthy", "unhealthy"]).describe("By active checks."),
+    zone: z.string().nullable(),
     weight: z.number(),
     streams: count.describe("Live streams, of all threads."),
     fairStreams: z
@@ -179,18 +181,8 @@ export const events = z
   })
   .meta({ id: "Events" })
 
-// ---- Orders ---------------------------------------------------------------------------------------------------
-
-export const orderAnswer = z
-  .strictObject({
-    done: z.boolean().describe("False: it was so already."),
-    message: z.string(),
-  })
-  .meta({ id: "Order" })
-
 export type Status = z.infer<typeof status>
 export type Clusters = z.infer<typeof clusters>
 export type Streams = z.infer<typeof streams>
 export type AdminEvent = z.infer<typeof event>
 export type Events = z.infer<typeof events>
-export type OrderAnswer = z.infer<typeof orderAnswer>

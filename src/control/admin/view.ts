@@ -1,6 +1,7 @@
 import type { AnswerPart, Question } from "../../balancer/live/question.ts"
 import type { OpenAddress } from "../../balancer/status.ts"
 import type { SharedMemory } from "../../balancer/thread/shared-numbers.ts"
+import type { EndpointState } from "../../cluster/state.ts"
 import type { Config } from "../../config/model.ts"
 
 /** What the admin API sees of the control side, and may ask of it. */
@@ -18,8 +19,10 @@ export interface ControlView {
   readonly threads: readonly { readonly index: number; readonly isReady: boolean; readonly version: number }[]
   /** Live streams, over all threads. */
   readonly streamsOpen: number
-  /** Live streams of the endpoints of a cluster, in its order. */
-  streamsOf(cluster: string): readonly number[]
+  /** The endpoints of a cluster, whatever they come from. */
+  endpointsOf(cluster: string): readonly EndpointState[]
+  /** Live streams of the endpoint in `slot`. */
+  streamsAt(slot: number): number
   /** The answer of each thread that listens, in pieces; null of one that gave none. */
   ask(question: Question): Promise<(AnswerPart[] | null)[]>
   /** Of one, by its number from 0; null: it does not listen. */

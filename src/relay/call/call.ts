@@ -10,18 +10,28 @@ import { NewStreamRecord } from "../../record/stream-record.ts"
 import type { PhasedCall } from "../route/phase.ts"
 import { bodyTooLarge, leave } from "../route/phases.ts"
 import type { Route } from "../route/route.ts"
-import type { UpstreamConnection } from "../upstream/upstream.ts"
+import type { LegConnection } from "../upstream/leg-connection.ts"
 import type { CallContext } from "./call-context.ts"
 import { type CallTimer, makeCallTimer, type TimedCall } from "./call-timer.ts"
 import { ClientRequest } from "./client-request.ts"
 import { ClientResponse } from "./client-response.ts"
 import { Leg, type LegOwner } from "./leg.ts"
-import { COMPLETE, cancelledBy, ENDED, failureOf, type LegEnd, legEndOfFailure, REJECTED } from "./leg-end.ts"
+import {
+  COMPLETE,
+  cancelledBy,
+  ENDED,
+  failureOf,
+  type LegEnd,
+  legEndOfFailure,
+  REJECTED,
+  statusEndOf,
+} from "./leg-end.ts"
 import type { Reply } from "./local-reply.ts"
 import { countRequest, countResponse, type MessageScanners } from "./messages.ts"
 import { reportCall } from "./report.ts"
 import { pickLeg, Retries, type RetryingCall } from "./retries.ts"
-import { type DownstreamStream, isOver, type StreamOwner } from "./stream-owner.ts"
+import { type DownstreamStream, isOver, type StreamOwner, type WaitsFor } from "./stream-owner.ts"
+import { waitsFor } from "./waits-for.ts"
 
 /**
  * What the client sees of its stream, from head to report. Each leg is an upstream stream that serves it.
@@ -44,7 +54,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   readonly route: Route
   readonly record: NewStreamRecord
   readonly isGrpc: boolean
-  cluster: Cluster<UpstreamConnection> | null = null
+  cluster: Cluster<LegConnection> | null = null
   /** Null for a call that a phase answers; with it the call counts as admitted. */
   snapshot: Snapshot | null = null
   readonly #request: ClientRequest
@@ -94,7 +104,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     const leg = pickLeg(this, this.#retries)
     if (!(leg instanceof Leg)) return this.#fail(last ?? leg, ENDED)
     this.#leg = leg
-    leg.begin()
+    leg.begin(this.#retries?.delayMs)
   }
 
   onLegReady(leg: Leg): void {
@@ -158,7 +168,8 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     if (leg !== this.#leg) return
     this.#timer?.timeouts?.fromUpstream(this.context.clock)
     // 5. Only a head that is passed on, or intercepted, is the answer.
-    if (head.status >= 400 && this.#goesOn(leg, { kind: "status", status: head.status })) return
+    const status = statusEndOf(head, endStream && this.isGrpc)
+    if (status !== null && this.#goesOn(leg, status)) return
     leg.accepted()
     this.#request.commit()
     const { settings, errorStatuses, responseRewrite } = this.route
@@ -242,7 +253,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
 
   onTimer(): void {
     const leg = this.#leg!
-    const what = this.#timer!.check(leg.upstream, this.downstream, leg.address)
+    const what = this.#timer!.check(leg, this.downstream)
     if (what === null) return this.#timer!.arm()
     if (what.kind !== "read_timeout" && what.kind !== "send_timeout") return this.fail(what)
     // As nginx has it, another endpoint may be asked, and this one is blamed, as long as no answer has begun.
@@ -295,18 +306,12 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     return this.#leg?.address ?? ""
   }
 
-  get routeName(): string {
-    return this.route.name
+  get waitsFor(): WaitsFor {
+    return waitsFor(this.#leg, this.downstream)
   }
 
-  get clusterName(): string {
-    return this.cluster?.name ?? ""
-  }
-
-  get waitsFor() {
-    if (this.#leg !== null && !this.#leg.isOver && this.#leg.upstream === null) return "connection"
-    if (this.downstream.queuedOctets > 0) return "client"
-    return (this.#leg?.queuedOctets ?? 0) > 0 ? "endpoint" : null
+  get paced(): Leg | null {
+    return this.#leg?.isOver === false ? this.#leg : null
   }
 
   get bufferedOctets(): number {

@@ -5,18 +5,22 @@ import type { Endpoint } from "../../cluster/endpoint.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { NewStreamRecord } from "../../record/stream-record.ts"
 import type { Route } from "../route/route.ts"
-import type { UpstreamConnection } from "../upstream/upstream.ts"
+import type { LegConnection } from "../upstream/leg-connection.ts"
 import { EarlierLegs } from "./earlier-legs.ts"
-import { Leg, type LegContext, type LegOwner } from "./leg.ts"
+import { Leg, type LegOwner } from "./leg.ts"
+import type { LegContext } from "./leg-context.ts"
 import type { LegEnd } from "./leg-end.ts"
 import { nextLeg } from "./next-leg.ts"
+import { backoffMs } from "./retry-delay.ts"
+
+const NEVER = Number.POSITIVE_INFINITY
 
 /** The call whose legs these are. */
 export interface RetryingCall {
   readonly context: LegContext
   readonly route: Route
   readonly record: NewStreamRecord
-  readonly cluster: Cluster<UpstreamConnection> | null
+  readonly cluster: Cluster<LegConnection> | null
   /** Of the cluster, read once: a reload does not change where the call may go. */
   readonly snapshot: Snapshot | null
 }
@@ -36,34 +40,48 @@ export function pickLeg(call: RetryingCall & LegOwner, retries: Retries | null):
 export class Retries {
   /** Endpoints that are not asked again; null: none yet. */
   tried: Endpoint[] | null = null
+  /** What the next leg waits before it begins. */
+  delayMs = 0
   /** GOAWAY has let an endpoint be asked again. */
   #hasRepeatedEndpoint = false
   #earlierLegs: EarlierLegs | null = null
 
   /** Whether another leg follows `leg`, which ended so: gathers the facts for `nextLeg` and takes note of its decision. */
   mayGoOn(call: RetryingCall, leg: Leg, end: LegEnd, isHeadSent: boolean, isReplayable: boolean): boolean {
-    const { context, record } = call
+    const { context, record, route } = call
+    const { limits, counters, env } = context
+    const { retry } = route.settings
     const nowMs = Math.floor(context.clock.now())
     const { primary, backup } = call.snapshot!
     const { retryBudget } = call.cluster!
+    const legs = record.attempts.length - (this.#hasRepeatedEndpoint ? 1 : 0)
+    const elapsedMs = nowMs - record.startMs
     const decision = nextLeg(
       {
-        retry: call.route.settings.retry,
+        retry,
         method: record.head.method,
-        legs: record.attempts.length - (this.#hasRepeatedEndpoint ? 1 : 0),
+        legs,
         endpoints: primary.length + backup.length,
-        elapsedMs: nowMs - record.startMs,
+        elapsedMs,
         isHeadSent,
         isReplayable,
         hasRepeatedEndpoint: this.#hasRepeatedEndpoint,
         isBudgetLeft: retryBudget.isLeft(nowMs),
+        leftMs: Math.min(
+          record.deadlineMs === 0 ? NEVER : record.deadlineMs - nowMs,
+          retry.timeoutMs === null ? NEVER : retry.timeoutMs - elapsedMs,
+        ),
+        pushbackMaxMs: limits.retryPushbackMaxMs,
+        backoffMs: legs < 2 ? 0 : backoffMs(legs, limits, env.random()),
       },
       end,
     )
     if (decision.next !== "leg") {
-      if (decision.isBudgetSpent) context.counters.add(counterIds.retry_budget_exhausted)
+      if (decision.limit !== null) counters.add(counterIds[decision.limit])
       return false
     }
+    this.delayMs = decision.afterMs
+    if (decision.afterMs > 0) counters.add(counterIds.retries_delayed)
     if (decision.takesBudget) retryBudget.take(nowMs)
     if (decision.mayRepeatEndpoint) this.#hasRepeatedEndpoint = true
     else (this.tried ??= []).push(leg.endpoint)

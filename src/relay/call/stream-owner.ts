@@ -2,6 +2,7 @@ import type { StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { Failure } from "../../record/failure.ts"
 import type { StreamRecord } from "../../record/record.ts"
+import type { PacedStream } from "../pacing/pacer.ts"
 
 /** What a call needs of its client's stream. An HTTP/2 stream has it as it is; each bridge presents the same. */
 export interface DownstreamStream {
@@ -27,17 +28,20 @@ export interface DownstreamStream {
   chargePeer(): void
 }
 
+/** Whose credit a stream waits for, or a place on a connection; null: it does not wait. */
+export type WaitsFor = "connection" | "endpoint" | "client" | null
+
 /** What a client's connection needs of the owner of a stream: a call, or a bridge that translates for one. */
 export interface StreamOwner {
   readonly record: StreamRecord
   readonly endpointAddress: string
-  /** As the configuration names it; empty: none matched. */
-  readonly routeName: string
-  /** Empty where no endpoint is asked. */
-  readonly clusterName: string
-  /** Whose credit it waits for, or a place on a connection; null: it does not wait. */
-  readonly waitsFor: "connection" | "endpoint" | "client" | null
+  readonly route: { readonly name: string }
+  /** Null where no endpoint is asked. */
+  readonly cluster: { readonly name: string } | null
+  readonly waitsFor: WaitsFor
   readonly bufferedOctets: number
+  /** What of it is to be given a turn when it has to end or to move; null: it is at no endpoint. */
+  readonly paced: PacedStream | null
   /** Octets are valid during the call only. Give credit for them by the stream's `consume`. */
   onRequestData(octets: Buffer, start: number, end: number, endStream: boolean): void
   onRequestTrailers(list: HeaderList): void

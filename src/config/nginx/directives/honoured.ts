@@ -58,7 +58,7 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   [
     "server",
     "U 1+*",
-    "an endpoint: `weight`, `max_fails`, `fail_timeout`, `max_conns` (streams), `backup`, `down`",
+    "an endpoint: `weight`, `max_fails`, `fail_timeout`, `max_conns` (streams), `backup`, `down`, and `drain`, which is the same: no new streams, live ones go on",
   ],
   ["least_conn", "U 0*", "fewest streams open, by weight"],
   ["keepalive", "U 1-2", "idle connections kept"],
@@ -78,7 +78,7 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   [
     "grpc_next_upstream",
     "HSL 1+*",
-    "when another endpoint is tried; never after the request was seen, without `non_idempotent`",
+    "when another endpoint is tried; never after the request was seen, without `non_idempotent`; Sluice's own: `grpc_unavailable`, `grpc_resource_exhausted`, `grpc_internal`, `grpc_cancelled`, `grpc_deadline_exceeded`",
   ],
   ["grpc_next_upstream_tries", "HSL number", "most tries; 0: as many as there are endpoints"],
   ["grpc_next_upstream_timeout", "HSL time", "no more tries after it; 0: no limit"],
