@@ -11,6 +11,8 @@ export interface Answering {
   /** From 1. */
   readonly thread: number
   readonly clock: Clock
+  /** Of the clock's 0, since 1970; the same for every question, or a page would not begin where another ended. */
+  readonly startMs: number
   /** Takes each piece but the last. */
   tell(part: AnswerPart): void
 }
@@ -19,9 +21,8 @@ export interface Answering {
 export async function answer(
   balancer: Balancer,
   question: Question,
-  { thread, clock, tell }: Answering,
+  { thread, clock, startMs, tell }: Answering,
 ): Promise<AnswerPart> {
-  const startMs = Math.round(clock.wallMs() - clock.now())
   const time = (): ThreadTime => ({ nowMs: clock.now(), startMs, thread })
   switch (question.kind) {
     case "clusters":

@@ -16,6 +16,7 @@ const tell = (message: FromThread): void => parentPort!.postMessage(message)
 
 class DataThread {
   readonly #index: number
+  readonly #clockStartMs = Math.round(systemClock.wallMs() - systemClock.now())
   readonly #file: ProcessLog
   readonly #log: Log
   readonly #network = new GivenSockets()
@@ -97,6 +98,7 @@ class DataThread {
     const last = await answer(this.#balancer, question, {
       thread: this.#index + 1,
       clock: systemClock,
+      startMs: this.#clockStartMs,
       tell: (part) => say(part, false),
     })
     say(last, true)
