@@ -438,8 +438,9 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const endpoints = new Map(state.clusters.map((cluster) => [cluster.name, cluster.endpoints]))
     for (const cluster of config.clusters) {
       const isSame = texts.get(cluster.name) === JSON.stringify(cluster)
-      const kept = isSame ? before!.clusters.get(cluster.name)! : null
-      clusters.set(cluster.name, kept ?? this.#makeCluster(cluster, endpoints.get(cluster.name)!))
+      const last = before?.clusters.get(cluster.name) ?? null
+      const next = isSame ? last! : this.#makeCluster(cluster, endpoints.get(cluster.name)!, last)
+      clusters.set(cluster.name, next)
     }
     const tls = this.#tls.plan()
     try {
@@ -488,7 +489,11 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     return log
   }
 
-  #makeCluster(config: ClusterConfig, endpoints: readonly EndpointState[]): Cluster<LegConnection> {
+  #makeCluster(
+    config: ClusterConfig,
+    endpoints: readonly EndpointState[],
+    before: Cluster<LegConnection> | null,
+  ): Cluster<LegConnection> {
     return new Cluster<LegConnection>(config, endpoints, {
       clock: this.#clock,
       random: this.#env.random,
@@ -497,6 +502,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       onLimit: (counter) => this.counters.add(counterIds[counter as keyof typeof counterIds]),
       connect: this.#upstreams.plain,
       counts: this.#numbers.streams,
+      before: before === null ? null : new Set([...before.endpoints].map(({ address }) => address)),
     })
   }
 

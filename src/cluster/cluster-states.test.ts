@@ -18,7 +18,7 @@ const known = (port: number, change: Partial<KnownEndpoint> = {}): KnownEndpoint
   origin: 0,
   weight: 1,
   zone: null,
-  role: "primary",
+  priority: 0,
   drain: false,
   ...change,
 })

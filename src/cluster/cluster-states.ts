@@ -15,7 +15,7 @@ export interface ClusterChange {
   readonly cluster: string
   readonly joined: readonly string[]
   readonly left: readonly string[]
-  /** Stayed, with another weight, role, health or drain. */
+  /** Stayed, with another weight, priority, health or drain. */
   readonly changed: readonly string[]
   /** How many there are now. */
   readonly endpoints: number
@@ -242,7 +242,7 @@ function changeOf(
 function isSame(one: EndpointState, other: EndpointState): boolean {
   return (
     one.weight === other.weight &&
-    one.role === other.role &&
+    one.priority === other.priority &&
     one.health === other.health &&
     one.drain === other.drain &&
     one.zone === other.zone &&

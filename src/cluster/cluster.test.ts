@@ -52,7 +52,7 @@ function clusterOf() {
     { ...defaultCluster("test"), endpoints: [defaultEndpoint(address)] },
     { clock: new ManualClock(), random: () => 0.5, limits: defaultLimits, log, connect, onLimit: () => {} },
   )
-  const endpoint = cluster.snapshot.primary[0]!
+  const endpoint = cluster.snapshot.endpoints[0]!
   /** A connector of its own, as a route with TLS has. */
   const way: Connector<FakeConnection> = () => connect()
   /** A stream that began before takes a place and gives it back. */
@@ -303,7 +303,7 @@ describe("what the control side says", () => {
     origin: "abcdefgh".indexOf(name),
     weight: 1,
     zone: null,
-    role: "primary",
+    priority: 0,
     health: "unknown",
     drain: false,
     ...change,
@@ -316,7 +316,7 @@ describe("what the control side says", () => {
     ["all unhealthy", [state("a", { health: "unhealthy" }), state("b", { health: "unhealthy" })], "ababab"],
     ["drained", [state("a", { drain: true }), state("b")], "bbbbbb"],
     ["all drained", [state("a", { drain: true }), state("b", { drain: true })], "------"],
-    ["a backup", [state("a", { role: "backup" }), state("b")], "bbbbbb"],
+    ["a backup", [state("a", { priority: 1 }), state("b")], "bbbbbb"],
     ["gone", [state("b")], "bbbbbb"],
     ["one more", [state("a"), state("b"), state("c")], "abcabc"],
     ["another in its slot", [state("a", { address: "d:1" }), state("b")], "dbdbdb"],

@@ -16,11 +16,17 @@ export class Endpoint {
   readonly address: string
   /** Its place in the rows of numbers by endpoint; kept for life. */
   readonly slot: number
+  /** What hashes place it by. */
+  readonly hashKey: string
+  /** As `EndpointState.priority`. */
+  priority = 0
+  /** Of new streams: less than the full one while it starts slowly. */
   weight: number
+  fullWeight: number
+  /** Takes no new streams, not even when no other does. */
+  isDraining = false
   /** What active checks say, from the control side. */
   health: EndpointHealth = "unknown"
-  #role: EndpointState["role"] = "primary"
-  #isDraining = false
   /** How often to PING it, where it has asked for less than its cluster's setting. */
   keepalive: ClusterConfig["keepalive"] | null = null
   /** Streams wait for a place there, and it takes no more connections: its pool says so. */
@@ -53,16 +59,19 @@ export class Endpoint {
     this.#count = count
     this.address = config.address
     this.slot = slot
+    this.hashKey = config.hashKey ?? config.address
     this.weight = config.weight
+    this.fullWeight = config.weight
   }
 
   /** Takes over what the control side says. True when that makes it a member of another list, or one of another weight. */
-  update({ weight, health, role, drain }: EndpointState): boolean {
-    const isOther = this.#role !== role || this.#isDraining !== drain
-    this.weight = weight
+  update({ weight, health, priority, drain }: EndpointState): boolean {
+    const isOther = this.priority !== priority || this.isDraining !== drain || this.fullWeight !== weight
+    if (this.fullWeight !== weight) this.weight = weight
+    this.fullWeight = weight
     this.health = health
-    this.#role = role
-    this.#isDraining = drain
+    this.priority = priority
+    this.isDraining = drain
     return isOther
   }
 

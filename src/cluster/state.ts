@@ -10,8 +10,8 @@ export interface KnownEndpoint {
   readonly origin: number
   readonly weight: number
   readonly zone: string | null
-  /** `backup`: used when no primary endpoint can be. */
-  readonly role: "primary" | "backup"
+  /** From 0: used where no endpoint of a lower number can be. nginx: 0, and 1 for `backup`; DNS: SRV's, in order. */
+  readonly priority: number
   /** Takes no new streams, not even when no other does; those that it has go on. */
   readonly drain: boolean
 }
@@ -65,7 +65,7 @@ export function configuredEndpoints({ endpoints }: Pick<ClusterConfig, "endpoint
     origin,
     weight,
     zone: null,
-    role: backup ? "backup" : "primary",
+    priority: backup ? 1 : 0,
     drain: down,
   }))
 }

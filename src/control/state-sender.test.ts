@@ -6,7 +6,7 @@ import { StateSender } from "./state-sender.ts"
 
 const endpoint = (slot: number): EndpointState => {
   const known = { address: `10.0.0.1:${slot + 1}`, origin: 0, weight: 1, zone: null, drain: false }
-  return layOver({ ...known, role: "primary" }, slot, [], undefined)
+  return layOver({ ...known, priority: 0 }, slot, [], undefined)
 }
 
 /** A sender to a thread, and the states `a`, `b` … of so many endpoints. */

@@ -21,7 +21,7 @@ const known = ({ port }: RawServer): KnownEndpoint => ({
   origin: 0,
   weight: 1,
   zone: null,
-  role: "primary",
+  priority: 0,
   drain: false,
 })
 

@@ -7,6 +7,7 @@ import type { RequestHead, ResponseHead } from "../../http2/message-head.ts"
 import { type Failure, isCharged } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
 import { NewStreamRecord } from "../../record/stream-record.ts"
+import { sharedTemplate } from "../../record/template.ts"
 import type { PhasedCall } from "../route/phase.ts"
 import { bodyTooLarge, leave } from "../route/phases.ts"
 import type { Route } from "../route/route.ts"
@@ -300,6 +301,11 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     this.record.endMs = Math.floor(this.context.clock.now())
     this.#response.releaseHeaders(false)
     reportCall(this.context, this.route.accessLogs, this.record)
+  }
+
+  /** For policies that pick by a key. */
+  render(template: string): string {
+    return sharedTemplate(template).render(this.record, this.context.env)
   }
 
   get endpointAddress(): string {

@@ -82,6 +82,7 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
     this.#cluster = cluster
     this.endpoint = endpoint
     this.startMs = this.#nowMs()
+    cluster.times?.began(this, endpoint, this.startMs)
   }
 
   get address(): string {
@@ -168,7 +169,9 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
 
   /** Its head is the answer: the endpoint works. */
   accepted(): void {
-    this.#cluster.outcomes.legAnswered(this.endpoint)
+    const { outcomes, times } = this.#cluster
+    outcomes.legAnswered(this.endpoint)
+    if (times?.until === "header_time") times.answered(this, this.headersMs)
   }
 
   /** The client took octets of its response: the endpoint gets credit for as many. */
@@ -246,7 +249,11 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
 
   /** The one place that says whose fault it was, and to whom that counts. */
   #tellOutcome(end: LegEnd): void {
-    const { outcomes } = this.#cluster
+    const { outcomes, times } = this.#cluster
+    if (times !== null) {
+      if (end.kind === "complete") times.answered(this, this.endMs)
+      times.ended(this)
+    }
     const fault = faultOf(end)
     if (end.kind === "not_connected") outcomes.connectFailed(this.endpoint, end.reason)
     else if (end.kind === "status" && fault === "none") outcomes.legAnswered(this.endpoint)

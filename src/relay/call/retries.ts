@@ -1,7 +1,7 @@
 import { counterIds } from "../../base/counters.ts"
 import type { Cluster, Snapshot } from "../../cluster/cluster.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
-
+import type { PickSubject } from "../../cluster/policies/policy.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { NewStreamRecord } from "../../record/stream-record.ts"
 import type { Route } from "../route/route.ts"
@@ -16,7 +16,7 @@ import { backoffMs } from "./retry-delay.ts"
 const NEVER = Number.POSITIVE_INFINITY
 
 /** The call whose legs these are. */
-export interface RetryingCall {
+export interface RetryingCall extends PickSubject {
   readonly context: LegContext
   readonly route: Route
   readonly record: NewStreamRecord
@@ -28,7 +28,7 @@ export interface RetryingCall {
 /** The next leg, at an endpoint that was not tried, to be begun; or why there is none. */
 export function pickLeg(call: RetryingCall & LegOwner, retries: Retries | null): Leg | Failure {
   const cluster = call.cluster!
-  const endpoint = cluster.pick(call.snapshot!, retries === null ? null : retries.tried)
+  const endpoint = cluster.pick(call.snapshot!, retries === null ? null : retries.tried, call)
   if (endpoint === undefined)
     return failure("no_endpoint", `cluster ${cluster.name}: no endpoint is available`, true)
   const leg = new Leg(call, cluster, endpoint)
@@ -52,7 +52,6 @@ export class Retries {
     const { limits, counters, env } = context
     const { retry } = route.settings
     const nowMs = Math.floor(context.clock.now())
-    const { primary, backup } = call.snapshot!
     const { retryBudget } = call.cluster!
     const legs = record.attempts.length - (this.#hasRepeatedEndpoint ? 1 : 0)
     const elapsedMs = nowMs - record.startMs
@@ -61,7 +60,7 @@ export class Retries {
         retry,
         method: record.head.method,
         legs,
-        endpoints: primary.length + backup.length,
+        endpoints: call.snapshot!.endpoints.length,
         elapsedMs,
         isHeadSent,
         isReplayable,
