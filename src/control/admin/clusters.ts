@@ -39,13 +39,15 @@ function clusterOf(
       streams: view.streamsAt(endpoint.slot),
     }
   })
+  // Those of the first priority of which any can be used share the streams.
+  const used = Math.min(...parts.flatMap(({ state, endpoint }) => (state === "up" ? endpoint.priority : [])))
   const shares = (part: { endpoint: EndpointState; state: LiveEndpoint["state"] }): boolean =>
-    part.state === "up" && part.endpoint.role === "primary"
+    part.state === "up" && part.endpoint.priority === used
   const all = parts.reduce((sum, { streams }) => sum + streams, 0)
   const weights = parts.reduce((sum, part) => sum + (shares(part) ? part.endpoint.weight : 0), 0)
   return {
     name: cluster.name,
-    policy: cluster.policy,
+    policy: cluster.policy.name,
     streams: all,
     endpoints: parts.map((part) => {
       const { endpoint, ofThreads, state, streams } = part
@@ -54,7 +56,7 @@ function clusterOf(
       return {
         address: endpoint.address,
         state,
-        role: endpoint.role,
+        priority: endpoint.priority,
         health: endpoint.health,
         zone: endpoint.zone,
         weight: endpoint.weight,

@@ -59,7 +59,7 @@ const endpoint = z
     state: z
       .enum(["up", "ejected", "unhealthy", "draining"])
       .describe("Whether it gets new streams, and why not."),
-    role: z.enum(["primary", "backup"]),
+    priority: count.describe("Used where no endpoint of a lower number can be; a backup has 1."),
     health: z.enum(["unknown", "healthy", "unhealthy"]).describe("By active checks."),
     zone: z.string().nullable(),
     weight: z.number(),
