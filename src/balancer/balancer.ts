@@ -22,6 +22,7 @@ import type {
   RouteSettings,
   UpstreamTlsConfig,
 } from "../config/model.ts"
+import { namesSet } from "../config/set-names.ts"
 import { BufferBudget } from "../http2/buffer-budget.ts"
 import { releaseIdleSlabs } from "../http2/segments.ts"
 import { type AccessLog, AccessLogs } from "../log/access-log.ts"
@@ -33,7 +34,10 @@ import type { Listening } from "../net/listen.ts"
 import { type Network, systemNetwork } from "../net/network.ts"
 import type { TlsListener } from "../net/tls-listener.ts"
 import { type TlsPlan, TlsStore } from "../net/tls-store.ts"
+import { makeVariableTable } from "../record/declared/declared.ts"
 import type { ConnectionRecord, StreamRecord } from "../record/record.ts"
+import { templatesOf } from "../record/template.ts"
+import type { VariableTable } from "../record/variable-table.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
 import type { CallContext } from "../relay/call/call-context.ts"
 import { ReplayRing } from "../relay/call/replay-ring.ts"
@@ -44,7 +48,8 @@ import { Admission } from "../relay/overload/admission.ts"
 import { CutCalls } from "../relay/overload/cut-calls.ts"
 import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
 import { Pacer } from "../relay/pacing/pacer.ts"
-import { compileRoute, type Route } from "../relay/route/route.ts"
+import { compileRoute } from "../relay/route/compile.ts"
+import type { Route } from "../relay/route/route.ts"
 import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
 import { Drains } from "../relay/upstream/drains.ts"
 import type { LegConnection } from "../relay/upstream/leg-connection.ts"
@@ -455,10 +460,13 @@ export class Balancer extends EventEmitter<BalancerEvents> {
 
   #makeRouters(config: Config, clusters: Clusters, tls: TlsPlan): Map<string, Router<Route>> {
     const find = clusterFinder(clusters)
+    const stepsMax = this.limits.regexSteps
+    const table = makeVariableTable(config.variables, namesSet(config), { stepsMax })
+    const templateOf = templatesOf(table)
     const routers = new Map<string, Router<Route>>()
     const options: RouterOptions = {
-      stepsMax: this.limits.regexSteps,
-      onOverrun: ({ what, octets, stepsMax }) => {
+      stepsMax,
+      onOverrun: ({ what, octets }) => {
         this.counters.add(counterIds.regex_steps_exceeded)
         this.#log.warn("limit reached: regex_steps_exceeded", { of: what, octets, regexSteps: stepsMax })
       },
@@ -466,7 +474,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     for (const { name } of config.listeners) {
       const servers = config.servers.filter((server) => server.listeners.includes(name))
       if (servers.length === 0) throw new Error(`listener ${name} has no server`)
-      const openLog = (log: AccessLogConfig) => this.#openAccessLog(log)
+      const openLog = (log: AccessLogConfig) => this.#openAccessLog(log, table)
       const connectAs = (
         tlsConfig: UpstreamTlsConfig | null,
         { bindAddress, socketKeepalive }: RouteSettings,
@@ -474,17 +482,17 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         const over = tlsConfig === null ? null : tls.upstream(tlsConfig)
         return this.#upstreams.connector({ tls: over, bindAddress, socketKeepalive })
       }
-      const compile: RouteCompiler<Route> = (server, route) =>
-        compileRoute(server, route, find, openLog, connectAs)
+      const parts = { table, stepsMax, templateOf, findCluster: find, openLog, connectAs }
+      const compile: RouteCompiler<Route> = (server, route, host) => compileRoute(server, route, host, parts)
       routers.set(name, new Router(name, servers, compile, options))
     }
     return routers
   }
 
   /** Once opened it stays: streams that began before a reload still write to it when they end. */
-  #openAccessLog(config: AccessLogConfig): AccessLog {
-    const key = JSON.stringify(config)
-    const log = this.#accessLogsOpen.get(key) ?? this.#accessLogs.open(config)
+  #openAccessLog(config: AccessLogConfig, table: VariableTable): AccessLog {
+    const key = `${JSON.stringify(config)} ${table.id}`
+    const log = this.#accessLogsOpen.get(key) ?? this.#accessLogs.open(config, table)
     this.#accessLogsOpen.set(key, log)
     return log
   }

@@ -70,6 +70,7 @@ export const defaults = {
     default: is(false, "the first server does"),
   },
   route: {
+    internal: is(false),
     prefix: is("/"),
     final: is(false),
     ignoreCase: is(false),

@@ -10,6 +10,7 @@ import type {
   Config,
   EndpointConfig,
   ListenerConfig,
+  RouteConfig,
   RouteSettings,
   UpstreamTlsConfig,
 } from "./model.ts"
@@ -23,6 +24,7 @@ export function defaultConfig(): Config {
     listeners: [],
     servers: [],
     clusters: [],
+    variables: [],
     log: { level: file.logLevel.value, path: file.logPath.value },
     pidFile: file.pidFile.value,
     admin: "default",
@@ -96,6 +98,11 @@ export function defaultBridge(): BridgeConfig {
     metadataCookie: null,
     messageOctetsMax: null,
   }
+}
+
+/** A route that takes what comes to it as it is. */
+export function defaultRoute(): Pick<RouteConfig, "internal" | "rewrite" | "except" | "routes"> {
+  return { internal: false, rewrite: [], except: null, routes: [] }
 }
 
 export function defaultCluster(name: string): ClusterConfig {
