@@ -51,11 +51,10 @@ import { Pacer } from "../relay/pacing/pacer.ts"
 import { compileRoute } from "../relay/route/compile.ts"
 import type { Route } from "../relay/route/route.ts"
 import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
-import { Drains } from "../relay/upstream/drains.ts"
 import type { LegConnection } from "../relay/upstream/leg-connection.ts"
 import type { UpstreamContext } from "../relay/upstream/upstream-context.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
-import { endpointChanges } from "./left-endpoints.ts"
+import { LiveOrders } from "./live-orders.ts"
 import { logChange } from "./log-change.ts"
 import { type Numbers, OwnNumbers } from "./numbers.ts"
 import {
@@ -129,6 +128,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly limits: Limits
   /** What is said of endpoints while it runs. Null in a data thread: there the control side has it, and tells `apply`. */
   readonly states: ClusterStates | null
+  /** Drains, and the ends of single streams. */
+  readonly orders: LiveOrders
   readonly #numbers: Numbers
   readonly #clock: CachedClock
   readonly #log: Log
@@ -141,7 +142,6 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #context: CallContext & UpstreamContext
   readonly #clients: Clients
   readonly #upstreams: Upstreams
-  readonly #drains: Drains
   readonly #links = new Set<Link>()
   readonly #linkOwner: LinkOwner = {
     onBug: (error) => this.#uncaught(error),
@@ -232,10 +232,12 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       onConnect: () => this.#tickLater(),
       onClosed: () => this.#gone(),
     })
-    this.#drains = new Drains({
+    this.orders = new LiveOrders({
       deadlines,
       pacer: this.#context.pacer,
-      connections: () => this.#upstreams.connections,
+      clients: this.#clients,
+      upstreams: this.#upstreams,
+      findListener: (name) => this.#listeners.get(name),
     })
     new ResetLargestStreams(this.#context, () => this.#clients.connections)
     this.states = plane === null ? this.#ownStates() : null
@@ -243,6 +245,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     this.#live = this.#compile(config, null, plane?.state ?? prepared!.state)
     this.#live.tls.commit()
     prepared?.commit()
+    for (const { name, endpoints } of plane?.state.clusters ?? this.states!.current.clusters)
+      this.orders.told(name, endpoints, this.#live.clusters.get(name)!.drainGraceMs)
   }
 
   /** Opens every listener. Errors: one sentence that names the address; none stays open then. */
@@ -357,10 +361,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const { config } = next
     const names = new Set(config.listeners.map(({ name }) => name))
     this.#live = next
-    const { left, taking } = endpointChanges(before.config, config)
-    for (const { cluster, address } of taking) this.#drains.withdraw(cluster, address)
-    for (const { cluster, address, graceMs } of left)
-      this.#drains.begin(cluster, address, graceMs, "is no longer in the configuration")
+    this.orders.retain(new Set(next.clusters.keys()))
     for (const name of [...this.#listeners.keys()]) if (!names.has(name)) this.#removeListener(name)
     for (const cluster of without(before.clusters, next.clusters)) cluster.close()
     for (const upstream of next.tls.commit())
@@ -376,7 +377,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
 
   /** Takes over what the control side says of a cluster's endpoints; live streams are not touched. */
   apply(cluster: string, endpoints: readonly EndpointState[]): void {
-    this.#live.clusters.get(cluster)?.apply(endpoints)
+    const live = this.#live.clusters.get(cluster)
+    if (live === undefined) return
+    live.apply(endpoints)
+    this.orders.told(cluster, endpoints, live.drainGraceMs)
   }
 
   #ownStates(): ClusterStates {
@@ -423,7 +427,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     if (graceMs > 0) await this.#whenGone([connections, handshakes], graceMs)
     for (const connection of [...connections]) connection.abort("the balancer is shutting down")
     for (const cluster of this.#live.clusters.values()) cluster.close()
-    this.#drains.close()
+    this.orders.close()
     for (const connection of [...this.#upstreams.connections])
       connection.abort("the balancer is shutting down")
     await this.#whenGone([this.#links], this.limits.drainTimeoutMs)

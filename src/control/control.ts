@@ -17,6 +17,7 @@ import type { ControlView } from "./admin/view.ts"
 import { DataThreads, type ThreadWorker } from "./data-threads.ts"
 import type { Inheritance } from "./inherited-sockets.ts"
 import { ListenerSockets } from "./listener-sockets.ts"
+import { Orders } from "./orders.ts"
 import { SharedCounts } from "./shared-counts.ts"
 import type { Command, OnCommand } from "./signals.ts"
 import { StartSettings } from "./start-settings.ts"
@@ -58,6 +59,7 @@ export interface ControlOptions {
 export class Control implements ControlView {
   /** What is said of endpoints: by discovery, health and people. */
   readonly states: ClusterStates
+  readonly orders: Orders
   readonly #options: ControlOptions
   readonly #counts: SharedCounts
   readonly #sockets: ListenerSockets
@@ -104,7 +106,14 @@ export class Control implements ControlView {
       current: () => this.#current(),
       endpointsOf: (cluster) => this.states.endpointsOf(cluster),
       sockets: (indexes) => this.#sockets.copiesFor(indexes, namesOf(this.#config)),
+      standingOrders: () => this.orders.standing(),
       onLost: (index) => this.#counts.subtract(index),
+    })
+    this.orders = new Orders({
+      states: this.states,
+      config: () => this.#config,
+      log,
+      tell: (order) => this.#threads.order(order),
     })
     this.states.prepare(config.clusters).commit()
   }

@@ -61,6 +61,7 @@ function make(count: number) {
     endpointsOf: () => [],
     sockets: (indexes) => Promise.resolve(indexes.map(() => ({}))),
     onEvent: () => {},
+    standingOrders: () => [],
     onLost: (index) => lost.push(index),
   })
   threads.load()

@@ -2,6 +2,7 @@ import { Worker } from "node:worker_threads"
 import type { AnswerPart, Question } from "../balancer/live/question.ts"
 import type {
   FromThread,
+  LiveOrder,
   ThreadLog,
   ThreadSockets,
   ToThread,
@@ -54,6 +55,8 @@ export interface DataThreadsOptions {
   sockets(indexes: readonly number[]): Promise<ThreadSockets[]>
   /** Something happened in one. */
   onEvent(event: LogEvent): void
+  /** What a thread is told that begins to listen. */
+  standingOrders(): LiveOrder[]
   /** A thread is gone, and with it its streams. */
   onLost(index: number): void
 }
@@ -72,6 +75,8 @@ interface DataThread {
   reason: string | null
   /** Called with its answer of a kind; with null when it is gone. */
   readonly waiting: Map<FromThread["kind"], (answer: FromThread | null) => void>
+  /** Called with whether it has what the order is about. */
+  readonly orders: Map<number, (isDone: boolean) => void>
 }
 
 /** The data threads of the process: started, told what to do, and replaced when they die. */
@@ -79,6 +84,7 @@ export class DataThreads {
   readonly #options: DataThreadsOptions
   readonly #threads = new Map<number, DataThread>()
   readonly #questions: Questions
+  #lastOrder = 0
   #hasStarted = false
   #isStopping = false
   #stopProblem: string | null = null
@@ -197,6 +203,20 @@ export class DataThreads {
 
   // ---- Orders -------------------------------------------------------------------------------------------------
 
+  /** Resolves with in how many threads there is what the order is about. */
+  async order(order: LiveOrder): Promise<number> {
+    const answers = await Promise.all(this.#ready().map((thread) => this.#order(thread, order)))
+    return answers.filter(Boolean).length
+  }
+
+  #order(thread: DataThread, order: LiveOrder): Promise<boolean> {
+    const id = ++this.#lastOrder
+    return new Promise((resolve) => {
+      thread.orders.set(id, resolve)
+      thread.worker.postMessage({ kind: "order", id, order })
+    })
+  }
+
   /** Opens all log files anew. */
   reopen(): void {
     this.#tell({ kind: "reopen" })
@@ -281,6 +301,7 @@ export class DataThreads {
       isReady: false,
       reason: null,
       waiting: new Map(),
+      orders: new Map(),
     }
     this.#threads.set(index, thread)
     worker.on("message", (message) => this.#told(thread, message))
@@ -320,6 +341,10 @@ export class DataThreads {
         return this.#options.onEvent(message.event)
       case "applied":
         return this.#applied(thread, message.problem)
+      case "ordered":
+        thread.orders.get(message.id)?.(message.isDone)
+        thread.orders.delete(message.id)
+        return
       default: {
         thread.waiting.get(message.kind)?.(message)
         thread.waiting.delete(message.kind)
@@ -332,6 +357,7 @@ export class DataThreads {
     // A reload has overtaken it.
     if (thread.version !== this.#options.current().version) return void thread.worker.terminate()
     thread.isReady = true
+    for (const order of this.#options.standingOrders()) void this.#order(thread, order)
     thread.states!.resume()
     if (this.#hasStarted) this.#options.log.info("a data thread listens again", { thread: thread.index + 1 })
     this.#onChange()
@@ -342,6 +368,7 @@ export class DataThreads {
     thread.reason ??= `it ended with code ${code}`
     for (const answered of thread.waiting.values()) answered(null)
     this.#questions.lost(thread.worker)
+    for (const answered of thread.orders.values()) answered(false)
     if (!this.#hasStarted && !this.#isStopping) return this.#onChange()
     this.#threads.delete(index)
     this.#options.onLost(index)

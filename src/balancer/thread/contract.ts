@@ -49,6 +49,19 @@ export interface ThreadStart extends VersionedConfig {
   readonly log: ThreadLog
 }
 
+/** What people have ordered of live streams; endpoints have it in their state. */
+export type LiveOrder =
+  | { readonly kind: "drain-listener"; readonly name: string; readonly graceMs: number | null }
+  | { readonly kind: "resume-listener"; readonly name: string }
+  | {
+      readonly kind: "end-stream"
+      readonly connection: number
+      /** Which request of that connection, from 1. */
+      readonly request: number
+      readonly grpcStatus: number
+      readonly message: string
+    }
+
 export type ToThread =
   | ThreadStart
   /** Compile, open what is new, and answer `prepared`. */
@@ -57,6 +70,8 @@ export type ToThread =
   | { readonly kind: "commit"; readonly version: number }
   | { readonly kind: "abandon"; readonly version: number }
   | ClusterMessage
+  /** Answered by `ordered` of the same `id`. */
+  | { readonly kind: "order"; readonly id: number; readonly order: LiveOrder }
   /** Open all log files anew. */
   | { readonly kind: "reopen" }
   /** Drain, and end. */
@@ -75,6 +90,8 @@ export type FromThread =
   | { readonly kind: "committed"; readonly version: number; readonly problem: string | null }
   /** `problem`: a bug, and the cluster is as it was. */
   | { readonly kind: "applied"; readonly version: number; readonly problem: string | null }
+  /** `isDone`: it has what the order is about. */
+  | { readonly kind: "ordered"; readonly id: number; readonly isDone: boolean }
   | { readonly kind: "flushed" }
   | { readonly kind: "answer"; readonly id: number; readonly isLast: boolean; readonly part: AnswerPart }
   /** Something happened that operators are told of. */

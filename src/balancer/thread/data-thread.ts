@@ -55,6 +55,8 @@ class DataThread {
         return this.#abandon()
       case "clusters":
         return this.#apply(message)
+      case "order":
+        return tell({ kind: "ordered", id: message.id, isDone: this.#balancer.orders.obey(message.order) })
       case "reopen":
         return void Promise.all([this.#balancer.reopenLogs(), this.#file.reopen()])
       case "stop":
