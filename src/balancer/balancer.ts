@@ -42,6 +42,7 @@ import type { VariableTable } from "../record/variable-table.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
 import type { CallContext } from "../relay/call/call-context.ts"
 import { ReplayRing } from "../relay/call/replay-ring.ts"
+import type { ClientConnection } from "../relay/downstream/client-connection.ts"
 import { Clients } from "../relay/downstream/clients.ts"
 import type { OpenListener } from "../relay/downstream/listener-view.ts"
 import { Admission } from "../relay/overload/admission.ts"
@@ -57,7 +58,13 @@ import { Upstreams } from "../relay/upstream/upstreams.ts"
 import { LiveOrders } from "./live-orders.ts"
 import { logChange } from "./log-change.ts"
 import { type Numbers, OwnNumbers } from "./numbers.ts"
-import { type BalancerSnapshot, describe, type OpenAddress } from "./status.ts"
+import {
+  type BalancerSnapshot,
+  type ClusterSnapshot,
+  describe,
+  describeCluster,
+  type OpenAddress,
+} from "./status.ts"
 
 const TICK_MS = 1000
 
@@ -283,6 +290,16 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       deadlines: this.#context.deadlines.size,
       counters: this.counters,
     })
+  }
+
+  /** The connections of clients, for who looks at the streams themselves. */
+  get clientConnections(): Iterable<ClientConnection> {
+    return this.#clients.connections
+  }
+
+  /** What is known of each cluster, one after the other. */
+  *clusterSnapshots(): Generator<ClusterSnapshot> {
+    for (const cluster of this.#live.clusters.values()) yield describeCluster(cluster, this.#clock.now())
   }
 
   /**

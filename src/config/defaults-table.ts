@@ -40,6 +40,7 @@ export const defaults = {
     logPath: is("stderr"),
     pidFile: none(),
     shutdownGrace: time(30_000),
+    admin: words("a Unix socket that only its own user can open"),
   },
   listener: {
     name: words("the address"),
@@ -59,6 +60,10 @@ export const defaults = {
     verifyClient: is("off"),
     verifyDepth: is(1),
     sessionTimeout: time(300_000),
+  },
+  admin: {
+    token: none("on loopback and Unix sockets only"),
+    hosts: list([]),
   },
   server: {
     listeners: words("all"),

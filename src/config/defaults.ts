@@ -28,6 +28,7 @@ export function defaultConfig(): Config {
     variables: [],
     log: { level: file.logLevel.value, path: file.logPath.value },
     pidFile: file.pidFile.value,
+    admin: "default",
     shutdown: { graceMs: file.shutdownGrace.value },
     limits: {},
   }

@@ -17,9 +17,25 @@ export interface Config {
   /** `path` is a file, or `stderr`. */
   log: { level: LogLevel; path: string }
   pidFile: string | null
+  admin: AdminConfig
   shutdown: { graceMs: number }
   /** Overrides of `limits.ts`, by name. */
   limits: Record<string, number>
+}
+
+/**
+ * Where the process is asked and told things: docs/admin.md. `default`: on a Unix socket that its own user alone can open.
+ */
+export type AdminConfig = "default" | "off" | AdminListenConfig
+
+export interface AdminListenConfig {
+  host: string | null
+  port: number | null
+  unixPath: string | null
+  /** File with the bearer token that every caller must show. Null: none, on loopback and Unix sockets only. */
+  tokenFile: string | null
+  /** Names by which browsers may call it, beside the address and `localhost`. */
+  hosts: string[]
 }
 
 export type LogLevel = "debug" | "info" | "warn" | "error"

@@ -17,6 +17,7 @@ export class NewStreamRecord implements StreamRecord {
   requestId = ""
   deadlineMs = 0
   endMs = 0
+  activeMs: number
   requestOctets = 0
   responseOctets = 0
   requestMessages = 0
@@ -38,6 +39,7 @@ export class NewStreamRecord implements StreamRecord {
     this.requestNumber = connection.requests
     this.serverName = serverName
     this.startMs = startMs
+    this.activeMs = startMs
     this.head = head
   }
 

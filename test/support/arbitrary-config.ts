@@ -14,6 +14,7 @@ import {
 } from "../../src/config/defaults.ts"
 import type {
   AccessLogConfig,
+  AdminConfig,
   BridgeConfig,
   ClusterConfig,
   Config,
@@ -346,6 +347,17 @@ function withoutSharedDefaults(servers: ServerConfig[]): ServerConfig[] {
   })
 }
 
+const adminListener: fc.Arbitrary<AdminConfig> = fc
+  .record({
+    address: fc.constantFrom(
+      { host: "127.0.0.1", port: 9901, unixPath: null },
+      { host: "::1", port: 0, unixPath: null },
+      { host: null, port: null, unixPath: "/run/sluice/admin.sock" },
+    ),
+    tokenFile: orNull(text),
+    hosts: fc.array(text, { maxLength: 2 }),
+  })
+  .map(({ address, ...rest }) => ({ ...address, ...rest }))
 const entries = fc.array(fc.tuple(fc.string({ maxLength: 4 }), template), { maxLength: 3 })
 const networks = fc.array(fc.tuple(fc.constantFrom("10.0.0.0/8", "::1", "1.2.3.4"), text), { maxLength: 2 })
 const variable: fc.Arbitrary<Config["variables"][number]> = fc.oneof(
@@ -417,7 +429,7 @@ function steps(
 }
 
 function parts(): fc.Arbitrary<Omit<Config, "servers">> {
-  const { workers, log, pidFile, shutdown } = defaultConfig()
+  const { workers, log, pidFile, admin, shutdown } = defaultConfig()
   const limits = fc.subarray(limitNames, { maxLength: 3 }).map((names) => {
     return Object.fromEntries(names.map((name) => [name, limitTable[name].value]))
   })
@@ -434,11 +446,12 @@ function parts(): fc.Arbitrary<Omit<Config, "servers">> {
     })
     .chain((fixed) =>
       near(
-        { workers, log, pidFile, shutdown, ...fixed },
+        { workers, log, pidFile, admin, shutdown, ...fixed },
         {
           workers: fc.oneof(fc.constant("auto" as const), positive),
           log: fc.record({ level: fc.constantFrom("debug", "info", "warn", "error"), path: text }),
           pidFile: orNull(text),
+          admin: fc.oneof(fc.constant("off" as const), adminListener),
           shutdown: fc.record({ graceMs: number }),
         },
       ),

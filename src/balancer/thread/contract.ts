@@ -1,6 +1,8 @@
 /** What the control side and a data thread tell each other: plain data, copied from one to the other. */
 import type { ClusterState, EndpointState } from "../../cluster/state.ts"
 import type { Config, LogLevel } from "../../config/model.ts"
+import type { LogEvent } from "../../log/log-event.ts"
+import type { AnswerPart, Question } from "../live/question.ts"
 import type { SharedMemory } from "./shared-numbers.ts"
 
 /** How a thread writes the log of the process: as the control side does, with its own number on each line. */
@@ -74,6 +76,8 @@ export type ToThread =
   | { readonly kind: "reopen" }
   /** Drain, and end. */
   | { readonly kind: "stop" }
+  /** Answered by `answer`s of the same `id`, of which the last says so. */
+  | { readonly kind: "ask"; readonly id: number; readonly question: Question }
   /** Write what the logs hold, now; answered by `flushed`. */
   | { readonly kind: "flush" }
 
@@ -89,5 +93,8 @@ export type FromThread =
   /** `isDone`: it has what the order is about. */
   | { readonly kind: "ordered"; readonly id: number; readonly isDone: boolean }
   | { readonly kind: "flushed" }
+  | { readonly kind: "answer"; readonly id: number; readonly isLast: boolean; readonly part: AnswerPart }
+  /** Something happened that operators are told of. */
+  | { readonly kind: "event"; readonly event: LogEvent }
   /** It has drained and ends. */
   | { readonly kind: "stopped"; readonly problem: string | null }

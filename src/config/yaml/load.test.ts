@@ -60,6 +60,7 @@ describe("what is left out is the default", () => {
       ],
       log: { level: "info", path: "stderr" },
       pidFile: null,
+      admin: "default",
       shutdown: { graceMs: 30_000 },
       limits: {},
     })

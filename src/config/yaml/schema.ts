@@ -591,6 +591,29 @@ const server = z
   })
   .meta({ id: "Server" })
 
+const ADMIN_ERROR =
+  'must be "off", an address (a port, host:port, [v6]:port or unix:/path), or a map with an address'
+const admin = z
+  .union(
+    [
+      listenPort,
+      listenText,
+      z.literal("off"),
+      z.strictObject({
+        address: z.union([listenPort, listenText], { error: LISTEN_ERROR }),
+        token: text()
+          .optional()
+          .describe(says("File with the bearer token that callers must show.", defaults.admin.token)),
+        hosts: z
+          .array(text())
+          .optional()
+          .describe(says("Names by which browsers may call it, beside localhost.", defaults.admin.hosts)),
+      }),
+    ],
+    { error: ADMIN_ERROR },
+  )
+  .meta({ id: "Admin" })
+
 const limits = z.strictObject(
   Object.fromEntries(
     limitNames.map((name) => {
@@ -634,6 +657,9 @@ export const schema = z
       .optional()
       .describe("Sluice's own log."),
     pidFile: text().optional(),
+    admin: admin
+      .optional()
+      .describe(says("Where the running process is asked and told things.", defaults.file.admin)),
     shutdown: z
       .strictObject({ grace: duration.optional().describe(says("", defaults.file.shutdownGrace)) })
       .optional()
@@ -646,6 +672,7 @@ export const schema = z
 export type SluiceYaml = z.input<typeof schema>
 export type ServerInput = z.input<typeof server>
 export type ListenerInput = z.input<typeof listener>
+export type AdminInput = z.input<typeof admin>
 export type ClusterInput = z.input<typeof cluster>
 
 /** The document that editors check against: JSON Schema 2020-12. */

@@ -30,7 +30,8 @@ import type { Reply } from "./local-reply.ts"
 import { countRequest, countResponse, type MessageScanners } from "./messages.ts"
 import { reportCall } from "./report.ts"
 import { pickLeg, Retries, type RetryingCall } from "./retries.ts"
-import { type DownstreamStream, isOver, type StreamOwner } from "./stream-owner.ts"
+import { type DownstreamStream, isOver, type StreamOwner, type WaitsFor } from "./stream-owner.ts"
+import { waitsFor } from "./waits-for.ts"
 
 /**
  * What the client sees of its stream, from head to report. Each leg is an upstream stream that serves it.
@@ -130,6 +131,7 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     // 4. Where no leg reads any more, credit lets a client end its request before it looks at the answer.
     if (this.#isDone) return this.downstream.consume(end - start)
     this.record.requestOctets += end - start
+    this.record.activeMs = Math.floor(this.context.clock.now())
     if (this.isGrpc) this.#scanners = countRequest(this.record, this.#scanners, octets, start, end)
     this.#timer?.timeouts?.fromDownstream(this.context.clock)
     const { maxBodyOctets } = this.route.settings
@@ -193,6 +195,7 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     if (leg !== this.#leg) return
     // 6. Credit for what the client takes at once; `onDownstreamSent` tells of the rest.
     this.record.responseOctets += end - start
+    this.record.activeMs = Math.floor(this.context.clock.now())
     if (this.isGrpc) this.#scanners = countResponse(this.record, this.#scanners, octets, start, end)
     this.#timer?.timeouts?.fromUpstream(this.context.clock)
     leg.consume(this.downstream.sendData(octets, start, end, endStream))
@@ -317,6 +320,10 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
 
   get endpointAddress(): string {
     return this.#leg?.address ?? ""
+  }
+
+  get waitsFor(): WaitsFor {
+    return waitsFor(this.#leg, this.downstream)
   }
 
   get paced(): Leg | null {

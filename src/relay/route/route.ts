@@ -18,6 +18,8 @@ import type { RoutesOf } from "./router.ts"
 
 /** One route as the relay uses it: every template compiled, every log open. Never changed once live. */
 export interface Route {
+  /** For people, as nginx writes it: `/`, `= /x`, `^~ /x`, `~ ^/v[12]/`. Empty: no route of the server matched. */
+  readonly name: string
   readonly serverName: string
   /** What every call goes through before its first leg. */
   readonly phases: readonly Phase[]
