@@ -157,6 +157,11 @@ export class Cluster<C extends PooledConnection> {
     return { endpoints: levels.flatMap(taking), availability }
   }
 
+  #startSlowly(nowMs: number): void {
+    this.#slowStart.update(nowMs)
+    if (this.#policy.isByLoad) this.#slowStart.deal(this.#context.random)
+  }
+
   /** It has just joined, or is back. */
   #starts(endpoint: Endpoint): void {
     this.#slowStart.begin(endpoint, this.#context.clock.now())
@@ -206,7 +211,7 @@ export class Cluster<C extends PooledConnection> {
     const nowMs = this.#context.clock.now()
     this.#pickedMs = nowMs
     if (this.#hasIdleProbe) this.#probeAgain()
-    if (this.#slowStart.isActive) this.#slowStart.update(nowMs)
+    if (this.#slowStart.isActive) this.#startSlowly(nowMs)
     const { availability } = snapshot
     availability.refresh(nowMs)
     const request = this.#request
