@@ -1,17 +1,15 @@
 import type { StreamDetail } from "../../src/balancer/live/stream-row.ts"
-import type {
-  AdminEvent,
-  Clusters,
-  Events,
-  OrderAnswer,
-  Status,
-  Streams,
-} from "../../src/control/admin/schema.ts"
+import type { AdminEvent, Clusters, Events, Status, Streams } from "../../src/control/admin/schema.ts"
 
-export type { AdminEvent, Clusters, Events, OrderAnswer, Status, StreamDetail, Streams }
+export type { AdminEvent, Events, Status, StreamDetail, Streams }
 export type Stream = Streams["streams"][number]
 export type Cluster = Clusters["clusters"][number]
 export type Endpoint = Cluster["endpoints"][number]
+
+/** What became of an order. */
+export interface OrderAnswer {
+  readonly message: string
+}
 
 /** The admin API refused, or could not be reached (status 0): one line for people. */
 export class ApiError extends Error {

@@ -50,7 +50,7 @@ function EndpointBar(props: {
   actions: StripActions | null
 }) {
   const { cluster, endpoint, strings, actions } = props
-  const { address, state, streams, fairStreams, role, waiting } = endpoint
+  const { address, state, streams, fairStreams, priority, waiting } = endpoint
   const { balance } = strings
   const full =
     Math.max(1, ...cluster.endpoints.map((each) => Math.max(each.streams, each.fairStreams ?? 0))) * 1.08
@@ -59,7 +59,7 @@ function EndpointBar(props: {
   const words = [
     ...(state === "up" ? [] : [balance.state[state]]),
     ...(isStarting ? [balance.state.starting] : []),
-    ...(role === "backup" ? [balance.state.backup] : []),
+    ...(priority > 0 ? [balance.state.backup] : []),
     ...(waiting > 0 ? [balance.waiting(whole(waiting))] : []),
   ]
   const fair = fairStreams === null ? "" : `, ${balance.fair(fairStreams.toFixed(1))}`
@@ -82,7 +82,7 @@ function EndpointBar(props: {
         </button>
       )}
       <span class="words">{words.join(" · ")}</span>
-      {actions !== null && state !== "down" && (
+      {actions !== null && (
         <button type="button" class="order" onClick={() => actions.onOrder(cluster, endpoint, order)}>
           {balance[order]}
         </button>

@@ -49,6 +49,6 @@ export function EventLane(props: { events: readonly AdminEvent[]; nowMs: number;
 function textOf({ message, fields }: AdminEvent): string {
   const parts = Object.entries(fields)
     .filter(([, value]) => ["string", "number"].includes(typeof value))
-    .map(([name, value]) => `${name} ${value}`)
+    .map(([name, value]) => `${name} ${String(value)}`)
   return [message, ...parts].join(" · ")
 }

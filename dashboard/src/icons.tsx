@@ -51,5 +51,4 @@ export const StateIcon = {
   ejected: <path d="m6 1.2 5 9.3H1z" />,
   unhealthy: <path d="M2 2h8v8H2z" />,
   draining: <path d="m6 .8 5.2 5.2L6 11.2.8 6z" />,
-  down: <path class="hollow" d="m2.5 2.5 7 7m0-7-7 7" />,
 } as const

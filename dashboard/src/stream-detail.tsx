@@ -111,7 +111,7 @@ function Orders({ id, api, strings }: { id: string; api: Api; strings: Strings }
   const order = async (path: string, body: object) => {
     const answer = await api
       .order(`./streams/${encodeURIComponent(id)}/${path}`, body)
-      .catch((error: Error): OrderAnswer => ({ done: false, message: error.message }))
+      .catch((error: Error): OrderAnswer => ({ message: error.message }))
     setSaid(answer.message)
   }
   return (
