@@ -1,4 +1,4 @@
-/** Sluice's own: what browsers may speak. Shapes as in `honoured.ts`; nginx knows none of these. */
+/** Sluice's own: what browsers may speak, and streams that outlive their backend. Shapes as in `honoured.ts`; nginx knows none of these. */
 export const OWN: [name: string, shape: string, does: string][] = [
   ["grpc_web", "HSL flag", "Sluice's own: gRPC-Web, binary and text, is translated to gRPC"],
   ["grpc_connect", "HSL flag", "Sluice's own: Connect, unary and streaming, is translated to gRPC"],
@@ -29,5 +29,10 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "grpc_message_max_size",
     "HSL offset",
     "Sluice's own: largest message of a WebSocket, of Connect or of JSON, from 1k; 4m unless written",
+  ],
+  [
+    "grpc_continuity",
+    "HSL 1+",
+    "Sluice's own: streams outlive their backend: modes, then `keep=64k gap_max=10s legs_max=8` and others; `off`",
   ],
 ]
