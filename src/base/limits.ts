@@ -644,6 +644,19 @@ const rows = {
     source: "linkerd fails fast after 3 s; longer here",
     counter: "pick_queue_timeout",
   },
+  wholeMessageOctetsMax: {
+    counts:
+      "a response message that is held until it is whole, where a route has continuity; at most half of upstreamStreamWindowOctets",
+    value: 32 * KiB,
+    unit: "octets",
+    min: 0,
+    max: WINDOW_MAX,
+    per: "stream",
+    stops: "a large message that makes us hold all of it",
+    effect: "it passes as it comes, and while it is under way its call cannot go on with another leg",
+    source: "ours: what an endpoint always has credit for",
+    counter: "continuity_ended",
+  },
   retryBudgetPercent: {
     counts: "share that retries may add to the streams started in the last ten seconds",
     value: 20,

@@ -1,4 +1,5 @@
 import type { HeaderList } from "../http2/header-list.ts"
+import type { ContinuityRecord } from "./continuity-record.ts"
 
 /**
  * What is known of one stream, filled in as it goes on: the source of every variable, log line and statistic.
@@ -38,6 +39,8 @@ export interface StreamRecord {
   readonly attempts: readonly AttemptRecord[]
   /** How often the call was re-opened on another endpoint while the client's stream went on. */
   resumes: number
+  /** Null: of a route without continuity. */
+  continuity: ContinuityRecord | null
 }
 
 export interface AttemptRecord {

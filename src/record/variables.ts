@@ -110,6 +110,8 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["grpc_messages_sent", ({ responseMessages }) => String(responseMessages)],
   ["grpc_messages_received", ({ requestMessages }) => String(requestMessages)],
   ["stream_resumes", ({ resumes }) => String(resumes)],
+  ["continuity_legs", ({ continuity }) => continuity?.legs.toString()],
+  ["continuity_gap", ({ continuity }) => (continuity === null ? undefined : seconds(continuity.gapMs))],
 
   // The upstream, one entry per try
   ["upstream_addr", perTry(({ address }) => address)],

@@ -12,9 +12,11 @@ import { bodyTooLarge, leave } from "../route/phases.ts"
 import type { Route } from "../route/route.ts"
 import type { UpstreamConnection } from "../upstream/upstream.ts"
 import type { CallContext } from "./call-context.ts"
+import type { CallRequest } from "./call-request.ts"
 import { type CallTimer, makeCallTimer, type TimedCall } from "./call-timer.ts"
 import { ClientRequest } from "./client-request.ts"
 import { ClientResponse } from "./client-response.ts"
+import { type ContinuedCall, Continuity } from "./continuity/continuity.ts"
 import { Leg, type LegOwner } from "./leg.ts"
 import { COMPLETE, cancelledBy, ENDED, failureOf, type LegEnd, legEndOfFailure, REJECTED } from "./leg-end.ts"
 import type { Reply } from "./local-reply.ts"
@@ -38,7 +40,7 @@ import { type DownstreamStream, isOver, type StreamOwner } from "./stream-owner.
  *
  * One ending for the client, one for each leg, and no backend works on for a client that is gone.
  */
-export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, TimedCall {
+export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, TimedCall, ContinuedCall {
   readonly context: CallContext
   readonly downstream: DownstreamStream
   readonly route: Route
@@ -47,7 +49,9 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   cluster: Cluster<UpstreamConnection> | null = null
   /** Null for a call that a phase answers; with it the call counts as admitted. */
   snapshot: Snapshot | null = null
-  readonly #request: ClientRequest
+  /** Null where the route has none. */
+  readonly continuity: Continuity | null
+  readonly #request: CallRequest
   readonly #response: ClientResponse
   #scanners: MessageScanners | null = null
   #retries: Retries | null = null
@@ -68,7 +72,9 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     this.route = route
     this.isGrpc = isGrpcContentType(head.list.get("content-type"))
     this.record = new NewStreamRecord(connection, head, route.serverName, Math.floor(context.clock.now()))
-    this.#request = new ClientRequest(this)
+    const { continuity } = route.settings
+    this.continuity = this.isGrpc && continuity.modes.length > 0 ? new Continuity(this, continuity) : null
+    this.#request = this.continuity === null ? new ClientRequest(this) : this.continuity.request
     this.#response = new ClientResponse(this)
   }
 
@@ -85,14 +91,17 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     this.snapshot = this.cluster!.snapshot
     this.cluster!.retryBudget.started(this.record.startMs)
     this.#timer = makeCallTimer(this.context, this, this.route)
-    this.#openLeg(null)
+    this.openLeg(null)
     if (!this.#isDone) this.#timer?.arm()
   }
 
   /** 2. `last` is what the client is told when no endpoint is available. */
-  #openLeg(last: Failure | null): void {
+  openLeg(last: Failure | null): void {
     const leg = pickLeg(this, this.#retries)
-    if (!(leg instanceof Leg)) return this.#fail(last ?? leg, ENDED)
+    if (!(leg instanceof Leg)) {
+      if (this.continuity?.isBetween === true) return this.continuity.noEndpoint()
+      return this.#fail(last ?? leg, ENDED)
+    }
     this.#leg = leg
     leg.begin()
   }
@@ -101,7 +110,8 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     // 3. What was held for this leg goes with the head.
     const { head } = this.record
     const list = this.route.requestRewrite.apply(head.list, this.record, this.context.env)
-    const problem = this.#request.open(leg, list, head.method === "HEAD")
+    const sent = this.continuity === null ? list : this.continuity.requestHead(list)
+    const problem = this.#request.open(leg, sent, head.method === "HEAD")
     if (problem !== null) return this.#fail(problem, REJECTED)
     this.#timer?.timeouts?.attached(leg.connectedMs)
   }
@@ -117,7 +127,8 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     const { maxBodyOctets } = this.route.settings
     if (maxBodyOctets !== null && this.record.requestOctets > maxBodyOctets)
       return this.#fail(bodyTooLarge(maxBodyOctets), REJECTED)
-    if (this.#leg?.isOver === true) this.downstream.consume(end - start)
+    const isBetween = this.continuity?.isBetween === true
+    if (this.#leg?.isOver === true && !isBetween) this.downstream.consume(end - start)
     else this.#request.receive(this.#leg, octets, start, end, endStream)
     if (endStream) this.#settle()
   }
@@ -157,15 +168,18 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     if (leg !== this.#leg) return
     this.#timer?.timeouts?.fromUpstream(this.context.clock)
     // 5. Only a head that is passed on, or intercepted, is the answer.
-    if (head.status >= 400 && this.#goesOn(leg, { kind: "status", status: head.status })) return
+    if (head.status >= 400 && this.goesOn(leg, { kind: "status", status: head.status })) return
+    const list = this.continuity === null ? head.list : this.continuity.onHead(leg, head, endStream)
+    // The client has a head: it is told nothing of a later leg's.
+    if (list === null) return
     leg.accepted()
     this.#request.commit()
     const { settings, errorStatuses, responseRewrite } = this.route
     if (settings.interceptErrors && this.isGrpc && head.status >= 300 && errorStatuses.has(head.status))
       return this.#fail({ httpStatus: head.status, grpcStatus: -1, message: "" }, ENDED)
     this.record.status = head.status
-    const list = responseRewrite.apply(head.list, head.status, this.record, this.context.env)
-    const problem = this.#response.head(list, endStream, leg)
+    const rewritten = responseRewrite.apply(list, head.status, this.record, this.context.env)
+    const problem = this.#response.head(rewritten, endStream, leg)
     if (problem !== null) return this.#fail(problem, ENDED)
     if (endStream) this.#responseEnded()
   }
@@ -174,16 +188,21 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     if (leg !== this.#leg) return
     // 6. Credit for what the client takes at once; `onDownstreamSent` tells of the rest.
     this.record.responseOctets += end - start
-    if (this.isGrpc) this.#scanners = countResponse(this.record, this.#scanners, octets, start, end)
     this.#timer?.timeouts?.fromUpstream(this.context.clock)
-    leg.consume(this.downstream.sendData(octets, start, end, endStream))
+    if (this.continuity !== null) leg.consume(this.continuity.onData(octets, start, end, endStream))
+    else {
+      if (this.isGrpc) this.#scanners = countResponse(this.record, this.#scanners, octets, start, end)
+      leg.consume(this.downstream.sendData(octets, start, end, endStream))
+    }
     // A bridge that cannot translate what came has ended the call by now.
     if (endStream && !this.#isDone) this.#responseEnded()
   }
 
   onLegTrailers(leg: Leg, list: HeaderList): void {
     if (leg !== this.#leg) return
-    this.#response.trailers(this.route.responseRewrite.trailers(list), leg)
+    const said = this.continuity === null ? list : this.continuity.onTrailers(leg, list)
+    if (said === null) return
+    this.#response.trailers(this.route.responseRewrite.trailers(said), leg)
     this.#responseEnded()
   }
 
@@ -217,9 +236,10 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   onLegEnd(leg: Leg, end: LegEnd): void {
     if (leg !== this.#leg || this.#isDone) return
     if (this.downstream.localEnded) return this.#endEarly()
+    if (this.goesOn(leg, end)) return
     // A client that takes nothing has to be told too; of other breaches what came before them is delivered.
     if (end.kind === "malformed" && end.isOverrun) this.downstream.discardQueued()
-    if (this.#goesOn(leg, end)) return
+    if (this.continuity?.hasTold(leg, end) === true) return
     if (end.kind !== "reset") return this.#fail(failureOf(end, leg.where), end)
     // The backend's RST_STREAM is forwarded with its own code.
     if (this.record.status === 0) this.record.status = 502
@@ -228,13 +248,15 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   }
 
   /** 8. Opens another leg in place of `leg`, where `nextLeg` says so. */
-  #goesOn(leg: Leg, end: LegEnd): boolean {
+  goesOn(leg: Leg, end: LegEnd): boolean {
     this.#retries ??= new Retries()
     const { isReplayable } = this.#request
-    if (!this.#retries.mayGoOn(this, leg, end, this.#response.isHeadSent, isReplayable)) return false
+    const decision = this.#retries.mayGoOn(this, leg, end, this.#response.isHeadSent, isReplayable)
+    if (decision === null) return false
     leg.end(end)
     this.#request.keep()
-    this.#openLeg(failureOf(end, leg.where))
+    if (decision.goesOn === null) this.openLeg(failureOf(end, leg.where))
+    else this.continuity!.goOn(decision.goesOn)
     return true
   }
 
@@ -245,7 +267,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     if (what.kind !== "read_timeout" && what.kind !== "send_timeout") return this.fail(what)
     // As nginx has it, another endpoint may be asked, and this one is blamed, as long as no answer has begun.
     const end: LegEnd = { kind: "timeout", what, isAnswered: this.#response.isHeadSent }
-    if (!this.#goesOn(leg, end)) this.#fail(what, end)
+    if (!this.goesOn(leg, end)) this.#fail(what, end)
     else if (!this.#isDone) this.#timer!.arm()
   }
 
@@ -253,6 +275,10 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     if (this.#isDone) return
     if (isCharged(what)) this.downstream.chargePeer()
     this.#fail(what, legEndOfFailure(what))
+  }
+
+  endWith(what: Failure, end: LegEnd): void {
+    this.#fail(what, end)
   }
 
   #fail(what: Reply, end: LegEnd): void {
@@ -282,6 +308,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     if (this.#isDone) return
     this.#isDone = true
     this.#timer?.disarm()
+    this.continuity?.close()
     this.#request.forget()
     if (this.snapshot !== null) leave(this.record, this.context, this.#leg?.served ?? "otherwise")
     this.record.endMs = Math.floor(this.context.clock.now())
@@ -294,6 +321,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   }
 
   get bufferedOctets(): number {
-    return this.#request.heldOctets + (this.#leg?.queuedOctets ?? 0) + this.#response.bufferedOctets
+    const held = this.#request.heldOctets + (this.continuity?.heldOctets ?? 0)
+    return held + (this.#leg?.queuedOctets ?? 0) + this.#response.bufferedOctets
   }
 }

@@ -164,6 +164,11 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
     return this.#lease!.http2.sender.peer.maxHeaderListSize
   }
 
+  /** It has had a stream. */
+  get isOpened(): boolean {
+    return this.#stream !== null
+  }
+
   /** Its stream, while it is open. */
   get upstream(): Http2Stream<UpstreamStreamOwner> | null {
     return this.isOver ? null : this.#stream
@@ -247,7 +252,8 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
   /** A request that said its length would be malformed without the rest of it. */
   #leave(stream: Http2Stream<UpstreamStreamOwner>, end: LegEnd): void {
     const saysLength = this.#owner.record.requestHeaders.get("content-length") !== undefined
-    if (end.kind === "complete" && !saysLength) stream.endEarly()
+    const isOver = end.kind === "complete" || stream.remoteEnded
+    if (isOver && !saysLength) stream.endEarly()
     else stream.reset(resetCodeOf(end))
   }
 

@@ -1,4 +1,5 @@
 import type { RetryConfig } from "../../config/model.ts"
+import type { Continuation } from "./continuity/resume-rules.ts"
 import type { LegEnd } from "./leg-end.ts"
 import { mayRetry, type RetriedCall } from "./retry-rules.ts"
 
@@ -13,6 +14,8 @@ export interface CallFacts extends RetriedCall {
   readonly hasRepeatedEndpoint: boolean
   /** The cluster's retry budget has one more. */
   readonly isBudgetLeft: boolean
+  /** What the rules of continuity say; null: nothing, or the call has none. */
+  readonly continuation: Continuation
 }
 
 /** `wait`: the leg goes on, its head is the answer. */
@@ -23,8 +26,12 @@ export type Decision =
       readonly mayRepeatEndpoint: boolean
       /** The caller takes one retry from the budget. */
       readonly takesBudget: boolean
+      /** Not null: the call goes on where it is. Null: it begins anew, and no backend has seen it. */
+      readonly goesOn: Extract<Continuation, { next: "leg" }> | null
     }
   | { readonly next: "answer" | "wait"; readonly isBudgetSpent: boolean }
+
+export type LegDecision = Extract<Decision, { next: "leg" }>
 
 const ANSWER: Decision = { next: "answer", isBudgetSpent: false }
 const WAIT: Decision = { next: "wait", isBudgetSpent: false }
@@ -33,7 +40,7 @@ const WAIT: Decision = { next: "wait", isBudgetSpent: false }
 export interface NextLegRule {
   readonly name: string
   fits(facts: CallFacts, end: LegEnd): boolean
-  decide(end: LegEnd): Decision
+  decide(end: LegEnd, facts: CallFacts): Decision
 }
 
 /** A leg whose head is looked at is not over yet. */
@@ -43,7 +50,7 @@ const orWait = (end: LegEnd, isBudgetSpent: boolean): Decision => {
 }
 
 const leg = (repeats: boolean, takesBudget: boolean): NextLegRule["decide"] => {
-  const decision: Decision = { next: "leg", mayRepeatEndpoint: repeats, takesBudget }
+  const decision: Decision = { next: "leg", mayRepeatEndpoint: repeats, takesBudget, goesOn: null }
   return () => decision
 }
 
@@ -53,6 +60,15 @@ const mayRepeatEndpoint = ({ hasRepeatedEndpoint }: CallFacts, end: LegEnd): boo
 
 /** What follows the end of a leg, in order. */
 export const nextLegRules: readonly NextLegRule[] = [
+  {
+    name: "continuity: the call goes on where it is, or cannot",
+    fits: ({ continuation }) => continuation !== null,
+    decide: (_, { continuation, isBudgetLeft }) => {
+      if (continuation?.next !== "leg") return ANSWER
+      const takesBudget = continuation.afterMs > 0 && isBudgetLeft
+      return { next: "leg", mayRepeatEndpoint: true, takesBudget, goesOn: continuation }
+    },
+  },
   {
     name: "the answer has begun, or is whole",
     fits: ({ isHeadSent }, { kind }) => isHeadSent || kind === "complete",
@@ -92,5 +108,5 @@ export const nextLegRules: readonly NextLegRule[] = [
 
 /** Whether another leg follows one that ended, and where: the one place where that is decided. */
 export function nextLeg(facts: CallFacts, end: LegEnd): Decision {
-  return nextLegRules.find((rule) => rule.fits(facts, end))!.decide(end)
+  return nextLegRules.find((rule) => rule.fits(facts, end))!.decide(end, facts)
 }

@@ -6,10 +6,11 @@ import { type Failure, failure } from "../../record/failure.ts"
 import type { NewStreamRecord } from "../../record/stream-record.ts"
 import type { Route } from "../route/route.ts"
 import type { UpstreamConnection } from "../upstream/upstream.ts"
+import type { Continuity } from "./continuity/continuity.ts"
 import { EarlierLegs } from "./earlier-legs.ts"
 import { Leg, type LegContext, type LegOwner } from "./leg.ts"
 import type { LegEnd } from "./leg-end.ts"
-import { nextLeg } from "./next-leg.ts"
+import { type LegDecision, nextLeg } from "./next-leg.ts"
 
 /** The call whose legs these are. */
 export interface RetryingCall {
@@ -19,12 +20,17 @@ export interface RetryingCall {
   readonly cluster: Cluster<UpstreamConnection> | null
   /** Of the cluster, read once: a reload does not change where the call may go. */
   readonly snapshot: Snapshot | null
+  readonly continuity: Continuity | null
 }
 
 /** The next leg, at an endpoint that was not tried, to be begun; or why there is none. */
 export function pickLeg(call: RetryingCall & LegOwner, retries: Retries | null): Leg | Failure {
   const cluster = call.cluster!
-  const endpoint = cluster.pick(call.snapshot!, retries === null ? null : retries.tried)
+  const isGoingOn = call.continuity?.isBetween === true
+  // A stream that goes on may be older than the endpoints there are now, and may have been everywhere.
+  const snapshot = isGoingOn ? cluster.snapshot : call.snapshot!
+  const tried = retries === null ? null : retries.tried
+  const endpoint = cluster.pick(snapshot, tried) ?? (isGoingOn ? cluster.pick(snapshot, null) : undefined)
   if (endpoint === undefined)
     return failure("no_endpoint", `cluster ${cluster.name}: no endpoint is available`, true)
   const leg = new Leg(call, cluster, endpoint)
@@ -41,11 +47,18 @@ export class Retries {
   #earlierLegs: EarlierLegs | null = null
 
   /** Whether another leg follows `leg`, which ended so: gathers the facts for `nextLeg` and takes note of its decision. */
-  mayGoOn(call: RetryingCall, leg: Leg, end: LegEnd, isHeadSent: boolean, isReplayable: boolean): boolean {
+  mayGoOn(
+    call: RetryingCall,
+    leg: Leg,
+    end: LegEnd,
+    isHeadSent: boolean,
+    isReplayable: boolean,
+  ): LegDecision | null {
     const { context, record } = call
     const nowMs = Math.floor(context.clock.now())
     const { primary, backup } = call.snapshot!
     const { retryBudget } = call.cluster!
+    const isBudgetLeft = retryBudget.isLeft(nowMs)
     const decision = nextLeg(
       {
         retry: call.route.settings.retry,
@@ -56,19 +69,22 @@ export class Retries {
         isHeadSent,
         isReplayable,
         hasRepeatedEndpoint: this.#hasRepeatedEndpoint,
-        isBudgetLeft: retryBudget.isLeft(nowMs),
+        isBudgetLeft,
+        continuation: call.continuity?.decide(leg, end, isBudgetLeft) ?? null,
       },
       end,
     )
     if (decision.next !== "leg") {
       if (decision.isBudgetSpent) context.counters.add(counterIds.retry_budget_exhausted)
-      return false
+      return null
     }
     if (decision.takesBudget) retryBudget.take(nowMs)
-    if (decision.mayRepeatEndpoint) this.#hasRepeatedEndpoint = true
+    if (decision.goesOn !== null) this.tried = [leg.endpoint]
+    else if (decision.mayRepeatEndpoint) this.#hasRepeatedEndpoint = true
     else (this.tried ??= []).push(leg.endpoint)
-    if (leg.octetsWaiting > 0) (this.#earlierLegs ??= new EarlierLegs()).left(leg.octetsWaiting)
-    return true
+    const waiting = leg.octetsWaiting - (call.continuity?.discard() ?? 0)
+    if (waiting > 0) (this.#earlierLegs ??= new EarlierLegs()).left(waiting)
+    return decision
   }
 
   /** Of `octets` that the client took, how many are the present leg's. */
