@@ -48,6 +48,7 @@ function factsOf(call: CallRecord, plan: Plan, legs: number, hasRepeatedEndpoint
     isReplayable: true,
     hasRepeatedEndpoint,
     isBudgetLeft: true,
+    continuation: null,
   }
 }
 

@@ -14,6 +14,7 @@ const post: CallFacts = {
   isReplayable: true,
   hasRepeatedEndpoint: false,
   isBudgetLeft: true,
+  continuation: null,
 }
 const get: CallFacts = { ...post, method: "GET" }
 const retrying = (...conditions: CallFacts["retry"]["conditions"]): CallFacts => {
