@@ -809,6 +809,19 @@ const rows = {
     source: "ours; for each data thread",
     counter: "streams_paced",
   },
+  takeoversPerSecond: {
+    counts:
+      "streams that go on at one endpoint since their own backend is gone, where a route has continuity",
+    value: 500,
+    unit: "streams/s",
+    min: 1,
+    max: MANY,
+    per: "endpoint",
+    stops: "the orphans of one backend falling on a survivor at once",
+    effect: "the stream waits for its turn, at most for its route's gapMax",
+    source: "ours; for each data thread",
+    counter: "continuity_ended",
+  },
   pacedClientGapMs: {
     counts: "between the turns of two streams of one client's connection, when they are ended or moved so",
     value: 100,

@@ -201,7 +201,8 @@ function forwardedFor({ requestHeaders, connection }: StreamRecord): string {
   return before === undefined ? connection.remoteAddress : `${before}, ${connection.remoteAddress}`
 }
 
-function requestId(record: StreamRecord, { random }: TemplateEnvironment): string {
+/** 32 hex digits, the same for a stream whenever it is asked. */
+export function requestId(record: StreamRecord, { random }: TemplateEnvironment): string {
   if (record.requestId === "") {
     for (let i = 0; i < 4; i++)
       record.requestId += Math.floor(random() * 2 ** 32)

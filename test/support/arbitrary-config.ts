@@ -165,7 +165,7 @@ const bridge: fc.Arbitrary<BridgeConfig> = near(defaultBridge(), {
 })
 
 const continuity: fc.Arbitrary<ContinuityConfig> = fc.record({
-  modes: fc.uniqueArray(fc.constantFrom("handoff", "resume", "lockstep", "restart", "replay"), {
+  modes: fc.uniqueArray(fc.constantFrom("handoff", "resume", "lockstep", "restart"), {
     minLength: 1,
   }),
   keepOctets: fc.integer({ min: 0, max: 2 ** 24 }),

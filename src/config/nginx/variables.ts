@@ -10,7 +10,8 @@ export const VARIABLES: ReadonlySet<string> = new Set(
   request_time http_ sent_http_ sent_trailer_ upstream_addr upstream_status upstream_connect_time
   upstream_header_time upstream_response_time upstream_http_ upstream_trailer_ upstream_bytes_sent
   upstream_bytes_received ssl_protocol ssl_cipher ssl_client_s_dn ssl_client_verify connection connection_requests
-  pid request_id grpc_status grpc_message grpc_messages_sent grpc_messages_received stream_resumes proxy_protocol_addr
+  pid request_id grpc_status grpc_message grpc_messages_sent grpc_messages_received stream_resumes continuity_legs
+  continuity_gap proxy_protocol_addr
   proxy_protocol_port proxy_protocol_server_addr proxy_protocol_server_port server_addr server_protocol https
   document_uri query_string is_args content_type content_length cookie_ proxy_add_x_forwarded_for pipe
   upstream_response_length hostname nginx_version`.split(/\s+/),

@@ -8,7 +8,7 @@ import { type Failure, isCharged } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
 import { NewStreamRecord } from "../../record/stream-record.ts"
 import type { PhasedCall } from "../route/phase.ts"
-import { bodyTooLarge, leave } from "../route/phases.ts"
+import { bodyTooLarge, leave, runPhases } from "../route/phases.ts"
 import type { Route } from "../route/route.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
 import type { CallContext } from "./call-context.ts"
@@ -72,8 +72,8 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     this.route = route
     this.isGrpc = isGrpcContentType(head.list.get("content-type"))
     this.record = new NewStreamRecord(connection, head, route.serverName, Math.floor(context.clock.now()))
-    const { continuity } = route.settings
-    this.continuity = this.isGrpc && continuity.modes.length > 0 ? new Continuity(this, continuity) : null
+    const { continuity } = route
+    this.continuity = this.isGrpc && continuity !== null ? new Continuity(this, continuity) : null
     this.#request = this.continuity === null ? new ClientRequest(this) : this.continuity.request
     this.#response = new ClientResponse(this)
   }
@@ -81,10 +81,9 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   start(): void {
     this.#response.holdHeaders()
     // 1. The first phase that does not let the call pass has the last word.
-    for (const phase of this.route.phases) {
-      const verdict = phase(this, this.context)
-      if (verdict === null) continue
-      if (verdict.kind !== "return") return this.fail(verdict)
+    const verdict = runPhases(this.route.phases, this, this.context)
+    if (verdict !== null && verdict.kind !== "return") return this.fail(verdict)
+    if (verdict !== null) {
       this.#response.return(verdict)
       return this.#settle()
     }
@@ -100,10 +99,11 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     const leg = pickLeg(this, this.#retries)
     if (!(leg instanceof Leg)) {
       if (this.continuity?.isBetween === true) return this.continuity.noEndpoint()
-      return this.#fail(last ?? leg, ENDED)
+      return this.endWith(last ?? leg, ENDED)
     }
     this.#leg = leg
-    leg.begin()
+    if (this.continuity === null) leg.begin()
+    else this.continuity.begin(leg)
   }
 
   onLegReady(leg: Leg): void {
@@ -112,7 +112,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     const list = this.route.requestRewrite.apply(head.list, this.record, this.context.env)
     const sent = this.continuity === null ? list : this.continuity.requestHead(list)
     const problem = this.#request.open(leg, sent, head.method === "HEAD")
-    if (problem !== null) return this.#fail(problem, REJECTED)
+    if (problem !== null) return this.endWith(problem, REJECTED)
     this.#timer?.timeouts?.attached(leg.connectedMs)
   }
 
@@ -126,9 +126,9 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     this.#timer?.timeouts?.fromDownstream(this.context.clock)
     const { maxBodyOctets } = this.route.settings
     if (maxBodyOctets !== null && this.record.requestOctets > maxBodyOctets)
-      return this.#fail(bodyTooLarge(maxBodyOctets), REJECTED)
-    const isBetween = this.continuity?.isBetween === true
-    if (this.#leg?.isOver === true && !isBetween) this.downstream.consume(end - start)
+      return this.endWith(bodyTooLarge(maxBodyOctets), REJECTED)
+    const isUnwanted = this.#leg?.isOver === true && this.continuity?.isBetween !== true
+    if (isUnwanted) this.downstream.consume(end - start)
     else this.#request.receive(this.#leg, octets, start, end, endStream)
     if (endStream) this.#settle()
   }
@@ -136,7 +136,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   onRequestTrailers(list: HeaderList): void {
     this.#timer?.timeouts?.fromDownstream(this.context.clock)
     const problem = this.#request.receiveTrailers(this.#leg, list)
-    if (problem !== null) return this.#fail(problem, REJECTED)
+    if (problem !== null) return this.endWith(problem, REJECTED)
     this.#settle()
   }
 
@@ -168,19 +168,14 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     if (leg !== this.#leg) return
     this.#timer?.timeouts?.fromUpstream(this.context.clock)
     // 5. Only a head that is passed on, or intercepted, is the answer.
-    if (head.status >= 400 && this.goesOn(leg, { kind: "status", status: head.status })) return
+    const { isHeadSent } = this.#response
+    if (head.status >= 400 && !isHeadSent && this.goesOn(leg, { kind: "status", status: head.status })) return
     const list = this.continuity === null ? head.list : this.continuity.onHead(leg, head, endStream)
-    // The client has a head: it is told nothing of a later leg's.
     if (list === null) return
     leg.accepted()
     this.#request.commit()
-    const { settings, errorStatuses, responseRewrite } = this.route
-    if (settings.interceptErrors && this.isGrpc && head.status >= 300 && errorStatuses.has(head.status))
-      return this.#fail({ httpStatus: head.status, grpcStatus: -1, message: "" }, ENDED)
-    this.record.status = head.status
-    const rewritten = responseRewrite.apply(list, head.status, this.record, this.context.env)
-    const problem = this.#response.head(rewritten, endStream, leg)
-    if (problem !== null) return this.#fail(problem, ENDED)
+    const problem = this.#response.answer(head.status, list, endStream, leg)
+    if (problem !== null) return this.endWith(problem, ENDED)
     if (endStream) this.#responseEnded()
   }
 
@@ -202,7 +197,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     if (leg !== this.#leg) return
     const said = this.continuity === null ? list : this.continuity.onTrailers(leg, list)
     if (said === null) return
-    this.#response.trailers(this.route.responseRewrite.trailers(said), leg)
+    this.#response.trailers(said, leg)
     this.#responseEnded()
   }
 
@@ -240,7 +235,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     // A client that takes nothing has to be told too; of other breaches what came before them is delivered.
     if (end.kind === "malformed" && end.isOverrun) this.downstream.discardQueued()
     if (this.continuity?.hasTold(leg, end) === true) return
-    if (end.kind !== "reset") return this.#fail(failureOf(end, leg.where), end)
+    if (end.kind !== "reset") return this.endWith(failureOf(end, leg.where), end)
     // The backend's RST_STREAM is forwarded with its own code.
     if (this.record.status === 0) this.record.status = 502
     this.downstream.reset(end.code)
@@ -250,14 +245,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   /** 8. Opens another leg in place of `leg`, where `nextLeg` says so. */
   goesOn(leg: Leg, end: LegEnd): boolean {
     this.#retries ??= new Retries()
-    const { isReplayable } = this.#request
-    const decision = this.#retries.mayGoOn(this, leg, end, this.#response.isHeadSent, isReplayable)
-    if (decision === null) return false
-    leg.end(end)
-    this.#request.keep()
-    if (decision.goesOn === null) this.openLeg(failureOf(end, leg.where))
-    else this.continuity!.goOn(decision.goesOn)
-    return true
+    return this.#retries.goesOn(this, leg, end, this.#request, this.#response.isHeadSent)
   }
 
   onTimer(): void {
@@ -267,21 +255,17 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     if (what.kind !== "read_timeout" && what.kind !== "send_timeout") return this.fail(what)
     // As nginx has it, another endpoint may be asked, and this one is blamed, as long as no answer has begun.
     const end: LegEnd = { kind: "timeout", what, isAnswered: this.#response.isHeadSent }
-    if (!this.goesOn(leg, end)) this.#fail(what, end)
+    if (!this.goesOn(leg, end)) this.endWith(what, end)
     else if (!this.#isDone) this.#timer!.arm()
   }
 
   fail(what: Failure): void {
     if (this.#isDone) return
     if (isCharged(what)) this.downstream.chargePeer()
-    this.#fail(what, legEndOfFailure(what))
+    this.endWith(what, legEndOfFailure(what))
   }
 
-  endWith(what: Failure, end: LegEnd): void {
-    this.#fail(what, end)
-  }
-
-  #fail(what: Reply, end: LegEnd): void {
+  endWith(what: Reply, end: LegEnd): void {
     this.#leg?.end(end)
     this.#response.reply(what)
     this.#finish()
@@ -289,7 +273,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
 
   shed(what: Failure): void {
     this.downstream.discardQueued()
-    if (!this.#isDone) return this.#fail(what, ENDED)
+    if (!this.#isDone) return this.endWith(what, ENDED)
     // One that is over may still hold what its client does not take; its ending went with it.
     this.downstream.reset(ErrorCode.ENHANCE_YOUR_CALM)
     this.#response.releaseHeaders(true)

@@ -157,11 +157,6 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
     return this.#lease!.headerListMax
   }
 
-  /** It has had a stream. */
-  get isOpened(): boolean {
-    return this.#stream !== null
-  }
-
   /** Its stream, while it is open. */
   get upstream(): UpstreamStream | null {
     return this.isOver ? null : this.#stream

@@ -6,11 +6,12 @@ import { type Failure, failure } from "../../record/failure.ts"
 import type { NewStreamRecord } from "../../record/stream-record.ts"
 import type { Route } from "../route/route.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
+import type { CallRequest } from "./call-request.ts"
 import type { Continuity } from "./continuity/continuity.ts"
 import { EarlierLegs } from "./earlier-legs.ts"
 import { Leg, type LegOwner } from "./leg.ts"
 import type { LegContext } from "./leg-context.ts"
-import type { LegEnd } from "./leg-end.ts"
+import { failureOf, type LegEnd } from "./leg-end.ts"
 import { type LegDecision, nextLeg } from "./next-leg.ts"
 
 /** The call whose legs these are. */
@@ -22,6 +23,7 @@ export interface RetryingCall {
   /** Of the cluster, read once: a reload does not change where the call may go. */
   readonly snapshot: Snapshot | null
   readonly continuity: Continuity | null
+  openLeg(last: Failure | null): void
 }
 
 /** The next leg, at an endpoint that was not tried, to be begun; or why there is none. */
@@ -47,8 +49,19 @@ export class Retries {
   #hasRepeatedEndpoint = false
   #earlierLegs: EarlierLegs | null = null
 
+  /** Opens another leg in place of `leg`, which ended so; false where none follows. */
+  goesOn(call: RetryingCall, leg: Leg, end: LegEnd, request: CallRequest, isHeadSent: boolean): boolean {
+    const decision = this.#decide(call, leg, end, isHeadSent, request.isReplayable)
+    if (decision === null) return false
+    leg.end(end)
+    request.keep()
+    if (decision.goesOn === null) call.openLeg(failureOf(end, leg.where))
+    else call.continuity!.goOn(decision.goesOn)
+    return true
+  }
+
   /** Whether another leg follows `leg`, which ended so: gathers the facts for `nextLeg` and takes note of its decision. */
-  mayGoOn(
+  #decide(
     call: RetryingCall,
     leg: Leg,
     end: LegEnd,

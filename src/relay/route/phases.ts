@@ -6,7 +6,7 @@ import type { StreamRecord } from "../../record/record.ts"
 import type { Template } from "../../record/template.ts"
 import type { Served } from "../overload/cut-calls.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
-import type { Phase, PhaseContext, ReturnAction } from "./phase.ts"
+import type { Phase, PhaseContext, PhasedCall, ReturnAction } from "./phase.ts"
 
 /** Where a stream of this route goes, compiled. */
 export type CompiledAction =
@@ -87,6 +87,19 @@ export function leave(record: StreamRecord, { admission, cutCalls }: PhaseContex
 }
 
 const FIRST: readonly Phase[] = [refuseMethods, checkCertificate, readDeadline]
+
+/** What the first phase says that does not let the call pass; null: all do. */
+export function runPhases(
+  phases: readonly Phase[],
+  call: PhasedCall,
+  context: PhaseContext,
+): Failure | ReturnAction | null {
+  for (const phase of phases) {
+    const verdict = phase(call, context)
+    if (verdict !== null) return verdict
+  }
+  return null
+}
 
 /** The phases of a route, in order. What it does not configure has none. */
 export function compilePhases(

@@ -5,6 +5,7 @@ import type { RouteConfig, RouteSettings, ServerConfig, UpstreamTlsConfig } from
 import type { AccessLog } from "../../log/access-log.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
+import { type ContinuityPlan, compileContinuity } from "./continuity-plan.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
 import type { Phase, ReturnAction } from "./phase.ts"
 import { type CompiledAction, compilePhases } from "./phases.ts"
@@ -21,6 +22,8 @@ export interface Route {
   /** How connections to its endpoints are made, where that is not the cluster's own way: over TLS, for one. */
   readonly connect: Connector<LegConnection> | null
   readonly settings: RouteSettings
+  /** Null: streams end with their backend. */
+  readonly continuity: ContinuityPlan | null
   readonly requestRewrite: RequestRewrite
   readonly responseRewrite: ResponseRewrite
   readonly accessLogs: readonly AccessLog[]
@@ -54,6 +57,7 @@ export function compileRoute(
         ? null
         : connectAs(tls, settings),
     settings,
+    continuity: compileContinuity(settings.continuity),
     requestRewrite: new RequestRewrite(settings, tls !== null),
     responseRewrite: new ResponseRewrite(settings),
     accessLogs: settings.accessLogs.map(openLog),

@@ -129,3 +129,13 @@ function readAccept(value: string): BackendSays["accepts"] {
   const words = value.split(",").map((word) => word.trim().toLowerCase())
   return { handoff: words.includes("handoff"), resume: words.includes("resume") }
 }
+
+/** What a later head must have as the first had it. */
+export function encodingOf(list: HeaderList): string {
+  return `${list.get("content-type")} ${list.get("grpc-encoding") ?? "identity"}`
+}
+
+/** Trailers-Only as trailers, for a client that has a head. */
+export function trailersOf(list: HeaderList): HeaderList {
+  return kept(list, (name) => name === ":status" || name === "content-type")
+}

@@ -4,6 +4,7 @@ import type { BufferBudget, Reclaimable } from "../../../http2/buffer-budget.ts"
 import type { HeaderList } from "../../../http2/header-list.ts"
 import { copyUnpooled } from "../../../http2/own-octets.ts"
 import type { Failure } from "../../../record/failure.ts"
+import type { ContinuityPlan } from "../../route/continuity-plan.ts"
 import { cleanTrailers } from "../../route/head-rewrite.ts"
 import { type CallRequest, headersProblem, sendTrailers } from "../call-request.ts"
 import type { Leg } from "../leg.ts"
@@ -23,17 +24,6 @@ export type Opening =
 
 const BEGIN: Opening = { kind: "begin" }
 
-export interface LogSettings {
-  /** Most octets kept of whole messages that were sent. */
-  readonly keepOctets: number
-  /** Most octets kept of a message that is not yet whole. */
-  readonly unfinishedOctets: number
-  /** The first message is kept, for as long as the call lasts. */
-  readonly keepsFirst: boolean
-  /** The last whole message is kept. */
-  readonly keepsLast: boolean
-}
-
 /**
  * The request of a call with continuity. What the client sends goes to the present leg and into a log, from which
  * another leg can be sent what its backend has not received. The client gets credit for an octet when the first leg has
@@ -47,7 +37,7 @@ export class LoggedRequest implements CallRequest, Reclaimable {
   readonly #downstream: DownstreamStream
   readonly #budget: BufferBudget
   readonly #counters: Counters
-  readonly #settings: LogSettings
+  readonly #plan: ContinuityPlan
   readonly #log: MessageLog
   readonly #cutter = new MessageCutter()
   #received = 0
@@ -71,12 +61,12 @@ export class LoggedRequest implements CallRequest, Reclaimable {
   constructor(
     { budget, counters }: { readonly budget: BufferBudget; readonly counters: Counters },
     downstream: DownstreamStream,
-    settings: LogSettings,
+    plan: ContinuityPlan,
   ) {
     this.#downstream = downstream
     this.#budget = budget
     this.#counters = counters
-    this.#settings = settings
+    this.#plan = plan
     this.#log = new MessageLog(budget)
   }
 
@@ -85,11 +75,6 @@ export class LoggedRequest implements CallRequest, Reclaimable {
   /** Whole messages that some leg has taken. */
   get sentMessages(): number {
     return Math.min(this.#cutter.whole, this.#log.start + this.#log.wholeUntil(this.#taken))
-  }
-
-  /** Whole messages that came. */
-  get wholeMessages(): number {
-    return this.#cutter.whole
   }
 
   /** Messages before the first one that can be sent again. */
@@ -109,13 +94,19 @@ export class LoggedRequest implements CallRequest, Reclaimable {
     return this.#log.length + (this.#first === null ? 0 : this.#first.length)
   }
 
-  /** The last whole message, where it is kept. */
-  get last(): Buffer | null {
+  /** What a leg of mode `restart` is sent: one message again, where it has been sent, then those that have not. */
+  restart(again: "first" | "last" | "none"): Opening {
+    const message = this.sentMessages
+    if (message === 0 || again === "none") return { kind: "from", again: null, message }
+    return { kind: "from", again: again === "first" ? this.#first : this.#last, message }
+  }
+
+  /** The last whole message, where it was sent and is kept. */
+  get #last(): Buffer | null {
     const { whole } = this.#cutter
-    if (whole === 0 || this.#log.start >= whole) return null
-    return this.#log
-      .from(this.#log.octetOf(whole - 1))!
-      .subarray(0, this.#unfinished - this.#log.octetOf(whole - 1))
+    if (this.sentMessages < whole || this.#log.start >= whole) return null
+    const from = this.#log.octetOf(whole - 1)
+    return copyUnpooled(this.#log.from(from)!, 0, this.#unfinished - from)
   }
 
   // ---- To the present leg -----------------------------------------------------------------------------------------
@@ -218,9 +209,9 @@ export class LoggedRequest implements CallRequest, Reclaimable {
     // Behind a message that was too large to be kept, its rest is not either.
     const skipped = Math.max(0, log.startOctet + log.length - at)
     if (skipped < end - start) log.push(octets, start + skipped, end)
-    const isFirst = this.#settings.keepsFirst && this.#first === null && this.#cutter.whole > 0
+    const isFirst = this.#plan.keepsFirst && this.#first === null && this.#cutter.whole > 0
     if (isFirst && log.start === 0) this.#first = this.#copyFirst()
-    if (this.#taken - this.#unfinished > this.#settings.unfinishedOctets) this.#drop()
+    if (this.#taken - this.#unfinished > this.#plan.config.keepOctets) this.#drop()
     if (isSent) this.#mayReclaim()
   }
 
@@ -233,12 +224,12 @@ export class LoggedRequest implements CallRequest, Reclaimable {
   #copyFirst(): Buffer | null {
     const octets = this.#log.from(0)!
     const length = this.#log.octetOf(1)
-    return length > this.#settings.unfinishedOctets ? null : copyUnpooled(octets, 0, length)
+    return length > this.#plan.config.keepOctets ? null : copyUnpooled(octets, 0, length)
   }
 
   /** Makes room for `more` octets. */
   #trim(more: number): void {
-    const { keepOctets, keepsLast } = this.#settings
+    const { keepOctets, keepsLast } = this.#plan
     const log = this.#log
     if (log.length + more <= keepOctets) return
     const before = log.start
