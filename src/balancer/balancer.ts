@@ -11,6 +11,9 @@ import { VERSION } from "../base/version.ts"
 import { Bridges } from "../bridge/bridges.ts"
 import { checkDescriptorSets } from "../bridge/json/check-descriptor-sets.ts"
 import { Cluster } from "../cluster/cluster.ts"
+import { ClusterStates } from "../cluster/cluster-states.ts"
+import { Slots } from "../cluster/slots.ts"
+import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type {
   AccessLogConfig,
   ClusterConfig,
@@ -48,6 +51,7 @@ import type { LegConnection } from "../relay/upstream/leg-connection.ts"
 import type { UpstreamContext } from "../relay/upstream/upstream-context.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
 import { endpointChanges } from "./left-endpoints.ts"
+import { logChange } from "./log-change.ts"
 import { type Numbers, OwnNumbers } from "./numbers.ts"
 import { type BalancerSnapshot, describe, type OpenAddress } from "./status.ts"
 
@@ -79,6 +83,13 @@ interface Accepting extends OpenListener {
   listening: Listening | null
 }
 
+/** What a control side gives to a data plane that it has. */
+export interface Plane {
+  numbers: Numbers
+  /** Of all clusters of the configuration. */
+  state: ClusterState
+}
+
 type Clusters = ReadonlyMap<string, Cluster<LegConnection>>
 
 /** A configuration that is compiled and whose new listeners are open. One of the two is to be called, once. */
@@ -105,6 +116,8 @@ interface Live {
 export class Balancer extends EventEmitter<BalancerEvents> {
   readonly counters: Counters
   readonly limits: Limits
+  /** What is said of endpoints while it runs. Null in a data thread: there the control side has it, and tells `apply`. */
+  readonly states: ClusterStates | null
   readonly #numbers: Numbers
   readonly #clock: CachedClock
   readonly #log: Log
@@ -136,8 +149,9 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   #reloading: Promise<void> = Promise.resolve()
 
   /** `config` has been checked. Errors: throws when an access log or a certificate cannot be opened or a limit is out of range. */
-  constructor(config: Config, options: BalancerOptions = {}, numbers: Numbers = new OwnNumbers()) {
+  constructor(config: Config, options: BalancerOptions = {}, plane: Plane | null = null) {
     super()
+    const numbers = plane?.numbers ?? new OwnNumbers()
     this.counters = numbers.counters
     this.#numbers = numbers
     const { limits, problems } = resolveLimits(config.limits)
@@ -214,8 +228,11 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       connections: () => this.#upstreams.connections,
     })
     new ResetLargestStreams(this.#context, () => this.#clients.connections)
-    this.#live = this.#compile(config, null)
+    this.states = plane === null ? this.#ownStates() : null
+    const prepared = this.states?.prepare(config.clusters)
+    this.#live = this.#compile(config, null, plane?.state ?? prepared!.state)
     this.#live.tls.commit()
+    prepared?.commit()
   }
 
   /** Opens every listener. Errors: one sentence that names the address; none stays open then. */
@@ -270,13 +287,22 @@ export class Balancer extends EventEmitter<BalancerEvents> {
 
   /**
    * The first half of a reload, for those who must know that it will do before it is done. One at a time, and not while
-   * `reload` is under way. Errors: as `reload`.
+   * `reload` is under way. `given`: the states of its clusters, where the control side has them. Errors: as `reload`.
    */
-  async prepare(config: Config): Promise<PreparedReload> {
+  async prepare(config: Config, given: ClusterState | null = null): Promise<PreparedReload> {
     this.#mustNotBeClosing()
-    const next = this.#compile(config, this.#live)
+    const own = given === null ? this.states!.prepare(config.clusters) : null
+    const state = given ?? own!.state
+    let next: Live
+    try {
+      next = this.#compile(config, this.#live, state)
+    } catch (error) {
+      own?.abandon()
+      throw error
+    }
     const opened: string[] = []
     const abandon = (): void => {
+      own?.abandon()
       for (const name of opened) this.#removeListener(name)
       for (const cluster of without(next.clusters, this.#live.clusters)) cluster.close()
       next.tls.abandon()
@@ -300,6 +326,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       if (this.#isClosing) abandon()
       this.#mustNotBeClosing()
       this.#commit(next)
+      for (const { name, endpoints } of state.clusters) this.apply(name, endpoints)
+      own?.commit()
     }
     return { commit, abandon }
   }
@@ -324,7 +352,26 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       open.router = next.routers.get(listener.name)!
       open.tls = next.tls.find(listener.name)
     }
-    this.#numbers.streams.retain(config.clusters)
+  }
+
+  /** Takes over what the control side says of a cluster's endpoints; live streams are not touched. */
+  apply(cluster: string, endpoints: readonly EndpointState[]): void {
+    this.#live.clusters.get(cluster)?.apply(endpoints)
+  }
+
+  #ownStates(): ClusterStates {
+    const { streams } = this.#numbers
+    return new ClusterStates({
+      slots: new Slots({
+        streamsOpen: (slot) => streams.countOf(slot).open,
+        acknowledged: () => Number.POSITIVE_INFINITY,
+        onNew() {},
+      }),
+      publish: ({ clusters }) => {
+        for (const { name, endpoints } of clusters) this.apply(name, endpoints)
+      },
+      onChange: (change) => logChange(this.#log, change),
+    })
   }
 
   /** A reload must not open again what `close` has closed. */
@@ -369,13 +416,16 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   // ---- Configuration ------------------------------------------------------------------------------------------
 
   /** Compiled and, with the clusters that did not change taken over, ready to go live. */
-  #compile(config: Config, before: Live | null): Live {
+  #compile(config: Config, before: Live | null, state: ClusterState): Live {
     checkDescriptorSets(config)
     const clusters = new Map<string, Cluster<LegConnection>>()
-    const kept = new Map(before?.config.clusters.map((cluster) => [cluster.name, JSON.stringify(cluster)]))
+    const texts = new Map(before?.config.clusters.map((cluster) => [cluster.name, JSON.stringify(cluster)]))
+    const endpoints = new Map(state.clusters.map((cluster) => [cluster.name, cluster.endpoints]))
     for (const cluster of config.clusters) {
-      const isSame = kept.get(cluster.name) === JSON.stringify(cluster)
-      clusters.set(cluster.name, isSame ? before!.clusters.get(cluster.name)! : this.#makeCluster(cluster))
+      const isSame = texts.get(cluster.name) === JSON.stringify(cluster)
+      const last = before?.clusters.get(cluster.name) ?? null
+      const next = isSame ? last! : this.#makeCluster(cluster, endpoints.get(cluster.name)!, last)
+      clusters.set(cluster.name, next)
     }
     const tls = this.#tls.plan()
     try {
@@ -424,15 +474,20 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     return log
   }
 
-  #makeCluster(config: ClusterConfig): Cluster<LegConnection> {
-    return new Cluster<LegConnection>(config, {
+  #makeCluster(
+    config: ClusterConfig,
+    endpoints: readonly EndpointState[],
+    before: Cluster<LegConnection> | null,
+  ): Cluster<LegConnection> {
+    return new Cluster<LegConnection>(config, endpoints, {
       clock: this.#clock,
       random: this.#env.random,
       limits: this.limits,
       log: this.#log,
       onLimit: (counter) => this.counters.add(counterIds[counter as keyof typeof counterIds]),
       connect: this.#upstreams.plain,
-      counts: this.#numbers.streams.countsOf(config),
+      counts: this.#numbers.streams,
+      before: before === null ? null : new Set([...before.endpoints].map(({ address }) => address)),
     })
   }
 

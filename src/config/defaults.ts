@@ -118,8 +118,14 @@ export function defaultBridge(): BridgeConfig {
 export function defaultCluster(name: string): ClusterConfig {
   return {
     name,
-    policy: cluster.policy.value,
+    policy: { name: cluster.policy.value },
     endpoints: [],
+    slowStart: {
+      windowMs: cluster.slowStartWindow.value,
+      aggression: cluster.slowStartAggression.value,
+      minWeightPercent: cluster.slowStartMinWeight.value,
+    },
+    panicThresholdPercent: cluster.panicThreshold.value,
     maxStreamsPerConnection: cluster.maxStreamsPerConnection.value,
     maxConnectionsPerEndpoint: cluster.maxConnectionsPerEndpoint.value,
     idleConnections: cluster.idleConnections.value,
@@ -143,6 +149,8 @@ export function defaultEndpoint(address: Address): EndpointConfig {
     maxStreams: endpoint.maxStreams.value,
     backup: endpoint.backup.value,
     down: endpoint.down.value,
+    slowStartMs: null,
+    hashKey: null,
   }
 }
 

@@ -216,6 +216,8 @@ export type RetryCondition =
   | "invalid_header"
   | "non_idempotent"
   | `http_${403 | 404 | 429 | 500 | 502 | 503 | 504}`
+  /** The endpoint's whole answer is that status, in a head of its own: no message came before. */
+  | `grpc_${"cancelled" | "deadline_exceeded" | "resource_exhausted" | "internal" | "unavailable"}`
 
 export interface RetryConfig {
   conditions: RetryCondition[]
@@ -234,12 +236,30 @@ export interface AccessLogConfig {
   flushMs: number | null
 }
 
-export type Policy = "round_robin" | "least_streams"
+/** How endpoints are chosen: docs/policies.md. A `key` is a template. */
+export type PolicyConfig =
+  | { name: "round_robin" }
+  /** nginx: `least_conn`. */
+  | { name: "least_streams" }
+  | { name: "random" }
+  /** The better of two that chance drew. nginx: `random two`. */
+  | { name: "random_two"; by: "streams" | "header_time" | "last_byte_time" }
+  /** nginx: `least_time`. `inflight`: calls without an answer yet count with the time they have waited. */
+  | { name: "peak_ewma"; by: "header_time" | "last_byte_time"; inflight: boolean }
+  /** As Envoy and gRPC place keys; nothing is bounded where `balanceFactorPercent` is null. */
+  | { name: "ring_hash" | "maglev"; key: string; balanceFactorPercent: number | null }
+  /** As nginx places them: `hash KEY` and `hash KEY consistent`. */
+  | { name: "nginx_hash" | "nginx_consistent_hash"; key: string }
+  | { name: "ip_hash" }
 
 export interface ClusterConfig {
   name: string
-  policy: Policy
+  policy: PolicyConfig
   endpoints: EndpointConfig[]
+  /** Endpoints that have just joined or are back get a growing share of new streams. `windowMs` 0: their full share at once. */
+  slowStart: { windowMs: number; aggression: number; minWeightPercent: number }
+  /** Where a smaller share of the endpoints is healthy, all are used; 0: only where none is. */
+  panicThresholdPercent: number
   /** How many streams one upstream connection carries before another is opened; the peer's own limit rules too. */
   maxStreamsPerConnection: number | null
   /** Most connections to one endpoint. */
@@ -269,4 +289,8 @@ export interface EndpointConfig {
   maxStreams: number | null
   backup: boolean
   down: boolean
+  /** Null: the cluster's. nginx: `slow_start`. */
+  slowStartMs: number | null
+  /** What hashes place it by; null: its address. Envoy: `hash_key`. */
+  hashKey: string | null
 }

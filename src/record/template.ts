@@ -44,6 +44,15 @@ export function compileTemplate(source: string, mode: Escape = "header"): Templa
   }
 }
 
+const shared = new Map<string, Template>()
+
+/** As `compileTemplate` without escapes, once for each text of the configurations so far: operators write few. */
+export function sharedTemplate(source: string): Template {
+  let template = shared.get(source)
+  if (template === undefined) shared.set(source, (template = compileTemplate(source, "none")))
+  return template
+}
+
 /** Text as it stands, dollar signs and all: what a client said may be in it. */
 export function literalTemplate(text: string): Template {
   return constantTemplate(text, toOctets(text))

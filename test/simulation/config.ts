@@ -51,10 +51,11 @@ export function configOf(plan: Plan, isChanged = false): Config {
 }
 
 function clusterOf(plan: Plan, isChanged: boolean): ClusterConfig {
-  const { retryConditions: _, retryTries: __, ...cluster } = plan.cluster
+  const { retryConditions: _, retryTries: __, policy, ...cluster } = plan.cluster
   return {
     ...defaultCluster(CLUSTER),
     ...cluster,
+    policy: { name: policy },
     keepalive: isChanged ? { ...KEEPALIVE, timeoutMs: KEEPALIVE.timeoutMs + 1 } : KEEPALIVE,
     endpoints: plan.endpoints.map(({ weight, backup, maxFails, maxStreams }, index) => ({
       ...defaultEndpoint({ text: addressOf(index), host: "sim", port: 3000 + index, unixPath: null }),

@@ -21,6 +21,7 @@ import type {
   EndpointConfig,
   ListenerConfig,
   ListenerTlsConfig,
+  PolicyConfig,
   RouteAction,
   RouteConfig,
   RouteMatch,
@@ -117,6 +118,8 @@ const endpoint: fc.Arbitrary<EndpointConfig> = address.chain((where) =>
     maxStreams: orNull(positive),
     backup: fc.boolean(),
     down: fc.boolean(),
+    slowStartMs: orNull(number),
+    hashKey: orNull(text),
   }),
 )
 
@@ -124,11 +127,35 @@ const clusterName = fc.oneof(
   plainText,
   fc.constantFrom("10", "9", "__proto__", "true", "null", "a: b", "- c"),
 )
+const policy: fc.Arbitrary<PolicyConfig> = fc.oneof(
+  fc.constantFrom<PolicyConfig>(
+    { name: "round_robin" },
+    { name: "least_streams" },
+    { name: "random" },
+    { name: "ip_hash" },
+    { name: "random_two", by: "streams" },
+    { name: "random_two", by: "last_byte_time" },
+    { name: "peak_ewma", by: "header_time", inflight: false },
+    { name: "peak_ewma", by: "last_byte_time", inflight: true },
+  ),
+  fc.record({
+    name: fc.constantFrom("ring_hash", "maglev"),
+    key: template,
+    balanceFactorPercent: orNull(fc.integer({ min: 100, max: 1000 })),
+  }),
+  fc.record({ name: fc.constantFrom("nginx_hash", "nginx_consistent_hash"), key: template }),
+)
 const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
   near(
     { ...defaultCluster(name), endpoints: [defaultEndpoint(hostAddress("127.0.0.1", 3000))] },
     {
-      policy: fc.constantFrom("round_robin", "least_streams"),
+      policy,
+      slowStart: fc.record({
+        windowMs: number,
+        aggression: fc.constantFrom(0.5, 1, 2),
+        minWeightPercent: fc.integer({ min: 1, max: 100 }),
+      }),
+      panicThresholdPercent: fc.integer({ min: 0, max: 100 }),
       endpoints: fc.array(endpoint, { minLength: 1, maxLength: 3 }),
       maxStreamsPerConnection: orNull(positive),
       maxConnectionsPerEndpoint: orNull(positive),

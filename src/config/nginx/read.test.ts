@@ -74,7 +74,7 @@ describe("whole files", () => {
     expect(config!.clusters).toMatchObject([
       {
         name: "chat",
-        policy: "least_streams",
+        policy: { name: "least_streams" },
         idleConnections: 32,
         endpoints: [
           {

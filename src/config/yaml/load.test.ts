@@ -237,7 +237,7 @@ describe.each<[what: string, text: string, ...problems: string[]]>([
   [
     "a bad choice",
     "listeners: 80\nclusters: {a: {policy: least_stream, endpoints: [b:1]}}",
-    '2:24~12 error: "policy" must be round_robin or least_streams, not "least_stream" (did you mean "least_streams"?)',
+    '2:24~12 error: "policy" must be round_robin, least_streams, random, random_two, peak_ewma, ring_hash, maglev, nginx_hash, nginx_consistent_hash or ip_hash, not "least_stream" (did you mean "least_streams"?)',
   ],
   [
     "headers that are not sent as they are written",

@@ -6,6 +6,7 @@ import { limitNames } from "../../base/limits.ts"
 import { octetText } from "../../base/octet-text.ts"
 import { resolveLimits } from "../../base/resolve-limits.ts"
 import { compileRegex, Regex } from "../../regex/regex.ts"
+import { policyMeasures, policyNames, policyParameters } from "../policy-names.ts"
 import { didYouMean } from "../problem.ts"
 import { serverNameProblem } from "../server-name.ts"
 import { type Fault, fault, type Path } from "./faults.ts"
@@ -84,8 +85,32 @@ function checkClusters(input: unknown, faults: Fault[]): Set<string> | null {
     if (name.includes("$")) faults.push(fault(path, 'a cluster\'s name must not contain "$"', null, "key"))
     names.add(name)
     checkEndpoints(cluster, path, faults)
+    if (isMap(cluster)) checkPolicy(cluster.policy, [...path, "policy"], faults)
   }
   return names
+}
+
+/** What a policy needs and what means nothing to it. */
+function checkPolicy(input: unknown, path: Path, faults: Fault[]): void {
+  const written = isMap(input) ? input : { name: input }
+  const name = policyNames.find((one) => one === written.name)
+  if (name === undefined) return
+  const parameters = policyParameters[name]
+  if (parameters.key && (written.key === undefined || written.key === "")) {
+    const hint = `for instance { name: ${name}, key: $remote_addr }`
+    faults.push(fault(path, `the policy ${name} needs a "key"`, hint))
+  }
+  for (const key of ["key", "balanceFactor", "inflight"] as const)
+    if (written[key] !== undefined && !parameters[key])
+      faults.push(fault([...path, key], `"${key}" has no meaning to the policy ${name}`, null, "key"))
+  const { by } = written
+  if (by !== undefined && !parameters.by.some((one) => one === by)) {
+    const isMeasure = policyMeasures.some((one) => one === by)
+    if (parameters.by.length === 0)
+      faults.push(fault([...path, "by"], `"by" has no meaning to the policy ${name}`, null, "key"))
+    else if (isMeasure)
+      faults.push(fault([...path, "by"], `the policy ${name} compares ${parameters.by.join(" or ")}`))
+  }
 }
 
 function checkEndpoints(cluster: unknown, path: Path, faults: Fault[]): void {

@@ -24,6 +24,7 @@ import {
   RESTARTS_WITH,
 } from "../continuity.ts"
 import { defaults, says } from "../defaults-table.ts"
+import { policyMeasures, policyNames } from "../policy-names.ts"
 import { didYouMean } from "../problem.ts"
 import { accessLogFormatNames } from "./access-log-formats.ts"
 import {
@@ -116,7 +117,8 @@ const ACCESS_LOG_ERROR = 'must be a path, a map with a path, a list of those, or
 
 const retryConditions = [
   ...(["error", "timeout", "invalid_header", "non_idempotent", "http_403", "http_404", "http_429"] as const),
-  ...(["http_500", "http_502", "http_503", "http_504"] as const),
+  ...(["http_500", "http_502", "http_503", "http_504", "grpc_cancelled"] as const),
+  ...(["grpc_deadline_exceeded", "grpc_resource_exhausted", "grpc_internal", "grpc_unavailable"] as const),
 ] as const
 
 const METHOD_ERROR = 'must be a method such as "/chat.Chat/BidStream"'
@@ -448,6 +450,10 @@ const endpointObject = z
       .describe(says("Streams open at once.", defaults.endpoint.maxStreams)),
     backup: z.boolean().optional().describe(says("Used when no other is up.", defaults.endpoint.backup)),
     down: z.boolean().optional().describe(says("", defaults.endpoint.down)),
+    slowStart: duration
+      .optional()
+      .describe(says("Time in which it comes to its full share; 0s: at once.", defaults.endpoint.slowStart)),
+    hashKey: text().optional().describe(says("What hashes place it by.", defaults.endpoint.hashKey)),
   })
   .meta({ id: "Endpoint" })
 
@@ -455,9 +461,67 @@ const endpoints = z
   .array(z.union([endpointAddress, endpointObject], { error: `${ADDRESS_ERROR}, or a map with one` }))
   .min(1)
 
+const percent = (min: number, max: number) => {
+  const error = `must be a whole number from ${min} to ${max}`
+  return z.int({ error }).min(min, { error }).max(max, { error })
+}
+
+const policyName = z.enum(policyNames)
+const BALANCE_FACTOR_ERROR = 'must be a whole number from 100, in percent, or "none"'
+const policy = z
+  .union(
+    [
+      policyName,
+      z.strictObject({
+        name: policyName,
+        key: template.optional().describe("What is hashed, with $variables."),
+        balanceFactor: z
+          .union([z.int().min(100).max(100_000), z.literal("none")], { error: BALANCE_FACTOR_ERROR })
+          .optional()
+          .describe(
+            says("Most streams of an endpoint, in percent of the mean.", defaults.cluster.balanceFactor),
+          ),
+        by: z.enum(policyMeasures).optional().describe(says("What is compared.", defaults.cluster.policyBy)),
+        inflight: z
+          .boolean()
+          .optional()
+          .describe(says("Calls without an answer yet count too.", defaults.cluster.inflight)),
+      }),
+    ],
+    { error: "must be the name of a policy, or a map with a name" },
+  )
+  .meta({ id: "Policy" })
+
+const AGGRESSION_ERROR = "must be a number from 0.1 to 10"
+const slowStart = z
+  .strictObject({
+    window: duration.optional().describe(says("How long it takes.", defaults.cluster.slowStartWindow)),
+    aggression: z
+      .number({ error: AGGRESSION_ERROR })
+      .min(0.1, { error: AGGRESSION_ERROR })
+      .max(10, { error: AGGRESSION_ERROR })
+      .optional()
+      .describe(
+        says("1: the share grows evenly; more: faster at first.", defaults.cluster.slowStartAggression),
+      ),
+    minWeight: percent(1, 100)
+      .optional()
+      .describe(says("Share to begin with, in percent.", defaults.cluster.slowStartMinWeight)),
+  })
+  .meta({ id: "SlowStart" })
+
 const clusterShape = {
-  policy: z.enum(["round_robin", "least_streams"]).optional().describe(says("", defaults.cluster.policy)),
+  policy: policy.optional().describe(says("How endpoints are chosen.", defaults.cluster.policy)),
   endpoints,
+  slowStart: slowStart.optional().describe("Endpoints that join or are back get a growing share."),
+  panicThreshold: percent(0, 100)
+    .optional()
+    .describe(
+      says(
+        "Below such a share of healthy endpoints, in percent, all are used.",
+        defaults.cluster.panicThreshold,
+      ),
+    ),
   maxStreamsPerConnection: countOrNone()
     .optional()
     .describe(says("Then another connection is opened.", defaults.cluster.maxStreamsPerConnection)),

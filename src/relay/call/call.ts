@@ -7,6 +7,7 @@ import type { RequestHead, ResponseHead } from "../../http2/message-head.ts"
 import { type Failure, isCharged } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
 import { NewStreamRecord } from "../../record/stream-record.ts"
+import { sharedTemplate } from "../../record/template.ts"
 import type { PhasedCall } from "../route/phase.ts"
 import { bodyTooLarge, leave, runPhases } from "../route/phases.ts"
 import type { Route } from "../route/route.ts"
@@ -18,7 +19,16 @@ import { ClientRequest } from "./client-request.ts"
 import { ClientResponse } from "./client-response.ts"
 import { type ContinuedCall, Continuity } from "./continuity/continuity.ts"
 import { Leg, type LegOwner } from "./leg.ts"
-import { COMPLETE, cancelledBy, ENDED, failureOf, type LegEnd, legEndOfFailure, REJECTED } from "./leg-end.ts"
+import {
+  COMPLETE,
+  cancelledBy,
+  ENDED,
+  failureOf,
+  type LegEnd,
+  legEndOfFailure,
+  REJECTED,
+  statusEndOf,
+} from "./leg-end.ts"
 import type { Reply } from "./local-reply.ts"
 import { countRequest, countResponse, type MessageScanners } from "./messages.ts"
 import { reportCall } from "./report.ts"
@@ -102,8 +112,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
       return this.endWith(last ?? leg, ENDED)
     }
     this.#leg = leg
-    if (this.continuity === null) leg.begin()
-    else this.continuity.begin(leg)
+    leg.begin(this.#retries?.delayMs)
   }
 
   onLegReady(leg: Leg): void {
@@ -168,10 +177,9 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     if (leg !== this.#leg) return
     this.#timer?.timeouts?.fromUpstream(this.context.clock)
     // 5. Only a head that is passed on, or intercepted, is the answer.
-    const { isHeadSent } = this.#response
-    if (head.status >= 400 && !isHeadSent && this.goesOn(leg, { kind: "status", status: head.status })) return
+    const status = statusEndOf(head, endStream && this.isGrpc)
     const list = this.continuity === null ? head.list : this.continuity.onHead(leg, head, endStream)
-    if (list === null) return
+    if (list === null || (status !== null && this.goesOn(leg, status))) return
     leg.accepted()
     this.#request.commit()
     const problem = this.#response.answer(head.status, list, endStream, leg)
@@ -298,6 +306,11 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     this.record.endMs = Math.floor(this.context.clock.now())
     this.#response.releaseHeaders(false)
     reportCall(this.context, this.route.accessLogs, this.record)
+  }
+
+  /** For policies that pick by a key. */
+  render(template: string): string {
+    return sharedTemplate(template).render(this.record, this.context.env)
   }
 
   get endpointAddress(): string {

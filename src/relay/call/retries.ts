@@ -1,22 +1,24 @@
 import { counterIds } from "../../base/counters.ts"
 import type { Cluster, Snapshot } from "../../cluster/cluster.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
-
+import type { PickSubject } from "../../cluster/policies/policy.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { NewStreamRecord } from "../../record/stream-record.ts"
 import type { Route } from "../route/route.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
 import type { CallRequest } from "./call-request.ts"
-import type { Continuity } from "./continuity/continuity.ts"
+import type { Continuity, ContinuityContext } from "./continuity/continuity.ts"
 import { EarlierLegs } from "./earlier-legs.ts"
 import { Leg, type LegOwner } from "./leg.ts"
-import type { LegContext } from "./leg-context.ts"
 import { failureOf, type LegEnd } from "./leg-end.ts"
 import { type LegDecision, nextLeg } from "./next-leg.ts"
+import { backoffMs } from "./retry-delay.ts"
+
+const NEVER = Number.POSITIVE_INFINITY
 
 /** The call whose legs these are. */
-export interface RetryingCall {
-  readonly context: LegContext
+export interface RetryingCall extends PickSubject {
+  readonly context: ContinuityContext
   readonly route: Route
   readonly record: NewStreamRecord
   readonly cluster: Cluster<LegConnection> | null
@@ -33,7 +35,9 @@ export function pickLeg(call: RetryingCall & LegOwner, retries: Retries | null):
   // A stream that goes on may be older than the endpoints there are now, and may have been everywhere.
   const snapshot = isGoingOn ? cluster.snapshot : call.snapshot!
   const tried = retries === null ? null : retries.tried
-  const endpoint = cluster.pick(snapshot, tried) ?? (isGoingOn ? cluster.pick(snapshot, null) : undefined)
+  const endpoint =
+    cluster.pick(snapshot, tried, call) ?? (isGoingOn ? cluster.pick(snapshot, null, call) : undefined)
+  if (isGoingOn) retries!.delayMs += endpoint === undefined ? 0 : call.context.takeoverPace.take(endpoint)
   if (endpoint === undefined)
     return failure("no_endpoint", `cluster ${cluster.name}: no endpoint is available`, true)
   const leg = new Leg(call, cluster, endpoint)
@@ -45,6 +49,8 @@ export function pickLeg(call: RetryingCall & LegOwner, retries: Retries | null):
 export class Retries {
   /** Endpoints that are not asked again; null: none yet. */
   tried: Endpoint[] | null = null
+  /** What the next leg waits before it begins. */
+  delayMs = 0
   /** GOAWAY has let an endpoint be asked again. */
   #hasRepeatedEndpoint = false
   #earlierLegs: EarlierLegs | null = null
@@ -68,30 +74,41 @@ export class Retries {
     isHeadSent: boolean,
     isReplayable: boolean,
   ): LegDecision | null {
-    const { context, record } = call
+    const { context, record, route } = call
+    const { limits, counters, env } = context
+    const { retry } = route.settings
     const nowMs = Math.floor(context.clock.now())
-    const { primary, backup } = call.snapshot!
     const { retryBudget } = call.cluster!
+    const legs = record.attempts.length - (this.#hasRepeatedEndpoint ? 1 : 0)
+    const elapsedMs = nowMs - record.startMs
     const isBudgetLeft = retryBudget.isLeft(nowMs)
     const decision = nextLeg(
       {
-        retry: call.route.settings.retry,
+        retry,
         method: record.head.method,
-        legs: record.attempts.length - (this.#hasRepeatedEndpoint ? 1 : 0),
-        endpoints: primary.length + backup.length,
-        elapsedMs: nowMs - record.startMs,
+        legs,
+        endpoints: call.snapshot!.endpoints.length,
+        elapsedMs,
         isHeadSent,
         isReplayable,
         hasRepeatedEndpoint: this.#hasRepeatedEndpoint,
         isBudgetLeft,
+        leftMs: Math.min(
+          record.deadlineMs === 0 ? NEVER : record.deadlineMs - nowMs,
+          retry.timeoutMs === null ? NEVER : retry.timeoutMs - elapsedMs,
+        ),
+        pushbackMaxMs: limits.retryPushbackMaxMs,
+        backoffMs: legs < 2 ? 0 : backoffMs(legs, limits, env.random()),
         continuation: call.continuity?.decide(leg, end, isBudgetLeft) ?? null,
       },
       end,
     )
     if (decision.next !== "leg") {
-      if (decision.isBudgetSpent) context.counters.add(counterIds.retry_budget_exhausted)
+      if (decision.limit !== null) counters.add(counterIds[decision.limit])
       return null
     }
+    this.delayMs = decision.afterMs
+    if (decision.afterMs > 0) counters.add(counterIds.retries_delayed)
     if (decision.takesBudget) retryBudget.take(nowMs)
     if (decision.goesOn !== null) this.tried = [leg.endpoint]
     else if (decision.mayRepeatEndpoint) this.#hasRepeatedEndpoint = true

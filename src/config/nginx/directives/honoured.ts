@@ -58,9 +58,21 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   [
     "server",
     "U 1+*",
-    "an endpoint: `weight`, `max_fails`, `fail_timeout`, `max_conns` (streams), `backup`, `down`, and `drain`, which is the same: no new streams, live ones go on",
+    "an endpoint: `weight`, `max_fails`, `fail_timeout`, `max_conns` (streams), `slow_start`, `backup`, `down`, and `drain`, which is the same: no new streams, live ones go on",
   ],
   ["least_conn", "U 0*", "fewest streams open, by weight"],
+  ["hash", "U 1-2*", "by a key, to the server that nginx would send it to; `consistent`: by ketama's ring"],
+  ["ip_hash", "U 0*", "by the client's address, to the server that nginx would send it to"],
+  [
+    "random",
+    "U 0-2*",
+    "any, by weight; `two`: the better of two, by `least_conn`, `least_time=header` or `least_time=last_byte`",
+  ],
+  [
+    "least_time",
+    "U 1-2*",
+    "the least product of response time and streams, by weight; until the `header` or the `last_byte`; `inflight`",
+  ],
   ["keepalive", "U 1-2", "idle connections kept"],
   ["keepalive_requests", "U number", "requests after which an upstream connection is replaced"],
   ["keepalive_time", "U time", "age at which an upstream connection is replaced"],
@@ -78,7 +90,7 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   [
     "grpc_next_upstream",
     "HSL 1+*",
-    "when another endpoint is tried; never after the request was seen, without `non_idempotent`",
+    "when another endpoint is tried; never after the request was seen, without `non_idempotent`; Sluice's own: `grpc_unavailable`, `grpc_resource_exhausted`, `grpc_internal`, `grpc_cancelled`, `grpc_deadline_exceeded`",
   ],
   ["grpc_next_upstream_tries", "HSL number", "most tries; 0: as many as there are endpoints"],
   ["grpc_next_upstream_timeout", "HSL time", "no more tries after it; 0: no limit"],

@@ -56,9 +56,6 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
     verdict: "not yet",
     reason: "it decides where a call goes",
     directives: {
-      "U 1-2*": "hash least_time",
-      "U 0*": "ip_hash",
-      "U 0-2*": "random",
       "U 2+*": "sticky",
       "H 2{}": "map split_clients",
       "H 1-2{}": "geo",

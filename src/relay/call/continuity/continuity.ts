@@ -11,7 +11,7 @@ import type { TakeoverPace } from "../../pacing/takeover-pace.ts"
 import type { ContinuityPlan } from "../../route/continuity-plan.ts"
 import type { Leg } from "../leg.ts"
 import type { LegContext } from "../leg-context.ts"
-import { failureOf, type LegEnd } from "../leg-end.ts"
+import { failureOf, type LegEnd, statusEndOf } from "../leg-end.ts"
 import type { DownstreamStream } from "../stream-owner.ts"
 import { BackendAccount } from "./backend-account.ts"
 import { type BackendSays, legHead, readBackend, trailersOf, withoutContinuity } from "./fields.ts"
@@ -34,7 +34,7 @@ export interface ContinuedCall {
   readonly context: ContinuityContext
   readonly downstream: DownstreamStream
   readonly record: NewStreamRecord
-  /** Picks the next leg, and has it begun by `begin`. */
+  /** Picks the next leg and begins it. */
   openLeg(last: Failure | null): void
   onLegTrailers(leg: Leg, list: HeaderList): void
   /** Whether another leg follows, which is then opened. */
@@ -61,8 +61,6 @@ export class Continuity implements GapOwner {
   readonly #gap: Gap
   /** How the present leg was opened; null: from the call's beginning. */
   #mode: ContinuityMode | null = null
-  /** Picked, and waiting for its turn at its endpoint. */
-  #paced: Leg | null = null
   /** Why the call cannot go on. */
   #problem: string | null = null
 
@@ -107,12 +105,13 @@ export class Continuity implements GapOwner {
 
   /** A leg's head came. What of it goes to the client; null: nothing, the client has one or has been told. */
   onHead(leg: Leg, head: ResponseHead, endStream: boolean): HeaderList | null {
-    const { list, status } = head
+    const { list } = head
     const says = readBackend(list)
     const { hasClientHead } = this.#backend
+    const status = statusEndOf(head, false)
     if (endStream && this.#mode !== null && says.refuses !== null)
       return this.#end(leg, { kind: "refused", reason: says.refuses })
-    if (hasClientHead && status !== 200) return this.#end(leg, { kind: "status", status })
+    if (status !== null) return hasClientHead ? this.#end(leg, status) : withoutContinuity(list)
     if (endStream && hasClientHead) this.#call.onLegTrailers(leg, trailersOf(list))
     else if (endStream) return this.#isNoAnswer(leg, list) ? null : withoutContinuity(list)
     else if (this.#takeUp(leg, list, says) && !hasClientHead) return withoutContinuity(list)
@@ -231,8 +230,8 @@ export class Continuity implements GapOwner {
     return octets
   }
 
-  /** Opens the next leg, now or later. The last one is over. */
-  goOn({ mode, afterMs }: Extract<Continuation, { next: "leg" }>): void {
+  /** Opens the next leg. The last one is over. */
+  goOn({ mode }: Extract<Continuation, { next: "leg" }>): void {
     this.#mode = mode
     this.#call.record.resumes++
     this.#call.context.counters.add(counterIds.continuity_legs)
@@ -240,7 +239,6 @@ export class Continuity implements GapOwner {
     this.request.detach()
     this.isBetween = true
     this.#prepare(mode)
-    if (afterMs > 0) return this.#gap.wait(afterMs)
     this.#gap.wait()
     this.#call.openLeg(null)
   }
@@ -255,25 +253,13 @@ export class Continuity implements GapOwner {
     else request.opening = request.restart(this.#plan.config.restartWith)
   }
 
-  /** The next leg is picked: begins it, when it is its turn at its endpoint. */
-  begin(leg: Leg): void {
-    if (!this.isBetween) return leg.begin()
-    const afterMs = this.#call.context.takeoverPace.take(leg.endpoint)
-    if (afterMs === 0) return leg.begin()
-    this.#paced = leg
-    this.#gap.wait(afterMs)
-  }
-
   /** No endpoint is available for the next leg. */
   noEndpoint(): void {
     this.#gap.wait(NO_ENDPOINT_MS)
   }
 
   onGapTimer(): void {
-    const paced = this.#paced
-    this.#paced = null
-    if (paced !== null) paced.begin()
-    else this.#call.openLeg(null)
+    this.#call.openLeg(null)
   }
 
   onGapTooLong(): void {

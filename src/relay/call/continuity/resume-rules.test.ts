@@ -49,6 +49,7 @@ const unprocessed: LegEnd = { kind: "unprocessed", isGoaway: true, code: 0, reas
 const silent: LegEnd = { kind: "timeout", what: failure("read_timeout", ""), isAnswered: true }
 const failed: LegEnd = { kind: "failed_status", grpcStatus: 14 }
 const refused: LegEnd = { kind: "refused", reason: "no such session" }
+const gateway = (status: number): LegEnd => ({ kind: "status", status, grpcStatus: -1, pushbackMs: null })
 const complete: LegEnd = { kind: "complete" }
 
 /** In a word: the mode and the wait, why not, or that the ordinary rules decide. */
@@ -111,6 +112,9 @@ describe("what follows the end of a leg", () => {
       "handoff after 0",
     ],
     ["handed off before it began", having({ awaiting: "resume" }), handedOff(10), "resume after 0"],
+    ["a later leg's HTTP status", having({ awaiting: "resume" }), gateway(503), "resume after 0"],
+    ["an HTTP status before any head", only("restart", { isBegun: false }), gateway(503), "as without"],
+    ["an answer of nothing but a grpc-status", only("restart"), gateway(200), "as without"],
     ["refused", having({ awaiting: "resume" }), refused, "the backend refuses: no such session"],
     [
       "refused, and begun anew",

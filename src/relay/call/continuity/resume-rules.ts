@@ -138,6 +138,11 @@ export const resumeRules: readonly ResumeRule[] = [
     decide: () => null,
   },
   {
+    name: "an answer that is nothing but a status: grpc_next_upstream decides",
+    fits: ({ isBegun }, end) => end.kind === "status" && (end.status < 400 || !isBegun),
+    decide: () => null,
+  },
+  {
     name: "a later leg's head does not fit",
     fits: (_, { kind }) => kind === "unfit",
     decide: (_, end) => answer(end.kind === "unfit" ? end.reason : ""),
