@@ -22,6 +22,7 @@ import type {
   RouteSettings,
   UpstreamTlsConfig,
 } from "../config/model.ts"
+import { namesSet } from "../config/set-names.ts"
 import { BufferBudget } from "../http2/buffer-budget.ts"
 import { releaseIdleSlabs } from "../http2/segments.ts"
 import { type AccessLog, AccessLogs } from "../log/access-log.ts"
@@ -33,10 +34,14 @@ import type { Listening } from "../net/listen.ts"
 import { type Network, systemNetwork } from "../net/network.ts"
 import type { TlsListener } from "../net/tls-listener.ts"
 import { type TlsPlan, TlsStore } from "../net/tls-store.ts"
+import { makeVariableTable } from "../record/declared/declared.ts"
 import type { ConnectionRecord, StreamRecord } from "../record/record.ts"
+import { templatesOf } from "../record/template.ts"
+import type { VariableTable } from "../record/variable-table.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
 import type { CallContext } from "../relay/call/call-context.ts"
 import { ReplayRing } from "../relay/call/replay-ring.ts"
+import type { ClientConnection } from "../relay/downstream/client-connection.ts"
 import { Clients } from "../relay/downstream/clients.ts"
 import type { OpenListener } from "../relay/downstream/listener-view.ts"
 import { Admission } from "../relay/overload/admission.ts"
@@ -44,16 +49,22 @@ import { CutCalls } from "../relay/overload/cut-calls.ts"
 import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
 import { Pacer } from "../relay/pacing/pacer.ts"
 import { TakeoverPace } from "../relay/pacing/takeover-pace.ts"
-import { compileRoute, type Route } from "../relay/route/route.ts"
+import { compileRoute } from "../relay/route/compile.ts"
+import type { Route } from "../relay/route/route.ts"
 import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
-import { Drains } from "../relay/upstream/drains.ts"
 import type { LegConnection } from "../relay/upstream/leg-connection.ts"
 import type { UpstreamContext } from "../relay/upstream/upstream-context.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
-import { endpointChanges } from "./left-endpoints.ts"
+import { LiveOrders } from "./live-orders.ts"
 import { logChange } from "./log-change.ts"
 import { type Numbers, OwnNumbers } from "./numbers.ts"
-import { type BalancerSnapshot, describe, type OpenAddress } from "./status.ts"
+import {
+  type BalancerSnapshot,
+  type ClusterSnapshot,
+  describe,
+  describeCluster,
+  type OpenAddress,
+} from "./status.ts"
 
 const TICK_MS = 1000
 
@@ -118,6 +129,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly limits: Limits
   /** What is said of endpoints while it runs. Null in a data thread: there the control side has it, and tells `apply`. */
   readonly states: ClusterStates | null
+  /** Drains, and the ends of single streams. */
+  readonly orders: LiveOrders
   readonly #numbers: Numbers
   readonly #clock: CachedClock
   readonly #log: Log
@@ -130,7 +143,6 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #context: CallContext & UpstreamContext
   readonly #clients: Clients
   readonly #upstreams: Upstreams
-  readonly #drains: Drains
   readonly #links = new Set<Link>()
   readonly #linkOwner: LinkOwner = {
     onBug: (error) => this.#uncaught(error),
@@ -222,10 +234,12 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       onConnect: () => this.#tickLater(),
       onClosed: () => this.#gone(),
     })
-    this.#drains = new Drains({
+    this.orders = new LiveOrders({
       deadlines,
       pacer: this.#context.pacer,
-      connections: () => this.#upstreams.connections,
+      clients: this.#clients,
+      upstreams: this.#upstreams,
+      findListener: (name) => this.#listeners.get(name),
     })
     new ResetLargestStreams(this.#context, () => this.#clients.connections)
     this.states = plane === null ? this.#ownStates() : null
@@ -233,6 +247,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     this.#live = this.#compile(config, null, plane?.state ?? prepared!.state)
     this.#live.tls.commit()
     prepared?.commit()
+    for (const { name, endpoints } of plane?.state.clusters ?? this.states!.current.clusters)
+      this.orders.told(name, endpoints, this.#live.clusters.get(name)!.drainGraceMs)
   }
 
   /** Opens every listener. Errors: one sentence that names the address; none stays open then. */
@@ -267,6 +283,16 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       deadlines: this.#context.deadlines.size,
       counters: this.counters,
     })
+  }
+
+  /** The connections of clients, for who looks at the streams themselves. */
+  get clientConnections(): Iterable<ClientConnection> {
+    return this.#clients.connections
+  }
+
+  /** What is known of each cluster, one after the other. */
+  *clusterSnapshots(): Generator<ClusterSnapshot> {
+    for (const cluster of this.#live.clusters.values()) yield describeCluster(cluster, this.#clock.now())
   }
 
   /**
@@ -337,10 +363,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const { config } = next
     const names = new Set(config.listeners.map(({ name }) => name))
     this.#live = next
-    const { left, taking } = endpointChanges(before.config, config)
-    for (const { cluster, address } of taking) this.#drains.withdraw(cluster, address)
-    for (const { cluster, address, graceMs } of left)
-      this.#drains.begin(cluster, address, graceMs, "is no longer in the configuration")
+    this.orders.retain(new Set(next.clusters.keys()))
     for (const name of [...this.#listeners.keys()]) if (!names.has(name)) this.#removeListener(name)
     for (const cluster of without(before.clusters, next.clusters)) cluster.close()
     for (const upstream of next.tls.commit())
@@ -356,7 +379,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
 
   /** Takes over what the control side says of a cluster's endpoints; live streams are not touched. */
   apply(cluster: string, endpoints: readonly EndpointState[]): void {
-    this.#live.clusters.get(cluster)?.apply(endpoints)
+    const live = this.#live.clusters.get(cluster)
+    if (live === undefined) return
+    live.apply(endpoints)
+    this.orders.told(cluster, endpoints, live.drainGraceMs)
   }
 
   #ownStates(): ClusterStates {
@@ -403,7 +429,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     if (graceMs > 0) await this.#whenGone([connections, handshakes], graceMs)
     for (const connection of [...connections]) connection.abort("the balancer is shutting down")
     for (const cluster of this.#live.clusters.values()) cluster.close()
-    this.#drains.close()
+    this.orders.close()
     for (const connection of [...this.#upstreams.connections])
       connection.abort("the balancer is shutting down")
     await this.#whenGone([this.#links], this.limits.drainTimeoutMs)
@@ -440,10 +466,13 @@ export class Balancer extends EventEmitter<BalancerEvents> {
 
   #makeRouters(config: Config, clusters: Clusters, tls: TlsPlan): Map<string, Router<Route>> {
     const find = clusterFinder(clusters)
+    const stepsMax = this.limits.regexSteps
+    const table = makeVariableTable(config.variables, namesSet(config), { stepsMax })
+    const templateOf = templatesOf(table)
     const routers = new Map<string, Router<Route>>()
     const options: RouterOptions = {
-      stepsMax: this.limits.regexSteps,
-      onOverrun: ({ what, octets, stepsMax }) => {
+      stepsMax,
+      onOverrun: ({ what, octets }) => {
         this.counters.add(counterIds.regex_steps_exceeded)
         this.#log.warn("limit reached: regex_steps_exceeded", { of: what, octets, regexSteps: stepsMax })
       },
@@ -451,7 +480,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     for (const { name } of config.listeners) {
       const servers = config.servers.filter((server) => server.listeners.includes(name))
       if (servers.length === 0) throw new Error(`listener ${name} has no server`)
-      const openLog = (log: AccessLogConfig) => this.#openAccessLog(log)
+      const openLog = (log: AccessLogConfig) => this.#openAccessLog(log, table)
       const connectAs = (
         tlsConfig: UpstreamTlsConfig | null,
         { bindAddress, socketKeepalive }: RouteSettings,
@@ -459,17 +488,17 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         const over = tlsConfig === null ? null : tls.upstream(tlsConfig)
         return this.#upstreams.connector({ tls: over, bindAddress, socketKeepalive })
       }
-      const compile: RouteCompiler<Route> = (server, route) =>
-        compileRoute(server, route, find, openLog, connectAs)
+      const parts = { table, stepsMax, templateOf, findCluster: find, openLog, connectAs }
+      const compile: RouteCompiler<Route> = (server, route, host) => compileRoute(server, route, host, parts)
       routers.set(name, new Router(name, servers, compile, options))
     }
     return routers
   }
 
   /** Once opened it stays: streams that began before a reload still write to it when they end. */
-  #openAccessLog(config: AccessLogConfig): AccessLog {
-    const key = JSON.stringify(config)
-    const log = this.#accessLogsOpen.get(key) ?? this.#accessLogs.open(config)
+  #openAccessLog(config: AccessLogConfig, table: VariableTable): AccessLog {
+    const key = `${JSON.stringify(config)} ${table.id}`
+    const log = this.#accessLogsOpen.get(key) ?? this.#accessLogs.open(config, table)
     this.#accessLogsOpen.set(key, log)
     return log
   }

@@ -44,6 +44,7 @@ export const defaults = {
     logPath: is("stderr"),
     pidFile: none(),
     shutdownGrace: time(30_000),
+    admin: words("a Unix socket that only its own user can open"),
   },
   listener: {
     name: words("the address"),
@@ -64,11 +65,16 @@ export const defaults = {
     verifyDepth: is(1),
     sessionTimeout: time(300_000),
   },
+  admin: {
+    token: none("on loopback and Unix sockets only"),
+    hosts: list([]),
+  },
   server: {
     listeners: words("all"),
     default: is(false, "the first server does"),
   },
   route: {
+    internal: is(false),
     prefix: is("/"),
     final: is(false),
     ignoreCase: is(false),

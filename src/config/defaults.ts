@@ -11,6 +11,7 @@ import type {
   ContinuityConfig,
   EndpointConfig,
   ListenerConfig,
+  RouteConfig,
   RouteSettings,
   UpstreamTlsConfig,
 } from "./model.ts"
@@ -24,8 +25,10 @@ export function defaultConfig(): Config {
     listeners: [],
     servers: [],
     clusters: [],
+    variables: [],
     log: { level: file.logLevel.value, path: file.logPath.value },
     pidFile: file.pidFile.value,
+    admin: "default",
     shutdown: { graceMs: file.shutdownGrace.value },
     limits: {},
   }
@@ -113,6 +116,11 @@ export function defaultBridge(): BridgeConfig {
     metadataCookie: null,
     messageOctetsMax: null,
   }
+}
+
+/** A route that takes what comes to it as it is. */
+export function defaultRoute(): Pick<RouteConfig, "internal" | "rewrite" | "except" | "routes"> {
+  return { internal: false, rewrite: [], except: null, routes: [] }
 }
 
 export function defaultCluster(name: string): ClusterConfig {

@@ -3,6 +3,7 @@ import {
   defaultConfig,
   defaultEndpoint,
   defaultListener,
+  defaultRoute,
   defaultRouteSettings,
 } from "../../src/config/defaults.ts"
 import type { ClusterConfig, Config } from "../../src/config/model.ts"
@@ -41,9 +42,10 @@ export function configOf(plan: Plan, isChanged = false): Config {
           match: { kind: "prefix", path: "/", final: false },
           action: { kind: "cluster", cluster: CLUSTER, tls: null },
           settings,
-          routes: [],
+          ...defaultRoute(),
         },
       ],
+      rewrite: [],
       fallback: settings,
     },
   ]

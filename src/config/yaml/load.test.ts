@@ -1,7 +1,13 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { hostAddress } from "../address.ts"
-import { defaultCluster, defaultEndpoint, defaultListener, defaultRouteSettings } from "../defaults.ts"
+import {
+  defaultCluster,
+  defaultEndpoint,
+  defaultListener,
+  defaultRoute,
+  defaultRouteSettings,
+} from "../defaults.ts"
 import type { Config } from "../model.ts"
 import { decode, diskFiles } from "../nginx/include.ts"
 import { readNginxConfig } from "../nginx/read.ts"
@@ -34,24 +40,27 @@ describe("what is left out is the default", () => {
       workers: 1,
       listeners: [defaultListener(hostAddress("0.0.0.0", 8080))],
       clusters: [{ ...defaultCluster("chat"), endpoints: [defaultEndpoint(hostAddress("127.0.0.1", 3000))] }],
+      variables: [],
       servers: [
         {
           names: [""],
           listeners: ["0.0.0.0:8080"],
           defaultFor: [],
+          rewrite: [],
           fallback: settings,
           routes: [
             {
               match: { kind: "prefix", path: "/", final: false },
               action: { kind: "cluster", cluster: "chat", tls: null },
               settings,
-              routes: [],
+              ...defaultRoute(),
             },
           ],
         },
       ],
       log: { level: "info", path: "stderr" },
       pidFile: null,
+      admin: "default",
       shutdown: { graceMs: 30_000 },
       limits: {},
     })
@@ -276,7 +285,7 @@ describe.each<[what: string, text: string, ...problems: string[]]>([
   [
     "two matches",
     `${MINIMAL}routes: [{exact: /, prefix: /, cluster: chat}]`,
-    expect.stringContaining("only one of exact, prefix and regex"),
+    expect.stringContaining("only one of named, exact, prefix and regex"),
   ],
   [
     "a route twice",

@@ -1,4 +1,4 @@
-import type { PhaseContext } from "../route/phase.ts"
+import type { PhaseContext } from "../route/route.ts"
 import type { ContinuityContext } from "./continuity/continuity.ts"
 import type { ReplayContext } from "./replay-buffer.ts"
 import type { ReportContext } from "./report.ts"

@@ -16,6 +16,8 @@ export interface CallRequest {
   keep(): void
   /** The present leg's head is the answer. */
   commit(): void
+  /** What came while no leg was open, for another to keep in its place. This one holds nothing any more. */
+  handOver(to: CallRequest): void
   /** The call is over. */
   forget(): void
   /** Octets kept for a leg. */

@@ -7,10 +7,9 @@ import type { RequestHead, ResponseHead } from "../../http2/message-head.ts"
 import { type Failure, isCharged } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
 import { NewStreamRecord } from "../../record/stream-record.ts"
-import { sharedTemplate } from "../../record/template.ts"
-import type { PhasedCall } from "../route/phase.ts"
-import { bodyTooLarge, leave, runPhases } from "../route/phases.ts"
+import { bodyTooLarge, leave } from "../route/phases.ts"
 import type { Route } from "../route/route.ts"
+import { type PhasesOutcome, type RunningCall, runPhases, type WaitingPhases } from "../route/run-phases.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
 import type { CallContext } from "./call-context.ts"
 import type { CallRequest } from "./call-request.ts"
@@ -33,7 +32,8 @@ import type { Reply } from "./local-reply.ts"
 import { countRequest, countResponse, type MessageScanners } from "./messages.ts"
 import { reportCall } from "./report.ts"
 import { pickLeg, Retries, type RetryingCall } from "./retries.ts"
-import { type DownstreamStream, isOver, type StreamOwner } from "./stream-owner.ts"
+import { type DownstreamStream, isOver, type StreamOwner, type WaitsFor } from "./stream-owner.ts"
+import { waitsFor } from "./waits-for.ts"
 
 /**
  * What the client sees of its stream, from head to report. Each leg is an upstream stream that serves it.
@@ -50,24 +50,27 @@ import { type DownstreamStream, isOver, type StreamOwner } from "./stream-owner.
  *
  * One ending for the client, one for each leg, and no backend works on for a client that is gone.
  */
-export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, TimedCall, ContinuedCall {
+export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, TimedCall, ContinuedCall {
   readonly context: CallContext
   readonly downstream: DownstreamStream
-  readonly route: Route
+  /** The one it came to; its phases may have sent it on from there. */
+  route: Route
   readonly record: NewStreamRecord
   readonly isGrpc: boolean
   cluster: Cluster<LegConnection> | null = null
   /** Null for a call that a phase answers; with it the call counts as admitted. */
   snapshot: Snapshot | null = null
   /** Null where the route has none. */
-  readonly continuity: Continuity | null
-  readonly #request: CallRequest
+  continuity: Continuity | null = null
+  #request: CallRequest
   readonly #response: ClientResponse
   #scanners: MessageScanners | null = null
   #retries: Retries | null = null
   /** The present leg, or the last one. */
   #leg: Leg | null = null
   #timer: CallTimer | null = null
+  /** A phase that waits; null: none does. */
+  #waiting: WaitingPhases | null = null
   #isDone = false
 
   constructor(
@@ -82,20 +85,30 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     this.route = route
     this.isGrpc = isGrpcContentType(head.list.get("content-type"))
     this.record = new NewStreamRecord(connection, head, route.serverName, Math.floor(context.clock.now()))
-    const { continuity } = route
-    this.continuity = this.isGrpc && continuity !== null ? new Continuity(this, continuity) : null
-    this.#request = this.continuity === null ? new ClientRequest(this) : this.continuity.request
+    this.#request = new ClientRequest(this)
     this.#response = new ClientResponse(this)
   }
 
   start(): void {
     this.#response.holdHeaders()
     // 1. The first phase that does not let the call pass has the last word.
-    const verdict = runPhases(this.route.phases, this, this.context)
-    if (verdict !== null && verdict.kind !== "return") return this.fail(verdict)
-    if (verdict !== null) {
-      this.#response.return(verdict)
-      return this.#settle()
+    this.#waiting = runPhases(this, this.context)
+  }
+
+  onPhasesEnd(outcome: PhasesOutcome): void {
+    this.#waiting = null
+    if (outcome === null) return this.#onAdmitted()
+    if (outcome.kind !== "content" && outcome.kind !== "return") return this.fail(outcome)
+    if (outcome.kind === "return") this.#response.return(outcome)
+    else this.#response.answer(outcome)
+    this.settle()
+  }
+
+  #onAdmitted(): void {
+    const { continuity } = this.route
+    if (continuity !== null && this.isGrpc) {
+      this.continuity = new Continuity(this, continuity)
+      this.#request = this.continuity.takeOver(this.#request)
     }
     this.snapshot = this.cluster!.snapshot
     this.cluster!.retryBudget.started(this.record.startMs)
@@ -131,22 +144,23 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     // 4. Where no leg reads any more, credit lets a client end its request before it looks at the answer.
     if (this.#isDone) return this.downstream.consume(end - start)
     this.record.requestOctets += end - start
+    this.record.activeMs = Math.floor(this.context.clock.now())
     if (this.isGrpc) this.#scanners = countRequest(this.record, this.#scanners, octets, start, end)
     this.#timer?.timeouts?.fromDownstream(this.context.clock)
     const { maxBodyOctets } = this.route.settings
     if (maxBodyOctets !== null && this.record.requestOctets > maxBodyOctets)
       return this.endWith(bodyTooLarge(maxBodyOctets), REJECTED)
     const isUnwanted = this.#leg?.isOver === true && this.continuity?.isBetween !== true
-    if (isUnwanted) this.downstream.consume(end - start)
+    if (isUnwanted || this.#response.isAnswering) this.downstream.consume(end - start)
     else this.#request.receive(this.#leg, octets, start, end, endStream)
-    if (endStream) this.#settle()
+    if (endStream) this.settle()
   }
 
   onRequestTrailers(list: HeaderList): void {
     this.#timer?.timeouts?.fromDownstream(this.context.clock)
     const problem = this.#request.receiveTrailers(this.#leg, list)
     if (problem !== null) return this.endWith(problem, REJECTED)
-    this.#settle()
+    this.settle()
   }
 
   /** The client gave up, or its connection is gone. */
@@ -162,7 +176,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     this.#leg?.consume(this.#retries === null ? octets : this.#retries.ofPresentLeg(octets))
     this.#response.onSent()
     if (this.#isDone) this.#response.releaseHeaders(false)
-    this.#settle()
+    this.settle()
   }
 
   // ---- From the backend, each leg but the present one unheard ---------------------------------------------------
@@ -182,7 +196,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     if (list === null || (status !== null && this.goesOn(leg, status))) return
     leg.accepted()
     this.#request.commit()
-    const problem = this.#response.answer(head.status, list, endStream, leg)
+    const problem = this.#response.forward(head.status, list, endStream, leg)
     if (problem !== null) return this.endWith(problem, ENDED)
     if (endStream) this.#responseEnded()
   }
@@ -191,6 +205,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     if (leg !== this.#leg) return
     // 6. Credit for what the client takes at once; `onDownstreamSent` tells of the rest.
     this.record.responseOctets += end - start
+    this.record.activeMs = Math.floor(this.context.clock.now())
     this.#timer?.timeouts?.fromUpstream(this.context.clock)
     if (this.continuity !== null) leg.consume(this.continuity.onData(octets, start, end, endStream))
     else {
@@ -213,7 +228,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     if (leg !== this.#leg) return
     this.#timer?.timeouts?.upstreamTook()
     this.#request.sent(octets)
-    this.#settle()
+    this.settle()
   }
 
   /**
@@ -224,14 +239,14 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     const upstream = this.#leg!.upstream
     const isRequestOver = this.downstream.remoteEnded && (upstream === null || isOver(upstream))
     if (this.isGrpc && !isRequestOver) this.#endEarly()
-    else this.#settle()
+    else this.settle()
   }
 
   /** The answer is complete before the request: no more of that is wanted, on either side (RFC 9113 §8.1). */
   #endEarly(): void {
     this.#leg?.end(COMPLETE)
     this.#response.endRequest()
-    this.#settle()
+    this.settle()
   }
 
   // ---- Endings --------------------------------------------------------------------------------------------------
@@ -288,7 +303,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   }
 
   /** A leg is over with its stream, the call once the client's is too. */
-  #settle(): void {
+  settle(): void {
     if (this.#isDone) return
     const leg = this.#leg
     if (leg?.upstream != null && isOver(leg.upstream)) leg.end(COMPLETE)
@@ -301,6 +316,8 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     this.#isDone = true
     this.#timer?.disarm()
     this.continuity?.close()
+    this.#waiting?.cancel()
+    this.#response.cancelAnswer()
     this.#request.forget()
     if (this.snapshot !== null) leave(this.record, this.context, this.#leg?.served ?? "otherwise")
     this.record.endMs = Math.floor(this.context.clock.now())
@@ -310,11 +327,15 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
 
   /** For policies that pick by a key. */
   render(template: string): string {
-    return sharedTemplate(template).render(this.record, this.context.env)
+    return this.route.templateOf(template).render(this.record, this.context.env)
   }
 
   get endpointAddress(): string {
     return this.#leg?.address ?? ""
+  }
+
+  get waitsFor(): WaitsFor {
+    return waitsFor(this.#leg, this.downstream)
   }
 
   get paced(): Leg | null {

@@ -78,6 +78,13 @@ export class ClientRequest implements CallRequest {
     if (this.#replay?.isCreditSettled === true) this.#replay = null
   }
 
+  handOver(to: CallRequest): void {
+    const trailers = this.#trailers
+    this.#replay!.restart()?.each((octets, start, end) => to.receive(null, octets, start, end, false))
+    if (trailers !== null) to.receiveTrailers(null, trailers)
+    this.forget()
+  }
+
   forget(): void {
     this.#replay?.forget()
   }

@@ -24,6 +24,30 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   ["location", "SL 1-2{}", "prefix, `=`, `^~`, `~`, `~*`, `@named`; nested"],
   ["internal", "L 0*", "not reached from outside: 404"],
   ["return", "SL 1-2*", "answers by itself; with `add_header grpc-status` as a gRPC status"],
+  [
+    "if",
+    "SL 1+{}",
+    "all its tests; in a location it makes an unnamed one, with nginx's inheritance: of several that hold the last counts",
+  ],
+  ["set", "SL 2*", "sets a variable; `$args` too"],
+  [
+    "rewrite",
+    "SL 2-3*",
+    "`last`, `break`, `redirect`, `permanent` or none; ten changes of location at most, then 500",
+  ],
+  ["break", "SL 0*", "no further step is taken"],
+  ["limit_except", "L 1+{}", "what holds for all other methods; with GET, HEAD is one of those named"],
+  [
+    "map",
+    "H 2{}",
+    "a variable by the value of another: `hostnames`, regexes with groups, `default`, `volatile`, `include`",
+  ],
+  [
+    "geo",
+    "H 1-2{}",
+    "a variable by an address: networks, `ranges`, `default`, `proxy`, `proxy_recursive`, `delete`",
+  ],
+  ["split_clients", "H 2{}", "a variable by the MurmurHash2 of another"],
   ["default_type", "HSL 1", "the type of what `return` answers; `text/plain` unless written"],
   [
     "error_page",

@@ -1,8 +1,13 @@
 /**
- * Sluice's own: what browsers may speak, streams that outlive their backend, how old streams and connections get, and what of balancing nginx has no words for.
- * Shapes as in `honoured.ts`; nginx knows none of these.
+ * Sluice's own: the admin API, what browsers may speak, streams that outlive their backend, how old streams and connections get, and what of balancing nginx
+ * has no words for. Shapes as in `honoured.ts`; nginx knows none of these.
  */
 export const OWN: [name: string, shape: string, does: string][] = [
+  [
+    "sluice_admin",
+    "M 1+",
+    "Sluice's own: where the running process is asked and told things: an address, `token=` file, `host=` name; `off`",
+  ],
   ["grpc_web", "HSL flag", "Sluice's own: gRPC-Web, binary and text, is translated to gRPC"],
   ["grpc_connect", "HSL flag", "Sluice's own: Connect, unary and streaming, is translated to gRPC"],
   [

@@ -9,6 +9,7 @@ import type { NewStreamRecord } from "../../../record/stream-record.ts"
 import { requestId, type TemplateEnvironment } from "../../../record/variables.ts"
 import type { TakeoverPace } from "../../pacing/takeover-pace.ts"
 import type { ContinuityPlan } from "../../route/continuity-plan.ts"
+import type { CallRequest } from "../call-request.ts"
 import type { Leg } from "../leg.ts"
 import type { LegContext } from "../leg-context.ts"
 import { failureOf, type LegEnd, statusEndOf } from "../leg-end.ts"
@@ -75,6 +76,12 @@ export class Continuity implements GapOwner {
     this.request = new LoggedRequest(context, downstream, plan)
     this.#gap = new Gap(context, this, this.#record, plan.config.gapMaxMs)
     record.continuity = this.#record
+  }
+
+  /** The request from here on, with what has come of it by now. */
+  takeOver(earlier: CallRequest): CallRequest {
+    earlier.handOver(this.request)
+    return this.request
   }
 
   // ---- Up ---------------------------------------------------------------------------------------------------------

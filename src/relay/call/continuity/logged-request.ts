@@ -275,6 +275,8 @@ export class LoggedRequest implements CallRequest, Reclaimable {
 
   commit(): void {}
 
+  handOver(): void {}
+
   /** No other leg follows. */
   turnOff(): void {
     this.#isOff = true
