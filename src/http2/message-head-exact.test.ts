@@ -42,7 +42,7 @@ function allowed(isAllowed: (octet: string) => boolean): string {
 
 const ALPHA = "abcdefghijklmnopqrstuvwxyz"
 const DIGITS = "0123456789"
-const sorted = (text: string): string => [...text].sort().join("")
+const sorted = (text: string): string => text.split("").sort().join("")
 
 describe("octets that may stand in", () => {
   const tokens = "!#$%&'*+-.^_`|~"

@@ -730,7 +730,6 @@ export const equivalents: readonly Equivalents[] = [
       "if (id !== 0 && stream === undefined && this.#table.isIdle(id))": ["stream === undefined → true"],
     },
   },
-  },
   {
     file: "http2/sender.ts",
     why: NOT_READ_YET,
