@@ -162,7 +162,9 @@ export class Pool<C extends PooledConnection> {
   /** SETTINGS came: the first of a connection, which is ready now, or later ones. */
   settingsReceived(connection: C): void {
     this.#knownCapacity = connection.capacity
-    if (this.#needsProof && this.#prover === null && connection.isUsable && connection.prove()) {
+    // Only an endpoint that is out has to show more than that it speaks.
+    if (!this.#isProbing) this.#needsProof = false
+    else if (this.#prover === null && connection.isUsable && connection.prove()) {
       this.#prover = connection
       this.#tellProbing()
     }

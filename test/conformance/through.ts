@@ -18,6 +18,8 @@ export interface FrontOptions {
   locationDirectives?: string[]
   /** The port speaks TLS, with a certificate of its own. */
   hasTls?: boolean
+  /** No backend is left out for failing: each is reached by the calls that go to it, and by nothing else. */
+  neverEjects?: boolean
 }
 
 /** A balancer that runs, or nothing at all in the case of `none`. */
@@ -100,11 +102,16 @@ function nginxConf({ port, routes, tls, options }: Setup, isSluice: boolean): st
     [
       `    location ${route.path} {`,
       ...locationDirectives.map((directive) => `        ${directive}`),
-      `        grpc_pass grpc://127.0.0.1:${route.port};`,
+      `        grpc_pass grpc://${options.neverEjects === true ? "case-" : "127.0.0.1:"}${route.port};`,
       "    }",
     ].join("\n"),
   )
-  return ["server {", listen, ...certificate, "    access_log off;", ...locations, "}", ""].join("\n")
+  const upstreams =
+    options.neverEjects === true
+      ? routes.map(({ port: at }) => `upstream case-${at} { server 127.0.0.1:${at} max_fails=0; }`)
+      : []
+  const server = ["server {", listen, ...certificate, "    access_log off;", ...locations, "}", ""]
+  return [...upstreams, ...server].join("\n")
 }
 
 interface Setup {

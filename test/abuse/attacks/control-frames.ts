@@ -60,7 +60,7 @@ const rows: Row[] = [
   {
     name: "unknown-frames",
     source: "RFC 9113 §4.1, §5.5",
-    how: "frames of a type nobody knows, 1 KiB each, up to 32 MiB",
+    how: "frames of no known type, 1 KiB each, up to 32 MiB",
     blow: () => wire.frame(0xee, 0, 0, Buffer.alloc(1024)),
     blowsMax: 32_768,
     counters: ["overhead_flood"],

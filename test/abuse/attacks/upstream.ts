@@ -104,7 +104,7 @@ const rows: Row[] = [
   {
     name: "up-unknown-frames",
     source: "RFC 9113 §4.1, §5.5",
-    how: "frames of a type nobody knows, 1 KiB each, up to 32 MiB",
+    how: "frames of no known type, 1 KiB each, up to 32 MiB",
     counters: ["overhead_flood"],
     bar: endsOrPauses,
     blow: () => wire.frame(0xee, 0, 0, Buffer.alloc(1024)),
