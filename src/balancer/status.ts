@@ -2,7 +2,7 @@ import { type CounterName, type Counters, counterNames } from "../base/counters.
 import type { Cluster } from "../cluster/cluster.ts"
 import type { Pool } from "../cluster/pool.ts"
 import type { ClientConnection } from "../relay/downstream/client-connection.ts"
-import type { UpstreamConnection } from "../relay/upstream/upstream.ts"
+import type { LegConnection } from "../relay/upstream/leg-connection.ts"
 
 /** An address that is open. */
 export interface OpenAddress {
@@ -62,7 +62,7 @@ export interface StreamSnapshot {
 export function describe(from: {
   nowMs: number
   addresses: OpenAddress[]
-  clusters: Iterable<Cluster<UpstreamConnection>>
+  clusters: Iterable<Cluster<LegConnection>>
   downstream: Iterable<ClientConnection>
   handshakes: number
   streamsEnded: number
@@ -104,13 +104,13 @@ export function describe(from: {
   }
 }
 
-function leasesOf(pools: readonly Pool<UpstreamConnection>[]): number {
+function leasesOf(pools: readonly Pool<LegConnection>[]): number {
   let leases = 0
   for (const { connections } of pools) for (const { streamsOpen } of connections) leases += streamsOpen
   return leases
 }
 
-function describeCluster(cluster: Cluster<UpstreamConnection>, nowMs: number): ClusterSnapshot {
+function describeCluster(cluster: Cluster<LegConnection>, nowMs: number): ClusterSnapshot {
   return {
     name: cluster.name,
     endpoints: [...cluster.endpoints].map((endpoint) => {

@@ -10,7 +10,7 @@ import { NewStreamRecord } from "../../record/stream-record.ts"
 import type { PhasedCall } from "../route/phase.ts"
 import { bodyTooLarge, leave } from "../route/phases.ts"
 import type { Route } from "../route/route.ts"
-import type { UpstreamConnection } from "../upstream/upstream.ts"
+import type { LegConnection } from "../upstream/leg-connection.ts"
 import type { CallContext } from "./call-context.ts"
 import { type CallTimer, makeCallTimer, type TimedCall } from "./call-timer.ts"
 import { ClientRequest } from "./client-request.ts"
@@ -44,7 +44,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   readonly route: Route
   readonly record: NewStreamRecord
   readonly isGrpc: boolean
-  cluster: Cluster<UpstreamConnection> | null = null
+  cluster: Cluster<LegConnection> | null = null
   /** Null for a call that a phase answers; with it the call counts as admitted. */
   snapshot: Snapshot | null = null
   readonly #request: ClientRequest
@@ -240,7 +240,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
 
   onTimer(): void {
     const leg = this.#leg!
-    const what = this.#timer!.check(leg.upstream, this.downstream, leg.address)
+    const what = this.#timer!.check(leg, this.downstream)
     if (what === null) return this.#timer!.arm()
     if (what.kind !== "read_timeout" && what.kind !== "send_timeout") return this.fail(what)
     // As nginx has it, another endpoint may be asked, and this one is blamed, as long as no answer has begun.
@@ -291,6 +291,10 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
 
   get endpointAddress(): string {
     return this.#leg?.address ?? ""
+  }
+
+  get paced(): Leg | null {
+    return this.#leg?.isOver === false ? this.#leg : null
   }
 
   get bufferedOctets(): number {

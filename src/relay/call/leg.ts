@@ -1,7 +1,5 @@
-import type { Clock } from "../../base/clock.ts"
-import { type Counters, counterIds } from "../../base/counters.ts"
-import type { Limits } from "../../base/limits.ts"
-import { type Deadline, makeDeadline, type TimerWheel } from "../../base/timer-wheel.ts"
+import { counterIds } from "../../base/counters.ts"
+import { type Deadline, makeDeadline } from "../../base/timer-wheel.ts"
 import type { Cluster } from "../../cluster/cluster.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import type { Pool, Waiter } from "../../cluster/pool.ts"
@@ -9,14 +7,15 @@ import { ErrorCode } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { ResponseHead } from "../../http2/message-head.ts"
-import type { Http2Stream } from "../../http2/stream.ts"
 import type { Failure } from "../../record/failure.ts"
 import type { AttemptRecord, StreamRecord } from "../../record/record.ts"
 import { type Served, YOUNG_CALL_MS } from "../overload/cut-calls.ts"
+import type { TurnReason } from "../pacing/pacer.ts"
 import type { Route } from "../route/route.ts"
+import type { LegConnection, UpstreamStream } from "../upstream/leg-connection.ts"
 import type { UpstreamStreamOwner } from "../upstream/stream-owner.ts"
-import type { UpstreamConnection } from "../upstream/upstream.ts"
 import { deadlinePassed, isAtDeadline } from "./call-timer.ts"
+import type { LegContext } from "./leg-context.ts"
 import {
   COMPLETE,
   faultOf,
@@ -29,13 +28,6 @@ import {
   statusOf,
 } from "./leg-end.ts"
 import { type DownstreamStream, isOver } from "./stream-owner.ts"
-
-export interface LegContext {
-  readonly clock: Clock
-  readonly limits: Limits
-  readonly counters: Counters
-  readonly deadlines: TimerWheel
-}
 
 /** The call that a leg serves. Each event names its leg: a call listens to its present one only. */
 export interface LegOwner {
@@ -54,6 +46,7 @@ export interface LegOwner {
   onLegSent(leg: Leg, octets: number): void
   /** The leg ended by itself, and holds nothing any more. May come before `begin` returns. */
   onLegEnd(leg: Leg, end: LegEnd): void
+  fail(what: Failure): void
   shed(what: Failure): void
 }
 
@@ -62,7 +55,7 @@ export interface LegOwner {
  * once. `end` is the only way out, and decides whose fault it was. (gRPC: call attempt; Envoy: UpstreamRequest; SIP: call
  * leg.) It is its own record too, since every call has one for as long as it lives.
  */
-export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamStreamOwner {
+export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStreamOwner {
   readonly endpoint: Endpoint
   readonly startMs: number
   status = 0
@@ -76,14 +69,14 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
   /** Response octets that the client has taken: the endpoint has credit for them. */
   #octetsTaken = 0
   readonly #owner: LegOwner
-  readonly #cluster: Cluster<UpstreamConnection>
+  readonly #cluster: Cluster<LegConnection>
   /** Where it waits for a place, and for how long. */
-  #wait: { readonly pool: Pool<UpstreamConnection>; readonly deadline: Deadline } | null = null
-  #lease: UpstreamConnection | null = null
-  #stream: Http2Stream<UpstreamStreamOwner> | null = null
+  #wait: { readonly pool: Pool<LegConnection>; readonly deadline: Deadline } | null = null
+  #lease: LegConnection | null = null
+  #stream: UpstreamStream | null = null
   #ending: LegEnd | null = null
 
-  constructor(owner: LegOwner, cluster: Cluster<UpstreamConnection>, endpoint: Endpoint) {
+  constructor(owner: LegOwner, cluster: Cluster<LegConnection>, endpoint: Endpoint) {
     this.#owner = owner
     this.#cluster = cluster
     this.endpoint = endpoint
@@ -121,7 +114,7 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
     deadlines.set(deadline, isFull ? Math.min(waitTimeoutMs, limits.pickQueueTimeoutMs) : waitTimeoutMs)
   }
 
-  onLease(connection: UpstreamConnection): void {
+  onLease(connection: LegConnection): void {
     this.#stopWaiting()
     this.#lease = connection
     this.connectedMs = this.#nowMs()
@@ -133,7 +126,7 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
     this.#over(isLimit ? { kind: "no_slot", reason } : { kind: "not_connected", isTimeout: false, reason })
   }
 
-  #onWaitedTooLong(pool: Pool<UpstreamConnection>): void {
+  #onWaitedTooLong(pool: Pool<LegConnection>): void {
     pool.waitedTooLong(this)
     const cause = pool.failureSince(this.startMs)
     const because = cause === null ? "" : `; the last connection tried: ${cause}`
@@ -154,18 +147,18 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
   // ---- Its stream -----------------------------------------------------------------------------------------------
 
   /** Opens the stream on the connection that it has a place on. */
-  open(list: HeaderList, endStream: boolean, isHead: boolean): Http2Stream<UpstreamStreamOwner> {
-    this.#stream = this.#lease!.http2.open(list, endStream, isHead, this)
+  open(list: HeaderList, endStream: boolean, isHead: boolean): UpstreamStream {
+    this.#stream = this.#lease!.open(list, endStream, isHead, this)
     return this.#stream
   }
 
   /** Largest header list that the endpoint takes, in octets: RFC 9113 §6.5.2. */
   get headerListMax(): number {
-    return this.#lease!.http2.sender.peer.maxHeaderListSize
+    return this.#lease!.headerListMax
   }
 
   /** Its stream, while it is open. */
-  get upstream(): Http2Stream<UpstreamStreamOwner> | null {
+  get upstream(): UpstreamStream | null {
     return this.isOver ? null : this.#stream
   }
 
@@ -231,6 +224,7 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
   end(end: LegEnd): void {
     if (this.#ending !== null) return
     this.#ending = end
+    this.#owner.context.pacer.forget(this)
     this.endMs = this.#nowMs()
     this.status ||= statusOf(end)
     this.endpoint.closeStream()
@@ -245,7 +239,7 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
   }
 
   /** A request that said its length would be malformed without the rest of it. */
-  #leave(stream: Http2Stream<UpstreamStreamOwner>, end: LegEnd): void {
+  #leave(stream: UpstreamStream, end: LegEnd): void {
     const saysLength = this.#owner.record.requestHeaders.get("content-length") !== undefined
     if (end.kind === "complete" && !saysLength) stream.endEarly()
     else stream.reset(resetCodeOf(end))
@@ -281,6 +275,22 @@ export class Leg implements AttemptRecord, Waiter<UpstreamConnection>, UpstreamS
   get record(): StreamRecord {
     return this.#owner.record
   }
+
+  // ---- PacedStream ----------------------------------------------------------------------------------------------
+
+  get paceClient(): object {
+    return this.record.connection
+  }
+
+  get paceEndpoint(): object {
+    return this.endpoint
+  }
+
+  onTurn({ what }: TurnReason): void {
+    if (!this.isOver) this.#owner.fail(what)
+  }
+
+  // ---- BufferingStream ------------------------------------------------------------------------------------------
 
   get endpointAddress(): string {
     return this.address

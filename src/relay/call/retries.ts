@@ -5,9 +5,10 @@ import type { Endpoint } from "../../cluster/endpoint.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { NewStreamRecord } from "../../record/stream-record.ts"
 import type { Route } from "../route/route.ts"
-import type { UpstreamConnection } from "../upstream/upstream.ts"
+import type { LegConnection } from "../upstream/leg-connection.ts"
 import { EarlierLegs } from "./earlier-legs.ts"
-import { Leg, type LegContext, type LegOwner } from "./leg.ts"
+import { Leg, type LegOwner } from "./leg.ts"
+import type { LegContext } from "./leg-context.ts"
 import type { LegEnd } from "./leg-end.ts"
 import { nextLeg } from "./next-leg.ts"
 
@@ -16,7 +17,7 @@ export interface RetryingCall {
   readonly context: LegContext
   readonly route: Route
   readonly record: NewStreamRecord
-  readonly cluster: Cluster<UpstreamConnection> | null
+  readonly cluster: Cluster<LegConnection> | null
   /** Of the cluster, read once: a reload does not change where the call may go. */
   readonly snapshot: Snapshot | null
 }

@@ -8,7 +8,7 @@ import type { Template } from "../../record/template.ts"
 import type { TemplateEnvironment } from "../../record/variables.ts"
 import type { Admission } from "../overload/admission.ts"
 import type { CutCalls } from "../overload/cut-calls.ts"
-import type { UpstreamConnection } from "../upstream/upstream.ts"
+import type { LegConnection } from "../upstream/leg-connection.ts"
 
 /** nginx's `return`, compiled. */
 export interface ReturnAction {
@@ -25,7 +25,7 @@ export interface ReturnAction {
 export interface PhasedCall {
   readonly record: NewStreamRecord
   readonly isGrpc: boolean
-  cluster: Cluster<UpstreamConnection> | null
+  cluster: Cluster<LegConnection> | null
 }
 
 export interface PhaseContext {

@@ -5,7 +5,7 @@ import { type Failure, failure } from "../../record/failure.ts"
 import type { StreamRecord } from "../../record/record.ts"
 import type { Template } from "../../record/template.ts"
 import type { Served } from "../overload/cut-calls.ts"
-import type { UpstreamConnection } from "../upstream/upstream.ts"
+import type { LegConnection } from "../upstream/leg-connection.ts"
 import type { Phase, PhaseContext, ReturnAction } from "./phase.ts"
 
 /** Where a stream of this route goes, compiled. */
@@ -15,7 +15,7 @@ export type CompiledAction =
   | ReturnAction
   | { readonly kind: "none" }
 
-type FindCluster = (name: string) => Cluster<UpstreamConnection> | undefined
+type FindCluster = (name: string) => Cluster<LegConnection> | undefined
 
 /** As nginx has it, whatever the route says: what TRACE sends back may be a secret of the client's. */
 const refuseMethods: Phase = ({ record }) => {

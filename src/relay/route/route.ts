@@ -4,7 +4,7 @@ import type { Connector } from "../../cluster/connectors.ts"
 import type { RouteConfig, RouteSettings, ServerConfig, UpstreamTlsConfig } from "../../config/model.ts"
 import type { AccessLog } from "../../log/access-log.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"
-import type { UpstreamConnection } from "../upstream/upstream.ts"
+import type { LegConnection } from "../upstream/leg-connection.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
 import type { Phase, ReturnAction } from "./phase.ts"
 import { type CompiledAction, compilePhases } from "./phases.ts"
@@ -17,9 +17,9 @@ export interface Route {
   /** Its phases end with an answer of the configuration's, whatever the request asks for. */
   readonly isAnswer: boolean
   /** Where all its calls go; undefined where they are answered here, or each says itself where it goes. */
-  readonly findCluster: () => Cluster<UpstreamConnection> | undefined
+  readonly findCluster: () => Cluster<LegConnection> | undefined
   /** How connections to its endpoints are made, where that is not the cluster's own way: over TLS, for one. */
-  readonly connect: Connector<UpstreamConnection> | null
+  readonly connect: Connector<LegConnection> | null
   readonly settings: RouteSettings
   readonly requestRewrite: RequestRewrite
   readonly responseRewrite: ResponseRewrite
@@ -32,9 +32,9 @@ export interface Route {
 export function compileRoute(
   server: ServerConfig,
   config: RouteConfig | null,
-  findCluster: (name: string) => Cluster<UpstreamConnection> | undefined,
+  findCluster: (name: string) => Cluster<LegConnection> | undefined,
   openLog: (config: RouteSettings["accessLogs"][number]) => AccessLog,
-  connectAs: (tls: UpstreamTlsConfig | null, settings: RouteSettings) => Connector<UpstreamConnection>,
+  connectAs: (tls: UpstreamTlsConfig | null, settings: RouteSettings) => Connector<LegConnection>,
 ): Route {
   const settings = config?.settings ?? server.fallback
   const action = config?.action ?? { kind: "none" as const }

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net"
 import { counterIds } from "../../base/counters.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
-import type { Pool, PooledConnection } from "../../cluster/pool.ts"
+import type { Pool } from "../../cluster/pool.ts"
 import type { ClusterConfig } from "../../config/model.ts"
 import { Http2Connection } from "../../http2/connection.ts"
 import { ErrorCode, type Fault, fault } from "../../http2/error-code.ts"
@@ -13,6 +13,7 @@ import type { Link, LinkUser } from "../../net/link.ts"
 import type { OnOctets } from "../../net/shared-read.ts"
 import { resetLargestLater } from "../overload/reset-largest.ts"
 import { isHttp1Answer } from "./http1-answer.ts"
+import type { LegConnection } from "./leg-connection.ts"
 import { Liveness, type LivenessHost } from "./liveness.ts"
 import { Retirement } from "./retirement.ts"
 import type { UpstreamStreamOwner } from "./stream-owner.ts"
@@ -25,7 +26,7 @@ type Stream = Http2Stream<UpstreamStreamOwner>
 export interface UpstreamOptions {
   context: UpstreamContext
   endpoint: Endpoint
-  pool: Pool<UpstreamConnection>
+  pool: Pool<LegConnection>
   cluster: ClusterConfig
   /** Starts the socket. */
   dial: (onOctets: OnOctets) => Socket
@@ -35,13 +36,13 @@ export interface UpstreamOptions {
 
 /** One connection to an endpoint: the client's role of HTTP/2, a member of the endpoint's pool. */
 export class UpstreamConnection
-  implements ConnectionEvents<UpstreamStreamOwner>, PooledConnection, LinkUser, LivenessHost
+  implements ConnectionEvents<UpstreamStreamOwner>, LegConnection, LinkUser, LivenessHost
 {
   streamsOpen = 0
   readonly endpoint: Endpoint
   readonly http2: Http2Connection<UpstreamStreamOwner>
   readonly #context: UpstreamContext
-  readonly #pool: Pool<UpstreamConnection>
+  readonly #pool: Pool<LegConnection>
   readonly #cluster: ClusterConfig
   readonly #link: Link
   readonly #onClosed: (connection: UpstreamConnection) => void
@@ -85,6 +86,14 @@ export class UpstreamConnection
 
   // ---- PooledConnection ---------------------------------------------------------------------------------------
 
+  get clusterName(): string {
+    return this.#cluster.name
+  }
+
+  get pacedStreams(): UpstreamStreamOwner[] {
+    return this.http2.streams.values().flatMap(({ owner }) => owner ?? [])
+  }
+
   get isReady(): boolean {
     return this.http2.isReady
   }
@@ -99,6 +108,14 @@ export class UpstreamConnection
   get capacity(): number {
     const own = this.#cluster.maxStreamsPerConnection ?? this.#context.limits.streamsMax
     return Math.min(own, this.http2.peerMaxConcurrentStreams)
+  }
+
+  get headerListMax(): number {
+    return this.http2.sender.peer.maxHeaderListSize
+  }
+
+  open(list: HeaderList, endStream: boolean, isHead: boolean, owner: UpstreamStreamOwner): Stream {
+    return this.http2.open(list, endStream, isHead, owner)
   }
 
   /** Gives a lease back. */
@@ -249,7 +266,8 @@ export class UpstreamConnection
   /** The other connections to the endpoint are asked at once: they may be as dead as this one. */
   #dead(reason: string, nowMs: number): void {
     for (const other of this.#pool.connections)
-      if (other !== this && other.isReady) other.#liveness.hasten(nowMs)
+      if (other instanceof UpstreamConnection && other !== this && other.isReady)
+        other.#liveness.hasten(nowMs)
     this.http2.receiveEnd(reason)
   }
 

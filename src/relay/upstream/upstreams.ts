@@ -3,6 +3,7 @@ import type { Connector } from "../../cluster/connectors.ts"
 import type { Link } from "../../net/link.ts"
 import type { Network } from "../../net/network.ts"
 import type { TlsUpstream } from "../../net/tls-upstream.ts"
+import type { LegConnection } from "./leg-connection.ts"
 import { UpstreamConnection } from "./upstream.ts"
 import type { UpstreamContext } from "./upstream-context.ts"
 
@@ -28,10 +29,10 @@ export interface ConnectSettings {
 export class Upstreams {
   readonly connections = new Set<UpstreamConnection>()
   /** Plain HTTP/2 with nothing special. */
-  readonly plain: Connector<UpstreamConnection>
+  readonly plain: Connector<LegConnection>
   readonly #options: UpstreamsOptions
   /** By TLS settings, then by the rest of them. */
-  readonly #connectors = new Map<TlsUpstream | null, Map<string, Connector<UpstreamConnection>>>()
+  readonly #connectors = new Map<TlsUpstream | null, Map<string, Connector<LegConnection>>>()
 
   constructor(options: UpstreamsOptions) {
     this.#options = options
@@ -39,9 +40,9 @@ export class Upstreams {
   }
 
   /** The one connector for these settings: pools are told apart by it. */
-  connector(settings: ConnectSettings): Connector<UpstreamConnection> {
+  connector(settings: ConnectSettings): Connector<LegConnection> {
     const { tls, bindAddress, socketKeepalive } = settings
-    const connectors = this.#connectors.get(tls) ?? new Map<string, Connector<UpstreamConnection>>()
+    const connectors = this.#connectors.get(tls) ?? new Map<string, Connector<LegConnection>>()
     this.#connectors.set(tls, connectors)
     const key = `${bindAddress} ${socketKeepalive}`
     const connector = connectors.get(key) ?? this.#makeConnector(settings)
@@ -50,13 +51,13 @@ export class Upstreams {
   }
 
   /** No route has these TLS settings any more. Returns the connectors that are gone with them. */
-  retireConnectors(tls: TlsUpstream): Connector<UpstreamConnection>[] {
+  retireConnectors(tls: TlsUpstream): Connector<LegConnection>[] {
     const retired = [...(this.#connectors.get(tls)?.values() ?? [])]
     this.#connectors.delete(tls)
     return retired
   }
 
-  #makeConnector({ tls, bindAddress, socketKeepalive }: ConnectSettings): Connector<UpstreamConnection> {
+  #makeConnector({ tls, bindAddress, socketKeepalive }: ConnectSettings): Connector<LegConnection> {
     const { context, network, link, onConnect, onClosed } = this.#options
     return (endpoint, pool, cluster) => {
       const connection = new UpstreamConnection({
