@@ -8,7 +8,14 @@ import { HeaderList } from "../../http2/header-list.ts"
 import { failure, failureKinds } from "../../record/failure.ts"
 import type { StreamRecord } from "../../record/record.ts"
 import type { Route } from "../route/route.ts"
-import { CallTimer, deadlinePassed, isAtDeadline, makeCallTimer } from "./call-timer.ts"
+import {
+  CallTimer,
+  deadlinePassed,
+  isAtDeadline,
+  makeCallTimer,
+  type TimedLeg,
+  type TimerContext,
+} from "./call-timer.ts"
 import { fitTrailers } from "./fit-trailers.ts"
 import { heldOctets, holdHeaders, releaseHeaders } from "./held-headers.ts"
 import { COMPLETE, failureOf, faultOf, type LegEnd, legEndOfFailure, reasonOf, servedBy } from "./leg-end.ts"
@@ -200,6 +207,11 @@ describe("the timer of a call", () => {
   const timeouts = { readTimeoutMs: null, sendTimeoutMs: null, bodyTimeoutMs: null }
   const side = (remoteEnded: boolean) => ({ queuedOctets: 0, remoteEnded })
 
+  /** No stream of these ages, so no pacer is asked. */
+  const contextOf = (clock: ManualClock, deadlines: TimerWheel) =>
+    ({ clock, deadlines, env: { random: () => 0 } }) as unknown as TimerContext
+  const leg = { address: "a:1", upstream: null } as unknown as TimedLeg
+
   function timed(deadlineMs: number, bodyTimeoutMs: number | null) {
     const clock = new ManualClock()
     clock.advance(START_MS)
@@ -208,7 +220,7 @@ describe("the timer of a call", () => {
     let rang = 0
     const call = { record, onTimer: () => void rang++ }
     const made = bodyTimeoutMs === null ? null : new StreamTimeouts({ ...timeouts, bodyTimeoutMs }, START_MS)
-    const timer = new CallTimer({ clock, deadlines }, call, made)
+    const timer = new CallTimer(contextOf(clock, deadlines), call, made, null)
     return { clock, deadlines, timer, rang: () => rang }
   }
 
@@ -241,22 +253,22 @@ describe("the timer of a call", () => {
 
   test("says what has run out, at its very millisecond", () => {
     const { clock, timer } = timed(1500, 700)
-    const check = (isOver = false): string | undefined => timer.check(null, side(isOver), "a:1")?.kind
+    const check = (isOver = false): string | undefined => timer.check(leg, side(isOver))?.kind
     clock.advance(499.9)
     expect(check()).toBeUndefined()
     clock.advance(0.1)
     expect(check()).toBe("deadline")
     const other = timed(0, 700)
     other.clock.advance(699)
-    expect(other.timer.check(null, side(false), "a:1")).toBeNull()
+    expect(other.timer.check(leg, side(false))).toBeNull()
     other.clock.advance(1)
-    expect(other.timer.check(null, side(false), "a:1")).toMatchObject({
+    expect(other.timer.check(leg, side(false))).toMatchObject({
       kind: "body_timeout",
       message: "the client sent nothing for 700 ms (client_body_timeout)",
     })
     const bare = timed(0, null)
     bare.clock.advance(1e9)
-    expect(bare.timer.check(null, side(false), "a:1")).toBeNull()
+    expect(bare.timer.check(leg, side(false))).toBeNull()
   })
 
   test.each([
@@ -281,8 +293,11 @@ describe("the timer of a call", () => {
     const { clock, deadlines } = timed(0, null)
     const made = (deadlineMs: number, hasStreamTimeouts: boolean): CallTimer | null => {
       const record = { startMs: START_MS, deadlineMs } as StreamRecord
-      const route = { hasStreamTimeouts, settings: { ...timeouts, bodyTimeoutMs: 5 } } as unknown as Route
-      return makeCallTimer({ clock, deadlines }, { record, onTimer: () => {} }, route)
+      const route = {
+        hasStreamTimeouts,
+        settings: { ...timeouts, bodyTimeoutMs: 5, maxStreamAgeMs: null },
+      } as unknown as Route
+      return makeCallTimer(contextOf(clock, deadlines), { record, onTimer: () => {} }, route)
     }
     expect(made(0, false)).toBeNull()
     expect(made(1500, false)?.timeouts).toBeNull()

@@ -137,7 +137,7 @@ test("a worker carries so many streams, and each that ends makes room for one", 
 
 describe("to the millisecond", () => {
   /** An admission after turns of so many ms, one right after the other, the first of which begins at 1000 ms. */
-  function after(turns: readonly number[], idleMs = 0): Worker {
+  function ranTurns(turns: readonly number[], idleMs = 0): Worker {
     const worker = new Worker()
     for (const ms of turns) {
       worker.admission.turnBegan()
@@ -169,15 +169,15 @@ describe("to the millisecond", () => {
     ["20 ms without work are a busy machine", [201, 250, 250, 50], 20, 151],
     ["21 ms are a worker that waits: the last turn does not count", [201, 250, 250, 50], 21, 201],
     ["nor does the row of long ones that it ended", [201, 250], 21, null],
-  ])("%s", (_, turns, idleMs, expected) => expect(refusedAt(after(turns, idleMs))).toBe(expected))
+  ])("%s", (_, turns, idleMs, expected) => expect(refusedAt(ranTurns(turns, idleMs))).toBe(expected))
 
   test("outside of a turn nobody is refused", () => {
-    const worker = after([201, 250, 250])
+    const worker = ranTurns([201, 250, 250])
     expect(worker.admission.enter(worker.clock.now())).toBeNull()
   })
 
   test("it has caught up once nobody was refused for half a second, not a millisecond sooner", () => {
-    const worker = after([201, 250, 250])
+    const worker = ranTurns([201, 250, 250])
     worker.admission.turnBegan()
     worker.clock.advance(7)
     worker.admission.enter(worker.clock.now())
@@ -193,7 +193,7 @@ describe("to the millisecond", () => {
   })
 
   test("behind without having refused anybody, it says nothing when it has caught up", () => {
-    const worker = after([201, 250, 250])
+    const worker = ranTurns([201, 250, 250])
     worker.admission.tick(worker.clock.now() + AFTER_MS)
     expect(worker.said).toEqual([])
   })

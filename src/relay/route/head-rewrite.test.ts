@@ -231,8 +231,10 @@ describe("what HTTP/2 takes of a request", () => {
     const empty = new HeaderList([...pathOnly, "x-c", ""])
     const of = (octets: number): HeaderList =>
       new HeaderList([...pathOnly, "x-c", "y".repeat(octets - empty.octets)])
-    const isKnown = (list: HeaderList): boolean =>
-      rewrite.apply(list, record, env) === rewrite.apply(list, record, env)
+    const isKnown = (list: HeaderList): boolean => {
+      const first = rewrite.apply(list, record, env)
+      return rewrite.apply(list, record, env) === first
+    }
     expect([isKnown(of(4096)), isKnown(of(4097))]).toEqual([true, false])
   })
 
