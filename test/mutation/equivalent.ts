@@ -1,15 +1,6 @@
 import { readFileSync } from "node:fs"
-import { equivalents } from "./equivalents.ts"
+import { type Equivalents, equivalents } from "./equivalents.ts"
 import { describeChange, type Mutant } from "./instrument.ts"
-
-/** Changes of one file that no test can see, for one reason. */
-export interface Equivalents {
-  /** Relative to `src`. */
-  readonly file: string
-  readonly why: string
-  /** By a piece of the line: what changes and what it becomes, as the report prints it; `*`: whatever is changed there. */
-  readonly at: Readonly<Record<string, readonly string[] | "*">>
-}
 
 /** The reasons by the mutants' numbers, and the entries about `sources` that match nothing, as sentences. */
 export function matchEquivalents(

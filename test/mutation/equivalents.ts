@@ -1,4 +1,11 @@
-import type { Equivalents } from "./equivalent.ts"
+/** Changes of one file that no test can see, for one reason. */
+export interface Equivalents {
+  /** Relative to `src`. */
+  readonly file: string
+  readonly why: string
+  /** By a piece of the line: what changes and what it becomes, as the report prints it; `*`: whatever is changed there. */
+  readonly at: Readonly<Record<string, readonly string[] | "*">>
+}
 
 /*
  * Reviewed by hand, by what cannot be seen and why. A line is named by a piece of it that no other line of the file has;
