@@ -1,5 +1,3 @@
-import type { ClusterConfig, EndpointConfig } from "../config/model.ts"
-
 /** The streams that are open at one endpoint now, over all that count there. */
 export interface StreamCount {
   readonly open: number
@@ -23,40 +21,61 @@ export class OwnStreamCount implements StreamCount {
   }
 }
 
-/** Gives each endpoint of a cluster its count, in the configuration's order: the same one for as long as it stays. */
-export interface StreamCounts {
-  countsOf(cluster: ClusterConfig): StreamCount[]
-  /** Forgets the endpoints that `clusters` does not have, once no stream is open there. */
-  retain(clusters: readonly ClusterConfig[]): void
+/** How calls and connections to one endpoint end. */
+export interface OutcomeCount {
+  succeeded(): void
+  failed(): void
 }
 
-/**
- * What tells endpoints apart across reloads: cluster, address, and which of those with the same address it is, since a
- * configuration may name one twice.
- */
-export function endpointKeys({ name, endpoints }: Pick<ClusterConfig, "name" | "endpoints">): string[] {
-  const seen = new Map<string, number>()
-  return endpoints.map(({ address }: EndpointConfig) => {
-    const nth = (seen.get(address) ?? 0) + 1
-    seen.set(address, nth)
-    return JSON.stringify([name, address, nth])
-  })
+/** What an `OutcomeCount` has counted, by all that count there. The first two go round at 2^32. */
+export interface OutcomeCounts {
+  readonly successes: number
+  readonly failures: number
+  /** Since the last success. */
+  readonly consecutiveFailures: number
 }
 
-/** Counts of one thread, by endpoint. */
-export class OwnStreamCounts implements StreamCounts {
-  readonly #counts = new Map<string, OwnStreamCount>()
+/** Outcomes of one thread. */
+export class OwnOutcomeCount implements OutcomeCount, OutcomeCounts {
+  successes = 0
+  failures = 0
+  consecutiveFailures = 0
 
-  countsOf(cluster: ClusterConfig): StreamCount[] {
-    return endpointKeys(cluster).map((key) => {
-      const count = this.#counts.get(key) ?? new OwnStreamCount()
-      this.#counts.set(key, count)
-      return count
-    })
+  succeeded(): void {
+    this.successes = (this.successes + 1) >>> 0
+    this.consecutiveFailures = 0
   }
 
-  retain(clusters: readonly ClusterConfig[]): void {
-    const kept = new Set(clusters.flatMap(endpointKeys))
-    for (const [key, { open }] of this.#counts) if (open === 0 && !kept.has(key)) this.#counts.delete(key)
+  failed(): void {
+    this.failures = (this.failures + 1) >>> 0
+    this.consecutiveFailures++
+  }
+}
+
+/** The counts of each endpoint: by its slot, which it keeps for life. */
+export interface StreamCounts {
+  countOf(slot: number): StreamCount
+  outcomesOf(slot: number): OutcomeCount
+  outcomesAt(slot: number): OutcomeCounts
+}
+
+/** Counts of one thread. */
+export class OwnStreamCounts implements StreamCounts {
+  readonly #bySlot: OwnStreamCount[] = []
+  readonly #outcomes: OwnOutcomeCount[] = []
+
+  outcomesOf(slot: number): OwnOutcomeCount {
+    while (this.#outcomes.length <= slot) this.#outcomes.push(new OwnOutcomeCount())
+    return this.#outcomes[slot]!
+  }
+
+  outcomesAt(slot: number): OutcomeCounts {
+    const { successes, failures, consecutiveFailures } = this.outcomesOf(slot)
+    return { successes, failures, consecutiveFailures }
+  }
+
+  countOf(slot: number): OwnStreamCount {
+    while (this.#bySlot.length <= slot) this.#bySlot.push(new OwnStreamCount())
+    return this.#bySlot[slot]!
   }
 }

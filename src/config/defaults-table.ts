@@ -40,6 +40,7 @@ export const defaults = {
     logPath: is("stderr"),
     pidFile: none(),
     shutdownGrace: time(30_000),
+    admin: words("a Unix socket that only its own user can open"),
   },
   listener: {
     name: words("the address"),
@@ -60,11 +61,16 @@ export const defaults = {
     verifyDepth: is(1),
     sessionTimeout: time(300_000),
   },
+  admin: {
+    token: none("on loopback and Unix sockets only"),
+    hosts: list([]),
+  },
   server: {
     listeners: words("all"),
     default: is(false, "the first server does"),
   },
   route: {
+    internal: is(false),
     prefix: is("/"),
     final: is(false),
     ignoreCase: is(false),
@@ -119,6 +125,15 @@ export const defaults = {
   // Many streams on each upstream connection; a PING every 5 minutes, the most often that gRPC servers put up with.
   cluster: {
     policy: is("round_robin"),
+    policyBy: words("streams for random_two, header_time for peak_ewma"),
+    inflight: is(false),
+    balanceFactor: none(),
+    // Envoy's, but that no window is set.
+    slowStartWindow: time(0, "no slow start"),
+    slowStartAggression: is(1),
+    slowStartMinWeight: is(10),
+    panicThreshold: is(50),
+    outlierDetection: none(),
     maxStreamsPerConnection: none(),
     maxConnectionsPerEndpoint: none(),
     idleConnections: none("no limit"),
@@ -129,6 +144,21 @@ export const defaults = {
     keepaliveInterval: time(300_000),
     keepaliveTimeout: time(20_000),
   },
+  // Envoy's, but that failure percentage, which it counts and does not enforce, is off.
+  outliers: {
+    interval: time(10_000),
+    baseEjectionTime: time(30_000),
+    maxEjectionTime: time(300_000),
+    maxEjectionPercent: is(10),
+    consecutiveFailures: is(5),
+    successRateStdevFactor: is(1900),
+    successRateMinimumHosts: is(5),
+    successRateRequestVolume: is(100),
+    failurePercentage: none("not looked at"),
+    failurePercentageThreshold: is(85),
+    failurePercentageMinimumHosts: is(5),
+    failurePercentageRequestVolume: is(50),
+  },
   endpoint: {
     weight: is(1),
     maxFails: is(1),
@@ -136,6 +166,8 @@ export const defaults = {
     maxStreams: none(),
     backup: is(false),
     down: is(false),
+    slowStart: words("the cluster's"),
+    hashKey: words("the address"),
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Default<unknown>>>>>
 

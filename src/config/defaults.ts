@@ -10,11 +10,13 @@ import type {
   Config,
   EndpointConfig,
   ListenerConfig,
+  OutlierDetectionConfig,
+  RouteConfig,
   RouteSettings,
   UpstreamTlsConfig,
 } from "./model.ts"
 
-const { file, listener, settings, bridge, cluster, endpoint, upstreamTls } = defaults
+const { file, listener, settings, bridge, cluster, outliers, endpoint, upstreamTls } = defaults
 
 /** An empty configuration: no listener, server or cluster yet. */
 export function defaultConfig(): Config {
@@ -23,8 +25,10 @@ export function defaultConfig(): Config {
     listeners: [],
     servers: [],
     clusters: [],
+    variables: [],
     log: { level: file.logLevel.value, path: file.logPath.value },
     pidFile: file.pidFile.value,
+    admin: "default",
     shutdown: { graceMs: file.shutdownGrace.value },
     limits: {},
   }
@@ -97,11 +101,23 @@ export function defaultBridge(): BridgeConfig {
   }
 }
 
+/** A route that takes what comes to it as it is. */
+export function defaultRoute(): Pick<RouteConfig, "internal" | "rewrite" | "except" | "routes"> {
+  return { internal: false, rewrite: [], except: null, routes: [] }
+}
+
 export function defaultCluster(name: string): ClusterConfig {
   return {
     name,
-    policy: cluster.policy.value,
+    policy: { name: cluster.policy.value },
     endpoints: [],
+    slowStart: {
+      windowMs: cluster.slowStartWindow.value,
+      aggression: cluster.slowStartAggression.value,
+      minWeightPercent: cluster.slowStartMinWeight.value,
+    },
+    panicThresholdPercent: cluster.panicThreshold.value,
+    outlierDetection: null,
     maxStreamsPerConnection: cluster.maxStreamsPerConnection.value,
     maxConnectionsPerEndpoint: cluster.maxConnectionsPerEndpoint.value,
     idleConnections: cluster.idleConnections.value,
@@ -110,6 +126,32 @@ export function defaultCluster(name: string): ClusterConfig {
     maxRequestsPerConnection: cluster.maxRequestsPerConnection.value,
     drainGraceMs: cluster.drainGrace.value,
     keepalive: { intervalMs: cluster.keepaliveInterval.value, timeoutMs: cluster.keepaliveTimeout.value },
+  }
+}
+
+/** What holds once outlier detection is asked for. */
+export function defaultOutlierDetection(): OutlierDetectionConfig {
+  return {
+    intervalMs: outliers.interval.value,
+    baseEjectionMs: outliers.baseEjectionTime.value,
+    maxEjectionMs: outliers.maxEjectionTime.value,
+    maxEjectionPercent: outliers.maxEjectionPercent.value,
+    consecutiveFailures: outliers.consecutiveFailures.value,
+    successRate: {
+      stdevFactor: outliers.successRateStdevFactor.value,
+      minimumHosts: outliers.successRateMinimumHosts.value,
+      requestVolume: outliers.successRateRequestVolume.value,
+    },
+    failurePercentage: null,
+  }
+}
+
+/** What of failure percentage is not written, once it is asked for. */
+export function defaultFailurePercentage(): NonNullable<OutlierDetectionConfig["failurePercentage"]> {
+  return {
+    threshold: outliers.failurePercentageThreshold.value,
+    minimumHosts: outliers.failurePercentageMinimumHosts.value,
+    requestVolume: outliers.failurePercentageRequestVolume.value,
   }
 }
 
@@ -125,6 +167,8 @@ export function defaultEndpoint(address: Address): EndpointConfig {
     maxStreams: endpoint.maxStreams.value,
     backup: endpoint.backup.value,
     down: endpoint.down.value,
+    slowStartMs: null,
+    hashKey: null,
   }
 }
 

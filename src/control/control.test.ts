@@ -83,6 +83,9 @@ async function start(t: TestContext) {
     threadLog: { level: "info", path: "stderr", format: "json", color: false },
     clock,
     signals: { onCommand: (handler) => (command = handler) },
+    configFile: path,
+    onEvent: () => {},
+    openAdmin: () => Promise.resolve(null),
     inheritance: { sockets: [], isUpgrade: false },
     makeWorker: () => {
       workers.push(new ObedientWorker())

@@ -1,21 +1,34 @@
+import type { AnswerPart, Question } from "../balancer/live/question.ts"
+import { logChange } from "../balancer/log-change.ts"
 import type { OpenAddress } from "../balancer/status.ts"
 import type { ThreadLog, VersionedConfig } from "../balancer/thread/contract.ts"
-import { trafficOf } from "../balancer/thread/shared-numbers.ts"
+import { type SharedMemory, trafficOf } from "../balancer/thread/shared-numbers.ts"
 import type { Clock } from "../base/clock.ts"
+import { ClusterStates } from "../cluster/cluster-states.ts"
+import { OutlierDetection } from "../cluster/outlier-detection.ts"
+import { Slots } from "../cluster/slots.ts"
+import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { LoadedConfig } from "../config/load.ts"
-import type { Config } from "../config/model.ts"
+import type { AdminConfig, Config } from "../config/model.ts"
 import { problemLines, whyNot } from "../config/problem.ts"
+import type { LogEvent } from "../log/log-event.ts"
 import type { ProcessLog } from "../log/logger.ts"
+import type { OpenAdmin } from "./admin/admin.ts"
+import type { ControlView } from "./admin/view.ts"
 import { DataThreads, type ThreadWorker } from "./data-threads.ts"
 import type { Inheritance } from "./inherited-sockets.ts"
 import { ListenerSockets } from "./listener-sockets.ts"
+import { Orders } from "./orders.ts"
+import { SharedCounts } from "./shared-counts.ts"
 import type { Command, OnCommand } from "./signals.ts"
-import { Slots } from "./slots.ts"
 import { StartSettings } from "./start-settings.ts"
 import { Successor, tellPredecessor } from "./upgrade.ts"
 
 /** Told to end at once, threads have this long for what their logs hold. */
 const LAST_LINES_MS = 1000
+/** After an upgrade the admin address is tried so often, with so long between. */
+const TAKE_OVER_TRIES = 50
+const TAKE_OVER_MS = 100
 
 export interface ControlOptions {
   config: Config
@@ -27,9 +40,15 @@ export interface ControlOptions {
   clock: Clock
   signals: { onCommand(handler: OnCommand): void }
   inheritance: Inheritance
+  /** Null: none was given. */
+  configFile: string | null
+  /** Of what happens in data threads. */
+  onEvent(event: LogEvent): void
+  /** Opens the admin API. Errors: throws in a sentence. */
+  openAdmin(config: AdminConfig, view: ControlView): Promise<OpenAdmin | null>
   makeWorker(name: string): ThreadWorker
   /** All threads listen. */
-  onListening(addresses: OpenAddress[]): void
+  onListening(addresses: OpenAddress[], admin: string | null): void
   /** Ends the process, with all its threads. */
   exit(code: number): void
 }
@@ -38,17 +57,26 @@ export interface ControlOptions {
  * The control side of a process: it has the configuration, the listening sockets and the data threads, and does what signals
  * ask for. No stream passes through it.
  */
-export class Control {
+export class Control implements ControlView {
+  /** What is said of endpoints: by discovery, health and people. */
+  readonly states: ClusterStates
+  readonly orders: Orders
   readonly #options: ControlOptions
-  readonly #slots: Slots
+  readonly #counts: SharedCounts
   readonly #sockets: ListenerSockets
   readonly #threads: DataThreads
   readonly #settings: StartSettings
-  /** The configuration in force, as new threads are given it. */
-  #current: Omit<VersionedConfig, "sockets">
+  readonly #outliers: OutlierDetection
+  /** The configuration in force. */
+  #config: Config
+  #version = 0
+  /** The states that come in force with it, while threads are about to take them over. */
+  #committing: ClusterState | null = null
   /** The last reload or upgrade: each begins when the one before it is over. */
   #changing: Promise<void> = Promise.resolve()
   #successor: Successor | null = null
+  #admin: OpenAdmin | null = null
+  #loadedAtMs: number
   #isStopping = false
   #isStoppingAtOnce = false
   #onDone: (code: number) => void = () => {}
@@ -56,10 +84,19 @@ export class Control {
   constructor(options: ControlOptions) {
     const { config, threads, clock, log, threadLog, makeWorker, inheritance } = options
     this.#options = options
+    this.#loadedAtMs = clock.wallMs()
     this.#settings = new StartSettings(config)
-    this.#slots = new Slots(threads)
-    const slots = this.#slots.assign(config.clusters, 0)
-    this.#current = { version: 0, config, slots, memory: this.#slots.memory }
+    this.#config = config
+    this.#counts = new SharedCounts(threads)
+    this.states = new ClusterStates({
+      slots: new Slots({
+        streamsOpen: (slot) => this.#counts.at(slot),
+        acknowledged: () => this.acknowledged,
+        onNew: (slot) => this.#counts.add(slot),
+      }),
+      publish: (state) => this.#threads.publish(state),
+      onChange: (change) => logChange(log, change),
+    })
     this.#sockets = new ListenerSockets(threads, inheritance.sockets)
     this.#threads = new DataThreads({
       count: threads,
@@ -67,10 +104,33 @@ export class Control {
       log,
       threadLog,
       makeWorker,
-      current: () => this.#current,
-      sockets: (indexes) => this.#sockets.copiesFor(indexes, namesOf(this.#current.config)),
-      onLost: (index) => this.#slots.subtract(index),
+      onEvent: (event) => options.onEvent(event),
+      current: () => this.#current(),
+      endpointsOf: (cluster) => this.states.endpointsOf(cluster),
+      sockets: (indexes) => this.#sockets.copiesFor(indexes, namesOf(this.#config)),
+      standingOrders: () => this.orders.standing(),
+      onLost: (index) => this.#counts.subtract(index),
     })
+    this.orders = new Orders({
+      states: this.states,
+      config: () => this.#config,
+      log,
+      tell: (order) => this.#threads.order(order),
+    })
+    this.states.prepare(config.clusters).commit()
+    const outcomesAt = (slot: number) => this.#counts.outcomesAt(slot)
+    this.#outliers = new OutlierDetection({ clock, log, states: this.states, outcomesAt })
+  }
+
+  /** The newest version of `states` that all threads have applied. */
+  get acknowledged(): number {
+    return this.#threads.acknowledged
+  }
+
+  /** What a new thread is given. */
+  #current(): Omit<VersionedConfig, "sockets"> {
+    const state = this.#committing ?? this.states.current
+    return { version: this.#version, config: this.#config, state, memory: this.#counts.memory }
   }
 
   /** Runs until stopped. Resolves with the exit code. Errors: throws, in a sentence, why it cannot start. */
@@ -79,15 +139,21 @@ export class Control {
     this.#threads.load()
     try {
       await this.#sockets.open(config.listeners)
+      if (!inheritance.isUpgrade) await this.#openAdmin()
       await this.#threads.start()
     } catch (error) {
       this.#threads.end()
       this.#sockets.giveUp()
+      this.#admin?.close()
       throw error
     }
+    this.#outliers.watch(config.clusters)
     this.#sockets.closeUnused(log)
-    onListening(this.#sockets.addresses(config.listeners))
-    if (inheritance.isUpgrade) tellPredecessor()
+    onListening(this.#sockets.addresses(config.listeners), this.#admin?.address ?? null)
+    if (inheritance.isUpgrade) {
+      tellPredecessor()
+      void this.#takeOverAdmin()
+    }
     signals.onCommand((command, why) => this.#command(command, why))
     return new Promise((resolve) => {
       this.#onDone = resolve
@@ -143,28 +209,36 @@ export class Control {
   /** Prepare in all threads, then commit in all of them or abandon. Returns why the old configuration stays, or null. */
   async #tryPutInForce(config: Config): Promise<string | null> {
     if (this.#isStopping) return "the balancer is shutting down"
-    const { config: before } = this.#current
-    const version = this.#current.version + 1
-    const slots = this.#slots.assign(config.clusters, this.#threads.acknowledged)
-    const next = { version, config, slots, memory: this.#slots.memory }
+    const before = this.#config
+    const version = this.#version + 1
+    const prepared = this.states.prepare(config.clusters)
+    const { state } = prepared
     let reason: string | null
     try {
       const opened = await this.#sockets.open(config.listeners)
       const indexes = Array.from({ length: this.#options.threads }, (_, index) => index)
-      reason = await this.#threads.prepare(next, await this.#sockets.copiesFor(indexes, opened))
+      reason = await this.#threads.prepare(
+        { version, config, state, memory: this.#counts.memory },
+        await this.#sockets.copiesFor(indexes, opened),
+      )
     } catch (error) {
       reason = (error as Error).message
     }
     if (reason !== null || this.#isStopping) {
       this.#threads.abandon(version)
       this.#sockets.retain(before.listeners)
-      this.#slots.retain(before.clusters, this.#current.version)
+      prepared.abandon()
       return reason ?? "the balancer is shutting down"
     }
-    this.#current = next
+    this.#loadedAtMs = this.#options.clock.wallMs()
+    this.#config = config
+    this.#version = version
+    this.#committing = state
     await this.#threads.commit(version)
+    this.#committing = null
+    prepared.commit()
+    this.#outliers.watch(config.clusters)
     this.#sockets.retain(config.listeners)
-    this.#slots.retain(config.clusters, version)
     return null
   }
 
@@ -198,10 +272,14 @@ export class Control {
       this.#successor?.abandon()
       return this.#drain(why, false)
     }
-    if (this.#isStoppingAtOnce) return exit(0)
+    if (this.#isStoppingAtOnce) {
+      this.#admin?.close()
+      return exit(0)
+    }
     this.#isStoppingAtOnce = true
     log.warn("stopping at once", { signal: why })
     const end = (): void => {
+      this.#admin?.close()
       log.flushSync()
       exit(0)
     }
@@ -212,16 +290,90 @@ export class Control {
   #drain(why: string, isUpgrade: boolean): void {
     this.#isStopping = true
     const { log } = this.#options
-    const { graceMs } = this.#current.config.shutdown
-    log.info("draining", { signal: why, streams: this.#slots.streamsOpen, graceMs })
+    const { graceMs } = this.#config.shutdown
+    this.#outliers.close()
+    log.info("draining", { signal: why, streams: this.#counts.streamsOpen, graceMs })
     const stopping = this.#threads.stop()
+    if (isUpgrade && this.#admin?.isFixed === true) this.#admin.close()
     if (isUpgrade) this.#sockets.leave()
     else this.#sockets.close()
     void stopping.then((problem) => {
-      if (problem === null) log.info("stopped", trafficOf(this.#slots.memory))
+      if (problem === null) log.info("stopped", trafficOf(this.#counts.memory))
       else log.error("could not stop cleanly", { reason: problem })
+      this.#admin?.close()
       this.#onDone(problem === null ? 0 : 1)
     })
+  }
+
+  // ---- Admin --------------------------------------------------------------------------------------------------
+
+  async #openAdmin(): Promise<void> {
+    this.#admin = await this.#options.openAdmin(this.#options.config.admin, this)
+  }
+
+  /** The process whose place this one takes has the address until it is told, and leaves it then. */
+  async #takeOverAdmin(): Promise<void> {
+    const { clock, log } = this.#options
+    for (let tries = 1; !this.#isStopping; tries++) {
+      try {
+        return await this.#openAdmin()
+      } catch (error) {
+        if (tries === TAKE_OVER_TRIES) return log.warn("no admin API", { reason: (error as Error).message })
+        await new Promise<void>((resolve) => clock.after(TAKE_OVER_MS, resolve))
+      }
+    }
+  }
+
+  get config(): Config {
+    return this.#config
+  }
+
+  get configVersion(): number {
+    return this.#version
+  }
+
+  get loadedAtMs(): number {
+    return this.#loadedAtMs
+  }
+
+  get configFile(): string | null {
+    return this.#options.configFile
+  }
+
+  get isDraining(): boolean {
+    return this.#isStopping
+  }
+
+  get addresses(): readonly OpenAddress[] {
+    return this.#sockets.addresses(this.#config.listeners)
+  }
+
+  get memory(): SharedMemory {
+    return this.#counts.memory
+  }
+
+  get threads(): ControlView["threads"] {
+    return this.#threads.states
+  }
+
+  get streamsOpen(): number {
+    return this.#counts.streamsOpen
+  }
+
+  endpointsOf(cluster: string): readonly EndpointState[] {
+    return this.states.endpointsOf(cluster)
+  }
+
+  streamsAt(slot: number): number {
+    return this.#counts.at(slot)
+  }
+
+  ask(question: Question): Promise<(AnswerPart[] | null)[]> {
+    return this.#threads.ask(question)
+  }
+
+  askOne(index: number, question: Question): Promise<AnswerPart[] | null> {
+    return this.#threads.askOne(index, question)
   }
 }
 

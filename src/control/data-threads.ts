@@ -1,6 +1,8 @@
 import { Worker } from "node:worker_threads"
+import type { AnswerPart, Question } from "../balancer/live/question.ts"
 import type {
   FromThread,
+  LiveOrder,
   ThreadLog,
   ThreadSockets,
   ToThread,
@@ -8,7 +10,11 @@ import type {
 } from "../balancer/thread/contract.ts"
 import type { Clock } from "../base/clock.ts"
 import { threadProgram } from "../base/program-file.ts"
+import type { ClusterState, EndpointState } from "../cluster/state.ts"
+import type { LogEvent } from "../log/log-event.ts"
 import type { Log } from "../log/logger.ts"
+import { Questions } from "./questions.ts"
+import { StateSender } from "./state-sender.ts"
 
 /** A thread that died this soon is replaced no sooner, so that one that cannot live does not keep the machine busy. */
 const RESPAWN_MS = 1000
@@ -42,10 +48,15 @@ export interface DataThreadsOptions {
   log: Log
   threadLog: ThreadLog
   makeWorker(name: string): ThreadWorker
-  /** The configuration in force. */
+  /** The configuration in force, with the states of its clusters. */
   current(): Omit<VersionedConfig, "sockets">
+  endpointsOf(cluster: string): readonly EndpointState[]
   /** All listening sockets of the configuration in force, for each of the threads `indexes`. */
   sockets(indexes: readonly number[]): Promise<ThreadSockets[]>
+  /** Something happened in one. */
+  onEvent(event: LogEvent): void
+  /** What a thread is told that begins to listen. */
+  standingOrders(): LiveOrder[]
   /** A thread is gone, and with it its streams. */
   onLost(index: number): void
 }
@@ -55,6 +66,8 @@ interface DataThread {
   readonly index: number
   readonly worker: ThreadWorker
   readonly startedMs: number
+  /** Null until it is told to start. */
+  states: StateSender | null
   /** The configuration that it has acknowledged, or was started with. */
   version: number
   isReady: boolean
@@ -62,12 +75,16 @@ interface DataThread {
   reason: string | null
   /** Called with its answer of a kind; with null when it is gone. */
   readonly waiting: Map<FromThread["kind"], (answer: FromThread | null) => void>
+  /** Called with whether it has what the order is about. */
+  readonly orders: Map<number, (isDone: boolean) => void>
 }
 
 /** The data threads of the process: started, told what to do, and replaced when they die. */
 export class DataThreads {
   readonly #options: DataThreadsOptions
   readonly #threads = new Map<number, DataThread>()
+  readonly #questions: Questions
+  #lastOrder = 0
   #hasStarted = false
   #isStopping = false
   #stopProblem: string | null = null
@@ -76,6 +93,7 @@ export class DataThreads {
 
   constructor(options: DataThreadsOptions) {
     this.#options = options
+    this.#questions = new Questions(options.clock)
   }
 
   /** Makes all of them: they load while their sockets are opened. */
@@ -105,10 +123,31 @@ export class DataThreads {
     }
   }
 
-  /** The oldest version that a thread may still use. */
+  // ---- Cluster states -----------------------------------------------------------------------------------------
+
+  /** The oldest version of cluster states that a thread may still use. */
   get acknowledged(): number {
-    const { current } = this.#options
-    return Math.min(current().version, ...[...this.#threads.values()].map(({ version }) => version))
+    const senders = this.#senders()
+    const { version } = this.#options.current().state
+    return Math.min(version, ...senders.map(({ acknowledged }) => acknowledged))
+  }
+
+  /** Brings a change to all threads. */
+  publish(state: ClusterState): void {
+    for (const sender of this.#senders()) sender.changed(state)
+  }
+
+  #senders(): StateSender[] {
+    return [...this.#threads.values()].flatMap(({ states }) => states ?? [])
+  }
+
+  #applied({ states, index }: DataThread, problem: string | null): void {
+    if (problem !== null)
+      this.#options.log.error("unexpected error: a data thread cannot take a cluster's state", {
+        thread: index + 1,
+        error: problem,
+      })
+    states?.applied()
   }
 
   // ---- Reload -------------------------------------------------------------------------------------------------
@@ -121,6 +160,7 @@ export class DataThreads {
     next: Omit<VersionedConfig, "sockets">,
     sockets: readonly ThreadSockets[],
   ): Promise<string | null> {
+    for (const sender of this.#senders()) sender.hold()
     const answers = await this.#askAll("prepared", ({ index }) => ({
       kind: "prepare",
       ...next,
@@ -140,20 +180,42 @@ export class DataThreads {
     for (const [at, answer] of answers.entries()) {
       const thread = asked[at]!
       if (answer?.kind !== "committed" || this.#isStopping) continue
-      if (answer.problem === null) thread.version = version
-      else {
+      if (answer.problem === null) {
+        thread.version = version
+        thread.states?.reloaded(this.#options.current().state.version)
+      } else {
         // It began to listen when the others had been asked to prepare.
         thread.reason = `a reload has overtaken it: ${answer.problem}`
         thread.worker.terminate()
       }
     }
+    this.#resume()
   }
 
   abandon(version: number): void {
     this.#tell({ kind: "abandon", version })
+    this.#resume()
+  }
+
+  #resume(): void {
+    for (const { isReady, states } of this.#threads.values()) if (isReady) states?.resume()
   }
 
   // ---- Orders -------------------------------------------------------------------------------------------------
+
+  /** Resolves with in how many threads there is what the order is about. */
+  async order(order: LiveOrder): Promise<number> {
+    const answers = await Promise.all(this.#ready().map((thread) => this.#order(thread, order)))
+    return answers.filter(Boolean).length
+  }
+
+  #order(thread: DataThread, order: LiveOrder): Promise<boolean> {
+    const id = ++this.#lastOrder
+    return new Promise((resolve) => {
+      thread.orders.set(id, resolve)
+      thread.worker.postMessage({ kind: "order", id, order })
+    })
+  }
 
   /** Opens all log files anew. */
   reopen(): void {
@@ -183,6 +245,22 @@ export class DataThreads {
   end(): void {
     this.#isStopping = true
     for (const { worker } of this.#threads.values()) worker.terminate()
+  }
+
+  /** The answers of those that listen, each in its pieces; null of one that is gone or has fallen silent. */
+  ask(question: Question): Promise<(AnswerPart[] | null)[]> {
+    return Promise.all(this.#ready().map(({ worker }) => this.#questions.ask(worker, question)))
+  }
+
+  /** The answer of one; null: it does not listen. */
+  async askOne(index: number, question: Question): Promise<AnswerPart[] | null> {
+    const thread = this.#threads.get(index)
+    return thread?.isReady === true ? this.#questions.ask(thread.worker, question) : null
+  }
+
+  /** Each thread, whether it listens, and the configuration that it has acknowledged. */
+  get states(): { index: number; isReady: boolean; version: number }[] {
+    return [...this.#threads.values()].map(({ index, isReady, version }) => ({ index, isReady, version }))
   }
 
   #tell(message: ToThread): void {
@@ -219,9 +297,11 @@ export class DataThreads {
       worker,
       startedMs: clock.now(),
       version: current().version,
+      states: null,
       isReady: false,
       reason: null,
       waiting: new Map(),
+      orders: new Map(),
     }
     this.#threads.set(index, thread)
     worker.on("message", (message) => this.#told(thread, message))
@@ -235,7 +315,13 @@ export class DataThreads {
   #begin(thread: DataThread, sockets: ThreadSockets): void {
     const current = this.#options.current()
     thread.version = current.version
-    const { threadLog: log } = this.#options
+    const { threadLog: log, endpointsOf } = this.#options
+    const { worker } = thread
+    thread.states = new StateSender(current.state.version, {
+      post: (message) => worker.postMessage(message),
+      endpointsOf,
+      memory: () => this.#options.current().memory,
+    })
     thread.worker.postMessage({ kind: "start", index: thread.index, log, sockets, ...current })
   }
 
@@ -249,6 +335,16 @@ export class DataThreads {
       case "stopped":
         this.#stopProblem ??= message.problem
         return
+      case "answer":
+        return this.#questions.answered(message)
+      case "event":
+        return this.#options.onEvent(message.event)
+      case "applied":
+        return this.#applied(thread, message.problem)
+      case "ordered":
+        thread.orders.get(message.id)?.(message.isDone)
+        thread.orders.delete(message.id)
+        return
       default: {
         thread.waiting.get(message.kind)?.(message)
         thread.waiting.delete(message.kind)
@@ -261,6 +357,8 @@ export class DataThreads {
     // A reload has overtaken it.
     if (thread.version !== this.#options.current().version) return void thread.worker.terminate()
     thread.isReady = true
+    for (const order of this.#options.standingOrders()) void this.#order(thread, order)
+    thread.states!.resume()
     if (this.#hasStarted) this.#options.log.info("a data thread listens again", { thread: thread.index + 1 })
     this.#onChange()
   }
@@ -269,6 +367,8 @@ export class DataThreads {
     const { index } = thread
     thread.reason ??= `it ended with code ${code}`
     for (const answered of thread.waiting.values()) answered(null)
+    this.#questions.lost(thread.worker)
+    for (const answered of thread.orders.values()) answered(false)
     if (!this.#hasStarted && !this.#isStopping) return this.#onChange()
     this.#threads.delete(index)
     this.#options.onLost(index)

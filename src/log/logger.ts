@@ -7,6 +7,7 @@ import { pino } from "pino"
 import { type Clock, systemClock } from "../base/clock.ts"
 import type { LogLevel } from "../config/model.ts"
 import { LineRate } from "./line-rate.ts"
+import { eventKindOf, type LogEvent } from "./log-event.ts"
 import { LogFile, type LogFileSystem } from "./log-file.ts"
 import { readableLine } from "./readable-line.ts"
 
@@ -43,6 +44,8 @@ export interface LogOptions {
   color?: boolean
   clock?: Clock
   files?: LogFileSystem
+  /** Told of those lines that are events, whatever the level; as seldom as lines are written. */
+  onEvent?: (event: LogEvent) => void
 }
 
 /** Opens the process log. Errors: throws LogFileError. */
@@ -75,8 +78,9 @@ export function createLog(options: {
   color?: boolean
   clock?: Clock
   write: (line: string) => void
+  onEvent?: (event: LogEvent) => void
 }): Log {
-  const { level, format = "json", color = false, clock = systemClock, write } = options
+  const { level, format = "json", color = false, clock = systemClock, write, onEvent } = options
   const finish = format === "json" ? (line: string) => line : (line: string) => readableLine(line, color)
   const logger = pino(
     {
@@ -88,14 +92,29 @@ export function createLog(options: {
     },
     { write: (line: string) => write(finish(line.trimEnd())) },
   )
-  return limitedLog(logger, new LineRate(clock), {})
+  const tellOf = onEvent === undefined ? null : eventTeller(new LineRate(clock), onEvent)
+  return limitedLog(logger, new LineRate(clock), {}, tellOf)
 }
 
 /** Logs nothing. */
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {}, with: () => silentLog }
 
-function limitedLog(logger: pino.Logger, rate: LineRate, own: LogFields): Log {
+type TellOf = (level: LogLevel, message: string, fields: LogFields) => void
+
+/** Events are as rare as lines: no peer can flood those who listen. */
+function eventTeller(rate: LineRate, onEvent: (event: LogEvent) => void): TellOf {
+  return (level, message, fields) => {
+    const kind = eventKindOf(message)
+    if (kind === null) return
+    const unsaid = rate.admit(message)
+    if (unsaid < 0) return
+    onEvent({ kind, level, message, fields: unsaid > 0 ? { ...fields, unsaid } : fields })
+  }
+}
+
+function limitedLog(logger: pino.Logger, rate: LineRate, own: LogFields, tellOf: TellOf | null): Log {
   const say = (level: LogLevel) => (message: string, fields?: LogFields) => {
+    if (level !== "debug") tellOf?.(level, message, { ...own, ...fields })
     if (!logger.isLevelEnabled(level)) return
     const unsaid = level === "debug" ? 0 : rate.admit(message)
     if (unsaid < 0) return
@@ -106,6 +125,6 @@ function limitedLog(logger: pino.Logger, rate: LineRate, own: LogFields): Log {
     info: say("info"),
     warn: say("warn"),
     error: say("error"),
-    with: (fields) => limitedLog(logger, rate, { ...own, ...fields }),
+    with: (fields) => limitedLog(logger, rate, { ...own, ...fields }, tellOf),
   }
 }

@@ -1,6 +1,7 @@
 import type { HeaderList } from "../http2/header-list.ts"
 import type { RequestHead } from "../http2/message-head.ts"
 import type { AttemptRecord, ConnectionRecord, StreamRecord } from "./record.ts"
+import type { RequestState } from "./request-state.ts"
 
 const NO_ATTEMPTS: readonly AttemptRecord[] = []
 
@@ -16,6 +17,7 @@ export class NewStreamRecord implements StreamRecord {
   requestId = ""
   deadlineMs = 0
   endMs = 0
+  activeMs: number
   requestOctets = 0
   responseOctets = 0
   requestMessages = 0
@@ -26,6 +28,7 @@ export class NewStreamRecord implements StreamRecord {
   responseHeaders: HeaderList | null = null
   responseTrailers: HeaderList | null = null
   resumes = 0
+  state: RequestState | null = null
   readonly head: RequestHead
   /** Nearly always there is one, and a list of one would be 56 octets more. */
   #attempts: AttemptRecord | AttemptRecord[] | null = null
@@ -36,6 +39,7 @@ export class NewStreamRecord implements StreamRecord {
     this.requestNumber = connection.requests
     this.serverName = serverName
     this.startMs = startMs
+    this.activeMs = startMs
     this.head = head
   }
 

@@ -20,6 +20,7 @@ export function streamRecord(
     startMs: 1_000,
     deadlineMs: 0,
     endMs: 2_234.5,
+    activeMs: 2_234,
     requestOctets: 21,
     responseOctets: 42,
     requestMessages: 1,
@@ -31,6 +32,7 @@ export function streamRecord(
     responseTrailers: new HeaderList(["grpc-status", "0"]),
     attempts: [attemptRecord()],
     resumes: 0,
+    state: null,
     ...changes,
     connection: connectionRecord(changes.connection),
   }

@@ -1,6 +1,9 @@
 /** What the control side and a data thread tell each other: plain data, copied from one to the other. */
+import type { ClusterState, EndpointState } from "../../cluster/state.ts"
 import type { Config, LogLevel } from "../../config/model.ts"
-import type { SharedMemory, SlotsByCluster } from "./shared-numbers.ts"
+import type { LogEvent } from "../../log/log-event.ts"
+import type { AnswerPart, Question } from "../live/question.ts"
+import type { SharedMemory } from "./shared-numbers.ts"
 
 /** How a thread writes the log of the process: as the control side does, with its own number on each line. */
 export interface ThreadLog {
@@ -20,7 +23,21 @@ export interface VersionedConfig {
   readonly config: Config
   /** Of listeners that the thread has not opened yet. */
   readonly sockets: ThreadSockets
-  readonly slots: SlotsByCluster
+  /** Of all clusters. */
+  readonly state: ClusterState
+  readonly memory: SharedMemory
+}
+
+/** The state of one cluster, or a part of it: a thread is not held up by a long one. Answered by `applied`. */
+export interface ClusterMessage {
+  readonly kind: "clusters"
+  readonly version: number
+  readonly cluster: string
+  /** How many endpoints came before these. */
+  readonly from: number
+  readonly endpoints: readonly EndpointState[]
+  /** All are here: the state is put in force, whole. */
+  readonly isLast: boolean
   readonly memory: SharedMemory
 }
 
@@ -32,6 +49,19 @@ export interface ThreadStart extends VersionedConfig {
   readonly log: ThreadLog
 }
 
+/** What people have ordered of live streams; endpoints have it in their state. */
+export type LiveOrder =
+  | { readonly kind: "drain-listener"; readonly name: string; readonly graceMs: number | null }
+  | { readonly kind: "resume-listener"; readonly name: string }
+  | {
+      readonly kind: "end-stream"
+      readonly connection: number
+      /** Which request of that connection, from 1. */
+      readonly request: number
+      readonly grpcStatus: number
+      readonly message: string
+    }
+
 export type ToThread =
   | ThreadStart
   /** Compile, open what is new, and answer `prepared`. */
@@ -39,10 +69,15 @@ export type ToThread =
   /** What was prepared is in force; answered by `committed`. */
   | { readonly kind: "commit"; readonly version: number }
   | { readonly kind: "abandon"; readonly version: number }
+  | ClusterMessage
+  /** Answered by `ordered` of the same `id`. */
+  | { readonly kind: "order"; readonly id: number; readonly order: LiveOrder }
   /** Open all log files anew. */
   | { readonly kind: "reopen" }
   /** Drain, and end. */
   | { readonly kind: "stop" }
+  /** Answered by `answer`s of the same `id`, of which the last says so. */
+  | { readonly kind: "ask"; readonly id: number; readonly question: Question }
   /** Write what the logs hold, now; answered by `flushed`. */
   | { readonly kind: "flush" }
 
@@ -53,6 +88,13 @@ export type FromThread =
   /** `problem`: why it cannot take the configuration; it has given up what it opened for it. */
   | { readonly kind: "prepared"; readonly version: number; readonly problem: string | null }
   | { readonly kind: "committed"; readonly version: number; readonly problem: string | null }
+  /** `problem`: a bug, and the cluster is as it was. */
+  | { readonly kind: "applied"; readonly version: number; readonly problem: string | null }
+  /** `isDone`: it has what the order is about. */
+  | { readonly kind: "ordered"; readonly id: number; readonly isDone: boolean }
   | { readonly kind: "flushed" }
+  | { readonly kind: "answer"; readonly id: number; readonly isLast: boolean; readonly part: AnswerPart }
+  /** Something happened that operators are told of. */
+  | { readonly kind: "event"; readonly event: LogEvent }
   /** It has drained and ends. */
   | { readonly kind: "stopped"; readonly problem: string | null }

@@ -1,29 +1,39 @@
 /** A program: one data plane in a thread of its own, started and told what to do by the control side. */
 import { once } from "node:events"
 import { parentPort } from "node:worker_threads"
+import { systemClock } from "../../base/clock.ts"
 import { counterIds } from "../../base/counters.ts"
+import type { EndpointState } from "../../cluster/state.ts"
 import { type Log, openLog, type ProcessLog } from "../../log/logger.ts"
 import { Balancer, type PreparedReload } from "../balancer.ts"
-import type { FromThread, ThreadStart, ToThread, VersionedConfig } from "./contract.ts"
+import { answer } from "../live/answer.ts"
+import type { AnswerPart, Question } from "../live/question.ts"
+import type { ClusterMessage, FromThread, ThreadStart, ToThread, VersionedConfig } from "./contract.ts"
 import { GivenSockets } from "./given-sockets.ts"
 import { SharedNumbers } from "./shared-numbers.ts"
 
 const tell = (message: FromThread): void => parentPort!.postMessage(message)
 
 class DataThread {
+  readonly #index: number
+  readonly #clockStartMs = Math.round(systemClock.wallMs() - systemClock.now())
   readonly #file: ProcessLog
   readonly #log: Log
   readonly #network = new GivenSockets()
   readonly #numbers: SharedNumbers
   readonly #balancer: Balancer
+  /** The first endpoints of a cluster state whose rest is still to come. */
+  #endpoints: EndpointState[] = []
   #prepared: { readonly version: number; readonly reload: PreparedReload } | null = null
 
-  constructor({ index, log, config, sockets, slots, memory }: ThreadStart) {
+  constructor({ index, log, config, sockets, state, memory }: ThreadStart) {
+    this.#index = index
     this.#network.give(sockets)
-    this.#numbers = new SharedNumbers(memory, index, slots)
-    this.#file = openLog(log)
+    this.#numbers = new SharedNumbers(memory, index)
+    this.#file = openLog({ ...log, onEvent: (event) => tell({ kind: "event", event }) })
     this.#log = this.#file.with({ thread: index + 1 })
-    this.#balancer = new Balancer(config, { log: this.#log, network: this.#network }, this.#numbers)
+    const options = { log: this.#log, network: this.#network }
+    this.#balancer = new Balancer(config, options, { numbers: this.#numbers, state })
     process.on("uncaughtException", (error) => this.#uncaught(error))
   }
 
@@ -43,10 +53,16 @@ class DataThread {
         return this.#commit(message.version)
       case "abandon":
         return this.#abandon()
+      case "clusters":
+        return this.#apply(message)
+      case "order":
+        return tell({ kind: "ordered", id: message.id, isDone: this.#balancer.orders.obey(message.order) })
       case "reopen":
         return void Promise.all([this.#balancer.reopenLogs(), this.#file.reopen()])
       case "stop":
         return this.#stop()
+      case "ask":
+        return this.#answer(message.id, message.question)
       case "flush":
         this.#balancer.flushLogsSync()
         this.#file.flushSync()
@@ -54,11 +70,11 @@ class DataThread {
     }
   }
 
-  async #prepare({ version, config, sockets, slots, memory }: VersionedConfig): Promise<void> {
+  async #prepare({ version, config, sockets, state, memory }: VersionedConfig): Promise<void> {
     this.#network.give(sockets)
-    this.#numbers.use(memory, slots)
+    this.#numbers.use(memory)
     try {
-      this.#prepared = { version, reload: await this.#balancer.prepare(config) }
+      this.#prepared = { version, reload: await this.#balancer.prepare(config, state) }
       tell({ kind: "prepared", version, problem: null })
     } catch (error) {
       this.#network.closeRest()
@@ -79,9 +95,33 @@ class DataThread {
     tell({ kind: "committed", version, problem })
   }
 
+  async #answer(id: number, question: Question): Promise<void> {
+    const say = (part: AnswerPart, isLast: boolean): void => tell({ kind: "answer", id, isLast, part })
+    const last = await answer(this.#balancer, question, {
+      thread: this.#index + 1,
+      clock: systemClock,
+      startMs: this.#clockStartMs,
+      tell: (part) => say(part, false),
+    })
+    say(last, true)
+  }
+
   #abandon(): void {
     this.#prepared?.reload.abandon()
     this.#prepared = null
+  }
+
+  #apply({ version, cluster, from, endpoints, isLast, memory }: ClusterMessage): void {
+    let problem: string | null = null
+    try {
+      this.#numbers.use(memory)
+      if (from === 0) this.#endpoints = []
+      this.#endpoints.push(...endpoints)
+      if (isLast) this.#balancer.apply(cluster, this.#endpoints.splice(0))
+    } catch (error) {
+      problem = (error as Error).stack ?? String(error)
+    }
+    tell({ kind: "applied", version, problem })
   }
 
   async #stop(): Promise<void> {

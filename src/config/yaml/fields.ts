@@ -5,7 +5,7 @@
  */
 import { isDeepStrictEqual } from "node:util"
 import { GrpcStatus } from "../../grpc/status.ts"
-import { defaultBridge } from "../defaults.ts"
+import { defaultBridge, defaultFailurePercentage, defaultOutlierDetection } from "../defaults.ts"
 import { defaults } from "../defaults-table.ts"
 import type {
   AccessLogConfig,
@@ -15,10 +15,13 @@ import type {
   ErrorStatusConfig,
   ListenerConfig,
   ListenerTlsConfig,
+  OutlierDetectionConfig,
+  PolicyConfig,
   RetryConfig,
   RouteSettings,
   UpstreamTlsConfig,
 } from "../model.ts"
+import { type PolicyMeasure, policyParameters } from "../policy-names.ts"
 import { type AccessLogFormat, accessLogFormatOf, accessLogFormats } from "./access-log-formats.ts"
 import { durationMs, durationText, sizeInput, sizeOctets } from "./scalars.ts"
 
@@ -258,6 +261,8 @@ export const endpointFields: Fields<EndpointConfig> = [
   field("maxStreams", "maxStreams", countOrNone),
   field("backup", "backup", same()),
   field("down", "down", same()),
+  field("slowStart", "slowStartMs", duration as unknown as Codec<number | null, string>),
+  field("hashKey", "hashKey", given),
 ]
 
 const keepalive: Fields<ClusterConfig["keepalive"]> = [
@@ -265,10 +270,93 @@ const keepalive: Fields<ClusterConfig["keepalive"]> = [
   field("timeout", "timeoutMs", duration),
 ]
 
+const slowStart: Fields<ClusterConfig["slowStart"]> = [
+  field("window", "windowMs", duration),
+  field("aggression", "aggression", same()),
+  field("minWeight", "minWeightPercent", same()),
+]
+
+type SuccessRate = NonNullable<OutlierDetectionConfig["successRate"]>
+type FailurePercentage = NonNullable<OutlierDetectionConfig["failurePercentage"]>
+
+const successRate = orNone(
+  nested<SuccessRate>(
+    [
+      field("stdevFactor", "stdevFactor", same()),
+      field("minimumHosts", "minimumHosts", same()),
+      field("requestVolume", "requestVolume", same()),
+    ],
+    defaultOutlierDetection().successRate!,
+  ),
+)
+const failurePercentage = nested<FailurePercentage>(
+  [
+    field("threshold", "threshold", same()),
+    field("minimumHosts", "minimumHosts", same()),
+    field("requestVolume", "requestVolume", same()),
+  ],
+  defaultFailurePercentage(),
+) as Codec<FailurePercentage | null, object>
+
+const outlierDetection = nested<OutlierDetectionConfig>(
+  [
+    field("interval", "intervalMs", duration),
+    field("baseEjectionTime", "baseEjectionMs", duration),
+    field("maxEjectionTime", "maxEjectionMs", duration),
+    field("maxEjectionPercent", "maxEjectionPercent", same()),
+    field("consecutiveFailures", "consecutiveFailures", countOrNone),
+    field("successRate", "successRate", successRate),
+    field("failurePercentage", "failurePercentage", failurePercentage),
+  ],
+  defaultOutlierDetection(),
+) as Codec<OutlierDetectionConfig | null, object>
+
+interface PolicyInput {
+  name: PolicyConfig["name"]
+  key?: string
+  balanceFactor?: number | "none"
+  by?: PolicyMeasure
+  inflight?: boolean
+}
+
+const policy: Codec<PolicyConfig, PolicyInput["name"] | PolicyInput> = {
+  read(input) {
+    const written: PolicyInput = typeof input === "string" ? { name: input } : input
+    const { name, key = "", balanceFactor = "none", inflight = false } = written
+    const parameters = policyParameters[name]
+    // `rules.ts` sees to it that they fit the name.
+    return {
+      name,
+      ...(parameters.key && { key }),
+      ...(parameters.balanceFactor && { balanceFactorPercent: countOrNone.read(balanceFactor) }),
+      ...(parameters.by.length > 0 && { by: written.by ?? parameters.by[0]! }),
+      ...(parameters.inflight && { inflight }),
+    } as PolicyConfig
+  },
+  write(value) {
+    const { name, by, balanceFactorPercent, ...rest } = value as PolicyConfig & {
+      by?: PolicyMeasure
+      balanceFactorPercent?: number | null
+      inflight?: boolean
+    }
+    const input = {
+      name,
+      ...rest,
+      ...(balanceFactorPercent != null && { balanceFactor: balanceFactorPercent }),
+      ...(by !== undefined && by !== policyParameters[name].by[0] && { by }),
+    }
+    if (input.inflight === false) delete input.inflight
+    return Object.keys(input).length === 1 ? name : input
+  },
+}
+
 /** All but the endpoints. `base` is where `keepalive` takes what is not written. */
 export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
   return [
-    field("policy", "policy", same()),
+    field("policy", "policy", policy),
+    field("slowStart", "slowStart", nested(slowStart, base.slowStart)),
+    field("panicThreshold", "panicThresholdPercent", same()),
+    field("outlierDetection", "outlierDetection", outlierDetection),
     field("maxStreamsPerConnection", "maxStreamsPerConnection", countOrNone),
     field("maxConnectionsPerEndpoint", "maxConnectionsPerEndpoint", countOrNone),
     field("idleConnections", "idleConnections", countOrNone),

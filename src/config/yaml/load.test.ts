@@ -1,7 +1,13 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { hostAddress } from "../address.ts"
-import { defaultCluster, defaultEndpoint, defaultListener, defaultRouteSettings } from "../defaults.ts"
+import {
+  defaultCluster,
+  defaultEndpoint,
+  defaultListener,
+  defaultRoute,
+  defaultRouteSettings,
+} from "../defaults.ts"
 import type { Config } from "../model.ts"
 import { decode, diskFiles } from "../nginx/include.ts"
 import { readNginxConfig } from "../nginx/read.ts"
@@ -34,24 +40,27 @@ describe("what is left out is the default", () => {
       workers: 1,
       listeners: [defaultListener(hostAddress("0.0.0.0", 8080))],
       clusters: [{ ...defaultCluster("chat"), endpoints: [defaultEndpoint(hostAddress("127.0.0.1", 3000))] }],
+      variables: [],
       servers: [
         {
           names: [""],
           listeners: ["0.0.0.0:8080"],
           defaultFor: [],
+          rewrite: [],
           fallback: settings,
           routes: [
             {
               match: { kind: "prefix", path: "/", final: false },
               action: { kind: "cluster", cluster: "chat", tls: null },
               settings,
-              routes: [],
+              ...defaultRoute(),
             },
           ],
         },
       ],
       log: { level: "info", path: "stderr" },
       pidFile: null,
+      admin: "default",
       shutdown: { graceMs: 30_000 },
       limits: {},
     })
@@ -237,7 +246,30 @@ describe.each<[what: string, text: string, ...problems: string[]]>([
   [
     "a bad choice",
     "listeners: 80\nclusters: {a: {policy: least_stream, endpoints: [b:1]}}",
-    '2:24~12 error: "policy" must be round_robin or least_streams, not "least_stream" (did you mean "least_streams"?)',
+    '2:24~12 error: "policy" must be round_robin, least_streams, random, random_two, peak_ewma, ring_hash, maglev, nginx_hash, nginx_consistent_hash or ip_hash, not "least_stream" (did you mean "least_streams"?)',
+  ],
+  [
+    "a hash without a key",
+    "listeners: 80\nclusters: {a: {policy: maglev, endpoints: [b:1]}}",
+    '2:24~6 error: the policy maglev needs a "key" (for instance { name: maglev, key: $remote_addr })',
+  ],
+  [
+    "what means nothing to a policy",
+    "listeners: 80\nclusters: {a: {policy: {name: ip_hash, key: $host, by: streams}, endpoints: [b:1]}}",
+    '2:40~3 error: "key" has no meaning to the policy ip_hash',
+    '2:52~2 error: "by" has no meaning to the policy ip_hash',
+  ],
+  [
+    "what a policy cannot compare",
+    "listeners: 80\nclusters: {a: {policy: {name: peak_ewma, by: streams}, endpoints: [b:1]}}",
+    "2:46~7 error: the policy peak_ewma compares header_time or last_byte_time",
+  ],
+  [
+    "shares that are none",
+    "listeners: 80\nclusters: {a: {panicThreshold: 101, slowStart: {minWeight: 0, aggression: 11}, endpoints: [b:1]}}",
+    '2:32~3 error: "panicThreshold" must be a whole number from 0 to 100',
+    '2:60~1 error: "minWeight" must be a whole number from 1 to 100',
+    '2:75~2 error: "aggression" must be a number from 0.1 to 10',
   ],
   [
     "headers that are not sent as they are written",
@@ -276,7 +308,7 @@ describe.each<[what: string, text: string, ...problems: string[]]>([
   [
     "two matches",
     `${MINIMAL}routes: [{exact: /, prefix: /, cluster: chat}]`,
-    expect.stringContaining("only one of exact, prefix and regex"),
+    expect.stringContaining("only one of named, exact, prefix and regex"),
   ],
   [
     "a route twice",

@@ -5,11 +5,13 @@ import type { Directive } from "../ast.ts"
 import { Scope } from "../scope.ts"
 import { readNumber, readTimeMs } from "../units.ts"
 import { type Adapter, fullPath } from "./adapter.ts"
+import { adaptAdmin } from "./admin.ts"
 import { Listeners } from "./listeners.ts"
 import { adaptErrorLog, adaptLogFormat } from "./log.ts"
 import { adaptServer } from "./server.ts"
 import { adaptSettings } from "./settings.ts"
 import { adaptUpstream } from "./upstream.ts"
+import { adaptVariables } from "./variables.ts"
 
 /** @param isFragment the file has no `http` block: it is what one would include */
 export function adaptConfig(adapter: Adapter, directives: Directive[], isFragment: boolean): Config {
@@ -20,6 +22,7 @@ export function adaptConfig(adapter: Adapter, directives: Directive[], isFragmen
   adaptErrorLogs(adapter, directives, config)
   for (const directive of http.own("log_format")) adaptLogFormat(adapter, directive)
   for (const directive of http.own("upstream")) adaptUpstream(adapter, directive)
+  config.variables = adaptVariables(adapter, http)
   adaptSettings(adapter, http, null, null)
   const listeners = new Listeners(adapter)
   const servers = http.own("server").map((directive) => adaptServer(adapter, directive, http, listeners))
@@ -44,6 +47,8 @@ function adaptMain(adapter: Adapter, main: Scope, config: Config): void {
   }
   const pid = main.one("pid")?.args[0]
   if (pid !== undefined && pid.text !== "off") config.pidFile = fullPath(adapter, pid)
+  const admin = main.one("sluice_admin")
+  if (admin !== null) adaptAdmin(adapter, admin, config)
   const shutdown = main.one("worker_shutdown_timeout")?.args[0]
   if (shutdown !== undefined) config.shutdown.graceMs = readTimeMs(shutdown.text)!
 }

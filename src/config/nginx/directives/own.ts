@@ -1,5 +1,13 @@
-/** Sluice's own: what browsers may speak, and how old streams and connections get. Shapes as in `honoured.ts`; nginx knows none of these. */
+/**
+ * Sluice's own: the admin API, what browsers may speak, how old streams and connections get, and what of balancing nginx
+ * has no words for. Shapes as in `honoured.ts`; nginx knows none of these.
+ */
 export const OWN: [name: string, shape: string, does: string][] = [
+  [
+    "sluice_admin",
+    "M 1+",
+    "Sluice's own: where the running process is asked and told things: an address, `token=` file, `host=` name; `off`",
+  ],
   ["grpc_web", "HSL flag", "Sluice's own: gRPC-Web, binary and text, is translated to gRPC"],
   ["grpc_connect", "HSL flag", "Sluice's own: Connect, unary and streaming, is translated to gRPC"],
   [
@@ -31,6 +39,11 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "Sluice's own: largest message of a WebSocket, of Connect or of JSON, from 1k; 4m unless written",
   ],
   [
+    "grpc_hash",
+    "U 1-3*",
+    "Sluice's own: by a key as Envoy and gRPC place it, on a `ring` or by `maglev`; `balance_factor=`: most streams of a server, in percent of the mean",
+  ],
+  [
     "grpc_drain_grace",
     "U time",
     "Sluice's own: how long live streams may go on where a server drains or is gone; without end unless written",
@@ -49,5 +62,15 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "grpc_max_connection_age_grace",
     "HS time",
     "Sluice's own: how long after that its streams may go on; without end unless written",
+  ],
+  [
+    "grpc_outlier_detection",
+    "U 0+",
+    "Sluice's own: servers that fail more than others are left out for a while; parameters with Envoy's names, such as `interval=10s consecutive_failures=5`; `off`",
+  ],
+  [
+    "grpc_panic_threshold",
+    "U number",
+    "Sluice's own: where a smaller share of the servers is healthy, in percent, all are used; 50 unless written",
   ],
 ]
