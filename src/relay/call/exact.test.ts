@@ -46,7 +46,7 @@ describe("what a leg's end is to others", () => {
     [404, "none"],
     [405, "endpoint"],
   ])("status %i: the fault of %s", (status, fault) => {
-    expect(faultOf({ kind: "status", status })).toBe(fault)
+    expect(faultOf({ kind: "status", status, grpcStatus: -1, pushbackMs: null })).toBe(fault)
   })
 
   test("what Sluice refuses of a client's is charged only where it is charged elsewhere", () => {
