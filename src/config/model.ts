@@ -320,6 +320,24 @@ export type PolicyConfig =
   | { name: "nginx_hash" | "nginx_consistent_hash"; key: string }
   | { name: "ip_hash" }
 
+/**
+ * Which endpoints fail more than their like, and are left out for a while. Names are Envoy's; what is null is not looked at.
+ */
+export interface OutlierDetectionConfig {
+  intervalMs: number
+  /** Left out for this, times how often it was in a row, at most `maxEjectionMs`. */
+  baseEjectionMs: number
+  maxEjectionMs: number
+  /** No more than this share of the endpoints is left out at once; one may be, however few there are. */
+  maxEjectionPercent: number
+  /** So many failures in a row. */
+  consecutiveFailures: number | null
+  /** A success rate below the mean by so many thousandths of a standard deviation. */
+  successRate: { stdevFactor: number; minimumHosts: number; requestVolume: number } | null
+  /** So many failures of all calls, in percent. */
+  failurePercentage: { threshold: number; minimumHosts: number; requestVolume: number } | null
+}
+
 export interface ClusterConfig {
   name: string
   policy: PolicyConfig
@@ -328,6 +346,7 @@ export interface ClusterConfig {
   slowStart: { windowMs: number; aggression: number; minWeightPercent: number }
   /** Where a smaller share of the endpoints is healthy, all are used; 0: only where none is. */
   panicThresholdPercent: number
+  outlierDetection: OutlierDetectionConfig | null
   /** How many streams one upstream connection carries before another is opened; the peer's own limit rules too. */
   maxStreamsPerConnection: number | null
   /** Most connections to one endpoint. */

@@ -9,6 +9,7 @@ import {
   defaultContinuity,
   defaultEndpoint,
   defaultListener,
+  defaultOutlierDetection,
   defaultRouteSettings,
   defaultUpstreamTls,
 } from "../../src/config/defaults.ts"
@@ -157,6 +158,25 @@ const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
         aggression: fc.constantFrom(0.5, 1, 2),
         minWeightPercent: fc.integer({ min: 1, max: 100 }),
       }),
+      outlierDetection: orNull(
+        near(defaultOutlierDetection(), {
+          intervalMs: positive,
+          baseEjectionMs: positive,
+          maxEjectionMs: positive,
+          maxEjectionPercent: fc.integer({ min: 0, max: 100 }),
+          consecutiveFailures: orNull(positive),
+          successRate: orNull(
+            fc.record({ stdevFactor: positive, minimumHosts: positive, requestVolume: positive }),
+          ),
+          failurePercentage: orNull(
+            fc.record({
+              threshold: fc.integer({ min: 1, max: 100 }),
+              minimumHosts: positive,
+              requestVolume: positive,
+            }),
+          ),
+        }),
+      ),
       panicThresholdPercent: fc.integer({ min: 0, max: 100 }),
       endpoints: fc.array(endpoint, { minLength: 1, maxLength: 3 }),
       maxStreamsPerConnection: orNull(positive),

@@ -6,7 +6,12 @@
 import { isDeepStrictEqual } from "node:util"
 import { GrpcStatus } from "../../grpc/status.ts"
 import { continuityPreset } from "../continuity.ts"
-import { defaultBridge, defaultContinuity } from "../defaults.ts"
+import {
+  defaultBridge,
+  defaultContinuity,
+  defaultFailurePercentage,
+  defaultOutlierDetection,
+} from "../defaults.ts"
 import { defaults } from "../defaults-table.ts"
 import type {
   AccessLogConfig,
@@ -18,6 +23,7 @@ import type {
   ErrorStatusConfig,
   ListenerConfig,
   ListenerTlsConfig,
+  OutlierDetectionConfig,
   PolicyConfig,
   RetryConfig,
   RouteSettings,
@@ -310,6 +316,41 @@ const slowStart: Fields<ClusterConfig["slowStart"]> = [
   field("minWeight", "minWeightPercent", same()),
 ]
 
+type SuccessRate = NonNullable<OutlierDetectionConfig["successRate"]>
+type FailurePercentage = NonNullable<OutlierDetectionConfig["failurePercentage"]>
+
+const successRate = orNone(
+  nested<SuccessRate>(
+    [
+      field("stdevFactor", "stdevFactor", same()),
+      field("minimumHosts", "minimumHosts", same()),
+      field("requestVolume", "requestVolume", same()),
+    ],
+    defaultOutlierDetection().successRate!,
+  ),
+)
+const failurePercentage = nested<FailurePercentage>(
+  [
+    field("threshold", "threshold", same()),
+    field("minimumHosts", "minimumHosts", same()),
+    field("requestVolume", "requestVolume", same()),
+  ],
+  defaultFailurePercentage(),
+) as Codec<FailurePercentage | null, object>
+
+const outlierDetection = nested<OutlierDetectionConfig>(
+  [
+    field("interval", "intervalMs", duration),
+    field("baseEjectionTime", "baseEjectionMs", duration),
+    field("maxEjectionTime", "maxEjectionMs", duration),
+    field("maxEjectionPercent", "maxEjectionPercent", same()),
+    field("consecutiveFailures", "consecutiveFailures", countOrNone),
+    field("successRate", "successRate", successRate),
+    field("failurePercentage", "failurePercentage", failurePercentage),
+  ],
+  defaultOutlierDetection(),
+) as Codec<OutlierDetectionConfig | null, object>
+
 interface PolicyInput {
   name: PolicyConfig["name"]
   key?: string
@@ -355,6 +396,7 @@ export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
     field("policy", "policy", policy),
     field("slowStart", "slowStart", nested(slowStart, base.slowStart)),
     field("panicThreshold", "panicThresholdPercent", same()),
+    field("outlierDetection", "outlierDetection", outlierDetection),
     field("maxStreamsPerConnection", "maxStreamsPerConnection", countOrNone),
     field("maxConnectionsPerEndpoint", "maxConnectionsPerEndpoint", countOrNone),
     field("idleConnections", "idleConnections", countOrNone),

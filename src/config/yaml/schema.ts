@@ -547,10 +547,57 @@ const slowStart = z
   })
   .meta({ id: "SlowStart" })
 
+const { outliers } = defaults
+const STDEV_ERROR = "must be a whole number from 1: thousandths of a standard deviation"
+const outlierDetection = z
+  .strictObject({
+    interval: someDuration.optional().describe(says("Between two readings.", outliers.interval)),
+    baseEjectionTime: someDuration
+      .optional()
+      .describe(says("Times how often it was ejected in a row.", outliers.baseEjectionTime)),
+    maxEjectionTime: someDuration.optional().describe(says("", outliers.maxEjectionTime)),
+    maxEjectionPercent: percent(0, 100)
+      .optional()
+      .describe(says("Of the endpoints, at once; one at least.", outliers.maxEjectionPercent)),
+    consecutiveFailures: countOrNone().optional().describe(says("In a row.", outliers.consecutiveFailures)),
+    successRate: z
+      .union(
+        [
+          z.strictObject({
+            stdevFactor: z
+              .int({ error: STDEV_ERROR })
+              .min(1, { error: STDEV_ERROR })
+              .optional()
+              .describe(says("Below the mean, in thousandths.", outliers.successRateStdevFactor)),
+            minimumHosts: count().optional().describe(says("", outliers.successRateMinimumHosts)),
+            requestVolume: count().optional().describe(says("", outliers.successRateRequestVolume)),
+          }),
+          z.literal("none"),
+        ],
+        { error: 'must be a map, or "none"' },
+      )
+      .optional()
+      .describe("A success rate far below the mean of the endpoints."),
+    failurePercentage: z
+      .strictObject({
+        threshold: percent(1, 100)
+          .optional()
+          .describe(says("In percent.", outliers.failurePercentageThreshold)),
+        minimumHosts: count().optional().describe(says("", outliers.failurePercentageMinimumHosts)),
+        requestVolume: count().optional().describe(says("", outliers.failurePercentageRequestVolume)),
+      })
+      .optional()
+      .describe(says("So many of all calls fail.", outliers.failurePercentage)),
+  })
+  .meta({ id: "OutlierDetection" })
+
 const clusterShape = {
   policy: policy.optional().describe(says("How endpoints are chosen.", defaults.cluster.policy)),
   endpoints,
   slowStart: slowStart.optional().describe("Endpoints that join or are back get a growing share."),
+  outlierDetection: outlierDetection
+    .optional()
+    .describe(says("Endpoints that fail more than others are left out.", defaults.cluster.outlierDetection)),
   panicThreshold: percent(0, 100)
     .optional()
     .describe(
