@@ -49,6 +49,7 @@ import { Admission } from "../relay/overload/admission.ts"
 import { CutCalls } from "../relay/overload/cut-calls.ts"
 import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
 import { Pacer } from "../relay/pacing/pacer.ts"
+import { TakeoverPace } from "../relay/pacing/takeover-pace.ts"
 import { compileRoute } from "../relay/route/compile.ts"
 import type { Route } from "../relay/route/route.ts"
 import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
@@ -197,6 +198,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       limits,
       counters: this.counters,
       deadlines,
+      takeoverPace: new TakeoverPace({ clock: this.#clock, limits }),
       pacer: new Pacer({ clock: this.#clock, limits, counters: this.counters, deadlines }, random),
       log: this.#log,
       env: this.#env,

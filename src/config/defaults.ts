@@ -8,6 +8,7 @@ import type {
   BridgeConfig,
   ClusterConfig,
   Config,
+  ContinuityConfig,
   EndpointConfig,
   ListenerConfig,
   OutlierDetectionConfig,
@@ -16,7 +17,7 @@ import type {
   UpstreamTlsConfig,
 } from "./model.ts"
 
-const { file, listener, settings, bridge, cluster, outliers, endpoint, upstreamTls } = defaults
+const { file, listener, settings, bridge, continuity, cluster, outliers, endpoint, upstreamTls } = defaults
 
 /** An empty configuration: no listener, server or cluster yet. */
 export function defaultConfig(): Config {
@@ -82,6 +83,23 @@ export function defaultRouteSettings(): RouteSettings {
     errorStatuses: [],
     interceptErrors: settings.interceptErrors.value,
     bridge: defaultBridge(),
+    continuity: defaultContinuity(),
+  }
+}
+
+/** Off, until a mode is written. */
+export function defaultContinuity(): ContinuityConfig {
+  return {
+    modes: [...continuity.mode.value],
+    keepOctets: continuity.keep.value,
+    gapMaxMs: continuity.gapMax.value,
+    legsMax: continuity.legsMax.value,
+    ask: continuity.ask.value,
+    refused: continuity.refused.value,
+    restartWith: continuity.with.value,
+    statuses: [...continuity.statuses.value],
+    cursorFrom: null,
+    cursorInto: null,
   }
 }
 

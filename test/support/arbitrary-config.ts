@@ -6,6 +6,7 @@ import {
   defaultBridge,
   defaultCluster,
   defaultConfig,
+  defaultContinuity,
   defaultEndpoint,
   defaultListener,
   defaultOutlierDetection,
@@ -18,6 +19,7 @@ import type {
   BridgeConfig,
   ClusterConfig,
   Config,
+  ContinuityConfig,
   EndpointConfig,
   ListenerConfig,
   ListenerTlsConfig,
@@ -211,6 +213,21 @@ const bridge: fc.Arbitrary<BridgeConfig> = near(defaultBridge(), {
   messageOctetsMax: orNull(fc.integer({ min: 1024, max: 2 ** 31 - 1 })),
 })
 
+const continuity: fc.Arbitrary<ContinuityConfig> = fc.record({
+  modes: fc.uniqueArray(fc.constantFrom("handoff", "resume", "lockstep", "restart"), {
+    minLength: 1,
+  }),
+  keepOctets: fc.integer({ min: 0, max: 2 ** 24 }),
+  gapMaxMs: positive,
+  legsMax: fc.integer({ min: 2, max: 100 }),
+  ask: fc.constantFrom("none", "half-close", "call"),
+  refused: fc.constantFrom("end", "restart"),
+  restartWith: fc.constantFrom("first", "last", "none"),
+  statuses: list(fc.integer({ min: 1, max: 16 })),
+  cursorFrom: fc.constant(null),
+  cursorInto: fc.constant(null),
+})
+
 const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
   near(outer, {
     connectTimeoutMs: positive,
@@ -243,6 +260,7 @@ const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
     ),
     interceptErrors: fc.boolean(),
     bridge,
+    continuity: fc.oneof(fc.constant(defaultContinuity()), continuity),
   })
 
 const upstreamTls: fc.Arbitrary<UpstreamTlsConfig> = near(defaultUpstreamTls(), {

@@ -5,12 +5,20 @@
  */
 import { isDeepStrictEqual } from "node:util"
 import { GrpcStatus } from "../../grpc/status.ts"
-import { defaultBridge, defaultFailurePercentage, defaultOutlierDetection } from "../defaults.ts"
+import { continuityPreset } from "../continuity.ts"
+import {
+  defaultBridge,
+  defaultContinuity,
+  defaultFailurePercentage,
+  defaultOutlierDetection,
+} from "../defaults.ts"
 import { defaults } from "../defaults-table.ts"
 import type {
   AccessLogConfig,
   BridgeConfig,
   ClusterConfig,
+  ContinuityConfig,
+  ContinuityMode,
   EndpointConfig,
   ErrorStatusConfig,
   ListenerConfig,
@@ -221,6 +229,37 @@ const bridgeFields: Fields<BridgeConfig> = [
   field("maxMessageSize", "messageOctetsMax", givenSize),
 ]
 
+const modes: Codec<ContinuityMode[], ContinuityMode | ContinuityMode[]> = {
+  read: (input) => [input].flat(),
+  write: (value) => (value.length === 1 ? value[0] : value),
+}
+const statuses: Codec<number[], (number | GrpcStatusName)[]> = {
+  read: (input) => input.map((one) => grpcStatus.read(one)),
+  write: (value) => value.map((one) => grpcStatus.write(one)),
+}
+const continuityFields: Fields<ContinuityConfig> = [
+  field("mode", "modes", modes),
+  field("keep", "keepOctets", size),
+  field("gapMax", "gapMaxMs", duration),
+  field("legsMax", "legsMax", same()),
+  field("ask", "ask", same()),
+  field("refused", "refused", same()),
+  field("with", "restartWith", same()),
+  field("statuses", "statuses", statuses),
+  field("from", "cursorFrom", given),
+  field("into", "cursorInto", given),
+]
+const continuity: Codec<ContinuityConfig, string | object> = {
+  read(input) {
+    if (typeof input === "object") return readFields(continuityFields, input, defaultContinuity())
+    return continuityPreset(input) ?? defaultContinuity()
+  },
+  write: (value) =>
+    isDeepStrictEqual(value, defaultContinuity())
+      ? "none"
+      : writeFields(continuityFields, value, defaultContinuity()),
+}
+
 export const settingsFields: Fields<RouteSettings> = [
   field("connectTimeout", "connectTimeoutMs", duration),
   field("readTimeout", "readTimeoutMs", durationOrNone),
@@ -240,6 +279,7 @@ export const settingsFields: Fields<RouteSettings> = [
   field("errorStatuses", "errorStatuses", errorStatuses),
   field("interceptErrors", "interceptErrors", same()),
   field("bridge", "bridge", nested(bridgeFields, defaultBridge())),
+  field("continuity", "continuity", continuity),
 ]
 
 export const upstreamTlsFields: Fields<UpstreamTlsConfig> = [
