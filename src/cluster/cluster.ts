@@ -2,6 +2,7 @@ import { parseAddress } from "../config/address.ts"
 import { defaultEndpoint } from "../config/defaults.ts"
 import type { ClusterConfig, EndpointConfig } from "../config/model.ts"
 import { Availability, type Epoch, taking } from "./availability.ts"
+import { type Breakers, makeBreakers } from "./breakers.ts"
 import type { Connector } from "./connectors.ts"
 import type { StreamCounts } from "./counts.ts"
 import { Endpoint } from "./endpoint.ts"
@@ -40,6 +41,8 @@ export class Cluster<C extends PooledConnection> {
   readonly name: string
   readonly retryBudget: RetryBudget
   readonly outcomes: Outcomes
+  /** Null: the cluster has no bounds. */
+  readonly breakers: Breakers | null
   readonly #config: ClusterConfig
   readonly #context: ClusterContext<C>
   readonly #pools: Pools<C>
@@ -67,6 +70,7 @@ export class Cluster<C extends PooledConnection> {
     this.#pickedMs = clock.now()
     this.#policy = makePolicy(config.policy)
     this.#slowStart = new SlowStart(config.slowStart)
+    this.breakers = makeBreakers(config, (name) => context.counts.limitsOf(name), context.onLimit)
     this.retryBudget = new RetryBudget(limits.retryBudgetPercent, limits.retriesPerSecondMin, clock.now())
     this.outcomes = new Outcomes({
       cluster: config.name,
@@ -82,6 +86,7 @@ export class Cluster<C extends PooledConnection> {
       ...context,
       config,
       outcomes: this.outcomes,
+      breakers: this.breakers,
       onProbing: (endpoint, is) => this.#probing(endpoint, is),
       hasDemand: () => clock.now() - this.#pickedMs <= DEMAND_MS,
     })

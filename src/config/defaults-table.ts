@@ -149,6 +149,7 @@ export const defaults = {
     slowStartMinWeight: is(10),
     panicThreshold: is(50),
     outlierDetection: none(),
+    limit: none(),
     maxStreamsPerConnection: none(),
     maxConnectionsPerEndpoint: none(),
     idleConnections: none("no limit"),

@@ -136,6 +136,12 @@ export function defaultCluster(name: string): ClusterConfig {
     },
     panicThresholdPercent: cluster.panicThreshold.value,
     outlierDetection: null,
+    limits: {
+      streams: cluster.limit.value,
+      waitingStreams: cluster.limit.value,
+      connections: cluster.limit.value,
+      retries: cluster.limit.value,
+    },
     maxStreamsPerConnection: cluster.maxStreamsPerConnection.value,
     maxConnectionsPerEndpoint: cluster.maxConnectionsPerEndpoint.value,
     idleConnections: cluster.idleConnections.value,

@@ -347,6 +347,15 @@ export interface ClusterConfig {
   /** Where a smaller share of the endpoints is healthy, all are used; 0: only where none is. */
   panicThresholdPercent: number
   outlierDetection: OutlierDetectionConfig | null
+  /** Circuit breakers, over all data threads; null: no bound. */
+  limits: {
+    streams: number | null
+    /** Streams that wait for a connection. */
+    waitingStreams: number | null
+    connections: number | null
+    /** Retries under way. */
+    retries: number | null
+  }
   /** How many streams one upstream connection carries before another is opened; the peer's own limit rules too. */
   maxStreamsPerConnection: number | null
   /** Most connections to one endpoint. */

@@ -88,6 +88,7 @@ export class Control implements ControlView {
     this.#settings = new StartSettings(config)
     this.#config = config
     this.#counts = new SharedCounts(threads)
+    this.#counts.addLimits(config.clusters.map(({ name }) => name))
     this.states = new ClusterStates({
       slots: new Slots({
         streamsOpen: (slot) => this.#counts.at(slot),
@@ -211,6 +212,7 @@ export class Control implements ControlView {
     if (this.#isStopping) return "the balancer is shutting down"
     const before = this.#config
     const version = this.#version + 1
+    this.#counts.addLimits(config.clusters.map(({ name }) => name))
     const prepared = this.states.prepare(config.clusters)
     const { state } = prepared
     let reason: string | null

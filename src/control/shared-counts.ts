@@ -8,7 +8,7 @@ import {
   SLOTS_PER_SEGMENT,
   segmentOf,
 } from "../balancer/thread/shared-numbers.ts"
-import type { OutcomeCounts } from "../cluster/counts.ts"
+import { LIMITS, type OutcomeCounts } from "../cluster/counts.ts"
 
 /** The streams that all threads have open, by endpoint, in memory that they share. */
 export class SharedCounts {
@@ -47,6 +47,20 @@ export class SharedCounts {
     return Atomics.load(new Int32Array(this.#memory.streams[segmentOf(slot)]!), cellOf(slot, -1))
   }
 
+  /** Makes room for the bounds of clusters. One that goes keeps its place: it may come again with streams still open. */
+  addLimits(clusters: readonly string[]): void {
+    const { threads } = this.#memory
+    const limitSlots = { ...this.#memory.limitSlots }
+    const limits = [...this.#memory.limits]
+    for (const name of clusters) {
+      if (Object.hasOwn(limitSlots, name)) continue
+      const first = Object.keys(limitSlots).length * LIMITS
+      Object.defineProperty(limitSlots, name, { value: first, enumerable: true })
+      if (segmentOf(first) === limits.length) limits.push(makeSegment(threads))
+    }
+    this.#memory = { ...this.#memory, limits, limitSlots }
+  }
+
   outcomesAt(slot: number): OutcomeCounts {
     const { threads, outcomes } = this.#memory
     return outcomesAt(new Uint32Array(outcomes[segmentOf(slot)]!), threads, slot)
@@ -54,7 +68,7 @@ export class SharedCounts {
 
   /** Takes the streams of a thread that has died out of the totals. It must not run any more. */
   subtract(index: number): void {
-    for (const segment of this.#memory.streams) {
+    for (const segment of [...this.#memory.streams, ...this.#memory.limits]) {
       const cells = new Int32Array(segment)
       for (let slot = 0; slot < SLOTS_PER_SEGMENT; slot++) {
         const own = cellOf(slot, index)

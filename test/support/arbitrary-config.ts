@@ -158,6 +158,12 @@ const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
         aggression: fc.constantFrom(0.5, 1, 2),
         minWeightPercent: fc.integer({ min: 1, max: 100 }),
       }),
+      limits: fc.record({
+        streams: orNull(number),
+        waitingStreams: orNull(number),
+        connections: orNull(number),
+        retries: orNull(number),
+      }),
       outlierDetection: orNull(
         near(defaultOutlierDetection(), {
           intervalMs: positive,

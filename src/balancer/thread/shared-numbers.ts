@@ -1,5 +1,11 @@
 import { Counters, counterNames } from "../../base/counters.ts"
-import type { OutcomeCount, OutcomeCounts, StreamCount, StreamCounts } from "../../cluster/counts.ts"
+import {
+  LIMITS,
+  type OutcomeCount,
+  type OutcomeCounts,
+  type StreamCount,
+  type StreamCounts,
+} from "../../cluster/counts.ts"
 import { type Numbers, TRAFFIC_COLUMNS, Traffic, type TrafficTotals } from "../numbers.ts"
 
 /** Endpoints in one segment. A segment takes 4 octets for each of them and each thread. */
@@ -21,6 +27,10 @@ export interface SharedMemory {
   readonly streams: readonly SharedArrayBuffer[]
   /** Uint32: outcomes by endpoint. A row of failures in a row, by Atomics; then for each thread successes and failures. */
   readonly outcomes: readonly SharedArrayBuffer[]
+  /** Int32: what counts against bounds of clusters, as `streams` does for endpoints. */
+  readonly limits: readonly SharedArrayBuffer[]
+  /** The first of the cells of each cluster that has bounds, by name. */
+  readonly limitSlots: Readonly<Record<string, number>>
 }
 
 export function makeMemory(threads: number): SharedMemory {
@@ -31,6 +41,8 @@ export function makeMemory(threads: number): SharedMemory {
     connections: floats(threads),
     streams: [],
     outcomes: [],
+    limits: [],
+    limitSlots: {},
   }
 }
 
@@ -159,6 +171,8 @@ export class SharedNumbers implements Numbers, StreamCounts {
   /** By segment. */
   readonly #cells: Int32Array[] = []
   readonly #outcomes: Uint32Array[] = []
+  readonly #limits: Int32Array[] = []
+  #limitSlots: SharedMemory["limitSlots"] = {}
 
   constructor(memory: SharedMemory, index: number) {
     this.#index = index
@@ -170,9 +184,19 @@ export class SharedNumbers implements Numbers, StreamCounts {
   }
 
   /** Of endpoints that are about to be told of. Segments only ever come. */
-  use({ streams, outcomes }: SharedMemory): void {
+  use({ streams, outcomes, limits, limitSlots }: SharedMemory): void {
+    this.#limitSlots = limitSlots
+    for (const segment of limits.slice(this.#limits.length)) this.#limits.push(new Int32Array(segment))
     for (const segment of streams.slice(this.#cells.length)) this.#cells.push(new Int32Array(segment))
     for (const segment of outcomes.slice(this.#outcomes.length)) this.#outcomes.push(new Uint32Array(segment))
+  }
+
+  limitsOf(cluster: string): readonly StreamCount[] {
+    const first = this.#limitSlots[cluster]!
+    return Array.from({ length: LIMITS }, (_, at) => {
+      const slot = first + at
+      return new SharedStreamCount(this.#limits[segmentOf(slot)]!, slot, this.#index)
+    })
   }
 
   outcomesOf(slot: number): OutcomeCount {

@@ -62,6 +62,8 @@ describe("what chooses among the servers of an upstream", () => {
     ["ip_hash; server b:1 backup;", 'balancing method does not support parameter "backup"'],
     ["random; server b:1 slow_start=3s;", 'balancing method does not support parameter "slow_start=3s"'],
     ["server b:1 slow_start=x;", 'invalid parameter "slow_start=x"'],
+    ["grpc_limits streams=x;", 'invalid parameter "streams=x"'],
+    ["grpc_limits requests=1;", 'invalid parameter "requests=1"'],
     ["grpc_panic_threshold 101;", 'invalid value "101"'],
     ["grpc_outlier_detection interval=0;", 'invalid parameter "interval=0"'],
     ["grpc_outlier_detection intervall=1s;", 'invalid parameter "intervall=1s"'],
@@ -119,4 +121,16 @@ describe("outlier detection", () => {
     expect(clusterOf(`${SERVERS} grpc_panic_threshold 0;`).panicThresholdPercent).toBe(0)
     expect(clusterOf(SERVERS).panicThresholdPercent).toBe(50)
   })
+})
+
+test("grpc_limits", () => {
+  expect(clusterOf(SERVERS).limits).toEqual({
+    streams: null,
+    waitingStreams: null,
+    connections: null,
+    retries: null,
+  })
+  expect(
+    clusterOf(`${SERVERS} grpc_limits streams=1000 retries=3 waiting_streams=0 connections=8;`).limits,
+  ).toEqual({ streams: 1000, waitingStreams: 0, connections: 8, retries: 3 })
 })

@@ -351,6 +351,13 @@ const outlierDetection = nested<OutlierDetectionConfig>(
   defaultOutlierDetection(),
 ) as Codec<OutlierDetectionConfig | null, object>
 
+const clusterLimits: Fields<ClusterConfig["limits"]> = [
+  field("streams", "streams", countOrNone),
+  field("waitingStreams", "waitingStreams", countOrNone),
+  field("connections", "connections", countOrNone),
+  field("retries", "retries", countOrNone),
+]
+
 interface PolicyInput {
   name: PolicyConfig["name"]
   key?: string
@@ -397,6 +404,7 @@ export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
     field("slowStart", "slowStart", nested(slowStart, base.slowStart)),
     field("panicThreshold", "panicThresholdPercent", same()),
     field("outlierDetection", "outlierDetection", outlierDetection),
+    field("limits", "limits", nested(clusterLimits, base.limits)),
     field("maxStreamsPerConnection", "maxStreamsPerConnection", countOrNone),
     field("maxConnectionsPerEndpoint", "maxConnectionsPerEndpoint", countOrNone),
     field("idleConnections", "idleConnections", countOrNone),

@@ -591,6 +591,16 @@ const outlierDetection = z
   })
   .meta({ id: "OutlierDetection" })
 
+const limit = (what: string) => countOrNone(0).optional().describe(says(what, defaults.cluster.limit))
+const clusterLimits = z
+  .strictObject({
+    streams: limit("Streams open."),
+    waitingStreams: limit("Streams that wait for a connection."),
+    connections: limit("Connections to all endpoints; one each is always allowed."),
+    retries: limit("Retries under way."),
+  })
+  .meta({ id: "ClusterLimits" })
+
 const clusterShape = {
   policy: policy.optional().describe(says("How endpoints are chosen.", defaults.cluster.policy)),
   endpoints,
@@ -598,6 +608,7 @@ const clusterShape = {
   outlierDetection: outlierDetection
     .optional()
     .describe(says("Endpoints that fail more than others are left out.", defaults.cluster.outlierDetection)),
+  limits: clusterLimits.optional().describe("Circuit breakers, over all data threads."),
   panicThreshold: percent(0, 100)
     .optional()
     .describe(
