@@ -1,7 +1,10 @@
 import type { ClusterConfig } from "../config/model.ts"
 
-/** What active checks say of an endpoint. `unknown`: none has said anything yet, and it is used. */
-export type EndpointHealth = "unknown" | "healthy" | "unhealthy"
+/**
+ * What active checks say of an endpoint. `unknown`: none has said anything yet, and it is used. `checking`: none has, and it is
+ * not used before one does.
+ */
+export type EndpointHealth = "unknown" | "checking" | "healthy" | "unhealthy"
 
 /** An endpoint as configuration and discovery have it. */
 export interface KnownEndpoint {
@@ -58,7 +61,7 @@ export function layOver(
     slot,
     weight: order?.weight ?? known.weight,
     health: said.has("unhealthy") ? "unhealthy" : said.has("healthy") ? "healthy" : "unknown",
-    drain: known.drain || order?.drain === true,
+    drain: known.drain || order?.drain === true || said.has("checking"),
     graceMs: order?.drain === true ? order.graceMs : null,
   }
 }

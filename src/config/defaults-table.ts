@@ -138,6 +138,20 @@ export const defaults = {
     keepaliveInterval: time(300_000),
     keepaliveTimeout: time(20_000),
   },
+  // As in NGINX Plus.
+  healthCheck: {
+    type: is("grpc"),
+    service: words("the server as a whole"),
+    grpcStatus: none(),
+    watch: is(false),
+    interval: time(5_000),
+    jitter: words("a tenth of the interval either way"),
+    timeout: time(5_000),
+    passes: is(1),
+    fails: is(1),
+    port: words("the endpoint's own"),
+    mandatory: is(false),
+  },
   endpoint: {
     weight: is(1),
     maxFails: is(1),

@@ -9,13 +9,14 @@ import type {
   ClusterConfig,
   Config,
   EndpointConfig,
+  HealthCheckConfig,
   ListenerConfig,
   RouteConfig,
   RouteSettings,
   UpstreamTlsConfig,
 } from "./model.ts"
 
-const { file, listener, settings, bridge, cluster, endpoint, upstreamTls } = defaults
+const { file, listener, settings, bridge, cluster, endpoint, healthCheck, upstreamTls } = defaults
 
 /** An empty configuration: no listener, server or cluster yet. */
 export function defaultConfig(): Config {
@@ -121,8 +122,25 @@ export function defaultCluster(name: string): ClusterConfig {
     idleTimeoutMs: cluster.idleTimeout.value,
     maxConnectionAgeMs: cluster.maxConnectionAge.value,
     maxRequestsPerConnection: cluster.maxRequestsPerConnection.value,
+    healthCheck: null,
     drainGraceMs: cluster.drainGrace.value,
     keepalive: { intervalMs: cluster.keepaliveInterval.value, timeoutMs: cluster.keepaliveTimeout.value },
+  }
+}
+
+export function defaultHealthCheck(): HealthCheckConfig {
+  return {
+    type: healthCheck.type.value,
+    service: "",
+    grpcStatus: healthCheck.grpcStatus.value,
+    watch: healthCheck.watch.value,
+    intervalMs: healthCheck.interval.value,
+    jitterMs: null,
+    timeoutMs: healthCheck.timeout.value,
+    passes: healthCheck.passes.value,
+    fails: healthCheck.fails.value,
+    port: null,
+    mandatory: healthCheck.mandatory.value,
   }
 }
 

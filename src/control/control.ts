@@ -3,6 +3,7 @@ import type { OpenAddress } from "../balancer/status.ts"
 import type { ThreadLog, VersionedConfig } from "../balancer/thread/contract.ts"
 import { trafficOf } from "../balancer/thread/shared-numbers.ts"
 import type { Clock } from "../base/clock.ts"
+import { systemRandom } from "../base/random.ts"
 import { ClusterStates } from "../cluster/cluster-states.ts"
 import { Slots } from "../cluster/slots.ts"
 import type { ClusterState } from "../cluster/state.ts"
@@ -11,6 +12,7 @@ import type { Config } from "../config/model.ts"
 import { problemLines, whyNot } from "../config/problem.ts"
 import type { ProcessLog } from "../log/logger.ts"
 import { DataThreads, type ThreadWorker } from "./data-threads.ts"
+import { HealthChecks } from "./health/health-checks.ts"
 import type { Inheritance } from "./inherited-sockets.ts"
 import { ListenerSockets } from "./listener-sockets.ts"
 import { Orders } from "./orders.ts"
@@ -51,6 +53,7 @@ export class Control {
   readonly #counts: SharedCounts
   readonly #sockets: ListenerSockets
   readonly #threads: DataThreads
+  readonly #checks: HealthChecks
   readonly #settings: StartSettings
   /** The configuration in force. */
   #config: Config
@@ -71,13 +74,23 @@ export class Control {
     this.#config = config
     this.#counts = new SharedCounts(threads)
     this.states = new ClusterStates({
+      hasChecks: true,
       slots: new Slots({
         streamsOpen: (slot) => this.#counts.at(slot),
         acknowledged: () => this.acknowledged,
         onNew: (slot) => this.#counts.add(slot),
       }),
       publish: (state) => this.#threads.publish(state),
-      onChange: (change) => logChange(log, change),
+      onChange: (change) => {
+        logChange(log, change)
+        if (change.joined.length + change.left.length > 0) this.#checks.changed(change.cluster)
+      },
+    })
+    this.#checks = new HealthChecks({
+      states: this.states,
+      clock,
+      random: systemRandom,
+      log,
     })
     this.#sockets = new ListenerSockets(threads, inheritance.sockets)
     this.#threads = new DataThreads({
@@ -125,6 +138,7 @@ export class Control {
       throw error
     }
     this.#sockets.closeUnused(log)
+    this.#checks.use(config)
     onListening(this.#sockets.addresses(config.listeners))
     if (inheritance.isUpgrade) tellPredecessor()
     signals.onCommand((command, why) => this.#command(command, why))
@@ -209,6 +223,7 @@ export class Control {
     await this.#threads.commit(version)
     this.#committing = null
     prepared.commit()
+    this.#checks.use(config)
     this.#sockets.retain(config.listeners)
     return null
   }
@@ -256,6 +271,7 @@ export class Control {
 
   #drain(why: string, isUpgrade: boolean): void {
     this.#isStopping = true
+    this.#checks.close()
     const { log } = this.#options
     const { graceMs } = this.#config.shutdown
     log.info("draining", { signal: why, streams: this.#counts.streamsOpen, graceMs })

@@ -7,6 +7,7 @@ import {
   defaultCluster,
   defaultConfig,
   defaultEndpoint,
+  defaultHealthCheck,
   defaultListener,
   defaultRouteSettings,
   defaultUpstreamTls,
@@ -17,6 +18,7 @@ import type {
   ClusterConfig,
   Config,
   EndpointConfig,
+  HealthCheckConfig,
   ListenerConfig,
   ListenerTlsConfig,
   PolicyConfig,
@@ -122,6 +124,20 @@ const endpoint: fc.Arbitrary<EndpointConfig> = address.chain((where) =>
   }),
 )
 
+const healthCheck: fc.Arbitrary<HealthCheckConfig> = near(defaultHealthCheck(), {
+  type: fc.constantFrom("grpc", "tcp"),
+  service: fc.oneof(text, fc.constant("")),
+  grpcStatus: orNull(fc.nat(16)),
+  watch: fc.boolean(),
+  intervalMs: positive,
+  jitterMs: orNull(number),
+  timeoutMs: positive,
+  passes: positive,
+  fails: positive,
+  port: orNull(fc.integer({ min: 1, max: 65535 })),
+  mandatory: fc.boolean(),
+})
+
 const clusterName = fc.oneof(
   plainText,
   fc.constantFrom("10", "9", "__proto__", "true", "null", "a: b", "- c"),
@@ -162,6 +178,7 @@ const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
       idleTimeoutMs: orNull(number),
       maxConnectionAgeMs: orNull(number),
       maxRequestsPerConnection: orNull(positive),
+      healthCheck: orNull(healthCheck),
       drainGraceMs: orNull(number),
       keepalive: fc.record({ intervalMs: positive, timeoutMs: positive }),
     },

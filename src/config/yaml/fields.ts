@@ -5,7 +5,7 @@
  */
 import { isDeepStrictEqual } from "node:util"
 import { GrpcStatus } from "../../grpc/status.ts"
-import { defaultBridge } from "../defaults.ts"
+import { defaultBridge, defaultHealthCheck } from "../defaults.ts"
 import { defaults } from "../defaults-table.ts"
 import type {
   AccessLogConfig,
@@ -13,6 +13,7 @@ import type {
   ClusterConfig,
   EndpointConfig,
   ErrorStatusConfig,
+  HealthCheckConfig,
   ListenerConfig,
   ListenerTlsConfig,
   PolicyConfig,
@@ -314,6 +315,24 @@ const policy: Codec<PolicyConfig, PolicyInput["name"] | PolicyInput> = {
   },
 }
 
+const healthCheckFields: Fields<HealthCheckConfig> = [
+  field("type", "type", same()),
+  field("service", "service", same()),
+  field("grpcStatus", "grpcStatus", grpcStatus as Codec<number | null, number | GrpcStatusName>),
+  field("watch", "watch", same()),
+  field("interval", "intervalMs", duration),
+  field("jitter", "jitterMs", duration as Codec<number | null, string>),
+  field("timeout", "timeoutMs", duration),
+  field("passes", "passes", same()),
+  field("fails", "fails", same()),
+  field("port", "port", same<number | null>() as Codec<number | null, number>),
+  field("mandatory", "mandatory", same()),
+]
+const healthCheck: Codec<HealthCheckConfig | null, object> = {
+  read: (input) => readFields(healthCheckFields, input, defaultHealthCheck()),
+  write: (value) => writeFields(healthCheckFields, value!, defaultHealthCheck()),
+}
+
 /** All but the endpoints. `base` is where `keepalive` takes what is not written. */
 export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
   return [
@@ -326,6 +345,7 @@ export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
     field("idleTimeout", "idleTimeoutMs", durationOrNone),
     field("maxConnectionAge", "maxConnectionAgeMs", durationOrNone),
     field("maxRequestsPerConnection", "maxRequestsPerConnection", countOrNone),
+    field("healthCheck", "healthCheck", healthCheck),
     field("drainGrace", "drainGraceMs", durationOrNone),
     field("keepalive", "keepalive", nested(keepalive, base.keepalive)),
   ]
