@@ -5,6 +5,7 @@ import type { ThreadLog, VersionedConfig } from "../balancer/thread/contract.ts"
 import { type SharedMemory, trafficOf } from "../balancer/thread/shared-numbers.ts"
 import type { Clock } from "../base/clock.ts"
 import { ClusterStates } from "../cluster/cluster-states.ts"
+import { OutlierDetection } from "../cluster/outlier-detection.ts"
 import { Slots } from "../cluster/slots.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { LoadedConfig } from "../config/load.ts"
@@ -66,6 +67,7 @@ export class Control implements ControlView {
   readonly #sockets: ListenerSockets
   readonly #threads: DataThreads
   readonly #settings: StartSettings
+  readonly #outliers: OutlierDetection
   /** The configuration in force. */
   #config: Config
   #version = 0
@@ -117,6 +119,8 @@ export class Control implements ControlView {
       tell: (order) => this.#threads.order(order),
     })
     this.states.prepare(config.clusters).commit()
+    const outcomesAt = (slot: number) => this.#counts.outcomesAt(slot)
+    this.#outliers = new OutlierDetection({ clock, log, states: this.states, outcomesAt })
   }
 
   /** The newest version of `states` that all threads have applied. */
@@ -144,6 +148,7 @@ export class Control implements ControlView {
       this.#admin?.close()
       throw error
     }
+    this.#outliers.watch(config.clusters)
     this.#sockets.closeUnused(log)
     onListening(this.#sockets.addresses(config.listeners), this.#admin?.address ?? null)
     if (inheritance.isUpgrade) {
@@ -274,6 +279,7 @@ export class Control implements ControlView {
     await this.#threads.commit(version)
     this.#committing = null
     prepared.commit()
+    this.#outliers.watch(config.clusters)
     this.#sockets.retain(config.listeners)
     return null
   }
@@ -327,6 +333,7 @@ export class Control implements ControlView {
     this.#isStopping = true
     const { log } = this.#options
     const { graceMs } = this.#config.shutdown
+    this.#outliers.close()
     log.info("draining", { signal: why, streams: this.#counts.streamsOpen, graceMs })
     const stopping = this.#threads.stop()
     if (isUpgrade && this.#admin?.isFixed === true) this.#admin.close()

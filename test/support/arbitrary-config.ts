@@ -6,8 +6,10 @@ import {
   defaultBridge,
   defaultCluster,
   defaultConfig,
+  defaultContinuity,
   defaultEndpoint,
   defaultListener,
+  defaultOutlierDetection,
   defaultRouteSettings,
   defaultUpstreamTls,
 } from "../../src/config/defaults.ts"
@@ -17,6 +19,7 @@ import type {
   BridgeConfig,
   ClusterConfig,
   Config,
+  ContinuityConfig,
   EndpointConfig,
   ListenerConfig,
   ListenerTlsConfig,
@@ -155,6 +158,25 @@ const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
         aggression: fc.constantFrom(0.5, 1, 2),
         minWeightPercent: fc.integer({ min: 1, max: 100 }),
       }),
+      outlierDetection: orNull(
+        near(defaultOutlierDetection(), {
+          intervalMs: positive,
+          baseEjectionMs: positive,
+          maxEjectionMs: positive,
+          maxEjectionPercent: fc.integer({ min: 0, max: 100 }),
+          consecutiveFailures: orNull(positive),
+          successRate: orNull(
+            fc.record({ stdevFactor: positive, minimumHosts: positive, requestVolume: positive }),
+          ),
+          failurePercentage: orNull(
+            fc.record({
+              threshold: fc.integer({ min: 1, max: 100 }),
+              minimumHosts: positive,
+              requestVolume: positive,
+            }),
+          ),
+        }),
+      ),
       panicThresholdPercent: fc.integer({ min: 0, max: 100 }),
       endpoints: fc.array(endpoint, { minLength: 1, maxLength: 3 }),
       maxStreamsPerConnection: orNull(positive),
@@ -191,6 +213,21 @@ const bridge: fc.Arbitrary<BridgeConfig> = near(defaultBridge(), {
   messageOctetsMax: orNull(fc.integer({ min: 1024, max: 2 ** 31 - 1 })),
 })
 
+const continuity: fc.Arbitrary<ContinuityConfig> = fc.record({
+  modes: fc.uniqueArray(fc.constantFrom("handoff", "resume", "lockstep", "restart"), {
+    minLength: 1,
+  }),
+  keepOctets: fc.integer({ min: 0, max: 2 ** 24 }),
+  gapMaxMs: positive,
+  legsMax: fc.integer({ min: 2, max: 100 }),
+  ask: fc.constantFrom("none", "half-close", "call"),
+  refused: fc.constantFrom("end", "restart"),
+  restartWith: fc.constantFrom("first", "last", "none"),
+  statuses: list(fc.integer({ min: 1, max: 16 })),
+  cursorFrom: fc.constant(null),
+  cursorInto: fc.constant(null),
+})
+
 const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
   near(outer, {
     connectTimeoutMs: positive,
@@ -223,6 +260,7 @@ const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
     ),
     interceptErrors: fc.boolean(),
     bridge,
+    continuity: fc.oneof(fc.constant(defaultContinuity()), continuity),
   })
 
 const upstreamTls: fc.Arbitrary<UpstreamTlsConfig> = near(defaultUpstreamTls(), {

@@ -13,6 +13,7 @@ import { compileTemplate, type Template } from "../../record/template.ts"
 import type { VariableTable } from "../../record/variable-table.ts"
 import { Regex } from "../../regex/regex.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
+import { compileContinuity } from "./continuity-plan.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
 import {
   type CompiledAction,
@@ -88,6 +89,7 @@ function makeRoute(
         ? null
         : connectAs(tls, settings),
     settings,
+    continuity: compileContinuity(settings.continuity),
     requestRewrite: new RequestRewrite(settings, tls !== null, table),
     responseRewrite: new ResponseRewrite(settings, table),
     accessLogs: settings.accessLogs.map(openLog),

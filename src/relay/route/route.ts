@@ -13,6 +13,7 @@ import type { TemplateEnvironment } from "../../record/variables.ts"
 import type { Admission } from "../overload/admission.ts"
 import type { CutCalls } from "../overload/cut-calls.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
+import type { ContinuityPlan } from "./continuity-plan.ts"
 import type { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
 import type { RoutesOf } from "./router.ts"
 
@@ -32,6 +33,8 @@ export interface Route {
   /** How connections to its endpoints are made, where that is not the cluster's own way: over TLS, for one. */
   readonly connect: Connector<LegConnection> | null
   readonly settings: RouteSettings
+  /** Null: streams end with their backend. */
+  readonly continuity: ContinuityPlan | null
   readonly requestRewrite: RequestRewrite
   readonly responseRewrite: ResponseRewrite
   readonly accessLogs: readonly AccessLog[]
