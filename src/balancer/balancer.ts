@@ -12,6 +12,7 @@ import { Bridges } from "../bridge/bridges.ts"
 import { checkDescriptorSets } from "../bridge/json/check-descriptor-sets.ts"
 import { Cluster } from "../cluster/cluster.ts"
 import { ClusterStates } from "../cluster/cluster-states.ts"
+import { OutlierDetection } from "../cluster/outlier-detection.ts"
 import { Slots } from "../cluster/slots.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type {
@@ -41,12 +42,14 @@ import type { VariableTable } from "../record/variable-table.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
 import type { CallContext } from "../relay/call/call-context.ts"
 import { ReplayRing } from "../relay/call/replay-ring.ts"
+import type { ClientConnection } from "../relay/downstream/client-connection.ts"
 import { Clients } from "../relay/downstream/clients.ts"
 import type { OpenListener } from "../relay/downstream/listener-view.ts"
 import { Admission } from "../relay/overload/admission.ts"
 import { CutCalls } from "../relay/overload/cut-calls.ts"
 import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
 import { Pacer } from "../relay/pacing/pacer.ts"
+import { TakeoverPace } from "../relay/pacing/takeover-pace.ts"
 import { compileRoute } from "../relay/route/compile.ts"
 import type { Route } from "../relay/route/route.ts"
 import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
@@ -56,7 +59,13 @@ import { Upstreams } from "../relay/upstream/upstreams.ts"
 import { LiveOrders } from "./live-orders.ts"
 import { logChange } from "./log-change.ts"
 import { type Numbers, OwnNumbers } from "./numbers.ts"
-import { type BalancerSnapshot, describe, type OpenAddress } from "./status.ts"
+import {
+  type BalancerSnapshot,
+  type ClusterSnapshot,
+  describe,
+  describeCluster,
+  type OpenAddress,
+} from "./status.ts"
 
 const TICK_MS = 1000
 
@@ -146,6 +155,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   /** Called whenever a connection or a socket is gone. */
   readonly #onGone = new Set<() => void>()
   readonly #listeners = new Map<string, Accepting>()
+  /** Where the control side is not another. */
+  #outliers: OutlierDetection | null = null
   #live: Live
   #ticker: Timer | null = null
   #isClosing = false
@@ -187,6 +198,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       limits,
       counters: this.counters,
       deadlines,
+      takeoverPace: new TakeoverPace({ clock: this.#clock, limits }),
       pacer: new Pacer({ clock: this.#clock, limits, counters: this.counters, deadlines }, random),
       log: this.#log,
       env: this.#env,
@@ -238,6 +250,12 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     this.#live = this.#compile(config, null, plane?.state ?? prepared!.state)
     this.#live.tls.commit()
     prepared?.commit()
+    if (this.states !== null) {
+      const outcomesAt = (slot: number) => numbers.streams.outcomesAt(slot)
+      const { states } = this
+      this.#outliers = new OutlierDetection({ clock: this.#clock, log: this.#log, states, outcomesAt })
+      this.#outliers.watch(config.clusters)
+    }
     for (const { name, endpoints } of plane?.state.clusters ?? this.states!.current.clusters)
       this.orders.told(name, endpoints, this.#live.clusters.get(name)!.drainGraceMs)
   }
@@ -274,6 +292,16 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       deadlines: this.#context.deadlines.size,
       counters: this.counters,
     })
+  }
+
+  /** The connections of clients, for who looks at the streams themselves. */
+  get clientConnections(): Iterable<ClientConnection> {
+    return this.#clients.connections
+  }
+
+  /** What is known of each cluster, one after the other. */
+  *clusterSnapshots(): Generator<ClusterSnapshot> {
+    for (const cluster of this.#live.clusters.values()) yield describeCluster(cluster, this.#clock.now())
   }
 
   /**
@@ -335,6 +363,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       this.#commit(next)
       for (const { name, endpoints } of state.clusters) this.apply(name, endpoints)
       own?.commit()
+      this.#outliers?.watch(config.clusters)
     }
     return { commit, abandon }
   }
@@ -405,6 +434,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const graceMs = options.graceMs ?? this.#live.config.shutdown.graceMs
     const { connections, handshakes } = this.#clients
     this.#isClosing = true
+    this.#outliers?.close()
     this.#clients.close()
     for (const name of [...this.#listeners.keys()]) this.#closeListener(name)
     for (const connection of connections) connection.drain()

@@ -6,6 +6,7 @@ import {
   type EndpointHealth,
   type EndpointOrder,
   type EndpointState,
+  type EndpointVerdict,
   type KnownEndpoint,
   layOver,
 } from "./state.ts"
@@ -44,7 +45,7 @@ interface Entry {
   known: readonly KnownEndpoint[]
   readonly config: string
   /** What holds of an endpoint of which nothing has been said. */
-  readonly unchecked: readonly EndpointHealth[]
+  readonly unchecked: readonly EndpointVerdict[]
   /** What each judge says, by address. */
   readonly health: Map<string, Map<string, EndpointHealth>>
   readonly orders: Map<string, EndpointOrder>

@@ -167,7 +167,9 @@ export class Cluster<C extends PooledConnection> {
     const { slot, address } = state
     const known = this.#bySlot.get(slot)
     if (known?.address === address) return known
-    const endpoint = new Endpoint(this.#settingsOf(state), slot, this.#context.counts.countOf(slot))
+    const { counts } = this.#context
+    const settings = this.#settingsOf(state)
+    const endpoint = new Endpoint(settings, slot, counts.countOf(slot), counts.outcomesOf(slot))
     endpoint.update(state)
     this.#bySlot.set(slot, endpoint)
     this.#pools.add(endpoint)

@@ -1,10 +1,10 @@
 import type { ClusterConfig } from "../config/model.ts"
 
-/**
- * What active checks say of an endpoint. `unknown`: none has said anything yet, and it is used. `checking`: none has, and it is
- * not used before one does.
- */
-export type EndpointHealth = "unknown" | "checking" | "healthy" | "unhealthy"
+/** What active checks say of an endpoint. `unknown`: none has said anything yet, and it is used. */
+export type EndpointHealth = "unknown" | "healthy" | "unhealthy"
+
+/** What holds before any check has said anything. `checking`: the endpoint is not used before one does. */
+export type EndpointVerdict = EndpointHealth | "checking"
 
 /** An endpoint as configuration and discovery have it. */
 export interface KnownEndpoint {
@@ -52,7 +52,7 @@ export interface ClusterState {
 export function layOver(
   known: KnownEndpoint,
   slot: number,
-  health: Iterable<EndpointHealth>,
+  health: Iterable<EndpointVerdict>,
   order: EndpointOrder | undefined,
 ): EndpointState {
   const said = new Set(health)

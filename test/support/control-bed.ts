@@ -30,6 +30,7 @@ export async function startControl(
   })
   const lines = new LogLines()
   const log: ProcessLog = Object.assign(lines.log, {
+    setLevel: () => {},
     reopen: () => Promise.resolve(),
     close: () => Promise.resolve(),
     flushSync: () => {},
@@ -45,6 +46,9 @@ export async function startControl(
     threadLog: { level: "error", path: "stderr", format: "json", color: false },
     clock: systemClock,
     signals: { onCommand: (handler) => (command = handler) },
+    configFile: null,
+    onEvent: () => {},
+    openAdmin: () => Promise.resolve(null),
     inheritance: { sockets: [], isUpgrade: false },
     makeWorker,
     onListening: (addresses) => isListening(addresses),

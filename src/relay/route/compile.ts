@@ -13,6 +13,7 @@ import { compileTemplate, type Template } from "../../record/template.ts"
 import type { VariableTable } from "../../record/variable-table.ts"
 import { Regex } from "../../regex/regex.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
+import { compileContinuity } from "./continuity-plan.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
 import {
   type CompiledAction,
@@ -27,6 +28,7 @@ import {
 } from "./phases.ts"
 import { compileRewrite, type RewriteParts } from "./rewrite.ts"
 import type { Phase, ReturnAction, Route } from "./route.ts"
+import { routeName } from "./route-name.ts"
 import { hostOf, type RoutesOf } from "./router.ts"
 
 /** What routes are made of beside their own configuration. */
@@ -54,7 +56,8 @@ export function compileRoute(
     ...(config === null ? [] : beforeContent(server, config, host, parts)),
     ...contentPhases(compiled, parts.findCluster),
   ]
-  return makeRoute(server, action, settings, host, parts, locationPhases)
+  const route = makeRoute(server, action, settings, host, parts, locationPhases)
+  return { ...route, name: routeName(config?.match ?? null) }
 }
 
 /** A route of which the phases are known. */
@@ -65,7 +68,7 @@ function makeRoute(
   host: RoutesOf<Route>,
   parts: RouteParts,
   ownPhases: readonly Phase[],
-): Route {
+): Omit<Route, "name"> {
   const { table, findCluster, openLog, connectAs } = parts
   const errorStatuses = new Map<number, { grpcStatus: number; message: Template }>()
   for (const { httpStatuses, grpcStatus, grpcMessage } of settings.errorStatuses)
@@ -86,6 +89,7 @@ function makeRoute(
         ? null
         : connectAs(tls, settings),
     settings,
+    continuity: compileContinuity(settings.continuity),
     requestRewrite: new RequestRewrite(settings, tls !== null, table),
     responseRewrite: new ResponseRewrite(settings, table),
     accessLogs: settings.accessLogs.map(openLog),
@@ -140,7 +144,7 @@ function compileVariant(
   parts: RouteParts,
 ): Route {
   const phases = contentPhases(compileAction(action, parts.table), parts.findCluster)
-  return makeRoute(server, action, settings, host, parts, phases)
+  return { ...makeRoute(server, action, settings, host, parts, phases), name: "if" }
 }
 
 function rewriteParts(server: ServerConfig, host: RoutesOf<Route>, parts: RouteParts): RewriteParts {
