@@ -11,7 +11,7 @@ test.for([
   { checks: "+-+-+", states: "HUHUH", passes: 1, fails: 1 },
 ])("$checks: $states", ({ checks, states, passes = 1, fails = 1 }) => {
   let state: CheckState = UNCHECKED
-  const seen = [...checks].map((check) => {
+  const seen = Array.from(checks).map((check) => {
     state = afterCheck(state, check === "+", { passes, fails })
     return state.health === "healthy" ? "H" : "U"
   })
