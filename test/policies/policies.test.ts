@@ -21,7 +21,7 @@ describe("the policies on virtual time", () => {
   test("make a page, and a chart for each of its pictures", () => {
     const page = withFigures(readFileSync("docs/policies.md", "utf8"), result)
     const pictures = [...page.matchAll(/\(policies\/([\w-]+\.svg)\)/g)].map(([, name]) => name)
-    expect(pictures.sort()).toEqual(Object.keys(chartsOf(result)).sort())
+    expect(new Set(pictures)).toEqual(new Set(Object.keys(chartsOf(result))))
   })
 })
 
@@ -36,6 +36,6 @@ test("a run is decided by its seed", () => {
 })
 
 test("round robin never gives one that joins more than its share", () => {
-  const { seconds, perSecond } = joining({ policy: { name: "round_robin" } }, 20, 3)
-  for (const { got } of seconds) expect(got).toBeLessThan((perSecond / 11) * 2)
+  const { seconds } = joining({ policy: { name: "round_robin" } }, 20, 3)
+  for (const { percent } of seconds) expect(percent).toBeLessThan(200 / 11)
 })

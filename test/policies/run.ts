@@ -108,10 +108,10 @@ export function judge({ policies, joining: { plain, slow }, sizes }: Run, isTime
       )
   for (const { label, failure: failed } of policies)
     if (failed.atFailed > 0) problems.push(`${label}: new streams went to the endpoint that failed`)
-  const firstSecond = ({ seconds, perSecond }: Joining): number => seconds[0]!.got / perSecond
-  if (firstSecond(slow) > 0.2 || firstSecond(plain) < 0.5)
+  const firstSecond = ({ seconds }: Joining): number => seconds[0]!.percent
+  if (firstSecond(slow) > 20 || firstSecond(plain) < 50)
     problems.push(
-      `slow start: ${(100 * firstSecond(slow)).toFixed(0)} % of the first second's streams went to the one that joined`,
+      `slow start: ${firstSecond(slow).toFixed(0)} % of the first second's streams went to the one that joined`,
     )
   const at = sizes.indexOf(1000)
   if (isTimed && at >= 0)

@@ -89,10 +89,15 @@ export function imbalance(policy: PolicyConfig, load: Load): Imbalance {
 }
 
 export interface Joining {
-  /** Each second: streams open at the one that joined, those of the others in the mean, new ones that it got. */
-  readonly seconds: readonly { readonly own: number; readonly mean: number; readonly got: number }[]
-  /** New streams in a second, in all. */
-  readonly perSecond: number
+  readonly seconds: readonly JoiningSecond[]
+}
+
+export interface JoiningSecond {
+  /** Streams open at the one that joined, and at the others in the mean. */
+  readonly own: number
+  readonly mean: number
+  /** Of the new streams. */
+  readonly percent: number
 }
 
 /** Ten endpoints at work, and one that joins them. */
@@ -106,19 +111,21 @@ export function joining(cluster: Partial<ClusterConfig>, seconds: number, seed: 
   const begin = () => play.begin(exponential(random, MEAN_MS))
   for (let i = 0; i < streams; i++) begin()
   const gap = MEAN_MS / streams
-  const rows: { own: number; mean: number; got: number }[] = []
+  const rows: JoiningSecond[] = []
   play.apply(() => ({}))
   let nextMs = 0
   for (let second = 0; second < seconds; second++) {
     let got = 0
+    let begun = 0
     for (; nextMs < (second + 1) * 1000; nextMs += exponential(random, gap)) {
       play.advanceTo(nextMs)
+      begun++
       if (begin() === joiner) got++
     }
     const own = play.open[joiner]!
-    rows.push({ own, mean: (play.streams - own) / (many - 1), got })
+    rows.push({ own, mean: (play.streams - own) / (many - 1), percent: (100 * got) / begun })
   }
-  return { seconds: rows, perSecond: 1000 / gap }
+  return { seconds: rows }
 }
 
 /** The share of keys that lead elsewhere once an endpoint has joined `endpoints` of them, or left them, in percent. */
