@@ -92,6 +92,8 @@ export const defaults = {
     socketKeepalive: is(false),
     bindAddress: none(),
     accessLog: none(),
+    satisfy: is("all"),
+    limitStatus: is(503),
     interceptErrors: is(false),
     bridge: words("nothing beside gRPC"),
   },

@@ -89,6 +89,7 @@ export class Control {
       sockets: (indexes) => this.#sockets.copiesFor(indexes, namesOf(this.#config)),
       onLost: (index) => this.#counts.subtract(index),
     })
+    this.#counts.addZones(config.zones)
     this.states.prepare(config.clusters).commit()
   }
 
@@ -176,6 +177,7 @@ export class Control {
     const before = this.#config
     const version = this.#version + 1
     const prepared = this.states.prepare(config.clusters)
+    this.#counts.addZones(config.zones)
     const { state } = prepared
     let reason: string | null
     try {
@@ -198,6 +200,7 @@ export class Control {
     this.#version = version
     this.#committing = state
     await this.#threads.commit(version)
+    this.#counts.retainZones(config.zones)
     this.#committing = null
     prepared.commit()
     this.#sockets.retain(config.listeners)

@@ -326,6 +326,11 @@ function withoutSharedDefaults(servers: ServerConfig[]): ServerConfig[] {
   })
 }
 
+const ZONES: Config["zones"] = [
+  { name: "often", key: "$remote_addr", octets: 1024 * 1024, rate: 2.5 },
+  { name: "many", key: "$server_name", octets: 65_536, rate: null },
+]
+
 const entries = fc.array(fc.tuple(fc.string({ maxLength: 4 }), template), { maxLength: 3 })
 const networks = fc.array(fc.tuple(fc.constantFrom("10.0.0.0/8", "::1", "1.2.3.4"), text), { maxLength: 2 })
 const variable: fc.Arbitrary<Config["variables"][number]> = fc.oneof(
@@ -411,6 +416,7 @@ function parts(): fc.Arbitrary<Omit<Config, "servers">> {
       clusters: fc.uniqueArray(cluster, { maxLength: 3, selector: ({ name }) => name }),
       limits,
       variables: fc.array(variable, { maxLength: 2 }),
+      zones: fc.constantFrom<Config["zones"]>([], [...ZONES]),
     })
     .chain((fixed) =>
       near(

@@ -1,5 +1,8 @@
 import { Counters, counterNames } from "../../base/counters.ts"
+import { systemRandom } from "../../base/random.ts"
 import type { StreamCount, StreamCounts } from "../../cluster/counts.ts"
+import type { ZoneConfig } from "../../config/model.ts"
+import { ZoneTable, zoneKey } from "../../relay/route/zone-table.ts"
 import { type Numbers, TRAFFIC_COLUMNS, Traffic, type TrafficTotals } from "../numbers.ts"
 
 /** Endpoints in one segment. A segment takes 4 octets for each of them and each thread. */
@@ -19,6 +22,8 @@ export interface SharedMemory {
   readonly connections: SharedArrayBuffer
   /** Int32: open streams by endpoint, the total row first. */
   readonly streams: readonly SharedArrayBuffer[]
+  /** By `zoneKey`. */
+  readonly zones: Readonly<Record<string, SharedArrayBuffer>>
 }
 
 export function makeMemory(threads: number): SharedMemory {
@@ -28,6 +33,7 @@ export function makeMemory(threads: number): SharedMemory {
     traffic: floats(threads * TRAFFIC_COLUMNS.length),
     connections: floats(threads),
     streams: [],
+    zones: {},
   }
 }
 
@@ -110,6 +116,7 @@ export class SharedNumbers implements Numbers, StreamCounts {
   readonly #threads: number
   /** By segment. */
   readonly #cells: Int32Array[] = []
+  #zones: SharedMemory["zones"] = {}
 
   constructor(memory: SharedMemory, index: number) {
     this.#index = index
@@ -121,12 +128,17 @@ export class SharedNumbers implements Numbers, StreamCounts {
   }
 
   /** Of endpoints that are about to be told of. Segments only ever come. */
-  use({ streams }: SharedMemory): void {
+  use({ streams, zones }: SharedMemory): void {
+    this.#zones = zones
     for (const segment of streams.slice(this.#cells.length)) this.#cells.push(new Int32Array(segment))
   }
 
   countOf(slot: number): StreamCount {
     return new SharedStreamCount(this.#cells[segmentOf(slot)]!, slot, this.#index)
+  }
+
+  zone(config: ZoneConfig): ZoneTable {
+    return new ZoneTable(this.#zones[zoneKey(config)]!, this.#index, this.#threads, systemRandom)
   }
 
   /** Threads take turns in the sequence, each its own row: none is given twice, also when a thread is replaced. */
