@@ -243,7 +243,8 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
   /** A request that said its length would be malformed without the rest of it. */
   #leave(stream: UpstreamStream, end: LegEnd): void {
     const saysLength = this.#owner.record.requestHeaders.get("content-length") !== undefined
-    if (end.kind === "complete" && !saysLength) stream.endEarly()
+    const isOver = end.kind === "complete" || stream.remoteEnded
+    if (isOver && !saysLength) stream.endEarly()
     else stream.reset(resetCodeOf(end))
   }
 

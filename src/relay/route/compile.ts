@@ -14,6 +14,7 @@ import type { VariableTable } from "../../record/variable-table.ts"
 import { Regex } from "../../regex/regex.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
 import { checkAccess, findRealClient, type Users } from "./access.ts"
+import { compileContinuity } from "./continuity-plan.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
 import { limitRequests, limitStreams, type Zone } from "./limit-phases.ts"
 import {
@@ -29,6 +30,7 @@ import {
 } from "./phases.ts"
 import { compileRewrite, type RewriteParts } from "./rewrite.ts"
 import type { Phase, ReturnAction, Route } from "./route.ts"
+import { routeName } from "./route-name.ts"
 import { hostOf, type RoutesOf } from "./router.ts"
 
 /** What routes are made of beside their own configuration. */
@@ -59,7 +61,8 @@ export function compileRoute(
     ...admission(server, settings, parts),
     ...contentPhases(compiled, parts.findCluster),
   ]
-  return makeRoute(server, action, settings, host, parts, locationPhases)
+  const route = makeRoute(server, action, settings, host, parts, locationPhases)
+  return { ...route, name: routeName(config?.match ?? null) }
 }
 
 /** A route of which the phases are known. */
@@ -70,7 +73,7 @@ function makeRoute(
   host: RoutesOf<Route>,
   parts: RouteParts,
   ownPhases: readonly Phase[],
-): Route {
+): Omit<Route, "name"> {
   const { table, findCluster, openLog, connectAs } = parts
   const errorStatuses = new Map<number, { grpcStatus: number; message: Template }>()
   for (const { httpStatuses, grpcStatus, grpcMessage } of settings.errorStatuses)
@@ -91,6 +94,7 @@ function makeRoute(
         ? null
         : connectAs(tls, settings),
     settings,
+    continuity: compileContinuity(settings.continuity),
     requestRewrite: new RequestRewrite(settings, tls !== null, table),
     responseRewrite: new ResponseRewrite(settings, table),
     accessLogs: settings.accessLogs.map(openLog),
@@ -148,7 +152,7 @@ function compileVariant(
 ): Route {
   const content = contentPhases(compileAction(action, parts.table), parts.findCluster)
   const phases = [...admission(server, settings, parts), ...content]
-  return makeRoute(server, action, settings, host, parts, phases)
+  return { ...makeRoute(server, action, settings, host, parts, phases), name: "if" }
 }
 
 /** Preaccess and access: who is let in, and how many. */

@@ -13,6 +13,7 @@ import { hasVariables } from "../variables.ts"
 import { adaptAccess, adaptRealIp } from "./access.ts"
 import type { Adapter } from "./adapter.ts"
 import { adaptBridge } from "./bridge.ts"
+import { adaptContinuity } from "./continuity.ts"
 import { adaptErrorPages, type Locations } from "./error-page.ts"
 import { adaptRequestLimits, adaptStreamLimits } from "./limits.ts"
 import { adaptAccessLogs } from "./log.ts"
@@ -53,6 +54,7 @@ export function adaptSettings(
   settings.realIp = adaptRealIp(adapter, scope)
   settings.requestLimits = adaptRequestLimits(adapter, scope)
   settings.streamLimits = adaptStreamLimits(adapter, scope)
+  settings.continuity = adaptContinuity(report, scope)
   return settings
 }
 
