@@ -9,6 +9,7 @@ import { readNumber } from "../units.ts"
 import type { Adapter } from "./adapter.ts"
 import type { Locations } from "./error-page.ts"
 import { adaptGrpcPass, type Pass } from "./grpc-pass.ts"
+import { adaptHealthChecks } from "./health-check.ts"
 import { adaptReturn } from "./return.ts"
 import { adaptSteps, hasAdmission } from "./rewrite.ts"
 import { adaptSettings } from "./settings.ts"
@@ -53,6 +54,7 @@ export function adaptLocations(
 function adaptLocation(adapter: Adapter, location: Location, locations: Locations): RouteConfig {
   const { match, scope } = location
   const pass = readPass(adapter, location)
+  adaptHealthChecks(adapter, scope, pass?.action ?? { kind: "none" })
   const isAnswered = scope.own("return").length > 0
   const settings = adaptSettings(adapter, scope, isAnswered ? null : (pass?.authority ?? null), locations)
   const action = adaptAnswer(adapter, scope, settings) ?? pass?.action ?? { kind: "none" }
