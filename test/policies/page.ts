@@ -72,7 +72,7 @@ export function chartsOf(run: Run): Record<string, string> {
 
 function bar(label: string, value: number, text: string): Bar {
   return {
-    label: label.replace("nginx_consistent_hash", "nginx_consist…"),
+    label: label.replace("nginx_consistent_hash", "nginx_con…").replace("_hash,", ","),
     value,
     min: value,
     max: value,

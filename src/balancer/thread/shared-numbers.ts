@@ -1,4 +1,5 @@
 import { Counters, counterNames } from "../../base/counters.ts"
+import { systemRandom } from "../../base/random.ts"
 import {
   LIMITS,
   type OutcomeCount,
@@ -6,6 +7,8 @@ import {
   type StreamCount,
   type StreamCounts,
 } from "../../cluster/counts.ts"
+import type { ZoneConfig } from "../../config/model.ts"
+import { ZoneTable, zoneKey } from "../../relay/route/zone-table.ts"
 import { type Numbers, TRAFFIC_COLUMNS, Traffic, type TrafficTotals } from "../numbers.ts"
 
 /** Endpoints in one segment. A segment takes 4 octets for each of them and each thread. */
@@ -25,6 +28,8 @@ export interface SharedMemory {
   readonly connections: SharedArrayBuffer
   /** Int32: open streams by endpoint, the total row first. */
   readonly streams: readonly SharedArrayBuffer[]
+  /** By `zoneKey`. */
+  readonly zones: Readonly<Record<string, SharedArrayBuffer>>
   /** Uint32: outcomes by endpoint. A row of failures in a row, by Atomics; then for each thread successes and failures. */
   readonly outcomes: readonly SharedArrayBuffer[]
   /** Int32: what counts against bounds of clusters, as `streams` does for endpoints. */
@@ -40,6 +45,7 @@ export function makeMemory(threads: number): SharedMemory {
     traffic: floats(threads * TRAFFIC_COLUMNS.length),
     connections: floats(threads),
     streams: [],
+    zones: {},
     outcomes: [],
     limits: [],
     limitSlots: {},
@@ -170,6 +176,7 @@ export class SharedNumbers implements Numbers, StreamCounts {
   readonly #threads: number
   /** By segment. */
   readonly #cells: Int32Array[] = []
+  #zones: SharedMemory["zones"] = {}
   readonly #outcomes: Uint32Array[] = []
   readonly #limits: Int32Array[] = []
   #limitSlots: SharedMemory["limitSlots"] = {}
@@ -184,7 +191,8 @@ export class SharedNumbers implements Numbers, StreamCounts {
   }
 
   /** Of endpoints that are about to be told of. Segments only ever come. */
-  use({ streams, outcomes, limits, limitSlots }: SharedMemory): void {
+  use({ streams, outcomes, zones, limits, limitSlots }: SharedMemory): void {
+    this.#zones = zones
     this.#limitSlots = limitSlots
     for (const segment of limits.slice(this.#limits.length)) this.#limits.push(new Int32Array(segment))
     for (const segment of streams.slice(this.#cells.length)) this.#cells.push(new Int32Array(segment))
@@ -209,6 +217,10 @@ export class SharedNumbers implements Numbers, StreamCounts {
 
   countOf(slot: number): StreamCount {
     return new SharedStreamCount(this.#cells[segmentOf(slot)]!, slot, this.#index)
+  }
+
+  zone(config: ZoneConfig): ZoneTable {
+    return new ZoneTable(this.#zones[zoneKey(config)]!, this.#index, this.#threads, systemRandom)
   }
 
   /** Threads take turns in the sequence, each its own row: none is given twice, also when a thread is replaced. */
