@@ -6,6 +6,7 @@ import { App } from "./app.tsx"
 import { LiveStreams } from "./live-streams.ts"
 import { type Clock, Store } from "./store.ts"
 import "./style.css"
+import "./balance.css"
 
 const api = new Api()
 const clock: Clock = {
