@@ -46,8 +46,8 @@ export function banner(addresses: Addresses): string {
         ? []
         : [
             "  a location /ws, where the page's WebSocket becomes a call of /chat.Chat/BidStream",
-            "  and goes on with the other server when its own dies (grpc_continuity)",
             "  a location = /, which tells a browser on the gRPC port where the page is",
+            "  grpc_continuity handoff resume: a conversation goes on when its chat server dies",
             "  sluice_admin, where the page and the dashboard see what Sluice does",
           ]),
     ],
@@ -60,9 +60,9 @@ export function banner(addresses: Addresses): string {
       "  结束对话        the server ends the conversation",
     ],
     [
-      addresses.pageUrl === undefined
-        ? "See a server die, and come back:"
-        : "See a server die, and come back, by the page's button or by hand:",
+      addresses.balancer === "nginx"
+        ? "See a server die, and its conversations with it; then start it again:"
+        : "See a server die while its conversations go on at the other, by the page's button or by hand:",
       `  kill -9 ${first!.pid}`,
       `  ${commands.server} --port ${first!.port} --name A`,
     ],

@@ -8,8 +8,8 @@ export interface Additions {
 
 /**
  * The site's nginx.conf with what the page needs besides: at /ws a browser's WebSocket is a call of the chat's method,
- * which goes on with another server when its own dies, and a browser on the gRPC port is told where the page is. These
- * directives are Sluice's own; nginx would need another program here.
+ * and a browser on the gRPC port is told where the page is. Conversations outlive their chat server. The directives for
+ * that and of /ws are Sluice's own; nginx would need another program here.
  */
 export function withPageLocation(siteConfig: string, { pagePort, adminPort }: Additions): string {
   const end = siteConfig.lastIndexOf("}")
@@ -17,6 +17,7 @@ export function withPageLocation(siteConfig: string, { pagePort, adminPort }: Ad
   const admin =
     adminPort === undefined ? "" : `sluice_admin 127.0.0.1:${adminPort};\nworker_shutdown_timeout 1s;\n`
   const location = `
+    grpc_continuity handoff resume;
     location = / {
         default_type "text/html; charset=utf-8";
         return 200 '<!doctype html><title>Sluice</title><meta name="viewport" content="width=device-width">
@@ -30,7 +31,6 @@ export function withPageLocation(siteConfig: string, { pagePort, adminPort }: Ad
         grpc_websocket on;
         grpc_method /chat.Chat/BidStream;
         grpc_allow_origin http://127.0.0.1:${pagePort} http://localhost:${pagePort};
-        grpc_continuity restart with=none gap_max=2s;
         grpc_pass grpc://backend;
     }
 `

@@ -54,7 +54,7 @@ async function listenOn(config: AdminListenConfig, options: AdminOptions): Promi
     isUnix: config.unixPath !== null,
     hosts: config.hosts,
   }
-  const routes = apiRoutes({ view, events, clock, startedAtMs: clock.wallMs() })
+  const routes = apiRoutes({ view, events, log, clock, startedAtMs: clock.wallMs() })
   const server = new AdminServer([...routes, ...dashboardRoutes()], rules, log)
   const address = await server.listen(config)
   return { address, isFixed: options.config !== "default", close: () => server.close() }

@@ -9,6 +9,7 @@ import { readNumber } from "../units.ts"
 import type { Adapter } from "./adapter.ts"
 import type { Locations } from "./error-page.ts"
 import { adaptGrpcPass, type Pass } from "./grpc-pass.ts"
+import { adaptHealthChecks } from "./health-check.ts"
 import { adaptReturn } from "./return.ts"
 import { adaptSteps } from "./rewrite.ts"
 import { adaptSettings } from "./settings.ts"
@@ -55,6 +56,7 @@ function adaptLocation(adapter: Adapter, location: Location, locations: Location
   const pass = readPass(adapter, location)
   const answer = adaptAnswer(adapter, scope)
   const action = answer ?? pass?.action ?? { kind: "none" }
+  adaptHealthChecks(adapter, scope, pass?.action ?? { kind: "none" })
   const settings = adaptSettings(adapter, scope, action === pass?.action ? pass.authority : null, locations)
   const routes = adaptLocations(adapter, scope, location, locations)
   const own = pass?.action ?? { kind: "none" }
