@@ -1,6 +1,6 @@
 import { parseAddress } from "../config/address.ts"
 import { defaultEndpoint } from "../config/defaults.ts"
-import type { ClusterConfig, EndpointConfig } from "../config/model.ts"
+import type { ClusterConfig, EndpointConfig, StickyConfig } from "../config/model.ts"
 import { Availability, type Epoch, taking } from "./availability.ts"
 import { type Breakers, makeBreakers } from "./breakers.ts"
 import type { Connector } from "./connectors.ts"
@@ -15,6 +15,7 @@ import { Pools, type PoolsContext } from "./pools.ts"
 import { RetryBudget } from "./retry-budget.ts"
 import { SlowStart } from "./slow-start.ts"
 import type { EndpointState } from "./state.ts"
+import { Sticky } from "./sticky.ts"
 
 /** A stream of which nothing is known: its keys are empty. */
 const NO_SUBJECT: PickSubject = { render: () => "" }
@@ -50,6 +51,7 @@ export class Cluster<C extends PooledConnection> {
   readonly #epoch: Epoch = { value: 0 }
   readonly #policy: Policy
   readonly #slowStart: SlowStart
+  readonly #sticky: Sticky | null
   #snapshot: Snapshot
   /** One for all picks: they come by the hundred thousand. */
   readonly #request: { -readonly [Name in keyof PickRequest]: PickRequest[Name] } = {
@@ -70,6 +72,7 @@ export class Cluster<C extends PooledConnection> {
     this.#pickedMs = clock.now()
     this.#policy = makePolicy(config.policy)
     this.#slowStart = new SlowStart(config.slowStart)
+    this.#sticky = config.sticky === null ? null : new Sticky(config.sticky.cookie)
     this.breakers = makeBreakers(config, (name) => context.counts.limitsOf(name), context.onLimit)
     this.retryBudget = new RetryBudget(limits.retryBudgetPercent, limits.retriesPerSecondMin, clock.now())
     this.outcomes = new Outcomes({
@@ -106,6 +109,11 @@ export class Cluster<C extends PooledConnection> {
   }
 
   /** To be told of each call; null: the policy does not ask how long they take. */
+  /** The cookie that brings clients back to their endpoint; null: none does. */
+  get sticky(): StickyConfig | null {
+    return this.#config.sticky
+  }
+
   get times(): ResponseTimes | null {
     return this.#policy.times
   }
@@ -224,12 +232,19 @@ export class Cluster<C extends PooledConnection> {
     request.tried = tried
     request.nowMs = nowMs
     for (;;) {
-      const endpoint = this.#choose(availability)
+      const endpoint = this.#bound(availability) ?? this.#choose(availability)
       if (endpoint === undefined) return undefined
       if (!endpoint.tryOpenStream()) continue
       if (endpoint.picked(nowMs)) this.#epoch.value++
       return endpoint
     }
+  }
+
+  /** The one that the client was at. */
+  #bound(availability: Availability): Endpoint | undefined {
+    if (this.#sticky === null) return undefined
+    this.#request.mayWait = false
+    return this.#sticky.find(availability, this.#request)
   }
 
   #choose(availability: Availability): Endpoint | undefined {

@@ -129,10 +129,10 @@ function whatIsWrong(text: string): string | null {
 }
 
 const PARAMETERS = [
-  ...["weight=", "max_conns=", "max_fails=", "fail_timeout=", "slow_start="],
+  ...["weight=", "max_conns=", "max_fails=", "fail_timeout=", "slow_start=", "route="],
   ...["backup", "down", "drain"],
 ]
-const NOT_YET = /^(resolve|service=.+|route=.+)$/
+const NOT_YET = /^(resolve|service=.+)$/
 
 function adaptParameter(
   adapter: Adapter,
@@ -162,6 +162,9 @@ function adaptParameter(
       endpoint.failTimeoutMs = timeoutMs ?? endpoint.failTimeoutMs
       return timeoutMs !== null || invalid(adapter, word, "for instance fail_timeout=10s")
     }
+    case "route=":
+      endpoint.route = value!
+      return /^[!#-+\--:<-[\]-~]+$/.test(value!) || invalid(adapter, word, "what a cookie may hold")
     case "slow_start=": {
       const windowMs = readSecondsMs(value!)
       endpoint.slowStartMs = windowMs
