@@ -25,6 +25,8 @@ export interface RunOptions {
   json: boolean
   /** A configuration with warnings is not run. */
   strict: boolean
+  /** Reads the file. Default: `loadConfig`. */
+  load?: (path: string) => LoadedConfig
 }
 
 /** Runs until told to stop. Resolves with the exit code: 0, 1 at runtime, 2 for the configuration. */
@@ -97,10 +99,10 @@ async function readConfig(options: RunOptions, teller: StartupOutput): Promise<C
 /** Reads the configuration, tells what is wrong with it, and makes the directories that it needs. */
 async function prepareAgain(
   path: string,
-  { strict }: RunOptions,
+  { strict, load }: RunOptions,
   teller: StartupOutput,
 ): Promise<LoadedConfig> {
-  const loaded = await prepare(path, { strict })
+  const loaded = await prepare(path, { strict, ...(load && { load }) })
   teller.problems(loaded)
   if (loaded.config !== null) makeLogDirectories(loaded.config)
   return loaded
