@@ -56,7 +56,7 @@ const ROOMS = [
 ] as const
 
 /** The wings of `relay`, from the top down. */
-const WINGS = ["downstream", "call", "route", "upstream", "overload"] as const
+const WINGS = ["downstream", "call", "route", "upstream", "overload", "pacing"] as const
 
 /** Rooms that stand apart: pages' code imports of its own room alone, the library's surface is above all. */
 const APART = new Set(["web"])

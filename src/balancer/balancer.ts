@@ -39,11 +39,14 @@ import type { OpenListener } from "../relay/downstream/listener-view.ts"
 import { Admission } from "../relay/overload/admission.ts"
 import { CutCalls } from "../relay/overload/cut-calls.ts"
 import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
+import { Pacer } from "../relay/pacing/pacer.ts"
 import { compileRoute, type Route } from "../relay/route/route.ts"
 import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
+import { Drains } from "../relay/upstream/drains.ts"
 import type { LegConnection } from "../relay/upstream/leg-connection.ts"
 import type { UpstreamContext } from "../relay/upstream/upstream-context.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
+import { endpointChanges } from "./left-endpoints.ts"
 import { type Numbers, OwnNumbers } from "./numbers.ts"
 import { type BalancerSnapshot, describe, type OpenAddress } from "./status.ts"
 
@@ -113,6 +116,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #context: CallContext & UpstreamContext
   readonly #clients: Clients
   readonly #upstreams: Upstreams
+  readonly #drains: Drains
   readonly #links = new Set<Link>()
   readonly #linkOwner: LinkOwner = {
     onBug: (error) => this.#uncaught(error),
@@ -158,11 +162,13 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       onFailed: (counter) => this.counters.add(counterIds[counter]),
       onBug: (error) => this.#uncaught(error),
     })
+    const deadlines = new TimerWheel(this.#clock)
     this.#context = {
       clock: this.#clock,
       limits,
       counters: this.counters,
-      deadlines: new TimerWheel(this.#clock),
+      deadlines,
+      pacer: new Pacer({ clock: this.#clock, limits, counters: this.counters, deadlines }, random),
       log: this.#log,
       env: this.#env,
       replayRing: new ReplayRing(),
@@ -199,6 +205,11 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       link,
       onConnect: () => this.#tickLater(),
       onClosed: () => this.#gone(),
+    })
+    this.#drains = new Drains({
+      deadlines,
+      pacer: this.#context.pacer,
+      connections: () => this.#upstreams.connections,
     })
     new ResetLargestStreams(this.#context, () => this.#clients.connections)
     this.#live = this.#compile(config, null)
@@ -296,6 +307,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const { config } = next
     const names = new Set(config.listeners.map(({ name }) => name))
     this.#live = next
+    const { left, taking } = endpointChanges(before.config, config)
+    for (const { cluster, address } of taking) this.#drains.withdraw(cluster, address)
+    for (const { cluster, address, graceMs } of left)
+      this.#drains.begin(cluster, address, graceMs, "is no longer in the configuration")
     for (const name of [...this.#listeners.keys()]) if (!names.has(name)) this.#removeListener(name)
     for (const cluster of without(before.clusters, next.clusters)) cluster.close()
     for (const upstream of next.tls.commit())
@@ -339,6 +354,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     if (graceMs > 0) await this.#whenGone([connections, handshakes], graceMs)
     for (const connection of [...connections]) connection.abort("the balancer is shutting down")
     for (const cluster of this.#live.clusters.values()) cluster.close()
+    this.#drains.close()
     for (const connection of [...this.#upstreams.connections])
       connection.abort("the balancer is shutting down")
     await this.#whenGone([this.#links], this.limits.drainTimeoutMs)
@@ -473,7 +489,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       this.#ticker = null
       const nowMs = this.#clock.now()
       this.#context.admission.tick(nowMs)
-      for (const connection of this.#clients.connections) connection.tick(nowMs)
+      this.#clients.tick(nowMs)
       for (const connection of this.#upstreams.connections) connection.tick(nowMs)
       const isQuiet = this.#clients.connections.size + this.#upstreams.connections.size === 0
       releaseIdleSlabs(isQuiet)

@@ -74,6 +74,7 @@ export const counterMeanings = {
     "a connection to an endpoint was not opened yet: as many as may be were being made already",
   keepalive_calmed: "an endpoint sent ENHANCE_YOUR_CALM, and new PINGs to it come half as often",
   reconnect_delayed: "a connection was not tried yet, since the last one to that endpoint failed",
+  streams_paced: "a live stream was to be ended or moved, and was given a turn for it",
   // Calls and messages.
   grpc_timeout_malformed: "a grpc-timeout had more digits than allowed, or no known unit",
   message_too_large: "a message was larger than a bridge buffers",
@@ -101,6 +102,7 @@ export const counterNames = Object.keys(counterMeanings) as CounterName[]
 const quiet: ReadonlySet<string> = new Set<CounterName>([
   ...(["abuse_peer_reset", "abuse_made_to_reset", "abuse_refused", "abuse_ping"] as const),
   ...(["abuse_settings", "header_mended", "trailers_cut", "upstream_resets_exceeded"] as const),
+  ...(["streams_paced"] as const),
 ])
 
 /** Whether a counter says that a limit was reached, which operators are told to watch the log for. */

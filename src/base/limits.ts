@@ -783,6 +783,31 @@ const rows = {
     source: "gRPC connection-backoff.md; 120 s there",
     counter: "reconnect_delayed",
   },
+  pacedStreamsPerSecond: {
+    counts:
+      "live streams of one endpoint that are ended or moved by our own choice: drains, ages, keys with another owner",
+    value: 100,
+    unit: "streams/s",
+    min: 1,
+    max: MANY,
+    per: "endpoint",
+    stops: "a reconnect storm: all streams of an endpoint that is drained come to the others at once",
+    effect: "the stream waits for its turn, and goes on meanwhile",
+    source: "ours; for each data thread",
+    counter: "streams_paced",
+  },
+  pacedClientGapMs: {
+    counts: "between the turns of two streams of one client's connection, when they are ended or moved so",
+    value: 100,
+    unit: "ms",
+    min: 0,
+    max: HOUR_MS,
+    per: "connection",
+    stops: "one client that loses all its streams in the same moment",
+    effect: "the stream waits for its turn, and goes on meanwhile",
+    source: "ours",
+    counter: "streams_paced",
+  },
 
   // ---- Calls and messages -----------------------------------------------------------------------------------------
   grpcTimeoutDigitsMax: {

@@ -12,11 +12,7 @@ import { run } from "./run.ts"
 const PREFIX = "/etc/nginx"
 
 /** What nginx's build says of itself that has a counterpart here: scripts look for these words. */
-const CONFIGURE = [
-  "--with-http_ssl_module",
-  "--with-http_v2_module",
-  "--with-http_realip_module",
-]
+const CONFIGURE = ["--with-http_ssl_module", "--with-http_v2_module", "--with-http_realip_module"]
 
 const USAGE = `nginx version: sluice/${VERSION}
 Usage: sluice nginx [-?hvVtTq] [-s signal] [-p prefix]

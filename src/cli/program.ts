@@ -1,14 +1,16 @@
-import { Command, CommanderError } from "commander"
+import { Argument, Command, CommanderError } from "commander"
 import { VERSION } from "../base/version.ts"
 import { adapt } from "./adapt.ts"
 import { check, wantsColor } from "./check.ts"
+import { completion, SHELLS, type Shell } from "./completion.ts"
 import { demo } from "./demo.ts"
 import { nginx } from "./nginx.ts"
 import { run } from "./run.ts"
 
 const collect = (value: string, before: string[] = []): string[] => [...before, value]
 
-function commands(): Command {
+/** What `sluice` understands: of it the help, the completions of shells and the man pages are made. */
+export function commands(): Command {
   const program = new Command("sluice")
     .description(
       "A load balancer for long-lived gRPC streams. Runs your nginx.conf; never cuts a live stream.",
@@ -123,6 +125,13 @@ Examples:
     .command("nginx")
     .description("take nginx's own switches: -t, -T, -s, -c, -p, -g, -q, -v, -V (see sluice nginx -h)")
     .argument("[switches...]")
+
+  program
+    .command("completion")
+    .description("print what a shell needs to complete the commands and options of sluice")
+    .addArgument(new Argument("<shell>", "for which shell").choices(SHELLS))
+    .addHelpText("after", "\nExample, in ~/.bashrc:\n  source <(sluice completion bash)")
+    .action((shell: Shell) => void process.stdout.write(completion(program, shell)))
   return program
 }
 

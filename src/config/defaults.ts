@@ -44,6 +44,8 @@ export function defaultListener(address: Address): ListenerConfig {
     maxConcurrentStreams: listener.maxConcurrentStreams.value,
     headerTimeoutMs: listener.headerTimeout.value,
     idleConnectionTimeoutMs: listener.idleTimeout.value,
+    maxConnectionAgeMs: listener.maxConnectionAge.value,
+    maxConnectionAgeGraceMs: listener.maxConnectionAgeGrace.value,
     maxRequestsPerConnection: listener.maxRequestsPerConnection.value,
     socketKeepalive: listener.socketKeepalive.value,
   }
@@ -58,6 +60,7 @@ export function defaultRouteSettings(): RouteSettings {
     readTimeoutMs: settings.readTimeout.value,
     sendTimeoutMs: settings.sendTimeout.value,
     bodyTimeoutMs: settings.bodyTimeout.value,
+    maxStreamAgeMs: settings.maxStreamAge.value,
     maxBodyOctets: settings.maxBodySize.value,
     retry: {
       conditions: [...settings.retryOn.value],
@@ -105,6 +108,7 @@ export function defaultCluster(name: string): ClusterConfig {
     idleTimeoutMs: cluster.idleTimeout.value,
     maxConnectionAgeMs: cluster.maxConnectionAge.value,
     maxRequestsPerConnection: cluster.maxRequestsPerConnection.value,
+    drainGraceMs: cluster.drainGrace.value,
     keepalive: { intervalMs: cluster.keepaliveInterval.value, timeoutMs: cluster.keepaliveTimeout.value },
   }
 }

@@ -36,6 +36,10 @@ export interface ListenerConfig {
   headerTimeoutMs: number | null
   /** A connection without streams is closed after it. nginx: `keepalive_timeout`. */
   idleConnectionTimeoutMs: number | null
+  /** At this age, give or take a fifth, the connection gets GOAWAY; its streams go on. */
+  maxConnectionAgeMs: number | null
+  /** How long after that GOAWAY until the streams that are left end with UNAVAILABLE. */
+  maxConnectionAgeGraceMs: number | null
   /** After so many requests the connection gets GOAWAY. nginx: `keepalive_requests`. */
   maxRequestsPerConnection: number | null
   socketKeepalive: boolean
@@ -120,6 +124,8 @@ export interface RouteSettings {
   sendTimeoutMs: number | null
   /** Longest silence of the downstream before its half-close. nginx: `client_body_timeout`. */
   bodyTimeoutMs: number | null
+  /** Older streams end with UNAVAILABLE, so that they come again elsewhere; give or take a fifth. */
+  maxStreamAgeMs: number | null
   /** Most DATA octets one request may carry in all. nginx: `client_max_body_size`. */
   maxBodyOctets: number | null
   retry: RetryConfig
@@ -214,6 +220,8 @@ export interface ClusterConfig {
   idleTimeoutMs: number | null
   maxConnectionAgeMs: number | null
   maxRequestsPerConnection: number | null
+  /** How long live streams may go on where an endpoint drains or has left; null: for as long as they like. */
+  drainGraceMs: number | null
   /** HTTP/2 PING to find dead peers. */
   keepalive: { intervalMs: number; timeoutMs: number }
 }

@@ -7,7 +7,7 @@ import type {
   VersionedConfig,
 } from "../balancer/thread/contract.ts"
 import type { Clock } from "../base/clock.ts"
-import { programFile } from "../base/program-file.ts"
+import { threadProgram } from "../base/program-file.ts"
 import type { Log } from "../log/logger.ts"
 
 /** A thread that died this soon is replaced no sooner, so that one that cannot live does not keep the machine busy. */
@@ -31,8 +31,9 @@ export interface ThreadWorker {
 
 /** A thread that waits for its `start`. `name`: what `top -H` shows. */
 export function makeWorker(name: string): ThreadWorker {
-  const program = programFile("../balancer/thread/data-thread.ts", import.meta.url)
-  return new Worker(program, { name, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_HEAP_MB } })
+  const { program, eval: isCode } = threadProgram("../balancer/thread/data-thread.ts", import.meta.url)
+  const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_HEAP_MB }
+  return new Worker(program, { name, eval: isCode, resourceLimits })
 }
 
 export interface DataThreadsOptions {

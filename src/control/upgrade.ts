@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { existsSync } from "node:fs"
+import { isSea } from "node:sea"
 import type { Clock } from "../base/clock.ts"
 import type { ListeningSocket } from "../net/listening-socket.ts"
 import { FIRST_FD, UPGRADE_VARIABLE, type UpgradeNotice } from "./inherited-sockets.ts"
@@ -25,7 +26,7 @@ export class Successor {
         origin: origin === "systemd" ? "systemd" : "predecessor",
       })),
     }
-    this.#child = spawn(programOf(process), [...process.execArgv, ...process.argv.slice(1)], {
+    this.#child = spawn(programOf(process), argumentsOf(process), {
       stdio: ["inherit", "inherit", "inherit", ...sockets.map(({ socket }) => socket.fd), "ipc"],
       env: { ...process.env, [UPGRADE_VARIABLE]: JSON.stringify(notice) },
     })
@@ -75,4 +76,9 @@ export function tellPredecessor(): void {
 /** As it was called, so that a symlink leads to the new version; Node knows its own binary by the path it was found at. */
 function programOf({ argv0, execPath }: { argv0: string; execPath: string }): string {
   return argv0.includes("/") && existsSync(argv0) ? argv0 : existsSync(execPath) ? execPath : argv0
+}
+
+/** With its own arguments; the single executable has its own path among them by itself. */
+function argumentsOf({ execArgv, argv }: { execArgv: string[]; argv: string[] }): string[] {
+  return [...execArgv, ...argv.slice(isSea() ? 2 : 1)]
 }

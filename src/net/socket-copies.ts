@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process"
-import { programFile } from "../base/program-file.ts"
+import { programArgument } from "../base/program-file.ts"
 import type { SocketHandle } from "./socket-handle.ts"
 
 /** A descriptor, and how many copies of it are wanted. */
@@ -21,7 +21,7 @@ export function copySockets(orders: readonly CopyOrder[]): Promise<number[][]> {
   let missing = orders.reduce((sum, { copies }) => sum + copies, 0)
   if (missing === 0) return Promise.resolve(made)
   return new Promise((resolve, reject) => {
-    const program = programFile("./copy-sockets.ts", import.meta.url)
+    const program = programArgument("./copy-sockets.ts", import.meta.url)
     const child = spawn(process.execPath, [program, ...orders.map(({ copies }) => String(copies))], {
       stdio: ["ignore", "ignore", "inherit", "ipc", ...orders.map(({ fd }) => fd)],
       // Options for this program, a profiler's for instance, are not for the child.

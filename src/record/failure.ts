@@ -21,6 +21,7 @@ export type FailureKind =
   | "headers_too_large"
   | "deadline"
   | "overload"
+  | "drained"
   | "shutdown"
 
 /** What the downstream is told: the one table from cause to status. Source: design of nginx's statuses, gRPC's codes. */
@@ -45,6 +46,7 @@ const statuses: Record<FailureKind, { grpc: number; http: number }> = {
   headers_too_large: { grpc: GrpcStatus.RESOURCE_EXHAUSTED, http: 431 },
   deadline: { grpc: GrpcStatus.DEADLINE_EXCEEDED, http: 504 },
   overload: { grpc: GrpcStatus.RESOURCE_EXHAUSTED, http: 503 },
+  drained: { grpc: GrpcStatus.UNAVAILABLE, http: 503 },
   shutdown: { grpc: GrpcStatus.UNAVAILABLE, http: 503 },
 }
 

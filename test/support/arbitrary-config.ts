@@ -100,6 +100,8 @@ const listener: fc.Arbitrary<ListenerConfig> = address.chain((where) =>
     maxConcurrentStreams: orNull(positive),
     headerTimeoutMs: orNull(positive),
     idleConnectionTimeoutMs: orNull(number),
+    maxConnectionAgeMs: orNull(positive),
+    maxConnectionAgeGraceMs: orNull(number),
     maxRequestsPerConnection: orNull(positive),
     socketKeepalive: fc.boolean(),
   }),
@@ -132,6 +134,7 @@ const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
       idleTimeoutMs: orNull(number),
       maxConnectionAgeMs: orNull(number),
       maxRequestsPerConnection: orNull(positive),
+      drainGraceMs: orNull(number),
       keepalive: fc.record({ intervalMs: positive, timeoutMs: positive }),
     },
   ),
@@ -165,6 +168,7 @@ const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
     readTimeoutMs: orNull(positive),
     sendTimeoutMs: orNull(positive),
     bodyTimeoutMs: orNull(positive),
+    maxStreamAgeMs: orNull(positive),
     maxBodyOctets: orNull(positive),
     retry: fc.record({
       conditions: fc.uniqueArray(fc.constantFrom("error", "timeout", "non_idempotent", "http_503"), {

@@ -104,10 +104,13 @@ class DataThread {
   }
 }
 
-const [start] = (await once(parentPort!, "message")) as [ThreadStart]
-try {
-  await new DataThread(start).start()
-} catch (error) {
-  tell({ kind: "cannot-start", reason: (error as Error).message })
-  process.exit()
-}
+// Not awaited here: the code of the single executable, a script, has no await at its top.
+void (async () => {
+  const [start] = (await once(parentPort!, "message")) as [ThreadStart]
+  try {
+    await new DataThread(start).start()
+  } catch (error) {
+    tell({ kind: "cannot-start", reason: (error as Error).message })
+    process.exit()
+  }
+})()

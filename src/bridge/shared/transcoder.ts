@@ -127,6 +127,10 @@ export abstract class Transcoder implements DownstreamStream, StreamOwner {
     return this.call.endpointAddress
   }
 
+  get paced() {
+    return this.call.paced
+  }
+
   get bufferedOctets(): number {
     return this.call.bufferedOctets + this.held.octets
   }

@@ -245,6 +245,7 @@ describe("limits", () => {
     ["grpc_send_timeout 1m;", { sendTimeoutMs: 60_000 }],
     ["grpc_connect_timeout 500ms;", { connectTimeoutMs: 500 }],
     ["client_body_timeout 60;", { bodyTimeoutMs: 60_000 }],
+    ["grpc_max_stream_age 1h;", { maxStreamAgeMs: 3_600_000 }],
     ["client_max_body_size 1m;", { maxBodyOctets: 1_048_576 }],
     ["client_max_body_size 0;", { maxBodyOctets: null }],
     [
@@ -294,13 +295,18 @@ describe("limits", () => {
   test("of a connection are those of the address's default server", () => {
     const config = configOf(`
       server { listen 80; keepalive_timeout 10s; client_header_timeout 1s; }
-      server { listen 80 default_server; keepalive_timeout 20s 30s; keepalive_requests 5; http2_max_concurrent_streams 7; }`)
+      server {
+        listen 80 default_server; keepalive_timeout 20s 30s; keepalive_requests 5; http2_max_concurrent_streams 7;
+        grpc_max_connection_age 1h; grpc_max_connection_age_grace 0;
+      }`)
     expect(config.listeners).toMatchObject([
       {
         idleConnectionTimeoutMs: 20_000,
         maxRequestsPerConnection: 5,
         maxConcurrentStreams: 7,
         headerTimeoutMs: 10_000,
+        maxConnectionAgeMs: 3_600_000,
+        maxConnectionAgeGraceMs: 0,
       },
     ])
   })

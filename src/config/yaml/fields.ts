@@ -223,6 +223,7 @@ export const settingsFields: Fields<RouteSettings> = [
   field("readTimeout", "readTimeoutMs", durationOrNone),
   field("sendTimeout", "sendTimeoutMs", durationOrNone),
   field("bodyTimeout", "bodyTimeoutMs", durationOrNone),
+  field("maxStreamAge", "maxStreamAgeMs", durationOrNone),
   field("maxBodySize", "maxBodyOctets", sizeOrNone),
   field("retry", "retry", retry),
   field("setHeaders", "setHeaders", setHeaders),
@@ -274,6 +275,7 @@ export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
     field("idleTimeout", "idleTimeoutMs", durationOrNone),
     field("maxConnectionAge", "maxConnectionAgeMs", durationOrNone),
     field("maxRequestsPerConnection", "maxRequestsPerConnection", countOrNone),
+    field("drainGrace", "drainGraceMs", durationOrNone),
     field("keepalive", "keepalive", nested(keepalive, base.keepalive)),
   ]
 }
@@ -323,6 +325,8 @@ export const listenerFields: Fields<ListenerConfig> = [
   field("maxConcurrentStreams", "maxConcurrentStreams", countOrNone),
   field("headerTimeout", "headerTimeoutMs", durationOrNone),
   field("idleTimeout", "idleConnectionTimeoutMs", durationOrNone),
+  field("maxConnectionAge", "maxConnectionAgeMs", durationOrNone),
+  field("maxConnectionAgeGrace", "maxConnectionAgeGraceMs", durationOrNone),
   field("maxRequestsPerConnection", "maxRequestsPerConnection", countOrNone),
   field("socketKeepalive", "socketKeepalive", same()),
 ]

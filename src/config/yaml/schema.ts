@@ -162,6 +162,11 @@ const settingsShape = {
   bodyTimeout: someDurationOrNone
     .optional()
     .describe(says("Longest silence of a client that has not finished.", defaults.settings.bodyTimeout)),
+  maxStreamAge: someDurationOrNone
+    .optional()
+    .describe(
+      says("Older streams end with UNAVAILABLE; give or take a fifth.", defaults.settings.maxStreamAge),
+    ),
   maxBodySize: someSizeOrNone
     .optional()
     .describe(says("Most octets of one request, all messages together.", defaults.settings.maxBodySize)),
@@ -340,6 +345,16 @@ const listenerObject = z
     idleTimeout: durationOrNone
       .optional()
       .describe(says("A connection without streams is closed after it.", defaults.listener.idleTimeout)),
+    maxConnectionAge: someDurationOrNone
+      .optional()
+      .describe(
+        says("Then GOAWAY; its streams go on. Give or take a fifth.", defaults.listener.maxConnectionAge),
+      ),
+    maxConnectionAgeGrace: durationOrNone
+      .optional()
+      .describe(
+        says("After that GOAWAY: then streams that are left end.", defaults.listener.maxConnectionAgeGrace),
+      ),
     maxRequestsPerConnection: countOrNone()
       .optional()
       .describe(says("Then GOAWAY.", defaults.listener.maxRequestsPerConnection)),
@@ -391,6 +406,11 @@ const clusterShape = {
   maxRequestsPerConnection: countOrNone()
     .optional()
     .describe(says("", defaults.cluster.maxRequestsPerConnection)),
+  drainGrace: durationOrNone
+    .optional()
+    .describe(
+      says("For streams of an endpoint that drains or has left; then they end.", defaults.cluster.drainGrace),
+    ),
   keepalive: z
     .strictObject({
       interval: someDuration.optional().describe(says("", defaults.cluster.keepaliveInterval)),

@@ -1,5 +1,5 @@
 import type { PhaseContext } from "../route/phase.ts"
-import type { LegContext } from "./leg.ts"
+import type { LegContext } from "./leg-context.ts"
 import type { ReplayContext } from "./replay-buffer.ts"
 import type { ReportContext } from "./report.ts"
 

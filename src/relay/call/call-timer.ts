@@ -1,7 +1,9 @@
 import type { Clock } from "../../base/clock.ts"
+import type { Random } from "../../base/random.ts"
 import type { Deadline, TimerWheel } from "../../base/timer-wheel.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { StreamRecord } from "../../record/record.ts"
+import { jittered, type PacedStream, type Pacer } from "../pacing/pacer.ts"
 import type { Route } from "../route/route.ts"
 import { StreamTimeouts, type TimedSide } from "./stream-timeouts.ts"
 
@@ -16,9 +18,21 @@ export interface TimedCall {
 export interface TimerContext {
   readonly clock: Clock
   readonly deadlines: TimerWheel
+  readonly pacer: Pacer
+  readonly env: { readonly random: Random }
 }
 
-/** The one timer of a call: for its own deadline or a timeout of its route, whichever is due first. */
+/** The leg that serves the call now. */
+export interface TimedLeg extends PacedStream {
+  readonly address: string
+  /** Null once it is over. */
+  readonly upstream: TimedSide | null
+}
+
+/** A stream that is past its age and still there, for want of a turn or since it was moved, is looked at again. */
+const AGED_AGAIN_MS = 10_000
+
+/** The one timer of a call: for its own deadline, a timeout of its route or its age, whichever is due first. */
 export class CallTimer implements Deadline {
   slot = -1
   dueTick = 0
@@ -28,15 +42,26 @@ export class CallTimer implements Deadline {
   readonly timeouts: StreamTimeouts | null
   readonly #context: TimerContext
   readonly #call: TimedCall
+  readonly #maxAgeMs: number | null
+  /** When it is as old as a stream of its route may be, or was looked at again. */
+  #agedMs = NEVER
 
-  constructor(context: TimerContext, call: TimedCall, timeouts: StreamTimeouts | null) {
+  constructor(
+    context: TimerContext,
+    call: TimedCall,
+    timeouts: StreamTimeouts | null,
+    maxAgeMs: number | null,
+  ) {
     this.#context = context
     this.#call = call
     this.timeouts = timeouts
+    this.#maxAgeMs = maxAgeMs
+    if (maxAgeMs !== null) this.#agedMs = call.record.startMs + jittered(maxAgeMs, context.env.random())
   }
 
   arm(): void {
-    const dueMs = Math.min(this.#call.record.deadlineMs || NEVER, this.timeouts?.dueMs ?? NEVER)
+    const { deadlineMs } = this.#call.record
+    const dueMs = Math.min(deadlineMs || NEVER, this.timeouts?.dueMs ?? NEVER, this.#agedMs)
     if (dueMs !== NEVER) this.#context.deadlines.set(this, Math.max(0, dueMs - this.#nowMs()))
   }
 
@@ -48,13 +73,21 @@ export class CallTimer implements Deadline {
     this.#call.onTimer()
   }
 
-  /** What has run out, if anything has. `address` is the endpoint's. */
-  check(upstream: TimedSide | null, downstream: TimedSide, address: string): Failure | null {
+  /** What has run out, if anything has. Of a stream that is too old no more than its turn to end has come. */
+  check(leg: TimedLeg, downstream: TimedSide): Failure | null {
     const nowMs = this.#nowMs()
     const { deadlineMs } = this.#call.record
     if (deadlineMs > 0 && nowMs >= deadlineMs) return deadlinePassed(this.#call.record)
-    const timeout = this.timeouts === null ? null : this.timeouts.check(nowMs, upstream, downstream)
-    return timeout === null ? null : failure(timeout, this.timeouts!.message(timeout, address))
+    const timeout = this.timeouts === null ? null : this.timeouts.check(nowMs, leg.upstream, downstream)
+    if (timeout !== null) return failure(timeout, this.timeouts!.message(timeout, leg.address))
+    if (nowMs >= this.#agedMs) this.#aged(leg, nowMs)
+    return null
+  }
+
+  #aged(leg: TimedLeg, nowMs: number): void {
+    this.#agedMs = nowMs + AGED_AGAIN_MS
+    const what = failure("drained", `the stream is as old as streams may get here (${this.#maxAgeMs} ms)`)
+    if (leg.upstream !== null) this.#context.pacer.add(leg, { what, isWithdrawn: false })
   }
 
   /** Whole milliseconds: a fraction would cost an object wherever it is kept. */
@@ -79,7 +112,8 @@ export function deadlinePassed({ startMs, deadlineMs }: StreamRecord): Failure {
 /** Null where nothing can run out. */
 export function makeCallTimer(context: TimerContext, call: TimedCall, route: Route): CallTimer | null {
   const { hasStreamTimeouts, settings } = route
-  if (!hasStreamTimeouts && call.record.deadlineMs === 0) return null
+  const { maxStreamAgeMs } = settings
+  if (!hasStreamTimeouts && call.record.deadlineMs === 0 && maxStreamAgeMs === null) return null
   const timeouts = hasStreamTimeouts ? new StreamTimeouts(settings, call.record.startMs) : null
-  return new CallTimer(context, call, timeouts)
+  return new CallTimer(context, call, timeouts, maxStreamAgeMs)
 }

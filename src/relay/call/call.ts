@@ -240,7 +240,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
 
   onTimer(): void {
     const leg = this.#leg!
-    const what = this.#timer!.check(leg.upstream, this.downstream, leg.address)
+    const what = this.#timer!.check(leg, this.downstream)
     if (what === null) return this.#timer!.arm()
     if (what.kind !== "read_timeout" && what.kind !== "send_timeout") return this.fail(what)
     // As nginx has it, another endpoint may be asked, and this one is blamed, as long as no answer has begun.
@@ -291,6 +291,10 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
 
   get endpointAddress(): string {
     return this.#leg?.address ?? ""
+  }
+
+  get paced(): Leg | null {
+    return this.#leg?.isOver === false ? this.#leg : null
   }
 
   get bufferedOctets(): number {

@@ -1,7 +1,5 @@
-import type { Clock } from "../../base/clock.ts"
-import { type Counters, counterIds } from "../../base/counters.ts"
-import type { Limits } from "../../base/limits.ts"
-import { type Deadline, makeDeadline, type TimerWheel } from "../../base/timer-wheel.ts"
+import { counterIds } from "../../base/counters.ts"
+import { type Deadline, makeDeadline } from "../../base/timer-wheel.ts"
 import type { Cluster } from "../../cluster/cluster.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import type { Pool, Waiter } from "../../cluster/pool.ts"
@@ -12,10 +10,12 @@ import type { ResponseHead } from "../../http2/message-head.ts"
 import type { Failure } from "../../record/failure.ts"
 import type { AttemptRecord, StreamRecord } from "../../record/record.ts"
 import { type Served, YOUNG_CALL_MS } from "../overload/cut-calls.ts"
+import type { TurnReason } from "../pacing/pacer.ts"
 import type { Route } from "../route/route.ts"
 import type { LegConnection, UpstreamStream } from "../upstream/leg-connection.ts"
 import type { UpstreamStreamOwner } from "../upstream/stream-owner.ts"
 import { deadlinePassed, isAtDeadline } from "./call-timer.ts"
+import type { LegContext } from "./leg-context.ts"
 import {
   COMPLETE,
   faultOf,
@@ -28,13 +28,6 @@ import {
   statusOf,
 } from "./leg-end.ts"
 import { type DownstreamStream, isOver } from "./stream-owner.ts"
-
-export interface LegContext {
-  readonly clock: Clock
-  readonly limits: Limits
-  readonly counters: Counters
-  readonly deadlines: TimerWheel
-}
 
 /** The call that a leg serves. Each event names its leg: a call listens to its present one only. */
 export interface LegOwner {
@@ -53,6 +46,7 @@ export interface LegOwner {
   onLegSent(leg: Leg, octets: number): void
   /** The leg ended by itself, and holds nothing any more. May come before `begin` returns. */
   onLegEnd(leg: Leg, end: LegEnd): void
+  fail(what: Failure): void
   shed(what: Failure): void
 }
 
@@ -230,6 +224,7 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
   end(end: LegEnd): void {
     if (this.#ending !== null) return
     this.#ending = end
+    this.#owner.context.pacer.forget(this)
     this.endMs = this.#nowMs()
     this.status ||= statusOf(end)
     this.endpoint.closeStream()
@@ -280,6 +275,22 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
   get record(): StreamRecord {
     return this.#owner.record
   }
+
+  // ---- PacedStream ----------------------------------------------------------------------------------------------
+
+  get paceClient(): object {
+    return this.record.connection
+  }
+
+  get paceEndpoint(): object {
+    return this.endpoint
+  }
+
+  onTurn({ what }: TurnReason): void {
+    if (!this.isOver) this.#owner.fail(what)
+  }
+
+  // ---- BufferingStream ------------------------------------------------------------------------------------------
 
   get endpointAddress(): string {
     return this.address

@@ -7,6 +7,7 @@ import type { OnOctets } from "../../net/shared-read.ts"
 import { readShared } from "../../net/shared-read.ts"
 import type { ConnectionRecord, TlsInfo } from "../../record/record.ts"
 import type { ClientConnection } from "./client-connection.ts"
+import { ConnectionAges } from "./connection-ages.ts"
 import { DownstreamConnection, type DownstreamOptions } from "./downstream.ts"
 import type { DownstreamContext } from "./downstream-context.ts"
 import type { OpenListener } from "./listener-view.ts"
@@ -35,6 +36,7 @@ export class Clients {
   /** Listeners that are gone. Handshakes may have begun there. */
   readonly #gone = new WeakSet<OpenListener>()
   readonly #options: ClientsOptions
+  readonly #ages: ConnectionAges
   /** Sockets that are open and where each comes from; then how many there are of each address. */
   readonly #sockets = new Map<Socket, string>()
   readonly #byAddress = new Map<string, number>()
@@ -47,12 +49,14 @@ export class Clients {
 
   constructor(options: ClientsOptions) {
     this.#options = options
+    this.#ages = new ConnectionAges(options.context)
     const forget = (socket: Socket): void => this.#forget(socket)
     this.#onSocketClosed = function onSocketClosed() {
       forget(this)
     }
     this.#onClosed = (connection) => {
       this.connections.delete(connection)
+      this.#ages.closed(connection.record)
       options.onDisconnect(connection.record)
     }
     this.#onReplaced = (before, next) => {
@@ -69,6 +73,12 @@ export class Clients {
   /** Accepts no socket any more; clients whose handshake goes on are let go once it is done. */
   close(): void {
     this.#isClosed = true
+  }
+
+  /** Once a second. */
+  tick(nowMs: number): void {
+    for (const connection of this.connections) connection.tick(nowMs)
+    this.#ages.tick(this.connections, nowMs)
   }
 
   /** Lets the clients of a listener go: they are told to go elsewhere, and their streams to their end. */
@@ -164,6 +174,7 @@ export class Clients {
     const record = connectionRecord(this.#options.nextConnectionId(), listener.config, socket, tls)
     const connection = this.#openConnection(listener, record, link, protocol)
     this.connections.add(connection)
+    this.#ages.opened(record, listener.config, this.#options.context.clock.now())
     this.#options.onConnect(record)
     if (this.#isClosed || this.#gone.has(listener)) connection.drain()
     return link

@@ -2,9 +2,10 @@ import type { StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { ResponseHead } from "../../http2/message-head.ts"
 import type { BufferingStream } from "../overload/reset-largest.ts"
+import type { PacedStream } from "../pacing/pacer.ts"
 
 /** What a connection tells of a stream that was opened on it. */
-export interface UpstreamStreamOwner extends BufferingStream {
+export interface UpstreamStreamOwner extends BufferingStream, PacedStream {
   onInformational(head: ResponseHead): void
   onResponse(head: ResponseHead, endStream: boolean): void
   /** Octets are valid during the call only. Give credit for them by the stream's `consume`. */

@@ -86,6 +86,14 @@ export class UpstreamConnection
 
   // ---- PooledConnection ---------------------------------------------------------------------------------------
 
+  get clusterName(): string {
+    return this.#cluster.name
+  }
+
+  get pacedStreams(): UpstreamStreamOwner[] {
+    return this.http2.streams.values().flatMap(({ owner }) => owner ?? [])
+  }
+
   get isReady(): boolean {
     return this.http2.isReady
   }

@@ -79,6 +79,9 @@ export class Listeners {
     listener.headerTimeoutMs =
       writtenTimeout(report, scope, "client_header_timeout") ?? listener.headerTimeoutMs
     adaptKeepalive(scope, listener)
+    listener.maxConnectionAgeMs = writtenTimeout(report, scope, "grpc_max_connection_age")
+    const grace = scope.one("grpc_max_connection_age_grace")
+    if (grace !== null) listener.maxConnectionAgeGraceMs = readTimeMs(grace.args[0]!.text)
     const streams = scope.one("http2_max_concurrent_streams")
     if (streams !== null) listener.maxConcurrentStreams = readNumber(streams.args[0]!.text)
     const http2 = options.http2 || servers.some((server) => server.scope.one("http2")?.args[0]?.text === "on")

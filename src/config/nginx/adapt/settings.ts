@@ -32,6 +32,7 @@ export function adaptSettings(
   settings.readTimeoutMs = writtenTimeout(report, scope, "grpc_read_timeout")
   settings.sendTimeoutMs = writtenTimeout(report, scope, "grpc_send_timeout")
   settings.bodyTimeoutMs = writtenTimeout(report, scope, "client_body_timeout")
+  settings.maxStreamAgeMs = writtenTimeout(report, scope, "grpc_max_stream_age")
   const body = scope.one("client_max_body_size")
   if (body !== null) settings.maxBodyOctets = readOffset(body.args[0]!.text) || null
   adaptRetry(report, scope, settings)

@@ -32,6 +32,8 @@ export function adaptUpstream(adapter: Adapter, directive: Directive): void {
     report.error(directive.name.span, `no servers in upstream "${name.text}": all are backup`)
   }
   if (scope.own("least_conn").length > 0) cluster.policy = "least_streams"
+  const grace = scope.one("grpc_drain_grace")
+  if (grace !== null) cluster.drainGraceMs = readTimeMs(grace.args[0]!.text)
   adaptConnections(adapter, scope, cluster)
 }
 
@@ -84,8 +86,8 @@ function whatIsWrong(text: string): string | null {
   return null
 }
 
-const PARAMETERS = ["weight=", "max_conns=", "max_fails=", "fail_timeout=", "backup", "down"]
-const NOT_YET = /^(resolve|service=.+|drain|slow_start=.+|route=.+)$/
+const PARAMETERS = ["weight=", "max_conns=", "max_fails=", "fail_timeout=", "backup", "down", "drain"]
+const NOT_YET = /^(resolve|service=.+|slow_start=.+|route=.+)$/
 
 function adaptParameter(
   adapter: Adapter,
@@ -117,7 +119,7 @@ function adaptParameter(
     }
   }
   if (word.text === "backup") endpoint.backup = true
-  else if (word.text === "down") endpoint.down = true
+  else if (word.text === "down" || word.text === "drain") endpoint.down = true
   else if (NOT_YET.test(word.text)) {
     adapter.report.error(word.span, `parameter "${word.text}" is not supported yet`)
     return false

@@ -58,7 +58,7 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   [
     "server",
     "U 1+*",
-    "an endpoint: `weight`, `max_fails`, `fail_timeout`, `max_conns` (streams), `backup`, `down`",
+    "an endpoint: `weight`, `max_fails`, `fail_timeout`, `max_conns` (streams), `backup`, `down`, and `drain`, which is the same: no new streams, live ones go on",
   ],
   ["least_conn", "U 0*", "fewest streams open, by weight"],
   ["keepalive", "U 1-2", "idle connections kept"],

@@ -1,4 +1,4 @@
-/** Sluice's own: what browsers may speak. Shapes as in `honoured.ts`; nginx knows none of these. */
+/** Sluice's own: what browsers may speak, and how old streams and connections get. Shapes as in `honoured.ts`; nginx knows none of these. */
 export const OWN: [name: string, shape: string, does: string][] = [
   ["grpc_web", "HSL flag", "Sluice's own: gRPC-Web, binary and text, is translated to gRPC"],
   ["grpc_connect", "HSL flag", "Sluice's own: Connect, unary and streaming, is translated to gRPC"],
@@ -29,5 +29,25 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "grpc_message_max_size",
     "HSL offset",
     "Sluice's own: largest message of a WebSocket, of Connect or of JSON, from 1k; 4m unless written",
+  ],
+  [
+    "grpc_drain_grace",
+    "U time",
+    "Sluice's own: how long live streams may go on where a server drains or is gone; without end unless written",
+  ],
+  [
+    "grpc_max_stream_age",
+    "HSL time",
+    "Sluice's own: streams that are older, give or take a fifth, end with UNAVAILABLE, one after the other",
+  ],
+  [
+    "grpc_max_connection_age",
+    "HS time",
+    "Sluice's own: at this age, give or take a fifth, a client's connection gets GOAWAY; of the address's default server",
+  ],
+  [
+    "grpc_max_connection_age_grace",
+    "HS time",
+    "Sluice's own: how long after that its streams may go on; without end unless written",
   ],
 ]
