@@ -9,7 +9,7 @@ import { JsonToBinary } from "../json/json-to-binary.ts"
 import type { MethodTypes } from "../json/method-types.ts"
 import { failureOf } from "../json/reflection.ts"
 import { ValueCounter } from "../json/value-counter.ts"
-import { guarded } from "../shared/guarded.ts"
+import { guarded } from "../../log/guarded.ts"
 import { HeldBody } from "../shared/held-body.ts"
 import { HttpTranscoder, type HttpTranscoderOptions } from "../shared/http-transcoder.ts"
 import {

@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server } from "node:http"
 import type { Duplex } from "node:stream"
+import { guarded } from "../../log/guarded.ts"
 import { Call } from "../../relay/call/call.ts"
 import type { CallContext } from "../../relay/call/call-context.ts"
 import type { DownstreamOptions } from "../../relay/downstream/downstream.ts"
-import { guarded } from "../shared/guarded.ts"
 import { Http1Connection } from "./connection.ts"
 
 /** Takes a connection over whose client asks for another protocol. `rest`: octets that came behind the head. */
