@@ -36,7 +36,8 @@ const { values } = parseArgs({
 const names = readdirSync(SHAPES)
   .filter((name) => name.endsWith(".conf"))
   .filter((name) => values.only?.some((part) => name.startsWith(part)) ?? true)
-const authority = await Certificate.root("CN=nginx-diff", { names: ["s1.example.com", "localhost", "127.0.0.1"] })
+const root = await Certificate.root("CN=nginx-diff")
+const certificate = await root.issue({ names: ["s1.example.com", "localhost", "127.0.0.1"] })
 const results: Result[] = []
 for (const name of names) results.push(await compareShape(name))
 report(results)
@@ -44,7 +45,7 @@ process.exit(results.every(({ problem, unnamed }) => problem === null && unnamed
 
 async function compareShape(name: string): Promise<Result> {
   const directory = mkdtempSync(join(tmpdir(), "nginx-diff-"))
-  const stubs = new Stubs({ cert: authority.pem, key: authority.key })
+  const stubs = new Stubs({ cert: certificate.pem, key: certificate.key })
   try {
     prepareDirectory(directory)
     const text = readFileSync(join(SHAPES, name), "utf8")
@@ -62,8 +63,8 @@ async function compareShape(name: string): Promise<Result> {
 
 function prepareDirectory(directory: string): void {
   for (const inner of ["certs", "logs", "html", "tmp"]) mkdirSync(join(directory, inner))
-  writeFileSync(join(directory, "certs/a.pem"), authority.pem)
-  writeFileSync(join(directory, "certs/a.key"), authority.key)
+  writeFileSync(join(directory, "certs/a.pem"), certificate.pem)
+  writeFileSync(join(directory, "certs/a.key"), certificate.key)
   writeFileSync(join(directory, "certs/users"), "user:{PLAIN}pass\n")
   writeFileSync(join(directory, "html/index.html"), "<p>index</p>\n")
   writeFileSync(join(directory, "html/50x.html"), "<p>50x</p>\n")

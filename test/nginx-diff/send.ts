@@ -16,7 +16,7 @@ export interface Answer {
   readonly body: string
 }
 
-const ANSWER_MS = 4000
+const ANSWER_MS = 2500
 
 export async function send(probe: Probe): Promise<Answer> {
   const socket = await open(probe.listen, probe)

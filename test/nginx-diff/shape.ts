@@ -244,7 +244,7 @@ export function forNginx({ directives, rewritten }: Shape, directory: string): s
       ]
     })
   }
-  const main = `daemon off; master_process off; pid ${directory}/nginx.pid; error_log ${directory}/error.log notice;\n`
+  const main = `daemon off; pid ${directory}/nginx.pid; error_log ${directory}/error.log notice;\n`
   return main + print(rewrite(directives, "main"))
 }
 
