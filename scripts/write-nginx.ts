@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import type { DirectiveSpec, Verdict } from "../src/config/nginx/directives/spec.ts"
 import { allSpecs } from "../src/config/nginx/directives/table.ts"
-import { VARIABLES } from "../src/config/nginx/variables.ts"
+import { variableNames } from "../src/record/variables.ts"
 import { wrapProse } from "./wrap-prose.ts"
 
 const START = /(<!-- tables: [^\n]*-->\n).*(<!-- end of tables -->)/s
@@ -26,7 +26,9 @@ function tables(): string {
         ]),
     ]),
     "",
-    `Variables: ${[...VARIABLES].map((name) => `\`$${name.endsWith("_") ? `${name}*` : name}\``).join(" ")}.`,
+    `Variables: ${variableNames()
+      .map((name) => `\`$${name.endsWith("_") ? `${name}*` : name}\``)
+      .join(" ")}.`,
     "",
     "## Not supported yet",
     "",

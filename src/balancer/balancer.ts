@@ -11,6 +11,9 @@ import { VERSION } from "../base/version.ts"
 import { Bridges } from "../bridge/bridges.ts"
 import { checkDescriptorSets } from "../bridge/json/check-descriptor-sets.ts"
 import { Cluster } from "../cluster/cluster.ts"
+import { ClusterStates } from "../cluster/cluster-states.ts"
+import { Slots } from "../cluster/slots.ts"
+import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type {
   AccessLogConfig,
   ClusterConfig,
@@ -19,6 +22,7 @@ import type {
   RouteSettings,
   UpstreamTlsConfig,
 } from "../config/model.ts"
+import { namesSet } from "../config/set-names.ts"
 import { BufferBudget } from "../http2/buffer-budget.ts"
 import { releaseIdleSlabs } from "../http2/segments.ts"
 import { type AccessLog, AccessLogs } from "../log/access-log.ts"
@@ -30,7 +34,10 @@ import type { Listening } from "../net/listen.ts"
 import { type Network, systemNetwork } from "../net/network.ts"
 import type { TlsListener } from "../net/tls-listener.ts"
 import { type TlsPlan, TlsStore } from "../net/tls-store.ts"
+import { makeVariableTable } from "../record/declared/declared.ts"
 import type { ConnectionRecord, StreamRecord } from "../record/record.ts"
+import { templatesOf } from "../record/template.ts"
+import type { VariableTable } from "../record/variable-table.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
 import type { CallContext } from "../relay/call/call-context.ts"
 import { ReplayRing } from "../relay/call/replay-ring.ts"
@@ -40,13 +47,15 @@ import { Admission } from "../relay/overload/admission.ts"
 import { CutCalls } from "../relay/overload/cut-calls.ts"
 import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
 import { Pacer } from "../relay/pacing/pacer.ts"
-import { compileRoute, type Route } from "../relay/route/route.ts"
+import { compileRoute } from "../relay/route/compile.ts"
+import type { Route } from "../relay/route/route.ts"
 import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
 import { Drains } from "../relay/upstream/drains.ts"
 import type { LegConnection } from "../relay/upstream/leg-connection.ts"
 import type { UpstreamContext } from "../relay/upstream/upstream-context.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
 import { endpointChanges } from "./left-endpoints.ts"
+import { logChange } from "./log-change.ts"
 import { type Numbers, OwnNumbers } from "./numbers.ts"
 import { type BalancerSnapshot, describe, type OpenAddress } from "./status.ts"
 
@@ -78,6 +87,13 @@ interface Accepting extends OpenListener {
   listening: Listening | null
 }
 
+/** What a control side gives to a data plane that it has. */
+export interface Plane {
+  numbers: Numbers
+  /** Of all clusters of the configuration. */
+  state: ClusterState
+}
+
 type Clusters = ReadonlyMap<string, Cluster<LegConnection>>
 
 /** A configuration that is compiled and whose new listeners are open. One of the two is to be called, once. */
@@ -104,6 +120,8 @@ interface Live {
 export class Balancer extends EventEmitter<BalancerEvents> {
   readonly counters: Counters
   readonly limits: Limits
+  /** What is said of endpoints while it runs. Null in a data thread: there the control side has it, and tells `apply`. */
+  readonly states: ClusterStates | null
   readonly #numbers: Numbers
   readonly #clock: CachedClock
   readonly #log: Log
@@ -135,8 +153,9 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   #reloading: Promise<void> = Promise.resolve()
 
   /** `config` has been checked. Errors: throws when an access log or a certificate cannot be opened or a limit is out of range. */
-  constructor(config: Config, options: BalancerOptions = {}, numbers: Numbers = new OwnNumbers()) {
+  constructor(config: Config, options: BalancerOptions = {}, plane: Plane | null = null) {
     super()
+    const numbers = plane?.numbers ?? new OwnNumbers()
     this.counters = numbers.counters
     this.#numbers = numbers
     const { limits, problems } = resolveLimits(config.limits)
@@ -212,8 +231,11 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       connections: () => this.#upstreams.connections,
     })
     new ResetLargestStreams(this.#context, () => this.#clients.connections)
-    this.#live = this.#compile(config, null)
+    this.states = plane === null ? this.#ownStates() : null
+    const prepared = this.states?.prepare(config.clusters)
+    this.#live = this.#compile(config, null, plane?.state ?? prepared!.state)
     this.#live.tls.commit()
+    prepared?.commit()
   }
 
   /** Opens every listener. Errors: one sentence that names the address; none stays open then. */
@@ -268,13 +290,22 @@ export class Balancer extends EventEmitter<BalancerEvents> {
 
   /**
    * The first half of a reload, for those who must know that it will do before it is done. One at a time, and not while
-   * `reload` is under way. Errors: as `reload`.
+   * `reload` is under way. `given`: the states of its clusters, where the control side has them. Errors: as `reload`.
    */
-  async prepare(config: Config): Promise<PreparedReload> {
+  async prepare(config: Config, given: ClusterState | null = null): Promise<PreparedReload> {
     this.#mustNotBeClosing()
-    const next = this.#compile(config, this.#live)
+    const own = given === null ? this.states!.prepare(config.clusters) : null
+    const state = given ?? own!.state
+    let next: Live
+    try {
+      next = this.#compile(config, this.#live, state)
+    } catch (error) {
+      own?.abandon()
+      throw error
+    }
     const opened: string[] = []
     const abandon = (): void => {
+      own?.abandon()
       for (const name of opened) this.#removeListener(name)
       for (const cluster of without(next.clusters, this.#live.clusters)) cluster.close()
       next.tls.abandon()
@@ -298,6 +329,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       if (this.#isClosing) abandon()
       this.#mustNotBeClosing()
       this.#commit(next)
+      for (const { name, endpoints } of state.clusters) this.apply(name, endpoints)
+      own?.commit()
     }
     return { commit, abandon }
   }
@@ -322,7 +355,26 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       open.router = next.routers.get(listener.name)!
       open.tls = next.tls.find(listener.name)
     }
-    this.#numbers.streams.retain(config.clusters)
+  }
+
+  /** Takes over what the control side says of a cluster's endpoints; live streams are not touched. */
+  apply(cluster: string, endpoints: readonly EndpointState[]): void {
+    this.#live.clusters.get(cluster)?.apply(endpoints)
+  }
+
+  #ownStates(): ClusterStates {
+    const { streams } = this.#numbers
+    return new ClusterStates({
+      slots: new Slots({
+        streamsOpen: (slot) => streams.countOf(slot).open,
+        acknowledged: () => Number.POSITIVE_INFINITY,
+        onNew() {},
+      }),
+      publish: ({ clusters }) => {
+        for (const { name, endpoints } of clusters) this.apply(name, endpoints)
+      },
+      onChange: (change) => logChange(this.#log, change),
+    })
   }
 
   /** A reload must not open again what `close` has closed. */
@@ -367,13 +419,16 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   // ---- Configuration ------------------------------------------------------------------------------------------
 
   /** Compiled and, with the clusters that did not change taken over, ready to go live. */
-  #compile(config: Config, before: Live | null): Live {
+  #compile(config: Config, before: Live | null, state: ClusterState): Live {
     checkDescriptorSets(config)
     const clusters = new Map<string, Cluster<LegConnection>>()
-    const kept = new Map(before?.config.clusters.map((cluster) => [cluster.name, JSON.stringify(cluster)]))
+    const texts = new Map(before?.config.clusters.map((cluster) => [cluster.name, JSON.stringify(cluster)]))
+    const endpoints = new Map(state.clusters.map((cluster) => [cluster.name, cluster.endpoints]))
     for (const cluster of config.clusters) {
-      const isSame = kept.get(cluster.name) === JSON.stringify(cluster)
-      clusters.set(cluster.name, isSame ? before!.clusters.get(cluster.name)! : this.#makeCluster(cluster))
+      const isSame = texts.get(cluster.name) === JSON.stringify(cluster)
+      const last = before?.clusters.get(cluster.name) ?? null
+      const next = isSame ? last! : this.#makeCluster(cluster, endpoints.get(cluster.name)!, last)
+      clusters.set(cluster.name, next)
     }
     const tls = this.#tls.plan()
     try {
@@ -388,10 +443,13 @@ export class Balancer extends EventEmitter<BalancerEvents> {
 
   #makeRouters(config: Config, clusters: Clusters, tls: TlsPlan): Map<string, Router<Route>> {
     const find = clusterFinder(clusters)
+    const stepsMax = this.limits.regexSteps
+    const table = makeVariableTable(config.variables, namesSet(config), { stepsMax })
+    const templateOf = templatesOf(table)
     const routers = new Map<string, Router<Route>>()
     const options: RouterOptions = {
-      stepsMax: this.limits.regexSteps,
-      onOverrun: ({ what, octets, stepsMax }) => {
+      stepsMax,
+      onOverrun: ({ what, octets }) => {
         this.counters.add(counterIds.regex_steps_exceeded)
         this.#log.warn("limit reached: regex_steps_exceeded", { of: what, octets, regexSteps: stepsMax })
       },
@@ -399,7 +457,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     for (const { name } of config.listeners) {
       const servers = config.servers.filter((server) => server.listeners.includes(name))
       if (servers.length === 0) throw new Error(`listener ${name} has no server`)
-      const openLog = (log: AccessLogConfig) => this.#openAccessLog(log)
+      const openLog = (log: AccessLogConfig) => this.#openAccessLog(log, table)
       const connectAs = (
         tlsConfig: UpstreamTlsConfig | null,
         { bindAddress, socketKeepalive }: RouteSettings,
@@ -407,30 +465,35 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         const over = tlsConfig === null ? null : tls.upstream(tlsConfig)
         return this.#upstreams.connector({ tls: over, bindAddress, socketKeepalive })
       }
-      const compile: RouteCompiler<Route> = (server, route) =>
-        compileRoute(server, route, find, openLog, connectAs)
+      const parts = { table, stepsMax, templateOf, findCluster: find, openLog, connectAs }
+      const compile: RouteCompiler<Route> = (server, route, host) => compileRoute(server, route, host, parts)
       routers.set(name, new Router(name, servers, compile, options))
     }
     return routers
   }
 
   /** Once opened it stays: streams that began before a reload still write to it when they end. */
-  #openAccessLog(config: AccessLogConfig): AccessLog {
-    const key = JSON.stringify(config)
-    const log = this.#accessLogsOpen.get(key) ?? this.#accessLogs.open(config)
+  #openAccessLog(config: AccessLogConfig, table: VariableTable): AccessLog {
+    const key = `${JSON.stringify(config)} ${table.id}`
+    const log = this.#accessLogsOpen.get(key) ?? this.#accessLogs.open(config, table)
     this.#accessLogsOpen.set(key, log)
     return log
   }
 
-  #makeCluster(config: ClusterConfig): Cluster<LegConnection> {
-    return new Cluster<LegConnection>(config, {
+  #makeCluster(
+    config: ClusterConfig,
+    endpoints: readonly EndpointState[],
+    before: Cluster<LegConnection> | null,
+  ): Cluster<LegConnection> {
+    return new Cluster<LegConnection>(config, endpoints, {
       clock: this.#clock,
       random: this.#env.random,
       limits: this.limits,
       log: this.#log,
       onLimit: (counter) => this.counters.add(counterIds[counter as keyof typeof counterIds]),
       connect: this.#upstreams.plain,
-      counts: this.#numbers.streams.countsOf(config),
+      counts: this.#numbers.streams,
+      before: before === null ? null : new Set([...before.endpoints].map(({ address }) => address)),
     })
   }
 

@@ -67,6 +67,9 @@ export const counterMeanings = {
   pick_queue_full: "a stream failed at once: too many were already waiting for an endpoint",
   pick_queue_timeout: "a stream waited too long for an endpoint",
   retry_budget_exhausted: "a stream was not retried because retries were too large a share of all",
+  retries_delayed: "a retry waited: its backend asked for that, or it was not the call's first",
+  retry_pushback_refused:
+    "a stream was not retried because its backend asked for that, or for a longer wait than there is time",
   upstream_resets_exceeded:
     "a connection to an endpoint was put out of use because so many of its streams were reset",
   endpoint_connections_exceeded: "a stream found every connection to its endpoint full, and no more allowed",
@@ -102,7 +105,7 @@ export const counterNames = Object.keys(counterMeanings) as CounterName[]
 const quiet: ReadonlySet<string> = new Set<CounterName>([
   ...(["abuse_peer_reset", "abuse_made_to_reset", "abuse_refused", "abuse_ping"] as const),
   ...(["abuse_settings", "header_mended", "trailers_cut", "upstream_resets_exceeded"] as const),
-  ...(["streams_paced"] as const),
+  ...(["streams_paced", "retries_delayed", "retry_pushback_refused"] as const),
 ])
 
 /** Whether a counter says that a limit was reached, which operators are told to watch the log for. */

@@ -4,12 +4,12 @@ import { defaultLimits } from "../base/limits.ts"
 import { parseAddress } from "../config/address.ts"
 import { defaultCluster, defaultEndpoint } from "../config/defaults.ts"
 import type { ClusterConfig } from "../config/model.ts"
-import { Cluster } from "./cluster.ts"
+import { Cluster, type ClusterContext } from "./cluster.ts"
 import type { Connector } from "./connectors.ts"
-import { OwnStreamCount, type StreamCount } from "./counts.ts"
+import { OwnStreamCounts, type StreamCounts } from "./counts.ts"
 import type { Endpoint } from "./endpoint.ts"
 import type { Pool, PooledConnection } from "./pool.ts"
-import type { EndpointState } from "./state.ts"
+import { configuredEndpoints, type EndpointState, layOver } from "./state.ts"
 
 class FakeConnection implements PooledConnection {
   streamsOpen = 0
@@ -33,17 +33,26 @@ class FakeConnection implements PooledConnection {
 const log = { info: () => {}, warn: () => {} }
 const address = { text: "127.0.0.1:1", host: "127.0.0.1", port: 1, unixPath: null }
 
+/** As the control side has it at the start. */
+function clusterAt(
+  config: ClusterConfig,
+  context: Omit<ClusterContext<FakeConnection>, "counts"> & { counts?: StreamCounts },
+): Cluster<FakeConnection> {
+  const endpoints = configuredEndpoints(config).map((known, slot) => layOver(known, slot, [], undefined))
+  return new Cluster<FakeConnection>(config, endpoints, { counts: new OwnStreamCounts(), ...context })
+}
+
 function clusterOf() {
   const made: FakeConnection[] = []
   const connect = (): FakeConnection => {
     made.push(new FakeConnection())
     return made.at(-1)!
   }
-  const cluster = new Cluster<FakeConnection>(
+  const cluster = clusterAt(
     { ...defaultCluster("test"), endpoints: [defaultEndpoint(address)] },
     { clock: new ManualClock(), random: () => 0.5, limits: defaultLimits, log, connect, onLimit: () => {} },
   )
-  const endpoint = cluster.snapshot.primary[0]!
+  const endpoint = cluster.snapshot.endpoints[0]!
   /** A connector of its own, as a route with TLS has. */
   const way: Connector<FakeConnection> = () => connect()
   /** A stream that began before takes a place and gives it back. */
@@ -93,7 +102,7 @@ describe("an endpoint where streams must wait for others to end", () => {
       connections.push(connection)
       return connection
     }
-    const cluster = new Cluster<FakeConnection>(
+    const cluster = clusterAt(
       {
         ...defaultCluster("test"),
         endpoints: [defaultEndpoint(address), defaultEndpoint(address)],
@@ -160,14 +169,14 @@ describe("an endpoint where streams must wait for others to end", () => {
 })
 
 /** Endpoints a, b, c … and connections that a test readies by hand. */
-function clusterWith(names: string, config: Partial<ClusterConfig> = {}, counts?: StreamCount[]) {
+function clusterWith(names: string, config: Partial<ClusterConfig> = {}, counts?: OwnStreamCounts) {
   const clock = new ManualClock()
   const said: string[] = []
   const made: { endpoint: string; pool: Pool<FakeConnection>; connection: FakeConnection }[] = []
   const say = (message: string, fields: Readonly<Record<string, string | number>>): void => {
     said.push(`${message}: ${String(fields.endpoint)[0]}`)
   }
-  const cluster = new Cluster<FakeConnection>(
+  const cluster = clusterAt(
     {
       ...defaultCluster("test"),
       endpoints: names.split("").map((name) => defaultEndpoint(parseAddress(`${name}:1`, null)!)),
@@ -271,10 +280,11 @@ describe("an endpoint that lost a connection with streams on it", () => {
 })
 
 test("an endpoint whose last place another thread took meanwhile is not on trial for it", () => {
-  const counts = [new OwnStreamCount(), new OwnStreamCount()]
+  const counts = new OwnStreamCounts()
   const { find, pick } = clusterWith("ab", {}, counts)
-  counts[0]!.tryAdd = () => false
-  Object.defineProperty(find("a"), "isFull", { get: () => counts[0]!.open++ > 0 })
+  const count = counts.countOf(0)
+  count.tryAdd = () => false
+  Object.defineProperty(find("a"), "isFull", { get: () => count.open++ > 0 })
   expect(pick()).toBe("b")
 })
 
@@ -290,9 +300,10 @@ describe("what the control side says", () => {
   const state = (name: string, change: Partial<EndpointState> = {}): EndpointState => ({
     slot: "abcdefgh".indexOf(name),
     address: `${name}:1`,
+    origin: "abcdefgh".indexOf(name),
     weight: 1,
     zone: null,
-    role: "primary",
+    priority: 0,
     health: "unknown",
     drain: false,
     ...change,
@@ -305,7 +316,7 @@ describe("what the control side says", () => {
     ["all unhealthy", [state("a", { health: "unhealthy" }), state("b", { health: "unhealthy" })], "ababab"],
     ["drained", [state("a", { drain: true }), state("b")], "bbbbbb"],
     ["all drained", [state("a", { drain: true }), state("b", { drain: true })], "------"],
-    ["a backup", [state("a", { role: "backup" }), state("b")], "bbbbbb"],
+    ["a backup", [state("a", { priority: 1 }), state("b")], "bbbbbb"],
     ["gone", [state("b")], "bbbbbb"],
     ["one more", [state("a"), state("b"), state("c")], "abcabc"],
     ["another in its slot", [state("a", { address: "d:1" }), state("b")], "dbdbdb"],
@@ -344,15 +355,6 @@ describe("what the control side says", () => {
     pool.wait({ waitTimeoutMs: 0, onLease: () => {}, onNoLease: () => {} })
     expect(pool.connections).toHaveLength(1)
     expect([...cluster.endpoints].map(({ address }) => address)).toEqual(["b:1"])
-  })
-
-  test("what was counted of the one in a slot is not counted of the next in it", () => {
-    const counts = [new OwnStreamCount(), new OwnStreamCount()]
-    const { cluster, find } = clusterWith("ab", {}, counts)
-    find("a").tryOpenStream()
-    expect(counts[0]!.open).toBe(1)
-    cluster.apply([state("d", { slot: 0 }), state("b")])
-    expect([find("d").streamsOpen, counts[0]!.open]).toEqual([0, 1])
   })
 
   test("health alone does not begin the turns of round robin anew", () => {

@@ -1,40 +1,38 @@
 import { parseAddress } from "../config/address.ts"
 import { defaultEndpoint } from "../config/defaults.ts"
-import type { ClusterConfig, Policy } from "../config/model.ts"
-import { Availability, type Epoch } from "./availability.ts"
+import type { ClusterConfig, EndpointConfig } from "../config/model.ts"
+import { Availability, type Epoch, taking } from "./availability.ts"
 import type { Connector } from "./connectors.ts"
-import type { StreamCount } from "./counts.ts"
+import type { StreamCounts } from "./counts.ts"
 import { Endpoint } from "./endpoint.ts"
 import { type OutcomeLog, Outcomes } from "./outcomes.ts"
-import { LeastStreams } from "./policies/least-streams.ts"
-import type { MakePicker, Picker, PickRequest } from "./policies/policy.ts"
-import { RoundRobin } from "./policies/round-robin.ts"
+import { makePolicy, type Policy } from "./policies/make-policy.ts"
+import type { Picker, PickRequest, PickSubject } from "./policies/policy.ts"
+import type { ResponseTimes } from "./policies/response-times.ts"
 import type { Pool, PooledConnection } from "./pool.ts"
 import { Pools, type PoolsContext } from "./pools.ts"
 import { RetryBudget } from "./retry-budget.ts"
-import { configuredEndpoints, type EndpointState } from "./state.ts"
+import { SlowStart } from "./slow-start.ts"
+import type { EndpointState } from "./state.ts"
 
-const policies: Record<Policy, MakePicker> = {
-  round_robin: (endpoints) => new RoundRobin(endpoints),
-  least_streams: (endpoints) => new LeastStreams(endpoints),
-}
+/** A stream of which nothing is known: its keys are empty. */
+const NO_SUBJECT: PickSubject = { render: () => "" }
 
 /** An ejected endpoint is connected to for as long after the last pick, to find out whether it is back. */
 const DEMAND_MS = 10_000
 
 export interface ClusterContext<C extends PooledConnection> extends PoolsContext<C> {
   log: OutcomeLog
-  /** Where streams are counted, for each endpoint in the configuration's order. Default: by the cluster itself. */
-  counts?: readonly StreamCount[]
+  counts: StreamCounts
+  /** Addresses that the cluster had before a reload: others have just joined. Null: there was none of this name. */
+  before?: ReadonlySet<string> | null
 }
 
-/** One immutable picture of a cluster, read once per stream and swapped whole: which endpoints there are, in what roles. */
+/** One immutable picture of a cluster, read once per stream and swapped whole: which endpoints there are, in what order. */
 export interface Snapshot {
-  readonly primary: readonly Endpoint[]
-  /** Used when no primary endpoint can be. nginx: `backup`. */
-  readonly backup: readonly Endpoint[]
+  /** Those that take new streams, by priority. */
+  readonly endpoints: readonly Endpoint[]
   readonly availability: Availability
-  readonly picker: Picker
 }
 
 /** A named group of endpoints with one policy, and the connections to each. */
@@ -47,28 +45,36 @@ export class Cluster<C extends PooledConnection> {
   readonly #pools: Pools<C>
   readonly #bySlot = new Map<number, Endpoint>()
   readonly #epoch: Epoch = { value: 0 }
+  readonly #policy: Policy
+  readonly #slowStart: SlowStart
   #snapshot: Snapshot
   /** One for all picks: they come by the hundred thousand. */
   readonly #request: { -readonly [Name in keyof PickRequest]: PickRequest[Name] } = {
+    subject: NO_SUBJECT,
     tried: null,
     mayWait: false,
+    nowMs: 0,
   }
   #pickedMs: number
   /** An endpoint is out, and for lack of demand it is not found out whether it is back. */
   #hasIdleProbe = false
 
-  constructor(config: ClusterConfig, context: ClusterContext<C>) {
+  constructor(config: ClusterConfig, endpoints: readonly EndpointState[], context: ClusterContext<C>) {
     const { limits, clock, log } = context
     this.name = config.name
     this.#config = config
     this.#context = context
     this.#pickedMs = clock.now()
+    this.#policy = makePolicy(config.policy)
+    this.#slowStart = new SlowStart(config.slowStart)
     this.retryBudget = new RetryBudget(limits.retryBudgetPercent, limits.retriesPerSecondMin, clock.now())
     this.outcomes = new Outcomes({
       cluster: config.name,
       clock,
       log,
-      onFailed: (endpoint) => this.#snapshot.picker.onFailed(endpoint),
+      onFailed: (endpoint) => {
+        for (const { picker } of this.#snapshot.availability.levels) picker.onFailed?.(endpoint)
+      },
       onEjected: (endpoint) => this.#ejected(endpoint),
       onBack: (endpoint) => this.#back(endpoint),
     })
@@ -79,11 +85,19 @@ export class Cluster<C extends PooledConnection> {
       onProbing: (endpoint, is) => this.#probing(endpoint, is),
       hasDemand: () => clock.now() - this.#pickedMs <= DEMAND_MS,
     })
-    this.#snapshot = this.#makeSnapshot(configuredEndpoints(config), context.counts)
+    this.#snapshot = this.#makeSnapshot(endpoints)
+    const { before } = context
+    if (before != null)
+      for (const endpoint of this.endpoints) if (!before.has(endpoint.address)) this.#starts(endpoint)
   }
 
   get snapshot(): Snapshot {
     return this.#snapshot
+  }
+
+  /** To be told of each call; null: the policy does not ask how long they take. */
+  get times(): ResponseTimes | null {
+    return this.#policy.times
   }
 
   get endpoints(): IterableIterator<Endpoint> {
@@ -93,69 +107,80 @@ export class Cluster<C extends PooledConnection> {
   // ---- The control side ---------------------------------------------------------------------------------------
 
   /**
-   * Takes over what the control side says. An endpoint that stays keeps its connections, counts and health; one that is
-   * gone gets no new streams, and its connections end with their last.
+   * Takes over what the control side says, in one assignment. An endpoint that stays keeps its connections, counts and health;
+   * one that is gone gets no new streams, and its connections end with their last. Cost: O(endpoints).
    */
-  apply(endpoints: readonly EndpointState[]): void {
-    const isSame = this.#isSameMembership(endpoints)
-    for (const state of endpoints) this.#update(state)
-    this.#epoch.value++
-    if (!isSame) this.#snapshot = this.#makeSnapshot(endpoints)
-  }
-
-  #isSameMembership(endpoints: readonly EndpointState[]): boolean {
-    const { primary, backup } = this.#snapshot
-    const taking = endpoints.filter(({ drain }) => !drain)
-    const isIn = ({ slot, address, role }: EndpointState): boolean => {
-      const endpoint = this.#bySlot.get(slot)
-      if (endpoint?.address !== address) return false
-      return (role === "primary" ? primary : backup).includes(endpoint)
-    }
-    return (
-      endpoints.length === this.#bySlot.size &&
-      taking.length === primary.length + backup.length &&
-      taking.every(isIn)
-    )
-  }
-
-  #update({ slot, weight, health }: EndpointState): void {
-    const endpoint = this.#bySlot.get(slot)
-    if (endpoint === undefined) return
-    endpoint.weight = weight
-    endpoint.health = health
-  }
-
-  #makeSnapshot(states: readonly EndpointState[], counts?: readonly StreamCount[]): Snapshot {
-    const gone = new Map(this.#bySlot)
-    const primary: Endpoint[] = []
-    const backup: Endpoint[] = []
+  apply(states: readonly EndpointState[]): void {
+    let isSame = states.length === this.#bySlot.size
     for (const state of states) {
-      const endpoint = this.#endpoint(state, counts?.[state.slot])
+      const endpoint = this.#bySlot.get(state.slot)
+      if (endpoint?.address !== state.address) isSame = false
+      else {
+        const isBack = endpoint.health === "unhealthy" && state.health !== "unhealthy"
+        if (endpoint.update(state)) isSame = false
+        if (isBack) this.#starts(endpoint)
+      }
+    }
+    if (!isSame) {
+      const known = new Set(this.#bySlot.values())
+      this.#snapshot = this.#makeSnapshot(states)
+      for (const endpoint of this.#bySlot.values()) if (!known.has(endpoint)) this.#starts(endpoint)
+    }
+    this.#epoch.value++
+  }
+
+  #makeSnapshot(states: readonly EndpointState[]): Snapshot {
+    const gone = new Map(this.#bySlot)
+    for (const state of states) {
+      const endpoint = this.#endpoint(state)
       if (gone.get(state.slot) === endpoint) gone.delete(state.slot)
-      if (!state.drain) (state.role === "primary" ? primary : backup).push(endpoint)
     }
     for (const [slot, endpoint] of gone) {
       this.#pools.remove(endpoint)
+      this.#slowStart.end(endpoint)
       if (this.#bySlot.get(slot) === endpoint) this.#bySlot.delete(slot)
     }
-    const availability = new Availability(primary, backup, this.#epoch)
-    const picker = policies[this.#config.policy]([...primary, ...backup])
-    return { primary, backup, availability, picker }
+    const byPriority = Map.groupBy(states, ({ priority }) => priority)
+    const levels = [...byPriority]
+      .sort(([one], [other]) => one - other)
+      .map(([, here]) => {
+        const endpoints = here.map(({ slot }) => this.#bySlot.get(slot)!)
+        return { endpoints, picker: this.#policy.makePicker(endpoints) }
+      })
+    const { panicThresholdPercent } = this.#config
+    const availability = new Availability(levels, this.#epoch, panicThresholdPercent)
+    return { endpoints: levels.flatMap(taking), availability }
+  }
+
+  /** It has just joined, or is back. */
+  #starts(endpoint: Endpoint): void {
+    this.#slowStart.begin(endpoint, this.#context.clock.now())
   }
 
   /** The one in that slot, where it has this address. */
-  #endpoint(state: EndpointState, count: StreamCount | undefined): Endpoint {
+  #endpoint(state: EndpointState): Endpoint {
     const { slot, address } = state
     const known = this.#bySlot.get(slot)
     if (known?.address === address) return known
-    const config =
-      this.#config.endpoints.find((one) => one.address === address) ??
-      defaultEndpoint(parseAddress(address, null)!)
-    const endpoint = new Endpoint(config, slot, count)
+    const endpoint = new Endpoint(this.#settingsOf(state), slot, this.#context.counts.countOf(slot))
+    endpoint.update(state)
     this.#bySlot.set(slot, endpoint)
     this.#pools.add(endpoint)
-    this.#update(state)
     return endpoint
+  }
+
+  /** Those of the entry that it comes from, with an address of its own. */
+  #settingsOf({ address, origin }: EndpointState): EndpointConfig {
+    const settings = this.#config.endpoints[origin]
+    if (settings?.address === address) return settings
+    const { host, port, unixPath } = parseAddress(address, null)!
+    return {
+      ...(settings ?? defaultEndpoint({ text: address, host, port, unixPath })),
+      address,
+      host,
+      port,
+      unixPath,
+    }
   }
 
   // ---- Streams ------------------------------------------------------------------------------------------------
@@ -166,13 +191,23 @@ export class Cluster<C extends PooledConnection> {
    * until the first `fail_timeout` is over. So the only one of a group is always used, as in nginx. The stream is counted
    * there: give that back by `closeStream`.
    */
-  pick(snapshot: Snapshot, tried: readonly Endpoint[] | null): Endpoint | undefined {
+  pick(
+    snapshot: Snapshot,
+    tried: readonly Endpoint[] | null,
+    subject: PickSubject = NO_SUBJECT,
+  ): Endpoint | undefined {
     const nowMs = this.#context.clock.now()
     this.#pickedMs = nowMs
     if (this.#hasIdleProbe) this.#probeAgain()
-    snapshot.availability.refresh(nowMs)
+    if (this.#slowStart.isActive) this.#slowStart.update(nowMs)
+    const { availability } = snapshot
+    availability.refresh(nowMs)
+    const request = this.#request
+    request.subject = subject
+    request.tried = tried
+    request.nowMs = nowMs
     for (;;) {
-      const endpoint = this.#choose(snapshot, tried)
+      const endpoint = this.#choose(availability)
       if (endpoint === undefined) return undefined
       if (!endpoint.tryOpenStream()) continue
       if (endpoint.picked(nowMs)) this.#epoch.value++
@@ -180,28 +215,25 @@ export class Cluster<C extends PooledConnection> {
     }
   }
 
-  #choose({ availability, picker }: Snapshot, tried: readonly Endpoint[] | null): Endpoint | undefined {
-    const { primary, backup } = availability
-    return (
-      this.#pickFrom(primary, picker, tried, false) ??
-      this.#pickFrom(backup, picker, tried, false) ??
-      this.#pickFrom(primary, picker, tried, true) ??
-      this.#pickFrom(backup, picker, tried, true) ??
-      this.#pickFrom(availability.lastResort, picker, tried, true)
-    )
+  #choose(availability: Availability): Endpoint | undefined {
+    const { levels } = availability
+    for (let mayWait = 0; mayWait < 2; mayWait++)
+      for (const { available, picker } of levels) {
+        const endpoint = this.#pickFrom(available, picker, mayWait === 1)
+        if (endpoint !== undefined) return endpoint
+      }
+    if (!availability.isLastResort) return undefined
+    for (const level of levels) {
+      const endpoint = this.#pickFrom(taking(level), level.picker, true)
+      if (endpoint !== undefined) return endpoint
+    }
+    return undefined
   }
 
-  #pickFrom(
-    endpoints: readonly Endpoint[],
-    picker: Picker,
-    tried: readonly Endpoint[] | null,
-    mayWait: boolean,
-  ): Endpoint | undefined {
+  #pickFrom(endpoints: readonly Endpoint[], picker: Picker, mayWait: boolean): Endpoint | undefined {
     if (endpoints.length === 0) return undefined
-    const request = this.#request
-    request.tried = tried
-    request.mayWait = mayWait
-    return picker.pick(endpoints, request, this.#context.random)
+    this.#request.mayWait = mayWait
+    return picker.pick(endpoints, this.#request, this.#context.random)
   }
 
   // ---- Connections --------------------------------------------------------------------------------------------
@@ -235,7 +267,8 @@ export class Cluster<C extends PooledConnection> {
 
   #back(endpoint: Endpoint): void {
     for (const pool of this.#pools.poolsOf(endpoint)) pool.endProbe()
-    this.#snapshot.picker.onBack(endpoint)
+    for (const { picker } of this.#snapshot.availability.levels) picker.onBack?.(endpoint)
+    this.#starts(endpoint)
     this.#epoch.value++
   }
 

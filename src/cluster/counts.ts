@@ -1,5 +1,3 @@
-import type { ClusterConfig, EndpointConfig } from "../config/model.ts"
-
 /** The streams that are open at one endpoint now, over all that count there. */
 export interface StreamCount {
   readonly open: number
@@ -23,40 +21,17 @@ export class OwnStreamCount implements StreamCount {
   }
 }
 
-/** Gives each endpoint of a cluster its count, in the configuration's order: the same one for as long as it stays. */
+/** The count of each endpoint: by its slot, which it keeps for life. */
 export interface StreamCounts {
-  countsOf(cluster: ClusterConfig): StreamCount[]
-  /** Forgets the endpoints that `clusters` does not have, once no stream is open there. */
-  retain(clusters: readonly ClusterConfig[]): void
+  countOf(slot: number): StreamCount
 }
 
-/**
- * What tells endpoints apart across reloads: cluster, address, and which of those with the same address it is, since a
- * configuration may name one twice.
- */
-export function endpointKeys({ name, endpoints }: Pick<ClusterConfig, "name" | "endpoints">): string[] {
-  const seen = new Map<string, number>()
-  return endpoints.map(({ address }: EndpointConfig) => {
-    const nth = (seen.get(address) ?? 0) + 1
-    seen.set(address, nth)
-    return JSON.stringify([name, address, nth])
-  })
-}
-
-/** Counts of one thread, by endpoint. */
+/** Counts of one thread. */
 export class OwnStreamCounts implements StreamCounts {
-  readonly #counts = new Map<string, OwnStreamCount>()
+  readonly #bySlot: OwnStreamCount[] = []
 
-  countsOf(cluster: ClusterConfig): StreamCount[] {
-    return endpointKeys(cluster).map((key) => {
-      const count = this.#counts.get(key) ?? new OwnStreamCount()
-      this.#counts.set(key, count)
-      return count
-    })
-  }
-
-  retain(clusters: readonly ClusterConfig[]): void {
-    const kept = new Set(clusters.flatMap(endpointKeys))
-    for (const [key, { open }] of this.#counts) if (open === 0 && !kept.has(key)) this.#counts.delete(key)
+  countOf(slot: number): OwnStreamCount {
+    while (this.#bySlot.length <= slot) this.#bySlot.push(new OwnStreamCount())
+    return this.#bySlot[slot]!
   }
 }

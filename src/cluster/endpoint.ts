@@ -1,6 +1,6 @@
 import type { ClusterConfig, EndpointConfig } from "../config/model.ts"
 import { OwnStreamCount, type StreamCount } from "./counts.ts"
-import type { EndpointHealth } from "./state.ts"
+import type { EndpointHealth, EndpointState } from "./state.ts"
 
 const NEVER = Number.NEGATIVE_INFINITY
 
@@ -16,7 +16,15 @@ export class Endpoint {
   readonly address: string
   /** Its place in the rows of numbers by endpoint; kept for life. */
   readonly slot: number
+  /** What hashes place it by. */
+  readonly hashKey: string
+  /** As `EndpointState.priority`. */
+  priority = 0
+  /** Of new streams: less than the full one while it starts slowly. */
   weight: number
+  fullWeight: number
+  /** Takes no new streams, not even when no other does. */
+  isDraining = false
   /** What active checks say, from the control side. */
   health: EndpointHealth = "unknown"
   /** How often to PING it, where it has asked for less than its cluster's setting. */
@@ -51,7 +59,20 @@ export class Endpoint {
     this.#count = count
     this.address = config.address
     this.slot = slot
+    this.hashKey = config.hashKey ?? config.address
     this.weight = config.weight
+    this.fullWeight = config.weight
+  }
+
+  /** Takes over what the control side says. True when that makes it a member of another list, or one of another weight. */
+  update({ weight, health, priority, drain }: EndpointState): boolean {
+    const isOther = this.priority !== priority || this.isDraining !== drain || this.fullWeight !== weight
+    if (this.fullWeight !== weight) this.weight = weight
+    this.fullWeight = weight
+    this.health = health
+    this.priority = priority
+    this.isDraining = drain
+    return isOther
   }
 
   /** Ejected, and not yet back: it may be on trial. */

@@ -65,6 +65,7 @@ export const defaults = {
     default: is(false, "the first server does"),
   },
   route: {
+    internal: is(false),
     prefix: is("/"),
     final: is(false),
     ignoreCase: is(false),
@@ -119,6 +120,14 @@ export const defaults = {
   // Many streams on each upstream connection; a PING every 5 minutes, the most often that gRPC servers put up with.
   cluster: {
     policy: is("round_robin"),
+    policyBy: words("streams for random_two, header_time for peak_ewma"),
+    inflight: is(false),
+    balanceFactor: none(),
+    // Envoy's, but that no window is set.
+    slowStartWindow: time(0, "no slow start"),
+    slowStartAggression: is(1),
+    slowStartMinWeight: is(10),
+    panicThreshold: is(50),
     maxStreamsPerConnection: none(),
     maxConnectionsPerEndpoint: none(),
     idleConnections: none("no limit"),
@@ -136,6 +145,8 @@ export const defaults = {
     maxStreams: none(),
     backup: is(false),
     down: is(false),
+    slowStart: words("the cluster's"),
+    hashKey: words("the address"),
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Default<unknown>>>>>
 

@@ -10,6 +10,7 @@ import type {
   Config,
   EndpointConfig,
   ListenerConfig,
+  RouteConfig,
   RouteSettings,
   UpstreamTlsConfig,
 } from "./model.ts"
@@ -23,6 +24,7 @@ export function defaultConfig(): Config {
     listeners: [],
     servers: [],
     clusters: [],
+    variables: [],
     log: { level: file.logLevel.value, path: file.logPath.value },
     pidFile: file.pidFile.value,
     shutdown: { graceMs: file.shutdownGrace.value },
@@ -97,11 +99,22 @@ export function defaultBridge(): BridgeConfig {
   }
 }
 
+/** A route that takes what comes to it as it is. */
+export function defaultRoute(): Pick<RouteConfig, "internal" | "rewrite" | "except" | "routes"> {
+  return { internal: false, rewrite: [], except: null, routes: [] }
+}
+
 export function defaultCluster(name: string): ClusterConfig {
   return {
     name,
-    policy: cluster.policy.value,
+    policy: { name: cluster.policy.value },
     endpoints: [],
+    slowStart: {
+      windowMs: cluster.slowStartWindow.value,
+      aggression: cluster.slowStartAggression.value,
+      minWeightPercent: cluster.slowStartMinWeight.value,
+    },
+    panicThresholdPercent: cluster.panicThreshold.value,
     maxStreamsPerConnection: cluster.maxStreamsPerConnection.value,
     maxConnectionsPerEndpoint: cluster.maxConnectionsPerEndpoint.value,
     idleConnections: cluster.idleConnections.value,
@@ -125,6 +138,8 @@ export function defaultEndpoint(address: Address): EndpointConfig {
     maxStreams: endpoint.maxStreams.value,
     backup: endpoint.backup.value,
     down: endpoint.down.value,
+    slowStartMs: null,
+    hashKey: null,
   }
 }
 

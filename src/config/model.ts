@@ -1,3 +1,5 @@
+import type { DeclaredVariable } from "../record/declared/declared.ts"
+
 /**
  * The configuration, checked and with every default filled in: what `sluice.yaml` and nginx.conf both become.
  *
@@ -10,6 +12,8 @@ export interface Config {
   /** Virtual hosts, in file order. */
   servers: ServerConfig[]
   clusters: ClusterConfig[]
+  /** Variables of the configuration's own. What it sets by `set` or captures is not among them. */
+  variables: DeclaredVariable[]
   /** `path` is a file, or `stderr`. */
   log: { level: LogLevel; path: string }
   pidFile: string | null
@@ -63,6 +67,8 @@ export interface ServerConfig {
   /** Listener names for which this server answers unmatched authorities. Otherwise the first server of a listener does. */
   defaultFor: string[]
   routes: RouteConfig[]
+  /** What is done to a request before its route is found. nginx: `if`, `set`, `rewrite`, `return` of a server. */
+  rewrite: RewriteStep[]
   /** Applies where no route matches. */
   fallback: RouteSettings
 }
@@ -71,9 +77,53 @@ export interface RouteConfig {
   match: RouteMatch
   action: RouteAction
   settings: RouteSettings
+  /** Only what the configuration itself sends on is taken; anyone else finds nothing here. */
+  internal: boolean
+  /** What is done to a request that came here, before anyone is let in. */
+  rewrite: RewriteStep[]
+  /** Other methods than these have another action and settings. nginx: `limit_except`. */
+  except: ExceptMethods | null
   /** nginx's nested locations. */
   routes: RouteConfig[]
 }
+
+export interface ExceptMethods {
+  /** Upper case; with GET, HEAD too. */
+  methods: string[]
+  action: RouteAction
+  settings: RouteSettings
+}
+
+/** A step of nginx's rewrite module. Texts are templates, patterns are regexes. */
+export type RewriteStep =
+  | { kind: "set"; variable: string; template: string }
+  /**
+   * `redirect` and `permanent` answer 302 and 301, as does a replacement with a scheme; `last` finds the route anew, and so
+   * does no flag once the steps are through; `break` stays.
+   */
+  | {
+      kind: "rewrite"
+      pattern: string
+      replacement: string
+      flag: "last" | "break" | "redirect" | "permanent" | null
+    }
+  | { kind: "break" }
+  | { kind: "return"; action: Extract<RouteAction, { kind: "return" }> }
+  | {
+      kind: "if"
+      test: RewriteTest
+      steps: RewriteStep[]
+      /** What holds from here on for a request that passes the test; null: as before. nginx: `if` in a location. */
+      route: { action: RouteAction; settings: RouteSettings } | null
+    }
+
+/** `set`: neither empty nor 0. `=`: the texts are equal. `~`: a regex is met, `~*` without regard to case. */
+export type RewriteTest =
+  | { operator: "set" | "unset"; value: string }
+  | { operator: "=" | "!="; value: string; text: string }
+  | { operator: "~" | "!~" | "~*" | "!~*"; value: string; pattern: string }
+  /** A file, a directory, anything, something that may be executed. */
+  | { operator: "-f" | "!-f" | "-d" | "!-d" | "-e" | "!-e" | "-x" | "!-x"; value: string }
 
 export type RouteMatch =
   | { kind: "exact"; path: string }
@@ -81,6 +131,8 @@ export type RouteMatch =
   | { kind: "prefix"; path: string; final: boolean }
   /** Tried in file order after prefixes. */
   | { kind: "regex"; pattern: string; ignoreCase: boolean }
+  /** nginx's `@name`: no path leads here. */
+  | { kind: "named"; name: string }
 
 export type RouteAction =
   /** The name of a cluster. `tls` is the default `null` for plain HTTP/2 (`grpc://`). */
@@ -187,6 +239,8 @@ export type RetryCondition =
   | "invalid_header"
   | "non_idempotent"
   | `http_${403 | 404 | 429 | 500 | 502 | 503 | 504}`
+  /** The endpoint's whole answer is that status, in a head of its own: no message came before. */
+  | `grpc_${"cancelled" | "deadline_exceeded" | "resource_exhausted" | "internal" | "unavailable"}`
 
 export interface RetryConfig {
   conditions: RetryCondition[]
@@ -205,12 +259,30 @@ export interface AccessLogConfig {
   flushMs: number | null
 }
 
-export type Policy = "round_robin" | "least_streams"
+/** How endpoints are chosen: docs/policies.md. A `key` is a template. */
+export type PolicyConfig =
+  | { name: "round_robin" }
+  /** nginx: `least_conn`. */
+  | { name: "least_streams" }
+  | { name: "random" }
+  /** The better of two that chance drew. nginx: `random two`. */
+  | { name: "random_two"; by: "streams" | "header_time" | "last_byte_time" }
+  /** nginx: `least_time`. `inflight`: calls without an answer yet count with the time they have waited. */
+  | { name: "peak_ewma"; by: "header_time" | "last_byte_time"; inflight: boolean }
+  /** As Envoy and gRPC place keys; nothing is bounded where `balanceFactorPercent` is null. */
+  | { name: "ring_hash" | "maglev"; key: string; balanceFactorPercent: number | null }
+  /** As nginx places them: `hash KEY` and `hash KEY consistent`. */
+  | { name: "nginx_hash" | "nginx_consistent_hash"; key: string }
+  | { name: "ip_hash" }
 
 export interface ClusterConfig {
   name: string
-  policy: Policy
+  policy: PolicyConfig
   endpoints: EndpointConfig[]
+  /** Endpoints that have just joined or are back get a growing share of new streams. `windowMs` 0: their full share at once. */
+  slowStart: { windowMs: number; aggression: number; minWeightPercent: number }
+  /** Where a smaller share of the endpoints is healthy, all are used; 0: only where none is. */
+  panicThresholdPercent: number
   /** How many streams one upstream connection carries before another is opened; the peer's own limit rules too. */
   maxStreamsPerConnection: number | null
   /** Most connections to one endpoint. */
@@ -240,4 +312,8 @@ export interface EndpointConfig {
   maxStreams: number | null
   backup: boolean
   down: boolean
+  /** Null: the cluster's. nginx: `slow_start`. */
+  slowStartMs: number | null
+  /** What hashes place it by; null: its address. Envoy: `hash_key`. */
+  hashKey: string | null
 }

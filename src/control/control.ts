@@ -1,7 +1,11 @@
+import { logChange } from "../balancer/log-change.ts"
 import type { OpenAddress } from "../balancer/status.ts"
 import type { ThreadLog, VersionedConfig } from "../balancer/thread/contract.ts"
 import { trafficOf } from "../balancer/thread/shared-numbers.ts"
 import type { Clock } from "../base/clock.ts"
+import { ClusterStates } from "../cluster/cluster-states.ts"
+import { Slots } from "../cluster/slots.ts"
+import type { ClusterState } from "../cluster/state.ts"
 import type { LoadedConfig } from "../config/load.ts"
 import type { Config } from "../config/model.ts"
 import { problemLines, whyNot } from "../config/problem.ts"
@@ -9,8 +13,8 @@ import type { ProcessLog } from "../log/logger.ts"
 import { DataThreads, type ThreadWorker } from "./data-threads.ts"
 import type { Inheritance } from "./inherited-sockets.ts"
 import { ListenerSockets } from "./listener-sockets.ts"
+import { SharedCounts } from "./shared-counts.ts"
 import type { Command, OnCommand } from "./signals.ts"
-import { Slots } from "./slots.ts"
 import { StartSettings } from "./start-settings.ts"
 import { Successor, tellPredecessor } from "./upgrade.ts"
 
@@ -39,13 +43,18 @@ export interface ControlOptions {
  * ask for. No stream passes through it.
  */
 export class Control {
+  /** What is said of endpoints: by discovery, health and people. */
+  readonly states: ClusterStates
   readonly #options: ControlOptions
-  readonly #slots: Slots
+  readonly #counts: SharedCounts
   readonly #sockets: ListenerSockets
   readonly #threads: DataThreads
   readonly #settings: StartSettings
-  /** The configuration in force, as new threads are given it. */
-  #current: Omit<VersionedConfig, "sockets">
+  /** The configuration in force. */
+  #config: Config
+  #version = 0
+  /** The states that come in force with it, while threads are about to take them over. */
+  #committing: ClusterState | null = null
   /** The last reload or upgrade: each begins when the one before it is over. */
   #changing: Promise<void> = Promise.resolve()
   #successor: Successor | null = null
@@ -57,9 +66,17 @@ export class Control {
     const { config, threads, clock, log, threadLog, makeWorker, inheritance } = options
     this.#options = options
     this.#settings = new StartSettings(config)
-    this.#slots = new Slots(threads)
-    const slots = this.#slots.assign(config.clusters, 0)
-    this.#current = { version: 0, config, slots, memory: this.#slots.memory }
+    this.#config = config
+    this.#counts = new SharedCounts(threads)
+    this.states = new ClusterStates({
+      slots: new Slots({
+        streamsOpen: (slot) => this.#counts.at(slot),
+        acknowledged: () => this.acknowledged,
+        onNew: (slot) => this.#counts.add(slot),
+      }),
+      publish: (state) => this.#threads.publish(state),
+      onChange: (change) => logChange(log, change),
+    })
     this.#sockets = new ListenerSockets(threads, inheritance.sockets)
     this.#threads = new DataThreads({
       count: threads,
@@ -67,10 +84,23 @@ export class Control {
       log,
       threadLog,
       makeWorker,
-      current: () => this.#current,
-      sockets: (indexes) => this.#sockets.copiesFor(indexes, namesOf(this.#current.config)),
-      onLost: (index) => this.#slots.subtract(index),
+      current: () => this.#current(),
+      endpointsOf: (cluster) => this.states.endpointsOf(cluster),
+      sockets: (indexes) => this.#sockets.copiesFor(indexes, namesOf(this.#config)),
+      onLost: (index) => this.#counts.subtract(index),
     })
+    this.states.prepare(config.clusters).commit()
+  }
+
+  /** The newest version of `states` that all threads have applied. */
+  get acknowledged(): number {
+    return this.#threads.acknowledged
+  }
+
+  /** What a new thread is given. */
+  #current(): Omit<VersionedConfig, "sockets"> {
+    const state = this.#committing ?? this.states.current
+    return { version: this.#version, config: this.#config, state, memory: this.#counts.memory }
   }
 
   /** Runs until stopped. Resolves with the exit code. Errors: throws, in a sentence, why it cannot start. */
@@ -143,28 +173,34 @@ export class Control {
   /** Prepare in all threads, then commit in all of them or abandon. Returns why the old configuration stays, or null. */
   async #tryPutInForce(config: Config): Promise<string | null> {
     if (this.#isStopping) return "the balancer is shutting down"
-    const { config: before } = this.#current
-    const version = this.#current.version + 1
-    const slots = this.#slots.assign(config.clusters, this.#threads.acknowledged)
-    const next = { version, config, slots, memory: this.#slots.memory }
+    const before = this.#config
+    const version = this.#version + 1
+    const prepared = this.states.prepare(config.clusters)
+    const { state } = prepared
     let reason: string | null
     try {
       const opened = await this.#sockets.open(config.listeners)
       const indexes = Array.from({ length: this.#options.threads }, (_, index) => index)
-      reason = await this.#threads.prepare(next, await this.#sockets.copiesFor(indexes, opened))
+      reason = await this.#threads.prepare(
+        { version, config, state, memory: this.#counts.memory },
+        await this.#sockets.copiesFor(indexes, opened),
+      )
     } catch (error) {
       reason = (error as Error).message
     }
     if (reason !== null || this.#isStopping) {
       this.#threads.abandon(version)
       this.#sockets.retain(before.listeners)
-      this.#slots.retain(before.clusters, this.#current.version)
+      prepared.abandon()
       return reason ?? "the balancer is shutting down"
     }
-    this.#current = next
+    this.#config = config
+    this.#version = version
+    this.#committing = state
     await this.#threads.commit(version)
+    this.#committing = null
+    prepared.commit()
     this.#sockets.retain(config.listeners)
-    this.#slots.retain(config.clusters, version)
     return null
   }
 
@@ -212,13 +248,13 @@ export class Control {
   #drain(why: string, isUpgrade: boolean): void {
     this.#isStopping = true
     const { log } = this.#options
-    const { graceMs } = this.#current.config.shutdown
-    log.info("draining", { signal: why, streams: this.#slots.streamsOpen, graceMs })
+    const { graceMs } = this.#config.shutdown
+    log.info("draining", { signal: why, streams: this.#counts.streamsOpen, graceMs })
     const stopping = this.#threads.stop()
     if (isUpgrade) this.#sockets.leave()
     else this.#sockets.close()
     void stopping.then((problem) => {
-      if (problem === null) log.info("stopped", trafficOf(this.#slots.memory))
+      if (problem === null) log.info("stopped", trafficOf(this.#counts.memory))
       else log.error("could not stop cleanly", { reason: problem })
       this.#onDone(problem === null ? 0 : 1)
     })

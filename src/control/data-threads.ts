@@ -8,7 +8,9 @@ import type {
 } from "../balancer/thread/contract.ts"
 import type { Clock } from "../base/clock.ts"
 import { threadProgram } from "../base/program-file.ts"
+import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { Log } from "../log/logger.ts"
+import { StateSender } from "./state-sender.ts"
 
 /** A thread that died this soon is replaced no sooner, so that one that cannot live does not keep the machine busy. */
 const RESPAWN_MS = 1000
@@ -42,8 +44,9 @@ export interface DataThreadsOptions {
   log: Log
   threadLog: ThreadLog
   makeWorker(name: string): ThreadWorker
-  /** The configuration in force. */
+  /** The configuration in force, with the states of its clusters. */
   current(): Omit<VersionedConfig, "sockets">
+  endpointsOf(cluster: string): readonly EndpointState[]
   /** All listening sockets of the configuration in force, for each of the threads `indexes`. */
   sockets(indexes: readonly number[]): Promise<ThreadSockets[]>
   /** A thread is gone, and with it its streams. */
@@ -55,6 +58,8 @@ interface DataThread {
   readonly index: number
   readonly worker: ThreadWorker
   readonly startedMs: number
+  /** Null until it is told to start. */
+  states: StateSender | null
   /** The configuration that it has acknowledged, or was started with. */
   version: number
   isReady: boolean
@@ -105,10 +110,31 @@ export class DataThreads {
     }
   }
 
-  /** The oldest version that a thread may still use. */
+  // ---- Cluster states -----------------------------------------------------------------------------------------
+
+  /** The oldest version of cluster states that a thread may still use. */
   get acknowledged(): number {
-    const { current } = this.#options
-    return Math.min(current().version, ...[...this.#threads.values()].map(({ version }) => version))
+    const senders = this.#senders()
+    const { version } = this.#options.current().state
+    return Math.min(version, ...senders.map(({ acknowledged }) => acknowledged))
+  }
+
+  /** Brings a change to all threads. */
+  publish(state: ClusterState): void {
+    for (const sender of this.#senders()) sender.changed(state)
+  }
+
+  #senders(): StateSender[] {
+    return [...this.#threads.values()].flatMap(({ states }) => states ?? [])
+  }
+
+  #applied({ states, index }: DataThread, problem: string | null): void {
+    if (problem !== null)
+      this.#options.log.error("unexpected error: a data thread cannot take a cluster's state", {
+        thread: index + 1,
+        error: problem,
+      })
+    states?.applied()
   }
 
   // ---- Reload -------------------------------------------------------------------------------------------------
@@ -121,6 +147,7 @@ export class DataThreads {
     next: Omit<VersionedConfig, "sockets">,
     sockets: readonly ThreadSockets[],
   ): Promise<string | null> {
+    for (const sender of this.#senders()) sender.hold()
     const answers = await this.#askAll("prepared", ({ index }) => ({
       kind: "prepare",
       ...next,
@@ -140,17 +167,25 @@ export class DataThreads {
     for (const [at, answer] of answers.entries()) {
       const thread = asked[at]!
       if (answer?.kind !== "committed" || this.#isStopping) continue
-      if (answer.problem === null) thread.version = version
-      else {
+      if (answer.problem === null) {
+        thread.version = version
+        thread.states?.reloaded(this.#options.current().state.version)
+      } else {
         // It began to listen when the others had been asked to prepare.
         thread.reason = `a reload has overtaken it: ${answer.problem}`
         thread.worker.terminate()
       }
     }
+    this.#resume()
   }
 
   abandon(version: number): void {
     this.#tell({ kind: "abandon", version })
+    this.#resume()
+  }
+
+  #resume(): void {
+    for (const { isReady, states } of this.#threads.values()) if (isReady) states?.resume()
   }
 
   // ---- Orders -------------------------------------------------------------------------------------------------
@@ -219,6 +254,7 @@ export class DataThreads {
       worker,
       startedMs: clock.now(),
       version: current().version,
+      states: null,
       isReady: false,
       reason: null,
       waiting: new Map(),
@@ -235,7 +271,13 @@ export class DataThreads {
   #begin(thread: DataThread, sockets: ThreadSockets): void {
     const current = this.#options.current()
     thread.version = current.version
-    const { threadLog: log } = this.#options
+    const { threadLog: log, endpointsOf } = this.#options
+    const { worker } = thread
+    thread.states = new StateSender(current.state.version, {
+      post: (message) => worker.postMessage(message),
+      endpointsOf,
+      memory: () => this.#options.current().memory,
+    })
     thread.worker.postMessage({ kind: "start", index: thread.index, log, sockets, ...current })
   }
 
@@ -249,6 +291,8 @@ export class DataThreads {
       case "stopped":
         this.#stopProblem ??= message.problem
         return
+      case "applied":
+        return this.#applied(thread, message.problem)
       default: {
         thread.waiting.get(message.kind)?.(message)
         thread.waiting.delete(message.kind)
@@ -261,6 +305,7 @@ export class DataThreads {
     // A reload has overtaken it.
     if (thread.version !== this.#options.current().version) return void thread.worker.terminate()
     thread.isReady = true
+    thread.states!.resume()
     if (this.#hasStarted) this.#options.log.info("a data thread listens again", { thread: thread.index + 1 })
     this.#onChange()
   }

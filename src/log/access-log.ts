@@ -3,6 +3,7 @@ import type { Clock } from "../base/clock.ts"
 import type { AccessLogConfig } from "../config/model.ts"
 import type { StreamRecord } from "../record/record.ts"
 import { compileTemplate, type Template } from "../record/template.ts"
+import { builtIn, type VariableSource } from "../record/variable-table.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
 import { LogFile, type LogFileSystem } from "./log-file.ts"
 import type { Log } from "./logger.ts"
@@ -41,10 +42,10 @@ export class AccessLogs {
   }
 
   /** Errors: throws LogFileError, which names the path and the reason. */
-  open(config: AccessLogConfig): AccessLog {
+  open(config: AccessLogConfig, table: VariableSource = builtIn): AccessLog {
     const { env } = this.#options
-    const line = compileTemplate(config.template, config.escape)
-    const condition = config.ifTemplate === null ? null : compileTemplate(config.ifTemplate, "none")
+    const line = compileTemplate(config.template, config.escape, table)
+    const condition = config.ifTemplate === null ? null : compileTemplate(config.ifTemplate, "none", table)
     const { file, release } = this.#acquire(config)
     return {
       write(record) {

@@ -7,6 +7,7 @@ export type FailureKind =
   | "method_not_allowed"
   | "certificate_missing"
   | "certificate_failed"
+  | "internal"
   | "no_endpoint"
   | "connect_failed"
   | "connect_timeout"
@@ -32,6 +33,7 @@ const statuses: Record<FailureKind, { grpc: number; http: number }> = {
   // nginx's own numbers, which `error_page` may name; a client sees 400.
   certificate_missing: { grpc: GrpcStatus.UNAUTHENTICATED, http: 496 },
   certificate_failed: { grpc: GrpcStatus.UNAUTHENTICATED, http: 495 },
+  internal: { grpc: GrpcStatus.INTERNAL, http: 500 },
   no_endpoint: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
   connect_failed: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
   connect_timeout: { grpc: GrpcStatus.UNAVAILABLE, http: 504 },

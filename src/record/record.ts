@@ -1,4 +1,5 @@
 import type { HeaderList } from "../http2/header-list.ts"
+import type { RequestState } from "./request-state.ts"
 
 /**
  * What is known of one stream, filled in as it goes on: the source of every variable, log line and statistic.
@@ -38,6 +39,8 @@ export interface StreamRecord {
   readonly attempts: readonly AttemptRecord[]
   /** How often the call was re-opened on another endpoint while the client's stream went on. */
   resumes: number
+  /** What phases have made of the request; null: it is as it was received. */
+  state: RequestState | null
 }
 
 export interface AttemptRecord {

@@ -1,6 +1,7 @@
 import type { HeaderList } from "../http2/header-list.ts"
 import type { RequestHead } from "../http2/message-head.ts"
 import type { AttemptRecord, ConnectionRecord, StreamRecord } from "./record.ts"
+import type { RequestState } from "./request-state.ts"
 
 const NO_ATTEMPTS: readonly AttemptRecord[] = []
 
@@ -26,6 +27,7 @@ export class NewStreamRecord implements StreamRecord {
   responseHeaders: HeaderList | null = null
   responseTrailers: HeaderList | null = null
   resumes = 0
+  state: RequestState | null = null
   readonly head: RequestHead
   /** Nearly always there is one, and a list of one would be 56 octets more. */
   #attempts: AttemptRecord | AttemptRecord[] | null = null

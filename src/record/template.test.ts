@@ -88,7 +88,6 @@ test.each([
   ["x ${status", 2, 1, 'the variable lacks its closing "}"'],
   ["x $statuss y", 2, 8, 'unknown variable "$statuss"'],
   ["${arg_}", 0, 7, 'unknown variable "$arg_"'],
-  ["$1", 0, 2, 'unknown variable "$1"'],
 ])("%s is refused", (source, offset, length, message) => {
   expect(checkTemplate(source)).toEqual({ offset, length, message })
   expect(() => compileTemplate(source)).toThrow(message)

@@ -1,7 +1,8 @@
 import type { OctetBuffer } from "../base/octet-buffer.ts"
 import { ESCAPES, type Escape, PLAIN } from "./escape.ts"
 import type { StreamRecord } from "./record.ts"
-import { COMPOSED, findVariable, type TemplateEnvironment, type Variable } from "./variables.ts"
+import { builtIn, type VariableSource } from "./variable-table.ts"
+import { COMPOSED, type TemplateEnvironment, type Variable } from "./variables.ts"
 
 /** Text with `$variables`, taken apart once. */
 export interface Template {
@@ -29,18 +30,32 @@ export interface TemplateProblem {
  * Compiles `$name` and `${name}`. As in nginx there is no escape for a dollar sign.
  * Errors: throws on text that `checkTemplate` finds fault with; configurations are checked before.
  */
-export function compileTemplate(source: string, mode: Escape = "header"): Template {
-  const parsed = parseTemplate(source)
+export function compileTemplate(
+  source: string,
+  mode: Escape = "header",
+  table: VariableSource = builtIn,
+): Template {
+  const parsed = parseTemplate(source, (name) => table.find(name) !== undefined)
   if ("message" in parsed) throw new Error(`template "${source}": ${parsed.message}`)
   const { literals, names } = parsed
   if (names.length === 0) return constantTemplate(source, literals[0]!)
-  const variables = names.map((name) => findVariable(name)!)
+  const variables = names.map((name) => table.find(name)!)
   const only = literals.every((literal) => literal === "") && variables.length === 1 ? variables[0]! : null
   return {
     source,
     constant: null,
     render: only ? renderOne(only, mode) : renderAll(literals, variables, mode),
     write: writeAll(literals, variables, mode),
+  }
+}
+
+/** As `compileTemplate` without escapes, once for each text: operators write few. */
+export function templatesOf(table: VariableSource): (source: string) => Template {
+  const known = new Map<string, Template>()
+  return (source) => {
+    let template = known.get(source)
+    if (template === undefined) known.set(source, (template = compileTemplate(source, "none", table)))
+    return template
   }
 }
 
@@ -53,9 +68,16 @@ function constantTemplate(source: string, constant: string): Template {
   return { source, constant, render: () => constant, write: (_record, _env, out) => out.text(constant) }
 }
 
-/** What `compileTemplate` would throw, or null when the text is fine. */
-export function checkTemplate(source: string): TemplateProblem | null {
-  const parsed = parseTemplate(source)
+/**
+ * What `compileTemplate` would throw, or null when the text is fine.
+ *
+ * @param isKnown whether there is a variable of a name; of those that are always there, where it is not said
+ */
+export function checkTemplate(
+  source: string,
+  isKnown: (name: string) => boolean = (name) => builtIn.find(name) !== undefined,
+): TemplateProblem | null {
+  const parsed = parseTemplate(source, isKnown)
   return "message" in parsed ? parsed : null
 }
 
@@ -137,7 +159,10 @@ class Slot {
 const latin1 = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0))
 
 /** `literals` has one more entry than `names`: text, name, text, …, text. */
-function parseTemplate(source: string): { literals: string[]; names: string[] } | TemplateProblem {
+function parseTemplate(
+  source: string,
+  isKnown: (name: string) => boolean,
+): { literals: string[]; names: string[] } | TemplateProblem {
   const literals: string[] = []
   const names: string[] = []
   let from = 0
@@ -151,7 +176,7 @@ function parseTemplate(source: string): { literals: string[]; names: string[] } 
         : "there is no variable name after the $"
       return { message, offset: at, length: 1 }
     }
-    if (findVariable(name) === undefined) {
+    if (!isKnown(name)) {
       return { message: `unknown variable "$${name}"`, offset: at, length: whole.length }
     }
     let before = toOctets(source.slice(from, at))
@@ -170,7 +195,7 @@ function matchName(
   source: string,
   at: number,
 ): [whole: string, braced: string | undefined, bare: string | undefined] {
-  const pattern = /\$(?:\{([A-Za-z0-9_]+)\}|([A-Za-z0-9_]+))/y
+  const pattern = /\$(?:\{([A-Za-z0-9_]+)\}|([1-9]|[A-Za-z0-9_]+))/y
   pattern.lastIndex = at
   const match = pattern.exec(source)
   return match === null ? ["$", undefined, undefined] : [match[0], match[1], match[2]]

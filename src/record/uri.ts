@@ -19,6 +19,22 @@ export function queryOf(path: string): string {
   return mark < 0 ? "" : path.slice(mark + 1)
 }
 
+/** A decoded `$uri` as a request line takes it: nginx's ngx_escape_uri. */
+export function escapeUri(uri: string): string {
+  return /[\x00-\x20"#%<>?\\^`{|}\x7f-\xff]/.test(uri)
+    ? uri.replace(/[\x00-\x20"#%<>?\\^`{|}\x7f-\xff]/g, percent)
+    : uri
+}
+
+/** A value as one argument of a query takes it: nginx's NGX_ESCAPE_ARGS. */
+export function escapeArgument(value: string): string {
+  return value.replace(/[\x00-\x20"#%&+;<>?\\^`{|}\x7f-\xff]/g, percent)
+}
+
+function percent(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`
+}
+
 const SLASH = 0x2f
 
 function percentDecode(text: string): string | null {

@@ -39,7 +39,7 @@ export function variableNames(): string[] {
 
 export function findVariable(name: string): Variable | undefined {
   const lower = name.toLowerCase()
-  const fixed = FIXED.get(lower)
+  const fixed = FIXED.get(lower) ?? CAPTURES.get(lower)
   if (fixed !== undefined) return fixed
   for (const [prefix, make] of FAMILIES) {
     if (lower.length > prefix.length && lower.startsWith(prefix)) return make(lower.slice(prefix.length))
@@ -52,20 +52,28 @@ export const COMPOSED: ReadonlyMap<string, readonly string[]> = new Map([
   ["request", ["request_method", "request_uri", "server_protocol"]],
 ])
 
-const uri: Variable = ({ path }) => normalizeUri(path) ?? undefined
+const uri: Variable = ({ path, state }) => (state === null ? (normalizeUri(path) ?? undefined) : state.uri)
 /** Empty for `unix:`. */
 const port = (number: number): string => (number === 0 ? "" : String(number))
-const args: Variable = ({ path }) => queryOf(path) || undefined
+const argsOf = ({ path, state }: StreamRecord): string => (state === null ? queryOf(path) : state.args)
+const args: Variable = (record) => argsOf(record) || undefined
+/** The client's own address, where proxies in front of us name it. */
+const clientAddress = ({ connection, state }: StreamRecord): string =>
+  state?.realClient?.address ?? connection.remoteAddress
+const clientPort = ({ connection, state }: StreamRecord): string =>
+  port(state?.realClient?.port ?? connection.remotePort)
 
 const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   // The connection
-  ["remote_addr", ({ connection }) => connection.remoteAddress],
-  ["remote_port", ({ connection }) => port(connection.remotePort)],
+  ["remote_addr", clientAddress],
+  ["remote_port", clientPort],
+  ["realip_remote_addr", ({ connection }) => connection.remoteAddress],
+  ["realip_remote_port", ({ connection }) => port(connection.remotePort)],
   ["proxy_protocol_addr", ({ connection }) => connection.proxied?.sourceAddress],
   ["proxy_protocol_port", ({ connection }) => connection.proxied?.sourcePort.toString()],
   ["proxy_protocol_server_addr", ({ connection }) => connection.proxied?.destinationAddress],
   ["proxy_protocol_server_port", ({ connection }) => connection.proxied?.destinationPort.toString()],
-  ["binary_remote_addr", ({ connection }) => binaryAddress(connection.remoteAddress)],
+  ["binary_remote_addr", (record) => binaryAddress(clientAddress(record))],
   ["server_addr", ({ connection }) => connection.localAddress],
   ["server_port", ({ connection }) => port(connection.localPort)],
   ["server_protocol", ({ connection }) => connection.protocol],
@@ -86,7 +94,7 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["document_uri", uri],
   ["args", args],
   ["query_string", args],
-  ["is_args", ({ path }) => (queryOf(path) === "" ? "" : "?")],
+  ["is_args", (record) => (argsOf(record) === "" ? "" : "?")],
   ["host", (record) => hostOf(record.authority) || record.serverName],
   ["http_host", (record) => record.requestHeaders.get("host") ?? (record.authority || undefined)],
   ["server_name", ({ serverName }) => serverName],
@@ -130,13 +138,21 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["nginx_version", (_record, env) => env.version],
 ])
 
+/** What the groups of the last regex hold that matched in the course of the request. */
+const CAPTURES: ReadonlyMap<string, Variable> = new Map(
+  Array.from({ length: 9 }, (_, index): [string, Variable] => [
+    String(index + 1),
+    ({ state }) => state?.captures?.group(index + 1),
+  ]),
+)
+
 const FAMILIES: readonly [prefix: string, make: (rest: string) => Variable][] = [
   ["http_", (rest) => headerOf(rest, (record) => record.requestHeaders)],
   ["sent_http_", (rest) => headerOf(rest, (record) => record.responseHeaders)],
   ["sent_trailer_", (rest) => headerOf(rest, (record) => record.responseTrailers)],
   ["upstream_http_", (rest) => headerOf(rest, (record) => record.attempts.at(-1)?.responseHeaders)],
   ["upstream_trailer_", (rest) => headerOf(rest, (record) => record.attempts.at(-1)?.responseTrailers)],
-  ["arg_", (rest) => (record) => queryArgument(record.path, rest)],
+  ["arg_", (rest) => (record) => queryArgument(argsOf(record), rest)],
   ["cookie_", (rest) => (record) => cookieOf(record.requestHeaders, rest)],
 ]
 
@@ -194,9 +210,10 @@ function bytesSent(record: StreamRecord): string {
   )
 }
 
-function forwardedFor({ requestHeaders, connection }: StreamRecord): string {
-  const before = joined(requestHeaders, "x-forwarded-for", ", ")
-  return before === undefined ? connection.remoteAddress : `${before}, ${connection.remoteAddress}`
+function forwardedFor(record: StreamRecord): string {
+  const before = joined(record.requestHeaders, "x-forwarded-for", ", ")
+  const address = clientAddress(record)
+  return before === undefined ? address : `${before}, ${address}`
 }
 
 function requestId(record: StreamRecord, { random }: TemplateEnvironment): string {
@@ -217,12 +234,12 @@ function hostOf(authority: string): string {
 }
 
 /** The first `name=value` of the query, value as written; a name without `=` does not count. */
-function queryArgument(path: string, name: string): string | undefined {
-  for (let at = path.indexOf("?"); at >= 0; at = path.indexOf("&", at + 1)) {
-    const equals = at + 1 + name.length
-    if (path[equals] !== "=" || path.slice(at + 1, equals).toLowerCase() !== name) continue
-    const end = path.indexOf("&", equals)
-    return path.slice(equals + 1, end < 0 ? path.length : end)
+function queryArgument(query: string, name: string): string | undefined {
+  for (let at = 0; at >= 0; at = query.indexOf("&", at) + 1 || -1) {
+    const equals = at + name.length
+    if (query[equals] !== "=" || query.slice(at, equals).toLowerCase() !== name) continue
+    const end = query.indexOf("&", equals)
+    return query.slice(equals + 1, end < 0 ? query.length : end)
   }
   return undefined
 }

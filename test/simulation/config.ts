@@ -3,6 +3,7 @@ import {
   defaultConfig,
   defaultEndpoint,
   defaultListener,
+  defaultRoute,
   defaultRouteSettings,
 } from "../../src/config/defaults.ts"
 import type { ClusterConfig, Config } from "../../src/config/model.ts"
@@ -41,9 +42,10 @@ export function configOf(plan: Plan, isChanged = false): Config {
           match: { kind: "prefix", path: "/", final: false },
           action: { kind: "cluster", cluster: CLUSTER, tls: null },
           settings,
-          routes: [],
+          ...defaultRoute(),
         },
       ],
+      rewrite: [],
       fallback: settings,
     },
   ]
@@ -51,10 +53,11 @@ export function configOf(plan: Plan, isChanged = false): Config {
 }
 
 function clusterOf(plan: Plan, isChanged: boolean): ClusterConfig {
-  const { retryConditions: _, retryTries: __, ...cluster } = plan.cluster
+  const { retryConditions: _, retryTries: __, policy, ...cluster } = plan.cluster
   return {
     ...defaultCluster(CLUSTER),
     ...cluster,
+    policy: { name: policy },
     keepalive: isChanged ? { ...KEEPALIVE, timeoutMs: KEEPALIVE.timeoutMs + 1 } : KEEPALIVE,
     endpoints: plan.endpoints.map(({ weight, backup, maxFails, maxStreams }, index) => ({
       ...defaultEndpoint({ text: addressOf(index), host: "sim", port: 3000 + index, unixPath: null }),

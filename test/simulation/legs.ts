@@ -48,6 +48,9 @@ function factsOf(call: CallRecord, plan: Plan, legs: number, hasRepeatedEndpoint
     isReplayable: true,
     hasRepeatedEndpoint,
     isBudgetLeft: true,
+    leftMs: Number.POSITIVE_INFINITY,
+    pushbackMaxMs: 0,
+    backoffMs: 0,
   }
 }
 
@@ -59,7 +62,7 @@ function endsOf(
   hurtEndpoints: ReadonlySet<number>,
 ): LegEnd[] {
   const leg = legs[at]!
-  if (leg.headersMs > 0) return [{ kind: "status", status: leg.status }]
+  if (leg.headersMs > 0) return [{ kind: "status", status: leg.status, grpcStatus: -1, pushbackMs: null }]
   if (leg.connectedMs === 0) return [leg.status === 504 ? CONNECT_TIMEOUT : NOT_CONNECTED]
   if (leg.status === 504) {
     const what = {

@@ -19,6 +19,8 @@ import type {
   EndpointConfig,
   ListenerConfig,
   ListenerTlsConfig,
+  PolicyConfig,
+  RewriteStep,
   RouteAction,
   RouteConfig,
   RouteMatch,
@@ -115,6 +117,8 @@ const endpoint: fc.Arbitrary<EndpointConfig> = address.chain((where) =>
     maxStreams: orNull(positive),
     backup: fc.boolean(),
     down: fc.boolean(),
+    slowStartMs: orNull(number),
+    hashKey: orNull(text),
   }),
 )
 
@@ -122,11 +126,35 @@ const clusterName = fc.oneof(
   plainText,
   fc.constantFrom("10", "9", "__proto__", "true", "null", "a: b", "- c"),
 )
+const policy: fc.Arbitrary<PolicyConfig> = fc.oneof(
+  fc.constantFrom<PolicyConfig>(
+    { name: "round_robin" },
+    { name: "least_streams" },
+    { name: "random" },
+    { name: "ip_hash" },
+    { name: "random_two", by: "streams" },
+    { name: "random_two", by: "last_byte_time" },
+    { name: "peak_ewma", by: "header_time", inflight: false },
+    { name: "peak_ewma", by: "last_byte_time", inflight: true },
+  ),
+  fc.record({
+    name: fc.constantFrom("ring_hash", "maglev"),
+    key: template,
+    balanceFactorPercent: orNull(fc.integer({ min: 100, max: 1000 })),
+  }),
+  fc.record({ name: fc.constantFrom("nginx_hash", "nginx_consistent_hash"), key: template }),
+)
 const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
   near(
     { ...defaultCluster(name), endpoints: [defaultEndpoint(hostAddress("127.0.0.1", 3000))] },
     {
-      policy: fc.constantFrom("round_robin", "least_streams"),
+      policy,
+      slowStart: fc.record({
+        windowMs: number,
+        aggression: fc.constantFrom(0.5, 1, 2),
+        minWeightPercent: fc.integer({ min: 1, max: 100 }),
+      }),
+      panicThresholdPercent: fc.integer({ min: 0, max: 100 }),
       endpoints: fc.array(endpoint, { minLength: 1, maxLength: 3 }),
       maxStreamsPerConnection: orNull(positive),
       maxConnectionsPerEndpoint: orNull(positive),
@@ -247,7 +275,19 @@ function action(clusters: string[]): fc.Arbitrary<RouteAction> {
 function routes(clusters: string[], outer: RouteSettings, depth: number): fc.Arbitrary<RouteConfig[]> {
   const route = fc.tuple(match, action(clusters), settings(outer)).chain(([matched, acts, own]) => {
     const below = depth === 0 ? fc.constant<RouteConfig[]>([]) : routes(clusters, own, depth - 1)
-    return below.map((inner) => ({ match: matched, action: acts, settings: own, routes: inner }))
+    const variant = fc.record({ action: action(clusters), settings: settings(own) })
+    const before = fc.record({
+      internal: fc.boolean(),
+      rewrite: steps(variant),
+      except: fc.option(variant.map((other) => ({ methods: ["GET", "HEAD"], ...other }))),
+    })
+    return fc.tuple(below, before).map(([inner, phases]) => ({
+      match: matched,
+      action: acts,
+      settings: own,
+      ...phases,
+      routes: inner,
+    }))
   })
   return fc.uniqueArray(route, {
     maxLength: 3,
@@ -260,6 +300,7 @@ function server(listeners: string[], clusters: string[]): fc.Arbitrary<ServerCon
     .record({
       names: fc.oneof({ weight: 3, arbitrary: fc.constant<string[]>([""]) }, list<string>(serverName)),
       listeners: fc.oneof(fc.constant(listeners), fc.subarray(listeners)),
+      rewrite: steps(null),
       fallback: settings(defaultRouteSettings()),
     })
     .chain((own) =>
@@ -285,6 +326,76 @@ function withoutSharedDefaults(servers: ServerConfig[]): ServerConfig[] {
   })
 }
 
+const entries = fc.array(fc.tuple(fc.string({ maxLength: 4 }), template), { maxLength: 3 })
+const networks = fc.array(fc.tuple(fc.constantFrom("10.0.0.0/8", "::1", "1.2.3.4"), text), { maxLength: 2 })
+const variable: fc.Arbitrary<Config["variables"][number]> = fc.oneof(
+  fc.record({
+    kind: fc.constant("map" as const),
+    name: fc.constantFrom("a", "b"),
+    source: template,
+    entries: entries.map((list) => list.filter(([key]) => !key.startsWith("~"))),
+    default: template,
+    hostnames: fc.boolean(),
+    volatile: fc.boolean(),
+  }),
+  fc.record({
+    kind: fc.constant("geo" as const),
+    name: fc.constantFrom("c", "d"),
+    source: template,
+    entries: networks,
+    default: text,
+    proxies: fc.subarray(["10.0.0.0/8"]),
+    proxyRecursive: fc.boolean(),
+  }),
+  fc.record({
+    kind: fc.constant("split" as const),
+    name: fc.constantFrom("e", "f"),
+    source: template,
+    parts: fc.constantFrom<[number | null, string][]>(
+      [[0.5, "x"]],
+      [
+        [50, "y"],
+        [null, "z"],
+      ],
+    ),
+  }),
+)
+
+/** @param route what may hold from an `if` on; null: nothing else */
+type Then = Extract<RewriteStep, { kind: "if" }>["route"]
+
+function steps(
+  route: fc.Arbitrary<{ action: RouteAction; settings: RouteSettings }> | null,
+): fc.Arbitrary<RewriteStep[]> {
+  const plain: fc.Arbitrary<RewriteStep> = fc.oneof(
+    fc.record({ kind: fc.constant("set" as const), variable: fc.constantFrom("x", "y"), template }),
+    fc.record({
+      kind: fc.constant("rewrite" as const),
+      pattern: fc.constantFrom("^/a(.*)$", "b"),
+      replacement: template.filter((value) => value !== ""),
+      flag: fc.constantFrom("last", "break", "redirect", "permanent", null),
+    }),
+    fc.constant<RewriteStep>({ kind: "break" }),
+  )
+  const test = fc.oneof(
+    fc.record({ operator: fc.constantFrom("set", "unset"), value: template }),
+    fc.record({ operator: fc.constantFrom("=", "!="), value: template, text }),
+    fc.record({
+      operator: fc.constantFrom("~", "!~*"),
+      value: template,
+      pattern: fc.constantFrom("a", "(b)"),
+    }),
+    fc.record({ operator: fc.constantFrom("-f", "!-d"), value: template }),
+  ) as fc.Arbitrary<Extract<RewriteStep, { kind: "if" }>["test"]>
+  const condition: fc.Arbitrary<RewriteStep> = fc.record({
+    kind: fc.constant("if" as const),
+    test,
+    steps: fc.array(plain, { maxLength: 2 }),
+    route: route === null ? fc.constant(null) : (fc.option(route) as fc.Arbitrary<NonNullable<Then> | null>),
+  })
+  return fc.array(fc.oneof(plain, condition), { maxLength: 3 })
+}
+
 function parts(): fc.Arbitrary<Omit<Config, "servers">> {
   const { workers, log, pidFile, shutdown } = defaultConfig()
   const limits = fc.subarray(limitNames, { maxLength: 3 }).map((names) => {
@@ -299,6 +410,7 @@ function parts(): fc.Arbitrary<Omit<Config, "servers">> {
       ),
       clusters: fc.uniqueArray(cluster, { maxLength: 3, selector: ({ name }) => name }),
       limits,
+      variables: fc.array(variable, { maxLength: 2 }),
     })
     .chain((fixed) =>
       near(

@@ -31,6 +31,7 @@ export function streamRecord(
     responseTrailers: new HeaderList(["grpc-status", "0"]),
     attempts: [attemptRecord()],
     resumes: 0,
+    state: null,
     ...changes,
     connection: connectionRecord(changes.connection),
   }

@@ -1,6 +1,7 @@
 /** What the control side and a data thread tell each other: plain data, copied from one to the other. */
+import type { ClusterState, EndpointState } from "../../cluster/state.ts"
 import type { Config, LogLevel } from "../../config/model.ts"
-import type { SharedMemory, SlotsByCluster } from "./shared-numbers.ts"
+import type { SharedMemory } from "./shared-numbers.ts"
 
 /** How a thread writes the log of the process: as the control side does, with its own number on each line. */
 export interface ThreadLog {
@@ -20,7 +21,21 @@ export interface VersionedConfig {
   readonly config: Config
   /** Of listeners that the thread has not opened yet. */
   readonly sockets: ThreadSockets
-  readonly slots: SlotsByCluster
+  /** Of all clusters. */
+  readonly state: ClusterState
+  readonly memory: SharedMemory
+}
+
+/** The state of one cluster, or a part of it: a thread is not held up by a long one. Answered by `applied`. */
+export interface ClusterMessage {
+  readonly kind: "clusters"
+  readonly version: number
+  readonly cluster: string
+  /** How many endpoints came before these. */
+  readonly from: number
+  readonly endpoints: readonly EndpointState[]
+  /** All are here: the state is put in force, whole. */
+  readonly isLast: boolean
   readonly memory: SharedMemory
 }
 
@@ -39,6 +54,7 @@ export type ToThread =
   /** What was prepared is in force; answered by `committed`. */
   | { readonly kind: "commit"; readonly version: number }
   | { readonly kind: "abandon"; readonly version: number }
+  | ClusterMessage
   /** Open all log files anew. */
   | { readonly kind: "reopen" }
   /** Drain, and end. */
@@ -53,6 +69,8 @@ export type FromThread =
   /** `problem`: why it cannot take the configuration; it has given up what it opened for it. */
   | { readonly kind: "prepared"; readonly version: number; readonly problem: string | null }
   | { readonly kind: "committed"; readonly version: number; readonly problem: string | null }
+  /** `problem`: a bug, and the cluster is as it was. */
+  | { readonly kind: "applied"; readonly version: number; readonly problem: string | null }
   | { readonly kind: "flushed" }
   /** It has drained and ends. */
   | { readonly kind: "stopped"; readonly problem: string | null }

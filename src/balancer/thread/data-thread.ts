@@ -2,9 +2,10 @@
 import { once } from "node:events"
 import { parentPort } from "node:worker_threads"
 import { counterIds } from "../../base/counters.ts"
+import type { EndpointState } from "../../cluster/state.ts"
 import { type Log, openLog, type ProcessLog } from "../../log/logger.ts"
 import { Balancer, type PreparedReload } from "../balancer.ts"
-import type { FromThread, ThreadStart, ToThread, VersionedConfig } from "./contract.ts"
+import type { ClusterMessage, FromThread, ThreadStart, ToThread, VersionedConfig } from "./contract.ts"
 import { GivenSockets } from "./given-sockets.ts"
 import { SharedNumbers } from "./shared-numbers.ts"
 
@@ -16,14 +17,17 @@ class DataThread {
   readonly #network = new GivenSockets()
   readonly #numbers: SharedNumbers
   readonly #balancer: Balancer
+  /** The first endpoints of a cluster state whose rest is still to come. */
+  #endpoints: EndpointState[] = []
   #prepared: { readonly version: number; readonly reload: PreparedReload } | null = null
 
-  constructor({ index, log, config, sockets, slots, memory }: ThreadStart) {
+  constructor({ index, log, config, sockets, state, memory }: ThreadStart) {
     this.#network.give(sockets)
-    this.#numbers = new SharedNumbers(memory, index, slots)
+    this.#numbers = new SharedNumbers(memory, index)
     this.#file = openLog(log)
     this.#log = this.#file.with({ thread: index + 1 })
-    this.#balancer = new Balancer(config, { log: this.#log, network: this.#network }, this.#numbers)
+    const options = { log: this.#log, network: this.#network }
+    this.#balancer = new Balancer(config, options, { numbers: this.#numbers, state })
     process.on("uncaughtException", (error) => this.#uncaught(error))
   }
 
@@ -43,6 +47,8 @@ class DataThread {
         return this.#commit(message.version)
       case "abandon":
         return this.#abandon()
+      case "clusters":
+        return this.#apply(message)
       case "reopen":
         return void Promise.all([this.#balancer.reopenLogs(), this.#file.reopen()])
       case "stop":
@@ -54,11 +60,11 @@ class DataThread {
     }
   }
 
-  async #prepare({ version, config, sockets, slots, memory }: VersionedConfig): Promise<void> {
+  async #prepare({ version, config, sockets, state, memory }: VersionedConfig): Promise<void> {
     this.#network.give(sockets)
-    this.#numbers.use(memory, slots)
+    this.#numbers.use(memory)
     try {
-      this.#prepared = { version, reload: await this.#balancer.prepare(config) }
+      this.#prepared = { version, reload: await this.#balancer.prepare(config, state) }
       tell({ kind: "prepared", version, problem: null })
     } catch (error) {
       this.#network.closeRest()
@@ -82,6 +88,19 @@ class DataThread {
   #abandon(): void {
     this.#prepared?.reload.abandon()
     this.#prepared = null
+  }
+
+  #apply({ version, cluster, from, endpoints, isLast, memory }: ClusterMessage): void {
+    let problem: string | null = null
+    try {
+      this.#numbers.use(memory)
+      if (from === 0) this.#endpoints = []
+      this.#endpoints.push(...endpoints)
+      if (isLast) this.#balancer.apply(cluster, this.#endpoints.splice(0))
+    } catch (error) {
+      problem = (error as Error).stack ?? String(error)
+    }
+    tell({ kind: "applied", version, problem })
   }
 
   async #stop(): Promise<void> {

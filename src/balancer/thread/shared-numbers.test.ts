@@ -16,7 +16,7 @@ import {
 const HAMMER = `
 import { parentPort, workerData } from "node:worker_threads"
 const { SharedStreamCount } = await import(workerData.module)
-const count = new SharedStreamCount(workerData.segment, 3, workerData.index)
+const count = new SharedStreamCount(new Int32Array(workerData.segment), 3, workerData.index)
 let most = 0, opened = 0
 while (opened < workerData.rounds) {
   if (!count.tryAdd(workerData.max)) continue
@@ -37,13 +37,16 @@ test("threads that open streams at once never have more than the most there may 
   )
   const most = await Promise.all(threads.map((thread) => once(thread, "message")))
   expect(most.flat()).toEqual([1, 1])
-  expect(new SharedStreamCount(segment, 3, 0).open).toBe(0)
+  expect(new SharedStreamCount(new Int32Array(segment), 3, 0).open).toBe(0)
   expect(new Int32Array(segment).every((cell) => cell === 0)).toBe(true)
 })
 
 test("each thread's streams stand in its own row, and all of them in the total", () => {
   const segment = makeSegment(2)
-  const [first, second] = [new SharedStreamCount(segment, 7, 0), new SharedStreamCount(segment, 7, 1)]
+  const [first, second] = [
+    new SharedStreamCount(new Int32Array(segment), 7, 0),
+    new SharedStreamCount(new Int32Array(segment), 7, 1),
+  ]
   first.tryAdd(3)
   first.tryAdd(3)
   second.tryAdd(3)
@@ -54,8 +57,8 @@ test("each thread's streams stand in its own row, and all of them in the total",
 
 test("counters and traffic of a thread stand in its row, and are there for the one that takes its place", () => {
   const memory = makeMemory(2)
-  const first = new SharedNumbers(memory, 0, {})
-  const second = new SharedNumbers(memory, 1, {})
+  const first = new SharedNumbers(memory, 0)
+  const second = new SharedNumbers(memory, 1)
   first.counters.add(counterIds.uncaught)
   second.counters.add(counterIds.uncaught, 2)
   const ended = { requestMessages: 1, responseMessages: 2, requestOctets: 3, responseOctets: 4 }
@@ -63,7 +66,7 @@ test("counters and traffic of a thread stand in its row, and are there for the o
   const columns = counterNames.length
   const read = [0, 1].map((index) => rowOf(memory.counters, index, columns)[counterIds.uncaught])
   expect(read).toEqual([1, 2])
-  expect(new SharedNumbers(memory, 1, {}).counters.get("uncaught")).toBe(2)
+  expect(new SharedNumbers(memory, 1).counters.get("uncaught")).toBe(2)
   expect(trafficOf(memory)).toEqual({
     streams: 2,
     requestMessages: 2,
@@ -75,7 +78,7 @@ test("counters and traffic of a thread stand in its row, and are there for the o
 
 test("no two connections of a process have the same number, also when a thread is replaced", () => {
   const memory = makeMemory(3)
-  const numbers = () => [0, 1, 2].map((index) => new SharedNumbers(memory, index, {}))
+  const numbers = () => [0, 1, 2].map((index) => new SharedNumbers(memory, index))
   const ids = [...numbers(), ...numbers()].flatMap((thread) => [
     thread.nextConnectionId(),
     thread.nextConnectionId(),

@@ -1,10 +1,6 @@
 import { Counters, counterNames } from "../../base/counters.ts"
 import type { StreamCount, StreamCounts } from "../../cluster/counts.ts"
-import type { ClusterConfig } from "../../config/model.ts"
 import { type Numbers, TRAFFIC_COLUMNS, Traffic, type TrafficTotals } from "../numbers.ts"
-
-/** Places of endpoints in shared memory, by cluster, in the order of its endpoints. */
-export type SlotsByCluster = Readonly<Record<string, readonly number[]>>
 
 /** Endpoints in one segment. A segment takes 4 octets for each of them and each thread. */
 export const SLOTS_PER_SEGMENT = 4096
@@ -75,8 +71,9 @@ export class SharedStreamCount implements StreamCount {
   readonly #total: number
   readonly #own: number
 
-  constructor(segment: SharedArrayBuffer, slot: number, index: number) {
-    this.#cells = new Int32Array(segment)
+  /** `cells`: of the segment that has the slot. */
+  constructor(cells: Int32Array, slot: number, index: number) {
+    this.#cells = cells
     this.#total = cellOf(slot, -1)
     this.#own = cellOf(slot, index)
   }
@@ -110,37 +107,30 @@ export class SharedNumbers implements Numbers, StreamCounts {
   readonly streams = this
   readonly #index: number
   readonly #accepted: Float64Array
-  #memory: SharedMemory
-  #slots: SlotsByCluster
+  readonly #threads: number
+  /** By segment. */
+  readonly #cells: Int32Array[] = []
 
-  constructor(memory: SharedMemory, index: number, slots: SlotsByCluster) {
+  constructor(memory: SharedMemory, index: number) {
     this.#index = index
-    this.#memory = memory
-    this.#slots = slots
+    this.#threads = memory.threads
+    this.use(memory)
     this.#accepted = new Float64Array(memory.connections)
     this.counters = new Counters(rowOf(memory.counters, index, counterNames.length))
     this.traffic = new Traffic(rowOf(memory.traffic, index, TRAFFIC_COLUMNS.length))
   }
 
-  /** For a configuration that is about to be compiled. An endpoint that stays keeps its place. */
-  use(memory: SharedMemory, slots: SlotsByCluster): void {
-    this.#memory = memory
-    this.#slots = slots
+  /** Of endpoints that are about to be told of. Segments only ever come. */
+  use({ streams }: SharedMemory): void {
+    for (const segment of streams.slice(this.#cells.length)) this.#cells.push(new Int32Array(segment))
   }
 
-  countsOf({ name }: ClusterConfig): StreamCount[] {
-    const { streams } = this.#memory
-    return this.#slots[name]!.map(
-      (slot) => new SharedStreamCount(streams[segmentOf(slot)]!, slot, this.#index),
-    )
+  countOf(slot: number): StreamCount {
+    return new SharedStreamCount(this.#cells[segmentOf(slot)]!, slot, this.#index)
   }
-
-  /** The control side knows which places are free. */
-  retain(): void {}
 
   /** Threads take turns in the sequence, each its own row: none is given twice, also when a thread is replaced. */
   nextConnectionId(): number {
-    const { threads } = this.#memory
-    return this.#accepted[this.#index]!++ * threads + this.#index + 1
+    return this.#accepted[this.#index]!++ * this.#threads + this.#index + 1
   }
 }

@@ -1,7 +1,8 @@
 import { HeaderList } from "../../http2/header-list.ts"
 import { literalTemplate } from "../../record/template.ts"
+import { withAnswer } from "../../relay/route/compile.ts"
 import { ResponseRewrite } from "../../relay/route/head-rewrite.ts"
-import { type Route, withAnswer } from "../../relay/route/route.ts"
+import type { Route } from "../../relay/route/route.ts"
 
 /**
  * The route with an answer of our own in place of a cluster, so that what a bridge refuses is logged and counted like

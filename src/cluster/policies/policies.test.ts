@@ -18,7 +18,7 @@ function endpointsOf(...weights: (number | Partial<EndpointConfig>)[]): Endpoint
 
 const name = (endpoint: Endpoint | undefined): string => endpoint?.address[0] ?? "-"
 
-const ANY: PickRequest = { tried: null, mayWait: true }
+const ANY: PickRequest = { subject: { render: () => "" }, tried: null, mayWait: true, nowMs: 0 }
 const random = (): number => 0.5
 
 function picks(

@@ -1,15 +1,18 @@
 import type { Endpoint } from "../endpoint.ts"
-import { isPassedOver, type Picker, type PickRequest } from "./policy.ts"
+import { isPassedOver, loadOf, type Picker, type PickRequest, SCANNED_MAX } from "./policy.ts"
+import { TurnsHeap } from "./turns-heap.ts"
 
 /**
  * Smooth weighted round robin: each endpoint gains its weight, the richest is chosen and pays the sum. Weights 5,1,1
  * give a a b a c a a, not a a a a a b c. An endpoint that failed has less weight and wins it back pick by pick.
- * Cost: O(endpoints). Source: nginx, ngx_http_upstream_get_peer.
+ * With more than 64 endpoints `TurnsHeap` has the turns: the same shares, in another order.
+ * Cost: O(endpoints), then O(log endpoints). Source: nginx, ngx_http_upstream_get_peer.
  */
 export class RoundRobin implements Picker {
   /** By slot. */
   readonly #current: number[] = []
   readonly #effective: number[] = []
+  #heap: TurnsHeap | null = null
 
   constructor(endpoints: readonly Endpoint[]) {
     for (const { slot, weight } of endpoints) {
@@ -19,6 +22,7 @@ export class RoundRobin implements Picker {
   }
 
   pick(available: readonly Endpoint[], request: PickRequest): Endpoint | undefined {
+    if (available.length > SCANNED_MAX) return (this.#heap ??= new TurnsHeap()).pick(available, request)
     return this.pickUpTo(Number.POSITIVE_INFINITY, available, request)
   }
 
@@ -53,9 +57,4 @@ export class RoundRobin implements Picker {
   onBack({ slot, weight }: Endpoint): void {
     this.#effective[slot] = weight
   }
-}
-
-/** Streams open for its weight. */
-export function loadOf({ streamsOpen, weight }: Endpoint): number {
-  return weight > 0 ? streamsOpen / weight : Number.MAX_VALUE
 }

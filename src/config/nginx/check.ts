@@ -12,12 +12,17 @@ import type { Report } from "./report.ts"
 import { readNumber, readOffset, readSecondsMs, readSize, readTimeMs } from "./units.ts"
 
 /** Which context the block of a directive is; none of the others is looked into. */
-const BLOCK_CONTEXTS: Record<string, Context> = {
+const BLOCK_CONTEXTS: Record<string, Context | null> = {
   http: "http",
   events: "events",
   server: "server",
   location: "location",
   upstream: "upstream",
+  limit_except: "limit_except",
+  // Their blocks hold no directives.
+  map: null,
+  geo: null,
+  split_clients: null,
 }
 
 /**
@@ -48,8 +53,11 @@ export function checkBlock(
     }
     if (!checkValue(directive, spec.value, report) || !checkVerdict(directive, spec, report)) return []
     if (directive.block === null) return [directive]
+    const inner =
+      spec.name === "if" ? (contexts.includes("server") ? "server if" : "if") : BLOCK_CONTEXTS[spec.name]!
+    if (inner === null) return [directive]
     const errors = report.errors
-    const block = checkBlock(directive.block, [BLOCK_CONTEXTS[spec.name]!], report)
+    const block = checkBlock(directive.block, [inner], report)
     return [{ ...directive, block, ...(report.errors > errors && { partial: true as const }) }]
   })
 }

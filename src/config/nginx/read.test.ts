@@ -74,7 +74,7 @@ describe("whole files", () => {
     expect(config!.clusters).toMatchObject([
       {
         name: "chat",
-        policy: "least_streams",
+        policy: { name: "least_streams" },
         idleConnections: 32,
         endpoints: [
           {
@@ -97,7 +97,7 @@ describe("whole files", () => {
         ],
       },
     ])
-    expect(config!.servers[0]!.routes).toHaveLength(1)
+    expect(config!.servers[0]!.routes).toHaveLength(2)
     expect(config!.servers[0]!.routes[0]!.settings).toMatchObject({
       readTimeoutMs: 3_600_000,
       errorStatuses: [{ httpStatuses: [502, 504], grpcStatus: 14, grpcMessage: "the chat is away" }],
@@ -317,7 +317,7 @@ describe("log_format", () => {
     ["'$remote_addr $request_completion'", "$remote_addr -"],
     [`'$remote_addr \${connection_time}s $status'`, "$remote_addr -s $status"],
     [`'\${status}s $http_host'`, `\${status}s $http_host`],
-    ["'$1st'", "-st"],
+    ["'$1st'", `\${1}st`],
     ["'$status' 's' '$' '{host}'", null],
     ["'$status' 's' ' $Host'", `\${status}s $Host`],
     ["'$sent_http_x $cookie_a$arg_b '", "$sent_http_x $cookie_a$arg_b "],
@@ -459,7 +459,7 @@ describe("answers", () => {
     ],
     ["grpc_pass chat; return 403;", { kind: "return", status: 403 }],
     ["try_files $uri =404;", { kind: "return", status: 404 }],
-    ["internal; grpc_pass chat;", { kind: "none" }],
+    ["internal; grpc_pass chat;", { kind: "cluster" }],
     ["", { kind: "none" }],
   ])("location / { %s }", (directives, action) =>
     expect(routeOf(`location / { ${directives} }`).action).toMatchObject(action),

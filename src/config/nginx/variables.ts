@@ -1,20 +1,9 @@
 /** `$variables` in values: which there are, and whether a value's are among them. */
+import { isKnownVariable, variableNames } from "../../record/variables.ts"
 import { didYouMean } from "../problem.ts"
+import { groupsIn } from "../set-names.ts"
 import type { Directive, Word } from "./ast.ts"
 import type { Report } from "./report.ts"
-
-/** What a stream's record can fill in. A `_` at the end stands for any name behind it. */
-export const VARIABLES: ReadonlySet<string> = new Set(
-  `remote_addr remote_port binary_remote_addr remote_user time_local time_iso8601 msec request request_method
-  request_uri uri args arg_ host server_name server_port scheme status body_bytes_sent bytes_sent request_length
-  request_time http_ sent_http_ sent_trailer_ upstream_addr upstream_status upstream_connect_time
-  upstream_header_time upstream_response_time upstream_http_ upstream_trailer_ upstream_bytes_sent
-  upstream_bytes_received ssl_protocol ssl_cipher ssl_client_s_dn ssl_client_verify connection connection_requests
-  pid request_id grpc_status grpc_message grpc_messages_sent grpc_messages_received stream_resumes proxy_protocol_addr
-  proxy_protocol_port proxy_protocol_server_addr proxy_protocol_server_port server_addr server_protocol https
-  document_uri query_string is_args content_type content_length cookie_ proxy_add_x_forwarded_for pipe
-  upstream_response_length hostname nginx_version`.split(/\s+/),
-)
 
 /** What nginx has besides. */
 const NGINX_VARIABLES: ReadonlySet<string> = new Set(
@@ -36,6 +25,16 @@ const NGINX_VARIABLES: ReadonlySet<string> = new Set(
   ),
 )
 
+/** What a request has an answer to by itself, families left out. */
+const FIXED: ReadonlySet<string> = new Set(variableNames().filter((name) => !name.endsWith("_")))
+
+/** Directives whose arguments may be regexes. */
+const HAS_REGEX = new Set(["location", "server_name", "rewrite", "if"])
+
+function declare(names: Set<string>, word: Word | undefined): void {
+  if (word?.text.startsWith("$")) names.add(word.text.slice(1).toLowerCase())
+}
+
 /** Directives that bring a variable of their own, and which argument names it. */
 const DECLARING: ReadonlyMap<string, number> = new Map([
   ["map", 1],
@@ -43,6 +42,10 @@ const DECLARING: ReadonlyMap<string, number> = new Map([
   ["split_clients", 1],
   ["set", 0],
   ["auth_request_set", 0],
+])
+
+/** The same of modules that are not here. */
+const DECLARING_ELSEWHERE: ReadonlyMap<string, number> = new Map([
   ["perl_set", 0],
   ["js_set", 0],
   ["js_var", 0],
@@ -52,24 +55,40 @@ const DECLARING: ReadonlyMap<string, number> = new Map([
   ["keyval", 1],
 ])
 
+/** Variables of nginx's that `set` may change. */
+const CHANGEABLE = new Set(["args", "limit_rate"])
+/** Names that Sluice has given to what it knows of a call: a file may use them for something else. */
+const OURS = /^(grpc_(status|message|messages_sent|messages_received)|stream_resumes)$/
+
 export class Variables {
   readonly #declared = new Set<string>()
+  readonly #elsewhere = new Set<string>()
 
   /** Notes what the file itself declares, wherever it does: order does not count, as in nginx. */
   declareAll(directives: readonly Directive[]): void {
     for (const { name, args, block } of directives) {
-      const at = DECLARING.get(name.text)
-      const word = at === undefined ? undefined : args.at(at)
-      if (word?.text.startsWith("$")) this.#declared.add(word.text.slice(1).toLowerCase())
-      if (name.text === "location" || name.text === "server_name")
-        for (const arg of args) this.#declareCaptures(arg.text)
-      if (block !== null) this.declareAll(block)
+      declare(this.#declared, args.at(DECLARING.get(name.text) ?? args.length))
+      declare(this.#elsewhere, args.at(DECLARING_ELSEWHERE.get(name.text) ?? args.length))
+      if (HAS_REGEX.has(name.text)) for (const arg of args) this.#declareGroups(arg.text)
+      if (name.text === "map") for (const { name: key } of block ?? []) this.#declareGroups(key.text)
+      else if (block !== null) this.declareAll(block)
     }
   }
 
-  #declareCaptures(regex: string): void {
-    for (const [, capture] of regex.matchAll(/\(\?P?[<']([A-Za-z_]\w*)[>']/g))
-      this.#declared.add(capture!.toLowerCase())
+  #declareGroups(regex: string): void {
+    for (const group of groupsIn(regex)) this.#declared.add(group.toLowerCase())
+  }
+
+  /** A request has an answer to it. */
+  #isSupported(name: string): boolean {
+    return /^[1-9]$/.test(name) || this.#declared.has(name.toLowerCase()) || isKnownVariable(name)
+  }
+
+  /** Whether a file may give it a value of its own: not what nginx makes by itself, but for some. */
+  isChangeable(name: string): boolean {
+    const lower = name.toLowerCase()
+    if (CHANGEABLE.has(lower) || OURS.test(lower)) return true
+    return !FIXED.has(lower) && !NGINX_VARIABLES.has(lower)
   }
 
   /**
@@ -85,7 +104,7 @@ export class Variables {
         report.error(word.span, part.message)
         return false
       }
-      if (isIn(VARIABLES, part.name)) continue
+      if (this.#isSupported(part.name)) continue
       if (!this.isKnown(part.name)) {
         report.error(word.span, `unknown "${part.name}" variable`, suggest(part.name))
         right = false
@@ -107,7 +126,7 @@ export class Variables {
     const parts = words
       .flatMap(({ text }) => readTemplate(text))
       .map((part): TemplatePart => {
-        const isMissing = part.kind === "variable" && !isIn(VARIABLES, part.name)
+        const isMissing = part.kind === "variable" && !this.#isSupported(part.name)
         return isMissing ? { kind: "text", text: "-" } : part
       })
     return parts
@@ -122,8 +141,7 @@ export class Variables {
 
   /** Whether nginx would know it: one of its own, or one that the file brings. */
   isKnown(name: string): boolean {
-    const isNginx = isIn(VARIABLES, name) || isIn(NGINX_VARIABLES, name)
-    return isNginx || /^[1-9]/.test(name) || this.#declared.has(name.toLowerCase())
+    return this.#isSupported(name) || isIn(NGINX_VARIABLES, name) || this.#elsewhere.has(name.toLowerCase())
   }
 }
 
@@ -167,8 +185,5 @@ function isIn(names: ReadonlySet<string>, name: string): boolean {
 }
 
 function suggest(name: string): string | null {
-  return didYouMean(
-    name,
-    [...VARIABLES].filter((each) => !each.endsWith("_")),
-  )
+  return didYouMean(name, [...FIXED])
 }

@@ -1,6 +1,7 @@
 /** What is wrong with an input, by path: what zod found, in our words, and what `rules.ts` found. */
 import type { z } from "zod"
 import { didYouMean, type Severity } from "../problem.ts"
+import { namesGiven } from "./declared.ts"
 import { schema } from "./schema.ts"
 
 export type Path = readonly (string | number)[]
@@ -14,6 +15,8 @@ export interface Fault {
   hint: string | null
   /** The part of a text value that is meant. */
   within?: { offset: number; length: number }
+  /** A variable that is not known, unless the input makes it. */
+  variable?: string
 }
 
 export function fault(
@@ -28,7 +31,11 @@ export function fault(
 /** Everything by which a value differs from the schema's shape; empty when it conforms. */
 export function shapeFaults(input: unknown): Fault[] {
   const result = schema.safeParse(input, { reportInput: true })
-  return result.success ? [] : result.error.issues.flatMap((issue) => faultsOf(issue, []))
+  if (result.success) return []
+  const found = result.error.issues.flatMap((issue) => faultsOf(issue, []))
+  if (!found.some(({ variable }) => variable !== undefined)) return found
+  const given = namesGiven(input)
+  return found.filter(({ variable }) => variable === undefined || !given.has(variable.toLowerCase()))
 }
 
 /** `servers[0].routes[1].cluster`. */
@@ -72,8 +79,14 @@ function faultsOf(issue: Issue, base: Path): Fault[] {
 /** `schema.ts` says in `params` which part of a template is wrong. */
 function customFault(issue: Extract<Issue, { code: "custom" }>, path: Path, name: string): Fault {
   if (issue.params === undefined) return fault(path, `${name} ${issue.message}`)
-  const { offset, length, hint } = issue.params as { offset: number; length: number; hint: string | null }
-  return { ...fault(path, issue.message, hint), within: { offset, length } }
+  const { offset, length, hint, variable } = issue.params as {
+    offset: number
+    length: number
+    hint: string | null
+    variable: string | null
+  }
+  const found = { ...fault(path, issue.message, hint), within: { offset, length } }
+  return variable === null ? found : { ...found, variable }
 }
 
 /** The branch that was meant is the one whose own type fits; its faults are told. Else the union's own words. */

@@ -15,10 +15,12 @@ import type {
   ErrorStatusConfig,
   ListenerConfig,
   ListenerTlsConfig,
+  PolicyConfig,
   RetryConfig,
   RouteSettings,
   UpstreamTlsConfig,
 } from "../model.ts"
+import { type PolicyMeasure, policyParameters } from "../policy-names.ts"
 import { type AccessLogFormat, accessLogFormatOf, accessLogFormats } from "./access-log-formats.ts"
 import { durationMs, durationText, sizeInput, sizeOctets } from "./scalars.ts"
 
@@ -258,6 +260,8 @@ export const endpointFields: Fields<EndpointConfig> = [
   field("maxStreams", "maxStreams", countOrNone),
   field("backup", "backup", same()),
   field("down", "down", same()),
+  field("slowStart", "slowStartMs", duration as unknown as Codec<number | null, string>),
+  field("hashKey", "hashKey", given),
 ]
 
 const keepalive: Fields<ClusterConfig["keepalive"]> = [
@@ -265,10 +269,57 @@ const keepalive: Fields<ClusterConfig["keepalive"]> = [
   field("timeout", "timeoutMs", duration),
 ]
 
+const slowStart: Fields<ClusterConfig["slowStart"]> = [
+  field("window", "windowMs", duration),
+  field("aggression", "aggression", same()),
+  field("minWeight", "minWeightPercent", same()),
+]
+
+interface PolicyInput {
+  name: PolicyConfig["name"]
+  key?: string
+  balanceFactor?: number | "none"
+  by?: PolicyMeasure
+  inflight?: boolean
+}
+
+const policy: Codec<PolicyConfig, PolicyInput["name"] | PolicyInput> = {
+  read(input) {
+    const written: PolicyInput = typeof input === "string" ? { name: input } : input
+    const { name, key = "", balanceFactor = "none", inflight = false } = written
+    const parameters = policyParameters[name]
+    // `rules.ts` sees to it that they fit the name.
+    return {
+      name,
+      ...(parameters.key && { key }),
+      ...(parameters.balanceFactor && { balanceFactorPercent: countOrNone.read(balanceFactor) }),
+      ...(parameters.by.length > 0 && { by: written.by ?? parameters.by[0]! }),
+      ...(parameters.inflight && { inflight }),
+    } as PolicyConfig
+  },
+  write(value) {
+    const { name, by, balanceFactorPercent, ...rest } = value as PolicyConfig & {
+      by?: PolicyMeasure
+      balanceFactorPercent?: number | null
+      inflight?: boolean
+    }
+    const input = {
+      name,
+      ...rest,
+      ...(balanceFactorPercent != null && { balanceFactor: balanceFactorPercent }),
+      ...(by !== undefined && by !== policyParameters[name].by[0] && { by }),
+    }
+    if (input.inflight === false) delete input.inflight
+    return Object.keys(input).length === 1 ? name : input
+  },
+}
+
 /** All but the endpoints. `base` is where `keepalive` takes what is not written. */
 export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
   return [
-    field("policy", "policy", same()),
+    field("policy", "policy", policy),
+    field("slowStart", "slowStart", nested(slowStart, base.slowStart)),
+    field("panicThreshold", "panicThresholdPercent", same()),
     field("maxStreamsPerConnection", "maxStreamsPerConnection", countOrNone),
     field("maxConnectionsPerEndpoint", "maxConnectionsPerEndpoint", countOrNone),
     field("idleConnections", "idleConnections", countOrNone),

@@ -1,7 +1,13 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { hostAddress } from "../address.ts"
-import { defaultCluster, defaultEndpoint, defaultListener, defaultRouteSettings } from "../defaults.ts"
+import {
+  defaultCluster,
+  defaultEndpoint,
+  defaultListener,
+  defaultRoute,
+  defaultRouteSettings,
+} from "../defaults.ts"
 import type { Config } from "../model.ts"
 import { decode, diskFiles } from "../nginx/include.ts"
 import { readNginxConfig } from "../nginx/read.ts"
@@ -34,18 +40,20 @@ describe("what is left out is the default", () => {
       workers: 1,
       listeners: [defaultListener(hostAddress("0.0.0.0", 8080))],
       clusters: [{ ...defaultCluster("chat"), endpoints: [defaultEndpoint(hostAddress("127.0.0.1", 3000))] }],
+      variables: [],
       servers: [
         {
           names: [""],
           listeners: ["0.0.0.0:8080"],
           defaultFor: [],
+          rewrite: [],
           fallback: settings,
           routes: [
             {
               match: { kind: "prefix", path: "/", final: false },
               action: { kind: "cluster", cluster: "chat", tls: null },
               settings,
-              routes: [],
+              ...defaultRoute(),
             },
           ],
         },
@@ -237,7 +245,7 @@ describe.each<[what: string, text: string, ...problems: string[]]>([
   [
     "a bad choice",
     "listeners: 80\nclusters: {a: {policy: least_stream, endpoints: [b:1]}}",
-    '2:24~12 error: "policy" must be round_robin or least_streams, not "least_stream" (did you mean "least_streams"?)',
+    '2:24~12 error: "policy" must be round_robin, least_streams, random, random_two, peak_ewma, ring_hash, maglev, nginx_hash, nginx_consistent_hash or ip_hash, not "least_stream" (did you mean "least_streams"?)',
   ],
   [
     "headers that are not sent as they are written",
@@ -276,7 +284,7 @@ describe.each<[what: string, text: string, ...problems: string[]]>([
   [
     "two matches",
     `${MINIMAL}routes: [{exact: /, prefix: /, cluster: chat}]`,
-    expect.stringContaining("only one of exact, prefix and regex"),
+    expect.stringContaining("only one of named, exact, prefix and regex"),
   ],
   [
     "a route twice",

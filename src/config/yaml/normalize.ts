@@ -5,6 +5,7 @@ import {
   defaultContentType,
   defaultEndpoint,
   defaultListener,
+  defaultRoute,
   defaultRouteSettings,
   defaultUpstreamTls,
 } from "../defaults.ts"
@@ -12,7 +13,9 @@ import type {
   ClusterConfig,
   Config,
   EndpointConfig,
+  ExceptMethods,
   ListenerConfig,
+  RewriteStep,
   RouteAction,
   RouteConfig,
   RouteMatch,
@@ -22,6 +25,7 @@ import type {
 } from "../model.ts"
 import type { Problem } from "../problem.ts"
 import { tlsBehindProxy } from "../tls-behind-proxy.ts"
+import { readVariable } from "./declared.ts"
 import { type Fault, fault, type Path, pathText, shapeFaults } from "./faults.ts"
 import {
   clusterFields,
@@ -34,7 +38,17 @@ import {
 } from "./fields.ts"
 import { ruleFaults } from "./rules.ts"
 import { durationMs, listenAddress } from "./scalars.ts"
-import type { ClusterInput, ListenerInput, RouteInput, ServerInput, SluiceYaml } from "./schema.ts"
+import type {
+  ClusterInput,
+  ListenerInput,
+  RouteInput,
+  ServerInput,
+  SluiceYaml,
+  VariantInput,
+} from "./schema.ts"
+import { readSteps } from "./steps.ts"
+
+type ReturnAction = Extract<RouteAction, { kind: "return" }>
 
 /** What `Problem.file` says of an input that is no file. */
 export const INPUT_NAME = "options"
@@ -79,7 +93,9 @@ function normalized(input: SluiceYaml): Config {
   const listeners = [input.listeners].flat().map(listenerOf)
   const clusters = clusterEntries(input.clusters).map(([name, cluster]) => clusterOf(name, cluster))
   const settings = readFields(settingsFields, input, defaultRouteSettings())
-  const servers = input.servers ?? [{ routes: input.routes ?? [{ cluster: clusters[0]!.name }] }]
+  const servers = input.servers ?? [
+    { rewrite: input.rewrite, routes: input.routes ?? [{ cluster: clusters[0]!.name }] },
+  ]
   return {
     workers: input.workers ?? base.workers,
     listeners,
@@ -91,6 +107,7 @@ function normalized(input: SluiceYaml): Config {
       ),
     ),
     clusters,
+    variables: (input.variables ?? []).map(readVariable),
     log: { level: input.log?.level ?? base.log.level, path: input.log?.path ?? base.log.path },
     pidFile: input.pidFile ?? base.pidFile,
     shutdown:
@@ -128,6 +145,7 @@ function serverOf(input: ServerInput, listeners: string[], outer: RouteSettings)
     listeners: own,
     defaultFor: input.default === true ? [...own] : input.default || [],
     routes: (input.routes ?? []).map((route) => routeOf(route, settings)),
+    rewrite: stepsOf(input.rewrite, settings),
     fallback: settings,
   }
 }
@@ -138,24 +156,53 @@ function routeOf(input: RouteInput, outer: RouteSettings): RouteConfig {
     match: matchOf(input),
     action: actionOf(input),
     settings,
+    internal: input.internal ?? defaultRoute().internal,
+    rewrite: stepsOf(input.rewrite, settings),
+    except: input.except === undefined ? null : exceptOf(input.except, settings),
     routes: (input.routes ?? []).map((route) => routeOf(route, settings)),
   }
 }
 
-function matchOf({ exact, prefix = "/", final = false, regex, ignoreCase = false }: RouteInput): RouteMatch {
+function stepsOf(input: RouteInput["rewrite"], outer: RouteSettings): RewriteStep[] {
+  return readSteps(input ?? [], {
+    readReturn: (answer) => returnOf(answer as Exclude<VariantInput["return"], undefined>),
+    readRoute: (route) => variantOf(route as VariantInput, outer),
+  })
+}
+
+function variantOf(input: VariantInput, outer: RouteSettings): Pick<RouteConfig, "action" | "settings"> {
+  return { action: actionOf(input), settings: readFields(settingsFields, input, outer) }
+}
+
+function exceptOf(input: Exclude<RouteInput["except"], undefined>, outer: RouteSettings): ExceptMethods {
+  return { methods: input.methods, ...variantOf(input, outer) }
+}
+
+function matchOf({
+  named,
+  exact,
+  prefix = "/",
+  final = false,
+  regex,
+  ignoreCase = false,
+}: RouteInput): RouteMatch {
+  if (named !== undefined) return { kind: "named", name: named }
   if (exact !== undefined) return { kind: "exact", path: exact }
   if (regex !== undefined) return { kind: "regex", pattern: regex, ignoreCase }
   return { kind: "prefix", path: prefix, final }
 }
 
-function actionOf({ cluster, tls, return: answer = "none" }: RouteInput): RouteAction {
+function actionOf({ cluster, tls, return: answer = "none" }: VariantInput): RouteAction {
   if (cluster !== undefined) {
     return cluster.includes("$")
       ? { kind: "variable", template: cluster, tls: upstreamTlsOf(tls) }
       : { kind: "cluster", cluster, tls: upstreamTlsOf(tls) }
   }
-  if (answer === "none") return { kind: "none" }
-  const written = typeof answer === "number" ? { status: answer } : answer
+  return answer === "none" ? { kind: "none" } : returnOf(answer)
+}
+
+function returnOf(answer: Exclude<VariantInput["return"], undefined>): ReturnAction {
+  const written = typeof answer === "number" ? { status: answer } : answer === "none" ? {} : answer
   const {
     status = 200,
     text = "",

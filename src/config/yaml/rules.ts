@@ -6,6 +6,7 @@ import { limitNames } from "../../base/limits.ts"
 import { octetText } from "../../base/octet-text.ts"
 import { resolveLimits } from "../../base/resolve-limits.ts"
 import { compileRegex, Regex } from "../../regex/regex.ts"
+import { policyMeasures, policyNames, policyParameters } from "../policy-names.ts"
 import { didYouMean } from "../problem.ts"
 import { serverNameProblem } from "../server-name.ts"
 import { type Fault, fault, type Path } from "./faults.ts"
@@ -41,6 +42,8 @@ export function ruleFaults(input: unknown): Fault[] {
   } else if (input.routes !== undefined) checkRoutes(input.routes, ["routes"], names, faults)
   else checkOnlyCluster(names, faults)
   checkWrittenFields(input, [], faults)
+  checkSteps(input.rewrite, ["rewrite"], names, faults)
+  checkVariables(input.variables, faults)
   warnOfUnused(input.clusters, names, faults)
   checkLimits(input.limits, faults)
   return faults
@@ -84,8 +87,32 @@ function checkClusters(input: unknown, faults: Fault[]): Set<string> | null {
     if (name.includes("$")) faults.push(fault(path, 'a cluster\'s name must not contain "$"', null, "key"))
     names.add(name)
     checkEndpoints(cluster, path, faults)
+    if (isMap(cluster)) checkPolicy(cluster.policy, [...path, "policy"], faults)
   }
   return names
+}
+
+/** What a policy needs and what means nothing to it. */
+function checkPolicy(input: unknown, path: Path, faults: Fault[]): void {
+  const written = isMap(input) ? input : { name: input }
+  const name = policyNames.find((one) => one === written.name)
+  if (name === undefined) return
+  const parameters = policyParameters[name]
+  if (parameters.key && (written.key === undefined || written.key === "")) {
+    const hint = `for instance { name: ${name}, key: $remote_addr }`
+    faults.push(fault(path, `the policy ${name} needs a "key"`, hint))
+  }
+  for (const key of ["key", "balanceFactor", "inflight"] as const)
+    if (written[key] !== undefined && !parameters[key])
+      faults.push(fault([...path, key], `"${key}" has no meaning to the policy ${name}`, null, "key"))
+  const { by } = written
+  if (by !== undefined && !parameters.by.some((one) => one === by)) {
+    const isMeasure = policyMeasures.some((one) => one === by)
+    if (parameters.by.length === 0)
+      faults.push(fault([...path, "by"], `"by" has no meaning to the policy ${name}`, null, "key"))
+    else if (isMeasure)
+      faults.push(fault([...path, "by"], `the policy ${name} compares ${parameters.by.join(" or ")}`))
+  }
 }
 
 function checkEndpoints(cluster: unknown, path: Path, faults: Fault[]): void {
@@ -119,6 +146,7 @@ function checkServers(input: unknown, names: Names, faults: Fault[]): void {
     checkDefault(server.default, [...path, "default"], listeners, defaults, faults)
     checkHosts(server.names, path, listeners, hosts, faults)
     checkWrittenFields(server, path, faults)
+    checkSteps(server.rewrite, [...path, "rewrite"], names, faults)
     checkRoutes(server.routes, [...path, "routes"], names, faults)
   }
   for (const name of servers.length > 0 ? names.listeners : []) {
@@ -207,18 +235,20 @@ function checkRoutes(input: unknown, path: Path, names: Names, faults: Fault[]):
     const place = [...path, index]
     checkMatch(route, place, matches, faults)
     checkAction(route, place, names, faults)
+    checkSteps(route.rewrite, [...place, "rewrite"], names, faults)
+    if (isMap(route.except)) checkTarget(route.except, [...place, "except"], names, faults)
     checkWrittenFields(route, place, faults)
     checkRoutes(route.routes, [...place, "routes"], names, faults)
   }
 }
 
 function checkMatch(route: Map_, path: Path, matches: Set<string>, faults: Fault[]): void {
-  const kinds = ["exact", "prefix", "regex"].filter((kind) => route[kind] !== undefined)
+  const kinds = ["named", "exact", "prefix", "regex"].filter((kind) => route[kind] !== undefined)
   for (const kind of kinds.slice(1)) {
     faults.push(
       fault(
         [...path, kind],
-        `a route has only one of exact, prefix and regex; it has "${kinds[0]}" already`,
+        `a route has only one of named, exact, prefix and regex; it has "${kinds[0]}" already`,
         null,
         "key",
       ),
@@ -233,7 +263,7 @@ function checkMatch(route: Map_, path: Path, matches: Set<string>, faults: Fault
     checkRegex(value, [...path, kind], faults)
     return
   }
-  if (!value.startsWith("/")) {
+  if (kind !== "named" && !value.startsWith("/")) {
     faults.push({
       ...fault([...path, kind], `no path starts like "${value}"`, `did you mean "/${value}"?`),
       severity: "warning",
@@ -244,11 +274,42 @@ function checkMatch(route: Map_, path: Path, matches: Set<string>, faults: Fault
   matches.add(`${kind} ${value}`)
 }
 
+function checkSteps(input: unknown, path: Path, names: Names, faults: Fault[]): void {
+  for (const [index, step] of (Array.isArray(input) ? input : []).entries()) {
+    if (!isMap(step)) continue
+    const place = [...path, index]
+    if (typeof step.rewrite === "string") checkRegex(step.rewrite, [...place, "rewrite"], faults)
+    const isRegex = typeof step.is === "string" && step.is.includes("~")
+    if (isRegex && typeof step.text === "string") checkRegex(step.text, [...place, "text"], faults)
+    if (isMap(step.route)) checkTarget(step.route, [...place, "route"], names, faults)
+    checkSteps(step.steps, [...place, "steps"], names, faults)
+  }
+}
+
+function checkVariables(input: unknown, faults: Fault[]): void {
+  for (const [index, variable] of (Array.isArray(input) ? input : []).entries()) {
+    if (!isMap(variable) || variable.map === undefined) continue
+    const path = ["variables", index, "values"]
+    const entries: [string | number, unknown][] = Array.isArray(variable.values)
+      ? [...variable.values.entries()].map(([at, pair]) => [at, Array.isArray(pair) ? pair[0] : pair])
+      : Object.keys(isMap(variable.values) ? variable.values : {}).map((key) => [key, key])
+    for (const [at, key] of entries)
+      if (typeof key === "string" && key.startsWith("~"))
+        checkRegex(key.replace(/^~\*?/, ""), [...path, at], faults)
+  }
+}
+
 function checkAction(route: Map_, path: Path, names: Names, faults: Fault[]): void {
-  const { cluster, return: answer } = route
-  if (cluster === undefined && answer === undefined) {
+  const { cluster, return: answer, rewrite } = route
+  if (cluster === undefined && answer === undefined && rewrite === undefined) {
     faults.push(fault(path, 'the route leads nowhere: it needs a "cluster" or a "return"'))
   }
+  checkTarget(route, path, names, faults)
+}
+
+/** Of a route, or of what takes its place for some requests. */
+function checkTarget(route: Map_, path: Path, names: Names, faults: Fault[]): void {
+  const { cluster, return: answer } = route
   if (cluster !== undefined && answer !== undefined) {
     faults.push(fault([...path, "return"], 'a route has either a "cluster" or a "return"', null, "key"))
   }

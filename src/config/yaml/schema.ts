@@ -9,12 +9,14 @@ import { z } from "zod"
 import { type LimitName, limitNames, limitTable } from "../../base/limits.ts"
 import { GrpcStatus } from "../../grpc/status.ts"
 import { checkTemplate } from "../../record/template.ts"
-import { variableNames } from "../../record/variables.ts"
+import { isKnownVariable, variableNames } from "../../record/variables.ts"
 import { parseAddress } from "../address.ts"
 import { MESSAGE_OCTETS, METHOD_PATH, ORIGIN } from "../bridge.ts"
 import { defaults, says } from "../defaults-table.ts"
+import { policyMeasures, policyNames } from "../policy-names.ts"
 import { didYouMean } from "../problem.ts"
 import { accessLogFormatNames } from "./access-log-formats.ts"
+import { variableSchema } from "./declared.ts"
 import {
   DURATION,
   DURATION_MAX_MS,
@@ -25,6 +27,7 @@ import {
   SIZE_OR_NONE,
   sizeOctets,
 } from "./scalars.ts"
+import { stepSchema } from "./step-schema.ts"
 
 const text = (error = "must be text that is not empty") => z.string({ error }).min(1, { error })
 const matching = (pattern: RegExp, error: string) => z.string({ error }).regex(pattern, { error })
@@ -69,13 +72,24 @@ const listenPort = z.int({ error: LISTEN_ERROR }).min(0).max(65535)
 
 /** Text with nginx's `$variables`. */
 const template = z.string().superRefine((value, context) => {
-  const problem = checkTemplate(value)
-  if (problem === null) return
-  const { message, offset, length } = problem
-  const name = `$${value.slice(offset, offset + length).replace(/[${}]/g, "")}`
-  const known = variableNames().map((one) => `$${one}`)
-  const hint = message.startsWith("unknown") ? didYouMean(name, known) : null
-  context.addIssue({ code: "custom", message, params: { offset, length, hint } })
+  // Each variable that is not known is told: `faults.ts` passes over those that the file makes.
+  const told = new Set<string>()
+  const isKnown = (name: string) => told.has(name) || isKnownVariable(name)
+  for (
+    let problem = checkTemplate(value, isKnown);
+    problem !== null;
+    problem = checkTemplate(value, isKnown)
+  ) {
+    const { message, offset, length } = problem
+    const isUnknown = message.startsWith("unknown")
+    const variable = value.slice(offset, offset + length).replace(/[${}]/g, "")
+    const known = variableNames().map((one) => `$${one}`)
+    const hint = isUnknown ? didYouMean(`$${variable}`, known) : null
+    const params = { offset, length, hint, variable: isUnknown ? variable : null }
+    context.addIssue({ code: "custom", message, params })
+    if (!isUnknown) return
+    told.add(variable)
+  }
 })
 
 const headerName = matching(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, "must be a header name")
@@ -105,7 +119,8 @@ const ACCESS_LOG_ERROR = 'must be a path, a map with a path, a list of those, or
 
 const retryConditions = [
   ...(["error", "timeout", "invalid_header", "non_idempotent", "http_403", "http_404", "http_429"] as const),
-  ...(["http_500", "http_502", "http_503", "http_504"] as const),
+  ...(["http_500", "http_502", "http_503", "http_504", "grpc_cancelled"] as const),
+  ...(["grpc_deadline_exceeded", "grpc_resource_exhausted", "grpc_internal", "grpc_unavailable"] as const),
 ] as const
 
 const METHOD_ERROR = 'must be a method such as "/chat.Chat/BidStream"'
@@ -261,6 +276,41 @@ const upstreamTls = z
   })
   .meta({ id: "UpstreamTls" })
 
+const answer = z.union(
+  [
+    status(200),
+    z.literal("none"),
+    z.strictObject({
+      status: status(200).optional().describe(says("", defaults.route.returnStatus)),
+      text: template.optional().describe("Body or redirect address."),
+      contentType: z.string().optional().describe(says("Of the body.", defaults.route.returnContentType)),
+      grpcStatus: grpcStatus.optional().describe("What gRPC clients are told."),
+      grpcMessage: template.optional().describe(says("With grpcStatus.", defaults.route.returnGrpcMessage)),
+    }),
+  ],
+  { error: 'must be a status from 200 to 599, a map with status, text or grpcStatus, or "none"' },
+)
+
+/** Where a route leads. */
+const actionShape = {
+  cluster: template.optional().describe("Name of a cluster; with $variables, looked up for each stream."),
+  tls: z
+    .union([z.boolean(), upstreamTls], { error: "must be true, false or a map" })
+    .optional()
+    .describe(says("Speak TLS to the upstream.", defaults.route.tls)),
+  return: answer.optional().describe("Answer without an upstream; none: nothing is here."),
+} as const
+
+/** Another action and other settings for some of the requests of a route. */
+const variant = z.strictObject({ ...actionShape, ...settingsShape })
+export type VariantInput = z.input<typeof variant>
+const rewrite = z
+  .array(stepSchema(template, answer, variant))
+  .optional()
+  .describe("Steps before anyone is let in: set, rewrite, return, if.")
+
+const METHOD_NAME = matching(/^[A-Z]+$/, 'must be a method such as "GET"')
+
 const routeShape = {
   exact: z.string().optional().describe("Path that must be met exactly."),
   prefix: z.string().optional().describe(says("Start of the path; the longest wins.", defaults.route.prefix)),
@@ -270,30 +320,19 @@ const routeShape = {
     .describe(says("With prefix: regexes do not override it.", defaults.route.final)),
   regex: z.string().optional().describe("Tried in order after prefixes."),
   ignoreCase: z.boolean().optional().describe(says("With regex.", defaults.route.ignoreCase)),
-  cluster: template.optional().describe("Name of a cluster; with $variables, looked up for each stream."),
-  tls: z
-    .union([z.boolean(), upstreamTls], { error: "must be true, false or a map" })
+  named: matching(/^@/, 'must be a name that begins with "@"')
     .optional()
-    .describe(says("Speak TLS to the upstream.", defaults.route.tls)),
-  return: z
-    .union(
-      [
-        status(200),
-        z.literal("none"),
-        z.strictObject({
-          status: status(200).optional().describe(says("", defaults.route.returnStatus)),
-          text: template.optional().describe("Body or redirect address."),
-          contentType: z.string().optional().describe(says("Of the body.", defaults.route.returnContentType)),
-          grpcStatus: grpcStatus.optional().describe("What gRPC clients are told."),
-          grpcMessage: template
-            .optional()
-            .describe(says("With grpcStatus.", defaults.route.returnGrpcMessage)),
-        }),
-      ],
-      { error: 'must be a status from 200 to 599, a map with status, text or grpcStatus, or "none"' },
-    )
+    .describe("No path leads here, only what names it."),
+  ...actionShape,
+  internal: z
+    .boolean()
     .optional()
-    .describe("Answer without an upstream; none: nothing is here."),
+    .describe(says("Only what the file sends on is taken.", defaults.route.internal)),
+  rewrite,
+  except: z
+    .strictObject({ methods: z.array(METHOD_NAME).min(1), ...variant.shape })
+    .optional()
+    .describe("Where other methods than these lead, and what holds for them."),
   ...settingsShape,
 } as const
 
@@ -380,6 +419,10 @@ const endpointObject = z
       .describe(says("Streams open at once.", defaults.endpoint.maxStreams)),
     backup: z.boolean().optional().describe(says("Used when no other is up.", defaults.endpoint.backup)),
     down: z.boolean().optional().describe(says("", defaults.endpoint.down)),
+    slowStart: duration
+      .optional()
+      .describe(says("Time in which it comes to its full share; 0s: at once.", defaults.endpoint.slowStart)),
+    hashKey: text().optional().describe(says("What hashes place it by.", defaults.endpoint.hashKey)),
   })
   .meta({ id: "Endpoint" })
 
@@ -387,9 +430,67 @@ const endpoints = z
   .array(z.union([endpointAddress, endpointObject], { error: `${ADDRESS_ERROR}, or a map with one` }))
   .min(1)
 
+const percent = (min: number, max: number) => {
+  const error = `must be a whole number from ${min} to ${max}`
+  return z.int({ error }).min(min, { error }).max(max, { error })
+}
+
+const policyName = z.enum(policyNames)
+const BALANCE_FACTOR_ERROR = 'must be a whole number from 100, in percent, or "none"'
+const policy = z
+  .union(
+    [
+      policyName,
+      z.strictObject({
+        name: policyName,
+        key: template.optional().describe("What is hashed, with $variables."),
+        balanceFactor: z
+          .union([z.int().min(100).max(100_000), z.literal("none")], { error: BALANCE_FACTOR_ERROR })
+          .optional()
+          .describe(
+            says("Most streams of an endpoint, in percent of the mean.", defaults.cluster.balanceFactor),
+          ),
+        by: z.enum(policyMeasures).optional().describe(says("What is compared.", defaults.cluster.policyBy)),
+        inflight: z
+          .boolean()
+          .optional()
+          .describe(says("Calls without an answer yet count too.", defaults.cluster.inflight)),
+      }),
+    ],
+    { error: "must be the name of a policy, or a map with a name" },
+  )
+  .meta({ id: "Policy" })
+
+const AGGRESSION_ERROR = "must be a number from 0.1 to 10"
+const slowStart = z
+  .strictObject({
+    window: duration.optional().describe(says("How long it takes.", defaults.cluster.slowStartWindow)),
+    aggression: z
+      .number({ error: AGGRESSION_ERROR })
+      .min(0.1, { error: AGGRESSION_ERROR })
+      .max(10, { error: AGGRESSION_ERROR })
+      .optional()
+      .describe(
+        says("1: the share grows evenly; more: faster at first.", defaults.cluster.slowStartAggression),
+      ),
+    minWeight: percent(1, 100)
+      .optional()
+      .describe(says("Share to begin with, in percent.", defaults.cluster.slowStartMinWeight)),
+  })
+  .meta({ id: "SlowStart" })
+
 const clusterShape = {
-  policy: z.enum(["round_robin", "least_streams"]).optional().describe(says("", defaults.cluster.policy)),
+  policy: policy.optional().describe(says("How endpoints are chosen.", defaults.cluster.policy)),
   endpoints,
+  slowStart: slowStart.optional().describe("Endpoints that join or are back get a growing share."),
+  panicThreshold: percent(0, 100)
+    .optional()
+    .describe(
+      says(
+        "Below such a share of healthy endpoints, in percent, all are used.",
+        defaults.cluster.panicThreshold,
+      ),
+    ),
   maxStreamsPerConnection: countOrNone()
     .optional()
     .describe(says("Then another connection is opened.", defaults.cluster.maxStreamsPerConnection)),
@@ -437,6 +538,7 @@ const server = z
       .describe(
         says("Answers unmatched authorities, on its listeners or on those named.", defaults.server.default),
       ),
+    rewrite,
     routes: z.array(route).optional(),
     ...settingsShape,
   })
@@ -466,6 +568,8 @@ export const schema = z
       .array(route)
       .optional()
       .describe("For a single server. Left out: everything goes to the only cluster."),
+    rewrite,
+    variables: z.array(variableSchema(template)).optional().describe("Variables of the file's own."),
     servers: z.array(server).optional().describe("Virtual hosts, in place of routes."),
     clusters: z
       .union([z.record(text(), cluster), z.array(namedCluster)], {

@@ -7,6 +7,7 @@ import {
   defaultConfig,
   defaultEndpoint,
   defaultListener,
+  defaultRoute,
   defaultRouteSettings,
 } from "../defaults.ts"
 import { loadConfig } from "../load.ts"
@@ -49,13 +50,14 @@ test("writing leaves out what is the default", () => {
         names: [""],
         listeners: ["0.0.0.0:8080"],
         defaultFor: [],
+        rewrite: [],
         fallback: defaultRouteSettings(),
         routes: [
           {
             match: { kind: "prefix", path: "/", final: false },
             action: { kind: "cluster", cluster: "chat", tls: null },
             settings: { ...defaultRouteSettings(), readTimeoutMs: 300_000 },
-            routes: [],
+            ...defaultRoute(),
           },
         ],
       },

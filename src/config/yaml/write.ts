@@ -13,12 +13,14 @@ import type {
   ClusterConfig,
   Config,
   ListenerConfig,
+  RewriteStep,
   RouteAction,
   RouteConfig,
   RouteMatch,
   RouteSettings,
   ServerConfig,
 } from "../model.ts"
+import { writeVariable } from "./declared.ts"
 import {
   clusterFields,
   endpointFields,
@@ -29,6 +31,7 @@ import {
   writeFields,
 } from "./fields.ts"
 import { durationText, listenInput } from "./scalars.ts"
+import { writeSteps } from "./steps.ts"
 
 type Input = Record<string, unknown>
 
@@ -53,6 +56,7 @@ function toInput(config: Config): Input {
         ? listenerInput(config.listeners[0]!)
         : config.listeners.map(listenerInput),
     ...serversInput(config.servers, listenerNames),
+    ...(config.variables.length > 0 && { variables: config.variables.map(writeVariable) }),
     ...(config.clusters.length > 0 && { clusters: clustersInput(config.clusters) }),
     ...changed("log", { level: log.level, path: log.path }, base.log),
     ...(config.pidFile !== null && { pidFile: config.pidFile }),
@@ -128,17 +132,37 @@ function serverInput(server: ServerConfig, listeners: string[]): Input {
     ...(!all && { listeners: server.listeners }),
     ...(defaultFor.length > 0 && { default: everywhere ? true : defaultFor }),
     ...writeFields(settingsFields, fallback, defaultRouteSettings()),
+    ...stepsInput(server.rewrite, fallback),
     ...(routes.length > 0 && { routes: routes.map((route) => routeInput(route, fallback)) }),
   }
 }
 
-function routeInput({ match, action, settings, routes }: RouteConfig, outer: RouteSettings): Input {
+function routeInput(route: RouteConfig, outer: RouteSettings): Input {
+  const { match, settings, internal, rewrite, except, routes } = route
   return {
     ...matchInput(match),
-    ...actionInput(action),
-    ...writeFields(settingsFields, settings, outer),
+    ...variantInput(route, outer),
+    ...(internal && { internal }),
+    ...stepsInput(rewrite, settings),
+    ...(except !== null && { except: { methods: except.methods, ...variantInput(except, settings) } }),
     ...(routes.length > 0 && { routes: routes.map((route) => routeInput(route, settings)) }),
   }
+}
+
+function variantInput(
+  { action, settings }: Pick<RouteConfig, "action" | "settings">,
+  outer: RouteSettings,
+): Input {
+  return { ...actionInput(action), ...writeFields(settingsFields, settings, outer) }
+}
+
+function stepsInput(steps: readonly RewriteStep[], outer: RouteSettings): Input {
+  if (steps.length === 0) return {}
+  const writers = {
+    writeReturn: (action: RouteAction) => actionInput(action).return,
+    writeRoute: (route: Pick<RouteConfig, "action" | "settings">) => variantInput(route, outer),
+  }
+  return { rewrite: writeSteps(steps, writers) }
 }
 
 function matchInput(match: RouteMatch): Input {
@@ -147,6 +171,8 @@ function matchInput(match: RouteMatch): Input {
       return { exact: match.path }
     case "prefix":
       return { prefix: match.path, ...(match.final && { final: true }) }
+    case "named":
+      return { named: match.name }
     case "regex":
       return { regex: match.pattern, ...(match.ignoreCase && { ignoreCase: true }) }
   }

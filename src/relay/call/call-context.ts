@@ -1,4 +1,4 @@
-import type { PhaseContext } from "../route/phase.ts"
+import type { PhaseContext } from "../route/route.ts"
 import type { LegContext } from "./leg-context.ts"
 import type { ReplayContext } from "./replay-buffer.ts"
 import type { ReportContext } from "./report.ts"

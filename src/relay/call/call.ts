@@ -7,16 +7,25 @@ import type { RequestHead, ResponseHead } from "../../http2/message-head.ts"
 import { type Failure, isCharged } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
 import { NewStreamRecord } from "../../record/stream-record.ts"
-import type { PhasedCall } from "../route/phase.ts"
 import { bodyTooLarge, leave } from "../route/phases.ts"
 import type { Route } from "../route/route.ts"
+import { type PhasesOutcome, type RunningCall, runPhases, type WaitingPhases } from "../route/run-phases.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
 import type { CallContext } from "./call-context.ts"
 import { type CallTimer, makeCallTimer, type TimedCall } from "./call-timer.ts"
 import { ClientRequest } from "./client-request.ts"
 import { ClientResponse } from "./client-response.ts"
 import { Leg, type LegOwner } from "./leg.ts"
-import { COMPLETE, cancelledBy, ENDED, failureOf, type LegEnd, legEndOfFailure, REJECTED } from "./leg-end.ts"
+import {
+  COMPLETE,
+  cancelledBy,
+  ENDED,
+  failureOf,
+  type LegEnd,
+  legEndOfFailure,
+  REJECTED,
+  statusEndOf,
+} from "./leg-end.ts"
 import type { Reply } from "./local-reply.ts"
 import { countRequest, countResponse, type MessageScanners } from "./messages.ts"
 import { reportCall } from "./report.ts"
@@ -38,10 +47,11 @@ import { type DownstreamStream, isOver, type StreamOwner } from "./stream-owner.
  *
  * One ending for the client, one for each leg, and no backend works on for a client that is gone.
  */
-export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, TimedCall {
+export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, TimedCall {
   readonly context: CallContext
   readonly downstream: DownstreamStream
-  readonly route: Route
+  /** The one it came to; its phases may have sent it on from there. */
+  route: Route
   readonly record: NewStreamRecord
   readonly isGrpc: boolean
   cluster: Cluster<LegConnection> | null = null
@@ -54,6 +64,8 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   /** The present leg, or the last one. */
   #leg: Leg | null = null
   #timer: CallTimer | null = null
+  /** A phase that waits; null: none does. */
+  #waiting: WaitingPhases | null = null
   #isDone = false
 
   constructor(
@@ -75,13 +87,19 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   start(): void {
     this.#response.holdHeaders()
     // 1. The first phase that does not let the call pass has the last word.
-    for (const phase of this.route.phases) {
-      const verdict = phase(this, this.context)
-      if (verdict === null) continue
-      if (verdict.kind !== "return") return this.fail(verdict)
-      this.#response.return(verdict)
-      return this.#settle()
-    }
+    this.#waiting = runPhases(this, this.context)
+  }
+
+  onPhasesEnd(outcome: PhasesOutcome): void {
+    this.#waiting = null
+    if (outcome === null) return this.#onAdmitted()
+    if (outcome.kind !== "content" && outcome.kind !== "return") return this.fail(outcome)
+    if (outcome.kind === "return") this.#response.return(outcome)
+    else this.#response.answer(outcome)
+    this.settle()
+  }
+
+  #onAdmitted(): void {
     this.snapshot = this.cluster!.snapshot
     this.cluster!.retryBudget.started(this.record.startMs)
     this.#timer = makeCallTimer(this.context, this, this.route)
@@ -94,7 +112,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     const leg = pickLeg(this, this.#retries)
     if (!(leg instanceof Leg)) return this.#fail(last ?? leg, ENDED)
     this.#leg = leg
-    leg.begin()
+    leg.begin(this.#retries?.delayMs)
   }
 
   onLegReady(leg: Leg): void {
@@ -117,16 +135,16 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     const { maxBodyOctets } = this.route.settings
     if (maxBodyOctets !== null && this.record.requestOctets > maxBodyOctets)
       return this.#fail(bodyTooLarge(maxBodyOctets), REJECTED)
-    if (this.#leg?.isOver === true) this.downstream.consume(end - start)
+    if (this.#leg?.isOver === true || this.#response.isAnswering) this.downstream.consume(end - start)
     else this.#request.receive(this.#leg, octets, start, end, endStream)
-    if (endStream) this.#settle()
+    if (endStream) this.settle()
   }
 
   onRequestTrailers(list: HeaderList): void {
     this.#timer?.timeouts?.fromDownstream(this.context.clock)
     const problem = this.#request.receiveTrailers(this.#leg, list)
     if (problem !== null) return this.#fail(problem, REJECTED)
-    this.#settle()
+    this.settle()
   }
 
   /** The client gave up, or its connection is gone. */
@@ -142,7 +160,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     this.#leg?.consume(this.#retries === null ? octets : this.#retries.ofPresentLeg(octets))
     this.#response.onSent()
     if (this.#isDone) this.#response.releaseHeaders(false)
-    this.#settle()
+    this.settle()
   }
 
   // ---- From the backend, each leg but the present one unheard ---------------------------------------------------
@@ -157,7 +175,8 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     if (leg !== this.#leg) return
     this.#timer?.timeouts?.fromUpstream(this.context.clock)
     // 5. Only a head that is passed on, or intercepted, is the answer.
-    if (head.status >= 400 && this.#goesOn(leg, { kind: "status", status: head.status })) return
+    const status = statusEndOf(head, endStream && this.isGrpc)
+    if (status !== null && this.#goesOn(leg, status)) return
     leg.accepted()
     this.#request.commit()
     const { settings, errorStatuses, responseRewrite } = this.route
@@ -191,7 +210,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     if (leg !== this.#leg) return
     this.#timer?.timeouts?.upstreamTook()
     this.#request.sent(octets)
-    this.#settle()
+    this.settle()
   }
 
   /**
@@ -202,14 +221,14 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     const upstream = this.#leg!.upstream
     const isRequestOver = this.downstream.remoteEnded && (upstream === null || isOver(upstream))
     if (this.isGrpc && !isRequestOver) this.#endEarly()
-    else this.#settle()
+    else this.settle()
   }
 
   /** The answer is complete before the request: no more of that is wanted, on either side (RFC 9113 §8.1). */
   #endEarly(): void {
     this.#leg?.end(COMPLETE)
     this.#response.endRequest()
-    this.#settle()
+    this.settle()
   }
 
   // ---- Endings --------------------------------------------------------------------------------------------------
@@ -270,7 +289,7 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
   }
 
   /** A leg is over with its stream, the call once the client's is too. */
-  #settle(): void {
+  settle(): void {
     if (this.#isDone) return
     const leg = this.#leg
     if (leg?.upstream != null && isOver(leg.upstream)) leg.end(COMPLETE)
@@ -282,11 +301,18 @@ export class Call implements StreamOwner, LegOwner, PhasedCall, RetryingCall, Ti
     if (this.#isDone) return
     this.#isDone = true
     this.#timer?.disarm()
+    this.#waiting?.cancel()
+    this.#response.cancelAnswer()
     this.#request.forget()
     if (this.snapshot !== null) leave(this.record, this.context, this.#leg?.served ?? "otherwise")
     this.record.endMs = Math.floor(this.context.clock.now())
     this.#response.releaseHeaders(false)
     reportCall(this.context, this.route.accessLogs, this.record)
+  }
+
+  /** For policies that pick by a key. */
+  render(template: string): string {
+    return this.route.templateOf(template).render(this.record, this.context.env)
   }
 
   get endpointAddress(): string {

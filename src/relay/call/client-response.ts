@@ -8,8 +8,7 @@ import type { Log } from "../../log/logger.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { NewStreamRecord } from "../../record/stream-record.ts"
 import type { TemplateEnvironment } from "../../record/variables.ts"
-import type { ReturnAction } from "../route/phase.ts"
-import type { Route } from "../route/route.ts"
+import type { Answer, AnsweredCall, ContentHandler, ReturnAction, Route } from "../route/route.ts"
 import { fitTrailers } from "./fit-trailers.ts"
 import { heldOctets, holdHeaders, releaseHeaders } from "./held-headers.ts"
 import { localReply, type Reply, statusOnWire } from "./local-reply.ts"
@@ -28,6 +27,9 @@ export interface RespondingCall {
   readonly route: Route
   readonly record: NewStreamRecord
   readonly isGrpc: boolean
+  fail(what: Failure): void
+  /** The response may be complete. */
+  settle(): void
 }
 
 /** Where a response comes from. */
@@ -40,13 +42,14 @@ interface Responder {
  * What the client is told: at most one head, then at most one ending, from the backend or in its place. Header lists
  * that are held for as long as the client has not taken everything are counted here.
  */
-export class ClientResponse {
+export class ClientResponse implements AnsweredCall {
   /** Only an ending may follow. */
   isHeadSent = false
   readonly #call: RespondingCall
   /** The request is refused as soon as the response is out. */
   #resetWhenFlushed = false
   #isHolding = false
+  #answer: Answer | null = null
 
   constructor(call: RespondingCall) {
     this.#call = call
@@ -150,6 +153,53 @@ export class ClientResponse {
     this.endRequest()
   }
 
+  /** A content handler answers. */
+  answer(handler: ContentHandler): void {
+    this.#answer = handler.answer(this)
+  }
+
+  get isAnswering(): boolean {
+    return this.#answer !== null
+  }
+
+  get record(): NewStreamRecord {
+    return this.#call.record
+  }
+
+  get queuedOctets(): number {
+    return this.#call.downstream.queuedOctets
+  }
+
+  sendAnswerHead(list: HeaderList, endStream: boolean): void {
+    const { record, route, context } = this.#call
+    record.status = Number(list.get(":status"))
+    this.#sendHead(route.responseRewrite.addTo(list, record.status, record, context.env), endStream)
+    if (endStream) this.#answered()
+  }
+
+  sendAnswerData(octets: Buffer, start: number, end: number, endStream: boolean): void {
+    const { record, downstream } = this.#call
+    record.responseOctets += end - start
+    downstream.sendData(octets, start, end, endStream)
+    if (endStream) this.#answered()
+  }
+
+  #answered(): void {
+    this.endRequest()
+    // The handler may still be at its beginning.
+    if (this.#answer !== null) this.#call.settle()
+  }
+
+  fail(what: Failure): void {
+    this.#call.fail(what)
+  }
+
+  /** The call is over. */
+  cancelAnswer(): void {
+    this.#answer?.cancel()
+    this.#answer = null
+  }
+
   /** `httpStatus`: what it means, which a gRPC client is told in other words. */
   #sendWhole(list: HeaderList, body: Buffer, httpStatus: number): void {
     const { record, route, context, downstream } = this.#call
@@ -172,6 +222,7 @@ export class ClientResponse {
   /** The client took what waited for it. */
   onSent(): void {
     const { downstream } = this.#call
+    this.#answer?.onSent()
     if (this.#resetWhenFlushed && downstream.queuedOctets === 0) downstream.reset(ErrorCode.NO_ERROR)
   }
 

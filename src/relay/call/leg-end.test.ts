@@ -96,12 +96,12 @@ describe("how a leg ended", () => {
     ],
     [
       "a status",
-      { kind: "status", status: 503 },
+      { kind: "status", status: 503, grpcStatus: -1, pushbackMs: null },
       ...(["endpoint", 0, CANCEL, "upstream_refused: a: HTTP status 503", "HTTP status 503"] as const),
     ],
     [
       "a status that says something of the call",
-      { kind: "status", status: 404 },
+      { kind: "status", status: 404, grpcStatus: -1, pushbackMs: null },
       ...(["none", 0, CANCEL, "upstream_refused: a: HTTP status 404", ""] as const),
     ],
     [

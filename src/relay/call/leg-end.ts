@@ -1,7 +1,11 @@
+import { GrpcStatus, parseGrpcStatus } from "../../grpc/status.ts"
 import { ErrorCode, errorCodeName } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"
+import type { ResponseHead } from "../../http2/message-head.ts"
 import { type Failure, type FailureKind, failure, isCharged } from "../../record/failure.ts"
 import type { Served } from "../overload/cut-calls.ts"
+
+import { pushbackOf } from "./retry-delay.ts"
 
 /** How a leg ended. Nothing else is remembered of that: what follows is decided from this and the call's facts. */
 export type LegEnd =
@@ -29,8 +33,16 @@ export type LegEnd =
       readonly isOverrun: boolean
       readonly reason: string
     }
-  /** A head with this status, which is not passed on. */
-  | { readonly kind: "status"; readonly status: number }
+  /**
+   * A head that may not be passed on: with this HTTP status or, where that is 200, a whole answer with this grpc-status.
+   * `pushbackMs`: when the endpoint wants to be asked again; negative: not at all; null: it has not said.
+   */
+  | {
+      readonly kind: "status"
+      readonly status: number
+      readonly grpcStatus: number
+      readonly pushbackMs: number | null
+    }
   /** A timeout of the route. `isAnswered`: the response had begun. */
   | { readonly kind: "timeout"; readonly what: Failure; readonly isAnswered: boolean }
   /** The client reset its stream with `code`, or is gone. */
@@ -56,6 +68,14 @@ export function legEndOf(end: StreamEnd, isAnswered: boolean, isGoodbye: boolean
   return { kind: "malformed", isAnswered, isOverrun: code === ErrorCode.FLOW_CONTROL_ERROR, reason }
 }
 
+/** A head that another leg may take the place of; null: it is an answer as it stands. */
+export function statusEndOf({ status, list }: ResponseHead, isTrailersOnly: boolean): LegEnd | null {
+  if (status >= 400) return { kind: "status", status, grpcStatus: -1, pushbackMs: pushbackOf(list) }
+  const grpcStatus = isTrailersOnly ? parseGrpcStatus(list.get("grpc-status") ?? "0") : GrpcStatus.OK
+  if (grpcStatus === GrpcStatus.OK) return null
+  return { kind: "status", status, grpcStatus, pushbackMs: pushbackOf(list) }
+}
+
 /** Codes by which an endpoint says that it does not want a stream, and nothing of itself. */
 const UNWANTED: ReadonlySet<number> = new Set([ErrorCode.NO_ERROR, ErrorCode.CANCEL])
 
@@ -77,8 +97,8 @@ export function faultOf(end: LegEnd): "endpoint" | "client" | "none" {
     case "malformed":
       return end.isAnswered ? "none" : "endpoint"
     case "status":
-      // As nginx has it, these two say something of the call, not of the endpoint.
-      return end.status === 403 || end.status === 404 ? "none" : "endpoint"
+      // As nginx has it, these two say something of the call, not of the endpoint; so does a status of gRPC's.
+      return end.status < 400 || end.status === 403 || end.status === 404 ? "none" : "endpoint"
     case "timeout":
       return end.isAnswered && end.what.kind === "read_timeout" ? "none" : "endpoint"
     case "cancelled":
@@ -127,7 +147,11 @@ export function failureOf(end: LegEnd, where: string): Failure {
     case "malformed":
       return failure("upstream_malformed", `${where}: ${end.reason}`)
     case "status":
-      return failure("upstream_refused", `${where}: HTTP status ${end.status}`)
+      if (end.status >= 400) return failure("upstream_refused", `${where}: HTTP status ${end.status}`)
+      return {
+        ...failure("upstream_refused", `${where}: grpc-status ${end.grpcStatus}`),
+        grpcStatus: end.grpcStatus,
+      }
     case "timeout":
     case "deadline":
       return end.what

@@ -27,6 +27,7 @@ import {
   servedBy,
   statusOf,
 } from "./leg-end.ts"
+import { endOfWait } from "./leg-wait.ts"
 import { type DownstreamStream, isOver } from "./stream-owner.ts"
 
 /** The call that a leg serves. Each event names its leg: a call listens to its present one only. */
@@ -81,6 +82,7 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
     this.#cluster = cluster
     this.endpoint = endpoint
     this.startMs = this.#nowMs()
+    cluster.times?.began(this, endpoint, this.startMs)
   }
 
   get address(): string {
@@ -99,9 +101,13 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
     return this.#owner.route.settings.connectTimeoutMs
   }
 
-  /** Asks for a place. The owner may be told before this returns. */
-  begin(): void {
+  /** Asks for a place, now or after a while. The owner may be told before this returns. */
+  begin(afterMs = 0): void {
     const pool = this.#cluster.pool(this.endpoint, this.#owner.route.connect)
+    if (afterMs > 0) {
+      this.#wait = { pool, deadline: makeDeadline(() => this.begin()) }
+      return this.#owner.context.deadlines.set(this.#wait.deadline, afterMs)
+    }
     const lease = pool.tryLease()
     if (lease !== null) return this.onLease(lease)
     const refusal = pool.wait(this)
@@ -128,15 +134,9 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
 
   #onWaitedTooLong(pool: Pool<LegConnection>): void {
     pool.waitedTooLong(this)
-    const cause = pool.failureSince(this.startMs)
-    const because = cause === null ? "" : `; the last connection tried: ${cause}`
-    if (pool.connections.some((connection) => connection.isReady)) {
-      this.#owner.context.counters.add(counterIds.pick_queue_timeout)
-      const reason = `pickQueueTimeoutMs: no stream became free in time${because}`
-      return this.#over({ kind: "no_slot", reason })
-    }
-    const reason = `no connection within ${this.waitTimeoutMs} ms${because}`
-    this.#over({ kind: "not_connected", isTimeout: true, reason })
+    const end = endOfWait(pool, this.startMs, this.waitTimeoutMs)
+    if (end.kind === "no_slot") this.#owner.context.counters.add(counterIds.pick_queue_timeout)
+    this.#over(end)
   }
 
   #stopWaiting(): void {
@@ -169,7 +169,9 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
 
   /** Its head is the answer: the endpoint works. */
   accepted(): void {
-    this.#cluster.outcomes.legAnswered(this.endpoint)
+    const { outcomes, times } = this.#cluster
+    outcomes.legAnswered(this.endpoint)
+    if (times?.until === "header_time") times.answered(this, this.headersMs)
   }
 
   /** The client took octets of its response: the endpoint gets credit for as many. */
@@ -247,7 +249,11 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
 
   /** The one place that says whose fault it was, and to whom that counts. */
   #tellOutcome(end: LegEnd): void {
-    const { outcomes } = this.#cluster
+    const { outcomes, times } = this.#cluster
+    if (times !== null) {
+      if (end.kind === "complete") times.answered(this, this.endMs)
+      times.ended(this)
+    }
     const fault = faultOf(end)
     if (end.kind === "not_connected") outcomes.connectFailed(this.endpoint, end.reason)
     else if (end.kind === "status" && fault === "none") outcomes.legAnswered(this.endpoint)

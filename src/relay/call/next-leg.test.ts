@@ -14,6 +14,9 @@ const post: CallFacts = {
   isReplayable: true,
   hasRepeatedEndpoint: false,
   isBudgetLeft: true,
+  leftMs: Number.POSITIVE_INFINITY,
+  pushbackMaxMs: 30_000,
+  backoffMs: 0,
 }
 const get: CallFacts = { ...post, method: "GET" }
 const retrying = (...conditions: CallFacts["retry"]["conditions"]): CallFacts => {
@@ -27,15 +30,18 @@ const unreachableInTime: LegEnd = { kind: "not_connected", isTimeout: true, reas
 const lost: LegEnd = { kind: "lost", isGoodbye: false, reason: "ECONNRESET" }
 const malformed: LegEnd = { kind: "malformed", isAnswered: false, isOverrun: false, reason: "no :status" }
 const reset: LegEnd = { kind: "reset", code: 2, isAnswered: false }
-const unavailable: LegEnd = { kind: "status", status: 503 }
+const unavailable: LegEnd = { kind: "status", status: 503, grpcStatus: -1, pushbackMs: null }
+const pushedBack = (pushbackMs: number): LegEnd => ({ ...unavailable, pushbackMs })
+const grpcUnavailable: LegEnd = { kind: "status", status: 200, grpcStatus: 14, pushbackMs: null }
 const silent: LegEnd = { kind: "timeout", what: failure("read_timeout", "nothing came"), isAnswered: false }
 
 /** In a word what was decided. */
 function said(decision: Decision): string {
-  if (decision.next !== "leg") return decision.next + (decision.isBudgetSpent ? ", the budget is spent" : "")
+  if (decision.next !== "leg") return decision.next + (decision.limit === null ? "" : `, ${decision.limit}`)
   return [
     decision.mayRepeatEndpoint ? "any endpoint" : "another endpoint",
     ...(decision.takesBudget ? ["from the budget"] : []),
+    ...(decision.afterMs > 0 ? [`after ${decision.afterMs} ms`] : []),
   ].join(", ")
 }
 
@@ -71,16 +77,70 @@ describe("what follows the end of a leg", () => {
     ["silent, and timeout is not configured", retrying("error"), silent, "answer"],
     ["a status that is passed on", get, unavailable, "wait"],
     ["a status that is tried elsewhere", retrying("http_503"), unavailable, elsewhere],
-    ["another status", retrying("http_503"), { kind: "status", status: 500 }, "wait"],
+    ["another status", retrying("http_503"), { ...unavailable, status: 500 }, "wait"],
     ["a status at the last endpoint", { ...retrying("http_503"), legs: 3 }, unavailable, "wait"],
-    ["refused, and no budget", { ...post, isBudgetLeft: false }, refused, "answer, the budget is spent"],
+    ["refused, and no budget", { ...post, isBudgetLeft: false }, refused, "answer, retry_budget_exhausted"],
     [
       "a status, and no budget: the backend's own answer",
       { ...retrying("http_503"), isBudgetLeft: false },
       unavailable,
-      "wait, the budget is spent",
+      "wait, retry_budget_exhausted",
     ],
     ["no budget, and it would not have gone elsewhere", { ...post, isBudgetLeft: false }, lost, "answer"],
+    [
+      "a second retry backs off",
+      { ...retrying("http_503"), legs: 2, backoffMs: 25 },
+      unavailable,
+      `${elsewhere}, after 25 ms`,
+    ],
+    [
+      "refused: it has cost nothing, so nothing is waited for",
+      { ...post, legs: 2, backoffMs: 25 },
+      refused,
+      elsewhere,
+    ],
+    ["the backend asks for time", retrying("http_503"), pushedBack(400), `${elsewhere}, after 400 ms`],
+    [
+      "the backend asks for none",
+      { ...retrying("http_503"), legs: 2, backoffMs: 25 },
+      pushedBack(0),
+      elsewhere,
+    ],
+    ["the backend asks for no retry", retrying("http_503"), pushedBack(-1), "wait, retry_pushback_refused"],
+    [
+      "the backend asks for more than the bound",
+      retrying("http_503"),
+      pushedBack(30_001),
+      "wait, retry_pushback_refused",
+    ],
+    [
+      "the backend asks for more than the deadline leaves",
+      { ...retrying("http_503"), leftMs: 400 },
+      pushedBack(400),
+      "wait, retry_pushback_refused",
+    ],
+    ["a status that is not tried elsewhere, whatever the backend asks", get, pushedBack(0), "wait"],
+    [
+      "a POST that its backend asks for again",
+      { ...retrying("http_503"), method: "POST" },
+      pushedBack(0),
+      elsewhere,
+    ],
+    ["grpc-status that is passed on", get, grpcUnavailable, "wait"],
+    [
+      "grpc-status that is tried elsewhere, and it may be sent twice",
+      retrying("grpc_unavailable"),
+      grpcUnavailable,
+      elsewhere,
+    ],
+    ["another grpc-status", retrying("grpc_unavailable"), { ...grpcUnavailable, grpcStatus: 13 }, "wait"],
+    ["grpc-status of a POST", { ...retrying("grpc_unavailable"), method: "POST" }, grpcUnavailable, "wait"],
+    [
+      "grpc-status of a POST, and it does not matter",
+      { ...retrying("grpc_unavailable", "non_idempotent"), method: "POST" },
+      grpcUnavailable,
+      elsewhere,
+    ],
     ["a slot that did not become free", get, { kind: "no_slot", reason: "pickQueueMax" }, "answer"],
     ["a client that gave up", get, { kind: "cancelled", code: 8 }, "answer"],
     ["its own deadline", get, { kind: "deadline", what: failure("deadline", "passed") }, "answer"],
@@ -93,7 +153,7 @@ describe("what follows the end of a leg", () => {
   })
 
   test("every rule decides something, and one of them always does", () => {
-    const ends = [refused, goaway, unreachable, lost, unavailable]
+    const ends = [refused, goaway, unreachable, lost, unavailable, pushedBack(-1)]
     const calls = [post, get, retrying("http_503")].flatMap((facts) => [
       facts,
       { ...facts, isHeadSent: true },

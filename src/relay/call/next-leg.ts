@@ -13,6 +13,12 @@ export interface CallFacts extends RetriedCall {
   readonly hasRepeatedEndpoint: boolean
   /** The cluster's retry budget has one more. */
   readonly isBudgetLeft: boolean
+  /** Until the call's own deadline, or the end of `grpc_next_upstream_timeout`. */
+  readonly leftMs: number
+  /** The longest that a backend may have its calls wait. */
+  readonly pushbackMaxMs: number
+  /** What a retry waits where the backend has not said. */
+  readonly backoffMs: number
 }
 
 /** `wait`: the leg goes on, its head is the answer. */
@@ -23,29 +29,36 @@ export type Decision =
       readonly mayRepeatEndpoint: boolean
       /** The caller takes one retry from the budget. */
       readonly takesBudget: boolean
+      readonly afterMs: number
     }
-  | { readonly next: "answer" | "wait"; readonly isBudgetSpent: boolean }
+  /** `limit`: what kept it from going elsewhere, for the counters. */
+  | { readonly next: "answer" | "wait"; readonly limit: RetryLimit | null }
 
-const ANSWER: Decision = { next: "answer", isBudgetSpent: false }
-const WAIT: Decision = { next: "wait", isBudgetSpent: false }
+type RetryLimit = "retry_budget_exhausted" | "retry_pushback_refused"
 
 /** One rule: the first one that fits decides. */
 export interface NextLegRule {
   readonly name: string
   fits(facts: CallFacts, end: LegEnd): boolean
-  decide(end: LegEnd): Decision
+  decide(end: LegEnd, facts: CallFacts): Decision
 }
 
 /** A leg whose head is looked at is not over yet. */
-const orWait = (end: LegEnd, isBudgetSpent: boolean): Decision => {
-  if (end.kind === "status") return isBudgetSpent ? { next: "wait", isBudgetSpent } : WAIT
-  return isBudgetSpent ? { next: "answer", isBudgetSpent } : ANSWER
-}
+const orWait = (end: LegEnd, limit: RetryLimit | null): Decision => ({
+  next: end.kind === "status" ? "wait" : "answer",
+  limit,
+})
 
 const leg = (repeats: boolean, takesBudget: boolean): NextLegRule["decide"] => {
-  const decision: Decision = { next: "leg", mayRepeatEndpoint: repeats, takesBudget }
+  const decision: Decision = { next: "leg", mayRepeatEndpoint: repeats, takesBudget, afterMs: 0 }
   return () => decision
 }
+
+const pushbackMs = (end: LegEnd): number | null => (end.kind === "status" ? end.pushbackMs : null)
+
+/** What the backend asks for, else a backoff; none where it has not seen the call. */
+const delayMs = ({ backoffMs }: CallFacts, end: LegEnd): number =>
+  pushbackMs(end) ?? (end.kind === "unprocessed" ? 0 : backoffMs)
 
 /** GOAWAY ends a connection, not the endpoint: once, that may be asked again on a new one, and counts as one. */
 const mayRepeatEndpoint = ({ hasRepeatedEndpoint }: CallFacts, end: LegEnd): boolean =>
@@ -56,7 +69,7 @@ export const nextLegRules: readonly NextLegRule[] = [
   {
     name: "the answer has begun, or is whole",
     fits: ({ isHeadSent }, { kind }) => isHeadSent || kind === "complete",
-    decide: (end) => orWait(end, false),
+    decide: (end) => orWait(end, null),
   },
   {
     name: "grpc_next_upstream does not let it go elsewhere",
@@ -64,12 +77,20 @@ export const nextLegRules: readonly NextLegRule[] = [
       const legs = facts.legs - (mayRepeatEndpoint(facts, end) ? 1 : 0)
       return !mayRetry(facts.retry, { ...facts, legs }, end)
     },
-    decide: (end) => orWait(end, false),
+    decide: (end) => orWait(end, null),
   },
   {
     name: "the request is not kept any more",
     fits: ({ isReplayable }) => !isReplayable,
-    decide: (end) => orWait(end, false),
+    decide: (end) => orWait(end, null),
+  },
+  {
+    name: "the backend asks for no retry (grpc-retry-pushback-ms), or for a longer wait than there is time",
+    fits: ({ leftMs, pushbackMaxMs }, end) => {
+      const ms = pushbackMs(end)
+      return ms !== null && (ms < 0 || ms > pushbackMaxMs || ms >= leftMs)
+    },
+    decide: (end) => orWait(end, "retry_pushback_refused"),
   },
   {
     // A connection that was never made cost no backend anything.
@@ -80,17 +101,24 @@ export const nextLegRules: readonly NextLegRule[] = [
   {
     name: "the retry budget is spent",
     fits: ({ isBudgetLeft }) => !isBudgetLeft,
-    decide: (end) => orWait(end, true),
+    decide: (end) => orWait(end, "retry_budget_exhausted"),
   },
   {
     name: "GOAWAY came first: any endpoint, once this one again",
     fits: mayRepeatEndpoint,
     decide: leg(true, true),
   },
-  { name: "another endpoint", fits: () => true, decide: leg(false, true) },
+  {
+    name: "another endpoint",
+    fits: () => true,
+    decide: (end, facts) => {
+      const afterMs = Math.min(delayMs(facts, end), facts.leftMs)
+      return { next: "leg", mayRepeatEndpoint: false, takesBudget: true, afterMs }
+    },
+  },
 ]
 
 /** Whether another leg follows one that ended, and where: the one place where that is decided. */
 export function nextLeg(facts: CallFacts, end: LegEnd): Decision {
-  return nextLegRules.find((rule) => rule.fits(facts, end))!.decide(end)
+  return nextLegRules.find((rule) => rule.fits(facts, end))!.decide(end, facts)
 }

@@ -1,7 +1,7 @@
 import { counterIds } from "../../base/counters.ts"
 import type { Cluster, Snapshot } from "../../cluster/cluster.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
-
+import type { PickSubject } from "../../cluster/policies/policy.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { NewStreamRecord } from "../../record/stream-record.ts"
 import type { Route } from "../route/route.ts"
@@ -11,9 +11,12 @@ import { Leg, type LegOwner } from "./leg.ts"
 import type { LegContext } from "./leg-context.ts"
 import type { LegEnd } from "./leg-end.ts"
 import { nextLeg } from "./next-leg.ts"
+import { backoffMs } from "./retry-delay.ts"
+
+const NEVER = Number.POSITIVE_INFINITY
 
 /** The call whose legs these are. */
-export interface RetryingCall {
+export interface RetryingCall extends PickSubject {
   readonly context: LegContext
   readonly route: Route
   readonly record: NewStreamRecord
@@ -25,7 +28,7 @@ export interface RetryingCall {
 /** The next leg, at an endpoint that was not tried, to be begun; or why there is none. */
 export function pickLeg(call: RetryingCall & LegOwner, retries: Retries | null): Leg | Failure {
   const cluster = call.cluster!
-  const endpoint = cluster.pick(call.snapshot!, retries === null ? null : retries.tried)
+  const endpoint = cluster.pick(call.snapshot!, retries === null ? null : retries.tried, call)
   if (endpoint === undefined)
     return failure("no_endpoint", `cluster ${cluster.name}: no endpoint is available`, true)
   const leg = new Leg(call, cluster, endpoint)
@@ -37,34 +40,47 @@ export function pickLeg(call: RetryingCall & LegOwner, retries: Retries | null):
 export class Retries {
   /** Endpoints that are not asked again; null: none yet. */
   tried: Endpoint[] | null = null
+  /** What the next leg waits before it begins. */
+  delayMs = 0
   /** GOAWAY has let an endpoint be asked again. */
   #hasRepeatedEndpoint = false
   #earlierLegs: EarlierLegs | null = null
 
   /** Whether another leg follows `leg`, which ended so: gathers the facts for `nextLeg` and takes note of its decision. */
   mayGoOn(call: RetryingCall, leg: Leg, end: LegEnd, isHeadSent: boolean, isReplayable: boolean): boolean {
-    const { context, record } = call
+    const { context, record, route } = call
+    const { limits, counters, env } = context
+    const { retry } = route.settings
     const nowMs = Math.floor(context.clock.now())
-    const { primary, backup } = call.snapshot!
     const { retryBudget } = call.cluster!
+    const legs = record.attempts.length - (this.#hasRepeatedEndpoint ? 1 : 0)
+    const elapsedMs = nowMs - record.startMs
     const decision = nextLeg(
       {
-        retry: call.route.settings.retry,
+        retry,
         method: record.head.method,
-        legs: record.attempts.length - (this.#hasRepeatedEndpoint ? 1 : 0),
-        endpoints: primary.length + backup.length,
-        elapsedMs: nowMs - record.startMs,
+        legs,
+        endpoints: call.snapshot!.endpoints.length,
+        elapsedMs,
         isHeadSent,
         isReplayable,
         hasRepeatedEndpoint: this.#hasRepeatedEndpoint,
         isBudgetLeft: retryBudget.isLeft(nowMs),
+        leftMs: Math.min(
+          record.deadlineMs === 0 ? NEVER : record.deadlineMs - nowMs,
+          retry.timeoutMs === null ? NEVER : retry.timeoutMs - elapsedMs,
+        ),
+        pushbackMaxMs: limits.retryPushbackMaxMs,
+        backoffMs: legs < 2 ? 0 : backoffMs(legs, limits, env.random()),
       },
       end,
     )
     if (decision.next !== "leg") {
-      if (decision.isBudgetSpent) context.counters.add(counterIds.retry_budget_exhausted)
+      if (decision.limit !== null) counters.add(counterIds[decision.limit])
       return false
     }
+    this.delayMs = decision.afterMs
+    if (decision.afterMs > 0) counters.add(counterIds.retries_delayed)
     if (decision.takesBudget) retryBudget.take(nowMs)
     if (decision.mayRepeatEndpoint) this.#hasRepeatedEndpoint = true
     else (this.tried ??= []).push(leg.endpoint)

@@ -9,7 +9,7 @@ const post: RetriedCall = { method: "POST", legs: 1, endpoints: 3, elapsedMs: 10
 const get: RetriedCall = { ...post, method: "GET" }
 const lost: LegEnd = { kind: "lost", isGoodbye: false, reason: "gone" }
 const refused: LegEnd = { kind: "unprocessed", isGoaway: false, code: 7, reason: "RST_STREAM" }
-const unavailable: LegEnd = { kind: "status", status: 503 }
+const unavailable: LegEnd = { kind: "status", status: 503, grpcStatus: -1, pushbackMs: null }
 
 test.for<[what: string, RetryConfig, LegEnd, RetriedCall, boolean]>([
   ["never sent", usual, refused, post, true],

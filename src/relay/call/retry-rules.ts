@@ -1,8 +1,18 @@
 import type { RetryCondition, RetryConfig } from "../../config/model.ts"
+import { GrpcStatus } from "../../grpc/status.ts"
 import type { LegEnd } from "./leg-end.ts"
 
 /** Methods that may be sent twice: RFC 9110 §9.2.2. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "PROPFIND"])
+
+/** Answers of gRPC's that may be tried elsewhere. */
+const GRPC: Readonly<Record<number, RetryCondition>> = {
+  [GrpcStatus.CANCELLED]: "grpc_cancelled",
+  [GrpcStatus.DEADLINE_EXCEEDED]: "grpc_deadline_exceeded",
+  [GrpcStatus.RESOURCE_EXHAUSTED]: "grpc_resource_exhausted",
+  [GrpcStatus.INTERNAL]: "grpc_internal",
+  [GrpcStatus.UNAVAILABLE]: "grpc_unavailable",
+}
 
 /** A call as `grpc_next_upstream` sees it when a leg has ended. */
 export interface RetriedCall {
@@ -29,14 +39,15 @@ export function conditionOf(end: LegEnd): RetryCondition | null {
     case "timeout":
       return "timeout"
     case "status":
-      return `http_${end.status}` as RetryCondition
+      return end.status >= 400 ? (`http_${end.status}` as RetryCondition) : (GRPC[end.grpcStatus] ?? null)
     default:
       return null
   }
 }
 
-/** No backend can have seen the call. */
+/** No backend can have seen the call, or the one that has asks for it again. */
 export function isUnsent(end: LegEnd): boolean {
+  if (end.kind === "status") return end.pushbackMs !== null && end.pushbackMs >= 0
   return end.kind === "not_connected" || end.kind === "unprocessed"
 }
 

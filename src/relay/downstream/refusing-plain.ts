@@ -1,5 +1,6 @@
 import { literalTemplate } from "../../record/template.ts"
-import { type Route, withAnswer } from "../route/route.ts"
+import { withAnswer } from "../route/compile.ts"
+import type { Route } from "../route/route.ts"
 import type { OpenListener } from "./listener-view.ts"
 
 /** nginx's words. */

@@ -1,7 +1,10 @@
 import type { RouteSettings } from "../../config/model.ts"
 import { HeaderList } from "../../http2/header-list.ts"
 import type { StreamRecord } from "../../record/record.ts"
+import type { RequestState } from "../../record/request-state.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"
+import { escapeUri } from "../../record/uri.ts"
+import { builtIn, type VariableSource } from "../../record/variable-table.ts"
 import type { TemplateEnvironment } from "../../record/variables.ts"
 import {
   isAuthority,
@@ -73,9 +76,9 @@ class WrittenField {
   readonly constant: string | null
   readonly #template: Template
 
-  constructor(name: string, template: string) {
+  constructor(name: string, template: string, table: VariableSource) {
     this.name = name
-    this.#template = compileTemplate(template)
+    this.#template = compileTemplate(template, "header", table)
     this.constant = this.#template.constant === null ? null : writableValue(this.#template.constant)
   }
 
@@ -85,10 +88,10 @@ class WrittenField {
 }
 
 /** The field, or none where HTTP/2 never takes it; to remove it, any may be named. */
-function writtenField(name: string, template: string, to: WrittenTo): WrittenField[] {
+function writtenField(name: string, template: string, to: WrittenTo, table: VariableSource): WrittenField[] {
   const lower = name.toLowerCase()
   if (template !== "" && unwritable(lower, to) !== null) return []
-  const field = new WrittenField(lower === "host" && to === "request" ? ":authority" : lower, template)
+  const field = new WrittenField(lower === "host" && to === "request" ? ":authority" : lower, template, table)
   const { constant } = field
   if (field.name === "te" && constant !== null && constant !== "" && !isWritableTe(constant)) return []
   return field.name === ":authority" && constant !== null && !isAuthority(constant) ? [] : [field]
@@ -104,9 +107,11 @@ export class RequestRewrite {
   readonly #scheme: string
   readonly #memory = new RewriteMemory()
 
-  constructor(settings: RouteSettings, isUpstreamTls: boolean) {
+  constructor(settings: RouteSettings, isUpstreamTls: boolean, table: VariableSource = builtIn) {
     this.#scheme = isUpstreamTls ? "https" : "http"
-    const named = settings.setHeaders.flatMap(([name, template]) => writtenField(name, template, "request"))
+    const named = settings.setHeaders.flatMap(([name, template]) =>
+      writtenField(name, template, "request", table),
+    )
     // There can be only one :authority: the last.
     const isFirst = ({ name }: WrittenField, at: number) =>
       name === ":authority" || named.findIndex((other) => other.name === name) === at
@@ -116,9 +121,12 @@ export class RequestRewrite {
   }
 
   apply(list: HeaderList, record: StreamRecord, env: TemplateEnvironment): HeaderList {
-    const known = this.#isConstant ? this.#memory.get(list) : undefined
+    const { state } = record
+    const isConstant = this.#isConstant && state?.isRewritten !== true
+    const known = isConstant ? this.#memory.get(list) : undefined
     if (known !== undefined) return known
     const set = new Map<string, string>()
+    if (state?.isRewritten === true) set.set(":path", requestTarget(state))
     if (list.get(":scheme") !== undefined && list.get(":scheme") !== this.#scheme)
       set.set(":scheme", this.#scheme)
     for (const field of this.#set) {
@@ -131,13 +139,18 @@ export class RequestRewrite {
     if (set.has(":authority") && list.get("host") !== undefined) set.set("host", "")
     const more = this.#more.length === 0 ? none : this.#rendered(record, env)
     const rewritten = set.size === 0 ? list : withFields(list, set, more)
-    if (this.#isConstant) this.#memory.set(list, rewritten)
+    if (isConstant) this.#memory.set(list, rewritten)
     return rewritten
   }
 
   #rendered(record: StreamRecord, env: TemplateEnvironment): readonly Pair[] {
     return this.#more.map((field) => [field.name, field.value(record, env)])
   }
+}
+
+/** The path that a rewrite has left. */
+function requestTarget({ uri, args }: RequestState): string {
+  return args === "" ? escapeUri(uri) : `${escapeUri(uri)}?${args}`
 }
 
 /** Of values made of variables: those that the client's own field stays in place of. */
@@ -160,7 +173,7 @@ export class ResponseRewrite {
   /** Of heads and of trailers: no list is both. */
   readonly #memory = new RewriteMemory()
 
-  constructor(settings: RouteSettings) {
+  constructor(settings: RouteSettings, table: VariableSource = builtIn) {
     const passed = new Set(settings.passHeaders.map((name) => name.toLowerCase()))
     this.#hidden = new Set(
       settings.hideHeaders
@@ -169,7 +182,7 @@ export class ResponseRewrite {
         .filter((name) => !passed.has(name) && !name.startsWith(":")),
     )
     this.#added = settings.addHeaders.flatMap(({ name, template, always }) =>
-      writtenField(name, template, "response").map((field) => ({ field, always })),
+      writtenField(name, template, "response", table).map((field) => ({ field, always })),
     )
     this.#addsGrpcStatus = this.#added.some(({ field }) => GRPC_STATUS.has(field.name))
   }

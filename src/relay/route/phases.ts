@@ -3,10 +3,14 @@ import type { Cluster } from "../../cluster/cluster.ts"
 import { parseGrpcTimeout } from "../../grpc/timeout.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { StreamRecord } from "../../record/record.ts"
+import { type RequestState, stateOf } from "../../record/request-state.ts"
 import type { Template } from "../../record/template.ts"
+import type { Regex } from "../../regex/regex.ts"
 import type { Served } from "../overload/cut-calls.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
-import type { Phase, PhaseContext, ReturnAction } from "./phase.ts"
+import { keepMatch } from "./kept-match.ts"
+import type { Phase, PhaseContext, ReturnAction, Route, Verdict } from "./route.ts"
+import type { RoutesOf } from "./router.ts"
 
 /** Where a stream of this route goes, compiled. */
 export type CompiledAction =
@@ -49,7 +53,7 @@ const readDeadline: Phase = (call, { limits, counters, log }) => {
 }
 
 /** nginx: `client_max_body_size`, for what the request says of itself. */
-const checkBodySize =
+export const checkBodySize =
   (maxBodyOctets: number): Phase =>
   ({ record }) =>
     record.head.contentLength > maxBodyOctets ? bodyTooLarge(maxBodyOctets) : null
@@ -86,21 +90,85 @@ export function leave(record: StreamRecord, { admission, cutCalls }: PhaseContex
   cutCalls.end(record, served)
 }
 
-const FIRST: readonly Phase[] = [refuseMethods, checkCertificate, readDeadline]
+/** What every request goes through, whatever its route. */
+export const FIRST: readonly Phase[] = [refuseMethods, checkCertificate, readDeadline]
 
-/** The phases of a route, in order. What it does not configure has none. */
-export function compilePhases(
-  action: CompiledAction,
-  maxBodyOctets: number | null,
-  find: FindCluster,
-): readonly Phase[] {
-  const first = maxBodyOctets === null ? FIRST : [...FIRST, checkBodySize(maxBodyOctets)]
+/** nginx: `internal`. */
+export const refuseExternal: Phase = (call, context) =>
+  call.record.state?.isInternal === true ? null : refuseUnrouted(call, context)
+
+/** Keeps what the groups of a location's regex, or of a server's name, hold. */
+export function keepGroups(regex: Regex, textOf: (state: RequestState, authority: string) => string): Phase {
+  return ({ record }) => {
+    const state = stateOf(record)
+    const match = regex.exec(textOf(state, record.authority))
+    if (match !== "none" && match !== "limit") keepMatch(state, regex, match)
+    return null
+  }
+}
+
+/** nginx: `limit_except`. */
+export function exceptMethods(methods: readonly string[], otherwise: Route): Phase {
+  return ({ record }) =>
+    methods.includes(record.head.method)
+      ? null
+      : { kind: "goto", route: otherwise, phases: otherwise.locationPhases }
+}
+
+/**
+ * The steps of a server, before its location counts: an answer is made as the server's own settings have it, and a changed
+ * path is looked for.
+ */
+export function rewriteInServer(rewrite: Phase, host: RoutesOf<Route>): Phase {
+  return (call, context) => {
+    const verdict = rewrite(call, context)
+    if (verdict !== null) {
+      call.route = host.fallback
+      return verdict
+    }
+    const state = call.record.state!
+    if (!state.isUriChanged) return null
+    state.isUriChanged = false
+    return lookUp(state, host)
+  }
+}
+
+/** The steps of a location: a changed path is looked for, ten times at most. */
+export function rewriteInLocation(rewrite: Phase, host: RoutesOf<Route>): Phase {
+  return (call, context) => {
+    const before = call.route
+    const verdict = rewrite(call, context)
+    if (verdict !== null) return verdict
+    const state = call.record.state!
+    if (state.isUriChanged) return state.changeUri() ? lookUp(state, host) : cycle(state)
+    const { route } = call
+    return route === before ? null : { kind: "goto", route, phases: route.locationPhases }
+  }
+}
+
+function lookUp(state: RequestState, host: RoutesOf<Route>): Verdict {
+  const route = host.find(state.uri)
+  if (route === "limit")
+    return failure(
+      "internal",
+      "a regex of the configuration took more than regexSteps for this request",
+      true,
+    )
+  return { kind: "goto", route, phases: route.locationPhases }
+}
+
+function cycle({ uri }: RequestState): Failure {
+  return failure("internal", `the request was sent to another location too often, last to ${uri}`, true)
+}
+
+/** The last phases of a route: where its calls go. What it does not configure has none. */
+export function contentPhases(action: CompiledAction, find: FindCluster): readonly Phase[] {
   switch (action.kind) {
     case "none":
-      return [...first, refuseUnrouted]
+      return [refuseUnrouted]
     case "return":
-      return [...first, () => action]
+      return [() => action]
     default:
-      return [...first, findCluster(find, action), admit]
+      return [findCluster(find, action), admit]
   }
 }

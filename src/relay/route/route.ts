@@ -1,19 +1,28 @@
-import { octetText } from "../../base/octet-text.ts"
+import type { Counters } from "../../base/counters.ts"
+import type { Limits } from "../../base/limits.ts"
 import type { Cluster } from "../../cluster/cluster.ts"
 import type { Connector } from "../../cluster/connectors.ts"
-import type { RouteConfig, RouteSettings, ServerConfig, UpstreamTlsConfig } from "../../config/model.ts"
+import type { RouteSettings } from "../../config/model.ts"
+import type { HeaderList } from "../../http2/header-list.ts"
 import type { AccessLog } from "../../log/access-log.ts"
-import { compileTemplate, type Template } from "../../record/template.ts"
+import type { Log } from "../../log/logger.ts"
+import type { Failure } from "../../record/failure.ts"
+import type { NewStreamRecord } from "../../record/stream-record.ts"
+import type { Template } from "../../record/template.ts"
+import type { TemplateEnvironment } from "../../record/variables.ts"
+import type { Admission } from "../overload/admission.ts"
+import type { CutCalls } from "../overload/cut-calls.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
-import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
-import type { Phase, ReturnAction } from "./phase.ts"
-import { type CompiledAction, compilePhases } from "./phases.ts"
+import type { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
+import type { RoutesOf } from "./router.ts"
 
 /** One route as the relay uses it: every template compiled, every log open. Never changed once live. */
 export interface Route {
   readonly serverName: string
   /** What every call goes through before its first leg. */
   readonly phases: readonly Phase[]
+  /** Those of the location alone, for a call that comes from another location of its server. */
+  readonly locationPhases: readonly Phase[]
   /** Its phases end with an answer of the configuration's, whatever the request asks for. */
   readonly isAnswer: boolean
   /** Where all its calls go; undefined where they are answered here, or each says itself where it goes. */
@@ -27,62 +36,88 @@ export interface Route {
   readonly errorStatuses: ReadonlyMap<number, { grpcStatus: number; message: Template }>
   /** Any of the timeouts of a silent stream. */
   readonly hasStreamTimeouts: boolean
+  /** Of a text of the configuration's, without escapes. */
+  templateOf(source: string): Template
+  /** The other routes of its server. */
+  readonly host: RoutesOf<Route>
 }
 
-export function compileRoute(
-  server: ServerConfig,
-  config: RouteConfig | null,
-  findCluster: (name: string) => Cluster<LegConnection> | undefined,
-  openLog: (config: RouteSettings["accessLogs"][number]) => AccessLog,
-  connectAs: (tls: UpstreamTlsConfig | null, settings: RouteSettings) => Connector<LegConnection>,
-): Route {
-  const settings = config?.settings ?? server.fallback
-  const action = config?.action ?? { kind: "none" as const }
-  const errorStatuses = new Map<number, { grpcStatus: number; message: Template }>()
-  for (const { httpStatuses, grpcStatus, grpcMessage } of settings.errorStatuses)
-    for (const status of httpStatuses)
-      if (!errorStatuses.has(status))
-        errorStatuses.set(status, { grpcStatus, message: compileTemplate(grpcMessage) })
-  const tls = action.kind === "cluster" || action.kind === "variable" ? action.tls : null
-  return {
-    serverName: server.names[0] ?? "",
-    isAnswer: action.kind === "return",
-    phases: compilePhases(compileAction(action), settings.maxBodyOctets, findCluster),
-    findCluster: () => (action.kind === "cluster" ? findCluster(action.cluster) : undefined),
-    connect:
-      tls === null && settings.bindAddress === null && !settings.socketKeepalive
-        ? null
-        : connectAs(tls, settings),
-    settings,
-    requestRewrite: new RequestRewrite(settings, tls !== null),
-    responseRewrite: new ResponseRewrite(settings),
-    accessLogs: settings.accessLogs.map(openLog),
-    errorStatuses,
-    hasStreamTimeouts:
-      settings.readTimeoutMs !== null || settings.sendTimeoutMs !== null || settings.bodyTimeoutMs !== null,
-  }
+/** nginx's `return`, compiled. */
+export interface ReturnAction {
+  readonly kind: "return"
+  readonly status: number
+  readonly template: Template
+  /** As octets. */
+  readonly contentType: string
+  readonly grpcStatus: number | null
+  readonly grpcMessage: Template | null
 }
 
-/** The same route with an answer in place of where it leads. */
-export function withAnswer(route: Route, action: ReturnAction, responseRewrite: ResponseRewrite): Route {
-  const phases = compilePhases(action, route.settings.maxBodyOctets, () => undefined)
-  return { ...route, phases, isAnswer: true, responseRewrite }
+/** The call goes on with another route, from the first of `phases`. */
+export interface GoTo {
+  readonly kind: "goto"
+  readonly route: Route
+  readonly phases: readonly Phase[]
 }
 
-function compileAction(action: RouteConfig["action"]): CompiledAction {
-  switch (action.kind) {
-    case "cluster":
-      return { kind: "cluster", cluster: action.cluster }
-    case "variable":
-      return { kind: "variable", template: compileTemplate(action.template) }
-    case "return":
-      return {
-        ...action,
-        template: compileTemplate(action.template),
-        contentType: octetText(action.contentType),
-        grpcMessage: action.grpcMessage === null ? null : compileTemplate(action.grpcMessage),
-      }
-    case "none":
-      return action
-  }
+/** The phase has to wait. */
+export interface Wait {
+  readonly kind: "wait"
+  /**
+   * Begins what is waited for.
+   *
+   * @param done to be called once, later: null lets the call go on
+   * @returns gives it up; `done` is not called then
+   */
+  begin(done: (verdict: Verdict | null) => void): () => void
 }
+
+/** What answers in place of a cluster: a file, for one. */
+export interface ContentHandler {
+  readonly kind: "content"
+  /** Begins the answer. What the client sends meanwhile is thrown away. */
+  answer(call: AnsweredCall): Answer
+}
+
+/** An answer under way. */
+export interface Answer {
+  /** The client took what waited for it. */
+  onSent(): void
+  /** The call is over. */
+  cancel(): void
+}
+
+/** What a content handler may do with the call that it answers. */
+export interface AnsweredCall {
+  readonly record: NewStreamRecord
+  /** Octets that wait for the client. */
+  readonly queuedOctets: number
+  sendAnswerHead(list: HeaderList, endStream: boolean): void
+  sendAnswerData(octets: Buffer, start: number, end: number, endStream: boolean): void
+  fail(what: Failure): void
+}
+
+export type Verdict = Failure | ReturnAction | GoTo | Wait | ContentHandler
+
+/** What a phase sees of a call, and what it may set. */
+export interface PhasedCall {
+  readonly record: NewStreamRecord
+  readonly isGrpc: boolean
+  route: Route
+  cluster: Cluster<LegConnection> | null
+}
+
+export interface PhaseContext {
+  readonly limits: Limits
+  readonly counters: Counters
+  readonly log: Log
+  readonly env: TemplateEnvironment
+  readonly admission: Admission
+  readonly cutCalls: CutCalls
+}
+
+/**
+ * One step between a request's head and its first leg: lets the call pass (null), or says how it goes on. Phases run in
+ * order and at once; one that has to wait says so.
+ */
+export type Phase = (call: PhasedCall, context: PhaseContext) => Verdict | null

@@ -1,14 +1,14 @@
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { describe, expect, test } from "vitest"
-import { defaultRouteSettings } from "../../config/defaults.ts"
+import { defaultRoute, defaultRouteSettings } from "../../config/defaults.ts"
 import type { RouteConfig, RouteMatch, ServerConfig } from "../../config/model.ts"
 import { Router } from "./router.ts"
 
 const settings = defaultRouteSettings()
 
 function route(match: RouteMatch, routes: RouteConfig[] = []): RouteConfig {
-  return { match, action: { kind: "none" }, settings, routes }
+  return { match, action: { kind: "none" }, settings, ...defaultRoute(), routes }
 }
 
 const exact = (path: string): RouteConfig => route({ kind: "exact", path })
@@ -20,7 +20,7 @@ const regex = (pattern: string, ignoreCase = false): RouteConfig =>
   route({ kind: "regex", pattern, ignoreCase })
 
 const server = (names: string[], routes: RouteConfig[] = [], defaultFor: string[] = []): ServerConfig => {
-  return { names, listeners: ["l"], defaultFor, routes, fallback: settings }
+  return { names, listeners: ["l"], defaultFor, routes, rewrite: [], fallback: settings }
 }
 
 /** Says which route by how it was written, and for a server's fallback by its name. */
@@ -28,6 +28,7 @@ const routerOf = (...servers: ServerConfig[]): Router<string> =>
   new Router("l", servers, (config, one) => {
     if (one === null) return `${config.names[0]} falls back`
     const { match } = one
+    if (match.kind === "named") return match.name
     return match.kind === "regex" ? `~ ${match.pattern}` : `${match.kind} ${match.path}`
   })
 

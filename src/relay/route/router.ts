@@ -48,8 +48,9 @@ class Locations<R> {
 
   constructor(configs: readonly RouteConfig[], compile: (config: RouteConfig) => R, stepsMax: number) {
     for (const config of configs) {
-      const route = compile(config)
       const { match } = config
+      if (match.kind === "named") continue
+      const route = compile(config)
       const inner = new Locations(config.routes, compile, stepsMax)
       if (match.kind === "exact") this.#exact.set(octetText(match.path), route)
       else if (match.kind === "prefix")
@@ -98,6 +99,9 @@ function overrunRoute({ fallback }: ServerConfig, stepsMax: number): RouteConfig
       grpcMessage: `a regex of the configuration took more than regexSteps (${stepsMax}) for this request`,
     },
     settings: fallback,
+    internal: false,
+    rewrite: [],
+    except: null,
     routes: [],
   }
 }
@@ -105,10 +109,11 @@ function overrunRoute({ fallback }: ServerConfig, stepsMax: number): RouteConfig
 const INTERNAL = 13
 
 /** A virtual host: its locations and what applies where none matches. */
-class VirtualHost<R> {
+class VirtualHost<R> implements RoutesOf<R> {
   /** Answers what a regex could not tell. */
   readonly overrun: R
   readonly #locations: Locations<R>
+  readonly #named = new Map<string, R>()
   readonly fallback: R
   readonly #onOverrun: (octets: number) => void
   readonly #known = new Map<string, R | null>()
@@ -119,9 +124,11 @@ class VirtualHost<R> {
     stepsMax: number,
     onOverrun: (octets: number) => void,
   ) {
-    this.#locations = new Locations(config.routes, (route) => compile(config, route), stepsMax)
-    this.fallback = compile(config, null)
-    this.overrun = compile(config, overrunRoute(config, stepsMax))
+    this.fallback = compile(config, null, this)
+    this.overrun = compile(config, overrunRoute(config, stepsMax), this)
+    this.#locations = new Locations(config.routes, (route) => compile(config, route, this), stepsMax)
+    for (const route of config.routes)
+      if (route.match.kind === "named") this.#named.set(route.match.name, compile(config, route, this))
     this.#onOverrun = onOverrun
   }
 
@@ -130,18 +137,27 @@ class VirtualHost<R> {
     const known = path.length > PATH_OCTETS_MAX ? undefined : this.#known.get(path)
     if (known !== undefined) return known
     const uri = normalizeUri(path)
-    const route = uri === null ? null : this.#find(uri)
+    const route = uri === null ? null : this.#findOrFail(uri)
     if (path.length > PATH_OCTETS_MAX) return route
     if (this.#known.size >= PATHS_REMEMBERED) this.#known.clear()
     this.#known.set(ownString(path), route)
     return route
   }
 
-  #find(uri: string): R {
+  find(uri: string): R | "limit" {
     const found = this.#locations.find(uri)
     if (found !== "limit") return found?.route ?? this.fallback
     this.#onOverrun(uri.length)
-    return this.overrun
+    return found
+  }
+
+  named(name: string): R | undefined {
+    return this.#named.get(name)
+  }
+
+  #findOrFail(uri: string): R {
+    const found = this.find(uri)
+    return found === "limit" ? this.overrun : found
   }
 }
 
@@ -150,8 +166,18 @@ function ownString(octets: string): string {
   return Buffer.from(octets, "latin1").toString("latin1")
 }
 
+/** The routes of one virtual host. They are complete once all of it is compiled. */
+export interface RoutesOf<R> {
+  /** Of a decoded path. `limit`: a regex took too many steps to tell. */
+  find(uri: string): R | "limit"
+  /** `@name`. */
+  named(name: string): R | undefined
+  /** Where no location matches. */
+  readonly fallback: R
+}
+
 /** Makes the route of a location, or of a server where none matches (`null`). */
-export type RouteCompiler<R> = (server: ServerConfig, route: RouteConfig | null) => R
+export type RouteCompiler<R> = (server: ServerConfig, route: RouteConfig | null, host: RoutesOf<R>) => R
 
 /**
  * Authority and path to a route, for one listener. Names match in nginx's order: exact, the longest `*.x`, the longest
@@ -205,7 +231,7 @@ export class Router<R> {
 }
 
 /** Lower case, without the port and a final dot. */
-function hostOf(authority: string): string {
+export function hostOf(authority: string): string {
   const bracket = authority.lastIndexOf("]")
   const colon = authority.indexOf(":", bracket + 1)
   const host = (colon < 0 ? authority : authority.slice(0, colon)).toLowerCase()

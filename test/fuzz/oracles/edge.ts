@@ -11,6 +11,7 @@ import {
   defaultConfig,
   defaultEndpoint,
   defaultListener,
+  defaultRoute,
   defaultRouteSettings,
 } from "../../../src/config/defaults.ts"
 import type { Config } from "../../../src/config/model.ts"
@@ -164,9 +165,10 @@ function configOf(proxyProtocol: boolean): Config {
             match: { kind: "prefix", path: "/", final: false },
             action: { kind: "cluster", cluster: "backends", tls: null },
             settings,
-            routes: [],
+            ...defaultRoute(),
           },
         ],
+        rewrite: [],
         fallback: settings,
       },
     ],

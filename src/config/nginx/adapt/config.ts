@@ -10,6 +10,7 @@ import { adaptErrorLog, adaptLogFormat } from "./log.ts"
 import { adaptServer } from "./server.ts"
 import { adaptSettings } from "./settings.ts"
 import { adaptUpstream } from "./upstream.ts"
+import { adaptVariables } from "./variables.ts"
 
 /** @param isFragment the file has no `http` block: it is what one would include */
 export function adaptConfig(adapter: Adapter, directives: Directive[], isFragment: boolean): Config {
@@ -20,6 +21,7 @@ export function adaptConfig(adapter: Adapter, directives: Directive[], isFragmen
   adaptErrorLogs(adapter, directives, config)
   for (const directive of http.own("log_format")) adaptLogFormat(adapter, directive)
   for (const directive of http.own("upstream")) adaptUpstream(adapter, directive)
+  config.variables = adaptVariables(adapter, http)
   adaptSettings(adapter, http, null, null)
   const listeners = new Listeners(adapter)
   const servers = http.own("server").map((directive) => adaptServer(adapter, directive, http, listeners))

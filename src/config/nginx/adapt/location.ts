@@ -1,19 +1,20 @@
 /** `location` blocks, nested ones with them. */
 import { defaultContentType } from "../../defaults.ts"
-import type { RouteAction, RouteConfig, RouteMatch } from "../../model.ts"
+import type { ExceptMethods, RouteAction, RouteConfig, RouteMatch } from "../../model.ts"
+import { didYouMean } from "../../problem.ts"
 import { type Directive, spanOf, type Word } from "../ast.ts"
 import { checkRegex } from "../regex.ts"
 import { Scope } from "../scope.ts"
 import { readNumber } from "../units.ts"
 import type { Adapter } from "./adapter.ts"
-import { grpcStatusOf, type Locations } from "./error-page.ts"
+import type { Locations } from "./error-page.ts"
 import { adaptGrpcPass, type Pass } from "./grpc-pass.ts"
+import { adaptReturn } from "./return.ts"
+import { adaptSteps } from "./rewrite.ts"
 import { adaptSettings } from "./settings.ts"
 
-type LocationMatch = RouteMatch | { kind: "named"; name: string }
-
 interface Location {
-  match: LocationMatch
+  match: RouteMatch
   /** As nginx compares and names it: the path, the pattern or `@name`. */
   name: string
   scope: Scope
@@ -32,7 +33,7 @@ export function indexLocations(server: Scope): Locations {
   return found
 }
 
-/** The routes of the locations of one level; named ones are checked and left out, since nothing calls lead to them. */
+/** The routes of the locations of one level. */
 export function adaptLocations(
   adapter: Adapter,
   scope: Scope,
@@ -45,30 +46,70 @@ export function adaptLocations(
     if (location === null) return []
     if (parent !== null && !checkNesting(adapter, location, parent)) return []
     if (!checkUnique(adapter, location, seen)) return []
-    const route = adaptLocation(adapter, location, locations)
-    return route === null ? [] : [route]
+    return [adaptLocation(adapter, location, locations)]
   })
 }
 
-function adaptLocation(adapter: Adapter, location: Location, locations: Locations): RouteConfig | null {
+function adaptLocation(adapter: Adapter, location: Location, locations: Locations): RouteConfig {
   const { match, scope } = location
   const pass = readPass(adapter, location)
-  const action = adaptAnswer(adapter, scope) ?? pass?.action ?? { kind: "none" }
+  const answer = adaptAnswer(adapter, scope)
+  const action = answer ?? pass?.action ?? { kind: "none" }
   const settings = adaptSettings(adapter, scope, action === pass?.action ? pass.authority : null, locations)
   const routes = adaptLocations(adapter, scope, location, locations)
-  if (match.kind === "named") return null
-  if (scope.own("internal").length > 0) return { match, action: { kind: "none" }, settings, routes }
-  if (action.kind === "none" && routes.length === 0 && scope.own("grpc_pass").length === 0) {
+  const own = pass?.action ?? { kind: "none" }
+  const rewrite = adaptSteps(adapter, scope, (inner) => adaptInner(adapter, inner, own, pass, locations))
+  const internal = scope.own("internal").length > 0
+  if (action.kind === "none" && routes.length === 0 && rewrite.length === 0) {
     adapter.report.note(
       spanOf(location.directive),
       `location ${location.name}`,
       "no grpc_pass: answers 404, or UNIMPLEMENTED to gRPC",
     )
   }
-  return { match, action, settings, routes }
+  const except = adaptExcept(adapter, scope, own, pass, locations)
+  return { match, action, settings, internal, rewrite, except, routes }
 }
 
-function readPass(adapter: Adapter, { scope }: Location): Pass | null {
+/** What holds within `if`, or for the methods that `limit_except` does not name: its own pass, or that of the location. */
+function adaptInner(
+  adapter: Adapter,
+  scope: Scope,
+  outerAction: RouteAction,
+  outerPass: Pass | null,
+  locations: Locations,
+): Pick<ExceptMethods, "action" | "settings"> {
+  const pass = readPass(adapter, { scope })
+  const authority = pass === null ? (outerPass?.authority ?? null) : pass.authority
+  const settings = adaptSettings(adapter, scope, authority, locations)
+  return { action: pass?.action ?? outerAction, settings }
+}
+
+const METHODS = [
+  ...["GET", "HEAD", "POST", "PUT", "DELETE", "MKCOL", "COPY", "MOVE", "OPTIONS", "PROPFIND", "PROPPATCH"],
+  ...["LOCK", "UNLOCK", "PATCH"],
+]
+
+function adaptExcept(
+  adapter: Adapter,
+  scope: Scope,
+  outerAction: RouteAction,
+  outerPass: Pass | null,
+  locations: Locations,
+): ExceptMethods | null {
+  const directive = scope.own("limit_except")[0]
+  if (directive === undefined) return null
+  const methods = directive.args.flatMap(({ text, span }) => {
+    const method = METHODS.find((each) => each === text.toUpperCase())
+    if (method === undefined)
+      adapter.report.error(span, `invalid method "${text}"`, didYouMean(text, METHODS))
+    return method === "GET" ? ["GET", "HEAD"] : (method ?? [])
+  })
+  const inner = new Scope("limit_except", directive.block ?? [], scope)
+  return { methods: [...new Set(methods)], ...adaptInner(adapter, inner, outerAction, outerPass, locations) }
+}
+
+function readPass(adapter: Adapter, { scope }: Pick<Location, "scope">): Pass | null {
   const directive = scope.own("grpc_pass")[0]
   return directive === undefined ? null : adaptGrpcPass(adapter, directive, scope)
 }
@@ -84,7 +125,7 @@ function readLocation(adapter: Adapter, directive: Directive, parent: Scope): Lo
   const { report } = adapter
   const [modifier, word] = modifierOf(directive)
   const name = word.text
-  const location = (match: LocationMatch): Location => {
+  const location = (match: RouteMatch): Location => {
     return { match, name, scope: new Scope("location", directive.block ?? [], parent), directive }
   }
   if (modifier === "=") return location({ kind: "exact", path: name })
@@ -138,33 +179,18 @@ function checkUnique(
   return false
 }
 
-/** What a level answers by itself: `return`, or `try_files` with a code at its end. Null: nothing. */
+/**
+ * What a level answers by itself: `return`, or `try_files` with a code at its end. Null: nothing, or that depends on the
+ * steps before it.
+ */
 export function adaptAnswer(adapter: Adapter, scope: Scope): RouteAction | null {
-  const returns = scope.own("return").map((directive) => adaptReturn(adapter, directive, scope))
+  const hasSteps = ["if", "set", "rewrite", "break"].some((name) => scope.own(name).length > 0)
+  const returns = hasSteps
+    ? []
+    : scope.own("return").map((directive) => adaptReturn(adapter, directive, scope))
   if (returns.length > 0) return returns[0]!
   const tried = scope.own("try_files")[0]
   return tried === undefined ? null : adaptTryFiles(adapter, tried)
-}
-
-function adaptReturn(adapter: Adapter, { args }: Directive, scope: Scope): RouteAction | null {
-  const [first, text] = args as [Word, Word?]
-  const status = readNumber(first.text)
-  const isAddress = text === undefined && /^(https?:\/\/|\$scheme)/.test(first.text)
-  if (status === null ? !isAddress : status > 999) {
-    adapter.report.error(first.span, `invalid return code "${first.text}"`)
-    return null
-  }
-  const template = status === null ? first : text
-  if (template !== undefined && !adapter.variables.check(template, adapter.report)) return null
-  const grpc = grpcStatusOf(scope)
-  return {
-    kind: "return",
-    status: status ?? 302,
-    template: template?.text ?? "",
-    contentType: scope.one("default_type")?.args[0]?.text ?? defaultContentType,
-    grpcStatus: grpc?.grpcStatus ?? null,
-    grpcMessage: grpc?.grpcMessage ?? null,
-  }
 }
 
 function adaptTryFiles({ report }: Adapter, directive: Directive): RouteAction | null {

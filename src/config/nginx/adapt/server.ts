@@ -1,6 +1,7 @@
 /** `server` blocks. */
 import { hostname } from "node:os"
 import { hostAddress } from "../../address.ts"
+import { defaultRoute } from "../../defaults.ts"
 import type { RouteConfig } from "../../model.ts"
 import { serverNameProblem } from "../../server-name.ts"
 import { type Directive, spanOf, type Word } from "../ast.ts"
@@ -11,6 +12,7 @@ import type { ServerDraft } from "./drafts.ts"
 import { defaultListenOptions, readListenDirective } from "./listen.ts"
 import type { Listeners } from "./listeners.ts"
 import { adaptAnswer, adaptLocations, indexLocations } from "./location.ts"
+import { adaptSteps } from "./rewrite.ts"
 import { adaptSettings } from "./settings.ts"
 
 export function adaptServer(
@@ -29,20 +31,21 @@ export function adaptServer(
   const names = written.length === 0 ? [""] : [...new Set(written)]
   const span = directive.name.span
   const draft: ServerDraft = {
-    config: { names, listeners: [], defaultFor: [], routes: [], fallback },
+    config: { names, listeners: [], defaultFor: [], routes: [], rewrite: [], fallback },
     scope,
     span,
   }
   adaptListens(adapter, draft, listeners)
   checkKeys(adapter, draft)
   const routes = adaptLocations(adapter, scope, null, locations)
+  draft.config.rewrite = adaptSteps(adapter, scope, null)
   const answer = adaptAnswer(adapter, scope)
   if (answer?.kind === "return" && scope.own("return").length > 0) {
     const everything: RouteConfig = {
       match: { kind: "prefix", path: "", final: true },
       action: answer,
       settings: fallback,
-      routes: [],
+      ...defaultRoute(),
     }
     draft.config.routes = [everything]
     if (routes.length > 0)

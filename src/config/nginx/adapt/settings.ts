@@ -76,6 +76,11 @@ const RETRY_CONDITIONS: readonly string[] = [
   "http_502",
   "http_503",
   "http_504",
+  "grpc_cancelled",
+  "grpc_deadline_exceeded",
+  "grpc_resource_exhausted",
+  "grpc_internal",
+  "grpc_unavailable",
 ] satisfies RetryCondition[]
 
 function adaptRetry(report: Report, scope: Scope, { retry }: RouteSettings): void {

@@ -8,6 +8,7 @@ import { Scope } from "../scope.ts"
 import { readNumber, readSecondsMs, readTimeMs } from "../units.ts"
 import type { Adapter } from "./adapter.ts"
 import { isHostName, readPeer } from "./address.ts"
+import { adaptBalancing } from "./balancing.ts"
 
 export function adaptUpstream(adapter: Adapter, directive: Directive): void {
   const { report } = adapter
@@ -23,15 +24,15 @@ export function adaptUpstream(adapter: Adapter, directive: Directive): void {
   const cluster = defaultCluster(name.text)
   adapter.clusters.set(key, cluster)
   const servers = scope.own("server")
+  const strict = adaptBalancing(adapter, scope, cluster)
   if (servers.length === 0 && !directive.partial)
     report.error(directive.name.span, `no servers are inside upstream "${name.text}"`)
   cluster.endpoints = servers
-    .map((server) => adaptServer(adapter, server))
+    .map((server) => adaptServer(adapter, server, strict.has(server)))
     .filter((endpoint) => endpoint !== null)
   if (cluster.endpoints.length > 0 && cluster.endpoints.every(({ backup }) => backup)) {
     report.error(directive.name.span, `no servers in upstream "${name.text}": all are backup`)
   }
-  if (scope.own("least_conn").length > 0) cluster.policy = "least_streams"
   const grace = scope.one("grpc_drain_grace")
   if (grace !== null) cluster.drainGraceMs = readTimeMs(grace.args[0]!.text)
   adaptConnections(adapter, scope, cluster)
@@ -63,7 +64,8 @@ function adaptConnections({ report }: Adapter, scope: Scope, cluster: ClusterCon
 /** nginx's port where an upstream's server has none. */
 const DEFAULT_PORT = 80
 
-function adaptServer(adapter: Adapter, directive: Directive): EndpointConfig | null {
+/** `isStrict`: its balancing method takes neither `backup` nor `slow_start`. */
+function adaptServer(adapter: Adapter, directive: Directive, isStrict: boolean): EndpointConfig | null {
   const [where, ...parameters] = directive.args as [Word, ...Word[]]
   const peer = readPeer(where.text, DEFAULT_PORT)
   if ("error" in peer) {
@@ -76,7 +78,13 @@ function adaptServer(adapter: Adapter, directive: Directive): EndpointConfig | n
     return null
   }
   const endpoint = defaultEndpoint(peer.address)
-  const right = parameters.every((word) => adaptParameter(adapter, directive, word, endpoint))
+  if (where.text !== endpoint.address) endpoint.hashKey = where.text
+  const right = parameters.every((word) => {
+    if (!isStrict || !/^(backup$|slow_start=)/.test(word.text))
+      return adaptParameter(adapter, directive, word, endpoint)
+    adapter.report.error(word.span, `balancing method does not support parameter "${word.text}"`)
+    return false
+  })
   return right ? endpoint : null
 }
 
@@ -86,8 +94,11 @@ function whatIsWrong(text: string): string | null {
   return null
 }
 
-const PARAMETERS = ["weight=", "max_conns=", "max_fails=", "fail_timeout=", "backup", "down", "drain"]
-const NOT_YET = /^(resolve|service=.+|slow_start=.+|route=.+)$/
+const PARAMETERS = [
+  ...["weight=", "max_conns=", "max_fails=", "fail_timeout=", "slow_start="],
+  ...["backup", "down", "drain"],
+]
+const NOT_YET = /^(resolve|service=.+|route=.+)$/
 
 function adaptParameter(
   adapter: Adapter,
@@ -116,6 +127,11 @@ function adaptParameter(
       const timeoutMs = readSecondsMs(value!)
       endpoint.failTimeoutMs = timeoutMs ?? endpoint.failTimeoutMs
       return timeoutMs !== null || invalid(adapter, word, "for instance fail_timeout=10s")
+    }
+    case "slow_start=": {
+      const windowMs = readSecondsMs(value!)
+      endpoint.slowStartMs = windowMs
+      return windowMs !== null || invalid(adapter, word, "for instance slow_start=30s")
     }
   }
   if (word.text === "backup") endpoint.backup = true

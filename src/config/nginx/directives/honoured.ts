@@ -24,6 +24,30 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   ["location", "SL 1-2{}", "prefix, `=`, `^~`, `~`, `~*`, `@named`; nested"],
   ["internal", "L 0*", "not reached from outside: 404"],
   ["return", "SL 1-2*", "answers by itself; with `add_header grpc-status` as a gRPC status"],
+  [
+    "if",
+    "SL 1+{}",
+    "all its tests; in a location it makes an unnamed one, with nginx's inheritance: of several that hold the last counts",
+  ],
+  ["set", "SL 2*", "sets a variable; `$args` too"],
+  [
+    "rewrite",
+    "SL 2-3*",
+    "`last`, `break`, `redirect`, `permanent` or none; ten changes of location at most, then 500",
+  ],
+  ["break", "SL 0*", "no further step is taken"],
+  ["limit_except", "L 1+{}", "what holds for all other methods; with GET, HEAD is one of those named"],
+  [
+    "map",
+    "H 2{}",
+    "a variable by the value of another: `hostnames`, regexes with groups, `default`, `volatile`, `include`",
+  ],
+  [
+    "geo",
+    "H 1-2{}",
+    "a variable by an address: networks, `ranges`, `default`, `proxy`, `proxy_recursive`, `delete`",
+  ],
+  ["split_clients", "H 2{}", "a variable by the MurmurHash2 of another"],
   ["default_type", "HSL 1", "the type of what `return` answers; `text/plain` unless written"],
   [
     "error_page",
@@ -58,9 +82,21 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   [
     "server",
     "U 1+*",
-    "an endpoint: `weight`, `max_fails`, `fail_timeout`, `max_conns` (streams), `backup`, `down`, and `drain`, which is the same: no new streams, live ones go on",
+    "an endpoint: `weight`, `max_fails`, `fail_timeout`, `max_conns` (streams), `slow_start`, `backup`, `down`, and `drain`, which is the same: no new streams, live ones go on",
   ],
   ["least_conn", "U 0*", "fewest streams open, by weight"],
+  ["hash", "U 1-2*", "by a key, to the server that nginx would send it to; `consistent`: by ketama's ring"],
+  ["ip_hash", "U 0*", "by the client's address, to the server that nginx would send it to"],
+  [
+    "random",
+    "U 0-2*",
+    "any, by weight; `two`: the better of two, by `least_conn`, `least_time=header` or `least_time=last_byte`",
+  ],
+  [
+    "least_time",
+    "U 1-2*",
+    "the least product of response time and streams, by weight; until the `header` or the `last_byte`; `inflight`",
+  ],
   ["keepalive", "U 1-2", "idle connections kept"],
   ["keepalive_requests", "U number", "requests after which an upstream connection is replaced"],
   ["keepalive_time", "U time", "age at which an upstream connection is replaced"],
@@ -78,7 +114,7 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   [
     "grpc_next_upstream",
     "HSL 1+*",
-    "when another endpoint is tried; never after the request was seen, without `non_idempotent`",
+    "when another endpoint is tried; never after the request was seen, without `non_idempotent`; Sluice's own: `grpc_unavailable`, `grpc_resource_exhausted`, `grpc_internal`, `grpc_cancelled`, `grpc_deadline_exceeded`",
   ],
   ["grpc_next_upstream_tries", "HSL number", "most tries; 0: as many as there are endpoints"],
   ["grpc_next_upstream_timeout", "HSL time", "no more tries after it; 0: no limit"],

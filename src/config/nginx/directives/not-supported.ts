@@ -20,17 +20,12 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
       "HSL 1": "auth_basic",
       "HSL 1*": "auth_request",
       "HSL 2*": "auth_request_set",
-      "L 1+{}": "limit_except",
     },
   },
   {
     verdict: "not supported",
     reason: "requests are relayed as they came, never rewritten or copied",
     directives: {
-      "SL 1+{}": "if",
-      "SL 2*": "set",
-      "SL 2-3*": "rewrite",
-      "SL 0*": "break",
       "HSL 1*": "mirror",
       "HSL 1": "post_action degrade",
       "L 1*": "perl",
@@ -56,12 +51,7 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
     verdict: "not yet",
     reason: "it decides where a call goes",
     directives: {
-      "U 1-2*": "hash least_time",
-      "U 0*": "ip_hash",
-      "U 0-2*": "random",
       "U 2+*": "sticky",
-      "H 2{}": "map split_clients",
-      "H 1-2{}": "geo",
     },
   },
   {

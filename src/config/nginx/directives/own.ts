@@ -1,4 +1,7 @@
-/** Sluice's own: what browsers may speak, and how old streams and connections get. Shapes as in `honoured.ts`; nginx knows none of these. */
+/**
+ * Sluice's own: what browsers may speak, how old streams and connections get, and what of balancing nginx has no words for.
+ * Shapes as in `honoured.ts`; nginx knows none of these.
+ */
 export const OWN: [name: string, shape: string, does: string][] = [
   ["grpc_web", "HSL flag", "Sluice's own: gRPC-Web, binary and text, is translated to gRPC"],
   ["grpc_connect", "HSL flag", "Sluice's own: Connect, unary and streaming, is translated to gRPC"],
@@ -29,6 +32,11 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "grpc_message_max_size",
     "HSL offset",
     "Sluice's own: largest message of a WebSocket, of Connect or of JSON, from 1k; 4m unless written",
+  ],
+  [
+    "grpc_hash",
+    "U 1-3*",
+    "Sluice's own: by a key as Envoy and gRPC place it, on a `ring` or by `maglev`; `balance_factor=`: most streams of a server, in percent of the mean",
   ],
   [
     "grpc_drain_grace",

@@ -8,7 +8,16 @@
 export type Verdict = "honoured" | "no effect" | "not yet" | "not supported"
 
 /** A kind of block that directives stand in; `main` is the file itself. */
-export type Context = "main" | "events" | "http" | "server" | "location" | "upstream"
+export type Context =
+  | "main"
+  | "events"
+  | "http"
+  | "server"
+  | "location"
+  | "upstream"
+  | "server if"
+  | "if"
+  | "limit_except"
 
 /** What the one argument must be, where nginx has a common reader for it. */
 export type ValueKind = "flag" | "number" | "size" | "offset" | "time" | "sec" | "timeouts"

@@ -1,6 +1,7 @@
 /** Every directive nginx has, by name. One name may stand for several things in several contexts. */
 import { ELSEWHERE } from "./elsewhere.ts"
 import { HONOURED } from "./honoured.ts"
+import { IN_BLOCKS } from "./in-if.ts"
 import { NO_EFFECT } from "./no-effect.ts"
 import { NOT_SUPPORTED } from "./not-supported.ts"
 import { OTHER_PROXIES } from "./other-proxies.ts"
@@ -28,9 +29,23 @@ export function allSpecs(): DirectiveSpec[] {
   return [...table.values()].flat()
 }
 
+/** With the blocks of a server or location that take it too. */
+function withBlocks({ name, contexts }: DirectiveSpec): Context[] {
+  const outer: Partial<Record<Context, Context>> = {
+    "server if": "server",
+    if: "location",
+    limit_except: "location",
+  }
+  const blocks = (Object.keys(IN_BLOCKS) as Context[]).filter(
+    (block) => IN_BLOCKS[block]!.has(name) && contexts.includes(outer[block]!),
+  )
+  return [...contexts, ...blocks]
+}
+
 function buildTable(): Map<string, DirectiveSpec[]> {
   const specs = new Map<string, DirectiveSpec[]>()
-  const add = (spec: DirectiveSpec) => specs.set(spec.name, [...(specs.get(spec.name) ?? []), spec])
+  const add = (spec: DirectiveSpec) =>
+    specs.set(spec.name, [...(specs.get(spec.name) ?? []), { ...spec, contexts: withBlocks(spec) }])
   for (const [name, shape, reason] of [...HONOURED, ...OWN])
     add({ name, ...readShape(shape), verdict: "honoured", reason })
   for (const { verdict, reason, directives } of [

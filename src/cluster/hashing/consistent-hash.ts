@@ -1,0 +1,144 @@
+/**
+ * The two ways Envoy and gRPC place keys so that few of them move when endpoints come or go: a ring and Maglev's table.
+ * Both are built when the endpoints change, and looked up per stream.
+ */
+import { type Hash64, xxHash64 } from "./xx-hash64.ts"
+
+/** What of an endpoint decides its place. */
+export interface PlacedEndpoint {
+  /** Its address, as Envoy hashes it. */
+  readonly address: string
+  readonly weight: number
+}
+
+/** Where the search for a key begins, and who comes after whom there. */
+export interface Placement {
+  /** How many places there are. */
+  readonly size: number
+  /** The place of a hash. */
+  find(hash: Hash64): number
+  /** The endpoint at a place, by its index; places go round. */
+  at(place: number): number
+}
+
+const RING_SIZE_MIN = 1024
+const RING_SIZE_MAX = 8_388_608
+
+/**
+ * A ring hash: each endpoint has points in proportion to its weight, the lightest at least one, all at least 1,024.
+ * Cost: O(log n) a pick; 12 octets a point.
+ * Source: gRPC, proposal A42; Envoy, ring_hash_lb.cc.
+ */
+export class HashRing implements Placement {
+  readonly size: number
+  readonly #his: Uint32Array
+  readonly #los: Uint32Array
+  readonly #endpoints: Uint32Array
+
+  constructor(endpoints: readonly PlacedEndpoint[]) {
+    const total = endpoints.reduce((sum, { weight }) => sum + weight, 0)
+    const least = endpoints.reduce((min, { weight }) => Math.min(min, weight), Number.POSITIVE_INFINITY)
+    const scale =
+      endpoints.length === 0
+        ? 0
+        : Math.min((Math.ceil((least / total) * RING_SIZE_MIN) * total) / least, RING_SIZE_MAX)
+    const points: { hi: number; lo: number; endpoint: number }[] = []
+    let target = 0
+    endpoints.forEach(({ address, weight }, endpoint) => {
+      target += (scale * weight) / total
+      for (let i = 0; points.length < target; i++) {
+        const { hi, lo } = xxHash64(Buffer.from(`${address}_${i}`))
+        points.push({ hi, lo, endpoint })
+      }
+    })
+    points.sort((a, b) => a.hi - b.hi || a.lo - b.lo)
+    this.size = points.length
+    this.#his = Uint32Array.from(points, ({ hi }) => hi)
+    this.#los = Uint32Array.from(points, ({ lo }) => lo)
+    this.#endpoints = Uint32Array.from(points, ({ endpoint }) => endpoint)
+  }
+
+  find({ hi, lo }: Hash64): number {
+    let from = 0
+    let to = this.size
+    while (from < to) {
+      const middle = (from + to) >>> 1
+      const high = this.#his[middle]!
+      if (high < hi || (high === hi && this.#los[middle]! < lo)) from = middle + 1
+      else to = middle
+    }
+    return from === this.size ? 0 : from
+  }
+
+  at(place: number): number {
+    return this.#endpoints[place % this.size]!
+  }
+}
+
+/** Envoy's; a prime number. */
+const TABLE_SIZE = 65_537
+
+/**
+ * Maglev's table: evener than a ring, and found in one step; some more keys move when endpoints change.
+ * Cost: O(1) a pick; 4 octets for each of 65,537 places.
+ * Source: Eisenbud and others, "Maglev: A Fast and Reliable Software Network Load Balancer", 2016; Envoy, maglev_lb.cc.
+ */
+export class MaglevTable implements Placement {
+  readonly size: number
+  readonly #table: Uint32Array
+
+  constructor(endpoints: readonly PlacedEndpoint[]) {
+    this.size = endpoints.length === 0 ? 0 : TABLE_SIZE
+    this.#table = fillTable(endpoints)
+  }
+
+  find(hash: Hash64): number {
+    return modulo(hash, TABLE_SIZE)
+  }
+
+  at(place: number): number {
+    return this.#table[place % TABLE_SIZE]!
+  }
+}
+
+const EMPTY = 0xffff_ffff
+
+function fillTable(endpoints: readonly PlacedEndpoint[]): Uint32Array {
+  const table = new Uint32Array(endpoints.length === 0 ? 0 : TABLE_SIZE).fill(EMPTY)
+  // By address: the order in which they are listed must not matter.
+  const builders = endpoints
+    .map(({ address, weight }, endpoint) => {
+      const octets = Buffer.from(address)
+      const offset = modulo(xxHash64(octets), TABLE_SIZE)
+      const skip = modulo(xxHash64(octets, 1), TABLE_SIZE - 1) + 1
+      return { address, endpoint, weight, place: offset, skip, target: 0 }
+    })
+    .sort((a, b) => (a.address < b.address ? -1 : 1))
+  const heaviest = builders.reduce((max, { weight }) => Math.max(max, weight), 0)
+  let filled = 0
+  for (let turn = 1; filled < table.length; turn++) {
+    for (const builder of builders) {
+      if (filled === table.length) break
+      // A light endpoint sits out turns, in proportion.
+      if (turn * builder.weight < builder.target) continue
+      builder.target += heaviest
+      while (table[builder.place] !== EMPTY) builder.place = (builder.place + builder.skip) % TABLE_SIZE
+      table[builder.place] = builder.endpoint
+      filled++
+    }
+  }
+  return table
+}
+
+/** `hash` mod `by`, which is at most 2^20. */
+function modulo({ hi, lo }: Hash64, by: number): number {
+  return ((hi % by) * (2 ** 32 % by) + lo) % by
+}
+
+/**
+ * How many streams an endpoint may have before its keys go on to the next place: its share of all streams, this one
+ * included, times `factor`, rounded up. Source: Mirrokni and others, "Consistent Hashing with Bounded Loads", 2016.
+ */
+export function boundedLoad(streams: number, weight: number, totalWeight: number, factor: number): number {
+  return Math.ceil(((streams + 1) * weight * factor) / totalWeight)
+}

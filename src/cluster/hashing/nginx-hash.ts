@@ -1,0 +1,137 @@
+/**
+ * Where nginx's `hash KEY` and `ip_hash` put a key, so that a file moved here keeps every client where it was.
+ * Source: nginx, ngx_http_upstream_hash_module.c and ngx_http_upstream_ip_hash_module.c.
+ */
+import { crc32 } from "node:zlib"
+
+/** After so many servers that cannot be used nginx goes on round robin. */
+const TRIES_MAX = 20
+
+/** The servers of an upstream, in the file's order. */
+export interface NginxServers {
+  readonly weights: readonly number[]
+  readonly totalWeight: number
+  /** For each server, the weights up to and with it. */
+  readonly sums: Float64Array
+}
+
+export function nginxServers(weights: readonly number[]): NginxServers {
+  let totalWeight = 0
+  const sums = Float64Array.from(weights, (weight) => (totalWeight += weight))
+  return { weights, totalWeight, sums }
+}
+
+/**
+ * The server of `key`, or -1 when round robin has to choose: there is no key, one server only, or 20 could not be used.
+ * As in Cache::Memcached: the sum of ((crc32([REHASH] KEY) >> 16) & 0x7fff).
+ */
+export function nginxHash(key: Buffer, servers: NginxServers, isUsable: (index: number) => boolean): number {
+  if (key.length === 0 || servers.weights.length < 2) return -1
+  let hash = 0
+  for (let rehash = 0; rehash <= TRIES_MAX; rehash++) {
+    const start = rehash === 0 ? 0 : crc32(String(rehash))
+    hash += (crc32(key, start) >>> 16) & 0x7fff
+    const index = firstAbove(servers.sums, hash % servers.totalWeight)
+    if (isUsable(index)) return index
+  }
+  return -1
+}
+
+/** As `nginxHash`, for an address: the first 3 octets of IPv4, all 16 of IPv6. */
+export function nginxIpHash(
+  address: Uint8Array,
+  servers: NginxServers,
+  isUsable: (index: number) => boolean,
+): number {
+  const length = address.length === 4 ? 3 : address.length
+  if (servers.weights.length < 2) return -1
+  let hash = 89
+  for (let tries = 0; tries <= TRIES_MAX; tries++) {
+    for (let i = 0; i < length; i++) hash = (hash * 113 + address[i]!) % 6271
+    const index = firstAbove(servers.sums, hash % servers.totalWeight)
+    if (isUsable(index)) return index
+  }
+  return -1
+}
+
+/** The first place whose value is above `value`. */
+function firstAbove(values: Float64Array, value: number): number {
+  return lowerBound(values, value + 1)
+}
+
+const POINTS_PER_WEIGHT = 160
+
+/**
+ * The ring of `hash KEY consistent`: 160 points for each unit of weight.
+ * As in Cache::Memcached::Fast: crc32(HOST "\0" PORT PREV_HASH).
+ * Cost: O(log n) a pick; 8 octets a point.
+ */
+export class KetamaRing {
+  readonly #hashes: Uint32Array
+  readonly #servers: Uint32Array
+
+  /** `names`: as the file writes the servers, port included. Those of one name, its addresses, are one server here. */
+  constructor(names: readonly string[], weights: readonly number[]) {
+    // A hash and its server in one number, so that one native sort does: 32 bits and up to 21.
+    const points = new Float64Array(weights.reduce((sum, weight) => sum + weight, 0) * POINTS_PER_WEIGHT)
+    let count = 0
+    const firstOf = new Map<string, number>()
+    names.forEach((name, index) => {
+      const server = firstOf.get(name) ?? index
+      firstOf.set(name, server)
+      if (server !== index) return
+      const base = crc32(hostAndPort(name))
+      const previous = Buffer.alloc(4)
+      for (let i = weights[index]! * POINTS_PER_WEIGHT; i > 0; i--) {
+        const hash = crc32(previous, base)
+        points[count++] = hash * SERVERS_MAX + server
+        previous.writeUInt32LE(hash)
+      }
+    })
+    const sorted = points.subarray(0, count).sort()
+    this.#hashes = new Uint32Array(count)
+    this.#servers = new Uint32Array(count)
+    let kept = 0
+    for (const point of sorted) {
+      const hash = Math.floor(point / SERVERS_MAX)
+      if (kept > 0 && this.#hashes[kept - 1] === hash) continue
+      this.#hashes[kept] = hash
+      this.#servers[kept++] = point % SERVERS_MAX
+    }
+    this.#hashes = this.#hashes.subarray(0, kept)
+    this.#servers = this.#servers.subarray(0, kept)
+  }
+
+  /** As `nginxHash`; `indexOf` chooses among the addresses of a server, -1 when none can be used. */
+  pick(key: Buffer, indexOf: (server: number) => number): number {
+    const points = this.#hashes.length
+    if (key.length === 0 || points === 0) return -1
+    let at = lowerBound(this.#hashes, crc32(key))
+    for (let tries = 0; tries <= TRIES_MAX; tries++, at++) {
+      const index = indexOf(this.#servers[at % points]!)
+      if (index >= 0) return index
+    }
+    return -1
+  }
+}
+
+const SERVERS_MAX = 2 ** 21
+
+/** The first place whose value is at least `value`; the length when there is none. */
+function lowerBound(values: Uint32Array | Float64Array, value: number): number {
+  let from = 0
+  let to = values.length
+  while (from < to) {
+    const middle = (from + to) >>> 1
+    if (values[middle]! < value) from = middle + 1
+    else to = middle
+  }
+  return from
+}
+
+/** nginx's idea of it: the port is what stands in digits behind the last colon. */
+function hostAndPort(name: string): Buffer {
+  if (/^unix:/i.test(name)) return Buffer.from(`${name.slice("unix:".length)}\0`)
+  const [, host, port] = /^(.*):(\d*)$/s.exec(name) ?? [null, name, ""]
+  return Buffer.from(`${host}\0${port}`)
+}

@@ -1,0 +1,59 @@
+import type { ClusterConfig } from "../config/model.ts"
+import type { Endpoint } from "./endpoint.ts"
+
+/** Weights are brought up to date so often in a window. */
+const STEPS = 100
+
+/**
+ * Endpoints that have just joined, or are back, and get a growing share of new streams for some time: empty as they are,
+ * they would get all of them else, where the fewest streams decide. Hashes place by full weight and do not look at it.
+ * Source: Envoy, `slow_start_config`; nginx, `slow_start`.
+ */
+export class SlowStart {
+  readonly #settings: ClusterConfig["slowStart"]
+  /** When each began. */
+  readonly #starting = new Map<Endpoint, number>()
+  #nextMs = 0
+
+  constructor(settings: ClusterConfig["slowStart"]) {
+    this.#settings = settings
+  }
+
+  get isActive(): boolean {
+    return this.#starting.size > 0
+  }
+
+  begin(endpoint: Endpoint, nowMs: number): void {
+    if (this.#windowOf(endpoint) === 0) return
+    this.#starting.set(endpoint, nowMs)
+    this.#nextMs = nowMs
+    this.update(nowMs)
+  }
+
+  /** It is ejected, or gone. */
+  end(endpoint: Endpoint): void {
+    this.#starting.delete(endpoint)
+    endpoint.weight = endpoint.fullWeight
+  }
+
+  /** Brings weights up to date. */
+  update(nowMs: number): void {
+    if (nowMs < this.#nextMs) return
+    const { aggression, minWeightPercent } = this.#settings
+    this.#nextMs = Number.POSITIVE_INFINITY
+    for (const [endpoint, sinceMs] of this.#starting) {
+      const windowMs = this.#windowOf(endpoint)
+      const passed = (nowMs - sinceMs) / windowMs
+      if (passed >= 1) this.end(endpoint)
+      else {
+        const share = Math.max(minWeightPercent / 100, passed ** (1 / aggression))
+        endpoint.weight = endpoint.fullWeight * share
+        this.#nextMs = Math.min(this.#nextMs, nowMs + windowMs / STEPS)
+      }
+    }
+  }
+
+  #windowOf({ config }: Endpoint): number {
+    return config.slowStartMs ?? this.#settings.windowMs
+  }
+}

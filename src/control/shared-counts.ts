@@ -1,0 +1,55 @@
+import {
+  cellOf,
+  makeMemory,
+  makeSegment,
+  type SharedMemory,
+  SLOTS_PER_SEGMENT,
+  segmentOf,
+} from "../balancer/thread/shared-numbers.ts"
+
+/** The streams that all threads have open, by endpoint, in memory that they share. */
+export class SharedCounts {
+  #memory: SharedMemory
+  #slots = 0
+
+  constructor(threads: number) {
+    this.#memory = makeMemory(threads)
+  }
+
+  get memory(): SharedMemory {
+    return this.#memory
+  }
+
+  /** Makes room for one more slot; they come in order. */
+  add(slot: number): void {
+    const { threads, streams } = this.#memory
+    this.#slots = slot + 1
+    if (segmentOf(slot) === streams.length)
+      this.#memory = { ...this.#memory, streams: [...streams, makeSegment(threads)] }
+  }
+
+  /** Streams that are open at all endpoints now. */
+  get streamsOpen(): number {
+    let sum = 0
+    for (let slot = 0; slot < this.#slots; slot++) sum += this.at(slot)
+    return sum
+  }
+
+  /** Streams that are open at one of them. */
+  at(slot: number): number {
+    return Atomics.load(new Int32Array(this.#memory.streams[segmentOf(slot)]!), cellOf(slot, -1))
+  }
+
+  /** Takes the streams of a thread that has died out of the totals. It must not run any more. */
+  subtract(index: number): void {
+    for (const segment of this.#memory.streams) {
+      const cells = new Int32Array(segment)
+      for (let slot = 0; slot < SLOTS_PER_SEGMENT; slot++) {
+        const own = cellOf(slot, index)
+        if (cells[own] === 0) continue
+        Atomics.sub(cells, cellOf(slot, -1), cells[own]!)
+        cells[own] = 0
+      }
+    }
+  }
+}

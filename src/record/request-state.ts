@@ -1,0 +1,51 @@
+import type { RegexMatch } from "../regex/regex.ts"
+import { normalizeUri, queryOf } from "./uri.ts"
+
+/** How often one request may be sent to another location: nginx's number. */
+export const URI_CHANGES_MAX = 10
+
+/** A client as a proxy in front of us names it: nginx's real_ip. */
+export interface RealClient {
+  readonly address: string
+  /** 0: it was not said. */
+  readonly port: number
+}
+
+/** What the phases of its route have made of a request. Most requests have none: see `stateOf`. */
+export class RequestState {
+  /** nginx: `$uri`, as octets, decoded. */
+  uri: string
+  /** nginx: `$args`. */
+  args: string
+  /** The upstream is sent `uri` and `args`, in place of the path as it was received. */
+  isRewritten = false
+  /** The location is to be found anew. */
+  isUriChanged = false
+  /** It was sent on by the configuration: locations that are `internal` take it. */
+  isInternal = false
+  uriChangesLeft = URI_CHANGES_MAX
+  /** Of variables that were set, or that keep what they came to; names in lower case. */
+  readonly values = new Map<string, string>()
+  /** What `$1` to `$9` refer to: the last regex that matched. */
+  captures: RegexMatch | null = null
+  realClient: RealClient | null = null
+  /** nginx: `PASSED`, `DELAYED`, `REJECTED`, `DELAYED_DRY_RUN`, `REJECTED_DRY_RUN`. */
+  limitReqStatus: string | null = null
+  limitConnStatus: string | null = null
+
+  constructor(path: string) {
+    this.uri = normalizeUri(path) ?? path
+    this.args = queryOf(path)
+  }
+
+  /** False: it was sent on too often, and is to be answered 500. */
+  changeUri(): boolean {
+    this.isUriChanged = false
+    return this.uriChangesLeft-- > 0
+  }
+}
+
+/** The state of a request, made when it is first asked for. */
+export function stateOf(record: { readonly path: string; state: RequestState | null }): RequestState {
+  return (record.state ??= new RequestState(record.path))
+}

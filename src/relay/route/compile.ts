@@ -1,0 +1,183 @@
+import { octetText } from "../../base/octet-text.ts"
+import type { Cluster } from "../../cluster/cluster.ts"
+import type { Connector } from "../../cluster/connectors.ts"
+import type {
+  RouteAction,
+  RouteConfig,
+  RouteSettings,
+  ServerConfig,
+  UpstreamTlsConfig,
+} from "../../config/model.ts"
+import type { AccessLog } from "../../log/access-log.ts"
+import { compileTemplate, type Template } from "../../record/template.ts"
+import type { VariableTable } from "../../record/variable-table.ts"
+import { Regex } from "../../regex/regex.ts"
+import type { LegConnection } from "../upstream/leg-connection.ts"
+import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
+import {
+  type CompiledAction,
+  checkBodySize,
+  contentPhases,
+  exceptMethods,
+  FIRST,
+  keepGroups,
+  refuseExternal,
+  rewriteInLocation,
+  rewriteInServer,
+} from "./phases.ts"
+import { compileRewrite, type RewriteParts } from "./rewrite.ts"
+import type { Phase, ReturnAction, Route } from "./route.ts"
+import { hostOf, type RoutesOf } from "./router.ts"
+
+/** What routes are made of beside their own configuration. */
+export interface RouteParts {
+  readonly table: VariableTable
+  /** Of one regex. */
+  readonly stepsMax: number
+  templateOf(source: string): Template
+  findCluster(name: string): Cluster<LegConnection> | undefined
+  openLog(config: RouteSettings["accessLogs"][number]): AccessLog
+  connectAs(tls: UpstreamTlsConfig | null, settings: RouteSettings): Connector<LegConnection>
+}
+
+/** @param config null: where no location of the server matches */
+export function compileRoute(
+  server: ServerConfig,
+  config: RouteConfig | null,
+  host: RoutesOf<Route>,
+  parts: RouteParts,
+): Route {
+  const settings = config?.settings ?? server.fallback
+  const action = config?.action ?? { kind: "none" as const }
+  const compiled = compileAction(action, parts.table)
+  const locationPhases = [
+    ...(config === null ? [] : beforeContent(server, config, host, parts)),
+    ...contentPhases(compiled, parts.findCluster),
+  ]
+  return makeRoute(server, action, settings, host, parts, locationPhases)
+}
+
+/** A route of which the phases are known. */
+function makeRoute(
+  server: ServerConfig,
+  action: RouteAction,
+  settings: RouteSettings,
+  host: RoutesOf<Route>,
+  parts: RouteParts,
+  ownPhases: readonly Phase[],
+): Route {
+  const { table, findCluster, openLog, connectAs } = parts
+  const errorStatuses = new Map<number, { grpcStatus: number; message: Template }>()
+  for (const { httpStatuses, grpcStatus, grpcMessage } of settings.errorStatuses)
+    for (const status of httpStatuses)
+      if (!errorStatuses.has(status))
+        errorStatuses.set(status, { grpcStatus, message: compileTemplate(grpcMessage, "header", table) })
+  const tls = action.kind === "cluster" || action.kind === "variable" ? action.tls : null
+  const { maxBodyOctets } = settings
+  const locationPhases = maxBodyOctets === null ? ownPhases : [checkBodySize(maxBodyOctets), ...ownPhases]
+  return {
+    serverName: server.names[0] ?? "",
+    isAnswer: action.kind === "return",
+    phases: [...FIRST, ...serverPhases(server, host, parts), ...locationPhases],
+    locationPhases,
+    findCluster: () => (action.kind === "cluster" ? findCluster(action.cluster) : undefined),
+    connect:
+      tls === null && settings.bindAddress === null && !settings.socketKeepalive
+        ? null
+        : connectAs(tls, settings),
+    settings,
+    requestRewrite: new RequestRewrite(settings, tls !== null, table),
+    responseRewrite: new ResponseRewrite(settings, table),
+    accessLogs: settings.accessLogs.map(openLog),
+    errorStatuses,
+    hasStreamTimeouts:
+      settings.readTimeoutMs !== null || settings.sendTimeoutMs !== null || settings.bodyTimeoutMs !== null,
+    templateOf: parts.templateOf,
+    host,
+  }
+}
+
+function serverPhases(server: ServerConfig, host: RoutesOf<Route>, parts: RouteParts): Phase[] {
+  const { stepsMax } = parts
+  const names = server.names
+    .filter((name) => name.startsWith("~") && name.includes("("))
+    .map((name) => new Regex(octetText(name.slice(1)), { isCaseless: true, stepsMax }))
+    .filter(({ groups }) => groups > 0)
+    .map((regex) => keepGroups(regex, (_state, authority) => hostOf(authority)))
+  if (server.rewrite.length === 0) return names
+  const rewrite = compileRewrite(server.rewrite, rewriteParts(server, host, parts))
+  return [...names, rewriteInServer(rewrite, host)]
+}
+
+/** From the moment that the location is found. */
+function beforeContent(
+  server: ServerConfig,
+  config: RouteConfig,
+  host: RoutesOf<Route>,
+  parts: RouteParts,
+): Phase[] {
+  const { match, internal, rewrite, except } = config
+  const { stepsMax } = parts
+  const phases: Phase[] = []
+  if (internal) phases.push(refuseExternal)
+  if (match.kind === "regex" && match.pattern.includes("(")) {
+    const regex = new Regex(octetText(match.pattern), { isCaseless: match.ignoreCase, stepsMax })
+    if (regex.groups > 0) phases.push(keepGroups(regex, ({ uri }) => uri))
+  }
+  if (except !== null) phases.push(exceptMethods(except.methods, compileVariant(server, except, host, parts)))
+  if (rewrite.length > 0) {
+    const program = compileRewrite(rewrite, rewriteParts(server, host, parts))
+    phases.push(rewriteInLocation(program, host))
+  }
+  return phases
+}
+
+/** What another action and other settings make of a location: nginx's `if` and `limit_except`. */
+function compileVariant(
+  server: ServerConfig,
+  { action, settings }: Pick<RouteConfig, "action" | "settings">,
+  host: RoutesOf<Route>,
+  parts: RouteParts,
+): Route {
+  const phases = contentPhases(compileAction(action, parts.table), parts.findCluster)
+  return makeRoute(server, action, settings, host, parts, phases)
+}
+
+function rewriteParts(server: ServerConfig, host: RoutesOf<Route>, parts: RouteParts): RewriteParts {
+  return {
+    table: parts.table,
+    stepsMax: parts.stepsMax,
+    compileReturn: (action) => compileReturn(action, parts.table),
+    compileThen: (then) => compileVariant(server, then, host, parts),
+  }
+}
+
+/** The same route with an answer in place of where it leads. */
+export function withAnswer(route: Route, action: ReturnAction, responseRewrite: ResponseRewrite): Route {
+  const { maxBodyOctets } = route.settings
+  const body = maxBodyOctets === null ? [] : [checkBodySize(maxBodyOctets)]
+  const locationPhases = [...body, () => action]
+  return { ...route, phases: [...FIRST, ...locationPhases], locationPhases, isAnswer: true, responseRewrite }
+}
+
+function compileAction(action: RouteAction, table: VariableTable): CompiledAction {
+  switch (action.kind) {
+    case "cluster":
+      return { kind: "cluster", cluster: action.cluster }
+    case "variable":
+      return { kind: "variable", template: compileTemplate(action.template, "header", table) }
+    case "return":
+      return compileReturn(action, table)
+    case "none":
+      return action
+  }
+}
+
+function compileReturn(action: Extract<RouteAction, { kind: "return" }>, table: VariableTable): ReturnAction {
+  return {
+    ...action,
+    template: compileTemplate(action.template, "header", table),
+    contentType: octetText(action.contentType),
+    grpcMessage: action.grpcMessage === null ? null : compileTemplate(action.grpcMessage, "header", table),
+  }
+}

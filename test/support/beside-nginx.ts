@@ -1,0 +1,69 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { type IncomingHttpHeaders, request } from "node:http"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { TestContext } from "vitest"
+import { Balancer } from "../../src/balancer/balancer.ts"
+import { diskFiles } from "../../src/config/nginx/include.ts"
+import { readNginxConfig } from "../../src/config/nginx/read.ts"
+import { startNginx } from "./nginx.ts"
+
+/** What is sent, over HTTP/1.1. */
+export interface Asked {
+  path: string
+  method?: string
+  headers?: Record<string, string>
+  /** The local address that it comes from; a Unix socket has none. */
+  body?: string
+}
+
+export interface Answered {
+  status: number
+  headers: IncomingHttpHeaders
+  body: string
+}
+
+/** The same `http` block run by nginx and by Sluice. `SOCKET` in it is where each listens. */
+export class BesideNginx {
+  readonly directory = mkdtempSync(join(tmpdir(), "sluice-beside-"))
+  readonly #balancers: Balancer[] = []
+
+  constructor(t: TestContext) {
+    t.onTestFinished(async () => {
+      await Promise.all(this.#balancers.map((balancer) => balancer.close({ graceMs: 0 })))
+      rmSync(this.directory, { recursive: true, force: true })
+    })
+  }
+
+  async startSluice(http: string, name = "sluice"): Promise<(asked: Asked) => Promise<Answered>> {
+    const socket = join(this.directory, name)
+    const text = http.replaceAll("SOCKET", `unix:${socket}`)
+    const { config, problems } = readNginxConfig(text, join(this.directory, "nginx.conf"), diskFiles)
+    if (config === null)
+      throw new Error(problems.map(({ line, message }) => `${line}: ${message}`).join("\n"))
+    const balancer = new Balancer(config)
+    await balancer.start()
+    this.#balancers.push(balancer)
+    return (asked) => ask(socket, asked)
+  }
+
+  async startNginx(t: TestContext, http: string): Promise<(asked: Asked) => Promise<Answered>> {
+    const socket = join(this.directory, "nginx")
+    await startNginx(t, this.directory, "nginx", http.replaceAll("SOCKET", `unix:${socket}`))
+    return (asked) => ask(socket, asked)
+  }
+}
+
+function ask(socketPath: string, { path, method, headers, body }: Asked): Promise<Answered> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ socketPath, path, method, headers }, (response) => {
+      let text = ""
+      response.setEncoding("latin1")
+      response.on("data", (chunk: string) => (text += chunk))
+      response.on("end", () =>
+        resolve({ status: response.statusCode!, headers: response.headers, body: text }),
+      )
+    })
+    sent.on("error", reject).end(body)
+  })
+}
