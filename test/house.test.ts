@@ -43,6 +43,7 @@ const ROOMS = [
   "control",
   "balancer",
   "bridge",
+  "origin",
   "relay",
   "cluster",
   "net",

@@ -65,6 +65,7 @@ export const defaults = {
     default: is(false, "the first server does"),
   },
   route: {
+    resolve: is(false),
     internal: is(false),
     prefix: is("/"),
     final: is(false),
@@ -104,6 +105,20 @@ export const defaults = {
     descriptorSet: words("server reflection"),
     metadataQuery: list([]),
     maxMessageSize: words("limits.messageOctetsMax"),
+  },
+  proxy: {
+    host: words("the cluster's name, or what url comes to"),
+    path: words("as it was received"),
+    replaces: is(0),
+    method: words("the client's"),
+    passHeaders: is(true),
+    passBody: is(true),
+    requestBuffering: is(true),
+    passTrailers: is(false),
+    redirects: list([]),
+    cookieDomains: list([]),
+    cookiePaths: list([]),
+    ignoreCase: is(false),
   },
   // The peer's certificate is not verified unless asked for, as in nginx.
   upstreamTls: {

@@ -1,12 +1,7 @@
-import type { UpstreamTlsConfig } from "./model.ts"
-
-/** Passes requests on to HTTP/1.1 backends. nginx: `proxy_pass`. */
-export interface ProxyAction {
-  kind: "proxy"
+/** How requests are passed on to HTTP/1.1 backends. nginx: `proxy_pass` and its kin. */
+export interface ProxyConfig {
   /** The name of a cluster; or a template that comes to one, or to an address, once its scheme and path are taken off. */
-  target: { cluster: string } | { template: string }
-  /** For `https://`; null: plain. Where the template says the scheme, it is used for those that say `https`. */
-  tls: UpstreamTlsConfig | null
+  target: { cluster: string } | { template: string; resolve: boolean }
   /** nginx's `$proxy_host`, sent as `Host` unless told otherwise. Null: what the template comes to. */
   host: string | null
   /** Takes the place of what the location matched of the path. Null: the path is passed on as it was received. */

@@ -21,6 +21,6 @@ export function connectionField(list: HeaderList, name: string): string | undefi
 
 /** Those that are kept apart from the list. */
 export const CONNECTION_FIELD_NAMES: ReadonlySet<string> = new Set([
-  ...["connection", "upgrade", "keep-alive", "te", "transfer-encoding", "proxy-connection", "expect"],
+  ...["connection", "upgrade", "keep-alive", "transfer-encoding", "proxy-connection", "expect"],
   ...["http2-settings", "trailer"],
 ])

@@ -2,7 +2,15 @@ import type { Mismatch, Outcome } from "./differences.ts"
 import type { Seen } from "./stub.ts"
 
 /** Of every answer, and no one's behaviour: times, names of programs, and how a message is framed on its connection. */
-const IGNORED = new Set(["date", "server", "etag", "connection", "keep-alive", "transfer-encoding", "last-modified"])
+const IGNORED = new Set([
+  "date",
+  "server",
+  "etag",
+  "connection",
+  "keep-alive",
+  "transfer-encoding",
+  "last-modified",
+])
 
 export function compare(nginx: Outcome, sluice: Outcome): Mismatch[] {
   const found: Mismatch[] = []
@@ -24,7 +32,11 @@ export function compare(nginx: Outcome, sluice: Outcome): Mismatch[] {
   return found
 }
 
-function compareSeen(one: Seen, other: Seen, differ: (what: string, one: string, other: string) => void): void {
+function compareSeen(
+  one: Seen,
+  other: Seen,
+  differ: (what: string, one: string, other: string) => void,
+): void {
   for (const part of ["backend", "protocol", "method", "path", "body"] as const)
     differ(`seen ${part}`, one[part], other[part])
   lists("seen", one.headers, other.headers, differ)
@@ -41,7 +53,8 @@ function lists(
 ): void {
   const byName = (pairs: Pairs): Map<string, string> => {
     const values = new Map<string, string>()
-    for (const [name, value] of pairs) values.set(name, values.has(name) ? `${values.get(name)} | ${value}` : value)
+    for (const [name, value] of pairs)
+      values.set(name, values.has(name) ? `${values.get(name)} | ${value}` : value)
     return values
   }
   const a = byName(one)

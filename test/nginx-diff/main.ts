@@ -71,8 +71,12 @@ function prepareDirectory(directory: string): void {
 }
 
 async function compareOn(shape: Shape, probes: Probe[], directory: string, stubs: Stubs): Promise<Result> {
-  const sluiceOutcomes = await outcomesOf(probes, stubs, () => startSluice(directory, forSluice(shape, directory)))
-  const nginxOutcomes = await outcomesOf(probes, stubs, () => startNginx(directory, forNginx(shape, directory)))
+  const sluiceOutcomes = await outcomesOf(probes, stubs, () =>
+    startSluice(directory, forSluice(shape, directory)),
+  )
+  const nginxOutcomes = await outcomesOf(probes, stubs, () =>
+    startNginx(directory, forNginx(shape, directory)),
+  )
   const named = new Map<string, number>()
   const unnamed: Result["unnamed"][number][] = []
   for (const [index, probe] of probes.entries()) {
@@ -115,7 +119,9 @@ function report(all: readonly Result[]): void {
   for (const { name, probes, problem, named, unnamed } of all) {
     const shown = [...named].map(([each, count]) => `${each} ${count}`).join(", ")
     console.log(
-      problem === null ? `${name}: ${probes} probes, ${unnamed.length} unnamed; ${shown}` : `${name}: ${problem}`,
+      problem === null
+        ? `${name}: ${probes} probes, ${unnamed.length} unnamed; ${shown}`
+        : `${name}: ${problem}`,
     )
     for (const { probe, mismatches } of unnamed.slice(0, Number(values.show))) {
       const { method, path, http, listen, headers, isGrpc } = probe
@@ -123,7 +129,9 @@ function report(all: readonly Result[]): void {
         `  ${listen.original} HTTP/${http} ${probe.host} ${method} ${path}${isGrpc ? " gRPC" : ""} ${headers.map((pair) => pair.join(": ")).join(", ")}`,
       )
       for (const { what, nginx, sluice } of mismatches.slice(0, 8))
-        console.log(`    ${what}: nginx ${JSON.stringify(nginx.slice(0, 120))}, sluice ${JSON.stringify(sluice.slice(0, 120))}`)
+        console.log(
+          `    ${what}: nginx ${JSON.stringify(nginx.slice(0, 120))}, sluice ${JSON.stringify(sluice.slice(0, 120))}`,
+        )
     }
   }
   const same = all.filter(({ problem, unnamed }) => problem === null && unnamed.length === 0).length

@@ -97,7 +97,9 @@ function grpcProbes(
     grpc([["x-stub", "grpc-error"]], [message("one")]),
     grpc([["x-stub", "503"]], [message("one")]),
     grpc([["x-stub", "close"]], [message("one")]),
-    ...conditions.filter(([name]) => name !== "content-type").map((header) => grpc([header], [message("one")])),
+    ...conditions
+      .filter(([name]) => name !== "content-type")
+      .map((header) => grpc([header], [message("one")])),
   ]
 }
 
@@ -132,7 +134,9 @@ function samplePaths(modifier: string, written: string): string[] {
   if (modifier === "=") return [written, `${written}x`]
   if (!modifier.startsWith("~")) {
     const within = written.endsWith("/") ? `${written}probe` : `${written}/probe`
-    return [written, within, ...(written.length > 1 ? [written.slice(0, -1)] : [])].filter((path) => path.startsWith("/"))
+    return [written, within, ...(written.length > 1 ? [written.slice(0, -1)] : [])].filter((path) =>
+      path.startsWith("/"),
+    )
   }
   const sample = sampleOf(written)
   return sample === null ? [] : [sample, `/x${sample}`]
@@ -140,8 +144,12 @@ function samplePaths(modifier: string, written: string): string[] {
 
 /** Some text that a simple regex matches; null: it is not that simple. */
 function sampleOf(pattern: string): string | null {
-  let text = pattern.replace(/^\^/, "").replace(/\$$/, "").replace(/\\([./-])/g, "$1")
-  for (let i = 0; i < 10 && /\(/.test(text); i++) text = text.replace(/\((?:\?:|\?<\w+>|\?![^)]*\|?)?([^()|]*)(?:\|[^()]*)?\)[?*]?/, "$1")
+  let text = pattern
+    .replace(/^\^/, "")
+    .replace(/\$$/, "")
+    .replace(/\\([./-])/g, "$1")
+  for (let i = 0; i < 10 && /\(/.test(text); i++)
+    text = text.replace(/\((?:\?:|\?<\w+>|\?![^)]*\|?)?([^()|]*)(?:\|[^()]*)?\)[?*]?/, "$1")
   text = text
     .replace(/\[\^\/\]\+|\\w\+|\[a-z[^\]]*\]\+|\.\+|\[\^[^\]]*\][+*]/gi, "word")
     .replace(/\\d\+|\[0-9\]\+/g, "42")
@@ -156,22 +164,37 @@ function sampleOf(pattern: string): string | null {
 function conditionHeaders(http: readonly Directive[]): (readonly [string, string])[] {
   const found = new Map<string, readonly [string, string]>()
   const add = (variable: string, value: string): void => {
-    const name = /^\$http_(\w+)$/.exec(variable)?.[1]?.replaceAll("_", "-") ?? (variable === "$content_type" ? "content-type" : null)
+    const name =
+      /^\$http_(\w+)$/.exec(variable)?.[1]?.replaceAll("_", "-") ??
+      (variable === "$content_type" ? "content-type" : null)
     if (name === null || name === undefined || name === "upgrade" || name === "connection") return
     if (/^[\x20-\x7e]*$/.test(value) && value.trim() === value) found.set(`${name} ${value}`, [name, value])
   }
   const visit = (directives: readonly Directive[]): void => {
     for (const { name, args, block } of directives) {
       if (name.text === "if") {
-        const condition = args.map(({ text }) => text).join(" ").replace(/^\(|\)$/g, "").trim()
+        const condition = args
+          .map(({ text }) => text)
+          .join(" ")
+          .replace(/^\(|\)$/g, "")
+          .trim()
         const [variable, , ...value] = condition.split(/\s+/)
         add(variable!, "application/other")
-        add(variable!, value.join(" ").replace(/^["']|["']$/g, "").replace(/[\^$\\()?*+|]/g, "") || "1")
+        add(
+          variable!,
+          value
+            .join(" ")
+            .replace(/^["']|["']$/g, "")
+            .replace(/[\^$\\()?*+|]/g, "") || "1",
+        )
       }
       if (name.text === "map" && block !== null) {
         add(args[0]!.text, "something")
         for (const entry of block)
-          if (!["default", "include", "volatile", "hostnames"].includes(entry.name.text) && !entry.name.text.startsWith("~"))
+          if (
+            !["default", "include", "volatile", "hostnames"].includes(entry.name.text) &&
+            !entry.name.text.startsWith("~")
+          )
             add(args[0]!.text, entry.name.text)
       }
       if (block !== null) visit(block)

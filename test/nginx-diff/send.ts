@@ -3,8 +3,8 @@ import { request as request1 } from "node:http"
 import { type ClientHttp2Stream, connect as connect2 } from "node:http2"
 import { connect, type Socket } from "node:net"
 import { connect as connectTls } from "node:tls"
-import type { Listen } from "./shape.ts"
 import type { Probe } from "./probes.ts"
+import type { Listen } from "./shape.ts"
 
 export interface Answer {
   /** 0: there was none; `error` says why. */
@@ -28,7 +28,10 @@ export async function send(probe: Probe): Promise<Answer> {
   }
 }
 
-async function open({ host, port, unixPath, isProxied, isTls }: Listen, probe: Probe): Promise<Socket | string> {
+async function open(
+  { host, port, unixPath, isProxied, isTls }: Listen,
+  probe: Probe,
+): Promise<Socket | string> {
   const raw = unixPath === null ? connect(port, host.replace(/[[\]]/g, "")) : connect(unixPath)
   const problem = await settled(raw, "connect")
   if (problem !== null) return problem
@@ -114,7 +117,8 @@ function send2(probe: Probe, socket: Socket): Promise<Answer> {
         ":path": probe.path,
         ":authority": probe.host,
         ...Object.fromEntries(probe.headers),
-        ...(probe.body.length > 0 && !probe.isGrpc && { "content-length": String(Buffer.concat(probe.body).length) }),
+        ...(probe.body.length > 0 &&
+          !probe.isGrpc && { "content-length": String(Buffer.concat(probe.body).length) }),
       },
       { endStream: probe.body.length === 0 },
     )

@@ -24,7 +24,9 @@ export async function startNginx(directory: string, text: string): Promise<Runni
     () => "nginx listens",
   )
   if (nginx.exitCode !== null)
-    throw new Error(`nginx: ${existsSync(log) ? readFileSync(log, "utf8").split("\n").slice(-4).join(" ") : "ended"}`)
+    throw new Error(
+      `nginx: ${existsSync(log) ? readFileSync(log, "utf8").split("\n").slice(-4).join(" ") : "ended"}`,
+    )
   return {
     stop: async () => {
       if (nginx.exitCode === null && nginx.kill("SIGTERM")) await once(nginx, "exit")

@@ -1,6 +1,7 @@
 /** A configuration on ports that are free here: parsed, mapped, and printed for nginx and for Sluice. */
-import { createServer } from "node:net"
+
 import { once } from "node:events"
+import { createServer } from "node:net"
 import type { Directive, Word } from "../../src/config/nginx/ast.ts"
 import { parse } from "../../src/config/nginx/parser.ts"
 import { Report } from "../../src/config/nginx/report.ts"
@@ -61,10 +62,12 @@ export async function mapShape(name: string, text: string, directory: string, st
     if (first === undefined) return
     const isUpstreamServer = word.text === "server" && parents.at(-1)?.name.text === "upstream"
     if (isUpstreamServer) first.text = await backend(first.text)
-    else if (word.text.endsWith("_pass")) first.text = await mapTarget(first.text, backend, upstreamNames(http))
+    else if (word.text.endsWith("_pass"))
+      first.text = await mapTarget(first.text, backend, upstreamNames(http))
     else if (word.text === "set" && /^\d{2,5}$/.test(args[1]?.text ?? "") && /port/i.test(first.text))
       args[1]!.text = (await backend(`127.0.0.1:${args[1]!.text}`)).replace(/^.*:/, "")
-    else if (word.text === "set" && args[1] !== undefined) args[1].text = await mapValue(args[1].text, backend)
+    else if (word.text === "set" && args[1] !== undefined)
+      args[1].text = await mapValue(args[1].text, backend)
     else if (parents.some(({ name: outer }) => outer.text === "map" || outer.text === "split_clients"))
       first.text = await mapValue(first.text, backend)
   })
@@ -179,7 +182,9 @@ async function mapTarget(
   backend: (written: string) => Promise<string>,
   upstreams: Set<string>,
 ): Promise<string> {
-  const [, scheme, address, rest] = /^((?:https?|grpcs?):\/\/)?([^/$]*)(.*)$/s.exec(text) as unknown as string[]
+  const [, scheme, address, rest] = /^((?:https?|grpcs?):\/\/)?([^/$]*)(.*)$/s.exec(
+    text,
+  ) as unknown as string[]
   if (address === "unix:") return `${scheme ?? ""}${await backend(`unix:${rest}`)}`
   if (address === undefined || address === "" || upstreams.has(address)) {
     const port = /^\$\w+:(\d+)$/.exec(rest ?? "")
@@ -201,7 +206,9 @@ async function mapValue(text: string, backend: (written: string) => Promise<stri
 }
 
 const quoted = (text: string): string =>
-  text !== "" && /^[^\s;{}"'\\#]+$/.test(text) ? text : `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`
+  text !== "" && /^[^\s;{}"'\\#]+$/.test(text)
+    ? text
+    : `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`
 
 export function print(directives: readonly Directive[], depth = 0): string {
   const indent = "  ".repeat(depth)

@@ -48,7 +48,11 @@ export class Stubs {
         socket.pause()
         socket.unshift(first)
         if (first[0] === TLS_HANDSHAKE) tls.emit("connection", socket)
-        else (first[0] === PREFACE && first.toString("latin1", 0, 3) === "PRI" ? http2 : http1).emit("connection", socket)
+        else
+          (first[0] === PREFACE && first.toString("latin1", 0, 3) === "PRI" ? http2 : http1).emit(
+            "connection",
+            socket,
+          )
       })
     }
     const tls = createTls({ ...this.#tls, ALPNProtocols: ["h2", "http/1.1"] }, sniff)
@@ -130,7 +134,7 @@ export class Stubs {
       const pairs = Object.entries(headers).filter(([name]) => !name.startsWith(":")) as [string, string][]
       const seen = this.#note(backend, {
         protocol: "HTTP/2",
-        isTls: (stream.session?.socket as { encrypted?: boolean }).encrypted === true,
+        isTls: (stream.session!.socket as { encrypted?: boolean }).encrypted === true,
         method: String(headers[":method"]),
         path: String(headers[":path"]),
         headers: [[":authority", String(headers[":authority"])] as [string, string], ...pairs].sort(byName),

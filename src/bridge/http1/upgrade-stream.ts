@@ -14,6 +14,8 @@ export interface UpgradeStreamOptions {
   socket: Http1Socket
   context: DownstreamContext
   isHead: boolean
+  /** Octets that came behind the head. */
+  rest: Buffer
   /** The connection is over, or ends behind what was written. */
   onClosed: () => void
 }
@@ -27,12 +29,14 @@ export class UpgradeStream implements DownstreamStream {
   owner: StreamOwner | null = null
   isClosed = false
   localEnded = false
-  remoteEnded = false
+  /** Until the backend switches there is nothing but the head. */
+  remoteEnded = true
   queuedOctets = 0
   readonly headerListMax = Number.POSITIVE_INFINITY
   readonly #socket: Http1Socket
   readonly #context: DownstreamContext
   readonly #isHead: boolean
+  readonly #rest: Buffer
   readonly #onClosed: () => void
   /** Written, and not yet taken by the kernel. */
   readonly #held: HeldOctets
@@ -40,10 +44,11 @@ export class UpgradeStream implements DownstreamStream {
   #isHolding = false
   #isHeadSent = false
 
-  constructor({ socket, context, isHead, onClosed }: UpgradeStreamOptions) {
+  constructor({ socket, context, isHead, rest, onClosed }: UpgradeStreamOptions) {
     this.#socket = socket
     this.#context = context
     this.#isHead = isHead
+    this.#rest = rest
     this.#onClosed = onClosed
     this.#held = new HeldOctets(context.budget)
     socket.once(
@@ -52,14 +57,20 @@ export class UpgradeStream implements DownstreamStream {
     )
   }
 
-  /** Reads what follows the head. `rest` came with it. */
-  begin(rest: Buffer): void {
-    this.#socket.on(
-      "data",
-      this.#guard((octets: Buffer) => this.#receive(octets)),
+  /** The backend has switched: reads what follows the head, once the call that tells so is through. */
+  #switch(): void {
+    this.remoteEnded = false
+    queueMicrotask(
+      this.#guard(() => {
+        if (this.isClosed) return
+        this.#socket.on(
+          "data",
+          this.#guard((octets: Buffer) => this.#receive(octets)),
+        )
+        if (this.#rest.length > 0) this.#receive(this.#rest)
+        this.#socket.resume()
+      }),
     )
-    if (rest.length > 0) this.#guard(() => this.#receive(rest))()
-    this.#socket.resume()
   }
 
   // ---- DownstreamStream ---------------------------------------------------------------------------------------
@@ -80,6 +91,7 @@ export class UpgradeStream implements DownstreamStream {
       if (!fields[i]!.startsWith(":") && FIELD_VALUE.test(fields[i + 1]!))
         text += `${fields[i]}: ${fields[i + 1]}\r\n`
     this.#write(Buffer.from(`${text}\r\n`, "latin1"), 0)
+    if (status === 101) this.#switch()
   }
 
   sendData(octets: Buffer, start: number, end: number, endStream: boolean): number {

@@ -81,12 +81,15 @@ export class Http1Origin implements LegConnection {
     this.#options.pool.settingsReceived(this)
   }
 
+  /** The client asks once, and later only where the connection has gone meanwhile. It is not to be answered at once. */
   #give(done: buildConnector.Callback): void {
     const isLeft = !this.#isGiven && !this.#socket.destroyed
     this.#isGiven = true
-    if (!isLeft) return done(new Error("the connection was closed"), null)
-    this.#socket.removeAllListeners("readable")
-    done(null, this.#socket)
+    queueMicrotask(() => {
+      if (!isLeft || this.#socket.destroyed) return done(new Error("the connection was closed"), null)
+      this.#socket.removeAllListeners("readable")
+      done(null, this.#socket)
+    })
   }
 
   // ---- PooledConnection -----------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ export class Http1Exchange implements UpstreamStream, Dispatcher.DispatchHandler
   #controller: Controller | null = null
   #body: RequestBody | null = null
   #tunnel: Tunnel | null = null
-  /** Octets that wait for the body to be begun, or for the backend to switch protocols. */
+  /** Octets that wait for the body to be begun. */
   #early: Buffer[] = []
   /** `sendData` is under way: what is sent within it was never queued. */
   #sentNow = -1
@@ -83,7 +83,7 @@ export class Http1Exchange implements UpstreamStream, Dispatcher.DispatchHandler
   }
 
   get #hasNoBody(): boolean {
-    return this.localEnded || this.#request.upgrade !== null || this.#settings.dropsBody
+    return this.localEnded || this.#settings.dropsBody
   }
 
   // ---- UpstreamStream -----------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ export class Http1Exchange implements UpstreamStream, Dispatcher.DispatchHandler
       this.#early.push(octets)
       // More than is gathered: from here on it goes up as it comes, in chunks.
       const most = this.#context.limits.streamWindowOctets / 2
-      if (this.#request.upgrade === null && this.queuedOctets >= most) this.#stream()
+      if (this.queuedOctets >= most) this.#stream()
     }
   }
 
@@ -125,7 +125,7 @@ export class Http1Exchange implements UpstreamStream, Dispatcher.DispatchHandler
     this.localEnded = true
     if (this.#tunnel !== null) this.#tunnel.end()
     else if (this.#body !== null) this.#body.push(null)
-    else if (this.#request.upgrade === null) {
+    else {
       const whole = Buffer.concat(this.#early)
       this.#early = []
       this.#begin(whole)
@@ -212,8 +212,6 @@ export class Http1Exchange implements UpstreamStream, Dispatcher.DispatchHandler
     if (typeof head === "string") return this.#malformed(head)
     if (status < 200) return this.#tell(() => this.#owner.onInformational(head))
     this.#answered(head)
-    // The backend did not switch: what the client said in the other protocol has no meaning.
-    if (this.#request.upgrade !== null) this.#dropRequest()
   }
 
   #answered(head: ResponseHead): void {
@@ -235,9 +233,9 @@ export class Http1Exchange implements UpstreamStream, Dispatcher.DispatchHandler
       onError: (error) => this.onResponseError(controller, error),
     })
     if (typeof head === "string") return this.#malformed(head)
+    // What the client sends from here on is of the new protocol.
+    this.localEnded = false
     this.#answered(head)
-    for (const octets of this.#early) this.#tunnel.write(octets)
-    this.#early = []
     if (!this.isClosed) this.#tunnel.begin()
   }
 

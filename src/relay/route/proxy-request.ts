@@ -1,7 +1,6 @@
-import type { RouteSettings } from "../../config/model.ts"
-import type { ProxyAction } from "../../config/proxy-model.ts"
+import type { ProxyAction, RouteSettings } from "../../config/model.ts"
 import { HeaderList } from "../../http2/header-list.ts"
-import type { NewStreamRecord } from "../../record/stream-record.ts"
+import type { StreamRecord } from "../../record/record.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"
 import { escapeUri, normalizeUri, queryOf } from "../../record/uri.ts"
 import type { VariableSource } from "../../record/variable-table.ts"
@@ -51,10 +50,10 @@ export class ProxyRequestRewrite {
     this.#method = action.method === null ? null : compile(action.method)
   }
 
-  apply(list: HeaderList, record: NewStreamRecord, env: TemplateEnvironment): HeaderList {
+  apply(list: HeaderList, record: StreamRecord, env: TemplateEnvironment): HeaderList {
     const target = this.#url === null ? null : readProxyTarget(this.#url.render(record, env))
-    const method = this.#method?.render(record, env).toUpperCase() ?? record.head.method
-    const fields = [":method", method, ":path", this.#pathFor(record, env, target)]
+    const method = this.#method?.render(record, env).toUpperCase() ?? list.get(":method")!
+    const fields = [":method", method, ":path", this.#pathFor(list.get(":path")!, record, env, target)]
     let host = this.#action.host ?? target?.name ?? ""
     for (const { name, value } of this.#set) {
       const text = writableValue(value.render(record, env))
@@ -77,13 +76,18 @@ export class ProxyRequestRewrite {
   }
 
   /** As nginx has it: what variables come to is sent as it is; what a location matched is replaced; all else is as received. */
-  #pathFor(record: NewStreamRecord, env: TemplateEnvironment, target: ProxyTarget | null): string {
+  #pathFor(
+    received: string,
+    record: StreamRecord,
+    env: TemplateEnvironment,
+    target: ProxyTarget | null,
+  ): string {
     if (target !== null && target.path !== "")
       return target.path.startsWith("?") ? `/${target.path}` : target.path
-    const { state, head } = record
-    if (this.#path === null && state?.isRewritten !== true) return head.path
-    const uri = state?.uri ?? normalizeUri(head.path) ?? head.path
-    const args = state?.args ?? queryOf(head.path)
+    const { state } = record
+    if (this.#path === null && state?.isRewritten !== true) return received
+    const uri = state?.uri ?? normalizeUri(received) ?? received
+    const args = state?.args ?? queryOf(received)
     const path =
       this.#path === null
         ? escapeUri(uri)

@@ -1,9 +1,9 @@
 import { octetText } from "../../base/octet-text.ts"
-import type { RouteSettings } from "../../config/model.ts"
-import type { ProxyAction, TextRule } from "../../config/proxy-model.ts"
+import type { ProxyAction, RouteSettings } from "../../config/model.ts"
+import type { TextRule } from "../../config/proxy-model.ts"
 import { HeaderList } from "../../http2/header-list.ts"
+import type { StreamRecord } from "../../record/record.ts"
 import { stateOf } from "../../record/request-state.ts"
-import type { NewStreamRecord } from "../../record/stream-record.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"
 import type { VariableSource } from "../../record/variable-table.ts"
 import type { TemplateEnvironment } from "../../record/variables.ts"
@@ -34,7 +34,7 @@ class Rule {
   }
 
   /** `value` with its beginning replaced, or the part that a regex matched; null: it does not fit. */
-  replacePrefix(value: string, record: NewStreamRecord, env: TemplateEnvironment): string | null {
+  replacePrefix(value: string, record: StreamRecord, env: TemplateEnvironment): string | null {
     if (this.#text !== null) {
       const text = this.#text.render(record, env)
       return value.startsWith(text) ? this.#replacement.render(record, env) + value.slice(text.length) : null
@@ -43,7 +43,7 @@ class Rule {
   }
 
   /** The replacement where `value` is the text, but for case and a dot before it. */
-  replaceWhole(value: string, record: NewStreamRecord, env: TemplateEnvironment): string | null {
+  replaceWhole(value: string, record: StreamRecord, env: TemplateEnvironment): string | null {
     if (this.#text === null) return this.#replaceMatch(value, record, env)
     const bare = (name: string): string => name.replace(/^\./, "").toLowerCase()
     const isSame = bare(value) === bare(this.#text.render(record, env))
@@ -51,7 +51,7 @@ class Rule {
   }
 
   /** As nginx has it, a regex's replacement takes the place of the whole value. */
-  #replaceMatch(value: string, record: NewStreamRecord, env: TemplateEnvironment): string | null {
+  #replaceMatch(value: string, record: StreamRecord, env: TemplateEnvironment): string | null {
     const match = this.#regex!.exec(value)
     if (match === "none" || match === "limit") return null
     keepMatch(stateOf(record), this.#regex!, match)
@@ -90,13 +90,13 @@ export class ProxyResponseRewrite extends ResponseRewrite {
   override apply(
     list: HeaderList,
     status: number,
-    record: NewStreamRecord,
+    record: StreamRecord,
     env: TemplateEnvironment,
   ): HeaderList {
     return super.apply(this.#changes ? this.#changed(list, record, env) : list, status, record, env)
   }
 
-  #changed(list: HeaderList, record: NewStreamRecord, env: TemplateEnvironment): HeaderList {
+  #changed(list: HeaderList, record: StreamRecord, env: TemplateEnvironment): HeaderList {
     const redirect: Replace = (value) =>
       firstOf(this.#redirects, (rule) => rule.replacePrefix(value, record, env))
     let isChanged = false
@@ -115,7 +115,7 @@ export class ProxyResponseRewrite extends ResponseRewrite {
     name: string,
     value: string,
     redirect: Replace,
-    record: NewStreamRecord,
+    record: StreamRecord,
     env: TemplateEnvironment,
   ): string | null {
     if (name === "location") return redirect(value)
@@ -127,7 +127,7 @@ export class ProxyResponseRewrite extends ResponseRewrite {
     return name === "set-cookie" ? this.#cookie(value, record, env) : null
   }
 
-  #cookie(value: string, record: NewStreamRecord, env: TemplateEnvironment): string {
+  #cookie(value: string, record: StreamRecord, env: TemplateEnvironment): string {
     return value.replace(
       /(;\s*)(domain|path)(=)([^;]*)/gi,
       (whole, before: string, name: string, equals, text) => {

@@ -7,14 +7,20 @@ import type { HeaderList } from "../../http2/header-list.ts"
 import type { AccessLog } from "../../log/access-log.ts"
 import type { Log } from "../../log/logger.ts"
 import type { Failure } from "../../record/failure.ts"
+import type { StreamRecord } from "../../record/record.ts"
 import type { NewStreamRecord } from "../../record/stream-record.ts"
 import type { Template } from "../../record/template.ts"
 import type { TemplateEnvironment } from "../../record/variables.ts"
 import type { Admission } from "../overload/admission.ts"
 import type { CutCalls } from "../overload/cut-calls.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
-import type { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
+import type { ResponseRewrite } from "./head-rewrite.ts"
 import type { RoutesOf } from "./router.ts"
+
+/** Turns a request's head into what the upstream is sent. */
+export interface RequestRewriter {
+  apply(list: HeaderList, record: StreamRecord, env: TemplateEnvironment): HeaderList
+}
 
 /** One route as the relay uses it: every template compiled, every log open. Never changed once live. */
 export interface Route {
@@ -30,7 +36,7 @@ export interface Route {
   /** How connections to its endpoints are made, where that is not the cluster's own way: over TLS, for one. */
   readonly connect: Connector<LegConnection> | null
   readonly settings: RouteSettings
-  readonly requestRewrite: RequestRewrite
+  readonly requestRewrite: RequestRewriter
   readonly responseRewrite: ResponseRewrite
   readonly accessLogs: readonly AccessLog[]
   readonly errorStatuses: ReadonlyMap<number, { grpcStatus: number; message: Template }>

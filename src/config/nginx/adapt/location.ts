@@ -9,6 +9,7 @@ import { readNumber } from "../units.ts"
 import type { Adapter } from "./adapter.ts"
 import type { Locations } from "./error-page.ts"
 import { adaptGrpcPass, type Pass } from "./grpc-pass.ts"
+import { adaptProxyPass } from "./proxy-pass.ts"
 import { adaptReturn } from "./return.ts"
 import { adaptSteps } from "./rewrite.ts"
 import { adaptSettings } from "./settings.ts"
@@ -52,10 +53,12 @@ export function adaptLocations(
 
 function adaptLocation(adapter: Adapter, location: Location, locations: Locations): RouteConfig {
   const { match, scope } = location
-  const pass = readPass(adapter, location)
+  const prefix = match.kind === "exact" || match.kind === "prefix" ? match.path : null
+  const pass = readPass(adapter, scope, prefix)
   const answer = adaptAnswer(adapter, scope)
   const action = answer ?? pass?.action ?? { kind: "none" }
-  const settings = adaptSettings(adapter, scope, action === pass?.action ? pass.authority : null, locations)
+  const authority = action === pass?.action ? pass.authority : null
+  const settings = adaptSettings(adapter, scope, authority, locations, familyOf(action))
   const routes = adaptLocations(adapter, scope, location, locations)
   const own = pass?.action ?? { kind: "none" }
   const rewrite = adaptSteps(adapter, scope, (inner) => adaptInner(adapter, inner, own, pass, locations))
@@ -79,10 +82,10 @@ function adaptInner(
   outerPass: Pass | null,
   locations: Locations,
 ): Pick<ExceptMethods, "action" | "settings"> {
-  const pass = readPass(adapter, { scope })
+  const pass = readPass(adapter, scope, null)
   const authority = pass === null ? (outerPass?.authority ?? null) : pass.authority
-  const settings = adaptSettings(adapter, scope, authority, locations)
-  return { action: pass?.action ?? outerAction, settings }
+  const action = pass?.action ?? outerAction
+  return { action, settings: adaptSettings(adapter, scope, authority, locations, familyOf(action)) }
 }
 
 const METHODS = [
@@ -109,9 +112,18 @@ function adaptExcept(
   return { methods: [...new Set(methods)], ...adaptInner(adapter, inner, outerAction, outerPass, locations) }
 }
 
-function readPass(adapter: Adapter, { scope }: Pick<Location, "scope">): Pass | null {
-  const directive = scope.own("grpc_pass")[0]
-  return directive === undefined ? null : adaptGrpcPass(adapter, directive, scope)
+/** The last of them counts, as in nginx. */
+function readPass(adapter: Adapter, scope: Scope, prefix: string | null): Pass | null {
+  const directive = scope.directives.findLast(({ name }) => /^(grpc|proxy)_pass$/.test(name.text))
+  if (directive === undefined) return null
+  return directive.name.text === "proxy_pass"
+    ? adaptProxyPass(adapter, directive, scope, { prefix })
+    : adaptGrpcPass(adapter, directive, scope)
+}
+
+/** Whose settings hold. */
+function familyOf({ kind }: RouteAction): "grpc" | "proxy" {
+  return kind === "proxy" ? "proxy" : "grpc"
 }
 
 function modifierOf({ args }: Directive): [modifier: string, word: Word] {
