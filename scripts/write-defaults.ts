@@ -6,6 +6,7 @@ type Section = Readonly<Record<string, Default<unknown>>>
 /** Which defaults a table of docs/configuration.md shows: by the heading above it and the head of its first column. */
 const SECTIONS: readonly [heading: string, column: string, section: Section][] = [
   ["The file", "key", defaults.file],
+  ["The file", "key of `admin`", defaults.admin],
   ["Listeners", "key", defaults.listener],
   ["Listeners", "key of `tls`", defaults.listenerTls],
   ["Servers", "key", defaults.server],
@@ -13,6 +14,7 @@ const SECTIONS: readonly [heading: string, column: string, section: Section][] =
   ["Routes", "key of `tls`", defaults.upstreamTls],
   ["Settings", "key", defaults.settings],
   ["Settings", "key of `bridge`", defaults.bridge],
+  ["Settings", "key of `continuity`", defaults.continuity],
   ["Settings", "key of `accessLog`", defaults.accessLog],
   ["Clusters", "key", defaults.cluster],
   ["Clusters", "key of an endpoint", defaults.endpoint],

@@ -226,6 +226,8 @@ const ADDRESS_WORDS = new Set(["isIP", "isIPv4", "isIPv6", "SocketAddress", "Blo
 const SOCKETS_ELSEWHERE: Readonly<Record<string, RegExp>> = {
   // HTTP/1.1 is parsed by node.
   "src/bridge/": /^node:http$/,
+  // So is the admin API, which no stream passes through.
+  "src/control/admin/": /^node:http$/,
 }
 
 test("only src/net touches sockets", () => {

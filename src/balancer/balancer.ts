@@ -13,6 +13,7 @@ import { checkDescriptorSets } from "../bridge/json/check-descriptor-sets.ts"
 import { Cluster } from "../cluster/cluster.ts"
 import { ClusterStates } from "../cluster/cluster-states.ts"
 import { OwnStreamCounts, type StreamCounts } from "../cluster/counts.ts"
+import { OutlierDetection } from "../cluster/outlier-detection.ts"
 import { Slots } from "../cluster/slots.ts"
 import { type ClusterState, configuredEndpoints, type EndpointState, layOver } from "../cluster/state.ts"
 import type {
@@ -44,23 +45,30 @@ import type { VariableTable } from "../record/variable-table.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
 import type { CallContext } from "../relay/call/call-context.ts"
 import { ReplayRing } from "../relay/call/replay-ring.ts"
+import type { ClientConnection } from "../relay/downstream/client-connection.ts"
 import { Clients } from "../relay/downstream/clients.ts"
 import type { OpenListener } from "../relay/downstream/listener-view.ts"
 import { Admission } from "../relay/overload/admission.ts"
 import { CutCalls } from "../relay/overload/cut-calls.ts"
 import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
 import { Pacer } from "../relay/pacing/pacer.ts"
+import { TakeoverPace } from "../relay/pacing/takeover-pace.ts"
 import { compileRoute } from "../relay/route/compile.ts"
 import type { Route } from "../relay/route/route.ts"
 import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
-import { Drains } from "../relay/upstream/drains.ts"
 import type { LegConnection } from "../relay/upstream/leg-connection.ts"
 import type { UpstreamContext } from "../relay/upstream/upstream-context.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
-import { endpointChanges } from "./left-endpoints.ts"
+import { LiveOrders } from "./live-orders.ts"
 import { logChange } from "./log-change.ts"
 import { type Numbers, OwnNumbers } from "./numbers.ts"
-import { type BalancerSnapshot, describe, type OpenAddress } from "./status.ts"
+import {
+  type BalancerSnapshot,
+  type ClusterSnapshot,
+  describe,
+  describeCluster,
+  type OpenAddress,
+} from "./status.ts"
 import { VariableClusters } from "./variable-clusters.ts"
 
 const TICK_MS = 1000
@@ -126,6 +134,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly limits: Limits
   /** What is said of endpoints while it runs. Null in a data thread: there the control side has it, and tells `apply`. */
   readonly states: ClusterStates | null
+  /** Drains, and the ends of single streams. */
+  readonly orders: LiveOrders
   readonly #numbers: Numbers
   readonly #clock: CachedClock
   readonly #log: Log
@@ -140,7 +150,6 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #upstreams: Upstreams
   readonly #origins: Http1Origins
   readonly #variableClusters: VariableClusters
-  readonly #drains: Drains
   readonly #links = new Set<Link>()
   readonly #linkOwner: LinkOwner = {
     onBug: (error) => this.#uncaught(error),
@@ -152,6 +161,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   /** Called whenever a connection or a socket is gone. */
   readonly #onGone = new Set<() => void>()
   readonly #listeners = new Map<string, Accepting>()
+  /** Where the control side is not another. */
+  #outliers: OutlierDetection | null = null
   #live: Live
   #ticker: Timer | null = null
   #isClosing = false
@@ -193,6 +204,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       limits,
       counters: this.counters,
       deadlines,
+      takeoverPace: new TakeoverPace({ clock: this.#clock, limits }),
       pacer: new Pacer({ clock: this.#clock, limits, counters: this.counters, deadlines }, random),
       log: this.#log,
       env: this.#env,
@@ -231,10 +243,12 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       onConnect: () => this.#tickLater(),
       onClosed: () => this.#gone(),
     })
-    this.#drains = new Drains({
+    this.orders = new LiveOrders({
       deadlines,
       pacer: this.#context.pacer,
-      connections: () => this.#upstreams.connections,
+      clients: this.#clients,
+      upstreams: this.#upstreams,
+      findListener: (name) => this.#listeners.get(name),
     })
     this.#variableClusters = new VariableClusters({
       max: limits.variableClustersMax,
@@ -253,6 +267,14 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     this.#live = this.#compile(config, null, plane?.state ?? prepared!.state)
     this.#live.tls.commit()
     prepared?.commit()
+    if (this.states !== null) {
+      const outcomesAt = (slot: number) => numbers.streams.outcomesAt(slot)
+      const { states } = this
+      this.#outliers = new OutlierDetection({ clock: this.#clock, log: this.#log, states, outcomesAt })
+      this.#outliers.watch(config.clusters)
+    }
+    for (const { name, endpoints } of plane?.state.clusters ?? this.states!.current.clusters)
+      this.orders.told(name, endpoints, this.#live.clusters.get(name)!.drainGraceMs)
   }
 
   /** Opens every listener. Errors: one sentence that names the address; none stays open then. */
@@ -287,6 +309,16 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       deadlines: this.#context.deadlines.size,
       counters: this.counters,
     })
+  }
+
+  /** The connections of clients, for who looks at the streams themselves. */
+  get clientConnections(): Iterable<ClientConnection> {
+    return this.#clients.connections
+  }
+
+  /** What is known of each cluster, one after the other. */
+  *clusterSnapshots(): Generator<ClusterSnapshot> {
+    for (const cluster of this.#live.clusters.values()) yield describeCluster(cluster, this.#clock.now())
   }
 
   /**
@@ -348,6 +380,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       this.#commit(next)
       for (const { name, endpoints } of state.clusters) this.apply(name, endpoints)
       own?.commit()
+      this.#outliers?.watch(config.clusters)
     }
     return { commit, abandon }
   }
@@ -357,10 +390,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const { config } = next
     const names = new Set(config.listeners.map(({ name }) => name))
     this.#live = next
-    const { left, taking } = endpointChanges(before.config, config)
-    for (const { cluster, address } of taking) this.#drains.withdraw(cluster, address)
-    for (const { cluster, address, graceMs } of left)
-      this.#drains.begin(cluster, address, graceMs, "is no longer in the configuration")
+    this.orders.retain(new Set(next.clusters.keys()))
     for (const name of [...this.#listeners.keys()]) if (!names.has(name)) this.#removeListener(name)
     for (const cluster of without(before.clusters, next.clusters)) cluster.close()
     for (const upstream of next.tls.commit())
@@ -379,7 +409,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
 
   /** Takes over what the control side says of a cluster's endpoints; live streams are not touched. */
   apply(cluster: string, endpoints: readonly EndpointState[]): void {
-    this.#live.clusters.get(cluster)?.apply(endpoints)
+    const live = this.#live.clusters.get(cluster)
+    if (live === undefined) return
+    live.apply(endpoints)
+    this.orders.told(cluster, endpoints, live.drainGraceMs)
   }
 
   #ownStates(): ClusterStates {
@@ -420,6 +453,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const graceMs = options.graceMs ?? this.#live.config.shutdown.graceMs
     const { connections, handshakes } = this.#clients
     this.#isClosing = true
+    this.#outliers?.close()
     this.#clients.close()
     for (const name of [...this.#listeners.keys()]) this.#closeListener(name)
     for (const connection of connections) connection.drain()
@@ -427,7 +461,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     for (const connection of [...connections]) connection.abort("the balancer is shutting down")
     for (const cluster of this.#live.clusters.values()) cluster.close()
     this.#variableClusters.close()
-    this.#drains.close()
+    this.orders.close()
     for (const connection of [...this.#upstreams.connections])
       connection.abort("the balancer is shutting down")
     for (const connection of [...this.#origins.connections]) connection.abort()

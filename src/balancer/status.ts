@@ -1,5 +1,6 @@
 import { type CounterName, type Counters, counterNames } from "../base/counters.ts"
 import type { Cluster } from "../cluster/cluster.ts"
+import type { Endpoint } from "../cluster/endpoint.ts"
 import type { Pool } from "../cluster/pool.ts"
 import type { ClientConnection } from "../relay/downstream/client-connection.ts"
 import type { LegConnection } from "../relay/upstream/leg-connection.ts"
@@ -34,13 +35,21 @@ export interface ClusterSnapshot {
   name: string
   endpoints: {
     address: string
+    /** Its place in the rows of numbers. */
+    slot: number
     /** Streams that have picked it. */
     streamsOpen: number
     /** Those of them that hold a slot on one of its connections. */
     leases: number
     connections: number
     isEjected: boolean
+    /** For how long still; null: it is not ejected, or it is until a connection has proved it. */
+    ejectedForMs: number | null
     waiting: number
+    /** Since it was made: streams that it answered, and what failed through its fault. */
+    streamsAnswered: number
+    streamsFailed: number
+    connectionsFailed: number
   }[]
 }
 
@@ -110,18 +119,28 @@ function leasesOf(pools: readonly Pool<LegConnection>[]): number {
   return leases
 }
 
-function describeCluster(cluster: Cluster<LegConnection>, nowMs: number): ClusterSnapshot {
+function ejectedForMs(endpoint: Endpoint, nowMs: number): number | null {
+  const left = Math.ceil(endpoint.ejectedUntilMs - nowMs)
+  return endpoint.isEjected(nowMs) && Number.isFinite(left) ? left : null
+}
+
+export function describeCluster(cluster: Cluster<LegConnection>, nowMs: number): ClusterSnapshot {
   return {
     name: cluster.name,
     endpoints: [...cluster.endpoints].map((endpoint) => {
       const pools = cluster.poolsOf(endpoint)
       return {
         address: endpoint.address,
+        slot: endpoint.slot,
         streamsOpen: endpoint.streamsOpen,
         leases: leasesOf(pools),
         connections: pools.reduce((sum, { connections }) => sum + connections.length, 0),
         isEjected: endpoint.isEjected(nowMs),
+        ejectedForMs: ejectedForMs(endpoint, nowMs),
         waiting: pools.reduce((sum, { waiting }) => sum + waiting, 0),
+        streamsAnswered: endpoint.streamsAnswered,
+        streamsFailed: endpoint.streamsFailed,
+        connectionsFailed: endpoint.connectionsFailed,
       }
     }),
   }

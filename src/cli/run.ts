@@ -1,9 +1,12 @@
+import { resolve } from "node:path"
 import type { OpenAddress } from "../balancer/status.ts"
 import { holdProcess, systemClock } from "../base/clock.ts"
 import type { LoadedConfig } from "../config/load.ts"
 import type { Config } from "../config/model.ts"
 import { whyNot } from "../config/problem.ts"
 import { workerCount } from "../config/workers.ts"
+import { openAdmin } from "../control/admin/admin.ts"
+import { EventRing } from "../control/admin/event-ring.ts"
 import { Control } from "../control/control.ts"
 import { makeWorker } from "../control/data-threads.ts"
 import { inheritSockets } from "../control/inherited-sockets.ts"
@@ -50,9 +53,10 @@ async function runUntilStopped(options: RunOptions): Promise<number> {
     format: isTerminal && !options.json ? ("readable" as const) : ("json" as const),
     color: wantsColor(process.stderr, process.env),
   }
+  const events = new EventRing(systemClock.wallMs)
   let log: ProcessLog
   try {
-    log = openLog(threadLog)
+    log = openLog({ ...threadLog, onEvent: (event) => events.add(event) })
   } catch (error) {
     teller.cannotStart((error as Error).message)
     return 1
@@ -65,14 +69,22 @@ async function runUntilStopped(options: RunOptions): Promise<number> {
   const control = new Control({
     config,
     threads: workerCount(config),
-    load: options.config === null ? null : () => prepareAgain(options.config!, options, teller),
+    load:
+      options.config === null
+        ? null
+        : (isReload) =>
+            isReload ? prepareAgain(options.config!, options, teller) : prepare(options.config!, options),
     log,
     threadLog,
     clock: systemClock,
     signals: processSignals,
     inheritance: inheritSockets(process.env, process, log),
+    configFile: options.config === null ? null : resolve(options.config),
+    onEvent: (event) => events.add(event),
+    openAdmin: (admin, view) =>
+      openAdmin({ config: admin, view, events, clock: systemClock, log, env: process.env }),
     makeWorker,
-    onListening: (addresses) => announce(addresses, { config, log, teller, options }),
+    onListening: (addresses, admin) => announce(addresses, admin, { config, log, teller, options }),
     exit: (code) => process.exit(code),
   })
   const code = await control.run().catch((error: unknown) => {
@@ -116,7 +128,11 @@ interface Announcement {
 }
 
 /** Says that it listens, in the log and wherever else that is waited for. */
-function announce(addresses: readonly OpenAddress[], { config, log, teller, options }: Announcement): void {
+function announce(
+  addresses: readonly OpenAddress[],
+  admin: string | null,
+  { config, log, teller, options }: Announcement,
+): void {
   writePidFile(config.pidFile, log)
   const shown = addresses.map(({ host, port, unixPath }) =>
     unixPath !== null ? `unix:${unixPath}` : `${host?.includes(":") ? `[${host}]` : host}:${port}`,
@@ -125,6 +141,7 @@ function announce(addresses: readonly OpenAddress[], { config, log, teller, opti
     addresses: shown.join(" "),
     clusters: config.clusters.map(({ name, endpoints }) => `${name}(${endpoints.length})`).join(" "),
     workers: workerCount(config),
+    ...(admin !== null && { admin }),
   })
   if (shown.length === 0) log.warn("no server is configured: nothing listens")
   // On a terminal the log itself says so.

@@ -73,7 +73,7 @@ test.for<[endpoint: Partial<KnownEndpoint>, order: [drain: boolean, weight: numb
   [{ weight: 3 }, [true, 0], "1@0 weight 0 drain"],
   [{ drain: true }, [false, 2], "1@0 weight 2 drain"],
 ])("%j, ordered %j, is %s", ([endpoint, [drain, weight], expected]) => {
-  const state = layOver(known(1, endpoint), 0, [], { drain, weight })
+  const state = layOver(known(1, endpoint), 0, [], { drain, graceMs: null, weight })
   expect(shown({ version: 0, clusters: [{ name: "a", endpoints: [state] }] })).toBe(expected)
 })
 

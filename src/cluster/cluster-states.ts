@@ -97,7 +97,7 @@ export class ClusterStates {
   /** What is not given stays as it was ordered before. `weight: null`: as the source has it. */
   order(cluster: string, address: string, order: Partial<EndpointOrder>): void {
     this.#change(cluster, ({ orders }) => {
-      const before = orders.get(address) ?? { drain: false, weight: null }
+      const before = orders.get(address) ?? { drain: false, graceMs: null, weight: null }
       orders.set(address, { ...before, ...order })
     })
   }
@@ -245,6 +245,7 @@ function isSame(one: EndpointState, other: EndpointState): boolean {
     one.priority === other.priority &&
     one.health === other.health &&
     one.drain === other.drain &&
+    one.graceMs === other.graceMs &&
     one.zone === other.zone &&
     one.origin === other.origin
   )

@@ -306,6 +306,7 @@ describe("what the control side says", () => {
     priority: 0,
     health: "unknown",
     drain: false,
+    graceMs: null,
     ...change,
   })
 

@@ -91,6 +91,11 @@ export class Cluster<C extends PooledConnection> {
       for (const endpoint of this.endpoints) if (!before.has(endpoint.address)) this.#starts(endpoint)
   }
 
+  /** How long live streams may go on where an endpoint drains or has left; null: for as long as they like. */
+  get drainGraceMs(): number | null {
+    return this.#config.drainGraceMs
+  }
+
   get snapshot(): Snapshot {
     return this.#snapshot
   }
@@ -162,7 +167,9 @@ export class Cluster<C extends PooledConnection> {
     const { slot, address } = state
     const known = this.#bySlot.get(slot)
     if (known?.address === address) return known
-    const endpoint = new Endpoint(this.#settingsOf(state), slot, this.#context.counts.countOf(slot))
+    const { counts } = this.#context
+    const settings = this.#settingsOf(state)
+    const endpoint = new Endpoint(settings, slot, counts.countOf(slot), counts.outcomesOf(slot))
     endpoint.update(state)
     this.#bySlot.set(slot, endpoint)
     this.#pools.add(endpoint)

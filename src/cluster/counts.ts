@@ -21,14 +21,58 @@ export class OwnStreamCount implements StreamCount {
   }
 }
 
-/** The count of each endpoint: by its slot, which it keeps for life. */
+/** How calls and connections to one endpoint end. */
+export interface OutcomeCount {
+  succeeded(): void
+  failed(): void
+}
+
+/** What an `OutcomeCount` has counted, by all that count there. The first two go round at 2^32. */
+export interface OutcomeCounts {
+  readonly successes: number
+  readonly failures: number
+  /** Since the last success. */
+  readonly consecutiveFailures: number
+}
+
+/** Outcomes of one thread. */
+export class OwnOutcomeCount implements OutcomeCount, OutcomeCounts {
+  successes = 0
+  failures = 0
+  consecutiveFailures = 0
+
+  succeeded(): void {
+    this.successes = (this.successes + 1) >>> 0
+    this.consecutiveFailures = 0
+  }
+
+  failed(): void {
+    this.failures = (this.failures + 1) >>> 0
+    this.consecutiveFailures++
+  }
+}
+
+/** The counts of each endpoint: by its slot, which it keeps for life. */
 export interface StreamCounts {
   countOf(slot: number): StreamCount
+  outcomesOf(slot: number): OutcomeCount
+  outcomesAt(slot: number): OutcomeCounts
 }
 
 /** Counts of one thread. */
 export class OwnStreamCounts implements StreamCounts {
   readonly #bySlot: OwnStreamCount[] = []
+  readonly #outcomes: OwnOutcomeCount[] = []
+
+  outcomesOf(slot: number): OwnOutcomeCount {
+    while (this.#outcomes.length <= slot) this.#outcomes.push(new OwnOutcomeCount())
+    return this.#outcomes[slot]!
+  }
+
+  outcomesAt(slot: number): OutcomeCounts {
+    const { successes, failures, consecutiveFailures } = this.outcomesOf(slot)
+    return { successes, failures, consecutiveFailures }
+  }
 
   countOf(slot: number): OwnStreamCount {
     while (this.#bySlot.length <= slot) this.#bySlot.push(new OwnStreamCount())

@@ -1,5 +1,5 @@
 import type { ClusterConfig, EndpointConfig } from "../config/model.ts"
-import { OwnStreamCount, type StreamCount } from "./counts.ts"
+import { type OutcomeCount, OwnOutcomeCount, OwnStreamCount, type StreamCount } from "./counts.ts"
 import type { EndpointHealth, EndpointState } from "./state.ts"
 
 const NEVER = Number.NEGATIVE_INFINITY
@@ -53,10 +53,17 @@ export class Endpoint {
   #provenMs = NEVER
 
   readonly #count: StreamCount
+  readonly #outcomes: OutcomeCount
 
-  constructor(config: EndpointConfig, slot = 0, count: StreamCount = new OwnStreamCount()) {
+  constructor(
+    config: EndpointConfig,
+    slot = 0,
+    count: StreamCount = new OwnStreamCount(),
+    outcomes: OutcomeCount = new OwnOutcomeCount(),
+  ) {
     this.config = config
     this.#count = count
+    this.#outcomes = outcomes
     this.address = config.address
     this.slot = slot
     this.hashKey = config.hashKey ?? config.address
@@ -127,6 +134,7 @@ export class Endpoint {
     const { maxFails, failTimeoutMs } = this.config
     if (isByConnection) this.connectionsFailed++
     else this.streamsFailed++
+    this.#outcomes.failed()
     this.#fails++
     this.#failedMs = nowMs
     this.#checkedMs = nowMs
@@ -142,6 +150,7 @@ export class Endpoint {
   /** A stream was answered. True when that brought it back. A success in between does not undo failures that are fresh. */
   answered(): boolean {
     this.streamsAnswered++
+    this.#outcomes.succeeded()
     this.#provenMs = NEVER
     if (!this.#isOnTrial && this.#failedMs >= this.#checkedMs) return false
     return this.#isBack()

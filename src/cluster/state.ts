@@ -19,6 +19,8 @@ export interface KnownEndpoint {
 /** What people want of an endpoint, whatever its source says. */
 export interface EndpointOrder {
   readonly drain: boolean
+  /** With `drain`: how long live streams may go on; null: as its cluster has it. */
+  readonly graceMs: number | null
   /** Null: as its source has it. */
   readonly weight: number | null
 }
@@ -28,6 +30,8 @@ export interface EndpointState extends KnownEndpoint {
   /** Its place in the rows of numbers by endpoint: kept for life, and used again only when nothing counts on it. */
   readonly slot: number
   readonly health: EndpointHealth
+  /** While it drains by order: how long live streams may go on; null: as its cluster has it. */
+  readonly graceMs: number | null
 }
 
 /**
@@ -55,6 +59,7 @@ export function layOver(
     weight: order?.weight ?? known.weight,
     health: said.has("unhealthy") ? "unhealthy" : said.has("healthy") ? "healthy" : "unknown",
     drain: known.drain || order?.drain === true,
+    graceMs: order?.drain === true ? order.graceMs : null,
   }
 }
 

@@ -2,7 +2,7 @@
  * What holds where a configuration says nothing: one row per key of sluice.yaml. The model's defaults, the texts of the
  * JSON Schema and the columns of docs/configuration.md are made from it.
  */
-import { durationText } from "./yaml/scalars.ts"
+import { durationText, sizeInput } from "./yaml/scalars.ts"
 
 /** `value`: as the model has it. `text`: as sluice.yaml writes it, or in words; `note`: what it means. */
 export interface Default<Value> {
@@ -17,6 +17,10 @@ function is<const Value extends string | number | boolean>(value: Value, note = 
 
 function time(ms: number, note = ""): Default<number> {
   return { value: ms, text: durationText(ms), note }
+}
+
+function size(octets: number): Default<number> {
+  return { value: octets, text: String(sizeInput(octets)), note: "" }
 }
 
 /** No limit, nothing, or the system's choice. */
@@ -40,6 +44,7 @@ export const defaults = {
     logPath: is("stderr"),
     pidFile: none(),
     shutdownGrace: time(30_000),
+    admin: words("a Unix socket that only its own user can open"),
   },
   listener: {
     name: words("the address"),
@@ -59,6 +64,10 @@ export const defaults = {
     verifyClient: is("off"),
     verifyDepth: is(1),
     sessionTimeout: time(300_000),
+  },
+  admin: {
+    token: none("on loopback and Unix sockets only"),
+    hosts: list([]),
   },
   server: {
     listeners: words("all"),
@@ -95,6 +104,7 @@ export const defaults = {
     accessLog: none(),
     interceptErrors: is(false),
     bridge: words("nothing beside gRPC"),
+    continuity: words("streams end with their backend"),
   },
   bridge: {
     grpcWeb: is(false),
@@ -120,6 +130,16 @@ export const defaults = {
     cookiePaths: list([]),
     ignoreCase: is(false),
   },
+  continuity: {
+    mode: list([]),
+    keep: size(65_536),
+    gapMax: time(10_000),
+    legsMax: is(8),
+    ask: is("none"),
+    refused: is("end"),
+    with: is("first"),
+    statuses: list([]),
+  },
   // The peer's certificate is not verified unless asked for, as in nginx.
   upstreamTls: {
     verify: is(false),
@@ -143,6 +163,7 @@ export const defaults = {
     slowStartAggression: is(1),
     slowStartMinWeight: is(10),
     panicThreshold: is(50),
+    outlierDetection: none(),
     maxStreamsPerConnection: none(),
     maxConnectionsPerEndpoint: none(),
     idleConnections: none("no limit"),
@@ -152,6 +173,21 @@ export const defaults = {
     drainGrace: none("as long as they like"),
     keepaliveInterval: time(300_000),
     keepaliveTimeout: time(20_000),
+  },
+  // Envoy's, but that failure percentage, which it counts and does not enforce, is off.
+  outliers: {
+    interval: time(10_000),
+    baseEjectionTime: time(30_000),
+    maxEjectionTime: time(300_000),
+    maxEjectionPercent: is(10),
+    consecutiveFailures: is(5),
+    successRateStdevFactor: is(1900),
+    successRateMinimumHosts: is(5),
+    successRateRequestVolume: is(100),
+    failurePercentage: none("not looked at"),
+    failurePercentageThreshold: is(85),
+    failurePercentageMinimumHosts: is(5),
+    failurePercentageRequestVolume: is(50),
   },
   endpoint: {
     weight: is(1),

@@ -8,14 +8,16 @@ import type {
   BridgeConfig,
   ClusterConfig,
   Config,
+  ContinuityConfig,
   EndpointConfig,
   ListenerConfig,
+  OutlierDetectionConfig,
   RouteConfig,
   RouteSettings,
   UpstreamTlsConfig,
 } from "./model.ts"
 
-const { file, listener, settings, bridge, cluster, endpoint, upstreamTls } = defaults
+const { file, listener, settings, bridge, continuity, cluster, outliers, endpoint, upstreamTls } = defaults
 
 /** An empty configuration: no listener, server or cluster yet. */
 export function defaultConfig(): Config {
@@ -27,6 +29,7 @@ export function defaultConfig(): Config {
     variables: [],
     log: { level: file.logLevel.value, path: file.logPath.value },
     pidFile: file.pidFile.value,
+    admin: "default",
     shutdown: { graceMs: file.shutdownGrace.value },
     limits: {},
   }
@@ -80,6 +83,23 @@ export function defaultRouteSettings(): RouteSettings {
     errorStatuses: [],
     interceptErrors: settings.interceptErrors.value,
     bridge: defaultBridge(),
+    continuity: defaultContinuity(),
+  }
+}
+
+/** Off, until a mode is written. */
+export function defaultContinuity(): ContinuityConfig {
+  return {
+    modes: [...continuity.mode.value],
+    keepOctets: continuity.keep.value,
+    gapMaxMs: continuity.gapMax.value,
+    legsMax: continuity.legsMax.value,
+    ask: continuity.ask.value,
+    refused: continuity.refused.value,
+    restartWith: continuity.with.value,
+    statuses: [...continuity.statuses.value],
+    cursorFrom: null,
+    cursorInto: null,
   }
 }
 
@@ -115,6 +135,7 @@ export function defaultCluster(name: string): ClusterConfig {
       minWeightPercent: cluster.slowStartMinWeight.value,
     },
     panicThresholdPercent: cluster.panicThreshold.value,
+    outlierDetection: null,
     maxStreamsPerConnection: cluster.maxStreamsPerConnection.value,
     maxConnectionsPerEndpoint: cluster.maxConnectionsPerEndpoint.value,
     idleConnections: cluster.idleConnections.value,
@@ -123,6 +144,32 @@ export function defaultCluster(name: string): ClusterConfig {
     maxRequestsPerConnection: cluster.maxRequestsPerConnection.value,
     drainGraceMs: cluster.drainGrace.value,
     keepalive: { intervalMs: cluster.keepaliveInterval.value, timeoutMs: cluster.keepaliveTimeout.value },
+  }
+}
+
+/** What holds once outlier detection is asked for. */
+export function defaultOutlierDetection(): OutlierDetectionConfig {
+  return {
+    intervalMs: outliers.interval.value,
+    baseEjectionMs: outliers.baseEjectionTime.value,
+    maxEjectionMs: outliers.maxEjectionTime.value,
+    maxEjectionPercent: outliers.maxEjectionPercent.value,
+    consecutiveFailures: outliers.consecutiveFailures.value,
+    successRate: {
+      stdevFactor: outliers.successRateStdevFactor.value,
+      minimumHosts: outliers.successRateMinimumHosts.value,
+      requestVolume: outliers.successRateRequestVolume.value,
+    },
+    failurePercentage: null,
+  }
+}
+
+/** What of failure percentage is not written, once it is asked for. */
+export function defaultFailurePercentage(): NonNullable<OutlierDetectionConfig["failurePercentage"]> {
+  return {
+    threshold: outliers.failurePercentageThreshold.value,
+    minimumHosts: outliers.failurePercentageMinimumHosts.value,
+    requestVolume: outliers.failurePercentageRequestVolume.value,
   }
 }
 

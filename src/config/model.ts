@@ -18,9 +18,25 @@ export interface Config {
   /** `path` is a file, or `stderr`. */
   log: { level: LogLevel; path: string }
   pidFile: string | null
+  admin: AdminConfig
   shutdown: { graceMs: number }
   /** Overrides of `limits.ts`, by name. */
   limits: Record<string, number>
+}
+
+/**
+ * Where the process is asked and told things: docs/admin.md. `default`: on a Unix socket that its own user alone can open.
+ */
+export type AdminConfig = "default" | "off" | AdminListenConfig
+
+export interface AdminListenConfig {
+  host: string | null
+  port: number | null
+  unixPath: string | null
+  /** File with the bearer token that every caller must show. Null: none, on loopback and Unix sockets only. */
+  tokenFile: string | null
+  /** Names by which browsers may call it, beside the address and `localhost`. */
+  hosts: string[]
 }
 
 export type LogLevel = "debug" | "info" | "warn" | "error"
@@ -202,7 +218,36 @@ export interface RouteSettings {
   /** Errors of the upstream (status 300 and above) go through `errorStatuses` too. nginx: `grpc_intercept_errors`. */
   interceptErrors: boolean
   bridge: BridgeConfig
+  continuity: ContinuityConfig
 }
+
+/** How a call goes on when a leg of it ended: docs/continuity.md. */
+export type ContinuityMode = "handoff" | "resume" | "cursor" | "lockstep" | "restart" | "replay"
+
+/** Streams that outlive their backend: docs/continuity.md. */
+export interface ContinuityConfig {
+  /** The first that fits the end of a leg is taken. Empty: streams end with their backend. */
+  modes: ContinuityMode[]
+  /** Most octets of client messages that are kept for another leg, beside those that no leg has sent. */
+  keepOctets: number
+  /** The longest time without a leg. */
+  gapMaxMs: number
+  /** Most legs in a row that did not last a second. */
+  legsMax: number
+  /** How a backend is asked to hand a stream off. */
+  ask: ContinuityAsk
+  /** What follows when a backend refuses a later leg. */
+  refused: "end" | "restart"
+  /** What a leg of mode `restart` is sent again: the client's first message, its last, or none. */
+  restartWith: "first" | "last" | "none"
+  /** grpc-statuses in trailers that count as a failure of the backend, not as an answer. */
+  statuses: number[]
+  /** Mode `cursor`: the field of a response that holds a resume token, and of the first request that takes it. */
+  cursorFrom: string | null
+  cursorInto: string | null
+}
+
+export type ContinuityAsk = "none" | "half-close"
 
 /** What browsers may speak on a route beside gRPC: docs/browsers.md. */
 export interface BridgeConfig {
@@ -280,6 +325,24 @@ export type PolicyConfig =
   | { name: "nginx_hash" | "nginx_consistent_hash"; key: string }
   | { name: "ip_hash" }
 
+/**
+ * Which endpoints fail more than their like, and are left out for a while. Names are Envoy's; what is null is not looked at.
+ */
+export interface OutlierDetectionConfig {
+  intervalMs: number
+  /** Left out for this, times how often it was in a row, at most `maxEjectionMs`. */
+  baseEjectionMs: number
+  maxEjectionMs: number
+  /** No more than this share of the endpoints is left out at once; one may be, however few there are. */
+  maxEjectionPercent: number
+  /** So many failures in a row. */
+  consecutiveFailures: number | null
+  /** A success rate below the mean by so many thousandths of a standard deviation. */
+  successRate: { stdevFactor: number; minimumHosts: number; requestVolume: number } | null
+  /** So many failures of all calls, in percent. */
+  failurePercentage: { threshold: number; minimumHosts: number; requestVolume: number } | null
+}
+
 export interface ClusterConfig {
   name: string
   policy: PolicyConfig
@@ -288,6 +351,7 @@ export interface ClusterConfig {
   slowStart: { windowMs: number; aggression: number; minWeightPercent: number }
   /** Where a smaller share of the endpoints is healthy, all are used; 0: only where none is. */
   panicThresholdPercent: number
+  outlierDetection: OutlierDetectionConfig | null
   /** How many streams one upstream connection carries before another is opened; the peer's own limit rules too. */
   maxStreamsPerConnection: number | null
   /** Most connections to one endpoint. */

@@ -88,8 +88,8 @@ function withoutLogs(config: Config, unwritten: ReadonlySet<string>): Config {
   }
 }
 
-function filesRead({ listeners, servers }: Config): Set<string> {
-  const files: (string | null)[] = []
+function filesRead({ listeners, servers, admin }: Config): Set<string> {
+  const files: (string | null)[] = [typeof admin === "object" ? admin.tokenFile : null]
   const upstreamTls = (tls: UpstreamTlsConfig | null): void => {
     if (tls !== null) files.push(tls.caFile, tls.certFile, tls.keyFile)
   }

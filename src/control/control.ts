@@ -1,18 +1,25 @@
+import type { AnswerPart, Question } from "../balancer/live/question.ts"
 import { logChange } from "../balancer/log-change.ts"
 import type { OpenAddress } from "../balancer/status.ts"
 import type { ThreadLog, VersionedConfig } from "../balancer/thread/contract.ts"
-import { trafficOf } from "../balancer/thread/shared-numbers.ts"
+import { type SharedMemory, trafficOf } from "../balancer/thread/shared-numbers.ts"
 import type { Clock } from "../base/clock.ts"
 import { ClusterStates } from "../cluster/cluster-states.ts"
+import { OutlierDetection } from "../cluster/outlier-detection.ts"
 import { Slots } from "../cluster/slots.ts"
-import type { ClusterState } from "../cluster/state.ts"
+import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { LoadedConfig } from "../config/load.ts"
-import type { Config } from "../config/model.ts"
+import type { AdminConfig, Config, LogLevel } from "../config/model.ts"
 import { problemLines, whyNot } from "../config/problem.ts"
+import type { LogEvent } from "../log/log-event.ts"
 import type { ProcessLog } from "../log/logger.ts"
+import type { OpenAdmin } from "./admin/admin.ts"
+import type { ControlView, ReloadResult } from "./admin/view.ts"
+import { configDiff, shortDiff } from "./config-diff.ts"
 import { DataThreads, type ThreadWorker } from "./data-threads.ts"
 import type { Inheritance } from "./inherited-sockets.ts"
 import { ListenerSockets } from "./listener-sockets.ts"
+import { Orders } from "./orders.ts"
 import { SharedCounts } from "./shared-counts.ts"
 import type { Command, OnCommand } from "./signals.ts"
 import { StartSettings } from "./start-settings.ts"
@@ -20,20 +27,29 @@ import { Successor, tellPredecessor } from "./upgrade.ts"
 
 /** Told to end at once, threads have this long for what their logs hold. */
 const LAST_LINES_MS = 1000
+/** After an upgrade the admin address is tried so often, with so long between. */
+const TAKE_OVER_TRIES = 50
+const TAKE_OVER_MS = 100
 
 export interface ControlOptions {
   config: Config
   threads: number
-  /** Reads the configuration again and tells people what is wrong with it; null: there is no file to read. */
-  load: (() => Promise<LoadedConfig>) | null
+  /** Reads the configuration again; `isReload`: tells people what is wrong with it. Null: there is no file to read. */
+  load: ((isReload: boolean) => Promise<LoadedConfig>) | null
   log: ProcessLog
   threadLog: ThreadLog
   clock: Clock
   signals: { onCommand(handler: OnCommand): void }
   inheritance: Inheritance
+  /** Null: none was given. */
+  configFile: string | null
+  /** Of what happens in data threads. */
+  onEvent(event: LogEvent): void
+  /** Opens the admin API. Errors: throws in a sentence. */
+  openAdmin(config: AdminConfig, view: ControlView): Promise<OpenAdmin | null>
   makeWorker(name: string): ThreadWorker
   /** All threads listen. */
-  onListening(addresses: OpenAddress[]): void
+  onListening(addresses: OpenAddress[], admin: string | null): void
   /** Ends the process, with all its threads. */
   exit(code: number): void
 }
@@ -42,14 +58,16 @@ export interface ControlOptions {
  * The control side of a process: it has the configuration, the listening sockets and the data threads, and does what signals
  * ask for. No stream passes through it.
  */
-export class Control {
+export class Control implements ControlView {
   /** What is said of endpoints: by discovery, health and people. */
   readonly states: ClusterStates
+  readonly orders: Orders
   readonly #options: ControlOptions
   readonly #counts: SharedCounts
   readonly #sockets: ListenerSockets
   readonly #threads: DataThreads
   readonly #settings: StartSettings
+  readonly #outliers: OutlierDetection
   /** The configuration in force. */
   #config: Config
   #version = 0
@@ -58,6 +76,8 @@ export class Control {
   /** The last reload or upgrade: each begins when the one before it is over. */
   #changing: Promise<void> = Promise.resolve()
   #successor: Successor | null = null
+  #admin: OpenAdmin | null = null
+  #loadedAtMs: number
   #isStopping = false
   #isStoppingAtOnce = false
   #onDone: (code: number) => void = () => {}
@@ -65,6 +85,7 @@ export class Control {
   constructor(options: ControlOptions) {
     const { config, threads, clock, log, threadLog, makeWorker, inheritance } = options
     this.#options = options
+    this.#loadedAtMs = clock.wallMs()
     this.#settings = new StartSettings(config)
     this.#config = config
     this.#counts = new SharedCounts(threads)
@@ -84,12 +105,22 @@ export class Control {
       log,
       threadLog,
       makeWorker,
+      onEvent: (event) => options.onEvent(event),
       current: () => this.#current(),
       endpointsOf: (cluster) => this.states.endpointsOf(cluster),
       sockets: (indexes) => this.#sockets.copiesFor(indexes, namesOf(this.#config)),
+      standingOrders: () => this.orders.standing(),
       onLost: (index) => this.#counts.subtract(index),
     })
+    this.orders = new Orders({
+      states: this.states,
+      config: () => this.#config,
+      log,
+      tell: (order) => this.#threads.order(order),
+    })
     this.states.prepare(config.clusters).commit()
+    const outcomesAt = (slot: number) => this.#counts.outcomesAt(slot)
+    this.#outliers = new OutlierDetection({ clock, log, states: this.states, outcomesAt })
   }
 
   /** The newest version of `states` that all threads have applied. */
@@ -109,15 +140,21 @@ export class Control {
     this.#threads.load()
     try {
       await this.#sockets.open(config.listeners)
+      if (!inheritance.isUpgrade) await this.#openAdmin()
       await this.#threads.start()
     } catch (error) {
       this.#threads.end()
       this.#sockets.giveUp()
+      this.#admin?.close()
       throw error
     }
+    this.#outliers.watch(config.clusters)
     this.#sockets.closeUnused(log)
-    onListening(this.#sockets.addresses(config.listeners))
-    if (inheritance.isUpgrade) tellPredecessor()
+    onListening(this.#sockets.addresses(config.listeners), this.#admin?.address ?? null)
+    if (inheritance.isUpgrade) {
+      tellPredecessor()
+      void this.#takeOverAdmin()
+    }
     signals.onCommand((command, why) => this.#command(command, why))
     return new Promise((resolve) => {
       this.#onDone = resolve
@@ -126,13 +163,13 @@ export class Control {
 
   #command(command: Command, why: string): void {
     if (command === "stop") this.#stop(why)
-    else if (command === "reload") this.#change(() => this.#reload())
+    else if (command === "reload") void this.reload()
     else if (command === "upgrade") this.#change(() => this.#upgrade(why))
     else this.#reopen()
   }
 
-  #change(change: () => Promise<void>): void {
-    this.#changing = this.#changing.then(change).catch((error: unknown) => {
+  #change(change: () => Promise<unknown>): void {
+    this.#changing = this.#changing.then(change).then(undefined, (error: unknown) => {
       const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
       this.#options.log.error("unexpected error", { error: reason })
     })
@@ -145,26 +182,67 @@ export class Control {
 
   // ---- Reload -------------------------------------------------------------------------------------------------
 
-  async #reload(): Promise<void> {
-    const { load, log } = this.#options
-    if (load === null) log.warn("nothing to reload: no configuration file was given")
-    else {
-      const loaded = await load()
-      if (loaded.config === null)
-        log.error(`${whyNot(loaded.problems)}; the old one stays`, {
-          problems: problemLines(loaded.problems),
-        })
-      else await this.#putInForce(loaded.config)
-    }
-    // As in nginx, for those who rotate logs by `systemctl reload`; also when the old configuration stays.
-    this.#reopen()
+  /** Reads the file again and puts it in force, after what is under way. */
+  reload(): Promise<ReloadResult> {
+    return new Promise((resolve, reject) => {
+      this.#change(() =>
+        this.#reload().then(resolve, (error: unknown) => {
+          reject(error as Error)
+          throw error
+        }),
+      )
+    })
   }
 
-  async #putInForce(config: Config): Promise<void> {
+  /** What a reload would change now. */
+  async pendingChanges(): Promise<Pick<ReloadResult, "changes" | "problems">> {
+    const { load } = this.#options
+    if (load === null) return { changes: [], problems: [] }
+    const { config, problems } = await load(false)
+    return {
+      changes: config === null ? [] : configDiff(this.#config, config),
+      problems: problemLines(problems),
+    }
+  }
+
+  async #reload(): Promise<ReloadResult> {
+    const result = await this.#tryReload()
+    // As in nginx, for those who rotate logs by `systemctl reload`; also when the old configuration stays.
+    this.#reopen()
+    return result
+  }
+
+  async #tryReload(): Promise<ReloadResult> {
+    const { load, log } = this.#options
+    if (load === null) {
+      const message = "nothing to reload: no configuration file was given"
+      log.warn(message)
+      return { isDone: false, message, changes: [], problems: [] }
+    }
+    const { config, problems } = await load(true)
+    if (config !== null) return this.#putInForce(config)
+    const message = `${whyNot(problems)}; the old one stays`
+    log.error(message, { problems: problemLines(problems) })
+    return { isDone: false, message, changes: [], problems: problemLines(problems) }
+  }
+
+  async #putInForce(config: Config): Promise<ReloadResult> {
     const { log } = this.#options
+    const changes = configDiff(this.#config, config)
     const reason = await this.#tryPutInForce(config)
-    if (reason !== null) return log.error("cannot reload; the old configuration stays", { reason })
-    log.info("configuration reloaded")
+    if (reason !== null) {
+      const message = "cannot reload; the old configuration stays"
+      log.error(message, { reason })
+      return { isDone: false, message: `${message}: ${reason}`, changes: [], problems: [] }
+    }
+    const message = "configuration reloaded"
+    log.info(message, changes.length === 0 ? {} : { changes: shortDiff(changes) })
+    this.#tellWaiting(config)
+    return { isDone: true, message, changes, problems: [] }
+  }
+
+  #tellWaiting(config: Config): void {
+    const { log } = this.#options
     const waiting = this.#settings.reloaded(config)
     if (waiting.length > 0)
       log.warn("changed settings that hold from the next start only", { settings: waiting.join(", ") })
@@ -194,12 +272,14 @@ export class Control {
       prepared.abandon()
       return reason ?? "the balancer is shutting down"
     }
+    this.#loadedAtMs = this.#options.clock.wallMs()
     this.#config = config
     this.#version = version
     this.#committing = state
     await this.#threads.commit(version)
     this.#committing = null
     prepared.commit()
+    this.#outliers.watch(config.clusters)
     this.#sockets.retain(config.listeners)
     return null
   }
@@ -234,10 +314,14 @@ export class Control {
       this.#successor?.abandon()
       return this.#drain(why, false)
     }
-    if (this.#isStoppingAtOnce) return exit(0)
+    if (this.#isStoppingAtOnce) {
+      this.#admin?.close()
+      return exit(0)
+    }
     this.#isStoppingAtOnce = true
     log.warn("stopping at once", { signal: why })
     const end = (): void => {
+      this.#admin?.close()
       log.flushSync()
       exit(0)
     }
@@ -249,15 +333,94 @@ export class Control {
     this.#isStopping = true
     const { log } = this.#options
     const { graceMs } = this.#config.shutdown
+    this.#outliers.close()
     log.info("draining", { signal: why, streams: this.#counts.streamsOpen, graceMs })
     const stopping = this.#threads.stop()
+    if (isUpgrade && this.#admin?.isFixed === true) this.#admin.close()
     if (isUpgrade) this.#sockets.leave()
     else this.#sockets.close()
     void stopping.then((problem) => {
       if (problem === null) log.info("stopped", trafficOf(this.#counts.memory))
       else log.error("could not stop cleanly", { reason: problem })
+      this.#admin?.close()
       this.#onDone(problem === null ? 0 : 1)
     })
+  }
+
+  // ---- Admin --------------------------------------------------------------------------------------------------
+
+  async #openAdmin(): Promise<void> {
+    this.#admin = await this.#options.openAdmin(this.#options.config.admin, this)
+  }
+
+  /** The process whose place this one takes has the address until it is told, and leaves it then. */
+  async #takeOverAdmin(): Promise<void> {
+    const { clock, log } = this.#options
+    for (let tries = 1; !this.#isStopping; tries++) {
+      try {
+        return await this.#openAdmin()
+      } catch (error) {
+        if (tries === TAKE_OVER_TRIES) return log.warn("no admin API", { reason: (error as Error).message })
+        await new Promise<void>((resolve) => clock.after(TAKE_OVER_MS, resolve))
+      }
+    }
+  }
+
+  get config(): Config {
+    return this.#config
+  }
+
+  get configVersion(): number {
+    return this.#version
+  }
+
+  get loadedAtMs(): number {
+    return this.#loadedAtMs
+  }
+
+  get configFile(): string | null {
+    return this.#options.configFile
+  }
+
+  get isDraining(): boolean {
+    return this.#isStopping
+  }
+
+  get addresses(): readonly OpenAddress[] {
+    return this.#sockets.addresses(this.#config.listeners)
+  }
+
+  get memory(): SharedMemory {
+    return this.#counts.memory
+  }
+
+  get threads(): ControlView["threads"] {
+    return this.#threads.states
+  }
+
+  get streamsOpen(): number {
+    return this.#counts.streamsOpen
+  }
+
+  endpointsOf(cluster: string): readonly EndpointState[] {
+    return this.states.endpointsOf(cluster)
+  }
+
+  setLogLevel(level: LogLevel): void {
+    this.#options.log.setLevel(level)
+    this.#threads.setLogLevel(level)
+  }
+
+  streamsAt(slot: number): number {
+    return this.#counts.at(slot)
+  }
+
+  ask(question: Question): Promise<(AnswerPart[] | null)[]> {
+    return this.#threads.ask(question)
+  }
+
+  askOne(index: number, question: Question): Promise<AnswerPart[] | null> {
+    return this.#threads.askOne(index, question)
   }
 }
 

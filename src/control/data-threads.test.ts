@@ -60,6 +60,8 @@ function make(count: number) {
     current: () => current,
     endpointsOf: () => [],
     sockets: (indexes) => Promise.resolve(indexes.map(() => ({}))),
+    onEvent: () => {},
+    standingOrders: () => [],
     onLost: (index) => lost.push(index),
   })
   threads.load()

@@ -1,6 +1,8 @@
 import { Worker } from "node:worker_threads"
+import type { AnswerPart, Question } from "../balancer/live/question.ts"
 import type {
   FromThread,
+  LiveOrder,
   ThreadLog,
   ThreadSockets,
   ToThread,
@@ -9,7 +11,10 @@ import type {
 import type { Clock } from "../base/clock.ts"
 import { threadProgram } from "../base/program-file.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
+import type { LogLevel } from "../config/model.ts"
+import type { LogEvent } from "../log/log-event.ts"
 import type { Log } from "../log/logger.ts"
+import { Questions } from "./questions.ts"
 import { StateSender } from "./state-sender.ts"
 
 /** A thread that died this soon is replaced no sooner, so that one that cannot live does not keep the machine busy. */
@@ -49,6 +54,10 @@ export interface DataThreadsOptions {
   endpointsOf(cluster: string): readonly EndpointState[]
   /** All listening sockets of the configuration in force, for each of the threads `indexes`. */
   sockets(indexes: readonly number[]): Promise<ThreadSockets[]>
+  /** Something happened in one. */
+  onEvent(event: LogEvent): void
+  /** What a thread is told that begins to listen. */
+  standingOrders(): LiveOrder[]
   /** A thread is gone, and with it its streams. */
   onLost(index: number): void
 }
@@ -67,12 +76,18 @@ interface DataThread {
   reason: string | null
   /** Called with its answer of a kind; with null when it is gone. */
   readonly waiting: Map<FromThread["kind"], (answer: FromThread | null) => void>
+  /** Called with whether it has what the order is about. */
+  readonly orders: Map<number, (isDone: boolean) => void>
 }
 
 /** The data threads of the process: started, told what to do, and replaced when they die. */
 export class DataThreads {
   readonly #options: DataThreadsOptions
   readonly #threads = new Map<number, DataThread>()
+  readonly #questions: Questions
+  #lastOrder = 0
+  /** As it was ordered; null: as configured. */
+  #logLevel: LogLevel | null = null
   #hasStarted = false
   #isStopping = false
   #stopProblem: string | null = null
@@ -81,6 +96,7 @@ export class DataThreads {
 
   constructor(options: DataThreadsOptions) {
     this.#options = options
+    this.#questions = new Questions(options.clock)
   }
 
   /** Makes all of them: they load while their sockets are opened. */
@@ -190,6 +206,26 @@ export class DataThreads {
 
   // ---- Orders -------------------------------------------------------------------------------------------------
 
+  /** Resolves with in how many threads there is what the order is about. */
+  async order(order: LiveOrder): Promise<number> {
+    const answers = await Promise.all(this.#ready().map((thread) => this.#order(thread, order)))
+    return answers.filter(Boolean).length
+  }
+
+  #order(thread: DataThread, order: LiveOrder): Promise<boolean> {
+    const id = ++this.#lastOrder
+    return new Promise((resolve) => {
+      thread.orders.set(id, resolve)
+      thread.worker.postMessage({ kind: "order", id, order })
+    })
+  }
+
+  /** Of the log of the process. */
+  setLogLevel(level: LogLevel): void {
+    this.#logLevel = level
+    this.#tell({ kind: "log-level", level })
+  }
+
   /** Opens all log files anew. */
   reopen(): void {
     this.#tell({ kind: "reopen" })
@@ -218,6 +254,22 @@ export class DataThreads {
   end(): void {
     this.#isStopping = true
     for (const { worker } of this.#threads.values()) worker.terminate()
+  }
+
+  /** The answers of those that listen, each in its pieces; null of one that is gone or has fallen silent. */
+  ask(question: Question): Promise<(AnswerPart[] | null)[]> {
+    return Promise.all(this.#ready().map(({ worker }) => this.#questions.ask(worker, question)))
+  }
+
+  /** The answer of one; null: it does not listen. */
+  async askOne(index: number, question: Question): Promise<AnswerPart[] | null> {
+    const thread = this.#threads.get(index)
+    return thread?.isReady === true ? this.#questions.ask(thread.worker, question) : null
+  }
+
+  /** Each thread, whether it listens, and the configuration that it has acknowledged. */
+  get states(): { index: number; isReady: boolean; version: number }[] {
+    return [...this.#threads.values()].map(({ index, isReady, version }) => ({ index, isReady, version }))
   }
 
   #tell(message: ToThread): void {
@@ -258,6 +310,7 @@ export class DataThreads {
       isReady: false,
       reason: null,
       waiting: new Map(),
+      orders: new Map(),
     }
     this.#threads.set(index, thread)
     worker.on("message", (message) => this.#told(thread, message))
@@ -271,7 +324,8 @@ export class DataThreads {
   #begin(thread: DataThread, sockets: ThreadSockets): void {
     const current = this.#options.current()
     thread.version = current.version
-    const { threadLog: log, endpointsOf } = this.#options
+    const { threadLog, endpointsOf } = this.#options
+    const log = { ...threadLog, level: this.#logLevel ?? threadLog.level }
     const { worker } = thread
     thread.states = new StateSender(current.state.version, {
       post: (message) => worker.postMessage(message),
@@ -291,8 +345,16 @@ export class DataThreads {
       case "stopped":
         this.#stopProblem ??= message.problem
         return
+      case "answer":
+        return this.#questions.answered(message)
+      case "event":
+        return this.#options.onEvent(message.event)
       case "applied":
         return this.#applied(thread, message.problem)
+      case "ordered":
+        thread.orders.get(message.id)?.(message.isDone)
+        thread.orders.delete(message.id)
+        return
       default: {
         thread.waiting.get(message.kind)?.(message)
         thread.waiting.delete(message.kind)
@@ -305,6 +367,7 @@ export class DataThreads {
     // A reload has overtaken it.
     if (thread.version !== this.#options.current().version) return void thread.worker.terminate()
     thread.isReady = true
+    for (const order of this.#options.standingOrders()) void this.#order(thread, order)
     thread.states!.resume()
     if (this.#hasStarted) this.#options.log.info("a data thread listens again", { thread: thread.index + 1 })
     this.#onChange()
@@ -314,6 +377,8 @@ export class DataThreads {
     const { index } = thread
     thread.reason ??= `it ended with code ${code}`
     for (const answered of thread.waiting.values()) answered(null)
+    this.#questions.lost(thread.worker)
+    for (const answered of thread.orders.values()) answered(false)
     if (!this.#hasStarted && !this.#isStopping) return this.#onChange()
     this.#threads.delete(index)
     this.#options.onLost(index)

@@ -42,3 +42,16 @@ test("the streams of a thread that died are taken out of the totals, those of ot
   counts.subtract(0)
   expect(second.open).toBe(1)
 })
+
+test("outcomes are those of all threads; any success ends failures in a row", () => {
+  const counts = countsFor(2)
+  const [first, second] = [0, 1].map((index) => new SharedNumbers(counts.memory, index).outcomesOf(3))
+  for (let i = 0; i < 3; i++) first!.failed()
+  second!.failed()
+  first!.succeeded()
+  second!.failed()
+  second!.succeeded()
+  first!.failed()
+  expect(counts.outcomesAt(3)).toEqual({ successes: 2, failures: 6, consecutiveFailures: 1 })
+  expect(counts.outcomesAt(2)).toEqual({ successes: 0, failures: 0, consecutiveFailures: 0 })
+})

@@ -1,11 +1,14 @@
 import {
   cellOf,
   makeMemory,
+  makeOutcomeSegment,
   makeSegment,
+  outcomesAt,
   type SharedMemory,
   SLOTS_PER_SEGMENT,
   segmentOf,
 } from "../balancer/thread/shared-numbers.ts"
+import type { OutcomeCounts } from "../cluster/counts.ts"
 
 /** The streams that all threads have open, by endpoint, in memory that they share. */
 export class SharedCounts {
@@ -22,10 +25,14 @@ export class SharedCounts {
 
   /** Makes room for one more slot; they come in order. */
   add(slot: number): void {
-    const { threads, streams } = this.#memory
+    const { threads, streams, outcomes } = this.#memory
     this.#slots = slot + 1
-    if (segmentOf(slot) === streams.length)
-      this.#memory = { ...this.#memory, streams: [...streams, makeSegment(threads)] }
+    if (segmentOf(slot) !== streams.length) return
+    this.#memory = {
+      ...this.#memory,
+      streams: [...streams, makeSegment(threads)],
+      outcomes: [...outcomes, makeOutcomeSegment(threads)],
+    }
   }
 
   /** Streams that are open at all endpoints now. */
@@ -38,6 +45,11 @@ export class SharedCounts {
   /** Streams that are open at one of them. */
   at(slot: number): number {
     return Atomics.load(new Int32Array(this.#memory.streams[segmentOf(slot)]!), cellOf(slot, -1))
+  }
+
+  outcomesAt(slot: number): OutcomeCounts {
+    const { threads, outcomes } = this.#memory
+    return outcomesAt(new Uint32Array(outcomes[segmentOf(slot)]!), threads, slot)
   }
 
   /** Takes the streams of a thread that has died out of the totals. It must not run any more. */

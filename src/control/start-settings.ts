@@ -6,6 +6,7 @@ const OF_PROCESS: Partial<Record<keyof Config, string>> = {
   log: "log (error_log)",
   pidFile: "pidFile (pid)",
   limits: "limits",
+  admin: "admin (sluice_admin)",
 }
 
 /** What a socket takes from its listener when it is opened. */

@@ -7,6 +7,7 @@ import { pino } from "pino"
 import { type Clock, systemClock } from "../base/clock.ts"
 import type { LogLevel } from "../config/model.ts"
 import { LineRate } from "./line-rate.ts"
+import { eventKindOf, type LogEvent } from "./log-event.ts"
 import { LogFile, type LogFileSystem } from "./log-file.ts"
 import { readableLine } from "./readable-line.ts"
 
@@ -25,6 +26,7 @@ export interface Log {
 }
 
 export interface ProcessLog extends Log {
+  setLevel(level: LogLevel): void
   /** After a rotation (SIGUSR1). */
   reopen(): Promise<void>
   /** Writes what waits and closes. */
@@ -43,6 +45,8 @@ export interface LogOptions {
   color?: boolean
   clock?: Clock
   files?: LogFileSystem
+  /** Told of those lines that are events, whatever the level; as seldom as lines are written. */
+  onEvent?: (event: LogEvent) => void
 }
 
 /** Opens the process log. Errors: throws LogFileError. */
@@ -60,8 +64,9 @@ export function openLog(options: LogOptions): ProcessLog {
   })
   const terminal = path === "stderr" && process.stderr.isTTY === true
   const format = options.format ?? (terminal ? "readable" : "json")
-  const log = createLog({ ...options, format, clock, write: (line) => file.append(line) })
+  const { log, setLevel } = makeLog({ ...options, format, clock, write: (line) => file.append(line) })
   return Object.assign(log, {
+    setLevel,
     reopen: () => file.reopen(),
     close: () => file.close(),
     flushSync: () => file.flushSync(),
@@ -69,14 +74,21 @@ export function openLog(options: LogOptions): ProcessLog {
 }
 
 /** A log that hands its lines, without newline, to `write`: for tests, and for programs that have a log already. */
-export function createLog(options: {
+export function createLog(options: CreateLogOptions): Log {
+  return makeLog(options).log
+}
+
+interface CreateLogOptions {
   level: LogLevel
   format?: "json" | "readable"
   color?: boolean
   clock?: Clock
   write: (line: string) => void
-}): Log {
-  const { level, format = "json", color = false, clock = systemClock, write } = options
+  onEvent?: (event: LogEvent) => void
+}
+
+function makeLog(options: CreateLogOptions): { log: Log; setLevel(level: LogLevel): void } {
+  const { level, format = "json", color = false, clock = systemClock, write, onEvent } = options
   const finish = format === "json" ? (line: string) => line : (line: string) => readableLine(line, color)
   const logger = pino(
     {
@@ -88,14 +100,34 @@ export function createLog(options: {
     },
     { write: (line: string) => write(finish(line.trimEnd())) },
   )
-  return limitedLog(logger, new LineRate(clock), {})
+  const tellOf = onEvent === undefined ? null : eventTeller(new LineRate(clock), onEvent)
+  return {
+    log: limitedLog(logger, new LineRate(clock), {}, tellOf),
+    setLevel(to) {
+      logger.level = to
+    },
+  }
 }
 
 /** Logs nothing. */
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {}, with: () => silentLog }
 
-function limitedLog(logger: pino.Logger, rate: LineRate, own: LogFields): Log {
+type TellOf = (level: LogLevel, message: string, fields: LogFields) => void
+
+/** Events are as rare as lines: no peer can flood those who listen. */
+function eventTeller(rate: LineRate, onEvent: (event: LogEvent) => void): TellOf {
+  return (level, message, fields) => {
+    const kind = eventKindOf(message)
+    if (kind === null) return
+    const unsaid = rate.admit(message)
+    if (unsaid < 0) return
+    onEvent({ kind, level, message, fields: unsaid > 0 ? { ...fields, unsaid } : fields })
+  }
+}
+
+function limitedLog(logger: pino.Logger, rate: LineRate, own: LogFields, tellOf: TellOf | null): Log {
   const say = (level: LogLevel) => (message: string, fields?: LogFields) => {
+    if (level !== "debug") tellOf?.(level, message, { ...own, ...fields })
     if (!logger.isLevelEnabled(level)) return
     const unsaid = level === "debug" ? 0 : rate.admit(message)
     if (unsaid < 0) return
@@ -106,6 +138,6 @@ function limitedLog(logger: pino.Logger, rate: LineRate, own: LogFields): Log {
     info: say("info"),
     warn: say("warn"),
     error: say("error"),
-    with: (fields) => limitedLog(logger, rate, { ...own, ...fields }),
+    with: (fields) => limitedLog(logger, rate, { ...own, ...fields }, tellOf),
   }
 }

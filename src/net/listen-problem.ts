@@ -4,7 +4,7 @@ import type { ListenerConfig } from "../config/model.ts"
 import { errorReason } from "./link.ts"
 
 /** One sentence on why an address cannot be listened on. */
-export function listenProblem(config: ListenerConfig, error: Error): string {
+export function listenProblem(config: Pick<ListenerConfig, "name" | "unixPath">, error: Error): string {
   const { code } = error as NodeJS.ErrnoException
   if (config.unixPath !== null)
     return `cannot listen on ${config.name}: ${unixProblem(config.unixPath, error)}`

@@ -15,6 +15,7 @@ export type FailureKind =
   | "upstream_lost"
   | "upstream_refused"
   | "upstream_malformed"
+  | "not_continued"
   | "read_timeout"
   | "send_timeout"
   | "body_timeout"
@@ -40,6 +41,7 @@ const statuses: Record<FailureKind, { grpc: number; http: number }> = {
   pick_queue: { grpc: GrpcStatus.UNAVAILABLE, http: 503 },
   upstream_lost: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
   upstream_refused: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
+  not_continued: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
   upstream_malformed: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
   read_timeout: { grpc: GrpcStatus.UNAVAILABLE, http: 504 },
   send_timeout: { grpc: GrpcStatus.UNAVAILABLE, http: 504 },

@@ -1,19 +1,10 @@
 /** What is said of endpoints while streams are open: what it changes, and what it leaves alone. */
 import { describe, expect, type TestContext, test } from "vitest"
-import type { OpenAddress } from "../../src/balancer/status.ts"
-import { systemClock } from "../../src/base/clock.ts"
 import type { KnownEndpoint } from "../../src/cluster/state.ts"
-import { fromInput } from "../../src/config/yaml/normalize.ts"
-import { Control } from "../../src/control/control.ts"
-import { makeWorker } from "../../src/control/data-threads.ts"
-import type { OnCommand } from "../../src/control/signals.ts"
-import type { ProcessLog } from "../../src/log/logger.ts"
+import { startControl } from "../support/control-bed.ts"
 import { eventually } from "../support/eventually.ts"
 import * as dsl from "../support/frame-dsl.ts"
-import { LogLines } from "../support/log-lines.ts"
-import { RawClient } from "../support/raw-client.ts"
 import { RawServer } from "../support/raw-server.ts"
-import { freePort } from "../support/sluice-process.ts"
 import { TestBed } from "../support/test-bed.ts"
 
 const known = ({ port }: RawServer): KnownEndpoint => ({
@@ -40,64 +31,10 @@ async function reach(counts: number[], ...all: RawServer[]): Promise<void> {
   )
 }
 
-/** Two data threads with the control side in this process. */
-async function startControl(t: TestContext, server: RawServer) {
-  const port = await freePort()
-  const { config } = fromInput({
-    workers: 2,
-    listeners: `127.0.0.1:${port}`,
-    clusters: { test: [`127.0.0.1:${server.port}`] },
-  })
-  const lines = new LogLines()
-  const log: ProcessLog = Object.assign(lines.log, {
-    reopen: () => Promise.resolve(),
-    close: () => Promise.resolve(),
-    flushSync: () => {},
-  })
-  let command: OnCommand = () => {}
-  let isListening: (addresses: OpenAddress[]) => void
-  const listening = new Promise<OpenAddress[]>((resolve) => (isListening = resolve))
-  const control = new Control({
-    config: config!,
-    threads: 2,
-    load: () => Promise.resolve({ config, problems: [], sources: new Map() }),
-    log,
-    threadLog: { level: "error", path: "stderr", format: "json", color: false },
-    clock: systemClock,
-    signals: { onCommand: (handler) => (command = handler) },
-    inheritance: { sockets: [], isUpgrade: false },
-    makeWorker,
-    onListening: (addresses) => isListening(addresses),
-    exit: () => {},
-  })
-  const done = control.run()
-  await listening
-  const clients: RawClient[] = []
-  t.onTestFinished(async () => {
-    for (const client of clients) client.destroy()
-    command("stop", "test")
-    await done
-  })
-  const connect = async (many: number): Promise<RawClient[]> => {
-    const made = await Promise.all(Array.from({ length: many }, () => RawClient.connect(port)))
-    clients.push(...made)
-    return made
-  }
-  /** All threads have applied what was said until now. */
-  const applied = async (): Promise<void> => {
-    await Promise.resolve()
-    await eventually(
-      () => control.states.current.version === control.acknowledged,
-      () => "all threads have applied it",
-    )
-  }
-  return { control, lines, connect, applied, reload: () => command("reload", "test") }
-}
-
 describe("over two data threads", () => {
   test("an endpoint that joins gets streams, one that leaves keeps those it has", async (t) => {
     const [first, second] = (await servers(t, 2)) as [RawServer, RawServer]
-    const { control, lines, connect, applied } = await startControl(t, first)
+    const { control, lines, connect, applied } = await startControl(t, [first])
     const clients = await connect(8)
     for (const client of clients) client.open()
     await reach([8, 0], first, second)
@@ -117,7 +54,7 @@ describe("over two data threads", () => {
 
   test("a long state comes in parts, and is whole", async (t) => {
     const [first, second] = (await servers(t, 2)) as [RawServer, RawServer]
-    const { control, connect, applied } = await startControl(t, first)
+    const { control, connect, applied } = await startControl(t, [first])
     const drained = Array.from({ length: 3000 }, (_, index) => ({
       ...known(first),
       address: `127.1.${index >> 8}.${index & 255}:1`,
@@ -131,7 +68,7 @@ describe("over two data threads", () => {
 
   test("a reload of the same configuration keeps what was said", async (t) => {
     const [first, second] = (await servers(t, 2)) as [RawServer, RawServer]
-    const { control, lines, connect, reload } = await startControl(t, first)
+    const { control, lines, connect, reload } = await startControl(t, [first])
     control.states.setEndpoints("test", [known(first), known(second)])
     control.states.order("test", known(first).address, { drain: true })
     reload()

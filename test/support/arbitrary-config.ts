@@ -6,16 +6,20 @@ import {
   defaultBridge,
   defaultCluster,
   defaultConfig,
+  defaultContinuity,
   defaultEndpoint,
   defaultListener,
+  defaultOutlierDetection,
   defaultRouteSettings,
   defaultUpstreamTls,
 } from "../../src/config/defaults.ts"
 import type {
   AccessLogConfig,
+  AdminConfig,
   BridgeConfig,
   ClusterConfig,
   Config,
+  ContinuityConfig,
   EndpointConfig,
   ListenerConfig,
   ListenerTlsConfig,
@@ -154,6 +158,25 @@ const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
         aggression: fc.constantFrom(0.5, 1, 2),
         minWeightPercent: fc.integer({ min: 1, max: 100 }),
       }),
+      outlierDetection: orNull(
+        near(defaultOutlierDetection(), {
+          intervalMs: positive,
+          baseEjectionMs: positive,
+          maxEjectionMs: positive,
+          maxEjectionPercent: fc.integer({ min: 0, max: 100 }),
+          consecutiveFailures: orNull(positive),
+          successRate: orNull(
+            fc.record({ stdevFactor: positive, minimumHosts: positive, requestVolume: positive }),
+          ),
+          failurePercentage: orNull(
+            fc.record({
+              threshold: fc.integer({ min: 1, max: 100 }),
+              minimumHosts: positive,
+              requestVolume: positive,
+            }),
+          ),
+        }),
+      ),
       panicThresholdPercent: fc.integer({ min: 0, max: 100 }),
       endpoints: fc.array(endpoint, { minLength: 1, maxLength: 3 }),
       maxStreamsPerConnection: orNull(positive),
@@ -190,6 +213,21 @@ const bridge: fc.Arbitrary<BridgeConfig> = near(defaultBridge(), {
   messageOctetsMax: orNull(fc.integer({ min: 1024, max: 2 ** 31 - 1 })),
 })
 
+const continuity: fc.Arbitrary<ContinuityConfig> = fc.record({
+  modes: fc.uniqueArray(fc.constantFrom("handoff", "resume", "lockstep", "restart"), {
+    minLength: 1,
+  }),
+  keepOctets: fc.integer({ min: 0, max: 2 ** 24 }),
+  gapMaxMs: positive,
+  legsMax: fc.integer({ min: 2, max: 100 }),
+  ask: fc.constantFrom("none", "half-close"),
+  refused: fc.constantFrom("end", "restart"),
+  restartWith: fc.constantFrom("first", "last", "none"),
+  statuses: list(fc.integer({ min: 1, max: 16 })),
+  cursorFrom: fc.constant(null),
+  cursorInto: fc.constant(null),
+})
+
 const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
   near(outer, {
     connectTimeoutMs: positive,
@@ -222,6 +260,7 @@ const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
     ),
     interceptErrors: fc.boolean(),
     bridge,
+    continuity: fc.oneof(fc.constant(defaultContinuity()), continuity),
   })
 
 const upstreamTls: fc.Arbitrary<UpstreamTlsConfig> = near(defaultUpstreamTls(), {
@@ -363,6 +402,17 @@ function withoutSharedDefaults(servers: ServerConfig[]): ServerConfig[] {
   })
 }
 
+const adminListener: fc.Arbitrary<AdminConfig> = fc
+  .record({
+    address: fc.constantFrom(
+      { host: "127.0.0.1", port: 9901, unixPath: null },
+      { host: "::1", port: 0, unixPath: null },
+      { host: null, port: null, unixPath: "/run/sluice/admin.sock" },
+    ),
+    tokenFile: orNull(text),
+    hosts: fc.array(text, { maxLength: 2 }),
+  })
+  .map(({ address, ...rest }) => ({ ...address, ...rest }))
 const entries = fc.array(fc.tuple(fc.string({ maxLength: 4 }), template), { maxLength: 3 })
 const networks = fc.array(fc.tuple(fc.constantFrom("10.0.0.0/8", "::1", "1.2.3.4"), text), { maxLength: 2 })
 const variable: fc.Arbitrary<Config["variables"][number]> = fc.oneof(
@@ -434,7 +484,7 @@ function steps(
 }
 
 function parts(): fc.Arbitrary<Omit<Config, "servers">> {
-  const { workers, log, pidFile, shutdown } = defaultConfig()
+  const { workers, log, pidFile, admin, shutdown } = defaultConfig()
   const limits = fc.subarray(limitNames, { maxLength: 3 }).map((names) => {
     return Object.fromEntries(names.map((name) => [name, limitTable[name].value]))
   })
@@ -451,11 +501,12 @@ function parts(): fc.Arbitrary<Omit<Config, "servers">> {
     })
     .chain((fixed) =>
       near(
-        { workers, log, pidFile, shutdown, ...fixed },
+        { workers, log, pidFile, admin, shutdown, ...fixed },
         {
           workers: fc.oneof(fc.constant("auto" as const), positive),
           log: fc.record({ level: fc.constantFrom("debug", "info", "warn", "error"), path: text }),
           pidFile: orNull(text),
+          admin: fc.oneof(fc.constant("off" as const), adminListener),
           shutdown: fc.record({ graceMs: number }),
         },
       ),

@@ -1,6 +1,8 @@
 /** What the control side and a data thread tell each other: plain data, copied from one to the other. */
 import type { ClusterState, EndpointState } from "../../cluster/state.ts"
 import type { Config, LogLevel } from "../../config/model.ts"
+import type { LogEvent } from "../../log/log-event.ts"
+import type { AnswerPart, Question } from "../live/question.ts"
 import type { SharedMemory } from "./shared-numbers.ts"
 
 /** How a thread writes the log of the process: as the control side does, with its own number on each line. */
@@ -47,6 +49,19 @@ export interface ThreadStart extends VersionedConfig {
   readonly log: ThreadLog
 }
 
+/** What people have ordered of live streams; endpoints have it in their state. */
+export type LiveOrder =
+  | { readonly kind: "drain-listener"; readonly name: string; readonly graceMs: number | null }
+  | { readonly kind: "resume-listener"; readonly name: string }
+  | {
+      readonly kind: "end-stream"
+      readonly connection: number
+      /** Which request of that connection, from 1. */
+      readonly request: number
+      readonly grpcStatus: number
+      readonly message: string
+    }
+
 export type ToThread =
   | ThreadStart
   /** Compile, open what is new, and answer `prepared`. */
@@ -55,10 +70,15 @@ export type ToThread =
   | { readonly kind: "commit"; readonly version: number }
   | { readonly kind: "abandon"; readonly version: number }
   | ClusterMessage
+  /** Answered by `ordered` of the same `id`. */
+  | { readonly kind: "order"; readonly id: number; readonly order: LiveOrder }
+  | { readonly kind: "log-level"; readonly level: LogLevel }
   /** Open all log files anew. */
   | { readonly kind: "reopen" }
   /** Drain, and end. */
   | { readonly kind: "stop" }
+  /** Answered by `answer`s of the same `id`, of which the last says so. */
+  | { readonly kind: "ask"; readonly id: number; readonly question: Question }
   /** Write what the logs hold, now; answered by `flushed`. */
   | { readonly kind: "flush" }
 
@@ -71,6 +91,11 @@ export type FromThread =
   | { readonly kind: "committed"; readonly version: number; readonly problem: string | null }
   /** `problem`: a bug, and the cluster is as it was. */
   | { readonly kind: "applied"; readonly version: number; readonly problem: string | null }
+  /** `isDone`: it has what the order is about. */
+  | { readonly kind: "ordered"; readonly id: number; readonly isDone: boolean }
   | { readonly kind: "flushed" }
+  | { readonly kind: "answer"; readonly id: number; readonly isLast: boolean; readonly part: AnswerPart }
+  /** Something happened that operators are told of. */
+  | { readonly kind: "event"; readonly event: LogEvent }
   /** It has drained and ends. */
   | { readonly kind: "stopped"; readonly problem: string | null }

@@ -1,10 +1,13 @@
 /** A program: one data plane in a thread of its own, started and told what to do by the control side. */
 import { once } from "node:events"
 import { parentPort } from "node:worker_threads"
+import { systemClock } from "../../base/clock.ts"
 import { counterIds } from "../../base/counters.ts"
 import type { EndpointState } from "../../cluster/state.ts"
 import { type Log, openLog, type ProcessLog } from "../../log/logger.ts"
 import { Balancer, type PreparedReload } from "../balancer.ts"
+import { answer } from "../live/answer.ts"
+import type { AnswerPart, Question } from "../live/question.ts"
 import type { ClusterMessage, FromThread, ThreadStart, ToThread, VersionedConfig } from "./contract.ts"
 import { GivenSockets } from "./given-sockets.ts"
 import { SharedNumbers } from "./shared-numbers.ts"
@@ -12,6 +15,8 @@ import { SharedNumbers } from "./shared-numbers.ts"
 const tell = (message: FromThread): void => parentPort!.postMessage(message)
 
 class DataThread {
+  readonly #index: number
+  readonly #clockStartMs = Math.round(systemClock.wallMs() - systemClock.now())
   readonly #file: ProcessLog
   readonly #log: Log
   readonly #network = new GivenSockets()
@@ -22,9 +27,10 @@ class DataThread {
   #prepared: { readonly version: number; readonly reload: PreparedReload } | null = null
 
   constructor({ index, log, config, sockets, state, memory }: ThreadStart) {
+    this.#index = index
     this.#network.give(sockets)
     this.#numbers = new SharedNumbers(memory, index)
-    this.#file = openLog(log)
+    this.#file = openLog({ ...log, onEvent: (event) => tell({ kind: "event", event }) })
     this.#log = this.#file.with({ thread: index + 1 })
     const options = { log: this.#log, network: this.#network }
     this.#balancer = new Balancer(config, options, { numbers: this.#numbers, state })
@@ -49,10 +55,16 @@ class DataThread {
         return this.#abandon()
       case "clusters":
         return this.#apply(message)
+      case "order":
+        return tell({ kind: "ordered", id: message.id, isDone: this.#balancer.orders.obey(message.order) })
+      case "log-level":
+        return this.#file.setLevel(message.level)
       case "reopen":
         return void Promise.all([this.#balancer.reopenLogs(), this.#file.reopen()])
       case "stop":
         return this.#stop()
+      case "ask":
+        return this.#answer(message.id, message.question)
       case "flush":
         this.#balancer.flushLogsSync()
         this.#file.flushSync()
@@ -83,6 +95,17 @@ class DataThread {
       problem = (error as Error).message
     }
     tell({ kind: "committed", version, problem })
+  }
+
+  async #answer(id: number, question: Question): Promise<void> {
+    const say = (part: AnswerPart, isLast: boolean): void => tell({ kind: "answer", id, isLast, part })
+    const last = await answer(this.#balancer, question, {
+      thread: this.#index + 1,
+      clock: systemClock,
+      startMs: this.#clockStartMs,
+      tell: (part) => say(part, false),
+    })
+    say(last, true)
   }
 
   #abandon(): void {

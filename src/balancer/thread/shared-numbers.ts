@@ -1,5 +1,5 @@
 import { Counters, counterNames } from "../../base/counters.ts"
-import type { StreamCount, StreamCounts } from "../../cluster/counts.ts"
+import type { OutcomeCount, OutcomeCounts, StreamCount, StreamCounts } from "../../cluster/counts.ts"
 import { type Numbers, TRAFFIC_COLUMNS, Traffic, type TrafficTotals } from "../numbers.ts"
 
 /** Endpoints in one segment. A segment takes 4 octets for each of them and each thread. */
@@ -19,6 +19,8 @@ export interface SharedMemory {
   readonly connections: SharedArrayBuffer
   /** Int32: open streams by endpoint, the total row first. */
   readonly streams: readonly SharedArrayBuffer[]
+  /** Uint32: outcomes by endpoint. A row of failures in a row, by Atomics; then for each thread successes and failures. */
+  readonly outcomes: readonly SharedArrayBuffer[]
 }
 
 export function makeMemory(threads: number): SharedMemory {
@@ -28,11 +30,16 @@ export function makeMemory(threads: number): SharedMemory {
     traffic: floats(threads * TRAFFIC_COLUMNS.length),
     connections: floats(threads),
     streams: [],
+    outcomes: [],
   }
 }
 
 export function makeSegment(threads: number): SharedArrayBuffer {
   return new SharedArrayBuffer((threads + 1) * SLOTS_PER_SEGMENT * Int32Array.BYTES_PER_ELEMENT)
+}
+
+export function makeOutcomeSegment(threads: number): SharedArrayBuffer {
+  return new SharedArrayBuffer((2 * threads + 1) * SLOTS_PER_SEGMENT * Uint32Array.BYTES_PER_ELEMENT)
 }
 
 function floats(many: number): SharedArrayBuffer {
@@ -100,6 +107,47 @@ export class SharedStreamCount implements StreamCount {
   }
 }
 
+/**
+ * The outcomes at one endpoint, counted by one thread of several. Failures in a row are those of all threads: they decide.
+ * Cost: a success is a load, and an atomic one; only after a failure it writes where others do.
+ */
+export class SharedOutcomeCount implements OutcomeCount {
+  readonly #cells: Uint32Array
+  readonly #consecutive: number
+  readonly #successes: number
+  readonly #failures: number
+
+  /** `cells`: of the segment that has the slot. */
+  constructor(cells: Uint32Array, slot: number, index: number) {
+    this.#cells = cells
+    this.#consecutive = cellOf(slot, -1)
+    this.#successes = cellOf(slot, 2 * index)
+    this.#failures = cellOf(slot, 2 * index + 1)
+  }
+
+  succeeded(): void {
+    this.#cells[this.#successes]!++
+    if (Atomics.load(this.#cells, this.#consecutive) > 0) Atomics.store(this.#cells, this.#consecutive, 0)
+  }
+
+  failed(): void {
+    this.#cells[this.#failures]!++
+    Atomics.add(this.#cells, this.#consecutive, 1)
+  }
+}
+
+/** What all threads have counted at the endpoint in `slot`; `cells`: of the segment that has it. */
+export function outcomesAt(cells: Uint32Array, threads: number, slot: number): OutcomeCounts {
+  let successes = 0
+  let failures = 0
+  for (let index = 0; index < threads; index++) {
+    successes += cells[cellOf(slot, 2 * index)]!
+    failures += cells[cellOf(slot, 2 * index + 1)]!
+  }
+  const consecutiveFailures = Atomics.load(cells, cellOf(slot, -1))
+  return { successes: successes >>> 0, failures: failures >>> 0, consecutiveFailures }
+}
+
 /** The numbers of the data thread `index`. */
 export class SharedNumbers implements Numbers, StreamCounts {
   readonly counters: Counters
@@ -110,6 +158,7 @@ export class SharedNumbers implements Numbers, StreamCounts {
   readonly #threads: number
   /** By segment. */
   readonly #cells: Int32Array[] = []
+  readonly #outcomes: Uint32Array[] = []
 
   constructor(memory: SharedMemory, index: number) {
     this.#index = index
@@ -121,8 +170,17 @@ export class SharedNumbers implements Numbers, StreamCounts {
   }
 
   /** Of endpoints that are about to be told of. Segments only ever come. */
-  use({ streams }: SharedMemory): void {
+  use({ streams, outcomes }: SharedMemory): void {
     for (const segment of streams.slice(this.#cells.length)) this.#cells.push(new Int32Array(segment))
+    for (const segment of outcomes.slice(this.#outcomes.length)) this.#outcomes.push(new Uint32Array(segment))
+  }
+
+  outcomesOf(slot: number): OutcomeCount {
+    return new SharedOutcomeCount(this.#outcomes[segmentOf(slot)]!, slot, this.#index)
+  }
+
+  outcomesAt(slot: number): OutcomeCounts {
+    return outcomesAt(this.#outcomes[segmentOf(slot)]!, this.#threads, slot)
   }
 
   countOf(slot: number): StreamCount {

@@ -127,6 +127,18 @@ export abstract class Transcoder implements DownstreamStream, StreamOwner {
     return this.call.endpointAddress
   }
 
+  get route() {
+    return this.call.route
+  }
+
+  get cluster() {
+    return this.call.cluster
+  }
+
+  get waitsFor() {
+    return this.call.waitsFor
+  }
+
   get paced() {
     return this.call.paced
   }

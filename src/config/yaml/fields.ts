@@ -5,16 +5,25 @@
  */
 import { isDeepStrictEqual } from "node:util"
 import { GrpcStatus } from "../../grpc/status.ts"
-import { defaultBridge } from "../defaults.ts"
+import { continuityPreset } from "../continuity.ts"
+import {
+  defaultBridge,
+  defaultContinuity,
+  defaultFailurePercentage,
+  defaultOutlierDetection,
+} from "../defaults.ts"
 import { defaults } from "../defaults-table.ts"
 import type {
   AccessLogConfig,
   BridgeConfig,
   ClusterConfig,
+  ContinuityConfig,
+  ContinuityMode,
   EndpointConfig,
   ErrorStatusConfig,
   ListenerConfig,
   ListenerTlsConfig,
+  OutlierDetectionConfig,
   PolicyConfig,
   RetryConfig,
   RouteSettings,
@@ -220,6 +229,37 @@ const bridgeFields: Fields<BridgeConfig> = [
   field("maxMessageSize", "messageOctetsMax", givenSize),
 ]
 
+const modes: Codec<ContinuityMode[], ContinuityMode | ContinuityMode[]> = {
+  read: (input) => [input].flat(),
+  write: (value) => (value.length === 1 ? value[0] : value),
+}
+const statuses: Codec<number[], (number | GrpcStatusName)[]> = {
+  read: (input) => input.map((one) => grpcStatus.read(one)),
+  write: (value) => value.map((one) => grpcStatus.write(one)),
+}
+const continuityFields: Fields<ContinuityConfig> = [
+  field("mode", "modes", modes),
+  field("keep", "keepOctets", size),
+  field("gapMax", "gapMaxMs", duration),
+  field("legsMax", "legsMax", same()),
+  field("ask", "ask", same()),
+  field("refused", "refused", same()),
+  field("with", "restartWith", same()),
+  field("statuses", "statuses", statuses),
+  field("from", "cursorFrom", given),
+  field("into", "cursorInto", given),
+]
+const continuity: Codec<ContinuityConfig, string | object> = {
+  read(input) {
+    if (typeof input === "object") return readFields(continuityFields, input, defaultContinuity())
+    return continuityPreset(input) ?? defaultContinuity()
+  },
+  write: (value) =>
+    isDeepStrictEqual(value, defaultContinuity())
+      ? "none"
+      : writeFields(continuityFields, value, defaultContinuity()),
+}
+
 export const settingsFields: Fields<RouteSettings> = [
   field("connectTimeout", "connectTimeoutMs", duration),
   field("readTimeout", "readTimeoutMs", durationOrNone),
@@ -239,6 +279,7 @@ export const settingsFields: Fields<RouteSettings> = [
   field("errorStatuses", "errorStatuses", errorStatuses),
   field("interceptErrors", "interceptErrors", same()),
   field("bridge", "bridge", nested(bridgeFields, defaultBridge())),
+  field("continuity", "continuity", continuity),
 ]
 
 export const upstreamTlsFields: Fields<UpstreamTlsConfig> = [
@@ -274,6 +315,41 @@ const slowStart: Fields<ClusterConfig["slowStart"]> = [
   field("aggression", "aggression", same()),
   field("minWeight", "minWeightPercent", same()),
 ]
+
+type SuccessRate = NonNullable<OutlierDetectionConfig["successRate"]>
+type FailurePercentage = NonNullable<OutlierDetectionConfig["failurePercentage"]>
+
+const successRate = orNone(
+  nested<SuccessRate>(
+    [
+      field("stdevFactor", "stdevFactor", same()),
+      field("minimumHosts", "minimumHosts", same()),
+      field("requestVolume", "requestVolume", same()),
+    ],
+    defaultOutlierDetection().successRate!,
+  ),
+)
+const failurePercentage = nested<FailurePercentage>(
+  [
+    field("threshold", "threshold", same()),
+    field("minimumHosts", "minimumHosts", same()),
+    field("requestVolume", "requestVolume", same()),
+  ],
+  defaultFailurePercentage(),
+) as Codec<FailurePercentage | null, object>
+
+const outlierDetection = nested<OutlierDetectionConfig>(
+  [
+    field("interval", "intervalMs", duration),
+    field("baseEjectionTime", "baseEjectionMs", duration),
+    field("maxEjectionTime", "maxEjectionMs", duration),
+    field("maxEjectionPercent", "maxEjectionPercent", same()),
+    field("consecutiveFailures", "consecutiveFailures", countOrNone),
+    field("successRate", "successRate", successRate),
+    field("failurePercentage", "failurePercentage", failurePercentage),
+  ],
+  defaultOutlierDetection(),
+) as Codec<OutlierDetectionConfig | null, object>
 
 interface PolicyInput {
   name: PolicyConfig["name"]
@@ -320,6 +396,7 @@ export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
     field("policy", "policy", policy),
     field("slowStart", "slowStart", nested(slowStart, base.slowStart)),
     field("panicThreshold", "panicThresholdPercent", same()),
+    field("outlierDetection", "outlierDetection", outlierDetection),
     field("maxStreamsPerConnection", "maxStreamsPerConnection", countOrNone),
     field("maxConnectionsPerEndpoint", "maxConnectionsPerEndpoint", countOrNone),
     field("idleConnections", "idleConnections", countOrNone),

@@ -60,6 +60,7 @@ describe("what is left out is the default", () => {
       ],
       log: { level: "info", path: "stderr" },
       pidFile: null,
+      admin: "default",
       shutdown: { graceMs: 30_000 },
       limits: {},
     })
@@ -246,6 +247,29 @@ describe.each<[what: string, text: string, ...problems: string[]]>([
     "a bad choice",
     "listeners: 80\nclusters: {a: {policy: least_stream, endpoints: [b:1]}}",
     '2:24~12 error: "policy" must be round_robin, least_streams, random, random_two, peak_ewma, ring_hash, maglev, nginx_hash, nginx_consistent_hash or ip_hash, not "least_stream" (did you mean "least_streams"?)',
+  ],
+  [
+    "a hash without a key",
+    "listeners: 80\nclusters: {a: {policy: maglev, endpoints: [b:1]}}",
+    '2:24~6 error: the policy maglev needs a "key" (for instance { name: maglev, key: $remote_addr })',
+  ],
+  [
+    "what means nothing to a policy",
+    "listeners: 80\nclusters: {a: {policy: {name: ip_hash, key: $host, by: streams}, endpoints: [b:1]}}",
+    '2:40~3 error: "key" has no meaning to the policy ip_hash',
+    '2:52~2 error: "by" has no meaning to the policy ip_hash',
+  ],
+  [
+    "what a policy cannot compare",
+    "listeners: 80\nclusters: {a: {policy: {name: peak_ewma, by: streams}, endpoints: [b:1]}}",
+    "2:46~7 error: the policy peak_ewma compares header_time or last_byte_time",
+  ],
+  [
+    "shares that are none",
+    "listeners: 80\nclusters: {a: {panicThreshold: 101, slowStart: {minWeight: 0, aggression: 11}, endpoints: [b:1]}}",
+    '2:32~3 error: "panicThreshold" must be a whole number from 0 to 100',
+    '2:60~1 error: "minWeight" must be a whole number from 1 to 100',
+    '2:75~2 error: "aggression" must be a number from 0.1 to 10',
   ],
   [
     "headers that are not sent as they are written",

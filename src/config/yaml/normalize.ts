@@ -25,6 +25,7 @@ import type {
 } from "../model.ts"
 import type { Problem } from "../problem.ts"
 import { tlsBehindProxy } from "../tls-behind-proxy.ts"
+import { readAdmin } from "./admin.ts"
 import { readVariable } from "./declared.ts"
 import { type Fault, fault, type Path, pathText, shapeFaults } from "./faults.ts"
 import {
@@ -111,6 +112,7 @@ function normalized(input: SluiceYaml): Config {
     variables: (input.variables ?? []).map(readVariable),
     log: { level: input.log?.level ?? base.log.level, path: input.log?.path ?? base.log.path },
     pidFile: input.pidFile ?? base.pidFile,
+    admin: input.admin === undefined ? base.admin : readAdmin(input.admin),
     shutdown:
       input.shutdown?.grace === undefined ? base.shutdown : { graceMs: durationMs(input.shutdown.grace) },
     limits: limitsOf(input.limits ?? {}),

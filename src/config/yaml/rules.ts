@@ -6,6 +6,7 @@ import { limitNames } from "../../base/limits.ts"
 import { octetText } from "../../base/octet-text.ts"
 import { resolveLimits } from "../../base/resolve-limits.ts"
 import { compileRegex, Regex } from "../../regex/regex.ts"
+import { adminAddress, adminProblem } from "../admin-address.ts"
 import { policyMeasures, policyNames, policyParameters } from "../policy-names.ts"
 import { didYouMean } from "../problem.ts"
 import { serverNameProblem } from "../server-name.ts"
@@ -46,6 +47,7 @@ export function ruleFaults(input: unknown): Fault[] {
   checkVariables(input.variables, faults)
   warnOfUnused(input.clusters, names, faults)
   checkLimits(input.limits, faults)
+  checkAdmin(input.admin, faults)
   return faults
 }
 
@@ -68,6 +70,17 @@ function checkListeners(input: unknown, faults: Fault[]): Set<string> {
       checkCertificates(listener.tls.certificates, [...path, "tls", "certificates"], faults)
   }
   return names
+}
+
+function checkAdmin(input: unknown, faults: Fault[]): void {
+  const written = isMap(input) ? input.address : input
+  if (written === "off" || (typeof written !== "string" && typeof written !== "number")) return
+  const address = adminAddress(written)
+  if (address === null) return
+  const tokenFile = isMap(input) && typeof input.token === "string" ? input.token : null
+  const problem = adminProblem({ ...address, tokenFile, hosts: [] })
+  if (problem !== null)
+    faults.push(fault(["admin"], problem, "admin: { address: ..., token: /path/of/a/file }"))
 }
 
 function checkCertificates(input: unknown, path: Path, faults: Fault[]): void {

@@ -12,6 +12,17 @@ import { checkTemplate } from "../../record/template.ts"
 import { isKnownVariable, variableNames } from "../../record/variables.ts"
 import { parseAddress } from "../address.ts"
 import { MESSAGE_OCTETS, METHOD_PATH, ORIGIN } from "../bridge.ts"
+import {
+  CONTINUITY_ASKS,
+  CONTINUITY_MODES,
+  continuityProblem,
+  FIELD_PATH,
+  KEEP_OCTETS,
+  LEGS_MAX,
+  presetNames,
+  REFUSALS,
+  RESTARTS_WITH,
+} from "../continuity.ts"
 import { defaults, says } from "../defaults-table.ts"
 import { policyMeasures, policyNames } from "../policy-names.ts"
 import { didYouMean } from "../problem.ts"
@@ -165,6 +176,60 @@ const bridge = z
   })
   .meta({ id: "Bridge" })
 
+const MODE_ERROR = `must be a mode, ${CONTINUITY_MODES.join(", ")}, or a list of them`
+const KEEP_ERROR = 'must be a size of at most 16m, such as "64k"'
+const FIELD_ERROR = 'must be a field by its number, such as "4" or "2.1"'
+const fieldPath = matching(FIELD_PATH, FIELD_ERROR).optional()
+const CONTINUITY_ERROR = `must be a map with a mode, one of ${presetNames.join(", ")}, or "none"`
+
+const continuityObject = z
+  .strictObject({
+    mode: oneOrMany(z.enum(CONTINUITY_MODES), MODE_ERROR).describe(
+      says("How a call goes on, the safest first.", defaults.continuity.mode),
+    ),
+    keep: size
+      .refine((input) => sizeOctets(input) <= KEEP_OCTETS.max, { error: KEEP_ERROR })
+      .optional()
+      .describe(says("Octets of client messages kept for another leg.", defaults.continuity.keep)),
+    gapMax: someDuration.optional().describe(says("Longest time without a leg.", defaults.continuity.gapMax)),
+    legsMax: z
+      .int()
+      .min(LEGS_MAX.min)
+      .max(LEGS_MAX.max)
+      .optional()
+      .describe(says("Most legs in a row that did not last a second.", defaults.continuity.legsMax)),
+    ask: z
+      .enum(CONTINUITY_ASKS)
+      .optional()
+      .describe(says("How a backend is asked to hand off.", defaults.continuity.ask)),
+    refused: z
+      .enum(REFUSALS)
+      .optional()
+      .describe(says("What follows when a backend refuses to go on.", defaults.continuity.refused)),
+    with: z
+      .enum(RESTARTS_WITH)
+      .optional()
+      .describe(says("What mode restart sends again.", defaults.continuity.with)),
+    statuses: z
+      .array(grpcStatus)
+      .optional()
+      .describe(says("grpc-statuses that are failures, not answers.", defaults.continuity.statuses)),
+    from: fieldPath.describe("Mode cursor: the field of a response that holds a resume token."),
+    into: fieldPath.describe("Mode cursor: the field of the first request that takes it."),
+  })
+  .superRefine(({ mode, statuses = [], from, into }, context) => {
+    const hasOk = statuses.some((one) => one === 0 || one === "OK")
+    const message = hasOk
+      ? "statuses must not name OK, which ends a call"
+      : continuityProblem([mode].flat(), from, into)
+    if (message !== null) context.addIssue({ code: "custom", message })
+  })
+  .meta({ id: "Continuity" })
+
+const continuity = z.union([z.literal("none"), z.enum(presetNames), continuityObject], {
+  error: CONTINUITY_ERROR,
+})
+
 const settingsShape = {
   connectTimeout: someDuration
     .optional()
@@ -256,6 +321,9 @@ const settingsShape = {
       says("Errors of the upstream go through errorStatuses too.", defaults.settings.interceptErrors),
     ),
   bridge: bridge.optional().describe(says("What browsers may speak.", defaults.settings.bridge)),
+  continuity: continuity
+    .optional()
+    .describe(says("Streams that outlive their backend.", defaults.settings.continuity)),
 } as const
 
 const upstreamTls = z
@@ -485,10 +553,57 @@ const slowStart = z
   })
   .meta({ id: "SlowStart" })
 
+const { outliers } = defaults
+const STDEV_ERROR = "must be a whole number from 1: thousandths of a standard deviation"
+const outlierDetection = z
+  .strictObject({
+    interval: someDuration.optional().describe(says("Between two readings.", outliers.interval)),
+    baseEjectionTime: someDuration
+      .optional()
+      .describe(says("Times how often it was ejected in a row.", outliers.baseEjectionTime)),
+    maxEjectionTime: someDuration.optional().describe(says("", outliers.maxEjectionTime)),
+    maxEjectionPercent: percent(0, 100)
+      .optional()
+      .describe(says("Of the endpoints, at once; one at least.", outliers.maxEjectionPercent)),
+    consecutiveFailures: countOrNone().optional().describe(says("In a row.", outliers.consecutiveFailures)),
+    successRate: z
+      .union(
+        [
+          z.strictObject({
+            stdevFactor: z
+              .int({ error: STDEV_ERROR })
+              .min(1, { error: STDEV_ERROR })
+              .optional()
+              .describe(says("Below the mean, in thousandths.", outliers.successRateStdevFactor)),
+            minimumHosts: count().optional().describe(says("", outliers.successRateMinimumHosts)),
+            requestVolume: count().optional().describe(says("", outliers.successRateRequestVolume)),
+          }),
+          z.literal("none"),
+        ],
+        { error: 'must be a map, or "none"' },
+      )
+      .optional()
+      .describe("A success rate far below the mean of the endpoints."),
+    failurePercentage: z
+      .strictObject({
+        threshold: percent(1, 100)
+          .optional()
+          .describe(says("In percent.", outliers.failurePercentageThreshold)),
+        minimumHosts: count().optional().describe(says("", outliers.failurePercentageMinimumHosts)),
+        requestVolume: count().optional().describe(says("", outliers.failurePercentageRequestVolume)),
+      })
+      .optional()
+      .describe(says("So many of all calls fail.", outliers.failurePercentage)),
+  })
+  .meta({ id: "OutlierDetection" })
+
 const clusterShape = {
   policy: policy.optional().describe(says("How endpoints are chosen.", defaults.cluster.policy)),
   endpoints,
   slowStart: slowStart.optional().describe("Endpoints that join or are back get a growing share."),
+  outlierDetection: outlierDetection
+    .optional()
+    .describe(says("Endpoints that fail more than others are left out.", defaults.cluster.outlierDetection)),
   panicThreshold: percent(0, 100)
     .optional()
     .describe(
@@ -550,6 +665,29 @@ const server = z
   })
   .meta({ id: "Server" })
 
+const ADMIN_ERROR =
+  'must be "off", an address (a port, host:port, [v6]:port or unix:/path), or a map with an address'
+const admin = z
+  .union(
+    [
+      listenPort,
+      listenText,
+      z.literal("off"),
+      z.strictObject({
+        address: z.union([listenPort, listenText], { error: LISTEN_ERROR }),
+        token: text()
+          .optional()
+          .describe(says("File with the bearer token that callers must show.", defaults.admin.token)),
+        hosts: z
+          .array(text())
+          .optional()
+          .describe(says("Names by which browsers may call it, beside localhost.", defaults.admin.hosts)),
+      }),
+    ],
+    { error: ADMIN_ERROR },
+  )
+  .meta({ id: "Admin" })
+
 const limits = z.strictObject(
   Object.fromEntries(
     limitNames.map((name) => {
@@ -593,6 +731,9 @@ export const schema = z
       .optional()
       .describe("Sluice's own log."),
     pidFile: text().optional(),
+    admin: admin
+      .optional()
+      .describe(says("Where the running process is asked and told things.", defaults.file.admin)),
     shutdown: z
       .strictObject({ grace: duration.optional().describe(says("", defaults.file.shutdownGrace)) })
       .optional()
@@ -605,6 +746,7 @@ export const schema = z
 export type SluiceYaml = z.input<typeof schema>
 export type ServerInput = z.input<typeof server>
 export type ListenerInput = z.input<typeof listener>
+export type AdminInput = z.input<typeof admin>
 export type ClusterInput = z.input<typeof cluster>
 
 /** The document that editors check against: JSON Schema 2020-12. */

@@ -20,6 +20,7 @@ import type {
   RouteSettings,
   ServerConfig,
 } from "../model.ts"
+import { writeAdmin } from "./admin.ts"
 import { writeVariable } from "./declared.ts"
 import {
   clusterFields,
@@ -61,6 +62,7 @@ function toInput(config: Config): Input {
     ...(config.clusters.length > 0 && { clusters: clustersInput(config.clusters) }),
     ...changed("log", { level: log.level, path: log.path }, base.log),
     ...(config.pidFile !== null && { pidFile: config.pidFile }),
+    ...(config.admin !== "default" && { admin: writeAdmin(config.admin) }),
     ...(shutdown.graceMs !== base.shutdown.graceMs && {
       shutdown: { grace: durationText(shutdown.graceMs) },
     }),

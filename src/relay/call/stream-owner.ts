@@ -28,10 +28,17 @@ export interface DownstreamStream {
   chargePeer(): void
 }
 
+/** Whose credit a stream waits for, or a place on a connection; null: it does not wait. */
+export type WaitsFor = "connection" | "endpoint" | "client" | null
+
 /** What a client's connection needs of the owner of a stream: a call, or a bridge that translates for one. */
 export interface StreamOwner {
   readonly record: StreamRecord
   readonly endpointAddress: string
+  readonly route: { readonly name: string }
+  /** Null where no endpoint is asked. */
+  readonly cluster: { readonly name: string } | null
+  readonly waitsFor: WaitsFor
   readonly bufferedOctets: number
   /** What of it is to be given a turn when it has to end or to move; null: it is at no endpoint. */
   readonly paced: PacedStream | null

@@ -6,6 +6,7 @@ import type { Link, LinkUser } from "../../net/link.ts"
 import type { OnOctets } from "../../net/shared-read.ts"
 import { readShared } from "../../net/shared-read.ts"
 import type { ConnectionRecord, TlsInfo } from "../../record/record.ts"
+import type { PacedStream } from "../pacing/pacer.ts"
 import type { ClientConnection } from "./client-connection.ts"
 import { ConnectionAges } from "./connection-ages.ts"
 import { DownstreamConnection, type DownstreamOptions } from "./downstream.ts"
@@ -33,7 +34,7 @@ export class Clients {
   readonly connections = new Set<ClientConnection>()
   /** Sockets whose TLS handshake goes on, and the listener of each. */
   readonly handshakes = new Map<Socket, OpenListener>()
-  /** Listeners that are gone. Handshakes may have begun there. */
+  /** Listeners that are gone, or drain: what still comes there is told to go elsewhere. */
   readonly #gone = new WeakSet<OpenListener>()
   readonly #options: ClientsOptions
   readonly #ages: ConnectionAges
@@ -79,6 +80,20 @@ export class Clients {
   tick(nowMs: number): void {
     for (const connection of this.connections) connection.tick(nowMs)
     this.#ages.tick(this.connections, nowMs)
+  }
+
+  /** Live streams of the clients of a listener. */
+  streamsOf(listener: OpenListener): PacedStream[] {
+    const found: PacedStream[] = []
+    for (const connection of this.connections)
+      if (connection.openListener === listener)
+        for (const { paced } of connection.streams) if (paced !== null) found.push(paced)
+    return found
+  }
+
+  /** New clients of a listener are served again. Those that were let go stay so. */
+  resume(listener: OpenListener): void {
+    this.#gone.delete(listener)
   }
 
   /** Lets the clients of a listener go: they are told to go elsewhere, and their streams to their end. */

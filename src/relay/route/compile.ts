@@ -14,6 +14,7 @@ import { compileTemplate, type Template } from "../../record/template.ts"
 import type { VariableTable } from "../../record/variable-table.ts"
 import { Regex } from "../../regex/regex.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
+import { compileContinuity } from "./continuity-plan.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
 import {
   type CompiledAction,
@@ -30,6 +31,7 @@ import { ProxyRequestRewrite, readProxyTarget } from "./proxy-request.ts"
 import { ProxyResponseRewrite } from "./proxy-response.ts"
 import { compileRewrite, type RewriteParts } from "./rewrite.ts"
 import type { Phase, ReturnAction, Route, Verdict } from "./route.ts"
+import { routeName } from "./route-name.ts"
 import { hostOf, type RoutesOf } from "./router.ts"
 
 /** What routes are made of beside their own configuration. */
@@ -60,7 +62,8 @@ export function compileRoute(
     ...schemePhases(server, action, settings, host, parts),
     ...contentPhases(compiled, parts.findCluster),
   ]
-  return makeRoute(server, action, settings, host, parts, locationPhases)
+  const route = makeRoute(server, action, settings, host, parts, locationPhases)
+  return { ...route, name: routeName(config?.match ?? null) }
 }
 
 /** A route of which the phases are known. */
@@ -71,7 +74,7 @@ function makeRoute(
   host: RoutesOf<Route>,
   parts: RouteParts,
   ownPhases: readonly Phase[],
-): Route {
+): Omit<Route, "name"> {
   const { table, findCluster, openLog, connectAs } = parts
   const errorStatuses = new Map<number, { grpcStatus: number; message: Template }>()
   for (const { httpStatuses, grpcStatus, grpcMessage } of settings.errorStatuses)
@@ -94,6 +97,7 @@ function makeRoute(
           ? null
           : connectAs(tls, settings),
     settings,
+    continuity: compileContinuity(settings.continuity),
     ...rewritesOf(action, settings, parts),
     accessLogs: settings.accessLogs.map(openLog),
     errorStatuses,
@@ -167,7 +171,7 @@ function compileVariant(
     ...schemePhases(server, action, settings, host, parts),
     ...contentPhases(compileAction(action, parts.table), parts.findCluster),
   ]
-  return makeRoute(server, action, settings, host, parts, phases)
+  return { ...makeRoute(server, action, settings, host, parts, phases), name: "if" }
 }
 
 function rewriteParts(server: ServerConfig, host: RoutesOf<Route>, parts: RouteParts): RewriteParts {

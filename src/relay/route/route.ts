@@ -14,6 +14,7 @@ import type { TemplateEnvironment } from "../../record/variables.ts"
 import type { Admission } from "../overload/admission.ts"
 import type { CutCalls } from "../overload/cut-calls.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
+import type { ContinuityPlan } from "./continuity-plan.ts"
 import type { ResponseRewrite } from "./head-rewrite.ts"
 import type { RoutesOf } from "./router.ts"
 
@@ -24,6 +25,8 @@ export interface RequestRewriter {
 
 /** One route as the relay uses it: every template compiled, every log open. Never changed once live. */
 export interface Route {
+  /** For people, as nginx writes it: `/`, `= /x`, `^~ /x`, `~ ^/v[12]/`. Empty: no route of the server matched. */
+  readonly name: string
   readonly serverName: string
   /** What every call goes through before its first leg. */
   readonly phases: readonly Phase[]
@@ -36,6 +39,8 @@ export interface Route {
   /** How connections to its endpoints are made, where that is not the cluster's own way: over TLS, for one. */
   readonly connect: Connector<LegConnection> | null
   readonly settings: RouteSettings
+  /** Null: streams end with their backend. */
+  readonly continuity: ContinuityPlan | null
   readonly requestRewrite: RequestRewriter
   readonly responseRewrite: ResponseRewrite
   readonly accessLogs: readonly AccessLog[]

@@ -4,6 +4,7 @@ import type { Link } from "../../net/link.ts"
 import type { Network } from "../../net/network.ts"
 import type { TlsUpstream } from "../../net/tls-upstream.ts"
 import type { LegConnection } from "./leg-connection.ts"
+import type { UpstreamStreamOwner } from "./stream-owner.ts"
 import { UpstreamConnection } from "./upstream.ts"
 import type { UpstreamContext } from "./upstream-context.ts"
 
@@ -37,6 +38,15 @@ export class Upstreams {
   constructor(options: UpstreamsOptions) {
     this.#options = options
     this.plain = this.connector({ tls: null, bindAddress: null, socketKeepalive: false })
+  }
+
+  /** Live streams on all connections to an endpoint, those included that take no new ones. */
+  streamsAt(cluster: string, address: string): UpstreamStreamOwner[] {
+    const found: UpstreamStreamOwner[] = []
+    for (const connection of this.connections)
+      if (connection.clusterName === cluster && connection.endpoint.address === address)
+        for (const stream of connection.pacedStreams) found.push(stream)
+    return found
   }
 
   /** The one connector for these settings: pools are told apart by it. */

@@ -5,6 +5,7 @@ import type { Directive } from "../ast.ts"
 import { Scope } from "../scope.ts"
 import { readNumber, readTimeMs } from "../units.ts"
 import { type Adapter, fullPath } from "./adapter.ts"
+import { adaptAdmin } from "./admin.ts"
 import { Listeners } from "./listeners.ts"
 import { adaptErrorLog, adaptLogFormat } from "./log.ts"
 import { adaptServer } from "./server.ts"
@@ -46,6 +47,8 @@ function adaptMain(adapter: Adapter, main: Scope, config: Config): void {
   }
   const pid = main.one("pid")?.args[0]
   if (pid !== undefined && pid.text !== "off") config.pidFile = fullPath(adapter, pid)
+  const admin = main.one("sluice_admin")
+  if (admin !== null) adaptAdmin(adapter, admin, config)
   const shutdown = main.one("worker_shutdown_timeout")?.args[0]
   if (shutdown !== undefined) config.shutdown.graceMs = readTimeMs(shutdown.text)!
 }

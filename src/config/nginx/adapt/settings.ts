@@ -12,6 +12,7 @@ import { readNumber, readOffset, readTimeMs } from "../units.ts"
 import { hasVariables } from "../variables.ts"
 import type { Adapter } from "./adapter.ts"
 import { adaptBridge } from "./bridge.ts"
+import { adaptContinuity } from "./continuity.ts"
 import { adaptErrorPages, type Locations } from "./error-page.ts"
 import { adaptAccessLogs } from "./log.ts"
 
@@ -49,6 +50,7 @@ export function adaptSettings(
   settings.interceptErrors = isOn(scope, `${family}_intercept_errors`)
   settings.errorStatuses = adaptErrorPages(adapter, scope, locations)
   settings.bridge = adaptBridge(adapter, scope)
+  settings.continuity = adaptContinuity(report, scope)
   return settings
 }
 

@@ -9,6 +9,7 @@ import { readNumber, readSecondsMs, readTimeMs } from "../units.ts"
 import type { Adapter } from "./adapter.ts"
 import { isHostName, readPeer } from "./address.ts"
 import { adaptBalancing } from "./balancing.ts"
+import { adaptOutlierDetection } from "./outlier-detection.ts"
 
 export function adaptUpstream(adapter: Adapter, directive: Directive): void {
   const { report } = adapter
@@ -33,6 +34,10 @@ export function adaptUpstream(adapter: Adapter, directive: Directive): void {
   if (cluster.endpoints.length > 0 && cluster.endpoints.every(({ backup }) => backup)) {
     report.error(directive.name.span, `no servers in upstream "${name.text}": all are backup`)
   }
+  const outliers = scope.one("grpc_outlier_detection")
+  if (outliers !== null) cluster.outlierDetection = adaptOutlierDetection(adapter, outliers)
+  const panic = scope.one("grpc_panic_threshold")
+  if (panic !== null) cluster.panicThresholdPercent = readPercent(adapter, panic.args[0]!)
   const grace = scope.one("grpc_drain_grace")
   if (grace !== null) cluster.drainGraceMs = readTimeMs(grace.args[0]!.text)
   adaptConnections(adapter, scope, cluster)
@@ -59,6 +64,13 @@ function adaptConnections({ report }: Adapter, scope: Scope, cluster: ClusterCon
   if (age !== null) cluster.maxConnectionAgeMs = readTimeMs(age.args[0]!.text)
   const idle = scope.one("keepalive_timeout")
   if (idle !== null) cluster.idleTimeoutMs = readTimeMs(idle.args[0]!.text)
+}
+
+function readPercent(adapter: Adapter, word: Word): number {
+  const percent = readNumber(word.text)
+  if (percent === null || percent > 100)
+    adapter.report.error(word.span, `invalid value "${word.text}"`, "a share in percent, from 0 to 100")
+  return percent ?? 0
 }
 
 /** nginx's port where an upstream's server has none. */

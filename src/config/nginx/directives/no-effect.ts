@@ -78,8 +78,12 @@ export const NO_EFFECT: DirectiveGroup[] = [
       "HSL flag": "client_body_in_single_buffer",
       "HS 1+*": "client_body_early_read",
       "H size": "http2_recv_buffer_size",
-      "U 1-2*": "zone",
     },
+  },
+  {
+    verdict: "no effect",
+    reason: "an endpoint's streams are counted over all data threads without it",
+    directives: { "U 1-2*": "zone" },
   },
   {
     verdict: "no effect",

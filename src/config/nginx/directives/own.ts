@@ -1,8 +1,13 @@
 /**
- * Sluice's own: what browsers may speak, how old streams and connections get, and what of balancing nginx has no words for.
- * Shapes as in `honoured.ts`; nginx knows none of these.
+ * Sluice's own: the admin API, what browsers may speak, streams that outlive their backend, how old streams and connections get, and what of balancing nginx
+ * has no words for. Shapes as in `honoured.ts`; nginx knows none of these.
  */
 export const OWN: [name: string, shape: string, does: string][] = [
+  [
+    "sluice_admin",
+    "M 1+",
+    "Sluice's own: where the running process is asked and told things: an address, `token=` file, `host=` name; `off`",
+  ],
   ["grpc_web", "HSL flag", "Sluice's own: gRPC-Web, binary and text, is translated to gRPC"],
   ["grpc_connect", "HSL flag", "Sluice's own: Connect, unary and streaming, is translated to gRPC"],
   [
@@ -57,5 +62,20 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "grpc_max_connection_age_grace",
     "HS time",
     "Sluice's own: how long after that its streams may go on; without end unless written",
+  ],
+  [
+    "grpc_outlier_detection",
+    "U 0+",
+    "Sluice's own: servers that fail more than others are left out for a while; parameters with Envoy's names, such as `interval=10s consecutive_failures=5`; `off`",
+  ],
+  [
+    "grpc_panic_threshold",
+    "U number",
+    "Sluice's own: where a smaller share of the servers is healthy, in percent, all are used; 50 unless written",
+  ],
+  [
+    "grpc_continuity",
+    "HSL 1+",
+    "Sluice's own: streams outlive their backend: modes, then `keep=64k gap_max=10s legs_max=8` and others; `off`",
   ],
 ]

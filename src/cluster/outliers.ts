@@ -5,48 +5,8 @@
  * application's status are not.
  * Source: Envoy, outlier_detection (names and defaults); gRPC, proposal A50.
  */
-
-export interface OutlierSettings {
-  readonly intervalMs: number
-  /** Left out for this, times how often it was in a row, at most `maxEjectionMs`. */
-  readonly baseEjectionMs: number
-  readonly maxEjectionMs: number
-  /** No more than this share of the endpoints is left out at once; one may be, however few there are. */
-  readonly maxEjectionPercent: number
-  /** So many failures in a row; null: not looked at. */
-  readonly consecutiveFailures: number | null
-  /** Worse than the mean by so many standard deviations; null: not looked at. */
-  readonly successRate: {
-    readonly stdevFactor: number
-    readonly minimumHosts: number
-    readonly requestVolume: number
-  } | null
-  /** Failures of all calls in percent; null: not looked at. */
-  readonly failurePercentage: {
-    readonly threshold: number
-    readonly minimumHosts: number
-    readonly requestVolume: number
-  } | null
-}
-
-/** Envoy's, but that failure percentage, which it counts and does not enforce, is off. */
-export const outlierDefaults: OutlierSettings = {
-  intervalMs: 10_000,
-  baseEjectionMs: 30_000,
-  maxEjectionMs: 300_000,
-  maxEjectionPercent: 10,
-  consecutiveFailures: 5,
-  successRate: { stdevFactor: 1.9, minimumHosts: 5, requestVolume: 100 },
-  failurePercentage: null,
-}
-
-/** Of one endpoint, since it was first there. */
-export interface OutcomeCounts {
-  readonly successes: number
-  readonly failures: number
-  /** Failures since the last success. */
-  readonly consecutiveFailures: number
-}
+import type { OutlierDetectionConfig } from "../config/model.ts"
+import type { OutcomeCounts } from "./counts.ts"
 
 /** What is remembered of an endpoint from one reading to the next. */
 export interface OutlierState {
@@ -79,7 +39,7 @@ export function detectOutliers(
   before: ReadonlyMap<string, OutcomeCounts>,
   now: ReadonlyMap<string, OutcomeCounts>,
   states: ReadonlyMap<string, OutlierState>,
-  settings: OutlierSettings,
+  settings: OutlierDetectionConfig,
   nowMs: number,
 ): OutlierReading {
   const next = new Map<string, OutlierState>()
@@ -132,14 +92,17 @@ function recentCounts(
     .filter(([endpoint]) => states.get(endpoint)!.ejectedUntilMs === null)
     .map(([endpoint, counts]) => {
       const last = before.get(endpoint) ?? NO_COUNTS
-      const successes = counts.successes - last.successes
-      const failures = counts.failures - last.failures
+      const successes = (counts.successes - last.successes) >>> 0
+      const failures = (counts.failures - last.failures) >>> 0
       const { consecutiveFailures } = counts
       return { endpoint, successes, failures, consecutiveFailures, calls: successes + failures }
     })
 }
 
-function consecutiveFailures(recent: readonly Recent[], { consecutiveFailures: most }: OutlierSettings) {
+function consecutiveFailures(
+  recent: readonly Recent[],
+  { consecutiveFailures: most }: OutlierDetectionConfig,
+) {
   if (most === null) return []
   return recent
     .filter((one) => one.failures > 0 && one.consecutiveFailures >= most)
@@ -152,14 +115,14 @@ function consecutiveFailures(recent: readonly Recent[], { consecutiveFailures: m
     )
 }
 
-function successRate(recent: readonly Recent[], { successRate: settings }: OutlierSettings) {
+function successRate(recent: readonly Recent[], { successRate: settings }: OutlierDetectionConfig) {
   if (settings === null) return []
   const counted = recent.filter(({ calls }) => calls > 0 && calls >= settings.requestVolume)
   if (counted.length < settings.minimumHosts) return []
   const rates = counted.map(({ successes, calls }) => (100 * successes) / calls)
   const mean = rates.reduce((sum, rate) => sum + rate, 0) / rates.length
   const variance = rates.reduce((sum, rate) => sum + (rate - mean) ** 2, 0) / rates.length
-  const least = mean - settings.stdevFactor * Math.sqrt(variance)
+  const least = mean - (settings.stdevFactor / 1000) * Math.sqrt(variance)
   return counted.flatMap(({ endpoint }, index): OutlierOrder[] => {
     const rate = rates[index]!
     if (rate >= least) return []
@@ -173,7 +136,10 @@ function successRate(recent: readonly Recent[], { successRate: settings }: Outli
   })
 }
 
-function failurePercentage(recent: readonly Recent[], { failurePercentage: settings }: OutlierSettings) {
+function failurePercentage(
+  recent: readonly Recent[],
+  { failurePercentage: settings }: OutlierDetectionConfig,
+) {
   if (settings === null) return []
   const counted = recent.filter(({ calls }) => calls > 0 && calls >= settings.requestVolume)
   if (counted.length < settings.minimumHosts) return []

@@ -1,13 +1,12 @@
 import { describe, expect, test } from "vitest"
-import {
-  detectOutliers,
-  type OutcomeCounts,
-  type OutlierSettings,
-  type OutlierState,
-  outlierDefaults,
-} from "./outlier.ts"
+import { defaultOutlierDetection } from "../config/defaults.ts"
+import type { OutlierDetectionConfig } from "../config/model.ts"
+import type { OutcomeCounts } from "./counts.ts"
+import { detectOutliers, type OutlierState } from "./outliers.ts"
 
-const NONE: OutlierSettings = { ...outlierDefaults, consecutiveFailures: null, successRate: null }
+const outlierDefaults = defaultOutlierDetection()
+
+const NONE: OutlierDetectionConfig = { ...outlierDefaults, consecutiveFailures: null, successRate: null }
 
 const counts = (successes: number, failures: number, consecutiveFailures = 0): OutcomeCounts => ({
   successes,
@@ -18,7 +17,7 @@ const counts = (successes: number, failures: number, consecutiveFailures = 0): O
 const named = (...rows: OutcomeCounts[]) => new Map(rows.map((row, index) => [`e${index}`, row]))
 
 /** One reading from nothing; the endpoints that are ejected. */
-function ejectedOf(rows: readonly OutcomeCounts[], settings: Partial<OutlierSettings>, percent = 100) {
+function ejectedOf(rows: readonly OutcomeCounts[], settings: Partial<OutlierDetectionConfig>, percent = 100) {
   const { orders } = detectOutliers(
     new Map(),
     named(...rows),
@@ -48,7 +47,7 @@ describe("failures in a row", () => {
 })
 
 describe("success rate", () => {
-  const successRate = { stdevFactor: 1.9, minimumHosts: 5, requestVolume: 100 }
+  const successRate = { stdevFactor: 1900, minimumHosts: 5, requestVolume: 100 }
   const good = counts(99, 1)
   test.for([
     { name: "one far below its like", rows: [counts(50, 50), good, good, good, good], out: ["e0"] },

@@ -1,0 +1,114 @@
+import type { TimerWheel } from "../base/timer-wheel.ts"
+import type { EndpointState } from "../cluster/state.ts"
+import { failure } from "../record/failure.ts"
+import type { Clients } from "../relay/downstream/clients.ts"
+import type { OpenListener } from "../relay/downstream/listener-view.ts"
+import { Drains } from "../relay/pacing/drains.ts"
+import type { Pacer } from "../relay/pacing/pacer.ts"
+import { LeavingEndpoints } from "../relay/upstream/leaving-endpoints.ts"
+import type { Upstreams } from "../relay/upstream/upstreams.ts"
+import type { LiveOrder } from "./thread/contract.ts"
+
+type EndStream = Extract<LiveOrder, { kind: "end-stream" }>
+
+export interface LiveOrdersOptions {
+  readonly deadlines: TimerWheel
+  readonly pacer: Pacer
+  readonly clients: Clients
+  readonly upstreams: Upstreams
+  findListener(name: string): OpenListener | undefined
+}
+
+/** What is ordered of live streams: those of an endpoint or a listener that drains, and single ones. */
+export class LiveOrders {
+  readonly #options: LiveOrdersOptions
+  readonly #drains: Drains
+  readonly #leaving: LeavingEndpoints
+
+  constructor(options: LiveOrdersOptions) {
+    const { deadlines, pacer, upstreams } = options
+    const drains = new Drains(deadlines, pacer)
+    this.#options = options
+    this.#drains = drains
+    this.#leaving = new LeavingEndpoints({
+      begin: (cluster, address, graceMs, because) =>
+        drains.begin(endpointName(cluster, address), {
+          graceMs,
+          message: `cluster ${cluster}, endpoint ${address} ${because}`,
+          streams: () => upstreams.streamsAt(cluster, address),
+        }),
+      withdraw: (cluster, address) => drains.withdraw(endpointName(cluster, address)),
+    })
+  }
+
+  /** False: what it is about is not here. */
+  obey(order: LiveOrder): boolean {
+    switch (order.kind) {
+      case "drain-listener":
+        return this.#drainListener(order.name, order.graceMs)
+      case "resume-listener":
+        return this.#resumeListener(order.name)
+      case "end-stream":
+        return this.#endStream(order)
+    }
+  }
+
+  /** All endpoints of a cluster, and how long live streams may go on where one drains or has left; null: without end. */
+  told(cluster: string, endpoints: readonly EndpointState[], graceMs: number | null): void {
+    this.#leaving.told(cluster, endpoints, graceMs)
+  }
+
+  /** A reload has left these clusters. */
+  retain(clusters: ReadonlySet<string>): void {
+    this.#leaving.retain(clusters)
+  }
+
+  /**
+   * A listener takes no new streams: its clients are told by GOAWAY, as are those that still come, and live streams go on for
+   * `graceMs`; null: for as long as they like. A reload leaves it so.
+   */
+  #drainListener(name: string, graceMs: number | null): boolean {
+    const { clients, findListener } = this.#options
+    const listener = findListener(name)
+    if (listener === undefined) return false
+    clients.drain(listener)
+    this.#drains.withdraw(listenerName(name))
+    if (graceMs !== null)
+      this.#drains.begin(listenerName(name), {
+        graceMs,
+        message: `listener ${name} is drained`,
+        streams: () => clients.streamsOf(listener),
+      })
+    return true
+  }
+
+  /** Clients that come are served again; those that were let go stay so. */
+  #resumeListener(name: string): boolean {
+    const listener = this.#options.findListener(name)
+    if (listener === undefined) return false
+    this.#options.clients.resume(listener)
+    this.#drains.withdraw(listenerName(name))
+    return true
+  }
+
+  /** Ends one live stream, now. */
+  #endStream({ connection, request, grpcStatus, message }: EndStream): boolean {
+    for (const { record, streams } of this.#options.clients.connections) {
+      if (record.id !== connection) continue
+      for (const owner of streams) {
+        if (owner.record.requestNumber !== request) continue
+        owner.fail({ ...failure("drained", message), grpcStatus })
+        return true
+      }
+    }
+    return false
+  }
+
+  close(): void {
+    this.#drains.close()
+  }
+}
+
+/** Names of drains. */
+const endpointName = (cluster: string, address: string): string => `endpoint ${address} of ${cluster}`
+const listenerName = (name: string): string => `listener ${name}`

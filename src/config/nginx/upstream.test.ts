@@ -1,0 +1,122 @@
+import { describe, expect, test } from "vitest"
+import type { ClusterConfig } from "../model.ts"
+import { messageOf } from "../problem.ts"
+import { loadYaml } from "../yaml/load.ts"
+import { toYaml } from "../yaml/write.ts"
+import { type NginxConfig, readNginxConfig } from "./read.ts"
+
+const SERVERS = "server 127.0.0.1:1; server 127.0.0.1:2;"
+
+function read(upstream: string): NginxConfig {
+  const text = `upstream chat {\n${upstream}\n}\nserver { listen 80; location / { grpc_pass chat; } }`
+  return readNginxConfig(text, "nginx.conf", { read: () => new Uint8Array(), list: () => [] })
+}
+
+/** The cluster of an `upstream`; written as sluice.yaml and read again it must be the same. */
+function clusterOf(upstream: string): ClusterConfig {
+  const { config, problems } = read(upstream)
+  if (config === null) throw new Error(problems.map(messageOf).join("; "))
+  const again = loadYaml(toYaml(config), "sluice.yaml")
+  expect(again.config?.clusters).toEqual(config.clusters)
+  return config.clusters[0]!
+}
+
+describe("what chooses among the servers of an upstream", () => {
+  test.for<[directives: string, policy: ClusterConfig["policy"]]>([
+    ["", { name: "round_robin" }],
+    ["least_conn;", { name: "least_streams" }],
+    ["ip_hash;", { name: "ip_hash" }],
+    ["hash $arg_room;", { name: "nginx_hash", key: "$arg_room" }],
+    ["hash $host$uri consistent;", { name: "nginx_consistent_hash", key: "$host$uri" }],
+    ["random;", { name: "random" }],
+    ["random two;", { name: "random_two", by: "streams" }],
+    ["random two least_conn;", { name: "random_two", by: "streams" }],
+    ["random two least_time=header;", { name: "random_two", by: "header_time" }],
+    ["random two least_time=last_byte;", { name: "random_two", by: "last_byte_time" }],
+    ["least_time header;", { name: "peak_ewma", by: "header_time", inflight: false }],
+    ["least_time last_byte inflight;", { name: "peak_ewma", by: "last_byte_time", inflight: true }],
+    ["grpc_hash $http_x_user;", { name: "ring_hash", key: "$http_x_user", balanceFactorPercent: null }],
+    [
+      "grpc_hash $http_x_user maglev balance_factor=125;",
+      { name: "maglev", key: "$http_x_user", balanceFactorPercent: 125 },
+    ],
+    // The last one is in force.
+    ["hash $uri; least_conn;", { name: "least_streams" }],
+  ])("%s", ([directives, policy]) => {
+    expect(clusterOf(`${directives} ${SERVERS}`).policy).toEqual(policy)
+  })
+
+  test("a second method is warned of", () => {
+    const [first] = read(`hash $uri;\nleast_conn;\n${SERVERS}`).problems
+    expect(first).toMatchObject({ severity: "warning", message: "load balancing method redefined", line: 3 })
+  })
+
+  test.for([
+    ["least_time;", 'invalid number of arguments in "least_time" directive'],
+    ["least_time headers;", 'invalid parameter "headers"'],
+    ["least_time header in_flight;", 'invalid parameter "in_flight"'],
+    ["random two least_time;", 'invalid parameter "least_time"'],
+    ["grpc_hash $http_x_user ketama;", 'invalid parameter "ketama"'],
+    ["grpc_hash $http_x_user balance_factor=99;", 'invalid parameter "balance_factor=99"'],
+    ["grpc_hash $nope;", 'unknown "nope" variable'],
+    ["ip_hash; server b:1 backup;", 'balancing method does not support parameter "backup"'],
+    ["random; server b:1 slow_start=3s;", 'balancing method does not support parameter "slow_start=3s"'],
+    ["server b:1 slow_start=x;", 'invalid parameter "slow_start=x"'],
+    ["grpc_panic_threshold 101;", 'invalid value "101"'],
+    ["grpc_outlier_detection interval=0;", 'invalid parameter "interval=0"'],
+    ["grpc_outlier_detection intervall=1s;", 'invalid parameter "intervall=1s"'],
+    ["grpc_outlier_detection failure_percentage_threshold=101;", "invalid parameter"],
+  ])("%s is refused: %s", ([directives, message]) => {
+    const { config, problems } = read(`${directives} ${SERVERS}`)
+    expect(config).toBeNull()
+    expect(problems.map(messageOf).join("; ")).toContain(message)
+  })
+})
+
+test("of a server: its slow start, and the name that hashes place it by", () => {
+  const { endpoints } = clusterOf("server back; server 127.0.0.1:81 slow_start=1m; server [::1]:82;")
+  expect(endpoints).toMatchObject([
+    { address: "back:80", hashKey: "back", slowStartMs: null },
+    { address: "127.0.0.1:81", hashKey: null, slowStartMs: 60_000 },
+    { address: "[::1]:82", hashKey: null },
+  ])
+})
+
+describe("outlier detection", () => {
+  const settingsOf = (directive: string) => clusterOf(`${SERVERS} ${directive}`).outlierDetection
+
+  test("is off unless written, and has Envoy's defaults", () => {
+    expect(settingsOf("")).toBeNull()
+    expect(settingsOf("grpc_outlier_detection off;")).toBeNull()
+    expect(settingsOf("grpc_outlier_detection;")).toEqual({
+      intervalMs: 10_000,
+      baseEjectionMs: 30_000,
+      maxEjectionMs: 300_000,
+      maxEjectionPercent: 10,
+      consecutiveFailures: 5,
+      successRate: { stdevFactor: 1900, minimumHosts: 5, requestVolume: 100 },
+      failurePercentage: null,
+    })
+  })
+
+  test.for([
+    ["interval=1s base_ejection_time=5s max_ejection_time=1m", { intervalMs: 1000, maxEjectionMs: 60_000 }],
+    ["max_ejection_percent=50 consecutive_failures=0", { maxEjectionPercent: 50, consecutiveFailures: null }],
+    ["success_rate=off", { successRate: null }],
+    [
+      "success_rate_request_volume=7",
+      { successRate: { stdevFactor: 1900, minimumHosts: 5, requestVolume: 7 } },
+    ],
+    [
+      "failure_percentage_threshold=50 failure_percentage_minimum_hosts=2",
+      { failurePercentage: { threshold: 50, minimumHosts: 2, requestVolume: 50 } },
+    ],
+  ] as const)("%s", ([parameters, expected]) => {
+    expect(settingsOf(`grpc_outlier_detection ${parameters};`)).toMatchObject(expected)
+  })
+
+  test("grpc_panic_threshold", () => {
+    expect(clusterOf(`${SERVERS} grpc_panic_threshold 0;`).panicThresholdPercent).toBe(0)
+    expect(clusterOf(SERVERS).panicThresholdPercent).toBe(50)
+  })
+})

@@ -1,0 +1,142 @@
+import type { Clock } from "../../base/clock.ts"
+import type { Log } from "../../log/logger.ts"
+import { clustersOf } from "./clusters.ts"
+import type { EventRing } from "./event-ring.ts"
+import { afterOf, eventStream } from "./event-stream.ts"
+import { maskedConfig } from "./masked-config.ts"
+import { Exposition } from "./metrics.ts"
+import { openApi } from "./openapi.ts"
+import { orderRoutes } from "./orders.ts"
+import type { AdminRoute } from "./route.ts"
+import * as shapes from "./schema.ts"
+import { statusOf } from "./status.ts"
+import { readStreamQuery, streamOf, streamsOf, streamsQuery } from "./streams.ts"
+import type { ControlView } from "./view.ts"
+
+export interface ApiOptions {
+  readonly view: ControlView
+  readonly events: EventRing
+  readonly log: Log
+  readonly clock: Clock
+  /** Since 1970. */
+  readonly startedAtMs: number
+}
+
+/** The admin API, one row each. */
+export function apiRoutes(options: ApiOptions): AdminRoute[] {
+  const routes = [...healthRoutes(options), ...readingRoutes(options), ...orderRoutes(options)]
+  const document: AdminRoute = {
+    method: "GET",
+    path: "/openapi.json",
+    summary: "This document.",
+    answer: { contentType: "application/json", description: "OpenAPI 3.1" },
+    handle: () => ({ json: openApi([...routes, document]) }),
+  }
+  return [...routes, document]
+}
+
+const PLAIN = "text/plain; charset=utf-8"
+
+function healthRoutes({ view }: ApiOptions): AdminRoute[] {
+  return [
+    {
+      method: "GET",
+      path: "/healthz",
+      summary: "The process answers.",
+      openness: "open",
+      answer: { contentType: PLAIN, description: "ok" },
+      handle: () => ({ text: "ok\n", contentType: PLAIN }),
+    },
+    {
+      method: "GET",
+      path: "/readyz",
+      summary:
+        "New streams may be sent here: a data thread listens, and the process is not ending. Else 503.",
+      openness: "open",
+      answer: { contentType: PLAIN, description: "ready" },
+      handle() {
+        if (view.isDraining) return { status: 503, text: "draining\n", contentType: PLAIN }
+        const isReady = view.threads.some((thread) => thread.isReady)
+        return { status: isReady ? 200 : 503, text: isReady ? "ready\n" : "starting\n", contentType: PLAIN }
+      },
+    },
+  ]
+}
+
+function readingRoutes({ view, events, clock, startedAtMs }: ApiOptions): AdminRoute[] {
+  const exposition = new Exposition(() => ({ view, startedAtMs, nowMs: clock.wallMs() }))
+  const every = (ms: number, call: () => void): (() => void) => {
+    let timer = clock.after(ms, again)
+    function again(): void {
+      call()
+      timer = clock.after(ms, again)
+    }
+    return () => timer.cancel()
+  }
+  return [
+    {
+      method: "GET",
+      path: "/status",
+      summary: "The process, its threads and what they carry.",
+      answer: shapes.status,
+      handle: () => ({ json: statusOf(view, startedAtMs, clock.wallMs()) }),
+    },
+    {
+      method: "GET",
+      path: "/clusters",
+      summary: "Clusters, with the state of each endpoint.",
+      answer: shapes.clusters,
+      handle: async () => ({ json: await clustersOf(view, clock.wallMs()) }),
+    },
+    {
+      method: "GET",
+      path: "/streams",
+      summary: "A page of the live streams.",
+      query: streamsQuery,
+      answer: shapes.streams,
+      handle: async ({ query }) => ({ json: await streamsOf(view, readStreamQuery(query), clock.wallMs()) }),
+    },
+    {
+      method: "GET",
+      path: "/streams/{id}",
+      summary: "One live stream: its head with secrets masked, and what has happened to it.",
+      answer: shapes.streamDetail,
+      handle: async ({ params }) => ({ json: await streamOf(view, params.id!) }),
+    },
+    {
+      method: "GET",
+      path: "/events",
+      summary:
+        "What has happened, and with Accept: text/event-stream what happens, as server-sent events named by kind.",
+      query: { after: "Only events behind this id; a browser's Last-Event-ID does the same." },
+      answer: shapes.events,
+      handle(request) {
+        const after = afterOf(request)
+        if (request.header("accept")?.includes("text/event-stream") !== true)
+          return { json: events.after(after) }
+        return eventStream(events, after, every)
+      },
+    },
+    {
+      method: "GET",
+      path: "/metrics",
+      summary: "For Prometheus: its text format, or OpenMetrics where that is accepted.",
+      answer: { contentType: "text/plain", description: "docs/metrics.md has each of them." },
+      handle: ({ header }) => exposition.read(header("accept") ?? ""),
+    },
+    {
+      method: "GET",
+      path: "/config",
+      summary: "The configuration in force, with its defaults filled in and secrets masked.",
+      answer: { contentType: "application/json", description: "As `Config` of the package's model." },
+      handle: () => ({ json: maskedConfig(view.config) }),
+    },
+    {
+      method: "GET",
+      path: "/config/diff",
+      summary: "What a reload would change now: the file on disk against the configuration in force.",
+      answer: shapes.pendingChanges,
+      handle: async () => ({ json: await view.pendingChanges() }),
+    },
+  ]
+}

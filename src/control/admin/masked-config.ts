@@ -1,0 +1,33 @@
+import type { Config, RouteSettings } from "../../config/model.ts"
+import { maskHeader, maskText } from "../../record/mask.ts"
+
+/** The configuration with every secret in it masked. */
+export function maskedConfig(config: Config): unknown {
+  return masked(config)
+}
+
+function masked(value: unknown): unknown {
+  if (typeof value === "string") return maskText(value)
+  if (Array.isArray(value)) return value.map(masked)
+  if (typeof value !== "object" || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, each]) => {
+      if (key === "setHeaders") return [key, (each as RouteSettings["setHeaders"]).map(setHeader)]
+      if (key === "addHeaders") return [key, (each as RouteSettings["addHeaders"]).map(addHeader)]
+      return [key, masked(each)]
+    }),
+  )
+}
+
+function setHeader([name, template]: RouteSettings["setHeaders"][number]): [string, string] {
+  return [name, maskValue(name, template)]
+}
+
+function addHeader(header: RouteSettings["addHeaders"][number]): RouteSettings["addHeaders"][number] {
+  return { ...header, template: maskValue(header.name, header.template) }
+}
+
+/** What comes from the request alone is no secret of the configuration's. */
+function maskValue(name: string, template: string): string {
+  return /^\$(\w+|\{\w+\})$/.test(template) ? template : maskHeader(name, template)
+}

@@ -1,0 +1,252 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import { isMainThread } from "node:worker_threads"
+import type { AdminListenConfig } from "../../config/model.ts"
+import type { Log } from "../../log/logger.ts"
+import { listenProblem } from "../../net/listen-problem.ts"
+import { removeStaleSocket } from "../../net/stale-socket.ts"
+import { type AccessRules, refusalOf } from "./access.ts"
+import { type AdminAnswer, AdminError, type AdminRoute } from "./route.ts"
+
+/** Clients at once: pages, scrapers, commands. A page takes two. */
+const CONNECTIONS_MAX = 256
+const BODY_OCTETS_MAX = 64 * 1024
+const HEAD_OCTETS_MAX = 16 * 1024
+/** For a whole request. */
+const REQUEST_MS = 10_000
+const IDLE_MS = 60_000
+/** Of events that a client has not read. */
+const UNREAD_OCTETS_MAX = 4 * 1024 * 1024
+
+interface Match {
+  readonly route: AdminRoute
+  readonly params: Record<string, string>
+}
+
+/** The HTTP of the admin API: who may ask, which row of the API answers, and errors in one shape. */
+export class AdminServer {
+  readonly #server: Server
+  readonly #routes: readonly { pattern: RegExp; route: AdminRoute }[]
+  readonly #rules: AccessRules
+  readonly #log: Log
+  /** Ends the streams of events. */
+  readonly #ending = new Set<() => void>()
+
+  constructor(routes: readonly AdminRoute[], rules: AccessRules, log: Log) {
+    this.#routes = routes.map((route) => ({ pattern: patternOf(route.path), route }))
+    this.#rules = rules
+    this.#log = log
+    this.#server = createServer(
+      {
+        maxHeaderSize: HEAD_OCTETS_MAX,
+        requestTimeout: REQUEST_MS,
+        headersTimeout: REQUEST_MS,
+        keepAliveTimeout: IDLE_MS,
+      },
+      (request, response) => void this.#answer(request, response),
+    )
+    this.#server.maxConnections = CONNECTIONS_MAX
+    this.#server.on("clientError", (_error, socket) => {
+      if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")
+      else socket.destroy()
+    })
+  }
+
+  /** Resolves with the address, the port in use among it. Errors: throws in one sentence. */
+  async listen(config: AdminListenConfig): Promise<string> {
+    const { host, port, unixPath } = config
+    const name =
+      unixPath === null ? `${host?.includes(":") ? `[${host}]` : host}:${port}` : `unix:${unixPath}`
+    if (unixPath !== null) {
+      const why = await removeStaleSocket(unixPath)
+      if (why !== null) throw new Error(`the admin API cannot listen on ${name}: the file ${why}`)
+    }
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", (error) => {
+        const problem = listenProblem({ name, unixPath }, error)
+        reject(new Error(problem.replace("cannot listen", "the admin API cannot listen")))
+      })
+      // Bound at once: the file is never open to others.
+      const mask = isMainThread ? process.umask(0o177) : null
+      if (unixPath === null) this.#server.listen(port!, host!, resolve)
+      else this.#server.listen(unixPath, resolve)
+      if (mask !== null) process.umask(mask)
+    })
+    this.#server.removeAllListeners("error")
+    this.#server.on("error", (error) => this.#log.warn("the admin API", { reason: error.message }))
+    const address = this.#server.address()
+    if (address === null || typeof address === "string") return name
+    return `${host?.includes(":") ? `[${host}]` : host}:${address.port}`
+  }
+
+  /** Closes it and all its connections. */
+  close(): void {
+    this.#server.close()
+    for (const end of this.#ending) end()
+    this.#server.closeAllConnections()
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.on("error", () => {})
+    try {
+      const answer = await this.#answerOf(request)
+      if ("start" in answer) this.#stream(answer, request, response)
+      else send(request, response, answer)
+    } catch (error) {
+      const isKnown = error instanceof AdminError
+      if (!isKnown)
+        this.#log.error("unexpected error", {
+          error: error instanceof Error ? (error.stack ?? "") : String(error),
+        })
+      const message = isKnown ? error.message : "unexpected error: the log has it"
+      if (response.headersSent) response.destroy()
+      else send(request, response, { status: isKnown ? error.status : 500, json: { error: message } })
+    }
+  }
+
+  async #answerOf(request: IncomingMessage): Promise<AdminAnswer> {
+    const { headers, method = "" } = request
+    // The base is needed to read it, and nothing else of it is used.
+    const url = URL.parse(`http://admin${request.url ?? "/"}`)
+    if (url === null) throw new AdminError(400, "the address cannot be read")
+    const match = this.#find(method, url.pathname)
+    const refusal = refusalOf(
+      {
+        host: headers.host,
+        origin: headers.origin,
+        fetchSite: headers["sec-fetch-site"] as string | undefined,
+        fetchMode: headers["sec-fetch-mode"] as string | undefined,
+        authorization: headers.authorization,
+      },
+      this.#rules,
+      match instanceof AdminError ? "guarded" : (match.route.openness ?? "guarded"),
+    )
+    if (refusal !== null) throw new AdminError(refusal.status, refusal.error)
+    if (match instanceof AdminError) throw match
+    const { route, params } = match
+    const body = route.body === undefined ? undefined : bodyOf(await readBody(request), route.body)
+    return route.handle({
+      params,
+      query: url.searchParams,
+      body,
+      header: (name) => headers[name] as string | undefined,
+      asker: askerOf(request),
+    })
+  }
+
+  #find(method: string, path: string): Match | AdminError {
+    const wanted = method === "HEAD" ? "GET" : method
+    const here = this.#routes.flatMap(({ pattern, route }) => {
+      const found = pattern.exec(path)
+      return found === null ? [] : [{ route, params: decodedParams(found.groups ?? {}) }]
+    })
+    const match = here.find(({ route }) => route.method === wanted)
+    if (match !== undefined) return match
+    if (here.length === 0)
+      return new AdminError(404, `there is no ${path} here; GET /openapi.json has what there is`)
+    return new AdminError(
+      405,
+      `${path} takes ${here.map(({ route }) => route.method).join(", ")}, not ${method}`,
+    )
+  }
+
+  #stream(
+    { contentType, start }: Extract<AdminAnswer, { start: unknown }>,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): void {
+    response.writeHead(200, { ...SECURITY_HEADERS, "content-type": contentType, "cache-control": "no-store" })
+    if (request.method === "HEAD") return void response.end()
+    // Sent now: who listens is told that it has begun.
+    response.flushHeaders()
+    let stop = (): void => {}
+    const end = (): void => {
+      stop()
+      this.#ending.delete(end)
+      response.destroy()
+    }
+    this.#ending.add(end)
+    response.on("close", end)
+    stop = start((text) => {
+      response.write(text)
+      // It does not read. What it misses it asks for when it comes again.
+      if (response.writableLength > UNREAD_OCTETS_MAX) end()
+    })
+    if (response.destroyed) stop()
+  }
+}
+
+/** `/streams/{id}` as a pattern. */
+function patternOf(path: string): RegExp {
+  return new RegExp(`^${path.replace(/\{(\w+)\}/g, "(?<$1>[^/]+)").replaceAll(".", "\\.")}$`)
+}
+
+function decodedParams(groups: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(groups).map(([name, value]) => {
+      try {
+        return [name, decodeURIComponent(value)]
+      } catch {
+        return [name, value]
+      }
+    }),
+  )
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let octets = 0
+  for await (const chunk of request) {
+    octets += (chunk as Buffer).length
+    if (octets > BODY_OCTETS_MAX) throw new AdminError(413, `a body has at most ${BODY_OCTETS_MAX} octets`)
+    chunks.push(chunk as Buffer)
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+function bodyOf(text: string, shape: NonNullable<AdminRoute["body"]>): unknown {
+  let value: unknown
+  try {
+    value = text.trim() === "" ? {} : JSON.parse(text)
+  } catch {
+    throw new AdminError(400, "the body is no JSON")
+  }
+  const { success, data, error } = shape.safeParse(value)
+  if (success) return data
+  const [issue] = error.issues
+  const place = issue!.path.join(".")
+  throw new AdminError(400, `${place === "" ? "the body" : place}: ${issue!.message}`)
+}
+
+function askerOf({ socket }: IncomingMessage): string {
+  const { remoteAddress, remotePort } = socket
+  if (remoteAddress === undefined) return "unix"
+  return remoteAddress.includes(":") ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`
+}
+
+const SECURITY_HEADERS = {
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "referrer-policy": "no-referrer",
+  "cross-origin-resource-policy": "same-origin",
+}
+
+function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: Exclude<AdminAnswer, { start: unknown }>,
+): void {
+  const isJson = "json" in answer
+  const body = isJson ? `${JSON.stringify(answer.json)}\n` : answer.text
+  const status = answer.status ?? 200
+  response.writeHead(status, {
+    ...SECURITY_HEADERS,
+    "content-type": isJson ? "application/json" : answer.contentType,
+    "content-length": Buffer.byteLength(body),
+    "cache-control": "no-store",
+    ...(status === 401 && { "www-authenticate": 'Bearer realm="sluice"' }),
+    ...(!isJson && answer.headers),
+    // A request that was refused before its body was read.
+    ...(!request.complete && status >= 400 && { connection: "close" }),
+  })
+  response.end(request.method === "HEAD" ? undefined : body)
+}

@@ -1,0 +1,63 @@
+import type { OpenAddress } from "../../balancer/status.ts"
+import { rowOf, trafficOf } from "../../balancer/thread/shared-numbers.ts"
+import { type CounterName, counterNames } from "../../base/counters.ts"
+import { VERSION } from "../../base/version.ts"
+import type { Status } from "./schema.ts"
+import type { ControlView } from "./view.ts"
+
+/** Read from shared memory alone: no data thread is asked. */
+export function statusOf(view: ControlView, startedAtMs: number, nowMs: number): Status {
+  const { config, memory } = view
+  const { streams: ended, ...carried } = trafficOf(memory)
+  const accepted = new Float64Array(memory.connections)
+  const withTls = new Set(config.listeners.filter(({ tls }) => tls !== null).map(({ name }) => name))
+  return {
+    version: VERSION,
+    pid: process.pid,
+    state: view.isDraining ? "draining" : "running",
+    startedAt: new Date(startedAtMs).toISOString(),
+    uptimeMs: Math.max(0, Math.round(nowMs - startedAtMs)),
+    atMs: nowMs,
+    configuration: {
+      file: view.configFile,
+      version: view.configVersion,
+      loadedAt: new Date(view.loadedAtMs).toISOString(),
+    },
+    listeners: view.addresses.map((address) => ({
+      name: address.name,
+      address: addressText(address),
+      tls: withTls.has(address.name),
+    })),
+    threads: view.threads.map(({ index, isReady, version }) => ({
+      thread: index + 1,
+      state: isReady ? "listening" : "starting",
+      configurationVersion: version,
+      connectionsAccepted: accepted[index]!,
+    })),
+    streams: { open: view.streamsOpen, ended },
+    connections: { accepted: accepted.reduce((sum, each) => sum + each, 0) },
+    carried: {
+      requestMessages: carried.requestMessages,
+      responseMessages: carried.responseMessages,
+      requestBytes: carried.requestOctets,
+      responseBytes: carried.responseOctets,
+    },
+    memory: { rssBytes: process.memoryUsage.rss() },
+    limitsMet: limitsMet(view),
+  }
+}
+
+function limitsMet({ memory }: ControlView): Partial<Record<CounterName, number>> {
+  const met: Partial<Record<CounterName, number>> = {}
+  for (let index = 0; index < memory.threads; index++) {
+    const row = rowOf(memory.counters, index, counterNames.length)
+    for (const [column, name] of counterNames.entries())
+      if (row[column]! > 0) met[name] = (met[name] ?? 0) + row[column]!
+  }
+  return met
+}
+
+export function addressText({ host, port, unixPath }: OpenAddress): string {
+  if (unixPath !== null) return `unix:${unixPath}`
+  return `${host?.includes(":") ? `[${host}]` : host}:${port}`
+}
