@@ -418,6 +418,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   #ownStates(): ClusterStates {
     const { streams } = this.#numbers
     return new ClusterStates({
+      hasChecks: false,
       slots: new Slots({
         streamsOpen: (slot) => streams.countOf(slot).open,
         acknowledged: () => Number.POSITIVE_INFINITY,

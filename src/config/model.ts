@@ -361,10 +361,35 @@ export interface ClusterConfig {
   idleTimeoutMs: number | null
   maxConnectionAgeMs: number | null
   maxRequestsPerConnection: number | null
+  /** Active checks; null: endpoints are watched by their streams alone. */
+  healthCheck: HealthCheckConfig | null
   /** How long live streams may go on where an endpoint drains or has left; null: for as long as they like. */
   drainGraceMs: number | null
   /** HTTP/2 PING to find dead peers. */
   keepalive: { intervalMs: number; timeoutMs: number }
+}
+
+/** nginx: `health_check`. The connection is made as the routes to the cluster make theirs. */
+export interface HealthCheckConfig {
+  /** `grpc`: grpc.health.v1 `Check`. `tcp`: that it accepts a connection. */
+  type: "grpc" | "tcp"
+  /** Empty: the server as a whole. nginx: `grpc_service=`. */
+  service: string
+  /** A grpc-status that counts as healthy too. nginx: `grpc_status=`. */
+  grpcStatus: number | null
+  /** `Watch` too, on which an endpoint says at once that it does not serve any more. */
+  watch: boolean
+  intervalMs: number
+  /** Added to the interval at random, up to so much; null: a tenth of it either way. */
+  jitterMs: number | null
+  timeoutMs: number
+  /** In a row, until it is healthy or unhealthy. */
+  passes: number
+  fails: number
+  /** Where it is asked, if not at its own port. */
+  port: number | null
+  /** It gets no streams before it has passed. */
+  mandatory: boolean
 }
 
 export interface EndpointConfig {

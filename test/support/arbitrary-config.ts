@@ -8,6 +8,7 @@ import {
   defaultConfig,
   defaultContinuity,
   defaultEndpoint,
+  defaultHealthCheck,
   defaultListener,
   defaultOutlierDetection,
   defaultRouteSettings,
@@ -21,6 +22,7 @@ import type {
   Config,
   ContinuityConfig,
   EndpointConfig,
+  HealthCheckConfig,
   ListenerConfig,
   ListenerTlsConfig,
   PolicyConfig,
@@ -126,6 +128,20 @@ const endpoint: fc.Arbitrary<EndpointConfig> = address.chain((where) =>
   }),
 )
 
+const healthCheck: fc.Arbitrary<HealthCheckConfig> = near(defaultHealthCheck(), {
+  type: fc.constantFrom("grpc", "tcp"),
+  service: fc.oneof(text, fc.constant("")),
+  grpcStatus: orNull(fc.nat(16)),
+  watch: fc.boolean(),
+  intervalMs: positive,
+  jitterMs: orNull(number),
+  timeoutMs: positive,
+  passes: positive,
+  fails: positive,
+  port: orNull(fc.integer({ min: 1, max: 65535 })),
+  mandatory: fc.boolean(),
+})
+
 const clusterName = fc.oneof(
   plainText,
   fc.constantFrom("10", "9", "__proto__", "true", "null", "a: b", "- c"),
@@ -185,6 +201,7 @@ const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
       idleTimeoutMs: orNull(number),
       maxConnectionAgeMs: orNull(number),
       maxRequestsPerConnection: orNull(positive),
+      healthCheck: orNull(healthCheck),
       drainGraceMs: orNull(number),
       keepalive: fc.record({ intervalMs: positive, timeoutMs: positive }),
     },

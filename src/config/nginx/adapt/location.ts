@@ -9,6 +9,7 @@ import { readNumber } from "../units.ts"
 import type { Adapter } from "./adapter.ts"
 import type { Locations } from "./error-page.ts"
 import { adaptGrpcPass, type Pass } from "./grpc-pass.ts"
+import { adaptHealthChecks } from "./health-check.ts"
 import { adaptProxyPass } from "./proxy-pass.ts"
 import { adaptReturn } from "./return.ts"
 import { adaptSteps } from "./rewrite.ts"
@@ -57,6 +58,7 @@ function adaptLocation(adapter: Adapter, location: Location, locations: Location
   const pass = readPass(adapter, scope, prefix)
   const answer = adaptAnswer(adapter, scope)
   const action = answer ?? pass?.action ?? { kind: "none" }
+  adaptHealthChecks(adapter, scope, pass?.action ?? { kind: "none" })
   const authority = action === pass?.action ? pass.authority : null
   const settings = adaptSettings(adapter, scope, authority, locations, familyOf(action))
   const routes = adaptLocations(adapter, scope, location, locations)

@@ -108,6 +108,11 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   ],
   // gRPC
   [
+    "health_check",
+    "L 0+*",
+    "NGINX Plus's, with `type=grpc`: `grpc_service=`, `grpc_status=`, `interval=`, `jitter=`, `fails=`, `passes=`, `port=`, `mandatory`, `persistent`; Sluice's own: `type=tcp`, `timeout=`, `watch`",
+  ],
+  [
     "grpc_pass",
     "L 1",
     "`grpc://`, `grpcs://` or neither; an upstream's name, `host:port`, `unix:`, variables",

@@ -85,9 +85,9 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
     },
   },
   {
-    verdict: "not yet",
-    reason: "endpoints are watched by their streams alone so far",
-    directives: { "HSLU any": "health_check match" },
+    verdict: "not supported",
+    reason: "a health check is judged by the endpoint's serving status alone: health_check type=grpc",
+    directives: { "H 1{}": "match" },
   },
   {
     verdict: "not supported",
