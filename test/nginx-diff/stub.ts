@@ -140,7 +140,7 @@ export class Stubs {
         headers: [[":authority", String(headers[":authority"])] as [string, string], ...pairs].sort(byName),
         body: Buffer.concat(chunks).toString("latin1"),
       })
-      if (manner === "close") return void stream.session?.destroy()
+      if (manner === "close") return stream.session?.destroy()
       if (isGrpc && (manner === undefined || manner === "grpc-error")) {
         begin()
         if (!stream.destroyed) stream.end()
