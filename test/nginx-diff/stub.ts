@@ -19,7 +19,7 @@ export interface Seen {
 }
 
 /** What a probe asks of the backend, by its `x-stub` header. */
-export type Manner = "echo" | "503" | "404" | "close" | "redirect" | "cookie" | "grpc-error"
+type Manner = "echo" | "503" | "404" | "close" | "redirect" | "cookie" | "grpc-error"
 
 const PREFACE = 0x50
 const TLS_HANDSHAKE = 0x16
