@@ -44,6 +44,7 @@ const ROOMS = [
   "balancer",
   "bridge",
   "origin",
+  "access",
   "relay",
   "cluster",
   "net",

@@ -102,6 +102,8 @@ export const defaults = {
     socketKeepalive: is(false),
     bindAddress: none(),
     accessLog: none(),
+    satisfy: is("all"),
+    limitStatus: is(503),
     interceptErrors: is(false),
     bridge: words("nothing beside gRPC"),
     continuity: words("streams end with their backend"),

@@ -39,6 +39,7 @@ export function defaultConfig(): Config {
     servers: [],
     clusters: [],
     variables: [],
+    zones: [],
     log: { level: file.logLevel.value, path: file.logPath.value },
     pidFile: file.pidFile.value,
     admin: "default",
@@ -95,6 +96,10 @@ export function defaultRouteSettings(): RouteSettings {
     errorStatuses: [],
     interceptErrors: settings.interceptErrors.value,
     bridge: defaultBridge(),
+    access: { satisfy: settings.satisfy.value, rules: [], basic: null, request: null },
+    requestLimits: { limits: [], status: settings.limitStatus.value, dryRun: false },
+    streamLimits: { limits: [], status: settings.limitStatus.value, dryRun: false },
+    realIp: null,
     continuity: defaultContinuity(),
   }
 }

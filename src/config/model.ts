@@ -15,6 +15,7 @@ export interface Config {
   clusters: ClusterConfig[]
   /** Variables of the configuration's own. What it sets by `set` or captures is not among them. */
   variables: DeclaredVariable[]
+  zones: ZoneConfig[]
   /** `path` is a file, or `stderr`. */
   log: { level: LogLevel; path: string }
   pidFile: string | null
@@ -218,6 +219,10 @@ export interface RouteSettings {
   /** Errors of the upstream (status 300 and above) go through `errorStatuses` too. nginx: `grpc_intercept_errors`. */
   interceptErrors: boolean
   bridge: BridgeConfig
+  access: AccessConfig
+  requestLimits: RequestLimits
+  streamLimits: StreamLimits
+  realIp: RealIpConfig | null
   continuity: ContinuityConfig
 }
 
@@ -310,6 +315,66 @@ export interface AccessLogConfig {
 }
 
 /** How endpoints are chosen: docs/policies.md. A `key` is a template. */
+/** Who is let in: nginx's access phase. */
+export interface AccessConfig {
+  /** `any`: one of those that have something to say is enough. */
+  satisfy: "all" | "any"
+  /** In order; the first that fits counts. `from`: a network, `unix:` or `all`. */
+  rules: { allow: boolean; from: string }[]
+  /** nginx: `auth_basic`. `realm` is a template; what comes to `off` asks nothing. */
+  basic: { realm: string; userFile: string } | null
+  request: AuthRequestConfig | null
+}
+
+/** nginx: `auth_request`. */
+export interface AuthRequestConfig {
+  /** A path of the same server. */
+  uri: string
+  /** Variables, and templates of what they become, of the answer. */
+  set: [variable: string, template: string][]
+}
+
+/** nginx: `limit_req`. */
+export interface RequestLimits {
+  limits: {
+    zone: string
+    /** Requests beyond the rate that are taken. */
+    burst: number
+    /** Those beyond so many wait for their turn; null: none waits. */
+    delay: number | null
+  }[]
+  /** Of the refusal. */
+  status: number
+  /** It is only counted and logged. */
+  dryRun: boolean
+}
+
+/** nginx: `limit_conn`. */
+export interface StreamLimits {
+  limits: { zone: string; most: number }[]
+  status: number
+  dryRun: boolean
+}
+
+/** Where keys are counted, by all data threads together. nginx: `limit_req_zone`, `limit_conn_zone`. */
+export interface ZoneConfig {
+  name: string
+  /** A template. */
+  key: string
+  octets: number
+  /** Requests a second; null: it counts streams. */
+  rate: number | null
+}
+
+/** The client behind proxies that are believed. nginx: `set_real_ip_from`. */
+export interface RealIpConfig {
+  /** Networks, or `unix:`. */
+  from: string[]
+  /** Lower case, or `proxy_protocol`. */
+  header: string
+  recursive: boolean
+}
+
 export type PolicyConfig =
   | { name: "round_robin" }
   /** nginx: `least_conn`. */

@@ -125,6 +125,7 @@ export class Control implements ControlView {
       standingOrders: () => this.orders.standing(),
       onLost: (index) => this.#counts.subtract(index),
     })
+    this.#counts.addZones(config.zones)
     this.orders = new Orders({
       states: this.states,
       config: () => this.#config,
@@ -268,6 +269,7 @@ export class Control implements ControlView {
     const before = this.#config
     const version = this.#version + 1
     const prepared = this.states.prepare(config.clusters)
+    this.#counts.addZones(config.zones)
     const { state } = prepared
     let reason: string | null
     try {
@@ -291,6 +293,7 @@ export class Control implements ControlView {
     this.#version = version
     this.#committing = state
     await this.#threads.commit(version)
+    this.#counts.retainZones(config.zones)
     this.#committing = null
     prepared.commit()
     this.#checks.use(config)

@@ -365,16 +365,24 @@ function action(clusters: string[]): fc.Arbitrary<RouteAction> {
   return fc.oneof(...kinds)
 }
 
+/** Built once: it is large. */
+const variant = settings(defaultRouteSettings()).map((own) => ({
+  action: { kind: "none" as const },
+  settings: own,
+}))
+const beforeContent = fc.record({
+  internal: fc.boolean(),
+  rewrite: fc.oneof({ arbitrary: fc.constant<RewriteStep[]>([]), weight: 4 }, steps(variant)),
+  except: fc.oneof(
+    { arbitrary: fc.constant(null), weight: 4 },
+    variant.map((other) => ({ methods: ["GET", "HEAD"], ...other })),
+  ),
+})
+
 function routes(clusters: string[], outer: RouteSettings, depth: number): fc.Arbitrary<RouteConfig[]> {
   const route = fc.tuple(match, action(clusters), settings(outer)).chain(([matched, acts, own]) => {
     const below = depth === 0 ? fc.constant<RouteConfig[]>([]) : routes(clusters, own, depth - 1)
-    const variant = fc.record({ action: action(clusters), settings: settings(own) })
-    const before = fc.record({
-      internal: fc.boolean(),
-      rewrite: steps(variant),
-      except: fc.option(variant.map((other) => ({ methods: ["GET", "HEAD"], ...other }))),
-    })
-    return fc.tuple(below, before).map(([inner, phases]) => ({
+    return fc.tuple(below, beforeContent).map(([inner, phases]) => ({
       match: matched,
       action: acts,
       settings: own,
@@ -418,6 +426,11 @@ function withoutSharedDefaults(servers: ServerConfig[]): ServerConfig[] {
     return { ...server, defaultFor }
   })
 }
+
+const ZONES: Config["zones"] = [
+  { name: "often", key: "$remote_addr", octets: 1024 * 1024, rate: 2.5 },
+  { name: "many", key: "$server_name", octets: 65_536, rate: null },
+]
 
 const adminListener: fc.Arbitrary<AdminConfig> = fc
   .record({
@@ -515,6 +528,7 @@ function parts(): fc.Arbitrary<Omit<Config, "servers">> {
       clusters: fc.uniqueArray(cluster, { maxLength: 3, selector: ({ name }) => name }),
       limits,
       variables: fc.array(variable, { maxLength: 2 }),
+      zones: fc.constantFrom<Config["zones"]>([], [...ZONES]),
     })
     .chain((fixed) =>
       near(

@@ -33,6 +33,7 @@ import type {
 } from "../model.ts"
 import { type PolicyMeasure, policyParameters } from "../policy-names.ts"
 import { type AccessLogFormat, accessLogFormatOf, accessLogFormats } from "./access-log-formats.ts"
+import { access, realIp, requestLimits, streamLimits } from "./access-schema.ts"
 import { durationMs, durationText, sizeInput, sizeOctets } from "./scalars.ts"
 
 /** `read` is given values that conform to the schema. */
@@ -281,6 +282,10 @@ export const settingsFields: Fields<RouteSettings> = [
   field("errorStatuses", "errorStatuses", errorStatuses),
   field("interceptErrors", "interceptErrors", same()),
   field("bridge", "bridge", nested(bridgeFields, defaultBridge())),
+  field("access", "access", access),
+  field("requestLimits", "requestLimits", requestLimits),
+  field("streamLimits", "streamLimits", streamLimits),
+  field("realIp", "realIp", realIp),
   field("continuity", "continuity", continuity),
 ]
 

@@ -27,6 +27,7 @@ import { defaults, says } from "../defaults-table.ts"
 import { policyMeasures, policyNames } from "../policy-names.ts"
 import { didYouMean } from "../problem.ts"
 import { accessLogFormatNames } from "./access-log-formats.ts"
+import { accessShape, zonesSchema } from "./access-schema.ts"
 import { variableSchema } from "./declared.ts"
 import { proxySchema } from "./proxy.ts"
 import {
@@ -320,6 +321,7 @@ const settingsShape = {
     .describe(
       says("Errors of the upstream go through errorStatuses too.", defaults.settings.interceptErrors),
     ),
+  ...accessShape(template),
   bridge: bridge.optional().describe(says("What browsers may speak.", defaults.settings.bridge)),
   continuity: continuity
     .optional()
@@ -753,6 +755,7 @@ export const schema = z
       .optional()
       .describe("For a single server. Left out: everything goes to the only cluster."),
     rewrite,
+    zones: zonesSchema(template).optional().describe("Where keys are counted, for limits."),
     variables: z.array(variableSchema(template)).optional().describe("Variables of the file's own."),
     servers: z.array(server).optional().describe("Virtual hosts, in place of routes."),
     clusters: z

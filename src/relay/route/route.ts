@@ -1,5 +1,6 @@
 import type { Counters } from "../../base/counters.ts"
 import type { Limits } from "../../base/limits.ts"
+import type { TimerWheel } from "../../base/timer-wheel.ts"
 import type { Cluster } from "../../cluster/cluster.ts"
 import type { Connector } from "../../cluster/connectors.ts"
 import type { RouteSettings } from "../../config/model.ts"
@@ -116,6 +117,8 @@ export interface PhasedCall {
   readonly isGrpc: boolean
   route: Route
   cluster: Cluster<LegConnection> | null
+  /** To be run once, when the call is over. */
+  atEnd(run: () => void): void
 }
 
 export interface PhaseContext {
@@ -125,6 +128,21 @@ export interface PhaseContext {
   readonly env: TemplateEnvironment
   readonly admission: Admission
   readonly cutCalls: CutCalls
+  readonly deadlines: TimerWheel
+  readonly subrequests: Subrequests
+}
+
+/** Asks a location of the call's own server. */
+export interface Subrequests {
+  /** @returns gives it up; `done` is told nothing then */
+  begin(call: PhasedCall, uri: string, done: (end: SubrequestEnd) => void): () => void
+}
+
+/** What a subrequest came to. */
+export interface SubrequestEnd {
+  readonly status: number
+  /** Its own, complete: `auth_request_set` reads it. */
+  readonly record: StreamRecord
 }
 
 /**
