@@ -18,9 +18,6 @@ export interface Seen {
   readonly body: string
 }
 
-/** What a probe asks of the backend, by its `x-stub` header. */
-type Manner = "echo" | "503" | "404" | "close" | "redirect" | "cookie" | "grpc-error"
-
 const PREFACE = 0x50
 const TLS_HANDSHAKE = 0x16
 
@@ -124,7 +121,7 @@ export class Stubs {
     stream.on("error", () => {})
     stream.on("data", (chunk: Buffer) => {
       chunks.push(chunk)
-      // Each piece is a message of its own to whoever waits for it.
+      // Each piece is a message of its own.
       if (isGrpc && manner === undefined) {
         begin()
         stream.write(chunk)

@@ -180,7 +180,7 @@ export class Http1Origin implements LegConnection {
 
   #lacksDescriptor = false
 
-  /** Nothing more goes over it, whoever closes the socket. */
+  /** Nothing more goes over it. */
   #leave(): void {
     if (this.#isRetired) return this.#end()
     this.#isRetired = true
