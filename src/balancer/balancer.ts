@@ -205,6 +205,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const deadlines = new TimerWheel(this.#clock)
     this.#context = {
       clock: this.#clock,
+      ticks: this.#clock,
       limits,
       counters: this.counters,
       deadlines,

@@ -55,7 +55,7 @@ export const nginxProcess: NginxProcess = {
   stdout: process.stdout,
   stderr: process.stderr,
   kill: (pid, signal) => void process.kill(pid, signal),
-  run: (config, load) => run({ listen: [], to: [], json: false, strict: false, config, load }),
+  run: (config, load) => run({ listen: [], to: [], json: false, strict: false, watch: false, config, load }),
 }
 
 /** @returns the exit code, as nginx has it: 0, or 1 for anything that is wrong */
