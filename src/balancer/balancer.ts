@@ -199,6 +199,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const deadlines = new TimerWheel(this.#clock)
     this.#context = {
       clock: this.#clock,
+      ticks: this.#clock,
       limits,
       counters: this.counters,
       deadlines,
