@@ -314,7 +314,7 @@ describe("limits", () => {
 
 describe("log_format", () => {
   test.each([
-    ["'$remote_addr $request_completion'", "$remote_addr -"],
+    ["'$remote_addr $connection_time'", "$remote_addr -"],
     [`'$remote_addr \${connection_time}s $status'`, "$remote_addr -s $status"],
     [`'\${status}s $http_host'`, `\${status}s $http_host`],
     ["'$1st'", `\${1}st`],
