@@ -9,14 +9,7 @@ import { isInstalled } from "../support/nginx.ts"
 const hasNginx = isInstalled("nginx", "-v", "nginx-light")
 
 const VARIABLES = [
-  ...[
-    "ssl_protocol",
-    "ssl_cipher",
-    "ssl_server_name",
-    "ssl_client_verify",
-    "ssl_client_s_dn",
-    "ssl_client_i_dn",
-  ],
+  ...["ssl_server_name", "ssl_client_verify", "ssl_client_s_dn", "ssl_client_i_dn"],
   ...["ssl_client_s_dn_legacy", "ssl_client_i_dn_legacy", "ssl_client_serial", "ssl_client_fingerprint"],
   ...[
     "ssl_client_v_start",
