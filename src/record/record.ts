@@ -103,6 +103,8 @@ export interface TlsInfo {
   readonly serverName?: string
   readonly isResumed?: boolean
   readonly alpn?: string
+  /** What came before the handshake by the PROXY protocol. */
+  readonly proxied?: ProxiedConnection | null
 }
 
 /** A client's certificate, in texts as nginx has them. */
