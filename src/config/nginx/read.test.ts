@@ -593,3 +593,26 @@ server {
   ])
   expect(errors[0]!.hint).toContain("keep OpenResty in front")
 })
+
+test("a missing ; before a block is told where it is missing, and has no other consequence", () => {
+  const { problems } = read(`server {
+    listen 8080
+    server_name a.test
+    location / { return 200 ok; }
+    location /x { retrun 200; }
+  }`)
+  const errors = problems.filter(({ severity }) => severity === "error")
+  expect(errors.map(({ line, message }) => `${line} ${message}`)).toEqual([
+    '2 directive "listen" is not terminated by ";"',
+    '3 directive "server_name" is not terminated by ";"',
+    '5 unknown directive "retrun"',
+  ])
+})
+
+test("HTTP/3 beside a listen over TCP is warned of, alone it is an error", () => {
+  const severities = (listens: string) =>
+    read(`server { ${listens} location / { return 200; } }`).problems.map(({ severity }) => severity)
+  expect(severities("listen 8443 quic; listen 8443;")).toContain("warning")
+  expect(severities("listen 8443 quic; listen 8443;")).not.toContain("error")
+  expect(severities("listen 8443 quic reuseport;")).toContain("error")
+})
