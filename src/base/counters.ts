@@ -79,6 +79,13 @@ export const counterMeanings = {
   endpoint_connections_exceeded: "a stream found every connection to its endpoint full, and no more allowed",
   connections_opening_exceeded:
     "a connection to an endpoint was not opened yet: as many as may be were being made already",
+  cluster_streams_exceeded: "a stream was refused: its cluster has as many as limits.streams allows",
+  cluster_waiting_streams_exceeded:
+    "a stream was refused: as many wait for connections of its cluster as limits.waitingStreams allows",
+  cluster_connections_exceeded:
+    "a connection was not opened: its cluster has as many as limits.connections allows",
+  cluster_retries_exceeded:
+    "a stream was not retried: its cluster has as many retries as limits.retries allows",
   keepalive_calmed: "an endpoint sent ENHANCE_YOUR_CALM, and new PINGs to it come half as often",
   reconnect_delayed: "a connection was not tried yet, since the last one to that endpoint failed",
   streams_paced: "a live stream was to be ended or moved, and was given a turn for it",
@@ -95,6 +102,7 @@ export const counterMeanings = {
   messages_waited: "a large message waited for others to be translated first",
   descriptors_too_large: "a backend's descriptors were more octets than are read or kept",
   reflected_services_exceeded: "a service's descriptors were forgotten to keep those of another",
+  variable_clusters_exceeded: "variables came to more addresses than are kept, and one was let go",
   regex_steps_exceeded: "a regex of the configuration took too many steps for a path or a name",
   http1_head_too_large: "the head of an HTTP/1.1 request went past its octets",
   origin_refused: "a WebSocket came from a page of another site",

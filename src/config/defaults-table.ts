@@ -74,6 +74,7 @@ export const defaults = {
     default: is(false, "the first server does"),
   },
   route: {
+    resolve: is(false),
     internal: is(false),
     prefix: is("/"),
     final: is(false),
@@ -117,6 +118,20 @@ export const defaults = {
     metadataQuery: list([]),
     maxMessageSize: words("limits.messageOctetsMax"),
   },
+  proxy: {
+    host: words("the cluster's name, or what url comes to"),
+    path: words("as it was received"),
+    replaces: is(0),
+    method: words("the client's"),
+    passHeaders: is(true),
+    passBody: is(true),
+    requestBuffering: is(true),
+    passTrailers: is(false),
+    redirects: list([]),
+    cookieDomains: list([]),
+    cookiePaths: list([]),
+    ignoreCase: is(false),
+  },
   continuity: {
     mode: list([]),
     keep: size(65_536),
@@ -151,6 +166,8 @@ export const defaults = {
     slowStartMinWeight: is(10),
     panicThreshold: is(50),
     outlierDetection: none(),
+    sticky: none(),
+    limit: none(),
     maxStreamsPerConnection: none(),
     maxConnectionsPerEndpoint: none(),
     idleConnections: none("no limit"),
@@ -174,6 +191,11 @@ export const defaults = {
     fails: is(1),
     port: words("the endpoint's own"),
     mandatory: is(false),
+  },
+  sticky: {
+    expires: words("the end of the browser's session"),
+    httpOnly: is(false),
+    secure: is(false),
   },
   // Envoy's, but that failure percentage, which it counts and does not enforce, is off.
   outliers: {
@@ -199,6 +221,7 @@ export const defaults = {
     down: is(false),
     slowStart: words("the cluster's"),
     hashKey: words("the address"),
+    route: words("the MD5 hash of the address"),
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Default<unknown>>>>>
 

@@ -1,4 +1,5 @@
 import type { DeclaredVariable } from "../record/declared/declared.ts"
+import type { ProxyConfig } from "./proxy-model.ts"
 
 /**
  * The configuration, checked and with every default filled in: what `sluice.yaml` and nginx.conf both become.
@@ -154,8 +155,8 @@ export type RouteMatch =
 export type RouteAction =
   /** The name of a cluster. `tls` is the default `null` for plain HTTP/2 (`grpc://`). */
   | { kind: "cluster"; cluster: string; tls: UpstreamTlsConfig | null }
-  /** An address or cluster named by variables, for instance `$backend`. Looked up per stream; unknown is UNAVAILABLE. */
-  | { kind: "variable"; template: string; tls: UpstreamTlsConfig | null }
+  /** A cluster or an address named by variables, for instance `$backend`; with `resolve`, a host's name too. */
+  | { kind: "variable"; template: string; resolve: boolean; tls: UpstreamTlsConfig | null }
   /**
    * Answers by itself. `template` is the body, or the address for a redirect (301, 302, 303, 307, 308). Where
    * `grpcStatus` is set, gRPC clients get that, with `grpcMessage`, a template too; null: with the body as message.
@@ -170,8 +171,12 @@ export type RouteAction =
       grpcStatus: number | null
       grpcMessage: string | null
     }
+  /** An HTTP/1.1 backend. `tls` is for `https://`. */
+  | ({ kind: "proxy"; tls: UpstreamTlsConfig | null } & ProxyConfig)
   /** Nothing is here: 404, or UNIMPLEMENTED to a gRPC client. */
   | { kind: "none" }
+
+export type ProxyAction = Extract<RouteAction, { kind: "proxy" }>
 
 export interface UpstreamTlsConfig {
   verify: boolean
@@ -403,15 +408,40 @@ export interface OutlierDetectionConfig {
   failurePercentage: { threshold: number; minimumHosts: number; requestVolume: number } | null
 }
 
+/** nginx: `sticky cookie`. What is null is not said. */
+export interface StickyConfig {
+  cookie: string
+  /** How long a browser keeps it: `max` is until the end of 2037. */
+  expiresMs: number | "max" | null
+  /** A template. */
+  domain: string | null
+  path: string | null
+  httpOnly: boolean
+  secure: boolean
+  /** `strict`, `lax`, `none`, or a template that comes to one of them. */
+  sameSite: string | null
+}
+
 export interface ClusterConfig {
   name: string
   policy: PolicyConfig
+  /** Clients come back to their endpoint by a cookie. */
+  sticky: StickyConfig | null
   endpoints: EndpointConfig[]
   /** Endpoints that have just joined or are back get a growing share of new streams. `windowMs` 0: their full share at once. */
   slowStart: { windowMs: number; aggression: number; minWeightPercent: number }
   /** Where a smaller share of the endpoints is healthy, all are used; 0: only where none is. */
   panicThresholdPercent: number
   outlierDetection: OutlierDetectionConfig | null
+  /** Circuit breakers, over all data threads; null: no bound. */
+  limits: {
+    streams: number | null
+    /** Streams that wait for a connection. */
+    waitingStreams: number | null
+    connections: number | null
+    /** Retries under way. */
+    retries: number | null
+  }
   /** How many streams one upstream connection carries before another is opened; the peer's own limit rules too. */
   maxStreamsPerConnection: number | null
   /** Most connections to one endpoint. */
@@ -470,4 +500,6 @@ export interface EndpointConfig {
   slowStartMs: number | null
   /** What hashes place it by; null: its address. Envoy: `hash_key`. */
   hashKey: string | null
+  /** What a sticky cookie calls it; null: the MD5 hash of its address. */
+  route: string | null
 }

@@ -125,6 +125,7 @@ const endpoint: fc.Arbitrary<EndpointConfig> = address.chain((where) =>
     down: fc.boolean(),
     slowStartMs: orNull(number),
     hashKey: orNull(text),
+    route: fc.constantFrom(null, "a", "b.1"),
   }),
 )
 
@@ -173,6 +174,23 @@ const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
         windowMs: number,
         aggression: fc.constantFrom(0.5, 1, 2),
         minWeightPercent: fc.integer({ min: 1, max: 100 }),
+      }),
+      sticky: orNull(
+        fc.record({
+          cookie: fc.constantFrom("srv_id", "a"),
+          expiresMs: fc.oneof(orNull(number), fc.constant("max" as const)),
+          domain: orNull(template),
+          path: fc.constantFrom(null, "/", "/a b"),
+          httpOnly: fc.boolean(),
+          secure: fc.boolean(),
+          sameSite: fc.constantFrom(null, "strict", "Lax", "$http_x"),
+        }),
+      ),
+      limits: fc.record({
+        streams: orNull(number),
+        waitingStreams: orNull(number),
+        connections: orNull(number),
+        retries: orNull(number),
       }),
       outlierDetection: orNull(
         near(defaultOutlierDetection(), {
@@ -306,11 +324,48 @@ const match: fc.Arbitrary<RouteMatch> = fc.oneof(
   }),
 )
 
+function proxy(clusters: string[], tls: fc.Arbitrary<UpstreamTlsConfig | null>): fc.Arbitrary<RouteAction> {
+  const rule = fc.record({
+    match: fc.oneof(
+      fc.record({ text: fc.constantFrom("http://a/", "$host") }),
+      fc.record({ pattern: fc.constantFrom("^a", "b$"), ignoreCase: fc.boolean() }),
+    ),
+    replacement: template,
+  })
+  const url = fc.record({
+    template: fc.constantFrom("http://$host", "https://a$arg_b/x"),
+    resolve: fc.boolean(),
+  })
+  const named = clusters.length === 0 ? [] : [fc.record({ cluster: fc.constantFrom(...clusters) })]
+  return fc.record({
+    kind: fc.constant("proxy" as const),
+    target: fc.oneof(url, ...named),
+    tls,
+    host: fc.constantFrom("a.example", "b:80"),
+    path: orNull(fc.constantFrom("/", "/x/")),
+    matchedOctets: fc.nat(20),
+    method: orNull(fc.constantFrom("GET", "$request_method")),
+    passHeaders: fc.boolean(),
+    passBody: fc.boolean(),
+    requestBuffering: fc.boolean(),
+    passTrailers: fc.boolean(),
+    redirects: fc.array(rule, { maxLength: 2 }),
+    cookieDomains: fc.array(rule, { maxLength: 1 }),
+    cookiePaths: fc.array(rule, { maxLength: 1 }),
+  })
+}
+
 function action(clusters: string[]): fc.Arbitrary<RouteAction> {
   const tls = orNull(upstreamTls)
   const kinds: fc.Arbitrary<RouteAction>[] = [
     fc.constant({ kind: "none" }),
-    fc.record({ kind: fc.constant("variable" as const), template: fc.constantFrom("$host", "a$arg_b"), tls }),
+    fc.record({
+      kind: fc.constant("variable" as const),
+      template: fc.constantFrom("$host", "a$arg_b"),
+      resolve: fc.boolean(),
+      tls,
+    }),
+    proxy(clusters, tls),
     fc.record({
       kind: fc.constant("return" as const),
       status: fc.integer({ min: 200, max: 599 }),

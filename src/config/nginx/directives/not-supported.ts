@@ -9,7 +9,7 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
     verdict: "not supported",
     reason: "a call must go to one HTTP/2 backend: use grpc_pass",
     directives: {
-      "L 1*": "proxy_pass fastcgi_pass uwsgi_pass scgi_pass memcached_pass",
+      "L 1*": "fastcgi_pass uwsgi_pass scgi_pass memcached_pass",
       "SL 0-1*": "tunnel_pass",
     },
   },
@@ -38,18 +38,27 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
   {
     verdict: "not yet",
     reason: "it decides where a call goes",
-    directives: {
-      "U 2+*": "sticky",
-    },
+    directives: {},
   },
   {
     verdict: "not yet",
     reason: "the connection could not be made or trusted without it",
     directives: {
       "HS 1*": "ssl_password_file",
-      "HSL 1": "grpc_ssl_crl",
-      "HSL 1*": "grpc_ssl_password_file",
+      "HSL 1": "grpc_ssl_crl proxy_ssl_crl proxy_set_body",
+      "HSL 1-4*": "proxy_cookie_flags",
+      "HSL 1*": "grpc_ssl_password_file proxy_ssl_password_file",
     },
+  },
+  {
+    verdict: "not yet",
+    reason: "a stream that finds every server full is refused at once; see grpc_limits",
+    directives: { "U 1-2": "queue" },
+  },
+  {
+    verdict: "not supported",
+    reason: "NTLM binds a client to an upstream connection of its own, and streams of many share one here",
+    directives: { "U 0": "ntlm" },
   },
   {
     verdict: "not supported",
@@ -58,7 +67,7 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
       "MHSLU any": `
         auth_jwt auth_jwt_claim_set auth_jwt_header_set auth_jwt_key_cache auth_jwt_key_file auth_jwt_key_request
         auth_jwt_leeway auth_jwt_require auth_jwt_type auth_oidc auth_require oidc_provider keyval keyval_zone
-        internal_redirect queue ntlm state echo echo_exec app_protect_enable app_protect_policy_file
+        internal_redirect state echo echo_exec app_protect_enable app_protect_policy_file
         app_protect_dos_enable num_map f4f hls proxy_cache_purge
         more_set_headers more_clear_headers more_set_input_headers more_clear_input_headers modsecurity
         modsecurity_rules modsecurity_rules_file geoip2 geoip2_proxy slow_start`,
