@@ -227,6 +227,7 @@ const SOCKETS_ELSEWHERE: Readonly<Record<string, RegExp>> = {
   "src/bridge/": /^node:http$/,
   // So is the admin API, which no stream passes through.
   "src/control/admin/": /^node:http$/,
+  "src/cli/admin/": /^node:http$/,
 }
 
 test("only src/net touches sockets", () => {

@@ -1,6 +1,7 @@
 import { Argument, Command, CommanderError } from "commander"
 import { VERSION } from "../base/version.ts"
 import { adapt } from "./adapt.ts"
+import { addAdminCommands } from "./admin/commands.ts"
 import { check, wantsColor } from "./check.ts"
 import { completion, SHELLS, type Shell } from "./completion.ts"
 import { demo } from "./demo.ts"
@@ -25,6 +26,9 @@ Examples:
   sluice run --listen 8080 --to 127.0.0.1:3000 --to 127.0.0.1:3001
   sluice check nginx.conf
   sluice adapt nginx.conf > sluice.yaml
+  sluice status
+  sluice streams 'idle:>5m'
+  sluice drain 10.0.0.3:50051
   sluice demo
 
 Exit codes: 0 fine, 1 failed at runtime, 2 wrong usage or configuration.`,
@@ -108,6 +112,8 @@ Examples:
         stderr: process.stderr,
       })
     })
+
+  addAdminCommands(program)
 
   program
     .command("demo")
