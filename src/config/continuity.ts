@@ -2,7 +2,7 @@ import { defaultContinuity } from "./defaults.ts"
 import type { ContinuityAsk, ContinuityConfig, ContinuityMode } from "./model.ts"
 
 export const CONTINUITY_MODES = ["handoff", "resume", "lockstep", "restart"] as const
-export const CONTINUITY_ASKS = ["none", "half-close", "call"] as const satisfies readonly ContinuityAsk[]
+export const CONTINUITY_ASKS = ["none", "half-close"] as const satisfies readonly ContinuityAsk[]
 export const RESTARTS_WITH = ["first", "last", "none"] as const
 export const REFUSALS = ["end", "restart"] as const
 

@@ -242,7 +242,7 @@ export interface ContinuityConfig {
   cursorInto: string | null
 }
 
-export type ContinuityAsk = "none" | "half-close" | "call"
+export type ContinuityAsk = "none" | "half-close"
 
 /** What browsers may speak on a route beside gRPC: docs/browsers.md. */
 export interface BridgeConfig {

@@ -1,5 +1,6 @@
 import * as grpc from "@grpc/grpc-js"
 import { describe, expect, type TestContext, test } from "vitest"
+import { fromInput } from "../../src/config/yaml/normalize.ts"
 import type { SluiceYaml } from "../../src/config/yaml/schema.ts"
 import { CounterBackend, type CounterOptions, CounterStore } from "../support/counter-backend.ts"
 import { eventually } from "../support/eventually.ts"
@@ -169,5 +170,37 @@ describe("a stream outlives its backend", () => {
     expect(Object.keys(first.heads[0]!)).toEqual([])
     await first.close()
     expect((await counting.over()).code).toBe(grpc.status.UNAVAILABLE)
+  })
+})
+
+describe("an endpoint that is drained: its streams move", () => {
+  test.for<[how: string, continuity: Continuity, options: Partial<CounterOptions>, moved: number]>([
+    [
+      "asked by a half-close, it hands off",
+      { mode: ["handoff"], ask: "half-close" },
+      { halfClose: "handoff" },
+      1,
+    ],
+    ["unasked, by resume", { mode: ["handoff", "resume"] }, {}, 0],
+  ])("%s", async ([, continuity, options, moved], t) => {
+    const { bed, backends, of } = await cluster(t, ["a", "b"], continuity, options)
+    const counting = new Counting(bed.client())
+    await counting.next()
+    const first = of(counting.backend)
+    const [second] = backends.filter((one) => one !== first)
+    const left = { endpoints: [`127.0.0.1:${second!.port}`], drainGrace: "1ms" }
+    await bed.balancer.reload(
+      fromInput({ listeners: "127.0.0.1:0", continuity, clusters: { test: left } }).config!,
+    )
+    await eventually(
+      () => second!.heads.length === 1,
+      () => `the stream moved; ${JSON.stringify(counting.status)}`,
+    )
+    await counting.next()
+    await counting.next()
+    counting.cancel()
+    await counting.over()
+    expect(counting.got).toEqual(answers(3))
+    expect((await bed.ended())[0]!.continuity).toMatchObject({ legs: 2, gaps: 1, moved })
   })
 })

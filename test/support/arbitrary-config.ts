@@ -220,7 +220,7 @@ const continuity: fc.Arbitrary<ContinuityConfig> = fc.record({
   keepOctets: fc.integer({ min: 0, max: 2 ** 24 }),
   gapMaxMs: positive,
   legsMax: fc.integer({ min: 2, max: 100 }),
-  ask: fc.constantFrom("none", "half-close", "call"),
+  ask: fc.constantFrom("none", "half-close"),
   refused: fc.constantFrom("end", "restart"),
   restartWith: fc.constantFrom("first", "last", "none"),
   statuses: list(fc.integer({ min: 1, max: 16 })),

@@ -46,6 +46,8 @@ export interface CounterOptions {
   readonly name: string
   readonly store: CounterStore
   readonly accept?: string
+  /** What a half-close means: the end, or that a handoff is asked for. Default: the end. */
+  readonly halfClose?: "end" | "handoff"
 }
 
 /**
@@ -60,9 +62,11 @@ export class CounterBackend {
   #server = new grpc.Server()
   readonly #store: CounterStore
   readonly #accept: string
+  readonly #halfClose: "end" | "handoff"
   readonly #calls = new Set<(why: "handoff") => void>()
 
-  constructor({ name, store, accept = "handoff, resume" }: CounterOptions) {
+  constructor({ name, store, accept = "handoff, resume", halfClose = "end" }: CounterOptions) {
+    this.#halfClose = halfClose
     this.name = name
     this.#store = store
     this.#accept = accept
@@ -120,7 +124,7 @@ export class CounterBackend {
       if (delivered < state.received) call.write(Buffer.from(`${state.received}:${state.sum}`))
     }
     const handOff = (): void => {
-      this.#calls.delete(handOff)
+      if (!this.#calls.delete(handOff)) return
       const trailers = new grpc.Metadata()
       trailers.set("continuity-handoff", session)
       trailers.set("continuity-received", String(state.received))
@@ -135,6 +139,7 @@ export class CounterBackend {
       call.write(Buffer.from(`${state.received}:${state.sum}`))
     })
     call.on("end", () => {
+      if (this.#halfClose === "handoff") return setImmediate(handOff)
       if (this.#calls.delete(handOff)) call.end()
     })
     call.on("cancelled", () => this.#calls.delete(handOff))

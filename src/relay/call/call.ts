@@ -282,6 +282,10 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     else if (!this.#isDone) this.#timer!.arm()
   }
 
+  onTurn(leg: Leg, what: Failure): void {
+    if (this.continuity?.move(leg, what) !== true) this.fail(what)
+  }
+
   fail(what: Failure): void {
     if (this.#isDone) return
     if (isCharged(what)) this.downstream.chargePeer()

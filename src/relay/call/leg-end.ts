@@ -45,6 +45,8 @@ export type LegEnd =
     }
   /** The endpoint stops serving the stream. `received`: client messages in what it hands off; null: it did not say. */
   | { readonly kind: "handed_off"; readonly received: number | null }
+  /** Sluice moves the call away from an endpoint that works. */
+  | { readonly kind: "moved" }
   /** Trailers with a grpc-status that the route has as a failure. */
   | { readonly kind: "failed_status"; readonly grpcStatus: number }
   /** The endpoint of a later leg cannot go on with the stream. */

@@ -14,6 +14,7 @@ import type { Leg } from "../leg.ts"
 import type { LegContext } from "../leg-context.ts"
 import { failureOf, type LegEnd, statusEndOf } from "../leg-end.ts"
 import type { DownstreamStream } from "../stream-owner.ts"
+import { AskedLeg } from "./asked-leg.ts"
 import { BackendAccount } from "./backend-account.ts"
 import { type BackendSays, legHead, readBackend, trailersOf, withoutContinuity } from "./fields.ts"
 import { Gap, type GapOwner } from "./gap.ts"
@@ -21,6 +22,7 @@ import { LoggedRequest } from "./logged-request.ts"
 import { type Continuation, continuation, type Positions, positionAfter } from "./resume-rules.ts"
 import { WholeMessages } from "./whole-messages.ts"
 
+const MOVED: LegEnd = { kind: "moved" }
 /** How soon it is looked again whether an endpoint is available. */
 const NO_ENDPOINT_MS = 200
 
@@ -62,6 +64,7 @@ export class Continuity implements GapOwner {
   readonly #gap: Gap
   /** How the present leg was opened; null: from the call's beginning. */
   #mode: ContinuityMode | null = null
+  #asked: AskedLeg | null = null
   /** Why the call cannot go on. */
   #problem: string | null = null
 
@@ -185,6 +188,24 @@ export class Continuity implements GapOwner {
     return null
   }
 
+  // ---- Moving -----------------------------------------------------------------------------------------------------
+
+  /**
+   * The leg is to end by Sluice's own choice. True: its backend is asked to hand the call off, or the call is resumed
+   * elsewhere. False: it cannot move.
+   */
+  move(leg: Leg, what: Failure): boolean {
+    if (this.#gap.isAwaitingHead) return false
+    const { context } = this.#call
+    const mayAsk = this.#plan.config.ask === "half-close" && this.#backend.acceptsHandoff
+    if (!mayAsk || !this.request.endLeg(leg)) return this.#call.goesOn(leg, MOVED)
+    this.#asked ??= new AskedLeg(context.deadlines, (silent, told) => {
+      if (!this.#call.goesOn(silent, MOVED)) this.#call.fail(told)
+    })
+    this.#asked.wait(leg, what)
+    return true
+  }
+
   // ---- Between legs -----------------------------------------------------------------------------------------------
 
   get #positions(): Positions {
@@ -243,6 +264,7 @@ export class Continuity implements GapOwner {
     this.#call.record.resumes++
     this.#call.context.counters.add(counterIds.continuity_legs)
     this.#gap.begin()
+    this.#asked?.close()
     this.request.detach()
     this.isBetween = true
     this.#prepare(mode)
@@ -295,6 +317,7 @@ export class Continuity implements GapOwner {
   /** The call is over. */
   close(): void {
     this.#gap.close()
+    this.#asked?.close()
     this.#messages.discard()
   }
 }
