@@ -116,6 +116,27 @@ Examples:
   addAdminCommands(program)
 
   program
+    .command("doctor")
+    .description("ask each backend of a configuration what keeps calls from working, before there are any")
+    .argument("<config>", "nginx.conf or sluice.yaml")
+    .option("--json", "print JSON", false)
+    .addHelpText(
+      "after",
+      `
+It connects to every endpoint as its routes would: HTTP/2, TLS, ALPN, certificates, the limit of streams, health,
+reflection, and how often it takes a PING. Exit codes: 0 no trap, 1 there is one, 2 wrong usage or configuration.
+
+Example:
+  sluice doctor /etc/nginx/nginx.conf`,
+    )
+    .action(async (config: string, { json }: { json: boolean }) => {
+      const { doctor } = await import("./doctor/doctor.ts")
+      process.exitCode = await doctor(config, { json, stdout: process.stdout, stderr: process.stderr })
+      // What a backend keeps open must not keep this alive.
+      process.exit()
+    })
+
+  program
     .command("demo")
     .description(
       "two chat servers behind Sluice on this machine, and what to type next (see sluice demo --help)",

@@ -53,7 +53,7 @@ export function addAdminCommands(program: Command): void {
             return json ? print(detail) : printLines(detailLines(detail))
           }
           const query = new URLSearchParams({ sort, limit, ...(line !== "" && { filter: line }) })
-          const answer = await client.get<Streams>(`/streams?${query}`)
+          const answer = await client.get<Streams>(`/streams?${query.toString()}`)
           if (json) return print(answer)
           printLines([
             ...tableLines(streamColumns, answer.streams),
@@ -77,7 +77,7 @@ export function addAdminCommands(program: Command): void {
         const [status, clusters, streams] = await Promise.all([
           client.get<Status>("/status"),
           client.get<Clusters>("/clusters"),
-          client.get<Streams>(`/streams?${query}`),
+          client.get<Streams>(`/streams?${query.toString()}`),
         ])
         print({ status, clusters: clusters.clusters, streams: streams.streams })
       }),

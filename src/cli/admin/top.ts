@@ -30,7 +30,7 @@ export async function top({ filter, client, clock = systemClock }: TopOptions): 
   let wake: () => void = () => {}
   let isOver = false
   const draw = (): void => {
-    const { columns = 80, rows = 24 } = stdout
+    const { columns, rows } = stdout
     const head =
       trouble === null
         ? []
@@ -56,8 +56,8 @@ export async function top({ filter, client, clock = systemClock }: TopOptions): 
         lines = await look(client, {
           filter,
           sort: SORTS[sort]!,
-          rows: stdout.rows ?? 24,
-          width: stdout.columns ?? 80,
+          rows: stdout.rows,
+          width: stdout.columns,
         })
         seenMs = clock.now()
         trouble = null
@@ -99,7 +99,7 @@ export async function look(client: AdminClient, { filter, sort, rows, width }: L
   const [status, clusters, streams] = await Promise.all([
     client.get<Status>("/status"),
     client.get<Clusters>("/clusters"),
-    client.get<Streams>(`/streams?${query}`),
+    client.get<Streams>(`/streams?${query.toString()}`),
   ])
   return [
     ...statusLines(status),
