@@ -294,6 +294,17 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     })
   }
 
+  /** How busy it is; `turnMaxMs` since it was asked last. */
+  load(): { connections: number; streams: number; heldBytes: number; turnMaxMs: number } {
+    const { admission, budget } = this.#context
+    return {
+      connections: this.#clients.connections.size,
+      streams: admission.streamsOpen,
+      heldBytes: budget.octets,
+      turnMaxMs: admission.takeLongestTurnMs(),
+    }
+  }
+
   /** The connections of clients, for who looks at the streams themselves. */
   get clientConnections(): Iterable<ClientConnection> {
     return this.#clients.connections

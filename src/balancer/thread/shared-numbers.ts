@@ -1,6 +1,12 @@
 import { Counters, counterNames } from "../../base/counters.ts"
 import type { OutcomeCount, OutcomeCounts, StreamCount, StreamCounts } from "../../cluster/counts.ts"
+import { TRAFFIC_ROW } from "../../cluster/traffic.ts"
 import { type Numbers, TRAFFIC_COLUMNS, Traffic, type TrafficTotals } from "../numbers.ts"
+
+/** What a thread says of itself once a second. */
+export const GAUGES = ["connections", "streams", "heldBytes", "heapBytes", "turnMaxMs", "busyMs"] as const
+
+export type Gauges = Record<(typeof GAUGES)[number], number>
 
 /** Endpoints in one segment. A segment takes 4 octets for each of them and each thread. */
 export const SLOTS_PER_SEGMENT = 4096
@@ -19,6 +25,10 @@ export interface SharedMemory {
   readonly connections: SharedArrayBuffer
   /** Int32: open streams by endpoint, the total row first. */
   readonly streams: readonly SharedArrayBuffer[]
+  /** Float64: for each thread a row of `Column`s for each endpoint. */
+  readonly endpointTraffic: readonly SharedArrayBuffer[]
+  /** Float64: a row of `GAUGES` for each thread, as it was within the last second. */
+  readonly gauges: SharedArrayBuffer
   /** Uint32: outcomes by endpoint. A row of failures in a row, by Atomics; then for each thread successes and failures. */
   readonly outcomes: readonly SharedArrayBuffer[]
 }
@@ -30,12 +40,25 @@ export function makeMemory(threads: number): SharedMemory {
     traffic: floats(threads * TRAFFIC_COLUMNS.length),
     connections: floats(threads),
     streams: [],
+    endpointTraffic: [],
+    gauges: floats(threads * GAUGES.length),
     outcomes: [],
   }
 }
 
 export function makeSegment(threads: number): SharedArrayBuffer {
   return new SharedArrayBuffer((threads + 1) * SLOTS_PER_SEGMENT * Int32Array.BYTES_PER_ELEMENT)
+}
+
+/** The system gives memory to those rows alone that are written to. */
+export function makeTrafficSegment(threads: number): SharedArrayBuffer {
+  return floats(threads * SLOTS_PER_SEGMENT * TRAFFIC_ROW)
+}
+
+/** The row of thread `index` for the endpoint in `slot`. */
+export function trafficRow(segment: SharedArrayBuffer, slot: number, index: number): Float64Array {
+  const row = index * SLOTS_PER_SEGMENT + (slot % SLOTS_PER_SEGMENT)
+  return new Float64Array(segment, row * TRAFFIC_ROW * Float64Array.BYTES_PER_ELEMENT, TRAFFIC_ROW)
 }
 
 export function makeOutcomeSegment(threads: number): SharedArrayBuffer {
@@ -159,10 +182,13 @@ export class SharedNumbers implements Numbers, StreamCounts {
   /** By segment. */
   readonly #cells: Int32Array[] = []
   readonly #outcomes: Uint32Array[] = []
+  readonly #traffic: SharedArrayBuffer[] = []
+  readonly #gauges: Float64Array
 
   constructor(memory: SharedMemory, index: number) {
     this.#index = index
     this.#threads = memory.threads
+    this.#gauges = rowOf(memory.gauges, index, GAUGES.length)
     this.use(memory)
     this.#accepted = new Float64Array(memory.connections)
     this.counters = new Counters(rowOf(memory.counters, index, counterNames.length))
@@ -170,9 +196,18 @@ export class SharedNumbers implements Numbers, StreamCounts {
   }
 
   /** Of endpoints that are about to be told of. Segments only ever come. */
-  use({ streams, outcomes }: SharedMemory): void {
+  use({ streams, outcomes, endpointTraffic }: SharedMemory): void {
+    this.#traffic.push(...endpointTraffic.slice(this.#traffic.length))
     for (const segment of streams.slice(this.#cells.length)) this.#cells.push(new Int32Array(segment))
     for (const segment of outcomes.slice(this.#outcomes.length)) this.#outcomes.push(new Uint32Array(segment))
+  }
+
+  trafficOf(slot: number): Float64Array {
+    return trafficRow(this.#traffic[segmentOf(slot)]!, slot, this.#index)
+  }
+
+  setGauges(gauges: Gauges): void {
+    for (const [column, name] of GAUGES.entries()) this.#gauges[column] = gauges[name]
   }
 
   outcomesOf(slot: number): OutcomeCount {

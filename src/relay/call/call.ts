@@ -29,7 +29,7 @@ import {
   statusEndOf,
 } from "./leg-end.ts"
 import type { Reply } from "./local-reply.ts"
-import { countRequest, countResponse, type MessageScanners } from "./messages.ts"
+import { countDown, countRequest, countResponse, countUp, type MessageScanners } from "./messages.ts"
 import { reportCall } from "./report.ts"
 import { pickLeg, Retries, type RetryingCall } from "./retries.ts"
 import { type DownstreamStream, isOver, type StreamOwner, type WaitsFor } from "./stream-owner.ts"
@@ -145,7 +145,10 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     if (this.#isDone) return this.downstream.consume(end - start)
     this.record.requestOctets += end - start
     this.record.activeMs = Math.floor(this.context.clock.now())
+    const { requestMessages } = this.record
     if (this.isGrpc) this.#scanners = countRequest(this.record, this.#scanners, octets, start, end)
+    if (this.#leg !== null)
+      countUp(this.#leg.endpoint, end - start, this.record.requestMessages - requestMessages)
     this.#timer?.timeouts?.fromDownstream(this.context.clock)
     const { maxBodyOctets } = this.route.settings
     if (maxBodyOctets !== null && this.record.requestOctets > maxBodyOctets)
@@ -207,11 +210,13 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     this.record.responseOctets += end - start
     this.record.activeMs = Math.floor(this.context.clock.now())
     this.#timer?.timeouts?.fromUpstream(this.context.clock)
+    const { responseMessages } = this.record
     if (this.continuity !== null) leg.consume(this.continuity.onData(octets, start, end, endStream))
     else {
       if (this.isGrpc) this.#scanners = countResponse(this.record, this.#scanners, octets, start, end)
       leg.consume(this.downstream.sendData(octets, start, end, endStream))
     }
+    countDown(leg.endpoint, end - start, this.record.responseMessages - responseMessages)
     // A bridge that cannot translate what came has ended the call by now.
     if (endStream && !this.#isDone) this.#responseEnded()
   }
@@ -326,7 +331,7 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     if (this.snapshot !== null) leave(this.record, this.context, this.#leg?.served ?? "otherwise")
     this.record.endMs = Math.floor(this.context.clock.now())
     this.#response.releaseHeaders(false)
-    reportCall(this.context, this.route.accessLogs, this.record)
+    reportCall(this.context, this.route.accessLogs, this.record, this.#leg?.endpoint ?? null)
   }
 
   /** For policies that pick by a key. */
