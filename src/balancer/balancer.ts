@@ -179,7 +179,14 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     this.#network = network
     const admission = new Admission({ clock: this.#clock, log: this.#log, counters: this.counters, limits })
     this.#flusher = new Flusher((callback) => network.afterReads(callback), admission)
-    this.#env = { clock: this.#clock, random, pid: process.pid, hostname: hostname(), version: VERSION }
+    this.#env = {
+      clock: this.#clock,
+      random,
+      pid: process.pid,
+      hostname: hostname(),
+      version: VERSION,
+      streamEvent: "end",
+    }
     this.#accessLogs = new AccessLogs({ clock: this.#clock, log: this.#log, env: this.#env })
     this.#tls = new TlsStore({
       handshakeTimeoutMs: limits.handshakeTimeoutMs,

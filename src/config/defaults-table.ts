@@ -101,6 +101,7 @@ export const defaults = {
     socketKeepalive: is(false),
     bindAddress: none(),
     accessLog: none(),
+    accessLogInterval: none("a record when it ends"),
     interceptErrors: is(false),
     bridge: words("nothing beside gRPC"),
     continuity: words("streams end with their backend"),
@@ -133,7 +134,7 @@ export const defaults = {
     sendServerName: is(false),
   },
   accessLog: {
-    format: is("main"),
+    format: is("grpc"),
     buffer: is(0, "at once"),
     flush: none("until it is full"),
   },

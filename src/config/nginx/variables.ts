@@ -58,7 +58,8 @@ const DECLARING_ELSEWHERE: ReadonlyMap<string, number> = new Map([
 /** Variables of nginx's that `set` may change. */
 const CHANGEABLE = new Set(["args", "limit_rate"])
 /** Names that Sluice has given to what it knows of a call: a file may use them for something else. */
-const OURS = /^(grpc_(status|message|messages_sent|messages_received)|stream_resumes|continuity_(legs|gap))$/
+const OURS =
+  /^(grpc_(status|message|messages_sent|messages_received)|stream_(resumes|event)|continuity_(legs|gap))$/
 
 export class Variables {
   readonly #declared = new Set<string>()

@@ -30,6 +30,7 @@ import {
 } from "./leg-end.ts"
 import type { Reply } from "./local-reply.ts"
 import { countDown, countRequest, countResponse, countUp, type MessageScanners } from "./messages.ts"
+import { PeriodicRecords } from "./periodic-records.ts"
 import { reportCall } from "./report.ts"
 import { pickLeg, Retries, type RetryingCall } from "./retries.ts"
 import { type DownstreamStream, isOver, type StreamOwner, type WaitsFor } from "./stream-owner.ts"
@@ -69,6 +70,7 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
   /** The present leg, or the last one. */
   #leg: Leg | null = null
   #timer: CallTimer | null = null
+  #records: PeriodicRecords | null = null
   /** A phase that waits; null: none does. */
   #waiting: WaitingPhases | null = null
   #isDone = false
@@ -114,7 +116,18 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     this.cluster!.retryBudget.started(this.record.startMs)
     this.#timer = makeCallTimer(this.context, this, this.route)
     this.openLeg(null)
-    if (!this.#isDone) this.#timer?.arm()
+    if (this.#isDone) return
+    this.#timer?.arm()
+    this.#beginRecords()
+  }
+
+  /** For streams without end: an access record as it begins, and one an interval. */
+  #beginRecords(): void {
+    const { accessLogs, settings } = this.route
+    if (settings.accessLogIntervalMs === null || accessLogs.length === 0) return
+    const { deadlines } = this.context
+    this.#records = new PeriodicRecords(deadlines, accessLogs, this.record, settings.accessLogIntervalMs)
+    this.#records.begin()
   }
 
   /** 2. `last` is what the client is told when no endpoint is available. */
@@ -324,6 +337,7 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     if (this.#isDone) return
     this.#isDone = true
     this.#timer?.disarm()
+    this.#records?.end()
     this.continuity?.close()
     this.#waiting?.cancel()
     this.#response.cancelAnswer()
