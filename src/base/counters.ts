@@ -63,6 +63,10 @@ export const counterMeanings = {
   worker_streams_exceeded: "a new stream was refused because the worker carried too many",
   cut_calls_exceeded:
     "a new call was refused: its connection's deadlines had cut too many, and its own was as short",
+  // Who gets in.
+  requests_limited: "a request was refused: more came than its zone lets in",
+  streams_limited: "a request was refused: its zone has as many open as it lets in",
+  subrequest_timeout: "a location that was asked about a request did not answer in time",
   // Upstream work.
   pick_queue_full: "a stream failed at once: too many were already waiting for an endpoint",
   pick_queue_timeout: "a stream waited too long for an endpoint",

@@ -873,6 +873,18 @@ const rows = {
   },
 
   // ---- Calls and messages -----------------------------------------------------------------------------------------
+  subrequestTimeoutMs: {
+    counts: "how long a location that is asked about a request may take",
+    value: 30_000,
+    unit: "ms",
+    min: 1,
+    max: HOUR_MS,
+    per: "stream",
+    stops: "an authorization server that hangs",
+    effect: "500, or INTERNAL to a gRPC client",
+    source: "nginx has its 60 s of proxy_read_timeout",
+    counter: "subrequest_timeout",
+  },
   grpcTimeoutDigitsMax: {
     counts: "digits of a grpc-timeout; what is accepted is clamped to what a timer can hold",
     value: 8,

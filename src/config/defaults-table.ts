@@ -102,6 +102,8 @@ export const defaults = {
     bindAddress: none(),
     accessLog: none(),
     accessLogInterval: none("a record when it ends"),
+    satisfy: is("all"),
+    limitStatus: is(503),
     interceptErrors: is(false),
     bridge: words("nothing beside gRPC"),
     continuity: words("streams end with their backend"),
@@ -159,6 +161,20 @@ export const defaults = {
     drainGrace: none("as long as they like"),
     keepaliveInterval: time(300_000),
     keepaliveTimeout: time(20_000),
+  },
+  // As in NGINX Plus.
+  healthCheck: {
+    type: is("grpc"),
+    service: words("the server as a whole"),
+    grpcStatus: none(),
+    watch: is(false),
+    interval: time(5_000),
+    jitter: words("a tenth of the interval either way"),
+    timeout: time(5_000),
+    passes: is(1),
+    fails: is(1),
+    port: words("the endpoint's own"),
+    mandatory: is(false),
   },
   // Envoy's, but that failure percentage, which it counts and does not enforce, is off.
   outliers: {

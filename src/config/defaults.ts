@@ -10,6 +10,7 @@ import type {
   Config,
   ContinuityConfig,
   EndpointConfig,
+  HealthCheckConfig,
   ListenerConfig,
   OutlierDetectionConfig,
   RouteConfig,
@@ -17,7 +18,18 @@ import type {
   UpstreamTlsConfig,
 } from "./model.ts"
 
-const { file, listener, settings, bridge, continuity, cluster, outliers, endpoint, upstreamTls } = defaults
+const {
+  file,
+  listener,
+  settings,
+  bridge,
+  continuity,
+  cluster,
+  outliers,
+  endpoint,
+  healthCheck,
+  upstreamTls,
+} = defaults
 
 /** An empty configuration: no listener, server or cluster yet. */
 export function defaultConfig(): Config {
@@ -27,6 +39,7 @@ export function defaultConfig(): Config {
     servers: [],
     clusters: [],
     variables: [],
+    zones: [],
     log: { level: file.logLevel.value, path: file.logPath.value },
     pidFile: file.pidFile.value,
     admin: "default",
@@ -84,6 +97,10 @@ export function defaultRouteSettings(): RouteSettings {
     errorStatuses: [],
     interceptErrors: settings.interceptErrors.value,
     bridge: defaultBridge(),
+    access: { satisfy: settings.satisfy.value, rules: [], basic: null, request: null },
+    requestLimits: { limits: [], status: settings.limitStatus.value, dryRun: false },
+    streamLimits: { limits: [], status: settings.limitStatus.value, dryRun: false },
+    realIp: null,
     continuity: defaultContinuity(),
   }
 }
@@ -143,8 +160,25 @@ export function defaultCluster(name: string): ClusterConfig {
     idleTimeoutMs: cluster.idleTimeout.value,
     maxConnectionAgeMs: cluster.maxConnectionAge.value,
     maxRequestsPerConnection: cluster.maxRequestsPerConnection.value,
+    healthCheck: null,
     drainGraceMs: cluster.drainGrace.value,
     keepalive: { intervalMs: cluster.keepaliveInterval.value, timeoutMs: cluster.keepaliveTimeout.value },
+  }
+}
+
+export function defaultHealthCheck(): HealthCheckConfig {
+  return {
+    type: healthCheck.type.value,
+    service: "",
+    grpcStatus: healthCheck.grpcStatus.value,
+    watch: healthCheck.watch.value,
+    intervalMs: healthCheck.interval.value,
+    jitterMs: null,
+    timeoutMs: healthCheck.timeout.value,
+    passes: healthCheck.passes.value,
+    fails: healthCheck.fails.value,
+    port: null,
+    mandatory: healthCheck.mandatory.value,
   }
 }
 

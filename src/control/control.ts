@@ -4,6 +4,7 @@ import type { OpenAddress } from "../balancer/status.ts"
 import type { ThreadLog, VersionedConfig } from "../balancer/thread/contract.ts"
 import { type SharedMemory, trafficOf } from "../balancer/thread/shared-numbers.ts"
 import type { Clock } from "../base/clock.ts"
+import { systemRandom } from "../base/random.ts"
 import { ClusterStates } from "../cluster/cluster-states.ts"
 import { OutlierDetection } from "../cluster/outlier-detection.ts"
 import { Slots } from "../cluster/slots.ts"
@@ -17,6 +18,7 @@ import type { OpenAdmin } from "./admin/admin.ts"
 import type { ControlView, ReloadResult } from "./admin/view.ts"
 import { configDiff, shortDiff } from "./config-diff.ts"
 import { DataThreads, type ThreadWorker } from "./data-threads.ts"
+import { HealthChecks } from "./health/health-checks.ts"
 import type { Inheritance } from "./inherited-sockets.ts"
 import { ListenerSockets } from "./listener-sockets.ts"
 import { Orders } from "./orders.ts"
@@ -66,6 +68,7 @@ export class Control implements ControlView {
   readonly #counts: SharedCounts
   readonly #sockets: ListenerSockets
   readonly #threads: DataThreads
+  readonly #checks: HealthChecks
   readonly #settings: StartSettings
   readonly #outliers: OutlierDetection
   /** The configuration in force. */
@@ -90,6 +93,7 @@ export class Control implements ControlView {
     this.#config = config
     this.#counts = new SharedCounts(threads)
     this.states = new ClusterStates({
+      hasChecks: true,
       slots: new Slots({
         streamsOpen: (slot) => this.#counts.at(slot),
         acknowledged: () => this.acknowledged,
@@ -97,7 +101,16 @@ export class Control implements ControlView {
         onFree: (slot) => this.#counts.clearTraffic(slot),
       }),
       publish: (state) => this.#threads.publish(state),
-      onChange: (change) => logChange(log, change),
+      onChange: (change) => {
+        logChange(log, change)
+        if (change.joined.length + change.left.length > 0) this.#checks.changed(change.cluster)
+      },
+    })
+    this.#checks = new HealthChecks({
+      states: this.states,
+      clock,
+      random: systemRandom,
+      log,
     })
     this.#sockets = new ListenerSockets(threads, inheritance.sockets)
     this.#threads = new DataThreads({
@@ -113,6 +126,7 @@ export class Control implements ControlView {
       standingOrders: () => this.orders.standing(),
       onLost: (index) => this.#counts.subtract(index),
     })
+    this.#counts.addZones(config.zones)
     this.orders = new Orders({
       states: this.states,
       config: () => this.#config,
@@ -151,6 +165,7 @@ export class Control implements ControlView {
     }
     this.#outliers.watch(config.clusters)
     this.#sockets.closeUnused(log)
+    this.#checks.use(config)
     onListening(this.#sockets.addresses(config.listeners), this.#admin?.address ?? null)
     if (inheritance.isUpgrade) {
       tellPredecessor()
@@ -255,6 +270,7 @@ export class Control implements ControlView {
     const before = this.#config
     const version = this.#version + 1
     const prepared = this.states.prepare(config.clusters)
+    this.#counts.addZones(config.zones)
     const { state } = prepared
     let reason: string | null
     try {
@@ -278,8 +294,10 @@ export class Control implements ControlView {
     this.#version = version
     this.#committing = state
     await this.#threads.commit(version)
+    this.#counts.retainZones(config.zones)
     this.#committing = null
     prepared.commit()
+    this.#checks.use(config)
     this.#outliers.watch(config.clusters)
     this.#sockets.retain(config.listeners)
     return null
@@ -332,6 +350,7 @@ export class Control implements ControlView {
 
   #drain(why: string, isUpgrade: boolean): void {
     this.#isStopping = true
+    this.#checks.close()
     const { log } = this.#options
     const { graceMs } = this.#config.shutdown
     this.#outliers.close()

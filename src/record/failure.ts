@@ -7,6 +7,10 @@ export type FailureKind =
   | "method_not_allowed"
   | "certificate_missing"
   | "certificate_failed"
+  | "access_denied"
+  | "unauthenticated"
+  | "request_limit"
+  | "stream_limit"
   | "internal"
   | "no_endpoint"
   | "connect_failed"
@@ -34,6 +38,10 @@ const statuses: Record<FailureKind, { grpc: number; http: number }> = {
   // nginx's own numbers, which `error_page` may name; a client sees 400.
   certificate_missing: { grpc: GrpcStatus.UNAUTHENTICATED, http: 496 },
   certificate_failed: { grpc: GrpcStatus.UNAUTHENTICATED, http: 495 },
+  access_denied: { grpc: GrpcStatus.PERMISSION_DENIED, http: 403 },
+  unauthenticated: { grpc: GrpcStatus.UNAUTHENTICATED, http: 401 },
+  request_limit: { grpc: GrpcStatus.RESOURCE_EXHAUSTED, http: 503 },
+  stream_limit: { grpc: GrpcStatus.RESOURCE_EXHAUSTED, http: 503 },
   internal: { grpc: GrpcStatus.INTERNAL, http: 500 },
   no_endpoint: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
   connect_failed: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
@@ -64,6 +72,8 @@ export interface Failure {
   readonly isUnsent: boolean
   readonly grpcStatus: number
   readonly httpStatus: number
+  /** Header fields that a client of HTTP is told too, names and values in turn. */
+  readonly fields?: readonly string[]
 }
 
 export function failure(kind: FailureKind, message: string, isUnsent = false): Failure {

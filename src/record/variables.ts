@@ -117,6 +117,9 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["bytes_sent", bytesSent],
   ["pipe", () => "."],
 
+  ["limit_req_status", ({ state }) => state?.limitReqStatus ?? undefined],
+  ["limit_conn_status", ({ state }) => state?.limitConnStatus ?? undefined],
+
   // gRPC
   ["grpc_status", ({ grpcStatus }) => (grpcStatus < 0 ? undefined : String(grpcStatus))],
   ["grpc_message", ({ grpcMessage }) => grpcMessage || undefined],

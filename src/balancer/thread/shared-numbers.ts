@@ -1,6 +1,9 @@
 import { Counters, counterNames } from "../../base/counters.ts"
+import { systemRandom } from "../../base/random.ts"
 import type { OutcomeCount, OutcomeCounts, StreamCount, StreamCounts } from "../../cluster/counts.ts"
 import { TRAFFIC_ROW } from "../../cluster/traffic.ts"
+import type { ZoneConfig } from "../../config/model.ts"
+import { ZoneTable, zoneKey } from "../../relay/route/zone-table.ts"
 import { type Numbers, TRAFFIC_COLUMNS, Traffic, type TrafficTotals } from "../numbers.ts"
 
 /** What a thread says of itself once a second. */
@@ -29,6 +32,8 @@ export interface SharedMemory {
   readonly endpointTraffic: readonly SharedArrayBuffer[]
   /** Float64: a row of `GAUGES` for each thread, as it was within the last second. */
   readonly gauges: SharedArrayBuffer
+  /** By `zoneKey`. */
+  readonly zones: Readonly<Record<string, SharedArrayBuffer>>
   /** Uint32: outcomes by endpoint. A row of failures in a row, by Atomics; then for each thread successes and failures. */
   readonly outcomes: readonly SharedArrayBuffer[]
 }
@@ -42,6 +47,7 @@ export function makeMemory(threads: number): SharedMemory {
     streams: [],
     endpointTraffic: [],
     gauges: floats(threads * GAUGES.length),
+    zones: {},
     outcomes: [],
   }
 }
@@ -181,6 +187,7 @@ export class SharedNumbers implements Numbers, StreamCounts {
   readonly #threads: number
   /** By segment. */
   readonly #cells: Int32Array[] = []
+  #zones: SharedMemory["zones"] = {}
   readonly #outcomes: Uint32Array[] = []
   readonly #traffic: SharedArrayBuffer[] = []
   readonly #gauges: Float64Array
@@ -196,8 +203,9 @@ export class SharedNumbers implements Numbers, StreamCounts {
   }
 
   /** Of endpoints that are about to be told of. Segments only ever come. */
-  use({ streams, outcomes, endpointTraffic }: SharedMemory): void {
+  use({ streams, outcomes, endpointTraffic, zones }: SharedMemory): void {
     this.#traffic.push(...endpointTraffic.slice(this.#traffic.length))
+    this.#zones = zones
     for (const segment of streams.slice(this.#cells.length)) this.#cells.push(new Int32Array(segment))
     for (const segment of outcomes.slice(this.#outcomes.length)) this.#outcomes.push(new Uint32Array(segment))
   }
@@ -220,6 +228,10 @@ export class SharedNumbers implements Numbers, StreamCounts {
 
   countOf(slot: number): StreamCount {
     return new SharedStreamCount(this.#cells[segmentOf(slot)]!, slot, this.#index)
+  }
+
+  zone(config: ZoneConfig): ZoneTable {
+    return new ZoneTable(this.#zones[zoneKey(config)]!, this.#index, this.#threads, systemRandom)
   }
 
   /** Threads take turns in the sequence, each its own row: none is given twice, also when a thread is replaced. */

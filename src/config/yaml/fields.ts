@@ -10,6 +10,7 @@ import {
   defaultBridge,
   defaultContinuity,
   defaultFailurePercentage,
+  defaultHealthCheck,
   defaultOutlierDetection,
 } from "../defaults.ts"
 import { defaults } from "../defaults-table.ts"
@@ -21,6 +22,7 @@ import type {
   ContinuityMode,
   EndpointConfig,
   ErrorStatusConfig,
+  HealthCheckConfig,
   ListenerConfig,
   ListenerTlsConfig,
   OutlierDetectionConfig,
@@ -31,6 +33,7 @@ import type {
 } from "../model.ts"
 import { type PolicyMeasure, policyParameters } from "../policy-names.ts"
 import { type AccessLogFormat, accessLogFormatOf, accessLogFormats } from "./access-log-formats.ts"
+import { access, realIp, requestLimits, streamLimits } from "./access-schema.ts"
 import { durationMs, durationText, sizeInput, sizeOctets } from "./scalars.ts"
 
 /** `read` is given values that conform to the schema. */
@@ -282,6 +285,10 @@ export const settingsFields: Fields<RouteSettings> = [
   field("errorStatuses", "errorStatuses", errorStatuses),
   field("interceptErrors", "interceptErrors", same()),
   field("bridge", "bridge", nested(bridgeFields, defaultBridge())),
+  field("access", "access", access),
+  field("requestLimits", "requestLimits", requestLimits),
+  field("streamLimits", "streamLimits", streamLimits),
+  field("realIp", "realIp", realIp),
   field("continuity", "continuity", continuity),
 ]
 
@@ -393,6 +400,24 @@ const policy: Codec<PolicyConfig, PolicyInput["name"] | PolicyInput> = {
   },
 }
 
+const healthCheckFields: Fields<HealthCheckConfig> = [
+  field("type", "type", same()),
+  field("service", "service", same()),
+  field("grpcStatus", "grpcStatus", grpcStatus as Codec<number | null, number | GrpcStatusName>),
+  field("watch", "watch", same()),
+  field("interval", "intervalMs", duration),
+  field("jitter", "jitterMs", duration as Codec<number | null, string>),
+  field("timeout", "timeoutMs", duration),
+  field("passes", "passes", same()),
+  field("fails", "fails", same()),
+  field("port", "port", same<number | null>() as Codec<number | null, number>),
+  field("mandatory", "mandatory", same()),
+]
+const healthCheck: Codec<HealthCheckConfig | null, object> = {
+  read: (input) => readFields(healthCheckFields, input, defaultHealthCheck()),
+  write: (value) => writeFields(healthCheckFields, value!, defaultHealthCheck()),
+}
+
 /** All but the endpoints. `base` is where `keepalive` takes what is not written. */
 export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
   return [
@@ -406,6 +431,7 @@ export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
     field("idleTimeout", "idleTimeoutMs", durationOrNone),
     field("maxConnectionAge", "maxConnectionAgeMs", durationOrNone),
     field("maxRequestsPerConnection", "maxRequestsPerConnection", countOrNone),
+    field("healthCheck", "healthCheck", healthCheck),
     field("drainGrace", "drainGraceMs", durationOrNone),
     field("keepalive", "keepalive", nested(keepalive, base.keepalive)),
   ]

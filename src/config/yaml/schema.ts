@@ -27,6 +27,7 @@ import { defaults, says } from "../defaults-table.ts"
 import { policyMeasures, policyNames } from "../policy-names.ts"
 import { didYouMean } from "../problem.ts"
 import { accessLogFormatNames } from "./access-log-formats.ts"
+import { accessShape, zonesSchema } from "./access-schema.ts"
 import { variableSchema } from "./declared.ts"
 import {
   DURATION,
@@ -324,6 +325,7 @@ const settingsShape = {
     .describe(
       says("Errors of the upstream go through errorStatuses too.", defaults.settings.interceptErrors),
     ),
+  ...accessShape(template),
   bridge: bridge.optional().describe(says("What browsers may speak.", defaults.settings.bridge)),
   continuity: continuity
     .optional()
@@ -552,6 +554,45 @@ const slowStart = z
   })
   .meta({ id: "SlowStart" })
 
+const healthCheck = z
+  .strictObject({
+    type: z
+      .enum(["grpc", "tcp"])
+      .optional()
+      .describe(says("grpc.health.v1, or that it accepts a connection.", defaults.healthCheck.type)),
+    service: z
+      .string()
+      .optional()
+      .describe(says("The service that is asked for.", defaults.healthCheck.service)),
+    grpcStatus: grpcStatus
+      .optional()
+      .describe(says("Counts as healthy too.", defaults.healthCheck.grpcStatus)),
+    watch: z
+      .boolean()
+      .optional()
+      .describe(
+        says("A Watch stream too: not serving any more is known at once.", defaults.healthCheck.watch),
+      ),
+    interval: someDuration.optional().describe(says("", defaults.healthCheck.interval)),
+    jitter: duration
+      .optional()
+      .describe(says("Added at random, up to so much.", defaults.healthCheck.jitter)),
+    timeout: someDuration.optional().describe(says("For one check.", defaults.healthCheck.timeout)),
+    passes: count().optional().describe(says("In a row, until it is healthy.", defaults.healthCheck.passes)),
+    fails: count().optional().describe(says("In a row, until it is unhealthy.", defaults.healthCheck.fails)),
+    port: z
+      .int()
+      .min(1)
+      .max(65535)
+      .optional()
+      .describe(says("Where it is asked.", defaults.healthCheck.port)),
+    mandatory: z
+      .boolean()
+      .optional()
+      .describe(says("No streams before it has passed.", defaults.healthCheck.mandatory)),
+  })
+  .meta({ id: "HealthCheck" })
+
 const { outliers } = defaults
 const STDEV_ERROR = "must be a whole number from 1: thousandths of a standard deviation"
 const outlierDetection = z
@@ -627,6 +668,7 @@ const clusterShape = {
   maxRequestsPerConnection: countOrNone()
     .optional()
     .describe(says("", defaults.cluster.maxRequestsPerConnection)),
+  healthCheck: healthCheck.optional().describe("Active checks; without, streams alone tell."),
   drainGrace: durationOrNone
     .optional()
     .describe(
@@ -712,6 +754,7 @@ export const schema = z
       .optional()
       .describe("For a single server. Left out: everything goes to the only cluster."),
     rewrite,
+    zones: zonesSchema(template).optional().describe("Where keys are counted, for limits."),
     variables: z.array(variableSchema(template)).optional().describe("Variables of the file's own."),
     servers: z.array(server).optional().describe("Virtual hosts, in place of routes."),
     clusters: z

@@ -71,6 +71,8 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
   #leg: Leg | null = null
   #timer: CallTimer | null = null
   #records: PeriodicRecords | null = null
+  /** What phases have taken and must give back; null: nothing. */
+  #atEnd: (() => void)[] | null = null
   /** A phase that waits; null: none does. */
   #waiting: WaitingPhases | null = null
   #isDone = false
@@ -81,11 +83,12 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     downstream: DownstreamStream,
     head: RequestHead,
     route: Route,
+    isGrpc = isGrpcContentType(head.list.get("content-type")),
   ) {
     this.context = context
     this.downstream = downstream
     this.route = route
-    this.isGrpc = isGrpcContentType(head.list.get("content-type"))
+    this.isGrpc = isGrpc
     this.record = new NewStreamRecord(connection, head, route.serverName, Math.floor(context.clock.now()))
     this.#request = new ClientRequest(this)
     this.#response = new ClientResponse(this)
@@ -340,12 +343,18 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     this.#records?.end()
     this.continuity?.close()
     this.#waiting?.cancel()
+    for (const run of this.#atEnd ?? []) run()
     this.#response.cancelAnswer()
     this.#request.forget()
     if (this.snapshot !== null) leave(this.record, this.context, this.#leg?.served ?? "otherwise")
     this.record.endMs = Math.floor(this.context.clock.now())
     this.#response.releaseHeaders(false)
     reportCall(this.context, this.route.accessLogs, this.record, this.#leg?.endpoint ?? null)
+  }
+
+  atEnd(run: () => void): void {
+    if (this.#atEnd === null) this.#atEnd = [run]
+    else this.#atEnd.push(run)
   }
 
   /** For policies that pick by a key. */

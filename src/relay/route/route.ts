@@ -1,5 +1,6 @@
 import type { Counters } from "../../base/counters.ts"
 import type { Limits } from "../../base/limits.ts"
+import type { TimerWheel } from "../../base/timer-wheel.ts"
 import type { Cluster } from "../../cluster/cluster.ts"
 import type { Connector } from "../../cluster/connectors.ts"
 import type { RouteSettings } from "../../config/model.ts"
@@ -7,6 +8,7 @@ import type { HeaderList } from "../../http2/header-list.ts"
 import type { AccessLog } from "../../log/access-log.ts"
 import type { Log } from "../../log/logger.ts"
 import type { Failure } from "../../record/failure.ts"
+import type { StreamRecord } from "../../record/record.ts"
 import type { NewStreamRecord } from "../../record/stream-record.ts"
 import type { Template } from "../../record/template.ts"
 import type { TemplateEnvironment } from "../../record/variables.ts"
@@ -110,6 +112,8 @@ export interface PhasedCall {
   readonly isGrpc: boolean
   route: Route
   cluster: Cluster<LegConnection> | null
+  /** To be run once, when the call is over. */
+  atEnd(run: () => void): void
 }
 
 export interface PhaseContext {
@@ -119,6 +123,21 @@ export interface PhaseContext {
   readonly env: TemplateEnvironment
   readonly admission: Admission
   readonly cutCalls: CutCalls
+  readonly deadlines: TimerWheel
+  readonly subrequests: Subrequests
+}
+
+/** Asks a location of the call's own server. */
+export interface Subrequests {
+  /** @returns gives it up; `done` is told nothing then */
+  begin(call: PhasedCall, uri: string, done: (end: SubrequestEnd) => void): () => void
+}
+
+/** What a subrequest came to. */
+export interface SubrequestEnd {
+  readonly status: number
+  /** Its own, complete: `auth_request_set` reads it. */
+  readonly record: StreamRecord
 }
 
 /**
