@@ -163,16 +163,19 @@ function namesOf({ subjectaltname, subject }: PeerCertificate): string {
 export function opened<S extends Socket>(socket: S, event: "connect" | "secureConnect"): Promise<S> {
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void => {
+      timer.cancel()
       socket.destroy()
       reject(error)
     }
-    socket.setTimeout(CONNECT_MS, () => fail(new Error(`nothing within ${CONNECT_MS / 1000} s`)))
+    const timer = systemClock.after(CONNECT_MS, () =>
+      fail(new Error(`nothing within ${CONNECT_MS / 1000} s`)),
+    )
     socket.once("error", fail)
     socket.once("close", () =>
       fail(Object.assign(new Error("it closed the connection"), { code: "ECONNRESET" })),
     )
     socket.once(event, () => {
-      socket.setTimeout(0)
+      timer.cancel()
       socket.removeListener("error", fail)
       socket.removeAllListeners("close")
       socket.on("error", () => {})

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net"
 import { connect as connectTls } from "node:tls"
+import { systemClock } from "../../base/clock.ts"
 import { CONNECT_MS, opened, plainSocket } from "./connect.ts"
 import { type Finding, trap } from "./finding.ts"
 import type { Target } from "./targets.ts"
@@ -44,7 +45,7 @@ function firstOctets(socket: Socket): Promise<Buffer> {
     })
     socket.once("end", done)
     socket.once("close", done)
-    socket.setTimeout(CONNECT_MS, done)
+    systemClock.after(CONNECT_MS, done)
     socket.write(PREFACE)
   })
 }
