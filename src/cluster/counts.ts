@@ -61,13 +61,19 @@ export interface StreamCounts {
   countOf(slot: number): StreamCount
   outcomesOf(slot: number): OutcomeCount
   outcomesAt(slot: number): OutcomeCounts
+  /** One for each bound of a cluster: see `Breakers`. */
+  limitsOf(cluster: string): readonly StreamCount[]
 }
+
+/** How many bounds a cluster may have. */
+export const LIMITS = 4
 
 /** Counts of one thread. */
 export class OwnStreamCounts implements StreamCounts {
   readonly #traffic: Float64Array[] = []
   readonly #bySlot: OwnStreamCount[] = []
   readonly #outcomes: OwnOutcomeCount[] = []
+  readonly #limits = new Map<string, readonly StreamCount[]>()
 
   trafficOf(slot: number): Float64Array {
     while (this.#traffic.length <= slot) this.#traffic.push(new Float64Array(TRAFFIC_ROW))
@@ -77,6 +83,12 @@ export class OwnStreamCounts implements StreamCounts {
   outcomesOf(slot: number): OwnOutcomeCount {
     while (this.#outcomes.length <= slot) this.#outcomes.push(new OwnOutcomeCount())
     return this.#outcomes[slot]!
+  }
+
+  limitsOf(cluster: string): readonly StreamCount[] {
+    const known = this.#limits.get(cluster) ?? Array.from({ length: LIMITS }, () => new OwnStreamCount())
+    this.#limits.set(cluster, known)
+    return known
   }
 
   outcomesAt(slot: number): OutcomeCounts {

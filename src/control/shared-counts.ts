@@ -1,3 +1,4 @@
+import { TRAFFIC_ROW } from "../../cluster/traffic.ts"
 import {
   cellOf,
   makeMemory,
@@ -11,8 +12,7 @@ import {
   trafficRow,
 } from "../balancer/thread/shared-numbers.ts"
 import { systemRandom } from "../base/random.ts"
-import type { OutcomeCounts } from "../cluster/counts.ts"
-import { TRAFFIC_ROW } from "../cluster/traffic.ts"
+import { LIMITS, type OutcomeCounts } from "../cluster/counts.ts"
 import type { ZoneConfig } from "../config/model.ts"
 import { ZoneTable, zoneKey, zoneOctets } from "../relay/route/zone-table.ts"
 
@@ -89,6 +89,20 @@ export class SharedCounts {
       trafficRow(endpointTraffic[segmentOf(slot)]!, slot, index).fill(0)
   }
 
+  /** Makes room for the bounds of clusters. One that goes keeps its place: it may come again with streams still open. */
+  addLimits(clusters: readonly string[]): void {
+    const { threads } = this.#memory
+    const limitSlots = { ...this.#memory.limitSlots }
+    const limits = [...this.#memory.limits]
+    for (const name of clusters) {
+      if (Object.hasOwn(limitSlots, name)) continue
+      const first = Object.keys(limitSlots).length * LIMITS
+      Object.defineProperty(limitSlots, name, { value: first, enumerable: true })
+      if (segmentOf(first) === limits.length) limits.push(makeSegment(threads))
+    }
+    this.#memory = { ...this.#memory, limits, limitSlots }
+  }
+
   outcomesAt(slot: number): OutcomeCounts {
     const { threads, outcomes } = this.#memory
     return outcomesAt(new Uint32Array(outcomes[segmentOf(slot)]!), threads, slot)
@@ -98,7 +112,7 @@ export class SharedCounts {
   subtract(index: number): void {
     for (const memory of Object.values(this.#memory.zones))
       new ZoneTable(memory, index, this.#memory.threads, systemRandom).forget(index)
-    for (const segment of this.#memory.streams) {
+    for (const segment of [...this.#memory.streams, ...this.#memory.limits]) {
       const cells = new Int32Array(segment)
       for (let slot = 0; slot < SLOTS_PER_SEGMENT; slot++) {
         const own = cellOf(slot, index)

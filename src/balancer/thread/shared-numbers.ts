@@ -1,6 +1,12 @@
 import { Counters, counterNames } from "../../base/counters.ts"
 import { systemRandom } from "../../base/random.ts"
-import type { OutcomeCount, OutcomeCounts, StreamCount, StreamCounts } from "../../cluster/counts.ts"
+import {
+  LIMITS,
+  type OutcomeCount,
+  type OutcomeCounts,
+  type StreamCount,
+  type StreamCounts,
+} from "../../cluster/counts.ts"
 import { TRAFFIC_ROW } from "../../cluster/traffic.ts"
 import type { ZoneConfig } from "../../config/model.ts"
 import { ZoneTable, zoneKey } from "../../relay/route/zone-table.ts"
@@ -36,6 +42,10 @@ export interface SharedMemory {
   readonly zones: Readonly<Record<string, SharedArrayBuffer>>
   /** Uint32: outcomes by endpoint. A row of failures in a row, by Atomics; then for each thread successes and failures. */
   readonly outcomes: readonly SharedArrayBuffer[]
+  /** Int32: what counts against bounds of clusters, as `streams` does for endpoints. */
+  readonly limits: readonly SharedArrayBuffer[]
+  /** The first of the cells of each cluster that has bounds, by name. */
+  readonly limitSlots: Readonly<Record<string, number>>
 }
 
 export function makeMemory(threads: number): SharedMemory {
@@ -49,6 +59,8 @@ export function makeMemory(threads: number): SharedMemory {
     gauges: floats(threads * GAUGES.length),
     zones: {},
     outcomes: [],
+    limits: [],
+    limitSlots: {},
   }
 }
 
@@ -191,6 +203,8 @@ export class SharedNumbers implements Numbers, StreamCounts {
   readonly #outcomes: Uint32Array[] = []
   readonly #traffic: SharedArrayBuffer[] = []
   readonly #gauges: Float64Array
+  readonly #limits: Int32Array[] = []
+  #limitSlots: SharedMemory["limitSlots"] = {}
 
   constructor(memory: SharedMemory, index: number) {
     this.#index = index
@@ -203,9 +217,11 @@ export class SharedNumbers implements Numbers, StreamCounts {
   }
 
   /** Of endpoints that are about to be told of. Segments only ever come. */
-  use({ streams, outcomes, endpointTraffic, zones }: SharedMemory): void {
+  use({ streams, outcomes, endpointTraffic, zones, limits, limitSlots }: SharedMemory): void {
     this.#traffic.push(...endpointTraffic.slice(this.#traffic.length))
     this.#zones = zones
+    this.#limitSlots = limitSlots
+    for (const segment of limits.slice(this.#limits.length)) this.#limits.push(new Int32Array(segment))
     for (const segment of streams.slice(this.#cells.length)) this.#cells.push(new Int32Array(segment))
     for (const segment of outcomes.slice(this.#outcomes.length)) this.#outcomes.push(new Uint32Array(segment))
   }
@@ -216,6 +232,14 @@ export class SharedNumbers implements Numbers, StreamCounts {
 
   setGauges(gauges: Gauges): void {
     for (const [column, name] of GAUGES.entries()) this.#gauges[column] = gauges[name]
+  }
+
+  limitsOf(cluster: string): readonly StreamCount[] {
+    const first = this.#limitSlots[cluster]!
+    return Array.from({ length: LIMITS }, (_, at) => {
+      const slot = first + at
+      return new SharedStreamCount(this.#limits[segmentOf(slot)]!, slot, this.#index)
+    })
   }
 
   outcomesOf(slot: number): OutcomeCount {

@@ -235,6 +235,7 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
     this.status ||= statusOf(end)
     this.endpoint.closeStream()
     this.endpoint.traffic[Column.legEnds + legEndKinds.indexOf(end.kind)]!++
+    this.#cluster.breakers?.leave(this)
     this.#wait?.pool.abandon(this)
     this.#stopWaiting()
     const lease = this.#lease
