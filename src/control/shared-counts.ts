@@ -1,4 +1,3 @@
-import { TRAFFIC_ROW } from "../../cluster/traffic.ts"
 import {
   cellOf,
   makeMemory,
@@ -13,6 +12,7 @@ import {
 } from "../balancer/thread/shared-numbers.ts"
 import { systemRandom } from "../base/random.ts"
 import { LIMITS, type OutcomeCounts } from "../cluster/counts.ts"
+import { TRAFFIC_ROW } from "../cluster/traffic.ts"
 import type { ZoneConfig } from "../config/model.ts"
 import { ZoneTable, zoneKey, zoneOctets } from "../relay/route/zone-table.ts"
 
