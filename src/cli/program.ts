@@ -4,6 +4,7 @@ import { adapt } from "./adapt.ts"
 import { check, wantsColor } from "./check.ts"
 import { completion, SHELLS, type Shell } from "./completion.ts"
 import { demo } from "./demo.ts"
+import { nginx } from "./nginx.ts"
 import { run } from "./run.ts"
 
 const collect = (value: string, before: string[] = []): string[] => [...before, value]
@@ -44,6 +45,7 @@ Exit codes: 0 fine, 1 failed at runtime, 2 wrong usage or configuration.`,
     .option("-t, --to <address>", "a backend: host:port, [v6]:port or unix:/path (repeatable)", collect)
     .option("--json", "log and announce as JSON lines", false)
     .option("--strict", "do not run a configuration that has warnings", false)
+    .option("--watch", "reload by itself when a file of the configuration changes", false)
     .addHelpText(
       "after",
       `
@@ -64,14 +66,15 @@ Examples:
           to = [],
           json,
           strict,
-        }: { listen?: string[]; to?: string[]; json: boolean; strict: boolean },
+          watch,
+        }: { listen?: string[]; to?: string[]; json: boolean; strict: boolean; watch: boolean },
         command,
       ) => {
         if ((config === undefined) === (to.length === 0))
           command.error("error: give either a configuration file or --to addresses (see sluice run --help)", {
             exitCode: 2,
           })
-        process.exitCode = await run({ listen, to, json, strict, config: config ?? null })
+        process.exitCode = await run({ listen, to, json, strict, watch, config: config ?? null })
         // Whatever a library still holds open must not keep a stopped balancer alive.
         process.exit()
       },
@@ -120,6 +123,10 @@ Examples:
     .action(async (args: string[]) => {
       process.exitCode = await demo(args)
     })
+  program
+    .command("nginx")
+    .description("take nginx's own switches: -t, -T, -s, -c, -p, -g, -q, -v, -V (see sluice nginx -h)")
+    .argument("[switches...]")
 
   program
     .command("completion")
@@ -136,6 +143,12 @@ export async function main(): Promise<void> {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error
   })
+  const [first, ...rest] = process.argv.slice(2)
+  if (first === "nginx") {
+    // Its switches are nginx's: commander would read -v and -h as its own.
+    process.exitCode = await nginx(rest)
+    process.exit()
+  }
   try {
     await commands().parseAsync()
   } catch (error) {

@@ -131,6 +131,11 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   ["keepalive_requests", "U number", "requests after which an upstream connection is replaced"],
   ["keepalive_time", "U time", "age at which an upstream connection is replaced"],
   ["keepalive_timeout", "U time", "idle time after which an upstream connection is closed"],
+  [
+    "resolver",
+    "HSL 1+",
+    "where it is written, variables may come to names of hosts; the system resolves them",
+  ],
   // gRPC
   [
     "health_check",

@@ -182,7 +182,6 @@ export const NO_EFFECT: DirectiveGroup[] = [
     verdict: "no effect",
     reason: "names are resolved by the system",
     directives: {
-      "HSL 1+": "resolver",
       "U 1+": "resolver",
       "HSL time": "resolver_timeout",
       "U time": "resolver_timeout",
