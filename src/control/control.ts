@@ -92,6 +92,7 @@ export class Control implements ControlView {
     this.#settings = new StartSettings(config)
     this.#config = config
     this.#counts = new SharedCounts(threads)
+    this.#counts.addLimits(config.clusters.map(({ name }) => name))
     this.states = new ClusterStates({
       hasChecks: true,
       slots: new Slots({
@@ -276,6 +277,7 @@ export class Control implements ControlView {
     if (this.#isStopping) return "the balancer is shutting down"
     const before = this.#config
     const version = this.#version + 1
+    this.#counts.addLimits(config.clusters.map(({ name }) => name))
     const prepared = this.states.prepare(config.clusters)
     this.#counts.addZones(config.zones)
     const { state } = prepared
