@@ -214,6 +214,8 @@ export interface RouteSettings {
   socketKeepalive: boolean
   bindAddress: string | null
   accessLogs: AccessLogConfig[]
+  /** A record when a stream begins, and one in so many milliseconds while it goes on. Null: only when it ends. */
+  accessLogIntervalMs: number | null
   /** What a gRPC client is told in place of an HTTP status; the first entry with that status applies. */
   errorStatuses: ErrorStatusConfig[]
   /** Errors of the upstream (status 300 and above) go through `errorStatuses` too. nginx: `grpc_intercept_errors`. */
@@ -453,7 +455,7 @@ export interface ClusterConfig {
   maxRequestsPerConnection: number | null
   /** Active checks; null: endpoints are watched by their streams alone. */
   healthCheck: HealthCheckConfig | null
-  /** How long live streams may go on where an endpoint drains or has left; null: for as long as they like. */
+  /** How long live streams may go on where an endpoint drains, is unhealthy or has left; null: for as long as they like. */
   drainGraceMs: number | null
   /** HTTP/2 PING to find dead peers. */
   keepalive: { intervalMs: number; timeoutMs: number }
