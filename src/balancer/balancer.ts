@@ -189,7 +189,14 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     this.#network = network
     const admission = new Admission({ clock: this.#clock, log: this.#log, counters: this.counters, limits })
     this.#flusher = new Flusher((callback) => network.afterReads(callback), admission)
-    this.#env = { clock: this.#clock, random, pid: process.pid, hostname: hostname(), version: VERSION }
+    this.#env = {
+      clock: this.#clock,
+      random,
+      pid: process.pid,
+      hostname: hostname(),
+      version: VERSION,
+      streamEvent: "end",
+    }
     this.#accessLogs = new AccessLogs({ clock: this.#clock, log: this.#log, env: this.#env })
     this.#tls = new TlsStore({
       handshakeTimeoutMs: limits.handshakeTimeoutMs,
@@ -250,6 +257,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       onClosed: () => this.#gone(),
     })
     this.orders = new LiveOrders({
+      clock: this.#clock,
       deadlines,
       pacer: this.#context.pacer,
       clients: this.#clients,
@@ -280,7 +288,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       this.#outliers.watch(config.clusters)
     }
     for (const { name, endpoints } of plane?.state.clusters ?? this.states!.current.clusters)
-      this.orders.told(name, endpoints, this.#live.clusters.get(name)!.drainGraceMs)
+      this.orders.told(name, endpoints, this.#live.clusters.get(name)!.leavingSettings)
   }
 
   /** Opens every listener. Errors: one sentence that names the address; none stays open then. */
@@ -315,6 +323,17 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       deadlines: this.#context.deadlines.size,
       counters: this.counters,
     })
+  }
+
+  /** How busy it is; `turnMaxMs` since it was asked last. */
+  load(): { connections: number; streams: number; heldBytes: number; turnMaxMs: number } {
+    const { admission, budget } = this.#context
+    return {
+      connections: this.#clients.connections.size,
+      streams: admission.streamsOpen,
+      heldBytes: budget.octets,
+      turnMaxMs: admission.takeLongestTurnMs(),
+    }
   }
 
   /** The connections of clients, for who looks at the streams themselves. */
@@ -397,6 +416,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const names = new Set(config.listeners.map(({ name }) => name))
     this.#live = next
     this.orders.retain(new Set(next.clusters.keys()))
+    for (const [name, cluster] of next.clusters)
+      if (before.clusters.get(name) !== cluster) this.orders.rehome(cluster)
     for (const name of [...this.#listeners.keys()]) if (!names.has(name)) this.#removeListener(name)
     for (const cluster of without(before.clusters, next.clusters)) cluster.close()
     for (const upstream of next.tls.commit())
@@ -417,8 +438,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   apply(cluster: string, endpoints: readonly EndpointState[]): void {
     const live = this.#live.clusters.get(cluster)
     if (live === undefined) return
+    const before = live.snapshot
     live.apply(endpoints)
-    this.orders.told(cluster, endpoints, live.drainGraceMs)
+    if (live.snapshot !== before) this.orders.rehome(live)
+    this.orders.told(cluster, endpoints, live.leavingSettings)
   }
 
   #ownStates(): ClusterStates {

@@ -99,9 +99,14 @@ export class Cluster<C extends PooledConnection> {
       for (const endpoint of this.endpoints) if (!before.has(endpoint.address)) this.#starts(endpoint)
   }
 
-  /** How long live streams may go on where an endpoint drains or has left; null: for as long as they like. */
-  get drainGraceMs(): number | null {
-    return this.#config.drainGraceMs
+  /** What becomes of live streams whose key has another owner now. */
+  get rehome(): ClusterConfig["rehome"] {
+    return this.#config.rehome
+  }
+
+  /** What decides how long live streams may go on where an endpoint takes no new ones. */
+  get leavingSettings(): Pick<ClusterConfig, "drainGraceMs" | "panicThresholdPercent"> {
+    return this.#config
   }
 
   get snapshot(): Snapshot {
@@ -187,7 +192,13 @@ export class Cluster<C extends PooledConnection> {
     if (known?.address === address) return known
     const { counts } = this.#context
     const settings = this.#settingsOf(state)
-    const endpoint = new Endpoint(settings, slot, counts.countOf(slot), counts.outcomesOf(slot))
+    const endpoint = new Endpoint(
+      settings,
+      slot,
+      counts.countOf(slot),
+      counts.outcomesOf(slot),
+      counts.trafficOf(slot),
+    )
     endpoint.update(state)
     this.#bySlot.set(slot, endpoint)
     this.#pools.add(endpoint)
@@ -245,6 +256,21 @@ export class Cluster<C extends PooledConnection> {
     if (this.#sticky === null) return undefined
     this.#request.mayWait = false
     return this.#sticky.find(availability, this.#request)
+  }
+
+  /** Whether `endpoint` has the key of a stream, as things are; also where its policy places by no key, or it has none. */
+  isOwner(endpoint: Endpoint, subject: PickSubject): boolean {
+    const { policy } = this.#config
+    const key = policy.name === "ip_hash" ? "$binary_remote_addr" : "key" in policy ? policy.key : null
+    if (key === null || subject.render(key) === "") return true
+    const { availability } = this.#snapshot
+    const request = this.#request
+    request.nowMs = this.#context.clock.now()
+    availability.refresh(request.nowMs)
+    request.subject = subject
+    request.tried = null
+    const owner = this.#choose(availability)
+    return owner === undefined || owner.address === endpoint.address
   }
 
   #choose(availability: Availability): Endpoint | undefined {

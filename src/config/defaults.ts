@@ -95,6 +95,7 @@ export function defaultRouteSettings(): RouteSettings {
     socketKeepalive: settings.socketKeepalive.value,
     bindAddress: settings.bindAddress.value,
     accessLogs: [],
+    accessLogIntervalMs: settings.accessLogInterval.value,
     errorStatuses: [],
     interceptErrors: settings.interceptErrors.value,
     bridge: defaultBridge(),
@@ -169,6 +170,7 @@ export function defaultCluster(name: string): ClusterConfig {
     maxConnectionAgeMs: cluster.maxConnectionAge.value,
     maxRequestsPerConnection: cluster.maxRequestsPerConnection.value,
     healthCheck: null,
+    rehome: cluster.rehome.value,
     drainGraceMs: cluster.drainGrace.value,
     keepalive: { intervalMs: cluster.keepaliveInterval.value, timeoutMs: cluster.keepaliveTimeout.value },
   }

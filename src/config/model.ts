@@ -214,6 +214,8 @@ export interface RouteSettings {
   socketKeepalive: boolean
   bindAddress: string | null
   accessLogs: AccessLogConfig[]
+  /** A record when a stream begins, and one in so many milliseconds while it goes on. Null: only when it ends. */
+  accessLogIntervalMs: number | null
   /** What a gRPC client is told in place of an HTTP status; the first entry with that status applies. */
   errorStatuses: ErrorStatusConfig[]
   /** Errors of the upstream (status 300 and above) go through `errorStatuses` too. nginx: `grpc_intercept_errors`. */
@@ -422,6 +424,9 @@ export interface StickyConfig {
   sameSite: string | null
 }
 
+/** `idle`: once no octets have come for a while. */
+export type RehomeMode = "never" | "idle" | "always"
+
 export interface ClusterConfig {
   name: string
   policy: PolicyConfig
@@ -430,6 +435,8 @@ export interface ClusterConfig {
   endpoints: EndpointConfig[]
   /** Endpoints that have just joined or are back get a growing share of new streams. `windowMs` 0: their full share at once. */
   slowStart: { windowMs: number; aggression: number; minWeightPercent: number }
+  /** What becomes of live streams whose key has another owner since endpoints came or went; policies with a key alone. */
+  rehome: RehomeMode
   /** Where a smaller share of the endpoints is healthy, all are used; 0: only where none is. */
   panicThresholdPercent: number
   outlierDetection: OutlierDetectionConfig | null
@@ -453,7 +460,7 @@ export interface ClusterConfig {
   maxRequestsPerConnection: number | null
   /** Active checks; null: endpoints are watched by their streams alone. */
   healthCheck: HealthCheckConfig | null
-  /** How long live streams may go on where an endpoint drains or has left; null: for as long as they like. */
+  /** How long live streams may go on where an endpoint drains, is unhealthy or has left; null: for as long as they like. */
   drainGraceMs: number | null
   /** HTTP/2 PING to find dead peers. */
   keepalive: { intervalMs: number; timeoutMs: number }

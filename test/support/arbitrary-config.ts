@@ -220,6 +220,7 @@ const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
       maxConnectionAgeMs: orNull(number),
       maxRequestsPerConnection: orNull(positive),
       healthCheck: orNull(healthCheck),
+      rehome: fc.constantFrom("never", "idle", "always"),
       drainGraceMs: orNull(number),
       keepalive: fc.record({ intervalMs: positive, timeoutMs: positive }),
     },
@@ -270,6 +271,7 @@ const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
     sendTimeoutMs: orNull(positive),
     bodyTimeoutMs: orNull(positive),
     maxStreamAgeMs: orNull(positive),
+    accessLogIntervalMs: orNull(positive),
     maxBodyOctets: orNull(positive),
     retry: fc.record({
       conditions: fc.uniqueArray(fc.constantFrom("error", "timeout", "non_idempotent", "http_503"), {

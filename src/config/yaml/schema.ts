@@ -309,6 +309,11 @@ const settingsShape = {
   accessLog: oneOrMany(z.union([text(), accessLogObject], { error: ACCESS_LOG_ERROR }), ACCESS_LOG_ERROR)
     .optional()
     .describe(says("", defaults.settings.accessLog)),
+  accessLogInterval: someDurationOrNone
+    .optional()
+    .describe(
+      says("Records of a stream as it begins and while it goes on.", defaults.settings.accessLogInterval),
+    ),
   errorStatuses: z
     .array(
       z.strictObject({
@@ -711,6 +716,12 @@ const clusterShape = {
     .optional()
     .describe(says("", defaults.cluster.maxRequestsPerConnection)),
   healthCheck: healthCheck.optional().describe("Active checks; without, streams alone tell."),
+  rehome: z
+    .enum(["never", "idle", "always"])
+    .optional()
+    .describe(
+      says("Streams whose key has another owner now end; policies with a key.", defaults.cluster.rehome),
+    ),
   drainGrace: durationOrNone
     .optional()
     .describe(

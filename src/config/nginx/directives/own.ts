@@ -8,6 +8,11 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "M 1+",
     "Sluice's own: where the running process is asked and told things: an address, `token=` file, `host=` name; `off`",
   ],
+  [
+    "access_log_interval",
+    "HSL time",
+    "Sluice's own: access logs have a record when a stream begins and one in so long while it goes on: `$stream_event` is `start`, `alive` or `end`",
+  ],
   ["grpc_web", "HSL flag", "Sluice's own: gRPC-Web, binary and text, is translated to gRPC"],
   ["grpc_connect", "HSL flag", "Sluice's own: Connect, unary and streaming, is translated to gRPC"],
   [
@@ -50,7 +55,12 @@ export const OWN: [name: string, shape: string, does: string][] = [
   [
     "grpc_drain_grace",
     "U time",
-    "Sluice's own: how long live streams may go on where a server drains or is gone; without end unless written",
+    "Sluice's own: how long live streams may go on where a server drains, is unhealthy or is gone; without end unless written",
+  ],
+  [
+    "grpc_rehome",
+    "U 1",
+    "Sluice's own: with `hash`, `ip_hash` or `grpc_hash`, streams whose key belongs to another server since servers came or went end: `never`, `idle` (after 10 s of silence) or `always`",
   ],
   [
     "grpc_max_stream_age",
