@@ -1,23 +1,14 @@
-import type { Cluster, Snapshot } from "../../cluster/cluster.ts"
-import { isGrpcContentType } from "../../grpc/status.ts"
 import { ErrorCode } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
-import type { RequestHead, ResponseHead } from "../../http2/message-head.ts"
+import type { ResponseHead } from "../../http2/message-head.ts"
 import { type Failure, isCharged } from "../../record/failure.ts"
-import type { ConnectionRecord } from "../../record/record.ts"
-import { NewStreamRecord } from "../../record/stream-record.ts"
-import { bodyTooLarge, leave } from "../route/phases.ts"
-import type { Route } from "../route/route.ts"
-import { type PhasesOutcome, type RunningCall, runPhases, type WaitingPhases } from "../route/run-phases.ts"
-import type { LegConnection } from "../upstream/leg-connection.ts"
-import type { CallContext } from "./call-context.ts"
+import { bodyTooLarge } from "../route/phases.ts"
 import type { CallRequest } from "./call-request.ts"
 import { type CallTimer, makeCallTimer, type TimedCall } from "./call-timer.ts"
 import { ClientRequest } from "./client-request.ts"
-import { ClientResponse } from "./client-response.ts"
 import { type ContinuedCall, Continuity } from "./continuity/continuity.ts"
-import { Leg, type LegOwner } from "./leg.ts"
+import { Leg } from "./leg.ts"
 import {
   COMPLETE,
   cancelledBy,
@@ -29,18 +20,17 @@ import {
   statusEndOf,
 } from "./leg-end.ts"
 import type { Reply } from "./local-reply.ts"
-import { countDown, countRequest, countResponse, countUp, type MessageScanners } from "./messages.ts"
-import { PeriodicRecords } from "./periodic-records.ts"
-import { reportCall } from "./report.ts"
+import { countDown, countResponse, countUp, type MessageScanners } from "./messages.ts"
 import { pickLeg, Retries, type RetryingCall } from "./retries.ts"
+import { RoutedCall } from "./routed-call.ts"
 import { withStickyCookie } from "./sticky-cookie.ts"
-import { type DownstreamStream, isOver, type StreamOwner, type WaitsFor } from "./stream-owner.ts"
+import { isOver, type StreamOwner, type WaitsFor } from "./stream-owner.ts"
 import { waitsFor } from "./waits-for.ts"
 
 /**
  * What the client sees of its stream, from head to report. Each leg is an upstream stream that serves it.
  *
- *   1. The route's phases let the call pass, or answer it.
+ *   1. The route's phases let the call pass, or answer it (`RoutedCall`).
  *   2. A leg is picked, and waits for a place on a connection.
  *   3. The head goes up, with what the client has sent meanwhile.
  *   4. Request octets go up, under the endpoint's credit.
@@ -48,69 +38,22 @@ import { waitsFor } from "./waits-for.ts"
  *   6. Response octets go down, under the client's credit.
  *   7. The answer ends, by trailers for one.
  *   8. A leg that ends early: `nextLeg` decides between another leg (2) and an answer.
- *   9. Both sides are over: one report.
+ *   9. Both sides are over: one report (`RoutedCall`).
  *
  * One ending for the client, one for each leg, and no backend works on for a client that is gone.
  */
-export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, TimedCall, ContinuedCall {
-  readonly context: CallContext
-  readonly downstream: DownstreamStream
-  /** The one it came to; its phases may have sent it on from there. */
-  route: Route
-  readonly record: NewStreamRecord
-  readonly isGrpc: boolean
-  cluster: Cluster<LegConnection> | null = null
-  /** Null for a call that a phase answers; with it the call counts as admitted. */
-  snapshot: Snapshot | null = null
+export class Call extends RoutedCall implements StreamOwner, RetryingCall, TimedCall, ContinuedCall {
   /** Null where the route has none. */
   continuity: Continuity | null = null
-  #request: CallRequest
-  readonly #response: ClientResponse
+  #request: CallRequest = new ClientRequest(this)
   #scanners: MessageScanners | null = null
   #retries: Retries | null = null
   /** The present leg, or the last one. */
   #leg: Leg | null = null
   #timer: CallTimer | null = null
-  #records: PeriodicRecords | null = null
-  /** What phases have taken and must give back; null: nothing. */
-  #atEnd: (() => void)[] | null = null
-  /** A phase that waits; null: none does. */
-  #waiting: WaitingPhases | null = null
   #isDone = false
 
-  constructor(
-    context: CallContext,
-    connection: ConnectionRecord,
-    downstream: DownstreamStream,
-    head: RequestHead,
-    route: Route,
-    isGrpc = isGrpcContentType(head.list.get("content-type")),
-  ) {
-    this.context = context
-    this.downstream = downstream
-    this.route = route
-    this.isGrpc = isGrpc
-    this.record = new NewStreamRecord(connection, head, route.serverName, Math.floor(context.clock.now()))
-    this.#request = new ClientRequest(this)
-    this.#response = new ClientResponse(this)
-  }
-
-  start(): void {
-    this.#response.holdHeaders()
-    // 1. The first phase that does not let the call pass has the last word.
-    this.#waiting = runPhases(this, this.context)
-  }
-
-  onPhasesEnd(outcome: PhasesOutcome): void {
-    this.#waiting = null
-    if (outcome === null) return this.#onAdmitted()
-    if (outcome.kind !== "content" && outcome.kind !== "return") return this.fail(outcome)
-    if (outcome.kind === "return") this.#response.return(outcome)
-    else this.#response.answer(outcome)
-    this.settle()
-  }
-
-  #onAdmitted(): void {
+  protected override onAdmitted(): void {
     const { continuity } = this.route
     if (continuity !== null && this.isGrpc) {
       this.continuity = new Continuity(this, continuity)
@@ -122,16 +65,7 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     this.openLeg(null)
     if (this.#isDone) return
     this.#timer?.arm()
-    this.#beginRecords()
-  }
-
-  /** For streams without end: an access record as it begins, and one an interval. */
-  #beginRecords(): void {
-    const { accessLogs, settings } = this.route
-    if (settings.accessLogIntervalMs === null || accessLogs.length === 0) return
-    const { deadlines } = this.context
-    this.#records = new PeriodicRecords(deadlines, accessLogs, this.record, settings.accessLogIntervalMs)
-    this.#records.begin()
+    this.beginRecords()
   }
 
   /** 2. `last` is what the client is told when no endpoint is available. */
@@ -162,16 +96,13 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     if (this.#isDone) return this.downstream.consume(end - start)
     this.record.requestOctets += end - start
     this.record.activeTicks = this.context.ticks.ticks
-    const { requestMessages } = this.record
-    if (this.isGrpc) this.#scanners = countRequest(this.record, this.#scanners, octets, start, end)
-    if (this.#leg !== null)
-      countUp(this.#leg.endpoint, end - start, this.record.requestMessages - requestMessages)
+    this.#scanners = countUp(this, this.#leg, this.#scanners, octets, start, end)
     this.#timer?.timeouts?.fromDownstream(this.context.clock)
     const { maxBodyOctets } = this.route.settings
     if (maxBodyOctets !== null && this.record.requestOctets > maxBodyOctets)
       return this.endWith(bodyTooLarge(maxBodyOctets), REJECTED)
     const isUnwanted = this.#leg?.isOver === true && this.continuity?.isBetween !== true
-    if (isUnwanted || this.#response.isAnswering) this.downstream.consume(end - start)
+    if (isUnwanted || this.response.isAnswering) this.downstream.consume(end - start)
     else this.#request.receive(this.#leg, octets, start, end, endStream)
     if (endStream) this.settle()
   }
@@ -185,7 +116,7 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
 
   /** The client gave up, or its connection is gone. */
   onDownstreamReset(end: StreamEnd): void {
-    if (this.#isDone) return this.#response.releaseHeaders(true)
+    if (this.#isDone) return this.response.releaseHeaders(true)
     if (this.record.status === 0) this.record.status = 499
     this.#leg?.end(cancelledBy(end))
     this.#finish()
@@ -194,8 +125,8 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
   onDownstreamSent(octets: number): void {
     this.#timer?.timeouts?.downstreamTook(this.context.clock)
     this.#leg?.consume(this.#retries === null ? octets : this.#retries.ofPresentLeg(octets))
-    this.#response.onSent()
-    if (this.#isDone) this.#response.releaseHeaders(false)
+    this.response.onSent()
+    if (this.#isDone) this.response.releaseHeaders(false)
     this.settle()
   }
 
@@ -204,7 +135,7 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
   onLegInformational(leg: Leg, { list }: ResponseHead): void {
     if (leg !== this.#leg) return
     this.#timer?.timeouts?.interim(this.context.clock)
-    this.#response.interim(list)
+    this.response.interim(list)
   }
 
   onLegHead(leg: Leg, head: ResponseHead, endStream: boolean): void {
@@ -216,9 +147,8 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     if (list === null || (status !== null && this.goesOn(leg, status))) return
     leg.accepted()
     this.#request.commit()
-    const { clock } = this.context
-    const told = withStickyCookie(list, this.cluster!.sticky, leg.endpoint, this, () => clock.wallMs())
-    const problem = this.#response.forward(head.status, told, endStream, leg)
+    const told = withStickyCookie(list, this.cluster!.sticky, leg.endpoint, this, this.context.clock)
+    const problem = this.response.forward(head.status, told, endStream, leg)
     if (problem !== null) return this.endWith(problem, ENDED)
     if (endStream) this.#responseEnded()
   }
@@ -244,7 +174,7 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     if (leg !== this.#leg) return
     const said = this.continuity === null ? list : this.continuity.onTrailers(leg, list)
     if (said === null) return
-    this.#response.trailers(said, leg)
+    this.response.trailers(said, leg)
     this.#responseEnded()
   }
 
@@ -269,7 +199,7 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
   /** The answer is complete before the request: no more of that is wanted, on either side (RFC 9113 §8.1). */
   #endEarly(): void {
     this.#leg?.end(COMPLETE)
-    this.#response.endRequest()
+    this.response.endRequest()
     this.settle()
   }
 
@@ -292,7 +222,7 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
   /** 8. Opens another leg in place of `leg`, where `nextLeg` says so. */
   goesOn(leg: Leg, end: LegEnd): boolean {
     this.#retries ??= new Retries()
-    return this.#retries.goesOn(this, leg, end, this.#request, this.#response.isHeadSent)
+    return this.#retries.goesOn(this, leg, end, this.#request, this.response.isHeadSent)
   }
 
   onTimer(): void {
@@ -301,7 +231,7 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     if (what === null) return this.#timer!.arm()
     if (what.kind !== "read_timeout" && what.kind !== "send_timeout") return this.fail(what)
     // As nginx has it, another endpoint may be asked, and this one is blamed, as long as no answer has begun.
-    const end: LegEnd = { kind: "timeout", what, isAnswered: this.#response.isHeadSent }
+    const end: LegEnd = { kind: "timeout", what, isAnswered: this.response.isHeadSent }
     if (!this.goesOn(leg, end)) this.endWith(what, end)
     else if (!this.#isDone) this.#timer!.arm()
   }
@@ -318,7 +248,7 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
 
   endWith(what: Reply, end: LegEnd): void {
     this.#leg?.end(end)
-    this.#response.reply(what)
+    this.response.reply(what)
     this.#finish()
   }
 
@@ -327,7 +257,7 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     if (!this.#isDone) return this.endWith(what, ENDED)
     // One that is over may still hold what its client does not take; its ending went with it.
     this.downstream.reset(ErrorCode.ENHANCE_YOUR_CALM)
-    this.#response.releaseHeaders(true)
+    this.response.releaseHeaders(true)
   }
 
   /** A leg is over with its stream, the call once the client's is too. */
@@ -338,31 +268,13 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     if (leg?.upstream == null && isOver(this.downstream)) this.#finish()
   }
 
-  /** 9. Everything that is known of the call stands in its record. */
   #finish(): void {
     if (this.#isDone) return
     this.#isDone = true
     this.#timer?.disarm()
-    this.#records?.end()
     this.continuity?.close()
-    this.#waiting?.cancel()
-    for (const run of this.#atEnd ?? []) run()
-    this.#response.cancelAnswer()
     this.#request.forget()
-    if (this.snapshot !== null) leave(this.record, this.context, this.#leg?.served ?? "otherwise")
-    this.record.endMs = Math.floor(this.context.clock.now())
-    this.#response.releaseHeaders(false)
-    reportCall(this.context, this.route.accessLogs, this.record, this.#leg?.endpoint ?? null)
-  }
-
-  atEnd(run: () => void): void {
-    if (this.#atEnd === null) this.#atEnd = [run]
-    else this.#atEnd.push(run)
-  }
-
-  /** For policies that pick by a key. */
-  render(template: string): string {
-    return this.route.templateOf(template).render(this.record, this.context.env)
+    this.report(this.#leg?.served ?? "otherwise", this.#leg?.endpoint ?? null)
   }
 
   get endpointAddress(): string {
@@ -379,6 +291,6 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
 
   get bufferedOctets(): number {
     const held = this.#request.heldOctets + (this.continuity?.heldOctets ?? 0)
-    return held + (this.#leg?.queuedOctets ?? 0) + this.#response.bufferedOctets
+    return held + (this.#leg?.queuedOctets ?? 0) + this.response.bufferedOctets
   }
 }

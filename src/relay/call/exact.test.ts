@@ -61,12 +61,10 @@ describe("what a leg's end is to others", () => {
   test("the client is told of its own deadline, and of ends that have no words of their own", () => {
     const what = failure("deadline", "passed")
     expect(failureOf({ kind: "deadline", what }, "a")).toBe(what)
-    for (const end of [reset, cancelled, { kind: "ended" } as const])
-      expect(failureOf(end, "a")).toMatchObject({
-        kind: "upstream_lost",
-        message: `a: ${end.kind}`,
-        isUnsent: false,
-      })
+    const said = { kind: "upstream_lost", isUnsent: false }
+    expect(failureOf(reset, "a")).toMatchObject({ ...said, message: "a: RST_STREAM (INTERNAL_ERROR)" })
+    for (const end of [cancelled, { kind: "ended" } as const])
+      expect(failureOf(end, "a")).toMatchObject({ ...said, message: `a: ${end.kind}` })
   })
 
   test("the log is told what there is", () => {

@@ -1,6 +1,7 @@
 import type { Deadline, TimerWheel } from "../../base/timer-wheel.ts"
 import type { AccessLog } from "../../log/access-log.ts"
 import type { StreamRecord } from "../../record/record.ts"
+import type { Route } from "../route/route.ts"
 
 /** Access records of a call that goes on: one when it begins, then one an interval. That of its end is written by its report. */
 export class PeriodicRecords implements Deadline {
@@ -33,4 +34,16 @@ export class PeriodicRecords implements Deadline {
   end(): void {
     this.#deadlines.cancel(this)
   }
+}
+
+/** Null where the route writes none. */
+export function beginRecords(
+  { deadlines }: { readonly deadlines: TimerWheel },
+  { accessLogs, settings }: Route,
+  record: StreamRecord,
+): PeriodicRecords | null {
+  if (settings.accessLogIntervalMs === null || accessLogs.length === 0) return null
+  const records = new PeriodicRecords(deadlines, accessLogs, record, settings.accessLogIntervalMs)
+  records.begin()
+  return records
 }

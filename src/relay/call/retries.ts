@@ -1,7 +1,6 @@
 import { counterIds } from "../../base/counters.ts"
 import type { Cluster, Snapshot } from "../../cluster/cluster.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
-import type { PickSubject } from "../../cluster/policies/policy.ts"
 import { Column } from "../../cluster/traffic.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { NewStreamRecord } from "../../record/stream-record.ts"
@@ -18,7 +17,7 @@ import { backoffMs } from "./retry-delay.ts"
 const NEVER = Number.POSITIVE_INFINITY
 
 /** The call whose legs these are. */
-export interface RetryingCall extends PickSubject {
+export interface RetryingCall extends LegOwner {
   readonly context: ContinuityContext
   readonly route: Route
   readonly record: NewStreamRecord
@@ -30,7 +29,7 @@ export interface RetryingCall extends PickSubject {
 }
 
 /** The next leg, at an endpoint that was not tried, to be begun; or why there is none. */
-export function pickLeg(call: RetryingCall & LegOwner, retries: Retries | null): Leg | Failure {
+export function pickLeg(call: RetryingCall, retries: Retries | null): Leg | Failure {
   const cluster = call.cluster!
   const isGoingOn = call.continuity?.isBetween === true
   // A stream that goes on may be older than the endpoints there are now, and may have been everywhere.

@@ -33,16 +33,20 @@ export function stickyCookie(
   ].join("")
 }
 
+interface WallClock {
+  wallMs(): number
+}
+
 /** A response's head, with the cookie where its cluster has one. */
 export function withStickyCookie(
   list: HeaderList,
   sticky: StickyConfig | null,
   endpoint: Endpoint,
   subject: PickSubject,
-  wallMs: () => number,
+  clock: WallClock,
 ): HeaderList {
   if (sticky === null) return list
-  const value = stickyCookie(sticky, endpoint, subject, wallMs())
+  const value = stickyCookie(sticky, endpoint, subject, clock.wallMs())
   return new HeaderList([...list.fields, "set-cookie", value], list.neverIndexed)
 }
 
