@@ -189,7 +189,14 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     this.#network = network
     const admission = new Admission({ clock: this.#clock, log: this.#log, counters: this.counters, limits })
     this.#flusher = new Flusher((callback) => network.afterReads(callback), admission)
-    this.#env = { clock: this.#clock, random, pid: process.pid, hostname: hostname(), version: VERSION }
+    this.#env = {
+      clock: this.#clock,
+      random,
+      pid: process.pid,
+      hostname: hostname(),
+      version: VERSION,
+      streamEvent: "end",
+    }
     this.#accessLogs = new AccessLogs({ clock: this.#clock, log: this.#log, env: this.#env })
     this.#tls = new TlsStore({
       handshakeTimeoutMs: limits.handshakeTimeoutMs,
@@ -280,7 +287,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       this.#outliers.watch(config.clusters)
     }
     for (const { name, endpoints } of plane?.state.clusters ?? this.states!.current.clusters)
-      this.orders.told(name, endpoints, this.#live.clusters.get(name)!.drainGraceMs)
+      this.orders.told(name, endpoints, this.#live.clusters.get(name)!.leavingSettings)
   }
 
   /** Opens every listener. Errors: one sentence that names the address; none stays open then. */
@@ -315,6 +322,17 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       deadlines: this.#context.deadlines.size,
       counters: this.counters,
     })
+  }
+
+  /** How busy it is; `turnMaxMs` since it was asked last. */
+  load(): { connections: number; streams: number; heldBytes: number; turnMaxMs: number } {
+    const { admission, budget } = this.#context
+    return {
+      connections: this.#clients.connections.size,
+      streams: admission.streamsOpen,
+      heldBytes: budget.octets,
+      turnMaxMs: admission.takeLongestTurnMs(),
+    }
   }
 
   /** The connections of clients, for who looks at the streams themselves. */
@@ -418,7 +436,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const live = this.#live.clusters.get(cluster)
     if (live === undefined) return
     live.apply(endpoints)
-    this.orders.told(cluster, endpoints, live.drainGraceMs)
+    this.orders.told(cluster, endpoints, live.leavingSettings)
   }
 
   #ownStates(): ClusterStates {
@@ -638,7 +656,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   #handshake(listener: Accepting, socket: Socket): boolean {
     const { tls } = listener
     if (tls === null) return false
-    if (this.#clients.admitHandshake(listener, socket)) tls.handshake(socket)
+    if (this.#clients.admitHandshake(listener, socket)) tls.handshake(socket, listener.config.proxyProtocol)
     return true
   }
 

@@ -1,6 +1,7 @@
 import { Argument, Command, CommanderError } from "commander"
 import { VERSION } from "../base/version.ts"
 import { adapt } from "./adapt.ts"
+import { addAdminCommands } from "./admin/commands.ts"
 import { check, wantsColor } from "./check.ts"
 import { completion, SHELLS, type Shell } from "./completion.ts"
 import { demo } from "./demo.ts"
@@ -26,6 +27,9 @@ Examples:
   sluice run --listen 8080 --to 127.0.0.1:3000 --to 127.0.0.1:3001
   sluice check nginx.conf
   sluice adapt nginx.conf > sluice.yaml
+  sluice status
+  sluice streams 'idle:>5m'
+  sluice drain 10.0.0.3:50051
   sluice demo
 
 Exit codes: 0 fine, 1 failed at runtime, 2 wrong usage or configuration.`,
@@ -110,6 +114,29 @@ Examples:
         stdout: process.stdout,
         stderr: process.stderr,
       })
+    })
+
+  addAdminCommands(program)
+
+  program
+    .command("doctor")
+    .description("ask each backend of a configuration what keeps calls from working, before there are any")
+    .argument("<config>", "nginx.conf or sluice.yaml")
+    .option("--json", "print JSON", false)
+    .addHelpText(
+      "after",
+      `
+It connects to every endpoint as its routes would: HTTP/2, TLS, ALPN, certificates, the limit of streams, health,
+reflection, and how often it takes a PING. Exit codes: 0 no trap, 1 there is one, 2 wrong usage or configuration.
+
+Example:
+  sluice doctor /etc/nginx/nginx.conf`,
+    )
+    .action(async (config: string, { json }: { json: boolean }) => {
+      const { doctor } = await import("./doctor/doctor.ts")
+      process.exitCode = await doctor(config, { json, stdout: process.stdout, stderr: process.stderr })
+      // What a backend keeps open must not keep this alive.
+      process.exit()
     })
 
   program

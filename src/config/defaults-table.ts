@@ -102,6 +102,7 @@ export const defaults = {
     socketKeepalive: is(false),
     bindAddress: none(),
     accessLog: none(),
+    accessLogInterval: none("a record when it ends"),
     satisfy: is("all"),
     limitStatus: is(503),
     interceptErrors: is(false),
@@ -150,7 +151,7 @@ export const defaults = {
     sendServerName: is(false),
   },
   accessLog: {
-    format: is("main"),
+    format: is("grpc"),
     buffer: is(0, "at once"),
     flush: none("until it is full"),
   },
@@ -166,6 +167,8 @@ export const defaults = {
     slowStartMinWeight: is(10),
     panicThreshold: is(50),
     outlierDetection: none(),
+    sticky: none(),
+    limit: none(),
     maxStreamsPerConnection: none(),
     maxConnectionsPerEndpoint: none(),
     idleConnections: none("no limit"),
@@ -189,6 +192,11 @@ export const defaults = {
     fails: is(1),
     port: words("the endpoint's own"),
     mandatory: is(false),
+  },
+  sticky: {
+    expires: words("the end of the browser's session"),
+    httpOnly: is(false),
+    secure: is(false),
   },
   // Envoy's, but that failure percentage, which it counts and does not enforce, is off.
   outliers: {
@@ -214,6 +222,7 @@ export const defaults = {
     down: is(false),
     slowStart: words("the cluster's"),
     hashKey: words("the address"),
+    route: words("the MD5 hash of the address"),
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Default<unknown>>>>>
 

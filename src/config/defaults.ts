@@ -15,6 +15,7 @@ import type {
   OutlierDetectionConfig,
   RouteConfig,
   RouteSettings,
+  StickyConfig,
   UpstreamTlsConfig,
 } from "./model.ts"
 
@@ -29,6 +30,7 @@ const {
   endpoint,
   healthCheck,
   upstreamTls,
+  sticky,
 } = defaults
 
 /** An empty configuration: no listener, server or cluster yet. */
@@ -93,6 +95,7 @@ export function defaultRouteSettings(): RouteSettings {
     socketKeepalive: settings.socketKeepalive.value,
     bindAddress: settings.bindAddress.value,
     accessLogs: [],
+    accessLogIntervalMs: settings.accessLogInterval.value,
     errorStatuses: [],
     interceptErrors: settings.interceptErrors.value,
     bridge: defaultBridge(),
@@ -145,6 +148,7 @@ export function defaultCluster(name: string): ClusterConfig {
   return {
     name,
     policy: { name: cluster.policy.value },
+    sticky: null,
     endpoints: [],
     slowStart: {
       windowMs: cluster.slowStartWindow.value,
@@ -153,6 +157,12 @@ export function defaultCluster(name: string): ClusterConfig {
     },
     panicThresholdPercent: cluster.panicThreshold.value,
     outlierDetection: null,
+    limits: {
+      streams: cluster.limit.value,
+      waitingStreams: cluster.limit.value,
+      connections: cluster.limit.value,
+      retries: cluster.limit.value,
+    },
     maxStreamsPerConnection: cluster.maxStreamsPerConnection.value,
     maxConnectionsPerEndpoint: cluster.maxConnectionsPerEndpoint.value,
     idleConnections: cluster.idleConnections.value,
@@ -178,6 +188,19 @@ export function defaultHealthCheck(): HealthCheckConfig {
     fails: healthCheck.fails.value,
     port: null,
     mandatory: healthCheck.mandatory.value,
+  }
+}
+
+/** A cookie of which nothing is said but its name. */
+export function defaultSticky(cookie: string): StickyConfig {
+  return {
+    cookie,
+    expiresMs: null,
+    domain: null,
+    path: null,
+    httpOnly: sticky.httpOnly.value,
+    secure: sticky.secure.value,
+    sameSite: null,
   }
 }
 
@@ -221,6 +244,7 @@ export function defaultEndpoint(address: Address): EndpointConfig {
     down: endpoint.down.value,
     slowStartMs: null,
     hashKey: null,
+    route: null,
   }
 }
 

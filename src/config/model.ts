@@ -214,6 +214,8 @@ export interface RouteSettings {
   socketKeepalive: boolean
   bindAddress: string | null
   accessLogs: AccessLogConfig[]
+  /** A record when a stream begins, and one in so many milliseconds while it goes on. Null: only when it ends. */
+  accessLogIntervalMs: number | null
   /** What a gRPC client is told in place of an HTTP status; the first entry with that status applies. */
   errorStatuses: ErrorStatusConfig[]
   /** Errors of the upstream (status 300 and above) go through `errorStatuses` too. nginx: `grpc_intercept_errors`. */
@@ -408,15 +410,40 @@ export interface OutlierDetectionConfig {
   failurePercentage: { threshold: number; minimumHosts: number; requestVolume: number } | null
 }
 
+/** nginx: `sticky cookie`. What is null is not said. */
+export interface StickyConfig {
+  cookie: string
+  /** How long a browser keeps it: `max` is until the end of 2037. */
+  expiresMs: number | "max" | null
+  /** A template. */
+  domain: string | null
+  path: string | null
+  httpOnly: boolean
+  secure: boolean
+  /** `strict`, `lax`, `none`, or a template that comes to one of them. */
+  sameSite: string | null
+}
+
 export interface ClusterConfig {
   name: string
   policy: PolicyConfig
+  /** Clients come back to their endpoint by a cookie. */
+  sticky: StickyConfig | null
   endpoints: EndpointConfig[]
   /** Endpoints that have just joined or are back get a growing share of new streams. `windowMs` 0: their full share at once. */
   slowStart: { windowMs: number; aggression: number; minWeightPercent: number }
   /** Where a smaller share of the endpoints is healthy, all are used; 0: only where none is. */
   panicThresholdPercent: number
   outlierDetection: OutlierDetectionConfig | null
+  /** Circuit breakers, over all data threads; null: no bound. */
+  limits: {
+    streams: number | null
+    /** Streams that wait for a connection. */
+    waitingStreams: number | null
+    connections: number | null
+    /** Retries under way. */
+    retries: number | null
+  }
   /** How many streams one upstream connection carries before another is opened; the peer's own limit rules too. */
   maxStreamsPerConnection: number | null
   /** Most connections to one endpoint. */
@@ -428,7 +455,7 @@ export interface ClusterConfig {
   maxRequestsPerConnection: number | null
   /** Active checks; null: endpoints are watched by their streams alone. */
   healthCheck: HealthCheckConfig | null
-  /** How long live streams may go on where an endpoint drains or has left; null: for as long as they like. */
+  /** How long live streams may go on where an endpoint drains, is unhealthy or has left; null: for as long as they like. */
   drainGraceMs: number | null
   /** HTTP/2 PING to find dead peers. */
   keepalive: { intervalMs: number; timeoutMs: number }
@@ -475,4 +502,6 @@ export interface EndpointConfig {
   slowStartMs: number | null
   /** What hashes place it by; null: its address. Envoy: `hash_key`. */
   hashKey: string | null
+  /** What a sticky cookie calls it; null: the MD5 hash of its address. */
+  route: string | null
 }

@@ -92,12 +92,14 @@ export class Control implements ControlView {
     this.#settings = new StartSettings(config)
     this.#config = config
     this.#counts = new SharedCounts(threads)
+    this.#counts.addLimits(config.clusters.map(({ name }) => name))
     this.states = new ClusterStates({
       hasChecks: true,
       slots: new Slots({
         streamsOpen: (slot) => this.#counts.at(slot),
         acknowledged: () => this.acknowledged,
         onNew: (slot) => this.#counts.add(slot),
+        onFree: (slot) => this.#counts.clearTraffic(slot),
       }),
       publish: (state) => this.#threads.publish(state),
       onChange: (change) => {
@@ -276,6 +278,7 @@ export class Control implements ControlView {
     if (this.#isStopping) return "the balancer is shutting down"
     const before = this.#config
     const version = this.#version + 1
+    this.#counts.addLimits(config.clusters.map(({ name }) => name))
     const prepared = this.states.prepare(config.clusters)
     this.#counts.addZones(config.zones)
     const { state } = prepared
@@ -436,6 +439,10 @@ export class Control implements ControlView {
   setLogLevel(level: LogLevel): void {
     this.#options.log.setLevel(level)
     this.#threads.setLogLevel(level)
+  }
+
+  trafficAt(slot: number): Float64Array {
+    return this.#counts.trafficAt(slot)
   }
 
   streamsAt(slot: number): number {

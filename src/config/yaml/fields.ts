@@ -12,6 +12,7 @@ import {
   defaultFailurePercentage,
   defaultHealthCheck,
   defaultOutlierDetection,
+  defaultSticky,
 } from "../defaults.ts"
 import { defaults } from "../defaults-table.ts"
 import type {
@@ -29,6 +30,7 @@ import type {
   PolicyConfig,
   RetryConfig,
   RouteSettings,
+  StickyConfig,
   UpstreamTlsConfig,
 } from "../model.ts"
 import { type PolicyMeasure, policyParameters } from "../policy-names.ts"
@@ -169,7 +171,7 @@ const accessLogFields: Fields<AccessLogConfig> = [
 
 function readAccessLog(input: string | AccessLogInput): AccessLogConfig {
   const written: AccessLogInput = typeof input === "string" ? { path: input } : input
-  const { path, format = "main", template } = written
+  const { path, format = defaults.accessLog.format.value, template } = written
   const named = template === undefined ? accessLogFormats[format] : { template, escape: "default" as const }
   const base = { path, ...named, ifTemplate: null, bufferOctets: 0, flushMs: null }
   return readFields(accessLogFields, written, { ...base, escape: written.escape ?? named.escape })
@@ -180,7 +182,9 @@ function writeAccessLog(log: AccessLogConfig): unknown {
   const usual = format === undefined ? "default" : accessLogFormats[format].escape
   const input = {
     path: log.path,
-    ...(format === undefined ? { template: log.template } : format !== "main" && { format }),
+    ...(format === undefined
+      ? { template: log.template }
+      : format !== defaults.accessLog.format.value && { format }),
     ...(log.escape !== usual && { escape: log.escape }),
     ...writeFields(accessLogFields, log, { ...log, ifTemplate: null, bufferOctets: 0, flushMs: null }),
   }
@@ -279,6 +283,7 @@ export const settingsFields: Fields<RouteSettings> = [
   field("socketKeepalive", "socketKeepalive", same()),
   field("bindAddress", "bindAddress", textOrNone),
   field("accessLog", "accessLogs", accessLogs),
+  field("accessLogInterval", "accessLogIntervalMs", durationOrNone),
   field("errorStatuses", "errorStatuses", errorStatuses),
   field("interceptErrors", "interceptErrors", same()),
   field("bridge", "bridge", nested(bridgeFields, defaultBridge())),
@@ -310,6 +315,7 @@ export const endpointFields: Fields<EndpointConfig> = [
   field("down", "down", same()),
   field("slowStart", "slowStartMs", duration as unknown as Codec<number | null, string>),
   field("hashKey", "hashKey", given),
+  field("route", "route", given),
 ]
 
 const keepalive: Fields<ClusterConfig["keepalive"]> = [
@@ -357,6 +363,27 @@ const outlierDetection = nested<OutlierDetectionConfig>(
   ],
   defaultOutlierDetection(),
 ) as Codec<OutlierDetectionConfig | null, object>
+
+const stickyFields: Fields<StickyConfig> = [
+  field("cookie", "cookie", same()),
+  field("expires", "expiresMs", {
+    read: (input: string) => (input === "max" ? "max" : durationMs(input)),
+    write: (value) => (typeof value === "number" ? durationText(value) : value),
+  }),
+  field("domain", "domain", given),
+  field("path", "path", given),
+  field("httpOnly", "httpOnly", same()),
+  field("secure", "secure", same()),
+  field("sameSite", "sameSite", given),
+]
+const sticky = nested<StickyConfig>(stickyFields, defaultSticky("")) as Codec<StickyConfig | null, object>
+
+const clusterLimits: Fields<ClusterConfig["limits"]> = [
+  field("streams", "streams", countOrNone),
+  field("waitingStreams", "waitingStreams", countOrNone),
+  field("connections", "connections", countOrNone),
+  field("retries", "retries", countOrNone),
+]
 
 interface PolicyInput {
   name: PolicyConfig["name"]
@@ -422,6 +449,8 @@ export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
     field("slowStart", "slowStart", nested(slowStart, base.slowStart)),
     field("panicThreshold", "panicThresholdPercent", same()),
     field("outlierDetection", "outlierDetection", outlierDetection),
+    field("sticky", "sticky", sticky),
+    field("limits", "limits", nested(clusterLimits, base.limits)),
     field("maxStreamsPerConnection", "maxStreamsPerConnection", countOrNone),
     field("maxConnectionsPerEndpoint", "maxConnectionsPerEndpoint", countOrNone),
     field("idleConnections", "idleConnections", countOrNone),

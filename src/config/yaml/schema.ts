@@ -10,8 +10,9 @@ import { type LimitName, limitNames, limitTable } from "../../base/limits.ts"
 import { GrpcStatus } from "../../grpc/status.ts"
 import { checkTemplate } from "../../record/template.ts"
 import { isKnownVariable, variableNames } from "../../record/variables.ts"
+import { compileRegex, Regex } from "../../regex/regex.ts"
 import { parseAddress } from "../address.ts"
-import { MESSAGE_OCTETS, METHOD_PATH, ORIGIN } from "../bridge.ts"
+import { MESSAGE_OCTETS, METHOD_PATH, ORIGIN_PATTERN } from "../bridge.ts"
 import {
   CONTINUITY_ASKS,
   CONTINUITY_MODES,
@@ -137,7 +138,10 @@ const retryConditions = [
 ] as const
 
 const METHOD_ERROR = 'must be a method such as "/chat.Chat/BidStream"'
-const ORIGIN_ERROR = 'must be an origin such as "https://app.example", or "*"'
+const ORIGIN_ERROR = 'must be an origin such as "https://app.example", "https://*.example", "~regex" or "*"'
+
+/** Where it is one, it can be read. */
+const isOriginRegex = (text: string) => !text.startsWith("~") || compileRegex(text.slice(1)) instanceof Regex
 
 const bridge = z
   .strictObject({
@@ -156,7 +160,7 @@ const bridge = z
       .optional()
       .describe("Taken off the path before it says the method."),
     origins: z
-      .array(matching(ORIGIN, ORIGIN_ERROR))
+      .array(matching(ORIGIN_PATTERN, ORIGIN_ERROR).refine(isOriginRegex, { error: "is no regex" }))
       .optional()
       .describe(says("Origins of other hosts whose pages may call; * for all.", defaults.bridge.origins)),
     descriptorSet: text()
@@ -305,6 +309,11 @@ const settingsShape = {
   accessLog: oneOrMany(z.union([text(), accessLogObject], { error: ACCESS_LOG_ERROR }), ACCESS_LOG_ERROR)
     .optional()
     .describe(says("", defaults.settings.accessLog)),
+  accessLogInterval: someDurationOrNone
+    .optional()
+    .describe(
+      says("Records of a stream as it begins and while it goes on.", defaults.settings.accessLogInterval),
+    ),
   errorStatuses: z
     .array(
       z.strictObject({
@@ -480,6 +489,26 @@ const listenerObject = z
 const LISTENER_ERROR = `${LISTEN_ERROR}, or a map with an address`
 const listener = z.union([listenPort, listenText, listenerObject], { error: LISTENER_ERROR })
 
+const COOKIE_VALUE = /^[!#-+\--:<-[\]-~]+$/
+const SAME_SITE_ERROR = "must be strict, lax, none or a template"
+const sticky = z
+  .strictObject({
+    cookie: matching(/^[A-Za-z0-9_]+$/, "must be a cookie's name: letters, digits and _"),
+    expires: durationOf(new RegExp(`${DURATION.source}|^max$`), 'must be a time such as "1h", or "max"')
+      .optional()
+      .describe(says("How long a browser keeps it.", defaults.sticky.expires)),
+    domain: template.optional(),
+    path: matching(/^[ -:<-~]+$/, 'must be a path, without ";"').optional(),
+    httpOnly: z.boolean().optional().describe(says("", defaults.sticky.httpOnly)),
+    secure: z.boolean().optional().describe(says("", defaults.sticky.secure)),
+    sameSite: template
+      .refine((value) => value.includes("$") || /^(strict|lax|none)$/i.test(value), {
+        error: SAME_SITE_ERROR,
+      })
+      .optional(),
+  })
+  .meta({ id: "Sticky" })
+
 const endpointObject = z
   .strictObject({
     address: endpointAddress,
@@ -498,6 +527,9 @@ const endpointObject = z
     slowStart: duration
       .optional()
       .describe(says("Time in which it comes to its full share; 0s: at once.", defaults.endpoint.slowStart)),
+    route: matching(COOKIE_VALUE, "must be text that a cookie may hold")
+      .optional()
+      .describe(says("What a sticky cookie calls it.", defaults.endpoint.route)),
     hashKey: text().optional().describe(says("What hashes place it by.", defaults.endpoint.hashKey)),
   })
   .meta({ id: "Endpoint" })
@@ -638,6 +670,16 @@ const outlierDetection = z
   })
   .meta({ id: "OutlierDetection" })
 
+const limit = (what: string) => countOrNone(0).optional().describe(says(what, defaults.cluster.limit))
+const clusterLimits = z
+  .strictObject({
+    streams: limit("Streams open."),
+    waitingStreams: limit("Streams that wait for a connection."),
+    connections: limit("Connections to all endpoints; one each is always allowed."),
+    retries: limit("Retries under way."),
+  })
+  .meta({ id: "ClusterLimits" })
+
 const clusterShape = {
   policy: policy.optional().describe(says("How endpoints are chosen.", defaults.cluster.policy)),
   endpoints,
@@ -645,6 +687,10 @@ const clusterShape = {
   outlierDetection: outlierDetection
     .optional()
     .describe(says("Endpoints that fail more than others are left out.", defaults.cluster.outlierDetection)),
+  sticky: sticky
+    .optional()
+    .describe(says("Clients come back to their endpoint by a cookie.", defaults.cluster.sticky)),
+  limits: clusterLimits.optional().describe("Circuit breakers, over all data threads."),
   panicThreshold: percent(0, 100)
     .optional()
     .describe(

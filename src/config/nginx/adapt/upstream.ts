@@ -36,6 +36,7 @@ export function adaptUpstream(adapter: Adapter, directive: Directive): void {
   }
   const outliers = scope.one("grpc_outlier_detection")
   if (outliers !== null) cluster.outlierDetection = adaptOutlierDetection(adapter, outliers)
+  for (const directive of scope.own("grpc_limits")) adaptLimits(adapter, directive, cluster)
   const panic = scope.one("grpc_panic_threshold")
   if (panic !== null) cluster.panicThresholdPercent = readPercent(adapter, panic.args[0]!)
   const grace = scope.one("grpc_drain_grace")
@@ -64,6 +65,27 @@ function adaptConnections({ report }: Adapter, scope: Scope, cluster: ClusterCon
   if (age !== null) cluster.maxConnectionAgeMs = readTimeMs(age.args[0]!.text)
   const idle = scope.one("keepalive_timeout")
   if (idle !== null) cluster.idleTimeoutMs = readTimeMs(idle.args[0]!.text)
+}
+
+const LIMITS = {
+  streams: "streams",
+  waiting_streams: "waitingStreams",
+  connections: "connections",
+  retries: "retries",
+} as const
+
+function adaptLimits({ report }: Adapter, { args }: Directive, { limits }: ClusterConfig): void {
+  for (const { text, span } of args) {
+    const [, name = "", value = ""] = /^(\w+)=(.*)$/s.exec(text) ?? []
+    const most = readNumber(value)
+    if (Object.hasOwn(LIMITS, name) && most !== null) limits[LIMITS[name as keyof typeof LIMITS]] = most
+    else
+      report.error(
+        span,
+        `invalid parameter "${text}"`,
+        `one of ${Object.keys(LIMITS).join("=, ")}=, a number`,
+      )
+  }
 }
 
 function readPercent(adapter: Adapter, word: Word): number {
@@ -107,10 +129,10 @@ function whatIsWrong(text: string): string | null {
 }
 
 const PARAMETERS = [
-  ...["weight=", "max_conns=", "max_fails=", "fail_timeout=", "slow_start="],
+  ...["weight=", "max_conns=", "max_fails=", "fail_timeout=", "slow_start=", "route="],
   ...["backup", "down", "drain"],
 ]
-const NOT_YET = /^(resolve|service=.+|route=.+)$/
+const NOT_YET = /^(resolve|service=.+)$/
 
 function adaptParameter(
   adapter: Adapter,
@@ -140,6 +162,9 @@ function adaptParameter(
       endpoint.failTimeoutMs = timeoutMs ?? endpoint.failTimeoutMs
       return timeoutMs !== null || invalid(adapter, word, "for instance fail_timeout=10s")
     }
+    case "route=":
+      endpoint.route = value!
+      return /^[!#-+\--:<-[\]-~]+$/.test(value!) || invalid(adapter, word, "what a cookie may hold")
     case "slow_start=": {
       const windowMs = readSecondsMs(value!)
       endpoint.slowStartMs = windowMs

@@ -8,6 +8,11 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "M 1+",
     "Sluice's own: where the running process is asked and told things: an address, `token=` file, `host=` name; `off`",
   ],
+  [
+    "access_log_interval",
+    "HSL time",
+    "Sluice's own: access logs have a record when a stream begins and one in so long while it goes on: `$stream_event` is `start`, `alive` or `end`",
+  ],
   ["grpc_web", "HSL flag", "Sluice's own: gRPC-Web, binary and text, is translated to gRPC"],
   ["grpc_connect", "HSL flag", "Sluice's own: Connect, unary and streaming, is translated to gRPC"],
   [
@@ -17,7 +22,11 @@ export const OWN: [name: string, shape: string, does: string][] = [
   ],
   ["grpc_method", "L 1", "Sluice's own: the method that every such call means; else the path says it"],
   ["grpc_path_prefix", "HSL 1", "Sluice's own: taken off the path of such a call before it says the method"],
-  ["grpc_allow_origin", "HSL 1+*", "Sluice's own: origins of other hosts whose pages may call; `*`: all"],
+  [
+    "grpc_allow_origin",
+    "HSL 1+*",
+    "Sluice's own: origins of other hosts whose pages may call: `https://app.example`, `https://*.example`, `~regex`; `*`: all",
+  ],
   [
     "grpc_descriptor_set",
     "HSL 1",
@@ -46,7 +55,7 @@ export const OWN: [name: string, shape: string, does: string][] = [
   [
     "grpc_drain_grace",
     "U time",
-    "Sluice's own: how long live streams may go on where a server drains or is gone; without end unless written",
+    "Sluice's own: how long live streams may go on where a server drains, is unhealthy or is gone; without end unless written",
   ],
   [
     "grpc_max_stream_age",
@@ -77,5 +86,10 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "grpc_continuity",
     "HSL 1+",
     "Sluice's own: streams outlive their backend: modes, then `keep=64k gap_max=10s legs_max=8` and others; `off`",
+  ],
+  [
+    "grpc_limits",
+    "U 1+",
+    "Sluice's own: bounds of the upstream over all threads, none unless written: `streams=`, `waiting_streams=`, `connections=`, `retries=`; what is over them is refused by name, live streams never end for them",
   ],
 ]
