@@ -93,4 +93,11 @@ export const differences: readonly NamedDifference[] = [
         ([name, value]) => name === "location" && value.includes(`${probe.path.split("?")[0]}/`),
       ),
   },
+  {
+    name: "authority",
+    sentence: "`grpc_set_header Host` sets `:authority`; nginx sends a `host` field and no `:authority`.",
+    explains: ({ what }, _probe, nginx) =>
+      /^seen (:authority|host)$/.test(what) &&
+      nginx.seen[0]?.headers.some(([name, value]) => name === ":authority" && value === "undefined") === true,
+  },
 ]
