@@ -1,0 +1,71 @@
+import { parseAddress } from "../../config/address.ts"
+import type { DiscoveredEndpoint } from "./source.ts"
+
+const WEIGHT_MAX = 1_000_000
+
+/** What of an answer can be used. */
+export interface AdmittedEndpoints {
+  readonly endpoints: readonly DiscoveredEndpoint[]
+  /** One sentence on what was left out; null: nothing was. */
+  readonly problem: string | null
+}
+
+/**
+ * Takes what is sound of a source's answer: addresses that can be connected to, each once, weights in range. An answer with
+ * more than `endpointsMax` is refused whole (null), since half of it would be a wrong picture.
+ */
+export function admitEndpoints(
+  answer: readonly DiscoveredEndpoint[],
+  endpointsMax: number,
+): AdmittedEndpoints | null {
+  if (answer.length > endpointsMax) return null
+  const byAddress = new Map<string, DiscoveredEndpoint>()
+  const wrong: string[] = []
+  let repeated = 0
+  for (const endpoint of answer) {
+    const address = parseAddress(endpoint.address, null)
+    if (address === null) wrong.push(endpoint.address.slice(0, 80))
+    else if (byAddress.has(address.text)) repeated++
+    else byAddress.set(address.text, { ...endpoint, address: address.text, weight: soundWeight(endpoint) })
+  }
+  const problems = [
+    wrong.length > 0 && `${wrong.length} of ${answer.length} addresses are unusable, such as "${wrong[0]}"`,
+    repeated > 0 && `${repeated} addresses are named twice`,
+  ].filter((part) => part !== false)
+  return {
+    endpoints: [...byAddress.values()],
+    problem: problems.length === 0 ? null : problems.join("; "),
+  }
+}
+
+function soundWeight({ weight }: DiscoveredEndpoint): number {
+  return Number.isFinite(weight) ? Math.min(WEIGHT_MAX, Math.max(1, Math.floor(weight))) : 1
+}
+
+/** The endpoints of several sources: each address once, as the first source has it that names it. */
+export function mergeEndpoints(
+  answers: readonly (readonly DiscoveredEndpoint[])[],
+): readonly DiscoveredEndpoint[] {
+  if (answers.length === 1) return answers[0]!
+  const byAddress = new Map<string, DiscoveredEndpoint>()
+  for (const answer of answers)
+    for (const endpoint of answer)
+      if (!byAddress.has(endpoint.address)) byAddress.set(endpoint.address, endpoint)
+  return [...byAddress.values()]
+}
+
+/** True when both tell the same, in whatever order. */
+export function isSameSet(one: readonly DiscoveredEndpoint[], other: readonly DiscoveredEndpoint[]): boolean {
+  if (one.length !== other.length) return false
+  const byAddress = new Map(one.map((endpoint) => [endpoint.address, endpoint]))
+  return other.every((endpoint) => {
+    const before = byAddress.get(endpoint.address)
+    return (
+      before !== undefined &&
+      before.weight === endpoint.weight &&
+      before.priority === endpoint.priority &&
+      before.zone === endpoint.zone &&
+      before.isDraining === endpoint.isDraining
+    )
+  })
+}
