@@ -1,8 +1,8 @@
 /** `sluice check CONFIG`: all problems at once. */
-import type { LoadedConfig } from "../config/load.ts"
 import type { Config, RouteConfig } from "../config/model.ts"
 import { messageOf, type Problem, renderProblem, type Severity, sortProblems } from "../config/problem.ts"
-import { type PrepareOptions, prepare } from "./prepare.ts"
+import type { ResolvedEndpoint } from "../control/discovery/resolve-names.ts"
+import { type PreparedConfig, type PrepareOptions, prepare } from "./prepare.ts"
 
 export interface CheckOptions extends PrepareOptions {
   /** Print one JSON object in place of text. */
@@ -29,7 +29,7 @@ export async function check(path: string, options: CheckOptions): Promise<0 | 2>
 
 function reportOf(
   path: string,
-  { config, problems, sources }: LoadedConfig,
+  { config, problems, sources, names }: PreparedConfig,
   options: { color: boolean },
 ): string {
   const sorted = sortProblems(problems)
@@ -41,12 +41,30 @@ function reportOf(
     sorted.filter(({ severity }) => severity === "note"),
   )
   if (notes !== null) blocks.push(notes)
+  const found = names.filter(({ addresses }) => addresses.length > 0)
+  if (found.length > 0) blocks.push(renderNames(found))
   blocks.push(
     config === null
       ? `${path}: ${verdictOf(problems)}, not usable`
       : `${path}: ok${warned(problems)}, ${summaryOf(config)}`,
   )
   return blocks.join("\n\n")
+}
+
+/** Each address of a name is an endpoint; of so many names and addresses all are shown. */
+const NAMES_SHOWN = 20
+const ADDRESSES_SHOWN = 8
+
+function renderNames(names: readonly ResolvedEndpoint[]): string {
+  const lines = names.slice(0, NAMES_SHOWN).map(({ cluster, name, addresses }) => {
+    const shown = addresses.slice(0, ADDRESSES_SHOWN).join(", ")
+    const more = addresses.length - ADDRESSES_SHOWN
+    const of = cluster === name ? "" : ` of ${cluster}`
+    return `  ${name}${of}: ${shown}${more > 0 ? ` and ${more} more` : ""}`
+  })
+  const more = names.length - NAMES_SHOWN
+  if (more > 0) lines.push(`  and ${more} more`)
+  return ["names, each of whose addresses is an endpoint:", ...lines].join("\n")
 }
 
 /** Lines of a note that name directives are cut behind so many. */
@@ -108,7 +126,7 @@ function plural(count: number, noun: string): string {
  * `{ ok, problems: [{ severity, file, line, column, length, message, hint }], summary }`; `line` is 0 for a file as a whole,
  * `summary` is null unless ok.
  */
-function jsonOf({ config, problems }: LoadedConfig): string {
+function jsonOf({ config, problems, names }: PreparedConfig): string {
   const summary =
     config === null
       ? null
@@ -118,6 +136,7 @@ function jsonOf({ config, problems }: LoadedConfig): string {
             name,
             endpoints: endpoints.map(({ address }) => address),
           })),
+          names: names.map(({ cluster, name, addresses }) => ({ cluster, name, addresses })),
           routes: config.servers.reduce((sum, server) => sum + routesIn(server.routes), 0),
         }
   const plain = sortProblems(problems).map(({ subject: _, ...problem }) => problem)

@@ -11,12 +11,13 @@ import type {
   EndpointConfig,
   ListenerConfig,
   OutlierDetectionConfig,
+  ResolverConfig,
   RouteConfig,
   RouteSettings,
   UpstreamTlsConfig,
 } from "./model.ts"
 
-const { file, listener, settings, bridge, cluster, outliers, endpoint, upstreamTls } = defaults
+const { file, listener, settings, bridge, cluster, outliers, endpoint, resolver, upstreamTls } = defaults
 
 /** An empty configuration: no listener, server or cluster yet. */
 export function defaultConfig(): Config {
@@ -111,6 +112,8 @@ export function defaultCluster(name: string): ClusterConfig {
     name,
     policy: { name: cluster.policy.value },
     endpoints: [],
+    discovery: [],
+    resolver: null,
     slowStart: {
       windowMs: cluster.slowStartWindow.value,
       aggression: cluster.slowStartAggression.value,
@@ -155,12 +158,27 @@ export function defaultFailurePercentage(): NonNullable<OutlierDetectionConfig["
   }
 }
 
+export function defaultResolver(): ResolverConfig {
+  return {
+    servers: [],
+    validMs: resolver.valid.value,
+    ipv4: resolver.ipv4.value,
+    ipv6: resolver.ipv6.value,
+  }
+}
+
+/** What a source names: `what` stands for an address in messages. */
+export function discoveredEndpoint(what: string): EndpointConfig {
+  return defaultEndpoint({ text: what, host: null, port: null, unixPath: null })
+}
+
 export function defaultEndpoint(address: Address): EndpointConfig {
   return {
     address: address.text,
     host: address.host,
     port: address.port,
     unixPath: address.unixPath,
+    name: null,
     weight: endpoint.weight.value,
     maxFails: endpoint.maxFails.value,
     failTimeoutMs: endpoint.failTimeout.value,

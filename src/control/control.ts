@@ -2,8 +2,11 @@ import type { AnswerPart, Question } from "../balancer/live/question.ts"
 import { logChange } from "../balancer/log-change.ts"
 import type { OpenAddress } from "../balancer/status.ts"
 import type { ThreadLog, VersionedConfig } from "../balancer/thread/contract.ts"
-import { type SharedMemory, trafficOf } from "../balancer/thread/shared-numbers.ts"
+import { rowOf, type SharedMemory, trafficOf } from "../balancer/thread/shared-numbers.ts"
 import type { Clock } from "../base/clock.ts"
+import { Counters, counterIds, counterNames } from "../base/counters.ts"
+import { systemRandom } from "../base/random.ts"
+import { resolveLimits } from "../base/resolve-limits.ts"
 import { ClusterStates } from "../cluster/cluster-states.ts"
 import { OutlierDetection } from "../cluster/outlier-detection.ts"
 import { Slots } from "../cluster/slots.ts"
@@ -16,6 +19,7 @@ import type { ProcessLog } from "../log/logger.ts"
 import type { OpenAdmin } from "./admin/admin.ts"
 import type { ControlView } from "./admin/view.ts"
 import { DataThreads, type ThreadWorker } from "./data-threads.ts"
+import { Discovery } from "./discovery/discovery.ts"
 import type { Inheritance } from "./inherited-sockets.ts"
 import { ListenerSockets } from "./listener-sockets.ts"
 import { Orders } from "./orders.ts"
@@ -67,6 +71,7 @@ export class Control implements ControlView {
   readonly #threads: DataThreads
   readonly #settings: StartSettings
   readonly #outliers: OutlierDetection
+  readonly #discovery: Discovery
   /** The configuration in force. */
   #config: Config
   #version = 0
@@ -119,6 +124,16 @@ export class Control implements ControlView {
     })
     this.states.prepare(config.clusters).commit()
     const outcomesAt = (slot: number) => this.#counts.outcomesAt(slot)
+    const row = rowOf(this.#counts.memory.counters, threads, counterNames.length)
+    const counters = new Counters(row)
+    this.#discovery = new Discovery({
+      clock,
+      random: systemRandom,
+      log,
+      states: this.states,
+      endpointsMax: () => resolveLimits(this.#config.limits).limits.discoveredEndpointsMax,
+      onProblem: () => counters.add(counterIds.discovery_refused),
+    })
     this.#outliers = new OutlierDetection({ clock, log, states: this.states, outcomesAt })
   }
 
@@ -140,6 +155,7 @@ export class Control implements ControlView {
     try {
       await this.#sockets.open(config.listeners)
       if (!inheritance.isUpgrade) await this.#openAdmin()
+      await this.#discover(config)
       await this.#threads.start()
     } catch (error) {
       this.#threads.end()
@@ -158,6 +174,13 @@ export class Control implements ControlView {
     return new Promise((resolve) => {
       this.#onDone = resolve
     })
+  }
+
+  /** Before the first thread starts: what sources say in time is there from the first call on. */
+  async #discover({ clusters }: Config): Promise<void> {
+    const found = await this.#discovery.prepare(clusters)
+    this.states.prepare(clusters, found.endpointsOf).commit()
+    found.commit()
   }
 
   #command(command: Command, why: string): void {
@@ -211,7 +234,8 @@ export class Control implements ControlView {
     if (this.#isStopping) return "the balancer is shutting down"
     const before = this.#config
     const version = this.#version + 1
-    const prepared = this.states.prepare(config.clusters)
+    const found = await this.#discovery.prepare(config.clusters)
+    const prepared = this.states.prepare(config.clusters, found.endpointsOf)
     const { state } = prepared
     let reason: string | null
     try {
@@ -228,6 +252,7 @@ export class Control implements ControlView {
       this.#threads.abandon(version)
       this.#sockets.retain(before.listeners)
       prepared.abandon()
+      found.abandon()
       return reason ?? "the balancer is shutting down"
     }
     this.#loadedAtMs = this.#options.clock.wallMs()
@@ -237,6 +262,7 @@ export class Control implements ControlView {
     await this.#threads.commit(version)
     this.#committing = null
     prepared.commit()
+    found.commit()
     this.#outliers.watch(config.clusters)
     this.#sockets.retain(config.listeners)
     return null
@@ -293,6 +319,7 @@ export class Control implements ControlView {
     const { graceMs } = this.#config.shutdown
     this.#outliers.close()
     log.info("draining", { signal: why, streams: this.#counts.streamsOpen, graceMs })
+    this.#discovery.stop()
     const stopping = this.#threads.stop()
     if (isUpgrade && this.#admin?.isFixed === true) this.#admin.close()
     if (isUpgrade) this.#sockets.leave()

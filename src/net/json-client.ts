@@ -6,16 +6,19 @@ import { errorReason } from "./link.ts"
 export interface JsonClientOptions {
   /** `https://host:port`, without a path. */
   readonly baseUrl: string
-  readonly tls?: {
-    readonly ca?: Buffer | string
-    readonly cert?: Buffer | string
-    readonly key?: Buffer | string
-    readonly serverName?: string
-    /** Default: true. */
-    readonly verify?: boolean
-  }
+  /** Asked for each request, since certificates are renewed. Errors: what it throws is the request's. */
+  readonly tls?: () => ApiTls
   /** Of every request; asked each time, since tokens change. */
   readonly headers?: () => Readonly<Record<string, string>>
+}
+
+export interface ApiTls {
+  readonly ca?: string | undefined
+  readonly cert?: string | undefined
+  readonly key?: string | undefined
+  readonly serverName?: string | undefined
+  /** Default: true. */
+  readonly verify?: boolean | undefined
 }
 
 export interface JsonRequest {
@@ -56,23 +59,13 @@ const LINE_OCTETS_MAX = 4 * 1024 * 1024
 export class JsonClient {
   readonly #options: JsonClientOptions
   readonly #url: URL
-  readonly #agent: Agent
+  #agent: Agent | null = null
+  /** The TLS settings that the agent's connections have. */
+  #tlsText = ""
 
   constructor(options: JsonClientOptions) {
     this.#options = options
     this.#url = new URL(options.baseUrl)
-    const { tls } = options
-    this.#agent =
-      this.#url.protocol === "https:"
-        ? new TlsAgent({
-            keepAlive: true,
-            ...(tls?.ca && { ca: tls.ca }),
-            ...(tls?.cert && { cert: tls.cert }),
-            ...(tls?.key && { key: tls.key }),
-            ...(tls?.serverName && { servername: tls.serverName }),
-            rejectUnauthorized: tls?.verify ?? true,
-          })
-        : new Agent({ keepAlive: true })
   }
 
   /** Errors: `JsonError` with one sentence, of any status but 2xx too. */
@@ -121,17 +114,33 @@ export class JsonClient {
   }
 
   close(): void {
-    this.#agent.destroy()
+    this.#agent?.destroy()
   }
 
-  #send({ method, path, body, timeoutMs }: JsonRequest, signal: AbortSignal): Promise<IncomingMessage> {
+  /** Another one when the certificates are others. */
+  #agentNow(): Agent {
+    const isTls = this.#url.protocol === "https:"
+    const tls = isTls ? (this.#options.tls?.() ?? {}) : {}
+    const text = JSON.stringify(tls)
+    if (this.#agent !== null && text === this.#tlsText) return this.#agent
+    this.#agent?.destroy()
+    this.#tlsText = text
+    const { ca, cert, key, serverName: servername, verify: rejectUnauthorized = true } = tls
+    const given = Object.entries({ ca, cert, key, servername }).filter(([, value]) => value !== undefined)
+    this.#agent = isTls
+      ? new TlsAgent({ keepAlive: true, rejectUnauthorized, ...Object.fromEntries(given) })
+      : new Agent({ keepAlive: true })
+    return this.#agent
+  }
+
+  async #send({ method, path, body, timeoutMs }: JsonRequest, signal: AbortSignal): Promise<IncomingMessage> {
     const text = body === undefined ? null : Buffer.from(JSON.stringify(body))
     const options: RequestOptions = {
       method,
       path,
       host: this.#url.hostname.replace(/^\[|\]$/g, ""),
       port: this.#url.port || (this.#url.protocol === "https:" ? 443 : 80),
-      agent: this.#agent,
+      agent: this.#agentNow(),
       signal,
       timeout: timeoutMs,
       headers: {

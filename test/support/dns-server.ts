@@ -9,6 +9,10 @@ export interface DnsRecords {
   aaaa?: readonly string[]
   srv?: readonly { priority: number; weight: number; port: number; name: string }[]
   rcode?: number
+  /** Of questions of this type alone. */
+  rcodes?: Readonly<Record<string, number>>
+  /** Every question is answered with this other name, as `cname`. */
+  cname?: string
   /** By UDP only the head comes, with TC set: all has to be asked for by TCP. */
   isTruncated?: boolean
   /** Says nothing at all. */
@@ -55,17 +59,19 @@ export class DnsServer {
     this.questions.push(`${name} ${TYPES[type] ?? type} ${transport}`)
     const records = this.names.get(name.toLowerCase()) ?? { rcode: 3 }
     if (records.isSilent === true) return null
+    const rcode = records.rcode ?? records.rcodes?.[TYPES[type] ?? ""]
     const isTruncated = records.isTruncated === true && transport === "udp"
-    const answers = records.rcode === undefined && !isTruncated ? dataOf(records, type) : []
+    const answers = rcode === undefined && !isTruncated ? dataOf(records, type) : []
     const head = Buffer.alloc(12)
     head.writeUInt16BE(question.readUInt16BE(0), 0)
-    head.writeUInt16BE(0x8180 | (isTruncated ? 0x0200 : 0) | (records.rcode ?? 0), 2)
+    head.writeUInt16BE(0x8180 | (isTruncated ? 0x0200 : 0) | (rcode ?? 0), 2)
     head.writeUInt16BE(1, 4)
     head.writeUInt16BE(answers.length, 6)
+    const kind = records.cname === undefined ? type : CNAME
     const body = answers.map((data) => {
       const record = Buffer.alloc(12)
       record.writeUInt16BE(0xc00c, 0)
-      record.writeUInt16BE(type, 2)
+      record.writeUInt16BE(kind, 2)
       record.writeUInt16BE(1, 4)
       record.writeUInt32BE(records.ttl ?? 1, 6)
       record.writeUInt16BE(data.length, 10)
@@ -78,6 +84,7 @@ export class DnsServer {
 const A = 1
 const AAAA = 28
 const SRV = 33
+const CNAME = 5
 const TYPES: Readonly<Record<number, string>> = { [A]: "A", [AAAA]: "AAAA", [SRV]: "SRV" }
 
 function readQuestion(octets: Buffer): { name: string; type: number; end: number } {
@@ -90,7 +97,8 @@ function readQuestion(octets: Buffer): { name: string; type: number; end: number
   return { name: labels.join("."), type: octets.readUInt16BE(at + 1), end: at + 5 }
 }
 
-function dataOf({ a = [], aaaa = [], srv = [] }: DnsRecords, type: number): Buffer[] {
+function dataOf({ a = [], aaaa = [], srv = [], cname }: DnsRecords, type: number): Buffer[] {
+  if (cname !== undefined) return [nameOctets(cname)]
   if (type === A) return a.map((address) => Buffer.from(address.split(".").map(Number)))
   if (type === AAAA) return aaaa.map(ipv6Octets)
   if (type !== SRV) return []
@@ -99,11 +107,13 @@ function dataOf({ a = [], aaaa = [], srv = [] }: DnsRecords, type: number): Buff
     numbers.writeUInt16BE(priority, 0)
     numbers.writeUInt16BE(weight, 2)
     numbers.writeUInt16BE(port, 4)
-    const labels = name
-      .split(".")
-      .map((label) => Buffer.concat([Buffer.of(label.length), Buffer.from(label)]))
-    return Buffer.concat([numbers, ...labels, Buffer.of(0)])
+    return Buffer.concat([numbers, nameOctets(name)])
   })
+}
+
+function nameOctets(name: string): Buffer {
+  const labels = name.split(".").map((label) => Buffer.concat([Buffer.of(label.length), Buffer.from(label)]))
+  return Buffer.concat([...labels, Buffer.of(0)])
 }
 
 /** With at most one `::`. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { admitEndpoints, isSameSet, mergeEndpoints } from "./admit-endpoints.ts"
+import { admitEndpoints } from "./admit-endpoints.ts"
 import { plainEndpoint } from "./source.ts"
 
 const of = (...addresses: string[]) => addresses.map(plainEndpoint)
@@ -45,21 +45,4 @@ describe("what is taken of an answer", () => {
     expect(admitEndpoints(answer, 3)!.endpoints.length).toBe(3)
     expect(admitEndpoints(answer, 2)).toBeNull()
   })
-})
-
-test("several sources make one list, and the first one's word counts", () => {
-  const heavy = { ...plainEndpoint("a:1"), weight: 9 }
-  expect(mergeEndpoints([of("a:1", "b:1"), [heavy, plainEndpoint("c:1")]])).toEqual(of("a:1", "b:1", "c:1"))
-})
-
-test.for([
-  [of("a:1", "b:1"), of("b:1", "a:1"), true],
-  [of("a:1"), of("a:1", "b:1"), false],
-  [of("a:1"), of("b:1"), false],
-  [of("a:1"), [{ ...plainEndpoint("a:1"), weight: 2 }], false],
-  [of("a:1"), [{ ...plainEndpoint("a:1"), isDraining: true }], false],
-  [of("a:1"), [{ ...plainEndpoint("a:1"), zone: "z" }], false],
-  [of("a:1"), [{ ...plainEndpoint("a:1"), priority: 1 }], false],
-] as const)("the same set: %o and %o: %o", ([one, other, expected]) => {
-  expect(isSameSet(one, other)).toBe(expected)
 })

@@ -41,31 +41,3 @@ export function admitEndpoints(
 function soundWeight({ weight }: DiscoveredEndpoint): number {
   return Number.isFinite(weight) ? Math.min(WEIGHT_MAX, Math.max(1, Math.floor(weight))) : 1
 }
-
-/** The endpoints of several sources: each address once, as the first source has it that names it. */
-export function mergeEndpoints(
-  answers: readonly (readonly DiscoveredEndpoint[])[],
-): readonly DiscoveredEndpoint[] {
-  if (answers.length === 1) return answers[0]!
-  const byAddress = new Map<string, DiscoveredEndpoint>()
-  for (const answer of answers)
-    for (const endpoint of answer)
-      if (!byAddress.has(endpoint.address)) byAddress.set(endpoint.address, endpoint)
-  return [...byAddress.values()]
-}
-
-/** True when both tell the same, in whatever order. */
-export function isSameSet(one: readonly DiscoveredEndpoint[], other: readonly DiscoveredEndpoint[]): boolean {
-  if (one.length !== other.length) return false
-  const byAddress = new Map(one.map((endpoint) => [endpoint.address, endpoint]))
-  return other.every((endpoint) => {
-    const before = byAddress.get(endpoint.address)
-    return (
-      before !== undefined &&
-      before.weight === endpoint.weight &&
-      before.priority === endpoint.priority &&
-      before.zone === endpoint.zone &&
-      before.isDraining === endpoint.isDraining
-    )
-  })
-}

@@ -1,16 +1,21 @@
+import { configuredEndpoints, type KnownEndpoint } from "../../cluster/state.ts"
+import { parseAddress } from "../../config/address.ts"
+import type { ClusterConfig, EndpointConfig } from "../../config/model.ts"
 import type { Log } from "../../log/logger.ts"
-import { admitEndpoints, isSameSet, mergeEndpoints } from "./admit-endpoints.ts"
+import { admitEndpoints } from "./admit-endpoints.ts"
+import { type SourceContext, type SourceSpec, sourceSpecs } from "./make-source.ts"
 import type { DiscoveredEndpoint, DiscoverySource } from "./source.ts"
 
-export interface ClusterDiscoveryOptions {
-  readonly cluster: string
-  readonly sources: readonly DiscoverySource[]
-  readonly endpointsMax: number
+export interface ClusterDiscoveryOptions extends SourceContext {
+  /** Asked each time, since a reload may change it. */
+  endpointsMax(): number
   readonly log: Pick<Log, "info" | "warn">
   /** An answer was not to be used, in whole or in part. */
-  readonly onProblem: () => void
-  /** All endpoints of the cluster, each time they changed. */
-  readonly onChange: (endpoints: readonly DiscoveredEndpoint[]) => void
+  onProblem(): void
+  /** An answer came, or a source failed for the first time. */
+  onChange(): void
+  /** Default: as the configuration says. */
+  readonly specs?: (config: ClusterConfig) => readonly (SourceSpec | null)[]
 }
 
 /** How one source is. */
@@ -20,95 +25,156 @@ export interface SourceStatus {
   readonly endpoints: number | null
   /** Why its last answer was not to be used; null: it was. */
   readonly problem: string | null
+  /** Answers that were not to be used, in all. */
+  readonly problems: number
+}
+
+/** A source, and the entry of the configuration that it is for. */
+interface Origin {
+  readonly key: string
+  readonly settings: EndpointConfig
+  readonly source: DiscoverySource
+  answer: readonly DiscoveredEndpoint[] | null
+  problem: string | null
+  problems: number
 }
 
 /**
- * The sources of one cluster as one list of endpoints. A source that fails keeps its last answer; each of its problems is
- * said once, and when it is over.
+ * All endpoints of one cluster: those that are written, and what its sources say. A source that fails keeps its last answer;
+ * each of its problems is said once, and when it is over.
  */
 export class ClusterDiscovery {
+  readonly #config: ClusterConfig
   readonly #options: ClusterDiscoveryOptions
-  readonly #answers: (readonly DiscoveredEndpoint[] | null)[]
-  readonly #problems: (string | null)[]
-  #told: readonly DiscoveredEndpoint[] | null = null
+  readonly #written: readonly KnownEndpoint[]
+  readonly #origins: readonly (Origin | null)[]
 
-  constructor(options: ClusterDiscoveryOptions) {
+  /** `before`: what was known of the same cluster; an answer to the same question holds until there is another. */
+  constructor(
+    config: ClusterConfig,
+    options: ClusterDiscoveryOptions,
+    before: ClusterDiscovery | null = null,
+  ) {
+    this.#config = config
     this.#options = options
-    this.#answers = options.sources.map(() => null)
-    this.#problems = options.sources.map(() => null)
+    this.#written = configuredEndpoints(config)
+    const settings = [...config.endpoints, ...config.discovery.map((source) => source.settings)]
+    this.#origins = (options.specs ?? sourceSpecs)(config).map((spec, index) => {
+      if (spec === null) return null
+      const answer = before === null ? null : before.#answerOf(spec.key)
+      const source = spec.make(options)
+      return { key: spec.key, settings: settings[index]!, source, answer, problem: null, problems: 0 }
+    })
   }
 
   start(): void {
-    for (const [index, source] of this.#options.sources.entries())
-      source.start({
-        onEndpoints: (endpoints) => this.#answered(index, endpoints),
-        onFailure: (reason) => this.#failed(index, reason),
+    for (const origin of this.#sources())
+      origin.source.start({
+        onEndpoints: (endpoints) => this.#answered(origin, endpoints),
+        onFailure: (reason) => this.#failed(origin, reason),
       })
   }
 
   /** An endpoint could not be reached: sources that ask by themselves ask soon. */
   refresh(): void {
-    for (const source of this.#options.sources) source.refresh()
+    for (const { source } of this.#sources()) source.refresh()
   }
 
   stop(): void {
-    for (const source of this.#options.sources) source.stop()
+    for (const { source } of this.#sources()) source.stop()
+  }
+
+  /** Every source has answered or failed. */
+  get isSettled(): boolean {
+    return this.#sources().every(({ answer, problem }) => answer !== null || problem !== null)
   }
 
   get status(): SourceStatus[] {
-    return this.#options.sources.map(({ name }, index) => ({
-      name,
-      endpoints: this.#answers[index]?.length ?? null,
-      problem: this.#problems[index]!,
-    }))
+    return this.#sources().map(({ source, answer, problem, problems }) => {
+      return { name: source.name, endpoints: answer?.length ?? null, problem, problems }
+    })
   }
 
-  #answered(index: number, answer: readonly DiscoveredEndpoint[]): void {
-    const { endpointsMax } = this.#options
+  /**
+   * What is written, and each address once that sources have named. A name of which no address is known yet stands for
+   * itself: it is looked up when it is connected to.
+   */
+  get endpoints(): KnownEndpoint[] {
+    const known: KnownEndpoint[] = []
+    const seen = new Set<string>()
+    for (const [index, origin] of this.#origins.entries()) {
+      const written = this.#written[index]
+      if (origin === null || (origin.answer === null && written !== undefined)) {
+        known.push(written!)
+        seen.add(written!.address)
+        continue
+      }
+      for (const endpoint of origin.answer ?? []) {
+        if (seen.has(endpoint.address)) continue
+        seen.add(endpoint.address)
+        known.push(knownEndpoint(endpoint, index, origin.settings))
+      }
+    }
+    return known
+  }
+
+  #sources(): Origin[] {
+    return this.#origins.filter((origin) => origin !== null)
+  }
+
+  #answerOf(key: string): readonly DiscoveredEndpoint[] | null {
+    return this.#sources().find((origin) => origin.key === key)?.answer ?? null
+  }
+
+  #answered(origin: Origin, answer: readonly DiscoveredEndpoint[]): void {
+    const endpointsMax = this.#options.endpointsMax()
     const admitted = admitEndpoints(answer, endpointsMax)
     if (admitted === null)
-      return this.#failed(index, `it names ${answer.length} endpoints, more than ${endpointsMax}`)
+      return this.#failed(origin, `it names ${answer.length} endpoints, more than ${endpointsMax}`)
     if (answer.length > 0 && admitted.endpoints.length === 0)
-      return this.#failed(index, admitted.problem ?? "none of its endpoints can be used")
-    if (admitted.problem === null) this.#recovered(index)
-    else this.#say(index, admitted.problem)
-    this.#answers[index] = admitted.endpoints
-    this.#tell()
+      return this.#failed(origin, admitted.problem ?? "none of its endpoints can be used")
+    if (admitted.problem === null) this.#recovered(origin)
+    else this.#say(origin, admitted.problem)
+    origin.answer = admitted.endpoints
+    this.#options.onChange()
   }
 
-  #failed(index: number, reason: string): void {
-    const kept = this.#answers[index]
-    this.#say(
-      index,
-      kept === null || kept === undefined ? reason : `${reason}; its last answer stays (${kept.length})`,
-    )
-    this.#tell()
+  #failed(origin: Origin, reason: string): void {
+    const { answer } = origin
+    const wasSettled = this.isSettled
+    this.#say(origin, answer === null ? reason : `${reason}; its last answer stays (${answer.length})`)
+    if (!wasSettled) this.#options.onChange()
   }
 
-  #say(index: number, problem: string): void {
-    const { cluster, sources, log, onProblem } = this.#options
+  #say(origin: Origin, problem: string): void {
+    const { log, onProblem } = this.#options
     onProblem()
-    if (this.#problems[index] === problem) return
-    this.#problems[index] = problem
-    log.warn("discovery has a problem", { cluster, source: sources[index]!.name, reason: problem })
+    origin.problems++
+    if (origin.problem === problem) return
+    origin.problem = problem
+    const { name: cluster } = this.#config
+    log.warn("discovery has a problem", { cluster, source: origin.source.name, reason: problem })
   }
 
-  #recovered(index: number): void {
-    if (this.#problems[index] === null) return
-    this.#problems[index] = null
-    const { cluster, sources, log } = this.#options
-    log.info("discovery answers again", { cluster, source: sources[index]!.name })
+  #recovered(origin: Origin): void {
+    if (origin.problem === null) return
+    origin.problem = null
+    const { name: cluster } = this.#config
+    this.#options.log.info("discovery answers again", { cluster, source: origin.source.name })
   }
+}
 
-  /** Once every source has answered or failed: half of them would be a wrong picture. */
-  #tell(): void {
-    const isKnown = this.#answers.every((answer, index) => answer !== null || this.#problems[index] !== null)
-    if (!isKnown) return
-    const answers = this.#answers.filter((answer) => answer !== null)
-    if (answers.length === 0) return
-    const merged = mergeEndpoints(answers)
-    if (this.#told !== null && isSameSet(this.#told, merged)) return
-    this.#told = merged
-    this.#options.onChange(merged)
+function knownEndpoint(
+  { address, weight, priority, zone, isDraining }: DiscoveredEndpoint,
+  origin: number,
+  settings: EndpointConfig,
+): KnownEndpoint {
+  return {
+    address: parseAddress(address, null)!.text,
+    origin,
+    weight: weight * settings.weight,
+    zone,
+    priority: priority + (settings.backup ? 1 : 0),
+    drain: settings.down || isDraining,
   }
 }

@@ -9,13 +9,18 @@ import {
   plainEndpoint,
 } from "./source.ts"
 
-/** The part of node:dns that is used. */
+/** What a name has now. */
+export interface ResolvedName {
+  /** Sorted, each once; of IPv4 and IPv6. */
+  readonly addresses: readonly string[]
+  /** Null: not known. */
+  readonly ttlMs: number | null
+}
+
+/** How names are asked for. Errors: as node:dns, with its codes. */
 export interface NameResolver {
-  resolve4(name: string): Promise<{ address: string; ttl: number }[]>
-  resolve6(name: string): Promise<{ address: string; ttl: number }[]>
+  resolve(name: string, families: { readonly ipv4: boolean; readonly ipv6: boolean }): Promise<ResolvedName>
   resolveSrv(name: string): Promise<{ name: string; port: number; priority: number; weight: number }[]>
-  /** The system's way, /etc/hosts included; it knows no TTL. */
-  lookup(name: string): Promise<string[]>
 }
 
 export interface DnsSourceOptions {
@@ -135,25 +140,11 @@ export class DnsSource implements DiscoverySource {
     return { endpoints, ttlMs: REFRESH_DEFAULT_MS }
   }
 
-  async #resolve(name: string): Promise<{ addresses: string[]; ttlMs: number }> {
+  async #resolve(name: string): Promise<{ addresses: readonly string[]; ttlMs: number }> {
     if (isIP(name) !== 0) return { addresses: [name], ttlMs: REFRESH_MAX_MS }
     const { resolver, families } = this.#options
-    const asked = await Promise.allSettled([
-      ...(families.ipv4 ? [resolver.resolve4(name)] : []),
-      ...(families.ipv6 ? [resolver.resolve6(name)] : []),
-    ])
-    const records = asked.flatMap((one) => (one.status === "fulfilled" ? one.value : []))
-    // Half an answer is not one: endpoints of a family whose question failed would be taken for gone.
-    const failed = asked.find((one) => one.status === "rejected" && !isNoSuchRecord(one.reason))
-    if (failed !== undefined) throw (failed as PromiseRejectedResult).reason as Error
-    if (records.length === 0) {
-      const addresses = (await resolver.lookup(name)).filter((address) =>
-        isIP(address) === 4 ? families.ipv4 : families.ipv6,
-      )
-      return { addresses, ttlMs: REFRESH_DEFAULT_MS }
-    }
-    const ttlMs = Math.min(...records.map(({ ttl }) => ttl)) * 1000
-    return { addresses: records.map(({ address }) => address).sort(), ttlMs }
+    const { addresses, ttlMs } = await resolver.resolve(name, families)
+    return { addresses, ttlMs: ttlMs ?? REFRESH_DEFAULT_MS }
   }
 }
 
@@ -165,11 +156,6 @@ interface Answer {
 /** As nginx builds it. */
 function srvName(host: string, service: string): string {
   return service.includes(".") || service.startsWith("_") ? `${service}.${host}` : `_${service}._tcp.${host}`
-}
-
-function isNoSuchRecord(error: unknown): boolean {
-  const { code } = error as { code?: string }
-  return code === "ENODATA" || code === "ENOTFOUND"
 }
 
 const REASONS: Readonly<Record<string, string>> = {

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs"
 import { dirname, isAbsolute, join } from "node:path"
 import { parse } from "yaml"
-import type { JsonClientOptions } from "../../net/json-client.ts"
+import type { ApiTls, JsonClientOptions } from "../../net/json-client.ts"
 
 /** Where the API server is and who asks. */
-export interface KubernetesAccess extends JsonClientOptions {
+export interface KubernetesAccess extends Omit<JsonClientOptions, "tls"> {
+  readonly tls: ApiTls
   /** Of the account or the context. */
   readonly namespace: string
 }

@@ -179,10 +179,8 @@ export const NO_EFFECT: DirectiveGroup[] = [
   },
   {
     verdict: "no effect",
-    reason: "names are resolved by the system",
+    reason: "a name server has two seconds to answer, twice",
     directives: {
-      "HSL 1+": "resolver",
-      "U 1+": "resolver",
       "HSL time": "resolver_timeout",
       "U time": "resolver_timeout",
     },
