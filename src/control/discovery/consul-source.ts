@@ -80,7 +80,7 @@ export class ConsulSource implements DiscoverySource {
       query.set("index", String(this.#index))
       query.set("wait", `${WAIT_MS / 1000}s`)
     }
-    const path = `/v1/health/service/${encodeURIComponent(service)}?${query}`
+    const path = `/v1/health/service/${encodeURIComponent(service)}?${query.toString()}`
     const { body, headers } = await client.ask({ method: "GET", path, timeoutMs: TIMEOUT_MS }, signal)
     if (!Array.isArray(body)) throw new Error("the answer is not a list of instances")
     const text = headers["x-consul-index"]

@@ -107,7 +107,7 @@ export class KubernetesSource implements DiscoverySource {
   #path(query: URLSearchParams): string {
     const { namespace, service } = this.#options
     query.set("labelSelector", `kubernetes.io/service-name=${service}`)
-    return `/apis/discovery.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/endpointslices?${query}`
+    return `/apis/discovery.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/endpointslices?${query.toString()}`
   }
 
   async #list(signal: AbortSignal): Promise<void> {
