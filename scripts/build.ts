@@ -1,4 +1,7 @@
-/** What the npm package ships, built anew in `dist`: the code, the JSON Schema of sluice.yaml, man pages, the demo and its page. */
+/**
+ * What the npm package ships, built anew in `dist`: the code, the JSON Schema of sluice.yaml, man pages, the
+ * dashboard, the demo and its page.
+ */
 import { execFileSync } from "node:child_process"
 import { cpSync, rmSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -12,6 +15,7 @@ rmSync(`${root}dist`, { recursive: true, force: true })
 run("tsc", "-p", "tsconfig.build.json")
 run(process.execPath, "scripts/write-schema.ts")
 run(process.execPath, "scripts/write-man.ts")
+run("vite", "build", "dashboard", "--logLevel", "warn")
 run(
   "vite",
   "build",

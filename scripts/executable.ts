@@ -3,12 +3,13 @@
  * `node scripts/executable.ts [FILE]`, `dist/executable/sluice` unless said otherwise.
  */
 import { execFileSync } from "node:child_process"
-import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs"
+import { chmodSync, copyFileSync, globSync, mkdirSync, writeFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build } from "vite"
 import { OWN_CODE } from "../src/base/program-file.ts"
 import { VERSION } from "../src/base/version.ts"
+import { DASHBOARD } from "../src/control/admin/dashboard.ts"
 
 /** Where Node looks for its program, and the switch in its binary that makes it look: Node's own, for every program. */
 const RESOURCE = "NODE_SEA_BLOB"
@@ -49,6 +50,13 @@ await build({
     rolldownOptions: { output: { format: "cjs", entryFileNames: OWN_CODE, codeSplitting: false } },
   },
 })
+execFileSync("vite", ["build", "dashboard", "--outDir", join(work, DASHBOARD), "--logLevel", "warn"], {
+  cwd: root,
+  stdio: ["ignore", "ignore", "inherit"],
+})
+const pageFiles = Object.fromEntries(
+  globSync(`${DASHBOARD}/**/*.*`, { cwd: work }).map((path) => [path, path]),
+)
 const blob = join(work, "sluice.blob")
 const plan = join(work, "plan.json")
 writeFileSync(
@@ -57,7 +65,7 @@ writeFileSync(
     main: OWN_CODE,
     output: blob,
     disableExperimentalSEAWarning: true,
-    assets: { [OWN_CODE]: OWN_CODE },
+    assets: { [OWN_CODE]: OWN_CODE, ...pageFiles },
   }),
 )
 execFileSync(process.execPath, ["--experimental-sea-config", plan], { cwd: work, stdio: "pipe" })

@@ -14,8 +14,10 @@ const SECTIONS: readonly [heading: string, column: string, section: Section][] =
   ["Routes", "key of `tls`", defaults.upstreamTls],
   ["Settings", "key", defaults.settings],
   ["Settings", "key of `bridge`", defaults.bridge],
+  ["Settings", "key of `continuity`", defaults.continuity],
   ["Settings", "key of `accessLog`", defaults.accessLog],
   ["Clusters", "key", defaults.cluster],
+  ["Clusters", "key of `healthCheck`", defaults.healthCheck],
   ["Clusters", "key of an endpoint", defaults.endpoint],
 ]
 

@@ -1,4 +1,5 @@
 import { Metadata, type ServerDuplexStream, type ServiceDefinition, status } from "@grpc/grpc-js"
+import { ChatLeg, refusal } from "./chat-continuity.ts"
 import { Chat, type Request } from "./gen/chat_pb.ts"
 import { toServiceDefinition } from "./grpc-service.ts"
 
@@ -46,8 +47,8 @@ export class ChatService {
   readonly implementation = { BidStream: (call: Conversation) => this.#converse(call) }
   readonly #name: string
   readonly #log: (line: string) => void
-  /** The conversations now open, each with the way to end it from outside. */
-  readonly #open = new Map<Conversation, (reason: string) => void>()
+  /** The conversations now open, each with the way to end it from outside; `mayStay`: where it cannot be handed off. */
+  readonly #open = new Map<Conversation, (reason: string, mayStay: boolean) => void>()
   /** Why no more conversations are taken; undefined while they are. */
   #closedFor: string | undefined
 
@@ -63,7 +64,12 @@ export class ChatService {
   /** Ends every conversation, open or still to come, with UNAVAILABLE: a client may well try elsewhere. */
   endAll(reason: string): void {
     this.#closedFor = reason
-    for (const end of this.#open.values()) end(reason)
+    for (const end of this.#open.values()) end(reason, false)
+  }
+
+  /** Hands every conversation to another server, where a proxy before this one goes along with it. */
+  handOffAll(reason: string): void {
+    for (const end of this.#open.values()) end(reason, true)
   }
 
   #converse(call: Conversation): void {
@@ -71,22 +77,33 @@ export class ChatService {
       call.emit("error", { code: status.UNAVAILABLE, details: this.#closedFor })
       return
     }
+    const leg = ChatLeg.of(call.metadata)
+    if (typeof leg === "string") {
+      call.emit("error", { code: status.UNAVAILABLE, details: leg, metadata: refusal(leg) })
+      return
+    }
     const metadata = new Metadata()
     metadata.set(SERVER_NAME_HEADER, this.#name)
+    leg?.accept(metadata)
     call.sendMetadata(metadata)
 
     /** Only the first reason to end counts: what comes after it is neither answered nor logged. */
     const leave = () => this.#open.delete(call)
-    this.#open.set(call, (reason) => {
-      if (leave()) call.emit("error", { code: status.UNAVAILABLE, details: reason })
+    this.#open.set(call, (reason, mayStay) => {
+      const handoff = leg?.handOff() ?? null
+      if ((handoff === null && mayStay) || !leave()) return
+      call.emit("error", { code: status.UNAVAILABLE, details: reason, metadata: handoff })
     })
     call.on("data", (request: Request) => {
       if (!this.#open.has(call)) return
       const answer = answerTo(request.input)
+      const all = answer.kind === "heartbeat" ? [] : answer.outputs
+      const outputs = leg === null ? all : leg.answered(all)
       if (answer.kind === "heartbeat") return this.#log("收到心跳包")
-      this.#log(`[收到消息]: ${withoutLineEnd(request.input)}`)
       let room = true
-      for (const output of answer.outputs) room = call.write({ output })
+      for (const output of outputs) room = call.write({ output })
+      // What another server has answered comes again when that one is gone; the client has its answer.
+      if (outputs.length > 0) this.#log(`[收到消息]: ${withoutLineEnd(request.input)}`)
       // A client that does not read is not read from either: nothing piles up here.
       if (!room) call.pause()
       if (answer.kind === "farewell" && leave()) call.end()

@@ -20,8 +20,8 @@ export interface ChatServer {
   readonly port: number
   readonly conversationsOpen: number
   /**
-   * Takes no new calls, lets the open conversations end by themselves for `graceMs`, then ends the rest with
-   * UNAVAILABLE. Resolves once every connection is closed. Calling it again with a shorter grace hurries it.
+   * Takes no new calls, hands conversations to other servers where a proxy goes along with it, lets the others end by
+   * themselves for `graceMs`, then ends the rest with UNAVAILABLE. Resolves once every connection is closed. Calling it again with a shorter grace hurries it.
    */
   shutdown(graceMs: number): Promise<void>
 }
@@ -49,10 +49,10 @@ export async function startChatServer(options: ChatServerOptions): Promise<ChatS
   options.log("启动服务端...")
   options.log(`监听 ${bindAddress}${port}`)
 
+  const reason = () => `chat server ${bindAddress}${port} is shutting down`
   const endAll = () => {
-    const reason = `chat server ${bindAddress}${port} is shutting down`
-    chat.endAll(reason)
-    health.endAll(reason)
+    chat.endAll(reason())
+    health.endAll(reason())
   }
   let closed: Promise<void> | undefined
   return {
@@ -63,6 +63,7 @@ export async function startChatServer(options: ChatServerOptions): Promise<ChatS
     },
     shutdown(graceMs) {
       health.setAll(ServingStatus.NOT_SERVING)
+      chat.handOffAll(reason())
       closed ??= new Promise((resolve) => server.tryShutdown(() => resolve()))
       const timers = [
         setTimeout(endAll, graceMs),

@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events"
 import type { Socket } from "node:net"
 import { hostname } from "node:os"
+import { PasswordFile } from "../access/password-file.ts"
 import { CachedClock, type Clock, systemClock, type Timer } from "../base/clock.ts"
 import { type Counters, counterIds } from "../base/counters.ts"
 import type { Limits } from "../base/limits.ts"
@@ -22,6 +23,7 @@ import type {
   ListenerConfig,
   RouteSettings,
   UpstreamTlsConfig,
+  ZoneConfig,
 } from "../config/model.ts"
 import { namesSet } from "../config/set-names.ts"
 import { BufferBudget } from "../http2/buffer-budget.ts"
@@ -37,11 +39,12 @@ import type { TlsListener } from "../net/tls-listener.ts"
 import { type TlsPlan, TlsStore } from "../net/tls-store.ts"
 import { makeVariableTable } from "../record/declared/declared.ts"
 import type { ConnectionRecord, StreamRecord } from "../record/record.ts"
-import { templatesOf } from "../record/template.ts"
+import { type Template, templatesOf } from "../record/template.ts"
 import type { VariableTable } from "../record/variable-table.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
 import type { CallContext } from "../relay/call/call-context.ts"
 import { ReplayRing } from "../relay/call/replay-ring.ts"
+import { beginSubrequest } from "../relay/call/subrequest.ts"
 import type { ClientConnection } from "../relay/downstream/client-connection.ts"
 import { Clients } from "../relay/downstream/clients.ts"
 import type { OpenListener } from "../relay/downstream/listener-view.ts"
@@ -49,7 +52,9 @@ import { Admission } from "../relay/overload/admission.ts"
 import { CutCalls } from "../relay/overload/cut-calls.ts"
 import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
 import { Pacer } from "../relay/pacing/pacer.ts"
+import { TakeoverPace } from "../relay/pacing/takeover-pace.ts"
 import { compileRoute } from "../relay/route/compile.ts"
+import type { Zone } from "../relay/route/limit-phases.ts"
 import type { Route } from "../relay/route/route.ts"
 import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
 import type { LegConnection } from "../relay/upstream/leg-connection.ts"
@@ -197,6 +202,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       limits,
       counters: this.counters,
       deadlines,
+      takeoverPace: new TakeoverPace({ clock: this.#clock, limits }),
       pacer: new Pacer({ clock: this.#clock, limits, counters: this.counters, deadlines }, random),
       log: this.#log,
       env: this.#env,
@@ -205,6 +211,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       descriptors: new Descriptors({ clock: this.#clock, counters: this.counters, limits, log: this.#log }),
       admission,
       cutCalls: new CutCalls({ limits, counters: this.counters, log: this.#log }),
+      subrequests: { begin: (call, uri, done) => beginSubrequest(this.#context, call, uri, done) },
       onStreamEnd: (record) => {
         numbers.traffic.add(record)
         this.emit("stream", record)
@@ -396,6 +403,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   #ownStates(): ClusterStates {
     const { streams } = this.#numbers
     return new ClusterStates({
+      hasChecks: false,
       slots: new Slots({
         streamsOpen: (slot) => streams.countOf(slot).open,
         acknowledged: () => Number.POSITIVE_INFINITY,
@@ -478,6 +486,9 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const stepsMax = this.limits.regexSteps
     const table = makeVariableTable(config.variables, namesSet(config), { stepsMax })
     const templateOf = templatesOf(table)
+    const zones = new Map(config.zones.map((zone) => [zone.name, this.#makeZone(zone, templateOf)]))
+    const zoneOf = (name: string): Zone => zones.get(name)!
+    const usersOf = (path: string) => new PasswordFile(path)
     const routers = new Map<string, Router<Route>>()
     const options: RouterOptions = {
       stepsMax,
@@ -497,11 +508,21 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         const over = tlsConfig === null ? null : tls.upstream(tlsConfig)
         return this.#upstreams.connector({ tls: over, bindAddress, socketKeepalive })
       }
-      const parts = { table, stepsMax, templateOf, findCluster: find, openLog, connectAs }
+      const parts = { table, stepsMax, templateOf, zoneOf, usersOf, findCluster: find, openLog, connectAs }
       const compile: RouteCompiler<Route> = (server, route, host) => compileRoute(server, route, host, parts)
       routers.set(name, new Router(name, servers, compile, options))
     }
     return routers
+  }
+
+  #makeZone(config: ZoneConfig, templateOf: (source: string) => Template): Zone {
+    const { name, key, rate } = config
+    return {
+      name,
+      key: templateOf(key),
+      rate: Math.floor((rate ?? 0) * 1000),
+      table: this.#numbers.zone(config),
+    }
   }
 
   /** Once opened it stays: streams that began before a reload still write to it when they end. */

@@ -1,6 +1,9 @@
 import { Counters } from "../base/counters.ts"
+import { systemRandom } from "../base/random.ts"
 import { OwnStreamCounts, type StreamCounts } from "../cluster/counts.ts"
+import type { ZoneConfig } from "../config/model.ts"
 import type { StreamRecord } from "../record/record.ts"
+import { ZoneTable, zoneKey, zoneOctets } from "../relay/route/zone-table.ts"
 
 /** The numbers that a balancer shares with the other data threads of its process, where there are others. */
 export interface Numbers {
@@ -8,6 +11,8 @@ export interface Numbers {
   readonly counters: Counters
   readonly traffic: Traffic
   readonly streams: StreamCounts
+  /** Where the keys of a zone are counted. The same memory for the same zone, as long as it stays. */
+  zone(config: ZoneConfig): ZoneTable
   /** `$connection`: no two connections of a process have the same. */
   nextConnectionId(): number
 }
@@ -50,7 +55,17 @@ export class OwnNumbers implements Numbers {
   readonly counters = new Counters()
   readonly traffic = new Traffic()
   readonly streams = new OwnStreamCounts()
+  readonly #zones = new Map<string, ZoneTable>()
   #lastConnectionId = 0
+
+  zone(config: ZoneConfig): ZoneTable {
+    const key = zoneKey(config)
+    const known = this.#zones.get(key)
+    const memory = new ArrayBuffer(known === undefined ? zoneOctets(config.octets, 1) : 0)
+    const table = known ?? new ZoneTable(memory, 0, 1, systemRandom)
+    this.#zones.set(key, table)
+    return table
+  }
 
   nextConnectionId(): number {
     return ++this.#lastConnectionId

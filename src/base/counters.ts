@@ -66,6 +66,10 @@ export const counterMeanings = {
   worker_streams_exceeded: "a new stream was refused because the worker carried too many",
   cut_calls_exceeded:
     "a new call was refused: its connection's deadlines had cut too many, and its own was as short",
+  // Who gets in.
+  requests_limited: "a request was refused: more came than its zone lets in",
+  streams_limited: "a request was refused: its zone has as many open as it lets in",
+  subrequest_timeout: "a location that was asked about a request did not answer in time",
   // Upstream work.
   pick_queue_full: "a stream failed at once: too many were already waiting for an endpoint",
   pick_queue_timeout: "a stream waited too long for an endpoint",
@@ -81,6 +85,10 @@ export const counterMeanings = {
   keepalive_calmed: "an endpoint sent ENHANCE_YOUR_CALM, and new PINGs to it come half as often",
   reconnect_delayed: "a connection was not tried yet, since the last one to that endpoint failed",
   streams_paced: "a live stream was to be ended or moved, and was given a turn for it",
+  // Streams that outlive their backend.
+  continuity_legs: "another leg was opened for a stream whose leg had ended",
+  continuity_ended: "a stream could not go on after its leg had ended, and was ended with the reason",
+  continuity_log_exceeded: "client messages that were sent are no longer kept: more came than are",
   // Calls and messages.
   grpc_timeout_malformed: "a grpc-timeout had more digits than allowed, or no known unit",
   message_too_large: "a message was larger than a bridge buffers",
@@ -107,6 +115,7 @@ export const counterNames = Object.keys(counterMeanings) as CounterName[]
  */
 const quiet: ReadonlySet<string> = new Set<CounterName>([
   ...(["abuse_peer_reset", "abuse_made_to_reset", "abuse_refused", "abuse_ping"] as const),
+  ...(["continuity_legs", "continuity_log_exceeded"] as const),
   ...(["abuse_settings", "header_mended", "trailers_cut", "upstream_resets_exceeded"] as const),
   ...(["streams_paced", "retries_delayed", "retry_pushback_refused"] as const),
 ])

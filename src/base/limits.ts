@@ -658,6 +658,19 @@ const rows = {
     source: "linkerd fails fast after 3 s; longer here",
     counter: "pick_queue_timeout",
   },
+  wholeMessageOctetsMax: {
+    counts:
+      "a response message that is held until it is whole, where a route has continuity; at most half of upstreamStreamWindowOctets",
+    value: 32 * KiB,
+    unit: "octets",
+    min: 0,
+    max: WINDOW_MAX,
+    per: "stream",
+    stops: "a large message that makes us hold all of it",
+    effect: "it passes as it comes, and while it is under way its call cannot go on with another leg",
+    source: "ours: what an endpoint always has credit for",
+    counter: "continuity_ended",
+  },
   retryBudgetPercent: {
     counts: "share that retries may add to the streams started in the last ten seconds",
     value: 20,
@@ -847,6 +860,19 @@ const rows = {
     source: "ours; for each data thread",
     counter: "streams_paced",
   },
+  takeoversPerSecond: {
+    counts:
+      "streams that go on at one endpoint since their own backend is gone, where a route has continuity",
+    value: 500,
+    unit: "streams/s",
+    min: 1,
+    max: MANY,
+    per: "endpoint",
+    stops: "the orphans of one backend falling on a survivor at once",
+    effect: "the stream waits for its turn, at most for its route's gapMax",
+    source: "ours; for each data thread",
+    counter: "continuity_ended",
+  },
   pacedClientGapMs: {
     counts: "between the turns of two streams of one client's connection, when they are ended or moved so",
     value: 100,
@@ -861,6 +887,18 @@ const rows = {
   },
 
   // ---- Calls and messages -----------------------------------------------------------------------------------------
+  subrequestTimeoutMs: {
+    counts: "how long a location that is asked about a request may take",
+    value: 30_000,
+    unit: "ms",
+    min: 1,
+    max: HOUR_MS,
+    per: "stream",
+    stops: "an authorization server that hangs",
+    effect: "500, or INTERNAL to a gRPC client",
+    source: "nginx has its 60 s of proxy_read_timeout",
+    counter: "subrequest_timeout",
+  },
   grpcTimeoutDigitsMax: {
     counts: "digits of a grpc-timeout; what is accepted is clamped to what a timer can hold",
     value: 8,

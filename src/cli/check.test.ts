@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, expect, test } from "vitest"
-import { loadConfig } from "../config/load.ts"
+import { loadConfig, readConfig } from "../config/load.ts"
 import type { FileLook } from "../config/named-files.ts"
 import { diskFiles } from "../config/nginx/include.ts"
 import { loadYaml } from "../config/yaml/load.ts"
@@ -118,6 +118,40 @@ test("adapt prints nothing but the problems of a bad file", () => {
 })
 
 const SERVER = "server { listen 127.0.0.1:8080 http2; location / { grpc_pass 127.0.0.1:3000; } }"
+
+test("paths are from the file's directory, in both formats", async () => {
+  const inner = join(directory, "inner")
+  mkdirSync(inner, { recursive: true })
+  for (const name of ["here.pem", "here.key"]) writeFileSync(join(inner, name), "")
+  const conf = file(
+    "inner/paths.conf",
+    `access_log logs/a.log; pid s.pid; server { listen 8443 ssl http2; ssl_certificate here.pem;
+ssl_certificate_key gone.key; location / { grpc_pass 127.0.0.1:3000; } }`,
+  )
+  const yaml = file(
+    "inner/paths.yaml",
+    `pidFile: s.pid
+accessLog: { path: logs/a.log }
+listeners: [{ address: 8443, tls: { certificates: [{ cert: here.pem, key: gone.key }] } }]
+clusters: { a: ["127.0.0.1:3000"] }
+`,
+  )
+  const [first, second] = [readConfig(conf).config!, readConfig(yaml).config!]
+  for (const { pidFile, servers, listeners } of [first, second]) {
+    expect(pidFile).toBe(join(inner, "s.pid"))
+    expect(servers[0]!.routes[0]!.settings.accessLogs[0]!.path).toBe(join(inner, "logs/a.log"))
+    expect(listeners[0]!.tls!.certificates[0]!.certFile).toBe(join(inner, "here.pem"))
+  }
+  const told = [loadConfig(conf), loadConfig(yaml)].map(({ problems }) =>
+    problems
+      .filter(({ severity }) => severity === "error")
+      .map(({ message, line, column }) => [message, line, column]),
+  )
+  expect(told).toEqual([
+    [[`cannot read "${join(inner, "gone.key")}"`, 2, 21]],
+    [[`cannot read "${join(inner, "gone.key")}"`, 3, 75]],
+  ])
+})
 
 test("--strict: a warning is as good as an error, a note is not", async () => {
   const warned = file("warned.conf", `add_header Connection close;\n${SERVER}`)

@@ -67,7 +67,11 @@ async function runUntilStopped(options: RunOptions): Promise<number> {
   const control = new Control({
     config,
     threads: workerCount(config),
-    load: options.config === null ? null : () => prepareAgain(options.config!, options, teller),
+    load:
+      options.config === null
+        ? null
+        : (isReload) =>
+            isReload ? prepareAgain(options.config!, options, teller) : prepare(options.config!, options),
     log,
     threadLog,
     clock: systemClock,

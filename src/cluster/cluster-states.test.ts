@@ -45,6 +45,7 @@ function make(...clusters: string[]) {
   const changes: ClusterChange[] = []
   let acknowledged = Number.POSITIVE_INFINITY
   const states = new ClusterStates({
+    hasChecks: true,
     slots: new Slots({ streamsOpen: () => 0, acknowledged: () => acknowledged, onNew() {} }),
     publish: (state) => void published.push(state),
     onChange: (change) => void changes.push(change),

@@ -6,6 +6,7 @@ import {
   type EndpointHealth,
   type EndpointOrder,
   type EndpointState,
+  type EndpointVerdict,
   type KnownEndpoint,
   layOver,
 } from "./state.ts"
@@ -23,6 +24,8 @@ export interface ClusterChange {
 
 export interface ClusterStatesOptions {
   slots: Slots
+  /** Something checks the health of endpoints, so that those which must be checked may wait for it. */
+  hasChecks: boolean
   /** Brings a change to all data planes. */
   publish(state: ClusterState): void
   onChange(change: ClusterChange): void
@@ -41,6 +44,8 @@ interface Entry {
   /** The configuration's own endpoints, or what discovery has said. */
   known: readonly KnownEndpoint[]
   readonly config: string
+  /** What holds of an endpoint of which nothing has been said. */
+  readonly unchecked: readonly EndpointVerdict[]
   /** What each judge says, by address. */
   readonly health: Map<string, Map<string, EndpointHealth>>
   readonly orders: Map<string, EndpointOrder>
@@ -152,7 +157,7 @@ export class ClusterStates {
     if (entry.health.size + entry.orders.size > 0) forgetGone(entry)
     entry.endpoints = entry.known.map((known, at) => {
       const { health, orders } = entry
-      const said = health.get(known.address)?.values() ?? []
+      const said = health.get(known.address)?.values() ?? entry.unchecked
       return layOver(known, entry.slots.get(keys[at]!)!, said, orders.get(known.address))
     })
   }
@@ -173,7 +178,10 @@ export class ClusterStates {
     const version = this.#version + 1
     const next = new Map<string, Entry>()
     for (const config of configs) {
-      const entry = entryAfter(config, before.get(config.name), discovered(config.name))
+      const entry = entryAfter(config, before.get(config.name), {
+        discovered: discovered(config.name),
+        hasChecks: this.#options.hasChecks,
+      })
       this.#update(config.name, entry, version)
       next.set(config.name, entry)
     }
@@ -196,12 +204,13 @@ export class ClusterStates {
 function entryAfter(
   config: ClusterConfig,
   before: Entry | undefined,
-  discovered: readonly KnownEndpoint[] | null,
+  { discovered, hasChecks }: { discovered: readonly KnownEndpoint[] | null; hasChecks: boolean },
 ): Entry {
   const text = JSON.stringify(config)
   return {
     known: discovered ?? (before?.config === text ? before.known : configuredEndpoints(config)),
     config: text,
+    unchecked: hasChecks && config.healthCheck?.mandatory === true ? ["checking"] : [],
     health: new Map(before?.health),
     orders: new Map(before?.orders),
     slots: new Map(before?.slots),

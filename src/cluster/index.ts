@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /** Endpoints, policies and pools, without sockets or HTTP. */
 export { Cluster, type ClusterContext, type Snapshot } from "./cluster.ts"
 export type { Connector } from "./connectors.ts"

@@ -22,6 +22,7 @@ function detectionOf(config: ClusterConfig) {
     said.push(`${message}: ${String(endpoint)}, ${reason}`)
   }
   const states = new ClusterStates({
+    hasChecks: false,
     slots: new Slots({ streamsOpen: () => 0, acknowledged: () => Number.POSITIVE_INFINITY, onNew() {} }),
     publish() {},
     onChange() {},

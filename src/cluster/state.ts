@@ -3,6 +3,9 @@ import type { ClusterConfig } from "../config/model.ts"
 /** What active checks say of an endpoint. `unknown`: none has said anything yet, and it is used. */
 export type EndpointHealth = "unknown" | "healthy" | "unhealthy"
 
+/** What holds before any check has said anything. `checking`: the endpoint is not used before one does. */
+export type EndpointVerdict = EndpointHealth | "checking"
+
 /** An endpoint as configuration and discovery have it. */
 export interface KnownEndpoint {
   readonly address: string
@@ -49,7 +52,7 @@ export interface ClusterState {
 export function layOver(
   known: KnownEndpoint,
   slot: number,
-  health: Iterable<EndpointHealth>,
+  health: Iterable<EndpointVerdict>,
   order: EndpointOrder | undefined,
 ): EndpointState {
   const said = new Set(health)
@@ -58,7 +61,7 @@ export function layOver(
     slot,
     weight: order?.weight ?? known.weight,
     health: said.has("unhealthy") ? "unhealthy" : said.has("healthy") ? "healthy" : "unknown",
-    drain: known.drain || order?.drain === true,
+    drain: known.drain || order?.drain === true || said.has("checking"),
     graceMs: order?.drain === true ? order.graceMs : null,
   }
 }

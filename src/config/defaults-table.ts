@@ -2,7 +2,7 @@
  * What holds where a configuration says nothing: one row per key of sluice.yaml. The model's defaults, the texts of the
  * JSON Schema and the columns of docs/configuration.md are made from it.
  */
-import { durationText } from "./yaml/scalars.ts"
+import { durationText, sizeInput } from "./yaml/scalars.ts"
 
 /** `value`: as the model has it. `text`: as sluice.yaml writes it, or in words; `note`: what it means. */
 export interface Default<Value> {
@@ -17,6 +17,10 @@ function is<const Value extends string | number | boolean>(value: Value, note = 
 
 function time(ms: number, note = ""): Default<number> {
   return { value: ms, text: durationText(ms), note }
+}
+
+function size(octets: number): Default<number> {
+  return { value: octets, text: String(sizeInput(octets)), note: "" }
 }
 
 /** No limit, nothing, or the system's choice. */
@@ -97,8 +101,11 @@ export const defaults = {
     socketKeepalive: is(false),
     bindAddress: none(),
     accessLog: none(),
+    satisfy: is("all"),
+    limitStatus: is(503),
     interceptErrors: is(false),
     bridge: words("nothing beside gRPC"),
+    continuity: words("streams end with their backend"),
   },
   bridge: {
     grpcWeb: is(false),
@@ -109,6 +116,16 @@ export const defaults = {
     descriptorSet: words("server reflection"),
     metadataQuery: list([]),
     maxMessageSize: words("limits.messageOctetsMax"),
+  },
+  continuity: {
+    mode: list([]),
+    keep: size(65_536),
+    gapMax: time(10_000),
+    legsMax: is(8),
+    ask: is("none"),
+    refused: is("end"),
+    with: is("first"),
+    statuses: list([]),
   },
   // The peer's certificate is not verified unless asked for, as in nginx.
   upstreamTls: {
@@ -143,6 +160,20 @@ export const defaults = {
     drainGrace: none("as long as they like"),
     keepaliveInterval: time(300_000),
     keepaliveTimeout: time(20_000),
+  },
+  // As in NGINX Plus.
+  healthCheck: {
+    type: is("grpc"),
+    service: words("the server as a whole"),
+    grpcStatus: none(),
+    watch: is(false),
+    interval: time(5_000),
+    jitter: words("a tenth of the interval either way"),
+    timeout: time(5_000),
+    passes: is(1),
+    fails: is(1),
+    port: words("the endpoint's own"),
+    mandatory: is(false),
   },
   // Envoy's, but that failure percentage, which it counts and does not enforce, is off.
   outliers: {

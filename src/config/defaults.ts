@@ -8,7 +8,9 @@ import type {
   BridgeConfig,
   ClusterConfig,
   Config,
+  ContinuityConfig,
   EndpointConfig,
+  HealthCheckConfig,
   ListenerConfig,
   OutlierDetectionConfig,
   ResolverConfig,
@@ -17,7 +19,19 @@ import type {
   UpstreamTlsConfig,
 } from "./model.ts"
 
-const { file, listener, settings, bridge, cluster, outliers, endpoint, resolver, upstreamTls } = defaults
+const {
+  file,
+  listener,
+  settings,
+  bridge,
+  continuity,
+  cluster,
+  outliers,
+  endpoint,
+  healthCheck,
+  resolver,
+  upstreamTls,
+} = defaults
 
 /** An empty configuration: no listener, server or cluster yet. */
 export function defaultConfig(): Config {
@@ -27,6 +41,7 @@ export function defaultConfig(): Config {
     servers: [],
     clusters: [],
     variables: [],
+    zones: [],
     log: { level: file.logLevel.value, path: file.logPath.value },
     pidFile: file.pidFile.value,
     admin: "default",
@@ -83,6 +98,27 @@ export function defaultRouteSettings(): RouteSettings {
     errorStatuses: [],
     interceptErrors: settings.interceptErrors.value,
     bridge: defaultBridge(),
+    access: { satisfy: settings.satisfy.value, rules: [], basic: null, request: null },
+    requestLimits: { limits: [], status: settings.limitStatus.value, dryRun: false },
+    streamLimits: { limits: [], status: settings.limitStatus.value, dryRun: false },
+    realIp: null,
+    continuity: defaultContinuity(),
+  }
+}
+
+/** Off, until a mode is written. */
+export function defaultContinuity(): ContinuityConfig {
+  return {
+    modes: [...continuity.mode.value],
+    keepOctets: continuity.keep.value,
+    gapMaxMs: continuity.gapMax.value,
+    legsMax: continuity.legsMax.value,
+    ask: continuity.ask.value,
+    refused: continuity.refused.value,
+    restartWith: continuity.with.value,
+    statuses: [...continuity.statuses.value],
+    cursorFrom: null,
+    cursorInto: null,
   }
 }
 
@@ -127,8 +163,25 @@ export function defaultCluster(name: string): ClusterConfig {
     idleTimeoutMs: cluster.idleTimeout.value,
     maxConnectionAgeMs: cluster.maxConnectionAge.value,
     maxRequestsPerConnection: cluster.maxRequestsPerConnection.value,
+    healthCheck: null,
     drainGraceMs: cluster.drainGrace.value,
     keepalive: { intervalMs: cluster.keepaliveInterval.value, timeoutMs: cluster.keepaliveTimeout.value },
+  }
+}
+
+export function defaultHealthCheck(): HealthCheckConfig {
+  return {
+    type: healthCheck.type.value,
+    service: "",
+    grpcStatus: healthCheck.grpcStatus.value,
+    watch: healthCheck.watch.value,
+    intervalMs: healthCheck.interval.value,
+    jitterMs: null,
+    timeoutMs: healthCheck.timeout.value,
+    passes: healthCheck.passes.value,
+    fails: healthCheck.fails.value,
+    port: null,
+    mandatory: healthCheck.mandatory.value,
   }
 }
 

@@ -2,11 +2,12 @@
 import { accessSync, constants, statSync } from "node:fs"
 import { dirname, extname } from "node:path"
 import type { Config } from "./model.ts"
-import { checkFiles, type FileLook, type Places } from "./named-files.ts"
+import { checkFiles, type FileLook, type Places, placeOf } from "./named-files.ts"
 import { type ConfigFiles, decode, diskFiles } from "./nginx/include.ts"
 import { readNginxConfig } from "./nginx/read.ts"
 import type { Problem, Sources } from "./problem.ts"
 import { tlsBehindProxy } from "./tls-behind-proxy.ts"
+import { fromDirectory } from "./yaml/file-paths.ts"
 import { loadYaml } from "./yaml/load.ts"
 
 export interface LoadedConfig {
@@ -56,7 +57,15 @@ function read(path: string, files: ConfigFiles): LoadedConfig & { places: Places
   const isYaml = YAML_EXTENSIONS.has(extname(path).toLowerCase()) || YAML_START.test(text)
   if (!isYaml) return readNginxConfig(text, path, files)
   const sources = new Map([[path, text]])
-  return { ...loadYaml(text.replace(/^\ufeff/, ""), path), sources, places: new Map() }
+  const { config, problems } = loadYaml(text.replace(/^\ufeff/, ""), path)
+  if (config === null) return { config, problems, sources, places: new Map() }
+  const placed = fromDirectory(config, dirname(path))
+  const places = new Map<string, Pick<Problem, "file" | "line" | "column" | "length">>()
+  for (const [full, written] of placed.written) {
+    const place = placeOf(written, sources)
+    if (place !== null) places.set(full, place)
+  }
+  return { config: placed.config, problems, sources, places }
 }
 
 /** What is read comes from `files`; what is written is this machine's. */

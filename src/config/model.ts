@@ -14,6 +14,7 @@ export interface Config {
   clusters: ClusterConfig[]
   /** Variables of the configuration's own. What it sets by `set` or captures is not among them. */
   variables: DeclaredVariable[]
+  zones: ZoneConfig[]
   /** `path` is a file, or `stderr`. */
   log: { level: LogLevel; path: string }
   pidFile: string | null
@@ -213,7 +214,40 @@ export interface RouteSettings {
   /** Errors of the upstream (status 300 and above) go through `errorStatuses` too. nginx: `grpc_intercept_errors`. */
   interceptErrors: boolean
   bridge: BridgeConfig
+  access: AccessConfig
+  requestLimits: RequestLimits
+  streamLimits: StreamLimits
+  realIp: RealIpConfig | null
+  continuity: ContinuityConfig
 }
+
+/** How a call goes on when a leg of it ended: docs/continuity.md. */
+export type ContinuityMode = "handoff" | "resume" | "cursor" | "lockstep" | "restart" | "replay"
+
+/** Streams that outlive their backend: docs/continuity.md. */
+export interface ContinuityConfig {
+  /** The first that fits the end of a leg is taken. Empty: streams end with their backend. */
+  modes: ContinuityMode[]
+  /** Most octets of client messages that are kept for another leg, beside those that no leg has sent. */
+  keepOctets: number
+  /** The longest time without a leg. */
+  gapMaxMs: number
+  /** Most legs in a row that did not last a second. */
+  legsMax: number
+  /** How a backend is asked to hand a stream off. */
+  ask: ContinuityAsk
+  /** What follows when a backend refuses a later leg. */
+  refused: "end" | "restart"
+  /** What a leg of mode `restart` is sent again: the client's first message, its last, or none. */
+  restartWith: "first" | "last" | "none"
+  /** grpc-statuses in trailers that count as a failure of the backend, not as an answer. */
+  statuses: number[]
+  /** Mode `cursor`: the field of a response that holds a resume token, and of the first request that takes it. */
+  cursorFrom: string | null
+  cursorInto: string | null
+}
+
+export type ContinuityAsk = "none" | "half-close"
 
 /** What browsers may speak on a route beside gRPC: docs/browsers.md. */
 export interface BridgeConfig {
@@ -276,6 +310,66 @@ export interface AccessLogConfig {
 }
 
 /** How endpoints are chosen: docs/policies.md. A `key` is a template. */
+/** Who is let in: nginx's access phase. */
+export interface AccessConfig {
+  /** `any`: one of those that have something to say is enough. */
+  satisfy: "all" | "any"
+  /** In order; the first that fits counts. `from`: a network, `unix:` or `all`. */
+  rules: { allow: boolean; from: string }[]
+  /** nginx: `auth_basic`. `realm` is a template; what comes to `off` asks nothing. */
+  basic: { realm: string; userFile: string } | null
+  request: AuthRequestConfig | null
+}
+
+/** nginx: `auth_request`. */
+export interface AuthRequestConfig {
+  /** A path of the same server. */
+  uri: string
+  /** Variables, and templates of what they become, of the answer. */
+  set: [variable: string, template: string][]
+}
+
+/** nginx: `limit_req`. */
+export interface RequestLimits {
+  limits: {
+    zone: string
+    /** Requests beyond the rate that are taken. */
+    burst: number
+    /** Those beyond so many wait for their turn; null: none waits. */
+    delay: number | null
+  }[]
+  /** Of the refusal. */
+  status: number
+  /** It is only counted and logged. */
+  dryRun: boolean
+}
+
+/** nginx: `limit_conn`. */
+export interface StreamLimits {
+  limits: { zone: string; most: number }[]
+  status: number
+  dryRun: boolean
+}
+
+/** Where keys are counted, by all data threads together. nginx: `limit_req_zone`, `limit_conn_zone`. */
+export interface ZoneConfig {
+  name: string
+  /** A template. */
+  key: string
+  octets: number
+  /** Requests a second; null: it counts streams. */
+  rate: number | null
+}
+
+/** The client behind proxies that are believed. nginx: `set_real_ip_from`. */
+export interface RealIpConfig {
+  /** Networks, or `unix:`. */
+  from: string[]
+  /** Lower case, or `proxy_protocol`. */
+  header: string
+  recursive: boolean
+}
+
 export type PolicyConfig =
   | { name: "round_robin" }
   /** nginx: `least_conn`. */
@@ -331,6 +425,8 @@ export interface ClusterConfig {
   idleTimeoutMs: number | null
   maxConnectionAgeMs: number | null
   maxRequestsPerConnection: number | null
+  /** Active checks; null: endpoints are watched by their streams alone. */
+  healthCheck: HealthCheckConfig | null
   /** How long live streams may go on where an endpoint drains or has left; null: for as long as they like. */
   drainGraceMs: number | null
   /** HTTP/2 PING to find dead peers. */
@@ -398,6 +494,29 @@ export interface KubernetesDiscovery {
   port: string | number | null
   /** Null: as the account of the pod that it runs in. */
   kubeconfig: string | null
+}
+
+/** nginx: `health_check`. The connection is made as the routes to the cluster make theirs. */
+export interface HealthCheckConfig {
+  /** `grpc`: grpc.health.v1 `Check`. `tcp`: that it accepts a connection. */
+  type: "grpc" | "tcp"
+  /** Empty: the server as a whole. nginx: `grpc_service=`. */
+  service: string
+  /** A grpc-status that counts as healthy too. nginx: `grpc_status=`. */
+  grpcStatus: number | null
+  /** `Watch` too, on which an endpoint says at once that it does not serve any more. */
+  watch: boolean
+  intervalMs: number
+  /** Added to the interval at random, up to so much; null: a tenth of it either way. */
+  jitterMs: number | null
+  timeoutMs: number
+  /** In a row, until it is healthy or unhealthy. */
+  passes: number
+  fails: number
+  /** Where it is asked, if not at its own port. */
+  port: number | null
+  /** It gets no streams before it has passed. */
+  mandatory: boolean
 }
 
 export interface EndpointConfig {

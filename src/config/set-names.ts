@@ -1,4 +1,4 @@
-import type { Config, RewriteStep, RouteConfig } from "./model.ts"
+import type { Config, RewriteStep, RouteConfig, RouteSettings } from "./model.ts"
 
 /** Names of the variables that a request gets on its way: by `set`, and by named groups of regexes. In lower case. */
 export function namesSet({ servers, variables }: Pick<Config, "servers" | "variables">): Set<string> {
@@ -7,7 +7,9 @@ export function namesSet({ servers, variables }: Pick<Config, "servers" | "varia
     for (const name of found) names.add(name.toLowerCase())
   }
   for (const one of variables) if (one.kind === "map") for (const [key] of one.entries) add(groupsIn(key))
+  const addRequest = ({ access }: RouteSettings): void => add(access.request?.set.map(([name]) => name) ?? [])
   for (const server of servers) {
+    addRequest(server.fallback)
     for (const name of server.names) add(groupsIn(name))
     add(setBySteps(server.rewrite))
     add(setByRoutes(server.routes))
@@ -22,7 +24,8 @@ export function groupsIn(pattern: string): string[] {
 }
 
 function setByRoutes(routes: readonly RouteConfig[]): string[] {
-  return routes.flatMap(({ match, rewrite, routes: inner }) => [
+  return routes.flatMap(({ match, settings, rewrite, routes: inner }) => [
+    ...(settings.access.request?.set.map(([name]) => name) ?? []),
     ...(match.kind === "regex" ? groupsIn(match.pattern) : []),
     ...setBySteps(rewrite),
     ...setByRoutes(inner),

@@ -67,6 +67,7 @@ async function start(t: TestContext) {
   const reopened: string[] = []
   const flushed: string[] = []
   const log: ProcessLog = Object.assign(lines.log, {
+    setLevel: () => {},
     reopen: () => Promise.resolve(void reopened.push("log")),
     close: () => Promise.resolve(),
     flushSync: () => void flushed.push("log"),
@@ -112,13 +113,13 @@ describe("a reload says in the log", () => {
     [
       "that it is done, when all of it is in force",
       (directory) => `${serverAt(directory)}worker_shutdown_timeout 5s;\n`,
-      [RELOADED],
+      [{ ...RELOADED, changes: ["~ shutdown"] }],
     ],
     [
       "what waits for the next start",
       (directory) => `worker_processes 7;\n${serverAt(directory, " backlog=5")}`,
       [
-        RELOADED,
+        { ...RELOADED, changes: ["~ listener unix:DIRECTORY/s.sock", "~ workers"] },
         {
           level: "warn",
           message: "changed settings that hold from the next start only",

@@ -12,14 +12,16 @@ import { OutlierDetection } from "../cluster/outlier-detection.ts"
 import { Slots } from "../cluster/slots.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { LoadedConfig } from "../config/load.ts"
-import type { AdminConfig, Config } from "../config/model.ts"
+import type { AdminConfig, Config, LogLevel } from "../config/model.ts"
 import { problemLines, whyNot } from "../config/problem.ts"
 import type { LogEvent } from "../log/log-event.ts"
 import type { ProcessLog } from "../log/logger.ts"
 import type { OpenAdmin } from "./admin/admin.ts"
-import type { ControlView } from "./admin/view.ts"
+import type { ControlView, ReloadResult } from "./admin/view.ts"
+import { configDiff, shortDiff } from "./config-diff.ts"
 import { DataThreads, type ThreadWorker } from "./data-threads.ts"
 import { Discovery } from "./discovery/discovery.ts"
+import { HealthChecks } from "./health/health-checks.ts"
 import type { Inheritance } from "./inherited-sockets.ts"
 import { ListenerSockets } from "./listener-sockets.ts"
 import { Orders } from "./orders.ts"
@@ -37,8 +39,8 @@ const TAKE_OVER_MS = 100
 export interface ControlOptions {
   config: Config
   threads: number
-  /** Reads the configuration again and tells people what is wrong with it; null: there is no file to read. */
-  load: (() => Promise<LoadedConfig>) | null
+  /** Reads the configuration again; `isReload`: tells people what is wrong with it. Null: there is no file to read. */
+  load: ((isReload: boolean) => Promise<LoadedConfig>) | null
   log: ProcessLog
   threadLog: ThreadLog
   clock: Clock
@@ -69,6 +71,7 @@ export class Control implements ControlView {
   readonly #counts: SharedCounts
   readonly #sockets: ListenerSockets
   readonly #threads: DataThreads
+  readonly #checks: HealthChecks
   readonly #settings: StartSettings
   readonly #outliers: OutlierDetection
   readonly #discovery: Discovery
@@ -94,13 +97,23 @@ export class Control implements ControlView {
     this.#config = config
     this.#counts = new SharedCounts(threads)
     this.states = new ClusterStates({
+      hasChecks: true,
       slots: new Slots({
         streamsOpen: (slot) => this.#counts.at(slot),
         acknowledged: () => this.acknowledged,
         onNew: (slot) => this.#counts.add(slot),
       }),
       publish: (state) => this.#threads.publish(state),
-      onChange: (change) => logChange(log, change),
+      onChange: (change) => {
+        logChange(log, change)
+        if (change.joined.length + change.left.length > 0) this.#checks.changed(change.cluster)
+      },
+    })
+    this.#checks = new HealthChecks({
+      states: this.states,
+      clock,
+      random: systemRandom,
+      log,
     })
     this.#sockets = new ListenerSockets(threads, inheritance.sockets)
     this.#threads = new DataThreads({
@@ -116,6 +129,7 @@ export class Control implements ControlView {
       standingOrders: () => this.orders.standing(),
       onLost: (index) => this.#counts.subtract(index),
     })
+    this.#counts.addZones(config.zones)
     this.orders = new Orders({
       states: this.states,
       config: () => this.#config,
@@ -165,6 +179,7 @@ export class Control implements ControlView {
     }
     this.#outliers.watch(config.clusters)
     this.#sockets.closeUnused(log)
+    this.#checks.use(config)
     onListening(this.#sockets.addresses(config.listeners), this.#admin?.address ?? null)
     if (inheritance.isUpgrade) {
       tellPredecessor()
@@ -185,13 +200,13 @@ export class Control implements ControlView {
 
   #command(command: Command, why: string): void {
     if (command === "stop") this.#stop(why)
-    else if (command === "reload") this.#change(() => this.#reload())
+    else if (command === "reload") void this.reload()
     else if (command === "upgrade") this.#change(() => this.#upgrade(why))
     else this.#reopen()
   }
 
-  #change(change: () => Promise<void>): void {
-    this.#changing = this.#changing.then(change).catch((error: unknown) => {
+  #change(change: () => Promise<unknown>): void {
+    this.#changing = this.#changing.then(change).then(undefined, (error: unknown) => {
       const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
       this.#options.log.error("unexpected error", { error: reason })
     })
@@ -204,26 +219,67 @@ export class Control implements ControlView {
 
   // ---- Reload -------------------------------------------------------------------------------------------------
 
-  async #reload(): Promise<void> {
-    const { load, log } = this.#options
-    if (load === null) log.warn("nothing to reload: no configuration file was given")
-    else {
-      const loaded = await load()
-      if (loaded.config === null)
-        log.error(`${whyNot(loaded.problems)}; the old one stays`, {
-          problems: problemLines(loaded.problems),
-        })
-      else await this.#putInForce(loaded.config)
-    }
-    // As in nginx, for those who rotate logs by `systemctl reload`; also when the old configuration stays.
-    this.#reopen()
+  /** Reads the file again and puts it in force, after what is under way. */
+  reload(): Promise<ReloadResult> {
+    return new Promise((resolve, reject) => {
+      this.#change(() =>
+        this.#reload().then(resolve, (error: unknown) => {
+          reject(error as Error)
+          throw error
+        }),
+      )
+    })
   }
 
-  async #putInForce(config: Config): Promise<void> {
+  /** What a reload would change now. */
+  async pendingChanges(): Promise<Pick<ReloadResult, "changes" | "problems">> {
+    const { load } = this.#options
+    if (load === null) return { changes: [], problems: [] }
+    const { config, problems } = await load(false)
+    return {
+      changes: config === null ? [] : configDiff(this.#config, config),
+      problems: problemLines(problems),
+    }
+  }
+
+  async #reload(): Promise<ReloadResult> {
+    const result = await this.#tryReload()
+    // As in nginx, for those who rotate logs by `systemctl reload`; also when the old configuration stays.
+    this.#reopen()
+    return result
+  }
+
+  async #tryReload(): Promise<ReloadResult> {
+    const { load, log } = this.#options
+    if (load === null) {
+      const message = "nothing to reload: no configuration file was given"
+      log.warn(message)
+      return { isDone: false, message, changes: [], problems: [] }
+    }
+    const { config, problems } = await load(true)
+    if (config !== null) return this.#putInForce(config)
+    const message = `${whyNot(problems)}; the old one stays`
+    log.error(message, { problems: problemLines(problems) })
+    return { isDone: false, message, changes: [], problems: problemLines(problems) }
+  }
+
+  async #putInForce(config: Config): Promise<ReloadResult> {
     const { log } = this.#options
+    const changes = configDiff(this.#config, config)
     const reason = await this.#tryPutInForce(config)
-    if (reason !== null) return log.error("cannot reload; the old configuration stays", { reason })
-    log.info("configuration reloaded")
+    if (reason !== null) {
+      const message = "cannot reload; the old configuration stays"
+      log.error(message, { reason })
+      return { isDone: false, message: `${message}: ${reason}`, changes: [], problems: [] }
+    }
+    const message = "configuration reloaded"
+    log.info(message, changes.length === 0 ? {} : { changes: shortDiff(changes) })
+    this.#tellWaiting(config)
+    return { isDone: true, message, changes, problems: [] }
+  }
+
+  #tellWaiting(config: Config): void {
+    const { log } = this.#options
     const waiting = this.#settings.reloaded(config)
     if (waiting.length > 0)
       log.warn("changed settings that hold from the next start only", { settings: waiting.join(", ") })
@@ -236,6 +292,7 @@ export class Control implements ControlView {
     const version = this.#version + 1
     const found = await this.#discovery.prepare(config.clusters)
     const prepared = this.states.prepare(config.clusters, found.endpointsOf)
+    this.#counts.addZones(config.zones)
     const { state } = prepared
     let reason: string | null
     try {
@@ -260,9 +317,11 @@ export class Control implements ControlView {
     this.#version = version
     this.#committing = state
     await this.#threads.commit(version)
+    this.#counts.retainZones(config.zones)
     this.#committing = null
     prepared.commit()
     found.commit()
+    this.#checks.use(config)
     this.#outliers.watch(config.clusters)
     this.#sockets.retain(config.listeners)
     return null
@@ -315,6 +374,7 @@ export class Control implements ControlView {
 
   #drain(why: string, isUpgrade: boolean): void {
     this.#isStopping = true
+    this.#checks.close()
     const { log } = this.#options
     const { graceMs } = this.#config.shutdown
     this.#outliers.close()
@@ -389,6 +449,11 @@ export class Control implements ControlView {
 
   endpointsOf(cluster: string): readonly EndpointState[] {
     return this.states.endpointsOf(cluster)
+  }
+
+  setLogLevel(level: LogLevel): void {
+    this.#options.log.setLevel(level)
+    this.#threads.setLogLevel(level)
   }
 
   streamsAt(slot: number): number {

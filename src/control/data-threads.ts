@@ -11,6 +11,7 @@ import type {
 import type { Clock } from "../base/clock.ts"
 import { threadProgram } from "../base/program-file.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
+import type { LogLevel } from "../config/model.ts"
 import type { LogEvent } from "../log/log-event.ts"
 import type { Log } from "../log/logger.ts"
 import { Questions } from "./questions.ts"
@@ -85,6 +86,8 @@ export class DataThreads {
   readonly #threads = new Map<number, DataThread>()
   readonly #questions: Questions
   #lastOrder = 0
+  /** As it was ordered; null: as configured. */
+  #logLevel: LogLevel | null = null
   #hasStarted = false
   #isStopping = false
   #stopProblem: string | null = null
@@ -217,6 +220,12 @@ export class DataThreads {
     })
   }
 
+  /** Of the log of the process. */
+  setLogLevel(level: LogLevel): void {
+    this.#logLevel = level
+    this.#tell({ kind: "log-level", level })
+  }
+
   /** Opens all log files anew. */
   reopen(): void {
     this.#tell({ kind: "reopen" })
@@ -315,7 +324,8 @@ export class DataThreads {
   #begin(thread: DataThread, sockets: ThreadSockets): void {
     const current = this.#options.current()
     thread.version = current.version
-    const { threadLog: log, endpointsOf } = this.#options
+    const { threadLog, endpointsOf } = this.#options
+    const log = { ...threadLog, level: this.#logLevel ?? threadLog.level }
     const { worker } = thread
     thread.states = new StateSender(current.state.version, {
       post: (message) => worker.postMessage(message),

@@ -8,7 +8,10 @@ import {
   SLOTS_PER_SEGMENT,
   segmentOf,
 } from "../balancer/thread/shared-numbers.ts"
+import { systemRandom } from "../base/random.ts"
 import type { OutcomeCounts } from "../cluster/counts.ts"
+import type { ZoneConfig } from "../config/model.ts"
+import { ZoneTable, zoneKey, zoneOctets } from "../relay/route/zone-table.ts"
 
 /** The streams that all threads have open, by endpoint, in memory that they share. */
 export class SharedCounts {
@@ -35,6 +38,23 @@ export class SharedCounts {
     }
   }
 
+  /** Makes memory for the zones that have none yet. Those of an earlier configuration stay: it may remain in force. */
+  addZones(zones: readonly ZoneConfig[]): void {
+    const { threads, zones: known } = this.#memory
+    const made = zones.map((zone): [string, SharedArrayBuffer] => [
+      zoneKey(zone),
+      known[zoneKey(zone)] ?? new SharedArrayBuffer(zoneOctets(zone.octets, threads)),
+    ])
+    this.#memory = { ...this.#memory, zones: { ...known, ...Object.fromEntries(made) } }
+  }
+
+  /** Forgets all zones but these. */
+  retainZones(zones: readonly ZoneConfig[]): void {
+    const keys = new Set(zones.map(zoneKey))
+    const kept = Object.entries(this.#memory.zones).filter(([key]) => keys.has(key))
+    this.#memory = { ...this.#memory, zones: Object.fromEntries(kept) }
+  }
+
   /** Streams that are open at all endpoints now. */
   get streamsOpen(): number {
     let sum = 0
@@ -54,6 +74,8 @@ export class SharedCounts {
 
   /** Takes the streams of a thread that has died out of the totals. It must not run any more. */
   subtract(index: number): void {
+    for (const memory of Object.values(this.#memory.zones))
+      new ZoneTable(memory, index, this.#memory.threads, systemRandom).forget(index)
     for (const segment of this.#memory.streams) {
       const cells = new Int32Array(segment)
       for (let slot = 0; slot < SLOTS_PER_SEGMENT; slot++) {

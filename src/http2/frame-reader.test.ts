@@ -206,8 +206,14 @@ describe("the room of straddling frames is used again", () => {
 
   test("a larger one is no room for a smaller one", () => {
     const reading = new Reading()
-    for (const size of [16_385, 2000, 20]) reading.read(...cut(frame(size), 20))
-    expect(reading.rooms.map(({ length }) => length)).toEqual([9 + 16_385, 9 + 16_384, 1024])
+    for (const size of [16_385, 2000, 1016, 1015, 20]) reading.read(...cut(frame(size), 20))
+    expect(reading.rooms.map(({ length }) => length)).toEqual([
+      9 + 16_385,
+      9 + 16_384,
+      9 + 16_384,
+      1024,
+      1024,
+    ])
   })
 
   test("also where only the head had begun, and never while a frame is in it", () => {

@@ -68,6 +68,15 @@ describe("limits", () => {
     expect(begun(first).add(text, 0, more, false)?.limit).toBe(limit)
   })
 
+  test("a block begins with nothing of the one before it", () => {
+    const block = begun(10)
+    for (let round = 0; round < 3; round++) {
+      block.finish()
+      block.begin(7, false, text, 0, 6, 0)
+      expect(block.add(text, 0, 4, true)).toBeNull()
+    }
+  })
+
   test("an empty frame is one only where it is the last", () => {
     expect(begun(3).add(text, 4, 4, true)).toBeNull()
     expect(begun(3).add(text, 4, 4, false)?.limit).toBe("continuation_empty")

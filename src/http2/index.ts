@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /** HTTP/2 without sockets (RFC 9113): octets in, events out; calls in, octets out. */
 export { BufferBudget } from "./buffer-budget.ts"
 export { type ConnectionEnding, type ConnectionOptions, Http2Connection } from "./connection.ts"

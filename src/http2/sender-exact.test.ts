@@ -151,6 +151,7 @@ describe("what was queued and is taken is told of, to the octet", () => {
     ["and some of the new", 9, 2, [[1, 7]]],
     ["all", 12, 5, [[1, 7]]],
     ["all, with credit left", 20, 5, [[1, 7]]],
+    ["one octet of the older", 1, 0, [[1, 1]]],
   ])("%s", (_, credit, sent, taken) => {
     const { lab, stream, events } = answering(100, { limits: { unsentOctetsMax: UNSENT_MAX } })
     send(stream, 100 - credit)
@@ -223,6 +224,46 @@ describe("END_STREAM and trailers behind octets that wait", () => {
     expect([lab.said(), stream.localEnded, stream.isClosed]).toEqual([["DATA 1 0 END_STREAM"], true, true])
   })
 
+  test.each<[string, (lab: Lab, stream: Http2Stream<string>) => void]>([
+    [
+      "where the stream is in debt",
+      (lab, stream) => {
+        send(stream, 100)
+        lab.send(dsl.settings({ INITIAL_WINDOW_SIZE: 0 }))
+      },
+    ],
+    ["where the socket takes no more", (lab) => lab.connection.output.raw(Buffer.alloc(UNSENT_MAX))],
+  ])("END_STREAM alone, %s", (_, prepare) => {
+    const { lab, stream } = answering(100, { limits: { unsentOctetsMax: UNSENT_MAX } })
+    lab.send(dsl.data(1, "", { endStream: true }))
+    prepare(lab, stream)
+    expect(send(stream, 0, true)).toBe(0)
+    expect([stream.localEnded, stream.isClosed, lab.connection.streams.size]).toEqual([true, true, 0])
+  })
+
+  test("older octets, but for one, that go with a new one", () => {
+    const { lab, stream, events } = answering(MAX, { limits: { unsentOctetsMax: UNSENT_MAX } })
+    lab.connection.output.raw(Buffer.alloc(UNSENT_MAX))
+    send(stream, 1)
+    write(lab)
+    expect([send(stream, 1), events.taken]).toEqual([1, [[1, 1]]])
+  })
+
+  test("a little that waits takes little room, and leaves its queue to others", () => {
+    const { lab, stream } = answering(0)
+    send(stream, 600)
+    const { queue } = stream
+    expect(queue!.capacity).toBe(1024)
+    lab.send(dsl.windowUpdate(1, 600))
+    const other = another(lab)
+    send(other, 1)
+    expect(other.queue).toBe(queue)
+    other.reset(ErrorCode.CANCEL)
+    const third = another(lab, 5)
+    send(third, 1)
+    expect(third.queue).toBe(queue)
+  })
+
   test("nothing of nothing, with credit and without", () => {
     for (const window of [0, 100]) {
       const { lab, stream } = answering(window)
@@ -248,11 +289,12 @@ describe("what waits is thrown away", () => {
         0,
         0,
       ])
-      lab.send(dsl.windowUpdate(1, 100))
-      expect(lab.said()).toEqual([])
       send(stream, 2)
+      expect(lab.said()).toEqual([])
+      lab.send(dsl.windowUpdate(1, 100))
+      expect(lab.said()).toEqual(["DATA 1 2"])
       stream.sendHeaders(new HeaderList(["grpc-status", "8"]), true)
-      expect(lab.said()).toEqual(["DATA 1 2", "HEADERS 1 END_STREAM grpc-status=8"])
+      expect(lab.said()).toEqual(["HEADERS 1 END_STREAM grpc-status=8"])
     }
   })
 
@@ -373,6 +415,20 @@ describe("taking turns", () => {
     expect(ids(lab)).toEqual([5])
   })
 
+  test("one that has an octet of credit left after its turn takes another", () => {
+    const events = new Log()
+    const lab = new Lab("server", { events })
+    lab.send(dsl.settings({ INITIAL_WINDOW_SIZE: 16_385 }))
+    const [first, second, third] = [another(lab, 1), another(lab, 3), another(lab, 5)]
+    lab.send(dsl.windowUpdate(5, 100_000))
+    send(third, 65_535)
+    send(first, 16_385)
+    send(second, 10)
+    lab.said()
+    lab.send(dsl.windowUpdate(0, 20_000))
+    expect(lab.said()).toEqual(["DATA 1 16384", "DATA 3 10", "DATA 1 1"])
+  })
+
   test("one that has gone takes no turn", () => {
     const { lab } = three()
     lab.send(dsl.rstStream(1), dsl.rstStream(3), dsl.windowUpdate(0, 1))
@@ -410,6 +466,25 @@ describe("frames of the connection", () => {
       expect(frame!.payload.subarray(0, 8).toString("hex")).toBe("010203040a0b0c0d")
       expect(frame!.payload.subarray(8).toString("latin1")).toBe(said.slice(0, length))
     }
+  })
+
+  test("stand on stream 0, without flags but for an acknowledgement", () => {
+    const { lab } = answering()
+    const { sender } = lab.connection
+    sender.goaway(1, 2, "x")
+    sender.settings([[1, 2]])
+    sender.settingsAck()
+    sender.ping(Buffer.alloc(8), false)
+    sender.ping(Buffer.alloc(8), true)
+    sender.windowUpdate(0, 5)
+    expect(lab.frames().map(({ type, flags, streamId }) => [type, flags, streamId])).toEqual([
+      [7, 0, 0],
+      [4, 0, 0],
+      [4, 1, 0],
+      [6, 0, 0],
+      [6, 1, 0],
+      [8, 0, 0],
+    ])
   })
 
   test("SETTINGS hold each entry in six octets", () => {

@@ -24,7 +24,15 @@ export interface LogEvent {
 
 /** Which messages of the log are events. What no row knows is the log's alone. */
 const KINDS: Readonly<Record<string, EventKind>> = {
+  order: "order",
   listening: "start",
+  "endpoints changed": "membership",
+  "endpoint drains by order": "drain",
+  "endpoint takes streams again by order": "drain",
+  "listener drains by order": "drain",
+  "listener takes clients again by order": "drain",
+  "endpoint has another weight by order": "order",
+  "stream ended by order": "order",
   draining: "stop",
   stopped: "stop",
   "stopping at once": "stop",

@@ -26,6 +26,7 @@ export interface Log {
 }
 
 export interface ProcessLog extends Log {
+  setLevel(level: LogLevel): void
   /** After a rotation (SIGUSR1). */
   reopen(): Promise<void>
   /** Writes what waits and closes. */
@@ -63,8 +64,9 @@ export function openLog(options: LogOptions): ProcessLog {
   })
   const terminal = path === "stderr" && process.stderr.isTTY === true
   const format = options.format ?? (terminal ? "readable" : "json")
-  const log = createLog({ ...options, format, clock, write: (line) => file.append(line) })
+  const { log, setLevel } = makeLog({ ...options, format, clock, write: (line) => file.append(line) })
   return Object.assign(log, {
+    setLevel,
     reopen: () => file.reopen(),
     close: () => file.close(),
     flushSync: () => file.flushSync(),
@@ -72,14 +74,20 @@ export function openLog(options: LogOptions): ProcessLog {
 }
 
 /** A log that hands its lines, without newline, to `write`: for tests, and for programs that have a log already. */
-export function createLog(options: {
+export function createLog(options: CreateLogOptions): Log {
+  return makeLog(options).log
+}
+
+interface CreateLogOptions {
   level: LogLevel
   format?: "json" | "readable"
   color?: boolean
   clock?: Clock
   write: (line: string) => void
   onEvent?: (event: LogEvent) => void
-}): Log {
+}
+
+function makeLog(options: CreateLogOptions): { log: Log; setLevel(level: LogLevel): void } {
   const { level, format = "json", color = false, clock = systemClock, write, onEvent } = options
   const finish = format === "json" ? (line: string) => line : (line: string) => readableLine(line, color)
   const logger = pino(
@@ -93,7 +101,12 @@ export function createLog(options: {
     { write: (line: string) => write(finish(line.trimEnd())) },
   )
   const tellOf = onEvent === undefined ? null : eventTeller(new LineRate(clock), onEvent)
-  return limitedLog(logger, new LineRate(clock), {}, tellOf)
+  return {
+    log: limitedLog(logger, new LineRate(clock), {}, tellOf),
+    setLevel(to) {
+      logger.level = to
+    },
+  }
 }
 
 /** Logs nothing. */

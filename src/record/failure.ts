@@ -7,6 +7,10 @@ export type FailureKind =
   | "method_not_allowed"
   | "certificate_missing"
   | "certificate_failed"
+  | "access_denied"
+  | "unauthenticated"
+  | "request_limit"
+  | "stream_limit"
   | "internal"
   | "no_endpoint"
   | "connect_failed"
@@ -15,6 +19,7 @@ export type FailureKind =
   | "upstream_lost"
   | "upstream_refused"
   | "upstream_malformed"
+  | "not_continued"
   | "read_timeout"
   | "send_timeout"
   | "body_timeout"
@@ -33,6 +38,10 @@ const statuses: Record<FailureKind, { grpc: number; http: number }> = {
   // nginx's own numbers, which `error_page` may name; a client sees 400.
   certificate_missing: { grpc: GrpcStatus.UNAUTHENTICATED, http: 496 },
   certificate_failed: { grpc: GrpcStatus.UNAUTHENTICATED, http: 495 },
+  access_denied: { grpc: GrpcStatus.PERMISSION_DENIED, http: 403 },
+  unauthenticated: { grpc: GrpcStatus.UNAUTHENTICATED, http: 401 },
+  request_limit: { grpc: GrpcStatus.RESOURCE_EXHAUSTED, http: 503 },
+  stream_limit: { grpc: GrpcStatus.RESOURCE_EXHAUSTED, http: 503 },
   internal: { grpc: GrpcStatus.INTERNAL, http: 500 },
   no_endpoint: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
   connect_failed: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
@@ -40,6 +49,7 @@ const statuses: Record<FailureKind, { grpc: number; http: number }> = {
   pick_queue: { grpc: GrpcStatus.UNAVAILABLE, http: 503 },
   upstream_lost: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
   upstream_refused: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
+  not_continued: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
   upstream_malformed: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
   read_timeout: { grpc: GrpcStatus.UNAVAILABLE, http: 504 },
   send_timeout: { grpc: GrpcStatus.UNAVAILABLE, http: 504 },
@@ -62,6 +72,8 @@ export interface Failure {
   readonly isUnsent: boolean
   readonly grpcStatus: number
   readonly httpStatus: number
+  /** Header fields that a client of HTTP is told too, names and values in turn. */
+  readonly fields?: readonly string[]
 }
 
 export function failure(kind: FailureKind, message: string, isUnsent = false): Failure {

@@ -1,4 +1,5 @@
 import type { HeaderList } from "../http2/header-list.ts"
+import type { ContinuityRecord } from "./continuity-record.ts"
 import type { RequestState } from "./request-state.ts"
 
 /**
@@ -41,6 +42,8 @@ export interface StreamRecord {
   readonly attempts: readonly AttemptRecord[]
   /** How often the call was re-opened on another endpoint while the client's stream went on. */
   resumes: number
+  /** Null: of a route without continuity. */
+  continuity: ContinuityRecord | null
   /** What phases have made of the request; null: it is as it was received. */
   state: RequestState | null
 }

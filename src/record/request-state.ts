@@ -25,15 +25,19 @@ export class RequestState {
   isInternal = false
   uriChangesLeft = URI_CHANGES_MAX
   /** Of variables that were set, or that keep what they came to; names in lower case. */
-  readonly values = new Map<string, string>()
+  readonly values: Map<string, string>
   /** What `$1` to `$9` refer to: the last regex that matched. */
   captures: RegexMatch | null = null
   realClient: RealClient | null = null
   /** nginx: `PASSED`, `DELAYED`, `REJECTED`, `DELAYED_DRY_RUN`, `REJECTED_DRY_RUN`. */
   limitReqStatus: string | null = null
   limitConnStatus: string | null = null
+  /** The configuration asks a location of its own: nothing is asked of it in turn. */
+  isSubrequest = false
 
-  constructor(path: string) {
+  /** @param values of another request, where both are to have the same */
+  constructor(path: string, values = new Map<string, string>()) {
+    this.values = values
     this.uri = normalizeUri(path) ?? path
     this.args = queryOf(path)
   }

@@ -1,5 +1,6 @@
 import type { HeaderList } from "../http2/header-list.ts"
 import type { RequestHead } from "../http2/message-head.ts"
+import type { ContinuityRecord } from "./continuity-record.ts"
 import type { AttemptRecord, ConnectionRecord, StreamRecord } from "./record.ts"
 import type { RequestState } from "./request-state.ts"
 
@@ -28,6 +29,7 @@ export class NewStreamRecord implements StreamRecord {
   responseHeaders: HeaderList | null = null
   responseTrailers: HeaderList | null = null
   resumes = 0
+  continuity: ContinuityRecord | null = null
   state: RequestState | null = null
   readonly head: RequestHead
   /** Nearly always there is one, and a list of one would be 56 octets more. */

@@ -11,6 +11,7 @@ const tls = {
   clientVerify: "SUCCESS",
   clientRefused: null,
 }
+const goneOn = streamRecord({ continuity: { legs: 3, gaps: 2, gapMs: 250, moved: 1, repeated: 0 } })
 const plain = streamRecord()
 const headers = (...fields: string[]) => streamRecord({ requestHeaders: new HeaderList(fields) })
 const path = (value: string) => streamRecord({ path: value })
@@ -97,6 +98,10 @@ describe.each<[name: string, record: StreamRecord, value: string | undefined]>([
   ["grpc_messages_sent", plain, "2"],
   ["grpc_messages_received", plain, "1"],
   ["stream_resumes", plain, "0"],
+  ["continuity_legs", plain, undefined],
+  ["continuity_gap", plain, undefined],
+  ["continuity_legs", goneOn, "3"],
+  ["continuity_gap", goneOn, "0.250"],
 
   ["upstream_addr", plain, "127.0.0.1:3000"],
   ["upstream_addr", streamRecord({ attempts: [] }), undefined],

@@ -112,12 +112,17 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["bytes_sent", bytesSent],
   ["pipe", () => "."],
 
+  ["limit_req_status", ({ state }) => state?.limitReqStatus ?? undefined],
+  ["limit_conn_status", ({ state }) => state?.limitConnStatus ?? undefined],
+
   // gRPC
   ["grpc_status", ({ grpcStatus }) => (grpcStatus < 0 ? undefined : String(grpcStatus))],
   ["grpc_message", ({ grpcMessage }) => grpcMessage || undefined],
   ["grpc_messages_sent", ({ responseMessages }) => String(responseMessages)],
   ["grpc_messages_received", ({ requestMessages }) => String(requestMessages)],
   ["stream_resumes", ({ resumes }) => String(resumes)],
+  ["continuity_legs", ({ continuity }) => continuity?.legs.toString()],
+  ["continuity_gap", ({ continuity }) => (continuity === null ? undefined : seconds(continuity.gapMs))],
 
   // The upstream, one entry per try
   ["upstream_addr", perTry(({ address }) => address)],
@@ -216,7 +221,8 @@ function forwardedFor(record: StreamRecord): string {
   return before === undefined ? address : `${before}, ${address}`
 }
 
-function requestId(record: StreamRecord, { random }: TemplateEnvironment): string {
+/** 32 hex digits, the same for a stream whenever it is asked. */
+export function requestId(record: StreamRecord, { random }: TemplateEnvironment): string {
   if (record.requestId === "") {
     for (let i = 0; i < 4; i++)
       record.requestId += Math.floor(random() * 2 ** 32)

@@ -309,3 +309,118 @@ describe("one clear line", () => {
     await connect()
   })
 })
+
+describe("orders", () => {
+  const order = (admin: number, path: string, body: object = {}) =>
+    askAdmin(admin, path, { method: "POST", body })
+
+  test("an endpoint drains, gets another weight, and takes streams again", async (t) => {
+    const { sluice, admin, addresses, servers, connect, arrived } = await start(t, { workers: 1 })
+    const at = `/clusters/chat/endpoints/${addresses[0]}`
+    const drained = `${addresses[0]} of chat drains`
+    expect((await order(admin, `${at}/drain`)).json).toEqual({ done: true, message: drained })
+    expect((await order(admin, `${at}/drain`)).json).toEqual({ done: false, message: drained })
+    const client = await connect()
+    for (let many = 0; many < 4; many++) client.open()
+    await arrived(4)
+    expect(servers.map(({ streams }) => streams.length)).toEqual([0, 4])
+    const { json } = await askAdmin(admin, "/clusters")
+    expect(shapes.clusters.parse(json).clusters[0]!.endpoints).toMatchObject([
+      { state: "draining", fairStreams: null },
+      { state: "up", fairStreams: 4 },
+    ])
+    expect((await order(admin, `${at}/weight`, { weight: 3 })).json).toMatchObject({ done: true })
+    expect((await order(admin, `${at}/resume`)).json).toMatchObject({ done: true })
+    expect((await order(admin, `${at}/resume`)).json).toMatchObject({ done: false })
+    for (let many = 0; many < 4; many++) client.open()
+    await arrived(8)
+    expect(servers.map(({ streams }) => streams.length)).toEqual([3, 5])
+    expect(sluice.said).toMatch(
+      /"order":"drain","cluster":"chat","endpoint":"[^"]+","graceMs":null,"by":"127\.0\.0\.1:\d+"/,
+    )
+    const { json: events } = await askAdmin(admin, "/events")
+    expect(shapes.events.parse(events).events.map(({ kind }) => kind)).toContain("drain")
+  })
+
+  test("a stream ends with the status that is ordered, once", async (t) => {
+    const { admin, connect, arrived, streams } = await start(t)
+    const client = await connect()
+    const id = client.open()
+    await arrived(1)
+    const [stream] = (await streams()).streams
+    expect(await order(admin, `/streams/${stream!.id}/move`)).toMatchObject({ status: 501 })
+    const ended = await order(admin, `/streams/${stream!.id}/end`, { status: "ABORTED" })
+    expect(ended.json).toEqual({ done: true, message: `stream ${stream!.id} ended with ABORTED` })
+    await client.end(id)
+    expect(client.about(id).join()).toContain("grpc-status=10")
+    expect(await order(admin, `/streams/${stream!.id}/end`)).toMatchObject({
+      status: 404,
+      json: { error: `there is no live stream ${stream!.id}` },
+    })
+  })
+
+  test("a reload says what it changed, and what it would", async (t) => {
+    const { sluice, admin, addresses, port } = await start(t)
+    const configOf = (clusters: object) => ({
+      workers: 2,
+      listeners: [{ address: `127.0.0.1:${port}`, name: "web" }],
+      admin,
+      clusters,
+    })
+    expect((await order(admin, "/reload")).json).toMatchObject({ done: true, changes: [] })
+    sluice.configure(configOf({ chat: [addresses[0], "127.0.0.1:9"] }))
+    const changes = [`- endpoint ${addresses[1]} of chat`, "+ endpoint 127.0.0.1:9 of chat"]
+    expect((await askAdmin(admin, "/config/diff")).json).toEqual({ changes, problems: [] })
+    const { json } = await order(admin, "/reload")
+    expect(shapes.reloadAnswer.parse(json)).toMatchObject({ message: "configuration reloaded", changes })
+    expect((await askAdmin(admin, "/config/diff")).json).toEqual({ changes: [], problems: [] })
+    sluice.configure(configOf({ chat: ["nonsense"] }))
+    const refused = await order(admin, "/reload")
+    expect(refused).toMatchObject({
+      status: 409,
+      json: { error: "the configuration has errors; the old one stays" },
+    })
+    expect(JSON.stringify(refused.json)).toContain("must be an address")
+    expect((await askAdmin(admin, "/status")).json).toMatchObject({ configuration: { version: 2 } })
+  })
+
+  test("the log's level, in every thread", async (t) => {
+    const { sluice, admin } = await start(t, {}, 1)
+    expect((await order(admin, "/log", { level: "error" })).json).toMatchObject({ done: true })
+    expect((await order(admin, "/reload")).status).toBe(200)
+    expect((await order(admin, "/log", { level: "info" })).json).toMatchObject({ done: true })
+    expect((await order(admin, "/reload")).status).toBe(200)
+    await sluice.says('"configuration reloaded"')
+    expect(sluice.times('"configuration reloaded"')).toBe(1)
+    // Events do not depend on the log's level.
+    const { json } = await askAdmin(admin, "/events")
+    expect(shapes.events.parse(json).events.filter(({ kind }) => kind === "reload")).toHaveLength(2)
+  })
+
+  const wrong: readonly (readonly [path: string, body: unknown, status: number, error: RegExp])[] = [
+    ["/clusters/nope/endpoints/a:1/drain", {}, 404, /^there is no cluster "nope"$/],
+    ["/clusters/chat/endpoints/a:1/drain", {}, 404, /^cluster "chat" has no endpoint a:1$/],
+    ["/clusters/chat/endpoints/a:1/drain", { grace: 1 }, 400, /Unrecognized key/],
+    ["/log", { level: "loud" }, 400, /^level: /],
+    ["/streams/1-1/end", { status: 17 }, 400, /^status: /],
+    ["/streams/1-1/end", {}, 404, /^there is no live stream 1-1$/],
+  ]
+  test("one clear line for each that cannot be followed", async (t) => {
+    const { admin } = await start(t, {}, 1)
+    for (const [path, body, status, error] of wrong)
+      expect(await askAdmin(admin, path, { method: "POST", body }), path).toMatchObject({
+        status,
+        json: { error: expect.stringMatching(error) },
+      })
+    expect(await askAdmin(admin, "/reload")).toMatchObject({ status: 405 })
+    const foreign = { method: "POST", headers: { origin: "https://evil.example" } }
+    expect(await askAdmin(admin, "/reload", foreign)).toMatchObject({ status: 403 })
+    expect(
+      await askAdmin(admin, "/log", {
+        method: "POST",
+        headers: { "content-length": "70000" },
+        body: "x".repeat(69_998),
+      }),
+    ).toMatchObject({ status: 413 })
+  })
+})

@@ -1,7 +1,8 @@
 import { createServer } from "node:net"
 import { expect, test } from "vitest"
+import { ChatClient } from "../../examples/chat/chat-client.ts"
 import { findNginx, HOW_TO_GET_NGINX } from "../../examples/chat/demo/nginx-process.ts"
-import { converse } from "../../examples/chat/testing/conversation.ts"
+import { Conversation, converse } from "../../examples/chat/testing/conversation.ts"
 import { type Program, runProgram } from "../../examples/chat/testing/run-program.ts"
 
 /** What the banner says, until its last line. */
@@ -52,3 +53,28 @@ for (const { through, missing } of WAYS) {
     },
   )
 }
+
+test.each(["SIGKILL", "SIGTERM"] as const)(
+  "a conversation goes on when its chat server gets %s, in the same stream",
+  async (signal) => {
+    const demo = runProgram("start.ts", ["--port", "18180"])
+    const text = await banner(demo)
+    const address = /chat:client -- --server (\S+)/.exec(text)![1]!
+    const client = new ChatClient(address)
+    const conversation = new Conversation(client).say("一", "返回数据流")
+    expect(await conversation.hear(11)).toHaveLength(11)
+    const name = await conversation.serverName
+    const pids = [...text.matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid))
+    process.kill(pids[name === "A" ? 0 : 1]!, signal)
+    await demo.log.line(`[${name}] ended (${signal === "SIGKILL" ? signal : "exit code 0"})`)
+    conversation.say("二")
+    expect(await conversation.hear(1)).toEqual(["服务端返回: 二"])
+    await demo.log.line(`[${name === "A" ? "B" : "A"}] [收到消息]: 二`)
+    conversation.say("结束对话")
+    expect(await conversation.hear(1)).toEqual(["收到结束指令"])
+    expect((await conversation.outcome).code).toBe("OK")
+    client.close()
+    demo.child.kill("SIGINT")
+    expect(await demo.exit).toBe(0)
+  },
+)

@@ -1,4 +1,6 @@
 /** nginx's phases: the same files and the same requests through nginx and through Sluice. */
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { expect, test } from "vitest"
 import { type Answered, type Asked, BesideNginx } from "../support/beside-nginx.ts"
 import { isInstalled } from "../support/nginx.ts"
@@ -145,14 +147,110 @@ const CASES: Record<string, Case> = {
     Array.from({ length: 60 }, (_, at) => `/?a=client${at * at}`),
     `split_clients "\${arg_a}x" $s { 0.5% tiny; 33.3% third; 20% fifth; * rest; }`,
   ],
+  "allow and deny": [
+    `set_real_ip_from unix:; real_ip_header X-Real-IP;
+     location / { deny 10.0.0.1; allow 10.0.0.0/8; allow 2001:db8::/32; deny all; return_is_earlier; }
+     location /free { allow all; }
+     location /said { deny all; return 200 "a return comes before"; }
+     location /le { limit_except GET { allow 10.0.0.2; deny all; } }
+     location = /who { return 200 "$remote_addr $realip_remote_addr"; }`.replace("return_is_earlier;", ""),
+    [
+      ...["10.0.0.1", "10.0.0.2", "11.0.0.1", "2001:db8::1", "2001:db9::1", "x"].flatMap((address) => [
+        { path: "/x", headers: { "x-real-ip": address } },
+        { path: "/le", method: "POST", headers: { "x-real-ip": address } },
+        { path: "/who", headers: { "x-real-ip": address } },
+      ]),
+      "/x",
+      "/said",
+      "/le",
+    ],
+  ],
+  "the client behind proxies": [
+    `set_real_ip_from unix:; set_real_ip_from 10.0.0.0/8; real_ip_header X-Forwarded-For; real_ip_recursive on;
+     location / { return 200 "$remote_addr $remote_port $proxy_add_x_forwarded_for"; }`,
+    [
+      "1.2.3.4",
+      "1.2.3.4, 10.0.0.1",
+      "9.9.9.9, 1.2.3.4:55, 10.0.0.1",
+      "10.0.0.1",
+      "x, 10.0.0.2",
+      "[::1]:80",
+      "a",
+    ].map((list) => ({ path: "/", headers: { "x-forwarded-for": list } })),
+  ],
+  auth_basic: [
+    `auth_basic "a realm"; auth_basic_user_file users;
+     location / { try_files /none =404; } location /free { auth_basic off; try_files /none =404; }
+     location /any { satisfy any; deny all; try_files /none =404; }
+     location /let { satisfy any; allow all; try_files /none =404; }
+     location /both { satisfy all; deny all; try_files /none =404; }`,
+    ["/", "/free", "/any", "/let", "/both"].flatMap((path) => [
+      { path },
+      ...[
+        "ann:secret",
+        "ann:wrong",
+        "bob:secret",
+        "cat:secret",
+        "dan:secret",
+        "eve:secret",
+        "fay:secret",
+        "gus:secret",
+        "hal:secret",
+        "none:x",
+      ].map((user) => ({
+        path,
+        headers: { authorization: `Basic ${Buffer.from(user).toString("base64")}` },
+      })),
+      { path, headers: { authorization: "Bearer x" } },
+    ]),
+  ],
+  auth_request: [
+    `location / { auth_request /auth; auth_request_set $who $sent_http_x_who; add_header x-who $who always; try_files /none =404; }
+     location = /auth { internal; add_header x-who "$http_x_user $request_uri $uri $request_method" always;
+       add_header www-authenticate Custom always;
+       if ($http_x_answer = 401) { return 401; } if ($http_x_answer = 403) { return 403; }
+       if ($http_x_answer = 500) { return 500; } return 204; }
+     location /any { satisfy any; auth_request /auth; allow all; try_files /none =404; }`,
+    ["/", "/any"].flatMap((path) =>
+      ["204", "401", "403", "500"].map((answer) => ({
+        path: `${path}?x=1`,
+        headers: { "x-answer": answer, "x-user": "ann" },
+      })),
+    ),
+  ],
+  limit_req: [
+    `location / { limit_req zone=slow burst=2 nodelay; limit_req_status 429; add_header x-limit $limit_req_status always; try_files /none =404; }
+     location /dry { limit_req zone=slow; limit_req_dry_run on; add_header x-limit $limit_req_status always; try_files /none =404; }`,
+    [
+      ...Array.from({ length: 5 }, () => "/?k=a"),
+      "/?k=b",
+      "/",
+      ...Array.from({ length: 3 }, () => "/dry?k=c"),
+    ],
+    "limit_req_zone $arg_k zone=slow:1m rate=1r/m;",
+  ],
 }
+
+/** Passwords are `secret`, in each kind of hash; of eve they are not. */
+const USERS = [
+  "ann:$apr1$HxuuWCAY$xlAm5L8o7ctGF71eVCZwS/",
+  "bob:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=",
+  "cat:$2b$04$eS82MJ6WYlfKIPwJfJbt1OIiGYKVW/T2m81Xs0.81YzEPgx.40Tnu",
+  "dan:{PLAIN}secret",
+  "eve:$apr1$HxuuWCAY$xlAm5L8o7ctGF71eVCZwSX",
+  "fay:$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1",
+  "gus:$1$saltsalt$9xy1btjgzLYfb7hivXtC//",
+  "hal:$5$saltsalt$0IyaXrmV7.sGNS6tirgqHLqX/G.FBvgkYA.lpPdS5sA",
+]
 
 const request = (asked: string | Asked): Asked => (typeof asked === "string" ? { path: asked } : asked)
 
 /** What both must agree on. nginx's own pages are HTML, ours are not. */
 function seen({ status, headers, body }: Answered): unknown {
   const isOwnPage = body.includes("<center>nginx")
-  const added = Object.entries(headers).filter(([name]) => name.startsWith("x-"))
+  const added = Object.entries(headers).filter(
+    ([name]) => name.startsWith("x-") || name === "www-authenticate",
+  )
   return { status, location: headers.location, added, body: isOwnPage ? "" : status < 300 ? body : "" }
 }
 
@@ -164,6 +262,7 @@ test.skipIf(!hasNginx)("nginx and Sluice answer the same", async (t) => {
       ([server, , outer = ""], at) => `${outer}\nserver { listen SOCKET; server_name case${at}; ${server} }`,
     )
     .join("\n")
+  writeFileSync(join(beside.directory, "users"), USERS.join("\n"))
   const nginx = await beside.startNginx(t, http)
   const sluice = await beside.startSluice(http)
   const different: unknown[] = []

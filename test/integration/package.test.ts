@@ -15,7 +15,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { createInterface } from "node:readline"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { links, pathInRepo, readText } from "../support/markdown.ts"
+import { fences, links, pathInRepo, readText } from "../support/markdown.ts"
 
 const project = mkdtempSync(join(tmpdir(), "sluice-package-"))
 const installed = join(project, "node_modules/sluice")
@@ -37,6 +37,7 @@ beforeAll(() => {
 }, 120_000)
 
 function provide(name: string): void {
+  if (existsSync(join(project, "node_modules", name))) return
   mkdirSync(dirname(join(project, "node_modules", name)), { recursive: true })
   symlinkSync(pathInRepo(`node_modules/${name}`), join(project, "node_modules", name))
 }
@@ -94,6 +95,19 @@ test("sluice run, with its data thread and the process that copies its sockets",
   expect(JSON.parse(line)).toMatchObject({ event: "listening", addresses: [{ host: "127.0.0.1" }] })
   child.kill("SIGTERM")
   expect(await once(child, "exit")).toEqual([0, null])
+})
+
+test.for([
+  ["nothing but the package and Node's types", {}],
+  ["libraries left unchecked", { skipLibCheck: true }],
+] as const)("the README's program passes TypeScript with %s, and `types` unsaid", ([, more]) => {
+  const [program] = fences(readText("README.md"), "ts")
+  writeFileSync(join(project, "main.mts"), program!)
+  provide("@types/node")
+  const compilerOptions = { strict: true, module: "nodenext", target: "es2024", noEmit: true, ...more }
+  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["main.mts"] }))
+  const { stdout } = spawnSync(pathInRepo("node_modules/.bin/tsc"), ["-p", project], { encoding: "utf8" })
+  expect(stdout).toBe("")
 })
 
 test("sluice demo, installed for all, says how to install what it wants for all", () => {

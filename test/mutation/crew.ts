@@ -7,6 +7,8 @@ const WORKER = new URL("worker.ts", import.meta.url)
 const SILENCE_MS = 120_000
 /** Each copy of the modules stays in memory for as long as the process, and so does what mutants lose. */
 const RSS_OCTETS_MAX = 1024 ** 3
+/** A mutant that takes more has hung, as far as anyone can tell. */
+const HEAP_MIB_MAX = 2048
 
 export interface CrewOptions {
   /** By path, the source files with their mutants in them, and how many those are. */
@@ -76,9 +78,10 @@ export class Crew {
 class Member {
   readonly #process: ChildProcess = fork(WORKER, {
     // Types are stripped by what Node itself uses for it; only the function is new.
-    execArgv: ["--disable-warning=ExperimentalWarning"],
+    execArgv: ["--disable-warning=ExperimentalWarning", `--max-old-space-size=${HEAP_MIB_MAX}`],
     serialization: "advanced",
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
+    // A mutant that takes all memory has Node say so at length.
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
   })
 
   /** The answer; null when the process hangs or has ended. */
@@ -88,18 +91,22 @@ class Member {
     const timer = setTimeout(() => child.kill("SIGKILL"), SILENCE_MS)
     const onMessage = (message: unknown): void => {
       timer.refresh()
-      if ((message as Answer).kind !== "alive") answer.resolve(message as Answer)
+      const said = message as Answer
+      if (said.kind === "broke") answer.reject(new Error(said.message))
+      else if (said.kind !== "alive") answer.resolve(said)
     }
     const onExit = (): void => answer.resolve(null)
     child.on("message", onMessage)
     child.once("exit", onExit)
     if (child.connected) child.send(order)
     else onExit()
-    const received = await answer.promise
-    clearTimeout(timer)
-    child.off("message", onMessage)
-    child.off("exit", onExit)
-    return received
+    try {
+      return await answer.promise
+    } finally {
+      clearTimeout(timer)
+      child.off("message", onMessage)
+      child.off("exit", onExit)
+    }
   }
 
   end(): void {

@@ -3,7 +3,9 @@ import { runInNewContext } from "node:vm"
 import { describe, expect, test } from "vitest"
 import { campaign } from "./campaign.ts"
 import { withScores } from "./docs.ts"
-import { equivalents, matchEquivalents } from "./equivalent.ts"
+import { matchEquivalents } from "./equivalent.ts"
+import type { Equivalents } from "./equivalents.ts"
+import { equivalents } from "./equivalents.ts"
 import { describeChange, withMutants, withSteps } from "./instrument.ts"
 import { type Result, scoreOf, survivorsOf, tableOf } from "./report.ts"
 import { rooms, sourcesOf, testsOf } from "./rooms.ts"
@@ -194,20 +196,23 @@ describe("a campaign", () => {
 describe("the list of equivalents", () => {
   const { mutants } = withMutants("src/a.ts", "const a = 1\nconst b = 2 + c", 0)
   const lineOf = (mutant: { line: number }): string => ["const a = 1", "const b = 2 + c"][mutant.line - 1]!
-  const entry = { file: "a.ts", line: "const b", why: "so" }
+  const entry = (changes: readonly string[] | "*"): Equivalents[] => [
+    { file: "a.ts", why: "so", at: { "const b": changes } },
+  ]
 
-  test.each([
-    ["one change of a line", "2 → 3", [2]],
-    ["all of a line", "*", [1, 2]],
-    ["a change that is none", "2 → 4", []],
-  ])("names %s", (_, change, ids) => {
-    const { reasons, unmatched } = matchEquivalents(mutants, ["src/a.ts"], [{ ...entry, change }], lineOf)
+  test.each<[string, readonly string[] | "*", number[], number]>([
+    ["one change of a line", ["2 → 3"], [2], 0],
+    ["two", ["2 → 3", "2 + c → (2) - (c)"], [2, 1], 0],
+    ["all of a line", "*", [1, 2], 0],
+    ["a change that is none", ["2 → 4"], [], 1],
+  ])("names %s", (_, changes, ids, many) => {
+    const { reasons, unmatched } = matchEquivalents(mutants, ["src/a.ts"], entry(changes), lineOf)
     expect([...reasons.keys()]).toEqual(ids)
-    expect(unmatched).toHaveLength(ids.length === 0 ? 1 : 0)
+    expect(unmatched).toHaveLength(many)
   })
 
   test("an entry about another file is not asked for", () => {
-    expect(matchEquivalents(mutants, ["src/b.ts"], [{ ...entry, change: "*" }], lineOf).unmatched).toEqual([])
+    expect(matchEquivalents(mutants, ["src/b.ts"], entry("*"), lineOf).unmatched).toEqual([])
   })
 
   test("every entry matches a place of the source", () => {

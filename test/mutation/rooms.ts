@@ -17,8 +17,11 @@ export const rooms: readonly Room[] = [
     sources: ["src/relay/**/*.ts"],
     tests: [
       "src/relay/**/*.test.ts",
-      "test/integration/{idle-connection,last-lines,overload,own-answers,proxy-protocol}.test.ts",
+      "test/integration/{bridge-endings,bridge-grpc-web,bridge-http1,bridge-web-socket}.test.ts",
+      "test/integration/{honest-peers,idle-connection,last-lines,lost-status,overload,own-answers}.test.ts",
+      "test/integration/{proxy-protocol,refused-requests,reload-listeners,steady-state,written-fields}.test.ts",
       "test/integration/relay*.test.ts",
+      "test/simulation/simulation.test.ts",
     ],
   },
 ]

@@ -23,6 +23,8 @@ export interface Job {
 /** What comes back: one for each order, in turn, and a sign of life before each test. */
 export type Answer =
   | { readonly kind: "alive" }
+  /** It ends: the script is at fault, not a mutant. */
+  | { readonly kind: "broke"; readonly message: string }
   | { readonly kind: "ready" }
   | { readonly kind: "measured"; readonly baseline: Baseline }
   | {
@@ -67,8 +69,8 @@ process.on("message", (order: Order) => {
   obey(order).then(
     (answer) => process.send!(answer),
     (error: unknown) => {
-      console.error(error)
-      process.exit(1)
+      const message = error instanceof Error ? (error.stack ?? error.message) : "it failed"
+      process.send!({ kind: "broke", message }, () => process.exit(1))
     },
   )
 })

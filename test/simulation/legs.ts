@@ -51,6 +51,7 @@ function factsOf(call: CallRecord, plan: Plan, legs: number, hasRepeatedEndpoint
     leftMs: Number.POSITIVE_INFINITY,
     pushbackMaxMs: 0,
     backoffMs: 0,
+    continuation: null,
   }
 }
 

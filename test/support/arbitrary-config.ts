@@ -6,7 +6,9 @@ import {
   defaultBridge,
   defaultCluster,
   defaultConfig,
+  defaultContinuity,
   defaultEndpoint,
+  defaultHealthCheck,
   defaultListener,
   defaultOutlierDetection,
   defaultRouteSettings,
@@ -20,8 +22,10 @@ import type {
   BridgeConfig,
   ClusterConfig,
   Config,
+  ContinuityConfig,
   DiscoveryConfig,
   EndpointConfig,
+  HealthCheckConfig,
   ListenerConfig,
   ListenerTlsConfig,
   PolicyConfig,
@@ -161,6 +165,20 @@ const discovery: fc.Arbitrary<DiscoveryConfig> = fc.tuple(source, endpoint).map(
   return { ...from, settings: { ...settings, address, host, port, unixPath } } as DiscoveryConfig
 })
 
+const healthCheck: fc.Arbitrary<HealthCheckConfig> = near(defaultHealthCheck(), {
+  type: fc.constantFrom("grpc", "tcp"),
+  service: fc.oneof(text, fc.constant("")),
+  grpcStatus: orNull(fc.nat(16)),
+  watch: fc.boolean(),
+  intervalMs: positive,
+  jitterMs: orNull(number),
+  timeoutMs: positive,
+  passes: positive,
+  fails: positive,
+  port: orNull(fc.integer({ min: 1, max: 65535 })),
+  mandatory: fc.boolean(),
+})
+
 const clusterName = fc.oneof(
   plainText,
   fc.constantFrom("10", "9", "__proto__", "true", "null", "a: b", "- c"),
@@ -229,6 +247,7 @@ const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
       idleTimeoutMs: orNull(number),
       maxConnectionAgeMs: orNull(number),
       maxRequestsPerConnection: orNull(positive),
+      healthCheck: orNull(healthCheck),
       drainGraceMs: orNull(number),
       keepalive: fc.record({ intervalMs: positive, timeoutMs: positive }),
     },
@@ -255,6 +274,21 @@ const bridge: fc.Arbitrary<BridgeConfig> = near(defaultBridge(), {
   metadataQuery: list(headerName),
   metadataCookie: orNull(headerName),
   messageOctetsMax: orNull(fc.integer({ min: 1024, max: 2 ** 31 - 1 })),
+})
+
+const continuity: fc.Arbitrary<ContinuityConfig> = fc.record({
+  modes: fc.uniqueArray(fc.constantFrom("handoff", "resume", "lockstep", "restart"), {
+    minLength: 1,
+  }),
+  keepOctets: fc.integer({ min: 0, max: 2 ** 24 }),
+  gapMaxMs: positive,
+  legsMax: fc.integer({ min: 2, max: 100 }),
+  ask: fc.constantFrom("none", "half-close"),
+  refused: fc.constantFrom("end", "restart"),
+  restartWith: fc.constantFrom("first", "last", "none"),
+  statuses: list(fc.integer({ min: 1, max: 16 })),
+  cursorFrom: fc.constant(null),
+  cursorInto: fc.constant(null),
 })
 
 const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
@@ -289,6 +323,7 @@ const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
     ),
     interceptErrors: fc.boolean(),
     bridge,
+    continuity: fc.oneof(fc.constant(defaultContinuity()), continuity),
   })
 
 const upstreamTls: fc.Arbitrary<UpstreamTlsConfig> = near(defaultUpstreamTls(), {
@@ -339,16 +374,24 @@ function action(clusters: string[]): fc.Arbitrary<RouteAction> {
   return fc.oneof(...kinds)
 }
 
+/** Built once: it is large. */
+const variant = settings(defaultRouteSettings()).map((own) => ({
+  action: { kind: "none" as const },
+  settings: own,
+}))
+const beforeContent = fc.record({
+  internal: fc.boolean(),
+  rewrite: fc.oneof({ arbitrary: fc.constant<RewriteStep[]>([]), weight: 4 }, steps(variant)),
+  except: fc.oneof(
+    { arbitrary: fc.constant(null), weight: 4 },
+    variant.map((other) => ({ methods: ["GET", "HEAD"], ...other })),
+  ),
+})
+
 function routes(clusters: string[], outer: RouteSettings, depth: number): fc.Arbitrary<RouteConfig[]> {
   const route = fc.tuple(match, action(clusters), settings(outer)).chain(([matched, acts, own]) => {
     const below = depth === 0 ? fc.constant<RouteConfig[]>([]) : routes(clusters, own, depth - 1)
-    const variant = fc.record({ action: action(clusters), settings: settings(own) })
-    const before = fc.record({
-      internal: fc.boolean(),
-      rewrite: steps(variant),
-      except: fc.option(variant.map((other) => ({ methods: ["GET", "HEAD"], ...other }))),
-    })
-    return fc.tuple(below, before).map(([inner, phases]) => ({
+    return fc.tuple(below, beforeContent).map(([inner, phases]) => ({
       match: matched,
       action: acts,
       settings: own,
@@ -392,6 +435,11 @@ function withoutSharedDefaults(servers: ServerConfig[]): ServerConfig[] {
     return { ...server, defaultFor }
   })
 }
+
+const ZONES: Config["zones"] = [
+  { name: "often", key: "$remote_addr", octets: 1024 * 1024, rate: 2.5 },
+  { name: "many", key: "$server_name", octets: 65_536, rate: null },
+]
 
 const adminListener: fc.Arbitrary<AdminConfig> = fc
   .record({
@@ -489,6 +537,7 @@ function parts(): fc.Arbitrary<Omit<Config, "servers">> {
       clusters: fc.uniqueArray(cluster, { maxLength: 3, selector: ({ name }) => name }),
       limits,
       variables: fc.array(variable, { maxLength: 2 }),
+      zones: fc.constantFrom<Config["zones"]>([], [...ZONES]),
     })
     .chain((fixed) =>
       near(

@@ -30,6 +30,7 @@ export async function startControl(
   })
   const lines = new LogLines()
   const log: ProcessLog = Object.assign(lines.log, {
+    setLevel: () => {},
     reopen: () => Promise.resolve(),
     close: () => Promise.resolve(),
     flushSync: () => {},

@@ -32,6 +32,7 @@ export function streamRecord(
     responseTrailers: new HeaderList(["grpc-status", "0"]),
     attempts: [attemptRecord()],
     resumes: 0,
+    continuity: null,
     state: null,
     ...changes,
     connection: connectionRecord(changes.connection),

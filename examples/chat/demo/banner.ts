@@ -44,6 +44,7 @@ export function banner(addresses: Addresses): string {
         : [
             "  a location /ws, where the page's WebSocket becomes a call of /chat.Chat/BidStream",
             "  and a location = /, which tells a browser on the gRPC port where the page is",
+            "  grpc_continuity handoff resume: a conversation goes on when its chat server dies",
           ]),
     ],
     [
@@ -55,7 +56,9 @@ export function banner(addresses: Addresses): string {
       "  结束对话        the server ends the conversation",
     ],
     [
-      "See a server die, and come back:",
+      addresses.balancer === "nginx"
+        ? "See a server die, and its conversations with it; then start it again:"
+        : "See a server die while its conversations go on at the other; then start it again:",
       `  kill -9 ${first!.pid}`,
       `  ${commands.server} --port ${first!.port} --name A`,
     ],

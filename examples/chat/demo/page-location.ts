@@ -1,7 +1,7 @@
 /**
  * The site's nginx.conf with what the page needs besides: at /ws a browser's WebSocket is a call of the chat's method,
- * and who opens the gRPC port in a browser is told where the page is. The directives of /ws are Sluice's own; nginx
- * would need another program here.
+ * and who opens the gRPC port in a browser is told where the page is. Conversations outlive their chat server. The
+ * directives for that and of /ws are Sluice's own; nginx would need another program here.
  *
  * @param pagePort where the page comes from: another origin than the WebSocket's, so it has to be allowed
  */
@@ -9,6 +9,7 @@ export function withPageLocation(siteConfig: string, pagePort: number): string {
   const end = siteConfig.lastIndexOf("}")
   const page = `http://127.0.0.1:${pagePort}/`
   const location = `
+    grpc_continuity handoff resume;
     location = / {
         default_type "text/html; charset=utf-8";
         return 200 '<!doctype html><title>Sluice</title><meta name="viewport" content="width=device-width">

@@ -72,6 +72,7 @@ export type ToThread =
   | ClusterMessage
   /** Answered by `ordered` of the same `id`. */
   | { readonly kind: "order"; readonly id: number; readonly order: LiveOrder }
+  | { readonly kind: "log-level"; readonly level: LogLevel }
   /** Open all log files anew. */
   | { readonly kind: "reopen" }
   /** Drain, and end. */

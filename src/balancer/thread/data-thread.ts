@@ -57,6 +57,8 @@ class DataThread {
         return this.#apply(message)
       case "order":
         return tell({ kind: "ordered", id: message.id, isDone: this.#balancer.orders.obey(message.order) })
+      case "log-level":
+        return this.#file.setLevel(message.level)
       case "reopen":
         return void Promise.all([this.#balancer.reopenLogs(), this.#file.reopen()])
       case "stop":

@@ -1,5 +1,8 @@
 import { type CounterName, Counters, counterNames } from "../../base/counters.ts"
+import { systemRandom } from "../../base/random.ts"
 import type { OutcomeCount, OutcomeCounts, StreamCount, StreamCounts } from "../../cluster/counts.ts"
+import type { ZoneConfig } from "../../config/model.ts"
+import { ZoneTable, zoneKey } from "../../relay/route/zone-table.ts"
 import { type Numbers, TRAFFIC_COLUMNS, Traffic, type TrafficTotals } from "../numbers.ts"
 
 /** Endpoints in one segment. A segment takes 4 octets for each of them and each thread. */
@@ -19,6 +22,8 @@ export interface SharedMemory {
   readonly connections: SharedArrayBuffer
   /** Int32: open streams by endpoint, the total row first. */
   readonly streams: readonly SharedArrayBuffer[]
+  /** By `zoneKey`. */
+  readonly zones: Readonly<Record<string, SharedArrayBuffer>>
   /** Uint32: outcomes by endpoint. A row of failures in a row, by Atomics; then for each thread successes and failures. */
   readonly outcomes: readonly SharedArrayBuffer[]
 }
@@ -30,6 +35,7 @@ export function makeMemory(threads: number): SharedMemory {
     traffic: floats(threads * TRAFFIC_COLUMNS.length),
     connections: floats(threads),
     streams: [],
+    zones: {},
     outcomes: [],
   }
 }
@@ -168,6 +174,7 @@ export class SharedNumbers implements Numbers, StreamCounts {
   readonly #threads: number
   /** By segment. */
   readonly #cells: Int32Array[] = []
+  #zones: SharedMemory["zones"] = {}
   readonly #outcomes: Uint32Array[] = []
 
   constructor(memory: SharedMemory, index: number) {
@@ -180,7 +187,8 @@ export class SharedNumbers implements Numbers, StreamCounts {
   }
 
   /** Of endpoints that are about to be told of. Segments only ever come. */
-  use({ streams, outcomes }: SharedMemory): void {
+  use({ streams, outcomes, zones }: SharedMemory): void {
+    this.#zones = zones
     for (const segment of streams.slice(this.#cells.length)) this.#cells.push(new Int32Array(segment))
     for (const segment of outcomes.slice(this.#outcomes.length)) this.#outcomes.push(new Uint32Array(segment))
   }
@@ -195,6 +203,10 @@ export class SharedNumbers implements Numbers, StreamCounts {
 
   countOf(slot: number): StreamCount {
     return new SharedStreamCount(this.#cells[segmentOf(slot)]!, slot, this.#index)
+  }
+
+  zone(config: ZoneConfig): ZoneTable {
+    return new ZoneTable(this.#zones[zoneKey(config)]!, this.#index, this.#threads, systemRandom)
   }
 
   /** Threads take turns in the sequence, each its own row: none is given twice, also when a thread is replaced. */

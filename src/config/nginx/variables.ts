@@ -14,11 +14,11 @@ const NGINX_VARIABLES: ReadonlySet<string> = new Set(
   ssl_client_cert ssl_client_raw_cert ssl_client_escaped_cert ssl_client_i_dn ssl_client_s_dn_legacy
   ssl_client_i_dn_legacy ssl_client_serial ssl_client_fingerprint ssl_client_v_start ssl_client_v_end
   ssl_client_v_remain ssl_client_sigalg upstream_cache_status upstream_cache_last_modified upstream_cache_etag
-  upstream_cookie_ upstream_queue_time proxy_host proxy_port proxy_add_via http2 http3 realip_remote_addr
-  realip_remote_port date_local date_gmt fastcgi_script_name fastcgi_path_info geoip_country_code
+  upstream_cookie_ upstream_queue_time proxy_host proxy_port proxy_add_via http2 http3 
+  date_local date_gmt fastcgi_script_name fastcgi_path_info geoip_country_code
   geoip_country_code3 geoip_country_name geoip_org geoip_city_continent_code geoip_city_country_code
   geoip_city_country_code3 geoip_city_country_name geoip_region geoip_region_name geoip_city geoip_postal_code
-  geoip_latitude geoip_longitude geoip_dma_code geoip_area_code limit_req_status limit_conn_status msie
+  geoip_latitude geoip_longitude geoip_dma_code geoip_area_code msie
   modern_browser ancient_browser connections_active connections_reading connections_writing connections_waiting
   gzip_ratio invalid_referer secure_link secure_link_expires slice_range uid_got uid_set uid_reset memcached_key`.split(
     /\s+/,
@@ -58,7 +58,7 @@ const DECLARING_ELSEWHERE: ReadonlyMap<string, number> = new Map([
 /** Variables of nginx's that `set` may change. */
 const CHANGEABLE = new Set(["args", "limit_rate"])
 /** Names that Sluice has given to what it knows of a call: a file may use them for something else. */
-const OURS = /^(grpc_(status|message|messages_sent|messages_received)|stream_resumes)$/
+const OURS = /^(grpc_(status|message|messages_sent|messages_received)|stream_resumes|continuity_(legs|gap))$/
 
 export class Variables {
   readonly #declared = new Set<string>()

@@ -128,6 +128,9 @@ export function namesGiven(input: unknown, names = new Set<string>(), depth = 0)
   } else if (typeof input === "object" && input !== null && depth < DEPTH_MAX) {
     for (const [key, value] of Object.entries(input)) {
       if (NAMING.has(key) && typeof value === "string") names.add(value.toLowerCase())
+      // Those that `access.request` sets.
+      if (key === "set" && typeof value === "object" && value !== null)
+        for (const name of Object.keys(value)) names.add(name.toLowerCase())
       if (depth > 0 && key.includes("(?")) namesGiven(key, names)
       namesGiven(value, names, depth + 1)
     }

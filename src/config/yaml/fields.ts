@@ -5,14 +5,24 @@
  */
 import { isDeepStrictEqual } from "node:util"
 import { GrpcStatus } from "../../grpc/status.ts"
-import { defaultBridge, defaultFailurePercentage, defaultOutlierDetection } from "../defaults.ts"
+import { continuityPreset } from "../continuity.ts"
+import {
+  defaultBridge,
+  defaultContinuity,
+  defaultFailurePercentage,
+  defaultHealthCheck,
+  defaultOutlierDetection,
+} from "../defaults.ts"
 import { defaults } from "../defaults-table.ts"
 import type {
   AccessLogConfig,
   BridgeConfig,
   ClusterConfig,
+  ContinuityConfig,
+  ContinuityMode,
   EndpointConfig,
   ErrorStatusConfig,
+  HealthCheckConfig,
   ListenerConfig,
   ListenerTlsConfig,
   OutlierDetectionConfig,
@@ -23,6 +33,7 @@ import type {
 } from "../model.ts"
 import { type PolicyMeasure, policyParameters } from "../policy-names.ts"
 import { type AccessLogFormat, accessLogFormatOf, accessLogFormats } from "./access-log-formats.ts"
+import { access, realIp, requestLimits, streamLimits } from "./access-schema.ts"
 import { durationMs, durationText, sizeInput, sizeOctets } from "./scalars.ts"
 
 /** `read` is given values that conform to the schema. */
@@ -221,6 +232,37 @@ const bridgeFields: Fields<BridgeConfig> = [
   field("maxMessageSize", "messageOctetsMax", givenSize),
 ]
 
+const modes: Codec<ContinuityMode[], ContinuityMode | ContinuityMode[]> = {
+  read: (input) => [input].flat(),
+  write: (value) => (value.length === 1 ? value[0] : value),
+}
+const statuses: Codec<number[], (number | GrpcStatusName)[]> = {
+  read: (input) => input.map((one) => grpcStatus.read(one)),
+  write: (value) => value.map((one) => grpcStatus.write(one)),
+}
+const continuityFields: Fields<ContinuityConfig> = [
+  field("mode", "modes", modes),
+  field("keep", "keepOctets", size),
+  field("gapMax", "gapMaxMs", duration),
+  field("legsMax", "legsMax", same()),
+  field("ask", "ask", same()),
+  field("refused", "refused", same()),
+  field("with", "restartWith", same()),
+  field("statuses", "statuses", statuses),
+  field("from", "cursorFrom", given),
+  field("into", "cursorInto", given),
+]
+const continuity: Codec<ContinuityConfig, string | object> = {
+  read(input) {
+    if (typeof input === "object") return readFields(continuityFields, input, defaultContinuity())
+    return continuityPreset(input) ?? defaultContinuity()
+  },
+  write: (value) =>
+    isDeepStrictEqual(value, defaultContinuity())
+      ? "none"
+      : writeFields(continuityFields, value, defaultContinuity()),
+}
+
 export const settingsFields: Fields<RouteSettings> = [
   field("connectTimeout", "connectTimeoutMs", duration),
   field("readTimeout", "readTimeoutMs", durationOrNone),
@@ -240,6 +282,11 @@ export const settingsFields: Fields<RouteSettings> = [
   field("errorStatuses", "errorStatuses", errorStatuses),
   field("interceptErrors", "interceptErrors", same()),
   field("bridge", "bridge", nested(bridgeFields, defaultBridge())),
+  field("access", "access", access),
+  field("requestLimits", "requestLimits", requestLimits),
+  field("streamLimits", "streamLimits", streamLimits),
+  field("realIp", "realIp", realIp),
+  field("continuity", "continuity", continuity),
 ]
 
 export const upstreamTlsFields: Fields<UpstreamTlsConfig> = [
@@ -350,6 +397,24 @@ const policy: Codec<PolicyConfig, PolicyInput["name"] | PolicyInput> = {
   },
 }
 
+const healthCheckFields: Fields<HealthCheckConfig> = [
+  field("type", "type", same()),
+  field("service", "service", same()),
+  field("grpcStatus", "grpcStatus", grpcStatus as Codec<number | null, number | GrpcStatusName>),
+  field("watch", "watch", same()),
+  field("interval", "intervalMs", duration),
+  field("jitter", "jitterMs", duration as Codec<number | null, string>),
+  field("timeout", "timeoutMs", duration),
+  field("passes", "passes", same()),
+  field("fails", "fails", same()),
+  field("port", "port", same<number | null>() as Codec<number | null, number>),
+  field("mandatory", "mandatory", same()),
+]
+const healthCheck: Codec<HealthCheckConfig | null, object> = {
+  read: (input) => readFields(healthCheckFields, input, defaultHealthCheck()),
+  write: (value) => writeFields(healthCheckFields, value!, defaultHealthCheck()),
+}
+
 /** All but the endpoints. `base` is where `keepalive` takes what is not written. */
 export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
   return [
@@ -363,6 +428,7 @@ export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
     field("idleTimeout", "idleTimeoutMs", durationOrNone),
     field("maxConnectionAge", "maxConnectionAgeMs", durationOrNone),
     field("maxRequestsPerConnection", "maxRequestsPerConnection", countOrNone),
+    field("healthCheck", "healthCheck", healthCheck),
     field("drainGrace", "drainGraceMs", durationOrNone),
     field("keepalive", "keepalive", nested(keepalive, base.keepalive)),
   ]

@@ -41,6 +41,7 @@ describe("what is left out is the default", () => {
       listeners: [defaultListener(hostAddress("0.0.0.0", 8080))],
       clusters: [{ ...defaultCluster("chat"), endpoints: [defaultEndpoint(hostAddress("127.0.0.1", 3000))] }],
       variables: [],
+      zones: [],
       servers: [
         {
           names: [""],

@@ -25,6 +25,7 @@ import type {
 } from "../model.ts"
 import type { Problem } from "../problem.ts"
 import { tlsBehindProxy } from "../tls-behind-proxy.ts"
+import { readZone } from "./access-schema.ts"
 import { readAdmin } from "./admin.ts"
 import { readVariable } from "./declared.ts"
 import { readDiscovery, readResolver } from "./discovery-fields.ts"
@@ -109,6 +110,7 @@ function normalized(input: SluiceYaml): Config {
       ),
     ),
     clusters,
+    zones: (input.zones ?? []).map(readZone),
     variables: (input.variables ?? []).map(readVariable),
     log: { level: input.log?.level ?? base.log.level, path: input.log?.path ?? base.log.path },
     pidFile: input.pidFile ?? base.pidFile,

@@ -45,6 +45,7 @@ export function ruleFaults(input: unknown): Fault[] {
   checkWrittenFields(input, [], faults)
   checkSteps(input.rewrite, ["rewrite"], names, faults)
   checkVariables(input.variables, faults)
+  checkZones(input, [], zoneNames(input.zones), faults)
   warnOfUnused(input.clusters, names, faults)
   checkLimits(input.limits, faults)
   checkAdmin(input.admin, faults)
@@ -312,6 +313,31 @@ function checkVariables(input: unknown, faults: Fault[]): void {
       if (typeof key === "string" && key.startsWith("~"))
         checkRegex(key.replace(/^~\*?/, ""), [...path, at], faults)
   }
+}
+
+function zoneNames(input: unknown): Record<"requestLimits" | "streamLimits", Set<string>> {
+  const zones = (Array.isArray(input) ? input : []).filter(isMap)
+  const named = (hasRate: boolean) =>
+    new Set(zones.filter(({ rate }) => (rate !== undefined) === hasRate).map(({ name }) => String(name)))
+  return { requestLimits: named(true), streamLimits: named(false) }
+}
+
+/** Wherever limits stand, their zones are there. */
+function checkZones(input: Map_, path: Path, zones: ReturnType<typeof zoneNames>, faults: Fault[]): void {
+  for (const key of ["requestLimits", "streamLimits"] as const) {
+    const limits = isMap(input[key]) ? input[key].limits : []
+    for (const [index, limit] of (Array.isArray(limits) ? limits : []).entries()) {
+      if (!isMap(limit) || typeof limit.zone !== "string" || zones[key].has(limit.zone)) continue
+      const what = key === "requestLimits" ? "zone with a rate" : "zone without a rate"
+      const place = [...path, key, "limits", index, "zone"]
+      faults.push(fault(place, `there is no ${what} "${limit.zone}"`, didYouMean(limit.zone, zones[key])))
+    }
+  }
+  for (const key of ["servers", "routes", "steps", "rewrite"])
+    for (const [index, inner] of (Array.isArray(input[key]) ? input[key] : []).entries())
+      if (isMap(inner)) checkZones(inner, [...path, key, index], zones, faults)
+  for (const key of ["except", "route"])
+    if (isMap(input[key])) checkZones(input[key], [...path, key], zones, faults)
 }
 
 function checkAction(route: Map_, path: Path, names: Names, faults: Fault[]): void {

@@ -12,10 +12,22 @@ import { checkTemplate } from "../../record/template.ts"
 import { isKnownVariable, variableNames } from "../../record/variables.ts"
 import { isApiUrl, isNameServer, parseAddress } from "../address.ts"
 import { MESSAGE_OCTETS, METHOD_PATH, ORIGIN } from "../bridge.ts"
+import {
+  CONTINUITY_ASKS,
+  CONTINUITY_MODES,
+  continuityProblem,
+  FIELD_PATH,
+  KEEP_OCTETS,
+  LEGS_MAX,
+  presetNames,
+  REFUSALS,
+  RESTARTS_WITH,
+} from "../continuity.ts"
 import { defaults, says } from "../defaults-table.ts"
 import { policyMeasures, policyNames } from "../policy-names.ts"
 import { didYouMean } from "../problem.ts"
 import { accessLogFormatNames } from "./access-log-formats.ts"
+import { accessShape, zonesSchema } from "./access-schema.ts"
 import { variableSchema } from "./declared.ts"
 import { discoveryKinds } from "./discovery-fields.ts"
 import {
@@ -165,6 +177,60 @@ const bridge = z
   })
   .meta({ id: "Bridge" })
 
+const MODE_ERROR = `must be a mode, ${CONTINUITY_MODES.join(", ")}, or a list of them`
+const KEEP_ERROR = 'must be a size of at most 16m, such as "64k"'
+const FIELD_ERROR = 'must be a field by its number, such as "4" or "2.1"'
+const fieldPath = matching(FIELD_PATH, FIELD_ERROR).optional()
+const CONTINUITY_ERROR = `must be a map with a mode, one of ${presetNames.join(", ")}, or "none"`
+
+const continuityObject = z
+  .strictObject({
+    mode: oneOrMany(z.enum(CONTINUITY_MODES), MODE_ERROR).describe(
+      says("How a call goes on, the safest first.", defaults.continuity.mode),
+    ),
+    keep: size
+      .refine((input) => sizeOctets(input) <= KEEP_OCTETS.max, { error: KEEP_ERROR })
+      .optional()
+      .describe(says("Octets of client messages kept for another leg.", defaults.continuity.keep)),
+    gapMax: someDuration.optional().describe(says("Longest time without a leg.", defaults.continuity.gapMax)),
+    legsMax: z
+      .int()
+      .min(LEGS_MAX.min)
+      .max(LEGS_MAX.max)
+      .optional()
+      .describe(says("Most legs in a row that did not last a second.", defaults.continuity.legsMax)),
+    ask: z
+      .enum(CONTINUITY_ASKS)
+      .optional()
+      .describe(says("How a backend is asked to hand off.", defaults.continuity.ask)),
+    refused: z
+      .enum(REFUSALS)
+      .optional()
+      .describe(says("What follows when a backend refuses to go on.", defaults.continuity.refused)),
+    with: z
+      .enum(RESTARTS_WITH)
+      .optional()
+      .describe(says("What mode restart sends again.", defaults.continuity.with)),
+    statuses: z
+      .array(grpcStatus)
+      .optional()
+      .describe(says("grpc-statuses that are failures, not answers.", defaults.continuity.statuses)),
+    from: fieldPath.describe("Mode cursor: the field of a response that holds a resume token."),
+    into: fieldPath.describe("Mode cursor: the field of the first request that takes it."),
+  })
+  .superRefine(({ mode, statuses = [], from, into }, context) => {
+    const hasOk = statuses.some((one) => one === 0 || one === "OK")
+    const message = hasOk
+      ? "statuses must not name OK, which ends a call"
+      : continuityProblem([mode].flat(), from, into)
+    if (message !== null) context.addIssue({ code: "custom", message })
+  })
+  .meta({ id: "Continuity" })
+
+const continuity = z.union([z.literal("none"), z.enum(presetNames), continuityObject], {
+  error: CONTINUITY_ERROR,
+})
+
 const settingsShape = {
   connectTimeout: someDuration
     .optional()
@@ -255,7 +321,11 @@ const settingsShape = {
     .describe(
       says("Errors of the upstream go through errorStatuses too.", defaults.settings.interceptErrors),
     ),
+  ...accessShape(template),
   bridge: bridge.optional().describe(says("What browsers may speak.", defaults.settings.bridge)),
+  continuity: continuity
+    .optional()
+    .describe(says("Streams that outlive their backend.", defaults.settings.continuity)),
 } as const
 
 const upstreamTls = z
@@ -555,6 +625,45 @@ const slowStart = z
   })
   .meta({ id: "SlowStart" })
 
+const healthCheck = z
+  .strictObject({
+    type: z
+      .enum(["grpc", "tcp"])
+      .optional()
+      .describe(says("grpc.health.v1, or that it accepts a connection.", defaults.healthCheck.type)),
+    service: z
+      .string()
+      .optional()
+      .describe(says("The service that is asked for.", defaults.healthCheck.service)),
+    grpcStatus: grpcStatus
+      .optional()
+      .describe(says("Counts as healthy too.", defaults.healthCheck.grpcStatus)),
+    watch: z
+      .boolean()
+      .optional()
+      .describe(
+        says("A Watch stream too: not serving any more is known at once.", defaults.healthCheck.watch),
+      ),
+    interval: someDuration.optional().describe(says("", defaults.healthCheck.interval)),
+    jitter: duration
+      .optional()
+      .describe(says("Added at random, up to so much.", defaults.healthCheck.jitter)),
+    timeout: someDuration.optional().describe(says("For one check.", defaults.healthCheck.timeout)),
+    passes: count().optional().describe(says("In a row, until it is healthy.", defaults.healthCheck.passes)),
+    fails: count().optional().describe(says("In a row, until it is unhealthy.", defaults.healthCheck.fails)),
+    port: z
+      .int()
+      .min(1)
+      .max(65535)
+      .optional()
+      .describe(says("Where it is asked.", defaults.healthCheck.port)),
+    mandatory: z
+      .boolean()
+      .optional()
+      .describe(says("No streams before it has passed.", defaults.healthCheck.mandatory)),
+  })
+  .meta({ id: "HealthCheck" })
+
 const { outliers } = defaults
 const STDEV_ERROR = "must be a whole number from 1: thousandths of a standard deviation"
 const outlierDetection = z
@@ -636,6 +745,7 @@ const clusterShape = {
   maxRequestsPerConnection: countOrNone()
     .optional()
     .describe(says("", defaults.cluster.maxRequestsPerConnection)),
+  healthCheck: healthCheck.optional().describe("Active checks; without, streams alone tell."),
   drainGrace: durationOrNone
     .optional()
     .describe(
@@ -721,6 +831,7 @@ export const schema = z
       .optional()
       .describe("For a single server. Left out: everything goes to the only cluster."),
     rewrite,
+    zones: zonesSchema(template).optional().describe("Where keys are counted, for limits."),
     variables: z.array(variableSchema(template)).optional().describe("Variables of the file's own."),
     servers: z.array(server).optional().describe("Virtual hosts, in place of routes."),
     clusters: z

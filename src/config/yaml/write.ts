@@ -20,6 +20,7 @@ import type {
   RouteSettings,
   ServerConfig,
 } from "../model.ts"
+import { writeZone } from "./access-schema.ts"
 import { writeAdmin } from "./admin.ts"
 import { writeVariable } from "./declared.ts"
 import { writeDiscovery, writeResolver } from "./discovery-fields.ts"
@@ -58,6 +59,7 @@ function toInput(config: Config): Input {
         ? listenerInput(config.listeners[0]!)
         : config.listeners.map(listenerInput),
     ...serversInput(config.servers, listenerNames),
+    ...(config.zones.length > 0 && { zones: config.zones.map(writeZone) }),
     ...(config.variables.length > 0 && { variables: config.variables.map(writeVariable) }),
     ...(config.clusters.length > 0 && { clusters: clustersInput(config.clusters) }),
     ...changed("log", { level: log.level, path: log.path }, base.log),

@@ -4,6 +4,7 @@ import type { Log } from "../../log/logger.ts"
 import { readToken } from "./access.ts"
 import { ownSocketPath } from "./admin-socket.ts"
 import { apiRoutes } from "./api.ts"
+import { dashboardRoutes } from "./dashboard.ts"
 import type { EventRing } from "./event-ring.ts"
 import { AdminServer } from "./server.ts"
 import type { ControlView } from "./view.ts"
@@ -53,8 +54,8 @@ async function listenOn(config: AdminListenConfig, options: AdminOptions): Promi
     isUnix: config.unixPath !== null,
     hosts: config.hosts,
   }
-  const routes = apiRoutes({ view, events, clock, startedAtMs: clock.wallMs() })
-  const server = new AdminServer(routes, rules, log)
+  const routes = apiRoutes({ view, events, log, clock, startedAtMs: clock.wallMs() })
+  const server = new AdminServer([...routes, ...dashboardRoutes()], rules, log)
   const address = await server.listen(config)
   return { address, isFixed: options.config !== "default", close: () => server.close() }
 }

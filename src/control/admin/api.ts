@@ -1,10 +1,12 @@
 import type { Clock } from "../../base/clock.ts"
+import type { Log } from "../../log/logger.ts"
 import { clustersOf } from "./clusters.ts"
 import type { EventRing } from "./event-ring.ts"
 import { afterOf, eventStream } from "./event-stream.ts"
 import { maskedConfig } from "./masked-config.ts"
 import { Exposition } from "./metrics.ts"
 import { openApi } from "./openapi.ts"
+import { orderRoutes } from "./orders.ts"
 import type { AdminRoute } from "./route.ts"
 import * as shapes from "./schema.ts"
 import { statusOf } from "./status.ts"
@@ -14,6 +16,7 @@ import type { ControlView } from "./view.ts"
 export interface ApiOptions {
   readonly view: ControlView
   readonly events: EventRing
+  readonly log: Log
   readonly clock: Clock
   /** Since 1970. */
   readonly startedAtMs: number
@@ -21,7 +24,7 @@ export interface ApiOptions {
 
 /** The admin API, one row each. */
 export function apiRoutes(options: ApiOptions): AdminRoute[] {
-  const routes = [...healthRoutes(options), ...readingRoutes(options)]
+  const routes = [...healthRoutes(options), ...readingRoutes(options), ...orderRoutes(options)]
   const document: AdminRoute = {
     method: "GET",
     path: "/openapi.json",
@@ -127,6 +130,13 @@ function readingRoutes({ view, events, clock, startedAtMs }: ApiOptions): AdminR
       summary: "The configuration in force, with its defaults filled in and secrets masked.",
       answer: { contentType: "application/json", description: "As `Config` of the package's model." },
       handle: () => ({ json: maskedConfig(view.config) }),
+    },
+    {
+      method: "GET",
+      path: "/config/diff",
+      summary: "What a reload would change now: the file on disk against the configuration in force.",
+      answer: shapes.pendingChanges,
+      handle: async () => ({ json: await view.pendingChanges() }),
     },
   ]
 }

@@ -181,6 +181,33 @@ export const events = z
   })
   .meta({ id: "Events" })
 
+// ---- Orders ---------------------------------------------------------------------------------------------------
+
+export const orderAnswer = z
+  .strictObject({
+    done: z.boolean().describe("False: it was so already."),
+    message: z.string(),
+  })
+  .meta({ id: "Order" })
+
+export const reloadAnswer = z
+  .strictObject({
+    done: z.literal(true),
+    message: z.string(),
+    changes: z
+      .array(z.string())
+      .describe("+ cluster chat, - endpoint 10.0.0.3:50051 of chat, ~ listener web"),
+    problems: z.array(z.string()),
+  })
+  .meta({ id: "Reload" })
+
+export const pendingChanges = z
+  .strictObject({
+    changes: z.array(z.string()),
+    problems: z.array(z.string()).describe("What is wrong with the file, with line and column."),
+  })
+  .meta({ id: "PendingChanges" })
+
 export type Status = z.infer<typeof status>
 export type Clusters = z.infer<typeof clusters>
 export type Streams = z.infer<typeof streams>

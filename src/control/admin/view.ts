@@ -2,7 +2,17 @@ import type { AnswerPart, Question } from "../../balancer/live/question.ts"
 import type { OpenAddress } from "../../balancer/status.ts"
 import type { SharedMemory } from "../../balancer/thread/shared-numbers.ts"
 import type { EndpointState } from "../../cluster/state.ts"
-import type { Config } from "../../config/model.ts"
+import type { Config, LogLevel } from "../../config/model.ts"
+import type { Orders } from "../orders.ts"
+
+export interface ReloadResult {
+  readonly isDone: boolean
+  readonly message: string
+  /** `+ cluster chat`, `- endpoint 10.0.0.3:50051 of chat`, `~ listener web`. */
+  readonly changes: readonly string[]
+  /** What is wrong with the file, with line and column. */
+  readonly problems: readonly string[]
+}
 
 /** What the admin API sees of the control side, and may ask of it. */
 export interface ControlView {
@@ -19,6 +29,12 @@ export interface ControlView {
   readonly threads: readonly { readonly index: number; readonly isReady: boolean; readonly version: number }[]
   /** Live streams, over all threads. */
   readonly streamsOpen: number
+  readonly orders: Orders
+  reload(): Promise<ReloadResult>
+  /** What a reload would change now. */
+  pendingChanges(): Promise<Pick<ReloadResult, "changes" | "problems">>
+  /** Until the next start. */
+  setLogLevel(level: LogLevel): void
   /** The endpoints of a cluster, whatever they come from. */
   endpointsOf(cluster: string): readonly EndpointState[]
   /** Live streams of the endpoint in `slot`. */

@@ -100,6 +100,15 @@ describe("indices", () => {
     expect(decode(decoder, [0x82, 0xc1])).toBe("index past the table")
   })
 
+  test("an index of more than an octet is no literal", () => {
+    const decoder = new HpackDecoder()
+    for (let at = 0; at < 70; at++)
+      decode(decoder, [0x40, 2, 0x30 + Math.floor(at / 10), 0x30 + (at % 10), 1, 0x31])
+    const list = decoder.decode(Buffer.from([0xff, 0x00]), 0, 2, LIMITS)!
+    // 127 is the 66th newest.
+    expect([list.fields, list.neverIndexed]).toEqual([["04", "1"], null])
+  })
+
   test("only literals may be never indexed", () => {
     const decoder = new HpackDecoder()
     const read = (octets: number[]): ReadonlySet<number> | null =>
@@ -138,9 +147,59 @@ describe("limits of a list", () => {
       decode(decoder, [0x82, 0x84], limits)
       expect(decoder.overflowed).toBe(true)
     }
+    const three = new HpackDecoder()
+    for (let round = 0; round < 3; round++) decode(three, [0x82, 0x84, 0x86])
+    decode(three, [0x82, 0x84, 0x86], { maxOctets: 1000, maxFields: 2 })
+    expect(three.overflowed).toBe(true)
     const decoder = new HpackDecoder()
     for (let round = 0; round < 3; round++) decode(decoder, [0x82, 0x84], { maxOctets: 80, maxFields: 2 })
     expect(decoder.overflowed).toBe(false)
+  })
+
+  test("a long Huffman string that just fits is decoded", () => {
+    // Codes of 30 bits, so that as many octets stand for as few symbols as may be.
+    const value = "\n".repeat(5000)
+    const block = [0x00, ...string(Buffer.from("x")), ...huffman(value)]
+    expect(decode(new HpackDecoder(), block, { maxFields: 9, maxOctets: 5000 + 1 + 32 })).toEqual([
+      "x",
+      value,
+    ])
+    const decoder = new HpackDecoder()
+    decode(decoder, block, { maxFields: 9, maxOctets: 5000 + 32 })
+    expect(decoder.overflowed).toBe(true)
+  })
+
+  test("a literal that is too large for the list leaves the table alone, unless it is one for the table", () => {
+    const large = literal("x", "y".repeat(5000))
+    for (const [first, known] of [
+      [0x00, ["a", "b"]],
+      [0x10, ["a", "b"]],
+      [0x40, "index past the table"],
+    ] as const) {
+      const decoder = new HpackDecoder()
+      decode(decoder, [0x40, 1, 0x61, 1, 0x62])
+      decode(decoder, [first, ...large.slice(1)], { maxFields: 9, maxOctets: 100 })
+      expect([decoder.overflowed, decode(decoder, [0xbe])]).toEqual([true, known])
+    }
+  })
+
+  test("of what matters in a list that overflows the first of each name is told", () => {
+    const decoder = new HpackDecoder()
+    const fields: [string, string][] = [
+      ["x", "y".repeat(200)],
+      ["content-type", "a"],
+      ["grpc-status", "1"],
+      ["grpc-status", "2"],
+      ["content-type", "b"],
+      ["grpc-message", "c"],
+      ["grpc-message", "d"],
+    ]
+    decode(
+      decoder,
+      fields.flatMap(([name, value]) => literal(name, value)),
+      { maxFields: 99, maxOctets: 100 },
+    )
+    expect(decoder.late).toEqual(["content-type", "a", "grpc-status", "1", "grpc-message", "c"])
   })
 
   test("what overflows one block does not the next", () => {
@@ -159,7 +218,8 @@ describe("limits of a list", () => {
 describe("a block that is remembered", () => {
   test("is the very same list, until the table changes", () => {
     const decoder = new HpackDecoder()
-    const read = (): HeaderList => decoder.decode(Buffer.from([0x82, 0x84]), 0, 2, LIMITS)!
+    const around = Buffer.concat([Buffer.alloc(3000), Buffer.from([0x82, 0x84]), Buffer.alloc(3)])
+    const read = (): HeaderList => decoder.decode(around, 3000, 3002, LIMITS)!
     read()
     const second = read()
     expect(read()).toBe(second)
@@ -430,6 +490,16 @@ describe("the encoder's table", () => {
       29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54,
       55, 56, 57, 58, 59, 60, 61, 62, 63,
     ])
+  })
+
+  test("one that takes all of their place waits for the next 32", () => {
+    const { encoder } = both()
+    const large = (at: number): HeaderList => field(`x-${String(at).padStart(3, "0")}`, "v".repeat(2048 - 37))
+    const evicting = Array.from({ length: 100 }, (_, at) => {
+      const block = Buffer.from(encoder.encode(large(at)))
+      return (block[0]! & 0xc0) === 0x40
+    })
+    expect(evicting.flatMap((is, at) => (is ? [at] : []))).toEqual([0, 1, 31, 63, 95])
   })
 
   test("resized by the peer, down and up again, is the same on both sides", () => {

@@ -1,7 +1,7 @@
 import type { PhaseContext } from "../route/route.ts"
-import type { LegContext } from "./leg-context.ts"
+import type { ContinuityContext } from "./continuity/continuity.ts"
 import type { ReplayContext } from "./replay-buffer.ts"
 import type { ReportContext } from "./report.ts"
 
 /** What all calls of a process share. */
-export interface CallContext extends PhaseContext, LegContext, ReplayContext, ReportContext {}
+export interface CallContext extends PhaseContext, ContinuityContext, ReplayContext, ReportContext {}

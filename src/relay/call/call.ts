@@ -12,9 +12,11 @@ import type { Route } from "../route/route.ts"
 import { type PhasesOutcome, type RunningCall, runPhases, type WaitingPhases } from "../route/run-phases.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
 import type { CallContext } from "./call-context.ts"
+import type { CallRequest } from "./call-request.ts"
 import { type CallTimer, makeCallTimer, type TimedCall } from "./call-timer.ts"
 import { ClientRequest } from "./client-request.ts"
 import { ClientResponse } from "./client-response.ts"
+import { type ContinuedCall, Continuity } from "./continuity/continuity.ts"
 import { Leg, type LegOwner } from "./leg.ts"
 import {
   COMPLETE,
@@ -48,7 +50,7 @@ import { waitsFor } from "./waits-for.ts"
  *
  * One ending for the client, one for each leg, and no backend works on for a client that is gone.
  */
-export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, TimedCall {
+export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, TimedCall, ContinuedCall {
   readonly context: CallContext
   readonly downstream: DownstreamStream
   /** The one it came to; its phases may have sent it on from there. */
@@ -58,13 +60,17 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
   cluster: Cluster<LegConnection> | null = null
   /** Null for a call that a phase answers; with it the call counts as admitted. */
   snapshot: Snapshot | null = null
-  readonly #request: ClientRequest
+  /** Null where the route has none. */
+  continuity: Continuity | null = null
+  #request: CallRequest
   readonly #response: ClientResponse
   #scanners: MessageScanners | null = null
   #retries: Retries | null = null
   /** The present leg, or the last one. */
   #leg: Leg | null = null
   #timer: CallTimer | null = null
+  /** What phases have taken and must give back; null: nothing. */
+  #atEnd: (() => void)[] | null = null
   /** A phase that waits; null: none does. */
   #waiting: WaitingPhases | null = null
   #isDone = false
@@ -75,11 +81,12 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     downstream: DownstreamStream,
     head: RequestHead,
     route: Route,
+    isGrpc = isGrpcContentType(head.list.get("content-type")),
   ) {
     this.context = context
     this.downstream = downstream
     this.route = route
-    this.isGrpc = isGrpcContentType(head.list.get("content-type"))
+    this.isGrpc = isGrpc
     this.record = new NewStreamRecord(connection, head, route.serverName, Math.floor(context.clock.now()))
     this.#request = new ClientRequest(this)
     this.#response = new ClientResponse(this)
@@ -101,17 +108,25 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
   }
 
   #onAdmitted(): void {
+    const { continuity } = this.route
+    if (continuity !== null && this.isGrpc) {
+      this.continuity = new Continuity(this, continuity)
+      this.#request = this.continuity.takeOver(this.#request)
+    }
     this.snapshot = this.cluster!.snapshot
     this.cluster!.retryBudget.started(this.record.startMs)
     this.#timer = makeCallTimer(this.context, this, this.route)
-    this.#openLeg(null)
+    this.openLeg(null)
     if (!this.#isDone) this.#timer?.arm()
   }
 
   /** 2. `last` is what the client is told when no endpoint is available. */
-  #openLeg(last: Failure | null): void {
+  openLeg(last: Failure | null): void {
     const leg = pickLeg(this, this.#retries)
-    if (!(leg instanceof Leg)) return this.#fail(last ?? leg, ENDED)
+    if (!(leg instanceof Leg)) {
+      if (this.continuity?.isBetween === true) return this.continuity.noEndpoint()
+      return this.endWith(last ?? leg, ENDED)
+    }
     this.#leg = leg
     leg.begin(this.#retries?.delayMs)
   }
@@ -120,8 +135,9 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     // 3. What was held for this leg goes with the head.
     const { head } = this.record
     const list = this.route.requestRewrite.apply(head.list, this.record, this.context.env)
-    const problem = this.#request.open(leg, list, head.method === "HEAD")
-    if (problem !== null) return this.#fail(problem, REJECTED)
+    const sent = this.continuity === null ? list : this.continuity.requestHead(list)
+    const problem = this.#request.open(leg, sent, head.method === "HEAD")
+    if (problem !== null) return this.endWith(problem, REJECTED)
     this.#timer?.timeouts?.attached(leg.connectedMs)
   }
 
@@ -136,8 +152,9 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     this.#timer?.timeouts?.fromDownstream(this.context.clock)
     const { maxBodyOctets } = this.route.settings
     if (maxBodyOctets !== null && this.record.requestOctets > maxBodyOctets)
-      return this.#fail(bodyTooLarge(maxBodyOctets), REJECTED)
-    if (this.#leg?.isOver === true || this.#response.isAnswering) this.downstream.consume(end - start)
+      return this.endWith(bodyTooLarge(maxBodyOctets), REJECTED)
+    const isUnwanted = this.#leg?.isOver === true && this.continuity?.isBetween !== true
+    if (isUnwanted || this.#response.isAnswering) this.downstream.consume(end - start)
     else this.#request.receive(this.#leg, octets, start, end, endStream)
     if (endStream) this.settle()
   }
@@ -145,7 +162,7 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
   onRequestTrailers(list: HeaderList): void {
     this.#timer?.timeouts?.fromDownstream(this.context.clock)
     const problem = this.#request.receiveTrailers(this.#leg, list)
-    if (problem !== null) return this.#fail(problem, REJECTED)
+    if (problem !== null) return this.endWith(problem, REJECTED)
     this.settle()
   }
 
@@ -178,16 +195,12 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     this.#timer?.timeouts?.fromUpstream(this.context.clock)
     // 5. Only a head that is passed on, or intercepted, is the answer.
     const status = statusEndOf(head, endStream && this.isGrpc)
-    if (status !== null && this.#goesOn(leg, status)) return
+    const list = this.continuity === null ? head.list : this.continuity.onHead(leg, head, endStream)
+    if (list === null || (status !== null && this.goesOn(leg, status))) return
     leg.accepted()
     this.#request.commit()
-    const { settings, errorStatuses, responseRewrite } = this.route
-    if (settings.interceptErrors && this.isGrpc && head.status >= 300 && errorStatuses.has(head.status))
-      return this.#fail({ httpStatus: head.status, grpcStatus: -1, message: "" }, ENDED)
-    this.record.status = head.status
-    const list = responseRewrite.apply(head.list, head.status, this.record, this.context.env)
-    const problem = this.#response.head(list, endStream, leg)
-    if (problem !== null) return this.#fail(problem, ENDED)
+    const problem = this.#response.forward(head.status, list, endStream, leg)
+    if (problem !== null) return this.endWith(problem, ENDED)
     if (endStream) this.#responseEnded()
   }
 
@@ -196,16 +209,21 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     // 6. Credit for what the client takes at once; `onDownstreamSent` tells of the rest.
     this.record.responseOctets += end - start
     this.record.activeMs = Math.floor(this.context.clock.now())
-    if (this.isGrpc) this.#scanners = countResponse(this.record, this.#scanners, octets, start, end)
     this.#timer?.timeouts?.fromUpstream(this.context.clock)
-    leg.consume(this.downstream.sendData(octets, start, end, endStream))
+    if (this.continuity !== null) leg.consume(this.continuity.onData(octets, start, end, endStream))
+    else {
+      if (this.isGrpc) this.#scanners = countResponse(this.record, this.#scanners, octets, start, end)
+      leg.consume(this.downstream.sendData(octets, start, end, endStream))
+    }
     // A bridge that cannot translate what came has ended the call by now.
     if (endStream && !this.#isDone) this.#responseEnded()
   }
 
   onLegTrailers(leg: Leg, list: HeaderList): void {
     if (leg !== this.#leg) return
-    this.#response.trailers(this.route.responseRewrite.trailers(list), leg)
+    const said = this.continuity === null ? list : this.continuity.onTrailers(leg, list)
+    if (said === null) return
+    this.#response.trailers(said, leg)
     this.#responseEnded()
   }
 
@@ -239,10 +257,11 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
   onLegEnd(leg: Leg, end: LegEnd): void {
     if (leg !== this.#leg || this.#isDone) return
     if (this.downstream.localEnded) return this.#endEarly()
+    if (this.goesOn(leg, end)) return
     // A client that takes nothing has to be told too; of other breaches what came before them is delivered.
     if (end.kind === "malformed" && end.isOverrun) this.downstream.discardQueued()
-    if (this.#goesOn(leg, end)) return
-    if (end.kind !== "reset") return this.#fail(failureOf(end, leg.where), end)
+    if (this.continuity?.hasTold(leg, end) === true) return
+    if (end.kind !== "reset") return this.endWith(failureOf(end, leg.where), end)
     // The backend's RST_STREAM is forwarded with its own code.
     if (this.record.status === 0) this.record.status = 502
     this.downstream.reset(end.code)
@@ -250,14 +269,9 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
   }
 
   /** 8. Opens another leg in place of `leg`, where `nextLeg` says so. */
-  #goesOn(leg: Leg, end: LegEnd): boolean {
+  goesOn(leg: Leg, end: LegEnd): boolean {
     this.#retries ??= new Retries()
-    const { isReplayable } = this.#request
-    if (!this.#retries.mayGoOn(this, leg, end, this.#response.isHeadSent, isReplayable)) return false
-    leg.end(end)
-    this.#request.keep()
-    this.#openLeg(failureOf(end, leg.where))
-    return true
+    return this.#retries.goesOn(this, leg, end, this.#request, this.#response.isHeadSent)
   }
 
   onTimer(): void {
@@ -267,17 +281,21 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     if (what.kind !== "read_timeout" && what.kind !== "send_timeout") return this.fail(what)
     // As nginx has it, another endpoint may be asked, and this one is blamed, as long as no answer has begun.
     const end: LegEnd = { kind: "timeout", what, isAnswered: this.#response.isHeadSent }
-    if (!this.#goesOn(leg, end)) this.#fail(what, end)
+    if (!this.goesOn(leg, end)) this.endWith(what, end)
     else if (!this.#isDone) this.#timer!.arm()
+  }
+
+  onTurn(leg: Leg, what: Failure): void {
+    if (this.continuity?.move(leg, what) !== true) this.fail(what)
   }
 
   fail(what: Failure): void {
     if (this.#isDone) return
     if (isCharged(what)) this.downstream.chargePeer()
-    this.#fail(what, legEndOfFailure(what))
+    this.endWith(what, legEndOfFailure(what))
   }
 
-  #fail(what: Reply, end: LegEnd): void {
+  endWith(what: Reply, end: LegEnd): void {
     this.#leg?.end(end)
     this.#response.reply(what)
     this.#finish()
@@ -285,7 +303,7 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
 
   shed(what: Failure): void {
     this.downstream.discardQueued()
-    if (!this.#isDone) return this.#fail(what, ENDED)
+    if (!this.#isDone) return this.endWith(what, ENDED)
     // One that is over may still hold what its client does not take; its ending went with it.
     this.downstream.reset(ErrorCode.ENHANCE_YOUR_CALM)
     this.#response.releaseHeaders(true)
@@ -304,13 +322,20 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     if (this.#isDone) return
     this.#isDone = true
     this.#timer?.disarm()
+    this.continuity?.close()
     this.#waiting?.cancel()
+    for (const run of this.#atEnd ?? []) run()
     this.#response.cancelAnswer()
     this.#request.forget()
     if (this.snapshot !== null) leave(this.record, this.context, this.#leg?.served ?? "otherwise")
     this.record.endMs = Math.floor(this.context.clock.now())
     this.#response.releaseHeaders(false)
     reportCall(this.context, this.route.accessLogs, this.record)
+  }
+
+  atEnd(run: () => void): void {
+    if (this.#atEnd === null) this.#atEnd = [run]
+    else this.#atEnd.push(run)
   }
 
   /** For policies that pick by a key. */
@@ -331,6 +356,7 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
   }
 
   get bufferedOctets(): number {
-    return this.#request.heldOctets + (this.#leg?.queuedOctets ?? 0) + this.#response.bufferedOctets
+    const held = this.#request.heldOctets + (this.continuity?.heldOctets ?? 0)
+    return held + (this.#leg?.queuedOctets ?? 0) + this.#response.bufferedOctets
   }
 }

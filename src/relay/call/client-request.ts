@@ -1,6 +1,7 @@
 import type { HeaderList } from "../../http2/header-list.ts"
-import { type Failure, failure } from "../../record/failure.ts"
+import type { Failure } from "../../record/failure.ts"
 import { cleanTrailers } from "../route/head-rewrite.ts"
+import { type CallRequest, headersProblem, sendTrailers } from "./call-request.ts"
 import type { Leg } from "./leg.ts"
 import { ReplayBuffer, type ReplayContext } from "./replay-buffer.ts"
 import type { DownstreamStream } from "./stream-owner.ts"
@@ -17,7 +18,7 @@ export interface RequestingCall {
  * What the client sends, on its way to the present leg: held until there is one, and a little longer, for as long as
  * another may follow. The client gets credit for an octet when a leg has sent it.
  */
-export class ClientRequest {
+export class ClientRequest implements CallRequest {
   readonly #call: RequestingCall
   /** Null once the call cannot be repeated and all that was sent has been credited. */
   #replay: ReplayBuffer | null
@@ -28,7 +29,6 @@ export class ClientRequest {
     this.#replay = new ReplayBuffer(call.context)
   }
 
-  /** Opens the stream of a leg, and sends what came so far. Not null: the endpoint does not take lists of this size. */
   open(leg: Leg, list: HeaderList, isHead: boolean): Failure | null {
     const problem = headersProblem(leg, list)
     if (problem !== null) return problem
@@ -57,7 +57,6 @@ export class ClientRequest {
     return leg === null || leg.upstream === null ? null : sendTrailers(leg, this.#trailers)
   }
 
-  /** The present leg has sent octets. */
   sent(octets: number): void {
     const due = this.#replay === null ? octets : this.#replay.sent(octets)
     if (due > 0) this.#call.downstream.consume(due)
@@ -65,12 +64,10 @@ export class ClientRequest {
 
   // ---- Another leg ----------------------------------------------------------------------------------------------
 
-  /** All of it can be sent again. */
   get isReplayable(): boolean {
     return this.#replay?.isReplayable === true
   }
 
-  /** Another leg is due: from now on no other stream can push out what it has to send. */
   keep(): void {
     this.#replay?.keep()
   }
@@ -81,27 +78,18 @@ export class ClientRequest {
     if (this.#replay?.isCreditSettled === true) this.#replay = null
   }
 
-  /** The call is over. */
+  handOver(to: CallRequest): void {
+    const trailers = this.#trailers
+    this.#replay!.restart()?.each((octets, start, end) => to.receive(null, octets, start, end, false))
+    if (trailers !== null) to.receiveTrailers(null, trailers)
+    this.forget()
+  }
+
   forget(): void {
     this.#replay?.forget()
   }
 
-  /** Octets kept for a leg. */
   get heldOctets(): number {
     return this.#replay === null ? 0 : this.#replay.heldOctets
   }
-}
-
-/** An endpoint may end the whole connection for what it does not read, as Netty does, and with it the streams of others. */
-function headersProblem(leg: Leg, { octets }: HeaderList): Failure | null {
-  const most = leg.headerListMax
-  if (octets <= most) return null
-  const message = `${leg.where}: takes header lists of ${most} octets, this one has ${octets}`
-  return failure("headers_too_large", message, leg.octetsSent === 0)
-}
-
-function sendTrailers(leg: Leg, trailers: HeaderList): Failure | null {
-  const problem = headersProblem(leg, trailers)
-  if (problem === null) leg.upstream!.sendHeaders(trailers, true)
-  return problem
 }

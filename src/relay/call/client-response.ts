@@ -68,8 +68,18 @@ export class ClientResponse implements AnsweredCall {
     if (list.octets <= downstream.headerListMax) downstream.sendHeaders(list, false)
   }
 
-  /** Not null: the client does not take a list of this size, and the call has to fail. */
-  head(list: HeaderList, endStream: boolean, from: Responder): Failure | null {
+  /** A head that is the answer, or that the route has another answer for. Not null: the call has to fail. */
+  forward(status: number, list: HeaderList, endStream: boolean, from: Responder): Reply | null {
+    const { route, record, context, isGrpc } = this.#call
+    const isIntercepted = route.settings.interceptErrors && isGrpc && status >= 300
+    if (isIntercepted && route.errorStatuses.has(status))
+      return { httpStatus: status, grpcStatus: -1, message: "" }
+    record.status = status
+    return this.#head(route.responseRewrite.apply(list, status, record, context.env), endStream, from)
+  }
+
+  /** Not null: the client does not take a list of this size. */
+  #head(list: HeaderList, endStream: boolean, from: Responder): Failure | null {
     const { isGrpc, downstream, record } = this.#call
     const fitting = endStream && isGrpc ? this.#fitting(list, from) : list
     const problem = problemOf(fitting, downstream, from)
@@ -81,7 +91,7 @@ export class ClientResponse implements AnsweredCall {
   }
 
   trailers(list: HeaderList, from: Responder): void {
-    const fitting = this.#fitting(list, from)
+    const fitting = this.#fitting(this.#call.route.responseRewrite.trailers(list), from)
     readStatus(fitting, this.#call.record)
     this.#sendTrailers(fitting)
   }

@@ -43,6 +43,16 @@ export type LegEnd =
       readonly grpcStatus: number
       readonly pushbackMs: number | null
     }
+  /** The endpoint stops serving the stream. `received`: client messages in what it hands off; null: it did not say. */
+  | { readonly kind: "handed_off"; readonly received: number | null }
+  /** Sluice moves the call away from an endpoint that works. */
+  | { readonly kind: "moved" }
+  /** Trailers with a grpc-status that the route has as a failure. */
+  | { readonly kind: "failed_status"; readonly grpcStatus: number }
+  /** The endpoint of a later leg cannot go on with the stream. */
+  | { readonly kind: "refused"; readonly reason: string }
+  /** The head of a later leg does not fit what the client has. */
+  | { readonly kind: "unfit"; readonly reason: string }
   /** A timeout of the route. `isAnswered`: the response had begun. */
   | { readonly kind: "timeout"; readonly what: Failure; readonly isAnswered: boolean }
   /** The client reset its stream with `code`, or is gone. */
@@ -157,6 +167,12 @@ export function failureOf(end: LegEnd, where: string): Failure {
       return end.what
     case "lost":
       return failure("upstream_lost", `${where}: ${end.reason}`)
+    case "handed_off":
+      return failure("upstream_lost", `${where}: handed the stream off`)
+    case "failed_status":
+      return failure("upstream_lost", `${where}: grpc-status ${end.grpcStatus}`)
+    case "reset":
+      return failure("upstream_lost", `${where}: ${reasonOf(end)}`)
     default:
       return failure("upstream_lost", `${where}: ${end.kind}`)
   }

@@ -48,6 +48,8 @@ export interface LegOwner {
   /** The leg ended by itself, and holds nothing any more. May come before `begin` returns. */
   onLegEnd(leg: Leg, end: LegEnd): void
   fail(what: Failure): void
+  /** The leg is to end by Sluice's own choice: its call moves elsewhere, or its client is told. */
+  onTurn(leg: Leg, what: Failure): void
   shed(what: Failure): void
 }
 
@@ -243,7 +245,8 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
   /** A request that said its length would be malformed without the rest of it. */
   #leave(stream: UpstreamStream, end: LegEnd): void {
     const saysLength = this.#owner.record.requestHeaders.get("content-length") !== undefined
-    if (end.kind === "complete" && !saysLength) stream.endEarly()
+    const isOver = end.kind === "complete" || stream.remoteEnded
+    if (isOver && !saysLength) stream.endEarly()
     else stream.reset(resetCodeOf(end))
   }
 
@@ -293,7 +296,7 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
   }
 
   onTurn({ what }: TurnReason): void {
-    if (!this.isOver) this.#owner.fail(what)
+    if (!this.isOver) this.#owner.onTurn(this, what)
   }
 
   // ---- BufferingStream ------------------------------------------------------------------------------------------

@@ -7,6 +7,8 @@ export interface Reply {
   /** -1: what the HTTP status maps to. */
   readonly grpcStatus: number
   readonly message: string
+  /** For clients of HTTP. */
+  readonly fields?: readonly string[]
 }
 
 /** What the client speaks, and how far the response has come. */
@@ -36,7 +38,7 @@ const MESSAGE_MAX = 1024
  */
 export function localReply(to: ReplyState, what: Reply): LocalReply | null {
   const message = what.message.slice(0, MESSAGE_MAX)
-  if (!to.isGrpc) return to.isHeadSent ? null : httpReply(what.httpStatus, message)
+  if (!to.isGrpc) return to.isHeadSent ? null : httpReply(what.httpStatus, message, what.fields ?? [])
   const grpcStatus = what.grpcStatus >= 0 ? what.grpcStatus : grpcStatusOfHttp(what.httpStatus)
   const list = to.isHeadSent ? trailers(grpcStatus, message) : head(grpcStatus, message)
   return { list, body: NO_BODY, grpcStatus }
@@ -62,8 +64,14 @@ export function statusOnWire(httpStatus: number): number {
   return httpStatus === 495 || httpStatus === 496 ? 400 : httpStatus
 }
 
-function httpReply(status: number, message: string): LocalReply {
+function httpReply(status: number, message: string, more: readonly string[]): LocalReply {
   const body = Buffer.from(`${message}\n`, "utf8")
-  const fields = [":status", String(statusOnWire(status)), "content-type", "text/plain; charset=utf-8"]
+  const fields = [
+    ":status",
+    String(statusOnWire(status)),
+    "content-type",
+    "text/plain; charset=utf-8",
+    ...more,
+  ]
   return { list: new HeaderList([...fields, "content-length", String(body.length)]), body, grpcStatus: -1 }
 }

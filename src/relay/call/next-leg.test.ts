@@ -17,6 +17,7 @@ const post: CallFacts = {
   leftMs: Number.POSITIVE_INFINITY,
   pushbackMaxMs: 30_000,
   backoffMs: 0,
+  continuation: null,
 }
 const get: CallFacts = { ...post, method: "GET" }
 const retrying = (...conditions: CallFacts["retry"]["conditions"]): CallFacts => {
@@ -147,6 +148,19 @@ describe("what follows the end of a leg", () => {
     ["a request that cannot be passed on", get, { kind: "rejected", isCharged: false }, "answer"],
     ["Sluice shuts down", get, { kind: "ended" }, "answer"],
     ["a whole answer", get, { kind: "complete" }, "answer"],
+    [
+      "continuity goes on, head or not",
+      { ...post, isHeadSent: true, continuation: { next: "leg", mode: "resume", afterMs: 50 } },
+      lost,
+      "any endpoint, from the budget, after 50 ms",
+    ],
+    [
+      "the first try of a gap costs no budget",
+      { ...post, continuation: { next: "leg", mode: "resume", afterMs: 0 } },
+      lost,
+      "any endpoint",
+    ],
+    ["continuity cannot", { ...get, continuation: { next: "answer", reason: "gone" } }, lost, "answer"],
     ["too late", { ...get, retry: { ...get.retry, timeoutMs: 5 } }, refused, "answer"],
   ])("%s", ([, facts, end, expected]) => {
     expect(said(nextLeg(facts, end))).toBe(expected)
@@ -160,6 +174,7 @@ describe("what follows the end of a leg", () => {
       { ...facts, isReplayable: false },
       { ...facts, isBudgetLeft: false },
       { ...facts, hasRepeatedEndpoint: true },
+      { ...facts, continuation: { next: "answer" as const, reason: "" } },
     ])
     const deciding = calls.flatMap((facts) =>
       ends.map((end) => nextLegRules.find((rule) => rule.fits(facts, end))?.name),

@@ -1,4 +1,5 @@
 import type { RetryConfig } from "../../config/model.ts"
+import type { Continuation } from "./continuity/resume-rules.ts"
 import type { LegEnd } from "./leg-end.ts"
 import { mayRetry, type RetriedCall } from "./retry-rules.ts"
 
@@ -19,6 +20,8 @@ export interface CallFacts extends RetriedCall {
   readonly pushbackMaxMs: number
   /** What a retry waits where the backend has not said. */
   readonly backoffMs: number
+  /** What the rules of continuity say; null: nothing, or the call has none. */
+  readonly continuation: Continuation
 }
 
 /** `wait`: the leg goes on, its head is the answer. */
@@ -30,11 +33,17 @@ export type Decision =
       /** The caller takes one retry from the budget. */
       readonly takesBudget: boolean
       readonly afterMs: number
+      /** Not null: the call goes on where it is. Null: it begins anew, and no backend has seen it. */
+      readonly goesOn: Extract<Continuation, { next: "leg" }> | null
     }
   /** `limit`: what kept it from going elsewhere, for the counters. */
   | { readonly next: "answer" | "wait"; readonly limit: RetryLimit | null }
 
 type RetryLimit = "retry_budget_exhausted" | "retry_pushback_refused"
+
+export type LegDecision = Extract<Decision, { next: "leg" }>
+
+const ANSWER: Decision = { next: "answer", limit: null }
 
 /** One rule: the first one that fits decides. */
 export interface NextLegRule {
@@ -50,7 +59,13 @@ const orWait = (end: LegEnd, limit: RetryLimit | null): Decision => ({
 })
 
 const leg = (repeats: boolean, takesBudget: boolean): NextLegRule["decide"] => {
-  const decision: Decision = { next: "leg", mayRepeatEndpoint: repeats, takesBudget, afterMs: 0 }
+  const decision: Decision = {
+    next: "leg",
+    mayRepeatEndpoint: repeats,
+    takesBudget,
+    afterMs: 0,
+    goesOn: null,
+  }
   return () => decision
 }
 
@@ -66,6 +81,16 @@ const mayRepeatEndpoint = ({ hasRepeatedEndpoint }: CallFacts, end: LegEnd): boo
 
 /** What follows the end of a leg, in order. */
 export const nextLegRules: readonly NextLegRule[] = [
+  {
+    name: "continuity: the call goes on where it is, or cannot",
+    fits: ({ continuation }) => continuation !== null,
+    decide: (_, { continuation, isBudgetLeft }) => {
+      if (continuation?.next !== "leg") return ANSWER
+      const takesBudget = continuation.afterMs > 0 && isBudgetLeft
+      const { afterMs } = continuation
+      return { next: "leg", mayRepeatEndpoint: true, takesBudget, afterMs, goesOn: continuation }
+    },
+  },
   {
     name: "the answer has begun, or is whole",
     fits: ({ isHeadSent }, { kind }) => isHeadSent || kind === "complete",
@@ -113,7 +138,7 @@ export const nextLegRules: readonly NextLegRule[] = [
     fits: () => true,
     decide: (end, facts) => {
       const afterMs = Math.min(delayMs(facts, end), facts.leftMs)
-      return { next: "leg", mayRepeatEndpoint: false, takesBudget: true, afterMs }
+      return { next: "leg", mayRepeatEndpoint: false, takesBudget: true, afterMs, goesOn: null }
     },
   },
 ]

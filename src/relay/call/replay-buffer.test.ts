@@ -105,7 +105,115 @@ describe("request octets kept for a retry", () => {
   })
 })
 
+describe("memory is short", () => {
+  const tight = () =>
+    new BufferBudget({ ...defaultLimits, bufferedOctetsMax: 100, bufferedWithholdPercent: 80 })
+
+  test("what is sent then is not kept; what waits to be sent is", () => {
+    const budget = tight()
+    budget.add(80)
+    const { buffer } = make(new ReplayRing(), budget)
+    add(buffer, "hello", true)
+    expect([buffer.isReplayable, buffer.heldOctets]).toEqual([false, 0])
+    const { buffer: waiting } = make(new ReplayRing(), budget)
+    add(waiting, "hello", false)
+    expect([waiting.isReplayable, waiting.heldOctets]).toEqual([true, 5])
+  })
+
+  test("sent octets that are held go, and take their count with them", () => {
+    const budget = tight()
+    const { buffer } = make(new ReplayRing(), budget)
+    add(buffer, "hel", true)
+    add(buffer, "lo", true)
+    expect([buffer.heldOctets, budget.octets]).toEqual([5, 5])
+    budget.add(80)
+    expect([buffer.isReplayable, buffer.heldOctets, budget.octets]).toEqual([false, 0, 80])
+  })
+
+  test.each<[string, (buffer: ReplayBuffer) => void]>([
+    ["octets that no leg has sent", () => {}],
+    ["those of a call that is to be repeated", (buffer) => buffer.keep()],
+  ])("%s stay", (_, before) => {
+    const budget = tight()
+    const { buffer } = make(new ReplayRing(), budget)
+    add(buffer, "hello", false)
+    before(buffer)
+    budget.add(80)
+    expect([buffer.isReplayable, buffer.heldOctets]).toEqual([true, 5])
+  })
+
+  test("once another leg sends them they are held just in case", () => {
+    const budget = tight()
+    const { buffer } = make(new ReplayRing(), budget)
+    add(buffer, "hel", true)
+    add(buffer, "lo", true)
+    buffer.keep()
+    budget.add(80)
+    expect(heldBy(buffer)).toBe("hello")
+    budget.add(1)
+    expect(buffer.isReplayable).toBe(false)
+  })
+
+  test("what is forgotten is asked for no more", () => {
+    const budget = tight()
+    const { buffer } = make(new ReplayRing(), budget)
+    add(buffer, "hel", true)
+    add(buffer, "lo", true)
+    buffer.forget()
+    let asked = 0
+    buffer.reclaim = () => void asked++
+    budget.add(80)
+    expect(asked).toBe(0)
+  })
+})
+
+describe("a piece in the ring", () => {
+  test("only the first of a call is there: the next makes it a queue, of both, in order", () => {
+    const { ring, budget, buffer } = make()
+    add(buffer, "hel", true)
+    expect([buffer.heldOctets, budget.octets]).toEqual([0, 0])
+    add(buffer, "lo", true)
+    expect([buffer.heldOctets, budget.octets]).toEqual([5, 5])
+    fill(ring, 2 * RING)
+    expect([buffer.isReplayable, heldBy(buffer)]).toEqual([true, "hello"])
+  })
+
+  test("that was overwritten before the next came leaves nothing to repeat", () => {
+    const { ring, budget, buffer } = make()
+    add(buffer, "hel", true)
+    fill(ring, 2 * RING)
+    add(buffer, "lo", true)
+    expect([buffer.isReplayable, buffer.heldOctets, budget.octets]).toEqual([false, 0, 0])
+  })
+
+  test("a call that may not be repeated keeps nothing that comes later", () => {
+    const { budget, buffer } = make()
+    buffer.forget()
+    add(buffer, "hello", false)
+    expect([buffer.isReplayable, buffer.heldOctets, budget.octets]).toEqual([false, 0, 0])
+  })
+
+  test("a slice of a larger buffer is what is kept", () => {
+    const { budget, buffer } = make()
+    buffer.add(Buffer.from("xxhelloxx"), 2, 7, false)
+    expect([heldBy(buffer), budget.octets]).toEqual(["hello", 5])
+  })
+})
+
 describe("credit for the client", () => {
+  test("is settled while a leg has sent as much as it was given for", () => {
+    const { buffer } = make()
+    add(buffer, "0123456789", false)
+    const settled = [buffer.isCreditSettled]
+    buffer.sent(4)
+    settled.push(buffer.isCreditSettled)
+    buffer.restart()
+    settled.push(buffer.isCreditSettled)
+    buffer.sent(4)
+    settled.push(buffer.isCreditSettled)
+    expect(settled).toEqual([true, true, false, true])
+  })
+
   test("each octet once, however often it is sent", () => {
     const { buffer } = make()
     add(buffer, "0123456789", false)

@@ -6,29 +6,38 @@ import { type Failure, failure } from "../../record/failure.ts"
 import type { NewStreamRecord } from "../../record/stream-record.ts"
 import type { Route } from "../route/route.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
+import type { CallRequest } from "./call-request.ts"
+import type { Continuity, ContinuityContext } from "./continuity/continuity.ts"
 import { EarlierLegs } from "./earlier-legs.ts"
 import { Leg, type LegOwner } from "./leg.ts"
-import type { LegContext } from "./leg-context.ts"
-import type { LegEnd } from "./leg-end.ts"
-import { nextLeg } from "./next-leg.ts"
+import { failureOf, type LegEnd } from "./leg-end.ts"
+import { type LegDecision, nextLeg } from "./next-leg.ts"
 import { backoffMs } from "./retry-delay.ts"
 
 const NEVER = Number.POSITIVE_INFINITY
 
 /** The call whose legs these are. */
 export interface RetryingCall extends PickSubject {
-  readonly context: LegContext
+  readonly context: ContinuityContext
   readonly route: Route
   readonly record: NewStreamRecord
   readonly cluster: Cluster<LegConnection> | null
   /** Of the cluster, read once: a reload does not change where the call may go. */
   readonly snapshot: Snapshot | null
+  readonly continuity: Continuity | null
+  openLeg(last: Failure | null): void
 }
 
 /** The next leg, at an endpoint that was not tried, to be begun; or why there is none. */
 export function pickLeg(call: RetryingCall & LegOwner, retries: Retries | null): Leg | Failure {
   const cluster = call.cluster!
-  const endpoint = cluster.pick(call.snapshot!, retries === null ? null : retries.tried, call)
+  const isGoingOn = call.continuity?.isBetween === true
+  // A stream that goes on may be older than the endpoints there are now, and may have been everywhere.
+  const snapshot = isGoingOn ? cluster.snapshot : call.snapshot!
+  const tried = retries === null ? null : retries.tried
+  const endpoint =
+    cluster.pick(snapshot, tried, call) ?? (isGoingOn ? cluster.pick(snapshot, null, call) : undefined)
+  if (isGoingOn) retries!.delayMs += endpoint === undefined ? 0 : call.context.takeoverPace.take(endpoint)
   if (endpoint === undefined)
     return failure("no_endpoint", `cluster ${cluster.name}: no endpoint is available`, true)
   const leg = new Leg(call, cluster, endpoint)
@@ -46,8 +55,25 @@ export class Retries {
   #hasRepeatedEndpoint = false
   #earlierLegs: EarlierLegs | null = null
 
+  /** Opens another leg in place of `leg`, which ended so; false where none follows. */
+  goesOn(call: RetryingCall, leg: Leg, end: LegEnd, request: CallRequest, isHeadSent: boolean): boolean {
+    const decision = this.#decide(call, leg, end, isHeadSent, request.isReplayable)
+    if (decision === null) return false
+    leg.end(end)
+    request.keep()
+    if (decision.goesOn === null) call.openLeg(failureOf(end, leg.where))
+    else call.continuity!.goOn(decision.goesOn)
+    return true
+  }
+
   /** Whether another leg follows `leg`, which ended so: gathers the facts for `nextLeg` and takes note of its decision. */
-  mayGoOn(call: RetryingCall, leg: Leg, end: LegEnd, isHeadSent: boolean, isReplayable: boolean): boolean {
+  #decide(
+    call: RetryingCall,
+    leg: Leg,
+    end: LegEnd,
+    isHeadSent: boolean,
+    isReplayable: boolean,
+  ): LegDecision | null {
     const { context, record, route } = call
     const { limits, counters, env } = context
     const { retry } = route.settings
@@ -55,6 +81,7 @@ export class Retries {
     const { retryBudget } = call.cluster!
     const legs = record.attempts.length - (this.#hasRepeatedEndpoint ? 1 : 0)
     const elapsedMs = nowMs - record.startMs
+    const isBudgetLeft = retryBudget.isLeft(nowMs)
     const decision = nextLeg(
       {
         retry,
@@ -65,27 +92,30 @@ export class Retries {
         isHeadSent,
         isReplayable,
         hasRepeatedEndpoint: this.#hasRepeatedEndpoint,
-        isBudgetLeft: retryBudget.isLeft(nowMs),
+        isBudgetLeft,
         leftMs: Math.min(
           record.deadlineMs === 0 ? NEVER : record.deadlineMs - nowMs,
           retry.timeoutMs === null ? NEVER : retry.timeoutMs - elapsedMs,
         ),
         pushbackMaxMs: limits.retryPushbackMaxMs,
         backoffMs: legs < 2 ? 0 : backoffMs(legs, limits, env.random()),
+        continuation: call.continuity?.decide(leg, end, isBudgetLeft) ?? null,
       },
       end,
     )
     if (decision.next !== "leg") {
       if (decision.limit !== null) counters.add(counterIds[decision.limit])
-      return false
+      return null
     }
     this.delayMs = decision.afterMs
     if (decision.afterMs > 0) counters.add(counterIds.retries_delayed)
     if (decision.takesBudget) retryBudget.take(nowMs)
-    if (decision.mayRepeatEndpoint) this.#hasRepeatedEndpoint = true
+    if (decision.goesOn !== null) this.tried = [leg.endpoint]
+    else if (decision.mayRepeatEndpoint) this.#hasRepeatedEndpoint = true
     else (this.tried ??= []).push(leg.endpoint)
-    if (leg.octetsWaiting > 0) (this.#earlierLegs ??= new EarlierLegs()).left(leg.octetsWaiting)
-    return true
+    const waiting = leg.octetsWaiting - (call.continuity?.discard() ?? 0)
+    if (waiting > 0) (this.#earlierLegs ??= new EarlierLegs()).left(waiting)
+    return decision
   }
 
   /** Of `octets` that the client took, how many are the present leg's. */

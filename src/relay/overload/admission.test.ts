@@ -134,3 +134,107 @@ test("a worker carries so many streams, and each that ends makes room for one", 
   admission.leave()
   expect(admission.enter(1)).toBeNull()
 })
+
+describe("to the millisecond", () => {
+  /** An admission after turns of so many ms, one right after the other, the first of which begins at 1000 ms. */
+  function ranTurns(turns: readonly number[], idleMs = 0): Worker {
+    const worker = new Worker()
+    for (const ms of turns) {
+      worker.admission.turnBegan()
+      worker.clock.advance(ms)
+      worker.admission.turnEnded()
+    }
+    worker.clock.advance(idleMs)
+    return worker
+  }
+
+  /** How many ms into its turn a stream is refused first; null: never. */
+  function refusedAt({ admission, clock }: Worker): number | null {
+    admission.turnBegan()
+    const beganMs = clock.now()
+    for (let ms = 0; ms <= 2000; ms++) {
+      if (admission.enter(beganMs + ms) !== null) return ms
+      admission.leave()
+    }
+    return null
+  }
+
+  test.each<[string, number[], idleMs: number, number | null]>([
+    ["the first turn of all", [], 0, null],
+    ["after one long turn: from half a second of long ones on", [201], 0, 501],
+    ["a turn of exactly the delay is short", [200], 0, null],
+    ["half a second of long turns makes it behind: what is left of the delay", [201, 250, 250], 0, 0],
+    ["one millisecond less does not", [201, 250, 249], 0, 201],
+    ["behind, and the last turn took 50 ms", [201, 250, 250, 50], 0, 151],
+    ["20 ms without work are a busy machine", [201, 250, 250, 50], 20, 151],
+    ["21 ms are a worker that waits: the last turn does not count", [201, 250, 250, 50], 21, 201],
+    ["nor does the row of long ones that it ended", [201, 250], 21, null],
+  ])("%s", (_, turns, idleMs, expected) => expect(refusedAt(ranTurns(turns, idleMs))).toBe(expected))
+
+  test("outside of a turn nobody is refused", () => {
+    const worker = ranTurns([201, 250, 250])
+    expect(worker.admission.enter(worker.clock.now())).toBeNull()
+  })
+
+  test("it has caught up once nobody was refused for half a second, not a millisecond sooner", () => {
+    const worker = ranTurns([201, 250, 250])
+    worker.admission.turnBegan()
+    worker.clock.advance(7)
+    worker.admission.enter(worker.clock.now())
+    worker.clock.advance(10)
+    worker.admission.enter(worker.clock.now())
+    const refusedMs = worker.clock.now()
+    worker.admission.tick(refusedMs + AFTER_MS - 1)
+    expect(worker.said).toHaveLength(1)
+    worker.admission.tick(refusedMs + AFTER_MS)
+    expect(worker.said).toHaveLength(2)
+    worker.admission.tick(refusedMs + 2 * AFTER_MS)
+    expect(worker.said).toHaveLength(2)
+  })
+
+  test("behind without having refused anybody, it says nothing when it has caught up", () => {
+    const worker = ranTurns([201, 250, 250])
+    worker.admission.tick(worker.clock.now() + AFTER_MS)
+    expect(worker.said).toEqual([])
+  })
+
+  test("what it says: how long the turn was and how many are open; how many it refused and for how long", () => {
+    const told: [string, object][] = []
+    const say = (message: string, fields: object = {}): void => void told.push([message, fields])
+    const log: Log = { debug: say, info: say, warn: say, error: say, with: () => log }
+    const clock = new ManualClock()
+    const { limits } = resolveLimits({
+      overloadDelayMs: DELAY_MS,
+      overloadAfterMs: AFTER_MS,
+      workerStreamsMax: 2,
+    })
+    const admission = new Admission({ clock, log, counters: new Counters(), limits })
+    const turn = (ms: number): void => {
+      admission.turnBegan()
+      clock.advance(ms)
+      admission.turnEnded()
+    }
+    admission.enter(0)
+    for (const ms of [201, 250, 250]) turn(ms)
+    for (let round = 0; round < 2; round++) {
+      told.length = 0
+      admission.turnBegan()
+      for (const ms of [1, 100, 200]) admission.enter(clock.now() + ms)
+      expect(told).toEqual([
+        ["limit reached: overload_delay_exceeded", { limit: "overloadDelayMs", turnMs: 250, streams: 1 }],
+      ])
+      admission.tick(clock.now() + 200 + AFTER_MS)
+      expect(told.slice(1)).toEqual([
+        ["caught up, no new stream is refused any more", { refused: 3, forMs: 199 }],
+      ])
+      admission.turnEnded()
+      for (const ms of [250, 250, 250, 250]) turn(ms)
+    }
+    told.length = 0
+    admission.enter(clock.now())
+    expect(admission.enter(clock.now())).toMatchObject({ isUnsent: true })
+    expect(told).toEqual([
+      ["limit reached: worker_streams_exceeded", { limit: "workerStreamsMax", streams: 2 }],
+    ])
+  })
+})

@@ -13,7 +13,10 @@ import { compileTemplate, type Template } from "../../record/template.ts"
 import type { VariableTable } from "../../record/variable-table.ts"
 import { Regex } from "../../regex/regex.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
+import { checkAccess, findRealClient, type Users } from "./access.ts"
+import { compileContinuity } from "./continuity-plan.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
+import { limitRequests, limitStreams, type Zone } from "./limit-phases.ts"
 import {
   type CompiledAction,
   checkBodySize,
@@ -36,6 +39,8 @@ export interface RouteParts {
   /** Of one regex. */
   readonly stepsMax: number
   templateOf(source: string): Template
+  zoneOf(name: string): Zone
+  usersOf(path: string): Users
   findCluster(name: string): Cluster<LegConnection> | undefined
   openLog(config: RouteSettings["accessLogs"][number]): AccessLog
   connectAs(tls: UpstreamTlsConfig | null, settings: RouteSettings): Connector<LegConnection>
@@ -53,6 +58,7 @@ export function compileRoute(
   const compiled = compileAction(action, parts.table)
   const locationPhases = [
     ...(config === null ? [] : beforeContent(server, config, host, parts)),
+    ...admission(server, settings, parts),
     ...contentPhases(compiled, parts.findCluster),
   ]
   const route = makeRoute(server, action, settings, host, parts, locationPhases)
@@ -88,6 +94,7 @@ function makeRoute(
         ? null
         : connectAs(tls, settings),
     settings,
+    continuity: compileContinuity(settings.continuity),
     requestRewrite: new RequestRewrite(settings, tls !== null, table),
     responseRewrite: new ResponseRewrite(settings, table),
     accessLogs: settings.accessLogs.map(openLog),
@@ -106,9 +113,11 @@ function serverPhases(server: ServerConfig, host: RoutesOf<Route>, parts: RouteP
     .map((name) => new Regex(octetText(name.slice(1)), { isCaseless: true, stepsMax }))
     .filter(({ groups }) => groups > 0)
     .map((regex) => keepGroups(regex, (_state, authority) => hostOf(authority)))
-  if (server.rewrite.length === 0) return names
+  const { realIp } = server.fallback
+  const first = realIp === null ? names : [findRealClient(realIp), ...names]
+  if (server.rewrite.length === 0) return first
   const rewrite = compileRewrite(server.rewrite, rewriteParts(server, host, parts))
-  return [...names, rewriteInServer(rewrite, host)]
+  return [...first, rewriteInServer(rewrite, host)]
 }
 
 /** From the moment that the location is found. */
@@ -141,8 +150,25 @@ function compileVariant(
   host: RoutesOf<Route>,
   parts: RouteParts,
 ): Route {
-  const phases = contentPhases(compileAction(action, parts.table), parts.findCluster)
+  const content = contentPhases(compileAction(action, parts.table), parts.findCluster)
+  const phases = [...admission(server, settings, parts), ...content]
   return { ...makeRoute(server, action, settings, host, parts, phases), name: "if" }
+}
+
+/** Preaccess and access: who is let in, and how many. */
+function admission(
+  server: ServerConfig,
+  settings: RouteSettings,
+  { zoneOf, templateOf, usersOf }: RouteParts,
+): Phase[] {
+  const { realIp, requestLimits, streamLimits, access } = settings
+  const phases: Phase[] = []
+  if (realIp !== null && server.fallback.realIp === null) phases.push(findRealClient(realIp))
+  if (streamLimits.limits.length > 0) phases.push(limitStreams(streamLimits, zoneOf))
+  if (requestLimits.limits.length > 0) phases.push(limitRequests(requestLimits, zoneOf))
+  if (access.rules.length > 0 || access.basic !== null || access.request !== null)
+    phases.push(checkAccess(access, templateOf, usersOf))
+  return phases
 }
 
 function rewriteParts(server: ServerConfig, host: RoutesOf<Route>, parts: RouteParts): RewriteParts {

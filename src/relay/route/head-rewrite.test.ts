@@ -143,6 +143,106 @@ describe("a request's head on its way up", () => {
   })
 })
 
+describe("what HTTP/2 takes of a request", () => {
+  const pathOnly = [":method", "GET", ":scheme", "http", ":path", "/"]
+  const named = (set: [string, string][], fields: string[] = []): readonly string[] =>
+    sent({ setHeaders: set }, false, new HeaderList([...pathOnly, ...fields])).fields.slice(pathOnly.length)
+
+  test.each<[string, [string, string][], string[], string[]]>([
+    ["a field of the connection is never written", [["Connection", "close"]], ["a", "b"], ["a", "b"]],
+    ["it may be removed", [["connection", ""]], ["connection", "x", "a", "b"], ["a", "b"]],
+    ["te is trailers", [["te", "trailers"]], [], ["te", "trailers"]],
+    ["any other te is not written", [["TE", "gzip"]], ["te", "trailers"], ["te", "trailers"]],
+    ["te may be removed", [["te", ""]], ["te", "trailers"], []],
+    [
+      "te by a variable that is trailers",
+      [["te", "$http_x_te"]],
+      ["x-te", "trailers"],
+      ["x-te", "trailers", "te", "trailers"],
+    ],
+    ["te by an empty variable is removed", [["te", "$http_x_te"]], ["te", "trailers"], []],
+    [
+      "te by a variable that is something else",
+      [["te", "$http_x_te"]],
+      ["te", "trailers", "x-te", "gzip"],
+      ["te", "trailers", "x-te", "gzip"],
+    ],
+    ["white space at the ends goes, line breaks become spaces", [["x", " a\nb "]], [], ["x", "a b"]],
+  ])("%s", (_, set, fields, expected) => {
+    const list = new HeaderList([...pathOnly, ...fields])
+    const ofRequest = streamRecord({ requestHeaders: list })
+    const rewritten = new RequestRewrite(settingsOf({ setHeaders: set }), false).apply(list, ofRequest, env)
+    expect(rewritten.fields.slice(pathOnly.length)).toEqual(expected)
+  })
+
+  test("a host that is none stays the client's", () => {
+    const list = new HeaderList([...pathOnly, ":authority", "x", "host", "x"])
+    for (const set of [[["Host", "a b"]], [["host", "$http_x_none/"]]] as [string, string][][])
+      expect(sent({ setHeaders: set }, false, list).get(":authority")).toBe("x")
+  })
+
+  test("an empty host stays the client's, and so does its host field", () => {
+    const list = new HeaderList([...pathOnly, ":authority", "x", "host", "x"])
+    const { fields } = sent(
+      {
+        setHeaders: [
+          ["host", ""],
+          ["x-a", "1"],
+        ],
+      },
+      false,
+      list,
+    )
+    expect(fields.slice(pathOnly.length)).toEqual([":authority", "x", "host", "x", "x-a", "1"])
+  })
+
+  test("where :authority is not written host stays", () => {
+    expect(named([["x-a", "1"]], ["host", "x"])).toEqual(["host", "x", "x-a", "1"])
+  })
+
+  test("one variable is enough to render anew for every stream", () => {
+    const rewrite = new RequestRewrite(
+      settingsOf({
+        setHeaders: [
+          ["x-b", "1"],
+          ["x-c", "$http_x_a"],
+        ],
+      }),
+      false,
+    )
+    const list = new HeaderList([...pathOnly, "x-a", "1"])
+    const of = (value: string): string | undefined =>
+      rewrite
+        .apply(list, streamRecord({ requestHeaders: new HeaderList([...pathOnly, "x-a", value]) }), env)
+        .get("x-c")
+    expect([of("1"), of("2")]).toEqual(["1", "2"])
+  })
+
+  test("a memory that two lists share a slot of tells neither the other's", () => {
+    const rewrite = new RequestRewrite(settingsOf({ setHeaders: [["x-b", "1"]] }), false)
+    const lists = Array.from({ length: 100 }, (_, at) => new HeaderList([...pathOnly, "x-n", `${at}`]))
+    for (let round = 0; round < 2; round++)
+      for (const [at, list] of lists.entries())
+        expect(rewrite.apply(list, record, env).get("x-n")).toBe(`${at}`)
+  })
+
+  test("the largest list that is remembered has 4,096 octets", () => {
+    const rewrite = new RequestRewrite(settingsOf({ setHeaders: [["x-b", "1"]] }), false)
+    const empty = new HeaderList([...pathOnly, "x-c", ""])
+    const of = (octets: number): HeaderList =>
+      new HeaderList([...pathOnly, "x-c", "y".repeat(octets - empty.octets)])
+    const isKnown = (list: HeaderList): boolean => {
+      const first = rewrite.apply(list, record, env)
+      return rewrite.apply(list, record, env) === first
+    }
+    expect([isKnown(of(4096)), isKnown(of(4097))]).toEqual([true, false])
+  })
+
+  test("a list without fields that may not be indexed has none afterwards", () => {
+    expect(sent({ setHeaders: [["x-b", "1"]] }, false, new HeaderList(pathOnly)).neverIndexed).toBeNull()
+  })
+})
+
 describe("a response's head on its way down", () => {
   const response = new HeaderList([":status", "200", "server", "x", "x-secret", "1"])
   const got = (changes: Partial<RouteSettings>, status = 200): string =>
@@ -160,6 +260,83 @@ describe("a response's head on its way down", () => {
     [{ addHeaders: [{ name: "x-b", template: "y", always: true }] }, 500, "server x x-secret 1 x-b y"],
     [{ addHeaders: [{ name: "x-b", template: "", always: true }] }, 200, "server x x-secret 1"],
   ])("%j with status %i", (changes, status, expected) => expect(got(changes, status)).toBe(expected))
+
+  test.each<[string, Partial<RouteSettings>, string]>([
+    [
+      "te has no meaning in a response",
+      { addHeaders: [{ name: "te", template: "trailers", always: true }] },
+      "server x x-secret 1",
+    ],
+    [
+      "nor has a field of the connection",
+      { addHeaders: [{ name: "Upgrade", template: "h2c", always: true }] },
+      "server x x-secret 1",
+    ],
+    [
+      "host is a field like others",
+      { addHeaders: [{ name: "Host", template: "a b", always: true }] },
+      "server x x-secret 1 host a b",
+    ],
+    [":status cannot be hidden", { hideHeaders: [":status"] }, "server x x-secret 1"],
+    [
+      "hidden and added",
+      { hideHeaders: ["x-secret"], addHeaders: [{ name: "x-b", template: "y", always: true }] },
+      "server x x-b y",
+    ],
+  ])("%s", (_, changes, expected) => {
+    const rewritten = new ResponseRewrite(settingsOf(changes)).apply(response, 200, record, env)
+    expect(rewritten.get(":status")).toBe("200")
+    expect(got(changes)).toBe(expected)
+  })
+
+  test("what is hidden is remembered; what is added is made anew", () => {
+    const hides = new ResponseRewrite(settingsOf({ hideHeaders: ["x-secret"] }))
+    expect(hides.apply(response, 200, record, env)).toBe(hides.apply(response, 200, record, env))
+    const adds = new ResponseRewrite(
+      settingsOf({
+        hideHeaders: ["x-secret"],
+        addHeaders: [{ name: "x-b", template: "$status", always: true }],
+      }),
+    )
+    const of = (status: number): string | undefined =>
+      adds.apply(response, status, streamRecord({ status }), env).get("x-b")
+    expect([of(200), of(503)]).toEqual(["200", "503"])
+  })
+
+  test.each<[string, string[], string, string | undefined]>([
+    [
+      "a head that has a grpc-status keeps it, and its message",
+      [":status", "200", "grpc-status", "5"],
+      "5",
+      undefined,
+    ],
+    ["one that has none is given both", [":status", "200"], "0", "fine"],
+  ])("%s", (_, fields, status, message) => {
+    const addHeaders = [
+      { name: "x-b", template: "y", always: true },
+      { name: "grpc-status", template: "0", always: true },
+      { name: "grpc-message", template: "fine", always: true },
+    ]
+    const { fields: added } = new ResponseRewrite(settingsOf({ addHeaders })).addTo(
+      new HeaderList(fields),
+      200,
+      record,
+      env,
+    )
+    const list = new HeaderList(added)
+    expect([list.get("grpc-status"), list.get("grpc-message"), list.get("x-b")]).toEqual([
+      status,
+      message,
+      "y",
+    ])
+    expect(added.filter((name) => name === "grpc-status")).toHaveLength(1)
+  })
+
+  test("nothing to add: the very same list", () => {
+    expect(
+      new ResponseRewrite(settingsOf({ hideHeaders: ["server"] })).addTo(response, 200, record, env),
+    ).toBe(response)
+  })
 
   test("without always it is added to nginx's statuses only", () => {
     const addHeaders = [{ name: "x-b", template: "y", always: false }]

@@ -1,5 +1,6 @@
 import type { Counters } from "../../base/counters.ts"
 import type { Limits } from "../../base/limits.ts"
+import type { TimerWheel } from "../../base/timer-wheel.ts"
 import type { Cluster } from "../../cluster/cluster.ts"
 import type { Connector } from "../../cluster/connectors.ts"
 import type { RouteSettings } from "../../config/model.ts"
@@ -7,12 +8,14 @@ import type { HeaderList } from "../../http2/header-list.ts"
 import type { AccessLog } from "../../log/access-log.ts"
 import type { Log } from "../../log/logger.ts"
 import type { Failure } from "../../record/failure.ts"
+import type { StreamRecord } from "../../record/record.ts"
 import type { NewStreamRecord } from "../../record/stream-record.ts"
 import type { Template } from "../../record/template.ts"
 import type { TemplateEnvironment } from "../../record/variables.ts"
 import type { Admission } from "../overload/admission.ts"
 import type { CutCalls } from "../overload/cut-calls.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
+import type { ContinuityPlan } from "./continuity-plan.ts"
 import type { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
 import type { RoutesOf } from "./router.ts"
 
@@ -32,6 +35,8 @@ export interface Route {
   /** How connections to its endpoints are made, where that is not the cluster's own way: over TLS, for one. */
   readonly connect: Connector<LegConnection> | null
   readonly settings: RouteSettings
+  /** Null: streams end with their backend. */
+  readonly continuity: ContinuityPlan | null
   readonly requestRewrite: RequestRewrite
   readonly responseRewrite: ResponseRewrite
   readonly accessLogs: readonly AccessLog[]
@@ -107,6 +112,8 @@ export interface PhasedCall {
   readonly isGrpc: boolean
   route: Route
   cluster: Cluster<LegConnection> | null
+  /** To be run once, when the call is over. */
+  atEnd(run: () => void): void
 }
 
 export interface PhaseContext {
@@ -116,6 +123,21 @@ export interface PhaseContext {
   readonly env: TemplateEnvironment
   readonly admission: Admission
   readonly cutCalls: CutCalls
+  readonly deadlines: TimerWheel
+  readonly subrequests: Subrequests
+}
+
+/** Asks a location of the call's own server. */
+export interface Subrequests {
+  /** @returns gives it up; `done` is told nothing then */
+  begin(call: PhasedCall, uri: string, done: (end: SubrequestEnd) => void): () => void
+}
+
+/** What a subrequest came to. */
+export interface SubrequestEnd {
+  readonly status: number
+  /** Its own, complete: `auth_request_set` reads it. */
+  readonly record: StreamRecord
 }
 
 /**

@@ -1,5 +1,5 @@
 import { isAbsolute, join } from "node:path"
-import type { ClusterConfig } from "../../model.ts"
+import type { ClusterConfig, ZoneConfig } from "../../model.ts"
 import type { Span, Word } from "../ast.ts"
 import type { Report } from "../report.ts"
 import type { Variables } from "../variables.ts"
@@ -15,12 +15,14 @@ export interface Adapter {
   readonly formats: Map<string, LogFormat>
   /** By name in lower case; those of `grpc_pass host:port` too. */
   readonly clusters: Map<string, ClusterConfig>
+  /** Of `limit_req_zone` and `limit_conn_zone`. */
+  readonly zones: ZoneConfig[]
   /** Where each file is first named. */
   readonly places: Map<string, Span>
 }
 
 export function createAdapter(shared: Pick<Adapter, "report" | "variables" | "directory">): Adapter {
-  return { ...shared, formats: predefinedFormats(), clusters: new Map(), places: new Map() }
+  return { ...shared, formats: predefinedFormats(), clusters: new Map(), zones: [], places: new Map() }
 }
 
 /** A path as nginx finds it, but from the main file's directory whatever it is for. */

@@ -6,6 +6,7 @@ import { Scope } from "../scope.ts"
 import { readNumber, readTimeMs } from "../units.ts"
 import { type Adapter, fullPath } from "./adapter.ts"
 import { adaptAdmin } from "./admin.ts"
+import { adaptZones } from "./limits.ts"
 import { Listeners } from "./listeners.ts"
 import { adaptErrorLog, adaptLogFormat } from "./log.ts"
 import { adaptServer } from "./server.ts"
@@ -23,6 +24,8 @@ export function adaptConfig(adapter: Adapter, directives: Directive[], isFragmen
   for (const directive of http.own("log_format")) adaptLogFormat(adapter, directive)
   for (const directive of http.own("upstream")) adaptUpstream(adapter, directive, http)
   config.variables = adaptVariables(adapter, http)
+  adapter.zones.push(...adaptZones(adapter, http))
+  config.zones = adapter.zones
   adaptSettings(adapter, http, null, null)
   const listeners = new Listeners(adapter)
   const servers = http.own("server").map((directive) => adaptServer(adapter, directive, http, listeners))

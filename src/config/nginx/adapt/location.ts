@@ -1,6 +1,6 @@
 /** `location` blocks, nested ones with them. */
 import { defaultContentType } from "../../defaults.ts"
-import type { ExceptMethods, RouteAction, RouteConfig, RouteMatch } from "../../model.ts"
+import type { ExceptMethods, RouteAction, RouteConfig, RouteMatch, RouteSettings } from "../../model.ts"
 import { didYouMean } from "../../problem.ts"
 import { type Directive, spanOf, type Word } from "../ast.ts"
 import { checkRegex } from "../regex.ts"
@@ -9,8 +9,9 @@ import { readNumber } from "../units.ts"
 import type { Adapter } from "./adapter.ts"
 import type { Locations } from "./error-page.ts"
 import { adaptGrpcPass, type Pass } from "./grpc-pass.ts"
+import { adaptHealthChecks } from "./health-check.ts"
 import { adaptReturn } from "./return.ts"
-import { adaptSteps } from "./rewrite.ts"
+import { adaptSteps, hasAdmission } from "./rewrite.ts"
 import { adaptSettings } from "./settings.ts"
 
 interface Location {
@@ -53,12 +54,15 @@ export function adaptLocations(
 function adaptLocation(adapter: Adapter, location: Location, locations: Locations): RouteConfig {
   const { match, scope } = location
   const pass = readPass(adapter, location)
-  const answer = adaptAnswer(adapter, scope)
-  const action = answer ?? pass?.action ?? { kind: "none" }
-  const settings = adaptSettings(adapter, scope, action === pass?.action ? pass.authority : null, locations)
+  adaptHealthChecks(adapter, scope, pass?.action ?? { kind: "none" })
+  const isAnswered = scope.own("return").length > 0
+  const settings = adaptSettings(adapter, scope, isAnswered ? null : (pass?.authority ?? null), locations)
+  const action = adaptAnswer(adapter, scope, settings) ?? pass?.action ?? { kind: "none" }
   const routes = adaptLocations(adapter, scope, location, locations)
   const own = pass?.action ?? { kind: "none" }
-  const rewrite = adaptSteps(adapter, scope, (inner) => adaptInner(adapter, inner, own, pass, locations))
+  const rewrite = adaptSteps(adapter, scope, settings, (inner) =>
+    adaptInner(adapter, inner, own, pass, locations),
+  )
   const internal = scope.own("internal").length > 0
   if (action.kind === "none" && routes.length === 0 && rewrite.length === 0) {
     adapter.report.note(
@@ -183,8 +187,9 @@ function checkUnique(
  * What a level answers by itself: `return`, or `try_files` with a code at its end. Null: nothing, or that depends on the
  * steps before it.
  */
-export function adaptAnswer(adapter: Adapter, scope: Scope): RouteAction | null {
-  const hasSteps = ["if", "set", "rewrite", "break"].some((name) => scope.own(name).length > 0)
+export function adaptAnswer(adapter: Adapter, scope: Scope, settings: RouteSettings): RouteAction | null {
+  const hasSteps =
+    hasAdmission(settings) || ["if", "set", "rewrite", "break"].some((name) => scope.own(name).length > 0)
   const returns = hasSteps
     ? []
     : scope.own("return").map((directive) => adaptReturn(adapter, directive, scope))

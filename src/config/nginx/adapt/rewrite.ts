@@ -1,5 +1,5 @@
 /** `if`, `set`, `rewrite`, `break` and `return`: nginx's rewrite module. */
-import type { RewriteStep, RewriteTest } from "../../model.ts"
+import type { RewriteStep, RewriteTest, RouteSettings } from "../../model.ts"
 import type { Directive, Word } from "../ast.ts"
 import { checkRegex } from "../regex.ts"
 import { Scope } from "../scope.ts"
@@ -10,15 +10,27 @@ const STEPS: ReadonlySet<string> = new Set(["if", "set", "rewrite", "break", "re
 
 type Then = Extract<RewriteStep, { kind: "if" }>["route"]
 
-/** The steps of a level in their order. Empty where all there is is one `return`: that is what the level does. */
+/**
+ * The steps of a level in their order. Empty where all there is is one `return`, and no client is asked who it is: then that
+ * is what the level does.
+ */
 export function adaptSteps(
   adapter: Adapter,
   scope: Scope,
+  settings: RouteSettings,
   thenOf: ((inner: Scope) => Then) | null,
 ): RewriteStep[] {
   const found = scope.directives.filter(({ name }) => STEPS.has(name.text))
-  if (found.every(({ name }) => name.text === "return")) return []
+  if (found.every(({ name }) => name.text === "return") && !hasAdmission(settings)) return []
   return stepsOf(adapter, scope, found, thenOf)
+}
+
+/** A `return` comes before all of it. */
+export function hasAdmission({ access, requestLimits, streamLimits }: RouteSettings): boolean {
+  const { rules, basic, request } = access
+  return (
+    rules.length + requestLimits.limits.length + streamLimits.limits.length > 0 || (basic ?? request) !== null
+  )
 }
 
 function stepsOf(

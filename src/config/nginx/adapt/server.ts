@@ -38,8 +38,8 @@ export function adaptServer(
   adaptListens(adapter, draft, listeners)
   checkKeys(adapter, draft)
   const routes = adaptLocations(adapter, scope, null, locations)
-  draft.config.rewrite = adaptSteps(adapter, scope, null)
-  const answer = adaptAnswer(adapter, scope)
+  draft.config.rewrite = adaptSteps(adapter, scope, fallback, null)
+  const answer = adaptAnswer(adapter, scope, fallback)
   if (answer?.kind === "return" && scope.own("return").length > 0) {
     const everything: RouteConfig = {
       match: { kind: "prefix", path: "", final: true },

@@ -10,9 +10,12 @@ import type { Report } from "../report.ts"
 import type { Scope } from "../scope.ts"
 import { readNumber, readOffset, readTimeMs } from "../units.ts"
 import { hasVariables } from "../variables.ts"
+import { adaptAccess, adaptRealIp } from "./access.ts"
 import type { Adapter } from "./adapter.ts"
 import { adaptBridge } from "./bridge.ts"
+import { adaptContinuity } from "./continuity.ts"
 import { adaptErrorPages, type Locations } from "./error-page.ts"
+import { adaptRequestLimits, adaptStreamLimits } from "./limits.ts"
 import { adaptAccessLogs } from "./log.ts"
 
 /**
@@ -47,6 +50,11 @@ export function adaptSettings(
   settings.interceptErrors = isOn(scope, "grpc_intercept_errors")
   settings.errorStatuses = adaptErrorPages(adapter, scope, locations)
   settings.bridge = adaptBridge(adapter, scope)
+  settings.access = adaptAccess(adapter, scope)
+  settings.realIp = adaptRealIp(adapter, scope)
+  settings.requestLimits = adaptRequestLimits(adapter, scope)
+  settings.streamLimits = adaptStreamLimits(adapter, scope)
+  settings.continuity = adaptContinuity(report, scope)
   return settings
 }
 

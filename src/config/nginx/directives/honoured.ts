@@ -38,6 +38,36 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   ["break", "SL 0*", "no further step is taken"],
   ["limit_except", "L 1+{}", "what holds for all other methods; with GET, HEAD is one of those named"],
   [
+    "allow",
+    "HSL 1*",
+    "an address, a network, `unix:` or `all`; the first of these and of `deny` that fits counts",
+  ],
+  ["deny", "HSL 1*", "403, or PERMISSION_DENIED to a gRPC client"],
+  ["satisfy", "HSL 1", "`all` or `any` of those that have something to say"],
+  ["auth_basic", "HSL 1", "401, or UNAUTHENTICATED to a gRPC client, without a user of the file; `off`"],
+  [
+    "auth_basic_user_file",
+    "HSL 1",
+    "read again when it has changed: bcrypt, `$apr1$`, `$1$`, `$5$`, `$6$`, `{SHA}`, `{SSHA}`, `{PLAIN}`; DES crypt matches nothing",
+  ],
+  [
+    "auth_request",
+    "HSL 1*",
+    "asks a location of the server, with the request's headers: 2xx lets in, 401 and 403 are told, else 500; `off`",
+  ],
+  ["auth_request_set", "HSL 2*", "a variable of what that location answered"],
+  ["limit_req_zone", "H 3*", "a key, `zone=name:size`, `rate=`; true over all threads"],
+  ["limit_req", "HSL 1-3*", "nginx's leaky bucket: `zone=`, `burst=`, `nodelay`, `delay=`"],
+  ["limit_req_status", "HSL number", "of a refusal; a gRPC client is told RESOURCE_EXHAUSTED"],
+  ["limit_req_dry_run", "HSL flag", "refusals and delays are logged only"],
+  ["limit_conn_zone", "H 2*", "a key and `zone=name:size`"],
+  ["limit_conn", "HSL 2*", "most streams of a key open at once, over all threads"],
+  ["limit_conn_status", "HSL number", "of a refusal"],
+  ["limit_conn_dry_run", "HSL flag", "refusals are logged only"],
+  ["set_real_ip_from", "HSL 1*", "proxies that say who the client is: an address, a network, `unix:`"],
+  ["real_ip_header", "HSL 1", "where they say it: a header, or `proxy_protocol`"],
+  ["real_ip_recursive", "HSL flag", "passes over those that are such proxies themselves"],
+  [
     "map",
     "H 2{}",
     "a variable by the value of another: `hostnames`, regexes with groups, `default`, `volatile`, `include`",
@@ -108,6 +138,11 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   ["keepalive_time", "U time", "age at which an upstream connection is replaced"],
   ["keepalive_timeout", "U time", "idle time after which an upstream connection is closed"],
   // gRPC
+  [
+    "health_check",
+    "L 0+*",
+    "NGINX Plus's, with `type=grpc`: `grpc_service=`, `grpc_status=`, `interval=`, `jitter=`, `fails=`, `passes=`, `port=`, `mandatory`, `persistent`; Sluice's own: `type=tcp`, `timeout=`, `watch`",
+  ],
   [
     "grpc_pass",
     "L 1",

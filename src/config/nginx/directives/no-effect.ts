@@ -78,8 +78,12 @@ export const NO_EFFECT: DirectiveGroup[] = [
       "HSL flag": "client_body_in_single_buffer",
       "HS 1+*": "client_body_early_read",
       "H size": "http2_recv_buffer_size",
-      "U 1-2*": "zone",
     },
+  },
+  {
+    verdict: "no effect",
+    reason: "an endpoint's streams are counted over all data threads without it",
+    directives: { "U 1-2*": "zone" },
   },
   {
     verdict: "no effect",
@@ -156,15 +160,12 @@ export const NO_EFFECT: DirectiveGroup[] = [
     verdict: "no effect",
     reason: "nothing that is supported uses it",
     directives: {
-      "H 2*": "limit_conn_zone",
-      "H 3*": "limit_req_zone",
       "HSL flag": `
-        limit_conn_dry_run limit_req_dry_run real_ip_recursive mirror_request_body rewrite_log
+        mirror_request_body rewrite_log
         uninitialized_variable_warn`,
       "HSL 1": `
-        limit_conn_log_level limit_req_log_level satisfy auth_basic_user_file secure_link
+        limit_conn_log_level limit_req_log_level secure_link
         secure_link_md5 secure_link_secret`,
-      "HSL number": "limit_conn_status limit_req_status",
       "HSL time": "auth_delay",
       "SL 1+*": "valid_referers",
       "H 2{}": "charset_map",

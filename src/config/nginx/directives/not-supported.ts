@@ -15,15 +15,6 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
   },
   {
     verdict: "not supported",
-    reason: "it decides who gets in; let the backend decide, or keep nginx in front",
-    directives: {
-      "HSL 1": "auth_basic",
-      "HSL 1*": "auth_request",
-      "HSL 2*": "auth_request_set",
-    },
-  },
-  {
-    verdict: "not supported",
     reason: "requests are relayed as they came, never rewritten or copied",
     directives: {
       "HSL 1*": "mirror",
@@ -39,9 +30,6 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
     verdict: "not yet",
     reason: "it decides who gets in",
     directives: {
-      "HSL 1*": "allow deny real_ip_header set_real_ip_from",
-      "HSL 2*": "limit_conn",
-      "HSL 1-3*": "limit_req",
       "HS 1": "ssl_crl ssl_ocsp",
       "HS flag": "ssl_reject_handshake",
       "HS 1*": "ssl_ech_file",
@@ -84,9 +72,9 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
     },
   },
   {
-    verdict: "not yet",
-    reason: "endpoints are watched by their streams alone so far",
-    directives: { "HSLU any": "health_check match" },
+    verdict: "not supported",
+    reason: "a health check is judged by the endpoint's serving status alone: health_check type=grpc",
+    directives: { "H 1{}": "match" },
   },
   {
     verdict: "not supported",

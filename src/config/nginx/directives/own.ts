@@ -1,5 +1,5 @@
 /**
- * Sluice's own: the admin API, what browsers may speak, how old streams and connections get, and what of balancing nginx
+ * Sluice's own: the admin API, what browsers may speak, streams that outlive their backend, how old streams and connections get, and what of balancing nginx
  * has no words for. Shapes as in `honoured.ts`; nginx knows none of these.
  */
 export const OWN: [name: string, shape: string, does: string][] = [
@@ -77,5 +77,10 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "grpc_panic_threshold",
     "U number",
     "Sluice's own: where a smaller share of the servers is healthy, in percent, all are used; 50 unless written",
+  ],
+  [
+    "grpc_continuity",
+    "HSL 1+",
+    "Sluice's own: streams outlive their backend: modes, then `keep=64k gap_max=10s legs_max=8` and others; `off`",
   ],
 ]

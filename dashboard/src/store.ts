@@ -1,0 +1,129 @@
+import { type AdminEvent, type Api, ApiError, type Cluster, type Events, type Status } from "./api.ts"
+import { History, type Reading } from "./history.ts"
+import { type Metrics, parseMetrics, quantile, total } from "./metrics.ts"
+
+/** How often all is read while the page is looked at, and while it is not. */
+const EVERY_MS = 1000
+const HIDDEN_EVERY_MS = 5000
+/** Events kept: those of the lane, and some before. */
+const EVENTS_MAX = 500
+/** Without an answer for so long, what is shown is said to be old. */
+export const STALE_MS = 3500
+
+export interface Clock {
+  nowMs(): number
+  after(ms: number, call: () => void): () => void
+}
+
+/** What the API said last. */
+export interface Picture {
+  readonly status: Status
+  readonly clusters: readonly Cluster[]
+  readonly metrics: Metrics
+}
+
+/** All that the page knows but for the list of streams. Each pass replaces the picture; history and events are bounded. */
+export class Store {
+  readonly history = new History()
+  picture: Picture | null = null
+  events: readonly AdminEvent[] = []
+  /** When it last heard from Sluice; 0: never. By this machine's clock. */
+  heardMs = 0
+  /** Why the last pass failed; null: it did not. */
+  problem: ApiError | null = null
+  readonly #api: Pick<Api, "json" | "text">
+  readonly #clock: Clock
+  readonly #isHidden: () => boolean
+  readonly #listeners = new Set<() => void>()
+  #last: { metrics: Metrics; atMs: number } | null = null
+  #lastEvent = 0
+  #cancel: (() => void) | null = null
+  #isStopped = false
+
+  constructor(api: Pick<Api, "json" | "text">, clock: Clock, isHidden: () => boolean) {
+    this.#api = api
+    this.#clock = clock
+    this.#isHidden = isHidden
+  }
+
+  start(): void {
+    void this.refresh()
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    this.#cancel?.()
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Reads all of it now, and again in a while. */
+  async refresh(): Promise<void> {
+    this.#cancel?.()
+    try {
+      await this.#read()
+      this.problem = null
+      this.heardMs = this.#clock.nowMs()
+    } catch (error) {
+      this.problem = error instanceof ApiError ? error : new ApiError(0, String(error))
+    }
+    if (this.#isStopped) return
+    this.#cancel?.()
+    const waitMs = this.#isHidden() ? HIDDEN_EVERY_MS : EVERY_MS
+    this.#cancel = this.#clock.after(waitMs, () => void this.refresh())
+    for (const listener of this.#listeners) listener()
+  }
+
+  async #read(): Promise<void> {
+    const [status, { clusters }, text, news] = await Promise.all([
+      this.#api.json<Status>("./status"),
+      this.#api.json<{ clusters: Cluster[] }>("./clusters"),
+      this.#api.text("./metrics"),
+      this.#api.json<Events>(`./events?after=${this.#lastEvent}`),
+    ])
+    const metrics = parseMetrics(text)
+    const isOther = this.picture !== null && this.picture.status.startedAt !== status.startedAt
+    // Another process counts from nothing.
+    if (isOther) {
+      this.#last = null
+      this.#lastEvent = 0
+    }
+    this.picture = { status, clusters, metrics }
+    this.history.add(status.atMs, this.#reading(metrics, status))
+    this.#last = { metrics, atMs: status.atMs }
+    if (news.events.length === 0) return
+    this.#lastEvent = news.events.at(-1)!.id
+    this.events = [...this.events, ...news.events].slice(-EVENTS_MAX)
+  }
+
+  #reading(metrics: Metrics, status: Status): Reading {
+    const last = this.#last
+    const seconds = last === null ? 0 : (status.atMs - last.atMs) / 1000
+    const rate = (
+      name: string,
+      where?: (labels: Readonly<Record<string, string>>) => boolean,
+    ): number | null => {
+      if (last === null || seconds <= 0) return null
+      const [now, before] = [total(metrics, name, where), total(last.metrics, name, where)]
+      return now === null || before === null ? null : Math.max(0, (now - before) / seconds)
+    }
+    const isOk = ({ code, grpc_status: status }: Readonly<Record<string, string>>): boolean =>
+      (code ?? status ?? "OK") === "OK"
+    const before = last?.metrics ?? null
+    const inMs = (seconds: number | null): number | null => (seconds === null ? null : seconds * 1000)
+    return {
+      live: status.streams.open,
+      opened: rate("sluice_streams_started_total"),
+      endedOk: rate("sluice_streams_ended_total", isOk),
+      endedOther: rate("sluice_streams_ended_total", (labels) => !isOk(labels)),
+      toEndpoint: rate("sluice_request_messages_total"),
+      toClient: rate("sluice_response_messages_total"),
+      delayP50: inMs(quantile(before, metrics, "sluice_turn_delay_seconds", 0.5)),
+      delayP99: inMs(quantile(before, metrics, "sluice_turn_delay_seconds", 0.99)),
+      heldBytes: total(metrics, "sluice_held_bytes"),
+    }
+  }
+}

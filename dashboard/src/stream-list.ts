@@ -1,0 +1,99 @@
+import type { Stream, Streams } from "./api.ts"
+
+/** Upper bounds of the bars of a histogram, in seconds; one more bar is for what is above all. */
+export const BARS: readonly number[] = [
+  1, 3, 10, 30, 60, 180, 600, 1800, 3600, 10_800, 43_200, 86_400, 604_800,
+]
+
+/** A list as it is drawn beside the table: columns, of which each index is one stream. */
+export interface Threads {
+  readonly endpointNames: readonly string[]
+  /** Of a stream, the same in every list. */
+  readonly keys: Float64Array
+  /** Where its client is drawn, from 0 to 65535: the same for the same client. */
+  readonly clients: Uint16Array
+  /** Index of `endpointNames`. */
+  readonly endpoints: Uint16Array
+  /** Messages since the last list, at most 255. */
+  readonly messages: Uint8Array
+}
+
+/** What is told of a list without its rows. */
+export interface Overview {
+  readonly atMs: number
+  /** Live streams; those that the filter lets pass; those of them that are here. */
+  readonly total: number
+  readonly matched: number
+  readonly count: number
+  readonly isComplete: boolean
+  /** Streams by age and by idle time, a number for each bar. */
+  readonly ages: readonly number[]
+  readonly idles: readonly number[]
+  readonly threads: Threads
+}
+
+/** The rows of the last answer, and what is made of them. Lives beside the page, so that no answer holds up its frames. */
+export class StreamList {
+  #rows: readonly Stream[] = []
+  #messages = new Map<number, number>()
+
+  take(answer: Streams): Overview {
+    const rows = answer.streams
+    const keys = new Float64Array(rows.length)
+    const clients = new Uint16Array(rows.length)
+    const endpoints = new Uint16Array(rows.length)
+    const messages = new Uint8Array(rows.length)
+    const names = new Map<string, number>()
+    const counts = new Map<number, number>()
+    const [ages, idles] = [emptyBars(), emptyBars()]
+    for (const [index, row] of rows.entries()) {
+      const key = keyOf(row.id)
+      const seen = row.requestMessages + row.responseMessages
+      let endpoint = names.get(row.endpoint)
+      if (endpoint === undefined) names.set(row.endpoint, (endpoint = names.size))
+      keys[index] = key
+      clients[index] = placeOf(row.client)
+      endpoints[index] = endpoint
+      messages[index] = Math.min(255, Math.max(0, seen - (this.#messages.get(key) ?? seen)))
+      counts.set(key, seen)
+      ages[barOf(row.ageMs)]!++
+      idles[barOf(row.idleMs)]!++
+    }
+    this.#rows = rows
+    this.#messages = counts
+    const { atMs, total, matched, isComplete } = answer
+    const threads = { endpointNames: [...names.keys()], keys, clients, endpoints, messages }
+    return { atMs, total, matched, isComplete, count: rows.length, ages, idles, threads }
+  }
+
+  window(from: number, to: number): readonly Stream[] {
+    return this.#rows.slice(from, to)
+  }
+
+  /** Where a stream is; -1: it is not. */
+  indexOf(id: string): number {
+    return this.#rows.findIndex((row) => row.id === id)
+  }
+}
+
+function emptyBars(): number[] {
+  return Array.from({ length: BARS.length + 1 }, () => 0)
+}
+
+export function barOf(ms: number): number {
+  const bar = BARS.findIndex((bound) => ms < bound * 1000)
+  return bar < 0 ? BARS.length : bar
+}
+
+/** `17-3` as one number. */
+function keyOf(id: string): number {
+  const [connection, request] = id.split("-")
+  return Number(connection) * 2 ** 24 + Number(request)
+}
+
+/** FNV-1a, folded. */
+function placeOf(client: string): number {
+  let hash = 0x811c9dc5
+  for (let at = 0; at < client.length; at++) hash = Math.imul(hash ^ client.charCodeAt(at), 0x01000193)
+  return (hash ^ (hash >>> 16)) & 0xffff
+}

@@ -1,0 +1,36 @@
+import { isAbsolute, join } from "node:path"
+import type { Config } from "../model.ts"
+
+/** Keys that hold the path of a file, besides those of logs: `certFile`, `pidFile` and so on. */
+const FILE_KEY = /^(descriptorSet|[a-z]\w*File)$/
+
+/** What stands for no file. */
+const NO_FILE = /^(stderr|$)|^(engine|data|store):/
+
+/**
+ * The configuration with its files' paths taken from `directory`, as nginx takes those of nginx.conf from the file's.
+ * `written`: how each path that changed was written.
+ */
+export function fromDirectory(
+  config: Config,
+  directory: string,
+): { config: Config; written: Map<string, string> } {
+  const written = new Map<string, string>()
+  const pathOf = (text: string): string => {
+    if (isAbsolute(text) || NO_FILE.test(text)) return text
+    const path = join(directory, text)
+    written.set(path, text)
+    return path
+  }
+  const taken = (value: unknown, isLog: boolean): unknown => {
+    if (Array.isArray(value)) return value.map((each) => taken(each, isLog))
+    if (typeof value !== "object" || value === null) return value
+    return Object.fromEntries(
+      Object.entries(value).map(([key, each]) => {
+        const isPath = typeof each === "string" && (FILE_KEY.test(key) || (isLog && key === "path"))
+        return [key, isPath ? pathOf(each) : taken(each, key === "log" || key === "accessLogs")]
+      }),
+    )
+  }
+  return { config: directory === "." ? config : (taken(config, false) as Config), written }
+}

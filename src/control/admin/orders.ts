@@ -1,0 +1,135 @@
+import { z } from "zod"
+import { GrpcStatus } from "../../grpc/status.ts"
+import type { Log } from "../../log/logger.ts"
+import { AdminError, type AdminRequest, type AdminRoute } from "./route.ts"
+import * as shapes from "./schema.ts"
+import { streamOf } from "./streams.ts"
+import type { ControlView } from "./view.ts"
+
+export interface OrderRoutesOptions {
+  readonly view: ControlView
+  readonly log: Log
+}
+
+const statusNames = Object.keys(GrpcStatus) as (keyof typeof GrpcStatus)[]
+
+const grace = z.strictObject({
+  graceMs: z.int().min(0).optional().describe("How long live streams go on. Default: as configured."),
+})
+const weight = z.strictObject({
+  weight: z.union([z.int().min(1).max(65_535), z.null()]).describe("Null: as configured."),
+})
+const end = z.strictObject({
+  status: z
+    .union([z.enum(statusNames), z.int().min(0).max(16)])
+    .default("UNAVAILABLE")
+    .describe("The grpc-status that the client is told."),
+})
+const level = z.strictObject({ level: z.enum(["debug", "info", "warn", "error"]) })
+
+/** What people order. Each may be given twice: the second finds it done. The log has who asked. */
+export function orderRoutes({ view, log }: OrderRoutesOptions): AdminRoute[] {
+  const order = (
+    path: string,
+    summary: string,
+    body: z.ZodType,
+    handle: AdminRoute["handle"],
+  ): AdminRoute => {
+    return { method: "POST", path, summary, body, answer: shapes.orderAnswer, handle }
+  }
+  const ordered = (by: AdminRequest, what: string, fields: Record<string, string | number | null>): void =>
+    log.info("order", { order: what, ...fields, by: by.asker })
+  const done = (isDone: boolean, message: string) => ({ json: { done: isDone, message } })
+  return [
+    {
+      ...order(
+        "/reload",
+        "Reads the configuration again and puts it in force.",
+        z.strictObject({}),
+        async (request) => {
+          ordered(request, "reload", {})
+          const { isDone, ...result } = await view.reload()
+          return {
+            status: isDone ? 200 : 409,
+            json: isDone ? { done: isDone, ...result } : { error: result.message, ...result },
+          }
+        },
+      ),
+      answer: shapes.reloadAnswer,
+    },
+    order(`${ENDPOINT}/drain`, "It gets no new streams; live ones end after the grace.", grace, (request) => {
+      const { cluster, endpoint } = endpointOf(view, request)
+      const { graceMs = null } = request.body as z.output<typeof grace>
+      const before = view.endpointsOf(cluster).find(({ address }) => address === endpoint)
+      ordered(request, "drain", { cluster, endpoint, graceMs })
+      attempt(() => view.orders.drainEndpoint(cluster, endpoint, { graceMs }))
+      return done(before?.drain !== true, `${endpoint} of ${cluster} drains`)
+    }),
+    order(`${ENDPOINT}/resume`, "It gets new streams again.", z.strictObject({}), (request) => {
+      const { cluster, endpoint } = endpointOf(view, request)
+      const before = view.endpointsOf(cluster).find(({ address }) => address === endpoint)
+      ordered(request, "resume", { cluster, endpoint })
+      attempt(() => view.orders.resumeEndpoint(cluster, endpoint))
+      return done(before?.drain === true, `${endpoint} of ${cluster} takes new streams`)
+    }),
+    order(`${ENDPOINT}/weight`, "Its share of new streams.", weight, (request) => {
+      const { cluster, endpoint } = endpointOf(view, request)
+      const { weight: to } = request.body as z.output<typeof weight>
+      const before = view.endpointsOf(cluster).find(({ address }) => address === endpoint)
+      ordered(request, "weight", { cluster, endpoint, weight: to })
+      attempt(() => view.orders.setWeight(cluster, endpoint, to))
+      const said = to === null ? "its own weight" : `weight ${to}`
+      return done(before?.weight !== to, `${endpoint} of ${cluster} has ${said}`)
+    }),
+    order("/streams/{id}/end", "Ends a live stream.", end, async (request) => {
+      const id = request.params.id!
+      const { status } = request.body as z.output<typeof end>
+      const code = typeof status === "number" ? status : GrpcStatus[status]
+      await streamOf(view, id)
+      ordered(request, "end", { stream: id, grpcStatus: code })
+      await view.orders.endStream(id, code).catch((error: unknown) => {
+        throw new AdminError(404, (error as Error).message)
+      })
+      return done(true, `stream ${id} ended with ${nameOf(code)}`)
+    }),
+    order(
+      "/streams/{id}/move",
+      "Moves a live stream to another endpoint.",
+      z.strictObject({}),
+      async ({ params }) => {
+        await streamOf(view, params.id!)
+        throw new AdminError(501, `stream ${params.id} cannot be moved: its route has no continuity`)
+      },
+    ),
+    order("/log", "The level of the log, until the next start.", level, (request) => {
+      const { level: to } = request.body as z.output<typeof level>
+      view.setLogLevel(to)
+      ordered(request, "log", { level: to })
+      return done(true, `the log's level is ${to}`)
+    }),
+  ]
+}
+
+const ENDPOINT = "/clusters/{cluster}/endpoints/{endpoint}"
+
+/** As they are spelt in the configuration. Errors: throws AdminError where there is no such endpoint. */
+function endpointOf(view: ControlView, { params }: AdminRequest): { cluster: string; endpoint: string } {
+  const [cluster, endpoint] = [params.cluster!, params.endpoint!]
+  if (!view.config.clusters.some(({ name }) => name === cluster))
+    throw new AdminError(404, `there is no cluster "${cluster}"`)
+  if (!view.endpointsOf(cluster).some(({ address }) => address === endpoint))
+    throw new AdminError(404, `cluster "${cluster}" has no endpoint ${endpoint}`)
+  return { cluster, endpoint }
+}
+
+function attempt(order: () => void): void {
+  try {
+    order()
+  } catch (error) {
+    throw new AdminError(400, (error as Error).message)
+  }
+}
+
+function nameOf(code: number): string {
+  return statusNames.find((name) => GrpcStatus[name] === code) ?? String(code)
+}

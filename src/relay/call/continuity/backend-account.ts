@@ -1,0 +1,55 @@
+import { parseGrpcStatus } from "../../../grpc/status.ts"
+import type { HeaderList } from "../../../http2/header-list.ts"
+import type { LegEnd } from "../leg-end.ts"
+import { type BackendSays, encodingOf, readBackend } from "./fields.ts"
+
+const UNAVAILABLE = 14
+
+/** What backends have said of a call, and in their name to its client. */
+export class BackendAccount {
+  /** A backend's head has come. */
+  isBegun = false
+  acceptsHandoff = false
+  acceptsResume = false
+  session: string | null = null
+  /** Client messages that a backend has said are in its state. */
+  received = 0
+  /** What the handoff that leads to the present leg said of that; null: there was none, or it said nothing. */
+  handedOff: number | null = null
+  /** Of the head that the client has; null: it has none. */
+  #encoding: string | null = null
+
+  get hasClientHead(): boolean {
+    return this.#encoding !== null
+  }
+
+  note({ accepts, session }: BackendSays): void {
+    this.isBegun = true
+    this.acceptsHandoff = accepts?.handoff === true
+    this.acceptsResume = accepts?.resume === true
+    if (accepts !== null && session !== null) this.session = session
+  }
+
+  /** Why a head does not fit the one that the client has; null: it does, or is the first. */
+  takeEncoding(list: HeaderList): string | null {
+    const encoding = encodingOf(list)
+    if (this.#encoding !== null && encoding !== this.#encoding)
+      return `its head says ${encoding}, the client has ${this.#encoding}`
+    this.#encoding = encoding
+    return null
+  }
+
+  /** How a leg ended whose trailers are no answer; null: they are. `failures`: the statuses that are none. */
+  endOf(list: HeaderList, failures: readonly number[], isWithinMessage: boolean): LegEnd | null {
+    const grpcStatus = parseGrpcStatus(list.get("grpc-status") ?? "")
+    const says = readBackend(list)
+    if (says.accepts !== null) this.note(says)
+    if (grpcStatus === UNAVAILABLE && says.isHandoff && this.acceptsHandoff) {
+      if (isWithinMessage) return { kind: "unfit", reason: "handed off within a message" }
+      if (says.session !== null) this.session = says.session
+      this.handedOff = says.received
+      return { kind: "handed_off", received: says.received }
+    }
+    return failures.includes(grpcStatus) ? { kind: "failed_status", grpcStatus } : null
+  }
+}

@@ -1,0 +1,82 @@
+import fc from "fast-check"
+import { describe, expect, test } from "vitest"
+import { defaultLimits } from "../../../base/limits.ts"
+import { BufferBudget } from "../../../http2/buffer-budget.ts"
+import { MessageLog } from "./message-log.ts"
+
+function message(text: string): Buffer {
+  const octets = Buffer.alloc(5 + text.length)
+  octets.writeUInt32BE(text.length, 1)
+  octets.write(text, 5)
+  return octets
+}
+
+function bed(...texts: string[]) {
+  const budget = new BufferBudget(defaultLimits)
+  const log = new MessageLog(budget)
+  const all = Buffer.concat(texts.map(message))
+  log.push(all, 0, all.length)
+  return { budget, log, all }
+}
+
+describe("the log of client messages", () => {
+  test("the oldest leave first, none that was not sent, and what is left is counted", () => {
+    const { log, budget, all } = bed("one", "two", "three")
+    log.trim(0, 20, 9)
+    // Of three messages of 8, 8 and 10 octets two end at or before octet 20.
+    expect([log.start, log.startOctet, log.length, budget.octets]).toEqual([2, 16, 10, 10])
+    expect(log.from(16)!.equals(all.subarray(16))).toBe(true)
+    log.trim(0, 26, 9)
+    expect([log.start, log.length, budget.octets]).toEqual([3, 0, 0])
+  })
+
+  test("as many stay as may", () => {
+    const { log } = bed("one", "two", "three")
+    log.trim(18, 26, 9)
+    expect(log.start).toBe(1)
+    log.trim(17, 26, 1)
+    expect(log.start).toBe(1)
+  })
+
+  test.for<[octet: number, whole: number]>([
+    [0, 0],
+    [7, 0],
+    [8, 1],
+    [16, 2],
+    [25, 2],
+    [26, 3],
+  ])("until octet %d there are %d whole messages", ([octet, whole]) => {
+    expect(bed("one", "two", "three").log.wholeUntil(octet)).toBe(whole)
+  })
+
+  test("where each message begins, the next to come too", () => {
+    const { log } = bed("one", "two", "three")
+    expect([0, 1, 2, 3].map((at) => log.octetOf(at))).toEqual([0, 8, 16, 26])
+    expect(log.from(26)).toBeNull()
+  })
+
+  test("whatever comes and goes, it holds what a plain copy would", () => {
+    const step = fc.record({ size: fc.nat(300), keep: fc.nat(400), part: fc.nat(20) })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const budget = new BufferBudget(defaultLimits)
+        const log = new MessageLog(budget)
+        let copy = Buffer.alloc(0)
+        let gone = 0
+        for (const { size, keep, part } of steps) {
+          const octets = message("x".repeat(size))
+          log.push(octets, 0, Math.min(part, octets.length))
+          log.push(octets, Math.min(part, octets.length), octets.length)
+          copy = Buffer.concat([copy, octets])
+          log.trim(keep, gone + copy.length, Number.POSITIVE_INFINITY)
+          copy = copy.subarray(log.startOctet - gone)
+          gone = log.startOctet
+          expect(log.length).toBeLessThanOrEqual(keep)
+          expect(log.length).toBe(copy.length)
+          expect(budget.octets).toBe(copy.length)
+          expect(log.from(gone) ?? Buffer.alloc(0)).toEqual(Buffer.from(copy))
+        }
+      }),
+    )
+  })
+})

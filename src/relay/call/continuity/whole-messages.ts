@@ -1,0 +1,105 @@
+import { MessageCutter } from "../../../grpc/message-cutter.ts"
+import { countWhole } from "../../../grpc/message-scanner.ts"
+import type { BufferBudget } from "../../../http2/buffer-budget.ts"
+import { OctetQueue } from "../../../http2/octet-queue.ts"
+import type { DownstreamStream } from "../stream-owner.ts"
+
+/**
+ * Response messages on their way to the client, each only once it is here whole: so the client always stands between two
+ * messages when a leg is lost. One that is larger than `mostOctets`, and any while memory is short, is cut through:
+ * while it is under way the call cannot be continued.
+ */
+export class WholeMessages {
+  /** Whole messages that the client has been given. */
+  delivered = 0
+  /** The client has a part of a message. */
+  isMidMessage = false
+  /** The call cannot be continued: octets pass as they come. */
+  isOff = false
+  readonly #downstream: DownstreamStream
+  readonly #budget: BufferBudget
+  readonly #mostOctets: number
+  readonly #cutter = new MessageCutter()
+  #held: OctetQueue | null = null
+
+  /** `mostOctets`: of a message that is held, prefix included; at most half of the window that endpoints are given. */
+  constructor(downstream: DownstreamStream, budget: BufferBudget, mostOctets: number) {
+    this.#downstream = downstream
+    this.#budget = budget
+    this.#mostOctets = mostOctets
+  }
+
+  get heldOctets(): number {
+    return this.#held === null ? 0 : this.#held.length
+  }
+
+  /** Passes on what came. Returns how many octets the client has taken at once. */
+  pass(octets: Buffer, start: number, end: number, endStream: boolean): number {
+    if (this.isOff) return this.#give(octets, start, end, endStream)
+    if (this.#held === null && !this.isMidMessage) {
+      const whole = countWhole(octets, start, end)
+      if (whole >= 0) {
+        this.delivered += whole
+        return this.#give(octets, start, end, endStream)
+      }
+    }
+    return this.#cut(octets, start, end, endStream)
+  }
+
+  #cut(octets: Buffer, start: number, end: number, endStream: boolean): number {
+    const cutter = this.#cutter
+    const before = cutter.whole
+    const cut = cutter.scan(octets, start, end)
+    this.delivered += cutter.whole - before
+    let taken = 0
+    let from = start
+    if (cut >= 0) {
+      taken += this.release()
+      this.isMidMessage = false
+      taken += this.#give(octets, start, cut, endStream && cut === end)
+      from = cut
+    }
+    if (from === end) return taken
+    const isTooLarge = cutter.messageOctets > this.#mostOctets || this.#budget.isAboveHighWatermark
+    if (!endStream && !this.isMidMessage && !isTooLarge) {
+      this.#hold(octets, from, end)
+      return taken
+    }
+    taken += this.release()
+    this.isMidMessage = true
+    return taken + this.#give(octets, from, end, endStream)
+  }
+
+  #give(octets: Buffer, start: number, end: number, endStream: boolean): number {
+    return this.#downstream.sendData(octets, start, end, endStream)
+  }
+
+  #hold(octets: Buffer, start: number, end: number): void {
+    this.#held ??= OctetQueue.obtain()
+    this.#held.push(octets, start, end)
+    this.#held.settle()
+    this.#budget.add(end - start)
+  }
+
+  /** Gives the client what is held, whole or not. Returns how many octets it has taken at once. */
+  release(): number {
+    const held = this.#held
+    if (held === null) return 0
+    this.#held = null
+    this.#budget.add(-held.length)
+    let taken = 0
+    held.each((octets, start, end) => (taken += this.#give(octets, start, end, false)))
+    held.recycle()
+    return taken
+  }
+
+  /** The leg is over: what is held of it goes. Returns how many octets that were. */
+  discard(): number {
+    const octets = this.heldOctets
+    this.#held?.recycle()
+    this.#held = null
+    this.#budget.add(-octets)
+    this.#cutter.restart()
+    return octets
+  }
+}

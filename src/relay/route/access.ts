@@ -1,0 +1,183 @@
+import type { AccessConfig, RealIpConfig } from "../../config/model.ts"
+import { type Failure, failure } from "../../record/failure.ts"
+import { type AddressRange, addressOctets, isWithin, parseNetwork } from "../../record/networks.ts"
+import { clientBehind } from "../../record/real-client.ts"
+import type { StreamRecord } from "../../record/record.ts"
+import { stateOf } from "../../record/request-state.ts"
+import type { Template } from "../../record/template.ts"
+import { askAuthorization } from "./auth-request.ts"
+import type { Phase, PhaseContext, PhasedCall, Verdict } from "./route.ts"
+
+/** A file of users and their passwords, both octets. */
+export interface Users {
+  /** A promise where it takes long to tell. `unreadable`: the file. */
+  check(user: string, password: string): boolean | "unreadable" | Promise<boolean>
+}
+
+/** `allowed`: as the rule says so. Null: it does not say. */
+type Decision = Verdict | "allowed" | null
+type Check = (call: PhasedCall, context: PhaseContext) => Decision
+
+/** Networks, `unix:` or `all`. */
+function matcher(text: string): (octets: string | null) => boolean {
+  if (text === "all") return () => true
+  if (text === "unix:") return (octets) => octets === null
+  const network: AddressRange = parseNetwork(text)!
+  return (octets) => octets !== null && isWithin(network, octets)
+}
+
+function clientOctets({ connection, state }: StreamRecord): string | null {
+  return addressOctets(state?.realClient?.address ?? connection.remoteAddress)
+}
+
+/** nginx: `set_real_ip_from`, `real_ip_header`, `real_ip_recursive`. */
+export function findRealClient({ from, header, recursive }: RealIpConfig): Phase {
+  const trusted = from.map(matcher)
+  const isTrusted = (octets: string | null) => trusted.some((each) => each(octets))
+  return ({ record }) => {
+    const { connection } = record
+    if (record.state?.realClient != null || !isTrusted(addressOctets(connection.remoteAddress))) return null
+    if (header === "proxy_protocol") {
+      const { proxied } = connection
+      if (proxied !== null)
+        stateOf(record).realClient = { address: proxied.sourceAddress, port: proxied.sourcePort }
+      return null
+    }
+    const values = valuesOf(record, header)
+    if (values === "") return null
+    const client = clientBehind(values, isTrusted, recursive)
+    if (client !== null) stateOf(record).realClient = client
+    return null
+  }
+}
+
+function valuesOf({ requestHeaders: { fields } }: StreamRecord, name: string): string {
+  const values: string[] = []
+  for (let i = 0; i < fields.length; i += 2) if (fields[i] === name) values.push(fields[i + 1]!)
+  return values.join(", ")
+}
+
+/** Who is let in: nginx's access phase. Of a subrequest nothing is asked. */
+export function checkAccess(
+  { satisfy, rules, basic, request }: AccessConfig,
+  template: (source: string) => Template,
+  usersOf: (path: string) => Users,
+): Phase {
+  const checks: Check[] = []
+  if (rules.length > 0) checks.push(checkRules(rules))
+  if (basic !== null) checks.push(checkBasic(template(basic.realm), basic.userFile, usersOf(basic.userFile)))
+  if (request !== null) checks.push(askAuthorization(request, template))
+  const run = satisfy === "any" ? any : all
+  return (call, context) =>
+    call.record.state?.isSubrequest === true ? null : run(checks, call, context, 0, null)
+}
+
+type Run = (
+  checks: Check[],
+  call: PhasedCall,
+  context: PhaseContext,
+  from: number,
+  refusal: Failure | null,
+) => Verdict | null
+
+/** Each must allow it, or have nothing to say. */
+const all: Run = (checks, call, context, from) => {
+  for (let i = from; i < checks.length; i++) {
+    const decision = checks[i]!(call, context)
+    if (decision === null || decision === "allowed") continue
+    if (!isWaiting(decision)) return decision
+    return then(decision, (verdict) => verdict ?? all(checks, call, context, i + 1, null))
+  }
+  return null
+}
+
+/** The first that allows it lets it in; 401 is told rather than 403. */
+const any: Run = (checks, call, context, from, earlier) => {
+  let refusal = earlier
+  for (let i = from; i < checks.length; i++) {
+    const decision = checks[i]!(call, context)
+    if (decision === "allowed") return null
+    if (decision === null) continue
+    if (isWaiting(decision)) {
+      const known = refusal
+      return then(decision, (verdict) => {
+        if (verdict === null) return null
+        if (!isRefusal(verdict)) return verdict
+        return any(checks, call, context, i + 1, worse(known, verdict))
+      })
+    }
+    if (!isRefusal(decision)) return decision
+    refusal = worse(refusal, decision)
+  }
+  return refusal
+}
+
+function worse(one: Failure | null, other: Failure): Failure {
+  return one?.kind === "unauthenticated" ? one : other
+}
+
+function isRefusal(verdict: Verdict): verdict is Failure {
+  return verdict.kind === "access_denied" || verdict.kind === "unauthenticated"
+}
+
+type Waiting = Extract<Verdict, { kind: "wait" }>
+const isWaiting = (decision: Verdict): decision is Waiting => decision.kind === "wait"
+
+/** What waits, and then what `next` makes of its verdict; null: it was allowed. */
+function then(wait: Waiting, next: (verdict: Verdict | null) => Verdict | null): Waiting {
+  return {
+    kind: "wait",
+    begin: (done) =>
+      wait.begin((verdict) => done(verdict === null || isRefusal(verdict) ? next(verdict) : verdict)),
+  }
+}
+
+function checkRules(rules: AccessConfig["rules"]): Check {
+  const compiled = rules.map(({ allow, from }) => ({ allow, matches: matcher(from) }))
+  return ({ record }) => {
+    const octets = clientOctets(record)
+    const rule = compiled.find(({ matches }) => matches(octets))
+    if (rule === undefined) return null
+    return rule.allow ? "allowed" : failure("access_denied", "access forbidden by rule", true)
+  }
+}
+
+function checkBasic(realm: Template, file: string, users: Users): Check {
+  return ({ record }, { env, log }) => {
+    const name = realm.render(record, env)
+    if (name === "off") return null
+    const refusal: Failure = {
+      ...failure("unauthenticated", "a user and a password are needed", true),
+      fields: ["www-authenticate", `Basic realm="${name}"`],
+    }
+    const credentials = basicCredentials(record.requestHeaders.get("authorization"))
+    if (credentials === null) return refusal
+    const outcome = users.check(credentials.user, credentials.password)
+    if (outcome === "unreadable") {
+      log.error("password file cannot be read", { file })
+      return failure("access_denied", "access forbidden", true)
+    }
+    if (outcome === true) return "allowed"
+    if (outcome === false) return refusal
+    return {
+      kind: "wait",
+      begin(done) {
+        let isGivenUp = false
+        outcome.then(
+          (isRight) => !isGivenUp && done(isRight ? null : refusal),
+          () => !isGivenUp && done(refusal),
+        )
+        return () => (isGivenUp = true)
+      },
+    }
+  }
+}
+
+/** RFC 7617; null: none that can be read. */
+function basicCredentials(field: string | undefined): { user: string; password: string } | null {
+  const [, encoded] = /^basic +([A-Za-z0-9+/=_-]+) *$/i.exec(field ?? "") ?? []
+  if (encoded === undefined) return null
+  const text = Buffer.from(encoded, "base64").toString("latin1")
+  const colon = text.indexOf(":")
+  return colon < 1 ? null : { user: text.slice(0, colon), password: text.slice(colon + 1) }
+}

@@ -1,0 +1,36 @@
+import type { ContinuityConfig } from "../../config/model.ts"
+
+/** A route's continuity, compiled: what all its calls share. */
+export interface ContinuityPlan {
+  readonly config: ContinuityConfig
+  /** `continuity-offer`. */
+  readonly offer: string
+  /** Most octets kept of whole client messages that were sent. */
+  readonly keepOctets: number
+  /** The client's first message is kept, for as long as the call lasts. */
+  readonly keepsFirst: boolean
+  /** Its last whole message is kept. */
+  readonly keepsLast: boolean
+  /** Messages that were answered need not be kept. */
+  readonly isLockstep: boolean
+  /** Some mode needs nothing of the backend. */
+  readonly isOneSided: boolean
+}
+
+/** Null: streams end with their backend. */
+export function compileContinuity(config: ContinuityConfig): ContinuityPlan | null {
+  const { modes, refused, restartWith } = config
+  if (modes.length === 0) return null
+  const restarts = modes.includes("restart") || refused === "restart"
+  const asked = modes.filter((mode) => mode === "handoff" || mode === "resume")
+  const isWindow = modes.some((mode) => mode !== "restart" && mode !== "cursor")
+  return {
+    config,
+    offer: asked.join(", "),
+    keepOctets: isWindow ? config.keepOctets : 0,
+    keepsFirst: modes.includes("cursor") || (restarts && restartWith === "first"),
+    keepsLast: restarts && restartWith === "last",
+    isLockstep: modes.length === 1 && modes[0] === "lockstep",
+    isOneSided: asked.length < modes.length,
+  }
+}

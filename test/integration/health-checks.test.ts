@@ -1,0 +1,260 @@
+/** Active health checks of the control side, over real sockets. */
+import { createServer, type Socket } from "node:net"
+import * as grpc from "@grpc/grpc-js"
+import { describe, expect, type TestContext, test } from "vitest"
+import type { SluiceYaml } from "../../src/config/yaml/schema.ts"
+import { startControl } from "../support/control-bed.ts"
+import { eventually } from "../support/eventually.ts"
+import * as dsl from "../support/frame-dsl.ts"
+import { RawServer, type RawStream } from "../support/raw-server.ts"
+
+const SERVING: Buffer = Buffer.from("0801", "hex")
+const NOT_SERVING: Buffer = Buffer.from("0802", "hex")
+const raw = (value: Buffer): Buffer => value
+const method = (name: string, responseStream: boolean) => ({
+  path: `/grpc.health.v1.Health/${name}`,
+  requestStream: false,
+  responseStream,
+  requestSerialize: raw,
+  requestDeserialize: raw,
+  responseSerialize: raw,
+  responseDeserialize: raw,
+})
+
+/** A grpc-js server of grpc.health.v1, whose word can change. */
+class HealthServer {
+  status = SERVING
+  checks = 0
+  services: string[] = []
+  port = 0
+  readonly #watching = new Set<grpc.ServerWritableStream<Buffer, Buffer>>()
+  readonly #server = new grpc.Server()
+
+  constructor(hasWatch = true) {
+    this.#server.addService(
+      {
+        Check: method("Check", false),
+        ...(hasWatch && { Watch: method("Watch", true) }),
+      } as grpc.ServiceDefinition,
+      {
+        Check: (call: grpc.ServerUnaryCall<Buffer, Buffer>, done: grpc.sendUnaryData<Buffer>) => {
+          this.checks++
+          this.services.push(call.request.subarray(2).toString())
+          done(null, this.status)
+        },
+        Watch: (call: grpc.ServerWritableStream<Buffer, Buffer>) => {
+          this.#watching.add(call)
+          call.write(this.status)
+        },
+      },
+    )
+  }
+
+  async start(t: TestContext): Promise<this> {
+    const insecure = grpc.ServerCredentials.createInsecure()
+    this.port = await new Promise((resolve, reject) =>
+      this.#server.bindAsync("127.0.0.1:0", insecure, (error, port) =>
+        error === null ? resolve(port) : reject(error),
+      ),
+    )
+    t.onTestFinished(() => this.#server.forceShutdown())
+    return this
+  }
+
+  /** Tells all that watch. */
+  say(status: Buffer): void {
+    this.status = status
+    for (const call of this.#watching) call.write(status)
+  }
+
+  get watched(): boolean {
+    return this.#watching.size > 0
+  }
+}
+
+const quick = { interval: "50ms", timeout: "5s" }
+
+async function start(
+  t: TestContext,
+  ports: readonly number[],
+  healthCheck: object,
+  more: Partial<SluiceYaml> = {},
+) {
+  const addresses = ports.map((port) => `127.0.0.1:${port}`)
+  const bed = await startControl(t, [], {
+    clusters: { test: { endpoints: addresses, healthCheck: { ...quick, ...healthCheck } } },
+    ...more,
+  })
+  const health = (): string[] => bed.control.states.endpointsOf("test").map(({ health }) => health)
+  const becomes = (...expected: string[]): Promise<void> =>
+    eventually(
+      () => health().join() === expected.join(),
+      () => `${expected.join()}; it is ${health().join()}`,
+    )
+  return { ...bed, health, becomes, addresses }
+}
+
+describe("type: grpc", () => {
+  test("an endpoint that does not serve is unhealthy, and healthy again when it does; the log says both", async (t) => {
+    const [good, bad] = [await new HealthServer().start(t), await new HealthServer().start(t)]
+    bad.status = NOT_SERVING
+    const { becomes, lines, addresses } = await start(t, [good.port, bad.port], { service: "chat.Chat" })
+    await becomes("healthy", "unhealthy")
+    bad.status = SERVING
+    await becomes("healthy", "healthy")
+    expect(good.services).toContain("chat.Chat")
+    const endpoint = addresses[1]
+    expect(lines.saying("endpoint is unhealthy")).toEqual([
+      { cluster: "test", endpoint, reason: "chat.Chat: NOT_SERVING" },
+    ])
+    expect(lines.saying("endpoint is healthy again")).toEqual([
+      { cluster: "test", endpoint, afterMs: expect.any(Number) },
+    ])
+  })
+
+  test("so many in a row are needed either way", async (t) => {
+    const server = await new HealthServer().start(t)
+    const { becomes } = await start(t, [server.port], { fails: 3, passes: 2 })
+    await becomes("healthy")
+    server.status = NOT_SERVING
+    const before = server.checks
+    await becomes("unhealthy")
+    expect(server.checks - before).toBeGreaterThanOrEqual(3)
+  })
+
+  test("one that is watched says so at once", async (t) => {
+    const server = await new HealthServer().start(t)
+    const { becomes, lines } = await start(t, [server.port], { watch: true, interval: "1h", fails: 5 })
+    await becomes("healthy")
+    await eventually(
+      () => server.watched,
+      () => "it is watched",
+    )
+    server.say(NOT_SERVING)
+    await becomes("unhealthy")
+    expect(lines.saying("endpoint is unhealthy")[0]).toMatchObject({ reason: "it says NOT_SERVING" })
+    server.say(SERVING)
+    await becomes("healthy")
+  })
+
+  test.for<[what: string, (stream: RawStream) => void, reason: string | null]>([
+    [
+      "does not know the protocol: that it answers will do",
+      ({ connection, id }) =>
+        connection.send(dsl.headers(id, [...dsl.response, ["grpc-status", "12"]], { endStream: true })),
+      null,
+    ],
+    [
+      "does not know the service",
+      ({ connection, id }) =>
+        connection.send(
+          dsl.headers(id, [...dsl.response, ["grpc-status", "5"], ["grpc-message", "unknown"]], {
+            endStream: true,
+          }),
+        ),
+      "grpc-status 5 (unknown)",
+    ],
+    [
+      "answers in HTTP",
+      ({ connection, id }) => connection.send(dsl.headers(id, [[":status", "404"]], { endStream: true })),
+      "HTTP status 404",
+    ],
+    ["resets", ({ connection, id }) => connection.send(dsl.rstStream(id, 2)), "RST_STREAM (INTERNAL_ERROR)"],
+    [
+      "answers nonsense",
+      ({ connection, id }) => connection.send(dsl.headers(id, dsl.response), dsl.data(id, "nonsense")),
+      "the answer is compressed",
+    ],
+    ["closes", ({ connection }) => void connection.socket.end(), "the peer closed the connection"],
+  ])("an endpoint that %s", async ([, onStream, reason], t) => {
+    const server = await RawServer.start()
+    t.onTestFinished(() => server.close())
+    server.onStream = onStream
+    const { becomes, lines } = await start(t, [server.port], {})
+    await becomes(reason === null ? "healthy" : "unhealthy")
+    if (reason !== null)
+      expect(lines.saying("endpoint is unhealthy")[0]!.reason).toEqual(expect.stringContaining(reason))
+  })
+
+  test("one that says nothing is unhealthy after the timeout", async (t) => {
+    const server = await RawServer.start()
+    t.onTestFinished(() => server.close())
+    const { becomes, lines } = await start(t, [server.port], { timeout: "100ms" })
+    await becomes("unhealthy")
+    expect(lines.saying("endpoint is unhealthy")[0]).toMatchObject({ reason: "no answer within 100 ms" })
+  })
+})
+
+describe("type: tcp", () => {
+  test("that it accepts is enough", async (t) => {
+    const sockets = new Set<Socket>()
+    const server = createServer((socket) => void sockets.add(socket))
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    const { port } = server.address() as { port: number }
+    const { becomes, lines } = await start(t, [port], { type: "tcp" })
+    await becomes("healthy")
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve())
+      for (const socket of sockets) socket.destroy()
+    })
+    await becomes("unhealthy")
+    expect(lines.saying("endpoint is unhealthy")[0]).toMatchObject({ reason: "connection refused" })
+  })
+})
+
+describe("what follows", () => {
+  test("new streams go to endpoints that are healthy; live ones stay", async (t) => {
+    const servers = [await RawServer.start(), await RawServer.start(), await RawServer.start()]
+    for (const server of servers) t.onTestFinished(() => server.close())
+    const checked = [await new HealthServer().start(t)]
+    const sick = servers[0]!
+    for (const server of servers)
+      server.onStream = ({ connection, id, fields }) => {
+        const isCheck = fields.some(([name, value]) => name === ":path" && value.includes("Health/Check"))
+        const status = server === sick && checked[0]!.status === NOT_SERVING ? "14" : "12"
+        if (isCheck)
+          connection.send(dsl.headers(id, [...dsl.response, ["grpc-status", status]], { endStream: true }))
+        else connection.send(dsl.headers(id, dsl.response))
+      }
+    const calls = (server: RawServer): number =>
+      server.streams.filter(({ fields }) => !fields.some(([, value]) => value.includes("Health/Check")))
+        .length
+    const { becomes, connect, applied } = await start(
+      t,
+      servers.map(({ port }) => port),
+      {},
+    )
+    await becomes("healthy", "healthy", "healthy")
+    const clients = await connect(6)
+    for (const client of clients) await client.head(client.open())
+    const before = calls(sick)
+    expect(before).toBeGreaterThan(0)
+    checked[0]!.status = NOT_SERVING
+    await becomes("unhealthy", "healthy", "healthy")
+    await applied()
+    for (const client of clients) await client.head(client.open())
+    expect(calls(sick)).toBe(before)
+    for (const client of clients) expect(client.seen.some(dsl.endsStream)).toBe(false)
+  })
+
+  test("mandatory: no stream before the endpoint has passed, and UNAVAILABLE where none has", async (t) => {
+    const server = await RawServer.start()
+    t.onTestFinished(() => server.close())
+    const held: RawStream[] = []
+    server.onStream = (stream) => void held.push(stream)
+    const { becomes, connect, health, applied } = await start(t, [server.port], { mandatory: true })
+    await eventually(
+      () => held.length > 0,
+      () => "the check is under way",
+    )
+    expect(health()).toEqual(["unknown"])
+    const [client] = await connect(1)
+    expect(dsl.describeFrame(await client!.end(client!.open()))).toContain("grpc-status=14")
+    for (const { connection, id } of held)
+      connection.send(dsl.headers(id, [...dsl.response, ["grpc-status", "12"]], { endStream: true }))
+    await becomes("healthy")
+    await applied()
+    server.onStream = ({ connection, id }) => connection.send(dsl.headers(id, dsl.response))
+    await client!.head(client!.open())
+  })
+})
