@@ -204,7 +204,7 @@ describe("over a reload", () => {
     source("one").says("a:1")
     options.clock.advance(5_000)
     const prepared = await preparing
-    expect(prepared.endpointsOf("c").map(({ address }) => address)).toEqual(["a:1"])
+    expect(prepared.endpointsOf("c")!.map(({ address }) => address)).toEqual(["a:1"])
     prepared.commit()
     source("two").says("b:1")
     expect(set).toEqual(["c: a:1", "c: a:1 b:1"])
@@ -218,7 +218,7 @@ describe("over a reload", () => {
     ;(await discovery.prepare([clusterOf("one")])).commit()
     expect(made).toHaveLength(1)
     const changed = await discovery.prepare([clusterOf("b:1 one")])
-    expect(changed.endpointsOf("c").map(({ address }) => address)).toEqual(["b:1", "a:1"])
+    expect(changed.endpointsOf("c")!.map(({ address }) => address)).toEqual(["b:1", "a:1"])
     changed.commit()
     expect(made.map(({ isStopped }) => isStopped)).toEqual([true, false])
     source("one").says("a:2")

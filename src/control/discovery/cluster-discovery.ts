@@ -84,6 +84,10 @@ export class ClusterDiscovery {
     for (const { source } of this.#sources()) source.stop()
   }
 
+  get hasSources(): boolean {
+    return this.#sources().length > 0
+  }
+
   /** Every source has answered or failed. */
   get isSettled(): boolean {
     return this.#sources().every(({ answer, problem }) => answer !== null || problem !== null)

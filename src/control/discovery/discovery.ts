@@ -13,7 +13,8 @@ export interface DiscoveryOptions extends Omit<ClusterDiscoveryOptions, "onChang
 
 /** The sources of a configuration that is about to be put in force. One of the two is to be called, once. */
 export interface PreparedDiscovery {
-  endpointsOf(cluster: string): readonly KnownEndpoint[]
+  /** Null: it has no sources, and discovery has nothing to say of it. */
+  endpointsOf(cluster: string): readonly KnownEndpoint[] | null
   commit(): void
   abandon(): void
 }
@@ -64,13 +65,17 @@ export class Discovery {
     for (const discovery of started) discovery.start()
     await this.#settled(started)
     return {
-      endpointsOf: (cluster) => next.get(cluster)!.discovery.endpoints,
+      endpointsOf: (cluster) => {
+        const { discovery } = next.get(cluster)!
+        return discovery.hasSources ? discovery.endpoints : null
+      },
       commit: () => {
         this.#entries = next
         for (const [name, { discovery }] of before)
           if (next.get(name)?.discovery !== discovery) discovery.stop()
         // What came since the states were prepared.
-        for (const [name, { discovery }] of next) this.#options.states.setEndpoints(name, discovery.endpoints)
+        for (const [name, { discovery }] of next)
+          if (discovery.hasSources) this.#options.states.setEndpoints(name, discovery.endpoints)
       },
       abandon: () => {
         for (const discovery of started) discovery.stop()
