@@ -46,7 +46,7 @@ export function App({ api, store, streams }: { api: Api; store: Store; streams: 
   }, [streams])
   useShortcuts()
   const onOrder = (cluster: Cluster, endpoint: Endpoint, order: "drain" | "resume") => {
-    const path = `./endpoints/${encodeURIComponent(cluster.name)}/${encodeURIComponent(endpoint.address)}/${order}`
+    const path = `./clusters/${encodeURIComponent(cluster.name)}/endpoints/${encodeURIComponent(endpoint.address)}/${order}`
     void api.order(path).then(
       ({ message }) => setSaid(message),
       (error: Error) => setSaid(error.message),
@@ -173,7 +173,13 @@ export function App({ api, store, streams }: { api: Api; store: Store; streams: 
             </section>
             <section class="card config" aria-label={strings.config.title}>
               <h2>{strings.config.title}</h2>
-              <Configuration status={picture.status} {...configuration} strings={strings} />
+              <Configuration
+                api={api}
+                status={picture.status}
+                events={store.events}
+                {...configuration}
+                strings={strings}
+              />
             </section>
           </>
         )}

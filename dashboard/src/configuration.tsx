@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks"
-import type { Api, Status } from "./api.ts"
+import type { AdminEvent, Api, Status } from "./api.ts"
 import { clock } from "./format.ts"
 import { hunks, lineDiff } from "./line-diff.ts"
 import type { Strings } from "./strings.ts"
@@ -41,25 +41,32 @@ export function useConfiguration(
 }
 
 export function Configuration(props: {
+  api: Api
   status: Status
+  events: readonly AdminEvent[]
   now: Running | null
   before: Running | null
   strings: Strings
 }) {
-  const { status, now, before, strings } = props
+  const { api, status, events, now, before, strings } = props
   const words = strings.config
   const { file, version, loadedAt } = status.configuration
+  const reload = events.findLast(({ kind }) => kind === "reload")
+  const changes = reload === undefined ? null : listOf(reload.fields.changes)
   return (
     <>
       <p class="quiet">
         <code>{file ?? words.none}</code> · {words.version(version, clock(Date.parse(loadedAt)))}
       </p>
       <h3>{words.last}</h3>
-      {before === null || now === null ? (
-        <p class="quiet">{words.unseen}</p>
-      ) : (
-        <Diff before={before.lines} after={now.lines} strings={strings} />
+      <Changes changes={changes} none={changes === null ? words.unseen : words.same} />
+      {before !== null && now !== null && (
+        <details>
+          <summary>{words.lines}</summary>
+          <Diff before={before.lines} after={now.lines} strings={strings} />
+        </details>
       )}
+      {file !== null && <OnDisk api={api} strings={strings} />}
       <details>
         <summary>{words.running}</summary>
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls by the keyboard */}
@@ -67,6 +74,46 @@ export function Configuration(props: {
       </details>
     </>
   )
+}
+
+/** Asked when it is opened, and at no other time: the file has to be read for it. */
+function OnDisk({ api, strings }: { api: Api; strings: Strings }) {
+  const words = strings.config
+  const [changes, setChanges] = useState<readonly string[] | null>(null)
+  const read = async () => {
+    try {
+      const pending = await api.json<{ changes: string[]; problems: string[] }>("./config/diff")
+      setChanges([...pending.problems, ...pending.changes])
+    } catch (error) {
+      setChanges([(error as Error).message])
+    }
+  }
+  return (
+    <details onToggle={({ currentTarget }) => currentTarget.open && void read()}>
+      <summary>{words.disk}</summary>
+      {changes !== null && <Changes changes={changes} none={words.same} />}
+    </details>
+  )
+}
+
+function Changes({ changes, none }: { changes: readonly string[] | null; none: string }) {
+  if (changes === null || changes.length === 0) return <p class="quiet">{none}</p>
+  return (
+    <pre class="diff">
+      {changes.map((line) => (
+        <span
+          key={line}
+          class={line.startsWith("+") ? "in" : line.startsWith("-") ? "out" : ""}
+        >{`${line}\n`}</span>
+      ))}
+    </pre>
+  )
+}
+
+/** A field of an event: a list, or a line of one. */
+function listOf(value: unknown): string[] {
+  if (Array.isArray(value)) return value.map(String)
+  return typeof value === "string" ? value.split(/\n|, (?=[-+~] )/) : []
 }
 
 function Diff(props: { before: readonly string[]; after: readonly string[]; strings: Strings }) {

@@ -6,6 +6,7 @@ import { App } from "./app.tsx"
 import { LiveStreams } from "./live-streams.ts"
 import { type Clock, Store } from "./store.ts"
 import "./style.css"
+import "./balance.css"
 
 const api = new Api()
 const clock: Clock = {
@@ -19,6 +20,11 @@ const isHidden = () => document.hidden
 const store = new Store(api, clock, isHidden)
 const worker = new Worker(new URL("./stream-worker.ts", import.meta.url), { type: "module" })
 const streams = new LiveStreams({ api, clock, isHidden, worker }, queryOf(new URL(location.href)))
+// Of all streams, or of none: those of a filter say nothing of the whole.
+store.messageRates = () => {
+  const { overview } = streams
+  return overview !== null && overview.count === overview.total ? overview.rates : null
+}
 
 render(<App api={api} store={store} streams={streams} />, document.getElementById("app")!)
 store.start()

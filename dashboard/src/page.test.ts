@@ -81,8 +81,9 @@ describe("the list of streams", () => {
       requestMessages: messages,
       responseMessages: 0,
     }) as Stream
+  let atMs = 1000
   const answer = (...streams: Stream[]) => ({
-    atMs: 1,
+    atMs: (atMs += 2000),
     isComplete: true,
     total: 9,
     matched: streams.length,
@@ -93,7 +94,8 @@ describe("the list of streams", () => {
   test("messages are those since the list before, and a new stream has none", () => {
     const list = new StreamList()
     list.take(answer(row("1-1", "a", 5)))
-    const { threads } = list.take(answer(row("1-1", "a", 8), row("2-1", "b", 400)))
+    const { threads, rates } = list.take(answer(row("1-1", "a", 8), row("2-1", "b", 400)))
+    expect(rates).toEqual({ toEndpoint: 1.5, toClient: 0 })
     expect([...threads.messages]).toEqual([3, 0])
     expect(threads.endpointNames).toEqual(["a", "b"])
     expect(list.indexOf("2-1")).toBe(1)

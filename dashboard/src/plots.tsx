@@ -77,16 +77,18 @@ export function Plots(props: {
   ]
   return (
     <>
-      {all.map((plot) => (
-        <PlotFigure
-          key={`${plot.title} ${theme}`}
-          plot={plot}
-          history={history}
-          events={events}
-          unknown={plots.unknown}
-          nowMs={nowMs}
-        />
-      ))}
+      {all
+        .filter((plot) => isKnown(plot, history))
+        .map((plot) => (
+          <PlotFigure
+            key={`${plot.title} ${theme}`}
+            plot={plot}
+            history={history}
+            events={events}
+            unknown={plots.unknown}
+            nowMs={nowMs}
+          />
+        ))}
     </>
   )
 }
@@ -141,6 +143,11 @@ function PlotFigure(props: {
       <div class="plot-frame" ref={frame} />
     </figure>
   )
+}
+
+/** Of what this Sluice has no figures there is nothing to plot. */
+function isKnown({ lines }: Plot, history: History): boolean {
+  return lines.some(({ series }) => history.column(series).some((value) => value !== null))
 }
 
 function lastOf(history: History, series: Series, format: (value: number) => string): string | null {

@@ -11,6 +11,8 @@ const BEND_MS = 900
 const LEVELS = 4
 const STRANDS = 24
 const LANE_NAMES_PX = 150
+/** Of a narrow canvas, at most this share is for the names of lanes. */
+const LANE_NAMES_SHARE = 0.34
 
 interface Bend {
   readonly fromY: number
@@ -133,9 +135,9 @@ class Painter {
   #drawLines(pen: CanvasRenderingContext2D, width: number, height: number): boolean {
     const { lanes, lines } = this.#river
     const color = this.#color()
-    const right = width - LANE_NAMES_PX
+    const right = width - namesPx(width)
     const nowMs = performance.now()
-    const least = Math.min(0.5, Math.max(0.05, 14 / Math.sqrt(lines.length + 1) / 10))
+    const least = Math.min(0.6, Math.max(0.05, 14 / Math.sqrt(lines.length + 1) / 10))
     let isBending = false
     const strokes = new Map<string, Line[]>()
     for (const [index, line] of lines.entries()) {
@@ -145,7 +147,7 @@ class Painter {
       if (stroke === undefined) strokes.set(name, [line])
       else stroke.push(line)
     }
-    pen.lineWidth = lines.length > 2000 ? 0.7 : lines.length > 200 ? 1 : 1.5
+    pen.lineWidth = lines.length > 2000 ? 0.7 : lines.length > 200 ? 1 : lines.length > 20 ? 1.5 : 2
     for (const [name, members] of strokes) {
       const [ink, level] = name.split(" ")
       pen.strokeStyle = color(ink!)
@@ -168,7 +170,7 @@ class Painter {
 
   #drawBanks(pen: CanvasRenderingContext2D, width: number, height: number): void {
     const color = this.#color()
-    const right = width - LANE_NAMES_PX
+    const right = width - namesPx(width)
     const { fontFamily } = getComputedStyle(this.#canvas)
     for (const { name, top, bottom, isOut, streams } of this.#river.lanes) {
       pen.fillStyle = color(isOut ? "bad" : "accent")
@@ -181,7 +183,7 @@ class Painter {
         `${isOut ? "▲ " : ""}${name === "" ? this.#noEndpoint : name}`,
         right + 12,
         middle - 8,
-        LANE_NAMES_PX - 14,
+        namesPx(width) - 14,
       )
       pen.font = `12px ${fontFamily}`
       pen.fillStyle = color("quiet-text")
@@ -193,4 +195,8 @@ class Painter {
     const style = getComputedStyle(this.#canvas)
     return (name) => style.getPropertyValue(`--${name}`).trim()
   }
+}
+
+function namesPx(width: number): number {
+  return Math.min(LANE_NAMES_PX, LANE_NAMES_SHARE * width)
 }

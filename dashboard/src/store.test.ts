@@ -117,7 +117,8 @@ test("another process in the place of the first: no rate is made of numbers of b
   const api = {
     json: async <T>(path: string): Promise<T> => {
       const answer = await bed.api.json<T>(path)
-      return path === "./status" ? ({ ...(answer as Status), startedAt } as T) : answer
+      if (path !== "./status") return answer
+      return { ...(answer as Status), startedAt, streams: { open: 7, ended } } as T
     },
     text: async () => `sluice_streams_ended_total{code="OK"} ${ended}\n`,
   }
@@ -131,4 +132,5 @@ test("another process in the place of the first: no rate is made of numbers of b
   ended = 5
   await bed.step(store)
   expect(store.history.column("endedOk")).toEqual([null, 10, null, 2])
+  expect(store.history.column("opened")).toEqual([null, 10, null, 2])
 })

@@ -35,7 +35,9 @@ export class Store {
   readonly #clock: Clock
   readonly #isHidden: () => boolean
   readonly #listeners = new Set<() => void>()
-  #last: { metrics: Metrics; atMs: number } | null = null
+  /** Messages a second as another has counted them, where the metrics have none. */
+  messageRates: () => { toEndpoint: number; toClient: number } | null = () => null
+  #last: { metrics: Metrics; status: Status } | null = null
   #lastEvent = 0
   #cancel: (() => void) | null = null
   #isStopped = false
@@ -93,7 +95,7 @@ export class Store {
     }
     this.picture = { status, clusters, metrics }
     this.history.add(status.atMs, this.#reading(metrics, status))
-    this.#last = { metrics, atMs: status.atMs }
+    this.#last = { metrics, status }
     if (news.events.length === 0) return
     this.#lastEvent = news.events.at(-1)!.id
     this.events = [...this.events, ...news.events].slice(-EVENTS_MAX)
@@ -101,7 +103,7 @@ export class Store {
 
   #reading(metrics: Metrics, status: Status): Reading {
     const last = this.#last
-    const seconds = last === null ? 0 : (status.atMs - last.atMs) / 1000
+    const seconds = last === null ? 0 : (status.atMs - last.status.atMs) / 1000
     const rate = (
       name: string,
       where?: (labels: Readonly<Record<string, string>>) => boolean,
@@ -113,17 +115,24 @@ export class Store {
     const isOk = ({ code, grpc_status: status }: Readonly<Record<string, string>>): boolean =>
       (code ?? status ?? "OK") === "OK"
     const before = last?.metrics ?? null
+    const rates = this.messageRates()
     const inMs = (seconds: number | null): number | null => (seconds === null ? null : seconds * 1000)
     return {
       live: status.streams.open,
-      opened: rate("sluice_streams_started_total"),
+      opened:
+        last === null || seconds <= 0 ? null : Math.max(0, (begun(status) - begun(last.status)) / seconds),
       endedOk: rate("sluice_streams_ended_total", isOk),
       endedOther: rate("sluice_streams_ended_total", (labels) => !isOk(labels)),
-      toEndpoint: rate("sluice_request_messages_total"),
-      toClient: rate("sluice_response_messages_total"),
+      toEndpoint: rate("sluice_request_messages_total") ?? rates?.toEndpoint ?? null,
+      toClient: rate("sluice_response_messages_total") ?? rates?.toClient ?? null,
       delayP50: inMs(quantile(before, metrics, "sluice_turn_delay_seconds", 0.5)),
       delayP99: inMs(quantile(before, metrics, "sluice_turn_delay_seconds", 0.99)),
       heldBytes: total(metrics, "sluice_held_bytes"),
     }
   }
+}
+
+/** Streams that have begun in this process, those that live among them. */
+function begun({ streams }: Status): number {
+  return streams.open + streams.ended
 }

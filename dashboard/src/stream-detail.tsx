@@ -106,7 +106,6 @@ function Orders({ id, api, strings }: { id: string; api: Api; strings: Strings }
   const words = strings.detail
   const [isEnding, setEnding] = useState(false)
   const [status, setStatus] = useState<number>(STATUSES[0][0])
-  const [message, setMessage] = useState("")
   const [said, setSaid] = useState<string | null>(null)
   const order = async (path: string, body: object) => {
     const answer = await api
@@ -122,7 +121,7 @@ function Orders({ id, api, strings }: { id: string; api: Api; strings: Strings }
           onSubmit={(event) => {
             event.preventDefault()
             setEnding(false)
-            void order("end", { status, message })
+            void order("end", { status })
           }}
         >
           <h3>{words.endTitle}</h3>
@@ -133,14 +132,6 @@ function Orders({ id, api, strings }: { id: string; api: Api; strings: Strings }
                 <option key={code} value={code}>{`${code} ${name}`}</option>
               ))}
             </select>
-          </label>
-          <label>
-            {words.message}
-            <input
-              value={message}
-              maxLength={200}
-              onInput={({ currentTarget }) => setMessage(currentTarget.value)}
-            />
           </label>
           <button type="submit" class="danger">
             {words.confirm}

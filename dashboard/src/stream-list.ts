@@ -30,12 +30,15 @@ export interface Overview {
   readonly ages: readonly number[]
   readonly idles: readonly number[]
   readonly threads: Threads
+  /** Messages a second of the streams listed, since the list before; null: there was none. */
+  readonly rates: { readonly toEndpoint: number; readonly toClient: number } | null
 }
 
 /** The rows of the last answer, and what is made of them. Lives beside the page, so that no answer holds up its frames. */
 export class StreamList {
   #rows: readonly Stream[] = []
-  #messages = new Map<number, number>()
+  #messages = new Map<number, { up: number; down: number }>()
+  #atMs = 0
 
   take(answer: Streams): Overview {
     const rows = answer.streams
@@ -44,17 +47,22 @@ export class StreamList {
     const endpoints = new Uint16Array(rows.length)
     const messages = new Uint8Array(rows.length)
     const names = new Map<string, number>()
-    const counts = new Map<number, number>()
+    const counts = new Map<number, { up: number; down: number }>()
+    const sum = { up: 0, down: 0 }
     const [ages, idles] = [emptyBars(), emptyBars()]
     for (const [index, row] of rows.entries()) {
       const key = keyOf(row.id)
-      const seen = row.requestMessages + row.responseMessages
+      const seen = { up: row.requestMessages, down: row.responseMessages }
+      const last = this.#messages.get(key) ?? seen
+      const [up, down] = [Math.max(0, seen.up - last.up), Math.max(0, seen.down - last.down)]
+      sum.up += up
+      sum.down += down
       let endpoint = names.get(row.endpoint)
       if (endpoint === undefined) names.set(row.endpoint, (endpoint = names.size))
       keys[index] = key
       clients[index] = placeOf(row.client)
       endpoints[index] = endpoint
-      messages[index] = Math.min(255, Math.max(0, seen - (this.#messages.get(key) ?? seen)))
+      messages[index] = Math.min(255, up + down)
       counts.set(key, seen)
       ages[barOf(row.ageMs)]!++
       idles[barOf(row.idleMs)]!++
@@ -62,8 +70,11 @@ export class StreamList {
     this.#rows = rows
     this.#messages = counts
     const { atMs, total, matched, isComplete } = answer
+    const seconds = this.#atMs === 0 ? 0 : (atMs - this.#atMs) / 1000
+    this.#atMs = atMs
+    const rates = seconds > 0 ? { toEndpoint: sum.up / seconds, toClient: sum.down / seconds } : null
     const threads = { endpointNames: [...names.keys()], keys, clients, endpoints, messages }
-    return { atMs, total, matched, isComplete, count: rows.length, ages, idles, threads }
+    return { atMs, total, matched, isComplete, count: rows.length, ages, idles, threads, rates }
   }
 
   window(from: number, to: number): readonly Stream[] {

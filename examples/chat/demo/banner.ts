@@ -4,6 +4,8 @@ export interface Addresses {
   listenPort: number
   /** Undefined where nothing serves it. */
   pageUrl: string | undefined
+  /** Sluice's own page; undefined likewise. */
+  dashboardUrl?: string | undefined
   /** Paths as they can be typed from where the demo was started. */
   articleConfig: string
   accessLog: string
@@ -23,11 +25,12 @@ export function banner(addresses: Addresses): string {
   const [first] = servers
   const sections: string[][] = [
     [
-      `The chat is running behind ${title}.`,
       ...(addresses.pageUrl === undefined ? [] : [`Open ${addresses.pageUrl}`]),
+      `The chat is running behind ${title}.`,
       ...takenPorts(addresses),
     ],
     [
+      ...(addresses.dashboardUrl === undefined ? [] : [row("dashboard", addresses.dashboardUrl)]),
       row(title, `127.0.0.1:${listenPort}`, `on ${addresses.articleConfig}`),
       ...servers.map(({ port, pid }, index) =>
         row(`chat server ${"AB"[index]}`, `127.0.0.1:${port}`, `pid ${pid}`),
@@ -43,8 +46,9 @@ export function banner(addresses: Addresses): string {
         ? []
         : [
             "  a location /ws, where the page's WebSocket becomes a call of /chat.Chat/BidStream",
-            "  and a location = /, which tells a browser on the gRPC port where the page is",
+            "  a location = /, which tells a browser on the gRPC port where the page is",
             "  grpc_continuity handoff resume: a conversation goes on when its chat server dies",
+            "  sluice_admin, where the page and the dashboard see what Sluice does",
           ]),
     ],
     [
@@ -58,7 +62,7 @@ export function banner(addresses: Addresses): string {
     [
       addresses.balancer === "nginx"
         ? "See a server die, and its conversations with it; then start it again:"
-        : "See a server die while its conversations go on at the other; then start it again:",
+        : "See a server die while its conversations go on at the other, by the page's button or by hand:",
       `  kill -9 ${first!.pid}`,
       `  ${commands.server} --port ${first!.port} --name A`,
     ],

@@ -1,13 +1,21 @@
+/** What the demo with Sluice adds to the article's file, so that the page can show and do what it does. */
+export interface Additions {
+  /** Where the page comes from: another origin than the WebSocket's, so it has to be allowed. */
+  readonly pagePort: number
+  /** Where Sluice is asked and told things; undefined: nowhere. */
+  readonly adminPort?: number
+}
+
 /**
  * The site's nginx.conf with what the page needs besides: at /ws a browser's WebSocket is a call of the chat's method,
- * and who opens the gRPC port in a browser is told where the page is. Conversations outlive their chat server. The
- * directives for that and of /ws are Sluice's own; nginx would need another program here.
- *
- * @param pagePort where the page comes from: another origin than the WebSocket's, so it has to be allowed
+ * and a browser on the gRPC port is told where the page is. Conversations outlive their chat server. The directives for
+ * that and of /ws are Sluice's own; nginx would need another program here.
  */
-export function withPageLocation(siteConfig: string, pagePort: number): string {
+export function withPageLocation(siteConfig: string, { pagePort, adminPort }: Additions): string {
   const end = siteConfig.lastIndexOf("}")
   const page = `http://127.0.0.1:${pagePort}/`
+  const admin =
+    adminPort === undefined ? "" : `sluice_admin 127.0.0.1:${adminPort};\nworker_shutdown_timeout 1s;\n`
   const location = `
     grpc_continuity handoff resume;
     location = / {
@@ -19,12 +27,12 @@ export function withPageLocation(siteConfig: string, pagePort: number): string {
 <p>The chat itself is a page: <a href="${page}">${page}</a>
 <p>In a terminal: <code>npm run chat:client</code>';
     }
-    location = /ws {
+    location ~ ^/ws(/[0-9a-z]+)?$ {
         grpc_websocket on;
         grpc_method /chat.Chat/BidStream;
         grpc_allow_origin http://127.0.0.1:${pagePort} http://localhost:${pagePort};
         grpc_pass grpc://backend;
     }
 `
-  return siteConfig.slice(0, end) + location + siteConfig.slice(end)
+  return admin + siteConfig.slice(0, end) + location + siteConfig.slice(end)
 }

@@ -2,6 +2,8 @@ import { readdir, readFile } from "node:fs/promises"
 import { createServer, type Server, type ServerResponse } from "node:http"
 import { extname, join, relative, sep } from "node:path"
 
+import type { LiveView } from "./live-view.ts"
+
 export interface PageServer {
   readonly url: string
   readonly port: number
@@ -29,8 +31,10 @@ export async function startPageServer(options: {
   folder: string
   host: string
   port: number
-  /** As the page's web-socket-url.ts reads it. */
-  config: { webSocketPort: number; webSocketPath: string }
+  /** As the page's page-config.ts reads it. */
+  config: { webSocketPort: number; webSocketPath: string; dashboardUrl?: string }
+  /** What is shown of Sluice beside the chats. */
+  live?: LiveView
 }): Promise<PageServer> {
   const pages = new Map<string, Page>()
   for (const entry of await readdir(options.folder, { recursive: true, withFileTypes: true })) {
@@ -48,7 +52,9 @@ export async function startPageServer(options: {
     content: Buffer.from(JSON.stringify(options.config)),
   })
 
-  const server = createServer(({ method, url }, response) => {
+  const server = createServer((request, response) => {
+    if (options.live?.handle(request, response) === true) return
+    const { method, url } = request
     const path = (url ?? "/").split("?", 1)[0]!
     const page = pages.get(path)
     if (page === undefined) answer(response, 404, { type: "text/plain", content: Buffer.from("not found\n") })

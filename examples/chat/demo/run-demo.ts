@@ -4,12 +4,15 @@ import { fileURLToPath } from "node:url"
 import { whyNotListen } from "../why-not-listen.ts"
 import { adaptArticleConfig } from "./article-config.ts"
 import { banner } from "./banner.ts"
-import { buildPage } from "./build-page.ts"
+import { buildDashboard, buildPage } from "./build-page.ts"
 import { type ChatServerProcess, startChatServerProcess } from "./chat-server-process.ts"
 import { claimFreePort } from "./free-port.ts"
+import { liveView } from "./live-view.ts"
 import { findNginx, HOW_TO_GET_NGINX, startNginx } from "./nginx-process.ts"
 import { withPageLocation } from "./page-location.ts"
 import { startPageServer } from "./page-server.ts"
+import { ServerSwitch } from "./server-switch.ts"
+import { startSluice } from "./sluice-process.ts"
 import { builtPage, commands, makeFolder } from "./surroundings.ts"
 
 export interface DemoOptions {
@@ -40,16 +43,15 @@ const articleConfig = fileURLToPath(new URL("../nginx/two.conf", import.meta.url
 /** Where the chat servers listen. */
 const HOST = "127.0.0.1"
 
-/** How long conversations may go on after the first Ctrl-C. */
-const GRACE_MS = 1000
-
 /**
  * Starts two chat servers, a balancer before them and, with Sluice, the page; says what listens where.
  * Leaves nothing behind when it rejects.
  */
 export async function runDemo(options: DemoOptions): Promise<Demo> {
   const claimed = new Set<number>()
-  const servers: ChatServerProcess[] = []
+  const start = (port: number, name: string) =>
+    startChatServerProcess({ port, name, log: (line) => options.log(`[${name}] ${line}`) })
+  const servers = new ServerSwitch(start, options.log)
   let balancer: Part | undefined
   let page: (Part & { url: string; port: number }) | undefined
   let stopping = false
@@ -59,30 +61,32 @@ export async function runDemo(options: DemoOptions): Promise<Demo> {
     stopping = true
     await page?.stop()
     await balancer?.stop()
-    await Promise.all(servers.map((server) => server.stop()))
+    await Promise.all(servers.processes.map((server) => server.stop()))
     await folder.release()
   }
   try {
-    for (const [index, name] of ["A", "B"].entries()) {
-      const server = await startServer(3000 + index, name, claimed, (line) =>
-        options.log(`[${name}] ${line}`),
-      )
-      servers.push(server)
-      void server.ended.then((why) => options.log(`[${name}] ended (${why})`))
-    }
+    for (const [index, name] of ["A", "B"].entries())
+      servers.add(name, await startServer(3000 + index, name, { claimed, start }))
     const listenPort = await claimFreePort(options.port, "0.0.0.0", claimed)
-    const serverPorts = servers.map((server) => server.port)
+    const serverPorts = servers.processes.map((server) => server.port)
     const article = await readFile(articleConfig, "utf8")
     const config = adaptArticleConfig(article, { listenPort, serverPorts, accessLog })
-    if (options.balancer === "sluice") page = await startPage(folder.path, listenPort, claimed)
-    const siteConfig = page === undefined ? config.text : withPageLocation(config.text, page.port)
+    let siteConfig = config.text
+    let dashboardUrl: string | undefined
+    if (options.balancer === "sluice") {
+      const adminPort = await claimFreePort(listenPort + 2, HOST, claimed)
+      page = await startPage(folder.path, { listenPort, adminPort, claimed, servers })
+      siteConfig = withPageLocation(config.text, { pagePort: page.port, adminPort })
+      dashboardUrl = `http://${HOST}:${adminPort}/`
+    }
     balancer = await startBalancer(options, folder.path, siteConfig, listenPort)
     options.log(
       banner({
         balancer: options.balancer,
-        servers,
+        servers: servers.processes,
         listenPort,
         pageUrl: page?.url,
+        dashboardUrl,
         articleConfig: fromHere(articleConfig),
         accessLog: fromHere(accessLog),
         commands,
@@ -100,7 +104,7 @@ export async function runDemo(options: DemoOptions): Promise<Demo> {
     stop,
     async kill() {
       stopping = true
-      for (const part of [balancer, ...servers]) part.kill?.()
+      for (const part of [balancer, ...servers.processes]) part.kill?.()
       await folder.release()
     },
   }
@@ -110,15 +114,14 @@ export async function runDemo(options: DemoOptions): Promise<Demo> {
 async function startServer(
   preferred: number,
   name: string,
-  claimed: Set<number>,
-  log: (line: string) => void,
+  how: { claimed: Set<number>; start(port: number, name: string): Promise<ChatServerProcess> },
 ): Promise<ChatServerProcess> {
-  const port = await claimFreePort(preferred, HOST, claimed)
+  const port = await claimFreePort(preferred, HOST, how.claimed)
   try {
-    return await startChatServerProcess({ port, name, log })
+    return await how.start(port, name)
   } catch (error) {
     if ((await whyNotListen(port, HOST)) === null) throw error
-    return startServer(port + 1, name, claimed, log)
+    return startServer(port + 1, name, how)
   }
 }
 
@@ -135,22 +138,33 @@ async function startBalancer(
     const nginx = await startNginx({ binary, folder: join(folder, "nginx"), siteConfig, port, log })
     return { ...nginx, kill: () => void nginx.stop() }
   }
-  // Loaded only when used, so that the comparison with nginx needs nothing of Sluice.
-  const { startSluice } = await import("./sluice-in-process.ts")
   const configPath = join(folder, "nginx.conf")
   await writeFile(configPath, siteConfig)
-  const sluice = await startSluice({ configPath, log })
-  return { stop: () => sluice.stop(GRACE_MS) }
+  return startSluice({ configPath, log })
 }
 
-async function startPage(folder: string, listenPort: number, claimed: Set<number>) {
+async function startPage(
+  folder: string,
+  {
+    listenPort,
+    adminPort,
+    claimed,
+    servers,
+  }: { listenPort: number; adminPort: number; claimed: Set<number>; servers: ServerSwitch },
+) {
   const pageFolder = builtPage ?? join(folder, "page")
-  if (builtPage === undefined) await buildPage(pageFolder)
+  if (builtPage === undefined) await Promise.all([buildPage(pageFolder), buildDashboard()])
+  const port = await claimFreePort(listenPort + 1, HOST, claimed)
   return startPageServer({
     folder: pageFolder,
-    host: "127.0.0.1",
-    port: await claimFreePort(listenPort + 1, "127.0.0.1", claimed),
-    config: { webSocketPort: listenPort, webSocketPath: "/ws" },
+    host: HOST,
+    port,
+    config: {
+      webSocketPort: listenPort,
+      webSocketPath: "/ws",
+      dashboardUrl: `http://${HOST}:${adminPort}/`,
+    },
+    live: liveView({ adminPort, port, servers }),
   })
 }
 

@@ -6,8 +6,8 @@ import { buildPage } from "../demo/build-page.ts"
 import { claimFreePort } from "../demo/free-port.ts"
 import { withPageLocation } from "../demo/page-location.ts"
 import { startPageServer } from "../demo/page-server.ts"
-import { startSluice } from "../demo/sluice-in-process.ts"
 import { type ChatServer, startChatServer } from "../start-chat-server.ts"
+import { startSluice } from "./sluice-in-process.ts"
 
 const articleConfig = fileURLToPath(new URL("../nginx/two.conf", import.meta.url))
 
@@ -38,7 +38,7 @@ export async function startPageBed(options: { folder: string; log: (line: string
     accessLog: join(options.folder, "access.log"),
   })
   const configPath = join(options.folder, "nginx.conf")
-  await writeFile(configPath, withPageLocation(text, page.port))
+  await writeFile(configPath, withPageLocation(text, { pagePort: page.port }))
   const sluice = await startSluice({ configPath, log: options.log })
   const stopServer = async (name: string) => {
     const server = servers.get(name)

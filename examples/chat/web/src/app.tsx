@@ -1,22 +1,34 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks"
+import { BalancerPanel } from "./balancer-panel.tsx"
 import type { Conversation } from "./conversation.ts"
 import { ConversationPanel } from "./conversation-panel.tsx"
 import { useConversation } from "./hooks.ts"
 import { CloseIcon, Logo, PlusIcon, ThemeIcon } from "./icons.tsx"
+import type { LiveBalancer } from "./live-balancer.ts"
 import { useLanguage, useTheme } from "./preferences.ts"
 import { STRINGS, type Strings } from "./strings.ts"
 
 interface Tab {
   number: number
   conversation: Conversation
+  dispose: () => void
 }
+
+/** A conversation, and how it is let go of. */
+export type StartConversation = () => Omit<Tab, "number">
 
 /** Side by side, more would be too narrow to read. */
 const MOST_CONVERSATIONS = 6
 /** Two from the start, so that both servers are met. */
 const FIRST_CONVERSATIONS = 2
 
-export function App({ startConversation }: { startConversation: () => Conversation }) {
+export function App(props: {
+  startConversation: StartConversation
+  /** Null: there is nothing to show beside the chats. */
+  balancer: LiveBalancer | null
+  dashboardUrl: string | null
+}) {
+  const { startConversation, balancer, dashboardUrl } = props
   const [language, switchLanguage] = useLanguage()
   const [theme, nextTheme] = useTheme()
   const strings = STRINGS[language]
@@ -74,32 +86,44 @@ export function App({ startConversation }: { startConversation: () => Conversati
           />
         ))}
       </div>
-      <main class="panels">
-        {tabs.map((tab) => (
-          <ConversationPanel
-            key={tab.number}
-            number={tab.number}
-            conversation={tab.conversation}
-            active={tab.number === active}
-            onActivate={() => activate(tab.number)}
-            strings={strings}
+      <div class="stage">
+        <main class="panels">
+          {tabs.map((tab) => (
+            <ConversationPanel
+              key={tab.number}
+              number={tab.number}
+              conversation={tab.conversation}
+              active={tab.number === active}
+              onActivate={() => activate(tab.number)}
+              strings={strings}
+              language={language}
+              closeButton={
+                tabs.length > 1 && (
+                  <button
+                    type="button"
+                    class="plain"
+                    title={strings.closeConversation}
+                    aria-label={strings.closeConversation}
+                    onClick={() => close(tab)}
+                  >
+                    <CloseIcon />
+                  </button>
+                )
+              }
+            />
+          ))}
+        </main>
+        {balancer !== null && dashboardUrl !== null && (
+          <BalancerPanel
+            balancer={balancer}
+            dashboardUrl={dashboardUrl}
+            lost={tabs.filter(({ conversation }) => conversation.state.phase.kind === "waiting").length}
             language={language}
-            closeButton={
-              tabs.length > 1 && (
-                <button
-                  type="button"
-                  class="plain"
-                  title={strings.closeConversation}
-                  aria-label={strings.closeConversation}
-                  onClick={() => close(tab)}
-                >
-                  <CloseIcon />
-                </button>
-              )
-            }
+            strings={strings}
+            theme={theme}
           />
-        ))}
-      </main>
+        )}
+      </div>
       <footer class="keys">{strings.keys}</footer>
     </>
   )
@@ -136,23 +160,24 @@ function TabButton(props: {
   )
 }
 
-function useTabs(startConversation: () => Conversation) {
+function useTabs(startConversation: StartConversation) {
   const [tabs, setTabs] = useState<Tab[]>(() =>
     Array.from({ length: FIRST_CONVERSATIONS }, (_, index) => ({
       number: index + 1,
-      conversation: startConversation(),
+      ...startConversation(),
     })),
   )
   const [active, activate] = useState(1)
   const open = () => {
     if (tabs.length >= MOST_CONVERSATIONS) return
     const number = Math.max(...tabs.map((tab) => tab.number)) + 1
-    setTabs([...tabs, { number, conversation: startConversation() }])
+    setTabs([...tabs, { number, ...startConversation() }])
     activate(number)
   }
   const close = (tab: Tab) => {
     const left = tabs.filter((other) => other !== tab)
     tab.conversation.dispose()
+    tab.dispose()
     setTabs(left)
     if (tab.number === active) activate(left.at(-1)!.number)
   }

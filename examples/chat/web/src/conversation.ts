@@ -20,6 +20,8 @@ export type Entry = { id: number; atMs: number } & (
   | { kind: "said"; text: string }
   | { kind: "heard"; text: string; server: string | null }
   | { kind: "opened"; server: string | null }
+  /** Its server was gone, and another goes on with the same stream. */
+  | { kind: "moved"; from: string; server: string }
   | { kind: "heartbeat" | "halfClosed" }
   | { kind: "lost" }
   | { kind: "status"; status: Status }
@@ -175,6 +177,14 @@ export class Conversation {
         : entry,
     )
     this.#set({ server, entries })
+  }
+
+  /** The balancer has given the stream that is open to another server. */
+  moved(server: string): void {
+    const { phase, server: from } = this.#state
+    if (phase.kind !== "open" || from === null || from === server) return
+    this.#set({ server })
+    this.#add({ kind: "moved", from, server })
   }
 
   #ended(status: Status): void {

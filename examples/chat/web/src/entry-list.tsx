@@ -124,6 +124,8 @@ function noteText(entry: Exclude<Entry, { kind: "said" | "heard" | "status" }>, 
   switch (entry.kind) {
     case "opened":
       return strings.opened(entry.server)
+    case "moved":
+      return strings.moved(entry.from, entry.server)
     case "heartbeat":
       return `♥ ${strings.heartbeatSent}`
     case "halfClosed":
