@@ -7,10 +7,10 @@ import { ChatClient } from "../../examples/chat/chat-client.ts"
 import { adaptArticleConfig } from "../../examples/chat/demo/article-config.ts"
 import { claimFreePort } from "../../examples/chat/demo/free-port.ts"
 import { findNginx, HOW_TO_GET_NGINX, startNginx } from "../../examples/chat/demo/nginx-process.ts"
-import { startSluice } from "../../examples/chat/testing/sluice-in-process.ts"
 import { type ChatServer, startChatServer } from "../../examples/chat/start-chat-server.ts"
 import { Conversation, converse } from "../../examples/chat/testing/conversation.ts"
 import { runProgram } from "../../examples/chat/testing/run-program.ts"
+import { startSluice } from "../../examples/chat/testing/sluice-in-process.ts"
 
 /** The article's files, addresses apart, as they run through each balancer: one story, told twice. */
 const WAYS = [
