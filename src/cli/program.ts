@@ -44,6 +44,7 @@ Exit codes: 0 fine, 1 failed at runtime, 2 wrong usage or configuration.`,
     .option("-t, --to <address>", "a backend: host:port, [v6]:port or unix:/path (repeatable)", collect)
     .option("--json", "log and announce as JSON lines", false)
     .option("--strict", "do not run a configuration that has warnings", false)
+    .option("--watch", "reload by itself when a file of the configuration changes", false)
     .addHelpText(
       "after",
       `
@@ -64,14 +65,15 @@ Examples:
           to = [],
           json,
           strict,
-        }: { listen?: string[]; to?: string[]; json: boolean; strict: boolean },
+          watch,
+        }: { listen?: string[]; to?: string[]; json: boolean; strict: boolean; watch: boolean },
         command,
       ) => {
         if ((config === undefined) === (to.length === 0))
           command.error("error: give either a configuration file or --to addresses (see sluice run --help)", {
             exitCode: 2,
           })
-        process.exitCode = await run({ listen, to, json, strict, config: config ?? null })
+        process.exitCode = await run({ listen, to, json, strict, watch, config: config ?? null })
         // Whatever a library still holds open must not keep a stopped balancer alive.
         process.exit()
       },

@@ -7,6 +7,7 @@ import { whyNot } from "../config/problem.ts"
 import { workerCount } from "../config/workers.ts"
 import { openAdmin } from "../control/admin/admin.ts"
 import { EventRing } from "../control/admin/event-ring.ts"
+import { ConfigWatch } from "../control/config-watch.ts"
 import { Control } from "../control/control.ts"
 import { makeWorker } from "../control/data-threads.ts"
 import { inheritSockets } from "../control/inherited-sockets.ts"
@@ -28,6 +29,8 @@ export interface RunOptions {
   json: boolean
   /** A configuration with warnings is not run. */
   strict: boolean
+  /** Reloads by itself when a file of the configuration changes. */
+  watch: boolean
 }
 
 /** Runs until told to stop. Resolves with the exit code: 0, 1 at runtime, 2 for the configuration. */
@@ -43,7 +46,17 @@ export async function run(options: RunOptions): Promise<number> {
 
 async function runUntilStopped(options: RunOptions): Promise<number> {
   const teller = new StartupOutput(options.json)
-  const config = await readConfig(options, teller)
+  let control: Control | null = null
+  // Nothing is watched before it runs: what changes until then is read at the first look.
+  const watch =
+    options.watch && options.config !== null
+      ? new ConfigWatch(options.config, systemClock, () => void control?.reload().catch(() => {}))
+      : null
+  const read = (path: string): Promise<LoadedConfig> => {
+    const again = (): Promise<LoadedConfig> => prepareAgain(path, options, teller)
+    return watch === null ? again() : watch.reading(again)
+  }
+  const config = await readConfig(options, teller, read)
   if (config === null) return 2
   const isTerminal = config.log.path === "stderr" && process.stderr.isTTY === true
   const threadLog = {
@@ -64,14 +77,13 @@ async function runUntilStopped(options: RunOptions): Promise<number> {
     log.error("unexpected error", { error: error.stack ?? String(error) })
   })
   await closeUninvitedDebugger()
-  const control = new Control({
+  const running = new Control({
     config,
     threads: workerCount(config),
     load:
       options.config === null
         ? null
-        : (isReload) =>
-            isReload ? prepareAgain(options.config!, options, teller) : prepare(options.config!, options),
+        : (isReload) => (isReload ? read(options.config!) : prepare(options.config!, options)),
     log,
     threadLog,
     clock: systemClock,
@@ -85,7 +97,8 @@ async function runUntilStopped(options: RunOptions): Promise<number> {
     onListening: (addresses, admin) => announce(addresses, admin, { config, log, teller, options }),
     exit: (code) => process.exit(code),
   })
-  const code = await control.run().catch((error: unknown) => {
+  control = running
+  const code = await running.run().catch((error: unknown) => {
     const reason = (error as Error).message
     teller.cannotStart(reason)
     if (config.log.path !== "stderr") log.error("cannot start", { reason })
@@ -95,13 +108,17 @@ async function runUntilStopped(options: RunOptions): Promise<number> {
   return code
 }
 
-async function readConfig(options: RunOptions, teller: StartupOutput): Promise<Config | null> {
+async function readConfig(
+  options: RunOptions,
+  teller: StartupOutput,
+  read: (path: string) => Promise<LoadedConfig>,
+): Promise<Config | null> {
   if (options.config === null) {
     const { config, errors } = fromAddresses(options.listen, options.to)
     for (const error of errors) teller.cannotStart(error)
     return config
   }
-  const { config, problems } = await prepareAgain(options.config, options, teller)
+  const { config, problems } = await read(options.config)
   if (config === null) teller.cannotStart(whyNot(problems), problems)
   return config
 }

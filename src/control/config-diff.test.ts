@@ -45,3 +45,16 @@ test.each(cases)("%s", (_, after, lines) => {
 test("a long one is cut", () => {
   expect(shortDiff(Array.from({ length: 25 }, (_, at) => `+ cluster ${at}`)).at(-1)).toBe("and 5 more")
 })
+
+test("what goes says how many live streams stay on it", () => {
+  const streamsAt = (cluster: string, address: string | null): number =>
+    cluster === "gone" ? 3 : address === "h:1" ? 1 : 0
+  const of = (clusters: object) =>
+    fromInput({ listeners: 1, clusters, routes: [{ cluster: "a" }] } as never).config!
+  const before = of({ a: ["h:1", "h:2", "h:3"], gone: ["h:9"] })
+  expect(configDiff(before, of({ a: ["h:3"] }), streamsAt)).toEqual([
+    "- cluster gone; 3 live streams stay",
+    "- endpoint h:1 of a; 1 live stream stays",
+    "- endpoint h:2 of a",
+  ])
+})

@@ -1,12 +1,18 @@
 import { isDeepStrictEqual } from "node:util"
 import type { Config, ServerConfig } from "../config/model.ts"
 
-/** What a reload changes, as lines for people: `+ cluster chat`, `- endpoint 10.0.0.3:50051 of chat`, `~ listener web`. */
-export function configDiff(before: Config, after: Config): string[] {
+/** Live streams of an endpoint, or of all endpoints of a cluster. */
+export type StreamsAt = (cluster: string, address: string | null) => number
+
+/**
+ * What a reload changes, as lines for people: `+ cluster chat`, `- endpoint 10.0.0.3:50051 of chat; 12 live streams stay`,
+ * `~ listener web`.
+ */
+export function configDiff(before: Config, after: Config, streamsAt: StreamsAt = () => 0): string[] {
   return [
     ...named("listener", before.listeners, after.listeners),
-    ...named("cluster", before.clusters, after.clusters),
-    ...endpointsDiff(before, after),
+    ...named("cluster", before.clusters, after.clusters, (name) => streamsAt(name, null)),
+    ...endpointsDiff(before, after, streamsAt),
     ...listed("server", before.servers, after.servers),
     ...settingsDiff(before, after),
   ]
@@ -24,7 +30,13 @@ function named<Item extends { name: string }>(
   what: string,
   before: readonly Item[],
   after: readonly Item[],
+  streamsOf: (name: string) => number = () => 0,
 ): string[] {
+  const stay = (name: string): string => {
+    const streams = streamsOf(name)
+    if (streams === 0) return ""
+    return streams === 1 ? "; 1 live stream stays" : `; ${streams} live streams stay`
+  }
   const old = new Map(before.map((item) => [item.name, item]))
   const lines = after.flatMap((item) => {
     const was = old.get(item.name)
@@ -33,17 +45,18 @@ function named<Item extends { name: string }>(
     const rest = (one: Item): object => ({ ...one, endpoints: null })
     return isDeepStrictEqual(rest(was), rest(item)) ? [] : [`~ ${what} ${item.name}`]
   })
-  return [...[...old.keys()].map((name) => `- ${what} ${name}`), ...lines]
+  return [...[...old.keys()].map((name) => `- ${what} ${name}${stay(name)}`), ...lines]
 }
 
-function endpointsDiff(before: Config, after: Config): string[] {
+function endpointsDiff(before: Config, after: Config, streamsAt: StreamsAt): string[] {
   const old = new Map(before.clusters.map(({ name, endpoints }) => [name, endpoints]))
   return after.clusters.flatMap(({ name, endpoints }) => {
     const was = old.get(name)
     if (was === undefined) return []
     const byAddress = (list: typeof endpoints) =>
       list.map((each) => ({ ...each, name: `${each.address} of ${name}` }))
-    return named("endpoint", byAddress(was), byAddress(endpoints))
+    const streamsOf = (text: string): number => streamsAt(name, text.slice(0, -` of ${name}`.length))
+    return named("endpoint", byAddress(was), byAddress(endpoints), streamsOf)
   })
 }
 

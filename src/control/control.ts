@@ -237,7 +237,7 @@ export class Control implements ControlView {
     if (load === null) return { changes: [], problems: [] }
     const { config, problems } = await load(false)
     return {
-      changes: config === null ? [] : configDiff(this.#config, config),
+      changes: config === null ? [] : this.#diff(config),
       problems: problemLines(problems),
     }
   }
@@ -265,7 +265,7 @@ export class Control implements ControlView {
 
   async #putInForce(config: Config): Promise<ReloadResult> {
     const { log } = this.#options
-    const changes = configDiff(this.#config, config)
+    const changes = this.#diff(config)
     const reason = await this.#tryPutInForce(config)
     if (reason !== null) {
       const message = "cannot reload; the old configuration stays"
@@ -276,6 +276,14 @@ export class Control implements ControlView {
     log.info(message, changes.length === 0 ? {} : { changes: shortDiff(changes) })
     this.#tellWaiting(config)
     return { isDone: true, message, changes, problems: [] }
+  }
+
+  #diff(config: Config): string[] {
+    return configDiff(this.#config, config, (cluster, address) => {
+      const endpoints = this.states.endpointsOf(cluster)
+      const meant = endpoints.filter((endpoint) => address === null || endpoint.address === address)
+      return meant.reduce((sum, { slot }) => sum + this.#counts.at(slot), 0)
+    })
   }
 
   #tellWaiting(config: Config): void {

@@ -2,6 +2,7 @@ import { expect, test } from "vitest"
 import { seededRandom } from "../../src/base/random.ts"
 import type { Scenario } from "./scenario.ts"
 import { kill } from "./scenarios/kill.ts"
+import { manyReloads } from "./scenarios/many-reloads.ts"
 import { reload } from "./scenarios/reload.ts"
 import { upgrade } from "./scenarios/upgrade.ts"
 
@@ -14,6 +15,7 @@ async function holds(scenario: Scenario): Promise<void> {
 test.concurrent.each<[string, Scenario]>([
   ["a backend is killed and comes back, again and again", kill],
   ["the configuration is reloaded under load", reload],
+  ["the configuration is reloaded again and again", manyReloads],
 ])("%s", (_, scenario) => holds(scenario))
 
 // By itself: processes that start take the cores from the others, and a balancer that is late refuses calls.

@@ -5,14 +5,27 @@ import { renderReport, renderText, writeBetweenMarks } from "./report.ts"
 import type { Check, Scenario } from "./scenario.ts"
 import { freeze } from "./scenarios/freeze.ts"
 import { kill } from "./scenarios/kill.ts"
+import { manyReloads } from "./scenarios/many-reloads.ts"
 import { network } from "./scenarios/network.ts"
+import { oneOfFour } from "./scenarios/one-of-four.ts"
 import { overload } from "./scenarios/overload.ts"
 import { reload } from "./scenarios/reload.ts"
 import { slow } from "./scenarios/slow.ts"
 import { unaryKill } from "./scenarios/unary-kill.ts"
 import { upgrade } from "./scenarios/upgrade.ts"
 
-const scenarios: readonly Scenario[] = [kill, unaryKill, freeze, slow, network, reload, upgrade, overload]
+const scenarios: readonly Scenario[] = [
+  kill,
+  oneOfFour,
+  unaryKill,
+  freeze,
+  slow,
+  network,
+  reload,
+  manyReloads,
+  upgrade,
+  overload,
+]
 
 const HELP = `Runs Sluice and its backends as real processes and lets them die, freeze and lose their network.
 Everything is on loopback and ends with the run.
