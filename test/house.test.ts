@@ -43,6 +43,7 @@ const ROOMS = [
   "control",
   "balancer",
   "bridge",
+  "origin",
   "access",
   "relay",
   "cluster",

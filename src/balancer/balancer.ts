@@ -13,14 +13,16 @@ import { Bridges } from "../bridge/bridges.ts"
 import { checkDescriptorSets } from "../bridge/json/check-descriptor-sets.ts"
 import { Cluster } from "../cluster/cluster.ts"
 import { ClusterStates } from "../cluster/cluster-states.ts"
+import { OwnStreamCounts, type StreamCounts } from "../cluster/counts.ts"
 import { OutlierDetection } from "../cluster/outlier-detection.ts"
 import { Slots } from "../cluster/slots.ts"
-import type { ClusterState, EndpointState } from "../cluster/state.ts"
+import { type ClusterState, configuredEndpoints, type EndpointState, layOver } from "../cluster/state.ts"
 import type {
   AccessLogConfig,
   ClusterConfig,
   Config,
   ListenerConfig,
+  ProxyAction,
   RouteSettings,
   UpstreamTlsConfig,
   ZoneConfig,
@@ -37,6 +39,7 @@ import type { Listening } from "../net/listen.ts"
 import { type Network, systemNetwork } from "../net/network.ts"
 import type { TlsListener } from "../net/tls-listener.ts"
 import { type TlsPlan, TlsStore } from "../net/tls-store.ts"
+import { Http1Origins } from "../origin/http1/origins.ts"
 import { makeVariableTable } from "../record/declared/declared.ts"
 import type { ConnectionRecord, StreamRecord } from "../record/record.ts"
 import { type Template, templatesOf } from "../record/template.ts"
@@ -70,6 +73,7 @@ import {
   describeCluster,
   type OpenAddress,
 } from "./status.ts"
+import { VariableClusters } from "./variable-clusters.ts"
 
 const TICK_MS = 1000
 
@@ -148,6 +152,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #context: CallContext & UpstreamContext
   readonly #clients: Clients
   readonly #upstreams: Upstreams
+  readonly #origins: Http1Origins
+  readonly #variableClusters: VariableClusters
   readonly #links = new Set<Link>()
   readonly #linkOwner: LinkOwner = {
     onBug: (error) => this.#uncaught(error),
@@ -199,6 +205,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const deadlines = new TimerWheel(this.#clock)
     this.#context = {
       clock: this.#clock,
+      ticks: this.#clock,
       limits,
       counters: this.counters,
       deadlines,
@@ -248,6 +255,17 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       clients: this.#clients,
       upstreams: this.#upstreams,
       findListener: (name) => this.#listeners.get(name),
+    })
+    this.#variableClusters = new VariableClusters({
+      max: limits.variableClustersMax,
+      make: (cluster) => this.#makeCluster(cluster, statesOf(cluster), null, new OwnStreamCounts()),
+      onLimit: () => this.counters.add(counterIds.variable_clusters_exceeded),
+    })
+    this.#origins = new Http1Origins({
+      context: this.#context,
+      network,
+      onConnect: () => this.#tickLater(),
+      onClosed: () => this.#gone(),
     })
     new ResetLargestStreams(this.#context, () => this.#clients.connections)
     this.states = plane === null ? this.#ownStates() : null
@@ -382,7 +400,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     for (const name of [...this.#listeners.keys()]) if (!names.has(name)) this.#removeListener(name)
     for (const cluster of without(before.clusters, next.clusters)) cluster.close()
     for (const upstream of next.tls.commit())
-      for (const connector of this.#upstreams.retireConnectors(upstream))
+      for (const connector of [
+        ...this.#upstreams.retireConnectors(upstream),
+        ...this.#origins.retireConnectors(upstream),
+      ])
         for (const cluster of next.clusters.values()) cluster.retireConnector(connector)
     for (const listener of config.listeners) {
       const open = this.#listeners.get(listener.name)!
@@ -446,10 +467,12 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     if (graceMs > 0) await this.#whenGone([connections, handshakes], graceMs)
     for (const connection of [...connections]) connection.abort("the balancer is shutting down")
     for (const cluster of this.#live.clusters.values()) cluster.close()
+    this.#variableClusters.close()
     this.orders.close()
     for (const connection of [...this.#upstreams.connections])
       connection.abort("the balancer is shutting down")
-    await this.#whenGone([this.#links], this.limits.drainTimeoutMs)
+    for (const connection of [...this.#origins.connections]) connection.abort()
+    await this.#whenGone([this.#links, this.#origins.connections], this.limits.drainTimeoutMs)
     for (const link of this.#links) link.destroy()
     this.#tls.close()
     this.#ticker?.cancel()
@@ -482,7 +505,9 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   }
 
   #makeRouters(config: Config, clusters: Clusters, tls: TlsPlan): Map<string, Router<Route>> {
-    const find = clusterFinder(clusters)
+    const known = clusterFinder(clusters)
+    const find = (cluster: string, mayResolve: boolean) =>
+      known(cluster) ?? this.#variableClusters.find(cluster, mayResolve)
     const stepsMax = this.limits.regexSteps
     const table = makeVariableTable(config.variables, namesSet(config), { stepsMax })
     const templateOf = templatesOf(table)
@@ -508,7 +533,26 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         const over = tlsConfig === null ? null : tls.upstream(tlsConfig)
         return this.#upstreams.connector({ tls: over, bindAddress, socketKeepalive })
       }
-      const parts = { table, stepsMax, templateOf, zoneOf, usersOf, findCluster: find, openLog, connectAs }
+      const connectHttp1 = (
+        { tls: tlsConfig, ...proxy }: ProxyAction,
+        { bindAddress, socketKeepalive }: RouteSettings,
+      ) => {
+        const over = tlsConfig === null ? null : tls.upstream(tlsConfig)
+        const { requestBuffering, passTrailers, passBody } = proxy
+        const exchange = { requestBuffering, passTrailers, dropsBody: !passBody }
+        return this.#origins.connector({ tls: over, bindAddress, socketKeepalive, ...exchange })
+      }
+      const parts = {
+        table,
+        stepsMax,
+        templateOf,
+        zoneOf,
+        usersOf,
+        findCluster: find,
+        openLog,
+        connectAs,
+        connectHttp1,
+      }
       const compile: RouteCompiler<Route> = (server, route, host) => compileRoute(server, route, host, parts)
       routers.set(name, new Router(name, servers, compile, options))
     }
@@ -537,6 +581,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     config: ClusterConfig,
     endpoints: readonly EndpointState[],
     before: Cluster<LegConnection> | null,
+    counts: StreamCounts = this.#numbers.streams,
   ): Cluster<LegConnection> {
     return new Cluster<LegConnection>(config, endpoints, {
       clock: this.#clock,
@@ -545,7 +590,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       log: this.#log,
       onLimit: (counter) => this.counters.add(counterIds[counter as keyof typeof counterIds]),
       connect: this.#upstreams.plain,
-      counts: this.#numbers.streams,
+      counts,
       before: before === null ? null : new Set([...before.endpoints].map(({ address }) => address)),
     })
   }
@@ -607,7 +652,9 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       this.#context.admission.tick(nowMs)
       this.#clients.tick(nowMs)
       for (const connection of this.#upstreams.connections) connection.tick(nowMs)
-      const isQuiet = this.#clients.connections.size + this.#upstreams.connections.size === 0
+      for (const connection of this.#origins.connections) connection.tick(nowMs)
+      const sets = [this.#clients.connections, this.#upstreams.connections, this.#origins.connections]
+      const isQuiet = sets.every(({ size }) => size === 0)
       releaseIdleSlabs(isQuiet)
       if (!isQuiet) this.#tickLater()
     })
@@ -635,6 +682,11 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     if (this.#onGone.size === 0) return
     for (const look of [...this.#onGone]) look()
   }
+}
+
+/** The endpoints of a cluster that no control side knows of. */
+function statesOf(cluster: ClusterConfig): EndpointState[] {
+  return configuredEndpoints(cluster).map((known, slot) => layOver(known, slot, [], undefined))
 }
 
 /** By name as written, else without regard to case: what variables come to is in any spelling, and nginx takes it. */

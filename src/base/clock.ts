@@ -33,11 +33,25 @@ export function holdProcess(): () => void {
   return () => clearInterval(handle)
 }
 
+/** The length of a tick. */
+const TICK_MS = 100
+
+/** Time for what is noted with every message: a fraction, or milliseconds from a call, would cost an object each time. */
+export interface TickClock {
+  /** Whole ticks of 100 ms, by the clock's `now`, as of the last read of a socket. */
+  readonly ticks: number
+}
+
+export function ticksToMs(ticks: number): number {
+  return ticks * TICK_MS
+}
+
 /**
  * A clock that stands still while `held`. One read of a socket is a moment: what it brings is begun, sent on and ended at
  * the same time. Asking the system for each step of a unary call is a tenth of the time spent in this code.
  */
-export class CachedClock implements Clock {
+export class CachedClock implements Clock, TickClock {
+  ticks = 0
   readonly #clock: Clock
   #heldMs = -1
   /** Few ask: it is read for the first. */
@@ -50,6 +64,7 @@ export class CachedClock implements Clock {
   hold(): void {
     this.#heldMs = this.#clock.now()
     this.#heldWallMs = -1
+    this.ticks = Math.trunc(this.#heldMs / TICK_MS)
   }
 
   release(): void {

@@ -98,6 +98,7 @@ export const counterMeanings = {
   messages_waited: "a large message waited for others to be translated first",
   descriptors_too_large: "a backend's descriptors were more octets than are read or kept",
   reflected_services_exceeded: "a service's descriptors were forgotten to keep those of another",
+  variable_clusters_exceeded: "variables came to more addresses than are kept, and one was let go",
   regex_steps_exceeded: "a regex of the configuration took too many steps for a path or a name",
   http1_head_too_large: "the head of an HTTP/1.1 request went past its octets",
   origin_refused: "a WebSocket came from a page of another site",

@@ -1015,6 +1015,18 @@ const rows = {
     source: "PCRE's match_limit of ten million, at which nginx answers 500",
     counter: "regex_steps_exceeded",
   },
+  variableClustersMax: {
+    counts: "addresses that variables have come to, whose connections are kept",
+    value: 256,
+    unit: "entries",
+    min: 1,
+    max: 65_536,
+    per: "worker",
+    stops: "clients that choose where calls go, by a variable, and choose each time another address",
+    effect: "the one not used for the longest time is let go: its connections end with their streams",
+    source: "own",
+    counter: "variable_clusters_exceeded",
+  },
   http1HeadOctets: {
     counts: "request line and fields of an HTTP/1.1 request, WebSocket handshakes among them",
     value: 16 * KiB,

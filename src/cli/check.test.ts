@@ -67,7 +67,7 @@ test("notes are a line per reason", async () => {
 
 test("--json is one object", async () => {
   const good = JSON.parse((await checked(STOCK, { json: true })).text)
-  expect(good).toMatchObject({ ok: true, summary: { clusters: [{ name: "chat" }], routes: 2 } })
+  expect(good).toMatchObject({ ok: true, summary: { clusters: [{ name: "chat" }], routes: 3 } })
   expect(good.problems[0]).toMatchObject({ severity: "note", file: STOCK, line: 2, column: 1 })
   const bad = JSON.parse((await checked(file("bad.conf", "x;"), { json: true })).text)
   expect(bad).toMatchObject({

@@ -10,7 +10,7 @@ export function nodeProblem(version: string): string | null {
   return `it runs on Node.js ${inWords(engines.node)}; this is ${version}`
 }
 
-/** For the ranges of our own package.json: `^22.18 || >=26`. */
+/** For the ranges of our own package.json: `^22.19 || >=26`. */
 function satisfies(version: string, ranges: string): boolean {
   const [major, minor] = numbersOf(version)
   return ranges.split("||").some((range) => {
@@ -25,7 +25,7 @@ function numbersOf(text: string): [major: number, minor: number] {
   return [Number(major), Number(minor ?? 0)]
 }
 
-/** `22.18 or a later 22, 24.11 or a later 24, or 26 or later`. */
+/** `22.19 or a later 22, 24.11 or a later 24, or 26 or later`. */
 function inWords(ranges: string): string {
   const words = ranges.split("||").map((range) => {
     const least = /[\d.]+/.exec(range)![0]

@@ -4,6 +4,7 @@ import { adapt } from "./adapt.ts"
 import { check, wantsColor } from "./check.ts"
 import { completion, SHELLS, type Shell } from "./completion.ts"
 import { demo } from "./demo.ts"
+import { nginx } from "./nginx.ts"
 import { run } from "./run.ts"
 
 const collect = (value: string, before: string[] = []): string[] => [...before, value]
@@ -122,6 +123,10 @@ Examples:
     .action(async (args: string[]) => {
       process.exitCode = await demo(args)
     })
+  program
+    .command("nginx")
+    .description("take nginx's own switches: -t, -T, -s, -c, -p, -g, -q, -v, -V (see sluice nginx -h)")
+    .argument("[switches...]")
 
   program
     .command("completion")
@@ -138,6 +143,12 @@ export async function main(): Promise<void> {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error
   })
+  const [first, ...rest] = process.argv.slice(2)
+  if (first === "nginx") {
+    // Its switches are nginx's: commander would read -v and -h as its own.
+    process.exitCode = await nginx(rest)
+    process.exit()
+  }
   try {
     await commands().parseAsync()
   } catch (error) {

@@ -29,6 +29,8 @@ export interface RunOptions {
   json: boolean
   /** A configuration with warnings is not run. */
   strict: boolean
+  /** Reads the file. Default: `loadConfig`. */
+  load?: (path: string) => LoadedConfig
   /** Reloads by itself when a file of the configuration changes. */
   watch: boolean
 }
@@ -126,10 +128,10 @@ async function readConfig(
 /** Reads the configuration, tells what is wrong with it, and makes the directories that it needs. */
 async function prepareAgain(
   path: string,
-  { strict }: RunOptions,
+  { strict, load }: RunOptions,
   teller: StartupOutput,
 ): Promise<LoadedConfig> {
-  const loaded = await prepare(path, { strict })
+  const loaded = await prepare(path, { strict, ...(load && { load }) })
   teller.problems(loaded)
   if (loaded.config !== null) makeLogDirectories(loaded.config)
   return loaded

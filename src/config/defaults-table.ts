@@ -74,6 +74,7 @@ export const defaults = {
     default: is(false, "the first server does"),
   },
   route: {
+    resolve: is(false),
     internal: is(false),
     prefix: is("/"),
     final: is(false),
@@ -116,6 +117,20 @@ export const defaults = {
     descriptorSet: words("server reflection"),
     metadataQuery: list([]),
     maxMessageSize: words("limits.messageOctetsMax"),
+  },
+  proxy: {
+    host: words("the cluster's name, or what url comes to"),
+    path: words("as it was received"),
+    replaces: is(0),
+    method: words("the client's"),
+    passHeaders: is(true),
+    passBody: is(true),
+    requestBuffering: is(true),
+    passTrailers: is(false),
+    redirects: list([]),
+    cookieDomains: list([]),
+    cookiePaths: list([]),
+    ignoreCase: is(false),
   },
   continuity: {
     mode: list([]),

@@ -1,4 +1,5 @@
 import type { DeclaredVariable } from "../record/declared/declared.ts"
+import type { ProxyConfig } from "./proxy-model.ts"
 
 /**
  * The configuration, checked and with every default filled in: what `sluice.yaml` and nginx.conf both become.
@@ -154,8 +155,8 @@ export type RouteMatch =
 export type RouteAction =
   /** The name of a cluster. `tls` is the default `null` for plain HTTP/2 (`grpc://`). */
   | { kind: "cluster"; cluster: string; tls: UpstreamTlsConfig | null }
-  /** An address or cluster named by variables, for instance `$backend`. Looked up per stream; unknown is UNAVAILABLE. */
-  | { kind: "variable"; template: string; tls: UpstreamTlsConfig | null }
+  /** A cluster or an address named by variables, for instance `$backend`; with `resolve`, a host's name too. */
+  | { kind: "variable"; template: string; resolve: boolean; tls: UpstreamTlsConfig | null }
   /**
    * Answers by itself. `template` is the body, or the address for a redirect (301, 302, 303, 307, 308). Where
    * `grpcStatus` is set, gRPC clients get that, with `grpcMessage`, a template too; null: with the body as message.
@@ -170,8 +171,12 @@ export type RouteAction =
       grpcStatus: number | null
       grpcMessage: string | null
     }
+  /** An HTTP/1.1 backend. `tls` is for `https://`. */
+  | ({ kind: "proxy"; tls: UpstreamTlsConfig | null } & ProxyConfig)
   /** Nothing is here: 404, or UNIMPLEMENTED to a gRPC client. */
   | { kind: "none" }
+
+export type ProxyAction = Extract<RouteAction, { kind: "proxy" }>
 
 export interface UpstreamTlsConfig {
   verify: boolean

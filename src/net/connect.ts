@@ -8,6 +8,11 @@ export function connect(endpoint: EndpointConfig, bindAddress: string | null, on
   return connectSocket(options as NetConnectOpts)
 }
 
+/** The same, for a socket that is read as a stream. */
+export function connectStream(endpoint: EndpointConfig, bindAddress: string | null): Socket {
+  return connectSocket(endpointOptions(endpoint, bindAddress) as NetConnectOpts)
+}
+
 /** Where an endpoint is and how a socket to it behaves, with TLS or without. */
 export function endpointOptions(endpoint: EndpointConfig, bindAddress: string | null) {
   const where =

@@ -67,22 +67,31 @@ export class TlsUpstream {
    * certificate, and when the endpoint chose another protocol than HTTP/2.
    */
   connect(endpoint: EndpointConfig, bindAddress: string | null, onOctets: OnOctets): Socket {
-    const session = this.#sessions.get(endpoint.address)
-    const material = this.#material!
-    const options = {
-      ...endpointOptions(endpoint, bindAddress),
-      ...this.#verification(endpoint, material, () => socket.getPeerX509Certificate()),
-      secureContext: material.context,
-      ALPNProtocols: ["h2"],
-      onread: readInto(onOctets),
-      ...(session && { session }),
-    }
-    const socket: TLSSocket = connectTls(options)
+    const ownOptions = { ALPNProtocols: ["h2"], onread: readInto(onOctets) }
+    const socket = this.#connect(endpoint, bindAddress, ownOptions)
     socket.on("secureConnect", () => {
       const { alpnProtocol } = socket
       // One that chose none may not know ALPN: it is spoken to in HTTP/2, as by nginx, and what it answers will tell.
       if (alpnProtocol === "h2" || alpnProtocol === false || alpnProtocol === null) return
       socket.destroy(new Error(`the endpoint does not speak h2 over TLS (ALPN: it chose ${alpnProtocol})`))
+    })
+    return socket
+  }
+
+  /** Starts a connection to an endpoint that does not speak HTTP/2: as nginx does, without ALPN. It is read as a stream. */
+  connectStream(endpoint: EndpointConfig, bindAddress: string | null): Socket {
+    return this.#connect(endpoint, bindAddress, {})
+  }
+
+  #connect(endpoint: EndpointConfig, bindAddress: string | null, ownOptions: ConnectionOptions): TLSSocket {
+    const session = this.#sessions.get(endpoint.address)
+    const material = this.#material!
+    const socket: TLSSocket = connectTls({
+      ...endpointOptions(endpoint, bindAddress),
+      ...this.#verification(endpoint, material, () => socket.getPeerX509Certificate()),
+      secureContext: material.context,
+      ...ownOptions,
+      ...(session && { session }),
     })
     socket.on("session", (newer) => {
       // To resume it skips verification, so it must have been verified by what is in force now.

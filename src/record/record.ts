@@ -25,8 +25,8 @@ export interface StreamRecord {
   /** When the client no longer waits, by `grpc-timeout`; 0: it waits for as long as it takes. */
   deadlineMs: number
   endMs: number
-  /** When octets last came, from the client or an endpoint; `startMs` before any have. */
-  activeMs: number
+  /** When octets last came, from the client or an endpoint; `startMs` before any have. To a tenth of a second. */
+  readonly activeMs: number
   requestOctets: number
   responseOctets: number
   requestMessages: number

@@ -1,3 +1,4 @@
+import { ticksToMs } from "../base/clock.ts"
 import type { HeaderList } from "../http2/header-list.ts"
 import type { RequestHead } from "../http2/message-head.ts"
 import type { ContinuityRecord } from "./continuity-record.ts"
@@ -18,7 +19,8 @@ export class NewStreamRecord implements StreamRecord {
   requestId = ""
   deadlineMs = 0
   endMs = 0
-  activeMs: number
+  /** When octets last came; 0: none have. */
+  activeTicks = 0
   requestOctets = 0
   responseOctets = 0
   requestMessages = 0
@@ -41,8 +43,11 @@ export class NewStreamRecord implements StreamRecord {
     this.requestNumber = connection.requests
     this.serverName = serverName
     this.startMs = startMs
-    this.activeMs = startMs
     this.head = head
+  }
+
+  get activeMs(): number {
+    return Math.max(this.startMs, ticksToMs(this.activeTicks))
   }
 
   get method(): string {

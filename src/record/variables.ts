@@ -9,6 +9,7 @@ import type { Clock } from "../base/clock.ts"
 import type { Random } from "../base/random.ts"
 import type { HeaderList } from "../http2/header-list.ts"
 import { binaryAddress } from "./binary-address.ts"
+import { CONNECTION_FIELD_NAMES, connectionField } from "./connection-fields.ts"
 import type { AttemptRecord, StreamRecord } from "./record.ts"
 import { isoTime, localTime, seconds } from "./time-text.ts"
 import { normalizeUri, queryOf } from "./uri.ts"
@@ -152,7 +153,7 @@ const CAPTURES: ReadonlyMap<string, Variable> = new Map(
 )
 
 const FAMILIES: readonly [prefix: string, make: (rest: string) => Variable][] = [
-  ["http_", (rest) => headerOf(rest, (record) => record.requestHeaders)],
+  ["http_", requestHeader],
   ["sent_http_", (rest) => headerOf(rest, (record) => record.responseHeaders)],
   ["sent_trailer_", (rest) => headerOf(rest, (record) => record.responseTrailers)],
   ["upstream_http_", (rest) => headerOf(rest, (record) => record.attempts.at(-1)?.responseHeaders)],
@@ -162,6 +163,13 @@ const FAMILIES: readonly [prefix: string, make: (rest: string) => Variable][] = 
 ]
 
 type Fields = HeaderList | null | undefined
+
+/** Fields of the connection, which are kept apart, and all others. */
+function requestHeader(rest: string): Variable {
+  const name = rest.replaceAll("_", "-")
+  if (CONNECTION_FIELD_NAMES.has(name)) return ({ requestHeaders }) => connectionField(requestHeaders, name)
+  return headerOf(rest, (record) => record.requestHeaders)
+}
 
 /** nginx writes `-` as `_` in variable names. */
 function headerOf(rest: string, fieldsOf: (record: StreamRecord) => Fields): Variable {

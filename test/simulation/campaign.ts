@@ -1,3 +1,5 @@
+import { type ContinuityPlan, makeContinuityPlan } from "./continuity/plan.ts"
+import { runContinuity } from "./continuity/world.ts"
 import { makePlan } from "./generate.ts"
 import type { Plan } from "./plan.ts"
 import type { Violation } from "./violation.ts"
@@ -5,6 +7,8 @@ import { run, type Subject } from "./world.ts"
 
 export interface CampaignOptions {
   subject: Subject
+  /** Which runs. Default: those of all balancing. */
+  world?: "continuity" | undefined
   /** The first seed; the others follow it. */
   seed: number
   /** Most runs. */
@@ -21,22 +25,35 @@ export interface Campaign {
   /** How many calls ended in which way, in all. */
   readonly endings: ReadonlyMap<string, number>
   /** The first run that broke a rule, if one did: nothing is run after it. */
-  readonly failure: { readonly plan: Plan; readonly violation: Violation } | null
+  readonly failure: { readonly plan: Plan | ContinuityPlan; readonly violation: Violation } | null
 }
 
 const PROGRESS_RUNS = 50
 
+async function runSeed(seed: number, { subject, world }: CampaignOptions) {
+  if (world === undefined) {
+    const plan = makePlan(seed)
+    return { plan, outcome: await run(plan, subject) }
+  }
+  const plan = makeContinuityPlan(seed)
+  return { plan, outcome: await runContinuity(plan, subject) }
+}
+
+/** A plan that the shrinker and the story know; the others are told as they are. */
+export function isBalancing(plan: Plan | ContinuityPlan): plan is Plan {
+  return "listener" in plan
+}
+
 /** Runs one plan after the other until a rule is broken, the runs are done or the time is up. */
 export async function campaign(options: CampaignOptions): Promise<Campaign> {
-  const { subject, seed, seconds = Number.POSITIVE_INFINITY } = options
+  const { seed, seconds = Number.POSITIVE_INFINITY } = options
   const startMs = performance.now()
   const endings = new Map<string, number>()
   const elapsed = (): number => (performance.now() - startMs) / 1000
   let runs = 0
   let steps = 0
   while (runs < options.runs && elapsed() < seconds) {
-    const plan = makePlan(seed + runs)
-    const outcome = await run(plan, subject)
+    const { plan, outcome } = await runSeed(seed + runs, options)
     runs++
     steps += outcome.steps
     for (const [how, count] of Object.entries(outcome.endings))

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util"
 import { Balancer } from "../../src/balancer/balancer.ts"
 import { HeaderList } from "../../src/http2/header-list.ts"
-import { type Campaign, campaign } from "./campaign.ts"
+import { type Campaign, campaign, isBalancing } from "./campaign.ts"
 import { Coverage, describeUnreached } from "./coverage.ts"
 import { shrinkFailure, tell } from "./failure.ts"
 import { makePlan } from "./generate.ts"
@@ -12,9 +12,10 @@ import { run, type Subject } from "./world.ts"
 
 const HELP = `Runs the balancer through faults on a virtual network and clock: docs/simulation.md.
 
-  npm run simulate:faults -- [--seed N] [--runs K] [--seconds S] [--coverage]
+  npm run simulate:faults -- [--seed N] [--runs K] [--seconds S] [--coverage] [--continuity]
       K runs (default 1000) from seed N on (default: a new one), for at most S seconds.
       Stops at the first run that breaks a rule, makes it smaller and tells its story.
+      --continuity: runs of streams that outlive their backends.
       --coverage: and says which blocks of src/http2 and src/relay no run has reached.
   npm run simulate:faults -- --seed N --replay
       The run of one seed: made smaller where it fails, told as it is where not.
@@ -35,6 +36,7 @@ const { values } = parseArgs({
     seconds: { type: "string" },
     replay: { type: "boolean", default: false },
     mutation: { type: "string" },
+    continuity: { type: "boolean", default: false },
     mutations: { type: "boolean", default: false },
     searches: { type: "string", default: "1" },
     write: { type: "boolean", default: false },
@@ -62,19 +64,27 @@ async function loadSubject(name: string | undefined): Promise<Subject> {
   return loadMutant(mutation)
 }
 
+/** Streams that outlive their backend have runs of their own. */
+function worldOf(): "continuity" | undefined {
+  const planted = mutations.find(({ name }) => name === values.mutation)
+  return values.continuity ? "continuity" : planted?.world
+}
+
 async function simulate(subject: Subject, seed: number): Promise<boolean> {
   const { isTTY } = process.stderr
   const onProgress = (runs: number): void => void (isTTY && process.stderr.write(`\r${runs} runs`))
   const seconds = values.seconds === undefined ? {} : { seconds: whole("seconds", values.seconds, 0) }
   const runs = whole("runs", values.runs, values.seconds === undefined ? 1000 : Number.MAX_SAFE_INTEGER)
-  const result = await campaign({ subject, seed, runs, onProgress, ...seconds })
+  const result = await campaign({ subject, world: worldOf(), seed, runs, onProgress, ...seconds })
   if (isTTY) process.stderr.write("\r")
   console.log(summary(result, seed))
   if (result.failure === null) return true
   const { plan, violation } = result.failure
   console.log(`\nSeed ${plan.seed} breaks a rule: ${violation.rule}. ${violation.message}`)
-  const { smallest } = await shrinkFailure(plan, violation, subject)
-  console.log(`\nThe same in small:\n\n${await tell(smallest, subject)}`)
+  if (isBalancing(plan)) {
+    const { smallest } = await shrinkFailure(plan, violation, subject)
+    console.log(`\nThe same in small:\n\n${await tell(smallest, subject)}`)
+  } else console.log(`\nIts plan:\n\n${JSON.stringify(plan, null, 2)}`)
   const planted = values.mutation === undefined ? "" : ` --mutation ${values.mutation}`
   console.log(`\nAgain: npm run simulate:faults -- --seed ${plan.seed} --replay${planted}`)
   return false

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { campaign } from "./campaign.ts"
-import { type Mutation, mutations } from "./mutations.ts"
+import type { Mutation } from "./mutation.ts"
+import { mutations } from "./mutations.ts"
 import { loadMutant } from "./subject.ts"
 import type { Rule } from "./violation.ts"
 
@@ -31,7 +32,8 @@ export async function searchAll(
     const runs: (number | null)[] = []
     const rules = new Set<Rule>()
     for (let at = 0; at < searches; at++) {
-      const result = await campaign({ subject, seed: seed + at * BETWEEN_SEARCHES, runs: runsMax })
+      const { world } = mutation
+      const result = await campaign({ subject, world, seed: seed + at * BETWEEN_SEARCHES, runs: runsMax })
       runs.push(result.failure === null ? null : result.runs)
       if (result.failure !== null) rules.add(result.failure.violation.rule)
     }

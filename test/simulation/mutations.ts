@@ -1,23 +1,12 @@
-/** `find`, which must stand in the file exactly once, becomes `replace`. */
-export interface Change {
-  readonly find: string
-  readonly replace: string
-}
-
-/** A bug to plant: a change of `file` under src, and where one does not do, another. */
-export interface Mutation extends Change {
-  readonly name: string
-  /** What goes wrong, for docs/simulation.md. */
-  readonly bug: string
-  readonly file: string
-  readonly also?: Change
-}
+import { continuityMutations } from "./continuity/mutations.ts"
+import type { Mutation } from "./mutation.ts"
 
 /**
  * Bugs that load balancers have had, planted one at a time to see that the simulator finds them. When one no longer
  * applies because its code has changed, plant the same bug in the new code.
  */
 export const mutations: readonly Mutation[] = [
+  ...continuityMutations,
   {
     name: "credit-given-twice",
     bug: "WINDOW_UPDATE returns twice what was taken, so a sender may overrun what is held for it",

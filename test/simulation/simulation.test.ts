@@ -5,7 +5,7 @@ import { promisify } from "node:util"
 import { describe, expect, test } from "vitest"
 import { Balancer } from "../../src/balancer/balancer.ts"
 import { HeaderList } from "../../src/http2/header-list.ts"
-import { campaign } from "./campaign.ts"
+import { campaign, isBalancing } from "./campaign.ts"
 import { shrinkFailure, tell } from "./failure.ts"
 import { makePlan } from "./generate.ts"
 import { mutations } from "./mutations.ts"
@@ -20,10 +20,12 @@ const BLOCK = 15
 const blocks = Array.from({ length: 20 }, (_, at) => 1 + at * BLOCK)
 
 /** A failing run becomes a story that says how to have it again. */
-async function mustHold(seed: number, runs: number): Promise<void> {
-  const { failure } = await campaign({ subject, seed, runs })
+async function mustHold(seed: number, runs: number, world?: "continuity"): Promise<void> {
+  const { failure } = await campaign({ subject, world, seed, runs })
   if (failure === null) return
   const { plan, violation } = failure
+  if (!isBalancing(plan))
+    throw new Error(`${violation.rule}: ${violation.message}\n\n${JSON.stringify(plan)}`)
   const { smallest } = await shrinkFailure(plan, violation, subject)
   const again = `npm run simulate:faults -- --seed ${plan.seed} --replay`
   throw new Error(
@@ -36,6 +38,14 @@ describe("the balancer in the simulator", () => {
   test.for(blocks)("every rule holds in the known runs from %i on", (seed) => mustHold(seed, BLOCK))
 
   test("every rule holds in 100 new runs", () => mustHold(Math.floor(Math.random() * 100_000_000), 100))
+
+  test.for(blocks)(
+    "every rule holds in the known runs of streams that outlive their backends, from %i on",
+    (seed) => mustHold(seed, BLOCK, "continuity"),
+  )
+
+  test("every rule holds in 100 new runs of those", () =>
+    mustHold(Math.floor(Math.random() * 100_000_000), 100, "continuity"))
 
   for (const { what, plan } of regressions)
     test(what, async () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { registerHooks } from "node:module"
 import { fileURLToPath } from "node:url"
-import type { Mutation } from "./mutations.ts"
+import type { Mutation } from "./mutation.ts"
 import type { Subject } from "./world.ts"
 
 export const SOURCES = new URL("../../src/", import.meta.url).href

@@ -352,11 +352,48 @@ const match: fc.Arbitrary<RouteMatch> = fc.oneof(
   }),
 )
 
+function proxy(clusters: string[], tls: fc.Arbitrary<UpstreamTlsConfig | null>): fc.Arbitrary<RouteAction> {
+  const rule = fc.record({
+    match: fc.oneof(
+      fc.record({ text: fc.constantFrom("http://a/", "$host") }),
+      fc.record({ pattern: fc.constantFrom("^a", "b$"), ignoreCase: fc.boolean() }),
+    ),
+    replacement: template,
+  })
+  const url = fc.record({
+    template: fc.constantFrom("http://$host", "https://a$arg_b/x"),
+    resolve: fc.boolean(),
+  })
+  const named = clusters.length === 0 ? [] : [fc.record({ cluster: fc.constantFrom(...clusters) })]
+  return fc.record({
+    kind: fc.constant("proxy" as const),
+    target: fc.oneof(url, ...named),
+    tls,
+    host: fc.constantFrom("a.example", "b:80"),
+    path: orNull(fc.constantFrom("/", "/x/")),
+    matchedOctets: fc.nat(20),
+    method: orNull(fc.constantFrom("GET", "$request_method")),
+    passHeaders: fc.boolean(),
+    passBody: fc.boolean(),
+    requestBuffering: fc.boolean(),
+    passTrailers: fc.boolean(),
+    redirects: fc.array(rule, { maxLength: 2 }),
+    cookieDomains: fc.array(rule, { maxLength: 1 }),
+    cookiePaths: fc.array(rule, { maxLength: 1 }),
+  })
+}
+
 function action(clusters: string[]): fc.Arbitrary<RouteAction> {
   const tls = orNull(upstreamTls)
   const kinds: fc.Arbitrary<RouteAction>[] = [
     fc.constant({ kind: "none" }),
-    fc.record({ kind: fc.constant("variable" as const), template: fc.constantFrom("$host", "a$arg_b"), tls }),
+    fc.record({
+      kind: fc.constant("variable" as const),
+      template: fc.constantFrom("$host", "a$arg_b"),
+      resolve: fc.boolean(),
+      tls,
+    }),
+    proxy(clusters, tls),
     fc.record({
       kind: fc.constant("return" as const),
       status: fc.integer({ min: 200, max: 599 }),

@@ -2,6 +2,8 @@ import type { IncomingMessage } from "node:http"
 import { HeaderList } from "../../http2/header-list.ts"
 import { type Malformed, type RequestHead, readRequestHead } from "../../http2/message-head.ts"
 
+import { CONNECTION_FIELD_NAMES, noteConnectionFields } from "../../record/connection-fields.ts"
+
 /** Fields that concern one connection: RFC 9110 §7.6.1, RFC 9113 §8.2.2. */
 const HOP_BY_HOP = new Set([
   ...["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer"],
@@ -36,7 +38,19 @@ export function readHttp1Head(request: IncomingMessage, scheme: string): Request
   }
   // A client that asks for trailers in HTTP/1 gets them chunked.
   if (named.has("te") && /\btrailers\b/i.test(String(request.headers.te))) fields.push("te", "trailers")
-  return readRequestHead(new HeaderList(fields))
+  const head = readRequestHead(new HeaderList(fields))
+  if (named.size > 0 && typeof head !== "string") noteOwnFields(head.list, rawHeaders)
+  return head
+}
+
+/** What is left out of the list, for variables. */
+function noteOwnFields(list: HeaderList, rawHeaders: readonly string[]): void {
+  const own: string[] = []
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!.toLowerCase()
+    if (CONNECTION_FIELD_NAMES.has(name)) own.push(name, rawHeaders[i + 1]!)
+  }
+  noteConnectionFields(list, own)
 }
 
 /** A target in absolute form says the authority too, and more than `host` does: RFC 9112 §3.2.2. */

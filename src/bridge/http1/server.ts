@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server } from "node:http"
 import type { Duplex } from "node:stream"
+import { guarded } from "../../log/guarded.ts"
 import { Call } from "../../relay/call/call.ts"
 import type { CallContext } from "../../relay/call/call-context.ts"
 import type { DownstreamOptions } from "../../relay/downstream/downstream.ts"
-import { guarded } from "../shared/guarded.ts"
 import { Http1Connection } from "./connection.ts"
 
 /** Takes a connection over whose client asks for another protocol. `rest`: octets that came behind the head. */
@@ -22,8 +22,8 @@ export class Http1Server {
       insecureHTTPParser: false,
       requireHostHeader: false,
       keepAliveTimeout: 0,
-      // Where Node knows it (24.9); an upgrade to anything else is then a request like any other.
-      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket",
+      // Where Node knows it (24.9).
+      shouldUpgradeCallback: isUpgrade,
     })
     this.#server = server
     // The head's octets bound them, and `Http1Connection` refuses too many where Node would leave some out.
@@ -69,4 +69,10 @@ export class Http1Server {
       () => run(connection),
     )()
   }
+}
+
+/** Of one with a body, and of HTTP/2 by the way of HTTP/1.1 (RFC 9113 §3.1), all that counts is the request. */
+function isUpgrade({ headers }: IncomingMessage): boolean {
+  const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
+  return !hasBody && !/^h2c?$/i.test(headers.upgrade ?? "")
 }

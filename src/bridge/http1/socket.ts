@@ -2,7 +2,7 @@ import { Duplex } from "node:stream"
 import type { BufferBudget } from "../../http2/buffer-budget.ts"
 import { OctetQueue } from "../../http2/octet-queue.ts"
 import type { Link } from "../../net/link.ts"
-import { HeldOctets } from "../shared/held-octets.ts"
+import { HeldOctets } from "../../relay/overload/held-octets.ts"
 
 /** Cuts a client's octets into the pieces that the reader of a socket is given. */
 export interface Framing {

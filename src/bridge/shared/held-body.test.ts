@@ -1,8 +1,8 @@
 import { expect, test } from "vitest"
 import { defaultLimits } from "../../base/limits.ts"
 import { BufferBudget } from "../../http2/buffer-budget.ts"
+import { HeldOctets } from "../../relay/overload/held-octets.ts"
 import { HeldBody } from "./held-body.ts"
-import { HeldOctets } from "./held-octets.ts"
 
 test.each([
   ["octet by octet", 100_000, 1],

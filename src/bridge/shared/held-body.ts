@@ -1,5 +1,5 @@
 import { allocUnpooled } from "../../http2/own-octets.ts"
-import type { HeldOctets } from "./held-octets.ts"
+import type { HeldOctets } from "../../relay/overload/held-octets.ts"
 
 const SMALLEST = 512
 

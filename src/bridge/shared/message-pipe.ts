@@ -1,9 +1,9 @@
 import type { BufferBudget } from "../../http2/buffer-budget.ts"
+import { HeldOctets } from "../../relay/overload/held-octets.ts"
 import { MessageFault } from "../json/fault.ts"
 import type { Translation } from "../json/translation.ts"
 import type { ValueCounter } from "../json/value-counter.ts"
 import { type DecompressFault, decompressAtOnce } from "./decompress.ts"
-import { HeldOctets } from "./held-octets.ts"
 import type { MessageWork } from "./message-work.ts"
 import { PipeJob, type Translated } from "./pipe-job.ts"
 

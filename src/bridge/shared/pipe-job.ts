@@ -1,7 +1,7 @@
+import type { HeldOctets } from "../../relay/overload/held-octets.ts"
 import type { Translation } from "../json/translation.ts"
 import type { ValueCounter } from "../json/value-counter.ts"
 import { type DecompressFault, decompress } from "./decompress.ts"
-import type { HeldOctets } from "./held-octets.ts"
 import type { Job } from "./message-work.ts"
 
 /** Looking costs so much less than translating. */

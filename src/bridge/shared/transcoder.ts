@@ -8,8 +8,8 @@ import type { ConnectionRecord } from "../../record/record.ts"
 import { Call } from "../../relay/call/call.ts"
 import type { CallContext } from "../../relay/call/call-context.ts"
 import type { DownstreamStream, StreamOwner } from "../../relay/call/stream-owner.ts"
+import { HeldOctets } from "../../relay/overload/held-octets.ts"
 import type { Route } from "../../relay/route/route.ts"
-import { HeldOctets } from "./held-octets.ts"
 import { statusOfReset } from "./status-of-reset.ts"
 
 /** What every call is made from. `head` is the gRPC request's. */

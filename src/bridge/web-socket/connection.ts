@@ -10,8 +10,8 @@ import type { ClientConnection } from "../../relay/downstream/client-connection.
 import type { DownstreamOptions } from "../../relay/downstream/downstream.ts"
 import { headerTimeoutMsOf } from "../../relay/downstream/listener-limits.ts"
 import type { OpenListener } from "../../relay/downstream/listener-view.ts"
+import { HeldOctets } from "../../relay/overload/held-octets.ts"
 import type { Http1Socket } from "../http1/socket.ts"
-import { HeldOctets } from "../shared/held-octets.ts"
 import { MessageAssembler } from "./message-assembler.ts"
 import type { MessageSource } from "./transcoder.ts"
 

@@ -7,6 +7,7 @@ import { Call } from "../../relay/call/call.ts"
 import type { CallContext } from "../../relay/call/call-context.ts"
 import type { Route } from "../../relay/route/route.ts"
 import type { Http1Connection } from "../http1/connection.ts"
+import { UpgradeStream } from "../http1/upgrade-stream.ts"
 import type { Caller } from "../json/caller.ts"
 import type { MethodTypes } from "../json/method-types.ts"
 import { TypesError } from "../json/reflection.ts"
@@ -76,7 +77,9 @@ export class WebSockets {
     const { settings } = found.route
     // What the configuration answers by itself it answers whatever the request asks for.
     if (found.route.isAnswer) return this.#refuse(upgrade, null)
-    if (!settings.bridge.webSocket || request.headers.upgrade?.toLowerCase() !== "websocket")
+    const { grpcWeb, connect, webSocket } = settings.bridge
+    if (!grpcWeb && !connect && !webSocket) return this.#passOn(upgrade)
+    if (!webSocket || request.headers.upgrade?.toLowerCase() !== "websocket")
       return this.#refuse(upgrade, { status: 400, reason: "no such upgrade here" })
     const handshake = readHandshake(found.head, settings)
     if (!("status" in handshake)) return this.#accept(upgrade, handshake)
@@ -95,6 +98,24 @@ export class WebSockets {
     }
     response.on("finish", () => connection.socket.end())
     connection.serve(open, head, route, request, response)
+  }
+
+  /** Where nothing is bridged it is the backend's to answer: it may switch to another protocol, or not. */
+  #passOn({ connection, request, head, route, rest }: Upgrade): void {
+    const { options, socket, streams } = connection
+    const stream = new UpgradeStream({
+      socket,
+      context: options.context,
+      isHead: request.method === "HEAD",
+      rest,
+      onClosed: () => {
+        if (stream.owner !== null) streams.delete(stream.owner)
+      },
+    })
+    const owner = options.openStream(connection.record, stream, head, route)
+    stream.owner = owner
+    streams.add(owner)
+    owner.start()
   }
 
   #accept(upgrade: Upgrade, handshake: Handshake): void {

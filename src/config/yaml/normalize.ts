@@ -39,6 +39,7 @@ import {
   settingsFields,
   upstreamTlsFields,
 } from "./fields.ts"
+import { readProxy } from "./proxy.ts"
 import { ruleFaults } from "./rules.ts"
 import { durationMs, listenAddress } from "./scalars.ts"
 import type {
@@ -203,10 +204,17 @@ function matchOf({
   return { kind: "prefix", path: prefix, final }
 }
 
-function actionOf({ cluster, tls, return: answer = "none" }: VariantInput): RouteAction {
+function actionOf({
+  cluster,
+  resolve = false,
+  tls,
+  proxy,
+  return: answer = "none",
+}: VariantInput): RouteAction {
+  if (proxy !== undefined) return { kind: "proxy", tls: upstreamTlsOf(tls), ...readProxy(proxy) }
   if (cluster !== undefined) {
     return cluster.includes("$")
-      ? { kind: "variable", template: cluster, tls: upstreamTlsOf(tls) }
+      ? { kind: "variable", template: cluster, resolve, tls: upstreamTlsOf(tls) }
       : { kind: "cluster", cluster, tls: upstreamTlsOf(tls) }
   }
   return answer === "none" ? { kind: "none" } : returnOf(answer)

@@ -341,7 +341,7 @@ function checkZones(input: Map_, path: Path, zones: ReturnType<typeof zoneNames>
 }
 
 function checkAction(route: Map_, path: Path, names: Names, faults: Fault[]): void {
-  const { cluster, return: answer, rewrite } = route
+  const { cluster = route.proxy, return: answer, rewrite } = route
   if (cluster === undefined && answer === undefined && rewrite === undefined) {
     faults.push(fault(path, 'the route leads nowhere: it needs a "cluster" or a "return"'))
   }
@@ -350,7 +350,11 @@ function checkAction(route: Map_, path: Path, names: Names, faults: Fault[]): vo
 
 /** Of a route, or of what takes its place for some requests. */
 function checkTarget(route: Map_, path: Path, names: Names, faults: Fault[]): void {
-  const { cluster, return: answer } = route
+  const { proxy, return: answer } = route
+  const ofProxy = isMap(proxy) ? (proxy.cluster ?? proxy.url) : undefined
+  const cluster = route.cluster ?? ofProxy
+  if (route.cluster !== undefined && proxy !== undefined)
+    faults.push(fault([...path, "proxy"], 'a route has either a "cluster" or a "proxy"', null, "key"))
   if (cluster !== undefined && answer !== undefined) {
     faults.push(fault([...path, "return"], 'a route has either a "cluster" or a "return"', null, "key"))
   }
@@ -361,7 +365,8 @@ function checkTarget(route: Map_, path: Path, names: Names, faults: Fault[]): vo
   if (cluster.includes("$") || names.clusters === null || names.clusters.has(cluster)) return
   names.unsure = true
   const hint = didYouMean(cluster, names.clusters) ?? known(names.clusters)
-  faults.push(fault([...path, "cluster"], `there is no cluster "${cluster}"`, hint))
+  const at = ofProxy === undefined ? ["cluster"] : ["proxy", "cluster"]
+  faults.push(fault([...path, ...at], `there is no cluster "${cluster}"`, hint))
 }
 
 function checkOnlyCluster({ clusters, used }: Names, faults: Fault[]): void {

@@ -30,6 +30,7 @@ import { accessLogFormatNames } from "./access-log-formats.ts"
 import { accessShape, zonesSchema } from "./access-schema.ts"
 import { variableSchema } from "./declared.ts"
 import { discoveryKinds } from "./discovery-fields.ts"
+import { proxySchema } from "./proxy.ts"
 import {
   DURATION,
   DURATION_MAX_MS,
@@ -365,10 +366,15 @@ const answer = z.union(
 /** Where a route leads. */
 const actionShape = {
   cluster: template.optional().describe("Name of a cluster; with $variables, looked up for each stream."),
+  resolve: z
+    .boolean()
+    .optional()
+    .describe(says("With $variables: they may come to a host's name and port.", defaults.route.resolve)),
   tls: z
     .union([z.boolean(), upstreamTls], { error: "must be true, false or a map" })
     .optional()
     .describe(says("Speak TLS to the upstream.", defaults.route.tls)),
+  proxy: proxySchema(template).optional().describe("HTTP/1.1 backends, in place of cluster."),
   return: answer.optional().describe("Answer without an upstream; none: nothing is here."),
 } as const
 

@@ -33,6 +33,7 @@ import {
   upstreamTlsFields,
   writeFields,
 } from "./fields.ts"
+import { writeProxy } from "./proxy.ts"
 import { durationText, listenInput } from "./scalars.ts"
 import { writeSteps } from "./steps.ts"
 
@@ -206,8 +207,14 @@ function actionInput(action: RouteAction): Input {
   }
   const { tls } = action
   const tlsInput = tls && writeFields(upstreamTlsFields, tls, defaultUpstreamTls())
+  const where =
+    action.kind === "proxy"
+      ? { proxy: writeProxy(action) }
+      : action.kind === "cluster"
+        ? { cluster: action.cluster }
+        : { cluster: action.template, ...(action.resolve && { resolve: true }) }
   return {
-    cluster: action.kind === "cluster" ? action.cluster : action.template,
+    ...where,
     ...(tlsInput !== null && { tls: Object.keys(tlsInput).length === 0 ? true : tlsInput }),
   }
 }

@@ -147,7 +147,7 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     // 4. Where no leg reads any more, credit lets a client end its request before it looks at the answer.
     if (this.#isDone) return this.downstream.consume(end - start)
     this.record.requestOctets += end - start
-    this.record.activeMs = Math.floor(this.context.clock.now())
+    this.record.activeTicks = this.context.ticks.ticks
     if (this.isGrpc) this.#scanners = countRequest(this.record, this.#scanners, octets, start, end)
     this.#timer?.timeouts?.fromDownstream(this.context.clock)
     const { maxBodyOctets } = this.route.settings
@@ -208,7 +208,7 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     if (leg !== this.#leg) return
     // 6. Credit for what the client takes at once; `onDownstreamSent` tells of the rest.
     this.record.responseOctets += end - start
-    this.record.activeMs = Math.floor(this.context.clock.now())
+    this.record.activeTicks = this.context.ticks.ticks
     this.#timer?.timeouts?.fromUpstream(this.context.clock)
     if (this.continuity !== null) leg.consume(this.continuity.onData(octets, start, end, endStream))
     else {

@@ -2,6 +2,7 @@ import { octetText } from "../../base/octet-text.ts"
 import type { Cluster } from "../../cluster/cluster.ts"
 import type { Connector } from "../../cluster/connectors.ts"
 import type {
+  ProxyAction,
   RouteAction,
   RouteConfig,
   RouteSettings,
@@ -28,8 +29,10 @@ import {
   rewriteInLocation,
   rewriteInServer,
 } from "./phases.ts"
+import { ProxyRequestRewrite, readProxyTarget } from "./proxy-request.ts"
+import { ProxyResponseRewrite } from "./proxy-response.ts"
 import { compileRewrite, type RewriteParts } from "./rewrite.ts"
-import type { Phase, ReturnAction, Route } from "./route.ts"
+import type { Phase, ReturnAction, Route, Verdict } from "./route.ts"
 import { routeName } from "./route-name.ts"
 import { hostOf, type RoutesOf } from "./router.ts"
 
@@ -41,9 +44,11 @@ export interface RouteParts {
   templateOf(source: string): Template
   zoneOf(name: string): Zone
   usersOf(path: string): Users
-  findCluster(name: string): Cluster<LegConnection> | undefined
+  findCluster(name: string, mayResolve: boolean): Cluster<LegConnection> | undefined
   openLog(config: RouteSettings["accessLogs"][number]): AccessLog
   connectAs(tls: UpstreamTlsConfig | null, settings: RouteSettings): Connector<LegConnection>
+  /** To backends that speak HTTP/1.1. */
+  connectHttp1(action: ProxyAction, settings: RouteSettings): Connector<LegConnection>
 }
 
 /** @param config null: where no location of the server matches */
@@ -59,6 +64,7 @@ export function compileRoute(
   const locationPhases = [
     ...(config === null ? [] : beforeContent(server, config, host, parts)),
     ...admission(server, settings, parts),
+    ...schemePhases(server, action, settings, host, parts),
     ...contentPhases(compiled, parts.findCluster),
   ]
   const route = makeRoute(server, action, settings, host, parts, locationPhases)
@@ -88,21 +94,39 @@ function makeRoute(
     isAnswer: action.kind === "return",
     phases: [...FIRST, ...serverPhases(server, host, parts), ...locationPhases],
     locationPhases,
-    findCluster: () => (action.kind === "cluster" ? findCluster(action.cluster) : undefined),
+    findCluster: () => (action.kind === "cluster" ? findCluster(action.cluster, false) : undefined),
     connect:
-      tls === null && settings.bindAddress === null && !settings.socketKeepalive
-        ? null
-        : connectAs(tls, settings),
+      action.kind === "proxy"
+        ? parts.connectHttp1(action, settings)
+        : tls === null && settings.bindAddress === null && !settings.socketKeepalive
+          ? null
+          : connectAs(tls, settings),
     settings,
     continuity: compileContinuity(settings.continuity),
-    requestRewrite: new RequestRewrite(settings, tls !== null, table),
-    responseRewrite: new ResponseRewrite(settings, table),
+    ...rewritesOf(action, settings, parts),
     accessLogs: settings.accessLogs.map(openLog),
     errorStatuses,
     hasStreamTimeouts:
       settings.readTimeoutMs !== null || settings.sendTimeoutMs !== null || settings.bodyTimeoutMs !== null,
     templateOf: parts.templateOf,
     host,
+  }
+}
+
+function rewritesOf(
+  action: RouteAction,
+  settings: RouteSettings,
+  { table, stepsMax }: RouteParts,
+): Pick<Route, "requestRewrite" | "responseRewrite"> {
+  if (action.kind === "proxy")
+    return {
+      requestRewrite: new ProxyRequestRewrite(settings, action, table),
+      responseRewrite: new ProxyResponseRewrite(settings, action, table, stepsMax),
+    }
+  const tls = action.kind === "cluster" || action.kind === "variable" ? action.tls : null
+  return {
+    requestRewrite: new RequestRewrite(settings, tls !== null, table),
+    responseRewrite: new ResponseRewrite(settings, table),
   }
 }
 
@@ -150,8 +174,11 @@ function compileVariant(
   host: RoutesOf<Route>,
   parts: RouteParts,
 ): Route {
-  const content = contentPhases(compileAction(action, parts.table), parts.findCluster)
-  const phases = [...admission(server, settings, parts), ...content]
+  const phases = [
+    ...admission(server, settings, parts),
+    ...schemePhases(server, action, settings, host, parts),
+    ...contentPhases(compileAction(action, parts.table), parts.findCluster),
+  ]
   return { ...makeRoute(server, action, settings, host, parts, phases), name: "if" }
 }
 
@@ -193,12 +220,45 @@ function compileAction(action: RouteAction, table: VariableTable): CompiledActio
     case "cluster":
       return { kind: "cluster", cluster: action.cluster }
     case "variable":
-      return { kind: "variable", template: compileTemplate(action.template, "header", table) }
+      return {
+        kind: "variable",
+        template: compileTemplate(action.template, "header", table),
+        mayResolve: action.resolve,
+      }
     case "return":
       return compileReturn(action, table)
+    case "proxy":
+      return compileProxy(action.target, table)
     case "none":
       return action
   }
+}
+
+function compileProxy(target: ProxyAction["target"], table: VariableTable): CompiledAction {
+  if ("cluster" in target) return { kind: "cluster", cluster: target.cluster }
+  const url = compileTemplate(target.template, "header", table)
+  // What names the cluster is the middle of it.
+  const nameOf: Template["render"] = (record, env) => readProxyTarget(url.render(record, env))?.name ?? ""
+  return { kind: "variable", template: { ...url, render: nameOf }, mayResolve: target.resolve }
+}
+
+/** Where a variable says whether it is `https://`, what says `http://` goes by another route without TLS. */
+function schemePhases(
+  server: ServerConfig,
+  action: RouteAction,
+  settings: RouteSettings,
+  host: RoutesOf<Route>,
+  parts: RouteParts,
+): Phase[] {
+  if (action.kind !== "proxy" || action.tls === null || !("template" in action.target)) return []
+  const { template } = action.target
+  if (/^https:/i.test(template)) return []
+  const url = compileTemplate(template, "header", parts.table)
+  const plain = compileVariant(server, { action: { ...action, tls: null }, settings }, host, parts)
+  const toPlain: Verdict = { kind: "goto", route: plain, phases: plain.locationPhases }
+  return [
+    ({ record }, { env }) => (readProxyTarget(url.render(record, env))?.isTls === false ? toPlain : null),
+  ]
 }
 
 function compileReturn(action: Extract<RouteAction, { kind: "return" }>, table: VariableTable): ReturnAction {

@@ -15,11 +15,12 @@ import type { RoutesOf } from "./router.ts"
 /** Where a stream of this route goes, compiled. */
 export type CompiledAction =
   | { readonly kind: "cluster"; readonly cluster: string }
-  | { readonly kind: "variable"; readonly template: Template }
+  | { readonly kind: "variable"; readonly template: Template; readonly mayResolve: boolean }
   | ReturnAction
   | { readonly kind: "none" }
 
-type FindCluster = (name: string) => Cluster<LegConnection> | undefined
+/** `mayResolve`: where no cluster has the name, it may be a host's. */
+type FindCluster = (name: string, mayResolve: boolean) => Cluster<LegConnection> | undefined
 
 /** As nginx has it, whatever the route says: what TRACE sends back may be a secret of the client's. */
 const refuseMethods: Phase = ({ record }) => {
@@ -69,7 +70,7 @@ const findCluster =
   (find: FindCluster, action: Extract<CompiledAction, { kind: "cluster" | "variable" }>): Phase =>
   (call, { env }) => {
     const name = action.kind === "cluster" ? action.cluster : action.template.render(call.record, env)
-    const cluster = find(name)
+    const cluster = find(name, action.kind === "variable" && action.mayResolve)
     if (cluster === undefined) return failure("no_endpoint", `there is no cluster ${name}`, true)
     call.cluster = cluster
     return null

@@ -16,8 +16,13 @@ import type { Admission } from "../overload/admission.ts"
 import type { CutCalls } from "../overload/cut-calls.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
 import type { ContinuityPlan } from "./continuity-plan.ts"
-import type { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
+import type { ResponseRewrite } from "./head-rewrite.ts"
 import type { RoutesOf } from "./router.ts"
+
+/** Turns a request's head into what the upstream is sent. */
+export interface RequestRewriter {
+  apply(list: HeaderList, record: StreamRecord, env: TemplateEnvironment): HeaderList
+}
 
 /** One route as the relay uses it: every template compiled, every log open. Never changed once live. */
 export interface Route {
@@ -37,7 +42,7 @@ export interface Route {
   readonly settings: RouteSettings
   /** Null: streams end with their backend. */
   readonly continuity: ContinuityPlan | null
-  readonly requestRewrite: RequestRewrite
+  readonly requestRewrite: RequestRewriter
   readonly responseRewrite: ResponseRewrite
   readonly accessLogs: readonly AccessLog[]
   readonly errorStatuses: ReadonlyMap<number, { grpcStatus: number; message: Template }>

@@ -23,13 +23,11 @@ export function adaptGrpcPass(adapter: Adapter, directive: Directive, scope: Sco
   const secure = scheme?.toLowerCase() === "grpcs://"
   if (hasVariables(word.text)) {
     if (!adapter.variables.check(word, adapter.report)) return null
-    if (scope.one("resolver") !== null) {
-      adapter.report.error(word.span, "names in variables by a resolver of one's own are not supported yet")
-    }
     return {
       action: {
         kind: "variable",
         template: target,
+        resolve: scope.one("resolver") !== null,
         tls: upstreamTls(adapter, directive, scope, secure, null),
       },
       authority: null,
@@ -55,11 +53,12 @@ export function adaptGrpcPass(adapter: Adapter, directive: Directive, scope: Sco
 }
 
 /** The name of the upstream that is meant, or of a new one for a plain address. */
-function findCluster(
+export function findCluster(
   { report, clusters }: Adapter,
   word: Word,
   target: string,
   { address, hasPort }: Exclude<ReturnType<typeof readPeer>, { error: string }>,
+  defaultPort: number | null = null,
 ): string | null {
   const named = address.host === null ? undefined : clusters.get(address.host.toLowerCase())
   if (named !== undefined && !hasPort) return named.name
@@ -67,7 +66,7 @@ function findCluster(
     report.error(word.span, `upstream "${address.host}" may not have port ${address.port}`)
     return null
   }
-  if (!hasPort) {
+  if (!hasPort && defaultPort === null) {
     const names = [...clusters.values()].map(({ name }) => name)
     const hint = didYouMean(target, names) ?? `no upstream is named "${target}", and an address needs a port`
     report.error(word.span, `no port in upstream "${target}"`, hint)
@@ -83,12 +82,14 @@ function findCluster(
   return clusters.get(key)!.name
 }
 
-function upstreamTls(
+/** `grpc_ssl_*`, or `proxy_ssl_*`. */
+export function upstreamTls(
   adapter: Adapter,
   directive: Directive,
   scope: Scope,
   secure: boolean,
   host: string | null,
+  family: "grpc" | "proxy" = "grpc",
 ): UpstreamTlsConfig | null {
   if (!secure) return null
   const value = (name: string) => scope.one(name)?.args[0] ?? null
@@ -97,33 +98,33 @@ function upstreamTls(
     const word = value(name)
     return word === null || word.text === "" ? null : filePath(adapter, word)
   }
-  const name = value("grpc_ssl_name")
+  const name = value(`${family}_ssl_name`)
   if (name !== null && hasVariables(name.text)) {
-    adapter.report.error(name.span, "variables in grpc_ssl_name are not supported yet")
+    adapter.report.error(name.span, `variables in ${family}_ssl_name are not supported yet`)
   }
   const tls: UpstreamTlsConfig = {
     ...defaultUpstreamTls(),
-    verify: flag("grpc_ssl_verify"),
-    caFile: file("grpc_ssl_trusted_certificate"),
+    verify: flag(`${family}_ssl_verify`),
+    caFile: file(`${family}_ssl_trusted_certificate`),
     serverName: name?.text ?? host,
-    sendServerName: flag("grpc_ssl_server_name"),
-    certFile: file("grpc_ssl_certificate"),
-    keyFile: file("grpc_ssl_certificate_key"),
-    protocols: tlsProtocols(adapter, scope.one("grpc_ssl_protocols")),
-    ciphers: value("grpc_ssl_ciphers")?.text ?? null,
+    sendServerName: flag(`${family}_ssl_server_name`),
+    certFile: file(`${family}_ssl_certificate`),
+    keyFile: file(`${family}_ssl_certificate_key`),
+    protocols: tlsProtocols(adapter, scope.one(`${family}_ssl_protocols`)),
+    ciphers: value(`${family}_ssl_ciphers`)?.text ?? null,
   }
-  const depth = value("grpc_ssl_verify_depth")
+  const depth = value(`${family}_ssl_verify_depth`)
   if (depth !== null) tls.verifyDepth = readNumber(depth.text)!
   if (tls.verify && tls.caFile === null) {
     adapter.report.error(
       spanOf(directive),
-      'no "grpc_ssl_trusted_certificate" is defined for the "grpc_ssl_verify" directive',
+      `no "${family}_ssl_trusted_certificate" is defined for the "${family}_ssl_verify" directive`,
     )
   } else if (!tls.verify) {
     adapter.report.note(
       spanOf(directive),
-      "grpcs://",
-      "the endpoint's certificate is not verified: grpc_ssl_verify is off unless written",
+      family === "grpc" ? "grpcs://" : "https://",
+      `the endpoint's certificate is not verified: ${family}_ssl_verify is off unless written`,
     )
   }
   return tls

@@ -10,6 +10,7 @@ import type { Adapter } from "./adapter.ts"
 import type { Locations } from "./error-page.ts"
 import { adaptGrpcPass, type Pass } from "./grpc-pass.ts"
 import { adaptHealthChecks } from "./health-check.ts"
+import { adaptProxyPass } from "./proxy-pass.ts"
 import { adaptReturn } from "./return.ts"
 import { adaptSteps, hasAdmission } from "./rewrite.ts"
 import { adaptSettings } from "./settings.ts"
@@ -53,10 +54,12 @@ export function adaptLocations(
 
 function adaptLocation(adapter: Adapter, location: Location, locations: Locations): RouteConfig {
   const { match, scope } = location
-  const pass = readPass(adapter, location)
+  const prefix = match.kind === "exact" || match.kind === "prefix" ? match.path : null
+  const pass = readPass(adapter, scope, prefix)
   adaptHealthChecks(adapter, scope, pass?.action ?? { kind: "none" })
   const isAnswered = scope.own("return").length > 0
-  const settings = adaptSettings(adapter, scope, isAnswered ? null : (pass?.authority ?? null), locations)
+  const authority = isAnswered ? null : (pass?.authority ?? null)
+  const settings = adaptSettings(adapter, scope, authority, locations, familyOf(pass?.action))
   const action = adaptAnswer(adapter, scope, settings) ?? pass?.action ?? { kind: "none" }
   const routes = adaptLocations(adapter, scope, location, locations)
   const own = pass?.action ?? { kind: "none" }
@@ -83,10 +86,10 @@ function adaptInner(
   outerPass: Pass | null,
   locations: Locations,
 ): Pick<ExceptMethods, "action" | "settings"> {
-  const pass = readPass(adapter, { scope })
+  const pass = readPass(adapter, scope, null)
   const authority = pass === null ? (outerPass?.authority ?? null) : pass.authority
-  const settings = adaptSettings(adapter, scope, authority, locations)
-  return { action: pass?.action ?? outerAction, settings }
+  const action = pass?.action ?? outerAction
+  return { action, settings: adaptSettings(adapter, scope, authority, locations, familyOf(action)) }
 }
 
 const METHODS = [
@@ -113,9 +116,18 @@ function adaptExcept(
   return { methods: [...new Set(methods)], ...adaptInner(adapter, inner, outerAction, outerPass, locations) }
 }
 
-function readPass(adapter: Adapter, { scope }: Pick<Location, "scope">): Pass | null {
-  const directive = scope.own("grpc_pass")[0]
-  return directive === undefined ? null : adaptGrpcPass(adapter, directive, scope)
+/** The last of them counts, as in nginx. */
+function readPass(adapter: Adapter, scope: Scope, prefix: string | null): Pass | null {
+  const directive = scope.directives.findLast(({ name }) => /^(grpc|proxy)_pass$/.test(name.text))
+  if (directive === undefined) return null
+  return directive.name.text === "proxy_pass"
+    ? adaptProxyPass(adapter, directive, scope, { prefix })
+    : adaptGrpcPass(adapter, directive, scope)
+}
+
+/** Whose settings hold. */
+function familyOf(action: RouteAction | undefined): "grpc" | "proxy" {
+  return action?.kind === "proxy" ? "proxy" : "grpc"
 }
 
 function modifierOf({ args }: Directive): [modifier: string, word: Word] {

@@ -27,27 +27,29 @@ export function adaptSettings(
   scope: Scope,
   authority: string | null,
   locations: Locations | null,
+  family: "grpc" | "proxy" = "grpc",
 ): RouteSettings {
   const { report } = adapter
   const settings = defaultRouteSettings()
+  const byDefault = family === "proxy" ? PROXY_TIMEOUT_MS : null
   settings.connectTimeoutMs =
-    writtenTimeout(report, scope, "grpc_connect_timeout") ?? settings.connectTimeoutMs
-  settings.readTimeoutMs = writtenTimeout(report, scope, "grpc_read_timeout")
-  settings.sendTimeoutMs = writtenTimeout(report, scope, "grpc_send_timeout")
+    writtenTimeout(report, scope, `${family}_connect_timeout`) ?? settings.connectTimeoutMs
+  settings.readTimeoutMs = writtenTimeout(report, scope, `${family}_read_timeout`) ?? byDefault
+  settings.sendTimeoutMs = writtenTimeout(report, scope, `${family}_send_timeout`) ?? byDefault
   settings.bodyTimeoutMs = writtenTimeout(report, scope, "client_body_timeout")
   settings.maxStreamAgeMs = writtenTimeout(report, scope, "grpc_max_stream_age")
   const body = scope.one("client_max_body_size")
   if (body !== null) settings.maxBodyOctets = readOffset(body.args[0]!.text) || null
-  adaptRetry(report, scope, settings)
-  settings.setHeaders = adaptSetHeaders(adapter, scope, authority)
+  adaptRetry(report, scope, settings, family)
+  settings.setHeaders = adaptSetHeaders(adapter, scope, authority, family)
   settings.addHeaders = adaptAddHeaders(adapter, scope)
-  settings.passHeaders = scope.all("grpc_pass_header").map(({ args }) => args[0]!.text.toLowerCase())
-  settings.hideHeaders = scope.all("grpc_hide_header").map(({ args }) => args[0]!.text.toLowerCase())
-  settings.ignoreHeaders = adaptIgnoreHeaders(report, scope)
-  settings.socketKeepalive = isOn(scope, "grpc_socket_keepalive")
-  settings.bindAddress = adaptBind(report, scope.one("grpc_bind"))
+  settings.passHeaders = scope.all(`${family}_pass_header`).map(({ args }) => args[0]!.text.toLowerCase())
+  settings.hideHeaders = scope.all(`${family}_hide_header`).map(({ args }) => args[0]!.text.toLowerCase())
+  settings.ignoreHeaders = adaptIgnoreHeaders(report, scope, family)
+  settings.socketKeepalive = isOn(scope, `${family}_socket_keepalive`)
+  settings.bindAddress = adaptBind(report, scope.one(`${family}_bind`), family)
   settings.accessLogs = adaptAccessLogs(adapter, scope)
-  settings.interceptErrors = isOn(scope, "grpc_intercept_errors")
+  settings.interceptErrors = isOn(scope, `${family}_intercept_errors`)
   settings.errorStatuses = adaptErrorPages(adapter, scope, locations)
   settings.bridge = adaptBridge(adapter, scope)
   settings.access = adaptAccess(adapter, scope)
@@ -57,6 +59,9 @@ export function adaptSettings(
   settings.continuity = adaptContinuity(report, scope)
   return settings
 }
+
+/** nginx's `proxy_read_timeout` and `proxy_send_timeout`: a request of HTTP has an end, a stream of gRPC need not. */
+const PROXY_TIMEOUT_MS = 60_000
 
 function isOn(scope: Scope, name: string): boolean {
   return scope.one(name)?.args[0]?.text.toLowerCase() === "on"
@@ -91,16 +96,16 @@ const RETRY_CONDITIONS: readonly string[] = [
   "grpc_unavailable",
 ] satisfies RetryCondition[]
 
-function adaptRetry(report: Report, scope: Scope, { retry }: RouteSettings): void {
-  const conditions = scope.all("grpc_next_upstream")
+function adaptRetry(report: Report, scope: Scope, { retry }: RouteSettings, family: string): void {
+  const conditions = scope.all(`${family}_next_upstream`)
   if (conditions.length > 0) {
     // Written more than once, each adds to the others.
     const names = conditions.flatMap((each) => readChoices(report, each, [...RETRY_CONDITIONS, "off"]))
     retry.conditions = names.includes("off") ? [] : ([...new Set(names)] as RetryCondition[])
   }
-  const tries = scope.one("grpc_next_upstream_tries")
+  const tries = scope.one(`${family}_next_upstream_tries`)
   if (tries !== null) retry.tries = readNumber(tries.args[0]!.text) || null
-  const timeout = scope.one("grpc_next_upstream_timeout")
+  const timeout = scope.one(`${family}_next_upstream_timeout`)
   if (timeout !== null) retry.timeoutMs = readTimeMs(timeout.args[0]!.text) || null
 }
 
@@ -117,12 +122,13 @@ function adaptSetHeaders(
   adapter: Adapter,
   scope: Scope,
   authority: string | null,
+  family: "grpc" | "proxy",
 ): RouteSettings["setHeaders"] {
   const headers: RouteSettings["setHeaders"] = []
-  for (const { args } of scope.all("grpc_set_header")) {
+  for (const { args } of scope.all(`${family}_set_header`)) {
     const [name, value] = args as [Word, Word]
     if (!checkHeaderName(adapter.report, name) || !adapter.variables.check(value, adapter.report)) continue
-    checkWrittenField(adapter.report, name, value, "request")
+    if (family === "grpc") checkWrittenField(adapter.report, name, value, "request")
     if (name.text.toLowerCase() !== "host" || value.text !== "")
       headers.push([name.text.toLowerCase(), value.text])
   }
@@ -168,27 +174,27 @@ const IGNORABLE = [
   "Vary",
 ]
 
-function adaptIgnoreHeaders(report: Report, scope: Scope): string[] {
+function adaptIgnoreHeaders(report: Report, scope: Scope, family: string): string[] {
   return scope
-    .all("grpc_ignore_headers")
+    .all(`${family}_ignore_headers`)
     .flatMap((directive) => readChoices(report, directive, IGNORABLE))
     .map((name) => name.toLowerCase())
 }
 
-function adaptBind(report: Report, directive: Directive | null): string | null {
+function adaptBind(report: Report, directive: Directive | null, family: string): string | null {
   if (directive === null) return null
   const [address, transparent] = directive.args as [Word, Word?]
   if (transparent !== undefined) {
     const known = transparent.text === "transparent"
     report.error(
       transparent.span,
-      known ? 'grpc_bind "transparent" is not supported' : `invalid parameter "${transparent.text}"`,
+      known ? `${family}_bind "transparent" is not supported` : `invalid parameter "${transparent.text}"`,
     )
     return null
   }
   if (address.text === "off") return null
   if (hasVariables(address.text)) {
-    report.error(spanOf(directive), "variables in grpc_bind are not supported yet")
+    report.error(spanOf(directive), `variables in ${family}_bind are not supported yet`)
     return null
   }
   if (isIP(address.text) === 0) {

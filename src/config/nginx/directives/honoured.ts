@@ -117,7 +117,7 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   [
     "resolver",
     "HSL 1+",
-    "name servers for `resolve` and `service=`, with `valid`, `ipv4` and `ipv6`; other names are the system's affair",
+    "name servers for `resolve` and `service=`, with `valid`, `ipv4` and `ipv6`, the system for others; where it is written, variables may come to names of hosts",
   ],
   ["resolver", "U 1+", "the same, for all names of this upstream"],
   ["least_conn", "U 0*", "fewest streams open, by weight"],

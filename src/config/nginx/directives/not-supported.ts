@@ -9,7 +9,7 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
     verdict: "not supported",
     reason: "a call must go to one HTTP/2 backend: use grpc_pass",
     directives: {
-      "L 1*": "proxy_pass fastcgi_pass uwsgi_pass scgi_pass memcached_pass",
+      "L 1*": "fastcgi_pass uwsgi_pass scgi_pass memcached_pass",
       "SL 0-1*": "tunnel_pass",
     },
   },
@@ -47,8 +47,9 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
     reason: "the connection could not be made or trusted without it",
     directives: {
       "HS 1*": "ssl_password_file",
-      "HSL 1": "grpc_ssl_crl",
-      "HSL 1*": "grpc_ssl_password_file",
+      "HSL 1": "grpc_ssl_crl proxy_ssl_crl proxy_set_body",
+      "HSL 1-4*": "proxy_cookie_flags",
+      "HSL 1*": "grpc_ssl_password_file proxy_ssl_password_file",
     },
   },
   {

@@ -6,6 +6,7 @@ import { NO_EFFECT } from "./no-effect.ts"
 import { NOT_SUPPORTED } from "./not-supported.ts"
 import { OTHER_PROXIES } from "./other-proxies.ts"
 import { OWN } from "./own.ts"
+import { PROXY } from "./proxy.ts"
 import { type Context, type DirectiveGroup, type DirectiveSpec, readShape } from "./spec.ts"
 
 const table = buildTable()
@@ -46,7 +47,7 @@ function buildTable(): Map<string, DirectiveSpec[]> {
   const specs = new Map<string, DirectiveSpec[]>()
   const add = (spec: DirectiveSpec) =>
     specs.set(spec.name, [...(specs.get(spec.name) ?? []), { ...spec, contexts: withBlocks(spec) }])
-  for (const [name, shape, reason] of [...HONOURED, ...OWN])
+  for (const [name, shape, reason] of [...HONOURED, ...PROXY, ...OWN])
     add({ name, ...readShape(shape), verdict: "honoured", reason })
   for (const { verdict, reason, directives } of [
     ...NOT_SUPPORTED,

@@ -480,7 +480,7 @@ export const CORPUS: Record<Place, Case[]> = {
     ["grpc_pass chat; grpc_pass chat;", "no"],
     ["grpc_pass chat {}", "no"],
     ["grpc_pass chat", "no, other line"],
-    ["proxy_pass http://127.0.0.1:1;", "sluice refuses"],
+    ["proxy_pass http://127.0.0.1:1;", "yes"],
     ["fastcgi_pass 127.0.0.1:1;", "sluice refuses"],
     ["auth_basic x;", "yes"],
     ["auth_basic off;", "yes"],

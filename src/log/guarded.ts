@@ -1,12 +1,18 @@
-import { counterIds } from "../../base/counters.ts"
-import type { CallContext } from "../../relay/call/call-context.ts"
+import { type Counters, counterIds } from "../base/counters.ts"
+import type { Log } from "./logger.ts"
+
+/** Where a bug is told. */
+export interface BugReport {
+  readonly counters: Counters
+  readonly log: Log
+}
 
 /**
- * `run` as a callback of Node's: what it throws is a bug, which `end`s one connection and not the process.
- * The relay's own reads are guarded by the link.
+ * `run` as a callback of Node's or of a library's: what it throws is a bug, which `end`s one connection and not the
+ * process. The relay's own reads are guarded by the link.
  */
 export function guarded<Given extends unknown[]>(
-  { counters, log }: Pick<CallContext, "counters" | "log">,
+  { counters, log }: BugReport,
   end: () => void,
   run: (...given: Given) => void,
 ): (...given: Given) => void {

@@ -1,0 +1,49 @@
+import { isIP } from "node:net"
+import type { Cluster } from "../cluster/cluster.ts"
+import { parseAddress } from "../config/address.ts"
+import { defaultCluster, defaultEndpoint } from "../config/defaults.ts"
+import type { ClusterConfig } from "../config/model.ts"
+import type { LegConnection } from "../relay/upstream/leg-connection.ts"
+
+export interface VariableClustersOptions {
+  /** Most that are kept; the one not used for the longest time goes first. */
+  max: number
+  make(config: ClusterConfig): Cluster<LegConnection>
+  onLimit(): void
+}
+
+/** Clusters of one address each, for what variables come to: clients may choose them, so there is a bound. */
+export class VariableClusters {
+  readonly #options: VariableClustersOptions
+  readonly #clusters = new Map<string, Cluster<LegConnection>>()
+
+  constructor(options: VariableClustersOptions) {
+    this.#options = options
+  }
+
+  /** `mayResolve`: the address may be a name, as nginx has it where there is a `resolver`. */
+  find(text: string, mayResolve: boolean): Cluster<LegConnection> | undefined {
+    const address = parseAddress(text.toLowerCase().startsWith("unix:") ? text.replace(/:$/, "") : text, 80)
+    if (address === null) return undefined
+    if (address.host !== null && isIP(address.host) === 0 && !mayResolve) return undefined
+    const known = this.#clusters.get(address.text)
+    if (known !== undefined) this.#clusters.delete(address.text)
+    const config = { ...defaultCluster(address.text), endpoints: [defaultEndpoint(address)] }
+    const cluster = known ?? this.#options.make(config)
+    this.#clusters.set(address.text, cluster)
+    if (this.#clusters.size > this.#options.max) this.#dropOldest()
+    return cluster
+  }
+
+  #dropOldest(): void {
+    const [text, cluster] = this.#clusters.entries().next().value!
+    this.#clusters.delete(text)
+    this.#options.onLimit()
+    cluster.close()
+  }
+
+  close(): void {
+    for (const cluster of this.#clusters.values()) cluster.close()
+    this.#clusters.clear()
+  }
+}

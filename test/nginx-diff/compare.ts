@@ -1,0 +1,67 @@
+import type { Mismatch, Outcome } from "./differences.ts"
+import type { Seen } from "./stub.ts"
+
+/** Of every answer, and no one's behaviour: times, names of programs, and how a message is framed on its connection. */
+const IGNORED = new Set([
+  "date",
+  "server",
+  "etag",
+  "connection",
+  "keep-alive",
+  "transfer-encoding",
+  "last-modified",
+])
+
+export function compare(nginx: Outcome, sluice: Outcome): Mismatch[] {
+  const found: Mismatch[] = []
+  const differ = (what: string, one: string, other: string): void => {
+    if (one !== other) found.push({ what, nginx: one, sluice: other })
+  }
+  differ("status", String(nginx.answer.status), String(sluice.answer.status))
+  if (nginx.answer.status === 0 || sluice.answer.status === 0)
+    differ("error", nginx.answer.error === "" ? "" : "none", sluice.answer.error === "" ? "" : "none")
+  else differ("error", nginx.answer.error, sluice.answer.error)
+  lists("header", nginx.answer.headers, sluice.answer.headers, differ)
+  lists("trailer", nginx.answer.trailers, sluice.answer.trailers, differ)
+  differ("body", nginx.answer.body, sluice.answer.body)
+  differ("seen", String(nginx.seen.length), String(sluice.seen.length))
+  const one = nginx.seen[0]
+  const other = sluice.seen[0]
+  if (one !== undefined && other !== undefined && nginx.seen.length === sluice.seen.length)
+    compareSeen(one, other, differ)
+  return found
+}
+
+function compareSeen(
+  one: Seen,
+  other: Seen,
+  differ: (what: string, one: string, other: string) => void,
+): void {
+  for (const part of ["backend", "protocol", "method", "path", "body"] as const)
+    differ(`seen ${part}`, one[part], other[part])
+  lists("seen", one.headers, other.headers, differ)
+}
+
+type Pairs = readonly (readonly [string, string])[]
+
+/** By name; several of one name are one text. */
+function lists(
+  kind: "header" | "trailer" | "seen",
+  one: Pairs,
+  other: Pairs,
+  differ: (what: string, one: string, other: string) => void,
+): void {
+  const byName = (pairs: Pairs): Map<string, string> => {
+    const values = new Map<string, string>()
+    for (const [name, value] of pairs)
+      values.set(name, values.has(name) ? `${values.get(name)} | ${value}` : value)
+    return values
+  }
+  const a = byName(one)
+  const b = byName(other)
+  for (const name of new Set([...a.keys(), ...b.keys()])) {
+    if (kind !== "seen" && IGNORED.has(name)) continue
+    if (kind === "header" && name === "content-length" && (!a.has(name) || !b.has(name))) continue
+    differ(`${kind} ${name}`, a.get(name) ?? "(none)", b.get(name) ?? "(none)")
+  }
+}

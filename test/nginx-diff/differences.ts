@@ -1,0 +1,56 @@
+/** Where Sluice answers otherwise than nginx and means to: each with a name and a sentence for docs/nginx.md. */
+import type { Probe } from "./probes.ts"
+import type { Answer } from "./send.ts"
+import type { Seen } from "./stub.ts"
+
+export interface Outcome {
+  readonly answer: Answer
+  readonly seen: readonly Seen[]
+}
+
+/** One thing that is not the same. */
+export interface Mismatch {
+  /** `status`, `body`, `header NAME`, `trailer NAME`, `error`, `seen`, `seen METHOD`, … */
+  readonly what: string
+  readonly nginx: string
+  readonly sluice: string
+}
+
+export interface NamedDifference {
+  readonly name: string
+  readonly sentence: string
+  explains(mismatch: Mismatch, probe: Probe, nginx: Outcome, sluice: Outcome): boolean
+}
+
+const isError = ({ answer }: Outcome): boolean => answer.status >= 300
+
+/** The answer is nginx's own page. */
+const isOwnPage = ({ answer }: Outcome): boolean => /<center>nginx/.test(answer.body) || answer.body === ""
+
+export const differences: readonly NamedDifference[] = [
+  {
+    name: "error text",
+    sentence: "An error of Sluice's own has a line of plain text as its body, nginx's has a page of HTML.",
+    explains: ({ what }, _probe, nginx, sluice) =>
+      isError(nginx) &&
+      nginx.answer.status === sluice.answer.status &&
+      isOwnPage(nginx) &&
+      ["body", "header content-type", "header content-length"].includes(what),
+  },
+  {
+    name: "gRPC status",
+    sentence:
+      "A gRPC client is told an error of the proxy as a `grpc-status`, as its protocol asks; nginx sends a bare HTTP status.",
+    explains: (_mismatch, probe, nginx, sluice) =>
+      probe.isGrpc &&
+      nginx.answer.status >= 300 &&
+      sluice.answer.status === 200 &&
+      sluice.answer.headers.some(([name]) => name === "grpc-status"),
+  },
+  {
+    name: "HTTP/1.1 upstream",
+    sentence:
+      "HTTP/1.1 backends are spoken to in HTTP/1.1 on connections that are kept: `Connection` says so, whatever the file says.",
+    explains: ({ what }) => what === "seen connection",
+  },
+]

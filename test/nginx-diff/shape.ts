@@ -1,0 +1,262 @@
+/** A configuration on ports that are free here: parsed, mapped, and printed for nginx and for Sluice. */
+
+import { once } from "node:events"
+import { createServer } from "node:net"
+import type { Directive, Word } from "../../src/config/nginx/ast.ts"
+import { parse } from "../../src/config/nginx/parser.ts"
+import { Report } from "../../src/config/nginx/report.ts"
+import type { Stubs } from "./stub.ts"
+
+/** An address that the file listens on. */
+export interface Listen {
+  /** As the file has it. */
+  readonly original: string
+  readonly host: string
+  readonly port: number
+  readonly unixPath: string | null
+  isTls: boolean
+  isHttp2: boolean
+  isProxied: boolean
+  /** Of the servers on it, in file order. */
+  readonly servers: Directive[]
+}
+
+export interface Shape {
+  readonly name: string
+  readonly directives: Directive[]
+  readonly listens: Listen[]
+  /** What was changed for a reason of this harness, by its name. */
+  readonly rewritten: Map<string, number>
+}
+
+/** Reads a file. Errors: throws where it cannot be read. */
+export function readShape(name: string, text: string): Directive[] {
+  const report = new Report()
+  const directives = parse(text, name, report)
+  if (report.errors > 0) throw new Error(`${name}: ${report.problems[0]!.message}`)
+  return directives
+}
+
+const isV6 = /^\[[0-9a-f:]+\]/i
+
+/** Maps listeners and backends to what is free here, in place. */
+export async function mapShape(name: string, text: string, directory: string, stubs: Stubs): Promise<Shape> {
+  const directives = readShape(name, text)
+  const http = blockOf(directives, "http")
+  const servers = http.filter((each) => each.name.text === "server" && each.block !== null)
+  const rewritten = new Map<string, number>()
+  const ports = new Map<string, number>()
+  const listens = new Map<string, Listen>()
+  for (const server of servers) await mapListens(server, listens, ports, directory)
+  const mapped = new Map<string, string>()
+  const backend = async (written: string): Promise<string> => {
+    const known = mapped.get(written)
+    if (known !== undefined) return known
+    const address = await mapBackend(written, ports, listens, directory, stubs)
+    mapped.set(written, address)
+    return address
+  }
+  await walk(http, async (directive, parents) => {
+    const { name: word, args } = directive
+    const first = args[0]
+    if (first === undefined) return
+    const isUpstreamServer = word.text === "server" && parents.at(-1)?.name.text === "upstream"
+    if (isUpstreamServer) first.text = await backend(first.text)
+    else if (word.text.endsWith("_pass"))
+      first.text = await mapTarget(first.text, backend, upstreamNames(http))
+    else if (word.text === "set" && /^\d{2,5}$/.test(args[1]?.text ?? "") && /port/i.test(first.text))
+      args[1]!.text = (await backend(`127.0.0.1:${args[1]!.text}`)).replace(/^.*:/, "")
+    else if (word.text === "set" && args[1] !== undefined)
+      args[1].text = await mapValue(args[1].text, backend)
+    else if (parents.some(({ name: outer }) => outer.text === "map" || outer.text === "split_clients"))
+      first.text = await mapValue(first.text, backend)
+  })
+  return { name, directives, listens: [...listens.values()], rewritten }
+}
+
+export function blockOf(directives: Directive[], name: string): Directive[] {
+  return directives.find((each) => each.name.text === name)?.block ?? []
+}
+
+function upstreamNames(http: Directive[]): Set<string> {
+  return new Set(http.filter(({ name }) => name.text === "upstream").map(({ args }) => args[0]!.text))
+}
+
+async function walk(
+  directives: Directive[],
+  visit: (directive: Directive, parents: Directive[]) => Promise<void>,
+  parents: Directive[] = [],
+): Promise<void> {
+  for (const directive of directives) {
+    await visit(directive, parents)
+    if (directive.block !== null) await walk(directive.block, visit, [...parents, directive])
+  }
+}
+
+async function mapListens(
+  server: Directive,
+  listens: Map<string, Listen>,
+  ports: Map<string, number>,
+  directory: string,
+): Promise<void> {
+  const block = server.block!
+  const isHttp2 = block.some(({ name, args }) => name.text === "http2" && args[0]?.text === "on")
+  const own = block.filter(({ name }) => name.text === "listen")
+  for (const directive of own) {
+    const [where, ...parameters] = directive.args as [Word, ...Word[]]
+    const original = where.text
+    const has = (parameter: string): boolean => parameters.some(({ text }) => text === parameter)
+    let listen = listens.get(original)
+    if (listen === undefined) {
+      listen = await newListen(original, ports, directory)
+      listens.set(original, listen)
+    }
+    listen.servers.push(server)
+    listen.isTls ||= has("ssl")
+    listen.isHttp2 ||= has("http2") || isHttp2
+    listen.isProxied ||= has("proxy_protocol")
+    where.text = listen.unixPath !== null ? `unix:${listen.unixPath}` : `${listen.host}:${listen.port}`
+  }
+}
+
+async function newListen(original: string, ports: Map<string, number>, directory: string): Promise<Listen> {
+  const flags = { isTls: false, isHttp2: false, isProxied: false, servers: [] }
+  if (original.startsWith("unix:")) {
+    const unixPath = unixIn(directory, original)
+    return { original, host: "", port: 0, unixPath, ...flags }
+  }
+  const written = /(?:^|:)(\d+)$/.exec(original.replace(isV6, ""))?.[1] ?? "80"
+  const port = ports.get(written) ?? (await freePort())
+  ports.set(written, port)
+  return { original, host: isV6.test(original) ? "[::1]" : "127.0.0.1", port, unixPath: null, ...flags }
+}
+
+function unixIn(directory: string, written: string): string {
+  return `${directory}/${written.replace(/^unix:/, "").replace(/.*\//, "")}`
+}
+
+/** A port that is free, on both loopbacks. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const server = createServer()
+    server.listen(0, "127.0.0.1")
+    await once(server, "listening")
+    const { port } = server.address() as { port: number }
+    server.close()
+    await once(server, "close")
+    const other = createServer()
+    const isFree = await new Promise<boolean>((resolve) => {
+      other.once("error", () => resolve(false))
+      other.listen(port, "::1", () => resolve(true))
+    })
+    if (!isFree) continue
+    other.close()
+    await once(other, "close")
+    return port
+  }
+}
+
+async function mapBackend(
+  written: string,
+  ports: Map<string, number>,
+  listens: Map<string, Listen>,
+  directory: string,
+  stubs: Stubs,
+): Promise<string> {
+  if (written.startsWith("unix:")) {
+    const own = listens.get(written)
+    const path = unixIn(directory, written)
+    if (own === undefined) await stubs.open(written, path)
+    return `unix:${path}`
+  }
+  const port = /:(\d+)$/.exec(written.replace(isV6, ""))?.[1] ?? "80"
+  const host = written.slice(0, written.length - (written.endsWith(`:${port}`) ? port.length + 1 : 0))
+  const isOwn = /^(127\.0\.0\.1|localhost|\[::1\])$/.test(host) && ports.has(port)
+  if (isOwn) return `127.0.0.1:${ports.get(port)}`
+  return `127.0.0.1:${await stubs.open(written)}`
+}
+
+/** `http://host:port/path` with its address mapped; a name of an upstream and a variable stay. */
+async function mapTarget(
+  text: string,
+  backend: (written: string) => Promise<string>,
+  upstreams: Set<string>,
+): Promise<string> {
+  const [, scheme, address, rest] = /^((?:https?|grpcs?):\/\/)?([^/$]*)(.*)$/s.exec(
+    text,
+  ) as unknown as string[]
+  if (address === "unix:") return `${scheme ?? ""}${await backend(`unix:${rest}`)}`
+  if (address === undefined || address === "" || upstreams.has(address)) {
+    const port = /^\$\w+:(\d+)$/.exec(rest ?? "")
+    if (port === null) return text
+    const mapped = (await backend(`127.0.0.1:${port[1]}`)).replace(/^.*:/, "")
+    return `${scheme ?? ""}${rest!.replace(/\d+$/, mapped)}`
+  }
+  // What variables make of the rest of the address is the probe's.
+  if (address.endsWith(":")) return text
+  const isSecure = scheme === "https://"
+  const isBare = !/:\d+$/.test(address)
+  return `${scheme ?? ""}${await backend(isBare && isSecure ? `${address}:443` : address)}${rest}`
+}
+
+/** Addresses within a value. */
+async function mapValue(text: string, backend: (written: string) => Promise<string>): Promise<string> {
+  const [, before, address] = /^((?:https?|grpcs?):\/\/)?([\w.-]+:\d{2,5})$/.exec(text) ?? []
+  return address === undefined ? text : `${before ?? ""}${await backend(address)}`
+}
+
+const quoted = (text: string): string =>
+  text !== "" && /^[^\s;{}"'\\#]+$/.test(text)
+    ? text
+    : `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`
+
+export function print(directives: readonly Directive[], depth = 0): string {
+  const indent = "  ".repeat(depth)
+  return directives
+    .map(({ name, args, block }) => {
+      const head = `${indent}${[name.text, ...args.map(({ text }) => quoted(text))].join(" ")}`
+      return block === null ? `${head};\n` : `${head} {\n${print(block, depth + 1)}${indent}}\n`
+    })
+    .join("")
+}
+
+const word = (text: string, like: Directive): Word => ({ text, span: like.name.span })
+
+/** What Debian's nginx does not know is written as it does, or left out. */
+export function forNginx({ directives, rewritten }: Shape, directory: string): string {
+  const count = (what: string): void => void rewritten.set(what, (rewritten.get(what) ?? 0) + 1)
+  const rewrite = (block: readonly Directive[], parent: string): Directive[] => {
+    const http2 = block.some(({ name, args }) => name.text === "http2" && args[0]?.text === "on")
+    return block.flatMap((directive): Directive[] => {
+      const { name } = directive
+      if (name.text === "http2" && directive.args.length === 1) {
+        count("http2 on")
+        return []
+      }
+      if (name.text === "stream" || name.text === "http3") {
+        count(name.text)
+        return []
+      }
+      if (["pid", "error_log", "user", "daemon"].includes(name.text) && parent === "main") return []
+      const args = directive.args.filter(({ text }) => {
+        if (name.text !== "listen" || (text !== "quic" && text !== "reuseport")) return true
+        count(`listen ${text}`)
+        return false
+      })
+      if (name.text === "listen" && http2 && !args.some(({ text }) => text === "http2")) {
+        args.push(word("http2", directive))
+      }
+      return [
+        { ...directive, args, block: directive.block === null ? null : rewrite(directive.block, name.text) },
+      ]
+    })
+  }
+  const main = `daemon off; pid ${directory}/nginx.pid; error_log ${directory}/error.log notice;\n`
+  return main + print(rewrite(directives, "main"))
+}
+
+/** For Sluice all is left as it is, but for the ports. */
+export function forSluice({ directives }: Shape, directory: string): string {
+  const kept = directives.filter(({ name }) => !["pid", "error_log", "user", "daemon"].includes(name.text))
+  return `error_log ${directory}/sluice.log warn;\n${print(kept)}`
+}
