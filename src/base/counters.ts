@@ -82,6 +82,13 @@ export const counterMeanings = {
   endpoint_connections_exceeded: "a stream found every connection to its endpoint full, and no more allowed",
   connections_opening_exceeded:
     "a connection to an endpoint was not opened yet: as many as may be were being made already",
+  cluster_streams_exceeded: "a stream was refused: its cluster has as many as limits.streams allows",
+  cluster_waiting_streams_exceeded:
+    "a stream was refused: as many wait for connections of its cluster as limits.waitingStreams allows",
+  cluster_connections_exceeded:
+    "a connection was not opened: its cluster has as many as limits.connections allows",
+  cluster_retries_exceeded:
+    "a stream was not retried: its cluster has as many retries as limits.retries allows",
   keepalive_calmed: "an endpoint sent ENHANCE_YOUR_CALM, and new PINGs to it come half as often",
   reconnect_delayed: "a connection was not tried yet, since the last one to that endpoint failed",
   streams_paced: "a live stream was to be ended or moved, and was given a turn for it",

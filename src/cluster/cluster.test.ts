@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest"
 import { ManualClock } from "../../test/support/manual-clock.ts"
 import { defaultLimits } from "../base/limits.ts"
 import { parseAddress } from "../config/address.ts"
-import { defaultCluster, defaultEndpoint } from "../config/defaults.ts"
+import { defaultCluster, defaultEndpoint, defaultSticky } from "../config/defaults.ts"
 import type { ClusterConfig } from "../config/model.ts"
 import { Cluster, type ClusterContext } from "./cluster.ts"
 import type { Connector } from "./connectors.ts"
@@ -363,5 +363,39 @@ describe("what the control side says", () => {
     expect(picks(2)).toBe("ab")
     cluster.apply([state("a"), state("b", { health: "healthy" }), state("c")])
     expect(picks(2)).toBe("ca")
+  })
+})
+
+describe("a sticky cookie", () => {
+  const sticky = defaultSticky("srv_id")
+  const config = {
+    sticky,
+    endpoints: ["a", "b", "c"].map((route) => ({
+      ...defaultEndpoint(parseAddress(`${route}:1`, null)!),
+      route,
+    })),
+  }
+  const bound = (cluster: Cluster<FakeConnection>, id: string, tried: Endpoint[] | null = null): string => {
+    const subject = { render: (template: string) => (template === "$cookie_srv_id" ? id : "") }
+    return cluster.pick(cluster.snapshot, tried, subject)?.address[0] ?? "-"
+  }
+
+  test("brings a client back to its endpoint; one without it, or with another's, has its turn", () => {
+    const { cluster } = clusterWith("abc", config)
+    expect(["b", "b", "", "x", "b", ""].map((id) => bound(cluster, id)).join("")).toBe("bbabbc")
+  })
+
+  test("but not where that was tried, is unhealthy, or is gone", () => {
+    const { cluster, find } = clusterWith("abc", config)
+    expect(bound(cluster, "b", [find("b")])).not.toBe("b")
+    const states = cluster.snapshot.endpoints.map(({ slot, address }, origin) => ({
+      ...{ slot, address, origin, weight: 1, zone: null, priority: 0, drain: false, graceMs: null },
+      health: address === "b:1" ? ("unhealthy" as const) : ("unknown" as const),
+    }))
+    cluster.apply(states)
+    expect(bound(cluster, "b")).not.toBe("b")
+    cluster.apply(states.filter(({ address }) => address !== "c:1"))
+    expect(bound(cluster, "c")).not.toBe("c")
+    expect(bound(cluster, "a")).toBe("a")
   })
 })

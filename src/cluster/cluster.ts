@@ -1,7 +1,8 @@
 import { parseAddress } from "../config/address.ts"
 import { defaultEndpoint } from "../config/defaults.ts"
-import type { ClusterConfig, EndpointConfig } from "../config/model.ts"
+import type { ClusterConfig, EndpointConfig, StickyConfig } from "../config/model.ts"
 import { Availability, type Epoch, taking } from "./availability.ts"
+import { type Breakers, makeBreakers } from "./breakers.ts"
 import type { Connector } from "./connectors.ts"
 import type { StreamCounts } from "./counts.ts"
 import { Endpoint } from "./endpoint.ts"
@@ -14,6 +15,7 @@ import { Pools, type PoolsContext } from "./pools.ts"
 import { RetryBudget } from "./retry-budget.ts"
 import { SlowStart } from "./slow-start.ts"
 import type { EndpointState } from "./state.ts"
+import { Sticky } from "./sticky.ts"
 
 /** A stream of which nothing is known: its keys are empty. */
 const NO_SUBJECT: PickSubject = { render: () => "" }
@@ -40,6 +42,8 @@ export class Cluster<C extends PooledConnection> {
   readonly name: string
   readonly retryBudget: RetryBudget
   readonly outcomes: Outcomes
+  /** Null: the cluster has no bounds. */
+  readonly breakers: Breakers | null
   readonly #config: ClusterConfig
   readonly #context: ClusterContext<C>
   readonly #pools: Pools<C>
@@ -47,6 +51,7 @@ export class Cluster<C extends PooledConnection> {
   readonly #epoch: Epoch = { value: 0 }
   readonly #policy: Policy
   readonly #slowStart: SlowStart
+  readonly #sticky: Sticky | null
   #snapshot: Snapshot
   /** One for all picks: they come by the hundred thousand. */
   readonly #request: { -readonly [Name in keyof PickRequest]: PickRequest[Name] } = {
@@ -67,6 +72,8 @@ export class Cluster<C extends PooledConnection> {
     this.#pickedMs = clock.now()
     this.#policy = makePolicy(config.policy)
     this.#slowStart = new SlowStart(config.slowStart)
+    this.#sticky = config.sticky === null ? null : new Sticky(config.sticky.cookie)
+    this.breakers = makeBreakers(config, (name) => context.counts.limitsOf(name), context.onLimit)
     this.retryBudget = new RetryBudget(limits.retryBudgetPercent, limits.retriesPerSecondMin, clock.now())
     this.outcomes = new Outcomes({
       cluster: config.name,
@@ -82,6 +89,7 @@ export class Cluster<C extends PooledConnection> {
       ...context,
       config,
       outcomes: this.outcomes,
+      breakers: this.breakers,
       onProbing: (endpoint, is) => this.#probing(endpoint, is),
       hasDemand: () => clock.now() - this.#pickedMs <= DEMAND_MS,
     })
@@ -101,6 +109,11 @@ export class Cluster<C extends PooledConnection> {
   }
 
   /** To be told of each call; null: the policy does not ask how long they take. */
+  /** The cookie that brings clients back to their endpoint; null: none does. */
+  get sticky(): StickyConfig | null {
+    return this.#config.sticky
+  }
+
   get times(): ResponseTimes | null {
     return this.#policy.times
   }
@@ -157,6 +170,11 @@ export class Cluster<C extends PooledConnection> {
     return { endpoints: levels.flatMap(taking), availability }
   }
 
+  #startSlowly(nowMs: number): void {
+    this.#slowStart.update(nowMs)
+    if (this.#policy.isByLoad) this.#slowStart.deal(this.#context.random)
+  }
+
   /** It has just joined, or is back. */
   #starts(endpoint: Endpoint): void {
     this.#slowStart.begin(endpoint, this.#context.clock.now())
@@ -203,7 +221,7 @@ export class Cluster<C extends PooledConnection> {
     const nowMs = this.#context.clock.now()
     this.#pickedMs = nowMs
     if (this.#hasIdleProbe) this.#probeAgain()
-    if (this.#slowStart.isActive) this.#slowStart.update(nowMs)
+    if (this.#slowStart.isActive) this.#startSlowly(nowMs)
     const { availability } = snapshot
     availability.refresh(nowMs)
     const request = this.#request
@@ -211,12 +229,19 @@ export class Cluster<C extends PooledConnection> {
     request.tried = tried
     request.nowMs = nowMs
     for (;;) {
-      const endpoint = this.#choose(availability)
+      const endpoint = this.#bound(availability) ?? this.#choose(availability)
       if (endpoint === undefined) return undefined
       if (!endpoint.tryOpenStream()) continue
       if (endpoint.picked(nowMs)) this.#epoch.value++
       return endpoint
     }
+  }
+
+  /** The one that the client was at. */
+  #bound(availability: Availability): Endpoint | undefined {
+    if (this.#sticky === null) return undefined
+    this.#request.mayWait = false
+    return this.#sticky.find(availability, this.#request)
   }
 
   #choose(availability: Availability): Endpoint | undefined {

@@ -57,16 +57,28 @@ export interface StreamCounts {
   countOf(slot: number): StreamCount
   outcomesOf(slot: number): OutcomeCount
   outcomesAt(slot: number): OutcomeCounts
+  /** One for each bound of a cluster: see `Breakers`. */
+  limitsOf(cluster: string): readonly StreamCount[]
 }
+
+/** How many bounds a cluster may have. */
+export const LIMITS = 4
 
 /** Counts of one thread. */
 export class OwnStreamCounts implements StreamCounts {
   readonly #bySlot: OwnStreamCount[] = []
   readonly #outcomes: OwnOutcomeCount[] = []
+  readonly #limits = new Map<string, readonly StreamCount[]>()
 
   outcomesOf(slot: number): OwnOutcomeCount {
     while (this.#outcomes.length <= slot) this.#outcomes.push(new OwnOutcomeCount())
     return this.#outcomes[slot]!
+  }
+
+  limitsOf(cluster: string): readonly StreamCount[] {
+    const known = this.#limits.get(cluster) ?? Array.from({ length: LIMITS }, () => new OwnStreamCount())
+    this.#limits.set(cluster, known)
+    return known
   }
 
   outcomesAt(slot: number): OutcomeCounts {

@@ -23,6 +23,8 @@ export class Endpoint {
   /** Of new streams: less than the full one while it starts slowly. */
   weight: number
   fullWeight: number
+  /** It starts slowly, and this pick is not for it. */
+  sitsOut = false
   /** Takes no new streams, not even when no other does. */
   isDraining = false
   /** What active checks say, from the control side. */

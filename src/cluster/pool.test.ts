@@ -47,6 +47,7 @@ function poolOf({ unknownCapacity = 100, ...options }: Options = {}) {
       return connection
     },
     clock,
+    breakers: null,
     backoff: new Backoff({ delayMs: 100, delayMaxMs: 1000, random: () => 0.5 }),
     maxConnections: 3,
     maxOpening: 3,

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from "../base/clock.ts"
 import type { Backoff } from "./backoff.ts"
+import type { Breakers } from "./breakers.ts"
 
 /** What the pool must know of an upstream connection; who makes one knows the rest. */
 export interface PooledConnection {
@@ -47,6 +48,8 @@ export interface PoolOptions<C extends PooledConnection> {
   maxOpening: number
   /** Most streams waiting here. */
   maxWaiting: number
+  /** Bounds that all pools of the cluster share; null: none. */
+  breakers: Breakers | null
   /** Connections without streams to keep; further ones are retired. */
   maxIdle: number
   onLimit(counter: string): void
@@ -128,6 +131,8 @@ export class Pool<C extends PooledConnection> {
       const reason = `pickQueueMax: ${this.#waiting.size} streams are waiting already`
       return { reason, isLimit: true }
     }
+    const refusal = this.#options.breakers?.tryWait() ?? null
+    if (refusal !== null) return { reason: refusal, isLimit: true }
     this.#waiting.add(waiter)
     this.#connectAsNeeded()
     return null
@@ -135,7 +140,7 @@ export class Pool<C extends PooledConnection> {
 
   /** The waiter no longer wants it. */
   abandon(waiter: Waiter<C>): void {
-    this.#waiting.delete(waiter)
+    this.#leaveQueue(waiter)
     if (this.#waiting.size === 0) this.#onNoneWaiting()
   }
 
@@ -216,7 +221,7 @@ export class Pool<C extends PooledConnection> {
     if (!isLimit) this.#needsProof = true
     this.#failure = { reason, atMs: this.#failed(connection), isLimit }
     const told = this.connections.length > 0 ? [] : [...this.#waiting]
-    for (const waiter of told) this.#waiting.delete(waiter)
+    for (const waiter of told) this.#leaveQueue(waiter)
     // Each stream that is told counts, as in nginx.
     if (told.length === 0 && !isLimit) this.#options.onFailed(reason)
     for (const waiter of told) waiter.onNoLease(reason, isLimit)
@@ -251,9 +256,16 @@ export class Pool<C extends PooledConnection> {
 
   // ---- Within -------------------------------------------------------------------------------------------------
 
+  #leaveQueue(waiter: Waiter<C>): void {
+    if (this.#waiting.delete(waiter)) this.#options.breakers?.doneWaiting()
+  }
+
   #remove(connection: C): boolean {
     const at = this.connections.indexOf(connection)
-    if (at >= 0) this.connections.splice(at, 1)
+    if (at >= 0) {
+      this.connections.splice(at, 1)
+      this.#options.breakers?.disconnected()
+    }
     if (this.isSaturated) this.#saturated(false)
     if (connection === this.#prover) {
       this.#prover = null
@@ -295,7 +307,7 @@ export class Pool<C extends PooledConnection> {
       const connection = this.#findAvailable()
       if (connection === null) break
       connection.streamsOpen++
-      this.#waiting.delete(waiter)
+      this.#leaveQueue(waiter)
       waiter.onLease(connection)
     }
     this.#connectAsNeeded()
@@ -344,11 +356,19 @@ export class Pool<C extends PooledConnection> {
       if (this.#waiting.size === 0 && !this.#options.hasDemand()) return this.endProbe()
       if (opening >= maxOpening) return onLimit("connections_opening_exceeded")
       if (this.#isInBackoff()) return this.#connectAfterBackoff()
+      const refusal = this.#options.breakers?.tryConnect(this.connections.length === 0) ?? null
+      if (refusal !== null) return this.#isBounded(refusal)
       const connection = this.#options.connect()
       this.connections.push(connection)
       opening++
       coming += this.#expectedCapacity(connection)
     }
+  }
+
+  /** The cluster may have no more connections: those that wait do so for a stream to end, and are told why. */
+  #isBounded(reason: string): void {
+    this.#failure = { reason, atMs: this.#options.clock.now(), isLimit: true }
+    this.#saturated(true)
   }
 
   #wantsProbe(opening: number): boolean {

@@ -3,6 +3,7 @@ import type { Limits } from "../base/limits.ts"
 import type { Random } from "../base/random.ts"
 import type { ClusterConfig } from "../config/model.ts"
 import { Backoff } from "./backoff.ts"
+import type { Breakers } from "./breakers.ts"
 import { type Connector, Connectors } from "./connectors.ts"
 import type { Endpoint } from "./endpoint.ts"
 import type { Outcomes } from "./outcomes.ts"
@@ -20,6 +21,7 @@ export interface PoolsContext<C extends PooledConnection> {
 export interface PoolsOptions<C extends PooledConnection> extends PoolsContext<C> {
   config: ClusterConfig
   outcomes: Outcomes
+  breakers: Breakers | null
   /** A pool began or ceased to find out whether the endpoint is back. */
   onProbing(endpoint: Endpoint, is: boolean): void
   hasDemand(): boolean
@@ -86,7 +88,8 @@ export class Pools<C extends PooledConnection> {
   }
 
   #make(endpoint: Endpoint, connector: Connector<C>): Pool<C> {
-    const { clock, random, limits, config, outcomes, connect, onLimit, onProbing, hasDemand } = this.#options
+    const { clock, random, limits, config, outcomes, breakers, connect, onLimit, onProbing, hasDemand } =
+      this.#options
     const { reconnectDelayMs: delayMs, reconnectDelayMaxMs: delayMaxMs } = limits
     const pool: Pool<C> = new Pool<C>({
       connect: () => connector(endpoint, pool, config),
@@ -95,6 +98,7 @@ export class Pools<C extends PooledConnection> {
       maxConnections: config.maxConnectionsPerEndpoint ?? limits.connectionsPerEndpointMax,
       maxOpening: limits.connectionsOpeningMax,
       maxWaiting: limits.pickQueueMax,
+      breakers,
       maxIdle: config.idleConnections ?? Number.POSITIVE_INFINITY,
       onLimit,
       // Connections that another connector makes are other ones: those that are full say nothing of these.

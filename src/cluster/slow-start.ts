@@ -1,3 +1,4 @@
+import type { Random } from "../base/random.ts"
 import type { ClusterConfig } from "../config/model.ts"
 import type { Endpoint } from "./endpoint.ts"
 
@@ -30,9 +31,19 @@ export class SlowStart {
     this.update(nowMs)
   }
 
-  /** It is ejected, or gone. */
+  /**
+   * Where the emptiest gets the next stream, less weight alone would still let it have all of them until it has as many as
+   * that warrants. So it takes part in as large a share of the picks as its weight is of the full one.
+   */
+  deal(random: Random): void {
+    for (const endpoint of this.#starting.keys())
+      endpoint.sitsOut = random() * endpoint.fullWeight >= endpoint.weight
+  }
+
+  /** It has its full share, or is gone. */
   end(endpoint: Endpoint): void {
     this.#starting.delete(endpoint)
+    endpoint.sitsOut = false
     endpoint.weight = endpoint.fullWeight
   }
 

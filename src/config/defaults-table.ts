@@ -166,6 +166,8 @@ export const defaults = {
     slowStartMinWeight: is(10),
     panicThreshold: is(50),
     outlierDetection: none(),
+    sticky: none(),
+    limit: none(),
     maxStreamsPerConnection: none(),
     maxConnectionsPerEndpoint: none(),
     idleConnections: none("no limit"),
@@ -189,6 +191,11 @@ export const defaults = {
     fails: is(1),
     port: words("the endpoint's own"),
     mandatory: is(false),
+  },
+  sticky: {
+    expires: words("the end of the browser's session"),
+    httpOnly: is(false),
+    secure: is(false),
   },
   // Envoy's, but that failure percentage, which it counts and does not enforce, is off.
   outliers: {
@@ -219,6 +226,7 @@ export const defaults = {
     down: is(false),
     slowStart: words("the cluster's"),
     hashKey: words("the address"),
+    route: words("the MD5 hash of the address"),
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Default<unknown>>>>>
 

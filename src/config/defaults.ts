@@ -16,6 +16,7 @@ import type {
   ResolverConfig,
   RouteConfig,
   RouteSettings,
+  StickyConfig,
   UpstreamTlsConfig,
 } from "./model.ts"
 
@@ -31,6 +32,7 @@ const {
   healthCheck,
   resolver,
   upstreamTls,
+  sticky,
 } = defaults
 
 /** An empty configuration: no listener, server or cluster yet. */
@@ -147,6 +149,7 @@ export function defaultCluster(name: string): ClusterConfig {
   return {
     name,
     policy: { name: cluster.policy.value },
+    sticky: null,
     endpoints: [],
     discovery: [],
     resolver: null,
@@ -157,6 +160,12 @@ export function defaultCluster(name: string): ClusterConfig {
     },
     panicThresholdPercent: cluster.panicThreshold.value,
     outlierDetection: null,
+    limits: {
+      streams: cluster.limit.value,
+      waitingStreams: cluster.limit.value,
+      connections: cluster.limit.value,
+      retries: cluster.limit.value,
+    },
     maxStreamsPerConnection: cluster.maxStreamsPerConnection.value,
     maxConnectionsPerEndpoint: cluster.maxConnectionsPerEndpoint.value,
     idleConnections: cluster.idleConnections.value,
@@ -182,6 +191,19 @@ export function defaultHealthCheck(): HealthCheckConfig {
     fails: healthCheck.fails.value,
     port: null,
     mandatory: healthCheck.mandatory.value,
+  }
+}
+
+/** A cookie of which nothing is said but its name. */
+export function defaultSticky(cookie: string): StickyConfig {
+  return {
+    cookie,
+    expiresMs: null,
+    domain: null,
+    path: null,
+    httpOnly: sticky.httpOnly.value,
+    secure: sticky.secure.value,
+    sameSite: null,
   }
 }
 
@@ -240,6 +262,7 @@ export function defaultEndpoint(address: Address): EndpointConfig {
     down: endpoint.down.value,
     slowStartMs: null,
     hashKey: null,
+    route: null,
   }
 }
 

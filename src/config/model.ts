@@ -408,9 +408,25 @@ export interface OutlierDetectionConfig {
   failurePercentage: { threshold: number; minimumHosts: number; requestVolume: number } | null
 }
 
+/** nginx: `sticky cookie`. What is null is not said. */
+export interface StickyConfig {
+  cookie: string
+  /** How long a browser keeps it: `max` is until the end of 2037. */
+  expiresMs: number | "max" | null
+  /** A template. */
+  domain: string | null
+  path: string | null
+  httpOnly: boolean
+  secure: boolean
+  /** `strict`, `lax`, `none`, or a template that comes to one of them. */
+  sameSite: string | null
+}
+
 export interface ClusterConfig {
   name: string
   policy: PolicyConfig
+  /** Clients come back to their endpoint by a cookie. */
+  sticky: StickyConfig | null
   endpoints: EndpointConfig[]
   /** Where endpoints come from besides those. */
   discovery: DiscoveryConfig[]
@@ -421,6 +437,15 @@ export interface ClusterConfig {
   /** Where a smaller share of the endpoints is healthy, all are used; 0: only where none is. */
   panicThresholdPercent: number
   outlierDetection: OutlierDetectionConfig | null
+  /** Circuit breakers, over all data threads; null: no bound. */
+  limits: {
+    streams: number | null
+    /** Streams that wait for a connection. */
+    waitingStreams: number | null
+    connections: number | null
+    /** Retries under way. */
+    retries: number | null
+  }
   /** How many streams one upstream connection carries before another is opened; the peer's own limit rules too. */
   maxStreamsPerConnection: number | null
   /** Most connections to one endpoint. */
@@ -544,4 +569,6 @@ export interface EndpointConfig {
   slowStartMs: number | null
   /** What hashes place it by; null: its address. Envoy: `hash_key`. */
   hashKey: string | null
+  /** What a sticky cookie calls it; null: the MD5 hash of its address. */
+  route: string | null
 }

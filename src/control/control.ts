@@ -96,6 +96,7 @@ export class Control implements ControlView {
     this.#settings = new StartSettings(config)
     this.#config = config
     this.#counts = new SharedCounts(threads)
+    this.#counts.addLimits(config.clusters.map(({ name }) => name))
     this.states = new ClusterStates({
       hasChecks: true,
       slots: new Slots({
@@ -300,6 +301,7 @@ export class Control implements ControlView {
     const version = this.#version + 1
     const found = await this.#discovery.prepare(config.clusters)
     const prepared = this.states.prepare(config.clusters, found.endpointsOf)
+    this.#counts.addLimits(config.clusters.map(({ name }) => name))
     this.#counts.addZones(config.zones)
     const { state } = prepared
     let reason: string | null

@@ -9,7 +9,7 @@ import {
   segmentOf,
 } from "../balancer/thread/shared-numbers.ts"
 import { systemRandom } from "../base/random.ts"
-import type { OutcomeCounts } from "../cluster/counts.ts"
+import { LIMITS, type OutcomeCounts } from "../cluster/counts.ts"
 import type { ZoneConfig } from "../config/model.ts"
 import { ZoneTable, zoneKey, zoneOctets } from "../relay/route/zone-table.ts"
 
@@ -67,6 +67,20 @@ export class SharedCounts {
     return Atomics.load(new Int32Array(this.#memory.streams[segmentOf(slot)]!), cellOf(slot, -1))
   }
 
+  /** Makes room for the bounds of clusters. One that goes keeps its place: it may come again with streams still open. */
+  addLimits(clusters: readonly string[]): void {
+    const { threads } = this.#memory
+    const limitSlots = { ...this.#memory.limitSlots }
+    const limits = [...this.#memory.limits]
+    for (const name of clusters) {
+      if (Object.hasOwn(limitSlots, name)) continue
+      const first = Object.keys(limitSlots).length * LIMITS
+      Object.defineProperty(limitSlots, name, { value: first, enumerable: true })
+      if (segmentOf(first) === limits.length) limits.push(makeSegment(threads))
+    }
+    this.#memory = { ...this.#memory, limits, limitSlots }
+  }
+
   outcomesAt(slot: number): OutcomeCounts {
     const { threads, outcomes } = this.#memory
     return outcomesAt(new Uint32Array(outcomes[segmentOf(slot)]!), threads, slot)
@@ -76,7 +90,7 @@ export class SharedCounts {
   subtract(index: number): void {
     for (const memory of Object.values(this.#memory.zones))
       new ZoneTable(memory, index, this.#memory.threads, systemRandom).forget(index)
-    for (const segment of this.#memory.streams) {
+    for (const segment of [...this.#memory.streams, ...this.#memory.limits]) {
       const cells = new Int32Array(segment)
       for (let slot = 0; slot < SLOTS_PER_SEGMENT; slot++) {
         const own = cellOf(slot, index)

@@ -8,6 +8,7 @@ import { Child } from "../../bench/measure/child.ts"
 import { openFiles, residentOctets } from "../../bench/measure/process-usage.ts"
 import type { Random } from "../../src/base/random.ts"
 import type { SluiceYaml } from "../../src/config/yaml/schema.ts"
+import { askAdmin } from "../support/admin-client.ts"
 import type { BackendReport } from "./backend-report.ts"
 import { FaultyRelay } from "./faulty-relay.ts"
 
@@ -77,6 +78,8 @@ export interface StageOptions {
   holdMs?: number
   /** What runs instead of `sluice run`, with an IPC channel: argv before the configuration's path. */
   program?: string[]
+  /** It is asked and told things by its admin API. */
+  hasAdmin?: boolean
   /** Changes of the configuration: one listener, one cluster `chaos` of all backends, spread by round robin. */
   config?: (addresses: string[]) => Partial<SluiceYaml>
 }
@@ -157,6 +160,7 @@ export class Stage {
       listeners: { address: `127.0.0.1:${this.port}`, maxConcurrentStreams: 100_000 },
       log: { path: this.logPath },
       clusters: { chaos: chaosCluster(addresses) },
+      ...(this.#options.hasAdmin === true && { admin: `unix:${this.#adminPath}` }),
       ...this.#options.config?.(addresses),
       ...changes,
     }
@@ -174,6 +178,16 @@ export class Stage {
       if (performance.now() > deadline) throw new Error("a reload did not take effect")
       await pause(10)
     }
+  }
+
+  get #adminPath(): string {
+    return join(this.#directory, "admin.sock")
+  }
+
+  /** The same by the admin API: of many in a row the log does not say each. Needs `hasAdmin`. */
+  async reloadByAdmin(): Promise<void> {
+    const { status, text } = await askAdmin(this.#adminPath, "/reload", { method: "POST", body: {} })
+    if (status !== 200) throw new Error(`a reload was refused: ${text}`)
   }
 
   /** SIGUSR2; resolves when the log says that the new process listens and the old one drains. */

@@ -128,6 +128,7 @@ const endpoint: fc.Arbitrary<EndpointConfig> = address.chain((where) =>
     down: fc.boolean(),
     slowStartMs: orNull(number),
     hashKey: orNull(text),
+    route: fc.constantFrom(null, "a", "b.1"),
   }),
 )
 
@@ -210,6 +211,23 @@ const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
         windowMs: number,
         aggression: fc.constantFrom(0.5, 1, 2),
         minWeightPercent: fc.integer({ min: 1, max: 100 }),
+      }),
+      sticky: orNull(
+        fc.record({
+          cookie: fc.constantFrom("srv_id", "a"),
+          expiresMs: fc.oneof(orNull(number), fc.constant("max" as const)),
+          domain: orNull(template),
+          path: fc.constantFrom(null, "/", "/a b"),
+          httpOnly: fc.boolean(),
+          secure: fc.boolean(),
+          sameSite: fc.constantFrom(null, "strict", "Lax", "$http_x"),
+        }),
+      ),
+      limits: fc.record({
+        streams: orNull(number),
+        waitingStreams: orNull(number),
+        connections: orNull(number),
+        retries: orNull(number),
       }),
       outlierDetection: orNull(
         near(defaultOutlierDetection(), {

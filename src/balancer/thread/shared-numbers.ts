@@ -1,6 +1,12 @@
 import { type CounterName, Counters, counterNames } from "../../base/counters.ts"
 import { systemRandom } from "../../base/random.ts"
-import type { OutcomeCount, OutcomeCounts, StreamCount, StreamCounts } from "../../cluster/counts.ts"
+import {
+  LIMITS,
+  type OutcomeCount,
+  type OutcomeCounts,
+  type StreamCount,
+  type StreamCounts,
+} from "../../cluster/counts.ts"
 import type { ZoneConfig } from "../../config/model.ts"
 import { ZoneTable, zoneKey } from "../../relay/route/zone-table.ts"
 import { type Numbers, TRAFFIC_COLUMNS, Traffic, type TrafficTotals } from "../numbers.ts"
@@ -26,6 +32,10 @@ export interface SharedMemory {
   readonly zones: Readonly<Record<string, SharedArrayBuffer>>
   /** Uint32: outcomes by endpoint. A row of failures in a row, by Atomics; then for each thread successes and failures. */
   readonly outcomes: readonly SharedArrayBuffer[]
+  /** Int32: what counts against bounds of clusters, as `streams` does for endpoints. */
+  readonly limits: readonly SharedArrayBuffer[]
+  /** The first of the cells of each cluster that has bounds, by name. */
+  readonly limitSlots: Readonly<Record<string, number>>
 }
 
 export function makeMemory(threads: number): SharedMemory {
@@ -37,6 +47,8 @@ export function makeMemory(threads: number): SharedMemory {
     streams: [],
     zones: {},
     outcomes: [],
+    limits: [],
+    limitSlots: {},
   }
 }
 
@@ -176,6 +188,8 @@ export class SharedNumbers implements Numbers, StreamCounts {
   readonly #cells: Int32Array[] = []
   #zones: SharedMemory["zones"] = {}
   readonly #outcomes: Uint32Array[] = []
+  readonly #limits: Int32Array[] = []
+  #limitSlots: SharedMemory["limitSlots"] = {}
 
   constructor(memory: SharedMemory, index: number) {
     this.#index = index
@@ -187,10 +201,20 @@ export class SharedNumbers implements Numbers, StreamCounts {
   }
 
   /** Of endpoints that are about to be told of. Segments only ever come. */
-  use({ streams, outcomes, zones }: SharedMemory): void {
+  use({ streams, outcomes, zones, limits, limitSlots }: SharedMemory): void {
     this.#zones = zones
+    this.#limitSlots = limitSlots
+    for (const segment of limits.slice(this.#limits.length)) this.#limits.push(new Int32Array(segment))
     for (const segment of streams.slice(this.#cells.length)) this.#cells.push(new Int32Array(segment))
     for (const segment of outcomes.slice(this.#outcomes.length)) this.#outcomes.push(new Uint32Array(segment))
+  }
+
+  limitsOf(cluster: string): readonly StreamCount[] {
+    const first = this.#limitSlots[cluster]!
+    return Array.from({ length: LIMITS }, (_, at) => {
+      const slot = first + at
+      return new SharedStreamCount(this.#limits[segmentOf(slot)]!, slot, this.#index)
+    })
   }
 
   outcomesOf(slot: number): OutcomeCount {

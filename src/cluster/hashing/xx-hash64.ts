@@ -81,7 +81,7 @@ function read32(octets: Uint8Array, at: number): number {
 
 const lanes = new Int32Array(8)
 
-function readLanes(octets: Uint8Array, seed: number): number {
+function readLanes(octets: Uint8Array, seed: number, length: number): number {
   hi = 0
   lo = seed
   add(P1_HI, P1_LO)
@@ -97,7 +97,7 @@ function readLanes(octets: Uint8Array, seed: number): number {
   add(~P1_HI, -P1_LO)
   setLane(3)
   let at = 0
-  for (; at + 32 <= octets.length; at += 32) {
+  for (; at + 32 <= length; at += 32) {
     for (let lane = 0; lane < 4; lane++) {
       getLane(lane)
       round(read32(octets, at + 8 * lane + 4), read32(octets, at + 8 * lane))
@@ -143,17 +143,22 @@ function mergeLanes(): void {
   }
 }
 
-/** `seed`: below 2^31. `into` is filled and returned. */
-export function xxHash64(octets: Uint8Array, seed = 0, into: Hash64 = { hi: 0, lo: 0 }): Hash64 {
+/** `seed`: below 2^31. `into` is filled and returned. `length`: of the octets that count. */
+export function xxHash64(
+  octets: Uint8Array,
+  seed = 0,
+  into: Hash64 = { hi: 0, lo: 0 },
+  length = octets.length,
+): Hash64 {
   let at = 0
-  if (octets.length >= 32) at = readLanes(octets, seed)
+  if (length >= 32) at = readLanes(octets, seed, length)
   else {
     hi = 0
     lo = seed
     add(P5_HI, P5_LO)
   }
-  add(0, octets.length)
-  for (; at + 8 <= octets.length; at += 8) {
+  add(0, length)
+  for (; at + 8 <= length; at += 8) {
     const accHi = hi
     const accLo = lo
     hi = 0
@@ -165,7 +170,7 @@ export function xxHash64(octets: Uint8Array, seed = 0, into: Hash64 = { hi: 0, l
     multiply(P1_HI, P1_LO)
     add(P4_HI, P4_LO)
   }
-  if (at + 4 <= octets.length) {
+  if (at + 4 <= length) {
     const accHi = hi
     const accLo = lo
     hi = 0
@@ -178,7 +183,7 @@ export function xxHash64(octets: Uint8Array, seed = 0, into: Hash64 = { hi: 0, l
     add(P3_HI, P3_LO)
     at += 4
   }
-  for (; at < octets.length; at++) {
+  for (; at < length; at++) {
     const accHi = hi
     const accLo = lo
     hi = 0

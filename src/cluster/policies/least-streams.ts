@@ -6,7 +6,7 @@ import { RoundRobin } from "./round-robin.ts"
 
 /**
  * The endpoint with the fewest streams open for its weight; those that tie take turns by weighted round robin. Of more than
- * 64 endpoints the least of 16 that chance draws: hardly any fuller, and the same for ten thousand.
+ * 32 endpoints the least of 16 that chance draws: hardly any fuller, and the same for ten thousand.
  * Cost: O(endpoints), then O(1). Source: nginx `least_conn`, with streams where it has connections.
  */
 export class LeastStreams implements Picker {

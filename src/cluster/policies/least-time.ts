@@ -5,7 +5,7 @@ import { type Picker, type PickRequest, SCANNED_MAX } from "./policy.ts"
 import type { ResponseTimes } from "./response-times.ts"
 
 /**
- * The endpoint with the least product of response time and streams open, for its weight; of more than 64 the least of 16
+ * The endpoint with the least product of response time and streams open, for its weight; of more than 32 the least of 16
  * that chance draws.
  * Cost: O(endpoints), then O(1). Source: nginx `least_time`; the mean is Finagle's.
  */

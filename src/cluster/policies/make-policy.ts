@@ -14,47 +14,45 @@ export interface Policy {
   readonly makePicker: MakePicker
   /** To be told of each call; null: it does not matter how long they take. */
   readonly times: ResponseTimes | null
+  /** An endpoint with few streams gets the next ones, however many. */
+  readonly isByLoad: boolean
+}
+
+function plain(makePicker: MakePicker): Policy {
+  return { makePicker, times: null, isByLoad: false }
+}
+
+function byLoad(makePicker: MakePicker, times: ResponseTimes | null = null): Policy {
+  return { makePicker, times, isByLoad: true }
 }
 
 /** The policy of one cluster, for as long as that lives. */
 export function makePolicy(config: PolicyConfig): Policy {
   switch (config.name) {
     case "round_robin":
-      return { makePicker: (endpoints) => new RoundRobin(endpoints), times: null }
+      return plain((endpoints) => new RoundRobin(endpoints))
     case "least_streams":
-      return { makePicker: (endpoints) => new LeastStreams(endpoints), times: null }
+      return byLoad((endpoints) => new LeastStreams(endpoints))
     case "random":
-      return { makePicker: () => new RandomPick(), times: null }
+      return plain(() => new RandomPick())
     case "random_two": {
-      if (config.by === "streams") return { makePicker: () => new RandomTwo(loadOf), times: null }
+      if (config.by === "streams") return byLoad(() => new RandomTwo(loadOf))
       const times = new ResponseTimes({ until: config.by, inflight: false })
-      return { makePicker: () => new RandomTwo(times.costOf), times }
+      return byLoad(() => new RandomTwo(times.costOf), times)
     }
     case "peak_ewma": {
       const times = new ResponseTimes({ until: config.by, inflight: config.inflight })
-      return { makePicker: () => new LeastTime(times), times }
+      return byLoad(() => new LeastTime(times), times)
     }
     case "ring_hash":
-    case "maglev": {
-      const { key, balanceFactorPercent } = config
-      const place: ConstructorParameters<typeof PlacedHash>[1]["place"] =
-        config.name === "maglev" ? (placed) => new MaglevTable(placed) : (placed) => new HashRing(placed)
-      const options = { place, key, balanceFactorPercent }
-      return { makePicker: (endpoints) => new PlacedHash(endpoints, options), times: null }
-    }
+      return plain((endpoints) => new PlacedHash(endpoints, (placed) => new HashRing(placed), config))
+    case "maglev":
+      return plain((endpoints) => new PlacedHash(endpoints, (placed) => new MaglevTable(placed), config))
     case "nginx_hash":
-    case "nginx_consistent_hash": {
-      const method = config.name === "nginx_hash" ? "hash" : "consistent"
-      return {
-        makePicker: (endpoints) => new NginxHashPick(endpoints, { method, key: config.key }),
-        times: null,
-      }
-    }
+      return plain((endpoints) => new NginxHashPick(endpoints, "hash", config.key))
+    case "nginx_consistent_hash":
+      return plain((endpoints) => new NginxHashPick(endpoints, "consistent", config.key))
     case "ip_hash":
-      return {
-        makePicker: (endpoints) =>
-          new NginxHashPick(endpoints, { method: "ip_hash", key: "$binary_remote_addr" }),
-        times: null,
-      }
+      return plain((endpoints) => new NginxHashPick(endpoints, "ip_hash", "$binary_remote_addr"))
   }
 }

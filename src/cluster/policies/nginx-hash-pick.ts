@@ -8,12 +8,6 @@ import { UsableSet } from "./usable-set.ts"
 /** What nginx's pseudo-address of a client without one is. */
 const NO_ADDRESS = "\0\0\0"
 
-export interface NginxHashOptions {
-  readonly method: "hash" | "consistent" | "ip_hash"
-  /** A template. */
-  readonly key: string
-}
-
 /**
  * Where nginx's `hash`, `hash … consistent` and `ip_hash` send a key; by round robin where nginx does so: without a key,
  * with one endpoint, and when 20 places could not be had. Endpoints that take no new streams keep their places.
@@ -21,7 +15,8 @@ export interface NginxHashOptions {
  */
 export class NginxHashPick implements Picker {
   readonly #endpoints: readonly Endpoint[]
-  readonly #options: NginxHashOptions
+  readonly #method: "hash" | "consistent" | "ip_hash"
+  readonly #key: string
   readonly #turns: RoundRobin
   readonly #usable: UsableSet
   readonly #servers: NginxServers
@@ -30,23 +25,24 @@ export class NginxHashPick implements Picker {
   #ring: KetamaRing | null = null
   #request: PickRequest | null = null
 
-  constructor(endpoints: readonly Endpoint[], options: NginxHashOptions) {
+  /** `key`: a template. */
+  constructor(endpoints: readonly Endpoint[], method: "hash" | "consistent" | "ip_hash", key: string) {
     this.#endpoints = endpoints
-    this.#options = options
+    this.#method = method
+    this.#key = key
     this.#turns = new RoundRobin(endpoints)
     this.#usable = new UsableSet(endpoints)
     this.#servers = nginxServers(endpoints.map(({ fullWeight }) => fullWeight))
   }
 
   pick(available: readonly Endpoint[], request: PickRequest, _random: Random): Endpoint | undefined {
-    const { method, key } = this.#options
     this.#usable.use(available)
     this.#request = request
-    const text = request.subject.render(key)
+    const text = request.subject.render(this.#key)
     const index =
-      method === "ip_hash"
+      this.#method === "ip_hash"
         ? nginxIpHash(octetsOf(isAddress(text) ? text : NO_ADDRESS), this.#servers, this.#canBeHad)
-        : method === "hash"
+        : this.#method === "hash"
           ? nginxHash(octetsOf(text), this.#servers, this.#canBeHad)
           : this.#ketama().pick(octetsOf(text), this.#atName)
     return index < 0 ? this.#turns.pick(available, request) : this.#endpoints[index]

@@ -11,8 +11,6 @@ import { WeightedDraw } from "./weighted-draw.ts"
 const STEPS_MAX = 1024
 
 export interface PlacedHashOptions {
-  /** Makes a ring, or Maglev's table. */
-  readonly place: (endpoints: readonly PlacedEndpoint[]) => Placement
   /** A template. */
   readonly key: string
   /** No endpoint gets more than this share of the mean load by its keys: the next has them. Null: any load. */
@@ -27,6 +25,7 @@ export interface PlacedHashOptions {
 export class PlacedHash implements Picker {
   /** Those that have a place. */
   readonly #endpoints: readonly Endpoint[]
+  readonly #place: (endpoints: readonly PlacedEndpoint[]) => Placement
   readonly #options: PlacedHashOptions
   readonly #usable: UsableSet
   readonly #weighted = new WeightedDraw()
@@ -35,7 +34,13 @@ export class PlacedHash implements Picker {
   readonly #hash: Hash64 = { hi: 0, lo: 0 }
   #placement: Placement | null = null
 
-  constructor(endpoints: readonly Endpoint[], options: PlacedHashOptions) {
+  /** `place` makes a ring, or Maglev's table. */
+  constructor(
+    endpoints: readonly Endpoint[],
+    place: (endpoints: readonly PlacedEndpoint[]) => Placement,
+    options: PlacedHashOptions,
+  ) {
+    this.#place = place
     this.#endpoints = endpoints.filter(({ fullWeight }) => fullWeight > 0)
     this.#options = options
     this.#usable = new UsableSet(endpoints)
@@ -61,9 +66,9 @@ export class PlacedHash implements Picker {
 
   /** `factor` 0: the load does not matter. */
   #walk(text: string, request: PickRequest, factor: number): Endpoint | undefined {
-    const placement = (this.#placement ??= this.#options.place(this.#endpoints.map(placedOf)))
+    const placement = (this.#placement ??= this.#place(this.#endpoints.map(placedOf)))
     const streams = factor > 0 ? this.#streams.read() : 0
-    const from = placement.find(xxHash64(Buffer.from(text, "latin1"), 0, this.#hash))
+    const from = placement.find(hashOf(text, this.#hash))
     const steps = Math.min(placement.size, STEPS_MAX)
     let last: Endpoint | undefined
     for (let step = 0; step < steps; step++) {
@@ -83,4 +88,13 @@ export class PlacedHash implements Picker {
 
 function placedOf({ hashKey, fullWeight }: Endpoint): PlacedEndpoint {
   return { address: hashKey, weight: fullWeight }
+}
+
+/** Keys up to this length are hashed without an allocation. */
+const scratch = Buffer.alloc(512)
+
+function hashOf(text: string, into: Hash64): Hash64 {
+  if (text.length > scratch.length) return xxHash64(Buffer.from(text, "latin1"), 0, into)
+  scratch.write(text, 0, "latin1")
+  return xxHash64(scratch, 0, into, text.length)
 }

@@ -12,7 +12,7 @@ export interface PickRequest {
   readonly subject: PickSubject
   /** Endpoints that this stream was tried at already. */
   readonly tried: readonly Endpoint[] | null
-  /** The stream may have to wait: for another to end, or for an endpoint that may be frozen. */
+  /** The stream may have to wait: for another to end, or for an endpoint that may be frozen. One that starts is taken too. */
   readonly mayWait: boolean
   readonly nowMs: number
 }
@@ -34,12 +34,12 @@ export interface Picker {
 export type MakePicker = (endpoints: readonly Endpoint[]) => Picker
 
 /** So many endpoints are looked at one by one. Of more some are drawn, or a heap is kept: a pick has a microsecond. */
-export const SCANNED_MAX = 64
+export const SCANNED_MAX = 32
 
 /** What changes too often for a list of those available: checked at each pick. */
 export function isPassedOver(endpoint: Endpoint, { tried, mayWait }: PickRequest): boolean {
   if (endpoint.isFull || (tried?.includes(endpoint) ?? false)) return true
-  return !mayWait && (endpoint.isSaturated || endpoint.silentConnections > 0)
+  return !mayWait && (endpoint.isSaturated || endpoint.silentConnections > 0 || endpoint.sitsOut)
 }
 
 /** Streams open for its weight. */

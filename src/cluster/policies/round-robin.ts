@@ -5,7 +5,7 @@ import { TurnsHeap } from "./turns-heap.ts"
 /**
  * Smooth weighted round robin: each endpoint gains its weight, the richest is chosen and pays the sum. Weights 5,1,1
  * give a a b a c a a, not a a a a a b c. An endpoint that failed has less weight and wins it back pick by pick.
- * With more than 64 endpoints `TurnsHeap` has the turns: the same shares, in another order.
+ * With more than 32 endpoints `TurnsHeap` has the turns: the same shares, in another order.
  * Cost: O(endpoints), then O(log endpoints). Source: nginx, ngx_http_upstream_get_peer.
  */
 export class RoundRobin implements Picker {

@@ -1,10 +1,10 @@
 import type { Endpoint } from "../endpoint.ts"
 
 /** So many endpoints are read anew each time. */
-const READ = 32
+const READ = 16
 
 /**
- * The streams open at all of many endpoints. Other threads count there too, so it is read and not kept; of more than 32 the
+ * The streams open at all of many endpoints. Other threads count there too, so it is read and not kept; of more than 16 the
  * counts that a reading does not come to are those of the readings before.
  */
 export class StreamSum {

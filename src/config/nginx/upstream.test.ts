@@ -62,6 +62,8 @@ describe("what chooses among the servers of an upstream", () => {
     ["ip_hash; server b:1 backup;", 'balancing method does not support parameter "backup"'],
     ["random; server b:1 slow_start=3s;", 'balancing method does not support parameter "slow_start=3s"'],
     ["server b:1 slow_start=x;", 'invalid parameter "slow_start=x"'],
+    ["grpc_limits streams=x;", 'invalid parameter "streams=x"'],
+    ["grpc_limits requests=1;", 'invalid parameter "requests=1"'],
     ["grpc_panic_threshold 101;", 'invalid value "101"'],
     ["grpc_outlier_detection interval=0;", 'invalid parameter "interval=0"'],
     ["grpc_outlier_detection intervall=1s;", 'invalid parameter "intervall=1s"'],
@@ -118,5 +120,66 @@ describe("outlier detection", () => {
   test("grpc_panic_threshold", () => {
     expect(clusterOf(`${SERVERS} grpc_panic_threshold 0;`).panicThresholdPercent).toBe(0)
     expect(clusterOf(SERVERS).panicThresholdPercent).toBe(50)
+  })
+})
+
+test("grpc_limits", () => {
+  expect(clusterOf(SERVERS).limits).toEqual({
+    streams: null,
+    waitingStreams: null,
+    connections: null,
+    retries: null,
+  })
+  expect(
+    clusterOf(`${SERVERS} grpc_limits streams=1000 retries=3 waiting_streams=0 connections=8;`).limits,
+  ).toEqual({ streams: 1000, waitingStreams: 0, connections: 8, retries: 3 })
+})
+
+describe("sticky", () => {
+  test.for([
+    ["sticky cookie srv_id;", { cookie: "srv_id", expiresMs: null, path: null, secure: false }],
+    [
+      "sticky cookie id expires=1h domain=.a.test path=/ httponly secure samesite=Lax;",
+      {
+        ...{ cookie: "id", expiresMs: 3_600_000, domain: ".a.test", path: "/" },
+        ...{ httpOnly: true, secure: true, sameSite: "Lax" },
+      },
+    ],
+    ["sticky cookie id expires=max samesite=$arg_s;", { expiresMs: "max", sameSite: "$arg_s" }],
+    ["least_conn; sticky cookie id;", { cookie: "id" }],
+  ] as const)("%s", ([directives, expected]) => {
+    expect(clusterOf(`${directives} ${SERVERS}`).sticky).toMatchObject(expected)
+  })
+
+  test("before the method it is lost, as in nginx, and that is said", () => {
+    expect(clusterOf(`sticky cookie id; least_conn; ${SERVERS}`)).toMatchObject({
+      sticky: null,
+      policy: { name: "least_streams" },
+    })
+  })
+
+  test("a server's route", () => {
+    expect(clusterOf("server a:1 route=x; server b:1;").endpoints.map(({ route }) => route)).toEqual([
+      "x",
+      null,
+    ])
+  })
+
+  test.for([
+    ["sticky cookie;", 'invalid number of arguments in "sticky" directive'],
+    ["sticky cookie a; sticky cookie b;", '"sticky" directive is duplicate'],
+    ["sticky route $arg_a;", '"sticky route" is not supported'],
+    ["sticky kookie a;", 'unknown parameter "kookie"'],
+    ["sticky cookie a expires=x;", 'invalid "expires" parameter value'],
+    ["sticky cookie a samesite=x;", 'invalid "samesite" parameter value'],
+    ["sticky cookie a secure secure;", 'parameter "secure" is duplicate'],
+    ["sticky cookie a hash=md5;", 'unknown parameter "hash=md5"'],
+    ["server b:1 route=;", 'invalid parameter "route="'],
+    ["ntlm;", "NTLM binds a client"],
+    ["queue 10;", "a stream that finds every server full is refused at once"],
+  ])("%s is refused: %s", ([directives, message]) => {
+    const { config, problems } = read(`${directives} ${SERVERS}`)
+    expect(config).toBeNull()
+    expect(problems.map(messageOf).join("; ")).toContain(message)
   })
 })

@@ -12,6 +12,7 @@ import {
   defaultFailurePercentage,
   defaultHealthCheck,
   defaultOutlierDetection,
+  defaultSticky,
 } from "../defaults.ts"
 import { defaults } from "../defaults-table.ts"
 import type {
@@ -29,6 +30,7 @@ import type {
   PolicyConfig,
   RetryConfig,
   RouteSettings,
+  StickyConfig,
   UpstreamTlsConfig,
 } from "../model.ts"
 import { type PolicyMeasure, policyParameters } from "../policy-names.ts"
@@ -310,6 +312,7 @@ export const endpointFields: Fields<EndpointConfig> = [
   field("down", "down", same()),
   field("slowStart", "slowStartMs", duration as unknown as Codec<number | null, string>),
   field("hashKey", "hashKey", given),
+  field("route", "route", given),
 ]
 
 const keepalive: Fields<ClusterConfig["keepalive"]> = [
@@ -357,6 +360,27 @@ const outlierDetection = nested<OutlierDetectionConfig>(
   ],
   defaultOutlierDetection(),
 ) as Codec<OutlierDetectionConfig | null, object>
+
+const stickyFields: Fields<StickyConfig> = [
+  field("cookie", "cookie", same()),
+  field("expires", "expiresMs", {
+    read: (input: string) => (input === "max" ? "max" : durationMs(input)),
+    write: (value) => (typeof value === "number" ? durationText(value) : value),
+  }),
+  field("domain", "domain", given),
+  field("path", "path", given),
+  field("httpOnly", "httpOnly", same()),
+  field("secure", "secure", same()),
+  field("sameSite", "sameSite", given),
+]
+const sticky = nested<StickyConfig>(stickyFields, defaultSticky("")) as Codec<StickyConfig | null, object>
+
+const clusterLimits: Fields<ClusterConfig["limits"]> = [
+  field("streams", "streams", countOrNone),
+  field("waitingStreams", "waitingStreams", countOrNone),
+  field("connections", "connections", countOrNone),
+  field("retries", "retries", countOrNone),
+]
 
 interface PolicyInput {
   name: PolicyConfig["name"]
@@ -422,6 +446,8 @@ export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
     field("slowStart", "slowStart", nested(slowStart, base.slowStart)),
     field("panicThreshold", "panicThresholdPercent", same()),
     field("outlierDetection", "outlierDetection", outlierDetection),
+    field("sticky", "sticky", sticky),
+    field("limits", "limits", nested(clusterLimits, base.limits)),
     field("maxStreamsPerConnection", "maxStreamsPerConnection", countOrNone),
     field("maxConnectionsPerEndpoint", "maxConnectionsPerEndpoint", countOrNone),
     field("idleConnections", "idleConnections", countOrNone),

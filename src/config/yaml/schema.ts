@@ -481,6 +481,26 @@ const listenerObject = z
 const LISTENER_ERROR = `${LISTEN_ERROR}, or a map with an address`
 const listener = z.union([listenPort, listenText, listenerObject], { error: LISTENER_ERROR })
 
+const COOKIE_VALUE = /^[!#-+\--:<-[\]-~]+$/
+const SAME_SITE_ERROR = "must be strict, lax, none or a template"
+const sticky = z
+  .strictObject({
+    cookie: matching(/^[A-Za-z0-9_]+$/, "must be a cookie's name: letters, digits and _"),
+    expires: durationOf(new RegExp(`${DURATION.source}|^max$`), 'must be a time such as "1h", or "max"')
+      .optional()
+      .describe(says("How long a browser keeps it.", defaults.sticky.expires)),
+    domain: template.optional(),
+    path: matching(/^[ -:<-~]+$/, 'must be a path, without ";"').optional(),
+    httpOnly: z.boolean().optional().describe(says("", defaults.sticky.httpOnly)),
+    secure: z.boolean().optional().describe(says("", defaults.sticky.secure)),
+    sameSite: template
+      .refine((value) => value.includes("$") || /^(strict|lax|none)$/i.test(value), {
+        error: SAME_SITE_ERROR,
+      })
+      .optional(),
+  })
+  .meta({ id: "Sticky" })
+
 const endpointObject = z
   .strictObject({
     address: endpointAddress,
@@ -499,6 +519,9 @@ const endpointObject = z
     slowStart: duration
       .optional()
       .describe(says("Time in which it comes to its full share; 0s: at once.", defaults.endpoint.slowStart)),
+    route: matching(COOKIE_VALUE, "must be text that a cookie may hold")
+      .optional()
+      .describe(says("What a sticky cookie calls it.", defaults.endpoint.route)),
     hashKey: text().optional().describe(says("What hashes place it by.", defaults.endpoint.hashKey)),
   })
   .meta({ id: "Endpoint" })
@@ -714,6 +737,16 @@ const outlierDetection = z
   })
   .meta({ id: "OutlierDetection" })
 
+const limit = (what: string) => countOrNone(0).optional().describe(says(what, defaults.cluster.limit))
+const clusterLimits = z
+  .strictObject({
+    streams: limit("Streams open."),
+    waitingStreams: limit("Streams that wait for a connection."),
+    connections: limit("Connections to all endpoints; one each is always allowed."),
+    retries: limit("Retries under way."),
+  })
+  .meta({ id: "ClusterLimits" })
+
 const clusterShape = {
   policy: policy.optional().describe(says("How endpoints are chosen.", defaults.cluster.policy)),
   endpoints: endpoints.optional(),
@@ -727,6 +760,10 @@ const clusterShape = {
   outlierDetection: outlierDetection
     .optional()
     .describe(says("Endpoints that fail more than others are left out.", defaults.cluster.outlierDetection)),
+  sticky: sticky
+    .optional()
+    .describe(says("Clients come back to their endpoint by a cookie.", defaults.cluster.sticky)),
+  limits: clusterLimits.optional().describe("Circuit breakers, over all data threads."),
   panicThreshold: percent(0, 100)
     .optional()
     .describe(

@@ -32,6 +32,7 @@ import type { Reply } from "./local-reply.ts"
 import { countRequest, countResponse, type MessageScanners } from "./messages.ts"
 import { reportCall } from "./report.ts"
 import { pickLeg, Retries, type RetryingCall } from "./retries.ts"
+import { withStickyCookie } from "./sticky-cookie.ts"
 import { type DownstreamStream, isOver, type StreamOwner, type WaitsFor } from "./stream-owner.ts"
 import { waitsFor } from "./waits-for.ts"
 
@@ -199,7 +200,9 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     if (list === null || (status !== null && this.goesOn(leg, status))) return
     leg.accepted()
     this.#request.commit()
-    const problem = this.#response.forward(head.status, list, endStream, leg)
+    const { clock } = this.context
+    const told = withStickyCookie(list, this.cluster!.sticky, leg.endpoint, this, () => clock.wallMs())
+    const problem = this.#response.forward(head.status, told, endStream, leg)
     if (problem !== null) return this.endWith(problem, ENDED)
     if (endStream) this.#responseEnded()
   }

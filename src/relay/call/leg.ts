@@ -232,6 +232,7 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
     this.endMs = this.#nowMs()
     this.status ||= statusOf(end)
     this.endpoint.closeStream()
+    this.#cluster.breakers?.leave(this)
     this.#wait?.pool.abandon(this)
     this.#stopWaiting()
     const lease = this.#lease

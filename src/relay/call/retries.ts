@@ -35,12 +35,18 @@ export function pickLeg(call: RetryingCall & LegOwner, retries: Retries | null):
   // A stream that goes on may be older than the endpoints there are now, and may have been everywhere.
   const snapshot = isGoingOn ? cluster.snapshot : call.snapshot!
   const tried = retries === null ? null : retries.tried
+  const { breakers } = cluster
+  const refusal = breakers === null ? null : breakers.enter(isGoingOn)
+  if (refusal !== null) return failure("pick_queue", `cluster ${cluster.name}: ${refusal}`, true)
   const endpoint =
     cluster.pick(snapshot, tried, call) ?? (isGoingOn ? cluster.pick(snapshot, null, call) : undefined)
   if (isGoingOn) retries!.delayMs += endpoint === undefined ? 0 : call.context.takeoverPace.take(endpoint)
-  if (endpoint === undefined)
+  if (endpoint === undefined) {
+    breakers?.leave(call)
     return failure("no_endpoint", `cluster ${cluster.name}: no endpoint is available`, true)
+  }
   const leg = new Leg(call, cluster, endpoint)
+  if (retries?.isCharged === true) breakers?.retries(leg)
   call.record.addAttempt(leg)
   return leg
 }
@@ -51,6 +57,8 @@ export class Retries {
   tried: Endpoint[] | null = null
   /** What the next leg waits before it begins. */
   delayMs = 0
+  /** The next leg counts as a retry. */
+  isCharged = false
   /** GOAWAY has let an endpoint be asked again. */
   #hasRepeatedEndpoint = false
   #earlierLegs: EarlierLegs | null = null
@@ -78,10 +86,11 @@ export class Retries {
     const { limits, counters, env } = context
     const { retry } = route.settings
     const nowMs = Math.floor(context.clock.now())
-    const { retryBudget } = call.cluster!
+    const { retryBudget, breakers } = call.cluster!
     const legs = record.attempts.length - (this.#hasRepeatedEndpoint ? 1 : 0)
     const elapsedMs = nowMs - record.startMs
     const isBudgetLeft = retryBudget.isLeft(nowMs)
+    const isBounded = breakers?.hasRetryLeft === false
     const decision = nextLeg(
       {
         retry,
@@ -92,7 +101,7 @@ export class Retries {
         isHeadSent,
         isReplayable,
         hasRepeatedEndpoint: this.#hasRepeatedEndpoint,
-        isBudgetLeft,
+        isBudgetLeft: isBudgetLeft && !isBounded,
         leftMs: Math.min(
           record.deadlineMs === 0 ? NEVER : record.deadlineMs - nowMs,
           retry.timeoutMs === null ? NEVER : retry.timeoutMs - elapsedMs,
@@ -104,11 +113,14 @@ export class Retries {
       end,
     )
     if (decision.next !== "leg") {
-      if (decision.limit !== null) counters.add(counterIds[decision.limit])
+      const isByBound = isBounded && isBudgetLeft && decision.limit === "retry_budget_exhausted"
+      if (isByBound) counters.add(counterIds.cluster_retries_exceeded)
+      else if (decision.limit !== null) counters.add(counterIds[decision.limit])
       return null
     }
     this.delayMs = decision.afterMs
     if (decision.afterMs > 0) counters.add(counterIds.retries_delayed)
+    this.isCharged = decision.takesBudget && decision.goesOn === null
     if (decision.takesBudget) retryBudget.take(nowMs)
     if (decision.goesOn !== null) this.tried = [leg.endpoint]
     else if (decision.mayRepeatEndpoint) this.#hasRepeatedEndpoint = true

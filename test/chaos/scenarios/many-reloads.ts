@@ -30,7 +30,7 @@ export const manyReloads: Scenario = {
   name: "many-reloads",
   says: "136 reloads one after the other under streams that never pause: endpoints join and leave, weights, policies and ages change",
   async run({ random, seconds, streams }) {
-    const stage = await Stage.start({ backends: 3, random })
+    const stage = await Stage.start({ backends: 3, random, hasAdmin: true })
     try {
       const reloads = Math.ceil(RELOADS * Math.min(1, seconds / FULL_SECONDS))
       const { port } = stage
@@ -40,7 +40,7 @@ export const manyReloads: Scenario = {
       const startMs = performance.now()
       for (let round = 0; round < reloads; round++) {
         stage.configure({ clusters: { chaos: clusterOf(stage.addresses, round) } } as never)
-        await stage.reload()
+        await stage.reloadByAdmin()
         const dueMs = startMs + ((round + 1) * seconds * 1000) / reloads
         await pause(Math.max(0, dueMs - performance.now()))
       }

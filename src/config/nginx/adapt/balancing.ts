@@ -4,6 +4,7 @@ import type { Directive, Word } from "../ast.ts"
 import type { Scope } from "../scope.ts"
 import { readNumber } from "../units.ts"
 import type { Adapter } from "./adapter.ts"
+import { adaptSticky } from "./sticky.ts"
 
 /** A balancing method: the policy that its directive means, null where it is wrong. */
 type ReadMethod = (adapter: Adapter, directive: Directive) => PolicyConfig | null
@@ -33,6 +34,10 @@ export function adaptBalancing(
   let method: string | null = null
   for (const directive of scope.directives) {
     const name = directive.name.text
+    if (name === "sticky") {
+      cluster.sticky = adaptSticky(adapter, directive)
+      continue
+    }
     const read = Object.hasOwn(METHODS, name) ? METHODS[name]! : null
     if (name === "server" && method !== null && WITHOUT_BACKUP.has(method)) strict.add(directive)
     if (read === null) continue
@@ -42,6 +47,11 @@ export function adaptBalancing(
         "load balancing method redefined",
         `${method} stands before`,
       )
+    if (cluster.sticky !== null) {
+      const hint = "sticky stands before, and is lost: nginx takes it behind the method"
+      adapter.report.warning(directive.name.span, "load balancing method redefined", hint)
+      cluster.sticky = null
+    }
     method = name
     const policy = read(adapter, directive)
     if (policy !== null) cluster.policy = policy

@@ -45,6 +45,7 @@ export function adaptUpstream(adapter: Adapter, directive: Directive, http: Scop
   }
   const outliers = scope.one("grpc_outlier_detection")
   if (outliers !== null) cluster.outlierDetection = adaptOutlierDetection(adapter, outliers)
+  for (const directive of scope.own("grpc_limits")) adaptLimits(adapter, directive, cluster)
   const panic = scope.one("grpc_panic_threshold")
   if (panic !== null) cluster.panicThresholdPercent = readPercent(adapter, panic.args[0]!)
   const grace = scope.one("grpc_drain_grace")
@@ -73,6 +74,27 @@ function adaptConnections({ report }: Adapter, scope: Scope, cluster: ClusterCon
   if (age !== null) cluster.maxConnectionAgeMs = readTimeMs(age.args[0]!.text)
   const idle = scope.one("keepalive_timeout")
   if (idle !== null) cluster.idleTimeoutMs = readTimeMs(idle.args[0]!.text)
+}
+
+const LIMITS = {
+  streams: "streams",
+  waiting_streams: "waitingStreams",
+  connections: "connections",
+  retries: "retries",
+} as const
+
+function adaptLimits({ report }: Adapter, { args }: Directive, { limits }: ClusterConfig): void {
+  for (const { text, span } of args) {
+    const [, name = "", value = ""] = /^(\w+)=(.*)$/s.exec(text) ?? []
+    const most = readNumber(value)
+    if (Object.hasOwn(LIMITS, name) && most !== null) limits[LIMITS[name as keyof typeof LIMITS]] = most
+    else
+      report.error(
+        span,
+        `invalid parameter "${text}"`,
+        `one of ${Object.keys(LIMITS).join("=, ")}=, a number`,
+      )
+  }
 }
 
 function readPercent(adapter: Adapter, word: Word): number {
@@ -128,10 +150,9 @@ function whatIsWrong(text: string): string | null {
 }
 
 const PARAMETERS = [
-  ...["weight=", "max_conns=", "max_fails=", "fail_timeout=", "slow_start="],
+  ...["weight=", "max_conns=", "max_fails=", "fail_timeout=", "slow_start=", "route="],
   ...["backup", "down", "drain", "resolve", "service="],
 ]
-const NOT_YET = /^route=.+$/
 
 function adaptParameter(
   adapter: Adapter,
@@ -161,6 +182,9 @@ function adaptParameter(
       endpoint.failTimeoutMs = timeoutMs ?? endpoint.failTimeoutMs
       return timeoutMs !== null || invalid(adapter, word, "for instance fail_timeout=10s")
     }
+    case "route=":
+      endpoint.route = value!
+      return /^[!#-+\--:<-[\]-~]+$/.test(value!) || invalid(adapter, word, "what a cookie may hold")
     case "slow_start=": {
       const windowMs = readSecondsMs(value!)
       endpoint.slowStartMs = windowMs
@@ -170,10 +194,7 @@ function adaptParameter(
   if (word.text === "backup") endpoint.backup = true
   else if (word.text === "down" || word.text === "drain") endpoint.down = true
   else if (word.text === "resolve" || name === "service=") return true
-  else if (NOT_YET.test(word.text)) {
-    adapter.report.error(word.span, `parameter "${word.text}" is not supported yet`)
-    return false
-  } else
+  else
     return invalid(
       adapter,
       word,

@@ -133,6 +133,11 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
     "U 1-2*",
     "the least product of response time and streams, by weight; until the `header` or the `last_byte`; `inflight`",
   ],
+  [
+    "sticky",
+    "U 2+",
+    "`cookie`: clients come back to their server by a cookie; `expires=`, `domain=`, `path=`, `httponly`, `secure`, `samesite=`, and a server's `route=`",
+  ],
   ["keepalive", "U 1-2", "idle connections kept"],
   ["keepalive_requests", "U number", "requests after which an upstream connection is replaced"],
   ["keepalive_time", "U time", "age at which an upstream connection is replaced"],

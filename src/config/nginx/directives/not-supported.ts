@@ -38,9 +38,7 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
   {
     verdict: "not yet",
     reason: "it decides where a call goes",
-    directives: {
-      "U 2+*": "sticky",
-    },
+    directives: {},
   },
   {
     verdict: "not yet",
@@ -53,13 +51,23 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
     },
   },
   {
+    verdict: "not yet",
+    reason: "a stream that finds every server full is refused at once; see grpc_limits",
+    directives: { "U 1-2": "queue" },
+  },
+  {
+    verdict: "not supported",
+    reason: "NTLM binds a client to an upstream connection of its own, and streams of many share one here",
+    directives: { "U 0": "ntlm" },
+  },
+  {
     verdict: "not supported",
     reason: "it belongs to NGINX Plus or to a module of its own",
     directives: {
       "MHSLU any": `
         auth_jwt auth_jwt_claim_set auth_jwt_header_set auth_jwt_key_cache auth_jwt_key_file auth_jwt_key_request
         auth_jwt_leeway auth_jwt_require auth_jwt_type auth_oidc auth_require oidc_provider keyval keyval_zone
-        internal_redirect queue ntlm state echo echo_exec app_protect_enable app_protect_policy_file
+        internal_redirect state echo echo_exec app_protect_enable app_protect_policy_file
         app_protect_dos_enable num_map f4f hls proxy_cache_purge
         more_set_headers more_clear_headers more_set_input_headers more_clear_input_headers modsecurity
         modsecurity_rules modsecurity_rules_file geoip2 geoip2_proxy slow_start`,

@@ -83,4 +83,9 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "HSL 1+",
     "Sluice's own: streams outlive their backend: modes, then `keep=64k gap_max=10s legs_max=8` and others; `off`",
   ],
+  [
+    "grpc_limits",
+    "U 1+",
+    "Sluice's own: bounds of the upstream over all threads, none unless written: `streams=`, `waiting_streams=`, `connections=`, `retries=`; what is over them is refused by name, live streams never end for them",
+  ],
 ]
