@@ -638,7 +638,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   #handshake(listener: Accepting, socket: Socket): boolean {
     const { tls } = listener
     if (tls === null) return false
-    if (this.#clients.admitHandshake(listener, socket)) tls.handshake(socket)
+    if (this.#clients.admitHandshake(listener, socket)) tls.handshake(socket, listener.config.proxyProtocol)
     return true
   }
 

@@ -6,7 +6,6 @@ import { checkFiles, type FileLook, type Places, placeOf } from "./named-files.t
 import { type ConfigFiles, decode, diskFiles } from "./nginx/include.ts"
 import { readNginxConfig } from "./nginx/read.ts"
 import type { Problem, Sources } from "./problem.ts"
-import { tlsBehindProxy } from "./tls-behind-proxy.ts"
 import { fromDirectory } from "./yaml/file-paths.ts"
 import { loadYaml } from "./yaml/load.ts"
 
@@ -33,9 +32,8 @@ const YAML_START = /^\ufeff?\s*(?:\{|---\s|# yaml-language-server)/
 export function loadConfig(path: string, files: ConfigFiles = diskFiles, look = lookBy(files)): LoadedConfig {
   const { config, problems, sources, places } = read(path, files)
   if (config === null) return { config, problems, sources }
-  const errors = [tlsBehindProxy(config)].filter((message) => message !== null)
   const checked = checkFiles(config, path, { sources, places, look })
-  const all = [...problems, ...errors.map((message) => problemOf(path, message)), ...checked.problems]
+  const all = [...problems, ...checked.problems]
   const isUsable = all.every(({ severity }) => severity !== "error")
   return { config: isUsable ? checked.config : null, problems: all, sources }
 }

@@ -1,6 +1,8 @@
 import type { Socket } from "node:net"
 import type { Clock, Timer } from "../base/clock.ts"
+import type { ProxiedConnection } from "../record/record.ts"
 import { isPlainHttp } from "./protocol.ts"
+import { readProxyHeader } from "./proxy-protocol.ts"
 
 /** What follows a handshake, or stands in its place. */
 export interface HandshakeOwner {
@@ -11,6 +13,8 @@ export interface HandshakeOwner {
   /** The client has left before the first octet. */
   onGone(handshake: TlsHandshake): void
   onTimeout(handshake: TlsHandshake): void
+  /** What came first is no header of the PROXY protocol. */
+  onMalformed(handshake: TlsHandshake): void
 }
 
 /**
@@ -23,9 +27,15 @@ export class TlsHandshake {
   readonly client: string
   readonly #owner: HandshakeOwner
   readonly #timer: Timer
+  /** What a proxy in front says of the client; null: nothing. */
+  proxied: ProxiedConnection | null = null
+  /** The PROXY protocol's header, until all of it is there; null: none is to come. */
+  #header: Buffer | null
 
-  constructor(raw: Socket, clock: Clock, timeoutMs: number, owner: HandshakeOwner) {
+  /** @param hasHeader the PROXY protocol's header comes first */
+  constructor(raw: Socket, clock: Clock, timeoutMs: number, owner: HandshakeOwner, hasHeader = false) {
     this.raw = raw
+    this.#header = hasHeader ? Buffer.alloc(0) : null
     this.client = `${raw.remoteAddress ?? "?"}:${raw.remotePort ?? "?"}`
     this.#owner = owner
     this.#timer = clock.after(timeoutMs, () => owner.onTimeout(this))
@@ -41,7 +51,9 @@ export class TlsHandshake {
     this.#letGo()
   }
 
-  readonly #onFirst = (octets: Buffer): void => {
+  readonly #onFirst = (came: Buffer): void => {
+    const octets = this.#header === null ? came : this.#afterHeader(Buffer.concat([this.#header, came]))
+    if (octets === null || octets.length === 0) return
     this.raw.pause()
     this.#letGo()
     if (isPlainHttp(octets)) {
@@ -51,6 +63,19 @@ export class TlsHandshake {
       this.raw.unshift(octets)
       this.#owner.onHello(this)
     }
+  }
+
+  /** What follows the header; null: it is not all there, or none comes. */
+  #afterHeader(octets: Buffer): Buffer | null {
+    const header = readProxyHeader(octets)
+    this.#header = header === null ? octets : null
+    if (header === null) return null
+    if (header === false) {
+      this.#owner.onMalformed(this)
+      return null
+    }
+    this.proxied = header.proxied
+    return octets.subarray(header.octets)
   }
 
   readonly #onClose = (): void => {

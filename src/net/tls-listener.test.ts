@@ -36,7 +36,7 @@ test("a bug met once a handshake is done ends that client's socket, and nothing 
     verifyDepth: 1,
     sessionTimeoutMs: 300_000,
   })()
-  const server = createServer((socket) => listener.handshake(socket))
+  const server = createServer((socket) => listener.handshake(socket, false))
   t.onTestFinished(() => void server.close())
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
   const accepted = once(server, "connection") as Promise<[Socket]>

@@ -87,8 +87,12 @@ export class TlsListener implements HandshakeOwner {
     return () => this.#use(material)
   }
 
-  /** Takes over a socket on which nothing has been read yet. */
-  handshake(raw: Socket): void {
+  /**
+   * Takes over a socket on which nothing has been read yet.
+   *
+   * @param hasHeader the PROXY protocol's header comes first
+   */
+  handshake(raw: Socket, hasHeader: boolean): void {
     const { clock, handshakeTimeoutMs } = this.#options
     this.#rotateTicketKeys()
     this.#sockets.add(raw)
@@ -96,7 +100,7 @@ export class TlsListener implements HandshakeOwner {
       this.#sockets.delete(raw)
       this.#handshakes.delete(raw)
     })
-    this.#handshakes.set(raw, new TlsHandshake(raw, clock, handshakeTimeoutMs, this))
+    this.#handshakes.set(raw, new TlsHandshake(raw, clock, handshakeTimeoutMs, this, hasHeader))
   }
 
   // ---- HandshakeOwner -------------------------------------------------------------------------------------------
@@ -112,6 +116,14 @@ export class TlsListener implements HandshakeOwner {
 
   onGone(handshake: TlsHandshake): void {
     this.#endInFailure(handshake, "handshake_failed", "the client closed the connection before it began one")
+  }
+
+  onMalformed(handshake: TlsHandshake): void {
+    this.#endInFailure(
+      handshake,
+      "handshake_failed",
+      "no PROXY protocol header on a listener that expects one",
+    )
   }
 
   onTimeout(handshake: TlsHandshake): void {
@@ -217,8 +229,10 @@ export class TlsListener implements HandshakeOwner {
   }
 
   #secured(socket: TLSSocket, policy: ClientPolicy): void {
-    this.#takeHandshake(socket)?.end()
-    this.#guard(socket, () => this.#options.onSecured(socket, tlsInfo(socket, policy)))
+    const handshake = this.#takeHandshake(socket)
+    handshake?.end()
+    const proxied = handshake?.proxied ?? null
+    this.#guard(socket, () => this.#options.onSecured(socket, { ...tlsInfo(socket, policy), proxied }))
   }
 
   #failed(error: Error, socket: TLSSocket): void {

@@ -1,7 +1,7 @@
 import type { X509Certificate } from "node:crypto"
 import type { TLSSocket } from "node:tls"
 import type { ListenerTlsConfig } from "../config/model.ts"
-import type { TlsInfo } from "../record/record.ts"
+import type { ClientCertificate, TlsInfo } from "../record/record.ts"
 import { verifyText } from "./tls-reason.ts"
 
 /** What is asked of clients. */
@@ -13,20 +13,75 @@ export interface ClientPolicy extends Pick<ListenerTlsConfig, "verifyClient" | "
 export function tlsInfo(socket: TLSSocket, policy: ClientPolicy): TlsInfo {
   const certificate = policy.verifyClient === "off" ? undefined : socket.getPeerX509Certificate()
   const fault = certificate === undefined ? null : clientFault(socket, certificate, policy)
-  const protocol = socket.getProtocol() ?? ""
+  const about = {
+    protocol: socket.getProtocol() ?? "",
+    serverName: socket.servername || "",
+    isResumed: socket.isSessionReused(),
+    alpn: socket.alpnProtocol || "",
+  }
   const cipher = socket.getCipher()?.name ?? ""
   if (certificate === undefined) {
     const clientRefused = policy.verifyClient === "on" ? "missing" : null
-    return { protocol, cipher, clientSubject: "", clientVerify: "NONE", clientRefused }
+    return { ...about, cipher, clientSubject: "", clientVerify: "NONE", clientRefused }
   }
   const isTolerated = policy.verifyClient === "optional_no_ca" && fault !== null && chainFaults.has(fault)
   return {
-    protocol,
+    ...about,
     cipher,
+    clientCertificate: new SentCertificate(certificate),
     clientSubject: rfc2253(certificate.subject),
     clientVerify: fault === null ? "SUCCESS" : `FAILED:${verifyText(fault)}`,
     clientRefused: fault === null || isTolerated ? null : "failed",
   }
+}
+
+/** Its texts are made when they are asked for. */
+class SentCertificate implements ClientCertificate {
+  readonly #certificate: X509Certificate
+
+  constructor(certificate: X509Certificate) {
+    this.#certificate = certificate
+  }
+
+  get issuer(): string {
+    return rfc2253(this.#certificate.issuer)
+  }
+
+  get subjectLegacy(): string {
+    return oneLine(this.#certificate.subject)
+  }
+
+  get issuerLegacy(): string {
+    return oneLine(this.#certificate.issuer)
+  }
+
+  get serial(): string {
+    return this.#certificate.serialNumber
+  }
+
+  get fingerprint(): string {
+    return this.#certificate.fingerprint.replaceAll(":", "").toLowerCase()
+  }
+
+  get validFrom(): string {
+    return this.#certificate.validFrom
+  }
+
+  get validTo(): string {
+    return this.#certificate.validTo
+  }
+
+  get pem(): string {
+    return this.#certificate.toString()
+  }
+}
+
+/** OpenSSL's X509_NAME_oneline. */
+function oneLine(name: string | undefined): string {
+  return (name ?? "")
+    .split("\n")
+    .map((part) => `/${part.replace(/\\([^0-9A-F])/g, "$1").replaceAll(" + ", "/")}`)
+    .join("")
 }
 
 /** Faults of the chain alone, which `optional_no_ca` leaves to the backend to judge. nginx's list. */

@@ -97,6 +97,31 @@ export interface TlsInfo {
   readonly clientVerify: string
   /** Why calls over this connection are refused: the certificate that is asked for is missing, or not accepted. */
   readonly clientRefused: "missing" | "failed" | null
+  /** Undefined, or null: none was sent. */
+  readonly clientCertificate?: ClientCertificate | null
+  /** What the client asked for by SNI. */
+  readonly serverName?: string
+  readonly isResumed?: boolean
+  readonly alpn?: string
+  /** What came before the handshake by the PROXY protocol. */
+  readonly proxied?: ProxiedConnection | null
+}
+
+/** A client's certificate, in texts as nginx has them. */
+export interface ClientCertificate {
+  /** RFC 2253. */
+  readonly issuer: string
+  /** `/C=GB/CN=alice`. */
+  readonly subjectLegacy: string
+  readonly issuerLegacy: string
+  /** Hex, upper case. */
+  readonly serial: string
+  /** SHA-1 in hex, lower case. */
+  readonly fingerprint: string
+  /** `Nov 23 06:11:22 2026 GMT`. */
+  readonly validFrom: string
+  readonly validTo: string
+  readonly pem: string
 }
 
 /** The ends of a connection as a proxy in front of us saw them. */

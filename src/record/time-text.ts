@@ -19,6 +19,27 @@ export const isoTime = oncePerSecond((date) => {
   return `${day}T${clockTime(date)}${zone(date, ":")}`
 })
 
+/** `Monday, 23-Nov-2026 06:11:22 GMT`: nginx's `$date_gmt`. */
+export const gmtTime = oncePerSecond((date) => {
+  const day = `${two(date.getUTCDate())}-${MONTHS[date.getUTCMonth()]}-${date.getUTCFullYear()}`
+  const time = [date.getUTCHours(), date.getUTCMinutes(), date.getUTCSeconds()].map(two).join(":")
+  return `${DAYS[date.getUTCDay()]}, ${day} ${time} GMT`
+})
+
+/** The same in the process's time zone: nginx's `$date_local`. */
+export const zonedTime = oncePerSecond((date) => {
+  const day = `${two(date.getDate())}-${MONTHS[date.getMonth()]}-${date.getFullYear()}`
+  return `${DAYS[date.getDay()]}, ${day} ${clockTime(date)} ${zoneName(date)}`
+})
+
+const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
+
+function zoneName(date: Date): string {
+  return new Intl.DateTimeFormat("en-US", { timeZoneName: "short" })
+    .formatToParts(date)
+    .find(({ type }) => type === "timeZoneName")!.value
+}
+
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 /** Many lines share a second: its text is made once. */

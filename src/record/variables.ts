@@ -11,7 +11,8 @@ import type { HeaderList } from "../http2/header-list.ts"
 import { binaryAddress } from "./binary-address.ts"
 import { CONNECTION_FIELD_NAMES, connectionField } from "./connection-fields.ts"
 import type { AttemptRecord, StreamRecord } from "./record.ts"
-import { isoTime, localTime, seconds } from "./time-text.ts"
+import { gmtTime, isoTime, localTime, seconds, zonedTime } from "./time-text.ts"
+import { TLS_VARIABLES } from "./tls-variables.ts"
 import { normalizeUri, queryOf } from "./uri.ts"
 
 /** What a template may ask of the process rather than of the stream. */
@@ -82,10 +83,12 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["connection_requests", ({ requestNumber }) => String(requestNumber)],
   ["scheme", ({ connection }) => (connection.tls === null ? "http" : "https")],
   ["https", ({ connection }) => (connection.tls === null ? "" : "on")],
-  ["ssl_protocol", ({ connection }) => connection.tls?.protocol || undefined],
-  ["ssl_cipher", ({ connection }) => connection.tls?.cipher || undefined],
-  ["ssl_client_s_dn", ({ connection }) => connection.tls?.clientSubject || undefined],
-  ["ssl_client_verify", ({ connection }) => connection.tls?.clientVerify || undefined],
+  ...TLS_VARIABLES,
+  [
+    "http2",
+    ({ connection }) => (connection.protocol === "HTTP/2.0" ? (connection.tls === null ? "h2c" : "h2") : ""),
+  ],
+  ["http3", () => ""],
 
   // The request
   ["request", (record) => `${record.method} ${record.path} ${record.connection.protocol}`],
@@ -112,6 +115,12 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["body_bytes_sent", ({ responseOctets }) => String(responseOctets)],
   ["bytes_sent", bytesSent],
   ["pipe", () => "."],
+  ["request_completion", ({ endMs, status }) => (endMs > 0 && status > 0 && status !== 499 ? "OK" : "")],
+  // Bodies are passed on, never kept.
+  ["request_body", () => undefined],
+  ["request_body_file", () => undefined],
+  ["limit_rate", () => "0"],
+  ["gzip_ratio", () => undefined],
 
   ["limit_req_status", ({ state }) => state?.limitReqStatus ?? undefined],
   ["limit_conn_status", ({ state }) => state?.limitConnStatus ?? undefined],
@@ -135,9 +144,16 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["upstream_bytes_sent", perTry(({ octetsSent }) => String(octetsSent))],
   ["upstream_bytes_received", perTry(({ octetsReceived }) => String(octetsReceived))],
 
+  // There is no cache.
+  ["upstream_cache_status", () => undefined],
+  ["upstream_cache_last_modified", () => undefined],
+  ["upstream_cache_etag", () => undefined],
+
   // The process
   ["time_local", (_record, env) => localTime(env.clock.wallMs())],
   ["time_iso8601", (_record, env) => isoTime(env.clock.wallMs())],
+  ["date_local", (_record, env) => zonedTime(env.clock.wallMs())],
+  ["date_gmt", (_record, env) => gmtTime(env.clock.wallMs())],
   ["msec", (_record, env) => seconds(env.clock.wallMs())],
   ["pid", (_record, env) => String(env.pid)],
   ["hostname", (_record, env) => env.hostname],
@@ -158,6 +174,12 @@ const FAMILIES: readonly [prefix: string, make: (rest: string) => Variable][] = 
   ["sent_trailer_", (rest) => headerOf(rest, (record) => record.responseTrailers)],
   ["upstream_http_", (rest) => headerOf(rest, (record) => record.attempts.at(-1)?.responseHeaders)],
   ["upstream_trailer_", (rest) => headerOf(rest, (record) => record.attempts.at(-1)?.responseTrailers)],
+  [
+    "upstream_cookie_",
+    (rest) =>
+      ({ attempts }) =>
+        setCookie(attempts.at(-1)?.responseHeaders, rest),
+  ],
   ["arg_", (rest) => (record) => queryArgument(argsOf(record), rest)],
   ["cookie_", (rest) => (record) => cookieOf(record.requestHeaders, rest)],
 ]
@@ -265,6 +287,17 @@ function cookieOf(headers: HeaderList, name: string): string | undefined {
     const equals = cookie.indexOf("=")
     if (equals > 0 && cookie.slice(0, equals).trim().toLowerCase() === name)
       return cookie.slice(equals + 1).trim()
+  }
+  return undefined
+}
+
+/** The value that a response gives to a cookie. */
+function setCookie(list: Fields, name: string): string | undefined {
+  for (let i = 0; i < (list?.fields.length ?? 0); i += 2) {
+    const [pair] = list!.fields[i + 1]!.split(";")
+    const equals = pair!.indexOf("=")
+    if (list!.fields[i] === "set-cookie" && pair!.slice(0, equals).trim().toLowerCase() === name)
+      return pair!.slice(equals + 1).trim()
   }
   return undefined
 }

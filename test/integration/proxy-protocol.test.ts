@@ -1,8 +1,10 @@
 import { once } from "node:events"
 import { createServer as createHttp2Server } from "node:http2"
 import { type AddressInfo, connect } from "node:net"
+import { connect as connectTls } from "node:tls"
 import { expect, test } from "vitest"
 import { createBalancer } from "../../src/index.ts"
+import { Certificate, CertificateFiles } from "../support/certificates.ts"
 import * as dsl from "../support/frame-dsl.ts"
 
 const header = Buffer.from("PROXY TCP4 192.0.2.7 198.51.100.1 40000 443\r\n", "latin1")
@@ -67,4 +69,37 @@ test.for([
   if (octets.length > 0) await once(socket, "close")
   await balancer.close({ graceMs: 0 })
   expect(reported).toEqual({ came: 1, gone: 1 })
+})
+
+test("over TLS the header comes before the handshake, in pieces too", async (t) => {
+  const files = new CertificateFiles(t)
+  const certificate = await (await Certificate.root("CN=root")).issue({ names: ["localhost"] })
+  const balancer = createBalancer({
+    listeners: {
+      address: "127.0.0.1:0",
+      proxyProtocol: true,
+      tls: { certificates: [files.pair("server", certificate)] },
+    },
+    clusters: {},
+    routes: [{ return: { text: "$proxy_protocol_addr:$proxy_protocol_port" } }],
+  })
+  await balancer.start()
+  t.onTestFinished(() => balancer.close({ graceMs: 0 }))
+  const socket = connect(balancer.addresses[0]!.port!, "127.0.0.1")
+  await once(socket, "connect")
+  socket.write(header.subarray(0, 10))
+  await new Promise((resolve) => setImmediate(resolve))
+  socket.write(header.subarray(10))
+  const secure = connectTls({ socket, rejectUnauthorized: false, ALPNProtocols: ["http/1.1"] })
+  await once(secure, "secureConnect")
+  const ended = once(balancer, "stream")
+  secure.write("GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+  const [record] = (await ended) as [{ status: number; connection: { proxied: object } }]
+  expect(record.connection.proxied).toMatchObject({ sourceAddress: "192.0.2.7", sourcePort: 40_000 })
+  expect(record.status).toBe(200)
+  secure.destroy()
+  const stranger = connect(balancer.addresses[0]!.port!, "127.0.0.1")
+  stranger.on("error", () => {})
+  stranger.write("\x16\x03\x01")
+  await once(stranger, "close")
 })

@@ -170,7 +170,7 @@ describe("versions and ciphers", () => {
     const client = bed.client({ "grpc.ssl_target_name_override": "chat.test" }, trusting(root))
     expect((await client.unary(Buffer.from("x"))).code).toBe(0)
     const [record] = await bed.ended()
-    expect(record!.connection.tls).toEqual({
+    expect(record!.connection.tls).toMatchObject({
       protocol: "TLSv1.2",
       cipher: "ECDHE-ECDSA-AES256-GCM-SHA384",
       clientSubject: "",

@@ -1,5 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs"
-import { type IncomingHttpHeaders, request } from "node:http"
+import { type IncomingHttpHeaders, type IncomingMessage, request } from "node:http"
+import { request as requestOverTls } from "node:https"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { TestContext } from "vitest"
@@ -13,8 +14,9 @@ export interface Asked {
   path: string
   method?: string
   headers?: Record<string, string>
-  /** The local address that it comes from; a Unix socket has none. */
   body?: string
+  /** Over TLS, with this certificate of the client's, or with none (null). */
+  tls?: { cert: string; key: string } | null
 }
 
 export interface Answered {
@@ -54,16 +56,19 @@ export class BesideNginx {
   }
 }
 
-function ask(socketPath: string, { path, method, headers, body }: Asked): Promise<Answered> {
+function ask(socketPath: string, { path, method, headers, body, tls }: Asked): Promise<Answered> {
   return new Promise((resolve, reject) => {
-    const sent = request({ socketPath, path, method, headers }, (response) => {
+    const options = { socketPath, path, method, headers }
+    const secure = { ...options, ...tls, rejectUnauthorized: false, servername: headers?.host }
+    const onResponse = (response: IncomingMessage): void => {
       let text = ""
       response.setEncoding("latin1")
       response.on("data", (chunk: string) => (text += chunk))
       response.on("end", () =>
         resolve({ status: response.statusCode!, headers: response.headers, body: text }),
       )
-    })
+    }
+    const sent = tls === undefined ? request(options, onResponse) : requestOverTls(secure, onResponse)
     sent.on("error", reject).end(body)
   })
 }

@@ -32,6 +32,14 @@ describe("who may open a WebSocket", () => {
     ["http://app.test", "chat.test", ["https://app.test"], false],
     ["https://any.test", "chat.test", ["*"], true],
     ["null", "chat.test", ["null"], true],
+    ["https://a.app.test", "chat.test", ["https://*.app.test"], true],
+    ["https://a.b.APP.test", "chat.test", ["https://*.app.test"], true],
+    ["https://app.test", "chat.test", ["https://*.app.test"], false],
+    ["http://a.app.test", "chat.test", ["https://*.app.test"], false],
+    ["https://evil-app.test", "chat.test", ["https://*.app.test"], false],
+    ["https://a.app.test.evil.test", "chat.test", ["https://*.app.test"], false],
+    ["https://pr-12.test", "chat.test", ["~^https://pr-[0-9]+\\.test$"], true],
+    ["https://pr-x.test", "chat.test", ["~^https://pr-[0-9]+\\.test$"], false],
   ])("a page of %j on %j, where %j may: %s", (origin, authority, origins, allowed) => {
     expect(isOriginAllowed(origin, authority, settings(...origins))).toBe(allowed)
   })

@@ -1,6 +1,7 @@
 import { ORIGIN } from "../../config/bridge.ts"
 import type { RouteSettings } from "../../config/model.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
+import { Regex } from "../../regex/regex.ts"
 
 /** How long browsers may remember a preflight's answer. Chromium's longest. */
 const MAX_AGE_SECONDS = "7200"
@@ -23,11 +24,32 @@ export function isOriginAllowed(origin: string, authority: string, { bridge }: R
 
 /** Whether they may use their visitor's cookies: not those that `*` alone lets in. */
 export function mayUseCookies(origin: string, authority: string, { bridge }: RouteSettings): boolean {
-  return bridge.origins.includes(origin.toLowerCase()) || isSameHost(origin, authority)
+  return matches(origin, bridge.origins) || isSameHost(origin, authority)
 }
 
 function isNamed(origin: string, origins: readonly string[]): boolean {
-  return origins.includes("*") || origins.includes(origin.toLowerCase())
+  return origins.includes("*") || matches(origin, origins)
+}
+
+/** By name, by `https://*.example`, or by a regex; not by `*`. */
+function matches(origin: string, origins: readonly string[]): boolean {
+  const lower = origin.toLowerCase()
+  return origins.some((named) => {
+    if (named.startsWith("~")) return regexOf(named).test(lower) === "match"
+    const star = named.indexOf("://*.")
+    if (star < 0) return named === lower
+    const [scheme, suffix] = [named.slice(0, star + 3), named.slice(star + 4)]
+    return lower.startsWith(scheme) && lower.endsWith(suffix) && lower.length > scheme.length + suffix.length
+  })
+}
+
+/** Compiled once: there are as many as configurations name. */
+const regexes = new Map<string, Regex>()
+
+function regexOf(named: string): Regex {
+  let regex = regexes.get(named)
+  if (regex === undefined) regexes.set(named, (regex = new Regex(named.slice(1), { isCaseless: true })))
+  return regex
 }
 
 /** The scheme is not compared: TLS may have ended before Sluice. */
@@ -47,7 +69,7 @@ export function corsFields(request: HeaderList, settings: RouteSettings): string
   if (origin === undefined || !ORIGIN.test(origin) || !isNamed(origin, settings.bridge.origins))
     return ["vary", "origin"]
   // Named origins may send cookies; a page of just any origin may not.
-  const isAny = !settings.bridge.origins.includes(origin.toLowerCase())
+  const isAny = !matches(origin, settings.bridge.origins)
   const allowed = ["access-control-allow-origin", isAny ? "*" : origin, "vary", "origin"]
   return isAny ? allowed : [...allowed, "access-control-allow-credentials", "true"]
 }

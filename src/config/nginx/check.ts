@@ -35,7 +35,8 @@ export function checkBlock(
   report: Report,
 ): Directive[] {
   const seen = new Map<DirectiveSpec, Directive>()
-  return directives.flatMap((directive) => {
+  const whole = directives.flatMap((directive) => splitUnterminated(directive, contexts, report))
+  return whole.flatMap((directive) => {
     const spec = findSpec(directive, contexts, report)
     if (spec === null || !checkShape(directive, spec, contexts, report)) return []
     if (!spec.repeatable || spec.name === "http" || spec.name === "events") {
@@ -59,6 +60,32 @@ export function checkBlock(
     const errors = report.errors
     const block = checkBlock(directive.block, [inner], report)
     return [{ ...directive, block, ...(report.errors > errors && { partial: true as const }) }]
+  })
+}
+
+/**
+ * Directives and the block that follows them, where the `;` between was forgotten: told where it is missing, and each is
+ * looked into as if it were there.
+ */
+function splitUnterminated(directive: Directive, contexts: readonly Context[], report: Report): Directive[] {
+  const { name, args, block } = directive
+  const known = (word: Word) =>
+    specsOf(word.text).filter((spec) => spec.contexts.some((each) => contexts.includes(each)))
+  if (block === null || known(name).some((spec) => spec.block !== false)) return [directive]
+  const parts: Word[][] = [[name]]
+  for (const [index, word] of args.entries()) {
+    const before = args[index - 1] ?? name
+    if (word.span.line > before.span.line && known(word).length > 0) parts.push([word])
+    else parts.at(-1)!.push(word)
+  }
+  const last = parts.at(-1)!
+  if (parts.length === 1 || known(name).length === 0 || !known(last[0]!).some((spec) => spec.block === true))
+    return [directive]
+  return parts.map(([first, ...rest], index): Directive => {
+    const isLast = index === parts.length - 1
+    const end = rest.at(-1) ?? first!
+    if (!isLast) report.error(end.span, `directive "${first!.text}" is not terminated by ";"`)
+    return { name: first!, args: rest, block: isLast ? block : null }
   })
 }
 

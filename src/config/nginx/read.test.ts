@@ -314,7 +314,7 @@ describe("limits", () => {
 
 describe("log_format", () => {
   test.each([
-    ["'$remote_addr $request_completion'", "$remote_addr -"],
+    ["'$remote_addr $connection_time'", "$remote_addr -"],
     [`'$remote_addr \${connection_time}s $status'`, "$remote_addr -s $status"],
     [`'\${status}s $http_host'`, `\${status}s $http_host`],
     ["'$1st'", `\${1}st`],
@@ -592,4 +592,27 @@ server {
     '27 variable "$who" is not supported',
   ])
   expect(errors[0]!.hint).toContain("keep OpenResty in front")
+})
+
+test("a missing ; before a block is told where it is missing, and has no other consequence", () => {
+  const { problems } = read(`server {
+    listen 8080
+    server_name a.test
+    location / { return 200 ok; }
+    location /x { retrun 200; }
+  }`)
+  const errors = problems.filter(({ severity }) => severity === "error")
+  expect(errors.map(({ line, message }) => `${line} ${message}`)).toEqual([
+    '2 directive "listen" is not terminated by ";"',
+    '3 directive "server_name" is not terminated by ";"',
+    '5 unknown directive "retrun"',
+  ])
+})
+
+test("HTTP/3 beside a listen over TCP is warned of, alone it is an error", () => {
+  const severities = (listens: string) =>
+    read(`server { ${listens} location / { return 200; } }`).problems.map(({ severity }) => severity)
+  expect(severities("listen 8443 quic; listen 8443;")).toContain("warning")
+  expect(severities("listen 8443 quic; listen 8443;")).not.toContain("error")
+  expect(severities("listen 8443 quic reuseport;")).toContain("error")
 })

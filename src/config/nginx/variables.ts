@@ -7,22 +7,15 @@ import type { Report } from "./report.ts"
 
 /** What nginx has besides. */
 const NGINX_VARIABLES: ReadonlySet<string> = new Set(
-  `proxy_protocol_tlv_ request_port is_request_port document_root realpath_root request_filename
-  request_completion request_body request_body_file limit_rate connection_time tcpinfo_rtt tcpinfo_rttvar
-  tcpinfo_snd_cwnd tcpinfo_rcv_space ssl_ciphers ssl_curve ssl_curves ssl_sigalg ssl_sigalgs ssl_session_id
-  ssl_session_reused ssl_early_data ssl_server_name ssl_alpn_protocol ssl_ech_status ssl_ech_outer_server_name
-  ssl_client_cert ssl_client_raw_cert ssl_client_escaped_cert ssl_client_i_dn ssl_client_s_dn_legacy
-  ssl_client_i_dn_legacy ssl_client_serial ssl_client_fingerprint ssl_client_v_start ssl_client_v_end
-  ssl_client_v_remain ssl_client_sigalg upstream_cache_status upstream_cache_last_modified upstream_cache_etag
-  upstream_cookie_ upstream_queue_time proxy_host proxy_port proxy_add_via http2 http3 
-  date_local date_gmt fastcgi_script_name fastcgi_path_info geoip_country_code
+  `proxy_protocol_tlv_ request_port is_request_port document_root realpath_root request_filename connection_time
+  tcpinfo_rtt tcpinfo_rttvar tcpinfo_snd_cwnd tcpinfo_rcv_space ssl_ciphers ssl_curve ssl_curves ssl_sigalg
+  ssl_sigalgs ssl_session_id ssl_ech_status ssl_ech_outer_server_name ssl_client_sigalg upstream_queue_time
+  proxy_host proxy_port proxy_add_via fastcgi_script_name fastcgi_path_info geoip_country_code
   geoip_country_code3 geoip_country_name geoip_org geoip_city_continent_code geoip_city_country_code
   geoip_city_country_code3 geoip_city_country_name geoip_region geoip_region_name geoip_city geoip_postal_code
-  geoip_latitude geoip_longitude geoip_dma_code geoip_area_code msie
-  modern_browser ancient_browser connections_active connections_reading connections_writing connections_waiting
-  gzip_ratio invalid_referer secure_link secure_link_expires slice_range uid_got uid_set uid_reset memcached_key`.split(
-    /\s+/,
-  ),
+  geoip_latitude geoip_longitude geoip_dma_code geoip_area_code msie modern_browser ancient_browser
+  connections_active connections_reading connections_writing connections_waiting invalid_referer secure_link
+  secure_link_expires slice_range uid_got uid_set uid_reset memcached_key`.split(/\s+/),
 )
 
 /** What a request has an answer to by itself, families left out. */
@@ -56,7 +49,7 @@ const DECLARING_ELSEWHERE: ReadonlyMap<string, number> = new Map([
 ])
 
 /** Variables of nginx's that `set` may change. */
-const CHANGEABLE = new Set(["args", "limit_rate"])
+const CHANGEABLE = /^(args|limit_rate|proxy_host|proxy_port|msie|modern_browser|ancient_browser|ssl_\w+)$/
 /** Names that Sluice has given to what it knows of a call: a file may use them for something else. */
 const OURS = /^(grpc_(status|message|messages_sent|messages_received)|stream_resumes|continuity_(legs|gap))$/
 
@@ -87,7 +80,7 @@ export class Variables {
   /** Whether a file may give it a value of its own: not what nginx makes by itself, but for some. */
   isChangeable(name: string): boolean {
     const lower = name.toLowerCase()
-    if (CHANGEABLE.has(lower) || OURS.test(lower)) return true
+    if (CHANGEABLE.test(lower) || OURS.test(lower)) return true
     return !FIXED.has(lower) && !NGINX_VARIABLES.has(lower)
   }
 

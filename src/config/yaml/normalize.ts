@@ -24,12 +24,11 @@ import type {
   UpstreamTlsConfig,
 } from "../model.ts"
 import type { Problem } from "../problem.ts"
-import { tlsBehindProxy } from "../tls-behind-proxy.ts"
 import { readZone } from "./access-schema.ts"
 import { readAdmin } from "./admin.ts"
 import { readVariable } from "./declared.ts"
 import { readDiscovery, readResolver } from "./discovery-fields.ts"
-import { type Fault, fault, type Path, pathText, shapeFaults } from "./faults.ts"
+import { type Fault, type Path, pathText, shapeFaults } from "./faults.ts"
 import {
   clusterFields,
   endpointFields,
@@ -63,12 +62,10 @@ export const INPUT_NAME = "options"
  */
 export function fromInput(input: SluiceYaml): { config: Config | null; problems: Problem[] } {
   const { config, faults } = settle(input)
-  const both = config && tlsBehindProxy(config)
-  if (both !== null) faults.push(fault([], both))
   const problems = faults.map(({ severity, path, message, hint }) => {
     return { severity, file: INPUT_NAME, line: 0, column: 0, length: 1, message: placed(message, path), hint }
   })
-  return { config: both === null ? config : null, problems }
+  return { config, problems }
 }
 
 /** `routes[0].cluster: there is no …`; where the message begins with the last of the path, the whole stands there. */

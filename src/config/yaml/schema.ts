@@ -10,8 +10,9 @@ import { type LimitName, limitNames, limitTable } from "../../base/limits.ts"
 import { GrpcStatus } from "../../grpc/status.ts"
 import { checkTemplate } from "../../record/template.ts"
 import { isKnownVariable, variableNames } from "../../record/variables.ts"
+import { compileRegex, Regex } from "../../regex/regex.ts"
 import { isApiUrl, isNameServer, parseAddress } from "../address.ts"
-import { MESSAGE_OCTETS, METHOD_PATH, ORIGIN } from "../bridge.ts"
+import { MESSAGE_OCTETS, METHOD_PATH, ORIGIN_PATTERN } from "../bridge.ts"
 import {
   CONTINUITY_ASKS,
   CONTINUITY_MODES,
@@ -138,7 +139,10 @@ const retryConditions = [
 ] as const
 
 const METHOD_ERROR = 'must be a method such as "/chat.Chat/BidStream"'
-const ORIGIN_ERROR = 'must be an origin such as "https://app.example", or "*"'
+const ORIGIN_ERROR = 'must be an origin such as "https://app.example", "https://*.example", "~regex" or "*"'
+
+/** Where it is one, it can be read. */
+const isOriginRegex = (text: string) => !text.startsWith("~") || compileRegex(text.slice(1)) instanceof Regex
 
 const bridge = z
   .strictObject({
@@ -157,7 +161,7 @@ const bridge = z
       .optional()
       .describe("Taken off the path before it says the method."),
     origins: z
-      .array(matching(ORIGIN, ORIGIN_ERROR))
+      .array(matching(ORIGIN_PATTERN, ORIGIN_ERROR).refine(isOriginRegex, { error: "is no regex" }))
       .optional()
       .describe(says("Origins of other hosts whose pages may call; * for all.", defaults.bridge.origins)),
     descriptorSet: text()

@@ -241,7 +241,7 @@ function connectionRecord(
     localPort: isKnown ? port : (socket.localPort ?? 0),
     protocol: "HTTP/2.0",
     tls,
-    proxied: null,
+    proxied: tls?.proxied ?? null,
     requests: 0,
     cutCalls: 0,
     cutCallsMs: 0,

@@ -43,8 +43,8 @@ export class ProtocolDetector implements ClientConnection, LinkUser {
   constructor({ client, choose }: ProtocolDetectorOptions) {
     this.client = client
     this.#choose = choose
-    // A client without one is turned away.
-    this.#isProxyHeaderDue = client.listener.proxyProtocol
+    // A client without one is turned away. Before TLS it was read with the handshake.
+    this.#isProxyHeaderDue = client.listener.proxyProtocol && client.record.tls === null
     client.link.use(this)
   }
 

@@ -26,7 +26,8 @@ export function refusingPlain({ config, router }: OpenListener): OpenListener {
     return withAnswer({ ...route, settings: { ...settings, bridge } }, action, route.responseRewrite)
   }
   return {
-    config: { ...config, maxRequestsPerConnection: 1 },
+    // A header of the PROXY protocol has been read by now.
+    config: { ...config, maxRequestsPerConnection: 1, proxyProtocol: false },
     router: { match: refuse, fallback: refuse },
   }
 }

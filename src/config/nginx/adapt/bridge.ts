@@ -1,8 +1,9 @@
 /** Sluice's own directives for browsers, which nginx does not have. */
-import { MESSAGE_OCTETS, METHOD_PATH, ORIGIN } from "../../bridge.ts"
+import { MESSAGE_OCTETS, METHOD_PATH, ORIGIN_PATTERN } from "../../bridge.ts"
 import { defaultBridge } from "../../defaults.ts"
 import type { BridgeConfig } from "../../model.ts"
 import type { Word } from "../ast.ts"
+import { checkRegex } from "../regex.ts"
 import type { Report } from "../report.ts"
 import type { Scope } from "../scope.ts"
 import { readOffset } from "../units.ts"
@@ -16,8 +17,10 @@ export function adaptBridge(adapter: Adapter, scope: Scope): BridgeConfig {
   const isOn = (name: string): boolean => words(name)[0]?.text.toLowerCase() === "on"
   /** Words that look as they must; the others are told of. */
   const matching = (name: string, pattern: RegExp, problem: string, hint: string): string[] =>
-    words(name).flatMap(({ text, span }) => {
-      if (pattern.test(text)) return [text]
+    words(name).flatMap((word) => {
+      const { text, span } = word
+      if (pattern.test(text))
+        return !text.startsWith("~") || checkRegex(report, word, text.slice(1), name) ? [text] : []
       report.error(span, `"${text}" is no ${problem}`, hint)
       return []
     })
@@ -30,7 +33,12 @@ export function adaptBridge(adapter: Adapter, scope: Scope): BridgeConfig {
     method:
       matching("grpc_method", METHOD_PATH, "gRPC method", "for instance /chat.Chat/BidStream")[0] ?? null,
     pathPrefix: matching("grpc_path_prefix", /^\/[!-~]*$/, "start of a path", "for instance /api")[0] ?? null,
-    origins: matching("grpc_allow_origin", ORIGIN, "origin", "for instance https://app.example, or *"),
+    origins: matching(
+      "grpc_allow_origin",
+      ORIGIN_PATTERN,
+      "origin",
+      "for instance https://app.example, https://*.example, ~regex or *",
+    ),
     descriptorSet: descriptorSet === undefined ? null : filePath(adapter, descriptorSet),
     metadataQuery: matching(
       "grpc_query_metadata",

@@ -89,10 +89,8 @@ function readParameter(report: Report, directive: Directive, word: Word, options
     options[flag] = true
     return true
   }
-  if (word.text === "quic") {
-    report.error(word.span, '"quic" is not supported: HTTP/3 is not spoken')
-    return false
-  }
+  // Its server may have another listen that is not.
+  if (word.text === "quic") return true
   const [, name, value] = /^([a-z0-9_]+=?)(.*)$/s.exec(word.text) ?? [undefined, "", ""]
   const right = readSocketParameter(report, word, name!, value!, options)
   if (right === null) {

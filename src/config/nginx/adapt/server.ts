@@ -63,7 +63,14 @@ function adaptListens({ report }: Adapter, draft: ServerDraft, listeners: Listen
     report.note(draft.span, "server", "no listen is written: port 80")
     listeners.add(hostAddress("0.0.0.0", 80), defaultListenOptions(draft.span), draft)
   }
-  for (const directive of directives) {
+  const isQuic = ({ args }: Directive) => args.some(({ text }, index) => index > 0 && text === "quic")
+  const isAlone = directives.every(isQuic)
+  for (const directive of directives.filter(isQuic)) {
+    const said = '"quic" is not supported: HTTP/3 is not spoken'
+    if (isAlone) report.error(spanOf(directive), said)
+    else report.warning(spanOf(directive), said, "clients go on over TCP, by the other listen")
+  }
+  for (const directive of directives.filter((each) => !isQuic(each))) {
     const listen = readListenDirective(report, directive)
     for (const address of listen?.addresses ?? []) listeners.add(address, listen!.options, draft)
   }

@@ -17,7 +17,11 @@ export const OWN: [name: string, shape: string, does: string][] = [
   ],
   ["grpc_method", "L 1", "Sluice's own: the method that every such call means; else the path says it"],
   ["grpc_path_prefix", "HSL 1", "Sluice's own: taken off the path of such a call before it says the method"],
-  ["grpc_allow_origin", "HSL 1+*", "Sluice's own: origins of other hosts whose pages may call; `*`: all"],
+  [
+    "grpc_allow_origin",
+    "HSL 1+*",
+    "Sluice's own: origins of other hosts whose pages may call: `https://app.example`, `https://*.example`, `~regex`; `*`: all",
+  ],
   [
     "grpc_descriptor_set",
     "HSL 1",

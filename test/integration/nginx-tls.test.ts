@@ -1,0 +1,50 @@
+/** What nginx says of a client's certificate: the same file and the same clients through nginx and through Sluice. */
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { expect, test } from "vitest"
+import { BesideNginx } from "../support/beside-nginx.ts"
+import { Certificate } from "../support/certificates.ts"
+import { isInstalled } from "../support/nginx.ts"
+
+const hasNginx = isInstalled("nginx", "-v", "nginx-light")
+
+const VARIABLES = [
+  ...["ssl_server_name", "ssl_client_verify", "ssl_client_s_dn", "ssl_client_i_dn"],
+  ...["ssl_client_s_dn_legacy", "ssl_client_i_dn_legacy", "ssl_client_serial", "ssl_client_fingerprint"],
+  ...[
+    "ssl_client_v_start",
+    "ssl_client_v_end",
+    "ssl_client_v_remain",
+    "ssl_client_escaped_cert",
+    "scheme",
+    "https",
+  ],
+]
+
+test.skipIf(!hasNginx)("the certificate's fields are those of nginx", async (t) => {
+  const beside = new BesideNginx(t)
+  const root = await Certificate.root("CN=Root,O=Example")
+  const server = await root.issue({ names: ["a.test"] })
+  const client = await root.issue({ subject: "CN=alice,OU=R&D,O=Example Ltd.,C=GB" })
+  const stranger = await (await Certificate.root("CN=Other")).issue({ subject: "CN=eve" })
+  for (const [name, text] of [
+    ["server.pem", server.pem],
+    ["server.key", server.key],
+    ["root.pem", root.pem],
+  ] as const)
+    writeFileSync(join(beside.directory, name), text)
+  const http = `server {
+    listen SOCKET ssl; server_name a.test;
+    ssl_certificate server.pem; ssl_certificate_key server.key;
+    ssl_client_certificate root.pem; ssl_verify_client optional_no_ca;
+    location / { return 200 "${VARIABLES.map((name) => `${name}=$${name}`).join("\\n")}"; }
+  }`
+  const nginx = await beside.startNginx(t, http)
+  const sluice = await beside.startSluice(http)
+  for (const tls of [client, stranger, null]) {
+    const given = tls === null ? null : { cert: tls.pem, key: tls.key }
+    const asked = { path: "/", headers: { host: "a.test" }, tls: given }
+    const [theirs, ours] = await Promise.all([nginx(asked), sluice(asked)])
+    expect(ours.body.split("\n")).toEqual(theirs.body.split("\n"))
+  }
+})
