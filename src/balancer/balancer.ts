@@ -280,7 +280,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       this.#outliers.watch(config.clusters)
     }
     for (const { name, endpoints } of plane?.state.clusters ?? this.states!.current.clusters)
-      this.orders.told(name, endpoints, this.#live.clusters.get(name)!.drainGraceMs)
+      this.orders.told(name, endpoints, this.#live.clusters.get(name)!.leavingSettings)
   }
 
   /** Opens every listener. Errors: one sentence that names the address; none stays open then. */
@@ -418,7 +418,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const live = this.#live.clusters.get(cluster)
     if (live === undefined) return
     live.apply(endpoints)
-    this.orders.told(cluster, endpoints, live.drainGraceMs)
+    this.orders.told(cluster, endpoints, live.leavingSettings)
   }
 
   #ownStates(): ClusterStates {

@@ -5,7 +5,7 @@ import type { Clients } from "../relay/downstream/clients.ts"
 import type { OpenListener } from "../relay/downstream/listener-view.ts"
 import { Drains } from "../relay/pacing/drains.ts"
 import type { Pacer } from "../relay/pacing/pacer.ts"
-import { LeavingEndpoints } from "../relay/upstream/leaving-endpoints.ts"
+import { LeavingEndpoints, type LeavingSettings } from "../relay/upstream/leaving-endpoints.ts"
 import type { Upstreams } from "../relay/upstream/upstreams.ts"
 import type { LiveOrder } from "./thread/contract.ts"
 
@@ -53,9 +53,9 @@ export class LiveOrders {
     }
   }
 
-  /** All endpoints of a cluster, and how long live streams may go on where one drains or has left; null: without end. */
-  told(cluster: string, endpoints: readonly EndpointState[], graceMs: number | null): void {
-    this.#leaving.told(cluster, endpoints, graceMs)
+  /** All endpoints of a cluster, and how long live streams may go on where one takes no new ones. */
+  told(cluster: string, endpoints: readonly EndpointState[], settings: LeavingSettings): void {
+    this.#leaving.told(cluster, endpoints, settings)
   }
 
   /** A reload has left these clusters. */

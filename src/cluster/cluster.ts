@@ -99,9 +99,9 @@ export class Cluster<C extends PooledConnection> {
       for (const endpoint of this.endpoints) if (!before.has(endpoint.address)) this.#starts(endpoint)
   }
 
-  /** How long live streams may go on where an endpoint drains or has left; null: for as long as they like. */
-  get drainGraceMs(): number | null {
-    return this.#config.drainGraceMs
+  /** What decides how long live streams may go on where an endpoint takes no new ones. */
+  get leavingSettings(): Pick<ClusterConfig, "drainGraceMs" | "panicThresholdPercent"> {
+    return this.#config
   }
 
   get snapshot(): Snapshot {

@@ -457,7 +457,7 @@ export interface ClusterConfig {
   maxRequestsPerConnection: number | null
   /** Active checks; null: endpoints are watched by their streams alone. */
   healthCheck: HealthCheckConfig | null
-  /** How long live streams may go on where an endpoint drains or has left; null: for as long as they like. */
+  /** How long live streams may go on where an endpoint drains, is unhealthy or has left; null: for as long as they like. */
   drainGraceMs: number | null
   /** HTTP/2 PING to find dead peers. */
   keepalive: { intervalMs: number; timeoutMs: number }

@@ -1,4 +1,5 @@
 import type { EndpointState } from "../../cluster/state.ts"
+import type { ClusterConfig } from "../../config/model.ts"
 
 /** Where live streams are given their grace. */
 export interface EndpointDrains {
@@ -7,18 +8,26 @@ export interface EndpointDrains {
   withdraw(cluster: string, address: string): void
 }
 
+export type LeavingSettings = Pick<ClusterConfig, "drainGraceMs" | "panicThresholdPercent">
+
 /** What a cluster was told last. */
 interface Told {
   readonly states: readonly EndpointState[]
-  /** How long live streams may go on, where no order says otherwise; null: for as long as they like. */
-  readonly graceMs: number | null
+  readonly settings: LeavingSettings
 }
 
-const NOTHING: Told = { states: [], graceMs: null }
+/** Why an endpoint is to be without streams, and their grace; null: without end. */
+interface Leaving {
+  readonly graceMs: number | null
+  readonly because: string
+}
+
+const NOTHING: Told = { states: [], settings: { drainGraceMs: null, panicThresholdPercent: 0 } }
 
 /**
- * Endpoints that leave or drain, by whatever source: configuration, a source, or people. Their live streams get the grace of the
- * order, or that of the cluster, and go on without end where there is none. One that takes streams again keeps those it has.
+ * Endpoints that leave, drain or are unhealthy, by whatever source: configuration, discovery, health checks, people. Their live
+ * streams get the grace of the order, or that of the cluster, and go on without end where there is none. One that takes streams
+ * again keeps those it has.
  */
 export class LeavingEndpoints {
   readonly #drains: EndpointDrains
@@ -29,44 +38,63 @@ export class LeavingEndpoints {
   }
 
   /** All endpoints of a cluster. Cost: O(endpoints), and a look at each where nothing leaves or drains. */
-  told(cluster: string, states: readonly EndpointState[], graceMs: number | null): void {
+  told(cluster: string, states: readonly EndpointState[], settings: LeavingSettings): void {
     const before = this.#told.get(cluster) ?? NOTHING
-    const now = { states, graceMs }
+    const now = { states, settings }
     this.#told.set(cluster, now)
     if (!mayLeave(before) && !mayLeave(now)) return
-    const draining = gracesOf(before)
-    const drained = gracesOf(now)
+    const leftBefore = leavingOf(before)
+    const leaving = leavingOf(now)
     const taking = new Set<string>()
-    for (const { address, drain } of states) if (!drain) taking.add(address)
+    for (const { address } of states) if (!leaving.has(address)) taking.add(address)
     for (const address of taking) this.#drains.withdraw(cluster, address)
-    for (const [address, grace] of drained) {
-      if (taking.has(address) || draining.get(address) === grace) continue
-      if (grace === null) this.#drains.withdraw(cluster, address)
-      else this.#drains.begin(cluster, address, grace, "is drained")
+    for (const [address, { graceMs, because }] of leaving) {
+      const was = leftBefore.get(address)
+      if (was?.graceMs === graceMs && was.because === because) continue
+      if (graceMs === null) this.#drains.withdraw(cluster, address)
+      else this.#drains.begin(cluster, address, graceMs, because)
     }
-    if (graceMs === null) return
+    const { drainGraceMs } = settings
+    if (drainGraceMs === null) return
     for (const { address } of before.states)
-      if (!taking.has(address) && !drained.has(address) && (draining.get(address) ?? null) === null)
-        this.#drains.begin(cluster, address, graceMs, "has left")
+      if (
+        !taking.has(address) &&
+        !leaving.has(address) &&
+        (leftBefore.get(address)?.graceMs ?? null) === null
+      )
+        this.#drains.begin(cluster, address, drainGraceMs, "has left")
   }
 
   /** A reload has left these clusters. */
   retain(clusters: ReadonlySet<string>): void {
-    for (const [name, { graceMs }] of this.#told) {
+    for (const [name, { settings }] of this.#told) {
       if (clusters.has(name)) continue
-      this.told(name, [], graceMs)
+      this.told(name, [], settings)
       this.#told.delete(name)
     }
   }
 }
 
-function mayLeave({ states, graceMs }: Told): boolean {
-  return graceMs !== null || states.some(({ drain }) => drain)
+function mayLeave({ states, settings }: Told): boolean {
+  return settings.drainGraceMs !== null || states.some(({ drain }) => drain)
 }
 
-/** Endpoints that drain, and the grace of each. */
-function gracesOf({ states, graceMs }: Told): Map<string, number | null> {
-  const graces = new Map<string, number | null>()
-  for (const state of states) if (state.drain) graces.set(state.address, state.graceMs ?? graceMs)
-  return graces
+/** Endpoints that take no new streams. What health says ends streams only where the cluster has a grace, and is believed. */
+function leavingOf({ states, settings }: Told): Map<string, Leaving> {
+  const { drainGraceMs } = settings
+  const leaving = new Map<string, Leaving>()
+  const isBelieved = drainGraceMs !== null && isHealthBelieved(states, settings.panicThresholdPercent)
+  for (const { address, drain, graceMs, health } of states) {
+    if (drain) leaving.set(address, { graceMs: graceMs ?? drainGraceMs, because: "is drained" })
+    else if (isBelieved && health === "unhealthy")
+      leaving.set(address, { graceMs: drainGraceMs, because: "is unhealthy" })
+  }
+  return leaving
+}
+
+/** As new streams have it: where too few are healthy, all are used. */
+function isHealthBelieved(states: readonly EndpointState[], panicPercent: number): boolean {
+  const taking = states.filter(({ drain }) => !drain)
+  const healthy = taking.filter(({ health }) => health !== "unhealthy").length
+  return healthy > 0 && healthy * 100 >= taking.length * panicPercent
 }

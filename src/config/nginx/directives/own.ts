@@ -55,7 +55,7 @@ export const OWN: [name: string, shape: string, does: string][] = [
   [
     "grpc_drain_grace",
     "U time",
-    "Sluice's own: how long live streams may go on where a server drains or is gone; without end unless written",
+    "Sluice's own: how long live streams may go on where a server drains, is unhealthy or is gone; without end unless written",
   ],
   [
     "grpc_max_stream_age",
