@@ -229,6 +229,9 @@ const SOCKETS_ELSEWHERE: Readonly<Record<string, RegExp>> = {
   "src/bridge/": /^node:http$/,
   // So is the admin API, which no stream passes through.
   "src/control/admin/": /^node:http$/,
+  "src/cli/admin/": /^node:http$/,
+  // It has to see what the data plane would only fail at.
+  "src/cli/doctor/": /^node:(net|tls|http2)$/,
 }
 
 test("only src/net touches sockets", () => {

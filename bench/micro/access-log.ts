@@ -21,6 +21,7 @@ const env = {
   random: systemRandom,
   pid: process.pid,
   hostname: hostname(),
+  streamEvent: "end" as const,
   version: "0.1.0",
 }
 const records = Array.from({ length: 64 }, (_, i) =>

@@ -189,7 +189,14 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     this.#network = network
     const admission = new Admission({ clock: this.#clock, log: this.#log, counters: this.counters, limits })
     this.#flusher = new Flusher((callback) => network.afterReads(callback), admission)
-    this.#env = { clock: this.#clock, random, pid: process.pid, hostname: hostname(), version: VERSION }
+    this.#env = {
+      clock: this.#clock,
+      random,
+      pid: process.pid,
+      hostname: hostname(),
+      version: VERSION,
+      streamEvent: "end",
+    }
     this.#accessLogs = new AccessLogs({ clock: this.#clock, log: this.#log, env: this.#env })
     this.#tls = new TlsStore({
       handshakeTimeoutMs: limits.handshakeTimeoutMs,
@@ -315,6 +322,17 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       deadlines: this.#context.deadlines.size,
       counters: this.counters,
     })
+  }
+
+  /** How busy it is; `turnMaxMs` since it was asked last. */
+  load(): { connections: number; streams: number; heldBytes: number; turnMaxMs: number } {
+    const { admission, budget } = this.#context
+    return {
+      connections: this.#clients.connections.size,
+      streams: admission.streamsOpen,
+      heldBytes: budget.octets,
+      turnMaxMs: admission.takeLongestTurnMs(),
+    }
   }
 
   /** The connections of clients, for who looks at the streams themselves. */

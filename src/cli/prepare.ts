@@ -28,7 +28,7 @@ export async function prepare(
   { strict, load = loadConfig }: PrepareOptions,
 ): Promise<PreparedConfig> {
   const loaded = load(path)
-  const { config, problems, sources } = loaded
+  const { config, problems, sources, blocks = [] } = loaded
   const found = config === null ? [] : await startProblems(config)
   const names = config === null ? [] : await resolveNames(config, systemClock)
   const all: Problem[] = [
@@ -56,7 +56,7 @@ export async function prepare(
     }),
   ]
   const stops = all.some(({ severity }) => severity === "error" || (strict && severity === "warning"))
-  return { config: stops ? null : config, problems: all, sources, names }
+  return { config: stops ? null : config, problems: all, sources, blocks, names }
 }
 
 /** Makes the directories of logs that are missing. What cannot be made is told when the log is opened. */

@@ -187,7 +187,13 @@ export class Cluster<C extends PooledConnection> {
     if (known?.address === address) return known
     const { counts } = this.#context
     const settings = this.#settingsOf(state)
-    const endpoint = new Endpoint(settings, slot, counts.countOf(slot), counts.outcomesOf(slot))
+    const endpoint = new Endpoint(
+      settings,
+      slot,
+      counts.countOf(slot),
+      counts.outcomesOf(slot),
+      counts.trafficOf(slot),
+    )
     endpoint.update(state)
     this.#bySlot.set(slot, endpoint)
     this.#pools.add(endpoint)

@@ -1,3 +1,5 @@
+import { TRAFFIC_ROW } from "./traffic.ts"
+
 /** The streams that are open at one endpoint now, over all that count there. */
 export interface StreamCount {
   readonly open: number
@@ -54,6 +56,8 @@ export class OwnOutcomeCount implements OutcomeCount, OutcomeCounts {
 
 /** The counts of each endpoint: by its slot, which it keeps for life. */
 export interface StreamCounts {
+  /** A row of `Column`s. */
+  trafficOf(slot: number): Float64Array
   countOf(slot: number): StreamCount
   outcomesOf(slot: number): OutcomeCount
   outcomesAt(slot: number): OutcomeCounts
@@ -66,9 +70,15 @@ export const LIMITS = 4
 
 /** Counts of one thread. */
 export class OwnStreamCounts implements StreamCounts {
+  readonly #traffic: Float64Array[] = []
   readonly #bySlot: OwnStreamCount[] = []
   readonly #outcomes: OwnOutcomeCount[] = []
   readonly #limits = new Map<string, readonly StreamCount[]>()
+
+  trafficOf(slot: number): Float64Array {
+    while (this.#traffic.length <= slot) this.#traffic.push(new Float64Array(TRAFFIC_ROW))
+    return this.#traffic[slot]!
+  }
 
   outcomesOf(slot: number): OwnOutcomeCount {
     while (this.#outcomes.length <= slot) this.#outcomes.push(new OwnOutcomeCount())

@@ -1,6 +1,7 @@
 import type { ClusterConfig, EndpointConfig } from "../config/model.ts"
 import { type OutcomeCount, OwnOutcomeCount, OwnStreamCount, type StreamCount } from "./counts.ts"
 import type { EndpointHealth, EndpointState } from "./state.ts"
+import { Column, TRAFFIC_ROW } from "./traffic.ts"
 
 const NEVER = Number.NEGATIVE_INFINITY
 
@@ -54,6 +55,8 @@ export class Endpoint {
   #ejectedMs = NEVER
   #provenMs = NEVER
 
+  /** This thread's row of `Column`s. */
+  readonly traffic: Float64Array
   readonly #count: StreamCount
   readonly #outcomes: OutcomeCount
 
@@ -62,10 +65,12 @@ export class Endpoint {
     slot = 0,
     count: StreamCount = new OwnStreamCount(),
     outcomes: OutcomeCount = new OwnOutcomeCount(),
+    traffic: Float64Array = new Float64Array(TRAFFIC_ROW),
   ) {
     this.config = config
     this.#count = count
     this.#outcomes = outcomes
+    this.traffic = traffic
     this.address = config.address
     this.slot = slot
     this.hashKey = config.hashKey ?? config.address
@@ -136,6 +141,7 @@ export class Endpoint {
     const { maxFails, failTimeoutMs } = this.config
     if (isByConnection) this.connectionsFailed++
     else this.streamsFailed++
+    this.traffic[isByConnection ? Column.connectionsFailed : Column.streamsFailed]!++
     this.#outcomes.failed()
     this.#fails++
     this.#failedMs = nowMs
@@ -144,6 +150,7 @@ export class Endpoint {
     this.#isByConnection = isByConnection
     if (this.#isOut || maxFails === 0 || this.#fails < maxFails) return false
     this.#isOut = true
+    this.traffic[Column.ejections]!++
     this.#ejectedMs = nowMs
     this.#isHeld = nowMs - this.#provenMs <= failTimeoutMs
     return true

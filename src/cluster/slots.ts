@@ -5,6 +5,8 @@ export interface SlotsOptions {
   acknowledged(): number
   /** A slot is in use that never was before. */
   onNew(slot: number): void
+  /** A slot is free again: what was counted there is another endpoint's. */
+  onFree?(slot: number): void
 }
 
 /**
@@ -48,6 +50,7 @@ export class Slots {
       if (retired.version > version || streamsOpen(retired.slot) > 0) continue
       this.#retired.delete(key)
       this.#free.push(retired.slot)
+      this.#options.onFree?.(retired.slot)
     }
   }
 

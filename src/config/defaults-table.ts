@@ -102,6 +102,7 @@ export const defaults = {
     socketKeepalive: is(false),
     bindAddress: none(),
     accessLog: none(),
+    accessLogInterval: none("a record when it ends"),
     satisfy: is("all"),
     limitStatus: is(503),
     interceptErrors: is(false),
@@ -150,7 +151,7 @@ export const defaults = {
     sendServerName: is(false),
   },
   accessLog: {
-    format: is("main"),
+    format: is("grpc"),
     buffer: is(0, "at once"),
     flush: none("until it is full"),
   },

@@ -97,6 +97,7 @@ export function defaultRouteSettings(): RouteSettings {
     socketKeepalive: settings.socketKeepalive.value,
     bindAddress: settings.bindAddress.value,
     accessLogs: [],
+    accessLogIntervalMs: settings.accessLogInterval.value,
     errorStatuses: [],
     interceptErrors: settings.interceptErrors.value,
     bridge: defaultBridge(),

@@ -214,6 +214,8 @@ export interface RouteSettings {
   socketKeepalive: boolean
   bindAddress: string | null
   accessLogs: AccessLogConfig[]
+  /** A record when a stream begins, and one in so many milliseconds while it goes on. Null: only when it ends. */
+  accessLogIntervalMs: number | null
   /** What a gRPC client is told in place of an HTTP status; the first entry with that status applies. */
   errorStatuses: ErrorStatusConfig[]
   /** Errors of the upstream (status 300 and above) go through `errorStatuses` too. nginx: `grpc_intercept_errors`. */

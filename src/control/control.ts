@@ -103,6 +103,7 @@ export class Control implements ControlView {
         streamsOpen: (slot) => this.#counts.at(slot),
         acknowledged: () => this.acknowledged,
         onNew: (slot) => this.#counts.add(slot),
+        onFree: (slot) => this.#counts.clearTraffic(slot),
       }),
       publish: (state) => this.#threads.publish(state),
       onChange: (change) => {
@@ -464,6 +465,10 @@ export class Control implements ControlView {
   setLogLevel(level: LogLevel): void {
     this.#options.log.setLevel(level)
     this.#threads.setLogLevel(level)
+  }
+
+  trafficAt(slot: number): Float64Array {
+    return this.#counts.trafficAt(slot)
   }
 
   streamsAt(slot: number): number {

@@ -3,13 +3,16 @@ import {
   makeMemory,
   makeOutcomeSegment,
   makeSegment,
+  makeTrafficSegment,
   outcomesAt,
   type SharedMemory,
   SLOTS_PER_SEGMENT,
   segmentOf,
+  trafficRow,
 } from "../balancer/thread/shared-numbers.ts"
 import { systemRandom } from "../base/random.ts"
 import { LIMITS, type OutcomeCounts } from "../cluster/counts.ts"
+import { TRAFFIC_ROW } from "../cluster/traffic.ts"
 import type { ZoneConfig } from "../config/model.ts"
 import { ZoneTable, zoneKey, zoneOctets } from "../relay/route/zone-table.ts"
 
@@ -28,12 +31,13 @@ export class SharedCounts {
 
   /** Makes room for one more slot; they come in order. */
   add(slot: number): void {
-    const { threads, streams, outcomes } = this.#memory
+    const { threads, streams, outcomes, endpointTraffic } = this.#memory
     this.#slots = slot + 1
     if (segmentOf(slot) !== streams.length) return
     this.#memory = {
       ...this.#memory,
       streams: [...streams, makeSegment(threads)],
+      endpointTraffic: [...endpointTraffic, makeTrafficSegment(threads)],
       outcomes: [...outcomes, makeOutcomeSegment(threads)],
     }
   }
@@ -65,6 +69,24 @@ export class SharedCounts {
   /** Streams that are open at one of them. */
   at(slot: number): number {
     return Atomics.load(new Int32Array(this.#memory.streams[segmentOf(slot)]!), cellOf(slot, -1))
+  }
+
+  /** What all threads have counted at one of them: a row of `Column`s. */
+  trafficAt(slot: number): Float64Array {
+    const { threads, endpointTraffic } = this.#memory
+    const sum = new Float64Array(TRAFFIC_ROW)
+    for (let index = 0; index < threads; index++) {
+      const row = trafficRow(endpointTraffic[segmentOf(slot)]!, slot, index)
+      for (let column = 0; column < TRAFFIC_ROW; column++) sum[column]! += row[column]!
+    }
+    return sum
+  }
+
+  /** The slot is another endpoint's from now on; no thread counts there any more. */
+  clearTraffic(slot: number): void {
+    const { threads, endpointTraffic } = this.#memory
+    for (let index = 0; index < threads; index++)
+      trafficRow(endpointTraffic[segmentOf(slot)]!, slot, index).fill(0)
   }
 
   /** Makes room for the bounds of clusters. One that goes keeps its place: it may come again with streams still open. */

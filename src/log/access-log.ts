@@ -4,7 +4,7 @@ import type { AccessLogConfig } from "../config/model.ts"
 import type { StreamRecord } from "../record/record.ts"
 import { compileTemplate, type Template } from "../record/template.ts"
 import { builtIn, type VariableSource } from "../record/variable-table.ts"
-import type { TemplateEnvironment } from "../record/variables.ts"
+import type { StreamEvent, TemplateEnvironment } from "../record/variables.ts"
 import { LogFile, type LogFileSystem } from "./log-file.ts"
 import type { Log } from "./logger.ts"
 
@@ -18,10 +18,10 @@ export interface AccessLogsOptions {
   pendingOctets?: number
 }
 
-/** One `access_log`: a line per stream, rendered when the stream ends. */
+/** One `access_log`: a line when a stream ends, and where that is asked for, others before. */
 export interface AccessLog {
   /** Never waits, never throws; the line is dropped and counted when the disk cannot keep up. */
-  write(record: StreamRecord): void
+  write(record: StreamRecord, event?: StreamEvent): void
   /** Gives the file back. The last user's release writes what waits and closes it. */
   release(): Promise<void>
 }
@@ -48,7 +48,8 @@ export class AccessLogs {
     const condition = config.ifTemplate === null ? null : compileTemplate(config.ifTemplate, "none", table)
     const { file, release } = this.#acquire(config)
     return {
-      write(record) {
+      write(record, event = "end") {
+        env.streamEvent = event
         if (condition === null || holds(condition, record, env))
           file.appendBy((out) => line.write(record, env, out))
       },

@@ -15,6 +15,9 @@ import { gmtTime, isoTime, localTime, seconds, zonedTime } from "./time-text.ts"
 import { TLS_VARIABLES } from "./tls-variables.ts"
 import { normalizeUri, queryOf } from "./uri.ts"
 
+/** A stream has begun, goes on, has ended. */
+export type StreamEvent = "start" | "alive" | "end"
+
 /** What a template may ask of the process rather than of the stream. */
 export interface TemplateEnvironment {
   clock: Clock
@@ -23,6 +26,8 @@ export interface TemplateEnvironment {
   /** `$pid`: the worker's. */
   pid: number
   hostname: string
+  /** `$stream_event`: which record of a stream is written now. */
+  streamEvent: StreamEvent
   /** `$nginx_version`: Sluice's own version. */
   version: string
 }
@@ -130,6 +135,7 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["grpc_message", ({ grpcMessage }) => grpcMessage || undefined],
   ["grpc_messages_sent", ({ responseMessages }) => String(responseMessages)],
   ["grpc_messages_received", ({ requestMessages }) => String(requestMessages)],
+  ["stream_event", (_record, env) => env.streamEvent],
   ["stream_resumes", ({ resumes }) => String(resumes)],
   ["continuity_legs", ({ continuity }) => continuity?.legs.toString()],
   ["continuity_gap", ({ continuity }) => (continuity === null ? undefined : seconds(continuity.gapMs))],

@@ -316,6 +316,7 @@ const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
     sendTimeoutMs: orNull(positive),
     bodyTimeoutMs: orNull(positive),
     maxStreamAgeMs: orNull(positive),
+    accessLogIntervalMs: orNull(positive),
     maxBodyOctets: orNull(positive),
     retry: fc.record({
       conditions: fc.uniqueArray(fc.constantFrom("error", "timeout", "non_idempotent", "http_503"), {

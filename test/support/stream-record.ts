@@ -85,6 +85,7 @@ export function templateEnvironment(changes: Partial<TemplateEnvironment> = {}):
     random: seededRandom(1),
     pid: 4711,
     hostname: "edge-1",
+    streamEvent: "end",
     version: "0.1.0",
     ...changes,
   }

@@ -1,6 +1,6 @@
 import type { HeaderList } from "../../http2/header-list.ts"
 import { maskHeader, maskText } from "../../record/mask.ts"
-import type { AttemptRecord, ConnectionRecord } from "../../record/record.ts"
+import type { AttemptRecord, StreamRecord } from "../../record/record.ts"
 import type { StreamOwner, WaitsFor } from "../../relay/call/stream-owner.ts"
 
 /** A live stream in a list: plain data. Times are whole milliseconds, of sizes the unit is in the name. */
@@ -76,9 +76,10 @@ export function streamId({ connection, requestNumber }: StreamOwner["record"]): 
   return `${connection.id}-${requestNumber}`
 }
 
-export function clientOf({ remoteAddress, remotePort, proxied }: ConnectionRecord): string {
-  const address = proxied?.sourceAddress ?? remoteAddress
-  const port = proxied?.sourcePort ?? remotePort
+export function clientOf({ connection, state }: StreamRecord): string {
+  const { remoteAddress, remotePort, proxied } = connection
+  const address = state?.realClient?.address ?? proxied?.sourceAddress ?? remoteAddress
+  const port = state?.realClient?.port ?? proxied?.sourcePort ?? remotePort
   if (address.startsWith("unix:")) return address
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`
 }
@@ -96,7 +97,7 @@ export function rowOf(owner: StreamOwner, listener: string, time: ThreadTime): S
     id: streamId(record),
     path: withoutQuery(record.path),
     authority: record.authority,
-    client: clientOf(connection),
+    client: clientOf(record),
     listener,
     protocol: connection.protocol,
     server: record.serverName,

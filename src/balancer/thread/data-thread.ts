@@ -1,5 +1,6 @@
 /** A program: one data plane in a thread of its own, started and told what to do by the control side. */
 import { once } from "node:events"
+import { getHeapStatistics } from "node:v8"
 import { parentPort } from "node:worker_threads"
 import { systemClock } from "../../base/clock.ts"
 import { counterIds } from "../../base/counters.ts"
@@ -13,6 +14,9 @@ import { GivenSockets } from "./given-sockets.ts"
 import { SharedNumbers } from "./shared-numbers.ts"
 
 const tell = (message: FromThread): void => parentPort!.postMessage(message)
+
+/** How often a thread says how busy it is. */
+const GAUGES_MS = 1000
 
 class DataThread {
   readonly #index: number
@@ -39,6 +43,7 @@ class DataThread {
 
   async start(): Promise<void> {
     await this.#balancer.start()
+    this.#tellGauges()
     parentPort!.on("message", (message: ToThread) => void this.#told(message))
     tell({ kind: "ready" })
   }
@@ -95,6 +100,14 @@ class DataThread {
       problem = (error as Error).message
     }
     tell({ kind: "committed", version, problem })
+  }
+
+  /** Once a second, as long as it lives. */
+  #tellGauges(): void {
+    const { active: busyMs } = performance.eventLoopUtilization()
+    const heapBytes = getHeapStatistics().used_heap_size
+    this.#numbers.setGauges({ ...this.#balancer.load(), heapBytes, busyMs })
+    systemClock.after(GAUGES_MS, () => this.#tellGauges())
   }
 
   async #answer(id: number, question: Question): Promise<void> {

@@ -7,9 +7,15 @@ import {
   type StreamCount,
   type StreamCounts,
 } from "../../cluster/counts.ts"
+import { TRAFFIC_ROW } from "../../cluster/traffic.ts"
 import type { ZoneConfig } from "../../config/model.ts"
 import { ZoneTable, zoneKey } from "../../relay/route/zone-table.ts"
 import { type Numbers, TRAFFIC_COLUMNS, Traffic, type TrafficTotals } from "../numbers.ts"
+
+/** What a thread says of itself once a second. */
+export const GAUGES = ["connections", "streams", "heldBytes", "heapBytes", "turnMaxMs", "busyMs"] as const
+
+export type Gauges = Record<(typeof GAUGES)[number], number>
 
 /** Endpoints in one segment. A segment takes 4 octets for each of them and each thread. */
 export const SLOTS_PER_SEGMENT = 4096
@@ -28,6 +34,10 @@ export interface SharedMemory {
   readonly connections: SharedArrayBuffer
   /** Int32: open streams by endpoint, the total row first. */
   readonly streams: readonly SharedArrayBuffer[]
+  /** Float64: for each thread a row of `Column`s for each endpoint. */
+  readonly endpointTraffic: readonly SharedArrayBuffer[]
+  /** Float64: a row of `GAUGES` for each thread, as it was within the last second. */
+  readonly gauges: SharedArrayBuffer
   /** By `zoneKey`. */
   readonly zones: Readonly<Record<string, SharedArrayBuffer>>
   /** Uint32: outcomes by endpoint. A row of failures in a row, by Atomics; then for each thread successes and failures. */
@@ -45,6 +55,8 @@ export function makeMemory(threads: number): SharedMemory {
     traffic: floats(threads * TRAFFIC_COLUMNS.length),
     connections: floats(threads),
     streams: [],
+    endpointTraffic: [],
+    gauges: floats(threads * GAUGES.length),
     zones: {},
     outcomes: [],
     limits: [],
@@ -54,6 +66,17 @@ export function makeMemory(threads: number): SharedMemory {
 
 export function makeSegment(threads: number): SharedArrayBuffer {
   return new SharedArrayBuffer((threads + 1) * SLOTS_PER_SEGMENT * Int32Array.BYTES_PER_ELEMENT)
+}
+
+/** The system gives memory to those rows alone that are written to. */
+export function makeTrafficSegment(threads: number): SharedArrayBuffer {
+  return floats(threads * SLOTS_PER_SEGMENT * TRAFFIC_ROW)
+}
+
+/** The row of thread `index` for the endpoint in `slot`. */
+export function trafficRow(segment: SharedArrayBuffer, slot: number, index: number): Float64Array {
+  const row = index * SLOTS_PER_SEGMENT + (slot % SLOTS_PER_SEGMENT)
+  return new Float64Array(segment, row * TRAFFIC_ROW * Float64Array.BYTES_PER_ELEMENT, TRAFFIC_ROW)
 }
 
 export function makeOutcomeSegment(threads: number): SharedArrayBuffer {
@@ -188,12 +211,15 @@ export class SharedNumbers implements Numbers, StreamCounts {
   readonly #cells: Int32Array[] = []
   #zones: SharedMemory["zones"] = {}
   readonly #outcomes: Uint32Array[] = []
+  readonly #traffic: SharedArrayBuffer[] = []
+  readonly #gauges: Float64Array
   readonly #limits: Int32Array[] = []
   #limitSlots: SharedMemory["limitSlots"] = {}
 
   constructor(memory: SharedMemory, index: number) {
     this.#index = index
     this.#threads = memory.threads
+    this.#gauges = rowOf(memory.gauges, index, GAUGES.length)
     this.use(memory)
     this.#accepted = new Float64Array(memory.connections)
     this.counters = new Counters(rowOf(memory.counters, index, counterNames.length))
@@ -201,12 +227,21 @@ export class SharedNumbers implements Numbers, StreamCounts {
   }
 
   /** Of endpoints that are about to be told of. Segments only ever come. */
-  use({ streams, outcomes, zones, limits, limitSlots }: SharedMemory): void {
+  use({ streams, outcomes, endpointTraffic, zones, limits, limitSlots }: SharedMemory): void {
+    this.#traffic.push(...endpointTraffic.slice(this.#traffic.length))
     this.#zones = zones
     this.#limitSlots = limitSlots
     for (const segment of limits.slice(this.#limits.length)) this.#limits.push(new Int32Array(segment))
     for (const segment of streams.slice(this.#cells.length)) this.#cells.push(new Int32Array(segment))
     for (const segment of outcomes.slice(this.#outcomes.length)) this.#outcomes.push(new Uint32Array(segment))
+  }
+
+  trafficOf(slot: number): Float64Array {
+    return trafficRow(this.#traffic[segmentOf(slot)]!, slot, this.#index)
+  }
+
+  setGauges(gauges: Gauges): void {
+    for (const [column, name] of GAUGES.entries()) this.#gauges[column] = gauges[name]
   }
 
   limitsOf(cluster: string): readonly StreamCount[] {

@@ -12,12 +12,12 @@ export const accessLogFormats = {
   /** What a gRPC stream is known by: its status, its messages both ways, its upstream. */
   grpc: {
     template:
-      '$remote_addr [$time_iso8601] "$uri" $status $grpc_status "$grpc_message" $request_time $grpc_messages_received/$grpc_messages_sent $request_length/$bytes_sent $upstream_addr',
+      '$remote_addr [$time_iso8601] "$uri" $status $grpc_status "$grpc_message" $request_time $grpc_messages_received/$grpc_messages_sent $request_length/$bytes_sent $upstream_addr $stream_event',
     escape: "default",
   },
   json: {
     template:
-      '{"time":"$time_iso8601","requestId":"$request_id","remoteAddr":"$remote_addr","host":"$host","method":"$request_method","path":"$request_uri","status":"$status","grpcStatus":"$grpc_status","grpcMessage":"$grpc_message","seconds":"$request_time","messagesReceived":"$grpc_messages_received","messagesSent":"$grpc_messages_sent","upstream":"$upstream_addr","userAgent":"$http_user_agent"}',
+      '{"time":"$time_iso8601","event":"$stream_event","requestId":"$request_id","remoteAddr":"$remote_addr","host":"$host","method":"$request_method","path":"$request_uri","status":"$status","grpcStatus":"$grpc_status","grpcMessage":"$grpc_message","seconds":"$request_time","messagesReceived":"$grpc_messages_received","messagesSent":"$grpc_messages_sent","upstream":"$upstream_addr","userAgent":"$http_user_agent"}',
     escape: "json",
   },
 } as const satisfies Record<string, Format>

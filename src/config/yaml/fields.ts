@@ -171,7 +171,7 @@ const accessLogFields: Fields<AccessLogConfig> = [
 
 function readAccessLog(input: string | AccessLogInput): AccessLogConfig {
   const written: AccessLogInput = typeof input === "string" ? { path: input } : input
-  const { path, format = "main", template } = written
+  const { path, format = defaults.accessLog.format.value, template } = written
   const named = template === undefined ? accessLogFormats[format] : { template, escape: "default" as const }
   const base = { path, ...named, ifTemplate: null, bufferOctets: 0, flushMs: null }
   return readFields(accessLogFields, written, { ...base, escape: written.escape ?? named.escape })
@@ -182,7 +182,9 @@ function writeAccessLog(log: AccessLogConfig): unknown {
   const usual = format === undefined ? "default" : accessLogFormats[format].escape
   const input = {
     path: log.path,
-    ...(format === undefined ? { template: log.template } : format !== "main" && { format }),
+    ...(format === undefined
+      ? { template: log.template }
+      : format !== defaults.accessLog.format.value && { format }),
     ...(log.escape !== usual && { escape: log.escape }),
     ...writeFields(accessLogFields, log, { ...log, ifTemplate: null, bufferOctets: 0, flushMs: null }),
   }
@@ -281,6 +283,7 @@ export const settingsFields: Fields<RouteSettings> = [
   field("socketKeepalive", "socketKeepalive", same()),
   field("bindAddress", "bindAddress", textOrNone),
   field("accessLog", "accessLogs", accessLogs),
+  field("accessLogInterval", "accessLogIntervalMs", durationOrNone),
   field("errorStatuses", "errorStatuses", errorStatuses),
   field("interceptErrors", "interceptErrors", same()),
   field("bridge", "bridge", nested(bridgeFields, defaultBridge())),

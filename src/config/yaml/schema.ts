@@ -310,6 +310,11 @@ const settingsShape = {
   accessLog: oneOrMany(z.union([text(), accessLogObject], { error: ACCESS_LOG_ERROR }), ACCESS_LOG_ERROR)
     .optional()
     .describe(says("", defaults.settings.accessLog)),
+  accessLogInterval: someDurationOrNone
+    .optional()
+    .describe(
+      says("Records of a stream as it begins and while it goes on.", defaults.settings.accessLogInterval),
+    ),
   errorStatuses: z
     .array(
       z.strictObject({

@@ -41,3 +41,16 @@ function isAlive(pid: number): boolean {
     return (error as NodeJS.ErrnoException).code === "EPERM"
   }
 }
+/** The sockets of live processes, for commands. */
+export function foundSockets(env: NodeJS.ProcessEnv): { path: string; pid: number }[] {
+  return [...new Set(directories(env))].flatMap((directory) => {
+    try {
+      return readdirSync(directory).flatMap((name) => {
+        const pid = Number(NAME.exec(name)?.[1] ?? 0)
+        return pid > 0 && isAlive(pid) ? [{ path: join(directory, name), pid }] : []
+      })
+    } catch {
+      return []
+    }
+  })
+}

@@ -64,7 +64,7 @@ function healthRoutes({ view }: ApiOptions): AdminRoute[] {
 }
 
 function readingRoutes({ view, events, clock, startedAtMs }: ApiOptions): AdminRoute[] {
-  const exposition = new Exposition(() => ({ view, startedAtMs, nowMs: clock.wallMs() }))
+  const exposition = new Exposition({ view, startedAtMs, events: events.counts })
   const every = (ms: number, call: () => void): (() => void) => {
     let timer = clock.after(ms, again)
     function again(): void {

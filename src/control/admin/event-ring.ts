@@ -8,6 +8,8 @@ const KEPT = 1000
 export class EventRing {
   #events: AdminEvent[] = []
   #lastId = 0
+  /** How many there were, by `kind level`. */
+  readonly counts = new Map<string, number>()
   readonly #listeners = new Set<(event: AdminEvent) => void>()
   readonly #wallMs: () => number
 
@@ -19,6 +21,8 @@ export class EventRing {
     const at = new Date(this.#wallMs()).toISOString()
     const event: AdminEvent = { id: ++this.#lastId, at, kind, level, message, fields: { ...fields } }
     this.#events.push(event)
+    const counted = `${kind} ${level}`
+    this.counts.set(counted, (this.counts.get(counted) ?? 0) + 1)
     // A cut now and then rather than a shift for each.
     if (this.#events.length >= 2 * KEPT) this.#events = this.#events.slice(-KEPT)
     for (const listener of this.#listeners) listener(event)

@@ -9,8 +9,8 @@ export class Exposition {
   readonly #text: Registry
   readonly #openMetrics: Registry
 
-  /** `source` is asked at each scrape. */
-  constructor(source: () => MetricSource) {
+  /** `source` is read at each scrape. */
+  constructor(source: MetricSource) {
     this.#text = registryOf(TEXT, source)
     this.#openMetrics = registryOf(OPEN_METRICS, source)
   }
@@ -21,7 +21,7 @@ export class Exposition {
   }
 }
 
-function registryOf(contentType: RegistryContentType, source: () => MetricSource): Registry {
+function registryOf(contentType: RegistryContentType, source: MetricSource): Registry {
   const registry = new Registry(contentType)
   for (const metric of metrics) register(metric, registry, source)
   return registry
@@ -30,7 +30,7 @@ function registryOf(contentType: RegistryContentType, source: () => MetricSource
 function register(
   { name, kind, help, labels, read }: Metric,
   registry: Registry,
-  source: () => MetricSource,
+  source: MetricSource,
 ): void {
   const options = { name, help, labelNames: Object.keys(labels), registers: [registry] }
   if (kind === "gauge") {
@@ -38,7 +38,7 @@ function register(
       ...options,
       collect() {
         gauge.reset()
-        for (const sample of read(source())) gauge.set(sample.labels ?? {}, sample.value)
+        for (const sample of read(source)) gauge.set(sample.labels ?? {}, sample.value)
       },
     })
     return
@@ -47,7 +47,7 @@ function register(
     ...options,
     collect() {
       counter.reset()
-      for (const sample of read(source())) counter.inc(sample.labels ?? {}, sample.value)
+      for (const sample of read(source)) counter.inc(sample.labels ?? {}, sample.value)
     },
   })
 }

@@ -213,3 +213,5 @@ export type Clusters = z.infer<typeof clusters>
 export type Streams = z.infer<typeof streams>
 export type AdminEvent = z.infer<typeof event>
 export type Events = z.infer<typeof events>
+export type OrderAnswer = z.infer<typeof orderAnswer>
+export type ReloadAnswer = z.infer<typeof reloadAnswer>

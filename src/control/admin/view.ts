@@ -37,6 +37,8 @@ export interface ControlView {
   setLogLevel(level: LogLevel): void
   /** The endpoints of a cluster, whatever they come from. */
   endpointsOf(cluster: string): readonly EndpointState[]
+  /** What was counted at the endpoint in `slot`: a row of `Column`s. */
+  trafficAt(slot: number): Float64Array
   /** Live streams of the endpoint in `slot`. */
   streamsAt(slot: number): number
   /** The answer of each thread that listens, in pieces; null of one that gave none. */

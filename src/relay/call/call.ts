@@ -29,7 +29,8 @@ import {
   statusEndOf,
 } from "./leg-end.ts"
 import type { Reply } from "./local-reply.ts"
-import { countRequest, countResponse, type MessageScanners } from "./messages.ts"
+import { countDown, countRequest, countResponse, countUp, type MessageScanners } from "./messages.ts"
+import { PeriodicRecords } from "./periodic-records.ts"
 import { reportCall } from "./report.ts"
 import { pickLeg, Retries, type RetryingCall } from "./retries.ts"
 import { withStickyCookie } from "./sticky-cookie.ts"
@@ -70,6 +71,7 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
   /** The present leg, or the last one. */
   #leg: Leg | null = null
   #timer: CallTimer | null = null
+  #records: PeriodicRecords | null = null
   /** What phases have taken and must give back; null: nothing. */
   #atEnd: (() => void)[] | null = null
   /** A phase that waits; null: none does. */
@@ -118,7 +120,18 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     this.cluster!.retryBudget.started(this.record.startMs)
     this.#timer = makeCallTimer(this.context, this, this.route)
     this.openLeg(null)
-    if (!this.#isDone) this.#timer?.arm()
+    if (this.#isDone) return
+    this.#timer?.arm()
+    this.#beginRecords()
+  }
+
+  /** For streams without end: an access record as it begins, and one an interval. */
+  #beginRecords(): void {
+    const { accessLogs, settings } = this.route
+    if (settings.accessLogIntervalMs === null || accessLogs.length === 0) return
+    const { deadlines } = this.context
+    this.#records = new PeriodicRecords(deadlines, accessLogs, this.record, settings.accessLogIntervalMs)
+    this.#records.begin()
   }
 
   /** 2. `last` is what the client is told when no endpoint is available. */
@@ -149,7 +162,10 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     if (this.#isDone) return this.downstream.consume(end - start)
     this.record.requestOctets += end - start
     this.record.activeTicks = this.context.ticks.ticks
+    const { requestMessages } = this.record
     if (this.isGrpc) this.#scanners = countRequest(this.record, this.#scanners, octets, start, end)
+    if (this.#leg !== null)
+      countUp(this.#leg.endpoint, end - start, this.record.requestMessages - requestMessages)
     this.#timer?.timeouts?.fromDownstream(this.context.clock)
     const { maxBodyOctets } = this.route.settings
     if (maxBodyOctets !== null && this.record.requestOctets > maxBodyOctets)
@@ -213,11 +229,13 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     this.record.responseOctets += end - start
     this.record.activeTicks = this.context.ticks.ticks
     this.#timer?.timeouts?.fromUpstream(this.context.clock)
+    const { responseMessages } = this.record
     if (this.continuity !== null) leg.consume(this.continuity.onData(octets, start, end, endStream))
     else {
       if (this.isGrpc) this.#scanners = countResponse(this.record, this.#scanners, octets, start, end)
       leg.consume(this.downstream.sendData(octets, start, end, endStream))
     }
+    countDown(leg.endpoint, end - start, this.record.responseMessages - responseMessages)
     // A bridge that cannot translate what came has ended the call by now.
     if (endStream && !this.#isDone) this.#responseEnded()
   }
@@ -325,6 +343,7 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     if (this.#isDone) return
     this.#isDone = true
     this.#timer?.disarm()
+    this.#records?.end()
     this.continuity?.close()
     this.#waiting?.cancel()
     for (const run of this.#atEnd ?? []) run()
@@ -333,7 +352,7 @@ export class Call implements StreamOwner, LegOwner, RunningCall, RetryingCall, T
     if (this.snapshot !== null) leave(this.record, this.context, this.#leg?.served ?? "otherwise")
     this.record.endMs = Math.floor(this.context.clock.now())
     this.#response.releaseHeaders(false)
-    reportCall(this.context, this.route.accessLogs, this.record)
+    reportCall(this.context, this.route.accessLogs, this.record, this.#leg?.endpoint ?? null)
   }
 
   atEnd(run: () => void): void {

@@ -64,6 +64,22 @@ export type LegEnd =
   /** Sluice ends the call: it shuts down or is short of memory, or the client does not take what was answered. */
   | { readonly kind: "ended" }
 
+/** In the order of their columns. */
+export const legEndKinds = [
+  ...([
+    "complete",
+    "not_connected",
+    "no_slot",
+    "unprocessed",
+    "reset",
+    "lost",
+    "malformed",
+    "status",
+  ] as const),
+  ...(["handed_off", "moved", "failed_status", "refused", "unfit", "timeout", "cancelled"] as const),
+  ...(["deadline", "rejected", "ended"] as const),
+] as const satisfies readonly LegEnd["kind"][]
+
 export const COMPLETE: LegEnd = { kind: "complete" }
 export const REJECTED: LegEnd = { kind: "rejected", isCharged: false }
 const CHARGED: LegEnd = { kind: "rejected", isCharged: true }

@@ -3,6 +3,7 @@ import { type Deadline, makeDeadline } from "../../base/timer-wheel.ts"
 import type { Cluster } from "../../cluster/cluster.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import type { Pool, Waiter } from "../../cluster/pool.ts"
+import { Column } from "../../cluster/traffic.ts"
 import { ErrorCode } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
@@ -20,6 +21,7 @@ import {
   COMPLETE,
   faultOf,
   type LegEnd,
+  legEndKinds,
   legEndOf,
   legEndOfFailure,
   reasonOf,
@@ -232,6 +234,7 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
     this.endMs = this.#nowMs()
     this.status ||= statusOf(end)
     this.endpoint.closeStream()
+    this.endpoint.traffic[Column.legEnds + legEndKinds.indexOf(end.kind)]!++
     this.#cluster.breakers?.leave(this)
     this.#wait?.pool.abandon(this)
     this.#stopWaiting()

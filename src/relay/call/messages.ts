@@ -1,3 +1,5 @@
+import type { Endpoint } from "../../cluster/endpoint.ts"
+import { Column } from "../../cluster/traffic.ts"
 import { countWhole, MessageScanner } from "../../grpc/message-scanner.ts"
 import type { StreamRecord } from "../../record/record.ts"
 
@@ -33,6 +35,18 @@ export function countResponse(
   const used = whole < 0 ? (scanners ?? makeScanners()) : null
   record.responseMessages += used === null ? whole : used.response.scan(octets, start, end)
   return used
+}
+
+/** Of a request, at the endpoint that has it. Cost: two additions a frame. */
+export function countUp({ traffic }: Endpoint, octets: number, messages: number): void {
+  traffic[Column.requestOctets]! += octets
+  traffic[Column.requestMessages]! += messages
+}
+
+/** Of an answer. */
+export function countDown({ traffic }: Endpoint, octets: number, messages: number): void {
+  traffic[Column.responseOctets]! += octets
+  traffic[Column.responseMessages]! += messages
 }
 
 function makeScanners(): MessageScanners {

@@ -2,6 +2,7 @@ import { counterIds } from "../../base/counters.ts"
 import type { Cluster, Snapshot } from "../../cluster/cluster.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import type { PickSubject } from "../../cluster/policies/policy.ts"
+import { Column } from "../../cluster/traffic.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { NewStreamRecord } from "../../record/stream-record.ts"
 import type { Route } from "../route/route.ts"
@@ -48,6 +49,8 @@ export function pickLeg(call: RetryingCall & LegOwner, retries: Retries | null):
   const leg = new Leg(call, cluster, endpoint)
   if (retries?.isCharged === true) breakers?.retries(leg)
   call.record.addAttempt(leg)
+  endpoint.traffic[Column.picks]!++
+  if (call.record.attempts.length > 1) endpoint.traffic[Column.retries]!++
   return leg
 }
 

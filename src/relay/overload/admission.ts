@@ -33,6 +33,7 @@ export class Admission implements TurnWatch {
   #beganMs = 0
   #endedMs = 0
   #lastTurnMs = 0
+  #longestTurnMs = 0
   /** When the first of an unbroken row of long turns ended. Infinity: the last one was short. */
   #longSinceMs = Number.POSITIVE_INFINITY
   #isBehind = false
@@ -61,6 +62,13 @@ export class Admission implements TurnWatch {
     this.streamsOpen--
   }
 
+  /** The longest turn since it was asked last. */
+  takeLongestTurnMs(): number {
+    const ms = this.#longestTurnMs
+    this.#longestTurnMs = 0
+    return ms
+  }
+
   // ---- TurnWatch ----------------------------------------------------------------------------------------------
 
   turnBegan(): void {
@@ -81,6 +89,7 @@ export class Admission implements TurnWatch {
     const { overloadDelayMs, overloadAfterMs } = this.#limits
     this.#endedMs = nowMs
     this.#lastTurnMs = nowMs - this.#beganMs
+    if (this.#lastTurnMs > this.#longestTurnMs) this.#longestTurnMs = this.#lastTurnMs
     this.#refuseFromMs = Number.POSITIVE_INFINITY
     if (this.#lastTurnMs <= overloadDelayMs) this.#longSinceMs = Number.POSITIVE_INFINITY
     else if (this.#longSinceMs === Number.POSITIVE_INFINITY) this.#longSinceMs = nowMs

@@ -38,6 +38,8 @@ export function adaptSettings(
   settings.sendTimeoutMs = writtenTimeout(report, scope, `${family}_send_timeout`) ?? byDefault
   settings.bodyTimeoutMs = writtenTimeout(report, scope, "client_body_timeout")
   settings.maxStreamAgeMs = writtenTimeout(report, scope, "grpc_max_stream_age")
+  const interval = scope.one("access_log_interval")
+  settings.accessLogIntervalMs = interval === null ? null : readTimeMs(interval.args[0]!.text) || null
   const body = scope.one("client_max_body_size")
   if (body !== null) settings.maxBodyOctets = readOffset(body.args[0]!.text) || null
   adaptRetry(report, scope, settings, family)

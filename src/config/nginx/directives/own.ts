@@ -8,6 +8,11 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "M 1+",
     "Sluice's own: where the running process is asked and told things: an address, `token=` file, `host=` name; `off`",
   ],
+  [
+    "access_log_interval",
+    "HSL time",
+    "Sluice's own: access logs have a record when a stream begins and one in so long while it goes on: `$stream_event` is `start`, `alive` or `end`",
+  ],
   ["grpc_web", "HSL flag", "Sluice's own: gRPC-Web, binary and text, is translated to gRPC"],
   ["grpc_connect", "HSL flag", "Sluice's own: Connect, unary and streaming, is translated to gRPC"],
   [

@@ -1,0 +1,125 @@
+import { request } from "node:http"
+import { adminAddress } from "../../config/admin-address.ts"
+import { readToken } from "../../control/admin/access.ts"
+import { foundSockets } from "../../control/admin/admin-socket.ts"
+
+/** Why a command cannot do what it should: one line, and the exit code. */
+export class CommandError extends Error {
+  readonly exitCode: number
+
+  constructor(message: string, exitCode: 1 | 2 = 1) {
+    super(message)
+    this.exitCode = exitCode
+  }
+}
+
+/** Where a running Sluice is asked, as options of a command say it. */
+export interface AdminOptions {
+  readonly admin?: string
+  readonly tokenFile?: string
+  readonly json: boolean
+}
+
+type Place = { socketPath: string } | { host: string; port: number }
+
+const ANSWER_MS = 15_000
+
+/** Asks the admin API of a running Sluice. */
+export class AdminClient {
+  readonly #place: Place
+  readonly #token: string | null
+  /** For people. */
+  readonly where: string
+
+  private constructor(place: Place, where: string, token: string | null) {
+    this.#place = place
+    this.where = where
+    this.#token = token
+  }
+
+  /** The Sluice that the options name, or the only one that runs here. Errors: throws CommandError. */
+  static find({ admin, tokenFile }: AdminOptions, env: NodeJS.ProcessEnv): AdminClient {
+    const token = tokenFile === undefined ? null : tokenOf(tokenFile)
+    const written = admin ?? env.SLUICE_ADMIN
+    if (written !== undefined) {
+      const address = adminAddress(written)
+      if (address === null)
+        throw new CommandError(`--admin ${written}: must be a port, host:port, [v6]:port or unix:/path`, 2)
+      const { host, port, unixPath, text } = address
+      return new AdminClient(
+        unixPath === null ? { host: host!, port: port! } : { socketPath: unixPath },
+        text,
+        token,
+      )
+    }
+    const found = foundSockets(env)
+    if (found.length === 0)
+      throw new CommandError(
+        "no Sluice of this user runs here with an admin socket; where its admin API has an address of its own, say it: --admin 127.0.0.1:9901",
+      )
+    if (found.length > 1) {
+      const which = found.map(({ path }) => `--admin unix:${path}`).join("\n  ")
+      throw new CommandError(`several run here; say which:\n  ${which}`, 2)
+    }
+    const { path } = found[0]!
+    return new AdminClient({ socketPath: path }, `unix:${path}`, token)
+  }
+
+  get<Answer>(path: string): Promise<Answer> {
+    return this.#ask("GET", path)
+  }
+
+  post<Answer>(path: string, body: object = {}): Promise<Answer> {
+    return this.#ask("POST", path, body)
+  }
+
+  #ask<Answer>(method: string, path: string, body?: object): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const headers = {
+        host: "localhost",
+        ...(body !== undefined && { "content-type": "application/json" }),
+        ...(this.#token !== null && { authorization: `Bearer ${this.#token}` }),
+      }
+      const asked = request({ ...this.#place, method, path, headers, timeout: ANSWER_MS }, (response) => {
+        let text = ""
+        response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk))
+        response.on("error", (error) => reject(this.#unreachable(error)))
+        response.on("end", () => {
+          const status = response.statusCode!
+          const answer = parsed(text)
+          if (status < 400 && answer !== undefined) return resolve(answer as Answer)
+          const reason =
+            (answer as { error?: string } | undefined)?.error ?? `it answered with status ${status}`
+          const problems = (answer as { problems?: string[] } | undefined)?.problems ?? []
+          reject(new CommandError([reason, ...problems].join("\n  "), status === 400 ? 2 : 1))
+        })
+      })
+      asked.on("timeout", () => asked.destroy(new Error(`no answer within ${ANSWER_MS / 1000} s`)))
+      asked.on("error", (error) => reject(this.#unreachable(error)))
+      asked.end(body === undefined ? undefined : JSON.stringify(body))
+    })
+  }
+
+  #unreachable({ code, message }: NodeJS.ErrnoException): CommandError {
+    if (code === "ECONNREFUSED" || code === "ENOENT")
+      return new CommandError(`no Sluice answers at ${this.where}`)
+    if (code === "EACCES") return new CommandError(`${this.where} is another user's`)
+    return new CommandError(`cannot ask ${this.where}: ${message}`)
+  }
+}
+
+function tokenOf(file: string): string {
+  try {
+    return readToken(file)
+  } catch (error) {
+    throw new CommandError((error as Error).message, 2)
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

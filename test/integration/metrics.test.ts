@@ -1,0 +1,146 @@
+import { execFileSync } from "node:child_process"
+import { readFileSync } from "node:fs"
+import { describe, expect, type TestContext, test } from "vitest"
+import { metricsPage } from "../../scripts/write-metrics.ts"
+import { metrics } from "../../src/control/admin/metric-table.ts"
+import { askAdmin } from "../support/admin-client.ts"
+import { eventually } from "../support/eventually.ts"
+import * as dsl from "../support/frame-dsl.ts"
+import { isInstalled } from "../support/nginx.ts"
+import { RawClient } from "../support/raw-client.ts"
+import { RawServer } from "../support/raw-server.ts"
+import { freePort, SluiceProcess } from "../support/sluice-process.ts"
+
+const promtool = (args: readonly string[], input?: string): string =>
+  execFileSync("promtool", args, { ...(input !== undefined && { input }), encoding: "utf8" })
+const hasPromtool = isInstalled("promtool", "--version", "prometheus")
+
+const PACKAGED = new URL("../../packaging/prometheus/", import.meta.url)
+const packaged = (name: string): string => readFileSync(new URL(name, PACKAGED), "utf8")
+
+test("docs/metrics.md is as the table has it", () => {
+  expect(readFileSync(new URL("../../docs/metrics.md", import.meta.url), "utf8")).toBe(metricsPage())
+})
+
+test("names keep to Prometheus' conventions", () => {
+  for (const { name, kind } of metrics) {
+    expect(name).toMatch(/^sluice_[a-z]+(_[a-z]+)*$/)
+    expect(name.endsWith("_total"), name).toBe(kind === "counter")
+  }
+  expect(new Set(metrics.map(({ name }) => name)).size).toBe(metrics.length)
+})
+
+test.each(["alerts.yaml", "alerts.test.yaml", "grafana-dashboard.json"])(
+  "%s names metrics that there are",
+  (file) => {
+    const names = new Set(metrics.map(({ name }) => name))
+    const named = new Set(packaged(file).match(/\bsluice_[a-z_]+/g))
+    expect(named.size).toBeGreaterThan(5)
+    expect([...named].filter((name) => !names.has(name))).toEqual([])
+  },
+)
+
+describe.skipIf(!hasPromtool)("promtool", () => {
+  test("finds no fault with the rules, and they fire when they should", () => {
+    const at = (name: string): string => new URL(name, PACKAGED).pathname
+    expect(promtool(["check", "rules", at("alerts.yaml")])).toContain("SUCCESS")
+    expect(promtool(["test", "rules", at("alerts.test.yaml")])).toContain("SUCCESS")
+  })
+})
+
+async function start(t: TestContext) {
+  const [alive, dying] = await Promise.all([RawServer.start(), RawServer.start()])
+  for (const server of [alive, dying]) t.onTestFinished(() => server!.close())
+  const [port, admin] = [await freePort(), await freePort()]
+  const addresses = [alive!, dying!].map((server) => `127.0.0.1:${server.port}`)
+  const sluice = new SluiceProcess(t, {
+    workers: 2,
+    listeners: [`127.0.0.1:${port}`],
+    admin,
+    clusters: { chat: addresses },
+  })
+  await sluice.says('"message":"listening"')
+  const scrape = async (accept = ""): Promise<string> =>
+    (await askAdmin(admin, "/metrics", { headers: { accept } })).text
+  return { sluice, port, admin, addresses, alive: alive!, dying: dying!, scrape }
+}
+
+/** The sum of a metric's samples that have `labels` in this order. */
+function sumOf(text: string, name: string, labels = ""): number {
+  const lines = text.split("\n").filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+  return lines
+    .filter((line) => line.includes(labels))
+    .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0)
+}
+
+describe("what is counted", () => {
+  test("streams, messages both ways, their ends and octets, while they go on", async (t) => {
+    const { port, alive, dying, scrape } = await start(t)
+    const client = await RawClient.connect(port)
+    t.onTestFinished(() => client.destroy())
+    const ids = Array.from({ length: 4 }, () => client.open())
+    const streams = () => [...alive.streams, ...dying.streams]
+    await eventually(
+      () => streams().length === 4,
+      () => "four streams",
+    )
+    const message = Buffer.from([0, 0, 0, 0, 3, 1, 2, 3])
+    for (const id of ids) client.send(dsl.data(id, Buffer.concat([message, message])))
+    for (const { connection, id } of streams())
+      connection.send(dsl.headers(id, dsl.response), dsl.data(id, message))
+    await client.until(() => ids.every((id) => client.dataOf(id).length === 8), "an answer to each")
+    const live = await scrape()
+    expect(sumOf(live, "sluice_streams_open")).toBe(4)
+    expect(sumOf(live, "sluice_legs_total")).toBe(4)
+    expect(sumOf(live, "sluice_messages_total", 'direction="request"')).toBe(8)
+    expect(sumOf(live, "sluice_messages_total", 'direction="response"')).toBe(4)
+    expect(sumOf(live, "sluice_data_bytes_total", 'direction="request"')).toBe(64)
+    expect(sumOf(live, "sluice_data_bytes_total", 'direction="response"')).toBe(32)
+    const [first, second, third, fourth] = streams()
+    for (const { connection, id } of [first!, second!])
+      connection.send(dsl.headers(id, dsl.okTrailers, { endStream: true }))
+    third!.connection.send(dsl.rstStream(third!.id, 2))
+    fourth!.connection.send(dsl.headers(fourth!.id, [["grpc-status", "13"]], { endStream: true }))
+    for (const id of ids) await client.end(id)
+    const ended = await scrape()
+    expect(sumOf(ended, "sluice_streams_open")).toBe(0)
+    expect(sumOf(ended, "sluice_requests_total")).toBe(4)
+    expect(sumOf(ended, "sluice_streams_ended_total", 'code="OK"')).toBe(2)
+    expect(sumOf(ended, "sluice_streams_ended_total", 'code="INTERNAL"')).toBe(1)
+    expect(sumOf(ended, "sluice_streams_ended_total", 'code="none"')).toBe(1)
+    expect(sumOf(ended, "sluice_legs_ended_total", 'end="complete"')).toBe(3)
+    expect(sumOf(ended, "sluice_legs_ended_total", 'end="reset"')).toBe(1)
+  })
+
+  test("retries, failures and ejections", async (t) => {
+    const { port, alive, dying, addresses, scrape } = await start(t)
+    await dying.close()
+    const client = await RawClient.connect(port)
+    t.onTestFinished(() => client.destroy())
+    for (let many = 0; many < 4; many++) client.open()
+    await eventually(
+      () => alive.streams.length === 4,
+      () => "all go to the one that lives",
+    )
+    const text = await scrape()
+    expect(sumOf(text, "sluice_retries_total", `endpoint="${addresses[0]}"`)).toBeGreaterThan(0)
+    expect(
+      sumOf(text, "sluice_endpoint_failures_total", `endpoint="${addresses[1]}",of="connection"`),
+    ).toBeGreaterThan(0)
+    expect(sumOf(text, "sluice_endpoint_ejections_total", `endpoint="${addresses[1]}"`)).toBe(1)
+    expect(sumOf(text, "sluice_events_total", 'kind="ejection"')).toBe(1)
+  })
+
+  test("both formats, as promtool and OpenMetrics want them", async (t) => {
+    const { scrape, admin } = await start(t)
+    const text = await scrape()
+    if (hasPromtool) expect(promtool(["check", "metrics"], text)).toBe("")
+    for (const { name, labels } of metrics)
+      if (Object.keys(labels).length === 0) expect(text).toMatch(new RegExp(`^${name} [\\d.e+]+$`, "m"))
+    for (const thread of [1, 2]) expect(text).toContain(`sluice_thread_heap_bytes{thread="${thread}"} `)
+    const open = await scrape("application/openmetrics-text; version=1.0.0")
+    expect(open).toMatch(/\n# EOF\n$/)
+    const { headers } = await askAdmin(admin, "/metrics")
+    expect(headers["content-type"]).toBe("text/plain; version=0.0.4; charset=utf-8")
+  })
+})
