@@ -11,7 +11,8 @@ const run = (program: string, ...args: string[]): void => {
   execFileSync(program, args, { cwd: root, stdio: "inherit" })
 }
 
-rmSync(`${root}dist`, { recursive: true, force: true })
+// The dashboard is emptied by its own build: a Sluice that runs in this checkout may serve it meanwhile.
+for (const part of ["src", "examples", "man"]) rmSync(`${root}dist/${part}`, { recursive: true, force: true })
 run("tsc", "-p", "tsconfig.build.json")
 run(process.execPath, "scripts/write-schema.ts")
 run(process.execPath, "scripts/write-man.ts")

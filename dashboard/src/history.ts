@@ -9,9 +9,8 @@ export interface Reading {
   readonly endedOther: number | null
   readonly toEndpoint: number | null
   readonly toClient: number | null
-  /** Turn delay, in milliseconds. */
-  readonly delayP50: number | null
-  readonly delayP99: number | null
+  /** Longest turn of a data thread within the last second, in milliseconds: so long octets waited. */
+  readonly turnMs: number | null
   readonly heldBytes: number | null
 }
 

@@ -3,6 +3,9 @@ import { total } from "./metrics.ts"
 import type { Picture } from "./store.ts"
 import type { Strings } from "./strings.ts"
 
+/** Put in by vite.config.ts. */
+declare const LIMITS_DEFAULT: Readonly<Record<"connectionsMax" | "bufferedOctetsMax", number>>
+
 interface Meter {
   readonly name: string
   readonly used: number
@@ -19,21 +22,19 @@ export function Limits(props: {
   const { picture, limits, strings } = props
   const { status, metrics } = picture
   const words = strings.limits
-  const known = (name: string): number => total(metrics, name) ?? 0
-  const meters: Meter[] = [
-    {
-      name: words.connections,
-      used: known("sluice_connections_open"),
-      limit: limits.connectionsMax ?? null,
-      format: whole,
-    },
-    {
-      name: words.held,
-      used: known("sluice_held_bytes"),
-      limit: limits.bufferedOctetsMax ?? null,
-      format: bytes,
-    },
-    { name: words.memory, used: status.memory.rssBytes, limit: null, format: bytes },
+  const meter = (
+    name: string,
+    used: number | null,
+    limit: number | null,
+    format: Meter["format"],
+  ): Meter[] => (used === null ? [] : [{ name, used, limit, format }])
+  const { connectionsMax, bufferedOctetsMax } = { ...LIMITS_DEFAULT, ...limits }
+  const threads = Math.max(1, status.threads.length)
+  // Each data thread has the whole of a limit.
+  const meters = [
+    ...meter(words.connections, total(metrics, "sluice_connections_open"), connectionsMax * threads, whole),
+    ...meter(words.held, total(metrics, "sluice_held_bytes"), bufferedOctetsMax * threads, bytes),
+    ...meter(words.memory, status.memory.rssBytes, null, bytes),
   ]
   const met = Object.entries(status.limitsMet).sort(([, one], [, other]) => other - one)
   return (

@@ -42,33 +42,8 @@ export function total(
   return samples.reduce((sum, { labels, value }) => sum + (where(labels) ? value : 0), 0)
 }
 
-/**
- * A quantile of a histogram's observations between two readings, by linear interpolation within its bucket, as Prometheus
- * does it; null: there were none.
- */
-export function quantile(before: Metrics | null, now: Metrics, name: string, share: number): number | null {
-  const buckets = new Map<number, number>()
-  const add = (metrics: Metrics | null, sign: number): void => {
-    for (const { labels, value } of metrics?.get(`${name}_bucket`) ?? []) {
-      const bound = numberOf(labels.le ?? "NaN")
-      buckets.set(bound, (buckets.get(bound) ?? 0) + sign * value)
-    }
-  }
-  add(now, 1)
-  add(before, -1)
-  const bounds = [...buckets].sort(([one], [other]) => one - other)
-  const all = bounds.at(-1)?.[1] ?? 0
-  if (all <= 0) return null
-  const wanted = share * all
-  let lower = 0
-  let below = 0
-  for (const [bound, count] of bounds) {
-    if (count >= wanted) {
-      if (bound === Infinity) return lower
-      return lower + (bound - lower) * ((wanted - below) / Math.max(1, count - below))
-    }
-    lower = bound
-    below = count
-  }
-  return lower
+/** The largest of a metric's samples; null: there is no such metric. */
+export function largest(metrics: Metrics, name: string): number | null {
+  const samples = metrics.get(name)
+  return samples === undefined ? null : Math.max(...samples.map(({ value }) => value))
 }

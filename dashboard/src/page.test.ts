@@ -5,7 +5,7 @@ import type { Stream, StreamDetail } from "./api.ts"
 import { bytes, duration, rate, short } from "./format.ts"
 import { grpcurl } from "./grpcurl.ts"
 import { hunks, lineDiff } from "./line-diff.ts"
-import { parseMetrics, quantile, total } from "./metrics.ts"
+import { largest, parseMetrics, total } from "./metrics.ts"
 import { layOut } from "./river-layout.ts"
 import { barOf, StreamList } from "./stream-list.ts"
 
@@ -50,15 +50,7 @@ test("metrics: labels with quotes, sums, and what is not there", () => {
   expect(total(metrics, "a_total")).toBe(7)
   expect(total(metrics, "a_total", ({ code }) => code === "B")).toBe(4)
   expect([total(metrics, "b"), total(metrics, "c")]).toEqual([1000, null])
-})
-
-test("a quantile is of what came between two readings", () => {
-  const at = (few: number, more: number, all: number) =>
-    parseMetrics(`d_bucket{le="1"} ${few}\nd_bucket{le="2"} ${more}\nd_bucket{le="+Inf"} ${all}\n`)
-  expect(quantile(null, at(5, 10, 10), "d", 0.5)).toBe(1)
-  expect(quantile(at(5, 10, 10), at(5, 20, 20), "d", 0.5)).toBe(1.5)
-  expect(quantile(at(5, 10, 10), at(5, 10, 20), "d", 0.5)).toBe(2)
-  expect(quantile(at(5, 10, 10), at(5, 10, 10), "d", 0.5)).toBe(null)
+  expect([largest(metrics, "a_total"), largest(metrics, "c")]).toEqual([4, null])
 })
 
 test.for([

@@ -60,13 +60,10 @@ export function Plots(props: {
       ],
     },
     {
-      title: plots.delay,
+      title: plots.turn,
       format: (value) => value.toFixed(1),
       least: 1,
-      lines: [
-        { series: "delayP50", name: plots.p50, color: "accent" },
-        { series: "delayP99", name: plots.p99, color: "second", dash: [4, 3] },
-      ],
+      lines: [{ series: "turnMs", name: plots.turn, color: "accent" }],
     },
     {
       title: plots.held,

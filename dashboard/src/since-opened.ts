@@ -7,7 +7,7 @@ export function useSinceOpened({ picture }: Store): { moved: number; lost: numbe
   const first = useRef<{ startedAt: string; moved: number; lost: number } | null>(null)
   if (picture === null) return { moved: 0, lost: 0 }
   const { metrics, status } = picture
-  const moved = total(metrics, "sluice_streams_moved_total") ?? 0
+  const moved = status.limitsMet.continuity_legs ?? 0
   const lost = total(metrics, "sluice_streams_ended_total", isLoss) ?? 0
   if (first.current?.startedAt !== status.startedAt)
     first.current = { startedAt: status.startedAt, moved, lost }

@@ -1,6 +1,6 @@
 import { type AdminEvent, type Api, ApiError, type Cluster, type Events, type Status } from "./api.ts"
 import { History, type Reading } from "./history.ts"
-import { type Metrics, parseMetrics, quantile, total } from "./metrics.ts"
+import { largest, type Metrics, parseMetrics, total } from "./metrics.ts"
 
 /** How often all is read while the page is looked at, and while it is not. */
 const EVERY_MS = 1000
@@ -110,11 +110,10 @@ export class Store {
     ): number | null => {
       if (last === null || seconds <= 0) return null
       const [now, before] = [total(metrics, name, where), total(last.metrics, name, where)]
-      return now === null || before === null ? null : Math.max(0, (now - before) / seconds)
+      // Of what has not happened yet there is no series.
+      return now === null ? null : Math.max(0, (now - (before ?? 0)) / seconds)
     }
-    const isOk = ({ code, grpc_status: status }: Readonly<Record<string, string>>): boolean =>
-      (code ?? status ?? "OK") === "OK"
-    const before = last?.metrics ?? null
+    const isOk = ({ code = "OK" }: Readonly<Record<string, string>>): boolean => code === "OK"
     const rates = this.messageRates()
     const inMs = (seconds: number | null): number | null => (seconds === null ? null : seconds * 1000)
     return {
@@ -123,13 +122,16 @@ export class Store {
         last === null || seconds <= 0 ? null : Math.max(0, (begun(status) - begun(last.status)) / seconds),
       endedOk: rate("sluice_streams_ended_total", isOk),
       endedOther: rate("sluice_streams_ended_total", (labels) => !isOk(labels)),
-      toEndpoint: rate("sluice_request_messages_total") ?? rates?.toEndpoint ?? null,
-      toClient: rate("sluice_response_messages_total") ?? rates?.toClient ?? null,
-      delayP50: inMs(quantile(before, metrics, "sluice_turn_delay_seconds", 0.5)),
-      delayP99: inMs(quantile(before, metrics, "sluice_turn_delay_seconds", 0.99)),
+      toEndpoint: rate("sluice_messages_total", isOf("request")) ?? rates?.toEndpoint ?? null,
+      toClient: rate("sluice_messages_total", isOf("response")) ?? rates?.toClient ?? null,
+      turnMs: inMs(largest(metrics, "sluice_thread_turn_max_seconds")),
       heldBytes: total(metrics, "sluice_held_bytes"),
     }
   }
+}
+
+function isOf(direction: "request" | "response"): (labels: Readonly<Record<string, string>>) => boolean {
+  return (labels) => labels.direction === direction
 }
 
 /** Streams that have begun in this process, those that live among them. */

@@ -25,14 +25,14 @@ export function StreamDetailPanel(props: { id: string; api: Api; strings: String
   const words = strings.detail
   const panel = useRef<HTMLElement>(null)
   useEffect(() => panel.current?.focus(), [id])
+  // Wherever the keyboard is: a button that was pressed may be gone, and the focus with it.
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent) => event.key === "Escape" && onClose()
+    document.addEventListener("keydown", onKeyDown)
+    return () => document.removeEventListener("keydown", onKeyDown)
+  }, [onClose])
   return (
-    <aside
-      class="detail"
-      ref={panel}
-      tabIndex={-1}
-      aria-label={id}
-      onKeyDown={(event) => event.key === "Escape" && onClose()}
-    >
+    <aside class="detail" ref={panel} tabIndex={-1} aria-label={id}>
       <header>
         <h2>{detail?.path ?? id}</h2>
         <button type="button" class="plain" aria-label={words.close} title={words.close} onClick={onClose}>

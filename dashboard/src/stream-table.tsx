@@ -194,6 +194,7 @@ function Row(props: {
       role="row"
       tabIndex={0}
       aria-rowindex={index + 2}
+      data-id={stream.id}
       style={style}
       onClick={open}
       onKeyDown={(event) => {

@@ -1,6 +1,7 @@
 /** `sluice check CONFIG`: all problems at once. */
 import type { LoadedConfig } from "../config/load.ts"
 import type { Config, RouteConfig } from "../config/model.ts"
+import { type Block, verdictOf as verdictOfBlock } from "../config/nginx/verdicts.ts"
 import { messageOf, type Problem, renderProblem, type Severity, sortProblems } from "../config/problem.ts"
 import { type PrepareOptions, prepare } from "./prepare.ts"
 
@@ -29,7 +30,7 @@ export async function check(path: string, options: CheckOptions): Promise<0 | 2>
 
 function reportOf(
   path: string,
-  { config, problems, sources }: LoadedConfig,
+  { config, problems, sources, blocks: verdictBlocks = [] }: LoadedConfig,
   options: { color: boolean },
 ): string {
   const sorted = sortProblems(problems)
@@ -41,12 +42,24 @@ function reportOf(
     sorted.filter(({ severity }) => severity === "note"),
   )
   if (notes !== null) blocks.push(notes)
+  const verdicts = renderVerdicts(verdictBlocks, problems)
+  if (verdicts !== null) blocks.push(verdicts)
   blocks.push(
     config === null
       ? `${path}: ${verdictOf(problems)}, not usable`
       : `${path}: ok${warned(problems)}, ${summaryOf(config)}`,
   )
   return blocks.join("\n\n")
+}
+
+/** A line for each server and location of an nginx.conf, where not all run as in nginx. */
+function renderVerdicts(blocks: readonly Block[], problems: readonly Problem[]): string | null {
+  const verdicts = blocks.map((block) => ({ block, verdict: verdictOfBlock(block, problems) }))
+  if (verdicts.every(({ verdict }) => verdict === "runs")) return null
+  const lines = verdicts.map(({ block: { name, depth, line }, verdict }) => {
+    return `${"  ".repeat(depth + 1)}${name} (line ${line}): ${verdict}`
+  })
+  return ["verdicts:", ...lines].join("\n")
 }
 
 /** Lines of a note that name directives are cut behind so many. */
@@ -105,10 +118,11 @@ function plural(count: number, noun: string): string {
 }
 
 /**
- * `{ ok, problems: [{ severity, file, line, column, length, message, hint }], summary }`; `line` is 0 for a file as a whole,
+ * `{ ok, problems: [{ severity, file, line, column, length, message, hint }], verdicts: [{ name, file, line, verdict }],
+ * summary }`; `line` is 0 for a file as a whole,
  * `summary` is null unless ok.
  */
-function jsonOf({ config, problems }: LoadedConfig): string {
+function jsonOf({ config, problems, blocks = [] }: LoadedConfig): string {
   const summary =
     config === null
       ? null
@@ -126,6 +140,10 @@ function jsonOf({ config, problems }: LoadedConfig): string {
     {
       ok: config !== null,
       problems: plain.map((problem, index) => ({ ...problem, message: messages[index] })),
+      verdicts: blocks.map((block) => {
+        const { name, file, line } = block
+        return { name, file, line, verdict: verdictOfBlock(block, problems) }
+      }),
       summary,
     },
     null,

@@ -29,7 +29,7 @@ function ask(shell: Shell, line: string): string[] | null {
 test.for([
   ["sluice ru", ["run"]],
   ["sluice run --st", ["--strict"]],
-  ["sluice check --", ["--help", "--json", "--strict"]],
+  ["sluice check --", ["--help", "--json", "--serve-what-runs", "--strict"]],
   ["sluice completion ", ["bash", "fish", "zsh"]],
   ["sluice check package.js", ["package.json"]],
 ] as const)("%s", ([line, words], t) => {

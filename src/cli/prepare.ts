@@ -21,7 +21,7 @@ export async function prepare(
   { strict, load = loadConfig }: PrepareOptions,
 ): Promise<LoadedConfig> {
   const loaded = load(path)
-  const { config, problems, sources } = loaded
+  const { config, problems, sources, blocks = [] } = loaded
   const found = config === null ? [] : await startProblems(config)
   const all: Problem[] = [
     ...problems,
@@ -36,7 +36,7 @@ export async function prepare(
     }),
   ]
   const stops = all.some(({ severity }) => severity === "error" || (strict && severity === "warning"))
-  return { config: stops ? null : config, problems: all, sources }
+  return { config: stops ? null : config, problems: all, sources, blocks }
 }
 
 /** Makes the directories of logs that are missing. What cannot be made is told when the log is opened. */

@@ -1,5 +1,6 @@
 import { Argument, Command, CommanderError } from "commander"
 import { VERSION } from "../base/version.ts"
+import { type LoadedConfig, loadConfig } from "../config/load.ts"
 import { adapt } from "./adapt.ts"
 import { addAdminCommands } from "./admin/commands.ts"
 import { check, wantsColor } from "./check.ts"
@@ -49,6 +50,11 @@ Exit codes: 0 fine, 1 failed at runtime, 2 wrong usage or configuration.`,
     .option("-t, --to <address>", "a backend: host:port, [v6]:port or unix:/path (repeatable)", collect)
     .option("--json", "log and announce as JSON lines", false)
     .option("--strict", "do not run a configuration that has warnings", false)
+    .option(
+      "--serve-what-runs",
+      "of an nginx.conf: locations that cannot run answer 501, instead of stopping the file",
+      false,
+    )
     .option("--watch", "reload by itself when a file of the configuration changes", false)
     .addHelpText(
       "after",
@@ -70,15 +76,31 @@ Examples:
           to = [],
           json,
           strict,
+          serveWhatRuns,
           watch,
-        }: { listen?: string[]; to?: string[]; json: boolean; strict: boolean; watch: boolean },
+        }: {
+          listen?: string[]
+          to?: string[]
+          json: boolean
+          strict: boolean
+          serveWhatRuns: boolean
+          watch: boolean
+        },
         command,
       ) => {
         if ((config === undefined) === (to.length === 0))
           command.error("error: give either a configuration file or --to addresses (see sluice run --help)", {
             exitCode: 2,
           })
-        process.exitCode = await run({ listen, to, json, strict, watch, config: config ?? null })
+        process.exitCode = await run({
+          listen,
+          to,
+          json,
+          strict,
+          watch,
+          config: config ?? null,
+          load: loadBy(serveWhatRuns),
+        })
         // Whatever a library still holds open must not keep a stopped balancer alive.
         process.exit()
       },
@@ -90,18 +112,29 @@ Examples:
     .argument("<config>", "nginx.conf or sluice.yaml")
     .option("--json", "print one JSON object", false)
     .option("--strict", "warnings count as errors: exit code 2", false)
+    .option(
+      "--serve-what-runs",
+      "of an nginx.conf: locations that cannot run answer 501, instead of stopping the file",
+      false,
+    )
     .addHelpText(
       "after",
       "\nExamples:\n  sluice check nginx.conf\n  sluice check sluice.yaml --json | jq .problems",
     )
-    .action(async (config: string, { json, strict }: { json: boolean; strict: boolean }) => {
-      process.exitCode = await check(config, {
-        json,
-        strict,
-        color: wantsColor(process.stdout, process.env),
-        stdout: process.stdout,
-      })
-    })
+    .action(
+      async (
+        config: string,
+        { json, strict, serveWhatRuns }: { json: boolean; strict: boolean; serveWhatRuns: boolean },
+      ) => {
+        process.exitCode = await check(config, {
+          json,
+          strict,
+          load: loadBy(serveWhatRuns),
+          color: wantsColor(process.stdout, process.env),
+          stdout: process.stdout,
+        })
+      },
+    )
 
   program
     .command("adapt")
@@ -182,4 +215,8 @@ export async function main(): Promise<void> {
     if (!(error instanceof CommanderError)) throw error
     process.exitCode = error.exitCode === 0 ? 0 : 2
   }
+}
+
+function loadBy(servesWhatRuns: boolean): (path: string) => LoadedConfig {
+  return (path) => loadConfig(path, undefined, undefined, { servesWhatRuns })
 }

@@ -88,6 +88,7 @@ describe("outlier detection", () => {
     states.setEndpoints("test", [a!, { ...b!, address: "c:1" }])
     await Promise.resolve()
     await interval()
+    expect(unhealthy()).toBe("")
     calls("c", "s")
     await interval(3)
     expect(unhealthy()).toBe("")

@@ -1,6 +1,10 @@
 import { describe, expect, test } from "vitest"
 import { ManualClock } from "../../test/support/manual-clock.ts"
+import { defaultCluster } from "../config/defaults.ts"
+import type { ClusterConfig } from "../config/model.ts"
 import { Backoff } from "./backoff.ts"
+import { makeBreakers } from "./breakers.ts"
+import { OwnStreamCounts } from "./counts.ts"
 import { Pool, type PooledConnection, type PoolOptions, type Waiter } from "./pool.ts"
 import { RetryBudget } from "./retry-budget.ts"
 
@@ -542,5 +546,52 @@ describe("the retry budget", () => {
     expect(taken(3_600_000)).toBe(0)
     for (let i = 0; i < 10; i++) budget.started(3_600_000)
     expect(taken(3_600_000)).toBe(2)
+  })
+})
+
+describe("bounds that the pools of a cluster share", () => {
+  const bounded = (limits: Partial<ClusterConfig["limits"]>) => {
+    const config = defaultCluster("test")
+    const counts = new OwnStreamCounts()
+    const breakers = makeBreakers(
+      { ...config, limits: { ...config.limits, ...limits } },
+      (name) => counts.limitsOf(name),
+      () => {},
+    )
+    const [, waiting, connections] = counts.limitsOf("test")
+    return { breakers, waiting: () => waiting!.open, connections: () => connections!.open }
+  }
+  const waiter = () => ({ waitTimeoutMs: 0, onLease: () => {}, onNoLease: () => {} })
+
+  test("one more may not wait; each that is served, leaves or is told has left", () => {
+    const { breakers, waiting } = bounded({ waitingStreams: 3 })
+    const { pool, made } = poolOf({ breakers, unknownCapacity: 1 })
+    const [first, second, third] = [waiter(), waiter(), waiter()]
+    for (const each of [first, second, third]) expect(pool.wait(each)).toBeNull()
+    expect(pool.wait(waiter())).toEqual({
+      reason: "limits.waitingStreams: 3 are there already",
+      isLimit: true,
+    })
+    pool.abandon(second)
+    pool.abandon(second)
+    expect(waiting()).toBe(2)
+    made[0]!.isReady = true
+    pool.settingsReceived(made[0]!)
+    expect(waiting()).toBe(1)
+    for (const connection of [...pool.connections]) pool.connectFailed(connection, "refused")
+    expect(waiting()).toBe(0)
+  })
+
+  test("of connections: no more are opened, the first always is, and those that end are given back", () => {
+    const { breakers, connections } = bounded({ connections: 2 })
+    const one = poolOf({ breakers, unknownCapacity: 1 })
+    for (let i = 0; i < 3; i++) one.pool.wait(waiter())
+    expect([one.made.length, connections(), one.pool.isSaturated]).toEqual([2, 2, true])
+    expect(one.pool.failureSince(0)).toBe("limits.connections: 2 are there already")
+    const other = poolOf({ breakers })
+    other.pool.wait(waiter())
+    expect([other.made.length, connections()]).toEqual([1, 3])
+    for (const connection of [...one.pool.connections]) one.pool.retired(connection)
+    expect(connections()).toBe(1 + one.pool.connections.length)
   })
 })

@@ -4,7 +4,8 @@ import { dirname, extname } from "node:path"
 import type { Config } from "./model.ts"
 import { checkFiles, type FileLook, type Places, placeOf } from "./named-files.ts"
 import { type ConfigFiles, decode, diskFiles } from "./nginx/include.ts"
-import { readNginxConfig } from "./nginx/read.ts"
+import { type ReadOptions, readNginxConfig } from "./nginx/read.ts"
+import type { Block } from "./nginx/verdicts.ts"
 import type { Problem, Sources } from "./problem.ts"
 import { fromDirectory } from "./yaml/file-paths.ts"
 import { loadYaml } from "./yaml/load.ts"
@@ -15,6 +16,8 @@ export interface LoadedConfig {
   problems: Problem[]
   /** For `renderProblem`. */
   sources: Sources
+  /** Of an nginx.conf: its servers and locations. */
+  blocks?: readonly Block[]
 }
 
 const YAML_EXTENSIONS = new Set([".yaml", ".yml", ".json"])
@@ -29,22 +32,27 @@ const YAML_START = /^\ufeff?\s*(?:\{|---\s|# yaml-language-server)/
  * @param path `.yaml`, `.yml` and `.json` are Sluice's own; any other is nginx.conf, unless it begins as YAML or JSON does
  * @param look at the files that are named. Default: this machine's, where `files` are
  */
-export function loadConfig(path: string, files: ConfigFiles = diskFiles, look = lookBy(files)): LoadedConfig {
-  const { config, problems, sources, places } = read(path, files)
-  if (config === null) return { config, problems, sources }
+export function loadConfig(
+  path: string,
+  files: ConfigFiles = diskFiles,
+  look = lookBy(files),
+  options: ReadOptions = {},
+): LoadedConfig {
+  const { config, problems, sources, places, blocks = [] } = read(path, files, options)
+  if (config === null) return { config, problems, sources, blocks }
   const checked = checkFiles(config, path, { sources, places, look })
   const all = [...problems, ...checked.problems]
   const isUsable = all.every(({ severity }) => severity !== "error")
-  return { config: isUsable ? checked.config : null, problems: all, sources }
+  return { config: isUsable ? checked.config : null, problems: all, sources, blocks }
 }
 
 /** The configuration as it is written, whatever this machine has of the files that it names. */
 export function readConfig(path: string, files: ConfigFiles = diskFiles): LoadedConfig {
-  const { config, problems, sources } = read(path, files)
+  const { config, problems, sources } = read(path, files, {})
   return { config, problems, sources }
 }
 
-function read(path: string, files: ConfigFiles): LoadedConfig & { places: Places } {
+function read(path: string, files: ConfigFiles, options: ReadOptions): LoadedConfig & { places: Places } {
   let text: string
   try {
     text = decode(files.read(path))
@@ -53,7 +61,7 @@ function read(path: string, files: ConfigFiles): LoadedConfig & { places: Places
     return { config: null, problems: [problemOf(path, message)], sources: new Map(), places: new Map() }
   }
   const isYaml = YAML_EXTENSIONS.has(extname(path).toLowerCase()) || YAML_START.test(text)
-  if (!isYaml) return readNginxConfig(text, path, files)
+  if (!isYaml) return readNginxConfig(text, path, files, options)
   const sources = new Map([[path, text]])
   const { config, problems } = loadYaml(text.replace(/^\ufeff/, ""), path)
   if (config === null) return { config, problems, sources, places: new Map() }

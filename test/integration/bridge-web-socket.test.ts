@@ -336,7 +336,8 @@ describe("what is wrong has its own answer", () => {
   test("a backend without reflection", async (t) => {
     const { bed } = await start(t, { backend: new TalkBackend({ hasReflection: false }) })
     const page = await new Page(bed.port, "/talk.Talk/Chat").say("{}")
-    const message = "the backend has no server reflection, and the route no descriptor set to take its place"
+    const message =
+      "the backend has no server reflection, and the route no descriptor set (grpc_descriptor_set) to take its place"
     expect(await page.ended()).toEqual([{ "@status": { code: 12, message, details: [] } }])
   })
 

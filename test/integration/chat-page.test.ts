@@ -1,25 +1,14 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { type Browser, chromium, type Page } from "playwright-core"
+import type { Browser, Page } from "playwright-core"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { startPageBed } from "../../examples/chat/testing/page-bed.ts"
+import { launchChromium, noChromium } from "../support/chromium.ts"
 
-const executablePath = "/usr/bin/chromium"
-const missing = existsSync(executablePath) ? "" : "chromium is not installed: apt-get install chromium"
-if (missing) console.info(`skipped: the chat's page: ${missing}`)
+if (noChromium) console.info(`skipped: the chat's page: ${noChromium}`)
 
-const BROWSER_ARGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-]
-
-describe.skipIf(missing)("the chat's page, through Sluice", () => {
+describe.skipIf(noChromium)("the chat's page, through Sluice", () => {
   let folder: string
   let browser: Browser
   let bed: Awaited<ReturnType<typeof startPageBed>>
@@ -28,7 +17,7 @@ describe.skipIf(missing)("the chat's page, through Sluice", () => {
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "chat-page-"))
-    browser = await chromium.launch({ executablePath, args: BROWSER_ARGS })
+    browser = await launchChromium()
   })
   afterAll(async () => {
     await browser.close()

@@ -84,7 +84,7 @@ export async function reflect(
   throw new TypesError(
     failure(
       "no_route",
-      "the backend has no server reflection, and the route no descriptor set to take its place",
+      "the backend has no server reflection, and the route no descriptor set (grpc_descriptor_set) to take its place",
       true,
     ),
   )

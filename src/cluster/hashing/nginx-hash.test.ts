@@ -5,6 +5,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { isInstalled, startNginx } from "../../../test/support/nginx.ts"
+import { readNginxConfig } from "../../config/nginx/read.ts"
+import { Endpoint } from "../endpoint.ts"
+import { makePolicy } from "../policies/make-policy.ts"
 import { KetamaRing, nginxHash, nginxIpHash, nginxServers } from "./nginx-hash.ts"
 
 const hasNginx = isInstalled("nginx", "-v", "nginx-light")
@@ -88,8 +91,27 @@ describe.skipIf(!hasNginx).for(Object.entries(UPSTREAMS))("as nginx, %s", ([, se
     })
     expect(ours).toEqual(met)
     expect(new Set(met).size).toBeGreaterThan(1)
+    expect(placesOf(`${method}; ${lines.join(" ")}`, servers.length)).toEqual(met)
   })
 })
+
+/** Where the policy of such an `upstream` sends the same keys: from the file to the pick. */
+function placesOf(upstream: string, many: number): number[] {
+  const text = `upstream u { ${upstream} } server { listen 80; location / { grpc_pass u; } }`
+  const files = { read: () => new Uint8Array(), list: () => [] }
+  const [cluster] = readNginxConfig(text, "nginx.conf", files).config!.clusters
+  const { endpoints: configs, policy } = cluster!
+  const endpoints = configs.map((config, slot) => new Endpoint(config, slot))
+  const picker = makePolicy(policy).makePicker(endpoints)
+  const available = endpoints.filter(({ config }) => !config.down)
+  expect(endpoints).toHaveLength(many)
+  return KEYS.map((key, index) => {
+    const address = String.fromCharCode(...ADDRESSES[index]!.split(".").map(Number))
+    const render = (template: string) => (template === "$arg_k" ? key : address)
+    const request = { subject: { render }, tried: null, mayWait: false, nowMs: 0 }
+    return picker.pick(available, request, () => 0)!.slot
+  })
+}
 
 test("no key, one server, or none that can be used: round robin chooses", () => {
   const two = nginxServers([1, 1])

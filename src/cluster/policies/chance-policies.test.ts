@@ -146,6 +146,16 @@ describe("response times", () => {
     }
   })
 
+  test("are those of the first answer, which ends the wait", () => {
+    const [endpoint] = endpointsOf(1) as [Endpoint]
+    const times = timesOf(true)
+    const call = {}
+    times.began(call, endpoint, 0)
+    times.answered(call, 100)
+    times.answered(call, 5_000)
+    expect(times.meanMs(0, 5_000)).toBeCloseTo(100 * Math.exp(-0.49))
+  })
+
   test("decide: the slow get fewer streams", () => {
     const endpoints = endpointsOf(4)
     for (const config of ALL.filter(({ name, ...more }) => name === "peak_ewma" || "by" in more)) {

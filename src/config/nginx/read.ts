@@ -3,12 +3,13 @@ import type { Config } from "../model.ts"
 import type { Problem } from "../problem.ts"
 import { createAdapter } from "./adapt/adapter.ts"
 import { adaptConfig } from "./adapt/config.ts"
-import type { Span } from "./ast.ts"
+import type { Directive, Span } from "./ast.ts"
 import { checkBlock } from "./check.ts"
 import { type ConfigFiles, Inclusion } from "./include.ts"
 import { Report } from "./report.ts"
 import { reportTemplate } from "./unfilled.ts"
 import { Variables } from "./variables.ts"
+import { type Block, blocksOf, withoutFailing } from "./verdicts.ts"
 
 export interface NginxConfig {
   /** Null when there are errors. */
@@ -19,6 +20,13 @@ export interface NginxConfig {
   sources: Map<string, string>
   /** Where the files that it names are first named. */
   places: Map<string, Span>
+  /** Its servers and locations, as they are written. */
+  blocks: Block[]
+}
+
+export interface ReadOptions {
+  /** Locations that cannot run answer 501, where nothing else is wrong; what is wrong with them is a warning. */
+  servesWhatRuns?: boolean
 }
 
 /**
@@ -30,15 +38,35 @@ export interface NginxConfig {
  * @param text the first file's, already read
  * @param path the first file's, as problems are to show it; what it includes is relative to its directory
  */
-export function readNginxConfig(text: string, path: string, files: ConfigFiles): NginxConfig {
+export function readNginxConfig(
+  text: string,
+  path: string,
+  files: ConfigFiles,
+  { servesWhatRuns = false }: ReadOptions = {},
+): NginxConfig {
   const report = new Report()
   const inclusion = new Inclusion(path, files, report)
   const directives = inclusion.expandFirst(path, text)
   const { sources } = inclusion
+  // What could not be read may stand anywhere.
+  const isWhole = report.errors === 0
+  const all = adaptDirectives(directives, path, report)
+  const about = { sources, blocks: blocksOf(directives) }
+  const left = servesWhatRuns && isWhole ? withoutFailing(directives, all.problems) : null
+  if (left === null) return { ...all, ...about }
+  const rest = adaptDirectives(left.directives, path, new Report())
+  return { ...rest, ...about, problems: [...left.told, ...rest.problems] }
+}
+
+function adaptDirectives(
+  directives: Directive[],
+  path: string,
+  report: Report,
+): Pick<NginxConfig, "config" | "problems" | "places"> {
   const variables = new Variables()
   variables.declareAll(directives)
   if (reportTemplate(directives, variables, report))
-    return { config: null, problems: report.problems, sources, places: new Map() }
+    return { config: null, problems: report.problems, places: new Map() }
   const isFragment = !directives.some(({ name }) => name.text === "http")
   const checked = checkBlock(directives, isFragment ? ["main", "http"] : ["main"], report)
   const adapter = createAdapter({
@@ -54,5 +82,5 @@ export function readNginxConfig(text: string, path: string, files: ConfigFiles):
     )
   }
   const { places } = adapter
-  return { config: report.errors > 0 ? null : config, problems: report.problems, sources, places }
+  return { config: report.errors > 0 ? null : config, problems: report.problems, places }
 }

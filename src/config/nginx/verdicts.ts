@@ -1,0 +1,86 @@
+/** What becomes of each server and location of a file: told at the end of `sluice check`. */
+import type { Problem } from "../problem.ts"
+import type { Directive } from "./ast.ts"
+
+/** A `server` or `location`, and the lines that are its own: not those of a location within it. */
+export interface Block {
+  readonly name: string
+  /** Of locations within each other. */
+  readonly depth: number
+  readonly file: string
+  readonly line: number
+  readonly directive: Directive
+  /** `file:line`. */
+  readonly lines: ReadonlySet<string>
+}
+
+export type BlockVerdict = "runs" | "runs with differences" | "stops the file"
+
+/** In file order, servers before their locations. */
+export function blocksOf(directives: readonly Directive[]): Block[] {
+  return directives.flatMap((directive): Block[] => {
+    const { name, block } = directive
+    if (block === null) return []
+    if (name.text === "http") return blocksOf(block)
+    return name.text === "server" ? blocksIn(directive, 0) : []
+  })
+}
+
+function blocksIn(directive: Directive, depth: number): Block[] {
+  const { name, args, block } = directive
+  const { file, line } = name.span
+  const names = block!.filter((inner) => inner.name.text === "server_name").flatMap((inner) => inner.args)
+  const shown = (name.text === "server" ? names : args).map(({ text }) => text).join(" ")
+  const lines = new Set<string>()
+  own(directive, lines)
+  const inner = block!.filter((each) => each.name.text === "location" && each.block !== null)
+  return [
+    { name: `${name.text} ${shown}`.trim(), depth, file, line, directive, lines },
+    ...inner.flatMap((each) => blocksIn(each, depth + 1)),
+  ]
+}
+
+/** The lines of a directive and what is in it, less the locations. */
+function own({ name, args, block }: Directive, lines: Set<string>): void {
+  for (const { span } of [name, ...args]) lines.add(`${span.file}:${span.line}`)
+  for (const inner of block ?? []) if (inner.name.text !== "location") own(inner, lines)
+}
+
+export function verdictOf({ lines }: Block, problems: readonly Problem[]): BlockVerdict {
+  const about = problems.filter(({ file, line }) => lines.has(`${file}:${line}`))
+  if (about.some(({ severity }) => severity === "error")) return "stops the file"
+  return about.some(({ severity }) => severity === "warning") ? "runs with differences" : "runs"
+}
+
+/**
+ * The directives with 501 in place of what the locations do that cannot run, and what was said of those as warnings. Null:
+ * an error stands elsewhere, or there is none.
+ */
+export function withoutFailing(
+  directives: readonly Directive[],
+  problems: readonly Problem[],
+): { directives: Directive[]; told: Problem[] } | null {
+  const errors = problems.filter(({ severity }) => severity === "error")
+  const failing = blocksOf(directives).filter(
+    (block) => block.depth > 0 && verdictOf(block, problems) === "stops the file",
+  )
+  const isTold = ({ file, line }: Problem) => failing.some(({ lines }) => lines.has(`${file}:${line}`))
+  if (errors.length === 0 || !errors.every(isTold)) return null
+  const stopped = new Set(failing.map(({ directive }) => directive))
+  const told = errors.map((problem): Problem => {
+    return { ...problem, severity: "warning", hint: "this location answers 501 (--serve-what-runs)" }
+  })
+  return { directives: replaced(directives, stopped), told }
+}
+
+function replaced(directives: readonly Directive[], stopped: ReadonlySet<Directive>): Directive[] {
+  return directives.map((directive) => {
+    if (stopped.has(directive)) return { ...directive, block: [answer501(directive)] }
+    return directive.block === null ? directive : { ...directive, block: replaced(directive.block, stopped) }
+  })
+}
+
+function answer501({ name }: Directive): Directive {
+  const word = (text: string) => ({ text, span: name.span })
+  return { name: word("return"), args: [word("501")], block: null }
+}
