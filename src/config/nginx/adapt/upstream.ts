@@ -12,6 +12,8 @@ import { adaptBalancing } from "./balancing.ts"
 import { adaptDiscover, adaptResolver, adaptService } from "./discovery.ts"
 import { adaptOutlierDetection } from "./outlier-detection.ts"
 
+const REHOME = ["never", "idle", "always"] as const
+
 export function adaptUpstream(adapter: Adapter, directive: Directive, http: Scope): void {
   const { report } = adapter
   const name = directive.args[0]!
@@ -48,6 +50,12 @@ export function adaptUpstream(adapter: Adapter, directive: Directive, http: Scop
   for (const directive of scope.own("grpc_limits")) adaptLimits(adapter, directive, cluster)
   const panic = scope.one("grpc_panic_threshold")
   if (panic !== null) cluster.panicThresholdPercent = readPercent(adapter, panic.args[0]!)
+  const rehome = scope.one("grpc_rehome")?.args[0]
+  if (rehome !== undefined) {
+    const mode = REHOME.find((each) => each === rehome.text)
+    if (mode === undefined) report.error(rehome.span, `invalid value "${rehome.text}"`, REHOME.join(", "))
+    else cluster.rehome = mode
+  }
   const grace = scope.one("grpc_drain_grace")
   if (grace !== null) cluster.drainGraceMs = readTimeMs(grace.args[0]!.text)
   adaptConnections(adapter, scope, cluster)
