@@ -257,6 +257,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       onClosed: () => this.#gone(),
     })
     this.orders = new LiveOrders({
+      clock: this.#clock,
       deadlines,
       pacer: this.#context.pacer,
       clients: this.#clients,
@@ -415,6 +416,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const names = new Set(config.listeners.map(({ name }) => name))
     this.#live = next
     this.orders.retain(new Set(next.clusters.keys()))
+    for (const [name, cluster] of next.clusters)
+      if (before.clusters.get(name) !== cluster) this.orders.rehome(cluster)
     for (const name of [...this.#listeners.keys()]) if (!names.has(name)) this.#removeListener(name)
     for (const cluster of without(before.clusters, next.clusters)) cluster.close()
     for (const upstream of next.tls.commit())
@@ -435,7 +438,9 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   apply(cluster: string, endpoints: readonly EndpointState[]): void {
     const live = this.#live.clusters.get(cluster)
     if (live === undefined) return
+    const before = live.snapshot
     live.apply(endpoints)
+    if (live.snapshot !== before) this.orders.rehome(live)
     this.orders.told(cluster, endpoints, live.leavingSettings)
   }
 

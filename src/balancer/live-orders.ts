@@ -1,4 +1,6 @@
+import type { Clock } from "../base/clock.ts"
 import type { TimerWheel } from "../base/timer-wheel.ts"
+import type { Cluster } from "../cluster/cluster.ts"
 import type { EndpointState } from "../cluster/state.ts"
 import { failure } from "../record/failure.ts"
 import type { Clients } from "../relay/downstream/clients.ts"
@@ -6,12 +8,16 @@ import type { OpenListener } from "../relay/downstream/listener-view.ts"
 import { Drains } from "../relay/pacing/drains.ts"
 import type { Pacer } from "../relay/pacing/pacer.ts"
 import { LeavingEndpoints, type LeavingSettings } from "../relay/upstream/leaving-endpoints.ts"
+import type { LegConnection } from "../relay/upstream/leg-connection.ts"
+import { Rehome } from "../relay/upstream/rehome.ts"
+import type { UpstreamStreamOwner } from "../relay/upstream/stream-owner.ts"
 import type { Upstreams } from "../relay/upstream/upstreams.ts"
 import type { LiveOrder } from "./thread/contract.ts"
 
 type EndStream = Extract<LiveOrder, { kind: "end-stream" }>
 
 export interface LiveOrdersOptions {
+  readonly clock: Clock
   readonly deadlines: TimerWheel
   readonly pacer: Pacer
   readonly clients: Clients
@@ -24,9 +30,12 @@ export class LiveOrders {
   readonly #options: LiveOrdersOptions
   readonly #drains: Drains
   readonly #leaving: LeavingEndpoints
+  readonly #rehome: Rehome<UpstreamStreamOwner>
+  /** Those that have changed, as they are now. */
+  readonly #clusters = new Map<string, Cluster<LegConnection>>()
 
   constructor(options: LiveOrdersOptions) {
-    const { deadlines, pacer, upstreams } = options
+    const { clock, deadlines, pacer, upstreams } = options
     const drains = new Drains(deadlines, pacer)
     this.#options = options
     this.#drains = drains
@@ -39,6 +48,19 @@ export class LiveOrders {
         }),
       withdraw: (cluster, address) => drains.withdraw(endpointName(cluster, address)),
     })
+    this.#rehome = new Rehome({
+      clock,
+      deadlines,
+      pacer,
+      streamsOf: (cluster) => upstreams.streamsOf(cluster),
+      isAtHome: (cluster, stream) => this.#clusters.get(cluster)?.isOwner(stream.endpoint, stream) ?? true,
+    })
+  }
+
+  /** The endpoints of a cluster are others now: streams whose key has another owner go there, where the cluster wants that. */
+  rehome(cluster: Cluster<LegConnection>): void {
+    this.#clusters.set(cluster.name, cluster)
+    this.#rehome.changed(cluster.name, cluster.rehome)
   }
 
   /** False: what it is about is not here. */
@@ -61,6 +83,11 @@ export class LiveOrders {
   /** A reload has left these clusters. */
   retain(clusters: ReadonlySet<string>): void {
     this.#leaving.retain(clusters)
+    for (const name of this.#clusters.keys()) {
+      if (clusters.has(name)) continue
+      this.#rehome.stop(name)
+      this.#clusters.delete(name)
+    }
   }
 
   /**
@@ -106,6 +133,7 @@ export class LiveOrders {
 
   close(): void {
     this.#drains.close()
+    this.#rehome.close()
   }
 }
 

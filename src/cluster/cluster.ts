@@ -99,6 +99,11 @@ export class Cluster<C extends PooledConnection> {
       for (const endpoint of this.endpoints) if (!before.has(endpoint.address)) this.#starts(endpoint)
   }
 
+  /** What becomes of live streams whose key has another owner now. */
+  get rehome(): ClusterConfig["rehome"] {
+    return this.#config.rehome
+  }
+
   /** What decides how long live streams may go on where an endpoint takes no new ones. */
   get leavingSettings(): Pick<ClusterConfig, "drainGraceMs" | "panicThresholdPercent"> {
     return this.#config
@@ -251,6 +256,21 @@ export class Cluster<C extends PooledConnection> {
     if (this.#sticky === null) return undefined
     this.#request.mayWait = false
     return this.#sticky.find(availability, this.#request)
+  }
+
+  /** Whether `endpoint` has the key of a stream, as things are; also where its policy places by no key, or it has none. */
+  isOwner(endpoint: Endpoint, subject: PickSubject): boolean {
+    const { policy } = this.#config
+    const key = policy.name === "ip_hash" ? "$binary_remote_addr" : "key" in policy ? policy.key : null
+    if (key === null || subject.render(key) === "") return true
+    const { availability } = this.#snapshot
+    const request = this.#request
+    request.nowMs = this.#context.clock.now()
+    availability.refresh(request.nowMs)
+    request.subject = subject
+    request.tried = null
+    const owner = this.#choose(availability)
+    return owner === undefined || owner.address === endpoint.address
   }
 
   #choose(availability: Availability): Endpoint | undefined {

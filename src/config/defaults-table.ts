@@ -175,6 +175,7 @@ export const defaults = {
     idleTimeout: time(300_000),
     maxConnectionAge: none(),
     maxRequestsPerConnection: none(),
+    rehome: is("never"),
     drainGrace: none("as long as they like"),
     keepaliveInterval: time(300_000),
     keepaliveTimeout: time(20_000),

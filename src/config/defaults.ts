@@ -170,6 +170,7 @@ export function defaultCluster(name: string): ClusterConfig {
     maxConnectionAgeMs: cluster.maxConnectionAge.value,
     maxRequestsPerConnection: cluster.maxRequestsPerConnection.value,
     healthCheck: null,
+    rehome: cluster.rehome.value,
     drainGraceMs: cluster.drainGrace.value,
     keepalive: { intervalMs: cluster.keepaliveInterval.value, timeoutMs: cluster.keepaliveTimeout.value },
   }

@@ -424,6 +424,9 @@ export interface StickyConfig {
   sameSite: string | null
 }
 
+/** `idle`: once no octets have come for a while. */
+export type RehomeMode = "never" | "idle" | "always"
+
 export interface ClusterConfig {
   name: string
   policy: PolicyConfig
@@ -432,6 +435,8 @@ export interface ClusterConfig {
   endpoints: EndpointConfig[]
   /** Endpoints that have just joined or are back get a growing share of new streams. `windowMs` 0: their full share at once. */
   slowStart: { windowMs: number; aggression: number; minWeightPercent: number }
+  /** What becomes of live streams whose key has another owner since endpoints came or went; policies with a key alone. */
+  rehome: RehomeMode
   /** Where a smaller share of the endpoints is healthy, all are used; 0: only where none is. */
   panicThresholdPercent: number
   outlierDetection: OutlierDetectionConfig | null

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest"
 import { seededRandom } from "../../src/base/random.ts"
 import type { Scenario } from "./scenario.ts"
+import { handedOff, resumed } from "./scenarios/continuity.ts"
 import { kill } from "./scenarios/kill.ts"
 import { manyReloads } from "./scenarios/many-reloads.ts"
 import { reload } from "./scenarios/reload.ts"
@@ -20,3 +21,8 @@ test.concurrent.each<[string, Scenario]>([
 
 // By itself: processes that start take the cores from the others, and a balancer that is late refuses calls.
 test("the program is replaced under load", { timeout: 90_000 }, () => holds(upgrade))
+
+test.each<[string, Scenario]>([
+  ["a backend is killed, and streams with continuity go on", resumed],
+  ["backends are restarted, and streams with continuity go on", handedOff],
+])("%s", { timeout: 90_000 }, (_, scenario) => holds(scenario))

@@ -3,6 +3,7 @@ import { parseArgs } from "node:util"
 import { seededRandom } from "../../src/base/random.ts"
 import { renderReport, renderText, writeBetweenMarks } from "./report.ts"
 import type { Check, Scenario } from "./scenario.ts"
+import { handedOff, resumed } from "./scenarios/continuity.ts"
 import { freeze } from "./scenarios/freeze.ts"
 import { kill } from "./scenarios/kill.ts"
 import { manyReloads } from "./scenarios/many-reloads.ts"
@@ -25,6 +26,8 @@ const scenarios: readonly Scenario[] = [
   manyReloads,
   upgrade,
   overload,
+  resumed,
+  handedOff,
 ]
 
 const HELP = `Runs Sluice and its backends as real processes and lets them die, freeze and lose their network.

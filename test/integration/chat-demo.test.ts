@@ -14,6 +14,33 @@ async function banner(demo: Program): Promise<string> {
   return demo.log.lines.join("\n")
 }
 
+/** A conversation as the page has it. */
+async function webSocket(url: string, inputs: readonly string[]) {
+  const socket = new WebSocket(url)
+  const heard: string[] = []
+  const ends: string[] = []
+  const frames: (() => void)[] = []
+  socket.onmessage = ({ data }) => {
+    const frame = JSON.parse(String(data)) as { output?: string; "@status"?: unknown }
+    if (frame.output !== undefined) heard.push(frame.output)
+    else if (frame["@status"] !== undefined) ends.push(String(data))
+    for (const told of frames.splice(0)) told()
+  }
+  await new Promise<void>((resolve, reject) => {
+    socket.onopen = () => resolve()
+    socket.onerror = () => reject(new Error(`no WebSocket at ${url}`))
+  })
+  const say = async (input: string): Promise<void> => {
+    const before = heard.length
+    socket.send(JSON.stringify({ input }))
+    while (heard.length === before && ends.length === 0)
+      await new Promise<void>((resolve) => frames.push(resolve))
+    expect(ends).toEqual([])
+  }
+  for (const input of inputs) await say(input)
+  return { socket, heard, say }
+}
+
 const WAYS = [
   { through: "nginx", missing: findNginx() === undefined ? HOW_TO_GET_NGINX : "" },
   { through: "sluice", missing: "" },
@@ -64,12 +91,18 @@ test.each(["SIGKILL", "SIGTERM"] as const)(
     const conversation = new Conversation(client).say("一", "返回数据流")
     expect(await conversation.hear(11)).toHaveLength(11)
     const name = await conversation.serverName
+    const page = await webSocket(`ws://${address}/ws`, ["三"])
+    expect(page.heard).toEqual(["服务端返回: 三"])
     const pids = [...text.matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid))
     process.kill(pids[name === "A" ? 0 : 1]!, signal)
     await demo.log.line(`[${name}] ended (${signal === "SIGKILL" ? signal : "exit code 0"})`)
     conversation.say("二")
     expect(await conversation.hear(1)).toEqual(["服务端返回: 二"])
     await demo.log.line(`[${name === "A" ? "B" : "A"}] [收到消息]: 二`)
+    // The page's conversation may have been at either.
+    await page.say("四")
+    expect(page.heard).toEqual(["服务端返回: 三", "服务端返回: 四"])
+    page.socket.close()
     conversation.say("结束对话")
     expect(await conversation.hear(1)).toEqual(["收到结束指令"])
     expect((await conversation.outcome).code).toBe("OK")

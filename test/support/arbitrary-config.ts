@@ -220,6 +220,7 @@ const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
       maxConnectionAgeMs: orNull(number),
       maxRequestsPerConnection: orNull(positive),
       healthCheck: orNull(healthCheck),
+      rehome: fc.constantFrom("never", "idle", "always"),
       drainGraceMs: orNull(number),
       keepalive: fc.record({ intervalMs: positive, timeoutMs: positive }),
     },

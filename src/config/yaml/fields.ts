@@ -458,6 +458,7 @@ export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
     field("maxConnectionAge", "maxConnectionAgeMs", durationOrNone),
     field("maxRequestsPerConnection", "maxRequestsPerConnection", countOrNone),
     field("healthCheck", "healthCheck", healthCheck),
+    field("rehome", "rehome", same()),
     field("drainGrace", "drainGraceMs", durationOrNone),
     field("keepalive", "keepalive", nested(keepalive, base.keepalive)),
   ]

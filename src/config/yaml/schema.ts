@@ -716,6 +716,12 @@ const clusterShape = {
     .optional()
     .describe(says("", defaults.cluster.maxRequestsPerConnection)),
   healthCheck: healthCheck.optional().describe("Active checks; without, streams alone tell."),
+  rehome: z
+    .enum(["never", "idle", "always"])
+    .optional()
+    .describe(
+      says("Streams whose key has another owner now end; policies with a key.", defaults.cluster.rehome),
+    ),
   drainGrace: durationOrNone
     .optional()
     .describe(

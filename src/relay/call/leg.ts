@@ -2,6 +2,7 @@ import { counterIds } from "../../base/counters.ts"
 import { type Deadline, makeDeadline } from "../../base/timer-wheel.ts"
 import type { Cluster } from "../../cluster/cluster.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
+import type { PickSubject } from "../../cluster/policies/policy.ts"
 import type { Pool, Waiter } from "../../cluster/pool.ts"
 import { Column } from "../../cluster/traffic.ts"
 import { ErrorCode } from "../../http2/error-code.ts"
@@ -33,7 +34,7 @@ import { endOfWait } from "./leg-wait.ts"
 import { type DownstreamStream, isOver } from "./stream-owner.ts"
 
 /** The call that a leg serves. Each event names its leg: a call listens to its present one only. */
-export interface LegOwner {
+export interface LegOwner extends PickSubject {
   readonly context: LegContext
   readonly route: Route
   readonly downstream: DownstreamStream
@@ -287,6 +288,10 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
 
   get record(): StreamRecord {
     return this.#owner.record
+  }
+
+  render(template: string): string {
+    return this.#owner.render(template)
   }
 
   // ---- PacedStream ----------------------------------------------------------------------------------------------

@@ -1,3 +1,5 @@
+import type { Endpoint } from "../../cluster/endpoint.ts"
+import type { PickSubject } from "../../cluster/policies/policy.ts"
 import type { StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { ResponseHead } from "../../http2/message-head.ts"
@@ -5,7 +7,8 @@ import type { BufferingStream } from "../overload/reset-largest.ts"
 import type { PacedStream } from "../pacing/pacer.ts"
 
 /** What a connection tells of a stream that was opened on it. */
-export interface UpstreamStreamOwner extends BufferingStream, PacedStream {
+export interface UpstreamStreamOwner extends BufferingStream, PacedStream, PickSubject {
+  readonly endpoint: Endpoint
   onInformational(head: ResponseHead): void
   onResponse(head: ResponseHead, endStream: boolean): void
   /** Octets are valid during the call only. Give credit for them by the stream's `consume`. */

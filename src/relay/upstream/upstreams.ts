@@ -40,6 +40,14 @@ export class Upstreams {
     this.plain = this.connector({ tls: null, bindAddress: null, socketKeepalive: false })
   }
 
+  /** Live streams of a cluster. */
+  streamsOf(cluster: string): UpstreamStreamOwner[] {
+    const found: UpstreamStreamOwner[] = []
+    for (const connection of this.connections)
+      if (connection.clusterName === cluster) for (const stream of connection.pacedStreams) found.push(stream)
+    return found
+  }
+
   /** Live streams on all connections to an endpoint, those included that take no new ones. */
   streamsAt(cluster: string, address: string): UpstreamStreamOwner[] {
     const found: UpstreamStreamOwner[] = []

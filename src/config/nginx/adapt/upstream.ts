@@ -11,6 +11,8 @@ import { isHostName, readPeer } from "./address.ts"
 import { adaptBalancing } from "./balancing.ts"
 import { adaptOutlierDetection } from "./outlier-detection.ts"
 
+const REHOME = ["never", "idle", "always"] as const
+
 export function adaptUpstream(adapter: Adapter, directive: Directive): void {
   const { report } = adapter
   const name = directive.args[0]!
@@ -39,6 +41,12 @@ export function adaptUpstream(adapter: Adapter, directive: Directive): void {
   for (const directive of scope.own("grpc_limits")) adaptLimits(adapter, directive, cluster)
   const panic = scope.one("grpc_panic_threshold")
   if (panic !== null) cluster.panicThresholdPercent = readPercent(adapter, panic.args[0]!)
+  const rehome = scope.one("grpc_rehome")?.args[0]
+  if (rehome !== undefined) {
+    const mode = REHOME.find((each) => each === rehome.text)
+    if (mode === undefined) report.error(rehome.span, `invalid value "${rehome.text}"`, REHOME.join(", "))
+    else cluster.rehome = mode
+  }
   const grace = scope.one("grpc_drain_grace")
   if (grace !== null) cluster.drainGraceMs = readTimeMs(grace.args[0]!.text)
   adaptConnections(adapter, scope, cluster)

@@ -58,6 +58,11 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "Sluice's own: how long live streams may go on where a server drains, is unhealthy or is gone; without end unless written",
   ],
   [
+    "grpc_rehome",
+    "U 1",
+    "Sluice's own: with `hash`, `ip_hash` or `grpc_hash`, streams whose key belongs to another server since servers came or went end: `never`, `idle` (after 10 s of silence) or `always`",
+  ],
+  [
     "grpc_max_stream_age",
     "HSL time",
     "Sluice's own: streams that are older, give or take a fifth, end with UNAVAILABLE, one after the other",
