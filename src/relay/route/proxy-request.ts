@@ -91,7 +91,8 @@ export class ProxyRequestRewrite {
     const path =
       this.#path === null
         ? escapeUri(uri)
-        : this.#path.render(record, env) + escapeUri(uri.slice(this.#action.matchedOctets))
+        : this.#path.render(record, env) +
+          escapeUri(uri.slice(state?.hasLeftPrefix === true ? 0 : this.#action.matchedOctets))
     return args === "" ? path : `${path}?${args}`
   }
 }
