@@ -10,6 +10,8 @@ const BEND_MS = 900
 /** Steps of brightness, and lines drawn in one stroke: what overlaps within a stroke is not seen as dense. */
 const LEVELS = 4
 const STRANDS = 24
+/** Of more streams, every so-manieth is drawn: beyond it a line adds no more to see, and each costs a frame's time. */
+const LINES_MAX = 1500
 const LANE_NAMES_PX = 150
 /** Of a narrow canvas, at most this share is for the names of lanes. */
 const LANE_NAMES_SHARE = 0.34
@@ -133,7 +135,9 @@ class Painter {
   }
 
   #drawLines(pen: CanvasRenderingContext2D, width: number, height: number): boolean {
-    const { lanes, lines } = this.#river
+    const { lanes, lines: all } = this.#river
+    const stride = Math.ceil(all.length / LINES_MAX)
+    const lines = stride > 1 ? all.filter((_, index) => index % stride === 0) : all
     const color = this.#color()
     const right = width - namesPx(width)
     const nowMs = performance.now()
@@ -147,7 +151,7 @@ class Painter {
       if (stroke === undefined) strokes.set(name, [line])
       else stroke.push(line)
     }
-    pen.lineWidth = lines.length > 2000 ? 0.7 : lines.length > 200 ? 1 : lines.length > 20 ? 1.5 : 2
+    pen.lineWidth = lines.length > 200 ? 1 : lines.length > 20 ? 1.5 : 2
     for (const [name, members] of strokes) {
       const [ink, level] = name.split(" ")
       pen.strokeStyle = color(ink!)

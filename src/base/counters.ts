@@ -3,6 +3,9 @@
  * and the metrics show. Append freely; nothing outside this file depends on the order.
  */
 export const counterMeanings = {
+  // Discovery.
+  discovery_refused:
+    "an answer of a source of endpoints was not to be used, in whole or in part, or there was none",
   // Streams and windows.
   streams_refused: "a stream past the concurrent-stream limit was refused with REFUSED_STREAM",
   stream_window_exceeded: "DATA went past the window of a stream",

@@ -11,6 +11,7 @@ export type LimitUnit =
   | "levels"
   | "messages"
   | "services"
+  | "endpoints"
   | "frames"
   | "entries"
   | "charges"
@@ -42,6 +43,7 @@ export interface LimitRow {
     | "address"
     | "endpoint"
     | "cluster"
+    | "source"
     | "worker"
     | "process"
   /** The attack or accident it stops. */
@@ -619,6 +621,18 @@ const rows = {
   },
 
   // ---- Upstream work ----------------------------------------------------------------------------------------------
+  discoveredEndpointsMax: {
+    counts: "endpoints that one source may name",
+    value: 20_000,
+    unit: "endpoints",
+    min: 1,
+    max: MANY,
+    per: "source",
+    stops: "a source that is broken or hostile: an answer without end fills the memory of every thread",
+    effect: "the answer is not taken, the last one stays, and the log says so",
+    source: "a Kubernetes Service with 100 EndpointSlices has 10,000",
+    counter: "discovery_refused",
+  },
   pickQueueMax: {
     counts: "streams waiting for an endpoint to become ready",
     value: 10_000,

@@ -1,9 +1,9 @@
 /** `sluice check CONFIG`: all problems at once. */
-import type { LoadedConfig } from "../config/load.ts"
 import type { Config, RouteConfig } from "../config/model.ts"
 import { type Block, verdictOf as verdictOfBlock } from "../config/nginx/verdicts.ts"
 import { messageOf, type Problem, renderProblem, type Severity, sortProblems } from "../config/problem.ts"
-import { type PrepareOptions, prepare } from "./prepare.ts"
+import type { ResolvedEndpoint } from "../control/discovery/resolve-names.ts"
+import { type PreparedConfig, type PrepareOptions, prepare } from "./prepare.ts"
 
 export interface CheckOptions extends PrepareOptions {
   /** Print one JSON object in place of text. */
@@ -30,7 +30,7 @@ export async function check(path: string, options: CheckOptions): Promise<0 | 2>
 
 function reportOf(
   path: string,
-  { config, problems, sources, blocks: verdictBlocks = [] }: LoadedConfig,
+  { config, problems, sources, names, blocks: verdictBlocks = [] }: PreparedConfig,
   options: { color: boolean },
 ): string {
   const sorted = sortProblems(problems)
@@ -42,6 +42,8 @@ function reportOf(
     sorted.filter(({ severity }) => severity === "note"),
   )
   if (notes !== null) blocks.push(notes)
+  const found = names.filter(({ addresses }) => addresses.length > 0)
+  if (found.length > 0) blocks.push(renderNames(found))
   const verdicts = renderVerdicts(verdictBlocks, problems)
   if (verdicts !== null) blocks.push(verdicts)
   blocks.push(
@@ -50,6 +52,22 @@ function reportOf(
       : `${path}: ok${warned(problems)}, ${summaryOf(config)}`,
   )
   return blocks.join("\n\n")
+}
+
+/** Each address of a name is an endpoint; of so many names and addresses all are shown. */
+const NAMES_SHOWN = 20
+const ADDRESSES_SHOWN = 8
+
+function renderNames(names: readonly ResolvedEndpoint[]): string {
+  const lines = names.slice(0, NAMES_SHOWN).map(({ cluster, name, addresses }) => {
+    const shown = addresses.slice(0, ADDRESSES_SHOWN).join(", ")
+    const more = addresses.length - ADDRESSES_SHOWN
+    const of = cluster === name ? "" : ` of ${cluster}`
+    return `  ${name}${of}: ${shown}${more > 0 ? ` and ${more} more` : ""}`
+  })
+  const more = names.length - NAMES_SHOWN
+  if (more > 0) lines.push(`  and ${more} more`)
+  return ["names, each of whose addresses is an endpoint:", ...lines].join("\n")
 }
 
 /** A line for each server and location of an nginx.conf, where not all run as in nginx. */
@@ -122,7 +140,7 @@ function plural(count: number, noun: string): string {
  * summary }`; `line` is 0 for a file as a whole,
  * `summary` is null unless ok.
  */
-function jsonOf({ config, problems, blocks = [] }: LoadedConfig): string {
+function jsonOf({ config, problems, names, blocks = [] }: PreparedConfig): string {
   const summary =
     config === null
       ? null
@@ -132,6 +150,7 @@ function jsonOf({ config, problems, blocks = [] }: LoadedConfig): string {
             name,
             endpoints: endpoints.map(({ address }) => address),
           })),
+          names: names.map(({ cluster, name, addresses }) => ({ cluster, name, addresses })),
           routes: config.servers.reduce((sum, server) => sum + routesIn(server.routes), 0),
         }
   const plain = sortProblems(problems).map(({ subject: _, ...problem }) => problem)

@@ -1,15 +1,22 @@
 import { mkdirSync } from "node:fs"
 import { startProblems } from "../balancer/start-problems.ts"
+import { systemClock } from "../base/clock.ts"
 import { type LoadedConfig, loadConfig } from "../config/load.ts"
 import type { Config } from "../config/model.ts"
 import { logDirectories, placeOf } from "../config/named-files.ts"
 import type { Problem } from "../config/problem.ts"
+import { type ResolvedEndpoint, resolveNames } from "../control/discovery/resolve-names.ts"
 
 export interface PrepareOptions {
   /** Warnings keep it from running too. */
   strict: boolean
   /** Reads the file. Default: `loadConfig`. */
   load?: (path: string) => LoadedConfig
+}
+
+/** A configuration, and what its names come to here and now. */
+export interface PreparedConfig extends LoadedConfig {
+  readonly names: readonly ResolvedEndpoint[]
 }
 
 /**
@@ -19,10 +26,11 @@ export interface PrepareOptions {
 export async function prepare(
   path: string,
   { strict, load = loadConfig }: PrepareOptions,
-): Promise<LoadedConfig> {
+): Promise<PreparedConfig> {
   const loaded = load(path)
   const { config, problems, sources, blocks = [] } = loaded
   const found = config === null ? [] : await startProblems(config)
+  const names = config === null ? [] : await resolveNames(config, systemClock)
   const all: Problem[] = [
     ...problems,
     ...found.map(({ message, about }): Problem => {
@@ -34,9 +42,21 @@ export async function prepare(
         hint: null,
       }
     }),
+    ...names.flatMap(({ name, problem }): Problem[] => {
+      if (problem === null) return []
+      const place = placeOf(name, sources) ?? placeOf(name.replace(/:\d+$/, ""), sources)
+      return [
+        {
+          severity: "warning",
+          ...(place ?? { file: path, line: 0, column: 0, length: 1 }),
+          message: `${name}: ${problem}`,
+          hint: "it is asked for again while it runs; until then calls to it fail",
+        },
+      ]
+    }),
   ]
   const stops = all.some(({ severity }) => severity === "error" || (strict && severity === "warning"))
-  return { config: stops ? null : config, problems: all, sources, blocks }
+  return { config: stops ? null : config, problems: all, sources, blocks, names }
 }
 
 /** Makes the directories of logs that are missing. What cannot be made is told when the log is opened. */

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { expect, test } from "vitest"
-import { testDirectory } from "../../test/support/sluice-process.ts"
+import { SluiceProcess, testDirectory } from "../../test/support/sluice-process.ts"
 
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url))
 
@@ -55,4 +55,20 @@ test("the help says what is listened on where nothing is asked for", () => {
   const { stdout } = run("--help")
   expect(stdout).toContain("(default: 8080)")
   expect(stdout).not.toContain("[]")
+})
+
+test("a log of JSON lines has nothing else between them, also where the configuration has warnings", async (t) => {
+  const twice = ["127.0.0.1:9", "127.0.0.1:9"]
+  const config = { listeners: "127.0.0.1:0", admin: "off", clusters: { chat: twice } }
+  const sluice = new SluiceProcess(t, config)
+  await sluice.says('"message":"listening"')
+  sluice.configure({ ...config, clusters: { chat: ["nonsense"] } })
+  sluice.signal("SIGHUP")
+  await sluice.says("the old one stays")
+  const lines = sluice.said.trimEnd().split("\n")
+  expect(lines.map((line) => (JSON.parse(line) as { message: string }).message)).toEqual([
+    "the configuration has warnings",
+    "listening",
+    "the configuration has errors; the old one stays",
+  ])
 })

@@ -6,6 +6,8 @@ import { wantsColor } from "./check.ts"
 /** What `run` says on standard error beside its log: in words for people, with --json as a log's lines. */
 export class StartupOutput {
   readonly #json: boolean
+  /** The log is lines of JSON on standard error, and has nothing else between them. */
+  #isLogHere = false
   readonly #log = createLog({
     level: "info",
     format: "json",
@@ -19,7 +21,8 @@ export class StartupOutput {
   /** Errors and warnings, each with its line; notes are `sluice check`'s. With --json `warnings` alone, if there are any. */
   problems({ config, problems, sources }: LoadedConfig): void {
     const told = withoutNotes(problems)
-    if (this.#json) {
+    if (config !== null) this.#isLogHere = config.log.path === "stderr" && process.stderr.isTTY !== true
+    if (this.#json || this.#isLogHere) {
       if (config !== null && told.length > 0)
         this.#log.warn("the configuration has warnings", { problems: problemLines(problems) })
       return

@@ -164,15 +164,24 @@ export class ClusterStates {
 
   // ---- Reload -------------------------------------------------------------------------------------------------
 
-  /** Until it is committed or abandoned nothing is published: what is said meanwhile is done then. */
-  prepare(configs: readonly ClusterConfig[]): PreparedStates {
+  /**
+   * Until it is committed or abandoned nothing is published: what is said meanwhile is done then. `discovered`: the endpoints
+   * that are known of a cluster; null: those that are written, or of one that stays as it is what was known.
+   */
+  prepare(
+    configs: readonly ClusterConfig[],
+    discovered: (cluster: string) => readonly KnownEndpoint[] | null = () => null,
+  ): PreparedStates {
     this.#publish()
     this.#held ??= []
     const before = this.#entries
     const version = this.#version + 1
     const next = new Map<string, Entry>()
     for (const config of configs) {
-      const entry = entryAfter(config, before.get(config.name), this.#options.hasChecks)
+      const entry = entryAfter(config, before.get(config.name), {
+        discovered: discovered(config.name),
+        hasChecks: this.#options.hasChecks,
+      })
       this.#update(config.name, entry, version)
       next.set(config.name, entry)
     }
@@ -192,10 +201,14 @@ export class ClusterStates {
   }
 }
 
-function entryAfter(config: ClusterConfig, before: Entry | undefined, hasChecks: boolean): Entry {
+function entryAfter(
+  config: ClusterConfig,
+  before: Entry | undefined,
+  { discovered, hasChecks }: { discovered: readonly KnownEndpoint[] | null; hasChecks: boolean },
+): Entry {
   const text = JSON.stringify(config)
   return {
-    known: before?.config === text ? before.known : configuredEndpoints(config),
+    known: discovered ?? (before?.config === text ? before.known : configuredEndpoints(config)),
     config: text,
     unchecked: hasChecks && config.healthCheck?.mandatory === true ? ["checking"] : [],
     health: new Map(before?.health),

@@ -207,16 +207,13 @@ export class Cluster<C extends PooledConnection> {
 
   /** Those of the entry that it comes from, with an address of its own. */
   #settingsOf({ address, origin }: EndpointState): EndpointConfig {
-    const settings = this.#config.endpoints[origin]
+    const { endpoints, discovery } = this.#config
+    const settings = endpoints[origin] ?? discovery[origin - endpoints.length]?.settings
     if (settings?.address === address) return settings
-    const { host, port, unixPath } = parseAddress(address, null)!
-    return {
-      ...(settings ?? defaultEndpoint({ text: address, host, port, unixPath })),
-      address,
-      host,
-      port,
-      unixPath,
-    }
+    const where = parseAddress(address, null)!
+    const { host, port, unixPath } = where
+    const name = settings?.host ?? null
+    return { ...(settings ?? defaultEndpoint(where)), address, host, port, unixPath, name, hashKey: null }
   }
 
   // ---- Streams ------------------------------------------------------------------------------------------------

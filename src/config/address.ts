@@ -1,3 +1,5 @@
+import { isIP } from "node:net"
+
 /** Where to listen or to connect: a host with a port, or a Unix socket. */
 export interface Address {
   /** As people read it: `127.0.0.1:3000`, `[::1]:3000`, `backend.local:3000`, `unix:/run/chat.sock`. */
@@ -24,4 +26,18 @@ export function hostAddress(host: string, port: number): Address {
 
 export function unixAddress(path: string): Address {
   return { text: `unix:${path}`, host: null, port: null, unixPath: path }
+}
+
+/** `1.2.3.4`, `1.2.3.4:53`, `::1` or `[::1]:53`: what node:dns takes. */
+export function isNameServer(text: string): boolean {
+  if (isIP(text) !== 0) return true
+  const address = parseAddress(text, 53)
+  return address?.host != null && isIP(address.host) !== 0
+}
+
+/** `http://host:port` or `https://host:port`. */
+export function isApiUrl(text: string): boolean {
+  if (!/^https?:\/\/[^/?#]+\/?$/.test(text) || !URL.canParse(text)) return false
+  const { username, password } = new URL(text)
+  return username === "" && password === ""
 }

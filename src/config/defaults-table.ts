@@ -214,6 +214,11 @@ export const defaults = {
     failurePercentageMinimumHosts: is(5),
     failurePercentageRequestVolume: is(50),
   },
+  resolver: {
+    valid: none("by the records' TTL"),
+    ipv4: is(true),
+    ipv6: is(true),
+  },
   endpoint: {
     weight: is(1),
     maxFails: is(1),

@@ -13,6 +13,7 @@ import type {
   HealthCheckConfig,
   ListenerConfig,
   OutlierDetectionConfig,
+  ResolverConfig,
   RouteConfig,
   RouteSettings,
   StickyConfig,
@@ -29,6 +30,7 @@ const {
   outliers,
   endpoint,
   healthCheck,
+  resolver,
   upstreamTls,
   sticky,
 } = defaults
@@ -150,6 +152,8 @@ export function defaultCluster(name: string): ClusterConfig {
     policy: { name: cluster.policy.value },
     sticky: null,
     endpoints: [],
+    discovery: [],
+    resolver: null,
     slowStart: {
       windowMs: cluster.slowStartWindow.value,
       aggression: cluster.slowStartAggression.value,
@@ -231,12 +235,27 @@ export function defaultFailurePercentage(): NonNullable<OutlierDetectionConfig["
   }
 }
 
+export function defaultResolver(): ResolverConfig {
+  return {
+    servers: [],
+    validMs: resolver.valid.value,
+    ipv4: resolver.ipv4.value,
+    ipv6: resolver.ipv6.value,
+  }
+}
+
+/** What a source names: `what` stands for an address in messages. */
+export function discoveredEndpoint(what: string): EndpointConfig {
+  return defaultEndpoint({ text: what, host: null, port: null, unixPath: null })
+}
+
 export function defaultEndpoint(address: Address): EndpointConfig {
   return {
     address: address.text,
     host: address.host,
     port: address.port,
     unixPath: address.unixPath,
+    name: null,
     weight: endpoint.weight.value,
     maxFails: endpoint.maxFails.value,
     failTimeoutMs: endpoint.failTimeout.value,

@@ -433,6 +433,10 @@ export interface ClusterConfig {
   /** Clients come back to their endpoint by a cookie. */
   sticky: StickyConfig | null
   endpoints: EndpointConfig[]
+  /** Where endpoints come from besides those. */
+  discovery: DiscoveryConfig[]
+  /** Who is asked for the addresses of names; null: the system. */
+  resolver: ResolverConfig | null
   /** Endpoints that have just joined or are back get a growing share of new streams. `windowMs` 0: their full share at once. */
   slowStart: { windowMs: number; aggression: number; minWeightPercent: number }
   /** What becomes of live streams whose key has another owner since endpoints came or went; policies with a key alone. */
@@ -466,6 +470,69 @@ export interface ClusterConfig {
   keepalive: { intervalMs: number; timeoutMs: number }
 }
 
+export interface ResolverConfig {
+  /** Name servers: `address` or `address:port`. Empty: those of the system. */
+  servers: string[]
+  /** Asked again so often, whatever the records' TTL; null: by TTL. nginx: `valid=`. */
+  validMs: number | null
+  ipv4: boolean
+  ipv6: boolean
+}
+
+/** A source of endpoints. `settings` are those of each of them; its address stands for the source in messages. */
+export type DiscoveryConfig = (
+  | DnsDiscovery
+  | { kind: "file"; path: string }
+  | EtcdDiscovery
+  | ConsulDiscovery
+  | KubernetesDiscovery
+) & { settings: EndpointConfig }
+
+/** SRV records. nginx: `service=`. */
+export interface DnsDiscovery {
+  kind: "dns"
+  host: string
+  /** `http` asks for `_http._tcp.HOST`, `_grpc._tcp` is asked as written. */
+  service: string
+}
+
+/** How the API of a source is reached by TLS. */
+export interface ApiTlsConfig {
+  caFile: string | null
+  certFile: string | null
+  keyFile: string | null
+}
+
+export interface EtcdDiscovery extends ApiTlsConfig {
+  kind: "etcd"
+  /** Members: `http://host:2379`. */
+  urls: string[]
+  /** Endpoints are the keys below it. */
+  prefix: string
+  user: string | null
+  passwordFile: string | null
+}
+
+export interface ConsulDiscovery extends ApiTlsConfig {
+  kind: "consul"
+  url: string
+  service: string
+  datacenter: string | null
+  tags: string[]
+  tokenFile: string | null
+}
+
+export interface KubernetesDiscovery {
+  kind: "kubernetes"
+  service: string
+  /** Null: that of the account, or of the kubeconfig's context. */
+  namespace: string | null
+  /** Of the Service's ports: a name or a number; null: its only one. */
+  port: string | number | null
+  /** Null: as the account of the pod that it runs in. */
+  kubeconfig: string | null
+}
+
 /** nginx: `health_check`. The connection is made as the routes to the cluster make theirs. */
 export interface HealthCheckConfig {
   /** `grpc`: grpc.health.v1 `Check`. `tcp`: that it accepts a connection. */
@@ -495,6 +562,8 @@ export interface EndpointConfig {
   host: string | null
   port: number | null
   unixPath: string | null
+  /** The name that it was found by, where `host` is an address of that; TLS goes by it. */
+  name: string | null
   weight: number
   /** Failures within `failTimeoutMs` that take it out for `failTimeoutMs`; 0: never. */
   maxFails: number

@@ -1,5 +1,5 @@
 import { dirname, resolve } from "node:path"
-import type { Config, RouteConfig, RouteSettings, UpstreamTlsConfig } from "./model.ts"
+import type { Config, DiscoveryConfig, RouteConfig, RouteSettings, UpstreamTlsConfig } from "./model.ts"
 import type { Problem, Sources } from "./problem.ts"
 
 /** How files are asked for; tests hand in their own. */
@@ -88,7 +88,7 @@ function withoutLogs(config: Config, unwritten: ReadonlySet<string>): Config {
   }
 }
 
-function filesRead({ listeners, servers, admin }: Config): Set<string> {
+function filesRead({ listeners, servers, clusters, admin }: Config): Set<string> {
   const files: (string | null)[] = [typeof admin === "object" ? admin.tokenFile : null]
   const upstreamTls = (tls: UpstreamTlsConfig | null): void => {
     if (tls !== null) files.push(tls.caFile, tls.certFile, tls.keyFile)
@@ -101,8 +101,23 @@ function filesRead({ listeners, servers, admin }: Config): Set<string> {
   for (const route of routesOf(servers)) {
     if (route.action.kind === "cluster" || route.action.kind === "variable") upstreamTls(route.action.tls)
   }
+  for (const source of clusters.flatMap(({ discovery }) => discovery)) files.push(...filesOf(source))
   for (const { bridge } of settingsOf(servers)) files.push(bridge.descriptorSet)
   return new Set(files.filter((path) => path !== null))
+}
+
+/** A file that lists endpoints may come later. */
+function filesOf(source: DiscoveryConfig): (string | null)[] {
+  switch (source.kind) {
+    case "etcd":
+      return [source.caFile, source.certFile, source.keyFile, source.passwordFile]
+    case "consul":
+      return [source.caFile, source.certFile, source.keyFile, source.tokenFile]
+    case "kubernetes":
+      return [source.kubeconfig]
+    default:
+      return []
+  }
 }
 
 function* logsOf({ log, servers }: Config): Generator<[path: string, what: "log" | "access log"]> {

@@ -2,9 +2,11 @@ import type { AnswerPart, Question } from "../balancer/live/question.ts"
 import { logChange } from "../balancer/log-change.ts"
 import type { OpenAddress } from "../balancer/status.ts"
 import type { ThreadLog, VersionedConfig } from "../balancer/thread/contract.ts"
-import { type SharedMemory, trafficOf } from "../balancer/thread/shared-numbers.ts"
+import { rowOf, type SharedMemory, trafficOf } from "../balancer/thread/shared-numbers.ts"
 import type { Clock } from "../base/clock.ts"
+import { Counters, counterIds, counterNames } from "../base/counters.ts"
 import { systemRandom } from "../base/random.ts"
+import { resolveLimits } from "../base/resolve-limits.ts"
 import { ClusterStates } from "../cluster/cluster-states.ts"
 import { OutlierDetection } from "../cluster/outlier-detection.ts"
 import { Slots } from "../cluster/slots.ts"
@@ -18,6 +20,7 @@ import type { OpenAdmin } from "./admin/admin.ts"
 import type { ControlView, ReloadResult } from "./admin/view.ts"
 import { configDiff, shortDiff } from "./config-diff.ts"
 import { DataThreads, type ThreadWorker } from "./data-threads.ts"
+import { Discovery } from "./discovery/discovery.ts"
 import { HealthChecks } from "./health/health-checks.ts"
 import type { Inheritance } from "./inherited-sockets.ts"
 import { ListenerSockets } from "./listener-sockets.ts"
@@ -71,6 +74,7 @@ export class Control implements ControlView {
   readonly #checks: HealthChecks
   readonly #settings: StartSettings
   readonly #outliers: OutlierDetection
+  readonly #discovery: Discovery
   /** The configuration in force. */
   #config: Config
   #version = 0
@@ -136,6 +140,16 @@ export class Control implements ControlView {
     })
     this.states.prepare(config.clusters).commit()
     const outcomesAt = (slot: number) => this.#counts.outcomesAt(slot)
+    const row = rowOf(this.#counts.memory.counters, threads, counterNames.length)
+    const counters = new Counters(row)
+    this.#discovery = new Discovery({
+      clock,
+      random: systemRandom,
+      log,
+      states: this.states,
+      endpointsMax: () => resolveLimits(this.#config.limits).limits.discoveredEndpointsMax,
+      onProblem: () => counters.add(counterIds.discovery_refused),
+    })
     this.#outliers = new OutlierDetection({ clock, log, states: this.states, outcomesAt })
   }
 
@@ -157,6 +171,7 @@ export class Control implements ControlView {
     try {
       await this.#sockets.open(config.listeners)
       if (!inheritance.isUpgrade) await this.#openAdmin()
+      await this.#discover(config)
       await this.#threads.start()
     } catch (error) {
       this.#threads.end()
@@ -176,6 +191,13 @@ export class Control implements ControlView {
     return new Promise((resolve) => {
       this.#onDone = resolve
     })
+  }
+
+  /** Before the first thread starts: what sources say in time is there from the first call on. */
+  async #discover({ clusters }: Config): Promise<void> {
+    const found = await this.#discovery.prepare(clusters)
+    this.states.prepare(clusters, found.endpointsOf).commit()
+    found.commit()
   }
 
   #command(command: Command, why: string): void {
@@ -278,8 +300,9 @@ export class Control implements ControlView {
     if (this.#isStopping) return "the balancer is shutting down"
     const before = this.#config
     const version = this.#version + 1
+    const found = await this.#discovery.prepare(config.clusters)
+    const prepared = this.states.prepare(config.clusters, found.endpointsOf)
     this.#counts.addLimits(config.clusters.map(({ name }) => name))
-    const prepared = this.states.prepare(config.clusters)
     this.#counts.addZones(config.zones)
     const { state } = prepared
     let reason: string | null
@@ -297,6 +320,7 @@ export class Control implements ControlView {
       this.#threads.abandon(version)
       this.#sockets.retain(before.listeners)
       prepared.abandon()
+      found.abandon()
       return reason ?? "the balancer is shutting down"
     }
     this.#loadedAtMs = this.#options.clock.wallMs()
@@ -307,6 +331,7 @@ export class Control implements ControlView {
     this.#counts.retainZones(config.zones)
     this.#committing = null
     prepared.commit()
+    found.commit()
     this.#checks.use(config)
     this.#outliers.watch(config.clusters)
     this.#sockets.retain(config.listeners)
@@ -365,6 +390,7 @@ export class Control implements ControlView {
     const { graceMs } = this.#config.shutdown
     this.#outliers.close()
     log.info("draining", { signal: why, streams: this.#counts.streamsOpen, graceMs })
+    this.#discovery.stop()
     const stopping = this.#threads.stop()
     if (isUpgrade && this.#admin?.isFixed === true) this.#admin.close()
     if (isUpgrade) this.#sockets.leave()

@@ -112,7 +112,7 @@ export class TlsUpstream {
     leaf: () => X509Certificate | undefined,
   ): ConnectionOptions {
     const { verify, verifyDepth, serverName, sendServerName } = this.#config
-    const name = serverName ?? endpoint.host ?? "localhost"
+    const name = serverName ?? endpoint.name ?? endpoint.host ?? "localhost"
     return {
       // An address is no server name: RFC 6066 §3.
       servername: sendServerName && isIP(name) === 0 ? name : "",

@@ -19,6 +19,8 @@ export class RequestState {
   args: string
   /** The upstream is sent `uri` and `args`, in place of the path as it was received. */
   isRewritten = false
+  /** It was rewritten and stays where it is: what its location matched is no longer the beginning of `uri`. */
+  hasLeftPrefix = false
   /** The location is to be found anew. */
   isUriChanged = false
   /** It was sent on by the configuration: locations that are `internal` take it. */

@@ -80,6 +80,12 @@ export class NewStreamRecord implements StreamRecord {
     return Array.isArray(this.#attempts) ? this.#attempts : [this.#attempts]
   }
 
+  /** Of a stream that goes on and on: the first attempt and the latest stay, `most` in all. */
+  keepAttempts(most: number): void {
+    const { attempts } = this
+    if (attempts.length > most) this.#attempts = [attempts[0]!, ...attempts.slice(1 - most)]
+  }
+
   /** Notes one more endpoint tried. */
   addAttempt(attempt: AttemptRecord): void {
     this.#attempts = this.#attempts === null ? attempt : [...this.attempts, attempt]

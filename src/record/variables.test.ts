@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest"
 import { attemptRecord, streamRecord, templateEnvironment } from "../../test/support/stream-record.ts"
 import { HeaderList } from "../http2/header-list.ts"
 import type { StreamRecord } from "./record.ts"
+import { compileTemplate } from "./template.ts"
 import { findVariable, isKnownVariable, variableNames } from "./variables.ts"
 
 const tls = {
@@ -152,4 +153,15 @@ test.each(["", "http_", "nonsense", "__proto__", "constructor", "remote-addr"])(
 test("every name listed is known", () => {
   for (const name of variableNames())
     expect(isKnownVariable(name.endsWith("_") ? `${name}x` : name)).toBe(true)
+})
+
+test.each([
+  ["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "4bf92f3577b34da6a3ce929d0e0e4736"],
+  ["cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more", "4bf92f3577b34da6a3ce929d0e0e4736"],
+  ["00-00000000000000000000000000000000-00f067aa0ba902b7-01", "-"],
+  ["00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", "-"],
+  ["nonsense", "-"],
+])("$trace_id of traceparent %s", (traceparent, id) => {
+  const record = streamRecord({ requestHeaders: new HeaderList(["traceparent", traceparent]) })
+  expect(compileTemplate("$trace_id", "default").render(record, templateEnvironment())).toBe(id)
 })

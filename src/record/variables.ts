@@ -112,6 +112,7 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["remote_user", ({ requestHeaders }) => basicUser(requestHeaders.get("authorization"))],
   ["proxy_add_x_forwarded_for", forwardedFor],
   ["request_id", requestId],
+  ["trace_id", traceId],
   ["request_length", (record) => String(record.requestOctets + textOctets(record.requestHeaders))],
   ["request_time", (record, env) => seconds((record.endMs || env.clock.now()) - record.startMs)],
 
@@ -255,6 +256,14 @@ function forwardedFor(record: StreamRecord): string {
   const before = joined(record.requestHeaders, "x-forwarded-for", ", ")
   const address = clientAddress(record)
   return before === undefined ? address : `${before}, ${address}`
+}
+
+/** W3C Trace Context §3.2: of the header that callers send and that is passed on as it came. */
+const TRACE_PARENT = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}(?:-|$)/
+
+function traceId({ requestHeaders }: StreamRecord): string | undefined {
+  const id = TRACE_PARENT.exec(requestHeaders.get("traceparent") ?? "")?.[1]
+  return id === undefined || /^0+$/.test(id) ? undefined : id
 }
 
 /** 32 hex digits, the same for a stream whenever it is asked. */

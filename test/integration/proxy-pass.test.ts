@@ -100,6 +100,7 @@ test.for<[location: string, asked: string, seen: string]>([
   ["location = /a { proxy_pass http://B/one; }", "/a?q", "/one?q"],
   ["location ~ ^/v(\\d)/(.*)$ { proxy_pass http://B/$2/$1$is_args$args; }", "/v7/x?a=b", "/x/7?a=b"],
   ["location /a/ { rewrite ^/a/(.*)$ /r/$1 break; proxy_pass http://B; }", "/a/b?c", "/r/b?c"],
+  ["location /a { rewrite ^/a/?(.*) /$1 break; proxy_pass http://B/; }", "/a/bc", "/bc"],
   ["location /a { set $b http://B; proxy_pass $b; }", "/a/%41", "/a/%41"],
 ])("%s sends %s as %s", async ([location, asked, seen], t) => {
   const backend = await echo(t)

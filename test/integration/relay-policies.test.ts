@@ -9,7 +9,7 @@ import { RawServer } from "../support/raw-server.ts"
 import { EchoBackend, type EchoClient, TestBed, type UnaryResult } from "../support/test-bed.ts"
 
 /** All that a cluster may have beside its endpoints. */
-type Cluster = Omit<Extract<NonNullable<ClusterInput>, { endpoints: unknown }>, "endpoints">
+type Cluster = Omit<Exclude<NonNullable<ClusterInput>, unknown[]>, "endpoints">
 
 const withCluster =
   (more: Partial<Cluster>, endpoint: object = {}) =>

@@ -53,4 +53,51 @@ export const differences: readonly NamedDifference[] = [
       "HTTP/1.1 backends are spoken to in HTTP/1.1 on connections that are kept: `Connection` says so, whatever the file says.",
     explains: ({ what }) => what === "seen connection",
   },
+  {
+    name: "kept connection",
+    sentence:
+      "Connections to HTTP/1.1 backends are kept, `keepalive` or not; one that a backend closes under a request that may be repeated is replaced once.",
+    explains: ({ what, nginx, sluice }, probe) =>
+      what === "seen" &&
+      nginx === "1" &&
+      sluice === "2" &&
+      probe.headers.some(([name, value]) => name === "x-stub" && value === "close"),
+  },
+  {
+    name: "relative redirect",
+    sentence:
+      "A `Location` that begins with `/` is sent as it is, as nginx does with `absolute_redirect off`.",
+    explains: ({ what, nginx, sluice }) =>
+      what === "header location" && sluice.startsWith("/") && nginx.endsWith(sluice),
+  },
+  {
+    name: "X-Accel fields",
+    sentence: "The `X-Accel-` fields of a gRPC backend are passed on: nothing here is steered by them.",
+    explains: ({ what }) => what.startsWith("header x-accel-"),
+  },
+  {
+    name: "files",
+    sentence:
+      "Where a location has neither a pass nor a `return`, nginx serves files; here there is nothing: 404.",
+    explains: (_mismatch, _probe, nginx, sluice) =>
+      nginx.seen.length === 0 && sluice.seen.length === 0 && sluice.answer.body.startsWith("no route for"),
+  },
+  {
+    name: "slash redirect",
+    sentence:
+      "Of a location `/x/` nginx redirects a request for `/x` to it; here `/x` is looked for as any other path.",
+    explains: (_mismatch, probe, nginx) =>
+      nginx.answer.status === 301 &&
+      nginx.seen.length === 0 &&
+      nginx.answer.headers.some(
+        ([name, value]) => name === "location" && value.includes(`${probe.path.split("?")[0]}/`),
+      ),
+  },
+  {
+    name: "authority",
+    sentence: "`grpc_set_header Host` sets `:authority`; nginx sends a `host` field and no `:authority`.",
+    explains: ({ what }, _probe, nginx) =>
+      /^seen (:authority|host)$/.test(what) &&
+      nginx.seen[0]?.headers.some(([name, value]) => name === ":authority" && value === "undefined") === true,
+  },
 ]

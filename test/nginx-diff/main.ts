@@ -39,8 +39,11 @@ const names = readdirSync(SHAPES)
 const root = await Certificate.root("CN=nginx-diff")
 const certificate = await root.issue({ names: ["s1.example.com", "localhost", "127.0.0.1"] })
 const results: Result[] = []
-for (const name of names) results.push(await compareShape(name))
-report(results)
+for (const name of names) {
+  const result = await compareShape(name)
+  results.push(result)
+  report(result)
+}
 process.exit(results.every(({ problem, unnamed }) => problem === null && unnamed.length === 0) ? 0 : 1)
 
 async function compareShape(name: string): Promise<Result> {
@@ -56,8 +59,7 @@ async function compareShape(name: string): Promise<Result> {
     return { name, probes: 0, problem: (error as Error).message, named: new Map(), unnamed: [] }
   } finally {
     await stubs.close()
-    if (process.env.KEEP) console.log(directory)
-    else rmSync(directory, { recursive: true, force: true })
+    rmSync(directory, { recursive: true, force: true })
   }
 }
 
@@ -115,25 +117,21 @@ async function outcomesOf(
   return outcomes
 }
 
-function report(all: readonly Result[]): void {
-  for (const { name, probes, problem, named, unnamed } of all) {
-    const shown = [...named].map(([each, count]) => `${each} ${count}`).join(", ")
+function report({ name, probes, problem, named, unnamed }: Result): void {
+  const shown = [...named].map(([each, count]) => `${each} ${count}`).join(", ")
+  console.log(
+    problem === null
+      ? `${name}: ${probes} probes, ${unnamed.length} unnamed; ${shown}`
+      : `${name}: ${problem}`,
+  )
+  for (const { probe, mismatches } of unnamed.slice(0, Number(values.show))) {
+    const { method, path, http, listen, headers, isGrpc } = probe
     console.log(
-      problem === null
-        ? `${name}: ${probes} probes, ${unnamed.length} unnamed; ${shown}`
-        : `${name}: ${problem}`,
+      `  ${listen.original} HTTP/${http} ${probe.host} ${method} ${path}${isGrpc ? " gRPC" : ""} ${headers.map((pair) => pair.join(": ")).join(", ")}`,
     )
-    for (const { probe, mismatches } of unnamed.slice(0, Number(values.show))) {
-      const { method, path, http, listen, headers, isGrpc } = probe
+    for (const { what, nginx, sluice } of mismatches.slice(0, 8))
       console.log(
-        `  ${listen.original} HTTP/${http} ${probe.host} ${method} ${path}${isGrpc ? " gRPC" : ""} ${headers.map((pair) => pair.join(": ")).join(", ")}`,
+        `    ${what}: nginx ${JSON.stringify(nginx.slice(0, 120))}, sluice ${JSON.stringify(sluice.slice(0, 120))}`,
       )
-      for (const { what, nginx, sluice } of mismatches.slice(0, 8))
-        console.log(
-          `    ${what}: nginx ${JSON.stringify(nginx.slice(0, 120))}, sluice ${JSON.stringify(sluice.slice(0, 120))}`,
-        )
-    }
   }
-  const same = all.filter(({ problem, unnamed }) => problem === null && unnamed.length === 0).length
-  console.log(`${same} of ${all.length} files without an unnamed difference`)
 }

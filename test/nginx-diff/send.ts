@@ -16,7 +16,9 @@ export interface Answer {
   readonly body: string
 }
 
-const ANSWER_MS = 2500
+const ANSWER_MS = 1000
+/** A bidi call waits so long for the answer to a message. */
+const REPLY_MS = 100
 
 export async function send(probe: Probe): Promise<Answer> {
   const socket = await open(probe.listen, probe)
@@ -134,6 +136,8 @@ function send2(probe: Probe, socket: Socket): Promise<Answer> {
     const pieces = [...probe.body]
     const sendNext = (): void => {
       const piece = pieces.shift()
+      // A backend that wants all of the request first is given it.
+      if (pieces.length > 0) setTimeout(() => pieces.length > 0 && !stream.closed && sendNext(), REPLY_MS)
       if (piece === undefined) stream.end()
       else stream.write(piece, () => void (pieces.length === 0 && stream.end()))
     }

@@ -171,7 +171,8 @@ async function mapBackend(
   }
   const port = /:(\d+)$/.exec(written.replace(isV6, ""))?.[1] ?? "80"
   const host = written.slice(0, written.length - (written.endsWith(`:${port}`) ? port.length + 1 : 0))
-  const isOwn = /^(127\.0\.0\.1|localhost|\[::1\])$/.test(host) && ports.has(port)
+  // A backend on a port that the file listens on is on another machine, unless the file says which address is meant.
+  const isOwn = /^(127\.0\.0\.1|localhost|\[::1\])$/.test(host) && listens.has(`127.0.0.1:${port}`)
   if (isOwn) return `127.0.0.1:${ports.get(port)}`
   return `127.0.0.1:${await stubs.open(written)}`
 }
@@ -214,7 +215,7 @@ export function print(directives: readonly Directive[], depth = 0): string {
   const indent = "  ".repeat(depth)
   return directives
     .map(({ name, args, block }) => {
-      const head = `${indent}${[name.text, ...args.map(({ text }) => quoted(text))].join(" ")}`
+      const head = `${indent}${[name, ...args].map(({ text }) => quoted(text)).join(" ")}`
       return block === null ? `${head};\n` : `${head} {\n${print(block, depth + 1)}${indent}}\n`
     })
     .join("")

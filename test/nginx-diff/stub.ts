@@ -18,7 +18,6 @@ export interface Seen {
   readonly body: string
 }
 
-const PREFACE = 0x50
 const TLS_HANDSHAKE = 0x16
 
 export class Stubs {
@@ -45,11 +44,11 @@ export class Stubs {
         socket.pause()
         socket.unshift(first)
         if (first[0] === TLS_HANDSHAKE) tls.emit("connection", socket)
-        else
-          (first[0] === PREFACE && first.toString("latin1", 0, 3) === "PRI" ? http2 : http1).emit(
-            "connection",
-            socket,
-          )
+        else if (first.toString("latin1", 0, 3) === "PRI") http2.emit("connection", socket)
+        else {
+          http1.emit("connection", socket)
+          socket.resume()
+        }
       })
     }
     const tls = createTls({ ...this.#tls, ALPNProtocols: ["h2", "http/1.1"] }, sniff)

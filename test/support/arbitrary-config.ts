@@ -13,7 +13,9 @@ import {
   defaultOutlierDetection,
   defaultRouteSettings,
   defaultUpstreamTls,
+  discoveredEndpoint,
 } from "../../src/config/defaults.ts"
+import { discoveryName } from "../../src/config/discovery-name.ts"
 import type {
   AccessLogConfig,
   AdminConfig,
@@ -21,6 +23,7 @@ import type {
   ClusterConfig,
   Config,
   ContinuityConfig,
+  DiscoveryConfig,
   EndpointConfig,
   HealthCheckConfig,
   ListenerConfig,
@@ -129,6 +132,40 @@ const endpoint: fc.Arbitrary<EndpointConfig> = address.chain((where) =>
   }),
 )
 
+const apiTls = { caFile: orNull(plainText), certFile: orNull(plainText), keyFile: orNull(plainText) }
+const source: fc.Arbitrary<Record<string, unknown>> = fc.oneof(
+  fc.record({ kind: fc.constant("file"), path: plainText }),
+  fc.record({ kind: fc.constant("dns"), host: plainText, service: plainText }),
+  fc.record({
+    kind: fc.constant("etcd"),
+    urls: fc.array(fc.constantFrom("http://a:1", "https://b:2"), { minLength: 1, maxLength: 2 }),
+    prefix: plainText,
+    user: orNull(plainText),
+    passwordFile: orNull(plainText),
+    ...apiTls,
+  }),
+  fc.record({
+    kind: fc.constant("consul"),
+    url: fc.constant("http://a:8500"),
+    service: plainText,
+    datacenter: orNull(plainText),
+    tags: fc.array(plainText, { maxLength: 2 }),
+    tokenFile: orNull(plainText),
+    ...apiTls,
+  }),
+  fc.record({
+    kind: fc.constant("kubernetes"),
+    service: plainText,
+    namespace: orNull(plainText),
+    port: fc.oneof(fc.constant(null), plainText, fc.integer({ min: 1, max: 65535 })),
+    kubeconfig: orNull(plainText),
+  }),
+)
+const discovery: fc.Arbitrary<DiscoveryConfig> = fc.tuple(source, endpoint).map(([from, settings]) => {
+  const { address, host, port, unixPath } = discoveredEndpoint(discoveryName(from as never))
+  return { ...from, settings: { ...settings, address, host, port, unixPath } } as DiscoveryConfig
+})
+
 const healthCheck: fc.Arbitrary<HealthCheckConfig> = near(defaultHealthCheck(), {
   type: fc.constantFrom("grpc", "tcp"),
   service: fc.oneof(text, fc.constant("")),
@@ -212,6 +249,15 @@ const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
         }),
       ),
       panicThresholdPercent: fc.integer({ min: 0, max: 100 }),
+      discovery: fc.array(discovery, { maxLength: 2 }),
+      resolver: orNull(
+        fc.record({
+          servers: fc.array(fc.constantFrom("127.0.0.1", "[::1]:53", "10.0.0.1:5353"), { maxLength: 2 }),
+          validMs: orNull(positive),
+          ipv4: fc.boolean(),
+          ipv6: fc.boolean(),
+        }),
+      ),
       endpoints: fc.array(endpoint, { minLength: 1, maxLength: 3 }),
       maxStreamsPerConnection: orNull(positive),
       maxConnectionsPerEndpoint: orNull(positive),

@@ -36,16 +36,17 @@ export class RawServer {
     })
   }
 
-  static async start(options: RawOptions = {}): Promise<RawServer> {
+  /** `host` and `port`: where it listens, for several servers of one name. */
+  static async start(options: RawOptions = {}, host = "127.0.0.1", port = 0): Promise<RawServer> {
     const server = new RawServer(options)
-    await server.listen(0)
+    await server.listen(port, host)
     return server
   }
 
-  async listen(port: number): Promise<void> {
+  async listen(port: number, host = "127.0.0.1"): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", reject)
-      this.#server.listen(port, "127.0.0.1", () => resolve())
+      this.#server.listen(port, host, () => resolve())
     })
   }
 

@@ -1,4 +1,4 @@
-import { Counters, counterNames } from "../../base/counters.ts"
+import { type CounterName, Counters, counterNames } from "../../base/counters.ts"
 import { systemRandom } from "../../base/random.ts"
 import {
   LIMITS,
@@ -26,7 +26,7 @@ export const SLOTS_PER_SEGMENT = 4096
  */
 export interface SharedMemory {
   readonly threads: number
-  /** Float64: a row of counters for each thread. */
+  /** Float64: a row of counters for each thread, and behind them the control side's own. */
   readonly counters: SharedArrayBuffer
   /** Float64: a row of `TRAFFIC_COLUMNS` for each thread. */
   readonly traffic: SharedArrayBuffer
@@ -51,7 +51,7 @@ export interface SharedMemory {
 export function makeMemory(threads: number): SharedMemory {
   return {
     threads,
-    counters: floats(threads * counterNames.length),
+    counters: floats((threads + 1) * counterNames.length),
     traffic: floats(threads * TRAFFIC_COLUMNS.length),
     connections: floats(threads),
     streams: [],
@@ -99,6 +99,16 @@ export function segmentOf(slot: number): number {
 /** The row of thread `index` in a matrix of `columns`. */
 export function rowOf(matrix: SharedArrayBuffer, index: number, columns: number): Float64Array {
   return new Float64Array(matrix, index * columns * Float64Array.BYTES_PER_ELEMENT, columns)
+}
+
+/** The counters of all threads and of the control side. */
+export function countersOf({ threads, counters }: SharedMemory): Record<CounterName, number> {
+  const sums = Object.fromEntries(counterNames.map((name) => [name, 0])) as Record<CounterName, number>
+  for (let index = 0; index <= threads; index++) {
+    const row = rowOf(counters, index, counterNames.length)
+    for (const [column, name] of counterNames.entries()) sums[name] += row[column]!
+  }
+  return sums
 }
 
 /** What the ended streams of all threads carried. */

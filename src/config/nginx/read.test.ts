@@ -616,3 +616,14 @@ test("HTTP/3 beside a listen over TCP is warned of, alone it is an error", () =>
   expect(severities("listen 8443 quic; listen 8443;")).not.toContain("error")
   expect(severities("listen 8443 quic reuseport;")).toContain("error")
 })
+
+test("a limit of bodies where streams pass is warned of, once, and 0 is none", () => {
+  const warnings = (limit: string, locations: string) =>
+    read(`client_max_body_size ${limit}; server { listen 8080; ${locations} }`).problems.filter(
+      ({ severity, message }) => severity === "warning" && message.startsWith("client_max_body_size"),
+    ).length
+  const pass = "location /a { grpc_pass a:1; } location /b { grpc_pass a:1; }"
+  expect(warnings("4m", pass)).toBe(1)
+  expect(warnings("0", pass)).toBe(0)
+  expect(warnings("4m", "location / { return 200; }")).toBe(0)
+})

@@ -27,6 +27,7 @@ import type { Problem } from "../problem.ts"
 import { readZone } from "./access-schema.ts"
 import { readAdmin } from "./admin.ts"
 import { readVariable } from "./declared.ts"
+import { readDiscovery, readResolver } from "./discovery-fields.ts"
 import { type Fault, type Path, pathText, shapeFaults } from "./faults.ts"
 import {
   clusterFields,
@@ -130,13 +131,19 @@ function listenerOf(input: ListenerInput): ListenerConfig {
 }
 
 function clusterOf(name: string, input: ClusterInput): ClusterConfig {
-  const written = Array.isArray(input) ? { endpoints: input } : input
+  const written: Exclude<ClusterInput, unknown[]> = Array.isArray(input) ? { endpoints: input } : input
   const base = defaultCluster(name)
-  const endpoints = written.endpoints.map((endpoint): EndpointConfig => {
+  const endpoints = (written.endpoints ?? []).map((endpoint): EndpointConfig => {
     const { address, ...rest } = typeof endpoint === "string" ? { address: endpoint } : endpoint
     return readFields(endpointFields, rest, defaultEndpoint(parseAddress(address, null)!))
   })
-  return { ...readFields(clusterFields(base), written, base), endpoints }
+  const { discovery = [], resolver } = written
+  return {
+    ...readFields(clusterFields(base), written, base),
+    endpoints,
+    discovery: discovery.map(readDiscovery),
+    resolver: resolver === undefined ? null : readResolver(resolver),
+  }
 }
 
 function serverOf(input: ServerInput, listeners: string[], outer: RouteSettings): ServerConfig {

@@ -101,6 +101,8 @@ function checkClusters(input: unknown, faults: Fault[]): Set<string> | null {
     if (name.includes("$")) faults.push(fault(path, 'a cluster\'s name must not contain "$"', null, "key"))
     names.add(name)
     checkEndpoints(cluster, path, faults)
+    if (isMap(cluster) && cluster.endpoints === undefined && cluster.discovery === undefined)
+      faults.push(fault(path, "a cluster needs endpoints or discovery"))
     if (isMap(cluster)) checkPolicy(cluster.policy, [...path, "policy"], faults)
   }
   return names

@@ -11,7 +11,7 @@ import { GrpcStatus } from "../../grpc/status.ts"
 import { checkTemplate } from "../../record/template.ts"
 import { isKnownVariable, variableNames } from "../../record/variables.ts"
 import { compileRegex, Regex } from "../../regex/regex.ts"
-import { parseAddress } from "../address.ts"
+import { isApiUrl, isNameServer, parseAddress } from "../address.ts"
 import { MESSAGE_OCTETS, METHOD_PATH, ORIGIN_PATTERN } from "../bridge.ts"
 import {
   CONTINUITY_ASKS,
@@ -30,6 +30,7 @@ import { didYouMean } from "../problem.ts"
 import { accessLogFormatNames } from "./access-log-formats.ts"
 import { accessShape, zonesSchema } from "./access-schema.ts"
 import { variableSchema } from "./declared.ts"
+import { discoveryKinds } from "./discovery-fields.ts"
 import { proxySchema } from "./proxy.ts"
 import {
   DURATION,
@@ -538,6 +539,81 @@ const endpoints = z
   .array(z.union([endpointAddress, endpointObject], { error: `${ADDRESS_ERROR}, or a map with one` }))
   .min(1)
 
+const API_URL_ERROR =
+  'must be an address such as "http://127.0.0.1:2379" or "https://etcd.example:2379", without a path'
+const apiUrl = checked(API_URL_ERROR, isApiUrl)
+const apiTls = {
+  ca: text().optional().describe("File of trusted certificates."),
+  cert: text().optional().describe("Our certificate, for a server that asks."),
+  key: text().optional(),
+}
+const discovery = z
+  .strictObject({
+    file: text().optional().describe("YAML or JSON: a list of endpoints, read again when it changes."),
+    dns: z
+      .strictObject({
+        name: text().describe("Host name."),
+        service: text().describe('As in nginx: "grpc" asks for SRV records of _grpc._tcp.NAME.'),
+      })
+      .optional()
+      .describe("SRV records, with port, priority and weight."),
+    etcd: z
+      .strictObject({
+        urls: oneOrMany(apiUrl, `${API_URL_ERROR}, or a list of those`),
+        prefix: text().describe("Endpoints are the keys below it, as gRPC's naming lays them out."),
+        user: text().optional(),
+        passwordFile: text().optional(),
+        ...apiTls,
+      })
+      .optional()
+      .describe("etcd, version 3."),
+    consul: z
+      .strictObject({
+        url: apiUrl,
+        service: text(),
+        datacenter: text().optional(),
+        tags: z.array(text()).optional().describe("An instance must have all of them."),
+        tokenFile: text().optional(),
+        ...apiTls,
+      })
+      .optional()
+      .describe("Instances of a service whose checks pass."),
+    kubernetes: z
+      .strictObject({
+        service: text(),
+        namespace: text()
+          .optional()
+          .describe("Where it is not given: that of the account or of the context."),
+        port: z
+          .union([text(), z.int().min(1).max(65535)], { error: "must be the name or the number of a port" })
+          .optional()
+          .describe("Where it is not given: the Service's only port."),
+        kubeconfig: text().optional().describe("Where it is not given: the account of the pod."),
+      })
+      .optional()
+      .describe("EndpointSlices of a Service."),
+    ...endpointObject.omit({ address: true }).shape,
+  })
+  .refine((value) => discoveryKinds.filter((kind) => value[kind] !== undefined).length === 1, {
+    error: `must have one of ${discoveryKinds.join(", ")}`,
+  })
+  .meta({ id: "Discovery" })
+
+const NAME_SERVER_ERROR = "must be the address of a name server: address, address:port or [v6]:port"
+const resolver = z
+  .strictObject({
+    servers: z
+      .array(checked(NAME_SERVER_ERROR, isNameServer))
+      .optional()
+      .describe("Name servers; where there are none, those of the system."),
+    valid: someDurationOrNone
+      .optional()
+      .describe(says("Asked again so often, whatever the TTL.", defaults.resolver.valid)),
+    ipv4: z.boolean().optional().describe(says("", defaults.resolver.ipv4)),
+    ipv6: z.boolean().optional().describe(says("", defaults.resolver.ipv6)),
+  })
+  .meta({ id: "Resolver" })
+
 const percent = (min: number, max: number) => {
   const error = `must be a whole number from ${min} to ${max}`
   return z.int({ error }).min(min, { error }).max(max, { error })
@@ -682,7 +758,13 @@ const clusterLimits = z
 
 const clusterShape = {
   policy: policy.optional().describe(says("How endpoints are chosen.", defaults.cluster.policy)),
-  endpoints,
+  endpoints: endpoints.optional(),
+  discovery: z
+    .array(discovery)
+    .min(1)
+    .optional()
+    .describe("Where endpoints come from besides those; docs/operating.md."),
+  resolver: resolver.optional().describe("Who is asked for the addresses of names."),
   slowStart: slowStart.optional().describe("Endpoints that join or are back get a growing share."),
   outlierDetection: outlierDetection
     .optional()

@@ -23,6 +23,7 @@ import type {
 import { writeZone } from "./access-schema.ts"
 import { writeAdmin } from "./admin.ts"
 import { writeVariable } from "./declared.ts"
+import { writeDiscovery, writeResolver } from "./discovery-fields.ts"
 import {
   clusterFields,
   endpointFields,
@@ -114,8 +115,13 @@ function clusterInput(cluster: ClusterConfig): unknown[] | Input {
     return Object.keys(input).length === 0 ? endpoint.address : { address: endpoint.address, ...input }
   })
   const { policy, ...input } = writeFields(clusterFields(base), cluster, base)
-  if (policy === undefined && Object.keys(input).length === 0) return endpoints
-  return { ...(policy !== undefined && { policy }), endpoints, ...input }
+  const found = {
+    ...(cluster.discovery.length > 0 && { discovery: cluster.discovery.map(writeDiscovery) }),
+    ...(cluster.resolver !== null && { resolver: writeResolver(cluster.resolver) }),
+    ...input,
+  }
+  if (policy === undefined && Object.keys(found).length === 0) return endpoints
+  return { ...(policy !== undefined && { policy }), ...(endpoints.length > 0 && { endpoints }), ...found }
 }
 
 function serversInput(servers: ServerConfig[], listeners: string[]): Input {

@@ -1,6 +1,5 @@
 /** Every metric: its name, what it means and where its value comes from. docs/metrics.md is written from this table. */
-import { GAUGES, type Gauges, rowOf, trafficOf } from "../../balancer/thread/shared-numbers.ts"
-import { counterNames } from "../../base/counters.ts"
+import { countersOf, GAUGES, type Gauges, rowOf, trafficOf } from "../../balancer/thread/shared-numbers.ts"
 import { VERSION } from "../../base/version.ts"
 import { Column, ENDED_COLUMNS } from "../../cluster/traffic.ts"
 import { GrpcStatus } from "../../grpc/status.ts"
@@ -154,12 +153,7 @@ export const metrics: readonly Metric[] = [
     help: "How often a limit or a refusal was met; docs/errors.md says what each is.",
     labels: { limit: "the counters of docs/errors.md" },
     read: ({ view: { memory } }) =>
-      counterNames.map((limit, column) => ({
-        labels: { limit },
-        value: Array.from({ length: memory.threads }, (_, index) =>
-          rowOf(memory.counters, index, counterNames.length),
-        ).reduce((sum, row) => sum + row[column]!, 0),
-      })),
+      Object.entries(countersOf(memory)).map(([limit, value]) => ({ labels: { limit }, value })),
   },
   // Threads.
   one(

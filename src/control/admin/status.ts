@@ -1,6 +1,6 @@
 import type { OpenAddress } from "../../balancer/status.ts"
-import { rowOf, trafficOf } from "../../balancer/thread/shared-numbers.ts"
-import { type CounterName, counterNames } from "../../base/counters.ts"
+import { countersOf, trafficOf } from "../../balancer/thread/shared-numbers.ts"
+import type { CounterName } from "../../base/counters.ts"
 import { VERSION } from "../../base/version.ts"
 import type { Status } from "./schema.ts"
 import type { ControlView } from "./view.ts"
@@ -48,13 +48,7 @@ export function statusOf(view: ControlView, startedAtMs: number, nowMs: number):
 }
 
 function limitsMet({ memory }: ControlView): Partial<Record<CounterName, number>> {
-  const met: Partial<Record<CounterName, number>> = {}
-  for (let index = 0; index < memory.threads; index++) {
-    const row = rowOf(memory.counters, index, counterNames.length)
-    for (const [column, name] of counterNames.entries())
-      if (row[column]! > 0) met[name] = (met[name] ?? 0) + row[column]!
-  }
-  return met
+  return Object.fromEntries(Object.entries(countersOf(memory)).filter(([, count]) => count > 0))
 }
 
 export function addressText({ host, port, unixPath }: OpenAddress): string {

@@ -89,7 +89,7 @@ export class ProxyRequestRewrite {
     const uri = state?.uri ?? normalizeUri(received) ?? received
     const args = state?.args ?? queryOf(received)
     const path =
-      this.#path === null
+      this.#path === null || state?.hasLeftPrefix === true
         ? escapeUri(uri)
         : this.#path.render(record, env) + escapeUri(uri.slice(this.#action.matchedOctets))
     return args === "" ? path : `${path}?${args}`

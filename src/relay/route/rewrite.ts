@@ -126,6 +126,7 @@ function compileRule(step: Extract<RewriteStep, { kind: "rewrite" }>, parts: Rew
     if (!keepMatch(state, regex, match)) return null
     state.isInternal = true
     state.isRewritten = true
+    state.hasLeftPrefix = flag === "break"
     state.isUriChanged = flag !== "break"
     const answer = make(call, state, context)
     return answer ?? (flag === null ? null : "stop")

@@ -1,6 +1,6 @@
 import { isAbsolute, join } from "node:path"
 import type { ClusterConfig, ZoneConfig } from "../../model.ts"
-import type { Span, Word } from "../ast.ts"
+import type { Directive, Span, Word } from "../ast.ts"
 import type { Report } from "../report.ts"
 import type { Variables } from "../variables.ts"
 import { type LogFormat, predefinedFormats } from "./log-formats.ts"
@@ -17,12 +17,21 @@ export interface Adapter {
   readonly clusters: Map<string, ClusterConfig>
   /** Of `limit_req_zone` and `limit_conn_zone`. */
   readonly zones: ZoneConfig[]
+  /** `client_max_body_size` directives that were warned of. */
+  readonly bodyLimitsTold: Set<Directive>
   /** Where each file is first named. */
   readonly places: Map<string, Span>
 }
 
 export function createAdapter(shared: Pick<Adapter, "report" | "variables" | "directory">): Adapter {
-  return { ...shared, formats: predefinedFormats(), clusters: new Map(), zones: [], places: new Map() }
+  return {
+    ...shared,
+    formats: predefinedFormats(),
+    clusters: new Map(),
+    zones: [],
+    bodyLimitsTold: new Set(),
+    places: new Map(),
+  }
 }
 
 /** A path as nginx finds it, but from the main file's directory whatever it is for. */

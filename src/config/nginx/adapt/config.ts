@@ -22,7 +22,7 @@ export function adaptConfig(adapter: Adapter, directives: Directive[], isFragmen
   adaptMain(adapter, main, config)
   adaptErrorLogs(adapter, directives, config)
   for (const directive of http.own("log_format")) adaptLogFormat(adapter, directive)
-  for (const directive of http.own("upstream")) adaptUpstream(adapter, directive)
+  for (const directive of http.own("upstream")) adaptUpstream(adapter, directive, http)
   config.variables = adaptVariables(adapter, http)
   adapter.zones.push(...adaptZones(adapter, http))
   config.zones = adapter.zones

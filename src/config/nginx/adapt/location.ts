@@ -61,6 +61,8 @@ function adaptLocation(adapter: Adapter, location: Location, locations: Location
   const authority = isAnswered ? null : (pass?.authority ?? null)
   const settings = adaptSettings(adapter, scope, authority, locations, familyOf(pass?.action))
   const action = adaptAnswer(adapter, scope, settings) ?? pass?.action ?? { kind: "none" }
+  if (settings.maxBodyOctets !== null && (action.kind === "cluster" || action.kind === "variable"))
+    warnOfBodyLimit(adapter, scope)
   const routes = adaptLocations(adapter, scope, location, locations)
   const own = pass?.action ?? { kind: "none" }
   const rewrite = adaptSteps(adapter, scope, settings, (inner) =>
@@ -76,6 +78,18 @@ function adaptLocation(adapter: Adapter, location: Location, locations: Location
   }
   const except = adaptExcept(adapter, scope, own, pass, locations)
   return { match, action, settings, internal, rewrite, except, routes }
+}
+
+/** One that holds in many places is told of once. */
+function warnOfBodyLimit({ report, bodyLimitsTold }: Adapter, scope: Scope): void {
+  const directive = scope.one("client_max_body_size")
+  if (directive === null || bodyLimitsTold.has(directive)) return
+  bodyLimitsTold.add(directive)
+  report.warning(
+    spanOf(directive),
+    "client_max_body_size counts all messages of a gRPC stream together: one that sends more is ended",
+    "0 in the locations of streams; one message may be limited by grpc_message_max_size",
+  )
 }
 
 /** What holds within `if`, or for the methods that `limit_except` does not name: its own pass, or that of the location. */

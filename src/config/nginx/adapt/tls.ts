@@ -44,7 +44,9 @@ function certificatesOf(
     const certFile = filePath(adapter, args[0]!)
     const key = keys[index]?.args[0]
     const keyFile = key === undefined ? null : filePath(adapter, key)
-    return certFile === null || keyFile === null ? [] : [{ names: config.names, certFile, keyFile }]
+    return certFile === null || keyFile === null
+      ? []
+      : [{ names: config.names.filter((name) => name !== ""), certFile, keyFile }]
   })
 }
 

@@ -9,11 +9,12 @@ import { readNumber, readSecondsMs, readTimeMs } from "../units.ts"
 import type { Adapter } from "./adapter.ts"
 import { isHostName, readPeer } from "./address.ts"
 import { adaptBalancing } from "./balancing.ts"
+import { adaptDiscover, adaptResolver, adaptService } from "./discovery.ts"
 import { adaptOutlierDetection } from "./outlier-detection.ts"
 
 const REHOME = ["never", "idle", "always"] as const
 
-export function adaptUpstream(adapter: Adapter, directive: Directive): void {
+export function adaptUpstream(adapter: Adapter, directive: Directive, http: Scope): void {
   const { report } = adapter
   const name = directive.args[0]!
   const key = name.text.toLowerCase()
@@ -28,11 +29,19 @@ export function adaptUpstream(adapter: Adapter, directive: Directive): void {
   adapter.clusters.set(key, cluster)
   const servers = scope.own("server")
   const strict = adaptBalancing(adapter, scope, cluster)
-  if (servers.length === 0 && !directive.partial)
+  const discovers = scope.own("grpc_discover")
+  if (servers.length + discovers.length === 0 && !directive.partial)
     report.error(directive.name.span, `no servers are inside upstream "${name.text}"`)
-  cluster.endpoints = servers
-    .map((server) => adaptServer(adapter, server, strict.has(server)))
-    .filter((endpoint) => endpoint !== null)
+  for (const server of servers) adaptServer(adapter, server, strict.has(server), cluster)
+  for (const discover of discovers) {
+    const source = adaptDiscover(adapter, discover, (word, endpoint) =>
+      adaptParameter(adapter, discover, word, endpoint),
+    )
+    if (source !== null) cluster.discovery.push(source)
+  }
+  const isResolved = servers.some(({ args }) => args.some(({ text }) => /^(resolve$|service=)/.test(text)))
+  const resolver = scope.own("resolver")[0] ?? (isResolved ? http.own("resolver")[0] : undefined)
+  if (resolver !== undefined) cluster.resolver = adaptResolver(adapter, resolver)
   if (cluster.endpoints.length > 0 && cluster.endpoints.every(({ backup }) => backup)) {
     report.error(directive.name.span, `no servers in upstream "${name.text}": all are backup`)
   }
@@ -107,18 +116,24 @@ function readPercent(adapter: Adapter, word: Word): number {
 const DEFAULT_PORT = 80
 
 /** `isStrict`: its balancing method takes neither `backup` nor `slow_start`. */
-function adaptServer(adapter: Adapter, directive: Directive, isStrict: boolean): EndpointConfig | null {
+function adaptServer(
+  adapter: Adapter,
+  directive: Directive,
+  isStrict: boolean,
+  cluster: ClusterConfig,
+): void {
   const [where, ...parameters] = directive.args as [Word, ...Word[]]
   const peer = readPeer(where.text, DEFAULT_PORT)
   if ("error" in peer) {
     adapter.report.error(where.span, `${peer.error} in upstream "${where.text}"`, whatIsWrong(where.text))
-    return null
+    return
   }
   const { host } = peer.address
   if (host !== null && !isHostName(host)) {
     adapter.report.error(where.span, `host not found in upstream "${where.text}"`)
-    return null
+    return
   }
+  const service = parameters.find(({ text }) => text.startsWith("service="))
   const endpoint = defaultEndpoint(peer.address)
   if (where.text !== endpoint.address) endpoint.hashKey = where.text
   const right = parameters.every((word) => {
@@ -127,7 +142,13 @@ function adaptServer(adapter: Adapter, directive: Directive, isStrict: boolean):
     adapter.report.error(word.span, `balancing method does not support parameter "${word.text}"`)
     return false
   })
-  return right ? endpoint : null
+  if (!right) return
+  if (service === undefined) {
+    cluster.endpoints.push(endpoint)
+    return
+  }
+  const source = adaptService(adapter, where, service, endpoint)
+  if (source !== null) cluster.discovery.push(source)
 }
 
 function whatIsWrong(text: string): string | null {
@@ -138,9 +159,8 @@ function whatIsWrong(text: string): string | null {
 
 const PARAMETERS = [
   ...["weight=", "max_conns=", "max_fails=", "fail_timeout=", "slow_start=", "route="],
-  ...["backup", "down", "drain"],
+  ...["backup", "down", "drain", "resolve", "service="],
 ]
-const NOT_YET = /^(resolve|service=.+)$/
 
 function adaptParameter(
   adapter: Adapter,
@@ -181,10 +201,8 @@ function adaptParameter(
   }
   if (word.text === "backup") endpoint.backup = true
   else if (word.text === "down" || word.text === "drain") endpoint.down = true
-  else if (NOT_YET.test(word.text)) {
-    adapter.report.error(word.span, `parameter "${word.text}" is not supported yet`)
-    return false
-  } else
+  else if (word.text === "resolve" || name === "service=") return true
+  else
     return invalid(
       adapter,
       word,

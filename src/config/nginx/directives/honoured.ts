@@ -114,6 +114,12 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
     "U 1+*",
     "an endpoint: `weight`, `max_fails`, `fail_timeout`, `max_conns` (streams), `slow_start`, `backup`, `down`, and `drain`, which is the same: no new streams, live ones go on",
   ],
+  [
+    "resolver",
+    "HSL 1+",
+    "name servers for `resolve` and `service=`, with `valid`, `ipv4` and `ipv6`, the system for others; where it is written, variables may come to names of hosts",
+  ],
+  ["resolver", "U 1+", "the same, for all names of this upstream"],
   ["least_conn", "U 0*", "fewest streams open, by weight"],
   ["hash", "U 1-2*", "by a key, to the server that nginx would send it to; `consistent`: by ketama's ring"],
   ["ip_hash", "U 0*", "by the client's address, to the server that nginx would send it to"],
@@ -136,11 +142,6 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   ["keepalive_requests", "U number", "requests after which an upstream connection is replaced"],
   ["keepalive_time", "U time", "age at which an upstream connection is replaced"],
   ["keepalive_timeout", "U time", "idle time after which an upstream connection is closed"],
-  [
-    "resolver",
-    "HSL 1+",
-    "where it is written, variables may come to names of hosts; the system resolves them",
-  ],
   // gRPC
   [
     "health_check",

@@ -180,9 +180,8 @@ export const NO_EFFECT: DirectiveGroup[] = [
   },
   {
     verdict: "no effect",
-    reason: "names are resolved by the system",
+    reason: "a name server has two seconds to answer, twice",
     directives: {
-      "U 1+": "resolver",
       "HSL time": "resolver_timeout",
       "U time": "resolver_timeout",
     },

@@ -53,6 +53,11 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "Sluice's own: by a key as Envoy and gRPC place it, on a `ring` or by `maglev`; `balance_factor=`: most streams of a server, in percent of the mean",
   ],
   [
+    "grpc_discover",
+    "U 2+*",
+    "Sluice's own: endpoints from a `file`, `etcd`, `consul` or `kubernetes`, see operating.md",
+  ],
+  [
     "grpc_drain_grace",
     "U time",
     "Sluice's own: how long live streams may go on where a server drains, is unhealthy or is gone; without end unless written",

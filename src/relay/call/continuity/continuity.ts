@@ -23,6 +23,8 @@ import { type Continuation, continuation, type Positions, positionAfter } from "
 import { WholeMessages } from "./whole-messages.ts"
 
 const MOVED: LegEnd = { kind: "moved" }
+/** Legs that the record of a call has: a stream may outlive any number of backends. */
+const LEGS_SHOWN = 16
 /** How soon it is looked again whether an endpoint is available. */
 const NO_ENDPOINT_MS = 200
 
@@ -262,6 +264,7 @@ export class Continuity implements GapOwner {
   goOn({ mode }: Extract<Continuation, { next: "leg" }>): void {
     this.#mode = mode
     this.#call.record.resumes++
+    this.#call.record.keepAttempts(LEGS_SHOWN)
     this.#call.context.counters.add(counterIds.continuity_legs)
     this.#gap.begin()
     this.#asked?.close()

@@ -1,0 +1,149 @@
+/** From a cluster's configuration to its sources. */
+import { readFileSync } from "node:fs"
+import { readFile, stat } from "node:fs/promises"
+import { isIP } from "node:net"
+import type { Clock } from "../../base/clock.ts"
+import type { Random } from "../../base/random.ts"
+import type { ApiTlsConfig, ClusterConfig, DiscoveryConfig, ResolverConfig } from "../../config/model.ts"
+import { type ApiTls, JsonClient } from "../../net/json-client.ts"
+import { ConsulSource } from "./consul-source.ts"
+import { DnsSource } from "./dns-source.ts"
+import { EtcdSource } from "./etcd-source.ts"
+import { type EndpointFile, FileSource } from "./file-source.ts"
+import { inClusterAccess, kubeconfigAccess } from "./kubernetes-access.ts"
+import { KubernetesSource } from "./kubernetes-source.ts"
+import { LateSource } from "./late-source.ts"
+import type { DiscoverySource } from "./source.ts"
+import { serverResolver, systemResolver } from "./system-resolver.ts"
+
+export interface SourceContext {
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** What there is to be asked for an entry of a cluster; null: its address is the endpoint. */
+export interface SourceSpec {
+  /** The same for the same question. */
+  readonly key: string
+  make(context: SourceContext): DiscoverySource
+}
+
+/** By origin: those of `endpoints`, then those of `discovery`. */
+export function sourceSpecs({ endpoints, discovery, resolver }: ClusterConfig): (SourceSpec | null)[] {
+  return [
+    ...endpoints.map(({ host, port }) => {
+      if (host === null || isIP(host) !== 0) return null
+      return dnsSpec(host, port!, null, resolver)
+    }),
+    ...discovery.map(({ settings: _, ...source }): SourceSpec => {
+      if (source.kind === "dns") return dnsSpec(source.host, 0, source.service, resolver)
+      return { key: JSON.stringify(source), make: (context) => makeApiSource(source, context) }
+    }),
+  ]
+}
+
+function dnsSpec(
+  host: string,
+  port: number,
+  service: string | null,
+  resolver: ResolverConfig | null,
+): SourceSpec {
+  const { servers = [], validMs = null, ipv4 = true, ipv6 = true } = resolver ?? {}
+  return {
+    key: JSON.stringify(["dns", host, port, service, resolver]),
+    make: (context) =>
+      new DnsSource({
+        host,
+        port,
+        service,
+        validMs,
+        families: { ipv4, ipv6 },
+        resolver: servers.length > 0 ? serverResolver(servers) : systemResolver(),
+        ...context,
+      }),
+  }
+}
+
+type ApiSource<One = DiscoveryConfig> = One extends { kind: "dns" } ? never : Omit<One, "settings">
+
+function makeApiSource(source: ApiSource, context: SourceContext): DiscoverySource {
+  switch (source.kind) {
+    case "file":
+      return new FileSource(source.path, endpointFile(source.path), context.clock)
+    case "etcd":
+      return new LateSource(`etcd ${source.prefix}`, () => makeEtcd(source, context), context)
+    case "consul":
+      return makeConsul(source, context)
+    case "kubernetes":
+      return new LateSource(`kubernetes ${source.service}`, () => makeKubernetes(source, context), context)
+  }
+}
+
+function makeEtcd(source: ApiSource & { kind: "etcd" }, context: SourceContext): DiscoverySource {
+  const { urls, prefix, user: name, passwordFile } = source
+  let token = ""
+  const clients = urls.map(
+    (baseUrl) =>
+      new JsonClient({
+        baseUrl,
+        tls: () => readTls(source),
+        headers: (): Record<string, string> => (token === "" ? {} : { authorization: token }),
+      }),
+  )
+  const password = passwordFile === null ? "" : readText(passwordFile)
+  const user = name === null ? null : { name, password }
+  return new EtcdSource({ clients, prefix, user, setToken: (given) => (token = given), ...context })
+}
+
+function makeConsul(source: ApiSource & { kind: "consul" }, context: SourceContext): DiscoverySource {
+  const { url: baseUrl, service, datacenter, tags, tokenFile } = source
+  const client = new JsonClient({
+    baseUrl,
+    tls: () => readTls(source),
+    headers: (): Record<string, string> =>
+      tokenFile === null ? {} : { "x-consul-token": readText(tokenFile) },
+  })
+  return new ConsulSource({ client, service, datacenter, tags, ...context })
+}
+
+function makeKubernetes(source: ApiSource & { kind: "kubernetes" }, context: SourceContext): DiscoverySource {
+  const { service, port, kubeconfig } = source
+  const nowMs = () => context.clock.now()
+  const access = () => (kubeconfig === null ? inClusterAccess(nowMs) : kubeconfigAccess(kubeconfig, nowMs))
+  const { baseUrl, headers, namespace } = access()
+  const client = new JsonClient({ baseUrl, ...(headers && { headers }), tls: () => access().tls })
+  return new KubernetesSource({ client, namespace: source.namespace ?? namespace, service, port, ...context })
+}
+
+function readTls({ caFile, certFile, keyFile }: ApiTlsConfig): ApiTls {
+  const read = (path: string | null) => (path === null ? undefined : readText(path))
+  return { ca: read(caFile), cert: read(certFile), key: read(keyFile) }
+}
+
+/** Errors: one sentence that names the file. */
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8").trim()
+  } catch (error) {
+    throw new Error(`cannot read ${path}: ${(error as NodeJS.ErrnoException).code}`)
+  }
+}
+
+/** A list of 100,000 endpoints is some 8 MB. */
+const FILE_OCTETS_MAX = 32 * 1024 * 1024
+
+function endpointFile(path: string): EndpointFile {
+  return {
+    async stamp() {
+      try {
+        const { mtimeMs, size, ino } = await stat(path)
+        if (size > FILE_OCTETS_MAX) throw new Error(`the file has more than ${FILE_OCTETS_MAX} octets`)
+        return `${mtimeMs} ${size} ${ino}`
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === "ENOENT") return null
+        throw error
+      }
+    },
+    read: () => readFile(path, "utf8"),
+  }
+}
