@@ -220,6 +220,12 @@ export interface RouteSettings {
   errorStatuses: ErrorStatusConfig[]
   /** Errors of the upstream (status 300 and above) go through `errorStatuses` too. nginx: `grpc_intercept_errors`. */
   interceptErrors: boolean
+  /** A redirect of the configuration's to a path gets scheme, host and port before it. */
+  absoluteRedirect: boolean
+  /** The host is then the server's first name, not what the client asked for. */
+  serverNameInRedirect: boolean
+  /** And the port is said, unless it is that of the scheme. */
+  portInRedirect: boolean
   bridge: BridgeConfig
   access: AccessConfig
   requestLimits: RequestLimits

@@ -342,6 +342,9 @@ const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
       }),
     ),
     interceptErrors: fc.boolean(),
+    absoluteRedirect: fc.boolean(),
+    serverNameInRedirect: fc.boolean(),
+    portInRedirect: fc.boolean(),
     bridge,
     continuity: fc.oneof(fc.constant(defaultContinuity()), continuity),
   })

@@ -331,6 +331,18 @@ const settingsShape = {
     .describe(
       says("Errors of the upstream go through errorStatuses too.", defaults.settings.interceptErrors),
     ),
+  absoluteRedirect: z
+    .boolean()
+    .optional()
+    .describe(says("A redirect to a path says scheme and host too.", defaults.settings.absoluteRedirect)),
+  serverNameInRedirect: z
+    .boolean()
+    .optional()
+    .describe(says("That host is the server's first name.", defaults.settings.serverNameInRedirect)),
+  portInRedirect: z
+    .boolean()
+    .optional()
+    .describe(says("A redirect to a path says the port too.", defaults.settings.portInRedirect)),
   ...accessShape(template),
   bridge: bridge.optional().describe(says("What browsers may speak.", defaults.settings.bridge)),
   continuity: continuity
