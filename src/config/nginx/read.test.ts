@@ -627,3 +627,12 @@ test("a limit of bodies where streams pass is warned of, once, and 0 is none", (
   expect(warnings("0", pass)).toBe(0)
   expect(warnings("4m", "location / { return 200; }")).toBe(0)
 })
+
+test("of two named locations of one name the first is there, as in nginx", () => {
+  const { config, problems } = read("server { location @a { return 204; } location @a { return 205; } }")
+  expect(config?.servers[0]?.routes).toHaveLength(1)
+  expect(problems.map(({ severity, message }) => [severity, message])).toContainEqual([
+    "warning",
+    'location "@a" is never used',
+  ])
+})

@@ -199,13 +199,16 @@ function checkUnique(
   { match, name, directive }: Location,
   seen: Map<string, Directive>,
 ): boolean {
-  if (match.kind === "regex" || match.kind === "named") return true
+  if (match.kind === "regex") return true
   const key = `${match.kind} ${name}`
   const earlier = seen.get(key)
   seen.set(key, earlier ?? directive)
   if (earlier === undefined) return true
   const { file, line } = earlier.name.span
-  report.error(spanOf(directive), `duplicate location "${name}"`, `the first is at ${file}:${line}`)
+  // nginx takes a second one of a name, and never goes there.
+  if (match.kind === "named")
+    report.warning(spanOf(directive), `location "${name}" is never used`, `the first is at ${file}:${line}`)
+  else report.error(spanOf(directive), `duplicate location "${name}"`, `the first is at ${file}:${line}`)
   return false
 }
 
