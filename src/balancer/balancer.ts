@@ -39,6 +39,7 @@ import type { Listening } from "../net/listen.ts"
 import { type Network, systemNetwork } from "../net/network.ts"
 import type { TlsListener } from "../net/tls-listener.ts"
 import { type TlsPlan, TlsStore } from "../net/tls-store.ts"
+import { serveFiles } from "../origin/files/files.ts"
 import { Http1Origins } from "../origin/http1/origins.ts"
 import { makeVariableTable } from "../record/declared/declared.ts"
 import type { ConnectionRecord, StreamRecord } from "../record/record.ts"
@@ -575,6 +576,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         openLog,
         connectAs,
         connectHttp1,
+        serveFiles,
       }
       const compile: RouteCompiler<Route> = (server, route, host) => compileRoute(server, route, host, parts)
       routers.set(name, new Router(name, servers, compile, options))
