@@ -61,6 +61,7 @@ export const defaults = {
     socketKeepalive: is(false),
   },
   listenerTls: {
+    rejectOthers: is(false),
     verifyClient: is("off"),
     verifyDepth: is(1),
     sessionTimeout: time(300_000),

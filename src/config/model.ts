@@ -70,6 +70,10 @@ export interface ListenerConfig {
 export interface ListenerTlsConfig {
   /** The first is used when SNI names none of them. */
   certificates: { names: string[]; certFile: string; keyFile: string }[]
+  /** Names that no certificate is shown for: the handshake ends. nginx: `ssl_reject_handshake`. */
+  rejectNames: string[]
+  /** The same for all names that have no certificate, and where none is said. */
+  rejectOthers: boolean
   protocols: string[] | null
   ciphers: string | null
   clientCaFile: string | null

@@ -92,6 +92,8 @@ const listenerTls: fc.Arbitrary<ListenerTlsConfig> = fc.record({
     minLength: 1,
     maxLength: 2,
   }),
+  rejectNames: list(serverName),
+  rejectOthers: fc.boolean(),
   protocols: orNull(list(text)),
   ciphers: orNull(text),
   clientCaFile: orNull(text),

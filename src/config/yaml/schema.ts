@@ -452,8 +452,13 @@ const listenerTls = z
   .strictObject({
     certificates: z
       .array(z.strictObject({ names: z.array(text()).optional(), cert: text(), key: text() }))
-      .min(1)
-      .describe("The first is used when SNI names none of them."),
+      .optional()
+      .describe("The first is used when SNI names none of them. There is one, but with rejectOthers."),
+    rejectNames: z.array(text()).optional().describe("Server names for which the handshake is refused."),
+    rejectOthers: z
+      .boolean()
+      .optional()
+      .describe(says("So are names that no certificate is for.", defaults.listenerTls.rejectOthers)),
     protocols: z.array(text()).optional(),
     ciphers: text().optional(),
     clientCa: text().optional().describe("File of authorities that client certificates are checked against."),

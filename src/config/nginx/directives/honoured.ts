@@ -107,6 +107,11 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   ["ssl_protocols", "HS 1+*", "TLSv1 to TLSv1.3"],
   ["ssl_ciphers", "HS 1", "OpenSSL's cipher list"],
   ["ssl_client_certificate", "HS 1", "authorities that client certificates must come from"],
+  [
+    "ssl_reject_handshake",
+    "HS flag",
+    "no handshake for the server's names, by the default one none for others either",
+  ],
   ["ssl_verify_client", "HS 1", "`on`, `off`, `optional`, `optional_no_ca`"],
   ["ssl_verify_depth", "HS number", "longest chain of a client certificate"],
   ["ssl_session_timeout", "HS sec", "how long a session may be resumed"],
