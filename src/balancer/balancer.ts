@@ -6,7 +6,6 @@ import { type Counters, counterIds } from "../base/counters.ts"
 import type { Limits } from "../base/limits.ts"
 import { type Random, systemRandom } from "../base/random.ts"
 import { resolveLimits } from "../base/resolve-limits.ts"
-import { TimerWheel } from "../base/timer-wheel.ts"
 import { VERSION } from "../base/version.ts"
 import { Bridges } from "../bridge/bridges.ts"
 import type { Cluster } from "../cluster/cluster.ts"
@@ -14,10 +13,8 @@ import type { ClusterStates } from "../cluster/cluster-states.ts"
 import { OutlierDetection } from "../cluster/outlier-detection.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { Config } from "../config/model.ts"
-import { BufferBudget } from "../http2/buffer-budget.ts"
 import { AccessLogs } from "../log/access-log.ts"
 import { type Log, silentLog } from "../log/logger.ts"
-import { Descriptors } from "../net/descriptors.ts"
 import { Flusher } from "../net/flusher.ts"
 import { Link, type LinkOwner } from "../net/link.ts"
 import { type Network, systemNetwork } from "../net/network.ts"
@@ -25,20 +22,14 @@ import { TlsStore } from "../net/tls-store.ts"
 import { Http1Origins } from "../origin/http1/origins.ts"
 import type { ConnectionRecord, StreamRecord } from "../record/record.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
-import type { CallContext } from "../relay/call/call-context.ts"
-import { ReplayRing } from "../relay/call/replay-ring.ts"
-import { beginSubrequest } from "../relay/call/subrequest.ts"
 import type { ClientConnection } from "../relay/downstream/client-connection.ts"
 import { Clients } from "../relay/downstream/clients.ts"
 import { Admission } from "../relay/overload/admission.ts"
-import { CutCalls } from "../relay/overload/cut-calls.ts"
 import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
-import { Pacer } from "../relay/pacing/pacer.ts"
-import { TakeoverPace } from "../relay/pacing/takeover-pace.ts"
 import type { LegConnection } from "../relay/upstream/leg-connection.ts"
-import type { UpstreamContext } from "../relay/upstream/upstream-context.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
 import { ConfigCompiler, type LiveConfig } from "./config-compiler.ts"
+import { makeContext, type SharedContext } from "./context.ts"
 import { Departures } from "./departures.ts"
 import { Listeners } from "./listeners.ts"
 import { LiveOrders } from "./live-orders.ts"
@@ -108,7 +99,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #flusher: Flusher
   readonly #accessLogs: AccessLogs
   readonly #tls: TlsStore
-  readonly #context: CallContext & UpstreamContext
+  readonly #context: SharedContext
   readonly #clients: Clients
   readonly #upstreams: Upstreams
   readonly #origins: Http1Origins
@@ -167,28 +158,19 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       onFailed: (counter) => this.counters.add(counterIds[counter]),
       onBug: (error) => this.#uncaught(error),
     })
-    const deadlines = new TimerWheel(this.#clock)
-    this.#context = {
+    this.#context = makeContext({
       clock: this.#clock,
-      ticks: this.#clock,
+      random,
       limits,
       counters: this.counters,
-      deadlines,
-      takeoverPace: new TakeoverPace({ clock: this.#clock, limits }),
-      pacer: new Pacer({ clock: this.#clock, limits, counters: this.counters, deadlines }, random),
       log: this.#log,
       env: this.#env,
-      replayRing: new ReplayRing(),
-      budget: new BufferBudget(limits),
-      descriptors: new Descriptors({ clock: this.#clock, counters: this.counters, limits, log: this.#log }),
       admission,
-      cutCalls: new CutCalls({ limits, counters: this.counters, log: this.#log }),
-      subrequests: { begin: (call, uri, done) => beginSubrequest(this.#context, call, uri, done) },
       onStreamEnd: (record) => {
         numbers.traffic.add(record)
         this.emit("stream", record)
       },
-    }
+    })
     const link = (socket: Socket): Link => this.#link(socket)
     const bridges = new Bridges(this.#context)
     this.#clients = new Clients({
@@ -217,7 +199,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     })
     this.orders = new LiveOrders({
       clock: this.#clock,
-      deadlines,
+      deadlines: this.#context.deadlines,
       pacer: this.#context.pacer,
       clients: this.#clients,
       upstreams: this.#upstreams,
