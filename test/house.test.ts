@@ -335,6 +335,15 @@ function proseLines(path: string): { line: string; where: string }[] {
   })
 }
 
+test("a file of the relay is read on a few screens", () => {
+  const linesMax = 300
+  const long = sources
+    .filter(({ path }) => roomOf(path) === "relay")
+    .map(({ path, text }) => ({ path, lines: text.split("\n").length - 1 }))
+    .filter(({ lines }) => lines > linesMax)
+  expect(long).toEqual([])
+})
+
 describe("plain words", () => {
   test("in comments", () => {
     const found = prose.comments

@@ -61,6 +61,7 @@ export const defaults = {
     socketKeepalive: is(false),
   },
   listenerTls: {
+    rejectOthers: is(false),
     verifyClient: is("off"),
     verifyDepth: is(1),
     sessionTimeout: time(300_000),
@@ -106,6 +107,9 @@ export const defaults = {
     satisfy: is("all"),
     limitStatus: is(503),
     interceptErrors: is(false),
+    absoluteRedirect: is(true),
+    serverNameInRedirect: is(false),
+    portInRedirect: is(true),
     bridge: words("nothing beside gRPC"),
     continuity: words("streams end with their backend"),
   },

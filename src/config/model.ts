@@ -71,6 +71,10 @@ export interface ListenerConfig {
 export interface ListenerTlsConfig {
   /** The first is used when SNI names none of them. */
   certificates: { names: string[]; certFile: string; keyFile: string }[]
+  /** Names that no certificate is shown for: the handshake ends. nginx: `ssl_reject_handshake`. */
+  rejectNames: string[]
+  /** The same for all names that have no certificate, and where none is said. */
+  rejectOthers: boolean
   protocols: string[] | null
   ciphers: string | null
   clientCaFile: string | null
@@ -223,6 +227,12 @@ export interface RouteSettings {
   errorStatuses: ErrorStatusConfig[]
   /** Errors of the upstream (status 300 and above) go through `errorStatuses` too. nginx: `grpc_intercept_errors`. */
   interceptErrors: boolean
+  /** A redirect of the configuration's to a path gets scheme, host and port before it. */
+  absoluteRedirect: boolean
+  /** The host is then the server's first name, not what the client asked for. */
+  serverNameInRedirect: boolean
+  /** And the port is said, unless it is that of the scheme. */
+  portInRedirect: boolean
   bridge: BridgeConfig
   access: AccessConfig
   requestLimits: RequestLimits

@@ -13,21 +13,19 @@ import { Slots } from "../cluster/slots.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { LoadedConfig } from "../config/load.ts"
 import type { AdminConfig, Config, LogLevel } from "../config/model.ts"
-import { problemLines, whyNot } from "../config/problem.ts"
 import type { LogEvent } from "../log/log-event.ts"
 import type { ProcessLog } from "../log/logger.ts"
 import type { OpenAdmin } from "./admin/admin.ts"
 import type { ControlView, ReloadResult } from "./admin/view.ts"
-import { configDiff, shortDiff } from "./config-diff.ts"
 import { DataThreads, type ThreadWorker } from "./data-threads.ts"
 import { Discovery } from "./discovery/discovery.ts"
 import { HealthChecks } from "./health/health-checks.ts"
 import type { Inheritance } from "./inherited-sockets.ts"
 import { ListenerSockets } from "./listener-sockets.ts"
 import { Orders } from "./orders.ts"
+import { Reloads } from "./reloads.ts"
 import { SharedCounts } from "./shared-counts.ts"
 import type { Command, OnCommand } from "./signals.ts"
-import { StartSettings } from "./start-settings.ts"
 import { Successor, tellPredecessor } from "./upgrade.ts"
 
 /** Told to end at once, threads have this long for what their logs hold. */
@@ -72,7 +70,7 @@ export class Control implements ControlView {
   readonly #sockets: ListenerSockets
   readonly #threads: DataThreads
   readonly #checks: HealthChecks
-  readonly #settings: StartSettings
+  readonly #reloads: Reloads
   readonly #outliers: OutlierDetection
   readonly #discovery: Discovery
   /** The configuration in force. */
@@ -93,7 +91,15 @@ export class Control implements ControlView {
     const { config, threads, clock, log, threadLog, makeWorker, inheritance } = options
     this.#options = options
     this.#loadedAtMs = clock.wallMs()
-    this.#settings = new StartSettings(config)
+    this.#reloads = new Reloads({
+      first: config,
+      load: options.load,
+      log,
+      current: () => this.#config,
+      putInForce: (next) => this.#putInForce(next),
+      endpointsOf: (cluster) => this.states.endpointsOf(cluster),
+      streamsAt: (slot) => this.#counts.at(slot),
+    })
     this.#config = config
     this.#counts = new SharedCounts(threads)
     this.#counts.addLimits(config.clusters.map(({ name }) => name))
@@ -234,69 +240,19 @@ export class Control implements ControlView {
   }
 
   /** What a reload would change now. */
-  async pendingChanges(): Promise<Pick<ReloadResult, "changes" | "problems">> {
-    const { load } = this.#options
-    if (load === null) return { changes: [], problems: [] }
-    const { config, problems } = await load(false)
-    return {
-      changes: config === null ? [] : this.#diff(config),
-      problems: problemLines(problems),
-    }
+  pendingChanges(): Promise<Pick<ReloadResult, "changes" | "problems">> {
+    return this.#reloads.pendingChanges()
   }
 
   async #reload(): Promise<ReloadResult> {
-    const result = await this.#tryReload()
+    const result = await this.#reloads.reload()
     // As in nginx, for those who rotate logs by `systemctl reload`; also when the old configuration stays.
     this.#reopen()
     return result
   }
 
-  async #tryReload(): Promise<ReloadResult> {
-    const { load, log } = this.#options
-    if (load === null) {
-      const message = "nothing to reload: no configuration file was given"
-      log.warn(message)
-      return { isDone: false, message, changes: [], problems: [] }
-    }
-    const { config, problems } = await load(true)
-    if (config !== null) return this.#putInForce(config)
-    const message = `${whyNot(problems)}; the old one stays`
-    log.error(message, { problems: problemLines(problems) })
-    return { isDone: false, message, changes: [], problems: problemLines(problems) }
-  }
-
-  async #putInForce(config: Config): Promise<ReloadResult> {
-    const { log } = this.#options
-    const changes = this.#diff(config)
-    const reason = await this.#tryPutInForce(config)
-    if (reason !== null) {
-      const message = "cannot reload; the old configuration stays"
-      log.error(message, { reason })
-      return { isDone: false, message: `${message}: ${reason}`, changes: [], problems: [] }
-    }
-    const message = "configuration reloaded"
-    log.info(message, changes.length === 0 ? {} : { changes: shortDiff(changes) })
-    this.#tellWaiting(config)
-    return { isDone: true, message, changes, problems: [] }
-  }
-
-  #diff(config: Config): string[] {
-    return configDiff(this.#config, config, (cluster, address) => {
-      const endpoints = this.states.endpointsOf(cluster)
-      const meant = endpoints.filter((endpoint) => address === null || endpoint.address === address)
-      return meant.reduce((sum, { slot }) => sum + this.#counts.at(slot), 0)
-    })
-  }
-
-  #tellWaiting(config: Config): void {
-    const { log } = this.#options
-    const waiting = this.#settings.reloaded(config)
-    if (waiting.length > 0)
-      log.warn("changed settings that hold from the next start only", { settings: waiting.join(", ") })
-  }
-
   /** Prepare in all threads, then commit in all of them or abandon. Returns why the old configuration stays, or null. */
-  async #tryPutInForce(config: Config): Promise<string | null> {
+  async #putInForce(config: Config): Promise<string | null> {
     if (this.#isStopping) return "the balancer is shutting down"
     const before = this.#config
     const version = this.#version + 1

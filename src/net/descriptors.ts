@@ -64,6 +64,12 @@ export class Descriptors {
     this.#saidMs = nowMs
     this.#unsaid = 0
   }
+
+  /** As `exhausted`. Returns how the message of the failure goes on. */
+  refused(fields: LogFields): string {
+    this.exhausted(fields)
+    return `: this process may have ${this.openFilesMax} (ulimit -n)`
+  }
 }
 
 function openFilesMax(): number {

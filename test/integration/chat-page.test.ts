@@ -117,8 +117,9 @@ describe.skipIf(noChromium)("the chat's page, through Sluice", () => {
     await retried.waitFor()
     expect(await page.evaluate("window.dots.filter((name) => name.includes('open'))")).toEqual([])
     expect(await panel(1).locator(".end-error").count()).toBe(1)
-    expect(await panel(1).locator(".end-error").textContent()).toContain("is shutting down")
-  })
+    expect(await panel(1).locator(".end-error").textContent()).toContain("no backend took the stream over")
+    // Each attempt may wait for as long as a conversation may be without a server.
+  }, 90_000)
 
   test("after the end Enter begins anew, and the keyboard stays where it was", async () => {
     await press(1, "end")

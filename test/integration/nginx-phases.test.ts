@@ -56,6 +56,46 @@ const CASES: Record<string, Case> = {
       "/p/%41%25",
     ],
   ],
+  "redirects to a path": [
+    `location /r { return 301 /there?a=b; location /r/off { absolute_redirect off; return 302 /there; }
+       location /r/named { server_name_in_redirect on; return 307 /there; }
+       location /r/port { port_in_redirect off; return 308 /there; } }
+     location /w { rewrite ^/w/(.*)$ /there/$1 permanent; } location /v { return 303 $uri/; }
+     location /o { return 302 there; } location /t { return 200 /there; } location /e { return 302 ""; }`,
+    ["/r", "/r/off", "/r/named", "/r/port", "/w/a?b=c", "/v", "/o", "/t", "/e"],
+  ],
+  "a location with a slash at its end": [
+    `location /p/ { proxy_pass http://127.0.0.1:1; add_header x-p 1; deny all; auth_basic a; auth_basic_user_file users; }
+     location /g/ { grpc_pass 127.0.0.1:1; location /g/in/ { grpc_pass 127.0.0.1:1; } }
+     location = /e/ { proxy_pass http://127.0.0.1:1; } location ^~ /n/ { proxy_pass http://127.0.0.1:1; }
+     location /both/ { proxy_pass http://127.0.0.1:1; } location /both { return 200 "both"; }
+     location /also/ { proxy_pass http://127.0.0.1:1; } location = /also { return 200 "also"; }
+     location /in/ { internal; proxy_pass http://127.0.0.1:1; }
+     location "/s p/" { return 200 "other"; location "/s p/in/" { proxy_pass http://127.0.0.1:1; } }
+     location /small/ { client_max_body_size 1; proxy_pass http://127.0.0.1:1; }
+     location /off/ { absolute_redirect off; proxy_pass http://127.0.0.1:1; }
+     location /re/ { rewrite ^ /never; proxy_pass http://127.0.0.1:1; } location /to { rewrite ^ /p?x=y last; }
+     location /ret/ { return 200 "ret"; } location ~ ^/(p|ret)$ { return 200 "regex"; } location / { return 200 "root"; }`,
+    [
+      ...[
+        "/p",
+        "/p?a=b&c",
+        "/%70",
+        "/g",
+        "/g/in",
+        "/e",
+        "/n",
+        "/both",
+        "/also",
+        "/in",
+        "/s%20p/in",
+        "/off?z",
+      ],
+      ...["/re", "/to?v", "/ret", "/p/../g", "//p"],
+      { path: "/p", method: "POST", body: "abc" },
+      { path: "/small", method: "POST", body: "abc" },
+    ],
+  ],
   "arguments of a rewrite": [
     `location /a/ { rewrite ^/a/(.*)$ /z?v=$1; } location /b/ { rewrite ^/b/(.*)$ /z?v=$1?; }
      location /c/ { rewrite ^/c/(.*)$ /z?; } location /d/ { set $args x=$arg_y; rewrite ^ /z; }

@@ -148,6 +148,48 @@ test("rewrites redirects and cookies, and hides what a backend says to nginx alo
   for (const name of ["x-accel-expires", "x-secret", "server"]) expect(headers[name]).toBeUndefined()
 })
 
+test.for<[said: string, directives: string, location: (port: number, backend: number) => string]>([
+  ["http://inner/a", "proxy_redirect http://inner/ /outer/;", (port) => `http://a.example:${port}/outer/a`],
+  ["http://inner/a", "proxy_redirect http://inner/ /o/; absolute_redirect off;", () => "/o/a"],
+  ["http://inner/a", "proxy_redirect http://inner/ /o/; port_in_redirect off;", () => "http://a.example/o/a"],
+  [
+    "http://inner/a",
+    "proxy_redirect http://inner/ /o/; server_name_in_redirect on;",
+    (port) => `http://named.example:${port}/o/a`,
+  ],
+  ["/a", "proxy_redirect http://inner/ /outer/;", () => "/a"],
+  ["/a", "proxy_redirect / /b/;", (port) => `http://a.example:${port}/b/a`],
+  ["http://BACKEND/a", "", (port) => `http://a.example:${port}/x/a`],
+  [
+    "http://BACKEND/a",
+    "location /x/y { proxy_pass http://BACKEND/z; }",
+    (port) => `http://a.example:${port}/x/a`,
+  ],
+  [
+    "http://BACKEND/a",
+    "location /x/y { proxy_pass http://BACKEND/z; } proxy_redirect off;",
+    (_port, backend) => `http://127.0.0.1:${backend}/a`,
+  ],
+  [
+    "http://BACKEND/y/a",
+    "location /x/y { proxy_pass http://BACKEND/y; proxy_redirect default; } proxy_redirect off;",
+    (port) => `http://a.example:${port}/x/y/a`,
+  ],
+])("a backend's redirect to %s with %s", async ([said, directives, location], t) => {
+  const answer: Record<string, string> = {}
+  const backend = await echo(t, answer)
+  answer["location"] = said.replace("BACKEND", `127.0.0.1:${backend}`)
+  const port = await run(
+    t,
+    `server { ${LISTEN} server_name named.example; location /x/ { proxy_pass http://BACKEND/; ${directives} } }`.replaceAll(
+      "BACKEND",
+      `127.0.0.1:${backend}`,
+    ),
+  )
+  const { headers } = await get(port, "/x/y", { host: "A.example:99" })
+  expect(headers.location).toBe(location(port, backend))
+})
+
 test("a body is sent with its length, also one that came in chunks", async (t) => {
   const backend = await echo(t)
   const port = await run(t, `server { ${LISTEN} location / { proxy_pass http://127.0.0.1:${backend}; } }`)

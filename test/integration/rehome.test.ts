@@ -51,19 +51,26 @@ async function start(t: TestContext, rehome: "never" | "idle" | "always") {
       if (client.about(id).length === 1) client.send(dsl.rstStream(id, ErrorCode.CANCEL))
     await bed.ended(KEYS)
   }
-  /** Keys that come to the third endpoint when they are called anew. */
+  const streamsOf = (since: readonly number[]): Map<string, number> =>
+    new Map(
+      servers.flatMap(({ streams }, at) =>
+        streams
+          .slice(since[at])
+          .map(({ fields }): [string, number] => [fields.find(([name]) => name === "x-key")![1], at]),
+      ),
+    )
+  const owners = streamsOf([0, 0, 0])
+  /** Keys that come to another endpoint when they are called anew. */
   const movedKeys = async (): Promise<string[]> => {
-    const before = servers[2]!.streams.length
+    const before = servers.map(({ streams }) => streams.length)
     for (const key of ids.values()) {
       const id = client.open([...dsl.request, ["x-key", key]])
       await client.head(id)
       client.send(dsl.rstStream(id, ErrorCode.CANCEL))
     }
     await client.settled()
-    return servers[2]!.streams
-      .slice(before)
-      .map(({ fields }) => fields.find(([name]) => name === "x-key")![1])
-      .toSorted()
+    const now = streamsOf(before)
+    return [...ids.values()].filter((key) => now.get(key) !== owners.get(key)).toSorted()
   }
   return { bed, client, ids, setEndpoints, pass, ended, cancelRest, movedKeys, servers }
 }

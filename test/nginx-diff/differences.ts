@@ -64,13 +64,6 @@ export const differences: readonly NamedDifference[] = [
       probe.headers.some(([name, value]) => name === "x-stub" && value === "close"),
   },
   {
-    name: "relative redirect",
-    sentence:
-      "A `Location` that begins with `/` is sent as it is, as nginx does with `absolute_redirect off`.",
-    explains: ({ what, nginx, sluice }) =>
-      what === "header location" && sluice.startsWith("/") && nginx.endsWith(sluice),
-  },
-  {
     name: "X-Accel fields",
     sentence: "The `X-Accel-` fields of a gRPC backend are passed on: nothing here is steered by them.",
     explains: ({ what }) => what.startsWith("header x-accel-"),
@@ -81,17 +74,6 @@ export const differences: readonly NamedDifference[] = [
       "Where a location has neither a pass nor a `return`, nginx serves files; here there is nothing: 404.",
     explains: (_mismatch, _probe, nginx, sluice) =>
       nginx.seen.length === 0 && sluice.seen.length === 0 && sluice.answer.body.startsWith("no route for"),
-  },
-  {
-    name: "slash redirect",
-    sentence:
-      "Of a location `/x/` nginx redirects a request for `/x` to it; here `/x` is looked for as any other path.",
-    explains: (_mismatch, probe, nginx) =>
-      nginx.answer.status === 301 &&
-      nginx.seen.length === 0 &&
-      nginx.answer.headers.some(
-        ([name, value]) => name === "location" && value.includes(`${probe.path.split("?")[0]}/`),
-      ),
   },
   {
     name: "authority",

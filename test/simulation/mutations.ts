@@ -174,7 +174,7 @@ export const mutations: readonly Mutation[] = [
     bug: "a reload opens the listeners again that closing has closed (once real)",
     file: "balancer/balancer.ts",
     find: "if (this.#isClosing) throw new Error(",
-    replace: "if (this.#isClosing && this.#listeners.size < 0) throw new Error(",
+    replace: "if (this.#isClosing && this.limits === null) throw new Error(",
     also: { find: "if (this.#isClosing) abandon()\n", replace: "" },
   },
   {

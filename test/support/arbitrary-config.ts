@@ -92,6 +92,8 @@ const listenerTls: fc.Arbitrary<ListenerTlsConfig> = fc.record({
     minLength: 1,
     maxLength: 2,
   }),
+  rejectNames: list(serverName),
+  rejectOthers: fc.boolean(),
   protocols: orNull(list(text)),
   ciphers: orNull(text),
   clientCaFile: orNull(text),
@@ -342,6 +344,9 @@ const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
       }),
     ),
     interceptErrors: fc.boolean(),
+    absoluteRedirect: fc.boolean(),
+    serverNameInRedirect: fc.boolean(),
+    portInRedirect: fc.boolean(),
     bridge,
     continuity: fc.oneof(fc.constant(defaultContinuity()), continuity),
   })

@@ -286,6 +286,9 @@ export const settingsFields: Fields<RouteSettings> = [
   field("accessLogInterval", "accessLogIntervalMs", durationOrNone),
   field("errorStatuses", "errorStatuses", errorStatuses),
   field("interceptErrors", "interceptErrors", same()),
+  field("absoluteRedirect", "absoluteRedirect", same()),
+  field("serverNameInRedirect", "serverNameInRedirect", same()),
+  field("portInRedirect", "portInRedirect", same()),
   field("bridge", "bridge", nested(bridgeFields, defaultBridge())),
   field("access", "access", access),
   field("requestLimits", "requestLimits", requestLimits),
@@ -481,6 +484,8 @@ const listenerTls: Codec<ListenerTlsConfig | null, object> = {
 }
 const defaultListenerTls: ListenerTlsConfig = {
   certificates: [],
+  rejectNames: [],
+  rejectOthers: defaults.listenerTls.rejectOthers.value,
   protocols: null,
   ciphers: null,
   clientCaFile: null,
@@ -490,6 +495,8 @@ const defaultListenerTls: ListenerTlsConfig = {
 }
 const listenerTlsFields: Fields<ListenerTlsConfig> = [
   field("certificates", "certificates", certificates),
+  field("rejectNames", "rejectNames", same()),
+  field("rejectOthers", "rejectOthers", same()),
   field("protocols", "protocols", givenList),
   field("ciphers", "ciphers", given),
   field("clientCa", "clientCaFile", given),

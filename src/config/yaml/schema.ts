@@ -332,6 +332,18 @@ const settingsShape = {
     .describe(
       says("Errors of the upstream go through errorStatuses too.", defaults.settings.interceptErrors),
     ),
+  absoluteRedirect: z
+    .boolean()
+    .optional()
+    .describe(says("A redirect to a path says scheme and host too.", defaults.settings.absoluteRedirect)),
+  serverNameInRedirect: z
+    .boolean()
+    .optional()
+    .describe(says("That host is the server's first name.", defaults.settings.serverNameInRedirect)),
+  portInRedirect: z
+    .boolean()
+    .optional()
+    .describe(says("A redirect to a path says the port too.", defaults.settings.portInRedirect)),
   ...accessShape(template),
   bridge: bridge.optional().describe(says("What browsers may speak.", defaults.settings.bridge)),
   continuity: continuity
@@ -442,8 +454,13 @@ const listenerTls = z
   .strictObject({
     certificates: z
       .array(z.strictObject({ names: z.array(text()).optional(), cert: text(), key: text() }))
-      .min(1)
-      .describe("The first is used when SNI names none of them."),
+      .optional()
+      .describe("The first is used when SNI names none of them. There is one, but with rejectOthers."),
+    rejectNames: z.array(text()).optional().describe("Server names for which the handshake is refused."),
+    rejectOthers: z
+      .boolean()
+      .optional()
+      .describe(says("So are names that no certificate is for.", defaults.listenerTls.rejectOthers)),
     protocols: z.array(text()).optional(),
     ciphers: text().optional(),
     clientCa: text().optional().describe("File of authorities that client certificates are checked against."),

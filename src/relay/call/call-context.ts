@@ -1,6 +1,6 @@
 import type { TickClock } from "../../base/clock.ts"
 import type { PhaseContext } from "../route/route.ts"
-import type { ContinuityContext } from "./continuity/continuity.ts"
+import type { ContinuityContext } from "./continuity/continued-call.ts"
 import type { ReplayContext } from "./replay-buffer.ts"
 import type { ReportContext } from "./report.ts"
 

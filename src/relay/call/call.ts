@@ -7,7 +7,8 @@ import { bodyTooLarge } from "../route/phases.ts"
 import type { CallRequest } from "./call-request.ts"
 import { type CallTimer, makeCallTimer, type TimedCall } from "./call-timer.ts"
 import { ClientRequest } from "./client-request.ts"
-import { type ContinuedCall, Continuity } from "./continuity/continuity.ts"
+import type { ContinuedCall } from "./continuity/continued-call.ts"
+import { Continuity } from "./continuity/continuity.ts"
 import { Leg } from "./leg.ts"
 import {
   COMPLETE,

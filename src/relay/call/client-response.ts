@@ -8,11 +8,12 @@ import type { Log } from "../../log/logger.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { NewStreamRecord } from "../../record/stream-record.ts"
 import type { TemplateEnvironment } from "../../record/variables.ts"
+import { absoluteRedirect } from "../route/absolute-redirect.ts"
 import type { Answer, AnsweredCall, ContentHandler, ReturnAction, Route } from "../route/route.ts"
 import { fitTrailers } from "./fit-trailers.ts"
 import { heldOctets, holdHeaders, releaseHeaders } from "./held-headers.ts"
 import { localReply, type Reply, statusOnWire } from "./local-reply.ts"
-import { returnReply } from "./return-reply.ts"
+import { isRedirect, returnReply } from "./return-reply.ts"
 import type { DownstreamStream } from "./stream-owner.ts"
 
 /** The call that the response belongs to. */
@@ -150,7 +151,7 @@ export class ClientResponse implements AnsweredCall {
 
   /** nginx's `return`. */
   return(action: ReturnAction): void {
-    const { record, context, downstream, isGrpc } = this.#call
+    const { record, route, context, downstream, isGrpc } = this.#call
     record.status = action.status
     if (action.status === 444) return downstream.reset(ErrorCode.CANCEL)
     if (isGrpc && (action.grpcStatus !== null || action.status >= 300)) {
@@ -158,7 +159,8 @@ export class ClientResponse implements AnsweredCall {
       return this.reply({ httpStatus: action.status, grpcStatus: action.grpcStatus ?? -1, message })
     }
     const text = action.template.render(record, context.env)
-    const { fields, body } = returnReply(action.status, text, action.contentType)
+    const octets = isRedirect(action.status) ? absoluteRedirect(text, route.settings, record) : text
+    const { fields, body } = returnReply(action.status, octets, action.contentType)
     this.#sendWhole(new HeaderList(fields), body, action.status)
     this.endRequest()
   }

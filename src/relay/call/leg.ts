@@ -4,33 +4,22 @@ import type { Cluster } from "../../cluster/cluster.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import type { PickSubject } from "../../cluster/policies/policy.ts"
 import type { Pool, Waiter } from "../../cluster/pool.ts"
-import { Column } from "../../cluster/traffic.ts"
 import { ErrorCode } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { ResponseHead } from "../../http2/message-head.ts"
 import type { Failure } from "../../record/failure.ts"
 import type { AttemptRecord, StreamRecord } from "../../record/record.ts"
-import { type Served, YOUNG_CALL_MS } from "../overload/cut-calls.ts"
+import type { Served } from "../overload/cut-calls.ts"
 import type { TurnReason } from "../pacing/pacer.ts"
 import type { Route } from "../route/route.ts"
 import type { LegConnection, UpstreamStream } from "../upstream/leg-connection.ts"
 import type { UpstreamStreamOwner } from "../upstream/stream-owner.ts"
 import { deadlinePassed, isAtDeadline } from "./call-timer.ts"
 import type { LegContext } from "./leg-context.ts"
-import {
-  COMPLETE,
-  faultOf,
-  type LegEnd,
-  legEndKinds,
-  legEndOf,
-  legEndOfFailure,
-  reasonOf,
-  resetCodeOf,
-  servedBy,
-  statusOf,
-} from "./leg-end.ts"
-import { endOfWait } from "./leg-wait.ts"
+import { COMPLETE, type LegEnd, legEndOf, legEndOfFailure, servedBy, statusOf } from "./leg-end.ts"
+import { leaveStream, tellOutcome } from "./leg-outcome.ts"
+import { endOfWait, longestWaitMs } from "./leg-wait.ts"
 import { type DownstreamStream, isOver } from "./stream-owner.ts"
 
 /** The call that a leg serves. Each event names its leg: a call listens to its present one only. */
@@ -120,9 +109,7 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
     const deadline = makeDeadline(() => this.#onWaitedTooLong(pool))
     this.#wait = { pool, deadline }
     const { limits, deadlines } = this.#owner.context
-    const { waitTimeoutMs } = this
-    const isFull = pool.connections.some((connection) => connection.isReady)
-    deadlines.set(deadline, isFull ? Math.min(waitTimeoutMs, limits.pickQueueTimeoutMs) : waitTimeoutMs)
+    deadlines.set(deadline, longestWaitMs(pool, this.waitTimeoutMs, limits))
   }
 
   onLease(connection: LegConnection): void {
@@ -235,41 +222,15 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
     this.endMs = this.#nowMs()
     this.status ||= statusOf(end)
     this.endpoint.closeStream()
-    this.endpoint.traffic[Column.legEnds + legEndKinds.indexOf(end.kind)]!++
     this.#cluster.breakers?.leave(this)
     this.#wait?.pool.abandon(this)
     this.#stopWaiting()
     const lease = this.#lease
     this.#lease = null
-    this.#tellOutcome(end)
+    tellOutcome(this.#cluster, this, end, this.#owner.downstream, this.#stream !== null)
     const stream = this.#stream
-    if (stream !== null && !isOver(stream)) this.#leave(stream, end)
+    if (stream !== null && !isOver(stream)) leaveStream(stream, end, this.record)
     lease?.release()
-  }
-
-  /** A request that said its length would be malformed without the rest of it. */
-  #leave(stream: UpstreamStream, end: LegEnd): void {
-    const saysLength = this.#owner.record.requestHeaders.get("content-length") !== undefined
-    const isOver = end.kind === "complete" || stream.remoteEnded
-    if (isOver && !saysLength) stream.endEarly()
-    else stream.reset(resetCodeOf(end))
-  }
-
-  /** The one place that says whose fault it was, and to whom that counts. */
-  #tellOutcome(end: LegEnd): void {
-    const { outcomes, times } = this.#cluster
-    if (times !== null) {
-      if (end.kind === "complete") times.answered(this, this.endMs)
-      times.ended(this)
-    }
-    const fault = faultOf(end)
-    if (end.kind === "not_connected") outcomes.connectFailed(this.endpoint, end.reason)
-    else if (end.kind === "status" && fault === "none") outcomes.legAnswered(this.endpoint)
-    // A connection that is gone is one failure, however many legs it carried: its pool counts it.
-    else if (end.kind !== "lost") outcomes.legEnded(this.endpoint, fault, reasonOf(end))
-    const { record, downstream } = this.#owner
-    const isYoung = this.#stream !== null && this.endMs - record.startMs < YOUNG_CALL_MS
-    if (end.kind === "rejected" && !end.isCharged && isYoung) downstream.chargePeer()
   }
 
   get isOver(): boolean {

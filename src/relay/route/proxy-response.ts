@@ -9,6 +9,7 @@ import type { VariableSource } from "../../record/variable-table.ts"
 import type { TemplateEnvironment } from "../../record/variables.ts"
 import { writableValue } from "../../record/written-field.ts"
 import { Regex } from "../../regex/regex.ts"
+import { absoluteRedirect } from "./absolute-redirect.ts"
 import { ResponseRewrite } from "./head-rewrite.ts"
 import { keepMatch } from "./kept-match.ts"
 
@@ -75,10 +76,12 @@ export class ProxyResponseRewrite extends ResponseRewrite {
   readonly #domains: readonly Rule[]
   readonly #paths: readonly Rule[]
   readonly #changes: boolean
+  readonly #settings: RouteSettings
 
   constructor(settings: RouteSettings, action: ProxyAction, table: VariableSource, stepsMax: number) {
     const hidden = action.passTrailers ? HIDDEN : [...HIDDEN, "trailer"]
     super({ ...settings, hideHeaders: [...settings.hideHeaders, ...hidden] }, table)
+    this.#settings = settings
     const compile = (rules: readonly TextRule[]): Rule[] =>
       rules.map((rule) => new Rule(rule, table, stepsMax))
     this.#redirects = compile(action.redirects)
@@ -97,13 +100,13 @@ export class ProxyResponseRewrite extends ResponseRewrite {
   }
 
   #changed(list: HeaderList, record: StreamRecord, env: TemplateEnvironment): HeaderList {
-    const redirect: Replace = (value) =>
+    const replace: Replace = (value) =>
       firstOf(this.#redirects, (rule) => rule.replacePrefix(value, record, env))
     let isChanged = false
     const fields = [...list.fields]
     for (let i = 0; i < fields.length; i += 2) {
       const value = fields[i + 1]!
-      const changed = this.#change(fields[i]!, value, redirect, record, env)
+      const changed = this.#change(fields[i]!, value, replace, record, env)
       if (changed === null || changed === value) continue
       fields[i + 1] = writableValue(changed)
       isChanged = true
@@ -114,14 +117,18 @@ export class ProxyResponseRewrite extends ResponseRewrite {
   #change(
     name: string,
     value: string,
-    redirect: Replace,
+    replace: Replace,
     record: StreamRecord,
     env: TemplateEnvironment,
   ): string | null {
-    if (name === "location") return redirect(value)
+    if (name === "location") {
+      const location = replace(value)
+      // As nginx has it, a path that the backend says, and no rule changes, stays one.
+      return location === null ? null : absoluteRedirect(location, this.#settings, record)
+    }
     if (name === "refresh") {
       const at = value.toLowerCase().indexOf("url=")
-      const url = at < 0 ? null : redirect(value.slice(at + 4))
+      const url = at < 0 ? null : replace(value.slice(at + 4))
       return url === null ? null : value.slice(0, at + 4) + url
     }
     return name === "set-cookie" ? this.#cookie(value, record, env) : null

@@ -23,6 +23,11 @@ const server = (names: string[], routes: RouteConfig[] = [], defaultFor: string[
   return { names, listeners: ["l"], defaultFor, routes, rewrite: [], fallback: settings }
 }
 
+const passing = (match: RouteMatch, routes: RouteConfig[] = []): RouteConfig => {
+  const action: RouteConfig["action"] = { kind: "cluster", cluster: "c", tls: null }
+  return { ...route(match, routes), action }
+}
+
 /** Says which route by how it was written, and for a server's fallback by its name. */
 const routerOf = (...servers: ServerConfig[]): Router<string> =>
   new Router("l", servers, (config, one) => {
@@ -84,6 +89,45 @@ describe("locations, in nginx's order", () => {
     // Remembered, and still the same.
     expect(router.match("a", path)).toBe(expected)
   })
+
+  const slashes = routerOf(
+    server(
+      ["a"],
+      [
+        prefix("/"),
+        regex("^/"),
+        passing({ kind: "prefix", path: "/p/", final: false }, [
+          passing({ kind: "prefix", path: "/p/in/", final: false }),
+        ]),
+        passing({ kind: "exact", path: "/e/" }),
+        passing({ kind: "prefix", path: "/f/", final: true }),
+        passing({ kind: "prefix", path: "/é/", final: true }),
+        passing({ kind: "prefix", path: "/both/", final: false }),
+        final("/both"),
+        passing({ kind: "prefix", path: "/also/", final: false }),
+        exact("/also"),
+        prefix("/none/"),
+        passing({ kind: "prefix", path: "/bare", final: false }),
+        passing({ kind: "exact", path: "/" }),
+      ],
+    ),
+  )
+
+  test.each([
+    ["/p", "exact /p"],
+    ["/p?x", "exact /p"],
+    ["/p/in", "exact /p/in"],
+    ["/e", "exact /e"],
+    ["/f", "exact /f"],
+    ["/%C3%A9", "exact /é"],
+    ["/both", "prefix /both"],
+    ["/also", "exact /also"],
+    ["/none", "~ ^/"],
+    ["/bare", "~ ^/"],
+    ["/bar", "~ ^/"],
+  ])("without the slash at its end, %s: %s", (path, expected) =>
+    expect(slashes.match("a", path)).toBe(expected),
+  )
 
   test("a path that climbs out of the root has no meaning", () => {
     expect(router.match("a", "/../etc")).toBeNull()

@@ -3,6 +3,7 @@ import { ServerNames } from "../../base/server-names.ts"
 import type { RouteConfig, ServerConfig } from "../../config/model.ts"
 import { normalizeUri } from "../../record/uri.ts"
 import { Regex, STEPS_DEFAULT } from "../../regex/regex.ts"
+import { slashRedirect } from "./slash-redirect.ts"
 
 /** Paths remembered per virtual host; then all are forgotten. */
 const PATHS_REMEMBERED = 1024
@@ -61,6 +62,7 @@ class Locations<R> {
       }
     }
     this.#prefixes.sort((a, b) => b.path.length - a.path.length)
+    for (const config of configs) this.#redirectToSlash(config, compile)
   }
 
   /** `limit`: a regex ran out of steps. */
@@ -73,6 +75,15 @@ class Locations<R> {
     const regex = prefix?.final === true ? undefined : this.#findRegex(path)
     if (regex !== undefined) return regex
     return nested ?? (prefix && { route: prefix.route, isSure: false })
+  }
+
+  /** Of a location `/x/` that passes requests on, `/x` is redirected to it, unless there is a location for that too. */
+  #redirectToSlash(config: RouteConfig, compile: (config: RouteConfig) => R): void {
+    const redirect = slashRedirect(config)
+    if (redirect === null || redirect.match.kind !== "exact") return
+    const path = octetText(redirect.match.path)
+    const isTaken = this.#exact.has(path) || this.#prefixes.some((prefix) => prefix.path === path)
+    if (!isTaken) this.#exact.set(path, compile(redirect))
   }
 
   #findRegex(path: string): Found<R> | "limit" | undefined {

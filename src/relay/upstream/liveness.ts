@@ -74,9 +74,10 @@ export class Liveness {
     return true
   }
 
-  /** The peer found PINGs too many. Returns what new connections to it should keep to. */
-  backOff(): KeepaliveSettings {
-    return this.#keepalive.backOff(this.#limits.pingIntervalMaxMs)
+  /** The peer found PINGs too many: new connections to it keep to less, too. */
+  backOff(): void {
+    this.#host.endpoint.keepalive = this.#keepalive.backOff(this.#limits.pingIntervalMaxMs)
+    this.#counters.add(counterIds.keepalive_calmed)
   }
 
   /** Once a second. Why the peer counts as dead; null: it does not. */

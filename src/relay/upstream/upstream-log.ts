@@ -20,6 +20,7 @@ export class UpstreamLog {
   }
 
   manyResets(upstreamResetsMax: number): void {
+    this.limit("upstream_resets_exceeded")
     const message = "connection to endpoint is replaced: callers gave up many of its streams"
     this.#logOnce.info("resets", message, { upstreamResetsMax })
   }

@@ -1,4 +1,3 @@
-import type { Socket } from "node:net"
 import { counterIds } from "../../base/counters.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import type { Pool } from "../../cluster/pool.ts"
@@ -10,8 +9,8 @@ import type { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead, ResponseHead } from "../../http2/message-head.ts"
 import type { Http2Stream } from "../../http2/stream.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
-import type { OnOctets } from "../../net/shared-read.ts"
 import { resetLargestLater } from "../overload/reset-largest.ts"
+import { lookIfUp } from "./establishing.ts"
 import { isHttp1Answer } from "./http1-answer.ts"
 import type { LegConnection } from "./leg-connection.ts"
 import { Liveness, type LivenessHost } from "./liveness.ts"
@@ -19,20 +18,9 @@ import { Retirement } from "./retirement.ts"
 import type { UpstreamStreamOwner } from "./stream-owner.ts"
 import type { UpstreamContext } from "./upstream-context.ts"
 import { UpstreamLog } from "./upstream-log.ts"
+import type { UpstreamOptions } from "./upstream-options.ts"
 
 type Stream = Http2Stream<UpstreamStreamOwner>
-
-/** What an upstream connection is made from. */
-export interface UpstreamOptions {
-  context: UpstreamContext
-  endpoint: Endpoint
-  pool: Pool<LegConnection>
-  cluster: ClusterConfig
-  /** Starts the socket. */
-  dial: (onOctets: OnOctets) => Socket
-  link: (socket: Socket) => Link
-  onClosed: (connection: UpstreamConnection) => void
-}
 
 /** One connection to an endpoint: the client's role of HTTP/2, a member of the endpoint's pool. */
 export class UpstreamConnection
@@ -59,7 +47,7 @@ export class UpstreamConnection
   #isUp = false
   #hasHeard = false
 
-  constructor(options: UpstreamOptions) {
+  constructor(options: UpstreamOptions<UpstreamConnection>) {
     const { context, endpoint, cluster } = options
     const nowMs = context.clock.now()
     this.#context = context
@@ -123,7 +111,6 @@ export class UpstreamConnection
     const nowMs = this.#context.clock.now()
     if (this.#retirement.streamEnded(nowMs)) this.retire()
     if (!this.#isRetired && this.#retirement.hasManyResets(this.http2.sender.resetsSent, nowMs)) {
-      this.#log.limit("upstream_resets_exceeded")
       this.#log.manyResets(this.#context.limits.upstreamResetsMax)
       this.retire()
     }
@@ -243,8 +230,7 @@ export class UpstreamConnection
     const isForPings = code === ErrorCode.ENHANCE_YOUR_CALM && debug === "too_many_pings"
     this.isLeaving = this.#isRetired || isForPings || code === ErrorCode.NO_ERROR
     if (code === ErrorCode.ENHANCE_YOUR_CALM) {
-      this.endpoint.keepalive = this.#liveness.backOff()
-      this.#context.counters.add(counterIds.keepalive_calmed)
+      this.#liveness.backOff()
     }
     if (code !== ErrorCode.NO_ERROR) this.#log.goaway(code, debug)
     this.#pool.lost(this)
@@ -255,7 +241,10 @@ export class UpstreamConnection
   /** Once a second. */
   tick(nowMs: number): void {
     const { http2 } = this
-    if (!this.#isUp && !this.#lookIfUp(nowMs)) return
+    // A stream may wait so long for it, and a handshake may take so long.
+    const mostMs = Math.max(this.#context.limits.prefaceTimeoutMs, this.#pool.waitTimeoutMs)
+    this.#isUp ||= lookIfUp(http2, this.#link, nowMs, this.startedMs, mostMs)
+    if (!this.#isUp) return
     http2.tick(nowMs, this.#link.isPaused)
     if (http2.isClosed) return
     const death = this.#liveness.check(nowMs)
@@ -273,17 +262,6 @@ export class UpstreamConnection
 
   get isReadingPaused(): boolean {
     return this.#link.isPaused
-  }
-
-  /** Handshake timeouts start when socket and TLS are up; until then the longest wait of a stream counts. */
-  #lookIfUp(nowMs: number): boolean {
-    this.#isUp = this.#link.isUp
-    if (this.#isUp) this.http2.connected(nowMs)
-    else {
-      const mostMs = Math.max(this.#context.limits.prefaceTimeoutMs, this.#pool.waitTimeoutMs)
-      if (nowMs - this.startedMs > mostMs) this.http2.receiveEnd(`no connection within ${mostMs} ms`)
-    }
-    return this.#isUp
   }
 
   /** Ends it now; its streams are told. */
@@ -306,9 +284,9 @@ export class UpstreamConnection
     // Retired before it was established: not a failure.
     if (!wasReady && !this.#isRetired) {
       const { lacksDescriptor } = this.#link
-      const { descriptors } = this.#context
-      if (lacksDescriptor) descriptors.exhausted({ endpoint: this.endpoint.address })
-      const limit = lacksDescriptor ? `: this process may have ${descriptors.openFilesMax} (ulimit -n)` : ""
+      const limit = lacksDescriptor
+        ? this.#context.descriptors.refused({ endpoint: this.endpoint.address })
+        : ""
       this.#pool.connectFailed(this, reason + limit, lacksDescriptor)
     } else this.#pool.lost(this, streamsLost > 0 && !this.isLeaving ? reason : null)
     if (because !== null) this.#log.fault(because, reason)

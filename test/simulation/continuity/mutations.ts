@@ -74,7 +74,7 @@ export const continuityMutations: readonly Mutation[] = [
   {
     name: "continuity-old-leg-not-reset",
     bug: "a leg that is given up is left open",
-    file: "relay/call/leg.ts",
+    file: "relay/call/leg-outcome.ts",
     find: "else stream.reset(resetCodeOf(end))",
     replace: "",
     world: "continuity",

@@ -1,7 +1,9 @@
 import { isAbsolute, join } from "node:path"
 import type { ClusterConfig, ZoneConfig } from "../../model.ts"
+import type { TextRule } from "../../proxy-model.ts"
 import type { Directive, Span, Word } from "../ast.ts"
 import type { Report } from "../report.ts"
+import type { Scope } from "../scope.ts"
 import type { Variables } from "../variables.ts"
 import { type LogFormat, predefinedFormats } from "./log-formats.ts"
 
@@ -19,6 +21,8 @@ export interface Adapter {
   readonly zones: ZoneConfig[]
   /** `client_max_body_size` directives that were warned of. */
   readonly bodyLimitsTold: Set<Directive>
+  /** What each level with a `proxy_pass` makes of its backend's redirects. */
+  readonly redirects: Map<Scope, TextRule[]>
   /** Where each file is first named. */
   readonly places: Map<string, Span>
 }
@@ -30,6 +34,7 @@ export function createAdapter(shared: Pick<Adapter, "report" | "variables" | "di
     clusters: new Map(),
     zones: [],
     bodyLimitsTold: new Set(),
+    redirects: new Map(),
     places: new Map(),
   }
 }

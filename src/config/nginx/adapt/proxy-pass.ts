@@ -129,7 +129,25 @@ interface DefaultRedirect {
   readonly to: string
 }
 
+/** A location without `proxy_redirect` has the rules of the one around it, those by default too: as nginx merges them. */
 function adaptRedirects(adapter: Adapter, scope: Scope, byDefault: DefaultRedirect | null): TextRule[] {
+  const inherited = inheritedRedirects(adapter, scope)
+  const rules = inherited.length > 0 ? inherited : ownRedirects(adapter, scope, byDefault)
+  adapter.redirects.set(scope, rules)
+  return rules
+}
+
+function inheritedRedirects({ redirects }: Adapter, inner: Scope): TextRule[] {
+  let scope: Scope | null = inner
+  while (scope !== null && scope.own("proxy_redirect").length === 0) {
+    scope = scope.parent
+    const rules = scope === null ? undefined : redirects.get(scope)
+    if (rules !== undefined) return rules
+  }
+  return []
+}
+
+function ownRedirects(adapter: Adapter, scope: Scope, byDefault: DefaultRedirect | null): TextRule[] {
   const rule = (redirect: DefaultRedirect): TextRule => ({
     match: { text: redirect.from },
     replacement: redirect.to,

@@ -52,6 +52,9 @@ export function adaptSettings(
   settings.bindAddress = adaptBind(report, scope.one(`${family}_bind`), family)
   settings.accessLogs = adaptAccessLogs(adapter, scope)
   settings.interceptErrors = isOn(scope, `${family}_intercept_errors`)
+  settings.absoluteRedirect = isOn(scope, "absolute_redirect", true)
+  settings.serverNameInRedirect = isOn(scope, "server_name_in_redirect")
+  settings.portInRedirect = isOn(scope, "port_in_redirect", true)
   settings.errorStatuses = adaptErrorPages(adapter, scope, locations)
   settings.bridge = adaptBridge(adapter, scope)
   settings.access = adaptAccess(adapter, scope)
@@ -65,8 +68,9 @@ export function adaptSettings(
 /** nginx's `proxy_read_timeout` and `proxy_send_timeout`: a request of HTTP has an end, a stream of gRPC need not. */
 const PROXY_TIMEOUT_MS = 60_000
 
-function isOn(scope: Scope, name: string): boolean {
-  return scope.one(name)?.args[0]?.text.toLowerCase() === "on"
+function isOn(scope: Scope, name: string, byDefault = false): boolean {
+  const word = scope.one(name)?.args[0]
+  return word === undefined ? byDefault : word.text.toLowerCase() === "on"
 }
 
 /** In milliseconds; null when not written, or written as 0, which in nginx would end every stream at once. */

@@ -35,6 +35,9 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
     "SL 2-3*",
     "`last`, `break`, `redirect`, `permanent` or none; ten changes of location at most, then 500",
   ],
+  ["absolute_redirect", "HSL flag", "a `Location` of `return`, `rewrite` or `proxy_redirect` that is a path"],
+  ["server_name_in_redirect", "HSL flag", "its host is the first `server_name`, not the client's `Host`"],
+  ["port_in_redirect", "HSL flag", "it says the port, unless that is the scheme's"],
   ["break", "SL 0*", "no further step is taken"],
   ["limit_except", "L 1+{}", "what holds for all other methods; with GET, HEAD is one of those named"],
   [
@@ -115,6 +118,11 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   ["ssl_protocols", "HS 1+*", "TLSv1 to TLSv1.3"],
   ["ssl_ciphers", "HS 1", "OpenSSL's cipher list"],
   ["ssl_client_certificate", "HS 1", "authorities that client certificates must come from"],
+  [
+    "ssl_reject_handshake",
+    "HS flag",
+    "no handshake for the server's names, by the default one none for others either",
+  ],
   ["ssl_verify_client", "HS 1", "`on`, `off`, `optional`, `optional_no_ca`"],
   ["ssl_verify_depth", "HS number", "longest chain of a client certificate"],
   ["ssl_session_timeout", "HS sec", "how long a session may be resumed"],

@@ -125,11 +125,10 @@ export const NO_EFFECT: DirectiveGroup[] = [
   },
   {
     verdict: "no effect",
-    reason: "headers are checked as RFC 9113 asks, and no redirects are made up",
+    reason: "headers are checked as RFC 9113 asks, and error pages are not looked for again",
     directives: {
       "HS flag": "ignore_invalid_headers underscores_in_headers merge_slashes",
-      "HSL flag": `
-        absolute_redirect server_name_in_redirect port_in_redirect recursive_error_pages`,
+      "HSL flag": "recursive_error_pages",
     },
   },
   {

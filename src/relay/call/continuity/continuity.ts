@@ -1,24 +1,21 @@
 import { counterIds } from "../../../base/counters.ts"
 import type { ContinuityMode } from "../../../config/model.ts"
-import type { BufferBudget } from "../../../http2/buffer-budget.ts"
 import type { HeaderList } from "../../../http2/header-list.ts"
 import type { ResponseHead } from "../../../http2/message-head.ts"
 import { ContinuityRecord } from "../../../record/continuity-record.ts"
 import { type Failure, failure } from "../../../record/failure.ts"
-import type { NewStreamRecord } from "../../../record/stream-record.ts"
-import { requestId, type TemplateEnvironment } from "../../../record/variables.ts"
-import type { TakeoverPace } from "../../pacing/takeover-pace.ts"
+import { requestId } from "../../../record/variables.ts"
 import type { ContinuityPlan } from "../../route/continuity-plan.ts"
 import type { CallRequest } from "../call-request.ts"
 import type { Leg } from "../leg.ts"
-import type { LegContext } from "../leg-context.ts"
 import { failureOf, type LegEnd, statusEndOf } from "../leg-end.ts"
-import type { DownstreamStream } from "../stream-owner.ts"
 import { AskedLeg } from "./asked-leg.ts"
 import { BackendAccount } from "./backend-account.ts"
+import type { ContinuedCall } from "./continued-call.ts"
 import { type BackendSays, legHead, readBackend, trailersOf, withoutContinuity } from "./fields.ts"
 import { Gap, type GapOwner } from "./gap.ts"
 import { LoggedRequest } from "./logged-request.ts"
+import { openingOf } from "./opening.ts"
 import { type Continuation, continuation, type Positions, positionAfter } from "./resume-rules.ts"
 import { WholeMessages } from "./whole-messages.ts"
 
@@ -27,27 +24,6 @@ const MOVED: LegEnd = { kind: "moved" }
 const LEGS_SHOWN = 16
 /** How soon it is looked again whether an endpoint is available. */
 const NO_ENDPOINT_MS = 200
-
-export interface ContinuityContext extends LegContext {
-  readonly budget: BufferBudget
-  readonly env: TemplateEnvironment
-  readonly takeoverPace: TakeoverPace
-}
-
-/** The call that is to go on. */
-export interface ContinuedCall {
-  readonly context: ContinuityContext
-  readonly downstream: DownstreamStream
-  readonly record: NewStreamRecord
-  /** Picks the next leg and begins it. */
-  openLeg(last: Failure | null): void
-  onLegTrailers(leg: Leg, list: HeaderList): void
-  /** Whether another leg follows, which is then opened. */
-  goesOn(leg: Leg, end: LegEnd): boolean
-  /** Ends the present leg, and tells the client. */
-  endWith(what: Failure, end: LegEnd): void
-  fail(what: Failure): void
-}
 
 /**
  * What a call with continuity keeps beside what every call has: its account of whole messages both ways, what backends
@@ -270,19 +246,9 @@ export class Continuity implements GapOwner {
     this.#asked?.close()
     this.request.detach()
     this.isBetween = true
-    this.#prepare(mode)
+    this.request.opening = openingOf(mode, this.request, this.#messages.delivered, this.#plan.config)
     this.#gap.wait()
     this.#call.openLeg(null)
-  }
-
-  /** What the next leg is sent when it opens. */
-  #prepare(mode: ContinuityMode): void {
-    const { request } = this
-    const { delivered } = this.#messages
-    if (mode === "handoff" || mode === "resume") request.opening = { kind: "wait" }
-    else if (mode === "lockstep") request.opening = { kind: "from", again: null, message: delivered }
-    else if (mode === "replay") request.opening = { kind: "from", again: null, message: 0 }
-    else request.opening = request.restart(this.#plan.config.restartWith)
   }
 
   /** No endpoint is available for the next leg. */

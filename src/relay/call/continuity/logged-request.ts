@@ -10,17 +10,9 @@ import { type CallRequest, headersProblem, sendTrailers } from "../call-request.
 import type { Leg } from "../leg.ts"
 import type { DownstreamStream } from "../stream-owner.ts"
 import { MessageLog } from "./message-log.ts"
+import type { Opening } from "./opening.ts"
 
 const NO_OCTETS = Buffer.alloc(0)
-
-/** What a leg is given when its stream opens. */
-export type Opening =
-  /** All that the client has sent. */
-  | { readonly kind: "begin" }
-  /** Nothing, before `resume` says from where. */
-  | { readonly kind: "wait" }
-  /** `again`, then messages from position `message` on. */
-  | { readonly kind: "from"; readonly again: Buffer | null; readonly message: number }
 
 const BEGIN: Opening = { kind: "begin" }
 

@@ -1,0 +1,210 @@
+import { PasswordFile } from "../access/password-file.ts"
+import type { Clock } from "../base/clock.ts"
+import { type Counters, counterIds } from "../base/counters.ts"
+import type { Limits } from "../base/limits.ts"
+import { checkDescriptorSets } from "../bridge/json/check-descriptor-sets.ts"
+import { Cluster } from "../cluster/cluster.ts"
+import { OwnStreamCounts, type StreamCounts } from "../cluster/counts.ts"
+import { type ClusterState, configuredEndpoints, type EndpointState, layOver } from "../cluster/state.ts"
+import type {
+  AccessLogConfig,
+  ClusterConfig,
+  Config,
+  ProxyAction,
+  RouteSettings,
+  UpstreamTlsConfig,
+  ZoneConfig,
+} from "../config/model.ts"
+import { namesSet } from "../config/set-names.ts"
+import type { AccessLog, AccessLogs } from "../log/access-log.ts"
+import type { Log } from "../log/logger.ts"
+import type { TlsPlan, TlsStore } from "../net/tls-store.ts"
+import { serveFiles } from "../origin/files/files.ts"
+import type { Http1Origins } from "../origin/http1/origins.ts"
+import { makeVariableTable } from "../record/declared/declared.ts"
+import { type Template, templatesOf } from "../record/template.ts"
+import type { VariableTable } from "../record/variable-table.ts"
+import type { TemplateEnvironment } from "../record/variables.ts"
+import { compileRoute } from "../relay/route/compile.ts"
+import type { Zone } from "../relay/route/limit-phases.ts"
+import type { Route } from "../relay/route/route.ts"
+import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
+import type { LegConnection } from "../relay/upstream/leg-connection.ts"
+import type { Upstreams } from "../relay/upstream/upstreams.ts"
+import type { Numbers } from "./numbers.ts"
+import { VariableClusters } from "./variable-clusters.ts"
+
+type Clusters = ReadonlyMap<string, Cluster<LegConnection>>
+
+/** A configuration, compiled: what is in force, or about to be. */
+export interface LiveConfig {
+  readonly config: Config
+  readonly clusters: Clusters
+  readonly routers: ReadonlyMap<string, Router<Route>>
+  readonly tls: TlsPlan
+}
+
+/** What compiled configurations share: connections, logs and certificates outlive each of them. */
+export interface CompilerParts {
+  readonly clock: Clock
+  readonly env: TemplateEnvironment
+  readonly limits: Limits
+  readonly counters: Counters
+  readonly log: Log
+  readonly numbers: Numbers
+  readonly accessLogs: AccessLogs
+  readonly tls: TlsStore
+  readonly upstreams: Upstreams
+  readonly origins: Http1Origins
+}
+
+/** Makes what is in force of a configuration: its clusters, the routers of its listeners, its certificates. */
+export class ConfigCompiler {
+  readonly #parts: CompilerParts
+  readonly #accessLogsOpen = new Map<string, AccessLog>()
+  readonly #variableClusters: VariableClusters
+
+  constructor(parts: CompilerParts) {
+    this.#parts = parts
+    this.#variableClusters = new VariableClusters({
+      max: parts.limits.variableClustersMax,
+      make: (cluster) => this.#makeCluster(cluster, statesOf(cluster), null, new OwnStreamCounts()),
+      onLimit: () => parts.counters.add(counterIds.variable_clusters_exceeded),
+    })
+  }
+
+  /** The balancer is over. */
+  close(): void {
+    this.#variableClusters.close()
+  }
+
+  /** Compiled and, with the clusters that did not change taken over, ready to go live. */
+  compile(config: Config, before: LiveConfig | null, state: ClusterState): LiveConfig {
+    checkDescriptorSets(config)
+    const clusters = new Map<string, Cluster<LegConnection>>()
+    const texts = new Map(before?.config.clusters.map((cluster) => [cluster.name, JSON.stringify(cluster)]))
+    const endpoints = new Map(state.clusters.map((cluster) => [cluster.name, cluster.endpoints]))
+    for (const cluster of config.clusters) {
+      const isSame = texts.get(cluster.name) === JSON.stringify(cluster)
+      const last = before?.clusters.get(cluster.name) ?? null
+      const next = isSame ? last! : this.#makeCluster(cluster, endpoints.get(cluster.name)!, last)
+      clusters.set(cluster.name, next)
+    }
+    const tls = this.#parts.tls.plan()
+    try {
+      for (const listener of config.listeners)
+        if (listener.tls !== null) tls.listener(listener.name, listener.tls)
+      return { config, clusters, routers: this.#makeRouters(config, clusters, tls), tls }
+    } catch (error) {
+      tls.abandon()
+      throw error
+    }
+  }
+
+  #makeRouters(config: Config, clusters: Clusters, tls: TlsPlan): Map<string, Router<Route>> {
+    const known = clusterFinder(clusters)
+    const find = (cluster: string, mayResolve: boolean) =>
+      known(cluster) ?? this.#variableClusters.find(cluster, mayResolve)
+    const stepsMax = this.#parts.limits.regexSteps
+    const table = makeVariableTable(config.variables, namesSet(config), { stepsMax })
+    const templateOf = templatesOf(table)
+    const zones = new Map(config.zones.map((zone) => [zone.name, this.#makeZone(zone, templateOf)]))
+    const zoneOf = (name: string): Zone => zones.get(name)!
+    const usersOf = (path: string) => new PasswordFile(path)
+    const routers = new Map<string, Router<Route>>()
+    const options: RouterOptions = {
+      stepsMax,
+      onOverrun: ({ what, octets }) => {
+        this.#parts.counters.add(counterIds.regex_steps_exceeded)
+        this.#parts.log.warn("limit reached: regex_steps_exceeded", {
+          of: what,
+          octets,
+          regexSteps: stepsMax,
+        })
+      },
+    }
+    for (const { name } of config.listeners) {
+      const servers = config.servers.filter((server) => server.listeners.includes(name))
+      if (servers.length === 0) throw new Error(`listener ${name} has no server`)
+      const openLog = (log: AccessLogConfig) => this.#openAccessLog(log, table)
+      const connectAs = (
+        tlsConfig: UpstreamTlsConfig | null,
+        { bindAddress, socketKeepalive }: RouteSettings,
+      ) => {
+        const over = tlsConfig === null ? null : tls.upstream(tlsConfig)
+        return this.#parts.upstreams.connector({ tls: over, bindAddress, socketKeepalive })
+      }
+      const connectHttp1 = (
+        { tls: tlsConfig, ...proxy }: ProxyAction,
+        { bindAddress, socketKeepalive }: RouteSettings,
+      ) => {
+        const over = tlsConfig === null ? null : tls.upstream(tlsConfig)
+        const { requestBuffering, passTrailers, passBody } = proxy
+        const exchange = { requestBuffering, passTrailers, dropsBody: !passBody }
+        return this.#parts.origins.connector({ tls: over, bindAddress, socketKeepalive, ...exchange })
+      }
+      const parts = {
+        table,
+        stepsMax,
+        templateOf,
+        zoneOf,
+        usersOf,
+        findCluster: find,
+        openLog,
+        connectAs,
+        connectHttp1,
+        serveFiles,
+      }
+      const compile: RouteCompiler<Route> = (server, route, host) => compileRoute(server, route, host, parts)
+      routers.set(name, new Router(name, servers, compile, options))
+    }
+    return routers
+  }
+
+  #makeZone(config: ZoneConfig, templateOf: (source: string) => Template): Zone {
+    const { name, key, rate } = config
+    return {
+      name,
+      key: templateOf(key),
+      rate: Math.floor((rate ?? 0) * 1000),
+      table: this.#parts.numbers.zone(config),
+    }
+  }
+
+  /** Once opened it stays: streams that began before a reload still write to it when they end. */
+  #openAccessLog(config: AccessLogConfig, table: VariableTable): AccessLog {
+    const key = `${JSON.stringify(config)} ${table.id}`
+    const log = this.#accessLogsOpen.get(key) ?? this.#parts.accessLogs.open(config, table)
+    this.#accessLogsOpen.set(key, log)
+    return log
+  }
+
+  #makeCluster(
+    config: ClusterConfig,
+    endpoints: readonly EndpointState[],
+    before: Cluster<LegConnection> | null,
+    counts: StreamCounts = this.#parts.numbers.streams,
+  ): Cluster<LegConnection> {
+    return new Cluster<LegConnection>(config, endpoints, {
+      clock: this.#parts.clock,
+      random: this.#parts.env.random,
+      limits: this.#parts.limits,
+      log: this.#parts.log,
+      onLimit: (counter) => this.#parts.counters.add(counterIds[counter as keyof typeof counterIds]),
+      connect: this.#parts.upstreams.plain,
+      counts,
+      before: before === null ? null : new Set([...before.endpoints].map(({ address }) => address)),
+    })
+  }
+}
+
+/** The endpoints of a cluster that no control side knows of. */
+function statesOf(cluster: ClusterConfig): EndpointState[] {
+  return configuredEndpoints(cluster).map((known, slot) => layOver(known, slot, [], undefined))
+}
+
+/** By name as written, else without regard to case: what variables come to is in any spelling, and nginx takes it. */
+function clusterFinder(clusters: Clusters): (name: string) => Cluster<LegConnection> | undefined {
+  const byLowerName = new Map([...clusters].map(([name, cluster]) => [name.toLowerCase(), cluster]))
+  return (name) => clusters.get(name) ?? byLowerName.get(name.toLowerCase())
+}

@@ -1,0 +1,56 @@
+import type { CachedClock } from "../base/clock.ts"
+import type { Counters } from "../base/counters.ts"
+import type { Limits } from "../base/limits.ts"
+import type { Random } from "../base/random.ts"
+import { TimerWheel } from "../base/timer-wheel.ts"
+import { BufferBudget } from "../http2/buffer-budget.ts"
+import type { Log } from "../log/logger.ts"
+import { Descriptors } from "../net/descriptors.ts"
+import type { StreamRecord } from "../record/record.ts"
+import type { TemplateEnvironment } from "../record/variables.ts"
+import type { CallContext } from "../relay/call/call-context.ts"
+import { ReplayRing } from "../relay/call/replay-ring.ts"
+import { beginSubrequest } from "../relay/call/subrequest.ts"
+import type { Admission } from "../relay/overload/admission.ts"
+import { CutCalls } from "../relay/overload/cut-calls.ts"
+import { Pacer } from "../relay/pacing/pacer.ts"
+import { TakeoverPace } from "../relay/pacing/takeover-pace.ts"
+import type { UpstreamContext } from "../relay/upstream/upstream-context.ts"
+
+/** What all calls and connections of a balancer share. */
+export type SharedContext = CallContext & UpstreamContext
+
+export interface ContextParts {
+  readonly clock: CachedClock
+  readonly random: Random
+  readonly limits: Limits
+  readonly counters: Counters
+  readonly log: Log
+  readonly env: TemplateEnvironment
+  readonly admission: Admission
+  onStreamEnd(record: StreamRecord): void
+}
+
+export function makeContext(parts: ContextParts): SharedContext {
+  const { clock, random, limits, counters, log, env, admission, onStreamEnd } = parts
+  const deadlines = new TimerWheel(clock)
+  const context: SharedContext = {
+    clock,
+    ticks: clock,
+    limits,
+    counters,
+    deadlines,
+    takeoverPace: new TakeoverPace({ clock, limits }),
+    pacer: new Pacer({ clock, limits, counters, deadlines }, random),
+    log,
+    env,
+    replayRing: new ReplayRing(),
+    budget: new BufferBudget(limits),
+    descriptors: new Descriptors({ clock, counters, limits, log }),
+    admission,
+    cutCalls: new CutCalls({ limits, counters, log }),
+    subrequests: { begin: (call, uri, done) => beginSubrequest(context, call, uri, done) },
+    onStreamEnd,
+  }
+  return context
+}

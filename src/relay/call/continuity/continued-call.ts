@@ -1,0 +1,31 @@
+import type { BufferBudget } from "../../../http2/buffer-budget.ts"
+import type { HeaderList } from "../../../http2/header-list.ts"
+import type { Failure } from "../../../record/failure.ts"
+import type { NewStreamRecord } from "../../../record/stream-record.ts"
+import type { TemplateEnvironment } from "../../../record/variables.ts"
+import type { TakeoverPace } from "../../pacing/takeover-pace.ts"
+import type { Leg } from "../leg.ts"
+import type { LegContext } from "../leg-context.ts"
+import type { LegEnd } from "../leg-end.ts"
+import type { DownstreamStream } from "../stream-owner.ts"
+
+export interface ContinuityContext extends LegContext {
+  readonly budget: BufferBudget
+  readonly env: TemplateEnvironment
+  readonly takeoverPace: TakeoverPace
+}
+
+/** The call that is to go on. */
+export interface ContinuedCall {
+  readonly context: ContinuityContext
+  readonly downstream: DownstreamStream
+  readonly record: NewStreamRecord
+  /** Picks the next leg and begins it. */
+  openLeg(last: Failure | null): void
+  onLegTrailers(leg: Leg, list: HeaderList): void
+  /** Whether another leg follows, which is then opened. */
+  goesOn(leg: Leg, end: LegEnd): boolean
+  /** Ends the present leg, and tells the client. */
+  endWith(what: Failure, end: LegEnd): void
+  fail(what: Failure): void
+}
