@@ -137,8 +137,9 @@ const CASES: Record<string, Case> = {
   ],
   index: [
     `root ROOT/www; index none.html home.txt index.html; location /abs/ { alias ROOT/www/bare/; index none /a.txt; }
-     location = /dir/home.txt { return 200 "redirected inside"; } location /no/ { alias ROOT/www/dir/; index nothing; }`,
-    ["/", "/dir/", "/dir/?x", "/abs/", "/no/"],
+     location = /dir/home.txt { return 200 "redirected inside"; } location /no/ { alias ROOT/www/dir/; index nothing; }
+     location /rel { alias ROOT/www; absolute_redirect off; }`,
+    ["/", "/dir/", "/dir/?x", "/abs/", "/no/", "/rel/dir?x", "/rel"],
   ],
   try_files: [
     `root ROOT/www;

@@ -13,6 +13,7 @@ import type { FilesConfig } from "../../config/files-model.ts"
 import { type RequestState, stateOf } from "../../record/request-state.ts"
 import { literalTemplate, type Template } from "../../record/template.ts"
 import { escapeUri } from "../../record/uri.ts"
+import { absoluteRedirect } from "../../relay/route/absolute-redirect.ts"
 import type { FilesParts } from "../../relay/route/compile.ts"
 import type { Phase, PhaseContext, PhasedCall, Verdict } from "../../relay/route/route.ts"
 import { rangeOf, statusOf, type Version } from "./conditions.ts"
@@ -64,7 +65,6 @@ class Files {
   readonly #types: ReadonlyMap<string, string>
   readonly #expires: NonNullable<ReturnType<typeof compileExpires>>
   readonly #seconds: Template
-  readonly #directoryAddress: Template
 
   constructor(config: FilesConfig, parts: FilesParts) {
     const { templateOf } = parts
@@ -87,7 +87,6 @@ class Files {
     )
     this.#expires = compileExpires(config.expires) ?? (() => [])
     this.#seconds = templateOf("$msec")
-    this.#directoryAddress = templateOf("$scheme://$host")
   }
 
   async find(call: PhasedCall, context: PhaseContext): Promise<Found> {
@@ -158,11 +157,9 @@ class Files {
   #toDirectory(call: PhasedCall, state: RequestState, { env }: PhaseContext): Verdict {
     const query = state.args === "" ? "" : `?${state.args}`
     const { record } = call
-    const port = record.connection.localPort
-    const isUsual = port === 0 || port === (record.connection.tls === null ? 80 : 443)
-    const host = this.#directoryAddress.render(record, env) + (isUsual ? "" : `:${port}`)
+    const location = absoluteRedirect(`${escapeUri(state.uri)}/${query}`, call.route.settings, record)
     return headOnly([
-      ...[":status", "301", "location", `${host}${escapeUri(state.uri)}/${query}`, "content-length", "0"],
+      ...[":status", "301", "location", location, "content-length", "0"],
       ...this.#expires(Math.floor(Number(this.#seconds.render(record, env))), 0),
     ])
   }

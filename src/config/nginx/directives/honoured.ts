@@ -35,7 +35,11 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
     "SL 2-3*",
     "`last`, `break`, `redirect`, `permanent` or none; ten changes of location at most, then 500",
   ],
-  ["absolute_redirect", "HSL flag", "a `Location` of `return`, `rewrite` or `proxy_redirect` that is a path"],
+  [
+    "absolute_redirect",
+    "HSL flag",
+    "a `Location` that is a path: of `return`, `rewrite`, `proxy_redirect`, or to a directory",
+  ],
   ["server_name_in_redirect", "HSL flag", "its host is the first `server_name`, not the client's `Host`"],
   ["port_in_redirect", "HSL flag", "it says the port, unless that is the scheme's"],
   ["break", "SL 0*", "no further step is taken"],
