@@ -137,6 +137,16 @@ export const defaults = {
     cookiePaths: list([]),
     ignoreCase: is(false),
   },
+  files: {
+    replaces: is<number | "all">(0),
+    index: list(["index.html"]),
+    tryFiles: list([]),
+    types: words("html, gif and jpg, as nginx has them"),
+    defaultType: is("text/plain"),
+    expires: is("off"),
+    etag: is(true),
+    ifModifiedSince: is<"off" | "exact" | "before">("exact"),
+  },
   continuity: {
     mode: list([]),
     keep: size(65_536),

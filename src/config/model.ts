@@ -1,4 +1,5 @@
 import type { DeclaredVariable } from "../record/declared/declared.ts"
+import type { FilesConfig } from "./files-model.ts"
 import type { ProxyConfig } from "./proxy-model.ts"
 
 /**
@@ -177,6 +178,8 @@ export type RouteAction =
     }
   /** An HTTP/1.1 backend. `tls` is for `https://`. */
   | ({ kind: "proxy"; tls: UpstreamTlsConfig | null } & ProxyConfig)
+  /** Files. */
+  | { kind: "files"; files: FilesConfig }
   /** Nothing is here: 404, or UNIMPLEMENTED to a gRPC client. */
   | { kind: "none" }
 

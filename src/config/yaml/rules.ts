@@ -350,7 +350,7 @@ function checkZones(input: Map_, path: Path, zones: ReturnType<typeof zoneNames>
 }
 
 function checkAction(route: Map_, path: Path, names: Names, faults: Fault[]): void {
-  const { cluster = route.proxy, return: answer, rewrite } = route
+  const { cluster = route.proxy ?? route.files, return: answer, rewrite } = route
   if (cluster === undefined && answer === undefined && rewrite === undefined) {
     faults.push(fault(path, 'the route leads nowhere: it needs a "cluster" or a "return"'))
   }
@@ -364,6 +364,10 @@ function checkTarget(route: Map_, path: Path, names: Names, faults: Fault[]): vo
   const cluster = route.cluster ?? ofProxy
   if (route.cluster !== undefined && proxy !== undefined)
     faults.push(fault([...path, "proxy"], 'a route has either a "cluster" or a "proxy"', null, "key"))
+  if (route.files !== undefined && (cluster ?? answer) !== undefined)
+    faults.push(
+      fault([...path, "files"], 'a route has either "files", or a "cluster" or a "return"', null, "key"),
+    )
   if (cluster !== undefined && answer !== undefined) {
     faults.push(fault([...path, "return"], 'a route has either a "cluster" or a "return"', null, "key"))
   }

@@ -31,6 +31,7 @@ import { accessLogFormatNames } from "./access-log-formats.ts"
 import { accessShape, zonesSchema } from "./access-schema.ts"
 import { variableSchema } from "./declared.ts"
 import { discoveryKinds } from "./discovery-fields.ts"
+import { filesSchema } from "./files.ts"
 import { proxySchema } from "./proxy.ts"
 import {
   DURATION,
@@ -396,6 +397,7 @@ const actionShape = {
     .optional()
     .describe(says("Speak TLS to the upstream.", defaults.route.tls)),
   proxy: proxySchema(template).optional().describe("HTTP/1.1 backends, in place of cluster."),
+  files: filesSchema(template).optional().describe("Files of this machine, in place of cluster."),
   return: answer.optional().describe("Answer without an upstream; none: nothing is here."),
 } as const
 
