@@ -29,11 +29,11 @@ const isOwnPage = ({ answer }: Outcome): boolean => /<center>nginx/.test(answer.
 
 /** Of Sluice's answer where no route is. One to HEAD says how long that would be. */
 function isUnrouted({ method, path }: Probe, { headers, body }: Answer): boolean {
-  const valueOf = (field: string): string | undefined => headers.find(([name]) => name === field)?.[1]
+  const fieldOf = (field: string): string | undefined => headers.find(([name]) => name === field)?.[1]
   const text = `no route for ${path}`
   return method === "HEAD"
-    ? valueOf("content-length") === String(text.length + 1)
-    : body.startsWith("no route for") || valueOf("grpc-message")?.startsWith("no route for") === true
+    ? fieldOf("content-length") === String(text.length + 1)
+    : body.startsWith("no route for") || fieldOf("grpc-message")?.startsWith("no route for") === true
 }
 
 /** Its `content-type` says so, whatever the rest is. */
