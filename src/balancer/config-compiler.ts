@@ -19,6 +19,7 @@ import { namesSet } from "../config/set-names.ts"
 import type { AccessLog, AccessLogs } from "../log/access-log.ts"
 import type { Log } from "../log/logger.ts"
 import type { TlsPlan, TlsStore } from "../net/tls-store.ts"
+import { serveFiles } from "../origin/files/files.ts"
 import type { Http1Origins } from "../origin/http1/origins.ts"
 import { makeVariableTable } from "../record/declared/declared.ts"
 import { type Template, templatesOf } from "../record/template.ts"
@@ -152,6 +153,7 @@ export class ConfigCompiler {
         openLog,
         connectAs,
         connectHttp1,
+        serveFiles,
       }
       const compile: RouteCompiler<Route> = (server, route, host) => compileRoute(server, route, host, parts)
       routers.set(name, new Router(name, servers, compile, options))

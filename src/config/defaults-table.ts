@@ -61,6 +61,7 @@ export const defaults = {
     socketKeepalive: is(false),
   },
   listenerTls: {
+    rejectOthers: is(false),
     verifyClient: is("off"),
     verifyDepth: is(1),
     sessionTimeout: time(300_000),
@@ -135,6 +136,16 @@ export const defaults = {
     cookieDomains: list([]),
     cookiePaths: list([]),
     ignoreCase: is(false),
+  },
+  files: {
+    replaces: is<number | "all">(0),
+    index: list(["index.html"]),
+    tryFiles: list([]),
+    types: words("html, gif and jpg, as nginx has them"),
+    defaultType: is("text/plain"),
+    expires: is("off"),
+    etag: is(true),
+    ifModifiedSince: is<"off" | "exact" | "before">("exact"),
   },
   continuity: {
     mode: list([]),

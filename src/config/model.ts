@@ -1,4 +1,5 @@
 import type { DeclaredVariable } from "../record/declared/declared.ts"
+import type { FilesConfig } from "./files-model.ts"
 import type { ProxyConfig } from "./proxy-model.ts"
 
 /**
@@ -70,6 +71,10 @@ export interface ListenerConfig {
 export interface ListenerTlsConfig {
   /** The first is used when SNI names none of them. */
   certificates: { names: string[]; certFile: string; keyFile: string }[]
+  /** Names that no certificate is shown for: the handshake ends. nginx: `ssl_reject_handshake`. */
+  rejectNames: string[]
+  /** The same for all names that have no certificate, and where none is said. */
+  rejectOthers: boolean
   protocols: string[] | null
   ciphers: string | null
   clientCaFile: string | null
@@ -173,6 +178,8 @@ export type RouteAction =
     }
   /** An HTTP/1.1 backend. `tls` is for `https://`. */
   | ({ kind: "proxy"; tls: UpstreamTlsConfig | null } & ProxyConfig)
+  /** Files. */
+  | { kind: "files"; files: FilesConfig }
   /** Nothing is here: 404, or UNIMPLEMENTED to a gRPC client. */
   | { kind: "none" }
 

@@ -47,7 +47,7 @@ export function placeOf({ file, line, column }: Problem): string {
   return line === 0 ? file : `${file}:${line}:${column}`
 }
 
-/** The whole sentence: `"sendfile": no files are served`. */
+/** The whole sentence: `"sendfile": files are read in slices`. */
 export function messageOf({ subject, message }: Problem): string {
   return subject === undefined ? message : `"${subject}": ${message}`
 }

@@ -29,6 +29,8 @@ test("a bug met once a handshake is done ends that client's socket, and nothing 
   t.onTestFinished(() => listener.close())
   listener.prepare({
     certificates: [{ names: [], certFile: cert, keyFile: key }],
+    rejectNames: [],
+    rejectOthers: false,
     protocols: ["TLSv1.3"],
     ciphers: null,
     clientCaFile: null,

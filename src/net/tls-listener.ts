@@ -196,7 +196,8 @@ export class TlsListener implements HandshakeOwner {
         const options = { ...shared, cert: pairs.map(({ cert }) => cert), key: pairs.map(({ key }) => key) }
         return { names, options, context: makeContext(options) }
       })
-      const server = this.#makeServer(hosts, { ...config, authorities: authorities?.certificates ?? [] })
+      const policy = { ...config, authorities: authorities?.certificates ?? [] }
+      const server = this.#makeServer(hosts, shared, policy)
       return { config, versions, server }
     } catch (error) {
       throw new Error(`listener ${this.#options.name}: ${(error as Error).message}`)
@@ -204,13 +205,19 @@ export class TlsListener implements HandshakeOwner {
   }
 
   /** It never listens: sockets are handed to it. */
-  #makeServer(hosts: readonly SecureHost[], policy: ClientPolicy): Server {
-    const contexts = new ServerNames(
-      hosts.map(({ names, context }) => [names, context] as const),
+  #makeServer(
+    hosts: readonly SecureHost[],
+    shared: TlsOptions,
+    policy: ClientPolicy & Pick<ListenerTlsConfig, "rejectNames" | "rejectOthers">,
+  ): Server {
+    const { rejectNames, rejectOthers } = policy
+    const contexts = new ServerNames<SecureContext | typeof REJECTED>(
+      [[rejectNames, REJECTED], ...hosts.map(({ names, context }) => [names, context] as const)],
       (pattern) => new Regex(pattern, { isCaseless: true }),
     )
     const server = createServer({
-      ...hosts[0]!.options,
+      // Without a certificate to show, OpenSSL ends a handshake with an alert.
+      ...(rejectOthers ? shared : hosts[0]!.options),
       ticketKeys: this.#ticketKeys,
       ALPNProtocols: ALPN,
       requestCert: policy.verifyClient !== "off",
@@ -218,9 +225,9 @@ export class TlsListener implements HandshakeOwner {
       rejectUnauthorized: false,
       // It has its own: see TlsHandshake.
       handshakeTimeout: NODE_TIMEOUT_MS,
-      ...(hosts.length > 1 && {
+      ...(hosts.length + rejectNames.length + Number(rejectOthers) > 1 && {
         SNICallback: (name: string, done: (error: Error | null, context?: SecureContext) => void) =>
-          done(null, contextOf(contexts.find(name.toLowerCase()))),
+          showContext(contexts.find(name.toLowerCase()), done),
       }),
     })
     server.on("secureConnection", (socket) => this.#secured(socket, policy))
@@ -262,9 +269,16 @@ export class TlsListener implements HandshakeOwner {
   }
 }
 
-/** A name that no regex can tell in time is shown the first certificate. */
-function contextOf(found: SecureContext | "limit" | undefined): SecureContext | undefined {
-  return found === "limit" ? undefined : found
+/** What is found for a name that is not to be served. */
+const REJECTED = { kind: "rejected" } as const
+
+/** A name that no regex can tell in time is shown the first certificate, as one that is not known. */
+function showContext(
+  found: SecureContext | typeof REJECTED | "limit" | undefined,
+  done: (error: Error | null, context?: SecureContext) => void,
+): void {
+  if (found === REJECTED) done(new Error("the server name is one of rejectNames (ssl_reject_handshake)"))
+  else done(null, found === "limit" ? undefined : (found as SecureContext | undefined))
 }
 
 function filesOf({ certificates, clientCaFile }: ListenerTlsConfig): string[] {

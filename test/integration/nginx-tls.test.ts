@@ -21,6 +21,34 @@ const VARIABLES = [
   ],
 ]
 
+test.skipIf(!hasNginx).for([
+  ["the default server refuses", "default_server", ""],
+  ["another one does", "", "default_server"],
+])("ssl_reject_handshake: %s", async ([, rejecting, other], t) => {
+  const beside = new BesideNginx(t)
+  const server = await (await Certificate.root("CN=Root")).issue({ names: ["a.test"] })
+  writeFileSync(join(beside.directory, "server.pem"), server.pem)
+  writeFileSync(join(beside.directory, "server.key"), server.key)
+  const http = `
+    server { listen SOCKET ssl ${rejecting}; ssl_reject_handshake on; server_name no.test *.no.test; }
+    server { listen SOCKET ssl ${other}; server_name a.test yes.no.test;
+      ssl_certificate server.pem; ssl_certificate_key server.key; return 200 "$ssl_server_name"; }`
+  const nginx = await beside.startNginx(t, http)
+  const sluice = await beside.startSluice(http)
+  for (const host of ["a.test", "yes.no.test", "no.test", "x.no.test", "unknown.test"]) {
+    const asked = { path: "/", headers: { host }, tls: null }
+    const [theirs, ours] = await Promise.all(
+      [nginx, sluice].map((ask) =>
+        ask(asked).then(
+          ({ body }) => body,
+          () => "refused",
+        ),
+      ),
+    )
+    expect([host, ours]).toEqual([host, theirs])
+  }
+})
+
 test.skipIf(!hasNginx)("the certificate's fields are those of nginx", async (t) => {
   const beside = new BesideNginx(t)
   const root = await Certificate.root("CN=Root,O=Example")

@@ -187,7 +187,7 @@ test.for<[said: string, directives: string, location: (port: number, backend: nu
     ),
   )
   const { headers } = await get(port, "/x/y", { host: "A.example:99" })
-  expect(headers["location"]).toBe(location(port, backend))
+  expect(headers.location).toBe(location(port, backend))
 })
 
 test("a body is sent with its length, also one that came in chunks", async (t) => {

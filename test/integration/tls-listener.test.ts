@@ -102,6 +102,25 @@ describe("which protocol", () => {
 })
 
 describe("which certificate", () => {
+  test.for<[reject: Partial<ListenerTls>, refused: string[]]>([
+    [{ rejectNames: ["no.test", "*.no.test"] }, ["no.test", "x.no.test"]],
+    [{ rejectOthers: true }, ["no.test", "x.no.test", "unknown.test", ""]],
+    [{ rejectOthers: true, rejectNames: ["*.no.test"] }, ["no.test", "x.no.test", "unknown.test", ""]],
+  ])("none for %o", async ([reject, refused], t) => {
+    const { bed, logs } = await secureBed(t, (files) => ({
+      certificates: [{ names: ["a.test", "yes.no.test"], ...files.pair("a", server) }],
+      ...reject,
+    }))
+    const got: string[] = []
+    for (const servername of ["a.test", "yes.no.test", "no.test", "x.no.test", "unknown.test", ""])
+      await shakeHands(bed.port, servername === "" ? {} : { servername }).then(
+        (socket) => socket.destroy(),
+        () => got.push(servername),
+      )
+    expect(got).toEqual(refused)
+    expect(logs.saying("TLS handshake failed")).toHaveLength(refused.length)
+  })
+
   test("the one whose names fit what the client asks for, in nginx's order; the first for all else", async (t) => {
     const named = async (name: string, subject: string) => await root.issue({ names: [name], subject })
     const all = [

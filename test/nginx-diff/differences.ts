@@ -27,6 +27,19 @@ const isError = ({ answer }: Outcome): boolean => answer.status >= 300
 /** The answer is nginx's own page. */
 const isOwnPage = ({ answer }: Outcome): boolean => /<center>nginx/.test(answer.body) || answer.body === ""
 
+/** Of Sluice's answer where no route is. One to HEAD says how long that would be. */
+function isUnrouted({ method, path }: Probe, { headers, body }: Answer): boolean {
+  const fieldOf = (field: string): string | undefined => headers.find(([name]) => name === field)?.[1]
+  const text = `no route for ${path}`
+  return method === "HEAD"
+    ? fieldOf("content-length") === String(text.length + 1)
+    : body.startsWith("no route for") || fieldOf("grpc-message")?.startsWith("no route for") === true
+}
+
+/** Its `content-type` says so, whatever the rest is. */
+const saysGrpc = ({ isGrpc, headers }: Probe): boolean =>
+  isGrpc || headers.some(([name, value]) => name === "content-type" && value.startsWith("application/grpc"))
+
 export const differences: readonly NamedDifference[] = [
   {
     name: "error text",
@@ -42,7 +55,7 @@ export const differences: readonly NamedDifference[] = [
     sentence:
       "A gRPC client is told an error of the proxy as a `grpc-status`, as its protocol asks; nginx sends a bare HTTP status.",
     explains: (_mismatch, probe, nginx, sluice) =>
-      probe.isGrpc &&
+      saysGrpc(probe) &&
       nginx.answer.status >= 300 &&
       sluice.answer.status === 200 &&
       sluice.answer.headers.some(([name]) => name === "grpc-status"),
@@ -72,14 +85,16 @@ export const differences: readonly NamedDifference[] = [
     name: "files",
     sentence:
       "Where a location has neither a pass nor a `return`, nginx serves files; here there is nothing: 404.",
-    explains: (_mismatch, _probe, nginx, sluice) =>
-      nginx.seen.length === 0 && sluice.seen.length === 0 && sluice.answer.body.startsWith("no route for"),
+    explains: (_mismatch, probe, nginx, sluice) =>
+      nginx.seen.length === 0 && sluice.seen.length === 0 && isUnrouted(probe, sluice.answer),
   },
   {
     name: "authority",
     sentence: "`grpc_set_header Host` sets `:authority`; nginx sends a `host` field and no `:authority`.",
-    explains: ({ what }, _probe, nginx) =>
-      /^seen (:authority|host)$/.test(what) &&
+    explains: ({ what, nginx: theirs }, _probe, nginx) =>
+      // The backend's redirect repeats what it was sent.
+      (/^seen (:authority|host)$/.test(what) ||
+        (what === "header location" && theirs.startsWith("http://undefined/"))) &&
       nginx.seen[0]?.headers.some(([name, value]) => name === ":authority" && value === "undefined") === true,
   },
 ]

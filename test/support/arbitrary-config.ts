@@ -92,6 +92,8 @@ const listenerTls: fc.Arbitrary<ListenerTlsConfig> = fc.record({
     minLength: 1,
     maxLength: 2,
   }),
+  rejectNames: list(serverName),
+  rejectOthers: fc.boolean(),
   protocols: orNull(list(text)),
   ciphers: orNull(text),
   clientCaFile: orNull(text),
@@ -406,6 +408,21 @@ function proxy(clusters: string[], tls: fc.Arbitrary<UpstreamTlsConfig | null>):
   })
 }
 
+const files: fc.Arbitrary<RouteAction> = fc.record({
+  kind: fc.constant("files" as const),
+  files: fc.record({
+    root: fc.constantFrom("/srv/www", "/srv/$host/"),
+    replaces: fc.oneof(fc.nat(20), fc.constant("all" as const)),
+    index: fc.array(fc.constantFrom("index.html", "$host.html"), { maxLength: 2 }),
+    tryFiles: fc.constantFrom<string[]>([], ["$uri", "$uri/", "=404"], ["$uri", "@other"]),
+    types: fc.dictionary(fc.constantFrom("html", "js", "txt"), fc.constantFrom("text/html", "text/x")),
+    defaultType: fc.constantFrom("text/plain", ""),
+    expires: fc.constantFrom("off", "max", "30d", "-1", "modified 1h", "@18h"),
+    etag: fc.boolean(),
+    ifModifiedSince: fc.constantFrom("off" as const, "exact" as const, "before" as const),
+  }),
+})
+
 function action(clusters: string[]): fc.Arbitrary<RouteAction> {
   const tls = orNull(upstreamTls)
   const kinds: fc.Arbitrary<RouteAction>[] = [
@@ -417,6 +434,7 @@ function action(clusters: string[]): fc.Arbitrary<RouteAction> {
       tls,
     }),
     proxy(clusters, tls),
+    files,
     fc.record({
       kind: fc.constant("return" as const),
       status: fc.integer({ min: 200, max: 599 }),

@@ -21,6 +21,7 @@ const BLOCK_CONTEXTS: Record<string, Context | null> = {
   limit_except: "limit_except",
   // Their blocks hold no directives.
   map: null,
+  types: null,
   geo: null,
   split_clients: null,
 }

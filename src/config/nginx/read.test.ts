@@ -102,7 +102,10 @@ describe("whole files", () => {
       readTimeoutMs: 3_600_000,
       errorStatuses: [{ httpStatuses: [502, 504], grpcStatus: 14, grpcMessage: "the chat is away" }],
     })
-    expect(config!.servers[1]!.routes[0]!.action).toMatchObject({ kind: "return", status: 404 })
+    expect(config!.servers[1]!.routes[0]!.action).toMatchObject({
+      kind: "files",
+      files: { root: "/var/www/html", tryFiles: ["$uri", "$uri/", "=404"] },
+    })
   })
 
   const stock = "/etc/nginx/nginx.conf"

@@ -484,6 +484,8 @@ const listenerTls: Codec<ListenerTlsConfig | null, object> = {
 }
 const defaultListenerTls: ListenerTlsConfig = {
   certificates: [],
+  rejectNames: [],
+  rejectOthers: defaults.listenerTls.rejectOthers.value,
   protocols: null,
   ciphers: null,
   clientCaFile: null,
@@ -493,6 +495,8 @@ const defaultListenerTls: ListenerTlsConfig = {
 }
 const listenerTlsFields: Fields<ListenerTlsConfig> = [
   field("certificates", "certificates", certificates),
+  field("rejectNames", "rejectNames", same()),
+  field("rejectOthers", "rejectOthers", same()),
   field("protocols", "protocols", givenList),
   field("ciphers", "ciphers", given),
   field("clientCa", "clientCaFile", given),

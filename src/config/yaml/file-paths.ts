@@ -2,10 +2,10 @@ import { isAbsolute, join } from "node:path"
 import type { Config } from "../model.ts"
 
 /** Keys that hold the path of a file, besides those of logs: `certFile`, `pidFile` and so on. */
-const FILE_KEY = /^(descriptorSet|[a-z]\w*File)$/
+const FILE_KEY = /^(descriptorSet|[a-z]\w*File|root)$/
 
 /** What stands for no file. */
-const NO_FILE = /^(stderr|$)|^(engine|data|store):/
+const NO_FILE = /^(stderr|$|\$)|^(engine|data|store):/
 
 /**
  * The configuration with its files' paths taken from `directory`, as nginx takes those of nginx.conf from the file's.

@@ -411,6 +411,12 @@ describe.each<[what: string, text: string, ...problems: string[]]>([
     '1:80~3 error: server name "*" is invalid (a * stands for whole labels, at one end)',
   ],
   [
+    "TLS without certificates, and names to refuse",
+    "listeners: [{address: 80, tls: {rejectNames: ['~(']}}, {address: 81, tls: {rejectOthers: true}}]\nroutes: []",
+    "1:27~3 error: tls needs certificates, unless rejectOthers is true",
+    expect.stringMatching(/^1:47~4 error: not a regex: /),
+  ],
+  [
     "addresses to bind that are none",
     `${MINIMAL}bindAddress: eth0\nroutes: [{cluster: chat, bindAddress: "127.0.0.1:80"}]`,
     `${AT}:14~4 error: "bindAddress" must be an IP address without a port, or "none"`,

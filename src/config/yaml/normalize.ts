@@ -38,6 +38,7 @@ import {
   settingsFields,
   upstreamTlsFields,
 } from "./fields.ts"
+import { readFiles } from "./files.ts"
 import { readProxy } from "./proxy.ts"
 import { ruleFaults } from "./rules.ts"
 import { durationMs, listenAddress } from "./scalars.ts"
@@ -206,8 +207,10 @@ function actionOf({
   resolve = false,
   tls,
   proxy,
+  files,
   return: answer = "none",
 }: VariantInput): RouteAction {
+  if (files !== undefined) return { kind: "files", files: readFiles(files) }
   if (proxy !== undefined) return { kind: "proxy", tls: upstreamTlsOf(tls), ...readProxy(proxy) }
   if (cluster !== undefined) {
     return cluster.includes("$")

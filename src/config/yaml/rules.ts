@@ -67,8 +67,7 @@ function checkListeners(input: unknown, faults: Fault[]): Set<string> {
     }
     if (address !== null) addresses.add(address.text)
     if (name !== undefined) names.add(name)
-    if (isMap(listener) && isMap(listener.tls))
-      checkCertificates(listener.tls.certificates, [...path, "tls", "certificates"], faults)
+    if (isMap(listener) && isMap(listener.tls)) checkTls(listener.tls, [...path, "tls"], faults)
   }
   return names
 }
@@ -84,12 +83,22 @@ function checkAdmin(input: unknown, faults: Fault[]): void {
     faults.push(fault(["admin"], problem, "admin: { address: ..., token: /path/of/a/file }"))
 }
 
-function checkCertificates(input: unknown, path: Path, faults: Fault[]): void {
-  for (const [index, certificate] of (Array.isArray(input) ? input : []).entries()) {
-    const names: unknown = isMap(certificate) ? certificate.names : undefined
-    for (const [at, name] of (Array.isArray(names) ? names : []).entries())
-      if (typeof name === "string") checkName(name, [...path, index, "names", at], faults)
-  }
+function checkTls(
+  { certificates, rejectNames, rejectOthers }: Record<string, unknown>,
+  path: Path,
+  faults: Fault[],
+): void {
+  const isShown = Array.isArray(certificates) ? certificates.length > 0 : certificates !== undefined
+  if (!isShown && rejectOthers !== true)
+    faults.push(fault(path, "tls needs certificates, unless rejectOthers is true"))
+  checkNames(rejectNames, [...path, "rejectNames"], faults)
+  for (const [index, certificate] of (Array.isArray(certificates) ? certificates : []).entries())
+    if (isMap(certificate)) checkNames(certificate.names, [...path, "certificates", index, "names"], faults)
+}
+
+function checkNames(names: unknown, path: Path, faults: Fault[]): void {
+  for (const [at, name] of (Array.isArray(names) ? names : []).entries())
+    if (typeof name === "string") checkName(name, [...path, at], faults)
 }
 
 function checkClusters(input: unknown, faults: Fault[]): Set<string> | null {
@@ -341,7 +350,7 @@ function checkZones(input: Map_, path: Path, zones: ReturnType<typeof zoneNames>
 }
 
 function checkAction(route: Map_, path: Path, names: Names, faults: Fault[]): void {
-  const { cluster = route.proxy, return: answer, rewrite } = route
+  const { cluster = route.proxy ?? route.files, return: answer, rewrite } = route
   if (cluster === undefined && answer === undefined && rewrite === undefined) {
     faults.push(fault(path, 'the route leads nowhere: it needs a "cluster" or a "return"'))
   }
@@ -355,6 +364,10 @@ function checkTarget(route: Map_, path: Path, names: Names, faults: Fault[]): vo
   const cluster = route.cluster ?? ofProxy
   if (route.cluster !== undefined && proxy !== undefined)
     faults.push(fault([...path, "proxy"], 'a route has either a "cluster" or a "proxy"', null, "key"))
+  if (route.files !== undefined && (cluster ?? answer) !== undefined)
+    faults.push(
+      fault([...path, "files"], 'a route has either "files", or a "cluster" or a "return"', null, "key"),
+    )
   if (cluster !== undefined && answer !== undefined) {
     faults.push(fault([...path, "return"], 'a route has either a "cluster" or a "return"', null, "key"))
   }

@@ -31,6 +31,7 @@ import { accessLogFormatNames } from "./access-log-formats.ts"
 import { accessShape, zonesSchema } from "./access-schema.ts"
 import { variableSchema } from "./declared.ts"
 import { discoveryKinds } from "./discovery-fields.ts"
+import { filesSchema } from "./files.ts"
 import { proxySchema } from "./proxy.ts"
 import {
   DURATION,
@@ -396,6 +397,7 @@ const actionShape = {
     .optional()
     .describe(says("Speak TLS to the upstream.", defaults.route.tls)),
   proxy: proxySchema(template).optional().describe("HTTP/1.1 backends, in place of cluster."),
+  files: filesSchema(template).optional().describe("Files of this machine, in place of cluster."),
   return: answer.optional().describe("Answer without an upstream; none: nothing is here."),
 } as const
 
@@ -452,8 +454,13 @@ const listenerTls = z
   .strictObject({
     certificates: z
       .array(z.strictObject({ names: z.array(text()).optional(), cert: text(), key: text() }))
-      .min(1)
-      .describe("The first is used when SNI names none of them."),
+      .optional()
+      .describe("The first is used when SNI names none of them. There is one, but with rejectOthers."),
+    rejectNames: z.array(text()).optional().describe("Server names for which the handshake is refused."),
+    rejectOthers: z
+      .boolean()
+      .optional()
+      .describe(says("So are names that no certificate is for.", defaults.listenerTls.rejectOthers)),
     protocols: z.array(text()).optional(),
     ciphers: text().optional(),
     clientCa: text().optional().describe("File of authorities that client certificates are checked against."),

@@ -33,6 +33,7 @@ import {
   upstreamTlsFields,
   writeFields,
 } from "./fields.ts"
+import { writeFiles } from "./files.ts"
 import { writeProxy } from "./proxy.ts"
 import { durationText, listenInput } from "./scalars.ts"
 import { writeSteps } from "./steps.ts"
@@ -205,6 +206,7 @@ function actionInput(action: RouteAction): Input {
       },
     }
   }
+  if (action.kind === "files") return { files: writeFiles(action.files) }
   const { tls } = action
   const tlsInput = tls && writeFields(upstreamTlsFields, tls, defaultUpstreamTls())
   const where =

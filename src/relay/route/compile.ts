@@ -1,6 +1,7 @@
 import { octetText } from "../../base/octet-text.ts"
 import type { Cluster } from "../../cluster/cluster.ts"
 import type { Connector } from "../../cluster/connectors.ts"
+import type { FilesConfig } from "../../config/files-model.ts"
 import type {
   ProxyAction,
   RouteAction,
@@ -10,6 +11,7 @@ import type {
   UpstreamTlsConfig,
 } from "../../config/model.ts"
 import type { AccessLog } from "../../log/access-log.ts"
+import type { StreamRecord } from "../../record/record.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"
 import type { VariableTable } from "../../record/variable-table.ts"
 import { Regex } from "../../regex/regex.ts"
@@ -25,6 +27,7 @@ import {
   exceptMethods,
   FIRST,
   keepGroups,
+  redirectInside,
   refuseExternal,
   rewriteInLocation,
   rewriteInServer,
@@ -49,6 +52,15 @@ export interface RouteParts {
   connectAs(tls: UpstreamTlsConfig | null, settings: RouteSettings): Connector<LegConnection>
   /** To backends that speak HTTP/1.1. */
   connectHttp1(action: ProxyAction, settings: RouteSettings): Connector<LegConnection>
+  /** The phase that answers with a file. */
+  serveFiles(config: FilesConfig, parts: FilesParts): Phase
+}
+
+/** What the files of a route are found by. */
+export interface FilesParts {
+  templateOf(source: string): Template
+  /** To another path of the same server, with a query of its own, or to `@name`. */
+  redirect(record: StreamRecord, target: string, args?: string): Verdict
 }
 
 /** @param config null: where no location of the server matches */
@@ -60,7 +72,7 @@ export function compileRoute(
 ): Route {
   const settings = config?.settings ?? server.fallback
   const action = config?.action ?? { kind: "none" as const }
-  const compiled = compileAction(action, parts.table)
+  const compiled = compileAction(action, host, parts)
   const locationPhases = [
     ...(config === null ? [] : beforeContent(server, config, host, parts)),
     ...admission(server, settings, parts),
@@ -177,7 +189,7 @@ function compileVariant(
   const phases = [
     ...admission(server, settings, parts),
     ...schemePhases(server, action, settings, host, parts),
-    ...contentPhases(compileAction(action, parts.table), parts.findCluster),
+    ...contentPhases(compileAction(action, host, parts), parts.findCluster),
   ]
   return { ...makeRoute(server, action, settings, host, parts, phases), name: "if" }
 }
@@ -215,7 +227,8 @@ export function withAnswer(route: Route, action: ReturnAction, responseRewrite: 
   return { ...route, phases: [...FIRST, ...locationPhases], locationPhases, isAnswer: true, responseRewrite }
 }
 
-function compileAction(action: RouteAction, table: VariableTable): CompiledAction {
+function compileAction(action: RouteAction, host: RoutesOf<Route>, parts: RouteParts): CompiledAction {
+  const { table, templateOf } = parts
   switch (action.kind) {
     case "cluster":
       return { kind: "cluster", cluster: action.cluster }
@@ -229,6 +242,11 @@ function compileAction(action: RouteAction, table: VariableTable): CompiledActio
       return compileReturn(action, table)
     case "proxy":
       return compileProxy(action.target, table)
+    case "files": {
+      const redirect: FilesParts["redirect"] = (record, target, args) =>
+        redirectInside(record, target, args, host)
+      return { kind: "files", serve: parts.serveFiles(action.files, { templateOf, redirect }) }
+    }
     case "none":
       return action
   }

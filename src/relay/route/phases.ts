@@ -17,6 +17,7 @@ export type CompiledAction =
   | { readonly kind: "cluster"; readonly cluster: string }
   | { readonly kind: "variable"; readonly template: Template; readonly mayResolve: boolean }
   | ReturnAction
+  | { readonly kind: "files"; readonly serve: Phase }
   | { readonly kind: "none" }
 
 /** `mayResolve`: where no cluster has the name, it may be a host's. */
@@ -147,6 +148,29 @@ export function rewriteInLocation(rewrite: Phase, host: RoutesOf<Route>): Phase 
   }
 }
 
+/** nginx: ngx_http_internal_redirect, and ngx_http_named_location for `@name`. `args` undefined: those in `target`. */
+export function redirectInside(
+  record: StreamRecord,
+  target: string,
+  args: string | undefined,
+  host: RoutesOf<Route>,
+): Verdict {
+  const state = stateOf(record)
+  state.isInternal = true
+  if (!state.changeUri()) return cycle(state)
+  if (target.startsWith("@")) {
+    const route = host.named(target)
+    if (route === undefined) return failure("internal", `there is no location ${target}`, true)
+    return { kind: "goto", route, phases: route.locationPhases }
+  }
+  const mark = args === undefined ? target.indexOf("?") : -1
+  state.uri = mark < 0 ? target : target.slice(0, mark)
+  state.args = args ?? (mark < 0 ? "" : target.slice(mark + 1))
+  state.isRewritten = true
+  state.hasLeftPrefix = false
+  return lookUp(state, host)
+}
+
 function lookUp(state: RequestState, host: RoutesOf<Route>): Verdict {
   const route = host.find(state.uri)
   if (route === "limit")
@@ -169,6 +193,8 @@ export function contentPhases(action: CompiledAction, find: FindCluster): readon
       return [refuseUnrouted]
     case "return":
       return [() => action]
+    case "files":
+      return [action.serve]
     default:
       return [findCluster(find, action), admit]
   }

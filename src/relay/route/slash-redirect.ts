@@ -10,7 +10,7 @@ import { escapeUri } from "../../record/uri.ts"
 export function slashRedirect(config: RouteConfig): RouteConfig | null {
   const { match, action, settings } = config
   if ((match.kind !== "prefix" && match.kind !== "exact") || !/.\/$/s.test(match.path)) return null
-  if (action.kind === "return" || action.kind === "none") return null
+  if (action.kind === "return" || action.kind === "files" || action.kind === "none") return null
   const { access, requestLimits, streamLimits, realIp } = defaultRouteSettings()
   // A template has no other way to say a dollar sign.
   const path = escapeUri(octetText(match.path)).replaceAll("$", "%24")

@@ -8,6 +8,7 @@ import { Scope } from "../scope.ts"
 import { readNumber } from "../units.ts"
 import type { Adapter } from "./adapter.ts"
 import type { Locations } from "./error-page.ts"
+import { adaptFiles } from "./files.ts"
 import { adaptGrpcPass, type Pass } from "./grpc-pass.ts"
 import { adaptHealthChecks } from "./health-check.ts"
 import { adaptProxyPass } from "./proxy-pass.ts"
@@ -56,15 +57,16 @@ function adaptLocation(adapter: Adapter, location: Location, locations: Location
   const { match, scope } = location
   const prefix = match.kind === "exact" || match.kind === "prefix" ? match.path : null
   const pass = readPass(adapter, scope, prefix)
+  const files = pass === null ? adaptFiles(adapter, scope, match) : null
   adaptHealthChecks(adapter, scope, pass?.action ?? { kind: "none" })
   const isAnswered = scope.own("return").length > 0
   const authority = isAnswered ? null : (pass?.authority ?? null)
   const settings = adaptSettings(adapter, scope, authority, locations, familyOf(pass?.action))
-  const action = adaptAnswer(adapter, scope, settings) ?? pass?.action ?? { kind: "none" }
+  const own: RouteAction = pass?.action ?? files ?? { kind: "none" }
+  const action = adaptAnswer(adapter, scope, settings, files !== null) ?? own
   if (settings.maxBodyOctets !== null && (action.kind === "cluster" || action.kind === "variable"))
     warnOfBodyLimit(adapter, scope)
   const routes = adaptLocations(adapter, scope, location, locations)
-  const own = pass?.action ?? { kind: "none" }
   const rewrite = adaptSteps(adapter, scope, settings, (inner) =>
     adaptInner(adapter, inner, own, pass, locations),
   )
@@ -216,7 +218,12 @@ function checkUnique(
  * What a level answers by itself: `return`, or `try_files` with a code at its end. Null: nothing, or that depends on the
  * steps before it.
  */
-export function adaptAnswer(adapter: Adapter, scope: Scope, settings: RouteSettings): RouteAction | null {
+export function adaptAnswer(
+  adapter: Adapter,
+  scope: Scope,
+  settings: RouteSettings,
+  hasFiles: boolean,
+): RouteAction | null {
   const hasSteps =
     hasAdmission(settings) || ["if", "set", "rewrite", "break"].some((name) => scope.own(name).length > 0)
   const returns = hasSteps
@@ -224,7 +231,7 @@ export function adaptAnswer(adapter: Adapter, scope: Scope, settings: RouteSetti
     : scope.own("return").map((directive) => adaptReturn(adapter, directive, scope))
   if (returns.length > 0) return returns[0]!
   const tried = scope.own("try_files")[0]
-  return tried === undefined ? null : adaptTryFiles(adapter, tried)
+  return tried === undefined || hasFiles ? null : adaptTryFiles(adapter, tried)
 }
 
 function adaptTryFiles({ report }: Adapter, directive: Directive): RouteAction | null {
@@ -238,7 +245,11 @@ function adaptTryFiles({ report }: Adapter, directive: Directive): RouteAction |
       `try_files is not supported with "${last.text}" at its end: it would send the call elsewhere`,
     )
   } else {
-    report.note(spanOf(directive), "try_files", `no files are served: the code at its end is the answer`)
+    report.note(
+      spanOf(directive),
+      "try_files",
+      `no root is written for it: the code at its end is the answer`,
+    )
     return {
       kind: "return",
       status,

@@ -9,6 +9,7 @@ import { checkRegex } from "../regex.ts"
 import { Scope } from "../scope.ts"
 import type { Adapter } from "./adapter.ts"
 import type { ServerDraft } from "./drafts.ts"
+import { adaptFiles } from "./files.ts"
 import { defaultListenOptions, readListenDirective } from "./listen.ts"
 import type { Listeners } from "./listeners.ts"
 import { adaptAnswer, adaptLocations, indexLocations } from "./location.ts"
@@ -39,7 +40,7 @@ export function adaptServer(
   checkKeys(adapter, draft)
   const routes = adaptLocations(adapter, scope, null, locations)
   draft.config.rewrite = adaptSteps(adapter, scope, fallback, null)
-  const answer = adaptAnswer(adapter, scope, fallback)
+  const answer = adaptAnswer(adapter, scope, fallback, false)
   if (answer?.kind === "return" && scope.own("return").length > 0) {
     const everything: RouteConfig = {
       match: { kind: "prefix", path: "", final: true },
@@ -53,8 +54,21 @@ export function adaptServer(
         spanOf(scope.own("return")[0]!),
         "return answers every call of this server: its locations are never reached",
       )
-  } else draft.config.routes = routes
+  } else draft.config.routes = [...routes, ...otherFiles(adapter, scope, routes, fallback)]
   return draft
+}
+
+/** What no location matches is a file of the server, where it has a `root`. */
+function otherFiles(
+  adapter: Adapter,
+  scope: Scope,
+  routes: readonly RouteConfig[],
+  settings: RouteConfig["settings"],
+): RouteConfig[] {
+  if (routes.some(({ match }) => match.kind === "prefix" && /^\/?$/.test(match.path))) return []
+  const action = adaptFiles(adapter, scope, null)
+  if (action === null) return []
+  return [{ match: { kind: "prefix", path: "", final: false }, action, settings, ...defaultRoute() }]
 }
 
 function adaptListens({ report }: Adapter, draft: ServerDraft, listeners: Listeners): void {

@@ -20,7 +20,9 @@ export function adaptListenerTls(adapter: Adapter, draft: ListenerDraft): Listen
   const timeout = scope.one("ssl_session_timeout")
   const authority = scope.one("ssl_client_certificate")?.args[0]
   return {
-    certificates: inOrder.flatMap((server) => certificatesOf(adapter, server)),
+    certificates: inOrder.flatMap((server) => (rejects(server) ? [] : certificatesOf(adapter, server))),
+    rejectNames: inOrder.filter(rejects).flatMap(namesOf),
+    rejectOthers: rejects(defaultServer),
     protocols: tlsProtocols(adapter, scope.one("ssl_protocols")),
     ciphers: scope.one("ssl_ciphers")?.args[0]?.text ?? null,
     clientCaFile: authority === undefined ? null : filePath(adapter, authority),
@@ -30,10 +32,16 @@ export function adaptListenerTls(adapter: Adapter, draft: ListenerDraft): Listen
   }
 }
 
-function certificatesOf(
-  adapter: Adapter,
-  { scope, config, span }: ServerDraft,
-): ListenerTlsConfig["certificates"] {
+function rejects({ scope }: ServerDraft): boolean {
+  return scope.one("ssl_reject_handshake")?.args[0]?.text.toLowerCase() === "on"
+}
+
+function namesOf({ config }: ServerDraft): string[] {
+  return config.names.filter((name) => name !== "")
+}
+
+function certificatesOf(adapter: Adapter, server: ServerDraft): ListenerTlsConfig["certificates"] {
+  const { scope, span } = server
   const certificates = scope.all("ssl_certificate")
   const keys = scope.all("ssl_certificate_key")
   if (certificates.length === 0) {
@@ -44,9 +52,7 @@ function certificatesOf(
     const certFile = filePath(adapter, args[0]!)
     const key = keys[index]?.args[0]
     const keyFile = key === undefined ? null : filePath(adapter, key)
-    return certFile === null || keyFile === null
-      ? []
-      : [{ names: config.names.filter((name) => name !== ""), certFile, keyFile }]
+    return certFile === null || keyFile === null ? [] : [{ names: namesOf(server), certFile, keyFile }]
   })
 }
 

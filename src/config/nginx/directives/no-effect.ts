@@ -4,15 +4,14 @@ import type { DirectiveGroup } from "./spec.ts"
 export const NO_EFFECT: DirectiveGroup[] = [
   {
     verdict: "no effect",
-    reason: "no files are served",
+    reason: "files are read in slices as the client takes them, and directories are not listed",
     directives: {
-      "HSL 1": "root autoindex_format aio directio gzip_static if_modified_since",
-      "L 1": "alias",
-      "HSL 1+*": "index dav_methods",
+      "HSL 1": "autoindex_format aio directio gzip_static",
+      "HSL 1+*": "dav_methods",
       "L flag": "random_index",
       "HSL flag": `
         autoindex autoindex_exact_size autoindex_localtime sendfile aio_write open_file_cache_errors
-        open_file_cache_events log_not_found create_full_put_path mp4_start_key_frame etag`,
+        open_file_cache_events log_not_found create_full_put_path mp4_start_key_frame`,
       "HSL size": "sendfile_max_chunk read_ahead mp4_buffer_size mp4_max_buffer_size",
       "HSL offset": "directio_alignment",
       "HSL 2": "output_buffers",
@@ -22,7 +21,6 @@ export const NO_EFFECT: DirectiveGroup[] = [
         max_ranges`,
       "HSL sec": "open_file_cache_valid",
       "HSL 1-2*": "disable_symlinks",
-      "HSL 0{}": "types",
       "HSL 1-3*": "dav_access",
       "L 0*": "mp4 flv empty_gif",
     },
@@ -51,7 +49,6 @@ export const NO_EFFECT: DirectiveGroup[] = [
         charset source_charset xml_entities image_filter_jpeg_quality image_filter_sharpen
         image_filter_webp_quality userid_expires userid_mark limit_rate limit_rate_after`,
       "HSL 2*": "sub_filter xslt_param xslt_string_param",
-      "HSL 1-2*": "expires",
       "HSL 1-3*": "userid_flags",
       "HSL 2-3*": "add_trailer",
     },

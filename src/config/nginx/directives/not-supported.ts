@@ -31,7 +31,6 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
     reason: "it decides who gets in",
     directives: {
       "HS 1": "ssl_crl ssl_ocsp",
-      "HS flag": "ssl_reject_handshake",
       "HS 1*": "ssl_ech_file",
     },
   },

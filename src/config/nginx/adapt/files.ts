@@ -1,0 +1,108 @@
+/** `root`, `alias` and what goes with them: ngx_http_core_module, index, try_files, headers. */
+import { defaults } from "../../defaults-table.ts"
+import { expiresPattern, type FilesConfig, nginxTypes } from "../../files-model.ts"
+import type { RouteAction, RouteMatch } from "../../model.ts"
+import { type Directive, spanOf } from "../ast.ts"
+import type { Scope } from "../scope.ts"
+import { readNumber } from "../units.ts"
+import type { Adapter } from "./adapter.ts"
+
+/**
+ * The files of a level that leads nowhere else. Null: neither `root` nor `alias` holds there.
+ *
+ * @param match of the location; null: of a server
+ */
+export function adaptFiles(adapter: Adapter, scope: Scope, match: RouteMatch | null): RouteAction | null {
+  const { report, variables } = adapter
+  const found = rootOf(scope)
+  if (found === null) return null
+  const [word] = found.args
+  if (!variables.check(word!, report)) return null
+  const isAlias = found.name.text === "alias"
+  if (isAlias && !scope.own("alias").includes(found)) {
+    report.error(
+      spanOf(found),
+      "alias is not supported for locations within its location",
+      "write it in each",
+    )
+    return null
+  }
+  const replaces = isAlias ? replacedBy(match) : 0
+  const tryFiles = adaptTryFiles(adapter, scope)
+  if (replaces === "all" && tryFiles.length > 0) {
+    report.error(spanOf(found), "alias in a regex location is not supported beside try_files")
+    return null
+  }
+  const files: FilesConfig = {
+    root: word!.text,
+    replaces,
+    index: adaptIndex(adapter, scope),
+    tryFiles,
+    types: adaptTypes(adapter, scope),
+    defaultType: scope.one("default_type")?.args[0]?.text ?? defaults.files.defaultType.value,
+    expires: adaptExpires(adapter, scope),
+    etag: scope.one("etag")?.args[0]?.text.toLowerCase() !== "off",
+    ifModifiedSince: adaptModifiedSince(adapter, scope),
+  }
+  return { kind: "files", files }
+}
+
+/** Of the innermost level that has either. */
+function rootOf(from: Scope): Directive | null {
+  for (let scope: Scope | null = from; scope !== null; scope = scope.parent) {
+    const found = scope.own("alias")[0] ?? scope.own("root")[0]
+    if (found !== undefined) return found
+  }
+  return null
+}
+
+function replacedBy(match: RouteMatch | null): FilesConfig["replaces"] {
+  return match?.kind === "prefix" || match?.kind === "exact" ? Buffer.byteLength(match.path) : "all"
+}
+
+function adaptIndex({ report, variables }: Adapter, scope: Scope): string[] {
+  const words = scope.all("index").flatMap(({ args }) => args)
+  if (words.length === 0) return [...defaults.files.index.value]
+  return words.filter((word) => variables.check(word, report)).map(({ text }) => text)
+}
+
+/** Not inherited. */
+function adaptTryFiles({ report, variables }: Adapter, scope: Scope): string[] {
+  const words = scope.own("try_files")[0]?.args ?? []
+  const last = words.at(-1)
+  if (last?.text.startsWith("=")) {
+    const status = readNumber(last.text.slice(1))
+    if (status === null || status > 999) report.error(last.span, `invalid code "${last.text}"`)
+  }
+  return words.filter((word) => variables.check(word, report)).map(({ text }) => text)
+}
+
+function adaptTypes({ report }: Adapter, scope: Scope): Record<string, string> {
+  const blocks = scope.all("types")
+  if (blocks.length === 0) return { ...nginxTypes }
+  const types: Record<string, string> = {}
+  for (const { name, args } of blocks.flatMap(({ block }) => block ?? [])) {
+    if (args.length === 0) report.error(name.span, `no extension is written for "${name.text}"`)
+    for (const { text } of args) types[text.toLowerCase()] = name.text
+  }
+  return types
+}
+
+function adaptExpires({ report }: Adapter, scope: Scope): string {
+  const directive = scope.one("expires")
+  if (directive === null) return defaults.files.expires.value
+  const written = directive.args.map(({ text }) => text).join(" ")
+  const isModified = directive.args.length === 1 || directive.args[0]!.text === "modified"
+  if (isModified && expiresPattern.test(written)) return written
+  report.error(spanOf(directive), `invalid value "${written}"`, "off, max, epoch, a time such as 30d or @18h")
+  return defaults.files.expires.value
+}
+
+const MODIFIED_SINCE = ["off", "exact", "before"] as const
+
+function adaptModifiedSince({ report }: Adapter, scope: Scope): FilesConfig["ifModifiedSince"] {
+  const word = scope.one("if_modified_since")?.args[0]
+  const found = MODIFIED_SINCE.find((each) => each === word?.text)
+  if (word !== undefined && found === undefined) report.error(word.span, `invalid value "${word.text}"`)
+  return found ?? defaults.files.ifModifiedSince.value
+}
