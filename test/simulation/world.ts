@@ -150,7 +150,9 @@ class World implements Struck {
       lastMs = Math.max(lastMs, fault.atMs)
       scheduler.at(fault.atMs, () => this.#strike(fault))
     }
-    const untilMs = close.atMs ?? lastMs + PATIENCE_MS
+    // A client that may have few streams open at once makes its calls one after the other.
+    const slowMs = calls.reduce((sum, { response }) => sum + response.headAfterMs, 0)
+    const untilMs = close.atMs ?? lastMs + slowMs + PATIENCE_MS
     const isOver =
       close.atMs === null ? () => scheduler.now() >= lastMs && this.#ledger.isSettled : () => false
     await this.#stepWhile(() => !isOver() && scheduler.nextMs <= untilMs)
