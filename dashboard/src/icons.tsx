@@ -9,7 +9,7 @@ export const Logo = () => (
   </svg>
 )
 
-function Icon({ children }: { children: ComponentChildren }) {
+export function Icon({ children }: { children: ComponentChildren }) {
   return (
     <svg class="icon" viewBox="0 0 20 20" aria-hidden="true">
       {children}

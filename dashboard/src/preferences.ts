@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks"
-import { type Language, preferredLanguage } from "./strings.ts"
 
+export type Language = "en" | "zh"
 export type Theme = "auto" | "light" | "dark"
 const THEMES: readonly Theme[] = ["auto", "light", "dark"]
 
@@ -49,4 +49,8 @@ export function useTheme(): [Theme, () => void] {
     document.documentElement.dataset.theme = theme
   }, [theme])
   return [theme, () => setTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]!)]
+}
+
+function preferredLanguage(languages: readonly string[]): Language {
+  return languages[0]?.toLowerCase().startsWith("zh") ? "zh" : "en"
 }

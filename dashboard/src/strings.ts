@@ -1,4 +1,4 @@
-export type Language = "en" | "zh"
+import type { Language } from "./preferences.ts"
 
 const en = {
   live: "live",
@@ -290,7 +290,3 @@ const zh: Strings = {
 }
 
 export const STRINGS: Record<Language, Strings> = { en, zh }
-
-export function preferredLanguage(languages: readonly string[]): Language {
-  return languages[0]?.toLowerCase().startsWith("zh") ? "zh" : "en"
-}

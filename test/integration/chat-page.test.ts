@@ -110,7 +110,8 @@ describe.skipIf(noChromium)("the chat's page, through Sluice", () => {
     }`)
     await bed.stopServer("A")
     await bed.stopServer("B")
-    const retried = panel(1).locator(".note-failedAttempts", { hasText: "又重试 2 次" })
+    // The page tries by itself meanwhile, too.
+    const retried = panel(1).locator(".note-failedAttempts", { hasText: /又重试 ([2-9]|\d\d) 次/ })
     await panel(1).getByText("立即重连").click()
     await panel(1).locator(".note-failedAttempts").waitFor()
     await panel(1).getByText("立即重连").click()

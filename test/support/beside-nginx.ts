@@ -58,7 +58,8 @@ export class BesideNginx {
 
 function ask(socketPath: string, { path, method, headers, body, tls }: Asked): Promise<Answered> {
   return new Promise((resolve, reject) => {
-    const options = { socketPath, path, method, headers }
+    // A connection for each: one that is kept may be closed by the other side just as it is used again.
+    const options = { socketPath, path, method, headers, agent: false as const }
     const secure = { ...options, ...tls, rejectUnauthorized: false, servername: headers?.host }
     const onResponse = (response: IncomingMessage): void => {
       let text = ""

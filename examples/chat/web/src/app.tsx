@@ -1,11 +1,12 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks"
+import { CloseIcon, Logo, ThemeIcon } from "../../../../dashboard/src/icons.tsx"
+import { useLanguage, useTheme } from "../../../../dashboard/src/preferences.ts"
 import { BalancerPanel } from "./balancer-panel.tsx"
 import type { Conversation } from "./conversation.ts"
 import { ConversationPanel } from "./conversation-panel.tsx"
 import { useConversation } from "./hooks.ts"
-import { CloseIcon, Logo, PlusIcon, ThemeIcon } from "./icons.tsx"
+import { PlusIcon } from "./icons.tsx"
 import type { LiveBalancer } from "./live-balancer.ts"
-import { useLanguage, useTheme } from "./preferences.ts"
 import { STRINGS, type Strings } from "./strings.ts"
 
 interface Tab {

@@ -3,8 +3,9 @@ import { BalanceStrip } from "../../../../dashboard/src/balance-strip.tsx"
 import { River } from "../../../../dashboard/src/river.tsx"
 import { STRINGS as DASHBOARD_STRINGS } from "../../../../dashboard/src/strings.ts"
 import "../../../../dashboard/src/balance.css"
+import type { Language } from "../../../../dashboard/src/preferences.ts"
 import type { LiveBalancer } from "./live-balancer.ts"
-import type { Language, Strings } from "./strings.ts"
+import type { Strings } from "./strings.ts"
 
 const RIVER_PX = 300
 

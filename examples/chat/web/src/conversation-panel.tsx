@@ -1,11 +1,12 @@
 import type { ComponentChildren } from "preact"
 import { useLayoutEffect, useRef } from "preact/hooks"
+import type { Language } from "../../../../dashboard/src/preferences.ts"
 import { Composer } from "./composer.tsx"
 import type { Conversation, ConversationState } from "./conversation.ts"
 import { EntryList } from "./entry-list.tsx"
 import { useConversation, useNow } from "./hooks.ts"
 import { serverStyle } from "./server-color.ts"
-import type { Language, Strings } from "./strings.ts"
+import type { Strings } from "./strings.ts"
 
 export interface ConversationPanelProps {
   number: number

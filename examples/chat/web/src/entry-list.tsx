@@ -1,9 +1,10 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks"
+import type { Language } from "../../../../dashboard/src/preferences.ts"
 import type { Entry } from "./conversation.ts"
 import { statusName } from "./frames.ts"
 import { DownIcon } from "./icons.tsx"
 import { serverStyle } from "./server-color.ts"
-import type { Language, Strings } from "./strings.ts"
+import type { Strings } from "./strings.ts"
 
 interface EntryListProps {
   entries: readonly Entry[]

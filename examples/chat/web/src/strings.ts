@@ -1,4 +1,4 @@
-export type Language = "zh" | "en"
+import type { Language } from "../../../../dashboard/src/preferences.ts"
 
 const zh = {
   title: "对话",
@@ -115,7 +115,3 @@ const en: typeof zh = {
 
 export type Strings = typeof zh
 export const STRINGS: Record<Language, Strings> = { zh, en }
-
-export function preferredLanguage(languages: readonly string[]): Language {
-  return languages[0]?.toLowerCase().startsWith("zh") ? "zh" : "en"
-}
