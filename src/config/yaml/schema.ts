@@ -7,12 +7,8 @@
 import { isIP } from "node:net"
 import { z } from "zod"
 import { type LimitName, limitNames, limitTable } from "../../base/limits.ts"
-import { GrpcStatus } from "../../grpc/status.ts"
-import { checkTemplate } from "../../record/template.ts"
-import { isKnownVariable, variableNames } from "../../record/variables.ts"
 import { compileRegex, Regex } from "../../regex/regex.ts"
-import { isApiUrl, isNameServer, parseAddress } from "../address.ts"
-import { MESSAGE_OCTETS, METHOD_PATH, ORIGIN_PATTERN } from "../bridge.ts"
+import { METHOD_PATH, ORIGIN_PATTERN } from "../bridge.ts"
 import {
   CONTINUITY_ASKS,
   CONTINUITY_MODES,
@@ -25,96 +21,38 @@ import {
   RESTARTS_WITH,
 } from "../continuity.ts"
 import { defaults, says } from "../defaults-table.ts"
-import { policyMeasures, policyNames } from "../policy-names.ts"
-import { didYouMean } from "../problem.ts"
 import { accessLogFormatNames } from "./access-log-formats.ts"
 import { accessShape, zonesSchema } from "./access-schema.ts"
+import { cluster, namedCluster } from "./cluster-schema.ts"
 import { variableSchema } from "./declared.ts"
-import { discoveryKinds } from "./discovery-fields.ts"
+import {
+  checked,
+  count,
+  countOrNone,
+  duration,
+  durationOrNone,
+  grpcStatus,
+  headerName,
+  headerNames,
+  isMessageSize,
+  LISTEN_ERROR,
+  listenPort,
+  listenText,
+  MESSAGE_SIZE_ERROR,
+  matching,
+  oneOrMany,
+  size,
+  someDuration,
+  someDurationOrNone,
+  someSizeOrNone,
+  status,
+  template,
+  text,
+} from "./field-schemas.ts"
 import { filesSchema } from "./files.ts"
 import { proxySchema } from "./proxy.ts"
-import {
-  DURATION,
-  DURATION_MAX_MS,
-  DURATION_OR_NONE,
-  durationMs,
-  listenAddress,
-  SIZE,
-  SIZE_OR_NONE,
-  sizeOctets,
-} from "./scalars.ts"
+import { sizeOctets } from "./scalars.ts"
 import { stepSchema } from "./step-schema.ts"
-
-const text = (error = "must be text that is not empty") => z.string({ error }).min(1, { error })
-const matching = (pattern: RegExp, error: string) => z.string({ error }).regex(pattern, { error })
-const oneOrMany = <Item extends z.ZodType>(item: Item, error: string) =>
-  z.union([item, z.array(item)], { error })
-const count = (min = 1) => z.int().min(min)
-const orNone = (number: z.ZodInt, min: number) =>
-  z.union([number, z.literal("none")], { error: `must be a whole number from ${min}, or "none"` })
-const countOrNone = (min = 1) => orNone(count(min), min)
-
-const isWritable = (duration: string) => !DURATION.test(duration) || durationMs(duration) <= DURATION_MAX_MS
-const durationOf = (pattern: RegExp, error: string) => matching(pattern, error).refine(isWritable, { error })
-const duration = durationOf(DURATION, 'must be a time such as "30s", "5m" or "1h30m"')
-const durationOrNone = durationOf(DURATION_OR_NONE, 'must be a time such as "30s" or "5m", or "none"')
-/** Not 0, where that would fail everything at once. */
-const isSome = (duration: string) => !DURATION.test(duration) || durationMs(duration) > 0
-const someDuration = duration.refine(isSome, { error: "must be longer than 0" })
-const someDurationOrNone = durationOrNone.refine(isSome, { error: 'must be longer than 0, or "none"' })
-const SIZE_ERROR = 'must be a size such as "64k", "1m" or a number of octets'
-const size = z.union([z.int().min(0), matching(SIZE, SIZE_ERROR)], { error: SIZE_ERROR })
-const MESSAGE_SIZE_ERROR = 'must be a size from 1k to 2g, such as "16m"'
-const isMessageSize = (input: number | string) => {
-  const octets = sizeOctets(input)
-  return octets >= MESSAGE_OCTETS.min && octets <= MESSAGE_OCTETS.max
-}
-const someSizeText = matching(SIZE_OR_NONE, `${SIZE_ERROR}, or "none"`).refine(
-  (text) => !SIZE.test(text) || sizeOctets(text) > 0,
-  { error: 'must be at least 1, or "none"' },
-)
-const someSizeOrNone = z.union([z.int().min(1), someSizeText], { error: `${SIZE_ERROR}, or "none"` })
-
-/** Text that `check` has nothing to say against. */
-function checked(error: string, check: (value: string) => boolean): z.ZodString {
-  return z.string({ error }).refine(check, { error })
-}
-
-const ADDRESS_ERROR = "must be an address: host:port, [v6]:port or unix:/path"
-const endpointAddress = checked(ADDRESS_ERROR, (value) => parseAddress(value, null) !== null)
-const LISTEN_ERROR = "must be a port, host:port, [v6]:port or unix:/path"
-const listenText = checked(LISTEN_ERROR, (value) => listenAddress(value) !== null)
-const listenPort = z.int({ error: LISTEN_ERROR }).min(0).max(65535)
-
-/** Text with nginx's `$variables`. */
-const template = z.string().superRefine((value, context) => {
-  // Each variable that is not known is told: `faults.ts` passes over those that the file makes.
-  const told = new Set<string>()
-  const isKnown = (name: string) => told.has(name) || isKnownVariable(name)
-  for (
-    let problem = checkTemplate(value, isKnown);
-    problem !== null;
-    problem = checkTemplate(value, isKnown)
-  ) {
-    const { message, offset, length } = problem
-    const isUnknown = message.startsWith("unknown")
-    const variable = value.slice(offset, offset + length).replace(/[${}]/g, "")
-    const known = variableNames().map((one) => `$${one}`)
-    const hint = isUnknown ? didYouMean(`$${variable}`, known) : null
-    const params = { offset, length, hint, variable: isUnknown ? variable : null }
-    context.addIssue({ code: "custom", message, params })
-    if (!isUnknown) return
-    told.add(variable)
-  }
-})
-
-const headerName = matching(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, "must be a header name")
-const headerNames = z.array(headerName)
-
-const status = (min: number) => z.int().min(min).max(599)
-const GRPC_STATUS_ERROR = "must be a gRPC status: its name, for instance UNAVAILABLE, or its number"
-const grpcStatusNames = Object.keys(GrpcStatus) as (keyof typeof GrpcStatus)[]
-const grpcStatus = z.union([z.enum(grpcStatusNames), z.int().min(0).max(16)], { error: GRPC_STATUS_ERROR })
 
 const accessLogObject = z
   .strictObject({
@@ -508,339 +446,6 @@ const listenerObject = z
 
 const LISTENER_ERROR = `${LISTEN_ERROR}, or a map with an address`
 const listener = z.union([listenPort, listenText, listenerObject], { error: LISTENER_ERROR })
-
-const COOKIE_VALUE = /^[!#-+\--:<-[\]-~]+$/
-const SAME_SITE_ERROR = "must be strict, lax, none or a template"
-const sticky = z
-  .strictObject({
-    cookie: matching(/^[A-Za-z0-9_]+$/, "must be a cookie's name: letters, digits and _"),
-    expires: durationOf(new RegExp(`${DURATION.source}|^max$`), 'must be a time such as "1h", or "max"')
-      .optional()
-      .describe(says("How long a browser keeps it.", defaults.sticky.expires)),
-    domain: template.optional(),
-    path: matching(/^[ -:<-~]+$/, 'must be a path, without ";"').optional(),
-    httpOnly: z.boolean().optional().describe(says("", defaults.sticky.httpOnly)),
-    secure: z.boolean().optional().describe(says("", defaults.sticky.secure)),
-    sameSite: template
-      .refine((value) => value.includes("$") || /^(strict|lax|none)$/i.test(value), {
-        error: SAME_SITE_ERROR,
-      })
-      .optional(),
-  })
-  .meta({ id: "Sticky" })
-
-const endpointObject = z
-  .strictObject({
-    address: endpointAddress,
-    weight: count().optional().describe(says("", defaults.endpoint.weight)),
-    maxFails: count(0)
-      .optional()
-      .describe(says("Failures that take it out; 0: never.", defaults.endpoint.maxFails)),
-    failTimeout: duration
-      .optional()
-      .describe(says("Within which they count, and for how long it is out.", defaults.endpoint.failTimeout)),
-    maxStreams: countOrNone()
-      .optional()
-      .describe(says("Streams open at once.", defaults.endpoint.maxStreams)),
-    backup: z.boolean().optional().describe(says("Used when no other is up.", defaults.endpoint.backup)),
-    down: z.boolean().optional().describe(says("", defaults.endpoint.down)),
-    slowStart: duration
-      .optional()
-      .describe(says("Time in which it comes to its full share; 0s: at once.", defaults.endpoint.slowStart)),
-    route: matching(COOKIE_VALUE, "must be text that a cookie may hold")
-      .optional()
-      .describe(says("What a sticky cookie calls it.", defaults.endpoint.route)),
-    hashKey: text().optional().describe(says("What hashes place it by.", defaults.endpoint.hashKey)),
-  })
-  .meta({ id: "Endpoint" })
-
-const endpoints = z
-  .array(z.union([endpointAddress, endpointObject], { error: `${ADDRESS_ERROR}, or a map with one` }))
-  .min(1)
-
-const API_URL_ERROR =
-  'must be an address such as "http://127.0.0.1:2379" or "https://etcd.example:2379", without a path'
-const apiUrl = checked(API_URL_ERROR, isApiUrl)
-const apiTls = {
-  ca: text().optional().describe("File of trusted certificates."),
-  cert: text().optional().describe("Our certificate, for a server that asks."),
-  key: text().optional(),
-}
-const discovery = z
-  .strictObject({
-    file: text().optional().describe("YAML or JSON: a list of endpoints, read again when it changes."),
-    dns: z
-      .strictObject({
-        name: text().describe("Host name."),
-        service: text().describe('As in nginx: "grpc" asks for SRV records of _grpc._tcp.NAME.'),
-      })
-      .optional()
-      .describe("SRV records, with port, priority and weight."),
-    etcd: z
-      .strictObject({
-        urls: oneOrMany(apiUrl, `${API_URL_ERROR}, or a list of those`),
-        prefix: text().describe("Endpoints are the keys below it, as gRPC's naming lays them out."),
-        user: text().optional(),
-        passwordFile: text().optional(),
-        ...apiTls,
-      })
-      .optional()
-      .describe("etcd, version 3."),
-    consul: z
-      .strictObject({
-        url: apiUrl,
-        service: text(),
-        datacenter: text().optional(),
-        tags: z.array(text()).optional().describe("An instance must have all of them."),
-        tokenFile: text().optional(),
-        ...apiTls,
-      })
-      .optional()
-      .describe("Instances of a service whose checks pass."),
-    kubernetes: z
-      .strictObject({
-        service: text(),
-        namespace: text()
-          .optional()
-          .describe("Where it is not given: that of the account or of the context."),
-        port: z
-          .union([text(), z.int().min(1).max(65535)], { error: "must be the name or the number of a port" })
-          .optional()
-          .describe("Where it is not given: the Service's only port."),
-        kubeconfig: text().optional().describe("Where it is not given: the account of the pod."),
-      })
-      .optional()
-      .describe("EndpointSlices of a Service."),
-    ...endpointObject.omit({ address: true }).shape,
-  })
-  .refine((value) => discoveryKinds.filter((kind) => value[kind] !== undefined).length === 1, {
-    error: `must have one of ${discoveryKinds.join(", ")}`,
-  })
-  .meta({ id: "Discovery" })
-
-const NAME_SERVER_ERROR = "must be the address of a name server: address, address:port or [v6]:port"
-const resolver = z
-  .strictObject({
-    servers: z
-      .array(checked(NAME_SERVER_ERROR, isNameServer))
-      .optional()
-      .describe("Name servers; where there are none, those of the system."),
-    valid: someDurationOrNone
-      .optional()
-      .describe(says("Asked again so often, whatever the TTL.", defaults.resolver.valid)),
-    ipv4: z.boolean().optional().describe(says("", defaults.resolver.ipv4)),
-    ipv6: z.boolean().optional().describe(says("", defaults.resolver.ipv6)),
-  })
-  .meta({ id: "Resolver" })
-
-const percent = (min: number, max: number) => {
-  const error = `must be a whole number from ${min} to ${max}`
-  return z.int({ error }).min(min, { error }).max(max, { error })
-}
-
-const policyName = z.enum(policyNames)
-const BALANCE_FACTOR_ERROR = 'must be a whole number from 100, in percent, or "none"'
-const policy = z
-  .union(
-    [
-      policyName,
-      z.strictObject({
-        name: policyName,
-        key: template.optional().describe("What is hashed, with $variables."),
-        balanceFactor: z
-          .union([z.int().min(100).max(100_000), z.literal("none")], { error: BALANCE_FACTOR_ERROR })
-          .optional()
-          .describe(
-            says("Most streams of an endpoint, in percent of the mean.", defaults.cluster.balanceFactor),
-          ),
-        by: z.enum(policyMeasures).optional().describe(says("What is compared.", defaults.cluster.policyBy)),
-        inflight: z
-          .boolean()
-          .optional()
-          .describe(says("Calls without an answer yet count too.", defaults.cluster.inflight)),
-      }),
-    ],
-    { error: "must be the name of a policy, or a map with a name" },
-  )
-  .meta({ id: "Policy" })
-
-const AGGRESSION_ERROR = "must be a number from 0.1 to 10"
-const slowStart = z
-  .strictObject({
-    window: duration.optional().describe(says("How long it takes.", defaults.cluster.slowStartWindow)),
-    aggression: z
-      .number({ error: AGGRESSION_ERROR })
-      .min(0.1, { error: AGGRESSION_ERROR })
-      .max(10, { error: AGGRESSION_ERROR })
-      .optional()
-      .describe(
-        says("1: the share grows evenly; more: faster at first.", defaults.cluster.slowStartAggression),
-      ),
-    minWeight: percent(1, 100)
-      .optional()
-      .describe(says("Share to begin with, in percent.", defaults.cluster.slowStartMinWeight)),
-  })
-  .meta({ id: "SlowStart" })
-
-const healthCheck = z
-  .strictObject({
-    type: z
-      .enum(["grpc", "tcp"])
-      .optional()
-      .describe(says("grpc.health.v1, or that it accepts a connection.", defaults.healthCheck.type)),
-    service: z
-      .string()
-      .optional()
-      .describe(says("The service that is asked for.", defaults.healthCheck.service)),
-    grpcStatus: grpcStatus
-      .optional()
-      .describe(says("Counts as healthy too.", defaults.healthCheck.grpcStatus)),
-    watch: z
-      .boolean()
-      .optional()
-      .describe(
-        says("A Watch stream too: not serving any more is known at once.", defaults.healthCheck.watch),
-      ),
-    interval: someDuration.optional().describe(says("", defaults.healthCheck.interval)),
-    jitter: duration
-      .optional()
-      .describe(says("Added at random, up to so much.", defaults.healthCheck.jitter)),
-    timeout: someDuration.optional().describe(says("For one check.", defaults.healthCheck.timeout)),
-    passes: count().optional().describe(says("In a row, until it is healthy.", defaults.healthCheck.passes)),
-    fails: count().optional().describe(says("In a row, until it is unhealthy.", defaults.healthCheck.fails)),
-    port: z
-      .int()
-      .min(1)
-      .max(65535)
-      .optional()
-      .describe(says("Where it is asked.", defaults.healthCheck.port)),
-    mandatory: z
-      .boolean()
-      .optional()
-      .describe(says("No streams before it has passed.", defaults.healthCheck.mandatory)),
-  })
-  .meta({ id: "HealthCheck" })
-
-const { outliers } = defaults
-const STDEV_ERROR = "must be a whole number from 1: thousandths of a standard deviation"
-const outlierDetection = z
-  .strictObject({
-    interval: someDuration.optional().describe(says("Between two readings.", outliers.interval)),
-    baseEjectionTime: someDuration
-      .optional()
-      .describe(says("Times how often it was ejected in a row.", outliers.baseEjectionTime)),
-    maxEjectionTime: someDuration.optional().describe(says("", outliers.maxEjectionTime)),
-    maxEjectionPercent: percent(0, 100)
-      .optional()
-      .describe(says("Of the endpoints, at once; one at least.", outliers.maxEjectionPercent)),
-    consecutiveFailures: countOrNone().optional().describe(says("In a row.", outliers.consecutiveFailures)),
-    successRate: z
-      .union(
-        [
-          z.strictObject({
-            stdevFactor: z
-              .int({ error: STDEV_ERROR })
-              .min(1, { error: STDEV_ERROR })
-              .optional()
-              .describe(says("Below the mean, in thousandths.", outliers.successRateStdevFactor)),
-            minimumHosts: count().optional().describe(says("", outliers.successRateMinimumHosts)),
-            requestVolume: count().optional().describe(says("", outliers.successRateRequestVolume)),
-          }),
-          z.literal("none"),
-        ],
-        { error: 'must be a map, or "none"' },
-      )
-      .optional()
-      .describe("A success rate far below the mean of the endpoints."),
-    failurePercentage: z
-      .strictObject({
-        threshold: percent(1, 100)
-          .optional()
-          .describe(says("In percent.", outliers.failurePercentageThreshold)),
-        minimumHosts: count().optional().describe(says("", outliers.failurePercentageMinimumHosts)),
-        requestVolume: count().optional().describe(says("", outliers.failurePercentageRequestVolume)),
-      })
-      .optional()
-      .describe(says("So many of all calls fail.", outliers.failurePercentage)),
-  })
-  .meta({ id: "OutlierDetection" })
-
-const limit = (what: string) => countOrNone(0).optional().describe(says(what, defaults.cluster.limit))
-const clusterLimits = z
-  .strictObject({
-    streams: limit("Streams open."),
-    waitingStreams: limit("Streams that wait for a connection."),
-    connections: limit("Connections to all endpoints; one each is always allowed."),
-    retries: limit("Retries under way."),
-  })
-  .meta({ id: "ClusterLimits" })
-
-const clusterShape = {
-  policy: policy.optional().describe(says("How endpoints are chosen.", defaults.cluster.policy)),
-  endpoints: endpoints.optional(),
-  discovery: z
-    .array(discovery)
-    .min(1)
-    .optional()
-    .describe("Where endpoints come from besides those; docs/operating.md."),
-  resolver: resolver.optional().describe("Who is asked for the addresses of names."),
-  slowStart: slowStart.optional().describe("Endpoints that join or are back get a growing share."),
-  outlierDetection: outlierDetection
-    .optional()
-    .describe(says("Endpoints that fail more than others are left out.", defaults.cluster.outlierDetection)),
-  sticky: sticky
-    .optional()
-    .describe(says("Clients come back to their endpoint by a cookie.", defaults.cluster.sticky)),
-  limits: clusterLimits.optional().describe("Circuit breakers, over all data threads."),
-  panicThreshold: percent(0, 100)
-    .optional()
-    .describe(
-      says(
-        "Below such a share of healthy endpoints, in percent, all are used.",
-        defaults.cluster.panicThreshold,
-      ),
-    ),
-  maxStreamsPerConnection: countOrNone()
-    .optional()
-    .describe(says("Then another connection is opened.", defaults.cluster.maxStreamsPerConnection)),
-  maxConnectionsPerEndpoint: countOrNone()
-    .optional()
-    .describe(says("", defaults.cluster.maxConnectionsPerEndpoint)),
-  idleConnections: countOrNone(0)
-    .optional()
-    .describe(says("Kept per endpoint.", defaults.cluster.idleConnections)),
-  idleTimeout: durationOrNone
-    .optional()
-    .describe(says("An idle upstream connection is closed after it.", defaults.cluster.idleTimeout)),
-  maxConnectionAge: durationOrNone.optional().describe(says("", defaults.cluster.maxConnectionAge)),
-  maxRequestsPerConnection: countOrNone()
-    .optional()
-    .describe(says("", defaults.cluster.maxRequestsPerConnection)),
-  healthCheck: healthCheck.optional().describe("Active checks; without, streams alone tell."),
-  rehome: z
-    .enum(["never", "idle", "always"])
-    .optional()
-    .describe(
-      says("Streams whose key has another owner now end; policies with a key.", defaults.cluster.rehome),
-    ),
-  drainGrace: durationOrNone
-    .optional()
-    .describe(
-      says("For streams of an endpoint that drains or has left; then they end.", defaults.cluster.drainGrace),
-    ),
-  keepalive: z
-    .strictObject({
-      interval: someDuration.optional().describe(says("", defaults.cluster.keepaliveInterval)),
-      timeout: someDuration.optional().describe(says("", defaults.cluster.keepaliveTimeout)),
-    })
-    .optional()
-    .describe("HTTP/2 PING to find dead peers."),
-}
-const CLUSTER_ERROR = "must be a list of endpoints, or a map with endpoints"
-const cluster = z
-  .union([endpoints, z.strictObject(clusterShape)], { error: CLUSTER_ERROR })
-  .meta({ id: "Cluster" })
-const namedCluster = z.strictObject({ name: text(), ...clusterShape })
 
 const server = z
   .strictObject({
