@@ -84,6 +84,7 @@ const BASE = [
   "random.ts",
   "resolve-limits.ts",
   "server-names.ts",
+  "steps.ts",
   "timer-wheel.ts",
   "version.ts",
 ]
