@@ -4,7 +4,7 @@ import type { Clock } from "./clock.ts"
 export type Steps<Result = void> = Generator<void, Result>
 
 /** So long one slice of long work takes of a turn of the event loop. */
-const SLICE_MS = 0.5
+export const SLICE_MS = 0.5
 
 /**
  * Does `work` a slice at a time, each in a turn of its own, so that no stream waits for the whole. The first slice is done
@@ -29,34 +29,33 @@ export function atOnce<Result>(work: Steps<Result>): Result {
   }
 }
 
-/** So many are put in order, or looked at, in one step. */
-const ITEMS_PER_STEP = 256
+/** So many are put in order in one step. */
+const VALUES_PER_STEP = 256
 
-/** `items` in the order of `compare`, those that tie as they were. */
-export function* sortedInSteps<Item>(
-  items: readonly Item[],
-  compare: (one: Item, other: Item) => number,
-): Steps<Item[]> {
-  let from: Item[] = []
-  for (let at = 0; at < items.length; at += ITEMS_PER_STEP) {
-    for (const item of items.slice(at, at + ITEMS_PER_STEP).sort(compare)) from.push(item)
+const byValue = (one: number, other: number): number => one - other
+
+/** Sorts `values`, numbers or what stands for others by its number; those that tie stay as they were. `values` is spent. */
+export function* sortInSteps(values: Float64Array, compare = byValue): Steps<Float64Array> {
+  for (let at = 0; at < values.length; at += VALUES_PER_STEP) {
+    values.subarray(at, at + VALUES_PER_STEP).sort(compare === byValue ? undefined : compare)
     yield
   }
-  let into: Item[] = new Array<Item>(items.length)
-  for (let width = ITEMS_PER_STEP; width < items.length; width *= 2) {
-    for (let left = 0; left < items.length; left += 2 * width) yield* merge(from, into, left, width, compare)
+  let from = values
+  let into: Float64Array = new Float64Array(values.length)
+  for (let width = VALUES_PER_STEP; width < values.length; width *= 2) {
+    for (let left = 0; left < values.length; left += 2 * width) yield* merge(from, into, left, width, compare)
     ;[from, into] = [into, from]
   }
   return from
 }
 
 /** Two runs of `width`, one after the other, become one. */
-function* merge<Item>(
-  from: readonly Item[],
-  into: Item[],
+function* merge(
+  from: Float64Array,
+  into: Float64Array,
   left: number,
   width: number,
-  compare: (one: Item, other: Item) => number,
+  compare: (one: number, other: number) => number,
 ): Steps {
   const middle = Math.min(left + width, from.length)
   const end = Math.min(middle + width, from.length)
@@ -65,6 +64,6 @@ function* merge<Item>(
   for (let at = left; at < end; at++) {
     const isFirst = other === end || (one < middle && compare(from[one]!, from[other]!) <= 0)
     into[at] = from[isFirst ? one++ : other++]!
-    if (at % ITEMS_PER_STEP === 0) yield
+    if ((at + 1) % VALUES_PER_STEP === 0) yield
   }
 }

@@ -2,7 +2,7 @@
  * The two ways Envoy and gRPC place keys so that few of them move when endpoints come or go: a ring and Maglev's table.
  * Both are built when the endpoints change, and looked up per stream.
  */
-import { type Steps, sortedInSteps } from "../../base/steps.ts"
+import { type Steps, sortInSteps } from "../../base/steps.ts"
 import { type Hash64, xxHash64 } from "./xx-hash64.ts"
 
 /** What of an endpoint decides its place. */
@@ -24,12 +24,10 @@ export interface Placement {
 
 const RING_SIZE_MIN = 1024
 const RING_SIZE_MAX = 8_388_608
-/** So many are hashed, or filled in, in one step. */
-const PLACES_PER_STEP = 128
-
-interface Point extends Hash64 {
-  readonly endpoint: number
-}
+/** So many are hashed, or put down, in one step. */
+const PLACES_PER_STEP = 64
+/** So many places are looked at in one step: the last that are free are far between. */
+const LOOKS_PER_STEP = 1024
 
 /**
  * A ring hash: each endpoint has points in proportion to its weight, the lightest at least one, all at least 1,024.
@@ -42,12 +40,12 @@ export class HashRing implements Placement {
   readonly #los: Uint32Array
   readonly #endpoints: Uint32Array
 
-  /** In order. */
-  private constructor(points: readonly Point[]) {
-    this.size = points.length
-    this.#his = Uint32Array.from(points, ({ hi }) => hi)
-    this.#los = Uint32Array.from(points, ({ lo }) => lo)
-    this.#endpoints = Uint32Array.from(points, ({ endpoint }) => endpoint)
+  /** Of so many points. */
+  private constructor(size: number) {
+    this.size = size
+    this.#his = new Uint32Array(size)
+    this.#los = new Uint32Array(size)
+    this.#endpoints = new Uint32Array(size)
   }
 
   static *make(endpoints: readonly PlacedEndpoint[]): Steps<HashRing> {
@@ -57,7 +55,7 @@ export class HashRing implements Placement {
       endpoints.length === 0
         ? 0
         : Math.min((Math.ceil((least / total) * RING_SIZE_MIN) * total) / least, RING_SIZE_MAX)
-    const points: Point[] = []
+    const points: (Hash64 & { readonly endpoint: number })[] = []
     let target = 0
     for (const [endpoint, { address, weight }] of endpoints.entries()) {
       target += (scale * weight) / total
@@ -66,7 +64,16 @@ export class HashRing implements Placement {
         if (points.push({ hi, lo, endpoint }) % PLACES_PER_STEP === 0) yield
       }
     }
-    return new HashRing(yield* sortedInSteps(points, (a, b) => a.hi - b.hi || a.lo - b.lo))
+    const order = yield* orderOf(points, (a, b) => a.hi - b.hi || a.lo - b.lo)
+    const ring = new HashRing(points.length)
+    for (const [place, at] of order.entries()) {
+      const { hi, lo, endpoint } = points[at]!
+      ring.#his[place] = hi
+      ring.#los[place] = lo
+      ring.#endpoints[place] = endpoint
+      if ((place + 1) % PLACES_PER_STEP === 0) yield
+    }
+    return ring
   }
 
   find({ hi, lo }: Hash64): number {
@@ -84,6 +91,16 @@ export class HashRing implements Placement {
   at(place: number): number {
     return this.#endpoints[place % this.size]!
   }
+}
+
+/** The order of `items`, as their indexes. */
+function* orderOf<Item>(
+  items: readonly Item[],
+  compare: (one: Item, other: Item) => number,
+): Steps<Float64Array> {
+  const order = new Float64Array(items.length)
+  for (let at = 0; at < order.length; at++) order[at] = at
+  return yield* sortInSteps(order, (one, other) => compare(items[one]!, items[other]!))
 }
 
 /** Envoy's; a prime number. */
@@ -135,20 +152,25 @@ function* fillTable(endpoints: readonly PlacedEndpoint[]): Steps<Uint32Array> {
     if (listed.push({ address, endpoint, weight, place, skip, target: 0 }) % PLACES_PER_STEP === 0) yield
   }
   // By address: the order in which they are listed must not matter.
-  const builders = yield* sortedInSteps(listed, (a, b) =>
-    a.address < b.address ? -1 : a.address > b.address ? 1 : 0,
-  )
+  const order = yield* orderOf(listed, (a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0))
+  const builders: TableBuilder[] = []
+  for (const at of order) if (builders.push(listed[at]!) % LOOKS_PER_STEP === 0) yield
   const heaviest = builders.reduce((max, { weight }) => Math.max(max, weight), 0)
   let filled = 0
+  let looked = 0
   for (let turn = 1; filled < table.length; turn++) {
     for (const builder of builders) {
       if (filled === table.length) break
       // A light endpoint sits out turns, in proportion.
       if (turn * builder.weight < builder.target) continue
       builder.target += heaviest
-      while (table[builder.place] !== EMPTY) builder.place = (builder.place + builder.skip) % TABLE_SIZE
+      while (table[builder.place] !== EMPTY) {
+        builder.place = (builder.place + builder.skip) % TABLE_SIZE
+        if (++looked % LOOKS_PER_STEP === 0) yield
+      }
       table[builder.place] = builder.endpoint
-      if (++filled % PLACES_PER_STEP === 0) yield
+      filled++
+      if (++looked % LOOKS_PER_STEP === 0) yield
     }
   }
   return table

@@ -3,7 +3,7 @@
  * Source: nginx, ngx_http_upstream_hash_module.c and ngx_http_upstream_ip_hash_module.c.
  */
 import { crc32 } from "node:zlib"
-import { type Steps, sortedInSteps } from "../../base/steps.ts"
+import { type Steps, sortInSteps } from "../../base/steps.ts"
 
 /** After so many servers that cannot be used nginx goes on round robin. */
 const TRIES_MAX = 20
@@ -79,21 +79,22 @@ export class KetamaRing {
   /** `names`: as the file writes the servers, port included. Those of one name, its addresses, are one server here. */
   static *make(names: readonly string[], weights: readonly number[]): Steps<KetamaRing> {
     // A hash and its server in one number: 32 bits and up to 21.
-    const points: number[] = []
+    const points = new Float64Array(weights.reduce((sum, weight) => sum + weight, 0) * POINTS_PER_WEIGHT)
+    let count = 0
     const firstOf = new Map<string, number>()
     for (const [index, name] of names.entries()) {
       const server = firstOf.get(name) ?? index
       firstOf.set(name, server)
       if (server !== index) continue
       const base = crc32(hostAndPort(name))
-      const previous = Buffer.alloc(4)
+      let hash = 0
       for (let i = weights[index]! * POINTS_PER_WEIGHT; i > 0; i--) {
-        const hash = crc32(previous, base)
-        previous.writeUInt32LE(hash)
-        if (points.push(hash * SERVERS_MAX + server) % POINTS_PER_STEP === 0) yield
+        hash = crc32OfWord(hash, base)
+        points[count++] = hash * SERVERS_MAX + server
+        if (count % POINTS_PER_STEP === 0) yield
       }
     }
-    const sorted = yield* sortedInSteps(points, (one, other) => one - other)
+    const sorted = yield* sortInSteps(points.subarray(0, count))
     const hashes = new Uint32Array(sorted.length)
     const servers = new Uint32Array(sorted.length)
     let kept = 0
@@ -118,6 +119,19 @@ export class KetamaRing {
     }
     return -1
   }
+}
+
+const CRC32_TABLE = Uint32Array.from({ length: 256 }, (_, octet) => {
+  let sum = octet
+  for (let bit = 0; bit < 8; bit++) sum = sum & 1 ? 0xedb8_8320 ^ (sum >>> 1) : sum >>> 1
+  return sum
+})
+
+/** The CRC-32 that goes on from `base` over the four octets of `word`, the lowest first: a call of zlib's costs 30 times as much. */
+function crc32OfWord(word: number, base: number): number {
+  let sum = ~base
+  for (let shift = 0; shift < 32; shift += 8) sum = CRC32_TABLE[(sum ^ (word >>> shift)) & 255]! ^ (sum >>> 8)
+  return ~sum >>> 0
 }
 
 const SERVERS_MAX = 2 ** 21

@@ -25,15 +25,15 @@ export interface PlacedHashOptions {
  */
 export class PlacedHash implements Picker {
   /** Those that have a place. */
-  readonly #endpoints: readonly Endpoint[]
+  readonly #endpoints: Endpoint[] = []
   /** What decides the places of `#endpoints`. */
-  readonly #placed: readonly PlacedEndpoint[]
+  readonly #placed: PlacedEndpoint[] = []
   readonly #place: (placed: readonly PlacedEndpoint[]) => Steps<Placement>
   readonly #options: PlacedHashOptions
   readonly #usable: UsableSet
   readonly #weighted = new WeightedDraw()
   readonly #streams: StreamSum
-  readonly #totalWeight: number
+  #totalWeight = 0
   readonly #hash: Hash64 = { hi: 0, lo: 0 }
   #placement: Placement | null = null
 
@@ -45,14 +45,16 @@ export class PlacedHash implements Picker {
     weights: readonly number[] = endpoints.map(({ fullWeight }) => fullWeight),
   ) {
     this.#place = place
-    this.#endpoints = endpoints.filter((_, at) => weights[at]! > 0)
-    this.#placed = weights
-      .filter((weight) => weight > 0)
-      .map((weight, at) => ({ address: this.#endpoints[at]!.hashKey, weight }))
+    for (const [at, weight] of weights.entries()) {
+      if (weight === 0) continue
+      const endpoint = endpoints[at]!
+      this.#endpoints.push(endpoint)
+      this.#placed.push({ address: endpoint.hashKey, weight })
+      this.#totalWeight += weight
+    }
     this.#options = options
     this.#usable = new UsableSet(endpoints)
     this.#streams = new StreamSum(endpoints)
-    this.#totalWeight = weights.reduce((sum, weight) => sum + weight, 0)
   }
 
   *prepare(): Steps {
