@@ -1,3 +1,4 @@
+import { Verifiers } from "../access/jwt/verifiers.ts"
 import { PasswordFile } from "../access/password-file.ts"
 import type { Clock } from "../base/clock.ts"
 import { type Counters, counterIds } from "../base/counters.ts"
@@ -63,9 +64,11 @@ export class ConfigCompiler {
   readonly #parts: CompilerParts
   readonly #accessLogsOpen = new Map<string, AccessLog>()
   readonly #variableClusters: VariableClusters
+  readonly #verifiers: Verifiers
 
   constructor(parts: CompilerParts) {
     this.#parts = parts
+    this.#verifiers = new Verifiers(parts)
     this.#variableClusters = new VariableClusters({
       max: parts.limits.variableClustersMax,
       make: (cluster) => this.#makeCluster(cluster, statesOf(cluster), null, new OwnStreamCounts()),
@@ -76,6 +79,7 @@ export class ConfigCompiler {
   /** The balancer is over. */
   close(): void {
     this.#variableClusters.close()
+    this.#verifiers.close()
   }
 
   /** Compiled and, with the clusters that did not change taken over, ready to go live. */
@@ -149,6 +153,7 @@ export class ConfigCompiler {
         templateOf,
         zoneOf,
         usersOf,
+        verifierOf: this.#verifiers.of.bind(this.#verifiers),
         findCluster: find,
         openLog,
         connectAs,

@@ -104,7 +104,7 @@ export function defaultRouteSettings(): RouteSettings {
     serverNameInRedirect: settings.serverNameInRedirect.value,
     portInRedirect: settings.portInRedirect.value,
     bridge: defaultBridge(),
-    access: { satisfy: settings.satisfy.value, rules: [], basic: null, request: null },
+    access: { satisfy: settings.satisfy.value, rules: [], basic: null, jwt: null, request: null },
     requestLimits: { limits: [], status: settings.limitStatus.value, dryRun: false },
     streamLimits: { limits: [], status: settings.limitStatus.value, dryRun: false },
     realIp: null,

@@ -1,5 +1,6 @@
 import type { DeclaredVariable } from "../record/declared/declared.ts"
 import type { FilesConfig } from "./files-model.ts"
+import type { JwtConfig } from "./jwt-model.ts"
 import type { ProxyConfig } from "./proxy-model.ts"
 
 /**
@@ -338,6 +339,7 @@ export interface AccessConfig {
   rules: { allow: boolean; from: string }[]
   /** nginx: `auth_basic`. `realm` is a template; what comes to `off` asks nothing. */
   basic: { realm: string; userFile: string } | null
+  jwt: JwtConfig | null
   request: AuthRequestConfig | null
 }
 

@@ -16,7 +16,7 @@ import { compileTemplate, type Template } from "../../record/template.ts"
 import type { VariableTable } from "../../record/variable-table.ts"
 import { Regex } from "../../regex/regex.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
-import { checkAccess, findRealClient, type Users } from "./access.ts"
+import { type AccessParts, checkAccess, findRealClient, hasAccess } from "./access.ts"
 import { compileContinuity } from "./continuity-plan.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
 import { limitRequests, limitStreams, type Zone } from "./limit-phases.ts"
@@ -40,13 +40,11 @@ import { routeName } from "./route-name.ts"
 import { hostOf, type RoutesOf } from "./router.ts"
 
 /** What routes are made of beside their own configuration. */
-export interface RouteParts {
+export interface RouteParts extends AccessParts {
   readonly table: VariableTable
   /** Of one regex. */
   readonly stepsMax: number
-  templateOf(source: string): Template
   zoneOf(name: string): Zone
-  usersOf(path: string): Users
   findCluster(name: string, mayResolve: boolean): Cluster<LegConnection> | undefined
   openLog(config: RouteSettings["accessLogs"][number]): AccessLog
   connectAs(tls: UpstreamTlsConfig | null, settings: RouteSettings): Connector<LegConnection>
@@ -195,18 +193,17 @@ function compileVariant(
 }
 
 /** Preaccess and access: who is let in, and how many. */
-function admission(
-  server: ServerConfig,
-  settings: RouteSettings,
-  { zoneOf, templateOf, usersOf }: RouteParts,
-): Phase[] {
+function admission(server: ServerConfig, settings: RouteSettings, parts: RouteParts): Phase[] {
+  const { zoneOf } = parts
   const { realIp, requestLimits, streamLimits, access } = settings
   const phases: Phase[] = []
   if (realIp !== null && server.fallback.realIp === null) phases.push(findRealClient(realIp))
+  const serverKey = JSON.stringify([server.names, server.listeners])
+  const who = hasAccess(access) ? checkAccess(access, parts, serverKey) : null
+  if (who !== null) phases.push(...who.first)
   if (streamLimits.limits.length > 0) phases.push(limitStreams(streamLimits, zoneOf))
   if (requestLimits.limits.length > 0) phases.push(limitRequests(requestLimits, zoneOf))
-  if (access.rules.length > 0 || access.basic !== null || access.request !== null)
-    phases.push(checkAccess(access, templateOf, usersOf))
+  if (who !== null) phases.push(...who.phases)
   return phases
 }
 
