@@ -12,7 +12,7 @@ import { describe, expect, type TestContext, test } from "vitest"
 import type { SluiceYaml } from "../../src/config/yaml/schema.ts"
 import * as dsl from "../support/frame-dsl.ts"
 import { ManualClock } from "../support/manual-clock.ts"
-import { type BedOptions, statusOf, TestBed } from "../support/test-bed.ts"
+import { statusOf, TestBed } from "../support/test-bed.ts"
 import { Issuer, keySetOf, rawToken } from "../support/tokens.ts"
 
 type Jwt = NonNullable<NonNullable<SluiceYaml["access"]>["jwt"]>
@@ -29,11 +29,15 @@ function directoryOf(t: TestContext): string {
 }
 
 /** A balancer whose one route asks for tokens of `issuer`. */
-async function startBed(t: TestContext, jwt: Partial<Jwt> = {}, options: BedOptions = {}): Promise<TestBed> {
+async function startBed(
+  t: TestContext,
+  jwt: Partial<Jwt> = {},
+  { config: more = {}, clock }: { config?: Partial<SluiceYaml>; clock?: ManualClock } = {},
+): Promise<TestBed> {
   const file = join(directoryOf(t), "keys.json")
   writeFileSync(file, keySetOf(issuer, rsa))
   const config = { access: { jwt: { keys: [{ file }], realm: "test", ...jwt } } }
-  return TestBed.start(t, { ...options, config: { ...config, ...options.config } })
+  return TestBed.start(t, { config: { ...config, ...more }, ...(clock !== undefined && { clock }) })
 }
 
 function bearing(token: string): grpc.Metadata {

@@ -69,7 +69,9 @@ export class Verifier implements TokenVerifier {
     const all = this.#sources.map((source) => source.current(ask))
     if (all.every((keys): keys is Keys => !(keys instanceof Promise)))
       return this.#verifyBy(all, text, token, ask, true)
-    return Promise.all(all).then((keys) => this.#verifyBy(keys, text, token, ask, true))
+    return Promise.all(all.map(async (keys) => keys)).then((keys) =>
+      this.#verifyBy(keys, text, token, ask, true),
+    )
   }
 
   #verifyBy(
@@ -117,7 +119,7 @@ export class Verifier implements TokenVerifier {
     const asked = this.#sources.map((source) => source.hasten()).filter((each) => each !== null)
     if (asked.length === 0) return refused(UNFITTING)
     await Promise.all(asked)
-    const keys = await Promise.all(this.#sources.map((source) => source.current(ask)))
+    const keys = await Promise.all(this.#sources.map(async (source) => source.current(ask)))
     return this.#verifyBy(keys, text, token, ask, false)
   }
 
