@@ -45,6 +45,7 @@ export const defaults = {
     pidFile: none(),
     shutdownGrace: time(30_000),
     admin: words("a Unix socket that only its own user can open"),
+    metrics: is("full"),
   },
   listener: {
     name: words("the address"),

@@ -21,6 +21,8 @@ export interface Config {
   log: { level: LogLevel; path: string }
   pidFile: string | null
   admin: AdminConfig
+  /** `full`: also by route, with histograms; not where there is no admin API. */
+  metrics: "full" | "basic"
   shutdown: { graceMs: number }
   /** Overrides of `limits.ts`, by name. */
   limits: Record<string, number>
