@@ -124,6 +124,7 @@ export function defaultContinuity(): ContinuityConfig {
     refused: continuity.refused.value,
     restartWith: continuity.with.value,
     statuses: [...continuity.statuses.value],
+    holdOctets: continuity.hold.value,
     cursorFrom: null,
     cursorInto: null,
   }

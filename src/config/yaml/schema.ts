@@ -159,6 +159,10 @@ const continuityObject = z
       .array(grpcStatus)
       .optional()
       .describe(says("grpc-statuses that are failures, not answers.", defaults.continuity.statuses)),
+    hold: size
+      .refine((input) => sizeOctets(input) <= KEEP_OCTETS.max, { error: KEEP_ERROR })
+      .optional()
+      .describe(says("Mode cursor: octets of responses that wait for a token.", defaults.continuity.hold)),
     from: fieldPath.describe("Mode cursor: the field of a response that holds a resume token."),
     into: fieldPath.describe("Mode cursor: the field of the first request that takes it."),
   })
