@@ -26,7 +26,7 @@ import { makeVariableTable } from "../record/declared/declared.ts"
 import { type Template, templatesOf } from "../record/template.ts"
 import type { VariableTable } from "../record/variable-table.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
-import { compileRoute } from "../relay/route/compile.ts"
+import { compileRoute, type RouteParts } from "../relay/route/compile.ts"
 import type { Zone } from "../relay/route/limit-phases.ts"
 import type { Route } from "../relay/route/route.ts"
 import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
@@ -115,6 +115,9 @@ export class ConfigCompiler {
     const zones = new Map(config.zones.map((zone) => [zone.name, this.#makeZone(zone, templateOf)]))
     const zoneOf = (name: string): Zone => zones.get(name)!
     const usersOf = (path: string) => new PasswordFile(path)
+    const { routes } = this.#parts.numbers
+    const meterOf: RouteParts["meterOf"] = (server, route) =>
+      routes === null ? null : routes.meterOf(server, route)
     const routers = new Map<string, Router<Route>>()
     const options: RouterOptions = {
       stepsMax,
@@ -159,6 +162,7 @@ export class ConfigCompiler {
         connectAs,
         connectHttp1,
         serveFiles,
+        meterOf,
       }
       const compile: RouteCompiler<Route> = (server, route, host) => compileRoute(server, route, host, parts)
       routers.set(name, new Router(name, servers, compile, options))

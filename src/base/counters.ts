@@ -4,6 +4,7 @@
  */
 export const counterMeanings = {
   // Discovery.
+  counted_routes_exceeded: "routes of a configuration that have no metrics of their own",
   discovery_refused:
     "an answer of a source of endpoints was not to be used, in whole or in part, or there was none",
   // Streams and windows.

@@ -633,6 +633,20 @@ const rows = {
     source: "a Kubernetes Service with 100 EndpointSlices has 10,000",
     counter: "discovery_refused",
   },
+  countedRoutesMax: {
+    counts:
+      "routes that have metrics of their own; names of a server and a route that are written alike are one",
+    value: 1000,
+    unit: "entries",
+    min: 1,
+    max: 65_536,
+    per: "process",
+    stops:
+      "a configuration of tens of thousands of locations makes an answer to each scrape of many megabytes",
+    effect: "the streams of further routes are counted together, as `(others)`",
+    source: "own",
+    counter: "counted_routes_exceeded",
+  },
   pickQueueMax: {
     counts: "streams waiting for an endpoint to become ready",
     value: 10_000,

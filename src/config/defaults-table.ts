@@ -45,6 +45,7 @@ export const defaults = {
     pidFile: none(),
     shutdownGrace: time(30_000),
     admin: words("a Unix socket that only its own user can open"),
+    metrics: is("full"),
   },
   listener: {
     name: words("the address"),
@@ -169,6 +170,7 @@ export const defaults = {
     refused: is("end"),
     with: is("first"),
     statuses: list([]),
+    hold: size(32_768),
   },
   // The peer's certificate is not verified unless asked for, as in nginx.
   upstreamTls: {

@@ -47,6 +47,7 @@ export function defaultConfig(): Config {
     log: { level: file.logLevel.value, path: file.logPath.value },
     pidFile: file.pidFile.value,
     admin: "default",
+    metrics: defaults.file.metrics.value,
     shutdown: { graceMs: file.shutdownGrace.value },
     limits: {},
   }
@@ -123,6 +124,7 @@ export function defaultContinuity(): ContinuityConfig {
     refused: continuity.refused.value,
     restartWith: continuity.with.value,
     statuses: [...continuity.statuses.value],
+    holdOctets: continuity.hold.value,
     cursorFrom: null,
     cursorInto: null,
   }

@@ -22,6 +22,8 @@ export interface Config {
   log: { level: LogLevel; path: string }
   pidFile: string | null
   admin: AdminConfig
+  /** `full`: also by route, with histograms; not where there is no admin API. */
+  metrics: "full" | "basic"
   shutdown: { graceMs: number }
   /** Overrides of `limits.ts`, by name. */
   limits: Record<string, number>
@@ -263,6 +265,8 @@ export interface ContinuityConfig {
   restartWith: "first" | "last" | "none"
   /** grpc-statuses in trailers that count as a failure of the backend, not as an answer. */
   statuses: number[]
+  /** Mode `cursor`: most octets of responses that wait for the next resume token. */
+  holdOctets: number
   /** Mode `cursor`: the field of a response that holds a resume token, and of the first request that takes it. */
   cursorFrom: string | null
   cursorInto: string | null

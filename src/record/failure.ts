@@ -21,6 +21,7 @@ export type FailureKind =
   | "upstream_refused"
   | "upstream_malformed"
   | "not_continued"
+  | "data_loss"
   | "read_timeout"
   | "send_timeout"
   | "body_timeout"
@@ -53,6 +54,7 @@ const statuses: Record<FailureKind, { grpc: number; http: number }> = {
   upstream_lost: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
   upstream_refused: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
   not_continued: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
+  data_loss: { grpc: GrpcStatus.DATA_LOSS, http: 502 },
   upstream_malformed: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
   read_timeout: { grpc: GrpcStatus.UNAVAILABLE, http: 504 },
   send_timeout: { grpc: GrpcStatus.UNAVAILABLE, http: 504 },

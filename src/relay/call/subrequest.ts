@@ -159,7 +159,7 @@ function quiet(route: Route): Route {
     settings.addHeaders.length === 0
       ? route.responseRewrite
       : new ResponseRewrite({ ...settings, addHeaders: [] })
-  return { ...route, accessLogs: [], responseRewrite }
+  return { ...route, accessLogs: [], meter: null, responseRewrite }
 }
 
 function getHead({ list, scheme, authority, path }: RequestHead): RequestHead {
