@@ -76,6 +76,7 @@ const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
 const BASE = [
   "clock.ts",
   "counters.ts",
+  "histogram.ts",
   "keepalive.ts",
   "limits.ts",
   "octet-buffer.ts",

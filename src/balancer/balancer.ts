@@ -124,7 +124,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     this.#log = options.log ?? silentLog
     const random = options.random ?? systemRandom
     const network = options.network ?? systemNetwork
-    const admission = new Admission({ clock: this.#clock, log: this.#log, counters: this.counters, limits })
+    const watched = { clock: this.#clock, log: this.#log, counters: this.counters, limits }
+    const admission = new Admission(watched, numbers.routes?.turn)
     this.#flusher = new Flusher((callback) => network.afterReads(callback), admission)
     this.#env = {
       clock: this.#clock,

@@ -1,3 +1,4 @@
+import { Verifiers } from "../access/jwt/verifiers.ts"
 import { PasswordFile } from "../access/password-file.ts"
 import type { Clock } from "../base/clock.ts"
 import { type Counters, counterIds } from "../base/counters.ts"
@@ -26,7 +27,7 @@ import { makeVariableTable } from "../record/declared/declared.ts"
 import { type Template, templatesOf } from "../record/template.ts"
 import type { VariableTable } from "../record/variable-table.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
-import { compileRoute } from "../relay/route/compile.ts"
+import { compileRoute, type RouteParts } from "../relay/route/compile.ts"
 import type { Zone } from "../relay/route/limit-phases.ts"
 import type { Route } from "../relay/route/route.ts"
 import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
@@ -66,9 +67,11 @@ export class ConfigCompiler {
   readonly #parts: CompilerParts
   readonly #accessLogsOpen = new Map<string, AccessLog>()
   readonly #variableClusters: VariableClusters
+  readonly #verifiers: Verifiers
 
   constructor(parts: CompilerParts) {
     this.#parts = parts
+    this.#verifiers = new Verifiers(parts)
     this.#variableClusters = new VariableClusters({
       max: parts.limits.variableClustersMax,
       make: (cluster) =>
@@ -80,6 +83,7 @@ export class ConfigCompiler {
   /** The balancer is over. */
   close(): void {
     this.#variableClusters.close()
+    this.#verifiers.close()
   }
 
   /** Compiled and, with the clusters that did not change taken over, ready to go live. One at a time. */
@@ -121,6 +125,9 @@ export class ConfigCompiler {
     const zones = new Map(config.zones.map((zone) => [zone.name, this.#makeZone(zone, templateOf)]))
     const zoneOf = (name: string): Zone => zones.get(name)!
     const usersOf = (path: string) => new PasswordFile(path)
+    const { routes } = this.#parts.numbers
+    const meterOf: RouteParts["meterOf"] = (server, route) =>
+      routes === null ? null : routes.meterOf(server, route)
     const routers = new Map<string, Router<Route>>()
     const options: RouterOptions = {
       stepsMax,
@@ -159,11 +166,13 @@ export class ConfigCompiler {
         templateOf,
         zoneOf,
         usersOf,
+        verifierOf: this.#verifiers.of.bind(this.#verifiers),
         findCluster: find,
         openLog,
         connectAs,
         connectHttp1,
         serveFiles,
+        meterOf,
       }
       const compile: RouteCompiler<Route> = (server, route, host) => compileRoute(server, route, host, parts)
       routers.set(name, yield* Router.make(name, servers, compile, options))

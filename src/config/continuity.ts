@@ -1,7 +1,14 @@
 import { defaultContinuity } from "./defaults.ts"
 import type { ContinuityAsk, ContinuityConfig, ContinuityMode } from "./model.ts"
 
-export const CONTINUITY_MODES = ["handoff", "resume", "lockstep", "restart"] as const
+export const CONTINUITY_MODES = [
+  "handoff",
+  "resume",
+  "cursor",
+  "lockstep",
+  "restart",
+  "replay",
+] as const satisfies readonly ContinuityMode[]
 export const CONTINUITY_ASKS = ["none", "half-close"] as const satisfies readonly ContinuityAsk[]
 export const RESTARTS_WITH = ["first", "last", "none"] as const
 export const REFUSALS = ["end", "restart"] as const
@@ -23,6 +30,10 @@ const presets: Readonly<Record<string, Partial<ContinuityConfig>>> = {
   reflection: { modes: ["lockstep"], statuses: [UNAVAILABLE] },
   // google.pubsub.v1.Subscriber/StreamingPull: the first request names the subscription; delivery is at least once.
   pubsub: { modes: ["restart"], restartWith: "first", statuses: [UNAVAILABLE] },
+  // google.spanner.v1.Spanner/ExecuteStreamingSql: PartialResultSet.resume_token, ExecuteSqlRequest.resume_token.
+  spanner: { modes: ["cursor"], cursorFrom: "4", cursorInto: "6", statuses: [UNAVAILABLE] },
+  // StreamingRead of the same: ReadRequest.resume_token.
+  "spanner-read": { modes: ["cursor"], cursorFrom: "4", cursorInto: "9", statuses: [UNAVAILABLE] },
 }
 
 export const presetNames: readonly string[] = Object.keys(presets)

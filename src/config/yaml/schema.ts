@@ -159,6 +159,10 @@ const continuityObject = z
       .array(grpcStatus)
       .optional()
       .describe(says("grpc-statuses that are failures, not answers.", defaults.continuity.statuses)),
+    hold: size
+      .refine((input) => sizeOctets(input) <= KEEP_OCTETS.max, { error: KEEP_ERROR })
+      .optional()
+      .describe(says("Mode cursor: octets of responses that wait for a token.", defaults.continuity.hold)),
     from: fieldPath.describe("Mode cursor: the field of a response that holds a resume token."),
     into: fieldPath.describe("Mode cursor: the field of the first request that takes it."),
   })
@@ -535,6 +539,15 @@ export const schema = z
     admin: admin
       .optional()
       .describe(says("Where the running process is asked and told things.", defaults.file.admin)),
+    metrics: z
+      .enum(["full", "basic"])
+      .optional()
+      .describe(
+        says(
+          "What is counted for /metrics: by cluster and endpoint alone, or by route too, with histograms of times.",
+          defaults.file.metrics,
+        ),
+      ),
     shutdown: z
       .strictObject({ grace: duration.optional().describe(says("", defaults.file.shutdownGrace)) })
       .optional()

@@ -1,4 +1,5 @@
 import type { ContinuityConfig } from "../../config/model.ts"
+import { type FieldPath, parseFieldPath } from "../../grpc/field-path.ts"
 
 /** A route's continuity, compiled: what all its calls share. */
 export interface ContinuityPlan {
@@ -15,11 +16,13 @@ export interface ContinuityPlan {
   readonly isLockstep: boolean
   /** Some mode needs nothing of the backend. */
   readonly isOneSided: boolean
+  /** Mode `cursor`: the field of responses that holds a resume token, and that of the first request. Null: no such mode. */
+  readonly cursor: { readonly from: FieldPath; readonly into: FieldPath } | null
 }
 
 /** Null: streams end with their backend. */
 export function compileContinuity(config: ContinuityConfig): ContinuityPlan | null {
-  const { modes, refused, restartWith } = config
+  const { modes, refused, restartWith, cursorFrom, cursorInto } = config
   if (modes.length === 0) return null
   const restarts = modes.includes("restart") || refused === "restart"
   const asked = modes.filter((mode) => mode === "handoff" || mode === "resume")
@@ -32,5 +35,8 @@ export function compileContinuity(config: ContinuityConfig): ContinuityPlan | nu
     keepsLast: restarts && restartWith === "last",
     isLockstep: modes.length === 1 && modes[0] === "lockstep",
     isOneSided: asked.length < modes.length,
+    cursor: modes.includes("cursor")
+      ? { from: parseFieldPath(cursorFrom!), into: parseFieldPath(cursorInto!) }
+      : null,
   }
 }

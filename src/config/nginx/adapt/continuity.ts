@@ -37,6 +37,7 @@ const parameters: Readonly<Record<string, readonly [Setting, read: (text: string
   refused: ["refused", oneOf(REFUSALS)],
   with: ["restartWith", oneOf(RESTARTS_WITH)],
   statuses: ["statuses", readStatuses],
+  hold: ["holdOctets", (text) => within(readOffset(text), KEEP_OCTETS.min, KEEP_OCTETS.max)],
   from: ["cursorFrom", fieldPath],
   into: ["cursorInto", fieldPath],
 }

@@ -1,4 +1,5 @@
 import { type Counters, counterIds } from "../../../base/counters.ts"
+import type { FieldValue } from "../../../grpc/field-path.ts"
 import { MessageCutter } from "../../../grpc/message-cutter.ts"
 import type { BufferBudget, Reclaimable } from "../../../http2/buffer-budget.ts"
 import type { HeaderList } from "../../../http2/header-list.ts"
@@ -11,6 +12,7 @@ import type { Leg } from "../leg.ts"
 import type { DownstreamStream } from "../stream-owner.ts"
 import { MessageLog } from "./message-log.ts"
 import type { Opening } from "./opening.ts"
+import { withToken } from "./with-token.ts"
 
 const NO_OCTETS = Buffer.alloc(0)
 
@@ -86,11 +88,17 @@ export class LoggedRequest implements CallRequest, Reclaimable {
     return this.#log.length + (this.#first === null ? 0 : this.#first.length)
   }
 
-  /** What a leg of mode `restart` is sent: one message again, where it has been sent, then those that have not. */
+  /** What a leg is sent that begins anew: one message again, where it has been sent, then those that have not. */
   restart(again: "first" | "last" | "none"): Opening {
     const message = this.sentMessages
     if (message === 0 || again === "none") return { kind: "from", again: null, message }
     return { kind: "from", again: again === "first" ? this.#first : this.#last, message }
+  }
+
+  /** The first message with a resume token in it; null: none is kept, or it cannot be. */
+  firstWith(token: FieldValue | null): Buffer | null {
+    if (token === null || this.#first === null) return null
+    return withToken(this.#first, this.#plan.cursor!.into, token)
   }
 
   /** The last whole message, where it was sent and is kept. */
