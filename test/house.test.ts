@@ -85,6 +85,7 @@ const BASE = [
   "resolve-limits.ts",
   "server-names.ts",
   "timer-wheel.ts",
+  "turn-cause.ts",
   "version.ts",
 ]
 

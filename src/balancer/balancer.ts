@@ -11,6 +11,7 @@ import { Bridges } from "../bridge/bridges.ts"
 import type { Cluster } from "../cluster/cluster.ts"
 import type { ClusterStates } from "../cluster/cluster-states.ts"
 import { OutlierDetection } from "../cluster/outlier-detection.ts"
+import { Rebalancer } from "../cluster/rebalance/rebalancer.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { Config } from "../config/model.ts"
 import { AccessLogs } from "../log/access-log.ts"
@@ -117,6 +118,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #listeners: Listeners
   /** Where the control side is not another. */
   #outliers: OutlierDetection | null = null
+  #rebalancer: Rebalancer | null = null
   #live: LiveConfig
   #isClosing = false
   /** The last reload: each builds on what the one before it has left. */
@@ -203,7 +205,9 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       pacer: this.#context.pacer,
       clients: this.#clients,
       upstreams: this.#upstreams,
+      random,
       findListener: (name) => this.#listeners.find(name),
+      findCluster: (name) => this.#live.clusters.get(name),
     })
     this.#origins = new Http1Origins({
       context: this.#context,
@@ -237,6 +241,16 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       const { states } = this
       this.#outliers = new OutlierDetection({ clock: this.#clock, log: this.#log, states, outcomesAt })
       this.#outliers.watch(config.clusters)
+      this.#rebalancer = new Rebalancer({
+        clock: this.#clock,
+        random,
+        log: this.#log,
+        states,
+        streamsAt: (slot) => numbers.streams.countOf(slot).open,
+        trafficAt: (slot) => numbers.streams.trafficOf(slot),
+        tell: async (order) => this.orders.obey({ kind: "move", ...order }),
+      })
+      this.#rebalancer.watch(config.clusters)
     }
     for (const { name, endpoints } of plane?.state.clusters ?? this.states!.current.clusters)
       this.orders.told(name, endpoints, this.#live.clusters.get(name)!.leavingSettings)
@@ -347,6 +361,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       for (const { name, endpoints } of state.clusters) this.apply(name, endpoints)
       own?.commit()
       this.#outliers?.watch(config.clusters)
+      this.#rebalancer?.watch(config.clusters)
     }
     return { commit, abandon }
   }
@@ -360,7 +375,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     for (const [name, cluster] of next.clusters)
       if (before.clusters.get(name) !== cluster) this.orders.rehome(cluster)
     for (const name of this.#listeners.names) if (!names.has(name)) this.#listeners.remove(name)
-    for (const cluster of without(before.clusters, next.clusters)) cluster.close()
+    for (const cluster of without(before.clusters, next.clusters))
+      cluster.close(next.clusters.get(cluster.name) ?? null)
     for (const upstream of next.tls.commit())
       for (const connector of [
         ...this.#upstreams.retireConnectors(upstream),
@@ -404,6 +420,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const { connections, handshakes } = this.#clients
     this.#isClosing = true
     this.#outliers?.close()
+    this.#rebalancer?.close()
     this.#clients.close()
     for (const name of this.#listeners.names) this.#listeners.close(name)
     for (const connection of connections) connection.drain()

@@ -181,6 +181,7 @@ export const defaults = {
     slowStartMinWeight: is(10),
     panicThreshold: is(50),
     outlierDetection: none(),
+    rebalance: none(),
     sticky: none(),
     limit: none(),
     maxStreamsPerConnection: none(),
@@ -193,6 +194,14 @@ export const defaults = {
     drainGrace: none("as long as they like"),
     keepaliveInterval: time(300_000),
     keepaliveTimeout: time(20_000),
+  },
+  // Ours: design of the planner in docs/continuity.md.
+  rebalance: {
+    tolerance: is(10),
+    after: time(30_000),
+    dwell: time(60_000),
+    streamsPerSecond: is(50),
+    maxStreamAge: none("no stream ends for it"),
   },
   // As in NGINX Plus.
   healthCheck: {

@@ -1,25 +1,27 @@
 import { counterIds } from "../../../base/counters.ts"
+import type { Endpoint } from "../../../cluster/endpoint.ts"
 import type { ContinuityMode } from "../../../config/model.ts"
 import type { HeaderList } from "../../../http2/header-list.ts"
 import type { ResponseHead } from "../../../http2/message-head.ts"
 import { ContinuityRecord } from "../../../record/continuity-record.ts"
 import { type Failure, failure } from "../../../record/failure.ts"
 import { requestId } from "../../../record/variables.ts"
+import type { TurnReason } from "../../pacing/pacer.ts"
 import type { ContinuityPlan } from "../../route/continuity-plan.ts"
 import type { CallRequest } from "../call-request.ts"
 import type { Leg } from "../leg.ts"
 import { failureOf, type LegEnd, statusEndOf } from "../leg-end.ts"
-import { AskedLeg } from "./asked-leg.ts"
 import { BackendAccount } from "./backend-account.ts"
 import type { ContinuedCall } from "./continued-call.ts"
+import { factsOf } from "./facts.ts"
 import { type BackendSays, legHead, readBackend, trailersOf, withoutContinuity } from "./fields.ts"
-import { Gap, type GapOwner } from "./gap.ts"
+import { Gap, type GapOwner, LASTING_MS } from "./gap.ts"
 import { LoggedRequest } from "./logged-request.ts"
+import { MOVED, Moving } from "./moving.ts"
 import { openingOf } from "./opening.ts"
-import { type Continuation, continuation, type Positions, positionAfter } from "./resume-rules.ts"
+import { type Continuation, type ContinuityFacts, continuation, positionAfter } from "./resume-rules.ts"
 import { WholeMessages } from "./whole-messages.ts"
 
-const MOVED: LegEnd = { kind: "moved" }
 /** Legs that the record of a call has: a stream may outlive any number of backends. */
 const LEGS_SHOWN = 16
 /** How soon it is looked again whether an endpoint is available. */
@@ -42,7 +44,7 @@ export class Continuity implements GapOwner {
   readonly #gap: Gap
   /** How the present leg was opened; null: from the call's beginning. */
   #mode: ContinuityMode | null = null
-  #asked: AskedLeg | null = null
+  #moving: Moving | null = null
   /** Why the call cannot go on. */
   #problem: string | null = null
 
@@ -116,6 +118,7 @@ export class Continuity implements GapOwner {
     }
     this.#backend.handedOff = null
     this.#gap.onHead()
+    this.#moving?.onHead()
     const { acceptsHandoff, acceptsResume } = this.#backend
     if (!acceptsHandoff && !acceptsResume && !this.#plan.isOneSided) {
       this.request.turnOff()
@@ -129,7 +132,7 @@ export class Continuity implements GapOwner {
     const backend = this.#backend
     backend.note(says)
     if (this.#mode !== "handoff" && this.#mode !== "resume") return null
-    const position = positionAfter(says.received ?? backend.handedOff, this.#positions)
+    const position = positionAfter(says.received ?? backend.handedOff, this.#facts(true, 0).positions)
     if (typeof position === "string") return position
     backend.received = position
     this.#record.repeated += this.request.sentMessages - position
@@ -172,56 +175,50 @@ export class Continuity implements GapOwner {
    * The leg is to end by Sluice's own choice. True: its backend is asked to hand the call off, or the call is resumed
    * elsewhere. False: it cannot move.
    */
-  move(leg: Leg, what: Failure): boolean {
-    if (this.#gap.isAwaitingHead) return false
-    const { context } = this.#call
-    const mayAsk = this.#plan.config.ask === "half-close" && this.#backend.acceptsHandoff
-    if (!mayAsk || !this.request.endLeg(leg)) return this.#call.goesOn(leg, MOVED)
-    this.#asked ??= new AskedLeg(context.deadlines, (silent, told) => {
-      if (!this.#call.goesOn(silent, MOVED)) this.#call.fail(told)
-    })
-    this.#asked.wait(leg, what)
-    return true
+  move(leg: Leg, reason: TurnReason): boolean {
+    if (this.#gap.isAwaitingHead || (reason.move !== undefined && !this.canMove())) return false
+    this.#moving ??= new Moving(this.#call, this.#record)
+    return this.#moving.begin(leg, reason, this.#mayAsk && this.request.endLeg(leg))
+  }
+
+  get #mayAsk(): boolean {
+    return this.#plan.config.ask === "half-close" && this.#backend.acceptsHandoff
+  }
+
+  /** It could move now, and has been where it is for `dwellMs`. */
+  canMove(dwellMs = 0): boolean {
+    const atLeastMs = this.#call.record.resumes > 0 ? Math.max(dwellMs, LASTING_MS) : LASTING_MS
+    if (this.#gap.legMs < atLeastMs || this.#moving?.isUnderWay === true) return false
+    return (
+      (this.#mayAsk && this.request.canEndLeg) || continuation(this.#facts(true, 0), MOVED)?.next === "leg"
+    )
+  }
+
+  /** Where the next leg is to be; null: as the policy has it. */
+  takeDestination(): Endpoint | null {
+    return this.#moving?.takeDestination() ?? null
   }
 
   // ---- Between legs -----------------------------------------------------------------------------------------------
 
-  get #positions(): Positions {
-    return {
-      sent: this.request.sentMessages,
-      received: this.#backend.received,
-      logStart: this.request.logStart,
-      delivered: this.#messages.delivered,
-    }
-  }
-
   /** What follows the end of `leg`; null: the ordinary rules decide. */
   decide(leg: Leg, end: LegEnd, isBudgetLeft: boolean): Continuation {
-    const gap = this.#gap
-    const { isBegun, acceptsHandoff, acceptsResume, session } = this.#backend
-    gap.onLegEnd(leg.connectedMs > 0)
-    const decision = continuation(
-      {
-        config: this.#plan.config,
-        positions: this.#positions,
-        acceptsHandoff,
-        acceptsResume,
-        hasSession: session !== null,
-        isBegun,
-        awaiting: gap.isAwaitingHead ? this.#mode : null,
-        isMidMessage: this.#messages.isMidMessage,
-        isFirstKept: this.request.first !== null,
-        hasCursor: false,
-        shortLegs: gap.shortLegs,
-        tries: gap.tries,
-        gapMs: gap.ms,
-        isBudgetLeft,
-        random: this.#call.context.env.random(),
-      },
-      end,
-    )
+    this.#gap.onLegEnd(leg.connectedMs > 0)
+    const decision = continuation(this.#facts(isBudgetLeft, this.#call.context.env.random()), end)
     if (decision?.next === "answer") this.#giveUp(decision.reason)
     return decision
+  }
+
+  #facts(isBudgetLeft: boolean, random: number): ContinuityFacts {
+    const accounts = {
+      plan: this.#plan,
+      backend: this.#backend,
+      request: this.request,
+      messages: this.#messages,
+      gap: this.#gap,
+      mode: this.#mode,
+    }
+    return factsOf(accounts, isBudgetLeft, random)
   }
 
   #giveUp(problem: string): void {
@@ -243,7 +240,7 @@ export class Continuity implements GapOwner {
     this.#call.record.keepAttempts(LEGS_SHOWN)
     this.#call.context.counters.add(counterIds.continuity_legs)
     this.#gap.begin()
-    this.#asked?.close()
+    this.#moving?.onLegEnd()
     this.request.detach()
     this.isBetween = true
     this.request.opening = openingOf(mode, this.request, this.#messages.delivered, this.#plan.config)
@@ -286,7 +283,7 @@ export class Continuity implements GapOwner {
   /** The call is over. */
   close(): void {
     this.#gap.close()
-    this.#asked?.close()
+    this.#moving?.close()
     this.#messages.discard()
   }
 }

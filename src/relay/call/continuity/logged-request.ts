@@ -181,10 +181,13 @@ export class LoggedRequest implements CallRequest, Reclaimable {
     this.#downstream.consume(due)
   }
 
+  get canEndLeg(): boolean {
+    return !this.#isHeld && !this.#isEnded && this.#unfinished === this.#received
+  }
+
   /** Ends the leg's request side though the client has not, where no message is cut by it. */
   endLeg(leg: Leg): boolean {
-    const isBetween = this.#unfinished === this.#received
-    if (this.#isHeld || this.#isEnded || !isBetween || leg.upstream === null) return false
+    if (!this.canEndLeg || leg.upstream === null) return false
     this.#isHeld = true
     leg.upstream.sendData(NO_OCTETS, 0, 0, true)
     return true
