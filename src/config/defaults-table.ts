@@ -156,6 +156,7 @@ export const defaults = {
     refused: is("end"),
     with: is("first"),
     statuses: list([]),
+    overflow: is<"commit" | "slow">("commit"),
     hold: size(32_768),
   },
   // The peer's certificate is not verified unless asked for, as in nginx.

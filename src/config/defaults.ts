@@ -123,6 +123,7 @@ export function defaultContinuity(): ContinuityConfig {
     refused: continuity.refused.value,
     restartWith: continuity.with.value,
     statuses: [...continuity.statuses.value],
+    overflow: continuity.overflow.value,
     holdOctets: continuity.hold.value,
     cursorFrom: null,
     cursorInto: null,

@@ -262,6 +262,8 @@ export interface ContinuityConfig {
   restartWith: "first" | "last" | "none"
   /** grpc-statuses in trailers that count as a failure of the backend, not as an answer. */
   statuses: number[]
+  /** What follows when more is to be kept than `keepOctets`: the oldest leave, or the client waits. */
+  overflow: "commit" | "slow"
   /** Mode `cursor`: most octets of responses that wait for the next resume token. */
   holdOctets: number
   /** Mode `cursor`: the field of a response that holds a resume token, and of the first request that takes it. */
@@ -269,7 +271,7 @@ export interface ContinuityConfig {
   cursorInto: string | null
 }
 
-export type ContinuityAsk = "none" | "half-close"
+export type ContinuityAsk = "none" | "half-close" | "call"
 
 /** What browsers may speak on a route beside gRPC: docs/browsers.md. */
 export interface BridgeConfig {
