@@ -45,6 +45,7 @@ export const defaults = {
     pidFile: none(),
     shutdownGrace: time(30_000),
     admin: words("a Unix socket that only its own user can open"),
+    metrics: is("full"),
   },
   listener: {
     name: words("the address"),
@@ -112,6 +113,19 @@ export const defaults = {
     portInRedirect: is(true),
     bridge: words("nothing beside gRPC"),
     continuity: words("streams end with their backend"),
+  },
+  jwt: {
+    realm: is(""),
+    token: words("of `authorization: Bearer`"),
+    type: is<"signed" | "encrypted" | "nested">("signed"),
+    keyCache: words("5m for a url, else each caller's"),
+    keyStale: time(3_600_000),
+    leeway: time(0),
+    issuers: words("any"),
+    audiences: words("any"),
+    algorithms: words("all but none"),
+    require: words("nothing"),
+    endStreams: is(false),
   },
   bridge: {
     grpcWeb: is(false),

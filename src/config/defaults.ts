@@ -47,6 +47,7 @@ export function defaultConfig(): Config {
     log: { level: file.logLevel.value, path: file.logPath.value },
     pidFile: file.pidFile.value,
     admin: "default",
+    metrics: defaults.file.metrics.value,
     shutdown: { graceMs: file.shutdownGrace.value },
     limits: {},
   }
@@ -104,7 +105,7 @@ export function defaultRouteSettings(): RouteSettings {
     serverNameInRedirect: settings.serverNameInRedirect.value,
     portInRedirect: settings.portInRedirect.value,
     bridge: defaultBridge(),
-    access: { satisfy: settings.satisfy.value, rules: [], basic: null, request: null },
+    access: { satisfy: settings.satisfy.value, rules: [], basic: null, jwt: null, request: null },
     requestLimits: { limits: [], status: settings.limitStatus.value, dryRun: false },
     streamLimits: { limits: [], status: settings.limitStatus.value, dryRun: false },
     realIp: null,

@@ -1,5 +1,6 @@
 import type { DeclaredVariable } from "../record/declared/declared.ts"
 import type { FilesConfig } from "./files-model.ts"
+import type { JwtConfig } from "./jwt-model.ts"
 import type { ProxyConfig } from "./proxy-model.ts"
 
 /**
@@ -21,6 +22,8 @@ export interface Config {
   log: { level: LogLevel; path: string }
   pidFile: string | null
   admin: AdminConfig
+  /** `full`: also by route, with histograms; not where there is no admin API. */
+  metrics: "full" | "basic"
   shutdown: { graceMs: number }
   /** Overrides of `limits.ts`, by name. */
   limits: Record<string, number>
@@ -342,6 +345,7 @@ export interface AccessConfig {
   rules: { allow: boolean; from: string }[]
   /** nginx: `auth_basic`. `realm` is a template; what comes to `off` asks nothing. */
   basic: { realm: string; userFile: string } | null
+  jwt: JwtConfig | null
   request: AuthRequestConfig | null
 }
 

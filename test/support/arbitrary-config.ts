@@ -610,7 +610,7 @@ function steps(
 }
 
 function parts(): fc.Arbitrary<Omit<Config, "servers">> {
-  const { workers, log, pidFile, admin, shutdown } = defaultConfig()
+  const { workers, log, pidFile, admin, metrics, shutdown } = defaultConfig()
   const limits = fc.subarray(limitNames, { maxLength: 3 }).map((names) => {
     return Object.fromEntries(names.map((name) => [name, limitTable[name].value]))
   })
@@ -628,12 +628,13 @@ function parts(): fc.Arbitrary<Omit<Config, "servers">> {
     })
     .chain((fixed) =>
       near(
-        { workers, log, pidFile, admin, shutdown, ...fixed },
+        { workers, log, pidFile, admin, metrics, shutdown, ...fixed },
         {
           workers: fc.oneof(fc.constant("auto" as const), positive),
           log: fc.record({ level: fc.constantFrom("debug", "info", "warn", "error"), path: text }),
           pidFile: orNull(text),
           admin: fc.oneof(fc.constant("off" as const), adminListener),
+          metrics: fc.constantFrom("full" as const, "basic" as const),
           shutdown: fc.record({ graceMs: number }),
         },
       ),

@@ -544,6 +544,15 @@ export const schema = z
     admin: admin
       .optional()
       .describe(says("Where the running process is asked and told things.", defaults.file.admin)),
+    metrics: z
+      .enum(["full", "basic"])
+      .optional()
+      .describe(
+        says(
+          "What is counted for /metrics: by cluster and endpoint alone, or by route too, with histograms of times.",
+          defaults.file.metrics,
+        ),
+      ),
     shutdown: z
       .strictObject({ grace: duration.optional().describe(says("", defaults.file.shutdownGrace)) })
       .optional()
