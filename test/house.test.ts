@@ -76,6 +76,7 @@ const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
 const BASE = [
   "clock.ts",
   "counters.ts",
+  "histogram.ts",
   "keepalive.ts",
   "limits.ts",
   "octet-buffer.ts",
@@ -84,6 +85,7 @@ const BASE = [
   "random.ts",
   "resolve-limits.ts",
   "server-names.ts",
+  "steps.ts",
   "timer-wheel.ts",
   "turn-cause.ts",
   "version.ts",

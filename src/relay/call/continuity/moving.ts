@@ -1,107 +1,117 @@
-import type { Clock } from "../../../base/clock.ts"
-import { type Deadline, makeDeadline } from "../../../base/timer-wheel.ts"
-import { turnCauses } from "../../../base/turn-cause.ts"
-import type { Endpoint } from "../../../cluster/endpoint.ts"
-import { Column } from "../../../cluster/traffic.ts"
 import type { ContinuityRecord } from "../../../record/continuity-record.ts"
-import type { Failure } from "../../../record/failure.ts"
 import type { TurnReason } from "../../pacing/pacer.ts"
+import type { ContinuityPlan } from "../../route/continuity-plan.ts"
 import type { Leg } from "../leg.ts"
 import type { LegEnd } from "../leg-end.ts"
+import { AskedLeg, MOVED } from "./asked-leg.ts"
+import type { BackendAccount } from "./backend-account.ts"
+import type { ContinuedCall } from "./continued-call.ts"
+import { LASTING_MS } from "./gap.ts"
+import { LogRelief } from "./log-relief.ts"
+import type { LoggedRequest, LogOwner } from "./logged-request.ts"
+import { MoveAccount } from "./move-account.ts"
+import type { MovedLeg } from "./move-request.ts"
 
-/** How long a backend that is asked to hand off has for it. */
-const ASK_MS = 5_000
-
-/** How a leg ends that the call moves away from. */
-export const MOVED: LegEnd = { kind: "moved" }
-
-/** The call that moves. */
-export interface MovingCall {
-  readonly context: {
-    readonly clock: Clock
-    readonly deadlines: { set(deadline: Deadline, ms: number): void; cancel(deadline: Deadline): void }
-  }
-  goesOn(leg: Leg, end: LegEnd): boolean
-  fail(what: Failure): void
+/** The call whose legs end by Sluice's own choice. */
+export interface MovableCall {
+  readonly request: LoggedRequest
+  readonly backend: BackendAccount
+  /** The head of the present leg has not come. */
+  readonly isAwaitingHead: boolean
+  readonly isMidMessage: boolean
+  /** How its backend knows the present leg. */
+  readonly movedLeg: MovedLeg
+  /** How long the present leg has lasted since its head came. */
+  readonly legMs: number
+  /** Another leg would follow an end of this one. */
+  canGoOn(end: LegEnd): boolean
 }
 
-/** A call that Sluice moves by its own choice: why, where to, and what has come of it. Made at its first move. */
-export class Moving {
-  readonly #call: MovingCall
-  readonly #record: ContinuityRecord
-  readonly #deadline: Deadline
-  #reason: TurnReason | null = null
-  #leg: Leg | null = null
-  #to: Endpoint | null = null
+/** Ends legs by Sluice's own choice: for a drain and its like, or since only a new one makes room in the log. */
+export class Moving implements LogOwner {
+  readonly #call: ContinuedCall
+  readonly #plan: ContinuityPlan
+  readonly #moved: MovableCall
+  readonly account: MoveAccount
+  #asked: AskedLeg | null = null
+  #relief: LogRelief | null = null
 
-  constructor(call: MovingCall, record: ContinuityRecord) {
+  constructor(call: ContinuedCall, plan: ContinuityPlan, moved: MovableCall, record: ContinuityRecord) {
     this.#call = call
-    this.#record = record
-    this.#deadline = makeDeadline(() => this.#onSilence())
+    this.#plan = plan
+    this.#moved = moved
+    this.account = new MoveAccount(record)
   }
 
-  /** Away from `leg`: its backend has been asked to hand the call off, or else it is resumed elsewhere. False: it cannot be. */
-  begin(leg: Leg, reason: TurnReason, isAsked: boolean): boolean {
-    this.close()
-    this.#leg = leg
-    this.#reason = reason
-    this.#to = reason.move?.to ?? null
-    if (isAsked) this.#call.context.deadlines.set(this.#deadline, ASK_MS)
-    else if (!this.#call.goesOn(leg, MOVED)) {
-      this.#count(Column.movesFailed)
-      this.#reason = null
-      return false
+  /**
+   * The leg is to end. True: its backend is asked to hand the call off, or the call is resumed elsewhere. False: it cannot
+   * move, and where that turns out later, the client is told `reason.what`.
+   */
+  move(leg: Leg, reason: TurnReason): boolean {
+    if (this.#moved.isAwaitingHead || (reason.move !== undefined && !this.canMove(0))) return false
+    this.account.begin(leg, reason)
+    if (this.#moved.backend.acceptsHandoff && this.#asks(leg)) {
+      // A backend that was asked by a call of its own, and does not answer, still serves the leg.
+      const mayStay = reason.move !== undefined && this.#plan.config.ask === "call"
+      this.#asked!.wait(leg, mayStay ? null : reason.what)
+      return true
     }
-    return true
+    return this.#call.goesOn(leg, MOVED)
   }
 
-  get isUnderWay(): boolean {
-    return this.#reason !== null
+  /** It could move now, and has been where it is for `dwellMs`. */
+  canMove(dwellMs: number): boolean {
+    const { legMs, backend, request } = this.#moved
+    const atLeastMs = this.#call.record.resumes > 0 ? Math.max(dwellMs, LASTING_MS) : LASTING_MS
+    if (legMs < atLeastMs || this.account.isUnderWay) return false
+    const { ask } = this.#plan.config
+    const mayAsk = ask === "call" || (ask === "half-close" && request.canEndLeg)
+    return (backend.acceptsHandoff && mayAsk) || this.#moved.canGoOn(MOVED)
   }
 
-  /** Where the next leg is to be; null: as the policy has it. Says so once: where it fails there, any other will do. */
-  takeDestination(): Endpoint | null {
-    const to = this.#to
-    this.#to = null
-    return to
+  #asks(leg: Leg): boolean {
+    const { ask } = this.#plan.config
+    if (ask === "none") return false
+    this.#asked ??= new AskedLeg(this.#call, () => this.account.failed())
+    const { request, movedLeg } = this.#moved
+    return ask === "half-close" ? request.endLeg(leg) : this.#asked.ask(leg, movedLeg)
   }
 
-  /** The backend has not answered in time. */
-  #onSilence(): void {
-    const leg = this.#leg!
-    const { what } = this.#reason!
-    if (!leg.isOver && !this.#call.goesOn(leg, MOVED)) this.#call.fail(what)
+  /** The client waits for room in the log. */
+  onFull(): void {
+    this.#relief ??= new LogRelief(this.#call.context.deadlines, this)
+    this.#relief.begin()
   }
 
-  /** The leg is over: nothing more is asked of its backend. */
-  onLegEnd(): void {
-    this.#call.context.deadlines.cancel(this.#deadline)
+  get isFull(): boolean {
+    return this.#moved.request.isFull
   }
 
-  /** Another leg has begun. */
-  onHead(): void {
-    if (this.#reason === null) return
-    this.#record.moves++
-    this.#record.movedMs = Math.floor(this.#call.context.clock.now())
-    this.#record.moveCause = this.#reason.cause
-    this.#over(Column.moved)
+  /** A backend says what of the log it has when a leg begins. True: later. */
+  relieve(): boolean {
+    const { backend, request, isAwaitingHead, isMidMessage } = this.#moved
+    // Answers make room.
+    if (this.#plan.isLockstep && !backend.isAware) return false
+    const leg = this.#call.paced
+    if (leg === null || isAwaitingHead || isMidMessage) return true
+    if (!backend.acceptsResume || !this.#call.goesOn(leg, MOVED)) request.speedUp()
+    return false
+  }
+
+  /** The head of a later leg came. */
+  legBegun(): void {
+    this.account.moved(this.#call.context.clock.now())
+  }
+
+  /** The leg is over. */
+  legOver(): void {
+    this.#asked?.close()
   }
 
   /** The call is over. */
   close(): void {
-    this.onLegEnd()
-    if (this.#reason !== null) this.#over(Column.movesFailed)
-  }
-
-  #over(column: number): void {
-    const { move } = this.#reason!
-    this.#count(column)
-    this.#reason = null
-    this.#to = null
-    move?.over()
-  }
-
-  #count(column: number): void {
-    this.#leg!.endpoint.traffic[column + turnCauses.indexOf(this.#reason!.cause)]!++
+    this.#asked?.close()
+    this.#relief?.close()
+    this.account.failed()
   }
 }
