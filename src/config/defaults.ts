@@ -47,6 +47,7 @@ export function defaultConfig(): Config {
     log: { level: file.logLevel.value, path: file.logPath.value },
     pidFile: file.pidFile.value,
     admin: "default",
+    xds: null,
     shutdown: { graceMs: file.shutdownGrace.value },
     limits: {},
   }

@@ -9,6 +9,11 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "Sluice's own: where the running process is asked and told things: an address, `token=` file, `host=` name; `off`",
   ],
   [
+    "sluice_xds",
+    "M 1+",
+    "Sluice's own: where gRPC clients without a proxy are told of endpoints, by xDS: an address, `certificate=`, `key=` and `client_ca=` files",
+  ],
+  [
     "access_log_interval",
     "HSL time",
     "Sluice's own: access logs have a record when a stream begins and one in so long while it goes on: `$stream_event` is `start`, `alive` or `end`",
