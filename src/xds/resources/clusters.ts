@@ -13,6 +13,7 @@ import {
 } from "../gen/envoy/config/cluster/v3/outlier_detection_pb.ts"
 import { ConfigSourceSchema } from "../gen/envoy/config/core/v3/config_source_pb.ts"
 import { UpstreamTlsContextSchema } from "../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts"
+import { providerName } from "./certificate-provider.ts"
 import { overAds } from "./config-source.ts"
 import { isKeyed, lbPolicyOf } from "./policies.ts"
 
@@ -74,11 +75,6 @@ function transportSocket(tls: UpstreamTlsConfig) {
     name: "envoy.transport_sockets.tls",
     configType: { case: "typedConfig" as const, value: anyPack(UpstreamTlsContextSchema, context) },
   }
-}
-
-/** Of the certificate provider of a client's bootstrap that has these files. */
-export function providerName({ caFile, certFile, keyFile }: UpstreamTlsConfig): string {
-  return [caFile ?? "system", ...(certFile === null ? [] : [certFile, keyFile!])].join(" ")
 }
 
 function outlierDetectionOf(config: OutlierDetectionConfig): OutlierDetection {
