@@ -132,7 +132,7 @@ describe("what a client asks for", () => {
 describe("what changes", () => {
   test("clusters before endpoints, listeners before routes", () => {
     const { store, ask, sent } = bed()
-    for (const type of [ROUTES, LISTENER, ENDPOINTS, CLUSTER]) ask(type, ["a"])
+    for (const type of [ROUTES, LISTENER, ENDPOINTS, CLUSTER] as const) ask(type, ["a"])
     expect(sent().map((one) => one.split(" ")[0])).toEqual([
       "Cluster",
       "ClusterLoadAssignment",

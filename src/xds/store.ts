@@ -2,7 +2,7 @@ import type { Resources } from "./resources/resources.ts"
 import { TYPE_URLS, type TypeUrl } from "./type-urls.ts"
 
 interface Row {
-  /** Null: it is there no more, and somebody may still have it. */
+  /** Null: it is gone, and clients may still have it. */
   readonly octets: Uint8Array | null
   /** The version of its type that it came with. */
   readonly version: number

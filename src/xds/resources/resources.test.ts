@@ -32,9 +32,9 @@ function routesOf(config: Config, target: string): string[] {
 
 function routeText({ match, action }: Route): string {
   const path = match!.pathSpecifier
-  const where = path.case === "safeRegex" ? path.value.regex : String(path.value)
+  const where = path.case === "safeRegex" ? path.value.regex : (path.value as string)
   const headers = match!.headers.map(({ name, headerMatchSpecifier: how }) =>
-    how.case === "stringMatch" ? `${name}=${String(how.value.matchPattern.value)}` : "?",
+    how.case === "stringMatch" ? `${name}=${how.value.matchPattern.value as string}` : "?",
   )
   const to = action.case === "route" ? action.value.clusterSpecifier : null
   const cluster =
@@ -42,7 +42,7 @@ function routeText({ match, action }: Route): string {
       ? "nowhere"
       : to.case === "weightedClusters"
         ? to.value.clusters.map(({ name, weight }) => `${name}:${weight}`).join(" ")
-        : String(to.value)
+        : (to.value as string)
   return [path.case, where, ...headers, "->", cluster].join(" ")
 }
 
