@@ -103,7 +103,11 @@ function filesRead({ listeners, servers, clusters, admin, xds }: Config): Set<st
     if (route.action.kind === "cluster" || route.action.kind === "variable") upstreamTls(route.action.tls)
   }
   for (const source of clusters.flatMap(({ discovery }) => discovery)) files.push(...filesOf(source))
-  for (const { bridge } of settingsOf(servers)) files.push(bridge.descriptorSet)
+  for (const { bridge, access } of settingsOf(servers)) {
+    files.push(bridge.descriptorSet)
+    for (const keys of access.jwt?.keys ?? [])
+      files.push(keys.kind === "file" ? keys.keysFile : keys.kind === "url" ? keys.caFile : null)
+  }
   return new Set(files.filter((path) => path !== null))
 }
 

@@ -8,6 +8,7 @@ const OF_PROCESS: Partial<Record<keyof Config, string>> = {
   limits: "limits",
   admin: "admin (sluice_admin)",
   xds: "xds (sluice_xds)",
+  metrics: "metrics (sluice_metrics)",
 }
 
 /** What a socket takes from its listener when it is opened. */

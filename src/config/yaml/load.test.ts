@@ -63,6 +63,7 @@ describe("what is left out is the default", () => {
       pidFile: null,
       admin: "default",
       xds: null,
+      metrics: "full",
       shutdown: { graceMs: 30_000 },
       limits: {},
     })

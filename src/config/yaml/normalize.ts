@@ -117,6 +117,7 @@ function normalized(input: SluiceYaml): Config {
     admin: input.admin === undefined ? base.admin : readAdmin(input.admin),
     xds:
       typeof input.admin === "object" && input.admin.xds !== undefined ? readXds(input.admin.xds) : base.xds,
+    metrics: input.metrics ?? base.metrics,
     shutdown:
       input.shutdown?.grace === undefined ? base.shutdown : { graceMs: durationMs(input.shutdown.grace) },
     limits: limitsOf(input.limits ?? {}),

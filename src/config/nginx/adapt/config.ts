@@ -5,7 +5,7 @@ import type { Directive } from "../ast.ts"
 import { Scope } from "../scope.ts"
 import { readNumber, readTimeMs } from "../units.ts"
 import { type Adapter, fullPath } from "./adapter.ts"
-import { adaptAdmin } from "./admin.ts"
+import { adaptAdmin, adaptMetrics } from "./admin.ts"
 import { adaptZones } from "./limits.ts"
 import { Listeners } from "./listeners.ts"
 import { adaptErrorLog, adaptLogFormat } from "./log.ts"
@@ -55,6 +55,8 @@ function adaptMain(adapter: Adapter, main: Scope, config: Config): void {
   if (admin !== null) adaptAdmin(adapter, admin, config)
   const xds = main.one("sluice_xds")
   if (xds !== null) adaptXds(adapter, xds, config)
+  const metrics = main.one("sluice_metrics")
+  if (metrics !== null) adaptMetrics(adapter, metrics, config)
   const shutdown = main.one("worker_shutdown_timeout")?.args[0]
   if (shutdown !== undefined) config.shutdown.graceMs = readTimeMs(shutdown.text)!
 }
