@@ -46,6 +46,7 @@ const ROOMS = [
   "origin",
   "access",
   "relay",
+  "xds",
   "cluster",
   "net",
   "log",
