@@ -7,6 +7,7 @@ type Section = Readonly<Record<string, Default<unknown>>>
 const SECTIONS: readonly [heading: string, column: string, section: Section][] = [
   ["The file", "key", defaults.file],
   ["The file", "key of `admin`", defaults.admin],
+  ["The file", "key of `tracing`", defaults.tracing],
   ["Listeners", "key", defaults.listener],
   ["Listeners", "key of `tls`", defaults.listenerTls],
   ["Servers", "key", defaults.server],
@@ -15,6 +16,7 @@ const SECTIONS: readonly [heading: string, column: string, section: Section][] =
   ["Settings", "key", defaults.settings],
   ["Settings", "key of `bridge`", defaults.bridge],
   ["Settings", "key of `continuity`", defaults.continuity],
+  ["Settings", "key of `trace`", defaults.trace],
   ["Settings", "key of `accessLog`", defaults.accessLog],
   ["Clusters", "key", defaults.cluster],
   ["Clusters", "key of `healthCheck`", defaults.healthCheck],

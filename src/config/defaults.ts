@@ -48,6 +48,7 @@ export function defaultConfig(): Config {
     pidFile: file.pidFile.value,
     admin: "default",
     metrics: defaults.file.metrics.value,
+    tracing: null,
     shutdown: { graceMs: file.shutdownGrace.value },
     limits: {},
   }
@@ -110,6 +111,7 @@ export function defaultRouteSettings(): RouteSettings {
     streamLimits: { limits: [], status: settings.limitStatus.value, dryRun: false },
     realIp: null,
     continuity: defaultContinuity(),
+    trace: null,
   }
 }
 

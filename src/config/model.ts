@@ -1,6 +1,7 @@
 import type { DeclaredVariable } from "../record/declared/declared.ts"
 import type { FilesConfig } from "./files-model.ts"
 import type { ProxyConfig } from "./proxy-model.ts"
+import type { TraceSettings, TracingConfig } from "./trace-model.ts"
 
 /**
  * The configuration, checked and with every default filled in: what `sluice.yaml` and nginx.conf both become.
@@ -23,6 +24,8 @@ export interface Config {
   admin: AdminConfig
   /** `full`: also by route, with histograms; not where there is no admin API. */
   metrics: "full" | "basic"
+  /** Null: spans are sent nowhere. */
+  tracing: TracingConfig | null
   shutdown: { graceMs: number }
   /** Overrides of `limits.ts`, by name. */
   limits: Record<string, number>
@@ -241,6 +244,8 @@ export interface RouteSettings {
   streamLimits: StreamLimits
   realIp: RealIpConfig | null
   continuity: ContinuityConfig
+  /** Null: calls are not traced, and what they say of a trace goes on as it came. */
+  trace: TraceSettings | null
 }
 
 /** How a call goes on when a leg of it ended: docs/continuity.md. */

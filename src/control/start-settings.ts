@@ -8,6 +8,7 @@ const OF_PROCESS: Partial<Record<keyof Config, string>> = {
   limits: "limits",
   admin: "admin (sluice_admin)",
   metrics: "metrics (sluice_metrics)",
+  tracing: "tracing (otel_exporter)",
 }
 
 /** What a socket takes from its listener when it is opened. */

@@ -2,6 +2,7 @@
 import type { ClusterState, EndpointState } from "../../cluster/state.ts"
 import type { Config, LogLevel } from "../../config/model.ts"
 import type { LogEvent } from "../../log/log-event.ts"
+import type { Span } from "../../record/span.ts"
 import type { AnswerPart, Question } from "../live/question.ts"
 import type { SharedMemory } from "./shared-numbers.ts"
 
@@ -94,6 +95,7 @@ export type FromThread =
   /** `isDone`: it has what the order is about. */
   | { readonly kind: "ordered"; readonly id: number; readonly isDone: boolean }
   | { readonly kind: "flushed" }
+  | { readonly kind: "spans"; readonly spans: readonly Span[] }
   | { readonly kind: "answer"; readonly id: number; readonly isLast: boolean; readonly part: AnswerPart }
   /** Something happened that operators are told of. */
   | { readonly kind: "event"; readonly event: LogEvent }

@@ -37,6 +37,7 @@ import { type PolicyMeasure, policyParameters } from "../policy-names.ts"
 import { type AccessLogFormat, accessLogFormatOf, accessLogFormats } from "./access-log-formats.ts"
 import { access, realIp, requestLimits, streamLimits } from "./access-schema.ts"
 import { durationMs, durationText, sizeInput, sizeOctets } from "./scalars.ts"
+import { traceCodec } from "./trace-schema.ts"
 
 /** `read` is given values that conform to the schema. */
 interface Codec<Value, Input> {
@@ -296,6 +297,7 @@ export const settingsFields: Fields<RouteSettings> = [
   field("streamLimits", "streamLimits", streamLimits),
   field("realIp", "realIp", realIp),
   field("continuity", "continuity", continuity),
+  field("trace", "trace", traceCodec),
 ]
 
 export const upstreamTlsFields: Fields<UpstreamTlsConfig> = [

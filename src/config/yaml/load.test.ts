@@ -63,6 +63,7 @@ describe("what is left out is the default", () => {
       pidFile: null,
       admin: "default",
       metrics: "full",
+      tracing: null,
       shutdown: { graceMs: 30_000 },
       limits: {},
     })

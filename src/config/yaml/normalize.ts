@@ -51,6 +51,7 @@ import type {
   VariantInput,
 } from "./schema.ts"
 import { readSteps } from "./steps.ts"
+import { readTracing } from "./trace-schema.ts"
 
 type ReturnAction = Extract<RouteAction, { kind: "return" }>
 
@@ -115,6 +116,7 @@ function normalized(input: SluiceYaml): Config {
     pidFile: input.pidFile ?? base.pidFile,
     admin: input.admin === undefined ? base.admin : readAdmin(input.admin),
     metrics: input.metrics ?? base.metrics,
+    tracing: input.tracing === undefined ? base.tracing : readTracing(input.tracing),
     shutdown:
       input.shutdown?.grace === undefined ? base.shutdown : { graceMs: durationMs(input.shutdown.grace) },
     limits: limitsOf(input.limits ?? {}),

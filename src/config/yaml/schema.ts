@@ -53,6 +53,7 @@ import { filesSchema } from "./files.ts"
 import { proxySchema } from "./proxy.ts"
 import { sizeOctets } from "./scalars.ts"
 import { stepSchema } from "./step-schema.ts"
+import { trace, tracing } from "./trace-schema.ts"
 
 const accessLogObject = z
   .strictObject({
@@ -291,6 +292,7 @@ const settingsShape = {
   continuity: continuity
     .optional()
     .describe(says("Streams that outlive their backend.", defaults.settings.continuity)),
+  trace: trace.optional(),
 } as const
 
 const upstreamTls = z
@@ -548,6 +550,7 @@ export const schema = z
           defaults.file.metrics,
         ),
       ),
+    tracing: tracing.optional(),
     shutdown: z
       .strictObject({ grace: duration.optional().describe(says("", defaults.file.shutdownGrace)) })
       .optional()

@@ -37,6 +37,7 @@ import { writeFiles } from "./files.ts"
 import { writeProxy } from "./proxy.ts"
 import { durationText, listenInput } from "./scalars.ts"
 import { writeSteps } from "./steps.ts"
+import { writeTracing } from "./trace-schema.ts"
 
 type Input = Record<string, unknown>
 
@@ -68,6 +69,7 @@ function toInput(config: Config): Input {
     ...(config.pidFile !== null && { pidFile: config.pidFile }),
     ...(config.admin !== "default" && { admin: writeAdmin(config.admin) }),
     ...(config.metrics !== base.metrics && { metrics: config.metrics }),
+    ...(config.tracing !== null && { tracing: writeTracing(config.tracing) }),
     ...(shutdown.graceMs !== base.shutdown.graceMs && {
       shutdown: { grace: durationText(shutdown.graceMs) },
     }),

@@ -1,10 +1,13 @@
 import type { Cluster, Snapshot } from "../../cluster/cluster.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import { isGrpcContentType } from "../../grpc/status.ts"
+import type { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead } from "../../http2/message-head.ts"
 import type { Failure } from "../../record/failure.ts"
-import type { ConnectionRecord } from "../../record/record.ts"
+import type { AttemptRecord, ConnectionRecord } from "../../record/record.ts"
+import { spansOf } from "../../record/span.ts"
 import { NewStreamRecord } from "../../record/stream-record.ts"
+import type { StreamTrace } from "../../record/trace.ts"
 import type { Served } from "../overload/cut-calls.ts"
 import { leave } from "../route/phases.ts"
 import type { Route } from "../route/route.ts"
@@ -84,9 +87,13 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
     this.#records = beginRecords(this.context, this.route, this.record)
   }
 
-  /** A head goes to an endpoint; only the first is the call's. */
-  protected headSent(nowMs: number): void {
-    if (this.record.attempts.length === 1) this.route.meter?.headSent(nowMs - this.record.startMs)
+  /** The head for an endpoint, as the route has it. */
+  protected headFor(leg: AttemptRecord): HeaderList {
+    const { record, route, context } = this
+    // Only the first time is the call's: later legs are asked for what the first came to.
+    if (record.attempts.length === 1) route.meter?.headSent(leg.connectedMs - record.startMs)
+    const list = route.requestRewrite.apply(record.head.list, record, context.env)
+    return route.trace === null ? list : route.trace.inject(list, record, leg)
   }
 
   /** Octets may have begun to wait, or wait no longer. `toEndpoint`: those of the request. */
@@ -117,7 +124,15 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
     if (this.snapshot !== null) leave(this.record, this.context, served)
     this.record.endMs = Math.floor(this.context.clock.now())
     this.response.releaseHeaders(false)
+    if (this.record.trace?.isSampled === true) this.#tellSpans(this.record.trace)
     reportCall(this.context, this.route.accessLogs, this.record, endpoint)
+  }
+
+  #tellSpans(trace: StreamTrace): void {
+    const { record, isGrpc, cluster, context } = this
+    const words = this.route.trace?.words ?? { name: null, attributes: [] }
+    const call = { isGrpc, route: this.route.name, cluster: cluster?.name ?? null, words }
+    context.onSpans(spansOf(record, trace, call, context.env))
   }
 
   /** For policies that pick by a key. */

@@ -17,6 +17,7 @@ import { adaptContinuity } from "./continuity.ts"
 import { adaptErrorPages, type Locations } from "./error-page.ts"
 import { adaptRequestLimits, adaptStreamLimits } from "./limits.ts"
 import { adaptAccessLogs } from "./log.ts"
+import { adaptTrace } from "./otel.ts"
 
 /**
  * @param authority what nginx would send as `:authority`; null: the client's own is kept
@@ -62,6 +63,7 @@ export function adaptSettings(
   settings.requestLimits = adaptRequestLimits(adapter, scope)
   settings.streamLimits = adaptStreamLimits(adapter, scope)
   settings.continuity = adaptContinuity(report, scope)
+  settings.trace = adaptTrace(adapter, scope)
   return settings
 }
 
