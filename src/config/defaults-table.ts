@@ -71,6 +71,12 @@ export const defaults = {
   admin: {
     token: none("on loopback and Unix sockets only"),
     hosts: list([]),
+    xds: none(),
+  },
+  xds: {
+    certificate: none(),
+    key: none(),
+    clientCa: none(),
   },
   server: {
     listeners: words("all"),
@@ -115,6 +121,19 @@ export const defaults = {
     bridge: words("nothing beside gRPC"),
     continuity: words("streams end with their backend"),
     trace: is("off"),
+  },
+  jwt: {
+    realm: is(""),
+    token: words("of `authorization: Bearer`"),
+    type: is<"signed" | "encrypted" | "nested">("signed"),
+    keyCache: words("5m for a url, else each caller's"),
+    keyStale: time(3_600_000),
+    leeway: time(0),
+    issuers: words("any"),
+    audiences: words("any"),
+    algorithms: words("all but none"),
+    require: words("nothing"),
+    endStreams: is(false),
   },
   bridge: {
     grpcWeb: is(false),
@@ -174,6 +193,7 @@ export const defaults = {
     refused: is("end"),
     with: is("first"),
     statuses: list([]),
+    overflow: is<"commit" | "slow">("commit"),
     hold: size(32_768),
   },
   // The peer's certificate is not verified unless asked for, as in nginx.
@@ -200,6 +220,7 @@ export const defaults = {
     slowStartMinWeight: is(10),
     panicThreshold: is(50),
     outlierDetection: none(),
+    rebalance: none(),
     sticky: none(),
     limit: none(),
     maxStreamsPerConnection: none(),
@@ -212,6 +233,14 @@ export const defaults = {
     drainGrace: none("as long as they like"),
     keepaliveInterval: time(300_000),
     keepaliveTimeout: time(20_000),
+  },
+  // Ours: design of the planner in docs/continuity.md.
+  rebalance: {
+    tolerance: is(10),
+    after: time(30_000),
+    dwell: time(60_000),
+    streamsPerSecond: is(50),
+    maxStreamAge: none("no stream ends for it"),
   },
   // As in NGINX Plus.
   healthCheck: {

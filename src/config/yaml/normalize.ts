@@ -52,6 +52,7 @@ import type {
 } from "./schema.ts"
 import { readSteps } from "./steps.ts"
 import { readTracing } from "./trace-schema.ts"
+import { readXds } from "./xds.ts"
 
 type ReturnAction = Extract<RouteAction, { kind: "return" }>
 
@@ -115,6 +116,8 @@ function normalized(input: SluiceYaml): Config {
     log: { level: input.log?.level ?? base.log.level, path: input.log?.path ?? base.log.path },
     pidFile: input.pidFile ?? base.pidFile,
     admin: input.admin === undefined ? base.admin : readAdmin(input.admin),
+    xds:
+      typeof input.admin === "object" && input.admin.xds !== undefined ? readXds(input.admin.xds) : base.xds,
     metrics: input.metrics ?? base.metrics,
     tracing: input.tracing === undefined ? base.tracing : readTracing(input.tracing),
     shutdown:

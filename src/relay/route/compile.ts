@@ -2,7 +2,7 @@ import { octetText } from "../../base/octet-text.ts"
 import type { RouteAction, RouteConfig, RouteSettings, ServerConfig } from "../../config/model.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"
 import { Regex } from "../../regex/regex.ts"
-import { checkAccess, findRealClient } from "./access.ts"
+import { checkAccess, findRealClient, hasAccess } from "./access.ts"
 import { compileAction, compileReturn } from "./compile-action.ts"
 import { compileContinuity } from "./continuity-plan.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
@@ -168,18 +168,17 @@ function compileVariant(
 }
 
 /** Preaccess and access: who is let in, and how many. */
-function admission(
-  server: ServerConfig,
-  settings: RouteSettings,
-  { zoneOf, templateOf, usersOf }: RouteParts,
-): Phase[] {
+function admission(server: ServerConfig, settings: RouteSettings, parts: RouteParts): Phase[] {
+  const { zoneOf } = parts
   const { realIp, requestLimits, streamLimits, access } = settings
   const phases: Phase[] = []
   if (realIp !== null && server.fallback.realIp === null) phases.push(findRealClient(realIp))
+  const serverKey = JSON.stringify([server.names, server.listeners])
+  const who = hasAccess(access) ? checkAccess(access, parts, serverKey) : null
+  if (who !== null) phases.push(...who.first)
   if (streamLimits.limits.length > 0) phases.push(limitStreams(streamLimits, zoneOf))
   if (requestLimits.limits.length > 0) phases.push(limitRequests(requestLimits, zoneOf))
-  if (access.rules.length > 0 || access.basic !== null || access.request !== null)
-    phases.push(checkAccess(access, templateOf, usersOf))
+  if (who !== null) phases.push(...who.phases)
   return phases
 }
 

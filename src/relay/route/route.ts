@@ -147,8 +147,11 @@ export interface PhaseContext {
 
 /** Asks a location of the call's own server. */
 export interface Subrequests {
-  /** @returns gives it up; `done` is told nothing then */
-  begin(call: PhasedCall, uri: string, done: (end: SubrequestEnd) => void): () => void
+  /**
+   * @param bodyOctetsMax how long a body is waited for and kept; 0: none is
+   * @returns gives it up; `done` is told nothing then
+   */
+  begin(call: PhasedCall, uri: string, done: (end: SubrequestEnd) => void, bodyOctetsMax?: number): () => void
 }
 
 /** What a subrequest came to. */
@@ -156,6 +159,8 @@ export interface SubrequestEnd {
   readonly status: number
   /** Its own, complete: `auth_request_set` reads it. */
   readonly record: StreamRecord
+  /** Null: none was wanted, it was longer, or it broke off. */
+  readonly body: Buffer | null
 }
 
 /**
