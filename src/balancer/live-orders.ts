@@ -22,7 +22,7 @@ export interface LiveOrdersOptions {
   readonly pacer: Pacer
   readonly clients: Clients
   readonly upstreams: Upstreams
-  findListener(name: string): OpenListener | undefined
+  findListener(name: string): Pick<OpenListener, "config"> | undefined
 }
 
 /** What is ordered of live streams: those of an endpoint or a listener that drains, and single ones. */

@@ -99,6 +99,10 @@ export class Cluster<C extends PooledConnection> {
       for (const endpoint of this.endpoints) if (!before.has(endpoint.address)) this.#starts(endpoint)
   }
 
+  get protocol(): ClusterConfig["protocol"] {
+    return this.#config.protocol
+  }
+
   /** What becomes of live streams whose key has another owner now. */
   get rehome(): ClusterConfig["rehome"] {
     return this.#config.rehome
@@ -317,6 +321,8 @@ export class Cluster<C extends PooledConnection> {
 
   #ejected(endpoint: Endpoint): void {
     this.#epoch.value++
+    // What TCP sessions go to may speak anything: the next one that is due tries it, as in nginx.
+    if (this.protocol === "tcp") return
     for (const pool of this.#pools.poolsOf(endpoint)) pool.probe()
   }
 

@@ -13,6 +13,7 @@ import { Slots } from "../cluster/slots.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { LoadedConfig } from "../config/load.ts"
 import type { AdminConfig, Config, LogLevel } from "../config/model.ts"
+import { allZones } from "../config/tcp-names.ts"
 import type { LogEvent } from "../log/log-event.ts"
 import type { ProcessLog } from "../log/logger.ts"
 import type { OpenAdmin } from "./admin/admin.ts"
@@ -137,7 +138,7 @@ export class Control implements ControlView {
       standingOrders: () => this.orders.standing(),
       onLost: (index) => this.#counts.subtract(index),
     })
-    this.#counts.addZones(config.zones)
+    this.#counts.addZones(allZones(config))
     this.orders = new Orders({
       states: this.states,
       config: () => this.#config,
@@ -259,7 +260,7 @@ export class Control implements ControlView {
     const found = await this.#discovery.prepare(config.clusters)
     const prepared = this.states.prepare(config.clusters, found.endpointsOf)
     this.#counts.addLimits(config.clusters.map(({ name }) => name))
-    this.#counts.addZones(config.zones)
+    this.#counts.addZones(allZones(config))
     const { state } = prepared
     let reason: string | null
     try {
@@ -284,7 +285,7 @@ export class Control implements ControlView {
     this.#version = version
     this.#committing = state
     await this.#threads.commit(version)
-    this.#counts.retainZones(config.zones)
+    this.#counts.retainZones(allZones(config))
     this.#committing = null
     prepared.commit()
     found.commit()
