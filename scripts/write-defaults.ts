@@ -13,6 +13,7 @@ const SECTIONS: readonly [heading: string, column: string, section: Section][] =
   ["Routes", "key", defaults.route],
   ["Routes", "key of `tls`", defaults.upstreamTls],
   ["Settings", "key", defaults.settings],
+  ["Settings", "key of `jwt`", defaults.jwt],
   ["Settings", "key of `bridge`", defaults.bridge],
   ["Settings", "key of `continuity`", defaults.continuity],
   ["Settings", "key of `accessLog`", defaults.accessLog],

@@ -77,6 +77,7 @@ const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
 const BASE = [
   "clock.ts",
   "counters.ts",
+  "histogram.ts",
   "keepalive.ts",
   "limits.ts",
   "octet-buffer.ts",
@@ -85,6 +86,7 @@ const BASE = [
   "random.ts",
   "resolve-limits.ts",
   "server-names.ts",
+  "steps.ts",
   "timer-wheel.ts",
   "version.ts",
 ]

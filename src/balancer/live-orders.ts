@@ -1,4 +1,5 @@
 import type { Clock } from "../base/clock.ts"
+import type { Steps } from "../base/steps.ts"
 import type { TimerWheel } from "../base/timer-wheel.ts"
 import type { Cluster } from "../cluster/cluster.ts"
 import type { EndpointState } from "../cluster/state.ts"
@@ -76,18 +77,18 @@ export class LiveOrders {
   }
 
   /** All endpoints of a cluster, and how long live streams may go on where one takes no new ones. */
-  told(cluster: string, endpoints: readonly EndpointState[], settings: LeavingSettings): void {
-    this.#leaving.told(cluster, endpoints, settings)
+  told(cluster: string, endpoints: readonly EndpointState[], settings: LeavingSettings): Steps {
+    return this.#leaving.told(cluster, endpoints, settings)
   }
 
   /** A reload has left these clusters. */
-  retain(clusters: ReadonlySet<string>): void {
-    this.#leaving.retain(clusters)
+  *retain(clusters: ReadonlySet<string>): Steps {
     for (const name of this.#clusters.keys()) {
       if (clusters.has(name)) continue
       this.#rehome.stop(name)
       this.#clusters.delete(name)
     }
+    yield* this.#leaving.retain(clusters)
   }
 
   /**

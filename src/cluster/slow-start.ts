@@ -24,10 +24,12 @@ export class SlowStart {
     return this.#starting.size > 0
   }
 
-  begin(endpoint: Endpoint, nowMs: number): void {
-    if (this.#windowOf(endpoint) === 0) return
-    this.#starting.set(endpoint, nowMs)
-    this.#nextMs = nowMs
+  begin(endpoints: Iterable<Endpoint>, nowMs: number): void {
+    for (const endpoint of endpoints) {
+      if (this.#windowOf(endpoint) === 0) continue
+      this.#starting.set(endpoint, nowMs)
+      this.#nextMs = nowMs
+    }
     this.update(nowMs)
   }
 

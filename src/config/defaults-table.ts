@@ -45,6 +45,7 @@ export const defaults = {
     pidFile: none(),
     shutdownGrace: time(30_000),
     admin: words("a Unix socket that only its own user can open"),
+    metrics: is("full"),
   },
   listener: {
     protocol: is<"http" | "tcp">("http"),
@@ -114,6 +115,19 @@ export const defaults = {
     bridge: words("nothing beside gRPC"),
     continuity: words("streams end with their backend"),
   },
+  jwt: {
+    realm: is(""),
+    token: words("of `authorization: Bearer`"),
+    type: is<"signed" | "encrypted" | "nested">("signed"),
+    keyCache: words("5m for a url, else each caller's"),
+    keyStale: time(3_600_000),
+    leeway: time(0),
+    issuers: words("any"),
+    audiences: words("any"),
+    algorithms: words("all but none"),
+    require: words("nothing"),
+    endStreams: is(false),
+  },
   bridge: {
     grpcWeb: is(false),
     connect: is(false),
@@ -157,6 +171,8 @@ export const defaults = {
     refused: is("end"),
     with: is("first"),
     statuses: list([]),
+    overflow: is<"commit" | "slow">("commit"),
+    hold: size(32_768),
   },
   // The peer's certificate is not verified unless asked for, as in nginx.
   upstreamTls: {

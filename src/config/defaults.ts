@@ -50,6 +50,7 @@ export function defaultConfig(): Config {
     log: { level: file.logLevel.value, path: file.logPath.value },
     pidFile: file.pidFile.value,
     admin: "default",
+    metrics: defaults.file.metrics.value,
     shutdown: { graceMs: file.shutdownGrace.value },
     limits: {},
   }
@@ -108,7 +109,7 @@ export function defaultRouteSettings(): RouteSettings {
     serverNameInRedirect: settings.serverNameInRedirect.value,
     portInRedirect: settings.portInRedirect.value,
     bridge: defaultBridge(),
-    access: { satisfy: settings.satisfy.value, rules: [], basic: null, request: null },
+    access: { satisfy: settings.satisfy.value, rules: [], basic: null, jwt: null, request: null },
     requestLimits: { limits: [], status: settings.limitStatus.value, dryRun: false },
     streamLimits: { limits: [], status: settings.limitStatus.value, dryRun: false },
     realIp: null,
@@ -127,6 +128,8 @@ export function defaultContinuity(): ContinuityConfig {
     refused: continuity.refused.value,
     restartWith: continuity.with.value,
     statuses: [...continuity.statuses.value],
+    overflow: continuity.overflow.value,
+    holdOctets: continuity.hold.value,
     cursorFrom: null,
     cursorInto: null,
   }

@@ -1,5 +1,6 @@
 import type { DeclaredVariable } from "../record/declared/declared.ts"
 import type { FilesConfig } from "./files-model.ts"
+import type { JwtConfig } from "./jwt-model.ts"
 import type { ProxyConfig } from "./proxy-model.ts"
 import type { AccessLogConfig, StreamLimits, UpstreamTlsConfig, ZoneConfig } from "./shared-model.ts"
 import type { TcpConfig } from "./tcp-model.ts"
@@ -26,6 +27,8 @@ export interface Config {
   log: { level: LogLevel; path: string }
   pidFile: string | null
   admin: AdminConfig
+  /** `full`: also by route, with histograms; not where there is no admin API. */
+  metrics: "full" | "basic"
   shutdown: { graceMs: number }
   /** Overrides of `limits.ts`, by name. */
   limits: Record<string, number>
@@ -259,12 +262,16 @@ export interface ContinuityConfig {
   restartWith: "first" | "last" | "none"
   /** grpc-statuses in trailers that count as a failure of the backend, not as an answer. */
   statuses: number[]
+  /** What follows when more is to be kept than `keepOctets`: the oldest leave, or the client waits. */
+  overflow: "commit" | "slow"
+  /** Mode `cursor`: most octets of responses that wait for the next resume token. */
+  holdOctets: number
   /** Mode `cursor`: the field of a response that holds a resume token, and of the first request that takes it. */
   cursorFrom: string | null
   cursorInto: string | null
 }
 
-export type ContinuityAsk = "none" | "half-close"
+export type ContinuityAsk = "none" | "half-close" | "call"
 
 /** What browsers may speak on a route beside gRPC: docs/browsers.md. */
 export interface BridgeConfig {
@@ -325,6 +332,7 @@ export interface AccessConfig {
   rules: { allow: boolean; from: string }[]
   /** nginx: `auth_basic`. `realm` is a template; what comes to `off` asks nothing. */
   basic: { realm: string; userFile: string } | null
+  jwt: JwtConfig | null
   request: AuthRequestConfig | null
 }
 

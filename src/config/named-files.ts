@@ -107,7 +107,11 @@ function filesRead({ listeners, servers, tcp, clusters, admin }: Config): Set<st
   }
   for (const { action } of tcp.servers) if ("tls" in action) upstreamTls(action.tls)
   for (const source of clusters.flatMap(({ discovery }) => discovery)) files.push(...filesOf(source))
-  for (const { bridge } of settingsOf(servers)) files.push(bridge.descriptorSet)
+  for (const { bridge, access } of settingsOf(servers)) {
+    files.push(bridge.descriptorSet)
+    for (const keys of access.jwt?.keys ?? [])
+      files.push(keys.kind === "file" ? keys.keysFile : keys.kind === "url" ? keys.caFile : null)
+  }
   return new Set(files.filter((path) => path !== null))
 }
 

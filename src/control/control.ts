@@ -13,7 +13,6 @@ import { Slots } from "../cluster/slots.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { LoadedConfig } from "../config/load.ts"
 import type { AdminConfig, Config, LogLevel } from "../config/model.ts"
-import { allZones } from "../config/tcp-names.ts"
 import type { LogEvent } from "../log/log-event.ts"
 import type { ProcessLog } from "../log/logger.ts"
 import type { OpenAdmin } from "./admin/admin.ts"
@@ -25,6 +24,7 @@ import type { Inheritance } from "./inherited-sockets.ts"
 import { ListenerSockets } from "./listener-sockets.ts"
 import { Orders } from "./orders.ts"
 import { Reloads } from "./reloads.ts"
+import { RouteSlots } from "./route-slots.ts"
 import { SharedCounts } from "./shared-counts.ts"
 import type { Command, OnCommand } from "./signals.ts"
 import { Successor, tellPredecessor } from "./upgrade.ts"
@@ -102,8 +102,14 @@ export class Control implements ControlView {
       streamsAt: (slot) => this.#counts.at(slot),
     })
     this.#config = config
-    this.#counts = new SharedCounts(threads)
-    this.#counts.addLimits(config.clusters.map(({ name }) => name))
+    const { limits } = resolveLimits(config.limits)
+    const isCounted = config.metrics === "full" && config.admin !== "off"
+    const countRoute = () => counters.add(counterIds.counted_routes_exceeded)
+    const routes = isCounted ? new RouteSlots(threads, limits.countedRoutesMax, countRoute) : null
+    this.#counts = new SharedCounts(threads, routes)
+    const row = rowOf(this.#counts.memory.counters, threads, counterNames.length)
+    const counters = new Counters(row)
+    this.#counts.prepare(config)
     this.states = new ClusterStates({
       hasChecks: true,
       slots: new Slots({
@@ -138,7 +144,6 @@ export class Control implements ControlView {
       standingOrders: () => this.orders.standing(),
       onLost: (index) => this.#counts.subtract(index),
     })
-    this.#counts.addZones(allZones(config))
     this.orders = new Orders({
       states: this.states,
       config: () => this.#config,
@@ -147,8 +152,6 @@ export class Control implements ControlView {
     })
     this.states.prepare(config.clusters).commit()
     const outcomesAt = (slot: number) => this.#counts.outcomesAt(slot)
-    const row = rowOf(this.#counts.memory.counters, threads, counterNames.length)
-    const counters = new Counters(row)
     this.#discovery = new Discovery({
       clock,
       random: systemRandom,
@@ -259,8 +262,7 @@ export class Control implements ControlView {
     const version = this.#version + 1
     const found = await this.#discovery.prepare(config.clusters)
     const prepared = this.states.prepare(config.clusters, found.endpointsOf)
-    this.#counts.addLimits(config.clusters.map(({ name }) => name))
-    this.#counts.addZones(allZones(config))
+    this.#counts.prepare(config)
     const { state } = prepared
     let reason: string | null
     try {
@@ -276,6 +278,7 @@ export class Control implements ControlView {
     if (reason !== null || this.#isStopping) {
       this.#threads.abandon(version)
       this.#sockets.retain(before.listeners)
+      this.#counts.retain(before)
       prepared.abandon()
       found.abandon()
       return reason ?? "the balancer is shutting down"
@@ -285,7 +288,7 @@ export class Control implements ControlView {
     this.#version = version
     this.#committing = state
     await this.#threads.commit(version)
-    this.#counts.retainZones(allZones(config))
+    this.#counts.retain(config)
     this.#committing = null
     prepared.commit()
     found.commit()
@@ -430,6 +433,10 @@ export class Control implements ControlView {
 
   streamsAt(slot: number): number {
     return this.#counts.at(slot)
+  }
+
+  get routes(): RouteSlots | null {
+    return this.#counts.routes
   }
 
   ask(question: Question): Promise<(AnswerPart[] | null)[]> {

@@ -7,6 +7,7 @@ const OF_PROCESS: Partial<Record<keyof Config, string>> = {
   pidFile: "pidFile (pid)",
   limits: "limits",
   admin: "admin (sluice_admin)",
+  metrics: "metrics (sluice_metrics)",
 }
 
 /** What a socket takes from its listener when it is opened. */

@@ -6,9 +6,11 @@
  * Source: nginx.org/en/docs/varindex.html; where its manual is silent, nginx 1.22 itself (variables.nginx.test.ts).
  */
 import type { Clock } from "../base/clock.ts"
+import { octetText } from "../base/octet-text.ts"
 import type { Random } from "../base/random.ts"
 import type { HeaderList } from "../http2/header-list.ts"
 import { binaryAddress } from "./binary-address.ts"
+import { claimText } from "./caller-token.ts"
 import { CONNECTION_FIELD_NAMES, connectionField } from "./connection-fields.ts"
 import type { StreamRecord } from "./record.ts"
 import { perTry, sinceStart, TCP_VARIABLES } from "./tcp-variables.ts"
@@ -131,6 +133,7 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
 
   ["limit_req_status", ({ state }) => state?.limitReqStatus ?? undefined],
   ["limit_conn_status", ({ state }) => state?.limitConnStatus ?? undefined],
+  ["jwt_payload", ({ state }) => (state?.token == null ? undefined : octetText(state.token.payload))],
 
   // gRPC
   ["grpc_status", ({ grpcStatus }) => (grpcStatus < 0 ? undefined : String(grpcStatus))],
@@ -192,6 +195,18 @@ const FAMILIES: readonly [prefix: string, make: (rest: string) => Variable][] = 
   ],
   ["arg_", (rest) => (record) => queryArgument(argsOf(record), rest)],
   ["cookie_", (rest) => (record) => cookieOf(record.requestHeaders, rest)],
+  [
+    "jwt_header_",
+    (rest) =>
+      ({ state }) =>
+        claimText(state?.token?.header, [rest]),
+  ],
+  [
+    "jwt_claim_",
+    (rest) =>
+      ({ state }) =>
+        claimText(state?.token?.claims, [rest]),
+  ],
 ]
 
 type Fields = HeaderList | null | undefined

@@ -2,6 +2,7 @@
 import fc from "fast-check"
 import { limitNames, limitTable } from "../../src/base/limits.ts"
 import { type Address, hostAddress, unixAddress } from "../../src/config/address.ts"
+import { CONTINUITY_MODES } from "../../src/config/continuity.ts"
 import {
   defaultBridge,
   defaultCluster,
@@ -23,6 +24,7 @@ import type {
   ClusterConfig,
   Config,
   ContinuityConfig,
+  ContinuityMode,
   DiscoveryConfig,
   EndpointConfig,
   HealthCheckConfig,
@@ -298,20 +300,27 @@ const bridge: fc.Arbitrary<BridgeConfig> = near(defaultBridge(), {
   messageOctetsMax: orNull(fc.integer({ min: 1024, max: 2 ** 31 - 1 })),
 })
 
-const continuity: fc.Arbitrary<ContinuityConfig> = fc.record({
-  modes: fc.uniqueArray(fc.constantFrom("handoff", "resume", "lockstep", "restart"), {
-    minLength: 1,
-  }),
-  keepOctets: fc.integer({ min: 0, max: 2 ** 24 }),
-  gapMaxMs: positive,
-  legsMax: fc.integer({ min: 2, max: 100 }),
-  ask: fc.constantFrom("none", "half-close"),
-  refused: fc.constantFrom("end", "restart"),
-  restartWith: fc.constantFrom("first", "last", "none"),
-  statuses: list(fc.integer({ min: 1, max: 16 })),
-  cursorFrom: fc.constant(null),
-  cursorInto: fc.constant(null),
-})
+const fieldPath = fc.constantFrom("4", "2.1", "536870911")
+
+const continuity: fc.Arbitrary<ContinuityConfig> = fc
+  .uniqueArray(fc.constantFrom(...CONTINUITY_MODES), { minLength: 1 })
+  .chain((modes) => continuityOf(modes))
+
+const continuityOf = (modes: ContinuityMode[]): fc.Arbitrary<ContinuityConfig> =>
+  fc.record({
+    modes: fc.constant(modes),
+    keepOctets: fc.integer({ min: 0, max: 2 ** 24 }),
+    gapMaxMs: positive,
+    legsMax: fc.integer({ min: 2, max: 100 }),
+    ask: fc.constantFrom("none", "half-close", "call"),
+    refused: fc.constantFrom("end", "restart"),
+    restartWith: fc.constantFrom("first", "last", "none"),
+    statuses: list(fc.integer({ min: 1, max: 16 })),
+    overflow: modes.includes("replay") ? fc.constant("commit") : fc.constantFrom("commit", "slow"),
+    holdOctets: fc.integer({ min: 0, max: 2 ** 24 }),
+    cursorFrom: modes.includes("cursor") ? fieldPath : fc.constant(null),
+    cursorInto: modes.includes("cursor") ? fieldPath : fc.constant(null),
+  })
 
 const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
   near(outer, {
@@ -602,7 +611,7 @@ function steps(
 }
 
 function parts(): fc.Arbitrary<Omit<Config, "servers">> {
-  const { workers, log, pidFile, admin, shutdown, tcp } = defaultConfig()
+  const { workers, log, pidFile, admin, metrics, shutdown, tcp } = defaultConfig()
   const limits = fc.subarray(limitNames, { maxLength: 3 }).map((names) => {
     return Object.fromEntries(names.map((name) => [name, limitTable[name].value]))
   })
@@ -620,12 +629,13 @@ function parts(): fc.Arbitrary<Omit<Config, "servers">> {
     })
     .chain((fixed) =>
       near(
-        { workers, log, pidFile, admin, shutdown, tcp, ...fixed },
+        { workers, log, pidFile, admin, metrics, shutdown, tcp, ...fixed },
         {
           workers: fc.oneof(fc.constant("auto" as const), positive),
           log: fc.record({ level: fc.constantFrom("debug", "info", "warn", "error"), path: text }),
           pidFile: orNull(text),
           admin: fc.oneof(fc.constant("off" as const), adminListener),
+          metrics: fc.constantFrom("full" as const, "basic" as const),
           shutdown: fc.record({ graceMs: number }),
         },
       ),

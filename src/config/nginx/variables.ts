@@ -45,6 +45,8 @@ const DECLARING: ReadonlyMap<string, number> = new Map([
   ["split_clients", 1],
   ["set", 0],
   ["auth_request_set", 0],
+  ["auth_jwt_claim_set", 0],
+  ["auth_jwt_header_set", 0],
 ])
 
 /** The same of modules that are not here. */

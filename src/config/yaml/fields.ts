@@ -259,6 +259,8 @@ const continuityFields: Fields<ContinuityConfig> = [
   field("refused", "refused", same()),
   field("with", "restartWith", same()),
   field("statuses", "statuses", statuses),
+  field("overflow", "overflow", same()),
+  field("hold", "holdOctets", size),
   field("from", "cursorFrom", given),
   field("into", "cursorInto", given),
 ]

@@ -112,6 +112,7 @@ function normalized(input: SluiceYaml): Config {
     log: { level: input.log?.level ?? base.log.level, path: input.log?.path ?? base.log.path },
     pidFile: input.pidFile ?? base.pidFile,
     admin: input.admin === undefined ? base.admin : readAdmin(input.admin),
+    metrics: input.metrics ?? base.metrics,
     shutdown:
       input.shutdown?.grace === undefined ? base.shutdown : { graceMs: durationMs(input.shutdown.grace) },
     limits: limitsOf(input.limits ?? {}),

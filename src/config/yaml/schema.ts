@@ -16,6 +16,7 @@ import {
   FIELD_PATH,
   KEEP_OCTETS,
   LEGS_MAX,
+  OVERFLOWS,
   presetNames,
   REFUSALS,
   RESTARTS_WITH,
@@ -160,14 +161,22 @@ const continuityObject = z
       .array(grpcStatus)
       .optional()
       .describe(says("grpc-statuses that are failures, not answers.", defaults.continuity.statuses)),
+    overflow: z
+      .enum(OVERFLOWS)
+      .optional()
+      .describe(says("What follows when more is to be kept than keep.", defaults.continuity.overflow)),
+    hold: size
+      .refine((input) => sizeOctets(input) <= KEEP_OCTETS.max, { error: KEEP_ERROR })
+      .optional()
+      .describe(says("Mode cursor: octets of responses that wait for a token.", defaults.continuity.hold)),
     from: fieldPath.describe("Mode cursor: the field of a response that holds a resume token."),
     into: fieldPath.describe("Mode cursor: the field of the first request that takes it."),
   })
-  .superRefine(({ mode, statuses = [], from, into }, context) => {
+  .superRefine(({ mode, statuses = [], from, into, overflow }, context) => {
     const hasOk = statuses.some((one) => one === 0 || one === "OK")
     const message = hasOk
       ? "statuses must not name OK, which ends a call"
-      : continuityProblem([mode].flat(), from, into)
+      : continuityProblem([mode].flat(), from, into, overflow)
     if (message !== null) context.addIssue({ code: "custom", message })
   })
   .meta({ id: "Continuity" })
@@ -556,6 +565,15 @@ export const schema = z
     admin: admin
       .optional()
       .describe(says("Where the running process is asked and told things.", defaults.file.admin)),
+    metrics: z
+      .enum(["full", "basic"])
+      .optional()
+      .describe(
+        says(
+          "What is counted for /metrics: by cluster and endpoint alone, or by route too, with histograms of times.",
+          defaults.file.metrics,
+        ),
+      ),
     shutdown: z
       .strictObject({ grace: duration.optional().describe(says("", defaults.file.shutdownGrace)) })
       .optional()

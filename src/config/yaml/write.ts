@@ -69,6 +69,7 @@ function toInput(config: Config): Input {
     ...changed("log", { level: log.level, path: log.path }, base.log),
     ...(config.pidFile !== null && { pidFile: config.pidFile }),
     ...(config.admin !== "default" && { admin: writeAdmin(config.admin) }),
+    ...(config.metrics !== base.metrics && { metrics: config.metrics }),
     ...(shutdown.graceMs !== base.shutdown.graceMs && {
       shutdown: { grace: durationText(shutdown.graceMs) },
     }),

@@ -99,7 +99,7 @@ export class Retries {
         retry,
         method: record.head.method,
         legs,
-        endpoints: call.snapshot!.endpoints.length,
+        endpoints: call.snapshot!.availability.size,
         elapsedMs,
         isHeadSent,
         isReplayable,

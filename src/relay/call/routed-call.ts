@@ -14,6 +14,7 @@ import type { CallContext } from "./call-context.ts"
 import { ClientResponse, type RespondingCall } from "./client-response.ts"
 import { beginRecords, type PeriodicRecords } from "./periodic-records.ts"
 import { reportCall } from "./report.ts"
+import { Stalls } from "./stalls.ts"
 import type { DownstreamStream } from "./stream-owner.ts"
 
 /**
@@ -36,6 +37,8 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
   /** A phase that waits; null: none does. */
   #waiting: WaitingPhases | null = null
   #records: PeriodicRecords | null = null
+  /** What it waits for; null: it never has, or stalls are not counted. */
+  #stalls: Stalls | null = null
 
   constructor(
     context: CallContext,
@@ -61,6 +64,7 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
 
   onPhasesEnd(outcome: PhasesOutcome): void {
     this.#waiting = null
+    this.route.meter?.began()
     if (outcome === null) return this.onAdmitted()
     if (outcome.kind !== "content" && outcome.kind !== "return") return this.fail(outcome)
     if (outcome.kind === "return") this.response.return(outcome)
@@ -80,6 +84,21 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
     this.#records = beginRecords(this.context, this.route, this.record)
   }
 
+  /** A head goes to an endpoint; only the first is the call's. */
+  protected headSent(nowMs: number): void {
+    if (this.record.attempts.length === 1) this.route.meter?.headSent(nowMs - this.record.startMs)
+  }
+
+  /** Octets may have begun to wait, or wait no longer. `toEndpoint`: those of the request. */
+  protected noteStalls(toEndpoint: number): void {
+    const { meter } = this.route
+    if (meter === null) return
+    const toClient = this.downstream.queuedOctets
+    if (this.#stalls === null && toClient === 0 && toEndpoint === 0) return
+    this.#stalls ??= new Stalls()
+    this.#stalls.note(meter, toClient > 0, toEndpoint > 0, this.context.ticks.ticks)
+  }
+
   atEnd(run: () => void): void {
     if (this.#atEnd === null) this.#atEnd = [run]
     else this.#atEnd.push(run)
@@ -88,7 +107,11 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
   /** 9. Everything that is known of the call stands in its record. `endpoint`: of its last leg. */
   protected report(served: Served, endpoint: Endpoint | null): void {
     this.#records?.end()
+    // One that ends while a phase still waits has come to no route until now.
+    if (this.#waiting !== null) this.route.meter?.began()
     this.#waiting?.cancel()
+    this.#stalls?.end(this.route.meter, this.context.ticks.ticks)
+    this.route.meter?.ended(this.record)
     for (const run of this.#atEnd ?? []) run()
     this.response.cancelAnswer()
     if (this.snapshot !== null) leave(this.record, this.context, served)

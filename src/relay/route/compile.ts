@@ -16,7 +16,7 @@ import { compileTemplate, type Template } from "../../record/template.ts"
 import type { VariableTable } from "../../record/variable-table.ts"
 import { Regex } from "../../regex/regex.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
-import { checkAccess, findRealClient, type Users } from "./access.ts"
+import { type AccessParts, checkAccess, findRealClient, hasAccess } from "./access.ts"
 import { compileContinuity } from "./continuity-plan.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
 import { limitRequests, limitStreams, type Zone } from "./limit-phases.ts"
@@ -36,22 +36,23 @@ import { ProxyRequestRewrite, readProxyTarget } from "./proxy-request.ts"
 import { ProxyResponseRewrite } from "./proxy-response.ts"
 import { compileRewrite, type RewriteParts } from "./rewrite.ts"
 import type { Phase, ReturnAction, Route, Verdict } from "./route.ts"
+import type { RouteMeter } from "./route-meter.ts"
 import { routeName } from "./route-name.ts"
 import { hostOf, type RoutesOf } from "./router.ts"
 
 /** What routes are made of beside their own configuration. */
-export interface RouteParts {
+export interface RouteParts extends AccessParts {
   readonly table: VariableTable
   /** Of one regex. */
   readonly stepsMax: number
-  templateOf(source: string): Template
   zoneOf(name: string): Zone
-  usersOf(path: string): Users
   findCluster(name: string, mayResolve: boolean): Cluster<LegConnection> | undefined
   openLog(config: RouteSettings["accessLogs"][number]): AccessLog
   connectAs(tls: UpstreamTlsConfig | null, settings: RouteSettings): Connector<LegConnection>
   /** To backends that speak HTTP/1.1. */
   connectHttp1(action: ProxyAction, settings: RouteSettings): Connector<LegConnection>
+  /** Null: routes are not counted. */
+  meterOf(server: string, route: string): RouteMeter | null
   /** The phase that answers with a file. */
   serveFiles(config: FilesConfig, parts: FilesParts): Phase
 }
@@ -72,15 +73,16 @@ export function compileRoute(
 ): Route {
   const settings = config?.settings ?? server.fallback
   const action = config?.action ?? { kind: "none" as const }
+  const name = routeName(config?.match ?? null)
   const compiled = compileAction(action, host, parts)
   const locationPhases = [
     ...(config === null ? [] : beforeContent(server, config, host, parts)),
     ...admission(server, settings, parts),
-    ...schemePhases(server, action, settings, host, parts),
+    ...schemePhases(server, { name, action, settings }, host, parts),
     ...contentPhases(compiled, parts.findCluster),
   ]
   const route = makeRoute(server, action, settings, host, parts, locationPhases)
-  return { ...route, name: routeName(config?.match ?? null) }
+  return { ...route, name, meter: parts.meterOf(route.serverName, name) }
 }
 
 /** A route of which the phases are known. */
@@ -91,7 +93,7 @@ function makeRoute(
   host: RoutesOf<Route>,
   parts: RouteParts,
   ownPhases: readonly Phase[],
-): Omit<Route, "name"> {
+): Omit<Route, "name" | "meter"> {
   const { table, findCluster, openLog, connectAs } = parts
   const errorStatuses = new Map<number, { grpcStatus: number; message: Template }>()
   for (const { httpStatuses, grpcStatus, grpcMessage } of settings.errorStatuses)
@@ -152,7 +154,7 @@ function serverPhases(server: ServerConfig, host: RoutesOf<Route>, parts: RouteP
   const { realIp } = server.fallback
   const first = realIp === null ? names : [findRealClient(realIp), ...names]
   if (server.rewrite.length === 0) return first
-  const rewrite = compileRewrite(server.rewrite, rewriteParts(server, host, parts))
+  const rewrite = compileRewrite(server.rewrite, rewriteParts(server, "", host, parts))
   return [...first, rewriteInServer(rewrite, host)]
 }
 
@@ -171,51 +173,58 @@ function beforeContent(
     const regex = new Regex(octetText(match.pattern), { isCaseless: match.ignoreCase, stepsMax })
     if (regex.groups > 0) phases.push(keepGroups(regex, ({ uri }) => uri))
   }
-  if (except !== null) phases.push(exceptMethods(except.methods, compileVariant(server, except, host, parts)))
+  const name = routeName(match)
+  if (except !== null)
+    phases.push(exceptMethods(except.methods, compileVariant(server, { ...except, name }, host, parts)))
   if (rewrite.length > 0) {
-    const program = compileRewrite(rewrite, rewriteParts(server, host, parts))
+    const program = compileRewrite(rewrite, rewriteParts(server, name, host, parts))
     phases.push(rewriteInLocation(program, host))
   }
   return phases
 }
 
-/** What another action and other settings make of a location: nginx's `if` and `limit_except`. */
+/** What another action and other settings make of a location: nginx's `if` and `limit_except`. `name`: the location's. */
 function compileVariant(
   server: ServerConfig,
-  { action, settings }: Pick<RouteConfig, "action" | "settings">,
+  { name, action, settings }: Pick<RouteConfig, "action" | "settings"> & { name: string },
   host: RoutesOf<Route>,
   parts: RouteParts,
 ): Route {
   const phases = [
     ...admission(server, settings, parts),
-    ...schemePhases(server, action, settings, host, parts),
+    ...schemePhases(server, { name, action, settings }, host, parts),
     ...contentPhases(compileAction(action, host, parts), parts.findCluster),
   ]
-  return { ...makeRoute(server, action, settings, host, parts, phases), name: "if" }
+  const route = makeRoute(server, action, settings, host, parts, phases)
+  return { ...route, name: "if", meter: parts.meterOf(route.serverName, name) }
 }
 
 /** Preaccess and access: who is let in, and how many. */
-function admission(
-  server: ServerConfig,
-  settings: RouteSettings,
-  { zoneOf, templateOf, usersOf }: RouteParts,
-): Phase[] {
+function admission(server: ServerConfig, settings: RouteSettings, parts: RouteParts): Phase[] {
+  const { zoneOf } = parts
   const { realIp, requestLimits, streamLimits, access } = settings
   const phases: Phase[] = []
   if (realIp !== null && server.fallback.realIp === null) phases.push(findRealClient(realIp))
+  const serverKey = JSON.stringify([server.names, server.listeners])
+  const who = hasAccess(access) ? checkAccess(access, parts, serverKey) : null
+  if (who !== null) phases.push(...who.first)
   if (streamLimits.limits.length > 0) phases.push(limitStreams(streamLimits, zoneOf))
   if (requestLimits.limits.length > 0) phases.push(limitRequests(requestLimits, zoneOf))
-  if (access.rules.length > 0 || access.basic !== null || access.request !== null)
-    phases.push(checkAccess(access, templateOf, usersOf))
+  if (who !== null) phases.push(...who.phases)
   return phases
 }
 
-function rewriteParts(server: ServerConfig, host: RoutesOf<Route>, parts: RouteParts): RewriteParts {
+function rewriteParts(
+  server: ServerConfig,
+  name: string,
+  host: RoutesOf<Route>,
+  parts: RouteParts,
+): RewriteParts {
   return {
     table: parts.table,
     stepsMax: parts.stepsMax,
     compileReturn: (action) => compileReturn(action, parts.table),
-    compileThen: (then) => compileVariant(server, then, host, parts),
+    compileThen: (then) => compileVariant(server, { ...then, name }, host, parts),
   }
 }
 
@@ -263,8 +272,7 @@ function compileProxy(target: ProxyAction["target"], table: VariableTable): Comp
 /** Where a variable says whether it is `https://`, what says `http://` goes by another route without TLS. */
 function schemePhases(
   server: ServerConfig,
-  action: RouteAction,
-  settings: RouteSettings,
+  { name, action, settings }: Pick<RouteConfig, "action" | "settings"> & { name: string },
   host: RoutesOf<Route>,
   parts: RouteParts,
 ): Phase[] {
@@ -272,7 +280,7 @@ function schemePhases(
   const { template } = action.target
   if (/^https:/i.test(template)) return []
   const url = compileTemplate(template, "header", parts.table)
-  const plain = compileVariant(server, { action: { ...action, tls: null }, settings }, host, parts)
+  const plain = compileVariant(server, { name, action: { ...action, tls: null }, settings }, host, parts)
   const toPlain: Verdict = { kind: "goto", route: plain, phases: plain.locationPhases }
   return [
     ({ record }, { env }) => (readProxyTarget(url.render(record, env))?.isTls === false ? toPlain : null),
