@@ -47,6 +47,7 @@ const ROOMS = [
   "tcp",
   "access",
   "relay",
+  "xds",
   "cluster",
   "net",
   "log",

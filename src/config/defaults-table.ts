@@ -71,6 +71,12 @@ export const defaults = {
   admin: {
     token: none("on loopback and Unix sockets only"),
     hosts: list([]),
+    xds: none(),
+  },
+  xds: {
+    certificate: none(),
+    key: none(),
+    clientCa: none(),
   },
   server: {
     listeners: words("all"),

@@ -50,6 +50,7 @@ export function defaultConfig(): Config {
     log: { level: file.logLevel.value, path: file.logPath.value },
     pidFile: file.pidFile.value,
     admin: "default",
+    xds: null,
     metrics: defaults.file.metrics.value,
     shutdown: { graceMs: file.shutdownGrace.value },
     limits: {},

@@ -27,6 +27,8 @@ export interface Config {
   log: { level: LogLevel; path: string }
   pidFile: string | null
   admin: AdminConfig
+  /** Where clients without a proxy are told of endpoints: docs/xds.md. Null: nowhere. */
+  xds: XdsListenConfig | null
   /** `full`: also by route, with histograms; not where there is no admin API. */
   metrics: "full" | "basic"
   shutdown: { graceMs: number }
@@ -47,6 +49,17 @@ export interface AdminListenConfig {
   tokenFile: string | null
   /** Names by which browsers may call it, beside the address and `localhost`. */
   hosts: string[]
+}
+
+/** The xDS server. */
+export interface XdsListenConfig {
+  /** `127.0.0.1:18000`, `unix:/run/xds.sock`. */
+  address: string
+  /** Both null: clients come without TLS. */
+  certFile: string | null
+  keyFile: string | null
+  /** Its clients must show a certificate of this CA's. */
+  clientCaFile: string | null
 }
 
 export type LogLevel = "debug" | "info" | "warn" | "error"

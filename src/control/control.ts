@@ -77,6 +77,7 @@ export class Control implements ControlView {
   /** The configuration in force. */
   #config: Config
   #version = 0
+  readonly #watchers: ((cluster: string | null) => void)[] = []
   /** The states that come in force with it, while threads are about to take them over. */
   #committing: ClusterState | null = null
   /** The last reload or upgrade: each begins when the one before it is over. */
@@ -121,6 +122,7 @@ export class Control implements ControlView {
       publish: (state) => this.#threads.publish(state),
       onChange: (change) => {
         logChange(log, change)
+        this.#changed(change.cluster)
         if (change.joined.length + change.left.length > 0) this.#checks.changed(change.cluster)
       },
     })
@@ -295,6 +297,7 @@ export class Control implements ControlView {
     this.#checks.use(config)
     this.#outliers.watch(config.clusters)
     this.#sockets.retain(config.listeners)
+    this.#changed(null)
     return null
   }
 
@@ -425,6 +428,14 @@ export class Control implements ControlView {
   setLogLevel(level: LogLevel): void {
     this.#options.log.setLevel(level)
     this.#threads.setLogLevel(level)
+  }
+
+  watch(handler: (cluster: string | null) => void): void {
+    this.#watchers.push(handler)
+  }
+
+  #changed(cluster: string | null): void {
+    for (const watcher of this.#watchers) watcher(cluster)
   }
 
   trafficAt(slot: number): Float64Array {

@@ -540,6 +540,15 @@ const adminListener: fc.Arbitrary<AdminConfig> = fc
     hosts: fc.array(text, { maxLength: 2 }),
   })
   .map(({ address, ...rest }) => ({ ...address, ...rest }))
+const xdsListener: fc.Arbitrary<NonNullable<Config["xds"]>> = fc
+  .record({
+    address: fc.constantFrom("127.0.0.1:18000", "[::1]:0", "unix:/run/xds.sock"),
+    files: orNull(fc.record({ certFile: text, keyFile: text, clientCaFile: orNull(text) })),
+  })
+  .map(({ address, files }) => ({
+    address,
+    ...(files ?? { certFile: null, keyFile: null, clientCaFile: null }),
+  }))
 const entries = fc.array(fc.tuple(fc.string({ maxLength: 4 }), template), { maxLength: 3 })
 const networks = fc.array(fc.tuple(fc.constantFrom("10.0.0.0/8", "::1", "1.2.3.4"), text), { maxLength: 2 })
 const variable: fc.Arbitrary<Config["variables"][number]> = fc.oneof(
@@ -611,7 +620,7 @@ function steps(
 }
 
 function parts(): fc.Arbitrary<Omit<Config, "servers">> {
-  const { workers, log, pidFile, admin, metrics, shutdown, tcp } = defaultConfig()
+  const { workers, log, pidFile, admin, xds, metrics, shutdown, tcp } = defaultConfig()
   const limits = fc.subarray(limitNames, { maxLength: 3 }).map((names) => {
     return Object.fromEntries(names.map((name) => [name, limitTable[name].value]))
   })
@@ -629,12 +638,13 @@ function parts(): fc.Arbitrary<Omit<Config, "servers">> {
     })
     .chain((fixed) =>
       near(
-        { workers, log, pidFile, admin, metrics, shutdown, tcp, ...fixed },
+        { workers, log, pidFile, admin, xds, metrics, shutdown, tcp, ...fixed },
         {
           workers: fc.oneof(fc.constant("auto" as const), positive),
           log: fc.record({ level: fc.constantFrom("debug", "info", "warn", "error"), path: text }),
           pidFile: orNull(text),
           admin: fc.oneof(fc.constant("off" as const), adminListener),
+          xds: orNull(xdsListener),
           metrics: fc.constantFrom("full" as const, "basic" as const),
           shutdown: fc.record({ graceMs: number }),
         },

@@ -63,6 +63,7 @@ describe("what is left out is the default", () => {
       log: { level: "info", path: "stderr" },
       pidFile: null,
       admin: "default",
+      xds: null,
       metrics: "full",
       shutdown: { graceMs: 30_000 },
       limits: {},

@@ -108,6 +108,7 @@ function checkListeners(input: unknown, faults: Fault[]): Set<string> {
 }
 
 function checkAdmin(input: unknown, faults: Fault[]): void {
+  if (isMap(input) && isMap(input.xds)) checkXds(input.xds, faults)
   const written = isMap(input) ? input.address : input
   if (written === "off" || (typeof written !== "string" && typeof written !== "number")) return
   const address = adminAddress(written)
@@ -116,6 +117,16 @@ function checkAdmin(input: unknown, faults: Fault[]): void {
   const problem = adminProblem({ ...address, tokenFile, hosts: [] })
   if (problem !== null)
     faults.push(fault(["admin"], problem, "admin: { address: ..., token: /path/of/a/file }"))
+}
+
+function checkXds({ certificate, key, clientCa }: Record<string, unknown>, faults: Fault[]): void {
+  const path = ["admin", "xds"]
+  if ((certificate === undefined) !== (key === undefined))
+    faults.push(fault(path, "a certificate needs its key"))
+  else if (clientCa !== undefined && certificate === undefined)
+    faults.push(
+      fault(path, "clients show certificates to a server that has one: certificate and key are missing"),
+    )
 }
 
 function checkTls(

@@ -492,7 +492,10 @@ const admin = z
       listenText,
       z.literal("off"),
       z.strictObject({
-        address: z.union([listenPort, listenText], { error: LISTEN_ERROR }),
+        address: z
+          .union([listenPort, listenText, z.literal("off")], { error: LISTEN_ERROR })
+          .optional()
+          .describe(says("Where it listens.", defaults.file.admin)),
         token: text()
           .optional()
           .describe(says("File with the bearer token that callers must show.", defaults.admin.token)),
@@ -500,6 +503,26 @@ const admin = z
           .array(text())
           .optional()
           .describe(says("Names by which browsers may call it, beside localhost.", defaults.admin.hosts)),
+        xds: z
+          .union(
+            [
+              listenPort,
+              listenText,
+              z.strictObject({
+                address: z.union([listenPort, listenText], { error: LISTEN_ERROR }),
+                certificate: text().optional().describe(says("PEM file.", defaults.xds.certificate)),
+                key: text().optional().describe(says("PEM file.", defaults.xds.key)),
+                clientCa: text()
+                  .optional()
+                  .describe(says("Its clients must show a certificate of this CA's.", defaults.xds.clientCa)),
+              }),
+            ],
+            { error: LISTEN_ERROR },
+          )
+          .optional()
+          .describe(
+            says("Where gRPC clients without a proxy are told of endpoints, by xDS.", defaults.admin.xds),
+          ),
       }),
     ],
     { error: ADMIN_ERROR },
@@ -587,6 +610,7 @@ export type SluiceYaml = z.input<typeof schema>
 export type ServerInput = z.input<typeof server>
 export type ListenerInput = z.input<typeof listener>
 export type AdminInput = z.input<typeof admin>
+export type XdsInput = NonNullable<Extract<AdminInput, { address?: unknown }>["xds"]>
 export type ClusterInput = z.input<typeof cluster>
 
 /** The document that editors check against: JSON Schema 2020-12. */

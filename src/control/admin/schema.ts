@@ -51,6 +51,43 @@ export const status = z
   })
   .meta({ id: "Status" })
 
+// ---- /xds -----------------------------------------------------------------------------------------------------
+
+const subscription = z.strictObject({
+  type: z.string().describe("Cluster, ClusterLoadAssignment, Listener or RouteConfiguration."),
+  names: z.array(z.string()).describe("The first of them; of none it has all."),
+  nameCount: count,
+  sentVersion: z.string().describe("Empty: nothing was sent yet."),
+  ackedVersion: z.string().describe("What it took last."),
+  nack: z
+    .strictObject({ version: z.string(), message: z.string(), at: instant })
+    .nullable()
+    .describe("It refused the last it was sent, and goes on with what it had."),
+})
+
+export const xds = z
+  .strictObject({
+    targets: z.array(z.string()).describe("Names for `xds:///NAME`."),
+    clientCount: count,
+    clients: z.array(
+      z.strictObject({
+        id: count,
+        peer: z.string(),
+        node: z.string().describe("The id of its bootstrap."),
+        agent: z.string(),
+        since: instant,
+        subscriptions: z.array(subscription),
+      }),
+    ),
+    carried: z
+      .record(
+        z.string(),
+        z.strictObject({ issued: count, succeeded: count, failed: count, open: z.number() }),
+      )
+      .describe("Calls past Sluice, by cluster, as clients report them."),
+  })
+  .meta({ id: "Xds" })
+
 // ---- /clusters ------------------------------------------------------------------------------------------------
 
 const endpoint = z
@@ -209,6 +246,7 @@ export const pendingChanges = z
   .meta({ id: "PendingChanges" })
 
 export type Status = z.infer<typeof status>
+export type Xds = z.infer<typeof xds>
 export type Clusters = z.infer<typeof clusters>
 export type Streams = z.infer<typeof streams>
 export type AdminEvent = z.infer<typeof event>

@@ -14,6 +14,7 @@ import { adaptSettings } from "./settings.ts"
 import { adaptStream } from "./stream.ts"
 import { adaptUpstream } from "./upstream.ts"
 import { adaptVariables } from "./variables.ts"
+import { adaptXds } from "./xds.ts"
 
 /**
  * @param tcp of what stands in `stream {}`
@@ -63,6 +64,8 @@ function adaptMain(adapter: Adapter, main: Scope, config: Config): void {
   if (pid !== undefined && pid.text !== "off") config.pidFile = fullPath(adapter, pid)
   const admin = main.one("sluice_admin")
   if (admin !== null) adaptAdmin(adapter, admin, config)
+  const xds = main.one("sluice_xds")
+  if (xds !== null) adaptXds(adapter, xds, config)
   const metrics = main.one("sluice_metrics")
   if (metrics !== null) adaptMetrics(adapter, metrics, config)
   const shutdown = main.one("worker_shutdown_timeout")?.args[0]

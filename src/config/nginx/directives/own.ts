@@ -9,6 +9,11 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "Sluice's own: where the running process is asked and told things: an address, `token=` file, `host=` name; `off`",
   ],
   [
+    "sluice_xds",
+    "M 1+",
+    "Sluice's own: where gRPC clients without a proxy are told of endpoints, by xDS: an address, `certificate=`, `key=` and `client_ca=` files",
+  ],
+  [
     "sluice_metrics",
     "M 1",
     "Sluice's own: what is counted for `/metrics`: `full`, or `basic`: nothing by route, and no histograms",
