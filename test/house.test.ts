@@ -89,6 +89,7 @@ const BASE = [
   "server-names.ts",
   "steps.ts",
   "timer-wheel.ts",
+  "turn-cause.ts",
   "version.ts",
 ]
 

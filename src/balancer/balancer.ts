@@ -10,6 +10,7 @@ import { VERSION } from "../base/version.ts"
 import { Bridges } from "../bridge/bridges.ts"
 import type { ClusterStates } from "../cluster/cluster-states.ts"
 import { OutlierDetection } from "../cluster/outlier-detection.ts"
+import { Rebalancer } from "../cluster/rebalance/rebalancer.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { Config } from "../config/model.ts"
 import { AccessLogs } from "../log/access-log.ts"
@@ -108,6 +109,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #listeners: Listeners
   /** Where the control side is not another. */
   #outliers: OutlierDetection | null = null
+  #rebalancer: Rebalancer | null = null
   readonly #configurations: Configurations
   /** The last reload: each builds on what the one before it has left. */
   #reloading: Promise<void> = Promise.resolve()
@@ -203,7 +205,9 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       pacer: this.#context.pacer,
       clients: this.#clients,
       upstreams: this.#upstreams,
+      random,
       findListener: (name) => this.#listeners.find(name),
+      findCluster: (name) => this.#configurations.live.clusters.get(name),
     })
     this.#origins = new Http1Origins({
       context: this.#context,
@@ -247,6 +251,16 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       const { states } = this
       this.#outliers = new OutlierDetection({ clock: this.#clock, log: this.#log, states, outcomesAt })
       this.#outliers.watch(config.clusters)
+      this.#rebalancer = new Rebalancer({
+        clock: this.#clock,
+        random,
+        log: this.#log,
+        states,
+        streamsAt: (slot) => numbers.streams.countOf(slot).open,
+        trafficAt: (slot) => numbers.streams.trafficOf(slot),
+        tell: async (order) => this.orders.obey({ kind: "move", ...order }),
+      })
+      this.#rebalancer.watch(config.clusters)
     }
   }
 
@@ -316,6 +330,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const prepared = await this.prepare(config)
     prepared.commit()
     this.#outliers?.watch(config.clusters)
+    this.#rebalancer?.watch(config.clusters)
     this.#log.info("configuration reloaded")
   }
 
@@ -351,6 +366,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const { connections, handshakes } = this.#clients
     this.#configurations.refuseOthers()
     this.#outliers?.close()
+    this.#rebalancer?.close()
     this.#clients.close()
     for (const name of this.#listeners.names) this.#listeners.close(name)
     for (const connection of connections) connection.drain()

@@ -205,6 +205,7 @@ export const defaults = {
     slowStartMinWeight: is(10),
     panicThreshold: is(50),
     outlierDetection: none(),
+    rebalance: none(),
     sticky: none(),
     limit: none(),
     maxStreamsPerConnection: none(),
@@ -238,6 +239,14 @@ export const defaults = {
     bindAddress: none(),
     socketKeepalive: is<boolean>(false),
     noDelay: is<boolean>(true),
+  },
+  // Ours: design of the planner in docs/continuity.md.
+  rebalance: {
+    tolerance: is(10),
+    after: time(30_000),
+    dwell: time(60_000),
+    streamsPerSecond: is(50),
+    maxStreamAge: none("no stream ends for it"),
   },
   // As in NGINX Plus.
   healthCheck: {

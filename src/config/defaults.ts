@@ -13,6 +13,7 @@ import type {
   HealthCheckConfig,
   ListenerConfig,
   OutlierDetectionConfig,
+  RebalanceConfig,
   ResolverConfig,
   RouteConfig,
   RouteSettings,
@@ -29,6 +30,7 @@ const {
   continuity,
   cluster,
   outliers,
+  rebalance,
   endpoint,
   healthCheck,
   resolver,
@@ -173,6 +175,7 @@ export function defaultCluster(name: string): ClusterConfig {
     },
     panicThresholdPercent: cluster.panicThreshold.value,
     outlierDetection: null,
+    rebalance: null,
     limits: {
       streams: cluster.limit.value,
       waitingStreams: cluster.limit.value,
@@ -235,6 +238,17 @@ export function defaultOutlierDetection(): OutlierDetectionConfig {
       requestVolume: outliers.successRateRequestVolume.value,
     },
     failurePercentage: null,
+  }
+}
+
+/** What holds once streams are to move. */
+export function defaultRebalance(): RebalanceConfig {
+  return {
+    tolerancePercent: rebalance.tolerance.value,
+    afterMs: rebalance.after.value,
+    dwellMs: rebalance.dwell.value,
+    streamsPerSecond: rebalance.streamsPerSecond.value,
+    maxStreamAgeMs: rebalance.maxStreamAge.value,
   }
 }
 

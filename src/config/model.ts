@@ -414,6 +414,20 @@ export interface OutlierDetectionConfig {
   failurePercentage: { threshold: number; minimumHosts: number; requestVolume: number } | null
 }
 
+/** Live streams move to endpoints that have too few: docs/continuity.md. */
+export interface RebalanceConfig {
+  /** So many percent beyond its share an endpoint may have. */
+  tolerancePercent: number
+  /** What is beyond that has lasted so long before any stream moves. */
+  afterMs: number
+  /** A stream that has changed its endpoint stays there so long. */
+  dwellMs: number
+  /** The most that move in a second, and never more than a hundredth of the cluster's streams. */
+  streamsPerSecond: number
+  /** Where too few streams can move, those that are older, give or take a fifth, end while the imbalance lasts. */
+  maxStreamAgeMs: number | null
+}
+
 /** nginx: `sticky cookie`. What is null is not said. */
 export interface StickyConfig {
   cookie: string
@@ -450,6 +464,8 @@ export interface ClusterConfig {
   /** Where a smaller share of the endpoints is healthy, all are used; 0: only where none is. */
   panicThresholdPercent: number
   outlierDetection: OutlierDetectionConfig | null
+  /** Null: streams stay where they are. Not with policies that place by a key, nor with a sticky cookie. */
+  rebalance: RebalanceConfig | null
   /** Circuit breakers, over all data threads; null: no bound. */
   limits: {
     streams: number | null

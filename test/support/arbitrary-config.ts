@@ -12,6 +12,7 @@ import {
   defaultHealthCheck,
   defaultListener,
   defaultOutlierDetection,
+  defaultRebalance,
   defaultRouteSettings,
   defaultUpstreamTls,
   discoveredEndpoint,
@@ -207,7 +208,17 @@ const policy: fc.Arbitrary<PolicyConfig> = fc.oneof(
   }),
   fc.record({ name: fc.constantFrom("nginx_hash", "nginx_consistent_hash"), key: template }),
 )
-const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
+const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) => unboundStreams(name))
+
+/** Numbers of streams say where they go only where no key and no cookie does. */
+const unboundStreams = (name: string): fc.Arbitrary<ClusterConfig> =>
+  anyCluster(name).map((config) => {
+    const { policy, sticky, rebalance } = config
+    const isBound = "key" in policy || policy.name === "ip_hash" || sticky !== null
+    return { ...config, rebalance: isBound ? null : rebalance }
+  })
+
+const anyCluster = (name: string): fc.Arbitrary<ClusterConfig> =>
   near(
     { ...defaultCluster(name), endpoints: [defaultEndpoint(hostAddress("127.0.0.1", 3000))] },
     {
@@ -253,6 +264,15 @@ const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
           ),
         }),
       ),
+      rebalance: orNull(
+        near(defaultRebalance(), {
+          tolerancePercent: fc.integer({ min: 0, max: 1000 }),
+          afterMs: number,
+          dwellMs: number,
+          streamsPerSecond: positive,
+          maxStreamAgeMs: orNull(number),
+        }),
+      ),
       panicThresholdPercent: fc.integer({ min: 0, max: 100 }),
       discovery: fc.array(discovery, { maxLength: 2 }),
       resolver: orNull(
@@ -275,8 +295,7 @@ const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
       drainGraceMs: orNull(number),
       keepalive: fc.record({ intervalMs: positive, timeoutMs: positive }),
     },
-  ),
-)
+  )
 
 const accessLog: fc.Arbitrary<AccessLogConfig> = fc.record({
   path: fc.oneof(text, fc.constantFrom("none", "/dev/stdout")),

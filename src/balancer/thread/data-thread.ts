@@ -62,7 +62,7 @@ class DataThread {
       case "clusters":
         return this.#apply(message)
       case "order":
-        return tell({ kind: "ordered", id: message.id, isDone: this.#balancer.orders.obey(message.order) })
+        return tell({ kind: "ordered", id: message.id, reached: this.#balancer.orders.obey(message.order) })
       case "log-level":
         return this.#file.setLevel(message.level)
       case "reopen":

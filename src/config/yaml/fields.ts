@@ -12,6 +12,7 @@ import {
   defaultFailurePercentage,
   defaultHealthCheck,
   defaultOutlierDetection,
+  defaultRebalance,
   defaultSticky,
 } from "../defaults.ts"
 import { defaults } from "../defaults-table.ts"
@@ -28,6 +29,7 @@ import type {
   ListenerTlsConfig,
   OutlierDetectionConfig,
   PolicyConfig,
+  RebalanceConfig,
   RetryConfig,
   RouteSettings,
   StickyConfig,
@@ -376,6 +378,17 @@ const outlierDetection = nested<OutlierDetectionConfig>(
   defaultOutlierDetection(),
 ) as Codec<OutlierDetectionConfig | null, object>
 
+const rebalance = nested<RebalanceConfig>(
+  [
+    field("tolerance", "tolerancePercent", same()),
+    field("after", "afterMs", duration),
+    field("dwell", "dwellMs", duration),
+    field("streamsPerSecond", "streamsPerSecond", same()),
+    field("maxStreamAge", "maxStreamAgeMs", durationOrNone),
+  ],
+  defaultRebalance(),
+) as Codec<RebalanceConfig | null, object>
+
 const stickyFields: Fields<StickyConfig> = [
   field("cookie", "cookie", same()),
   field("expires", "expiresMs", {
@@ -462,6 +475,7 @@ export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
     field("slowStart", "slowStart", nested(slowStart, base.slowStart)),
     field("panicThreshold", "panicThresholdPercent", same()),
     field("outlierDetection", "outlierDetection", outlierDetection),
+    field("rebalance", "rebalance", rebalance),
     field("sticky", "sticky", sticky),
     field("limits", "limits", nested(clusterLimits, base.limits)),
     field("maxStreamsPerConnection", "maxStreamsPerConnection", countOrNone),

@@ -264,6 +264,11 @@ describe.each<[what: string, text: string, ...problems: string[]]>([
     '2:52~2 error: "by" has no meaning to the policy ip_hash',
   ],
   [
+    "streams that a key places, and that are to be even",
+    "listeners: 80\nclusters: {a: {policy: {name: maglev, key: $host}, rebalance: {}, endpoints: [b:1]}}",
+    "2:52~9 error: the policy maglev places streams by a key (rehome moves those)",
+  ],
+  [
     "what a policy cannot compare",
     "listeners: 80\nclusters: {a: {policy: {name: peak_ewma, by: streams}, endpoints: [b:1]}}",
     "2:46~7 error: the policy peak_ewma compares header_time or last_byte_time",

@@ -159,6 +159,7 @@ function checkClusters(input: unknown, faults: Fault[]): Set<string> | null {
     if (isMap(cluster) && cluster.endpoints === undefined && cluster.discovery === undefined)
       faults.push(fault(path, "a cluster needs endpoints or discovery"))
     if (isMap(cluster)) checkPolicy(cluster.policy, [...path, "policy"], faults)
+    if (isMap(cluster) && isMap(cluster.rebalance)) checkRebalance(cluster, [...path, "rebalance"], faults)
   }
   return names
 }
@@ -184,6 +185,16 @@ function checkPolicy(input: unknown, path: Path, faults: Fault[]): void {
     else if (isMeasure)
       faults.push(fault([...path, "by"], `the policy ${name} compares ${parameters.by.join(" or ")}`))
   }
+}
+
+/** Keys and cookies say where a stream belongs; numbers of streams would say otherwise. */
+function checkRebalance({ policy, sticky }: Map_, path: Path, faults: Fault[]): void {
+  const written = isMap(policy) ? policy.name : policy
+  const name = policyNames.find((one) => one === written)
+  const placesByKey = name !== undefined && (policyParameters[name].key || name === "ip_hash")
+  if (placesByKey)
+    faults.push(fault(path, `the policy ${name} places streams by a key`, "rehome moves those", "key"))
+  else if (isMap(sticky)) faults.push(fault(path, "a sticky cookie says where streams belong", null, "key"))
 }
 
 function checkEndpoints(cluster: unknown, path: Path, faults: Fault[]): void {
