@@ -8,7 +8,7 @@ import { stateOf } from "../record/request-state.ts"
 import type { NewStreamRecord } from "../record/stream-record.ts"
 import { reportCall } from "../relay/call/report.ts"
 import type { StreamOwner, WaitsFor } from "../relay/call/stream-owner.ts"
-import type { PacedStream, TurnReason } from "../relay/pacing/pacer.ts"
+import type { MovableStream, TurnReason } from "../relay/pacing/pacer.ts"
 import type { LegConnection } from "../relay/upstream/leg-connection.ts"
 import { EndpointLegs } from "./endpoint-legs.ts"
 import { Preread, type PrereadOwner } from "./preread.ts"
@@ -44,7 +44,7 @@ const ROUTE = { name: "" }
  *   6. Octets are relayed (`Relay`) until both sides have ended.
  *   7. One report.
  */
-export class TcpSession implements StreamOwner, PhasedSession, PacedStream, PrereadOwner {
+export class TcpSession implements StreamOwner, PhasedSession, MovableStream, PrereadOwner {
   readonly record: NewStreamRecord
   readonly route = ROUTE
   readonly paceEndpoint = this
@@ -105,12 +105,17 @@ export class TcpSession implements StreamOwner, PhasedSession, PacedStream, Prer
     return this.#relay === null ? this.#preread.held.length : this.#relay.up.held + this.#relay.down.held
   }
 
-  get paced(): PacedStream | null {
+  get paced(): MovableStream | null {
     return this.#relay === null ? null : this
   }
 
   get paceClient(): object {
     return this
+  }
+
+  /** What an endpoint knows of its connection is there alone. */
+  canMove(): boolean {
+    return false
   }
 
   onTurn({ what }: TurnReason): void {
