@@ -22,11 +22,6 @@ export interface NamedDifference {
   explains(mismatch: Mismatch, probe: Probe, nginx: Outcome, sluice: Outcome): boolean
 }
 
-const isError = ({ answer }: Outcome): boolean => answer.status >= 300
-
-/** The answer is nginx's own page. */
-const isOwnPage = ({ answer }: Outcome): boolean => /<center>nginx/.test(answer.body) || answer.body === ""
-
 /** Of Sluice's answer where no route is. One to HEAD says how long that would be. */
 function isUnrouted({ method, path }: Probe, { headers, body }: Answer): boolean {
   const fieldOf = (field: string): string | undefined => headers.find(([name]) => name === field)?.[1]
@@ -41,15 +36,6 @@ const saysGrpc = ({ isGrpc, headers }: Probe): boolean =>
   isGrpc || headers.some(([name, value]) => name === "content-type" && value.startsWith("application/grpc"))
 
 export const differences: readonly NamedDifference[] = [
-  {
-    name: "error text",
-    sentence: "An error of Sluice's own has a line of plain text as its body, nginx's has a page of HTML.",
-    explains: ({ what }, _probe, nginx, sluice) =>
-      isError(nginx) &&
-      nginx.answer.status === sluice.answer.status &&
-      isOwnPage(nginx) &&
-      ["body", "header content-type", "header content-length"].includes(what),
-  },
   {
     name: "gRPC status",
     sentence:

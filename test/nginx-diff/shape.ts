@@ -223,6 +223,9 @@ export function print(directives: readonly Directive[], depth = 0): string {
 
 const word = (text: string, like: Directive): Word => ({ text, span: like.name.span })
 
+/** One process each: in several, each has its own turns of round robin. */
+const LEFT_OUT: ReadonlySet<string> = new Set(["pid", "error_log", "user", "daemon", "worker_processes"])
+
 /** What Debian's nginx does not know is written as it does, or left out. */
 export function forNginx({ directives, rewritten }: Shape, directory: string): string {
   const count = (what: string): void => void rewritten.set(what, (rewritten.get(what) ?? 0) + 1)
@@ -238,7 +241,7 @@ export function forNginx({ directives, rewritten }: Shape, directory: string): s
         count(name.text)
         return []
       }
-      if (["pid", "error_log", "user", "daemon"].includes(name.text) && parent === "main") return []
+      if (LEFT_OUT.has(name.text) && parent === "main") return []
       const args = directive.args.filter(({ text }) => {
         if (name.text !== "listen" || (text !== "quic" && text !== "reuseport")) return true
         count(`listen ${text}`)
@@ -252,12 +255,13 @@ export function forNginx({ directives, rewritten }: Shape, directory: string): s
       ]
     })
   }
-  const main = `daemon off; pid ${directory}/nginx.pid; error_log ${directory}/error.log notice;\n`
+  const user = process.getuid?.() === 0 ? "user root; " : ""
+  const main = `${user}worker_processes 1; daemon off; pid ${directory}/nginx.pid; error_log ${directory}/error.log notice;\n`
   return main + print(rewrite(directives, "main"))
 }
 
 /** For Sluice all is left as it is, but for the ports. */
 export function forSluice({ directives }: Shape, directory: string): string {
-  const kept = directives.filter(({ name }) => !["pid", "error_log", "user", "daemon"].includes(name.text))
+  const kept = directives.filter(({ name }) => !LEFT_OUT.has(name.text))
   return `error_log ${directory}/sluice.log warn;\n${print(kept)}`
 }

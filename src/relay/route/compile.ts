@@ -11,6 +11,7 @@ import type {
   UpstreamTlsConfig,
 } from "../../config/model.ts"
 import type { AccessLog } from "../../log/access-log.ts"
+import type { Failure } from "../../record/failure.ts"
 import type { StreamRecord } from "../../record/record.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"
 import type { VariableTable } from "../../record/variable-table.ts"
@@ -18,7 +19,9 @@ import { Regex } from "../../regex/regex.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
 import { checkAccess, findRealClient, type Users } from "./access.ts"
 import { compileContinuity } from "./continuity-plan.ts"
+import { compileErrorPages } from "./error-page.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
+import { redirectInside } from "./internal-redirect.ts"
 import { limitRequests, limitStreams, type Zone } from "./limit-phases.ts"
 import {
   type CompiledAction,
@@ -27,7 +30,6 @@ import {
   exceptMethods,
   FIRST,
   keepGroups,
-  redirectInside,
   refuseExternal,
   rewriteInLocation,
   rewriteInServer,
@@ -101,11 +103,14 @@ function makeRoute(
   const tls = action.kind === "cluster" || action.kind === "variable" ? action.tls : null
   const { maxBodyOctets } = settings
   const locationPhases = maxBodyOctets === null ? ownPhases : [checkBodySize(maxBodyOctets), ...ownPhases]
+  const serverSteps = compileServerSteps(server, host, parts)
   return {
     serverName: server.names[0] ?? "",
     isAnswer: action.kind === "return",
-    phases: [...FIRST, ...serverPhases(server, host, parts), ...locationPhases],
+    isPass: action.kind === "cluster" || action.kind === "variable" || action.kind === "proxy",
+    phases: [...FIRST, ...serverPhases(server, parts), ...serverSteps, ...locationPhases],
     locationPhases,
+    serverSteps,
     findCluster: () => (action.kind === "cluster" ? findCluster(action.cluster, false) : undefined),
     connect:
       action.kind === "proxy"
@@ -118,6 +123,7 @@ function makeRoute(
     ...rewritesOf(action, settings, parts),
     accessLogs: settings.accessLogs.map(openLog),
     errorStatuses,
+    errorPages: compileErrorPages(settings.errorPages, parts.templateOf),
     hasStreamTimeouts:
       settings.readTimeoutMs !== null || settings.sendTimeoutMs !== null || settings.bodyTimeoutMs !== null,
     templateOf: parts.templateOf,
@@ -142,18 +148,19 @@ function rewritesOf(
   }
 }
 
-function serverPhases(server: ServerConfig, host: RoutesOf<Route>, parts: RouteParts): Phase[] {
-  const { stepsMax } = parts
+function serverPhases(server: ServerConfig, { stepsMax }: RouteParts): Phase[] {
   const names = server.names
     .filter((name) => name.startsWith("~") && name.includes("("))
     .map((name) => new Regex(octetText(name.slice(1)), { isCaseless: true, stepsMax }))
     .filter(({ groups }) => groups > 0)
     .map((regex) => keepGroups(regex, (_state, authority) => hostOf(authority)))
   const { realIp } = server.fallback
-  const first = realIp === null ? names : [findRealClient(realIp), ...names]
-  if (server.rewrite.length === 0) return first
-  const rewrite = compileRewrite(server.rewrite, rewriteParts(server, host, parts))
-  return [...first, rewriteInServer(rewrite, host)]
+  return realIp === null ? names : [findRealClient(realIp), ...names]
+}
+
+function compileServerSteps(server: ServerConfig, host: RoutesOf<Route>, parts: RouteParts): Phase[] {
+  if (server.rewrite.length === 0) return []
+  return [rewriteInServer(compileRewrite(server.rewrite, rewriteParts(server, host, parts)), host)]
 }
 
 /** From the moment that the location is found. */
@@ -225,6 +232,12 @@ export function withAnswer(route: Route, action: ReturnAction, responseRewrite: 
   const body = maxBodyOctets === null ? [] : [checkBodySize(maxBodyOctets)]
   const locationPhases = [...body, () => action]
   return { ...route, phases: [...FIRST, ...locationPhases], locationPhases, isAnswer: true, responseRewrite }
+}
+
+/** The same route where every request fails. */
+export function withFailure(route: Route, what: Failure): Route {
+  const locationPhases = [() => what]
+  return { ...route, phases: locationPhases, locationPhases, isAnswer: true }
 }
 
 function compileAction(action: RouteAction, host: RoutesOf<Route>, parts: RouteParts): CompiledAction {

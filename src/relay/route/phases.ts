@@ -8,8 +8,9 @@ import type { Template } from "../../record/template.ts"
 import type { Regex } from "../../regex/regex.ts"
 import type { Served } from "../overload/cut-calls.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
+import { cycle, lookUp } from "./internal-redirect.ts"
 import { keepMatch } from "./kept-match.ts"
-import type { Phase, PhaseContext, ReturnAction, Route, Verdict } from "./route.ts"
+import type { Phase, PhaseContext, ReturnAction, Route } from "./route.ts"
 import type { RoutesOf } from "./router.ts"
 
 /** Where a stream of this route goes, compiled. */
@@ -58,7 +59,9 @@ const readDeadline: Phase = (call, { limits, counters, log }) => {
 export const checkBodySize =
   (maxBodyOctets: number): Phase =>
   ({ record }) =>
-    record.head.contentLength > maxBodyOctets ? bodyTooLarge(maxBodyOctets) : null
+    record.head.contentLength > maxBodyOctets && record.state?.isAtErrorPage !== true
+      ? bodyTooLarge(maxBodyOctets)
+      : null
 
 export function bodyTooLarge(maxBodyOctets: number): Failure {
   const message = `the request is larger than client_max_body_size (${maxBodyOctets} octets)`
@@ -112,7 +115,7 @@ export function keepGroups(regex: Regex, textOf: (state: RequestState, authority
 /** nginx: `limit_except`. */
 export function exceptMethods(methods: readonly string[], otherwise: Route): Phase {
   return ({ record }) =>
-    methods.includes(record.head.method)
+    methods.includes(record.state?.method ?? record.head.method)
       ? null
       : { kind: "goto", route: otherwise, phases: otherwise.locationPhases }
 }
@@ -146,44 +149,6 @@ export function rewriteInLocation(rewrite: Phase, host: RoutesOf<Route>): Phase 
     const { route } = call
     return route === before ? null : { kind: "goto", route, phases: route.locationPhases }
   }
-}
-
-/** nginx: ngx_http_internal_redirect, and ngx_http_named_location for `@name`. `args` undefined: those in `target`. */
-export function redirectInside(
-  record: StreamRecord,
-  target: string,
-  args: string | undefined,
-  host: RoutesOf<Route>,
-): Verdict {
-  const state = stateOf(record)
-  state.isInternal = true
-  if (!state.changeUri()) return cycle(state)
-  if (target.startsWith("@")) {
-    const route = host.named(target)
-    if (route === undefined) return failure("internal", `there is no location ${target}`, true)
-    return { kind: "goto", route, phases: route.locationPhases }
-  }
-  const mark = args === undefined ? target.indexOf("?") : -1
-  state.uri = mark < 0 ? target : target.slice(0, mark)
-  state.args = args ?? (mark < 0 ? "" : target.slice(mark + 1))
-  state.isRewritten = true
-  state.hasLeftPrefix = false
-  return lookUp(state, host)
-}
-
-function lookUp(state: RequestState, host: RoutesOf<Route>): Verdict {
-  const route = host.find(state.uri)
-  if (route === "limit")
-    return failure(
-      "internal",
-      "a regex of the configuration took more than regexSteps for this request",
-      true,
-    )
-  return { kind: "goto", route, phases: route.locationPhases }
-}
-
-function cycle({ uri }: RequestState): Failure {
-  return failure("internal", `the request was sent to another location too often, last to ${uri}`, true)
 }
 
 /** The last phases of a route: where its calls go. What it does not configure has none. */
