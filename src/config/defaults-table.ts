@@ -76,6 +76,7 @@ export const defaults = {
   },
   route: {
     resolve: is(false),
+    tlsByScheme: is(false),
     internal: is(false),
     prefix: is("/"),
     final: is(false),

@@ -162,7 +162,14 @@ export type RouteAction =
   /** The name of a cluster. `tls` is the default `null` for plain HTTP/2 (`grpc://`). */
   | { kind: "cluster"; cluster: string; tls: UpstreamTlsConfig | null }
   /** A cluster or an address named by variables, for instance `$backend`; with `resolve`, a host's name too. */
-  | { kind: "variable"; template: string; resolve: boolean; tls: UpstreamTlsConfig | null }
+  | {
+      kind: "variable"
+      template: string
+      resolve: boolean
+      tls: UpstreamTlsConfig | null
+      /** `tls` is for what comes to `grpcs://`; all else goes without. */
+      tlsByScheme: boolean
+    }
   /**
    * Answers by itself. `template` is the body, or the address for a redirect (301, 302, 303, 307, 308). Where
    * `grpcStatus` is set, gRPC clients get that, with `grpcMessage`, a template too; null: with the body as message.

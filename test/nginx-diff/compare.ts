@@ -68,7 +68,7 @@ function lists(
 }
 
 /** What its pages call a server, and ids that each makes for itself. */
-const OWN_NAME = /(?<=<hr><center>)(?:nginx\/[\d.]+|nginx|sluice)(?=<\/center>)/
+const OWN_NAME = /(?<=<hr><center>)(?:nginx\/[\d.]+|nginx|sluice(?:\/[\d.]+)?)(?=<\/center>)/
 const ID = /^[0-9a-f]{32}$/
 
 /** An outcome without what is no one's behaviour. A length is that of the body without them. */

@@ -22,15 +22,6 @@ export interface NamedDifference {
   explains(mismatch: Mismatch, probe: Probe, nginx: Outcome, sluice: Outcome): boolean
 }
 
-/** Of Sluice's answer where no route is. One to HEAD says how long that would be. */
-function isUnrouted({ method, path }: Probe, { headers, body }: Answer): boolean {
-  const fieldOf = (field: string): string | undefined => headers.find(([name]) => name === field)?.[1]
-  const text = `no route for ${path}`
-  return method === "HEAD"
-    ? fieldOf("content-length") === String(text.length + 1)
-    : body.startsWith("no route for") || fieldOf("grpc-message")?.startsWith("no route for") === true
-}
-
 /** Its `content-type` says so, whatever the rest is. */
 const saysGrpc = ({ isGrpc, headers }: Probe): boolean =>
   isGrpc || headers.some(([name, value]) => name === "content-type" && value.startsWith("application/grpc"))
@@ -61,18 +52,6 @@ export const differences: readonly NamedDifference[] = [
       nginx === "1" &&
       sluice === "2" &&
       probe.headers.some(([name, value]) => name === "x-stub" && value === "close"),
-  },
-  {
-    name: "X-Accel fields",
-    sentence: "The `X-Accel-` fields of a gRPC backend are passed on: nothing here is steered by them.",
-    explains: ({ what }) => what.startsWith("header x-accel-"),
-  },
-  {
-    name: "files",
-    sentence:
-      "Where a location has neither a pass nor a `return`, nginx serves files; here there is nothing: 404.",
-    explains: (_mismatch, probe, nginx, sluice) =>
-      nginx.seen.length === 0 && sluice.seen.length === 0 && isUnrouted(probe, sluice.answer),
   },
   {
     name: "authority",

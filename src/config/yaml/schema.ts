@@ -352,6 +352,15 @@ const actionShape = {
     .boolean()
     .optional()
     .describe(says("With $variables: they may come to a host's name and port.", defaults.route.resolve)),
+  tlsByScheme: z
+    .boolean()
+    .optional()
+    .describe(
+      says(
+        "With $variables: tls is for what comes to grpcs://, all else goes without.",
+        defaults.route.tlsByScheme,
+      ),
+    ),
   tls: z
     .union([z.boolean(), upstreamTls], { error: "must be true, false or a map" })
     .optional()

@@ -10,7 +10,7 @@ import type { NewStreamRecord } from "../../record/stream-record.ts"
 import type { TemplateEnvironment } from "../../record/variables.ts"
 import { writableValue } from "../../record/written-field.ts"
 import { absoluteRedirect } from "../route/absolute-redirect.ts"
-import { isPage, isRedirect, statusOnWire } from "../route/error-page.ts"
+import { isPage, isRedirect, isUnanswered, statusOnWire } from "../route/error-page.ts"
 import type { Answer, AnsweredCall, ContentHandler, ReturnAction, Route } from "../route/route.ts"
 import { statusTold, withStatus } from "./error-status.ts"
 import { fitTrailers } from "./fit-trailers.ts"
@@ -155,31 +155,30 @@ export class ClientResponse implements AnsweredCall {
   /** nginx's `return`. */
   return(action: ReturnAction): void {
     const { record, context, downstream, isGrpc } = this.#call
-    record.status = action.status
-    if (action.status === 444) return downstream.reset(ErrorCode.CANCEL)
+    record.status = statusTold(this.#call, action.status)
+    if (isUnanswered(action.status)) return downstream.reset(ErrorCode.CANCEL)
     if (isGrpc && (action.grpcStatus !== null || action.status >= 300)) {
       const message = textOfOctets((action.grpcMessage ?? action.template).render(record, context.env))
       return this.reply({ httpStatus: action.status, grpcStatus: action.grpcStatus ?? -1, message })
     }
     const text = action.template.render(record, context.env)
-    if (isPage(action)) this.#page(action.status, text)
+    if (isPage(action)) this.#page(action, text)
     else {
-      const status = (record.status = statusTold(this.#call, action.status))
-      const { fields, body } = returnReply(status, text, action.contentType)
-      this.#sendWhole(new HeaderList(fields), body, status)
+      const { fields, body } = returnReply(record.status, text, action.contentType)
+      this.#sendWhole(new HeaderList(fields), body, record.status)
     }
     this.endRequest()
   }
 
   /** A redirect to `address`, or an error of the configuration's. */
-  #page(status: number, address: string): void {
+  #page({ status, fields = [] }: ReturnAction, address: string): void {
     const { record, route } = this.#call
     const { serverTokens } = route.settings
     const location = isRedirect(status)
       ? ["location", writableValue(absoluteRedirect(address, route.settings, record))]
       : []
     record.status = statusOnWire(status)
-    const { list, body } = pageReply(status, serverTokens, location)
+    const { list, body } = pageReply(status, serverTokens, [...location, ...fields])
     this.#sendWhole(list, body, status)
   }
 

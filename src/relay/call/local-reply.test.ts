@@ -34,7 +34,7 @@ describe("what a client is told", () => {
     [
       "HTTP, before the head",
       { ...state, isGrpc: false },
-      `-1: :status 502 content-type text/html content-length 149 | ${BAD_GATEWAY}`,
+      `-1: :status 502 content-type text/html content-length 151 | ${BAD_GATEWAY}`,
     ],
     ["HTTP, after it", { isGrpc: false, isHeadSent: true }, null],
   ])("%s", (_what, how, expected) => {

@@ -46,7 +46,7 @@ export function localReply(to: ReplyState, what: Reply): LocalReply | null {
   const message = what.message.slice(0, MESSAGE_MAX)
   if (!to.isGrpc)
     return to.isHeadSent ? null : pageReply(what.httpStatus, to.server ?? serverTokens.value, what.fields)
-  const grpcStatus = what.grpcStatus >= 0 ? what.grpcStatus : grpcStatusOfHttp(what.httpStatus)
+  const grpcStatus = what.grpcStatus >= 0 ? what.grpcStatus : grpcStatusOfHttp(statusOnWire(what.httpStatus))
   const list = to.isHeadSent ? trailers(grpcStatus, message) : head(grpcStatus, message)
   return { list, body: NO_BODY, grpcStatus }
 }

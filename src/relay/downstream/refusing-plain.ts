@@ -9,6 +9,7 @@ const HTTP_TO_HTTPS = 497
 const REFUSAL = {
   ...failure("bad_request", "the plain HTTP request was sent to a port that speaks HTTPS", true),
   httpStatus: HTTP_TO_HTTPS,
+  grpcStatus: -1,
 }
 
 /**

@@ -40,6 +40,7 @@ import { compileRewrite, type RewriteParts } from "./rewrite.ts"
 import type { Phase, ReturnAction, Route, Verdict } from "./route.ts"
 import { routeName } from "./route-name.ts"
 import { hostOf, type RoutesOf } from "./router.ts"
+import { schemePhases, withoutScheme } from "./said-scheme.ts"
 
 /** What routes are made of beside their own configuration. */
 export interface RouteParts {
@@ -78,7 +79,9 @@ export function compileRoute(
   const locationPhases = [
     ...(config === null ? [] : beforeContent(server, config, host, parts)),
     ...admission(server, settings, parts),
-    ...schemePhases(server, action, settings, host, parts),
+    ...schemePhases(action, parts.table, (plain) =>
+      compileVariant(server, { action: plain, settings }, host, parts),
+    ),
     ...contentPhases(compiled, parts.findCluster),
   ]
   const route = makeRoute(server, action, settings, host, parts, locationPhases)
@@ -195,7 +198,9 @@ function compileVariant(
 ): Route {
   const phases = [
     ...admission(server, settings, parts),
-    ...schemePhases(server, action, settings, host, parts),
+    ...schemePhases(action, parts.table, (plain) =>
+      compileVariant(server, { action: plain, settings }, host, parts),
+    ),
     ...contentPhases(compileAction(action, host, parts), parts.findCluster),
   ]
   return { ...makeRoute(server, action, settings, host, parts, phases), name: "if" }
@@ -248,7 +253,7 @@ function compileAction(action: RouteAction, host: RoutesOf<Route>, parts: RouteP
     case "variable":
       return {
         kind: "variable",
-        template: compileTemplate(action.template, "header", table),
+        template: withoutScheme(compileTemplate(action.template, "header", table)),
         mayResolve: action.resolve,
       }
     case "return":
@@ -271,25 +276,6 @@ function compileProxy(target: ProxyAction["target"], table: VariableTable): Comp
   // What names the cluster is the middle of it.
   const nameOf: Template["render"] = (record, env) => readProxyTarget(url.render(record, env))?.name ?? ""
   return { kind: "variable", template: { ...url, render: nameOf }, mayResolve: target.resolve }
-}
-
-/** Where a variable says whether it is `https://`, what says `http://` goes by another route without TLS. */
-function schemePhases(
-  server: ServerConfig,
-  action: RouteAction,
-  settings: RouteSettings,
-  host: RoutesOf<Route>,
-  parts: RouteParts,
-): Phase[] {
-  if (action.kind !== "proxy" || action.tls === null || !("template" in action.target)) return []
-  const { template } = action.target
-  if (/^https:/i.test(template)) return []
-  const url = compileTemplate(template, "header", parts.table)
-  const plain = compileVariant(server, { action: { ...action, tls: null }, settings }, host, parts)
-  const toPlain: Verdict = { kind: "goto", route: plain, phases: plain.locationPhases }
-  return [
-    ({ record }, { env }) => (readProxyTarget(url.render(record, env))?.isTls === false ? toPlain : null),
-  ]
 }
 
 function compileReturn(action: Extract<RouteAction, { kind: "return" }>, table: VariableTable): ReturnAction {

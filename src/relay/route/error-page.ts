@@ -28,6 +28,11 @@ export function statusOnWire(status: number): number {
   return status >= 494 && status <= 497 ? 400 : status
 }
 
+/** nginx closes the connection instead: its own number for that, and two that say the client is gone. */
+export function isUnanswered(status: number): boolean {
+  return status === 408 || status === 444 || status === 499
+}
+
 /** A `return` that is answered by nginx's own page: a redirect, or an error without a text. */
 export function isPage({ status, template }: ReturnAction): boolean {
   return isRedirect(status) || (status >= 400 && template.constant === "")

@@ -68,7 +68,17 @@ export function bodyTooLarge(maxBodyOctets: number): Failure {
   return failure("body_too_large", message)
 }
 
-const refuseUnrouted: Phase = ({ record }) => failure("no_route", `no route for ${record.head.path}`, true)
+/** As nginx answers where there is no file. */
+const refuseUnrouted: Phase = ({ record, isGrpc }) => {
+  const method = record.state?.method ?? record.head.method
+  const isRead = isGrpc || method === "GET" || method === "HEAD" || method === "POST"
+  return isRead ? unrouted(record.head.path) : { ...unrouted(record.head.path), httpStatus: 405 }
+}
+
+/** No location has anything for that path. */
+export function unrouted(path: string): Failure {
+  return failure("no_route", `no route for ${path}`, true)
+}
 
 const findCluster =
   (find: FindCluster, action: Extract<CompiledAction, { kind: "cluster" | "variable" }>): Phase =>
@@ -95,12 +105,21 @@ export function leave(record: StreamRecord, { admission, cutCalls }: PhaseContex
   cutCalls.end(record, served)
 }
 
+/** Before a location counts: the server's own settings say how the refusal is answered. */
+function ofServer(phase: Phase): Phase {
+  return (call, context) => {
+    const verdict = phase(call, context)
+    if (verdict !== null) call.route = call.route.host.fallback
+    return verdict
+  }
+}
+
 /** What every request goes through, whatever its route. */
-export const FIRST: readonly Phase[] = [refuseMethods, checkCertificate, readDeadline]
+export const FIRST: readonly Phase[] = [ofServer(refuseMethods), ofServer(checkCertificate), readDeadline]
 
 /** nginx: `internal`. */
-export const refuseExternal: Phase = (call, context) =>
-  call.record.state?.isInternal === true ? null : refuseUnrouted(call, context)
+export const refuseExternal: Phase = ({ record }) =>
+  record.state?.isInternal === true ? null : unrouted(record.head.path)
 
 /** Keeps what the groups of a location's regex, or of a server's name, hold. */
 export function keepGroups(regex: Regex, textOf: (state: RequestState, authority: string) => string): Phase {

@@ -74,6 +74,8 @@ export interface ReturnAction {
   readonly contentType: string
   readonly grpcStatus: number | null
   readonly grpcMessage: Template | null
+  /** Of its page, names and values in turn. */
+  readonly fields?: readonly string[]
   /** It leads to no page of an error. */
   readonly isFinal?: boolean
 }
