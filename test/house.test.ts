@@ -46,6 +46,7 @@ const ROOMS = [
   "origin",
   "access",
   "relay",
+  "xds",
   "cluster",
   "net",
   "log",
@@ -76,6 +77,7 @@ const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
 const BASE = [
   "clock.ts",
   "counters.ts",
+  "histogram.ts",
   "keepalive.ts",
   "limits.ts",
   "octet-buffer.ts",
@@ -84,7 +86,9 @@ const BASE = [
   "random.ts",
   "resolve-limits.ts",
   "server-names.ts",
+  "steps.ts",
   "timer-wheel.ts",
+  "turn-cause.ts",
   "version.ts",
 ]
 

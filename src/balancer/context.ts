@@ -49,7 +49,9 @@ export function makeContext(parts: ContextParts): SharedContext {
     descriptors: new Descriptors({ clock, counters, limits, log }),
     admission,
     cutCalls: new CutCalls({ limits, counters, log }),
-    subrequests: { begin: (call, uri, done) => beginSubrequest(context, call, uri, done) },
+    subrequests: {
+      begin: (call, uri, done, bodyOctetsMax) => beginSubrequest(context, call, uri, done, bodyOctetsMax),
+    },
     onStreamEnd,
   }
   return context

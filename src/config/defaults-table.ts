@@ -45,6 +45,7 @@ export const defaults = {
     pidFile: none(),
     shutdownGrace: time(30_000),
     admin: words("a Unix socket that only its own user can open"),
+    metrics: is("full"),
   },
   listener: {
     name: words("the address"),
@@ -69,6 +70,12 @@ export const defaults = {
   admin: {
     token: none("on loopback and Unix sockets only"),
     hosts: list([]),
+    xds: none(),
+  },
+  xds: {
+    certificate: none(),
+    key: none(),
+    clientCa: none(),
   },
   server: {
     listeners: words("all"),
@@ -116,6 +123,19 @@ export const defaults = {
     bridge: words("nothing beside gRPC"),
     continuity: words("streams end with their backend"),
   },
+  jwt: {
+    realm: is(""),
+    token: words("of `authorization: Bearer`"),
+    type: is<"signed" | "encrypted" | "nested">("signed"),
+    keyCache: words("5m for a url, else each caller's"),
+    keyStale: time(3_600_000),
+    leeway: time(0),
+    issuers: words("any"),
+    audiences: words("any"),
+    algorithms: words("all but none"),
+    require: words("nothing"),
+    endStreams: is(false),
+  },
   bridge: {
     grpcWeb: is(false),
     connect: is(false),
@@ -159,6 +179,8 @@ export const defaults = {
     refused: is("end"),
     with: is("first"),
     statuses: list([]),
+    overflow: is<"commit" | "slow">("commit"),
+    hold: size(32_768),
   },
   // The peer's certificate is not verified unless asked for, as in nginx.
   upstreamTls: {
@@ -184,6 +206,7 @@ export const defaults = {
     slowStartMinWeight: is(10),
     panicThreshold: is(50),
     outlierDetection: none(),
+    rebalance: none(),
     sticky: none(),
     limit: none(),
     maxStreamsPerConnection: none(),
@@ -196,6 +219,14 @@ export const defaults = {
     drainGrace: none("as long as they like"),
     keepaliveInterval: time(300_000),
     keepaliveTimeout: time(20_000),
+  },
+  // Ours: design of the planner in docs/continuity.md.
+  rebalance: {
+    tolerance: is(10),
+    after: time(30_000),
+    dwell: time(60_000),
+    streamsPerSecond: is(50),
+    maxStreamAge: none("no stream ends for it"),
   },
   // As in NGINX Plus.
   healthCheck: {

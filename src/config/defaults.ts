@@ -13,6 +13,7 @@ import type {
   HealthCheckConfig,
   ListenerConfig,
   OutlierDetectionConfig,
+  RebalanceConfig,
   ResolverConfig,
   RouteConfig,
   RouteSettings,
@@ -28,6 +29,7 @@ const {
   continuity,
   cluster,
   outliers,
+  rebalance,
   endpoint,
   healthCheck,
   resolver,
@@ -47,6 +49,8 @@ export function defaultConfig(): Config {
     log: { level: file.logLevel.value, path: file.logPath.value },
     pidFile: file.pidFile.value,
     admin: "default",
+    xds: null,
+    metrics: defaults.file.metrics.value,
     shutdown: { graceMs: file.shutdownGrace.value },
     limits: {},
   }
@@ -107,7 +111,7 @@ export function defaultRouteSettings(): RouteSettings {
     serverNameInRedirect: settings.serverNameInRedirect.value,
     portInRedirect: settings.portInRedirect.value,
     bridge: defaultBridge(),
-    access: { satisfy: settings.satisfy.value, rules: [], basic: null, request: null },
+    access: { satisfy: settings.satisfy.value, rules: [], basic: null, jwt: null, request: null },
     requestLimits: { limits: [], status: settings.limitStatus.value, dryRun: false },
     streamLimits: { limits: [], status: settings.limitStatus.value, dryRun: false },
     realIp: null,
@@ -126,6 +130,8 @@ export function defaultContinuity(): ContinuityConfig {
     refused: continuity.refused.value,
     restartWith: continuity.with.value,
     statuses: [...continuity.statuses.value],
+    overflow: continuity.overflow.value,
+    holdOctets: continuity.hold.value,
     cursorFrom: null,
     cursorInto: null,
   }
@@ -167,6 +173,7 @@ export function defaultCluster(name: string): ClusterConfig {
     },
     panicThresholdPercent: cluster.panicThreshold.value,
     outlierDetection: null,
+    rebalance: null,
     limits: {
       streams: cluster.limit.value,
       waitingStreams: cluster.limit.value,
@@ -229,6 +236,17 @@ export function defaultOutlierDetection(): OutlierDetectionConfig {
       requestVolume: outliers.successRateRequestVolume.value,
     },
     failurePercentage: null,
+  }
+}
+
+/** What holds once streams are to move. */
+export function defaultRebalance(): RebalanceConfig {
+  return {
+    tolerancePercent: rebalance.tolerance.value,
+    afterMs: rebalance.after.value,
+    dwellMs: rebalance.dwell.value,
+    streamsPerSecond: rebalance.streamsPerSecond.value,
+    maxStreamAgeMs: rebalance.maxStreamAge.value,
   }
 }
 

@@ -88,8 +88,9 @@ function withoutLogs(config: Config, unwritten: ReadonlySet<string>): Config {
   }
 }
 
-function filesRead({ listeners, servers, clusters, admin }: Config): Set<string> {
+function filesRead({ listeners, servers, clusters, admin, xds }: Config): Set<string> {
   const files: (string | null)[] = [typeof admin === "object" ? admin.tokenFile : null]
+  if (xds !== null) files.push(xds.certFile, xds.keyFile, xds.clientCaFile)
   const upstreamTls = (tls: UpstreamTlsConfig | null): void => {
     if (tls !== null) files.push(tls.caFile, tls.certFile, tls.keyFile)
   }
@@ -102,7 +103,11 @@ function filesRead({ listeners, servers, clusters, admin }: Config): Set<string>
     if (route.action.kind === "cluster" || route.action.kind === "variable") upstreamTls(route.action.tls)
   }
   for (const source of clusters.flatMap(({ discovery }) => discovery)) files.push(...filesOf(source))
-  for (const { bridge } of settingsOf(servers)) files.push(bridge.descriptorSet)
+  for (const { bridge, access } of settingsOf(servers)) {
+    files.push(bridge.descriptorSet)
+    for (const keys of access.jwt?.keys ?? [])
+      files.push(keys.kind === "file" ? keys.keysFile : keys.kind === "url" ? keys.caFile : null)
+  }
   return new Set(files.filter((path) => path !== null))
 }
 

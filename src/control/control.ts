@@ -9,6 +9,7 @@ import { systemRandom } from "../base/random.ts"
 import { resolveLimits } from "../base/resolve-limits.ts"
 import { ClusterStates } from "../cluster/cluster-states.ts"
 import { OutlierDetection } from "../cluster/outlier-detection.ts"
+import { Rebalancer } from "../cluster/rebalance/rebalancer.ts"
 import { Slots } from "../cluster/slots.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { LoadedConfig } from "../config/load.ts"
@@ -24,6 +25,7 @@ import type { Inheritance } from "./inherited-sockets.ts"
 import { ListenerSockets } from "./listener-sockets.ts"
 import { Orders } from "./orders.ts"
 import { Reloads } from "./reloads.ts"
+import { RouteSlots } from "./route-slots.ts"
 import { SharedCounts } from "./shared-counts.ts"
 import type { Command, OnCommand } from "./signals.ts"
 import { Successor, tellPredecessor } from "./upgrade.ts"
@@ -72,10 +74,12 @@ export class Control implements ControlView {
   readonly #checks: HealthChecks
   readonly #reloads: Reloads
   readonly #outliers: OutlierDetection
+  readonly #rebalancer: Rebalancer
   readonly #discovery: Discovery
   /** The configuration in force. */
   #config: Config
   #version = 0
+  readonly #watchers: ((cluster: string | null) => void)[] = []
   /** The states that come in force with it, while threads are about to take them over. */
   #committing: ClusterState | null = null
   /** The last reload or upgrade: each begins when the one before it is over. */
@@ -101,8 +105,14 @@ export class Control implements ControlView {
       streamsAt: (slot) => this.#counts.at(slot),
     })
     this.#config = config
-    this.#counts = new SharedCounts(threads)
-    this.#counts.addLimits(config.clusters.map(({ name }) => name))
+    const { limits } = resolveLimits(config.limits)
+    const isCounted = config.metrics === "full" && config.admin !== "off"
+    const countRoute = () => counters.add(counterIds.counted_routes_exceeded)
+    const routes = isCounted ? new RouteSlots(threads, limits.countedRoutesMax, countRoute) : null
+    this.#counts = new SharedCounts(threads, routes)
+    const row = rowOf(this.#counts.memory.counters, threads, counterNames.length)
+    const counters = new Counters(row)
+    this.#counts.prepare(config)
     this.states = new ClusterStates({
       hasChecks: true,
       slots: new Slots({
@@ -114,6 +124,7 @@ export class Control implements ControlView {
       publish: (state) => this.#threads.publish(state),
       onChange: (change) => {
         logChange(log, change)
+        this.#changed(change.cluster)
         if (change.joined.length + change.left.length > 0) this.#checks.changed(change.cluster)
       },
     })
@@ -137,17 +148,17 @@ export class Control implements ControlView {
       standingOrders: () => this.orders.standing(),
       onLost: (index) => this.#counts.subtract(index),
     })
-    this.#counts.addZones(config.zones)
     this.orders = new Orders({
       states: this.states,
       config: () => this.#config,
       log,
       tell: (order) => this.#threads.order(order),
+      tellOne: (index, order) => this.#threads.orderOne(index, order),
+      streamsAt: (slot) => this.#counts.byThread(slot),
+      random: systemRandom,
     })
     this.states.prepare(config.clusters).commit()
     const outcomesAt = (slot: number) => this.#counts.outcomesAt(slot)
-    const row = rowOf(this.#counts.memory.counters, threads, counterNames.length)
-    const counters = new Counters(row)
     this.#discovery = new Discovery({
       clock,
       random: systemRandom,
@@ -157,6 +168,15 @@ export class Control implements ControlView {
       onProblem: () => counters.add(counterIds.discovery_refused),
     })
     this.#outliers = new OutlierDetection({ clock, log, states: this.states, outcomesAt })
+    this.#rebalancer = new Rebalancer({
+      clock,
+      random: systemRandom,
+      log,
+      states: this.states,
+      streamsAt: (slot) => this.#counts.at(slot),
+      trafficAt: (slot) => this.#counts.trafficAt(slot),
+      tell: (order) => this.orders.move(order),
+    })
   }
 
   /** The newest version of `states` that all threads have applied. */
@@ -186,6 +206,7 @@ export class Control implements ControlView {
       throw error
     }
     this.#outliers.watch(config.clusters)
+    this.#rebalancer.watch(config.clusters)
     this.#sockets.closeUnused(log)
     this.#checks.use(config)
     onListening(this.#sockets.addresses(config.listeners), this.#admin?.address ?? null)
@@ -258,8 +279,7 @@ export class Control implements ControlView {
     const version = this.#version + 1
     const found = await this.#discovery.prepare(config.clusters)
     const prepared = this.states.prepare(config.clusters, found.endpointsOf)
-    this.#counts.addLimits(config.clusters.map(({ name }) => name))
-    this.#counts.addZones(config.zones)
+    this.#counts.prepare(config)
     const { state } = prepared
     let reason: string | null
     try {
@@ -275,6 +295,7 @@ export class Control implements ControlView {
     if (reason !== null || this.#isStopping) {
       this.#threads.abandon(version)
       this.#sockets.retain(before.listeners)
+      this.#counts.retain(before)
       prepared.abandon()
       found.abandon()
       return reason ?? "the balancer is shutting down"
@@ -284,13 +305,15 @@ export class Control implements ControlView {
     this.#version = version
     this.#committing = state
     await this.#threads.commit(version)
-    this.#counts.retainZones(config.zones)
+    this.#counts.retain(config)
     this.#committing = null
     prepared.commit()
     found.commit()
     this.#checks.use(config)
     this.#outliers.watch(config.clusters)
+    this.#rebalancer.watch(config.clusters)
     this.#sockets.retain(config.listeners)
+    this.#changed(null)
     return null
   }
 
@@ -345,6 +368,7 @@ export class Control implements ControlView {
     const { log } = this.#options
     const { graceMs } = this.#config.shutdown
     this.#outliers.close()
+    this.#rebalancer.close()
     log.info("draining", { signal: why, streams: this.#counts.streamsOpen, graceMs })
     this.#discovery.stop()
     const stopping = this.#threads.stop()
@@ -423,12 +447,24 @@ export class Control implements ControlView {
     this.#threads.setLogLevel(level)
   }
 
+  watch(handler: (cluster: string | null) => void): void {
+    this.#watchers.push(handler)
+  }
+
+  #changed(cluster: string | null): void {
+    for (const watcher of this.#watchers) watcher(cluster)
+  }
+
   trafficAt(slot: number): Float64Array {
     return this.#counts.trafficAt(slot)
   }
 
   streamsAt(slot: number): number {
     return this.#counts.at(slot)
+  }
+
+  get routes(): RouteSlots | null {
+    return this.#counts.routes
   }
 
   ask(question: Question): Promise<(AnswerPart[] | null)[]> {

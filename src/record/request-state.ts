@@ -1,4 +1,5 @@
 import type { RegexMatch } from "../regex/regex.ts"
+import type { CallerToken } from "./caller-token.ts"
 import { normalizeUri, queryOf } from "./uri.ts"
 
 /** How often one request may be sent to another location: nginx's number. */
@@ -42,6 +43,12 @@ export class RequestState {
   /** nginx: `PASSED`, `DELAYED`, `REJECTED`, `DELAYED_DRY_RUN`, `REJECTED_DRY_RUN`. */
   limitReqStatus: string | null = null
   limitConnStatus: string | null = null
+  /** What the caller showed; null: none that can be read, or none is asked for. */
+  token: CallerToken | null = null
+  /** Its signature and claims are right. */
+  isTokenVerified = false
+  /** Seconds since 1970 after which the caller is no longer who it said; 0: its stream may outlive that. */
+  expirySeconds = 0
   /** The configuration asks a location of its own: nothing is asked of it in turn. */
   isSubrequest = false
 

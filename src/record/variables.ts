@@ -6,9 +6,11 @@
  * Source: nginx.org/en/docs/varindex.html; where its manual is silent, nginx 1.22 itself (variables.nginx.test.ts).
  */
 import type { Clock } from "../base/clock.ts"
+import { octetText } from "../base/octet-text.ts"
 import type { Random } from "../base/random.ts"
 import type { HeaderList } from "../http2/header-list.ts"
 import { binaryAddress } from "./binary-address.ts"
+import { claimText } from "./caller-token.ts"
 import { CONNECTION_FIELD_NAMES, connectionField } from "./connection-fields.ts"
 import type { AttemptRecord, StreamRecord } from "./record.ts"
 import { gmtTime, isoTime, localTime, seconds, zonedTime } from "./time-text.ts"
@@ -130,6 +132,7 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
 
   ["limit_req_status", ({ state }) => state?.limitReqStatus ?? undefined],
   ["limit_conn_status", ({ state }) => state?.limitConnStatus ?? undefined],
+  ["jwt_payload", ({ state }) => (state?.token == null ? undefined : octetText(state.token.payload))],
 
   // gRPC
   ["grpc_status", ({ grpcStatus }) => (grpcStatus < 0 ? undefined : String(grpcStatus))],
@@ -140,6 +143,8 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["stream_resumes", ({ resumes }) => String(resumes)],
   ["continuity_legs", ({ continuity }) => continuity?.legs.toString()],
   ["continuity_gap", ({ continuity }) => (continuity === null ? undefined : seconds(continuity.gapMs))],
+  ["continuity_moves", ({ continuity }) => continuity?.moves.toString()],
+  ["continuity_move_cause", ({ continuity }) => continuity?.moveCause ?? undefined],
 
   // The upstream, one entry per try
   ["upstream_addr", perTry(({ address }) => address)],
@@ -189,6 +194,18 @@ const FAMILIES: readonly [prefix: string, make: (rest: string) => Variable][] = 
   ],
   ["arg_", (rest) => (record) => queryArgument(argsOf(record), rest)],
   ["cookie_", (rest) => (record) => cookieOf(record.requestHeaders, rest)],
+  [
+    "jwt_header_",
+    (rest) =>
+      ({ state }) =>
+        claimText(state?.token?.header, [rest]),
+  ],
+  [
+    "jwt_claim_",
+    (rest) =>
+      ({ state }) =>
+        claimText(state?.token?.claims, [rest]),
+  ],
 ]
 
 type Fields = HeaderList | null | undefined

@@ -16,6 +16,7 @@ import {
   FIELD_PATH,
   KEEP_OCTETS,
   LEGS_MAX,
+  OVERFLOWS,
   presetNames,
   REFUSALS,
   RESTARTS_WITH,
@@ -159,14 +160,22 @@ const continuityObject = z
       .array(grpcStatus)
       .optional()
       .describe(says("grpc-statuses that are failures, not answers.", defaults.continuity.statuses)),
+    overflow: z
+      .enum(OVERFLOWS)
+      .optional()
+      .describe(says("What follows when more is to be kept than keep.", defaults.continuity.overflow)),
+    hold: size
+      .refine((input) => sizeOctets(input) <= KEEP_OCTETS.max, { error: KEEP_ERROR })
+      .optional()
+      .describe(says("Mode cursor: octets of responses that wait for a token.", defaults.continuity.hold)),
     from: fieldPath.describe("Mode cursor: the field of a response that holds a resume token."),
     into: fieldPath.describe("Mode cursor: the field of the first request that takes it."),
   })
-  .superRefine(({ mode, statuses = [], from, into }, context) => {
+  .superRefine(({ mode, statuses = [], from, into, overflow }, context) => {
     const hasOk = statuses.some((one) => one === 0 || one === "OK")
     const message = hasOk
       ? "statuses must not name OK, which ends a call"
-      : continuityProblem([mode].flat(), from, into)
+      : continuityProblem([mode].flat(), from, into, overflow)
     if (message !== null) context.addIssue({ code: "custom", message })
   })
   .meta({ id: "Continuity" })
@@ -505,7 +514,10 @@ const admin = z
       listenText,
       z.literal("off"),
       z.strictObject({
-        address: z.union([listenPort, listenText], { error: LISTEN_ERROR }),
+        address: z
+          .union([listenPort, listenText, z.literal("off")], { error: LISTEN_ERROR })
+          .optional()
+          .describe(says("Where it listens.", defaults.file.admin)),
         token: text()
           .optional()
           .describe(says("File with the bearer token that callers must show.", defaults.admin.token)),
@@ -513,6 +525,26 @@ const admin = z
           .array(text())
           .optional()
           .describe(says("Names by which browsers may call it, beside localhost.", defaults.admin.hosts)),
+        xds: z
+          .union(
+            [
+              listenPort,
+              listenText,
+              z.strictObject({
+                address: z.union([listenPort, listenText], { error: LISTEN_ERROR }),
+                certificate: text().optional().describe(says("PEM file.", defaults.xds.certificate)),
+                key: text().optional().describe(says("PEM file.", defaults.xds.key)),
+                clientCa: text()
+                  .optional()
+                  .describe(says("Its clients must show a certificate of this CA's.", defaults.xds.clientCa)),
+              }),
+            ],
+            { error: LISTEN_ERROR },
+          )
+          .optional()
+          .describe(
+            says("Where gRPC clients without a proxy are told of endpoints, by xDS.", defaults.admin.xds),
+          ),
       }),
     ],
     { error: ADMIN_ERROR },
@@ -566,6 +598,15 @@ export const schema = z
     admin: admin
       .optional()
       .describe(says("Where the running process is asked and told things.", defaults.file.admin)),
+    metrics: z
+      .enum(["full", "basic"])
+      .optional()
+      .describe(
+        says(
+          "What is counted for /metrics: by cluster and endpoint alone, or by route too, with histograms of times.",
+          defaults.file.metrics,
+        ),
+      ),
     shutdown: z
       .strictObject({ grace: duration.optional().describe(says("", defaults.file.shutdownGrace)) })
       .optional()
@@ -579,6 +620,7 @@ export type SluiceYaml = z.input<typeof schema>
 export type ServerInput = z.input<typeof server>
 export type ListenerInput = z.input<typeof listener>
 export type AdminInput = z.input<typeof admin>
+export type XdsInput = NonNullable<Extract<AdminInput, { address?: unknown }>["xds"]>
 export type ClusterInput = z.input<typeof cluster>
 
 /** The document that editors check against: JSON Schema 2020-12. */

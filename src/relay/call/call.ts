@@ -90,6 +90,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
     const sent = this.continuity === null ? list : this.continuity.requestHead(list)
     const problem = this.#request.open(leg, sent, head.method === "HEAD")
     if (problem !== null) return this.endWith(problem, REJECTED)
+    this.headSent(leg.connectedMs)
     this.#timer?.timeouts?.attached(leg.connectedMs)
   }
 
@@ -98,8 +99,6 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
   onRequestData(octets: Buffer, start: number, end: number, endStream: boolean): void {
     // 4. Where no leg reads any more, credit lets a client end its request before it looks at the answer.
     if (this.#isDone) return this.downstream.consume(end - start)
-    this.record.requestOctets += end - start
-    this.record.activeTicks = this.context.ticks.ticks
     this.#scanners = countUp(this, this.leg, this.#scanners, octets, start, end)
     this.#timer?.timeouts?.fromDownstream(this.context.clock)
     const { maxBodyOctets } = this.route.settings
@@ -108,6 +107,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
     const isUnwanted = this.leg?.isOver === true && this.continuity?.isBetween !== true
     if (isUnwanted || this.response.isAnswering) this.downstream.consume(end - start)
     else this.#request.receive(this.leg, octets, start, end, endStream)
+    this.noteStalls(this.leg?.queuedOctets ?? 0)
     if (endStream) this.settle()
   }
 
@@ -131,6 +131,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
     this.leg?.consume(this.#retries === null ? octets : this.#retries.ofPresentLeg(octets))
     this.response.onSent()
     if (this.#isDone) this.response.releaseHeaders(false)
+    else this.noteStalls(this.leg?.queuedOctets ?? 0)
     this.settle()
   }
 
@@ -162,18 +163,18 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
   onLegData(leg: Leg, octets: Buffer, start: number, end: number, endStream: boolean): void {
     if (leg !== this.leg) return
     // 6. Credit for what the client takes at once; `onDownstreamSent` tells of the rest.
-    this.record.responseOctets += end - start
-    this.record.activeTicks = this.context.ticks.ticks
     this.#timer?.timeouts?.fromUpstream(this.context.clock)
     const { responseMessages } = this.record
-    if (this.continuity !== null) leg.consume(this.continuity.onData(octets, start, end, endStream))
+    if (this.continuity !== null) leg.consume(this.continuity.onData(leg, octets, start, end, endStream))
     else {
       if (this.isGrpc) this.#scanners = countResponse(this.record, this.#scanners, octets, start, end)
       leg.consume(this.downstream.sendData(octets, start, end, endStream))
     }
-    countDown(leg.endpoint, end - start, this.record.responseMessages - responseMessages)
+    countDown(this, leg.endpoint, end - start, responseMessages)
     // A bridge that cannot translate what came has ended the call by now.
-    if (endStream && !this.#isDone) this.#responseEnded()
+    if (this.#isDone) return
+    this.noteStalls(leg.queuedOctets)
+    if (endStream) this.#responseEnded()
   }
 
   onLegTrailers(leg: Leg, list: HeaderList): void {
@@ -188,6 +189,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
     if (leg !== this.leg) return
     this.#timer?.timeouts?.upstreamTook()
     this.#request.sent(octets)
+    this.noteStalls(leg.queuedOctets)
     this.settle()
   }
 
@@ -241,10 +243,6 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
     const end: LegEnd = { kind: "timeout", what, isAnswered: this.response.isHeadSent }
     if (!this.goesOn(leg, end)) this.endWith(what, end)
     else if (!this.#isDone) this.#timer?.arm()
-  }
-
-  onTurn(leg: Leg, what: Failure): void {
-    if (this.continuity?.move(leg, what) !== true) this.fail(what)
   }
 
   fail(what: Failure): void {

@@ -21,6 +21,7 @@ import type { Leg } from "./leg.ts"
 import type { Reply } from "./local-reply.ts"
 import { beginRecords, type PeriodicRecords } from "./periodic-records.ts"
 import { reportCall } from "./report.ts"
+import { Stalls } from "./stalls.ts"
 import type { DownstreamStream, WaitsFor } from "./stream-owner.ts"
 import { waitsFor } from "./waits-for.ts"
 
@@ -48,7 +49,11 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
   #atEnd: (() => void)[] | null = null
   /** A phase that waits; null: none does. */
   #waiting: WaitingPhases | null = null
+  /** The meter of the present route has been told that it is there. */
+  #isMetered = false
   #records: PeriodicRecords | null = null
+  /** What it waits for; null: it never has, or stalls are not counted. */
+  #stalls: Stalls | null = null
 
   constructor(
     context: CallContext,
@@ -88,6 +93,7 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
     const page = status === 0 ? null : errorPageOf(this, this.context, status)
     if (page === null) return false
     this.forgetLegs()
+    this.#leaveMeter({ status, grpcStatus: -1 })
     this.#waiting?.cancel()
     this.#waiting = null
     if (this.snapshot !== null) leave(record, this.context, this.leg?.served ?? "otherwise")
@@ -100,11 +106,22 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
     return true
   }
 
+  /** One whose phases have not ended has come to no route until now. */
+  #leaveMeter(end: Pick<NewStreamRecord, "status" | "grpcStatus">): void {
+    const { meter } = this.route
+    if (!this.#isMetered) meter?.began()
+    this.#isMetered = false
+    this.#stalls?.end(meter, this.context.ticks.ticks)
+    meter?.ended(end)
+  }
+
   /** The call begins anew. Its leg, if it has one, has ended. */
   protected abstract forgetLegs(): void
 
   onPhasesEnd(outcome: PhasesOutcome): void {
     this.#waiting = null
+    this.route.meter?.began()
+    this.#isMetered = true
     if (outcome === null) return this.onAdmitted()
     if (outcome.kind !== "content" && outcome.kind !== "return") return this.fail(outcome)
     if (outcome.kind === "return") this.response.return(outcome)
@@ -124,6 +141,21 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
     this.#records ??= beginRecords(this.context, this.route, this.record)
   }
 
+  /** A head goes to an endpoint; only the first is the call's. */
+  protected headSent(nowMs: number): void {
+    if (this.record.attempts.length === 1) this.route.meter?.headSent(nowMs - this.record.startMs)
+  }
+
+  /** Octets may have begun to wait, or wait no longer. `toEndpoint`: those of the request. */
+  protected noteStalls(toEndpoint: number): void {
+    const { meter } = this.route
+    if (meter === null) return
+    const toClient = this.downstream.queuedOctets
+    if (this.#stalls === null && toClient === 0 && toEndpoint === 0) return
+    this.#stalls ??= new Stalls()
+    this.#stalls.note(meter, toClient > 0, toEndpoint > 0, this.context.ticks.ticks)
+  }
+
   atEnd(run: () => void): void {
     if (this.#atEnd === null) this.#atEnd = [run]
     else this.#atEnd.push(run)
@@ -133,6 +165,7 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
   protected report(): void {
     this.#records?.end()
     this.#waiting?.cancel()
+    this.#leaveMeter(this.record)
     for (const run of this.#atEnd ?? []) run()
     this.response.cancelAnswer()
     if (this.snapshot !== null) leave(this.record, this.context, this.leg?.served ?? "otherwise")

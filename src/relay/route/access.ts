@@ -1,3 +1,4 @@
+import type { JwtConfig } from "../../config/jwt-model.ts"
 import type { AccessConfig, RealIpConfig } from "../../config/model.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import { type AddressRange, addressOctets, isWithin, parseNetwork } from "../../record/networks.ts"
@@ -6,6 +7,7 @@ import type { StreamRecord } from "../../record/record.ts"
 import { stateOf } from "../../record/request-state.ts"
 import type { Template } from "../../record/template.ts"
 import { askAuthorization } from "./auth-request.ts"
+import { forgetUnverified, JwtCheck, type TokenVerifier } from "./jwt.ts"
 import type { Phase, PhaseContext, PhasedCall, Verdict } from "./route.ts"
 
 /** A file of users and their passwords, both octets. */
@@ -57,19 +59,36 @@ function valuesOf({ requestHeaders: { fields } }: StreamRecord, name: string): s
   return values.join(", ")
 }
 
-/** Who is let in: nginx's access phase. Of a subrequest nothing is asked. */
+/** What the access phase is made of. */
+export interface AccessParts {
+  templateOf(source: string): Template
+  usersOf(path: string): Users
+  /** @param server whose locations are asked for keys */
+  verifierOf(config: JwtConfig, server: string): TokenVerifier
+}
+
+export function hasAccess({ rules, basic, jwt, request }: AccessConfig): boolean {
+  return rules.length > 0 || basic !== null || jwt !== null || request !== null
+}
+
+/** Who is let in: nginx's access phase. Of a subrequest nothing is asked. `first`: what comes before callers are counted. */
 export function checkAccess(
-  { satisfy, rules, basic, request }: AccessConfig,
-  template: (source: string) => Template,
-  usersOf: (path: string) => Users,
-): Phase {
+  { satisfy, rules, basic, jwt, request }: AccessConfig,
+  { templateOf: template, usersOf, verifierOf }: AccessParts,
+  server: string,
+): { first: Phase[]; phases: Phase[] } {
   const checks: Check[] = []
   if (rules.length > 0) checks.push(checkRules(rules))
   if (basic !== null) checks.push(checkBasic(template(basic.realm), basic.userFile, usersOf(basic.userFile)))
+  const tokens = jwt === null ? null : new JwtCheck(jwt, template, verifierOf(jwt, server))
+  if (tokens !== null) checks.push((call, context) => tokens.check(call, context))
   if (request !== null) checks.push(askAuthorization(request, template))
   const run = satisfy === "any" ? any : all
-  return (call, context) =>
+  const check: Phase = (call, context) =>
     call.record.state?.isSubrequest === true ? null : run(checks, call, context, 0, null)
+  return tokens === null
+    ? { first: [], phases: [check] }
+    : { first: [tokens.read], phases: [check, forgetUnverified] }
 }
 
 type Run = (

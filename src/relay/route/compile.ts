@@ -17,7 +17,7 @@ import { compileTemplate, type Template } from "../../record/template.ts"
 import type { VariableTable } from "../../record/variable-table.ts"
 import { Regex } from "../../regex/regex.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
-import { checkAccess, findRealClient, type Users } from "./access.ts"
+import { type AccessParts, checkAccess, findRealClient, hasAccess } from "./access.ts"
 import { compileContinuity } from "./continuity-plan.ts"
 import { compileErrorPages } from "./error-page.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
@@ -38,23 +38,24 @@ import { ProxyRequestRewrite, readProxyTarget } from "./proxy-request.ts"
 import { ProxyResponseRewrite } from "./proxy-response.ts"
 import { compileRewrite, type RewriteParts } from "./rewrite.ts"
 import type { Phase, ReturnAction, Route, Verdict } from "./route.ts"
+import type { RouteMeter } from "./route-meter.ts"
 import { routeName } from "./route-name.ts"
 import { hostOf, type RoutesOf } from "./router.ts"
 import { schemePhases, withoutScheme } from "./said-scheme.ts"
 
 /** What routes are made of beside their own configuration. */
-export interface RouteParts {
+export interface RouteParts extends AccessParts {
   readonly table: VariableTable
   /** Of one regex. */
   readonly stepsMax: number
-  templateOf(source: string): Template
   zoneOf(name: string): Zone
-  usersOf(path: string): Users
   findCluster(name: string, mayResolve: boolean): Cluster<LegConnection> | undefined
   openLog(config: RouteSettings["accessLogs"][number]): AccessLog
   connectAs(tls: UpstreamTlsConfig | null, settings: RouteSettings): Connector<LegConnection>
   /** To backends that speak HTTP/1.1. */
   connectHttp1(action: ProxyAction, settings: RouteSettings): Connector<LegConnection>
+  /** Null: routes are not counted. */
+  meterOf(server: string, route: string): RouteMeter | null
   /** The phase that answers with a file. */
   serveFiles(config: FilesConfig, parts: FilesParts): Phase
 }
@@ -75,17 +76,18 @@ export function compileRoute(
 ): Route {
   const settings = config?.settings ?? server.fallback
   const action = config?.action ?? { kind: "none" as const }
+  const name = routeName(config?.match ?? null)
   const compiled = compileAction(action, host, parts)
   const locationPhases = [
     ...(config === null ? [] : beforeContent(server, config, host, parts)),
     ...admission(server, settings, parts),
     ...schemePhases(action, parts.table, (plain) =>
-      compileVariant(server, { action: plain, settings }, host, parts),
+      compileVariant(server, { name, action: plain, settings }, host, parts),
     ),
     ...contentPhases(compiled, parts.findCluster),
   ]
   const route = makeRoute(server, action, settings, host, parts, locationPhases)
-  return { ...route, name: routeName(config?.match ?? null) }
+  return { ...route, name, meter: parts.meterOf(route.serverName, name) }
 }
 
 /** A route of which the phases are known. */
@@ -96,7 +98,7 @@ function makeRoute(
   host: RoutesOf<Route>,
   parts: RouteParts,
   ownPhases: readonly Phase[],
-): Omit<Route, "name"> {
+): Omit<Route, "name" | "meter"> {
   const { table, findCluster, openLog, connectAs } = parts
   const errorStatuses = new Map<number, { grpcStatus: number; message: Template }>()
   for (const { httpStatuses, grpcStatus, grpcMessage } of settings.errorStatuses)
@@ -163,7 +165,7 @@ function serverPhases(server: ServerConfig, { stepsMax }: RouteParts): Phase[] {
 
 function compileServerSteps(server: ServerConfig, host: RoutesOf<Route>, parts: RouteParts): Phase[] {
   if (server.rewrite.length === 0) return []
-  return [rewriteInServer(compileRewrite(server.rewrite, rewriteParts(server, host, parts)), host)]
+  return [rewriteInServer(compileRewrite(server.rewrite, rewriteParts(server, "", host, parts)), host)]
 }
 
 /** From the moment that the location is found. */
@@ -181,53 +183,60 @@ function beforeContent(
     const regex = new Regex(octetText(match.pattern), { isCaseless: match.ignoreCase, stepsMax })
     if (regex.groups > 0) phases.push(keepGroups(regex, ({ uri }) => uri))
   }
-  if (except !== null) phases.push(exceptMethods(except.methods, compileVariant(server, except, host, parts)))
+  const name = routeName(match)
+  if (except !== null)
+    phases.push(exceptMethods(except.methods, compileVariant(server, { ...except, name }, host, parts)))
   if (rewrite.length > 0) {
-    const program = compileRewrite(rewrite, rewriteParts(server, host, parts))
+    const program = compileRewrite(rewrite, rewriteParts(server, name, host, parts))
     phases.push(rewriteInLocation(program, host))
   }
   return phases
 }
 
-/** What another action and other settings make of a location: nginx's `if` and `limit_except`. */
+/** What another action and other settings make of a location: nginx's `if` and `limit_except`. `name`: the location's. */
 function compileVariant(
   server: ServerConfig,
-  { action, settings }: Pick<RouteConfig, "action" | "settings">,
+  { name, action, settings }: Pick<RouteConfig, "action" | "settings"> & { name: string },
   host: RoutesOf<Route>,
   parts: RouteParts,
 ): Route {
   const phases = [
     ...admission(server, settings, parts),
     ...schemePhases(action, parts.table, (plain) =>
-      compileVariant(server, { action: plain, settings }, host, parts),
+      compileVariant(server, { name, action: plain, settings }, host, parts),
     ),
     ...contentPhases(compileAction(action, host, parts), parts.findCluster),
   ]
-  return { ...makeRoute(server, action, settings, host, parts, phases), name: "if" }
+  const route = makeRoute(server, action, settings, host, parts, phases)
+  return { ...route, name: "if", meter: parts.meterOf(route.serverName, name) }
 }
 
 /** Preaccess and access: who is let in, and how many. */
-function admission(
-  server: ServerConfig,
-  settings: RouteSettings,
-  { zoneOf, templateOf, usersOf }: RouteParts,
-): Phase[] {
+function admission(server: ServerConfig, settings: RouteSettings, parts: RouteParts): Phase[] {
+  const { zoneOf } = parts
   const { realIp, requestLimits, streamLimits, access } = settings
   const phases: Phase[] = []
   if (realIp !== null && server.fallback.realIp === null) phases.push(findRealClient(realIp))
+  const serverKey = JSON.stringify([server.names, server.listeners])
+  const who = hasAccess(access) ? checkAccess(access, parts, serverKey) : null
+  if (who !== null) phases.push(...who.first)
   if (streamLimits.limits.length > 0) phases.push(limitStreams(streamLimits, zoneOf))
   if (requestLimits.limits.length > 0) phases.push(limitRequests(requestLimits, zoneOf))
-  if (access.rules.length > 0 || access.basic !== null || access.request !== null)
-    phases.push(checkAccess(access, templateOf, usersOf))
+  if (who !== null) phases.push(...who.phases)
   return phases
 }
 
-function rewriteParts(server: ServerConfig, host: RoutesOf<Route>, parts: RouteParts): RewriteParts {
+function rewriteParts(
+  server: ServerConfig,
+  name: string,
+  host: RoutesOf<Route>,
+  parts: RouteParts,
+): RewriteParts {
   return {
     table: parts.table,
     stepsMax: parts.stepsMax,
     compileReturn: (action) => compileReturn(action, parts.table),
-    compileThen: (then) => compileVariant(server, then, host, parts),
+    compileThen: (then) => compileVariant(server, { ...then, name }, host, parts),
   }
 }
 

@@ -17,6 +17,7 @@ import type { CutCalls } from "../overload/cut-calls.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
 import type { ContinuityPlan } from "./continuity-plan.ts"
 import type { ResponseRewrite } from "./head-rewrite.ts"
+import type { RouteMeter } from "./route-meter.ts"
 import type { RoutesOf } from "./router.ts"
 
 /** Turns a request's head into what the upstream is sent. */
@@ -51,6 +52,8 @@ export interface Route {
   readonly accessLogs: readonly AccessLog[]
   readonly errorStatuses: ReadonlyMap<number, { grpcStatus: number; message: Template }>
   readonly errorPages: ReadonlyMap<number, ErrorPage>
+  /** Counts its streams; null: they are not counted by route. */
+  readonly meter: RouteMeter | null
   /** Any of the timeouts of a silent stream. */
   readonly hasStreamTimeouts: boolean
   /** Of a text of the configuration's, without escapes. */
@@ -149,8 +152,11 @@ export interface PhaseContext {
 
 /** Asks a location of the call's own server. */
 export interface Subrequests {
-  /** @returns gives it up; `done` is told nothing then */
-  begin(call: PhasedCall, uri: string, done: (end: SubrequestEnd) => void): () => void
+  /**
+   * @param bodyOctetsMax how long a body is waited for and kept; 0: none is
+   * @returns gives it up; `done` is told nothing then
+   */
+  begin(call: PhasedCall, uri: string, done: (end: SubrequestEnd) => void, bodyOctetsMax?: number): () => void
 }
 
 /** What a subrequest came to. */
@@ -158,6 +164,8 @@ export interface SubrequestEnd {
   readonly status: number
   /** Its own, complete: `auth_request_set` reads it. */
   readonly record: StreamRecord
+  /** Null: none was wanted, it was longer, or it broke off. */
+  readonly body: Buffer | null
 }
 
 /**

@@ -5,7 +5,7 @@ import type { Directive } from "../ast.ts"
 import { Scope } from "../scope.ts"
 import { readNumber, readTimeMs } from "../units.ts"
 import { type Adapter, fullPath } from "./adapter.ts"
-import { adaptAdmin } from "./admin.ts"
+import { adaptAdmin, adaptMetrics } from "./admin.ts"
 import { adaptZones } from "./limits.ts"
 import { Listeners } from "./listeners.ts"
 import { adaptErrorLog, adaptLogFormat } from "./log.ts"
@@ -13,6 +13,7 @@ import { adaptServer } from "./server.ts"
 import { adaptSettings } from "./settings.ts"
 import { adaptUpstream } from "./upstream.ts"
 import { adaptVariables } from "./variables.ts"
+import { adaptXds } from "./xds.ts"
 
 /** @param isFragment the file has no `http` block: it is what one would include */
 export function adaptConfig(adapter: Adapter, directives: Directive[], isFragment: boolean): Config {
@@ -52,6 +53,10 @@ function adaptMain(adapter: Adapter, main: Scope, config: Config): void {
   if (pid !== undefined && pid.text !== "off") config.pidFile = fullPath(adapter, pid)
   const admin = main.one("sluice_admin")
   if (admin !== null) adaptAdmin(adapter, admin, config)
+  const xds = main.one("sluice_xds")
+  if (xds !== null) adaptXds(adapter, xds, config)
+  const metrics = main.one("sluice_metrics")
+  if (metrics !== null) adaptMetrics(adapter, metrics, config)
   const shutdown = main.one("worker_shutdown_timeout")?.args[0]
   if (shutdown !== undefined) config.shutdown.graceMs = readTimeMs(shutdown.text)!
 }

@@ -58,6 +58,23 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
     "read again when it has changed: bcrypt, `$apr1$`, `$1$`, `$5$`, `$6$`, `{SHA}`, `{SSHA}`, `{PLAIN}`; DES crypt matches nothing",
   ],
   [
+    "auth_jwt",
+    "HSL 1-2",
+    "NGINX Plus's: 401, or UNAUTHENTICATED to a gRPC client, without a good bearer token; `token=$variable` for one from elsewhere; `off`",
+  ],
+  ["auth_jwt_key_file", "HSL 1*", "a JSON Web Key Set; read again when it has changed"],
+  ["auth_jwt_key_request", "HSL 1*", "a location of the server that answers with one"],
+  [
+    "auth_jwt_key_cache",
+    "HSL time",
+    "no sooner are keys looked for again; 0 unless written, but 5m for `auth_jwt_key_url`",
+  ],
+  ["auth_jwt_type", "HSL 1", "`signed`, `encrypted` or `nested`"],
+  ["auth_jwt_leeway", "HSL time", "how far clocks may be off, for `exp` and `nbf`"],
+  ["auth_jwt_require", "HSL 1+*", "values that may be neither empty nor 0; `error=401` or `403`"],
+  ["auth_jwt_claim_set", "H 2+*", "a variable of a claim, by its names from the top of the JSON"],
+  ["auth_jwt_header_set", "H 2+*", "the same of the token's header"],
+  [
     "auth_request",
     "HSL 1*",
     "asks a location of the server, with the request's headers: 2xx lets in, 401 and 403 are told, else 500; `off`",
