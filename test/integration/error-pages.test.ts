@@ -148,7 +148,7 @@ function seen({ status, headers, body }: Answered, asked: Asked): unknown {
   const kept = Object.entries(headers).filter(
     ([name]) => !OF_EACH.has(name) && !(isPage && name === "content-length"),
   )
-  return { status, headers: kept.sort(), body: page }
+  return { status, headers: kept.sort(([a], [b]) => a.localeCompare(b)), body: page }
 }
 
 test.skipIf(!hasNginx)("nginx and Sluice answer errors the same", async (t) => {
