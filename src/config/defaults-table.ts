@@ -85,6 +85,7 @@ export const defaults = {
   },
   route: {
     resolve: is(false),
+    tlsByScheme: is(false),
     internal: is(false),
     prefix: is("/"),
     final: is(false),
@@ -115,7 +116,9 @@ export const defaults = {
     accessLogInterval: none("a record when it ends"),
     satisfy: is("all"),
     limitStatus: is(503),
+    recursiveErrorPages: is(false),
     interceptErrors: is(false),
+    serverTokens: is("sluice"),
     absoluteRedirect: is(true),
     serverNameInRedirect: is(false),
     portInRedirect: is(true),

@@ -2,11 +2,13 @@ import { octetText } from "../../base/octet-text.ts"
 import type { ProxyAction, RouteAction } from "../../config/model.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"
 import type { VariableTable } from "../../record/variable-table.ts"
-import { type CompiledAction, redirectInside } from "./phases.ts"
+import { redirectInside } from "./internal-redirect.ts"
+import type { CompiledAction } from "./phases.ts"
 import { readProxyTarget } from "./proxy-request.ts"
 import type { ReturnAction, Route } from "./route.ts"
 import type { FilesParts, RouteParts } from "./route-parts.ts"
 import type { RoutesOf } from "./router.ts"
+import { withoutScheme } from "./said-scheme.ts"
 
 /** Where a route leads. */
 export function compileAction(action: RouteAction, host: RoutesOf<Route>, parts: RouteParts): CompiledAction {
@@ -17,7 +19,7 @@ export function compileAction(action: RouteAction, host: RoutesOf<Route>, parts:
     case "variable":
       return {
         kind: "variable",
-        template: compileTemplate(action.template, "header", table),
+        template: withoutScheme(compileTemplate(action.template, "header", table)),
         mayResolve: action.resolve,
       }
     case "return":

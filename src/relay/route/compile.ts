@@ -1,10 +1,12 @@
 import { octetText } from "../../base/octet-text.ts"
 import type { RouteAction, RouteConfig, RouteSettings, ServerConfig } from "../../config/model.ts"
+import type { Failure } from "../../record/failure.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"
 import { Regex } from "../../regex/regex.ts"
 import { checkAccess, findRealClient, hasAccess } from "./access.ts"
 import { compileAction, compileReturn } from "./compile-action.ts"
 import { compileContinuity } from "./continuity-plan.ts"
+import { compileErrorPages } from "./error-page.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
 import { limitRequests, limitStreams } from "./limit-phases.ts"
 import {
@@ -17,13 +19,14 @@ import {
   rewriteInLocation,
   rewriteInServer,
 } from "./phases.ts"
-import { ProxyRequestRewrite, readProxyTarget } from "./proxy-request.ts"
+import { ProxyRequestRewrite } from "./proxy-request.ts"
 import { ProxyResponseRewrite } from "./proxy-response.ts"
 import { compileRewrite, type RewriteParts } from "./rewrite.ts"
-import type { Phase, ReturnAction, Route, Verdict } from "./route.ts"
+import type { Phase, ReturnAction, Route } from "./route.ts"
 import { routeName } from "./route-name.ts"
 import type { RouteParts } from "./route-parts.ts"
 import { hostOf, type RoutesOf } from "./router.ts"
+import { schemePhases } from "./said-scheme.ts"
 import { TracePlan } from "./trace-plan.ts"
 
 /** @param config null: where no location of the server matches */
@@ -40,7 +43,9 @@ export function compileRoute(
   const locationPhases = [
     ...(config === null ? [] : beforeContent(server, config, host, parts)),
     ...admission(server, settings, parts),
-    ...schemePhases(server, { name, action, settings }, host, parts),
+    ...schemePhases(action, parts.table, (plain) =>
+      compileVariant(server, { name, action: plain, settings }, host, parts),
+    ),
     ...contentPhases(compiled, parts.findCluster),
   ]
   const route = makeRoute(server, action, settings, host, parts, locationPhases)
@@ -70,11 +75,14 @@ function makeRoute(
     ...(maxBodyOctets === null ? [] : [checkBodySize(maxBodyOctets)]),
     ...ownPhases,
   ]
+  const serverSteps = compileServerSteps(server, host, parts)
   return {
     serverName: server.names[0] ?? "",
     isAnswer: action.kind === "return",
-    phases: [...FIRST, ...serverPhases(server, host, parts), ...locationPhases],
+    isPass: action.kind === "cluster" || action.kind === "variable" || action.kind === "proxy",
+    phases: [...FIRST, ...serverPhases(server, parts), ...serverSteps, ...locationPhases],
     locationPhases,
+    serverSteps,
     findCluster: () => (action.kind === "cluster" ? findCluster(action.cluster, false) : undefined),
     connect:
       action.kind === "proxy"
@@ -88,6 +96,7 @@ function makeRoute(
     ...rewritesOf(action, settings, parts),
     accessLogs: settings.accessLogs.map(openLog),
     errorStatuses,
+    errorPages: compileErrorPages(settings.errorPages, parts.templateOf),
     hasStreamTimeouts:
       settings.readTimeoutMs !== null || settings.sendTimeoutMs !== null || settings.bodyTimeoutMs !== null,
     templateOf: parts.templateOf,
@@ -112,18 +121,19 @@ function rewritesOf(
   }
 }
 
-function serverPhases(server: ServerConfig, host: RoutesOf<Route>, parts: RouteParts): Phase[] {
-  const { stepsMax } = parts
+function serverPhases(server: ServerConfig, { stepsMax }: RouteParts): Phase[] {
   const names = server.names
     .filter((name) => name.startsWith("~") && name.includes("("))
     .map((name) => new Regex(octetText(name.slice(1)), { isCaseless: true, stepsMax }))
     .filter(({ groups }) => groups > 0)
     .map((regex) => keepGroups(regex, (_state, authority) => hostOf(authority)))
   const { realIp } = server.fallback
-  const first = realIp === null ? names : [findRealClient(realIp), ...names]
-  if (server.rewrite.length === 0) return first
-  const rewrite = compileRewrite(server.rewrite, rewriteParts(server, "", host, parts))
-  return [...first, rewriteInServer(rewrite, host)]
+  return realIp === null ? names : [findRealClient(realIp), ...names]
+}
+
+function compileServerSteps(server: ServerConfig, host: RoutesOf<Route>, parts: RouteParts): Phase[] {
+  if (server.rewrite.length === 0) return []
+  return [rewriteInServer(compileRewrite(server.rewrite, rewriteParts(server, "", host, parts)), host)]
 }
 
 /** From the moment that the location is found. */
@@ -160,7 +170,9 @@ function compileVariant(
 ): Route {
   const phases = [
     ...admission(server, settings, parts),
-    ...schemePhases(server, { name, action, settings }, host, parts),
+    ...schemePhases(action, parts.table, (plain) =>
+      compileVariant(server, { name, action: plain, settings }, host, parts),
+    ),
     ...contentPhases(compileAction(action, host, parts), parts.findCluster),
   ]
   const route = makeRoute(server, action, settings, host, parts, phases)
@@ -204,20 +216,8 @@ export function withAnswer(route: Route, action: ReturnAction, responseRewrite: 
   return { ...route, phases: [...FIRST, ...locationPhases], locationPhases, isAnswer: true, responseRewrite }
 }
 
-/** Where a variable says whether it is `https://`, what says `http://` goes by another route without TLS. */
-function schemePhases(
-  server: ServerConfig,
-  { name, action, settings }: Pick<RouteConfig, "action" | "settings"> & { name: string },
-  host: RoutesOf<Route>,
-  parts: RouteParts,
-): Phase[] {
-  if (action.kind !== "proxy" || action.tls === null || !("template" in action.target)) return []
-  const { template } = action.target
-  if (/^https:/i.test(template)) return []
-  const url = compileTemplate(template, "header", parts.table)
-  const plain = compileVariant(server, { name, action: { ...action, tls: null }, settings }, host, parts)
-  const toPlain: Verdict = { kind: "goto", route: plain, phases: plain.locationPhases }
-  return [
-    ({ record }, { env }) => (readProxyTarget(url.render(record, env))?.isTls === false ? toPlain : null),
-  ]
+/** The same route where every request fails. */
+export function withFailure(route: Route, what: Failure): Route {
+  const locationPhases = [() => what]
+  return { ...route, phases: locationPhases, locationPhases, isAnswer: true }
 }

@@ -35,6 +35,10 @@ export interface Route {
   readonly phases: readonly Phase[]
   /** Those of the location alone, for a call that comes from another location of its server. */
   readonly locationPhases: readonly Phase[]
+  /** The server's own steps, for a call that is sent to another path of it. */
+  readonly serverSteps: readonly Phase[]
+  /** Its calls are passed on. */
+  readonly isPass: boolean
   /** Its phases end with an answer of the configuration's, whatever the request asks for. */
   readonly isAnswer: boolean
   /** Where all its calls go; undefined where they are answered here, or each says itself where it goes. */
@@ -50,6 +54,7 @@ export interface Route {
   readonly errorStatuses: ReadonlyMap<number, { grpcStatus: number; message: Template }>
   /** Null: its calls are not traced. */
   readonly trace: RouteTrace | null
+  readonly errorPages: ReadonlyMap<number, ErrorPage>
   /** Counts its streams; null: they are not counted by route. */
   readonly meter: RouteMeter | null
   /** Any of the timeouts of a silent stream. */
@@ -67,6 +72,12 @@ export interface RouteTrace {
   inject(list: HeaderList, record: NewStreamRecord, leg: AttemptRecord): HeaderList
 }
 
+/** Where one error of a route leads: see `ErrorPageConfig`. */
+export interface ErrorPage {
+  readonly status: number | "target" | null
+  readonly target: Template
+}
+
 /** nginx's `return`, compiled. */
 export interface ReturnAction {
   readonly kind: "return"
@@ -76,6 +87,10 @@ export interface ReturnAction {
   readonly contentType: string
   readonly grpcStatus: number | null
   readonly grpcMessage: Template | null
+  /** Of its page, names and values in turn. */
+  readonly fields?: readonly string[]
+  /** It leads to no page of an error. */
+  readonly isFinal?: boolean
 }
 
 /** The call goes on with another route, from the first of `phases`. */
