@@ -21,12 +21,14 @@ import { type Network, systemNetwork } from "../net/network.ts"
 import { TlsStore } from "../net/tls-store.ts"
 import { Http1Origins } from "../origin/http1/origins.ts"
 import type { ConnectionRecord, StreamRecord } from "../record/record.ts"
+import type { Span } from "../record/span.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
 import type { ClientConnection } from "../relay/downstream/client-connection.ts"
 import { Clients } from "../relay/downstream/clients.ts"
 import { Admission } from "../relay/overload/admission.ts"
 import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
+import { TcpClients } from "../tcp/tcp-clients.ts"
 import { ConfigCompiler } from "./config-compiler.ts"
 import { Configurations, type PreparedReload } from "./configurations.ts"
 import { makeContext, type SharedContext } from "./context.ts"
@@ -57,6 +59,8 @@ export interface BalancerOptions {
 export interface BalancerEvents {
   /** Exactly once per stream. The record is complete and no longer changes. */
   stream: [record: StreamRecord]
+  /** Of a stream that is over, where its route is traced: its own, and one for each leg. */
+  spans: [spans: readonly Span[]]
   /** A client connected, or is gone. */
   connect: [connection: ConnectionRecord]
   disconnect: [connection: ConnectionRecord]
@@ -91,6 +95,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #tls: TlsStore
   readonly #context: SharedContext
   readonly #clients: Clients
+  readonly #tcp: TcpClients
   readonly #upstreams: Upstreams
   readonly #origins: Http1Origins
   readonly #compiler: ConfigCompiler
@@ -142,10 +147,14 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       handshakeTimeoutMs: limits.handshakeTimeoutMs,
       clock: this.#clock,
       log: this.#log,
-      onSecured: (name, socket, info) =>
-        this.#clients.onTlsHandshakeDone(this.#listeners.find(name), socket, info),
-      onPlain: (name, socket, octets) =>
-        this.#clients.acceptWithoutTls(this.#listeners.find(name), socket, octets),
+      onSecured: (name, socket, info) => {
+        if (!this.#tcp.secured(socket, info))
+          this.#clients.onTlsHandshakeDone(this.#listeners.findHttp(name), socket, info)
+      },
+      onPlain: (name, socket, octets) => {
+        if (!this.#tcp.plain(socket))
+          this.#clients.acceptWithoutTls(this.#listeners.findHttp(name), socket, octets)
+      },
       onFailed: (counter) => this.counters.add(counterIds[counter]),
       onBug: (error) => this.#uncaught(error),
     })
@@ -161,6 +170,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         numbers.traffic.add(record)
         this.emit("stream", record)
       },
+      onSpans: (spans) => this.emit("spans", spans),
     })
     const link = (socket: Socket): Link => this.#link(socket)
     const bridges = new Bridges(this.#context)
@@ -180,7 +190,12 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       },
       onHandshakeEnd: () => this.#departures.gone(),
     })
-    this.#listeners = new Listeners(network, this.#clients)
+    this.#tcp = new TcpClients({
+      context: this.#context,
+      clients: this.#clients,
+      nextConnectionId: () => numbers.nextConnectionId(),
+    })
+    this.#listeners = new Listeners(network, this.#clients, this.#tcp)
     this.#upstreams = new Upstreams({
       context: this.#context,
       network,

@@ -20,6 +20,7 @@ import type {
   StickyConfig,
   UpstreamTlsConfig,
 } from "./model.ts"
+import type { TcpRetryConfig, TcpSettings } from "./tcp-model.ts"
 
 const {
   file,
@@ -35,6 +36,7 @@ const {
   resolver,
   upstreamTls,
   sticky,
+  tcp,
 } = defaults
 
 /** An empty configuration: no listener, server or cluster yet. */
@@ -44,6 +46,7 @@ export function defaultConfig(): Config {
     listeners: [],
     servers: [],
     clusters: [],
+    tcp: { servers: [], variables: [], zones: [] },
     variables: [],
     zones: [],
     log: { level: file.logLevel.value, path: file.logPath.value },
@@ -51,6 +54,7 @@ export function defaultConfig(): Config {
     admin: "default",
     xds: null,
     metrics: defaults.file.metrics.value,
+    tracing: null,
     shutdown: { graceMs: file.shutdownGrace.value },
     limits: {},
   }
@@ -58,6 +62,7 @@ export function defaultConfig(): Config {
 
 export function defaultListener(address: Address): ListenerConfig {
   return {
+    protocol: listener.protocol.value,
     name: address.text,
     host: address.host,
     port: address.port,
@@ -103,7 +108,10 @@ export function defaultRouteSettings(): RouteSettings {
     accessLogs: [],
     accessLogIntervalMs: settings.accessLogInterval.value,
     errorStatuses: [],
+    errorPages: [],
+    recursiveErrorPages: settings.recursiveErrorPages.value,
     interceptErrors: settings.interceptErrors.value,
+    serverTokens: settings.serverTokens.value,
     absoluteRedirect: settings.absoluteRedirect.value,
     serverNameInRedirect: settings.serverNameInRedirect.value,
     portInRedirect: settings.portInRedirect.value,
@@ -113,6 +121,7 @@ export function defaultRouteSettings(): RouteSettings {
     streamLimits: { limits: [], status: settings.limitStatus.value, dryRun: false },
     realIp: null,
     continuity: defaultContinuity(),
+    trace: null,
   }
 }
 
@@ -158,6 +167,7 @@ export function defaultRoute(): Pick<RouteConfig, "internal" | "rewrite" | "exce
 export function defaultCluster(name: string): ClusterConfig {
   return {
     name,
+    protocol: cluster.protocol.value,
     policy: { name: cluster.policy.value },
     sticky: null,
     endpoints: [],
@@ -300,5 +310,35 @@ export function defaultUpstreamTls(): UpstreamTlsConfig {
     keyFile: null,
     protocols: null,
     ciphers: null,
+    alpnProtocols: null,
   }
+}
+
+export function defaultTcpSettings(): TcpSettings {
+  return {
+    set: [],
+    readHello: tcp.readHello.value,
+    prereadTimeoutMs: tcp.prereadTimeout.value,
+    prereadOctets: tcp.prereadSize.value,
+    proxyProtocolTimeoutMs: tcp.proxyProtocolTimeout.value,
+    handshakeTimeoutMs: tcp.handshakeTimeout.value,
+    connectTimeoutMs: tcp.connectTimeout.value,
+    idleTimeoutMs: tcp.idleTimeout.value,
+    retry: defaultTcpRetry(),
+    sendProxyProtocol: tcp.sendProxyProtocol.value,
+    halfClose: tcp.halfClose.value,
+    uploadOctetsPerSecond: tcp.uploadRate.value,
+    downloadOctetsPerSecond: tcp.downloadRate.value,
+    bindAddress: tcp.bindAddress.value,
+    socketKeepalive: tcp.socketKeepalive.value,
+    noDelay: tcp.noDelay.value,
+    rules: [],
+    limits: { limits: [], status: defaults.settings.limitStatus.value, dryRun: false },
+    realIpFrom: [],
+    accessLogs: [],
+  }
+}
+
+export function defaultTcpRetry(): TcpRetryConfig {
+  return { isOn: true, tries: tcp.retryTries.value, timeoutMs: tcp.retryTimeout.value }
 }
