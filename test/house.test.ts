@@ -44,8 +44,10 @@ const ROOMS = [
   "balancer",
   "bridge",
   "origin",
+  "tcp",
   "access",
   "relay",
+  "xds",
   "cluster",
   "net",
   "log",
@@ -87,6 +89,7 @@ const BASE = [
   "server-names.ts",
   "steps.ts",
   "timer-wheel.ts",
+  "turn-cause.ts",
   "version.ts",
 ]
 
@@ -221,6 +224,12 @@ describe("imports go down only", () => {
       )
     expect(wrong).toEqual([])
   })
+})
+
+test("packages of OpenTelemetry are loaded by one file, and only when it is asked to", () => {
+  const naming = sources.filter(({ text }) => text.includes('"@opentelemetry/'))
+  expect(naming.map(({ path }) => path)).toEqual(["src/control/tracing/otlp.ts"])
+  expect(naming[0]!.text).not.toMatch(/^(import|export) .*from "@opentelemetry/m)
 })
 
 /** Values of node's socket modules; their types, and functions that only look at an address, are everyone's. */
