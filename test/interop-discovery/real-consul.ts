@@ -6,7 +6,7 @@ import { eventually } from "../support/eventually.ts"
 import type { ConsulInstance, ConsulSubject } from "./consul-cases.ts"
 import type { Finishing } from "./listening.ts"
 
-/** A Consul agent in development mode: it keeps all in memory, and asks and tells nobody. */
+/** A Consul agent in development mode: it keeps all in memory and is alone. */
 export class RealConsul implements ConsulSubject {
   readonly baseUrl: string
   readonly #program: string
