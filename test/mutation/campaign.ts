@@ -83,6 +83,7 @@ export async function campaign(options: CampaignOptions): Promise<Campaign> {
       const mutant = mutants[id]!
       const why = reasons.get(id)
       kept?.keepVerdict(mutant, verdict, running.get(id)!)
+      kept?.writeSometimes()
       running.delete(id)
       if (verdict.outcome !== "survived") plan.hasKilled(mutant.file, verdict.by)
       if (why === undefined) return conclude(mutant, verdict)
@@ -104,7 +105,10 @@ async function measure(crew: Crew, kept: Kept | null, options: CampaignOptions):
   const { tests, testMsMax } = options
   if (kept === null) return crew.measure(tests, testMsMax)
   const missing = kept.unmeasured(tests)
-  if (missing.length > 0) kept.keepMeasured(missing, await crew.measure(missing, testMsMax))
+  if (missing.length > 0) {
+    kept.keepMeasured(missing, await crew.measure(missing, testMsMax))
+    kept.write()
+  }
   return kept.baselineOf(tests)
 }
 

@@ -6,6 +6,8 @@ import type { Job } from "./worker.ts"
 
 const ROOT = new URL("../../", import.meta.url)
 
+const WRITE_EVERY_MS = 30_000
+
 /** What one file of tests did without a mutant. */
 interface KeptFile {
   readonly hash: string
@@ -36,6 +38,7 @@ interface Page {
 export class Kept {
   readonly #url: URL
   readonly #page: Page
+  #writtenMs = performance.now()
   readonly #hashes = new Map<string, string>()
   readonly #firsts = new Map<string, number>()
   /** Of the tests there are. */
@@ -117,7 +120,13 @@ export class Kept {
     this.#page.fates[file]!.of[id - this.#firsts.get(file)!] = fate
   }
 
+  /** A run may be ended at any time. */
+  writeSometimes(): void {
+    if (performance.now() - this.#writtenMs > WRITE_EVERY_MS) this.write()
+  }
+
   write(): void {
+    this.#writtenMs = performance.now()
     mkdirSync(new URL(".", this.#url), { recursive: true })
     writeFileSync(this.#url, JSON.stringify(this.#page))
   }

@@ -7,10 +7,11 @@ import { diskFiles } from "../../src/config/nginx/include.ts"
 import { readNginxConfig } from "../../src/config/nginx/read.ts"
 import { namesSet } from "../../src/config/set-names.ts"
 import { HeaderList } from "../../src/http2/header-list.ts"
+import { makeVariableTable } from "../../src/record/declared/declared.ts"
 import type { ConnectionRecord } from "../../src/record/record.ts"
+import { type RequestState, stateOf } from "../../src/record/request-state.ts"
 import { NewStreamRecord } from "../../src/record/stream-record.ts"
 import { templatesOf } from "../../src/record/template.ts"
-import { makeVariableTable } from "../../src/record/declared/declared.ts"
 import { Admission } from "../../src/relay/overload/admission.ts"
 import { CutCalls } from "../../src/relay/overload/cut-calls.ts"
 import type { Users } from "../../src/relay/route/access.ts"
@@ -18,7 +19,12 @@ import { compileRoute } from "../../src/relay/route/compile.ts"
 import type { Zone } from "../../src/relay/route/limit-phases.ts"
 import type { PhaseContext, Route } from "../../src/relay/route/route.ts"
 import { Router } from "../../src/relay/route/router.ts"
-import { type PhasesOutcome, type RunningCall, runPhases, type WaitingPhases } from "../../src/relay/route/run-phases.ts"
+import {
+  type PhasesOutcome,
+  type RunningCall,
+  runPhases,
+  type WaitingPhases,
+} from "../../src/relay/route/run-phases.ts"
 import { ZoneTable, zoneOctets } from "../../src/relay/route/zone-table.ts"
 import type { LegConnection } from "../../src/relay/upstream/leg-connection.ts"
 import { LogLines } from "./log-lines.ts"
@@ -89,7 +95,10 @@ export class RouteBed {
           const { authorization } = this
           if (authorization === null) return () => this.asked.push("given up")
           const { status, fields } = authorization
-          const record = { ...call.record, responseHeaders: fields === undefined ? null : new HeaderList(fields) }
+          const record = {
+            ...call.record,
+            responseHeaders: fields === undefined ? null : new HeaderList(fields),
+          }
           done({ status, record: Object.setPrototypeOf(record, call.record) })
           return () => {}
         },
@@ -122,23 +131,50 @@ export class RouteBed {
       },
       serveFiles: () => () => ({ kind: "content", answer: () => ({ onSent() {}, cancel() {} }) }) as const,
     }
-    const servers = config.servers.map((server) => ({ ...server, fallback: { ...server.fallback, accessLogs: [] } }))
-    this.#router = new Router("l", servers, (server, route, host) => {
-      const quiet = route && { ...route, settings: { ...route.settings, accessLogs: [] } }
-      return compileRoute(server, quiet, host, parts)
-    }, { stepsMax })
+    const servers = config.servers.map((server) => ({
+      ...server,
+      fallback: { ...server.fallback, accessLogs: [] },
+    }))
+    this.#router = new Router(
+      "l",
+      servers,
+      (server, route, host) => {
+        const quiet = route && { ...route, settings: { ...route.settings, accessLogs: [] } }
+        return compileRoute(server, quiet, host, parts)
+      },
+      { stepsMax },
+    )
   }
 
-  /** The call that a request becomes. It has gone through its phases, unless one waits. */
-  begin(request: Request): RoutedCall {
+  /** The call that a request becomes. It has gone through its phases, unless one waits. `change`: of its state, before. */
+  begin(request: Request, change?: (state: RequestState) => void): RoutedCall {
     const asked = typeof request === "string" ? { path: request } : request
     const { path, method = "GET", host = "a.test", fields = [], contentLength = -1, isGrpc = false } = asked
-    const list = new HeaderList([":method", method, ":scheme", "http", ":path", path, ":authority", host, ...fields])
+    const list = new HeaderList([
+      ":method",
+      method,
+      ":scheme",
+      "http",
+      ":path",
+      path,
+      ":authority",
+      host,
+      ...fields,
+    ])
     const connection = connectionRecord({ id: ++this.#connections, ...asked.connection })
-    const head = { list, method, scheme: "http", authority: host, path, contentLength, expectsContinue: false }
+    const head = {
+      list,
+      method,
+      scheme: "http",
+      authority: host,
+      path,
+      contentLength,
+      expectsContinue: false,
+    }
     const route = this.#router.match(host, path)
     if (route === null) throw new Error(`${path} has no meaning`)
     const record = new NewStreamRecord(connection, head as never, route.serverName, this.clock.now())
+    change?.(stateOf(record))
     const call = new RoutedCall(record, isGrpc, route, this.context)
     call.run()
     return call

@@ -149,7 +149,9 @@ describe("a rewrite", () => {
   })
 
   test("set $args is what the upstream is sent", () => {
-    const args = server("location / { set $args x=1; grpc_pass c1; } location /o { set $other 1; grpc_pass c1; }")
+    const args = server(
+      "location / { set $args x=1; grpc_pass c1; } location /o { set $other 1; grpc_pass c1; }",
+    )
     expect(args.begin("/a?b=2").record.state).toMatchObject({ args: "x=1", isRewritten: true })
     expect(args.begin("/o?b=2").record.state).toMatchObject({ args: "b=2", isRewritten: false })
   })
@@ -232,7 +234,10 @@ describe("a regex that takes too many steps is answered 500", () => {
     ["of a rewrite", `location / { rewrite ${slow} /x; return 200 "ok"; }`],
     ["of an if", `location / { if ($uri ~ ${slow}) { return 204; } return 200 "ok"; }`],
     ["of an if that is to fail", `location / { if ($uri !~ ${slow}) { return 204; } return 200 "ok"; }`],
-    ["of a location that is looked for", `rewrite ^/r(.*)$ /$1; location / { return 200 "ok"; } location ~ ${slow} { return 204; }`],
+    [
+      "of a location that is looked for",
+      `rewrite ^/r(.*)$ /$1; location / { return 200 "ok"; } location ~ ${slow} { return 204; }`,
+    ],
   ])("%s", (_, text) => {
     const bed = new RouteBed(`server { listen 80; ${text} }`, { regexSteps: 1000 })
     expect(bed.ask("/b")).toBe(text.includes("!~") ? "204" : "200 ok")
