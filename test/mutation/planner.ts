@@ -5,9 +5,12 @@ import type { Job } from "./worker.ts"
 /** What loading a copy of all modules for one test takes, about. */
 const COPY_MS = 1000
 
+/** Where nothing but a timer says that an answer does not come. */
+const ON_SOCKETS = "test/integration/"
+
 /**
- * Which tests are to find which mutant: those that stand beside the source first, then those that have found most of its
- * others, then the quick ones.
+ * Which tests are to find which mutant: those that stand beside the source first, and those on sockets last. Of the rest,
+ * those that have found most of the source's other mutants, then the quick ones.
  */
 export class Planner {
   readonly #byMutant = new Map<number, Measured[]>()
@@ -48,8 +51,10 @@ export class Planner {
     const own = file.replace(/\.ts$/, ".test.ts")
     const kills = this.#kills.get(file)
     const killsOf = ({ name }: Measured): number => kills?.get(name) ?? 0
+    const rankOf = (test: Measured): number =>
+      test.file === own ? 0 : test.file.startsWith(ON_SOCKETS) ? 2 : 1
     const reaching = (this.#byMutant.get(id) ?? []).toSorted(
-      (a, b) => Number(b.file === own) - Number(a.file === own) || killsOf(b) - killsOf(a),
+      (a, b) => rankOf(a) - rankOf(b) || killsOf(b) - killsOf(a),
     )
     const loading = this.#atLoad.has(id) ? this.#allOf(file, own) : []
     return {

@@ -15,9 +15,9 @@ import { templatesOf } from "../../src/record/template.ts"
 import { Admission } from "../../src/relay/overload/admission.ts"
 import { CutCalls } from "../../src/relay/overload/cut-calls.ts"
 import type { Users } from "../../src/relay/route/access.ts"
-import { compileRoute } from "../../src/relay/route/compile.ts"
+import { compileRoute, type FilesParts } from "../../src/relay/route/compile.ts"
 import type { Zone } from "../../src/relay/route/limit-phases.ts"
-import type { PhaseContext, Route } from "../../src/relay/route/route.ts"
+import type { ContentHandler, Phase, PhaseContext, Route } from "../../src/relay/route/route.ts"
 import { Router } from "../../src/relay/route/router.ts"
 import {
   type PhasesOutcome,
@@ -30,6 +30,8 @@ import type { LegConnection } from "../../src/relay/upstream/leg-connection.ts"
 import { LogLines } from "./log-lines.ts"
 import { ManualClock } from "./manual-clock.ts"
 import { connectionRecord, templateEnvironment } from "./stream-record.ts"
+
+const FILE: ContentHandler = { kind: "content", answer: () => ({ onSent() {}, cancel() {} }) }
 
 /** What is asked: a path, or more than that. */
 export type Request =
@@ -66,7 +68,9 @@ export class RouteBed {
   passwords: Users = { check: (user, password) => user === "ann" && password === "secret" }
   readonly context: PhaseContext
   readonly config: Config
-  readonly #router: Router<Route>
+  readonly #compile: () => Router<Route>
+  /** What files are asked for leads to this target, with these arguments. */
+  leadsTo: [target: string, args?: string] | null = null
   #connections = 0
 
   constructor(http: string, limits: Record<string, number> = {}) {
@@ -129,21 +133,28 @@ export class RouteBed {
       connectHttp1: () => () => {
         throw new Error("nothing is connected here")
       },
-      serveFiles: () => () => ({ kind: "content", answer: () => ({ onSent() {}, cancel() {} }) }) as const,
+      serveFiles: (_files: unknown, { redirect }: FilesParts): Phase => {
+        return ({ record }) => {
+          const to = this.leadsTo
+          this.leadsTo = null
+          return to === null ? FILE : redirect(record, ...to)
+        }
+      },
     }
     const servers = config.servers.map((server) => ({
       ...server,
       fallback: { ...server.fallback, accessLogs: [] },
     }))
-    this.#router = new Router(
-      "l",
-      servers,
-      (server, route, host) => {
-        const quiet = route && { ...route, settings: { ...route.settings, accessLogs: [] } }
-        return compileRoute(server, quiet, host, parts)
-      },
-      { stepsMax },
-    )
+    this.#compile = () =>
+      new Router(
+        "l",
+        servers,
+        (server, route, host) => {
+          const quiet = route && { ...route, settings: { ...route.settings, accessLogs: [] } }
+          return compileRoute(server, quiet, host, parts)
+        },
+        { stepsMax },
+      )
   }
 
   /** The call that a request becomes. It has gone through its phases, unless one waits. `change`: of its state, before. */
@@ -171,7 +182,8 @@ export class RouteBed {
       contentLength,
       expectsContinue: false,
     }
-    const route = this.#router.match(host, path)
+    // Compiled for each request anew: it is at work within the test that asks.
+    const route = this.#compile().match(host, path)
     if (route === null) throw new Error(`${path} has no meaning`)
     const record = new NewStreamRecord(connection, head as never, route.serverName, this.clock.now())
     change?.(stateOf(record))
@@ -226,7 +238,8 @@ export class RoutedCall implements RunningCall {
     return this.route.requestRewrite.apply(this.record.head.list, this.record, this.#context.env)
   }
 
-  /** In a line: `waits`; a cluster; an answer with its text; `status kind: message` of a failure. */
+  /** In a line: `waits`; a cluster; an answer with its text; `status kind: message` of a failure, and where a
+   * backend may have seen the request */
   get said(): string {
     const { outcome, cluster } = this
     if (outcome === undefined) return "waits"
@@ -236,6 +249,7 @@ export class RoutedCall implements RunningCall {
       const text = outcome.template.render(this.record, this.#context.env)
       return `${outcome.status} ${text}`.trim()
     }
-    return `${outcome.httpStatus} ${outcome.kind}: ${outcome.message}`
+    const seen = outcome.isUnsent ? "" : " (a backend may have seen it)"
+    return `${outcome.httpStatus} ${outcome.kind}: ${outcome.message}${seen}`
   }
 }

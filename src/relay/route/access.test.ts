@@ -1,5 +1,8 @@
 import { describe, expect, test } from "vitest"
 import { RouteBed } from "../../../test/support/route-bed.ts"
+import type { RequestState } from "../../record/request-state.ts"
+import { checkAccess } from "./access.ts"
+import type { Wait } from "./route.ts"
 
 const server = (text: string): RouteBed => new RouteBed(`server { listen 80; ${text} }`)
 const from = (remoteAddress: string, path = "/", fields: string[] = []) => {
@@ -69,6 +72,19 @@ describe("the client behind proxies", () => {
     expect(bed.ask(from("10.0.0.9", "/a", ["x-forwarded-for", "1.2.3.4"]))).toBe("to c1")
     expect(bed.ask(from("10.0.0.9", "/a", ["x-forwarded-for", "1.2.3.5"]))).toBe(DENIED)
     expect(bed.ask(from("1.2.3.4", "/a"))).toBe("to c1")
+  })
+
+  test("that is known already stays", () => {
+    const known = (state: RequestState): void => void (state.realClient = { address: "9.9.9.9", port: 1 })
+    expect(bed.begin(from("10.0.0.9", "/", ["x-forwarded-for", "1.2.3.4"]), known).said).toBe("200 9.9.9.9 1")
+  })
+
+  test("a location's own way is tried where the server's has found nobody", () => {
+    const both = server(`set_real_ip_from 10.0.0.0/8; real_ip_header X-A;
+      location / { set_real_ip_from 11.0.0.0/8; real_ip_header X-B; deny 2.2.2.2; grpc_pass c1; }`)
+    const fields = ["x-a", "3.3.3.3", "x-b", "2.2.2.2"]
+    expect(both.ask(from("10.0.0.1", "/", fields))).toBe("to c1")
+    expect(both.ask(from("11.0.0.1", "/", fields))).toBe(DENIED)
   })
 
   test("not recursive: the last address, whoever that is", () => {
@@ -162,6 +178,22 @@ describe("auth_basic", () => {
     await new Promise(setImmediate)
     expect(call.said).toBe(expected)
   })
+
+  test.each([async () => true, () => Promise.reject(new Error("no"))])(
+    "what is given up tells nothing",
+    async (check) => {
+      const { config } = server("auth_basic a; auth_basic_user_file u; location / { grpc_pass c1; }")
+      const asking = bed.begin(basic("ann:secret", "/off"))
+      const phase = checkAccess(config.servers[0]!.fallback.access, asking.route.templateOf, () => ({
+        check,
+      }))
+      const told: unknown[] = []
+      const giveUp = (phase(asking, bed.context) as Wait).begin((verdict) => told.push(verdict))
+      giveUp()
+      await new Promise(setImmediate)
+      expect(told).toEqual([])
+    },
+  )
 
   test.each([async () => true, () => Promise.reject(new Error("no"))])(
     "nothing follows once the call is over",

@@ -6,7 +6,7 @@ import type { StreamRecord } from "../../record/record.ts"
 import { stateOf } from "../../record/request-state.ts"
 import type { Template } from "../../record/template.ts"
 import { askAuthorization } from "./auth-request.ts"
-import type { Phase, PhaseContext, PhasedCall, Verdict } from "./route.ts"
+import type { Phase, PhaseContext, PhasedCall, Verdict, Wait } from "./route.ts"
 
 /** A file of users and their passwords, both octets. */
 export interface Users {
@@ -15,7 +15,7 @@ export interface Users {
 }
 
 /** `allowed`: as the rule says so. Null: it does not say. */
-type Decision = Verdict | "allowed" | null
+type Decision = Failure | Wait | "allowed" | null
 type Check = (call: PhasedCall, context: PhaseContext) => Decision
 
 /** Networks, `unix:` or `all`. */
@@ -106,7 +106,6 @@ const any: Run = (checks, call, context, from, earlier) => {
         return any(checks, call, context, i + 1, worse(known, verdict))
       })
     }
-    if (!isRefusal(decision)) return decision
     refusal = worse(refusal, decision)
   }
   return refusal
@@ -120,15 +119,13 @@ function isRefusal(verdict: Verdict): verdict is Failure {
   return verdict.kind === "access_denied" || verdict.kind === "unauthenticated"
 }
 
-type Waiting = Extract<Verdict, { kind: "wait" }>
-const isWaiting = (decision: Verdict): decision is Waiting => decision.kind === "wait"
+const isWaiting = (decision: Failure | Wait): decision is Wait => decision.kind === "wait"
 
 /** What waits, and then what `next` makes of its verdict; null: it was allowed. */
-function then(wait: Waiting, next: (verdict: Verdict | null) => Verdict | null): Waiting {
+function then(wait: Wait, next: (verdict: Verdict | null) => Verdict | null): Wait {
   return {
     kind: "wait",
-    begin: (done) =>
-      wait.begin((verdict) => done(verdict === null || isRefusal(verdict) ? next(verdict) : verdict)),
+    begin: (done) => wait.begin((verdict) => done(next(verdict))),
   }
 }
 

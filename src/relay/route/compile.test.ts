@@ -83,6 +83,8 @@ describe("a route", () => {
       server(`location / { ${text} }`).begin("/").sent.get(":scheme")
     expect(scheme("grpc_pass grpcs://c1;")).toBe("https")
     expect(scheme("grpc_pass c1;")).toBe("http")
+    expect(scheme("set $to c1; grpc_pass grpcs://$to;")).toBe("https")
+    expect(scheme("set $to c1; grpc_pass grpc://$to;")).toBe("http")
   })
 })
 

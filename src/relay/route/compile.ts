@@ -202,7 +202,9 @@ function admission(
 ): Phase[] {
   const { realIp, requestLimits, streamLimits, access } = settings
   const phases: Phase[] = []
-  if (realIp !== null && server.fallback.realIp === null) phases.push(findRealClient(realIp))
+  // nginx asks twice, by what the server says and then by what the location does. A client that is known stays.
+  const isServers = JSON.stringify(realIp) === JSON.stringify(server.fallback.realIp)
+  if (realIp !== null && !isServers) phases.push(findRealClient(realIp))
   if (streamLimits.limits.length > 0) phases.push(limitStreams(streamLimits, zoneOf))
   if (requestLimits.limits.length > 0) phases.push(limitRequests(requestLimits, zoneOf))
   if (access.rules.length > 0 || access.basic !== null || access.request !== null)

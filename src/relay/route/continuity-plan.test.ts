@@ -40,6 +40,7 @@ describe("what a route's continuity comes to", () => {
       { modes: ["lockstep"] },
       { offer: "", keepOctets: 1000, isOneSided: true, isLockstep: true },
     ],
+    ["lockstep before another", { modes: ["lockstep", "handoff"] }, { isLockstep: false }],
     [
       "lockstep beside another keeps what was answered, too",
       { modes: ["handoff", "lockstep"] },

@@ -9,6 +9,7 @@ afterAll(() => rmSync(directory, { recursive: true }))
 writeFileSync(join(directory, "plain"), "")
 writeFileSync(join(directory, "program"), "", { mode: 0o755 })
 writeFileSync(join(directory, "ü"), "")
+writeFileSync(join(directory, "odd\u0001"), "")
 mkdirSync(join(directory, "inner"))
 symlinkSync("nowhere", join(directory, "dangling"))
 
@@ -21,6 +22,7 @@ test.each([
   // As octets of UTF-8.
   ["\u00c3\u00bc", "f e"],
   ["plain\0", ""],
+  ["odd\u0001", "f e"],
   ["plain/below", ""],
   ["x".repeat(5000), ""],
 ])("%j is %j", (name, kinds) => {

@@ -27,6 +27,34 @@ describe("limit_req", () => {
     expect(bed.log.saying("limiting requests")[0]).toEqual({ zone: "slow", excess: 1, client: "192.0.2.1" })
   })
 
+  test("a burst and a delay are kept to a thousandth of a request", () => {
+    const burst = at("limit_req zone=other burst=2 nodelay;")
+    for (let at = 0; at < 3; at++) expect(burst.ask("/?j=a")).toBe("to c1")
+    burst.clock.advance(999)
+    expect(burst.ask("/?j=a")).toBe("503 request_limit: more requests than zone other lets in")
+    burst.clock.advance(1)
+    expect(burst.ask("/?j=a")).toBe("to c1")
+    const delay = at("limit_req zone=other burst=5 delay=1;")
+    expect(many(delay, "/?j=a", 2)).toEqual(["to c1 PASSED", "to c1 PASSED"])
+    delay.clock.advance(999)
+    expect(limited(delay, "/?j=a")).toBe("waits DELAYED")
+  })
+
+  test("a delay ends in whole milliseconds, those begun left out", () => {
+    const bed = new RouteBed(
+      `limit_req_zone $arg_k zone=thirds:1m rate=3r/s;
+       server { listen 80; location / { limit_req zone=thirds burst=5; grpc_pass c1; } }`,
+    )
+    bed.ask("/?k=a")
+    bed.clock.advance(1)
+    // 997 thousandths at 3 a second: 332.3 ms, to the next tick of 4 and one more.
+    const call = bed.begin("/?k=a")
+    bed.clock.advance(334)
+    expect(call.said).toBe("waits")
+    bed.clock.advance(1)
+    expect(call.said).toBe("to c1")
+  })
+
   test("without a key nothing is counted, nor with one of more than 65,535 octets", () => {
     const bed = at("limit_req zone=slow;")
     expect(many(bed, "/", 3)).toEqual(Array(3).fill("to c1 -"))

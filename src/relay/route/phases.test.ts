@@ -52,7 +52,7 @@ describe("client_max_body_size", () => {
     location /any { client_max_body_size 0; grpc_pass c1; } location /to { client_max_body_size 5; rewrite ^ /; }`)
   const ask = (path: string, contentLength: number): string => bed.ask({ path, contentLength })
   const tooLarge = (octets: number): string =>
-    `413 body_too_large: the request is larger than client_max_body_size (${octets} octets)`
+    `413 body_too_large: the request is larger than client_max_body_size (${octets} octets) (a backend may have seen it)`
 
   test("of what the request says of itself", () => {
     expect(ask("/", 1000)).toBe("to c1")
@@ -151,8 +151,18 @@ describe("a request that is sent to another location of its server", () => {
     ["/", undefined, "200 root"],
   ])("to %s with %s: %s", (target, args, said) => expect(sent(target, args).said).toBe(said))
 
+  test("as files do it", () => {
+    const files = server(`location / { root /x; } location /there { internal; return 200 "$uri|$args"; }`)
+    files.leadsTo = ["/there", "a=b"]
+    expect(files.ask("/x")).toBe("200 /there|a=b")
+    files.leadsTo = ["/there?c"]
+    expect(files.ask("/x")).toBe("200 /there|c")
+    expect(files.ask("/x")).toBe("files")
+  })
+
   test("the upstream is sent the new path whole", () => {
-    const { call } = sent("/there?x=y")
+    const call = bed.begin("/a", (state) => void (state.hasLeftPrefix = true))
+    redirectInside(call.record, "/there?x=y", undefined, call.route.host)
     expect(call.record.state).toMatchObject({ isInternal: true, isRewritten: true, hasLeftPrefix: false })
   })
 

@@ -47,6 +47,10 @@ describe("what a backend of HTTP/1.1 says of itself", () => {
     const list = new HeaderList([":status", "200", "location", "/z", "refresh", "5"])
     const twice = [1, 2].map(() => call.route.responseRewrite.apply(list, 200, call.record, bed.context.env))
     expect(twice[0]).toBe(twice[1])
+    const same = new RouteBed(
+      "server { listen 80; absolute_redirect off; location / { proxy_pass http://c1; proxy_redirect /z /z; } }",
+    ).begin("/")
+    expect(same.route.responseRewrite.apply(list, 200, same.record, bed.context.env)).toBe(list)
   })
 })
 

@@ -105,6 +105,7 @@ describe("a rewrite", () => {
     location /g { if ($arg_b) { break; } return 200 "passed"; }
     location /h { rewrite ^/h(.*)$ /c$1; break; }
     location /i { rewrite ^/nothing$ /c; return 200 "i $uri"; }
+    location /query { rewrite ^ ?x=1; }
     location /empty { rewrite ^ $arg_none; }
     location /c { return 200 "c $uri [$x]"; }`)
   test.each([
@@ -115,6 +116,7 @@ describe("a rewrite", () => {
     ["/g", "200 passed", "a break that is not reached"],
     ["/g?b=1", "404 no_route: no route for /g?b=1", "break ends the steps"],
     ["/h/1", "404 no_route: no route for /h/1", "break keeps the location after a change, too"],
+    ["/query", "500 internal: the rewritten path is empty", "to a query without a path"],
     ["/i", "200 i /i", "what does not match changes nothing"],
     ["/empty", "500 internal: the rewritten path is empty", "to nothing"],
   ])("%s: %s, %s", (path, expected) => expect(bed.ask(path)).toBe(expected))
@@ -134,6 +136,7 @@ describe("a rewrite", () => {
     const args = server(`
       location /a/ { rewrite ^/a/(.*)$ /z?v=$1; } location /b/ { rewrite ^/b/(.*)$ /z?v=$1?; }
       location /c/ { rewrite ^/c/(.*)$ /z?; } location /d/ { set $args x=$arg_y; rewrite ^ /z; }
+      location /u/ { rewrite ^/u/.*$ /z?v=$1; }
       location /n/ { rewrite ^/(?<rest>.*)$ /z?v=$rest; } location /e/ { rewrite ^ /z; }
       location /z { return 200 "$uri|$args|$arg_v"; }`)
     expect(args.ask("/a/1")).toBe("200 /z|v=1|1")
@@ -141,6 +144,8 @@ describe("a rewrite", () => {
     expect(args.ask("/a/1%262")).toBe("200 /z|v=1%262|1%262")
     expect(args.ask("/a/a+b")).toBe("200 /z|v=a%2Bb|a%2Bb")
     expect(args.ask("/a/a=b?q=%20")).toBe("200 /z|v=a=b&q=%20|a=b")
+    expect(args.ask("/a/a&b")).toBe("200 /z|v=a&b|a")
+    expect(args.ask("/u/%20")).toBe("200 /z|v=|")
     expect(args.ask("/b/1?w=2")).toBe("200 /z|v=1|1")
     expect(args.ask("/c/1?w=2")).toBe("200 /z||")
     expect(args.ask("/d/1?y=9")).toBe("200 /z|x=9|")
@@ -166,6 +171,8 @@ describe("a rewrite", () => {
       isInternal: true,
       isUriChanged: false,
     })
+    expect(passed.begin("/a/%201").sent.get(":path")).toBe("/n/%201")
+    expect(passed.begin("/b/1?x").sent.get(":path")).toBe("/n/1?x")
     expect(passed.ask("/a/1")).toBe("to c1")
     expect(passed.ask("/b/1")).toBe("to c2")
     expect(passed.begin("/b/1").record.state).toMatchObject({ uri: "/n/1", hasLeftPrefix: false })
@@ -180,6 +187,7 @@ describe("redirects", () => {
     location /v/ { rewrite ^/v/(.*)$ /a?b=c redirect; }
     location /h/ { rewrite ^/h/(.*)$ $scheme://$host/$1; }
     location /d/ { rewrite ^/d/(.*)$ /there/$1? redirect; }
+    location /w/ { rewrite ^/w/(.*)$ ?to=$1 redirect; }
     location /m/ { rewrite ^/m/(.*)$ /$1/http://x permanent; }`)
   test.each([
     ["/p/a", "301 http://x.test/a"],
@@ -194,6 +202,7 @@ describe("redirects", () => {
     ["/v/a", "302 /a?b=c"],
     ["/h/a?z", "302 http://a.test/a?z"],
     ["/d/a?z", "302 /there/a"],
+    ["/w/%26", "302 ?to=%26"],
     ["/m/a", "301 /a/http://x"],
   ])("%s leads to %s", (path, expected) => expect(bed.ask(path)).toBe(expected))
 
@@ -210,6 +219,17 @@ describe("the steps of a server", () => {
     expect(bed.ask("/old/a?x=1")).toBe("200 new /new/a x=1 1")
     expect(bed.ask("/?no=1")).toBe("403 no 1")
     expect(bed.ask("/old/?no=0")).toBe("200 new /new/ no=0 1")
+  })
+
+  test("a path that they change is looked for once", () => {
+    const bed = server(
+      `rewrite ^/old$ /new; location /new { set $x "\${x}1"; grpc_set_header x-x $x; grpc_pass c1; }`,
+    )
+    expect(bed.begin("/old").sent.get("x-x")).toBe("1")
+  })
+
+  test("variables have names of any case", () => {
+    expect(server(`set $Foo 1; location / { return 200 "$foo"; }`).ask("/")).toBe("200 1")
   })
 
   test("an answer of theirs is made as the server's own settings have it", () => {

@@ -10,6 +10,7 @@ const bed = new RouteBed(
   location /ret/ { return 200 "ret"; } location "/s p$/" { grpc_pass c1; } location /small/ { client_max_body_size 1; grpc_pass c1; }
   location /re/ { rewrite ^ /never; limit_except GET { deny all; } grpc_pass c1; }
   location ~ ^/x/$ { grpc_pass c1; } location /y { grpc_pass c1; }
+  location /files/ { root /x; } location /none/ { client_max_body_size 1; }
   location / { return 200 "root"; } }`.replace("limit_conn z 1; limit_req r; ", ""),
 )
 
@@ -28,6 +29,8 @@ describe("a path without the slash of its location", () => {
     ["/re", "301 /re/"],
     ["/x", "200 root"],
     ["/y/", "to c1"],
+    ["/files", "200 root"],
+    ["/none", "200 root"],
     ["/", "200 root"],
   ])("%s: %s", (path, expected) => expect(bed.ask(path)).toBe(expected))
 
@@ -35,6 +38,12 @@ describe("a path without the slash of its location", () => {
     expect(bed.ask({ path: "/re", method: "POST" })).toBe("301 /re/")
     expect(bed.ask({ path: "/small", contentLength: 2 })).toMatch(/^413/)
     expect(bed.begin("/p").outcome).toMatchObject({ grpcStatus: null, grpcMessage: null, contentType: "" })
+  })
+
+  test("is none where the location has no slash at its end", () => {
+    expect(new RouteBed("server { listen 80; location /yy { grpc_pass c1; } }").ask("/y")).toBe(
+      "404 no_route: no route for /y",
+    )
   })
 
   test("is none where the location is the root", () => {
