@@ -17,13 +17,13 @@ import type { ClusterConfig, ContinuityConfig, RouteAction, RouteSettings } from
 import { errorCodeName } from "../../src/http2/error-code.ts"
 import type { StreamEnd } from "../../src/http2/events.ts"
 import { HeaderList } from "../../src/http2/header-list.ts"
+import { makeVariableTable } from "../../src/record/declared/declared.ts"
 import type { Failure } from "../../src/record/failure.ts"
 import type { ConnectionRecord, StreamRecord } from "../../src/record/record.ts"
 import { templatesOf } from "../../src/record/template.ts"
-import { makeVariableTable } from "../../src/record/declared/declared.ts"
-import { Admission } from "../../src/relay/overload/admission.ts"
 import { Call } from "../../src/relay/call/call.ts"
 import type { DownstreamStream } from "../../src/relay/call/stream-owner.ts"
+import { Admission } from "../../src/relay/overload/admission.ts"
 import { compileRoute } from "../../src/relay/route/compile.ts"
 import type { Route } from "../../src/relay/route/route.ts"
 import { Router } from "../../src/relay/route/router.ts"
@@ -230,7 +230,7 @@ export class CallBed {
   legRoom = Number.POSITIVE_INFINITY
   /** Connections that are made: with a place for each stream, and at once. */
   capacity = 100
-  isReachable: ((address: string) => boolean | "later") = () => true
+  isReachable: (address: string) => boolean | "later" = () => true
   readonly #route: Route
   #lines: string[] = []
 
@@ -313,8 +313,17 @@ export class CallBed {
       settings: all,
       ...defaultRoute(),
     }
-    const server = { names: [], listeners: ["l"], defaultFor: [], routes: [config], rewrite: [], fallback: all }
-    const router = new Router<Route>("l", [server], (one, route, host) => compileRoute(one, route, host, parts))
+    const server = {
+      names: [],
+      listeners: ["l"],
+      defaultFor: [],
+      routes: [config],
+      rewrite: [],
+      fallback: all,
+    }
+    const router = new Router<Route>("l", [server], (one, route, host) =>
+      compileRoute(one, route, host, parts),
+    )
     return router.match("a", "/")!
   }
 
@@ -328,7 +337,15 @@ export class CallBed {
   }
 
   /** A call that has begun, on a connection that is up. */
-  async call(options: { fields?: string[]; method?: string; ended?: boolean; connection?: Partial<ConnectionRecord>; contentType?: string } = {}): Promise<CallOfBed> {
+  async call(
+    options: {
+      fields?: string[]
+      method?: string
+      ended?: boolean
+      connection?: Partial<ConnectionRecord>
+      contentType?: string
+    } = {},
+  ): Promise<CallOfBed> {
     const call = this.begin(options)
     await settled()
     return call
@@ -340,12 +357,37 @@ export class CallBed {
     ended = false,
     connection = {},
     contentType = "application/grpc",
-  }: { fields?: string[]; method?: string; ended?: boolean; connection?: Partial<ConnectionRecord>; contentType?: string } = {}): CallOfBed {
+  }: {
+    fields?: string[]
+    method?: string
+    ended?: boolean
+    connection?: Partial<ConnectionRecord>
+    contentType?: string
+  } = {}): CallOfBed {
     const client = new FakeClient("client", (line) => this.say(line))
     client.remoteEnded = ended
-    const list = new HeaderList([":method", method, ":scheme", "http", ":path", "/s/m", ":authority", "a", "content-type", contentType, ...fields])
+    const list = new HeaderList([
+      ":method",
+      method,
+      ":scheme",
+      "http",
+      ":path",
+      "/s/m",
+      ":authority",
+      "a",
+      "content-type",
+      contentType,
+      ...fields,
+    ])
     const length = list.get("content-length")
-    const head = { list, method, scheme: "http", authority: "a", path: "/s/m", contentLength: length === undefined ? -1 : Number(length) }
+    const head = {
+      list,
+      method,
+      scheme: "http",
+      authority: "a",
+      path: "/s/m",
+      contentLength: length === undefined ? -1 : Number(length),
+    }
     const call = new Call(this.context, connectionRecord(connection), client, head as never, this.#route)
     const made = new CallOfBed(this, call, client)
     call.start()
