@@ -25,7 +25,7 @@ import { Call } from "../../src/relay/call/call.ts"
 import type { DownstreamStream } from "../../src/relay/call/stream-owner.ts"
 import { Admission } from "../../src/relay/overload/admission.ts"
 import { compileRoute } from "../../src/relay/route/compile.ts"
-import type { Route } from "../../src/relay/route/route.ts"
+import type { Phase, Route } from "../../src/relay/route/route.ts"
 import { Router } from "../../src/relay/route/router.ts"
 import type { LegConnection, UpstreamStream } from "../../src/relay/upstream/leg-connection.ts"
 import type { UpstreamStreamOwner } from "../../src/relay/upstream/stream-owner.ts"
@@ -56,6 +56,10 @@ const QUIET = new Set([":method", ":scheme", ":authority", "content-type", "cont
 /** Octets for people: prefixes of messages are left out. */
 const textOf = (octets: Buffer, start: number, end: number): string =>
   octets.toString("latin1", start, end).replaceAll(/[^\x20-\x7e]{4,5}[^\x20-\x7e]?/g, "|")
+
+/** What is read stands in a larger buffer, with octets of others before and behind it. */
+const AROUND = Buffer.from("###")
+const within = (octets: Buffer | string): Buffer => Buffer.concat([AROUND, Buffer.from(octets), AROUND])
 
 /** One side's stream. It takes `room` octets at once, the rest waits until `take`. */
 class FakeStream {
@@ -138,9 +142,9 @@ export class FakeLeg extends FakeStream implements UpstreamStream {
   }
 
   data(octets: Buffer | string, endStream = false): void {
-    const all = Buffer.from(octets)
+    const all = within(octets)
     if (endStream) this.remoteEnded = true
-    this.owner.onResponseData(all, 0, all.length, endStream)
+    this.owner.onResponseData(all, AROUND.length, all.length - AROUND.length, endStream)
   }
 
   trailers(fields: string[]): void {
@@ -207,6 +211,8 @@ export interface CallBedOptions {
   continuity?: Partial<ContinuityConfig>
   cluster?: Partial<ClusterConfig>
   action?: RouteAction
+  /** Where the action is `files`. */
+  content?: Phase
   limits?: Record<string, number>
   /** Endpoints `127.0.0.1:1` and so on. Default: 2. */
   endpoints?: number
@@ -284,7 +290,8 @@ export class CallBed {
     return connection
   }
 
-  #makeRoute({ settings, continuity, action }: CallBedOptions): Route {
+  #makeRoute(options: CallBedOptions): Route {
+    const { settings, continuity, action } = options
     const variables = makeVariableTable([], new Set(), { stepsMax: 1000 })
     const all: RouteSettings = {
       ...defaultRouteSettings(),
@@ -302,10 +309,13 @@ export class CallBed {
       zoneOf: never,
       usersOf: never,
       findCluster: () => this.cluster,
-      openLog: never,
+      openLog: () => ({
+        write: (_record: StreamRecord, event = "end") => this.say(`log ${event}`),
+        release: async () => {},
+      }),
       connectAs: never,
       connectHttp1: never,
-      serveFiles: never,
+      serveFiles: () => options.content ?? never,
     }
     const config = {
       match: { kind: "prefix" as const, path: "/", final: false },
@@ -413,9 +423,9 @@ export class CallOfBed {
 
   /** The client sends. */
   data(octets: Buffer | string, endStream = false): void {
-    const all = Buffer.from(octets)
+    const all = within(octets)
     if (endStream) this.client.remoteEnded = true
-    this.call.onRequestData(all, 0, all.length, endStream)
+    this.call.onRequestData(all, AROUND.length, all.length - AROUND.length, endStream)
   }
 
   trailers(fields: string[]): void {
