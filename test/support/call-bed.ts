@@ -241,6 +241,8 @@ export class CallBed {
   #lines: string[] = []
 
   constructor(options: CallBedOptions = {}) {
+    // A process is never as young as its first call.
+    this.clock.advance(1000)
     const { limits } = resolveLimits(options.limits ?? {})
     const clock = new CachedClock(this.clock)
     const { counters } = this

@@ -52,9 +52,9 @@ describe("a call from head to report", () => {
     call.leg.trailers(OK)
     const [record] = bed.records
     expect(record).toMatchObject({
-      startMs: 10,
-      endMs: 20,
-      attempts: [{ startMs: 10, connectedMs: 10, headersMs: 15, endMs: 20 }],
+      startMs: 1010,
+      endMs: 1020,
+      attempts: [{ startMs: 1010, connectedMs: 1010, headersMs: 1015, endMs: 1020 }],
     })
   })
 
