@@ -169,7 +169,7 @@ class FakeConnection implements LegConnection {
   isUsable = true
   isReady = true
   capacity: number
-  startedMs = 0
+  readonly startedMs: number
   hasServed = true
   headerListMax = 65_536
   isLeaving = false
@@ -178,6 +178,7 @@ class FakeConnection implements LegConnection {
   readonly #pool: Pool<LegConnection>
 
   constructor(bed: CallBed, address: string, pool: Pool<LegConnection>, capacity: number) {
+    this.startedMs = bed.clock.now()
     this.#bed = bed
     this.#address = address
     this.#pool = pool
