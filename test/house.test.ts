@@ -44,8 +44,10 @@ const ROOMS = [
   "balancer",
   "bridge",
   "origin",
+  "tcp",
   "access",
   "relay",
+  "xds",
   "cluster",
   "net",
   "log",
@@ -76,6 +78,7 @@ const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
 const BASE = [
   "clock.ts",
   "counters.ts",
+  "histogram.ts",
   "keepalive.ts",
   "limits.ts",
   "octet-buffer.ts",
@@ -84,7 +87,9 @@ const BASE = [
   "random.ts",
   "resolve-limits.ts",
   "server-names.ts",
+  "steps.ts",
   "timer-wheel.ts",
+  "turn-cause.ts",
   "version.ts",
 ]
 
@@ -219,6 +224,12 @@ describe("imports go down only", () => {
       )
     expect(wrong).toEqual([])
   })
+})
+
+test("packages of OpenTelemetry are loaded by one file, and only when it is asked to", () => {
+  const naming = sources.filter(({ text }) => text.includes('"@opentelemetry/'))
+  expect(naming.map(({ path }) => path)).toEqual(["src/control/tracing/otlp.ts"])
+  expect(naming[0]!.text).not.toMatch(/^(import|export) .*from "@opentelemetry/m)
 })
 
 /** Values of node's socket modules; their types, and functions that only look at an address, are everyone's. */

@@ -1,9 +1,11 @@
+import { Verifiers } from "../access/jwt/verifiers.ts"
 import { PasswordFile } from "../access/password-file.ts"
 import type { Clock } from "../base/clock.ts"
 import { type Counters, counterIds } from "../base/counters.ts"
 import type { Limits } from "../base/limits.ts"
+import type { Steps } from "../base/steps.ts"
 import { checkDescriptorSets } from "../bridge/json/check-descriptor-sets.ts"
-import { Cluster } from "../cluster/cluster.ts"
+import { Cluster, type ClusterContext, type StagedState } from "../cluster/cluster.ts"
 import { OwnStreamCounts, type StreamCounts } from "../cluster/counts.ts"
 import { type ClusterState, configuredEndpoints, type EndpointState, layOver } from "../cluster/state.ts"
 import type {
@@ -15,7 +17,8 @@ import type {
   UpstreamTlsConfig,
   ZoneConfig,
 } from "../config/model.ts"
-import { namesSet } from "../config/set-names.ts"
+import { groupNames, namesSet } from "../config/set-names.ts"
+import { tcpClusterName, tcpZone } from "../config/tcp-names.ts"
 import type { AccessLog, AccessLogs } from "../log/access-log.ts"
 import type { Log } from "../log/logger.ts"
 import type { TlsPlan, TlsStore } from "../net/tls-store.ts"
@@ -28,9 +31,12 @@ import type { TemplateEnvironment } from "../record/variables.ts"
 import { compileRoute } from "../relay/route/compile.ts"
 import type { Zone } from "../relay/route/limit-phases.ts"
 import type { Route } from "../relay/route/route.ts"
+import type { RouteParts } from "../relay/route/route-parts.ts"
 import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
 import type { LegConnection } from "../relay/upstream/leg-connection.ts"
 import type { Upstreams } from "../relay/upstream/upstreams.ts"
+import { compileTcpServers, type TcpCompilerParts } from "../tcp/compile.ts"
+import type { TcpServers } from "../tcp/tcp-server.ts"
 import type { Numbers } from "./numbers.ts"
 import { VariableClusters } from "./variable-clusters.ts"
 
@@ -40,7 +46,11 @@ type Clusters = ReadonlyMap<string, Cluster<LegConnection>>
 export interface LiveConfig {
   readonly config: Config
   readonly clusters: Clusters
+  /** What becomes of clusters that it takes over, once it is in force. */
+  readonly staged: ReadonlyMap<Cluster<LegConnection>, StagedState>
   readonly routers: ReadonlyMap<string, Router<Route>>
+  /** By listener. */
+  readonly tcp: ReadonlyMap<string, TcpServers>
   readonly tls: TlsPlan
 }
 
@@ -63,45 +73,67 @@ export class ConfigCompiler {
   readonly #parts: CompilerParts
   readonly #accessLogsOpen = new Map<string, AccessLog>()
   readonly #variableClusters: VariableClusters
+  readonly #tcpVariableClusters: VariableClusters
+  readonly #verifiers: Verifiers
 
   constructor(parts: CompilerParts) {
     this.#parts = parts
+    this.#verifiers = new Verifiers(parts)
     this.#variableClusters = new VariableClusters({
       max: parts.limits.variableClustersMax,
-      make: (cluster) => this.#makeCluster(cluster, statesOf(cluster), null, new OwnStreamCounts()),
+      make: (cluster) =>
+        new Cluster<LegConnection>(cluster, statesOf(cluster), this.#contextFor(null, new OwnStreamCounts())),
       onLimit: () => parts.counters.add(counterIds.variable_clusters_exceeded),
+      protocol: "http",
+    })
+    this.#tcpVariableClusters = new VariableClusters({
+      max: parts.limits.variableClustersMax,
+      make: (cluster) =>
+        new Cluster<LegConnection>(cluster, statesOf(cluster), this.#contextFor(null, new OwnStreamCounts())),
+      onLimit: () => parts.counters.add(counterIds.variable_clusters_exceeded),
+      protocol: "tcp",
     })
   }
 
   /** The balancer is over. */
   close(): void {
     this.#variableClusters.close()
+    this.#tcpVariableClusters.close()
+    this.#verifiers.close()
   }
 
-  /** Compiled and, with the clusters that did not change taken over, ready to go live. */
-  compile(config: Config, before: LiveConfig | null, state: ClusterState): LiveConfig {
+  /** Compiled and, with the clusters that did not change taken over, ready to go live. One at a time. */
+  *compile(config: Config, before: LiveConfig | null, state: ClusterState): Steps<LiveConfig> {
     checkDescriptorSets(config)
     const clusters = new Map<string, Cluster<LegConnection>>()
-    const texts = new Map(before?.config.clusters.map((cluster) => [cluster.name, JSON.stringify(cluster)]))
+    const staged = new Map<Cluster<LegConnection>, StagedState>()
+    const configs = new Map(before?.config.clusters.map((cluster) => [cluster.name, cluster]))
     const endpoints = new Map(state.clusters.map((cluster) => [cluster.name, cluster.endpoints]))
     for (const cluster of config.clusters) {
-      const isSame = texts.get(cluster.name) === JSON.stringify(cluster)
+      const isSame = JSON.stringify(configs.get(cluster.name)) === JSON.stringify(cluster)
       const last = before?.clusters.get(cluster.name) ?? null
-      const next = isSame ? last! : this.#makeCluster(cluster, endpoints.get(cluster.name)!, last)
-      clusters.set(cluster.name, next)
+      const here = endpoints.get(cluster.name)!
+      if (isSame) staged.set(last!, yield* last!.stage(here))
+      clusters.set(cluster.name, isSame ? last! : yield* Cluster.make(cluster, here, this.#contextFor(last)))
+      yield
     }
     const tls = this.#parts.tls.plan()
     try {
       for (const listener of config.listeners)
-        if (listener.tls !== null) tls.listener(listener.name, listener.tls)
-      return { config, clusters, routers: this.#makeRouters(config, clusters, tls), tls }
+        if (listener.tls !== null) {
+          tls.listener(listener.name, listener.tls)
+          yield
+        }
+      const routers = yield* this.#makeRouters(config, clusters, tls)
+      const tcp = this.#makeTcpServers(config, clusters, tls)
+      return { config, clusters, staged, routers, tcp, tls }
     } catch (error) {
       tls.abandon()
       throw error
     }
   }
 
-  #makeRouters(config: Config, clusters: Clusters, tls: TlsPlan): Map<string, Router<Route>> {
+  *#makeRouters(config: Config, clusters: Clusters, tls: TlsPlan): Steps<Map<string, Router<Route>>> {
     const known = clusterFinder(clusters)
     const find = (cluster: string, mayResolve: boolean) =>
       known(cluster) ?? this.#variableClusters.find(cluster, mayResolve)
@@ -111,6 +143,9 @@ export class ConfigCompiler {
     const zones = new Map(config.zones.map((zone) => [zone.name, this.#makeZone(zone, templateOf)]))
     const zoneOf = (name: string): Zone => zones.get(name)!
     const usersOf = (path: string) => new PasswordFile(path)
+    const { routes } = this.#parts.numbers
+    const meterOf: RouteParts["meterOf"] = (server, route) =>
+      routes === null ? null : routes.meterOf(server, route)
     const routers = new Map<string, Router<Route>>()
     const options: RouterOptions = {
       stepsMax,
@@ -123,7 +158,7 @@ export class ConfigCompiler {
         })
       },
     }
-    for (const { name } of config.listeners) {
+    for (const { name } of config.listeners.filter(({ protocol }) => protocol === "http")) {
       const servers = config.servers.filter((server) => server.listeners.includes(name))
       if (servers.length === 0) throw new Error(`listener ${name} has no server`)
       const openLog = (log: AccessLogConfig) => this.#openAccessLog(log, table)
@@ -149,16 +184,39 @@ export class ConfigCompiler {
         templateOf,
         zoneOf,
         usersOf,
+        verifierOf: this.#verifiers.of.bind(this.#verifiers),
         findCluster: find,
         openLog,
         connectAs,
         connectHttp1,
         serveFiles,
+        meterOf,
       }
       const compile: RouteCompiler<Route> = (server, route, host) => compileRoute(server, route, host, parts)
-      routers.set(name, new Router(name, servers, compile, options))
+      routers.set(name, yield* Router.make(name, servers, compile, options))
     }
     return routers
+  }
+
+  #makeTcpServers(config: Config, clusters: Clusters, tls: TlsPlan): Map<string, TcpServers> {
+    const { servers, variables, zones } = config.tcp
+    const stepsMax = this.#parts.limits.regexSteps
+    const set = new Set(servers.flatMap(({ settings }) => settings.set.map(([name]) => name.toLowerCase())))
+    for (const name of groupNames(variables)) set.add(name)
+    const table = makeVariableTable(variables, set, { stepsMax })
+    const templateOf = templatesOf(table)
+    const known = tcpClusterFinder(clusters)
+    const zoneTable = new Map(zones.map((zone) => [zone.name, this.#makeZone(tcpZone(zone), templateOf)]))
+    const parts: TcpCompilerParts = {
+      stepsMax,
+      templateOf,
+      zoneOf: (name) => zoneTable.get(name)!,
+      findCluster: (name, mayResolve) => known(name) ?? this.#tcpVariableClusters.find(name, mayResolve),
+      openLog: (log) => this.#openAccessLog(log, table),
+      tls: (settings) => tls.upstream(settings),
+    }
+    const listeners = config.listeners.filter(({ protocol }) => protocol === "tcp")
+    return new Map(listeners.map(({ name }) => [name, compileTcpServers(name, servers, parts)]))
   }
 
   #makeZone(config: ZoneConfig, templateOf: (source: string) => Template): Zone {
@@ -179,13 +237,11 @@ export class ConfigCompiler {
     return log
   }
 
-  #makeCluster(
-    config: ClusterConfig,
-    endpoints: readonly EndpointState[],
+  #contextFor(
     before: Cluster<LegConnection> | null,
     counts: StreamCounts = this.#parts.numbers.streams,
-  ): Cluster<LegConnection> {
-    return new Cluster<LegConnection>(config, endpoints, {
+  ): ClusterContext<LegConnection> {
+    return {
       clock: this.#parts.clock,
       random: this.#parts.env.random,
       limits: this.#parts.limits,
@@ -194,7 +250,7 @@ export class ConfigCompiler {
       connect: this.#parts.upstreams.plain,
       counts,
       before: before === null ? null : new Set([...before.endpoints].map(({ address }) => address)),
-    })
+    }
   }
 }
 
@@ -205,6 +261,17 @@ function statesOf(cluster: ClusterConfig): EndpointState[] {
 
 /** By name as written, else without regard to case: what variables come to is in any spelling, and nginx takes it. */
 function clusterFinder(clusters: Clusters): (name: string) => Cluster<LegConnection> | undefined {
-  const byLowerName = new Map([...clusters].map(([name, cluster]) => [name.toLowerCase(), cluster]))
-  return (name) => clusters.get(name) ?? byLowerName.get(name.toLowerCase())
+  const http = [...clusters].filter(([, { protocol }]) => protocol === "http")
+  const byLowerName = new Map(http.map(([name, cluster]) => [name.toLowerCase(), cluster]))
+  return (name) => byLowerName.get(name.toLowerCase())
+}
+
+/** The same for TCP servers. */
+function tcpClusterFinder(clusters: Clusters): (name: string) => Cluster<LegConnection> | undefined {
+  const tcp = [...clusters].filter(([, { protocol }]) => protocol === "tcp")
+  const byLowerName = new Map(tcp.map(([name, cluster]) => [name.toLowerCase(), cluster]))
+  return (name) => {
+    const lower = name.toLowerCase()
+    return byLowerName.get(tcpClusterName(lower)) ?? byLowerName.get(lower)
+  }
 }

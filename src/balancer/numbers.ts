@@ -3,6 +3,8 @@ import { systemRandom } from "../base/random.ts"
 import { OwnStreamCounts, type StreamCounts } from "../cluster/counts.ts"
 import type { ZoneConfig } from "../config/model.ts"
 import type { StreamRecord } from "../record/record.ts"
+import type { TurnMessages } from "../relay/overload/turn-messages.ts"
+import type { RouteMeter } from "../relay/route/route-meter.ts"
 import { ZoneTable, zoneKey, zoneOctets } from "../relay/route/zone-table.ts"
 
 /** The numbers that a balancer shares with the other data threads of its process, where there are others. */
@@ -11,10 +13,18 @@ export interface Numbers {
   readonly counters: Counters
   readonly traffic: Traffic
   readonly streams: StreamCounts
+  /** Counts streams by route, and how long messages are here. Null: they are not counted. */
+  readonly routes: RouteNumbers | null
   /** Where the keys of a zone are counted. The same memory for the same zone, as long as it stays. */
   zone(config: ZoneConfig): ZoneTable
   /** `$connection`: no two connections of a process have the same. */
   nextConnectionId(): number
+}
+
+/** What is counted where metrics are `full`. */
+export interface RouteNumbers {
+  readonly turn: TurnMessages
+  meterOf(server: string, route: string): RouteMeter
 }
 
 /** What ended streams carried; the columns of a thread's row. */
@@ -55,6 +65,7 @@ export class OwnNumbers implements Numbers {
   readonly counters = new Counters()
   readonly traffic = new Traffic()
   readonly streams = new OwnStreamCounts()
+  readonly routes: RouteNumbers | null = null
   readonly #zones = new Map<string, ZoneTable>()
   #lastConnectionId = 0
 

@@ -4,6 +4,9 @@
  */
 export const counterMeanings = {
   // Discovery.
+  spans_dropped:
+    "spans of OpenTelemetry that were dropped: too many at once, or their collector did not take them",
+  counted_routes_exceeded: "routes of a configuration that have no metrics of their own",
   discovery_refused:
     "an answer of a source of endpoints was not to be used, in whole or in part, or there was none",
   // Streams and windows.
@@ -70,6 +73,11 @@ export const counterMeanings = {
   requests_limited: "a request was refused: more came than its zone lets in",
   streams_limited: "a request was refused: its zone has as many open as it lets in",
   subrequest_timeout: "a location that was asked about a request did not answer in time",
+  jwt_too_long: "a token was refused: it was longer than is read",
+  jwt_verifications_exceeded: "a caller was refused: too many tokens were being verified",
+  jwt_forgotten: "a token that was verified was forgotten to remember another",
+  jwks_too_large: "keys for tokens were not taken: more octets or more keys than are read",
+  jwks_timeout: "a server of keys for tokens did not answer in time",
   // Upstream work.
   pick_queue_full: "a stream failed at once: too many were already waiting for an endpoint",
   pick_queue_timeout: "a stream waited too long for an endpoint",

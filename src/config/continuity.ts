@@ -1,10 +1,18 @@
 import { defaultContinuity } from "./defaults.ts"
 import type { ContinuityAsk, ContinuityConfig, ContinuityMode } from "./model.ts"
 
-export const CONTINUITY_MODES = ["handoff", "resume", "lockstep", "restart"] as const
-export const CONTINUITY_ASKS = ["none", "half-close"] as const satisfies readonly ContinuityAsk[]
+export const CONTINUITY_MODES = [
+  "handoff",
+  "resume",
+  "cursor",
+  "lockstep",
+  "restart",
+  "replay",
+] as const satisfies readonly ContinuityMode[]
+export const CONTINUITY_ASKS = ["none", "half-close", "call"] as const satisfies readonly ContinuityAsk[]
 export const RESTARTS_WITH = ["first", "last", "none"] as const
 export const REFUSALS = ["end", "restart"] as const
+export const OVERFLOWS = ["commit", "slow"] as const
 
 /** What `keep` may be: more for each of ten thousand calls would be no bound. */
 export const KEEP_OCTETS = { min: 0, max: 2 ** 24 } as const
@@ -23,6 +31,10 @@ const presets: Readonly<Record<string, Partial<ContinuityConfig>>> = {
   reflection: { modes: ["lockstep"], statuses: [UNAVAILABLE] },
   // google.pubsub.v1.Subscriber/StreamingPull: the first request names the subscription; delivery is at least once.
   pubsub: { modes: ["restart"], restartWith: "first", statuses: [UNAVAILABLE] },
+  // google.spanner.v1.Spanner/ExecuteStreamingSql: PartialResultSet.resume_token, ExecuteSqlRequest.resume_token.
+  spanner: { modes: ["cursor"], cursorFrom: "4", cursorInto: "6", statuses: [UNAVAILABLE] },
+  // StreamingRead of the same: ReadRequest.resume_token.
+  "spanner-read": { modes: ["cursor"], cursorFrom: "4", cursorInto: "9", statuses: [UNAVAILABLE] },
 }
 
 export const presetNames: readonly string[] = Object.keys(presets)
@@ -38,9 +50,12 @@ export function continuityProblem(
   modes: readonly ContinuityMode[],
   from: unknown,
   into: unknown,
+  overflow: unknown,
 ): string | null {
   const isCursor = modes.includes("cursor")
   if (isCursor && (from == null || into == null)) return "mode cursor needs the fields from and into"
   if (!isCursor && (from != null || into != null)) return "from and into are for mode cursor"
+  if (modes.includes("replay") && overflow === "slow")
+    return "overflow slow would stop a client for good: mode replay needs all that it has sent"
   return null
 }

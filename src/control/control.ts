@@ -7,12 +7,15 @@ import type { Clock } from "../base/clock.ts"
 import { Counters, counterIds, counterNames } from "../base/counters.ts"
 import { systemRandom } from "../base/random.ts"
 import { resolveLimits } from "../base/resolve-limits.ts"
+import { VERSION } from "../base/version.ts"
 import { ClusterStates } from "../cluster/cluster-states.ts"
 import { OutlierDetection } from "../cluster/outlier-detection.ts"
+import { Rebalancer } from "../cluster/rebalance/rebalancer.ts"
 import { Slots } from "../cluster/slots.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { LoadedConfig } from "../config/load.ts"
 import type { AdminConfig, Config, LogLevel } from "../config/model.ts"
+import type { TracingConfig } from "../config/trace-model.ts"
 import type { LogEvent } from "../log/log-event.ts"
 import type { ProcessLog } from "../log/logger.ts"
 import type { OpenAdmin } from "./admin/admin.ts"
@@ -24,8 +27,11 @@ import type { Inheritance } from "./inherited-sockets.ts"
 import { ListenerSockets } from "./listener-sockets.ts"
 import { Orders } from "./orders.ts"
 import { Reloads } from "./reloads.ts"
+import { RouteSlots } from "./route-slots.ts"
 import { SharedCounts } from "./shared-counts.ts"
 import type { Command, OnCommand } from "./signals.ts"
+import { openSender } from "./tracing/otlp.ts"
+import { SpanQueue } from "./tracing/span-queue.ts"
 import { Successor, tellPredecessor } from "./upgrade.ts"
 
 /** Told to end at once, threads have this long for what their logs hold. */
@@ -67,21 +73,25 @@ export class Control implements ControlView {
   readonly orders: Orders
   readonly #options: ControlOptions
   readonly #counts: SharedCounts
+  readonly #counters: Counters
   readonly #sockets: ListenerSockets
   readonly #threads: DataThreads
   readonly #checks: HealthChecks
   readonly #reloads: Reloads
   readonly #outliers: OutlierDetection
+  readonly #rebalancer: Rebalancer
   readonly #discovery: Discovery
   /** The configuration in force. */
   #config: Config
   #version = 0
+  readonly #watchers: ((cluster: string | null) => void)[] = []
   /** The states that come in force with it, while threads are about to take them over. */
   #committing: ClusterState | null = null
   /** The last reload or upgrade: each begins when the one before it is over. */
   #changing: Promise<void> = Promise.resolve()
   #successor: Successor | null = null
   #admin: OpenAdmin | null = null
+  #spans: SpanQueue | null = null
   #loadedAtMs: number
   #isStopping = false
   #isStoppingAtOnce = false
@@ -101,8 +111,14 @@ export class Control implements ControlView {
       streamsAt: (slot) => this.#counts.at(slot),
     })
     this.#config = config
-    this.#counts = new SharedCounts(threads)
-    this.#counts.addLimits(config.clusters.map(({ name }) => name))
+    const { limits } = resolveLimits(config.limits)
+    const isCounted = config.metrics === "full" && config.admin !== "off"
+    const countRoute = () => this.#counters.add(counterIds.counted_routes_exceeded)
+    const routes = isCounted ? new RouteSlots(threads, limits.countedRoutesMax, countRoute) : null
+    this.#counts = new SharedCounts(threads, routes)
+    const row = rowOf(this.#counts.memory.counters, threads, counterNames.length)
+    this.#counters = new Counters(row)
+    this.#counts.prepare(config)
     this.states = new ClusterStates({
       hasChecks: true,
       slots: new Slots({
@@ -114,6 +130,7 @@ export class Control implements ControlView {
       publish: (state) => this.#threads.publish(state),
       onChange: (change) => {
         logChange(log, change)
+        this.#changed(change.cluster)
         if (change.joined.length + change.left.length > 0) this.#checks.changed(change.cluster)
       },
     })
@@ -131,32 +148,42 @@ export class Control implements ControlView {
       threadLog,
       makeWorker,
       onEvent: (event) => options.onEvent(event),
+      onSpans: (spans) => this.#spans?.add(spans),
       current: () => this.#current(),
       endpointsOf: (cluster) => this.states.endpointsOf(cluster),
       sockets: (indexes) => this.#sockets.copiesFor(indexes, namesOf(this.#config)),
       standingOrders: () => this.orders.standing(),
       onLost: (index) => this.#counts.subtract(index),
     })
-    this.#counts.addZones(config.zones)
     this.orders = new Orders({
       states: this.states,
       config: () => this.#config,
       log,
       tell: (order) => this.#threads.order(order),
+      tellOne: (index, order) => this.#threads.orderOne(index, order),
+      streamsAt: (slot) => this.#counts.byThread(slot),
+      random: systemRandom,
     })
     this.states.prepare(config.clusters).commit()
     const outcomesAt = (slot: number) => this.#counts.outcomesAt(slot)
-    const row = rowOf(this.#counts.memory.counters, threads, counterNames.length)
-    const counters = new Counters(row)
     this.#discovery = new Discovery({
       clock,
       random: systemRandom,
       log,
       states: this.states,
       endpointsMax: () => resolveLimits(this.#config.limits).limits.discoveredEndpointsMax,
-      onProblem: () => counters.add(counterIds.discovery_refused),
+      onProblem: () => this.#counters.add(counterIds.discovery_refused),
     })
     this.#outliers = new OutlierDetection({ clock, log, states: this.states, outcomesAt })
+    this.#rebalancer = new Rebalancer({
+      clock,
+      random: systemRandom,
+      log,
+      states: this.states,
+      streamsAt: (slot) => this.#counts.at(slot),
+      trafficAt: (slot) => this.#counts.trafficAt(slot),
+      tell: (order) => this.orders.move(order),
+    })
   }
 
   /** The newest version of `states` that all threads have applied. */
@@ -176,6 +203,7 @@ export class Control implements ControlView {
     this.#threads.load()
     try {
       await this.#sockets.open(config.listeners)
+      if (config.tracing !== null) this.#spans = await this.#openSpans(config.tracing)
       if (!inheritance.isUpgrade) await this.#openAdmin()
       await this.#discover(config)
       await this.#threads.start()
@@ -186,6 +214,7 @@ export class Control implements ControlView {
       throw error
     }
     this.#outliers.watch(config.clusters)
+    this.#rebalancer.watch(config.clusters)
     this.#sockets.closeUnused(log)
     this.#checks.use(config)
     onListening(this.#sockets.addresses(config.listeners), this.#admin?.address ?? null)
@@ -258,8 +287,7 @@ export class Control implements ControlView {
     const version = this.#version + 1
     const found = await this.#discovery.prepare(config.clusters)
     const prepared = this.states.prepare(config.clusters, found.endpointsOf)
-    this.#counts.addLimits(config.clusters.map(({ name }) => name))
-    this.#counts.addZones(config.zones)
+    this.#counts.prepare(config)
     const { state } = prepared
     let reason: string | null
     try {
@@ -275,6 +303,7 @@ export class Control implements ControlView {
     if (reason !== null || this.#isStopping) {
       this.#threads.abandon(version)
       this.#sockets.retain(before.listeners)
+      this.#counts.retain(before)
       prepared.abandon()
       found.abandon()
       return reason ?? "the balancer is shutting down"
@@ -284,13 +313,15 @@ export class Control implements ControlView {
     this.#version = version
     this.#committing = state
     await this.#threads.commit(version)
-    this.#counts.retainZones(config.zones)
+    this.#counts.retain(config)
     this.#committing = null
     prepared.commit()
     found.commit()
     this.#checks.use(config)
     this.#outliers.watch(config.clusters)
+    this.#rebalancer.watch(config.clusters)
     this.#sockets.retain(config.listeners)
+    this.#changed(null)
     return null
   }
 
@@ -345,17 +376,31 @@ export class Control implements ControlView {
     const { log } = this.#options
     const { graceMs } = this.#config.shutdown
     this.#outliers.close()
+    this.#rebalancer.close()
     log.info("draining", { signal: why, streams: this.#counts.streamsOpen, graceMs })
     this.#discovery.stop()
     const stopping = this.#threads.stop()
     if (isUpgrade && this.#admin?.isFixed === true) this.#admin.close()
     if (isUpgrade) this.#sockets.leave()
     else this.#sockets.close()
-    void stopping.then((problem) => {
+    void stopping.then(async (problem) => {
+      await this.#spans?.close()
       if (problem === null) log.info("stopped", trafficOf(this.#counts.memory))
       else log.error("could not stop cleanly", { reason: problem })
       this.#admin?.close()
       this.#onDone(problem === null ? 0 : 1)
+    })
+  }
+
+  async #openSpans(config: TracingConfig): Promise<SpanQueue> {
+    const { clock, log } = this.#options
+    const sender = await openSender(config, VERSION)
+    return new SpanQueue({
+      config,
+      sender,
+      clock,
+      log,
+      onDropped: () => this.#counters.add(counterIds.spans_dropped),
     })
   }
 
@@ -423,12 +468,24 @@ export class Control implements ControlView {
     this.#threads.setLogLevel(level)
   }
 
+  watch(handler: (cluster: string | null) => void): void {
+    this.#watchers.push(handler)
+  }
+
+  #changed(cluster: string | null): void {
+    for (const watcher of this.#watchers) watcher(cluster)
+  }
+
   trafficAt(slot: number): Float64Array {
     return this.#counts.trafficAt(slot)
   }
 
   streamsAt(slot: number): number {
     return this.#counts.at(slot)
+  }
+
+  get routes(): RouteSlots | null {
+    return this.#counts.routes
   }
 
   ask(question: Question): Promise<(AnswerPart[] | null)[]> {

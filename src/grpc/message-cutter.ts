@@ -11,8 +11,9 @@ export class MessageCutter {
   #length = 0
   #left = 0
 
-  /** Where the last message within `start..end` ends; -1: none does. */
-  scan(octets: Uint8Array, start: number, end: number): number {
+  /** Where the last message within `start..end` ends, or the first `most` of them: what follows is not looked at. -1: none. */
+  scan(octets: Uint8Array, start: number, end: number, most = Number.POSITIVE_INFINITY): number {
+    const until = this.whole + most
     let cut = -1
     let at = start
     while (at < end) {
@@ -32,6 +33,7 @@ export class MessageCutter {
       cut = at
       this.#prefixSeen = 0
       this.#length = 0
+      if (this.whole === until) return cut
     }
     return cut
   }

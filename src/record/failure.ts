@@ -9,6 +9,7 @@ export type FailureKind =
   | "certificate_failed"
   | "access_denied"
   | "unauthenticated"
+  | "auth_unavailable"
   | "request_limit"
   | "stream_limit"
   | "internal"
@@ -20,6 +21,7 @@ export type FailureKind =
   | "upstream_refused"
   | "upstream_malformed"
   | "not_continued"
+  | "data_loss"
   | "read_timeout"
   | "send_timeout"
   | "body_timeout"
@@ -40,6 +42,8 @@ const statuses: Record<FailureKind, { grpc: number; http: number }> = {
   certificate_failed: { grpc: GrpcStatus.UNAUTHENTICATED, http: 495 },
   access_denied: { grpc: GrpcStatus.PERMISSION_DENIED, http: 403 },
   unauthenticated: { grpc: GrpcStatus.UNAUTHENTICATED, http: 401 },
+  // nginx's 500 for who cannot be asked; gRPC clients may come again.
+  auth_unavailable: { grpc: GrpcStatus.UNAVAILABLE, http: 500 },
   request_limit: { grpc: GrpcStatus.RESOURCE_EXHAUSTED, http: 503 },
   stream_limit: { grpc: GrpcStatus.RESOURCE_EXHAUSTED, http: 503 },
   internal: { grpc: GrpcStatus.INTERNAL, http: 500 },
@@ -50,6 +54,7 @@ const statuses: Record<FailureKind, { grpc: number; http: number }> = {
   upstream_lost: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
   upstream_refused: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
   not_continued: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
+  data_loss: { grpc: GrpcStatus.DATA_LOSS, http: 502 },
   upstream_malformed: { grpc: GrpcStatus.UNAVAILABLE, http: 502 },
   read_timeout: { grpc: GrpcStatus.UNAVAILABLE, http: 504 },
   send_timeout: { grpc: GrpcStatus.UNAVAILABLE, http: 504 },

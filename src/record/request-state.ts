@@ -1,4 +1,5 @@
 import type { RegexMatch } from "../regex/regex.ts"
+import type { CallerToken } from "./caller-token.ts"
 import { normalizeUri, queryOf } from "./uri.ts"
 
 /** How often one request may be sent to another location: nginx's number. */
@@ -26,6 +27,14 @@ export class RequestState {
   /** It was sent on by the configuration: locations that are `internal` take it. */
   isInternal = false
   uriChangesLeft = URI_CHANGES_MAX
+  /** The status of whatever is answered from here on; 0: that of the answer. nginx: `err_status`. */
+  errorStatus = 0
+  /** No further page of an error is looked for. nginx: `error_page` of a request. */
+  isErrorPageUsed = false
+  /** An error has sent it on. */
+  isAtErrorPage = false
+  /** In place of the client's; null: as it was received. */
+  method: "GET" | null = null
   /** Of variables that were set, or that keep what they came to; names in lower case. */
   readonly values: Map<string, string>
   /** What `$1` to `$9` refer to: the last regex that matched. */
@@ -34,6 +43,12 @@ export class RequestState {
   /** nginx: `PASSED`, `DELAYED`, `REJECTED`, `DELAYED_DRY_RUN`, `REJECTED_DRY_RUN`. */
   limitReqStatus: string | null = null
   limitConnStatus: string | null = null
+  /** What the caller showed; null: none that can be read, or none is asked for. */
+  token: CallerToken | null = null
+  /** Its signature and claims are right. */
+  isTokenVerified = false
+  /** Seconds since 1970 after which the caller is no longer who it said; 0: its stream may outlive that. */
+  expirySeconds = 0
   /** The configuration asks a location of its own: nothing is asked of it in turn. */
   isSubrequest = false
 

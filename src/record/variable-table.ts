@@ -53,7 +53,9 @@ export class VariableTable implements VariableSource {
       isBeingMade = true
       const value = make(record, env)
       isBeingMade = false
-      if (!isVolatile && value !== undefined) stateOf(record).values.set(lower, value)
+      // Until a token is verified anyone may have written what it says.
+      const isSure = record.state?.token == null || record.state.isTokenVerified
+      if (!isVolatile && isSure && value !== undefined) stateOf(record).values.set(lower, value)
       return value
     })
   }

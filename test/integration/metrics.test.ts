@@ -36,7 +36,8 @@ test.each(["alerts.yaml", "alerts.test.yaml", "grafana-dashboard.json"])(
     const names = new Set(metrics.map(({ name }) => name))
     const named = new Set(packaged(file).match(/\bsluice_[a-z_]+/g))
     expect(named.size).toBeGreaterThan(5)
-    expect([...named].filter((name) => !names.has(name))).toEqual([])
+    const isKnown = (name: string) => names.has(name) || names.has(name.replace(/_(bucket|sum|count)$/, ""))
+    expect([...named].filter((name) => !isKnown(name))).toEqual([])
   },
 )
 
@@ -48,7 +49,7 @@ describe.skipIf(!hasPromtool)("promtool", () => {
   })
 })
 
-async function start(t: TestContext) {
+async function start(t: TestContext, settings: object = {}) {
   const [alive, dying] = await Promise.all([RawServer.start(), RawServer.start()])
   for (const server of [alive, dying]) t.onTestFinished(() => server!.close())
   const [port, admin] = [await freePort(), await freePort()]
@@ -58,6 +59,7 @@ async function start(t: TestContext) {
     listeners: [`127.0.0.1:${port}`],
     admin,
     clusters: { chat: addresses },
+    ...settings,
   })
   await sluice.says('"message":"listening"')
   const scrape = async (accept = ""): Promise<string> =>
@@ -131,12 +133,85 @@ describe("what is counted", () => {
     expect(sumOf(text, "sluice_events_total", 'kind="ejection"')).toBe(1)
   })
 
+  test("routes: streams by status, messages, time to an endpoint, gaps and stalls", async (t) => {
+    const routes = [{ exact: "/chat.Chat/Talk", cluster: "chat" }, { cluster: "chat" }]
+    const { port, alive, dying, scrape } = await start(t, { servers: [{ names: ["chat.test"], routes }] })
+    const client = await RawClient.connect(port, { givesCredit: false })
+    t.onTestFinished(() => client.destroy())
+    const path = "/chat.Chat/Talk"
+    const request = dsl.request.map(([name, value]) => [name, name === ":path" ? path : value] as const)
+    const id = client.open(request)
+    const other = client.open()
+    const streams = () => [...alive.streams, ...dying.streams]
+    await eventually(
+      () => streams().length === 2,
+      () => "two streams",
+    )
+    const message = Buffer.from([0, 0, 0, 0, 3, 1, 2, 3])
+    client.send(dsl.data(id, message), dsl.data(id, message))
+    const one = streams().find(({ fields }) => fields.some(([, value]) => value === path))!
+    // More than the client has credit for: the rest waits until it gives some.
+    const large = Buffer.alloc(70_000)
+    large.writeUInt32BE(large.length - 5, 1)
+    one.connection.send(dsl.headers(one.id, dsl.response))
+    for (let at = 0; at < large.length; at += 10_000)
+      one.connection.send(dsl.data(one.id, large.subarray(at, at + 10_000)))
+    await client.until(() => client.dataOf(id).length === 65_535, "all that it has credit for")
+    const route = `server="chat.test",route="= ${path}"`
+    await eventually(
+      async () =>
+        sumOf(await scrape(), "sluice_route_data_bytes_total", `${route},direction="response"`) === 70_000,
+      () => "the whole answer is counted",
+    )
+    client.send(dsl.windowUpdate(0, 100_000), dsl.windowUpdate(id, 100_000))
+    await client.until(() => client.dataOf(id).length === 70_000, "the rest")
+    const live = await scrape()
+    expect(sumOf(live, "sluice_route_streams_open", route)).toBe(1)
+    expect(sumOf(live, "sluice_route_streams_open")).toBe(2)
+    expect(sumOf(live, "sluice_route_streams_total", route)).toBe(1)
+    expect(sumOf(live, "sluice_route_messages_total", `${route},direction="request"`)).toBe(2)
+    expect(sumOf(live, "sluice_route_messages_total", `${route},direction="response"`)).toBe(1)
+    expect(sumOf(live, "sluice_route_head_seconds_count", route)).toBe(1)
+    expect(sumOf(live, "sluice_route_message_gap_seconds_count", `${route},direction="request"`)).toBe(1)
+    expect(sumOf(live, "sluice_route_stall_seconds_count", `${route},of="client"`)).toBe(1)
+    expect(sumOf(live, "sluice_message_seconds_count")).toBe(3)
+    if (hasPromtool) expect(promtool(["check", "metrics"], live)).toBe("")
+    one.connection.send(dsl.headers(one.id, dsl.okTrailers, { endStream: true }))
+    client.send(dsl.rstStream(other, 8))
+    await client.end(id)
+    await eventually(
+      async () => sumOf(await scrape(), "sluice_route_streams_open") === 0,
+      () => "no stream is open",
+    )
+    const ended = await scrape()
+    expect(sumOf(ended, "sluice_route_streams_ended_total", `${route},code="OK"`)).toBe(1)
+    expect(sumOf(ended, "sluice_route_streams_ended_total", 'route="/",code="none"')).toBe(1)
+    expect(sumOf(ended, "sluice_route_responses_total", `${route},class="2xx"`)).toBe(1)
+  })
+
+  test("nothing by route where metrics are basic", async (t) => {
+    const { port, alive, dying, scrape } = await start(t, { metrics: "basic" })
+    const client = await RawClient.connect(port)
+    t.onTestFinished(() => client.destroy())
+    client.send(dsl.data(client.open(), Buffer.from([0, 0, 0, 0, 0])))
+    await eventually(
+      async () => sumOf(await scrape(), "sluice_messages_total") === 1,
+      () => "the message is counted at its endpoint",
+    )
+    await eventually(
+      () => alive.streams.length + dying.streams.length === 1,
+      () => "the stream is at its endpoint",
+    )
+    expect(await scrape()).not.toMatch(/^sluice_(route|message)_/m)
+  })
+
   test("both formats, as promtool and OpenMetrics want them", async (t) => {
     const { scrape, admin } = await start(t)
     const text = await scrape()
     if (hasPromtool) expect(promtool(["check", "metrics"], text)).toBe("")
-    for (const { name, labels } of metrics)
-      if (Object.keys(labels).length === 0) expect(text).toMatch(new RegExp(`^${name} [\\d.e+]+$`, "m"))
+    for (const { name, labels, kind } of metrics)
+      if (Object.keys(labels).length === 0 && kind !== "histogram")
+        expect(text).toMatch(new RegExp(`^${name} [\\d.e+]+$`, "m"))
     for (const thread of [1, 2]) expect(text).toContain(`sluice_thread_heap_bytes{thread="${thread}"} `)
     const open = await scrape("application/openmetrics-text; version=1.0.0")
     expect(open).toMatch(/\n# EOF\n$/)

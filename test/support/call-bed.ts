@@ -2,6 +2,7 @@ import { makeContext, type SharedContext } from "../../src/balancer/context.ts"
 import { CachedClock } from "../../src/base/clock.ts"
 import { Counters } from "../../src/base/counters.ts"
 import { resolveLimits } from "../../src/base/resolve-limits.ts"
+import { atOnce } from "../../src/base/steps.ts"
 import { Cluster } from "../../src/cluster/cluster.ts"
 import { OwnStreamCounts } from "../../src/cluster/counts.ts"
 import type { Pool } from "../../src/cluster/pool.ts"
@@ -26,7 +27,7 @@ import type { DownstreamStream } from "../../src/relay/call/stream-owner.ts"
 import { Admission } from "../../src/relay/overload/admission.ts"
 import { compileRoute } from "../../src/relay/route/compile.ts"
 import type { Phase, Route } from "../../src/relay/route/route.ts"
-import { Router } from "../../src/relay/route/router.ts"
+import { type RouteCompiler, Router } from "../../src/relay/route/router.ts"
 import type { LegConnection, UpstreamStream } from "../../src/relay/upstream/leg-connection.ts"
 import type { UpstreamStreamOwner } from "../../src/relay/upstream/stream-owner.ts"
 import { LogLines } from "./log-lines.ts"
@@ -258,6 +259,7 @@ export class CallBed {
       env: templateEnvironment({ clock: this.clock, random }),
       admission: new Admission({ clock, log, counters, limits }),
       onStreamEnd: (record) => void this.records.push(record),
+      onSpans: () => {},
     })
     const config: ClusterConfig = {
       ...defaultCluster("c"),
@@ -311,6 +313,8 @@ export class CallBed {
       templateOf: templatesOf(variables),
       zoneOf: never,
       usersOf: never,
+      verifierOf: never,
+      meterOf: () => null,
       findCluster: () => this.cluster,
       openLog: () => ({
         write: (_record: StreamRecord, event = "end") => this.say(`log ${event}`),
@@ -334,9 +338,8 @@ export class CallBed {
       rewrite: [],
       fallback: all,
     }
-    const router = new Router<Route>("l", [server], (one, route, host) =>
-      compileRoute(one, route, host, parts),
-    )
+    const compile: RouteCompiler<Route> = (one, route, host) => compileRoute(one, route, host, parts)
+    const router = atOnce(Router.make("l", [server], compile))
     return router.match("a", "/")!
   }
 

@@ -4,9 +4,12 @@ const LOOK_EVERY_MS = 2
 const GIVE_UP_MS = 25_000
 
 /** Resolves once `isSo`; rejects, with what `describe` says then, when it never is. For state that sends no event. */
-export async function eventually(isSo: () => boolean, describe: () => string): Promise<void> {
+export async function eventually(
+  isSo: () => boolean | Promise<boolean>,
+  describe: () => string,
+): Promise<void> {
   const until = performance.now() + GIVE_UP_MS
-  while (!isSo()) {
+  while (!(await isSo())) {
     if (performance.now() > until) throw new Error(`never came: ${describe()}`)
     await pause(LOOK_EVERY_MS)
   }

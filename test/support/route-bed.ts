@@ -1,5 +1,6 @@
 import { Counters } from "../../src/base/counters.ts"
 import { resolveLimits } from "../../src/base/resolve-limits.ts"
+import { atOnce } from "../../src/base/steps.ts"
 import { TimerWheel } from "../../src/base/timer-wheel.ts"
 import type { Cluster } from "../../src/cluster/cluster.ts"
 import type { Config } from "../../src/config/model.ts"
@@ -15,10 +16,11 @@ import { templatesOf } from "../../src/record/template.ts"
 import { Admission } from "../../src/relay/overload/admission.ts"
 import { CutCalls } from "../../src/relay/overload/cut-calls.ts"
 import type { Users } from "../../src/relay/route/access.ts"
-import { compileRoute, type FilesParts } from "../../src/relay/route/compile.ts"
+import { compileRoute } from "../../src/relay/route/compile.ts"
 import type { Zone } from "../../src/relay/route/limit-phases.ts"
 import type { ContentHandler, Phase, PhaseContext, Route } from "../../src/relay/route/route.ts"
-import { Router } from "../../src/relay/route/router.ts"
+import type { FilesParts } from "../../src/relay/route/route-parts.ts"
+import { type RouteCompiler, Router } from "../../src/relay/route/router.ts"
 import {
   type PhasesOutcome,
   type RunningCall,
@@ -103,7 +105,7 @@ export class RouteBed {
             ...call.record,
             responseHeaders: fields === undefined ? null : new HeaderList(fields),
           }
-          done({ status, record: Object.setPrototypeOf(record, call.record) })
+          done({ status, body: null, record: Object.setPrototypeOf(record, call.record) })
           return () => {}
         },
       },
@@ -122,6 +124,10 @@ export class RouteBed {
       templateOf,
       zoneOf: (name: string) => zones.get(name)!,
       usersOf: (): Users => ({ check: (user, password) => this.passwords.check(user, password) }),
+      verifierOf: (): never => {
+        throw new Error("no token is looked at here")
+      },
+      meterOf: () => null,
       findCluster: (name: string, mayResolve: boolean) =>
         name.startsWith("c") ? ({ name, mayResolve } as unknown as Cluster<LegConnection>) : undefined,
       openLog: () => {
@@ -145,16 +151,11 @@ export class RouteBed {
       ...server,
       fallback: { ...server.fallback, accessLogs: [] },
     }))
-    this.#compile = () =>
-      new Router(
-        "l",
-        servers,
-        (server, route, host) => {
-          const quiet = route && { ...route, settings: { ...route.settings, accessLogs: [] } }
-          return compileRoute(server, quiet, host, parts)
-        },
-        { stepsMax },
-      )
+    const compile: RouteCompiler<Route> = (server, route, host) => {
+      const quiet = route && { ...route, settings: { ...route.settings, accessLogs: [] } }
+      return compileRoute(server, quiet, host, parts)
+    }
+    this.#compile = () => atOnce(Router.make("l", servers, compile, { stepsMax }))
   }
 
   /** The call that a request becomes. It has gone through its phases, unless one waits. `change`: of its state, before. */
@@ -217,11 +218,15 @@ export class RoutedCall implements RunningCall {
   }
 
   run(): void {
-    this.waiting = runPhases(this, this.#context)
+    runPhases(this, this.#context)
   }
 
   atEnd(run: () => void): void {
     this.#atEnd.push(run)
+  }
+
+  onPhasesWait(waiting: WaitingPhases): void {
+    this.waiting = waiting
   }
 
   onPhasesEnd(outcome: PhasesOutcome): void {

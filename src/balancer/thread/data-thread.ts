@@ -6,12 +6,14 @@ import { systemClock } from "../../base/clock.ts"
 import { counterIds } from "../../base/counters.ts"
 import type { EndpointState } from "../../cluster/state.ts"
 import { type Log, openLog, type ProcessLog } from "../../log/logger.ts"
-import { Balancer, type PreparedReload } from "../balancer.ts"
+import { Balancer } from "../balancer.ts"
+import type { PreparedReload } from "../configurations.ts"
 import { answer } from "../live/answer.ts"
 import type { AnswerPart, Question } from "../live/question.ts"
 import type { ClusterMessage, FromThread, ThreadStart, ToThread, VersionedConfig } from "./contract.ts"
 import { GivenSockets } from "./given-sockets.ts"
 import { SharedNumbers } from "./shared-numbers.ts"
+import { SpanBatches } from "./span-batches.ts"
 
 const tell = (message: FromThread): void => parentPort!.postMessage(message)
 
@@ -26,6 +28,7 @@ class DataThread {
   readonly #network = new GivenSockets()
   readonly #numbers: SharedNumbers
   readonly #balancer: Balancer
+  readonly #spans: SpanBatches
   /** The first endpoints of a cluster state whose rest is still to come. */
   #endpoints: EndpointState[] = []
   #prepared: { readonly version: number; readonly reload: PreparedReload } | null = null
@@ -38,6 +41,13 @@ class DataThread {
     this.#log = this.#file.with({ thread: index + 1 })
     const options = { log: this.#log, network: this.#network }
     this.#balancer = new Balancer(config, options, { numbers: this.#numbers, state })
+    this.#spans = new SpanBatches({
+      clock: systemClock,
+      most: this.#balancer.limits.spansPerSecondMax,
+      tell: (spans) => tell({ kind: "spans", spans }),
+      onDropped: () => this.#balancer.counters.add(counterIds.spans_dropped),
+    })
+    if (config.tracing !== null) this.#balancer.on("spans", (spans) => this.#spans.add(spans))
     process.on("uncaughtException", (error) => this.#uncaught(error))
   }
 
@@ -61,7 +71,7 @@ class DataThread {
       case "clusters":
         return this.#apply(message)
       case "order":
-        return tell({ kind: "ordered", id: message.id, isDone: this.#balancer.orders.obey(message.order) })
+        return tell({ kind: "ordered", id: message.id, reached: this.#balancer.orders.obey(message.order) })
       case "log-level":
         return this.#file.setLevel(message.level)
       case "reopen":
@@ -126,13 +136,13 @@ class DataThread {
     this.#prepared = null
   }
 
-  #apply({ version, cluster, from, endpoints, isLast, memory }: ClusterMessage): void {
+  async #apply({ version, cluster, from, endpoints, isLast, memory }: ClusterMessage): Promise<void> {
     let problem: string | null = null
     try {
       this.#numbers.use(memory)
       if (from === 0) this.#endpoints = []
       this.#endpoints.push(...endpoints)
-      if (isLast) this.#balancer.apply(cluster, this.#endpoints.splice(0))
+      if (isLast) await this.#balancer.apply(cluster, this.#endpoints.splice(0))
     } catch (error) {
       problem = (error as Error).stack ?? String(error)
     }
@@ -146,6 +156,7 @@ class DataThread {
     } catch (error) {
       problem = (error as Error).message
     }
+    this.#spans.flush()
     await this.#file.close()
     tell({ kind: "stopped", problem })
     // What a library still holds open must not keep a thread that has stopped.

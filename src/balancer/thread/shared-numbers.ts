@@ -11,6 +11,7 @@ import { TRAFFIC_ROW } from "../../cluster/traffic.ts"
 import type { ZoneConfig } from "../../config/model.ts"
 import { ZoneTable, zoneKey } from "../../relay/route/zone-table.ts"
 import { type Numbers, TRAFFIC_COLUMNS, Traffic, type TrafficTotals } from "../numbers.ts"
+import { type RouteMemory, SharedRouteNumbers } from "./route-memory.ts"
 
 /** What a thread says of itself once a second. */
 export const GAUGES = ["connections", "streams", "heldBytes", "heapBytes", "turnMaxMs", "busyMs"] as const
@@ -38,6 +39,8 @@ export interface SharedMemory {
   readonly endpointTraffic: readonly SharedArrayBuffer[]
   /** Float64: a row of `GAUGES` for each thread, as it was within the last second. */
   readonly gauges: SharedArrayBuffer
+  /** Null: routes are not counted. */
+  readonly routes: RouteMemory | null
   /** By `zoneKey`. */
   readonly zones: Readonly<Record<string, SharedArrayBuffer>>
   /** Uint32: outcomes by endpoint. A row of failures in a row, by Atomics; then for each thread successes and failures. */
@@ -57,6 +60,7 @@ export function makeMemory(threads: number): SharedMemory {
     streams: [],
     endpointTraffic: [],
     gauges: floats(threads * GAUGES.length),
+    routes: null,
     zones: {},
     outcomes: [],
     limits: [],
@@ -204,6 +208,7 @@ export class SharedNumbers implements Numbers, StreamCounts {
   readonly counters: Counters
   readonly traffic: Traffic
   readonly streams = this
+  readonly routes: SharedRouteNumbers | null
   readonly #index: number
   readonly #accepted: Float64Array
   readonly #threads: number
@@ -220,6 +225,7 @@ export class SharedNumbers implements Numbers, StreamCounts {
     this.#index = index
     this.#threads = memory.threads
     this.#gauges = rowOf(memory.gauges, index, GAUGES.length)
+    this.routes = memory.routes === null ? null : new SharedRouteNumbers(memory.routes, index)
     this.use(memory)
     this.#accepted = new Float64Array(memory.connections)
     this.counters = new Counters(rowOf(memory.counters, index, counterNames.length))
@@ -227,7 +233,8 @@ export class SharedNumbers implements Numbers, StreamCounts {
   }
 
   /** Of endpoints that are about to be told of. Segments only ever come. */
-  use({ streams, outcomes, endpointTraffic, zones, limits, limitSlots }: SharedMemory): void {
+  use({ streams, outcomes, endpointTraffic, routes, zones, limits, limitSlots }: SharedMemory): void {
+    if (routes !== null) this.routes?.use(routes)
     this.#traffic.push(...endpointTraffic.slice(this.#traffic.length))
     this.#zones = zones
     this.#limitSlots = limitSlots

@@ -1,9 +1,10 @@
+import { WireType } from "../../grpc/wire-type.ts"
 import type { BinaryLevel } from "./binary-level.ts"
 import { MessageFault } from "./fault.ts"
 import { FieldKind, type FieldType, OwnForm, wireTypeOf } from "./message-type.ts"
 import { doubleText, floatText, int64Number, int64Text, uint64Text } from "./numbers.ts"
 import { durationText, timestampText } from "./time-text.ts"
-import { type WireReader, WireType } from "./wire-reader.ts"
+import type { WireReader } from "./wire-reader.ts"
 
 /** Whether a scalar's value, at such a place, is its default. */
 export function isDefault(reader: WireReader, { kind }: FieldType, [start, end]: readonly number[]): boolean {

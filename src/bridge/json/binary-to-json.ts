@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer"
+import { WireType } from "../../grpc/wire-type.ts"
 import { BinaryLevel, isObject, NO_PLACES, Role } from "./binary-level.ts"
 import { defaultText, isDefault, scalarText, timeText } from "./binary-scalars.ts"
 import { type MessageBounds, MessageFault, tooDeep, tooManyValues } from "./fault.ts"
@@ -16,7 +17,7 @@ import {
 } from "./message-type.ts"
 import { Output } from "./output.ts"
 import type { Translation } from "./translation.ts"
-import { WireReader, WireType } from "./wire-reader.ts"
+import { WireReader } from "./wire-reader.ts"
 
 /** What one field of a message costs, in octets gone through. */
 const PER_FIELD = 16

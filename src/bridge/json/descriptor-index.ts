@@ -1,3 +1,4 @@
+import { WireType } from "../../grpc/wire-type.ts"
 import { MessageFault } from "./fault.ts"
 import { featuresOfSyntax } from "./features.ts"
 import type { EnumType, FieldType, MessageType, TypeNames } from "./message-type.ts"
@@ -14,7 +15,7 @@ import {
   readText,
   type TypeResolver,
 } from "./type-compiler.ts"
-import { WireReader, WireType } from "./wire-reader.ts"
+import { WireReader } from "./wire-reader.ts"
 
 /** Descriptors gone through in one step: some tens of microseconds. */
 const PER_STEP = 100

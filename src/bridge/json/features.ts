@@ -1,4 +1,5 @@
-import { type WireReader, WireType } from "./wire-reader.ts"
+import { WireType } from "../../grpc/wire-type.ts"
+import type { WireReader } from "./wire-reader.ts"
 
 /** What the syntax or edition of a file says of its fields: google.protobuf.FeatureSet, as far as JSON needs it. */
 export interface Features {

@@ -1,3 +1,4 @@
+import { WireType } from "../../grpc/wire-type.ts"
 import { MessageFault } from "./fault.ts"
 import { pathFromJson } from "./field-mask-text.ts"
 import { type JsonScanner, Token } from "./json-scanner.ts"
@@ -6,7 +7,6 @@ import { floatOf, integerOf } from "./numbers.ts"
 import type { PrefixedOutput } from "./prefixed-output.ts"
 import { StringCopy } from "./string-copy.ts"
 import { readDuration, readTimestamp } from "./time-text.ts"
-import { WireType } from "./wire-reader.ts"
 
 /** Longest text of a number, an enum value, a time. */
 const SHORT_OCTETS_MAX = 4096

@@ -1,3 +1,4 @@
+import { WireType } from "../../grpc/wire-type.ts"
 import { type MessageBounds, MessageFault, tooDeep, tooManyValues } from "./fault.ts"
 import { JsonLevel, KEY_OCTETS_MAX, keyOf, Phase, pathOf, Within } from "./json-level.ts"
 import { JsonScalars } from "./json-scalars.ts"
@@ -14,7 +15,6 @@ import { firstNonUtf8 } from "./output.ts"
 import { PrefixedOutput } from "./prefixed-output.ts"
 import type { Translation } from "./translation.ts"
 import { TypeUrlScan } from "./type-url-scan.ts"
-import { WireType } from "./wire-reader.ts"
 
 const STRUCT_FIELDS = 1
 const MAP_KEY = 1

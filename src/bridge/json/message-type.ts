@@ -1,4 +1,4 @@
-import { WireType } from "./wire-reader.ts"
+import { WireType } from "../../grpc/wire-type.ts"
 
 /** Of a field's value: FieldDescriptorProto.Type in descriptor.proto. */
 export const FieldKind = {

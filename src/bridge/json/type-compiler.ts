@@ -1,3 +1,4 @@
+import { WireType } from "../../grpc/wire-type.ts"
 import { MessageFault } from "./fault.ts"
 import {
   EnumOpenness,
@@ -17,7 +18,7 @@ import {
   OwnForm,
 } from "./message-type.ts"
 import { jsonName } from "./names.ts"
-import { WireReader, WireType } from "./wire-reader.ts"
+import { WireReader } from "./wire-reader.ts"
 
 /** Where a descriptor stands: its file's octets, and what it inherits. */
 export interface DescriptorScope {

@@ -1,14 +1,5 @@
+import { WireType } from "../../grpc/wire-type.ts"
 import { MessageFault } from "./fault.ts"
-
-/** Source: protobuf.dev/programming-guides/encoding. */
-export const WireType = {
-  VARINT: 0,
-  FIXED64: 1,
-  LENGTH: 2,
-  START_GROUP: 3,
-  END_GROUP: 4,
-  FIXED32: 5,
-} as const
 
 const FIELD_MAX = 2 ** 29 - 1
 const VARINT_OCTETS_MAX = 10

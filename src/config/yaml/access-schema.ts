@@ -2,6 +2,7 @@
 import { z } from "zod"
 import { parseNetwork } from "../../record/networks.ts"
 import type { AccessConfig, RealIpConfig, RequestLimits, StreamLimits, ZoneConfig } from "../model.ts"
+import { jwtSchema, readJwt, writeJwt } from "./jwt-schema.ts"
 import { SIZE, sizeInput, sizeOctets } from "./scalars.ts"
 
 const NETWORK_ERROR = 'must be an address, a network such as "10.0.0.0/8", "unix:" or "all"'
@@ -35,6 +36,7 @@ export function accessShape(template: z.ZodType<string, string>) {
           .strictObject({ realm: template, userFile: z.string().min(1) })
           .optional()
           .describe("A user and a password of a file, as htpasswd writes it."),
+        jwt: jwtSchema(template).optional().describe("A token that callers must show."),
         request: z
           .strictObject({ path, set: z.record(name, template).optional() })
           .optional()
@@ -103,18 +105,20 @@ interface Codec<Value, Input> {
 }
 
 export const access: Codec<AccessConfig, Given<"access">> = {
-  read: ({ satisfy = "all", rules = [], basic, request }) => ({
+  read: ({ satisfy = "all", rules = [], basic, jwt, request }) => ({
     satisfy,
     rules: rules.map((rule) =>
       "allow" in rule ? { allow: true, from: rule.allow } : { allow: false, from: rule.deny },
     ),
     basic: basic ?? null,
+    jwt: jwt === undefined ? null : readJwt(jwt),
     request: request === undefined ? null : { uri: request.path, set: Object.entries(request.set ?? {}) },
   }),
-  write: ({ satisfy, rules, basic, request }) => ({
+  write: ({ satisfy, rules, basic, jwt, request }) => ({
     ...(satisfy !== "all" && { satisfy }),
     ...(rules.length > 0 && { rules: rules.map((rule) => ({ [rule.allow ? "allow" : "deny"]: rule.from })) }),
     ...(basic !== null && { basic }),
+    ...(jwt !== null && { jwt: writeJwt(jwt) }),
     ...(request !== null && {
       request: { path: request.uri, ...(request.set.length > 0 && { set: Object.fromEntries(request.set) }) },
     }),

@@ -7,7 +7,9 @@ const name = z.string().regex(/^\w+$/, { error: "must be the name of a variable,
 const network = z.string().refine((text) => parseNetwork(text) !== null || parseRange(text) !== null, {
   error: 'must be a network such as "10.0.0.0/8", or a range such as "10.0.0.1-10.0.0.9"',
 })
-const VARIABLE_ERROR = 'must be a map with "map", "geo" or "split", which is the name of the variable'
+const path = z.array(z.string()).min(1)
+const VARIABLE_ERROR =
+  'must be a map with "map", "geo", "split", "jwtClaim" or "jwtHeader", which is the name of the variable'
 
 /** @param template text with variables */
 export function variableSchema(template: z.ZodType<string, string>) {
@@ -36,6 +38,14 @@ export function variableSchema(template: z.ZodType<string, string>) {
           default: z.string().optional(),
           proxies: z.array(network).optional().describe("Whose X-Forwarded-For is believed."),
           proxyRecursive: z.boolean().optional(),
+        }),
+        z.strictObject({
+          jwtClaim: name.describe("The variable that is made."),
+          of: path.describe("Names of the claim, from the top of the token's JSON."),
+        }),
+        z.strictObject({
+          jwtHeader: name.describe("The variable that is made."),
+          of: path.describe("Names of the member, from the top of the token's header."),
         }),
         z.strictObject({
           split: name.describe("The variable that is made."),
@@ -80,6 +90,8 @@ export function readVariable(input: VariableInput): DeclaredVariable {
       proxyRecursive,
     }
   }
+  if ("jwtClaim" in input) return { kind: "token", name: input.jwtClaim, of: "claim", path: input.of }
+  if ("jwtHeader" in input) return { kind: "token", name: input.jwtHeader, of: "header", path: input.of }
   const parts = input.parts.map(([percent, value]): [number | null, string] => [
     percent === "rest" ? null : percent,
     value,
@@ -91,6 +103,10 @@ export function writeVariable(variable: DeclaredVariable): Record<string, unknow
   if (variable.kind === "split") {
     const { name, source, parts } = variable
     return { split: name, of: source, parts: parts.map(([percent, value]) => [percent ?? "rest", value]) }
+  }
+  if (variable.kind === "token") {
+    const { name, of, path: names } = variable
+    return { [of === "claim" ? "jwtClaim" : "jwtHeader"]: name, of: names }
   }
   const { name, source, entries } = variable
   const keys = entries.map(([key]) => key)
@@ -138,5 +154,5 @@ export function namesGiven(input: unknown, names = new Set<string>(), depth = 0)
   return names
 }
 
-const NAMING = new Set(["map", "geo", "split", "set"])
+const NAMING = new Set(["map", "geo", "split", "set", "jwtClaim", "jwtHeader"])
 const DEPTH_MAX = 64

@@ -1,20 +1,26 @@
 /** Every metric: its name, what it means and where its value comes from. docs/metrics.md is written from this table. */
+import { turnRow } from "../../balancer/thread/route-memory.ts"
 import { countersOf, GAUGES, type Gauges, rowOf, trafficOf } from "../../balancer/thread/shared-numbers.ts"
+import { type HistogramValue, readHistogram } from "../../base/histogram.ts"
+import { turnCauses } from "../../base/turn-cause.ts"
 import { VERSION } from "../../base/version.ts"
+import { balanceOf } from "../../cluster/rebalance/plan-moves.ts"
 import { Column, ENDED_COLUMNS } from "../../cluster/traffic.ts"
 import { GrpcStatus } from "../../grpc/status.ts"
 import { legEndKinds } from "../../relay/call/leg-end.ts"
+import { TURN_ROW, TURNS } from "../../relay/overload/turn-messages.ts"
+import { ROUTE_HISTOGRAMS, RouteColumn } from "../../relay/route/route-meter.ts"
 import type { ControlView } from "./view.ts"
 
 export interface Sample {
   readonly labels?: Readonly<Record<string, string>>
-  readonly value: number
+  readonly value: number | HistogramValue
 }
 
 /** Names by Prometheus' conventions: units last, `_total` for what only goes up. */
 export interface Metric {
   readonly name: string
-  readonly kind: "counter" | "gauge"
+  readonly kind: "counter" | "gauge" | "histogram"
   readonly help: string
   /** Each with what bounds how many values it has. */
   readonly labels: Readonly<Record<string, string>>
@@ -84,6 +90,64 @@ function counted(
   }
 }
 
+const ROUTE = {
+  server: "servers of the configuration, by their first name",
+  route: "routes of the server; past `countedRoutesMax`: (others)",
+}
+
+/** What threads have counted of each route; a column without a value of the label: null. */
+function ofRoute(
+  name: string,
+  kind: "counter" | "gauge",
+  help: string,
+  label: Readonly<Record<string, string>>,
+  columns: readonly (readonly [value: string | null, column: number])[],
+): Metric {
+  const [extra] = Object.keys(label)
+  return {
+    name,
+    kind,
+    help,
+    labels: { ...ROUTE, ...label },
+    *read({ view: { routes } }) {
+      for (const { server, route, slot } of routes?.routes ?? []) {
+        const row = routes!.at(slot)
+        if (row[RouteColumn.began] === 0) continue
+        for (const [value, column] of columns) {
+          const labels = { server, route, ...(value !== null && { [extra!]: value }) }
+          if (value === null || row[column]! > 0) yield { labels, value: row[column]! }
+        }
+      }
+    },
+  }
+}
+
+/** Times of each route. */
+function timesOfRoute(
+  name: string,
+  help: string,
+  label: Readonly<Record<string, string>>,
+  histograms: readonly (readonly [value: string | null, column: keyof typeof ROUTE_HISTOGRAMS])[],
+): Metric {
+  const [extra] = Object.keys(label)
+  return {
+    name,
+    kind: "histogram",
+    help,
+    labels: { ...ROUTE, ...label },
+    *read({ view: { routes } }) {
+      for (const { server, route, slot } of routes?.routes ?? []) {
+        const row = routes!.at(slot)
+        for (const [said, column] of histograms) {
+          const value = readHistogram(row, RouteColumn[column], ROUTE_HISTOGRAMS[column])
+          const labels = { server, route, ...(said !== null && { [extra!]: said }) }
+          if (value.count > 0) yield { labels, value }
+        }
+      }
+    },
+  }
+}
+
 /** What each thread says of itself. */
 function ofThread(name: string, kind: Metric["kind"], help: string, gauge: keyof Gauges, unit = 1): Metric {
   return {
@@ -99,12 +163,14 @@ function ofThread(name: string, kind: Metric["kind"], help: string, gauge: keyof
   }
 }
 
-const codes = [
-  ...Object.entries(GrpcStatus).map(([name, code]) => [name, Column.ended + code] as const),
-  ["none", Column.ended + ENDED_COLUMNS - 1] as const,
+const codesFrom = (first: number) => [
+  ...Object.entries(GrpcStatus).map(([name, code]) => [name, first + code] as const),
+  ["none", first + ENDED_COLUMNS - 1] as const,
 ]
 
 const MS = 1 / 1000
+
+const NOT_MOVING = { leaving: 0, arriving: 0, maxStreams: null }
 
 export const metrics: readonly Metric[] = [
   // The process.
@@ -209,7 +275,7 @@ export const metrics: readonly Metric[] = [
     "sluice_streams_ended_total",
     "Streams whose last leg was at the endpoint, by how they ended for the client.",
     { code: "gRPC's statuses, and none" },
-    codes,
+    codesFrom(Column.ended),
   ),
   counted("sluice_messages_total", "Whole gRPC messages, as they pass.", { direction: "request, response" }, [
     ["request", Column.requestMessages],
@@ -231,6 +297,123 @@ export const metrics: readonly Metric[] = [
     { end: "ways for a leg to end" },
     legEndKinds.map((kind, at) => [kind, Column.legEnds + at] as const),
   ),
+  counted(
+    "sluice_streams_moved_total",
+    "Streams that Sluice has moved away from the endpoint by its own choice.",
+    { cause: "drain, age, rehash, rebalance, rollout, order" },
+    turnCauses.map((cause, at) => [cause, Column.moved + at] as const),
+  ),
+  counted(
+    "sluice_stream_moves_failed_total",
+    "Such moves that did not come about: the stream has stayed, or has ended.",
+    { cause: "drain, age, rehash, rebalance, rollout, order" },
+    turnCauses.map((cause, at) => [cause, Column.movesFailed + at] as const),
+  ),
+  ofEndpoint(
+    "sluice_streams_leaving",
+    "Streams on their way from the endpoint to another.",
+    ({ slot }, view) => {
+      const row = view.trafficAt(slot)
+      return Math.max(0, row[Column.leaving]! - row[Column.left]!)
+    },
+  ),
+  {
+    name: "sluice_cluster_imbalance",
+    kind: "gauge",
+    help: "The most streams that an endpoint has, over its share by weight; of endpoints that take streams. 1: all have theirs.",
+    labels: { cluster: "clusters of the configuration" },
+    *read({ view }) {
+      for (const { name } of view.config.clusters) {
+        const endpoints = view
+          .endpointsOf(name)
+          .filter(({ drain, health }) => !drain && health !== "unhealthy")
+          .map(({ slot, weight }) => ({ ...NOT_MOVING, slot, weight, open: view.streamsAt(slot) }))
+        yield { labels: { cluster: name }, value: balanceOf(endpoints, 0).imbalance }
+      }
+    },
+  },
+  // Routes, where metrics are full.
+  ofRoute("sluice_route_streams_open", "gauge", "Live streams of the route.", {}, [[null, RouteColumn.open]]),
+  ofRoute(
+    "sluice_route_streams_total",
+    "counter",
+    "Streams that have come to the route, those that are answered here among them.",
+    {},
+    [[null, RouteColumn.began]],
+  ),
+  ofRoute(
+    "sluice_route_streams_ended_total",
+    "counter",
+    "Streams of the route that have ended, by how they ended for the client.",
+    { code: "gRPC's statuses, and none" },
+    codesFrom(RouteColumn.ended),
+  ),
+  ofRoute(
+    "sluice_route_responses_total",
+    "counter",
+    "The same by the class of the HTTP status; 4xx and 5xx are those of clients that do not speak gRPC.",
+    { class: "1xx to 5xx" },
+    [1, 2, 3, 4, 5].map((first) => [`${first}xx`, RouteColumn.classes + first - 1] as const),
+  ),
+  ofRoute(
+    "sluice_route_messages_total",
+    "counter",
+    "Whole gRPC messages, as they pass.",
+    { direction: "request, response" },
+    [
+      ["request", RouteColumn.requestMessages],
+      ["response", RouteColumn.responseMessages],
+    ],
+  ),
+  ofRoute(
+    "sluice_route_data_bytes_total",
+    "counter",
+    "Octets of DATA, as they pass.",
+    { direction: "request, response" },
+    [
+      ["request", RouteColumn.requestOctets],
+      ["response", RouteColumn.responseOctets],
+    ],
+  ),
+  timesOfRoute(
+    "sluice_route_head_seconds",
+    "From a request's head to its going to an endpoint: phases, and the wait for a connection.",
+    {},
+    [[null, "heads"]],
+  ),
+  timesOfRoute(
+    "sluice_route_message_gap_seconds",
+    "Between a gRPC message and the one before it on its stream, in its direction; to a tenth of a second.",
+    { direction: "request, response" },
+    [
+      ["request", "requestGaps"],
+      ["response", "responseGaps"],
+    ],
+  ),
+  timesOfRoute(
+    "sluice_route_stall_seconds",
+    "How long streams had octets waiting for credit, or for the socket, of the one they go to; to a tenth of a second.",
+    { of: "client, endpoint" },
+    [
+      ["client", "clientStalls"],
+      ["endpoint", "endpointStalls"],
+    ],
+  ),
+  {
+    name: "sluice_message_seconds",
+    kind: "histogram",
+    help: "How long gRPC messages are in Sluice at most: from the first read of the turn of the event loop that brought them until all that it made is written. What waits for credit takes longer: sluice_route_stall_seconds.",
+    labels: NONE,
+    *read({ view: { memory } }) {
+      if (memory.routes === null) return
+      const sum = new Float64Array(TURN_ROW)
+      for (let index = 0; index < memory.threads; index++) {
+        const row = turnRow(memory.routes, index)
+        for (let column = 0; column < TURN_ROW; column++) sum[column]! += row[column]!
+      }
+      yield { value: readHistogram(sum, 0, TURNS) }
+    },
+  },
   // Health.
   counted(
     "sluice_endpoint_failures_total",

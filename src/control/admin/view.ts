@@ -4,6 +4,7 @@ import type { SharedMemory } from "../../balancer/thread/shared-numbers.ts"
 import type { EndpointState } from "../../cluster/state.ts"
 import type { Config, LogLevel } from "../../config/model.ts"
 import type { Orders } from "../orders.ts"
+import type { RouteSlots } from "../route-slots.ts"
 
 export interface ReloadResult {
   readonly isDone: boolean
@@ -37,8 +38,12 @@ export interface ControlView {
   setLogLevel(level: LogLevel): void
   /** The endpoints of a cluster, whatever they come from. */
   endpointsOf(cluster: string): readonly EndpointState[]
+  /** Calls `handler` with each cluster whose endpoints changed, and with null for another configuration. */
+  watch(handler: (cluster: string | null) => void): void
   /** What was counted at the endpoint in `slot`: a row of `Column`s. */
   trafficAt(slot: number): Float64Array
+  /** Null: streams are not counted by route. */
+  readonly routes: RouteSlots | null
   /** Live streams of the endpoint in `slot`. */
   streamsAt(slot: number): number
   /** The answer of each thread that listens, in pieces; null of one that gave none. */

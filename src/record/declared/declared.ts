@@ -1,13 +1,15 @@
 import { createHash } from "node:crypto"
 import { compileRegex } from "../../regex/regex.ts"
+import { claimText } from "../caller-token.ts"
 import { compileTemplate } from "../template.ts"
 import { VariableTable } from "../variable-table.ts"
+import type { Variable } from "../variables.ts"
 import { geoVariable } from "./geo.ts"
 import { mapVariable } from "./map.ts"
 import { splitVariable } from "./split-clients.ts"
 
 /** A variable that the configuration makes of others. Names are without the dollar sign, `source` is a template. */
-export type DeclaredVariable = MapVariable | GeoVariable | SplitVariable
+export type DeclaredVariable = MapVariable | GeoVariable | SplitVariable | TokenVariable
 
 /** nginx: `map`. */
 export interface MapVariable {
@@ -48,6 +50,15 @@ export interface SplitVariable {
   parts: [percent: number | null, value: string][]
 }
 
+/** nginx: `auth_jwt_claim_set`, `auth_jwt_header_set`. */
+export interface TokenVariable {
+  kind: "token"
+  name: string
+  of: "claim" | "header"
+  /** Names from the top of the JSON. */
+  path: string[]
+}
+
 export interface DeclaredOptions {
   /** Most steps of one regex. */
   stepsMax: number
@@ -78,10 +89,16 @@ export function makeVariableTable(
     const { name } = one
     if (one.kind === "map") table.declare(name, mapVariable(one, template, regex), one.volatile)
     else if (one.kind === "geo") table.declare(name, geoVariable(one, template), false)
-    else table.declare(name, splitVariable(one, template), false)
+    else if (one.kind === "split") table.declare(name, splitVariable(one, template), false)
+    else table.declare(name, tokenVariable(one), true)
   }
   for (const name of names) table.declareSet(name)
   return table
+}
+
+function tokenVariable({ of, path }: TokenVariable): Variable {
+  if (of === "header") return ({ state }) => claimText(state?.token?.header, path)
+  return ({ state }) => claimText(state?.token?.claims, path)
 }
 
 function idOf(declared: readonly DeclaredVariable[], names: readonly string[]): string {

@@ -32,7 +32,12 @@ export interface TimedLeg extends PacedStream {
 /** A stream that is past its age and still there, for want of a turn or since it was moved, is looked at again. */
 const AGED_AGAIN_MS = 10_000
 
-/** The one timer of a call: for its own deadline, a timeout of its route or its age, whichever is due first. */
+/** A clock that is set while a stream goes on is noticed after so long. */
+const EXPIRY_LOOK_MS = 60_000
+
+/**
+ * The one timer of a call: for its own deadline, a timeout of its route, its age or its token's, whichever is due first.
+ */
 export class CallTimer implements Deadline {
   slot = -1
   dueTick = 0
@@ -61,8 +66,23 @@ export class CallTimer implements Deadline {
 
   arm(): void {
     const { deadlineMs } = this.#call.record
-    const dueMs = Math.min(deadlineMs || NEVER, this.timeouts?.dueMs ?? NEVER, this.#agedMs)
-    if (dueMs !== NEVER) this.#context.deadlines.set(this, Math.max(0, dueMs - this.#nowMs()))
+    const nowMs = this.#nowMs()
+    const expiryMs = nowMs + Math.min(EXPIRY_LOOK_MS, Math.max(0, this.#untilExpiryMs))
+    const dueMs = Math.min(
+      deadlineMs || NEVER,
+      this.timeouts?.dueMs ?? NEVER,
+      this.#agedMs,
+      this.#expires ? expiryMs : NEVER,
+    )
+    if (dueMs !== NEVER) this.#context.deadlines.set(this, Math.max(0, dueMs - nowMs))
+  }
+
+  get #expires(): boolean {
+    return expiryOf(this.#call.record) > 0
+  }
+
+  get #untilExpiryMs(): number {
+    return Math.ceil(expiryOf(this.#call.record) * 1000 - this.#context.clock.wallMs())
   }
 
   disarm(): void {
@@ -78,6 +98,8 @@ export class CallTimer implements Deadline {
     const nowMs = this.#nowMs()
     const { deadlineMs } = this.#call.record
     if (deadlineMs > 0 && nowMs >= deadlineMs) return deadlinePassed(this.#call.record)
+    if (this.#expires && this.#untilExpiryMs <= 0)
+      return failure("unauthenticated", "the token that let this stream in has expired")
     const timeout = this.timeouts === null ? null : this.timeouts.check(nowMs, leg.upstream, downstream)
     if (timeout !== null) return failure(timeout, this.timeouts!.message(timeout, leg.address))
     if (nowMs >= this.#agedMs) this.#aged(leg, nowMs)
@@ -87,7 +109,7 @@ export class CallTimer implements Deadline {
   #aged(leg: TimedLeg, nowMs: number): void {
     this.#agedMs = nowMs + AGED_AGAIN_MS
     const what = failure("drained", `the stream is as old as streams may get here (${this.#maxAgeMs} ms)`)
-    if (leg.upstream !== null) this.#context.pacer.add(leg, { what, isWithdrawn: false })
+    if (leg.upstream !== null) this.#context.pacer.add(leg, { cause: "age", what, isWithdrawn: false })
   }
 
   /** Whole milliseconds: a fraction would cost an object wherever it is kept. */
@@ -109,11 +131,14 @@ export function deadlinePassed({ startMs, deadlineMs }: StreamRecord): Failure {
   return failure("deadline", `the deadline of ${ms} ms passed (grpc-timeout, enforced at the balancer)`)
 }
 
+const expiryOf = ({ state }: StreamRecord): number => state?.expirySeconds ?? 0
+
 /** Null where nothing can run out. */
 export function makeCallTimer(context: TimerContext, call: TimedCall, route: Route): CallTimer | null {
   const { hasStreamTimeouts, settings } = route
   const { maxStreamAgeMs } = settings
-  if (!hasStreamTimeouts && call.record.deadlineMs === 0 && maxStreamAgeMs === null) return null
+  const isTimed = call.record.deadlineMs > 0 || maxStreamAgeMs !== null || expiryOf(call.record) > 0
+  if (!hasStreamTimeouts && !isTimed) return null
   const timeouts = hasStreamTimeouts ? new StreamTimeouts(settings, call.record.startMs) : null
   return new CallTimer(context, call, timeouts, maxStreamAgeMs)
 }

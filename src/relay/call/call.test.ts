@@ -645,10 +645,10 @@ describe("endings of Sluice's own", () => {
     expect([leg.address, call.call.endpointAddress]).toEqual(["127.0.0.1:1", "127.0.0.1:1"])
     expect(leg.paceClient).toBe(call.call.record.connection)
     expect(leg.paceEndpoint).toBe(leg.endpoint)
-    leg.onTurn({ what: failure("drained", "moved on"), isWithdrawn: false })
+    leg.onTurn({ what: failure("drained", "moved on"), isWithdrawn: false, cause: "drain" as const })
     expect(bed.records).toMatchObject([{ grpcMessage: "moved on" }])
     expect(call.call.paced).toBe(null)
-    leg.onTurn({ what: failure("drained", "again"), isWithdrawn: false })
+    leg.onTurn({ what: failure("drained", "again"), isWithdrawn: false, cause: "drain" as const })
     expect(bed.records).toHaveLength(1)
   })
 

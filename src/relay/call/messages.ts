@@ -1,12 +1,17 @@
+import type { TickClock } from "../../base/clock.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import { Column } from "../../cluster/traffic.ts"
 import { countWhole, MessageScanner } from "../../grpc/message-scanner.ts"
 import type { StreamRecord } from "../../record/record.ts"
+import type { NewStreamRecord } from "../../record/stream-record.ts"
+import type { RouteMeter } from "../route/route-meter.ts"
 
 /** The call that octets are counted for. */
 interface CountedCall {
-  readonly record: StreamRecord
+  readonly record: NewStreamRecord
   readonly isGrpc: boolean
+  readonly route: { readonly meter: RouteMeter | null }
+  readonly context: { readonly ticks: TickClock }
 }
 
 /** Counts the whole messages of a call, both ways. Made when octets first end within a message, which most never do. */
@@ -16,23 +21,29 @@ export interface MessageScanners {
 }
 
 /**
- * Octets that came from the client: their messages at the call, both at the endpoint that has it. Cost: two additions a
- * frame. Returns the scanners to hand in next time.
+ * Octets that came from the client: at the call, at the endpoint that has it, and at its route where routes are counted.
+ * Returns the scanners to hand in next time.
  */
 export function countUp(
-  { record, isGrpc }: CountedCall,
+  call: CountedCall,
   leg: { readonly endpoint: Endpoint } | null,
   scanners: MessageScanners | null,
   octets: Buffer,
   start: number,
   end: number,
 ): MessageScanners | null {
+  const { record } = call
   const before = record.requestMessages
-  const used = isGrpc ? countRequest(record, scanners, octets, start, end) : scanners
+  const { ticks } = call.context.ticks
+  record.requestOctets += end - start
+  record.activeTicks = ticks
+  const used = call.isGrpc ? countRequest(record, scanners, octets, start, end) : scanners
+  const messages = record.requestMessages - before
+  call.route.meter?.fromClient(record, end - start, messages, ticks)
   if (leg === null) return used
   const { traffic } = leg.endpoint
   traffic[Column.requestOctets]! += end - start
-  traffic[Column.requestMessages]! += record.requestMessages - before
+  traffic[Column.requestMessages]! += messages
   return used
 }
 
@@ -63,8 +74,14 @@ export function countResponse(
   return used
 }
 
-/** Of an answer, at the endpoint that gave it. */
-export function countDown({ traffic }: Endpoint, octets: number, messages: number): void {
+/** The same of an answer. Its messages have been counted at the call, which had `before` of them. */
+export function countDown(call: CountedCall, { traffic }: Endpoint, octets: number, before: number): void {
+  const { record } = call
+  const { ticks } = call.context.ticks
+  const messages = record.responseMessages - before
+  record.responseOctets += octets
+  record.activeTicks = ticks
+  call.route.meter?.toClient(record, octets, messages, ticks)
   traffic[Column.responseOctets]! += octets
   traffic[Column.responseMessages]! += messages
 }

@@ -19,6 +19,7 @@ export function beginSubrequest(
   call: PhasedCall,
   uri: string,
   done: (end: SubrequestEnd) => void,
+  bodyOctetsMax = 0,
 ): () => void {
   const mark = uri.indexOf("?")
   const path = mark < 0 ? uri : uri.slice(0, mark)
@@ -30,13 +31,20 @@ export function beginSubrequest(
   state.isInternal = true
   state.isSubrequest = true
   state.realClient = stateOf(call.record).realClient
+  state.token = stateOf(call.record).token
   const fallback = call.route.host.fallback
-  const subrequest = new Subrequest(context, call, route === "limit" ? fallback : route, state, done)
+  const found = route === "limit" ? fallback : route
+  const subrequest = new Subrequest(context, call, found, state, { done, bodyOctetsMax })
   subrequest.start()
   return () => subrequest.cancel()
 }
 
-/** A call without a client: what it answers is told, less its body. */
+interface Wanted {
+  readonly done: (end: SubrequestEnd) => void
+  readonly bodyOctetsMax: number
+}
+
+/** A call without a client: what it answers is told, with as much of its body as is wanted. */
 class Subrequest implements DownstreamStream, Deadline {
   isClosed = false
   localEnded = false
@@ -49,7 +57,9 @@ class Subrequest implements DownstreamStream, Deadline {
   previous: Deadline | null = null
   readonly #context: CallContext
   readonly #call: Call
-  readonly #done: (end: SubrequestEnd) => void
+  readonly #wanted: Wanted
+  #body: Buffer[] = []
+  #bodyOctets = 0
   #isOver = false
 
   constructor(
@@ -57,12 +67,12 @@ class Subrequest implements DownstreamStream, Deadline {
     { record }: PhasedCall,
     route: Route,
     state: RequestState,
-    done: (end: SubrequestEnd) => void,
+    wanted: Wanted,
   ) {
     this.#context = context
-    this.#done = done
+    this.#wanted = wanted
     // As nginx has it, neither logged nor counted.
-    const own = { ...context, onStreamEnd: () => {} }
+    const own = { ...context, onStreamEnd: () => {}, onSpans: () => {} }
     const head = getHead(record.head)
     this.#call = new Call(own, record.connection, this, head, quiet(route), false)
     this.#call.record.state = state
@@ -85,11 +95,11 @@ class Subrequest implements DownstreamStream, Deadline {
     this.#end()
   }
 
-  #tell(status: number): void {
+  #tell(status: number, body: Buffer | null = null): void {
     this.#context.deadlines.cancel(this)
     if (this.#isOver) return
     this.#isOver = true
-    this.#done({ status, record: this.#call.record })
+    this.#wanted.done({ status, record: this.#call.record, body })
   }
 
   /** Nothing more is wanted of it. */
@@ -109,14 +119,27 @@ class Subrequest implements DownstreamStream, Deadline {
     const status = Number(list.get(":status"))
     if (endStream) this.localEnded = true
     if (!(status >= 200)) return
+    if (this.#wanted.bodyOctetsMax > 0 && !endStream) return
     // The leg is still in the middle of its head.
     if (!endStream) queueMicrotask(() => this.#end())
     this.#tell(this.#call.record.status)
   }
 
-  sendData(_octets: Buffer, start: number, end: number, endStream: boolean): number {
+  sendData(octets: Buffer, start: number, end: number, endStream: boolean): number {
     if (endStream) this.localEnded = true
+    if (!this.#isOver && this.#wanted.bodyOctetsMax > 0) this.#keep(octets, start, end, endStream)
     return end - start
+  }
+
+  #keep(octets: Buffer, start: number, end: number, endStream: boolean): void {
+    this.#bodyOctets += end - start
+    const isTooLong = this.#bodyOctets > this.#wanted.bodyOctetsMax
+    if (isTooLong) this.#body = []
+    else this.#body.push(Buffer.from(octets.subarray(start, end)))
+    if (!endStream && !isTooLong) return
+    // The leg is still in the middle of its octets.
+    if (!endStream) queueMicrotask(() => this.#end())
+    this.#tell(this.#call.record.status, isTooLong ? null : Buffer.concat(this.#body))
   }
 
   reset(): void {
@@ -136,7 +159,7 @@ function quiet(route: Route): Route {
     settings.addHeaders.length === 0
       ? route.responseRewrite
       : new ResponseRewrite({ ...settings, addHeaders: [] })
-  return { ...route, accessLogs: [], responseRewrite }
+  return { ...route, accessLogs: [], meter: null, trace: null, responseRewrite }
 }
 
 function getHead({ list, scheme, authority, path }: RequestHead): RequestHead {

@@ -4,6 +4,7 @@ import type { Limits } from "../../base/limits.ts"
 import type { Log, LogFields } from "../../log/logger.ts"
 import type { TurnWatch } from "../../net/flusher.ts"
 import { type Failure, failure } from "../../record/failure.ts"
+import type { TurnMessages } from "./turn-messages.ts"
 
 /**
  * A turn that begins sooner than this after the last one ended may have found octets that waited for it. Long enough for
@@ -30,6 +31,7 @@ export class Admission implements TurnWatch {
   readonly #log: Log
   readonly #counters: Counters
   readonly #limits: Limits
+  readonly #turn: TurnMessages | null
   #beganMs = 0
   #endedMs = 0
   #lastTurnMs = 0
@@ -43,7 +45,12 @@ export class Admission implements TurnWatch {
   #lastRefusedMs = 0
   #refused = 0
 
-  constructor(context: { clock: Clock; log: Log; counters: Counters; limits: Limits }) {
+  /** `turn`: where the messages of a turn are counted; null: they are not. */
+  constructor(
+    context: { clock: Clock; log: Log; counters: Counters; limits: Limits },
+    turn: TurnMessages | null = null,
+  ) {
+    this.#turn = turn
     this.#clock = context.clock
     this.#log = context.log
     this.#counters = context.counters
@@ -89,6 +96,7 @@ export class Admission implements TurnWatch {
     const { overloadDelayMs, overloadAfterMs } = this.#limits
     this.#endedMs = nowMs
     this.#lastTurnMs = nowMs - this.#beganMs
+    this.#turn?.turnEnded(this.#lastTurnMs)
     if (this.#lastTurnMs > this.#longestTurnMs) this.#longestTurnMs = this.#lastTurnMs
     this.#refuseFromMs = Number.POSITIVE_INFINITY
     if (this.#lastTurnMs <= overloadDelayMs) this.#longSinceMs = Number.POSITIVE_INFINITY

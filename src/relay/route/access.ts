@@ -1,3 +1,4 @@
+import type { JwtConfig } from "../../config/jwt-model.ts"
 import type { AccessConfig, RealIpConfig } from "../../config/model.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import { type AddressRange, addressOctets, isWithin, parseNetwork } from "../../record/networks.ts"
@@ -6,7 +7,8 @@ import type { StreamRecord } from "../../record/record.ts"
 import { stateOf } from "../../record/request-state.ts"
 import type { Template } from "../../record/template.ts"
 import { askAuthorization } from "./auth-request.ts"
-import type { Phase, PhaseContext, PhasedCall, Verdict, Wait } from "./route.ts"
+import { forgetUnverified, JwtCheck, type TokenVerifier } from "./jwt.ts"
+import type { Phase, PhaseContext, PhasedCall, Verdict } from "./route.ts"
 
 /** A file of users and their passwords, both octets. */
 export interface Users {
@@ -15,7 +17,7 @@ export interface Users {
 }
 
 /** `allowed`: as the rule says so. Null: it does not say. */
-type Decision = Failure | Wait | "allowed" | null
+type Decision = Verdict | "allowed" | null
 type Check = (call: PhasedCall, context: PhaseContext) => Decision
 
 /** Networks, `unix:` or `all`. */
@@ -31,7 +33,11 @@ function clientOctets({ connection, state }: StreamRecord): string | null {
 }
 
 /** nginx: `set_real_ip_from`, `real_ip_header`, `real_ip_recursive`. */
-export function findRealClient({ from, header, recursive }: RealIpConfig): Phase {
+export function findRealClient({
+  from,
+  header,
+  recursive,
+}: RealIpConfig): (call: Pick<PhasedCall, "record">) => null {
   const trusted = from.map(matcher)
   const isTrusted = (octets: string | null) => trusted.some((each) => each(octets))
   return ({ record }) => {
@@ -57,19 +63,36 @@ function valuesOf({ requestHeaders: { fields } }: StreamRecord, name: string): s
   return values.join(", ")
 }
 
-/** Who is let in: nginx's access phase. Of a subrequest nothing is asked. */
+/** What the access phase is made of. */
+export interface AccessParts {
+  templateOf(source: string): Template
+  usersOf(path: string): Users
+  /** @param server whose locations are asked for keys */
+  verifierOf(config: JwtConfig, server: string): TokenVerifier
+}
+
+export function hasAccess({ rules, basic, jwt, request }: AccessConfig): boolean {
+  return rules.length > 0 || basic !== null || jwt !== null || request !== null
+}
+
+/** Who is let in: nginx's access phase. Of a subrequest nothing is asked. `first`: what comes before callers are counted. */
 export function checkAccess(
-  { satisfy, rules, basic, request }: AccessConfig,
-  template: (source: string) => Template,
-  usersOf: (path: string) => Users,
-): Phase {
+  { satisfy, rules, basic, jwt, request }: AccessConfig,
+  { templateOf: template, usersOf, verifierOf }: AccessParts,
+  server: string,
+): { first: Phase[]; phases: Phase[] } {
   const checks: Check[] = []
   if (rules.length > 0) checks.push(checkRules(rules))
   if (basic !== null) checks.push(checkBasic(template(basic.realm), basic.userFile, usersOf(basic.userFile)))
+  const tokens = jwt === null ? null : new JwtCheck(jwt, template, verifierOf(jwt, server))
+  if (tokens !== null) checks.push((call, context) => tokens.check(call, context))
   if (request !== null) checks.push(askAuthorization(request, template))
   const run = satisfy === "any" ? any : all
-  return (call, context) =>
+  const check: Phase = (call, context) =>
     call.record.state?.isSubrequest === true ? null : run(checks, call, context, 0, null)
+  return tokens === null
+    ? { first: [], phases: [check] }
+    : { first: [tokens.read], phases: [check, forgetUnverified] }
 }
 
 type Run = (
@@ -106,6 +129,7 @@ const any: Run = (checks, call, context, from, earlier) => {
         return any(checks, call, context, i + 1, worse(known, verdict))
       })
     }
+    if (!isRefusal(decision)) return decision
     refusal = worse(refusal, decision)
   }
   return refusal
@@ -119,17 +143,22 @@ function isRefusal(verdict: Verdict): verdict is Failure {
   return verdict.kind === "access_denied" || verdict.kind === "unauthenticated"
 }
 
-const isWaiting = (decision: Failure | Wait): decision is Wait => decision.kind === "wait"
+type Waiting = Extract<Verdict, { kind: "wait" }>
+const isWaiting = (decision: Verdict): decision is Waiting => decision.kind === "wait"
 
 /** What waits, and then what `next` makes of its verdict; null: it was allowed. */
-function then(wait: Wait, next: (verdict: Verdict | null) => Verdict | null): Wait {
+function then(wait: Waiting, next: (verdict: Verdict | null) => Verdict | null): Waiting {
   return {
     kind: "wait",
-    begin: (done) => wait.begin((verdict) => done(next(verdict))),
+    begin: (done) =>
+      wait.begin((verdict) => done(verdict === null || isRefusal(verdict) ? next(verdict) : verdict)),
   }
 }
 
-function checkRules(rules: AccessConfig["rules"]): Check {
+/** nginx: `allow` and `deny`; null: no rule fits. */
+export function checkRules(
+  rules: AccessConfig["rules"],
+): (call: Pick<PhasedCall, "record">) => Failure | "allowed" | null {
   const compiled = rules.map(({ allow, from }) => ({ allow, matches: matcher(from) }))
   return ({ record }) => {
     const octets = clientOctets(record)

@@ -27,6 +27,7 @@ export function askAuthorization(
 function verdictOf({ status, record }: SubrequestEnd): Verdict | null {
   if (status >= 200 && status < 300) return null
   if (status === 403) return failure("access_denied", "the authorization server refuses the request", true)
+  if (status >= 500) return failure("auth_unavailable", `the authorization server failed: ${status}`, true)
   if (status !== 401)
     return failure("internal", `the authorization server answered with an unexpected status: ${status}`, true)
   const refusal = failure("unauthenticated", "the authorization server asks for credentials", true)

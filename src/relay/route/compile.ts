@@ -1,67 +1,33 @@
 import { octetText } from "../../base/octet-text.ts"
-import type { Cluster } from "../../cluster/cluster.ts"
-import type { Connector } from "../../cluster/connectors.ts"
-import type { FilesConfig } from "../../config/files-model.ts"
-import type {
-  ProxyAction,
-  RouteAction,
-  RouteConfig,
-  RouteSettings,
-  ServerConfig,
-  UpstreamTlsConfig,
-} from "../../config/model.ts"
-import type { AccessLog } from "../../log/access-log.ts"
-import type { StreamRecord } from "../../record/record.ts"
+import type { RouteAction, RouteConfig, RouteSettings, ServerConfig } from "../../config/model.ts"
+import type { Failure } from "../../record/failure.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"
-import type { VariableTable } from "../../record/variable-table.ts"
 import { Regex } from "../../regex/regex.ts"
-import type { LegConnection } from "../upstream/leg-connection.ts"
-import { checkAccess, findRealClient, type Users } from "./access.ts"
+import { checkAccess, findRealClient, hasAccess } from "./access.ts"
+import { compileAction, compileReturn } from "./compile-action.ts"
 import { compileContinuity } from "./continuity-plan.ts"
+import { compileErrorPages } from "./error-page.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
-import { limitRequests, limitStreams, type Zone } from "./limit-phases.ts"
+import { limitRequests, limitStreams } from "./limit-phases.ts"
 import {
-  type CompiledAction,
   checkBodySize,
   contentPhases,
   exceptMethods,
   FIRST,
   keepGroups,
-  redirectInside,
   refuseExternal,
   rewriteInLocation,
   rewriteInServer,
 } from "./phases.ts"
-import { ProxyRequestRewrite, readProxyTarget } from "./proxy-request.ts"
+import { ProxyRequestRewrite } from "./proxy-request.ts"
 import { ProxyResponseRewrite } from "./proxy-response.ts"
 import { compileRewrite, type RewriteParts } from "./rewrite.ts"
-import type { Phase, ReturnAction, Route, Verdict } from "./route.ts"
+import type { Phase, ReturnAction, Route } from "./route.ts"
 import { routeName } from "./route-name.ts"
+import type { RouteParts } from "./route-parts.ts"
 import { hostOf, type RoutesOf } from "./router.ts"
-
-/** What routes are made of beside their own configuration. */
-export interface RouteParts {
-  readonly table: VariableTable
-  /** Of one regex. */
-  readonly stepsMax: number
-  templateOf(source: string): Template
-  zoneOf(name: string): Zone
-  usersOf(path: string): Users
-  findCluster(name: string, mayResolve: boolean): Cluster<LegConnection> | undefined
-  openLog(config: RouteSettings["accessLogs"][number]): AccessLog
-  connectAs(tls: UpstreamTlsConfig | null, settings: RouteSettings): Connector<LegConnection>
-  /** To backends that speak HTTP/1.1. */
-  connectHttp1(action: ProxyAction, settings: RouteSettings): Connector<LegConnection>
-  /** The phase that answers with a file. */
-  serveFiles(config: FilesConfig, parts: FilesParts): Phase
-}
-
-/** What the files of a route are found by. */
-export interface FilesParts {
-  templateOf(source: string): Template
-  /** To another path of the same server, with a query of its own, or to `@name`. */
-  redirect(record: StreamRecord, target: string, args?: string): Verdict
-}
+import { schemePhases } from "./said-scheme.ts"
+import { TracePlan } from "./trace-plan.ts"
 
 /** @param config null: where no location of the server matches */
 export function compileRoute(
@@ -72,15 +38,18 @@ export function compileRoute(
 ): Route {
   const settings = config?.settings ?? server.fallback
   const action = config?.action ?? { kind: "none" as const }
+  const name = routeName(config?.match ?? null)
   const compiled = compileAction(action, host, parts)
   const locationPhases = [
     ...(config === null ? [] : beforeContent(server, config, host, parts)),
     ...admission(server, settings, parts),
-    ...schemePhases(server, action, settings, host, parts),
+    ...schemePhases(action, parts.table, (plain) =>
+      compileVariant(server, { name, action: plain, settings }, host, parts),
+    ),
     ...contentPhases(compiled, parts.findCluster),
   ]
   const route = makeRoute(server, action, settings, host, parts, locationPhases)
-  return { ...route, name: routeName(config?.match ?? null) }
+  return { ...route, name, meter: parts.meterOf(route.serverName, name) }
 }
 
 /** A route of which the phases are known. */
@@ -91,7 +60,7 @@ function makeRoute(
   host: RoutesOf<Route>,
   parts: RouteParts,
   ownPhases: readonly Phase[],
-): Omit<Route, "name"> {
+): Omit<Route, "name" | "meter"> {
   const { table, findCluster, openLog, connectAs } = parts
   const errorStatuses = new Map<number, { grpcStatus: number; message: Template }>()
   for (const { httpStatuses, grpcStatus, grpcMessage } of settings.errorStatuses)
@@ -100,12 +69,20 @@ function makeRoute(
         errorStatuses.set(status, { grpcStatus, message: compileTemplate(grpcMessage, "header", table) })
   const tls = action.kind === "cluster" || action.kind === "variable" ? action.tls : null
   const { maxBodyOctets } = settings
-  const locationPhases = maxBodyOctets === null ? ownPhases : [checkBodySize(maxBodyOctets), ...ownPhases]
+  const trace = settings.trace === null ? null : new TracePlan(settings.trace, table)
+  const locationPhases = [
+    ...(trace === null ? [] : [trace.begin]),
+    ...(maxBodyOctets === null ? [] : [checkBodySize(maxBodyOctets)]),
+    ...ownPhases,
+  ]
+  const serverSteps = compileServerSteps(server, host, parts)
   return {
     serverName: server.names[0] ?? "",
     isAnswer: action.kind === "return",
-    phases: [...FIRST, ...serverPhases(server, host, parts), ...locationPhases],
+    isPass: action.kind === "cluster" || action.kind === "variable" || action.kind === "proxy",
+    phases: [...FIRST, ...serverPhases(server, parts), ...serverSteps, ...locationPhases],
     locationPhases,
+    serverSteps,
     findCluster: () => (action.kind === "cluster" ? findCluster(action.cluster, false) : undefined),
     connect:
       action.kind === "proxy"
@@ -115,9 +92,11 @@ function makeRoute(
           : connectAs(tls, settings),
     settings,
     continuity: compileContinuity(settings.continuity),
+    trace,
     ...rewritesOf(action, settings, parts),
     accessLogs: settings.accessLogs.map(openLog),
     errorStatuses,
+    errorPages: compileErrorPages(settings.errorPages, parts.templateOf),
     hasStreamTimeouts:
       settings.readTimeoutMs !== null || settings.sendTimeoutMs !== null || settings.bodyTimeoutMs !== null,
     templateOf: parts.templateOf,
@@ -142,18 +121,19 @@ function rewritesOf(
   }
 }
 
-function serverPhases(server: ServerConfig, host: RoutesOf<Route>, parts: RouteParts): Phase[] {
-  const { stepsMax } = parts
+function serverPhases(server: ServerConfig, { stepsMax }: RouteParts): Phase[] {
   const names = server.names
     .filter((name) => name.startsWith("~") && name.includes("("))
     .map((name) => new Regex(octetText(name.slice(1)), { isCaseless: true, stepsMax }))
     .filter(({ groups }) => groups > 0)
     .map((regex) => keepGroups(regex, (_state, authority) => hostOf(authority)))
   const { realIp } = server.fallback
-  const first = realIp === null ? names : [findRealClient(realIp), ...names]
-  if (server.rewrite.length === 0) return first
-  const rewrite = compileRewrite(server.rewrite, rewriteParts(server, host, parts))
-  return [...first, rewriteInServer(rewrite, host)]
+  return realIp === null ? names : [findRealClient(realIp), ...names]
+}
+
+function compileServerSteps(server: ServerConfig, host: RoutesOf<Route>, parts: RouteParts): Phase[] {
+  if (server.rewrite.length === 0) return []
+  return [rewriteInServer(compileRewrite(server.rewrite, rewriteParts(server, "", host, parts)), host)]
 }
 
 /** From the moment that the location is found. */
@@ -171,53 +151,62 @@ function beforeContent(
     const regex = new Regex(octetText(match.pattern), { isCaseless: match.ignoreCase, stepsMax })
     if (regex.groups > 0) phases.push(keepGroups(regex, ({ uri }) => uri))
   }
-  if (except !== null) phases.push(exceptMethods(except.methods, compileVariant(server, except, host, parts)))
+  const name = routeName(match)
+  if (except !== null)
+    phases.push(exceptMethods(except.methods, compileVariant(server, { ...except, name }, host, parts)))
   if (rewrite.length > 0) {
-    const program = compileRewrite(rewrite, rewriteParts(server, host, parts))
+    const program = compileRewrite(rewrite, rewriteParts(server, name, host, parts))
     phases.push(rewriteInLocation(program, host))
   }
   return phases
 }
 
-/** What another action and other settings make of a location: nginx's `if` and `limit_except`. */
+/** What another action and other settings make of a location: nginx's `if` and `limit_except`. `name`: the location's. */
 function compileVariant(
   server: ServerConfig,
-  { action, settings }: Pick<RouteConfig, "action" | "settings">,
+  { name, action, settings }: Pick<RouteConfig, "action" | "settings"> & { name: string },
   host: RoutesOf<Route>,
   parts: RouteParts,
 ): Route {
   const phases = [
     ...admission(server, settings, parts),
-    ...schemePhases(server, action, settings, host, parts),
+    ...schemePhases(action, parts.table, (plain) =>
+      compileVariant(server, { name, action: plain, settings }, host, parts),
+    ),
     ...contentPhases(compileAction(action, host, parts), parts.findCluster),
   ]
-  return { ...makeRoute(server, action, settings, host, parts, phases), name: "if" }
+  const route = makeRoute(server, action, settings, host, parts, phases)
+  return { ...route, name: "if", meter: parts.meterOf(route.serverName, name) }
 }
 
 /** Preaccess and access: who is let in, and how many. */
-function admission(
-  server: ServerConfig,
-  settings: RouteSettings,
-  { zoneOf, templateOf, usersOf }: RouteParts,
-): Phase[] {
+function admission(server: ServerConfig, settings: RouteSettings, parts: RouteParts): Phase[] {
+  const { zoneOf } = parts
   const { realIp, requestLimits, streamLimits, access } = settings
   const phases: Phase[] = []
   // nginx asks twice, by what the server says and then by what the location does. A client that is known stays.
   const isServers = JSON.stringify(realIp) === JSON.stringify(server.fallback.realIp)
   if (realIp !== null && !isServers) phases.push(findRealClient(realIp))
+  const serverKey = JSON.stringify([server.names, server.listeners])
+  const who = hasAccess(access) ? checkAccess(access, parts, serverKey) : null
+  if (who !== null) phases.push(...who.first)
   if (streamLimits.limits.length > 0) phases.push(limitStreams(streamLimits, zoneOf))
   if (requestLimits.limits.length > 0) phases.push(limitRequests(requestLimits, zoneOf))
-  if (access.rules.length > 0 || access.basic !== null || access.request !== null)
-    phases.push(checkAccess(access, templateOf, usersOf))
+  if (who !== null) phases.push(...who.phases)
   return phases
 }
 
-function rewriteParts(server: ServerConfig, host: RoutesOf<Route>, parts: RouteParts): RewriteParts {
+function rewriteParts(
+  server: ServerConfig,
+  name: string,
+  host: RoutesOf<Route>,
+  parts: RouteParts,
+): RewriteParts {
   return {
     table: parts.table,
     stepsMax: parts.stepsMax,
     compileReturn: (action) => compileReturn(action, parts.table),
-    compileThen: (then) => compileVariant(server, then, host, parts),
+    compileThen: (then) => compileVariant(server, { ...then, name }, host, parts),
   }
 }
 
@@ -229,63 +218,8 @@ export function withAnswer(route: Route, action: ReturnAction, responseRewrite: 
   return { ...route, phases: [...FIRST, ...locationPhases], locationPhases, isAnswer: true, responseRewrite }
 }
 
-function compileAction(action: RouteAction, host: RoutesOf<Route>, parts: RouteParts): CompiledAction {
-  const { table, templateOf } = parts
-  switch (action.kind) {
-    case "cluster":
-      return { kind: "cluster", cluster: action.cluster }
-    case "variable":
-      return {
-        kind: "variable",
-        template: compileTemplate(action.template, "header", table),
-        mayResolve: action.resolve,
-      }
-    case "return":
-      return compileReturn(action, table)
-    case "proxy":
-      return compileProxy(action.target, table)
-    case "files": {
-      const redirect: FilesParts["redirect"] = (record, target, args) =>
-        redirectInside(record, target, args, host)
-      return { kind: "files", serve: parts.serveFiles(action.files, { templateOf, redirect }) }
-    }
-    case "none":
-      return action
-  }
-}
-
-function compileProxy(target: ProxyAction["target"], table: VariableTable): CompiledAction {
-  if ("cluster" in target) return { kind: "cluster", cluster: target.cluster }
-  const url = compileTemplate(target.template, "header", table)
-  // What names the cluster is the middle of it.
-  const nameOf: Template["render"] = (record, env) => readProxyTarget(url.render(record, env))?.name ?? ""
-  return { kind: "variable", template: { ...url, render: nameOf }, mayResolve: target.resolve }
-}
-
-/** Where a variable says whether it is `https://`, what says `http://` goes by another route without TLS. */
-function schemePhases(
-  server: ServerConfig,
-  action: RouteAction,
-  settings: RouteSettings,
-  host: RoutesOf<Route>,
-  parts: RouteParts,
-): Phase[] {
-  if (action.kind !== "proxy" || action.tls === null || !("template" in action.target)) return []
-  const { template } = action.target
-  if (/^https:/i.test(template)) return []
-  const url = compileTemplate(template, "header", parts.table)
-  const plain = compileVariant(server, { action: { ...action, tls: null }, settings }, host, parts)
-  const toPlain: Verdict = { kind: "goto", route: plain, phases: plain.locationPhases }
-  return [
-    ({ record }, { env }) => (readProxyTarget(url.render(record, env))?.isTls === false ? toPlain : null),
-  ]
-}
-
-function compileReturn(action: Extract<RouteAction, { kind: "return" }>, table: VariableTable): ReturnAction {
-  return {
-    ...action,
-    template: compileTemplate(action.template, "header", table),
-    contentType: octetText(action.contentType),
-    grpcMessage: action.grpcMessage === null ? null : compileTemplate(action.grpcMessage, "header", table),
-  }
+/** The same route where every request fails. */
+export function withFailure(route: Route, what: Failure): Route {
+  const locationPhases = [() => what]
+  return { ...route, phases: locationPhases, locationPhases, isAnswer: true }
 }

@@ -40,15 +40,15 @@ describe("what a route's continuity comes to", () => {
       { modes: ["lockstep"] },
       { offer: "", keepOctets: 1000, isOneSided: true, isLockstep: true },
     ],
-    ["lockstep before another", { modes: ["lockstep", "handoff"] }, { isLockstep: false }],
+    ["lockstep before one that begins anew", { modes: ["lockstep", "restart"] }, { isLockstep: false }],
     [
-      "lockstep beside another keeps what was answered, too",
+      "lockstep beside a mode that goes on, too",
       { modes: ["handoff", "lockstep"] },
-      { offer: "handoff", keepOctets: 1000, isOneSided: true, isLockstep: false },
+      { offer: "handoff", keepOctets: 1000, isOneSided: true, isLockstep: true },
     ],
     [
       "cursor keeps the first message and nothing else",
-      { modes: ["cursor"] },
+      { modes: ["cursor"], cursorFrom: "1", cursorInto: "2" },
       { keepOctets: 0, keepsFirst: true, keepsLast: false, isOneSided: true, isLockstep: false },
     ],
     [

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest"
 import { RouteBed, type RoutedCall } from "../../../test/support/route-bed.ts"
-import { leave, redirectInside } from "./phases.ts"
+import { redirectInside } from "./internal-redirect.ts"
+import { leave } from "./phases.ts"
 import type { Route } from "./route.ts"
 
 const server = (text: string, limits = {}): RouteBed => new RouteBed(`server { listen 80; ${text} }`, limits)

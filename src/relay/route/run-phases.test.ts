@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest"
 import { failure } from "../../record/failure.ts"
 import type { Phase, PhaseContext, Route, Verdict } from "./route.ts"
-import { type PhasesOutcome, type RunningCall, runPhases } from "./run-phases.ts"
+import { type PhasesOutcome, type RunningCall, runPhases, type WaitingPhases } from "./run-phases.ts"
 
 const REFUSED = failure("access_denied", "no")
 
@@ -35,17 +35,21 @@ class Bed {
     })
   }
 
-  run(phases: readonly Phase[]): { waiting: ReturnType<typeof runPhases>; route: () => Route } {
+  run(phases: readonly Phase[]): { waiting: WaitingPhases | null; route: () => Route } {
+    const waits: WaitingPhases[] = []
     const call = {
-      route: { phases } as unknown as Route,
+      onPhasesWait: (one: WaitingPhases) => waits.push(one),
+      route: { phases, errorPages: new Map() } as unknown as Route,
       onPhasesEnd: (outcome: PhasesOutcome) =>
         this.done.push(outcome === null ? "admitted" : outcome === REFUSED ? "refused" : outcome.kind),
     } as unknown as RunningCall
-    return { waiting: runPhases(call, {} as PhaseContext), route: () => call.route }
+    runPhases(call, {} as PhaseContext)
+    return { waiting: waits[0] ?? null, route: () => call.route }
   }
 }
 
-const routeOf = (...phases: Phase[]): Route => ({ phases: [], locationPhases: phases }) as unknown as Route
+const routeOf = (...phases: Phase[]): Route =>
+  ({ phases: [], locationPhases: phases, errorPages: new Map() }) as unknown as Route
 
 describe("phases", () => {
   test("run in order, to the first that says how it goes on", () => {

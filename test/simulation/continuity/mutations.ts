@@ -6,8 +6,8 @@ export const continuityMutations: readonly Mutation[] = [
     name: "continuity-delivered-off-by-one",
     bug: "a later leg is told of one answer more than the client has",
     file: "relay/call/continuity/continuity.ts",
-    find: "delivered: this.#messages.delivered,\n            holds",
-    replace: "delivered: this.#messages.delivered + 1,\n            holds",
+    find: "delivered: this.#responses.delivered,\n            holds",
+    replace: "delivered: this.#responses.delivered + 1,\n            holds",
     world: "continuity",
   },
   {
@@ -67,8 +67,8 @@ export const continuityMutations: readonly Mutation[] = [
     name: "continuity-field-left",
     bug: "a field of continuity is left in the trailers for the client",
     file: "relay/call/continuity/continuity.ts",
-    find: "this.#messages.release()\n    return withoutContinuity(list)",
-    replace: "this.#messages.release()\n    return list",
+    find: "responses.delivered\n    return withoutContinuity(list)",
+    replace: "responses.delivered\n    return list",
     world: "continuity",
   },
   {

@@ -4,6 +4,7 @@ import type { AccessConfig, RealIpConfig } from "../../model.ts"
 import { type Directive, spanOf, type Word } from "../ast.ts"
 import type { Scope } from "../scope.ts"
 import { type Adapter, fullPath } from "./adapter.ts"
+import { adaptJwt } from "./jwt.ts"
 import { variableName } from "./rewrite.ts"
 
 export function adaptAccess(adapter: Adapter, scope: Scope): AccessConfig {
@@ -15,12 +16,13 @@ export function adaptAccess(adapter: Adapter, scope: Scope): AccessConfig {
     satisfy: satisfy?.text === "any" ? "any" : "all",
     rules: adaptRules(adapter, scope),
     basic: adaptBasic(adapter, scope),
+    jwt: adaptJwt(adapter, scope),
     request: adaptRequest(adapter, scope),
   }
 }
 
 /** `allow` and `deny` are one list: a level with either hides all of the outer one. */
-function adaptRules({ report }: Adapter, scope: Scope): AccessConfig["rules"] {
+export function adaptRules({ report }: Adapter, scope: Scope): AccessConfig["rules"] {
   const isRule = ({ name }: Directive) => name.text === "allow" || name.text === "deny"
   let level: Scope | null = scope
   while (level !== null && !level.directives.some(isRule)) level = level.parent

@@ -30,3 +30,10 @@ export function adaptAdmin(adapter: Adapter, directive: Directive, config: Confi
 }
 
 const EXAMPLES = "127.0.0.1:9901, a port of this machine, unix:/run/sluice/admin.sock, or off"
+
+/** `sluice_metrics full | basic;` */
+export function adaptMetrics({ report }: Adapter, directive: Directive, config: Config): void {
+  const { text, span } = directive.args[0]!
+  if (text === "full" || text === "basic") config.metrics = text
+  else report.error(span, `invalid value "${text}" in "sluice_metrics" directive`, '"full" or "basic"')
+}

@@ -27,9 +27,10 @@ export function adaptSteps(
 
 /** A `return` comes before all of it. */
 export function hasAdmission({ access, requestLimits, streamLimits }: RouteSettings): boolean {
-  const { rules, basic, request } = access
+  const { rules, basic, jwt, request } = access
   return (
-    rules.length + requestLimits.limits.length + streamLimits.limits.length > 0 || (basic ?? request) !== null
+    rules.length + requestLimits.limits.length + streamLimits.limits.length > 0 ||
+    (basic ?? jwt ?? request) !== null
   )
 }
 

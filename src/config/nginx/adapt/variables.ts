@@ -6,6 +6,7 @@ import { type Directive, spanOf, type Word } from "../ast.ts"
 import { checkRegex } from "../regex.ts"
 import type { Scope } from "../scope.ts"
 import type { Adapter } from "./adapter.ts"
+import { adaptTokenVariable } from "./jwt.ts"
 import { variableName } from "./rewrite.ts"
 
 /** In file order; of several with one name nginx keeps the last. */
@@ -22,6 +23,8 @@ const ADAPTERS: Record<string, (adapter: Adapter, directive: Directive) => Decla
   map: adaptMap,
   geo: adaptGeo,
   split_clients: adaptSplit,
+  auth_jwt_claim_set: adaptTokenVariable,
+  auth_jwt_header_set: adaptTokenVariable,
 }
 
 /** The lines of a block that is no block of directives, each a list of words. */

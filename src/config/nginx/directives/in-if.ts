@@ -14,5 +14,7 @@ export const IN_BLOCKS: Partial<Record<Context, ReadonlySet<string>>> = {
   ]),
   limit_except: new Set([
     ...["access_log", "allow", "auth_basic", "auth_basic_user_file", "deny", "perl", "proxy_pass"],
+    ...["auth_jwt", "auth_jwt_key_file", "auth_jwt_key_request", "auth_jwt_key_url", "auth_jwt_require"],
+    "auth_jwt_type",
   ]),
 }

@@ -64,8 +64,7 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
     reason: "it belongs to NGINX Plus or to a module of its own",
     directives: {
       "MHSLU any": `
-        auth_jwt auth_jwt_claim_set auth_jwt_header_set auth_jwt_key_cache auth_jwt_key_file auth_jwt_key_request
-        auth_jwt_leeway auth_jwt_require auth_jwt_type auth_oidc auth_require oidc_provider keyval keyval_zone
+        auth_oidc auth_require oidc_provider keyval keyval_zone
         internal_redirect state echo echo_exec app_protect_enable app_protect_policy_file
         app_protect_dos_enable num_map f4f hls proxy_cache_purge
         more_set_headers more_clear_headers more_set_input_headers more_clear_input_headers modsecurity
@@ -86,7 +85,7 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
   },
   {
     verdict: "not supported",
-    reason: "only HTTP/2 is balanced",
-    directives: { "M 0{}": "stream mail" },
+    reason: "mail is not balanced",
+    directives: { "M 0{}": "mail" },
   },
 ]

@@ -9,9 +9,41 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "Sluice's own: where the running process is asked and told things: an address, `token=` file, `host=` name; `off`",
   ],
   [
+    "sluice_xds",
+    "M 1+",
+    "Sluice's own: where gRPC clients without a proxy are told of endpoints, by xDS: an address, `certificate=`, `key=` and `client_ca=` files",
+  ],
+  [
+    "sluice_metrics",
+    "M 1",
+    "Sluice's own: what is counted for `/metrics`: `full`, or `basic`: nothing by route, and no histograms",
+  ],
+  [
     "access_log_interval",
     "HSL time",
     "Sluice's own: access logs have a record when a stream begins and one in so long while it goes on: `$stream_event` is `start`, `alive` or `end`",
+  ],
+  [
+    "auth_jwt_key_url",
+    "HSL 1-2*",
+    "Sluice's own: an address, `https://` or `http://`, that answers with a JSON Web Key Set; asked again every `auth_jwt_key_cache`, and when a token names a key that is not there; `ca=` file of trusted certificates",
+  ],
+  [
+    "auth_jwt_key_stale",
+    "HSL time",
+    "Sluice's own: how long the last good keys hold where others cannot be had; 1h unless written; then no caller is let in",
+  ],
+  ["auth_jwt_issuer", "HSL 1+", "Sluice's own: `iss` must be one of these"],
+  ["auth_jwt_audience", "HSL 1+", "Sluice's own: `aud` must name one of these"],
+  [
+    "auth_jwt_algorithms",
+    "HSL 1+",
+    "Sluice's own: signatures by these alone are taken, such as `RS256 ES256`",
+  ],
+  [
+    "auth_jwt_end_streams",
+    "HSL flag",
+    "Sluice's own: a stream ends with UNAUTHENTICATED when its token expires",
   ],
   ["grpc_web", "HSL flag", "Sluice's own: gRPC-Web, binary and text, is translated to gRPC"],
   ["grpc_connect", "HSL flag", "Sluice's own: Connect, unary and streaming, is translated to gRPC"],
@@ -86,6 +118,11 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "grpc_outlier_detection",
     "U 0+",
     "Sluice's own: servers that fail more than others are left out for a while; parameters with Envoy's names, such as `interval=10s consecutive_failures=5`; `off`",
+  ],
+  [
+    "grpc_rebalance",
+    "U 1+",
+    "Sluice's own: `on`: live streams with continuity move to servers that have too few; `tolerance=10` percent, `after=30s`, `dwell=60s`, `pace=50` a second, `max_stream_age=` for those that cannot move; `off`",
   ],
   [
     "grpc_panic_threshold",

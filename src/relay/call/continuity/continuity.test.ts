@@ -14,7 +14,7 @@ const LOST = { origin: "connection" as const, reason: "ECONNRESET" }
 const HANDOFF = ["continuity-accept", "handoff"]
 const RESUME = ["continuity-accept", "resume", "continuity-session", "s1"]
 const HANDED_OFF = ["grpc-status", "14", "continuity-handoff", "1"]
-const DRAINED = { what: failure("drained", "we go"), isWithdrawn: false }
+const DRAINED = { what: failure("drained", "we go"), isWithdrawn: false, cause: "drain" as const }
 
 /** A call with continuity that has begun: its first leg is open. */
 async function begin(

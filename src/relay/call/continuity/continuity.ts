@@ -1,25 +1,28 @@
 import { counterIds } from "../../../base/counters.ts"
+import type { Endpoint } from "../../../cluster/endpoint.ts"
 import type { ContinuityMode } from "../../../config/model.ts"
 import type { HeaderList } from "../../../http2/header-list.ts"
 import type { ResponseHead } from "../../../http2/message-head.ts"
 import { ContinuityRecord } from "../../../record/continuity-record.ts"
-import { type Failure, failure } from "../../../record/failure.ts"
 import { requestId } from "../../../record/variables.ts"
+import type { TurnReason } from "../../pacing/pacer.ts"
 import type { ContinuityPlan } from "../../route/continuity-plan.ts"
 import type { CallRequest } from "../call-request.ts"
 import type { Leg } from "../leg.ts"
-import { failureOf, type LegEnd, statusEndOf } from "../leg-end.ts"
-import { AskedLeg } from "./asked-leg.ts"
+import { type LegEnd, statusEndOf } from "../leg-end.ts"
 import { BackendAccount } from "./backend-account.ts"
 import type { ContinuedCall } from "./continued-call.ts"
+import { factsOf } from "./facts.ts"
 import { type BackendSays, legHead, readBackend, trailersOf, withoutContinuity } from "./fields.ts"
 import { Gap, type GapOwner } from "./gap.ts"
 import { LoggedRequest } from "./logged-request.ts"
+import type { MovedLeg } from "./move-request.ts"
+import { type MovableCall, Moving } from "./moving.ts"
 import { openingOf } from "./opening.ts"
-import { type Continuation, continuation, type Positions, positionAfter } from "./resume-rules.ts"
-import { WholeMessages } from "./whole-messages.ts"
+import { Refusal } from "./refusal.ts"
+import { ResponseAccount } from "./response-account.ts"
+import { type Continuation, type ContinuityFacts, continuation, positionAfter } from "./resume-rules.ts"
 
-const MOVED: LegEnd = { kind: "moved" }
 /** Legs that the record of a call has: a stream may outlive any number of backends. */
 const LEGS_SHOWN = 16
 /** How soon it is looked again whether an endpoint is available. */
@@ -30,31 +33,29 @@ const NO_ENDPOINT_MS = 200
  * have said, and the time between legs. Whether the call goes on is decided by `resume-rules.ts`; here it is carried out.
  * docs/stream-continuity.md has the protocol.
  */
-export class Continuity implements GapOwner {
+export class Continuity implements GapOwner, MovableCall {
   readonly request: LoggedRequest
   /** A leg is over, and the next one's stream has not been opened. */
   isBetween = false
   readonly #call: ContinuedCall
   readonly #plan: ContinuityPlan
-  readonly #messages: WholeMessages
-  readonly #backend = new BackendAccount()
+  readonly #responses: ResponseAccount
+  readonly backend = new BackendAccount()
   readonly #record = new ContinuityRecord()
   readonly #gap: Gap
   /** How the present leg was opened; null: from the call's beginning. */
   #mode: ContinuityMode | null = null
-  #asked: AskedLeg | null = null
-  /** Why the call cannot go on. */
-  #problem: string | null = null
+  readonly #refusal: Refusal
+  readonly #moving: Moving
 
   constructor(call: ContinuedCall, plan: ContinuityPlan) {
     const { context, downstream, record } = call
-    const { limits, budget } = context
     this.#call = call
     this.#plan = plan
-    // Half of the window is what an endpoint always has credit for, once all before was taken.
-    const held = Math.min(limits.wholeMessageOctetsMax, Math.floor(limits.upstreamStreamWindowOctets / 2))
-    this.#messages = new WholeMessages(downstream, budget, held)
-    this.request = new LoggedRequest(context, downstream, plan)
+    this.#responses = new ResponseAccount(downstream, context, plan)
+    this.#refusal = new Refusal(call)
+    this.#moving = new Moving(call, plan, this, this.#record)
+    this.request = new LoggedRequest(context, downstream, plan, this.#moving)
     this.#gap = new Gap(context, this, this.#record, plan.config.gapMaxMs)
     record.continuity = this.#record
   }
@@ -80,8 +81,8 @@ export class Continuity implements GapOwner {
       offer: this.#plan.offer,
       goesOn: isLater
         ? {
-            session: this.#backend.session,
-            delivered: this.#messages.delivered,
+            session: this.backend.session,
+            delivered: this.#responses.delivered,
             holds: this.request.logStart + 1,
           }
         : null,
@@ -95,7 +96,7 @@ export class Continuity implements GapOwner {
   onHead(leg: Leg, head: ResponseHead, endStream: boolean): HeaderList | null {
     const { list } = head
     const says = readBackend(list)
-    const { hasClientHead } = this.#backend
+    const { hasClientHead } = this.backend
     const status = statusEndOf(head, false)
     if (endStream && this.#mode !== null && says.refuses !== null)
       return this.#end(leg, { kind: "refused", reason: says.refuses })
@@ -109,27 +110,29 @@ export class Continuity implements GapOwner {
 
   /** Takes the head's word for what follows. True: the leg goes on. */
   #takeUp(leg: Leg, list: HeaderList, says: BackendSays): boolean {
-    const problem = this.#backend.takeEncoding(list) ?? this.#resume(leg, says)
+    const problem = this.backend.takeEncoding(list) ?? this.#resume(leg, says)
     if (problem !== null) {
       this.#end(leg, { kind: "unfit", reason: problem })
       return false
     }
-    this.#backend.handedOff = null
+    this.backend.handedOff = null
     this.#gap.onHead()
-    const { acceptsHandoff, acceptsResume } = this.#backend
-    if (!acceptsHandoff && !acceptsResume && !this.#plan.isOneSided) {
+    this.#moving.legBegun()
+    const { isAware } = this.backend
+    this.#responses.onHead(isAware)
+    if (!isAware && !this.#plan.isOneSided) {
       this.request.turnOff()
-      this.#messages.isOff = true
+      this.#responses.turnOff()
     }
     return true
   }
 
   /** A later leg is sent what its backend has not received. Not null: what the head says does not fit. */
   #resume(leg: Leg, says: BackendSays): string | null {
-    const backend = this.#backend
+    const backend = this.backend
     backend.note(says)
     if (this.#mode !== "handoff" && this.#mode !== "resume") return null
-    const position = positionAfter(says.received ?? backend.handedOff, this.#positions)
+    const position = positionAfter(says.received ?? backend.handedOff, this.#facts(true, 0).positions)
     if (typeof position === "string") return position
     backend.received = position
     this.#record.repeated += this.request.sentMessages - position
@@ -138,100 +141,110 @@ export class Continuity implements GapOwner {
     return problem === null ? null : problem.message
   }
 
-  /** Returns how many octets the client has taken at once. */
-  onData(octets: Buffer, start: number, end: number, endStream: boolean): number {
-    const taken = this.#messages.pass(octets, start, end, endStream)
-    const { delivered } = this.#messages
-    this.#call.record.responseMessages = delivered
-    if (this.#plan.isLockstep) this.request.answered(delivered)
-    return taken
+  /** Returns how many octets the client has taken at once, or is not to have. */
+  onData(leg: Leg, octets: Buffer, start: number, end: number, endStream: boolean): number {
+    const responses = this.#responses
+    const { record } = this.#call
+    const from = responses.skip(octets, start, end)
+    if (from < 0 || (endStream && responses.isRepeating)) {
+      this.#refusal.tellDataLoss(leg)
+      return 0
+    }
+    record.responseOctets -= from - start
+    if (from === end && !endStream) return end - start
+    const taken = responses.pass(octets, from, end, endStream)
+    record.responseMessages = responses.delivered
+    if (this.#plan.isLockstep && !this.backend.isAware) this.request.done(responses.delivered)
+    return from - start + taken
   }
 
   /** A leg ended by trailers. What of them goes to the client; null: nothing, it goes on or has been told. */
   onTrailers(leg: Leg, list: HeaderList): HeaderList | null {
     if (this.#isNoAnswer(leg, list)) return null
-    this.#messages.release()
+    const isOther = this.#responses.isRepeating && list.get("grpc-status") === "0"
+    if (isOther) {
+      this.#refusal.tellDataLoss(leg)
+      return null
+    }
+    this.#responses.release()
+    this.#call.record.responseMessages = this.#responses.delivered
     return withoutContinuity(list)
   }
 
   /** True: these trailers are not passed on, the call goes on or its client has been told why not. */
   #isNoAnswer(leg: Leg, list: HeaderList): boolean {
-    const isWithinMessage = this.#messages.heldOctets > 0
-    const end = this.#backend.endOf(list, this.#plan.config.statuses, isWithinMessage)
+    const isWithinMessage = this.#responses.heldOctets > 0
+    const end = this.backend.endOf(list, this.#plan.config.statuses, isWithinMessage)
     return end !== null && (this.#call.goesOn(leg, end) || this.hasTold(leg, end))
   }
 
   #end(leg: Leg, end: LegEnd): null {
-    if (!this.#call.goesOn(leg, end)) this.#call.endWith(this.#failureOf(end, leg), end)
+    if (!this.#call.goesOn(leg, end)) this.#refusal.tellEnd(leg, end)
     return null
   }
 
   // ---- Moving -----------------------------------------------------------------------------------------------------
 
-  /**
-   * The leg is to end by Sluice's own choice. True: its backend is asked to hand the call off, or the call is resumed
-   * elsewhere. False: it cannot move.
-   */
-  move(leg: Leg, what: Failure): boolean {
-    if (this.#gap.isAwaitingHead) return false
-    const { context } = this.#call
-    const mayAsk = this.#plan.config.ask === "half-close" && this.#backend.acceptsHandoff
-    if (!mayAsk || !this.request.endLeg(leg)) return this.#call.goesOn(leg, MOVED)
-    this.#asked ??= new AskedLeg(context.deadlines, (silent, told) => {
-      if (!this.#call.goesOn(silent, MOVED)) this.#call.fail(told)
-    })
-    this.#asked.wait(leg, what)
-    return true
+  /** The leg is to end by Sluice's own choice. False: the call cannot move. */
+  move(leg: Leg, reason: TurnReason): boolean {
+    return this.#moving.move(leg, reason)
+  }
+
+  canMove(dwellMs: number): boolean {
+    return this.#moving.canMove(dwellMs)
+  }
+
+  /** Where the next leg is to be; null: as the policy has it. */
+  takeDestination(): Endpoint | null {
+    return this.#moving.account.takeDestination()
+  }
+
+  canGoOn(end: LegEnd): boolean {
+    return continuation(this.#facts(true, 0), end)?.next === "leg"
+  }
+
+  get legMs(): number {
+    return this.#gap.legMs
+  }
+
+  get isAwaitingHead(): boolean {
+    return this.#gap.isAwaitingHead
+  }
+
+  get isMidMessage(): boolean {
+    return this.#responses.isMidMessage
+  }
+
+  get movedLeg(): MovedLeg {
+    const { record, context } = this.#call
+    return { call: requestId(record, context.env), leg: this.#record.legs - 1 }
   }
 
   // ---- Between legs -----------------------------------------------------------------------------------------------
 
-  get #positions(): Positions {
-    return {
-      sent: this.request.sentMessages,
-      received: this.#backend.received,
-      logStart: this.request.logStart,
-      delivered: this.#messages.delivered,
-    }
-  }
-
   /** What follows the end of `leg`; null: the ordinary rules decide. */
   decide(leg: Leg, end: LegEnd, isBudgetLeft: boolean): Continuation {
-    const gap = this.#gap
-    const { isBegun, acceptsHandoff, acceptsResume, session } = this.#backend
-    gap.onLegEnd(leg.connectedMs > 0)
-    const decision = continuation(
-      {
-        config: this.#plan.config,
-        positions: this.#positions,
-        acceptsHandoff,
-        acceptsResume,
-        hasSession: session !== null,
-        isBegun,
-        awaiting: gap.isAwaitingHead ? this.#mode : null,
-        isMidMessage: this.#messages.isMidMessage,
-        isFirstKept: this.request.first !== null,
-        hasCursor: false,
-        shortLegs: gap.shortLegs,
-        tries: gap.tries,
-        gapMs: gap.ms,
-        isBudgetLeft,
-        random: this.#call.context.env.random(),
-      },
-      end,
-    )
-    if (decision?.next === "answer") this.#giveUp(decision.reason)
+    this.#gap.onLegEnd(leg.connectedMs > 0)
+    const decision = continuation(this.#facts(isBudgetLeft, this.#call.context.env.random()), end)
+    if (decision?.next === "answer") this.#refusal.note(decision.reason)
     return decision
   }
 
-  #giveUp(problem: string): void {
-    this.#problem = problem
-    this.#call.context.counters.add(counterIds.continuity_ended)
+  #facts(isBudgetLeft: boolean, random: number): ContinuityFacts {
+    const accounts = {
+      plan: this.#plan,
+      backend: this.backend,
+      request: this.request,
+      responses: this.#responses,
+      gap: this.#gap,
+      mode: this.#mode,
+    }
+    return factsOf(accounts, isBudgetLeft, random)
   }
 
   /** Octets of the leg that has ended that the client will not get. */
   discard(): number {
-    const octets = this.#messages.discard()
+    const octets = this.#responses.discard()
     this.#call.record.responseOctets -= octets
     return octets
   }
@@ -243,10 +256,11 @@ export class Continuity implements GapOwner {
     this.#call.record.keepAttempts(LEGS_SHOWN)
     this.#call.context.counters.add(counterIds.continuity_legs)
     this.#gap.begin()
-    this.#asked?.close()
+    this.#moving.legOver()
     this.request.detach()
     this.isBetween = true
-    this.request.opening = openingOf(mode, this.request, this.#messages.delivered, this.#plan.config)
+    this.#responses.begin(mode)
+    this.request.opening = openingOf(mode, this.request, this.#responses, this.#plan.config)
     this.#gap.wait()
     this.#call.openLeg(null)
   }
@@ -261,32 +275,24 @@ export class Continuity implements GapOwner {
   }
 
   onGapTooLong(): void {
-    this.#giveUp(`no backend took the stream over within ${this.#plan.config.gapMaxMs} ms (gapMax)`)
-    this.#call.fail(failure("not_continued", this.#problem!))
+    this.#refusal.tell(`no backend took the stream over within ${this.#plan.config.gapMaxMs} ms (gapMax)`)
   }
 
   // ---- Its end ----------------------------------------------------------------------------------------------------
 
   /** True: the call was to go on and could not, and the client has been told why. */
   hasTold(leg: Leg, end: LegEnd): boolean {
-    if (this.#problem === null) return false
-    this.#call.endWith(this.#failureOf(end, leg), end)
-    return true
-  }
-
-  #failureOf(end: LegEnd, { where }: Leg): Failure {
-    const what = failureOf(end, where)
-    return this.#problem === null ? what : failure("not_continued", `${what.message}; ${this.#problem}`)
+    return this.#refusal.hasTold(leg, end)
   }
 
   get heldOctets(): number {
-    return this.#messages.heldOctets
+    return this.#responses.heldOctets
   }
 
   /** The call is over. */
   close(): void {
     this.#gap.close()
-    this.#asked?.close()
-    this.#messages.discard()
+    this.#moving.close()
+    this.#responses.discard()
   }
 }

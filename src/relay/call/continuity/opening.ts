@@ -1,4 +1,5 @@
 import type { ContinuityConfig, ContinuityMode } from "../../../config/model.ts"
+import type { FieldValue } from "../../../grpc/field-path.ts"
 
 /** What a leg is given when its stream opens. */
 export type Opening =
@@ -11,18 +12,39 @@ export type Opening =
 
 /** The request that the next leg is sent. */
 interface Restartable {
+  readonly sentMessages: number
   restart(again: ContinuityConfig["restartWith"]): Opening
+  firstWith(token: FieldValue | null): Buffer | null
 }
 
-/** What a leg of this mode is sent when it opens. `delivered`: messages that the client has had. */
+/** What the client has of the responses. */
+interface Delivered {
+  /** Whole messages. */
+  readonly delivered: number
+  readonly token: FieldValue | null
+}
+
+/** What a leg of this mode is sent when it opens. */
 export function openingOf(
   mode: ContinuityMode,
   request: Restartable,
-  delivered: number,
+  { delivered, token }: Delivered,
   { restartWith }: ContinuityConfig,
 ): Opening {
-  if (mode === "handoff" || mode === "resume") return { kind: "wait" }
-  if (mode === "lockstep") return { kind: "from", again: null, message: delivered }
-  if (mode === "replay") return { kind: "from", again: null, message: 0 }
-  return request.restart(restartWith)
+  switch (mode) {
+    case "handoff":
+    case "resume":
+      return { kind: "wait" }
+    case "cursor": {
+      const again = request.firstWith(token)
+      if (again === null) return request.restart("first")
+      return { kind: "from", again, message: Math.max(1, request.sentMessages) }
+    }
+    case "lockstep":
+      return { kind: "from", again: null, message: delivered }
+    case "replay":
+      return { kind: "from", again: null, message: 0 }
+    case "restart":
+      return request.restart(restartWith)
+  }
 }

@@ -2,7 +2,12 @@ import { MessageCutter } from "../../../grpc/message-cutter.ts"
 import { countWhole } from "../../../grpc/message-scanner.ts"
 import type { BufferBudget } from "../../../http2/buffer-budget.ts"
 import { OctetQueue } from "../../../http2/octet-queue.ts"
-import type { DownstreamStream } from "../stream-owner.ts"
+
+/** Where response octets go: the client. */
+export interface ResponseSink {
+  /** How many octets were taken now. */
+  sendData(octets: Buffer, start: number, end: number, endStream: boolean): number
+}
 
 /**
  * Response messages on their way to the client, each only once it is here whole: so the client always stands between two
@@ -16,15 +21,15 @@ export class WholeMessages {
   isMidMessage = false
   /** The call cannot be continued: octets pass as they come. */
   isOff = false
-  readonly #downstream: DownstreamStream
+  readonly #sink: ResponseSink
   readonly #budget: BufferBudget
   readonly #mostOctets: number
   readonly #cutter = new MessageCutter()
   #held: OctetQueue | null = null
 
   /** `mostOctets`: of a message that is held, prefix included; at most half of the window that endpoints are given. */
-  constructor(downstream: DownstreamStream, budget: BufferBudget, mostOctets: number) {
-    this.#downstream = downstream
+  constructor(sink: ResponseSink, budget: BufferBudget, mostOctets: number) {
+    this.#sink = sink
     this.#budget = budget
     this.#mostOctets = mostOctets
   }
@@ -35,12 +40,12 @@ export class WholeMessages {
 
   /** Passes on what came. Returns how many octets the client has taken at once. */
   pass(octets: Buffer, start: number, end: number, endStream: boolean): number {
-    if (this.isOff) return this.#give(octets, start, end, endStream)
+    if (this.isOff) return this.give(octets, start, end, endStream)
     if (this.#held === null && !this.isMidMessage) {
       const whole = countWhole(octets, start, end)
       if (whole >= 0) {
         this.delivered += whole
-        return this.#give(octets, start, end, endStream)
+        return this.give(octets, start, end, endStream)
       }
     }
     return this.#cut(octets, start, end, endStream)
@@ -56,25 +61,25 @@ export class WholeMessages {
     if (cut >= 0) {
       taken += this.release()
       this.isMidMessage = false
-      taken += this.#give(octets, start, cut, endStream && cut === end)
+      taken += this.give(octets, start, cut, endStream && cut === end)
       from = cut
     }
     if (from === end) return taken
     const isTooLarge = cutter.messageOctets > this.#mostOctets || this.#budget.isAboveHighWatermark
     if (!endStream && !this.isMidMessage && !isTooLarge) {
-      this.#hold(octets, from, end)
+      this.hold(octets, from, end)
       return taken
     }
     taken += this.release()
     this.isMidMessage = true
-    return taken + this.#give(octets, from, end, endStream)
+    return taken + this.give(octets, from, end, endStream)
   }
 
-  #give(octets: Buffer, start: number, end: number, endStream: boolean): number {
-    return this.#downstream.sendData(octets, start, end, endStream)
+  protected give(octets: Buffer, start: number, end: number, endStream: boolean): number {
+    return this.#sink.sendData(octets, start, end, endStream)
   }
 
-  #hold(octets: Buffer, start: number, end: number): void {
+  protected hold(octets: Buffer, start: number, end: number): void {
     this.#held ??= OctetQueue.obtain()
     this.#held.push(octets, start, end)
     this.#held.settle()
@@ -88,7 +93,7 @@ export class WholeMessages {
     this.#held = null
     this.#budget.add(-held.length)
     let taken = 0
-    held.each((octets, start, end) => (taken += this.#give(octets, start, end, false)))
+    held.each((octets, start, end) => (taken += this.give(octets, start, end, false)))
     held.recycle()
     return taken
   }
