@@ -31,7 +31,7 @@ import { ZoneTable, zoneOctets } from "../../src/relay/route/zone-table.ts"
 import type { LegConnection } from "../../src/relay/upstream/leg-connection.ts"
 import { LogLines } from "./log-lines.ts"
 import { ManualClock } from "./manual-clock.ts"
-import { connectionRecord, templateEnvironment } from "./stream-record.ts"
+import { connectionRecord, streamRecord, templateEnvironment } from "./stream-record.ts"
 
 const FILE: ContentHandler = { kind: "content", answer: () => ({ onSent() {}, cancel() {} }) }
 
@@ -96,16 +96,13 @@ export class RouteBed {
       cutCalls: new CutCalls({ limits: resolved, counters, log }),
       deadlines: new TimerWheel(clock),
       subrequests: {
-        begin: (call, uri, done) => {
+        begin: (_call, uri, done) => {
           this.asked.push(uri)
           const { authorization } = this
           if (authorization === null) return () => this.asked.push("given up")
           const { status, fields } = authorization
-          const record = {
-            ...call.record,
-            responseHeaders: fields === undefined ? null : new HeaderList(fields),
-          }
-          done({ status, body: null, record: Object.setPrototypeOf(record, call.record) })
+          const responseHeaders = fields === undefined ? null : new HeaderList(fields)
+          done({ status, body: null, record: streamRecord({ responseHeaders }) })
           return () => {}
         },
       },
