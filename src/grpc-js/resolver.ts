@@ -8,7 +8,7 @@ type Target = Parameters<typeof experimental.uriToString>[0]
 type Listener = experimental.ResolverListener
 type Address = experimental.SubchannelAddress
 
-/** Where the endpoints of a target come from. Errors: throws in one sentence. */
+/** Where the endpoints of a target come from. */
 export type MakeSource = (cluster: string) => SnapshotSource
 
 /** `sluice:///chat`: the endpoints of cluster `chat`, with how they are to be balanced. */

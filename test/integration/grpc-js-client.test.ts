@@ -164,6 +164,11 @@ test("sluice:///CLUSTER from a file", async (t) => {
   await reaches([a!, b!])
 })
 
+test("a cluster that no file is given for is said so", async (t) => {
+  registerSluice({ files: { chat: "/nowhere" } })
+  expect(await connect(t, "other").call()).toContain("cluster other: no file of it was given")
+})
+
 test.each<[object, string]>([
   [{}, "admin or files must be given"],
   [{ admin: "nonsense here" }, "admin: nonsense here"],
