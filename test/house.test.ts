@@ -45,6 +45,7 @@ const ROOMS = [
   "balancer",
   "bridge",
   "origin",
+  "tcp",
   "access",
   "relay",
   "xds",
@@ -89,6 +90,7 @@ const BASE = [
   "server-names.ts",
   "steps.ts",
   "timer-wheel.ts",
+  "turn-cause.ts",
   "version.ts",
 ]
 
@@ -223,6 +225,12 @@ describe("imports go down only", () => {
       )
     expect(wrong).toEqual([])
   })
+})
+
+test("packages of OpenTelemetry are loaded by one file, and only when it is asked to", () => {
+  const naming = sources.filter(({ text }) => text.includes('"@opentelemetry/'))
+  expect(naming.map(({ path }) => path)).toEqual(["src/control/tracing/otlp.ts"])
+  expect(naming[0]!.text).not.toMatch(/^(import|export) .*from "@opentelemetry/m)
 })
 
 /** Values of node's socket modules; their types, and functions that only look at an address, are everyone's. */

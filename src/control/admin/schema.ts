@@ -181,7 +181,8 @@ const rowShape = {
     .nullable()
     .describe("Whose credit it waits for, or a place on a connection."),
   legs: count.describe("Endpoints tried, the present one among them."),
-  resumes: count,
+  resumes: count.describe("Legs after the first: its backend was lost, handed it off, or it was moved."),
+  moves: count.describe("Of these, those by Sluice's own choice: a drain, the planner, an order."),
 }
 
 export const streamRow = z.strictObject(rowShape).meta({ id: "Stream" }) satisfies z.ZodType<StreamRow>
@@ -222,7 +223,7 @@ export const event = z
     kind: z
       .string()
       .describe(
-        "start, reload, ejection, back, health, drain, membership, limit, thread, upgrade, stop, order",
+        "start, reload, ejection, back, health, drain, membership, balance, limit, thread, upgrade, stop, order",
       ),
     level: z.enum(["debug", "info", "warn", "error"]),
     message: z.string().describe("As in the log."),

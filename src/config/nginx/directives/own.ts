@@ -120,6 +120,11 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "Sluice's own: servers that fail more than others are left out for a while; parameters with Envoy's names, such as `interval=10s consecutive_failures=5`; `off`",
   ],
   [
+    "grpc_rebalance",
+    "U 1+",
+    "Sluice's own: `on`: live streams with continuity move to servers that have too few; `tolerance=10` percent, `after=30s`, `dwell=60s`, `pace=50` a second, `max_stream_age=` for those that cannot move; `off`",
+  ],
+  [
     "grpc_panic_threshold",
     "U number",
     "Sluice's own: where a smaller share of the servers is healthy, in percent, all are used; 50 unless written",
