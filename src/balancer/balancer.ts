@@ -362,7 +362,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   }
 
   /**
-   * Takes no new connections or streams, lets those under way finish for `graceMs`, then ends them with UNAVAILABLE.
+   * Takes no new connections or streams and lets those under way finish for `graceMs`; what is left in its last third is ended
+   * with UNAVAILABLE, one after the other, and at its end the rest.
    * Resolves once everything is closed.
    */
   async close(options: { graceMs?: number } = {}): Promise<void> {
@@ -374,7 +375,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     this.#clients.close()
     for (const name of this.#listeners.names) this.#listeners.close(name)
     for (const connection of connections) connection.drain()
-    if (graceMs > 0) await this.#departures.whenGone([connections, handshakes], graceMs)
+    if (graceMs > 0) {
+      this.orders.endAllWithin(graceMs)
+      await this.#departures.whenGone([connections, handshakes], graceMs)
+    }
     for (const connection of [...connections]) connection.abort("the balancer is shutting down")
     for (const cluster of this.#configurations.live.clusters.values()) cluster.close()
     this.#compiler.close()

@@ -52,7 +52,7 @@ export class LiveOrders {
       begin: (cluster, address, graceMs, because) =>
         drains.begin(endpointName(cluster, address), {
           graceMs,
-          message: `cluster ${cluster}, endpoint ${address} ${because}`,
+          what: failure("drained", `cluster ${cluster}, endpoint ${address} ${because}`),
           streams: () => upstreams.streamsAt(cluster, address),
         }),
       withdraw: (cluster, address) => drains.withdraw(endpointName(cluster, address)),
@@ -118,7 +118,7 @@ export class LiveOrders {
     if (graceMs !== null)
       this.#drains.begin(listenerName(name), {
         graceMs,
-        message: `listener ${name} is drained`,
+        what: failure("drained", `listener ${name} is drained`),
         streams: () => clients.streamsOf(listener),
       })
     return true
@@ -156,6 +156,19 @@ export class LiveOrders {
     return null
   }
 
+  /**
+   * The balancer closes and gives streams `graceMs`: those that are left in its last third are ended then, each at a time of its
+   * own, so that their clients do not all come to another balancer at once.
+   */
+  endAllWithin(graceMs: number): void {
+    this.#drains.begin("all", {
+      graceMs: graceMs / LATEST_OF_GRACE,
+      what: failure("shutdown", "the balancer is shutting down"),
+      isEnd: true,
+      streams: () => this.#options.clients.allStreams(),
+    })
+  }
+
   close(): void {
     this.#drains.close()
     this.#rehome.close()
@@ -163,6 +176,9 @@ export class LiveOrders {
 }
 
 const ANYWHERE: PlannedMove = { to: null, over() {} }
+
+/** A drain gives turns up to a fifth after its grace; what waits for others then is left a little time. */
+const LATEST_OF_GRACE = 1.25
 
 /** Names of drains. */
 const endpointName = (cluster: string, address: string): string => `endpoint ${address} of ${cluster}`

@@ -348,13 +348,17 @@ export class Control implements ControlView {
 
   // ---- Stop ---------------------------------------------------------------------------------------------------
 
+  drain(why: string): boolean {
+    if (this.#isStopping) return false
+    this.#successor?.abandon()
+    this.#drain(why, false)
+    return true
+  }
+
   /** The first drains, a second one ends at once, a third without the last lines of the logs. */
   #stop(why: string): void {
     const { log, exit } = this.#options
-    if (!this.#isStopping) {
-      this.#successor?.abandon()
-      return this.#drain(why, false)
-    }
+    if (this.drain(why)) return
     if (this.#isStoppingAtOnce) {
       this.#admin?.close()
       return exit(0)

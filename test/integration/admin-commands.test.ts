@@ -50,12 +50,12 @@ async function start(t: TestContext) {
     () => "the stream is at the backend",
   )
   const tell = (...args: string[]): Promise<Told> => sluice(directory, ...args)
-  return { process, tell, endpoint, client, id, config }
+  return { process, tell, endpoint, backend, client, id, config }
 }
 
 describe("commands that speak to a running Sluice", { timeout: 120_000 }, () => {
   test("look at it, give orders, and say what was done", async (t) => {
-    const { tell, process, endpoint, client, id, config } = await start(t)
+    const { tell, process, endpoint, backend, client, id, config } = await start(t)
     const status = await tell("status")
     expect(status).toMatchObject({ code: 0, err: "" })
     expect(status.out).toMatch(/^Sluice \S+, pid \d+, running for /)
@@ -90,6 +90,15 @@ describe("commands that speak to a running Sluice", { timeout: 120_000 }, () => 
       routes: [{ cluster: "chat" }],
     })
     expect((await tell("reload")).out).toContain("configuration reloaded\n+ cluster more\n")
+    client.open()
+    await eventually(
+      () => backend.streams.length === 2,
+      () => "a stream is open",
+    )
+    expect((await tell("drain")).out).toMatch(/^it drains: \d live streams have 30 s\n$/)
+    expect((await tell("drain")).out).toBe("it drains already\n")
+    client.destroy()
+    await process.says('"message":"stopped"')
   })
 
   test("say in one line what is wrong, with an exit code", async (t) => {
@@ -103,6 +112,7 @@ describe("commands that speak to a running Sluice", { timeout: 120_000 }, () => 
         2,
         "sluice: --grace 5: must be a time such as 30s, 5m or 1h30m\n",
       ],
+      [["drain", "--grace", "5s"], 2, "sluice: --grace and --cluster are of an endpoint: say which\n"],
       [["move", "127.0.0.1"], 2, "sluice: say a stream's id, or an endpoint and --streams\n"],
       [["move", "127.0.0.1", "--streams", "0"], 2, "sluice: --streams 0: a number from 1\n"],
       [["reload", "--admin", "127.0.0.1:1"], 1, "sluice: no Sluice answers at 127.0.0.1:1\n"],

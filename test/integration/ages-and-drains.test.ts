@@ -115,6 +115,32 @@ describe("maxConnectionAge", () => {
   })
 })
 
+describe("the balancer closes", () => {
+  test("what is left in the last third of the grace ends, one after the other, and nothing before", async (t) => {
+    const { bed, open, clock, pass } = await start(t, 2, () => ({}))
+    const other = await bed.rawClient()
+    for (let i = 0; i < 10; i++) await Promise.all([open(), open(other)])
+    const closedMs = clock.now()
+    const closing = bed.close(60_000)
+    await pass(38_000)
+    expect(bed.records).toHaveLength(0)
+    await pass(21_900)
+    await bed.ended(20)
+    await closing
+    expect(bed.balancer.counters.get("streams_paced")).toBe(20)
+    for (const { endMs, grpcStatus, grpcMessage } of bed.records) {
+      expect([grpcStatus, grpcMessage]).toEqual([14, "the balancer is shutting down"])
+      expect(endMs - closedMs).toBeGreaterThanOrEqual(38_400)
+    }
+    const byClient = Map.groupBy(bed.records, ({ connection }) => connection.id)
+    expect(byClient.size).toBe(2)
+    for (const records of byClient.values()) {
+      const ends = records.map(({ endMs }) => endMs).sort((a, b) => a - b)
+      for (const [at, endMs] of ends.slice(1).entries()) expect(endMs - ends[at]!).toBeGreaterThanOrEqual(100)
+    }
+  })
+})
+
 describe("drainGrace: an endpoint that a reload takes away", () => {
   const cluster = (addresses: string[], grace: string | null = "100s") => ({
     clusters: { test: { endpoints: addresses, ...(grace !== null && { drainGrace: grace }) } },

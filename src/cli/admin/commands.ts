@@ -83,14 +83,25 @@ export function addAdminCommands(program: Command): void {
       }),
     )
 
-  endpointCommand(program, "drain", "no new streams for an endpoint; live ones go on, or end after a grace", [
-    "sluice drain 10.0.0.3:50051",
-    "sluice drain 10.0.0.3:50051 --grace 10m",
-  ])
+  endpointCommand(
+    program,
+    "drain",
+    "no new streams for an endpoint, or with none for Sluice itself, which then ends",
+    ["sluice drain 10.0.0.3:50051", "sluice drain 10.0.0.3:50051 --grace 10m", "sluice drain    as SIGTERM"],
+    "[endpoint]",
+  )
     .option("--grace <time>", "how long live streams go on, such as 10m. Default: as configured")
     .action(
-      act(async (client, options: EndpointOptions & { grace?: string }, address: string) => {
-        const { grace } = options
+      act(async (client, options: EndpointOptions & { grace?: string }, address?: string) => {
+        const { grace, json } = options
+        if (address === undefined) {
+          if (grace !== undefined || options.cluster !== undefined)
+            throw new CommandError("--grace and --cluster are of an endpoint: say which", 2)
+          const answer = await client.post<OrderAnswer>("/drain")
+          if (json) print(answer)
+          else printLines([answer.message])
+          return
+        }
         if (grace !== undefined && !DURATION.test(grace))
           throw new CommandError(`--grace ${grace}: must be a time such as 30s, 5m or 1h30m`, 2)
         const body = grace === undefined ? {} : { graceMs: durationMs(grace) }
@@ -171,10 +182,16 @@ interface EndpointOptions extends AdminOptions {
   readonly cluster?: string
 }
 
-function endpointCommand(program: Command, name: string, description: string, examples: string[]): Command {
+function endpointCommand(
+  program: Command,
+  name: string,
+  description: string,
+  examples: string[],
+  argument = "<endpoint>",
+): Command {
   return speaking(program, name, description, examples)
     .addArgument(
-      new Argument("<endpoint>", "its address; the port may be left out where one endpoint has the host"),
+      new Argument(argument, "its address; the port may be left out where one endpoint has the host"),
     )
     .option("--cluster <name>", "only in this cluster. Default: in all that have it")
 }

@@ -60,6 +60,13 @@ export function orderRoutes({ view, log }: OrderRoutesOptions): AdminRoute[] {
       ),
       answer: shapes.reloadAnswer,
     },
+    order("/drain", "Sluice drains and ends, as by SIGTERM.", z.strictObject({}), (request) => {
+      ordered(request, "drain the process", {})
+      const { streamsOpen, config } = view
+      const isDone = view.drain("order")
+      const within = `${streamsOpen} live streams have ${config.shutdown.graceMs / 1000} s`
+      return done(isDone, isDone ? `it drains: ${within}` : "it drains already")
+    }),
     order(`${ENDPOINT}/drain`, "It gets no new streams; live ones end after the grace.", grace, (request) => {
       const { cluster, endpoint } = endpointOf(view, request)
       const { graceMs = null } = request.body as z.output<typeof grace>

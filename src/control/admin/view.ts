@@ -32,6 +32,8 @@ export interface ControlView {
   readonly streamsOpen: number
   readonly orders: Orders
   reload(): Promise<ReloadResult>
+  /** Drains the process, which ends then. False: it does so already. */
+  drain(why: string): boolean
   /** What a reload would change now. */
   pendingChanges(): Promise<Pick<ReloadResult, "changes" | "problems">>
   /** Until the next start. */

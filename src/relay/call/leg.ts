@@ -269,7 +269,8 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
   }
 
   onTurn(reason: TurnReason): void {
-    if (!this.isOver && this.#owner.continuity?.move(this, reason) === true) return
+    const mayMove = !this.isOver && reason.isEnd !== true
+    if (mayMove && this.#owner.continuity?.move(this, reason) === true) return
     if (reason.move !== undefined) reason.move.over()
     else if (!this.isOver) this.#owner.fail(reason.what)
   }

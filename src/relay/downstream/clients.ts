@@ -91,6 +91,14 @@ export class Clients {
     return found
   }
 
+  /** Live streams that are at an endpoint. */
+  allStreams(): PacedStream[] {
+    const found: PacedStream[] = []
+    for (const connection of this.connections)
+      for (const { paced } of connection.streams) if (paced !== null) found.push(paced)
+    return found
+  }
+
   /** New clients of a listener are served again. Those that were let go stay so. */
   resume(listener: Pick<OpenListener, "config">): void {
     this.#gone.delete(listener)

@@ -1,5 +1,5 @@
 import { type Deadline, makeDeadline, type TimerWheel } from "../../base/timer-wheel.ts"
-import { failure } from "../../record/failure.ts"
+import type { Failure } from "../../record/failure.ts"
 import type { PacedStream, Pacer, TurnReason } from "./pacer.ts"
 
 /** Streams that are given their turn at once; more would hold up those that live. */
@@ -11,7 +11,9 @@ export interface DrainOrder {
   /** How long live streams go on. */
   readonly graceMs: number
   /** What clients are told. */
-  readonly message: string
+  readonly what: Failure
+  /** Nothing is to be left here: streams end, and do not move. */
+  readonly isEnd?: true
   /** Those that are there now. */
   streams(): PacedStream[]
 }
@@ -43,7 +45,7 @@ export class Drains {
     this.withdraw(name)
     const drain: Drain = {
       order,
-      reason: { cause: "drain", what: failure("drained", order.message), isWithdrawn: false },
+      reason: { cause: "drain", what: order.what, isWithdrawn: false, ...(order.isEnd && { isEnd: true }) },
       deadline: makeDeadline(() => this.#look(name, drain)),
       rest: [],
     }

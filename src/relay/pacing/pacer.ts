@@ -17,6 +17,8 @@ export interface TurnReason {
   isWithdrawn: boolean
   /** The streams are wanted elsewhere, and stay where they are if they cannot move. Absent: they are to end or to move. */
   readonly move?: PlannedMove
+  /** The streams end, also those that could move: all of them are to be gone. */
+  readonly isEnd?: true
 }
 
 /** What is planned of the streams of one order, and is told of each of them what became of it: once. */
