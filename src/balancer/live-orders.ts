@@ -171,6 +171,7 @@ export class LiveOrders {
 
   close(): void {
     this.#drains.close()
+    this.#options.pacer.close()
     this.#rehome.close()
   }
 }

@@ -34,6 +34,8 @@ export interface Outcome {
   readonly endings: Readonly<Record<string, number>>
 }
 
+/** In the last third of the grace, and a little before, streams are ended one after the other. */
+const PACED_FROM = 0.64
 /** How long after the last planned thing everything must be over: a client that vanished is noticed in 80 s. */
 const PATIENCE_MS = 150_000
 /** A run that takes more steps than this goes round in circles. */
@@ -181,10 +183,11 @@ class World implements Struck {
     checkClosed(this.#balancer.snapshot(), this.network, scheduler.timersOpen)
     // What ended before has nothing to do with the closing.
     for (const call of calls)
-      if (late.has(call)) this.#judge(call, closeMs, abortMs)
+      if (late.has(call)) this.#judge(call, closeMs, closeMs + PACED_FROM * graceMs)
       else this.#judge(call)
   }
 
+  /** `abortMs`: from then on closing may end it. */
   #judge(call: CallRecord, closeMs = Number.POSITIVE_INFINITY, abortMs = closeMs): void {
     const { hurtClients, hurtEndpoints } = this
     judge(call, { plan: this.#plan, hurtClients, hurtEndpoints, closeMs, abortMs })

@@ -114,6 +114,16 @@ export class Pacer {
     turn.reason.move?.over()
   }
 
+  /** All streams are over: gaps after their turns are no longer kept. */
+  close(): void {
+    const { deadlines } = this.#context
+    for (const turn of this.#turns.values()) deadlines.cancel(turn)
+    for (const lane of [...this.#clients.values(), ...this.#endpoints.values()]) deadlines.cancel(lane)
+    this.#turns.clear()
+    this.#clients.clear()
+    this.#endpoints.clear()
+  }
+
   #clientLane(client: object): ClientLane {
     let lane = this.#clients.get(client)
     if (lane !== undefined) return lane
