@@ -21,6 +21,7 @@ import type { ProcessLog } from "../log/logger.ts"
 import type { OpenAdmin } from "./admin/admin.ts"
 import type { ControlView, ReloadResult } from "./admin/view.ts"
 import { DataThreads, type ThreadWorker } from "./data-threads.ts"
+import type { SourceStatus } from "./discovery/cluster-discovery.ts"
 import { Discovery } from "./discovery/discovery.ts"
 import { HealthChecks } from "./health/health-checks.ts"
 import type { Inheritance } from "./inherited-sockets.ts"
@@ -147,7 +148,11 @@ export class Control implements ControlView {
       log,
       threadLog,
       makeWorker,
-      onEvent: (event) => options.onEvent(event),
+      onEvent: (event) => {
+        // What its sources have said of it may be old.
+        if (event.kind === "ejection") this.#discovery.refresh(String(event.fields.cluster))
+        options.onEvent(event)
+      },
       onSpans: (spans) => this.#spans?.add(spans),
       current: () => this.#current(),
       endpointsOf: (cluster) => this.states.endpointsOf(cluster),
@@ -461,6 +466,10 @@ export class Control implements ControlView {
 
   get streamsOpen(): number {
     return this.#counts.streamsOpen
+  }
+
+  sourcesOf(cluster: string): SourceStatus[] {
+    return this.#discovery.statusOf(cluster)
   }
 
   endpointsOf(cluster: string): readonly EndpointState[] {

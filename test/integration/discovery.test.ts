@@ -106,6 +106,25 @@ test("a name that does not exist yet does not keep it from starting, and is ther
   await sluice.says("discovery answers again")
 })
 
+test("where an endpoint cannot be reached, its name is asked for before the TTL is over", async (t) => {
+  const dns = await DnsServer.start(t)
+  const backends = await backendsAt(t, HOSTS[0]!, HOSTS[1]!)
+  dns.names.set("chat.test", { a: HOSTS.slice(0, 1), ttl: 3600 })
+  const endpoints = [{ address: `chat.test:${backends[0]!.port}`, maxFails: 1 }]
+  const { sluice, connect } = await startSluice(t, { endpoints, resolver: { servers: [dns.address] } })
+  const [client] = await connect()
+  dns.names.set("chat.test", { a: HOSTS.slice(1, 2), ttl: 3600 })
+  await backends[0]!.close()
+  client!.open()
+  await sluice.says('"message":"endpoint is ejected"')
+  await sluice.says('"message":"endpoints changed"')
+  client!.open()
+  await eventually(
+    () => backends[1]!.streams.length > 0,
+    () => "the stream is at the new address",
+  )
+})
+
 test("a file is read when it changes; half a file keeps the old", async (t) => {
   const backends = await backendsAt(t, HOSTS[0]!, HOSTS[1]!)
   const path = join(testDirectory(t), "endpoints.yaml")

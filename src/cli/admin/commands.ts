@@ -4,7 +4,7 @@ import type { StreamDetail } from "../../balancer/live/stream-row.ts"
 import { DURATION, durationMs } from "../../config/yaml/scalars.ts"
 import type { Clusters, OrderAnswer, ReloadAnswer, Status, Streams } from "../../control/admin/schema.ts"
 import { AdminClient, type AdminOptions, CommandError } from "./admin-client.ts"
-import { clusterLines, statusLines, streamColumns } from "./stream-columns.ts"
+import { clusterLines, sourceLines, statusLines, streamColumns } from "./stream-columns.ts"
 import { printable, tableLines } from "./tables.ts"
 import { look, top } from "./top.ts"
 
@@ -20,7 +20,7 @@ export function addAdminCommands(program: Command): void {
         client.get<Clusters>("/clusters"),
       ])
       if (json) return print({ ...status, clusters: clusters.clusters })
-      printLines([...statusLines(status), "", ...clusterLines(clusters)])
+      printLines([...statusLines(status), ...sourceLines(clusters), "", ...clusterLines(clusters)])
     }),
   )
 

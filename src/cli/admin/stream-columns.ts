@@ -53,6 +53,17 @@ export function clusterLines({ clusters }: Clusters, width?: number): string[] {
   return tableLines(endpointColumns, rows, width)
 }
 
+/** A line for each source of endpoints. */
+export function sourceLines({ clusters }: Clusters): string[] {
+  return clusters.flatMap(({ name: cluster, sources }) =>
+    sources.map(({ name, endpoints, answerAgeMs, problem }) => {
+      const age = answerAgeMs === null ? "" : `, said ${ageText(answerAgeMs)} ago`
+      const answer = endpoints === null ? "no answer yet" : `${countText(endpoints)} endpoints${age}`
+      return `source         ${name} of ${cluster}: ${answer}${problem === null ? "" : `; ${problem}`}`
+    }),
+  )
+}
+
 export function statusLines(status: Status): string[] {
   const { version, pid, state, uptimeMs, configuration, listeners, threads, streams, connections, memory } =
     status

@@ -49,6 +49,7 @@ function clusterOf(
     name: cluster.name,
     policy: cluster.policy.name,
     streams: all,
+    sources: [...view.sourcesOf(cluster.name)],
     endpoints: parts.map((part) => {
       const { endpoint, ofThreads, state, streams } = part
       const sum = (of: (one: EndpointSnapshot) => number): number =>

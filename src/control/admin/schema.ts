@@ -135,11 +135,22 @@ const endpoint = z
   })
   .meta({ id: "LiveEndpoint" })
 
+const source = z
+  .strictObject({
+    name: z.string().describe("What is asked: `dns chat.local:3000`, `consul chat`."),
+    endpoints: count.nullable().describe("How many its last answer names; null: there is none yet."),
+    answerAgeMs: count.nullable().describe("Since that answer came; null where it is from before a reload."),
+    problem: z.string().nullable().describe("Why its last answer was not to be used; null: it was."),
+    problems: count.describe("Answers that were not to be used, in all."),
+  })
+  .meta({ id: "Source" })
+
 const cluster = z
   .strictObject({
     name: z.string(),
     policy: z.string(),
     streams: count,
+    sources: z.array(source).describe("Where endpoints come from beside the configuration."),
     endpoints: z.array(endpoint),
   })
   .meta({ id: "LiveCluster" })

@@ -3,6 +3,7 @@ import type { OpenAddress } from "../../balancer/status.ts"
 import type { SharedMemory } from "../../balancer/thread/shared-numbers.ts"
 import type { EndpointState } from "../../cluster/state.ts"
 import type { Config, LogLevel } from "../../config/model.ts"
+import type { SourceStatus } from "../discovery/cluster-discovery.ts"
 import type { Orders } from "../orders.ts"
 import type { RouteSlots } from "../route-slots.ts"
 
@@ -38,6 +39,8 @@ export interface ControlView {
   pendingChanges(): Promise<Pick<ReloadResult, "changes" | "problems">>
   /** Until the next start. */
   setLogLevel(level: LogLevel): void
+  /** Where a cluster's endpoints come from, as far as that is asked for them while it runs. */
+  sourcesOf(cluster: string): readonly SourceStatus[]
   /** The endpoints of a cluster, whatever they come from. */
   endpointsOf(cluster: string): readonly EndpointState[]
   /**

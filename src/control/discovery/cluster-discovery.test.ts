@@ -148,7 +148,13 @@ test("a problem is said once, counted each time, and its end is said", () => {
   source("dns").says("a:1")
   for (let i = 0; i < 3; i++) source("dns").fails("SERVFAIL")
   expect(discovery.status).toEqual([
-    { name: "dns", endpoints: 1, problem: "SERVFAIL; its last answer stays (1)", problems: 3 },
+    {
+      name: "dns",
+      endpoints: 1,
+      answerAgeMs: 0,
+      problem: "SERVFAIL; its last answer stays (1)",
+      problems: 3,
+    },
   ])
   source("dns").says("a:1")
   expect(lines).toEqual([

@@ -23,6 +23,8 @@ export interface SourceStatus {
   readonly name: string
   /** Null: it has not answered yet. */
   readonly endpoints: number | null
+  /** Since the answer that holds came; null: there is none, or it is from before a reload. */
+  readonly answerAgeMs: number | null
   /** Why its last answer was not to be used; null: it was. */
   readonly problem: string | null
   /** Answers that were not to be used, in all. */
@@ -35,6 +37,8 @@ interface Origin {
   readonly settings: EndpointConfig
   readonly source: DiscoverySource
   answer: readonly DiscoveredEndpoint[] | null
+  /** When it came; null: not to this process's present sources. */
+  answeredMs: number | null
   problem: string | null
   problems: number
 }
@@ -63,7 +67,15 @@ export class ClusterDiscovery {
       if (spec === null) return null
       const answer = before === null ? null : before.#answerOf(spec.key)
       const source = spec.make(options)
-      return { key: spec.key, settings: settings[index]!, source, answer, problem: null, problems: 0 }
+      return {
+        key: spec.key,
+        settings: settings[index]!,
+        source,
+        answer,
+        answeredMs: null,
+        problem: null,
+        problems: 0,
+      }
     })
   }
 
@@ -94,8 +106,10 @@ export class ClusterDiscovery {
   }
 
   get status(): SourceStatus[] {
-    return this.#sources().map(({ source, answer, problem, problems }) => {
-      return { name: source.name, endpoints: answer?.length ?? null, problem, problems }
+    const nowMs = this.#options.clock.now()
+    return this.#sources().map(({ source, answer, answeredMs, problem, problems }) => {
+      const answerAgeMs = answeredMs === null ? null : Math.round(nowMs - answeredMs)
+      return { name: source.name, endpoints: answer?.length ?? null, answerAgeMs, problem, problems }
     })
   }
 
@@ -140,6 +154,7 @@ export class ClusterDiscovery {
     if (admitted.problem === null) this.#recovered(origin)
     else this.#say(origin, admitted.problem)
     origin.answer = admitted.endpoints
+    origin.answeredMs = this.#options.clock.now()
     this.#options.onChange()
   }
 

@@ -34,11 +34,9 @@ export class Discovery {
     this.#options = options
   }
 
-  /** By cluster; those without sources are left out. */
-  get status(): { cluster: string; sources: SourceStatus[] }[] {
-    return [...this.#entries]
-      .map(([cluster, { discovery }]) => ({ cluster, sources: discovery.status }))
-      .filter(({ sources }) => sources.length > 0)
+  /** How the sources of a cluster are. */
+  statusOf(cluster: string): SourceStatus[] {
+    return this.#entries.get(cluster)?.discovery.status ?? []
   }
 
   /** An endpoint could not be reached: its sources are asked soon. */
