@@ -1,3 +1,5 @@
+import { checkRequest, readCheck } from "../access/envoy/check-message.ts"
+import { rateRequest, readRate } from "../access/envoy/rate-message.ts"
 import { Verifiers } from "../access/jwt/verifiers.ts"
 import { PasswordFile } from "../access/password-file.ts"
 import type { Clock } from "../base/clock.ts"
@@ -13,10 +15,10 @@ import type {
   Config,
   ProxyAction,
   RouteSettings,
-  UpstreamTlsConfig,
   ZoneConfig,
 } from "../config/model.ts"
 import { namesSet } from "../config/set-names.ts"
+import type { UpstreamTlsConfig } from "../config/upstream-tls-model.ts"
 import type { AccessLog, AccessLogs } from "../log/access-log.ts"
 import type { Log } from "../log/logger.ts"
 import type { TlsPlan, TlsStore } from "../net/tls-store.ts"
@@ -156,6 +158,7 @@ export class ConfigCompiler {
         templateOf,
         zoneOf,
         usersOf,
+        serviceMessages: { checkRequest, readCheck, rateRequest, readRate },
         verifierOf: this.#verifiers.of.bind(this.#verifiers),
         findCluster: find,
         openLog,

@@ -2,6 +2,8 @@ import type { DeclaredVariable } from "../record/declared/declared.ts"
 import type { FilesConfig } from "./files-model.ts"
 import type { JwtConfig } from "./jwt-model.ts"
 import type { ProxyConfig } from "./proxy-model.ts"
+import type { ExtAuthzConfig, RateServiceConfig } from "./service-model.ts"
+import type { UpstreamTlsConfig } from "./upstream-tls-model.ts"
 
 /**
  * The configuration, checked and with every default filled in: what `sluice.yaml` and nginx.conf both become.
@@ -188,18 +190,6 @@ export type RouteAction =
 
 export type ProxyAction = Extract<RouteAction, { kind: "proxy" }>
 
-export interface UpstreamTlsConfig {
-  verify: boolean
-  verifyDepth: number
-  caFile: string | null
-  serverName: string | null
-  sendServerName: boolean
-  certFile: string | null
-  keyFile: string | null
-  protocols: string[] | null
-  ciphers: string | null
-}
-
 export interface RouteSettings {
   connectTimeoutMs: number
   /** Longest silence of the upstream on a stream. */
@@ -238,6 +228,8 @@ export interface RouteSettings {
   portInRedirect: boolean
   bridge: BridgeConfig
   access: AccessConfig
+  extAuthz: ExtAuthzConfig | null
+  rateService: RateServiceConfig | null
   requestLimits: RequestLimits
   streamLimits: StreamLimits
   realIp: RealIpConfig | null

@@ -37,8 +37,8 @@ import type {
   RouteMatch,
   RouteSettings,
   ServerConfig,
-  UpstreamTlsConfig,
 } from "../../src/config/model.ts"
+import type { UpstreamTlsConfig } from "../../src/config/upstream-tls-model.ts"
 
 /** Configurations that hold together, most of them near the defaults and with the odd names that files may have. */
 export function arbitraryConfig(): fc.Arbitrary<Config> {

@@ -13,6 +13,7 @@ import {
   defaultHealthCheck,
   defaultOutlierDetection,
   defaultSticky,
+  defaultUpstreamTls,
 } from "../defaults.ts"
 import { defaults } from "../defaults-table.ts"
 import type {
@@ -31,12 +32,13 @@ import type {
   RetryConfig,
   RouteSettings,
   StickyConfig,
-  UpstreamTlsConfig,
 } from "../model.ts"
 import { type PolicyMeasure, policyParameters } from "../policy-names.ts"
+import type { UpstreamTlsConfig } from "../upstream-tls-model.ts"
 import { type AccessLogFormat, accessLogFormatOf, accessLogFormats } from "./access-log-formats.ts"
 import { access, realIp, requestLimits, streamLimits } from "./access-schema.ts"
 import { durationMs, durationText, sizeInput, sizeOctets } from "./scalars.ts"
+import { extAuthzCodec, rateServiceCodec } from "./service-schema.ts"
 
 /** `read` is given values that conform to the schema. */
 interface Codec<Value, Input> {
@@ -268,6 +270,29 @@ const continuity: Codec<ContinuityConfig, string | object> = {
       : writeFields(continuityFields, value, defaultContinuity()),
 }
 
+export const upstreamTlsFields: Fields<UpstreamTlsConfig> = [
+  field("verify", "verify", same()),
+  field("verifyDepth", "verifyDepth", same()),
+  field("ca", "caFile", given),
+  field("serverName", "serverName", given),
+  field("sendServerName", "sendServerName", same()),
+  field("cert", "certFile", given),
+  field("key", "keyFile", given),
+  field("protocols", "protocols", givenList),
+  field("ciphers", "ciphers", given),
+]
+
+/** `true` for one that is all defaults. */
+const upstreamTls: Codec<UpstreamTlsConfig | null, boolean | object> = {
+  read: (input) =>
+    input === false ? null : readFields(upstreamTlsFields, input === true ? {} : input, defaultUpstreamTls()),
+  write(value) {
+    if (value === null) return false
+    const input = writeFields(upstreamTlsFields, value, defaultUpstreamTls())
+    return Object.keys(input).length === 0 ? true : input
+  },
+}
+
 export const settingsFields: Fields<RouteSettings> = [
   field("connectTimeout", "connectTimeoutMs", duration),
   field("readTimeout", "readTimeoutMs", durationOrNone),
@@ -292,22 +317,12 @@ export const settingsFields: Fields<RouteSettings> = [
   field("portInRedirect", "portInRedirect", same()),
   field("bridge", "bridge", nested(bridgeFields, defaultBridge())),
   field("access", "access", access),
+  field("extAuthz", "extAuthz", extAuthzCodec(upstreamTls)),
+  field("rateLimitService", "rateService", rateServiceCodec(upstreamTls)),
   field("requestLimits", "requestLimits", requestLimits),
   field("streamLimits", "streamLimits", streamLimits),
   field("realIp", "realIp", realIp),
   field("continuity", "continuity", continuity),
-]
-
-export const upstreamTlsFields: Fields<UpstreamTlsConfig> = [
-  field("verify", "verify", same()),
-  field("verifyDepth", "verifyDepth", same()),
-  field("ca", "caFile", given),
-  field("serverName", "serverName", given),
-  field("sendServerName", "sendServerName", same()),
-  field("cert", "certFile", given),
-  field("key", "keyFile", given),
-  field("protocols", "protocols", givenList),
-  field("ciphers", "ciphers", given),
 ]
 
 export const endpointFields: Fields<EndpointConfig> = [

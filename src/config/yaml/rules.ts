@@ -12,6 +12,7 @@ import { didYouMean } from "../problem.ts"
 import { serverNameProblem } from "../server-name.ts"
 import { type Fault, fault, type Path } from "./faults.ts"
 import { listenAddress } from "./scalars.ts"
+import { checkServices } from "./service-rules.ts"
 import { checkWrittenFields } from "./written-fields.ts"
 
 type Map_ = Readonly<Record<string, unknown>>
@@ -46,6 +47,7 @@ export function ruleFaults(input: unknown): Fault[] {
   checkSteps(input.rewrite, ["rewrite"], names, faults)
   checkVariables(input.variables, faults)
   checkZones(input, [], zoneNames(input.zones), faults)
+  checkServices(input, [], names, faults)
   warnOfUnused(input.clusters, names, faults)
   checkLimits(input.limits, faults)
   checkAdmin(input.admin, faults)

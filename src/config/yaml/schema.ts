@@ -52,6 +52,7 @@ import {
 import { filesSchema } from "./files.ts"
 import { proxySchema } from "./proxy.ts"
 import { sizeOctets } from "./scalars.ts"
+import { serviceShape } from "./service-schema.ts"
 import { stepSchema } from "./step-schema.ts"
 
 const accessLogObject = z
@@ -179,6 +180,26 @@ const continuity = z.union([z.literal("none"), z.enum(presetNames), continuityOb
   error: CONTINUITY_ERROR,
 })
 
+const upstreamTls = z
+  .strictObject({
+    verify: z
+      .boolean()
+      .optional()
+      .describe(says("Check the upstream's certificate.", defaults.upstreamTls.verify)),
+    verifyDepth: count(0).optional().describe(says("", defaults.upstreamTls.verifyDepth)),
+    ca: text().optional().describe("File of trusted certificates."),
+    serverName: text()
+      .optional()
+      .describe(says("Name to check and to send.", defaults.upstreamTls.serverName)),
+    sendServerName: z.boolean().optional().describe(says("Send SNI.", defaults.upstreamTls.sendServerName)),
+    cert: text().optional().describe("Our certificate, for an upstream that asks."),
+    key: text().optional(),
+    protocols: z.array(text()).optional(),
+    ciphers: text().optional(),
+  })
+  .meta({ id: "UpstreamTls" })
+const tlsToUpstream = z.union([z.boolean(), upstreamTls], { error: "must be true, false or a map" })
+
 const settingsShape = {
   connectTimeout: someDuration
     .optional()
@@ -287,30 +308,12 @@ const settingsShape = {
     .optional()
     .describe(says("A redirect to a path says the port too.", defaults.settings.portInRedirect)),
   ...accessShape(template),
+  ...serviceShape(template, tlsToUpstream),
   bridge: bridge.optional().describe(says("What browsers may speak.", defaults.settings.bridge)),
   continuity: continuity
     .optional()
     .describe(says("Streams that outlive their backend.", defaults.settings.continuity)),
 } as const
-
-const upstreamTls = z
-  .strictObject({
-    verify: z
-      .boolean()
-      .optional()
-      .describe(says("Check the upstream's certificate.", defaults.upstreamTls.verify)),
-    verifyDepth: count(0).optional().describe(says("", defaults.upstreamTls.verifyDepth)),
-    ca: text().optional().describe("File of trusted certificates."),
-    serverName: text()
-      .optional()
-      .describe(says("Name to check and to send.", defaults.upstreamTls.serverName)),
-    sendServerName: z.boolean().optional().describe(says("Send SNI.", defaults.upstreamTls.sendServerName)),
-    cert: text().optional().describe("Our certificate, for an upstream that asks."),
-    key: text().optional(),
-    protocols: z.array(text()).optional(),
-    ciphers: text().optional(),
-  })
-  .meta({ id: "UpstreamTls" })
 
 const answer = z.union(
   [
@@ -334,10 +337,7 @@ const actionShape = {
     .boolean()
     .optional()
     .describe(says("With $variables: they may come to a host's name and port.", defaults.route.resolve)),
-  tls: z
-    .union([z.boolean(), upstreamTls], { error: "must be true, false or a map" })
-    .optional()
-    .describe(says("Speak TLS to the upstream.", defaults.route.tls)),
+  tls: tlsToUpstream.optional().describe(says("Speak TLS to the upstream.", defaults.route.tls)),
   proxy: proxySchema(template).optional().describe("HTTP/1.1 backends, in place of cluster."),
   files: filesSchema(template).optional().describe("Files of this machine, in place of cluster."),
   return: answer.optional().describe("Answer without an upstream; none: nothing is here."),

@@ -83,7 +83,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
   onLegReady(leg: Leg): void {
     // 3. What was held for this leg goes with the head.
     const { head } = this.record
-    const list = this.route.requestRewrite.apply(head.list, this.record, this.context.env)
+    const list = this.route.requestRewrite.apply(this.requestList, this.record, this.context.env)
     const sent = this.continuity === null ? list : this.continuity.requestHead(list)
     const problem = this.#request.open(leg, sent, head.method === "HEAD")
     if (problem !== null) return this.endWith(problem, REJECTED)

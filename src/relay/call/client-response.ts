@@ -9,6 +9,7 @@ import { type Failure, failure } from "../../record/failure.ts"
 import type { NewStreamRecord } from "../../record/stream-record.ts"
 import type { TemplateEnvironment } from "../../record/variables.ts"
 import { absoluteRedirect } from "../route/absolute-redirect.ts"
+import { withChanges } from "../route/head-changes.ts"
 import type { Answer, AnsweredCall, ContentHandler, ReturnAction, Route } from "../route/route.ts"
 import { fitTrailers } from "./fit-trailers.ts"
 import { heldOctets, holdHeaders, releaseHeaders } from "./held-headers.ts"
@@ -115,10 +116,11 @@ export class ClientResponse implements AnsweredCall {
 
   #sendHead(list: HeaderList, endStream: boolean): void {
     const { record, context, downstream } = this.#call
-    record.responseHeaders = list
-    holdHeaders(list, context.budget)
+    const told = withChanges(list, record.state?.responseChanges, "response")
+    record.responseHeaders = told
+    holdHeaders(told, context.budget)
     this.isHeadSent = true
-    downstream.sendHeaders(list, endStream)
+    downstream.sendHeaders(told, endStream)
   }
 
   #sendTrailers(list: HeaderList): void {

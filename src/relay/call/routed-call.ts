@@ -1,11 +1,13 @@
 import type { Cluster, Snapshot } from "../../cluster/cluster.ts"
 import type { Endpoint } from "../../cluster/endpoint.ts"
 import { isGrpcContentType } from "../../grpc/status.ts"
+import type { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead } from "../../http2/message-head.ts"
 import type { Failure } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
 import { NewStreamRecord } from "../../record/stream-record.ts"
 import type { Served } from "../overload/cut-calls.ts"
+import { withChanges } from "../route/head-changes.ts"
 import { leave } from "../route/phases.ts"
 import type { Route } from "../route/route.ts"
 import { type PhasesOutcome, type RunningCall, runPhases, type WaitingPhases } from "../route/run-phases.ts"
@@ -78,6 +80,11 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
   abstract fail(what: Failure): void
 
   abstract settle(): void
+
+  /** What the client asked for, with what was changed in it on the way. */
+  protected get requestList(): HeaderList {
+    return withChanges(this.record.head.list, this.record.state?.requestChanges, "request")
+  }
 
   /** For streams without end: an access record as it begins, and one an interval. */
   protected beginRecords(): void {

@@ -74,6 +74,7 @@ export function hasAccess({ rules, basic, jwt, request }: AccessConfig): boolean
 /** Who is let in: nginx's access phase. Of a subrequest nothing is asked. `first`: what comes before callers are counted. */
 export function checkAccess(
   { satisfy, rules, basic, jwt, request }: AccessConfig,
+  extAuthz: Check | null,
   { templateOf: template, usersOf, verifierOf }: AccessParts,
   server: string,
 ): { first: Phase[]; phases: Phase[] } {
@@ -83,6 +84,7 @@ export function checkAccess(
   const tokens = jwt === null ? null : new JwtCheck(jwt, template, verifierOf(jwt, server))
   if (tokens !== null) checks.push((call, context) => tokens.check(call, context))
   if (request !== null) checks.push(askAuthorization(request, template))
+  if (extAuthz !== null) checks.push(extAuthz)
   const run = satisfy === "any" ? any : all
   const check: Phase = (call, context) =>
     call.record.state?.isSubrequest === true ? null : run(checks, call, context, 0, null)

@@ -1,6 +1,7 @@
 import { octetText } from "../../base/octet-text.ts"
 import type { Cluster } from "../../cluster/cluster.ts"
 import type { Connector } from "../../cluster/connectors.ts"
+import { defaultRouteSettings } from "../../config/defaults.ts"
 import type { FilesConfig } from "../../config/files-model.ts"
 import type {
   ProxyAction,
@@ -8,18 +9,19 @@ import type {
   RouteConfig,
   RouteSettings,
   ServerConfig,
-  UpstreamTlsConfig,
 } from "../../config/model.ts"
+import type { AskedService } from "../../config/service-model.ts"
+import type { UpstreamTlsConfig } from "../../config/upstream-tls-model.ts"
 import type { AccessLog } from "../../log/access-log.ts"
 import type { StreamRecord } from "../../record/record.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"
 import type { VariableTable } from "../../record/variable-table.ts"
 import { Regex } from "../../regex/regex.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
-import { type AccessParts, checkAccess, findRealClient, hasAccess } from "./access.ts"
+import { findRealClient } from "./access.ts"
+import { type AdmissionParts, admissionPhases } from "./admission-phases.ts"
 import { compileContinuity } from "./continuity-plan.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
-import { limitRequests, limitStreams, type Zone } from "./limit-phases.ts"
 import {
   type CompiledAction,
   checkBodySize,
@@ -41,11 +43,10 @@ import { routeName } from "./route-name.ts"
 import { hostOf, type RoutesOf } from "./router.ts"
 
 /** What routes are made of beside their own configuration. */
-export interface RouteParts extends AccessParts {
+export interface RouteParts extends AdmissionParts {
   readonly table: VariableTable
   /** Of one regex. */
   readonly stepsMax: number
-  zoneOf(name: string): Zone
   findCluster(name: string, mayResolve: boolean): Cluster<LegConnection> | undefined
   openLog(config: RouteSettings["accessLogs"][number]): AccessLog
   connectAs(tls: UpstreamTlsConfig | null, settings: RouteSettings): Connector<LegConnection>
@@ -77,7 +78,7 @@ export function compileRoute(
   const compiled = compileAction(action, host, parts)
   const locationPhases = [
     ...(config === null ? [] : beforeContent(server, config, host, parts)),
-    ...admission(server, settings, parts),
+    ...admissionPhases(server, settings, parts, (service) => serviceRoute(server, service, host, parts)),
     ...schemePhases(server, { name, action, settings }, host, parts),
     ...contentPhases(compiled, parts.findCluster),
   ]
@@ -191,7 +192,7 @@ function compileVariant(
   parts: RouteParts,
 ): Route {
   const phases = [
-    ...admission(server, settings, parts),
+    ...admissionPhases(server, settings, parts, (service) => serviceRoute(server, service, host, parts)),
     ...schemePhases(server, { name, action, settings }, host, parts),
     ...contentPhases(compileAction(action, host, parts), parts.findCluster),
   ]
@@ -199,19 +200,17 @@ function compileVariant(
   return { ...route, name: "if", meter: parts.meterOf(route.serverName, name) }
 }
 
-/** Preaccess and access: who is let in, and how many. */
-function admission(server: ServerConfig, settings: RouteSettings, parts: RouteParts): Phase[] {
-  const { zoneOf } = parts
-  const { realIp, requestLimits, streamLimits, access } = settings
-  const phases: Phase[] = []
-  if (realIp !== null && server.fallback.realIp === null) phases.push(findRealClient(realIp))
-  const serverKey = JSON.stringify([server.names, server.listeners])
-  const who = hasAccess(access) ? checkAccess(access, parts, serverKey) : null
-  if (who !== null) phases.push(...who.first)
-  if (streamLimits.limits.length > 0) phases.push(limitStreams(streamLimits, zoneOf))
-  if (requestLimits.limits.length > 0) phases.push(limitRequests(requestLimits, zoneOf))
-  if (who !== null) phases.push(...who.phases)
-  return phases
+/** A route to a service that is asked about calls. */
+function serviceRoute(
+  server: ServerConfig,
+  { cluster, tls }: AskedService,
+  host: RoutesOf<Route>,
+  parts: RouteParts,
+): Route {
+  const action = { kind: "cluster" as const, cluster, tls }
+  const variant = { action, settings: defaultRouteSettings(), name: cluster }
+  const route = compileVariant(server, variant, host, parts)
+  return { ...route, phases: route.locationPhases }
 }
 
 function rewriteParts(

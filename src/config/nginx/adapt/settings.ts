@@ -17,6 +17,7 @@ import { adaptContinuity } from "./continuity.ts"
 import { adaptErrorPages, type Locations } from "./error-page.ts"
 import { adaptRequestLimits, adaptStreamLimits } from "./limits.ts"
 import { adaptAccessLogs } from "./log.ts"
+import { adaptExtAuthz, adaptRateService } from "./services.ts"
 
 /**
  * @param authority what nginx would send as `:authority`; null: the client's own is kept
@@ -58,6 +59,8 @@ export function adaptSettings(
   settings.errorStatuses = adaptErrorPages(adapter, scope, locations)
   settings.bridge = adaptBridge(adapter, scope)
   settings.access = adaptAccess(adapter, scope)
+  settings.extAuthz = adaptExtAuthz(adapter, scope)
+  settings.rateService = adaptRateService(adapter, scope)
   settings.realIp = adaptRealIp(adapter, scope)
   settings.requestLimits = adaptRequestLimits(adapter, scope)
   settings.streamLimits = adaptStreamLimits(adapter, scope)
