@@ -7,6 +7,7 @@ type Section = Readonly<Record<string, Default<unknown>>>
 const SECTIONS: readonly [heading: string, column: string, section: Section][] = [
   ["The file", "key", defaults.file],
   ["The file", "key of `admin`", defaults.admin],
+  ["The file", "key of `xds`", defaults.xds],
   ["Listeners", "key", defaults.listener],
   ["Listeners", "key of `tls`", defaults.listenerTls],
   ["Servers", "key", defaults.server],

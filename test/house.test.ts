@@ -46,6 +46,7 @@ const ROOMS = [
   "origin",
   "access",
   "relay",
+  "xds",
   "cluster",
   "net",
   "log",
@@ -85,7 +86,9 @@ const BASE = [
   "random.ts",
   "resolve-limits.ts",
   "server-names.ts",
+  "steps.ts",
   "timer-wheel.ts",
+  "turn-cause.ts",
   "version.ts",
 ]
 

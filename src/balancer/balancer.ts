@@ -8,9 +8,9 @@ import { type Random, systemRandom } from "../base/random.ts"
 import { resolveLimits } from "../base/resolve-limits.ts"
 import { VERSION } from "../base/version.ts"
 import { Bridges } from "../bridge/bridges.ts"
-import type { Cluster } from "../cluster/cluster.ts"
 import type { ClusterStates } from "../cluster/cluster-states.ts"
 import { OutlierDetection } from "../cluster/outlier-detection.ts"
+import { Rebalancer } from "../cluster/rebalance/rebalancer.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { Config } from "../config/model.ts"
 import { AccessLogs } from "../log/access-log.ts"
@@ -26,9 +26,9 @@ import type { ClientConnection } from "../relay/downstream/client-connection.ts"
 import { Clients } from "../relay/downstream/clients.ts"
 import { Admission } from "../relay/overload/admission.ts"
 import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
-import type { LegConnection } from "../relay/upstream/leg-connection.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
-import { ConfigCompiler, type LiveConfig } from "./config-compiler.ts"
+import { ConfigCompiler } from "./config-compiler.ts"
+import { Configurations, type PreparedReload } from "./configurations.ts"
 import { makeContext, type SharedContext } from "./context.ts"
 import { Departures } from "./departures.ts"
 import { Listeners } from "./listeners.ts"
@@ -69,16 +69,6 @@ export interface Plane {
   state: ClusterState
 }
 
-type Clusters = ReadonlyMap<string, Cluster<LegConnection>>
-
-/** A configuration that is compiled and whose new listeners are open. One of the two is to be called, once. */
-export interface PreparedReload {
-  /** Puts it in force. Errors: throws when the balancer is closing, and the old one stays. */
-  commit(): void
-  /** Forgets it. */
-  abandon(): void
-}
-
 /**
  * A running load balancer: the listeners, the connections on both sides and the configuration that is live.
  *
@@ -117,8 +107,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #listeners: Listeners
   /** Where the control side is not another. */
   #outliers: OutlierDetection | null = null
-  #live: LiveConfig
-  #isClosing = false
+  #rebalancer: Rebalancer | null = null
+  readonly #configurations: Configurations
   /** The last reload: each builds on what the one before it has left. */
   #reloading: Promise<void> = Promise.resolve()
 
@@ -204,7 +194,9 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       pacer: this.#context.pacer,
       clients: this.#clients,
       upstreams: this.#upstreams,
+      random,
       findListener: (name) => this.#listeners.find(name),
+      findCluster: (name) => this.#configurations.live.clusters.get(name),
     })
     this.#origins = new Http1Origins({
       context: this.#context,
@@ -228,25 +220,44 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     })
     new ResetLargestStreams(this.#context, () => this.#clients.connections)
     this.states =
-      plane === null ? ownStates(numbers, this.#log, (name, endpoints) => this.apply(name, endpoints)) : null
-    const prepared = this.states?.prepare(config.clusters)
-    this.#live = this.#compiler.compile(config, null, plane?.state ?? prepared!.state)
-    this.#live.tls.commit()
-    prepared?.commit()
+      plane === null
+        ? ownStates(numbers, this.#log, (name, endpoints) => {
+            this.apply(name, endpoints).catch((error: unknown) => this.#uncaught(error))
+          })
+        : null
+    this.#configurations = new Configurations(config, plane?.state ?? null, {
+      clock: options.clock ?? systemClock,
+      compiler: this.#compiler,
+      listeners: this.#listeners,
+      orders: this.orders,
+      upstreams: this.#upstreams,
+      origins: this.#origins,
+      states: this.states,
+      onBug: (error) => this.#uncaught(error),
+    })
     if (this.states !== null) {
       const outcomesAt = (slot: number) => numbers.streams.outcomesAt(slot)
       const { states } = this
       this.#outliers = new OutlierDetection({ clock: this.#clock, log: this.#log, states, outcomesAt })
       this.#outliers.watch(config.clusters)
+      this.#rebalancer = new Rebalancer({
+        clock: this.#clock,
+        random,
+        log: this.#log,
+        states,
+        streamsAt: (slot) => numbers.streams.countOf(slot).open,
+        trafficAt: (slot) => numbers.streams.trafficOf(slot),
+        tell: async (order) => this.orders.obey({ kind: "move", ...order }),
+      })
+      this.#rebalancer.watch(config.clusters)
     }
-    for (const { name, endpoints } of plane?.state.clusters ?? this.states!.current.clusters)
-      this.orders.told(name, endpoints, this.#live.clusters.get(name)!.leavingSettings)
   }
 
   /** Opens every listener. Errors: one sentence that names the address; none stays open then. */
   async start(): Promise<void> {
     try {
-      for (const listener of this.#live.config.listeners) await this.#listeners.open(listener, this.#live)
+      const { live } = this.#configurations
+      for (const listener of live.config.listeners) await this.#listeners.open(listener, live)
     } catch (error) {
       await this.close({ graceMs: 0 })
       throw error
@@ -262,7 +273,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     return describe({
       nowMs: this.#clock.now(),
       addresses: this.addresses,
-      clusters: this.#live.clusters.values(),
+      clusters: this.#configurations.live.clusters.values(),
       downstream: this.#clients.connections,
       handshakes: this.#clients.handshakes.size,
       streamsEnded: this.#numbers.traffic.streams,
@@ -290,7 +301,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
 
   /** What is known of each cluster, one after the other. */
   *clusterSnapshots(): Generator<ClusterSnapshot> {
-    for (const cluster of this.#live.clusters.values()) yield describeCluster(cluster, this.#clock.now())
+    for (const cluster of this.#configurations.live.clusters.values())
+      yield describeCluster(cluster, this.#clock.now())
   }
 
   /**
@@ -306,6 +318,8 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   async #reload(config: Config): Promise<void> {
     const prepared = await this.prepare(config)
     prepared.commit()
+    this.#outliers?.watch(config.clusters)
+    this.#rebalancer?.watch(config.clusters)
     this.#log.info("configuration reloaded")
   }
 
@@ -313,77 +327,13 @@ export class Balancer extends EventEmitter<BalancerEvents> {
    * The first half of a reload, for those who must know that it will do before it is done. One at a time, and not while
    * `reload` is under way. `given`: the states of its clusters, where the control side has them. Errors: as `reload`.
    */
-  async prepare(config: Config, given: ClusterState | null = null): Promise<PreparedReload> {
-    this.#mustNotBeClosing()
-    const own = given === null ? this.states!.prepare(config.clusters) : null
-    const state = given ?? own!.state
-    let next: LiveConfig
-    try {
-      next = this.#compiler.compile(config, this.#live, state)
-    } catch (error) {
-      own?.abandon()
-      throw error
-    }
-    const opened: string[] = []
-    const abandon = (): void => {
-      own?.abandon()
-      for (const name of opened) this.#listeners.remove(name)
-      for (const cluster of without(next.clusters, this.#live.clusters)) cluster.close()
-      next.tls.abandon()
-    }
-    try {
-      for (const listener of config.listeners) {
-        if (this.#listeners.isOpen(listener)) continue
-        await this.#listeners.open(listener, next)
-        opened.push(listener.name)
-      }
-    } catch (error) {
-      abandon()
-      throw error
-    }
-    const commit = (): void => {
-      if (this.#isClosing) abandon()
-      this.#mustNotBeClosing()
-      this.#commit(next)
-      for (const { name, endpoints } of state.clusters) this.apply(name, endpoints)
-      own?.commit()
-      this.#outliers?.watch(config.clusters)
-    }
-    return { commit, abandon }
+  prepare(config: Config, given: ClusterState | null = null): Promise<PreparedReload> {
+    return this.#configurations.prepare(config, given)
   }
 
-  #commit(next: LiveConfig): void {
-    const before = this.#live
-    const { config } = next
-    const names = new Set(config.listeners.map(({ name }) => name))
-    this.#live = next
-    this.orders.retain(new Set(next.clusters.keys()))
-    for (const [name, cluster] of next.clusters)
-      if (before.clusters.get(name) !== cluster) this.orders.rehome(cluster)
-    for (const name of this.#listeners.names) if (!names.has(name)) this.#listeners.remove(name)
-    for (const cluster of without(before.clusters, next.clusters)) cluster.close()
-    for (const upstream of next.tls.commit())
-      for (const connector of [
-        ...this.#upstreams.retireConnectors(upstream),
-        ...this.#origins.retireConnectors(upstream),
-      ])
-        for (const cluster of next.clusters.values()) cluster.retireConnector(connector)
-    this.#listeners.lead(next)
-  }
-
-  /** Takes over what the control side says of a cluster's endpoints; live streams are not touched. */
-  apply(cluster: string, endpoints: readonly EndpointState[]): void {
-    const live = this.#live.clusters.get(cluster)
-    if (live === undefined) return
-    const before = live.snapshot
-    live.apply(endpoints)
-    if (live.snapshot !== before) this.orders.rehome(live)
-    this.orders.told(cluster, endpoints, live.leavingSettings)
-  }
-
-  /** A reload must not open again what `close` has closed. */
-  #mustNotBeClosing(): void {
-    if (this.#isClosing) throw new Error("the balancer is shutting down")
+  /** Takes over what the control side says of a cluster's endpoints; live streams are not touched. Resolves when it is done. */
+  apply(cluster: string, endpoints: readonly EndpointState[]): Promise<void> {
+    return this.#configurations.apply(cluster, endpoints)
   }
 
   /** Opens the access logs anew: after a rotation. */
@@ -401,16 +351,17 @@ export class Balancer extends EventEmitter<BalancerEvents> {
    * Resolves once everything is closed.
    */
   async close(options: { graceMs?: number } = {}): Promise<void> {
-    const graceMs = options.graceMs ?? this.#live.config.shutdown.graceMs
+    const graceMs = options.graceMs ?? this.#configurations.live.config.shutdown.graceMs
     const { connections, handshakes } = this.#clients
-    this.#isClosing = true
+    this.#configurations.refuseOthers()
     this.#outliers?.close()
+    this.#rebalancer?.close()
     this.#clients.close()
     for (const name of this.#listeners.names) this.#listeners.close(name)
     for (const connection of connections) connection.drain()
     if (graceMs > 0) await this.#departures.whenGone([connections, handshakes], graceMs)
     for (const connection of [...connections]) connection.abort("the balancer is shutting down")
-    for (const cluster of this.#live.clusters.values()) cluster.close()
+    for (const cluster of this.#configurations.live.clusters.values()) cluster.close()
     this.#compiler.close()
     this.orders.close()
     for (const connection of [...this.#upstreams.connections])
@@ -444,9 +395,4 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     this.#links.add(link)
     return link
   }
-}
-
-/** The clusters of one configuration that are not the same in another. */
-function without(these: Clusters, those: Clusters): Cluster<LegConnection>[] {
-  return [...these].filter(([name, cluster]) => those.get(name) !== cluster).map(([, cluster]) => cluster)
 }

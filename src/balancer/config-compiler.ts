@@ -5,8 +5,9 @@ import { PasswordFile } from "../access/password-file.ts"
 import type { Clock } from "../base/clock.ts"
 import { type Counters, counterIds } from "../base/counters.ts"
 import type { Limits } from "../base/limits.ts"
+import type { Steps } from "../base/steps.ts"
 import { checkDescriptorSets } from "../bridge/json/check-descriptor-sets.ts"
-import { Cluster } from "../cluster/cluster.ts"
+import { Cluster, type ClusterContext, type StagedState } from "../cluster/cluster.ts"
 import { OwnStreamCounts, type StreamCounts } from "../cluster/counts.ts"
 import { type ClusterState, configuredEndpoints, type EndpointState, layOver } from "../cluster/state.ts"
 import type {
@@ -43,6 +44,8 @@ type Clusters = ReadonlyMap<string, Cluster<LegConnection>>
 export interface LiveConfig {
   readonly config: Config
   readonly clusters: Clusters
+  /** What becomes of clusters that it takes over, once it is in force. */
+  readonly staged: ReadonlyMap<Cluster<LegConnection>, StagedState>
   readonly routers: ReadonlyMap<string, Router<Route>>
   readonly tls: TlsPlan
 }
@@ -73,7 +76,8 @@ export class ConfigCompiler {
     this.#verifiers = new Verifiers(parts)
     this.#variableClusters = new VariableClusters({
       max: parts.limits.variableClustersMax,
-      make: (cluster) => this.#makeCluster(cluster, statesOf(cluster), null, new OwnStreamCounts()),
+      make: (cluster) =>
+        new Cluster<LegConnection>(cluster, statesOf(cluster), this.#contextFor(null, new OwnStreamCounts())),
       onLimit: () => parts.counters.add(counterIds.variable_clusters_exceeded),
     })
   }
@@ -84,30 +88,36 @@ export class ConfigCompiler {
     this.#verifiers.close()
   }
 
-  /** Compiled and, with the clusters that did not change taken over, ready to go live. */
-  compile(config: Config, before: LiveConfig | null, state: ClusterState): LiveConfig {
+  /** Compiled and, with the clusters that did not change taken over, ready to go live. One at a time. */
+  *compile(config: Config, before: LiveConfig | null, state: ClusterState): Steps<LiveConfig> {
     checkDescriptorSets(config)
     const clusters = new Map<string, Cluster<LegConnection>>()
-    const texts = new Map(before?.config.clusters.map((cluster) => [cluster.name, JSON.stringify(cluster)]))
+    const staged = new Map<Cluster<LegConnection>, StagedState>()
+    const configs = new Map(before?.config.clusters.map((cluster) => [cluster.name, cluster]))
     const endpoints = new Map(state.clusters.map((cluster) => [cluster.name, cluster.endpoints]))
     for (const cluster of config.clusters) {
-      const isSame = texts.get(cluster.name) === JSON.stringify(cluster)
+      const isSame = JSON.stringify(configs.get(cluster.name)) === JSON.stringify(cluster)
       const last = before?.clusters.get(cluster.name) ?? null
-      const next = isSame ? last! : this.#makeCluster(cluster, endpoints.get(cluster.name)!, last)
-      clusters.set(cluster.name, next)
+      const here = endpoints.get(cluster.name)!
+      if (isSame) staged.set(last!, yield* last!.stage(here))
+      clusters.set(cluster.name, isSame ? last! : yield* Cluster.make(cluster, here, this.#contextFor(last)))
+      yield
     }
     const tls = this.#parts.tls.plan()
     try {
       for (const listener of config.listeners)
-        if (listener.tls !== null) tls.listener(listener.name, listener.tls)
-      return { config, clusters, routers: this.#makeRouters(config, clusters, tls), tls }
+        if (listener.tls !== null) {
+          tls.listener(listener.name, listener.tls)
+          yield
+        }
+      return { config, clusters, staged, routers: yield* this.#makeRouters(config, clusters, tls), tls }
     } catch (error) {
       tls.abandon()
       throw error
     }
   }
 
-  #makeRouters(config: Config, clusters: Clusters, tls: TlsPlan): Map<string, Router<Route>> {
+  *#makeRouters(config: Config, clusters: Clusters, tls: TlsPlan): Steps<Map<string, Router<Route>>> {
     const known = clusterFinder(clusters)
     const find = (cluster: string, mayResolve: boolean) =>
       known(cluster) ?? this.#variableClusters.find(cluster, mayResolve)
@@ -168,7 +178,7 @@ export class ConfigCompiler {
         meterOf,
       }
       const compile: RouteCompiler<Route> = (server, route, host) => compileRoute(server, route, host, parts)
-      routers.set(name, new Router(name, servers, compile, options))
+      routers.set(name, yield* Router.make(name, servers, compile, options))
     }
     return routers
   }
@@ -191,13 +201,11 @@ export class ConfigCompiler {
     return log
   }
 
-  #makeCluster(
-    config: ClusterConfig,
-    endpoints: readonly EndpointState[],
+  #contextFor(
     before: Cluster<LegConnection> | null,
     counts: StreamCounts = this.#parts.numbers.streams,
-  ): Cluster<LegConnection> {
-    return new Cluster<LegConnection>(config, endpoints, {
+  ): ClusterContext<LegConnection> {
+    return {
       clock: this.#parts.clock,
       random: this.#parts.env.random,
       limits: this.#parts.limits,
@@ -206,7 +214,7 @@ export class ConfigCompiler {
       connect: this.#parts.upstreams.plain,
       counts,
       before: before === null ? null : new Set([...before.endpoints].map(({ address }) => address)),
-    })
+    }
   }
 }
 

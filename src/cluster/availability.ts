@@ -28,6 +28,8 @@ export class Availability {
   readonly levels: readonly Level[]
   /** Too few endpoints are healthy to believe it, or all are ejected: all are used rather than too few or none. */
   isInPanic = false
+  /** How many endpoints take new streams, of all levels, whether or not they may be used now. */
+  size = 0
   readonly #levels: readonly OwnLevel[]
   readonly #epoch: Epoch
   readonly #panicPercent: number
@@ -72,6 +74,7 @@ export class Availability {
         all++
         if (health !== "unhealthy") healthy++
       }
+    this.size = all
     return healthy * 100 >= all * this.#panicPercent
   }
 

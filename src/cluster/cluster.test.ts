@@ -52,7 +52,7 @@ function clusterOf() {
     { ...defaultCluster("test"), endpoints: [defaultEndpoint(address)] },
     { clock: new ManualClock(), random: () => 0.5, limits: defaultLimits, log, connect, onLimit: () => {} },
   )
-  const endpoint = cluster.snapshot.endpoints[0]!
+  const [endpoint] = cluster.endpoints as unknown as [Endpoint]
   /** A connector of its own, as a route with TLS has. */
   const way: Connector<FakeConnection> = () => connect()
   /** A stream that began before takes a place and gives it back. */
@@ -388,7 +388,7 @@ describe("a sticky cookie", () => {
   test("but not where that was tried, is unhealthy, or is gone", () => {
     const { cluster, find } = clusterWith("abc", config)
     expect(bound(cluster, "b", [find("b")])).not.toBe("b")
-    const states = cluster.snapshot.endpoints.map(({ slot, address }, origin) => ({
+    const states = [...cluster.endpoints].map(({ slot, address }, origin) => ({
       ...{ slot, address, origin, weight: 1, zone: null, priority: 0, drain: false, graceMs: null },
       health: address === "b:1" ? ("unhealthy" as const) : ("unknown" as const),
     }))

@@ -1,11 +1,11 @@
-import { parseAddress } from "../config/address.ts"
-import { defaultEndpoint } from "../config/defaults.ts"
-import type { ClusterConfig, EndpointConfig, StickyConfig } from "../config/model.ts"
+import { atOnce, type Steps } from "../base/steps.ts"
+import type { ClusterConfig, StickyConfig } from "../config/model.ts"
 import { Availability, type Epoch, taking } from "./availability.ts"
 import { type Breakers, makeBreakers } from "./breakers.ts"
 import type { Connector } from "./connectors.ts"
 import type { StreamCounts } from "./counts.ts"
-import { Endpoint } from "./endpoint.ts"
+import type { Endpoint } from "./endpoint.ts"
+import { Members, type StagedLevel, type StagedMembers } from "./members.ts"
 import { type OutcomeLog, Outcomes } from "./outcomes.ts"
 import { makePolicy, type Policy } from "./policies/make-policy.ts"
 import type { Picker, PickRequest, PickSubject } from "./policies/policy.ts"
@@ -22,6 +22,8 @@ const NO_SUBJECT: PickSubject = { render: () => "" }
 
 /** An ejected endpoint is connected to for as long after the last pick, to find out whether it is back. */
 const DEMAND_MS = 10_000
+/** So many pools are closed in one step. */
+const ENDPOINTS_PER_STEP = 32
 
 export interface ClusterContext<C extends PooledConnection> extends PoolsContext<C> {
   log: OutcomeLog
@@ -32,9 +34,14 @@ export interface ClusterContext<C extends PooledConnection> extends PoolsContext
 
 /** One immutable picture of a cluster, read once per stream and swapped whole: which endpoints there are, in what order. */
 export interface Snapshot {
-  /** Those that take new streams, by priority. */
-  readonly endpoints: readonly Endpoint[]
   readonly availability: Availability
+}
+
+/** A state of a cluster that is made and not yet in force. */
+export interface StagedState {
+  readonly members: StagedMembers
+  /** Null: the present one holds. */
+  readonly snapshot: Snapshot | null
 }
 
 /** A named group of endpoints with one policy, and the connections to each. */
@@ -47,12 +54,12 @@ export class Cluster<C extends PooledConnection> {
   readonly #config: ClusterConfig
   readonly #context: ClusterContext<C>
   readonly #pools: Pools<C>
-  readonly #bySlot = new Map<number, Endpoint>()
+  readonly #members: Members
   readonly #epoch: Epoch = { value: 0 }
   readonly #policy: Policy
   readonly #slowStart: SlowStart
   readonly #sticky: Sticky | null
-  #snapshot: Snapshot
+  #snapshot: Snapshot = { availability: new Availability([], { value: 0 }, 0) }
   /** One for all picks: they come by the hundred thousand. */
   readonly #request: { -readonly [Name in keyof PickRequest]: PickRequest[Name] } = {
     subject: NO_SUBJECT,
@@ -61,8 +68,21 @@ export class Cluster<C extends PooledConnection> {
     nowMs: 0,
   }
   #pickedMs: number
+  /** Shared by all clusters that have had this one's place, one after the other. */
+  #place: { latest: Cluster<C> } = { latest: this }
   /** An endpoint is out, and for lack of demand it is not found out whether it is back. */
   #hasIdleProbe = false
+
+  /** In steps, where there may be thousands of endpoints. */
+  static *make<C extends PooledConnection>(
+    config: ClusterConfig,
+    endpoints: readonly EndpointState[],
+    context: ClusterContext<C>,
+  ): Steps<Cluster<C>> {
+    const cluster = new Cluster<C>(config, [], context)
+    yield* cluster.#begin(endpoints)
+    return cluster
+  }
 
   constructor(config: ClusterConfig, endpoints: readonly EndpointState[], context: ClusterContext<C>) {
     const { limits, clock, log } = context
@@ -70,6 +90,7 @@ export class Cluster<C extends PooledConnection> {
     this.#config = config
     this.#context = context
     this.#pickedMs = clock.now()
+    this.#members = new Members(config, context.counts)
     this.#policy = makePolicy(config.policy)
     this.#slowStart = new SlowStart(config.slowStart)
     this.#sticky = config.sticky === null ? null : new Sticky(config.sticky.cookie)
@@ -90,13 +111,20 @@ export class Cluster<C extends PooledConnection> {
       config,
       outcomes: this.outcomes,
       breakers: this.breakers,
+      isMember: (endpoint) => this.#members.has(endpoint),
       onProbing: (endpoint, is) => this.#probing(endpoint, is),
       hasDemand: () => clock.now() - this.#pickedMs <= DEMAND_MS,
     })
-    this.#snapshot = this.#makeSnapshot(endpoints)
-    const { before } = context
-    if (before != null)
-      for (const endpoint of this.endpoints) if (!before.has(endpoint.address)) this.#starts(endpoint)
+    atOnce(this.#begin(endpoints))
+  }
+
+  /** With its first endpoints; those that it had before a reload have their full share. */
+  *#begin(endpoints: readonly EndpointState[]): Steps {
+    const { members, snapshot } = yield* this.stage(endpoints)
+    this.#members.commit(members)
+    if (snapshot !== null) this.#snapshot = snapshot
+    const { before } = this.#context
+    if (before != null) this.#start(members.joined.filter(({ address }) => !before.has(address)))
   }
 
   /** What becomes of live streams whose key has another owner now. */
@@ -113,66 +141,69 @@ export class Cluster<C extends PooledConnection> {
     return this.#snapshot
   }
 
-  /** To be told of each call; null: the policy does not ask how long they take. */
   /** The cookie that brings clients back to their endpoint; null: none does. */
   get sticky(): StickyConfig | null {
     return this.#config.sticky
   }
 
+  /** To be told of each call; null: the policy does not ask how long they take. */
   get times(): ResponseTimes | null {
     return this.#policy.times
   }
 
   get endpoints(): IterableIterator<Endpoint> {
-    return this.#pools.endpoints
+    return this.#members.all
   }
 
   // ---- The control side ---------------------------------------------------------------------------------------
 
-  /**
-   * Takes over what the control side says, in one assignment. An endpoint that stays keeps its connections, counts and health;
-   * one that is gone gets no new streams, and its connections end with their last. Cost: O(endpoints).
-   */
+  /** Takes over what the control side says: `stage`, `commit` and `retire` without a pause. */
   apply(states: readonly EndpointState[]): void {
-    let isSame = states.length === this.#bySlot.size
-    for (const state of states) {
-      const endpoint = this.#bySlot.get(state.slot)
-      if (endpoint?.address !== state.address) isSame = false
-      else {
-        const isBack = endpoint.health === "unhealthy" && state.health !== "unhealthy"
-        if (endpoint.update(state)) isSame = false
-        if (isBack) this.#starts(endpoint)
-      }
-    }
-    if (!isSame) {
-      const known = new Set(this.#bySlot.values())
-      this.#snapshot = this.#makeSnapshot(states)
-      for (const endpoint of this.#bySlot.values()) if (!known.has(endpoint)) this.#starts(endpoint)
-    }
+    const staged = atOnce(this.stage(states))
+    this.commit(staged)
+    atOnce(this.retire(staged))
+  }
+
+  /** Makes what `states` come to, beside what is in force: picks go on with that. One at a time. */
+  *stage(states: readonly EndpointState[]): Steps<StagedState> {
+    const members = yield* this.#members.stage(states)
+    const { levels } = members
+    return { members, snapshot: levels === null ? null : yield* this.#makeSnapshot(levels) }
+  }
+
+  /**
+   * Puts in force what was staged, in one go. An endpoint that stays keeps its connections, counts and health; one that is
+   * gone gets no new streams.
+   */
+  commit({ members, snapshot }: StagedState): void {
+    const back = members.changed
+      .filter(({ endpoint, state }) => endpoint.health === "unhealthy" && state.health !== "unhealthy")
+      .map(({ endpoint }) => endpoint)
+    this.#members.commit(members)
+    if (snapshot !== null) this.#snapshot = snapshot
+    this.#start([...back, ...members.joined])
     this.#epoch.value++
   }
 
-  #makeSnapshot(states: readonly EndpointState[]): Snapshot {
-    const gone = new Map(this.#bySlot)
-    for (const state of states) {
-      const endpoint = this.#endpoint(state)
-      if (gone.get(state.slot) === endpoint) gone.delete(state.slot)
-    }
-    for (const [slot, endpoint] of gone) {
+  /** After `commit`: the connections of endpoints that are gone end with their last streams. */
+  *retire({ members: { left } }: StagedState): Steps {
+    for (const [at, endpoint] of left.entries()) {
       this.#pools.remove(endpoint)
       this.#slowStart.end(endpoint)
-      if (this.#bySlot.get(slot) === endpoint) this.#bySlot.delete(slot)
+      if ((at + 1) % ENDPOINTS_PER_STEP === 0) yield
     }
-    const byPriority = Map.groupBy(states, ({ priority }) => priority)
-    const levels = [...byPriority]
-      .sort(([one], [other]) => one - other)
-      .map(([, here]) => {
-        const endpoints = here.map(({ slot }) => this.#bySlot.get(slot)!)
-        return { endpoints, picker: this.#policy.makePicker(endpoints) }
-      })
-    const { panicThresholdPercent } = this.#config
-    const availability = new Availability(levels, this.#epoch, panicThresholdPercent)
-    return { endpoints: levels.flatMap(taking), availability }
+  }
+
+  *#makeSnapshot(staged: readonly StagedLevel[]): Steps<Snapshot> {
+    const levels: { endpoints: Endpoint[]; picker: Picker }[] = []
+    for (const { endpoints, weights } of staged) {
+      const picker = this.#policy.makePicker(endpoints, weights)
+      if (picker.prepare !== undefined) yield* picker.prepare()
+      levels.push({ endpoints, picker })
+    }
+    const availability = new Availability(levels, this.#epoch, this.#config.panicThresholdPercent)
+    if (this.#sticky !== null) yield* this.#sticky.prepare(availability)
+    return { availability }
   }
 
   #startSlowly(nowMs: number): void {
@@ -180,40 +211,9 @@ export class Cluster<C extends PooledConnection> {
     if (this.#policy.isByLoad) this.#slowStart.deal(this.#context.random)
   }
 
-  /** It has just joined, or is back. */
-  #starts(endpoint: Endpoint): void {
-    this.#slowStart.begin(endpoint, this.#context.clock.now())
-  }
-
-  /** The one in that slot, where it has this address. */
-  #endpoint(state: EndpointState): Endpoint {
-    const { slot, address } = state
-    const known = this.#bySlot.get(slot)
-    if (known?.address === address) return known
-    const { counts } = this.#context
-    const settings = this.#settingsOf(state)
-    const endpoint = new Endpoint(
-      settings,
-      slot,
-      counts.countOf(slot),
-      counts.outcomesOf(slot),
-      counts.trafficOf(slot),
-    )
-    endpoint.update(state)
-    this.#bySlot.set(slot, endpoint)
-    this.#pools.add(endpoint)
-    return endpoint
-  }
-
-  /** Those of the entry that it comes from, with an address of its own. */
-  #settingsOf({ address, origin }: EndpointState): EndpointConfig {
-    const { endpoints, discovery } = this.#config
-    const settings = endpoints[origin] ?? discovery[origin - endpoints.length]?.settings
-    if (settings?.address === address) return settings
-    const where = parseAddress(address, null)!
-    const { host, port, unixPath } = where
-    const name = settings?.host ?? null
-    return { ...(settings ?? defaultEndpoint(where)), address, host, port, unixPath, name, hashKey: null }
+  /** They have just joined, or are back. */
+  #start(endpoints: readonly Endpoint[]): void {
+    this.#slowStart.begin(endpoints, this.#context.clock.now())
   }
 
   // ---- Streams ------------------------------------------------------------------------------------------------
@@ -255,6 +255,23 @@ export class Cluster<C extends PooledConnection> {
     return this.#sticky.find(availability, this.#request)
   }
 
+  /** `endpoint` for a stream that is to go there and nowhere else; undefined: it takes none now. Counted as by `pick`. */
+  pickAt(endpoint: Endpoint): Endpoint | undefined {
+    const nowMs = this.#context.clock.now()
+    this.#pickedMs = nowMs
+    if (!this.hasRoomAt(endpoint) || !endpoint.tryOpenStream()) return undefined
+    if (endpoint.picked(nowMs)) this.#epoch.value++
+    return endpoint
+  }
+
+  /** It takes new streams now. */
+  hasRoomAt(endpoint: Endpoint): boolean {
+    const { availability } = this.#snapshot
+    availability.refresh(this.#context.clock.now())
+    if (endpoint.isFull || endpoint.isSaturated || endpoint.silentConnections > 0) return false
+    return availability.levels.some(({ available }) => available.includes(endpoint))
+  }
+
   /** Whether `endpoint` has the key of a stream, as things are; also where its policy places by no key, or it has none. */
   isOwner(endpoint: Endpoint, subject: PickSubject): boolean {
     const { policy } = this.#config
@@ -291,6 +308,11 @@ export class Cluster<C extends PooledConnection> {
     return picker.pick(endpoints, this.#request, this.#context.random)
   }
 
+  /** Of those that there are now; undefined: none is in that slot. */
+  endpointAt(slot: number): Endpoint | undefined {
+    return this.#members.at(slot)
+  }
+
   // ---- Connections --------------------------------------------------------------------------------------------
 
   /** The connections to `endpoint` that `connector` makes; null: the cluster's own. */
@@ -308,9 +330,21 @@ export class Cluster<C extends PooledConnection> {
     this.#pools.retireConnector(connector)
   }
 
-  /** Gives way to another configuration: every connection is retired once those that wait have been served. */
-  close(): void {
+  /**
+   * Gives way to another configuration: every connection is retired once those that wait have been served. `successor`: the
+   * cluster of that name from now on, where streams go on that outlive their backend.
+   */
+  close(successor: Cluster<C> | null = null): void {
+    if (successor !== null) {
+      successor.#place = this.#place
+      this.#place.latest = successor
+    }
     this.#pools.close()
+  }
+
+  /** The cluster of this name that is in force, or the last one that was. */
+  get latest(): Cluster<C> {
+    return this.#place.latest
   }
 
   // ---- Ejection and recovery ----------------------------------------------------------------------------------
@@ -323,7 +357,7 @@ export class Cluster<C extends PooledConnection> {
   #back(endpoint: Endpoint): void {
     for (const pool of this.#pools.poolsOf(endpoint)) pool.endProbe()
     for (const { picker } of this.#snapshot.availability.levels) picker.onBack?.(endpoint)
-    this.#starts(endpoint)
+    this.#start([endpoint])
     this.#epoch.value++
   }
 
@@ -336,7 +370,7 @@ export class Cluster<C extends PooledConnection> {
   /** Streams come again. */
   #probeAgain(): void {
     this.#hasIdleProbe = false
-    for (const endpoint of this.#pools.endpoints)
+    for (const endpoint of this.#members.all)
       if (endpoint.isOut) for (const pool of this.#pools.poolsOf(endpoint)) pool.probe()
   }
 }

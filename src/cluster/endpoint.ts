@@ -78,15 +78,23 @@ export class Endpoint {
     this.fullWeight = config.weight
   }
 
-  /** Takes over what the control side says. True when that makes it a member of another list, or one of another weight. */
-  update({ weight, health, priority, drain }: EndpointState): boolean {
-    const isOther = this.priority !== priority || this.isDraining !== drain || this.fullWeight !== weight
+  /** Whether `state` says something else than holds. */
+  differs(state: EndpointState): boolean {
+    return this.health !== state.health || this.movesBy(state)
+  }
+
+  /** Whether `state` makes it a member of another list, or one of another weight. */
+  movesBy({ weight, priority, drain }: EndpointState): boolean {
+    return this.priority !== priority || this.isDraining !== drain || this.fullWeight !== weight
+  }
+
+  /** Takes over what the control side says. */
+  update({ weight, health, priority, drain }: EndpointState): void {
     if (this.fullWeight !== weight) this.weight = weight
     this.fullWeight = weight
     this.health = health
     this.priority = priority
     this.isDraining = drain
-    return isOther
   }
 
   /** Ejected, and not yet back: it may be on trial. */

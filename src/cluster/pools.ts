@@ -22,12 +22,17 @@ export interface PoolsOptions<C extends PooledConnection> extends PoolsContext<C
   config: ClusterConfig
   outcomes: Outcomes
   breakers: Breakers | null
+  /** It is an endpoint of the cluster now. */
+  isMember(endpoint: Endpoint): boolean
   /** A pool began or ceased to find out whether the endpoint is back. */
   onProbing(endpoint: Endpoint, is: boolean): void
   hasDemand(): boolean
 }
 
-/** The pools of a cluster: one for each endpoint, and further ones where routes have connectors of their own. */
+/**
+ * The pools of a cluster: one for each endpoint that had a stream, and further ones where routes have connectors of their
+ * own.
+ */
 export class Pools<C extends PooledConnection> {
   readonly #options: PoolsOptions<C>
   readonly #own = new Map<Endpoint, Pool<C>>()
@@ -38,15 +43,7 @@ export class Pools<C extends PooledConnection> {
     this.#options = options
   }
 
-  get endpoints(): IterableIterator<Endpoint> {
-    return this.#own.keys()
-  }
-
-  add(endpoint: Endpoint): void {
-    this.#own.set(endpoint, this.#make(endpoint, this.#options.connect))
-  }
-
-  /** Its connections end with their last streams. */
+  /** The endpoint is gone: its connections end with their last streams. */
   remove(endpoint: Endpoint): void {
     this.#own.get(endpoint)?.close()
     this.#own.delete(endpoint)
@@ -58,14 +55,16 @@ export class Pools<C extends PooledConnection> {
    * `retireConnector` went before, it is a pool for this one time, whose connection ends with its last stream.
    */
   pool(endpoint: Endpoint, connector: Connector<C> | null): Pool<C> {
-    const own = this.#own.get(endpoint)
-    if (connector === null && own !== undefined) return own
+    const own = connector === null ? this.#own.get(endpoint) : undefined
+    if (own !== undefined) return own
     const by = connector ?? this.#options.connect
-    if (own !== undefined && !this.#isClosed && !this.#others.isRetired(by))
+    const isHere = this.#options.isMember(endpoint)
+    if (connector !== null && isHere && !this.#isClosed && !this.#others.isRetired(by))
       return this.#others.pool(endpoint, by, () => this.#make(endpoint, by))
-    const last = this.#make(endpoint, by)
-    last.close()
-    return last
+    const pool = this.#make(endpoint, by)
+    if (connector === null && isHere) this.#own.set(endpoint, pool)
+    if (connector !== null || !isHere || this.#isClosed) pool.close()
+    return pool
   }
 
   /** However the connections are made. */

@@ -15,7 +15,7 @@ describe("slow start", () => {
   ])("weights by time, aggression $aggression", ({ aggression, minWeightPercent, weights }) => {
     const endpoint = endpointOf(10)
     const slowStart = new SlowStart({ windowMs: 1000, aggression, minWeightPercent })
-    slowStart.begin(endpoint, 0)
+    slowStart.begin([endpoint], 0)
     const met = [0, 10, 250, 500, 990, 1000, 2000].map((nowMs) => {
       slowStart.update(nowMs)
       return Number(endpoint.weight.toFixed(2))
@@ -27,8 +27,8 @@ describe("slow start", () => {
   test("the endpoint's own time goes before the cluster's; 0: none", () => {
     const slowStart = new SlowStart({ windowMs: 1000, aggression: 1, minWeightPercent: 10 })
     const [own, none] = [endpointOf(1, 100), endpointOf(1, 0)]
-    slowStart.begin(own, 0)
-    slowStart.begin(none, 0)
+    slowStart.begin([own], 0)
+    slowStart.begin([none], 0)
     slowStart.update(50)
     expect([own.weight, none.weight]).toEqual([0.5, 1])
     slowStart.update(100)
@@ -38,9 +38,9 @@ describe("slow start", () => {
   test("one that begins anew begins anew; one that has ended has its full weight", () => {
     const slowStart = new SlowStart({ windowMs: 1000, aggression: 1, minWeightPercent: 10 })
     const endpoint = endpointOf(1)
-    slowStart.begin(endpoint, 0)
+    slowStart.begin([endpoint], 0)
     slowStart.update(900)
-    slowStart.begin(endpoint, 900)
+    slowStart.begin([endpoint], 900)
     expect(endpoint.weight).toBe(0.1)
     slowStart.end(endpoint)
     expect([endpoint.weight, slowStart.isActive]).toEqual([1, false])

@@ -1,7 +1,11 @@
 import { createHash } from "node:crypto"
+import { atOnce, type Steps } from "../base/steps.ts"
 import type { Availability } from "./availability.ts"
 import type { Endpoint } from "./endpoint.ts"
 import { isPassedOver, type PickRequest } from "./policies/policy.ts"
+
+/** So many are hashed in one step. */
+const ENDPOINTS_PER_STEP = 32
 
 /**
  * Clients that have been at an endpoint come back to it, by a cookie that names it: before the policy is asked, and where it
@@ -9,8 +13,8 @@ import { isPassedOver, type PickRequest } from "./policies/policy.ts"
  */
 export class Sticky {
   readonly #cookie: string
-  #availability: Availability | null = null
-  #byId: ReadonlyMap<string, Endpoint> = new Map()
+  /** Endpoints by what cookies say of them. */
+  readonly #indexes = new WeakMap<Availability, ReadonlyMap<string, Endpoint>>()
 
   constructor(cookie: string) {
     this.#cookie = `$cookie_${cookie}`
@@ -20,16 +24,21 @@ export class Sticky {
   find(availability: Availability, request: PickRequest): Endpoint | undefined {
     const id = request.subject.render(this.#cookie)
     if (id === "") return undefined
-    if (availability !== this.#availability) this.#index(availability)
-    const endpoint = this.#byId.get(id)
+    if (!this.#indexes.has(availability)) atOnce(this.prepare(availability))
+    const endpoint = this.#indexes.get(availability)!.get(id)
     if (endpoint === undefined || isPassedOver(endpoint, request)) return undefined
     return availability.levels.some(({ available }) => available.includes(endpoint)) ? endpoint : undefined
   }
 
-  #index(availability: Availability): void {
-    this.#availability = availability
-    const endpoints = availability.levels.flatMap((level) => level.endpoints)
-    this.#byId = new Map(endpoints.map((endpoint) => [stickyIdOf(endpoint), endpoint]))
+  /** Makes beforehand what the first pick would make else. */
+  *prepare(availability: Availability): Steps {
+    const byId = new Map<string, Endpoint>()
+    for (const { endpoints } of availability.levels)
+      for (const [at, endpoint] of endpoints.entries()) {
+        byId.set(stickyIdOf(endpoint), endpoint)
+        if ((at + 1) % ENDPOINTS_PER_STEP === 0) yield
+      }
+    this.#indexes.set(availability, byId)
   }
 }
 

@@ -9,9 +9,10 @@ export const CONTINUITY_MODES = [
   "restart",
   "replay",
 ] as const satisfies readonly ContinuityMode[]
-export const CONTINUITY_ASKS = ["none", "half-close"] as const satisfies readonly ContinuityAsk[]
+export const CONTINUITY_ASKS = ["none", "half-close", "call"] as const satisfies readonly ContinuityAsk[]
 export const RESTARTS_WITH = ["first", "last", "none"] as const
 export const REFUSALS = ["end", "restart"] as const
+export const OVERFLOWS = ["commit", "slow"] as const
 
 /** What `keep` may be: more for each of ten thousand calls would be no bound. */
 export const KEEP_OCTETS = { min: 0, max: 2 ** 24 } as const
@@ -49,9 +50,12 @@ export function continuityProblem(
   modes: readonly ContinuityMode[],
   from: unknown,
   into: unknown,
+  overflow: unknown,
 ): string | null {
   const isCursor = modes.includes("cursor")
   if (isCursor && (from == null || into == null)) return "mode cursor needs the fields from and into"
   if (!isCursor && (from != null || into != null)) return "from and into are for mode cursor"
+  if (modes.includes("replay") && overflow === "slow")
+    return "overflow slow would stop a client for good: mode replay needs all that it has sent"
   return null
 }

@@ -70,6 +70,12 @@ export const defaults = {
   admin: {
     token: none("on loopback and Unix sockets only"),
     hosts: list([]),
+    xds: none(),
+  },
+  xds: {
+    certificate: none(),
+    key: none(),
+    clientCa: none(),
   },
   server: {
     listeners: words("all"),
@@ -182,6 +188,7 @@ export const defaults = {
     refused: is("end"),
     with: is("first"),
     statuses: list([]),
+    overflow: is<"commit" | "slow">("commit"),
     hold: size(32_768),
   },
   // The peer's certificate is not verified unless asked for, as in nginx.
@@ -208,6 +215,7 @@ export const defaults = {
     slowStartMinWeight: is(10),
     panicThreshold: is(50),
     outlierDetection: none(),
+    rebalance: none(),
     sticky: none(),
     limit: none(),
     maxStreamsPerConnection: none(),
@@ -220,6 +228,14 @@ export const defaults = {
     drainGrace: none("as long as they like"),
     keepaliveInterval: time(300_000),
     keepaliveTimeout: time(20_000),
+  },
+  // Ours: design of the planner in docs/continuity.md.
+  rebalance: {
+    tolerance: is(10),
+    after: time(30_000),
+    dwell: time(60_000),
+    streamsPerSecond: is(50),
+    maxStreamAge: none("no stream ends for it"),
   },
   // As in NGINX Plus.
   healthCheck: {

@@ -13,6 +13,7 @@ import type {
   HealthCheckConfig,
   ListenerConfig,
   OutlierDetectionConfig,
+  RebalanceConfig,
   ResolverConfig,
   RouteConfig,
   RouteSettings,
@@ -28,6 +29,7 @@ const {
   continuity,
   cluster,
   outliers,
+  rebalance,
   endpoint,
   healthCheck,
   resolver,
@@ -47,6 +49,7 @@ export function defaultConfig(): Config {
     log: { level: file.logLevel.value, path: file.logPath.value },
     pidFile: file.pidFile.value,
     admin: "default",
+    xds: null,
     metrics: defaults.file.metrics.value,
     shutdown: { graceMs: file.shutdownGrace.value },
     limits: {},
@@ -126,6 +129,7 @@ export function defaultContinuity(): ContinuityConfig {
     refused: continuity.refused.value,
     restartWith: continuity.with.value,
     statuses: [...continuity.statuses.value],
+    overflow: continuity.overflow.value,
     holdOctets: continuity.hold.value,
     cursorFrom: null,
     cursorInto: null,
@@ -168,6 +172,7 @@ export function defaultCluster(name: string): ClusterConfig {
     },
     panicThresholdPercent: cluster.panicThreshold.value,
     outlierDetection: null,
+    rebalance: null,
     limits: {
       streams: cluster.limit.value,
       waitingStreams: cluster.limit.value,
@@ -230,6 +235,17 @@ export function defaultOutlierDetection(): OutlierDetectionConfig {
       requestVolume: outliers.successRateRequestVolume.value,
     },
     failurePercentage: null,
+  }
+}
+
+/** What holds once streams are to move. */
+export function defaultRebalance(): RebalanceConfig {
+  return {
+    tolerancePercent: rebalance.tolerance.value,
+    afterMs: rebalance.after.value,
+    dwellMs: rebalance.dwell.value,
+    streamsPerSecond: rebalance.streamsPerSecond.value,
+    maxStreamAgeMs: rebalance.maxStreamAge.value,
   }
 }
 

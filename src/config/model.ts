@@ -24,6 +24,8 @@ export interface Config {
   log: { level: LogLevel; path: string }
   pidFile: string | null
   admin: AdminConfig
+  /** Where clients without a proxy are told of endpoints: docs/xds.md. Null: nowhere. */
+  xds: XdsListenConfig | null
   /** `full`: also by route, with histograms; not where there is no admin API. */
   metrics: "full" | "basic"
   shutdown: { graceMs: number }
@@ -44,6 +46,17 @@ export interface AdminListenConfig {
   tokenFile: string | null
   /** Names by which browsers may call it, beside the address and `localhost`. */
   hosts: string[]
+}
+
+/** The xDS server. */
+export interface XdsListenConfig {
+  /** `127.0.0.1:18000`, `unix:/run/xds.sock`. */
+  address: string
+  /** Both null: clients come without TLS. */
+  certFile: string | null
+  keyFile: string | null
+  /** Its clients must show a certificate of this CA's. */
+  clientCaFile: string | null
 }
 
 export type LogLevel = "debug" | "info" | "warn" | "error"
@@ -257,6 +270,8 @@ export interface ContinuityConfig {
   restartWith: "first" | "last" | "none"
   /** grpc-statuses in trailers that count as a failure of the backend, not as an answer. */
   statuses: number[]
+  /** What follows when more is to be kept than `keepOctets`: the oldest leave, or the client waits. */
+  overflow: "commit" | "slow"
   /** Mode `cursor`: most octets of responses that wait for the next resume token. */
   holdOctets: number
   /** Mode `cursor`: the field of a response that holds a resume token, and of the first request that takes it. */
@@ -264,7 +279,7 @@ export interface ContinuityConfig {
   cursorInto: string | null
 }
 
-export type ContinuityAsk = "none" | "half-close"
+export type ContinuityAsk = "none" | "half-close" | "call"
 
 /** What browsers may speak on a route beside gRPC: docs/browsers.md. */
 export interface BridgeConfig {
@@ -421,6 +436,20 @@ export interface OutlierDetectionConfig {
   failurePercentage: { threshold: number; minimumHosts: number; requestVolume: number } | null
 }
 
+/** Live streams move to endpoints that have too few: docs/continuity.md. */
+export interface RebalanceConfig {
+  /** So many percent beyond its share an endpoint may have. */
+  tolerancePercent: number
+  /** What is beyond that has lasted so long before any stream moves. */
+  afterMs: number
+  /** A stream that has changed its endpoint stays there so long. */
+  dwellMs: number
+  /** The most that move in a second, and never more than a hundredth of the cluster's streams. */
+  streamsPerSecond: number
+  /** Where too few streams can move, those that are older, give or take a fifth, end while the imbalance lasts. */
+  maxStreamAgeMs: number | null
+}
+
 /** nginx: `sticky cookie`. What is null is not said. */
 export interface StickyConfig {
   cookie: string
@@ -455,6 +484,8 @@ export interface ClusterConfig {
   /** Where a smaller share of the endpoints is healthy, all are used; 0: only where none is. */
   panicThresholdPercent: number
   outlierDetection: OutlierDetectionConfig | null
+  /** Null: streams stay where they are. Not with policies that place by a key, nor with a sticky cookie. */
+  rebalance: RebalanceConfig | null
   /** Circuit breakers, over all data threads; null: no bound. */
   limits: {
     streams: number | null

@@ -89,8 +89,9 @@ function withoutLogs(config: Config, unwritten: ReadonlySet<string>): Config {
   }
 }
 
-function filesRead({ listeners, servers, clusters, admin }: Config): Set<string> {
+function filesRead({ listeners, servers, clusters, admin, xds }: Config): Set<string> {
   const files: (string | null)[] = [typeof admin === "object" ? admin.tokenFile : null]
+  if (xds !== null) files.push(xds.certFile, xds.keyFile, xds.clientCaFile)
   const upstreamTls = (tls: UpstreamTlsConfig | null): void => {
     if (tls !== null) files.push(tls.caFile, tls.certFile, tls.keyFile)
   }

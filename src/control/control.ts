@@ -9,6 +9,7 @@ import { systemRandom } from "../base/random.ts"
 import { resolveLimits } from "../base/resolve-limits.ts"
 import { ClusterStates } from "../cluster/cluster-states.ts"
 import { OutlierDetection } from "../cluster/outlier-detection.ts"
+import { Rebalancer } from "../cluster/rebalance/rebalancer.ts"
 import { Slots } from "../cluster/slots.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { LoadedConfig } from "../config/load.ts"
@@ -73,10 +74,12 @@ export class Control implements ControlView {
   readonly #checks: HealthChecks
   readonly #reloads: Reloads
   readonly #outliers: OutlierDetection
+  readonly #rebalancer: Rebalancer
   readonly #discovery: Discovery
   /** The configuration in force. */
   #config: Config
   #version = 0
+  readonly #watchers: ((cluster: string | null) => void)[] = []
   /** The states that come in force with it, while threads are about to take them over. */
   #committing: ClusterState | null = null
   /** The last reload or upgrade: each begins when the one before it is over. */
@@ -121,6 +124,7 @@ export class Control implements ControlView {
       publish: (state) => this.#threads.publish(state),
       onChange: (change) => {
         logChange(log, change)
+        this.#changed(change.cluster)
         if (change.joined.length + change.left.length > 0) this.#checks.changed(change.cluster)
       },
     })
@@ -149,6 +153,9 @@ export class Control implements ControlView {
       config: () => this.#config,
       log,
       tell: (order) => this.#threads.order(order),
+      tellOne: (index, order) => this.#threads.orderOne(index, order),
+      streamsAt: (slot) => this.#counts.byThread(slot),
+      random: systemRandom,
     })
     this.states.prepare(config.clusters).commit()
     const outcomesAt = (slot: number) => this.#counts.outcomesAt(slot)
@@ -161,6 +168,15 @@ export class Control implements ControlView {
       onProblem: () => counters.add(counterIds.discovery_refused),
     })
     this.#outliers = new OutlierDetection({ clock, log, states: this.states, outcomesAt })
+    this.#rebalancer = new Rebalancer({
+      clock,
+      random: systemRandom,
+      log,
+      states: this.states,
+      streamsAt: (slot) => this.#counts.at(slot),
+      trafficAt: (slot) => this.#counts.trafficAt(slot),
+      tell: (order) => this.orders.move(order),
+    })
   }
 
   /** The newest version of `states` that all threads have applied. */
@@ -190,6 +206,7 @@ export class Control implements ControlView {
       throw error
     }
     this.#outliers.watch(config.clusters)
+    this.#rebalancer.watch(config.clusters)
     this.#sockets.closeUnused(log)
     this.#checks.use(config)
     onListening(this.#sockets.addresses(config.listeners), this.#admin?.address ?? null)
@@ -294,7 +311,9 @@ export class Control implements ControlView {
     found.commit()
     this.#checks.use(config)
     this.#outliers.watch(config.clusters)
+    this.#rebalancer.watch(config.clusters)
     this.#sockets.retain(config.listeners)
+    this.#changed(null)
     return null
   }
 
@@ -349,6 +368,7 @@ export class Control implements ControlView {
     const { log } = this.#options
     const { graceMs } = this.#config.shutdown
     this.#outliers.close()
+    this.#rebalancer.close()
     log.info("draining", { signal: why, streams: this.#counts.streamsOpen, graceMs })
     this.#discovery.stop()
     const stopping = this.#threads.stop()
@@ -425,6 +445,14 @@ export class Control implements ControlView {
   setLogLevel(level: LogLevel): void {
     this.#options.log.setLevel(level)
     this.#threads.setLogLevel(level)
+  }
+
+  watch(handler: (cluster: string | null) => void): void {
+    this.#watchers.push(handler)
+  }
+
+  #changed(cluster: string | null): void {
+    for (const watcher of this.#watchers) watcher(cluster)
   }
 
   trafficAt(slot: number): Float64Array {

@@ -76,8 +76,8 @@ interface DataThread {
   reason: string | null
   /** Called with its answer of a kind; with null when it is gone. */
   readonly waiting: Map<FromThread["kind"], (answer: FromThread | null) => void>
-  /** Called with whether it has what the order is about. */
-  readonly orders: Map<number, (isDone: boolean) => void>
+  /** Called with how much of what the order is about it has. */
+  readonly orders: Map<number, (reached: number) => void>
 }
 
 /** The data threads of the process: started, told what to do, and replaced when they die. */
@@ -206,13 +206,19 @@ export class DataThreads {
 
   // ---- Orders -------------------------------------------------------------------------------------------------
 
-  /** Resolves with in how many threads there is what the order is about. */
+  /** Resolves with how much all threads have of what the order is about. */
   async order(order: LiveOrder): Promise<number> {
     const answers = await Promise.all(this.#ready().map((thread) => this.#order(thread, order)))
-    return answers.filter(Boolean).length
+    return answers.reduce((sum, reached) => sum + reached, 0)
   }
 
-  #order(thread: DataThread, order: LiveOrder): Promise<boolean> {
+  /** The same, of one thread; 0: it does not listen. */
+  async orderOne(index: number, order: LiveOrder): Promise<number> {
+    const thread = this.#threads.get(index)
+    return thread?.isReady === true ? this.#order(thread, order) : 0
+  }
+
+  #order(thread: DataThread, order: LiveOrder): Promise<number> {
     const id = ++this.#lastOrder
     return new Promise((resolve) => {
       thread.orders.set(id, resolve)
@@ -352,7 +358,7 @@ export class DataThreads {
       case "applied":
         return this.#applied(thread, message.problem)
       case "ordered":
-        thread.orders.get(message.id)?.(message.isDone)
+        thread.orders.get(message.id)?.(message.reached)
         thread.orders.delete(message.id)
         return
       default: {
@@ -378,7 +384,7 @@ export class DataThreads {
     thread.reason ??= `it ended with code ${code}`
     for (const answered of thread.waiting.values()) answered(null)
     this.#questions.lost(thread.worker)
-    for (const answered of thread.orders.values()) answered(false)
+    for (const answered of thread.orders.values()) answered(0)
     if (!this.#hasStarted && !this.#isStopping) return this.#onChange()
     this.#threads.delete(index)
     this.#options.onLost(index)

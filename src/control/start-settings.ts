@@ -7,6 +7,7 @@ const OF_PROCESS: Partial<Record<keyof Config, string>> = {
   pidFile: "pidFile (pid)",
   limits: "limits",
   admin: "admin (sluice_admin)",
+  xds: "xds (sluice_xds)",
   metrics: "metrics (sluice_metrics)",
 }
 

@@ -32,7 +32,7 @@ function make(sizes: Record<string, number>) {
 
 describe("states are sent", () => {
   test("one message at a time, a long one in parts", () => {
-    const { sender, changed, told } = make({ a: 1100, b: 0 })
+    const { sender, changed, told } = make({ a: 550, b: 0 })
     sender.resume()
     changed(1, "a", "b")
     const heard: string[][] = []
@@ -41,9 +41,9 @@ describe("states are sent", () => {
       sender.applied()
     }
     expect(heard).toEqual([
-      ["a v1 0+512", "acknowledged 0"],
-      ["a v1 512+512", "acknowledged 0"],
-      ["a v1 1024+76.", "acknowledged 0"],
+      ["a v1 0+256", "acknowledged 0"],
+      ["a v1 256+256", "acknowledged 0"],
+      ["a v1 512+38.", "acknowledged 0"],
       ["b v1 0+0.", "acknowledged 0"],
       ["acknowledged 1"],
     ])
@@ -64,6 +64,23 @@ describe("states are sent", () => {
     expect([told(), sender.acknowledged]).toEqual([[], 8])
   })
 
+  test("a newer one overtakes one that is not whole, and is itself sent whole before the next", () => {
+    const { sender, sizes, changed, told } = make({ a: 600 })
+    sender.resume()
+    changed(1, "a")
+    const heard: string[] = []
+    for (const size of [601, 602, 603, 604, 605]) {
+      sizes.a = size
+      changed(size - 599, "a")
+      sender.applied()
+      heard.push(...told(), `acknowledged ${sender.acknowledged}`)
+    }
+    expect(heard).toEqual([
+      ...["a v1 0+256", "a v1 0+256", "acknowledged 0", "a v1 256+256", "acknowledged 0"],
+      ...["a v1 512+89.", "acknowledged 0", "a v3 0+256", "acknowledged 2", "a v3 0+256", "acknowledged 2"],
+    ])
+  })
+
   test("to a thread that starts once it listens", () => {
     const { sender, changed, told } = make({ a: 1 })
     changed(1, "a")
@@ -75,7 +92,7 @@ describe("states are sent", () => {
 
 describe("a reload in the middle of a long state", () => {
   test("that is committed brings all of it", () => {
-    const { sender, changed, told } = make({ a: 1000 })
+    const { sender, changed, told } = make({ a: 500 })
     sender.resume()
     changed(1, "a")
     told()
@@ -88,14 +105,14 @@ describe("a reload in the middle of a long state", () => {
   })
 
   test("that is abandoned lets it begin anew", () => {
-    const { sender, changed, told } = make({ a: 1000 })
+    const { sender, changed, told } = make({ a: 500 })
     sender.resume()
     changed(1, "a")
     sender.applied()
-    expect(told()).toEqual(["a v1 0+512", "a v1 512+488."])
+    expect(told()).toEqual(["a v1 0+256", "a v1 256+244."])
     sender.hold()
     sender.applied()
     sender.resume()
-    expect(told()).toEqual(["a v1 0+512"])
+    expect(told()).toEqual(["a v1 0+256"])
   })
 })

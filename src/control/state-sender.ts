@@ -2,8 +2,8 @@ import type { ToThread } from "../balancer/thread/contract.ts"
 import type { SharedMemory } from "../balancer/thread/shared-numbers.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
 
-/** So many endpoints in one message: a data thread is never held up for longer than that takes to read. */
-const ENDPOINTS_PER_MESSAGE = 512
+/** So many endpoints in one message, which a data thread reads in some 0.2 ms. */
+const ENDPOINTS_PER_MESSAGE = 256
 
 export interface StateSenderOptions {
   post(message: ToThread): void
@@ -18,11 +18,13 @@ interface Sending {
   readonly version: number
   readonly endpoints: readonly EndpointState[]
   from: number
+  /** It took the place of an older one that was not whole. None takes its place, or one that changes always would never be. */
+  readonly hasOvertaken: boolean
 }
 
 /**
  * Brings cluster states to one data thread: one message at a time, the next when that is acknowledged. A thread that is slow
- * is told of the newest state alone.
+ * is told of the newest state alone, and one that is in the middle of a long state begins anew with the newest.
  */
 export class StateSender {
   readonly #options: StateSenderOptions
@@ -81,7 +83,7 @@ export class StateSender {
 
   #next(): void {
     if (this.#isHeld || this.#isInFlight) return
-    this.#sending ??= this.#begin()
+    this.#sending = this.#overtake() ?? this.#sending ?? this.#begin()
     if (this.#sending === null) return
     const { name, endpoints, from } = this.#sending
     this.#sending.from += ENDPOINTS_PER_MESSAGE
@@ -98,11 +100,19 @@ export class StateSender {
     })
   }
 
+  /** Null: what is being sent is the newest, or is to be finished. */
+  #overtake(): Sending | null {
+    if (this.#sending === null || this.#sending.hasOvertaken) return null
+    const { name, version } = this.#sending
+    if (!this.#changed.delete(name)) return null
+    return { name, version, endpoints: this.#options.endpointsOf(name), from: 0, hasOvertaken: true }
+  }
+
   #begin(): Sending | null {
     const [first] = this.#changed
     if (first === undefined) return null
     const [name, version] = first
     this.#changed.delete(name)
-    return { name, version, endpoints: this.#options.endpointsOf(name), from: 0 }
+    return { name, version, endpoints: this.#options.endpointsOf(name), from: 0, hasOvertaken: false }
   }
 }

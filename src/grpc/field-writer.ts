@@ -34,7 +34,8 @@ function encode(path: FieldPath, { wireType, octets }: FieldValue): Buffer {
   return field
 }
 
-function varint(value: number): Buffer {
+/** A number below 2^53 as protobuf writes it. */
+export function varint(value: number): Buffer {
   const octets: number[] = []
   let rest = value
   for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) octets.push((rest % 0x80) | 0x80)

@@ -143,6 +143,8 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["stream_resumes", ({ resumes }) => String(resumes)],
   ["continuity_legs", ({ continuity }) => continuity?.legs.toString()],
   ["continuity_gap", ({ continuity }) => (continuity === null ? undefined : seconds(continuity.gapMs))],
+  ["continuity_moves", ({ continuity }) => continuity?.moves.toString()],
+  ["continuity_move_cause", ({ continuity }) => continuity?.moveCause ?? undefined],
 
   // The upstream, one entry per try
   ["upstream_addr", perTry(({ address }) => address)],

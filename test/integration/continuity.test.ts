@@ -181,6 +181,8 @@ describe("an endpoint that is drained: its streams move", () => {
       { halfClose: "handoff" },
       1,
     ],
+    ["asked by a call, it hands off", { mode: ["handoff"], ask: "call" }, { move: "hands off" }, 1],
+    ["asked by a call that it does not know: by resume", { mode: ["handoff", "resume"], ask: "call" }, {}, 0],
     ["unasked, by resume", { mode: ["handoff", "resume"] }, {}, 0],
   ])("%s", async ([, continuity, options, moved], t) => {
     const { bed, backends, of } = await cluster(t, ["a", "b"], continuity, options)
@@ -202,5 +204,7 @@ describe("an endpoint that is drained: its streams move", () => {
     await counting.over()
     expect(counting.got).toEqual(answers(3))
     expect((await bed.ended())[0]!.continuity).toMatchObject({ legs: 2, gaps: 1, moved })
+    const asked = options.move === undefined ? [] : [`${first.heads[0]!["continuity-call"]} 0`]
+    expect(first.moves).toEqual(asked)
   })
 })

@@ -172,9 +172,9 @@ export const mutations: readonly Mutation[] = [
   {
     name: "reload-while-closing",
     bug: "a reload opens the listeners again that closing has closed (once real)",
-    file: "balancer/balancer.ts",
+    file: "balancer/configurations.ts",
     find: "if (this.#isClosing) throw new Error(",
-    replace: "if (this.#isClosing && this.limits === null) throw new Error(",
+    replace: "if (this.#isClosing && this.#live === null) throw new Error(",
     also: { find: "if (this.#isClosing) abandon()\n", replace: "" },
   },
   {

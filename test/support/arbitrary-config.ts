@@ -12,6 +12,7 @@ import {
   defaultHealthCheck,
   defaultListener,
   defaultOutlierDetection,
+  defaultRebalance,
   defaultRouteSettings,
   defaultUpstreamTls,
   discoveredEndpoint,
@@ -206,7 +207,17 @@ const policy: fc.Arbitrary<PolicyConfig> = fc.oneof(
   }),
   fc.record({ name: fc.constantFrom("nginx_hash", "nginx_consistent_hash"), key: template }),
 )
-const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
+const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) => unboundStreams(name))
+
+/** Numbers of streams say where they go only where no key and no cookie does. */
+const unboundStreams = (name: string): fc.Arbitrary<ClusterConfig> =>
+  anyCluster(name).map((config) => {
+    const { policy, sticky, rebalance } = config
+    const isBound = "key" in policy || policy.name === "ip_hash" || sticky !== null
+    return { ...config, rebalance: isBound ? null : rebalance }
+  })
+
+const anyCluster = (name: string): fc.Arbitrary<ClusterConfig> =>
   near(
     { ...defaultCluster(name), endpoints: [defaultEndpoint(hostAddress("127.0.0.1", 3000))] },
     {
@@ -252,6 +263,15 @@ const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
           ),
         }),
       ),
+      rebalance: orNull(
+        near(defaultRebalance(), {
+          tolerancePercent: fc.integer({ min: 0, max: 1000 }),
+          afterMs: number,
+          dwellMs: number,
+          streamsPerSecond: positive,
+          maxStreamAgeMs: orNull(number),
+        }),
+      ),
       panicThresholdPercent: fc.integer({ min: 0, max: 100 }),
       discovery: fc.array(discovery, { maxLength: 2 }),
       resolver: orNull(
@@ -274,8 +294,7 @@ const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
       drainGraceMs: orNull(number),
       keepalive: fc.record({ intervalMs: positive, timeoutMs: positive }),
     },
-  ),
-)
+  )
 
 const accessLog: fc.Arbitrary<AccessLogConfig> = fc.record({
   path: fc.oneof(text, fc.constantFrom("none", "/dev/stdout")),
@@ -311,10 +330,11 @@ const continuityOf = (modes: ContinuityMode[]): fc.Arbitrary<ContinuityConfig> =
     keepOctets: fc.integer({ min: 0, max: 2 ** 24 }),
     gapMaxMs: positive,
     legsMax: fc.integer({ min: 2, max: 100 }),
-    ask: fc.constantFrom("none", "half-close"),
+    ask: fc.constantFrom("none", "half-close", "call"),
     refused: fc.constantFrom("end", "restart"),
     restartWith: fc.constantFrom("first", "last", "none"),
     statuses: list(fc.integer({ min: 1, max: 16 })),
+    overflow: modes.includes("replay") ? fc.constant("commit") : fc.constantFrom("commit", "slow"),
     holdOctets: fc.integer({ min: 0, max: 2 ** 24 }),
     cursorFrom: modes.includes("cursor") ? fieldPath : fc.constant(null),
     cursorInto: modes.includes("cursor") ? fieldPath : fc.constant(null),
@@ -538,6 +558,15 @@ const adminListener: fc.Arbitrary<AdminConfig> = fc
     hosts: fc.array(text, { maxLength: 2 }),
   })
   .map(({ address, ...rest }) => ({ ...address, ...rest }))
+const xdsListener: fc.Arbitrary<NonNullable<Config["xds"]>> = fc
+  .record({
+    address: fc.constantFrom("127.0.0.1:18000", "[::1]:0", "unix:/run/xds.sock"),
+    files: orNull(fc.record({ certFile: text, keyFile: text, clientCaFile: orNull(text) })),
+  })
+  .map(({ address, files }) => ({
+    address,
+    ...(files ?? { certFile: null, keyFile: null, clientCaFile: null }),
+  }))
 const entries = fc.array(fc.tuple(fc.string({ maxLength: 4 }), template), { maxLength: 3 })
 const networks = fc.array(fc.tuple(fc.constantFrom("10.0.0.0/8", "::1", "1.2.3.4"), text), { maxLength: 2 })
 const variable: fc.Arbitrary<Config["variables"][number]> = fc.oneof(
@@ -609,7 +638,7 @@ function steps(
 }
 
 function parts(): fc.Arbitrary<Omit<Config, "servers">> {
-  const { workers, log, pidFile, admin, metrics, shutdown } = defaultConfig()
+  const { workers, log, pidFile, admin, xds, metrics, shutdown } = defaultConfig()
   const limits = fc.subarray(limitNames, { maxLength: 3 }).map((names) => {
     return Object.fromEntries(names.map((name) => [name, limitTable[name].value]))
   })
@@ -627,12 +656,13 @@ function parts(): fc.Arbitrary<Omit<Config, "servers">> {
     })
     .chain((fixed) =>
       near(
-        { workers, log, pidFile, admin, metrics, shutdown, ...fixed },
+        { workers, log, pidFile, admin, xds, metrics, shutdown, ...fixed },
         {
           workers: fc.oneof(fc.constant("auto" as const), positive),
           log: fc.record({ level: fc.constantFrom("debug", "info", "warn", "error"), path: text }),
           pidFile: orNull(text),
           admin: fc.oneof(fc.constant("off" as const), adminListener),
+          xds: orNull(xdsListener),
           metrics: fc.constantFrom("full" as const, "basic" as const),
           shutdown: fc.record({ graceMs: number }),
         },

@@ -1,5 +1,20 @@
 import * as grpc from "@grpc/grpc-js"
+import { numberOf, textOf } from "./partial-backend.ts"
 import { echoService } from "./test-bed.ts"
+
+const octets = (message: Buffer): Buffer => message
+
+const moveService: grpc.ServiceDefinition = {
+  Move: {
+    path: "/continuity.v1.Continuity/Move",
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: octets,
+    requestDeserialize: octets,
+    responseSerialize: octets,
+    responseDeserialize: octets,
+  },
+}
 
 /** The state of one stream of counters: what a client has sent, and how many answers were made. */
 interface CounterState {
@@ -48,6 +63,8 @@ export interface CounterOptions {
   readonly accept?: string
   /** What a half-close means: the end, or that a handoff is asked for. Default: the end. */
   readonly halfClose?: "end" | "handoff"
+  /** What `continuity.v1.Continuity/Move` does: there is none, it hands off, or it agrees and does nothing. */
+  readonly move?: "none" | "hands off" | "ignores"
 }
 
 /**
@@ -63,9 +80,15 @@ export class CounterBackend {
   readonly #store: CounterStore
   readonly #accept: string
   readonly #halfClose: "end" | "handoff"
-  readonly #calls = new Set<(why: "handoff") => void>()
+  readonly #calls = new Set<() => void>()
+  /** By call and leg, as they are asked for. */
+  readonly #legs = new Map<string, () => void>()
+  /** `call leg` of each that was asked to be handed off. */
+  readonly moves: string[] = []
+  readonly #move: CounterOptions["move"]
 
-  constructor({ name, store, accept = "handoff, resume", halfClose = "end" }: CounterOptions) {
+  constructor({ name, store, accept = "handoff, resume", halfClose = "end", move = "none" }: CounterOptions) {
+    this.#move = move
     this.#halfClose = halfClose
     this.name = name
     this.#store = store
@@ -75,6 +98,11 @@ export class CounterBackend {
   async start(): Promise<void> {
     this.#server = new grpc.Server()
     this.#server.addService(echoService, { Chat: (call: Duplex) => this.#serve(call) } as never)
+    if (this.#move !== "none")
+      this.#server.addService(moveService, {
+        Move: (call: grpc.ServerUnaryCall<Buffer, Buffer>, done: grpc.sendUnaryData<Buffer>) =>
+          done(null, this.#moved(call.request)),
+      })
     this.port = await new Promise<number>((resolve, reject) => {
       this.#server.bindAsync(
         `127.0.0.1:${this.port}`,
@@ -92,7 +120,14 @@ export class CounterBackend {
 
   /** Hands every stream off. */
   handOff(): void {
-    for (const tell of [...this.#calls]) tell("handoff")
+    for (const handOff of [...this.#calls]) handOff()
+  }
+
+  #moved(request: Buffer): Buffer {
+    const leg = `${textOf(request, 1)} ${numberOf(request, 2)}`
+    this.moves.push(leg)
+    if (this.#move === "hands off") this.#legs.get(leg)?.()
+    return Buffer.alloc(0)
   }
 
   #serve(call: Duplex): void {
@@ -131,6 +166,7 @@ export class CounterBackend {
       call.emit("error", { code: grpc.status.UNAVAILABLE, details: "handed off", metadata: trailers })
     }
     this.#calls.add(handOff)
+    this.#legs.set(`${head["continuity-call"]} ${leg}`, handOff)
     call.on("data", (message: Buffer) => {
       if (!this.#calls.has(handOff)) return
       const next = { received: state.received + 1, sum: state.sum + Number(message.toString()), leg }

@@ -15,6 +15,14 @@ export function textOf(message: Buffer, field: number): string {
   return reader.finish()?.octets.toString() ?? ""
 }
 
+/** Field `field`, as a number below 128. */
+export function numberOf(message: Buffer, field: number): number {
+  const reader = new FieldReader([field], 1000)
+  reader.begin(message.length)
+  reader.push(message, 0, message.length)
+  return reader.finish()?.octets[0] ?? 0
+}
+
 export function withText(message: Buffer, field: number, text: string): Buffer {
   return withField(message, [field], { wireType: 2, octets: Buffer.from(text) })!
 }

@@ -2,6 +2,7 @@
 import { DatabaseSync } from "node:sqlite"
 import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js"
 import { Leg } from "./continuity.ts"
+import { offerMove } from "./move.ts"
 
 const [path, port] = process.argv.slice(2)
 const database = new DatabaseSync(path!)
@@ -11,7 +12,8 @@ const begin = database.prepare("INSERT OR IGNORE INTO counts VALUES (?, ?, 0)")
 const take = database.prepare("UPDATE counts SET leg = ? WHERE session = ? AND leg < ? RETURNING received")
 // The leg's number is the fence: a process that was frozen, and is not the stream's any more, changes no row.
 const store = database.prepare("UPDATE counts SET received = ? WHERE session = ? AND leg = ?")
-const handOffs = new Set<() => void>()
+/** By `call leg`: what ends a leg here. */
+const handOffs = new Map<string, () => void>()
 
 function count(call: ServerDuplexStream<Buffer, Buffer>): void {
   const leg = new Leg(call.metadata)
@@ -24,15 +26,15 @@ function count(call: ServerDuplexStream<Buffer, Buffer>): void {
   leg.accept(call)
   const answer = (n: number) => call.write(Buffer.from(String(n)))
   for (let n = (leg.delivered ?? 0) + 1; n <= leg.received; n++) answer(n)
-  const handOff = () => handOffs.delete(handOff) && leg.end(call, "handoff", "the server stops")
-  handOffs.add(handOff)
+  const key = `${leg.call} ${leg.number}`
+  handOffs.set(key, () => handOffs.delete(key) && leg.end(call, "handoff", "the server stops"))
   call.on("data", () => {
-    if (!handOffs.has(handOff)) return
+    if (!handOffs.has(key)) return
     if (store.run(leg.received + 1, leg.session, leg.number).changes === 0) return call.destroy()
     answer(++leg.received)
   })
-  call.on("end", () => handOffs.delete(handOff) && call.end())
-  call.on("cancelled", () => handOffs.delete(handOff))
+  call.on("end", () => handOffs.delete(key) && call.end())
+  call.on("cancelled", () => handOffs.delete(key))
 }
 
 const octets = (message: Buffer) => message
@@ -47,11 +49,12 @@ server.addService(
   { Count: { path: "/counter.Counter/Count", requestStream: true, responseStream: true, ...codec } },
   { Count: count },
 )
+offerMove(server, handOffs)
 server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, bound) => {
   if (error !== null) throw error
   console.log(`listening on ${bound}`)
 })
 process.on("SIGTERM", () => {
-  for (const handOff of [...handOffs]) handOff()
+  for (const handOff of [...handOffs.values()]) handOff()
   server.tryShutdown(() => process.exit(0))
 })

@@ -1,9 +1,9 @@
 import type { Clock } from "../../base/clock.ts"
+import { inSlices } from "../../base/steps.ts"
 import type { StreamOwner } from "../../relay/call/stream-owner.ts"
 import type { Balancer } from "../balancer.ts"
 import type { ClusterSnapshot } from "../status.ts"
 import type { AnswerPart, Question } from "./question.ts"
-import { inSlices } from "./slices.ts"
 import { findStreams } from "./stream-query.ts"
 import { detailOf, type ThreadTime } from "./stream-row.ts"
 

@@ -6,7 +6,8 @@ import { systemClock } from "../../base/clock.ts"
 import { counterIds } from "../../base/counters.ts"
 import type { EndpointState } from "../../cluster/state.ts"
 import { type Log, openLog, type ProcessLog } from "../../log/logger.ts"
-import { Balancer, type PreparedReload } from "../balancer.ts"
+import { Balancer } from "../balancer.ts"
+import type { PreparedReload } from "../configurations.ts"
 import { answer } from "../live/answer.ts"
 import type { AnswerPart, Question } from "../live/question.ts"
 import type { ClusterMessage, FromThread, ThreadStart, ToThread, VersionedConfig } from "./contract.ts"
@@ -61,7 +62,7 @@ class DataThread {
       case "clusters":
         return this.#apply(message)
       case "order":
-        return tell({ kind: "ordered", id: message.id, isDone: this.#balancer.orders.obey(message.order) })
+        return tell({ kind: "ordered", id: message.id, reached: this.#balancer.orders.obey(message.order) })
       case "log-level":
         return this.#file.setLevel(message.level)
       case "reopen":
@@ -126,13 +127,13 @@ class DataThread {
     this.#prepared = null
   }
 
-  #apply({ version, cluster, from, endpoints, isLast, memory }: ClusterMessage): void {
+  async #apply({ version, cluster, from, endpoints, isLast, memory }: ClusterMessage): Promise<void> {
     let problem: string | null = null
     try {
       this.#numbers.use(memory)
       if (from === 0) this.#endpoints = []
       this.#endpoints.push(...endpoints)
-      if (isLast) this.#balancer.apply(cluster, this.#endpoints.splice(0))
+      if (isLast) await this.#balancer.apply(cluster, this.#endpoints.splice(0))
     } catch (error) {
       problem = (error as Error).stack ?? String(error)
     }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest"
+import { atOnce } from "../../base/steps.ts"
 import { boundedLoad, HashRing, MaglevTable, type PlacedEndpoint, type Placement } from "./consistent-hash.ts"
 import { xxHash64 } from "./xx-hash64.ts"
 
@@ -18,8 +19,13 @@ const sharesOf = (placement: Placement, count: number): number[] => {
 
 describe.for([
   // A ring of 1,024 points is as uneven as that, and gets more points for each endpoint when one leaves.
-  { name: "ring", make: (e: PlacedEndpoint[]) => new HashRing(e), evenness: 0.25, strays: 0.12 },
-  { name: "Maglev", make: (e: PlacedEndpoint[]) => new MaglevTable(e), evenness: 0.05, strays: 0.03 },
+  { name: "ring", make: (e: PlacedEndpoint[]) => atOnce(HashRing.make(e)), evenness: 0.25, strays: 0.12 },
+  {
+    name: "Maglev",
+    make: (e: PlacedEndpoint[]) => atOnce(MaglevTable.make(e)),
+    evenness: 0.05,
+    strays: 0.03,
+  },
 ])("$name", ({ make, evenness, strays }) => {
   test.for([[[1, 1, 1, 1]], [[1, 2, 3]], [[100, 1]], [[7]]])("shares as weights %o", ([weights]) => {
     const total = weights!.reduce((sum, weight) => sum + weight)
@@ -58,7 +64,7 @@ describe.for([
 })
 
 test("a key finds the first point of the ring that is not below it, and the first of all behind the last", () => {
-  const ring = new HashRing(endpointsOf([1]))
+  const ring = atOnce(HashRing.make(endpointsOf([1])))
   expect(ring.size).toBe(1024)
   const points = Array.from({ length: 1024 }, (_, i) => xxHash64(Buffer.from(`10.0.0.1:3000_${i}`)))
   points.sort((a, b) => a.hi - b.hi || a.lo - b.lo)

@@ -2,6 +2,7 @@
  * The two ways Envoy and gRPC place keys so that few of them move when endpoints come or go: a ring and Maglev's table.
  * Both are built when the endpoints change, and looked up per stream.
  */
+import { type Steps, sortInSteps } from "../../base/steps.ts"
 import { type Hash64, xxHash64 } from "./xx-hash64.ts"
 
 /** What of an endpoint decides its place. */
@@ -23,6 +24,10 @@ export interface Placement {
 
 const RING_SIZE_MIN = 1024
 const RING_SIZE_MAX = 8_388_608
+/** So many are hashed, or put down, in one step. */
+const PLACES_PER_STEP = 64
+/** So many places are looked at in one step: the last that are free are far between. */
+const LOOKS_PER_STEP = 1024
 
 /**
  * A ring hash: each endpoint has points in proportion to its weight, the lightest at least one, all at least 1,024.
@@ -35,27 +40,40 @@ export class HashRing implements Placement {
   readonly #los: Uint32Array
   readonly #endpoints: Uint32Array
 
-  constructor(endpoints: readonly PlacedEndpoint[]) {
+  /** Of so many points. */
+  private constructor(size: number) {
+    this.size = size
+    this.#his = new Uint32Array(size)
+    this.#los = new Uint32Array(size)
+    this.#endpoints = new Uint32Array(size)
+  }
+
+  static *make(endpoints: readonly PlacedEndpoint[]): Steps<HashRing> {
     const total = endpoints.reduce((sum, { weight }) => sum + weight, 0)
     const least = endpoints.reduce((min, { weight }) => Math.min(min, weight), Number.POSITIVE_INFINITY)
     const scale =
       endpoints.length === 0
         ? 0
         : Math.min((Math.ceil((least / total) * RING_SIZE_MIN) * total) / least, RING_SIZE_MAX)
-    const points: { hi: number; lo: number; endpoint: number }[] = []
+    const points: (Hash64 & { readonly endpoint: number })[] = []
     let target = 0
-    endpoints.forEach(({ address, weight }, endpoint) => {
+    for (const [endpoint, { address, weight }] of endpoints.entries()) {
       target += (scale * weight) / total
       for (let i = 0; points.length < target; i++) {
         const { hi, lo } = xxHash64(Buffer.from(`${address}_${i}`))
-        points.push({ hi, lo, endpoint })
+        if (points.push({ hi, lo, endpoint }) % PLACES_PER_STEP === 0) yield
       }
-    })
-    points.sort((a, b) => a.hi - b.hi || a.lo - b.lo)
-    this.size = points.length
-    this.#his = Uint32Array.from(points, ({ hi }) => hi)
-    this.#los = Uint32Array.from(points, ({ lo }) => lo)
-    this.#endpoints = Uint32Array.from(points, ({ endpoint }) => endpoint)
+    }
+    const order = yield* orderOf(points, (a, b) => a.hi - b.hi || a.lo - b.lo)
+    const ring = new HashRing(points.length)
+    for (const [place, at] of order.entries()) {
+      const { hi, lo, endpoint } = points[at]!
+      ring.#his[place] = hi
+      ring.#los[place] = lo
+      ring.#endpoints[place] = endpoint
+      if ((place + 1) % PLACES_PER_STEP === 0) yield
+    }
+    return ring
   }
 
   find({ hi, lo }: Hash64): number {
@@ -75,6 +93,16 @@ export class HashRing implements Placement {
   }
 }
 
+/** The order of `items`, as their indexes. */
+function* orderOf<Item>(
+  items: readonly Item[],
+  compare: (one: Item, other: Item) => number,
+): Steps<Float64Array> {
+  const order = new Float64Array(items.length)
+  for (let at = 0; at < order.length; at++) order[at] = at
+  return yield* sortInSteps(order, (one, other) => compare(items[one]!, items[other]!))
+}
+
 /** Envoy's; a prime number. */
 const TABLE_SIZE = 65_537
 
@@ -87,9 +115,13 @@ export class MaglevTable implements Placement {
   readonly size: number
   readonly #table: Uint32Array
 
-  constructor(endpoints: readonly PlacedEndpoint[]) {
-    this.size = endpoints.length === 0 ? 0 : TABLE_SIZE
-    this.#table = fillTable(endpoints)
+  private constructor(table: Uint32Array) {
+    this.size = table.length
+    this.#table = table
+  }
+
+  static *make(endpoints: readonly PlacedEndpoint[]): Steps<MaglevTable> {
+    return new MaglevTable(yield* fillTable(endpoints))
   }
 
   find(hash: Hash64): number {
@@ -103,28 +135,42 @@ export class MaglevTable implements Placement {
 
 const EMPTY = 0xffff_ffff
 
-function fillTable(endpoints: readonly PlacedEndpoint[]): Uint32Array {
+interface TableBuilder extends PlacedEndpoint {
+  readonly endpoint: number
+  readonly skip: number
+  place: number
+  target: number
+}
+
+function* fillTable(endpoints: readonly PlacedEndpoint[]): Steps<Uint32Array> {
   const table = new Uint32Array(endpoints.length === 0 ? 0 : TABLE_SIZE).fill(EMPTY)
+  const listed: TableBuilder[] = []
+  for (const [endpoint, { address, weight }] of endpoints.entries()) {
+    const octets = Buffer.from(address)
+    const place = modulo(xxHash64(octets), TABLE_SIZE)
+    const skip = modulo(xxHash64(octets, 1), TABLE_SIZE - 1) + 1
+    if (listed.push({ address, endpoint, weight, place, skip, target: 0 }) % PLACES_PER_STEP === 0) yield
+  }
   // By address: the order in which they are listed must not matter.
-  const builders = endpoints
-    .map(({ address, weight }, endpoint) => {
-      const octets = Buffer.from(address)
-      const offset = modulo(xxHash64(octets), TABLE_SIZE)
-      const skip = modulo(xxHash64(octets, 1), TABLE_SIZE - 1) + 1
-      return { address, endpoint, weight, place: offset, skip, target: 0 }
-    })
-    .sort((a, b) => (a.address < b.address ? -1 : 1))
+  const order = yield* orderOf(listed, (a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0))
+  const builders: TableBuilder[] = []
+  for (const at of order) if (builders.push(listed[at]!) % LOOKS_PER_STEP === 0) yield
   const heaviest = builders.reduce((max, { weight }) => Math.max(max, weight), 0)
   let filled = 0
+  let looked = 0
   for (let turn = 1; filled < table.length; turn++) {
     for (const builder of builders) {
       if (filled === table.length) break
       // A light endpoint sits out turns, in proportion.
       if (turn * builder.weight < builder.target) continue
       builder.target += heaviest
-      while (table[builder.place] !== EMPTY) builder.place = (builder.place + builder.skip) % TABLE_SIZE
+      while (table[builder.place] !== EMPTY) {
+        builder.place = (builder.place + builder.skip) % TABLE_SIZE
+        if (++looked % LOOKS_PER_STEP === 0) yield
+      }
       table[builder.place] = builder.endpoint
       filled++
+      if (++looked % LOOKS_PER_STEP === 0) yield
     }
   }
   return table

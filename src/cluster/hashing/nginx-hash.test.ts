@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { isInstalled, startNginx } from "../../../test/support/nginx.ts"
+import { atOnce } from "../../base/steps.ts"
 import { readNginxConfig } from "../../config/nginx/read.ts"
 import { Endpoint } from "../endpoint.ts"
 import { makePolicy } from "../policies/make-policy.ts"
@@ -82,7 +83,7 @@ describe.skipIf(!hasNginx).for(Object.entries(UPSTREAMS))("as nginx, %s", ([, se
     const weights = servers.map(({ weight }) => weight)
     const hashed = nginxServers(weights)
     const isUsable = (index: number) => servers[index]!.isDown !== true
-    const ring = new KetamaRing(names, weights)
+    const ring = atOnce(KetamaRing.make(names, weights))
     const ours = KEYS.map((key, index) => {
       if (method === "ip_hash")
         return nginxIpHash(Uint8Array.from(ADDRESSES[index]!.split("."), Number), hashed, isUsable)
@@ -117,7 +118,7 @@ test("no key, one server, or none that can be used: round robin chooses", () => 
   const two = nginxServers([1, 1])
   const one = nginxServers([1])
   const key = Buffer.from("key")
-  const ring = new KetamaRing(["a:1", "b:1"], [1, 1])
+  const ring = atOnce(KetamaRing.make(["a:1", "b:1"], [1, 1]))
   expect(nginxHash(Buffer.alloc(0), two, () => true)).toBe(-1)
   expect(nginxHash(key, one, () => true)).toBe(-1)
   expect(nginxHash(key, two, () => false)).toBe(-1)
@@ -125,7 +126,7 @@ test("no key, one server, or none that can be used: round robin chooses", () => 
   expect(nginxIpHash(Uint8Array.of(1, 2, 3, 4), two, () => false)).toBe(-1)
   expect(ring.pick(Buffer.alloc(0), (server) => server)).toBe(-1)
   expect(ring.pick(key, () => -1)).toBe(-1)
-  expect(new KetamaRing([], []).pick(key, (server) => server)).toBe(-1)
+  expect(atOnce(KetamaRing.make([], [])).pick(key, (server) => server)).toBe(-1)
 })
 
 test("IPv4 addresses are hashed without their last octet, IPv6 whole", () => {
@@ -138,7 +139,7 @@ test("IPv4 addresses are hashed without their last octet, IPv6 whole", () => {
 })
 
 test("the addresses of one name share its place on the ring", () => {
-  const ring = new KetamaRing(["a:1", "b:1", "a:1"], [1, 1, 1])
+  const ring = atOnce(KetamaRing.make(["a:1", "b:1", "a:1"], [1, 1, 1]))
   const servers = new Set(Array.from({ length: 500 }, (_, i) => ring.pick(Buffer.from(`k${i}`), (s) => s)))
   expect(servers).toEqual(new Set([0, 1]))
 })

@@ -45,14 +45,16 @@ export function makePolicy(config: PolicyConfig): Policy {
       return byLoad(() => new LeastTime(times), times)
     }
     case "ring_hash":
-      return plain((endpoints) => new PlacedHash(endpoints, (placed) => new HashRing(placed), config))
+      return plain((endpoints, weights) => new PlacedHash(endpoints, HashRing.make, config, weights))
     case "maglev":
-      return plain((endpoints) => new PlacedHash(endpoints, (placed) => new MaglevTable(placed), config))
+      return plain((endpoints, weights) => new PlacedHash(endpoints, MaglevTable.make, config, weights))
     case "nginx_hash":
-      return plain((endpoints) => new NginxHashPick(endpoints, "hash", config.key))
+      return plain((endpoints, weights) => new NginxHashPick(endpoints, "hash", config.key, weights))
     case "nginx_consistent_hash":
-      return plain((endpoints) => new NginxHashPick(endpoints, "consistent", config.key))
+      return plain((endpoints, weights) => new NginxHashPick(endpoints, "consistent", config.key, weights))
     case "ip_hash":
-      return plain((endpoints) => new NginxHashPick(endpoints, "ip_hash", "$binary_remote_addr"))
+      return plain(
+        (endpoints, weights) => new NginxHashPick(endpoints, "ip_hash", "$binary_remote_addr", weights),
+      )
   }
 }

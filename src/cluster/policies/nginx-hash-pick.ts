@@ -1,4 +1,5 @@
 import type { Random } from "../../base/random.ts"
+import { atOnce, type Steps } from "../../base/steps.ts"
 import type { Endpoint } from "../endpoint.ts"
 import { KetamaRing, type NginxServers, nginxHash, nginxIpHash, nginxServers } from "../hashing/nginx-hash.ts"
 import { isPassedOver, type Picker, type PickRequest } from "./policy.ts"
@@ -7,6 +8,8 @@ import { UsableSet } from "./usable-set.ts"
 
 /** What nginx's pseudo-address of a client without one is. */
 const NO_ADDRESS = "\0\0\0"
+/** So many are looked at in one step. */
+const ENDPOINTS_PER_STEP = 256
 
 /**
  * Where nginx's `hash`, `hash … consistent` and `ip_hash` send a key; by round robin where nginx does so: without a key,
@@ -26,13 +29,23 @@ export class NginxHashPick implements Picker {
   #request: PickRequest | null = null
 
   /** `key`: a template. */
-  constructor(endpoints: readonly Endpoint[], method: "hash" | "consistent" | "ip_hash", key: string) {
+  constructor(
+    endpoints: readonly Endpoint[],
+    method: "hash" | "consistent" | "ip_hash",
+    key: string,
+    weights: readonly number[] = endpoints.map(({ fullWeight }) => fullWeight),
+  ) {
     this.#endpoints = endpoints
     this.#method = method
     this.#key = key
     this.#turns = new RoundRobin(endpoints)
     this.#usable = new UsableSet(endpoints)
-    this.#servers = nginxServers(endpoints.map(({ fullWeight }) => fullWeight))
+    this.#servers = nginxServers(weights)
+  }
+
+  *prepare(): Steps {
+    if (this.#method === "consistent") this.#ring = yield* this.#makeRing()
+    yield* this.#turns.prepare()
   }
 
   pick(available: readonly Endpoint[], request: PickRequest, _random: Random): Endpoint | undefined {
@@ -44,7 +57,7 @@ export class NginxHashPick implements Picker {
         ? nginxIpHash(octetsOf(isAddress(text) ? text : NO_ADDRESS), this.#servers, this.#canBeHad)
         : this.#method === "hash"
           ? nginxHash(octetsOf(text), this.#servers, this.#canBeHad)
-          : this.#ketama().pick(octetsOf(text), this.#atName)
+          : (this.#ring ??= atOnce(this.#makeRing())).pick(octetsOf(text), this.#atName)
     return index < 0 ? this.#turns.pick(available, request) : this.#endpoints[index]
   }
 
@@ -63,18 +76,18 @@ export class NginxHashPick implements Picker {
       this.#request!,
     )
     return endpoint === undefined ? -1 : this.#endpoints.indexOf(endpoint)
-  }
+  };
 
-  #ketama(): KetamaRing {
-    if (this.#ring !== null) return this.#ring
-    for (const endpoint of this.#endpoints) {
+  *#makeRing(): Steps<KetamaRing> {
+    this.#named.clear()
+    for (const [at, endpoint] of this.#endpoints.entries()) {
+      if (at % ENDPOINTS_PER_STEP === 0) yield
       const others = this.#named.get(endpoint.hashKey)
       if (others === undefined) this.#named.set(endpoint.hashKey, [endpoint])
       else others.push(endpoint)
     }
     const names = this.#endpoints.map(({ hashKey }) => hashKey)
-    this.#ring = new KetamaRing(names, this.#servers.weights)
-    return this.#ring
+    return yield* KetamaRing.make(names, this.#servers.weights)
   }
 
   onFailed(endpoint: Endpoint): void {

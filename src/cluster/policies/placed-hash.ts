@@ -1,4 +1,5 @@
 import type { Random } from "../../base/random.ts"
+import { atOnce, type Steps } from "../../base/steps.ts"
 import type { Endpoint } from "../endpoint.ts"
 import { boundedLoad, type PlacedEndpoint, type Placement } from "../hashing/consistent-hash.ts"
 import { type Hash64, xxHash64 } from "../hashing/xx-hash64.ts"
@@ -19,33 +20,45 @@ export interface PlacedHashOptions {
 
 /**
  * The endpoint at the place of a stream's key; where that cannot be had, or has its bound of the load, the next on the
- * way round. Without a key, any. The places are made for the first pick: 1,000 endpoints take milliseconds.
+ * way round. Without a key, any. The places of 1,000 endpoints take milliseconds to make.
  * Cost: O(log points) on a ring, O(1) by Maglev. Source: Envoy, `ring_hash` and `maglev`, `hash_balance_factor`.
  */
 export class PlacedHash implements Picker {
   /** Those that have a place. */
-  readonly #endpoints: readonly Endpoint[]
-  readonly #place: (endpoints: readonly PlacedEndpoint[]) => Placement
+  readonly #endpoints: Endpoint[] = []
+  /** What decides the places of `#endpoints`. */
+  readonly #placed: PlacedEndpoint[] = []
+  readonly #place: (placed: readonly PlacedEndpoint[]) => Steps<Placement>
   readonly #options: PlacedHashOptions
   readonly #usable: UsableSet
   readonly #weighted = new WeightedDraw()
   readonly #streams: StreamSum
-  readonly #totalWeight: number
+  #totalWeight = 0
   readonly #hash: Hash64 = { hi: 0, lo: 0 }
   #placement: Placement | null = null
 
   /** `place` makes a ring, or Maglev's table. */
   constructor(
     endpoints: readonly Endpoint[],
-    place: (endpoints: readonly PlacedEndpoint[]) => Placement,
+    place: (placed: readonly PlacedEndpoint[]) => Steps<Placement>,
     options: PlacedHashOptions,
+    weights: readonly number[] = endpoints.map(({ fullWeight }) => fullWeight),
   ) {
     this.#place = place
-    this.#endpoints = endpoints.filter(({ fullWeight }) => fullWeight > 0)
+    for (const [at, weight] of weights.entries()) {
+      if (weight === 0) continue
+      const endpoint = endpoints[at]!
+      this.#endpoints.push(endpoint)
+      this.#placed.push({ address: endpoint.hashKey, weight })
+      this.#totalWeight += weight
+    }
     this.#options = options
     this.#usable = new UsableSet(endpoints)
     this.#streams = new StreamSum(endpoints)
-    this.#totalWeight = endpoints.reduce((sum, { fullWeight }) => sum + fullWeight, 0)
+  }
+
+  *prepare(): Steps {
+    this.#placement = yield* this.#place(this.#placed)
   }
 
   pick(available: readonly Endpoint[], request: PickRequest, random: Random): Endpoint | undefined {
@@ -66,7 +79,7 @@ export class PlacedHash implements Picker {
 
   /** `factor` 0: the load does not matter. */
   #walk(text: string, request: PickRequest, factor: number): Endpoint | undefined {
-    const placement = (this.#placement ??= this.#place(this.#endpoints.map(placedOf)))
+    const placement = (this.#placement ??= atOnce(this.#place(this.#placed)))
     const streams = factor > 0 ? this.#streams.read() : 0
     const from = placement.find(hashOf(text, this.#hash))
     const steps = Math.min(placement.size, STEPS_MAX)
@@ -84,10 +97,6 @@ export class PlacedHash implements Picker {
     }
     return undefined
   }
-}
-
-function placedOf({ hashKey, fullWeight }: Endpoint): PlacedEndpoint {
-  return { address: hashKey, weight: fullWeight }
 }
 
 /** Keys up to this length are hashed without an allocation. */

@@ -1,4 +1,5 @@
 import type { Random } from "../../base/random.ts"
+import type { Steps } from "../../base/steps.ts"
 import type { Endpoint } from "../endpoint.ts"
 
 /** The stream that is picked for, as far as a policy may ask. */
@@ -23,6 +24,8 @@ export interface PickRequest {
  * endpoint is its own, by slot. Load is streams open, not requests per second: one stream may last all day.
  */
 export interface Picker {
+  /** Makes beforehand what the first pick would make else: it may take long where there are thousands of endpoints. */
+  prepare?(): Steps
   pick(available: readonly Endpoint[], request: PickRequest, random: Random): Endpoint | undefined
   /** It failed through its own fault. */
   onFailed?(endpoint: Endpoint): void
@@ -30,8 +33,11 @@ export interface Picker {
   onBack?(endpoint: Endpoint): void
 }
 
-/** Makes the picker of a cluster for the endpoints of one priority. */
-export type MakePicker = (endpoints: readonly Endpoint[]) => Picker
+/**
+ * Makes the picker of a cluster for the endpoints of one priority. `weights`: their full ones, once the picker is in force;
+ * those that they have now, if not given.
+ */
+export type MakePicker = (endpoints: readonly Endpoint[], weights?: readonly number[]) => Picker
 
 /** So many endpoints are looked at one by one. Of more some are drawn, or a heap is kept: a pick has a microsecond. */
 export const SCANNED_MAX = 32

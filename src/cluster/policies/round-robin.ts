@@ -1,3 +1,4 @@
+import type { Steps } from "../../base/steps.ts"
 import type { Endpoint } from "../endpoint.ts"
 import { isPassedOver, loadOf, type Picker, type PickRequest, SCANNED_MAX } from "./policy.ts"
 import { TurnsHeap } from "./turns-heap.ts"
@@ -9,20 +10,22 @@ import { TurnsHeap } from "./turns-heap.ts"
  * Cost: O(endpoints), then O(log endpoints). Source: nginx, ngx_http_upstream_get_peer.
  */
 export class RoundRobin implements Picker {
-  /** By slot. */
+  readonly #endpoints: readonly Endpoint[]
+  /** By slot; of those that have had no turn yet nothing. */
   readonly #current: number[] = []
   readonly #effective: number[] = []
-  #heap: TurnsHeap | null = null
+  readonly #heap = new TurnsHeap()
 
   constructor(endpoints: readonly Endpoint[]) {
-    for (const { slot, weight } of endpoints) {
-      this.#current[slot] = 0
-      this.#effective[slot] = weight
-    }
+    this.#endpoints = endpoints
+  }
+
+  *prepare(): Steps {
+    if (this.#endpoints.length > SCANNED_MAX) yield* this.#heap.prepare(this.#endpoints)
   }
 
   pick(available: readonly Endpoint[], request: PickRequest): Endpoint | undefined {
-    if (available.length > SCANNED_MAX) return (this.#heap ??= new TurnsHeap()).pick(available, request)
+    if (available.length > SCANNED_MAX) return this.#heap.pick(available, request)
     return this.pickUpTo(Number.POSITIVE_INFINITY, available, request)
   }
 
@@ -34,8 +37,8 @@ export class RoundRobin implements Picker {
     for (const endpoint of available) {
       if (isPassedOver(endpoint, request) || loadOf(endpoint) > loadMax) continue
       const { slot, weight } = endpoint
-      const effective = Math.min(this.#effective[slot]!, weight)
-      const current = this.#current[slot]! + effective
+      const effective = Math.min(this.#effective[slot] ?? weight, weight)
+      const current = (this.#current[slot] ?? 0) + effective
       this.#current[slot] = current
       total += effective
       this.#effective[slot] = Math.min(effective + 1, weight)
@@ -51,7 +54,7 @@ export class RoundRobin implements Picker {
   /** In whole numbers, as nginx divides: with fractions the weight would be won back past what it was. */
   onFailed({ slot, weight, config: { maxFails } }: Endpoint): void {
     if (maxFails > 0)
-      this.#effective[slot] = Math.max(0, (this.#effective[slot] ?? 0) - Math.floor(weight / maxFails))
+      this.#effective[slot] = Math.max(0, (this.#effective[slot] ?? weight) - Math.floor(weight / maxFails))
   }
 
   onBack({ slot, weight }: Endpoint): void {

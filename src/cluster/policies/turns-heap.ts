@@ -1,8 +1,11 @@
+import { atOnce, type Steps } from "../../base/steps.ts"
 import type { Endpoint } from "../endpoint.ts"
 import { isPassedOver, type PickRequest } from "./policy.ts"
 
 /** So many may be passed over before all are looked at. */
 const PASSED_MAX = 32
+/** So many are put in their place in one step. */
+const ENDPOINTS_PER_STEP = 512
 
 /** The multiples of it lie evenly between whole numbers, however many there are. */
 const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2
@@ -21,7 +24,7 @@ export class TurnsHeap {
   #now = 0
 
   pick(available: readonly Endpoint[], request: PickRequest): Endpoint | undefined {
-    if (available !== this.#list) this.#build(available)
+    if (available !== this.#list) atOnce(this.prepare(available))
     const passed: Endpoint[] = []
     let found: Endpoint | undefined
     while (found === undefined && this.#heap.length > 0 && passed.length < PASSED_MAX) {
@@ -55,15 +58,20 @@ export class TurnsHeap {
     return best
   }
 
-  #build(available: readonly Endpoint[]): void {
+  /** Makes the heap of a list. */
+  *prepare(available: readonly Endpoint[]): Steps {
     this.#list = available
     this.#heap = [...available]
     for (const [at, endpoint] of available.entries()) {
+      if (at % ENDPOINTS_PER_STEP === 0) yield
       const due = this.#due[endpoint.slot] ?? Number.NEGATIVE_INFINITY
       if (due < this.#now)
         this.#due[endpoint.slot] = this.#now + ((at * GOLDEN_RATIO) % 1) / weightOf(endpoint)
     }
-    for (let at = (this.#heap.length >> 1) - 1; at >= 0; at--) this.#sink(at)
+    for (let at = (this.#heap.length >> 1) - 1; at >= 0; at--) {
+      if (at % ENDPOINTS_PER_STEP === 0) yield
+      this.#sink(at)
+    }
   }
 
   #add(endpoint: Endpoint): void {

@@ -54,7 +54,7 @@ const DECLARING_ELSEWHERE: ReadonlyMap<string, number> = new Map([
 const CHANGEABLE = /^(args|limit_rate|proxy_host|proxy_port|msie|modern_browser|ancient_browser|ssl_\w+)$/
 /** Names that Sluice has given to what it knows of a call: a file may use them for something else. */
 const OURS =
-  /^(grpc_(status|message|messages_sent|messages_received)|stream_(resumes|event)|trace_id|continuity_(legs|gap))$/
+  /^(grpc_(status|message|messages_sent|messages_received)|stream_(resumes|event)|trace_id|continuity_(legs|gap|moves|move_cause))$/
 
 export class Variables {
   readonly #declared = new Set<string>()

@@ -12,6 +12,7 @@ import {
   defaultFailurePercentage,
   defaultHealthCheck,
   defaultOutlierDetection,
+  defaultRebalance,
   defaultSticky,
   defaultUpstreamTls,
 } from "../defaults.ts"
@@ -29,6 +30,7 @@ import type {
   ListenerTlsConfig,
   OutlierDetectionConfig,
   PolicyConfig,
+  RebalanceConfig,
   RetryConfig,
   RouteSettings,
   StickyConfig,
@@ -255,6 +257,7 @@ const continuityFields: Fields<ContinuityConfig> = [
   field("refused", "refused", same()),
   field("with", "restartWith", same()),
   field("statuses", "statuses", statuses),
+  field("overflow", "overflow", same()),
   field("hold", "holdOctets", size),
   field("from", "cursorFrom", given),
   field("into", "cursorInto", given),
@@ -383,6 +386,17 @@ const outlierDetection = nested<OutlierDetectionConfig>(
   defaultOutlierDetection(),
 ) as Codec<OutlierDetectionConfig | null, object>
 
+const rebalance = nested<RebalanceConfig>(
+  [
+    field("tolerance", "tolerancePercent", same()),
+    field("after", "afterMs", duration),
+    field("dwell", "dwellMs", duration),
+    field("streamsPerSecond", "streamsPerSecond", same()),
+    field("maxStreamAge", "maxStreamAgeMs", durationOrNone),
+  ],
+  defaultRebalance(),
+) as Codec<RebalanceConfig | null, object>
+
 const stickyFields: Fields<StickyConfig> = [
   field("cookie", "cookie", same()),
   field("expires", "expiresMs", {
@@ -468,6 +482,7 @@ export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
     field("slowStart", "slowStart", nested(slowStart, base.slowStart)),
     field("panicThreshold", "panicThresholdPercent", same()),
     field("outlierDetection", "outlierDetection", outlierDetection),
+    field("rebalance", "rebalance", rebalance),
     field("sticky", "sticky", sticky),
     field("limits", "limits", nested(clusterLimits, base.limits)),
     field("maxStreamsPerConnection", "maxStreamsPerConnection", countOrNone),

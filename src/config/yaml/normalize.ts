@@ -51,6 +51,7 @@ import type {
   VariantInput,
 } from "./schema.ts"
 import { readSteps } from "./steps.ts"
+import { readXds } from "./xds.ts"
 
 type ReturnAction = Extract<RouteAction, { kind: "return" }>
 
@@ -114,6 +115,8 @@ function normalized(input: SluiceYaml): Config {
     log: { level: input.log?.level ?? base.log.level, path: input.log?.path ?? base.log.path },
     pidFile: input.pidFile ?? base.pidFile,
     admin: input.admin === undefined ? base.admin : readAdmin(input.admin),
+    xds:
+      typeof input.admin === "object" && input.admin.xds !== undefined ? readXds(input.admin.xds) : base.xds,
     metrics: input.metrics ?? base.metrics,
     shutdown:
       input.shutdown?.grace === undefined ? base.shutdown : { graceMs: durationMs(input.shutdown.grace) },

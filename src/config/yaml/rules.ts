@@ -75,6 +75,7 @@ function checkListeners(input: unknown, faults: Fault[]): Set<string> {
 }
 
 function checkAdmin(input: unknown, faults: Fault[]): void {
+  if (isMap(input) && isMap(input.xds)) checkXds(input.xds, faults)
   const written = isMap(input) ? input.address : input
   if (written === "off" || (typeof written !== "string" && typeof written !== "number")) return
   const address = adminAddress(written)
@@ -83,6 +84,16 @@ function checkAdmin(input: unknown, faults: Fault[]): void {
   const problem = adminProblem({ ...address, tokenFile, hosts: [] })
   if (problem !== null)
     faults.push(fault(["admin"], problem, "admin: { address: ..., token: /path/of/a/file }"))
+}
+
+function checkXds({ certificate, key, clientCa }: Record<string, unknown>, faults: Fault[]): void {
+  const path = ["admin", "xds"]
+  if ((certificate === undefined) !== (key === undefined))
+    faults.push(fault(path, "a certificate needs its key"))
+  else if (clientCa !== undefined && certificate === undefined)
+    faults.push(
+      fault(path, "clients show certificates to a server that has one: certificate and key are missing"),
+    )
 }
 
 function checkTls(
@@ -115,6 +126,7 @@ function checkClusters(input: unknown, faults: Fault[]): Set<string> | null {
     if (isMap(cluster) && cluster.endpoints === undefined && cluster.discovery === undefined)
       faults.push(fault(path, "a cluster needs endpoints or discovery"))
     if (isMap(cluster)) checkPolicy(cluster.policy, [...path, "policy"], faults)
+    if (isMap(cluster) && isMap(cluster.rebalance)) checkRebalance(cluster, [...path, "rebalance"], faults)
   }
   return names
 }
@@ -140,6 +152,16 @@ function checkPolicy(input: unknown, path: Path, faults: Fault[]): void {
     else if (isMeasure)
       faults.push(fault([...path, "by"], `the policy ${name} compares ${parameters.by.join(" or ")}`))
   }
+}
+
+/** Keys and cookies say where a stream belongs; numbers of streams would say otherwise. */
+function checkRebalance({ policy, sticky }: Map_, path: Path, faults: Fault[]): void {
+  const written = isMap(policy) ? policy.name : policy
+  const name = policyNames.find((one) => one === written)
+  const placesByKey = name !== undefined && (policyParameters[name].key || name === "ip_hash")
+  if (placesByKey)
+    faults.push(fault(path, `the policy ${name} places streams by a key`, "rehome moves those", "key"))
+  else if (isMap(sticky)) faults.push(fault(path, "a sticky cookie says where streams belong", null, "key"))
 }
 
 function checkEndpoints(cluster: unknown, path: Path, faults: Fault[]): void {

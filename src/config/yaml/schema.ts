@@ -16,6 +16,7 @@ import {
   FIELD_PATH,
   KEEP_OCTETS,
   LEGS_MAX,
+  OVERFLOWS,
   presetNames,
   REFUSALS,
   RESTARTS_WITH,
@@ -160,6 +161,10 @@ const continuityObject = z
       .array(grpcStatus)
       .optional()
       .describe(says("grpc-statuses that are failures, not answers.", defaults.continuity.statuses)),
+    overflow: z
+      .enum(OVERFLOWS)
+      .optional()
+      .describe(says("What follows when more is to be kept than keep.", defaults.continuity.overflow)),
     hold: size
       .refine((input) => sizeOctets(input) <= KEEP_OCTETS.max, { error: KEEP_ERROR })
       .optional()
@@ -167,11 +172,11 @@ const continuityObject = z
     from: fieldPath.describe("Mode cursor: the field of a response that holds a resume token."),
     into: fieldPath.describe("Mode cursor: the field of the first request that takes it."),
   })
-  .superRefine(({ mode, statuses = [], from, into }, context) => {
+  .superRefine(({ mode, statuses = [], from, into, overflow }, context) => {
     const hasOk = statuses.some((one) => one === 0 || one === "OK")
     const message = hasOk
       ? "statuses must not name OK, which ends a call"
-      : continuityProblem([mode].flat(), from, into)
+      : continuityProblem([mode].flat(), from, into, overflow)
     if (message !== null) context.addIssue({ code: "custom", message })
   })
   .meta({ id: "Continuity" })
@@ -478,7 +483,10 @@ const admin = z
       listenText,
       z.literal("off"),
       z.strictObject({
-        address: z.union([listenPort, listenText], { error: LISTEN_ERROR }),
+        address: z
+          .union([listenPort, listenText, z.literal("off")], { error: LISTEN_ERROR })
+          .optional()
+          .describe(says("Where it listens.", defaults.file.admin)),
         token: text()
           .optional()
           .describe(says("File with the bearer token that callers must show.", defaults.admin.token)),
@@ -486,6 +494,26 @@ const admin = z
           .array(text())
           .optional()
           .describe(says("Names by which browsers may call it, beside localhost.", defaults.admin.hosts)),
+        xds: z
+          .union(
+            [
+              listenPort,
+              listenText,
+              z.strictObject({
+                address: z.union([listenPort, listenText], { error: LISTEN_ERROR }),
+                certificate: text().optional().describe(says("PEM file.", defaults.xds.certificate)),
+                key: text().optional().describe(says("PEM file.", defaults.xds.key)),
+                clientCa: text()
+                  .optional()
+                  .describe(says("Its clients must show a certificate of this CA's.", defaults.xds.clientCa)),
+              }),
+            ],
+            { error: LISTEN_ERROR },
+          )
+          .optional()
+          .describe(
+            says("Where gRPC clients without a proxy are told of endpoints, by xDS.", defaults.admin.xds),
+          ),
       }),
     ],
     { error: ADMIN_ERROR },
@@ -561,6 +589,7 @@ export type SluiceYaml = z.input<typeof schema>
 export type ServerInput = z.input<typeof server>
 export type ListenerInput = z.input<typeof listener>
 export type AdminInput = z.input<typeof admin>
+export type XdsInput = NonNullable<Extract<AdminInput, { address?: unknown }>["xds"]>
 export type ClusterInput = z.input<typeof cluster>
 
 /** The document that editors check against: JSON Schema 2020-12. */

@@ -54,6 +54,7 @@ function toInput(config: Config): Input {
   const base = defaultConfig()
   const { log, shutdown } = config
   const listenerNames = config.listeners.map(({ name }) => name)
+  const admin = writeAdmin(config)
   return {
     ...(config.workers !== base.workers && { workers: config.workers }),
     listeners:
@@ -66,7 +67,7 @@ function toInput(config: Config): Input {
     ...(config.clusters.length > 0 && { clusters: clustersInput(config.clusters) }),
     ...changed("log", { level: log.level, path: log.path }, base.log),
     ...(config.pidFile !== null && { pidFile: config.pidFile }),
-    ...(config.admin !== "default" && { admin: writeAdmin(config.admin) }),
+    ...(admin !== undefined && { admin }),
     ...(config.metrics !== base.metrics && { metrics: config.metrics }),
     ...(shutdown.graceMs !== base.shutdown.graceMs && {
       shutdown: { grace: durationText(shutdown.graceMs) },

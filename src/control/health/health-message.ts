@@ -1,5 +1,6 @@
 /** The messages of grpc.health.v1, the only ones that checks exchange. */
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire"
+import { framedMessage } from "../../grpc/framed-message.ts"
 
 /** `HealthCheckResponse.ServingStatus`. */
 export const ServingStatus = { UNKNOWN: 0, SERVING: 1, NOT_SERVING: 2, SERVICE_UNKNOWN: 3 } as const
@@ -14,11 +15,7 @@ export function statusName(status: number): string {
 export function healthRequest(service: string): Buffer {
   const writer = new BinaryWriter()
   if (service !== "") writer.tag(1, WireType.LengthDelimited).string(service)
-  const message = writer.finish()
-  const framed = Buffer.alloc(5 + message.length)
-  framed.writeUInt32BE(message.length, 1)
-  framed.set(message, 5)
-  return framed
+  return framedMessage(writer.finish())
 }
 
 /** A response is a few octets; no honest server says more. */

@@ -239,10 +239,6 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
     else if (!this.#isDone) this.#timer!.arm()
   }
 
-  onTurn(leg: Leg, what: Failure): void {
-    if (this.continuity?.move(leg, what) !== true) this.fail(what)
-  }
-
   fail(what: Failure): void {
     if (this.#isDone) return
     if (isCharged(what)) this.downstream.chargePeer()

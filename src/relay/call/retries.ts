@@ -22,7 +22,7 @@ export interface RetryingCall extends LegOwner {
   readonly context: ContinuityContext
   readonly route: Route
   readonly record: NewStreamRecord
-  readonly cluster: Cluster<LegConnection> | null
+  cluster: Cluster<LegConnection> | null
   /** Of the cluster, read once: a reload does not change where the call may go. */
   readonly snapshot: Snapshot | null
   readonly continuity: Continuity | null
@@ -31,16 +31,20 @@ export interface RetryingCall extends LegOwner {
 
 /** The next leg, at an endpoint that was not tried, to be begun; or why there is none. */
 export function pickLeg(call: RetryingCall, retries: Retries | null): Leg | Failure {
-  const cluster = call.cluster!
   const isGoingOn = call.continuity?.isBetween === true
   // A stream that goes on may be older than the endpoints there are now, and may have been everywhere.
+  if (isGoingOn) call.cluster = call.cluster!.latest
+  const cluster = call.cluster!
   const snapshot = isGoingOn ? cluster.snapshot : call.snapshot!
   const tried = retries === null ? null : retries.tried
   const { breakers } = cluster
   const refusal = breakers === null ? null : breakers.enter(isGoingOn)
   if (refusal !== null) return failure("pick_queue", `cluster ${cluster.name}: ${refusal}`, true)
+  const wanted = isGoingOn ? call.continuity!.takeDestination() : null
   const endpoint =
-    cluster.pick(snapshot, tried, call) ?? (isGoingOn ? cluster.pick(snapshot, null, call) : undefined)
+    (wanted === null ? undefined : cluster.pickAt(wanted)) ??
+    cluster.pick(snapshot, tried, call) ??
+    (isGoingOn ? cluster.pick(snapshot, null, call) : undefined)
   if (isGoingOn) retries!.delayMs += endpoint === undefined ? 0 : call.context.takeoverPace.take(endpoint)
   if (endpoint === undefined) {
     breakers?.leave(call)
@@ -99,7 +103,7 @@ export class Retries {
         retry,
         method: record.head.method,
         legs,
-        endpoints: call.snapshot!.endpoints.length,
+        endpoints: call.snapshot!.availability.size,
         elapsedMs,
         isHeadSent,
         isReplayable,

@@ -12,8 +12,12 @@ export interface ContinuityPlan {
   readonly keepsFirst: boolean
   /** Its last whole message is kept. */
   readonly keepsLast: boolean
-  /** Messages that were answered need not be kept. */
+  /** Messages that were answered need not be kept, where the backend does not speak of continuity itself. */
   readonly isLockstep: boolean
+  /** Nor need those that a backend has said are in its state. */
+  readonly forgetsReceived: boolean
+  /** Where more came than is kept, the client waits. */
+  readonly isSlow: boolean
   /** Some mode needs nothing of the backend. */
   readonly isOneSided: boolean
   /** Mode `cursor`: the field of responses that holds a resume token, and that of the first request. Null: no such mode. */
@@ -26,6 +30,8 @@ export function compileContinuity(config: ContinuityConfig): ContinuityPlan | nu
   if (modes.length === 0) return null
   const restarts = modes.includes("restart") || refused === "restart"
   const asked = modes.filter((mode) => mode === "handoff" || mode === "resume")
+  const isAskedOnly = asked.length === modes.length && refused === "end"
+  const isBackwards = modes.includes("restart") || modes.includes("replay") || refused === "restart"
   const isWindow = modes.some((mode) => mode !== "restart" && mode !== "cursor")
   return {
     config,
@@ -33,7 +39,9 @@ export function compileContinuity(config: ContinuityConfig): ContinuityPlan | nu
     keepOctets: isWindow ? config.keepOctets : 0,
     keepsFirst: modes.includes("cursor") || (restarts && restartWith === "first"),
     keepsLast: restarts && restartWith === "last",
-    isLockstep: modes.length === 1 && modes[0] === "lockstep",
+    isLockstep: modes.includes("lockstep") && !isBackwards,
+    forgetsReceived: isAskedOnly,
+    isSlow: config.overflow === "slow" && isWindow,
     isOneSided: asked.length < modes.length,
     cursor: modes.includes("cursor")
       ? { from: parseFieldPath(cursorFrom!), into: parseFieldPath(cursorInto!) }

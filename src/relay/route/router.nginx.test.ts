@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { expect, test } from "vitest"
 import { isInstalled, startNginx } from "../../../test/support/nginx.ts"
+import { atOnce } from "../../base/steps.ts"
 import { diskFiles } from "../../config/nginx/include.ts"
 import { readNginxConfig } from "../../config/nginx/read.ts"
 import { Router } from "./router.ts"
@@ -69,8 +70,10 @@ function regexCase(pattern: string, matched: string[], others: string[]): (typeo
 function ours(locations: string): (path: string) => number | null {
   const { config, problems } = readNginxConfig(`server { listen 80; ${locations} }`, "nginx.conf", diskFiles)
   expect(problems.filter(({ severity }) => severity === "error")).toEqual([])
-  const router = new Router("0.0.0.0:80", config!.servers, (_server, route) =>
-    route?.action.kind === "return" ? route.action.status : 404,
+  const router = atOnce(
+    Router.make("0.0.0.0:80", config!.servers, (_server, route) =>
+      route?.action.kind === "return" ? route.action.status : 404,
+    ),
   )
   return (path) => router.match("", path)
 }

@@ -1,9 +1,10 @@
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { describe, expect, test } from "vitest"
+import { atOnce } from "../../base/steps.ts"
 import { defaultRoute, defaultRouteSettings } from "../../config/defaults.ts"
 import type { RouteConfig, RouteMatch, ServerConfig } from "../../config/model.ts"
-import { Router } from "./router.ts"
+import { type Overrun, Router } from "./router.ts"
 
 const settings = defaultRouteSettings()
 
@@ -30,12 +31,14 @@ const passing = (match: RouteMatch, routes: RouteConfig[] = []): RouteConfig => 
 
 /** Says which route by how it was written, and for a server's fallback by its name. */
 const routerOf = (...servers: ServerConfig[]): Router<string> =>
-  new Router("l", servers, (config, one) => {
-    if (one === null) return `${config.names[0]} falls back`
-    const { match } = one
-    if (match.kind === "named") return match.name
-    return match.kind === "regex" ? `~ ${match.pattern}` : `${match.kind} ${match.path}`
-  })
+  atOnce(
+    Router.make("l", servers, (config, one) => {
+      if (one === null) return `${config.names[0]} falls back`
+      const { match } = one
+      if (match.kind === "named") return match.name
+      return match.kind === "regex" ? `~ ${match.pattern}` : `${match.kind} ${match.path}`
+    }),
+  )
 
 describe("locations, in nginx's order", () => {
   const routes = [
@@ -205,12 +208,13 @@ describe("a regex that runs out of steps", () => {
   const hard = "^/?(?=(a+)+$)(a+)+!"
   const started = (...servers: ServerConfig[]) => {
     const overruns: string[] = []
-    const router = new Router(
-      "l",
-      servers,
-      (config, one) => (one?.action.kind === "return" ? `${config.names[0]} ${one.action.status}` : "other"),
-      { stepsMax: 5000, onOverrun: ({ what, octets }) => overruns.push(`${what} ${octets}`) },
-    )
+    const answer = (config: ServerConfig, one: RouteConfig | null): string =>
+      one?.action.kind === "return" ? `${config.names[0]} ${one.action.status}` : "other"
+    const options = {
+      stepsMax: 5000,
+      onOverrun: ({ what, octets }: Overrun) => void overruns.push(`${what} ${octets}`),
+    }
+    const router = atOnce(Router.make("l", servers, answer, options))
     return { router, overruns }
   }
 

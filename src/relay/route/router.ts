@@ -1,5 +1,6 @@
 import { octetText } from "../../base/octet-text.ts"
 import { ServerNames } from "../../base/server-names.ts"
+import type { Steps } from "../../base/steps.ts"
 import type { RouteConfig, ServerConfig } from "../../config/model.ts"
 import { normalizeUri } from "../../record/uri.ts"
 import { Regex, STEPS_DEFAULT } from "../../regex/regex.ts"
@@ -47,24 +48,6 @@ class Locations<R> {
   readonly #prefixes: Prefix<R>[] = []
   readonly #regexes: { regex: Regex; route: R; inner: Locations<R> }[] = []
 
-  constructor(configs: readonly RouteConfig[], compile: (config: RouteConfig) => R, stepsMax: number) {
-    for (const config of configs) {
-      const { match } = config
-      if (match.kind === "named") continue
-      const route = compile(config)
-      const inner = new Locations(config.routes, compile, stepsMax)
-      if (match.kind === "exact") this.#exact.set(octetText(match.path), route)
-      else if (match.kind === "prefix")
-        this.#prefixes.push({ path: octetText(match.path), final: match.final, route, inner })
-      else {
-        const regex = new Regex(octetText(match.pattern), { isCaseless: match.ignoreCase, stepsMax })
-        this.#regexes.push({ regex, route, inner })
-      }
-    }
-    this.#prefixes.sort((a, b) => b.path.length - a.path.length)
-    for (const config of configs) this.#redirectToSlash(config, compile)
-  }
-
   /** `limit`: a regex ran out of steps. */
   find(path: string): Found<R> | "limit" | undefined {
     const exact = this.#exact.get(path)
@@ -75,6 +58,27 @@ class Locations<R> {
     const regex = prefix?.final === true ? undefined : this.#findRegex(path)
     if (regex !== undefined) return regex
     return nested ?? (prefix && { route: prefix.route, isSure: false })
+  }
+
+  /** A route a step. */
+  *add(configs: readonly RouteConfig[], compile: (config: RouteConfig) => R, stepsMax: number): Steps {
+    for (const config of configs) {
+      const { match } = config
+      if (match.kind === "named") continue
+      const route = compile(config)
+      yield
+      const inner = new Locations<R>()
+      yield* inner.add(config.routes, compile, stepsMax)
+      if (match.kind === "exact") this.#exact.set(octetText(match.path), route)
+      else if (match.kind === "prefix")
+        this.#prefixes.push({ path: octetText(match.path), final: match.final, route, inner })
+      else {
+        const regex = new Regex(octetText(match.pattern), { isCaseless: match.ignoreCase, stepsMax })
+        this.#regexes.push({ regex, route, inner })
+      }
+    }
+    this.#prefixes.sort((a, b) => b.path.length - a.path.length)
+    for (const config of configs) this.#redirectToSlash(config, compile)
   }
 
   /** Of a location `/x/` that passes requests on, `/x` is redirected to it, unless there is a location for that too. */
@@ -123,7 +127,7 @@ const INTERNAL = 13
 class VirtualHost<R> implements RoutesOf<R> {
   /** Answers what a regex could not tell. */
   readonly overrun: R
-  readonly #locations: Locations<R>
+  readonly #locations = new Locations<R>()
   readonly #named = new Map<string, R>()
   readonly fallback: R
   readonly #onOverrun: (octets: number) => void
@@ -137,10 +141,17 @@ class VirtualHost<R> implements RoutesOf<R> {
   ) {
     this.fallback = compile(config, null, this)
     this.overrun = compile(config, overrunRoute(config, stepsMax), this)
-    this.#locations = new Locations(config.routes, (route) => compile(config, route, this), stepsMax)
-    for (const route of config.routes)
-      if (route.match.kind === "named") this.#named.set(route.match.name, compile(config, route, this))
     this.#onOverrun = onOverrun
+  }
+
+  /** Its locations, before it is used. */
+  *fill(config: ServerConfig, compile: RouteCompiler<R>, stepsMax: number): Steps {
+    yield* this.#locations.add(config.routes, (route) => compile(config, route, this), stepsMax)
+    for (const route of config.routes) {
+      if (route.match.kind !== "named") continue
+      this.#named.set(route.match.name, compile(config, route, this))
+      yield
+    }
   }
 
   /** Null: the path has no meaning (400). */
@@ -201,16 +212,30 @@ export class Router<R> {
 
   readonly #onOverrun: (what: Overrun["what"], octets: number) => void
 
-  /** `servers` are those of the listener, in file order; at least one. */
-  constructor(
+  /** `servers` are those of the listener, in file order; at least one. In steps: there may be thousands of routes. */
+  static *make<R>(
     listener: string,
     servers: readonly ServerConfig[],
     compile: RouteCompiler<R>,
     { stepsMax = STEPS_DEFAULT, onOverrun = () => {} }: RouterOptions = {},
+  ): Steps<Router<R>> {
+    const hosts: VirtualHost<R>[] = []
+    for (const server of servers) {
+      const ofPath = (octets: number) => onOverrun({ what: "location", octets, stepsMax })
+      const host = new VirtualHost(server, compile, stepsMax, ofPath)
+      yield* host.fill(server, compile, stepsMax)
+      hosts.push(host)
+    }
+    return new Router(listener, servers, hosts, { stepsMax, onOverrun })
+  }
+
+  private constructor(
+    listener: string,
+    servers: readonly ServerConfig[],
+    hosts: readonly VirtualHost<R>[],
+    { stepsMax, onOverrun }: Required<RouterOptions>,
   ) {
     this.#onOverrun = (what, octets) => onOverrun({ what, octets, stepsMax })
-    const ofPath = (octets: number) => this.#onOverrun("location", octets)
-    const hosts = servers.map((server) => new VirtualHost(server, compile, stepsMax, ofPath))
     const chosen = servers.findIndex((server) => server.defaultFor.includes(listener))
     this.#default = hosts[Math.max(0, chosen)]!
     this.#isSingle = servers.length === 1

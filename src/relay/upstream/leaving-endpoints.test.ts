@@ -1,4 +1,5 @@
 import { expect, test } from "vitest"
+import { atOnce } from "../../base/steps.ts"
 import type { EndpointState } from "../../cluster/state.ts"
 import { LeavingEndpoints } from "./leaving-endpoints.ts"
 
@@ -29,8 +30,8 @@ function run(steps: readonly string[], graceMs: number | null): string[] {
   })
   for (const [at, step] of steps.entries()) {
     if (at === steps.length - 1) said.length = 0
-    if (step === "gone") leaving.retain(new Set())
-    else leaving.told("x", statesOf(step), { drainGraceMs: graceMs, panicThresholdPercent: 50 })
+    if (step === "gone") atOnce(leaving.retain(new Set()))
+    else atOnce(leaving.told("x", statesOf(step), { drainGraceMs: graceMs, panicThresholdPercent: 50 }))
   }
   return said.toSorted()
 }

@@ -1,3 +1,4 @@
+import type { Steps } from "../../base/steps.ts"
 import type { EndpointState } from "../../cluster/state.ts"
 import type { ClusterConfig } from "../../config/model.ts"
 
@@ -22,6 +23,9 @@ interface Leaving {
   readonly because: string
 }
 
+/** So many are looked at in one step. */
+const ENDPOINTS_PER_STEP = 256
+
 const NOTHING: Told = { states: [], settings: { drainGraceMs: null, panicThresholdPercent: 0 } }
 
 /**
@@ -37,18 +41,27 @@ export class LeavingEndpoints {
     this.#drains = drains
   }
 
-  /** All endpoints of a cluster. Cost: O(endpoints), and a look at each where nothing leaves or drains. */
-  told(cluster: string, states: readonly EndpointState[], settings: LeavingSettings): void {
+  /**
+   * All endpoints of a cluster; of one cluster one after the other. Cost: O(endpoints), and a look at each where nothing
+   * leaves or drains.
+   */
+  *told(cluster: string, states: readonly EndpointState[], settings: LeavingSettings): Steps {
     const before = this.#told.get(cluster) ?? NOTHING
     const now = { states, settings }
     this.#told.set(cluster, now)
     if (!mayLeave(before) && !mayLeave(now)) return
-    const leftBefore = leavingOf(before)
-    const leaving = leavingOf(now)
+    const leftBefore = yield* leavingOf(before)
+    const leaving = yield* leavingOf(now)
     const taking = new Set<string>()
-    for (const { address } of states) if (!leaving.has(address)) taking.add(address)
-    for (const address of taking) this.#drains.withdraw(cluster, address)
+    for (const [at, { address }] of states.entries()) {
+      if (isStepEnd(at)) yield
+      if (leaving.has(address) || taking.has(address)) continue
+      taking.add(address)
+      this.#drains.withdraw(cluster, address)
+    }
+    let looked = 0
     for (const [address, { graceMs, because }] of leaving) {
+      if (isStepEnd(looked++)) yield
       const was = leftBefore.get(address)
       if (was?.graceMs === graceMs && was.because === because) continue
       if (graceMs === null) this.#drains.withdraw(cluster, address)
@@ -56,23 +69,26 @@ export class LeavingEndpoints {
     }
     const { drainGraceMs } = settings
     if (drainGraceMs === null) return
-    for (const { address } of before.states)
-      if (
-        !taking.has(address) &&
-        !leaving.has(address) &&
-        (leftBefore.get(address)?.graceMs ?? null) === null
-      )
+    for (const [at, { address }] of before.states.entries()) {
+      if (isStepEnd(at)) yield
+      if (taking.has(address) || leaving.has(address)) continue
+      if ((leftBefore.get(address)?.graceMs ?? null) === null)
         this.#drains.begin(cluster, address, drainGraceMs, "has left")
+    }
   }
 
   /** A reload has left these clusters. */
-  retain(clusters: ReadonlySet<string>): void {
-    for (const [name, { settings }] of this.#told) {
+  *retain(clusters: ReadonlySet<string>): Steps {
+    for (const [name, { settings }] of [...this.#told]) {
       if (clusters.has(name)) continue
-      this.told(name, [], settings)
+      yield* this.told(name, [], settings)
       this.#told.delete(name)
     }
   }
+}
+
+function isStepEnd(at: number): boolean {
+  return (at + 1) % ENDPOINTS_PER_STEP === 0
 }
 
 function mayLeave({ states, settings }: Told): boolean {
@@ -80,11 +96,12 @@ function mayLeave({ states, settings }: Told): boolean {
 }
 
 /** Endpoints that take no new streams. What health says ends streams only where the cluster has a grace, and is believed. */
-function leavingOf({ states, settings }: Told): Map<string, Leaving> {
+function* leavingOf({ states, settings }: Told): Steps<Map<string, Leaving>> {
   const { drainGraceMs } = settings
   const leaving = new Map<string, Leaving>()
   const isBelieved = drainGraceMs !== null && isHealthBelieved(states, settings.panicThresholdPercent)
-  for (const { address, drain, graceMs, health } of states) {
+  for (const [at, { address, drain, graceMs, health }] of states.entries()) {
+    if (isStepEnd(at)) yield
     if (drain) leaving.set(address, { graceMs: graceMs ?? drainGraceMs, because: "is drained" })
     else if (isBelieved && health === "unhealthy")
       leaving.set(address, { graceMs: drainGraceMs, because: "is unhealthy" })

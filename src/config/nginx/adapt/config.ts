@@ -13,6 +13,7 @@ import { adaptServer } from "./server.ts"
 import { adaptSettings } from "./settings.ts"
 import { adaptUpstream } from "./upstream.ts"
 import { adaptVariables } from "./variables.ts"
+import { adaptXds } from "./xds.ts"
 
 /** @param isFragment the file has no `http` block: it is what one would include */
 export function adaptConfig(adapter: Adapter, directives: Directive[], isFragment: boolean): Config {
@@ -52,6 +53,8 @@ function adaptMain(adapter: Adapter, main: Scope, config: Config): void {
   if (pid !== undefined && pid.text !== "off") config.pidFile = fullPath(adapter, pid)
   const admin = main.one("sluice_admin")
   if (admin !== null) adaptAdmin(adapter, admin, config)
+  const xds = main.one("sluice_xds")
+  if (xds !== null) adaptXds(adapter, xds, config)
   const metrics = main.one("sluice_metrics")
   if (metrics !== null) adaptMetrics(adapter, metrics, config)
   const shutdown = main.one("worker_shutdown_timeout")?.args[0]

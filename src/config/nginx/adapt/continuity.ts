@@ -8,6 +8,7 @@ import {
   FIELD_PATH,
   KEEP_OCTETS,
   LEGS_MAX,
+  OVERFLOWS,
   presetNames,
   REFUSALS,
   RESTARTS_WITH,
@@ -37,6 +38,7 @@ const parameters: Readonly<Record<string, readonly [Setting, read: (text: string
   refused: ["refused", oneOf(REFUSALS)],
   with: ["restartWith", oneOf(RESTARTS_WITH)],
   statuses: ["statuses", readStatuses],
+  overflow: ["overflow", oneOf(OVERFLOWS)],
   hold: ["holdOctets", (text) => within(readOffset(text), KEEP_OCTETS.min, KEEP_OCTETS.max)],
   from: ["cursorFrom", fieldPath],
   into: ["cursorInto", fieldPath],
@@ -56,7 +58,9 @@ export function adaptContinuity(report: Report, scope: Scope): ContinuityConfig 
   const config: ContinuityConfig = { ...off, modes }
   for (const word of args.filter(({ text }) => text.includes("="))) readParameter(report, word, config)
   const problem =
-    modes.length === 0 ? "no mode is named" : continuityProblem(modes, config.cursorFrom, config.cursorInto)
+    modes.length === 0
+      ? "no mode is named"
+      : continuityProblem(modes, config.cursorFrom, config.cursorInto, config.overflow)
   if (problem !== null) report.error(spanOf(directive), problem, `modes are ${CONTINUITY_MODES.join(", ")}`)
   return config
 }

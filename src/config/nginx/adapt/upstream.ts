@@ -11,6 +11,7 @@ import { isHostName, readPeer } from "./address.ts"
 import { adaptBalancing } from "./balancing.ts"
 import { adaptDiscover, adaptResolver, adaptService } from "./discovery.ts"
 import { adaptOutlierDetection } from "./outlier-detection.ts"
+import { adaptRebalance } from "./rebalance.ts"
 
 const REHOME = ["never", "idle", "always"] as const
 
@@ -47,6 +48,8 @@ export function adaptUpstream(adapter: Adapter, directive: Directive, http: Scop
   }
   const outliers = scope.one("grpc_outlier_detection")
   if (outliers !== null) cluster.outlierDetection = adaptOutlierDetection(adapter, outliers)
+  const rebalance = scope.one("grpc_rebalance")
+  if (rebalance !== null) cluster.rebalance = adaptRebalance(adapter, rebalance, cluster)
   for (const directive of scope.own("grpc_limits")) adaptLimits(adapter, directive, cluster)
   const panic = scope.one("grpc_panic_threshold")
   if (panic !== null) cluster.panicThresholdPercent = readPercent(adapter, panic.args[0]!)

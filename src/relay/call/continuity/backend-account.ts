@@ -19,6 +19,11 @@ export class BackendAccount {
   /** Of the head that the client has; null: it has none. */
   #encoding: string | null = null
 
+  /** It speaks of continuity itself. */
+  get isAware(): boolean {
+    return this.acceptsHandoff || this.acceptsResume
+  }
+
   get hasClientHead(): boolean {
     return this.#encoding !== null
   }

@@ -1,24 +1,27 @@
 import { counterIds } from "../../../base/counters.ts"
+import type { Endpoint } from "../../../cluster/endpoint.ts"
 import type { ContinuityMode } from "../../../config/model.ts"
 import type { HeaderList } from "../../../http2/header-list.ts"
 import type { ResponseHead } from "../../../http2/message-head.ts"
 import { ContinuityRecord } from "../../../record/continuity-record.ts"
-import type { Failure } from "../../../record/failure.ts"
 import { requestId } from "../../../record/variables.ts"
+import type { TurnReason } from "../../pacing/pacer.ts"
 import type { ContinuityPlan } from "../../route/continuity-plan.ts"
 import type { CallRequest } from "../call-request.ts"
 import type { Leg } from "../leg.ts"
 import { type LegEnd, statusEndOf } from "../leg-end.ts"
-import { AskedLeg, MOVED } from "./asked-leg.ts"
 import { BackendAccount } from "./backend-account.ts"
 import type { ContinuedCall } from "./continued-call.ts"
+import { factsOf } from "./facts.ts"
 import { type BackendSays, legHead, readBackend, trailersOf, withoutContinuity } from "./fields.ts"
 import { Gap, type GapOwner } from "./gap.ts"
 import { LoggedRequest } from "./logged-request.ts"
+import type { MovedLeg } from "./move-request.ts"
+import { type MovableCall, Moving } from "./moving.ts"
 import { openingOf } from "./opening.ts"
 import { Refusal } from "./refusal.ts"
 import { ResponseAccount } from "./response-account.ts"
-import { type Continuation, continuation, type Positions, positionAfter } from "./resume-rules.ts"
+import { type Continuation, type ContinuityFacts, continuation, positionAfter } from "./resume-rules.ts"
 
 /** Legs that the record of a call has: a stream may outlive any number of backends. */
 const LEGS_SHOWN = 16
@@ -30,20 +33,20 @@ const NO_ENDPOINT_MS = 200
  * have said, and the time between legs. Whether the call goes on is decided by `resume-rules.ts`; here it is carried out.
  * docs/stream-continuity.md has the protocol.
  */
-export class Continuity implements GapOwner {
+export class Continuity implements GapOwner, MovableCall {
   readonly request: LoggedRequest
   /** A leg is over, and the next one's stream has not been opened. */
   isBetween = false
   readonly #call: ContinuedCall
   readonly #plan: ContinuityPlan
   readonly #responses: ResponseAccount
-  readonly #backend = new BackendAccount()
+  readonly backend = new BackendAccount()
   readonly #record = new ContinuityRecord()
   readonly #gap: Gap
   /** How the present leg was opened; null: from the call's beginning. */
   #mode: ContinuityMode | null = null
-  #asked: AskedLeg | null = null
   readonly #refusal: Refusal
+  readonly #moving: Moving
 
   constructor(call: ContinuedCall, plan: ContinuityPlan) {
     const { context, downstream, record } = call
@@ -51,7 +54,8 @@ export class Continuity implements GapOwner {
     this.#plan = plan
     this.#responses = new ResponseAccount(downstream, context, plan)
     this.#refusal = new Refusal(call)
-    this.request = new LoggedRequest(context, downstream, plan)
+    this.#moving = new Moving(call, plan, this, this.#record)
+    this.request = new LoggedRequest(context, downstream, plan, this.#moving)
     this.#gap = new Gap(context, this, this.#record, plan.config.gapMaxMs)
     record.continuity = this.#record
   }
@@ -77,7 +81,7 @@ export class Continuity implements GapOwner {
       offer: this.#plan.offer,
       goesOn: isLater
         ? {
-            session: this.#backend.session,
+            session: this.backend.session,
             delivered: this.#responses.delivered,
             holds: this.request.logStart + 1,
           }
@@ -92,7 +96,7 @@ export class Continuity implements GapOwner {
   onHead(leg: Leg, head: ResponseHead, endStream: boolean): HeaderList | null {
     const { list } = head
     const says = readBackend(list)
-    const { hasClientHead } = this.#backend
+    const { hasClientHead } = this.backend
     const status = statusEndOf(head, false)
     if (endStream && this.#mode !== null && says.refuses !== null)
       return this.#end(leg, { kind: "refused", reason: says.refuses })
@@ -106,16 +110,17 @@ export class Continuity implements GapOwner {
 
   /** Takes the head's word for what follows. True: the leg goes on. */
   #takeUp(leg: Leg, list: HeaderList, says: BackendSays): boolean {
-    const problem = this.#backend.takeEncoding(list) ?? this.#resume(leg, says)
+    const problem = this.backend.takeEncoding(list) ?? this.#resume(leg, says)
     if (problem !== null) {
       this.#end(leg, { kind: "unfit", reason: problem })
       return false
     }
-    this.#backend.handedOff = null
+    this.backend.handedOff = null
     this.#gap.onHead()
-    const { acceptsHandoff, acceptsResume } = this.#backend
-    this.#responses.onHead(acceptsHandoff || acceptsResume)
-    if (!acceptsHandoff && !acceptsResume && !this.#plan.isOneSided) {
+    this.#moving.legBegun()
+    const { isAware } = this.backend
+    this.#responses.onHead(isAware)
+    if (!isAware && !this.#plan.isOneSided) {
       this.request.turnOff()
       this.#responses.turnOff()
     }
@@ -124,10 +129,10 @@ export class Continuity implements GapOwner {
 
   /** A later leg is sent what its backend has not received. Not null: what the head says does not fit. */
   #resume(leg: Leg, says: BackendSays): string | null {
-    const backend = this.#backend
+    const backend = this.backend
     backend.note(says)
     if (this.#mode !== "handoff" && this.#mode !== "resume") return null
-    const position = positionAfter(says.received ?? backend.handedOff, this.#positions)
+    const position = positionAfter(says.received ?? backend.handedOff, this.#facts(true, 0).positions)
     if (typeof position === "string") return position
     backend.received = position
     this.#record.repeated += this.request.sentMessages - position
@@ -149,7 +154,7 @@ export class Continuity implements GapOwner {
     if (from === end && !endStream) return end - start
     const taken = responses.pass(octets, from, end, endStream)
     record.responseMessages = responses.delivered
-    if (this.#plan.isLockstep) this.request.answered(responses.delivered)
+    if (this.#plan.isLockstep && !this.backend.isAware) this.request.done(responses.delivered)
     return from - start + taken
   }
 
@@ -169,7 +174,7 @@ export class Continuity implements GapOwner {
   /** True: these trailers are not passed on, the call goes on or its client has been told why not. */
   #isNoAnswer(leg: Leg, list: HeaderList): boolean {
     const isWithinMessage = this.#responses.heldOctets > 0
-    const end = this.#backend.endOf(list, this.#plan.config.statuses, isWithinMessage)
+    const end = this.backend.endOf(list, this.#plan.config.statuses, isWithinMessage)
     return end !== null && (this.#call.goesOn(leg, end) || this.hasTold(leg, end))
   }
 
@@ -180,57 +185,61 @@ export class Continuity implements GapOwner {
 
   // ---- Moving -----------------------------------------------------------------------------------------------------
 
-  /**
-   * The leg is to end by Sluice's own choice. True: its backend is asked to hand the call off, or the call is resumed
-   * elsewhere. False: it cannot move.
-   */
-  move(leg: Leg, what: Failure): boolean {
-    if (this.#gap.isAwaitingHead) return false
-    const mayAsk = this.#plan.config.ask === "half-close" && this.#backend.acceptsHandoff
-    if (!mayAsk || !this.request.endLeg(leg)) return this.#call.goesOn(leg, MOVED)
-    this.#asked ??= new AskedLeg(this.#call)
-    this.#asked.wait(leg, what)
-    return true
+  /** The leg is to end by Sluice's own choice. False: the call cannot move. */
+  move(leg: Leg, reason: TurnReason): boolean {
+    return this.#moving.move(leg, reason)
+  }
+
+  canMove(dwellMs: number): boolean {
+    return this.#moving.canMove(dwellMs)
+  }
+
+  /** Where the next leg is to be; null: as the policy has it. */
+  takeDestination(): Endpoint | null {
+    return this.#moving.account.takeDestination()
+  }
+
+  canGoOn(end: LegEnd): boolean {
+    return continuation(this.#facts(true, 0), end)?.next === "leg"
+  }
+
+  get legMs(): number {
+    return this.#gap.legMs
+  }
+
+  get isAwaitingHead(): boolean {
+    return this.#gap.isAwaitingHead
+  }
+
+  get isMidMessage(): boolean {
+    return this.#responses.isMidMessage
+  }
+
+  get movedLeg(): MovedLeg {
+    const { record, context } = this.#call
+    return { call: requestId(record, context.env), leg: this.#record.legs - 1 }
   }
 
   // ---- Between legs -----------------------------------------------------------------------------------------------
 
-  get #positions(): Positions {
-    return {
-      sent: this.request.sentMessages,
-      received: this.#backend.received,
-      logStart: this.request.logStart,
-      delivered: this.#responses.delivered,
-    }
-  }
-
   /** What follows the end of `leg`; null: the ordinary rules decide. */
   decide(leg: Leg, end: LegEnd, isBudgetLeft: boolean): Continuation {
-    const gap = this.#gap
-    const { isBegun, acceptsHandoff, acceptsResume, session } = this.#backend
-    gap.onLegEnd(leg.connectedMs > 0)
-    const decision = continuation(
-      {
-        config: this.#plan.config,
-        positions: this.#positions,
-        acceptsHandoff,
-        acceptsResume,
-        hasSession: session !== null,
-        isBegun,
-        awaiting: gap.isAwaitingHead ? this.#mode : null,
-        isMidMessage: this.#responses.isMidMessage,
-        isFirstKept: this.request.first !== null || this.request.sentMessages === 0,
-        hasCursor: this.request.firstWith(this.#responses.token) !== null,
-        shortLegs: gap.shortLegs,
-        tries: gap.tries,
-        gapMs: gap.ms,
-        isBudgetLeft,
-        random: this.#call.context.env.random(),
-      },
-      end,
-    )
+    this.#gap.onLegEnd(leg.connectedMs > 0)
+    const decision = continuation(this.#facts(isBudgetLeft, this.#call.context.env.random()), end)
     if (decision?.next === "answer") this.#refusal.note(decision.reason)
     return decision
+  }
+
+  #facts(isBudgetLeft: boolean, random: number): ContinuityFacts {
+    const accounts = {
+      plan: this.#plan,
+      backend: this.backend,
+      request: this.request,
+      responses: this.#responses,
+      gap: this.#gap,
+      mode: this.#mode,
+    }
+    return factsOf(accounts, isBudgetLeft, random)
   }
 
   /** Octets of the leg that has ended that the client will not get. */
@@ -247,7 +256,7 @@ export class Continuity implements GapOwner {
     this.#call.record.keepAttempts(LEGS_SHOWN)
     this.#call.context.counters.add(counterIds.continuity_legs)
     this.#gap.begin()
-    this.#asked?.close()
+    this.#moving.legOver()
     this.request.detach()
     this.isBetween = true
     this.#responses.begin(mode)
@@ -283,7 +292,7 @@ export class Continuity implements GapOwner {
   /** The call is over. */
   close(): void {
     this.#gap.close()
-    this.#asked?.close()
+    this.#moving.close()
     this.#responses.discard()
   }
 }

@@ -3,7 +3,7 @@ import type { ContinuityRecord } from "../../../record/continuity-record.ts"
 import type { LegContext } from "../leg-context.ts"
 
 /** A leg that lasted so long shows that its backend works. */
-const LASTING_MS = 1000
+export const LASTING_MS = 1000
 
 /** Whose time it is. */
 export interface GapOwner {
@@ -39,6 +39,11 @@ export class Gap {
   /** The head of the present leg has not come. */
   get isAwaitingHead(): boolean {
     return this.#headMs === 0
+  }
+
+  /** How long it is since the head of the present leg came; 0: it has not. */
+  get legMs(): number {
+    return this.#headMs === 0 ? 0 : this.#nowMs() - this.#headMs
   }
 
   /** How long the client has had no leg. */

@@ -1,22 +1,25 @@
-import { type Counters, counterIds } from "../../../base/counters.ts"
+import type { Counters } from "../../../base/counters.ts"
 import type { FieldValue } from "../../../grpc/field-path.ts"
-import { MessageCutter } from "../../../grpc/message-cutter.ts"
 import type { BufferBudget, Reclaimable } from "../../../http2/buffer-budget.ts"
 import type { HeaderList } from "../../../http2/header-list.ts"
-import { copyUnpooled } from "../../../http2/own-octets.ts"
 import type { Failure } from "../../../record/failure.ts"
 import type { ContinuityPlan } from "../../route/continuity-plan.ts"
 import { cleanTrailers } from "../../route/head-rewrite.ts"
 import { type CallRequest, headersProblem, sendTrailers } from "../call-request.ts"
 import type { Leg } from "../leg.ts"
 import type { DownstreamStream } from "../stream-owner.ts"
-import { MessageLog } from "./message-log.ts"
+import { ClientCredit } from "./client-credit.ts"
 import type { Opening } from "./opening.ts"
-import { withToken } from "./with-token.ts"
+import { RequestLog } from "./request-log.ts"
 
 const NO_OCTETS = Buffer.alloc(0)
 
 const BEGIN: Opening = { kind: "begin" }
+
+/** Who is told that the client waits for room in the log. */
+export interface LogOwner {
+  onFull(): void
+}
 
 /**
  * The request of a call with continuity. What the client sends goes to the present leg and into a log, from which
@@ -30,15 +33,10 @@ export class LoggedRequest implements CallRequest, Reclaimable {
   opening: Opening = BEGIN
   readonly #downstream: DownstreamStream
   readonly #budget: BufferBudget
-  readonly #counters: Counters
-  readonly #plan: ContinuityPlan
-  readonly #log: MessageLog
-  readonly #cutter = new MessageCutter()
-  #received = 0
-  /** Where the message begins that is not yet whole. */
-  #unfinished = 0
-  /** Octets that some leg has taken: those the client has credit for. */
-  #taken = 0
+  readonly #forgetsReceived: boolean
+  readonly #owner: LogOwner
+  readonly #log: RequestLog
+  readonly #credit: ClientCredit
   /** Of the present leg: where what it takes next stands. */
   #legTaken = 0
   /** Octets under way to the present leg that it is sent again, beside the order. */
@@ -48,27 +46,27 @@ export class LoggedRequest implements CallRequest, Reclaimable {
   /** No other leg follows: nothing is kept. */
   #isOff = false
   #isReclaimable = false
-  #hasOverflown = false
   #trailers: HeaderList | null = null
-  #first: Buffer | null = null
 
   constructor(
-    { budget, counters }: { readonly budget: BufferBudget; readonly counters: Counters },
+    context: { readonly budget: BufferBudget; readonly counters: Counters },
     downstream: DownstreamStream,
     plan: ContinuityPlan,
+    owner: LogOwner,
   ) {
     this.#downstream = downstream
-    this.#budget = budget
-    this.#counters = counters
-    this.#plan = plan
-    this.#log = new MessageLog(budget)
+    this.#budget = context.budget
+    this.#forgetsReceived = plan.forgetsReceived
+    this.#owner = owner
+    this.#credit = new ClientCredit(downstream)
+    this.#log = new RequestLog(context, plan)
   }
 
   // ---- What is known of it --------------------------------------------------------------------------------------
 
   /** Whole messages that some leg has taken. */
   get sentMessages(): number {
-    return Math.min(this.#cutter.whole, this.#log.start + this.#log.wholeUntil(this.#taken))
+    return this.#log.wholeUntil(this.#credit.taken)
   }
 
   /** Messages before the first one that can be sent again. */
@@ -77,7 +75,7 @@ export class LoggedRequest implements CallRequest, Reclaimable {
   }
 
   get first(): Buffer | null {
-    return this.#first
+    return this.#log.first
   }
 
   get isReplayable(): boolean {
@@ -85,28 +83,19 @@ export class LoggedRequest implements CallRequest, Reclaimable {
   }
 
   get heldOctets(): number {
-    return this.#log.length + (this.#first === null ? 0 : this.#first.length)
+    return this.#log.heldOctets
   }
 
   /** What a leg is sent that begins anew: one message again, where it has been sent, then those that have not. */
   restart(again: "first" | "last" | "none"): Opening {
     const message = this.sentMessages
     if (message === 0 || again === "none") return { kind: "from", again: null, message }
-    return { kind: "from", again: again === "first" ? this.#first : this.#last, message }
+    return { kind: "from", again: again === "first" ? this.first : this.#log.last(message), message }
   }
 
   /** The first message with a resume token in it; null: none is kept, or it cannot be. */
   firstWith(token: FieldValue | null): Buffer | null {
-    if (token === null || this.#first === null) return null
-    return withToken(this.#first, this.#plan.cursor!.into, token)
-  }
-
-  /** The last whole message, where it was sent and is kept. */
-  get #last(): Buffer | null {
-    const { whole } = this.#cutter
-    if (this.sentMessages < whole || this.#log.start >= whole) return null
-    const from = this.#log.octetOf(whole - 1)
-    return copyUnpooled(this.#log.from(from)!, 0, this.#unfinished - from)
+    return this.#log.firstWith(token)
   }
 
   // ---- To the present leg -----------------------------------------------------------------------------------------
@@ -140,6 +129,7 @@ export class LoggedRequest implements CallRequest, Reclaimable {
     const from = this.#log.octetOf(message)
     this.#legTaken = from
     this.#take(from)
+    if (this.#forgetsReceived) this.done(message)
     return this.#sendFrom(leg, from)
   }
 
@@ -161,9 +151,9 @@ export class LoggedRequest implements CallRequest, Reclaimable {
 
   receive(leg: Leg | null, octets: Buffer, start: number, end: number, endStream: boolean): void {
     const upstream = leg === null || this.#isHeld ? null : leg.upstream
-    this.#received += end - start
-    if (!this.#isOff) this.#keep(octets, start, end, upstream !== null)
+    if (!this.#isOff) this.#log.keep(octets, start, end, this.#credit.taken)
     if (upstream === null) return
+    if (!this.#isOff) this.#mayReclaim()
     leg!.octetsSent += end - start
     this.sent(upstream.sendData(octets, start, end, endStream))
   }
@@ -183,37 +173,46 @@ export class LoggedRequest implements CallRequest, Reclaimable {
 
   /** Credit for what no leg has taken before. */
   #take(until: number): void {
-    const due = until - this.#taken
-    if (due <= 0) return
-    this.#taken = until
-    this.#downstream.consume(due)
+    const credit = this.#credit
+    if (until > credit.taken) credit.taken = until
+    this.#giveCredit()
+  }
+
+  #giveCredit(): void {
+    this.#credit.give(this.#log.creditMost)
+    if (this.isFull) this.#owner.onFull()
+  }
+
+  get canEndLeg(): boolean {
+    return !this.#isHeld && !this.#isEnded && this.#log.unfinished === this.#log.received
   }
 
   /** Ends the leg's request side though the client has not, where no message is cut by it. */
   endLeg(leg: Leg): boolean {
-    const isBetween = this.#unfinished === this.#received
-    if (this.#isHeld || this.#isEnded || !isBetween || leg.upstream === null) return false
+    if (!this.canEndLeg || leg.upstream === null) return false
     this.#isHeld = true
     leg.upstream.sendData(NO_OCTETS, 0, 0, true)
     return true
   }
 
-  // ---- The log ----------------------------------------------------------------------------------------------------
-
-  #keep(octets: Buffer, start: number, end: number, isSent: boolean): void {
-    const log = this.#log
-    const at = this.#received - (end - start)
-    const cut = this.#cutter.scan(octets, start, end)
-    if (cut >= 0) this.#unfinished = at + (cut - start)
-    this.#trim(end - start)
-    // Behind a message that was too large to be kept, its rest is not either.
-    const skipped = Math.max(0, log.startOctet + log.length - at)
-    if (skipped < end - start) log.push(octets, start + skipped, end)
-    const isFirst = this.#plan.keepsFirst && this.#first === null && this.#cutter.whole > 0
-    if (isFirst && log.start === 0) this.#first = this.#copyFirst()
-    if (this.#taken - this.#unfinished > this.#plan.config.keepOctets) this.#drop()
-    if (isSent) this.#mayReclaim()
+  /** The client waits for room in the log. */
+  get isFull(): boolean {
+    return this.#credit.withheld > 0
   }
+
+  /** The client waits no longer: from now on the oldest leave. */
+  speedUp(): void {
+    this.#log.speedUp(this.#credit.taken)
+    this.#giveCredit()
+  }
+
+  /** Messages before `message` are not sent again: they were answered, or are in the backend's state. */
+  done(message: number): void {
+    this.#log.done(message, this.#credit.taken)
+    this.#giveCredit()
+  }
+
+  // ---- Its end ----------------------------------------------------------------------------------------------------
 
   /** All that is kept has been given to a leg. */
   #mayReclaim(): void {
@@ -221,44 +220,12 @@ export class LoggedRequest implements CallRequest, Reclaimable {
     this.#isReclaimable = true
   }
 
-  #copyFirst(): Buffer | null {
-    const octets = this.#log.from(0)!
-    const length = this.#log.octetOf(1)
-    return length > this.#plan.config.keepOctets ? null : copyUnpooled(octets, 0, length)
-  }
-
-  /** Makes room for `more` octets. */
-  #trim(more: number): void {
-    const { keepOctets, keepsLast } = this.#plan
-    const log = this.#log
-    if (log.length + more <= keepOctets) return
-    const before = log.start
-    log.trim(Math.max(0, keepOctets - more), this.#taken, this.#cutter.whole - (keepsLast ? 1 : 0))
-    if (log.start > before && keepOctets > 0) this.#overflown()
-  }
-
-  #overflown(): void {
-    if (!this.#hasOverflown) this.#counters.add(counterIds.continuity_log_exceeded)
-    this.#hasOverflown = true
-  }
-
-  /** The client has all answers to the messages before `message`: they are not sent again. */
-  answered(message: number): void {
-    this.#log.trimTo(message, this.#taken)
-  }
-
-  /** Lets go of all that is kept; only where a leg is sent everything. */
-  #drop(): void {
-    this.#overflown()
-    const { whole, isAtBoundary, messageOctets } = this.#cutter
-    if (isAtBoundary) this.#log.clear(whole, this.#received)
-    else if (messageOctets > 0) this.#log.clear(whole + 1, this.#unfinished + messageOctets)
-  }
-
   reclaim(): void {
     this.#isReclaimable = false
-    this.#first = null
-    if (!this.#isOff) this.#drop()
+    this.#log.first = null
+    if (this.#isOff) return
+    this.#log.drop()
+    this.#giveCredit()
   }
 
   keep(): void {
@@ -281,11 +248,11 @@ export class LoggedRequest implements CallRequest, Reclaimable {
   turnOff(): void {
     this.#isOff = true
     this.forget()
+    this.#giveCredit()
   }
 
   forget(): void {
     this.keep()
-    this.#first = null
-    this.#log.clear(this.#cutter.whole, this.#received)
+    this.#log.clear()
   }
 }

@@ -1,5 +1,6 @@
 import type { FieldPath, FieldValue } from "../../../grpc/field-path.ts"
 import { withField } from "../../../grpc/field-writer.ts"
+import { framedMessage } from "../../../grpc/framed-message.ts"
 
 const PREFIX_OCTETS = 5
 
@@ -7,8 +8,5 @@ const PREFIX_OCTETS = 5
 export function withToken(first: Buffer, into: FieldPath, token: FieldValue): Buffer | null {
   if (first[0] !== 0) return null
   const message = withField(first.subarray(PREFIX_OCTETS), into, token)
-  if (message === null) return null
-  const prefix = Buffer.alloc(PREFIX_OCTETS)
-  prefix.writeUInt32BE(message.length, 1)
-  return Buffer.concat([prefix, message])
+  return message === null ? null : framedMessage(message)
 }

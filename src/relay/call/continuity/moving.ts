@@ -1,0 +1,117 @@
+import type { ContinuityRecord } from "../../../record/continuity-record.ts"
+import type { TurnReason } from "../../pacing/pacer.ts"
+import type { ContinuityPlan } from "../../route/continuity-plan.ts"
+import type { Leg } from "../leg.ts"
+import type { LegEnd } from "../leg-end.ts"
+import { AskedLeg, MOVED } from "./asked-leg.ts"
+import type { BackendAccount } from "./backend-account.ts"
+import type { ContinuedCall } from "./continued-call.ts"
+import { LASTING_MS } from "./gap.ts"
+import { LogRelief } from "./log-relief.ts"
+import type { LoggedRequest, LogOwner } from "./logged-request.ts"
+import { MoveAccount } from "./move-account.ts"
+import type { MovedLeg } from "./move-request.ts"
+
+/** The call whose legs end by Sluice's own choice. */
+export interface MovableCall {
+  readonly request: LoggedRequest
+  readonly backend: BackendAccount
+  /** The head of the present leg has not come. */
+  readonly isAwaitingHead: boolean
+  readonly isMidMessage: boolean
+  /** How its backend knows the present leg. */
+  readonly movedLeg: MovedLeg
+  /** How long the present leg has lasted since its head came. */
+  readonly legMs: number
+  /** Another leg would follow an end of this one. */
+  canGoOn(end: LegEnd): boolean
+}
+
+/** Ends legs by Sluice's own choice: for a drain and its like, or since only a new one makes room in the log. */
+export class Moving implements LogOwner {
+  readonly #call: ContinuedCall
+  readonly #plan: ContinuityPlan
+  readonly #moved: MovableCall
+  readonly account: MoveAccount
+  #asked: AskedLeg | null = null
+  #relief: LogRelief | null = null
+
+  constructor(call: ContinuedCall, plan: ContinuityPlan, moved: MovableCall, record: ContinuityRecord) {
+    this.#call = call
+    this.#plan = plan
+    this.#moved = moved
+    this.account = new MoveAccount(record)
+  }
+
+  /**
+   * The leg is to end. True: its backend is asked to hand the call off, or the call is resumed elsewhere. False: it cannot
+   * move, and where that turns out later, the client is told `reason.what`.
+   */
+  move(leg: Leg, reason: TurnReason): boolean {
+    if (this.#moved.isAwaitingHead || (reason.move !== undefined && !this.canMove(0))) return false
+    this.account.begin(leg, reason)
+    if (this.#moved.backend.acceptsHandoff && this.#asks(leg)) {
+      // A backend that was asked by a call of its own, and does not answer, still serves the leg.
+      const mayStay = reason.move !== undefined && this.#plan.config.ask === "call"
+      this.#asked!.wait(leg, mayStay ? null : reason.what)
+      return true
+    }
+    return this.#call.goesOn(leg, MOVED)
+  }
+
+  /** It could move now, and has been where it is for `dwellMs`. */
+  canMove(dwellMs: number): boolean {
+    const { legMs, backend, request } = this.#moved
+    const atLeastMs = this.#call.record.resumes > 0 ? Math.max(dwellMs, LASTING_MS) : LASTING_MS
+    if (legMs < atLeastMs || this.account.isUnderWay) return false
+    const { ask } = this.#plan.config
+    const mayAsk = ask === "call" || (ask === "half-close" && request.canEndLeg)
+    return (backend.acceptsHandoff && mayAsk) || this.#moved.canGoOn(MOVED)
+  }
+
+  #asks(leg: Leg): boolean {
+    const { ask } = this.#plan.config
+    if (ask === "none") return false
+    this.#asked ??= new AskedLeg(this.#call, () => this.account.failed())
+    const { request, movedLeg } = this.#moved
+    return ask === "half-close" ? request.endLeg(leg) : this.#asked.ask(leg, movedLeg)
+  }
+
+  /** The client waits for room in the log. */
+  onFull(): void {
+    this.#relief ??= new LogRelief(this.#call.context.deadlines, this)
+    this.#relief.begin()
+  }
+
+  get isFull(): boolean {
+    return this.#moved.request.isFull
+  }
+
+  /** A backend says what of the log it has when a leg begins. True: later. */
+  relieve(): boolean {
+    const { backend, request, isAwaitingHead, isMidMessage } = this.#moved
+    // Answers make room.
+    if (this.#plan.isLockstep && !backend.isAware) return false
+    const leg = this.#call.paced
+    if (leg === null || isAwaitingHead || isMidMessage) return true
+    if (!backend.acceptsResume || !this.#call.goesOn(leg, MOVED)) request.speedUp()
+    return false
+  }
+
+  /** The head of a later leg came. */
+  legBegun(): void {
+    this.account.moved(this.#call.context.clock.now())
+  }
+
+  /** The leg is over. */
+  legOver(): void {
+    this.#asked?.close()
+  }
+
+  /** The call is over. */
+  close(): void {
+    this.#asked?.close()
+    this.#relief?.close()
+    this.account.failed()
+  }
+}

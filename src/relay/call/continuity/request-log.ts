@@ -1,0 +1,143 @@
+import { type Counters, counterIds } from "../../../base/counters.ts"
+import type { FieldValue } from "../../../grpc/field-path.ts"
+import { MessageCutter } from "../../../grpc/message-cutter.ts"
+import type { BufferBudget } from "../../../http2/buffer-budget.ts"
+import { copyUnpooled } from "../../../http2/own-octets.ts"
+import type { ContinuityPlan } from "../../route/continuity-plan.ts"
+import { MessageLog } from "./message-log.ts"
+import { withToken } from "./with-token.ts"
+
+/** What is kept of a request as its route has it: which messages stay, and which leave when more come. */
+export class RequestLog {
+  /** Octets that came. */
+  received = 0
+  /** Where the message begins that is not yet whole. */
+  unfinished = 0
+  /** The client's first message, where the route keeps it and it is whole. */
+  first: Buffer | null = null
+  readonly #counters: Counters
+  readonly #plan: ContinuityPlan
+  readonly #log: MessageLog
+  readonly #cutter = new MessageCutter()
+  /** More than is kept makes the client wait, and not the oldest leave. */
+  #isSlow: boolean
+  #hasOverflown = false
+
+  constructor(
+    { budget, counters }: { readonly budget: BufferBudget; readonly counters: Counters },
+    plan: ContinuityPlan,
+  ) {
+    this.#counters = counters
+    this.#plan = plan
+    this.#isSlow = plan.isSlow
+    this.#log = new MessageLog(budget)
+  }
+
+  // ---- What is in it ----------------------------------------------------------------------------------------------
+
+  get heldOctets(): number {
+    return this.#log.length + (this.first === null ? 0 : this.first.length)
+  }
+
+  /** Messages before the first one here. */
+  get start(): number {
+    return this.#log.start
+  }
+
+  /** Whole messages that end at or before octet `taken`. */
+  wholeUntil(taken: number): number {
+    return Math.min(this.#cutter.whole, this.#log.start + this.#log.wholeUntil(taken))
+  }
+
+  octetOf(message: number): number {
+    return this.#log.octetOf(message)
+  }
+
+  /** What is kept from octet `octet` on. Valid until the log changes. */
+  from(octet: number): Buffer | null {
+    return this.#log.from(octet)
+  }
+
+  /** The first message with a resume token in it; null: none is kept, or it cannot be. */
+  firstWith(token: FieldValue | null): Buffer | null {
+    if (token === null || this.first === null) return null
+    return withToken(this.first, this.#plan.cursor!.into, token)
+  }
+
+  /** The last whole message, where it is among the first `sent` and is kept. */
+  last(sent: number): Buffer | null {
+    const { whole } = this.#cutter
+    if (sent < whole || this.#log.start >= whole) return null
+    const from = this.#log.octetOf(whole - 1)
+    return copyUnpooled(this.#log.from(from)!, 0, this.unfinished - from)
+  }
+
+  /** What follows a whole message that is kept may have to wait until that has left: the octet up to which none does. */
+  get creditMost(): number {
+    const isBounded = this.#isSlow && this.#log.start < this.#cutter.whole
+    return isBounded ? this.#log.startOctet + this.#plan.keepOctets : Number.POSITIVE_INFINITY
+  }
+
+  // ---- What comes, and what leaves. `taken`: the octets of the call that some leg has taken -----------------------
+
+  keep(octets: Buffer, start: number, end: number, taken: number): void {
+    const log = this.#log
+    const at = this.received
+    this.received += end - start
+    const cut = this.#cutter.scan(octets, start, end)
+    if (cut >= 0) this.unfinished = at + (cut - start)
+    this.#trim(end - start, taken)
+    // Behind a message that was too large to be kept, its rest is not either.
+    const skipped = Math.max(0, log.startOctet + log.length - at)
+    if (skipped < end - start) log.push(octets, start + skipped, end)
+    const isFirst = this.#plan.keepsFirst && this.first === null && this.#cutter.whole > 0
+    if (isFirst && log.start === 0) this.first = this.#copyFirst()
+    if (taken - this.unfinished > this.#plan.config.keepOctets) this.drop()
+  }
+
+  #copyFirst(): Buffer | null {
+    const octets = this.#log.from(0)!
+    const length = this.#log.octetOf(1)
+    return length > this.#plan.config.keepOctets ? null : copyUnpooled(octets, 0, length)
+  }
+
+  /** Makes room for `more` octets. */
+  #trim(more: number, taken: number): void {
+    const { keepOctets, keepsLast } = this.#plan
+    const log = this.#log
+    if (this.#isSlow || log.length + more <= keepOctets) return
+    const before = log.start
+    log.trim(Math.max(0, keepOctets - more), taken, this.#cutter.whole - (keepsLast ? 1 : 0))
+    if (log.start > before && keepOctets > 0) this.#overflown()
+  }
+
+  /** From now on the oldest leave. */
+  speedUp(taken: number): void {
+    this.#isSlow = false
+    this.#trim(0, taken)
+  }
+
+  #overflown(): void {
+    if (!this.#hasOverflown) this.#counters.add(counterIds.continuity_log_exceeded)
+    this.#hasOverflown = true
+  }
+
+  /** Messages before `message` are not sent again: they were answered, or are in the backend's state. */
+  done(message: number, taken: number): void {
+    this.#log.trimTo(message, taken)
+  }
+
+  /** Lets go of all that is kept; only where a leg is sent everything. */
+  drop(): void {
+    this.#overflown()
+    const { whole, isAtBoundary, messageOctets } = this.#cutter
+    if (isAtBoundary) this.#log.clear(whole, this.received)
+    else if (messageOctets > 0) this.#log.clear(whole + 1, this.unfinished + messageOctets)
+  }
+
+  /** Nothing is kept any more. */
+  clear(): void {
+    this.first = null
+    this.#log.clear(this.#cutter.whole, this.received)
+  }
+}
