@@ -20,6 +20,7 @@ const SECTIONS: readonly [heading: string, column: string, section: Section][] =
   ["Settings", "key of `bridge`", defaults.bridge],
   ["Settings", "key of `continuity`", defaults.continuity],
   ["Settings", "key of `accessLog`", defaults.accessLog],
+  ["TCP", "key", defaults.tcp],
   ["Clusters", "key", defaults.cluster],
   ["Clusters", "key of `healthCheck`", defaults.healthCheck],
   ["Clusters", "key of an endpoint", defaults.endpoint],

@@ -44,6 +44,7 @@ const ROOMS = [
   "balancer",
   "bridge",
   "origin",
+  "tcp",
   "access",
   "relay",
   "xds",

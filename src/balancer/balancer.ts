@@ -27,6 +27,7 @@ import { Clients } from "../relay/downstream/clients.ts"
 import { Admission } from "../relay/overload/admission.ts"
 import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
+import { TcpClients } from "../tcp/tcp-clients.ts"
 import { ConfigCompiler } from "./config-compiler.ts"
 import { Configurations, type PreparedReload } from "./configurations.ts"
 import { makeContext, type SharedContext } from "./context.ts"
@@ -91,6 +92,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #tls: TlsStore
   readonly #context: SharedContext
   readonly #clients: Clients
+  readonly #tcp: TcpClients
   readonly #upstreams: Upstreams
   readonly #origins: Http1Origins
   readonly #compiler: ConfigCompiler
@@ -142,10 +144,14 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       handshakeTimeoutMs: limits.handshakeTimeoutMs,
       clock: this.#clock,
       log: this.#log,
-      onSecured: (name, socket, info) =>
-        this.#clients.onTlsHandshakeDone(this.#listeners.find(name), socket, info),
-      onPlain: (name, socket, octets) =>
-        this.#clients.acceptWithoutTls(this.#listeners.find(name), socket, octets),
+      onSecured: (name, socket, info) => {
+        if (!this.#tcp.secured(socket, info))
+          this.#clients.onTlsHandshakeDone(this.#listeners.findHttp(name), socket, info)
+      },
+      onPlain: (name, socket, octets) => {
+        if (!this.#tcp.plain(socket))
+          this.#clients.acceptWithoutTls(this.#listeners.findHttp(name), socket, octets)
+      },
       onFailed: (counter) => this.counters.add(counterIds[counter]),
       onBug: (error) => this.#uncaught(error),
     })
@@ -180,7 +186,12 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       },
       onHandshakeEnd: () => this.#departures.gone(),
     })
-    this.#listeners = new Listeners(network, this.#clients)
+    this.#tcp = new TcpClients({
+      context: this.#context,
+      clients: this.#clients,
+      nextConnectionId: () => numbers.nextConnectionId(),
+    })
+    this.#listeners = new Listeners(network, this.#clients, this.#tcp)
     this.#upstreams = new Upstreams({
       context: this.#context,
       network,

@@ -28,7 +28,7 @@ export interface LiveOrdersOptions {
   readonly clients: Clients
   readonly upstreams: Upstreams
   readonly random: Random
-  findListener(name: string): OpenListener | undefined
+  findListener(name: string): Pick<OpenListener, "config"> | undefined
   /** In force now. */
   findCluster(name: string): Cluster<LegConnection> | undefined
 }

@@ -2,7 +2,7 @@ import { systemClock } from "../base/clock.ts"
 import { resolveLimits } from "../base/resolve-limits.ts"
 import { checkDescriptorSets } from "../bridge/json/check-descriptor-sets.ts"
 import type { Config, RouteConfig } from "../config/model.ts"
-import type { UpstreamTlsConfig } from "../config/upstream-tls-model.ts"
+import type { UpstreamTlsConfig } from "../config/shared-model.ts"
 import { silentLog } from "../log/logger.ts"
 import { addressProblem } from "../net/listen.ts"
 import { TlsStore } from "../net/tls-store.ts"
@@ -52,6 +52,9 @@ function tryTls(config: Config, attempt: (about: string | null, action: () => vo
     if (tls !== null) attempt(tls.certificates[0]?.certFile ?? name, () => plan.listener(name, tls))
   for (const tls of upstreamTlsOf(config.servers.flatMap(({ routes }) => routes)))
     attempt(tls.certFile ?? tls.caFile, () => plan.upstream(tls))
+  for (const { action } of config.tcp.servers)
+    if ("tls" in action && action.tls !== null)
+      attempt(action.tls.certFile ?? action.tls.caFile, () => plan.upstream(action.tls!))
   plan.abandon()
   store.close()
 }

@@ -127,6 +127,10 @@ export class Cluster<C extends PooledConnection> {
     if (before != null) this.#start(members.joined.filter(({ address }) => !before.has(address)))
   }
 
+  get protocol(): ClusterConfig["protocol"] {
+    return this.#config.protocol
+  }
+
   /** What becomes of live streams whose key has another owner now. */
   get rehome(): ClusterConfig["rehome"] {
     return this.#config.rehome
@@ -351,6 +355,8 @@ export class Cluster<C extends PooledConnection> {
 
   #ejected(endpoint: Endpoint): void {
     this.#epoch.value++
+    // What TCP sessions go to may speak anything: the next one that is due tries it, as in nginx.
+    if (this.protocol === "tcp") return
     for (const pool of this.#pools.poolsOf(endpoint)) pool.probe()
   }
 

@@ -48,6 +48,7 @@ export const defaults = {
     metrics: is("full"),
   },
   listener: {
+    protocol: is<"http" | "tcp">("http"),
     name: words("the address"),
     backlog: none("the system's"),
     reusePort: is(false),
@@ -205,6 +206,7 @@ export const defaults = {
   },
   // Many streams on each upstream connection; a PING every 5 minutes, the most often that gRPC servers put up with.
   cluster: {
+    protocol: is<"http" | "tcp">("http"),
     policy: is("round_robin"),
     policyBy: words("streams for random_two, header_time for peak_ewma"),
     inflight: is(false),
@@ -228,6 +230,27 @@ export const defaults = {
     drainGrace: none("as long as they like"),
     keepaliveInterval: time(300_000),
     keepaliveTimeout: time(20_000),
+  },
+  // As in nginx, but that a direction may end by itself.
+  tcp: {
+    names: list([]),
+    listeners: words("all with protocol tcp"),
+    readHello: is<boolean>(false),
+    prereadTimeout: time(30_000),
+    prereadSize: size(16_384),
+    proxyProtocolTimeout: time(30_000),
+    handshakeTimeout: time(60_000, "and no more than limits.handshakeTimeoutMs"),
+    connectTimeout: time(60_000),
+    idleTimeout: time(600_000),
+    retryTries: none("as many as there are endpoints"),
+    retryTimeout: none(),
+    sendProxyProtocol: is<"none" | "v1" | "v2">("none"),
+    halfClose: is<boolean>(true),
+    uploadRate: none(),
+    downloadRate: none(),
+    bindAddress: none(),
+    socketKeepalive: is<boolean>(false),
+    noDelay: is<boolean>(true),
   },
   // Ours: design of the planner in docs/continuity.md.
   rebalance: {

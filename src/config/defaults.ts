@@ -19,7 +19,8 @@ import type {
   RouteSettings,
   StickyConfig,
 } from "./model.ts"
-import type { UpstreamTlsConfig } from "./upstream-tls-model.ts"
+import type { UpstreamTlsConfig } from "./shared-model.ts"
+import type { TcpRetryConfig, TcpSettings } from "./tcp-model.ts"
 
 const {
   file,
@@ -35,6 +36,7 @@ const {
   resolver,
   upstreamTls,
   sticky,
+  tcp,
 } = defaults
 
 /** An empty configuration: no listener, server or cluster yet. */
@@ -44,6 +46,7 @@ export function defaultConfig(): Config {
     listeners: [],
     servers: [],
     clusters: [],
+    tcp: { servers: [], variables: [], zones: [] },
     variables: [],
     zones: [],
     log: { level: file.logLevel.value, path: file.logPath.value },
@@ -58,6 +61,7 @@ export function defaultConfig(): Config {
 
 export function defaultListener(address: Address): ListenerConfig {
   return {
+    protocol: listener.protocol.value,
     name: address.text,
     host: address.host,
     port: address.port,
@@ -160,6 +164,7 @@ export function defaultRoute(): Pick<RouteConfig, "internal" | "rewrite" | "exce
 export function defaultCluster(name: string): ClusterConfig {
   return {
     name,
+    protocol: cluster.protocol.value,
     policy: { name: cluster.policy.value },
     sticky: null,
     endpoints: [],
@@ -302,5 +307,35 @@ export function defaultUpstreamTls(): UpstreamTlsConfig {
     keyFile: null,
     protocols: null,
     ciphers: null,
+    alpnProtocols: null,
   }
+}
+
+export function defaultTcpSettings(): TcpSettings {
+  return {
+    set: [],
+    readHello: tcp.readHello.value,
+    prereadTimeoutMs: tcp.prereadTimeout.value,
+    prereadOctets: tcp.prereadSize.value,
+    proxyProtocolTimeoutMs: tcp.proxyProtocolTimeout.value,
+    handshakeTimeoutMs: tcp.handshakeTimeout.value,
+    connectTimeoutMs: tcp.connectTimeout.value,
+    idleTimeoutMs: tcp.idleTimeout.value,
+    retry: defaultTcpRetry(),
+    sendProxyProtocol: tcp.sendProxyProtocol.value,
+    halfClose: tcp.halfClose.value,
+    uploadOctetsPerSecond: tcp.uploadRate.value,
+    downloadOctetsPerSecond: tcp.downloadRate.value,
+    bindAddress: tcp.bindAddress.value,
+    socketKeepalive: tcp.socketKeepalive.value,
+    noDelay: tcp.noDelay.value,
+    rules: [],
+    limits: { limits: [], status: defaults.settings.limitStatus.value, dryRun: false },
+    realIpFrom: [],
+    accessLogs: [],
+  }
+}
+
+export function defaultTcpRetry(): TcpRetryConfig {
+  return { isOn: true, tries: tcp.retryTries.value, timeoutMs: tcp.retryTimeout.value }
 }

@@ -3,7 +3,10 @@ import type { FilesConfig } from "./files-model.ts"
 import type { JwtConfig } from "./jwt-model.ts"
 import type { ProxyConfig } from "./proxy-model.ts"
 import type { ExtAuthzConfig, RateServiceConfig } from "./service-model.ts"
-import type { UpstreamTlsConfig } from "./upstream-tls-model.ts"
+import type { AccessLogConfig, StreamLimits, UpstreamTlsConfig, ZoneConfig } from "./shared-model.ts"
+import type { TcpConfig } from "./tcp-model.ts"
+
+export type { AccessLogConfig, StreamLimits, UpstreamTlsConfig, ZoneConfig } from "./shared-model.ts"
 
 /**
  * The configuration, checked and with every default filled in: what `sluice.yaml` and nginx.conf both become.
@@ -17,6 +20,7 @@ export interface Config {
   /** Virtual hosts, in file order. */
   servers: ServerConfig[]
   clusters: ClusterConfig[]
+  tcp: TcpConfig
   /** Variables of the configuration's own. What it sets by `set` or captures is not among them. */
   variables: DeclaredVariable[]
   zones: ZoneConfig[]
@@ -62,6 +66,8 @@ export interface XdsListenConfig {
 export type LogLevel = "debug" | "info" | "warn" | "error"
 
 export interface ListenerConfig {
+  /** `tcp`: octets are relayed as they are, by a server of `Config.tcp`. */
+  protocol: "http" | "tcp"
   /** Unique; servers refer to it. `address` as written, for instance `0.0.0.0:8080`, `[::]:80`, `unix:/run/s.sock`. */
   name: string
   host: string | null
@@ -99,6 +105,8 @@ export interface ListenerTlsConfig {
   verifyClient: "off" | "on" | "optional" | "optional_no_ca"
   verifyDepth: number
   sessionTimeoutMs: number
+  /** Those that are spoken, the preferred first; null: those of HTTP, and on a TCP listener none. */
+  alpnProtocols: string[] | null
 }
 
 export interface ServerConfig {
@@ -331,16 +339,6 @@ export interface RetryConfig {
   timeoutMs: number | null
 }
 
-export interface AccessLogConfig {
-  path: string
-  template: string
-  escape: "default" | "json" | "none"
-  /** Written only when it is neither empty nor "0". */
-  ifTemplate: string | null
-  bufferOctets: number
-  flushMs: number | null
-}
-
 /** How endpoints are chosen: docs/policies.md. A `key` is a template. */
 /** Who is let in: nginx's access phase. */
 export interface AccessConfig {
@@ -375,23 +373,6 @@ export interface RequestLimits {
   status: number
   /** It is only counted and logged. */
   dryRun: boolean
-}
-
-/** nginx: `limit_conn`. */
-export interface StreamLimits {
-  limits: { zone: string; most: number }[]
-  status: number
-  dryRun: boolean
-}
-
-/** Where keys are counted, by all data threads together. nginx: `limit_req_zone`, `limit_conn_zone`. */
-export interface ZoneConfig {
-  name: string
-  /** A template. */
-  key: string
-  octets: number
-  /** Requests a second; null: it counts streams. */
-  rate: number | null
 }
 
 /** The client behind proxies that are believed. nginx: `set_real_ip_from`. */
@@ -469,6 +450,8 @@ export type RehomeMode = "never" | "idle" | "always"
 
 export interface ClusterConfig {
   name: string
+  /** `tcp`: for servers of `Config.tcp` alone. */
+  protocol: "http" | "tcp"
   policy: PolicyConfig
   /** Clients come back to their endpoint by a cookie. */
   sticky: StickyConfig | null

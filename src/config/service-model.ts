@@ -1,4 +1,4 @@
-import type { UpstreamTlsConfig } from "./upstream-tls-model.ts"
+import type { UpstreamTlsConfig } from "./shared-model.ts"
 
 /** A gRPC service that is asked about a call, in a cluster of the configuration. */
 export interface AskedService {

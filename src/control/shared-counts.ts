@@ -14,6 +14,7 @@ import { systemRandom } from "../base/random.ts"
 import { LIMITS, type OutcomeCounts } from "../cluster/counts.ts"
 import { Column, TRAFFIC_ROW } from "../cluster/traffic.ts"
 import type { Config, ZoneConfig } from "../config/model.ts"
+import { allZones } from "../config/tcp-names.ts"
 import { ZoneTable, zoneKey, zoneOctets } from "../relay/route/zone-table.ts"
 import type { RouteSlots } from "./route-slots.ts"
 
@@ -37,13 +38,13 @@ export class SharedCounts {
   /** Makes room for what a configuration counts that is about to be put in force. */
   prepare(config: Config): void {
     this.addLimits(config.clusters.map(({ name }) => name))
-    this.addZones(config.zones)
+    this.addZones(allZones(config))
     this.routes?.add(config)
   }
 
   /** Forgets what no other than `config`, which all threads run, has counted. */
   retain(config: Config): void {
-    this.retainZones(config.zones)
+    this.retainZones(allZones(config))
     this.routes?.retain(config)
   }
 

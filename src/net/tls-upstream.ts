@@ -9,7 +9,7 @@ import {
   type TLSSocket,
 } from "node:tls"
 import type { EndpointConfig } from "../config/model.ts"
-import type { UpstreamTlsConfig } from "../config/upstream-tls-model.ts"
+import type { UpstreamTlsConfig } from "../config/shared-model.ts"
 import type { Log } from "../log/logger.ts"
 import { endpointOptions } from "./connect.ts"
 import { type OnOctets, readInto } from "./shared-read.ts"
@@ -82,6 +82,15 @@ export class TlsUpstream {
   /** Starts a connection to an endpoint that does not speak HTTP/2: as nginx does, without ALPN. It is read as a stream. */
   connectStream(endpoint: EndpointConfig, bindAddress: string | null): Socket {
     return this.#connect(endpoint, bindAddress, {})
+  }
+
+  /** Begins TLS on a connection to an endpoint. Errors: as `connect`. */
+  secure(raw: Socket, endpoint: EndpointConfig): TLSSocket {
+    const { alpnProtocols } = this.#config
+    return this.#connect(endpoint, null, {
+      socket: raw,
+      ...(alpnProtocols !== null && { ALPNProtocols: alpnProtocols }),
+    })
   }
 
   #connect(endpoint: EndpointConfig, bindAddress: string | null, ownOptions: ConnectionOptions): TLSSocket {

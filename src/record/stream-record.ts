@@ -14,7 +14,7 @@ const NO_ATTEMPTS: readonly AttemptRecord[] = []
 export class NewStreamRecord implements StreamRecord {
   readonly connection: ConnectionRecord
   readonly requestNumber: number
-  readonly serverName: string
+  serverName: string
   readonly startMs: number
   requestId = ""
   deadlineMs = 0

@@ -12,7 +12,8 @@ import type { HeaderList } from "../http2/header-list.ts"
 import { binaryAddress } from "./binary-address.ts"
 import { claimText } from "./caller-token.ts"
 import { CONNECTION_FIELD_NAMES, connectionField } from "./connection-fields.ts"
-import type { AttemptRecord, StreamRecord } from "./record.ts"
+import type { StreamRecord } from "./record.ts"
+import { perTry, sinceStart, TCP_VARIABLES } from "./tcp-variables.ts"
 import { gmtTime, isoTime, localTime, seconds, zonedTime } from "./time-text.ts"
 import { TLS_VARIABLES } from "./tls-variables.ts"
 import { normalizeUri, queryOf } from "./uri.ts"
@@ -156,6 +157,8 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["upstream_bytes_sent", perTry(({ octetsSent }) => String(octetsSent))],
   ["upstream_bytes_received", perTry(({ octetsReceived }) => String(octetsReceived))],
 
+  ...TCP_VARIABLES,
+
   // There is no cache.
   ["upstream_cache_status", () => undefined],
   ["upstream_cache_last_modified", () => undefined],
@@ -243,19 +246,6 @@ function joined(list: Fields, name: string, separator: string): string | undefin
     if (fields[i] === name) values = values === undefined ? fields[i + 1] : values + separator + fields[i + 1]
   }
   return values
-}
-
-function perTry(entry: (attempt: AttemptRecord) => string): Variable {
-  return ({ attempts }) => {
-    if (attempts.length === 0) return undefined
-    let list = entry(attempts[0]!)
-    for (let i = 1; i < attempts.length; i++) list += `, ${entry(attempts[i]!)}`
-    return list
-  }
-}
-
-function sinceStart(startMs: number, thenMs: number): string {
-  return thenMs === 0 ? "-" : seconds(thenMs - startMs)
 }
 
 /** Names and values, without the 32 octets that HTTP/2 adds for its tables: what is on the wire before HPACK. */

@@ -39,7 +39,7 @@ import type {
   RouteSettings,
   ServerConfig,
 } from "../../src/config/model.ts"
-import type { UpstreamTlsConfig } from "../../src/config/upstream-tls-model.ts"
+import type { UpstreamTlsConfig } from "../../src/config/shared-model.ts"
 
 /** Configurations that hold together, most of them near the defaults and with the odd names that files may have. */
 export function arbitraryConfig(): fc.Arbitrary<Config> {
@@ -103,6 +103,7 @@ const listenerTls: fc.Arbitrary<ListenerTlsConfig> = fc.record({
   verifyClient: fc.constantFrom("off", "on", "optional", "optional_no_ca"),
   verifyDepth: fc.nat(5),
   sessionTimeoutMs: number,
+  alpnProtocols: orNull(fc.array(text, { minLength: 1, maxLength: 2 })),
 })
 
 const listener: fc.Arbitrary<ListenerConfig> = address.chain((where) =>
@@ -638,7 +639,7 @@ function steps(
 }
 
 function parts(): fc.Arbitrary<Omit<Config, "servers">> {
-  const { workers, log, pidFile, admin, xds, metrics, shutdown } = defaultConfig()
+  const { workers, log, pidFile, admin, xds, metrics, shutdown, tcp } = defaultConfig()
   const limits = fc.subarray(limitNames, { maxLength: 3 }).map((names) => {
     return Object.fromEntries(names.map((name) => [name, limitTable[name].value]))
   })
@@ -656,7 +657,7 @@ function parts(): fc.Arbitrary<Omit<Config, "servers">> {
     })
     .chain((fixed) =>
       near(
-        { workers, log, pidFile, admin, xds, metrics, shutdown, ...fixed },
+        { workers, log, pidFile, admin, xds, metrics, shutdown, tcp, ...fixed },
         {
           workers: fc.oneof(fc.constant("auto" as const), positive),
           log: fc.record({ level: fc.constantFrom("debug", "info", "warn", "error"), path: text }),

@@ -48,6 +48,7 @@ export function connectionRecord(changes: Partial<ConnectionRecord> = {}): Conne
     localPort: 8080,
     protocol: "HTTP/2.0",
     tls: null,
+    tcp: null,
     proxied: null,
     requests: 5,
     cutCalls: 0,

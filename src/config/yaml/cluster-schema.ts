@@ -307,6 +307,10 @@ const clusterLimits = z
   .meta({ id: "ClusterLimits" })
 
 const clusterShape = {
+  protocol: z
+    .enum(["http", "tcp"])
+    .optional()
+    .describe(says("tcp: of servers of tcp alone.", defaults.cluster.protocol)),
   policy: policy.optional().describe(says("How endpoints are chosen.", defaults.cluster.policy)),
   endpoints: endpoints.optional(),
   discovery: z

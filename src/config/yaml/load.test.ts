@@ -42,6 +42,7 @@ describe("what is left out is the default", () => {
       clusters: [{ ...defaultCluster("chat"), endpoints: [defaultEndpoint(hostAddress("127.0.0.1", 3000))] }],
       variables: [],
       zones: [],
+      tcp: { servers: [], variables: [], zones: [] },
       servers: [
         {
           names: [""],

@@ -23,7 +23,7 @@ import type {
   ServerConfig,
 } from "../model.ts"
 import type { Problem } from "../problem.ts"
-import type { UpstreamTlsConfig } from "../upstream-tls-model.ts"
+import type { UpstreamTlsConfig } from "../shared-model.ts"
 import { readZone } from "./access-schema.ts"
 import { readAdmin } from "./admin.ts"
 import { readVariable } from "./declared.ts"
@@ -51,6 +51,7 @@ import type {
   VariantInput,
 } from "./schema.ts"
 import { readSteps } from "./steps.ts"
+import { readTcp } from "./tcp.ts"
 import { readXds } from "./xds.ts"
 
 type ReturnAction = Extract<RouteAction, { kind: "return" }>
@@ -96,20 +97,17 @@ function normalized(input: SluiceYaml): Config {
   const listeners = [input.listeners].flat().map(listenerOf)
   const clusters = clusterEntries(input.clusters).map(([name, cluster]) => clusterOf(name, cluster))
   const settings = readFields(settingsFields, input, defaultRouteSettings())
+  const http = listeners.filter(({ protocol }) => protocol === "http").map(({ name }) => name)
+  const only = clusters.find(({ protocol }) => protocol === "http")?.name
   const servers = input.servers ?? [
-    { rewrite: input.rewrite, routes: input.routes ?? [{ cluster: clusters[0]!.name }] },
+    { rewrite: input.rewrite, routes: input.routes ?? (only === undefined ? [] : [{ cluster: only }]) },
   ]
   return {
     workers: input.workers ?? base.workers,
     listeners,
-    servers: servers.map((server) =>
-      serverOf(
-        server,
-        listeners.map(({ name }) => name),
-        settings,
-      ),
-    ),
+    servers: http.length === 0 ? [] : servers.map((server) => serverOf(server, http, settings)),
     clusters,
+    tcp: readTcp(input.tcp ?? {}, listeners),
     zones: (input.zones ?? []).map(readZone),
     variables: (input.variables ?? []).map(readVariable),
     log: { level: input.log?.level ?? base.log.level, path: input.log?.path ?? base.log.path },

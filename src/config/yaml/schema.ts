@@ -55,6 +55,7 @@ import { proxySchema } from "./proxy.ts"
 import { sizeOctets } from "./scalars.ts"
 import { serviceShape } from "./service-schema.ts"
 import { stepSchema } from "./step-schema.ts"
+import { tcpSchema } from "./tcp-schema.ts"
 
 const accessLogObject = z
   .strictObject({
@@ -185,6 +186,8 @@ const continuity = z.union([z.literal("none"), z.enum(presetNames), continuityOb
   error: CONTINUITY_ERROR,
 })
 
+const alpn = z.array(text().max(255)).min(1).optional()
+
 const upstreamTls = z
   .strictObject({
     verify: z
@@ -201,6 +204,7 @@ const upstreamTls = z
     key: text().optional(),
     protocols: z.array(text()).optional(),
     ciphers: text().optional(),
+    alpn: alpn.describe("Protocols that TCP sessions offer."),
   })
   .meta({ id: "UpstreamTls" })
 const tlsToUpstream = z.union([z.boolean(), upstreamTls], { error: "must be true, false or a map" })
@@ -417,12 +421,17 @@ const listenerTls = z
       .describe(says("", defaults.listenerTls.verifyClient)),
     verifyDepth: count(0).optional().describe(says("", defaults.listenerTls.verifyDepth)),
     sessionTimeout: duration.optional().describe(says("", defaults.listenerTls.sessionTimeout)),
+    alpn: alpn.describe("Protocols that are spoken, of TCP listeners."),
   })
   .meta({ id: "ListenerTls" })
 
 const listenerObject = z
   .strictObject({
     address: z.union([listenPort, listenText], { error: LISTEN_ERROR }),
+    protocol: z
+      .enum(["http", "tcp"])
+      .optional()
+      .describe(says("tcp: relayed as it is, by a server of tcp.", defaults.listener.protocol)),
     name: text().optional().describe(says("What servers call it.", defaults.listener.name)),
     backlog: countOrNone().optional().describe(says("", defaults.listener.backlog)),
     reusePort: z.boolean().optional().describe(says("", defaults.listener.reusePort)),
@@ -529,6 +538,9 @@ const limits = z.strictObject(
   ) as Record<LimitName, z.ZodOptional<z.ZodInt>>,
 )
 
+const variable = variableSchema(template)
+const zones = zonesSchema(template)
+
 export const schema = z
   .strictObject({
     $schema: z.string().optional().describe("For editors; no effect."),
@@ -545,14 +557,23 @@ export const schema = z
       .optional()
       .describe("For a single server. Left out: everything goes to the only cluster."),
     rewrite,
-    zones: zonesSchema(template).optional().describe("Where keys are counted, for limits."),
-    variables: z.array(variableSchema(template)).optional().describe("Variables of the file's own."),
+    zones: zones.optional().describe("Where keys are counted, for limits."),
+    variables: z.array(variable).optional().describe("Variables of the file's own."),
     servers: z.array(server).optional().describe("Virtual hosts, in place of routes."),
     clusters: z
       .union([z.record(text(), cluster), z.array(namedCluster)], {
         error: "must be a map of names to clusters",
       })
       .optional(),
+    tcp: tcpSchema({
+      template,
+      variable,
+      zones,
+      tls: upstreamTls,
+      accessLog: oneOrMany(z.union([text(), accessLogObject], { error: ACCESS_LOG_ERROR }), ACCESS_LOG_ERROR),
+    })
+      .optional()
+      .describe("Connections that are relayed as they are."),
     log: z
       .strictObject({
         level: z

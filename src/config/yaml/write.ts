@@ -37,6 +37,7 @@ import { writeFiles } from "./files.ts"
 import { writeProxy } from "./proxy.ts"
 import { durationText, listenInput } from "./scalars.ts"
 import { writeSteps } from "./steps.ts"
+import { writeTcp } from "./tcp.ts"
 
 type Input = Record<string, unknown>
 
@@ -53,7 +54,7 @@ export function toYaml(config: Config, schema: string | null = null): string {
 function toInput(config: Config): Input {
   const base = defaultConfig()
   const { log, shutdown } = config
-  const listenerNames = config.listeners.map(({ name }) => name)
+  const listenerNames = config.listeners.filter(({ protocol }) => protocol === "http").map(({ name }) => name)
   const admin = writeAdmin(config)
   return {
     ...(config.workers !== base.workers && { workers: config.workers }),
@@ -61,7 +62,8 @@ function toInput(config: Config): Input {
       config.listeners.length === 1
         ? listenerInput(config.listeners[0]!)
         : config.listeners.map(listenerInput),
-    ...serversInput(config.servers, listenerNames),
+    ...(listenerNames.length > 0 && serversInput(config.servers, listenerNames)),
+    ...writeTcp(config),
     ...(config.zones.length > 0 && { zones: config.zones.map(writeZone) }),
     ...(config.variables.length > 0 && { variables: config.variables.map(writeVariable) }),
     ...(config.clusters.length > 0 && { clusters: clustersInput(config.clusters) }),

@@ -11,7 +11,7 @@ import type {
   ServerConfig,
 } from "../../config/model.ts"
 import type { AskedService } from "../../config/service-model.ts"
-import type { UpstreamTlsConfig } from "../../config/upstream-tls-model.ts"
+import type { UpstreamTlsConfig } from "../../config/shared-model.ts"
 import type { AccessLog } from "../../log/access-log.ts"
 import type { StreamRecord } from "../../record/record.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"

@@ -1,5 +1,5 @@
 import type { Config, RouteAction } from "../../config/model.ts"
-import type { UpstreamTlsConfig } from "../../config/upstream-tls-model.ts"
+import type { UpstreamTlsConfig } from "../../config/shared-model.ts"
 import type { DeclaredVariable } from "../../record/declared/declared.ts"
 import type { ReachedCluster } from "./clusters.ts"
 

@@ -11,12 +11,21 @@ import { Listeners } from "./listeners.ts"
 import { adaptErrorLog, adaptLogFormat } from "./log.ts"
 import { adaptServer } from "./server.ts"
 import { adaptSettings } from "./settings.ts"
+import { adaptStream } from "./stream.ts"
 import { adaptUpstream } from "./upstream.ts"
 import { adaptVariables } from "./variables.ts"
 import { adaptXds } from "./xds.ts"
 
-/** @param isFragment the file has no `http` block: it is what one would include */
-export function adaptConfig(adapter: Adapter, directives: Directive[], isFragment: boolean): Config {
+/**
+ * @param tcp of what stands in `stream {}`
+ * @param isFragment the file has no `http` block: it is what one would include
+ */
+export function adaptConfig(
+  adapter: Adapter,
+  tcp: Adapter,
+  directives: Directive[],
+  isFragment: boolean,
+): Config {
   const main = new Scope("main", directives, null)
   const http = isFragment ? main : new Scope("http", main.own("http")[0]?.block ?? [], main)
   const config = defaultConfig()
@@ -33,6 +42,8 @@ export function adaptConfig(adapter: Adapter, directives: Directive[], isFragmen
   config.listeners = listeners.build()
   config.servers = servers.map((server) => server.config)
   config.clusters = [...adapter.clusters.values()]
+  const stream = main.own("stream")[0]
+  if (stream !== undefined) adaptStream(tcp, stream, main, config)
   return config
 }
 

@@ -2,7 +2,7 @@
 import { defaultCluster, defaultEndpoint, defaultUpstreamTls } from "../../defaults.ts"
 import type { RouteAction } from "../../model.ts"
 import { didYouMean } from "../../problem.ts"
-import type { UpstreamTlsConfig } from "../../upstream-tls-model.ts"
+import type { UpstreamTlsConfig } from "../../shared-model.ts"
 import { type Directive, spanOf, type Word } from "../ast.ts"
 import type { Scope } from "../scope.ts"
 import { readNumber } from "../units.ts"
@@ -55,7 +55,7 @@ export function adaptGrpcPass(adapter: Adapter, directive: Directive, scope: Sco
 
 /** The name of the upstream that is meant, or of a new one for a plain address. */
 export function findCluster(
-  { report, clusters }: Adapter,
+  { report, clusters, protocol }: Adapter,
   word: Word,
   target: string,
   { address, hasPort }: Exclude<ReturnType<typeof readPeer>, { error: string }>,
@@ -79,7 +79,7 @@ export function findCluster(
   }
   const key = address.text.toLowerCase()
   if (!clusters.has(key))
-    clusters.set(key, { ...defaultCluster(address.text), endpoints: [defaultEndpoint(address)] })
+    clusters.set(key, { ...defaultCluster(address.text), protocol, endpoints: [defaultEndpoint(address)] })
   return clusters.get(key)!.name
 }
 
@@ -113,6 +113,7 @@ export function upstreamTls(
     keyFile: file(`${family}_ssl_certificate_key`),
     protocols: tlsProtocols(adapter, scope.one(`${family}_ssl_protocols`)),
     ciphers: value(`${family}_ssl_ciphers`)?.text ?? null,
+    alpnProtocols: scope.one("proxy_ssl_alpn")?.args.map(({ text }) => text) ?? null,
   }
   const depth = value(`${family}_ssl_verify_depth`)
   if (depth !== null) tls.verifyDepth = readNumber(depth.text)!
@@ -124,7 +125,7 @@ export function upstreamTls(
   } else if (!tls.verify) {
     adapter.report.note(
       spanOf(directive),
-      family === "grpc" ? "grpcs://" : "https://",
+      family === "grpc" ? "grpcs://" : adapter.protocol === "tcp" ? "proxy_ssl" : "https://",
       `the endpoint's certificate is not verified: ${family}_ssl_verify is off unless written`,
     )
   }

@@ -71,7 +71,7 @@ export function adaptSettings(
 /** nginx's `proxy_read_timeout` and `proxy_send_timeout`: a request of HTTP has an end, a stream of gRPC need not. */
 const PROXY_TIMEOUT_MS = 60_000
 
-function isOn(scope: Scope, name: string, byDefault = false): boolean {
+export function isOn(scope: Scope, name: string, byDefault = false): boolean {
   const word = scope.one(name)?.args[0]
   return word === undefined ? byDefault : word.text.toLowerCase() === "on"
 }
@@ -190,7 +190,7 @@ function adaptIgnoreHeaders(report: Report, scope: Scope, family: string): strin
     .map((name) => name.toLowerCase())
 }
 
-function adaptBind(report: Report, directive: Directive | null, family: string): string | null {
+export function adaptBind(report: Report, directive: Directive | null, family: string): string | null {
   if (directive === null) return null
   const [address, transparent] = directive.args as [Word, Word?]
   if (transparent !== undefined) {

@@ -1,7 +1,7 @@
 /** What does here what nginx documents: name, shape (see `readShape`), and what it does, for docs/nginx.md. */
 export const HONOURED: [name: string, shape: string, does: string][] = [
   // Main and events
-  ["include", "MEHSLU 1*", "reads other files in its place; a pattern may match none"],
+  ["include", "MEHSLUhsu 1*", "reads other files in its place; a pattern may match none"],
   ["worker_processes", "M 1", "how many threads carry streams; `auto`: one per processor"],
   [
     "error_log",
