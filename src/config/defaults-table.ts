@@ -84,6 +84,7 @@ export const defaults = {
   },
   route: {
     resolve: is(false),
+    tlsByScheme: is(false),
     internal: is(false),
     prefix: is("/"),
     final: is(false),
@@ -114,7 +115,9 @@ export const defaults = {
     accessLogInterval: none("a record when it ends"),
     satisfy: is("all"),
     limitStatus: is(503),
+    recursiveErrorPages: is(false),
     interceptErrors: is(false),
+    serverTokens: is("sluice"),
     absoluteRedirect: is(true),
     serverNameInRedirect: is(false),
     portInRedirect: is(true),

@@ -100,7 +100,7 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
 
   // The request
   ["request", (record) => `${record.method} ${record.path} ${record.connection.protocol}`],
-  ["request_method", ({ method }) => method],
+  ["request_method", ({ method, state }) => state?.method ?? method],
   ["request_uri", ({ path }) => path],
   ["uri", uri],
   ["document_uri", uri],

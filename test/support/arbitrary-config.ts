@@ -461,6 +461,7 @@ function action(clusters: string[]): fc.Arbitrary<RouteAction> {
       template: fc.constantFrom("$host", "a$arg_b"),
       resolve: fc.boolean(),
       tls,
+      tlsByScheme: fc.boolean(),
     }),
     proxy(clusters, tls),
     files,

@@ -17,6 +17,7 @@ import {
   defaultUpstreamTls,
 } from "../defaults.ts"
 import { defaults } from "../defaults-table.ts"
+import type { ErrorPageConfig } from "../error-page-model.ts"
 import type {
   AccessLogConfig,
   BridgeConfig,
@@ -233,6 +234,26 @@ const errorStatuses: Codec<ErrorStatusConfig[], ErrorStatusInput[]> = {
     })),
 }
 
+interface ErrorPageInput {
+  http: number | number[]
+  status?: number | "target"
+  to: string
+}
+const errorPages: Codec<ErrorPageConfig[], ErrorPageInput[]> = {
+  read: (input) =>
+    input.map(({ http, status: answer = null, to }) => ({
+      httpStatuses: [http].flat(),
+      status: answer,
+      target: to,
+    })),
+  write: (entries) =>
+    entries.map(({ httpStatuses, status: answer, target }) => ({
+      http: httpStatuses.length === 1 ? httpStatuses[0] : httpStatuses,
+      ...(answer !== null && { status: answer }),
+      to: target,
+    })),
+}
+
 const bridgeFields: Fields<BridgeConfig> = [
   field("grpcWeb", "grpcWeb", same()),
   field("connect", "connect", same()),
@@ -321,7 +342,10 @@ export const settingsFields: Fields<RouteSettings> = [
   field("accessLog", "accessLogs", accessLogsOf(defaults.accessLog.format.value)),
   field("accessLogInterval", "accessLogIntervalMs", durationOrNone),
   field("errorStatuses", "errorStatuses", errorStatuses),
+  field("errorPages", "errorPages", errorPages),
+  field("recursiveErrorPages", "recursiveErrorPages", same()),
   field("interceptErrors", "interceptErrors", same()),
+  field("serverTokens", "serverTokens", same()),
   field("absoluteRedirect", "absoluteRedirect", same()),
   field("serverNameInRedirect", "serverNameInRedirect", same()),
   field("portInRedirect", "portInRedirect", same()),

@@ -208,6 +208,7 @@ function actionOf({
   cluster,
   resolve = false,
   tls,
+  tlsByScheme = false,
   proxy,
   files,
   return: answer = "none",
@@ -216,7 +217,7 @@ function actionOf({
   if (proxy !== undefined) return { kind: "proxy", tls: upstreamTlsOf(tls), ...readProxy(proxy) }
   if (cluster !== undefined) {
     return cluster.includes("$")
-      ? { kind: "variable", template: cluster, resolve, tls: upstreamTlsOf(tls) }
+      ? { kind: "variable", template: cluster, resolve, tls: upstreamTlsOf(tls), tlsByScheme }
       : { kind: "cluster", cluster, tls: upstreamTlsOf(tls) }
   }
   return answer === "none" ? { kind: "none" } : returnOf(answer)

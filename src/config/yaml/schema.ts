@@ -298,12 +298,34 @@ const settingsShape = {
     )
     .optional()
     .describe("The grpc-status a gRPC client is told in place of an HTTP status."),
+  errorPages: z
+    .array(
+      z.strictObject({
+        http: oneOrMany(status(300), "must be an HTTP status from 300 to 599, or a list of them"),
+        status: z
+          .union([status(0), z.literal("target")], { error: 'must be an HTTP status or "target"' })
+          .optional(),
+        to: template,
+      }),
+    )
+    .optional()
+    .describe("Where errors lead: a path or @name of the server, or an address to redirect to."),
+  recursiveErrorPages: z
+    .boolean()
+    .optional()
+    .describe(says("Errors at such a place lead on.", defaults.settings.recursiveErrorPages)),
   interceptErrors: z
     .boolean()
     .optional()
     .describe(
-      says("Errors of the upstream go through errorStatuses too.", defaults.settings.interceptErrors),
+      says(
+        "Errors of the upstream go through errorPages and errorStatuses too.",
+        defaults.settings.interceptErrors,
+      ),
     ),
+  serverTokens: text()
+    .optional()
+    .describe(says("What the pages of errors call the server.", defaults.settings.serverTokens)),
   absoluteRedirect: z
     .boolean()
     .optional()
@@ -346,6 +368,15 @@ const actionShape = {
     .boolean()
     .optional()
     .describe(says("With $variables: they may come to a host's name and port.", defaults.route.resolve)),
+  tlsByScheme: z
+    .boolean()
+    .optional()
+    .describe(
+      says(
+        "With $variables: tls is for what comes to grpcs://, all else goes without.",
+        defaults.route.tlsByScheme,
+      ),
+    ),
   tls: tlsToUpstream.optional().describe(says("Speak TLS to the upstream.", defaults.route.tls)),
   proxy: proxySchema(template).optional().describe("HTTP/1.1 backends, in place of cluster."),
   files: filesSchema(template).optional().describe("Files of this machine, in place of cluster."),

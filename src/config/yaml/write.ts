@@ -218,7 +218,11 @@ function actionInput(action: RouteAction): Input {
       ? { proxy: writeProxy(action) }
       : action.kind === "cluster"
         ? { cluster: action.cluster }
-        : { cluster: action.template, ...(action.resolve && { resolve: true }) }
+        : {
+            cluster: action.template,
+            ...(action.resolve && { resolve: true }),
+            ...(action.tlsByScheme && { tlsByScheme: true }),
+          }
   return {
     ...where,
     ...(tlsInput !== null && { tls: Object.keys(tlsInput).length === 0 ? true : tlsInput }),

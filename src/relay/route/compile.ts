@@ -13,6 +13,7 @@ import type {
 import type { AskedService } from "../../config/service-model.ts"
 import type { UpstreamTlsConfig } from "../../config/shared-model.ts"
 import type { AccessLog } from "../../log/access-log.ts"
+import type { Failure } from "../../record/failure.ts"
 import type { StreamRecord } from "../../record/record.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"
 import type { VariableTable } from "../../record/variable-table.ts"
@@ -21,7 +22,9 @@ import type { LegConnection } from "../upstream/leg-connection.ts"
 import { findRealClient } from "./access.ts"
 import { type AdmissionParts, admissionPhases } from "./admission-phases.ts"
 import { compileContinuity } from "./continuity-plan.ts"
+import { compileErrorPages } from "./error-page.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
+import { redirectInside } from "./internal-redirect.ts"
 import {
   type CompiledAction,
   checkBodySize,
@@ -29,7 +32,6 @@ import {
   exceptMethods,
   FIRST,
   keepGroups,
-  redirectInside,
   refuseExternal,
   rewriteInLocation,
   rewriteInServer,
@@ -41,6 +43,7 @@ import type { Phase, ReturnAction, Route, Verdict } from "./route.ts"
 import type { RouteMeter } from "./route-meter.ts"
 import { routeName } from "./route-name.ts"
 import { hostOf, type RoutesOf } from "./router.ts"
+import { schemePhases, withoutScheme } from "./said-scheme.ts"
 
 /** What routes are made of beside their own configuration. */
 export interface RouteParts extends AdmissionParts {
@@ -79,7 +82,9 @@ export function compileRoute(
   const locationPhases = [
     ...(config === null ? [] : beforeContent(server, config, host, parts)),
     ...admissionPhases(server, settings, parts, (service) => serviceRoute(server, service, host, parts)),
-    ...schemePhases(server, { name, action, settings }, host, parts),
+    ...schemePhases(action, parts.table, (plain) =>
+      compileVariant(server, { name, action: plain, settings }, host, parts),
+    ),
     ...contentPhases(compiled, parts.findCluster),
   ]
   const route = makeRoute(server, action, settings, host, parts, locationPhases)
@@ -104,11 +109,14 @@ function makeRoute(
   const tls = action.kind === "cluster" || action.kind === "variable" ? action.tls : null
   const { maxBodyOctets } = settings
   const locationPhases = maxBodyOctets === null ? ownPhases : [checkBodySize(maxBodyOctets), ...ownPhases]
+  const serverSteps = compileServerSteps(server, host, parts)
   return {
     serverName: server.names[0] ?? "",
     isAnswer: action.kind === "return",
-    phases: [...FIRST, ...serverPhases(server, host, parts), ...locationPhases],
+    isPass: action.kind === "cluster" || action.kind === "variable" || action.kind === "proxy",
+    phases: [...FIRST, ...serverPhases(server, parts), ...serverSteps, ...locationPhases],
     locationPhases,
+    serverSteps,
     findCluster: () => (action.kind === "cluster" ? findCluster(action.cluster, false) : undefined),
     connect:
       action.kind === "proxy"
@@ -121,6 +129,7 @@ function makeRoute(
     ...rewritesOf(action, settings, parts),
     accessLogs: settings.accessLogs.map(openLog),
     errorStatuses,
+    errorPages: compileErrorPages(settings.errorPages, parts.templateOf),
     hasStreamTimeouts:
       settings.readTimeoutMs !== null || settings.sendTimeoutMs !== null || settings.bodyTimeoutMs !== null,
     templateOf: parts.templateOf,
@@ -145,18 +154,19 @@ function rewritesOf(
   }
 }
 
-function serverPhases(server: ServerConfig, host: RoutesOf<Route>, parts: RouteParts): Phase[] {
-  const { stepsMax } = parts
+function serverPhases(server: ServerConfig, { stepsMax }: RouteParts): Phase[] {
   const names = server.names
     .filter((name) => name.startsWith("~") && name.includes("("))
     .map((name) => new Regex(octetText(name.slice(1)), { isCaseless: true, stepsMax }))
     .filter(({ groups }) => groups > 0)
     .map((regex) => keepGroups(regex, (_state, authority) => hostOf(authority)))
   const { realIp } = server.fallback
-  const first = realIp === null ? names : [findRealClient(realIp), ...names]
-  if (server.rewrite.length === 0) return first
-  const rewrite = compileRewrite(server.rewrite, rewriteParts(server, "", host, parts))
-  return [...first, rewriteInServer(rewrite, host)]
+  return realIp === null ? names : [findRealClient(realIp), ...names]
+}
+
+function compileServerSteps(server: ServerConfig, host: RoutesOf<Route>, parts: RouteParts): Phase[] {
+  if (server.rewrite.length === 0) return []
+  return [rewriteInServer(compileRewrite(server.rewrite, rewriteParts(server, "", host, parts)), host)]
 }
 
 /** From the moment that the location is found. */
@@ -193,7 +203,9 @@ function compileVariant(
 ): Route {
   const phases = [
     ...admissionPhases(server, settings, parts, (service) => serviceRoute(server, service, host, parts)),
-    ...schemePhases(server, { name, action, settings }, host, parts),
+    ...schemePhases(action, parts.table, (plain) =>
+      compileVariant(server, { name, action: plain, settings }, host, parts),
+    ),
     ...contentPhases(compileAction(action, host, parts), parts.findCluster),
   ]
   const route = makeRoute(server, action, settings, host, parts, phases)
@@ -235,6 +247,12 @@ export function withAnswer(route: Route, action: ReturnAction, responseRewrite: 
   return { ...route, phases: [...FIRST, ...locationPhases], locationPhases, isAnswer: true, responseRewrite }
 }
 
+/** The same route where every request fails. */
+export function withFailure(route: Route, what: Failure): Route {
+  const locationPhases = [() => what]
+  return { ...route, phases: locationPhases, locationPhases, isAnswer: true }
+}
+
 function compileAction(action: RouteAction, host: RoutesOf<Route>, parts: RouteParts): CompiledAction {
   const { table, templateOf } = parts
   switch (action.kind) {
@@ -243,7 +261,7 @@ function compileAction(action: RouteAction, host: RoutesOf<Route>, parts: RouteP
     case "variable":
       return {
         kind: "variable",
-        template: compileTemplate(action.template, "header", table),
+        template: withoutScheme(compileTemplate(action.template, "header", table)),
         mayResolve: action.resolve,
       }
     case "return":
@@ -266,24 +284,6 @@ function compileProxy(target: ProxyAction["target"], table: VariableTable): Comp
   // What names the cluster is the middle of it.
   const nameOf: Template["render"] = (record, env) => readProxyTarget(url.render(record, env))?.name ?? ""
   return { kind: "variable", template: { ...url, render: nameOf }, mayResolve: target.resolve }
-}
-
-/** Where a variable says whether it is `https://`, what says `http://` goes by another route without TLS. */
-function schemePhases(
-  server: ServerConfig,
-  { name, action, settings }: Pick<RouteConfig, "action" | "settings"> & { name: string },
-  host: RoutesOf<Route>,
-  parts: RouteParts,
-): Phase[] {
-  if (action.kind !== "proxy" || action.tls === null || !("template" in action.target)) return []
-  const { template } = action.target
-  if (/^https:/i.test(template)) return []
-  const url = compileTemplate(template, "header", parts.table)
-  const plain = compileVariant(server, { name, action: { ...action, tls: null }, settings }, host, parts)
-  const toPlain: Verdict = { kind: "goto", route: plain, phases: plain.locationPhases }
-  return [
-    ({ record }, { env }) => (readProxyTarget(url.render(record, env))?.isTls === false ? toPlain : null),
-  ]
 }
 
 function compileReturn(action: Extract<RouteAction, { kind: "return" }>, table: VariableTable): ReturnAction {

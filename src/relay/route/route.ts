@@ -34,6 +34,10 @@ export interface Route {
   readonly phases: readonly Phase[]
   /** Those of the location alone, for a call that comes from another location of its server. */
   readonly locationPhases: readonly Phase[]
+  /** The server's own steps, for a call that is sent to another path of it. */
+  readonly serverSteps: readonly Phase[]
+  /** Its calls are passed on. */
+  readonly isPass: boolean
   /** Its phases end with an answer of the configuration's, whatever the request asks for. */
   readonly isAnswer: boolean
   /** Where all its calls go; undefined where they are answered here, or each says itself where it goes. */
@@ -47,6 +51,7 @@ export interface Route {
   readonly responseRewrite: ResponseRewrite
   readonly accessLogs: readonly AccessLog[]
   readonly errorStatuses: ReadonlyMap<number, { grpcStatus: number; message: Template }>
+  readonly errorPages: ReadonlyMap<number, ErrorPage>
   /** Counts its streams; null: they are not counted by route. */
   readonly meter: RouteMeter | null
   /** Any of the timeouts of a silent stream. */
@@ -55,6 +60,12 @@ export interface Route {
   templateOf(source: string): Template
   /** The other routes of its server. */
   readonly host: RoutesOf<Route>
+}
+
+/** Where one error of a route leads: see `ErrorPageConfig`. */
+export interface ErrorPage {
+  readonly status: number | "target" | null
+  readonly target: Template
 }
 
 /** nginx's `return`, compiled. */
@@ -66,6 +77,10 @@ export interface ReturnAction {
   readonly contentType: string
   readonly grpcStatus: number | null
   readonly grpcMessage: Template | null
+  /** Of its page, names and values in turn. */
+  readonly fields?: readonly string[]
+  /** It leads to no page of an error. */
+  readonly isFinal?: boolean
 }
 
 /** The call goes on with another route, from the first of `phases`. */

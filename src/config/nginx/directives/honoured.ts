@@ -106,7 +106,13 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   [
     "error_page",
     "HSL 2+*",
-    "to a location that returns a `grpc-status`: that status for those errors; else a note",
+    "to a path, to `@name` or to an address, with `=` and `=code`; a gRPC client goes on where its call is passed on, and is told the `grpc-status` that a location returns",
+  ],
+  ["recursive_error_pages", "HSL flag", "errors at such a place lead on, ten times at most"],
+  [
+    "server_tokens",
+    "HSL 1",
+    "what pages of errors call the server: `on` adds the version, else its name alone; any other text",
   ],
   ["root", "HSL 1", "files of the locations that lead nowhere else; none are served where it is not written"],
   ["alias", "L 1", "in the place of what its location matches"],
