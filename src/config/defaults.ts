@@ -54,6 +54,7 @@ export function defaultConfig(): Config {
     admin: "default",
     xds: null,
     metrics: defaults.file.metrics.value,
+    tracing: null,
     shutdown: { graceMs: file.shutdownGrace.value },
     limits: {},
   }
@@ -122,6 +123,7 @@ export function defaultRouteSettings(): RouteSettings {
     streamLimits: { limits: [], status: settings.limitStatus.value, dryRun: false },
     realIp: null,
     continuity: defaultContinuity(),
+    trace: null,
   }
 }
 

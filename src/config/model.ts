@@ -6,6 +6,7 @@ import type { ProxyConfig } from "./proxy-model.ts"
 import type { ExtAuthzConfig, RateServiceConfig } from "./service-model.ts"
 import type { AccessLogConfig, StreamLimits, UpstreamTlsConfig, ZoneConfig } from "./shared-model.ts"
 import type { TcpConfig } from "./tcp-model.ts"
+import type { TraceSettings, TracingConfig } from "./trace-model.ts"
 
 export type { AccessLogConfig, StreamLimits, UpstreamTlsConfig, ZoneConfig } from "./shared-model.ts"
 
@@ -33,6 +34,8 @@ export interface Config {
   xds: XdsListenConfig | null
   /** `full`: also by route, with histograms; not where there is no admin API. */
   metrics: "full" | "basic"
+  /** Null: spans are sent nowhere. */
+  tracing: TracingConfig | null
   shutdown: { graceMs: number }
   /** Overrides of `limits.ts`, by name. */
   limits: Record<string, number>
@@ -269,6 +272,8 @@ export interface RouteSettings {
   streamLimits: StreamLimits
   realIp: RealIpConfig | null
   continuity: ContinuityConfig
+  /** Null: calls are not traced, and what they say of a trace goes on as it came. */
+  trace: TraceSettings | null
 }
 
 /** How a call goes on when a leg of it ended: docs/continuity.md. */

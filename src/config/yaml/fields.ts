@@ -42,6 +42,7 @@ import { type AccessLogFormat, accessLogFormatOf, accessLogFormats } from "./acc
 import { access, realIp, requestLimits, streamLimits } from "./access-schema.ts"
 import { durationMs, durationText, sizeInput, sizeOctets } from "./scalars.ts"
 import { extAuthzCodec, rateServiceCodec } from "./service-schema.ts"
+import { traceCodec } from "./trace-schema.ts"
 
 /** `read` is given values that conform to the schema. */
 export interface Codec<Value, Input> {
@@ -357,6 +358,7 @@ export const settingsFields: Fields<RouteSettings> = [
   field("streamLimits", "streamLimits", streamLimits),
   field("realIp", "realIp", realIp),
   field("continuity", "continuity", continuity),
+  field("trace", "trace", traceCodec),
 ]
 
 export const endpointFields: Fields<EndpointConfig> = [

@@ -56,6 +56,7 @@ import { sizeOctets } from "./scalars.ts"
 import { serviceShape } from "./service-schema.ts"
 import { stepSchema } from "./step-schema.ts"
 import { tcpSchema } from "./tcp-schema.ts"
+import { trace, tracing } from "./trace-schema.ts"
 
 const accessLogObject = z
   .strictObject({
@@ -344,6 +345,7 @@ const settingsShape = {
   continuity: continuity
     .optional()
     .describe(says("Streams that outlive their backend.", defaults.settings.continuity)),
+  trace: trace.optional(),
 } as const
 
 const answer = z.union(
@@ -628,6 +630,7 @@ export const schema = z
           defaults.file.metrics,
         ),
       ),
+    tracing: tracing.optional(),
     shutdown: z
       .strictObject({ grace: duration.optional().describe(says("", defaults.file.shutdownGrace)) })
       .optional()

@@ -85,12 +85,10 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
 
   onLegReady(leg: Leg): void {
     // 3. What was held for this leg goes with the head.
-    const { head } = this.record
-    const list = this.route.requestRewrite.apply(this.requestList, this.record, this.context.env)
+    const list = this.headFor(leg)
     const sent = this.continuity === null ? list : this.continuity.requestHead(list)
-    const problem = this.#request.open(leg, sent, head.method === "HEAD")
+    const problem = this.#request.open(leg, sent, this.record.head.method === "HEAD")
     if (problem !== null) return this.endWith(problem, REJECTED)
-    this.headSent(leg.connectedMs)
     this.#timer?.timeouts?.attached(leg.connectedMs)
   }
 

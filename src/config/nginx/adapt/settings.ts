@@ -18,6 +18,7 @@ import { adaptContinuity } from "./continuity.ts"
 import { adaptErrorPages, type Locations } from "./error-page.ts"
 import { adaptRequestLimits, adaptStreamLimits } from "./limits.ts"
 import { adaptAccessLogs } from "./log.ts"
+import { adaptTrace } from "./otel.ts"
 import { adaptExtAuthz, adaptRateService } from "./services.ts"
 
 /**
@@ -68,6 +69,7 @@ export function adaptSettings(
   settings.requestLimits = adaptRequestLimits(adapter, scope)
   settings.streamLimits = adaptStreamLimits(adapter, scope)
   settings.continuity = adaptContinuity(report, scope)
+  settings.trace = adaptTrace(adapter, scope)
   return settings
 }
 
