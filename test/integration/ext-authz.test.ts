@@ -118,13 +118,7 @@ const denial = (code: number | undefined, body = "", headers: Message[] = []): M
 
 describe("a call that is denied", () => {
   test.for<[answer: Message, code: number, details: string, http: number, body: string]>([
-    [
-      { status: { code: 7 } },
-      PERMISSION_DENIED,
-      "the authorization service refuses",
-      403,
-      "403 Forbidden",
-    ],
+    [{ status: { code: 7 } }, PERMISSION_DENIED, "the authorization service refuses", 403, "403 Forbidden"],
     [denial(undefined), PERMISSION_DENIED, "the authorization service refuses", 403, "403 Forbidden"],
     [denial(401, "who are you?"), UNAUTHENTICATED, "who are you?", 401, "who are you?"],
     [denial(429, "later"), RESOURCE_EXHAUSTED, "later", 429, "later"],

@@ -27,7 +27,9 @@ export function admissionPhases(
   const { zoneOf, templateOf, serviceMessages } = parts
   const { realIp, requestLimits, streamLimits, access, extAuthz, rateService } = settings
   const phases: Phase[] = []
-  if (realIp !== null && server.fallback.realIp === null) phases.push(findRealClient(realIp))
+  // nginx asks twice, by what the server says and then by what the location does. A client that is known stays.
+  const isServers = JSON.stringify(realIp) === JSON.stringify(server.fallback.realIp)
+  if (realIp !== null && !isServers) phases.push(findRealClient(realIp))
   const serverKey = JSON.stringify([server.names, server.listeners])
   const asked =
     extAuthz === null ? null : askExtAuthz(extAuthz, serviceRoute(extAuthz), templateOf, serviceMessages)
