@@ -226,6 +226,12 @@ describe("imports go down only", () => {
   })
 })
 
+test("packages of OpenTelemetry are loaded by one file, and only when it is asked to", () => {
+  const naming = sources.filter(({ text }) => text.includes('"@opentelemetry/'))
+  expect(naming.map(({ path }) => path)).toEqual(["src/control/tracing/otlp.ts"])
+  expect(naming[0]!.text).not.toMatch(/^(import|export) .*from "@opentelemetry/m)
+})
+
 /** Values of node's socket modules; their types, and functions that only look at an address, are everyone's. */
 const SOCKET_MODULES = /^node:(net|tls|http|https|http2|dgram)$/
 const ADDRESS_WORDS = new Set(["isIP", "isIPv4", "isIPv6", "SocketAddress", "BlockList"])

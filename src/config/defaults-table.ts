@@ -46,6 +46,7 @@ export const defaults = {
     shutdownGrace: time(30_000),
     admin: words("a Unix socket that only its own user can open"),
     metrics: is("full"),
+    tracing: words("spans are sent nowhere"),
   },
   listener: {
     protocol: is<"http" | "tcp">("http"),
@@ -84,6 +85,7 @@ export const defaults = {
   },
   route: {
     resolve: is(false),
+    tlsByScheme: is(false),
     internal: is(false),
     prefix: is("/"),
     final: is(false),
@@ -114,12 +116,15 @@ export const defaults = {
     accessLogInterval: none("a record when it ends"),
     satisfy: is("all"),
     limitStatus: is(503),
+    recursiveErrorPages: is(false),
     interceptErrors: is(false),
+    serverTokens: is("sluice"),
     absoluteRedirect: is(true),
     serverNameInRedirect: is(false),
     portInRedirect: is(true),
     bridge: words("nothing beside gRPC"),
     continuity: words("streams end with their backend"),
+    trace: is("off"),
   },
   jwt: {
     realm: is(""),
@@ -167,6 +172,21 @@ export const defaults = {
     expires: is("off"),
     etag: is(true),
     ifModifiedSince: is<"off" | "exact" | "before">("exact"),
+  },
+  tracing: {
+    headers: words("none"),
+    // As in nginx's module, but for the name.
+    serviceName: is("sluice"),
+    resource: words("none"),
+    interval: time(5_000),
+    batchSize: is(512),
+    batchesMax: is(4),
+  },
+  trace: {
+    sample: is("parent"),
+    context: is("propagate"),
+    spanName: words("the method: `chat.Chat/Talk`"),
+    attributes: words("none"),
   },
   continuity: {
     mode: list([]),

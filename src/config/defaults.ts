@@ -54,6 +54,7 @@ export function defaultConfig(): Config {
     admin: "default",
     xds: null,
     metrics: defaults.file.metrics.value,
+    tracing: null,
     shutdown: { graceMs: file.shutdownGrace.value },
     limits: {},
   }
@@ -107,7 +108,10 @@ export function defaultRouteSettings(): RouteSettings {
     accessLogs: [],
     accessLogIntervalMs: settings.accessLogInterval.value,
     errorStatuses: [],
+    errorPages: [],
+    recursiveErrorPages: settings.recursiveErrorPages.value,
     interceptErrors: settings.interceptErrors.value,
+    serverTokens: settings.serverTokens.value,
     absoluteRedirect: settings.absoluteRedirect.value,
     serverNameInRedirect: settings.serverNameInRedirect.value,
     portInRedirect: settings.portInRedirect.value,
@@ -117,6 +121,7 @@ export function defaultRouteSettings(): RouteSettings {
     streamLimits: { limits: [], status: settings.limitStatus.value, dryRun: false },
     realIp: null,
     continuity: defaultContinuity(),
+    trace: null,
   }
 }
 

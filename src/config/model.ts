@@ -1,9 +1,11 @@
 import type { DeclaredVariable } from "../record/declared/declared.ts"
+import type { ErrorPageConfig } from "./error-page-model.ts"
 import type { FilesConfig } from "./files-model.ts"
 import type { JwtConfig } from "./jwt-model.ts"
 import type { ProxyConfig } from "./proxy-model.ts"
 import type { AccessLogConfig, StreamLimits, UpstreamTlsConfig, ZoneConfig } from "./shared-model.ts"
 import type { TcpConfig } from "./tcp-model.ts"
+import type { TraceSettings, TracingConfig } from "./trace-model.ts"
 
 export type { AccessLogConfig, StreamLimits, UpstreamTlsConfig, ZoneConfig } from "./shared-model.ts"
 
@@ -31,6 +33,8 @@ export interface Config {
   xds: XdsListenConfig | null
   /** `full`: also by route, with histograms; not where there is no admin API. */
   metrics: "full" | "basic"
+  /** Null: spans are sent nowhere. */
+  tracing: TracingConfig | null
   shutdown: { graceMs: number }
   /** Overrides of `limits.ts`, by name. */
   limits: Record<string, number>
@@ -186,7 +190,14 @@ export type RouteAction =
   /** The name of a cluster. `tls` is the default `null` for plain HTTP/2 (`grpc://`). */
   | { kind: "cluster"; cluster: string; tls: UpstreamTlsConfig | null }
   /** A cluster or an address named by variables, for instance `$backend`; with `resolve`, a host's name too. */
-  | { kind: "variable"; template: string; resolve: boolean; tls: UpstreamTlsConfig | null }
+  | {
+      kind: "variable"
+      template: string
+      resolve: boolean
+      tls: UpstreamTlsConfig | null
+      /** `tls` is for what comes to `grpcs://`; all else goes without. */
+      tlsByScheme: boolean
+    }
   /**
    * Answers by itself. `template` is the body, or the address for a redirect (301, 302, 303, 307, 308). Where
    * `grpcStatus` is set, gRPC clients get that, with `grpcMessage`, a template too; null: with the body as message.
@@ -238,8 +249,14 @@ export interface RouteSettings {
   accessLogIntervalMs: number | null
   /** What a gRPC client is told in place of an HTTP status; the first entry with that status applies. */
   errorStatuses: ErrorStatusConfig[]
-  /** Errors of the upstream (status 300 and above) go through `errorStatuses` too. nginx: `grpc_intercept_errors`. */
+  /** Where errors lead; the first entry with the status applies. nginx: `error_page`. */
+  errorPages: ErrorPageConfig[]
+  /** Errors at such a place lead on. nginx: `recursive_error_pages`. */
+  recursiveErrorPages: boolean
+  /** Errors of the upstream (300 and above) go through `errorPages` and `errorStatuses` too. nginx: `grpc_intercept_errors`. */
   interceptErrors: boolean
+  /** What the pages of errors call the server. nginx: `server_tokens`. */
+  serverTokens: string
   /** A redirect of the configuration's to a path gets scheme, host and port before it. */
   absoluteRedirect: boolean
   /** The host is then the server's first name, not what the client asked for. */
@@ -252,6 +269,8 @@ export interface RouteSettings {
   streamLimits: StreamLimits
   realIp: RealIpConfig | null
   continuity: ContinuityConfig
+  /** Null: calls are not traced, and what they say of a trace goes on as it came. */
+  trace: TraceSettings | null
 }
 
 /** How a call goes on when a leg of it ended: docs/continuity.md. */

@@ -7,6 +7,7 @@ import type { Clock } from "../base/clock.ts"
 import { Counters, counterIds, counterNames } from "../base/counters.ts"
 import { systemRandom } from "../base/random.ts"
 import { resolveLimits } from "../base/resolve-limits.ts"
+import { VERSION } from "../base/version.ts"
 import { ClusterStates } from "../cluster/cluster-states.ts"
 import { OutlierDetection } from "../cluster/outlier-detection.ts"
 import { Rebalancer } from "../cluster/rebalance/rebalancer.ts"
@@ -14,6 +15,7 @@ import { Slots } from "../cluster/slots.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { LoadedConfig } from "../config/load.ts"
 import type { AdminConfig, Config, LogLevel } from "../config/model.ts"
+import type { TracingConfig } from "../config/trace-model.ts"
 import type { LogEvent } from "../log/log-event.ts"
 import type { ProcessLog } from "../log/logger.ts"
 import type { OpenAdmin } from "./admin/admin.ts"
@@ -28,6 +30,8 @@ import { Reloads } from "./reloads.ts"
 import { RouteSlots } from "./route-slots.ts"
 import { SharedCounts } from "./shared-counts.ts"
 import type { Command, OnCommand } from "./signals.ts"
+import { openSender } from "./tracing/otlp.ts"
+import { SpanQueue } from "./tracing/span-queue.ts"
 import { Successor, tellPredecessor } from "./upgrade.ts"
 
 /** Told to end at once, threads have this long for what their logs hold. */
@@ -69,6 +73,7 @@ export class Control implements ControlView {
   readonly orders: Orders
   readonly #options: ControlOptions
   readonly #counts: SharedCounts
+  readonly #counters: Counters
   readonly #sockets: ListenerSockets
   readonly #threads: DataThreads
   readonly #checks: HealthChecks
@@ -86,6 +91,7 @@ export class Control implements ControlView {
   #changing: Promise<void> = Promise.resolve()
   #successor: Successor | null = null
   #admin: OpenAdmin | null = null
+  #spans: SpanQueue | null = null
   #loadedAtMs: number
   #isStopping = false
   #isStoppingAtOnce = false
@@ -107,11 +113,11 @@ export class Control implements ControlView {
     this.#config = config
     const { limits } = resolveLimits(config.limits)
     const isCounted = config.metrics === "full" && config.admin !== "off"
-    const countRoute = () => counters.add(counterIds.counted_routes_exceeded)
+    const countRoute = () => this.#counters.add(counterIds.counted_routes_exceeded)
     const routes = isCounted ? new RouteSlots(threads, limits.countedRoutesMax, countRoute) : null
     this.#counts = new SharedCounts(threads, routes)
     const row = rowOf(this.#counts.memory.counters, threads, counterNames.length)
-    const counters = new Counters(row)
+    this.#counters = new Counters(row)
     this.#counts.prepare(config)
     this.states = new ClusterStates({
       hasChecks: true,
@@ -142,6 +148,7 @@ export class Control implements ControlView {
       threadLog,
       makeWorker,
       onEvent: (event) => options.onEvent(event),
+      onSpans: (spans) => this.#spans?.add(spans),
       current: () => this.#current(),
       endpointsOf: (cluster) => this.states.endpointsOf(cluster),
       sockets: (indexes) => this.#sockets.copiesFor(indexes, namesOf(this.#config)),
@@ -165,7 +172,7 @@ export class Control implements ControlView {
       log,
       states: this.states,
       endpointsMax: () => resolveLimits(this.#config.limits).limits.discoveredEndpointsMax,
-      onProblem: () => counters.add(counterIds.discovery_refused),
+      onProblem: () => this.#counters.add(counterIds.discovery_refused),
     })
     this.#outliers = new OutlierDetection({ clock, log, states: this.states, outcomesAt })
     this.#rebalancer = new Rebalancer({
@@ -196,6 +203,7 @@ export class Control implements ControlView {
     this.#threads.load()
     try {
       await this.#sockets.open(config.listeners)
+      if (config.tracing !== null) this.#spans = await this.#openSpans(config.tracing)
       if (!inheritance.isUpgrade) await this.#openAdmin()
       await this.#discover(config)
       await this.#threads.start()
@@ -375,11 +383,24 @@ export class Control implements ControlView {
     if (isUpgrade && this.#admin?.isFixed === true) this.#admin.close()
     if (isUpgrade) this.#sockets.leave()
     else this.#sockets.close()
-    void stopping.then((problem) => {
+    void stopping.then(async (problem) => {
+      await this.#spans?.close()
       if (problem === null) log.info("stopped", trafficOf(this.#counts.memory))
       else log.error("could not stop cleanly", { reason: problem })
       this.#admin?.close()
       this.#onDone(problem === null ? 0 : 1)
+    })
+  }
+
+  async #openSpans(config: TracingConfig): Promise<SpanQueue> {
+    const { clock, log } = this.#options
+    const sender = await openSender(config, VERSION)
+    return new SpanQueue({
+      config,
+      sender,
+      clock,
+      log,
+      onDropped: () => this.#counters.add(counterIds.spans_dropped),
     })
   }
 

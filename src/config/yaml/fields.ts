@@ -16,6 +16,7 @@ import {
   defaultSticky,
 } from "../defaults.ts"
 import { defaults } from "../defaults-table.ts"
+import type { ErrorPageConfig } from "../error-page-model.ts"
 import type {
   AccessLogConfig,
   BridgeConfig,
@@ -39,6 +40,7 @@ import { type PolicyMeasure, policyParameters } from "../policy-names.ts"
 import { type AccessLogFormat, accessLogFormatOf, accessLogFormats } from "./access-log-formats.ts"
 import { access, realIp, requestLimits, streamLimits } from "./access-schema.ts"
 import { durationMs, durationText, sizeInput, sizeOctets } from "./scalars.ts"
+import { traceCodec } from "./trace-schema.ts"
 
 /** `read` is given values that conform to the schema. */
 export interface Codec<Value, Input> {
@@ -231,6 +233,26 @@ const errorStatuses: Codec<ErrorStatusConfig[], ErrorStatusInput[]> = {
     })),
 }
 
+interface ErrorPageInput {
+  http: number | number[]
+  status?: number | "target"
+  to: string
+}
+const errorPages: Codec<ErrorPageConfig[], ErrorPageInput[]> = {
+  read: (input) =>
+    input.map(({ http, status: answer = null, to }) => ({
+      httpStatuses: [http].flat(),
+      status: answer,
+      target: to,
+    })),
+  write: (entries) =>
+    entries.map(({ httpStatuses, status: answer, target }) => ({
+      http: httpStatuses.length === 1 ? httpStatuses[0] : httpStatuses,
+      ...(answer !== null && { status: answer }),
+      to: target,
+    })),
+}
+
 const bridgeFields: Fields<BridgeConfig> = [
   field("grpcWeb", "grpcWeb", same()),
   field("connect", "connect", same()),
@@ -295,7 +317,10 @@ export const settingsFields: Fields<RouteSettings> = [
   field("accessLog", "accessLogs", accessLogsOf(defaults.accessLog.format.value)),
   field("accessLogInterval", "accessLogIntervalMs", durationOrNone),
   field("errorStatuses", "errorStatuses", errorStatuses),
+  field("errorPages", "errorPages", errorPages),
+  field("recursiveErrorPages", "recursiveErrorPages", same()),
   field("interceptErrors", "interceptErrors", same()),
+  field("serverTokens", "serverTokens", same()),
   field("absoluteRedirect", "absoluteRedirect", same()),
   field("serverNameInRedirect", "serverNameInRedirect", same()),
   field("portInRedirect", "portInRedirect", same()),
@@ -305,6 +330,7 @@ export const settingsFields: Fields<RouteSettings> = [
   field("streamLimits", "streamLimits", streamLimits),
   field("realIp", "realIp", realIp),
   field("continuity", "continuity", continuity),
+  field("trace", "trace", traceCodec),
 ]
 
 export const upstreamTlsFields: Fields<UpstreamTlsConfig> = [

@@ -52,6 +52,7 @@ import type {
 } from "./schema.ts"
 import { readSteps } from "./steps.ts"
 import { readTcp } from "./tcp.ts"
+import { readTracing } from "./trace-schema.ts"
 import { readXds } from "./xds.ts"
 
 type ReturnAction = Extract<RouteAction, { kind: "return" }>
@@ -116,6 +117,7 @@ function normalized(input: SluiceYaml): Config {
     xds:
       typeof input.admin === "object" && input.admin.xds !== undefined ? readXds(input.admin.xds) : base.xds,
     metrics: input.metrics ?? base.metrics,
+    tracing: input.tracing === undefined ? base.tracing : readTracing(input.tracing),
     shutdown:
       input.shutdown?.grace === undefined ? base.shutdown : { graceMs: durationMs(input.shutdown.grace) },
     limits: limitsOf(input.limits ?? {}),
@@ -208,6 +210,7 @@ function actionOf({
   cluster,
   resolve = false,
   tls,
+  tlsByScheme = false,
   proxy,
   files,
   return: answer = "none",
@@ -216,7 +219,7 @@ function actionOf({
   if (proxy !== undefined) return { kind: "proxy", tls: upstreamTlsOf(tls), ...readProxy(proxy) }
   if (cluster !== undefined) {
     return cluster.includes("$")
-      ? { kind: "variable", template: cluster, resolve, tls: upstreamTlsOf(tls) }
+      ? { kind: "variable", template: cluster, resolve, tls: upstreamTlsOf(tls), tlsByScheme }
       : { kind: "cluster", cluster, tls: upstreamTlsOf(tls) }
   }
   return answer === "none" ? { kind: "none" } : returnOf(answer)

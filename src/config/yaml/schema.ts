@@ -55,6 +55,7 @@ import { proxySchema } from "./proxy.ts"
 import { sizeOctets } from "./scalars.ts"
 import { stepSchema } from "./step-schema.ts"
 import { tcpSchema } from "./tcp-schema.ts"
+import { trace, tracing } from "./trace-schema.ts"
 
 const accessLogObject = z
   .strictObject({
@@ -274,12 +275,34 @@ const settingsShape = {
     )
     .optional()
     .describe("The grpc-status a gRPC client is told in place of an HTTP status."),
+  errorPages: z
+    .array(
+      z.strictObject({
+        http: oneOrMany(status(300), "must be an HTTP status from 300 to 599, or a list of them"),
+        status: z
+          .union([status(0), z.literal("target")], { error: 'must be an HTTP status or "target"' })
+          .optional(),
+        to: template,
+      }),
+    )
+    .optional()
+    .describe("Where errors lead: a path or @name of the server, or an address to redirect to."),
+  recursiveErrorPages: z
+    .boolean()
+    .optional()
+    .describe(says("Errors at such a place lead on.", defaults.settings.recursiveErrorPages)),
   interceptErrors: z
     .boolean()
     .optional()
     .describe(
-      says("Errors of the upstream go through errorStatuses too.", defaults.settings.interceptErrors),
+      says(
+        "Errors of the upstream go through errorPages and errorStatuses too.",
+        defaults.settings.interceptErrors,
+      ),
     ),
+  serverTokens: text()
+    .optional()
+    .describe(says("What the pages of errors call the server.", defaults.settings.serverTokens)),
   absoluteRedirect: z
     .boolean()
     .optional()
@@ -297,6 +320,7 @@ const settingsShape = {
   continuity: continuity
     .optional()
     .describe(says("Streams that outlive their backend.", defaults.settings.continuity)),
+  trace: trace.optional(),
 } as const
 
 const alpn = z.array(text().max(255)).min(1).optional()
@@ -343,6 +367,15 @@ const actionShape = {
     .boolean()
     .optional()
     .describe(says("With $variables: they may come to a host's name and port.", defaults.route.resolve)),
+  tlsByScheme: z
+    .boolean()
+    .optional()
+    .describe(
+      says(
+        "With $variables: tls is for what comes to grpcs://, all else goes without.",
+        defaults.route.tlsByScheme,
+      ),
+    ),
   tls: z
     .union([z.boolean(), upstreamTls], { error: "must be true, false or a map" })
     .optional()
@@ -597,6 +630,7 @@ export const schema = z
           defaults.file.metrics,
         ),
       ),
+    tracing: tracing.optional(),
     shutdown: z
       .strictObject({ grace: duration.optional().describe(says("", defaults.file.shutdownGrace)) })
       .optional()

@@ -26,6 +26,8 @@ export interface RetryingCall extends LegOwner {
   /** Of the cluster, read once: a reload does not change where the call may go. */
   readonly snapshot: Snapshot | null
   readonly continuity: Continuity | null
+  /** Attempts that are none of the present route's. */
+  readonly attemptsBefore: number
   openLeg(last: Failure | null): void
 }
 
@@ -54,7 +56,7 @@ export function pickLeg(call: RetryingCall, retries: Retries | null): Leg | Fail
   if (retries?.isCharged === true) breakers?.retries(leg)
   call.record.addAttempt(leg)
   endpoint.traffic[Column.picks]!++
-  if (call.record.attempts.length > 1) endpoint.traffic[Column.retries]!++
+  if (call.record.attempts.length > call.attemptsBefore + 1) endpoint.traffic[Column.retries]!++
   return leg
 }
 
@@ -94,14 +96,14 @@ export class Retries {
     const { retry } = route.settings
     const nowMs = Math.floor(context.clock.now())
     const { retryBudget, breakers } = call.cluster!
-    const legs = record.attempts.length - (this.#hasRepeatedEndpoint ? 1 : 0)
+    const legs = record.attempts.length - call.attemptsBefore - (this.#hasRepeatedEndpoint ? 1 : 0)
     const elapsedMs = nowMs - record.startMs
     const isBudgetLeft = retryBudget.isLeft(nowMs)
     const isBounded = breakers?.hasRetryLeft === false
     const decision = nextLeg(
       {
         retry,
-        method: record.head.method,
+        method: record.state?.method ?? record.head.method,
         legs,
         endpoints: call.snapshot!.availability.size,
         elapsedMs,

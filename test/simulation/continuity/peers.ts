@@ -29,7 +29,8 @@ export class ContinuedCall {
   status: number | null = null
   message = ""
   /** Of its legs, as they came to backends. */
-  readonly legs: { readonly call: string; readonly leg: number; isOpen: boolean }[] = []
+  readonly legs: { readonly call: string; readonly leg: number; readonly atMs: number; isOpen: boolean }[] =
+    []
 
   constructor(plan: ContinuedCallPlan) {
     this.plan = plan
@@ -41,7 +42,9 @@ export class ContinuedCall {
 }
 
 export interface ContinuityLedger {
-  readonly plan: ContinuityPlan
+  readonly mode: ContinuityPlan["mode"]
+  /** What a half-close means to backends whose client has not said all: that a handoff is asked for. */
+  readonly handsOffAtEnd?: boolean
   readonly store: ModelStore
   readonly calls: ReadonlyMap<number, ContinuedCall>
 }
@@ -71,6 +74,10 @@ export class ModelBackend {
     const connection = new ModelConnection(this, this.#plan, link, this.#scheduler)
     this.connections.add(connection)
     return connection
+  }
+
+  get nowMs(): number {
+    return this.#scheduler.now()
   }
 
   freeze(): void {
@@ -153,8 +160,8 @@ class ModelCall implements PeerStreamOwner {
     const call = said("call") ?? ""
     this.#leg = Number(said("leg") ?? -1)
     this.#session = said("session") ?? `s-${call}`
-    this.#isAware = backend.ledger.plan.mode === "handoff and resume"
-    this.#record = { call, leg: this.#leg, isOpen: true }
+    this.#isAware = backend.ledger.mode === "handoff and resume"
+    this.#record = { call, leg: this.#leg, atMs: backend.nowMs, isOpen: true }
     this.#checkHead(list)
     this.#call.legs.push(this.#record)
     connection.served.add(this)
@@ -163,7 +170,7 @@ class ModelCall implements PeerStreamOwner {
 
   #checkHead(list: HeaderList): void {
     const { legs } = this.#call
-    const { mode } = this.#backend.ledger.plan
+    const { mode } = this.#backend.ledger
     if (mode === "off") {
       if (this.#leg >= 0) this.#call.fail("head", "a field of continuity on a route without it")
       return
@@ -259,6 +266,7 @@ class ModelCall implements PeerStreamOwner {
   #ended(): void {
     if (this.#isOver) return
     const { plan, hasHalfClosed } = this.#call
+    if (!hasHalfClosed && this.#backend.ledger.handsOffAtEnd === true) return this.handOff()
     if (!hasHalfClosed)
       this.#call.fail("stream state", `leg ${this.#leg} was half-closed, its client was not`)
     const last = this.#isAware ? this.#received : this.#last
@@ -324,10 +332,13 @@ export class CountingClient extends Peer {
   isReady = false
   readonly #waiting: (() => void)[] = []
 
-  open(call: ContinuedCall): void {
-    const open = (): void => void new CountingCall(this, call, this.scheduler)
+  /** Returns what cancels it. */
+  open(call: ContinuedCall): () => void {
+    let opened: CountingCall | null = null
+    const open = (): void => void (opened = new CountingCall(this, call, this.scheduler))
     if (this.isReady) open()
     else this.#waiting.push(open)
+    return () => opened?.cancel()
   }
 
   override onSettings(): void {
@@ -360,7 +371,7 @@ class CountingCall implements PeerStreamOwner {
     call.openedMs = scheduler.now()
     this.#stream = connection.http2.open(new HeaderList(head), false, false, this)
     this.#send(1)
-    if (cancelAfterMs !== null) scheduler.in(cancelAfterMs, () => this.#cancel())
+    if (cancelAfterMs !== null) scheduler.in(cancelAfterMs, () => this.cancel())
   }
 
   #send(index: number): void {
@@ -381,7 +392,7 @@ class CountingCall implements PeerStreamOwner {
     })
   }
 
-  #cancel(): void {
+  cancel(): void {
     if (this.#call.status !== null || this.#stream.isClosed) return
     this.#call.isCancelled = true
     this.#stream.reset(ErrorCode.CANCEL)

@@ -23,14 +23,17 @@ export function adaptGrpcPass(adapter: Adapter, directive: Directive, scope: Sco
   const secure = scheme?.toLowerCase() === "grpcs://"
   if (hasVariables(word.text)) {
     if (!adapter.variables.check(word, adapter.report)) return null
+    // What its variables come to may say the scheme too.
+    const isSaid = scheme === undefined && target.startsWith("$")
     return {
       action: {
         kind: "variable",
         template: target,
         resolve: scope.one("resolver") !== null,
-        tls: upstreamTls(adapter, directive, scope, secure, null),
+        tls: upstreamTls(adapter, directive, scope, secure || isSaid, null),
+        tlsByScheme: isSaid,
       },
-      authority: null,
+      authority: target,
     }
   }
   const peer = readPeer(target, 0)

@@ -23,8 +23,8 @@ export class Gap {
   readonly #owner: GapOwner
   readonly #record: ContinuityRecord
   readonly #mostMs: number
-  /** When the present leg's head came; 0: it has not. */
-  #headMs = 0
+  /** When the present leg's head came; -1: it has not. */
+  #headMs = -1
   /** Since when the client has had no leg; 0: it has one. */
   #sinceMs = 0
   #timer: Deadline | null = null
@@ -38,12 +38,12 @@ export class Gap {
 
   /** The head of the present leg has not come. */
   get isAwaitingHead(): boolean {
-    return this.#headMs === 0
+    return this.#headMs < 0
   }
 
   /** How long it is since the head of the present leg came; 0: it has not. */
   get legMs(): number {
-    return this.#headMs === 0 ? 0 : this.#nowMs() - this.#headMs
+    return this.#headMs < 0 ? 0 : this.#nowMs() - this.#headMs
   }
 
   /** How long the client has had no leg. */
@@ -61,7 +61,7 @@ export class Gap {
 
   /** A leg is over. `isOpened`: it has reached a backend. */
   onLegEnd(isOpened: boolean): void {
-    if (this.#headMs > 0 && this.#nowMs() - this.#headMs >= LASTING_MS) {
+    if (this.#headMs >= 0 && this.#nowMs() - this.#headMs >= LASTING_MS) {
       this.shortLegs = 0
       this.tries = 0
     } else {
@@ -72,7 +72,7 @@ export class Gap {
 
   /** Another leg follows. */
   begin(): void {
-    this.#headMs = 0
+    this.#headMs = -1
     if (this.#sinceMs > 0) return
     this.#sinceMs = this.#nowMs()
     this.#record.gaps++
