@@ -280,7 +280,10 @@ const CASES: Record<string, Case> = {
   },
   "HTTP where TLS ends": {
     block: `server { listen LISTEN ssl; ${SSL} proxy_pass B1; }`,
-    run: async (stage) => (await say(stage, "GET / HTTP/1.0\r\n\r\n"), (await stage.log())[0]!.slice(0, 8)),
+    async run(stage) {
+      await say(stage, "GET / HTTP/1.0\r\n\r\n")
+      return (await stage.log())[0]!.slice(0, 8)
+    },
   },
   "TLS to the endpoint": {
     block: "server { listen LISTEN; proxy_ssl on; proxy_pass S1; }",
