@@ -61,7 +61,7 @@ async function handshake(stage: Stage, name: string, protocols?: string[]): Prom
   const [octets] = (await once(socket, "data")) as [Buffer]
   const { CN } = socket.getPeerCertificate().subject
   socket.destroy()
-  return `${octets} ${socket.alpnProtocol} ${CN}`
+  return [String(octets), String(socket.alpnProtocol), String(CN)].join(" ")
 }
 
 function withoutReceived(line: string): string {
