@@ -78,9 +78,9 @@ export function hasAccess({ rules, basic, jwt, request }: AccessConfig): boolean
 /** Who is let in: nginx's access phase. Of a subrequest nothing is asked. `first`: what comes before callers are counted. */
 export function checkAccess(
   { satisfy, rules, basic, jwt, request }: AccessConfig,
-  extAuthz: Check | null,
   { templateOf: template, usersOf, verifierOf }: AccessParts,
   server: string,
+  extAuthz: Check | null = null,
 ): { first: Phase[]; phases: Phase[] } {
   const checks: Check[] = []
   if (rules.length > 0) checks.push(checkRules(rules))

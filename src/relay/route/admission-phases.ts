@@ -33,7 +33,7 @@ export function admissionPhases(
   const serverKey = JSON.stringify([server.names, server.listeners])
   const asked =
     extAuthz === null ? null : askExtAuthz(extAuthz, serviceRoute(extAuthz), templateOf, serviceMessages)
-  const who = hasAccess(access) || asked !== null ? checkAccess(access, asked, parts, serverKey) : null
+  const who = hasAccess(access) || asked !== null ? checkAccess(access, parts, serverKey, asked) : null
   if (who !== null) phases.push(...who.first)
   if (streamLimits.limits.length > 0) phases.push(limitStreams(streamLimits, zoneOf))
   if (requestLimits.limits.length > 0) phases.push(limitRequests(requestLimits, zoneOf))
