@@ -184,7 +184,9 @@ function admission(server: ServerConfig, settings: RouteSettings, parts: RoutePa
   const { zoneOf } = parts
   const { realIp, requestLimits, streamLimits, access } = settings
   const phases: Phase[] = []
-  if (realIp !== null && server.fallback.realIp === null) phases.push(findRealClient(realIp))
+  // nginx asks twice, by what the server says and then by what the location does. A client that is known stays.
+  const isServers = JSON.stringify(realIp) === JSON.stringify(server.fallback.realIp)
+  if (realIp !== null && !isServers) phases.push(findRealClient(realIp))
   const serverKey = JSON.stringify([server.names, server.listeners])
   const who = hasAccess(access) ? checkAccess(access, parts, serverKey) : null
   if (who !== null) phases.push(...who.first)
