@@ -92,7 +92,8 @@ export const continuityMutations: readonly Mutation[] = [
     bug: "the client gets credit again for what a later leg is sent again",
     file: "relay/call/continuity/logged-request.ts",
     find: "if (until > credit.taken) credit.taken = until",
-    replace: "if (until > credit.taken) credit.taken = until\n    else this.#downstream.consume(credit.taken - until)",
+    replace:
+      "if (until > credit.taken) credit.taken = until\n    else this.#downstream.consume(credit.taken - until)",
     world: "continuity",
   },
   {
