@@ -38,8 +38,10 @@ export class Moving implements LogOwner {
    * move. `what`: what the client is told where it turns out later that it cannot.
    */
   move(leg: Leg, what: Failure): boolean {
-    if (this.#moved.isAwaitingHead) return false
-    if (!this.#moved.backend.acceptsHandoff || !this.#asks(leg)) return this.#call.goesOn(leg, MOVED)
+    const { backend, isAwaitingHead } = this.#moved
+    if (!backend.isBegun) return false
+    const mayAsk = backend.acceptsHandoff && !isAwaitingHead
+    if (!mayAsk || !this.#asks(leg)) return this.#call.goesOn(leg, MOVED)
     this.#asked!.wait(leg, what)
     return true
   }
