@@ -7,6 +7,8 @@ type Section = Readonly<Record<string, Default<unknown>>>
 const SECTIONS: readonly [heading: string, column: string, section: Section][] = [
   ["The file", "key", defaults.file],
   ["The file", "key of `admin`", defaults.admin],
+  ["The file", "key of `tracing`", defaults.tracing],
+  ["The file", "key of `xds`", defaults.xds],
   ["Listeners", "key", defaults.listener],
   ["Listeners", "key of `tls`", defaults.listenerTls],
   ["Servers", "key", defaults.server],
@@ -16,7 +18,9 @@ const SECTIONS: readonly [heading: string, column: string, section: Section][] =
   ["Settings", "key of `jwt`", defaults.jwt],
   ["Settings", "key of `bridge`", defaults.bridge],
   ["Settings", "key of `continuity`", defaults.continuity],
+  ["Settings", "key of `trace`", defaults.trace],
   ["Settings", "key of `accessLog`", defaults.accessLog],
+  ["TCP", "key", defaults.tcp],
   ["Clusters", "key", defaults.cluster],
   ["Clusters", "key of `healthCheck`", defaults.healthCheck],
   ["Clusters", "key of an endpoint", defaults.endpoint],

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import type { DirectiveSpec, Verdict } from "../src/config/nginx/directives/spec.ts"
 import { allSpecs } from "../src/config/nginx/directives/table.ts"
+import { TCP_NAMES, TCP_ONLY } from "../src/record/tcp-variables.ts"
 import { variableNames } from "../src/record/variables.ts"
 import { wrapProse } from "./wrap-prose.ts"
 
@@ -27,8 +28,11 @@ function tables(): string {
     ]),
     "",
     `Variables: ${variableNames()
+      .filter((name) => !TCP_ONLY.has(name))
       .map((name) => `\`$${name.endsWith("_") ? `${name}*` : name}\``)
       .join(" ")}.`,
+    "",
+    `Of \`stream\`: ${[...TCP_NAMES].map((name) => `\`$${name}\``).join(" ")}.`,
     "",
     "## Not supported yet",
     "",
@@ -38,7 +42,7 @@ function tables(): string {
     "",
     ...byReason("not supported"),
     "",
-    "`stream` and `mail` blocks are not looked into. Directives with the one argument `off` are fine: so they are here.",
+    "A `mail` block is not looked into. Directives with the one argument `off` are fine: so they are here.",
     "",
     "## No effect",
     "",
@@ -56,7 +60,7 @@ function table([head, ...rows]: string[][]): string[] {
 }
 
 function placesOf(contexts: DirectiveSpec["contexts"]): string {
-  return contexts.length === 6 ? "anywhere" : contexts.join(", ")
+  return contexts.length === 9 ? "anywhere" : contexts.join(", ")
 }
 
 function byReason(verdict: Verdict): string[] {

@@ -10,6 +10,7 @@ import { VERSION } from "../base/version.ts"
 import { Bridges } from "../bridge/bridges.ts"
 import type { ClusterStates } from "../cluster/cluster-states.ts"
 import { OutlierDetection } from "../cluster/outlier-detection.ts"
+import { Rebalancer } from "../cluster/rebalance/rebalancer.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { Config } from "../config/model.ts"
 import { AccessLogs } from "../log/access-log.ts"
@@ -20,12 +21,14 @@ import { type Network, systemNetwork } from "../net/network.ts"
 import { TlsStore } from "../net/tls-store.ts"
 import { Http1Origins } from "../origin/http1/origins.ts"
 import type { ConnectionRecord, StreamRecord } from "../record/record.ts"
+import type { Span } from "../record/span.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
 import type { ClientConnection } from "../relay/downstream/client-connection.ts"
 import { Clients } from "../relay/downstream/clients.ts"
 import { Admission } from "../relay/overload/admission.ts"
 import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
+import { TcpClients } from "../tcp/tcp-clients.ts"
 import { ConfigCompiler } from "./config-compiler.ts"
 import { Configurations, type PreparedReload } from "./configurations.ts"
 import { makeContext, type SharedContext } from "./context.ts"
@@ -56,6 +59,8 @@ export interface BalancerOptions {
 export interface BalancerEvents {
   /** Exactly once per stream. The record is complete and no longer changes. */
   stream: [record: StreamRecord]
+  /** Of a stream that is over, where its route is traced: its own, and one for each leg. */
+  spans: [spans: readonly Span[]]
   /** A client connected, or is gone. */
   connect: [connection: ConnectionRecord]
   disconnect: [connection: ConnectionRecord]
@@ -90,6 +95,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #tls: TlsStore
   readonly #context: SharedContext
   readonly #clients: Clients
+  readonly #tcp: TcpClients
   readonly #upstreams: Upstreams
   readonly #origins: Http1Origins
   readonly #compiler: ConfigCompiler
@@ -106,6 +112,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #listeners: Listeners
   /** Where the control side is not another. */
   #outliers: OutlierDetection | null = null
+  #rebalancer: Rebalancer | null = null
   readonly #configurations: Configurations
   /** The last reload: each builds on what the one before it has left. */
   #reloading: Promise<void> = Promise.resolve()
@@ -140,10 +147,14 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       handshakeTimeoutMs: limits.handshakeTimeoutMs,
       clock: this.#clock,
       log: this.#log,
-      onSecured: (name, socket, info) =>
-        this.#clients.onTlsHandshakeDone(this.#listeners.find(name), socket, info),
-      onPlain: (name, socket, octets) =>
-        this.#clients.acceptWithoutTls(this.#listeners.find(name), socket, octets),
+      onSecured: (name, socket, info) => {
+        if (!this.#tcp.secured(socket, info))
+          this.#clients.onTlsHandshakeDone(this.#listeners.findHttp(name), socket, info)
+      },
+      onPlain: (name, socket, octets) => {
+        if (!this.#tcp.plain(socket))
+          this.#clients.acceptWithoutTls(this.#listeners.findHttp(name), socket, octets)
+      },
       onFailed: (counter) => this.counters.add(counterIds[counter]),
       onBug: (error) => this.#uncaught(error),
     })
@@ -159,6 +170,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         numbers.traffic.add(record)
         this.emit("stream", record)
       },
+      onSpans: (spans) => this.emit("spans", spans),
     })
     const link = (socket: Socket): Link => this.#link(socket)
     const bridges = new Bridges(this.#context)
@@ -178,7 +190,12 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       },
       onHandshakeEnd: () => this.#departures.gone(),
     })
-    this.#listeners = new Listeners(network, this.#clients)
+    this.#tcp = new TcpClients({
+      context: this.#context,
+      clients: this.#clients,
+      nextConnectionId: () => numbers.nextConnectionId(),
+    })
+    this.#listeners = new Listeners(network, this.#clients, this.#tcp)
     this.#upstreams = new Upstreams({
       context: this.#context,
       network,
@@ -192,7 +209,9 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       pacer: this.#context.pacer,
       clients: this.#clients,
       upstreams: this.#upstreams,
+      random,
       findListener: (name) => this.#listeners.find(name),
+      findCluster: (name) => this.#configurations.live.clusters.get(name),
     })
     this.#origins = new Http1Origins({
       context: this.#context,
@@ -236,6 +255,16 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       const { states } = this
       this.#outliers = new OutlierDetection({ clock: this.#clock, log: this.#log, states, outcomesAt })
       this.#outliers.watch(config.clusters)
+      this.#rebalancer = new Rebalancer({
+        clock: this.#clock,
+        random,
+        log: this.#log,
+        states,
+        streamsAt: (slot) => numbers.streams.countOf(slot).open,
+        trafficAt: (slot) => numbers.streams.trafficOf(slot),
+        tell: async (order) => this.orders.obey({ kind: "move", ...order }),
+      })
+      this.#rebalancer.watch(config.clusters)
     }
   }
 
@@ -305,6 +334,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const prepared = await this.prepare(config)
     prepared.commit()
     this.#outliers?.watch(config.clusters)
+    this.#rebalancer?.watch(config.clusters)
     this.#log.info("configuration reloaded")
   }
 
@@ -340,6 +370,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const { connections, handshakes } = this.#clients
     this.#configurations.refuseOthers()
     this.#outliers?.close()
+    this.#rebalancer?.close()
     this.#clients.close()
     for (const name of this.#listeners.names) this.#listeners.close(name)
     for (const connection of connections) connection.drain()

@@ -17,7 +17,8 @@ import type {
   UpstreamTlsConfig,
   ZoneConfig,
 } from "../config/model.ts"
-import { namesSet } from "../config/set-names.ts"
+import { groupNames, namesSet } from "../config/set-names.ts"
+import { tcpClusterName, tcpZone } from "../config/tcp-names.ts"
 import type { AccessLog, AccessLogs } from "../log/access-log.ts"
 import type { Log } from "../log/logger.ts"
 import type { TlsPlan, TlsStore } from "../net/tls-store.ts"
@@ -27,12 +28,15 @@ import { makeVariableTable } from "../record/declared/declared.ts"
 import { type Template, templatesOf } from "../record/template.ts"
 import type { VariableTable } from "../record/variable-table.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
-import { compileRoute, type RouteParts } from "../relay/route/compile.ts"
+import { compileRoute } from "../relay/route/compile.ts"
 import type { Zone } from "../relay/route/limit-phases.ts"
 import type { Route } from "../relay/route/route.ts"
+import type { RouteParts } from "../relay/route/route-parts.ts"
 import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
 import type { LegConnection } from "../relay/upstream/leg-connection.ts"
 import type { Upstreams } from "../relay/upstream/upstreams.ts"
+import { compileTcpServers, type TcpCompilerParts } from "../tcp/compile.ts"
+import type { TcpServers } from "../tcp/tcp-server.ts"
 import type { Numbers } from "./numbers.ts"
 import { VariableClusters } from "./variable-clusters.ts"
 
@@ -45,6 +49,8 @@ export interface LiveConfig {
   /** What becomes of clusters that it takes over, once it is in force. */
   readonly staged: ReadonlyMap<Cluster<LegConnection>, StagedState>
   readonly routers: ReadonlyMap<string, Router<Route>>
+  /** By listener. */
+  readonly tcp: ReadonlyMap<string, TcpServers>
   readonly tls: TlsPlan
 }
 
@@ -67,6 +73,7 @@ export class ConfigCompiler {
   readonly #parts: CompilerParts
   readonly #accessLogsOpen = new Map<string, AccessLog>()
   readonly #variableClusters: VariableClusters
+  readonly #tcpVariableClusters: VariableClusters
   readonly #verifiers: Verifiers
 
   constructor(parts: CompilerParts) {
@@ -77,12 +84,21 @@ export class ConfigCompiler {
       make: (cluster) =>
         new Cluster<LegConnection>(cluster, statesOf(cluster), this.#contextFor(null, new OwnStreamCounts())),
       onLimit: () => parts.counters.add(counterIds.variable_clusters_exceeded),
+      protocol: "http",
+    })
+    this.#tcpVariableClusters = new VariableClusters({
+      max: parts.limits.variableClustersMax,
+      make: (cluster) =>
+        new Cluster<LegConnection>(cluster, statesOf(cluster), this.#contextFor(null, new OwnStreamCounts())),
+      onLimit: () => parts.counters.add(counterIds.variable_clusters_exceeded),
+      protocol: "tcp",
     })
   }
 
   /** The balancer is over. */
   close(): void {
     this.#variableClusters.close()
+    this.#tcpVariableClusters.close()
     this.#verifiers.close()
   }
 
@@ -108,7 +124,9 @@ export class ConfigCompiler {
           tls.listener(listener.name, listener.tls)
           yield
         }
-      return { config, clusters, staged, routers: yield* this.#makeRouters(config, clusters, tls), tls }
+      const routers = yield* this.#makeRouters(config, clusters, tls)
+      const tcp = this.#makeTcpServers(config, clusters, tls)
+      return { config, clusters, staged, routers, tcp, tls }
     } catch (error) {
       tls.abandon()
       throw error
@@ -140,7 +158,7 @@ export class ConfigCompiler {
         })
       },
     }
-    for (const { name } of config.listeners) {
+    for (const { name } of config.listeners.filter(({ protocol }) => protocol === "http")) {
       const servers = config.servers.filter((server) => server.listeners.includes(name))
       if (servers.length === 0) throw new Error(`listener ${name} has no server`)
       const openLog = (log: AccessLogConfig) => this.#openAccessLog(log, table)
@@ -178,6 +196,27 @@ export class ConfigCompiler {
       routers.set(name, yield* Router.make(name, servers, compile, options))
     }
     return routers
+  }
+
+  #makeTcpServers(config: Config, clusters: Clusters, tls: TlsPlan): Map<string, TcpServers> {
+    const { servers, variables, zones } = config.tcp
+    const stepsMax = this.#parts.limits.regexSteps
+    const set = new Set(servers.flatMap(({ settings }) => settings.set.map(([name]) => name.toLowerCase())))
+    for (const name of groupNames(variables)) set.add(name)
+    const table = makeVariableTable(variables, set, { stepsMax })
+    const templateOf = templatesOf(table)
+    const known = tcpClusterFinder(clusters)
+    const zoneTable = new Map(zones.map((zone) => [zone.name, this.#makeZone(tcpZone(zone), templateOf)]))
+    const parts: TcpCompilerParts = {
+      stepsMax,
+      templateOf,
+      zoneOf: (name) => zoneTable.get(name)!,
+      findCluster: (name, mayResolve) => known(name) ?? this.#tcpVariableClusters.find(name, mayResolve),
+      openLog: (log) => this.#openAccessLog(log, table),
+      tls: (settings) => tls.upstream(settings),
+    }
+    const listeners = config.listeners.filter(({ protocol }) => protocol === "tcp")
+    return new Map(listeners.map(({ name }) => [name, compileTcpServers(name, servers, parts)]))
   }
 
   #makeZone(config: ZoneConfig, templateOf: (source: string) => Template): Zone {
@@ -222,6 +261,17 @@ function statesOf(cluster: ClusterConfig): EndpointState[] {
 
 /** By name as written, else without regard to case: what variables come to is in any spelling, and nginx takes it. */
 function clusterFinder(clusters: Clusters): (name: string) => Cluster<LegConnection> | undefined {
-  const byLowerName = new Map([...clusters].map(([name, cluster]) => [name.toLowerCase(), cluster]))
-  return (name) => clusters.get(name) ?? byLowerName.get(name.toLowerCase())
+  const http = [...clusters].filter(([, { protocol }]) => protocol === "http")
+  const byLowerName = new Map(http.map(([name, cluster]) => [name.toLowerCase(), cluster]))
+  return (name) => byLowerName.get(name.toLowerCase())
+}
+
+/** The same for TCP servers. */
+function tcpClusterFinder(clusters: Clusters): (name: string) => Cluster<LegConnection> | undefined {
+  const tcp = [...clusters].filter(([, { protocol }]) => protocol === "tcp")
+  const byLowerName = new Map(tcp.map(([name, cluster]) => [name.toLowerCase(), cluster]))
+  return (name) => {
+    const lower = name.toLowerCase()
+    return byLowerName.get(tcpClusterName(lower)) ?? byLowerName.get(lower)
+  }
 }

@@ -125,7 +125,8 @@ export class Configurations {
       if (before.clusters.get(name) !== cluster || staged.get(cluster)?.snapshot != null)
         orders.rehome(cluster)
     for (const name of listeners.names) if (!names.has(name)) listeners.remove(name)
-    for (const cluster of without(before.clusters, next.clusters)) cluster.close()
+    for (const cluster of without(before.clusters, next.clusters))
+      cluster.close(next.clusters.get(cluster.name) ?? null)
     for (const upstream of next.tls.commit())
       for (const connector of [
         ...upstreams.retireConnectors(upstream),

@@ -1,21 +1,25 @@
 import type { Clock } from "../base/clock.ts"
+import type { Random } from "../base/random.ts"
 import type { Steps } from "../base/steps.ts"
 import type { TimerWheel } from "../base/timer-wheel.ts"
 import type { Cluster } from "../cluster/cluster.ts"
 import type { EndpointState } from "../cluster/state.ts"
 import { failure } from "../record/failure.ts"
+import type { StreamOwner } from "../relay/call/stream-owner.ts"
 import type { Clients } from "../relay/downstream/clients.ts"
 import type { OpenListener } from "../relay/downstream/listener-view.ts"
 import { Drains } from "../relay/pacing/drains.ts"
-import type { Pacer } from "../relay/pacing/pacer.ts"
+import type { Pacer, PlannedMove } from "../relay/pacing/pacer.ts"
 import { LeavingEndpoints, type LeavingSettings } from "../relay/upstream/leaving-endpoints.ts"
 import type { LegConnection } from "../relay/upstream/leg-connection.ts"
 import { Rehome } from "../relay/upstream/rehome.ts"
+import { StreamMoves } from "../relay/upstream/stream-moves.ts"
 import type { UpstreamStreamOwner } from "../relay/upstream/stream-owner.ts"
 import type { Upstreams } from "../relay/upstream/upstreams.ts"
 import type { LiveOrder } from "./thread/contract.ts"
 
 type EndStream = Extract<LiveOrder, { kind: "end-stream" }>
+type MoveStream = Extract<LiveOrder, { kind: "move-stream" }>
 
 export interface LiveOrdersOptions {
   readonly clock: Clock
@@ -23,7 +27,10 @@ export interface LiveOrdersOptions {
   readonly pacer: Pacer
   readonly clients: Clients
   readonly upstreams: Upstreams
-  findListener(name: string): OpenListener | undefined
+  readonly random: Random
+  findListener(name: string): Pick<OpenListener, "config"> | undefined
+  /** In force now. */
+  findCluster(name: string): Cluster<LegConnection> | undefined
 }
 
 /** What is ordered of live streams: those of an endpoint or a listener that drains, and single ones. */
@@ -32,11 +39,12 @@ export class LiveOrders {
   readonly #drains: Drains
   readonly #leaving: LeavingEndpoints
   readonly #rehome: Rehome<UpstreamStreamOwner>
+  readonly #moves: StreamMoves
   /** Those that have changed, as they are now. */
   readonly #clusters = new Map<string, Cluster<LegConnection>>()
 
   constructor(options: LiveOrdersOptions) {
-    const { clock, deadlines, pacer, upstreams } = options
+    const { clock, deadlines, pacer, upstreams, random, findCluster } = options
     const drains = new Drains(deadlines, pacer)
     this.#options = options
     this.#drains = drains
@@ -49,6 +57,8 @@ export class LiveOrders {
         }),
       withdraw: (cluster, address) => drains.withdraw(endpointName(cluster, address)),
     })
+    const streamsAt = upstreams.streamsAt.bind(upstreams)
+    this.#moves = new StreamMoves({ clock, random, pacer, findCluster, streamsAt })
     this.#rehome = new Rehome({
       clock,
       deadlines,
@@ -64,15 +74,19 @@ export class LiveOrders {
     this.#rehome.changed(cluster.name, cluster.rehome)
   }
 
-  /** False: what it is about is not here. */
-  obey(order: LiveOrder): boolean {
+  /** Of how much it was that the order is about; 0: nothing of it is here. */
+  obey(order: LiveOrder): number {
     switch (order.kind) {
       case "drain-listener":
-        return this.#drainListener(order.name, order.graceMs)
+        return Number(this.#drainListener(order.name, order.graceMs))
       case "resume-listener":
-        return this.#resumeListener(order.name)
+        return Number(this.#resumeListener(order.name))
       case "end-stream":
-        return this.#endStream(order)
+        return Number(this.#endStream(order))
+      case "move":
+        return this.#moves.obey(order)
+      case "move-stream":
+        return Number(this.#moveStream(order))
     }
   }
 
@@ -121,15 +135,25 @@ export class LiveOrders {
 
   /** Ends one live stream, now. */
   #endStream({ connection, request, grpcStatus, message }: EndStream): boolean {
+    const owner = this.#findStream(connection, request)
+    owner?.fail({ ...failure("drained", message), grpcStatus })
+    return owner !== null
+  }
+
+  /** Gives one live stream its turn to move. False: it is not here, or cannot. */
+  #moveStream({ connection, request }: MoveStream): boolean {
+    const leg = this.#findStream(connection, request)?.paced
+    if (leg?.canMove(0) !== true) return false
+    const what = failure("drained", "the stream was moved by order")
+    return this.#options.pacer.add(leg, { cause: "order", what, isWithdrawn: false, move: ANYWHERE })
+  }
+
+  #findStream(connection: number, request: number): StreamOwner | null {
     for (const { record, streams } of this.#options.clients.connections) {
       if (record.id !== connection) continue
-      for (const owner of streams) {
-        if (owner.record.requestNumber !== request) continue
-        owner.fail({ ...failure("drained", message), grpcStatus })
-        return true
-      }
+      for (const owner of streams) if (owner.record.requestNumber === request) return owner
     }
-    return false
+    return null
   }
 
   close(): void {
@@ -137,6 +161,8 @@ export class LiveOrders {
     this.#rehome.close()
   }
 }
+
+const ANYWHERE: PlannedMove = { to: null, over() {} }
 
 /** Names of drains. */
 const endpointName = (cluster: string, address: string): string => `endpoint ${address} of ${cluster}`

@@ -51,6 +51,9 @@ function tryTls(config: Config, attempt: (about: string | null, action: () => vo
     if (tls !== null) attempt(tls.certificates[0]?.certFile ?? name, () => plan.listener(name, tls))
   for (const tls of upstreamTlsOf(config.servers.flatMap(({ routes }) => routes)))
     attempt(tls.certFile ?? tls.caFile, () => plan.upstream(tls))
+  for (const { action } of config.tcp.servers)
+    if ("tls" in action && action.tls !== null)
+      attempt(action.tls.certFile ?? action.tls.caFile, () => plan.upstream(action.tls!))
   plan.abandon()
   store.close()
 }

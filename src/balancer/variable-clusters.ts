@@ -10,6 +10,8 @@ export interface VariableClustersOptions {
   max: number
   make(config: ClusterConfig): Cluster<LegConnection>
   onLimit(): void
+  /** With `tcp` an address has to say its port. */
+  readonly protocol: ClusterConfig["protocol"]
 }
 
 /** Clusters of one address each, for what variables come to: clients may choose them, so there is a bound. */
@@ -23,12 +25,14 @@ export class VariableClusters {
 
   /** `mayResolve`: the address may be a name, as nginx has it where there is a `resolver`. */
   find(text: string, mayResolve: boolean): Cluster<LegConnection> | undefined {
-    const address = parseAddress(text.toLowerCase().startsWith("unix:") ? text.replace(/:$/, "") : text, 80)
+    const { protocol } = this.#options
+    const written = text.toLowerCase().startsWith("unix:") ? text.replace(/:$/, "") : text
+    const address = parseAddress(written, protocol === "http" ? 80 : null)
     if (address === null) return undefined
     if (address.host !== null && isIP(address.host) === 0 && !mayResolve) return undefined
     const known = this.#clusters.get(address.text)
     if (known !== undefined) this.#clusters.delete(address.text)
-    const config = { ...defaultCluster(address.text), endpoints: [defaultEndpoint(address)] }
+    const config = { ...defaultCluster(address.text), protocol, endpoints: [defaultEndpoint(address)] }
     const cluster = known ?? this.#options.make(config)
     this.#clusters.set(address.text, cluster)
     if (this.#clusters.size > this.#options.max) this.#dropOldest()

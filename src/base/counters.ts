@@ -4,6 +4,8 @@
  */
 export const counterMeanings = {
   // Discovery.
+  spans_dropped:
+    "spans of OpenTelemetry that were dropped: too many at once, or their collector did not take them",
   counted_routes_exceeded: "routes of a configuration that have no metrics of their own",
   discovery_refused:
     "an answer of a source of endpoints was not to be used, in whole or in part, or there was none",

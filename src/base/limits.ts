@@ -647,6 +647,18 @@ const rows = {
     source: "own",
     counter: "counted_routes_exceeded",
   },
+  spansPerSecondMax: {
+    counts: "spans of OpenTelemetry that a worker hands over for its collector",
+    value: 10_000,
+    unit: "streams/s",
+    min: 1,
+    max: MANY,
+    per: "worker",
+    stops: "a rush of traced calls: more spans than can be sent fill the memory and take time from streams",
+    effect: "further spans of this second are dropped",
+    source: "own",
+    counter: "spans_dropped",
+  },
   pickQueueMax: {
     counts: "streams waiting for an endpoint to become ready",
     value: 10_000,

@@ -102,13 +102,14 @@ function renderNotes(path: string, notes: Problem[]): string | null {
 }
 
 /** `listens on 0.0.0.0:80; 1 cluster, 2 endpoints, 1 route`. */
-function summaryOf({ listeners, clusters, servers }: Config): string {
+function summaryOf({ listeners, clusters, servers, tcp }: Config): string {
   const names = listeners.map(({ name }) => name)
   const shown =
     names.length > 4 ? `${names.slice(0, 4).join(", ")} and ${names.length - 4} more` : names.join(", ")
   const endpoints = clusters.reduce((sum, cluster) => sum + cluster.endpoints.length, 0)
   const routes = servers.reduce((sum, server) => sum + routesIn(server.routes), 0)
   const parts = [plural(clusters.length, "cluster"), plural(endpoints, "endpoint"), plural(routes, "route")]
+  if (tcp.servers.length > 0) parts.push(plural(tcp.servers.length, "TCP server"))
   return `${shown === "" ? "listens on nothing" : `listens on ${shown}`}; ${parts.join(", ")}`
 }
 
@@ -152,6 +153,7 @@ function jsonOf({ config, problems, names, blocks = [] }: PreparedConfig): strin
           })),
           names: names.map(({ cluster, name, addresses }) => ({ cluster, name, addresses })),
           routes: config.servers.reduce((sum, server) => sum + routesIn(server.routes), 0),
+          tcpServers: config.tcp.servers.length,
         }
   const plain = sortProblems(problems).map(({ subject: _, ...problem }) => problem)
   const messages = sortProblems(problems).map(messageOf)

@@ -8,6 +8,7 @@ import { completion, SHELLS, type Shell } from "./completion.ts"
 import { demo } from "./demo.ts"
 import { nginx } from "./nginx.ts"
 import { run } from "./run.ts"
+import { xdsBootstrap } from "./xds.ts"
 
 const collect = (value: string, before: string[] = []): string[] => [...before, value]
 
@@ -170,6 +171,30 @@ Example:
       process.exitCode = await doctor(config, { json, stdout: process.stdout, stderr: process.stderr })
       // What a backend keeps open must not keep this alive.
       process.exit()
+    })
+
+  program
+    .command("xds")
+    .description("print the bootstrap file of gRPC clients that balance by themselves, as Sluice tells them")
+    .addArgument(new Argument("<what>", "what to print").choices(["bootstrap"]))
+    .argument("<config>", "nginx.conf or sluice.yaml, with an xDS server in it")
+    .option("--server <address>", "where clients reach the server, if not at the address in the file")
+    .option("--node <id>", "what the client is known by. Default: a name by chance")
+    .addHelpText(
+      "after",
+      `
+Example:
+  sluice xds bootstrap sluice.yaml > bootstrap.json
+  GRPC_XDS_BOOTSTRAP=bootstrap.json my-client xds:///chat`,
+    )
+    .action((_what: string, config: string, { server, node }: { server?: string; node?: string }) => {
+      process.exitCode = xdsBootstrap(config, {
+        server,
+        node,
+        color: wantsColor(process.stderr, process.env),
+        stdout: process.stdout,
+        stderr: process.stderr,
+      })
     })
 
   program

@@ -68,6 +68,8 @@ export class Cluster<C extends PooledConnection> {
     nowMs: 0,
   }
   #pickedMs: number
+  /** Shared by all clusters that have had this one's place, one after the other. */
+  #place: { latest: Cluster<C> } = { latest: this }
   /** An endpoint is out, and for lack of demand it is not found out whether it is back. */
   #hasIdleProbe = false
 
@@ -123,6 +125,10 @@ export class Cluster<C extends PooledConnection> {
     if (snapshot !== null) this.#snapshot = snapshot
     const { before } = this.#context
     if (before != null) this.#start(members.joined.filter(({ address }) => !before.has(address)))
+  }
+
+  get protocol(): ClusterConfig["protocol"] {
+    return this.#config.protocol
   }
 
   /** What becomes of live streams whose key has another owner now. */
@@ -253,6 +259,23 @@ export class Cluster<C extends PooledConnection> {
     return this.#sticky.find(availability, this.#request)
   }
 
+  /** `endpoint` for a stream that is to go there and nowhere else; undefined: it takes none now. Counted as by `pick`. */
+  pickAt(endpoint: Endpoint): Endpoint | undefined {
+    const nowMs = this.#context.clock.now()
+    this.#pickedMs = nowMs
+    if (!this.hasRoomAt(endpoint) || !endpoint.tryOpenStream()) return undefined
+    if (endpoint.picked(nowMs)) this.#epoch.value++
+    return endpoint
+  }
+
+  /** It takes new streams now. */
+  hasRoomAt(endpoint: Endpoint): boolean {
+    const { availability } = this.#snapshot
+    availability.refresh(this.#context.clock.now())
+    if (endpoint.isFull || endpoint.isSaturated || endpoint.silentConnections > 0) return false
+    return availability.levels.some(({ available }) => available.includes(endpoint))
+  }
+
   /** Whether `endpoint` has the key of a stream, as things are; also where its policy places by no key, or it has none. */
   isOwner(endpoint: Endpoint, subject: PickSubject): boolean {
     const { policy } = this.#config
@@ -289,6 +312,11 @@ export class Cluster<C extends PooledConnection> {
     return picker.pick(endpoints, this.#request, this.#context.random)
   }
 
+  /** Of those that there are now; undefined: none is in that slot. */
+  endpointAt(slot: number): Endpoint | undefined {
+    return this.#members.at(slot)
+  }
+
   // ---- Connections --------------------------------------------------------------------------------------------
 
   /** The connections to `endpoint` that `connector` makes; null: the cluster's own. */
@@ -306,15 +334,29 @@ export class Cluster<C extends PooledConnection> {
     this.#pools.retireConnector(connector)
   }
 
-  /** Gives way to another configuration: every connection is retired once those that wait have been served. */
-  close(): void {
+  /**
+   * Gives way to another configuration: every connection is retired once those that wait have been served. `successor`: the
+   * cluster of that name from now on, where streams go on that outlive their backend.
+   */
+  close(successor: Cluster<C> | null = null): void {
+    if (successor !== null) {
+      successor.#place = this.#place
+      this.#place.latest = successor
+    }
     this.#pools.close()
+  }
+
+  /** The cluster of this name that is in force, or the last one that was. */
+  get latest(): Cluster<C> {
+    return this.#place.latest
   }
 
   // ---- Ejection and recovery ----------------------------------------------------------------------------------
 
   #ejected(endpoint: Endpoint): void {
     this.#epoch.value++
+    // What TCP sessions go to may speak anything: the next one that is due tries it, as in nginx.
+    if (this.protocol === "tcp") return
     for (const pool of this.#pools.poolsOf(endpoint)) pool.probe()
   }
 

@@ -45,6 +45,10 @@ export class Members {
     return this.#bySlot.get(endpoint.slot) === endpoint
   }
 
+  at(slot: number): Endpoint | undefined {
+    return this.#bySlot.get(slot)
+  }
+
   /** What `states` come to. An endpoint that stays is the same object; nothing in force is touched. */
   *stage(states: readonly EndpointState[]): Steps<StagedMembers> {
     const before = this.#bySlot

@@ -5,6 +5,11 @@ import type { Endpoint } from "./endpoint.ts"
 /** Weights are brought up to date so often in a window. */
 const STEPS = 100
 
+/** Which share of its full weight an endpoint has when so much of the window has passed, from 0 to 1. Pure. */
+export function shareOfWeight(passed: number, settings: ClusterConfig["slowStart"]): number {
+  return Math.max(settings.minWeightPercent / 100, passed ** (1 / settings.aggression))
+}
+
 /**
  * Endpoints that have just joined, or are back, and get a growing share of new streams for some time: empty as they are,
  * they would get all of them else, where the fewest streams decide. Hashes place by full weight and do not look at it.
@@ -52,15 +57,13 @@ export class SlowStart {
   /** Brings weights up to date. */
   update(nowMs: number): void {
     if (nowMs < this.#nextMs) return
-    const { aggression, minWeightPercent } = this.#settings
     this.#nextMs = Number.POSITIVE_INFINITY
     for (const [endpoint, sinceMs] of this.#starting) {
       const windowMs = this.#windowOf(endpoint)
       const passed = (nowMs - sinceMs) / windowMs
       if (passed >= 1) this.end(endpoint)
       else {
-        const share = Math.max(minWeightPercent / 100, passed ** (1 / aggression))
-        endpoint.weight = endpoint.fullWeight * share
+        endpoint.weight = endpoint.fullWeight * shareOfWeight(passed, this.#settings)
         this.#nextMs = Math.min(this.#nextMs, nowMs + windowMs / STEPS)
       }
     }

@@ -17,18 +17,23 @@ export const Column = {
   connectionsFailed: 8,
   /** Calls that have ended there, by grpc-status from 0 to 16, then those without one. */
   ended: 9,
-  /** Legs, by how they ended: `legEndKinds`. */
+  /** Legs, by how they ended: `legEndKinds`, at most 21 of them. */
   legEnds: 27,
+  /** Streams that moved away by Sluice's own choice, and that could not, by `turnCauses`. */
+  moved: 48,
+  movesFailed: 54,
+  /** Planned moves away, and how many of them are over, however; the same of moves to it. */
+  leaving: 60,
+  left: 61,
+  arriving: 62,
+  arrived: 63,
 } as const
 
 /** grpc-status 0 to 16, and none. */
 export const ENDED_COLUMNS = 18
 
-/** More than there are ways for a leg to end. */
-export const LEG_END_COLUMNS = 21
-
 /** Numbers of a row. */
-export const TRAFFIC_ROW = Column.legEnds + LEG_END_COLUMNS
+export const TRAFFIC_ROW = 64
 
 /** The column of a call that ended with `grpcStatus`; -1: with none. */
 export function endedColumn(grpcStatus: number): number {

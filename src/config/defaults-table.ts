@@ -46,8 +46,10 @@ export const defaults = {
     shutdownGrace: time(30_000),
     admin: words("a Unix socket that only its own user can open"),
     metrics: is("full"),
+    tracing: words("spans are sent nowhere"),
   },
   listener: {
+    protocol: is<"http" | "tcp">("http"),
     name: words("the address"),
     backlog: none("the system's"),
     reusePort: is(false),
@@ -70,6 +72,12 @@ export const defaults = {
   admin: {
     token: none("on loopback and Unix sockets only"),
     hosts: list([]),
+    xds: none(),
+  },
+  xds: {
+    certificate: none(),
+    key: none(),
+    clientCa: none(),
   },
   server: {
     listeners: words("all"),
@@ -77,6 +85,7 @@ export const defaults = {
   },
   route: {
     resolve: is(false),
+    tlsByScheme: is(false),
     internal: is(false),
     prefix: is("/"),
     final: is(false),
@@ -107,12 +116,15 @@ export const defaults = {
     accessLogInterval: none("a record when it ends"),
     satisfy: is("all"),
     limitStatus: is(503),
+    recursiveErrorPages: is(false),
     interceptErrors: is(false),
+    serverTokens: is("sluice"),
     absoluteRedirect: is(true),
     serverNameInRedirect: is(false),
     portInRedirect: is(true),
     bridge: words("nothing beside gRPC"),
     continuity: words("streams end with their backend"),
+    trace: is("off"),
   },
   jwt: {
     realm: is(""),
@@ -161,6 +173,21 @@ export const defaults = {
     etag: is(true),
     ifModifiedSince: is<"off" | "exact" | "before">("exact"),
   },
+  tracing: {
+    headers: words("none"),
+    // As in nginx's module, but for the name.
+    serviceName: is("sluice"),
+    resource: words("none"),
+    interval: time(5_000),
+    batchSize: is(512),
+    batchesMax: is(4),
+  },
+  trace: {
+    sample: is("parent"),
+    context: is("propagate"),
+    spanName: words("the method: `chat.Chat/Talk`"),
+    attributes: words("none"),
+  },
   continuity: {
     mode: list([]),
     keep: size(65_536),
@@ -187,6 +214,7 @@ export const defaults = {
   },
   // Many streams on each upstream connection; a PING every 5 minutes, the most often that gRPC servers put up with.
   cluster: {
+    protocol: is<"http" | "tcp">("http"),
     policy: is("round_robin"),
     policyBy: words("streams for random_two, header_time for peak_ewma"),
     inflight: is(false),
@@ -197,6 +225,7 @@ export const defaults = {
     slowStartMinWeight: is(10),
     panicThreshold: is(50),
     outlierDetection: none(),
+    rebalance: none(),
     sticky: none(),
     limit: none(),
     maxStreamsPerConnection: none(),
@@ -209,6 +238,35 @@ export const defaults = {
     drainGrace: none("as long as they like"),
     keepaliveInterval: time(300_000),
     keepaliveTimeout: time(20_000),
+  },
+  // As in nginx, but that a direction may end by itself.
+  tcp: {
+    names: list([]),
+    listeners: words("all with protocol tcp"),
+    readHello: is<boolean>(false),
+    prereadTimeout: time(30_000),
+    prereadSize: size(16_384),
+    proxyProtocolTimeout: time(30_000),
+    handshakeTimeout: time(60_000, "and no more than limits.handshakeTimeoutMs"),
+    connectTimeout: time(60_000),
+    idleTimeout: time(600_000),
+    retryTries: none("as many as there are endpoints"),
+    retryTimeout: none(),
+    sendProxyProtocol: is<"none" | "v1" | "v2">("none"),
+    halfClose: is<boolean>(true),
+    uploadRate: none(),
+    downloadRate: none(),
+    bindAddress: none(),
+    socketKeepalive: is<boolean>(false),
+    noDelay: is<boolean>(true),
+  },
+  // Ours: design of the planner in docs/continuity.md.
+  rebalance: {
+    tolerance: is(10),
+    after: time(30_000),
+    dwell: time(60_000),
+    streamsPerSecond: is(50),
+    maxStreamAge: none("no stream ends for it"),
   },
   // As in NGINX Plus.
   healthCheck: {

@@ -13,12 +13,14 @@ import type {
   HealthCheckConfig,
   ListenerConfig,
   OutlierDetectionConfig,
+  RebalanceConfig,
   ResolverConfig,
   RouteConfig,
   RouteSettings,
   StickyConfig,
   UpstreamTlsConfig,
 } from "./model.ts"
+import type { TcpRetryConfig, TcpSettings } from "./tcp-model.ts"
 
 const {
   file,
@@ -28,11 +30,13 @@ const {
   continuity,
   cluster,
   outliers,
+  rebalance,
   endpoint,
   healthCheck,
   resolver,
   upstreamTls,
   sticky,
+  tcp,
 } = defaults
 
 /** An empty configuration: no listener, server or cluster yet. */
@@ -42,12 +46,15 @@ export function defaultConfig(): Config {
     listeners: [],
     servers: [],
     clusters: [],
+    tcp: { servers: [], variables: [], zones: [] },
     variables: [],
     zones: [],
     log: { level: file.logLevel.value, path: file.logPath.value },
     pidFile: file.pidFile.value,
     admin: "default",
+    xds: null,
     metrics: defaults.file.metrics.value,
+    tracing: null,
     shutdown: { graceMs: file.shutdownGrace.value },
     limits: {},
   }
@@ -55,6 +62,7 @@ export function defaultConfig(): Config {
 
 export function defaultListener(address: Address): ListenerConfig {
   return {
+    protocol: listener.protocol.value,
     name: address.text,
     host: address.host,
     port: address.port,
@@ -100,7 +108,10 @@ export function defaultRouteSettings(): RouteSettings {
     accessLogs: [],
     accessLogIntervalMs: settings.accessLogInterval.value,
     errorStatuses: [],
+    errorPages: [],
+    recursiveErrorPages: settings.recursiveErrorPages.value,
     interceptErrors: settings.interceptErrors.value,
+    serverTokens: settings.serverTokens.value,
     absoluteRedirect: settings.absoluteRedirect.value,
     serverNameInRedirect: settings.serverNameInRedirect.value,
     portInRedirect: settings.portInRedirect.value,
@@ -110,6 +121,7 @@ export function defaultRouteSettings(): RouteSettings {
     streamLimits: { limits: [], status: settings.limitStatus.value, dryRun: false },
     realIp: null,
     continuity: defaultContinuity(),
+    trace: null,
   }
 }
 
@@ -155,6 +167,7 @@ export function defaultRoute(): Pick<RouteConfig, "internal" | "rewrite" | "exce
 export function defaultCluster(name: string): ClusterConfig {
   return {
     name,
+    protocol: cluster.protocol.value,
     policy: { name: cluster.policy.value },
     sticky: null,
     endpoints: [],
@@ -167,6 +180,7 @@ export function defaultCluster(name: string): ClusterConfig {
     },
     panicThresholdPercent: cluster.panicThreshold.value,
     outlierDetection: null,
+    rebalance: null,
     limits: {
       streams: cluster.limit.value,
       waitingStreams: cluster.limit.value,
@@ -232,6 +246,17 @@ export function defaultOutlierDetection(): OutlierDetectionConfig {
   }
 }
 
+/** What holds once streams are to move. */
+export function defaultRebalance(): RebalanceConfig {
+  return {
+    tolerancePercent: rebalance.tolerance.value,
+    afterMs: rebalance.after.value,
+    dwellMs: rebalance.dwell.value,
+    streamsPerSecond: rebalance.streamsPerSecond.value,
+    maxStreamAgeMs: rebalance.maxStreamAge.value,
+  }
+}
+
 /** What of failure percentage is not written, once it is asked for. */
 export function defaultFailurePercentage(): NonNullable<OutlierDetectionConfig["failurePercentage"]> {
   return {
@@ -285,5 +310,35 @@ export function defaultUpstreamTls(): UpstreamTlsConfig {
     keyFile: null,
     protocols: null,
     ciphers: null,
+    alpnProtocols: null,
   }
+}
+
+export function defaultTcpSettings(): TcpSettings {
+  return {
+    set: [],
+    readHello: tcp.readHello.value,
+    prereadTimeoutMs: tcp.prereadTimeout.value,
+    prereadOctets: tcp.prereadSize.value,
+    proxyProtocolTimeoutMs: tcp.proxyProtocolTimeout.value,
+    handshakeTimeoutMs: tcp.handshakeTimeout.value,
+    connectTimeoutMs: tcp.connectTimeout.value,
+    idleTimeoutMs: tcp.idleTimeout.value,
+    retry: defaultTcpRetry(),
+    sendProxyProtocol: tcp.sendProxyProtocol.value,
+    halfClose: tcp.halfClose.value,
+    uploadOctetsPerSecond: tcp.uploadRate.value,
+    downloadOctetsPerSecond: tcp.downloadRate.value,
+    bindAddress: tcp.bindAddress.value,
+    socketKeepalive: tcp.socketKeepalive.value,
+    noDelay: tcp.noDelay.value,
+    rules: [],
+    limits: { limits: [], status: defaults.settings.limitStatus.value, dryRun: false },
+    realIpFrom: [],
+    accessLogs: [],
+  }
+}
+
+export function defaultTcpRetry(): TcpRetryConfig {
+  return { isOn: true, tries: tcp.retryTries.value, timeoutMs: tcp.retryTimeout.value }
 }

@@ -1,7 +1,13 @@
 import type { DeclaredVariable } from "../record/declared/declared.ts"
+import type { ErrorPageConfig } from "./error-page-model.ts"
 import type { FilesConfig } from "./files-model.ts"
 import type { JwtConfig } from "./jwt-model.ts"
 import type { ProxyConfig } from "./proxy-model.ts"
+import type { AccessLogConfig, StreamLimits, UpstreamTlsConfig, ZoneConfig } from "./shared-model.ts"
+import type { TcpConfig } from "./tcp-model.ts"
+import type { TraceSettings, TracingConfig } from "./trace-model.ts"
+
+export type { AccessLogConfig, StreamLimits, UpstreamTlsConfig, ZoneConfig } from "./shared-model.ts"
 
 /**
  * The configuration, checked and with every default filled in: what `sluice.yaml` and nginx.conf both become.
@@ -15,6 +21,7 @@ export interface Config {
   /** Virtual hosts, in file order. */
   servers: ServerConfig[]
   clusters: ClusterConfig[]
+  tcp: TcpConfig
   /** Variables of the configuration's own. What it sets by `set` or captures is not among them. */
   variables: DeclaredVariable[]
   zones: ZoneConfig[]
@@ -22,8 +29,12 @@ export interface Config {
   log: { level: LogLevel; path: string }
   pidFile: string | null
   admin: AdminConfig
+  /** Where clients without a proxy are told of endpoints: docs/xds.md. Null: nowhere. */
+  xds: XdsListenConfig | null
   /** `full`: also by route, with histograms; not where there is no admin API. */
   metrics: "full" | "basic"
+  /** Null: spans are sent nowhere. */
+  tracing: TracingConfig | null
   shutdown: { graceMs: number }
   /** Overrides of `limits.ts`, by name. */
   limits: Record<string, number>
@@ -44,9 +55,22 @@ export interface AdminListenConfig {
   hosts: string[]
 }
 
+/** The xDS server. */
+export interface XdsListenConfig {
+  /** `127.0.0.1:18000`, `unix:/run/xds.sock`. */
+  address: string
+  /** Both null: clients come without TLS. */
+  certFile: string | null
+  keyFile: string | null
+  /** Its clients must show a certificate of this CA's. */
+  clientCaFile: string | null
+}
+
 export type LogLevel = "debug" | "info" | "warn" | "error"
 
 export interface ListenerConfig {
+  /** `tcp`: octets are relayed as they are, by a server of `Config.tcp`. */
+  protocol: "http" | "tcp"
   /** Unique; servers refer to it. `address` as written, for instance `0.0.0.0:8080`, `[::]:80`, `unix:/run/s.sock`. */
   name: string
   host: string | null
@@ -84,6 +108,8 @@ export interface ListenerTlsConfig {
   verifyClient: "off" | "on" | "optional" | "optional_no_ca"
   verifyDepth: number
   sessionTimeoutMs: number
+  /** Those that are spoken, the preferred first; null: those of HTTP, and on a TCP listener none. */
+  alpnProtocols: string[] | null
 }
 
 export interface ServerConfig {
@@ -164,7 +190,14 @@ export type RouteAction =
   /** The name of a cluster. `tls` is the default `null` for plain HTTP/2 (`grpc://`). */
   | { kind: "cluster"; cluster: string; tls: UpstreamTlsConfig | null }
   /** A cluster or an address named by variables, for instance `$backend`; with `resolve`, a host's name too. */
-  | { kind: "variable"; template: string; resolve: boolean; tls: UpstreamTlsConfig | null }
+  | {
+      kind: "variable"
+      template: string
+      resolve: boolean
+      tls: UpstreamTlsConfig | null
+      /** `tls` is for what comes to `grpcs://`; all else goes without. */
+      tlsByScheme: boolean
+    }
   /**
    * Answers by itself. `template` is the body, or the address for a redirect (301, 302, 303, 307, 308). Where
    * `grpcStatus` is set, gRPC clients get that, with `grpcMessage`, a template too; null: with the body as message.
@@ -187,18 +220,6 @@ export type RouteAction =
   | { kind: "none" }
 
 export type ProxyAction = Extract<RouteAction, { kind: "proxy" }>
-
-export interface UpstreamTlsConfig {
-  verify: boolean
-  verifyDepth: number
-  caFile: string | null
-  serverName: string | null
-  sendServerName: boolean
-  certFile: string | null
-  keyFile: string | null
-  protocols: string[] | null
-  ciphers: string | null
-}
 
 export interface RouteSettings {
   connectTimeoutMs: number
@@ -228,8 +249,14 @@ export interface RouteSettings {
   accessLogIntervalMs: number | null
   /** What a gRPC client is told in place of an HTTP status; the first entry with that status applies. */
   errorStatuses: ErrorStatusConfig[]
-  /** Errors of the upstream (status 300 and above) go through `errorStatuses` too. nginx: `grpc_intercept_errors`. */
+  /** Where errors lead; the first entry with the status applies. nginx: `error_page`. */
+  errorPages: ErrorPageConfig[]
+  /** Errors at such a place lead on. nginx: `recursive_error_pages`. */
+  recursiveErrorPages: boolean
+  /** Errors of the upstream (300 and above) go through `errorPages` and `errorStatuses` too. nginx: `grpc_intercept_errors`. */
   interceptErrors: boolean
+  /** What the pages of errors call the server. nginx: `server_tokens`. */
+  serverTokens: string
   /** A redirect of the configuration's to a path gets scheme, host and port before it. */
   absoluteRedirect: boolean
   /** The host is then the server's first name, not what the client asked for. */
@@ -242,6 +269,8 @@ export interface RouteSettings {
   streamLimits: StreamLimits
   realIp: RealIpConfig | null
   continuity: ContinuityConfig
+  /** Null: calls are not traced, and what they say of a trace goes on as it came. */
+  trace: TraceSettings | null
 }
 
 /** How a call goes on when a leg of it ended: docs/continuity.md. */
@@ -326,16 +355,6 @@ export interface RetryConfig {
   timeoutMs: number | null
 }
 
-export interface AccessLogConfig {
-  path: string
-  template: string
-  escape: "default" | "json" | "none"
-  /** Written only when it is neither empty nor "0". */
-  ifTemplate: string | null
-  bufferOctets: number
-  flushMs: number | null
-}
-
 /** How endpoints are chosen: docs/policies.md. A `key` is a template. */
 /** Who is let in: nginx's access phase. */
 export interface AccessConfig {
@@ -370,23 +389,6 @@ export interface RequestLimits {
   status: number
   /** It is only counted and logged. */
   dryRun: boolean
-}
-
-/** nginx: `limit_conn`. */
-export interface StreamLimits {
-  limits: { zone: string; most: number }[]
-  status: number
-  dryRun: boolean
-}
-
-/** Where keys are counted, by all data threads together. nginx: `limit_req_zone`, `limit_conn_zone`. */
-export interface ZoneConfig {
-  name: string
-  /** A template. */
-  key: string
-  octets: number
-  /** Requests a second; null: it counts streams. */
-  rate: number | null
 }
 
 /** The client behind proxies that are believed. nginx: `set_real_ip_from`. */
@@ -431,6 +433,20 @@ export interface OutlierDetectionConfig {
   failurePercentage: { threshold: number; minimumHosts: number; requestVolume: number } | null
 }
 
+/** Live streams move to endpoints that have too few: docs/continuity.md. */
+export interface RebalanceConfig {
+  /** So many percent beyond its share an endpoint may have. */
+  tolerancePercent: number
+  /** What is beyond that has lasted so long before any stream moves. */
+  afterMs: number
+  /** A stream that has changed its endpoint stays there so long. */
+  dwellMs: number
+  /** The most that move in a second, and never more than a hundredth of the cluster's streams. */
+  streamsPerSecond: number
+  /** Where too few streams can move, those that are older, give or take a fifth, end while the imbalance lasts. */
+  maxStreamAgeMs: number | null
+}
+
 /** nginx: `sticky cookie`. What is null is not said. */
 export interface StickyConfig {
   cookie: string
@@ -450,6 +466,8 @@ export type RehomeMode = "never" | "idle" | "always"
 
 export interface ClusterConfig {
   name: string
+  /** `tcp`: for servers of `Config.tcp` alone. */
+  protocol: "http" | "tcp"
   policy: PolicyConfig
   /** Clients come back to their endpoint by a cookie. */
   sticky: StickyConfig | null
@@ -465,6 +483,8 @@ export interface ClusterConfig {
   /** Where a smaller share of the endpoints is healthy, all are used; 0: only where none is. */
   panicThresholdPercent: number
   outlierDetection: OutlierDetectionConfig | null
+  /** Null: streams stay where they are. Not with policies that place by a key, nor with a sticky cookie. */
+  rebalance: RebalanceConfig | null
   /** Circuit breakers, over all data threads; null: no bound. */
   limits: {
     streams: number | null

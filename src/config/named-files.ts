@@ -73,7 +73,7 @@ export function logDirectories(config: Config): Set<string> {
 }
 
 function withoutLogs(config: Config, unwritten: ReadonlySet<string>): Config {
-  const settings = (each: RouteSettings): RouteSettings => {
+  const settings = <Settings extends Pick<RouteSettings, "accessLogs">>(each: Settings): Settings => {
     return { ...each, accessLogs: each.accessLogs.filter(({ path }) => !unwritten.has(path)) }
   }
   const route = (each: RouteConfig): RouteConfig => {
@@ -85,11 +85,16 @@ function withoutLogs(config: Config, unwritten: ReadonlySet<string>): Config {
     servers: config.servers.map((server) => {
       return { ...server, fallback: settings(server.fallback), routes: server.routes.map(route) }
     }),
+    tcp: {
+      ...config.tcp,
+      servers: config.tcp.servers.map((server) => ({ ...server, settings: settings(server.settings) })),
+    },
   }
 }
 
-function filesRead({ listeners, servers, clusters, admin }: Config): Set<string> {
+function filesRead({ listeners, servers, tcp, clusters, admin, xds }: Config): Set<string> {
   const files: (string | null)[] = [typeof admin === "object" ? admin.tokenFile : null]
+  if (xds !== null) files.push(xds.certFile, xds.keyFile, xds.clientCaFile)
   const upstreamTls = (tls: UpstreamTlsConfig | null): void => {
     if (tls !== null) files.push(tls.caFile, tls.certFile, tls.keyFile)
   }
@@ -101,6 +106,7 @@ function filesRead({ listeners, servers, clusters, admin }: Config): Set<string>
   for (const route of routesOf(servers)) {
     if (route.action.kind === "cluster" || route.action.kind === "variable") upstreamTls(route.action.tls)
   }
+  for (const { action } of tcp.servers) if ("tls" in action) upstreamTls(action.tls)
   for (const source of clusters.flatMap(({ discovery }) => discovery)) files.push(...filesOf(source))
   for (const { bridge, access } of settingsOf(servers)) {
     files.push(bridge.descriptorSet)
@@ -124,9 +130,13 @@ function filesOf(source: DiscoveryConfig): (string | null)[] {
   }
 }
 
-function* logsOf({ log, servers }: Config): Generator<[path: string, what: "log" | "access log"]> {
+function* logsOf({ log, servers, tcp }: Config): Generator<[path: string, what: "log" | "access log"]> {
   if (isFile(log.path)) yield [log.path, "log"]
-  for (const { accessLogs } of settingsOf(servers))
+  const all: Pick<RouteSettings, "accessLogs">[] = [
+    ...settingsOf(servers),
+    ...tcp.servers.map(({ settings }) => settings),
+  ]
+  for (const { accessLogs } of all)
     for (const { path } of accessLogs) if (isFile(path)) yield [path, "access log"]
 }
 

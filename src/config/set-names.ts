@@ -6,7 +6,7 @@ export function namesSet({ servers, variables }: Pick<Config, "servers" | "varia
   const add = (found: Iterable<string>): void => {
     for (const name of found) names.add(name.toLowerCase())
   }
-  for (const one of variables) if (one.kind === "map") for (const [key] of one.entries) add(groupsIn(key))
+  add(groupNames(variables))
   const addRequest = ({ access }: RouteSettings): void => add(access.request?.set.map(([name]) => name) ?? [])
   for (const server of servers) {
     addRequest(server.fallback)
@@ -15,6 +15,11 @@ export function namesSet({ servers, variables }: Pick<Config, "servers" | "varia
     add(setByRoutes(server.routes))
   }
   return names
+}
+
+/** Names that the regexes of maps set. */
+export function groupNames(variables: Config["variables"]): string[] {
+  return variables.flatMap((one) => (one.kind === "map" ? one.entries.flatMap(([key]) => groupsIn(key)) : []))
 }
 
 /** The names of a regex's groups. */

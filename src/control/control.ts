@@ -7,12 +7,15 @@ import type { Clock } from "../base/clock.ts"
 import { Counters, counterIds, counterNames } from "../base/counters.ts"
 import { systemRandom } from "../base/random.ts"
 import { resolveLimits } from "../base/resolve-limits.ts"
+import { VERSION } from "../base/version.ts"
 import { ClusterStates } from "../cluster/cluster-states.ts"
 import { OutlierDetection } from "../cluster/outlier-detection.ts"
+import { Rebalancer } from "../cluster/rebalance/rebalancer.ts"
 import { Slots } from "../cluster/slots.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { LoadedConfig } from "../config/load.ts"
 import type { AdminConfig, Config, LogLevel } from "../config/model.ts"
+import type { TracingConfig } from "../config/trace-model.ts"
 import type { LogEvent } from "../log/log-event.ts"
 import type { ProcessLog } from "../log/logger.ts"
 import type { OpenAdmin } from "./admin/admin.ts"
@@ -27,6 +30,8 @@ import { Reloads } from "./reloads.ts"
 import { RouteSlots } from "./route-slots.ts"
 import { SharedCounts } from "./shared-counts.ts"
 import type { Command, OnCommand } from "./signals.ts"
+import { openSender } from "./tracing/otlp.ts"
+import { SpanQueue } from "./tracing/span-queue.ts"
 import { Successor, tellPredecessor } from "./upgrade.ts"
 
 /** Told to end at once, threads have this long for what their logs hold. */
@@ -68,21 +73,25 @@ export class Control implements ControlView {
   readonly orders: Orders
   readonly #options: ControlOptions
   readonly #counts: SharedCounts
+  readonly #counters: Counters
   readonly #sockets: ListenerSockets
   readonly #threads: DataThreads
   readonly #checks: HealthChecks
   readonly #reloads: Reloads
   readonly #outliers: OutlierDetection
+  readonly #rebalancer: Rebalancer
   readonly #discovery: Discovery
   /** The configuration in force. */
   #config: Config
   #version = 0
+  readonly #watchers = new Set<(cluster: string | null) => void>()
   /** The states that come in force with it, while threads are about to take them over. */
   #committing: ClusterState | null = null
   /** The last reload or upgrade: each begins when the one before it is over. */
   #changing: Promise<void> = Promise.resolve()
   #successor: Successor | null = null
   #admin: OpenAdmin | null = null
+  #spans: SpanQueue | null = null
   #loadedAtMs: number
   #isStopping = false
   #isStoppingAtOnce = false
@@ -104,11 +113,11 @@ export class Control implements ControlView {
     this.#config = config
     const { limits } = resolveLimits(config.limits)
     const isCounted = config.metrics === "full" && config.admin !== "off"
-    const countRoute = () => counters.add(counterIds.counted_routes_exceeded)
+    const countRoute = () => this.#counters.add(counterIds.counted_routes_exceeded)
     const routes = isCounted ? new RouteSlots(threads, limits.countedRoutesMax, countRoute) : null
     this.#counts = new SharedCounts(threads, routes)
     const row = rowOf(this.#counts.memory.counters, threads, counterNames.length)
-    const counters = new Counters(row)
+    this.#counters = new Counters(row)
     this.#counts.prepare(config)
     this.states = new ClusterStates({
       hasChecks: true,
@@ -121,6 +130,7 @@ export class Control implements ControlView {
       publish: (state) => this.#threads.publish(state),
       onChange: (change) => {
         logChange(log, change)
+        this.#changed(change.cluster)
         if (change.joined.length + change.left.length > 0) this.#checks.changed(change.cluster)
       },
     })
@@ -138,6 +148,7 @@ export class Control implements ControlView {
       threadLog,
       makeWorker,
       onEvent: (event) => options.onEvent(event),
+      onSpans: (spans) => this.#spans?.add(spans),
       current: () => this.#current(),
       endpointsOf: (cluster) => this.states.endpointsOf(cluster),
       sockets: (indexes) => this.#sockets.copiesFor(indexes, namesOf(this.#config)),
@@ -149,6 +160,9 @@ export class Control implements ControlView {
       config: () => this.#config,
       log,
       tell: (order) => this.#threads.order(order),
+      tellOne: (index, order) => this.#threads.orderOne(index, order),
+      streamsAt: (slot) => this.#counts.byThread(slot),
+      random: systemRandom,
     })
     this.states.prepare(config.clusters).commit()
     const outcomesAt = (slot: number) => this.#counts.outcomesAt(slot)
@@ -158,9 +172,18 @@ export class Control implements ControlView {
       log,
       states: this.states,
       endpointsMax: () => resolveLimits(this.#config.limits).limits.discoveredEndpointsMax,
-      onProblem: () => counters.add(counterIds.discovery_refused),
+      onProblem: () => this.#counters.add(counterIds.discovery_refused),
     })
     this.#outliers = new OutlierDetection({ clock, log, states: this.states, outcomesAt })
+    this.#rebalancer = new Rebalancer({
+      clock,
+      random: systemRandom,
+      log,
+      states: this.states,
+      streamsAt: (slot) => this.#counts.at(slot),
+      trafficAt: (slot) => this.#counts.trafficAt(slot),
+      tell: (order) => this.orders.move(order),
+    })
   }
 
   /** The newest version of `states` that all threads have applied. */
@@ -180,6 +203,7 @@ export class Control implements ControlView {
     this.#threads.load()
     try {
       await this.#sockets.open(config.listeners)
+      if (config.tracing !== null) this.#spans = await this.#openSpans(config.tracing)
       if (!inheritance.isUpgrade) await this.#openAdmin()
       await this.#discover(config)
       await this.#threads.start()
@@ -190,6 +214,7 @@ export class Control implements ControlView {
       throw error
     }
     this.#outliers.watch(config.clusters)
+    this.#rebalancer.watch(config.clusters)
     this.#sockets.closeUnused(log)
     this.#checks.use(config)
     onListening(this.#sockets.addresses(config.listeners), this.#admin?.address ?? null)
@@ -294,7 +319,9 @@ export class Control implements ControlView {
     found.commit()
     this.#checks.use(config)
     this.#outliers.watch(config.clusters)
+    this.#rebalancer.watch(config.clusters)
     this.#sockets.retain(config.listeners)
+    this.#changed(null)
     return null
   }
 
@@ -349,17 +376,31 @@ export class Control implements ControlView {
     const { log } = this.#options
     const { graceMs } = this.#config.shutdown
     this.#outliers.close()
+    this.#rebalancer.close()
     log.info("draining", { signal: why, streams: this.#counts.streamsOpen, graceMs })
     this.#discovery.stop()
     const stopping = this.#threads.stop()
     if (isUpgrade && this.#admin?.isFixed === true) this.#admin.close()
     if (isUpgrade) this.#sockets.leave()
     else this.#sockets.close()
-    void stopping.then((problem) => {
+    void stopping.then(async (problem) => {
+      await this.#spans?.close()
       if (problem === null) log.info("stopped", trafficOf(this.#counts.memory))
       else log.error("could not stop cleanly", { reason: problem })
       this.#admin?.close()
       this.#onDone(problem === null ? 0 : 1)
+    })
+  }
+
+  async #openSpans(config: TracingConfig): Promise<SpanQueue> {
+    const { clock, log } = this.#options
+    const sender = await openSender(config, VERSION)
+    return new SpanQueue({
+      config,
+      sender,
+      clock,
+      log,
+      onDropped: () => this.#counters.add(counterIds.spans_dropped),
     })
   }
 
@@ -425,6 +466,15 @@ export class Control implements ControlView {
   setLogLevel(level: LogLevel): void {
     this.#options.log.setLevel(level)
     this.#threads.setLogLevel(level)
+  }
+
+  watch(handler: (cluster: string | null) => void): () => void {
+    this.#watchers.add(handler)
+    return () => this.#watchers.delete(handler)
+  }
+
+  #changed(cluster: string | null): void {
+    for (const watcher of this.#watchers) watcher(cluster)
   }
 
   trafficAt(slot: number): Float64Array {

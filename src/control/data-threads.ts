@@ -14,6 +14,7 @@ import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { LogLevel } from "../config/model.ts"
 import type { LogEvent } from "../log/log-event.ts"
 import type { Log } from "../log/logger.ts"
+import type { Span } from "../record/span.ts"
 import { Questions } from "./questions.ts"
 import { StateSender } from "./state-sender.ts"
 
@@ -56,6 +57,7 @@ export interface DataThreadsOptions {
   sockets(indexes: readonly number[]): Promise<ThreadSockets[]>
   /** Something happened in one. */
   onEvent(event: LogEvent): void
+  onSpans(spans: readonly Span[]): void
   /** What a thread is told that begins to listen. */
   standingOrders(): LiveOrder[]
   /** A thread is gone, and with it its streams. */
@@ -76,8 +78,8 @@ interface DataThread {
   reason: string | null
   /** Called with its answer of a kind; with null when it is gone. */
   readonly waiting: Map<FromThread["kind"], (answer: FromThread | null) => void>
-  /** Called with whether it has what the order is about. */
-  readonly orders: Map<number, (isDone: boolean) => void>
+  /** Called with how much of what the order is about it has. */
+  readonly orders: Map<number, (reached: number) => void>
 }
 
 /** The data threads of the process: started, told what to do, and replaced when they die. */
@@ -206,13 +208,19 @@ export class DataThreads {
 
   // ---- Orders -------------------------------------------------------------------------------------------------
 
-  /** Resolves with in how many threads there is what the order is about. */
+  /** Resolves with how much all threads have of what the order is about. */
   async order(order: LiveOrder): Promise<number> {
     const answers = await Promise.all(this.#ready().map((thread) => this.#order(thread, order)))
-    return answers.filter(Boolean).length
+    return answers.reduce((sum, reached) => sum + reached, 0)
   }
 
-  #order(thread: DataThread, order: LiveOrder): Promise<boolean> {
+  /** The same, of one thread; 0: it does not listen. */
+  async orderOne(index: number, order: LiveOrder): Promise<number> {
+    const thread = this.#threads.get(index)
+    return thread?.isReady === true ? this.#order(thread, order) : 0
+  }
+
+  #order(thread: DataThread, order: LiveOrder): Promise<number> {
     const id = ++this.#lastOrder
     return new Promise((resolve) => {
       thread.orders.set(id, resolve)
@@ -349,10 +357,12 @@ export class DataThreads {
         return this.#questions.answered(message)
       case "event":
         return this.#options.onEvent(message.event)
+      case "spans":
+        return this.#options.onSpans(message.spans)
       case "applied":
         return this.#applied(thread, message.problem)
       case "ordered":
-        thread.orders.get(message.id)?.(message.isDone)
+        thread.orders.get(message.id)?.(message.reached)
         thread.orders.delete(message.id)
         return
       default: {
@@ -378,7 +388,7 @@ export class DataThreads {
     thread.reason ??= `it ended with code ${code}`
     for (const answered of thread.waiting.values()) answered(null)
     this.#questions.lost(thread.worker)
-    for (const answered of thread.orders.values()) answered(false)
+    for (const answered of thread.orders.values()) answered(0)
     if (!this.#hasStarted && !this.#isStopping) return this.#onChange()
     this.#threads.delete(index)
     this.#options.onLost(index)

@@ -1,5 +1,8 @@
 import type { LiveOrder } from "../balancer/thread/contract.ts"
+import type { Random } from "../base/random.ts"
 import type { ClusterStates } from "../cluster/cluster-states.ts"
+import type { Move, MoveOrder } from "../cluster/rebalance/move-order.ts"
+import { shareOut } from "../cluster/rebalance/share-out.ts"
 import type { Config } from "../config/model.ts"
 import type { Log } from "../log/logger.ts"
 
@@ -7,8 +10,13 @@ export interface OrdersOptions {
   states: ClusterStates
   config(): Config
   log: Log
-  /** Gives an order to all threads. Resolves with how many of them it has reached something in. */
+  /** Gives an order to all threads. Resolves with how much of what it is about they have. */
   tell(order: LiveOrder): Promise<number>
+  /** The same, to one. */
+  tellOne(index: number, order: LiveOrder): Promise<number>
+  /** Streams that each thread has open at the endpoint in `slot`. */
+  streamsAt(slot: number): readonly number[]
+  random: Random
 }
 
 export interface DrainOptions {
@@ -90,19 +98,49 @@ export class Orders {
 
   /** Ends one stream at once. `id`: `$connection`, `-`, and which request of that connection: `17-3`. */
   async endStream(id: string, grpcStatus: number): Promise<void> {
-    const [, connection, request] = /^(\d{1,15})-(\d{1,15})$/.exec(id) ?? []
-    if (connection === undefined) throw new Error(`"${id}" is no stream's id, such as 17-3`)
+    const { connection, request } = partsOf(id)
     if (!(Number.isInteger(grpcStatus) && grpcStatus >= 0 && grpcStatus <= STATUS_MAX))
       throw new Error(`a grpc-status is a number from 0 to ${STATUS_MAX}, not ${grpcStatus}`)
     const found = await this.#options.tell({
       kind: "end-stream",
-      connection: Number(connection),
-      request: Number(request),
+      connection,
+      request,
       grpcStatus,
       message: "the stream was ended by order",
     })
     if (found === 0) throw new Error(`there is no stream ${id} any more`)
     this.#options.log.info("stream ended by order", { stream: id, grpcStatus })
+  }
+
+  /** Each thread is told its part: as many streams as it has there of all. Resolves with how many were given a turn. */
+  async move(order: MoveOrder): Promise<number> {
+    const { tellOne, streamsAt, random } = this.#options
+    const parts = new Map<number, Move[]>()
+    for (const move of order.moves)
+      for (const [index, streams] of shareOut(move.streams, streamsAt(move.from), random()).entries())
+        if (streams > 0) parts.set(index, [...(parts.get(index) ?? []), { ...move, streams }])
+    const told = [...parts].map(([index, moves]) => tellOne(index, { kind: "move", ...order, moves }))
+    const given = await Promise.all(told)
+    return given.reduce((sum, streams) => sum + streams, 0)
+  }
+
+  /** Moves one stream, where its call can go on elsewhere. */
+  async moveStream(id: string): Promise<void> {
+    const { connection, request } = partsOf(id)
+    const given = await this.#options.tell({ kind: "move-stream", connection, request })
+    if (given === 0) throw new Error(`stream ${id} cannot move now: docs/continuity.md says what can`)
+    this.#options.log.info("stream moves by order", { stream: id })
+  }
+
+  /** Moves some streams of an endpoint to where its cluster's policy has them. Resolves with how many. */
+  async moveStreams(cluster: string, address: string, streams: number): Promise<number> {
+    this.#mustHave(cluster, address)
+    const { states, log } = this.#options
+    const from = states.endpointsOf(cluster).find((state) => state.address === address)!.slot
+    const moves = [{ from, to: null, streams }]
+    const given = await this.move({ cluster, cause: "order", moves, dwellMs: 0, maxStreamAgeMs: null })
+    log.info("streams move by order", { cluster, endpoint: address, streams: given })
+    return given
   }
 
   /** What a thread is to be told that begins to listen. */
@@ -128,4 +166,11 @@ export class Orders {
     if (!this.#options.config().listeners.some(({ name }) => name === listener))
       throw new Error(`there is no listener "${listener}"`)
   }
+}
+
+/** Errors: throws where it is no stream's id. */
+function partsOf(id: string): { connection: number; request: number } {
+  const [, connection, request] = /^(\d{1,15})-(\d{1,15})$/.exec(id) ?? []
+  if (connection === undefined) throw new Error(`"${id}" is no stream's id, such as 17-3`)
+  return { connection: Number(connection), request: Number(request) }
 }

@@ -12,8 +12,9 @@ import {
 } from "../balancer/thread/shared-numbers.ts"
 import { systemRandom } from "../base/random.ts"
 import { LIMITS, type OutcomeCounts } from "../cluster/counts.ts"
-import { TRAFFIC_ROW } from "../cluster/traffic.ts"
+import { Column, TRAFFIC_ROW } from "../cluster/traffic.ts"
 import type { Config, ZoneConfig } from "../config/model.ts"
+import { allZones } from "../config/tcp-names.ts"
 import { ZoneTable, zoneKey, zoneOctets } from "../relay/route/zone-table.ts"
 import type { RouteSlots } from "./route-slots.ts"
 
@@ -37,13 +38,13 @@ export class SharedCounts {
   /** Makes room for what a configuration counts that is about to be put in force. */
   prepare(config: Config): void {
     this.addLimits(config.clusters.map(({ name }) => name))
-    this.addZones(config.zones)
+    this.addZones(allZones(config))
     this.routes?.add(config)
   }
 
   /** Forgets what no other than `config`, which all threads run, has counted. */
   retain(config: Config): void {
-    this.retainZones(config.zones)
+    this.retainZones(allZones(config))
     this.routes?.retain(config)
   }
 
@@ -89,6 +90,12 @@ export class SharedCounts {
     return Atomics.load(new Int32Array(this.#memory.streams[segmentOf(slot)]!), cellOf(slot, -1))
   }
 
+  /** Streams that each thread has open at one of them. */
+  byThread(slot: number): number[] {
+    const cells = new Int32Array(this.#memory.streams[segmentOf(slot)]!)
+    return Array.from({ length: this.#memory.threads }, (_, index) => cells[cellOf(slot, index)]!)
+  }
+
   /** What all threads have counted at one of them: a row of `Column`s. */
   trafficAt(slot: number): Float64Array {
     const { threads, endpointTraffic } = this.#memory
@@ -126,11 +133,16 @@ export class SharedCounts {
     return outcomesAt(new Uint32Array(outcomes[segmentOf(slot)]!), threads, slot)
   }
 
-  /** Takes the streams of a thread that has died out of the totals. It must not run any more. */
+  /** Takes the streams of a thread that has died, and those that it was moving, out of the totals. It must not run any more. */
   subtract(index: number): void {
     this.routes?.subtract(index)
     for (const memory of Object.values(this.#memory.zones))
       new ZoneTable(memory, index, this.#memory.threads, systemRandom).forget(index)
+    for (let slot = 0; slot < this.#slots; slot++) {
+      const row = trafficRow(this.#memory.endpointTraffic[segmentOf(slot)]!, slot, index)
+      row[Column.left] = row[Column.leaving]!
+      row[Column.arrived] = row[Column.arriving]!
+    }
     for (const segment of [...this.#memory.streams, ...this.#memory.limits]) {
       const cells = new Int32Array(segment)
       for (let slot = 0; slot < SLOTS_PER_SEGMENT; slot++) {

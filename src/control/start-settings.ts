@@ -7,7 +7,9 @@ const OF_PROCESS: Partial<Record<keyof Config, string>> = {
   pidFile: "pidFile (pid)",
   limits: "limits",
   admin: "admin (sluice_admin)",
+  xds: "xds (sluice_xds)",
   metrics: "metrics (sluice_metrics)",
+  tracing: "tracing (otel_exporter)",
 }
 
 /** What a socket takes from its listener when it is opened. */

@@ -9,6 +9,7 @@ export type EventKind =
   | "health"
   | "drain"
   | "membership"
+  | "balance"
   | "limit"
   | "thread"
   | "upgrade"
@@ -27,12 +28,16 @@ const KINDS: Readonly<Record<string, EventKind>> = {
   order: "order",
   listening: "start",
   "endpoints changed": "membership",
+  "cluster is out of balance, streams move": "balance",
+  "cluster is in balance again": "balance",
   "endpoint drains by order": "drain",
   "endpoint takes streams again by order": "drain",
   "listener drains by order": "drain",
   "listener takes clients again by order": "drain",
   "endpoint has another weight by order": "order",
   "stream ended by order": "order",
+  "stream moves by order": "order",
+  "streams move by order": "order",
   draining: "stop",
   stopped: "stop",
   "stopping at once": "stop",

@@ -13,6 +13,23 @@ export function connectStream(endpoint: EndpointConfig, bindAddress: string | nu
   return connectSocket(endpointOptions(endpoint, bindAddress) as NetConnectOpts)
 }
 
+/** How a TCP session connects to its endpoint. */
+export interface HalfOpenOptions {
+  readonly bindAddress: string | null
+  readonly socketKeepalive: boolean
+  readonly noDelay: boolean
+}
+
+/** The same, for a socket whose two directions end each by itself. It does not read before `readShared`. */
+export function connectHalfOpen(
+  endpoint: EndpointConfig,
+  { bindAddress, socketKeepalive, noDelay }: HalfOpenOptions,
+): Socket {
+  const options = { ...endpointOptions(endpoint, bindAddress), keepAlive: socketKeepalive, noDelay }
+  const socket = connectSocket({ ...options, allowHalfOpen: true } as NetConnectOpts)
+  return socket.pause()
+}
+
 /** Where an endpoint is and how a socket to it behaves, with TLS or without. */
 export function endpointOptions(endpoint: EndpointConfig, bindAddress: string | null) {
   const where =

@@ -2,6 +2,7 @@ import type { Socket } from "node:net"
 import type { CachedClock, Timer } from "../base/clock.ts"
 import { type Output, type OutputChunk, recycleChunk } from "../http2/output.ts"
 import type { Flushable, Flusher } from "./flusher.ts"
+import { resetSocket } from "./reset-socket.ts"
 import { tlsReason } from "./tls-reason.ts"
 
 /** What a link carries octets for: an HTTP/2 connection, or a bridge's. */
@@ -225,12 +226,9 @@ export class Link implements Flushable {
     this.socket.destroy()
   }
 
-  /** Closes with a reset, where there is one: not on Unix sockets, and over TLS the missing alert says the same. */
+  /** As `resetSocket`. */
   reset(): void {
-    const { socket } = this
-    const isTcp = socket.remoteAddress !== undefined && (socket as { encrypted?: boolean }).encrypted !== true
-    if (isTcp) socket.resetAndDestroy()
-    else socket.destroy()
+    resetSocket(this.socket)
   }
 
   #finish(reason: string): void {

@@ -61,7 +61,7 @@ function makeServer(config: ListenerConfig, onConnection: OnAccept, takeOver: Ta
     pauseOnConnect: true,
     noDelay: true,
     keepAlive: config.socketKeepalive,
-    allowHalfOpen: false,
+    allowHalfOpen: config.protocol === "tcp",
   })
   server.on("connection", (socket) => {
     if (takeOver(socket)) return

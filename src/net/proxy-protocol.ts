@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from "node:net"
+import { binaryAddress } from "../record/binary-address.ts"
 import type { ProxiedConnection } from "../record/record.ts"
 
 /** A header that was read; `octets` is its length. `proxied` is null for LOCAL and UNKNOWN: the proxy speaks for itself. */
@@ -82,4 +83,49 @@ function addressText(octets: Buffer, at: number, length: number): string {
   const groups = Array.from({ length: 8 }, (_, i) => octets.readUInt16BE(at + 2 * i).toString(16))
   // The shortest spelling is the URL parser's: RFC 5952.
   return new URL(`http://[${groups.join(":")}]`).hostname.slice(1, -1)
+}
+
+/** Both ends of a client's connection, as an endpoint is to be told them. */
+export interface ProxyEnds {
+  readonly source: string
+  readonly sourcePort: number
+  readonly destination: string
+  readonly destinationPort: number
+}
+
+/** A header of version 1; `UNKNOWN` where an end is no IP address, as of Unix sockets. */
+export function proxyHeaderV1({ source, sourcePort, destination, destinationPort }: ProxyEnds): Buffer {
+  if (!isIPv4(source) && !isIPv6(source)) return Buffer.from("PROXY UNKNOWN\r\n", "latin1")
+  const family = isIPv4(source) ? "TCP4" : "TCP6"
+  return Buffer.from(
+    `PROXY ${family} ${source} ${destination} ${sourcePort} ${destinationPort}\r\n`,
+    "latin1",
+  )
+}
+
+const AF_INET = 0x11
+const AF_INET6 = 0x21
+
+/** A header of version 2, without TLVs; `LOCAL` where an end is no IP address. */
+export function proxyHeaderV2({ source, sourcePort, destination, destinationPort }: ProxyEnds): Buffer {
+  const from = addressOctets(source)
+  const to = addressOctets(destination)
+  if (from === null || to === null) return Buffer.concat([V2_SIGNATURE, Buffer.from([0x20, 0, 0, 0])])
+  const length = Math.max(from.length, to.length)
+  const ports = Buffer.alloc(4)
+  ports.writeUInt16BE(sourcePort, 0)
+  ports.writeUInt16BE(destinationPort, 2)
+  const head = Buffer.from([0x21, length === 4 ? AF_INET : AF_INET6, 0, 2 * length + 4])
+  return Buffer.concat([V2_SIGNATURE, head, widened(from, length), widened(to, length), ports])
+}
+
+/** An IPv4 address among IPv6 ones is mapped: RFC 4291 §2.5.5.2. */
+function widened(octets: Buffer, length: number): Buffer {
+  return octets.length === length
+    ? octets
+    : Buffer.concat([Buffer.alloc(10), Buffer.from([0xff, 0xff]), octets])
+}
+
+function addressOctets(text: string): Buffer | null {
+  return isIPv4(text) || isIPv6(text) ? Buffer.from(binaryAddress(text), "latin1") : null
 }

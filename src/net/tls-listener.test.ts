@@ -33,6 +33,7 @@ test("a bug met once a handshake is done ends that client's socket, and nothing 
     rejectOthers: false,
     protocols: ["TLSv1.3"],
     ciphers: null,
+    alpnProtocols: null,
     clientCaFile: null,
     verifyClient: "off",
     verifyDepth: 1,

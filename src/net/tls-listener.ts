@@ -91,9 +91,11 @@ export class TlsListener implements HandshakeOwner {
    * Takes over a socket on which nothing has been read yet.
    *
    * @param hasHeader the PROXY protocol's header comes first
+   * @param timeoutMs a time of its own, where that is shorter
    */
-  handshake(raw: Socket, hasHeader: boolean): void {
-    const { clock, handshakeTimeoutMs } = this.#options
+  handshake(raw: Socket, hasHeader: boolean, timeoutMs = Number.POSITIVE_INFINITY): void {
+    const { clock } = this.#options
+    const handshakeTimeoutMs = Math.min(this.#options.handshakeTimeoutMs, timeoutMs)
     this.#rotateTicketKeys()
     this.#sockets.add(raw)
     raw.once("close", () => {
@@ -208,7 +210,7 @@ export class TlsListener implements HandshakeOwner {
   #makeServer(
     hosts: readonly SecureHost[],
     shared: TlsOptions,
-    policy: ClientPolicy & Pick<ListenerTlsConfig, "rejectNames" | "rejectOthers">,
+    policy: ClientPolicy & Pick<ListenerTlsConfig, "rejectNames" | "rejectOthers" | "alpnProtocols">,
   ): Server {
     const { rejectNames, rejectOthers } = policy
     const contexts = new ServerNames<SecureContext | typeof REJECTED>(
@@ -219,7 +221,7 @@ export class TlsListener implements HandshakeOwner {
       // Without a certificate to show, OpenSSL ends a handshake with an alert.
       ...(rejectOthers ? shared : hosts[0]!.options),
       ticketKeys: this.#ticketKeys,
-      ALPNProtocols: ALPN,
+      ALPNProtocols: policy.alpnProtocols ?? ALPN,
       requestCert: policy.verifyClient !== "off",
       // Calls are refused one by one, in words: see `TlsInfo.clientRefused`.
       rejectUnauthorized: false,

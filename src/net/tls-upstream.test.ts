@@ -71,6 +71,7 @@ test("a session of an authority that is trusted no more is not kept, however lat
       sendServerName: false,
       protocols: null,
       ciphers: null,
+      alpnProtocols: null,
     },
   })
   upstream.prepare()()

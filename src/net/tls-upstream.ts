@@ -83,6 +83,15 @@ export class TlsUpstream {
     return this.#connect(endpoint, bindAddress, {})
   }
 
+  /** Begins TLS on a connection to an endpoint. Errors: as `connect`. */
+  secure(raw: Socket, endpoint: EndpointConfig): TLSSocket {
+    const { alpnProtocols } = this.#config
+    return this.#connect(endpoint, null, {
+      socket: raw,
+      ...(alpnProtocols !== null && { ALPNProtocols: alpnProtocols }),
+    })
+  }
+
   #connect(endpoint: EndpointConfig, bindAddress: string | null, ownOptions: ConnectionOptions): TLSSocket {
     const session = this.#sessions.get(endpoint.address)
     const material = this.#material!

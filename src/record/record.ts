@@ -1,6 +1,7 @@
 import type { HeaderList } from "../http2/header-list.ts"
 import type { ContinuityRecord } from "./continuity-record.ts"
 import type { RequestState } from "./request-state.ts"
+import type { StreamTrace } from "./trace.ts"
 
 /**
  * What is known of one stream, filled in as it goes on: the source of every variable, log line and statistic.
@@ -46,6 +47,8 @@ export interface StreamRecord {
   continuity: ContinuityRecord | null
   /** What phases have made of the request; null: it is as it was received. */
   state: RequestState | null
+  /** Null: of a route that is not traced. */
+  trace: StreamTrace | null
 }
 
 export interface AttemptRecord {
@@ -72,7 +75,9 @@ export interface ConnectionRecord {
   readonly localPort: number
   /** `HTTP/2.0` or `HTTP/1.1`. */
   protocol: string
-  readonly tls: TlsInfo | null
+  tls: TlsInfo | null
+  /** Null: of a connection that speaks HTTP. */
+  readonly tcp: TcpFacts | null
   /** What the PROXY protocol said of the client behind a proxy; null without. */
   proxied: ProxiedConnection | null
   requests: number
@@ -83,6 +88,22 @@ export interface ConnectionRecord {
   cutCalls: number
   /** When time has last forgiven some. */
   cutCallsMs: number
+}
+
+/** What is known of a connection that is relayed as it is, octet for octet. */
+export interface TcpFacts {
+  /** What its first octets say, where they are a ClientHello and are looked at; nginx: `ssl_preread`. */
+  hello: ClientHello | null
+}
+
+/** What a TLS client asks for before anything is encrypted. */
+export interface ClientHello {
+  /** The highest version that it speaks, as OpenSSL calls it; empty: none that is known. */
+  readonly protocol: string
+  /** As it was sent, an octet for each character; empty: none. Where the ClientHello is encrypted (ECH), the outer one. */
+  readonly serverName: string
+  /** With commas between. */
+  readonly alpnProtocols: string
 }
 
 /** What is known of a connection's TLS. Texts are as nginx's `$ssl_…` variables have them. */

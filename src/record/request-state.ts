@@ -27,6 +27,14 @@ export class RequestState {
   /** It was sent on by the configuration: locations that are `internal` take it. */
   isInternal = false
   uriChangesLeft = URI_CHANGES_MAX
+  /** The status of whatever is answered from here on; 0: that of the answer. nginx: `err_status`. */
+  errorStatus = 0
+  /** No further page of an error is looked for. nginx: `error_page` of a request. */
+  isErrorPageUsed = false
+  /** An error has sent it on. */
+  isAtErrorPage = false
+  /** In place of the client's; null: as it was received. */
+  method: "GET" | null = null
   /** Of variables that were set, or that keep what they came to; names in lower case. */
   readonly values: Map<string, string>
   /** What `$1` to `$9` refer to: the last regex that matched. */

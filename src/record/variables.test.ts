@@ -12,7 +12,18 @@ const tls = {
   clientVerify: "SUCCESS",
   clientRefused: null,
 }
-const goneOn = streamRecord({ continuity: { legs: 3, gaps: 2, gapMs: 250, moved: 1, repeated: 0 } })
+const goneOn = streamRecord({
+  continuity: {
+    legs: 3,
+    gaps: 2,
+    gapMs: 250,
+    moves: 1,
+    movedMs: 0,
+    moveCause: "rebalance",
+    moved: 1,
+    repeated: 0,
+  },
+})
 const plain = streamRecord()
 const headers = (...fields: string[]) => streamRecord({ requestHeaders: new HeaderList(fields) })
 const path = (value: string) => streamRecord({ path: value })

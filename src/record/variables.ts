@@ -12,9 +12,11 @@ import type { HeaderList } from "../http2/header-list.ts"
 import { binaryAddress } from "./binary-address.ts"
 import { claimText } from "./caller-token.ts"
 import { CONNECTION_FIELD_NAMES, connectionField } from "./connection-fields.ts"
-import type { AttemptRecord, StreamRecord } from "./record.ts"
+import type { StreamRecord } from "./record.ts"
+import { perTry, sinceStart, TCP_VARIABLES } from "./tcp-variables.ts"
 import { gmtTime, isoTime, localTime, seconds, zonedTime } from "./time-text.ts"
 import { TLS_VARIABLES } from "./tls-variables.ts"
+import { hexDigits, traceParentOf } from "./trace.ts"
 import { normalizeUri, queryOf } from "./uri.ts"
 
 /** A stream has begun, goes on, has ended. */
@@ -99,7 +101,7 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
 
   // The request
   ["request", (record) => `${record.method} ${record.path} ${record.connection.protocol}`],
-  ["request_method", ({ method }) => method],
+  ["request_method", ({ method, state }) => state?.method ?? method],
   ["request_uri", ({ path }) => path],
   ["uri", uri],
   ["document_uri", uri],
@@ -114,7 +116,11 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["remote_user", ({ requestHeaders }) => basicUser(requestHeaders.get("authorization"))],
   ["proxy_add_x_forwarded_for", forwardedFor],
   ["request_id", requestId],
-  ["trace_id", traceId],
+  ["trace_id", (record) => record.trace?.traceId ?? traceParentOf(record.requestHeaders)?.traceId],
+  ["otel_trace_id", ({ trace }) => trace?.traceId],
+  ["otel_span_id", ({ trace }) => trace?.spanId],
+  ["otel_parent_id", ({ trace }) => trace?.parent?.spanId],
+  ["otel_parent_sampled", ({ trace }) => (trace?.parent?.isSampled === true ? "1" : "0")],
   ["request_length", (record) => String(record.requestOctets + textOctets(record.requestHeaders))],
   ["request_time", (record, env) => seconds((record.endMs || env.clock.now()) - record.startMs)],
 
@@ -143,6 +149,8 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["stream_resumes", ({ resumes }) => String(resumes)],
   ["continuity_legs", ({ continuity }) => continuity?.legs.toString()],
   ["continuity_gap", ({ continuity }) => (continuity === null ? undefined : seconds(continuity.gapMs))],
+  ["continuity_moves", ({ continuity }) => continuity?.moves.toString()],
+  ["continuity_move_cause", ({ continuity }) => continuity?.moveCause ?? undefined],
 
   // The upstream, one entry per try
   ["upstream_addr", perTry(({ address }) => address)],
@@ -153,6 +161,8 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["upstream_response_length", perTry(({ octetsReceived }) => String(octetsReceived))],
   ["upstream_bytes_sent", perTry(({ octetsSent }) => String(octetsSent))],
   ["upstream_bytes_received", perTry(({ octetsReceived }) => String(octetsReceived))],
+
+  ...TCP_VARIABLES,
 
   // There is no cache.
   ["upstream_cache_status", () => undefined],
@@ -243,19 +253,6 @@ function joined(list: Fields, name: string, separator: string): string | undefin
   return values
 }
 
-function perTry(entry: (attempt: AttemptRecord) => string): Variable {
-  return ({ attempts }) => {
-    if (attempts.length === 0) return undefined
-    let list = entry(attempts[0]!)
-    for (let i = 1; i < attempts.length; i++) list += `, ${entry(attempts[i]!)}`
-    return list
-  }
-}
-
-function sinceStart(startMs: number, thenMs: number): string {
-  return thenMs === 0 ? "-" : seconds(thenMs - startMs)
-}
-
 /** Names and values, without the 32 octets that HTTP/2 adds for its tables: what is on the wire before HPACK. */
 function textOctets(list: Fields): number {
   return list === null || list === undefined ? 0 : list.octets - 16 * list.fields.length
@@ -274,21 +271,9 @@ function forwardedFor(record: StreamRecord): string {
 }
 
 /** W3C Trace Context §3.2: of the header that callers send and that is passed on as it came. */
-const TRACE_PARENT = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}(?:-|$)/
-
-function traceId({ requestHeaders }: StreamRecord): string | undefined {
-  const id = TRACE_PARENT.exec(requestHeaders.get("traceparent") ?? "")?.[1]
-  return id === undefined || /^0+$/.test(id) ? undefined : id
-}
-
 /** 32 hex digits, the same for a stream whenever it is asked. */
 export function requestId(record: StreamRecord, { random }: TemplateEnvironment): string {
-  if (record.requestId === "") {
-    for (let i = 0; i < 4; i++)
-      record.requestId += Math.floor(random() * 2 ** 32)
-        .toString(16)
-        .padStart(8, "0")
-  }
+  if (record.requestId === "") record.requestId = hexDigits(random, 32)
   return record.requestId
 }
 

@@ -5,8 +5,8 @@ import { cache } from "./cache.ts"
 import { installed, run } from "./child.ts"
 import { Unavailable } from "./result.ts"
 
-/** Where programs of a Go module come from: the module's own go.mod, or a directory with our go.mod. */
-type Source = { packages: string[] } | { directory: string; mends: Mend[] }
+/** Where programs of a Go module come from: its own go.mod, a directory with our go.mod, or our own program. */
+type Source = { packages: string[] } | { directory: string; mends: Mend[] } | { program: string }
 
 /** A change to one file of the module, made before it is built. */
 interface Mend {
@@ -50,6 +50,11 @@ const goModules = {
     version: "v1.85.0",
     source: { packages: ["google.golang.org/grpc/interop/client", "google.golang.org/grpc/interop/server"] },
   },
+  xds: {
+    // Of grpc-go, as in its go.mod.
+    version: "v1.85.0",
+    source: { program: fileURLToPath(new URL("./xds/go-client/", import.meta.url)) },
+  },
 } satisfies Record<string, GoModule>
 
 export type GoModuleName = keyof typeof goModules
@@ -73,6 +78,8 @@ export async function goProgram(name: GoModuleName, program: string): Promise<st
   try {
     if ("packages" in source) {
       await go(["install", ...source.packages.map((path) => `${path}@${version}`)], aside, aside)
+    } else if ("program" in source) {
+      await go(["install", "."], source.program, aside)
     } else {
       await installMended(source, aside)
     }

@@ -7,6 +7,7 @@ import { grpcioVersion } from "./interop/grpcio.ts"
 import { grpcNodeClient } from "./interop/node-client.ts"
 import { grpcioClient } from "./interop/python-client.ts"
 import type { SuiteContext, SuiteResult } from "./result.ts"
+import { xdsClient } from "./xds/suite.ts"
 
 export interface Suite {
   /** As `--suite` takes it. */
@@ -71,10 +72,24 @@ export const suites: Suite[] = [
     byDefault: "any",
     run: grpcioClient,
   },
+  xds("node", "@grpc/grpc-js-xds as in package-lock.json"),
+  xds("go", `grpc-go ${goVersion("grpc")}`),
+  xds("python", `grpcio ${grpcioVersion}`),
   connect("grpc", "gRPC through the balancer", 372, "any"),
   connect("grpc-web", "gRPC-Web translated to gRPC", 339, "sluice"),
   connect("connect", "Connect translated to gRPC", 757, "sluice"),
 ]
+
+function xds(kind: "node" | "go" | "python", tool: string): Suite {
+  return {
+    name: `xds-${kind}`,
+    title: `clients without a proxy, told by Sluice's xDS server: ${kind}`,
+    tool,
+    cases: 12,
+    byDefault: "sluice",
+    run: (context) => xdsClient(context, kind),
+  }
+}
 
 function connect(
   protocol: ClientProtocol,

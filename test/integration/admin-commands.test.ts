@@ -72,6 +72,13 @@ describe("commands that speak to a running Sluice", { timeout: 120_000 }, () => 
     expect((await tell("drain", "127.0.0.1")).out).toBe(`${endpoint} of chat drains\n`)
     expect((await tell("drain", endpoint, "--grace", "1h")).out).toBe(`${endpoint} of chat drains already\n`)
     expect((await tell("resume", endpoint)).out).toBe(`${endpoint} of chat takes new streams\n`)
+    expect(await tell("move", stream)).toMatchObject({
+      code: 1,
+      err: `sluice: stream ${stream} cannot move now: docs/continuity.md says what can\n`,
+    })
+    expect((await tell("move", endpoint, "--streams", "5")).out).toBe(
+      `0 of 5 streams of ${endpoint} of chat move\n`,
+    )
     expect((await tell("end", stream, "--status", "aborted")).out).toBe(
       `stream ${stream} ended with ABORTED\n`,
     )
@@ -96,6 +103,8 @@ describe("commands that speak to a running Sluice", { timeout: 120_000 }, () => 
         2,
         "sluice: --grace 5: must be a time such as 30s, 5m or 1h30m\n",
       ],
+      [["move", "127.0.0.1"], 2, "sluice: say a stream's id, or an endpoint and --streams\n"],
+      [["move", "127.0.0.1", "--streams", "0"], 2, "sluice: --streams 0: a number from 1\n"],
       [["reload", "--admin", "127.0.0.1:1"], 1, "sluice: no Sluice answers at 127.0.0.1:1\n"],
       [
         ["status", "--admin", "x"],

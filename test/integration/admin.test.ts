@@ -348,7 +348,11 @@ describe("orders", () => {
     const id = client.open()
     await arrived(1)
     const [stream] = (await streams()).streams
-    expect(await order(admin, `/streams/${stream!.id}/move`)).toMatchObject({ status: 501 })
+    expect(await order(admin, `/streams/${stream!.id}/move`)).toMatchObject({
+      status: 409,
+      json: { error: expect.stringContaining("cannot move now") as string },
+    })
+    expect(await order(admin, "/streams/9-9/move")).toMatchObject({ status: 404 })
     const ended = await order(admin, `/streams/${stream!.id}/end`, { status: "ABORTED" })
     expect(ended.json).toEqual({ done: true, message: `stream ${stream!.id} ended with ABORTED` })
     await client.end(id)

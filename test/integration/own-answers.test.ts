@@ -30,7 +30,7 @@ describe("the access log of Sluice's own answers", () => {
   test.for<[what: string, route: Route, request: readonly dsl.Field[], line: string]>([
     ["a text", text, http, "200 7 text/plain -"],
     ["to HEAD", text, dsl.withFields(http, { ":method": "HEAD" }), "200 0 text/plain -"],
-    ["an error", { return: "none" }, http, "404 29 text/plain; charset=utf-8 -"],
+    ["an error", { return: "none" }, http, "404 147 text/html -"],
     ["an error to gRPC", { return: "none" }, dsl.request, "200 0 application/grpc 12"],
     ["a gRPC status", refusal, dsl.request, "200 0 application/grpc 14"],
     ["the same to HTTP", refusal, http, "204 0 - -"],
@@ -61,7 +61,7 @@ describe("headers added to Sluice's own answers", () => {
       "an error",
       { return: "none" },
       http,
-      ":status=404 content-type=text/plain; charset=utf-8 content-length=29 x-always=404 grpc-status=5 grpc-message=other",
+      ":status=404 content-type=text/html content-length=147 x-always=404 grpc-status=5 grpc-message=other",
     ],
     [
       "an error to gRPC, whose own status stands",

@@ -60,7 +60,7 @@ const protocols: [
     "HTTP",
     http,
     () => [
-      expect.stringMatching(/ :status=400 content-type=text\/plain; charset=utf-8 content-length=\d+$/),
+      expect.stringMatching(/ :status=400 content-type=text\/html content-length=\d+$/),
       expect.stringMatching(/^DATA \d+ \d+ END_STREAM$/),
     ],
     400,

@@ -37,18 +37,17 @@ describe("no backend", () => {
     expect((await bed.ended())[0]).toMatchObject({ grpcStatus: 14, attempts: [{ address, status: 502 }] })
   })
 
-  test("a plain HTTP client gets the status and a line of text, never HTML", async (t) => {
+  test("a plain HTTP client gets the status and nginx's page, which names no address", async (t) => {
     const address = await deadAddress()
     const bed = await TestBed.start(t, { backends: 0, config: { clusters: { chats: [address] } } })
     const client = await bed.rawClient()
     const id = client.open(plain, { endStream: true })
     await client.end(id)
     const [head] = client.about(id)
-    const text = `cluster chats, endpoint ${address}: connection refused\n`
-    expect(head).toBe(
-      `HEADERS ${id} :status=502 content-type=text/plain; charset=utf-8 content-length=${text.length}`,
-    )
-    expect(client.dataOf(id).toString()).toBe(text)
+    expect(head).toBe(`HEADERS ${id} :status=502 content-type=text/html content-length=151`)
+    const page = client.dataOf(id).toString()
+    expect(page).toContain("<center><h1>502 Bad Gateway</h1></center>")
+    expect(page).not.toContain(address)
   })
 
   test("an answer to HEAD has the status and no body", async (t) => {

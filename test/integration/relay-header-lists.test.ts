@@ -24,7 +24,7 @@ describe("more headers than are allowed", () => {
       [...dsl.request, ["x", "y".repeat(1200)]],
       "grpc-status=8 grpc-message=the request's header list is larger than headerListOctets (1024 octets)",
     ],
-    ["HTTP", [...plain, ...many], ":status=431 content-type=text/plain"],
+    ["HTTP", [...plain, ...many], ":status=400 content-type=text/html"],
     [
       "gRPC, encoded in more than a header list may have octets",
       [...dsl.request, ["x", "y".repeat(70_000)]],
@@ -39,7 +39,7 @@ describe("more headers than are allowed", () => {
       ],
       "grpc-status=8 grpc-message=the request's header list is larger than headerListOctets (65536 octets)",
     ],
-    ["HTTP, the same", [...plain, ["x", "y".repeat(70_000)]], ":status=431 content-type=text/plain"],
+    ["HTTP, the same", [...plain, ["x", "y".repeat(70_000)]], ":status=400 content-type=text/html"],
   ] as [string, dsl.Field[], string][])("%s", async ([what, fields, expected], t) => {
     const limits = what.includes("too large") ? { headerListOctets: 1024 } : {}
     const bed = await TestBed.start(t, { config: { limits } })
@@ -48,7 +48,7 @@ describe("more headers than are allowed", () => {
     await client.until(() => client.about(id).at(-1) === `RST_STREAM ${id} NO_ERROR`, "RST_STREAM")
     expect(client.about(id)[0]).toContain(expected)
     const [record] = await bed.ended()
-    expect([record!.status, record!.grpcStatus]).toEqual(what.includes("HTTP") ? [431, -1] : [200, 8])
+    expect([record!.status, record!.grpcStatus]).toEqual(what.includes("HTTP") ? [400, -1] : [200, 8])
     expect((await bed.client().unary(Buffer.from("x"))).code).toBe(0)
     const next = client.open()
     client.send(dsl.data(next, "", { endStream: true }))

@@ -12,7 +12,8 @@ const IGNORED = new Set([
   "last-modified",
 ])
 
-export function compare(nginx: Outcome, sluice: Outcome): Mismatch[] {
+export function compare(theirs: Outcome, ours: Outcome): Mismatch[] {
+  const [nginx, sluice] = [withoutNames(theirs), withoutNames(ours)]
   const found: Mismatch[] = []
   const differ = (what: string, one: string, other: string): void => {
     if (one !== other) found.push({ what, nginx: one, sluice: other })
@@ -63,5 +64,23 @@ function lists(
     if (kind !== "seen" && IGNORED.has(name)) continue
     if (kind === "header" && name === "content-length" && (!a.has(name) || !b.has(name))) continue
     differ(`${kind} ${name}`, a.get(name) ?? "(none)", b.get(name) ?? "(none)")
+  }
+}
+
+/** What its pages call a server, and ids that each makes for itself. */
+const OWN_NAME = /(?<=<hr><center>)(?:nginx\/[\d.]+|nginx|sluice(?:\/[\d.]+)?)(?=<\/center>)/
+const ID = /^[0-9a-f]{32}$/
+
+/** An outcome without what is no one's behaviour. A length is that of the body without them. */
+function withoutNames({ answer, seen }: Outcome): Outcome {
+  const withoutIds = (pairs: Pairs): Pairs =>
+    pairs.map(([name, value]) => [name, ID.test(value) ? "(an id)" : value])
+  const body = answer.body.replace(OWN_NAME, "NAME")
+  // One to HEAD says how long a page would be; those have no length of their own to compare.
+  const isPage = body !== answer.body || (body === "" && answer.status >= 300)
+  const headers = withoutIds(answer.headers).filter(([name]) => !(isPage && name === "content-length"))
+  return {
+    answer: { ...answer, headers, body },
+    seen: seen.map((each) => ({ ...each, headers: withoutIds(each.headers) })),
   }
 }

@@ -22,34 +22,11 @@ export interface NamedDifference {
   explains(mismatch: Mismatch, probe: Probe, nginx: Outcome, sluice: Outcome): boolean
 }
 
-const isError = ({ answer }: Outcome): boolean => answer.status >= 300
-
-/** The answer is nginx's own page. */
-const isOwnPage = ({ answer }: Outcome): boolean => /<center>nginx/.test(answer.body) || answer.body === ""
-
-/** Of Sluice's answer where no route is. One to HEAD says how long that would be. */
-function isUnrouted({ method, path }: Probe, { headers, body }: Answer): boolean {
-  const fieldOf = (field: string): string | undefined => headers.find(([name]) => name === field)?.[1]
-  const text = `no route for ${path}`
-  return method === "HEAD"
-    ? fieldOf("content-length") === String(text.length + 1)
-    : body.startsWith("no route for") || fieldOf("grpc-message")?.startsWith("no route for") === true
-}
-
 /** Its `content-type` says so, whatever the rest is. */
 const saysGrpc = ({ isGrpc, headers }: Probe): boolean =>
   isGrpc || headers.some(([name, value]) => name === "content-type" && value.startsWith("application/grpc"))
 
 export const differences: readonly NamedDifference[] = [
-  {
-    name: "error text",
-    sentence: "An error of Sluice's own has a line of plain text as its body, nginx's has a page of HTML.",
-    explains: ({ what }, _probe, nginx, sluice) =>
-      isError(nginx) &&
-      nginx.answer.status === sluice.answer.status &&
-      isOwnPage(nginx) &&
-      ["body", "header content-type", "header content-length"].includes(what),
-  },
   {
     name: "gRPC status",
     sentence:
@@ -75,18 +52,6 @@ export const differences: readonly NamedDifference[] = [
       nginx === "1" &&
       sluice === "2" &&
       probe.headers.some(([name, value]) => name === "x-stub" && value === "close"),
-  },
-  {
-    name: "X-Accel fields",
-    sentence: "The `X-Accel-` fields of a gRPC backend are passed on: nothing here is steered by them.",
-    explains: ({ what }) => what.startsWith("header x-accel-"),
-  },
-  {
-    name: "files",
-    sentence:
-      "Where a location has neither a pass nor a `return`, nginx serves files; here there is nothing: 404.",
-    explains: (_mismatch, probe, nginx, sluice) =>
-      nginx.seen.length === 0 && sluice.seen.length === 0 && isUnrouted(probe, sluice.answer),
   },
   {
     name: "authority",

@@ -221,7 +221,25 @@ export function print(directives: readonly Directive[], depth = 0): string {
     .join("")
 }
 
+/** One that has failed is out for a time: what a probe gets would depend on those before it. */
+function withoutEjection(directives: readonly Directive[]): Directive[] {
+  return directives.map((directive) => {
+    const { name, block } = directive
+    if (block === null) return directive
+    if (name.text !== "upstream") return { ...directive, block: withoutEjection(block) }
+    const kept = block.map((each) => {
+      if (each.name.text !== "server") return each
+      const args = each.args.filter(({ text }) => !text.startsWith("max_fails="))
+      return { ...each, args: [...args, word("max_fails=0", each)] }
+    })
+    return { ...directive, block: kept }
+  })
+}
+
 const word = (text: string, like: Directive): Word => ({ text, span: like.name.span })
+
+/** One process each: in several, each has its own turns of round robin. */
+const LEFT_OUT: ReadonlySet<string> = new Set(["pid", "error_log", "user", "daemon", "worker_processes"])
 
 /** What Debian's nginx does not know is written as it does, or left out. */
 export function forNginx({ directives, rewritten }: Shape, directory: string): string {
@@ -238,7 +256,7 @@ export function forNginx({ directives, rewritten }: Shape, directory: string): s
         count(name.text)
         return []
       }
-      if (["pid", "error_log", "user", "daemon"].includes(name.text) && parent === "main") return []
+      if (LEFT_OUT.has(name.text) && parent === "main") return []
       const args = directive.args.filter(({ text }) => {
         if (name.text !== "listen" || (text !== "quic" && text !== "reuseport")) return true
         count(`listen ${text}`)
@@ -252,12 +270,13 @@ export function forNginx({ directives, rewritten }: Shape, directory: string): s
       ]
     })
   }
-  const main = `daemon off; pid ${directory}/nginx.pid; error_log ${directory}/error.log notice;\n`
-  return main + print(rewrite(directives, "main"))
+  const user = process.getuid?.() === 0 ? "user root; " : ""
+  const main = `${user}worker_processes 1; daemon off; pid ${directory}/nginx.pid; error_log ${directory}/error.log notice;\n`
+  return main + print(rewrite(withoutEjection(directives), "main"))
 }
 
 /** For Sluice all is left as it is, but for the ports. */
 export function forSluice({ directives }: Shape, directory: string): string {
-  const kept = directives.filter(({ name }) => !["pid", "error_log", "user", "daemon"].includes(name.text))
-  return `error_log ${directory}/sluice.log warn;\n${print(kept)}`
+  const kept = directives.filter(({ name }) => !LEFT_OUT.has(name.text))
+  return `error_log ${directory}/sluice.log warn;\n${print(withoutEjection(kept))}`
 }

@@ -1,5 +1,6 @@
 import { continuityMutations } from "./continuity/mutations.ts"
 import type { Mutation } from "./mutation.ts"
+import { rebalanceMutations } from "./rebalance/mutations.ts"
 
 /**
  * Bugs that load balancers have had, planted one at a time to see that the simulator finds them. When one no longer
@@ -7,6 +8,7 @@ import type { Mutation } from "./mutation.ts"
  */
 export const mutations: readonly Mutation[] = [
   ...continuityMutations,
+  ...rebalanceMutations,
   {
     name: "credit-given-twice",
     bug: "WINDOW_UPDATE returns twice what was taken, so a sender may overrun what is held for it",

@@ -12,6 +12,7 @@ import {
   defaultHealthCheck,
   defaultListener,
   defaultOutlierDetection,
+  defaultRebalance,
   defaultRouteSettings,
   defaultUpstreamTls,
   discoveredEndpoint,
@@ -39,6 +40,7 @@ import type {
   ServerConfig,
   UpstreamTlsConfig,
 } from "../../src/config/model.ts"
+import { TRACE_CONTEXTS, type TraceSettings, type TracingConfig } from "../../src/config/trace-model.ts"
 
 /** Configurations that hold together, most of them near the defaults and with the odd names that files may have. */
 export function arbitraryConfig(): fc.Arbitrary<Config> {
@@ -102,6 +104,7 @@ const listenerTls: fc.Arbitrary<ListenerTlsConfig> = fc.record({
   verifyClient: fc.constantFrom("off", "on", "optional", "optional_no_ca"),
   verifyDepth: fc.nat(5),
   sessionTimeoutMs: number,
+  alpnProtocols: orNull(fc.array(text, { minLength: 1, maxLength: 2 })),
 })
 
 const listener: fc.Arbitrary<ListenerConfig> = address.chain((where) =>
@@ -206,7 +209,17 @@ const policy: fc.Arbitrary<PolicyConfig> = fc.oneof(
   }),
   fc.record({ name: fc.constantFrom("nginx_hash", "nginx_consistent_hash"), key: template }),
 )
-const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
+const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) => unboundStreams(name))
+
+/** Numbers of streams say where they go only where no key and no cookie does. */
+const unboundStreams = (name: string): fc.Arbitrary<ClusterConfig> =>
+  anyCluster(name).map((config) => {
+    const { policy, sticky, rebalance } = config
+    const isBound = "key" in policy || policy.name === "ip_hash" || sticky !== null
+    return { ...config, rebalance: isBound ? null : rebalance }
+  })
+
+const anyCluster = (name: string): fc.Arbitrary<ClusterConfig> =>
   near(
     { ...defaultCluster(name), endpoints: [defaultEndpoint(hostAddress("127.0.0.1", 3000))] },
     {
@@ -252,6 +265,15 @@ const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
           ),
         }),
       ),
+      rebalance: orNull(
+        near(defaultRebalance(), {
+          tolerancePercent: fc.integer({ min: 0, max: 1000 }),
+          afterMs: number,
+          dwellMs: number,
+          streamsPerSecond: positive,
+          maxStreamAgeMs: orNull(number),
+        }),
+      ),
       panicThresholdPercent: fc.integer({ min: 0, max: 100 }),
       discovery: fc.array(discovery, { maxLength: 2 }),
       resolver: orNull(
@@ -274,8 +296,7 @@ const cluster: fc.Arbitrary<ClusterConfig> = clusterName.chain((name) =>
       drainGraceMs: orNull(number),
       keepalive: fc.record({ intervalMs: positive, timeoutMs: positive }),
     },
-  ),
-)
+  )
 
 const accessLog: fc.Arbitrary<AccessLogConfig> = fc.record({
   path: fc.oneof(text, fc.constantFrom("none", "/dev/stdout")),
@@ -300,6 +321,32 @@ const bridge: fc.Arbitrary<BridgeConfig> = near(defaultBridge(), {
 })
 
 const fieldPath = fc.constantFrom("4", "2.1", "536870911")
+
+const distinct = <Value>(value: fc.Arbitrary<Value>) =>
+  fc.uniqueArray(fc.tuple(fc.constantFrom("x.one", "x.two", "x.three"), value), {
+    maxLength: 2,
+    selector: ([name]) => name,
+  })
+
+const tracing: fc.Arbitrary<TracingConfig> = fc.record({
+  endpoint: fc.constantFrom("http://127.0.0.1:4318", "grpcs://collector.example:4317"),
+  headers: distinct(text),
+  serviceName: text,
+  resource: distinct(text),
+  intervalMs: positive,
+  batchSize: fc.integer({ min: 1, max: 65_536 }),
+  batchesMax: fc.integer({ min: 1, max: 1024 }),
+})
+
+const trace: fc.Arbitrary<TraceSettings> = fc
+  .record({
+    sample: fc.constantFrom("on", "off", "parent", "$otel_parent_sampled"),
+    share: fc.constantFrom(1, 0.5, 0.125),
+    context: fc.constantFrom(...TRACE_CONTEXTS),
+    spanName: orNull(template),
+    attributes: distinct(template),
+  })
+  .map(({ share, ...settings }) => ({ ...settings, ratio: settings.sample === "parent" ? share : 1 }))
 
 const continuity: fc.Arbitrary<ContinuityConfig> = fc
   .uniqueArray(fc.constantFrom(...CONTINUITY_MODES), { minLength: 1 })
@@ -358,6 +405,7 @@ const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
     portInRedirect: fc.boolean(),
     bridge,
     continuity: fc.oneof(fc.constant(defaultContinuity()), continuity),
+    trace: orNull(trace),
   })
 
 const upstreamTls: fc.Arbitrary<UpstreamTlsConfig> = near(defaultUpstreamTls(), {
@@ -441,6 +489,7 @@ function action(clusters: string[]): fc.Arbitrary<RouteAction> {
       template: fc.constantFrom("$host", "a$arg_b"),
       resolve: fc.boolean(),
       tls,
+      tlsByScheme: fc.boolean(),
     }),
     proxy(clusters, tls),
     files,
@@ -539,6 +588,15 @@ const adminListener: fc.Arbitrary<AdminConfig> = fc
     hosts: fc.array(text, { maxLength: 2 }),
   })
   .map(({ address, ...rest }) => ({ ...address, ...rest }))
+const xdsListener: fc.Arbitrary<NonNullable<Config["xds"]>> = fc
+  .record({
+    address: fc.constantFrom("127.0.0.1:18000", "[::1]:0", "unix:/run/xds.sock"),
+    files: orNull(fc.record({ certFile: text, keyFile: text, clientCaFile: orNull(text) })),
+  })
+  .map(({ address, files }) => ({
+    address,
+    ...(files ?? { certFile: null, keyFile: null, clientCaFile: null }),
+  }))
 const entries = fc.array(fc.tuple(fc.string({ maxLength: 4 }), template), { maxLength: 3 })
 const networks = fc.array(fc.tuple(fc.constantFrom("10.0.0.0/8", "::1", "1.2.3.4"), text), { maxLength: 2 })
 const variable: fc.Arbitrary<Config["variables"][number]> = fc.oneof(
@@ -610,7 +668,7 @@ function steps(
 }
 
 function parts(): fc.Arbitrary<Omit<Config, "servers">> {
-  const { workers, log, pidFile, admin, metrics, shutdown } = defaultConfig()
+  const { workers, log, pidFile, admin, xds, metrics, tracing: none, shutdown, tcp } = defaultConfig()
   const limits = fc.subarray(limitNames, { maxLength: 3 }).map((names) => {
     return Object.fromEntries(names.map((name) => [name, limitTable[name].value]))
   })
@@ -628,12 +686,14 @@ function parts(): fc.Arbitrary<Omit<Config, "servers">> {
     })
     .chain((fixed) =>
       near(
-        { workers, log, pidFile, admin, metrics, shutdown, ...fixed },
+        { workers, log, pidFile, admin, xds, metrics, tracing: none, shutdown, tcp, ...fixed },
         {
           workers: fc.oneof(fc.constant("auto" as const), positive),
           log: fc.record({ level: fc.constantFrom("debug", "info", "warn", "error"), path: text }),
           pidFile: orNull(text),
           admin: fc.oneof(fc.constant("off" as const), adminListener),
+          tracing: orNull(tracing),
+          xds: orNull(xdsListener),
           metrics: fc.constantFrom("full" as const, "basic" as const),
           shutdown: fc.record({ graceMs: number }),
         },

@@ -34,6 +34,7 @@ export function streamRecord(
     resumes: 0,
     continuity: null,
     state: null,
+    trace: null,
     ...changes,
     connection: connectionRecord(changes.connection),
   }
@@ -48,6 +49,7 @@ export function connectionRecord(changes: Partial<ConnectionRecord> = {}): Conne
     localPort: 8080,
     protocol: "HTTP/2.0",
     tls: null,
+    tcp: null,
     proxied: null,
     requests: 5,
     cutCalls: 0,

@@ -43,6 +43,7 @@ const NUMBER_FIELDS: Record<string, [Unit, NumberField]> = {
   held: ["size", ({ owner }) => owner.bufferedOctets],
   legs: ["number", ({ owner }) => owner.record.attempts.length],
   resumes: ["number", ({ owner }) => owner.record.resumes],
+  moves: ["number", ({ owner }) => owner.record.continuity?.moves ?? 0],
   status: ["number", ({ owner }) => owner.record.status],
   thread: ["number", ({ thread }) => thread],
 }

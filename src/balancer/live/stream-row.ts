@@ -41,6 +41,8 @@ export interface StreamRow {
   /** Endpoints tried, the present one among them. */
   legs: number
   resumes: number
+  /** Of these, those by Sluice's own choice. */
+  moves: number
 }
 
 /** One thing that happened to a stream. */
@@ -118,6 +120,7 @@ export function rowOf(owner: StreamOwner, listener: string, time: ThreadTime): S
     waitsFor: owner.waitsFor,
     legs: record.attempts.length,
     resumes: record.resumes,
+    moves: record.continuity?.moves ?? 0,
   }
 }
 
@@ -153,6 +156,13 @@ function timelineOf({ record }: StreamOwner): TimelineEntry[] {
     for (const [ms, what] of stepsOf(attempt)) entries.push({ atMs: at(ms), what, endpoint: attempt.address })
   if (record.activeMs > record.startMs)
     entries.push({ atMs: at(record.activeMs), what: "the last octets came", endpoint: "" })
+  const { continuity } = record
+  if (continuity !== null && continuity.moveCause !== null)
+    entries.push({
+      atMs: at(continuity.movedMs),
+      what: `it was moved: ${continuity.moveCause}`,
+      endpoint: "",
+    })
   return entries.sort((one, other) => one.atMs - other.atMs)
 }
 

@@ -1,7 +1,9 @@
 /** What the control side and a data thread tell each other: plain data, copied from one to the other. */
+import type { MoveOrder } from "../../cluster/rebalance/move-order.ts"
 import type { ClusterState, EndpointState } from "../../cluster/state.ts"
 import type { Config, LogLevel } from "../../config/model.ts"
 import type { LogEvent } from "../../log/log-event.ts"
+import type { Span } from "../../record/span.ts"
 import type { AnswerPart, Question } from "../live/question.ts"
 import type { SharedMemory } from "./shared-numbers.ts"
 
@@ -49,7 +51,7 @@ export interface ThreadStart extends VersionedConfig {
   readonly log: ThreadLog
 }
 
-/** What people have ordered of live streams; endpoints have it in their state. */
+/** What people have ordered of live streams, and the planner; endpoints have it in their state. */
 export type LiveOrder =
   | { readonly kind: "drain-listener"; readonly name: string; readonly graceMs: number | null }
   | { readonly kind: "resume-listener"; readonly name: string }
@@ -61,6 +63,9 @@ export type LiveOrder =
       readonly grpcStatus: number
       readonly message: string
     }
+  | ({ readonly kind: "move" } & MoveOrder)
+  /** One stream, wherever the policy of its cluster has it. */
+  | { readonly kind: "move-stream"; readonly connection: number; readonly request: number }
 
 export type ToThread =
   | ThreadStart
@@ -91,9 +96,10 @@ export type FromThread =
   | { readonly kind: "committed"; readonly version: number; readonly problem: string | null }
   /** `problem`: a bug, and the cluster is as it was. */
   | { readonly kind: "applied"; readonly version: number; readonly problem: string | null }
-  /** `isDone`: it has what the order is about. */
-  | { readonly kind: "ordered"; readonly id: number; readonly isDone: boolean }
+  /** `reached`: of how much it has that the order is about; 0: nothing. */
+  | { readonly kind: "ordered"; readonly id: number; readonly reached: number }
   | { readonly kind: "flushed" }
+  | { readonly kind: "spans"; readonly spans: readonly Span[] }
   | { readonly kind: "answer"; readonly id: number; readonly isLast: boolean; readonly part: AnswerPart }
   /** Something happened that operators are told of. */
   | { readonly kind: "event"; readonly event: LogEvent }

@@ -17,8 +17,8 @@ import {
   maxConcurrentStreamsOf,
 } from "../../relay/downstream/listener-limits.ts"
 import type { OpenListener } from "../../relay/downstream/listener-view.ts"
+import { withFailure } from "../../relay/route/compile.ts"
 import type { Route } from "../../relay/route/route.ts"
-import { answerRoute } from "../shared/answer-route.ts"
 import type { Refusal } from "../shared/refusal.ts"
 import { readHttp1Head } from "./head.ts"
 import { headOfMalformed, headOfOctets, RefusalStream } from "./refusal-stream.ts"
@@ -131,7 +131,7 @@ export class Http1Connection implements ClientConnection, LinkUser {
       return { status: 505, reason: `HTTP/${request.httpVersion} is not served in this form` }
     if (request.rawHeaders.length / 2 > limits.headerFieldsMax) {
       this.onLimit("header_fields_exceeded")
-      return { status: 431, reason: `more than ${limits.headerFieldsMax} header fields` }
+      return { status: 494, reason: `more than ${limits.headerFieldsMax} header fields` }
     }
     const head = readHttp1Head(request, this.#scheme)
     if (typeof head === "string") {
@@ -244,7 +244,7 @@ export class Http1Connection implements ClientConnection, LinkUser {
     this.socket.stopListening()
     this.afterAnswers(() => {
       const fallback = this.openListener.router.fallback(head.authority)
-      const route = answerRoute(fallback, status, `${reason}\n`)
+      const route = withFailure(fallback, { ...failure("bad_request", reason, true), ...httpOnly(status) })
       this.#openCall(this.record, new RefusalStream(this.socket), head, route).start()
     })
   }
@@ -276,7 +276,7 @@ export class Http1Connection implements ClientConnection, LinkUser {
     this.#refuse(
       headOfOctets(error.rawPacket, this.#scheme),
       isTooLarge
-        ? { status: 431, reason: "the head is too large" }
+        ? { status: 494, reason: "the head is too large" }
         : { status: 400, reason: `not a request of HTTP/1.1: ${error.message}` },
     )
   }
@@ -340,3 +340,6 @@ export class Http1Connection implements ClientConnection, LinkUser {
     this.options.onClosed(this)
   }
 }
+
+/** What gRPC is told follows from it. */
+const httpOnly = (httpStatus: number) => ({ httpStatus, grpcStatus: -1 })

@@ -7,6 +7,7 @@ import { localReply } from "../../relay/call/local-reply.ts"
 import type { DownstreamStream, StreamOwner } from "../../relay/call/stream-owner.ts"
 import type { DownstreamContext } from "../../relay/downstream/downstream-context.ts"
 import { HeldOctets } from "../../relay/overload/held-octets.ts"
+import { isUnanswered } from "../../relay/route/error-page.ts"
 import { statusOfReset } from "../shared/status-of-reset.ts"
 import type { Http1Socket } from "./socket.ts"
 
@@ -14,8 +15,6 @@ const NO_OCTETS = Buffer.alloc(0)
 /** What HTTP/1 lets a value be: RFC 9110 §5.5. HTTP/2's other control characters end here. */
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 const BAD_GATEWAY = 502
-/** nginx's status for a request that is to get no answer at all. */
-const NO_ANSWER = 444
 
 export interface Http1StreamOptions {
   request: IncomingMessage
@@ -159,7 +158,7 @@ export class Http1Stream implements DownstreamStream {
 
   reset(code: number): void {
     if (this.isClosed) return
-    if (!this.localEnded && !this.#headSent && this.owner?.record.status !== NO_ANSWER)
+    if (!this.localEnded && !this.#headSent && !isUnanswered(this.owner?.record.status ?? 0))
       this.#answerReset(code)
     if (!this.localEnded) return this.#break()
     // The answer is whole and did not say that the connection ends with it, so the client may send its next request as

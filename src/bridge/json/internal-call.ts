@@ -22,6 +22,7 @@ const INTERNAL: ConnectionRecord = {
   localPort: 0,
   protocol: "HTTP/2.0",
   tls: null,
+  tcp: null,
   proxied: null,
   requests: 0,
   cutCalls: 0,

@@ -127,6 +127,32 @@ export function addAdminCommands(program: Command): void {
       }),
     )
 
+  speaking(program, "move", "moves a live stream to another endpoint, or some of an endpoint's to others", [
+    "sluice move 17-3",
+    "sluice move 10.0.0.3:50051 --streams 100",
+  ])
+    .addArgument(
+      new Argument("<what>", "a stream's id, as sluice streams shows it, or an endpoint's address"),
+    )
+    .option("--streams <number>", "how many of an endpoint's, at random of those that can move")
+    .option("--cluster <name>", "of an endpoint: only in this cluster. Default: in all that have it")
+    .action(
+      act(async (client, options: EndpointOptions & { streams?: string }, what: string) => {
+        const { json, streams } = options
+        const isStream = /^\d+-\d+$/.test(what)
+        if (isStream !== (streams === undefined))
+          throw new CommandError("say a stream's id, or an endpoint and --streams", 2)
+        if (!isStream) {
+          if (!/^[1-9]\d{0,6}$/.test(streams!))
+            throw new CommandError(`--streams ${streams}: a number from 1`, 2)
+          return orderEndpoints(client, options, what, "move", { streams: Number(streams) })
+        }
+        const answer = await client.post<OrderAnswer>(`/streams/${what}/move`)
+        if (json) print(answer)
+        else printLines([answer.message])
+      }),
+    )
+
   speaking(program, "reload", "reads the configuration again and puts it in force, or says why not", [
     "sluice reload",
   ]).action(
@@ -219,7 +245,7 @@ async function orderEndpoints(
       ),
     )
   if (json) return print(answers)
-  printLines(answers.map(({ done, message }) => (done ? message : `${message} already`)))
+  printLines(answers.map(({ done, message }) => (done || order === "move" ? message : `${message} already`)))
 }
 
 function detailLines(detail: StreamDetail): string[] {

@@ -19,11 +19,13 @@ const BLOCK_CONTEXTS: Record<string, Context | null> = {
   location: "location",
   upstream: "upstream",
   limit_except: "limit_except",
+  stream: "stream",
   // Their blocks hold no directives.
   map: null,
   types: null,
   geo: null,
   split_clients: null,
+  otel_exporter: null,
 }
 
 /**
@@ -40,7 +42,7 @@ export function checkBlock(
   return whole.flatMap((directive) => {
     const spec = findSpec(directive, contexts, report)
     if (spec === null || !checkShape(directive, spec, contexts, report)) return []
-    if (!spec.repeatable || spec.name === "http" || spec.name === "events") {
+    if (!spec.repeatable || ["http", "events", "stream"].includes(spec.name)) {
       const earlier = seen.get(spec)
       if (earlier !== undefined) {
         const { line, file } = earlier.name.span
@@ -55,13 +57,19 @@ export function checkBlock(
     }
     if (!checkValue(directive, spec.value, report) || !checkVerdict(directive, spec, report)) return []
     if (directive.block === null) return [directive]
-    const inner =
-      spec.name === "if" ? (contexts.includes("server") ? "server if" : "if") : BLOCK_CONTEXTS[spec.name]!
+    const inner = innerContext(spec.name, contexts)
     if (inner === null) return [directive]
     const errors = report.errors
     const block = checkBlock(directive.block, [inner], report)
     return [{ ...directive, block, ...(report.errors > errors && { partial: true as const }) }]
   })
+}
+
+/** Null: its block holds no directives. */
+function innerContext(name: string, contexts: readonly Context[]): Context | null {
+  if (name === "if") return contexts.includes("server") ? "server if" : "if"
+  if (contexts.includes("stream") && (name === "server" || name === "upstream")) return `stream ${name}`
+  return BLOCK_CONTEXTS[name]!
 }
 
 /**
@@ -105,7 +113,11 @@ function findSpec(directive: Directive, contexts: readonly Context[], report: Re
       otherFormatHint(text) ?? (report.isFull ? null : didYouMean(text, namesIn(contexts))),
     )
   } else {
-    const places = [...new Set(specs.flatMap((each) => each.contexts))]
+    const all = [...new Set(specs.flatMap((each) => each.contexts))]
+    // Of the protocol that the block is of, where it is known there.
+    const isStream = (context: Context): boolean => context.startsWith("stream")
+    const own = all.filter((each) => isStream(each) === contexts.some(isStream))
+    const places = own.length > 0 ? own : all
     const hint = places.length === 0 ? specs[0]!.reason : `it belongs in ${places.join(", ")}`
     report.error(span, `"${text}" directive is not allowed here`, hint)
   }

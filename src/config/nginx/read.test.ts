@@ -422,14 +422,14 @@ describe("grpc_pass", () => {
     expect(route.settings.setHeaders).toEqual([["host", host]])
   })
 
-  test("by variables keeps the client's :authority", () => {
+  test("by variables has what they come to as :authority", () => {
     const route = routeOf("location / { grpc_pass grpcs://$http_x_backend:443; }")
     expect(route.action).toMatchObject({
       kind: "variable",
       template: "$http_x_backend:443",
       tls: { serverName: null },
     })
-    expect(route.settings.setHeaders).toEqual([])
+    expect(route.settings.setHeaders).toEqual([["host", "$http_x_backend:443"]])
   })
 
   test("to one address in two places is one cluster", () => {
@@ -475,9 +475,24 @@ describe("answers", () => {
     ])
   })
 
-  test("error_page to another backend is an error, not a surprise", () => {
-    const result = read("server { error_page 502 = @b; location @b { grpc_pass a:1; } }")
-    expect(messagesOf(result, "error")[0]).toContain("it would send the call elsewhere")
+  test.for<[directives: string, pages: object[]]>([
+    ["error_page 502 504 = @b;", [{ httpStatuses: [502, 504], status: "target", target: "@b" }]],
+    ["error_page 404 /404.html;", [{ httpStatuses: [404], status: null, target: "/404.html" }]],
+    ["error_page 497 =301 https://$host/;", [{ httpStatuses: [497], status: 301, target: "https://$host/" }]],
+    ["error_page 404 /a; error_page 404 /b;", [{ target: "/a" }, { target: "/b" }]],
+  ])("%s", ([directives, pages]) => {
+    const { config } = read(`server { ${directives} location @b { grpc_pass a:1; } }`)
+    expect(config!.servers[0]!.fallback.errorPages).toMatchObject(pages)
+  })
+
+  test.for([
+    ["error_page = /x;", 'invalid value "="'],
+    ["error_page 499 /x;", 'invalid value "499"'],
+    ["error_page 200 /x;", 'value "200" must be between 300 and 599'],
+    ["error_page 404 =x /x;", 'invalid value "=x"'],
+    ["error_page 404 /$none;", 'unknown "none" variable'],
+  ] as const)("%s: %s", ([directive, message]) => {
+    expect(messagesOf(read(`server { ${directive} }`), "error")[0]).toContain(message)
   })
 })
 

@@ -65,7 +65,9 @@ function adaptDirectives(
 ): Pick<NginxConfig, "config" | "problems" | "places"> {
   const variables = new Variables()
   variables.declareAll(directives)
-  if (reportTemplate(directives, variables, report))
+  const tcpVariables = new Variables("tcp")
+  tcpVariables.declareAll(directives.find(({ name }) => name.text === "stream")?.block ?? [])
+  if (reportTemplate(directives, [variables, tcpVariables], report))
     return { config: null, problems: report.problems, places: new Map() }
   const isFragment = !directives.some(({ name }) => name.text === "http")
   const checked = checkBlock(directives, isFragment ? ["main", "http"] : ["main"], report)
@@ -73,14 +75,21 @@ function adaptDirectives(
     report,
     variables,
     directory: dirname(path),
+    protocol: "http",
   })
-  const config = adaptConfig(adapter, checked, isFragment)
+  const tcp = createAdapter({
+    report,
+    variables: tcpVariables,
+    directory: adapter.directory,
+    protocol: "tcp",
+  })
+  const config = adaptConfig(adapter, tcp, checked, isFragment)
   if (config.listeners.length === 0 && report.errors === 0) {
     report.warning(
       { file: path, line: 0, column: 0, length: 1 },
       "no server is configured: nothing would listen",
     )
   }
-  const { places } = adapter
+  const places = new Map([...tcp.places, ...adapter.places])
   return { config: report.errors > 0 ? null : config, problems: report.problems, places }
 }

@@ -18,7 +18,7 @@ export function templateHint(word: string): string | null {
  */
 export function reportTemplate(
   directives: readonly Directive[],
-  variables: Variables,
+  variables: readonly Variables[],
   report: Report,
 ): boolean {
   const found: { word: Word; placeholder: string }[] = []
@@ -32,13 +32,13 @@ export function reportTemplate(
 
 function collect(
   directives: readonly Directive[],
-  variables: Variables,
+  variables: readonly Variables[],
   found: { word: Word; placeholder: string }[],
 ): void {
   for (const { name, args, block } of directives) {
     for (const word of [name, ...args])
       for (const [placeholder, braced, bare] of word.text.matchAll(PLACEHOLDER))
-        if (!variables.isKnown((braced ?? bare)!)) found.push({ word, placeholder })
+        if (!variables.some((each) => each.isKnown((braced ?? bare)!))) found.push({ word, placeholder })
     if (block !== null) collect(block, variables, found)
   }
 }

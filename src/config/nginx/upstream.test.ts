@@ -68,6 +68,11 @@ describe("what chooses among the servers of an upstream", () => {
     ["grpc_outlier_detection interval=0;", 'invalid parameter "interval=0"'],
     ["grpc_outlier_detection intervall=1s;", 'invalid parameter "intervall=1s"'],
     ["grpc_outlier_detection failure_percentage_threshold=101;", "invalid parameter"],
+    ["grpc_rebalance yes;", 'invalid parameter "yes"'],
+    ["grpc_rebalance pace=0;", 'invalid parameter "pace=0"'],
+    ["grpc_rebalance off after=1s;", 'invalid parameter "off"'],
+    ["ip_hash; grpc_rebalance on;", '"grpc_rebalance" where a key says where streams belong'],
+    ["hash $uri; grpc_rebalance on;", '"grpc_rebalance" where a key says where streams belong'],
   ])("%s is refused: %s", ([directives, message]) => {
     const { config, problems } = read(`${directives} ${SERVERS}`)
     expect(config).toBeNull()
@@ -82,6 +87,30 @@ test("of a server: its slow start, and the name that hashes place it by", () => 
     { address: "127.0.0.1:81", hashKey: null, slowStartMs: 60_000 },
     { address: "[::1]:82", hashKey: null },
   ])
+})
+
+describe("rebalancing", () => {
+  const settingsOf = (directive: string) => clusterOf(`${SERVERS} ${directive}`).rebalance
+  const defaults = {
+    tolerancePercent: 10,
+    afterMs: 30_000,
+    dwellMs: 60_000,
+    streamsPerSecond: 50,
+    maxStreamAgeMs: null,
+  }
+
+  test.for([
+    ["", null],
+    ["grpc_rebalance off;", null],
+    ["grpc_rebalance on;", defaults],
+    ["grpc_rebalance on pace=7;", { ...defaults, streamsPerSecond: 7 }],
+    [
+      "grpc_rebalance tolerance=25 after=1m dwell=0 max_stream_age=1h;",
+      { ...defaults, tolerancePercent: 25, afterMs: 60_000, dwellMs: 0, maxStreamAgeMs: 3_600_000 },
+    ],
+  ] as const)("%s", ([directive, expected]) => {
+    expect(settingsOf(directive)).toEqual(expected)
+  })
 })
 
 describe("outlier detection", () => {

@@ -1,4 +1,5 @@
 /** `$variables` in values: which there are, and whether a value's are among them. */
+import { TCP_NAMES, TCP_ONLY } from "../../record/tcp-variables.ts"
 import { isKnownVariable, variableNames } from "../../record/variables.ts"
 import { didYouMean } from "../problem.ts"
 import { groupsIn } from "../set-names.ts"
@@ -16,6 +17,15 @@ const NGINX_VARIABLES: ReadonlySet<string> = new Set(
   geoip_latitude geoip_longitude geoip_dma_code geoip_area_code msie modern_browser ancient_browser
   connections_active connections_reading connections_writing connections_waiting invalid_referer secure_link
   secure_link_expires slice_range uid_got uid_set uid_reset memcached_key`.split(/\s+/),
+)
+
+/** The same in `stream {}`. */
+const NGINX_STREAM_VARIABLES: ReadonlySet<string> = new Set(
+  `proxy_protocol_tlv_ ssl_ciphers ssl_curve ssl_curves ssl_sigalg ssl_sigalgs ssl_session_id ssl_ech_status
+  ssl_ech_outer_server_name ssl_client_sigalg geoip_country_code geoip_country_code3 geoip_country_name geoip_org
+  geoip_city_continent_code geoip_city_country_code geoip_city_country_code3 geoip_city_country_name geoip_region
+  geoip_region_name geoip_city geoip_postal_code geoip_latitude geoip_longitude geoip_dma_code
+  geoip_area_code`.split(/\s+/),
 )
 
 /** What a request has an answer to by itself, families left out. */
@@ -54,20 +64,26 @@ const DECLARING_ELSEWHERE: ReadonlyMap<string, number> = new Map([
 const CHANGEABLE = /^(args|limit_rate|proxy_host|proxy_port|msie|modern_browser|ancient_browser|ssl_\w+)$/
 /** Names that Sluice has given to what it knows of a call: a file may use them for something else. */
 const OURS =
-  /^(grpc_(status|message|messages_sent|messages_received)|stream_(resumes|event)|trace_id|continuity_(legs|gap))$/
+  /^(grpc_(status|message|messages_sent|messages_received)|stream_(resumes|event)|trace_id|continuity_(legs|gap|moves|move_cause))$/
 
+/** `stream {}` has other variables than HTTP. */
 export class Variables {
+  readonly #protocol: "http" | "tcp"
   readonly #declared = new Set<string>()
   readonly #elsewhere = new Set<string>()
 
-  /** Notes what the file itself declares, wherever it does: order does not count, as in nginx. */
+  constructor(protocol: "http" | "tcp" = "http") {
+    this.#protocol = protocol
+  }
+
+  /** Notes what the file itself declares, wherever it does but in `stream`: order does not count, as in nginx. */
   declareAll(directives: readonly Directive[]): void {
     for (const { name, args, block } of directives) {
       declare(this.#declared, args.at(DECLARING.get(name.text) ?? args.length))
       declare(this.#elsewhere, args.at(DECLARING_ELSEWHERE.get(name.text) ?? args.length))
       if (HAS_REGEX.has(name.text)) for (const arg of args) this.#declareGroups(arg.text)
       if (name.text === "map") for (const { name: key } of block ?? []) this.#declareGroups(key.text)
-      else if (block !== null) this.declareAll(block)
+      else if (block !== null && name.text !== "stream") this.declareAll(block)
     }
   }
 
@@ -77,14 +93,21 @@ export class Variables {
 
   /** A request has an answer to it. */
   #isSupported(name: string): boolean {
-    return /^[1-9]$/.test(name) || this.#declared.has(name.toLowerCase()) || isKnownVariable(name)
+    const lower = name.toLowerCase()
+    if (/^[1-9]$/.test(name) || this.#declared.has(lower)) return true
+    return this.#protocol === "tcp" ? TCP_NAMES.has(lower) : isKnownVariable(name) && !TCP_ONLY.has(lower)
   }
 
   /** Whether a file may give it a value of its own: not what nginx makes by itself, but for some. */
   isChangeable(name: string): boolean {
     const lower = name.toLowerCase()
+    if (this.#protocol === "tcp") return !TCP_NAMES.has(lower) && !isIn(NGINX_STREAM_VARIABLES, lower)
     if (CHANGEABLE.test(lower) || OURS.test(lower)) return true
     return !FIXED.has(lower) && !NGINX_VARIABLES.has(lower)
+  }
+
+  #suggest(name: string): string | null {
+    return didYouMean(name, [...(this.#protocol === "tcp" ? TCP_NAMES : FIXED)])
   }
 
   /**
@@ -102,7 +125,7 @@ export class Variables {
       }
       if (this.#isSupported(part.name)) continue
       if (!this.isKnown(part.name)) {
-        report.error(word.span, `unknown "${part.name}" variable`, suggest(part.name))
+        report.error(word.span, `unknown "${part.name}" variable`, this.#suggest(part.name))
         right = false
       } else if (inLog) {
         report.warning(word.span, `variable "$${part.name}" is not supported, it is logged as "-"`)
@@ -137,7 +160,8 @@ export class Variables {
 
   /** Whether nginx would know it: one of its own, or one that the file brings. */
   isKnown(name: string): boolean {
-    return this.#isSupported(name) || isIn(NGINX_VARIABLES, name) || this.#elsewhere.has(name.toLowerCase())
+    const others = this.#protocol === "tcp" ? NGINX_STREAM_VARIABLES : NGINX_VARIABLES
+    return this.#isSupported(name) || isIn(others, name) || this.#elsewhere.has(name.toLowerCase())
   }
 }
 
@@ -178,8 +202,4 @@ function isIn(names: ReadonlySet<string>, name: string): boolean {
     if (names.has(lower.slice(0, at + 1))) return true
   }
   return false
-}
-
-function suggest(name: string): string | null {
-  return didYouMean(name, [...FIXED])
 }

@@ -22,20 +22,26 @@ export function blocksOf(directives: readonly Directive[]): Block[] {
     const { name, block } = directive
     if (block === null) return []
     if (name.text === "http") return blocksOf(block)
+    if (name.text === "stream")
+      return block
+        .filter((inner) => inner.name.text === "server" && inner.block !== null)
+        .flatMap((inner) => blocksIn(inner, 0, "listen", "stream server"))
     return name.text === "server" ? blocksIn(directive, 0) : []
   })
 }
 
-function blocksIn(directive: Directive, depth: number): Block[] {
+/** @param namedBy what a server is told by */
+function blocksIn(directive: Directive, depth: number, namedBy = "server_name", kind?: string): Block[] {
   const { name, args, block } = directive
   const { file, line } = name.span
-  const names = block!.filter((inner) => inner.name.text === "server_name").flatMap((inner) => inner.args)
+  const named = block!.filter((inner) => inner.name.text === namedBy)
+  const names = named.flatMap((inner) => (namedBy === "listen" ? inner.args.slice(0, 1) : inner.args))
   const shown = (name.text === "server" ? names : args).map(({ text }) => text).join(" ")
   const lines = new Set<string>()
   own(directive, lines)
   const inner = block!.filter((each) => each.name.text === "location" && each.block !== null)
   return [
-    { name: `${name.text} ${shown}`.trim(), depth, file, line, directive, lines },
+    { name: `${kind ?? name.text} ${shown}`.trim(), depth, file, line, directive, lines },
     ...inner.flatMap((each) => blocksIn(each, depth + 1)),
   ]
 }

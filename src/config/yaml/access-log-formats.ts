@@ -15,6 +15,12 @@ export const accessLogFormats = {
       '$remote_addr [$time_iso8601] "$uri" $status $grpc_status "$grpc_message" $request_time $grpc_messages_received/$grpc_messages_sent $request_length/$bytes_sent $upstream_addr $stream_event',
     escape: "default",
   },
+  /** What a TCP session is known by. */
+  tcp: {
+    template:
+      "$remote_addr [$time_iso8601] $protocol $status $bytes_received/$bytes_sent $session_time $upstream_addr",
+    escape: "default",
+  },
   json: {
     template:
       '{"time":"$time_iso8601","event":"$stream_event","requestId":"$request_id","remoteAddr":"$remote_addr","host":"$host","method":"$request_method","path":"$request_uri","status":"$status","grpcStatus":"$grpc_status","grpcMessage":"$grpc_message","seconds":"$request_time","messagesReceived":"$grpc_messages_received","messagesSent":"$grpc_messages_sent","upstream":"$upstream_addr","userAgent":"$http_user_agent"}',

@@ -279,6 +279,23 @@ const outlierDetection = z
   })
   .meta({ id: "OutlierDetection" })
 
+const { rebalance: moves } = defaults
+const rebalance = z
+  .strictObject({
+    tolerance: percent(0, 1000)
+      .optional()
+      .describe(says("More than its share an endpoint may have, in percent.", moves.tolerance)),
+    after: duration.optional().describe(says("So long there are more before any moves.", moves.after)),
+    dwell: duration.optional().describe(says("A stream that has moved stays so long.", moves.dwell)),
+    streamsPerSecond: count()
+      .optional()
+      .describe(says("Most that move; a hundredth of the cluster's at most.", moves.streamsPerSecond)),
+    maxStreamAge: durationOrNone
+      .optional()
+      .describe(says("Older ones end where too few can move.", moves.maxStreamAge)),
+  })
+  .meta({ id: "Rebalance" })
+
 const limit = (what: string) => countOrNone(0).optional().describe(says(what, defaults.cluster.limit))
 const clusterLimits = z
   .strictObject({
@@ -290,6 +307,10 @@ const clusterLimits = z
   .meta({ id: "ClusterLimits" })
 
 const clusterShape = {
+  protocol: z
+    .enum(["http", "tcp"])
+    .optional()
+    .describe(says("tcp: of servers of tcp alone.", defaults.cluster.protocol)),
   policy: policy.optional().describe(says("How endpoints are chosen.", defaults.cluster.policy)),
   endpoints: endpoints.optional(),
   discovery: z
@@ -302,6 +323,9 @@ const clusterShape = {
   outlierDetection: outlierDetection
     .optional()
     .describe(says("Endpoints that fail more than others are left out.", defaults.cluster.outlierDetection)),
+  rebalance: rebalance
+    .optional()
+    .describe(says("Live streams move to endpoints that have too few.", defaults.cluster.rebalance)),
   sticky: sticky
     .optional()
     .describe(says("Clients come back to their endpoint by a cookie.", defaults.cluster.sticky)),

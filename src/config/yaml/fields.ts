@@ -12,9 +12,11 @@ import {
   defaultFailurePercentage,
   defaultHealthCheck,
   defaultOutlierDetection,
+  defaultRebalance,
   defaultSticky,
 } from "../defaults.ts"
 import { defaults } from "../defaults-table.ts"
+import type { ErrorPageConfig } from "../error-page-model.ts"
 import type {
   AccessLogConfig,
   BridgeConfig,
@@ -28,6 +30,7 @@ import type {
   ListenerTlsConfig,
   OutlierDetectionConfig,
   PolicyConfig,
+  RebalanceConfig,
   RetryConfig,
   RouteSettings,
   StickyConfig,
@@ -37,9 +40,10 @@ import { type PolicyMeasure, policyParameters } from "../policy-names.ts"
 import { type AccessLogFormat, accessLogFormatOf, accessLogFormats } from "./access-log-formats.ts"
 import { access, realIp, requestLimits, streamLimits } from "./access-schema.ts"
 import { durationMs, durationText, sizeInput, sizeOctets } from "./scalars.ts"
+import { traceCodec } from "./trace-schema.ts"
 
 /** `read` is given values that conform to the schema. */
-interface Codec<Value, Input> {
+export interface Codec<Value, Input> {
   read(input: Input): Value
   write(value: Value): unknown
 }
@@ -50,9 +54,9 @@ interface Field<T> {
   codec: Codec<never, never>
 }
 
-type Fields<T> = readonly Field<T>[]
+export type Fields<T> = readonly Field<T>[]
 
-function field<T, Name extends keyof T, Input>(
+export function field<T, Name extends keyof T, Input>(
   key: string,
   name: Name,
   codec: Codec<T[Name], Input>,
@@ -77,9 +81,9 @@ export function writeFields<T extends object>(fields: Fields<T>, value: T, base:
 }
 
 const asIs: Codec<never, never> = { read: (input) => input, write: (value) => value }
-const same = <T>() => asIs as unknown as Codec<T, T>
-const duration: Codec<number, string> = { read: durationMs, write: durationText }
-const size: Codec<number, number | string> = { read: sizeOctets, write: sizeInput }
+export const same = <T>() => asIs as unknown as Codec<T, T>
+export const duration: Codec<number, string> = { read: durationMs, write: durationText }
+export const size: Codec<number, number | string> = { read: sizeOctets, write: sizeInput }
 
 function orNone<Value, Input>(codec: Codec<Value, Input>): Codec<Value | null, Input | "none"> {
   return {
@@ -88,10 +92,10 @@ function orNone<Value, Input>(codec: Codec<Value, Input>): Codec<Value | null, I
   }
 }
 
-const durationOrNone = orNone(duration)
-const sizeOrNone = orNone(size)
-const countOrNone = orNone(same<number>())
-const textOrNone = orNone(same<string>())
+export const durationOrNone = orNone(duration)
+export const sizeOrNone = orNone(size)
+export const countOrNone = orNone(same<number>())
+export const textOrNone = orNone(same<string>())
 
 /** Left out where it is null: such a key has no spelling for null. */
 const given = same<string | null>() as Codec<string | null, string>
@@ -169,32 +173,38 @@ const accessLogFields: Fields<AccessLogConfig> = [
   field("flush", "flushMs", durationOrNone),
 ]
 
-function readAccessLog(input: string | AccessLogInput): AccessLogConfig {
+function readAccessLog(input: string | AccessLogInput, byDefault: AccessLogFormat): AccessLogConfig {
   const written: AccessLogInput = typeof input === "string" ? { path: input } : input
-  const { path, format = defaults.accessLog.format.value, template } = written
+  const { path, format = byDefault, template } = written
   const named = template === undefined ? accessLogFormats[format] : { template, escape: "default" as const }
   const base = { path, ...named, ifTemplate: null, bufferOctets: 0, flushMs: null }
   return readFields(accessLogFields, written, { ...base, escape: written.escape ?? named.escape })
 }
 
-function writeAccessLog(log: AccessLogConfig): unknown {
+function writeAccessLog(log: AccessLogConfig, byDefault: AccessLogFormat): unknown {
   const format = accessLogFormatOf(log.template)
   const usual = format === undefined ? "default" : accessLogFormats[format].escape
   const input = {
     path: log.path,
-    ...(format === undefined
-      ? { template: log.template }
-      : format !== defaults.accessLog.format.value && { format }),
+    ...(format === undefined ? { template: log.template } : format !== byDefault && { format }),
     ...(log.escape !== usual && { escape: log.escape }),
     ...writeFields(accessLogFields, log, { ...log, ifTemplate: null, bufferOctets: 0, flushMs: null }),
   }
   return Object.keys(input).length === 1 && log.path !== "none" ? log.path : input
 }
 
-const accessLogs: Codec<AccessLogConfig[], string | AccessLogInput | (string | AccessLogInput)[]> = {
-  read: (input) => (input === "none" ? [] : [input].flat().map(readAccessLog)),
-  write: (logs) =>
-    logs.length === 0 ? "none" : logs.length === 1 ? writeAccessLog(logs[0]!) : logs.map(writeAccessLog),
+/** `byDefault`: the format where none is said. */
+export function accessLogsOf(
+  byDefault: AccessLogFormat,
+): Codec<AccessLogConfig[], string | AccessLogInput | (string | AccessLogInput)[]> {
+  return {
+    read: (input) => (input === "none" ? [] : [input].flat().map((one) => readAccessLog(one, byDefault))),
+    write(logs) {
+      if (logs.length === 0) return "none"
+      const written = logs.map((log) => writeAccessLog(log, byDefault))
+      return written.length === 1 ? written[0] : written
+    },
+  }
 }
 
 type GrpcStatusName = keyof typeof GrpcStatus
@@ -220,6 +230,26 @@ const errorStatuses: Codec<ErrorStatusConfig[], ErrorStatusInput[]> = {
       http: httpStatuses.length === 1 ? httpStatuses[0] : httpStatuses,
       grpcStatus: grpcStatus.write(grpc),
       ...(grpcMessage !== "" && { message: grpcMessage }),
+    })),
+}
+
+interface ErrorPageInput {
+  http: number | number[]
+  status?: number | "target"
+  to: string
+}
+const errorPages: Codec<ErrorPageConfig[], ErrorPageInput[]> = {
+  read: (input) =>
+    input.map(({ http, status: answer = null, to }) => ({
+      httpStatuses: [http].flat(),
+      status: answer,
+      target: to,
+    })),
+  write: (entries) =>
+    entries.map(({ httpStatuses, status: answer, target }) => ({
+      http: httpStatuses.length === 1 ? httpStatuses[0] : httpStatuses,
+      ...(answer !== null && { status: answer }),
+      to: target,
     })),
 }
 
@@ -284,10 +314,13 @@ export const settingsFields: Fields<RouteSettings> = [
   field("addHeaders", "addHeaders", addHeaders),
   field("socketKeepalive", "socketKeepalive", same()),
   field("bindAddress", "bindAddress", textOrNone),
-  field("accessLog", "accessLogs", accessLogs),
+  field("accessLog", "accessLogs", accessLogsOf(defaults.accessLog.format.value)),
   field("accessLogInterval", "accessLogIntervalMs", durationOrNone),
   field("errorStatuses", "errorStatuses", errorStatuses),
+  field("errorPages", "errorPages", errorPages),
+  field("recursiveErrorPages", "recursiveErrorPages", same()),
   field("interceptErrors", "interceptErrors", same()),
+  field("serverTokens", "serverTokens", same()),
   field("absoluteRedirect", "absoluteRedirect", same()),
   field("serverNameInRedirect", "serverNameInRedirect", same()),
   field("portInRedirect", "portInRedirect", same()),
@@ -297,6 +330,7 @@ export const settingsFields: Fields<RouteSettings> = [
   field("streamLimits", "streamLimits", streamLimits),
   field("realIp", "realIp", realIp),
   field("continuity", "continuity", continuity),
+  field("trace", "trace", traceCodec),
 ]
 
 export const upstreamTlsFields: Fields<UpstreamTlsConfig> = [
@@ -309,6 +343,7 @@ export const upstreamTlsFields: Fields<UpstreamTlsConfig> = [
   field("key", "keyFile", given),
   field("protocols", "protocols", givenList),
   field("ciphers", "ciphers", given),
+  field("alpn", "alpnProtocols", givenList),
 ]
 
 export const endpointFields: Fields<EndpointConfig> = [
@@ -368,6 +403,17 @@ const outlierDetection = nested<OutlierDetectionConfig>(
   ],
   defaultOutlierDetection(),
 ) as Codec<OutlierDetectionConfig | null, object>
+
+const rebalance = nested<RebalanceConfig>(
+  [
+    field("tolerance", "tolerancePercent", same()),
+    field("after", "afterMs", duration),
+    field("dwell", "dwellMs", duration),
+    field("streamsPerSecond", "streamsPerSecond", same()),
+    field("maxStreamAge", "maxStreamAgeMs", durationOrNone),
+  ],
+  defaultRebalance(),
+) as Codec<RebalanceConfig | null, object>
 
 const stickyFields: Fields<StickyConfig> = [
   field("cookie", "cookie", same()),
@@ -450,10 +496,12 @@ const healthCheck: Codec<HealthCheckConfig | null, object> = {
 /** All but the endpoints. `base` is where `keepalive` takes what is not written. */
 export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
   return [
+    field("protocol", "protocol", same()),
     field("policy", "policy", policy),
     field("slowStart", "slowStart", nested(slowStart, base.slowStart)),
     field("panicThreshold", "panicThresholdPercent", same()),
     field("outlierDetection", "outlierDetection", outlierDetection),
+    field("rebalance", "rebalance", rebalance),
     field("sticky", "sticky", sticky),
     field("limits", "limits", nested(clusterLimits, base.limits)),
     field("maxStreamsPerConnection", "maxStreamsPerConnection", countOrNone),
@@ -494,6 +542,7 @@ const defaultListenerTls: ListenerTlsConfig = {
   verifyClient: defaults.listenerTls.verifyClient.value,
   verifyDepth: defaults.listenerTls.verifyDepth.value,
   sessionTimeoutMs: defaults.listenerTls.sessionTimeout.value,
+  alpnProtocols: null,
 }
 const listenerTlsFields: Fields<ListenerTlsConfig> = [
   field("certificates", "certificates", certificates),
@@ -505,10 +554,12 @@ const listenerTlsFields: Fields<ListenerTlsConfig> = [
   field("verifyClient", "verifyClient", same()),
   field("verifyDepth", "verifyDepth", same()),
   field("sessionTimeout", "sessionTimeoutMs", duration),
+  field("alpn", "alpnProtocols", givenList),
 ]
 
 /** All but the address. */
 export const listenerFields: Fields<ListenerConfig> = [
+  field("protocol", "protocol", same()),
   field("name", "name", same()),
   field("backlog", "backlog", countOrNone),
   field("reusePort", "reusePort", same()),

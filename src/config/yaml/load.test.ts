@@ -42,6 +42,7 @@ describe("what is left out is the default", () => {
       clusters: [{ ...defaultCluster("chat"), endpoints: [defaultEndpoint(hostAddress("127.0.0.1", 3000))] }],
       variables: [],
       zones: [],
+      tcp: { servers: [], variables: [], zones: [] },
       servers: [
         {
           names: [""],
@@ -62,7 +63,9 @@ describe("what is left out is the default", () => {
       log: { level: "info", path: "stderr" },
       pidFile: null,
       admin: "default",
+      xds: null,
       metrics: "full",
+      tracing: null,
       shutdown: { graceMs: 30_000 },
       limits: {},
     })
@@ -260,6 +263,11 @@ describe.each<[what: string, text: string, ...problems: string[]]>([
     "listeners: 80\nclusters: {a: {policy: {name: ip_hash, key: $host, by: streams}, endpoints: [b:1]}}",
     '2:40~3 error: "key" has no meaning to the policy ip_hash',
     '2:52~2 error: "by" has no meaning to the policy ip_hash',
+  ],
+  [
+    "streams that a key places, and that are to be even",
+    "listeners: 80\nclusters: {a: {policy: {name: maglev, key: $host}, rebalance: {}, endpoints: [b:1]}}",
+    "2:52~9 error: the policy maglev places streams by a key (rehome moves those)",
   ],
   [
     "what a policy cannot compare",

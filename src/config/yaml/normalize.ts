@@ -51,6 +51,9 @@ import type {
   VariantInput,
 } from "./schema.ts"
 import { readSteps } from "./steps.ts"
+import { readTcp } from "./tcp.ts"
+import { readTracing } from "./trace-schema.ts"
+import { readXds } from "./xds.ts"
 
 type ReturnAction = Extract<RouteAction, { kind: "return" }>
 
@@ -95,26 +98,26 @@ function normalized(input: SluiceYaml): Config {
   const listeners = [input.listeners].flat().map(listenerOf)
   const clusters = clusterEntries(input.clusters).map(([name, cluster]) => clusterOf(name, cluster))
   const settings = readFields(settingsFields, input, defaultRouteSettings())
+  const http = listeners.filter(({ protocol }) => protocol === "http").map(({ name }) => name)
+  const only = clusters.find(({ protocol }) => protocol === "http")?.name
   const servers = input.servers ?? [
-    { rewrite: input.rewrite, routes: input.routes ?? [{ cluster: clusters[0]!.name }] },
+    { rewrite: input.rewrite, routes: input.routes ?? (only === undefined ? [] : [{ cluster: only }]) },
   ]
   return {
     workers: input.workers ?? base.workers,
     listeners,
-    servers: servers.map((server) =>
-      serverOf(
-        server,
-        listeners.map(({ name }) => name),
-        settings,
-      ),
-    ),
+    servers: http.length === 0 ? [] : servers.map((server) => serverOf(server, http, settings)),
     clusters,
+    tcp: readTcp(input.tcp ?? {}, listeners),
     zones: (input.zones ?? []).map(readZone),
     variables: (input.variables ?? []).map(readVariable),
     log: { level: input.log?.level ?? base.log.level, path: input.log?.path ?? base.log.path },
     pidFile: input.pidFile ?? base.pidFile,
     admin: input.admin === undefined ? base.admin : readAdmin(input.admin),
+    xds:
+      typeof input.admin === "object" && input.admin.xds !== undefined ? readXds(input.admin.xds) : base.xds,
     metrics: input.metrics ?? base.metrics,
+    tracing: input.tracing === undefined ? base.tracing : readTracing(input.tracing),
     shutdown:
       input.shutdown?.grace === undefined ? base.shutdown : { graceMs: durationMs(input.shutdown.grace) },
     limits: limitsOf(input.limits ?? {}),
@@ -207,6 +210,7 @@ function actionOf({
   cluster,
   resolve = false,
   tls,
+  tlsByScheme = false,
   proxy,
   files,
   return: answer = "none",
@@ -215,7 +219,7 @@ function actionOf({
   if (proxy !== undefined) return { kind: "proxy", tls: upstreamTlsOf(tls), ...readProxy(proxy) }
   if (cluster !== undefined) {
     return cluster.includes("$")
-      ? { kind: "variable", template: cluster, resolve, tls: upstreamTlsOf(tls) }
+      ? { kind: "variable", template: cluster, resolve, tls: upstreamTlsOf(tls), tlsByScheme }
       : { kind: "cluster", cluster, tls: upstreamTlsOf(tls) }
   }
   return answer === "none" ? { kind: "none" } : returnOf(answer)

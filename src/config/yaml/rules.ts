@@ -3,18 +3,25 @@
  * they lead. Works on input of any shape and passes over what the schema refuses, so that all problems are told at once.
  */
 import { limitNames } from "../../base/limits.ts"
-import { octetText } from "../../base/octet-text.ts"
 import { resolveLimits } from "../../base/resolve-limits.ts"
-import { compileRegex, Regex } from "../../regex/regex.ts"
 import { adminAddress, adminProblem } from "../admin-address.ts"
 import { policyMeasures, policyNames, policyParameters } from "../policy-names.ts"
 import { didYouMean } from "../problem.ts"
-import { serverNameProblem } from "../server-name.ts"
 import { type Fault, fault, type Path } from "./faults.ts"
+import {
+  checkName,
+  checkRegex,
+  checkVariables,
+  clustersOf,
+  isMap,
+  known,
+  listOf,
+  type Map_,
+  zoneNames,
+} from "./rule-parts.ts"
 import { listenAddress } from "./scalars.ts"
+import { checkTcp } from "./tcp-rules.ts"
 import { checkWrittenFields } from "./written-fields.ts"
-
-type Map_ = Readonly<Record<string, unknown>>
 
 interface Names {
   listeners: Set<string>
@@ -29,27 +36,55 @@ interface Names {
 export function ruleFaults(input: unknown): Fault[] {
   if (!isMap(input)) return []
   const faults: Fault[] = []
+  const listeners = checkListeners(input.listeners, faults)
+  const clusters = checkClusters(input.clusters, faults)
+  const tcpListeners = namesOfTcp(listenersOf(input.listeners))
+  const tcpClusters = namesOfTcp(clustersOf(input.clusters))
   const names: Names = {
-    listeners: checkListeners(input.listeners, faults),
-    clusters: checkClusters(input.clusters, faults),
+    listeners: without(listeners, tcpListeners),
+    clusters: clusters === null ? null : without(clusters, tcpClusters),
     used: new Set(),
     unsure: false,
   }
+  const isTcpAlone = names.listeners.size === 0 && tcpListeners.size > 0
   if (input.servers !== undefined) {
     if (input.routes !== undefined) {
       faults.push(fault(["routes"], '"routes" belongs into a server once there are "servers"', null, "key"))
     }
     checkServers(input.servers, names, faults)
   } else if (input.routes !== undefined) checkRoutes(input.routes, ["routes"], names, faults)
-  else checkOnlyCluster(names, faults)
+  else if (!isTcpAlone) checkOnlyCluster(names, faults)
   checkWrittenFields(input, [], faults)
   checkSteps(input.rewrite, ["rewrite"], names, faults)
-  checkVariables(input.variables, faults)
+  checkVariables(input.variables, ["variables"], faults)
   checkZones(input, [], zoneNames(input.zones), faults)
+  checkTcp(input.tcp, { listeners: tcpListeners, clusters: tcpClusters, all: clusters, names }, faults)
   warnOfUnused(input.clusters, names, faults)
   checkLimits(input.limits, faults)
   checkAdmin(input.admin, faults)
   return faults
+}
+
+function* listenersOf(input: unknown): Iterable<[name: string, path: Path, listener: unknown]> {
+  for (const [index, listener] of listOf(input).entries()) {
+    if (!isMap(listener)) continue
+    const { address } = listener
+    const written =
+      typeof address === "string" || typeof address === "number" ? listenAddress(address)?.text : undefined
+    const name = typeof listener.name === "string" ? listener.name : written
+    if (name !== undefined) yield [name, ["listeners", index], listener]
+  }
+}
+
+function without(names: ReadonlySet<string>, others: ReadonlySet<string>): Set<string> {
+  return new Set([...names].filter((name) => !others.has(name)))
+}
+
+/** Of listeners or clusters. */
+function namesOfTcp(all: Iterable<[name: string, path: Path, entry: unknown]>): Set<string> {
+  return new Set(
+    [...all].filter(([, , entry]) => isMap(entry) && entry.protocol === "tcp").map(([name]) => name),
+  )
 }
 
 function checkListeners(input: unknown, faults: Fault[]): Set<string> {
@@ -73,6 +108,7 @@ function checkListeners(input: unknown, faults: Fault[]): Set<string> {
 }
 
 function checkAdmin(input: unknown, faults: Fault[]): void {
+  if (isMap(input) && isMap(input.xds)) checkXds(input.xds, faults)
   const written = isMap(input) ? input.address : input
   if (written === "off" || (typeof written !== "string" && typeof written !== "number")) return
   const address = adminAddress(written)
@@ -81,6 +117,16 @@ function checkAdmin(input: unknown, faults: Fault[]): void {
   const problem = adminProblem({ ...address, tokenFile, hosts: [] })
   if (problem !== null)
     faults.push(fault(["admin"], problem, "admin: { address: ..., token: /path/of/a/file }"))
+}
+
+function checkXds({ certificate, key, clientCa }: Record<string, unknown>, faults: Fault[]): void {
+  const path = ["admin", "xds"]
+  if ((certificate === undefined) !== (key === undefined))
+    faults.push(fault(path, "a certificate needs its key"))
+  else if (clientCa !== undefined && certificate === undefined)
+    faults.push(
+      fault(path, "clients show certificates to a server that has one: certificate and key are missing"),
+    )
 }
 
 function checkTls(
@@ -113,6 +159,7 @@ function checkClusters(input: unknown, faults: Fault[]): Set<string> | null {
     if (isMap(cluster) && cluster.endpoints === undefined && cluster.discovery === undefined)
       faults.push(fault(path, "a cluster needs endpoints or discovery"))
     if (isMap(cluster)) checkPolicy(cluster.policy, [...path, "policy"], faults)
+    if (isMap(cluster) && isMap(cluster.rebalance)) checkRebalance(cluster, [...path, "rebalance"], faults)
   }
   return names
 }
@@ -138,6 +185,16 @@ function checkPolicy(input: unknown, path: Path, faults: Fault[]): void {
     else if (isMeasure)
       faults.push(fault([...path, "by"], `the policy ${name} compares ${parameters.by.join(" or ")}`))
   }
+}
+
+/** Keys and cookies say where a stream belongs; numbers of streams would say otherwise. */
+function checkRebalance({ policy, sticky }: Map_, path: Path, faults: Fault[]): void {
+  const written = isMap(policy) ? policy.name : policy
+  const name = policyNames.find((one) => one === written)
+  const placesByKey = name !== undefined && (policyParameters[name].key || name === "ip_hash")
+  if (placesByKey)
+    faults.push(fault(path, `the policy ${name} places streams by a key`, "rehome moves those", "key"))
+  else if (isMap(sticky)) faults.push(fault(path, "a sticky cookie says where streams belong", null, "key"))
 }
 
 function checkEndpoints(cluster: unknown, path: Path, faults: Fault[]): void {
@@ -245,13 +302,6 @@ function checkHosts(
   }
 }
 
-function checkName(name: string, path: Path, faults: Fault[]): void {
-  const problem = serverNameProblem(name)
-  if (problem !== null)
-    faults.push({ ...fault(path, problem.message, problem.hint), severity: problem.severity })
-  else if (name.startsWith("~")) checkRegex(name.slice(1), path, faults)
-}
-
 function checkRoutes(input: unknown, path: Path, names: Names, faults: Fault[]): void {
   if (!Array.isArray(input)) return
   const matches = new Set<string>()
@@ -309,26 +359,6 @@ function checkSteps(input: unknown, path: Path, names: Names, faults: Fault[]): 
     if (isMap(step.route)) checkTarget(step.route, [...place, "route"], names, faults)
     checkSteps(step.steps, [...place, "steps"], names, faults)
   }
-}
-
-function checkVariables(input: unknown, faults: Fault[]): void {
-  for (const [index, variable] of (Array.isArray(input) ? input : []).entries()) {
-    if (!isMap(variable) || variable.map === undefined) continue
-    const path = ["variables", index, "values"]
-    const entries: [string | number, unknown][] = Array.isArray(variable.values)
-      ? [...variable.values.entries()].map(([at, pair]) => [at, Array.isArray(pair) ? pair[0] : pair])
-      : Object.keys(isMap(variable.values) ? variable.values : {}).map((key) => [key, key])
-    for (const [at, key] of entries)
-      if (typeof key === "string" && key.startsWith("~"))
-        checkRegex(key.replace(/^~\*?/, ""), [...path, at], faults)
-  }
-}
-
-function zoneNames(input: unknown): Record<"requestLimits" | "streamLimits", Set<string>> {
-  const zones = (Array.isArray(input) ? input : []).filter(isMap)
-  const named = (hasRate: boolean) =>
-    new Set(zones.filter(({ rate }) => (rate !== undefined) === hasRate).map(({ name }) => String(name)))
-  return { requestLimits: named(true), streamLimits: named(false) }
 }
 
 /** Wherever limits stand, their zones are there. */
@@ -412,43 +442,6 @@ function checkLimits(input: unknown, faults: Fault[]): void {
   }
 }
 
-function checkRegex(pattern: string, path: Path, faults: Fault[]): void {
-  const regex = compileRegex(octetText(pattern))
-  if (!(regex instanceof Regex)) faults.push(fault(path, `not a regex: ${regex.error}`))
-  else if (regex.explosion !== null && !regex.isLinear)
-    faults.push({
-      ...fault(
-        path,
-        `a text can be made for which this regex takes ${regex.explosion} time: such a request is answered 500`,
-        "after limits.regexSteps; without lookaround, references and atomic groups it would take linear time",
-      ),
-      severity: "warning",
-    })
-}
-
 function onlyWith(path: Path, key: string, other: string): Fault {
   return fault([...path, key], `"${key}" has a meaning only beside "${other}"`, null, "key")
-}
-
-function known(names: ReadonlySet<string>): string | null {
-  return names.size === 0 || names.size > 8
-    ? null
-    : `there is ${[...names].map((name) => `"${name}"`).join(", ")}`
-}
-
-function* clustersOf(input: unknown): Iterable<[name: string, path: Path, cluster: unknown]> {
-  if (isMap(input))
-    for (const [name, cluster] of Object.entries(input)) yield [name, ["clusters", name], cluster]
-  if (!Array.isArray(input)) return
-  for (const [index, cluster] of input.entries()) {
-    if (isMap(cluster) && typeof cluster.name === "string") yield [cluster.name, ["clusters", index], cluster]
-  }
-}
-
-function listOf(input: unknown): unknown[] {
-  return input === undefined ? [] : Array.isArray(input) ? input : [input]
-}
-
-function isMap(input: unknown): input is Map_ {
-  return typeof input === "object" && input !== null && !Array.isArray(input)
 }

@@ -54,6 +54,8 @@ import { filesSchema } from "./files.ts"
 import { proxySchema } from "./proxy.ts"
 import { sizeOctets } from "./scalars.ts"
 import { stepSchema } from "./step-schema.ts"
+import { tcpSchema } from "./tcp-schema.ts"
+import { trace, tracing } from "./trace-schema.ts"
 
 const accessLogObject = z
   .strictObject({
@@ -273,12 +275,34 @@ const settingsShape = {
     )
     .optional()
     .describe("The grpc-status a gRPC client is told in place of an HTTP status."),
+  errorPages: z
+    .array(
+      z.strictObject({
+        http: oneOrMany(status(300), "must be an HTTP status from 300 to 599, or a list of them"),
+        status: z
+          .union([status(0), z.literal("target")], { error: 'must be an HTTP status or "target"' })
+          .optional(),
+        to: template,
+      }),
+    )
+    .optional()
+    .describe("Where errors lead: a path or @name of the server, or an address to redirect to."),
+  recursiveErrorPages: z
+    .boolean()
+    .optional()
+    .describe(says("Errors at such a place lead on.", defaults.settings.recursiveErrorPages)),
   interceptErrors: z
     .boolean()
     .optional()
     .describe(
-      says("Errors of the upstream go through errorStatuses too.", defaults.settings.interceptErrors),
+      says(
+        "Errors of the upstream go through errorPages and errorStatuses too.",
+        defaults.settings.interceptErrors,
+      ),
     ),
+  serverTokens: text()
+    .optional()
+    .describe(says("What the pages of errors call the server.", defaults.settings.serverTokens)),
   absoluteRedirect: z
     .boolean()
     .optional()
@@ -296,7 +320,10 @@ const settingsShape = {
   continuity: continuity
     .optional()
     .describe(says("Streams that outlive their backend.", defaults.settings.continuity)),
+  trace: trace.optional(),
 } as const
+
+const alpn = z.array(text().max(255)).min(1).optional()
 
 const upstreamTls = z
   .strictObject({
@@ -314,6 +341,7 @@ const upstreamTls = z
     key: text().optional(),
     protocols: z.array(text()).optional(),
     ciphers: text().optional(),
+    alpn: alpn.describe("Protocols that TCP sessions offer."),
   })
   .meta({ id: "UpstreamTls" })
 
@@ -339,6 +367,15 @@ const actionShape = {
     .boolean()
     .optional()
     .describe(says("With $variables: they may come to a host's name and port.", defaults.route.resolve)),
+  tlsByScheme: z
+    .boolean()
+    .optional()
+    .describe(
+      says(
+        "With $variables: tls is for what comes to grpcs://, all else goes without.",
+        defaults.route.tlsByScheme,
+      ),
+    ),
   tls: z
     .union([z.boolean(), upstreamTls], { error: "must be true, false or a map" })
     .optional()
@@ -417,12 +454,17 @@ const listenerTls = z
       .describe(says("", defaults.listenerTls.verifyClient)),
     verifyDepth: count(0).optional().describe(says("", defaults.listenerTls.verifyDepth)),
     sessionTimeout: duration.optional().describe(says("", defaults.listenerTls.sessionTimeout)),
+    alpn: alpn.describe("Protocols that are spoken, of TCP listeners."),
   })
   .meta({ id: "ListenerTls" })
 
 const listenerObject = z
   .strictObject({
     address: z.union([listenPort, listenText], { error: LISTEN_ERROR }),
+    protocol: z
+      .enum(["http", "tcp"])
+      .optional()
+      .describe(says("tcp: relayed as it is, by a server of tcp.", defaults.listener.protocol)),
     name: text().optional().describe(says("What servers call it.", defaults.listener.name)),
     backlog: countOrNone().optional().describe(says("", defaults.listener.backlog)),
     reusePort: z.boolean().optional().describe(says("", defaults.listener.reusePort)),
@@ -483,7 +525,10 @@ const admin = z
       listenText,
       z.literal("off"),
       z.strictObject({
-        address: z.union([listenPort, listenText], { error: LISTEN_ERROR }),
+        address: z
+          .union([listenPort, listenText, z.literal("off")], { error: LISTEN_ERROR })
+          .optional()
+          .describe(says("Where it listens.", defaults.file.admin)),
         token: text()
           .optional()
           .describe(says("File with the bearer token that callers must show.", defaults.admin.token)),
@@ -491,6 +536,26 @@ const admin = z
           .array(text())
           .optional()
           .describe(says("Names by which browsers may call it, beside localhost.", defaults.admin.hosts)),
+        xds: z
+          .union(
+            [
+              listenPort,
+              listenText,
+              z.strictObject({
+                address: z.union([listenPort, listenText], { error: LISTEN_ERROR }),
+                certificate: text().optional().describe(says("PEM file.", defaults.xds.certificate)),
+                key: text().optional().describe(says("PEM file.", defaults.xds.key)),
+                clientCa: text()
+                  .optional()
+                  .describe(says("Its clients must show a certificate of this CA's.", defaults.xds.clientCa)),
+              }),
+            ],
+            { error: LISTEN_ERROR },
+          )
+          .optional()
+          .describe(
+            says("Where gRPC clients without a proxy are told of endpoints, by xDS.", defaults.admin.xds),
+          ),
       }),
     ],
     { error: ADMIN_ERROR },
@@ -505,6 +570,9 @@ const limits = z.strictObject(
     }),
   ) as Record<LimitName, z.ZodOptional<z.ZodInt>>,
 )
+
+const variable = variableSchema(template)
+const zones = zonesSchema(template)
 
 export const schema = z
   .strictObject({
@@ -522,14 +590,23 @@ export const schema = z
       .optional()
       .describe("For a single server. Left out: everything goes to the only cluster."),
     rewrite,
-    zones: zonesSchema(template).optional().describe("Where keys are counted, for limits."),
-    variables: z.array(variableSchema(template)).optional().describe("Variables of the file's own."),
+    zones: zones.optional().describe("Where keys are counted, for limits."),
+    variables: z.array(variable).optional().describe("Variables of the file's own."),
     servers: z.array(server).optional().describe("Virtual hosts, in place of routes."),
     clusters: z
       .union([z.record(text(), cluster), z.array(namedCluster)], {
         error: "must be a map of names to clusters",
       })
       .optional(),
+    tcp: tcpSchema({
+      template,
+      variable,
+      zones,
+      tls: upstreamTls,
+      accessLog: oneOrMany(z.union([text(), accessLogObject], { error: ACCESS_LOG_ERROR }), ACCESS_LOG_ERROR),
+    })
+      .optional()
+      .describe("Connections that are relayed as they are."),
     log: z
       .strictObject({
         level: z
@@ -553,6 +630,7 @@ export const schema = z
           defaults.file.metrics,
         ),
       ),
+    tracing: tracing.optional(),
     shutdown: z
       .strictObject({ grace: duration.optional().describe(says("", defaults.file.shutdownGrace)) })
       .optional()
@@ -566,6 +644,7 @@ export type SluiceYaml = z.input<typeof schema>
 export type ServerInput = z.input<typeof server>
 export type ListenerInput = z.input<typeof listener>
 export type AdminInput = z.input<typeof admin>
+export type XdsInput = NonNullable<Extract<AdminInput, { address?: unknown }>["xds"]>
 export type ClusterInput = z.input<typeof cluster>
 
 /** The document that editors check against: JSON Schema 2020-12. */

@@ -37,6 +37,8 @@ import { writeFiles } from "./files.ts"
 import { writeProxy } from "./proxy.ts"
 import { durationText, listenInput } from "./scalars.ts"
 import { writeSteps } from "./steps.ts"
+import { writeTcp } from "./tcp.ts"
+import { writeTracing } from "./trace-schema.ts"
 
 type Input = Record<string, unknown>
 
@@ -53,21 +55,24 @@ export function toYaml(config: Config, schema: string | null = null): string {
 function toInput(config: Config): Input {
   const base = defaultConfig()
   const { log, shutdown } = config
-  const listenerNames = config.listeners.map(({ name }) => name)
+  const listenerNames = config.listeners.filter(({ protocol }) => protocol === "http").map(({ name }) => name)
+  const admin = writeAdmin(config)
   return {
     ...(config.workers !== base.workers && { workers: config.workers }),
     listeners:
       config.listeners.length === 1
         ? listenerInput(config.listeners[0]!)
         : config.listeners.map(listenerInput),
-    ...serversInput(config.servers, listenerNames),
+    ...(listenerNames.length > 0 && serversInput(config.servers, listenerNames)),
+    ...writeTcp(config),
     ...(config.zones.length > 0 && { zones: config.zones.map(writeZone) }),
     ...(config.variables.length > 0 && { variables: config.variables.map(writeVariable) }),
     ...(config.clusters.length > 0 && { clusters: clustersInput(config.clusters) }),
     ...changed("log", { level: log.level, path: log.path }, base.log),
     ...(config.pidFile !== null && { pidFile: config.pidFile }),
-    ...(config.admin !== "default" && { admin: writeAdmin(config.admin) }),
+    ...(admin !== undefined && { admin }),
     ...(config.metrics !== base.metrics && { metrics: config.metrics }),
+    ...(config.tracing !== null && { tracing: writeTracing(config.tracing) }),
     ...(shutdown.graceMs !== base.shutdown.graceMs && {
       shutdown: { grace: durationText(shutdown.graceMs) },
     }),
@@ -215,7 +220,11 @@ function actionInput(action: RouteAction): Input {
       ? { proxy: writeProxy(action) }
       : action.kind === "cluster"
         ? { cluster: action.cluster }
-        : { cluster: action.template, ...(action.resolve && { resolve: true }) }
+        : {
+            cluster: action.template,
+            ...(action.resolve && { resolve: true }),
+            ...(action.tlsByScheme && { tlsByScheme: true }),
+          }
   return {
     ...where,
     ...(tlsInput !== null && { tls: Object.keys(tlsInput).length === 0 ? true : tlsInput }),

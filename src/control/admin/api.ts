@@ -1,5 +1,7 @@
 import type { Clock } from "../../base/clock.ts"
 import type { Log } from "../../log/logger.ts"
+import type { XdsService } from "../xds/xds-service.ts"
+import { snapshotOf, snapshotStream } from "./cluster-snapshot.ts"
 import { clustersOf } from "./clusters.ts"
 import type { EventRing } from "./event-ring.ts"
 import { afterOf, eventStream } from "./event-stream.ts"
@@ -12,12 +14,15 @@ import * as shapes from "./schema.ts"
 import { statusOf } from "./status.ts"
 import { readStreamQuery, streamOf, streamsOf, streamsQuery } from "./streams.ts"
 import type { ControlView } from "./view.ts"
+import { xdsOf, xdsQuery } from "./xds.ts"
 
 export interface ApiOptions {
   readonly view: ControlView
   readonly events: EventRing
   readonly log: Log
   readonly clock: Clock
+  /** Null: there is no xDS server. */
+  readonly xds: XdsService | null
   /** Since 1970. */
   readonly startedAtMs: number
 }
@@ -63,7 +68,7 @@ function healthRoutes({ view }: ApiOptions): AdminRoute[] {
   ]
 }
 
-function readingRoutes({ view, events, clock, startedAtMs }: ApiOptions): AdminRoute[] {
+function readingRoutes({ view, events, clock, xds, startedAtMs }: ApiOptions): AdminRoute[] {
   const exposition = new Exposition({ view, startedAtMs, events: events.counts })
   const every = (ms: number, call: () => void): (() => void) => {
     let timer = clock.after(ms, again)
@@ -87,6 +92,18 @@ function readingRoutes({ view, events, clock, startedAtMs }: ApiOptions): AdminR
       summary: "Clusters, with the state of each endpoint.",
       answer: shapes.clusters,
       handle: async () => ({ json: await clustersOf(view, clock.wallMs()) }),
+    },
+    {
+      method: "GET",
+      path: "/clusters/{cluster}/endpoints",
+      summary:
+        "The endpoints and the policy of a cluster, for clients that balance by themselves; with Accept: text/event-stream again whenever they change.",
+      answer: shapes.clusterSnapshot,
+      handle({ params, header }) {
+        if (header("accept")?.includes("text/event-stream") === true)
+          return snapshotStream(view, params.cluster!, every)
+        return { json: snapshotOf(view, params.cluster!) }
+      },
     },
     {
       method: "GET",
@@ -130,6 +147,14 @@ function readingRoutes({ view, events, clock, startedAtMs }: ApiOptions): AdminR
       summary: "The configuration in force, with its defaults filled in and secrets masked.",
       answer: { contentType: "application/json", description: "As `Config` of the package's model." },
       handle: () => ({ json: maskedConfig(view.config) }),
+    },
+    {
+      method: "GET",
+      path: "/xds",
+      summary: "The xDS server: names that clients may ask for, and who has what. 404 where there is none.",
+      query: xdsQuery,
+      answer: shapes.xds,
+      handle: ({ query }) => ({ json: xdsOf(xds, query) }),
     },
     {
       method: "GET",

@@ -2,7 +2,9 @@
 import { turnRow } from "../../balancer/thread/route-memory.ts"
 import { countersOf, GAUGES, type Gauges, rowOf, trafficOf } from "../../balancer/thread/shared-numbers.ts"
 import { type HistogramValue, readHistogram } from "../../base/histogram.ts"
+import { turnCauses } from "../../base/turn-cause.ts"
 import { VERSION } from "../../base/version.ts"
+import { balanceOf } from "../../cluster/rebalance/plan-moves.ts"
 import { Column, ENDED_COLUMNS } from "../../cluster/traffic.ts"
 import { GrpcStatus } from "../../grpc/status.ts"
 import { legEndKinds } from "../../relay/call/leg-end.ts"
@@ -168,6 +170,8 @@ const codesFrom = (first: number) => [
 
 const MS = 1 / 1000
 
+const NOT_MOVING = { leaving: 0, arriving: 0, maxStreams: null }
+
 export const metrics: readonly Metric[] = [
   // The process.
   {
@@ -293,6 +297,41 @@ export const metrics: readonly Metric[] = [
     { end: "ways for a leg to end" },
     legEndKinds.map((kind, at) => [kind, Column.legEnds + at] as const),
   ),
+  counted(
+    "sluice_streams_moved_total",
+    "Streams that Sluice has moved away from the endpoint by its own choice.",
+    { cause: "drain, age, rehash, rebalance, rollout, order" },
+    turnCauses.map((cause, at) => [cause, Column.moved + at] as const),
+  ),
+  counted(
+    "sluice_stream_moves_failed_total",
+    "Such moves that did not come about: the stream has stayed, or has ended.",
+    { cause: "drain, age, rehash, rebalance, rollout, order" },
+    turnCauses.map((cause, at) => [cause, Column.movesFailed + at] as const),
+  ),
+  ofEndpoint(
+    "sluice_streams_leaving",
+    "Streams on their way from the endpoint to another.",
+    ({ slot }, view) => {
+      const row = view.trafficAt(slot)
+      return Math.max(0, row[Column.leaving]! - row[Column.left]!)
+    },
+  ),
+  {
+    name: "sluice_cluster_imbalance",
+    kind: "gauge",
+    help: "The most streams that an endpoint has, over its share by weight; of endpoints that take streams. 1: all have theirs.",
+    labels: { cluster: "clusters of the configuration" },
+    *read({ view }) {
+      for (const { name } of view.config.clusters) {
+        const endpoints = view
+          .endpointsOf(name)
+          .filter(({ drain, health }) => !drain && health !== "unhealthy")
+          .map(({ slot, weight }) => ({ ...NOT_MOVING, slot, weight, open: view.streamsAt(slot) }))
+        yield { labels: { cluster: name }, value: balanceOf(endpoints, 0).imbalance }
+      }
+    },
+  },
   // Routes, where metrics are full.
   ofRoute("sluice_route_streams_open", "gauge", "Live streams of the route.", {}, [[null, RouteColumn.open]]),
   ofRoute(

@@ -25,6 +25,9 @@ const end = z.strictObject({
     .default("UNAVAILABLE")
     .describe("The grpc-status that the client is told."),
 })
+const moved = z.strictObject({
+  streams: z.int().min(1).max(1_000_000).describe("How many, at random of those that can move."),
+})
 const level = z.strictObject({ level: z.enum(["debug", "info", "warn", "error"]) })
 
 /** What people order. Each may be given twice: the second finds it done. The log has who asked. */
@@ -94,11 +97,29 @@ export function orderRoutes({ view, log }: OrderRoutesOptions): AdminRoute[] {
     }),
     order(
       "/streams/{id}/move",
-      "Moves a live stream to another endpoint.",
+      "Moves a live stream to another endpoint, as its cluster's policy has it.",
       z.strictObject({}),
-      async ({ params }) => {
-        await streamOf(view, params.id!)
-        throw new AdminError(501, `stream ${params.id} cannot be moved: its route has no continuity`)
+      async (request) => {
+        const id = request.params.id!
+        await streamOf(view, id)
+        ordered(request, "move", { stream: id })
+        await view.orders.moveStream(id).catch((error: unknown) => {
+          throw new AdminError(409, (error as Error).message)
+        })
+        return done(true, `stream ${id} moves`)
+      },
+    ),
+    order(
+      `${ENDPOINT}/move`,
+      "Moves live streams of an endpoint to others, as the cluster's policy has them.",
+      moved,
+      async (request) => {
+        const { cluster, endpoint } = endpointOf(view, request)
+        const { streams } = request.body as z.output<typeof moved>
+        ordered(request, "move", { cluster, endpoint, streams })
+        const given = await view.orders.moveStreams(cluster, endpoint, streams)
+        const some = given < streams ? `${given} of ${streams}` : String(given)
+        return done(given > 0, `${some} streams of ${endpoint} of ${cluster} move`)
       },
     ),
     order("/log", "The level of the log, until the next start.", level, (request) => {

@@ -51,6 +51,62 @@ export const status = z
   })
   .meta({ id: "Status" })
 
+// ---- /clusters/{cluster}/endpoints ----------------------------------------------------------------------------
+
+export const clusterSnapshot = z
+  .strictObject({
+    cluster: z.string(),
+    policy: z.looseObject({ name: z.string() }).describe("As `policy` of the package's model."),
+    endpoints: z.array(
+      z.strictObject({
+        address: z.string(),
+        weight: count,
+        priority: count.describe("0 is used first."),
+        zone: z.string().nullable(),
+        isDraining: z.boolean().describe("No new calls."),
+        health: z.enum(["unknown", "healthy", "unhealthy"]),
+      }),
+    ),
+  })
+  .meta({ id: "ClusterSnapshot" })
+
+// ---- /xds -----------------------------------------------------------------------------------------------------
+
+const subscription = z.strictObject({
+  type: z.string().describe("Cluster, ClusterLoadAssignment, Listener or RouteConfiguration."),
+  names: z.array(z.string()).describe("The first of them; of none it has all."),
+  nameCount: count,
+  sentVersion: z.string().describe("Empty: nothing was sent yet."),
+  ackedVersion: z.string().describe("What it took last."),
+  nack: z
+    .strictObject({ version: z.string(), message: z.string(), at: instant })
+    .nullable()
+    .describe("It refused the last it was sent, and goes on with what it had."),
+})
+
+export const xds = z
+  .strictObject({
+    targets: z.array(z.string()).describe("Names for `xds:///NAME`."),
+    clientCount: count,
+    clients: z.array(
+      z.strictObject({
+        id: count,
+        peer: z.string(),
+        node: z.string().describe("The id of its bootstrap."),
+        agent: z.string(),
+        since: instant,
+        subscriptions: z.array(subscription),
+      }),
+    ),
+    carried: z
+      .record(
+        z.string(),
+        z.strictObject({ issued: count, succeeded: count, failed: count, open: z.number() }),
+      )
+      .describe("Calls past Sluice, by cluster, as clients report them."),
+  })
+  .meta({ id: "Xds" })
+
 // ---- /clusters ------------------------------------------------------------------------------------------------
 
 const endpoint = z
@@ -125,7 +181,8 @@ const rowShape = {
     .nullable()
     .describe("Whose credit it waits for, or a place on a connection."),
   legs: count.describe("Endpoints tried, the present one among them."),
-  resumes: count,
+  resumes: count.describe("Legs after the first: its backend was lost, handed it off, or it was moved."),
+  moves: count.describe("Of these, those by Sluice's own choice: a drain, the planner, an order."),
 }
 
 export const streamRow = z.strictObject(rowShape).meta({ id: "Stream" }) satisfies z.ZodType<StreamRow>
@@ -166,7 +223,7 @@ export const event = z
     kind: z
       .string()
       .describe(
-        "start, reload, ejection, back, health, drain, membership, limit, thread, upgrade, stop, order",
+        "start, reload, ejection, back, health, drain, membership, balance, limit, thread, upgrade, stop, order",
       ),
     level: z.enum(["debug", "info", "warn", "error"]),
     message: z.string().describe("As in the log."),
@@ -209,6 +266,8 @@ export const pendingChanges = z
   .meta({ id: "PendingChanges" })
 
 export type Status = z.infer<typeof status>
+export type ClusterSnapshot = z.infer<typeof clusterSnapshot>
+export type Xds = z.infer<typeof xds>
 export type Clusters = z.infer<typeof clusters>
 export type Streams = z.infer<typeof streams>
 export type AdminEvent = z.infer<typeof event>

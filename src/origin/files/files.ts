@@ -13,9 +13,9 @@ import type { FilesConfig } from "../../config/files-model.ts"
 import { type RequestState, stateOf } from "../../record/request-state.ts"
 import { literalTemplate, type Template } from "../../record/template.ts"
 import { escapeUri } from "../../record/uri.ts"
-import { absoluteRedirect } from "../../relay/route/absolute-redirect.ts"
-import type { FilesParts } from "../../relay/route/compile.ts"
-import type { Phase, PhaseContext, PhasedCall, Verdict } from "../../relay/route/route.ts"
+import { unrouted } from "../../relay/route/phases.ts"
+import type { Phase, PhaseContext, PhasedCall, ReturnAction, Verdict } from "../../relay/route/route.ts"
+import type { FilesParts } from "../../relay/route/route-parts.ts"
 import { rangeOf, statusOf, type Version } from "./conditions.ts"
 import { compileExpires } from "./expires.ts"
 import { fileContent, headOnly } from "./file-answer.ts"
@@ -93,7 +93,9 @@ class Files {
     const state = stateOf(call.record)
     const elsewhere = this.#last === null ? null : await this.#try(this.#last, call, state, context)
     if (elsewhere !== null) return { verdict: elsewhere }
-    const { method } = call.record.head
+    const method = state.method ?? call.record.head.method
+    // No file is an answer to a call of gRPC.
+    if (call.isGrpc) return { verdict: unrouted(call.record.head.path) }
     const isRead = method === "GET" || method === "HEAD"
     if (!isRead && method !== "POST") return { verdict: answer(405) }
     if (state.uri.endsWith("/")) return { verdict: await this.#indexOf(call, state, context) }
@@ -157,11 +159,9 @@ class Files {
   #toDirectory(call: PhasedCall, state: RequestState, { env }: PhaseContext): Verdict {
     const query = state.args === "" ? "" : `?${state.args}`
     const { record } = call
-    const location = absoluteRedirect(`${escapeUri(state.uri)}/${query}`, call.route.settings, record)
-    return headOnly([
-      ...[":status", "301", "location", location, "content-length", "0"],
-      ...this.#expires(Math.floor(Number(this.#seconds.render(record, env))), 0),
-    ])
+    const location = `${escapeUri(state.uri)}/${query}`
+    const fields = this.#expires(Math.floor(Number(this.#seconds.render(record, env))), 0)
+    return { ...answer(301), template: { ...NO_TEXT, constant: null, render: () => location }, fields }
   }
 
   async #open(
@@ -171,7 +171,8 @@ class Files {
     { env }: PhaseContext,
   ): Promise<Found> {
     const { record } = call
-    const { list, method } = record.head
+    const { list } = record.head
+    const method = stateOf(record).method ?? record.head.method
     const modifiedSeconds = Math.floor(stats.mtimeMs / 1000)
     const etag = this.#config.etag ? `"${modifiedSeconds.toString(16)}-${stats.size.toString(16)}"` : null
     const version: Version = { etag, modifiedSeconds }
@@ -180,13 +181,15 @@ class Files {
       ...(etag === null ? [] : ["etag", etag]),
       ...this.#expires(Math.floor(Number(this.#seconds.render(record, env))), modifiedSeconds),
     ]
-    const status = statusOf(list, version, this.#config.ifModifiedSince)
+    // A page of an error is sent whole.
+    const isWhole = state.errorStatus !== 0 && state.errorStatus !== 200
+    const status = isWhole ? 200 : statusOf(list, version, this.#config.ifModifiedSince)
     if (status === 412) return { verdict: answer(412) }
     if (status === 304) return { verdict: headOnly([":status", "304", ...said]) }
     const name = utf8(path.rest)
     if (name === null) return { verdict: answer(404) }
     const sent = await send(
-      requestOf(method, rangeOf(list, version, stats.size)),
+      requestOf(method, isWhole ? undefined : rangeOf(list, version, stats.size)),
       encodeURI(name).replace(/[?#]/g, encodeURIComponent),
       {
         root: Buffer.from(path.directory, "latin1").toString(),
@@ -196,8 +199,7 @@ class Files {
     )
     const { statusCode, stream, headers } = sent
     if (statusCode === 416) {
-      const range = ["content-range", headers["Content-Range"]!, "content-length", "0"]
-      return { verdict: headOnly([":status", "416", ...range]) }
+      return { verdict: { ...answer(416), fields: ["content-range", headers["Content-Range"]!] } }
     }
     if (sent.type !== "file") return { verdict: answer(404) }
     const type = this.#typeOf(state.uri)
@@ -205,7 +207,11 @@ class Files {
     const fields = [
       ...[":status", String(statusCode), ...(type === "" ? [] : ["content-type", type])],
       ...["content-length", String(octets), ...said],
-      ...(statusCode === 206 ? ["content-range", headers["Content-Range"]!] : ["accept-ranges", "bytes"]),
+      ...(statusCode === 206
+        ? ["content-range", headers["Content-Range"]!]
+        : isWhole
+          ? []
+          : ["accept-ranges", "bytes"]),
     ]
     if (method === "HEAD" || octets === 0) {
       stream.on("error", () => {}).destroy()
@@ -230,11 +236,13 @@ function requestOf(method: string, range: string | undefined): Readable {
   return { method, headers: range === undefined ? {} : { range } } as unknown as Readable
 }
 
-function answer(status: number): Verdict {
+const NO_TEXT = literalTemplate("")
+
+function answer(status: number): ReturnAction {
   return {
     kind: "return",
     status,
-    template: literalTemplate(""),
+    template: NO_TEXT,
     contentType: "",
     grpcStatus:
       status === 403 ? GRPC_PERMISSION_DENIED : status === 404 || status === 405 ? GRPC_UNIMPLEMENTED : null,

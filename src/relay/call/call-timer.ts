@@ -109,7 +109,7 @@ export class CallTimer implements Deadline {
   #aged(leg: TimedLeg, nowMs: number): void {
     this.#agedMs = nowMs + AGED_AGAIN_MS
     const what = failure("drained", `the stream is as old as streams may get here (${this.#maxAgeMs} ms)`)
-    if (leg.upstream !== null) this.#context.pacer.add(leg, { what, isWithdrawn: false })
+    if (leg.upstream !== null) this.#context.pacer.add(leg, { cause: "age", what, isWithdrawn: false })
   }
 
   /** Whole milliseconds: a fraction would cost an object wherever it is kept. */

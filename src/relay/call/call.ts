@@ -2,13 +2,14 @@ import { ErrorCode } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { ResponseHead } from "../../http2/message-head.ts"
-import { type Failure, isCharged } from "../../record/failure.ts"
+import { type Failure, failure, isCharged } from "../../record/failure.ts"
 import { bodyTooLarge } from "../route/phases.ts"
 import type { CallRequest } from "./call-request.ts"
 import { type CallTimer, makeCallTimer, type TimedCall } from "./call-timer.ts"
 import { ClientRequest } from "./client-request.ts"
 import type { ContinuedCall } from "./continuity/continued-call.ts"
 import { Continuity } from "./continuity/continuity.ts"
+import { intercepted } from "./error-status.ts"
 import { Leg } from "./leg.ts"
 import {
   COMPLETE,
@@ -25,8 +26,10 @@ import { countDown, countResponse, countUp, type MessageScanners } from "./messa
 import { pickLeg, Retries, type RetryingCall } from "./retries.ts"
 import { RoutedCall } from "./routed-call.ts"
 import { withStickyCookie } from "./sticky-cookie.ts"
-import { isOver, type StreamOwner, type WaitsFor } from "./stream-owner.ts"
-import { waitsFor } from "./waits-for.ts"
+import { isOver, type StreamOwner } from "./stream-owner.ts"
+
+/** Of its body too much has gone to be kept. */
+const NOT_REPLAYABLE = failure("upstream_lost", "the request cannot be sent once more")
 
 /**
  * What the client sees of its stream, from head to report. Each leg is an upstream stream that serves it.
@@ -49,8 +52,6 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
   #request: CallRequest = new ClientRequest(this)
   #scanners: MessageScanners | null = null
   #retries: Retries | null = null
-  /** The present leg, or the last one. */
-  #leg: Leg | null = null
   #timer: CallTimer | null = null
   #isDone = false
 
@@ -63,8 +64,10 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
     this.snapshot = this.cluster!.snapshot
     this.cluster!.retryBudget.started(this.record.startMs)
     this.#timer = makeCallTimer(this.context, this, this.route)
+    const pages = this.pages
+    if (pages > 0 && !this.#request.isReplayable) return this.endWith(NOT_REPLAYABLE, ENDED)
     this.openLeg(null)
-    if (this.#isDone) return
+    if (this.#isDone || pages !== this.pages) return
     this.#timer?.arm()
     this.beginRecords()
   }
@@ -76,18 +79,16 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
       if (this.continuity?.isBetween === true) return this.continuity.noEndpoint()
       return this.endWith(last ?? leg, ENDED)
     }
-    this.#leg = leg
+    this.leg = leg
     leg.begin(this.#retries?.delayMs)
   }
 
   onLegReady(leg: Leg): void {
     // 3. What was held for this leg goes with the head.
-    const { head } = this.record
-    const list = this.route.requestRewrite.apply(head.list, this.record, this.context.env)
+    const list = this.headFor(leg)
     const sent = this.continuity === null ? list : this.continuity.requestHead(list)
-    const problem = this.#request.open(leg, sent, head.method === "HEAD")
+    const problem = this.#request.open(leg, sent, this.record.head.method === "HEAD")
     if (problem !== null) return this.endWith(problem, REJECTED)
-    this.headSent(leg.connectedMs)
     this.#timer?.timeouts?.attached(leg.connectedMs)
   }
 
@@ -96,21 +97,21 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
   onRequestData(octets: Buffer, start: number, end: number, endStream: boolean): void {
     // 4. Where no leg reads any more, credit lets a client end its request before it looks at the answer.
     if (this.#isDone) return this.downstream.consume(end - start)
-    this.#scanners = countUp(this, this.#leg, this.#scanners, octets, start, end)
+    this.#scanners = countUp(this, this.leg, this.#scanners, octets, start, end)
     this.#timer?.timeouts?.fromDownstream(this.context.clock)
     const { maxBodyOctets } = this.route.settings
-    if (maxBodyOctets !== null && this.record.requestOctets > maxBodyOctets)
+    if (maxBodyOctets !== null && this.record.requestOctets > maxBodyOctets && this.pages === 0)
       return this.endWith(bodyTooLarge(maxBodyOctets), REJECTED)
-    const isUnwanted = this.#leg?.isOver === true && this.continuity?.isBetween !== true
+    const isUnwanted = this.leg?.isOver === true && this.continuity?.isBetween !== true
     if (isUnwanted || this.response.isAnswering) this.downstream.consume(end - start)
-    else this.#request.receive(this.#leg, octets, start, end, endStream)
-    this.noteStalls(this.#leg?.queuedOctets ?? 0)
+    else this.#request.receive(this.leg, octets, start, end, endStream)
+    this.noteStalls(this.leg?.queuedOctets ?? 0)
     if (endStream) this.settle()
   }
 
   onRequestTrailers(list: HeaderList): void {
     this.#timer?.timeouts?.fromDownstream(this.context.clock)
-    const problem = this.#request.receiveTrailers(this.#leg, list)
+    const problem = this.#request.receiveTrailers(this.leg, list)
     if (problem !== null) return this.endWith(problem, REJECTED)
     this.settle()
   }
@@ -119,35 +120,37 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
   onDownstreamReset(end: StreamEnd): void {
     if (this.#isDone) return this.response.releaseHeaders(true)
     if (this.record.status === 0) this.record.status = 499
-    this.#leg?.end(cancelledBy(end))
+    this.leg?.end(cancelledBy(end))
     this.#finish()
   }
 
   onDownstreamSent(octets: number): void {
     this.#timer?.timeouts?.downstreamTook(this.context.clock)
-    this.#leg?.consume(this.#retries === null ? octets : this.#retries.ofPresentLeg(octets))
+    this.leg?.consume(this.#retries === null ? octets : this.#retries.ofPresentLeg(octets))
     this.response.onSent()
     if (this.#isDone) this.response.releaseHeaders(false)
-    else this.noteStalls(this.#leg?.queuedOctets ?? 0)
+    else this.noteStalls(this.leg?.queuedOctets ?? 0)
     this.settle()
   }
 
   // ---- From the backend, each leg but the present one unheard ---------------------------------------------------
 
   onLegInformational(leg: Leg, { list }: ResponseHead): void {
-    if (leg !== this.#leg) return
+    if (leg !== this.leg) return
     this.#timer?.timeouts?.interim(this.context.clock)
     this.response.interim(list)
   }
 
   onLegHead(leg: Leg, head: ResponseHead, endStream: boolean): void {
-    if (leg !== this.#leg) return
+    if (leg !== this.leg) return
     this.#timer?.timeouts?.fromUpstream(this.context.clock)
     // 5. Only a head that is passed on, or intercepted, is the answer.
     const status = statusEndOf(head, endStream && this.isGrpc)
     const list = this.continuity === null ? head.list : this.continuity.onHead(leg, head, endStream)
     if (list === null || (status !== null && this.goesOn(leg, status))) return
     leg.accepted()
+    const other = intercepted(this, head.status, head.list)
+    if (other !== null) return this.endWith(other, ENDED)
     this.#request.commit()
     const told = withStickyCookie(list, this.cluster!.sticky, leg.endpoint, this, this.context.clock)
     const problem = this.response.forward(head.status, told, endStream, leg)
@@ -156,7 +159,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
   }
 
   onLegData(leg: Leg, octets: Buffer, start: number, end: number, endStream: boolean): void {
-    if (leg !== this.#leg) return
+    if (leg !== this.leg) return
     // 6. Credit for what the client takes at once; `onDownstreamSent` tells of the rest.
     this.#timer?.timeouts?.fromUpstream(this.context.clock)
     const { responseMessages } = this.record
@@ -173,7 +176,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
   }
 
   onLegTrailers(leg: Leg, list: HeaderList): void {
-    if (leg !== this.#leg) return
+    if (leg !== this.leg) return
     const said = this.continuity === null ? list : this.continuity.onTrailers(leg, list)
     if (said === null) return
     this.response.trailers(said, leg)
@@ -181,7 +184,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
   }
 
   onLegSent(leg: Leg, octets: number): void {
-    if (leg !== this.#leg) return
+    if (leg !== this.leg) return
     this.#timer?.timeouts?.upstreamTook()
     this.#request.sent(octets)
     this.noteStalls(leg.queuedOctets)
@@ -193,7 +196,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
    * not waited for; HTTP may go on uploading.
    */
   #responseEnded(): void {
-    const upstream = this.#leg!.upstream
+    const upstream = this.leg!.upstream
     const isRequestOver = this.downstream.remoteEnded && (upstream === null || isOver(upstream))
     if (this.isGrpc && !isRequestOver) this.#endEarly()
     else this.settle()
@@ -201,7 +204,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
 
   /** The answer is complete before the request: no more of that is wanted, on either side (RFC 9113 §8.1). */
   #endEarly(): void {
-    this.#leg?.end(COMPLETE)
+    this.leg?.end(COMPLETE)
     this.response.endRequest()
     this.settle()
   }
@@ -209,13 +212,14 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
   // ---- Endings --------------------------------------------------------------------------------------------------
 
   onLegEnd(leg: Leg, end: LegEnd): void {
-    if (leg !== this.#leg || this.#isDone) return
+    if (leg !== this.leg || this.#isDone) return
     if (this.downstream.localEnded) return this.#endEarly()
     if (this.goesOn(leg, end)) return
     // A client that takes nothing has to be told too; of other breaches what came before them is delivered.
     if (end.kind === "malformed" && end.isOverrun) this.downstream.discardQueued()
     if (this.continuity?.hasTold(leg, end) === true) return
-    if (end.kind !== "reset") return this.endWith(failureOf(end, leg.where), end)
+    const isForwarded = end.kind === "reset" && (this.isGrpc || this.response.isHeadSent)
+    if (!isForwarded) return this.endWith(failureOf(end, leg.where), end)
     // The backend's RST_STREAM is forwarded with its own code.
     if (this.record.status === 0) this.record.status = 502
     this.downstream.reset(end.code)
@@ -229,18 +233,14 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
   }
 
   onTimer(): void {
-    const leg = this.#leg!
+    const leg = this.leg!
     const what = this.#timer!.check(leg, this.downstream)
     if (what === null) return this.#timer!.arm()
     if (what.kind !== "read_timeout" && what.kind !== "send_timeout") return this.fail(what)
     // As nginx has it, another endpoint may be asked, and this one is blamed, as long as no answer has begun.
     const end: LegEnd = { kind: "timeout", what, isAnswered: this.response.isHeadSent }
     if (!this.goesOn(leg, end)) this.endWith(what, end)
-    else if (!this.#isDone) this.#timer!.arm()
-  }
-
-  onTurn(leg: Leg, what: Failure): void {
-    if (this.continuity?.move(leg, what) !== true) this.fail(what)
+    else if (!this.#isDone) this.#timer?.arm()
   }
 
   fail(what: Failure): void {
@@ -250,9 +250,17 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
   }
 
   endWith(what: Reply, end: LegEnd): void {
-    this.#leg?.end(end)
+    this.leg?.end(end)
+    if (this.continuity === null && this.goesToErrorPage(what)) return
     this.response.reply(what)
     this.#finish()
+  }
+
+  protected override forgetLegs(): void {
+    this.#timer?.disarm()
+    this.#timer = null
+    this.#request.keep()
+    this.#retries = null
   }
 
   shed(what: Failure): void {
@@ -266,7 +274,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
   /** A leg is over with its stream, the call once the client's is too. */
   settle(): void {
     if (this.#isDone) return
-    const leg = this.#leg
+    const leg = this.leg
     if (leg?.upstream != null && isOver(leg.upstream)) leg.end(COMPLETE)
     if (leg?.upstream == null && isOver(this.downstream)) this.#finish()
   }
@@ -277,23 +285,11 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
     this.#timer?.disarm()
     this.continuity?.close()
     this.#request.forget()
-    this.report(this.#leg?.served ?? "otherwise", this.#leg?.endpoint ?? null)
-  }
-
-  get endpointAddress(): string {
-    return this.#leg?.address ?? ""
-  }
-
-  get waitsFor(): WaitsFor {
-    return waitsFor(this.#leg, this.downstream)
-  }
-
-  get paced(): Leg | null {
-    return this.#leg?.isOver === false ? this.#leg : null
+    this.report()
   }
 
   get bufferedOctets(): number {
     const held = this.#request.heldOctets + (this.continuity?.heldOctets ?? 0)
-    return held + (this.#leg?.queuedOctets ?? 0) + this.response.bufferedOctets
+    return held + (this.leg?.queuedOctets ?? 0) + this.response.bufferedOctets
   }
 }

@@ -8,12 +8,15 @@ import type { Log } from "../../log/logger.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { NewStreamRecord } from "../../record/stream-record.ts"
 import type { TemplateEnvironment } from "../../record/variables.ts"
+import { writableValue } from "../../record/written-field.ts"
 import { absoluteRedirect } from "../route/absolute-redirect.ts"
+import { isPage, isRedirect, isUnanswered, statusOnWire } from "../route/error-page.ts"
 import type { Answer, AnsweredCall, ContentHandler, ReturnAction, Route } from "../route/route.ts"
+import { statusTold, withStatus } from "./error-status.ts"
 import { fitTrailers } from "./fit-trailers.ts"
 import { heldOctets, holdHeaders, releaseHeaders } from "./held-headers.ts"
-import { localReply, type Reply, statusOnWire } from "./local-reply.ts"
-import { isRedirect, returnReply } from "./return-reply.ts"
+import { localReply, pageReply, type Reply } from "./local-reply.ts"
+import { returnReply } from "./return-reply.ts"
 import type { DownstreamStream } from "./stream-owner.ts"
 
 /** The call that the response belongs to. */
@@ -69,14 +72,13 @@ export class ClientResponse implements AnsweredCall {
     if (list.octets <= downstream.headerListMax) downstream.sendHeaders(list, false)
   }
 
-  /** A head that is the answer, or that the route has another answer for. Not null: the call has to fail. */
+  /** A head that is the answer. Not null: the call has to fail. */
   forward(status: number, list: HeaderList, endStream: boolean, from: Responder): Reply | null {
-    const { route, record, context, isGrpc } = this.#call
-    const isIntercepted = route.settings.interceptErrors && isGrpc && status >= 300
-    if (isIntercepted && route.errorStatuses.has(status))
-      return { httpStatus: status, grpcStatus: -1, message: "" }
-    record.status = status
-    return this.#head(route.responseRewrite.apply(list, status, record, context.env), endStream, from)
+    const { route, record, context } = this.#call
+    const told = statusTold(this.#call, status)
+    record.status = told
+    const rewritten = route.responseRewrite.apply(list, told, record, context.env)
+    return this.#head(told === status ? rewritten : withStatus(rewritten, told), endStream, from)
   }
 
   /** Not null: the client does not take a list of this size. */
@@ -137,9 +139,10 @@ export class ClientResponse implements AnsweredCall {
     const rendered = configured?.message.render(record, context.env) ?? ""
     const message = rendered === "" ? what.message : textOfOctets(rendered)
     const { isHeadSent } = this
+    const server = route.settings.serverTokens
     if (!isHeadSent) record.status = isGrpc ? 200 : statusOnWire(what.httpStatus)
     if (!downstream.localEnded) {
-      const reply = localReply({ isGrpc, isHeadSent }, { ...what, grpcStatus, message })
+      const reply = localReply({ isGrpc, isHeadSent, server }, { ...what, grpcStatus, message })
       record.grpcStatus = reply?.grpcStatus ?? -1
       record.grpcMessage = octetText(message)
       if (reply === null) downstream.reset(ErrorCode.INTERNAL_ERROR)
@@ -151,18 +154,32 @@ export class ClientResponse implements AnsweredCall {
 
   /** nginx's `return`. */
   return(action: ReturnAction): void {
-    const { record, route, context, downstream, isGrpc } = this.#call
-    record.status = action.status
-    if (action.status === 444) return downstream.reset(ErrorCode.CANCEL)
+    const { record, context, downstream, isGrpc } = this.#call
+    record.status = statusTold(this.#call, action.status)
+    if (isUnanswered(action.status)) return downstream.reset(ErrorCode.CANCEL)
     if (isGrpc && (action.grpcStatus !== null || action.status >= 300)) {
       const message = textOfOctets((action.grpcMessage ?? action.template).render(record, context.env))
       return this.reply({ httpStatus: action.status, grpcStatus: action.grpcStatus ?? -1, message })
     }
     const text = action.template.render(record, context.env)
-    const octets = isRedirect(action.status) ? absoluteRedirect(text, route.settings, record) : text
-    const { fields, body } = returnReply(action.status, octets, action.contentType)
-    this.#sendWhole(new HeaderList(fields), body, action.status)
+    if (isPage(action)) this.#page(action, text)
+    else {
+      const { fields, body } = returnReply(record.status, text, action.contentType)
+      this.#sendWhole(new HeaderList(fields), body, record.status)
+    }
     this.endRequest()
+  }
+
+  /** A redirect to `address`, or an error of the configuration's. */
+  #page({ status, fields = [] }: ReturnAction, address: string): void {
+    const { record, route } = this.#call
+    const { serverTokens } = route.settings
+    const location = isRedirect(status)
+      ? ["location", writableValue(absoluteRedirect(address, route.settings, record))]
+      : []
+    record.status = statusOnWire(status)
+    const { list, body } = pageReply(status, serverTokens, [...location, ...fields])
+    this.#sendWhole(list, body, status)
   }
 
   /** A content handler answers. */
@@ -184,8 +201,10 @@ export class ClientResponse implements AnsweredCall {
 
   sendAnswerHead(list: HeaderList, endStream: boolean): void {
     const { record, route, context } = this.#call
-    record.status = Number(list.get(":status"))
-    this.#sendHead(route.responseRewrite.addTo(list, record.status, record, context.env), endStream)
+    const status = Number(list.get(":status"))
+    record.status = statusTold(this.#call, status)
+    const told = status === record.status ? list : withStatus(list, record.status)
+    this.#sendHead(route.responseRewrite.addTo(told, record.status, record, context.env), endStream)
     if (endStream) this.#answered()
   }
 

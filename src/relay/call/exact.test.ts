@@ -7,6 +7,7 @@ import { ErrorCode } from "../../http2/error-code.ts"
 import { HeaderList } from "../../http2/header-list.ts"
 import { failure, failureKinds } from "../../record/failure.ts"
 import type { StreamRecord } from "../../record/record.ts"
+import { statusOnWire } from "../route/error-page.ts"
 import type { Route } from "../route/route.ts"
 import {
   CallTimer,
@@ -19,7 +20,7 @@ import {
 import { fitTrailers } from "./fit-trailers.ts"
 import { heldOctets, holdHeaders, releaseHeaders } from "./held-headers.ts"
 import { COMPLETE, failureOf, faultOf, type LegEnd, legEndOfFailure, reasonOf, servedBy } from "./leg-end.ts"
-import { localReply, statusOnWire } from "./local-reply.ts"
+import { localReply } from "./local-reply.ts"
 import { StreamTimeouts } from "./stream-timeouts.ts"
 
 /** The small parts of a call, at the one octet or millisecond that decides. */
@@ -77,10 +78,12 @@ describe("replies of Sluice's own", () => {
   const grpc = { isGrpc: true, isHeadSent: false }
 
   test.each([
-    [494, 494],
+    [493, 493],
+    [494, 400],
     [495, 400],
     [496, 400],
-    [497, 497],
+    [497, 400],
+    [498, 498],
   ])("status %i goes out as %i", (status, onWire) => {
     expect(statusOnWire(status)).toBe(onWire)
   })

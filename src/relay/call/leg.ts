@@ -40,8 +40,11 @@ export interface LegOwner extends PickSubject {
   /** The leg ended by itself, and holds nothing any more. May come before `begin` returns. */
   onLegEnd(leg: Leg, end: LegEnd): void
   fail(what: Failure): void
-  /** The leg is to end by Sluice's own choice: its call moves elsewhere, or its client is told. */
-  onTurn(leg: Leg, what: Failure): void
+  /** What moves the call away from a leg by Sluice's own choice; null: nothing does. */
+  readonly continuity: {
+    move(leg: Leg, reason: TurnReason): boolean
+    canMove(dwellMs: number): boolean
+  } | null
   shed(what: Failure): void
 }
 
@@ -255,7 +258,7 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
     return this.#owner.render(template)
   }
 
-  // ---- PacedStream ----------------------------------------------------------------------------------------------
+  // ---- MovableStream ----------------------------------------------------------------------------------------------
 
   get paceClient(): object {
     return this.record.connection
@@ -265,8 +268,14 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
     return this.endpoint
   }
 
-  onTurn({ what }: TurnReason): void {
-    if (!this.isOver) this.#owner.onTurn(this, what)
+  onTurn(reason: TurnReason): void {
+    if (!this.isOver && this.#owner.continuity?.move(this, reason) === true) return
+    if (reason.move !== undefined) reason.move.over()
+    else if (!this.isOver) this.#owner.fail(reason.what)
+  }
+
+  canMove(dwellMs: number): boolean {
+    return !this.isOver && this.#owner.continuity?.canMove(dwellMs) === true
   }
 
   // ---- BufferingStream ------------------------------------------------------------------------------------------

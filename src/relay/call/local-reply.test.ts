@@ -4,6 +4,17 @@ import { localReply, type Reply, type ReplyState } from "./local-reply.ts"
 
 const state: ReplyState = { isGrpc: true, isHeadSent: false }
 
+const BAD_GATEWAY = [
+  "<html>",
+  "<head><title>502 Bad Gateway</title></head>",
+  "<body>",
+  "<center><h1>502 Bad Gateway</h1></center>",
+  "<hr><center>sluice</center>",
+  "</body>",
+  "</html>",
+  "",
+].join("\r\n")
+
 /** What a client is told, or null. */
 function told(how: ReplyState, what: Reply): string | null {
   const reply = localReply(how, what)
@@ -23,7 +34,7 @@ describe("what a client is told", () => {
     [
       "HTTP, before the head",
       { ...state, isGrpc: false },
-      "-1: :status 502 content-type text/plain; charset=utf-8 content-length 5 | gone\n",
+      `-1: :status 502 content-type text/html content-length 151 | ${BAD_GATEWAY}`,
     ],
     ["HTTP, after it", { isGrpc: false, isHeadSent: true }, null],
   ])("%s", (_what, how, expected) => {

@@ -1,5 +1,8 @@
+import { defaults } from "../../config/defaults-table.ts"
 import { encodeGrpcMessage, grpcStatusOfHttp } from "../../grpc/status.ts"
 import { HeaderList } from "../../http2/header-list.ts"
+import { statusOnWire } from "../route/error-page.ts"
+import { ownPage } from "./own-page.ts"
 
 /** What Sluice itself has to say. */
 export interface Reply {
@@ -16,6 +19,8 @@ export interface ReplyState {
   readonly isGrpc: boolean
   /** The response head is on its way; only an ending may follow. */
   readonly isHeadSent: boolean
+  /** What a page calls the server; undefined: as it does by default. */
+  readonly server?: string
 }
 
 /** The reply in the words of the client's protocol. */
@@ -27,19 +32,21 @@ export interface LocalReply {
   readonly grpcStatus: number
 }
 
+const { serverTokens } = defaults.settings
 const NO_BODY = Buffer.alloc(0)
-/** A cap on what goes into grpc-message and bodies, so that no address list of hundreds ends in a header. */
+/** A cap on what goes into grpc-message, so that no address list of hundreds ends in a header. */
 const MESSAGE_MAX = 1024
 
 /**
- * What a stream ends with so that its client understands: Trailers-Only or trailers with grpc-status for gRPC, an HTTP
- * status and a line of text otherwise. Never HTML, never a bare status to gRPC. Null: nothing can be said any more, and
- * a body that stops short must not look whole.
+ * What a stream ends with so that its client understands: Trailers-Only or trailers with grpc-status for gRPC, never a page or
+ * a bare status; an HTTP status and nginx's page otherwise. Null: nothing can be said any more, and a body that stops short
+ * must not look whole.
  */
 export function localReply(to: ReplyState, what: Reply): LocalReply | null {
   const message = what.message.slice(0, MESSAGE_MAX)
-  if (!to.isGrpc) return to.isHeadSent ? null : httpReply(what.httpStatus, message, what.fields ?? [])
-  const grpcStatus = what.grpcStatus >= 0 ? what.grpcStatus : grpcStatusOfHttp(what.httpStatus)
+  if (!to.isGrpc)
+    return to.isHeadSent ? null : pageReply(what.httpStatus, to.server ?? serverTokens.value, what.fields)
+  const grpcStatus = what.grpcStatus >= 0 ? what.grpcStatus : grpcStatusOfHttp(statusOnWire(what.httpStatus))
   const list = to.isHeadSent ? trailers(grpcStatus, message) : head(grpcStatus, message)
   return { list, body: NO_BODY, grpcStatus }
 }
@@ -59,19 +66,11 @@ function head(grpcStatus: number, message: string): HeaderList {
   return list
 }
 
-/** What a client is told for our own status. 495 and 496, a client certificate at fault, are nginx's and not HTTP's. */
-export function statusOnWire(httpStatus: number): number {
-  return httpStatus === 495 || httpStatus === 496 ? 400 : httpStatus
-}
-
-function httpReply(status: number, message: string, more: readonly string[]): LocalReply {
-  const body = Buffer.from(`${message}\n`, "utf8")
-  const fields = [
-    ":status",
-    String(statusOnWire(status)),
-    "content-type",
-    "text/plain; charset=utf-8",
-    ...more,
-  ]
-  return { list: new HeaderList([...fields, "content-length", String(body.length)]), body, grpcStatus: -1 }
+/** An answer of HTTP: nginx's page, where it has one for the status. */
+export function pageReply(status: number, server: string, more: readonly string[] = []): LocalReply {
+  const body = ownPage(status, server)
+  const fields = [":status", String(statusOnWire(status))]
+  if (body.length > 0) fields.push("content-type", "text/html")
+  fields.push("content-length", String(body.length), ...more)
+  return { list: new HeaderList(fields), body, grpcStatus: -1 }
 }

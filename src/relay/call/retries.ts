@@ -22,25 +22,31 @@ export interface RetryingCall extends LegOwner {
   readonly context: ContinuityContext
   readonly route: Route
   readonly record: NewStreamRecord
-  readonly cluster: Cluster<LegConnection> | null
+  cluster: Cluster<LegConnection> | null
   /** Of the cluster, read once: a reload does not change where the call may go. */
   readonly snapshot: Snapshot | null
   readonly continuity: Continuity | null
+  /** Attempts that are none of the present route's. */
+  readonly attemptsBefore: number
   openLeg(last: Failure | null): void
 }
 
 /** The next leg, at an endpoint that was not tried, to be begun; or why there is none. */
 export function pickLeg(call: RetryingCall, retries: Retries | null): Leg | Failure {
-  const cluster = call.cluster!
   const isGoingOn = call.continuity?.isBetween === true
   // A stream that goes on may be older than the endpoints there are now, and may have been everywhere.
+  if (isGoingOn) call.cluster = call.cluster!.latest
+  const cluster = call.cluster!
   const snapshot = isGoingOn ? cluster.snapshot : call.snapshot!
   const tried = retries === null ? null : retries.tried
   const { breakers } = cluster
   const refusal = breakers === null ? null : breakers.enter(isGoingOn)
   if (refusal !== null) return failure("pick_queue", `cluster ${cluster.name}: ${refusal}`, true)
+  const wanted = isGoingOn ? call.continuity!.takeDestination() : null
   const endpoint =
-    cluster.pick(snapshot, tried, call) ?? (isGoingOn ? cluster.pick(snapshot, null, call) : undefined)
+    (wanted === null ? undefined : cluster.pickAt(wanted)) ??
+    cluster.pick(snapshot, tried, call) ??
+    (isGoingOn ? cluster.pick(snapshot, null, call) : undefined)
   if (isGoingOn) retries!.delayMs += endpoint === undefined ? 0 : call.context.takeoverPace.take(endpoint)
   if (endpoint === undefined) {
     breakers?.leave(call)
@@ -50,7 +56,7 @@ export function pickLeg(call: RetryingCall, retries: Retries | null): Leg | Fail
   if (retries?.isCharged === true) breakers?.retries(leg)
   call.record.addAttempt(leg)
   endpoint.traffic[Column.picks]!++
-  if (call.record.attempts.length > 1) endpoint.traffic[Column.retries]!++
+  if (call.record.attempts.length > call.attemptsBefore + 1) endpoint.traffic[Column.retries]!++
   return leg
 }
 
@@ -90,14 +96,14 @@ export class Retries {
     const { retry } = route.settings
     const nowMs = Math.floor(context.clock.now())
     const { retryBudget, breakers } = call.cluster!
-    const legs = record.attempts.length - (this.#hasRepeatedEndpoint ? 1 : 0)
+    const legs = record.attempts.length - call.attemptsBefore - (this.#hasRepeatedEndpoint ? 1 : 0)
     const elapsedMs = nowMs - record.startMs
     const isBudgetLeft = retryBudget.isLeft(nowMs)
     const isBounded = breakers?.hasRetryLeft === false
     const decision = nextLeg(
       {
         retry,
-        method: record.head.method,
+        method: record.state?.method ?? record.head.method,
         legs,
         endpoints: call.snapshot!.availability.size,
         elapsedMs,

@@ -10,8 +10,6 @@ test.for<[status: number, text: string, fields: string[], body: string]>([
   [200, "聊天", [...plain, "6"], "聊天"],
   [204, "not said", [], ""],
   [304, "not said", [], ""],
-  [301, "https://a/", ["location", "https://a/", "content-length", "0"], ""],
-  [308, "/b", ["location", "/b", "content-length", "0"], ""],
 ])("%i with %s", ([status, text, fields, body]) => {
   const response = returnReply(status, octetText(text), "text/plain")
   expect(response.fields).toEqual([":status", String(status), ...fields])

@@ -1,21 +1,32 @@
 import type { Cluster, Snapshot } from "../../cluster/cluster.ts"
-import type { Endpoint } from "../../cluster/endpoint.ts"
 import { isGrpcContentType } from "../../grpc/status.ts"
+import type { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead } from "../../http2/message-head.ts"
-import type { Failure } from "../../record/failure.ts"
-import type { ConnectionRecord } from "../../record/record.ts"
+import type { Failure, FailureKind } from "../../record/failure.ts"
+import type { AttemptRecord, ConnectionRecord } from "../../record/record.ts"
+import { spansOf } from "../../record/span.ts"
 import { NewStreamRecord } from "../../record/stream-record.ts"
-import type { Served } from "../overload/cut-calls.ts"
+import type { StreamTrace } from "../../record/trace.ts"
+import { errorPageOf, pageStatusOf } from "../route/error-page.ts"
 import { leave } from "../route/phases.ts"
 import type { Route } from "../route/route.ts"
-import { type PhasesOutcome, type RunningCall, runPhases, type WaitingPhases } from "../route/run-phases.ts"
+import {
+  type PhasesOutcome,
+  type RunningCall,
+  resumePhases,
+  runPhases,
+  type WaitingPhases,
+} from "../route/run-phases.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
 import type { CallContext } from "./call-context.ts"
 import { ClientResponse, type RespondingCall } from "./client-response.ts"
+import type { Leg } from "./leg.ts"
+import type { Reply } from "./local-reply.ts"
 import { beginRecords, type PeriodicRecords } from "./periodic-records.ts"
 import { reportCall } from "./report.ts"
 import { Stalls } from "./stalls.ts"
-import type { DownstreamStream } from "./stream-owner.ts"
+import type { DownstreamStream, WaitsFor } from "./stream-owner.ts"
+import { waitsFor } from "./waits-for.ts"
 
 /**
  * What a call is to its route, before it is admitted and when it is over: the phases let it pass or answer it, get back
@@ -32,10 +43,17 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
   /** Null for a call that a phase answers; with it the call counts as admitted. */
   snapshot: Snapshot | null = null
   protected readonly response: ClientResponse
+  /** The present leg, or the last one. */
+  protected leg: Leg | null = null
+  /** How often the page of an error has sent it on, and how many attempts there had been. */
+  protected pages = 0
+  attemptsBefore = 0
   /** What phases have taken and must give back; null: nothing. */
   #atEnd: (() => void)[] | null = null
   /** A phase that waits; null: none does. */
   #waiting: WaitingPhases | null = null
+  /** The meter of the present route has been told that it is there. */
+  #isMetered = false
   #records: PeriodicRecords | null = null
   /** What it waits for; null: it never has, or stalls are not counted. */
   #stalls: Stalls | null = null
@@ -59,12 +77,54 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
   start(): void {
     this.response.holdHeaders()
     // 1. The first phase that does not let the call pass has the last word.
-    this.#waiting = runPhases(this, this.context)
+    runPhases(this, this.context)
   }
+
+  onPhasesWait(waiting: WaitingPhases): void {
+    this.#waiting = waiting
+  }
+
+  /**
+   * nginx's `error_page`: where the route has one for it, and the client has been told nothing, the call goes on there, as one
+   * that has no leg yet.
+   */
+  protected goesToErrorPage(what: Reply & { readonly kind?: FailureKind }): boolean {
+    const { response, downstream, route, record } = this
+    if (route.errorPages.size === 0 || response.isHeadSent || downstream.isClosed || downstream.localEnded)
+      return false
+    const status = pageStatusOf(what)
+    const page = status === 0 ? null : errorPageOf(this, this.context, status)
+    if (page === null) return false
+    this.forgetLegs()
+    this.#leaveMeter({ status, grpcStatus: -1 })
+    this.#waiting?.cancel()
+    this.#waiting = null
+    if (this.snapshot !== null) leave(record, this.context, this.leg?.served ?? "otherwise")
+    this.snapshot = null
+    this.cluster = null
+    this.leg = null
+    this.attemptsBefore = record.attempts.length
+    this.pages++
+    resumePhases(this, this.context, page)
+    return true
+  }
+
+  /** One whose phases have not ended has come to no route until now. */
+  #leaveMeter(end: Pick<NewStreamRecord, "status" | "grpcStatus">): void {
+    const { meter } = this.route
+    if (!this.#isMetered) meter?.began()
+    this.#isMetered = false
+    this.#stalls?.end(meter, this.context.ticks.ticks)
+    meter?.ended(end)
+  }
+
+  /** The call begins anew. Its leg, if it has one, has ended. */
+  protected abstract forgetLegs(): void
 
   onPhasesEnd(outcome: PhasesOutcome): void {
     this.#waiting = null
     this.route.meter?.began()
+    this.#isMetered = true
     if (outcome === null) return this.onAdmitted()
     if (outcome.kind !== "content" && outcome.kind !== "return") return this.fail(outcome)
     if (outcome.kind === "return") this.response.return(outcome)
@@ -81,12 +141,16 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
 
   /** For streams without end: an access record as it begins, and one an interval. */
   protected beginRecords(): void {
-    this.#records = beginRecords(this.context, this.route, this.record)
+    this.#records ??= beginRecords(this.context, this.route, this.record)
   }
 
-  /** A head goes to an endpoint; only the first is the call's. */
-  protected headSent(nowMs: number): void {
-    if (this.record.attempts.length === 1) this.route.meter?.headSent(nowMs - this.record.startMs)
+  /** The head for an endpoint, as the route has it. */
+  protected headFor(leg: AttemptRecord): HeaderList {
+    const { record, route, context } = this
+    // Only the first time is the call's: later legs are asked for what the first came to.
+    if (record.attempts.length === 1) route.meter?.headSent(leg.connectedMs - record.startMs)
+    const list = route.requestRewrite.apply(record.head.list, record, context.env)
+    return route.trace === null ? list : route.trace.inject(list, record, leg)
   }
 
   /** Octets may have begun to wait, or wait no longer. `toEndpoint`: those of the request. */
@@ -104,20 +168,37 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
     else this.#atEnd.push(run)
   }
 
-  /** 9. Everything that is known of the call stands in its record. `endpoint`: of its last leg. */
-  protected report(served: Served, endpoint: Endpoint | null): void {
+  /** 9. Everything that is known of the call stands in its record. */
+  protected report(): void {
     this.#records?.end()
-    // One that ends while a phase still waits has come to no route until now.
-    if (this.#waiting !== null) this.route.meter?.began()
     this.#waiting?.cancel()
-    this.#stalls?.end(this.route.meter, this.context.ticks.ticks)
-    this.route.meter?.ended(this.record)
+    this.#leaveMeter(this.record)
     for (const run of this.#atEnd ?? []) run()
     this.response.cancelAnswer()
-    if (this.snapshot !== null) leave(this.record, this.context, served)
+    if (this.snapshot !== null) leave(this.record, this.context, this.leg?.served ?? "otherwise")
     this.record.endMs = Math.floor(this.context.clock.now())
     this.response.releaseHeaders(false)
-    reportCall(this.context, this.route.accessLogs, this.record, endpoint)
+    if (this.record.trace?.isSampled === true) this.#tellSpans(this.record.trace)
+    reportCall(this.context, this.route.accessLogs, this.record, this.leg?.endpoint ?? null)
+  }
+
+  get endpointAddress(): string {
+    return this.leg?.address ?? ""
+  }
+
+  get waitsFor(): WaitsFor {
+    return waitsFor(this.leg, this.downstream)
+  }
+
+  get paced(): Leg | null {
+    return this.leg?.isOver === false ? this.leg : null
+  }
+
+  #tellSpans(trace: StreamTrace): void {
+    const { record, isGrpc, cluster, context } = this
+    const words = this.route.trace?.words ?? { name: null, attributes: [] }
+    const call = { isGrpc, route: this.route.name, cluster: cluster?.name ?? null, words }
+    context.onSpans(spansOf(record, trace, call, context.env))
   }
 
   /** For policies that pick by a key. */

@@ -2,7 +2,7 @@ import type { StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { Failure } from "../../record/failure.ts"
 import type { StreamRecord } from "../../record/record.ts"
-import type { PacedStream } from "../pacing/pacer.ts"
+import type { MovableStream } from "../pacing/pacer.ts"
 
 /** What a call needs of its client's stream. An HTTP/2 stream has it as it is; each bridge presents the same. */
 export interface DownstreamStream {
@@ -41,7 +41,7 @@ export interface StreamOwner {
   readonly waitsFor: WaitsFor
   readonly bufferedOctets: number
   /** What of it is to be given a turn when it has to end or to move; null: it is at no endpoint. */
-  readonly paced: PacedStream | null
+  readonly paced: MovableStream | null
   /** Octets are valid during the call only. Give credit for them by the stream's `consume`. */
   onRequestData(octets: Buffer, start: number, end: number, endStream: boolean): void
   onRequestTrailers(list: HeaderList): void

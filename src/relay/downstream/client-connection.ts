@@ -6,7 +6,7 @@ import type { OpenListener } from "./listener-view.ts"
 export interface ClientConnection {
   readonly record: ConnectionRecord
   /** Where it came in. */
-  readonly openListener: OpenListener
+  readonly openListener: Pick<OpenListener, "config">
   /** Streams under way. */
   readonly streams: Iterable<StreamOwner>
   /** Held for the client and no stream's any more: heads and trailers that it does not read. */

@@ -5,7 +5,7 @@ import type { ListenerConfig } from "../../config/model.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
 import type { OnOctets } from "../../net/shared-read.ts"
 import { readShared } from "../../net/shared-read.ts"
-import type { ConnectionRecord, TlsInfo } from "../../record/record.ts"
+import type { ConnectionRecord, TcpFacts, TlsInfo } from "../../record/record.ts"
 import type { PacedStream } from "../pacing/pacer.ts"
 import type { ClientConnection } from "./client-connection.ts"
 import { ConnectionAges } from "./connection-ages.ts"
@@ -35,7 +35,7 @@ export class Clients {
   /** Sockets whose TLS handshake goes on, and the listener of each. */
   readonly handshakes = new Map<Socket, OpenListener>()
   /** Listeners that are gone, or drain: what still comes there is told to go elsewhere. */
-  readonly #gone = new WeakSet<OpenListener>()
+  readonly #gone = new WeakSet<Pick<OpenListener, "config">>()
   readonly #options: ClientsOptions
   readonly #ages: ConnectionAges
   /** Sockets that are open and where each comes from; then how many there are of each address. */
@@ -83,7 +83,7 @@ export class Clients {
   }
 
   /** Live streams of the clients of a listener. */
-  streamsOf(listener: OpenListener): PacedStream[] {
+  streamsOf(listener: Pick<OpenListener, "config">): PacedStream[] {
     const found: PacedStream[] = []
     for (const connection of this.connections)
       if (connection.openListener === listener)
@@ -92,14 +92,30 @@ export class Clients {
   }
 
   /** New clients of a listener are served again. Those that were let go stay so. */
-  resume(listener: OpenListener): void {
+  resume(listener: Pick<OpenListener, "config">): void {
     this.#gone.delete(listener)
   }
 
   /** Lets the clients of a listener go: they are told to go elsewhere, and their streams to their end. */
-  drain(listener: OpenListener): void {
+  drain(listener: Pick<OpenListener, "config">): void {
     this.#gone.add(listener)
     for (const connection of this.connections) if (connection.openListener === listener) connection.drain()
+  }
+
+  /** It drains, or is gone: its new clients are to go elsewhere. */
+  isGone(listener: Pick<OpenListener, "config">): boolean {
+    return this.#isClosed || this.#gone.has(listener)
+  }
+
+  /** A client's connection that is made elsewhere, counted by `admit`; `remove` when it is over. */
+  add(connection: ClientConnection): void {
+    this.connections.add(connection)
+    this.#options.onConnect(connection.record)
+  }
+
+  remove(connection: ClientConnection): void {
+    this.connections.delete(connection)
+    this.#options.onDisconnect(connection.record)
   }
 
   /** A client of a listener without TLS. */
@@ -191,7 +207,7 @@ export class Clients {
     this.connections.add(connection)
     this.#ages.opened(record, listener.config, this.#options.context.clock.now())
     this.#options.onConnect(record)
-    if (this.#isClosed || this.#gone.has(listener)) connection.drain()
+    if (this.isGone(listener)) connection.drain()
     return link
   }
 
@@ -225,11 +241,13 @@ export class Clients {
   }
 }
 
-function connectionRecord(
+/** @param tls null: none, or not yet */
+export function connectionRecord(
   id: number,
   { host, port, unixPath }: ListenerConfig,
   socket: Socket,
   tls: TlsInfo | null,
+  tcp: TcpFacts | null = null,
 ): ConnectionRecord {
   // To ask the kernel is a system call for each connection; a listener of one address and port knows.
   const isKnown = host !== null && isIPv4(host) && host !== "0.0.0.0" && port !== null && port !== 0
@@ -239,8 +257,9 @@ function connectionRecord(
     remotePort: socket.remotePort ?? 0,
     localAddress: isKnown ? host : unixPath === null ? (socket.localAddress ?? "") : `unix:${unixPath}`,
     localPort: isKnown ? port : (socket.localPort ?? 0),
-    protocol: "HTTP/2.0",
+    protocol: tcp === null ? "HTTP/2.0" : "TCP",
     tls,
+    tcp,
     proxied: tls?.proxied ?? null,
     requests: 0,
     cutCalls: 0,

@@ -39,7 +39,7 @@ export class ConnectionAges {
       drainMs,
       endMs: drainMs + (maxConnectionAgeGraceMs ?? Number.POSITIVE_INFINITY),
       isDraining: false,
-      reason: { what: failure("drained", message), isWithdrawn: false },
+      reason: { cause: "age", what: failure("drained", message), isWithdrawn: false },
     })
   }
 

@@ -35,6 +35,9 @@ export type OpenStream = (
 
 type Stream = Http2Stream<StreamOwner>
 
+/** nginx's own number, which `error_page` may name. */
+const HEADER_TOO_LARGE = 494
+
 /** How dead clients are found. gRPC clients put up with PINGs from a server as often as this. */
 const DOWNSTREAM_KEEPALIVE: KeepaliveSettings = { intervalMs: 60_000, timeoutMs: 20_000 }
 
@@ -148,7 +151,7 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
     const what =
       counter === "header_malformed" || counter === "content_length_mismatch"
         ? failure("bad_request", `malformed request: ${reason}`, true)
-        : failure("headers_too_large", reason, true)
+        : { ...failure("headers_too_large", reason, true), httpStatus: HEADER_TOO_LARGE }
     this.#refuse(stream, headAsFarAsKnown(list), what)
   }
 

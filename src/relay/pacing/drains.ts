@@ -43,7 +43,7 @@ export class Drains {
     this.withdraw(name)
     const drain: Drain = {
       order,
-      reason: { what: failure("drained", order.message), isWithdrawn: false },
+      reason: { cause: "drain", what: failure("drained", order.message), isWithdrawn: false },
       deadline: makeDeadline(() => this.#look(name, drain)),
       rest: [],
     }

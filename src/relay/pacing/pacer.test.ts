@@ -37,7 +37,11 @@ function bed(limits: Partial<Record<keyof typeof defaultLimits, number>> = {}) {
   return { clock, deadlines, pacer, turns, stream, counters: context.counters }
 }
 
-const because = (message: string): TurnReason => ({ what: failure("drained", message), isWithdrawn: false })
+const because = (message: string): TurnReason => ({
+  cause: "drain",
+  what: failure("drained", message),
+  isWithdrawn: false,
+})
 
 /** The shortest time between two turns of one client or endpoint. */
 function closest(turns: readonly Turn[], of: "client" | "endpoint"): number {

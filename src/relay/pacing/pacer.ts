@@ -3,14 +3,27 @@ import { type Counters, counterIds } from "../../base/counters.ts"
 import type { Limits } from "../../base/limits.ts"
 import type { Random } from "../../base/random.ts"
 import type { Deadline, TimerWheel } from "../../base/timer-wheel.ts"
+import type { TurnCause } from "../../base/turn-cause.ts"
+import type { Endpoint } from "../../cluster/endpoint.ts"
 import type { Failure } from "../../record/failure.ts"
+import type { StreamRecord } from "../../record/record.ts"
 
 /** Why streams end or move: one object for all streams of one order, which may be withdrawn for all of them at once. */
 export interface TurnReason {
+  readonly cause: TurnCause
   /** What the client of a stream is told that ends. */
   readonly what: Failure
   /** Streams whose turn has not come go on. */
   isWithdrawn: boolean
+  /** The streams are wanted elsewhere, and stay where they are if they cannot move. Absent: they are to end or to move. */
+  readonly move?: PlannedMove
+}
+
+/** What is planned of the streams of one order, and is told of each of them what became of it: once. */
+export interface PlannedMove {
+  /** Null: wherever the policy of its cluster has it. */
+  readonly to: Endpoint | null
+  over(): void
 }
 
 /** A stream that can be told to end or to move. */
@@ -21,6 +34,13 @@ export interface PacedStream {
   readonly paceEndpoint: object
   /** Its turn has come. Not to be called back with `add` from within. */
   onTurn(reason: TurnReason): void
+}
+
+/** One that may be told to move, though nothing forces it. */
+export interface MovableStream extends PacedStream {
+  /** It can move now, and has not within `dwellMs`. */
+  canMove(dwellMs: number): boolean
+  readonly record: StreamRecord
 }
 
 export interface PacerContext {
@@ -65,16 +85,20 @@ export class Pacer {
 
   /**
    * Gives `stream` a turn between `afterMs` and `afterMs + withinMs` from now, at random, or later, as its client and its
-   * endpoint allow. A stream that has one keeps it, unless that was withdrawn.
+   * endpoint allow. A stream that has one keeps it, unless that was withdrawn, or was for a move alone and this one is not.
+   * False: it has one.
    */
-  add(stream: PacedStream, reason: TurnReason, afterMs = 0, withinMs = 0): void {
+  add(stream: PacedStream, reason: TurnReason, afterMs = 0, withinMs = 0): boolean {
     const known = this.#turns.get(stream)
-    if (known?.reason.isWithdrawn === false) return
+    const isKept =
+      known?.reason.isWithdrawn === false && (known.reason.move === undefined || reason.move !== undefined)
+    if (isKept) return false
     if (known !== undefined) this.forget(stream)
     this.#context.counters.add(counterIds.streams_paced)
     const turn = new Turn(stream, reason, (due) => this.#clientLane(due.stream.paceClient).enter(due))
     this.#turns.set(stream, turn)
     this.#context.deadlines.set(turn, afterMs + withinMs * this.#random())
+    return true
   }
 
   /** The stream is over. */
@@ -85,6 +109,7 @@ export class Pacer {
     this.#turns.delete(stream)
     this.#context.deadlines.cancel(turn)
     turn.leave()
+    turn.reason.move?.over()
   }
 
   #clientLane(client: object): ClientLane {
@@ -119,7 +144,10 @@ export class Pacer {
   #grant(turn: Turn): void {
     const { stream, reason } = turn
     this.#turns.delete(stream)
-    if (reason.isWithdrawn) return turn.leave()
+    if (reason.isWithdrawn) {
+      turn.leave()
+      return reason.move?.over()
+    }
     turn.granted()
     stream.onTurn(reason)
   }

@@ -33,7 +33,11 @@ function clientOctets({ connection, state }: StreamRecord): string | null {
 }
 
 /** nginx: `set_real_ip_from`, `real_ip_header`, `real_ip_recursive`. */
-export function findRealClient({ from, header, recursive }: RealIpConfig): Phase {
+export function findRealClient({
+  from,
+  header,
+  recursive,
+}: RealIpConfig): (call: Pick<PhasedCall, "record">) => null {
   const trusted = from.map(matcher)
   const isTrusted = (octets: string | null) => trusted.some((each) => each(octets))
   return ({ record }) => {
@@ -151,7 +155,10 @@ function then(wait: Waiting, next: (verdict: Verdict | null) => Verdict | null):
   }
 }
 
-function checkRules(rules: AccessConfig["rules"]): Check {
+/** nginx: `allow` and `deny`; null: no rule fits. */
+export function checkRules(
+  rules: AccessConfig["rules"],
+): (call: Pick<PhasedCall, "record">) => Failure | "allowed" | null {
   const compiled = rules.map(({ allow, from }) => ({ allow, matches: matcher(from) }))
   return ({ record }) => {
     const octets = clientOctets(record)

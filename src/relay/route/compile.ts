@@ -1,68 +1,33 @@
 import { octetText } from "../../base/octet-text.ts"
-import type { Cluster } from "../../cluster/cluster.ts"
-import type { Connector } from "../../cluster/connectors.ts"
-import type { FilesConfig } from "../../config/files-model.ts"
-import type {
-  ProxyAction,
-  RouteAction,
-  RouteConfig,
-  RouteSettings,
-  ServerConfig,
-  UpstreamTlsConfig,
-} from "../../config/model.ts"
-import type { AccessLog } from "../../log/access-log.ts"
-import type { StreamRecord } from "../../record/record.ts"
+import type { RouteAction, RouteConfig, RouteSettings, ServerConfig } from "../../config/model.ts"
+import type { Failure } from "../../record/failure.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"
-import type { VariableTable } from "../../record/variable-table.ts"
 import { Regex } from "../../regex/regex.ts"
-import type { LegConnection } from "../upstream/leg-connection.ts"
-import { type AccessParts, checkAccess, findRealClient, hasAccess } from "./access.ts"
+import { checkAccess, findRealClient, hasAccess } from "./access.ts"
+import { compileAction, compileReturn } from "./compile-action.ts"
 import { compileContinuity } from "./continuity-plan.ts"
+import { compileErrorPages } from "./error-page.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
-import { limitRequests, limitStreams, type Zone } from "./limit-phases.ts"
+import { limitRequests, limitStreams } from "./limit-phases.ts"
 import {
-  type CompiledAction,
   checkBodySize,
   contentPhases,
   exceptMethods,
   FIRST,
   keepGroups,
-  redirectInside,
   refuseExternal,
   rewriteInLocation,
   rewriteInServer,
 } from "./phases.ts"
-import { ProxyRequestRewrite, readProxyTarget } from "./proxy-request.ts"
+import { ProxyRequestRewrite } from "./proxy-request.ts"
 import { ProxyResponseRewrite } from "./proxy-response.ts"
 import { compileRewrite, type RewriteParts } from "./rewrite.ts"
-import type { Phase, ReturnAction, Route, Verdict } from "./route.ts"
-import type { RouteMeter } from "./route-meter.ts"
+import type { Phase, ReturnAction, Route } from "./route.ts"
 import { routeName } from "./route-name.ts"
+import type { RouteParts } from "./route-parts.ts"
 import { hostOf, type RoutesOf } from "./router.ts"
-
-/** What routes are made of beside their own configuration. */
-export interface RouteParts extends AccessParts {
-  readonly table: VariableTable
-  /** Of one regex. */
-  readonly stepsMax: number
-  zoneOf(name: string): Zone
-  findCluster(name: string, mayResolve: boolean): Cluster<LegConnection> | undefined
-  openLog(config: RouteSettings["accessLogs"][number]): AccessLog
-  connectAs(tls: UpstreamTlsConfig | null, settings: RouteSettings): Connector<LegConnection>
-  /** To backends that speak HTTP/1.1. */
-  connectHttp1(action: ProxyAction, settings: RouteSettings): Connector<LegConnection>
-  /** Null: routes are not counted. */
-  meterOf(server: string, route: string): RouteMeter | null
-  /** The phase that answers with a file. */
-  serveFiles(config: FilesConfig, parts: FilesParts): Phase
-}
-
-/** What the files of a route are found by. */
-export interface FilesParts {
-  templateOf(source: string): Template
-  /** To another path of the same server, with a query of its own, or to `@name`. */
-  redirect(record: StreamRecord, target: string, args?: string): Verdict
-}
+import { schemePhases } from "./said-scheme.ts"
+import { TracePlan } from "./trace-plan.ts"
 
 /** @param config null: where no location of the server matches */
 export function compileRoute(
@@ -78,7 +43,9 @@ export function compileRoute(
   const locationPhases = [
     ...(config === null ? [] : beforeContent(server, config, host, parts)),
     ...admission(server, settings, parts),
-    ...schemePhases(server, { name, action, settings }, host, parts),
+    ...schemePhases(action, parts.table, (plain) =>
+      compileVariant(server, { name, action: plain, settings }, host, parts),
+    ),
     ...contentPhases(compiled, parts.findCluster),
   ]
   const route = makeRoute(server, action, settings, host, parts, locationPhases)
@@ -102,12 +69,20 @@ function makeRoute(
         errorStatuses.set(status, { grpcStatus, message: compileTemplate(grpcMessage, "header", table) })
   const tls = action.kind === "cluster" || action.kind === "variable" ? action.tls : null
   const { maxBodyOctets } = settings
-  const locationPhases = maxBodyOctets === null ? ownPhases : [checkBodySize(maxBodyOctets), ...ownPhases]
+  const trace = settings.trace === null ? null : new TracePlan(settings.trace, table)
+  const locationPhases = [
+    ...(trace === null ? [] : [trace.begin]),
+    ...(maxBodyOctets === null ? [] : [checkBodySize(maxBodyOctets)]),
+    ...ownPhases,
+  ]
+  const serverSteps = compileServerSteps(server, host, parts)
   return {
     serverName: server.names[0] ?? "",
     isAnswer: action.kind === "return",
-    phases: [...FIRST, ...serverPhases(server, host, parts), ...locationPhases],
+    isPass: action.kind === "cluster" || action.kind === "variable" || action.kind === "proxy",
+    phases: [...FIRST, ...serverPhases(server, parts), ...serverSteps, ...locationPhases],
     locationPhases,
+    serverSteps,
     findCluster: () => (action.kind === "cluster" ? findCluster(action.cluster, false) : undefined),
     connect:
       action.kind === "proxy"
@@ -117,9 +92,11 @@ function makeRoute(
           : connectAs(tls, settings),
     settings,
     continuity: compileContinuity(settings.continuity),
+    trace,
     ...rewritesOf(action, settings, parts),
     accessLogs: settings.accessLogs.map(openLog),
     errorStatuses,
+    errorPages: compileErrorPages(settings.errorPages, parts.templateOf),
     hasStreamTimeouts:
       settings.readTimeoutMs !== null || settings.sendTimeoutMs !== null || settings.bodyTimeoutMs !== null,
     templateOf: parts.templateOf,
@@ -144,18 +121,19 @@ function rewritesOf(
   }
 }
 
-function serverPhases(server: ServerConfig, host: RoutesOf<Route>, parts: RouteParts): Phase[] {
-  const { stepsMax } = parts
+function serverPhases(server: ServerConfig, { stepsMax }: RouteParts): Phase[] {
   const names = server.names
     .filter((name) => name.startsWith("~") && name.includes("("))
     .map((name) => new Regex(octetText(name.slice(1)), { isCaseless: true, stepsMax }))
     .filter(({ groups }) => groups > 0)
     .map((regex) => keepGroups(regex, (_state, authority) => hostOf(authority)))
   const { realIp } = server.fallback
-  const first = realIp === null ? names : [findRealClient(realIp), ...names]
-  if (server.rewrite.length === 0) return first
-  const rewrite = compileRewrite(server.rewrite, rewriteParts(server, "", host, parts))
-  return [...first, rewriteInServer(rewrite, host)]
+  return realIp === null ? names : [findRealClient(realIp), ...names]
+}
+
+function compileServerSteps(server: ServerConfig, host: RoutesOf<Route>, parts: RouteParts): Phase[] {
+  if (server.rewrite.length === 0) return []
+  return [rewriteInServer(compileRewrite(server.rewrite, rewriteParts(server, "", host, parts)), host)]
 }
 
 /** From the moment that the location is found. */
@@ -192,7 +170,9 @@ function compileVariant(
 ): Route {
   const phases = [
     ...admission(server, settings, parts),
-    ...schemePhases(server, { name, action, settings }, host, parts),
+    ...schemePhases(action, parts.table, (plain) =>
+      compileVariant(server, { name, action: plain, settings }, host, parts),
+    ),
     ...contentPhases(compileAction(action, host, parts), parts.findCluster),
   ]
   const route = makeRoute(server, action, settings, host, parts, phases)
@@ -204,7 +184,9 @@ function admission(server: ServerConfig, settings: RouteSettings, parts: RoutePa
   const { zoneOf } = parts
   const { realIp, requestLimits, streamLimits, access } = settings
   const phases: Phase[] = []
-  if (realIp !== null && server.fallback.realIp === null) phases.push(findRealClient(realIp))
+  // nginx asks twice, by what the server says and then by what the location does. A client that is known stays.
+  const isServers = JSON.stringify(realIp) === JSON.stringify(server.fallback.realIp)
+  if (realIp !== null && !isServers) phases.push(findRealClient(realIp))
   const serverKey = JSON.stringify([server.names, server.listeners])
   const who = hasAccess(access) ? checkAccess(access, parts, serverKey) : null
   if (who !== null) phases.push(...who.first)
@@ -236,62 +218,8 @@ export function withAnswer(route: Route, action: ReturnAction, responseRewrite: 
   return { ...route, phases: [...FIRST, ...locationPhases], locationPhases, isAnswer: true, responseRewrite }
 }
 
-function compileAction(action: RouteAction, host: RoutesOf<Route>, parts: RouteParts): CompiledAction {
-  const { table, templateOf } = parts
-  switch (action.kind) {
-    case "cluster":
-      return { kind: "cluster", cluster: action.cluster }
-    case "variable":
-      return {
-        kind: "variable",
-        template: compileTemplate(action.template, "header", table),
-        mayResolve: action.resolve,
-      }
-    case "return":
-      return compileReturn(action, table)
-    case "proxy":
-      return compileProxy(action.target, table)
-    case "files": {
-      const redirect: FilesParts["redirect"] = (record, target, args) =>
-        redirectInside(record, target, args, host)
-      return { kind: "files", serve: parts.serveFiles(action.files, { templateOf, redirect }) }
-    }
-    case "none":
-      return action
-  }
-}
-
-function compileProxy(target: ProxyAction["target"], table: VariableTable): CompiledAction {
-  if ("cluster" in target) return { kind: "cluster", cluster: target.cluster }
-  const url = compileTemplate(target.template, "header", table)
-  // What names the cluster is the middle of it.
-  const nameOf: Template["render"] = (record, env) => readProxyTarget(url.render(record, env))?.name ?? ""
-  return { kind: "variable", template: { ...url, render: nameOf }, mayResolve: target.resolve }
-}
-
-/** Where a variable says whether it is `https://`, what says `http://` goes by another route without TLS. */
-function schemePhases(
-  server: ServerConfig,
-  { name, action, settings }: Pick<RouteConfig, "action" | "settings"> & { name: string },
-  host: RoutesOf<Route>,
-  parts: RouteParts,
-): Phase[] {
-  if (action.kind !== "proxy" || action.tls === null || !("template" in action.target)) return []
-  const { template } = action.target
-  if (/^https:/i.test(template)) return []
-  const url = compileTemplate(template, "header", parts.table)
-  const plain = compileVariant(server, { name, action: { ...action, tls: null }, settings }, host, parts)
-  const toPlain: Verdict = { kind: "goto", route: plain, phases: plain.locationPhases }
-  return [
-    ({ record }, { env }) => (readProxyTarget(url.render(record, env))?.isTls === false ? toPlain : null),
-  ]
-}
-
-function compileReturn(action: Extract<RouteAction, { kind: "return" }>, table: VariableTable): ReturnAction {
-  return {
-    ...action,
-    template: compileTemplate(action.template, "header", table),
-    contentType: octetText(action.contentType),
-    grpcMessage: action.grpcMessage === null ? null : compileTemplate(action.grpcMessage, "header", table),
-  }
+/** The same route where every request fails. */
+export function withFailure(route: Route, what: Failure): Route {
+  const locationPhases = [() => what]
+  return { ...route, phases: locationPhases, locationPhases, isAnswer: true }
 }

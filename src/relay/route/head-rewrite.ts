@@ -13,6 +13,7 @@ import {
   type WrittenTo,
   writableValue,
 } from "../../record/written-field.ts"
+import { bareTarget } from "./bare-target.ts"
 
 const SLOTS = 32
 /** Larger lists are not remembered: clients choose them, and no budget counts what is kept here. */
@@ -62,10 +63,7 @@ function withFields(list: HeaderList, set: ReadonlyMap<string, string>, more = n
     else fields.push(name, value)
   }
   for (const [name, value] of more) if (value !== "") fields.push(name, value)
-  const shifted =
-    fields.length > 0 && left.has(":authority")
-      ? new Set([...neverIndexed].map((at) => at + 1))
-      : neverIndexed
+  const shifted = left.has(":authority") ? new Set([...neverIndexed].map((at) => at + 1)) : neverIndexed
   return new HeaderList(fields, shifted.size > 0 ? shifted : null)
 }
 
@@ -130,7 +128,8 @@ export class RequestRewrite {
     if (list.get(":scheme") !== undefined && list.get(":scheme") !== this.#scheme)
       set.set(":scheme", this.#scheme)
     for (const field of this.#set) {
-      const value = field.value(record, env)
+      const value =
+        field.name === ":authority" ? bareTarget(field.value(record, env)) : field.value(record, env)
       if (field.constant === null && !isTaken(field.name, value)) continue
       set.set(field.name, value)
     }
@@ -162,6 +161,11 @@ function isTaken(name: string, value: string): boolean {
 /** Those to which nginx adds without `always`. */
 const ADDED_TO: ReadonlySet<number> = new Set([200, 201, 204, 206, 301, 302, 303, 304, 307, 308])
 
+/** By these a backend steers nginx; it keeps them to itself. */
+const STEERING = ["expires", "redirect", "limit-rate", "buffering", "charset"].map(
+  (name) => `x-accel-${name}`,
+)
+
 /** An answer has each of them once. */
 const GRPC_STATUS: ReadonlySet<string> = new Set(["grpc-status", "grpc-message"])
 
@@ -176,8 +180,7 @@ export class ResponseRewrite {
   constructor(settings: RouteSettings, table: VariableSource = builtIn) {
     const passed = new Set(settings.passHeaders.map((name) => name.toLowerCase()))
     this.#hidden = new Set(
-      settings.hideHeaders
-        .map((name) => name.toLowerCase())
+      [...settings.hideHeaders.map((name) => name.toLowerCase()), ...STEERING]
         // Without its :status a response is none.
         .filter((name) => !passed.has(name) && !name.startsWith(":")),
     )

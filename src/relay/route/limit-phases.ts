@@ -1,10 +1,10 @@
 import { counterIds } from "../../base/counters.ts"
 import type { Deadline, TimerWheel } from "../../base/timer-wheel.ts"
 import type { RequestLimits, StreamLimits } from "../../config/model.ts"
-import { failure } from "../../record/failure.ts"
+import { type Failure, failure } from "../../record/failure.ts"
 import { stateOf } from "../../record/request-state.ts"
 import type { Template } from "../../record/template.ts"
-import type { Phase, Verdict, Wait } from "./route.ts"
+import type { Phase, PhaseContext, PhasedCall, Verdict, Wait } from "./route.ts"
 import type { ZoneTable } from "./zone-table.ts"
 
 /** A zone as the phases use it. */
@@ -71,7 +71,13 @@ function after(delayMs: number, deadlines: TimerWheel): Wait {
 }
 
 /** nginx: `limit_conn`, of streams: each request counts until it is over. */
-export function limitStreams(config: StreamLimits, zoneOf: (name: string) => Zone): Phase {
+export function limitStreams(
+  config: StreamLimits,
+  zoneOf: (name: string) => Zone,
+): (
+  call: Pick<PhasedCall, "record" | "atEnd">,
+  context: Pick<PhaseContext, "env" | "counters" | "log">,
+) => Failure | null {
   const limits = config.limits.map(({ zone, most }) => ({ zone: zoneOf(zone), most }))
   return (call, { env, counters, log }) => {
     const { record } = call

@@ -8,8 +8,9 @@ import type { Template } from "../../record/template.ts"
 import type { Regex } from "../../regex/regex.ts"
 import type { Served } from "../overload/cut-calls.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
+import { cycle, lookUp } from "./internal-redirect.ts"
 import { keepMatch } from "./kept-match.ts"
-import type { Phase, PhaseContext, ReturnAction, Route, Verdict } from "./route.ts"
+import type { Phase, PhaseContext, ReturnAction, Route } from "./route.ts"
 import type { RoutesOf } from "./router.ts"
 
 /** Where a stream of this route goes, compiled. */
@@ -58,14 +59,26 @@ const readDeadline: Phase = (call, { limits, counters, log }) => {
 export const checkBodySize =
   (maxBodyOctets: number): Phase =>
   ({ record }) =>
-    record.head.contentLength > maxBodyOctets ? bodyTooLarge(maxBodyOctets) : null
+    record.head.contentLength > maxBodyOctets && record.state?.isAtErrorPage !== true
+      ? bodyTooLarge(maxBodyOctets)
+      : null
 
 export function bodyTooLarge(maxBodyOctets: number): Failure {
   const message = `the request is larger than client_max_body_size (${maxBodyOctets} octets)`
   return failure("body_too_large", message)
 }
 
-const refuseUnrouted: Phase = ({ record }) => failure("no_route", `no route for ${record.head.path}`, true)
+/** As nginx answers where there is no file. */
+const refuseUnrouted: Phase = ({ record, isGrpc }) => {
+  const method = record.state?.method ?? record.head.method
+  const isRead = isGrpc || method === "GET" || method === "HEAD" || method === "POST"
+  return isRead ? unrouted(record.head.path) : { ...unrouted(record.head.path), httpStatus: 405 }
+}
+
+/** No location has anything for that path. */
+export function unrouted(path: string): Failure {
+  return failure("no_route", `no route for ${path}`, true)
+}
 
 const findCluster =
   (find: FindCluster, action: Extract<CompiledAction, { kind: "cluster" | "variable" }>): Phase =>
@@ -92,12 +105,21 @@ export function leave(record: StreamRecord, { admission, cutCalls }: PhaseContex
   cutCalls.end(record, served)
 }
 
+/** Before a location counts: the server's own settings say how the refusal is answered. */
+function ofServer(phase: Phase): Phase {
+  return (call, context) => {
+    const verdict = phase(call, context)
+    if (verdict !== null) call.route = call.route.host.fallback
+    return verdict
+  }
+}
+
 /** What every request goes through, whatever its route. */
-export const FIRST: readonly Phase[] = [refuseMethods, checkCertificate, readDeadline]
+export const FIRST: readonly Phase[] = [ofServer(refuseMethods), ofServer(checkCertificate), readDeadline]
 
 /** nginx: `internal`. */
-export const refuseExternal: Phase = (call, context) =>
-  call.record.state?.isInternal === true ? null : refuseUnrouted(call, context)
+export const refuseExternal: Phase = ({ record }) =>
+  record.state?.isInternal === true ? null : unrouted(record.head.path)
 
 /** Keeps what the groups of a location's regex, or of a server's name, hold. */
 export function keepGroups(regex: Regex, textOf: (state: RequestState, authority: string) => string): Phase {
@@ -112,7 +134,7 @@ export function keepGroups(regex: Regex, textOf: (state: RequestState, authority
 /** nginx: `limit_except`. */
 export function exceptMethods(methods: readonly string[], otherwise: Route): Phase {
   return ({ record }) =>
-    methods.includes(record.head.method)
+    methods.includes(record.state?.method ?? record.head.method)
       ? null
       : { kind: "goto", route: otherwise, phases: otherwise.locationPhases }
 }
@@ -146,44 +168,6 @@ export function rewriteInLocation(rewrite: Phase, host: RoutesOf<Route>): Phase 
     const { route } = call
     return route === before ? null : { kind: "goto", route, phases: route.locationPhases }
   }
-}
-
-/** nginx: ngx_http_internal_redirect, and ngx_http_named_location for `@name`. `args` undefined: those in `target`. */
-export function redirectInside(
-  record: StreamRecord,
-  target: string,
-  args: string | undefined,
-  host: RoutesOf<Route>,
-): Verdict {
-  const state = stateOf(record)
-  state.isInternal = true
-  if (!state.changeUri()) return cycle(state)
-  if (target.startsWith("@")) {
-    const route = host.named(target)
-    if (route === undefined) return failure("internal", `there is no location ${target}`, true)
-    return { kind: "goto", route, phases: route.locationPhases }
-  }
-  const mark = args === undefined ? target.indexOf("?") : -1
-  state.uri = mark < 0 ? target : target.slice(0, mark)
-  state.args = args ?? (mark < 0 ? "" : target.slice(mark + 1))
-  state.isRewritten = true
-  state.hasLeftPrefix = false
-  return lookUp(state, host)
-}
-
-function lookUp(state: RequestState, host: RoutesOf<Route>): Verdict {
-  const route = host.find(state.uri)
-  if (route === "limit")
-    return failure(
-      "internal",
-      "a regex of the configuration took more than regexSteps for this request",
-      true,
-    )
-  return { kind: "goto", route, phases: route.locationPhases }
-}
-
-function cycle({ uri }: RequestState): Failure {
-  return failure("internal", `the request was sent to another location too often, last to ${uri}`, true)
 }
 
 /** The last phases of a route: where its calls go. What it does not configure has none. */

@@ -14,10 +14,7 @@ import { ResponseRewrite } from "./head-rewrite.ts"
 import { keepMatch } from "./kept-match.ts"
 
 /** What nginx keeps of a backend's answer to itself, unless `proxy_pass_header` names it; a `Date` is passed on here. */
-const HIDDEN = [
-  ...["server", "x-pad", "x-accel-expires", "x-accel-redirect", "x-accel-limit-rate"],
-  ...["x-accel-buffering", "x-accel-charset"],
-]
+const HIDDEN = ["server", "x-pad"]
 
 /** A rule, compiled. */
 class Rule {

@@ -78,8 +78,8 @@ export class RouteMeter {
     this.#row[RouteColumn.began]!++
   }
 
-  /** The stream is over; its record is complete. */
-  ended({ grpcStatus, status }: StreamRecord): void {
+  /** The stream is over; its record is complete. Or it goes on at the route of an error's page, and counts there. */
+  ended({ grpcStatus, status }: Pick<StreamRecord, "grpcStatus" | "status">): void {
     const row = this.#row
     row[RouteColumn.open]!--
     const isKnown = grpcStatus >= 0 && grpcStatus < ENDED_COLUMNS - 1

@@ -8,7 +8,8 @@ import type { HeaderList } from "../../http2/header-list.ts"
 import type { AccessLog } from "../../log/access-log.ts"
 import type { Log } from "../../log/logger.ts"
 import type { Failure } from "../../record/failure.ts"
-import type { StreamRecord } from "../../record/record.ts"
+import type { AttemptRecord, StreamRecord } from "../../record/record.ts"
+import type { SpanWords } from "../../record/span.ts"
 import type { NewStreamRecord } from "../../record/stream-record.ts"
 import type { Template } from "../../record/template.ts"
 import type { TemplateEnvironment } from "../../record/variables.ts"
@@ -34,6 +35,10 @@ export interface Route {
   readonly phases: readonly Phase[]
   /** Those of the location alone, for a call that comes from another location of its server. */
   readonly locationPhases: readonly Phase[]
+  /** The server's own steps, for a call that is sent to another path of it. */
+  readonly serverSteps: readonly Phase[]
+  /** Its calls are passed on. */
+  readonly isPass: boolean
   /** Its phases end with an answer of the configuration's, whatever the request asks for. */
   readonly isAnswer: boolean
   /** Where all its calls go; undefined where they are answered here, or each says itself where it goes. */
@@ -47,6 +52,9 @@ export interface Route {
   readonly responseRewrite: ResponseRewrite
   readonly accessLogs: readonly AccessLog[]
   readonly errorStatuses: ReadonlyMap<number, { grpcStatus: number; message: Template }>
+  /** Null: its calls are not traced. */
+  readonly trace: RouteTrace | null
+  readonly errorPages: ReadonlyMap<number, ErrorPage>
   /** Counts its streams; null: they are not counted by route. */
   readonly meter: RouteMeter | null
   /** Any of the timeouts of a silent stream. */
@@ -55,6 +63,19 @@ export interface Route {
   templateOf(source: string): Template
   /** The other routes of its server. */
   readonly host: RoutesOf<Route>
+}
+
+/** How the calls of a route are traced. */
+export interface RouteTrace {
+  readonly words: SpanWords
+  /** The head for an endpoint: what it is told of the trace. */
+  inject(list: HeaderList, record: NewStreamRecord, leg: AttemptRecord): HeaderList
+}
+
+/** Where one error of a route leads: see `ErrorPageConfig`. */
+export interface ErrorPage {
+  readonly status: number | "target" | null
+  readonly target: Template
 }
 
 /** nginx's `return`, compiled. */
@@ -66,6 +87,10 @@ export interface ReturnAction {
   readonly contentType: string
   readonly grpcStatus: number | null
   readonly grpcMessage: Template | null
+  /** Of its page, names and values in turn. */
+  readonly fields?: readonly string[]
+  /** It leads to no page of an error. */
+  readonly isFinal?: boolean
 }
 
 /** The call goes on with another route, from the first of `phases`. */

@@ -1,24 +1,30 @@
+import { withErrorPage } from "./error-page.ts"
 import type { GoTo, Phase, PhaseContext, PhasedCall, Verdict, Wait } from "./route.ts"
 
 /** What phases come to: a way of answering, or null: the call is admitted. */
 export type PhasesOutcome = Exclude<Verdict, GoTo | Wait> | null
 
 export interface RunningCall extends PhasedCall {
+  onPhasesWait(waiting: WaitingPhases): void
   onPhasesEnd(outcome: PhasesOutcome): void
 }
 
 /**
- * Runs the phases of a call's route to their end, or to the first that does not let it pass.
- *
- * The call is told what they come to: at once, unless a phase has to wait.
- *
- * @returns what is waited for; null: nothing is
+ * Runs the phases of a call's route to their end, or to the first that does not let it pass. The call is told what they come
+ * to, at once unless a phase has to wait; where that is an error with a page of its own, they go on there.
  */
-export function runPhases(call: RunningCall, context: PhaseContext): WaitingPhases | null {
-  const next = step(call, context, call.route.phases, 0)
-  if (next !== null && "wait" in next) return new WaitingPhases(call, context, next)
-  call.onPhasesEnd(next)
-  return null
+export function runPhases(call: RunningCall, context: PhaseContext): void {
+  tell(call, context, step(call, context, call.route.phases, 0))
+}
+
+/** The same from where `verdict` leads. */
+export function resumePhases(call: RunningCall, context: PhaseContext, verdict: Verdict): void {
+  tell(call, context, step(call, context, [() => verdict], 0))
+}
+
+function tell(call: RunningCall, context: PhaseContext, next: PhasesOutcome | Stop): void {
+  if (next !== null && "wait" in next) call.onPhasesWait(new WaitingPhases(call, context, next))
+  else call.onPhasesEnd(next)
 }
 
 /** Where phases have stopped. */
@@ -36,8 +42,9 @@ function step(
 ): PhasesOutcome | Stop {
   let phases = from
   for (let i = at; i < phases.length; i++) {
-    const verdict = phases[i]!(call, context)
-    if (verdict === null) continue
+    const said = phases[i]!(call, context)
+    if (said === null) continue
+    const verdict = withErrorPage(call, context, said)
     if (isWait(verdict)) return { wait: verdict, phases, at: i + 1 }
     if (!isGoTo(verdict)) return verdict
     call.route = verdict.route

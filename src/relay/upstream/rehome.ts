@@ -57,7 +57,7 @@ export class Rehome<Stream extends PlacedStream> {
     )
     const pass: Pass<Stream> = {
       mode,
-      reason: { what, isWithdrawn: false },
+      reason: { cause: "rehash", what, isWithdrawn: false },
       deadline: makeDeadline(() => this.#look(cluster, pass)),
       rest: [],
       areSomeBusy: false,

@@ -4,10 +4,10 @@ import type { StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { ResponseHead } from "../../http2/message-head.ts"
 import type { BufferingStream } from "../overload/reset-largest.ts"
-import type { PacedStream } from "../pacing/pacer.ts"
+import type { MovableStream } from "../pacing/pacer.ts"
 
 /** What a connection tells of a stream that was opened on it. */
-export interface UpstreamStreamOwner extends BufferingStream, PacedStream, PickSubject {
+export interface UpstreamStreamOwner extends BufferingStream, MovableStream, PickSubject {
   readonly endpoint: Endpoint
   onInformational(head: ResponseHead): void
   onResponse(head: ResponseHead, endStream: boolean): void

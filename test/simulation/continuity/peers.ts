@@ -40,7 +40,8 @@ export class ContinuedCall {
   /** Which of servers that answer differently; null: no answer has come. */
   variant: number | null = null
   /** Of its legs, as they came to backends. */
-  readonly legs: { readonly call: string; readonly leg: number; isOpen: boolean }[] = []
+  readonly legs: { readonly call: string; readonly leg: number; readonly atMs: number; isOpen: boolean }[] =
+    []
 
   constructor(plan: ContinuedCallPlan) {
     this.plan = plan
@@ -52,7 +53,9 @@ export class ContinuedCall {
 }
 
 export interface ContinuityLedger {
-  readonly plan: ContinuityPlan
+  readonly mode: ContinuityPlan["mode"]
+  /** What a half-close means to backends whose client has not said all: that a handoff is asked for. */
+  readonly handsOffAtEnd?: boolean
   readonly store: ModelStore
   readonly calls: ReadonlyMap<number, ContinuedCall>
 }
@@ -91,6 +94,10 @@ export class ModelBackend {
     const connection = new ModelConnection(this, this.#plan, link, this.#scheduler)
     this.connections.add(connection)
     return connection
+  }
+
+  get nowMs(): number {
+    return this.#scheduler.now()
   }
 
   freeze(): void {
@@ -223,9 +230,9 @@ class ModelCall implements PeerStreamOwner {
     const call = said("call") ?? ""
     this.#leg = Number(said("leg") ?? -1)
     this.#session = said("session") ?? `s-${call}`
-    this.#isAware = backend.ledger.plan.mode === "handoff and resume"
+    this.#isAware = backend.ledger.mode === "handoff and resume"
     this.#variant = backend.variant
-    this.#record = { call, leg: this.#leg, isOpen: true }
+    this.#record = { call, leg: this.#leg, atMs: backend.nowMs, isOpen: true }
     this.#checkHead(list)
     this.#call.legs.push(this.#record)
     connection.served.add(this)
@@ -234,7 +241,7 @@ class ModelCall implements PeerStreamOwner {
 
   #checkHead(list: HeaderList): void {
     const { legs } = this.#call
-    const { mode } = this.#backend.ledger.plan
+    const { mode } = this.#backend.ledger
     if (mode === "off") {
       if (this.#leg >= 0) this.#call.fail("head", "a field of continuity on a route without it")
       return
@@ -252,7 +259,7 @@ class ModelCall implements PeerStreamOwner {
     if (this.#isOver) return
     const { store } = this.#backend.ledger
     if (!this.#isAware) {
-      this.#last = this.#backend.ledger.plan.mode === "lockstep" ? null : 0
+      this.#last = this.#backend.ledger.mode === "lockstep" ? null : 0
       this.#sendHead([])
       if (this.#backend.isShort) this.#end([], 0)
       else if (endStream) this.#ended()
@@ -358,7 +365,7 @@ class ModelCall implements PeerStreamOwner {
   #ended(): void {
     if (this.#isOver) return
     const { plan, hasHalfClosed } = this.#call
-    const mayBeAsked = this.#isAware && this.#backend.ledger.plan.ask === "half-close"
+    const mayBeAsked = this.#isAware && this.#backend.ledger.handsOffAtEnd === true
     const isWhole = hasHalfClosed && this.#received === plan.messages.length
     if (mayBeAsked && !isWhole) return this.handOff()
     if (!hasHalfClosed)
@@ -387,7 +394,7 @@ class ModelCall implements PeerStreamOwner {
   handOff(): void {
     if (!this.hasSentHead || this.#isOver) return
     // To one that does not know of it it is a failure, of a kind that its route lists.
-    if (!this.#isAware) return this.#backend.ledger.plan.mode === "off" ? undefined : this.#end([])
+    if (!this.#isAware) return this.#backend.ledger.mode === "off" ? undefined : this.#end([])
     const { store } = this.#backend.ledger
     // One that is not the stream's any more has nothing to hand off.
     if (!store.isOf(this.#session, this.#leg)) return this.reset()
@@ -432,10 +439,13 @@ export class CountingClient extends Peer {
   isReady = false
   readonly #waiting: (() => void)[] = []
 
-  open(call: ContinuedCall): void {
-    const open = (): void => void new CountingCall(this, call, this.scheduler)
+  /** Returns what cancels it. */
+  open(call: ContinuedCall): () => void {
+    let opened: CountingCall | null = null
+    const open = (): void => void (opened = new CountingCall(this, call, this.scheduler))
     if (this.isReady) open()
     else this.#waiting.push(open)
+    return () => opened?.cancel()
   }
 
   override onSettings(): void {
@@ -468,7 +478,7 @@ class CountingCall implements PeerStreamOwner {
     call.openedMs = scheduler.now()
     this.#stream = connection.http2.open(new HeaderList(head), false, false, this)
     this.#send(1)
-    if (cancelAfterMs !== null) scheduler.in(cancelAfterMs, () => this.#cancel())
+    if (cancelAfterMs !== null) scheduler.in(cancelAfterMs, () => this.cancel())
   }
 
   #send(index: number): void {
@@ -489,7 +499,7 @@ class CountingCall implements PeerStreamOwner {
     })
   }
 
-  #cancel(): void {
+  cancel(): void {
     if (this.#call.status !== null || this.#stream.isClosed) return
     this.#call.isCancelled = true
     this.#stream.reset(ErrorCode.CANCEL)

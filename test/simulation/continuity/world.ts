@@ -94,7 +94,8 @@ class ContinuityWorld {
       tap: (name, role) => this.#observe(name, role),
     })
     const calls = new Map(plan.calls.map((call) => [call.id, new ContinuedCall(call)]))
-    this.#ledger = { plan, store: new ModelStore(), calls }
+    const handsOffAtEnd = plan.ask === "half-close"
+    this.#ledger = { mode: plan.mode, handsOffAtEnd, store: new ModelStore(), calls }
     this.#backends = plan.endpoints.map((peer) => new ModelBackend(peer, this.#ledger, scheduler))
     this.#balancer = new subject.Balancer(continuityConfig(plan), {
       clock: scheduler,

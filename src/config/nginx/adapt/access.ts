@@ -22,7 +22,7 @@ export function adaptAccess(adapter: Adapter, scope: Scope): AccessConfig {
 }
 
 /** `allow` and `deny` are one list: a level with either hides all of the outer one. */
-function adaptRules({ report }: Adapter, scope: Scope): AccessConfig["rules"] {
+export function adaptRules({ report }: Adapter, scope: Scope): AccessConfig["rules"] {
   const isRule = ({ name }: Directive) => name.text === "allow" || name.text === "deny"
   let level: Scope | null = scope
   while (level !== null && !level.directives.some(isRule)) level = level.parent

@@ -10,6 +10,8 @@ import { type LogFormat, predefinedFormats } from "./log-formats.ts"
 /** What all parts of one translation share. */
 export interface Adapter {
   readonly report: Report
+  /** `tcp`: of what stands in `stream {}`. */
+  readonly protocol: "http" | "tcp"
   readonly variables: Variables
   /** Of the main file; relative paths of certificates and logs are taken from there. */
   readonly directory: string
@@ -27,10 +29,12 @@ export interface Adapter {
   readonly places: Map<string, Span>
 }
 
-export function createAdapter(shared: Pick<Adapter, "report" | "variables" | "directory">): Adapter {
+export function createAdapter(
+  shared: Pick<Adapter, "report" | "variables" | "directory" | "protocol">,
+): Adapter {
   return {
     ...shared,
-    formats: predefinedFormats(),
+    formats: shared.protocol === "http" ? predefinedFormats() : new Map(),
     clusters: new Map(),
     zones: [],
     bodyLimitsTold: new Set(),

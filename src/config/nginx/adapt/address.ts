@@ -27,12 +27,14 @@ export function readPeer(text: string, defaultPort: number): Peer | { error: str
 }
 
 /** What `listen` opens: a Unix socket, or one port, or a range of them. `*` and a bare port are `0.0.0.0`. */
-export function readListen(text: string): Address[] | { error: string } {
+export function readListen(text: string, defaultPort: string | null = "80"): Address[] | { error: string } {
   const unix = readUnix(text)
   if (unix !== null) return "error" in unix ? unix : [unix]
   const split = /^\d+(-\d+)?$/.test(text) ? { host: "0.0.0.0", port: text } : splitPort(text)
   if ("error" in split) return split
-  const [first, last] = (split.port ?? "80").split(/-(.*)/s)
+  const written = split.port ?? defaultPort
+  if (written === null) return { error: "no port" }
+  const [first, last] = written.split(/-(.*)/s)
   const from = readPort(first!)
   const to = last === undefined ? from : readPort(last)
   if (from === null || to === null) return { error: "invalid port" }

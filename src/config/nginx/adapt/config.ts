@@ -9,13 +9,24 @@ import { adaptAdmin, adaptMetrics } from "./admin.ts"
 import { adaptZones } from "./limits.ts"
 import { Listeners } from "./listeners.ts"
 import { adaptErrorLog, adaptLogFormat } from "./log.ts"
+import { adaptTracing } from "./otel.ts"
 import { adaptServer } from "./server.ts"
 import { adaptSettings } from "./settings.ts"
+import { adaptStream } from "./stream.ts"
 import { adaptUpstream } from "./upstream.ts"
 import { adaptVariables } from "./variables.ts"
+import { adaptXds } from "./xds.ts"
 
-/** @param isFragment the file has no `http` block: it is what one would include */
-export function adaptConfig(adapter: Adapter, directives: Directive[], isFragment: boolean): Config {
+/**
+ * @param tcp of what stands in `stream {}`
+ * @param isFragment the file has no `http` block: it is what one would include
+ */
+export function adaptConfig(
+  adapter: Adapter,
+  tcp: Adapter,
+  directives: Directive[],
+  isFragment: boolean,
+): Config {
   const main = new Scope("main", directives, null)
   const http = isFragment ? main : new Scope("http", main.own("http")[0]?.block ?? [], main)
   const config = defaultConfig()
@@ -24,6 +35,7 @@ export function adaptConfig(adapter: Adapter, directives: Directive[], isFragmen
   for (const directive of http.own("log_format")) adaptLogFormat(adapter, directive)
   for (const directive of http.own("upstream")) adaptUpstream(adapter, directive, http)
   config.variables = adaptVariables(adapter, http)
+  config.tracing = adaptTracing(adapter, http)
   adapter.zones.push(...adaptZones(adapter, http))
   config.zones = adapter.zones
   adaptSettings(adapter, http, null, null)
@@ -32,6 +44,8 @@ export function adaptConfig(adapter: Adapter, directives: Directive[], isFragmen
   config.listeners = listeners.build()
   config.servers = servers.map((server) => server.config)
   config.clusters = [...adapter.clusters.values()]
+  const stream = main.own("stream")[0]
+  if (stream !== undefined) adaptStream(tcp, stream, main, config)
   return config
 }
 
@@ -52,6 +66,8 @@ function adaptMain(adapter: Adapter, main: Scope, config: Config): void {
   if (pid !== undefined && pid.text !== "off") config.pidFile = fullPath(adapter, pid)
   const admin = main.one("sluice_admin")
   if (admin !== null) adaptAdmin(adapter, admin, config)
+  const xds = main.one("sluice_xds")
+  if (xds !== null) adaptXds(adapter, xds, config)
   const metrics = main.one("sluice_metrics")
   if (metrics !== null) adaptMetrics(adapter, metrics, config)
   const shutdown = main.one("worker_shutdown_timeout")?.args[0]

@@ -1,6 +1,7 @@
-/** `error_page` where it leads to a gRPC status, as NGINX's own example pages for gRPC do. */
+/** `error_page`, and where it leads to a gRPC status, as NGINX's own example pages for gRPC do. */
+import type { ErrorPageConfig } from "../../error-page-model.ts"
 import type { ErrorStatusConfig } from "../../model.ts"
-import { type Directive, spanOf, type Word } from "../ast.ts"
+import type { Directive, Word } from "../ast.ts"
 import type { Scope } from "../scope.ts"
 import { readNumber } from "../units.ts"
 import { hasVariables } from "../variables.ts"
@@ -9,64 +10,65 @@ import type { Adapter } from "./adapter.ts"
 /** The locations of one server by how they are reached: `@name`, or the path of a prefix or exact one. */
 export type Locations = ReadonlyMap<string, Scope>
 
-export function adaptErrorPages(
-  adapter: Adapter,
-  scope: Scope,
-  locations: Locations | null,
-): ErrorStatusConfig[] {
-  return scope.all("error_page").flatMap((directive) => {
-    const httpStatuses = readStatuses(adapter, directive)
-    const answer = locations === null ? null : findAnswer(adapter, directive, locations)
-    return answer === null || httpStatuses.length === 0 ? [] : [{ httpStatuses, ...answer }]
-  })
+/** Where errors of a level lead, and what gRPC clients are told where that is a location which says a `grpc-status`. */
+export interface ErrorPages {
+  readonly errorPages: ErrorPageConfig[]
+  readonly errorStatuses: ErrorStatusConfig[]
 }
 
-function readStatuses({ report }: Adapter, { args }: Directive): number[] {
-  const codes = args.slice(0, -1)
-  if (codes.length > 0 && codes.at(-1)!.text.startsWith("=")) {
-    const { text, span } = codes.pop()!
-    const invalid = codes.length === 0 || (text.length > 1 && readNumber(text.slice(1)) === null)
-    if (invalid) report.error(span, `invalid value "${text}"`)
+/** @param locations of the server; null: outside of one */
+export function adaptErrorPages(adapter: Adapter, scope: Scope, locations: Locations | null): ErrorPages {
+  const errorPages: ErrorPageConfig[] = []
+  const errorStatuses: ErrorStatusConfig[] = []
+  for (const directive of scope.all("error_page")) {
+    const page = readPage(adapter, directive)
+    if (page === null) continue
+    errorPages.push(page)
+    const { httpStatuses } = page
+    const answer = locations === null ? null : findAnswer(adapter, directive, locations)
+    if (answer !== null) errorStatuses.push({ httpStatuses, ...answer })
   }
-  return codes.flatMap(({ text, span }) => {
-    const status = readNumber(text)
-    if (status === null || status === 499) report.error(span, `invalid value "${text}"`)
-    else if (status < 300 || status > 599) report.error(span, `value "${text}" must be between 300 and 599`)
-    else return [status]
+  return { errorPages, errorStatuses }
+}
+
+function readPage({ report, variables }: Adapter, { args }: Directive): ErrorPageConfig | null {
+  const codes = args.slice(0, -1)
+  const target = args.at(-1)!
+  let isRight = variables.check(target, report)
+  const fault = (word: Word, message: string): void => {
+    report.error(word.span, message)
+    isRight = false
+  }
+  let status: ErrorPageConfig["status"] = null
+  if (codes.length > 0 && codes.at(-1)!.text.startsWith("=")) {
+    const word = codes.pop()!
+    const written = readNumber(word.text.slice(1))
+    if (codes.length === 0 || (word.text.length > 1 && written === null) || (written ?? 0) > 999)
+      fault(word, `invalid value "${word.text}"`)
+    else status = written === null || written === 0 ? "target" : written
+  }
+  const httpStatuses = codes.flatMap((word) => {
+    const code = readNumber(word.text)
+    if (code === null || code === 499) fault(word, `invalid value "${word.text}"`)
+    else if (code < 300 || code > 599) fault(word, `value "${word.text}" must be between 300 and 599`)
+    else return [code]
     return []
   })
+  return isRight && httpStatuses.length > 0 ? { httpStatuses, status, target: target.text } : null
 }
 
 function findAnswer(
-  adapter: Adapter,
+  { report }: Adapter,
   directive: Directive,
   locations: Locations,
 ): Pick<ErrorStatusConfig, "grpcStatus" | "grpcMessage"> | null {
-  const { report } = adapter
   const target = directive.args.at(-1)!
-  if (hasVariables(target.text)) {
-    adapter.variables.check(target, report)
-    report.note(spanOf(directive), "error_page", NO_PAGES)
-    return null
-  }
+  if (hasVariables(target.text)) return null
   const location = locations.get(target.text.replace(/\?.*/s, ""))
-  if (location === undefined && target.text.startsWith("@")) {
+  if (location === undefined && target.text.startsWith("@"))
     report.warning(target.span, `could not find named location "${target.text}"`)
-    return null
-  }
-  if (location !== undefined && location.own("grpc_pass").length > 0) {
-    report.error(
-      target.span,
-      "error_page to a location with grpc_pass is not supported: it would send the call elsewhere",
-    )
-    return null
-  }
-  const status = location === undefined || location.own("return").length === 0 ? null : grpcStatusOf(location)
-  if (status === null) report.note(spanOf(directive), "error_page", NO_PAGES)
-  return status
+  return location === undefined || location.own("return").length === 0 ? null : grpcStatusOf(location)
 }
-
-const NO_PAGES = "gRPC clients get a grpc-status, others the HTTP status alone"
 
 /** The status that a location's `add_header grpc-status` and `grpc-message` name, or null. */
 export function grpcStatusOf(location: Scope): Pick<ErrorStatusConfig, "grpcStatus" | "grpcMessage"> | null {

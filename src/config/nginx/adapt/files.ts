@@ -1,4 +1,6 @@
 /** `root`, `alias` and what goes with them: ngx_http_core_module, index, try_files, headers. */
+import { existsSync } from "node:fs"
+import { join } from "node:path"
 import { defaults } from "../../defaults-table.ts"
 import { expiresPattern, type FilesConfig, nginxTypes } from "../../files-model.ts"
 import type { RouteAction, RouteMatch } from "../../model.ts"
@@ -8,17 +10,17 @@ import { readNumber } from "../units.ts"
 import type { Adapter } from "./adapter.ts"
 
 /**
- * The files of a level that leads nowhere else. Null: neither `root` nor `alias` holds there.
+ * The files of a level that leads nowhere else. Null: neither `root` nor `alias` holds there, and there is no `html` beside the
+ * main file, which is nginx's own.
  *
  * @param match of the location; null: of a server
  */
 export function adaptFiles(adapter: Adapter, scope: Scope, match: RouteMatch | null): RouteAction | null {
   const { report, variables } = adapter
   const found = rootOf(scope)
-  if (found === null) return null
-  const [word] = found.args
-  if (!variables.check(word!, report)) return null
-  const isAlias = found.name.text === "alias"
+  const root = found === null ? defaultRoot(adapter) : found.args[0]!.text
+  if (root === null || (found !== null && !variables.check(found.args[0]!, report))) return null
+  const isAlias = found?.name.text === "alias"
   if (isAlias && !scope.own("alias").includes(found)) {
     report.error(
       spanOf(found),
@@ -30,11 +32,11 @@ export function adaptFiles(adapter: Adapter, scope: Scope, match: RouteMatch | n
   const replaces = isAlias ? replacedBy(match) : 0
   const tryFiles = adaptTryFiles(adapter, scope)
   if (replaces === "all" && tryFiles.length > 0) {
-    report.error(spanOf(found), "alias in a regex location is not supported beside try_files")
+    report.error(spanOf(found!), "alias in a regex location is not supported beside try_files")
     return null
   }
   const files: FilesConfig = {
-    root: word!.text,
+    root,
     replaces,
     index: adaptIndex(adapter, scope),
     tryFiles,
@@ -45,6 +47,11 @@ export function adaptFiles(adapter: Adapter, scope: Scope, match: RouteMatch | n
     ifModifiedSince: adaptModifiedSince(adapter, scope),
   }
   return { kind: "files", files }
+}
+
+function defaultRoot({ directory }: Adapter): string | null {
+  const html = join(directory, "html")
+  return existsSync(html) ? html : null
 }
 
 /** Of the innermost level that has either. */

@@ -23,14 +23,17 @@ export function adaptGrpcPass(adapter: Adapter, directive: Directive, scope: Sco
   const secure = scheme?.toLowerCase() === "grpcs://"
   if (hasVariables(word.text)) {
     if (!adapter.variables.check(word, adapter.report)) return null
+    // What its variables come to may say the scheme too.
+    const isSaid = scheme === undefined && target.startsWith("$")
     return {
       action: {
         kind: "variable",
         template: target,
         resolve: scope.one("resolver") !== null,
-        tls: upstreamTls(adapter, directive, scope, secure, null),
+        tls: upstreamTls(adapter, directive, scope, secure || isSaid, null),
+        tlsByScheme: isSaid,
       },
-      authority: null,
+      authority: target,
     }
   }
   const peer = readPeer(target, 0)
@@ -54,7 +57,7 @@ export function adaptGrpcPass(adapter: Adapter, directive: Directive, scope: Sco
 
 /** The name of the upstream that is meant, or of a new one for a plain address. */
 export function findCluster(
-  { report, clusters }: Adapter,
+  { report, clusters, protocol }: Adapter,
   word: Word,
   target: string,
   { address, hasPort }: Exclude<ReturnType<typeof readPeer>, { error: string }>,
@@ -78,7 +81,7 @@ export function findCluster(
   }
   const key = address.text.toLowerCase()
   if (!clusters.has(key))
-    clusters.set(key, { ...defaultCluster(address.text), endpoints: [defaultEndpoint(address)] })
+    clusters.set(key, { ...defaultCluster(address.text), protocol, endpoints: [defaultEndpoint(address)] })
   return clusters.get(key)!.name
 }
 
@@ -112,6 +115,7 @@ export function upstreamTls(
     keyFile: file(`${family}_ssl_certificate_key`),
     protocols: tlsProtocols(adapter, scope.one(`${family}_ssl_protocols`)),
     ciphers: value(`${family}_ssl_ciphers`)?.text ?? null,
+    alpnProtocols: scope.one("proxy_ssl_alpn")?.args.map(({ text }) => text) ?? null,
   }
   const depth = value(`${family}_ssl_verify_depth`)
   if (depth !== null) tls.verifyDepth = readNumber(depth.text)!
@@ -123,7 +127,7 @@ export function upstreamTls(
   } else if (!tls.verify) {
     adapter.report.note(
       spanOf(directive),
-      family === "grpc" ? "grpcs://" : "https://",
+      family === "grpc" ? "grpcs://" : adapter.protocol === "tcp" ? "proxy_ssl" : "https://",
       `the endpoint's certificate is not verified: ${family}_ssl_verify is off unless written`,
     )
   }

@@ -16,9 +16,13 @@ const PARAMETERS = [
 ]
 const STATUS_MAX = Math.max(...Object.values(GrpcStatus))
 
-export function adaptHealthChecks(adapter: Adapter, scope: Scope, action: RouteAction): void {
+export function adaptHealthChecks(
+  adapter: Adapter,
+  scope: Scope,
+  action: RouteAction | { kind: "cluster"; cluster: string },
+): void {
   for (const directive of scope.own("health_check")) {
-    const check = readHealthCheck(adapter.report, directive)
+    const check = readHealthCheck(adapter, directive)
     if (check === null) continue
     const cluster =
       action.kind === "cluster"
@@ -41,13 +45,19 @@ export function adaptHealthChecks(adapter: Adapter, scope: Scope, action: RouteA
   }
 }
 
-function readHealthCheck(report: Report, directive: Directive): HealthCheckConfig | null {
+function readHealthCheck({ report, protocol }: Adapter, directive: Directive): HealthCheckConfig | null {
   const check = defaultHealthCheck()
-  let isTyped = false
+  // In stream, a connection is all that is asked for.
+  let isTyped = protocol === "tcp"
+  if (isTyped) check.type = "tcp"
   let isRight = true
   for (const word of directive.args) {
     if (word.text.startsWith("type=")) isTyped = true
     if (!readParameter(report, word, check)) isRight = false
+    else if (protocol === "tcp" && check.type !== "tcp") {
+      report.error(word.span, `invalid parameter "${word.text}"`)
+      isRight = false
+    }
   }
   if (!isTyped && isRight) {
     const message = "health_check without type=grpc asks by HTTP, which is not supported"

@@ -41,15 +41,18 @@ export function defaultListenOptions(span: Span): ListenOptions {
 export function readListenDirective(
   report: Report,
   directive: Directive,
+  protocol: "http" | "tcp" = "http",
 ): { addresses: Address[]; options: ListenOptions } | null {
   const [where, ...parameters] = directive.args as [Word, ...Word[]]
-  const addresses = readListen(where.text)
+  const addresses = readListen(where.text, protocol === "http" ? "80" : null)
   if ("error" in addresses) {
     report.error(where.span, `${addresses.error} in "${where.text}" of the "listen" directive`)
     return null
   }
   const options = defaultListenOptions(spanOf(directive))
-  const right = parameters.every((word) => readParameter(report, directive, word, options))
+  const right = parameters.every((word) =>
+    protocol === "tcp" && !fitsTcp(report, word) ? false : readParameter(report, directive, word, options),
+  )
   return right ? { addresses, options } : null
 }
 
@@ -82,6 +85,14 @@ const KNOWN = [
   "reuseport",
   "so_keepalive=",
 ]
+
+function fitsTcp(report: Report, { text, span }: Word): boolean {
+  if (text === "udp") report.error(span, '"udp" is not supported: only TCP is relayed', "keep nginx for UDP")
+  else if (text === "http2" || text === "quic" || text === "default")
+    report.error(span, `invalid parameter "${text}"`)
+  else return true
+  return false
+}
 
 function readParameter(report: Report, directive: Directive, word: Word, options: ListenOptions): boolean {
   const flag = Object.hasOwn(SWITCHES, word.text) ? SWITCHES[word.text] : undefined

@@ -5,7 +5,7 @@ import type { ListenerConfig } from "../../model.ts"
 import type { Scope } from "../scope.ts"
 import { readNumber, readTimeMs } from "../units.ts"
 import type { Adapter } from "./adapter.ts"
-import type { ListenerDraft, ServerDraft } from "./drafts.ts"
+import type { ListenerDraft, ListeningDraft } from "./drafts.ts"
 import { type ListenOptions, overlaps } from "./listen.ts"
 import { writtenTimeout } from "./settings.ts"
 import { adaptListenerTls } from "./tls.ts"
@@ -18,7 +18,7 @@ export class Listeners {
     this.#adapter = adapter
   }
 
-  add(address: Address, options: ListenOptions, server: ServerDraft): void {
+  add(address: Address, options: ListenOptions, server: ListeningDraft): void {
     const draft = this.#drafts.get(address.text)
     if (draft === undefined) {
       this.#drafts.set(address.text, {
@@ -32,7 +32,7 @@ export class Listeners {
     if (options.defaultServer) server.config.defaultFor.push(address.text)
   }
 
-  #merge(draft: ListenerDraft, options: ListenOptions, server: ServerDraft): boolean {
+  #merge(draft: ListenerDraft, options: ListenOptions, server: ListeningDraft): boolean {
     const { report } = this.#adapter
     const { address, servers } = draft
     if (servers.includes(server)) {
@@ -59,7 +59,9 @@ export class Listeners {
     return true
   }
 
-  build(): ListenerConfig[] {
+  /** @param others that are there already, of HTTP: their sockets take all connections of their addresses */
+  build(others: readonly ListenerConfig[] = []): ListenerConfig[] {
+    this.#checkOthers(others)
     this.#checkOverlaps()
     this.#checkNames()
     return [...this.#drafts.values()].map((draft) => this.#listener(draft))
@@ -75,6 +77,8 @@ export class Listeners {
     listener.proxyProtocol = options.proxyProtocol
     listener.socketKeepalive = options.socketKeepalive
     listener.tls = options.ssl ? adaptListenerTls(this.#adapter, draft) : null
+    listener.protocol = this.#adapter.protocol
+    if (listener.protocol === "tcp") return listener
     const { scope } = defaultServer
     listener.headerTimeoutMs =
       writtenTimeout(report, scope, "client_header_timeout") ?? listener.headerTimeoutMs
@@ -88,6 +92,25 @@ export class Listeners {
     if (!http2)
       report.note(options.span, `listen ${address.text}`, "speaks HTTP/2 too, though http2 is not written")
     return listener
+  }
+
+  #checkOthers(others: readonly ListenerConfig[]): void {
+    for (const { address, options } of this.#drafts.values()) {
+      const taken = others.find(({ name, ...other }) => {
+        const theirs = { ...other, text: name }
+        return (
+          name === address.text ||
+          overlaps(theirs, address, other.ipv6Only) ||
+          overlaps(address, theirs, options.ipv6Only)
+        )
+      })
+      if (taken !== undefined)
+        this.#adapter.report.error(
+          options.span,
+          `${address.text} is taken: a server of http listens on ${taken.name}`,
+          "nginx cannot bind it twice either",
+        )
+    }
   }
 
   #checkOverlaps(): void {

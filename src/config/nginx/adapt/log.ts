@@ -53,6 +53,14 @@ function adaptAccessLog(adapter: Adapter, directive: Directive): AccessLogConfig
     if (formatName !== undefined) reportInvalid(adapter, directive, formatName)
     return null
   }
+  if (formatName === undefined && adapter.protocol === "tcp") {
+    report.error(
+      spanOf(directive),
+      "log format is not specified",
+      "stream has none of its own: write log_format",
+    )
+    return null
+  }
   const format = adapter.formats.get((formatName?.text ?? "combined").toLowerCase())
   if (format === undefined) {
     const names = [...adapter.formats.values()].map(({ name }) => name)

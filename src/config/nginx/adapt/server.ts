@@ -8,7 +8,7 @@ import { type Directive, spanOf, type Word } from "../ast.ts"
 import { checkRegex } from "../regex.ts"
 import { Scope } from "../scope.ts"
 import type { Adapter } from "./adapter.ts"
-import type { ServerDraft } from "./drafts.ts"
+import type { ListeningDraft, ServerDraft } from "./drafts.ts"
 import { adaptFiles } from "./files.ts"
 import { defaultListenOptions, readListenDirective } from "./listen.ts"
 import type { Listeners } from "./listeners.ts"
@@ -91,7 +91,7 @@ function adaptListens({ report }: Adapter, draft: ServerDraft, listeners: Listen
 }
 
 /** A certificate needs its key even where no listen has `ssl`. */
-function checkKeys({ report }: Adapter, { scope }: ServerDraft): void {
+export function checkKeys({ report }: Adapter, { scope }: ListeningDraft): void {
   const keys = scope.all("ssl_certificate_key").length
   for (const { args } of scope.all("ssl_certificate").slice(keys)) {
     report.error(args[0]!.span, `no "ssl_certificate_key" is defined for certificate "${args[0]!.text}"`)
@@ -99,7 +99,7 @@ function checkKeys({ report }: Adapter, { scope }: ServerDraft): void {
 }
 
 /** The names that one word stands for; `.example.com` is two. */
-function adaptServerName({ report }: Adapter, word: Word): string[] {
+export function adaptServerName({ report }: Adapter, word: Word): string[] {
   const { text, span } = word
   const problem = serverNameProblem(text)
   if (problem !== null) report[problem.severity](span, problem.message, problem.hint)

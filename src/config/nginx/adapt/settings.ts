@@ -1,6 +1,7 @@
 /** What holds on a route, from the directives of its level and, where it has none of a name, of the outer ones. */
 import { isIP } from "node:net"
 import { octetText } from "../../../base/octet-text.ts"
+import { VERSION } from "../../../base/version.ts"
 import { type WrittenTo, writtenFieldProblem } from "../../../record/written-field.ts"
 import { defaultRouteSettings } from "../../defaults.ts"
 import type { RetryCondition, RouteSettings } from "../../model.ts"
@@ -17,6 +18,7 @@ import { adaptContinuity } from "./continuity.ts"
 import { adaptErrorPages, type Locations } from "./error-page.ts"
 import { adaptRequestLimits, adaptStreamLimits } from "./limits.ts"
 import { adaptAccessLogs } from "./log.ts"
+import { adaptTrace } from "./otel.ts"
 
 /**
  * @param authority what nginx would send as `:authority`; null: the client's own is kept
@@ -55,22 +57,32 @@ export function adaptSettings(
   settings.absoluteRedirect = isOn(scope, "absolute_redirect", true)
   settings.serverNameInRedirect = isOn(scope, "server_name_in_redirect")
   settings.portInRedirect = isOn(scope, "port_in_redirect", true)
-  settings.errorStatuses = adaptErrorPages(adapter, scope, locations)
+  Object.assign(settings, adaptErrorPages(adapter, scope, locations))
+  settings.recursiveErrorPages = isOn(scope, "recursive_error_pages")
+  settings.serverTokens = serverTokens(scope)
   settings.bridge = adaptBridge(adapter, scope)
   settings.access = adaptAccess(adapter, scope)
   settings.realIp = adaptRealIp(adapter, scope)
   settings.requestLimits = adaptRequestLimits(adapter, scope)
   settings.streamLimits = adaptStreamLimits(adapter, scope)
   settings.continuity = adaptContinuity(report, scope)
+  settings.trace = adaptTrace(adapter, scope)
   return settings
 }
 
 /** nginx's `proxy_read_timeout` and `proxy_send_timeout`: a request of HTTP has an end, a stream of gRPC need not. */
 const PROXY_TIMEOUT_MS = 60_000
 
-function isOn(scope: Scope, name: string, byDefault = false): boolean {
+export function isOn(scope: Scope, name: string, byDefault = false): boolean {
   const word = scope.one(name)?.args[0]
   return word === undefined ? byDefault : word.text.toLowerCase() === "on"
+}
+
+/** nginx's `on` and `build` say the version, which is not said unless that is written. */
+function serverTokens(scope: Scope): string {
+  const text = scope.one("server_tokens")?.args[0]?.text ?? "off"
+  if (text === "on" || text === "build") return `sluice/${VERSION}`
+  return text === "off" || text === "" ? defaultRouteSettings().serverTokens : text
 }
 
 /** In milliseconds; null when not written, or written as 0, which in nginx would end every stream at once. */
@@ -187,7 +199,7 @@ function adaptIgnoreHeaders(report: Report, scope: Scope, family: string): strin
     .map((name) => name.toLowerCase())
 }
 
-function adaptBind(report: Report, directive: Directive | null, family: string): string | null {
+export function adaptBind(report: Report, directive: Directive | null, family: string): string | null {
   if (directive === null) return null
   const [address, transparent] = directive.args as [Word, Word?]
   if (transparent !== undefined) {

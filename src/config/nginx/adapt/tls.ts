@@ -4,7 +4,7 @@ import { didYouMean } from "../../problem.ts"
 import type { Scope } from "../scope.ts"
 import { readNumber, readSecondsMs } from "../units.ts"
 import { type Adapter, filePath } from "./adapter.ts"
-import type { ListenerDraft, ServerDraft } from "./drafts.ts"
+import type { ListenerDraft, ListeningDraft } from "./drafts.ts"
 import { tlsProtocols } from "./grpc-pass.ts"
 
 /** nginx's `ssl_session_timeout`. */
@@ -29,18 +29,19 @@ export function adaptListenerTls(adapter: Adapter, draft: ListenerDraft): Listen
     verifyClient: verifyClient(adapter, defaultServer, authority !== undefined),
     verifyDepth: depth === null ? 1 : readNumber(depth.args[0]!.text)!,
     sessionTimeoutMs: timeout === null ? SESSION_TIMEOUT_MS : readSecondsMs(timeout.args[0]!.text)!,
+    alpnProtocols: scope.one("ssl_alpn")?.args.map(({ text }) => text) ?? null,
   }
 }
 
-function rejects({ scope }: ServerDraft): boolean {
+function rejects({ scope }: ListeningDraft): boolean {
   return scope.one("ssl_reject_handshake")?.args[0]?.text.toLowerCase() === "on"
 }
 
-function namesOf({ config }: ServerDraft): string[] {
+function namesOf({ config }: ListeningDraft): string[] {
   return config.names.filter((name) => name !== "")
 }
 
-function certificatesOf(adapter: Adapter, server: ServerDraft): ListenerTlsConfig["certificates"] {
+function certificatesOf(adapter: Adapter, server: ListeningDraft): ListenerTlsConfig["certificates"] {
   const { scope, span } = server
   const certificates = scope.all("ssl_certificate")
   const keys = scope.all("ssl_certificate_key")
@@ -60,7 +61,7 @@ const VERIFY = ["off", "on", "optional", "optional_no_ca"] as const
 
 function verifyClient(
   { report }: Adapter,
-  { scope, span }: ServerDraft,
+  { scope, span }: ListeningDraft,
   hasAuthority: boolean,
 ): ListenerTlsConfig["verifyClient"] {
   const word = scope.one("ssl_verify_client")?.args[0]
@@ -75,7 +76,7 @@ function verifyClient(
 }
 
 /** One listener asks all its clients for the same. A server that asked for more would let in whom it should not. */
-function checkSameClients({ report }: Adapter, server: ServerDraft, defaultServer: ServerDraft): void {
+function checkSameClients({ report }: Adapter, server: ListeningDraft, defaultServer: ListeningDraft): void {
   const asked = (scope: Scope, name: string) => scope.one(name)?.args[0]?.text ?? "off"
   for (const name of ["ssl_verify_client", "ssl_client_certificate", "ssl_verify_depth"]) {
     if (asked(server.scope, name) === asked(defaultServer.scope, name)) continue

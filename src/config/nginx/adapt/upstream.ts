@@ -11,6 +11,7 @@ import { isHostName, readPeer } from "./address.ts"
 import { adaptBalancing } from "./balancing.ts"
 import { adaptDiscover, adaptResolver, adaptService } from "./discovery.ts"
 import { adaptOutlierDetection } from "./outlier-detection.ts"
+import { adaptRebalance } from "./rebalance.ts"
 
 const REHOME = ["never", "idle", "always"] as const
 
@@ -25,7 +26,7 @@ export function adaptUpstream(adapter: Adapter, directive: Directive, http: Scop
   // Where calls go is a template; only what a variable says could lead to this one.
   if (name.text.includes("$")) report.error(name.span, `"$" in the name of an upstream is not supported`)
   const scope = new Scope("upstream", directive.block ?? [], null)
-  const cluster = defaultCluster(name.text)
+  const cluster = { ...defaultCluster(name.text), protocol: adapter.protocol }
   adapter.clusters.set(key, cluster)
   const servers = scope.own("server")
   const strict = adaptBalancing(adapter, scope, cluster)
@@ -47,6 +48,8 @@ export function adaptUpstream(adapter: Adapter, directive: Directive, http: Scop
   }
   const outliers = scope.one("grpc_outlier_detection")
   if (outliers !== null) cluster.outlierDetection = adaptOutlierDetection(adapter, outliers)
+  const rebalance = scope.one("grpc_rebalance")
+  if (rebalance !== null) cluster.rebalance = adaptRebalance(adapter, rebalance, cluster)
   for (const directive of scope.own("grpc_limits")) adaptLimits(adapter, directive, cluster)
   const panic = scope.one("grpc_panic_threshold")
   if (panic !== null) cluster.panicThresholdPercent = readPercent(adapter, panic.args[0]!)
@@ -124,6 +127,15 @@ function adaptServer(
 ): void {
   const [where, ...parameters] = directive.args as [Word, ...Word[]]
   const peer = readPeer(where.text, DEFAULT_PORT)
+  if (
+    "address" in peer &&
+    !peer.hasPort &&
+    adapter.protocol === "tcp" &&
+    !/ service=/.test(textOf(directive))
+  ) {
+    adapter.report.error(where.span, `no port in upstream "${where.text}"`)
+    return
+  }
   if ("error" in peer) {
     adapter.report.error(where.span, `${peer.error} in upstream "${where.text}"`, whatIsWrong(where.text))
     return
@@ -151,11 +163,18 @@ function adaptServer(
   if (source !== null) cluster.discovery.push(source)
 }
 
+function textOf({ args }: Directive): string {
+  return args.map(({ text }) => text).join(" ")
+}
+
 function whatIsWrong(text: string): string | null {
   if (/^(grpcs?|https?):\/\//.test(text))
     return "an address has no scheme: write host:port, and the scheme in grpc_pass"
   return null
 }
+
+/** Of HTTP alone. */
+const HTTP_PARAMETERS = new Set(["route=", "drain"])
 
 const PARAMETERS = [
   ...["weight=", "max_conns=", "max_fails=", "fail_timeout=", "slow_start=", "route="],
@@ -169,6 +188,7 @@ function adaptParameter(
   endpoint: EndpointConfig,
 ): boolean {
   const [, name, value] = /^([a-z_]+=?)(.*)$/s.exec(word.text) ?? []
+  if (adapter.protocol === "tcp" && HTTP_PARAMETERS.has(name ?? "")) return invalid(adapter, word, null)
   switch (name) {
     case "weight=": {
       const weight = readNumber(value!)

@@ -1,7 +1,7 @@
 /** What does here what nginx documents: name, shape (see `readShape`), and what it does, for docs/nginx.md. */
 export const HONOURED: [name: string, shape: string, does: string][] = [
   // Main and events
-  ["include", "MEHSLU 1*", "reads other files in its place; a pattern may match none"],
+  ["include", "MEHSLUhsu 1*", "reads other files in its place; a pattern may match none"],
   ["worker_processes", "M 1", "how many threads carry streams; `auto`: one per processor"],
   [
     "error_log",
@@ -101,12 +101,37 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
     "H 1-2{}",
     "a variable by an address: networks, `ranges`, `default`, `proxy`, `proxy_recursive`, `delete`",
   ],
+  [
+    "otel_exporter",
+    "H 0{}",
+    "where spans are sent: `endpoint`, `interval`, `batch_size`, `batch_count`, `header`; an `endpoint` with a path is OTLP over HTTP",
+  ],
+  ["otel_service_name", "H 1", "`sluice` unless written"],
+  ["otel_resource_attr", "H 2*", "of the service"],
+  [
+    "otel_trace",
+    "HSL 1",
+    "`on`, `off`, or variables that come to `1` or `on`; `$otel_parent_sampled`: as the caller has decided",
+  ],
+  ["otel_trace_context", "HSL 1", "`extract`, `inject`, `propagate`, `ignore`"],
+  ["otel_span_name", "HSL 1", "unless written, the method of the call: `chat.Chat/Talk`"],
+  [
+    "otel_span_attr",
+    "HSL 2*",
+    "attributes are those of OpenTelemetry's conventions for gRPC and HTTP besides",
+  ],
   ["split_clients", "H 2{}", "a variable by the MurmurHash2 of another"],
   ["default_type", "HSL 1", "the type of what `return` answers, and of files; `text/plain` unless written"],
   [
     "error_page",
     "HSL 2+*",
-    "to a location that returns a `grpc-status`: that status for those errors; else a note",
+    "to a path, to `@name` or to an address, with `=` and `=code`; a gRPC client goes on where its call is passed on, and is told the `grpc-status` that a location returns",
+  ],
+  ["recursive_error_pages", "HSL flag", "errors at such a place lead on, ten times at most"],
+  [
+    "server_tokens",
+    "HSL 1",
+    "what pages of errors call the server: `on` adds the version, else its name alone; any other text",
   ],
   ["root", "HSL 1", "files of the locations that lead nowhere else; none are served where it is not written"],
   ["alias", "L 1", "in the place of what its location matches"],

@@ -31,7 +31,7 @@ export const NO_EFFECT: DirectiveGroup[] = [
     directives: {
       "HSL 1": `
         gzip_http_version add_after_body add_before_body userid userid_domain
-        userid_name userid_p3p userid_path server_tokens add_trailer_inherit add_header_inherit`,
+        userid_name userid_p3p userid_path  add_trailer_inherit add_header_inherit`,
       "HSL flag": `
         gzip gzip_no_buffer gzip_vary gunzip override_charset ssi ssi_ignore_recycled_buffers
         ssi_last_modified ssi_silent_errors sub_filter_last_modified sub_filter_once
@@ -125,11 +125,8 @@ export const NO_EFFECT: DirectiveGroup[] = [
   },
   {
     verdict: "no effect",
-    reason: "headers are checked as RFC 9113 asks, and error pages are not looked for again",
-    directives: {
-      "HS flag": "ignore_invalid_headers underscores_in_headers merge_slashes",
-      "HSL flag": "recursive_error_pages",
-    },
+    reason: "headers are checked as RFC 9113 asks",
+    directives: { "HS flag": "ignore_invalid_headers underscores_in_headers merge_slashes" },
   },
   {
     verdict: "no effect",

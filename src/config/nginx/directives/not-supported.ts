@@ -85,7 +85,7 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
   },
   {
     verdict: "not supported",
-    reason: "only HTTP/2 is balanced",
-    directives: { "M 0{}": "stream mail" },
+    reason: "mail is not balanced",
+    directives: { "M 0{}": "mail" },
   },
 ]

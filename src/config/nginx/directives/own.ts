@@ -9,6 +9,11 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "Sluice's own: where the running process is asked and told things: an address, `token=` file, `host=` name; `off`",
   ],
   [
+    "sluice_xds",
+    "M 1+",
+    "Sluice's own: where gRPC clients without a proxy are told of endpoints, by xDS: an address, `certificate=`, `key=` and `client_ca=` files",
+  ],
+  [
     "sluice_metrics",
     "M 1",
     "Sluice's own: what is counted for `/metrics`: `full`, or `basic`: nothing by route, and no histograms",
@@ -113,6 +118,11 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "grpc_outlier_detection",
     "U 0+",
     "Sluice's own: servers that fail more than others are left out for a while; parameters with Envoy's names, such as `interval=10s consecutive_failures=5`; `off`",
+  ],
+  [
+    "grpc_rebalance",
+    "U 1+",
+    "Sluice's own: `on`: live streams with continuity move to servers that have too few; `tolerance=10` percent, `after=30s`, `dwell=60s`, `pace=50` a second, `max_stream_age=` for those that cannot move; `off`",
   ],
   [
     "grpc_panic_threshold",

@@ -18,6 +18,9 @@ export type Context =
   | "server if"
   | "if"
   | "limit_except"
+  | "stream"
+  | "stream server"
+  | "stream upstream"
 
 /** What the one argument must be, where nginx has a common reader for it. */
 export type ValueKind = "flag" | "number" | "size" | "offset" | "time" | "sec" | "timeouts"
@@ -52,12 +55,16 @@ const CONTEXT_LETTERS: Record<string, Context> = {
   S: "server",
   L: "location",
   U: "upstream",
+  h: "stream",
+  s: "stream server",
+  u: "stream upstream",
 }
 
 const VALUE_KINDS = new Set<string>(["flag", "number", "size", "offset", "time", "sec", "timeouts"])
 
 /**
- * Reads a shape such as `HSL 1-2*`: the contexts' letters (Main, Events, Http, Server, Location, Upstream), then the
+ * Reads a shape such as `HSL 1-2*`: the contexts' letters (Main, Events, Http, Server, Location, Upstream; small
+ * ones: within `stream`), then the
  * arguments: a count, a range, `1+`, a `ValueKind` or `any`; `*` when it may be repeated, `{}` when a block follows.
  */
 export function readShape(shape: string): Omit<DirectiveSpec, "name" | "verdict" | "reason"> {

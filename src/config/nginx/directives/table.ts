@@ -8,6 +8,7 @@ import { OTHER_PROXIES } from "./other-proxies.ts"
 import { OWN } from "./own.ts"
 import { PROXY } from "./proxy.ts"
 import { type Context, type DirectiveGroup, type DirectiveSpec, readShape } from "./spec.ts"
+import { AS_IN_HTTP, STREAM, STREAM_OTHERS } from "./stream.ts"
 
 const table = buildTable()
 
@@ -47,20 +48,25 @@ function buildTable(): Map<string, DirectiveSpec[]> {
   const specs = new Map<string, DirectiveSpec[]>()
   const add = (spec: DirectiveSpec) =>
     specs.set(spec.name, [...(specs.get(spec.name) ?? []), { ...spec, contexts: withBlocks(spec) }])
-  for (const [name, shape, reason] of [...HONOURED, ...PROXY, ...OWN])
+  for (const [name, shape, reason] of [...HONOURED, ...PROXY, ...OWN, ...STREAM])
     add({ name, ...readShape(shape), verdict: "honoured", reason })
   for (const { verdict, reason, directives } of [
     ...NOT_SUPPORTED,
     ...NO_EFFECT,
     ...OTHER_PROXIES,
+    ...STREAM_OTHERS,
   ] as DirectiveGroup[]) {
     for (const [shape, names] of Object.entries(directives)) {
       for (const name of names.trim().split(/\s+/)) add({ name, ...readShape(shape), verdict, reason })
     }
   }
+  for (const name of AS_IN_HTTP) {
+    const http = specs.get(name)!.find(({ contexts }) => contexts.includes("http"))!
+    add({ ...http, contexts: ["stream", "stream server"] })
+  }
   for (const name of ELSEWHERE) {
     if (specs.has(name)) continue
-    const reason = "it belongs in stream or mail blocks"
+    const reason = "it belongs in mail blocks"
     specs.set(name, [{ name, ...readShape("M any"), contexts: [], verdict: "not supported", reason }])
   }
   return specs

@@ -69,7 +69,7 @@ export const CORPUS: Record<Place, Case[]> = {
     ["http {}", "sluice takes"],
     ["events {} http { upstream a { server 127.0.0.1:1; } server { listen 8080; location / { grpc_pass a; } } }", "yes"],
     ["events {}\nhttp {\n  server {\n    listen 8080;\n    location / {\n      root /x\n    }\n  }\n}", "no, other line"],
-    ["events {} stream {}", "no"],
+    ["events {} stream {}", "sluice takes"],
   ],
   main: [
     ["worker_processes 4;", "yes"],

@@ -17,8 +17,12 @@ export class AskedLeg {
   #leg: Leg | null = null
   #what: Failure | null = null
 
-  constructor(call: ContinuedCall) {
+  readonly #onStay: () => void
+
+  /** `onStay`: it has not handed the call off, and keeps it. */
+  constructor(call: ContinuedCall, onStay: () => void) {
     this.#call = call
+    this.#onStay = onStay
     this.#deadline = makeDeadline(() => this.#onSilence())
   }
 
@@ -38,8 +42,8 @@ export class AskedLeg {
     return false
   }
 
-  /** `what`: what the client is told where nothing else helps. */
-  wait(leg: Leg, what: Failure): void {
+  /** `what`: what the client is told where nothing else helps; null: the call stays then. */
+  wait(leg: Leg, what: Failure | null): void {
     this.#leg = leg
     this.#what = what
     this.#call.context.deadlines.set(this.#deadline, ASK_MS)
@@ -49,7 +53,9 @@ export class AskedLeg {
   #onSilence(): void {
     const leg = this.#leg!
     this.close()
-    if (!leg.isOver && !this.#call.goesOn(leg, MOVED)) this.#call.fail(this.#what!)
+    if (leg.isOver || this.#call.goesOn(leg, MOVED)) return
+    if (this.#what === null) this.#onStay()
+    else this.#call.fail(this.#what)
   }
 
   /** The leg is over. */

@@ -1,16 +1,18 @@
 import { counterIds } from "../../../base/counters.ts"
+import type { Endpoint } from "../../../cluster/endpoint.ts"
 import type { ContinuityMode } from "../../../config/model.ts"
 import type { HeaderList } from "../../../http2/header-list.ts"
 import type { ResponseHead } from "../../../http2/message-head.ts"
 import { ContinuityRecord } from "../../../record/continuity-record.ts"
-import type { Failure } from "../../../record/failure.ts"
 import { requestId } from "../../../record/variables.ts"
+import type { TurnReason } from "../../pacing/pacer.ts"
 import type { ContinuityPlan } from "../../route/continuity-plan.ts"
 import type { CallRequest } from "../call-request.ts"
 import type { Leg } from "../leg.ts"
 import { type LegEnd, statusEndOf } from "../leg-end.ts"
 import { BackendAccount } from "./backend-account.ts"
 import type { ContinuedCall } from "./continued-call.ts"
+import { factsOf } from "./facts.ts"
 import { type BackendSays, legHead, readBackend, trailersOf, withoutContinuity } from "./fields.ts"
 import { Gap, type GapOwner } from "./gap.ts"
 import { LoggedRequest } from "./logged-request.ts"
@@ -19,7 +21,7 @@ import { type MovableCall, Moving } from "./moving.ts"
 import { openingOf } from "./opening.ts"
 import { Refusal } from "./refusal.ts"
 import { ResponseAccount } from "./response-account.ts"
-import { type Continuation, continuation, type Positions, positionAfter } from "./resume-rules.ts"
+import { type Continuation, type ContinuityFacts, continuation, positionAfter } from "./resume-rules.ts"
 
 /** Legs that the record of a call has: a stream may outlive any number of backends. */
 const LEGS_SHOWN = 16
@@ -52,7 +54,7 @@ export class Continuity implements GapOwner, MovableCall {
     this.#plan = plan
     this.#responses = new ResponseAccount(downstream, context, plan)
     this.#refusal = new Refusal(call)
-    this.#moving = new Moving(call, plan, this)
+    this.#moving = new Moving(call, plan, this, this.#record)
     this.request = new LoggedRequest(context, downstream, plan, this.#moving)
     this.#gap = new Gap(context, this, this.#record, plan.config.gapMaxMs)
     record.continuity = this.#record
@@ -115,6 +117,7 @@ export class Continuity implements GapOwner, MovableCall {
     }
     this.backend.handedOff = null
     this.#gap.onHead()
+    this.#moving.legBegun()
     const { isAware } = this.backend
     this.#responses.onHead(isAware)
     if (!isAware && !this.#plan.isOneSided) {
@@ -129,7 +132,7 @@ export class Continuity implements GapOwner, MovableCall {
     const backend = this.backend
     backend.note(says)
     if (this.#mode !== "handoff" && this.#mode !== "resume") return null
-    const position = positionAfter(says.received ?? backend.handedOff, this.#positions)
+    const position = positionAfter(says.received ?? backend.handedOff, this.#facts(true, 0).positions)
     if (typeof position === "string") return position
     backend.received = position
     this.#record.repeated += this.request.sentMessages - position
@@ -183,8 +186,25 @@ export class Continuity implements GapOwner, MovableCall {
   // ---- Moving -----------------------------------------------------------------------------------------------------
 
   /** The leg is to end by Sluice's own choice. False: the call cannot move. */
-  move(leg: Leg, what: Failure): boolean {
-    return this.#moving.move(leg, what)
+  move(leg: Leg, reason: TurnReason): boolean {
+    return this.#moving.move(leg, reason)
+  }
+
+  canMove(dwellMs: number): boolean {
+    return this.#moving.canMove(dwellMs)
+  }
+
+  /** Where the next leg is to be; null: as the policy has it. */
+  takeDestination(): Endpoint | null {
+    return this.#moving.account.takeDestination()
+  }
+
+  canGoOn(end: LegEnd): boolean {
+    return continuation(this.#facts(true, 0), end)?.next === "leg"
+  }
+
+  get legMs(): number {
+    return this.#gap.legMs
   }
 
   get isAwaitingHead(): boolean {
@@ -202,42 +222,24 @@ export class Continuity implements GapOwner, MovableCall {
 
   // ---- Between legs -----------------------------------------------------------------------------------------------
 
-  get #positions(): Positions {
-    return {
-      sent: this.request.sentMessages,
-      received: this.backend.received,
-      logStart: this.request.logStart,
-      delivered: this.#responses.delivered,
-    }
-  }
-
   /** What follows the end of `leg`; null: the ordinary rules decide. */
   decide(leg: Leg, end: LegEnd, isBudgetLeft: boolean): Continuation {
-    const gap = this.#gap
-    const { isBegun, acceptsHandoff, acceptsResume, session } = this.backend
-    gap.onLegEnd(leg.connectedMs > 0)
-    const decision = continuation(
-      {
-        config: this.#plan.config,
-        positions: this.#positions,
-        acceptsHandoff,
-        acceptsResume,
-        hasSession: session !== null,
-        isBegun,
-        awaiting: gap.isAwaitingHead ? this.#mode : null,
-        isMidMessage: this.#responses.isMidMessage,
-        isFirstKept: this.request.first !== null || this.request.sentMessages === 0,
-        hasCursor: this.request.firstWith(this.#responses.token) !== null,
-        shortLegs: gap.shortLegs,
-        tries: gap.tries,
-        gapMs: gap.ms,
-        isBudgetLeft,
-        random: this.#call.context.env.random(),
-      },
-      end,
-    )
+    this.#gap.onLegEnd(leg.connectedMs > 0)
+    const decision = continuation(this.#facts(isBudgetLeft, this.#call.context.env.random()), end)
     if (decision?.next === "answer") this.#refusal.note(decision.reason)
     return decision
+  }
+
+  #facts(isBudgetLeft: boolean, random: number): ContinuityFacts {
+    const accounts = {
+      plan: this.#plan,
+      backend: this.backend,
+      request: this.request,
+      responses: this.#responses,
+      gap: this.#gap,
+      mode: this.#mode,
+    }
+    return factsOf(accounts, isBudgetLeft, random)
   }
 
   /** Octets of the leg that has ended that the client will not get. */

@@ -4,7 +4,7 @@ import type { LegContext } from "../leg-context.ts"
 
 const NEVER = -1
 /** A leg that lasted so long shows that its backend works. */
-const LASTING_MS = 1000
+export const LASTING_MS = 1000
 
 /** Whose time it is. */
 export interface GapOwner {
@@ -40,6 +40,11 @@ export class Gap {
   /** The head of the present leg has not come. */
   get isAwaitingHead(): boolean {
     return this.#headMs === NEVER
+  }
+
+  /** How long it is since the head of the present leg came; 0: it has not. */
+  get legMs(): number {
+    return this.isAwaitingHead ? 0 : this.#nowMs() - this.#headMs
   }
 
   /** How long the client has had no leg. */

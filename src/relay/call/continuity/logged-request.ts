@@ -183,10 +183,13 @@ export class LoggedRequest implements CallRequest, Reclaimable {
     if (this.isFull) this.#owner.onFull()
   }
 
+  get canEndLeg(): boolean {
+    return !this.#isHeld && !this.#isEnded && this.#log.unfinished === this.#log.received
+  }
+
   /** Ends the leg's request side though the client has not, where no message is cut by it. */
   endLeg(leg: Leg): boolean {
-    const isBetween = this.#log.unfinished === this.#log.received
-    if (this.#isHeld || this.#isEnded || !isBetween || leg.upstream === null) return false
+    if (!this.canEndLeg || leg.upstream === null) return false
     this.#isHeld = true
     leg.upstream.sendData(NO_OCTETS, 0, 0, true)
     return true

@@ -116,6 +116,10 @@ export class MoveRequest implements Waiter<LegConnection>, UpstreamStreamOwner {
     lease.release()
   }
 
+  canMove(): boolean {
+    return false
+  }
+
   onInformational(): void {}
   onUpstreamSent(): void {}
 

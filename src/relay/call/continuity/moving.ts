@@ -1,11 +1,15 @@
-import type { Failure } from "../../../record/failure.ts"
+import type { ContinuityRecord } from "../../../record/continuity-record.ts"
+import type { TurnReason } from "../../pacing/pacer.ts"
 import type { ContinuityPlan } from "../../route/continuity-plan.ts"
 import type { Leg } from "../leg.ts"
+import type { LegEnd } from "../leg-end.ts"
 import { AskedLeg, MOVED } from "./asked-leg.ts"
 import type { BackendAccount } from "./backend-account.ts"
 import type { ContinuedCall } from "./continued-call.ts"
+import { LASTING_MS } from "./gap.ts"
 import { LogRelief } from "./log-relief.ts"
 import type { LoggedRequest, LogOwner } from "./logged-request.ts"
+import { MoveAccount } from "./move-account.ts"
 import type { MovedLeg } from "./move-request.ts"
 
 /** The call whose legs end by Sluice's own choice. */
@@ -17,6 +21,10 @@ export interface MovableCall {
   readonly isMidMessage: boolean
   /** How its backend knows the present leg. */
   readonly movedLeg: MovedLeg
+  /** How long the present leg has lasted since its head came. */
+  readonly legMs: number
+  /** Another leg would follow an end of this one. */
+  canGoOn(end: LegEnd): boolean
 }
 
 /** Ends legs by Sluice's own choice: for a drain and its like, or since only a new one makes room in the log. */
@@ -24,32 +32,48 @@ export class Moving implements LogOwner {
   readonly #call: ContinuedCall
   readonly #plan: ContinuityPlan
   readonly #moved: MovableCall
+  readonly account: MoveAccount
   #asked: AskedLeg | null = null
   #relief: LogRelief | null = null
 
-  constructor(call: ContinuedCall, plan: ContinuityPlan, moved: MovableCall) {
+  constructor(call: ContinuedCall, plan: ContinuityPlan, moved: MovableCall, record: ContinuityRecord) {
     this.#call = call
     this.#plan = plan
     this.#moved = moved
+    this.account = new MoveAccount(record)
   }
 
   /**
    * The leg is to end. True: its backend is asked to hand the call off, or the call is resumed elsewhere. False: it cannot
-   * move. `what`: what the client is told where it turns out later that it cannot.
+   * move, and where that turns out later, the client is told `reason.what`.
    */
-  move(leg: Leg, what: Failure): boolean {
+  move(leg: Leg, reason: TurnReason): boolean {
     const { backend, isAwaitingHead } = this.#moved
-    if (!backend.isBegun) return false
-    const mayAsk = backend.acceptsHandoff && !isAwaitingHead
-    if (!mayAsk || !this.#asks(leg)) return this.#call.goesOn(leg, MOVED)
-    this.#asked!.wait(leg, what)
-    return true
+    if (!backend.isBegun || (reason.move !== undefined && (isAwaitingHead || !this.canMove(0)))) return false
+    this.account.begin(leg, reason)
+    if (backend.acceptsHandoff && !isAwaitingHead && this.#asks(leg)) {
+      // A backend that was asked by a call of its own, and does not answer, still serves the leg.
+      const mayStay = reason.move !== undefined && this.#plan.config.ask === "call"
+      this.#asked!.wait(leg, mayStay ? null : reason.what)
+      return true
+    }
+    return this.#call.goesOn(leg, MOVED)
+  }
+
+  /** It could move now, and has been where it is for `dwellMs`. */
+  canMove(dwellMs: number): boolean {
+    const { legMs, backend, request } = this.#moved
+    const atLeastMs = this.#call.record.resumes > 0 ? Math.max(dwellMs, LASTING_MS) : LASTING_MS
+    if (legMs < atLeastMs || this.account.isUnderWay) return false
+    const { ask } = this.#plan.config
+    const mayAsk = ask === "call" || (ask === "half-close" && request.canEndLeg)
+    return (backend.acceptsHandoff && mayAsk) || this.#moved.canGoOn(MOVED)
   }
 
   #asks(leg: Leg): boolean {
     const { ask } = this.#plan.config
     if (ask === "none") return false
-    this.#asked ??= new AskedLeg(this.#call)
+    this.#asked ??= new AskedLeg(this.#call, () => this.account.failed())
     const { request, movedLeg } = this.#moved
     return ask === "half-close" ? request.endLeg(leg) : this.#asked.ask(leg, movedLeg)
   }
@@ -75,6 +99,11 @@ export class Moving implements LogOwner {
     return false
   }
 
+  /** The head of a later leg came. */
+  legBegun(): void {
+    this.account.moved(this.#call.context.clock.now())
+  }
+
   /** The leg is over. */
   legOver(): void {
     this.#asked?.close()
@@ -84,5 +113,6 @@ export class Moving implements LogOwner {
   close(): void {
     this.#asked?.close()
     this.#relief?.close()
+    this.account.failed()
   }
 }

@@ -1,0 +1,358 @@
+import type { Socket } from "node:net"
+import { type Deadline, makeDeadline } from "../base/timer-wheel.ts"
+import type { Cluster } from "../cluster/cluster.ts"
+import { type ProxyEnds, proxyHeaderV1, proxyHeaderV2 } from "../net/proxy-protocol.ts"
+import type { Failure } from "../record/failure.ts"
+import type { AttemptRecord, ClientHello, ProxiedConnection, TlsInfo } from "../record/record.ts"
+import { stateOf } from "../record/request-state.ts"
+import type { NewStreamRecord } from "../record/stream-record.ts"
+import { reportCall } from "../relay/call/report.ts"
+import type { StreamOwner, WaitsFor } from "../relay/call/stream-owner.ts"
+import type { MovableStream, TurnReason } from "../relay/pacing/pacer.ts"
+import type { LegConnection } from "../relay/upstream/leg-connection.ts"
+import { EndpointLegs } from "./endpoint-legs.ts"
+import { Preread, type PrereadOwner } from "./preread.ts"
+import { Relay } from "./relay.ts"
+import type { TcpContext } from "./tcp-context.ts"
+import type { OpenTcpListener } from "./tcp-listener.ts"
+import type { PhasedSession, TcpServer, TcpServers, TcpTarget } from "./tcp-server.ts"
+
+export interface SessionOptions {
+  readonly context: TcpContext
+  readonly listener: OpenTcpListener
+  readonly socket: Socket
+  readonly record: NewStreamRecord
+  onOver(): void
+}
+
+/** nginx's: what a session ends with in `$status`. */
+const OK = 200
+const BAD_REQUEST = 400
+const INTERNAL = 500
+
+const NO_HELLO: ClientHello = { protocol: "", serverName: "", alpnProtocols: "" }
+
+/** Sessions have no routes. */
+const ROUTE = { name: "" }
+
+/**
+ * What becomes of one client of a TCP listener, from accept to its report: nginx's session, in its order of phases.
+ *
+ *   1. The PROXY protocol's header, where the listener expects one.
+ *   2. Who the client is, how many there may be, who is let in (`TcpServer.phases`).
+ *   3. TLS, where the listener has it.
+ *   4. A ClientHello is read, where the server wants to know its names; its name may choose another server.
+ *   5. An endpoint is picked and connected to, another where that fails (`EndpointLegs`).
+ *   6. Octets are relayed (`Relay`) until both sides have ended.
+ *   7. One report.
+ */
+export class TcpSession implements StreamOwner, PhasedSession, MovableStream, PrereadOwner {
+  readonly record: NewStreamRecord
+  readonly route = ROUTE
+  readonly paceEndpoint = this
+  readonly #options: SessionOptions
+  readonly #deadline: Deadline
+  #preread: Preread
+  #onDue: () => void = () => {}
+  readonly #servers: TcpServers
+  #server: TcpServer
+  /** The client's, over TLS or not. */
+  #socket: Socket
+  #atEnd: (() => void)[] | null = null
+  #cluster: Cluster<LegConnection> | null = null
+  #legs: EndpointLegs | null = null
+  #relay: Relay | null = null
+  #isShakingHands = false
+  #isOver = false
+
+  constructor(options: SessionOptions) {
+    const { listener, socket, record } = options
+    this.#options = options
+    this.record = record
+    this.#servers = listener.servers
+    this.#server = this.#servers.fallback
+    this.#socket = socket
+    this.#deadline = makeDeadline(() => this.#onDue())
+    this.#preread = new Preread(socket, this, listener.tls === null)
+  }
+
+  begin(): void {
+    const { socket, listener } = this.#options
+    const { settings } = this.#server
+    socket.on("error", ignore)
+    socket.once("close", this.#onClosed)
+    if (!settings.noDelay) socket.setNoDelay(false)
+    if (!listener.config.proxyProtocol) return this.#admit()
+    this.#within(settings.proxyProtocolTimeoutMs, () => this.#finish(OK))
+    this.#preread.readProxyHeader()
+  }
+
+  // ---- StreamOwner ------------------------------------------------------------------------------------------------
+
+  get endpointAddress(): string {
+    return this.#legs?.endpoint?.address ?? ""
+  }
+
+  get cluster(): { readonly name: string } | null {
+    return this.#cluster
+  }
+
+  get waitsFor(): WaitsFor {
+    if (this.#legs?.isConnecting === true) return "connection"
+    if (this.#relay === null) return null
+    return this.#relay.up.held > 0 ? "endpoint" : this.#relay.down.held > 0 ? "client" : null
+  }
+
+  get bufferedOctets(): number {
+    return this.#relay === null ? this.#preread.held.length : this.#relay.up.held + this.#relay.down.held
+  }
+
+  get paced(): MovableStream | null {
+    return this.#relay === null ? null : this
+  }
+
+  get paceClient(): object {
+    return this
+  }
+
+  /** What an endpoint knows of its connection is there alone. */
+  canMove(): boolean {
+    return false
+  }
+
+  onTurn({ what }: TurnReason): void {
+    this.fail(what)
+  }
+
+  fail(_what: Failure): void {
+    this.#end(OK)
+  }
+
+  shed(what: Failure): void {
+    this.fail(what)
+  }
+
+  // No HTTP/2 stream is behind it.
+  onRequestData(): void {}
+  onRequestTrailers(): void {}
+  onDownstreamReset(): void {}
+  onDownstreamSent(): void {}
+
+  /** For policies that pick by a key. */
+  render(template: string): string {
+    return this.#server.templateOf(template).render(this.record, this.#options.context.env)
+  }
+
+  atEnd(run: () => void): void {
+    this.#atEnd ??= []
+    this.#atEnd.push(run)
+  }
+
+  // ---- Before an endpoint is picked ------------------------------------------------------------------------------
+
+  onProxyHeader(proxied: ProxiedConnection | null): void {
+    this.record.connection.proxied = proxied
+    this.#admit()
+  }
+
+  #admit(): void {
+    this.#cancel()
+    const { context, listener, socket } = this.#options
+    for (const phase of this.#server.phases) {
+      const refusal = phase(this, context)
+      if (refusal !== null) return this.#finish(refusal.httpStatus)
+    }
+    if (listener.tls === null) return this.#readHello()
+    this.#isShakingHands = true
+    if (this.#preread.held.length > 0) socket.unshift(this.#preread.held)
+    this.#preread.held = this.#preread.held.subarray(0, 0)
+    listener.tls.handshake(socket, false, this.#server.settings.handshakeTimeoutMs)
+  }
+
+  /** The client has shaken hands. */
+  onSecured(socket: Socket, tls: TlsInfo): void {
+    this.#isShakingHands = false
+    this.#socket = socket
+    socket.on("error", ignore)
+    socket.once("close", this.#onClosed)
+    this.record.connection.tls = tls
+    this.#switchServer(tls.serverName ?? "")
+    if (tls.clientRefused !== null) return this.#finish(INTERNAL)
+    this.#preread = new Preread(socket, this, true)
+    this.#preread.hold()
+    this.#enter()
+  }
+
+  #readHello(): void {
+    const { readHello, prereadTimeoutMs, prereadOctets } = this.#server.settings
+    if (!readHello) return this.#enter()
+    this.#within(prereadTimeoutMs, () => this.#unread(OK))
+    this.#preread.readHello(prereadOctets)
+  }
+
+  /** What came is no whole ClientHello. nginx: its variables are empty, rather than not there. */
+  #unread(status: number): void {
+    const { readHello } = this.#server.settings
+    if (readHello && this.#preread.held.length > 0) this.record.connection.tcp!.hello = NO_HELLO
+    this.#finish(status)
+  }
+
+  onHello(hello: ClientHello | null): void {
+    this.#cancel()
+    this.record.connection.tcp!.hello = hello
+    if (hello !== null) this.#switchServer(hello.serverName)
+    this.#enter()
+  }
+
+  onUnreadable(why: "malformed" | "full"): void {
+    if (why === "full") this.#unread(BAD_REQUEST)
+    else this.#finish(BAD_REQUEST)
+  }
+
+  onEnded(): void {
+    this.#unread(OK)
+  }
+
+  /** The server that is for the name by SNI, where there is one. */
+  #switchServer(name: string): void {
+    if (name === "") return
+    const server = this.#servers.find(name.toLowerCase().replace(/\.$/, ""))
+    if (server === undefined) return
+    this.#server = server
+    this.record.serverName = server.name
+  }
+
+  #enter(): void {
+    const { env } = this.#options.context
+    const { set, target } = this.#server
+    for (const [variable, template] of set)
+      stateOf(this.record).values.set(variable, template.render(this.record, env))
+    if (target.kind === "cluster") return this.#connect(target)
+    if (target.kind === "none") return this.#finish(INTERNAL)
+    const text = Buffer.from(target.text.render(this.record, env), "latin1")
+    this.record.responseOctets = text.length
+    this.record.status = OK
+    this.#within(this.#server.settings.idleTimeoutMs, () => this.#socket.destroy())
+    this.#socket.end(text)
+    this.#socket.destroySoon()
+  }
+
+  // ---- The endpoint ----------------------------------------------------------------------------------------------
+
+  #connect({ find, name, tls }: Extract<TcpTarget, { kind: "cluster" }>): void {
+    const { context } = this.#options
+    const { settings } = this.#server
+    const wanted = name.render(this.record, context.env)
+    const cluster = find(wanted)
+    if (cluster === undefined) {
+      context.log.warn("no cluster or address", {
+        said: wanted,
+        client: this.record.connection.remoteAddress,
+      })
+      return this.#finish(INTERNAL)
+    }
+    this.#cluster = cluster
+    this.#legs = new EndpointLegs({
+      context,
+      cluster,
+      settings,
+      tls,
+      record: this.record,
+      subject: this,
+      header: this.#proxyHeader(),
+      onConnected: (socket, attempt) => this.#join(socket, attempt),
+      onFailed: (what) => this.#refused(what),
+    })
+    this.#legs.begin()
+  }
+
+  #refused({ httpStatus, message }: Failure): void {
+    const { remoteAddress } = this.record.connection
+    this.#options.context.log.info("a TCP session found no endpoint", {
+      reason: message,
+      client: remoteAddress,
+    })
+    this.#finish(httpStatus)
+  }
+
+  #proxyHeader(): Buffer | null {
+    const { sendProxyProtocol } = this.#server.settings
+    if (sendProxyProtocol === "none") return null
+    const { connection, state } = this.record
+    const ends: ProxyEnds = {
+      source: state?.realClient?.address ?? connection.remoteAddress,
+      sourcePort: state?.realClient?.port ?? connection.remotePort,
+      destination: connection.localAddress,
+      destinationPort: connection.localPort,
+    }
+    return sendProxyProtocol === "v1" ? proxyHeaderV1(ends) : proxyHeaderV2(ends)
+  }
+
+  #join(endpoint: Socket, attempt: AttemptRecord): void {
+    const { record } = this
+    const relay = new Relay({
+      context: this.#options.context,
+      client: this.#socket,
+      endpoint,
+      settings: this.#server.settings,
+      onActive(nowMs) {
+        record.activeTicks = Math.trunc(nowMs / 100)
+        record.requestOctets = relay.up.octets
+        record.responseOctets = relay.down.octets
+      },
+      onFirstOctets: (nowMs) => (attempt.headersMs = Math.floor(nowMs)),
+      onOver: () => this.#finish(OK),
+    })
+    this.#relay = relay
+    this.#socket.off("close", this.#onClosed)
+    relay.begin(this.#preread.held)
+  }
+
+  // ---- The end ---------------------------------------------------------------------------------------------------
+
+  /** Ends it from here, with no one left to tell. */
+  #end(status: number): void {
+    if (this.#relay === null) this.#finish(status)
+    else this.#relay.end()
+  }
+
+  /** The balancer closes, or makes room. */
+  abort(): void {
+    this.#end(OK)
+  }
+
+  /** The client's socket, before it was joined to an endpoint's. */
+  readonly #onClosed = (): void => {
+    this.#finish(this.record.status || (this.#isShakingHands ? INTERNAL : OK))
+  }
+
+  #finish(status: number): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    const { context, socket, onOver } = this.#options
+    const { record } = this
+    this.#cancel()
+    this.#preread.close()
+    record.status = status
+    record.endMs = Math.floor(context.clock.now())
+    const { up, down } = this.#relay ?? {}
+    this.#legs?.close(up?.octets ?? 0, down?.octets ?? 0)
+    context.pacer.forget(this)
+    for (const run of this.#atEnd ?? []) run()
+    reportCall(context, this.#server.accessLogs, record, this.#legs?.endpoint ?? null)
+    onOver()
+    this.#socket.destroy()
+    socket.destroy()
+  }
+
+  #within(ms: number, onDue: () => void): void {
+    this.#onDue = onDue
+    this.#options.context.deadlines.set(this.#deadline, ms)
+  }
+
+  #cancel(): void {
+    this.#options.context.deadlines.cancel(this.#deadline)
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,98 @@
+import type { Socket } from "node:net"
+import type { TLSSocket } from "node:tls"
+import type { ConnectionRecord, TlsInfo } from "../record/record.ts"
+import type { ClientConnection } from "../relay/downstream/client-connection.ts"
+import { type Clients, connectionRecord } from "../relay/downstream/clients.ts"
+import { TcpSession } from "./session.ts"
+import type { TcpContext } from "./tcp-context.ts"
+import type { OpenTcpListener } from "./tcp-listener.ts"
+import { newTcpRecord } from "./tcp-record.ts"
+
+export interface TcpClientsOptions {
+  readonly context: TcpContext
+  /** Where their connections are counted. */
+  readonly clients: Pick<Clients, "admit" | "isGone" | "add" | "remove">
+  nextConnectionId(): number
+}
+
+/** The clients of TCP listeners. */
+export class TcpClients {
+  readonly #options: TcpClientsOptions
+  /** Those that shake hands. */
+  readonly #handshakes = new Map<Socket, TcpSession>()
+
+  constructor(options: TcpClientsOptions) {
+    this.#options = options
+  }
+
+  /** A client has come; nothing has been read from it. */
+  accept(listener: OpenTcpListener, socket: Socket): void {
+    const { context, clients, nextConnectionId } = this.#options
+    if (!clients.admit(socket)) return
+    if (clients.isGone(listener)) return void socket.destroy()
+    const connection = connectionRecord(nextConnectionId(), listener.config, socket, null, { hello: null })
+    const startMs = Math.floor(context.clock.now())
+    const record = newTcpRecord(connection, listener.servers.fallback.name, startMs)
+    const session: TcpSession = new TcpSession({
+      context,
+      listener,
+      socket,
+      record,
+      onOver: () => {
+        this.#handshakes.delete(socket)
+        clients.remove(client)
+      },
+    })
+    const client = new TcpConnection(connection, listener, session)
+    if (listener.tls !== null) this.#handshakes.set(socket, session)
+    clients.add(client)
+    session.begin()
+  }
+
+  /** A client has shaken hands. False: it is none of these. */
+  secured(socket: TLSSocket, tls: TlsInfo): boolean {
+    const raw = (socket as { _parent?: Socket })._parent
+    const session = raw === undefined ? undefined : this.#handshakes.get(raw)
+    if (session === undefined) return false
+    this.#handshakes.delete(raw!)
+    session.onSecured(socket, tls)
+    return true
+  }
+
+  /** A client speaks HTTP where TLS should begin. False: it is none of these. */
+  plain(socket: Socket): boolean {
+    if (!this.#handshakes.has(socket)) return false
+    socket.destroy()
+    return true
+  }
+}
+
+/** A client's connection, with the one session that it is. */
+class TcpConnection implements ClientConnection {
+  readonly record: ConnectionRecord
+  readonly openListener: OpenTcpListener
+  readonly streams: readonly [TcpSession]
+  readonly overflowOctets = 0
+  readonly #session: TcpSession
+
+  constructor(record: ConnectionRecord, openListener: OpenTcpListener, session: TcpSession) {
+    this.record = record
+    this.openListener = openListener
+    this.#session = session
+    this.streams = [session]
+  }
+
+  /** Its times have a wheel. */
+  tick(): void {}
+
+  /** There is no way to tell it: it goes on until it ends. */
+  drain(): void {}
+
+  abort(): void {
+    this.#session.abort()
+  }
+
+  cut(): void {
+    this.#session.abort()
+  }
+}

@@ -1,0 +1,6 @@
+import type { UpstreamTlsConfig } from "../../config/model.ts"
+
+/** The certificate provider of a client's bootstrap that has these files. */
+export function providerName({ caFile, certFile, keyFile }: UpstreamTlsConfig): string {
+  return [caFile ?? "system", ...(certFile === null ? [] : [certFile, keyFile!])].join(" ")
+}

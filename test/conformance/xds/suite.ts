@@ -1,0 +1,33 @@
+import { fileURLToPath } from "node:url"
+import { goProgram } from "../go-modules.ts"
+import { grpcioPython } from "../interop/grpcio.ts"
+import { type FailedCase, type SuiteContext, type SuiteResult, Unavailable } from "../result.ts"
+import { caseNames, runCase } from "./cases.ts"
+import type { ClientProgram } from "./client.ts"
+
+const clients = {
+  node: async (): Promise<ClientProgram> => ({
+    command: process.execPath,
+    args: [fileURLToPath(new URL("./node-client.ts", import.meta.url))],
+  }),
+  go: async (): Promise<ClientProgram> => ({ command: await goProgram("xds", "xds-client"), args: [] }),
+  python: async (): Promise<ClientProgram> => ({
+    command: await grpcioPython(),
+    args: [fileURLToPath(new URL("./client.py", import.meta.url))],
+  }),
+}
+
+/** The cases of a client without a proxy, each with a Sluice of its own as its xDS server. */
+export async function xdsClient({ through }: SuiteContext, kind: keyof typeof clients): Promise<SuiteResult> {
+  if (through !== "sluice") throw new Unavailable(`${through} is no xDS server`)
+  const program = await clients[kind]()
+  const failed: FailedCase[] = []
+  for (const name of caseNames) {
+    try {
+      await runCase(name, program)
+    } catch (error) {
+      failed.push({ name, reason: (error as Error).message.split("\n")[0]!.slice(0, 300) })
+    }
+  }
+  return { cases: caseNames.length, failed }
+}
