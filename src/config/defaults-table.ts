@@ -198,6 +198,7 @@ export const defaults = {
     with: is("first"),
     statuses: list([]),
     overflow: is<"commit" | "slow">("commit"),
+    clients: is<"ignored" | "trusted">("ignored"),
     hold: size(32_768),
   },
   // The peer's certificate is not verified unless asked for, as in nginx.

@@ -137,6 +137,7 @@ export function defaultContinuity(): ContinuityConfig {
     restartWith: continuity.with.value,
     statuses: [...continuity.statuses.value],
     overflow: continuity.overflow.value,
+    clients: continuity.clients.value,
     holdOctets: continuity.hold.value,
     cursorFrom: null,
     cursorInto: null,

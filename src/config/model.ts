@@ -296,6 +296,8 @@ export interface ContinuityConfig {
   statuses: number[]
   /** What follows when more is to be kept than `keepOctets`: the oldest leave, or the client waits. */
   overflow: "commit" | "slow"
+  /** Fields of continuity from a client: `trusted`, one that offers it keeps its streams itself, and they pass both ways. */
+  clients: "ignored" | "trusted"
   /** Mode `cursor`: most octets of responses that wait for the next resume token. */
   holdOctets: number
   /** Mode `cursor`: the field of a response that holds a resume token, and of the first request that takes it. */

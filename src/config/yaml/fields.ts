@@ -284,6 +284,7 @@ const continuityFields: Fields<ContinuityConfig> = [
   field("with", "restartWith", same()),
   field("statuses", "statuses", statuses),
   field("overflow", "overflow", same()),
+  field("clients", "clients", same()),
   field("hold", "holdOctets", size),
   field("from", "cursorFrom", given),
   field("into", "cursorInto", given),

@@ -10,6 +10,7 @@ import { type LimitName, limitNames, limitTable } from "../../base/limits.ts"
 import { compileRegex, Regex } from "../../regex/regex.ts"
 import { METHOD_PATH, ORIGIN_PATTERN } from "../bridge.ts"
 import {
+  CLIENTS,
   CONTINUITY_ASKS,
   CONTINUITY_MODES,
   continuityProblem,
@@ -166,6 +167,10 @@ const continuityObject = z
       .enum(OVERFLOWS)
       .optional()
       .describe(says("What follows when more is to be kept than keep.", defaults.continuity.overflow)),
+    clients: z
+      .enum(CLIENTS)
+      .optional()
+      .describe(says("Whether clients may keep their streams themselves.", defaults.continuity.clients)),
     hold: size
       .refine((input) => sizeOctets(input) <= KEEP_OCTETS.max, { error: KEEP_ERROR })
       .optional()

@@ -91,8 +91,9 @@ export const continuityMutations: readonly Mutation[] = [
     name: "continuity-credit-twice",
     bug: "the client gets credit again for what a later leg is sent again",
     file: "relay/call/continuity/logged-request.ts",
-    find: "    if (due <= 0) return\n    this.#taken = until\n",
-    replace: "    if (due <= 0) return this.#downstream.consume(-due)\n    this.#taken = until\n",
+    find: "if (until > credit.taken) credit.taken = until",
+    replace:
+      "if (until > credit.taken) credit.taken = until\n    else this.#downstream.consume(credit.taken - until)",
     world: "continuity",
   },
   {
