@@ -188,7 +188,7 @@ test("HTTP has none of its variables, and it none of HTTP's own", () => {
 
 test("a template is told of its variables, and not of stream's own", () => {
   const { problems } = read(
-    "map $remote_addr $UPSTREAM { default 1.1.1.1:1; } server { listen 1.1.1.1:1; proxy_pass ${UPSTREAM}; }",
+    "map $remote_addr $UPSTREAM { default 1.1.1.1:1; } server { listen 1.1.1.1:1; proxy_pass $UPSTREAM; }",
   )
   expect(problems.filter(({ severity }) => severity === "error")).toEqual([])
 })
