@@ -82,6 +82,8 @@ export const counterMeanings = {
   jwt_forgotten: "a token that was verified was forgotten to remember another",
   jwks_too_large: "keys for tokens were not taken: more octets or more keys than are read",
   jwks_timeout: "a server of keys for tokens did not answer in time",
+  service_timeout: "a service that was asked about a call did not answer in time",
+  service_answer_too_large: "a service that was asked about a call answered with more than is read",
   // Upstream work.
   pick_queue_full: "a stream failed at once: too many were already waiting for an endpoint",
   pick_queue_timeout: "a stream waited too long for an endpoint",

@@ -973,6 +973,18 @@ const rows = {
     source: "nginx has its 60 s of proxy_read_timeout",
     counter: "subrequest_timeout",
   },
+  serviceAnswerOctetsMax: {
+    counts: "octets that a service answers which is asked about a call: Envoy's ext_authz or rate limits",
+    value: 256 * KiB,
+    unit: "octets",
+    min: KiB,
+    max: 64 * MiB,
+    per: "stream",
+    stops: "a service that sends without end",
+    effect: "as if the service could not be asked",
+    source: "ours",
+    counter: "service_answer_too_large",
+  },
   jwtOctetsMax: {
     counts: "octets of a token",
     value: 16 * KiB,

@@ -88,7 +88,7 @@ export class Control implements ControlView {
   /** The configuration in force. */
   #config: Config
   #version = 0
-  readonly #watchers: ((cluster: string | null) => void)[] = []
+  readonly #watchers = new Set<(cluster: string | null) => void>()
   /** The states that come in force with it, while threads are about to take them over. */
   #committing: ClusterState | null = null
   /** The last reload or upgrade: each begins when the one before it is over. */
@@ -473,8 +473,9 @@ export class Control implements ControlView {
     this.#threads.setLogLevel(level)
   }
 
-  watch(handler: (cluster: string | null) => void): void {
-    this.#watchers.push(handler)
+  watch(handler: (cluster: string | null) => void): () => void {
+    this.#watchers.add(handler)
+    return () => this.#watchers.delete(handler)
   }
 
   #changed(cluster: string | null): void {

@@ -2,6 +2,7 @@ import type { Clock } from "../../base/clock.ts"
 import { toYaml } from "../../config/yaml/write.ts"
 import type { Log } from "../../log/logger.ts"
 import type { XdsService } from "../xds/xds-service.ts"
+import { snapshotOf, snapshotStream } from "./cluster-snapshot.ts"
 import { clustersOf } from "./clusters.ts"
 import type { EventRing } from "./event-ring.ts"
 import { afterOf, eventStream } from "./event-stream.ts"
@@ -92,6 +93,18 @@ function readingRoutes({ view, events, clock, xds, startedAtMs }: ApiOptions): A
       summary: "Clusters, with the state of each endpoint.",
       answer: shapes.clusters,
       handle: async () => ({ json: await clustersOf(view, clock.wallMs()) }),
+    },
+    {
+      method: "GET",
+      path: "/clusters/{cluster}/endpoints",
+      summary:
+        "The endpoints and the policy of a cluster, for clients that balance by themselves; with Accept: text/event-stream again whenever they change.",
+      answer: shapes.clusterSnapshot,
+      handle({ params, header }) {
+        if (header("accept")?.includes("text/event-stream") === true)
+          return snapshotStream(view, params.cluster!, every)
+        return { json: snapshotOf(view, params.cluster!) }
+      },
     },
     {
       method: "GET",

@@ -43,8 +43,11 @@ export interface ControlView {
   setLogLevel(level: LogLevel): void
   /** The endpoints of a cluster, whatever they come from. */
   endpointsOf(cluster: string): readonly EndpointState[]
-  /** Calls `handler` with each cluster whose endpoints changed, and with null for another configuration. */
-  watch(handler: (cluster: string | null) => void): void
+  /**
+   * Calls `handler` with each cluster whose endpoints changed, and with null for another configuration, until the returned
+   * function is called.
+   */
+  watch(handler: (cluster: string | null) => void): () => void
   /** What was counted at the endpoint in `slot`: a row of `Column`s. */
   trafficAt(slot: number): Float64Array
   /** Null: streams are not counted by route. */
