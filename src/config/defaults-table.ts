@@ -139,6 +139,18 @@ export const defaults = {
     require: words("nothing"),
     endStreams: is(false),
   },
+  // Envoy's. A stream waits no longer than a person would notice.
+  extAuthz: {
+    tls: is(false),
+    timeout: time(200),
+    fail: is<"open" | "closed">("closed"),
+    statusOnError: is(403),
+  },
+  rateLimitService: {
+    tls: is(false),
+    timeout: time(20),
+    fail: is<"open" | "closed">("open"),
+  },
   bridge: {
     grpcWeb: is(false),
     connect: is(false),

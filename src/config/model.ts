@@ -3,6 +3,7 @@ import type { ErrorPageConfig } from "./error-page-model.ts"
 import type { FilesConfig } from "./files-model.ts"
 import type { JwtConfig } from "./jwt-model.ts"
 import type { ProxyConfig } from "./proxy-model.ts"
+import type { ExtAuthzConfig, RateServiceConfig } from "./service-model.ts"
 import type { AccessLogConfig, StreamLimits, UpstreamTlsConfig, ZoneConfig } from "./shared-model.ts"
 import type { TcpConfig } from "./tcp-model.ts"
 import type { TraceSettings, TracingConfig } from "./trace-model.ts"
@@ -265,6 +266,8 @@ export interface RouteSettings {
   portInRedirect: boolean
   bridge: BridgeConfig
   access: AccessConfig
+  extAuthz: ExtAuthzConfig | null
+  rateService: RateServiceConfig | null
   requestLimits: RequestLimits
   streamLimits: StreamLimits
   realIp: RealIpConfig | null

@@ -38,8 +38,8 @@ import type {
   RouteMatch,
   RouteSettings,
   ServerConfig,
-  UpstreamTlsConfig,
 } from "../../src/config/model.ts"
+import type { UpstreamTlsConfig } from "../../src/config/shared-model.ts"
 import { TRACE_CONTEXTS, type TraceSettings, type TracingConfig } from "../../src/config/trace-model.ts"
 
 /** Configurations that hold together, most of them near the defaults and with the odd names that files may have. */
