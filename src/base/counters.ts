@@ -6,6 +6,10 @@ export const counterMeanings = {
   // Discovery.
   spans_dropped:
     "spans of OpenTelemetry that were dropped: too many at once, or their collector did not take them",
+  admin_connections_exceeded: "connections to the admin API above adminConnectionsMax, closed",
+  admin_requests_refused:
+    "requests to the admin API with a body that was too large, or that did not come in time",
+  admin_readers_dropped: "readers of /events that did not read, and were closed",
   counted_routes_exceeded: "routes of a configuration that have no metrics of their own",
   discovery_refused:
     "an answer of a source of endpoints was not to be used, in whole or in part, or there was none",
