@@ -1,6 +1,7 @@
 import { dirname, resolve } from "node:path"
-import type { Config, DiscoveryConfig, RouteConfig, RouteSettings, UpstreamTlsConfig } from "./model.ts"
+import type { Config, DiscoveryConfig, RouteConfig, RouteSettings } from "./model.ts"
 import type { Problem, Sources } from "./problem.ts"
+import type { UpstreamTlsConfig } from "./shared-model.ts"
 
 /** How files are asked for; tests hand in their own. */
 export interface FileLook {
@@ -101,7 +102,7 @@ function filesRead({ listeners, servers, tcp, clusters, admin, xds }: Config): S
   for (const { tls } of listeners) {
     if (tls === null) continue
     for (const { certFile, keyFile } of tls.certificates) files.push(certFile, keyFile)
-    files.push(tls.clientCaFile)
+    files.push(tls.clientCaFile, tls.clientCrlFile)
   }
   for (const route of routesOf(servers)) {
     if (route.action.kind === "cluster" || route.action.kind === "variable") upstreamTls(route.action.tls)

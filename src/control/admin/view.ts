@@ -1,6 +1,8 @@
 import type { AnswerPart, Question } from "../../balancer/live/question.ts"
 import type { OpenAddress } from "../../balancer/status.ts"
 import type { SharedMemory } from "../../balancer/thread/shared-numbers.ts"
+import type { Counters } from "../../base/counters.ts"
+import type { Limits } from "../../base/limits.ts"
 import type { EndpointState } from "../../cluster/state.ts"
 import type { Config, LogLevel } from "../../config/model.ts"
 import type { SourceStatus } from "../discovery/cluster-discovery.ts"
@@ -32,6 +34,9 @@ export interface ControlView {
   /** Live streams, over all threads. */
   readonly streamsOpen: number
   readonly orders: Orders
+  readonly limits: Limits
+  /** The control side's own row. */
+  readonly counters: Counters
   reload(): Promise<ReloadResult>
   /** Drains the process, which ends then. False: it does so already. */
   drain(why: string): boolean

@@ -29,6 +29,12 @@ export const targets: Readonly<Record<string, TargetEntry>> = {
     maxOctets: 1024,
     load: async () => (await import("./grpc.ts")).grpc,
   },
+  fields: {
+    input: "an octet that says how reads are cut, a path after its length, then a protobuf message",
+    covers: ["grpc/field"],
+    maxOctets: 512,
+    load: async () => (await import("./fields.ts")).fields,
+  },
   json: {
     input:
       "an octet that says which way and how large the steps are, then JSON, a message or a file's descriptor",
@@ -41,6 +47,12 @@ export const targets: Readonly<Record<string, TargetEntry>> = {
     covers: ["net/proxy-protocol.ts"],
     maxOctets: 512,
     load: async () => (await import("./proxy-protocol.ts")).proxyProtocol,
+  },
+  "client-hello": {
+    input: "what a client of a TCP listener sends first",
+    covers: ["tcp/client-hello.ts"],
+    maxOctets: 512,
+    load: async () => (await import("./client-hello.ts")).clientHello,
   },
   nginx: {
     input: "nginx.conf",
