@@ -13,6 +13,7 @@ test("what a bridge holds counts until it is released, and no longer", () => {
   held.release()
   expect([held.octets, budget.octets]).toEqual([0, 7])
   held.add(5)
+  expect([held.octets, budget.octets]).toEqual([0, 7])
   held.release()
   expect([held.octets, budget.octets]).toEqual([0, 7])
 })
