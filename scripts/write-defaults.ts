@@ -16,6 +16,8 @@ const SECTIONS: readonly [heading: string, column: string, section: Section][] =
   ["Routes", "key of `tls`", defaults.upstreamTls],
   ["Settings", "key", defaults.settings],
   ["Settings", "key of `jwt`", defaults.jwt],
+  ["Settings", "key of `extAuthz`", defaults.extAuthz],
+  ["Settings", "key of `rateLimitService`", defaults.rateLimitService],
   ["Settings", "key of `bridge`", defaults.bridge],
   ["Settings", "key of `continuity`", defaults.continuity],
   ["Settings", "key of `trace`", defaults.trace],

@@ -1,3 +1,5 @@
+import { checkRequest, readCheck } from "../access/envoy/check-message.ts"
+import { rateRequest, readRate } from "../access/envoy/rate-message.ts"
 import { Verifiers } from "../access/jwt/verifiers.ts"
 import { PasswordFile } from "../access/password-file.ts"
 import type { Clock } from "../base/clock.ts"
@@ -14,10 +16,10 @@ import type {
   Config,
   ProxyAction,
   RouteSettings,
-  UpstreamTlsConfig,
   ZoneConfig,
 } from "../config/model.ts"
 import { groupNames, namesSet } from "../config/set-names.ts"
+import type { UpstreamTlsConfig } from "../config/shared-model.ts"
 import { tcpClusterName, tcpZone } from "../config/tcp-names.ts"
 import type { AccessLog, AccessLogs } from "../log/access-log.ts"
 import type { Log } from "../log/logger.ts"
@@ -184,6 +186,7 @@ export class ConfigCompiler {
         templateOf,
         zoneOf,
         usersOf,
+        serviceMessages: { checkRequest, readCheck, rateRequest, readRate },
         verifierOf: this.#verifiers.of.bind(this.#verifiers),
         findCluster: find,
         openLog,

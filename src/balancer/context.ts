@@ -11,6 +11,7 @@ import type { Span } from "../record/span.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
 import type { CallContext } from "../relay/call/call-context.ts"
 import { ReplayRing } from "../relay/call/replay-ring.ts"
+import { beginServiceCall } from "../relay/call/service-call.ts"
 import { beginSubrequest } from "../relay/call/subrequest.ts"
 import type { Admission } from "../relay/overload/admission.ts"
 import { CutCalls } from "../relay/overload/cut-calls.ts"
@@ -54,6 +55,7 @@ export function makeContext(parts: ContextParts): SharedContext {
     subrequests: {
       begin: (call, uri, done, bodyOctetsMax) => beginSubrequest(context, call, uri, done, bodyOctetsMax),
     },
+    services: { begin: (question, done) => beginServiceCall(context, question, done) },
     onStreamEnd,
     onSpans,
   }

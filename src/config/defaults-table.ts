@@ -139,6 +139,18 @@ export const defaults = {
     require: words("nothing"),
     endStreams: is(false),
   },
+  // Envoy's. A stream waits no longer than a person would notice.
+  extAuthz: {
+    tls: is(false),
+    timeout: time(200),
+    fail: is<"open" | "closed">("closed"),
+    statusOnError: is(403),
+  },
+  rateLimitService: {
+    tls: is(false),
+    timeout: time(20),
+    fail: is<"open" | "closed">("open"),
+  },
   bridge: {
     grpcWeb: is(false),
     connect: is(false),
@@ -198,6 +210,7 @@ export const defaults = {
     with: is("first"),
     statuses: list([]),
     overflow: is<"commit" | "slow">("commit"),
+    clients: is<"ignored" | "trusted">("ignored"),
     hold: size(32_768),
   },
   // The peer's certificate is not verified unless asked for, as in nginx.

@@ -5,6 +5,7 @@ import type { ThreadLog, VersionedConfig } from "../balancer/thread/contract.ts"
 import { rowOf, type SharedMemory, trafficOf } from "../balancer/thread/shared-numbers.ts"
 import type { Clock } from "../base/clock.ts"
 import { Counters, counterIds, counterNames } from "../base/counters.ts"
+import type { Limits } from "../base/limits.ts"
 import { systemRandom } from "../base/random.ts"
 import { resolveLimits } from "../base/resolve-limits.ts"
 import { VERSION } from "../base/version.ts"
@@ -71,9 +72,12 @@ export class Control implements ControlView {
   /** What is said of endpoints: by discovery, health and people. */
   readonly states: ClusterStates
   readonly orders: Orders
+  /** As of the start. */
+  readonly limits: Limits
+  /** Its own row, beside those of the threads. */
+  readonly counters: Counters
   readonly #options: ControlOptions
   readonly #counts: SharedCounts
-  readonly #counters: Counters
   readonly #sockets: ListenerSockets
   readonly #threads: DataThreads
   readonly #checks: HealthChecks
@@ -112,12 +116,13 @@ export class Control implements ControlView {
     })
     this.#config = config
     const { limits } = resolveLimits(config.limits)
+    this.limits = limits
     const isCounted = config.metrics === "full" && config.admin !== "off"
-    const countRoute = () => this.#counters.add(counterIds.counted_routes_exceeded)
+    const countRoute = () => this.counters.add(counterIds.counted_routes_exceeded)
     const routes = isCounted ? new RouteSlots(threads, limits.countedRoutesMax, countRoute) : null
     this.#counts = new SharedCounts(threads, routes)
     const row = rowOf(this.#counts.memory.counters, threads, counterNames.length)
-    this.#counters = new Counters(row)
+    this.counters = new Counters(row)
     this.#counts.prepare(config)
     this.states = new ClusterStates({
       hasChecks: true,
@@ -172,7 +177,7 @@ export class Control implements ControlView {
       log,
       states: this.states,
       endpointsMax: () => resolveLimits(this.#config.limits).limits.discoveredEndpointsMax,
-      onProblem: () => this.#counters.add(counterIds.discovery_refused),
+      onProblem: () => this.counters.add(counterIds.discovery_refused),
     })
     this.#outliers = new OutlierDetection({ clock, log, states: this.states, outcomesAt })
     this.#rebalancer = new Rebalancer({
@@ -400,7 +405,7 @@ export class Control implements ControlView {
       sender,
       clock,
       log,
-      onDropped: () => this.#counters.add(counterIds.spans_dropped),
+      onDropped: () => this.counters.add(counterIds.spans_dropped),
     })
   }
 

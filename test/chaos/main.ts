@@ -3,7 +3,8 @@ import { parseArgs } from "node:util"
 import { seededRandom } from "../../src/base/random.ts"
 import { renderReport, renderText, writeBetweenMarks } from "./report.ts"
 import type { Check, Scenario } from "./scenario.ts"
-import { handedOff, resumed } from "./scenarios/continuity.ts"
+import { drainedFirst, handedOff, resumed } from "./scenarios/continuity.ts"
+import { dnsChanges } from "./scenarios/dns-changes.ts"
 import { freeze } from "./scenarios/freeze.ts"
 import { kill } from "./scenarios/kill.ts"
 import { manyReloads } from "./scenarios/many-reloads.ts"
@@ -25,10 +26,12 @@ const scenarios: readonly Scenario[] = [
   network,
   reload,
   manyReloads,
+  dnsChanges,
   upgrade,
   overload,
   resumed,
   handedOff,
+  drainedFirst,
   scaledUp,
 ]
 

@@ -20,7 +20,7 @@ export const mutations: readonly Mutation[] = [
     name: "credit-never-given",
     bug: "what a slow client takes late is not credited to the backend, so its stream stalls",
     file: "relay/call/call.ts",
-    find: "this.#leg?.consume(this.#retries === null ? octets : this.#retries.ofPresentLeg(octets))",
+    find: "this.leg?.consume(this.#retries === null ? octets : this.#retries.ofPresentLeg(octets))",
     replace: "",
   },
   {
@@ -97,7 +97,7 @@ export const mutations: readonly Mutation[] = [
     name: "reset-swallowed",
     bug: "a client's RST_STREAM is not passed on, so the backend works on for nobody",
     file: "relay/call/call.ts",
-    find: "this.#leg?.end(cancelledBy(end))",
+    find: "this.leg?.end(cancelledBy(end))",
     replace: "",
   },
   {

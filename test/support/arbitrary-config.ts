@@ -38,8 +38,8 @@ import type {
   RouteMatch,
   RouteSettings,
   ServerConfig,
-  UpstreamTlsConfig,
 } from "../../src/config/model.ts"
+import type { UpstreamTlsConfig } from "../../src/config/shared-model.ts"
 import { TRACE_CONTEXTS, type TraceSettings, type TracingConfig } from "../../src/config/trace-model.ts"
 
 /** Configurations that hold together, most of them near the defaults and with the odd names that files may have. */
@@ -362,6 +362,7 @@ const continuityOf = (modes: ContinuityMode[]): fc.Arbitrary<ContinuityConfig> =
     refused: fc.constantFrom("end", "restart"),
     restartWith: fc.constantFrom("first", "last", "none"),
     statuses: list(fc.integer({ min: 1, max: 16 })),
+    clients: fc.constantFrom("ignored", "trusted"),
     overflow: modes.includes("replay") ? fc.constant("commit") : fc.constantFrom("commit", "slow"),
     holdOctets: fc.integer({ min: 0, max: 2 ** 24 }),
     cursorFrom: modes.includes("cursor") ? fieldPath : fc.constant(null),

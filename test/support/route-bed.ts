@@ -33,6 +33,10 @@ import { LogLines } from "./log-lines.ts"
 import { ManualClock } from "./manual-clock.ts"
 import { connectionRecord, streamRecord, templateEnvironment } from "./stream-record.ts"
 
+function unasked(): never {
+  throw new Error("no service is asked")
+}
+
 const FILE: ContentHandler = { kind: "content", answer: () => ({ onSent() {}, cancel() {} }) }
 
 /** What is asked: a path, or more than that. */
@@ -106,6 +110,7 @@ export class RouteBed {
           return () => {}
         },
       },
+      services: { begin: unasked },
     }
     const templateOf = templatesOf(table)
     const zones = new Map<string, Zone>(
@@ -124,6 +129,7 @@ export class RouteBed {
       verifierOf: (): never => {
         throw new Error("no token is looked at here")
       },
+      serviceMessages: { checkRequest: unasked, readCheck: unasked, rateRequest: unasked, readRate: unasked },
       meterOf: () => null,
       findCluster: (name: string, mayResolve: boolean) =>
         name.startsWith("c") ? ({ name, mayResolve } as unknown as Cluster<LegConnection>) : undefined,

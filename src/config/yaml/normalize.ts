@@ -21,9 +21,9 @@ import type {
   RouteMatch,
   RouteSettings,
   ServerConfig,
-  UpstreamTlsConfig,
 } from "../model.ts"
 import type { Problem } from "../problem.ts"
+import type { UpstreamTlsConfig } from "../shared-model.ts"
 import { readZone } from "./access-schema.ts"
 import { readAdmin } from "./admin.ts"
 import { readVariable } from "./declared.ts"

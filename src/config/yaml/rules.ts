@@ -20,6 +20,7 @@ import {
   zoneNames,
 } from "./rule-parts.ts"
 import { listenAddress } from "./scalars.ts"
+import { checkServices } from "./service-rules.ts"
 import { checkTcp } from "./tcp-rules.ts"
 import { checkWrittenFields } from "./written-fields.ts"
 
@@ -58,7 +59,13 @@ export function ruleFaults(input: unknown): Fault[] {
   checkSteps(input.rewrite, ["rewrite"], names, faults)
   checkVariables(input.variables, ["variables"], faults)
   checkZones(input, [], zoneNames(input.zones), faults)
-  checkTcp(input.tcp, { listeners: tcpListeners, clusters: tcpClusters, all: clusters, names }, faults)
+  checkServices(input, [], names, faults)
+  checkTcp(
+    input.tcp,
+    input.clusters,
+    { listeners: tcpListeners, clusters: tcpClusters, all: clusters, names },
+    faults,
+  )
   warnOfUnused(input.clusters, names, faults)
   checkLimits(input.limits, faults)
   checkAdmin(input.admin, faults)

@@ -1,6 +1,8 @@
 import type { AnswerPart, Question } from "../../balancer/live/question.ts"
 import type { OpenAddress } from "../../balancer/status.ts"
 import type { SharedMemory } from "../../balancer/thread/shared-numbers.ts"
+import type { Counters } from "../../base/counters.ts"
+import type { Limits } from "../../base/limits.ts"
 import type { EndpointState } from "../../cluster/state.ts"
 import type { Config, LogLevel } from "../../config/model.ts"
 import type { Orders } from "../orders.ts"
@@ -31,6 +33,9 @@ export interface ControlView {
   /** Live streams, over all threads. */
   readonly streamsOpen: number
   readonly orders: Orders
+  readonly limits: Limits
+  /** The control side's own row. */
+  readonly counters: Counters
   reload(): Promise<ReloadResult>
   /** What a reload would change now. */
   pendingChanges(): Promise<Pick<ReloadResult, "changes" | "problems">>

@@ -9,6 +9,7 @@ import { type CallTimer, makeCallTimer, type TimedCall } from "./call-timer.ts"
 import { ClientRequest } from "./client-request.ts"
 import type { ContinuedCall } from "./continuity/continued-call.ts"
 import { Continuity } from "./continuity/continuity.ts"
+import { keepsItsStreams } from "./continuity/fields.ts"
 import { intercepted } from "./error-status.ts"
 import { Leg } from "./leg.ts"
 import {
@@ -57,7 +58,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
 
   protected override onAdmitted(): void {
     const { continuity } = this.route
-    if (continuity !== null && this.isGrpc) {
+    if (continuity !== null && this.isGrpc && !keepsItsStreams(continuity, this.record.requestHeaders)) {
       this.continuity = new Continuity(this, continuity)
       this.#request = this.continuity.takeOver(this.#request)
     }

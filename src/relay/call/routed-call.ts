@@ -8,6 +8,7 @@ import { spansOf } from "../../record/span.ts"
 import { NewStreamRecord } from "../../record/stream-record.ts"
 import type { StreamTrace } from "../../record/trace.ts"
 import { errorPageOf, pageStatusOf } from "../route/error-page.ts"
+import { withChanges } from "../route/head-changes.ts"
 import { leave } from "../route/phases.ts"
 import type { Route } from "../route/route.ts"
 import {
@@ -149,7 +150,8 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
     const { record, route, context } = this
     // Only the first time is the call's: later legs are asked for what the first came to.
     if (record.attempts.length === 1) route.meter?.headSent(leg.connectedMs - record.startMs)
-    const list = route.requestRewrite.apply(record.head.list, record, context.env)
+    const asked = withChanges(record.head.list, record.state?.requestChanges, "request")
+    const list = route.requestRewrite.apply(asked, record, context.env)
     return route.trace === null ? list : route.trace.inject(list, record, leg)
   }
 

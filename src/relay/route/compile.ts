@@ -1,14 +1,16 @@
 import { octetText } from "../../base/octet-text.ts"
+import { defaultRouteSettings } from "../../config/defaults.ts"
 import type { RouteAction, RouteConfig, RouteSettings, ServerConfig } from "../../config/model.ts"
+import type { AskedService } from "../../config/service-model.ts"
 import type { Failure } from "../../record/failure.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"
 import { Regex } from "../../regex/regex.ts"
-import { checkAccess, findRealClient, hasAccess } from "./access.ts"
+import { findRealClient } from "./access.ts"
+import { admissionPhases } from "./admission-phases.ts"
 import { compileAction, compileReturn } from "./compile-action.ts"
 import { compileContinuity } from "./continuity-plan.ts"
 import { compileErrorPages } from "./error-page.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
-import { limitRequests, limitStreams } from "./limit-phases.ts"
 import {
   checkBodySize,
   contentPhases,
@@ -42,7 +44,7 @@ export function compileRoute(
   const compiled = compileAction(action, host, parts)
   const locationPhases = [
     ...(config === null ? [] : beforeContent(server, config, host, parts)),
-    ...admission(server, settings, parts),
+    ...admissionPhases(server, settings, parts, (service) => serviceRoute(server, service, host, parts)),
     ...schemePhases(action, parts.table, (plain) =>
       compileVariant(server, { name, action: plain, settings }, host, parts),
     ),
@@ -169,7 +171,7 @@ function compileVariant(
   parts: RouteParts,
 ): Route {
   const phases = [
-    ...admission(server, settings, parts),
+    ...admissionPhases(server, settings, parts, (service) => serviceRoute(server, service, host, parts)),
     ...schemePhases(action, parts.table, (plain) =>
       compileVariant(server, { name, action: plain, settings }, host, parts),
     ),
@@ -179,21 +181,17 @@ function compileVariant(
   return { ...route, name: "if", meter: parts.meterOf(route.serverName, name) }
 }
 
-/** Preaccess and access: who is let in, and how many. */
-function admission(server: ServerConfig, settings: RouteSettings, parts: RouteParts): Phase[] {
-  const { zoneOf } = parts
-  const { realIp, requestLimits, streamLimits, access } = settings
-  const phases: Phase[] = []
-  // nginx asks twice, by what the server says and then by what the location does. A client that is known stays.
-  const isServers = JSON.stringify(realIp) === JSON.stringify(server.fallback.realIp)
-  if (realIp !== null && !isServers) phases.push(findRealClient(realIp))
-  const serverKey = JSON.stringify([server.names, server.listeners])
-  const who = hasAccess(access) ? checkAccess(access, parts, serverKey) : null
-  if (who !== null) phases.push(...who.first)
-  if (streamLimits.limits.length > 0) phases.push(limitStreams(streamLimits, zoneOf))
-  if (requestLimits.limits.length > 0) phases.push(limitRequests(requestLimits, zoneOf))
-  if (who !== null) phases.push(...who.phases)
-  return phases
+/** A route to a service that is asked about calls. */
+function serviceRoute(
+  server: ServerConfig,
+  { cluster, tls }: AskedService,
+  host: RoutesOf<Route>,
+  parts: RouteParts,
+): Route {
+  const action = { kind: "cluster" as const, cluster, tls }
+  const variant = { action, settings: defaultRouteSettings(), name: cluster }
+  const route = compileVariant(server, variant, host, parts)
+  return { ...route, phases: route.locationPhases }
 }
 
 function rewriteParts(

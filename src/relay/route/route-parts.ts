@@ -7,17 +7,15 @@ import type { StreamRecord } from "../../record/record.ts"
 import type { Template } from "../../record/template.ts"
 import type { VariableTable } from "../../record/variable-table.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
-import type { AccessParts } from "./access.ts"
-import type { Zone } from "./limit-phases.ts"
+import type { AdmissionParts } from "./admission-phases.ts"
 import type { Phase, Verdict } from "./route.ts"
 import type { RouteMeter } from "./route-meter.ts"
 
 /** What routes are made of beside their own configuration. */
-export interface RouteParts extends AccessParts {
+export interface RouteParts extends AdmissionParts {
   readonly table: VariableTable
   /** Of one regex. */
   readonly stepsMax: number
-  zoneOf(name: string): Zone
   findCluster(name: string, mayResolve: boolean): Cluster<LegConnection> | undefined
   openLog(config: RouteSettings["accessLogs"][number]): AccessLog
   connectAs(tls: UpstreamTlsConfig | null, settings: RouteSettings): Connector<LegConnection>

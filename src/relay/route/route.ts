@@ -158,7 +158,26 @@ export interface PhaseContext {
   readonly cutCalls: CutCalls
   readonly deadlines: TimerWheel
   readonly subrequests: Subrequests
+  readonly services: Services
 }
+
+/** Asks gRPC services of the configuration. */
+export interface Services {
+  /** @returns gives it up; `done` is told nothing then */
+  begin(question: ServiceQuestion, done: (answer: ServiceAnswer) => void): () => void
+}
+
+export interface ServiceQuestion {
+  /** Leads to the service. */
+  readonly route: Route
+  /** `/package.Service/Method`. */
+  readonly path: string
+  readonly message: Uint8Array
+  readonly timeoutMs: number
+}
+
+/** Its message, or why there is none. */
+export type ServiceAnswer = { readonly message: Buffer } | { readonly problem: string }
 
 /** Asks a location of the call's own server. */
 export interface Subrequests {

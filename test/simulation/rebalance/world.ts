@@ -39,7 +39,7 @@ export async function runRebalance(plan: RebalancePlan, subject: Subject): Promi
 /** A stream that says one thing and stays. */
 const callOf = (id: number) => ({
   ...{ id, atMs: 0, messages: [{ afterMs: 0, octets: 10 }], answerOctets: 10 },
-  ...{ halfCloses: false, cancelAfterMs: null, timeoutMs: null },
+  ...{ halfCloses: false, tokenEvery: null, cancelAfterMs: null, timeoutMs: null },
 })
 
 class RebalanceWorld {
