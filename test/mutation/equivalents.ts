@@ -851,8 +851,8 @@ export const equivalents: readonly Equivalents[] = [
     at: { '.exec(field ?? "") ?? []': ['field ?? "" → field'] },
   },
   {
-    file: "relay/route/compile.ts",
-    why: "to no limits, or no steps, a request is what it was before",
+    file: "relay/route/admission-phases.ts",
+    why: "to no limits a request is what it was before",
     at: {
       "if (streamLimits.limits.length > 0)": [
         "streamLimits.limits.length > 0 → true",
@@ -862,6 +862,12 @@ export const equivalents: readonly Equivalents[] = [
         "requestLimits.limits.length > 0 → true",
         "requestLimits.limits.length > 0 → (requestLimits.limits.length) >= (0)",
       ],
+    },
+  },
+  {
+    file: "relay/route/compile.ts",
+    why: "to no steps a request is what it was before",
+    at: {
       "if (rewrite.length > 0) {": [
         "rewrite.length > 0 → true",
         "rewrite.length > 0 → (rewrite.length) >= (0)",
