@@ -118,7 +118,11 @@ describe("a PING ahead of the interval", () => {
     ["a connection that is over", ({ http2 }) => (http2.isClosed = true)],
     [
       "one sent a moment ago",
-      ({ liveness }) => (liveness.hasten(500), liveness.received(600), liveness.acknowledged()),
+      ({ liveness }) => {
+        liveness.hasten(500)
+        liveness.received(600)
+        liveness.acknowledged()
+      },
     ],
   ])("not with %s", (_, set) => {
     const bed = bedOf()

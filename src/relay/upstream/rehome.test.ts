@@ -25,7 +25,10 @@ function bedOf(names: readonly string[], activeMs = -60_000) {
     clock,
     deadlines,
     pacer,
-    streamsOf: () => (looks++, [...streams]),
+    streamsOf: () => {
+      looks++
+      return [...streams]
+    },
     isAtHome: (cluster, { name }) => cluster !== "c" || atHome.has(name),
   })
   return { clock, deadlines, given, atHome, streams, rehome, looks: () => looks }
