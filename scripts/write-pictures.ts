@@ -42,7 +42,7 @@ try {
     ["en-US", ""],
     ["zh-CN", ".zh-CN"],
   ] as const) {
-    const viewport = { width: 1100, height: 700 }
+    const viewport = { width: 1280, height: 760 }
     const page = await browser.newPage({ viewport, locale, colorScheme: "light" })
     await page.goto(pageUrl)
     await page.locator("#panel-2 .panel-head .dot-open").waitFor()
