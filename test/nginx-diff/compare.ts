@@ -62,9 +62,19 @@ function lists(
   const b = byName(other)
   for (const name of new Set([...a.keys(), ...b.keys()])) {
     if (kind !== "seen" && IGNORED.has(name)) continue
-    if (kind === "header" && name === "content-length" && (!a.has(name) || !b.has(name))) continue
+    if (name === "transfer-encoding") continue
+    if (name === "content-length" && (!a.has(name) || !b.has(name)) && isFramed(kind, a, b)) continue
     differ(`${kind} ${name}`, a.get(name) ?? "(none)", b.get(name) ?? "(none)")
   }
+}
+
+/** A length is not said of what comes in chunks, or over HTTP/2. */
+function isFramed(
+  kind: string,
+  one: ReadonlyMap<string, string>,
+  other: ReadonlyMap<string, string>,
+): boolean {
+  return kind === "header" || one.has("transfer-encoding") || other.has("transfer-encoding")
 }
 
 /** What its pages call a server, and ids that each makes for itself. */

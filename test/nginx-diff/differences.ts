@@ -1,4 +1,5 @@
 /** Where Sluice answers otherwise than nginx and means to: each with a name and a sentence for docs/nginx.md. */
+import type { Directive } from "../../src/config/nginx/ast.ts"
 import type { Probe } from "./probes.ts"
 import type { Answer } from "./send.ts"
 import type { Seen } from "./stub.ts"
@@ -26,6 +27,28 @@ export interface NamedDifference {
 const saysGrpc = ({ isGrpc, headers }: Probe): boolean =>
   isGrpc || headers.some(([name, value]) => name === "content-type" && value.startsWith("application/grpc"))
 
+const CONNECTION_FIELDS = /^(connection|upgrade|keep-alive|proxy-connection|transfer-encoding)$/i
+
+/** Every directive within. */
+function allOf(directives: readonly Directive[]): Directive[] {
+  return directives.flatMap((each) => [each, ...allOf(each.block ?? [])])
+}
+
+function setsConnectionField(servers: readonly Directive[]): boolean {
+  return allOf(servers).some(
+    ({ name, args }) => name.text === "grpc_set_header" && CONNECTION_FIELDS.test(args[0]!.text),
+  )
+}
+
+function hasTwoProtocols(servers: readonly Directive[]): boolean {
+  const named = (pass: string): string[] =>
+    allOf(servers).flatMap(({ name, args }) =>
+      name.text === pass ? [args[0]!.text.replace(/^\w+:\/\//, "").replace(/\/.*/, "")] : [],
+    )
+  const grpc = new Set(named("grpc_pass"))
+  return named("proxy_pass").some((upstream) => grpc.has(upstream))
+}
+
 export const differences: readonly NamedDifference[] = [
   {
     name: "gRPC status",
@@ -33,7 +56,7 @@ export const differences: readonly NamedDifference[] = [
       "A gRPC client is told an error of the proxy as a `grpc-status`, as its protocol asks; nginx sends a bare HTTP status.",
     explains: (_mismatch, probe, nginx, sluice) =>
       saysGrpc(probe) &&
-      nginx.answer.status >= 300 &&
+      (nginx.answer.status >= 300 || nginx.answer.status === 204) &&
       sluice.answer.status === 200 &&
       sluice.answer.headers.some(([name]) => name === "grpc-status"),
   },
@@ -46,12 +69,31 @@ export const differences: readonly NamedDifference[] = [
   {
     name: "kept connection",
     sentence:
-      "Connections to HTTP/1.1 backends are kept, `keepalive` or not; one that a backend closes under a request that may be repeated is replaced once.",
+      "Connections to backends are kept, `keepalive` or not. Of those to HTTP/1.1 backends one that is closed under a request that may be repeated is replaced once, of those to HTTP/2 backends none.",
     explains: ({ what, nginx, sluice }, probe) =>
       what === "seen" &&
-      nginx === "1" &&
-      sluice === "2" &&
+      Math.abs(Number(nginx) - Number(sluice)) === 1 &&
       probe.headers.some(([name, value]) => name === "x-stub" && value === "close"),
+  },
+  {
+    name: "connection fields",
+    sentence:
+      "`grpc_set_header` of a field that HTTP/2 has not, such as `Connection`, makes nginx's calls fail at their backend; here it is not sent.",
+    explains: (_mismatch, { listen }, nginx, sluice) =>
+      nginx.answer.status === 502 &&
+      nginx.seen.length === 0 &&
+      sluice.seen.length > 0 &&
+      setsConnectionField(listen.servers),
+  },
+  {
+    name: "one upstream, two protocols",
+    sentence:
+      "Of an `upstream` with `keepalive` that `grpc_pass` and `proxy_pass` both name, nginx may use a connection of the one for the other; here each has its own.",
+    explains: (_mismatch, { listen }, nginx, sluice) =>
+      nginx.answer.status === 0 &&
+      nginx.seen.length === 0 &&
+      sluice.seen.length > 0 &&
+      hasTwoProtocols(listen.servers),
   },
   {
     name: "authority",

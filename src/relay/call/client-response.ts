@@ -158,7 +158,8 @@ export class ClientResponse implements AnsweredCall {
     record.status = statusTold(this.#call, action.status)
     if (isUnanswered(action.status)) return downstream.reset(ErrorCode.CANCEL)
     if (isGrpc && (action.grpcStatus !== null || action.status >= 300)) {
-      const message = textOfOctets((action.grpcMessage ?? action.template).render(record, context.env))
+      const said = (action.grpcMessage ?? action.template).render(record, context.env)
+      const message = textOfOctets(said === "" ? record.grpcMessage : said)
       return this.reply({ httpStatus: action.status, grpcStatus: action.grpcStatus ?? -1, message })
     }
     const text = action.template.render(record, context.env)

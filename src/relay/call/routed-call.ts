@@ -1,3 +1,4 @@
+import { octetText } from "../../base/octet-text.ts"
 import type { Cluster, Snapshot } from "../../cluster/cluster.ts"
 import { isGrpcContentType } from "../../grpc/status.ts"
 import type { RequestHead } from "../../http2/message-head.ts"
@@ -92,6 +93,7 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
     const status = pageStatusOf(what)
     const page = status === 0 ? null : errorPageOf(this, this.context, status)
     if (page === null) return false
+    record.grpcMessage = octetText(what.message)
     this.forgetLegs()
     this.#leaveMeter({ status, grpcStatus: -1 })
     this.#waiting?.cancel()

@@ -1,4 +1,5 @@
 /** nginx's `error_page`. Source: ngx_http_special_response.c. */
+import { octetText } from "../../base/octet-text.ts"
 import type { ErrorPageConfig } from "../../config/error-page-model.ts"
 import type { FailureKind } from "../../record/failure.ts"
 import { type RequestState, stateOf } from "../../record/request-state.ts"
@@ -57,11 +58,12 @@ export function withErrorPage(call: PhasedCall, context: PhaseContext, answer: V
     const status = pageStatusOf(verdict)
     const page = status === 0 ? null : errorPageOf(call, context, status)
     if (page === null) return verdict
+    if ("httpStatus" in verdict) call.record.grpcMessage = octetText(verdict.message)
     verdict = page
   }
 }
 
-/** Where an error of that status leads; null: to no page. A gRPC client is sent on only to where its call is passed on. */
+/** Where an error of that status leads; null: to no page. A gRPC client is sent on only to what serves it. */
 export function errorPageOf(call: PhasedCall, { env }: PhaseContext, status: number): Verdict | null {
   const { record, route } = call
   if (route.errorPages.size === 0) return null
@@ -95,5 +97,5 @@ function leadsOn({ host }: Route, target: string): boolean {
     : target.startsWith("/")
       ? host.find(target.replace(/\?.*/s, ""))
       : undefined
-  return found !== undefined && found !== "limit" && found.isPass
+  return found !== undefined && found !== "limit" && found.servesGrpc
 }

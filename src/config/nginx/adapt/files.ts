@@ -1,6 +1,6 @@
 /** `root`, `alias` and what goes with them: ngx_http_core_module, index, try_files, headers. */
 import { existsSync } from "node:fs"
-import { join } from "node:path"
+import { isAbsolute, join } from "node:path"
 import { defaults } from "../../defaults-table.ts"
 import { expiresPattern, type FilesConfig, nginxTypes } from "../../files-model.ts"
 import type { RouteAction, RouteMatch } from "../../model.ts"
@@ -18,7 +18,7 @@ import type { Adapter } from "./adapter.ts"
 export function adaptFiles(adapter: Adapter, scope: Scope, match: RouteMatch | null): RouteAction | null {
   const { report, variables } = adapter
   const found = rootOf(scope)
-  const root = found === null ? defaultRoot(adapter) : found.args[0]!.text
+  const root = found === null ? defaultRoot(adapter) : fromDirectory(adapter, found.args[0]!.text)
   if (root === null || (found !== null && !variables.check(found.args[0]!, report))) return null
   const isAlias = found?.name.text === "alias"
   if (isAlias && !scope.own("alias").includes(found)) {
@@ -47,6 +47,11 @@ export function adaptFiles(adapter: Adapter, scope: Scope, match: RouteMatch | n
     ifModifiedSince: adaptModifiedSince(adapter, scope),
   }
   return { kind: "files", files }
+}
+
+/** What a variable begins may be absolute. */
+function fromDirectory({ directory }: Adapter, text: string): string {
+  return isAbsolute(text) || text.startsWith("$") ? text : join(directory, text)
 }
 
 function defaultRoot({ directory }: Adapter): string | null {
