@@ -27,7 +27,8 @@ export interface NamedDifference {
 const saysGrpc = ({ isGrpc, headers }: Probe): boolean =>
   isGrpc || headers.some(([name, value]) => name === "content-type" && value.startsWith("application/grpc"))
 
-const CONNECTION_FIELDS = /^(connection|upgrade|keep-alive|proxy-connection|transfer-encoding)$/i
+const CONNECTION_FIELDS =
+  /^(connection|upgrade|keep-alive|proxy-connection|transfer-encoding|content-length)$/i
 
 /** Every directive within. */
 function allOf(directives: readonly Directive[]): Directive[] {
@@ -36,7 +37,14 @@ function allOf(directives: readonly Directive[]): Directive[] {
 
 function setsConnectionField(servers: readonly Directive[]): boolean {
   return allOf(servers).some(
-    ({ name, args }) => name.text === "grpc_set_header" && CONNECTION_FIELDS.test(args[0]!.text),
+    ({ name, args }) =>
+      /^(grpc_set_header|add_header)$/.test(name.text) && CONNECTION_FIELDS.test(args[0]!.text),
+  )
+}
+
+function passes(servers: readonly Directive[]): string[] {
+  return allOf(servers).flatMap(({ name, args }) =>
+    /^(grpc|proxy)_pass$/.test(name.text) ? [args[0]!.text] : [],
   )
 }
 
@@ -78,11 +86,10 @@ export const differences: readonly NamedDifference[] = [
   {
     name: "connection fields",
     sentence:
-      "`grpc_set_header` of a field that HTTP/2 has not, such as `Connection`, makes nginx's calls fail at their backend; here it is not sent.",
-    explains: (_mismatch, { listen }, nginx, sluice) =>
-      nginx.answer.status === 502 &&
-      nginx.seen.length === 0 &&
-      sluice.seen.length > 0 &&
+      "A `grpc_set_header` or `add_header` of a field that says how a message is framed, such as `Connection` or `Content-Length`, breaks nginx's calls or answers; here it is not sent.",
+    explains: ({ what }, { listen }, nginx, sluice) =>
+      sluice.answer.status > 0 &&
+      (nginx.answer.status === 0 || nginx.seen.length === 0 || what.startsWith("header content-length")) &&
       setsConnectionField(listen.servers),
   },
   {
@@ -94,6 +101,32 @@ export const differences: readonly NamedDifference[] = [
       nginx.seen.length === 0 &&
       sluice.seen.length > 0 &&
       hasTwoProtocols(listen.servers),
+  },
+  {
+    name: "names in variables",
+    sentence:
+      "Names of hosts that variables come to are asked of the system, its hosts file included, whatever `resolver` says.",
+    explains: (_mismatch, { listen }, nginx, sluice) =>
+      nginx.answer.error === "no answer in time" &&
+      sluice.answer.status > 0 &&
+      passes(listen.servers).some((target) => target.includes("$")),
+  },
+  {
+    name: "stub_status",
+    sentence: "`stub_status` has no effect: the figures are those of the admin API.",
+    explains: (_mismatch, { path, listen }) =>
+      allOf(listen.servers).some(
+        ({ name, args, block }) =>
+          name.text === "location" &&
+          path.startsWith(args.at(-1)!.text) &&
+          block?.some((inner) => inner.name.text === "stub_status") === true,
+      ),
+  },
+  {
+    name: "length of no body",
+    sentence: "To HEAD, the page of an error that a backend answered with says how long it is; nginx says 0.",
+    explains: ({ what, nginx }, { method }) =>
+      method === "HEAD" && what === "header content-length" && nginx === "0",
   },
   {
     name: "authority",

@@ -266,6 +266,7 @@ function compileAction(action: RouteAction, host: RoutesOf<Route>, parts: RouteP
         kind: "variable",
         template: withoutScheme(compileTemplate(action.template, "header", table)),
         mayResolve: action.resolve,
+        needsPort: true,
       }
     case "return":
       return compileReturn(action, table)
@@ -286,7 +287,12 @@ function compileProxy(target: ProxyAction["target"], table: VariableTable): Comp
   const url = compileTemplate(target.template, "header", table)
   // What names the cluster is the middle of it.
   const nameOf: Template["render"] = (record, env) => readProxyTarget(url.render(record, env))?.name ?? ""
-  return { kind: "variable", template: { ...url, render: nameOf }, mayResolve: target.resolve }
+  return {
+    kind: "variable",
+    template: { ...url, render: nameOf },
+    mayResolve: target.resolve,
+    needsPort: false,
+  }
 }
 
 function compileReturn(action: Extract<RouteAction, { kind: "return" }>, table: VariableTable): ReturnAction {
