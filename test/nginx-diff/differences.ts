@@ -89,7 +89,10 @@ export const differences: readonly NamedDifference[] = [
       "A `grpc_set_header` or `add_header` of a field that says how a message is framed, such as `Connection` or `Content-Length`, breaks nginx's calls or answers; here it is not sent.",
     explains: ({ what }, { listen }, nginx, sluice) =>
       sluice.answer.status > 0 &&
-      (nginx.answer.status === 0 || nginx.seen.length === 0 || what.startsWith("header content-length")) &&
+      (nginx.answer.status === 0 ||
+        nginx.answer.error !== "" ||
+        nginx.seen.length === 0 ||
+        what.startsWith("header content-length")) &&
       setsConnectionField(listen.servers),
   },
   {
@@ -107,9 +110,24 @@ export const differences: readonly NamedDifference[] = [
     sentence:
       "Names of hosts that variables come to are asked of the system, its hosts file included, whatever `resolver` says.",
     explains: (_mismatch, { listen }, nginx, sluice) =>
-      nginx.answer.error === "no answer in time" &&
+      nginx.answer.status === 502 &&
+      nginx.seen.length === 0 &&
       sluice.answer.status > 0 &&
       passes(listen.servers).some((target) => target.includes("$")),
+  },
+  {
+    name: "type of a text",
+    sentence:
+      "The type of a `return` is `default_type`, and by its extension only where the location is exact; nginx looks at the extension of every path.",
+    explains: ({ what }, { listen }) =>
+      what === "header content-type" &&
+      allOf(listen.servers).some(({ name, args }) => name.text === "return" && args.length > 1),
+  },
+  {
+    name: "fields of 416",
+    sentence:
+      "`add_header` holds for a range that cannot be satisfied as for any other error; nginx adds to it as to an answer too, `always` twice.",
+    explains: ({ what }, _probe, nginx) => nginx.answer.status === 416 && what.startsWith("header "),
   },
   {
     name: "stub_status",

@@ -71,7 +71,7 @@ async function compareOn(shape: Shape, probes: Probe[], directory: string, stubs
   for (const [index, probe] of probes.entries()) {
     const nginx = nginxOutcomes[index]!
     const sluice = sluiceOutcomes[index]!
-    const mismatches = compare(nginx, sluice)
+    const mismatches = compare(nginx, sluice, probe.raw !== undefined)
     const left: Mismatch[] = []
     const used = new Set<string>()
     for (const mismatch of mismatches) {

@@ -16,7 +16,7 @@ export interface Answer {
   readonly body: string
 }
 
-const ANSWER_MS = 1000
+const ANSWER_MS = 3000
 /** A bidi call waits so long for the answer to a message. */
 const REPLY_MS = 100
 
@@ -102,7 +102,7 @@ function send1(probe: Probe, socket: Socket): Promise<Answer> {
   })
 }
 
-/** The first status of each answer that came until the connection was closed, as the body. */
+/** The status of each answer that came until the connection was closed, as the body. */
 async function sendRaw(text: string, socket: Socket): Promise<Answer> {
   const answers = await new Promise<string>((resolve) => {
     let said = ""
@@ -114,7 +114,7 @@ async function sendRaw(text: string, socket: Socket): Promise<Answer> {
     })
     socket.write(text, "latin1")
   })
-  const body = [...answers.matchAll(/HTTP\/1\.[01] (\d{3})/g)].map(([, status]) => status).join(" ")
+  const body = [...answers.matchAll(/HTTP\/1\.[01] ([2-5]\d{2})/g)].map(([, status]) => status).join(" ")
   return {
     status: Number(body.slice(0, 3)),
     error: body === "" ? "no answer" : "",

@@ -1,11 +1,10 @@
-import { octetText } from "../../base/octet-text.ts"
 import type { Cluster, Snapshot } from "../../cluster/cluster.ts"
 import { isGrpcContentType } from "../../grpc/status.ts"
 import type { RequestHead } from "../../http2/message-head.ts"
 import type { Failure, FailureKind } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
 import { NewStreamRecord } from "../../record/stream-record.ts"
-import { errorPageOf, pageStatusOf } from "../route/error-page.ts"
+import { errorPageOf, noteError, pageStatusOf } from "../route/error-page.ts"
 import { leave } from "../route/phases.ts"
 import type { Route } from "../route/route.ts"
 import {
@@ -93,7 +92,7 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
     const status = pageStatusOf(what)
     const page = status === 0 ? null : errorPageOf(this, this.context, status)
     if (page === null) return false
-    record.grpcMessage = octetText(what.message)
+    noteError(record, what)
     this.forgetLegs()
     this.#leaveMeter({ status, grpcStatus: -1 })
     this.#waiting?.cancel()

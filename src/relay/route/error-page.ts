@@ -29,6 +29,13 @@ export function statusOnWire(status: number): number {
   return status >= 494 && status <= 497 ? 400 : status
 }
 
+/** Behind these nginx ends a connection of HTTP/1: what follows on it may not be a request. */
+export function endsConnection(status: number): boolean {
+  return ENDING.has(status)
+}
+
+const ENDING: ReadonlySet<number> = new Set([400, 413, 414, 494, 495, 496, 497, 500, 501])
+
 /** nginx closes the connection instead: its own number for that, and two that say the client is gone. */
 export function isUnanswered(status: number): boolean {
   return status === 408 || status === 444 || status === 499
@@ -58,9 +65,20 @@ export function withErrorPage(call: PhasedCall, context: PhaseContext, answer: V
     const status = pageStatusOf(verdict)
     const page = status === 0 ? null : errorPageOf(call, context, status)
     if (page === null) return verdict
-    if ("httpStatus" in verdict) call.record.grpcMessage = octetText(verdict.message)
+    if ("httpStatus" in verdict) noteError(call.record, verdict)
     verdict = page
   }
+}
+
+/** What the page cannot say: the message, and what the client is to know whatever is answered. */
+export function noteError(record: PhasedCall["record"], { message, fields = [] }: Told): void {
+  record.grpcMessage = octetText(message)
+  if (fields.length > 0) stateOf(record).errorFields = fields
+}
+
+interface Told {
+  readonly message: string
+  readonly fields?: readonly string[]
 }
 
 /** Where an error of that status leads; null: to no page. A gRPC client is sent on only to what serves it. */
@@ -74,6 +92,7 @@ export function errorPageOf(call: PhasedCall, { env }: PhaseContext, status: num
   if (call.isGrpc && !leadsOn(route, target)) return null
   if (!route.settings.recursiveErrorPages) state.isErrorPageUsed = true
   if (page === undefined) return null
+  if (endsConnection(status)) call.downstream.endConnection?.()
   state.errorStatus = page.status === "target" ? 0 : (page.status ?? statusOnWire(status))
   if (!target.startsWith("/") && !target.startsWith("@")) return redirectTo(state, target)
   state.isAtErrorPage = true

@@ -133,6 +133,7 @@ export type Verdict = Failure | ReturnAction | GoTo | Wait | ContentHandler
 export interface PhasedCall {
   readonly record: NewStreamRecord
   readonly isGrpc: boolean
+  readonly downstream: { endConnection?(): void }
   route: Route
   cluster: Cluster<LegConnection> | null
   /** To be run once, when the call is over. */

@@ -21,15 +21,8 @@ export function adaptFiles(adapter: Adapter, scope: Scope, match: RouteMatch | n
   const root = found === null ? defaultRoot(adapter) : fromDirectory(adapter, found.args[0]!.text)
   if (root === null || (found !== null && !variables.check(found.args[0]!, report))) return null
   const isAlias = found?.name.text === "alias"
-  if (isAlias && !scope.own("alias").includes(found)) {
-    report.error(
-      spanOf(found),
-      "alias is not supported for locations within its location",
-      "write it in each",
-    )
-    return null
-  }
-  const replaces = isAlias ? replacedBy(match) : 0
+  // A location within that of the alias keeps what that one replaces.
+  const replaces = isAlias ? replacedBy(outerMatch(adapter, scope) ?? match) : 0
   const tryFiles = adaptTryFiles(adapter, scope)
   if (replaces === "all" && tryFiles.length > 0) {
     report.error(spanOf(found!), "alias in a regex location is not supported beside try_files")
@@ -68,6 +61,12 @@ function rootOf(from: Scope): Directive | null {
   return null
 }
 
+function outerMatch({ matches }: Adapter, from: Scope): RouteMatch | undefined {
+  let scope: Scope | null = from
+  while (scope !== null && scope.own("alias").length === 0) scope = scope.parent
+  return scope === null ? undefined : matches.get(scope)
+}
+
 function replacedBy(match: RouteMatch | null): FilesConfig["replaces"] {
   return match?.kind === "prefix" || match?.kind === "exact" ? Buffer.byteLength(match.path) : "all"
 }
@@ -89,7 +88,7 @@ function adaptTryFiles({ report, variables }: Adapter, scope: Scope): string[] {
   return words.filter((word) => variables.check(word, report)).map(({ text }) => text)
 }
 
-function adaptTypes({ report }: Adapter, scope: Scope): Record<string, string> {
+export function adaptTypes({ report }: Adapter, scope: Scope): Record<string, string> {
   const blocks = scope.all("types")
   if (blocks.length === 0) return { ...nginxTypes }
   const types: Record<string, string> = {}
