@@ -91,8 +91,8 @@ export const differences: readonly NamedDifference[] = [
       sluice.answer.status > 0 &&
       (nginx.answer.status === 0 ||
         nginx.answer.error !== "" ||
-        nginx.seen.length === 0 ||
-        what.startsWith("header content-length")) &&
+        (nginx.answer.status === 502 && nginx.seen.length === 0) ||
+        what === "header content-length") &&
       setsConnectionField(listen.servers),
   },
   {
