@@ -39,6 +39,7 @@ const sources = globSync("src/**/*.ts", { cwd: ROOT })
 
 /** The rooms of src, from the top of the house down: a file may import of its own room and of those below it. */
 const ROOMS = [
+  "grpc-js",
   "cli",
   "control",
   "balancer",
@@ -226,6 +227,12 @@ describe("imports go down only", () => {
   })
 })
 
+test("packages of OpenTelemetry are loaded by one file, and only when it is asked to", () => {
+  const naming = sources.filter(({ text }) => text.includes('"@opentelemetry/'))
+  expect(naming.map(({ path }) => path)).toEqual(["src/control/tracing/otlp.ts"])
+  expect(naming[0]!.text).not.toMatch(/^(import|export) .*from "@opentelemetry/m)
+})
+
 /** Values of node's socket modules; their types, and functions that only look at an address, are everyone's. */
 const SOCKET_MODULES = /^node:(net|tls|http|https|http2|dgram)$/
 const ADDRESS_WORDS = new Set(["isIP", "isIPv4", "isIPv6", "SocketAddress", "BlockList"])
@@ -235,6 +242,8 @@ const SOCKETS_ELSEWHERE: Readonly<Record<string, RegExp>> = {
   // So is the admin API, which no stream passes through.
   "src/control/admin/": /^node:http$/,
   "src/cli/admin/": /^node:http$/,
+  // A client of the admin API, in programs of others.
+  "src/grpc-js/": /^node:http$/,
   // It has to see what the data plane would only fail at.
   "src/cli/doctor/": /^node:(net|tls|http2)$/,
 }
@@ -267,6 +276,8 @@ test("only clock.ts tells the time and sets timers, only random.ts throws dice",
   const wild = /\b(Date\.now|new Date\(\)|performance\.now|setTimeout|setInterval|Math\.random)\b/
   const wrong = sources
     .filter(({ path }) => path !== "src/base/clock.ts" && path !== "src/base/random.ts")
+    // A page imports nothing of the rest.
+    .filter(({ path }) => !path.startsWith("src/web/"))
     .flatMap(({ path, text }) =>
       text
         .split("\n")

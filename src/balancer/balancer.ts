@@ -21,6 +21,7 @@ import { type Network, systemNetwork } from "../net/network.ts"
 import { TlsStore } from "../net/tls-store.ts"
 import { Http1Origins } from "../origin/http1/origins.ts"
 import type { ConnectionRecord, StreamRecord } from "../record/record.ts"
+import type { Span } from "../record/span.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
 import type { ClientConnection } from "../relay/downstream/client-connection.ts"
 import { Clients } from "../relay/downstream/clients.ts"
@@ -58,6 +59,8 @@ export interface BalancerOptions {
 export interface BalancerEvents {
   /** Exactly once per stream. The record is complete and no longer changes. */
   stream: [record: StreamRecord]
+  /** Of a stream that is over, where its route is traced: its own, and one for each leg. */
+  spans: [spans: readonly Span[]]
   /** A client connected, or is gone. */
   connect: [connection: ConnectionRecord]
   disconnect: [connection: ConnectionRecord]
@@ -167,6 +170,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         numbers.traffic.add(record)
         this.emit("stream", record)
       },
+      onSpans: (spans) => this.emit("spans", spans),
     })
     const link = (socket: Socket): Link => this.#link(socket)
     const bridges = new Bridges(this.#context)

@@ -1,3 +1,5 @@
+import { checkRequest, readCheck } from "../access/envoy/check-message.ts"
+import { rateRequest, readRate } from "../access/envoy/rate-message.ts"
 import { Verifiers } from "../access/jwt/verifiers.ts"
 import { PasswordFile } from "../access/password-file.ts"
 import type { Clock } from "../base/clock.ts"
@@ -14,10 +16,10 @@ import type {
   Config,
   ProxyAction,
   RouteSettings,
-  UpstreamTlsConfig,
   ZoneConfig,
 } from "../config/model.ts"
 import { groupNames, namesSet } from "../config/set-names.ts"
+import type { UpstreamTlsConfig } from "../config/shared-model.ts"
 import { tcpClusterName, tcpZone } from "../config/tcp-names.ts"
 import type { AccessLog, AccessLogs } from "../log/access-log.ts"
 import type { Log } from "../log/logger.ts"
@@ -28,9 +30,10 @@ import { makeVariableTable } from "../record/declared/declared.ts"
 import { type Template, templatesOf } from "../record/template.ts"
 import type { VariableTable } from "../record/variable-table.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
-import { compileRoute, type RouteParts } from "../relay/route/compile.ts"
+import { compileRoute } from "../relay/route/compile.ts"
 import type { Zone } from "../relay/route/limit-phases.ts"
 import type { Route } from "../relay/route/route.ts"
+import type { RouteParts } from "../relay/route/route-parts.ts"
 import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
 import type { LegConnection } from "../relay/upstream/leg-connection.ts"
 import type { Upstreams } from "../relay/upstream/upstreams.ts"
@@ -183,6 +186,7 @@ export class ConfigCompiler {
         templateOf,
         zoneOf,
         usersOf,
+        serviceMessages: { checkRequest, readCheck, rateRequest, readRate },
         verifierOf: this.#verifiers.of.bind(this.#verifiers),
         findCluster: find,
         openLog,

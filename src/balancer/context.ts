@@ -7,9 +7,11 @@ import { BufferBudget } from "../http2/buffer-budget.ts"
 import type { Log } from "../log/logger.ts"
 import { Descriptors } from "../net/descriptors.ts"
 import type { StreamRecord } from "../record/record.ts"
+import type { Span } from "../record/span.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
 import type { CallContext } from "../relay/call/call-context.ts"
 import { ReplayRing } from "../relay/call/replay-ring.ts"
+import { beginServiceCall } from "../relay/call/service-call.ts"
 import { beginSubrequest } from "../relay/call/subrequest.ts"
 import type { Admission } from "../relay/overload/admission.ts"
 import { CutCalls } from "../relay/overload/cut-calls.ts"
@@ -29,10 +31,11 @@ export interface ContextParts {
   readonly env: TemplateEnvironment
   readonly admission: Admission
   onStreamEnd(record: StreamRecord): void
+  onSpans(spans: readonly Span[]): void
 }
 
 export function makeContext(parts: ContextParts): SharedContext {
-  const { clock, random, limits, counters, log, env, admission, onStreamEnd } = parts
+  const { clock, random, limits, counters, log, env, admission, onStreamEnd, onSpans } = parts
   const deadlines = new TimerWheel(clock)
   const context: SharedContext = {
     clock,
@@ -52,7 +55,9 @@ export function makeContext(parts: ContextParts): SharedContext {
     subrequests: {
       begin: (call, uri, done, bodyOctetsMax) => beginSubrequest(context, call, uri, done, bodyOctetsMax),
     },
+    services: { begin: (question, done) => beginServiceCall(context, question, done) },
     onStreamEnd,
+    onSpans,
   }
   return context
 }

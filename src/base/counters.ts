@@ -4,6 +4,12 @@
  */
 export const counterMeanings = {
   // Discovery.
+  spans_dropped:
+    "spans of OpenTelemetry that were dropped: too many at once, or their collector did not take them",
+  admin_connections_exceeded: "connections to the admin API above adminConnectionsMax, closed",
+  admin_requests_refused:
+    "requests to the admin API with a body that was too large, or that did not come in time",
+  admin_readers_dropped: "readers of /events that did not read, and were closed",
   counted_routes_exceeded: "routes of a configuration that have no metrics of their own",
   discovery_refused:
     "an answer of a source of endpoints was not to be used, in whole or in part, or there was none",
@@ -76,6 +82,8 @@ export const counterMeanings = {
   jwt_forgotten: "a token that was verified was forgotten to remember another",
   jwks_too_large: "keys for tokens were not taken: more octets or more keys than are read",
   jwks_timeout: "a server of keys for tokens did not answer in time",
+  service_timeout: "a service that was asked about a call did not answer in time",
+  service_answer_too_large: "a service that was asked about a call answered with more than is read",
   // Upstream work.
   pick_queue_full: "a stream failed at once: too many were already waiting for an endpoint",
   pick_queue_timeout: "a stream waited too long for an endpoint",

@@ -1,11 +1,12 @@
 import { mkdirSync } from "node:fs"
-import { startProblems } from "../balancer/start-problems.ts"
+import { type StartProblem, startProblems } from "../balancer/start-problems.ts"
 import { systemClock } from "../base/clock.ts"
 import { type LoadedConfig, loadConfig } from "../config/load.ts"
 import type { Config } from "../config/model.ts"
 import { logDirectories, placeOf } from "../config/named-files.ts"
 import type { Problem } from "../config/problem.ts"
 import { type ResolvedEndpoint, resolveNames } from "../control/discovery/resolve-names.ts"
+import { tracingProblem } from "../control/tracing/otlp.ts"
 
 export interface PrepareOptions {
   /** Warnings keep it from running too. */
@@ -29,7 +30,7 @@ export async function prepare(
 ): Promise<PreparedConfig> {
   const loaded = load(path)
   const { config, problems, sources, blocks = [] } = loaded
-  const found = config === null ? [] : await startProblems(config)
+  const found = config === null ? [] : [...(await startProblems(config)), ...tracingProblems(config)]
   const names = config === null ? [] : await resolveNames(config, systemClock)
   const all: Problem[] = [
     ...problems,
@@ -57,6 +58,11 @@ export async function prepare(
   ]
   const stops = all.some(({ severity }) => severity === "error" || (strict && severity === "warning"))
   return { config: stops ? null : config, problems: all, sources, blocks, names }
+}
+
+function tracingProblems({ tracing }: Config): StartProblem[] {
+  const message = tracing === null ? null : tracingProblem(tracing)
+  return message === null ? [] : [{ message, about: tracing!.endpoint }]
 }
 
 /** Makes the directories of logs that are missing. What cannot be made is told when the log is opened. */

@@ -13,6 +13,7 @@ export const CONTINUITY_ASKS = ["none", "half-close", "call"] as const satisfies
 export const RESTARTS_WITH = ["first", "last", "none"] as const
 export const REFUSALS = ["end", "restart"] as const
 export const OVERFLOWS = ["commit", "slow"] as const
+export const CLIENTS = ["ignored", "trusted"] as const
 
 /** What `keep` may be: more for each of ten thousand calls would be no bound. */
 export const KEEP_OCTETS = { min: 0, max: 2 ** 24 } as const

@@ -46,6 +46,7 @@ export const defaults = {
     shutdownGrace: time(30_000),
     admin: words("a Unix socket that only its own user can open"),
     metrics: is("full"),
+    tracing: words("spans are sent nowhere"),
   },
   listener: {
     protocol: is<"http" | "tcp">("http"),
@@ -123,6 +124,7 @@ export const defaults = {
     portInRedirect: is(true),
     bridge: words("nothing beside gRPC"),
     continuity: words("streams end with their backend"),
+    trace: is("off"),
   },
   jwt: {
     realm: is(""),
@@ -136,6 +138,18 @@ export const defaults = {
     algorithms: words("all but none"),
     require: words("nothing"),
     endStreams: is(false),
+  },
+  // Envoy's. A stream waits no longer than a person would notice.
+  extAuthz: {
+    tls: is(false),
+    timeout: time(200),
+    fail: is<"open" | "closed">("closed"),
+    statusOnError: is(403),
+  },
+  rateLimitService: {
+    tls: is(false),
+    timeout: time(20),
+    fail: is<"open" | "closed">("open"),
   },
   bridge: {
     grpcWeb: is(false),
@@ -171,6 +185,21 @@ export const defaults = {
     etag: is(true),
     ifModifiedSince: is<"off" | "exact" | "before">("exact"),
   },
+  tracing: {
+    headers: words("none"),
+    // As in nginx's module, but for the name.
+    serviceName: is("sluice"),
+    resource: words("none"),
+    interval: time(5_000),
+    batchSize: is(512),
+    batchesMax: is(4),
+  },
+  trace: {
+    sample: is("parent"),
+    context: is("propagate"),
+    spanName: words("the method: `chat.Chat/Talk`"),
+    attributes: words("none"),
+  },
   continuity: {
     mode: list([]),
     keep: size(65_536),
@@ -181,6 +210,7 @@ export const defaults = {
     with: is("first"),
     statuses: list([]),
     overflow: is<"commit" | "slow">("commit"),
+    clients: is<"ignored" | "trusted">("ignored"),
     hold: size(32_768),
   },
   // The peer's certificate is not verified unless asked for, as in nginx.

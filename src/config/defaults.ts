@@ -18,8 +18,8 @@ import type {
   RouteConfig,
   RouteSettings,
   StickyConfig,
-  UpstreamTlsConfig,
 } from "./model.ts"
+import type { UpstreamTlsConfig } from "./shared-model.ts"
 import type { TcpRetryConfig, TcpSettings } from "./tcp-model.ts"
 
 const {
@@ -54,6 +54,7 @@ export function defaultConfig(): Config {
     admin: "default",
     xds: null,
     metrics: defaults.file.metrics.value,
+    tracing: null,
     shutdown: { graceMs: file.shutdownGrace.value },
     limits: {},
   }
@@ -116,10 +117,13 @@ export function defaultRouteSettings(): RouteSettings {
     portInRedirect: settings.portInRedirect.value,
     bridge: defaultBridge(),
     access: { satisfy: settings.satisfy.value, rules: [], basic: null, jwt: null, request: null },
+    extAuthz: null,
+    rateService: null,
     requestLimits: { limits: [], status: settings.limitStatus.value, dryRun: false },
     streamLimits: { limits: [], status: settings.limitStatus.value, dryRun: false },
     realIp: null,
     continuity: defaultContinuity(),
+    trace: null,
   }
 }
 
@@ -135,6 +139,7 @@ export function defaultContinuity(): ContinuityConfig {
     restartWith: continuity.with.value,
     statuses: [...continuity.statuses.value],
     overflow: continuity.overflow.value,
+    clients: continuity.clients.value,
     holdOctets: continuity.hold.value,
     cursorFrom: null,
     cursorInto: null,

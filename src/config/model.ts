@@ -3,8 +3,10 @@ import type { ErrorPageConfig } from "./error-page-model.ts"
 import type { FilesConfig } from "./files-model.ts"
 import type { JwtConfig } from "./jwt-model.ts"
 import type { ProxyConfig } from "./proxy-model.ts"
+import type { ExtAuthzConfig, RateServiceConfig } from "./service-model.ts"
 import type { AccessLogConfig, StreamLimits, UpstreamTlsConfig, ZoneConfig } from "./shared-model.ts"
 import type { TcpConfig } from "./tcp-model.ts"
+import type { TraceSettings, TracingConfig } from "./trace-model.ts"
 
 export type { AccessLogConfig, StreamLimits, UpstreamTlsConfig, ZoneConfig } from "./shared-model.ts"
 
@@ -32,6 +34,8 @@ export interface Config {
   xds: XdsListenConfig | null
   /** `full`: also by route, with histograms; not where there is no admin API. */
   metrics: "full" | "basic"
+  /** Null: spans are sent nowhere. */
+  tracing: TracingConfig | null
   shutdown: { graceMs: number }
   /** Overrides of `limits.ts`, by name. */
   limits: Record<string, number>
@@ -262,10 +266,14 @@ export interface RouteSettings {
   portInRedirect: boolean
   bridge: BridgeConfig
   access: AccessConfig
+  extAuthz: ExtAuthzConfig | null
+  rateService: RateServiceConfig | null
   requestLimits: RequestLimits
   streamLimits: StreamLimits
   realIp: RealIpConfig | null
   continuity: ContinuityConfig
+  /** Null: calls are not traced, and what they say of a trace goes on as it came. */
+  trace: TraceSettings | null
 }
 
 /** How a call goes on when a leg of it ended: docs/continuity.md. */
@@ -291,6 +299,8 @@ export interface ContinuityConfig {
   statuses: number[]
   /** What follows when more is to be kept than `keepOctets`: the oldest leave, or the client waits. */
   overflow: "commit" | "slow"
+  /** Fields of continuity from a client: `trusted`, one that offers it keeps its streams itself, and they pass both ways. */
+  clients: "ignored" | "trusted"
   /** Mode `cursor`: most octets of responses that wait for the next resume token. */
   holdOctets: number
   /** Mode `cursor`: the field of a response that holds a resume token, and of the first request that takes it. */

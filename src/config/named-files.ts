@@ -1,6 +1,7 @@
 import { dirname, resolve } from "node:path"
-import type { Config, DiscoveryConfig, RouteConfig, RouteSettings, UpstreamTlsConfig } from "./model.ts"
+import type { Config, DiscoveryConfig, RouteConfig, RouteSettings } from "./model.ts"
 import type { Problem, Sources } from "./problem.ts"
+import type { UpstreamTlsConfig } from "./shared-model.ts"
 
 /** How files are asked for; tests hand in their own. */
 export interface FileLook {

@@ -5,8 +5,10 @@ import type { ThreadLog, VersionedConfig } from "../balancer/thread/contract.ts"
 import { rowOf, type SharedMemory, trafficOf } from "../balancer/thread/shared-numbers.ts"
 import type { Clock } from "../base/clock.ts"
 import { Counters, counterIds, counterNames } from "../base/counters.ts"
+import type { Limits } from "../base/limits.ts"
 import { systemRandom } from "../base/random.ts"
 import { resolveLimits } from "../base/resolve-limits.ts"
+import { VERSION } from "../base/version.ts"
 import { ClusterStates } from "../cluster/cluster-states.ts"
 import { OutlierDetection } from "../cluster/outlier-detection.ts"
 import { Rebalancer } from "../cluster/rebalance/rebalancer.ts"
@@ -14,6 +16,7 @@ import { Slots } from "../cluster/slots.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { LoadedConfig } from "../config/load.ts"
 import type { AdminConfig, Config, LogLevel } from "../config/model.ts"
+import type { TracingConfig } from "../config/trace-model.ts"
 import type { LogEvent } from "../log/log-event.ts"
 import type { ProcessLog } from "../log/logger.ts"
 import type { OpenAdmin } from "./admin/admin.ts"
@@ -28,6 +31,8 @@ import { Reloads } from "./reloads.ts"
 import { RouteSlots } from "./route-slots.ts"
 import { SharedCounts } from "./shared-counts.ts"
 import type { Command, OnCommand } from "./signals.ts"
+import { openSender } from "./tracing/otlp.ts"
+import { SpanQueue } from "./tracing/span-queue.ts"
 import { Successor, tellPredecessor } from "./upgrade.ts"
 
 /** Told to end at once, threads have this long for what their logs hold. */
@@ -67,6 +72,10 @@ export class Control implements ControlView {
   /** What is said of endpoints: by discovery, health and people. */
   readonly states: ClusterStates
   readonly orders: Orders
+  /** As of the start. */
+  readonly limits: Limits
+  /** Its own row, beside those of the threads. */
+  readonly counters: Counters
   readonly #options: ControlOptions
   readonly #counts: SharedCounts
   readonly #sockets: ListenerSockets
@@ -79,13 +88,14 @@ export class Control implements ControlView {
   /** The configuration in force. */
   #config: Config
   #version = 0
-  readonly #watchers: ((cluster: string | null) => void)[] = []
+  readonly #watchers = new Set<(cluster: string | null) => void>()
   /** The states that come in force with it, while threads are about to take them over. */
   #committing: ClusterState | null = null
   /** The last reload or upgrade: each begins when the one before it is over. */
   #changing: Promise<void> = Promise.resolve()
   #successor: Successor | null = null
   #admin: OpenAdmin | null = null
+  #spans: SpanQueue | null = null
   #loadedAtMs: number
   #isStopping = false
   #isStoppingAtOnce = false
@@ -106,12 +116,13 @@ export class Control implements ControlView {
     })
     this.#config = config
     const { limits } = resolveLimits(config.limits)
+    this.limits = limits
     const isCounted = config.metrics === "full" && config.admin !== "off"
-    const countRoute = () => counters.add(counterIds.counted_routes_exceeded)
+    const countRoute = () => this.counters.add(counterIds.counted_routes_exceeded)
     const routes = isCounted ? new RouteSlots(threads, limits.countedRoutesMax, countRoute) : null
     this.#counts = new SharedCounts(threads, routes)
     const row = rowOf(this.#counts.memory.counters, threads, counterNames.length)
-    const counters = new Counters(row)
+    this.counters = new Counters(row)
     this.#counts.prepare(config)
     this.states = new ClusterStates({
       hasChecks: true,
@@ -142,6 +153,7 @@ export class Control implements ControlView {
       threadLog,
       makeWorker,
       onEvent: (event) => options.onEvent(event),
+      onSpans: (spans) => this.#spans?.add(spans),
       current: () => this.#current(),
       endpointsOf: (cluster) => this.states.endpointsOf(cluster),
       sockets: (indexes) => this.#sockets.copiesFor(indexes, namesOf(this.#config)),
@@ -165,7 +177,7 @@ export class Control implements ControlView {
       log,
       states: this.states,
       endpointsMax: () => resolveLimits(this.#config.limits).limits.discoveredEndpointsMax,
-      onProblem: () => counters.add(counterIds.discovery_refused),
+      onProblem: () => this.counters.add(counterIds.discovery_refused),
     })
     this.#outliers = new OutlierDetection({ clock, log, states: this.states, outcomesAt })
     this.#rebalancer = new Rebalancer({
@@ -196,6 +208,7 @@ export class Control implements ControlView {
     this.#threads.load()
     try {
       await this.#sockets.open(config.listeners)
+      if (config.tracing !== null) this.#spans = await this.#openSpans(config.tracing)
       if (!inheritance.isUpgrade) await this.#openAdmin()
       await this.#discover(config)
       await this.#threads.start()
@@ -375,11 +388,24 @@ export class Control implements ControlView {
     if (isUpgrade && this.#admin?.isFixed === true) this.#admin.close()
     if (isUpgrade) this.#sockets.leave()
     else this.#sockets.close()
-    void stopping.then((problem) => {
+    void stopping.then(async (problem) => {
+      await this.#spans?.close()
       if (problem === null) log.info("stopped", trafficOf(this.#counts.memory))
       else log.error("could not stop cleanly", { reason: problem })
       this.#admin?.close()
       this.#onDone(problem === null ? 0 : 1)
+    })
+  }
+
+  async #openSpans(config: TracingConfig): Promise<SpanQueue> {
+    const { clock, log } = this.#options
+    const sender = await openSender(config, VERSION)
+    return new SpanQueue({
+      config,
+      sender,
+      clock,
+      log,
+      onDropped: () => this.counters.add(counterIds.spans_dropped),
     })
   }
 
@@ -447,8 +473,9 @@ export class Control implements ControlView {
     this.#threads.setLogLevel(level)
   }
 
-  watch(handler: (cluster: string | null) => void): void {
-    this.#watchers.push(handler)
+  watch(handler: (cluster: string | null) => void): () => void {
+    this.#watchers.add(handler)
+    return () => this.#watchers.delete(handler)
   }
 
   #changed(cluster: string | null): void {

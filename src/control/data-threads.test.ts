@@ -62,6 +62,7 @@ function make(count: number) {
     sockets: (indexes) => Promise.resolve(indexes.map(() => ({}))),
     onEvent: () => {},
     standingOrders: () => [],
+    onSpans: () => {},
     onLost: (index) => lost.push(index),
   })
   threads.load()

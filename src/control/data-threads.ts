@@ -14,6 +14,7 @@ import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { LogLevel } from "../config/model.ts"
 import type { LogEvent } from "../log/log-event.ts"
 import type { Log } from "../log/logger.ts"
+import type { Span } from "../record/span.ts"
 import { Questions } from "./questions.ts"
 import { StateSender } from "./state-sender.ts"
 
@@ -56,6 +57,7 @@ export interface DataThreadsOptions {
   sockets(indexes: readonly number[]): Promise<ThreadSockets[]>
   /** Something happened in one. */
   onEvent(event: LogEvent): void
+  onSpans(spans: readonly Span[]): void
   /** What a thread is told that begins to listen. */
   standingOrders(): LiveOrder[]
   /** A thread is gone, and with it its streams. */
@@ -355,6 +357,8 @@ export class DataThreads {
         return this.#questions.answered(message)
       case "event":
         return this.#options.onEvent(message.event)
+      case "spans":
+        return this.#options.onSpans(message.spans)
       case "applied":
         return this.#applied(thread, message.problem)
       case "ordered":

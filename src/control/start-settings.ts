@@ -9,6 +9,7 @@ const OF_PROCESS: Partial<Record<keyof Config, string>> = {
   admin: "admin (sluice_admin)",
   xds: "xds (sluice_xds)",
   metrics: "metrics (sluice_metrics)",
+  tracing: "tracing (otel_exporter)",
 }
 
 /** What a socket takes from its listener when it is opened. */

@@ -8,7 +8,8 @@ import {
   type SecureContext,
   type TLSSocket,
 } from "node:tls"
-import type { EndpointConfig, UpstreamTlsConfig } from "../config/model.ts"
+import type { EndpointConfig } from "../config/model.ts"
+import type { UpstreamTlsConfig } from "../config/shared-model.ts"
 import type { Log } from "../log/logger.ts"
 import { endpointOptions } from "./connect.ts"
 import { type OnOctets, readInto } from "./shared-read.ts"

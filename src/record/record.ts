@@ -1,6 +1,7 @@
 import type { HeaderList } from "../http2/header-list.ts"
 import type { ContinuityRecord } from "./continuity-record.ts"
 import type { RequestState } from "./request-state.ts"
+import type { StreamTrace } from "./trace.ts"
 
 /**
  * What is known of one stream, filled in as it goes on: the source of every variable, log line and statistic.
@@ -46,6 +47,8 @@ export interface StreamRecord {
   continuity: ContinuityRecord | null
   /** What phases have made of the request; null: it is as it was received. */
   state: RequestState | null
+  /** Null: of a route that is not traced. */
+  trace: StreamTrace | null
 }
 
 export interface AttemptRecord {

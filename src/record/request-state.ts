@@ -1,5 +1,6 @@
 import type { RegexMatch } from "../regex/regex.ts"
 import type { CallerToken } from "./caller-token.ts"
+import type { HeaderChange } from "./header-change.ts"
 import { normalizeUri, queryOf } from "./uri.ts"
 
 /** How often one request may be sent to another location: nginx's number. */
@@ -51,6 +52,9 @@ export class RequestState {
   isTokenVerified = false
   /** Seconds since 1970 after which the caller is no longer who it said; 0: its stream may outlive that. */
   expirySeconds = 0
+  /** What services that were asked have changed; null: nothing. */
+  requestChanges: readonly HeaderChange[] | null = null
+  responseChanges: readonly HeaderChange[] | null = null
   /** The configuration asks a location of its own: nothing is asked of it in turn. */
   isSubrequest = false
 

@@ -4,6 +4,7 @@ import type { RequestHead } from "../http2/message-head.ts"
 import type { ContinuityRecord } from "./continuity-record.ts"
 import type { AttemptRecord, ConnectionRecord, StreamRecord } from "./record.ts"
 import type { RequestState } from "./request-state.ts"
+import type { StreamTrace } from "./trace.ts"
 
 const NO_ATTEMPTS: readonly AttemptRecord[] = []
 
@@ -36,6 +37,7 @@ export class NewStreamRecord implements StreamRecord {
   resumes = 0
   continuity: ContinuityRecord | null = null
   state: RequestState | null = null
+  trace: StreamTrace | null = null
   readonly head: RequestHead
   /** Nearly always there is one, and a list of one would be 56 octets more. */
   #attempts: AttemptRecord | AttemptRecord[] | null = null
@@ -86,7 +88,9 @@ export class NewStreamRecord implements StreamRecord {
   /** Of a stream that goes on and on: the first attempt and the latest stay, `most` in all. */
   keepAttempts(most: number): void {
     const { attempts } = this
-    if (attempts.length > most) this.#attempts = [attempts[0]!, ...attempts.slice(1 - most)]
+    if (attempts.length <= most) return
+    this.#attempts = [attempts[0]!, ...attempts.slice(1 - most)]
+    this.trace?.retain(this.#attempts)
   }
 
   /** Notes one more endpoint tried. */

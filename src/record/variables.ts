@@ -16,6 +16,7 @@ import type { StreamRecord } from "./record.ts"
 import { perTry, sinceStart, TCP_VARIABLES } from "./tcp-variables.ts"
 import { gmtTime, isoTime, localTime, seconds, zonedTime } from "./time-text.ts"
 import { TLS_VARIABLES } from "./tls-variables.ts"
+import { hexDigits, traceParentOf } from "./trace.ts"
 import { normalizeUri, queryOf } from "./uri.ts"
 
 /** A stream has begun, goes on, has ended. */
@@ -115,7 +116,11 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["remote_user", ({ requestHeaders }) => basicUser(requestHeaders.get("authorization"))],
   ["proxy_add_x_forwarded_for", forwardedFor],
   ["request_id", requestId],
-  ["trace_id", traceId],
+  ["trace_id", (record) => record.trace?.traceId ?? traceParentOf(record.requestHeaders)?.traceId],
+  ["otel_trace_id", ({ trace }) => trace?.traceId],
+  ["otel_span_id", ({ trace }) => trace?.spanId],
+  ["otel_parent_id", ({ trace }) => trace?.parent?.spanId],
+  ["otel_parent_sampled", ({ trace }) => (trace?.parent?.isSampled === true ? "1" : "0")],
   ["request_length", (record) => String(record.requestOctets + textOctets(record.requestHeaders))],
   ["request_time", (record, env) => seconds((record.endMs || env.clock.now()) - record.startMs)],
 
@@ -266,21 +271,9 @@ function forwardedFor(record: StreamRecord): string {
 }
 
 /** W3C Trace Context §3.2: of the header that callers send and that is passed on as it came. */
-const TRACE_PARENT = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}(?:-|$)/
-
-function traceId({ requestHeaders }: StreamRecord): string | undefined {
-  const id = TRACE_PARENT.exec(requestHeaders.get("traceparent") ?? "")?.[1]
-  return id === undefined || /^0+$/.test(id) ? undefined : id
-}
-
 /** 32 hex digits, the same for a stream whenever it is asked. */
 export function requestId(record: StreamRecord, { random }: TemplateEnvironment): string {
-  if (record.requestId === "") {
-    for (let i = 0; i < 4; i++)
-      record.requestId += Math.floor(random() * 2 ** 32)
-        .toString(16)
-        .padStart(8, "0")
-  }
+  if (record.requestId === "") record.requestId = hexDigits(random, 32)
   return record.requestId
 }
 

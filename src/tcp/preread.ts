@@ -65,6 +65,12 @@ export class Preread {
     })
   }
 
+  /** Reads no more, and keeps what comes all the same: TLS may have octets that were sent with the last of a handshake. */
+  hold(): void {
+    this.#begin()
+    this.#socket.pause()
+  }
+
   /** The session is over, or has what it wanted. */
   close(): void {
     this.#stop()

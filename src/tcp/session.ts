@@ -30,6 +30,8 @@ const OK = 200
 const BAD_REQUEST = 400
 const INTERNAL = 500
 
+const NO_HELLO: ClientHello = { protocol: "", serverName: "", alpnProtocols: "" }
+
 /** Sessions have no routes. */
 const ROUTE = { name: "" }
 
@@ -50,7 +52,7 @@ export class TcpSession implements StreamOwner, PhasedSession, MovableStream, Pr
   readonly paceEndpoint = this
   readonly #options: SessionOptions
   readonly #deadline: Deadline
-  readonly #preread: Preread
+  #preread: Preread
   #onDue: () => void = () => {}
   readonly #servers: TcpServers
   #server: TcpServer
@@ -176,14 +178,23 @@ export class TcpSession implements StreamOwner, PhasedSession, MovableStream, Pr
     this.record.connection.tls = tls
     this.#switchServer(tls.serverName ?? "")
     if (tls.clientRefused !== null) return this.#finish(INTERNAL)
+    this.#preread = new Preread(socket, this, true)
+    this.#preread.hold()
     this.#enter()
   }
 
   #readHello(): void {
     const { readHello, prereadTimeoutMs, prereadOctets } = this.#server.settings
     if (!readHello) return this.#enter()
-    this.#within(prereadTimeoutMs, () => this.#finish(OK))
+    this.#within(prereadTimeoutMs, () => this.#unread(OK))
     this.#preread.readHello(prereadOctets)
+  }
+
+  /** What came is no whole ClientHello. nginx: its variables are empty, rather than not there. */
+  #unread(status: number): void {
+    const { readHello } = this.#server.settings
+    if (readHello && this.#preread.held.length > 0) this.record.connection.tcp!.hello = NO_HELLO
+    this.#finish(status)
   }
 
   onHello(hello: ClientHello | null): void {
@@ -193,12 +204,13 @@ export class TcpSession implements StreamOwner, PhasedSession, MovableStream, Pr
     this.#enter()
   }
 
-  onUnreadable(): void {
-    this.#finish(BAD_REQUEST)
+  onUnreadable(why: "malformed" | "full"): void {
+    if (why === "full") this.#unread(BAD_REQUEST)
+    else this.#finish(BAD_REQUEST)
   }
 
   onEnded(): void {
-    this.#finish(OK)
+    this.#unread(OK)
   }
 
   /** The server that is for the name by SNI, where there is one. */

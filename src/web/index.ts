@@ -11,5 +11,6 @@
  * ```
  */
 
+export type { WebContinuity } from "./continued-call.ts"
 export type { WebSocketFactory } from "./web-socket-body.ts"
 export { createWebSocketTransport, type WebSocketTransportOptions } from "./web-socket-transport.ts"

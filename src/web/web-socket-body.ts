@@ -1,4 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect"
+import { createEnvelopeReadableStream } from "@connectrpc/connect/protocol"
 
 /** Octets that wait in the browser before the next message is taken from the caller. */
 const BUFFERED_OCTETS_MAX = 1024 * 1024
@@ -21,6 +22,8 @@ export class WebSocketBody {
   readonly #socket: WebSocket
   readonly #opened: Promise<void>
   #isOver = false
+  /** There is a Sluice at the address, which may have seen the call. */
+  wasOpened = false
 
   /** Aborting `signal` cancels the call on the backend. */
   constructor(url: string, header: Headers, signal: AbortSignal, makeSocket: WebSocketFactory) {
@@ -29,6 +32,7 @@ export class WebSocketBody {
     this.#socket = socket
     this.#opened = new Promise((resolve) => {
       socket.addEventListener("open", () => {
+        this.wasOpened = true
         socket.send(headerBlock(header))
         resolve()
       })
@@ -42,6 +46,13 @@ export class WebSocketBody {
 
   get isOver(): boolean {
     return this.#isOver
+  }
+
+  /** Its frames, whole. Errors: `ConnectError`. */
+  async *frames(): AsyncGenerator<{ flags: number; data: Uint8Array }, void> {
+    // Not every browser iterates over a stream by itself.
+    const reader = createEnvelopeReadableStream(this.response).getReader()
+    for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value
   }
 
   /** Sends a message with its prefix, once there is room for it. Does nothing when the call is over. */

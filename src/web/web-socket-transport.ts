@@ -9,19 +9,24 @@ import {
 } from "@connectrpc/connect"
 import {
   createClientMethodSerializers,
-  createEnvelopeReadableStream,
   createMethodUrl,
   encodeEnvelope,
   runStreamingCall,
   runUnaryCall,
 } from "@connectrpc/connect/protocol"
 import { requestHeader, trailerFlag, validateTrailer } from "@connectrpc/connect/protocol-grpc-web"
+import { ContinuedCall, type WebContinuity } from "./continued-call.ts"
 import { readTrailer } from "./trailer.ts"
 import { WebSocketBody, type WebSocketFactory } from "./web-socket-body.ts"
 
 export interface WebSocketTransportOptions {
-  /** Where Sluice is, for instance `https://chat.example` or `/`, the page's own host. `/Service/Method` is added. */
-  baseUrl: string
+  /**
+   * Where Sluice is, for instance `https://chat.example` or `/`, the page's own host. `/Service/Method` is added. Of several, a
+   * call begins at the one that served last, and the next is asked where that does not answer.
+   */
+  baseUrl: string | readonly [string, ...string[]]
+  /** Streams go on with another Sluice when theirs is lost, or its backend is. Default: they end with it. */
+  continuity?: WebContinuity
   interceptors?: Interceptor[]
   /** For calls that set no time of their own, in milliseconds. Default: none. */
   defaultTimeoutMs?: number
@@ -38,8 +43,24 @@ export interface WebSocketTransportOptions {
  */
 export function createWebSocketTransport(options: WebSocketTransportOptions): Transport {
   const makeSocket = options.webSocket ?? ((url, protocols) => new WebSocket(url, protocols))
-  const open = (request: CallTarget): WebSocketBody =>
-    new WebSocketBody(absolute(request.url), request.header, request.signal, makeSocket)
+  const [baseUrl, ...others] = [options.baseUrl].flat() as [string, ...string[]]
+  const baseUrls = [baseUrl, ...others]
+  /** Which of them is asked first. */
+  let present = 0
+  const open = (request: CallTarget, header = request.header, at = present): WebSocketBody => {
+    const base = baseUrls[at % baseUrls.length]!
+    const url = absolute(base + request.url.slice(baseUrl.length))
+    return new WebSocketBody(url, header, request.signal, makeSocket)
+  }
+  const openStream = (request: CallTarget, timeoutMs: number | undefined): CallBody => {
+    if (options.continuity === undefined) return open(request)
+    const first = present
+    const openLeg = (leg: number, header: Headers): WebSocketBody => {
+      present = (first + leg) % baseUrls.length
+      return open(request, header, present)
+    }
+    return new ContinuedCall(openLeg, request.header, request.signal, timeoutMs, options.continuity)
+  }
   return {
     unary(method, signal, timeoutMs, header, message, contextValues) {
       const limitMs = timeoutOf(options, timeoutMs)
@@ -58,7 +79,7 @@ export function createWebSocketTransport(options: WebSocketTransportOptions): Tr
           service: method.parent,
           method,
           requestMethod: "POST",
-          url: createMethodUrl(options.baseUrl, method),
+          url: createMethodUrl(baseUrl, method),
           header: requestHeader(true, limitMs, header, false),
           contextValues: contextValues ?? createContextValues(),
           message,
@@ -89,13 +110,13 @@ export function createWebSocketTransport(options: WebSocketTransportOptions): Tr
           service: method.parent,
           method,
           requestMethod: "POST",
-          url: createMethodUrl(options.baseUrl, method),
+          url: createMethodUrl(baseUrl, method),
           header: requestHeader(true, limitMs, header, false),
           contextValues: contextValues ?? createContextValues(),
           message: input,
         },
         next: async (request) => {
-          const body = open(request)
+          const body = openStream(request, limitMs)
           void sendAll(body, request.message, serialize)
           const response = await readResponse(body, parse)
           return { ...request, stream: true, ...response, message: response.messages }
@@ -104,6 +125,9 @@ export function createWebSocketTransport(options: WebSocketTransportOptions): Tr
     },
   }
 }
+
+/** One call's messages out, and frames in. */
+type CallBody = Pick<WebSocketBody, "isOver" | "send" | "halfClose" | "close" | "frames">
 
 type CallTarget = Pick<UnaryRequest, "url" | "header" | "signal">
 
@@ -119,7 +143,7 @@ function absolute(url: string): string {
 
 /** Sends each message as it comes, until the caller or the call is done. */
 async function sendAll<I extends DescMessage>(
-  body: WebSocketBody,
+  body: CallBody,
   messages: AsyncIterable<MessageShape<I>>,
   serialize: (message: MessageShape<I>) => Uint8Array,
 ): Promise<void> {
@@ -143,9 +167,9 @@ interface Response<M> {
 }
 
 /** Waits for the initial metadata; the rest is read as the caller asks for it. Errors: `ConnectError`. */
-async function readResponse<M>(body: WebSocketBody, parse: (data: Uint8Array) => M): Promise<Response<M>> {
-  const reader = createEnvelopeReadableStream(body.response).getReader()
-  const first = await reader.read()
+async function readResponse<M>(body: CallBody, parse: (data: Uint8Array) => M): Promise<Response<M>> {
+  const frames = body.frames()
+  const first = await frames.next()
   if (first.done || (first.value.flags & trailerFlag) === 0)
     throw new ConnectError("the connection ended before the call did", Code.Unavailable)
   const header = readTrailer(first.value.data)
@@ -153,7 +177,7 @@ async function readResponse<M>(body: WebSocketBody, parse: (data: Uint8Array) =>
   async function* messages(): AsyncGenerator<M> {
     try {
       for (;;) {
-        const next = await reader.read()
+        const next = await frames.next()
         if (next.done) throw new ConnectError("the connection ended before the call did", Code.Unavailable)
         if ((next.value.flags & trailerFlag) === 0) {
           yield parse(next.value.data)

@@ -1,4 +1,5 @@
-import type { Config, RouteConfig, UpstreamTlsConfig, XdsListenConfig } from "../config/model.ts"
+import type { Config, RouteConfig, XdsListenConfig } from "../config/model.ts"
+import type { UpstreamTlsConfig } from "../config/shared-model.ts"
 import { providerName } from "./resources/certificate-provider.ts"
 
 export interface BootstrapOptions {

@@ -1,7 +1,8 @@
 /**
  * A backend that can die at any moment: echoes numbered messages, checks each octet that comes, and tells by IPC which
  * streams it has seen, so that nothing of that is lost with it but the last moments.
- * Arguments: the port to listen on, and how long to hold back the answer to a call of one message, in milliseconds.
+ * Arguments: the port to listen on, how long to hold back the answer to a call of one message, in milliseconds, and the
+ * address of loopback.
  */
 
 import { PATHS, RESPONSE, TRAILERS_BAD, TRAILERS_OK } from "../../bench/load/calls.ts"
@@ -82,8 +83,8 @@ function report(): void {
   failures.count = 0
 }
 
-const [port, holdMs] = process.argv.slice(2).map(Number) as [number, number]
+const [port, holdMs] = process.argv.slice(2, 4).map(Number) as [number, number]
 process.on("disconnect", () => process.exit())
-await listen(port, owner)
+await listen(port, owner, process.argv[4])
 setInterval(report, REPORT_EVERY_MS)
 process.send!({ listening: true })

@@ -2,6 +2,7 @@ import { expect, test } from "vitest"
 import { seededRandom } from "../../src/base/random.ts"
 import type { Scenario } from "./scenario.ts"
 import { handedOff, resumed } from "./scenarios/continuity.ts"
+import { dnsChanges } from "./scenarios/dns-changes.ts"
 import { kill } from "./scenarios/kill.ts"
 import { manyReloads } from "./scenarios/many-reloads.ts"
 import { reload } from "./scenarios/reload.ts"
@@ -17,6 +18,7 @@ test.concurrent.each<[string, Scenario]>([
   ["a backend is killed and comes back, again and again", kill],
   ["the configuration is reloaded under load", reload],
   ["the configuration is reloaded again and again", manyReloads],
+  ["the addresses of a name change again and again", dnsChanges],
 ])("%s", (_, scenario) => holds(scenario))
 
 // By itself: processes that start take the cores from the others, and a balancer that is late refuses calls.

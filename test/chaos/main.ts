@@ -4,6 +4,7 @@ import { seededRandom } from "../../src/base/random.ts"
 import { renderReport, renderText, writeBetweenMarks } from "./report.ts"
 import type { Check, Scenario } from "./scenario.ts"
 import { handedOff, resumed } from "./scenarios/continuity.ts"
+import { dnsChanges } from "./scenarios/dns-changes.ts"
 import { freeze } from "./scenarios/freeze.ts"
 import { kill } from "./scenarios/kill.ts"
 import { manyReloads } from "./scenarios/many-reloads.ts"
@@ -11,6 +12,7 @@ import { network } from "./scenarios/network.ts"
 import { oneOfFour } from "./scenarios/one-of-four.ts"
 import { overload } from "./scenarios/overload.ts"
 import { reload } from "./scenarios/reload.ts"
+import { scaledUp } from "./scenarios/scale-up.ts"
 import { slow } from "./scenarios/slow.ts"
 import { unaryKill } from "./scenarios/unary-kill.ts"
 import { upgrade } from "./scenarios/upgrade.ts"
@@ -24,10 +26,12 @@ const scenarios: readonly Scenario[] = [
   network,
   reload,
   manyReloads,
+  dnsChanges,
   upgrade,
   overload,
   resumed,
   handedOff,
+  scaledUp,
 ]
 
 const HELP = `Runs Sluice and its backends as real processes and lets them die, freeze and lose their network.
@@ -42,7 +46,7 @@ Everything is on loopback and ends with the run.
   --seconds N      how long the trouble of a scenario lasts, about (12)
   --seed N         of sizes, times and cuts (1)
   --list           name and describe the scenarios
-  --write          put the result into docs/reliability.md
+  --write          put the result into docs/reliability.md: every part whose scenarios all ran
   --json           one JSON document in place of lines
   --help
 
@@ -78,12 +82,14 @@ async function main(argv: string[]): Promise<number> {
   ]
   if (!(Number.isInteger(streams) && streams > 1 && seconds > 0 && Number.isInteger(seed)))
     throw new Error("--streams, --seconds and --seed take numbers above 0")
-  if (values.write && values.scenario !== undefined) throw new Error("--write takes every scenario")
+  const parts = values.write ? wholeParts(chosen(values.scenario)) : []
+  if (values.write && parts.length === 0)
+    throw new Error("--write takes every scenario of a part; those of continuity are one")
   const say = values.json ? () => {} : (line: string) => console.log(line)
   const results: { scenario: Scenario; checks: Check[] }[] = []
   for (const scenario of chosen(values.scenario)) {
     say(`\n${scenario.name}: ${scenario.says}`)
-    const checks = await scenario.run({ random: seededRandom(seed), seconds, streams })
+    const checks = await scenario.run({ random: seededRandom(seed), seconds, streams, writes: values.write })
     say(renderText(checks))
     results.push({ scenario, checks })
   }
@@ -102,8 +108,19 @@ async function main(argv: string[]): Promise<number> {
         2,
       ),
     )
-  if (values.write) writeBetweenMarks("chaos", renderReport(results, { machine, streams, seconds, seed }))
+  for (const part of parts) {
+    const its = results.filter(({ scenario }) => partOf(scenario) === part)
+    writeBetweenMarks(part, renderReport(its, { machine, streams, seconds, seed }))
+  }
   return results.every(({ checks }) => checks.every(({ held }) => held)) ? 0 : 1
+}
+
+const partOf = ({ part = "chaos" }: Scenario): string => part
+
+/** The parts of the document of which all scenarios are there. */
+function wholeParts(chosen: readonly Scenario[]): string[] {
+  const parts = [...new Set(scenarios.map(partOf))]
+  return parts.filter((part) => scenarios.every((one) => partOf(one) !== part || chosen.includes(one)))
 }
 
 function chosen(list: string | undefined): readonly Scenario[] {

@@ -15,10 +15,14 @@ export interface ScenarioOptions {
   seconds: number
   /** Live streams at once. */
   streams: number
+  /** Charts go into docs. */
+  writes?: boolean
 }
 
 export interface Scenario {
   readonly name: string
+  /** The part of docs/reliability.md that it is written to, with all others of that part. Default: `chaos`. */
+  readonly part?: string
   readonly says: string
   run(options: ScenarioOptions): Promise<Check[]>
 }

@@ -11,12 +11,12 @@ export async function dial(port: number, owner: ConnectionOwner): Promise<Connec
   return connection
 }
 
-/** Listens on 127.0.0.1. */
-export async function listen(port: number, owner: ConnectionOwner): Promise<void> {
+/** Listens on an address of loopback. */
+export async function listen(port: number, owner: ConnectionOwner, host = "127.0.0.1"): Promise<void> {
   const server = createServer({ noDelay: true }, (socket) => {
     const connection = new Connection(socket, false, owner)
     socket.on("data", (octets) => connection.receive(octets, octets.length))
   })
-  server.listen({ host: "127.0.0.1", port, backlog: 4096 })
+  server.listen({ host, port, backlog: 4096 })
   await once(server, "listening")
 }

@@ -18,6 +18,7 @@ const START_PATIENCE_MS = 15_000
 
 /** A backend process that can be killed, frozen and started again on the same port. */
 export class Backend {
+  readonly host: string
   readonly port: number
   readonly failures: Failures
   /** Keys of all streams whose first message it saw, how often each. */
@@ -25,7 +26,8 @@ export class Backend {
   readonly #holdMs: number
   #child: Child | null = null
 
-  constructor(port: number, holdMs: number, failures: Failures) {
+  constructor({ host, port }: { host: string; port: number }, holdMs: number, failures: Failures) {
+    this.host = host
     this.port = port
     this.#holdMs = holdMs
     this.failures = failures
@@ -33,7 +35,7 @@ export class Backend {
 
   async start(): Promise<void> {
     const child = new Child(
-      [process.execPath, BACKEND, String(this.port), String(this.#holdMs)],
+      [process.execPath, BACKEND, String(this.port), String(this.#holdMs), this.host],
       undefined,
       true,
     )
@@ -70,7 +72,8 @@ export class Backend {
 }
 
 export interface StageOptions {
-  backends: number
+  /** How many; or, where all are to have one port, the addresses of loopback that they have. */
+  backends: number | readonly string[]
   random: Random
   /** A faulty relay in front of each backend. */
   relays?: boolean
@@ -116,8 +119,10 @@ export class Stage {
 
   async #start(): Promise<void> {
     const { backends, relays = false, random, holdMs = 0 } = this.#options
-    for (let i = 0; i < backends; i++) {
-      const backend = new Backend(await freePort(), holdMs, this.failures)
+    const hosts = typeof backends === "number" ? new Array<string>(backends).fill("127.0.0.1") : backends
+    const shared = typeof backends === "number" ? null : await freePort()
+    for (const host of hosts) {
+      const backend = new Backend({ host, port: shared ?? (await freePort()) }, holdMs, this.failures)
       this.backends.push(backend)
       await backend.start()
       if (relays) this.relays.push(await FaultyRelay.start(backend.port, random))
@@ -131,8 +136,9 @@ export class Stage {
   }
 
   get addresses(): string[] {
-    const ports = this.relays.length > 0 ? this.relays : this.backends
-    return ports.map(({ port }) => `127.0.0.1:${port}`)
+    return this.relays.length > 0
+      ? this.relays.map(({ port }) => `127.0.0.1:${port}`)
+      : this.backends.map(({ host, port }) => `${host}:${port}`)
   }
 
   get configPath(): string {
@@ -188,6 +194,27 @@ export class Stage {
   async reloadByAdmin(): Promise<void> {
     const { status, text } = await askAdmin(this.#adminPath, "/reload", { method: "POST", body: {} })
     if (status !== 200) throw new Error(`a reload was refused: ${text}`)
+  }
+
+  /** Resolves once the control side has these endpoints, by host. Needs `hasAdmin`. */
+  async untilEndpointsAre(hosts: readonly string[]): Promise<void> {
+    const wanted = [...hosts].sort().join()
+    const deadline = performance.now() + START_PATIENCE_MS
+    for (;;) {
+      const { json } = await askAdmin(this.#adminPath, "/clusters")
+      const [cluster] = (json as { clusters: { endpoints: { address: string }[] }[] }).clusters
+      const present = cluster!.endpoints.map(({ address }) => address.split(":")[0]!)
+      if (present.sort().join() === wanted) return
+      if (performance.now() > deadline) throw new Error(`the endpoints are ${present.join()}, not ${wanted}`)
+      await pause(20)
+    }
+  }
+
+  /** Of all data threads, within the last second. Needs `hasAdmin`. */
+  async longestTurnMs(): Promise<number> {
+    const { text } = await askAdmin(this.#adminPath, "/metrics")
+    const seconds = [...text.matchAll(/^sluice_thread_turn_max_seconds\{[^}]*\} (\S+)$/gm)]
+    return 1000 * Math.max(0, ...seconds.map(([, value]) => Number(value)))
   }
 
   /** SIGUSR2; resolves when the log says that the new process listens and the old one drains. */

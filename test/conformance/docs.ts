@@ -11,6 +11,8 @@ export interface Measured {
   versions: Partial<Record<Balancer, string>>
   /** By suite name. */
   suites: Record<string, { tool: string; counts: Partial<Record<Balancer, Counts>> }>
+  /** Of `npm run interop:discovery`, by control plane. */
+  discovery?: Record<string, Counts & { version: string }>
 }
 
 interface Counts {
@@ -31,7 +33,10 @@ const labels: Record<Balancer, string> = {
 
 /** Puts the counts of a run into docs/conformance.json and draws docs/conformance.md from it. */
 export async function writeDocs(through: Balancer, runs: SuiteRun[]): Promise<void> {
-  const measured = withRuns(await readMeasured(), through, await versionOf(through), runs)
+  await writeMeasured(withRuns(await readMeasured(), through, await versionOf(through), runs))
+}
+
+export async function writeMeasured(measured: Measured): Promise<void> {
   await writeFile(jsonFile, `${JSON.stringify(measured, null, 2)}\n`)
   await writeFile(markdownFile, wrapProse(markdown(measured)))
 }
@@ -97,7 +102,29 @@ one alone or through another balancer. Sluice and nginx run the same nginx.conf,
 - **h2specd** is a server that does the same towards all that connect: the balancer's upstream half.
 - **gRPC interop** are the gRPC project's own cases, with the client of three implementations and grpc-go's server.
 - **connectrpc conformance** compares what its reference client and its reference server see with the balancer between.
-`
+${discovered(measured)}`
+}
+
+/** Empty: it was not run. */
+function discovered({ discovery = {} }: Measured): string {
+  const rows = Object.entries(discovery).map(
+    ([name, { version, cases, passed }]) => `| ${name} | ${version} | ${cases} | ${passed} |`,
+  )
+  if (rows.length === 0) return ""
+  const failed = Object.entries(discovery).flatMap(([name, run]) =>
+    run.failed.map((one) => `- ${name}: ${one}`),
+  )
+  return `
+## Discovery
+
+The cases that the tests hold against stand-ins for Consul and Kubernetes, held by \`npm run interop:discovery\` against the
+real ones: instances and slices that come, change and go, weights and zones, checks that warn, pages, endpoints that
+terminate, a server that is away, an index that falls, 410 Gone.
+
+| control plane | version | cases | passed |
+| --- | --- | ---: | ---: |
+${rows.join("\n")}
+${failed.length > 0 ? `\nFailed:\n\n${failed.join("\n")}\n` : ""}`
 }
 
 function countsOf(measured: Measured, suite: string, balancer: Balancer): Counts | undefined {
@@ -113,7 +140,7 @@ function failures(measured: Measured): string {
   return ran ? "No case fails through Sluice." : "Not yet run through Sluice."
 }
 
-async function readMeasured(): Promise<Measured> {
+export async function readMeasured(): Promise<Measured> {
   try {
     return JSON.parse(await readFile(jsonFile, "utf8")) as Measured
   } catch (error) {

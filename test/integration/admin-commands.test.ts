@@ -119,7 +119,9 @@ describe("commands that speak to a running Sluice", { timeout: 120_000 }, () => 
     }
     const nothing = await sluice(testDirectory(t), "status")
     expect(nothing).toMatchObject({ code: 1, out: "" })
-    expect(nothing.err).toMatch(/^sluice: no Sluice of this user runs here with an admin socket;.*\n$/)
+    expect(nothing.err).toMatch(
+      /^sluice: no Sluice of this user runs here with an admin API; .*: --admin 127.0.0.1:9901\n$/,
+    )
   })
 
   test("show a token where one is wanted", async (t) => {
@@ -137,5 +139,28 @@ describe("commands that speak to a running Sluice", { timeout: 120_000 }, () => 
     expect(without).toMatchObject({ code: 1, err: "sluice: a token is needed: Authorization: Bearer ...\n" })
     const withIt = await sluice(directory, "status", "--admin", String(admin), "--token-file", token)
     expect(withIt.code).toBe(0)
+  })
+
+  test("find one that has an address and a token of its own, until it is gone", async (t) => {
+    const directory = testDirectory(t)
+    const token = join(directory, "token")
+    writeFileSync(token, "a-token-of-some-length\n")
+    const [port, admin] = [await freePort(), await freePort()]
+    const env = { XDG_RUNTIME_DIR: directory, TMPDIR: directory, RUNTIME_DIRECTORY: "" }
+    const config = {
+      listeners: `127.0.0.1:${port}`,
+      clusters: { chat: ["127.0.0.1:9"] },
+      admin: { address: `127.0.0.1:${admin}`, token },
+    }
+    const process = new SluiceProcess(t, config, env)
+    await process.says('"message":"listening"')
+    expect(await sluice(directory, "status")).toMatchObject({ code: 0, err: "" })
+    process.signal("SIGTERM")
+    await process.ended
+    const gone = await sluice(directory, "status")
+    expect(gone.code).toBe(1)
+    expect(gone.err).toBe(
+      "sluice: no Sluice of this user runs here with an admin API; another user's, or another machine's, is named so: --admin 127.0.0.1:9901\n",
+    )
   })
 })

@@ -1,8 +1,10 @@
+import { once } from "node:events"
 import { readdirSync, statSync, writeFileSync } from "node:fs"
-import { createServer } from "node:net"
+import { connect as connectTo, createServer, type Socket } from "node:net"
 import { join } from "node:path"
 import { describe, expect, type TestContext, test } from "vitest"
 import type { StreamDetail, StreamRow } from "../../src/balancer/live/stream-row.ts"
+import { loadYaml } from "../../src/config/yaml/load.ts"
 import * as shapes from "../../src/control/admin/schema.ts"
 import { askAdmin, listenForEvents } from "../support/admin-client.ts"
 import { eventually } from "../support/eventually.ts"
@@ -48,6 +50,13 @@ async function start(t: TestContext, config: object = {}, backends = 2) {
   return { sluice, port, admin, addresses, servers, connect, arrived, streams }
 }
 
+async function connectedTo(port: number): Promise<Socket> {
+  const socket = connectTo(port, "127.0.0.1")
+  socket.on("error", () => {})
+  await once(socket, "connect")
+  return socket
+}
+
 const withPath = (path: string) => dsl.withFields(dsl.request, { ":path": path })
 
 describe("what it answers", () => {
@@ -77,6 +86,15 @@ describe("what it answers", () => {
     })
     const { json: config } = await askAdmin(admin, "/config")
     expect(config).toMatchObject({ workers: 2, clusters: [{ name: "chat" }] })
+    for (const [path, headers] of [
+      ["/config?format=yaml", {}],
+      ["/config", { accept: "application/yaml" }],
+    ] as const) {
+      const { text, headers: said } = await askAdmin(admin, path, { headers })
+      expect(said["content-type"]).toBe("application/yaml")
+      expect(loadYaml(text, "sluice.yaml").config).toEqual(config)
+    }
+    expect((await askAdmin(admin, "/config?format=xml")).status).toBe(400)
     const { text: metrics } = await askAdmin(admin, "/metrics")
     expect(metrics).toContain(`sluice_streams_open{cluster="chat",endpoint="${addresses[0]}"} 2\n`)
   })
@@ -226,6 +244,29 @@ describe("who may ask", () => {
       headers: { authorization: "Bearer correct-horse-battery" },
     })
     expect(text + sluice.said).not.toContain("correct-horse")
+  })
+
+  test("a bound that is met is counted, and said", async (t) => {
+    const { sluice, admin } = await start(t, { limits: { adminBodyOctets: 1024, adminConnectionsMax: 2 } })
+    const body = "x".repeat(2000)
+    const large = await askAdmin(admin, "/reload", { method: "POST", body })
+    expect(large).toMatchObject({
+      status: 413,
+      json: { error: "adminBodyOctets: a body has at most 1024 octets" },
+    })
+    const held = await Promise.all([0, 1].map(() => connectedTo(admin)))
+    for (const socket of held) t.onTestFinished(() => void socket.destroy())
+    const third = await connectedTo(admin)
+    await once(third, "close")
+    held[0]!.destroy()
+    await eventually(
+      async () => (await askAdmin(admin, "/metrics").catch(() => null))?.status === 200,
+      () => "one place is free again",
+    )
+    const { text } = await askAdmin(admin, "/metrics")
+    expect(text).toContain('sluice_limit_reached_total{limit="admin_requests_refused"} 1')
+    expect(text).toMatch(/sluice_limit_reached_total\{limit="admin_connections_exceeded"\} [1-9]/)
+    expect(sluice.said).not.toContain("unexpected error")
   })
 
   test("of the default socket its own user alone, and it goes with the process", async (t) => {

@@ -198,7 +198,10 @@ describe("what is counted", () => {
       async () => sumOf(await scrape(), "sluice_messages_total") === 1,
       () => "the message is counted at its endpoint",
     )
-    expect(alive.streams.length + dying.streams.length).toBe(1)
+    await eventually(
+      () => alive.streams.length + dying.streams.length === 1,
+      () => "the stream is at its endpoint",
+    )
     expect(await scrape()).not.toMatch(/^sluice_(route|message)_/m)
   })
 

@@ -2,8 +2,10 @@ import { seededRandom } from "../../src/base/random.ts"
 import { Crew } from "./crew.ts"
 import { matchEquivalents } from "./equivalent.ts"
 import type { Mutant } from "./instrument.ts"
+import { Kept } from "./kept.ts"
+import { Planner } from "./planner.ts"
 import type { Fate, Result } from "./report.ts"
-import type { Baseline, Measured } from "./runner.ts"
+import type { Baseline, Verdict } from "./runner.ts"
 import { readTargets } from "./targets.ts"
 import type { Job } from "./worker.ts"
 
@@ -18,6 +20,10 @@ export interface CampaignOptions {
   readonly sample?: number
   readonly seed: number
   readonly seconds: number
+  /** Of one mutant, by what its tests take without it; what then is left has not been tried. */
+  readonly mutantMs: number
+  /** What was found is kept under this name, and what is kept is not run again. Default: it is not kept. */
+  readonly keepAs?: string
   /** Only mutants of these lines of the sources. */
   readonly isWanted: (mutant: Mutant) => boolean
   /** Run also what the list says is equivalent. */
@@ -34,7 +40,7 @@ export interface Campaign {
 
 /** Finds out which mutants the tests kill. */
 export async function campaign(options: CampaignOptions): Promise<Campaign> {
-  const { sources, tests, seed, sample } = options
+  const { sources, seed, sample } = options
   const { mutants, texts } = readTargets(sources)
   const { reasons, unmatched } = matchEquivalents(mutants, sources)
   const wanted = mutants.filter(options.isWanted)
@@ -46,80 +52,64 @@ export async function campaign(options: CampaignOptions): Promise<Campaign> {
     results.push(result)
     options.onResult(result)
   }
+  const kept = options.keepAs === undefined ? null : new Kept(options.keepAs, texts, mutants)
   const crew = new Crew({ texts, mutants: mutants.length, workers: options.workers })
   try {
-    const baseline = await crew.measure(tests, options.testMsMax)
+    const baseline = await measure(crew, kept, options)
     options.onBaseline(baseline, drawn.length)
-    const plan = new Planner(mutants, baseline)
+    const plan = new Planner(mutants, baseline, options.mutantMs)
+    for (const mutant of mutants) {
+      const killer = kept?.killerOf(mutant)
+      if (killer !== undefined) plan.hasKilled(mutant.file, killer.by)
+    }
+    const running = new Map<number, Job>()
     // One by one, so that what time is left for is drawn like all.
     const jobs = function* (): Iterable<Job> {
       for (const mutant of drawn) {
         const why = reasons.get(mutant.id)
-        const job = plan.jobOf(mutant)
+        const killer = kept?.killerOf(mutant)
+        const job = plan.jobOf(mutant, kept?.untried(mutant))
         if (why !== undefined && !options.checksEquivalents) conclude(mutant, { outcome: "equivalent", why })
-        else if (job.tests.length + job.loadingTests.length > 0) yield job
-        else conclude(mutant, why === undefined ? { outcome: "not reached" } : { outcome: "equivalent", why })
+        else if (killer !== undefined && why === undefined) conclude(mutant, killer)
+        else if (job.tests.length + job.loadingTests.length > 0) {
+          running.set(mutant.id, job)
+          yield job
+        } else if (why !== undefined) conclude(mutant, { outcome: "equivalent", why })
+        else conclude(mutant, { outcome: job.isReached ? "survived" : "not reached" })
       }
     }
     const endMs = performance.now() + options.seconds * 1000
-    const onVerdict = (id: number, fate: Fate): void => {
+    const onVerdict = (id: number, verdict: Verdict): void => {
       const mutant = mutants[id]!
       const why = reasons.get(id)
-      if (why === undefined) return conclude(mutant, fate)
-      if (fate.outcome !== "survived")
+      kept?.keepVerdict(mutant, verdict, running.get(id)!)
+      kept?.writeSometimes()
+      running.delete(id)
+      if (verdict.outcome !== "survived") plan.hasKilled(mutant.file, verdict.by)
+      if (why === undefined) return conclude(mutant, verdict)
+      if (verdict.outcome !== "survived")
         problems.push(
-          `${mutant.file}:${mutant.line} is called equivalent, but a test sees it: ${JSON.stringify(fate)}`,
+          `${mutant.file}:${mutant.line} is called equivalent, but a test sees it: ${JSON.stringify(verdict)}`,
         )
       conclude(mutant, { outcome: "equivalent", why })
     }
     await crew.judge(jobs(), onVerdict, () => performance.now() > endMs)
   } finally {
     crew.end()
+    kept?.write()
   }
   return { results: results.sort((a, b) => a.mutant.id - b.mutant.id), problems }
 }
 
-/** Which tests are to find which mutant, the quick ones first. */
-class Planner {
-  readonly #byMutant = new Map<number, Measured[]>()
-  readonly #byFile = new Map<string, Set<Measured>>()
-  readonly #atLoad: ReadonlySet<number>
-  readonly #tests: readonly Measured[]
-
-  constructor(mutants: readonly Mutant[], { tests, atLoad }: Baseline) {
-    this.#atLoad = new Set(atLoad)
-    this.#tests = tests.toSorted((a, b) => a.cpuMs - b.cpuMs)
-    for (const test of this.#tests)
-      for (const id of test.mutants) {
-        const { file } = mutants[id]!
-        if (!this.#byMutant.has(id)) this.#byMutant.set(id, [])
-        this.#byMutant.get(id)!.push(test)
-        if (!this.#byFile.has(file)) this.#byFile.set(file, new Set())
-        this.#byFile.get(file)!.add(test)
-      }
+async function measure(crew: Crew, kept: Kept | null, options: CampaignOptions): Promise<Baseline> {
+  const { tests, testMsMax } = options
+  if (kept === null) return crew.measure(tests, testMsMax)
+  const missing = kept.unmeasured(tests)
+  if (missing.length > 0) {
+    kept.keepMeasured(missing, await crew.measure(missing, testMsMax))
+    kept.write()
   }
-
-  jobOf({ id, file }: Mutant): Job {
-    const tests = this.#byMutant.get(id) ?? []
-    return { id, tests: tests.map(brief), loadingTests: this.#atLoad.has(id) ? this.#allOf(file) : [] }
-  }
-
-  /**
-   * What works while modules load is not seen at work in any one test: all that reach its file may find it, and those of
-   * the source's own file of tests, which may look at constants alone. One file of tests after the other, each has to be
-   * loaded; its own is the likeliest.
-   */
-  #allOf(file: string): Measured[] {
-    const own = file.replace(/\.ts$/, ".test.ts")
-    const others = [...(this.#byFile.get(file) ?? [])].filter((test) => test.file !== own)
-    const groups = Map.groupBy(others, (test) => test.file).values()
-    return [...this.#tests.filter((test) => test.file === own), ...[...groups].flat()].map(brief)
-  }
-}
-
-/** For another process: which mutants a test reaches is known here. */
-function brief(test: Measured): Measured {
-  return { ...test, mutants: [] }
+  return kept.baselineOf(tests)
 }
 
 function shuffled<T>(items: readonly T[], seed: number): T[] {

@@ -12,6 +12,9 @@ const HELP = `Breaks the source in one place at a time and looks whether a test 
   npm run mutate -- [ROOM or FILE[:LINE[-LINE]]]...
       Rooms: ${rooms.map(({ name }) => name).join(", ")} (default: all). A file is one of theirs, as src/http2/sender.ts.
   --sample N --seed N    so many mutants, drawn by the seed (default: all, 1)
+  --mutant-seconds N     of one mutant: what its tests take beyond that is not tried (default: 20)
+  --keep                 keep what was found in .cache/mutation and go on from there: what is known of a mutant by tests
+                         that are as they were is not run again, whatever else has changed
   --seconds N            stop after so many; what was not judged by then is not counted
   --threshold PERCENT    exit code 1 when fewer are killed
   --test-ms N            leave out tests that take more of the processor (default: 300)
@@ -30,6 +33,8 @@ const { values, positionals } = parseArgs({
     sample: { type: "string" },
     seed: { type: "string", default: "1" },
     seconds: { type: "string" },
+    "mutant-seconds": { type: "string", default: "20" },
+    keep: { type: "boolean", default: false },
     threshold: { type: "string", default: "0" },
     "test-ms": { type: "string", default: "300" },
     tests: { type: "string", multiple: true },
@@ -117,13 +122,16 @@ async function mutate({
 }: Wish): Promise<{ results: readonly Result[]; problems: readonly string[] }> {
   const { sample, seconds } = values
   return campaign({
-    sources,
+    // All, where what is measured is kept: it counts by all mutants of the room.
+    sources: values.keep ? sourcesOf(room) : sources,
     tests: values.tests === undefined ? testsOf(room) : testsOf({ ...room, tests: values.tests }),
     workers: whole("workers", values.workers),
     testMsMax: whole("test-ms", values["test-ms"]),
     ...(sample === undefined ? {} : { sample: whole("sample", sample) }),
     seed: whole("seed", values.seed),
     seconds: seconds === undefined ? Number.POSITIVE_INFINITY : whole("seconds", seconds),
+    mutantMs: whole("mutant-seconds", values["mutant-seconds"]) * 1000,
+    ...(values.keep ? { keepAs: room.name } : {}),
     isWanted,
     checksEquivalents: values.equivalents,
     onBaseline: tellBaseline,

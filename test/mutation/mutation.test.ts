@@ -165,6 +165,7 @@ describe("a campaign", () => {
     testMsMax: 1000,
     seed: 1,
     seconds: Number.POSITIVE_INFINITY,
+    mutantMs: 20_000,
     isWanted: () => true,
     checksEquivalents: false,
     onBaseline: () => {},

@@ -1,14 +1,19 @@
 import { type ContinuityPlan, makeContinuityPlan } from "./continuity/plan.ts"
 import { runContinuity } from "./continuity/world.ts"
 import { makePlan } from "./generate.ts"
+import type { World } from "./mutation.ts"
 import type { Plan } from "./plan.ts"
+import { makeRebalancePlan, type RebalancePlan } from "./rebalance/plan.ts"
+import { runRebalance } from "./rebalance/world.ts"
 import type { Violation } from "./violation.ts"
 import { run, type Subject } from "./world.ts"
+
+export type AnyPlan = Plan | ContinuityPlan | RebalancePlan
 
 export interface CampaignOptions {
   subject: Subject
   /** Which runs. Default: those of all balancing. */
-  world?: "continuity" | undefined
+  world?: World | undefined
   /** The first seed; the others follow it. */
   seed: number
   /** Most runs. */
@@ -25,7 +30,7 @@ export interface Campaign {
   /** How many calls ended in which way, in all. */
   readonly endings: ReadonlyMap<string, number>
   /** The first run that broke a rule, if one did: nothing is run after it. */
-  readonly failure: { readonly plan: Plan | ContinuityPlan; readonly violation: Violation } | null
+  readonly failure: { readonly plan: AnyPlan; readonly violation: Violation } | null
 }
 
 const PROGRESS_RUNS = 50
@@ -35,12 +40,16 @@ async function runSeed(seed: number, { subject, world }: CampaignOptions) {
     const plan = makePlan(seed)
     return { plan, outcome: await run(plan, subject) }
   }
+  if (world === "rebalance") {
+    const plan = makeRebalancePlan(seed)
+    return { plan, outcome: await runRebalance(plan, subject) }
+  }
   const plan = makeContinuityPlan(seed)
   return { plan, outcome: await runContinuity(plan, subject) }
 }
 
 /** A plan that the shrinker and the story know; the others are told as they are. */
-export function isBalancing(plan: Plan | ContinuityPlan): plan is Plan {
+export function isBalancing(plan: AnyPlan): plan is Plan {
   return "listener" in plan
 }
 

@@ -5,6 +5,7 @@ import { type Campaign, campaign, isBalancing } from "./campaign.ts"
 import { Coverage, describeUnreached } from "./coverage.ts"
 import { shrinkFailure, tell } from "./failure.ts"
 import { makePlan } from "./generate.ts"
+import type { World } from "./mutation.ts"
 import { describeSearch, isFound, searchAll, writeDocs } from "./mutation-table.ts"
 import { mutations } from "./mutations.ts"
 import { loadCopy, loadMutant } from "./subject.ts"
@@ -12,10 +13,11 @@ import { run, type Subject } from "./world.ts"
 
 const HELP = `Runs the balancer through faults on a virtual network and clock: docs/simulation.md.
 
-  npm run simulate:faults -- [--seed N] [--runs K] [--seconds S] [--coverage] [--continuity]
+  npm run simulate:faults -- [--seed N] [--runs K] [--seconds S] [--coverage] [--continuity] [--rebalance]
       K runs (default 1000) from seed N on (default: a new one), for at most S seconds.
       Stops at the first run that breaks a rule, makes it smaller and tells its story.
       --continuity: runs of streams that outlive their backends.
+      --rebalance: runs of clusters that are kept in balance.
       --coverage: and says which blocks of src/http2 and src/relay no run has reached.
   npm run simulate:faults -- --seed N --replay
       The run of one seed: made smaller where it fails, told as it is where not.
@@ -37,6 +39,7 @@ const { values } = parseArgs({
     replay: { type: "boolean", default: false },
     mutation: { type: "string" },
     continuity: { type: "boolean", default: false },
+    rebalance: { type: "boolean", default: false },
     mutations: { type: "boolean", default: false },
     searches: { type: "string", default: "1" },
     write: { type: "boolean", default: false },
@@ -64,9 +67,10 @@ async function loadSubject(name: string | undefined): Promise<Subject> {
   return loadMutant(mutation)
 }
 
-/** Streams that outlive their backend have runs of their own. */
-function worldOf(): "continuity" | undefined {
+/** What has runs of its own. */
+function worldOf(): World | undefined {
   const planted = mutations.find(({ name }) => name === values.mutation)
+  if (values.rebalance) return "rebalance"
   return values.continuity ? "continuity" : planted?.world
 }
 

@@ -4,6 +4,9 @@ export interface Change {
   readonly replace: string
 }
 
+/** Runs of their own, beside those of all balancing. */
+export type World = "continuity" | "rebalance"
+
 /** A bug to plant: a change of `file` under src, and where one does not do, another. */
 export interface Mutation extends Change {
   readonly name: string
@@ -12,5 +15,5 @@ export interface Mutation extends Change {
   readonly file: string
   readonly also?: Change
   /** Where it is looked for, where that is not the runs of all balancing. */
-  readonly world?: "continuity"
+  readonly world?: World
 }

@@ -1,5 +1,6 @@
 import { continuityMutations } from "./continuity/mutations.ts"
 import type { Mutation } from "./mutation.ts"
+import { rebalanceMutations } from "./rebalance/mutations.ts"
 
 /**
  * Bugs that load balancers have had, planted one at a time to see that the simulator finds them. When one no longer
@@ -7,6 +8,7 @@ import type { Mutation } from "./mutation.ts"
  */
 export const mutations: readonly Mutation[] = [
   ...continuityMutations,
+  ...rebalanceMutations,
   {
     name: "credit-given-twice",
     bug: "WINDOW_UPDATE returns twice what was taken, so a sender may overrun what is held for it",
@@ -18,7 +20,7 @@ export const mutations: readonly Mutation[] = [
     name: "credit-never-given",
     bug: "what a slow client takes late is not credited to the backend, so its stream stalls",
     file: "relay/call/call.ts",
-    find: "this.#leg?.consume(this.#retries === null ? octets : this.#retries.ofPresentLeg(octets))",
+    find: "this.leg?.consume(this.#retries === null ? octets : this.#retries.ofPresentLeg(octets))",
     replace: "",
   },
   {
@@ -95,7 +97,7 @@ export const mutations: readonly Mutation[] = [
     name: "reset-swallowed",
     bug: "a client's RST_STREAM is not passed on, so the backend works on for nobody",
     file: "relay/call/call.ts",
-    find: "this.#leg?.end(cancelledBy(end))",
+    find: "this.leg?.end(cancelledBy(end))",
     replace: "",
   },
   {

@@ -8,6 +8,7 @@ import { HeaderList } from "../../src/http2/header-list.ts"
 import { campaign, isBalancing } from "./campaign.ts"
 import { shrinkFailure, tell } from "./failure.ts"
 import { makePlan } from "./generate.ts"
+import type { World } from "./mutation.ts"
 import { mutations } from "./mutations.ts"
 import { regressions } from "./regressions.ts"
 import { Chronicle } from "./story.ts"
@@ -20,7 +21,7 @@ const BLOCK = 15
 const blocks = Array.from({ length: 20 }, (_, at) => 1 + at * BLOCK)
 
 /** A failing run becomes a story that says how to have it again. */
-async function mustHold(seed: number, runs: number, world?: "continuity"): Promise<void> {
+async function mustHold(seed: number, runs: number, world?: World): Promise<void> {
   const { failure } = await campaign({ subject, world, seed, runs })
   if (failure === null) return
   const { plan, violation } = failure
@@ -46,6 +47,11 @@ describe("the balancer in the simulator", () => {
 
   test("every rule holds in 100 new runs of those", () =>
     mustHold(Math.floor(Math.random() * 100_000_000), 100, "continuity"))
+
+  test.for(blocks.slice(0, 8))(
+    "every rule holds in the known runs of clusters that are kept in balance, from %i on",
+    (seed) => mustHold(seed, BLOCK, "rebalance"),
+  )
 
   for (const { what, plan } of regressions)
     test(what, async () => {

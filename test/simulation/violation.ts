@@ -18,6 +18,7 @@ export type Rule =
   | "left open"
   | "record"
   | "socket misuse"
+  | "balance"
   | "exception"
   | "peer found fault"
 

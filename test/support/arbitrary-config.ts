@@ -38,8 +38,9 @@ import type {
   RouteMatch,
   RouteSettings,
   ServerConfig,
-  UpstreamTlsConfig,
 } from "../../src/config/model.ts"
+import type { UpstreamTlsConfig } from "../../src/config/shared-model.ts"
+import { TRACE_CONTEXTS, type TraceSettings, type TracingConfig } from "../../src/config/trace-model.ts"
 
 /** Configurations that hold together, most of them near the defaults and with the odd names that files may have. */
 export function arbitraryConfig(): fc.Arbitrary<Config> {
@@ -321,6 +322,32 @@ const bridge: fc.Arbitrary<BridgeConfig> = near(defaultBridge(), {
 
 const fieldPath = fc.constantFrom("4", "2.1", "536870911")
 
+const distinct = <Value>(value: fc.Arbitrary<Value>) =>
+  fc.uniqueArray(fc.tuple(fc.constantFrom("x.one", "x.two", "x.three"), value), {
+    maxLength: 2,
+    selector: ([name]) => name,
+  })
+
+const tracing: fc.Arbitrary<TracingConfig> = fc.record({
+  endpoint: fc.constantFrom("http://127.0.0.1:4318", "grpcs://collector.example:4317"),
+  headers: distinct(text),
+  serviceName: text,
+  resource: distinct(text),
+  intervalMs: positive,
+  batchSize: fc.integer({ min: 1, max: 65_536 }),
+  batchesMax: fc.integer({ min: 1, max: 1024 }),
+})
+
+const trace: fc.Arbitrary<TraceSettings> = fc
+  .record({
+    sample: fc.constantFrom("on", "off", "parent", "$otel_parent_sampled"),
+    share: fc.constantFrom(1, 0.5, 0.125),
+    context: fc.constantFrom(...TRACE_CONTEXTS),
+    spanName: orNull(template),
+    attributes: distinct(template),
+  })
+  .map(({ share, ...settings }) => ({ ...settings, ratio: settings.sample === "parent" ? share : 1 }))
+
 const continuity: fc.Arbitrary<ContinuityConfig> = fc
   .uniqueArray(fc.constantFrom(...CONTINUITY_MODES), { minLength: 1 })
   .chain((modes) => continuityOf(modes))
@@ -335,6 +362,7 @@ const continuityOf = (modes: ContinuityMode[]): fc.Arbitrary<ContinuityConfig> =
     refused: fc.constantFrom("end", "restart"),
     restartWith: fc.constantFrom("first", "last", "none"),
     statuses: list(fc.integer({ min: 1, max: 16 })),
+    clients: fc.constantFrom("ignored", "trusted"),
     overflow: modes.includes("replay") ? fc.constant("commit") : fc.constantFrom("commit", "slow"),
     holdOctets: fc.integer({ min: 0, max: 2 ** 24 }),
     cursorFrom: modes.includes("cursor") ? fieldPath : fc.constant(null),
@@ -378,6 +406,7 @@ const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
     portInRedirect: fc.boolean(),
     bridge,
     continuity: fc.oneof(fc.constant(defaultContinuity()), continuity),
+    trace: orNull(trace),
   })
 
 const upstreamTls: fc.Arbitrary<UpstreamTlsConfig> = near(defaultUpstreamTls(), {
@@ -640,7 +669,7 @@ function steps(
 }
 
 function parts(): fc.Arbitrary<Omit<Config, "servers">> {
-  const { workers, log, pidFile, admin, xds, metrics, shutdown, tcp } = defaultConfig()
+  const { workers, log, pidFile, admin, xds, metrics, tracing: none, shutdown, tcp } = defaultConfig()
   const limits = fc.subarray(limitNames, { maxLength: 3 }).map((names) => {
     return Object.fromEntries(names.map((name) => [name, limitTable[name].value]))
   })
@@ -658,12 +687,13 @@ function parts(): fc.Arbitrary<Omit<Config, "servers">> {
     })
     .chain((fixed) =>
       near(
-        { workers, log, pidFile, admin, xds, metrics, shutdown, tcp, ...fixed },
+        { workers, log, pidFile, admin, xds, metrics, tracing: none, shutdown, tcp, ...fixed },
         {
           workers: fc.oneof(fc.constant("auto" as const), positive),
           log: fc.record({ level: fc.constantFrom("debug", "info", "warn", "error"), path: text }),
           pidFile: orNull(text),
           admin: fc.oneof(fc.constant("off" as const), adminListener),
+          tracing: orNull(tracing),
           xds: orNull(xdsListener),
           metrics: fc.constantFrom("full" as const, "basic" as const),
           shutdown: fc.record({ graceMs: number }),

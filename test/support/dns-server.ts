@@ -26,7 +26,7 @@ export class DnsServer {
   readonly questions: string[] = []
   address = ""
 
-  static async start(t: TestContext): Promise<DnsServer> {
+  static async start(t: Pick<TestContext, "onTestFinished">): Promise<DnsServer> {
     const server = new DnsServer()
     const tcp = createServer((socket) => {
       socket.on("error", () => {})

@@ -41,9 +41,14 @@ export class SluiceProcess {
   /** Its exit code, or the signal that ended it. */
   readonly ended: Promise<number | string>
 
-  /** `env` comes to what this process has; `start` makes the process of a command another way. */
-  constructor(t: TestContext, config: object, env: NodeJS.ProcessEnv = {}, start: Start = spawnPlain) {
-    this.config = join(testDirectory(t), "sluice.yaml")
+  /** `config`: as sluice.yaml has it, or the text of an nginx.conf. `env` comes to what this process has; `start` makes the process of a command another way. */
+  constructor(
+    t: TestContext,
+    config: object | string,
+    env: NodeJS.ProcessEnv = {},
+    start: Start = spawnPlain,
+  ) {
+    this.config = join(testDirectory(t), typeof config === "string" ? "nginx.conf" : "sluice.yaml")
     this.configure(config)
     this.child = start([process.execPath, PROGRAM, "run", this.config], { ...process.env, ...env })
     this.child.stderr!.on("data", (octets: Buffer) => (this.said += octets.toString()))
@@ -52,8 +57,8 @@ export class SluiceProcess {
   }
 
   /** Writes its configuration. */
-  configure(config: object): void {
-    writeFileSync(this.config, JSON.stringify(config))
+  configure(config: object | string): void {
+    writeFileSync(this.config, typeof config === "string" ? config : JSON.stringify(config))
   }
 
   /** Sends a signal. */

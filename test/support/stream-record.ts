@@ -34,6 +34,7 @@ export function streamRecord(
     resumes: 0,
     continuity: null,
     state: null,
+    trace: null,
     ...changes,
     connection: connectionRecord(changes.connection),
   }

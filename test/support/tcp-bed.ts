@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { TestContext } from "vitest"
 import { Balancer } from "../../src/balancer/balancer.ts"
+import type { Config } from "../../src/config/model.ts"
 import { diskFiles } from "../../src/config/nginx/include.ts"
 import { readNginxConfig } from "../../src/config/nginx/read.ts"
 import type { StreamRecord } from "../../src/record/record.ts"
@@ -67,17 +68,26 @@ export class TcpClient {
     )
   }
 
-  /** All that came, once the server has ended its side. */
+  /** All that came, once the server has ended its side; then this one ends too. */
   async rest(): Promise<string> {
     await eventually(
       () => this.hasEnded || this.closed !== null,
       () => `the server ends; there is ${JSON.stringify(this.got.slice(0, 200))}`,
     )
+    this.socket.end()
     return this.got
   }
 }
 
-/** A balancer by a `stream` block, in which `SOCKET` is where it listens. */
+function configOf(stream: string, directory: string): Config {
+  const text = `events {}\nstream { ${stream.replaceAll("SOCKET", `unix:${join(directory, "s")}`)} }`
+  const { config, problems } = readNginxConfig(text, join(directory, "nginx.conf"), diskFiles)
+  if (config === null) throw new Error(problems.map(({ line, message }) => `${line}: ${message}`).join("\n"))
+  for (const listener of config.listeners) if (listener.port === 1) listener.port = 0
+  return config
+}
+
+/** A balancer by a `stream` block, in which `SOCKET` is where it listens, and port 1 any that is free. */
 export class TcpBed {
   readonly balancer: Balancer
   readonly directory: string
@@ -95,12 +105,7 @@ export class TcpBed {
   static async start(t: TestContext, stream: string, files: Record<string, string> = {}): Promise<TcpBed> {
     const directory = mkdtempSync(join(tmpdir(), "sluice-tcp-"))
     for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text)
-    const text = `events {}\nstream { ${stream.replaceAll("SOCKET", `unix:${join(directory, "s")}`)} }`
-    const { config, problems } = readNginxConfig(text, join(directory, "nginx.conf"), diskFiles)
-    if (config === null)
-      throw new Error(problems.map(({ line, message }) => `${line}: ${message}`).join("\n"))
-    for (const listener of config.listeners) if (listener.port === 1) listener.port = 0
-    const balancer = new Balancer(config)
+    const balancer = new Balancer(configOf(stream, directory))
     const bed = new TcpBed(t, balancer, directory)
     t.onTestFinished(async () => {
       await balancer.close({ graceMs: 0 })
@@ -108,6 +113,10 @@ export class TcpBed {
     })
     await balancer.start()
     return bed
+  }
+
+  async reload(stream: string): Promise<void> {
+    await this.balancer.reload(configOf(stream, this.directory))
   }
 
   /** Of the first listener. */

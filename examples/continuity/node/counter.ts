@@ -6,7 +6,7 @@ import { offerMove } from "./move.ts"
 
 const [path, port] = process.argv.slice(2)
 const database = new DatabaseSync(path!)
-database.exec("PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL")
+database.exec("PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL")
 database.exec("CREATE TABLE IF NOT EXISTS counts (session TEXT PRIMARY KEY, leg INTEGER, received INTEGER)")
 const begin = database.prepare("INSERT OR IGNORE INTO counts VALUES (?, ?, 0)")
 const take = database.prepare("UPDATE counts SET leg = ? WHERE session = ? AND leg < ? RETURNING received")

@@ -3,6 +3,7 @@ import type { MoveOrder } from "../../cluster/rebalance/move-order.ts"
 import type { ClusterState, EndpointState } from "../../cluster/state.ts"
 import type { Config, LogLevel } from "../../config/model.ts"
 import type { LogEvent } from "../../log/log-event.ts"
+import type { Span } from "../../record/span.ts"
 import type { AnswerPart, Question } from "../live/question.ts"
 import type { SharedMemory } from "./shared-numbers.ts"
 
@@ -98,6 +99,7 @@ export type FromThread =
   /** `reached`: of how much it has that the order is about; 0: nothing. */
   | { readonly kind: "ordered"; readonly id: number; readonly reached: number }
   | { readonly kind: "flushed" }
+  | { readonly kind: "spans"; readonly spans: readonly Span[] }
   | { readonly kind: "answer"; readonly id: number; readonly isLast: boolean; readonly part: AnswerPart }
   /** Something happened that operators are told of. */
   | { readonly kind: "event"; readonly event: LogEvent }

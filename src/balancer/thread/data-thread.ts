@@ -13,6 +13,7 @@ import type { AnswerPart, Question } from "../live/question.ts"
 import type { ClusterMessage, FromThread, ThreadStart, ToThread, VersionedConfig } from "./contract.ts"
 import { GivenSockets } from "./given-sockets.ts"
 import { SharedNumbers } from "./shared-numbers.ts"
+import { SpanBatches } from "./span-batches.ts"
 
 const tell = (message: FromThread): void => parentPort!.postMessage(message)
 
@@ -27,6 +28,7 @@ class DataThread {
   readonly #network = new GivenSockets()
   readonly #numbers: SharedNumbers
   readonly #balancer: Balancer
+  readonly #spans: SpanBatches
   /** The first endpoints of a cluster state whose rest is still to come. */
   #endpoints: EndpointState[] = []
   #prepared: { readonly version: number; readonly reload: PreparedReload } | null = null
@@ -39,6 +41,13 @@ class DataThread {
     this.#log = this.#file.with({ thread: index + 1 })
     const options = { log: this.#log, network: this.#network }
     this.#balancer = new Balancer(config, options, { numbers: this.#numbers, state })
+    this.#spans = new SpanBatches({
+      clock: systemClock,
+      most: this.#balancer.limits.spansPerSecondMax,
+      tell: (spans) => tell({ kind: "spans", spans }),
+      onDropped: () => this.#balancer.counters.add(counterIds.spans_dropped),
+    })
+    if (config.tracing !== null) this.#balancer.on("spans", (spans) => this.#spans.add(spans))
     process.on("uncaughtException", (error) => this.#uncaught(error))
   }
 
@@ -147,6 +156,7 @@ class DataThread {
     } catch (error) {
       problem = (error as Error).message
     }
+    this.#spans.flush()
     await this.#file.close()
     tell({ kind: "stopped", problem })
     // What a library still holds open must not keep a thread that has stopped.

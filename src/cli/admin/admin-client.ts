@@ -1,7 +1,7 @@
 import { request } from "node:http"
 import { adminAddress } from "../../config/admin-address.ts"
 import { readToken } from "../../control/admin/access.ts"
-import { foundSockets } from "../../control/admin/admin-socket.ts"
+import { type AdminPlace, foundPlaces } from "../../control/admin/admin-socket.ts"
 
 /** Why a command cannot do what it should: one line, and the exit code. */
 export class CommandError extends Error {
@@ -39,30 +39,18 @@ export class AdminClient {
 
   /** The Sluice that the options name, or the only one that runs here. Errors: throws CommandError. */
   static find({ admin, tokenFile }: AdminOptions, env: NodeJS.ProcessEnv): AdminClient {
-    const token = tokenFile === undefined ? null : tokenOf(tokenFile)
     const written = admin ?? env.SLUICE_ADMIN
-    if (written !== undefined) {
-      const address = adminAddress(written)
-      if (address === null)
-        throw new CommandError(`--admin ${written}: must be a port, host:port, [v6]:port or unix:/path`, 2)
-      const { host, port, unixPath, text } = address
-      return new AdminClient(
-        unixPath === null ? { host: host!, port: port! } : { socketPath: unixPath },
-        text,
-        token,
-      )
-    }
-    const found = foundSockets(env)
-    if (found.length === 0)
-      throw new CommandError(
-        "no Sluice of this user runs here with an admin socket; where its admin API has an address of its own, say it: --admin 127.0.0.1:9901",
-      )
-    if (found.length > 1) {
-      const which = found.map(({ path }) => `--admin unix:${path}`).join("\n  ")
-      throw new CommandError(`several run here; say which:\n  ${which}`, 2)
-    }
-    const { path } = found[0]!
-    return new AdminClient({ socketPath: path }, `unix:${path}`, token)
+    const place = written === undefined ? foundPlace(env) : { address: written, tokenFile: null }
+    const address = adminAddress(place.address)
+    if (address === null)
+      throw new CommandError(`--admin ${written}: must be a port, host:port, [v6]:port or unix:/path`, 2)
+    const { host, port, unixPath, text } = address
+    const file = tokenFile ?? place.tokenFile
+    return new AdminClient(
+      unixPath === null ? { host: reachable(host!), port: port! } : { socketPath: unixPath },
+      text,
+      file === null ? null : tokenOf(file),
+    )
   }
 
   get<Answer>(path: string): Promise<Answer> {
@@ -106,6 +94,24 @@ export class AdminClient {
     if (code === "EACCES") return new CommandError(`${this.where} is another user's`)
     return new CommandError(`cannot ask ${this.where}: ${message}`)
   }
+}
+
+/** The only Sluice that runs here. Errors: throws CommandError. */
+function foundPlace(env: NodeJS.ProcessEnv): AdminPlace {
+  const found = foundPlaces(env)
+  if (found.length === 1) return found[0]!
+  if (found.length === 0)
+    throw new CommandError(
+      "no Sluice of this user runs here with an admin API; another user's, or another machine's, is named so: --admin 127.0.0.1:9901",
+    )
+  const which = found.map(({ address }) => `--admin ${address}`).join("\n  ")
+  throw new CommandError(`several run here; say which:\n  ${which}`, 2)
+}
+
+/** An address that means all of them is asked on this machine. */
+function reachable(host: string): string {
+  if (host === "0.0.0.0") return "127.0.0.1"
+  return host === "::" ? "::1" : host
 }
 
 function tokenOf(file: string): string {

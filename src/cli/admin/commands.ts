@@ -72,7 +72,7 @@ export function addAdminCommands(program: Command): void {
       act(async (client, { json }, words: string[]) => {
         const filter = words.join(" ")
         if (!json && process.stdout.isTTY && process.stdin.isTTY) return top({ filter, client })
-        if (!json) return printLines(await look(client, { filter, sort: "-age", rows: 20, width: 200 }))
+        if (!json) return printLines(await look(client, { filter, sort: "-age", rows: 60, width: 200 }))
         const query = new URLSearchParams({ limit: "20", ...(filter !== "" && { filter }) })
         const [status, clusters, streams] = await Promise.all([
           client.get<Status>("/status"),

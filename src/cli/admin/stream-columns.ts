@@ -7,19 +7,20 @@ type LiveEndpoint = Clusters["clusters"][number]["endpoints"][number]
 export const streamColumns: readonly Column<StreamRow>[] = [
   { head: "id", text: ({ id }) => id },
   { head: "path", text: ({ path }) => path },
-  { head: "client", text: ({ client }) => client },
+  { head: "client", isMinor: true, text: ({ client }) => client },
   { head: "endpoint", text: ({ endpoint, cluster }) => (endpoint === "" ? `(${cluster})` : endpoint) },
   { head: "age", isRight: true, text: ({ ageMs }) => ageText(ageMs) },
-  { head: "idle", isRight: true, text: ({ idleMs }) => ageText(idleMs) },
+  { head: "idle", isRight: true, isMinor: true, text: ({ idleMs }) => ageText(idleMs) },
   { head: "in", isRight: true, text: ({ requestMessages }) => countText(requestMessages) },
   { head: "out", isRight: true, text: ({ responseMessages }) => countText(responseMessages) },
   {
     head: "bytes",
     isRight: true,
+    isMinor: true,
     text: ({ requestBytes, responseBytes }) => bytesText(requestBytes + responseBytes),
   },
-  { head: "waits for", text: ({ waitsFor }) => waitsFor ?? "" },
-  { head: "legs", isRight: true, text: ({ legs }) => String(legs) },
+  { head: "waits for", isMinor: true, text: ({ waitsFor }) => waitsFor ?? "" },
+  { head: "legs", isRight: true, isMinor: true, text: ({ legs }) => String(legs) },
 ]
 
 const endpointColumns: readonly Column<LiveEndpoint & { cluster: string }>[] = [
@@ -29,18 +30,25 @@ const endpointColumns: readonly Column<LiveEndpoint & { cluster: string }>[] = [
     head: "state",
     text: ({ state, health }) => (health === "healthy" && state === "up" ? "up, checked" : state),
   },
-  { head: "weight", isRight: true, text: ({ weight }) => String(weight) },
+  { head: "weight", isRight: true, isMinor: true, text: ({ weight }) => String(weight) },
   { head: "streams", isRight: true, text: ({ streams }) => countText(streams) },
   {
     head: "fair share",
     isRight: true,
+    isMinor: true,
     text: ({ fairStreams }) => (fairStreams === null ? "" : countText(fairStreams)),
   },
-  { head: "connections", isRight: true, text: ({ connections }) => countText(connections) },
-  { head: "waiting", isRight: true, text: ({ waiting }) => (waiting === 0 ? "" : countText(waiting)) },
+  { head: "connections", isRight: true, isMinor: true, text: ({ connections }) => countText(connections) },
+  {
+    head: "waiting",
+    isRight: true,
+    isMinor: true,
+    text: ({ waiting }) => (waiting === 0 ? "" : countText(waiting)),
+  },
   {
     head: "failed",
     isRight: true,
+    isMinor: true,
     text: ({ streamsFailed, connectionsFailed }) =>
       streamsFailed + connectionsFailed === 0 ? "" : countText(streamsFailed + connectionsFailed),
   },
@@ -51,6 +59,14 @@ export function clusterLines({ clusters }: Clusters, width?: number): string[] {
     endpoints.map((each) => ({ ...each, cluster: name })),
   )
   return tableLines(endpointColumns, rows, width)
+}
+
+/** The same in a line, for a terminal that has few. */
+export function statusLine({ version, state, uptimeMs, threads, streams, memory }: Status): string {
+  const listening = threads.filter((thread) => thread.state === "listening").length
+  const missing = listening === threads.length ? "" : `, ${listening} of ${threads.length} threads listen`
+  const said = `Sluice ${version}, ${state} for ${ageText(uptimeMs)}${missing}`
+  return `${said}, ${countText(streams.open)} streams, ${bytesText(memory.rssBytes)}`
 }
 
 export function statusLines(status: Status): string[] {

@@ -1,4 +1,5 @@
-import type { Config, RouteConfig, UpstreamTlsConfig } from "../../config/model.ts"
+import type { Config, RouteConfig } from "../../config/model.ts"
+import type { UpstreamTlsConfig } from "../../config/shared-model.ts"
 
 /** A backend as a route reaches it. */
 export interface Target {

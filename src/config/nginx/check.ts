@@ -25,6 +25,7 @@ const BLOCK_CONTEXTS: Record<string, Context | null> = {
   types: null,
   geo: null,
   split_clients: null,
+  otel_exporter: null,
 }
 
 /**

@@ -14,6 +14,7 @@ import {
   defaultOutlierDetection,
   defaultRebalance,
   defaultSticky,
+  defaultUpstreamTls,
 } from "../defaults.ts"
 import { defaults } from "../defaults-table.ts"
 import type { ErrorPageConfig } from "../error-page-model.ts"
@@ -34,12 +35,14 @@ import type {
   RetryConfig,
   RouteSettings,
   StickyConfig,
-  UpstreamTlsConfig,
 } from "../model.ts"
 import { type PolicyMeasure, policyParameters } from "../policy-names.ts"
+import type { UpstreamTlsConfig } from "../shared-model.ts"
 import { type AccessLogFormat, accessLogFormatOf, accessLogFormats } from "./access-log-formats.ts"
 import { access, realIp, requestLimits, streamLimits } from "./access-schema.ts"
 import { durationMs, durationText, sizeInput, sizeOctets } from "./scalars.ts"
+import { extAuthzCodec, rateServiceCodec } from "./service-schema.ts"
+import { traceCodec } from "./trace-schema.ts"
 
 /** `read` is given values that conform to the schema. */
 export interface Codec<Value, Input> {
@@ -283,6 +286,7 @@ const continuityFields: Fields<ContinuityConfig> = [
   field("with", "restartWith", same()),
   field("statuses", "statuses", statuses),
   field("overflow", "overflow", same()),
+  field("clients", "clients", same()),
   field("hold", "holdOctets", size),
   field("from", "cursorFrom", given),
   field("into", "cursorInto", given),
@@ -296,6 +300,30 @@ const continuity: Codec<ContinuityConfig, string | object> = {
     isDeepStrictEqual(value, defaultContinuity())
       ? "none"
       : writeFields(continuityFields, value, defaultContinuity()),
+}
+
+export const upstreamTlsFields: Fields<UpstreamTlsConfig> = [
+  field("verify", "verify", same()),
+  field("verifyDepth", "verifyDepth", same()),
+  field("ca", "caFile", given),
+  field("serverName", "serverName", given),
+  field("sendServerName", "sendServerName", same()),
+  field("cert", "certFile", given),
+  field("key", "keyFile", given),
+  field("protocols", "protocols", givenList),
+  field("ciphers", "ciphers", given),
+  field("alpn", "alpnProtocols", givenList),
+]
+
+/** `true` for one that is all defaults. */
+const upstreamTls: Codec<UpstreamTlsConfig | null, boolean | object> = {
+  read: (input) =>
+    input === false ? null : readFields(upstreamTlsFields, input === true ? {} : input, defaultUpstreamTls()),
+  write(value) {
+    if (value === null) return false
+    const input = writeFields(upstreamTlsFields, value, defaultUpstreamTls())
+    return Object.keys(input).length === 0 ? true : input
+  },
 }
 
 export const settingsFields: Fields<RouteSettings> = [
@@ -325,23 +353,13 @@ export const settingsFields: Fields<RouteSettings> = [
   field("portInRedirect", "portInRedirect", same()),
   field("bridge", "bridge", nested(bridgeFields, defaultBridge())),
   field("access", "access", access),
+  field("extAuthz", "extAuthz", extAuthzCodec(upstreamTls)),
+  field("rateLimitService", "rateService", rateServiceCodec(upstreamTls)),
   field("requestLimits", "requestLimits", requestLimits),
   field("streamLimits", "streamLimits", streamLimits),
   field("realIp", "realIp", realIp),
   field("continuity", "continuity", continuity),
-]
-
-export const upstreamTlsFields: Fields<UpstreamTlsConfig> = [
-  field("verify", "verify", same()),
-  field("verifyDepth", "verifyDepth", same()),
-  field("ca", "caFile", given),
-  field("serverName", "serverName", given),
-  field("sendServerName", "sendServerName", same()),
-  field("cert", "certFile", given),
-  field("key", "keyFile", given),
-  field("protocols", "protocols", givenList),
-  field("ciphers", "ciphers", given),
-  field("alpn", "alpnProtocols", givenList),
+  field("trace", "trace", traceCodec),
 ]
 
 export const endpointFields: Fields<EndpointConfig> = [

@@ -65,6 +65,7 @@ describe("what is left out is the default", () => {
       admin: "default",
       xds: null,
       metrics: "full",
+      tracing: null,
       shutdown: { graceMs: 30_000 },
       limits: {},
     })

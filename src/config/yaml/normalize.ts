@@ -21,9 +21,9 @@ import type {
   RouteMatch,
   RouteSettings,
   ServerConfig,
-  UpstreamTlsConfig,
 } from "../model.ts"
 import type { Problem } from "../problem.ts"
+import type { UpstreamTlsConfig } from "../shared-model.ts"
 import { readZone } from "./access-schema.ts"
 import { readAdmin } from "./admin.ts"
 import { readVariable } from "./declared.ts"
@@ -52,6 +52,7 @@ import type {
 } from "./schema.ts"
 import { readSteps } from "./steps.ts"
 import { readTcp } from "./tcp.ts"
+import { readTracing } from "./trace-schema.ts"
 import { readXds } from "./xds.ts"
 
 type ReturnAction = Extract<RouteAction, { kind: "return" }>
@@ -116,6 +117,7 @@ function normalized(input: SluiceYaml): Config {
     xds:
       typeof input.admin === "object" && input.admin.xds !== undefined ? readXds(input.admin.xds) : base.xds,
     metrics: input.metrics ?? base.metrics,
+    tracing: input.tracing === undefined ? base.tracing : readTracing(input.tracing),
     shutdown:
       input.shutdown?.grace === undefined ? base.shutdown : { graceMs: durationMs(input.shutdown.grace) },
     limits: limitsOf(input.limits ?? {}),

@@ -20,6 +20,7 @@ import {
   zoneNames,
 } from "./rule-parts.ts"
 import { listenAddress } from "./scalars.ts"
+import { checkServices } from "./service-rules.ts"
 import { checkTcp } from "./tcp-rules.ts"
 import { checkWrittenFields } from "./written-fields.ts"
 
@@ -58,6 +59,7 @@ export function ruleFaults(input: unknown): Fault[] {
   checkSteps(input.rewrite, ["rewrite"], names, faults)
   checkVariables(input.variables, ["variables"], faults)
   checkZones(input, [], zoneNames(input.zones), faults)
+  checkServices(input, [], names, faults)
   checkTcp(input.tcp, { listeners: tcpListeners, clusters: tcpClusters, all: clusters, names }, faults)
   warnOfUnused(input.clusters, names, faults)
   checkLimits(input.limits, faults)

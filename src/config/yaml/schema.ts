@@ -10,6 +10,7 @@ import { type LimitName, limitNames, limitTable } from "../../base/limits.ts"
 import { compileRegex, Regex } from "../../regex/regex.ts"
 import { METHOD_PATH, ORIGIN_PATTERN } from "../bridge.ts"
 import {
+  CLIENTS,
   CONTINUITY_ASKS,
   CONTINUITY_MODES,
   continuityProblem,
@@ -53,8 +54,10 @@ import {
 import { filesSchema } from "./files.ts"
 import { proxySchema } from "./proxy.ts"
 import { sizeOctets } from "./scalars.ts"
+import { serviceShape } from "./service-schema.ts"
 import { stepSchema } from "./step-schema.ts"
 import { tcpSchema } from "./tcp-schema.ts"
+import { trace, tracing } from "./trace-schema.ts"
 
 const accessLogObject = z
   .strictObject({
@@ -165,6 +168,10 @@ const continuityObject = z
       .enum(OVERFLOWS)
       .optional()
       .describe(says("What follows when more is to be kept than keep.", defaults.continuity.overflow)),
+    clients: z
+      .enum(CLIENTS)
+      .optional()
+      .describe(says("Whether clients may keep their streams themselves.", defaults.continuity.clients)),
     hold: size
       .refine((input) => sizeOctets(input) <= KEEP_OCTETS.max, { error: KEEP_ERROR })
       .optional()
@@ -184,6 +191,29 @@ const continuityObject = z
 const continuity = z.union([z.literal("none"), z.enum(presetNames), continuityObject], {
   error: CONTINUITY_ERROR,
 })
+
+const alpn = z.array(text().max(255)).min(1).optional()
+
+const upstreamTls = z
+  .strictObject({
+    verify: z
+      .boolean()
+      .optional()
+      .describe(says("Check the upstream's certificate.", defaults.upstreamTls.verify)),
+    verifyDepth: count(0).optional().describe(says("", defaults.upstreamTls.verifyDepth)),
+    ca: text().optional().describe("File of trusted certificates."),
+    serverName: text()
+      .optional()
+      .describe(says("Name to check and to send.", defaults.upstreamTls.serverName)),
+    sendServerName: z.boolean().optional().describe(says("Send SNI.", defaults.upstreamTls.sendServerName)),
+    cert: text().optional().describe("Our certificate, for an upstream that asks."),
+    key: text().optional(),
+    protocols: z.array(text()).optional(),
+    ciphers: text().optional(),
+    alpn: alpn.describe("Protocols that TCP sessions offer."),
+  })
+  .meta({ id: "UpstreamTls" })
+const tlsToUpstream = z.union([z.boolean(), upstreamTls], { error: "must be true, false or a map" })
 
 const settingsShape = {
   connectTimeout: someDuration
@@ -315,33 +345,13 @@ const settingsShape = {
     .optional()
     .describe(says("A redirect to a path says the port too.", defaults.settings.portInRedirect)),
   ...accessShape(template),
+  ...serviceShape(template, tlsToUpstream),
   bridge: bridge.optional().describe(says("What browsers may speak.", defaults.settings.bridge)),
   continuity: continuity
     .optional()
     .describe(says("Streams that outlive their backend.", defaults.settings.continuity)),
+  trace: trace.optional(),
 } as const
-
-const alpn = z.array(text().max(255)).min(1).optional()
-
-const upstreamTls = z
-  .strictObject({
-    verify: z
-      .boolean()
-      .optional()
-      .describe(says("Check the upstream's certificate.", defaults.upstreamTls.verify)),
-    verifyDepth: count(0).optional().describe(says("", defaults.upstreamTls.verifyDepth)),
-    ca: text().optional().describe("File of trusted certificates."),
-    serverName: text()
-      .optional()
-      .describe(says("Name to check and to send.", defaults.upstreamTls.serverName)),
-    sendServerName: z.boolean().optional().describe(says("Send SNI.", defaults.upstreamTls.sendServerName)),
-    cert: text().optional().describe("Our certificate, for an upstream that asks."),
-    key: text().optional(),
-    protocols: z.array(text()).optional(),
-    ciphers: text().optional(),
-    alpn: alpn.describe("Protocols that TCP sessions offer."),
-  })
-  .meta({ id: "UpstreamTls" })
 
 const answer = z.union(
   [
@@ -374,10 +384,7 @@ const actionShape = {
         defaults.route.tlsByScheme,
       ),
     ),
-  tls: z
-    .union([z.boolean(), upstreamTls], { error: "must be true, false or a map" })
-    .optional()
-    .describe(says("Speak TLS to the upstream.", defaults.route.tls)),
+  tls: tlsToUpstream.optional().describe(says("Speak TLS to the upstream.", defaults.route.tls)),
   proxy: proxySchema(template).optional().describe("HTTP/1.1 backends, in place of cluster."),
   files: filesSchema(template).optional().describe("Files of this machine, in place of cluster."),
   return: answer.optional().describe("Answer without an upstream; none: nothing is here."),
@@ -628,6 +635,7 @@ export const schema = z
           defaults.file.metrics,
         ),
       ),
+    tracing: tracing.optional(),
     shutdown: z
       .strictObject({ grace: duration.optional().describe(says("", defaults.file.shutdownGrace)) })
       .optional()

@@ -38,6 +38,7 @@ import { writeProxy } from "./proxy.ts"
 import { durationText, listenInput } from "./scalars.ts"
 import { writeSteps } from "./steps.ts"
 import { writeTcp } from "./tcp.ts"
+import { writeTracing } from "./trace-schema.ts"
 
 type Input = Record<string, unknown>
 
@@ -71,6 +72,7 @@ function toInput(config: Config): Input {
     ...(config.pidFile !== null && { pidFile: config.pidFile }),
     ...(admin !== undefined && { admin }),
     ...(config.metrics !== base.metrics && { metrics: config.metrics }),
+    ...(config.tracing !== null && { tracing: writeTracing(config.tracing) }),
     ...(shutdown.graceMs !== base.shutdown.graceMs && {
       shutdown: { grace: durationText(shutdown.graceMs) },
     }),

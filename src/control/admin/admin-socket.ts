@@ -1,9 +1,18 @@
 /** Where a process that was not told where listens for admin requests, and where commands look for it. */
-import { chmodSync, lstatSync, mkdirSync, readdirSync, unlinkSync } from "node:fs"
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-const NAME = /^admin-(\d+)\.sock$/
+/** `.json`: says where a process listens that has an address of its own. */
+const NAME = /^admin-(\d+)\.(sock|json)$/
 
 /** The first is where a process listens; commands look into all of them. */
 function directories(env: NodeJS.ProcessEnv): string[] {
@@ -20,6 +29,36 @@ function directories(env: NodeJS.ProcessEnv): string[] {
  * Errors: throws, in a sentence.
  */
 export function ownSocketPath(env: NodeJS.ProcessEnv, pid: number): string {
+  return join(ownDirectory(env, pid), `admin-${pid}.sock`)
+}
+
+/** Where a process is asked. */
+export interface AdminPlace {
+  /** `127.0.0.1:9901`, `unix:/run/sluice.sock`. */
+  readonly address: string
+  readonly tokenFile: string | null
+}
+
+/** Lets commands of its user find a process that listens elsewhere. That it cannot be left is no reason not to run. */
+export function leaveNote(env: NodeJS.ProcessEnv, pid: number, place: AdminPlace): { remove(): void } | null {
+  try {
+    const path = join(ownDirectory(env, pid), `admin-${pid}.json`)
+    writeFileSync(path, `${JSON.stringify(place)}\n`, { mode: 0o600 })
+    return { remove: () => remove(path) }
+  } catch {
+    return null
+  }
+}
+
+function remove(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch {
+    // It is gone.
+  }
+}
+
+function ownDirectory(env: NodeJS.ProcessEnv, pid: number): string {
   const [directory] = directories(env)
   mkdirSync(directory!, { recursive: true, mode: 0o700 })
   const stats = lstatSync(directory!)
@@ -30,7 +69,7 @@ export function ownSocketPath(env: NodeJS.ProcessEnv, pid: number): string {
     const owner = Number(NAME.exec(name)?.[1] ?? 0)
     if (owner > 0 && (owner === pid || !isAlive(owner))) unlinkSync(join(directory!, name))
   }
-  return join(directory!, `admin-${pid}.sock`)
+  return directory!
 }
 
 function isAlive(pid: number): boolean {
@@ -41,16 +80,30 @@ function isAlive(pid: number): boolean {
     return (error as NodeJS.ErrnoException).code === "EPERM"
   }
 }
-/** The sockets of live processes, for commands. */
-export function foundSockets(env: NodeJS.ProcessEnv): { path: string; pid: number }[] {
-  return [...new Set(directories(env))].flatMap((directory) => {
+
+/** Where live processes are asked, for commands. */
+export function foundPlaces(env: NodeJS.ProcessEnv): AdminPlace[] {
+  const found = [...new Set(directories(env))].flatMap((directory) => {
     try {
       return readdirSync(directory).flatMap((name) => {
-        const pid = Number(NAME.exec(name)?.[1] ?? 0)
-        return pid > 0 && isAlive(pid) ? [{ path: join(directory, name), pid }] : []
+        const [, pid, kind] = NAME.exec(name) ?? []
+        if (pid === undefined || !isAlive(Number(pid))) return []
+        const path = join(directory, name)
+        return kind === "sock" ? [{ address: `unix:${path}`, tokenFile: null }] : placeIn(path)
       })
     } catch {
       return []
     }
   })
+  return [...new Map(found.map((place) => [place.address, place])).values()]
+}
+
+function placeIn(path: string): AdminPlace[] {
+  try {
+    const { address, tokenFile } = JSON.parse(readFileSync(path, "utf8")) as Partial<AdminPlace>
+    return typeof address === "string" ? [{ address, tokenFile: tokenFile ?? null }] : []
+  } catch {
+    // Another user's, or half written.
+    return []
+  }
 }

@@ -4,7 +4,7 @@ import type { Log } from "../../log/logger.ts"
 import { listenForXds, type OpenXds } from "../xds/xds-server.ts"
 import type { XdsService } from "../xds/xds-service.ts"
 import { readToken } from "./access.ts"
-import { ownSocketPath } from "./admin-socket.ts"
+import { leaveNote, ownSocketPath } from "./admin-socket.ts"
 import { apiRoutes } from "./api.ts"
 import { dashboardRoutes } from "./dashboard.ts"
 import type { EventRing } from "./event-ring.ts"
@@ -93,15 +93,24 @@ function defaultOf(env: NodeJS.ProcessEnv): AdminListenConfig {
 
 async function listenOn(
   config: AdminListenConfig,
-  { view, events, clock, log }: AdminOptions,
+  { view, events, clock, log, env, config: written }: AdminOptions,
   xds: XdsService | null,
 ): Promise<OpenApi> {
+  const isWritten = written !== "default"
   const rules = {
     token: config.tokenFile === null ? null : readToken(config.tokenFile),
     isUnix: config.unixPath !== null,
     hosts: config.hosts,
   }
   const routes = apiRoutes({ view, events, log, clock, xds, startedAtMs: clock.wallMs() })
-  const server = new AdminServer([...routes, ...dashboardRoutes()], rules, log)
-  return { address: await server.listen(config), close: () => server.close() }
+  const server = new AdminServer([...routes, ...dashboardRoutes()], rules, log, view)
+  const address = await server.listen(config)
+  const note = isWritten ? leaveNote(env, process.pid, { address, tokenFile: config.tokenFile }) : null
+  return {
+    address,
+    close() {
+      server.close()
+      note?.remove()
+    },
+  }
 }

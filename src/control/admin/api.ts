@@ -1,6 +1,8 @@
 import type { Clock } from "../../base/clock.ts"
+import { toYaml } from "../../config/yaml/write.ts"
 import type { Log } from "../../log/logger.ts"
 import type { XdsService } from "../xds/xds-service.ts"
+import { snapshotOf, snapshotStream } from "./cluster-snapshot.ts"
 import { clustersOf } from "./clusters.ts"
 import type { EventRing } from "./event-ring.ts"
 import { afterOf, eventStream } from "./event-stream.ts"
@@ -8,7 +10,7 @@ import { maskedConfig } from "./masked-config.ts"
 import { Exposition } from "./metrics.ts"
 import { openApi } from "./openapi.ts"
 import { orderRoutes } from "./orders.ts"
-import type { AdminRoute } from "./route.ts"
+import { AdminError, type AdminRoute } from "./route.ts"
 import * as shapes from "./schema.ts"
 import { statusOf } from "./status.ts"
 import { readStreamQuery, streamOf, streamsOf, streamsQuery } from "./streams.ts"
@@ -94,6 +96,18 @@ function readingRoutes({ view, events, clock, xds, startedAtMs }: ApiOptions): A
     },
     {
       method: "GET",
+      path: "/clusters/{cluster}/endpoints",
+      summary:
+        "The endpoints and the policy of a cluster, for clients that balance by themselves; with Accept: text/event-stream again whenever they change.",
+      answer: shapes.clusterSnapshot,
+      handle({ params, header }) {
+        if (header("accept")?.includes("text/event-stream") === true)
+          return snapshotStream(view, params.cluster!, every)
+        return { json: snapshotOf(view, params.cluster!) }
+      },
+    },
+    {
+      method: "GET",
       path: "/streams",
       summary: "A page of the live streams.",
       query: streamsQuery,
@@ -132,8 +146,19 @@ function readingRoutes({ view, events, clock, xds, startedAtMs }: ApiOptions): A
       method: "GET",
       path: "/config",
       summary: "The configuration in force, with its defaults filled in and secrets masked.",
+      query: {
+        format:
+          "yaml: as sluice.yaml has it, less what is the default anyway. Default: what `Accept` asks for, or JSON.",
+      },
       answer: { contentType: "application/json", description: "As `Config` of the package's model." },
-      handle: () => ({ json: maskedConfig(view.config) }),
+      handle({ query, header }) {
+        const config = maskedConfig(view.config)
+        const format = query.get("format")
+        if (format !== null && format !== "json" && format !== "yaml")
+          throw new AdminError(400, "format: json or yaml")
+        const isYaml = format === null ? header("accept")?.includes("yaml") === true : format === "yaml"
+        return isYaml ? { text: toYaml(config), contentType: "application/yaml" } : { json: config }
+      },
     },
     {
       method: "GET",

@@ -2,8 +2,8 @@ import type { Config, RouteSettings } from "../../config/model.ts"
 import { maskHeader, maskText } from "../../record/mask.ts"
 
 /** The configuration with every secret in it masked. */
-export function maskedConfig(config: Config): unknown {
-  return masked(config)
+export function maskedConfig(config: Config): Config {
+  return masked(config) as Config
 }
 
 function masked(value: unknown): unknown {
@@ -13,10 +13,16 @@ function masked(value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([key, each]) => {
       if (key === "setHeaders") return [key, (each as RouteSettings["setHeaders"]).map(setHeader)]
+      if (key === "headers") return [key, (each as [string, string][]).map(maskAll)]
       if (key === "addHeaders") return [key, (each as RouteSettings["addHeaders"]).map(addHeader)]
       return [key, masked(each)]
     }),
   )
+}
+
+/** Of a collector of spans: what is written there is a key, as a rule. */
+function maskAll([name, value]: [string, string]): [string, string] {
+  return [name, maskHeader("key-token", value)]
 }
 
 function setHeader([name, template]: RouteSettings["setHeaders"][number]): [string, string] {

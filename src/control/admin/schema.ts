@@ -51,6 +51,25 @@ export const status = z
   })
   .meta({ id: "Status" })
 
+// ---- /clusters/{cluster}/endpoints ----------------------------------------------------------------------------
+
+export const clusterSnapshot = z
+  .strictObject({
+    cluster: z.string(),
+    policy: z.looseObject({ name: z.string() }).describe("As `policy` of the package's model."),
+    endpoints: z.array(
+      z.strictObject({
+        address: z.string(),
+        weight: count,
+        priority: count.describe("0 is used first."),
+        zone: z.string().nullable(),
+        isDraining: z.boolean().describe("No new calls."),
+        health: z.enum(["unknown", "healthy", "unhealthy"]),
+      }),
+    ),
+  })
+  .meta({ id: "ClusterSnapshot" })
+
 // ---- /xds -----------------------------------------------------------------------------------------------------
 
 const subscription = z.strictObject({
@@ -247,6 +266,7 @@ export const pendingChanges = z
   .meta({ id: "PendingChanges" })
 
 export type Status = z.infer<typeof status>
+export type ClusterSnapshot = z.infer<typeof clusterSnapshot>
 export type Xds = z.infer<typeof xds>
 export type Clusters = z.infer<typeof clusters>
 export type Streams = z.infer<typeof streams>

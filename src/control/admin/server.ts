@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import { isMainThread } from "node:worker_threads"
+import { type Counters, counterIds } from "../../base/counters.ts"
+import type { Limits } from "../../base/limits.ts"
 import type { AdminListenConfig } from "../../config/model.ts"
 import type { Log } from "../../log/logger.ts"
 import { listenProblem } from "../../net/listen-problem.ts"
@@ -7,15 +9,15 @@ import { removeStaleSocket } from "../../net/stale-socket.ts"
 import { type AccessRules, refusalOf } from "./access.ts"
 import { type AdminAnswer, AdminError, type AdminRoute } from "./route.ts"
 
-/** Clients at once: pages, scrapers, commands. A page takes two. */
-const CONNECTIONS_MAX = 256
-const BODY_OCTETS_MAX = 64 * 1024
+/** As Node has it; its parser refuses what is larger. */
 const HEAD_OCTETS_MAX = 16 * 1024
-/** For a whole request. */
-const REQUEST_MS = 10_000
 const IDLE_MS = 60_000
-/** Of events that a client has not read. */
-const UNREAD_OCTETS_MAX = 4 * 1024 * 1024
+
+/** What bounds it, and counts what met a bound. */
+export interface AdminBounds {
+  readonly limits: Limits
+  readonly counters: Counters
+}
 
 interface Match {
   readonly route: AdminRoute
@@ -28,24 +30,36 @@ export class AdminServer {
   readonly #routes: readonly { pattern: RegExp; route: AdminRoute }[]
   readonly #rules: AccessRules
   readonly #log: Log
+  readonly #limits: Limits
+  readonly #counters: Counters
   /** Ends the streams of events. */
   readonly #ending = new Set<() => void>()
 
-  constructor(routes: readonly AdminRoute[], rules: AccessRules, log: Log) {
+  constructor(
+    routes: readonly AdminRoute[],
+    rules: AccessRules,
+    log: Log,
+    { limits, counters }: AdminBounds,
+  ) {
+    this.#limits = limits
+    this.#counters = counters
     this.#routes = routes.map((route) => ({ pattern: patternOf(route.path), route }))
     this.#rules = rules
     this.#log = log
     this.#server = createServer(
       {
         maxHeaderSize: HEAD_OCTETS_MAX,
-        requestTimeout: REQUEST_MS,
-        headersTimeout: REQUEST_MS,
+        requestTimeout: limits.adminRequestMs,
+        headersTimeout: limits.adminRequestMs,
+        connectionsCheckingInterval: Math.min(limits.adminRequestMs, 1000),
         keepAliveTimeout: IDLE_MS,
       },
       (request, response) => void this.#answer(request, response),
     )
-    this.#server.maxConnections = CONNECTIONS_MAX
-    this.#server.on("clientError", (_error, socket) => {
+    this.#server.maxConnections = limits.adminConnectionsMax
+    this.#server.on("drop", () => counters.add(counterIds.admin_connections_exceeded))
+    this.#server.on("clientError", ({ code }: NodeJS.ErrnoException, socket) => {
+      if (code === "ERR_HTTP_REQUEST_TIMEOUT") counters.add(counterIds.admin_requests_refused)
       if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")
       else socket.destroy()
     })
@@ -123,7 +137,7 @@ export class AdminServer {
     if (refusal !== null) throw new AdminError(refusal.status, refusal.error)
     if (match instanceof AdminError) throw match
     const { route, params } = match
-    const body = route.body === undefined ? undefined : bodyOf(await readBody(request), route.body)
+    const body = route.body === undefined ? undefined : bodyOf(await this.#readBody(request), route.body)
     return route.handle({
       params,
       query: url.searchParams,
@@ -149,6 +163,21 @@ export class AdminServer {
     )
   }
 
+  async #readBody(request: IncomingMessage): Promise<string> {
+    const { adminBodyOctets } = this.#limits
+    const chunks: Buffer[] = []
+    let octets = 0
+    for await (const chunk of request) {
+      octets += (chunk as Buffer).length
+      if (octets > adminBodyOctets) {
+        this.#counters.add(counterIds.admin_requests_refused)
+        throw new AdminError(413, `adminBodyOctets: a body has at most ${adminBodyOctets} octets`)
+      }
+      chunks.push(chunk as Buffer)
+    }
+    return Buffer.concat(chunks).toString()
+  }
+
   #stream(
     { contentType, start }: Extract<AdminAnswer, { start: unknown }>,
     request: IncomingMessage,
@@ -169,7 +198,9 @@ export class AdminServer {
     stop = start((text) => {
       response.write(text)
       // It does not read. What it misses it asks for when it comes again.
-      if (response.writableLength > UNREAD_OCTETS_MAX) end()
+      if (response.writableLength <= this.#limits.adminUnreadOctets) return
+      this.#counters.add(counterIds.admin_readers_dropped)
+      end()
     })
     if (response.destroyed) stop()
   }
@@ -190,17 +221,6 @@ function decodedParams(groups: Record<string, string>): Record<string, string> {
       }
     }),
   )
-}
-
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  let octets = 0
-  for await (const chunk of request) {
-    octets += (chunk as Buffer).length
-    if (octets > BODY_OCTETS_MAX) throw new AdminError(413, `a body has at most ${BODY_OCTETS_MAX} octets`)
-    chunks.push(chunk as Buffer)
-  }
-  return Buffer.concat(chunks).toString()
 }
 
 function bodyOf(text: string, shape: NonNullable<AdminRoute["body"]>): unknown {

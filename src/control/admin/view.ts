@@ -1,6 +1,8 @@
 import type { AnswerPart, Question } from "../../balancer/live/question.ts"
 import type { OpenAddress } from "../../balancer/status.ts"
 import type { SharedMemory } from "../../balancer/thread/shared-numbers.ts"
+import type { Counters } from "../../base/counters.ts"
+import type { Limits } from "../../base/limits.ts"
 import type { EndpointState } from "../../cluster/state.ts"
 import type { Config, LogLevel } from "../../config/model.ts"
 import type { Orders } from "../orders.ts"
@@ -31,6 +33,9 @@ export interface ControlView {
   /** Live streams, over all threads. */
   readonly streamsOpen: number
   readonly orders: Orders
+  readonly limits: Limits
+  /** The control side's own row. */
+  readonly counters: Counters
   reload(): Promise<ReloadResult>
   /** What a reload would change now. */
   pendingChanges(): Promise<Pick<ReloadResult, "changes" | "problems">>
@@ -38,8 +43,11 @@ export interface ControlView {
   setLogLevel(level: LogLevel): void
   /** The endpoints of a cluster, whatever they come from. */
   endpointsOf(cluster: string): readonly EndpointState[]
-  /** Calls `handler` with each cluster whose endpoints changed, and with null for another configuration. */
-  watch(handler: (cluster: string | null) => void): void
+  /**
+   * Calls `handler` with each cluster whose endpoints changed, and with null for another configuration, until the returned
+   * function is called.
+   */
+  watch(handler: (cluster: string | null) => void): () => void
   /** What was counted at the endpoint in `slot`: a row of `Column`s. */
   trafficAt(slot: number): Float64Array
   /** Null: streams are not counted by route. */

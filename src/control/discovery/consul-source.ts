@@ -35,7 +35,7 @@ interface Entry {
 }
 
 /**
- * The instances of a service in Consul whose checks pass, by blocking queries.
+ * The instances of a service in Consul of which no check is critical, by blocking queries.
  * Source: Consul's documentation, "Blocking Queries" (what to do about an index that falls or is 0) and "Health HTTP API".
  */
 export class ConsulSource implements DiscoverySource {
@@ -73,7 +73,8 @@ export class ConsulSource implements DiscoverySource {
 
   async #ask(signal: AbortSignal): Promise<void> {
     const { service, datacenter, tags, client } = this.#options
-    const query = new URLSearchParams({ passing: "true", stale: "" })
+    // Not `passing`, which leaves out those that warn: Consul's DNS has them too, with the weight that they have for that.
+    const query = new URLSearchParams({ stale: "" })
     if (datacenter !== null) query.set("dc", datacenter)
     for (const tag of tags) query.append("tag", tag)
     if (this.#index > 0n) {
@@ -98,7 +99,7 @@ export class ConsulSource implements DiscoverySource {
 function endpointOf({ Node: node, Service: service, Checks: checks = [] }: Entry): DiscoveredEndpoint[] {
   const host = service?.Address || node?.Address
   const port = service?.Port ?? 0
-  if (host === undefined || port < 1) return []
+  if (host === undefined || port < 1 || checks.some(({ Status: status }) => status === "critical")) return []
   const isWarning = checks.some(({ Status: status }) => status === "warning")
   const weights = service?.Weights
   return [

@@ -5,6 +5,9 @@ import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, type TestContext, test } from "vitest"
+import { consulCases, instance } from "../../../test/interop-discovery/consul-cases.ts"
+import { kubernetesCases, slice } from "../../../test/interop-discovery/kubernetes-cases.ts"
+import { listen, sorted } from "../../../test/interop-discovery/listening.ts"
 import { eventually } from "../../../test/support/eventually.ts"
 import { StandInConsul } from "../../../test/support/stand-ins/consul.ts"
 import { StandInKubernetes } from "../../../test/support/stand-ins/kubernetes.ts"
@@ -12,36 +15,10 @@ import { systemClock } from "../../base/clock.ts"
 import { JsonClient } from "../../net/json-client.ts"
 import { ConsulSource } from "./consul-source.ts"
 import { EtcdSource } from "./etcd-source.ts"
-import { type EndpointSlice, endpointsOf, KubernetesSource } from "./kubernetes-source.ts"
-import type { DiscoveredEndpoint, DiscoverySource } from "./source.ts"
+import { endpointsOf, KubernetesSource } from "./kubernetes-source.ts"
 
 const random = () => 0
 const clock = systemClock
-
-/** What a source says, and a way to wait for it. */
-function listen(t: TestContext, source: DiscoverySource) {
-  const answers: (readonly DiscoveredEndpoint[])[] = []
-  const failures: string[] = []
-  source.start({
-    onEndpoints: (endpoints) => answers.push(endpoints),
-    onFailure: (reason) => failures.push(reason),
-  })
-  t.onTestFinished(() => source.stop())
-  const says = (...addresses: string[]) =>
-    eventually(
-      () => sorted(answers.at(-1)).join() === addresses.join(),
-      () => `it says ${addresses.join()}, not ${sorted(answers.at(-1)).join()} (${failures.join("; ")})`,
-    )
-  const fails = (pattern: RegExp) =>
-    eventually(
-      () => failures.some((reason) => pattern.test(reason)),
-      () => `it fails with ${String(pattern)}, not ${failures.join("; ")}`,
-    )
-  return { answers, failures, says, fails }
-}
-
-const sorted = (endpoints: readonly DiscoveredEndpoint[] | undefined): string[] =>
-  (endpoints ?? []).map(({ address, isDraining }) => address + (isDraining ? " draining" : "")).sort()
 
 function clientOf(t: TestContext, baseUrl: string, headers?: () => Record<string, string>): JsonClient {
   const client = new JsonClient({ baseUrl, ...(headers && { headers }) })
@@ -234,6 +211,8 @@ describe.skipIf(!hasEtcd)("etcd", () => {
 // ---- Consul ---------------------------------------------------------------------------------------------------
 
 describe("Consul (a stand-in)", () => {
+  test.for(consulCases)("$name", async ({ run }, t) => run(await StandInConsul.start(t), t))
+
   const start = async (t: TestContext, more: object = {}) => {
     const consul = await StandInConsul.start(t)
     const client = clientOf(t, consul.baseUrl)
@@ -248,36 +227,15 @@ describe("Consul (a stand-in)", () => {
     })
     return { consul, source }
   }
-  const instance = (number: number, more: object = {}) => ({
-    id: String(number),
-    address: `10.0.0.${number}`,
-    port: 3000,
-    ...more,
-  })
-
-  test("instances come and go, by questions that wait", async (t) => {
+  test("it is asked for the datacenter, the tags, and to hold back its answer", async (t) => {
     const { consul, source } = await start(t, { datacenter: "west", tags: ["v2"] })
-    consul.set(instance(1, { weight: 5, zone: "a" }))
-    const { answers, says } = listen(t, source)
+    consul.set(instance(1))
+    const { says } = listen(t, source)
     await says("10.0.0.1:3000")
-    expect(answers[0]![0]).toMatchObject({ weight: 5, zone: "a" })
-    consul.set(
-      instance(1),
-      instance(2, { status: "warning", weight: 9 }),
-      instance(3, { status: "critical" }),
-    )
-    await says("10.0.0.1:3000", "10.0.0.2:3000")
-    expect(answers.at(-1)!.map(({ weight }) => weight)).toEqual([1, 1])
-    consul.set()
-    await says()
+    consul.set(instance(2))
+    await says("10.0.0.2:3000")
     const query = consul.questions.at(-1)!.searchParams
-    expect(Object.fromEntries(query)).toMatchObject({ dc: "west", tag: "v2", passing: "true", wait: "300s" })
-  })
-
-  test("an instance without an address is at its node's, and without a port nowhere", async (t) => {
-    const { consul, source } = await start(t)
-    consul.set(instance(1, { address: "" }), instance(2, { port: 0 }), instance(3, { address: "fd00::3" }))
-    await listen(t, source).says("10.9.9.9:3000", "[fd00::3]:3000")
+    expect(Object.fromEntries(query)).toMatchObject({ dc: "west", tag: "v2", wait: "300s" })
   })
 
   test("an index that falls is begun anew", async (t) => {
@@ -321,13 +279,9 @@ describe("Consul (a stand-in)", () => {
 
 // ---- Kubernetes -----------------------------------------------------------------------------------------------
 
-const slice = (...hosts: string[]): EndpointSlice => ({
-  addressType: "IPv4",
-  ports: [{ name: "grpc", port: 3000, protocol: "TCP" }],
-  endpoints: hosts.map((host) => ({ addresses: [host], conditions: { ready: true } })),
-})
-
 describe("Kubernetes (a stand-in)", () => {
+  test.for(kubernetesCases)("$name", async ({ run }, t) => run(await StandInKubernetes.start(t), t))
+
   const start = async (t: TestContext) => {
     const kubernetes = await StandInKubernetes.start(t)
     const client = clientOf(t, kubernetes.baseUrl, () => ({ authorization: "Bearer t" }))
@@ -377,19 +331,6 @@ describe("Kubernetes (a stand-in)", () => {
     kubernetes.put("s", slice("10.0.0.2"))
     await says("10.0.0.2:3000")
     expect(kubernetes.questions.filter(({ searchParams }) => !searchParams.has("watch")).length).toBe(1)
-  })
-
-  test("410 Gone: all is listed again", async (t) => {
-    const { kubernetes, source } = await start(t)
-    kubernetes.put("s", slice("10.0.0.1"))
-    const { says, fails } = listen(t, source)
-    await says("10.0.0.1:3000")
-    await watching(kubernetes)
-    kubernetes.oldest = kubernetes.version + 1
-    kubernetes.endWatches()
-    kubernetes.put("s", slice("10.0.0.2"))
-    await fails(/^the watch failed with 410: too old resource version$/)
-    await says("10.0.0.2:3000")
   })
 
   test.for([

@@ -1,6 +1,5 @@
 /** From a cluster's configuration to its sources. */
 import { readFileSync } from "node:fs"
-import { readFile, stat } from "node:fs/promises"
 import { isIP } from "node:net"
 import type { Clock } from "../../base/clock.ts"
 import type { Random } from "../../base/random.ts"
@@ -8,8 +7,9 @@ import type { ApiTlsConfig, ClusterConfig, DiscoveryConfig, ResolverConfig } fro
 import { type ApiTls, JsonClient } from "../../net/json-client.ts"
 import { ConsulSource } from "./consul-source.ts"
 import { DnsSource } from "./dns-source.ts"
+import { endpointFile } from "./endpoint-file.ts"
 import { EtcdSource } from "./etcd-source.ts"
-import { type EndpointFile, FileSource } from "./file-source.ts"
+import { FileSource } from "./file-source.ts"
 import { inClusterAccess, kubeconfigAccess } from "./kubernetes-access.ts"
 import { KubernetesSource } from "./kubernetes-source.ts"
 import { LateSource } from "./late-source.ts"
@@ -126,24 +126,5 @@ function readText(path: string): string {
     return readFileSync(path, "utf8").trim()
   } catch (error) {
     throw new Error(`cannot read ${path}: ${(error as NodeJS.ErrnoException).code}`)
-  }
-}
-
-/** A list of 100,000 endpoints is some 8 MB. */
-const FILE_OCTETS_MAX = 32 * 1024 * 1024
-
-function endpointFile(path: string): EndpointFile {
-  return {
-    async stamp() {
-      try {
-        const { mtimeMs, size, ino } = await stat(path)
-        if (size > FILE_OCTETS_MAX) throw new Error(`the file has more than ${FILE_OCTETS_MAX} octets`)
-        return `${mtimeMs} ${size} ${ino}`
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === "ENOENT") return null
-        throw error
-      }
-    },
-    read: () => readFile(path, "utf8"),
   }
 }

@@ -3,13 +3,8 @@ import type { Random } from "../../base/random.ts"
 import type { ClusterStates } from "../../cluster/cluster-states.ts"
 import { parseAddress } from "../../config/address.ts"
 import { defaultEndpoint } from "../../config/defaults.ts"
-import type {
-  ClusterConfig,
-  Config,
-  EndpointConfig,
-  RouteConfig,
-  UpstreamTlsConfig,
-} from "../../config/model.ts"
+import type { ClusterConfig, Config, EndpointConfig, RouteConfig } from "../../config/model.ts"
+import type { UpstreamTlsConfig } from "../../config/shared-model.ts"
 import type { Log } from "../../log/logger.ts"
 import { TlsStore } from "../../net/tls-store.ts"
 import type { TlsUpstream } from "../../net/tls-upstream.ts"

@@ -9,6 +9,7 @@ import { type CallTimer, makeCallTimer, type TimedCall } from "./call-timer.ts"
 import { ClientRequest } from "./client-request.ts"
 import type { ContinuedCall } from "./continuity/continued-call.ts"
 import { Continuity } from "./continuity/continuity.ts"
+import { keepsItsStreams } from "./continuity/fields.ts"
 import { intercepted } from "./error-status.ts"
 import { Leg } from "./leg.ts"
 import {
@@ -57,7 +58,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
 
   protected override onAdmitted(): void {
     const { continuity } = this.route
-    if (continuity !== null && this.isGrpc) {
+    if (continuity !== null && this.isGrpc && !keepsItsStreams(continuity, this.record.requestHeaders)) {
       this.continuity = new Continuity(this, continuity)
       this.#request = this.continuity.takeOver(this.#request)
     }
@@ -85,12 +86,10 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
 
   onLegReady(leg: Leg): void {
     // 3. What was held for this leg goes with the head.
-    const { head } = this.record
-    const list = this.route.requestRewrite.apply(head.list, this.record, this.context.env)
+    const list = this.headFor(leg)
     const sent = this.continuity === null ? list : this.continuity.requestHead(list)
-    const problem = this.#request.open(leg, sent, head.method === "HEAD")
+    const problem = this.#request.open(leg, sent, this.record.head.method === "HEAD")
     if (problem !== null) return this.endWith(problem, REJECTED)
-    this.headSent(leg.connectedMs)
     this.#timer?.timeouts?.attached(leg.connectedMs)
   }
 

@@ -11,6 +11,7 @@ import type { TemplateEnvironment } from "../../record/variables.ts"
 import { writableValue } from "../../record/written-field.ts"
 import { absoluteRedirect } from "../route/absolute-redirect.ts"
 import { endsConnection, isPage, isRedirect, isUnanswered, statusOnWire } from "../route/error-page.ts"
+import { withChanges } from "../route/head-changes.ts"
 import type { Answer, AnsweredCall, ContentHandler, ReturnAction, Route } from "../route/route.ts"
 import { statusTold, withErrorFields, withStatus } from "./error-status.ts"
 import { fitTrailers } from "./fit-trailers.ts"
@@ -118,10 +119,11 @@ export class ClientResponse implements AnsweredCall {
   #sendHead(answer: HeaderList, endStream: boolean): void {
     const { record, context, downstream } = this.#call
     const list = withErrorFields(this.#call, answer)
-    record.responseHeaders = list
-    holdHeaders(list, context.budget)
+    const told = withChanges(list, record.state?.responseChanges, "response")
+    record.responseHeaders = told
+    holdHeaders(told, context.budget)
     this.isHeadSent = true
-    downstream.sendHeaders(list, endStream)
+    downstream.sendHeaders(told, endStream)
   }
 
   #sendTrailers(list: HeaderList): void {

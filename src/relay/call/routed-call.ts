@@ -1,10 +1,14 @@
 import type { Cluster, Snapshot } from "../../cluster/cluster.ts"
 import { isGrpcContentType } from "../../grpc/status.ts"
+import type { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead } from "../../http2/message-head.ts"
 import type { Failure, FailureKind } from "../../record/failure.ts"
-import type { ConnectionRecord } from "../../record/record.ts"
+import type { AttemptRecord, ConnectionRecord } from "../../record/record.ts"
+import { spansOf } from "../../record/span.ts"
 import { NewStreamRecord } from "../../record/stream-record.ts"
+import type { StreamTrace } from "../../record/trace.ts"
 import { errorPageOf, noteError, pageStatusOf } from "../route/error-page.ts"
+import { withChanges } from "../route/head-changes.ts"
 import { leave } from "../route/phases.ts"
 import type { Route } from "../route/route.ts"
 import {
@@ -142,9 +146,14 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
     this.#records ??= beginRecords(this.context, this.route, this.record)
   }
 
-  /** A head goes to an endpoint; only the first is the call's. */
-  protected headSent(nowMs: number): void {
-    if (this.record.attempts.length === 1) this.route.meter?.headSent(nowMs - this.record.startMs)
+  /** The head for an endpoint, as the route has it. */
+  protected headFor(leg: AttemptRecord): HeaderList {
+    const { record, route, context } = this
+    // Only the first time is the call's: later legs are asked for what the first came to.
+    if (record.attempts.length === 1) route.meter?.headSent(leg.connectedMs - record.startMs)
+    const asked = withChanges(record.head.list, record.state?.requestChanges, "request")
+    const list = route.requestRewrite.apply(asked, record, context.env)
+    return route.trace === null ? list : route.trace.inject(list, record, leg)
   }
 
   /** Octets may have begun to wait, or wait no longer. `toEndpoint`: those of the request. */
@@ -172,6 +181,7 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
     if (this.snapshot !== null) leave(this.record, this.context, this.leg?.served ?? "otherwise")
     this.record.endMs = Math.floor(this.context.clock.now())
     this.response.releaseHeaders(false)
+    if (this.record.trace?.isSampled === true) this.#tellSpans(this.record.trace)
     reportCall(this.context, this.route.accessLogs, this.record, this.leg?.endpoint ?? null)
   }
 
@@ -185,6 +195,13 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
 
   get paced(): Leg | null {
     return this.leg?.isOver === false ? this.leg : null
+  }
+
+  #tellSpans(trace: StreamTrace): void {
+    const { record, isGrpc, cluster, context } = this
+    const words = this.route.trace?.words ?? { name: null, attributes: [] }
+    const call = { isGrpc, route: this.route.name, cluster: cluster?.name ?? null, words }
+    context.onSpans(spansOf(record, trace, call, context.env))
   }
 
   /** For policies that pick by a key. */

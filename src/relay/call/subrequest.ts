@@ -72,7 +72,7 @@ class Subrequest implements DownstreamStream, Deadline {
     this.#context = context
     this.#wanted = wanted
     // As nginx has it, neither logged nor counted.
-    const own = { ...context, onStreamEnd: () => {} }
+    const own = { ...context, onStreamEnd: () => {}, onSpans: () => {} }
     const head = getHead(record.head)
     this.#call = new Call(own, record.connection, this, head, quiet(route), false)
     this.#call.record.state = state
@@ -159,7 +159,7 @@ function quiet(route: Route): Route {
     settings.addHeaders.length === 0
       ? route.responseRewrite
       : new ResponseRewrite({ ...settings, addHeaders: [] })
-  return { ...route, accessLogs: [], meter: null, responseRewrite }
+  return { ...route, accessLogs: [], meter: null, trace: null, responseRewrite }
 }
 
 function getHead({ list, scheme, authority, path }: RequestHead): RequestHead {

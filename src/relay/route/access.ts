@@ -80,6 +80,7 @@ export function checkAccess(
   { satisfy, rules, basic, jwt, request }: AccessConfig,
   { templateOf: template, usersOf, verifierOf }: AccessParts,
   server: string,
+  extAuthz: Check | null = null,
 ): { first: Phase[]; phases: Phase[] } {
   const checks: Check[] = []
   if (rules.length > 0) checks.push(checkRules(rules))
@@ -87,6 +88,7 @@ export function checkAccess(
   const tokens = jwt === null ? null : new JwtCheck(jwt, template, verifierOf(jwt, server))
   if (tokens !== null) checks.push((call, context) => tokens.check(call, context))
   if (request !== null) checks.push(askAuthorization(request, template))
+  if (extAuthz !== null) checks.push(extAuthz)
   const run = satisfy === "any" ? any : all
   const check: Phase = (call, context) =>
     call.record.state?.isSubrequest === true ? null : run(checks, call, context, 0, null)

@@ -1,30 +1,17 @@
 import { octetText } from "../../base/octet-text.ts"
-import type { Cluster } from "../../cluster/cluster.ts"
-import type { Connector } from "../../cluster/connectors.ts"
-import type { FilesConfig } from "../../config/files-model.ts"
-import type {
-  ProxyAction,
-  RouteAction,
-  RouteConfig,
-  RouteSettings,
-  ServerConfig,
-  UpstreamTlsConfig,
-} from "../../config/model.ts"
-import type { AccessLog } from "../../log/access-log.ts"
+import { defaultRouteSettings } from "../../config/defaults.ts"
+import type { RouteAction, RouteConfig, RouteSettings, ServerConfig } from "../../config/model.ts"
+import type { AskedService } from "../../config/service-model.ts"
 import type { Failure } from "../../record/failure.ts"
-import type { StreamRecord } from "../../record/record.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"
-import type { VariableTable } from "../../record/variable-table.ts"
 import { Regex } from "../../regex/regex.ts"
-import type { LegConnection } from "../upstream/leg-connection.ts"
-import { type AccessParts, checkAccess, findRealClient, hasAccess } from "./access.ts"
+import { findRealClient } from "./access.ts"
+import { admissionPhases } from "./admission-phases.ts"
+import { compileAction, compileReturn } from "./compile-action.ts"
 import { compileContinuity } from "./continuity-plan.ts"
 import { compileErrorPages } from "./error-page.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
-import { redirectInside } from "./internal-redirect.ts"
-import { limitRequests, limitStreams, type Zone } from "./limit-phases.ts"
 import {
-  type CompiledAction,
   checkBodySize,
   contentPhases,
   exceptMethods,
@@ -34,38 +21,15 @@ import {
   rewriteInLocation,
   rewriteInServer,
 } from "./phases.ts"
-import { ProxyRequestRewrite, readProxyTarget } from "./proxy-request.ts"
+import { ProxyRequestRewrite } from "./proxy-request.ts"
 import { ProxyResponseRewrite } from "./proxy-response.ts"
 import { compileRewrite, type RewriteParts } from "./rewrite.ts"
-import type { Phase, ReturnAction, Route, Verdict } from "./route.ts"
-import type { RouteMeter } from "./route-meter.ts"
+import type { Phase, ReturnAction, Route } from "./route.ts"
 import { routeName } from "./route-name.ts"
+import type { RouteParts } from "./route-parts.ts"
 import { hostOf, type RoutesOf } from "./router.ts"
-import { schemePhases, withoutScheme } from "./said-scheme.ts"
-
-/** What routes are made of beside their own configuration. */
-export interface RouteParts extends AccessParts {
-  readonly table: VariableTable
-  /** Of one regex. */
-  readonly stepsMax: number
-  zoneOf(name: string): Zone
-  findCluster(name: string, mayResolve: boolean): Cluster<LegConnection> | undefined
-  openLog(config: RouteSettings["accessLogs"][number]): AccessLog
-  connectAs(tls: UpstreamTlsConfig | null, settings: RouteSettings): Connector<LegConnection>
-  /** To backends that speak HTTP/1.1. */
-  connectHttp1(action: ProxyAction, settings: RouteSettings): Connector<LegConnection>
-  /** Null: routes are not counted. */
-  meterOf(server: string, route: string): RouteMeter | null
-  /** The phase that answers with a file. */
-  serveFiles(config: FilesConfig, parts: FilesParts): Phase
-}
-
-/** What the files of a route are found by. */
-export interface FilesParts {
-  templateOf(source: string): Template
-  /** To another path of the same server, with a query of its own, or to `@name`. */
-  redirect(record: StreamRecord, target: string, args?: string): Verdict
-}
+import { schemePhases } from "./said-scheme.ts"
+import { TracePlan } from "./trace-plan.ts"
 
 /** @param config null: where no location of the server matches */
 export function compileRoute(
@@ -80,7 +44,7 @@ export function compileRoute(
   const compiled = compileAction(action, host, parts)
   const locationPhases = [
     ...(config === null ? [] : beforeContent(server, config, host, parts)),
-    ...admission(server, settings, parts),
+    ...admissionPhases(server, settings, parts, (service) => serviceRoute(server, service, host, parts)),
     ...schemePhases(action, parts.table, (plain) =>
       compileVariant(server, { name, action: plain, settings }, host, parts),
     ),
@@ -109,7 +73,12 @@ function makeRoute(
         errorStatuses.set(status, { grpcStatus, message: compileTemplate(grpcMessage, "header", table) })
   const tls = action.kind === "cluster" || action.kind === "variable" ? action.tls : null
   const { maxBodyOctets } = settings
-  const locationPhases = maxBodyOctets === null ? ownPhases : [checkBodySize(maxBodyOctets), ...ownPhases]
+  const trace = settings.trace === null ? null : new TracePlan(settings.trace, table)
+  const locationPhases = [
+    ...(trace === null ? [] : [trace.begin]),
+    ...(maxBodyOctets === null ? [] : [checkBodySize(maxBodyOctets)]),
+    ...ownPhases,
+  ]
   const serverSteps = compileServerSteps(server, host, parts)
   return {
     serverName: server.names[0] ?? "",
@@ -127,6 +96,7 @@ function makeRoute(
           : connectAs(tls, settings),
     settings,
     continuity: compileContinuity(settings.continuity),
+    trace,
     ...rewritesOf(action, settings, parts),
     accessLogs: settings.accessLogs.map(openLog),
     errorStatuses,
@@ -203,7 +173,7 @@ function compileVariant(
   parts: RouteParts,
 ): Route {
   const phases = [
-    ...admission(server, settings, parts),
+    ...admissionPhases(server, settings, parts, (service) => serviceRoute(server, service, host, parts)),
     ...schemePhases(action, parts.table, (plain) =>
       compileVariant(server, { name, action: plain, settings }, host, parts),
     ),
@@ -213,19 +183,17 @@ function compileVariant(
   return { ...route, name: "if", meter: parts.meterOf(route.serverName, name) }
 }
 
-/** Preaccess and access: who is let in, and how many. */
-function admission(server: ServerConfig, settings: RouteSettings, parts: RouteParts): Phase[] {
-  const { zoneOf } = parts
-  const { realIp, requestLimits, streamLimits, access } = settings
-  const phases: Phase[] = []
-  if (realIp !== null && server.fallback.realIp === null) phases.push(findRealClient(realIp))
-  const serverKey = JSON.stringify([server.names, server.listeners])
-  const who = hasAccess(access) ? checkAccess(access, parts, serverKey) : null
-  if (who !== null) phases.push(...who.first)
-  if (streamLimits.limits.length > 0) phases.push(limitStreams(streamLimits, zoneOf))
-  if (requestLimits.limits.length > 0) phases.push(limitRequests(requestLimits, zoneOf))
-  if (who !== null) phases.push(...who.phases)
-  return phases
+/** A route to a service that is asked about calls. */
+function serviceRoute(
+  server: ServerConfig,
+  { cluster, tls }: AskedService,
+  host: RoutesOf<Route>,
+  parts: RouteParts,
+): Route {
+  const action = { kind: "cluster" as const, cluster, tls }
+  const variant = { action, settings: defaultRouteSettings(), name: cluster }
+  const route = compileVariant(server, variant, host, parts)
+  return { ...route, phases: route.locationPhases }
 }
 
 function rewriteParts(
@@ -254,52 +222,4 @@ export function withAnswer(route: Route, action: ReturnAction, responseRewrite: 
 export function withFailure(route: Route, what: Failure): Route {
   const locationPhases = [() => what]
   return { ...route, phases: locationPhases, locationPhases, isAnswer: true }
-}
-
-function compileAction(action: RouteAction, host: RoutesOf<Route>, parts: RouteParts): CompiledAction {
-  const { table, templateOf } = parts
-  switch (action.kind) {
-    case "cluster":
-      return { kind: "cluster", cluster: action.cluster }
-    case "variable":
-      return {
-        kind: "variable",
-        template: withoutScheme(compileTemplate(action.template, "header", table)),
-        mayResolve: action.resolve,
-        needsPort: true,
-      }
-    case "return":
-      return compileReturn(action, table)
-    case "proxy":
-      return compileProxy(action.target, table)
-    case "files": {
-      const redirect: FilesParts["redirect"] = (record, target, args) =>
-        redirectInside(record, target, args, host)
-      return { kind: "files", serve: parts.serveFiles(action.files, { templateOf, redirect }) }
-    }
-    case "none":
-      return action
-  }
-}
-
-function compileProxy(target: ProxyAction["target"], table: VariableTable): CompiledAction {
-  if ("cluster" in target) return { kind: "cluster", cluster: target.cluster }
-  const url = compileTemplate(target.template, "header", table)
-  // What names the cluster is the middle of it.
-  const nameOf: Template["render"] = (record, env) => readProxyTarget(url.render(record, env))?.name ?? ""
-  return {
-    kind: "variable",
-    template: { ...url, render: nameOf },
-    mayResolve: target.resolve,
-    needsPort: false,
-  }
-}
-
-function compileReturn(action: Extract<RouteAction, { kind: "return" }>, table: VariableTable): ReturnAction {
-  return {
-    ...action,
-    template: compileTemplate(action.template, "header", table),
-    contentType: octetText(action.contentType),
-    grpcMessage: action.grpcMessage === null ? null : compileTemplate(action.grpcMessage, "header", table),
-  }
 }

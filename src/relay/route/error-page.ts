@@ -92,7 +92,7 @@ export function errorPageOf(call: PhasedCall, { env }: PhaseContext, status: num
   if (call.isGrpc && !leadsOn(route, target)) return null
   if (!route.settings.recursiveErrorPages) state.isErrorPageUsed = true
   if (page === undefined) return null
-  if (endsConnection(status)) call.downstream.endConnection?.()
+  if (endsConnection(status)) call.downstream?.endConnection?.()
   state.errorStatus = page.status === "target" ? 0 : (page.status ?? statusOnWire(status))
   if (!target.startsWith("/") && !target.startsWith("@")) return redirectTo(state, target)
   state.isAtErrorPage = true

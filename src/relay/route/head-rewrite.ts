@@ -63,10 +63,7 @@ function withFields(list: HeaderList, set: ReadonlyMap<string, string>, more = n
     else fields.push(name, value)
   }
   for (const [name, value] of more) if (value !== "") fields.push(name, value)
-  const shifted =
-    fields.length > 0 && left.has(":authority")
-      ? new Set([...neverIndexed].map((at) => at + 1))
-      : neverIndexed
+  const shifted = left.has(":authority") ? new Set([...neverIndexed].map((at) => at + 1)) : neverIndexed
   return new HeaderList(fields, shifted.size > 0 ? shifted : null)
 }
 

@@ -8,7 +8,8 @@ import type { HeaderList } from "../../http2/header-list.ts"
 import type { AccessLog } from "../../log/access-log.ts"
 import type { Log } from "../../log/logger.ts"
 import type { Failure } from "../../record/failure.ts"
-import type { StreamRecord } from "../../record/record.ts"
+import type { AttemptRecord, StreamRecord } from "../../record/record.ts"
+import type { SpanWords } from "../../record/span.ts"
 import type { NewStreamRecord } from "../../record/stream-record.ts"
 import type { Template } from "../../record/template.ts"
 import type { TemplateEnvironment } from "../../record/variables.ts"
@@ -51,6 +52,8 @@ export interface Route {
   readonly responseRewrite: ResponseRewrite
   readonly accessLogs: readonly AccessLog[]
   readonly errorStatuses: ReadonlyMap<number, { grpcStatus: number; message: Template }>
+  /** Null: its calls are not traced. */
+  readonly trace: RouteTrace | null
   readonly errorPages: ReadonlyMap<number, ErrorPage>
   /** Counts its streams; null: they are not counted by route. */
   readonly meter: RouteMeter | null
@@ -60,6 +63,13 @@ export interface Route {
   templateOf(source: string): Template
   /** The other routes of its server. */
   readonly host: RoutesOf<Route>
+}
+
+/** How the calls of a route are traced. */
+export interface RouteTrace {
+  readonly words: SpanWords
+  /** The head for an endpoint: what it is told of the trace. */
+  inject(list: HeaderList, record: NewStreamRecord, leg: AttemptRecord): HeaderList
 }
 
 /** Where one error of a route leads: see `ErrorPageConfig`. */
@@ -133,7 +143,7 @@ export type Verdict = Failure | ReturnAction | GoTo | Wait | ContentHandler
 export interface PhasedCall {
   readonly record: NewStreamRecord
   readonly isGrpc: boolean
-  readonly downstream: { endConnection?(): void }
+  readonly downstream?: { endConnection?(): void }
   route: Route
   cluster: Cluster<LegConnection> | null
   /** To be run once, when the call is over. */
@@ -149,7 +159,26 @@ export interface PhaseContext {
   readonly cutCalls: CutCalls
   readonly deadlines: TimerWheel
   readonly subrequests: Subrequests
+  readonly services: Services
 }
+
+/** Asks gRPC services of the configuration. */
+export interface Services {
+  /** @returns gives it up; `done` is told nothing then */
+  begin(question: ServiceQuestion, done: (answer: ServiceAnswer) => void): () => void
+}
+
+export interface ServiceQuestion {
+  /** Leads to the service. */
+  readonly route: Route
+  /** `/package.Service/Method`. */
+  readonly path: string
+  readonly message: Uint8Array
+  readonly timeoutMs: number
+}
+
+/** Its message, or why there is none. */
+export type ServiceAnswer = { readonly message: Buffer } | { readonly problem: string }
 
 /** Asks a location of the call's own server. */
 export interface Subrequests {

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest"
 import { atOnce } from "../../base/steps.ts"
 import { defaultRoute, defaultRouteSettings } from "../../config/defaults.ts"
 import type { RouteConfig, RouteMatch, ServerConfig } from "../../config/model.ts"
-import { type Overrun, Router } from "./router.ts"
+import { hostOf, type Overrun, Router } from "./router.ts"
 
 const settings = defaultRouteSettings()
 
@@ -223,6 +223,7 @@ describe("a regex that runs out of steps", () => {
     ["one within a prefix", [prefix("/a", [regex(hard)])]],
     ["one within a regex", [route({ kind: "regex", pattern: "a", ignoreCase: false }, [regex(hard)])]],
     ["one before others that match", [regex(hard), regex("a"), prefix("/")]],
+    ["one within a prefix, before others that match", [prefix("/a", [regex(hard)]), regex("a")]],
   ])("%s: the request is answered 500", ([, routes]) => {
     const { router, overruns } = started(server(["a"], routes))
     expect(router.match("a", `/${"a".repeat(40)}`)).toBe("a 500")
@@ -231,11 +232,26 @@ describe("a regex that runs out of steps", () => {
     expect(router.match("a", "/aaaa")).toBe("other")
   })
 
+  test("the host of an authority", () => {
+    const hosts = ["A.b:80", "a.b.", "a.b.:80", "[::]:80", "[::1]", "[::1]:1", ":80", ""].map(hostOf)
+    expect(hosts).toEqual(["a.b", "a.b", "a.b", "[::]", "[::1]", "[::1]", "", ""])
+  })
+
   test("a name: by the default server", () => {
     const { router, overruns } = started(server([`~${hard}`]), server(["b"], [], ["l"]))
     expect(router.match("a".repeat(40), "/")).toBe("b 500")
     expect(router.match("a", "/")).toBe("other")
     expect(overruns).toEqual(["server_name 40"])
+  })
+
+  test("a request of which no path can be read: the same", () => {
+    const { router } = started(server([`~${hard}`]), server(["b"], [], ["l"]))
+    expect(router.fallback("a".repeat(40))).toBe("b 500")
+    expect(router.fallback("a")).toBe("other")
+  })
+
+  test("nobody is asked for the name where there is one server", () => {
+    expect(started(server([`~${hard}`])).router.match("a".repeat(40), "/")).toBe("other")
   })
 
   test("a long path of slashes is no such thing", () => {

@@ -1,4 +1,4 @@
-import type { UpstreamTlsConfig } from "../../config/model.ts"
+import type { UpstreamTlsConfig } from "../../config/shared-model.ts"
 
 /** The certificate provider of a client's bootstrap that has these files. */
 export function providerName({ caFile, certFile, keyFile }: UpstreamTlsConfig): string {

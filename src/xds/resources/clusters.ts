@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf"
 import { anyPack } from "@bufbuild/protobuf/wkt"
-import type { ClusterConfig, OutlierDetectionConfig, UpstreamTlsConfig } from "../../config/model.ts"
+import type { ClusterConfig, OutlierDetectionConfig } from "../../config/model.ts"
+import type { UpstreamTlsConfig } from "../../config/shared-model.ts"
 import {
   type Cluster,
   Cluster_DiscoveryType,

@@ -1,4 +1,5 @@
-import type { Config, RouteAction, UpstreamTlsConfig } from "../../config/model.ts"
+import type { Config, RouteAction } from "../../config/model.ts"
+import type { UpstreamTlsConfig } from "../../config/shared-model.ts"
 import type { DeclaredVariable } from "../../record/declared/declared.ts"
 import type { ReachedCluster } from "./clusters.ts"
 

@@ -1,7 +1,7 @@
-import { Histogram } from "../../../bench/measure/histogram.ts"
 import { LiveStreams } from "../live-streams.ts"
 import { check, liveChecks, type Scenario } from "../scenario.ts"
 import { chaosCluster, pause, Stage } from "../stage.ts"
+import { Stalls } from "../stalls.ts"
 
 /** As many as in nginx/nginx-gateway-fabric#5524, in `FULL_SECONDS` or more; a shorter run makes fewer. */
 const RELOADS = 136
@@ -35,8 +35,7 @@ export const manyReloads: Scenario = {
       const reloads = Math.ceil(RELOADS * Math.min(1, seconds / FULL_SECONDS))
       const { port } = stage
       const live = await LiveStreams.start({ port, connections: 20, streams, intervalMs: 1000, random })
-      const times = new Histogram()
-      live.timesOf = () => times
+      const stalls = await Stalls.begin(stage, live, seconds * 250)
       const startMs = performance.now()
       for (let round = 0; round < reloads; round++) {
         stage.configure({ clusters: { chaos: clusterOf(stage.addresses, round) } } as never)
@@ -46,15 +45,13 @@ export const manyReloads: Scenario = {
       }
       const tookMs = performance.now() - startMs
       const ended = live.totals().opened - live.totals().open
-      const [median, late, longest] = [0.5, 0.99, 1].map(
-        (share) => `${(times.quantile(share) / 1000).toFixed(1)} ms`,
-      )
+      const stalled = await stalls.end()
       await live.finish()
       return [
         check("reloads", reloads, true),
         check("in", `${(tookMs / 1000).toFixed(1)} s`, true),
         check("live streams that a reload ended", ended, ended === 0),
-        check("echo time meanwhile, median / 99 % / longest", `${median} / ${late} / ${longest}`, true),
+        ...stalled,
         ...liveChecks(stage, live, []),
       ]
     } finally {

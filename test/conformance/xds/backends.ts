@@ -9,6 +9,8 @@ export class WhereBackend {
   readonly #sessions = new Set<{ destroy(): void }>()
   /** What `grpc.health.v1` says of it. */
   isServing = true
+  /** Open calls of `/where.Where/Silent`, which is never answered. */
+  silent = 0
 
   private constructor(server: Http2Server, port: number) {
     this.#server = server
@@ -20,6 +22,11 @@ export class WhereBackend {
     })
     server.on("stream", (stream: ServerHttp2Stream, headers) => {
       stream.on("error", () => {})
+      if (headers[":path"] === "/where.Where/Silent") {
+        this.silent++
+        stream.on("close", () => this.silent--)
+        return
+      }
       stream.resume()
       stream.on("end", () => this.#answer(stream, headers[":path"]!))
     })

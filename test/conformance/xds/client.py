@@ -5,6 +5,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
+import grpc.experimental
 
 AT_ONCE = 10
 DEADLINE_S = 15

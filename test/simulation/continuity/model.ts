@@ -1,25 +1,70 @@
 import { Violation } from "../violation.ts"
 import type { ContinuedCallPlan } from "./plan.ts"
 
-/** A length-prefixed message that says whose it is and which. */
-function message(call: number, index: number, direction: number, octets: number): Buffer {
-  const all = Buffer.alloc(5 + 8 + octets, (call * 31 + index * 7 + direction) % 251)
-  all[0] = 0
-  all.writeUInt32BE(8 + octets, 1)
-  all.writeUInt16BE(call, 5)
-  all.writeUInt32BE(index, 7)
-  all.writeUInt16BE(direction, 11)
+const NO_OCTETS = Buffer.alloc(0)
+/** The fields of a message of an API with resume tokens: what it says, and the token, of answers and of questions. */
+const BODY = 1
+const FROM = 4
+const INTO = 6
+
+function framed(octets: Buffer): Buffer {
+  const prefix = Buffer.alloc(5)
+  prefix.writeUInt32BE(octets.length, 1)
+  return Buffer.concat([prefix, octets])
+}
+
+/** What a message says: whose it is, which, and which way it goes. */
+function body(call: number, index: number, direction: number, octets: number): Buffer {
+  const all = Buffer.alloc(8 + octets, (call * 31 + index * 7 + direction) % 251)
+  all.writeUInt16BE(call, 0)
+  all.writeUInt32BE(index, 2)
+  all.writeUInt16BE(direction, 6)
   return all
 }
 
-/** What a client sends as its message `index`, from 1. */
-export function questionOf(plan: ContinuedCallPlan, index: number): Buffer {
-  return message(plan.id, index, 1, plan.messages[index - 1]!.octets)
+/** A field of octets. Its length always has three octets: no parser may mind. */
+function field(number: number, octets: Buffer): Buffer {
+  const length = [(octets.length & 0x7f) | 0x80, ((octets.length >> 7) & 0x7f) | 0x80, octets.length >> 14]
+  return Buffer.concat([Buffer.from([number * 8 + 2, ...length]), octets])
 }
 
-/** What the model server answers it with. */
-export function answerOf(plan: ContinuedCallPlan, index: number): Buffer {
-  return message(plan.id, index, 2, plan.answerOctets)
+const BODY_AT = 5 + 4
+
+/** What a client sends as its message `index`, from 1. */
+export function questionOf(plan: ContinuedCallPlan, index: number): Buffer {
+  const said = body(plan.id, index, 1, plan.messages[index - 1]!.octets)
+  return framed(plan.tokenEvery === null ? said : field(BODY, said))
+}
+
+/** The same with a resume token in it, as text: what comes of it first; null: it is none. */
+export function tokenOf(plan: ContinuedCallPlan, question: Buffer): number | null {
+  const plain = questionOf(plan, 1)
+  const rest = question.subarray(plain.length)
+  if (!question.subarray(5, plain.length).equals(plain.subarray(5))) return null
+  if (rest.length === 0) return 0
+  const isToken = rest[0] === INTO * 8 + 2 && rest[1] === rest.length - 2
+  return isToken ? Number(rest.toString("latin1", 2)) : null
+}
+
+/** What the model server answers it with. `variant`: servers that do not answer alike. */
+export function answerOf(plan: ContinuedCallPlan, index: number, variant = 0): Buffer {
+  const said = body(plan.id, index, 2 + variant, plan.answerOctets)
+  const { tokenEvery } = plan
+  if (tokenEvery === null) return framed(said)
+  const hasToken = index % tokenEvery === 0
+  return framed(
+    Buffer.concat([field(BODY, said), hasToken ? field(FROM, Buffer.from(String(index))) : NO_OCTETS]),
+  )
+}
+
+/** Of an answer. */
+export function variantOf(plan: ContinuedCallPlan, answer: Buffer): number {
+  return answer.readUInt16BE((plan.tokenEvery === null ? 5 : BODY_AT) + 6) - 2
+}
+
+/** Messages that its client sends: of an API with resume tokens one, which asks for all answers. */
+export function questionsOf({ tokenEvery, messages }: ContinuedCallPlan): number {
+  return tokenEvery === null ? messages.length : Math.min(1, messages.length)
 }
 
 interface Session {
@@ -105,6 +150,6 @@ export class MessageReader {
 }
 
 /** `17` of a message of a call, as it says itself. */
-export function indexOf(message: Buffer): number {
-  return message.readUInt32BE(7)
+export function indexOf(plan: ContinuedCallPlan, message: Buffer): number {
+  return message.readUInt32BE((plan.tokenEvery === null ? 5 : BODY_AT) + 2)
 }

@@ -8,7 +8,16 @@ import type { VirtualLink } from "../network/virtual-link.ts"
 import { Peer, type PeerStreamOwner } from "../peers/peer.ts"
 import type { PeerPlan } from "../plan.ts"
 import { Violation } from "../violation.ts"
-import { answerOf, indexOf, MessageReader, type ModelStore, questionOf } from "./model.ts"
+import {
+  answerOf,
+  indexOf,
+  MessageReader,
+  type ModelStore,
+  questionOf,
+  questionsOf,
+  tokenOf,
+  variantOf,
+} from "./model.ts"
 import type { ContinuedCallPlan, ContinuityPlan } from "./plan.ts"
 
 type Stream = Http2Stream<PeerStreamOwner>
@@ -28,8 +37,11 @@ export class ContinuedCall {
   /** Null while it is open; -1: reset, or its connection is gone. */
   status: number | null = null
   message = ""
+  /** Which of servers that answer differently; null: no answer has come. */
+  variant: number | null = null
   /** Of its legs, as they came to backends. */
-  readonly legs: { readonly call: string; readonly leg: number; isOpen: boolean }[] = []
+  readonly legs: { readonly call: string; readonly leg: number; readonly atMs: number; isOpen: boolean }[] =
+    []
 
   constructor(plan: ContinuedCallPlan) {
     this.plan = plan
@@ -41,7 +53,9 @@ export class ContinuedCall {
 }
 
 export interface ContinuityLedger {
-  readonly plan: ContinuityPlan
+  readonly mode: ContinuityPlan["mode"]
+  /** What a half-close means to backends whose client has not said all: that a handoff is asked for. */
+  readonly handsOffAtEnd?: boolean
   readonly store: ModelStore
   readonly calls: ReadonlyMap<number, ContinuedCall>
 }
@@ -56,6 +70,10 @@ export class ModelBackend {
   readonly connections = new Set<ModelConnection>()
   /** Its process stands still. */
   isFrozen = false
+  /** How it answers calls that begin from now on. */
+  variant = 0
+  /** It ends them with OK at once. */
+  isShort = false
   readonly ledger: ContinuityLedger
   readonly #plan: PeerPlan
   readonly #scheduler: Scheduler
@@ -67,10 +85,19 @@ export class ModelBackend {
     this.#scheduler = scheduler
   }
 
+  /** After so many milliseconds, once it is awake. */
+  in(afterMs: number, run: () => void): void {
+    this.#scheduler.in(afterMs, () => this.whenAwake(run))
+  }
+
   readonly serve = (link: VirtualLink): ModelConnection => {
     const connection = new ModelConnection(this, this.#plan, link, this.#scheduler)
     this.connections.add(connection)
     return connection
+  }
+
+  get nowMs(): number {
+    return this.#scheduler.now()
   }
 
   freeze(): void {
@@ -109,13 +136,60 @@ export class ModelConnection extends Peer {
   }
 
   override onRequest(stream: Stream, head: RequestHead, endStream: boolean): void {
-    new ModelCall(this, this.#backend, stream, head.list, endStream)
+    if (head.path === MOVE_PATH) new MoveCall(this, this.#backend, stream)
+    else new ModelCall(this, this.#backend, stream, head.list, endStream)
+  }
+
+  get backendConnections(): ReadonlySet<ModelConnection> {
+    return this.#backend.connections
   }
 
   protected onOver(): void {
     this.#backend.connections.delete(this)
     for (const one of [...this.served]) one.over()
   }
+}
+
+const MOVE_PATH = "/continuity.v1.Continuity/Move"
+
+/** A backend is asked to hand a leg off. */
+class MoveCall implements PeerStreamOwner {
+  readonly hasSentHead = false
+  readonly #backend: ModelBackend
+  readonly #stream: Stream
+  readonly #connection: ModelConnection
+  readonly #reader = new MessageReader()
+
+  constructor(connection: ModelConnection, backend: ModelBackend, stream: Stream) {
+    this.#backend = backend
+    this.#stream = stream
+    this.#connection = connection
+    stream.owner = this
+  }
+
+  onData(octets: Buffer, start: number, end: number, endStream: boolean): void {
+    this.#reader.push(octets, start, end)
+    if (endStream) this.#backend.whenAwake(() => this.#answer())
+  }
+
+  #answer(): void {
+    const message = this.#reader.next()
+    if (message === null || this.#stream.isClosed) return
+    // Field 1, 32 octets of text, and field 2, a number, unless that is 0.
+    const call = message.toString("latin1", 7, 39)
+    const leg = message[40] ?? 0
+    const known = [...this.#connection.backendConnections].flatMap(({ served }) => [...served])
+    const found = known.find((one) => one.isLeg(call, leg))
+    found?.handOff()
+    const status = found === undefined ? "5" : "0"
+    const head = [":status", "200", "content-type", "application/grpc"]
+    this.#stream.sendHeaders(new HeaderList([...head, "grpc-status", status]), true)
+  }
+
+  onHead(): void {}
+  onTrailers(): void {}
+  onReset(): void {}
+  spoil(): void {}
 }
 
 /** One leg at a backend. */
@@ -129,6 +203,9 @@ class ModelCall implements PeerStreamOwner {
   readonly #session: string
   readonly #leg: number
   readonly #isAware: boolean
+  readonly #variant: number
+  /** Answers that it has given, of an API with resume tokens. */
+  #produced = 0
   #record: ContinuedCall["legs"][number]
   #received = 0
   /** The last message that came; null: the first that comes may be any. */
@@ -153,8 +230,9 @@ class ModelCall implements PeerStreamOwner {
     const call = said("call") ?? ""
     this.#leg = Number(said("leg") ?? -1)
     this.#session = said("session") ?? `s-${call}`
-    this.#isAware = backend.ledger.plan.mode === "handoff and resume"
-    this.#record = { call, leg: this.#leg, isOpen: true }
+    this.#isAware = backend.ledger.mode === "handoff and resume"
+    this.#variant = backend.variant
+    this.#record = { call, leg: this.#leg, atMs: backend.nowMs, isOpen: true }
     this.#checkHead(list)
     this.#call.legs.push(this.#record)
     connection.served.add(this)
@@ -163,7 +241,7 @@ class ModelCall implements PeerStreamOwner {
 
   #checkHead(list: HeaderList): void {
     const { legs } = this.#call
-    const { mode } = this.#backend.ledger.plan
+    const { mode } = this.#backend.ledger
     if (mode === "off") {
       if (this.#leg >= 0) this.#call.fail("head", "a field of continuity on a route without it")
       return
@@ -181,9 +259,10 @@ class ModelCall implements PeerStreamOwner {
     if (this.#isOver) return
     const { store } = this.#backend.ledger
     if (!this.#isAware) {
-      this.#last = null
+      this.#last = this.#backend.ledger.mode === "lockstep" ? null : 0
       this.#sendHead([])
-      if (endStream) this.#ended()
+      if (this.#backend.isShort) this.#end([], 0)
+      else if (endStream) this.#ended()
       return
     }
     const isLater = delivered !== undefined
@@ -221,8 +300,31 @@ class ModelCall implements PeerStreamOwner {
   }
 
   #answer(index: number): void {
-    const octets = answerOf(this.#call.plan, index)
+    const octets = answerOf(this.#call.plan, index, this.#variant)
     this.#connection.sendData(this.#stream, octets, 0, false)
+  }
+
+  isLeg(call: string, leg: number): boolean {
+    return this.#record.call === call && this.#leg === leg
+  }
+
+  /** What a question of an API with resume tokens asks for: all answers from a place on. */
+  #produce(question: Buffer): void {
+    const { plan } = this.#call
+    const token = tokenOf(plan, question)
+    if (token === null)
+      this.#call.fail("body", "its first message is not what its client sent, nor with a token")
+    const next = (): void => {
+      if (this.#isOver) return
+      if (this.#produced === plan.messages.length) return this.#end([], 0)
+      this.#backend.in(plan.messages[this.#produced]!.afterMs, () => {
+        if (this.#isOver) return
+        this.#answer(++this.#produced)
+        next()
+      })
+    }
+    this.#produced = token
+    next()
   }
 
   onHead(): void {}
@@ -239,7 +341,11 @@ class ModelCall implements PeerStreamOwner {
   #take(): void {
     if (!this.hasSentHead) return
     for (let one = this.#isOver ? null : this.#reader.next(); one !== null; one = this.#reader.next()) {
-      const index = indexOf(one)
+      if (this.#call.plan.tokenEvery !== null) {
+        this.#produce(one)
+        continue
+      }
+      const index = indexOf(this.#call.plan, one)
       if (this.#last !== null && index !== this.#last + 1)
         this.#call.fail("body", `leg ${this.#leg} got message ${index} after ${this.#last}`)
       if (!one.equals(questionOf(this.#call.plan, index)))
@@ -259,8 +365,15 @@ class ModelCall implements PeerStreamOwner {
   #ended(): void {
     if (this.#isOver) return
     const { plan, hasHalfClosed } = this.#call
+    const mayBeAsked = this.#isAware && this.#backend.ledger.handsOffAtEnd === true
+    const isWhole = hasHalfClosed && this.#received === plan.messages.length
+    if (mayBeAsked && !isWhole) return this.handOff()
     if (!hasHalfClosed)
       this.#call.fail("stream state", `leg ${this.#leg} was half-closed, its client was not`)
+    if (plan.tokenEvery !== null) {
+      if (plan.messages.length === 0) this.#end([], 0)
+      return
+    }
     const last = this.#isAware ? this.#received : this.#last
     if (last !== null && last !== plan.messages.length)
       this.#call.fail("body", `leg ${this.#leg} ended after message ${last} of ${plan.messages.length}`)
@@ -279,7 +392,9 @@ class ModelCall implements PeerStreamOwner {
   }
 
   handOff(): void {
-    if (!this.#isAware || !this.hasSentHead || this.#isOver) return
+    if (!this.hasSentHead || this.#isOver) return
+    // To one that does not know of it it is a failure, of a kind that its route lists.
+    if (!this.#isAware) return this.#backend.ledger.mode === "off" ? undefined : this.#end([])
     const { store } = this.#backend.ledger
     // One that is not the stream's any more has nothing to hand off.
     if (!store.isOf(this.#session, this.#leg)) return this.reset()
@@ -290,9 +405,9 @@ class ModelCall implements PeerStreamOwner {
   /** Within an answer that it has given before, or would give next. */
   reset(): void {
     const { plan } = this.#call
-    const next = Math.min(this.#received + 1, plan.messages.length)
+    const next = Math.min(Math.max(this.#received, this.#produced) + 1, plan.messages.length)
     if (this.hasSentHead && !this.#isOver && !this.#stream.isClosed && next > 0) {
-      const octets = answerOf(plan, next)
+      const octets = answerOf(plan, next, this.#variant)
       this.#connection.sendData(this.#stream, octets.subarray(0, octets.length >> 1), 0, false)
     }
     if (!this.#stream.isClosed) this.#stream.reset(ErrorCode.INTERNAL_ERROR)
@@ -324,10 +439,13 @@ export class CountingClient extends Peer {
   isReady = false
   readonly #waiting: (() => void)[] = []
 
-  open(call: ContinuedCall): void {
-    const open = (): void => void new CountingCall(this, call, this.scheduler)
+  /** Returns what cancels it. */
+  open(call: ContinuedCall): () => void {
+    let opened: CountingCall | null = null
+    const open = (): void => void (opened = new CountingCall(this, call, this.scheduler))
     if (this.isReady) open()
     else this.#waiting.push(open)
+    return () => opened?.cancel()
   }
 
   override onSettings(): void {
@@ -360,13 +478,13 @@ class CountingCall implements PeerStreamOwner {
     call.openedMs = scheduler.now()
     this.#stream = connection.http2.open(new HeaderList(head), false, false, this)
     this.#send(1)
-    if (cancelAfterMs !== null) scheduler.in(cancelAfterMs, () => this.#cancel())
+    if (cancelAfterMs !== null) scheduler.in(cancelAfterMs, () => this.cancel())
   }
 
   #send(index: number): void {
     const { plan } = this.#call
     const piece = plan.messages[index - 1]
-    if (piece === undefined) {
+    if (piece === undefined || index > questionsOf(plan)) {
       if (!plan.halfCloses || this.#stream.isClosed) return
       this.#call.hasHalfClosed = true
       this.#stream.sendData(NO_OCTETS, 0, 0, true)
@@ -381,7 +499,7 @@ class CountingCall implements PeerStreamOwner {
     })
   }
 
-  #cancel(): void {
+  cancel(): void {
     if (this.#call.status !== null || this.#stream.isClosed) return
     this.#call.isCancelled = true
     this.#stream.reset(ErrorCode.CANCEL)
@@ -399,10 +517,14 @@ class CountingCall implements PeerStreamOwner {
   onData(octets: Buffer, start: number, end: number): void {
     this.#reader.push(octets, start, end)
     for (let one = this.#reader.next(); one !== null; one = this.#reader.next()) {
-      const index = indexOf(one)
+      const { plan } = this.#call
+      const index = indexOf(plan, one)
       if (index !== this.#call.got + 1)
         this.#call.fail("body", `answer ${index} came after ${this.#call.got}`)
-      if (!one.equals(answerOf(this.#call.plan, index))) this.#call.fail("body", `answer ${index} is another`)
+      // Of several servers that answer differently it hears one.
+      this.#call.variant ??= variantOf(plan, one)
+      if (!one.equals(answerOf(plan, index, this.#call.variant)))
+        this.#call.fail("body", `answer ${index} is another`)
       this.#call.got = index
     }
   }

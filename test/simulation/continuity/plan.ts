@@ -11,11 +11,15 @@ export interface ContinuityPlan {
   readonly conditions: Conditions
   /** Overrides of `limits.ts`. */
   readonly limits: Readonly<Record<string, number>>
-  readonly mode: "handoff and resume" | "lockstep" | "off"
+  readonly mode: "handoff and resume" | "lockstep" | "cursor" | "replay" | "off"
   readonly keepOctets: number
+  readonly overflow: "commit" | "slow"
+  readonly holdOctets: number
   readonly gapMaxMs: number
   readonly legsMax: number
-  readonly asks: boolean
+  /** Then a stream moves; null: none does for its age. */
+  readonly maxStreamAgeMs: number | null
+  readonly ask: "none" | "half-close" | "call"
   readonly endpoints: readonly PeerPlan[]
   readonly client: PeerPlan
   readonly calls: readonly ContinuedCallPlan[]
@@ -32,16 +36,29 @@ export interface ContinuedCallPlan {
   /** How large answers are, less what they hold in any case. */
   readonly answerOctets: number
   readonly halfCloses: boolean
+  /** Its API has resume tokens, one in so many answers; null: it has none. */
+  readonly tokenEvery: number | null
   readonly cancelAfterMs: number | null
   readonly timeoutMs: number | null
 }
 
 export type ContinuityFault = { readonly atMs: number; readonly index: number } & (
-  | { readonly kind: "dies" | "freezes"; readonly forMs: number }
-  | { readonly kind: "hands off" | "resets" | "goes away" | "forgets" | "counts too low" }
+  | { readonly kind: "dies" | "freezes" | "is drained"; readonly forMs: number }
+  | {
+      readonly kind:
+        | "hands off"
+        | "resets"
+        | "goes away"
+        | "forgets"
+        | "counts too low"
+        | "answers otherwise"
+        | "answers no more"
+    }
 )
 
-const KINDS = ["dies", "dies", "freezes", "hands off", "hands off", "resets", "goes away"] as const
+const KINDS = [
+  ...(["dies", "dies", "freezes", "hands off", "hands off", "resets", "goes away", "is drained"] as const),
+] as const
 
 function makePeer(chance: Chance, windows: readonly number[]): PeerPlan {
   return {
@@ -57,6 +74,8 @@ function makePeer(chance: Chance, windows: readonly number[]): PeerPlan {
     strayPong: null,
   }
 }
+
+const MENDING = ["lockstep", "cursor", "cursor", "replay", "replay"] as const
 
 /** A store that comes to say less than it did, and streams that go from backend to backend. */
 function staleFaults(chance: Chance, endpoints: number): ContinuityFault[] {
@@ -77,14 +96,23 @@ export function makeContinuityPlan(seed: number): ContinuityPlan {
   const size = chance.of(isNarrow ? [20, 300, 1000] : [20, 300, 3000, 9000])
   /** An answer is more than is held until it is whole. */
   const isLarge = !mustHold && !isNarrow && chance.likely(0.1)
-  const isStale = !mustHold && chance.likely(0.25)
+  const one = chance.of(mustHold ? MENDING : [...MENDING, "off" as const])
+  const mode = chance.likely(0.5) ? "handoff and resume" : one
+  const isSlow = (mode === "lockstep" || mode === "handoff and resume") && chance.likely(0.3)
+  const isStale = !mustHold && mode === "handoff and resume" && chance.likely(0.4)
+  // Of servers that remember nothing the same requests may have other answers elsewhere.
+  const wrongs =
+    mode === "replay"
+      ? (["answers otherwise", "answers no more"] as const)
+      : (["forgets", "counts too low"] as const)
   const faults = isStale
     ? staleFaults(chance, endpoints)
     : chance.list(chance.small(mustHold ? 1 : 2, 5), (): ContinuityFault => {
         const at = { atMs: chance.whole(0, 2500), index: chance.whole(0, endpoints - 1) }
-        if (!mustHold && chance.likely(0.3)) return { ...at, kind: chance.of(["forgets", "counts too low"]) }
+        const isWrong = !mustHold && chance.likely(0.3)
+        if (isWrong) return { ...at, kind: chance.of(wrongs) }
         const kind = chance.of(KINDS)
-        return kind === "dies" || kind === "freezes"
+        return kind === "dies" || kind === "freezes" || kind === "is drained"
           ? { ...at, kind, forMs: chance.whole(1, mustHold ? 1500 : 20_000) }
           : { ...at, kind }
       })
@@ -95,16 +123,20 @@ export function makeContinuityPlan(seed: number): ContinuityPlan {
       capacityOctets: size > 1000 || isLarge ? 100_000 : chance.of([2000, 100_000]),
       cutShare: chance.of([0, 0.2, 0.8]),
     },
-    mode: chance.likely(0.8) ? "handoff and resume" : mustHold ? "lockstep" : chance.of(["lockstep", "off"]),
+    mode,
+    overflow: isSlow ? "slow" : "commit",
+    holdOctets: mustHold ? 32_768 : chance.of([0, 100, 32_768]),
     limits: {
-      streamWindowOctets: chance.of([500, 3000, 262_144]),
+      streamWindowOctets: isSlow ? chance.of([100, 500]) : chance.of([500, 3000, 262_144]),
       // An answer is held until it is whole where it fits half of this.
-      upstreamStreamWindowOctets: chance.of([2 * (size + 100), 65_536]),
+      upstreamStreamWindowOctets:
+        mode === "cursor" && mustHold ? 65_536 : chance.of([2 * (size + 100), 65_536]),
     },
-    keepOctets: mustHold ? 16 * 1024 * 1024 : chance.of([0, 100, 5000, 65_536]),
+    keepOctets: isSlow ? size + 100 : mustHold ? 16 * 1024 * 1024 : chance.of([0, 100, 5000, 65_536]),
     gapMaxMs: mustHold ? 60_000 : chance.of([500, 3000, 10_000]),
     legsMax: mustHold ? 100 : chance.of([2, 4, 8]),
-    asks: false,
+    maxStreamAgeMs: chance.maybe(0.15, () => chance.whole(300, 3000)),
+    ask: chance.of(["none", "half-close", "call"]),
     endpoints: chance.list(endpoints, () => makePeer(chance, windows)),
     // Now and then much waits for the client while legs come and go.
     client: {
@@ -120,6 +152,7 @@ export function makeContinuityPlan(seed: number): ContinuityPlan {
       })),
       answerOctets: isLarge ? 40_000 : chance.small(0, size),
       halfCloses: chance.likely(0.8),
+      tokenEvery: mode === "cursor" ? chance.of([1, 2, 3]) : null,
       cancelAfterMs: chance.maybe(0.1, () => chance.whole(0, 3000)),
       timeoutMs: chance.maybe(0.1, () => chance.whole(0, 5000)),
     })),

@@ -1,7 +1,7 @@
 import type { Balancer as BalancerClass } from "../../../src/balancer/balancer.ts"
 import { seededRandom } from "../../../src/base/random.ts"
 import { defaultContinuity } from "../../../src/config/defaults.ts"
-import type { Config } from "../../../src/config/model.ts"
+import type { Config, ContinuityMode } from "../../../src/config/model.ts"
 import { silentLog } from "../../../src/log/logger.ts"
 import { addressOf, configOf, LISTENER } from "../config.ts"
 import { checkClosed } from "../invariants.ts"
@@ -12,7 +12,7 @@ import type { Plan } from "../plan.ts"
 import { Violation } from "../violation.ts"
 import { WireObserver } from "../wire/wire-observer.ts"
 import type { Outcome, Subject } from "../world.ts"
-import { ModelStore } from "./model.ts"
+import { ModelStore, questionsOf } from "./model.ts"
 import { ContinuedCall, type ContinuityLedger, CountingClient, ModelBackend } from "./peers.ts"
 import type { ContinuityFault, ContinuityPlan } from "./plan.ts"
 
@@ -20,6 +20,7 @@ const PATIENCE_MS = 150_000
 const STEPS_MAX = 200_000
 const UNAVAILABLE = 14
 const DEADLINE_EXCEEDED = 4
+const DATA_LOSS = 15
 
 /** Runs a plan to its end, or to the first rule that is broken. */
 export async function runContinuity(plan: ContinuityPlan, subject: Subject): Promise<Outcome> {
@@ -39,17 +40,34 @@ function plainOf({ endpoints, limits }: ContinuityPlan): Plan {
   return planOf({ limits, endpoints: endpoints.map(() => PLAIN.endpoint) })
 }
 
-function continuityConfig(plan: ContinuityPlan): Config {
+/** `drained`: endpoints that are not in it. */
+function continuityConfig(plan: ContinuityPlan, drained: ReadonlySet<number> = new Set()): Config {
   const config = configOf(plainOf(plan))
   const { settings } = config.servers[0]!.routes[0]!
+  const isCursor = plan.mode === "cursor"
   settings.continuity = {
     ...defaultContinuity(),
-    modes: plan.mode === "off" ? [] : plan.mode === "lockstep" ? ["lockstep"] : ["handoff", "resume"],
+    modes: modesOf(plan.mode),
     keepOctets: plan.keepOctets,
+    overflow: plan.overflow,
+    holdOctets: plan.holdOctets,
     gapMaxMs: plan.gapMaxMs,
     legsMax: plan.legsMax,
+    ask: plan.ask,
+    statuses: plan.mode === "handoff and resume" ? [] : [UNAVAILABLE],
+    cursorFrom: isCursor ? "4" : null,
+    cursorInto: isCursor ? "6" : null,
   }
+  settings.maxStreamAgeMs = plan.maxStreamAgeMs
+  const [cluster] = config.clusters
+  cluster!.drainGraceMs = 10
+  cluster!.endpoints = cluster!.endpoints.filter((_, at) => !drained.has(at))
   return config
+}
+
+function modesOf(mode: ContinuityPlan["mode"]): ContinuityMode[] {
+  if (mode === "off") return []
+  return mode === "handoff and resume" ? ["handoff", "resume"] : [mode]
 }
 
 class ContinuityWorld {
@@ -60,6 +78,8 @@ class ContinuityWorld {
   readonly #balancer: BalancerClass
   readonly #ledger: ContinuityLedger
   readonly #backends: readonly ModelBackend[]
+  /** Endpoints that are not in the configuration for the time. */
+  readonly #drained = new Set<number>()
   /** When the balancer was told to close. */
   #closeMs = Number.POSITIVE_INFINITY
   #found: unknown = null
@@ -74,7 +94,8 @@ class ContinuityWorld {
       tap: (name, role) => this.#observe(name, role),
     })
     const calls = new Map(plan.calls.map((call) => [call.id, new ContinuedCall(call)]))
-    this.#ledger = { plan, store: new ModelStore(), calls }
+    const handsOffAtEnd = plan.ask === "half-close"
+    this.#ledger = { mode: plan.mode, handsOffAtEnd, store: new ModelStore(), calls }
     this.#backends = plan.endpoints.map((peer) => new ModelBackend(peer, this.#ledger, scheduler))
     this.#balancer = new subject.Balancer(continuityConfig(plan), {
       clock: scheduler,
@@ -116,7 +137,7 @@ class ContinuityWorld {
   /** It has ended; or nothing more is to come of a client that does not end. */
   #isSettled({ status, plan, sent, got, legs }: ContinuedCall): boolean {
     if (status !== null) return legs.every(({ isOpen }) => !isOpen)
-    return !plan.halfCloses && sent === plan.messages.length && got === sent
+    return !plan.halfCloses && sent === questionsOf(plan) && got === plan.messages.length
   }
 
   #judge(call: ContinuedCall): void {
@@ -129,6 +150,8 @@ class ContinuityWorld {
     }
     if (call.isCancelled) return
     if (status === 0) {
+      // It has heard no more than a backend that says nothing.
+      if (got === 0 && this.#isShort) return
       if (got !== plan.messages.length)
         call.fail("wrong ending", `OK after ${got} of ${plan.messages.length} answers`)
       return
@@ -137,13 +160,23 @@ class ContinuityWorld {
     if (status === DEADLINE_EXCEEDED && isLate) return
     if (message === "") call.fail("wrong ending", `status ${status} without a reason`)
     if (mustHold && this.#mayGoOn(call)) call.fail("wrong ending", `${status}: ${message}`)
-    if (mode === "handoff and resume" && status !== UNAVAILABLE && status !== -1)
+    if (mode === "replay" && status === DATA_LOSS && this.#isOtherwise) return
+    if (mode !== "lockstep" && mode !== "off" && status !== UNAVAILABLE && status !== -1)
       call.fail("wrong ending", `${status}: ${message}`)
   }
 
   /** Before a backend has accepted anything, only what none has seen goes elsewhere. */
   #mayGoOn({ hasHead }: ContinuedCall): boolean {
     return hasHead
+  }
+
+  /** Not all backends answer alike. */
+  get #isOtherwise(): boolean {
+    return this.#isShort || this.#backends.some(({ variant }) => variant > 0)
+  }
+
+  get #isShort(): boolean {
+    return this.#backends.some(({ isShort }) => isShort)
   }
 
   #strike(fault: ContinuityFault): void {
@@ -159,6 +192,14 @@ class ContinuityWorld {
         backend.freeze()
         this.#scheduler.in(fault.forMs, () => backend.thaw())
         return
+      case "is drained":
+        return this.#drain(fault.index, fault.forMs)
+      case "answers otherwise":
+        backend.variant++
+        return
+      case "answers no more":
+        backend.isShort = true
+        return
       case "hands off":
         return backend.whenAwake(() => backend.handOff())
       case "resets":
@@ -171,6 +212,25 @@ class ContinuityWorld {
       case "counts too low":
         this.#ledger.store.countsTooLow = true
     }
+  }
+
+  /** Never the last one. */
+  #drain(index: number, forMs: number): void {
+    const drained = this.#drained
+    if (drained.has(index) || drained.size + 1 === this.#backends.length) return
+    drained.add(index)
+    this.#reload()
+    this.#scheduler.in(forMs, () => {
+      drained.delete(index)
+      this.#reload()
+    })
+  }
+
+  #reload(): void {
+    if (this.#closeMs < Number.POSITIVE_INFINITY) return
+    this.#balancer
+      .reload(continuityConfig(this.#plan, this.#drained))
+      .catch((error: unknown) => (this.#found ??= error))
   }
 
   async #close(): Promise<void> {
@@ -207,8 +267,10 @@ class ContinuityWorld {
     const { streams, clusters, bufferedOctets } = this.#balancer.snapshot()
     const endpoints = clusters.flatMap((cluster) => cluster.endpoints)
     const open = endpoints.reduce((sum, one) => sum + one.streamsOpen, 0)
+    // Beside a leg its backend may be asked to hand it off.
+    const perLeg = this.#plan.ask === "call" ? 2 : 1
     for (const { address, leases, streamsOpen } of endpoints)
-      if (leases > streamsOpen)
+      if (leases > perLeg * streamsOpen)
         throw new Violation("lease", `${leases} leases of ${address}, ${streamsOpen} legs`)
     if (open > streams.length)
       throw new Violation("lease", `${open} legs are open for ${streams.length} streams`)

@@ -1,21 +1,13 @@
 import { createServer, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
-import type { TestContext } from "vitest"
-
-export interface ConsulInstance {
-  id: string
-  address: string
-  port: number
-  weight?: number
-  status?: "passing" | "warning" | "critical"
-  zone?: string
-}
+import type { ConsulInstance, ConsulSubject } from "../../interop-discovery/consul-cases.ts"
+import type { Finishing } from "../../interop-discovery/listening.ts"
 
 /**
  * A stand-in for Consul, not Consul: the part of `GET /v1/health/service/NAME` that is documented, blocking queries
  * included. `interop:discovery` holds the same cases against a real one where there is one.
  */
-export class StandInConsul {
+export class StandInConsul implements ConsulSubject {
   readonly questions: URL[] = []
   baseUrl = ""
   /** Answers the next questions with this status. */
@@ -24,7 +16,7 @@ export class StandInConsul {
   #instances: ConsulInstance[] = []
   #waiting: (() => void)[] = []
 
-  static async start(t: TestContext): Promise<StandInConsul> {
+  static async start(t: Finishing): Promise<StandInConsul> {
     const consul = new StandInConsul()
     const server = createServer(({ url }, response) => consul.#ask(new URL(url!, "http://consul"), response))
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
@@ -44,6 +36,11 @@ export class StandInConsul {
   /** As after a restore from a snapshot, or when a service's last instance went. */
   moveIndex(index: number): void {
     this.#moveTo(index)
+  }
+
+  restart(): void {
+    this.#instances = []
+    this.#moveTo(1)
   }
 
   get waiting(): number {
@@ -70,7 +67,7 @@ export class StandInConsul {
     }
     const onlyPassing = url.searchParams.has("passing")
     const body = this.#instances
-      .filter(({ status = "passing" }) => !onlyPassing || status !== "critical")
+      .filter(({ status = "passing" }) => !onlyPassing || status === "passing")
       .map(({ id, address, port, weight = 1, status = "passing", zone }) => ({
         Node: { Node: "n", Address: "10.9.9.9", Meta: zone === undefined ? null : { zone } },
         Service: {

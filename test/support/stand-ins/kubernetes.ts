@@ -1,13 +1,15 @@
 import { createServer, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
-import type { TestContext } from "vitest"
 import type { EndpointSlice } from "../../../src/control/discovery/kubernetes-source.ts"
+import type { JsonClientOptions } from "../../../src/net/json-client.ts"
+import type { KubernetesSubject } from "../../interop-discovery/kubernetes-cases.ts"
+import type { Finishing } from "../../interop-discovery/listening.ts"
 
 /**
  * A stand-in for a kube-apiserver, not one: list and watch of EndpointSlices as the API documents them, with pages,
  * bookmarks, 410 Gone and 429. `interop:discovery` holds the same cases against a real one where there is one.
  */
-export class StandInKubernetes {
+export class StandInKubernetes implements KubernetesSubject {
   readonly questions: URL[] = []
   baseUrl = ""
   /** What the next questions are answered with, one each. */
@@ -16,10 +18,12 @@ export class StandInKubernetes {
   oldest = 0
   pageSize = 500
   #version = 100
-  readonly #slices = new Map<string, EndpointSlice>()
-  readonly #watches = new Set<ServerResponse>()
+  readonly #slices = new Map<string, EndpointSlice & { metadata: { labels: Record<string, string> } }>()
+  readonly #watches = new Map<ServerResponse, URL>()
+  /** All that has changed, for watches that begin at an earlier version. */
+  readonly #events: WatchEvent[] = []
 
-  static async start(t: TestContext): Promise<StandInKubernetes> {
+  static async start(t: Finishing): Promise<StandInKubernetes> {
     const kubernetes = new StandInKubernetes()
     const server = createServer(({ url }, response) =>
       kubernetes.#ask(new URL(url!, "http://kubernetes"), response),
@@ -33,9 +37,13 @@ export class StandInKubernetes {
     return kubernetes
   }
 
-  put(name: string, slice: Omit<EndpointSlice, "metadata">): void {
+  get access(): JsonClientOptions {
+    return { baseUrl: this.baseUrl, headers: () => ({ authorization: "Bearer t" }) }
+  }
+
+  put(name: string, slice: Omit<EndpointSlice, "metadata">, service = "chat"): void {
     const type = this.#slices.has(name) ? "MODIFIED" : "ADDED"
-    const object = { ...slice, metadata: { name, resourceVersion: String(++this.#version) } }
+    const object = { ...slice, metadata: this.#metadata(name, service) }
     this.#slices.set(name, object)
     this.#send({ type, object })
   }
@@ -43,18 +51,32 @@ export class StandInKubernetes {
   remove(name: string): void {
     const slice = this.#slices.get(name)!
     this.#slices.delete(name)
-    const object = { ...slice, metadata: { name, resourceVersion: String(++this.#version) } }
+    const object = { ...slice, metadata: this.#metadata(name, slice.metadata.labels[SERVICE]!) }
     this.#send({ type: "DELETED", object })
+  }
+
+  #metadata(name: string, service: string) {
+    const labels = { [SERVICE]: service }
+    return { name, namespace: "default", uid: name, resourceVersion: String(++this.#version), labels }
+  }
+
+  /** Connections to it are lost. */
+  restart(): void {
+    this.endWatches()
+  }
+
+  restartWithoutPast(): void {
+    this.oldest = this.#version + 1
+    this.endWatches()
   }
 
   bookmark(): void {
     this.#send({ type: "BOOKMARK", object: { metadata: { resourceVersion: String(++this.#version) } } })
   }
 
-  /** Ends every watch, as the server does after `timeoutSeconds`; `event` is sent before. */
-  endWatches(event?: object): void {
-    if (event !== undefined) this.#send(event)
-    for (const watch of this.#watches) watch.end()
+  /** Ends every watch, as the server does after `timeoutSeconds`. */
+  endWatches(): void {
+    for (const watch of this.#watches.keys()) watch.end()
     this.#watches.clear()
   }
 
@@ -66,8 +88,11 @@ export class StandInKubernetes {
     return this.#version
   }
 
-  #send(event: object): void {
-    for (const watch of this.#watches) watch.write(`${JSON.stringify(event)}\n`)
+  /** Events of slices go to those who ask for their service. */
+  #send(event: WatchEvent): void {
+    if (event.type !== "BOOKMARK") this.#events.push(event)
+    for (const [watch, url] of this.#watches)
+      if (isWanted(url, event)) watch.write(`${JSON.stringify(event)}\n`)
   }
 
   #ask(url: URL, response: ServerResponse): void {
@@ -78,24 +103,46 @@ export class StandInKubernetes {
       return
     }
     response.writeHead(200, { "content-type": "application/json" })
-    if (url.searchParams.get("watch") !== "1") return void response.end(this.#page(url))
+    if (!["1", "true"].includes(url.searchParams.get("watch") ?? ""))
+      return void response.end(this.#page(url))
     response.flushHeaders()
     if (Number(url.searchParams.get("resourceVersion")) < this.oldest) {
       const object = { kind: "Status", code: 410, reason: "Expired", message: "too old resource version" }
       return void response.end(`${JSON.stringify({ type: "ERROR", object })}\n`)
     }
-    this.#watches.add(response)
+    const from = Number(url.searchParams.get("resourceVersion"))
+    for (const event of this.#events)
+      if (Number(event.object.metadata.resourceVersion) > from && isWanted(url, event))
+        response.write(`${JSON.stringify(event)}\n`)
+    this.#watches.set(response, url)
     response.on("close", () => this.#watches.delete(response))
   }
 
   #page(url: URL): string {
-    const all = [...this.#slices.values()]
+    const all = [...this.#slices.values()].filter((object) => isWanted(url, { object }))
     const from = Number(url.searchParams.get("continue") ?? 0)
     const end = from + Math.min(this.pageSize, Number(url.searchParams.get("limit") ?? this.pageSize))
     const metadata = {
       resourceVersion: String(this.#version),
       ...(end < all.length && { continue: String(end) }),
     }
-    return JSON.stringify({ kind: "EndpointSliceList", metadata, items: all.slice(from, end) })
+    const apiVersion = "discovery.k8s.io/v1"
+    return JSON.stringify({ kind: "EndpointSliceList", apiVersion, metadata, items: all.slice(from, end) })
   }
+}
+
+const SERVICE = "kubernetes.io/service-name"
+
+interface WatchEvent {
+  readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK"
+  readonly object: { metadata: { resourceVersion: string; labels?: Record<string, string> } }
+}
+
+function isWanted(
+  url: URL,
+  { object }: { object: { metadata: { labels?: Record<string, string> } } },
+): boolean {
+  const selector = url.searchParams.get("labelSelector")
+  const { labels } = object.metadata
+  return selector === null || labels === undefined || selector === `${SERVICE}=${labels[SERVICE]}`
 }

@@ -9,6 +9,7 @@ import { adaptAdmin, adaptMetrics } from "./admin.ts"
 import { adaptZones } from "./limits.ts"
 import { Listeners } from "./listeners.ts"
 import { adaptErrorLog, adaptLogFormat } from "./log.ts"
+import { adaptTracing } from "./otel.ts"
 import { adaptServer } from "./server.ts"
 import { adaptSettings } from "./settings.ts"
 import { adaptStream } from "./stream.ts"
@@ -34,6 +35,7 @@ export function adaptConfig(
   for (const directive of http.own("log_format")) adaptLogFormat(adapter, directive)
   for (const directive of http.own("upstream")) adaptUpstream(adapter, directive, http)
   config.variables = adaptVariables(adapter, http)
+  config.tracing = adaptTracing(adapter, http)
   adapter.zones.push(...adaptZones(adapter, http))
   config.zones = adapter.zones
   adaptSettings(adapter, http, null, null)

@@ -1,6 +1,7 @@
 /** `grpc_continuity`, Sluice's own: streams that outlive their backend. */
 import { GrpcStatus } from "../../../grpc/status.ts"
 import {
+  CLIENTS,
   CONTINUITY_ASKS,
   CONTINUITY_MODES,
   continuityPreset,
@@ -39,6 +40,7 @@ const parameters: Readonly<Record<string, readonly [Setting, read: (text: string
   with: ["restartWith", oneOf(RESTARTS_WITH)],
   statuses: ["statuses", readStatuses],
   overflow: ["overflow", oneOf(OVERFLOWS)],
+  clients: ["clients", oneOf(CLIENTS)],
   hold: ["holdOctets", (text) => within(readOffset(text), KEEP_OCTETS.min, KEEP_OCTETS.max)],
   from: ["cursorFrom", fieldPath],
   into: ["cursorInto", fieldPath],

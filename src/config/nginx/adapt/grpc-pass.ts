@@ -1,7 +1,8 @@
 /** `grpc_pass` and `grpc_ssl_*`. */
 import { defaultCluster, defaultEndpoint, defaultUpstreamTls } from "../../defaults.ts"
-import type { RouteAction, UpstreamTlsConfig } from "../../model.ts"
+import type { RouteAction } from "../../model.ts"
 import { didYouMean } from "../../problem.ts"
+import type { UpstreamTlsConfig } from "../../shared-model.ts"
 import { type Directive, spanOf, type Word } from "../ast.ts"
 import type { Scope } from "../scope.ts"
 import { readNumber } from "../units.ts"

@@ -26,11 +26,12 @@ export function adaptSteps(
 }
 
 /** A `return` comes before all of it. */
-export function hasAdmission({ access, requestLimits, streamLimits }: RouteSettings): boolean {
+export function hasAdmission(settings: RouteSettings): boolean {
+  const { access, requestLimits, streamLimits, extAuthz, rateService } = settings
   const { rules, basic, jwt, request } = access
   return (
     rules.length + requestLimits.limits.length + streamLimits.limits.length > 0 ||
-    (basic ?? jwt ?? request) !== null
+    (basic ?? jwt ?? request ?? extAuthz ?? rateService) !== null
   )
 }
 

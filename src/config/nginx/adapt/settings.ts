@@ -18,6 +18,8 @@ import { adaptContinuity } from "./continuity.ts"
 import { adaptErrorPages, type Locations } from "./error-page.ts"
 import { adaptRequestLimits, adaptStreamLimits } from "./limits.ts"
 import { adaptAccessLogs } from "./log.ts"
+import { adaptTrace } from "./otel.ts"
+import { adaptExtAuthz, adaptRateService } from "./services.ts"
 
 /**
  * @param authority what nginx would send as `:authority`; null: the client's own is kept
@@ -61,10 +63,13 @@ export function adaptSettings(
   settings.serverTokens = serverTokens(scope)
   settings.bridge = adaptBridge(adapter, scope)
   settings.access = adaptAccess(adapter, scope)
+  settings.extAuthz = adaptExtAuthz(adapter, scope)
+  settings.rateService = adaptRateService(adapter, scope)
   settings.realIp = adaptRealIp(adapter, scope)
   settings.requestLimits = adaptRequestLimits(adapter, scope)
   settings.streamLimits = adaptStreamLimits(adapter, scope)
   settings.continuity = adaptContinuity(report, scope)
+  settings.trace = adaptTrace(adapter, scope)
   return settings
 }
 

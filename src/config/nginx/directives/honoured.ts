@@ -101,6 +101,25 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
     "H 1-2{}",
     "a variable by an address: networks, `ranges`, `default`, `proxy`, `proxy_recursive`, `delete`",
   ],
+  [
+    "otel_exporter",
+    "H 0{}",
+    "where spans are sent: `endpoint`, `interval`, `batch_size`, `batch_count`, `header`; an `endpoint` with a path is OTLP over HTTP",
+  ],
+  ["otel_service_name", "H 1", "`sluice` unless written"],
+  ["otel_resource_attr", "H 2*", "of the service"],
+  [
+    "otel_trace",
+    "HSL 1",
+    "`on`, `off`, or variables that come to `1` or `on`; `$otel_parent_sampled`: as the caller has decided",
+  ],
+  ["otel_trace_context", "HSL 1", "`extract`, `inject`, `propagate`, `ignore`"],
+  ["otel_span_name", "HSL 1", "unless written, the method of the call: `chat.Chat/Talk`"],
+  [
+    "otel_span_attr",
+    "HSL 2*",
+    "attributes are those of OpenTelemetry's conventions for gRPC and HTTP besides",
+  ],
   ["split_clients", "H 2{}", "a variable by the MurmurHash2 of another"],
   ["default_type", "HSL 1", "the type of what `return` answers, and of files; `text/plain` unless written"],
   [

@@ -45,6 +45,26 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "HSL flag",
     "Sluice's own: a stream ends with UNAUTHENTICATED when its token expires",
   ],
+  [
+    "ext_authz",
+    "HSL 1+",
+    "Sluice's own: Envoy's authorization service is asked: as for `grpc_pass`, then `timeout=200ms`, `fail=closed` or `open`, `status_on_error=403`; `off`",
+  ],
+  [
+    "ext_authz_context",
+    "HSL 2*",
+    "Sluice's own: a name and a value of `context_extensions` in that question",
+  ],
+  [
+    "rate_limit_service",
+    "HSL 1+",
+    "Sluice's own: Envoy's rate limit service is asked: as for `grpc_pass`, then `domain=`, `timeout=20ms`, `fail=open` or `closed`; `off`",
+  ],
+  [
+    "rate_limit_descriptor",
+    "HSL 1+*",
+    "Sluice's own: what that service counts: `key=value` with variables, several for one descriptor; one with an empty value is left out",
+  ],
   ["grpc_web", "HSL flag", "Sluice's own: gRPC-Web, binary and text, is translated to gRPC"],
   ["grpc_connect", "HSL flag", "Sluice's own: Connect, unary and streaming, is translated to gRPC"],
   [

@@ -257,10 +257,9 @@ export class Continuity implements GapOwner, MovableCall {
     this.#call.context.counters.add(counterIds.continuity_legs)
     this.#gap.begin()
     this.#moving.legOver()
-    this.request.detach()
+    this.request.detach(openingOf(mode, this.request, this.#responses, this.#plan.config))
     this.isBetween = true
     this.#responses.begin(mode)
-    this.request.opening = openingOf(mode, this.request, this.#responses, this.#plan.config)
     this.#gap.wait()
     this.#call.openLeg(null)
   }

@@ -1,5 +1,6 @@
 /** The fields of Stream Continuity 0.1 as they stand in heads and trailers: docs/stream-continuity.md. */
 import { HeaderList } from "../../../http2/header-list.ts"
+import type { ContinuityPlan } from "../../route/continuity-plan.ts"
 
 const PREFIX = "continuity-"
 /** Of a session's name, and of a reason. */
@@ -33,6 +34,11 @@ export interface LegSays {
   } | null
   /** What remains of the call's deadline; null: as the client said it. */
   readonly timeoutMs: number | null
+}
+
+/** The client is a proxy of its own to this call, where the route trusts it with that: all fields pass, both ways. */
+export function keepsItsStreams({ config }: ContinuityPlan, list: HeaderList): boolean {
+  return config.clients === "trusted" && list.get("continuity-offer") !== undefined
 }
 
 const isContinuity = (name: string): boolean => name.startsWith(PREFIX)

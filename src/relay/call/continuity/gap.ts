@@ -2,6 +2,7 @@ import { type Deadline, makeDeadline } from "../../../base/timer-wheel.ts"
 import type { ContinuityRecord } from "../../../record/continuity-record.ts"
 import type { LegContext } from "../leg-context.ts"
 
+const NEVER = -1
 /** A leg that lasted so long shows that its backend works. */
 export const LASTING_MS = 1000
 
@@ -23,10 +24,10 @@ export class Gap {
   readonly #owner: GapOwner
   readonly #record: ContinuityRecord
   readonly #mostMs: number
-  /** When the present leg's head came; 0: it has not. */
-  #headMs = 0
-  /** Since when the client has had no leg; 0: it has one. */
-  #sinceMs = 0
+  /** When the present leg's head came; NEVER: it has not. */
+  #headMs = NEVER
+  /** Since when the client has had no leg; NEVER: it has one. */
+  #sinceMs = NEVER
   #timer: Deadline | null = null
 
   constructor(context: LegContext, owner: GapOwner, record: ContinuityRecord, mostMs: number) {
@@ -38,30 +39,30 @@ export class Gap {
 
   /** The head of the present leg has not come. */
   get isAwaitingHead(): boolean {
-    return this.#headMs === 0
+    return this.#headMs === NEVER
   }
 
   /** How long it is since the head of the present leg came; 0: it has not. */
   get legMs(): number {
-    return this.#headMs === 0 ? 0 : this.#nowMs() - this.#headMs
+    return this.isAwaitingHead ? 0 : this.#nowMs() - this.#headMs
   }
 
   /** How long the client has had no leg. */
   get ms(): number {
-    return this.#sinceMs === 0 ? 0 : this.#nowMs() - this.#sinceMs
+    return this.#sinceMs === NEVER ? 0 : this.#nowMs() - this.#sinceMs
   }
 
   /** The head of the present leg came. */
   onHead(): void {
     this.#headMs = this.#nowMs()
     this.#record.gapMs += this.ms
-    this.#sinceMs = 0
+    this.#sinceMs = NEVER
     this.close()
   }
 
   /** A leg is over. `isOpened`: it has reached a backend. */
   onLegEnd(isOpened: boolean): void {
-    if (this.#headMs > 0 && this.#nowMs() - this.#headMs >= LASTING_MS) {
+    if (!this.isAwaitingHead && this.#nowMs() - this.#headMs >= LASTING_MS) {
       this.shortLegs = 0
       this.tries = 0
     } else {
@@ -72,8 +73,8 @@ export class Gap {
 
   /** Another leg follows. */
   begin(): void {
-    this.#headMs = 0
-    if (this.#sinceMs > 0) return
+    this.#headMs = NEVER
+    if (this.#sinceMs !== NEVER) return
     this.#sinceMs = this.#nowMs()
     this.#record.gaps++
   }

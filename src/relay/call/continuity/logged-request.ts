@@ -29,8 +29,7 @@ export interface LogOwner {
  * Octets are counted from the first of the call; messages are whole ones.
  */
 export class LoggedRequest implements CallRequest, Reclaimable {
-  /** What the next leg is given when it opens. */
-  opening: Opening = BEGIN
+  #opening: Opening = BEGIN
   readonly #downstream: DownstreamStream
   readonly #budget: BufferBudget
   readonly #forgetsReceived: boolean
@@ -103,7 +102,8 @@ export class LoggedRequest implements CallRequest, Reclaimable {
   open(leg: Leg, list: HeaderList, isHead: boolean): Failure | null {
     const problem = headersProblem(leg, list)
     if (problem !== null) return problem
-    const { opening } = this
+    const opening = this.#opening
+    this.#log.neededFrom = Number.POSITIVE_INFINITY
     this.#isHeld = opening.kind === "wait"
     if (opening.kind === "wait") {
       leg.open(list, false, isHead)
@@ -222,7 +222,7 @@ export class LoggedRequest implements CallRequest, Reclaimable {
 
   reclaim(): void {
     this.#isReclaimable = false
-    this.#log.first = null
+    this.#log.dropFirst()
     if (this.#isOff) return
     this.#log.drop()
     this.#giveCredit()
@@ -234,7 +234,9 @@ export class LoggedRequest implements CallRequest, Reclaimable {
   }
 
   /** The leg is over, and another follows: what it was to be sent again is not under way any more. */
-  detach(): void {
+  detach(opening: Opening): void {
+    this.#opening = opening
+    if (opening.kind === "from") this.#log.neededFrom = opening.message
     this.keep()
     this.#again = 0
     this.#isHeld = false

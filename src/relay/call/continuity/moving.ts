@@ -48,9 +48,10 @@ export class Moving implements LogOwner {
    * move, and where that turns out later, the client is told `reason.what`.
    */
   move(leg: Leg, reason: TurnReason): boolean {
-    if (this.#moved.isAwaitingHead || (reason.move !== undefined && !this.canMove(0))) return false
+    const { backend, isAwaitingHead } = this.#moved
+    if (!backend.isBegun || (reason.move !== undefined && (isAwaitingHead || !this.canMove(0)))) return false
     this.account.begin(leg, reason)
-    if (this.#moved.backend.acceptsHandoff && this.#asks(leg)) {
+    if (backend.acceptsHandoff && !isAwaitingHead && this.#asks(leg)) {
       // A backend that was asked by a call of its own, and does not answer, still serves the leg.
       const mayStay = reason.move !== undefined && this.#plan.config.ask === "call"
       this.#asked!.wait(leg, mayStay ? null : reason.what)

@@ -13,8 +13,10 @@ export class RequestLog {
   received = 0
   /** Where the message begins that is not yet whole. */
   unfinished = 0
-  /** The client's first message, where the route keeps it and it is whole. */
-  first: Buffer | null = null
+  /** The message that the next leg begins with, which is still to be opened: from there on none leaves. */
+  neededFrom = Number.POSITIVE_INFINITY
+  readonly #budget: BufferBudget
+  #first: Buffer | null = null
   readonly #counters: Counters
   readonly #plan: ContinuityPlan
   readonly #log: MessageLog
@@ -27,6 +29,7 @@ export class RequestLog {
     { budget, counters }: { readonly budget: BufferBudget; readonly counters: Counters },
     plan: ContinuityPlan,
   ) {
+    this.#budget = budget
     this.#counters = counters
     this.#plan = plan
     this.#isSlow = plan.isSlow
@@ -36,7 +39,12 @@ export class RequestLog {
   // ---- What is in it ----------------------------------------------------------------------------------------------
 
   get heldOctets(): number {
-    return this.#log.length + (this.first === null ? 0 : this.first.length)
+    return this.#log.length + (this.#first === null ? 0 : this.#first.length)
+  }
+
+  /** The client's first message, where the route keeps it and it is whole. */
+  get first(): Buffer | null {
+    return this.#first
   }
 
   /** Messages before the first one here. */
@@ -60,8 +68,8 @@ export class RequestLog {
 
   /** The first message with a resume token in it; null: none is kept, or it cannot be. */
   firstWith(token: FieldValue | null): Buffer | null {
-    if (token === null || this.first === null) return null
-    return withToken(this.first, this.#plan.cursor!.into, token)
+    if (token === null || this.#first === null) return null
+    return withToken(this.#first, this.#plan.cursor!.into, token)
   }
 
   /** The last whole message, where it is among the first `sent` and is kept. */
@@ -90,15 +98,22 @@ export class RequestLog {
     // Behind a message that was too large to be kept, its rest is not either.
     const skipped = Math.max(0, log.startOctet + log.length - at)
     if (skipped < end - start) log.push(octets, start + skipped, end)
-    const isFirst = this.#plan.keepsFirst && this.first === null && this.#cutter.whole > 0
-    if (isFirst && log.start === 0) this.first = this.#copyFirst()
+    const isFirst = this.#plan.keepsFirst && this.#first === null && this.#cutter.whole > 0
+    if (isFirst && log.start === 0) this.#keepFirst()
     if (taken - this.unfinished > this.#plan.config.keepOctets) this.drop()
   }
 
-  #copyFirst(): Buffer | null {
-    const octets = this.#log.from(0)!
+  #keepFirst(): void {
     const length = this.#log.octetOf(1)
-    return length > this.#plan.config.keepOctets ? null : copyUnpooled(octets, 0, length)
+    if (length > this.#plan.config.keepOctets) return
+    this.#first = copyUnpooled(this.#log.from(0)!, 0, length)
+    this.#budget.add(length)
+  }
+
+  dropFirst(): void {
+    if (this.#first === null) return
+    this.#budget.add(-this.#first.length)
+    this.#first = null
   }
 
   /** Makes room for `more` octets. */
@@ -107,7 +122,8 @@ export class RequestLog {
     const log = this.#log
     if (this.#isSlow || log.length + more <= keepOctets) return
     const before = log.start
-    log.trim(Math.max(0, keepOctets - more), taken, this.#cutter.whole - (keepsLast ? 1 : 0))
+    const least = Math.min(this.neededFrom, this.#cutter.whole - (keepsLast ? 1 : 0))
+    log.trim(Math.max(0, keepOctets - more), taken, least)
     if (log.start > before && keepOctets > 0) this.#overflown()
   }
 
@@ -137,7 +153,7 @@ export class RequestLog {
 
   /** Nothing is kept any more. */
   clear(): void {
-    this.first = null
+    this.dropFirst()
     this.#log.clear(this.#cutter.whole, this.received)
   }
 }

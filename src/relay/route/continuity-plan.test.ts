@@ -1,0 +1,86 @@
+import { describe, expect, test } from "vitest"
+import { defaultRouteSettings } from "../../config/defaults.ts"
+import type { ContinuityConfig } from "../../config/model.ts"
+import { compileContinuity } from "./continuity-plan.ts"
+
+const plan = (changes: Partial<ContinuityConfig>) =>
+  compileContinuity({
+    ...defaultRouteSettings().continuity,
+    keepOctets: 1000,
+    restartWith: "none",
+    ...changes,
+  })
+
+describe("what a route's continuity comes to", () => {
+  test("without a mode there is none", () => {
+    expect(plan({ modes: [] })).toBe(null)
+    expect(plan({ modes: [], refused: "restart" })).toBe(null)
+  })
+
+  test.each<[string, Partial<ContinuityConfig>, object]>([
+    [
+      "handoff asks the backend and keeps what it may ask for",
+      { modes: ["handoff"] },
+      {
+        offer: "handoff",
+        keepOctets: 1000,
+        isOneSided: false,
+        isLockstep: false,
+        keepsFirst: false,
+        keepsLast: false,
+      },
+    ],
+    [
+      "resume, then handoff",
+      { modes: ["resume", "handoff"] },
+      { offer: "resume, handoff", keepOctets: 1000, isOneSided: false },
+    ],
+    [
+      "lockstep asks nobody",
+      { modes: ["lockstep"] },
+      { offer: "", keepOctets: 1000, isOneSided: true, isLockstep: true },
+    ],
+    ["lockstep before one that begins anew", { modes: ["lockstep", "restart"] }, { isLockstep: false }],
+    [
+      "lockstep beside a mode that goes on, too",
+      { modes: ["handoff", "lockstep"] },
+      { offer: "handoff", keepOctets: 1000, isOneSided: true, isLockstep: true },
+    ],
+    [
+      "cursor keeps the first message and nothing else",
+      { modes: ["cursor"], cursorFrom: "1", cursorInto: "2" },
+      { keepOctets: 0, keepsFirst: true, keepsLast: false, isOneSided: true, isLockstep: false },
+    ],
+    [
+      "a restart with nothing keeps nothing",
+      { modes: ["restart"] },
+      { keepOctets: 0, keepsFirst: false, keepsLast: false, isOneSided: true },
+    ],
+    [
+      "a restart with the first message",
+      { modes: ["restart"], restartWith: "first" },
+      { keepsFirst: true, keepsLast: false },
+    ],
+    [
+      "a restart with the last",
+      { modes: ["restart"], restartWith: "last" },
+      { keepsFirst: false, keepsLast: true },
+    ],
+    [
+      "restart where it is refused",
+      { modes: ["handoff"], refused: "restart", restartWith: "last" },
+      { keepsLast: true, isOneSided: false },
+    ],
+    [
+      "no restart, whatever it would be with",
+      { modes: ["handoff"], restartWith: "first" },
+      { keepsFirst: false },
+    ],
+    ["nor with the last", { modes: ["handoff"], restartWith: "last" }, { keepsLast: false }],
+    [
+      "restart beside handoff",
+      { modes: ["handoff", "restart"] },
+      { offer: "handoff", keepOctets: 1000, isOneSided: true },
+    ],
+  ])("%s", (_, changes, expected) => expect(plan(changes)).toMatchObject(expected))
+})

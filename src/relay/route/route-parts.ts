@@ -1,0 +1,35 @@
+import type { Cluster } from "../../cluster/cluster.ts"
+import type { Connector } from "../../cluster/connectors.ts"
+import type { FilesConfig } from "../../config/files-model.ts"
+import type { ProxyAction, RouteSettings, UpstreamTlsConfig } from "../../config/model.ts"
+import type { AccessLog } from "../../log/access-log.ts"
+import type { StreamRecord } from "../../record/record.ts"
+import type { Template } from "../../record/template.ts"
+import type { VariableTable } from "../../record/variable-table.ts"
+import type { LegConnection } from "../upstream/leg-connection.ts"
+import type { AdmissionParts } from "./admission-phases.ts"
+import type { Phase, Verdict } from "./route.ts"
+import type { RouteMeter } from "./route-meter.ts"
+
+/** What routes are made of beside their own configuration. */
+export interface RouteParts extends AdmissionParts {
+  readonly table: VariableTable
+  /** Of one regex. */
+  readonly stepsMax: number
+  findCluster(name: string, mayResolve: boolean): Cluster<LegConnection> | undefined
+  openLog(config: RouteSettings["accessLogs"][number]): AccessLog
+  connectAs(tls: UpstreamTlsConfig | null, settings: RouteSettings): Connector<LegConnection>
+  /** To backends that speak HTTP/1.1. */
+  connectHttp1(action: ProxyAction, settings: RouteSettings): Connector<LegConnection>
+  /** Null: routes are not counted. */
+  meterOf(server: string, route: string): RouteMeter | null
+  /** The phase that answers with a file. */
+  serveFiles(config: FilesConfig, parts: FilesParts): Phase
+}
+
+/** What the files of a route are found by. */
+export interface FilesParts {
+  templateOf(source: string): Template
+  /** To another path of the same server, with a query of its own, or to `@name`. */
+  redirect(record: StreamRecord, target: string, args?: string): Verdict
+}
