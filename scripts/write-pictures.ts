@@ -1,16 +1,19 @@
 /**
- * Takes the pictures of the READMEs, of the running demo: two chats and sixty more streams, of which those of a server
+ * Takes the pictures of the READMEs, recordings of the running demo: two chats and sixty more streams, of which those of a server
  * that is killed go on with the other. `node scripts/write-pictures.ts`; needs chromium, and a font with Chinese.
  */
 import { once } from "node:events"
-import { mkdirSync } from "node:fs"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { setTimeout as pause } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import type { Page } from "playwright-core"
 import { runProgram } from "../examples/chat/testing/run-program.ts"
 import { launchChromium } from "../test/support/chromium.ts"
+import { animatedPng } from "./animated-png.ts"
 
 const MORE_STREAMS = 60
+/** Of the recording: while streams of the server that was killed find another. */
+const BENDING_FRAMES = 4
 
 const folder = fileURLToPath(new URL("../docs/pictures/", import.meta.url))
 mkdirSync(folder, { recursive: true })
@@ -39,7 +42,7 @@ try {
     ["en-US", ""],
     ["zh-CN", ".zh-CN"],
   ] as const) {
-    const viewport = { width: 1280, height: 760 }
+    const viewport = { width: 1100, height: 700 }
     const page = await browser.newPage({ viewport, locale, colorScheme: "light" })
     await page.goto(pageUrl)
     await page.locator("#panel-2 .panel-head .dot-open").waitFor()
@@ -49,15 +52,26 @@ try {
     await dashboard.goto(dashboardUrl)
     // Plots want a history, and bars their way.
     await pause(15_000)
+    const before = await page.screenshot()
     await page.locator(".switches .kill").first().click()
+    const bending: Buffer[] = []
+    while (bending.length < BENDING_FRAMES) bending.push(await page.screenshot())
     await page.locator(".balancer .state-ejected").waitFor()
     await page.locator(".note-moved").first().waitFor()
     await pause(1500)
-    await shoot(page, `demo${suffix}`)
+    const after = await page.screenshot()
     // docs/dashboard.md is in English alone.
     if (suffix === "") await shoot(dashboard, "dashboard")
     await page.locator(".switches button:not(.kill)").click()
     await page.locator(".balancer .state-ejected").waitFor({ state: "detached" })
+    const frames = [
+      { png: after, ms: 3_500 },
+      { png: await page.screenshot(), ms: 2_000 },
+      { png: before, ms: 2_000 },
+      ...bending.map((png) => ({ png, ms: 250 })),
+    ]
+    writeFileSync(`${folder}demo${suffix}.png`, animatedPng(frames))
+    console.log(`docs/pictures/demo${suffix}.png`)
     await Promise.all([page.close(), dashboard.close()])
   }
 } finally {

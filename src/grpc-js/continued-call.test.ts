@@ -61,7 +61,10 @@ class FakeLeg {
 
 const ACCEPTS = { "continuity-accept": "handoff, resume", "continuity-session": "s" }
 
-function bed(options: Partial<ReturnType<typeof defaultContinuity>> = {}) {
+function bed(
+  options: Partial<ReturnType<typeof defaultContinuity>> = {},
+  isClosed: () => boolean = () => false,
+) {
   const clock = new ManualClock()
   const legs: FakeLeg[] = []
   const call = new ContinuedCall({
@@ -71,6 +74,7 @@ function bed(options: Partial<ReturnType<typeof defaultContinuity>> = {}) {
     id: "c",
     octetsOf: (message) => String(message).length,
     openLeg: () => {
+      if (isClosed()) throw new Error("Channel has been shut down")
       const leg = new FakeLeg()
       legs.push(leg)
       return leg.call
@@ -309,6 +313,16 @@ describe("bounds", () => {
     clock.advance(10_000)
     expect(told.at(-1)).toBe("status 1 enough")
     expect(legs).toHaveLength(1)
+  })
+
+  test("a channel that was closed between legs ends the call", () => {
+    let isClosed = false
+    const { clock, leg, told } = bed({}, () => isClosed)
+    leg(0).says(ACCEPTS)
+    leg(0).ends(status.UNAVAILABLE)
+    isClosed = true
+    clock.advance(0)
+    expect(told.at(-1)).toBe("status 14 the stream cannot go on: Channel has been shut down")
   })
 
   test("nothing of an older leg is heard", () => {

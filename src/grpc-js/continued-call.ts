@@ -111,7 +111,8 @@ export class ContinuedCall implements CallInterface {
   // ---- Legs -----------------------------------------------------------------------------------------------------
 
   #begin(mode: ContinuityMode | null): void {
-    const leg = this.#options.openLeg()
+    const leg = this.#open()
+    if (leg === null) return
     this.#leg = leg
     this.#mode = mode
     this.#headMs = null
@@ -131,6 +132,18 @@ export class ContinuedCall implements CallInterface {
     })
     if (this.#wantsMessage) leg.startRead()
     this.#send()
+  }
+
+  /** Null: the channel was closed, and the call has ended. */
+  #open(): LegCall | null {
+    try {
+      return this.#options.openLeg()
+    } catch (error) {
+      // Before its first leg the caller is told as without continuity.
+      if (this.#legs === 0) throw error
+      this.#giveUp((error as Error).message)
+      return null
+    }
   }
 
   #legMetadata(): Metadata {

@@ -90,7 +90,8 @@ export class Pipe {
 
   /** `length` octets at the start of `octets`, which are valid during the call only. */
   received(octets: Buffer, length: number): void {
-    if (this.#isClosed || length === 0) return
+    // One that was ended for good takes no more: what comes yet has no receiver.
+    if (this.#isClosed || length === 0 || this.to.writableEnded) return
     this.octets += length
     this.#options.onActive()
     if (this.#rate === null) this.#write(octets, length)

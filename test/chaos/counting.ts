@@ -222,6 +222,14 @@ export class CountingStage {
     if (status !== 200) throw new Error(`a reload was refused: ${text}`)
   }
 
+  /** Gives an order for the backend `at`. */
+  async order(at: number, what: "drain" | "resume", body: object): Promise<void> {
+    const endpoint = `127.0.0.1:${this.#ports[at]}`
+    const path = `/clusters/counters/endpoints/${endpoint}/${what}`
+    const { status, text } = await askAdmin(this.#adminPath, path, { method: "POST", body })
+    if (status !== 200) throw new Error(`an order was refused: ${text}`)
+  }
+
   /** Live streams at each endpoint. */
   async counts(): Promise<number[]> {
     const { json } = await askAdmin(this.#adminPath, "/clusters")
@@ -252,6 +260,15 @@ export class CountingStage {
     while (!is()) {
       if (performance.now() > untilMs) return false
       await pause(20)
+    }
+    return true
+  }
+
+  async untilAsync(is: () => Promise<boolean>, mostMs: number): Promise<boolean> {
+    const untilMs = performance.now() + mostMs
+    while (!(await is())) {
+      if (performance.now() > untilMs) return false
+      await pause(200)
     }
     return true
   }

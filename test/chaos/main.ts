@@ -3,7 +3,7 @@ import { parseArgs } from "node:util"
 import { seededRandom } from "../../src/base/random.ts"
 import { renderReport, renderText, writeBetweenMarks } from "./report.ts"
 import type { Check, Scenario } from "./scenario.ts"
-import { handedOff, resumed } from "./scenarios/continuity.ts"
+import { drainedFirst, handedOff, resumed } from "./scenarios/continuity.ts"
 import { dnsChanges } from "./scenarios/dns-changes.ts"
 import { freeze } from "./scenarios/freeze.ts"
 import { kill } from "./scenarios/kill.ts"
@@ -31,6 +31,7 @@ const scenarios: readonly Scenario[] = [
   overload,
   resumed,
   handedOff,
+  drainedFirst,
   scaledUp,
 ]
 

@@ -7,6 +7,7 @@ import { grpcioVersion } from "./interop/grpcio.ts"
 import { grpcNodeClient } from "./interop/node-client.ts"
 import { grpcioClient } from "./interop/python-client.ts"
 import type { SuiteContext, SuiteResult } from "./result.ts"
+import { grpcJavaVersion } from "./xds/java-client.ts"
 import { xdsClient } from "./xds/suite.ts"
 
 export interface Suite {
@@ -74,13 +75,14 @@ export const suites: Suite[] = [
   },
   xds("node", "@grpc/grpc-js-xds as in package-lock.json"),
   xds("go", `grpc-go ${goVersion("grpc")}`),
+  xds("java", `grpc-java ${grpcJavaVersion}`),
   xds("python", `grpcio ${grpcioVersion}`),
   connect("grpc", "gRPC through the balancer", 372, "any"),
   connect("grpc-web", "gRPC-Web translated to gRPC", 339, "sluice"),
   connect("connect", "Connect translated to gRPC", 757, "sluice"),
 ]
 
-function xds(kind: "node" | "go" | "python", tool: string): Suite {
+function xds(kind: "node" | "go" | "java" | "python", tool: string): Suite {
   return {
     name: `xds-${kind}`,
     title: `clients without a proxy, told by Sluice's xDS server: ${kind}`,

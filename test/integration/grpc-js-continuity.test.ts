@@ -7,7 +7,7 @@ import { Client, credentials, Metadata, type StatusObject } from "@grpc/grpc-js"
 import { expect, type TestContext, test } from "vitest"
 import { continuityInterceptor, registerSluice } from "../../src/grpc-js/index.ts"
 import { eventually } from "../support/eventually.ts"
-import { testDirectory } from "../support/sluice-process.ts"
+import { freePort, SluiceProcess, testDirectory } from "../support/sluice-process.ts"
 
 const COUNTER = join(import.meta.dirname, "../../examples/continuity/node/counter.ts")
 
@@ -107,4 +107,55 @@ test("messages that were under way when the backend was killed are counted once"
     () => `201 answers, not ${got.length}; ${JSON.stringify(ending)}`,
   )
   expect(got).toEqual(numbers(201))
+})
+
+test("200 streams outlive one of two Sluices: kill -9", { timeout: 120_000 }, async (t) => {
+  const STREAMS = 200
+  const folder = testDirectory(t)
+  const store = join(folder, "counts.sqlite")
+  const counters = [await counter(t, store), await counter(t, store)]
+  const ports = [await freePort(), await freePort()]
+  const sluices = ports.map(
+    (port) =>
+      new SluiceProcess(t, {
+        listeners: `127.0.0.1:${port}`,
+        continuity: { mode: ["handoff", "resume"], clients: "trusted" },
+        clusters: { counters: counters.map(({ address }) => address) },
+      }),
+  )
+  for (const sluice of sluices) await sluice.says('"message":"listening"')
+  const file = join(folder, "sluices.yaml")
+  writeFileSync(file, JSON.stringify(ports.map((port) => `127.0.0.1:${port}`)))
+  registerSluice({ files: { sluices: file } })
+  const client = new Client("sluice:///sluices", credentials.createInsecure(), {
+    interceptors: [continuityInterceptor()],
+  })
+  t.onTestFinished(() => client.close())
+  const streams = Array.from({ length: STREAMS }, () => {
+    const call = client.makeBidiStreamRequest("/counter.Counter/Count", asItIs, asItIs, new Metadata())
+    const got: string[] = []
+    const ending: StatusObject[] = []
+    call.on("data", (message: Buffer) => got.push(message.toString()))
+    call.on("status", (status) => ending.push(status))
+    call.on("error", () => {})
+    return { call, got, ending }
+  })
+  const all = async (many: number): Promise<void> => {
+    await eventually(
+      () => streams.every(({ got }) => got.length >= many),
+      () =>
+        `${many} answers each: ${streams.filter(({ got }) => got.length < many).length} have fewer; ${JSON.stringify(streams.flatMap(({ ending }) => ending.slice(0, 1)).slice(0, 3))}`,
+    )
+  }
+  for (const { call } of streams) for (let i = 0; i < 3; i++) call.write(Buffer.from("tick"))
+  await all(1)
+  for (const { call } of streams) for (let i = 0; i < 3; i++) call.write(Buffer.from("tick"))
+  sluices[0]!.signal("SIGKILL")
+  await all(6)
+  for (const { call } of streams) call.write(Buffer.from("tick"))
+  await all(7)
+  expect(streams.filter(({ ending }) => ending.length > 0)).toEqual([])
+  for (const { got } of streams) expect(got).toEqual(numbers(7))
+  // Both had some, and the other has all now.
+  expect(new Set(streams.map(({ call }) => call.getPeer()))).toEqual(new Set([`127.0.0.1:${ports[1]}`]))
 })

@@ -2,7 +2,7 @@
 import { once } from "node:events"
 import { connect, type NetConnectOpts, type Socket } from "node:net"
 import { Duplex } from "node:stream"
-import { type ConnectionOptions, connect as connectTls } from "node:tls"
+import { type ConnectionOptions, connect as connectTls, createSecureContext, TLSSocket } from "node:tls"
 import { expect, test } from "vitest"
 import { type Condition, parseFilter } from "../../src/balancer/live/stream-filter.ts"
 import { findStreams, type PlacedRow } from "../../src/balancer/live/stream-query.ts"
@@ -203,6 +203,48 @@ test("TLS both ways, a client certificate, and what variables say of it", async 
   expect(await shaken({ cert: alice.pem, key: alice.key })).toBe("CN=alice TLSv1.3 one.example db")
   expect(await shaken({})).toBe("")
   expect((await bed.ended(2)).map(({ status }) => status)).toEqual([200, 500])
+})
+
+test("the PROXY protocol's header goes before TLS to the endpoint", async (t) => {
+  const own = await (await Certificate.root("CN=root")).issue({ names: ["db.example"] })
+  const secureContext = createSecureContext({ cert: own.pem, key: own.key })
+  let header = ""
+  const backend = await tcpServer(t, (raw) => {
+    raw.once("data", (octets: Buffer) => {
+      raw.pause()
+      const end = octets.indexOf("\r\n") + 2
+      header = octets.toString("latin1", 0, end)
+      if (octets.length > end) raw.unshift(octets.subarray(end))
+      const socket = new TLSSocket(raw, { isServer: true, secureContext })
+      socket.on("error", () => {})
+      socket.on("data", (said: Buffer) => socket.end(`heard ${String(said)}`))
+    })
+  })
+  const bed = await TcpBed.start(
+    t,
+    `server { listen 127.0.0.1:1; proxy_protocol on; proxy_ssl on; proxy_pass 127.0.0.1:${backend}; }`,
+  )
+  const client = bed.client()
+  client.socket.write("plain")
+  expect(await client.rest()).toBe("heard plain")
+  expect(header).toMatch(/^PROXY TCP4 127\.0\.0\.1 127\.0\.0\.1 \d+ \d+\r\n$/)
+})
+
+test("without half-closes, what an endpoint still says after its client's end harms no one", async (t) => {
+  const backend = await tcpServer(t, (socket) => {
+    const more = (): void => void (socket.writable && socket.write("x".repeat(65_536), more))
+    more()
+    socket.resume()
+  })
+  const bed = await TcpBed.start(
+    t,
+    `server { listen SOCKET; proxy_half_close off; proxy_pass 127.0.0.1:${backend}; }`,
+  )
+  const client = bed.client()
+  await client.hears("x")
+  client.socket.end()
+  await client.rest()
+  expect(await bed.ended()).toMatchObject([{ status: 200 }])
 })
 
 test("servers by name, where TLS is looked into", async (t) => {

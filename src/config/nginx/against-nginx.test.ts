@@ -1,11 +1,11 @@
 import { spawnSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, test } from "vitest"
 import { diskFiles } from "./include.ts"
 import { readNginxConfig } from "./read.ts"
-import { CORPUS, type Place, type Verdict, wholeFile } from "./testdata/corpus.ts"
+import { CORPUS, type Place, STREAM_MODULE, type Verdict, wholeFile } from "./testdata/corpus.ts"
 
 const NGINX = "nginx"
 const directory = mkdtempSync(join(tmpdir(), "sluice-nginx-"))
@@ -14,6 +14,11 @@ const path = join(directory, "nginx.conf")
 const nginxIsThere = spawnSync(NGINX, ["-v"]).status === 0
 if (!nginxIsThere)
   console.log("skipped: comparing with `nginx -t` needs nginx (Debian: apt-get install nginx-light)")
+const streamIsThere = nginxIsThere && existsSync(STREAM_MODULE)
+if (nginxIsThere && !streamIsThere)
+  console.log(
+    "skipped: stream with `nginx -t` needs its module (Debian: apt-get install libnginx-mod-stream)",
+  )
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
 interface Answer {
@@ -66,15 +71,18 @@ describe.each(Object.keys(CORPUS) as Place[])("%s", (place) => {
     expect(wrong).toEqual([])
   })
 
-  test.skipIf(!nginxIsThere)("and so does nginx, for the same line", () => {
-    const wrong = CORPUS[place].flatMap(([conf, verdict]): unknown[] => {
-      const text = wholeFile(place, conf)
-      const theirs = askNginx(text)
-      if (theirs.accepted !== THEIRS[verdict]) return [{ conf, verdict, said: theirs.said }]
-      const ours = askSluice(text)
-      const sameLine = verdict !== "no" || theirs.line === 0 || ours.line === 0 || ours.line === theirs.line
-      return sameLine ? [] : [{ conf, ours, theirs }]
-    })
-    expect(wrong).toEqual([])
-  })
+  test.skipIf(place.startsWith("stream") ? !streamIsThere : !nginxIsThere)(
+    "and so does nginx, for the same line",
+    () => {
+      const wrong = CORPUS[place].flatMap(([conf, verdict]): unknown[] => {
+        const text = wholeFile(place, conf)
+        const theirs = askNginx(text)
+        if (theirs.accepted !== THEIRS[verdict]) return [{ conf, verdict, said: theirs.said }]
+        const ours = askSluice(text)
+        const sameLine = verdict !== "no" || theirs.line === 0 || ours.line === 0 || ours.line === theirs.line
+        return sameLine ? [] : [{ conf, ours, theirs }]
+      })
+      expect(wrong).toEqual([])
+    },
+  )
 })

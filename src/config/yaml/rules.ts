@@ -60,7 +60,12 @@ export function ruleFaults(input: unknown): Fault[] {
   checkVariables(input.variables, ["variables"], faults)
   checkZones(input, [], zoneNames(input.zones), faults)
   checkServices(input, [], names, faults)
-  checkTcp(input.tcp, { listeners: tcpListeners, clusters: tcpClusters, all: clusters, names }, faults)
+  checkTcp(
+    input.tcp,
+    input.clusters,
+    { listeners: tcpListeners, clusters: tcpClusters, all: clusters, names },
+    faults,
+  )
   warnOfUnused(input.clusters, names, faults)
   checkLimits(input.limits, faults)
   checkAdmin(input.admin, faults)

@@ -1,7 +1,16 @@
 /** How the parts of `tcp` must agree, with each other and with listeners and clusters. */
 import { didYouMean } from "../problem.ts"
 import { type Fault, fault, type Path } from "./faults.ts"
-import { checkName, checkVariables, isMap, known, listOf, type Map_, zoneNames } from "./rule-parts.ts"
+import {
+  checkName,
+  checkVariables,
+  clustersOf,
+  isMap,
+  known,
+  listOf,
+  type Map_,
+  zoneNames,
+} from "./rule-parts.ts"
 
 export interface TcpNames {
   /** Those with `protocol: tcp`. */
@@ -13,8 +22,11 @@ export interface TcpNames {
   readonly names: { readonly used: Set<string>; unsure: boolean }
 }
 
-export function checkTcp(input: unknown, names: TcpNames, faults: Fault[]): void {
+/** @param clusters as they are written */
+export function checkTcp(input: unknown, clusters: unknown, names: TcpNames, faults: Fault[]): void {
   const tcp = isMap(input) ? input : {}
+  for (const [, path, cluster] of clustersOf(clusters))
+    if (isMap(cluster) && cluster.protocol === "tcp") checkHealth(cluster.healthCheck, path, faults)
   const served = new Set<string>()
   const hosts = new Set<string>()
   const defaults = new Set<string>()
@@ -43,6 +55,13 @@ export function checkTcp(input: unknown, names: TcpNames, faults: Fault[]): void
   for (const name of names.listeners)
     if (!served.has(name))
       faults.push(fault(["listeners"], `no server of tcp uses the listener "${name}"`, null, "key"))
+}
+
+/** Of HTTP/2 nothing is known of these endpoints. */
+function checkHealth(input: unknown, path: Path, faults: Fault[]): void {
+  if (!isMap(input) || input.type === "tcp") return
+  const message = "a cluster with protocol: tcp is asked whether it accepts a connection"
+  faults.push(fault([...path, "healthCheck"], message, "healthCheck: { type: tcp }", "key"))
 }
 
 function checkListeners(server: Map_, path: Path, { listeners }: TcpNames, faults: Fault[]): string[] {

@@ -46,20 +46,22 @@ const aged = (endpoints: object[]): object => ({
   maxStreamAge: `${SECONDS / 2}s`,
 })
 
+const percentAbove = (share: number): number => (share - 1) * 100
+
 function draw(streams: number, moved: Course, ended: Course): void {
   const chart: LineChart = {
     title: `A fourth backend joins three: ${streams.toLocaleString("en-US")} live streams`,
     xLabel: "s",
-    yLabel: "most streams at a backend, over the mean; in hundredths",
+    yLabel: "the most streams that a backend has, in percent above the mean",
     x: Array.from({ length: SECONDS + 1 }, (_, second) => second),
     lines: [
-      { label: "rebalance: 0 ended", y: moved.imbalance.map((share) => share * 100), tone: "first" },
+      { label: "rebalance: 0 ended", y: moved.imbalance.map(percentAbove), tone: "first" },
       {
         label: `age limit: ${ended.ended.at(-1)!.toLocaleString("en-US")} ended`,
-        y: ended.imbalance.map((share) => share * 100),
+        y: ended.imbalance.map(percentAbove),
         tone: "second",
       },
-      { label: "the bound", y: moved.imbalance.map(() => BOUND * 100), tone: "pale" },
+      { label: "the bound", y: moved.imbalance.map(() => percentAbove(BOUND)), tone: "pale" },
     ],
   }
   writeFileSync(CHART, lineChart(chart))

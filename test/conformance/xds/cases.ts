@@ -108,10 +108,21 @@ class Bed {
   async client(target: string, { tls = false, providers = true } = {}): Promise<XdsClient> {
     const bootstrap = JSON.parse(await this.#bootstrap()) as Record<string, unknown>
     if (!providers) delete bootstrap.certificate_providers
+    else if (this.#program.wantsCertificate === true) await this.#addCertificate(bootstrap)
     const path = this.file(`bootstrap-${this.#ends.length}.json`, JSON.stringify(bootstrap))
     const client = new XdsClient(this.#program, `xds:///${target}`, tls ? "xds" : "plain", path)
     this.#ends.push(() => client.stop())
     return client
+  }
+
+  async #addCertificate({ certificate_providers: all = {} }: Record<string, unknown>): Promise<void> {
+    const { pem, key } = await Certificate.root("CN=client")
+    const own = {
+      certificate_file: this.file("client.pem", pem),
+      private_key_file: this.file("client.key", key),
+    }
+    for (const provider of Object.values(all as Record<string, { config: object }>))
+      Object.assign(provider.config, own)
   }
 
   async #bootstrap(): Promise<string> {
@@ -327,6 +338,11 @@ async function thousand(bed: Bed): Promise<void> {
   )
   await bed.sluice(chat(addresses))
   const client = await bed.client("chat")
+  // A slow machine may need longer than a call has to connect to a thousand.
+  await bed.until(
+    "a first call passes",
+    async () => Object.keys((await client.call({ calls: 1 })).by).length > 0,
+  )
   const seen = new Set<string>()
   await bed.until(
     "each of 1,000 endpoints has had a call",

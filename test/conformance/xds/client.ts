@@ -6,6 +6,8 @@ export interface ClientProgram {
   readonly command: string
   readonly args: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** Its providers of certificates must have one of the client's own, wanted or not. */
+  readonly wantsCertificate?: true
 }
 
 /** What a batch of calls came to. */

@@ -4,6 +4,7 @@ import { grpcioPython } from "../interop/grpcio.ts"
 import { type FailedCase, type SuiteContext, type SuiteResult, Unavailable } from "../result.ts"
 import { caseNames, runCase } from "./cases.ts"
 import type { ClientProgram } from "./client.ts"
+import { javaClient } from "./java-client.ts"
 
 const clients = {
   node: async (): Promise<ClientProgram> => ({
@@ -11,6 +12,7 @@ const clients = {
     args: [fileURLToPath(new URL("./node-client.ts", import.meta.url))],
   }),
   go: async (): Promise<ClientProgram> => ({ command: await goProgram("xds", "xds-client"), args: [] }),
+  java: javaClient,
   python: async (): Promise<ClientProgram> => ({
     command: await grpcioPython(),
     args: [fileURLToPath(new URL("./client.py", import.meta.url))],

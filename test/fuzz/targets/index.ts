@@ -42,6 +42,12 @@ export const targets: Readonly<Record<string, TargetEntry>> = {
     maxOctets: 512,
     load: async () => (await import("./proxy-protocol.ts")).proxyProtocol,
   },
+  "client-hello": {
+    input: "what a client of a TCP listener sends first",
+    covers: ["tcp/client-hello.ts"],
+    maxOctets: 512,
+    load: async () => (await import("./client-hello.ts")).clientHello,
+  },
   nginx: {
     input: "nginx.conf",
     covers: ["config/nginx/", "config/address.ts", "config/problem.ts"],

@@ -11,7 +11,7 @@ import { adaptRealIp, adaptRules } from "./access.ts"
 import type { Adapter } from "./adapter.ts"
 import { readPeer } from "./address.ts"
 import type { ListeningDraft } from "./drafts.ts"
-import { findCluster, upstreamTls } from "./grpc-pass.ts"
+import { findCluster, tlsProtocols, upstreamTls } from "./grpc-pass.ts"
 import { adaptHealthChecks } from "./health-check.ts"
 import { adaptStreamLimits, adaptZones } from "./limits.ts"
 import { readListenDirective } from "./listen.ts"
@@ -30,6 +30,8 @@ export function adaptStream(adapter: Adapter, directive: Directive, main: Scope,
   for (const upstream of stream.own("upstream")) adaptUpstream(adapter, upstream, stream)
   const variables = adaptVariables(adapter, stream)
   adapter.zones.push(...adaptZones(adapter, stream))
+  // What no server is there for is looked at all the same.
+  adaptTcpSettings(adapter, stream)
   const listeners = new Listeners(adapter)
   const servers = stream.own("server").map((server) => adaptTcpServer(adapter, server, stream, listeners))
   config.listeners.push(...listeners.build(config.listeners))
@@ -161,6 +163,7 @@ function adaptTcpSettings(adapter: Adapter, scope: Scope): TcpSettings {
   settings.bindAddress = adaptBind(report, scope.one("proxy_bind"), "proxy")
   settings.socketKeepalive = isOn(scope, "proxy_socket_keepalive")
   settings.noDelay = isOn(scope, "tcp_nodelay", settings.noDelay)
+  tlsProtocols(adapter, scope.one("proxy_ssl_protocols"))
   settings.rules = adaptRules(adapter, scope)
   settings.limits = adaptStreamLimits(adapter, scope)
   settings.realIpFrom = adaptRealIp(adapter, scope)?.from ?? []

@@ -6,7 +6,16 @@
  * into the blocks that it needs; a `file` case is the whole file.
  */
 export type Verdict = "yes" | "no" | "no, other line" | "sluice refuses" | "sluice takes"
-export type Place = "file" | "main" | "http" | "server" | "location" | "upstream" | "servers"
+export type Place =
+  | "file"
+  | "main"
+  | "http"
+  | "server"
+  | "location"
+  | "upstream"
+  | "servers"
+  | "stream"
+  | "stream server"
 export type Case = [conf: string, verdict: Verdict]
 
 const long = (octets: number) => "x".repeat(octets)
@@ -507,7 +516,118 @@ export const CORPUS: Record<Place, Case[]> = {
     ["grpc_ssl_verify on; grpc_pass grpcs://127.0.0.1:1;", "no"],
     ["grpc_ssl_protocols TLSv1.9; grpc_pass grpcs://127.0.0.1:1;", "no"],
   ],
+  stream: [
+    ["", "yes"],
+    ["server { listen unix:s; return x; }", "yes"],
+    ["server { return x; }", "no"],
+    ["server { listen unix:s; }", "sluice takes"],
+    ["server { listen 127.0.0.1; return x; }", "sluice refuses"],
+    ["server { listen unix:s http2; return x; }", "no"],
+    ["server { listen unix:s default_server; return x; }", "sluice takes"],
+    ["server { listen unix:s proxy_protocol; return x; }", "yes"],
+    ["server { listen unix:s nope; return x; }", "no"],
+    ["server { listen unix:s; return x; location / { } }", "no"],
+    ["server { listen unix:s; grpc_pass a; }", "no"],
+    ["upstream u { server 127.0.0.1:1; } server { listen unix:s; proxy_pass u; }", "yes"],
+    ["upstream u { server 127.0.0.1:1; } server { listen unix:s; proxy_pass U; }", "yes"],
+    ["upstream u { server 127.0.0.1:1; } server { listen unix:s; proxy_pass u:1; }", "no"],
+    ["upstream u { server 127.0.0.1; } server { listen unix:s; proxy_pass u; }", "no"],
+    ["upstream u { } server { listen unix:s; proxy_pass u; }", "no"],
+    ["upstream u { server unix:/x; server [::1]:1 weight=2 max_fails=0 fail_timeout=1s max_conns=3 backup; }", "yes"],
+    ["upstream u { server 127.0.0.1:1 down; server 127.0.0.1:2 weight=0; }", "no"],
+    ["upstream u { server 127.0.0.1:1 drain; }", "no"],
+    ["upstream u { server 127.0.0.1:1 route=a; }", "no"],
+    ["upstream u { hash $remote_addr; server 127.0.0.1:1; }", "yes"],
+    ["upstream u { hash $remote_addr consistent; server 127.0.0.1:1; }", "yes"],
+    ["upstream u { hash $remote_addr nope; server 127.0.0.1:1; }", "no"],
+    ["upstream u { hash $uri; server 127.0.0.1:1; }", "no"],
+    ["upstream u { hash $ssl_preread_server_name; server 127.0.0.1:1 backup; server 127.0.0.1:2; }", "no"],
+    ["upstream u { least_conn; server 127.0.0.1:1; }", "yes"],
+    ["upstream u { random; server 127.0.0.1:1; }", "yes"],
+    ["upstream u { random two least_conn; server 127.0.0.1:1; }", "yes"],
+    ["upstream u { zone a 64k; server 127.0.0.1:1; }", "yes"],
+    ["upstream u { ip_hash; server 127.0.0.1:1; }", "no"],
+    ["upstream u { keepalive 3; server 127.0.0.1:1; }", "no"],
+    ["upstream u { server 127.0.0.1:1; } upstream u { server 127.0.0.1:2; }", "no"],
+    ["map $remote_addr $a { default 1; }", "yes"],
+    ["map $ssl_preread_server_name $a { hostnames; *.x y; default 1; }", "yes"],
+    ["map $uri $a { default 1; }", "no"],
+    ["map $a $b { default 1; }", "no"],
+    ["map $b $a { default 1; } map $remote_addr $b { default 1; }", "yes"],
+    ["map $remote_addr $status { default 1; }", "no"],
+    ["geo $a { default 1; 10.0.0.0/8 2; }", "yes"],
+    ["geo $remote_addr $a { ranges; 10.0.0.0-10.0.0.9 2; }", "yes"],
+    ["split_clients $remote_addr $a { 10% x; * y; }", "yes"],
+    ["limit_conn_zone $binary_remote_addr zone=a:64k; limit_conn a 3;", "yes"],
+    ["limit_conn a 3;", "no"],
+    ["limit_conn_status 503;", "no"],
+    ["limit_req_zone $remote_addr zone=a:64k rate=1r/s;", "no"],
+    ["log_format a '$remote_addr $protocol $status $bytes_sent $bytes_received $session_time $upstream_addr';", "yes"],
+    ["log_format a '$request';", "no"],
+    ["log_format a escape=json '$msec $time_local $ssl_preread_alpn_protocols'; access_log off;", "yes"],
+    ["access_log a.log;", "no"],
+    ["access_log a.log combined;", "no"],
+    ["allow 10.0.0.0/8; deny all;", "yes"],
+    ["deny nope;", "no"],
+    ["satisfy any;", "no"],
+    ["resolver 127.0.0.1 valid=10s; resolver_timeout 5s;", "yes"],
+    ["variables_hash_bucket_size 128; map_hash_max_size 4096;", "yes"],
+    ["tcp_nodelay off; preread_timeout 5s; preread_buffer_size 8k; proxy_protocol_timeout 1s;", "yes"],
+    ["error_log stderr notice; error_log stderr;", "yes"],
+    ["server_name x;", "no"],
+    ["if ($a) { }", "no"],
+    ["listen unix:s;", "no"],
+  ],
+  "stream server": [
+    ["proxy_pass 127.0.0.1:1;", "yes"],
+    ["proxy_pass 127.0.0.1;", "no"],
+    ["proxy_pass unix:/run/x;", "yes"],
+    ["proxy_pass [::1]:1;", "yes"],
+    ["proxy_pass http://127.0.0.1:1;", "no"],
+    ["proxy_pass $remote_addr:1;", "yes"],
+    ["proxy_pass $nope;", "no"],
+    ["proxy_pass 127.0.0.1:1; proxy_pass 127.0.0.1:2;", "no"],
+    ["return 'a $remote_addr'; return x;", "no"],
+    ["return $uri;", "no"],
+    ["return;", "no"],
+    ["set $a b; return $a;", "yes"],
+    ["set $status b; return x;", "no"],
+    ["set a b; return x;", "no"],
+    ["proxy_timeout 1h; proxy_connect_timeout 1s; return x;", "yes"],
+    ["proxy_timeout x; return x;", "no"],
+    ["proxy_read_timeout 1s; return x;", "no"],
+    ["proxy_next_upstream on; proxy_next_upstream_tries 2; proxy_next_upstream_timeout 2s; return x;", "yes"],
+    ["proxy_next_upstream error timeout; return x;", "no"],
+    ["proxy_protocol on; return x;", "yes"],
+    ["proxy_protocol v2; return x;", "sluice takes"],
+    ["proxy_half_close on; proxy_socket_keepalive on; return x;", "yes"],
+    ["proxy_upload_rate 10k; proxy_download_rate 1m; return x;", "yes"],
+    ["proxy_upload_rate x; return x;", "no"],
+    ["proxy_buffer_size 8k; proxy_requests 1; proxy_responses 1; return x;", "yes"],
+    ["proxy_bind 127.0.0.1; return x;", "yes"],
+    ["proxy_bind $remote_addr transparent; return x;", "sluice refuses"],
+    ["proxy_ssl on; proxy_pass 127.0.0.1:1;", "yes"],
+    ["proxy_ssl on; proxy_ssl_verify on; proxy_pass 127.0.0.1:1;", "no"],
+    ["proxy_ssl on; proxy_ssl_server_name on; proxy_ssl_name x; proxy_ssl_session_reuse off; proxy_pass 127.0.0.1:1;", "yes"],
+    ["proxy_ssl_protocols TLSv1.9; return x;", "no"],
+    ["ssl_preread on; return $ssl_preread_server_name;", "yes"],
+    ["ssl_preread maybe; return x;", "no"],
+    ["ssl_alpn h2; ssl_handshake_timeout 5s; return x;", "yes"],
+    ["ssl_session_cache shared:a:1m; ssl_prefer_server_ciphers on; ssl_ciphers HIGH; return x;", "yes"],
+    ["set_real_ip_from 10.0.0.0/8; set_real_ip_from unix:; return x;", "yes"],
+    ["real_ip_header X-Real-IP; return x;", "no"],
+    ["limit_conn_dry_run on; limit_conn_log_level warn; return x;", "yes"],
+    ["access_log off; error_log stderr; return x;", "yes"],
+    ["add_header a b; return x;", "no"],
+    ["rewrite a b; return x;", "no"],
+    ["root /; return x;", "no"],
+    ["client_max_body_size 1m; return x;", "no"],
+    ["keepalive_timeout 1s; return x;", "no"],
+  ],
 }
+
+/** Debian's, which is loaded where it is there. */
+export const STREAM_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so"
 
 /** The whole file of a case. Nothing in it needs the network, root or a running nginx. */
 export function wholeFile(place: Place, conf: string): string {
@@ -526,6 +646,10 @@ export function wholeFile(place: Place, conf: string): string {
       return http(`upstream chat {\n${conf}\n}`)
     case "server":
       return server(conf)
+    case "stream":
+      return `load_module ${STREAM_MODULE}; events {}\nstream {\n${conf}\n}\n`
+    case "stream server":
+      return `load_module ${STREAM_MODULE}; events {}\nstream {\nserver { listen unix:s;\n${conf}\n} }\n`
     case "location":
       return server(`location / {\n${conf}\n}`)
   }

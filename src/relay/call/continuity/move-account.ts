@@ -49,12 +49,21 @@ export class MoveAccount {
     if (this.#reason !== null) this.#over(Column.movesFailed)
   }
 
+  /** It has not even begun: who ordered it is told by who asked for it. */
+  refused(): void {
+    if (this.#reason !== null) this.#count(Column.movesFailed)
+  }
+
   #over(column: number): void {
-    const { move, cause } = this.#reason!
-    this.#from!.traffic[column + turnCauses.indexOf(cause)]!++
+    const { move } = this.#reason!
+    this.#count(column)
+    move?.over()
+  }
+
+  #count(column: number): void {
+    this.#from!.traffic[column + turnCauses.indexOf(this.#reason!.cause)]!++
     this.#reason = null
     this.#from = null
     this.#to = null
-    move?.over()
   }
 }

@@ -57,7 +57,9 @@ export class Moving implements LogOwner {
       this.#asked!.wait(leg, mayStay ? null : reason.what)
       return true
     }
-    return this.#call.goesOn(leg, MOVED)
+    if (this.#call.goesOn(leg, MOVED)) return true
+    this.account.refused()
+    return false
   }
 
   /** It could move now, and has been where it is for `dwellMs`. */
