@@ -31,7 +31,7 @@ export class Http1Server {
     server.on("request", (request, response) => {
       this.#guard(request, (connection) => connection.onRequest(request, response))
     })
-    // It is told to go on once somebody wants its body: see `Http1Stream.begin`.
+    // It is told to go on once its body is wanted: see `Http1Stream.begin`.
     server.on("checkContinue", (request, response) => {
       this.#guard(request, (connection) => connection.onRequest(request, response))
     })
