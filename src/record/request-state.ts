@@ -52,6 +52,8 @@ export class RequestState {
   isTokenVerified = false
   /** Seconds since 1970 after which the caller is no longer who it said; 0: its stream may outlive that. */
   expirySeconds = 0
+  /** The service of limits was asked about it. */
+  isRateAsked = false
   /** What services that were asked have changed; null: nothing. */
   requestChanges: readonly HeaderChange[] | null = null
   responseChanges: readonly HeaderChange[] | null = null
