@@ -18,7 +18,7 @@ accepts that. They are read at the scrape from numbers that the data threads kee
 anything. Where the API wants a token, Prometheus shows it by \`authorization: { credentials_file: ... }\`.
 
 With \`metrics: basic\` (\`sluice_metrics basic;\` in nginx.conf), and where the admin API is off, nothing is counted by
-route and there are no histograms. \`sluice_route_...\` costs a few additions a message, and 40 octets a stream at most.
+route and there are no histograms. \`sluice_route_...\` costs a message 12 to 40 ns, where it costs some 2.6 µs in all, and a stream three numbers.
 
 | metric | kind | meaning | labels, and what bounds their values |
 | --- | --- | --- | --- |

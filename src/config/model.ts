@@ -106,6 +106,8 @@ export interface ListenerTlsConfig {
   protocols: string[] | null
   ciphers: string | null
   clientCaFile: string | null
+  /** Revocation lists, one of each authority of clients' certificates. nginx: `ssl_crl`. */
+  clientCrlFile: string | null
   verifyClient: "off" | "on" | "optional" | "optional_no_ca"
   verifyDepth: number
   sessionTimeoutMs: number

@@ -102,7 +102,7 @@ function filesRead({ listeners, servers, tcp, clusters, admin, xds }: Config): S
   for (const { tls } of listeners) {
     if (tls === null) continue
     for (const { certFile, keyFile } of tls.certificates) files.push(certFile, keyFile)
-    files.push(tls.clientCaFile)
+    files.push(tls.clientCaFile, tls.clientCrlFile)
   }
   for (const route of routesOf(servers)) {
     if (route.action.kind === "cluster" || route.action.kind === "variable") upstreamTls(route.action.tls)

@@ -1,6 +1,6 @@
 import { constants, createPrivateKey, X509Certificate } from "node:crypto"
 import { readFileSync } from "node:fs"
-import type { SecureContextOptions, SecureVersion } from "node:tls"
+import { createSecureContext, type SecureContextOptions, type SecureVersion } from "node:tls"
 import { errorReason } from "./link.ts"
 
 /** A certificate chain and its key, both PEM. */
@@ -38,6 +38,17 @@ export function readAuthorities(path: string): Authorities {
 }
 
 const PEM_CERTIFICATE = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]*-----END [^-]*-----/g
+
+/** Reads a file of revocation lists, PEM, one or several. Errors: as `readKeyPair`. */
+export function readRevocationLists(path: string): string[] {
+  const lists = readFile(path).toString("latin1").match(PEM_REVOCATION_LIST)
+  if (lists === null) throw new Error(`${path}: not a revocation list in PEM`)
+  for (const crl of lists)
+    orThrow(() => createSecureContext({ crl }), `${path}: not a revocation list in PEM`)
+  return lists
+}
+
+const PEM_REVOCATION_LIST = /-----BEGIN X509 CRL-----[^-]*-----END X509 CRL-----/g
 
 function readFile(path: string): Buffer {
   try {

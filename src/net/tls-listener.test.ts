@@ -35,6 +35,7 @@ test("a bug met once a handshake is done ends that client's socket, and nothing 
     ciphers: null,
     alpnProtocols: null,
     clientCaFile: null,
+    clientCrlFile: null,
     verifyClient: "off",
     verifyDepth: 1,
     sessionTimeoutMs: 300_000,

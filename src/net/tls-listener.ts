@@ -22,6 +22,7 @@ import {
   type KeyPair,
   readAuthorities,
   readKeyPair,
+  readRevocationLists,
 } from "./tls-context.ts"
 import { type FileVersions, fileVersions, type TlsFileWatch } from "./tls-file-watch.ts"
 import { type HandshakeOwner, TlsHandshake } from "./tls-handshake.ts"
@@ -193,7 +194,8 @@ export class TlsListener implements HandshakeOwner {
     try {
       const versions = fileVersions(filesOf(config))
       const authorities = config.clientCaFile === null ? null : readAuthorities(config.clientCaFile)
-      const shared = sharedOptions(config, authorities)
+      const lists = config.clientCrlFile === null ? [] : readRevocationLists(config.clientCrlFile)
+      const shared = sharedOptions(config, authorities, lists)
       const hosts = certificatesByNames(config).map(({ names, pairs }) => {
         const options = { ...shared, cert: pairs.map(({ cert }) => cert), key: pairs.map(({ key }) => key) }
         return { names, options, context: makeContext(options) }
@@ -283,9 +285,9 @@ function showContext(
   else done(null, found === "limit" ? undefined : (found as SecureContext | undefined))
 }
 
-function filesOf({ certificates, clientCaFile }: ListenerTlsConfig): string[] {
+function filesOf({ certificates, clientCaFile, clientCrlFile }: ListenerTlsConfig): string[] {
   const files = certificates.flatMap(({ certFile, keyFile }) => [certFile, keyFile])
-  return [...new Set(clientCaFile === null ? files : [...files, clientCaFile])]
+  return [...new Set([...files, clientCaFile, clientCrlFile].filter((path) => path !== null))]
 }
 
 /** Certificates that share their names: one for each kind of key. */
@@ -315,7 +317,11 @@ function certificatesByNames({ certificates }: ListenerTlsConfig): Host[] {
 }
 
 /** What the contexts of all names have in common. Sessions resume across them, so this must not differ. */
-function sharedOptions(config: ListenerTlsConfig, authorities: Authorities | null): TlsOptions {
+function sharedOptions(
+  config: ListenerTlsConfig,
+  authorities: Authorities | null,
+  revocationLists: string[],
+): TlsOptions {
   const { verifyClient, verifyDepth, sessionTimeoutMs } = config
   const options = contextOptions(config)
   const policy = createHash("sha256")
@@ -329,6 +335,7 @@ function sharedOptions(config: ListenerTlsConfig, authorities: Authorities | nul
     honorCipherOrder: false,
     // Without authorities no certificate is trusted, rather than those that Node knows.
     ca: authorities?.pem ?? [],
+    ...(revocationLists.length > 0 && { crl: revocationLists }),
     sessionIdContext: policy.digest("hex").slice(0, 32),
     sessionTimeout: Math.max(1, Math.round(sessionTimeoutMs / 1000)),
   }

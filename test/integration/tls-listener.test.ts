@@ -350,6 +350,49 @@ describe("client certificates", () => {
     expect(record!.connection.tls!.clientVerify).toBe(verify)
   })
 
+  test("one that is revoked is refused, from the moment that the list says so", async (t) => {
+    const clock = new ManualClock()
+    const empty = await root.revocationList()
+    const { bed, files, logs } = await secureBed(
+      t,
+      (f) => ({
+        clientCa: f.write("ca.pem", root.pem),
+        clientCrl: f.write("crl.pem", empty),
+        verifyClient: "on",
+      }),
+      { clock },
+    )
+    const told = async () => {
+      const client = bed.client({ "grpc.ssl_target_name_override": "chat.test" }, trusting(root, good))
+      const { code, details } = await client.unary(Buffer.from("x"))
+      return [code, details]
+    }
+    const looked = async (message: string, times: number) => {
+      clock.advance(5_000)
+      await eventually(
+        () => logs.saying(message).length >= times,
+        () => JSON.stringify(logs.lines),
+      )
+    }
+    expect(await told()).toEqual([grpc.status.OK, "OK"])
+    files.write("crl.pem", await root.revocationList(good))
+    await looked("certificates read again", 1)
+    const refusal = "the client certificate is not accepted: certificate revoked"
+    expect(await told()).toEqual([grpc.status.UNAUTHENTICATED, refusal])
+    files.write("crl.pem", "half of")
+    await looked("certificates changed and cannot be used; the old ones stay", 1)
+    expect(await told()).toEqual([grpc.status.UNAUTHENTICATED, refusal])
+    // Without the list of its authority none is believed.
+    const other = await Certificate.root("CN=Another")
+    files.write("crl.pem", await other.revocationList())
+    await looked("certificates read again", 2)
+    const unknown = "the client certificate is not accepted: unable to get certificate CRL"
+    expect(await told()).toEqual([grpc.status.UNAUTHENTICATED, unknown])
+    files.write("crl.pem", (await other.revocationList()) + empty)
+    await looked("certificates read again", 3)
+    expect(await told()).toEqual([grpc.status.OK, "OK"])
+  })
+
   test("a plain HTTP client without one is told 400, as by nginx", async (t) => {
     const { bed } = await secureBed(t, (files) => ({
       clientCa: files.write("ca.pem", root.pem),
@@ -674,6 +717,15 @@ describe("what cannot be used is said in one sentence", () => {
       "no authority",
       (f) => ({ clientCa: f.write("ca.pem", "x"), verifyClient: "on" }),
       "ca.pem: not a certificate",
+    ],
+    [
+      "no revocation list",
+      (f) => ({
+        clientCa: f.write("ca.pem", server.pem),
+        clientCrl: f.write("crl.pem", server.pem),
+        verifyClient: "on",
+      }),
+      "crl.pem: not a revocation list in PEM",
     ],
     ["no cipher", () => ({ ciphers: "NONSENSE" }), "no known cipher is among the ciphers"],
   ])("%s", ([, tls, sentence], t) => {

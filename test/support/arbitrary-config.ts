@@ -101,6 +101,7 @@ const listenerTls: fc.Arbitrary<ListenerTlsConfig> = fc.record({
   protocols: orNull(list(text)),
   ciphers: orNull(text),
   clientCaFile: orNull(text),
+  clientCrlFile: orNull(text),
   verifyClient: fc.constantFrom("off", "on", "optional", "optional_no_ca"),
   verifyDepth: fc.nat(5),
   sessionTimeoutMs: number,

@@ -1,6 +1,6 @@
 // What @peculiar/x509 stands on has to come first.
 import "reflect-metadata"
-import type { webcrypto } from "node:crypto"
+import { type webcrypto, X509Certificate } from "node:crypto"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { isIP } from "node:net"
 import { tmpdir } from "node:os"
@@ -13,6 +13,7 @@ import {
   PemConverter,
   SubjectAlternativeNameExtension,
   X509CertificateGenerator,
+  X509CrlGenerator,
 } from "@peculiar/x509"
 import type { TestContext } from "vitest"
 
@@ -71,6 +72,22 @@ export class Certificate {
 
   issue(wanted: Wanted): Promise<Certificate> {
     return Certificate.#make(wanted, this)
+  }
+
+  /** The list of what it has revoked, PEM. */
+  async revocationList(...revoked: Certificate[]): Promise<string> {
+    const crl = await X509CrlGenerator.create({
+      issuer: this.#subject,
+      thisUpdate: new Date(Date.now() - DAY_MS),
+      nextUpdate: new Date(Date.now() + DAY_MS),
+      signingAlgorithm: { ...this.#pair.privateKey.algorithm, hash: "SHA-256" } as webcrypto.EcdsaParams,
+      signingKey: this.#pair.privateKey,
+      entries: revoked.map(({ pem }) => ({
+        serialNumber: new X509Certificate(pem).serialNumber,
+        revocationDate: new Date(Date.now() - DAY_MS),
+      })),
+    })
+    return `${PemConverter.encode(crl.rawData, "X509 CRL")}\n`
   }
 
   static async #make(wanted: Wanted, issuer: Certificate | null): Promise<Certificate> {

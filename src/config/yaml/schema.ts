@@ -453,6 +453,7 @@ const listenerTls = z
     protocols: z.array(text()).optional(),
     ciphers: text().optional(),
     clientCa: text().optional().describe("File of authorities that client certificates are checked against."),
+    clientCrl: text().optional().describe("File of their revocation lists, one of each."),
     verifyClient: z
       .enum(["off", "on", "optional", "optional_no_ca"])
       .optional()

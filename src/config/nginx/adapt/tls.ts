@@ -19,6 +19,7 @@ export function adaptListenerTls(adapter: Adapter, draft: ListenerDraft): Listen
   const depth = scope.one("ssl_verify_depth")
   const timeout = scope.one("ssl_session_timeout")
   const authority = scope.one("ssl_client_certificate")?.args[0]
+  const crl = scope.one("ssl_crl")?.args[0]
   return {
     certificates: inOrder.flatMap((server) => (rejects(server) ? [] : certificatesOf(adapter, server))),
     rejectNames: inOrder.filter(rejects).flatMap(namesOf),
@@ -26,6 +27,7 @@ export function adaptListenerTls(adapter: Adapter, draft: ListenerDraft): Listen
     protocols: tlsProtocols(adapter, scope.one("ssl_protocols")),
     ciphers: scope.one("ssl_ciphers")?.args[0]?.text ?? null,
     clientCaFile: authority === undefined ? null : filePath(adapter, authority),
+    clientCrlFile: crl === undefined ? null : filePath(adapter, crl),
     verifyClient: verifyClient(adapter, defaultServer, authority !== undefined),
     verifyDepth: depth === null ? 1 : readNumber(depth.args[0]!.text)!,
     sessionTimeoutMs: timeout === null ? SESSION_TIMEOUT_MS : readSecondsMs(timeout.args[0]!.text)!,
@@ -78,7 +80,7 @@ function verifyClient(
 /** One listener asks all its clients for the same. A server that asked for more would let in whom it should not. */
 function checkSameClients({ report }: Adapter, server: ListeningDraft, defaultServer: ListeningDraft): void {
   const asked = (scope: Scope, name: string) => scope.one(name)?.args[0]?.text ?? "off"
-  for (const name of ["ssl_verify_client", "ssl_client_certificate", "ssl_verify_depth"]) {
+  for (const name of ["ssl_verify_client", "ssl_client_certificate", "ssl_verify_depth", "ssl_crl"]) {
     if (asked(server.scope, name) === asked(defaultServer.scope, name)) continue
     report.error(
       server.span,

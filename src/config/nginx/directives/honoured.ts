@@ -165,6 +165,11 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   ["ssl_ciphers", "HS 1", "OpenSSL's cipher list"],
   ["ssl_client_certificate", "HS 1", "authorities that client certificates must come from"],
   [
+    "ssl_crl",
+    "HS 1",
+    "revocation lists of these authorities, one of each; read again when the file has changed",
+  ],
+  [
     "ssl_reject_handshake",
     "HS flag",
     "no handshake for the server's names, by the default one none for others either",

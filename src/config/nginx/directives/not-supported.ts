@@ -30,7 +30,7 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
     verdict: "not yet",
     reason: "it decides who gets in",
     directives: {
-      "HS 1": "ssl_crl ssl_ocsp",
+      "HS 1": "ssl_ocsp",
       "HS 1*": "ssl_ech_file",
     },
   },
