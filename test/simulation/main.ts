@@ -3,6 +3,7 @@ import { Balancer } from "../../src/balancer/balancer.ts"
 import { HeaderList } from "../../src/http2/header-list.ts"
 import { type Campaign, campaign, isBalancing } from "./campaign.ts"
 import { Coverage, describeUnreached } from "./coverage.ts"
+import { compareWithout } from "./differential.ts"
 import { shrinkFailure, tell } from "./failure.ts"
 import { makePlan } from "./generate.ts"
 import type { World } from "./mutation.ts"
@@ -21,6 +22,8 @@ const HELP = `Runs the balancer through faults on a virtual network and clock: d
       --coverage: and says which blocks of src/http2 and src/relay no run has reached.
   npm run simulate:faults -- --seed N --replay
       The run of one seed: made smaller where it fails, told as it is where not.
+  npm run simulate:faults -- --differential [--seed N] [--runs K]
+      The same runs on a balancer without the code of continuity: not an octet may differ.
   npm run simulate:faults -- --mutations [--searches K] [--runs K] [--write]
       Looks for every planted bug; --write puts the result into docs/simulation.md.
   npm run simulate:faults -- --mutation NAME [--seed N] [--runs K] [--replay]
@@ -39,6 +42,7 @@ const { values } = parseArgs({
     replay: { type: "boolean", default: false },
     mutation: { type: "string" },
     continuity: { type: "boolean", default: false },
+    differential: { type: "boolean", default: false },
     rebalance: { type: "boolean", default: false },
     mutations: { type: "boolean", default: false },
     searches: { type: "string", default: "1" },
@@ -125,12 +129,21 @@ async function findPlanted(): Promise<boolean> {
   return missed.length === 0
 }
 
+async function compare(): Promise<boolean> {
+  const runs = whole("runs", values.runs, 200)
+  const { frames, differs } = await compareWithout(whole("seed", values.seed, 1), runs)
+  const same = `${runs} runs, ${frames} frames: every octet as without the code of continuity`
+  console.log(differs === null ? same : `Seed ${differs}: other octets than without the code of continuity`)
+  return differs === null
+}
+
 async function main(): Promise<boolean> {
   if (values.help) {
     console.log(HELP)
     return true
   }
   if (values.mutations) return findPlanted()
+  if (values.differential) return compare()
   const coverage = values.coverage ? new Coverage() : null
   await coverage?.start()
   const subject = coverage === null ? await loadSubject(values.mutation) : await loadCopy("coverage")

@@ -82,6 +82,13 @@ describe("the simulator", () => {
     expect(problem).not.toBeInstanceOf(SyntaxError)
   })
 
+  test("routes without continuity send the octets that a balancer without its code sends", async () => {
+    const main = fileURLToPath(new URL("main.ts", import.meta.url))
+    const child = promisify(execFile)(process.execPath, [main, "--differential", "--runs", "40"])
+    const { stdout } = (await child.catch((error: unknown) => error)) as { stdout: string }
+    expect(stdout).toMatch(/^40 runs, \d{4,} frames: every octet as without/)
+  })
+
   test("finds a planted bug and tells its story", async () => {
     const main = fileURLToPath(new URL("main.ts", import.meta.url))
     const child = promisify(execFile)(process.execPath, [

@@ -29,6 +29,12 @@ export const targets: Readonly<Record<string, TargetEntry>> = {
     maxOctets: 1024,
     load: async () => (await import("./grpc.ts")).grpc,
   },
+  fields: {
+    input: "an octet that says how reads are cut, a path after its length, then a protobuf message",
+    covers: ["grpc/field"],
+    maxOctets: 512,
+    load: async () => (await import("./fields.ts")).fields,
+  },
   json: {
     input:
       "an octet that says which way and how large the steps are, then JSON, a message or a file's descriptor",

@@ -97,8 +97,9 @@ export function makeContinuityPlan(seed: number): ContinuityPlan {
   /** An answer is more than is held until it is whole. */
   const isLarge = !mustHold && !isNarrow && chance.likely(0.1)
   const one = chance.of(mustHold ? MENDING : [...MENDING, "off" as const])
-  const mode = chance.likely(0.5) ? "handoff and resume" : one
-  const isSlow = (mode === "lockstep" || mode === "handoff and resume") && chance.likely(0.3)
+  const mode = chance.likely(0.65) ? "handoff and resume" : one
+  const isSlow =
+    mode === "lockstep" ? chance.likely(0.7) : mode === "handoff and resume" && chance.likely(0.3)
   const isStale = !mustHold && mode === "handoff and resume" && chance.likely(0.4)
   // Of servers that remember nothing the same requests may have other answers elsewhere.
   const wrongs =
@@ -127,7 +128,7 @@ export function makeContinuityPlan(seed: number): ContinuityPlan {
     overflow: isSlow ? "slow" : "commit",
     holdOctets: mustHold ? 32_768 : chance.of([0, 100, 32_768]),
     limits: {
-      streamWindowOctets: isSlow ? chance.of([100, 500]) : chance.of([500, 3000, 262_144]),
+      streamWindowOctets: isSlow ? chance.of([60, 300]) : chance.of([500, 3000, 262_144]),
       // An answer is held until it is whole where it fits half of this.
       upstreamStreamWindowOctets:
         mode === "cursor" && mustHold ? 65_536 : chance.of([2 * (size + 100), 65_536]),
@@ -141,13 +142,13 @@ export function makeContinuityPlan(seed: number): ContinuityPlan {
     // Now and then much waits for the client while legs come and go.
     client: {
       ...makePeer(chance, windows),
-      ...(!isLarge && chance.likely(0.2) && { windowOctets: 500, readDelayMs: 150 }),
+      ...(!isLarge && chance.likely(0.5) && { windowOctets: 500, readDelayMs: 150 }),
     },
     calls: chance.list(chance.whole(1, 4), (at) => ({
       id: at + 1,
       atMs: chance.small(0, 1000),
       messages: chance.list(chance.whole(0, 8), () => ({
-        afterMs: chance.whole(0, 600),
+        afterMs: chance.whole(0, isSlow ? 30 : 600),
         octets: chance.small(0, size),
       })),
       answerOctets: isLarge ? 40_000 : chance.small(0, size),
