@@ -222,6 +222,19 @@ function clusterWith(names: string, config: Partial<ClusterConfig> = {}, counts?
   return { cluster, clock, said, made, find, pick, picks, lease, ready, lose }
 }
 
+test("an endpoint of TCP sessions is ejected for fail_timeout, and no connection is made to probe it", () => {
+  const { cluster, clock, made, find, picks, said } = clusterWith("ab", { protocol: "tcp" })
+  cluster.outcomes.connectFailed(find("a"), "connection refused")
+  expect(picks(4)).toBe("bbbb")
+  clock.advance(find("a").config.failTimeoutMs + 1)
+  // One session tries it, and it is back when that has connected.
+  expect(picks(4).replaceAll("b", "")).toBe("a")
+  cluster.outcomes.legAnswered(find("a"))
+  expect(picks(4).replaceAll("b", "")).toBe("aa")
+  expect(said).toEqual(["endpoint is ejected: a", "endpoint is back: a"])
+  expect([made.length, clock.timersOpen]).toEqual([0, 0])
+})
+
 describe("an endpoint that lost a connection with streams on it", () => {
   test("gets no streams until another has answered a PING, then its full share, however much it weighs", () => {
     const { cluster, clock, said, made, find, picks, lease, ready, lose } = clusterWith("ab")

@@ -355,8 +355,6 @@ export class Cluster<C extends PooledConnection> {
 
   #ejected(endpoint: Endpoint): void {
     this.#epoch.value++
-    // What TCP sessions go to may speak anything: the next one that is due tries it, as in nginx.
-    if (this.protocol === "tcp") return
     for (const pool of this.#pools.poolsOf(endpoint)) pool.probe()
   }
 

@@ -30,6 +30,8 @@ export class RequestState {
   uriChangesLeft = URI_CHANGES_MAX
   /** The status of whatever is answered from here on; 0: that of the answer. nginx: `err_status`. */
   errorStatus = 0
+  /** Fields of the error that go with whatever is answered, names and values in turn. */
+  errorFields: readonly string[] = []
   /** No further page of an error is looked for. nginx: `error_page` of a request. */
   isErrorPageUsed = false
   /** An error has sent it on. */
@@ -50,6 +52,8 @@ export class RequestState {
   isTokenVerified = false
   /** Seconds since 1970 after which the caller is no longer who it said; 0: its stream may outlive that. */
   expirySeconds = 0
+  /** The service of limits was asked about it. */
+  isRateAsked = false
   /** What services that were asked have changed; null: nothing. */
   requestChanges: readonly HeaderChange[] | null = null
   responseChanges: readonly HeaderChange[] | null = null

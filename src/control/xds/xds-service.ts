@@ -84,7 +84,8 @@ export class XdsService {
     let isChanged = false
     for (const [type, resources] of configured.byType)
       isChanged = this.#store.replace(type, resources) || isChanged
-    const endpoints = config.clusters.map(
+    const http = config.clusters.filter(({ protocol }) => protocol === "http")
+    const endpoints = http.map(
       (cluster) => [cluster.name, endpointResource(cluster, source.endpointsOf(cluster.name))] as const,
     )
     isChanged = this.#store.replace(ENDPOINTS, new Map(endpoints)) || isChanged
@@ -94,7 +95,7 @@ export class XdsService {
   endpointsChanged(name: string): void {
     const { source } = this.#options
     const cluster = source.config.clusters.find((each) => each.name === name)
-    if (cluster === undefined) return
+    if (cluster?.protocol !== "http") return
     if (this.#store.set(ENDPOINTS, name, endpointResource(cluster, source.endpointsOf(name)))) this.#changed()
   }
 

@@ -22,7 +22,10 @@ export function askRateService(
   )
   return (call, context) => {
     const { record } = call
-    if (record.state?.isSubrequest === true) return null
+    const state = stateOf(record)
+    // A call that another location takes over has been counted.
+    if (state.isSubrequest || state.isRateAsked) return null
+    state.isRateAsked = true
     const rendered = descriptors
       .map((entries) =>
         entries.map(({ key, value }): [string, string] => [key, value.render(record, context.env)]),
