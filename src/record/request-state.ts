@@ -30,6 +30,8 @@ export class RequestState {
   uriChangesLeft = URI_CHANGES_MAX
   /** The status of whatever is answered from here on; 0: that of the answer. nginx: `err_status`. */
   errorStatus = 0
+  /** Fields of the error that go with whatever is answered, names and values in turn. */
+  errorFields: readonly string[] = []
   /** No further page of an error is looked for. nginx: `error_page` of a request. */
   isErrorPageUsed = false
   /** An error has sent it on. */

@@ -1,4 +1,5 @@
 /** Where Sluice answers otherwise than nginx and means to: each with a name and a sentence for docs/nginx.md. */
+import type { Directive } from "../../src/config/nginx/ast.ts"
 import type { Probe } from "./probes.ts"
 import type { Answer } from "./send.ts"
 import type { Seen } from "./stub.ts"
@@ -26,6 +27,36 @@ export interface NamedDifference {
 const saysGrpc = ({ isGrpc, headers }: Probe): boolean =>
   isGrpc || headers.some(([name, value]) => name === "content-type" && value.startsWith("application/grpc"))
 
+const CONNECTION_FIELDS =
+  /^(connection|upgrade|keep-alive|proxy-connection|transfer-encoding|content-length)$/i
+
+/** Every directive within. */
+function allOf(directives: readonly Directive[]): Directive[] {
+  return directives.flatMap((each) => [each, ...allOf(each.block ?? [])])
+}
+
+function setsConnectionField(servers: readonly Directive[]): boolean {
+  return allOf(servers).some(
+    ({ name, args }) =>
+      /^(grpc_set_header|add_header)$/.test(name.text) && CONNECTION_FIELDS.test(args[0]!.text),
+  )
+}
+
+function passes(servers: readonly Directive[]): string[] {
+  return allOf(servers).flatMap(({ name, args }) =>
+    /^(grpc|proxy)_pass$/.test(name.text) ? [args[0]!.text] : [],
+  )
+}
+
+function hasTwoProtocols(servers: readonly Directive[]): boolean {
+  const named = (pass: string): string[] =>
+    allOf(servers).flatMap(({ name, args }) =>
+      name.text === pass ? [args[0]!.text.replace(/^\w+:\/\//, "").replace(/\/.*/, "")] : [],
+    )
+  const grpc = new Set(named("grpc_pass"))
+  return named("proxy_pass").some((upstream) => grpc.has(upstream))
+}
+
 export const differences: readonly NamedDifference[] = [
   {
     name: "gRPC status",
@@ -33,7 +64,7 @@ export const differences: readonly NamedDifference[] = [
       "A gRPC client is told an error of the proxy as a `grpc-status`, as its protocol asks; nginx sends a bare HTTP status.",
     explains: (_mismatch, probe, nginx, sluice) =>
       saysGrpc(probe) &&
-      nginx.answer.status >= 300 &&
+      (nginx.answer.status >= 300 || nginx.answer.status === 204) &&
       sluice.answer.status === 200 &&
       sluice.answer.headers.some(([name]) => name === "grpc-status"),
   },
@@ -46,12 +77,74 @@ export const differences: readonly NamedDifference[] = [
   {
     name: "kept connection",
     sentence:
-      "Connections to HTTP/1.1 backends are kept, `keepalive` or not; one that a backend closes under a request that may be repeated is replaced once.",
+      "Connections to backends are kept, `keepalive` or not. Of those to HTTP/1.1 backends one that is closed under a request that may be repeated is replaced once, of those to HTTP/2 backends none.",
     explains: ({ what, nginx, sluice }, probe) =>
       what === "seen" &&
-      nginx === "1" &&
-      sluice === "2" &&
+      Math.abs(Number(nginx) - Number(sluice)) === 1 &&
       probe.headers.some(([name, value]) => name === "x-stub" && value === "close"),
+  },
+  {
+    name: "connection fields",
+    sentence:
+      "A `grpc_set_header` or `add_header` of a field that says how a message is framed, such as `Connection` or `Content-Length`, breaks nginx's calls or answers; here it is not sent.",
+    explains: ({ what }, { listen }, nginx, sluice) =>
+      sluice.answer.status > 0 &&
+      (nginx.answer.status === 0 ||
+        nginx.answer.error !== "" ||
+        (nginx.answer.status === 502 && nginx.seen.length === 0) ||
+        what === "header content-length") &&
+      setsConnectionField(listen.servers),
+  },
+  {
+    name: "one upstream, two protocols",
+    sentence:
+      "Of an `upstream` with `keepalive` that `grpc_pass` and `proxy_pass` both name, nginx may use a connection of the one for the other; here each has its own.",
+    explains: (_mismatch, { listen }, nginx, sluice) =>
+      nginx.answer.status === 0 &&
+      nginx.seen.length === 0 &&
+      sluice.seen.length > 0 &&
+      hasTwoProtocols(listen.servers),
+  },
+  {
+    name: "names in variables",
+    sentence:
+      "Names of hosts that variables come to are asked of the system, its hosts file included, whatever `resolver` says.",
+    explains: (_mismatch, { listen }, nginx, sluice) =>
+      nginx.answer.status === 502 &&
+      nginx.seen.length === 0 &&
+      sluice.answer.status > 0 &&
+      passes(listen.servers).some((target) => target.includes("$")),
+  },
+  {
+    name: "type of a text",
+    sentence:
+      "The type of a `return` is `default_type`, and by its extension only where the location is exact; nginx looks at the extension of every path.",
+    explains: ({ what }, { listen }) =>
+      what === "header content-type" &&
+      allOf(listen.servers).some(({ name, args }) => name.text === "return" && args.length > 1),
+  },
+  {
+    name: "fields of 416",
+    sentence:
+      "`add_header` holds for a range that cannot be satisfied as for any other error; nginx adds to it as to an answer too, `always` twice.",
+    explains: ({ what }, _probe, nginx) => nginx.answer.status === 416 && what.startsWith("header "),
+  },
+  {
+    name: "stub_status",
+    sentence: "`stub_status` has no effect: the figures are those of the admin API.",
+    explains: (_mismatch, { path, listen }) =>
+      allOf(listen.servers).some(
+        ({ name, args, block }) =>
+          name.text === "location" &&
+          path.startsWith(args.at(-1)!.text) &&
+          block?.some((inner) => inner.name.text === "stub_status") === true,
+      ),
+  },
+  {
+    name: "length of no body",
+    sentence: "To HEAD, the page of an error that a backend answered with says how long it is; nginx says 0.",
+    explains: ({ what, nginx }, { method }) =>
+      method === "HEAD" && what === "header content-length" && nginx === "0",
   },
   {
     name: "authority",

@@ -1,120 +1,48 @@
 /**
  * Runs each file of shapes/ under nginx and under Sluice, over the same backends, and compares what the same requests get.
  *
- *     node test/nginx-diff/main.ts [--only NAME] [--show N]
+ *     node test/nginx-diff/main.ts [--only NAME] [--show N] [--jobs N] [--docs]
  *
- * Exit code 1: a difference has no name, or a file does not run.
+ * `--docs` writes the figures of the run into docs/nginx.md. Exit code 1: a difference has no name, or a file does not run.
  */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { Certificate } from "../support/certificates.ts"
-import { compare } from "./compare.ts"
-import { differences, type Mismatch, type Outcome } from "./differences.ts"
-import { type Probe, probesOf } from "./probes.ts"
-import { send } from "./send.ts"
-import { startNginx, startSluice } from "./servers.ts"
-import { forNginx, forSluice, mapShape, type Shape } from "./shape.ts"
-import { Stubs } from "./stub.ts"
+import { differences } from "./differences.ts"
+import { withFigures } from "./figures.ts"
+import { compareFile, type Result } from "./run.ts"
 
 const SHAPES = join(import.meta.dirname, "shapes")
-
-interface Result {
-  readonly name: string
-  readonly probes: number
-  /** Why it was not compared; null: it was. */
-  readonly problem: string | null
-  /** Probes that each named difference explains. */
-  readonly named: ReadonlyMap<string, number>
-  readonly unnamed: readonly { readonly probe: Probe; readonly mismatches: readonly Mismatch[] }[]
-}
+const DOCS = join(import.meta.dirname, "../../docs/nginx.md")
 
 const { values } = parseArgs({
-  options: { only: { type: "string", multiple: true }, show: { type: "string", default: "3" } },
+  options: {
+    only: { type: "string", multiple: true },
+    show: { type: "string", default: "3" },
+    jobs: { type: "string", default: "3" },
+    docs: { type: "boolean", default: false },
+  },
 })
 const names = readdirSync(SHAPES)
   .filter((name) => name.endsWith(".conf"))
   .filter((name) => values.only?.some((part) => name.startsWith(part)) ?? true)
-const root = await Certificate.root("CN=nginx-diff")
-const certificate = await root.issue({ names: ["s1.example.com", "localhost", "127.0.0.1"] })
 const results: Result[] = []
-for (const name of names) {
-  const result = await compareShape(name)
-  results.push(result)
-  report(result)
-}
-process.exit(results.every(({ problem, unnamed }) => problem === null && unnamed.length === 0) ? 0 : 1)
+const left = [...names]
+await Promise.all(Array.from({ length: Number(values.jobs) }, work))
+const wrong = results.filter(({ problem, unnamed }) => problem !== null || unnamed.length > 0)
+const probes = results.reduce((sum, result) => sum + result.probes, 0)
+console.log(
+  `${results.length} files, ${probes} probes, ${wrong.length} files with a difference that has no name`,
+)
+if (values.docs) writeFileSync(DOCS, withFigures(readFileSync(DOCS, "utf8"), results, differences))
+process.exit(wrong.length === 0 ? 0 : 1)
 
-async function compareShape(name: string): Promise<Result> {
-  const directory = mkdtempSync(join(tmpdir(), "nginx-diff-"))
-  const stubs = new Stubs({ cert: certificate.pem, key: certificate.key })
-  try {
-    prepareDirectory(directory)
-    const text = readFileSync(join(SHAPES, name), "utf8")
-    const shape = await mapShape(name, text, directory, stubs)
-    const probes = probesOf(shape)
-    return await compareOn(shape, probes, directory, stubs)
-  } catch (error) {
-    return { name, probes: 0, problem: (error as Error).message, named: new Map(), unnamed: [] }
-  } finally {
-    await stubs.close()
-    rmSync(directory, { recursive: true, force: true })
+async function work(): Promise<void> {
+  for (let name = left.shift(); name !== undefined; name = left.shift()) {
+    const result = await compareFile(name, readFileSync(join(SHAPES, name), "utf8"))
+    results.push(result)
+    report(result)
   }
-}
-
-function prepareDirectory(directory: string): void {
-  for (const inner of ["certs", "logs", "html", "tmp"]) mkdirSync(join(directory, inner))
-  writeFileSync(join(directory, "certs/a.pem"), certificate.pem)
-  writeFileSync(join(directory, "certs/a.key"), certificate.key)
-  writeFileSync(join(directory, "certs/users"), "user:{PLAIN}pass\n")
-  writeFileSync(join(directory, "html/index.html"), "<p>index</p>\n")
-  writeFileSync(join(directory, "html/50x.html"), "<p>50x</p>\n")
-}
-
-async function compareOn(shape: Shape, probes: Probe[], directory: string, stubs: Stubs): Promise<Result> {
-  const sluiceOutcomes = await outcomesOf(probes, stubs, () =>
-    startSluice(directory, forSluice(shape, directory)),
-  )
-  const nginxOutcomes = await outcomesOf(probes, stubs, () =>
-    startNginx(directory, forNginx(shape, directory)),
-  )
-  const named = new Map<string, number>()
-  const unnamed: Result["unnamed"][number][] = []
-  for (const [index, probe] of probes.entries()) {
-    const nginx = nginxOutcomes[index]!
-    const sluice = sluiceOutcomes[index]!
-    const mismatches = compare(nginx, sluice)
-    const left: Mismatch[] = []
-    const used = new Set<string>()
-    for (const mismatch of mismatches) {
-      const difference = differences.find((each) => each.explains(mismatch, probe, nginx, sluice))
-      if (difference === undefined) left.push(mismatch)
-      else used.add(difference.name)
-    }
-    for (const each of used) named.set(each, (named.get(each) ?? 0) + 1)
-    if (left.length > 0) unnamed.push({ probe, mismatches: left })
-  }
-  return { name: shape.name, probes: probes.length, problem: null, named, unnamed }
-}
-
-async function outcomesOf(
-  probes: readonly Probe[],
-  stubs: Stubs,
-  start: () => Promise<{ stop(): Promise<void> }>,
-): Promise<Outcome[]> {
-  const server = await start()
-  const outcomes: Outcome[] = []
-  try {
-    for (const probe of probes) {
-      stubs.take()
-      const answer = await send(probe)
-      outcomes.push({ answer, seen: stubs.take() })
-    }
-  } finally {
-    await server.stop()
-  }
-  return outcomes
 }
 
 function report({ name, probes, problem, named, unnamed }: Result): void {
@@ -127,7 +55,7 @@ function report({ name, probes, problem, named, unnamed }: Result): void {
   for (const { probe, mismatches } of unnamed.slice(0, Number(values.show))) {
     const { method, path, http, listen, headers, isGrpc } = probe
     console.log(
-      `  ${listen.original} HTTP/${http} ${probe.host} ${method} ${path}${isGrpc ? " gRPC" : ""} ${headers.map((pair) => pair.join(": ")).join(", ")}`,
+      `  ${listen.original} HTTP/${http} ${probe.host} ${method} ${path}${isGrpc ? " gRPC" : ""}${probe.isPlain === true ? " without TLS" : ""}${probe.raw === undefined ? "" : ` ${JSON.stringify(probe.raw)}`} ${headers.map((pair) => pair.join(": ")).join(", ")}`,
     )
     for (const { what, nginx, sluice } of mismatches.slice(0, 8))
       console.log(

@@ -12,6 +12,10 @@ export interface Probe {
   /** Pieces; the client waits for an answer between those of a bidi call. */
   readonly body: readonly Buffer[]
   readonly isGrpc: boolean
+  /** HTTP without TLS, whatever the listener speaks. */
+  readonly isPlain?: boolean
+  /** HTTP/1.1 as it is written: several requests at once, or what no client library sends. `HOST` in it is the host. */
+  readonly raw?: string
 }
 
 /** A message of gRPC. */
@@ -81,7 +85,58 @@ function probesOfServer(
     ]),
     make(http, "/%2e%2e/%2e%2e/etc/passwd", {}),
     make(http, "//double//slash/../up", {}),
+    ...paths.slice(0, MORE_ON).flatMap((path) => moreProbes(make, http, path)),
+    ...(listen.isTls && http === "1.1" ? [make(http, paths[0]!, { isPlain: true })] : []),
+    ...(http === "1.1" ? rawProbes(make, paths[0]!) : []),
   ])
+}
+
+/** Paths of a server that get these too. */
+const MORE_ON = 3
+
+type Make = (http: "1.1" | "2", path: string, more: Partial<Probe>) => Probe
+
+function moreProbes(make: Make, http: "1.1" | "2", path: string): Probe[] {
+  const body = [Buffer.from("body")]
+  return [
+    make(http, path, { method: "PUT", headers: [FORM], body }),
+    make(http, path, { method: "DELETE" }),
+    make(http, path, { method: "PATCH", headers: [FORM], body }),
+    make(http, path, { headers: [["range", "bytes=0-3"]] }),
+    make(http, path, { headers: [["range", "bytes=900-"]] }),
+    make(http, path, { headers: [["if-modified-since", "Fri, 01 Jan 2100 00:00:00 GMT"]] }),
+    make(http, path, { headers: [["x-stub", "404"]] }),
+    make(http, `${path}?`, {}),
+    make(http, `${path}%41%2f`, {}),
+    make(http, path, {
+      headers: [
+        ["origin", "https://page.example"],
+        ["referer", "https://page.example/"],
+      ],
+    }),
+  ]
+}
+
+/** What two parsers may read in two ways, and what asks more of a connection than one answer. */
+function rawProbes(make: Make, path: string): Probe[] {
+  const get = `GET ${path} HTTP/1.1\r\nHost: HOST\r\n`
+  const post = `POST ${path} HTTP/1.1\r\nHost: HOST\r\nContent-Type: text/plain\r\n`
+  const last = `${get}Connection: close\r\n\r\n`
+  return [
+    `${get}\r\n${last}`,
+    `${get}\r\n${get}\r\n${last}`,
+    `${post}Content-Length: 4\r\n\r\nbody${last}`,
+    `${post}Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n4\r\nbody\r\n0\r\n\r\n`,
+    `${post}Expect: 100-continue\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody`,
+    `${post}Content-Length: 4\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n`,
+    `${post}Content-Length: 4\r\nContent-Length: 5\r\nConnection: close\r\n\r\nbody`,
+    `${get}X-A: 1\r\n folded\r\nConnection: close\r\n\r\n`,
+    `GET ${path} HTTP/1.1\r\nConnection: close\r\n\r\n`,
+    `GET ${path} HTTP/1.0\r\nHost: HOST\r\n\r\n`,
+    `GET http://HOST${path} HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n`,
+    `GET ${path} HTTP/9.9\r\nHost: HOST\r\n\r\n`,
+    `TRACE ${path} HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n`,
+  ].map((raw) => make("1.1", path, { raw, method: raw.split(" ", 1)[0]! }))
 }
 
 function grpcProbes(

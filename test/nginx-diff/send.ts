@@ -16,7 +16,7 @@ export interface Answer {
   readonly body: string
 }
 
-const ANSWER_MS = 1000
+const ANSWER_MS = 3000
 /** A bidi call waits so long for the answer to a message. */
 const REPLY_MS = 100
 
@@ -24,6 +24,7 @@ export async function send(probe: Probe): Promise<Answer> {
   const socket = await open(probe.listen, probe)
   if (typeof socket === "string") return { status: 0, error: socket, headers: [], trailers: [], body: "" }
   try {
+    if (probe.raw !== undefined) return await sendRaw(probe.raw.replaceAll("HOST", probe.host), socket)
     return await (probe.http === "2" ? send2(probe, socket) : send1(probe, socket))
   } finally {
     socket.destroy()
@@ -38,7 +39,7 @@ async function open(
   const problem = await settled(raw, "connect")
   if (problem !== null) return problem
   if (isProxied) raw.write("PROXY TCP4 192.0.2.77 192.0.2.1 51234 443\r\n")
-  if (!isTls) return raw
+  if (!isTls || probe.isPlain === true) return raw
   const servername = probe.host
   const tls = connectTls({
     socket: raw,
@@ -99,6 +100,28 @@ function send1(probe: Probe, socket: Socket): Promise<Answer> {
     })
     request.end(body)
   })
+}
+
+/** The status of each answer that came until the connection was closed, as the body. */
+async function sendRaw(text: string, socket: Socket): Promise<Answer> {
+  const answers = await new Promise<string>((resolve) => {
+    let said = ""
+    const timer = setTimeout(() => socket.destroy(), ANSWER_MS)
+    socket.on("data", (octets: Buffer) => (said += octets.toString("latin1")))
+    socket.once("close", () => {
+      clearTimeout(timer)
+      resolve(said)
+    })
+    socket.write(text, "latin1")
+  })
+  const body = [...answers.matchAll(/HTTP\/1\.[01] ([2-5]\d{2})/g)].map(([, status]) => status).join(" ")
+  return {
+    status: Number(body.slice(0, 3)),
+    error: body === "" ? "no answer" : "",
+    headers: [],
+    trailers: [],
+    body,
+  }
 }
 
 function send2(probe: Probe, socket: Socket): Promise<Answer> {

@@ -221,12 +221,19 @@ export function print(directives: readonly Directive[], depth = 0): string {
     .join("")
 }
 
-/** One that has failed is out for a time: what a probe gets would depend on those before it. */
-function withoutEjection(directives: readonly Directive[]): Directive[] {
+/**
+ * What a probe gets would depend on those before it, and on the time between: servers that have failed are out for a time,
+ * requests are let in again.
+ */
+function withoutTime(directives: readonly Directive[]): Directive[] {
   return directives.map((directive) => {
     const { name, block } = directive
+    if (name.text === "limit_req_zone") {
+      const args = directive.args.filter(({ text }) => !text.startsWith("rate="))
+      return { ...directive, args: [...args, word("rate=1r/m", directive)] }
+    }
     if (block === null) return directive
-    if (name.text !== "upstream") return { ...directive, block: withoutEjection(block) }
+    if (name.text !== "upstream") return { ...directive, block: withoutTime(block) }
     const kept = block.map((each) => {
       if (each.name.text !== "server") return each
       const args = each.args.filter(({ text }) => !text.startsWith("max_fails="))
@@ -240,6 +247,14 @@ const word = (text: string, like: Directive): Word => ({ text, span: like.name.s
 
 /** One process each: in several, each has its own turns of round robin. */
 const LEFT_OUT: ReadonlySet<string> = new Set(["pid", "error_log", "user", "daemon", "worker_processes"])
+
+/** No name server is asked for long. */
+const timeout = (like: Directive): Directive => ({
+  ...like,
+  name: word("resolver_timeout", like),
+  args: [word("100ms", like)],
+  block: null,
+})
 
 /** What Debian's nginx does not know is written as it does, or left out. */
 export function forNginx({ directives, rewritten }: Shape, directory: string): string {
@@ -265,18 +280,20 @@ export function forNginx({ directives, rewritten }: Shape, directory: string): s
       if (name.text === "listen" && http2 && !args.some(({ text }) => text === "http2")) {
         args.push(word("http2", directive))
       }
+      const resolved = name.text === "resolver" ? [timeout(directive)] : []
       return [
+        ...resolved,
         { ...directive, args, block: directive.block === null ? null : rewrite(directive.block, name.text) },
       ]
     })
   }
   const user = process.getuid?.() === 0 ? "user root; " : ""
   const main = `${user}worker_processes 1; daemon off; pid ${directory}/nginx.pid; error_log ${directory}/error.log notice;\n`
-  return main + print(rewrite(withoutEjection(directives), "main"))
+  return main + print(rewrite(withoutTime(directives), "main"))
 }
 
 /** For Sluice all is left as it is, but for the ports. */
 export function forSluice({ directives }: Shape, directory: string): string {
   const kept = directives.filter(({ name }) => !LEFT_OUT.has(name.text))
-  return `error_log ${directory}/sluice.log warn;\n${print(withoutEjection(kept))}`
+  return `error_log ${directory}/sluice.log warn;\n${print(withoutTime(kept))}`
 }

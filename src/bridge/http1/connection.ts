@@ -165,6 +165,9 @@ export class Http1Connection implements ClientConnection, LinkUser {
       response,
       socket: this.socket,
       context: this.options.context,
+      onLast: () => {
+        this.#isLastAnswering = true
+      },
       onClosed: ({ owner }, isReusable) => {
         if (owner !== null) this.#remove(owner)
         if (!isReusable) response.once("finish", () => this.socket.end())
@@ -265,6 +268,8 @@ export class Http1Connection implements ClientConnection, LinkUser {
     // The answers under way are the last that this client asked for.
     if (error.code === "HPE_CLOSED_CONNECTION") return this.afterAnswers(() => this.socket.end())
     const isTooLarge = error.code === "HPE_HEADER_OVERFLOW"
+    const isOfOtherVersion =
+      error.code === "HPE_INVALID_VERSION" && OTHER_VERSION.test(error.rawPacket?.toString("latin1") ?? "")
     this.onLimit(isTooLarge ? "http1_head_too_large" : "header_malformed")
     this.#logOnce.warn("fault", "connection ended for the client's fault", { reason: error.message })
     const cut = [...this.#answering].find((stream) => stream.isRequestUnderWay)
@@ -277,7 +282,10 @@ export class Http1Connection implements ClientConnection, LinkUser {
       headOfOctets(error.rawPacket, this.#scheme),
       isTooLarge
         ? { status: 494, reason: "the head is too large" }
-        : { status: 400, reason: `not a request of HTTP/1.1: ${error.message}` },
+        : {
+            status: isOfOtherVersion ? 505 : 400,
+            reason: `not a request of HTTP/1.1: ${error.message}`,
+          },
     )
   }
 
@@ -340,6 +348,9 @@ export class Http1Connection implements ClientConnection, LinkUser {
     this.options.onClosed(this)
   }
 }
+
+/** Of a request line: a version that is none of HTTP/1. */
+const OTHER_VERSION = /^[^\r\n]* HTTP\/(?!1\.)\d+\.\d+\r?$/m
 
 /** What gRPC is told follows from it. */
 const httpOnly = (httpStatus: number) => ({ httpStatus, grpcStatus: -1 })

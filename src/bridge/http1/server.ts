@@ -31,6 +31,10 @@ export class Http1Server {
     server.on("request", (request, response) => {
       this.#guard(request, (connection) => connection.onRequest(request, response))
     })
+    // It is told to go on once its body is wanted: see `Http1Stream.begin`.
+    server.on("checkContinue", (request, response) => {
+      this.#guard(request, (connection) => connection.onRequest(request, response))
+    })
     server.on("upgrade", (request, _socket, rest) => {
       this.#guard(request, (connection) =>
         connection.afterAnswers(() => onUpgrade(connection, request, rest)),

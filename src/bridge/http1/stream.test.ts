@@ -36,6 +36,7 @@ function makeStream(method: "writeHead" | "addTrailers") {
       limits: defaultLimits,
       budget: new BufferBudget(defaultLimits),
     } as unknown as DownstreamContext,
+    onLast: () => {},
     onClosed: (_, isReusable) => told.push(`closed, ${isReusable ? "reusable" : "not reusable"}`),
   })
   stream.owner = { onDownstreamReset: () => told.push("reset") } as unknown as StreamOwner

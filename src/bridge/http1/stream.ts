@@ -22,6 +22,8 @@ export interface Http1StreamOptions {
   /** Theirs, and of other requests. */
   socket: Http1Socket
   context: DownstreamContext
+  /** No other request is served on its connection. */
+  onLast: () => void
   /** Called once, when both halves are over. `isReusable`: the connection may carry another request. */
   onClosed: (stream: Http1Stream, isReusable: boolean) => void
 }
@@ -49,6 +51,9 @@ export class Http1Stream implements DownstreamStream {
   /** Octets that came after the answer was whole. */
   #discarded = 0
   #headSent = false
+  readonly #onLast: () => void
+  /** No other request is served on its connection. */
+  #isLast = false
 
   constructor(options: Http1StreamOptions) {
     const { request, response } = options
@@ -58,6 +63,7 @@ export class Http1Stream implements DownstreamStream {
     this.#context = options.context
     this.#held = new HeldOctets(options.context.budget)
     this.#onClosed = options.onClosed
+    this.#onLast = options.onLast
     const { headers } = request
     const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
     this.remoteEnded = !hasBody
@@ -73,6 +79,9 @@ export class Http1Stream implements DownstreamStream {
   /** Reads the request's body, now that it has an owner. */
   begin(): void {
     const request = this.#request
+    // As nginx has it: one that is answered already is not asked for its body.
+    const isExpecting = request.headers.expect !== undefined && !this.#headSent && !this.remoteEnded
+    if (isExpecting && request.httpVersionMinor > 0) this.#response.writeContinue()
     request.on(
       "data",
       this.#guard((octets: Buffer) => this.#receive(octets)),
@@ -155,6 +164,12 @@ export class Http1Stream implements DownstreamStream {
 
   /** One at a time is answered, and read to its end: a connection of HTTP/1 costs no more than it pays. */
   chargePeer(): void {}
+
+  endConnection(): void {
+    this.#isLast = true
+    this.#response.shouldKeepAlive = false
+    this.#onLast()
+  }
 
   reset(code: number): void {
     if (this.isClosed) return
@@ -255,7 +270,7 @@ export class Http1Stream implements DownstreamStream {
   #close(isReusable: boolean): void {
     this.isClosed = true
     this.#letGo()
-    this.#onClosed(this, isReusable)
+    this.#onClosed(this, isReusable && !this.#isLast)
   }
 
   /** What this turn writes leaves in one piece. */

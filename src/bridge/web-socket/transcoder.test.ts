@@ -59,6 +59,7 @@ function makeCall() {
     budget: new BufferBudget(defaultLimits),
     replayRing: new ReplayRing(),
     onStreamEnd: () => {},
+    ticks: { ticks: 0 },
   } as unknown as CallContext
   const fields = [":method", "POST", ":scheme", "http", ":path", "/", "content-type", "application/grpc"]
   const head = { list: new HeaderList(fields), method: "POST", scheme: "http", authority: "", path: "/" }
@@ -67,7 +68,7 @@ function makeCall() {
     context,
     connection: { remoteAddress: "", requests: 1 } as ConnectionRecord,
     head: { ...head, contentLength: -1 },
-    route: { settings: {}, hasSilenceTimeouts: false, serverName: "", accessLogs: [] } as unknown as Route,
+    route: { settings: {}, meter: null, serverName: "", accessLogs: [] } as unknown as Route,
     socket: socket as unknown as BridgeSocket,
     source: { heldOctets: 0, discard: () => {} },
     handshakePath: "/",

@@ -33,7 +33,7 @@ export function serveFiles(config: FilesConfig, parts: FilesParts): Phase {
       let isGivenUp = false
       const finish = (found: Found): void => {
         if (isGivenUp) found.file?.destroy()
-        else done(found.verdict)
+        else done(call.isGrpc ? toldToGrpc(found.verdict, call) : found.verdict)
       }
       files.find(call, context).then(finish, () => finish({ verdict: answer(500) }))
       return () => {
@@ -41,6 +41,12 @@ export function serveFiles(config: FilesConfig, parts: FilesParts): Phase {
       }
     },
   })
+}
+
+/** No file is for calls of gRPC: they are told so as where no route is. */
+function toldToGrpc(verdict: Verdict, { record }: PhasedCall): Verdict {
+  const status = verdict.kind === "return" ? verdict.status : 0
+  return status === 404 || status === 405 ? { ...unrouted(record.head.path), httpStatus: status } : verdict
 }
 
 /** What a call comes to, and the file that is open for it. */
@@ -94,8 +100,6 @@ class Files {
     const elsewhere = this.#last === null ? null : await this.#try(this.#last, call, state, context)
     if (elsewhere !== null) return { verdict: elsewhere }
     const method = state.method ?? call.record.head.method
-    // No file is an answer to a call of gRPC.
-    if (call.isGrpc) return { verdict: unrouted(call.record.head.path) }
     const isRead = method === "GET" || method === "HEAD"
     if (!isRead && method !== "POST") return { verdict: answer(405) }
     if (state.uri.endsWith("/")) return { verdict: await this.#indexOf(call, state, context) }

@@ -37,7 +37,8 @@ export function mapVariable(
     const key = source.render(record, env)
     const found = texts.find((hostnames && key.endsWith(".") ? key.slice(0, -1) : key).toLowerCase())
     if (found !== undefined) return found.render(record, env)
-    for (const { regex, value } of regexes) {
+    // As nginx has it, no regex is tried on an empty text.
+    for (const { regex, value } of key === "" ? NONE : regexes) {
       const match = regex.exec(key)
       // A regex that took too many steps has not matched.
       if (match === "none" || match === "limit") continue
@@ -49,6 +50,8 @@ export function mapVariable(
     return fallback.render(record, env)
   }
 }
+
+const NONE: readonly never[] = []
 
 function octets(text: string): string {
   return /^[\x00-\x7f]*$/.test(text) ? text : Buffer.from(text, "utf8").toString("latin1")

@@ -10,10 +10,10 @@ import type { NewStreamRecord } from "../../record/stream-record.ts"
 import type { TemplateEnvironment } from "../../record/variables.ts"
 import { writableValue } from "../../record/written-field.ts"
 import { absoluteRedirect } from "../route/absolute-redirect.ts"
-import { isPage, isRedirect, isUnanswered, statusOnWire } from "../route/error-page.ts"
+import { endsConnection, isPage, isRedirect, isUnanswered, statusOnWire } from "../route/error-page.ts"
 import { withChanges } from "../route/head-changes.ts"
 import type { Answer, AnsweredCall, ContentHandler, ReturnAction, Route } from "../route/route.ts"
-import { statusTold, withStatus } from "./error-status.ts"
+import { statusTold, withErrorFields, withStatus } from "./error-status.ts"
 import { fitTrailers } from "./fit-trailers.ts"
 import { heldOctets, holdHeaders, releaseHeaders } from "./held-headers.ts"
 import { localReply, pageReply, type Reply } from "./local-reply.ts"
@@ -116,8 +116,9 @@ export class ClientResponse implements AnsweredCall {
     return fitTrailers(list, most)
   }
 
-  #sendHead(list: HeaderList, endStream: boolean): void {
+  #sendHead(answer: HeaderList, endStream: boolean): void {
     const { record, context, downstream } = this.#call
+    const list = withErrorFields(this.#call, answer)
     const told = withChanges(list, record.state?.responseChanges, "response")
     record.responseHeaders = told
     holdHeaders(told, context.budget)
@@ -143,6 +144,7 @@ export class ClientResponse implements AnsweredCall {
     const { isHeadSent } = this
     const server = route.settings.serverTokens
     if (!isHeadSent) record.status = isGrpc ? 200 : statusOnWire(what.httpStatus)
+    if (!isGrpc && endsConnection(what.httpStatus)) downstream.endConnection?.()
     if (!downstream.localEnded) {
       const reply = localReply({ isGrpc, isHeadSent, server }, { ...what, grpcStatus, message })
       record.grpcStatus = reply?.grpcStatus ?? -1
@@ -160,7 +162,8 @@ export class ClientResponse implements AnsweredCall {
     record.status = statusTold(this.#call, action.status)
     if (isUnanswered(action.status)) return downstream.reset(ErrorCode.CANCEL)
     if (isGrpc && (action.grpcStatus !== null || action.status >= 300)) {
-      const message = textOfOctets((action.grpcMessage ?? action.template).render(record, context.env))
+      const said = (action.grpcMessage ?? action.template).render(record, context.env)
+      const message = textOfOctets(said === "" ? record.grpcMessage : said)
       return this.reply({ httpStatus: action.status, grpcStatus: action.grpcStatus ?? -1, message })
     }
     const text = action.template.render(record, context.env)
@@ -180,6 +183,7 @@ export class ClientResponse implements AnsweredCall {
       ? ["location", writableValue(absoluteRedirect(address, route.settings, record))]
       : []
     record.status = statusOnWire(status)
+    if (endsConnection(status)) this.#call.downstream.endConnection?.()
     const { list, body } = pageReply(status, serverTokens, [...location, ...fields])
     this.#sendWhole(list, body, status)
   }

@@ -31,3 +31,10 @@ export function withStatus({ fields, neverIndexed }: HeaderList, status: number)
   )
   return new HeaderList(told, neverIndexed)
 }
+
+/** What the error that has led here asks of its client: `www-authenticate`. */
+export function withErrorFields({ record, isGrpc }: AnsweredCall, list: HeaderList): HeaderList {
+  const { state } = record
+  if (isGrpc || state === null || state.errorFields.length === 0) return list
+  return new HeaderList([...list.fields, ...state.errorFields], list.neverIndexed)
+}

@@ -7,7 +7,7 @@ import type { AttemptRecord, ConnectionRecord } from "../../record/record.ts"
 import { spansOf } from "../../record/span.ts"
 import { NewStreamRecord } from "../../record/stream-record.ts"
 import type { StreamTrace } from "../../record/trace.ts"
-import { errorPageOf, pageStatusOf } from "../route/error-page.ts"
+import { errorPageOf, noteError, pageStatusOf } from "../route/error-page.ts"
 import { withChanges } from "../route/head-changes.ts"
 import { leave } from "../route/phases.ts"
 import type { Route } from "../route/route.ts"
@@ -96,6 +96,7 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
     const status = pageStatusOf(what)
     const page = status === 0 ? null : errorPageOf(this, this.context, status)
     if (page === null) return false
+    noteError(record, what)
     this.forgetLegs()
     this.#leaveMeter({ status, grpcStatus: -1 })
     this.#waiting?.cancel()

@@ -24,6 +24,8 @@ export interface DownstreamStream {
   /** Gives the client credit. */
   consume(octets: number): void
   reset(code: number): void
+  /** Over HTTP/1, the connection ends behind the answer. */
+  endConnection?(): void
   /** The request is one that no honest client sends, or we had to break it off: it counts against its connection. */
   chargePeer(): void
 }

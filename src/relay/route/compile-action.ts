@@ -21,6 +21,7 @@ export function compileAction(action: RouteAction, host: RoutesOf<Route>, parts:
         kind: "variable",
         template: withoutScheme(compileTemplate(action.template, "header", table)),
         mayResolve: action.resolve,
+        needsPort: true,
       }
     case "return":
       return compileReturn(action, table)
@@ -41,7 +42,8 @@ function compileProxy(target: ProxyAction["target"], table: VariableTable): Comp
   const url = compileTemplate(target.template, "header", table)
   // What names the cluster is the middle of it.
   const nameOf: Template["render"] = (record, env) => readProxyTarget(url.render(record, env))?.name ?? ""
-  return { kind: "variable", template: { ...url, render: nameOf }, mayResolve: target.resolve }
+  const template = { ...url, render: nameOf }
+  return { kind: "variable", template, mayResolve: target.resolve, needsPort: false }
 }
 
 /** nginx's `return`. */

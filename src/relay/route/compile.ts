@@ -54,6 +54,8 @@ export function compileRoute(
   return { ...route, name, meter: parts.meterOf(route.serverName, name) }
 }
 
+const ROUTED: ReadonlySet<RouteAction["kind"]> = new Set(["cluster", "variable", "proxy"])
+
 /** A route of which the phases are known. */
 function makeRoute(
   server: ServerConfig,
@@ -81,7 +83,7 @@ function makeRoute(
   return {
     serverName: server.names[0] ?? "",
     isAnswer: action.kind === "return",
-    isPass: action.kind === "cluster" || action.kind === "variable" || action.kind === "proxy",
+    servesGrpc: action.kind === "return" ? action.grpcStatus !== null : ROUTED.has(action.kind),
     phases: [...FIRST, ...serverPhases(server, parts), ...serverSteps, ...locationPhases],
     locationPhases,
     serverSteps,

@@ -1,4 +1,5 @@
 /** nginx's `error_page`. Source: ngx_http_special_response.c. */
+import { octetText } from "../../base/octet-text.ts"
 import type { ErrorPageConfig } from "../../config/error-page-model.ts"
 import type { FailureKind } from "../../record/failure.ts"
 import { type RequestState, stateOf } from "../../record/request-state.ts"
@@ -27,6 +28,13 @@ export function isRedirect(status: number): boolean {
 export function statusOnWire(status: number): number {
   return status >= 494 && status <= 497 ? 400 : status
 }
+
+/** Behind these nginx ends a connection of HTTP/1: what follows on it may not be a request. */
+export function endsConnection(status: number): boolean {
+  return ENDING.has(status)
+}
+
+const ENDING: ReadonlySet<number> = new Set([400, 413, 414, 494, 495, 496, 497, 500, 501])
 
 /** nginx closes the connection instead: its own number for that, and two that say the client is gone. */
 export function isUnanswered(status: number): boolean {
@@ -57,11 +65,23 @@ export function withErrorPage(call: PhasedCall, context: PhaseContext, answer: V
     const status = pageStatusOf(verdict)
     const page = status === 0 ? null : errorPageOf(call, context, status)
     if (page === null) return verdict
+    if ("httpStatus" in verdict) noteError(call.record, verdict)
     verdict = page
   }
 }
 
-/** Where an error of that status leads; null: to no page. A gRPC client is sent on only to where its call is passed on. */
+/** What the page cannot say: the message, and what the client is to know whatever is answered. */
+export function noteError(record: PhasedCall["record"], { message, fields = [] }: Told): void {
+  record.grpcMessage = octetText(message)
+  if (fields.length > 0) stateOf(record).errorFields = fields
+}
+
+interface Told {
+  readonly message: string
+  readonly fields?: readonly string[]
+}
+
+/** Where an error of that status leads; null: to no page. A gRPC client is sent on only to what serves it. */
 export function errorPageOf(call: PhasedCall, { env }: PhaseContext, status: number): Verdict | null {
   const { record, route } = call
   if (route.errorPages.size === 0) return null
@@ -72,6 +92,7 @@ export function errorPageOf(call: PhasedCall, { env }: PhaseContext, status: num
   if (call.isGrpc && !leadsOn(route, target)) return null
   if (!route.settings.recursiveErrorPages) state.isErrorPageUsed = true
   if (page === undefined) return null
+  if (endsConnection(status)) call.downstream?.endConnection?.()
   state.errorStatus = page.status === "target" ? 0 : (page.status ?? statusOnWire(status))
   if (!target.startsWith("/") && !target.startsWith("@")) return redirectTo(state, target)
   state.isAtErrorPage = true
@@ -95,5 +116,5 @@ function leadsOn({ host }: Route, target: string): boolean {
     : target.startsWith("/")
       ? host.find(target.replace(/\?.*/s, ""))
       : undefined
-  return found !== undefined && found !== "limit" && found.isPass
+  return found !== undefined && found !== "limit" && found.servesGrpc
 }

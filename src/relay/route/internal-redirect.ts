@@ -1,6 +1,7 @@
 /** nginx: ngx_http_internal_redirect, ngx_http_named_location. */
 import { type Failure, failure } from "../../record/failure.ts"
 import { type RequestState, stateOf } from "../../record/request-state.ts"
+import { normalizeUri } from "../../record/uri.ts"
 import type { Phase, Route, Verdict } from "./route.ts"
 import type { RoutesOf } from "./router.ts"
 
@@ -20,6 +21,9 @@ export function redirectInside(
   state.isInternal = true
   if (!state.changeUri()) return cycle(state)
   if (target.startsWith("@")) {
+    // As nginx has it: a location is not named for a request that has no path.
+    if (!state.isRewritten && normalizeUri(record.path) === null)
+      return failure("internal", `the path has no meaning, and ${target} has no other`, true)
     const route = host.named(target)
     if (route === undefined) return failure("internal", `there is no location ${target}`, true)
     return { kind: "goto", route, phases: route.locationPhases }

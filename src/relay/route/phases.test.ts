@@ -74,7 +74,7 @@ describe("where a call goes", () => {
     expect(bed.ask("/v?to=c9")).toBe("to c9")
     expect(bed.begin("/").cluster).toEqual({ name: "c1", mayResolve: false })
     expect(bed.begin("/v?to=c9").cluster).toEqual({ name: "c9", mayResolve: true })
-    expect(bed.ask("/v?to=x")).toBe("502 no_endpoint: there is no cluster x")
+    expect(bed.ask("/v?to=x")).toBe("500 no_endpoint: there is no cluster x")
     const local = server("location /v { grpc_pass $arg_to; }")
     expect(local.begin("/v?to=c9").cluster).toEqual({ name: "c9", mayResolve: false })
   })

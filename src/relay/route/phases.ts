@@ -16,7 +16,12 @@ import type { RoutesOf } from "./router.ts"
 /** Where a stream of this route goes, compiled. */
 export type CompiledAction =
   | { readonly kind: "cluster"; readonly cluster: string }
-  | { readonly kind: "variable"; readonly template: Template; readonly mayResolve: boolean }
+  | {
+      readonly kind: "variable"
+      readonly template: Template
+      readonly mayResolve: boolean
+      readonly needsPort: boolean
+    }
   | ReturnAction
   | { readonly kind: "files"; readonly serve: Phase }
   | { readonly kind: "none" }
@@ -85,7 +90,13 @@ const findCluster =
   (call, { env }) => {
     const name = action.kind === "cluster" ? action.cluster : action.template.render(call.record, env)
     const cluster = find(name, action.kind === "variable" && action.mayResolve)
-    if (cluster === undefined) return failure("no_endpoint", `there is no cluster ${name}`, true)
+    if (cluster === undefined) {
+      const what = failure("no_endpoint", `there is no cluster ${name}`, true)
+      // As nginx has it: it is no address either.
+      return action.kind === "variable" && action.needsPort && !/:\d+$/.test(name)
+        ? { ...what, httpStatus: 500 }
+        : what
+    }
     call.cluster = cluster
     return null
   }

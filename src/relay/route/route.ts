@@ -37,8 +37,8 @@ export interface Route {
   readonly locationPhases: readonly Phase[]
   /** The server's own steps, for a call that is sent to another path of it. */
   readonly serverSteps: readonly Phase[]
-  /** Its calls are passed on. */
-  readonly isPass: boolean
+  /** Its calls are passed on, or a gRPC client is told a status. */
+  readonly servesGrpc: boolean
   /** Its phases end with an answer of the configuration's, whatever the request asks for. */
   readonly isAnswer: boolean
   /** Where all its calls go; undefined where they are answered here, or each says itself where it goes. */
@@ -143,6 +143,7 @@ export type Verdict = Failure | ReturnAction | GoTo | Wait | ContentHandler
 export interface PhasedCall {
   readonly record: NewStreamRecord
   readonly isGrpc: boolean
+  readonly downstream?: { endConnection?(): void }
   route: Route
   cluster: Cluster<LegConnection> | null
   /** To be run once, when the call is over. */

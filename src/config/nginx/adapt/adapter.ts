@@ -1,5 +1,5 @@
 import { isAbsolute, join } from "node:path"
-import type { ClusterConfig, ZoneConfig } from "../../model.ts"
+import type { ClusterConfig, RouteMatch, ZoneConfig } from "../../model.ts"
 import type { TextRule } from "../../proxy-model.ts"
 import type { Directive, Span, Word } from "../ast.ts"
 import type { Report } from "../report.ts"
@@ -25,6 +25,8 @@ export interface Adapter {
   readonly bodyLimitsTold: Set<Directive>
   /** What each level with a `proxy_pass` makes of its backend's redirects. */
   readonly redirects: Map<Scope, TextRule[]>
+  /** What each location matches. */
+  readonly matches: Map<Scope, RouteMatch>
   /** Where each file is first named. */
   readonly places: Map<string, Span>
 }
@@ -39,6 +41,7 @@ export function createAdapter(
     zones: [],
     bodyLimitsTold: new Set(),
     redirects: new Map(),
+    matches: new Map(),
     places: new Map(),
   }
 }

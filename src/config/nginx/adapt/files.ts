@@ -1,6 +1,6 @@
 /** `root`, `alias` and what goes with them: ngx_http_core_module, index, try_files, headers. */
 import { existsSync } from "node:fs"
-import { join } from "node:path"
+import { isAbsolute, join } from "node:path"
 import { defaults } from "../../defaults-table.ts"
 import { expiresPattern, type FilesConfig, nginxTypes } from "../../files-model.ts"
 import type { RouteAction, RouteMatch } from "../../model.ts"
@@ -18,18 +18,11 @@ import type { Adapter } from "./adapter.ts"
 export function adaptFiles(adapter: Adapter, scope: Scope, match: RouteMatch | null): RouteAction | null {
   const { report, variables } = adapter
   const found = rootOf(scope)
-  const root = found === null ? defaultRoot(adapter) : found.args[0]!.text
+  const root = found === null ? defaultRoot(adapter) : fromDirectory(adapter, found.args[0]!.text)
   if (root === null || (found !== null && !variables.check(found.args[0]!, report))) return null
   const isAlias = found?.name.text === "alias"
-  if (isAlias && !scope.own("alias").includes(found)) {
-    report.error(
-      spanOf(found),
-      "alias is not supported for locations within its location",
-      "write it in each",
-    )
-    return null
-  }
-  const replaces = isAlias ? replacedBy(match) : 0
+  // A location within that of the alias keeps what that one replaces.
+  const replaces = isAlias ? replacedBy(outerMatch(adapter, scope) ?? match) : 0
   const tryFiles = adaptTryFiles(adapter, scope)
   if (replaces === "all" && tryFiles.length > 0) {
     report.error(spanOf(found!), "alias in a regex location is not supported beside try_files")
@@ -49,6 +42,11 @@ export function adaptFiles(adapter: Adapter, scope: Scope, match: RouteMatch | n
   return { kind: "files", files }
 }
 
+/** What a variable begins may be absolute. */
+function fromDirectory({ directory }: Adapter, text: string): string {
+  return isAbsolute(text) || text.startsWith("$") ? text : join(directory, text)
+}
+
 function defaultRoot({ directory }: Adapter): string | null {
   const html = join(directory, "html")
   return existsSync(html) ? html : null
@@ -61,6 +59,12 @@ function rootOf(from: Scope): Directive | null {
     if (found !== undefined) return found
   }
   return null
+}
+
+function outerMatch({ matches }: Adapter, from: Scope): RouteMatch | undefined {
+  let scope: Scope | null = from
+  while (scope !== null && scope.own("alias").length === 0) scope = scope.parent
+  return scope === null ? undefined : matches.get(scope)
 }
 
 function replacedBy(match: RouteMatch | null): FilesConfig["replaces"] {
@@ -84,7 +88,7 @@ function adaptTryFiles({ report, variables }: Adapter, scope: Scope): string[] {
   return words.filter((word) => variables.check(word, report)).map(({ text }) => text)
 }
 
-function adaptTypes({ report }: Adapter, scope: Scope): Record<string, string> {
+export function adaptTypes({ report }: Adapter, scope: Scope): Record<string, string> {
   const blocks = scope.all("types")
   if (blocks.length === 0) return { ...nginxTypes }
   const types: Record<string, string> = {}

@@ -55,6 +55,7 @@ export function adaptLocations(
 
 function adaptLocation(adapter: Adapter, location: Location, locations: Locations): RouteConfig {
   const { match, scope } = location
+  adapter.matches.set(scope, match)
   const prefix = match.kind === "exact" || match.kind === "prefix" ? match.path : null
   const pass = readPass(adapter, scope, prefix)
   const files = pass === null ? adaptFiles(adapter, scope, match) : null

@@ -6,6 +6,7 @@ import type { Scope } from "../scope.ts"
 import { readNumber } from "../units.ts"
 import type { Adapter } from "./adapter.ts"
 import { grpcStatusOf } from "./error-page.ts"
+import { adaptTypes } from "./files.ts"
 
 /** @param scope of the level that it stands in, for what is added to the answer. Null when it is wrong; then it was reported. */
 export function adaptReturn(
@@ -27,8 +28,15 @@ export function adaptReturn(
     kind: "return",
     status: status ?? 302,
     template: template?.text ?? "",
-    contentType: scope.one("default_type")?.args[0]?.text ?? defaultContentType,
+    contentType: typeOfPath(adapter, scope) ?? scope.one("default_type")?.args[0]?.text ?? defaultContentType,
     grpcStatus: grpc?.grpcStatus ?? null,
     grpcMessage: grpc?.grpcMessage ?? null,
   }
+}
+
+/** By the extension of an exact location's path, the only one that it answers. */
+function typeOfPath(adapter: Adapter, scope: Scope): string | null {
+  const match = adapter.matches.get(scope)
+  const [, extension] = match?.kind === "exact" ? (/\.([^./]+)$/.exec(match.path) ?? []) : []
+  return extension === undefined ? null : (adaptTypes(adapter, scope)[extension.toLowerCase()] ?? null)
 }
