@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest"
 import { ManualClock } from "../../../test/support/manual-clock.ts"
 import { resolveLimits } from "../../base/resolve-limits.ts"
 import { TimerWheel } from "../../base/timer-wheel.ts"
+import { failure } from "../../record/failure.ts"
 import { Drains } from "./drains.ts"
 import type { PacedStream, Pacer, TurnReason } from "./pacer.ts"
 import { TakeoverPace } from "./takeover-pace.ts"
@@ -16,7 +17,7 @@ function bedOf(many: number) {
   } as unknown as Pacer
   let streams = Array.from({ length: many }, () => ({}) as PacedStream)
   const drains = new Drains(deadlines, pacer)
-  const order = { graceMs: 1000, message: "we go", streams: () => [...streams] }
+  const order = { graceMs: 1000, what: failure("drained", "we go"), streams: () => [...streams] }
   return { clock, deadlines, drains, given, order, empty: () => (streams = []) }
 }
 
