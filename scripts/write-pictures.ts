@@ -13,7 +13,7 @@ import { animatedPng } from "./animated-png.ts"
 
 const MORE_STREAMS = 60
 /** Of the recording: while streams of the server that was killed find another. */
-const BENDING_FRAMES = 4
+const BENDING_FRAMES = 2
 
 const folder = fileURLToPath(new URL("../docs/pictures/", import.meta.url))
 mkdirSync(folder, { recursive: true })
@@ -42,7 +42,7 @@ try {
     ["en-US", ""],
     ["zh-CN", ".zh-CN"],
   ] as const) {
-    const viewport = { width: 1100, height: 700 }
+    const viewport = { width: 1280, height: 760 }
     const page = await browser.newPage({ viewport, locale, colorScheme: "light" })
     await page.goto(pageUrl)
     await page.locator("#panel-2 .panel-head .dot-open").waitFor()
@@ -68,7 +68,7 @@ try {
       { png: after, ms: 3_500 },
       { png: await page.screenshot(), ms: 2_000 },
       { png: before, ms: 2_000 },
-      ...bending.map((png) => ({ png, ms: 250 })),
+      ...bending.map((png) => ({ png, ms: 400 })),
     ]
     writeFileSync(`${folder}demo${suffix}.png`, animatedPng(frames))
     console.log(`docs/pictures/demo${suffix}.png`)

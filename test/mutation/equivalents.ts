@@ -820,4 +820,209 @@ export const equivalents: readonly Equivalents[] = [
       "return start === 0 && end === value.length ? value": ["start === 0 && end === value.length → false"],
     },
   },
+  {
+    file: "relay/call/messages.ts",
+    why: SHORT_CUT,
+    at: {
+      "const whole = scanners === null ? countWhole(octets, start, end) : -1": ["scanners === null → false"],
+      "const used = whole < 0 ? (scanners ?? makeScanners()) : null": [
+        "whole < 0 → true",
+        "whole < 0 → (whole) <= (0)",
+        "0 → 1",
+      ],
+    },
+  },
+  {
+    file: "relay/route/access.ts",
+    why: SHORT_CUT,
+    at: {
+      'if (values === "") return null': ['values === "" → false'],
+      "if (client !== null) stateOf(record).realClient": ["client !== null → true"],
+    },
+  },
+  {
+    file: "relay/route/access.ts",
+    why: PAST_THE_END,
+    at: { "for (let i = 0; i < fields.length; i += 2) if": ["i < fields.length → (i) <= (fields.length)"] },
+  },
+  {
+    file: "relay/route/access.ts",
+    why: "the text `undefined` is no such field either",
+    at: { '.exec(field ?? "") ?? []': ['field ?? "" → field'] },
+  },
+  {
+    file: "relay/route/admission-phases.ts",
+    why: "to no limits a request is what it was before",
+    at: {
+      "if (streamLimits.limits.length > 0)": [
+        "streamLimits.limits.length > 0 → true",
+        "streamLimits.limits.length > 0 → (streamLimits.limits.length) >= (0)",
+      ],
+      "if (requestLimits.limits.length > 0)": [
+        "requestLimits.limits.length > 0 → true",
+        "requestLimits.limits.length > 0 → (requestLimits.limits.length) >= (0)",
+      ],
+    },
+  },
+  {
+    file: "relay/route/compile.ts",
+    why: "to no steps a request is what it was before",
+    at: {
+      "if (rewrite.length > 0) {": [
+        "rewrite.length > 0 → true",
+        "rewrite.length > 0 → (rewrite.length) >= (0)",
+      ],
+    },
+  },
+  {
+    file: "relay/route/compile.ts",
+    why: "a name without a group is left out behind it, and a regex without one keeps nothing",
+    at: {
+      '.filter((name) => name.startsWith("~") && name.includes("("))': [
+        'name.startsWith("~") && name.includes("(") → true',
+        'name.startsWith("~") → true',
+        'name.includes("(") → true',
+      ],
+      'if (match.kind === "regex" && match.pattern.includes("("))': ['match.pattern.includes("(") → true'],
+    },
+  },
+  {
+    file: "relay/route/file-kind.ts",
+    why: "the file system says so too",
+    at: {
+      'if (octets === "" || path.includes(0)) return false': [
+        'octets === "" || path.includes(0) → false',
+        'octets === "" → false',
+        "path.includes(0) → false",
+      ],
+      "statSync(path, { throwIfNoEntry: false })": ["false → true"],
+    },
+  },
+  {
+    file: "relay/route/head-rewrite.ts",
+    why: POOL,
+    at: { "const SLOTS = 32": ["32 → 33"] },
+  },
+  {
+    file: "relay/route/head-rewrite.ts",
+    why: SHORT_CUT,
+    at: {
+      "const more = this.#more.length === 0 ? none": ["this.#more.length === 0 → false"],
+      'list.get("host") !== undefined) set.set': ['list.get("host") !== undefined → true'],
+      "const hasGrpcStatus = this.#addsGrpcStatus": ["this.#addsGrpcStatus → true"],
+      "if (this.#hidden.size === 0) return cleanTrailers(list)": ["this.#hidden.size === 0 → false"],
+    },
+  },
+  {
+    file: "relay/route/kept-match.ts",
+    why: AT_LEAST_NOTHING,
+    at: {
+      "if (regex.names.size > 0) keepNamed": [
+        "regex.names.size > 0 → true",
+        "regex.names.size > 0 → (regex.names.size) >= (0)",
+      ],
+    },
+  },
+  {
+    file: "relay/route/limit-phases.ts",
+    why: "what is below nothing is no delay: the longest counts, from 0",
+    at: {
+      "if (excess > delayMax) delayMs": [
+        "excess > delayMax → true",
+        "excess > delayMax → (excess) >= (delayMax)",
+      ],
+    },
+  },
+  {
+    file: "relay/route/limit-phases.ts",
+    why: NOT_READ_YET,
+    at: { "dueTick: 0, next: null": ["0 → 1"] },
+  },
+  {
+    file: "relay/route/proxy-request.ts",
+    why: "an address that cannot be read goes to no cluster, and a path without meaning was refused before",
+    at: {
+      'let host = this.#action.host ?? target?.name ?? ""': [
+        'this.#action.host ?? target?.name ?? "" → this.#action.host ?? target?.name',
+      ],
+      "state?.uri ?? normalizeUri(received) ?? received": [
+        "state?.uri ?? normalizeUri(received) ?? received → state?.uri ?? normalizeUri(received)",
+      ],
+    },
+  },
+  {
+    file: "relay/route/proxy-response.ts",
+    why: SHORT_CUT,
+    at: {
+      "this.#changes = this.#redirects.length": [
+        "this.#redirects.length + this.#domains.length + this.#paths.length > 0 → true",
+        "this.#redirects.length + this.#domains.length + this.#paths.length > 0 → (this.#redirects.length + this.#domains.length + this.#paths.length) >= (0)",
+      ],
+      "return super.apply(this.#changes ?": ["this.#changes → true"],
+    },
+  },
+  {
+    file: "relay/route/proxy-response.ts",
+    why: PAST_THE_END,
+    at: { "for (let i = 0; i < fields.length; i += 2) {": ["i < fields.length → (i) <= (fields.length)"] },
+  },
+  {
+    file: "relay/route/router.ts",
+    why: POOL,
+    at: {
+      "const known = path.length > PATH_OCTETS_MAX": [
+        "path.length > PATH_OCTETS_MAX → true",
+        "path.length > PATH_OCTETS_MAX → false",
+        "path.length > PATH_OCTETS_MAX → (path.length) >= (PATH_OCTETS_MAX)",
+      ],
+      "if (known !== undefined) return known": ["known !== undefined → false"],
+      "if (path.length > PATH_OCTETS_MAX) return route": [
+        "path.length > PATH_OCTETS_MAX → true",
+        "path.length > PATH_OCTETS_MAX → (path.length) >= (PATH_OCTETS_MAX)",
+      ],
+      "if (this.#known.size >= PATHS_REMEMBERED)": [
+        "this.#known.size >= PATHS_REMEMBERED → true",
+        "this.#known.size >= PATHS_REMEMBERED → (this.#known.size) > (PATHS_REMEMBERED)",
+      ],
+      "this.#known.set(ownString(path), route)": ["left out: this.#known.set(ownString(path), route)"],
+      'return Buffer.from(octets, "latin1").toString("latin1")': [
+        'Buffer.from(octets, "latin1").toString("latin1") → null',
+      ],
+    },
+  },
+  {
+    file: "relay/route/router.ts",
+    why: "a bracket is no colon",
+    at: { 'authority.indexOf(":", bracket + 1)': ["1 → 0"] },
+  },
+  {
+    file: "relay/route/run-phases.ts",
+    why: "a phase that says nothing lets pass",
+    at: { "const first: Phase[] = verdict === null": ["verdict === null → false"] },
+  },
+  {
+    file: "relay/route/slash-redirect.ts",
+    why: "the text `undefined` does not end in a slash either",
+    at: {
+      'if ((match.kind !== "prefix" && match.kind !== "exact") ||': [
+        'match.kind !== "prefix" && match.kind !== "exact" → false',
+      ],
+    },
+  },
+  {
+    file: "relay/route/zone-table.ts",
+    why: HASH,
+    at: {
+      "h = Math.imul(h ^ key.charCodeAt(i), 0xcc9e2d51)": ["0xcc9e2d51 → 3432918354"],
+      "h = (h << 15) | (h >>> 17)": ["15 → 16", "17 → 18"],
+      "h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)": ["0x85ebca6b → 2246822508", "16 → 17"],
+      "h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)": ["0xc2b2ae35 → 3266489910", "13 → 14"],
+      "return h ^ (h >>> 16)": ["16 → 17"],
+    },
+  },
+  {
+    file: "relay/route/zone-table.ts",
+    why: "how long a lock whose owner is dead is waited for",
+    at: { "const SPINS_MAX = 1_000_000": ["1_000_000 → 1000001"] },
+  },
 ]

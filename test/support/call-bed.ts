@@ -196,6 +196,12 @@ class FakeConnection implements LegConnection {
     return leg
   }
 
+  /** One that was made later than it was asked for. */
+  comesUp(): void {
+    this.isReady = true
+    this.#pool.settingsReceived(this)
+  }
+
   release(): void {
     this.#bed.say(`release ${this.#address}`)
     this.#pool.release(this)

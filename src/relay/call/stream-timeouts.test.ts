@@ -156,3 +156,72 @@ describe("grpc_read_timeout of 30 s: the endpoint's silence, and nobody else's",
     expect(cutAt(story, 200)).toBe(expected)
   })
 })
+
+describe("each timeout at the millisecond that decides", () => {
+  const NONE = { readTimeoutMs: null, sendTimeoutMs: null, bodyTimeoutMs: null }
+  const side = (queuedOctets = 0, remoteEnded = false) => ({ queuedOctets, remoteEnded })
+  const at = (nowMs: number) => ({ now: () => nowMs, wallMs: () => 0, after: () => ({ cancel: () => {} }) })
+
+  test("none that is not set", () => {
+    const watch = new StreamTimeouts(NONE, 0)
+    expect([watch.dueMs, watch.check(1e12, side(1), side())]).toEqual([Number.POSITIVE_INFINITY, null])
+  })
+
+  test("client_body_timeout: until the request has ended", () => {
+    const watch = new StreamTimeouts({ ...NONE, bodyTimeoutMs: 100 }, 10)
+    expect(watch.dueMs).toBe(110)
+    watch.fromDownstream(at(50))
+    expect([watch.dueMs, watch.check(149, null, side()), watch.check(150, null, side())]).toEqual([
+      150,
+      null,
+      "body_timeout",
+    ])
+    expect([watch.check(150, null, side(0, true)), watch.dueMs]).toEqual([null, Number.POSITIVE_INFINITY])
+    expect(watch.message("body_timeout", "a")).toBe(
+      "the client sent nothing for 100 ms (client_body_timeout)",
+    )
+  })
+
+  test("grpc_send_timeout: octets that wait, looked for twice in its time", () => {
+    const watch = new StreamTimeouts({ ...NONE, sendTimeoutMs: 100 }, 10)
+    expect(watch.dueMs).toBe(60)
+    expect([watch.check(60, side(5), side()), watch.dueMs]).toEqual([null, 110])
+    expect([watch.check(159, side(5), side()), watch.check(160, side(5), side())]).toEqual([
+      null,
+      "send_timeout",
+    ])
+    expect(watch.message("send_timeout", "a")).toBe("endpoint a took nothing for 100 ms (grpc_send_timeout)")
+  })
+
+  test.each<[string, (watch: StreamTimeouts) => void]>([
+    ["that it takes", (watch) => watch.upstreamTook()],
+    ["that are gone", (watch) => watch.check(100, side(0), side())],
+    ["of a leg that is over", (watch) => watch.check(100, null, side())],
+    ["of another leg", (watch) => watch.attached(100)],
+  ])("octets %s begin the time anew", (_, act) => {
+    const watch = new StreamTimeouts({ ...NONE, sendTimeoutMs: 100 }, 10)
+    watch.check(60, side(5), side())
+    act(watch)
+    expect([watch.check(160, side(5), side()), watch.check(259, side(5), side())]).toEqual([null, null])
+    expect(watch.check(260, side(5), side())).toBe("send_timeout")
+  })
+
+  test("grpc_read_timeout", () => {
+    const watch = new StreamTimeouts({ ...NONE, readTimeoutMs: 100 }, 10)
+    expect([watch.dueMs, watch.check(110, side(), side(0, true)), watch.dueMs]).toEqual([110, null, 210])
+    watch.attached(120)
+    expect([watch.check(219, side(), side(0, true)), watch.check(220, side(), side(0, true))]).toEqual([
+      null,
+      "read_timeout",
+    ])
+    expect(watch.message("read_timeout", "a")).toBe("endpoint a sent nothing for 100 ms (grpc_read_timeout)")
+    watch.attached(300)
+    watch.fromUpstream(at(350))
+    expect(watch.check(450, side(), side())).toBe("read_timeout")
+    watch.attached(500)
+    expect(watch.check(600, side(), side())).toBe(null)
+    expect(watch.check(700, side(0, true), side(0, true))).toBe(null)
+    expect(watch.check(800, side(), side(1, true))).toBe(null)
+    expect(watch.check(900, null, side(0, true))).toBe(null)
+  })
+})

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest"
 import { defaultLimits } from "../../../base/limits.ts"
+import { seededRandom } from "../../../base/random.ts"
 import { BufferBudget } from "../../../http2/buffer-budget.ts"
 import { CursorMessages } from "./cursor-messages.ts"
 
@@ -130,5 +131,48 @@ describe("messages wait for a resume token", () => {
     messages.awaitsTokens = false
     push(Buffer.concat([message("a", "t1"), message("b")]))
     expect([letters(), messages.delivered, token()]).toEqual(["ab", 2, null])
+  })
+})
+
+describe("whatever comes, cut anywhere", () => {
+  test.each([
+    [1, 1000],
+    [2, 1000],
+    [3, 3 * SIZE],
+    [4, 2 * SIZE - 1],
+    [5, SIZE],
+    [6, SIZE - 1],
+  ])("run %i with %i octets held at most", (seed, mostOctets) => {
+    const random = seededRandom(seed)
+    const { messages, budget, token, given, ends } = bed(mostOctets)
+    const sent: { end: number; token: string | null }[] = []
+    let stream = NO_OCTETS
+    for (let at = 0; at < 200; at++) {
+      const own = random() < 0.3 ? `t${at}` : null
+      stream = Buffer.concat([stream, message("a", own)])
+      sent.push({ end: stream.length, token: own })
+    }
+    let taken = 0
+    for (let at = 0; at < stream.length; ) {
+      const end = Math.min(stream.length, at + 1 + Math.floor(random() * 20))
+      const around = Buffer.concat([Buffer.from("##"), stream.subarray(at, end), Buffer.from("#")])
+      taken += messages.pass(around, 2, 2 + end - at, false)
+      at = end
+      const has = given().length
+      expect(given().equals(stream.subarray(0, has))).toBe(true)
+      expect([taken, messages.heldOctets, budget.octets]).toEqual([has, at - has, at - has])
+      expect(at - has).toBeLessThanOrEqual(mostOctets)
+      const whole = sent.filter((one) => one.end <= has)
+      expect(messages.delivered).toBe(whole.length)
+      expect(messages.isMidMessage).toBe((whole.at(-1)?.end ?? 0) < has)
+      // Between two messages, of which the first has a token, the call can go on from that.
+      if (!messages.isMidMessage) expect(token()).toBe(whole.at(-1)?.token ?? null)
+      // With room enough all after the last token waits.
+      const last = sent.findLast((one) => one.end <= at && one.token !== null)
+      if (mostOctets === 1000) expect(has).toBe(last?.end ?? 0)
+    }
+    const held = messages.heldOctets
+    expect(messages.pass(stream, 0, 0, true)).toBe(held)
+    expect([given().length, messages.delivered, ends(), budget.octets]).toEqual([stream.length, 200, 1, 0])
   })
 })

@@ -76,3 +76,9 @@ test("Trailers-Only as trailers", () => {
   const head = list(":status", "200", "content-type", "application/grpc", "grpc-status", "5")
   expect(trailersOf(head).fields).toEqual(["grpc-status", "5"])
 })
+
+test("the length that a client has said is told the first leg only: a later one is sent a part, or more", () => {
+  const said = list("content-length", "12", "x-a", "1")
+  expect(legHead(said, first).get("content-length")).toBe("12")
+  expect(legHead(said, { ...first, leg: 1 }).fields).not.toContain("content-length")
+})

@@ -64,7 +64,11 @@ function kept(list: HeaderList, isDropped: (name: string) => boolean): HeaderLis
 /** The head of a leg: without what the client says of continuity, with what the proxy does. */
 export function legHead(list: HeaderList, says: LegSays): HeaderList {
   const { call, leg, offer, goesOn, timeoutMs } = says
-  const isDropped = (name: string) => isContinuity(name) || (timeoutMs !== null && name === "grpc-timeout")
+  // What a later leg is sent is not all that the client has said the length of.
+  const isDropped = (name: string) =>
+    isContinuity(name) ||
+    (timeoutMs !== null && name === "grpc-timeout") ||
+    (leg > 0 && name === "content-length")
   const rest = kept(list, isDropped)
   const fields = [...rest.fields]
   const neverIndexed = new Set(rest.neverIndexed)
