@@ -1,33 +1,29 @@
-import type { AnswerPart, Question } from "../balancer/live/question.ts"
 import { logChange } from "../balancer/log-change.ts"
 import type { OpenAddress } from "../balancer/status.ts"
 import type { ThreadLog, VersionedConfig } from "../balancer/thread/contract.ts"
-import { rowOf, type SharedMemory, trafficOf } from "../balancer/thread/shared-numbers.ts"
+import { rowOf, trafficOf } from "../balancer/thread/shared-numbers.ts"
 import type { Clock } from "../base/clock.ts"
 import { Counters, counterIds, counterNames } from "../base/counters.ts"
-import type { Limits } from "../base/limits.ts"
 import { systemRandom } from "../base/random.ts"
 import { resolveLimits } from "../base/resolve-limits.ts"
 import { VERSION } from "../base/version.ts"
 import { ClusterStates } from "../cluster/cluster-states.ts"
-import { OutlierDetection } from "../cluster/outlier-detection.ts"
-import { Rebalancer } from "../cluster/rebalance/rebalancer.ts"
 import { Slots } from "../cluster/slots.ts"
-import type { ClusterState, EndpointState } from "../cluster/state.ts"
+import type { ClusterState } from "../cluster/state.ts"
 import type { LoadedConfig } from "../config/load.ts"
-import type { AdminConfig, Config, LogLevel } from "../config/model.ts"
+import type { AdminConfig, Config } from "../config/model.ts"
 import type { TracingConfig } from "../config/trace-model.ts"
 import type { LogEvent } from "../log/log-event.ts"
 import type { ProcessLog } from "../log/logger.ts"
 import type { OpenAdmin } from "./admin/admin.ts"
 import type { ControlView, ReloadResult } from "./admin/view.ts"
+import { AdminDoor } from "./admin-door.ts"
+import { ClusterCare } from "./cluster-care.ts"
 import { DataThreads, type ThreadWorker } from "./data-threads.ts"
-import type { SourceStatus } from "./discovery/cluster-discovery.ts"
-import { Discovery } from "./discovery/discovery.ts"
-import { HealthChecks } from "./health/health-checks.ts"
 import type { Inheritance } from "./inherited-sockets.ts"
 import { ListenerSockets } from "./listener-sockets.ts"
 import { Orders } from "./orders.ts"
+import { ProcessView } from "./process-view.ts"
 import { Reloads } from "./reloads.ts"
 import { RouteSlots } from "./route-slots.ts"
 import { SharedCounts } from "./shared-counts.ts"
@@ -38,10 +34,6 @@ import { Successor, tellPredecessor } from "./upgrade.ts"
 
 /** Told to end at once, threads have this long for what their logs hold. */
 const LAST_LINES_MS = 1000
-/** After an upgrade the admin address is tried so often, with so long between. */
-const TAKE_OVER_TRIES = 50
-const TAKE_OVER_MS = 100
-
 export interface ControlOptions {
   config: Config
   threads: number
@@ -69,33 +61,28 @@ export interface ControlOptions {
  * The control side of a process: it has the configuration, the listening sockets and the data threads, and does what signals
  * ask for. No stream passes through it.
  */
-export class Control implements ControlView {
+export class Control {
   /** What is said of endpoints: by discovery, health and people. */
   readonly states: ClusterStates
   readonly orders: Orders
-  /** As of the start. */
-  readonly limits: Limits
   /** Its own row, beside those of the threads. */
-  readonly counters: Counters
+  readonly #counters: Counters
   readonly #options: ControlOptions
   readonly #counts: SharedCounts
   readonly #sockets: ListenerSockets
   readonly #threads: DataThreads
-  readonly #checks: HealthChecks
+  readonly #care: ClusterCare
   readonly #reloads: Reloads
-  readonly #outliers: OutlierDetection
-  readonly #rebalancer: Rebalancer
-  readonly #discovery: Discovery
+  readonly #view: ProcessView
+  readonly #admin: AdminDoor
   /** The configuration in force. */
   #config: Config
   #version = 0
-  readonly #watchers = new Set<(cluster: string | null) => void>()
   /** The states that come in force with it, while threads are about to take them over. */
   #committing: ClusterState | null = null
   /** The last reload or upgrade: each begins when the one before it is over. */
   #changing: Promise<void> = Promise.resolve()
   #successor: Successor | null = null
-  #admin: OpenAdmin | null = null
   #spans: SpanQueue | null = null
   #loadedAtMs: number
   #isStopping = false
@@ -117,13 +104,12 @@ export class Control implements ControlView {
     })
     this.#config = config
     const { limits } = resolveLimits(config.limits)
-    this.limits = limits
     const isCounted = config.metrics === "full" && config.admin !== "off"
-    const countRoute = () => this.counters.add(counterIds.counted_routes_exceeded)
+    const countRoute = () => this.#counters.add(counterIds.counted_routes_exceeded)
     const routes = isCounted ? new RouteSlots(threads, limits.countedRoutesMax, countRoute) : null
     this.#counts = new SharedCounts(threads, routes)
     const row = rowOf(this.#counts.memory.counters, threads, counterNames.length)
-    this.counters = new Counters(row)
+    this.#counters = new Counters(row)
     this.#counts.prepare(config)
     this.states = new ClusterStates({
       hasChecks: true,
@@ -136,15 +122,9 @@ export class Control implements ControlView {
       publish: (state) => this.#threads.publish(state),
       onChange: (change) => {
         logChange(log, change)
-        this.#changed(change.cluster)
-        if (change.joined.length + change.left.length > 0) this.#checks.changed(change.cluster)
+        this.#view.changed(change.cluster)
+        if (change.joined.length + change.left.length > 0) this.#care.changed(change.cluster)
       },
-    })
-    this.#checks = new HealthChecks({
-      states: this.states,
-      clock,
-      random: systemRandom,
-      log,
     })
     this.#sockets = new ListenerSockets(threads, inheritance.sockets)
     this.#threads = new DataThreads({
@@ -155,7 +135,7 @@ export class Control implements ControlView {
       makeWorker,
       onEvent: (event) => {
         // What its sources have said of it may be old.
-        if (event.kind === "ejection") this.#discovery.refresh(String(event.fields.cluster))
+        if (event.kind === "ejection") this.#care.refresh(String(event.fields.cluster))
         options.onEvent(event)
       },
       onSpans: (spans) => this.#spans?.add(spans),
@@ -175,25 +155,31 @@ export class Control implements ControlView {
       random: systemRandom,
     })
     this.states.prepare(config.clusters).commit()
-    const outcomesAt = (slot: number) => this.#counts.outcomesAt(slot)
-    this.#discovery = new Discovery({
+    this.#care = new ClusterCare({
+      states: this.states,
       clock,
       random: systemRandom,
       log,
-      states: this.states,
-      endpointsMax: () => resolveLimits(this.#config.limits).limits.discoveredEndpointsMax,
-      onProblem: () => this.counters.add(counterIds.discovery_refused),
-    })
-    this.#outliers = new OutlierDetection({ clock, log, states: this.states, outcomesAt })
-    this.#rebalancer = new Rebalancer({
-      clock,
-      random: systemRandom,
-      log,
-      states: this.states,
+      outcomesAt: (slot) => this.#counts.outcomesAt(slot),
       streamsAt: (slot) => this.#counts.at(slot),
       trafficAt: (slot) => this.#counts.trafficAt(slot),
-      tell: (order) => this.orders.move(order),
+      move: (order) => this.orders.move(order),
+      config: () => this.#config,
+      onDiscoveryRefused: () => this.#counters.add(counterIds.discovery_refused),
     })
+    this.#view = new ProcessView(this, {
+      configFile: options.configFile,
+      log,
+      limits,
+      counters: this.#counters,
+      counts: this.#counts,
+      sockets: this.#sockets,
+      threads: this.#threads,
+      states: this.states,
+      orders: this.orders,
+      care: this.#care,
+    })
+    this.#admin = new AdminDoor(clock, log, () => options.openAdmin(config.admin, this.#view))
   }
 
   /** The newest version of `states` that all threads have applied. */
@@ -214,23 +200,21 @@ export class Control implements ControlView {
     try {
       await this.#sockets.open(config.listeners)
       if (config.tracing !== null) this.#spans = await this.#openSpans(config.tracing)
-      if (!inheritance.isUpgrade) await this.#openAdmin()
+      if (!inheritance.isUpgrade) await this.#admin.open()
       await this.#discover(config)
       await this.#threads.start()
     } catch (error) {
       this.#threads.end()
       this.#sockets.giveUp()
-      this.#admin?.close()
+      this.#admin.close()
       throw error
     }
-    this.#outliers.watch(config.clusters)
-    this.#rebalancer.watch(config.clusters)
     this.#sockets.closeUnused(log)
-    this.#checks.use(config)
-    onListening(this.#sockets.addresses(config.listeners), this.#admin?.address ?? null)
+    this.#care.use(config)
+    onListening(this.#sockets.addresses(config.listeners), this.#admin.address)
     if (inheritance.isUpgrade) {
       tellPredecessor()
-      void this.#takeOverAdmin()
+      void this.#admin.takeOver(() => !this.#isStopping)
     }
     signals.onCommand((command, why) => this.#command(command, why))
     return new Promise((resolve) => {
@@ -239,9 +223,9 @@ export class Control implements ControlView {
   }
 
   /** Before the first thread starts: what sources say in time is there from the first call on. */
-  async #discover({ clusters }: Config): Promise<void> {
-    const found = await this.#discovery.prepare(clusters)
-    this.states.prepare(clusters, found.endpointsOf).commit()
+  async #discover(config: Config): Promise<void> {
+    const found = await this.#care.prepare(config)
+    this.states.prepare(config.clusters, found.endpointsOf).commit()
     found.commit()
   }
 
@@ -295,7 +279,7 @@ export class Control implements ControlView {
     if (this.#isStopping) return "the balancer is shutting down"
     const before = this.#config
     const version = this.#version + 1
-    const found = await this.#discovery.prepare(config.clusters)
+    const found = await this.#care.prepare(config)
     const prepared = this.states.prepare(config.clusters, found.endpointsOf)
     this.#counts.prepare(config)
     const { state } = prepared
@@ -327,11 +311,9 @@ export class Control implements ControlView {
     this.#committing = null
     prepared.commit()
     found.commit()
-    this.#checks.use(config)
-    this.#outliers.watch(config.clusters)
-    this.#rebalancer.watch(config.clusters)
+    this.#care.use(config)
     this.#sockets.retain(config.listeners)
-    this.#changed(null)
+    this.#view.changed(null)
     return null
   }
 
@@ -370,13 +352,13 @@ export class Control implements ControlView {
     const { log, exit } = this.#options
     if (this.drain(why)) return
     if (this.#isStoppingAtOnce) {
-      this.#admin?.close()
+      this.#admin.close()
       return exit(0)
     }
     this.#isStoppingAtOnce = true
     log.warn("stopping at once", { signal: why })
     const end = (): void => {
-      this.#admin?.close()
+      this.#admin.close()
       log.flushSync()
       exit(0)
     }
@@ -386,22 +368,20 @@ export class Control implements ControlView {
 
   #drain(why: string, isUpgrade: boolean): void {
     this.#isStopping = true
-    this.#checks.close()
+    this.#care.stop()
     const { log } = this.#options
     const { graceMs } = this.#config.shutdown
-    this.#outliers.close()
-    this.#rebalancer.close()
     log.info("draining", { signal: why, streams: this.#counts.streamsOpen, graceMs })
-    this.#discovery.stop()
     const stopping = this.#threads.stop()
-    if (isUpgrade && this.#admin?.isFixed === true) this.#admin.close()
-    if (isUpgrade) this.#sockets.leave()
-    else this.#sockets.close()
+    if (isUpgrade) {
+      this.#admin.giveWay()
+      this.#sockets.leave()
+    } else this.#sockets.close()
     void stopping.then(async (problem) => {
       await this.#spans?.close()
       if (problem === null) log.info("stopped", trafficOf(this.#counts.memory))
       else log.error("could not stop cleanly", { reason: problem })
-      this.#admin?.close()
+      this.#admin.close()
       this.#onDone(problem === null ? 0 : 1)
     })
   }
@@ -414,28 +394,11 @@ export class Control implements ControlView {
       sender,
       clock,
       log,
-      onDropped: () => this.counters.add(counterIds.spans_dropped),
+      onDropped: () => this.#counters.add(counterIds.spans_dropped),
     })
   }
 
-  // ---- Admin --------------------------------------------------------------------------------------------------
-
-  async #openAdmin(): Promise<void> {
-    this.#admin = await this.#options.openAdmin(this.#options.config.admin, this)
-  }
-
-  /** The process whose place this one takes has the address until it is told, and leaves it then. */
-  async #takeOverAdmin(): Promise<void> {
-    const { clock, log } = this.#options
-    for (let tries = 1; !this.#isStopping; tries++) {
-      try {
-        return await this.#openAdmin()
-      } catch (error) {
-        if (tries === TAKE_OVER_TRIES) return log.warn("no admin API", { reason: (error as Error).message })
-        await new Promise<void>((resolve) => clock.after(TAKE_OVER_MS, resolve))
-      }
-    }
-  }
+  // ---- What the admin API sees of it ----------------------------------------------------------------------------
 
   get config(): Config {
     return this.#config
@@ -449,70 +412,8 @@ export class Control implements ControlView {
     return this.#loadedAtMs
   }
 
-  get configFile(): string | null {
-    return this.#options.configFile
-  }
-
   get isDraining(): boolean {
     return this.#isStopping
-  }
-
-  get addresses(): readonly OpenAddress[] {
-    return this.#sockets.addresses(this.#config.listeners)
-  }
-
-  get memory(): SharedMemory {
-    return this.#counts.memory
-  }
-
-  get threads(): ControlView["threads"] {
-    return this.#threads.states
-  }
-
-  get streamsOpen(): number {
-    return this.#counts.streamsOpen
-  }
-
-  sourcesOf(cluster: string): SourceStatus[] {
-    return this.#discovery.statusOf(cluster)
-  }
-
-  endpointsOf(cluster: string): readonly EndpointState[] {
-    return this.states.endpointsOf(cluster)
-  }
-
-  setLogLevel(level: LogLevel): void {
-    this.#options.log.setLevel(level)
-    this.#threads.setLogLevel(level)
-  }
-
-  watch(handler: (cluster: string | null) => void): () => void {
-    this.#watchers.add(handler)
-    return () => this.#watchers.delete(handler)
-  }
-
-  #changed(cluster: string | null): void {
-    for (const watcher of this.#watchers) watcher(cluster)
-  }
-
-  trafficAt(slot: number): Float64Array {
-    return this.#counts.trafficAt(slot)
-  }
-
-  streamsAt(slot: number): number {
-    return this.#counts.at(slot)
-  }
-
-  get routes(): RouteSlots | null {
-    return this.#counts.routes
-  }
-
-  ask(question: Question): Promise<(AnswerPart[] | null)[]> {
-    return this.#threads.ask(question)
-  }
-
-  askOne(index: number, question: Question): Promise<AnswerPart[] | null> {
-    return this.#threads.askOne(index, question)
   }
 }
 
