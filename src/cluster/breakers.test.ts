@@ -52,14 +52,18 @@ describe("bounds over all threads", () => {
     expect(other.enter(false)).toBeNull()
   })
 
-  test("of each of many clusters by itself, and its queue's", () => {
+  test("of each of many clusters by itself, and its queue's, from when it is there", () => {
     const counts = new SharedCounts(2)
+    const numbers = [0, 1].map((index) => new SharedNumbers(counts.memory, index))
     const names = Array.from({ length: 1000 }, (_, at) => `c${at}`)
-    for (const name of names) counts.addLimits([name])
-    const threads = [0, 1].map((index) => new SharedNumbers(counts.memory, index))
-    for (const numbers of threads)
-      for (const name of names) for (const count of numbers.limitsOf(name)) count.tryAdd(2)
-    const open = names.flatMap((name) => threads[0]!.limitsOf(name).map((count) => count.open))
+    for (const name of names) {
+      counts.addLimits([name])
+      for (const thread of numbers) {
+        thread.use(counts.memory)
+        for (const count of thread.limitsOf(name)) count.tryAdd(2)
+      }
+    }
+    const open = names.flatMap((name) => numbers[0]!.limitsOf(name).map((count) => count.open))
     expect(new Set(open)).toEqual(new Set([2]))
     expect(open).toHaveLength(1000 * (BOUNDS.length + 1))
   })
