@@ -183,6 +183,7 @@ const rows = {
     effect: "RESOURCE_EXHAUSTED or 431, and a charge to the abuse bucket",
     source: "RFC 9113 §8.2.3, §10.5.1; Envoy max_request_headers_count 100",
     counter: "header_fields_exceeded",
+    nginx: "max_headers",
   },
   responseFieldsMax: {
     counts: "fields of one header list of a backend's; trailers too",

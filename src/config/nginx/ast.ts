@@ -23,6 +23,8 @@ export interface Directive {
   block: Directive[] | null
   /** Something in its block was reported and left out: what seems to be missing may not be. */
   partial?: true
+  /** Its `;` is missing before a `}` or the end of the file, which was reported: it is taken where it is right. */
+  unterminated?: true
 }
 
 /** The place of a whole directive without its block: from its name to its last argument on the same line. */

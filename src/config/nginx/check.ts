@@ -6,9 +6,9 @@ import { didYouMean } from "../problem.ts"
 import { type Directive, lastWordOf, spanOf, type Word } from "./ast.ts"
 import type { Context, DirectiveSpec, ValueKind } from "./directives/spec.ts"
 import { namesIn, specsOf } from "./directives/table.ts"
-import { isLua } from "./lua.ts"
+import { isLua, isLuaBlock } from "./lua.ts"
 import { otherFormatHint } from "./other-format.ts"
-import type { Report } from "./report.ts"
+import { Report } from "./report.ts"
 import { readNumber, readOffset, readSecondsMs, readSize, readTimeMs } from "./units.ts"
 
 /** Which context the block of a directive is; none of the others is looked into. */
@@ -40,8 +40,10 @@ export function checkBlock(
   const seen = new Map<DirectiveSpec, Directive>()
   const whole = directives.flatMap((directive) => splitUnterminated(directive, contexts, report))
   return whole.flatMap((directive) => {
-    const spec = findSpec(directive, contexts, report)
-    if (spec === null || !checkShape(directive, spec, contexts, report)) return []
+    // One error for each: what else is wrong may be a consequence.
+    const told = directive.unterminated ? new Report() : report
+    const spec = findSpec(directive, contexts, told)
+    if (spec === null || !checkShape(directive, spec, contexts, told)) return []
     if (!spec.repeatable || ["http", "events", "stream"].includes(spec.name)) {
       const earlier = seen.get(spec)
       if (earlier !== undefined) {
@@ -55,13 +57,14 @@ export function checkBlock(
       }
       seen.set(spec, directive)
     }
-    if (!checkValue(directive, spec.value, report) || !checkVerdict(directive, spec, report)) return []
+    if (!checkValue(directive, spec.value, told) || !checkVerdict(directive, spec, told)) return []
     if (directive.block === null) return [directive]
     const inner = innerContext(spec.name, contexts)
     if (inner === null) return [directive]
     const errors = report.errors
     const block = checkBlock(directive.block, [inner], report)
-    return [{ ...directive, block, ...(report.errors > errors && { partial: true as const }) }]
+    const partial = report.errors > errors || directive.block.some(({ unterminated }) => unterminated)
+    return [{ ...directive, block, ...(partial && { partial: true as const }) }]
   })
 }
 
@@ -74,27 +77,32 @@ function innerContext(name: string, contexts: readonly Context[]): Context | nul
 
 /**
  * Directives and the block that follows them, where the `;` between was forgotten: told where it is missing, and each is
- * looked into as if it were there.
+ * looked into as if it were there. A name on a line of its own begins the next one, and so does that of a block anywhere.
  */
 function splitUnterminated(directive: Directive, contexts: readonly Context[], report: Report): Directive[] {
   const { name, args, block } = directive
-  const known = (word: Word) =>
-    specsOf(word.text).filter((spec) => spec.contexts.some((each) => contexts.includes(each)))
-  if (block === null || known(name).some((spec) => spec.block !== false)) return [directive]
+  const isHere = (spec: DirectiveSpec) => spec.contexts.some((each) => contexts.includes(each))
+  const takesBlock = ({ text }: Word) => isLuaBlock(text) || specsOf(text).some((spec) => spec.block === true)
+  if (block === null || isLuaBlock(name.text)) return [directive]
+  if (specsOf(name.text).some((spec) => isHere(spec) && spec.block !== false)) return [directive]
   const parts: Word[][] = [[name]]
   for (const [index, word] of args.entries()) {
-    const before = args[index - 1] ?? name
-    if (word.span.line > before.span.line && known(word).length > 0) parts.push([word])
+    const isFirst = word.span.line > (args[index - 1] ?? name).span.line
+    if (takesBlock(word) || (isFirst && specsOf(word.text).some(isHere))) parts.push([word])
     else parts.at(-1)!.push(word)
   }
-  const last = parts.at(-1)!
-  if (parts.length === 1 || known(name).length === 0 || !known(last[0]!).some((spec) => spec.block === true))
-    return [directive]
+  if (parts.length === 1 || !takesBlock(parts.at(-1)![0]!)) return [directive]
   return parts.map(([first, ...rest], index): Directive => {
     const isLast = index === parts.length - 1
     const end = rest.at(-1) ?? first!
     if (!isLast) report.error(end.span, `directive "${first!.text}" is not terminated by ";"`)
-    return { name: first!, args: rest, block: isLast ? block : null }
+    const isKnown = specsOf(first!.text).length > 0
+    return {
+      name: first!,
+      args: rest,
+      block: isLast ? block : null,
+      ...(!isLast && isKnown && { unterminated: true as const }),
+    }
   })
 }
 

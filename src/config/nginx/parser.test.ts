@@ -16,9 +16,9 @@ test.each<[text: string, outline: string, problems: string[]]>([
   ["a; ; b;", "a; b;", ['1:4 unexpected ";"']],
   ["a; } b;", "a; b;", ['1:4 unexpected "}"']],
   ["a; { b; } c;", "a; c;", ['1:4 unexpected "{"']],
-  ["a { b c } d;", "a {} d;", ['1:7 directive "b" is not terminated by ";"']],
+  ["a { b c } d;", "a {b c;} d;", ['1:7 directive "b" is not terminated by ";"']],
   ["a { b;\n", "a {b;}", ['2:1 unexpected end of file, expecting "}"']],
-  ["a b", "", ['1:3 directive "a" is not terminated by ";"']],
+  ["a b", "a b;", ['1:3 directive "a" is not terminated by ";"']],
   ['a "b"c d; e;', "e;", ['1:6 unexpected "c" after a closing quote']],
   ['a "b"c { d; } e;', "e;", ['1:6 unexpected "c" after a closing quote']],
   ["a 'b; c;", "", ["1:3 missing terminating ' character"]],
@@ -53,7 +53,7 @@ test.each<[what: string, lua: string]>([
 ])("Lua is passed over as a whole: %s", (_what, lua) => {
   const report = new Report()
   const text = `a {\n set_by_lua_block $x {${lua}}\n b;\n}\nc d`
-  expect(outline(parse(text, "f", report))).toBe("a {set_by_lua_block $x {} b;}")
+  expect(outline(parse(text, "f", report))).toBe("a {set_by_lua_block $x {} b;} c d;")
   // The line of what comes behind is right.
   const line = text.split("\n").length
   expect(report.problems.map(({ line: at, message }) => `${at} ${message}`)).toEqual([

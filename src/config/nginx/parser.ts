@@ -25,6 +25,11 @@ export function parse(text: string, file: string, report: Report): Directive[] {
   let broken = false
 
   const directivesHere = () => open.at(-1)?.directives ?? top
+  const unterminated = (): void => {
+    if (words.length === 0 || broken) return
+    reportUnterminated(words, report)
+    statement(null)!.unterminated = true
+  }
   const statement = (block: Directive[] | null): Directive | null => {
     const [name, ...args] = words
     const usable = name !== undefined && !broken
@@ -50,8 +55,8 @@ export function parse(text: string, file: string, report: Report): Directive[] {
         break
       case "{": {
         if (words.length === 0 && !broken) report.error(token.span, 'unexpected "{"')
-        if (words.length > 0 && isLuaBlock(words[0]!.text)) {
-          const lua = words[0]!
+        const lua = words.findLast(({ text }) => isLuaBlock(text))
+        if (lua !== undefined) {
           statement([])
           if (lexer.skipLua()) break
           report.error(lua.span, `the Lua of "${lua.text}" does not end: a "}" is missing`)
@@ -66,14 +71,15 @@ export function parse(text: string, file: string, report: Report): Directive[] {
         break
       }
       case "}":
-        if (words.length > 0 && !broken) reportUnterminated(words, report)
+        unterminated()
         words = []
         broken = false
         if (open.pop() === undefined) report.error(token.span, 'unexpected "}"')
         break
     }
   }
-  reportEnd(lexer, words, broken, open, report)
+  unterminated()
+  reportEnd(lexer, open, report)
   return top
 }
 
@@ -88,8 +94,7 @@ function reportUnterminated(words: Word[], report: Report): void {
   )
 }
 
-function reportEnd(lexer: Lexer, words: Word[], broken: boolean, open: OpenBlock[], report: Report): void {
-  if (words.length > 0 && !broken) reportUnterminated(words, report)
+function reportEnd(lexer: Lexer, open: OpenBlock[], report: Report): void {
   const block = open.at(-1)
   if (block === undefined) return
   const name = block.owner === null ? '"{"' : `"${block.owner.name.text}"`

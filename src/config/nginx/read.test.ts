@@ -612,19 +612,66 @@ server {
   expect(errors[0]!.hint).toContain("keep OpenResty in front")
 })
 
-test("a missing ; before a block is told where it is missing, and has no other consequence", () => {
-  const { problems } = read(`server {
-    listen 8080
-    server_name a.test
-    location / { return 200 ok; }
-    location /x { retrun 200; }
-  }`)
-  const errors = problems.filter(({ severity }) => severity === "error")
-  expect(errors.map(({ line, message }) => `${line} ${message}`)).toEqual([
-    '2 directive "listen" is not terminated by ";"',
-    '3 directive "server_name" is not terminated by ";"',
-    '5 unknown directive "retrun"',
-  ])
+describe("a missing ; is told where it is missing, and has no other consequence", () => {
+  const errorsOf = (text: string) =>
+    read(text)
+      .problems.filter(({ severity }) => severity === "error")
+      .map(({ line, column, message }) => `${line}:${column} ${message.replace(/:.*/, "")}`)
+  const missing = (name: string) => `directive "${name}" is not terminated by ";"`
+  test.each<[what: string, text: string, errors: string[]]>([
+    [
+      "two of them, and another error",
+      "server {\n listen 8080\n server_name a.test\n location / { return 200; }\n location /x { retrun 200; }\n}",
+      [`2:9 ${missing("listen")}`, `3:14 ${missing("server_name")}`, '5:16 unknown directive "retrun"'],
+    ],
+    [
+      "at the level of the file",
+      "worker_processes 1\nevents {}\nhttp { server { listen 80; return 200; } }",
+      [`1:18 ${missing("worker_processes")}`],
+    ],
+    [
+      "before a block on the same line",
+      "server { listen 80; server_name a location / { return 200; } }",
+      [`1:33 ${missing("server_name")}`],
+    ],
+    [
+      "before an if, whose variable it sets",
+      "server { listen 80;\n set $x 1\n if ($x) { return 403; }\n}",
+      [`2:9 ${missing("set")}`],
+    ],
+    [
+      "with nothing but a name",
+      "server { listen 80;\n server_name\n location / { return 200; } }",
+      [`2:2 ${missing("server_name")}`],
+    ],
+    [
+      "before a block that does not belong there",
+      "server {\n listen 80\n upstream x {\n server 127.0.0.1:1;\n }\n}",
+      [`2:9 ${missing("listen")}`, '3:2 "upstream" directive is not allowed here'],
+    ],
+    [
+      "of a name that is wrong itself",
+      "server {\n lisen 80\n location / { return 200; }\n}",
+      [`2:8 ${missing("lisen")}`, '2:2 unknown directive "lisen"'],
+    ],
+    [
+      "before a block of Lua",
+      'server { listen 80;\n location / {\n default_type a/b\n content_by_lua_block {\n ngx.say("}; {")\n }\n }\n}',
+      [`3:15 ${missing("default_type")}`, '4:2 "content_by_lua_block" is not supported'],
+    ],
+    [
+      "before the end of the only server of an upstream",
+      "upstream a {\n server 127.0.0.1:1\n}\nserver { listen 80; location / { grpc_pass a; } }",
+      [`2:9 ${missing("server")}`],
+    ],
+    [
+      "before the end of a block that sets what another needs",
+      "server {\n listen 80; location / { return 200 $x; }\n set $x 1\n}",
+      [`3:9 ${missing("set")}`],
+    ],
+  ])("%s", (_what, text, errors) => {
+    expect(errorsOf(text)).toEqual(errors)
+  })
 })
 
 test("HTTP/3 beside a listen over TCP is warned of, alone it is an error", () => {

@@ -35,7 +35,9 @@ function collect(
   variables: readonly Variables[],
   found: { word: Word; placeholder: string }[],
 ): void {
-  for (const { name, args, block } of directives) {
+  for (const { name, args, block, unterminated } of directives) {
+    // The parser has said so.
+    if (unterminated && templateHint(name.text) !== null) continue
     for (const word of [name, ...args])
       for (const [placeholder, braced, bare] of word.text.matchAll(PLACEHOLDER))
         if (!variables.some((each) => each.isKnown((braced ?? bare)!))) found.push({ word, placeholder })

@@ -10,6 +10,7 @@ import { adaptZones } from "./limits.ts"
 import { Listeners } from "./listeners.ts"
 import { adaptErrorLog, adaptLogFormat } from "./log.ts"
 import { adaptTracing } from "./otel.ts"
+import { adaptProcessLimits } from "./process-limits.ts"
 import { adaptServer } from "./server.ts"
 import { adaptSettings } from "./settings.ts"
 import { adaptStream } from "./stream.ts"
@@ -41,6 +42,12 @@ export function adaptConfig(
   adaptSettings(adapter, http, null, null)
   const listeners = new Listeners(adapter)
   const servers = http.own("server").map((directive) => adaptServer(adapter, directive, http, listeners))
+  config.limits = adaptProcessLimits(
+    adapter.report,
+    main,
+    http,
+    servers.map(({ scope }) => scope),
+  )
   config.listeners = listeners.build()
   config.servers = servers.map((server) => server.config)
   config.clusters = [...adapter.clusters.values()]

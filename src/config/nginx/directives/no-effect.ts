@@ -63,10 +63,9 @@ export const NO_EFFECT: DirectiveGroup[] = [
       "HSL number": "proxy_headers_hash_bucket_size proxy_headers_hash_max_size",
       "SL number": "referer_hash_bucket_size referer_hash_max_size",
       "HS size": `
-        connection_pool_size request_pool_size client_header_buffer_size ssl_buffer_size
+        connection_pool_size request_pool_size ssl_buffer_size
         http2_pool_size http2_body_preread_size`,
-      "HS 2": "large_client_header_buffers",
-      "HS number": "max_headers http2_streams_index_size",
+      "HS number": "http2_streams_index_size",
       "HSL size": `
         subrequest_output_buffer_size client_body_buffer_size grpc_buffer_size grpc_socket_rcvbuf
         grpc_socket_sndbuf http2_chunk_size`,
@@ -192,8 +191,7 @@ export const NO_EFFECT: DirectiveGroup[] = [
     reason: "it is obsolete in nginx too",
     directives: {
       "HS 1*": `
-        http2_max_concurrent_pushes http2_max_requests http2_max_field_size http2_max_header_size
-        http2_recv_timeout http2_idle_timeout`,
+        http2_max_concurrent_pushes http2_max_requests http2_recv_timeout http2_idle_timeout`,
       "HSL 1*": "http2_push",
       "HSL flag*": "http2_push_preload",
     },

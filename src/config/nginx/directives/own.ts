@@ -19,6 +19,11 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "Sluice's own: what is counted for `/metrics`: `full`, or `basic`: nothing by route, and no histograms",
   ],
   [
+    "sluice_limit",
+    "M 2*",
+    "Sluice's own: a bound of [limits](limits.md) by its name, such as `headerFieldsMax 500`, `messageOctetsMax 8m`, `prefaceTimeoutMs 5s`; sizes as nginx writes them, times with their unit",
+  ],
+  [
     "access_log_interval",
     "HSL time",
     "Sluice's own: access logs have a record when a stream begins and one in so long while it goes on: `$stream_event` is `start`, `alive` or `end`",
