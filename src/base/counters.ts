@@ -87,6 +87,8 @@ export const counterMeanings = {
   // Upstream work.
   pick_queue_full: "a stream failed at once: too many were already waiting for an endpoint",
   pick_queue_timeout: "a stream waited too long for an endpoint",
+  queue_full: "a stream failed at once: every endpoint was full, and the queue of its cluster too",
+  queue_timeout: "a stream found every endpoint full for as long as the queue of its cluster lets it wait",
   retry_budget_exhausted: "a stream was not retried because retries were too large a share of all",
   retries_delayed: "a retry waited: its backend asked for that, or it was not the call's first",
   retry_pushback_refused:

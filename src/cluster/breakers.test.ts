@@ -3,7 +3,7 @@ import { SharedNumbers } from "../balancer/thread/shared-numbers.ts"
 import { defaultCluster } from "../config/defaults.ts"
 import type { ClusterConfig } from "../config/model.ts"
 import { SharedCounts } from "../control/shared-counts.ts"
-import { makeBreakers } from "./breakers.ts"
+import { BOUNDS, makeBreakers } from "./breakers.ts"
 
 const NONE: ClusterConfig["limits"] = {
   streams: null,
@@ -50,6 +50,22 @@ describe("bounds over all threads", () => {
     expect(one.enter(true)).toBeNull()
     for (let i = 0; i < 2; i++) one.leave({})
     expect(other.enter(false)).toBeNull()
+  })
+
+  test("of each of many clusters by itself, and its queue's, from when it is there", () => {
+    const counts = new SharedCounts(2)
+    const numbers = [0, 1].map((index) => new SharedNumbers(counts.memory, index))
+    const names = Array.from({ length: 1000 }, (_, at) => `c${at}`)
+    for (const name of names) {
+      counts.addLimits([name])
+      for (const thread of numbers) {
+        thread.use(counts.memory)
+        for (const count of thread.limitsOf(name)) count.tryAdd(2)
+      }
+    }
+    const open = names.flatMap((name) => numbers[0]!.limitsOf(name).map((count) => count.open))
+    expect(new Set(open)).toEqual(new Set([2]))
+    expect(open).toHaveLength(1000 * (BOUNDS.length + 1))
   })
 
   test("of waiting streams", () => {

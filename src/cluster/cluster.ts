@@ -1,12 +1,13 @@
 import { atOnce, type Steps } from "../base/steps.ts"
 import type { ClusterConfig, StickyConfig } from "../config/model.ts"
 import { Availability, type Epoch, taking } from "./availability.ts"
-import { type Breakers, makeBreakers } from "./breakers.ts"
+import { BOUNDS, type Breakers, makeBreakers } from "./breakers.ts"
 import type { Connector } from "./connectors.ts"
-import type { StreamCounts } from "./counts.ts"
+import type { StreamCount, StreamCounts } from "./counts.ts"
 import type { Endpoint } from "./endpoint.ts"
 import { Members, type StagedLevel, type StagedMembers } from "./members.ts"
 import { type OutcomeLog, Outcomes } from "./outcomes.ts"
+import { PickQueue } from "./pick-queue.ts"
 import { makePolicy, type Policy } from "./policies/make-policy.ts"
 import type { Picker, PickRequest, PickSubject } from "./policies/policy.ts"
 import type { ResponseTimes } from "./policies/response-times.ts"
@@ -69,7 +70,7 @@ export class Cluster<C extends PooledConnection> {
   }
   #pickedMs: number
   /** Shared by all clusters that have had this one's place, one after the other. */
-  #place: { latest: Cluster<C> } = { latest: this }
+  #place: { latest: Cluster<C>; queue: PickQueue | null } = { latest: this, queue: null }
   /** An endpoint is out, and for lack of demand it is not found out whether it is back. */
   #hasIdleProbe = false
 
@@ -95,6 +96,10 @@ export class Cluster<C extends PooledConnection> {
     this.#slowStart = new SlowStart(config.slowStart)
     this.#sticky = config.sticky === null ? null : new Sticky(config.sticky.cookie)
     this.breakers = makeBreakers(config, (name) => context.counts.limitsOf(name), context.onLimit)
+    const { queue } = config
+    const count = (): StreamCount => context.counts.limitsOf(config.name)[BOUNDS.length]!
+    if (queue !== null)
+      this.#place.queue = new PickQueue(queue, { clock, count: count(), onLimit: context.onLimit })
     this.retryBudget = new RetryBudget(limits.retryBudgetPercent, limits.retriesPerSecondMin, clock.now())
     this.outcomes = new Outcomes({
       cluster: config.name,
@@ -145,6 +150,11 @@ export class Cluster<C extends PooledConnection> {
     return this.#snapshot
   }
 
+  /** Where streams wait that find every endpoint full, of this cluster and those that it follows; null: they are refused. */
+  get queue(): PickQueue | null {
+    return this.#place.queue
+  }
+
   /** The cookie that brings clients back to their endpoint; null: none does. */
   get sticky(): StickyConfig | null {
     return this.#config.sticky
@@ -187,6 +197,7 @@ export class Cluster<C extends PooledConnection> {
     if (snapshot !== null) this.#snapshot = snapshot
     this.#start([...back, ...members.joined])
     this.#epoch.value++
+    this.queue?.serveSoon()
   }
 
   /** After `commit`: the connections of endpoints that are gone end with their last streams. */
@@ -226,7 +237,7 @@ export class Cluster<C extends PooledConnection> {
    * Picks an endpoint that is not in `tried`: primaries, then backups; those where streams must wait for others to end only
    * when there are no others. When every one of them is out, all of them again rather than none: nginx answers 502 at once,
    * until the first `fail_timeout` is over. So the only one of a group is always used, as in nginx. The stream is counted
-   * there: give that back by `closeStream`.
+   * there: give that back by `closeStream`. Where streams may queue, they do so rather than go where one is out.
    */
   pick(
     snapshot: Snapshot,
@@ -268,6 +279,12 @@ export class Cluster<C extends PooledConnection> {
     return endpoint
   }
 
+  /** The stream of `leg` is over that was counted at `endpoint`; its bounds are given back. */
+  leave(endpoint: Endpoint, leg: object): void {
+    endpoint.closeStream()
+    this.breakers?.leave(leg)
+  }
+
   /** It takes new streams now. */
   hasRoomAt(endpoint: Endpoint): boolean {
     const { availability } = this.#snapshot
@@ -298,7 +315,9 @@ export class Cluster<C extends PooledConnection> {
         const endpoint = this.#pickFrom(available, picker, mayWait === 1)
         if (endpoint !== undefined) return endpoint
       }
-    if (!availability.isLastResort) return undefined
+    // One that was tried somewhere cannot wait in the queue.
+    const mayQueue = this.queue !== null && this.#request.tried === null
+    if (mayQueue || !availability.isLastResort) return undefined
     for (const level of levels) {
       const endpoint = this.#pickFrom(taking(level), level.picker, true)
       if (endpoint !== undefined) return endpoint
@@ -340,6 +359,9 @@ export class Cluster<C extends PooledConnection> {
    */
   close(successor: Cluster<C> | null = null): void {
     if (successor !== null) {
+      const { queue } = this.#place
+      if (queue === null) this.#place.queue = successor.#place.queue
+      else queue.config = successor.#config.queue
       successor.#place = this.#place
       this.#place.latest = successor
     }
@@ -363,6 +385,7 @@ export class Cluster<C extends PooledConnection> {
     for (const { picker } of this.#snapshot.availability.levels) picker.onBack?.(endpoint)
     this.#start([endpoint])
     this.#epoch.value++
+    this.queue?.serveSoon()
   }
 
   #probing(endpoint: Endpoint, is: boolean): void {

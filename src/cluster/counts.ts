@@ -61,12 +61,12 @@ export interface StreamCounts {
   countOf(slot: number): StreamCount
   outcomesOf(slot: number): OutcomeCount
   outcomesAt(slot: number): OutcomeCounts
-  /** One for each bound of a cluster: see `Breakers`. */
+  /** One for each bound of a cluster, as in `Breakers`, and the last for its `PickQueue`. */
   limitsOf(cluster: string): readonly StreamCount[]
 }
 
 /** How many bounds a cluster may have. */
-export const LIMITS = 4
+export const LIMITS = 5
 
 /** Counts of one thread. */
 export class OwnStreamCounts implements StreamCounts {

@@ -239,6 +239,8 @@ export const defaults = {
     panicThreshold: is(50),
     outlierDetection: none(),
     rebalance: none(),
+    queue: none("refused at once"),
+    queueTimeout: time(60_000),
     sticky: none(),
     limit: none(),
     maxStreamsPerConnection: none(),

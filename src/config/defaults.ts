@@ -13,6 +13,7 @@ import type {
   HealthCheckConfig,
   ListenerConfig,
   OutlierDetectionConfig,
+  PickQueueConfig,
   RebalanceConfig,
   ResolverConfig,
   RouteConfig,
@@ -184,6 +185,7 @@ export function defaultCluster(name: string): ClusterConfig {
     panicThresholdPercent: cluster.panicThreshold.value,
     outlierDetection: null,
     rebalance: null,
+    queue: null,
     limits: {
       streams: cluster.limit.value,
       waitingStreams: cluster.limit.value,
@@ -217,6 +219,11 @@ export function defaultHealthCheck(): HealthCheckConfig {
     port: null,
     mandatory: healthCheck.mandatory.value,
   }
+}
+
+/** `streams`: 0 stands for none said, which is no queue that may be asked for. */
+export function defaultQueue(streams = 0): PickQueueConfig {
+  return { streams, timeoutMs: cluster.queueTimeout.value }
 }
 
 /** A cookie of which nothing is said but its name. */

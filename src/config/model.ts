@@ -471,6 +471,12 @@ export interface StickyConfig {
 /** `idle`: once no octets have come for a while. */
 export type RehomeMode = "never" | "idle" | "always"
 
+/** `streams`: most that wait at once, over all data threads. */
+export interface PickQueueConfig {
+  streams: number
+  timeoutMs: number
+}
+
 export interface ClusterConfig {
   name: string
   /** `tcp`: for servers of `Config.tcp` alone. */
@@ -492,6 +498,8 @@ export interface ClusterConfig {
   outlierDetection: OutlierDetectionConfig | null
   /** Null: streams stay where they are. Not with policies that place by a key, nor with a sticky cookie. */
   rebalance: RebalanceConfig | null
+  /** Streams that find every endpoint full wait, first come first served; null: they are refused. nginx: `queue`. */
+  queue: PickQueueConfig | null
   /** Circuit breakers, over all data threads; null: no bound. */
   limits: {
     streams: number | null

@@ -123,7 +123,7 @@ export class SharedCounts {
       if (Object.hasOwn(limitSlots, name)) continue
       const first = Object.keys(limitSlots).length * LIMITS
       Object.defineProperty(limitSlots, name, { value: first, enumerable: true })
-      if (segmentOf(first) === limits.length) limits.push(makeSegment(threads))
+      if (segmentOf(first + LIMITS - 1) === limits.length) limits.push(makeSegment(threads))
     }
     this.#memory = { ...this.#memory, limits, limitSlots }
   }

@@ -105,6 +105,28 @@ describe("counts hold for all threads", () => {
     expect(backends[0]!.streams.length).toBe(4)
   })
 
+  test("queue: places that streams of any thread leave are taken by those that wait in any, also over a reload", async (t) => {
+    const { sluice, backends, connect, arrived, configOf } = await start(t, {
+      endpoint: { maxStreams: 1 },
+      cluster: { queue: { streams: CLIENTS - 1 } },
+    })
+    const clients = await connect(CLIENTS)
+    const ids = clients.map((client) => client.open())
+    await arrived(1)
+    // Another weight: the cluster is made anew.
+    sluice.configure(configOf({ weight: 7 }))
+    sluice.signal("SIGHUP")
+    await sluice.says('"configuration reloaded"')
+    for (let at = 0; at < CLIENTS; at++) {
+      await arrived(at + 1)
+      answerOk(backends[0]!.streams[at]!)
+    }
+    await Promise.all(clients.map((client, at) => client.end(ids[at]!)))
+    expect(
+      clients.filter((client, at) => client.about(ids[at]!).join().includes("grpc-status=0")),
+    ).toHaveLength(CLIENTS)
+  })
+
   test("a reload that keeps an endpoint keeps its count", async (t) => {
     const { sluice, backends, connect, arrived, configOf } = await start(t, { endpoint: { maxStreams: 2 } })
     const [client] = await connect(1)

@@ -130,6 +130,43 @@ describe("which endpoint a stream gets", () => {
     client.destroy()
   })
 
+  test("queue: the rest wait for a place, in their order, and past the queue fail at once", async (t) => {
+    const backends = [await RawServer.start(), await RawServer.start()]
+    const bed = await TestBed.start(t, {
+      backends,
+      config: ([a, b] = []) => ({
+        clusters: {
+          test: {
+            endpoints: [
+              { address: a!, maxStreams: 1 },
+              { address: b!, maxStreams: 1 },
+            ],
+            queue: { streams: 2 },
+          },
+        },
+      }),
+    })
+    const client = await bed.rawClient()
+    const ids = Array.from({ length: 5 }, () => client.open())
+    await client.end(ids[4]!)
+    expect(client.about(ids[4]!)[0]).toContain(
+      "grpc-status=14 grpc-message=cluster test: every endpoint is full, and 2 streams are waiting already (queue)",
+    )
+    await backends[1]!.stream(0)
+    expect(backends.map(({ streams }) => streams.length)).toEqual([1, 1])
+    answerOk(backends[1]!.streams[0]!)
+    answerOk(await backends[1]!.stream(1))
+    await client.end(ids[2]!)
+    answerOk(await backends[1]!.stream(2))
+    await client.end(ids[3]!)
+    answerOk(backends[0]!.streams[0]!)
+    await client.end(ids[0]!)
+    expect(ids.slice(0, 4).map((id) => client.about(id).join(" ").includes("grpc-status=0"))).toEqual(
+      Array(4).fill(true),
+    )
+    client.destroy()
+  })
+
   test("maxStreams: no more than so many at once; the rest go elsewhere, and past all of them fail at once", async (t) => {
     const backends = [await RawServer.start(), await RawServer.start()]
     const bed = await TestBed.start(t, {

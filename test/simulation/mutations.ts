@@ -131,8 +131,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: "endpoint-count-kept",
     bug: "a stream that ends still counts against its endpoint",
-    file: "relay/call/leg.ts",
-    find: "this.endpoint.closeStream()",
+    file: "cluster/cluster.ts",
+    find: "endpoint.closeStream()",
     replace: "",
   },
   {

@@ -241,6 +241,7 @@ const anyCluster = (name: string): fc.Arbitrary<ClusterConfig> =>
           sameSite: fc.constantFrom(null, "strict", "Lax", "$http_x"),
         }),
       ),
+      queue: orNull(fc.record({ streams: positive, timeoutMs: positive })),
       limits: fc.record({
         streams: orNull(number),
         waitingStreams: orNull(number),

@@ -6,7 +6,7 @@ import { didYouMean } from "../problem.ts"
 import { type Directive, lastWordOf, spanOf, type Word } from "./ast.ts"
 import type { Context, DirectiveSpec, ValueKind } from "./directives/spec.ts"
 import { namesIn, specsOf } from "./directives/table.ts"
-import { isLua, isLuaBlock } from "./lua.ts"
+import { isLua } from "./lua.ts"
 import { otherFormatHint } from "./other-format.ts"
 import { Report } from "./report.ts"
 import { readNumber, readOffset, readSecondsMs, readSize, readTimeMs } from "./units.ts"
@@ -38,8 +38,7 @@ export function checkBlock(
   report: Report,
 ): Directive[] {
   const seen = new Map<DirectiveSpec, Directive>()
-  const whole = directives.flatMap((directive) => splitUnterminated(directive, contexts, report))
-  return whole.flatMap((directive) => {
+  return directives.flatMap((directive) => {
     // One error for each: what else is wrong may be a consequence.
     const told = directive.unterminated ? new Report() : report
     const spec = findSpec(directive, contexts, told)
@@ -69,41 +68,10 @@ export function checkBlock(
 }
 
 /** Null: its block holds no directives. */
-function innerContext(name: string, contexts: readonly Context[]): Context | null {
+export function innerContext(name: string, contexts: readonly Context[]): Context | null {
   if (name === "if") return contexts.includes("server") ? "server if" : "if"
   if (contexts.includes("stream") && (name === "server" || name === "upstream")) return `stream ${name}`
-  return BLOCK_CONTEXTS[name]!
-}
-
-/**
- * Directives and the block that follows them, where the `;` between was forgotten: told where it is missing, and each is
- * looked into as if it were there. A name on a line of its own begins the next one, and so does that of a block anywhere.
- */
-function splitUnterminated(directive: Directive, contexts: readonly Context[], report: Report): Directive[] {
-  const { name, args, block } = directive
-  const isHere = (spec: DirectiveSpec) => spec.contexts.some((each) => contexts.includes(each))
-  const takesBlock = ({ text }: Word) => isLuaBlock(text) || specsOf(text).some((spec) => spec.block === true)
-  if (block === null || isLuaBlock(name.text)) return [directive]
-  if (specsOf(name.text).some((spec) => isHere(spec) && spec.block !== false)) return [directive]
-  const parts: Word[][] = [[name]]
-  for (const [index, word] of args.entries()) {
-    const isFirst = word.span.line > (args[index - 1] ?? name).span.line
-    if (takesBlock(word) || (isFirst && specsOf(word.text).some(isHere))) parts.push([word])
-    else parts.at(-1)!.push(word)
-  }
-  if (parts.length === 1 || !takesBlock(parts.at(-1)![0]!)) return [directive]
-  return parts.map(([first, ...rest], index): Directive => {
-    const isLast = index === parts.length - 1
-    const end = rest.at(-1) ?? first!
-    if (!isLast) report.error(end.span, `directive "${first!.text}" is not terminated by ";"`)
-    const isKnown = specsOf(first!.text).length > 0
-    return {
-      name: first!,
-      args: rest,
-      block: isLast ? block : null,
-      ...(!isLast && isKnown && { unterminated: true as const }),
-    }
-  })
+  return Object.hasOwn(BLOCK_CONTEXTS, name) ? BLOCK_CONTEXTS[name]! : null
 }
 
 function findSpec(directive: Directive, contexts: readonly Context[], report: Report): DirectiveSpec | null {

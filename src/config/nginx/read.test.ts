@@ -630,6 +630,21 @@ describe("a missing ; is told where it is missing, and has no other consequence"
       [`1:18 ${missing("worker_processes")}`],
     ],
     [
+      "before http itself",
+      "worker_processes 1\nhttp { server { listen 80; return 200; } }",
+      [`1:18 ${missing("worker_processes")}`],
+    ],
+    [
+      "before a map, whose variable is used",
+      "tcp_nodelay on\nmap $host $x { default 1; }\nserver { listen 80; return 200 $x; }",
+      [`1:13 ${missing("tcp_nodelay")}`],
+    ],
+    [
+      "before an upstream, which is used",
+      "tcp_nodelay on\nupstream a { server 127.0.0.1:1; }\nserver { listen 80; location / { grpc_pass a; } }",
+      [`1:13 ${missing("tcp_nodelay")}`],
+    ],
+    [
       "before a block on the same line",
       "server { listen 80; server_name a location / { return 200; } }",
       [`1:33 ${missing("server_name")}`],
@@ -671,6 +686,11 @@ describe("a missing ; is told where it is missing, and has no other consequence"
     ],
   ])("%s", (_what, text, errors) => {
     expect(errorsOf(text)).toEqual(errors)
+  })
+
+  test("the block that follows has its verdict", () => {
+    const { blocks } = read("server {\n listen 80\n location /a { }\n location /b { }\n}")
+    expect(blocks.map(({ name }) => name)).toEqual(["server", "location /a", "location /b"])
   })
 })
 

@@ -8,6 +8,7 @@ import { checkBlock } from "./check.ts"
 import { type ConfigFiles, Inclusion } from "./include.ts"
 import { Report } from "./report.ts"
 import { reportTemplate } from "./unfilled.ts"
+import { terminated } from "./unterminated.ts"
 import { Variables } from "./variables.ts"
 import { type Block, blocksOf, withoutFailing } from "./verdicts.ts"
 
@@ -46,10 +47,11 @@ export function readNginxConfig(
 ): NginxConfig {
   const report = new Report()
   const inclusion = new Inclusion(path, files, report)
-  const directives = inclusion.expandFirst(path, text)
+  const read = inclusion.expandFirst(path, text)
   const { sources } = inclusion
   // What could not be read may stand anywhere.
   const isWhole = report.errors === 0
+  const directives = terminated(read, ["main", "http"], report)
   const all = adaptDirectives(directives, path, report)
   const about = { sources, blocks: blocksOf(directives) }
   const left = servesWhatRuns && isWhole ? withoutFailing(directives, all.problems) : null

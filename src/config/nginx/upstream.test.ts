@@ -164,6 +164,31 @@ test("grpc_limits", () => {
   ).toEqual({ streams: 1000, waitingStreams: 0, connections: 8, retries: 3 })
 })
 
+describe("queue", () => {
+  test.for([
+    ["", null],
+    ["queue 10;", { streams: 10, timeoutMs: 60_000 }],
+    ["queue 100 timeout=70;", { streams: 100, timeoutMs: 70_000 }],
+    ["queue 1 timeout=1m30s;", { streams: 1, timeoutMs: 90_000 }],
+  ] as const)("%s", ([directive, expected]) => {
+    expect(clusterOf(`${SERVERS} ${directive}`).queue).toEqual(expected)
+  })
+
+  test.for([
+    ["queue;", 'invalid number of arguments in "queue" directive'],
+    ["queue x;", 'invalid value "x"'],
+    ["queue 0;", 'invalid value "0"'],
+    ["queue 1 timeout=x;", 'invalid parameter "timeout=x"'],
+    ["queue 1 timeout=0;", 'invalid parameter "timeout=0"'],
+    ["queue 1 time=1;", 'invalid parameter "time=1"'],
+    ["queue 1; queue 2;", '"queue" directive is duplicate'],
+  ] as const)("%s is refused", ([directive, message]) => {
+    const { config, problems } = read(`${directive} ${SERVERS}`)
+    expect(config).toBeNull()
+    expect(problems.map(messageOf).join("; ")).toContain(message)
+  })
+})
+
 describe("sticky", () => {
   test.for([
     ["sticky cookie srv_id;", { cookie: "srv_id", expiresMs: null, path: null, secure: false }],
@@ -205,7 +230,6 @@ describe("sticky", () => {
     ["sticky cookie a hash=md5;", 'unknown parameter "hash=md5"'],
     ["server b:1 route=;", 'invalid parameter "route="'],
     ["ntlm;", "NTLM binds a client"],
-    ["queue 10;", "a stream that finds every server full is refused at once"],
   ])("%s is refused: %s", ([directives, message]) => {
     const { config, problems } = read(`${directives} ${SERVERS}`)
     expect(config).toBeNull()

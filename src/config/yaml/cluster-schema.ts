@@ -306,6 +306,13 @@ const clusterLimits = z
   })
   .meta({ id: "ClusterLimits" })
 
+const queue = z
+  .strictObject({
+    streams: count().describe("Most that wait at once, over all data threads."),
+    timeout: someDuration.optional().describe(says("How long one waits.", defaults.cluster.queueTimeout)),
+  })
+  .meta({ id: "Queue" })
+
 const clusterShape = {
   protocol: z
     .enum(["http", "tcp"])
@@ -329,6 +336,9 @@ const clusterShape = {
   sticky: sticky
     .optional()
     .describe(says("Clients come back to their endpoint by a cookie.", defaults.cluster.sticky)),
+  queue: queue
+    .optional()
+    .describe(says("Streams that find every endpoint at its maxStreams wait.", defaults.cluster.queue)),
   limits: clusterLimits.optional().describe("Circuit breakers, over all data threads."),
   panicThreshold: percent(0, 100)
     .optional()

@@ -12,6 +12,7 @@ import {
   defaultFailurePercentage,
   defaultHealthCheck,
   defaultOutlierDetection,
+  defaultQueue,
   defaultRebalance,
   defaultSticky,
   defaultUpstreamTls,
@@ -30,6 +31,7 @@ import type {
   ListenerConfig,
   ListenerTlsConfig,
   OutlierDetectionConfig,
+  PickQueueConfig,
   PolicyConfig,
   RebalanceConfig,
   RetryConfig,
@@ -445,6 +447,11 @@ const stickyFields: Fields<StickyConfig> = [
 ]
 const sticky = nested<StickyConfig>(stickyFields, defaultSticky("")) as Codec<StickyConfig | null, object>
 
+const queue = nested<PickQueueConfig>(
+  [field("streams", "streams", same()), field("timeout", "timeoutMs", duration)],
+  defaultQueue(),
+) as Codec<PickQueueConfig | null, object>
+
 const clusterLimits: Fields<ClusterConfig["limits"]> = [
   field("streams", "streams", countOrNone),
   field("waitingStreams", "waitingStreams", countOrNone),
@@ -519,6 +526,7 @@ export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
     field("outlierDetection", "outlierDetection", outlierDetection),
     field("rebalance", "rebalance", rebalance),
     field("sticky", "sticky", sticky),
+    field("queue", "queue", queue),
     field("limits", "limits", nested(clusterLimits, base.limits)),
     field("maxStreamsPerConnection", "maxStreamsPerConnection", countOrNone),
     field("maxConnectionsPerEndpoint", "maxConnectionsPerEndpoint", countOrNone),

@@ -270,6 +270,12 @@ describe.each<[what: string, text: string, ...problems: string[]]>([
     "2:52~9 error: the policy maglev places streams by a key (rehome moves those)",
   ],
   [
+    "connections that are to wait in a queue",
+    "listeners: 80\nclusters: {a: {endpoints: [b:1]}, t: {protocol: tcp, queue: {streams: 1}, endpoints: [b:1]}}",
+    '2:35~1 warning: no route leads to the cluster "t"',
+    "2:54~5 error: connections of a cluster with protocol: tcp do not wait",
+  ],
+  [
     "what a policy cannot compare",
     "listeners: 80\nclusters: {a: {policy: {name: peak_ewma, by: streams}, endpoints: [b:1]}}",
     "2:46~7 error: the policy peak_ewma compares header_time or last_byte_time",

@@ -26,7 +26,13 @@ export interface TcpNames {
 export function checkTcp(input: unknown, clusters: unknown, names: TcpNames, faults: Fault[]): void {
   const tcp = isMap(input) ? input : {}
   for (const [, path, cluster] of clustersOf(clusters))
-    if (isMap(cluster) && cluster.protocol === "tcp") checkHealth(cluster.healthCheck, path, faults)
+    if (isMap(cluster) && cluster.protocol === "tcp") {
+      checkHealth(cluster.healthCheck, path, faults)
+      if (cluster.queue !== undefined)
+        faults.push(
+          fault([...path, "queue"], "connections of a cluster with protocol: tcp do not wait", null, "key"),
+        )
+    }
   const served = new Set<string>()
   const hosts = new Set<string>()
   const defaults = new Set<string>()

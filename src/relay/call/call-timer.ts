@@ -93,23 +93,25 @@ export class CallTimer implements Deadline {
     this.#call.onTimer()
   }
 
-  /** What has run out, if anything has. Of a stream that is too old no more than its turn to end has come. */
-  check(leg: TimedLeg, downstream: TimedSide): Failure | null {
+  /** What has run out, if anything has; `leg` is null while the call waits in a queue. Of a stream that is too old no more than its turn to end has come. */
+  check(leg: TimedLeg | null, downstream: TimedSide): Failure | null {
     const nowMs = this.#nowMs()
     const { deadlineMs } = this.#call.record
     if (deadlineMs > 0 && nowMs >= deadlineMs) return deadlinePassed(this.#call.record)
     if (this.#expires && this.#untilExpiryMs <= 0)
       return failure("unauthenticated", "the token that let this stream in has expired")
-    const timeout = this.timeouts === null ? null : this.timeouts.check(nowMs, leg.upstream, downstream)
-    if (timeout !== null) return failure(timeout, this.timeouts!.message(timeout, leg.address))
+    const timeout =
+      this.timeouts === null ? null : this.timeouts.check(nowMs, leg?.upstream ?? null, downstream)
+    if (timeout !== null) return failure(timeout, this.timeouts!.message(timeout, leg?.address ?? ""))
     if (nowMs >= this.#agedMs) this.#aged(leg, nowMs)
     return null
   }
 
-  #aged(leg: TimedLeg, nowMs: number): void {
+  #aged(leg: TimedLeg | null, nowMs: number): void {
     this.#agedMs = nowMs + AGED_AGAIN_MS
     const what = failure("drained", `the stream is as old as streams may get here (${this.#maxAgeMs} ms)`)
-    if (leg.upstream !== null) this.#context.pacer.add(leg, { cause: "age", what, isWithdrawn: false })
+    if (leg !== null && leg.upstream !== null)
+      this.#context.pacer.add(leg, { cause: "age", what, isWithdrawn: false })
   }
 
   /** Whole milliseconds: a fraction would cost an object wherever it is kept. */

@@ -76,6 +76,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
   /** 2. `last` is what the client is told when no endpoint is available. */
   openLeg(last: Failure | null): void {
     const leg = pickLeg(this, this.#retries)
+    if (leg === null) return
     if (!(leg instanceof Leg)) {
       if (this.continuity?.isBetween === true) return this.continuity.noEndpoint()
       return this.endWith(last ?? leg, ENDED)
@@ -234,10 +235,10 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
   }
 
   onTimer(): void {
-    const leg = this.leg!
+    const { leg } = this
     const what = this.#timer!.check(leg, this.downstream)
     if (what === null) return this.#timer!.arm()
-    if (what.kind !== "read_timeout" && what.kind !== "send_timeout") return this.fail(what)
+    if (leg === null || (what.kind !== "read_timeout" && what.kind !== "send_timeout")) return this.fail(what)
     // As nginx has it, another endpoint may be asked, and this one is blamed, as long as no answer has begun.
     const end: LegEnd = { kind: "timeout", what, isAnswered: this.response.isHeadSent }
     if (!this.goesOn(leg, end)) this.endWith(what, end)

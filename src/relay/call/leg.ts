@@ -224,8 +224,7 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
     this.#owner.context.pacer.forget(this)
     this.endMs = this.#nowMs()
     this.status ||= statusOf(end)
-    this.endpoint.closeStream()
-    this.#cluster.breakers?.leave(this)
+    this.#cluster.leave(this.endpoint, this)
     this.#wait?.pool.abandon(this)
     this.#stopWaiting()
     const lease = this.#lease
@@ -234,6 +233,7 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
     const stream = this.#stream
     if (stream !== null && !isOver(stream)) leaveStream(stream, end, this.record)
     lease?.release()
+    this.#cluster.queue?.serveSoon()
   }
 
   get isOver(): boolean {

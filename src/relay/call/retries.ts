@@ -13,26 +13,27 @@ import { EarlierLegs } from "./earlier-legs.ts"
 import { Leg, type LegOwner } from "./leg.ts"
 import { failureOf, type LegEnd } from "./leg-end.ts"
 import { type LegDecision, nextLeg } from "./next-leg.ts"
+import { enterQueue, mustQueue, type QueueingCall } from "./queued-call.ts"
 import { backoffMs } from "./retry-delay.ts"
 
 const NEVER = Number.POSITIVE_INFINITY
 
 /** The call whose legs these are. */
-export interface RetryingCall extends LegOwner {
+export interface RetryingCall extends LegOwner, QueueingCall {
   readonly context: ContinuityContext
   readonly route: Route
   readonly record: NewStreamRecord
   cluster: Cluster<LegConnection> | null
   /** Of the cluster, read once: a reload does not change where the call may go. */
-  readonly snapshot: Snapshot | null
+  snapshot: Snapshot | null
   readonly continuity: Continuity | null
   /** Attempts that are none of the present route's. */
   readonly attemptsBefore: number
   openLeg(last: Failure | null): void
 }
 
-/** The next leg, at an endpoint that was not tried, to be begun; or why there is none. */
-export function pickLeg(call: RetryingCall, retries: Retries | null): Leg | Failure {
+/** The next leg, at an endpoint that was not tried, to be begun; or why there is none. Null: the call waits for one in a queue. */
+export function pickLeg(call: RetryingCall, retries: Retries | null): Leg | Failure | null {
   const isGoingOn = call.continuity?.isBetween === true
   // A stream that goes on may be older than the endpoints there are now, and may have been everywhere.
   if (isGoingOn) call.cluster = call.cluster!.latest
@@ -40,6 +41,9 @@ export function pickLeg(call: RetryingCall, retries: Retries | null): Leg | Fail
   const snapshot = isGoingOn ? cluster.snapshot : call.snapshot!
   const tried = retries === null ? null : retries.tried
   const { breakers } = cluster
+  // One that was somewhere already has another failure to tell.
+  const queue = retries === null ? cluster.queue : null
+  if (mustQueue(call, queue)) return enterQueue(call, queue)
   const refusal = breakers === null ? null : breakers.enter(isGoingOn)
   if (refusal !== null) return failure("pick_queue", `cluster ${cluster.name}: ${refusal}`, true)
   const wanted = isGoingOn ? call.continuity!.takeDestination() : null
@@ -50,8 +54,10 @@ export function pickLeg(call: RetryingCall, retries: Retries | null): Leg | Fail
   if (isGoingOn) retries!.delayMs += endpoint === undefined ? 0 : call.context.takeoverPace.take(endpoint)
   if (endpoint === undefined) {
     breakers?.leave(call)
+    if (queue !== null && snapshot.availability.size > 0) return enterQueue(call, queue)
     return failure("no_endpoint", `cluster ${cluster.name}: no endpoint is available`, true)
   }
+  call.queued?.leave()
   const leg = new Leg(call, cluster, endpoint)
   if (retries?.isCharged === true) breakers?.retries(leg)
   call.record.addAttempt(leg)

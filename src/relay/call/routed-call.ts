@@ -24,6 +24,7 @@ import { ClientResponse, type RespondingCall } from "./client-response.ts"
 import type { Leg } from "./leg.ts"
 import type { Reply } from "./local-reply.ts"
 import { beginRecords, type PeriodicRecords } from "./periodic-records.ts"
+import type { QueuedCall } from "./queued-call.ts"
 import { reportCall } from "./report.ts"
 import { Stalls } from "./stalls.ts"
 import type { DownstreamStream, WaitsFor } from "./stream-owner.ts"
@@ -49,6 +50,7 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
   /** How often the page of an error has sent it on, and how many attempts there had been. */
   protected pages = 0
   attemptsBefore = 0
+  queued: QueuedCall | null = null
   /** What phases have taken and must give back; null: nothing. */
   #atEnd: (() => void)[] | null = null
   /** A phase that waits; null: none does. */
@@ -97,6 +99,7 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
     const page = status === 0 ? null : errorPageOf(this, this.context, status)
     if (page === null) return false
     noteError(record, what)
+    this.queued?.leave()
     this.forgetLegs()
     this.#leaveMeter({ status, grpcStatus: -1 })
     this.#waiting?.cancel()
@@ -173,6 +176,7 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
 
   /** 9. Everything that is known of the call stands in its record. */
   protected report(): void {
+    this.queued?.leave()
     this.#records?.end()
     this.#waiting?.cancel()
     this.#leaveMeter(this.record)
@@ -190,7 +194,7 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
   }
 
   get waitsFor(): WaitsFor {
-    return waitsFor(this.leg, this.downstream)
+    return this.queued !== null ? "connection" : waitsFor(this.leg, this.downstream)
   }
 
   get paced(): Leg | null {

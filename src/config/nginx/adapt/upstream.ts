@@ -1,6 +1,6 @@
 /** `upstream` blocks. */
-import { defaultCluster, defaultEndpoint } from "../../defaults.ts"
-import type { ClusterConfig, EndpointConfig } from "../../model.ts"
+import { defaultCluster, defaultEndpoint, defaultQueue } from "../../defaults.ts"
+import type { ClusterConfig, EndpointConfig, PickQueueConfig } from "../../model.ts"
 import { didYouMean } from "../../problem.ts"
 import type { Directive, Word } from "../ast.ts"
 import { missingSemicolon } from "../check.ts"
@@ -50,6 +50,8 @@ export function adaptUpstream(adapter: Adapter, directive: Directive, http: Scop
   if (outliers !== null) cluster.outlierDetection = adaptOutlierDetection(adapter, outliers)
   const rebalance = scope.one("grpc_rebalance")
   if (rebalance !== null) cluster.rebalance = adaptRebalance(adapter, rebalance, cluster)
+  const queue = scope.one("queue")
+  if (queue !== null) cluster.queue = adaptQueue(adapter, queue)
   for (const directive of scope.own("grpc_limits")) adaptLimits(adapter, directive, cluster)
   const panic = scope.one("grpc_panic_threshold")
   if (panic !== null) cluster.panicThresholdPercent = readPercent(adapter, panic.args[0]!)
@@ -85,6 +87,20 @@ function adaptConnections({ report }: Adapter, scope: Scope, cluster: ClusterCon
   if (age !== null) cluster.maxConnectionAgeMs = readTimeMs(age.args[0]!.text)
   const idle = scope.one("keepalive_timeout")
   if (idle !== null) cluster.idleTimeoutMs = readTimeMs(idle.args[0]!.text)
+}
+
+/** NGINX Plus: `queue number [timeout=time]`. */
+function adaptQueue({ report }: Adapter, { args }: Directive): PickQueueConfig {
+  const [many, ...parameters] = args as [Word, ...Word[]]
+  const queue = defaultQueue(readNumber(many.text) ?? 0)
+  if (queue.streams === 0)
+    report.error(many.span, `invalid value "${many.text}"`, "streams, for instance queue 100 timeout=70")
+  for (const { text, span } of parameters) {
+    const timeoutMs = text.startsWith("timeout=") ? readTimeMs(text.slice("timeout=".length)) : null
+    if (timeoutMs) queue.timeoutMs = timeoutMs
+    else report.error(span, `invalid parameter "${text}"`, "for instance timeout=70")
+  }
+  return queue
 }
 
 const LIMITS = {

@@ -217,6 +217,11 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
     "U 2+",
     "`cookie`: clients come back to their server by a cookie; `expires=`, `domain=`, `path=`, `httponly`, `secure`, `samesite=`, and a server's `route=`",
   ],
+  [
+    "queue",
+    "U 1-2",
+    "NGINX Plus's: most streams that wait where every server is at its `max_conns`, over all threads; `timeout=60s`, then 502; first come first served on each thread",
+  ],
   ["keepalive", "U 1-2", "idle connections kept"],
   ["keepalive_requests", "U number", "requests after which an upstream connection is replaced"],
   ["keepalive_time", "U time", "age at which an upstream connection is replaced"],

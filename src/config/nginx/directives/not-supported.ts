@@ -50,11 +50,6 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
     },
   },
   {
-    verdict: "not yet",
-    reason: "a stream that finds every server full is refused at once; see grpc_limits",
-    directives: { "U 1-2": "queue" },
-  },
-  {
     verdict: "not supported",
     reason: "NTLM binds a client to an upstream connection of its own, and streams of many share one here",
     directives: { "U 0": "ntlm" },

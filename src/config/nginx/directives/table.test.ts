@@ -38,5 +38,5 @@ test("no name is written twice in one list", () => {
 
 test("what is honoured is suggested first", () => {
   expect(namesIn(["upstream"])[0]).toBe("include")
-  expect(namesIn(["upstream"]).indexOf("keepalive")).toBeLessThan(namesIn(["upstream"]).indexOf("queue"))
+  expect(namesIn(["upstream"]).indexOf("keepalive")).toBeLessThan(namesIn(["upstream"]).indexOf("ntlm"))
 })
