@@ -99,6 +99,9 @@ function judgeRescue(call: CallRecord, grpcStatus: number, httpStatus: number, a
   if (isDeadline && isPastDeadline(call)) return
   if (isShed && mayBeShed(around)) return
   if (isUnavailable && why !== null) return
+  // A client that does not speak gRPC is told of a reset before the head by a status.
+  const isReset = call.plan.response.end === "reset" && call.attempts.length > 0
+  if (!isGrpc && httpStatus === 502 && isReset) return
   if (isBodyTimeout && around.plan.route.bodyTimeoutMs !== null) return
   throw fail(call, "wrong ending", `the balancer answered it with ${said} for no reason`)
 }
