@@ -1,3 +1,4 @@
+import { ErrorCode } from "../../src/http2/error-code.ts"
 import type { CallRecord, Ending } from "./ledger.ts"
 import { judgeLegs } from "./legs.ts"
 import { octetsOf } from "./peers/client.ts"
@@ -20,6 +21,8 @@ const RESOURCE_EXHAUSTED = 8
 const UNAVAILABLE = 14
 /** The wheel of deadlines turns in steps of 4 ms and rounds up. */
 const DEADLINE_SLACK_MS = 10
+/** Both ends round a deadline, each in its own way. */
+const ROUNDING_MS = 2
 /** So much of a request is kept for another attempt: `REPLAY_OCTETS` in src/relay. */
 const REPLAYABLE_OCTETS = 65_536
 
@@ -96,7 +99,7 @@ function judgeRescue(call: CallRecord, grpcStatus: number, httpStatus: number, a
   const isShed = isGrpc ? grpcStatus === RESOURCE_EXHAUSTED : httpStatus === 503
   const isUnavailable = isGrpc ? grpcStatus === UNAVAILABLE : httpStatus >= 502 && httpStatus <= 504
   const isBodyTimeout = isGrpc ? grpcStatus === CANCELLED : httpStatus === 408
-  if (isDeadline && isPastDeadline(call)) return
+  if (isDeadline && (isPastDeadline(call) || isCancelledAtDeadline(call))) return
   if (isShed && mayBeShed(around)) return
   if (isUnavailable && why !== null) return
   // A client that does not speak gRPC is told of a reset before the head by a status.
@@ -150,6 +153,13 @@ function isScarce({ cluster, endpoints, faults }: Plan): boolean {
 
 function isPastDeadline({ plan, openedMs, endedMs }: CallRecord): boolean {
   return plan.timeoutMs !== null && endedMs - openedMs >= plan.timeoutMs
+}
+
+/** Its backend keeps the deadline too, and was the first to cancel. */
+function isCancelledAtDeadline({ plan, openedMs, endedMs }: CallRecord): boolean {
+  const { timeoutMs, response } = plan
+  if (timeoutMs === null || response.end !== "reset" || response.resetCode !== ErrorCode.CANCEL) return false
+  return endedMs - openedMs + ROUNDING_MS >= timeoutMs
 }
 
 function mayBeShed({ plan }: Circumstances): boolean {
