@@ -108,10 +108,14 @@ function serveLoads({ status }: typeof Grpc, call: Call, service: XdsService): v
 }
 
 function serve(call: Call, code: Grpc.status, receive: (octets: Buffer) => void, end: () => void): void {
+  let isRefused = false
   call.on("data", (octets: Buffer) => {
+    // What was sent behind a message that ended the stream.
+    if (isRefused) return
     try {
       receive(octets)
     } catch (error) {
+      isRefused = true
       fail(call, code, (error as Error).message)
     }
   })

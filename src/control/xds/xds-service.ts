@@ -12,6 +12,7 @@ import {
   type ConfiguredResources,
   configuredResources,
   endpointResource,
+  toldClusters,
 } from "../../xds/resources/resources.ts"
 import { ResourceStore } from "../../xds/store.ts"
 import { ENDPOINTS, shortName } from "../../xds/type-urls.ts"
@@ -84,8 +85,7 @@ export class XdsService {
     let isChanged = false
     for (const [type, resources] of configured.byType)
       isChanged = this.#store.replace(type, resources) || isChanged
-    const http = config.clusters.filter(({ protocol }) => protocol === "http")
-    const endpoints = http.map(
+    const endpoints = toldClusters(config).map(
       (cluster) => [cluster.name, endpointResource(cluster, source.endpointsOf(cluster.name))] as const,
     )
     isChanged = this.#store.replace(ENDPOINTS, new Map(endpoints)) || isChanged
@@ -94,8 +94,8 @@ export class XdsService {
 
   endpointsChanged(name: string): void {
     const { source } = this.#options
-    const cluster = source.config.clusters.find((each) => each.name === name)
-    if (cluster?.protocol !== "http") return
+    const cluster = toldClusters(source.config).find((each) => each.name === name)
+    if (cluster === undefined) return
     if (this.#store.set(ENDPOINTS, name, endpointResource(cluster, source.endpointsOf(name)))) this.#changed()
   }
 

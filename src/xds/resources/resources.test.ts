@@ -139,6 +139,14 @@ test("targets are names of servers, and of clusters where no server has the name
   expect(routesOf(config, "c")).toEqual(["prefix / -> c"])
 })
 
+test("a cluster for TCP is none of theirs", () => {
+  const config = load(
+    `http { ${UPSTREAMS} } stream { upstream t { server 127.0.0.1:9; } server { listen 81; proxy_pass t; } }`,
+  )
+  expect(config.clusters.map(({ name }) => name)).toContain("t")
+  expect(configuredResources(config).targets).toEqual(["a", "b", "c"])
+})
+
 test("a cluster that is reached with and without TLS is two, of one cluster's endpoints", () => {
   const config = conf(
     "location / { grpc_pass grpc://a; } location /s/ { grpc_ssl_verify on; grpc_ssl_trusted_certificate /ca.pem; grpc_ssl_name a.test; grpc_ssl_server_name on; grpc_pass grpcs://a; }",

@@ -26,6 +26,11 @@ export interface ConfiguredResources {
   readonly left: readonly { readonly server: string; readonly reason: string }[]
 }
 
+/** The clusters that clients can be told of: gRPC's. */
+export function toldClusters({ clusters }: Config): Config["clusters"] {
+  return clusters.filter(({ protocol }) => protocol === "http")
+}
+
 /** Resources of a configuration: pure. */
 export function configuredResources(config: Config): ConfiguredResources {
   const destinations = new Destinations(config)
@@ -39,7 +44,7 @@ export function configuredResources(config: Config): ConfiguredResources {
       // A server without a gRPC route is none of a client's business.
       else if (told.some(({ action }) => action.case === "route")) routes.set(name, told)
     }
-  for (const { name } of config.clusters)
+  for (const { name } of toldClusters(config))
     if (!routes.has(name)) routes.set(name, routesToCluster(name, destinations))
   const targets = [...routes.keys()]
   return {
