@@ -11,6 +11,8 @@ export class BackendAccount {
   isBegun = false
   acceptsHandoff = false
   acceptsResume = false
+  /** Of a method with one request: legs that go on are sent it at once. */
+  hasOneRequest = false
   session: string | null = null
   /** Client messages that a backend has said are in its state. */
   received = 0
@@ -32,6 +34,7 @@ export class BackendAccount {
     this.isBegun = true
     this.acceptsHandoff = accepts?.handoff === true
     this.acceptsResume = accepts?.resume === true
+    this.hasOneRequest = accepts?.oneRequest === true
     if (accepts !== null && session !== null) this.session = session
   }
 

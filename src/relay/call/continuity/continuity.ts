@@ -37,14 +37,16 @@ export class Continuity implements GapOwner, MovableCall {
   readonly request: LoggedRequest
   /** A leg is over, and the next one's stream has not been opened. */
   isBetween = false
+  readonly responses: ResponseAccount
+  readonly backend = new BackendAccount()
+  readonly gap: Gap
   readonly #call: ContinuedCall
   readonly #plan: ContinuityPlan
-  readonly #responses: ResponseAccount
-  readonly backend = new BackendAccount()
   readonly #record = new ContinuityRecord()
-  readonly #gap: Gap
   /** How the present leg was opened; null: from the call's beginning. */
   #mode: ContinuityMode | null = null
+  /** It was sent the call's one request without waiting for its head. */
+  #isSentAtOnce = false
   readonly #refusal: Refusal
   readonly #moving: Moving
 
@@ -52,11 +54,11 @@ export class Continuity implements GapOwner, MovableCall {
     const { context, downstream, record } = call
     this.#call = call
     this.#plan = plan
-    this.#responses = new ResponseAccount(downstream, context, plan)
+    this.responses = new ResponseAccount(downstream, context, plan)
     this.#refusal = new Refusal(call)
     this.#moving = new Moving(call, plan, this, this.#record)
     this.request = new LoggedRequest(context, downstream, plan, this.#moving)
-    this.#gap = new Gap(context, this, this.#record, plan.config.gapMaxMs)
+    this.gap = new Gap(context, this, this.#record, plan.config.gapMaxMs)
     record.continuity = this.#record
   }
 
@@ -75,6 +77,7 @@ export class Continuity implements GapOwner, MovableCall {
     const isFirst = this.#record.legs === 0
     const leftMs = record.deadlineMs - context.clock.now()
     this.isBetween = false
+    this.gap.onOpened(isLater || (this.#mode === null && !this.#plan.isOneSided))
     return legHead(list, {
       call: requestId(record, context.env),
       leg: this.#record.legs++,
@@ -82,7 +85,7 @@ export class Continuity implements GapOwner, MovableCall {
       goesOn: isLater
         ? {
             session: this.backend.session,
-            delivered: this.#responses.delivered,
+            delivered: this.responses.delivered,
             holds: this.request.logStart + 1,
           }
         : null,
@@ -116,13 +119,13 @@ export class Continuity implements GapOwner, MovableCall {
       return false
     }
     this.backend.handedOff = null
-    this.#gap.onHead()
+    this.gap.onHead()
     this.#moving.legBegun()
     const { isAware } = this.backend
-    this.#responses.onHead(isAware)
+    this.responses.onHead(isAware)
     if (!isAware && !this.#plan.isOneSided) {
       this.request.turnOff()
-      this.#responses.turnOff()
+      this.responses.turnOff()
     }
     return true
   }
@@ -132,18 +135,22 @@ export class Continuity implements GapOwner, MovableCall {
     const backend = this.backend
     backend.note(says)
     if (this.#mode !== "handoff" && this.#mode !== "resume") return null
-    const position = positionAfter(says.received ?? backend.handedOff, this.#facts(true, 0).positions)
+    const isAtOnce = this.#isSentAtOnce
+    if (isAtOnce && says.accepts === null) return "the backend did not say continuity-accept"
+    const received = says.received ?? backend.handedOff
+    const position = isAtOnce ? 0 : positionAfter(received, this.#facts(true, 0).positions)
     if (typeof position === "string") return position
-    backend.received = position
     this.#record.repeated += this.request.sentMessages - position
     if (this.#mode === "handoff") this.#record.moved++
+    if (isAtOnce) return null
+    backend.received = position
     const problem = this.request.resume(leg, position)
     return problem === null ? null : problem.message
   }
 
   /** Returns how many octets the client has taken at once, or is not to have. */
   onData(leg: Leg, octets: Buffer, start: number, end: number, endStream: boolean): number {
-    const responses = this.#responses
+    const responses = this.responses
     const { record } = this.#call
     const from = responses.skip(octets, start, end)
     if (from < 0 || (endStream && responses.isRepeating)) {
@@ -161,19 +168,19 @@ export class Continuity implements GapOwner, MovableCall {
   /** A leg ended by trailers. What of them goes to the client; null: nothing, it goes on or has been told. */
   onTrailers(leg: Leg, list: HeaderList): HeaderList | null {
     if (this.#isNoAnswer(leg, list)) return null
-    const isOther = this.#responses.isRepeating && list.get("grpc-status") === "0"
+    const isOther = this.responses.isRepeating && list.get("grpc-status") === "0"
     if (isOther) {
       this.#refusal.tellDataLoss(leg)
       return null
     }
-    this.#responses.release()
-    this.#call.record.responseMessages = this.#responses.delivered
+    this.responses.release()
+    this.#call.record.responseMessages = this.responses.delivered
     return withoutContinuity(list)
   }
 
   /** True: these trailers are not passed on, the call goes on or its client has been told why not. */
   #isNoAnswer(leg: Leg, list: HeaderList): boolean {
-    const isWithinMessage = this.#responses.heldOctets > 0
+    const isWithinMessage = this.responses.heldOctets > 0
     const end = this.backend.endOf(list, this.#plan.config.statuses, isWithinMessage)
     return end !== null && (this.#call.goesOn(leg, end) || this.hasTold(leg, end))
   }
@@ -203,18 +210,6 @@ export class Continuity implements GapOwner, MovableCall {
     return continuation(this.#facts(true, 0), end)?.next === "leg"
   }
 
-  get legMs(): number {
-    return this.#gap.legMs
-  }
-
-  get isAwaitingHead(): boolean {
-    return this.#gap.isAwaitingHead
-  }
-
-  get isMidMessage(): boolean {
-    return this.#responses.isMidMessage
-  }
-
   get movedLeg(): MovedLeg {
     const { record, context } = this.#call
     return { call: requestId(record, context.env), leg: this.#record.legs - 1 }
@@ -224,7 +219,7 @@ export class Continuity implements GapOwner, MovableCall {
 
   /** What follows the end of `leg`; null: the ordinary rules decide. */
   decide(leg: Leg, end: LegEnd, isBudgetLeft: boolean): Continuation {
-    this.#gap.onLegEnd(leg.connectedMs > 0)
+    this.gap.onLegEnd(leg.connectedMs > 0)
     const decision = continuation(this.#facts(isBudgetLeft, this.#call.context.env.random()), end)
     if (decision?.next === "answer") this.#refusal.note(decision.reason)
     return decision
@@ -235,8 +230,8 @@ export class Continuity implements GapOwner, MovableCall {
       plan: this.#plan,
       backend: this.backend,
       request: this.request,
-      responses: this.#responses,
-      gap: this.#gap,
+      responses: this.responses,
+      gap: this.gap,
       mode: this.#mode,
     }
     return factsOf(accounts, isBudgetLeft, random)
@@ -244,29 +239,31 @@ export class Continuity implements GapOwner, MovableCall {
 
   /** Octets of the leg that has ended that the client will not get. */
   discard(): number {
-    const octets = this.#responses.discard()
+    const octets = this.responses.discard()
     this.#call.record.responseOctets -= octets
     return octets
   }
 
   /** Opens the next leg. The last one is over. */
   goOn({ mode }: Extract<Continuation, { next: "leg" }>): void {
+    const { hasOneRequest } = this.backend
     this.#mode = mode
+    this.#isSentAtOnce = hasOneRequest
     this.#call.record.resumes++
     this.#call.record.keepAttempts(LEGS_SHOWN)
     this.#call.context.counters.add(counterIds.continuity_legs)
-    this.#gap.begin()
+    this.gap.begin()
     this.#moving.legOver()
-    this.request.detach(openingOf(mode, this.request, this.#responses, this.#plan.config))
+    this.request.detach(openingOf(mode, this.request, this.responses, this.#plan.config, hasOneRequest))
     this.isBetween = true
-    this.#responses.begin(mode)
-    this.#gap.wait()
+    this.responses.begin(mode)
+    this.gap.wait()
     this.#call.openLeg(null)
   }
 
   /** No endpoint is available for the next leg. */
   noEndpoint(): void {
-    this.#gap.wait(NO_ENDPOINT_MS)
+    this.gap.wait(NO_ENDPOINT_MS)
   }
 
   onGapTimer(): void {
@@ -274,7 +271,10 @@ export class Continuity implements GapOwner, MovableCall {
   }
 
   onGapTooLong(): void {
-    this.#refusal.tell(`no backend took the stream over within ${this.#plan.config.gapMaxMs} ms (gapMax)`)
+    const { gapMaxMs } = this.#plan.config
+    // Handlers of methods with one request are called, and say a head, once that is here.
+    const hint = this.isBetween ? "" : "; the last said no head (does the method have one-request?)"
+    this.#refusal.tell(`no backend took the stream over within ${gapMaxMs} ms (gapMax)${hint}`)
   }
 
   // ---- Its end ----------------------------------------------------------------------------------------------------
@@ -285,13 +285,13 @@ export class Continuity implements GapOwner, MovableCall {
   }
 
   get heldOctets(): number {
-    return this.#responses.heldOctets
+    return this.responses.heldOctets
   }
 
   /** The call is over. */
   close(): void {
-    this.#gap.close()
+    this.gap.close()
     this.#moving.close()
-    this.#responses.discard()
+    this.responses.discard()
   }
 }

@@ -20,7 +20,7 @@ export interface CallAccounts {
 /** A call with continuity as it is now, for `resume-rules.ts`. `random`: in [0, 1). */
 export function factsOf(accounts: CallAccounts, isBudgetLeft: boolean, random: number): ContinuityFacts {
   const { plan, backend, request, responses, gap, mode } = accounts
-  const { isBegun, acceptsHandoff, acceptsResume, session, received } = backend
+  const { isBegun, acceptsHandoff, acceptsResume, hasOneRequest, session, received } = backend
   return {
     config: plan.config,
     positions: {
@@ -31,6 +31,7 @@ export function factsOf(accounts: CallAccounts, isBudgetLeft: boolean, random: n
     },
     acceptsHandoff,
     acceptsResume,
+    hasOneRequest,
     hasSession: session !== null,
     isBegun,
     awaiting: gap.isAwaitingHead ? mode : null,

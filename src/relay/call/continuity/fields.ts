@@ -6,10 +6,18 @@ const PREFIX = "continuity-"
 /** Of a session's name, and of a reason. */
 export const TOKEN_OCTETS_MAX = 4096
 
+/** What of the protocol a backend takes part in. */
+export interface Accepts {
+  readonly handoff: boolean
+  readonly resume: boolean
+  /** The method has one request: a leg that goes on is sent it at once, before its head. */
+  readonly oneRequest: boolean
+}
+
 /** What a backend says in a head or in trailers. */
 export interface BackendSays {
   /** Null: it says nothing of continuity. */
-  readonly accepts: { readonly handoff: boolean; readonly resume: boolean } | null
+  readonly accepts: Accepts | null
   /** Null: none. */
   readonly session: string | null
   /** Whole client messages; null: not said; -1: said so that it cannot be read. */
@@ -137,7 +145,11 @@ const isToken = (value: string): boolean => value.length > 0 && value.length <= 
 
 function readAccept(value: string): BackendSays["accepts"] {
   const words = value.split(",").map((word) => word.trim().toLowerCase())
-  return { handoff: words.includes("handoff"), resume: words.includes("resume") }
+  return {
+    handoff: words.includes("handoff"),
+    resume: words.includes("resume"),
+    oneRequest: words.includes("one-request"),
+  }
 }
 
 /** What a later head must have as the first had it. */

@@ -14,7 +14,11 @@ export interface GapOwner {
   onGapTimer(): void
 }
 
-/** The time between the end of a leg and the head of the next, and what was tried in it. */
+/**
+ * The time between the end of a leg and the head of the next, and what was tried in it. Where the next leg needs nothing
+ * of its head, it serves the client from when its stream opens: most servers send a head with their first message, which
+ * may be hours away.
+ */
 export class Gap {
   /** Legs in a row that reached a backend and did not last. */
   shortLegs = 0
@@ -24,8 +28,10 @@ export class Gap {
   readonly #owner: GapOwner
   readonly #record: ContinuityRecord
   readonly #mostMs: number
-  /** When the present leg's head came; NEVER: it has not. */
-  #headMs = NEVER
+  /** The head of the present leg has not come. */
+  isAwaitingHead = true
+  /** Since when the present leg serves the client; NEVER: it does not yet. */
+  #liveMs = NEVER
   /** Since when the client has had no leg; NEVER: it has one. */
   #sinceMs = NEVER
   #timer: Deadline | null = null
@@ -37,14 +43,9 @@ export class Gap {
     this.#mostMs = mostMs
   }
 
-  /** The head of the present leg has not come. */
-  get isAwaitingHead(): boolean {
-    return this.#headMs === NEVER
-  }
-
-  /** How long it is since the head of the present leg came; 0: it has not. */
+  /** How long the present leg has served the client. */
   get legMs(): number {
-    return this.isAwaitingHead ? 0 : this.#nowMs() - this.#headMs
+    return this.#liveMs === NEVER ? 0 : this.#nowMs() - this.#liveMs
   }
 
   /** How long the client has had no leg. */
@@ -52,17 +53,32 @@ export class Gap {
     return this.#sinceMs === NEVER ? 0 : this.#nowMs() - this.#sinceMs
   }
 
+  /** The stream of the present leg is open. `needsHead`: only its head says whether it goes on. */
+  onOpened(needsHead: boolean): void {
+    if (needsHead) return
+    this.#liveMs = this.#nowMs()
+    this.#stopWaiting()
+  }
+
   /** The head of the present leg came. */
   onHead(): void {
-    this.#headMs = this.#nowMs()
-    this.#record.gapMs += this.ms
+    this.isAwaitingHead = false
+    const isLate = this.legMs >= LASTING_MS
+    if (this.#liveMs === NEVER) this.#liveMs = this.#nowMs()
+    this.#over(isLate ? this.#liveMs : this.#nowMs())
+    this.#stopWaiting()
+  }
+
+  /** The client has a leg, since `atMs`. */
+  #over(atMs: number): void {
+    if (this.#sinceMs !== NEVER) this.#record.gapMs += atMs - this.#sinceMs
     this.#sinceMs = NEVER
-    this.close()
   }
 
   /** A leg is over. `isOpened`: it has reached a backend. */
   onLegEnd(isOpened: boolean): void {
-    if (!this.isAwaitingHead && this.#nowMs() - this.#headMs >= LASTING_MS) {
+    if (this.legMs >= LASTING_MS) {
+      this.#over(this.#liveMs)
       this.shortLegs = 0
       this.tries = 0
     } else {
@@ -73,7 +89,8 @@ export class Gap {
 
   /** Another leg follows. */
   begin(): void {
-    this.#headMs = NEVER
+    this.isAwaitingHead = true
+    this.#liveMs = NEVER
     if (this.#sinceMs !== NEVER) return
     this.#sinceMs = this.#nowMs()
     this.#record.gaps++
@@ -92,6 +109,11 @@ export class Gap {
   }
 
   close(): void {
+    if (this.#liveMs !== NEVER) this.#over(this.#liveMs)
+    this.#stopWaiting()
+  }
+
+  #stopWaiting(): void {
     if (this.#timer !== null) this.#context.deadlines.cancel(this.#timer)
   }
 
