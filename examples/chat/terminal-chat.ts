@@ -49,7 +49,9 @@ export async function terminalChat(options: TerminalChatOptions): Promise<number
   let stopWatching = (): void => {}
   call.on("metadata", (metadata) => {
     greet(metadata.get(SERVER_NAME_HEADER)[0])
-    stopWatching = watchMoves(metadata, (from, to) => say(`从服务端 ${from} 移到了服务端 ${to}，还是同一条流`))
+    stopWatching = watchMoves(metadata, (from, to) =>
+      say(`从服务端 ${from} 移到了服务端 ${to}，还是同一条流`),
+    )
   })
   // A server that sends no metadata before its first answer is one all the same.
   let greeting: NodeJS.Timeout | undefined

@@ -88,7 +88,12 @@ describe("what follows the end of a leg", () => {
     ],
     ["one request, handed off in silence", oneRequest(0), handedOff(null), "handoff after 0"],
     ["one request, handed off when it was done", oneRequest(0), handedOff(1), "handoff after 0"],
-    ["one request that is not kept, handed off", oneRequest(1), handedOff(1), "the request is not kept any more"],
+    [
+      "one request that is not kept, handed off",
+      oneRequest(1),
+      handedOff(1),
+      "the request is not kept any more",
+    ],
     ["one request, lost", oneRequest(0), lost, "resume after 0"],
     ["one request that is not kept, lost", oneRequest(1), lost, "as without"],
     ["handed off unasked", having({ acceptsHandoff: false }), handedOff(10), "as without"],

@@ -80,7 +80,10 @@ export function positionAfter(received: number | null, positions: Positions): nu
 }
 
 /** Why a stream that was handed off with so many messages in its state does not go on; null: it does. */
-function handoffProblem({ hasOneRequest, positions }: ContinuityFacts, received: number | null): string | null {
+function handoffProblem(
+  { hasOneRequest, positions }: ContinuityFacts,
+  received: number | null,
+): string | null {
   if (hasOneRequest) return positions.logStart === 0 ? null : "the request is not kept any more"
   const position = positionAfter(received, positions)
   return typeof position === "string" ? position : null
