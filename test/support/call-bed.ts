@@ -320,6 +320,7 @@ export class CallBed {
       zoneOf: never,
       usersOf: never,
       verifierOf: never,
+      cursorFieldsOf: () => () => null,
       serviceMessages: { checkRequest: never, readCheck: never, rateRequest: never, readRate: never },
       meterOf: () => null,
       findCluster: () => this.cluster,

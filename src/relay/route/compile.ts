@@ -8,7 +8,7 @@ import { Regex } from "../../regex/regex.ts"
 import { findRealClient } from "./access.ts"
 import { admissionPhases } from "./admission-phases.ts"
 import { compileAction, compileReturn } from "./compile-action.ts"
-import { compileContinuity } from "./continuity-plan.ts"
+import { compilePlans } from "./continuity-plan.ts"
 import { compileErrorPages } from "./error-page.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
 import {
@@ -95,7 +95,7 @@ function makeRoute(
           ? null
           : connectAs(tls, settings),
     settings,
-    continuity: compileContinuity(settings.continuity),
+    continuity: compilePlans(settings.continuity, parts.cursorFieldsOf(settings.bridge.descriptorSet)),
     trace,
     ...rewritesOf(action, settings, parts),
     accessLogs: settings.accessLogs.map(openLog),
