@@ -47,7 +47,7 @@ function entrantsOf(shape: Shape, peers: readonly Peer[], asked: boolean): reado
   return peers.filter(
     ({ kind, variant }) =>
       (shape.entrants === "all" || kind === "sluice") &&
-      (variant !== true || asked || shape.entrants === "variants"),
+      (variant === undefined || asked || shape.entrants === variant),
   )
 }
 

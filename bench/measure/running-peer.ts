@@ -12,7 +12,7 @@ import { processTree } from "./process-usage.ts"
 const PATIENCE_MS = 15_000
 const POLL_MS = 20
 
-export type PeerNeeds = Omit<TemplateValues, "port" | "directory" | "accessLog">
+export type PeerNeeds = Omit<TemplateValues, "port" | "directory" | "accessLog" | "continuity">
 
 /** HAProxy's and nginx's usual size, unless the messages would not fit. */
 const USUAL_BUFFER_OCTETS = 16_384
@@ -51,9 +51,10 @@ export async function startPeer(peer: Peer, needs: PeerNeeds, cores: Cores | nul
   chmodSync(directory, 0o755)
   if (needs.tls) await writeCertificate(directory)
   const accessLog = peer.accessLog === true ? join(directory, "access.log") : "off"
+  const continuity = peer.continuity ?? "off"
   const configuration = join(directory, peer.template)
   const template = readTemplate(peer.template)
-  writeFileSync(configuration, fillTemplate(template, { ...needs, port, directory, accessLog }))
+  writeFileSync(configuration, fillTemplate(template, { ...needs, port, directory, accessLog, continuity }))
   const child = new Child(peer.command(configuration), cores?.proxy, false)
   const stop = async () => {
     await child.stop()

