@@ -78,7 +78,7 @@ function adaptListens({ report }: Adapter, draft: ServerDraft, listeners: Listen
     listeners.add(hostAddress("0.0.0.0", 80), defaultListenOptions(draft.span), draft)
   }
   const secure = draft.scope.one("ssl")
-  const isSecure = secure?.args[0]!.text.toLowerCase() === "on"
+  const isSecure = secure !== null && secure.args[0]!.text.toLowerCase() === "on"
   if (isSecure) report.warning(spanOf(secure), 'nginx has "ssl" no longer', 'write "listen ... ssl"')
   const isQuic = ({ args }: Directive) => args.some(({ text }, index) => index > 0 && text === "quic")
   const isAlone = directives.every(isQuic)
