@@ -85,7 +85,7 @@ async function longestTurnMs(): Promise<number> {
   )
 }
 
-/** A stream whose messages come back one after the other for ever: without messages no turn counts. */
+/** A stream whose messages come back one after the other without end: without messages no turn counts. */
 function keepEchoing(): void {
   const session = connect(`http://127.0.0.1:${port}`)
   session.on("error", () => {})
