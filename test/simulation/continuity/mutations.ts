@@ -6,8 +6,8 @@ export const continuityMutations: readonly Mutation[] = [
     name: "continuity-delivered-off-by-one",
     bug: "a later leg is told of one answer more than the client has",
     file: "relay/call/continuity/continuity.ts",
-    find: "delivered: this.#responses.delivered,\n            holds",
-    replace: "delivered: this.#responses.delivered + 1,\n            holds",
+    find: "delivered: this.responses.delivered,\n            holds",
+    replace: "delivered: this.responses.delivered + 1,\n            holds",
     world: "continuity",
   },
   {
@@ -47,7 +47,7 @@ export const continuityMutations: readonly Mutation[] = [
     name: "continuity-shared-log",
     bug: "calls keep their messages in one buffer",
     file: "relay/call/continuity/message-log.ts",
-    find: "const room = isHalfEmpty || size === old?.length ? old! : allocUnpooled(size)",
+    find: "const room = old !== null && needed <= old.length ? old : allocUnpooled(size)",
     replace: "const room = (SHARED[0] ??= allocUnpooled(2 ** 24))",
     also: {
       find: "const PREFIX_OCTETS = 5",
@@ -140,7 +140,7 @@ export const continuityMutations: readonly Mutation[] = [
     name: "continuity-short-replay-believed",
     bug: "a replaying leg that ends with OK before it has said everything again is believed",
     file: "relay/call/continuity/continuity.ts",
-    find: 'const isOther = this.#responses.isRepeating && list.get("grpc-status") === "0"',
+    find: 'const isOther = this.responses.isRepeating && list.get("grpc-status") === "0"',
     replace: "const isOther = false",
     world: "continuity",
   },

@@ -46,8 +46,8 @@ export class MessageLog {
     const old = this.#octets
     if (old !== null && this.#to + octets <= old.length) return old
     const needed = held + octets + ((held + octets) >> 3)
-    const room =
-      old !== null && needed <= old.length ? old : allocUnpooled(Math.max(SMALLEST, needed + (held >> 2)))
+    const size = Math.max(SMALLEST, needed + (held >> 2))
+    const room = old !== null && needed <= old.length ? old : allocUnpooled(size)
     old?.copy(room, 0, this.#from, this.#to)
     this.#octets = room
     this.#from = 0
