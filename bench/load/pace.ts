@@ -23,7 +23,7 @@ export interface Pace<L extends Lane> {
 
 /**
  * Sends the next message as soon as the last came back: the peak rate. Times count from when a message was sent: a closed
- * loop, in which whoever is slow is asked less.
+ * loop, in which a slow proxy is asked less.
  */
 export class AtOnce<L extends Lane> implements Pace<L> {
   readonly #times: Histogram

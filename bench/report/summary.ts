@@ -26,7 +26,7 @@ export function summaryTable(timed: readonly TimedReport[], idle: readonly IdleR
   return [HEAD, ...rows]
 }
 
-/** A bar for each shape: under 1 Sluice costs less than whoever costs least of the others. */
+/** A bar for each shape: under 1 Sluice costs less than the cheapest of the others. */
 export function summaryChart(timed: readonly TimedReport[], idle: readonly IdleReport[]): string {
   const bars = summaryRows(timed, idle)
     .filter(({ ratio }) => !Number.isNaN(ratio))

@@ -39,7 +39,7 @@ fn main() {
     }
     let text = std::fs::read_to_string(file).expect("the configuration file can be read");
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
-    let of = |word: &str| lines.iter().filter(move |line| line.first() == Some(&word)).map(|line| &line[1..]);
+    let of = |word: &'static str| lines.iter().filter(move |line| line.first() == Some(&word)).map(|line| &line[1..]);
     let listen = format!("127.0.0.1:{}", of("listen").next().expect("listen")[0]);
     let streams: usize = of("streams").next().expect("streams")[0].parse().expect("a number");
 
