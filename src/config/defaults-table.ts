@@ -82,6 +82,7 @@ export const defaults = {
   server: {
     listeners: words("all"),
     default: is(false, "the first server does"),
+    order: is<"nginx" | "written">("nginx"),
   },
   route: {
     resolve: is(false),

@@ -164,8 +164,8 @@ export function defaultBridge(): BridgeConfig {
 }
 
 /** A route that takes what comes to it as it is. */
-export function defaultRoute(): Pick<RouteConfig, "internal" | "rewrite" | "except" | "routes"> {
-  return { internal: false, rewrite: [], except: null, routes: [] }
+export function defaultRoute(): Pick<RouteConfig, "when" | "internal" | "rewrite" | "except" | "routes"> {
+  return { when: [], internal: false, rewrite: [], except: null, routes: [] }
 }
 
 export function defaultCluster(name: string): ClusterConfig {

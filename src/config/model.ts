@@ -121,6 +121,11 @@ export interface ServerConfig {
   listeners: string[]
   /** Listener names for which this server answers unmatched authorities. Otherwise the first server of a listener does. */
   defaultFor: string[]
+  /**
+   * Which of its routes a request takes. `nginx`: exact paths, then the longest prefix, then regexes in order. `written`: the
+   * first, as they stand, of which path and `when` hold; none has routes within it.
+   */
+  order: "nginx" | "written"
   routes: RouteConfig[]
   /** What is done to a request before its route is found. nginx: `if`, `set`, `rewrite`, `return` of a server. */
   rewrite: RewriteStep[]
@@ -130,6 +135,8 @@ export interface ServerConfig {
 
 export interface RouteConfig {
   match: RouteMatch
+  /** What must hold beside its path, in servers whose order is `written`; else the next route is looked at. */
+  when: RewriteTest[]
   action: RouteAction
   settings: RouteSettings
   /** Only what the configuration itself sends on is taken; anyone else finds nothing here. */

@@ -55,7 +55,7 @@ import { filesSchema } from "./files.ts"
 import { proxySchema } from "./proxy.ts"
 import { sizeOctets } from "./scalars.ts"
 import { serviceShape } from "./service-schema.ts"
-import { stepSchema } from "./step-schema.ts"
+import { stepSchema, testSchema } from "./step-schema.ts"
 import { tcpSchema } from "./tcp-schema.ts"
 import { trace, tracing } from "./trace-schema.ts"
 
@@ -409,6 +409,10 @@ const routeShape = {
     .describe(says("With prefix: regexes do not override it.", defaults.route.final)),
   regex: z.string().optional().describe("Tried in order after prefixes."),
   ignoreCase: z.boolean().optional().describe(says("With regex.", defaults.route.ignoreCase)),
+  when: z
+    .array(testSchema(template))
+    .optional()
+    .describe("What must hold beside the path, where the server's order is written."),
   named: matching(/^@/, 'must be a name that begins with "@"')
     .optional()
     .describe("No path leads here, only what names it."),
@@ -515,6 +519,12 @@ const server = z
       .optional()
       .describe(
         says("Answers unmatched authorities, on its listeners or on those named.", defaults.server.default),
+      ),
+    order: z
+      .enum(["nginx", "written"])
+      .optional()
+      .describe(
+        says("written: the first route as they stand that matches, with its when.", defaults.server.order),
       ),
     rewrite,
     routes: z.array(route).optional(),

@@ -25,6 +25,7 @@ import { ProxyRequestRewrite } from "./proxy-request.ts"
 import { ProxyResponseRewrite } from "./proxy-response.ts"
 import { compileRewrite, type RewriteParts } from "./rewrite.ts"
 import type { Phase, ReturnAction, Route } from "./route.ts"
+import { checkConditions } from "./route-conditions.ts"
 import { routeName } from "./route-name.ts"
 import type { RouteParts } from "./route-parts.ts"
 import { hostOf, type RoutesOf } from "./router.ts"
@@ -50,7 +51,9 @@ export function compileRoute(
     ),
     ...contentPhases(compiled, parts.findCluster),
   ]
-  const route = makeRoute(server, action, settings, host, parts, locationPhases)
+  const conditions =
+    config === null || config.when.length === 0 ? [] : [checkConditions(config.when, host, parts)]
+  const route = makeRoute(server, action, settings, host, parts, locationPhases, conditions)
   return { ...route, name, meter: parts.meterOf(route.serverName, name) }
 }
 
@@ -64,6 +67,8 @@ function makeRoute(
   host: RoutesOf<Route>,
   parts: RouteParts,
   ownPhases: readonly Phase[],
+  /** Before all that is its own. */
+  conditions: readonly Phase[] = [],
 ): Omit<Route, "name" | "meter"> {
   const { table, findCluster, openLog, connectAs } = parts
   const errorStatuses = new Map<number, { grpcStatus: number; message: Template }>()
@@ -75,6 +80,7 @@ function makeRoute(
   const { maxBodyOctets } = settings
   const trace = settings.trace === null ? null : new TracePlan(settings.trace, table)
   const locationPhases = [
+    ...conditions,
     ...(trace === null ? [] : [trace.begin]),
     ...(maxBodyOctets === null ? [] : [checkBodySize(maxBodyOctets)]),
     ...ownPhases,
