@@ -27,6 +27,8 @@ export interface Attachment {
 export interface RouteParent {
   readonly of: AnyRoute
   readonly reference: ParentReference
+  /** One of the Gateway's. */
+  readonly listener: PlannedListener
   readonly attachments: readonly Attachment[]
   readonly objection: Objection | null
 }
@@ -55,9 +57,18 @@ export function attachRoutes(
   return parents
 }
 
-function isParent({ gateway: { metadata } }: PlannedListener, reference: ParentReference, { route }: AnyRoute): boolean {
+function isParent(
+  { gateway: { metadata } }: PlannedListener,
+  reference: ParentReference,
+  { route }: AnyRoute,
+): boolean {
   const { group, kind, name, namespace = route.metadata.namespace } = reference
-  return group === GATEWAY_GROUP && kind === "Gateway" && name === metadata.name && namespace === metadata.namespace
+  return (
+    group === GATEWAY_GROUP &&
+    kind === "Gateway" &&
+    name === metadata.name &&
+    namespace === metadata.namespace
+  )
 }
 
 interface Known {
@@ -75,17 +86,21 @@ function attach(
   const refuse = (reason: string, message: string): RouteParent => ({
     of,
     reference,
+    listener: listeners[0]!,
     attachments: [],
     objection: objection(reason, message),
   })
   const { sectionName, port } = reference
   const meant = listeners.filter(
     ({ listener }) =>
-      (sectionName === undefined || listener.name === sectionName) && (port === undefined || listener.port === port),
+      (sectionName === undefined || listener.name === sectionName) &&
+      (port === undefined || listener.port === port),
   )
   if (meant.length === 0)
     return refuse("NoMatchingParent", `the Gateway has no listener ${nameOf(sectionName, port)}`)
-  const allowing = meant.filter((planned) => planned.accepted === null && isAllowed(planned, of, known.labels))
+  const allowing = meant.filter(
+    (planned) => planned.accepted === null && isAllowed(planned, of, known.labels),
+  )
   if (allowing.length === 0)
     return refuse("NotAllowedByListeners", "no listener allows routes of this kind from this namespace")
   const attachments = allowing.flatMap((planned): Attachment[] => {
@@ -95,10 +110,13 @@ function attach(
   if (attachments.length === 0)
     return refuse("NoMatchingListenerHostname", "no listener has a hostname in common with the route")
   const free = attachments.filter((attachment) => rivalOf(attachment, known.before) === null)
-  if (free.length > 0) return { of, reference, attachments: free, objection: null }
+  if (free.length > 0) return { of, reference, listener: listeners[0]!, attachments: free, objection: null }
   const rival = rivalOf(attachments[0]!, known.before)!
   const { namespace, name } = rival.route.metadata
-  return refuse("HostnameConflict", `${rival.kind} ${namespace}/${name} is older and has one of its hostnames`)
+  return refuse(
+    "HostnameConflict",
+    `${rival.kind} ${namespace}/${name} is older and has one of its hostnames`,
+  )
 }
 
 function nameOf(sectionName: string | undefined, port: number | undefined): string {

@@ -19,7 +19,11 @@ export class BackendTls {
   readonly #byTarget = new Map<string, NonNullable<PortTls>>()
   readonly policies: readonly Judged[]
 
-  constructor({ backendTlsPolicies, configMaps, services }: Resources, draft: Draft, isAuthority: IsAuthority) {
+  constructor(
+    { backendTlsPolicies, configMaps, services }: Resources,
+    draft: Draft,
+    isAuthority: IsAuthority,
+  ) {
     const known = new Set(services.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`))
     const authorities = new Map(
       configMaps.map(({ metadata, data }) => [`${metadata.namespace}/${metadata.name}`, data["ca.crt"]]),
@@ -86,7 +90,8 @@ function read(
       else resolved ??= objection("InvalidCACertificateRef", `ca.crt of ConfigMap ${name}: ${problem}`)
     }
   }
-  if (resolved === null) return { tls: { config: { ...config, caFile: draft.file(texts.join("\n")) } }, resolved, accepted: null }
+  if (resolved === null)
+    return { tls: { config: { ...config, caFile: draft.file(texts.join("\n")) } }, resolved, accepted: null }
   const accepted = texts.length === 0 ? objection("NoValidCACertificate", resolved.message) : null
   return { tls: { objection: resolved }, resolved, accepted }
 }

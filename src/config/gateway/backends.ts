@@ -45,16 +45,28 @@ export class Backends {
       return refused("InvalidKind", `backends are Services, not ${group === "" ? "" : `${group}/`}${target}`)
     const from = { group: GATEWAY_GROUP, kind, namespace: routeNamespace }
     if (!isPermitted(this.#grants, from, { group: "", kind: "Service", namespace, name }))
-      return refused("RefNotPermitted", `no ReferenceGrant in ${namespace} lets a ${kind} refer to Service ${name}`)
+      return refused(
+        "RefNotPermitted",
+        `no ReferenceGrant in ${namespace} lets a ${kind} refer to Service ${name}`,
+      )
     const service = this.#services.get(`${namespace}/${name}`)
     if (service === undefined) return refused("BackendNotFound", `there is no Service ${namespace}/${name}`)
     if (service.spec.type === "ExternalName")
-      return refused("UnsupportedProtocol", `Service ${namespace}/${name} is an ExternalName: it has no endpoints`)
+      return refused(
+        "UnsupportedProtocol",
+        `Service ${namespace}/${name} is an ExternalName: it has no endpoints`,
+      )
     const found = service.spec.ports.find((one) => one.port === port)
     if (found === undefined)
-      return refused("BackendNotFound", `Service ${namespace}/${name} has no port ${port ?? "(none is named)"}`)
+      return refused(
+        "BackendNotFound",
+        `Service ${namespace}/${name} has no port ${port ?? "(none is named)"}`,
+      )
     if (found.protocol !== "TCP")
-      return refused("UnsupportedProtocol", `port ${port} of Service ${namespace}/${name} is ${found.protocol}`)
+      return refused(
+        "UnsupportedProtocol",
+        `port ${port} of Service ${namespace}/${name} is ${found.protocol}`,
+      )
     return this.#action(kind, namespace, name, found)
   }
 

@@ -35,7 +35,10 @@ function changesOf(modifiers: readonly HeaderModifier[]): [name: string, change:
 }
 
 /** As `setHeaders`: the first value of a name takes the place of what the request has, the others follow. */
-export function requestHeaders(modifiers: readonly HeaderModifier[], draft: Draft): RouteSettings["setHeaders"] {
+export function requestHeaders(
+  modifiers: readonly HeaderModifier[],
+  draft: Draft,
+): RouteSettings["setHeaders"] {
   return changesOf(modifiers).flatMap(([name, { keeps, values }]): [string, string][] => {
     const own = values.map((value): [string, string] => [name, draft.literal(value)])
     if (keeps) return [[name, `$http_${name.replaceAll("-", "_")}`], ...own]

@@ -1,11 +1,11 @@
 /** Listeners of Gateways: which of them serve, at which address, by which certificate. */
-import { condition, type Condition, type Objection, objection } from "./conditions.ts"
+import { type Condition, condition, type Objection, objection } from "./conditions.ts"
 import type { Draft } from "./draft.ts"
 import { isPermitted } from "./references.ts"
 import {
   byAge,
-  type Gateway,
   GATEWAY_GROUP,
+  type Gateway,
   type GatewayListener,
   type Resources,
   type Secret,
@@ -179,12 +179,14 @@ function textOf({ data }: Secret, name: string): string | null {
 }
 
 /** What is said of it in the Gateway's status. `problem`: why the configuration that it is in is not in force. */
-export function listenerStatus(planned: PlannedListener, attachedRoutes: number, problem: string | null): object {
+export function listenerStatus(
+  planned: PlannedListener,
+  attachedRoutes: number,
+  problem: string | null,
+): object {
   const { gateway, listener, accepted, resolved, conflicted, routeKinds } = planned
   const { metadata } = gateway
-  const notServed = isServed(planned)
-    ? problem
-    : (accepted ?? conflicted ?? resolved)?.message
+  const notServed = isServed(planned) ? problem : (accepted ?? conflicted ?? resolved)?.message
   const programmed = notServed == null ? null : objection("Invalid", notServed)
   const conflictedCondition: Condition = {
     ...condition("Conflicted", metadata, null),

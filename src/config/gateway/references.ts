@@ -14,7 +14,11 @@ export interface ReferenceTo {
 }
 
 /** Whether a reference may be followed: within a namespace always, into another where a ReferenceGrant there says so. */
-export function isPermitted(grants: readonly ReferenceGrant[], from: ReferenceFrom, to: ReferenceTo): boolean {
+export function isPermitted(
+  grants: readonly ReferenceGrant[],
+  from: ReferenceFrom,
+  to: ReferenceTo,
+): boolean {
   if (from.namespace === to.namespace) return true
   return grants.some(
     ({ metadata, spec }) =>

@@ -13,7 +13,10 @@ const meta = z.object({
   namespace: z.string().default(""),
   generation: z.number().default(0),
   /** RFC 3339, in whole seconds: texts compare as times do. */
-  creationTimestamp: z.string().nullish().transform((text) => text ?? ""),
+  creationTimestamp: z
+    .string()
+    .nullish()
+    .transform((text) => text ?? ""),
   labels: z.record(z.string(), z.string()).default({}),
 })
 
@@ -72,7 +75,9 @@ const gateway = z.object({
   spec: z.object({
     gatewayClassName: z.string(),
     listeners: z.array(listener).default([]),
-    addresses: z.array(z.object({ type: z.string().default("IPAddress"), value: z.string().optional() })).default([]),
+    addresses: z
+      .array(z.object({ type: z.string().default("IPAddress"), value: z.string().optional() }))
+      .default([]),
     infrastructure: there,
     allowedListeners: there,
     backendTLS: there,
@@ -247,7 +252,9 @@ export const resourceSchemas = {
 export type ResourceKind = keyof typeof resourceSchemas
 
 /** A set of resources: all that is there of each kind. */
-export type Resources = { readonly [Kind in ResourceKind]: readonly z.output<(typeof resourceSchemas)[Kind]>[] }
+export type Resources = {
+  readonly [Kind in ResourceKind]: readonly z.output<(typeof resourceSchemas)[Kind]>[]
+}
 
 export const noResources: Resources = {
   gatewayClasses: [],
@@ -283,7 +290,10 @@ export type Service = z.output<typeof service>
 export type Secret = z.output<typeof secret>
 
 /** As the API orders what came first: by age, then by name. */
-export function byAge({ metadata: one }: { metadata: Meta }, { metadata: other }: { metadata: Meta }): number {
+export function byAge(
+  { metadata: one }: { metadata: Meta },
+  { metadata: other }: { metadata: Meta },
+): number {
   return (
     compareTexts(one.creationTimestamp, other.creationTimestamp) ||
     compareTexts(`${one.namespace}/${one.name}`, `${other.namespace}/${other.name}`)
