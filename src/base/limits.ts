@@ -630,7 +630,7 @@ const rows = {
     max: MANY,
     per: "source",
     stops:
-      "an API server that is broken or hostile, or a cluster that nobody tidies: a list without end fills memory",
+      "an API server that is broken or hostile, or a cluster that is not tidied: a list without end fills memory",
     effect: "the list is not taken, what is known of that kind stays, and the log says so",
     source: "Kubernetes is tested to 10,000 Services and 150,000 pods",
     counter: "discovery_refused",

@@ -4,7 +4,7 @@ import type { Config } from "../config/model.ts"
 export interface ControllerBase {
   /** A configuration of resources with all that is the base's. */
   complete(config: Config): Config
-  /** Before the resources are known: nothing listens, so nobody takes it for ready. */
+  /** Before the resources are known: nothing listens, so that no probe takes it for ready. */
   readonly atStart: Config
   /** Addresses that are the base's own, and what is to be said of them. */
   readonly reserved: ReadonlyMap<string, string>

@@ -23,7 +23,7 @@ export interface Attachment {
   readonly hostnames: readonly string[]
 }
 
-/** A route and one of its parents, which is a Gateway of ours. */
+/** A route and one of its parents, which is a Gateway that is served here. */
 export interface RouteParent {
   readonly of: AnyRoute
   readonly reference: ParentReference

@@ -270,7 +270,6 @@ export const noResources: Resources = {
 }
 
 export type Meta = z.output<typeof meta>
-export type GatewayClass = z.output<typeof gatewayClass>
 export type Gateway = z.output<typeof gateway>
 export type GatewayListener = z.output<typeof listener>
 export type LabelSelector = z.output<typeof selector>

@@ -293,7 +293,7 @@ function routeConditions(parent: RouteParent, metadata: Meta, read: Reader): Con
 
 // ---- Policies -----------------------------------------------------------------------------------------------------
 
-/** For each Gateway of ours: whichever of them leads to the backend speaks to it as the policy says. */
+/** For each Gateway that is served here: whichever of them leads to the backend speaks to it as the policy says. */
 function policyStatuses(
   { policies }: BackendTls,
   gateways: readonly Gateway[],

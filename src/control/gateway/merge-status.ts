@@ -35,7 +35,7 @@ export function mergeStatus(
     const entries = (wanted as Record<string, readonly OwnedEntry[] | undefined>)[key]
     if (entries !== undefined) merged[key] = entriesOf(entries, listOf(before[key]), controllerName, now)
   }
-  // A resource that has no status yet, and none of ours to have.
+  // A resource that has no status, and is to have no entry.
   if (isDeepStrictEqual(merged, before) || (existing == null && isEmpty(merged))) return null
   return merged
 }

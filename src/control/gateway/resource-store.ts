@@ -37,7 +37,7 @@ const KINDS: Readonly<Record<ResourceKind, KindAccess>> = {
 
 const ALL_KINDS = Object.keys(KINDS) as ResourceKind[]
 
-/** The only entries of these that are kept: others may be large, and are nothing of ours. */
+/** The only entries of these that are kept: others may be large, and are never looked at. */
 const DATA_KEPT: Partial<Record<ResourceKind, readonly string[]>> = {
   secrets: ["tls.crt", "tls.key"],
   configMaps: ["ca.crt"],
