@@ -1,8 +1,10 @@
 import { parseGrpcStatus } from "../../../grpc/status.ts"
 import type { HeaderList } from "../../../http2/header-list.ts"
 import type { LegEnd } from "../leg-end.ts"
-import { type BackendSays, encodingOf, readBackend } from "./fields.ts"
+import { type BackendSays, readBackend } from "./fields.ts"
 
+/** `grpc-encoding` where it is not said. */
+const PLAIN = "identity"
 const UNAVAILABLE = 14
 
 /** What backends have said of a call, and in their name to its client. */
@@ -18,8 +20,9 @@ export class BackendAccount {
   received = 0
   /** What the handoff that leads to the present leg said of that; null: there was none, or it said nothing. */
   handedOff: number | null = null
-  /** Of the head that the client has; null: it has none. */
-  #encoding: string | null = null
+  /** Of the head that the client has: `content-type` and `grpc-encoding`; null: it has none, undefined: it does not say. */
+  #contentType: string | null | undefined = null
+  #grpcEncoding: string | undefined
 
   /** It speaks of continuity itself. */
   get isAware(): boolean {
@@ -27,7 +30,7 @@ export class BackendAccount {
   }
 
   get hasClientHead(): boolean {
-    return this.#encoding !== null
+    return this.#contentType !== null
   }
 
   note({ accepts, session }: BackendSays): void {
@@ -40,10 +43,15 @@ export class BackendAccount {
 
   /** Why a head does not fit the one that the client has; null: it does, or is the first. */
   takeEncoding(list: HeaderList): string | null {
-    const encoding = encodingOf(list)
-    if (this.#encoding !== null && encoding !== this.#encoding)
-      return `its head says ${encoding}, the client has ${this.#encoding}`
-    this.#encoding = encoding
+    const contentType = list.get("content-type")
+    const grpcEncoding = list.get("grpc-encoding")
+    const known = this.#contentType
+    if (known !== null && (contentType !== known || (grpcEncoding ?? PLAIN) !== (this.#grpcEncoding ?? PLAIN))) {
+      const [said, had] = [`${contentType} ${grpcEncoding ?? PLAIN}`, `${known} ${this.#grpcEncoding ?? PLAIN}`]
+      return `its head says ${said}, the client has ${had}`
+    }
+    this.#contentType = contentType
+    this.#grpcEncoding = grpcEncoding
     return null
   }
 

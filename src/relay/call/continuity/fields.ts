@@ -51,11 +51,22 @@ export function keepsItsStreams({ config }: ContinuityPlan, list: HeaderList): b
 
 const isContinuity = (name: string): boolean => name.startsWith(PREFIX)
 
+/** What was made of lists: a backend that says the same again has the same list. */
+const stripped = new WeakMap<HeaderList, HeaderList>()
+
 /** The same list without such fields; the very same where it has none. They are never passed on. */
 export function withoutContinuity(list: HeaderList): HeaderList {
   const { fields } = list
-  for (let i = 0; i < fields.length; i += 2) if (isContinuity(fields[i]!)) return kept(list, isContinuity)
+  for (let i = 0; i < fields.length; i += 2) if (isContinuity(fields[i]!)) return strip(list)
   return list
+}
+
+function strip(list: HeaderList): HeaderList {
+  const known = stripped.get(list)
+  if (known !== undefined) return known
+  const rest = kept(list, isContinuity)
+  stripped.set(list, rest)
+  return rest
 }
 
 function kept(list: HeaderList, isDropped: (name: string) => boolean): HeaderList {
@@ -150,11 +161,6 @@ function readAccept(value: string): BackendSays["accepts"] {
     resume: words.includes("resume"),
     oneRequest: words.includes("one-request"),
   }
-}
-
-/** What a later head must have as the first had it. */
-export function encodingOf(list: HeaderList): string {
-  return `${list.get("content-type")} ${list.get("grpc-encoding") ?? "identity"}`
 }
 
 /** Trailers-Only as trailers, for a client that has a head. */

@@ -24,7 +24,8 @@ export class WholeMessages {
   readonly #sink: ResponseSink
   readonly #budget: BufferBudget
   readonly #mostOctets: number
-  readonly #cutter = new MessageCutter()
+  /** Made when octets first end within a message, which most never do. */
+  #cutter: MessageCutter | null = null
   #held: OctetQueue | null = null
 
   /** `mostOctets`: of a message that is held, prefix included; at most half of the window that endpoints are given. */
@@ -52,7 +53,7 @@ export class WholeMessages {
   }
 
   #cut(octets: Buffer, start: number, end: number, endStream: boolean): number {
-    const cutter = this.#cutter
+    const cutter = (this.#cutter ??= new MessageCutter())
     const before = cutter.whole
     const cut = cutter.scan(octets, start, end)
     this.delivered += cutter.whole - before
@@ -104,7 +105,7 @@ export class WholeMessages {
     this.#held?.recycle()
     this.#held = null
     this.#budget.add(-octets)
-    this.#cutter.restart()
+    this.#cutter?.restart()
     return octets
   }
 }
