@@ -1,8 +1,14 @@
-import { Command, InvalidArgumentError } from "commander"
+import { Command, InvalidArgumentError, Option } from "commander"
+import { CHURN_CASES, CHURN_PEERS } from "./churn/suite.ts"
 import { PEER_NAMES } from "./peers/find.ts"
 import { QUICK_SHAPES, SHAPES } from "./shapes.ts"
 
 export interface Arguments {
+  /** What a message costs, or what happens when backends come and go. */
+  suite: "cost" | "churn"
+  /** Of the churn suite: which cases, and how many live streams. */
+  cases: string[]
+  streams: number
   shapes: string[]
   /** Null: all there are. */
   peers: string[] | null
@@ -40,16 +46,33 @@ export function parseArguments(argv: readonly string[]): Arguments {
     .option("--rounds <n>", "rounds per peer", positive)
     .option("--seconds <s>", "length of one measurement; of the silence, for idle shapes", positive)
     .option("--quick", "a short run that shows it works; its figures mean little", false)
+    .addOption(
+      new Option("--suite <name>", "what a message costs, or what happens when backends come and go")
+        .choices(["cost", "churn"])
+        .default("cost"),
+    )
+    .option("--case <names>", "of the churn suite: only these cases", listOf("case", CHURN_CASES))
+    .option("--streams <n>", "of the churn suite: live streams", positive, 1000)
     .option("--json <file>", "write the results as JSON; - for standard output")
     .option("--no-docs", "do not write docs/benchmarks.md (only a run of everything does)")
     .option("--cpu-prof <dir>", "have Node profile Sluice, and list where its time went")
-    .addHelpText("after", `\nShapes: ${shapeNames.join(", ")}\nPeers:  ${PEER_NAMES.join(", ")}\n${EXAMPLES}`)
+    .addHelpText(
+      "after",
+      `\nShapes: ${shapeNames.join(", ")}\nPeers:  ${PEER_NAMES.join(", ")}\nCases of churn: ${CHURN_CASES.join(", ")}\n${EXAMPLES}`,
+    )
   const given = command.parse(argv, { from: "user" }).opts()
   const base = given.quick ? QUICK : DEFAULT
-  const whole = given.shape === undefined && given.peer === undefined && given.also === undefined
+  const whole =
+    given.shape === undefined &&
+    given.case === undefined &&
+    given.peer === undefined &&
+    given.also === undefined
   return {
+    suite: given.suite,
+    cases: given.case ?? [...CHURN_CASES],
+    streams: given.streams,
     shapes: given.shape ?? (given.quick ? [...QUICK_SHAPES] : shapeNames),
-    peers: given.peer ?? null,
+    peers: given.peer ?? (given.suite === "churn" ? [...CHURN_PEERS] : null),
     also: given.also ?? [],
     rounds: given.rounds ?? base.rounds,
     seconds: given.seconds ?? base.seconds,
@@ -68,7 +91,9 @@ Examples:
   npm run bench                                              everything; writes docs/benchmarks.md
   npm run bench -- --shape bidi-10x10 --peer haproxy,sluice  one shape, two peers
   npm run bench -- --shape unary-10x10 --peer sluice --also 'before=node ../old/src/cli/main.ts run {conf}'
-  npm run bench -- --shape bidi-100x1 --peer sluice --cpu-prof profiles`
+  npm run bench -- --shape bidi-100x1 --peer sluice --cpu-prof profiles
+  npm run bench -- --suite churn                             writes docs/benchmarks-churn.md
+  npm run bench -- --suite churn --case freeze --peer envoy,sluice --streams 500`
 
 function listOf(what: string, known: readonly string[]): (value: string) => string[] {
   return (value) => {

@@ -2,6 +2,7 @@ import type { Clock } from "../../base/clock.ts"
 import type { Random } from "../../base/random.ts"
 import { hostAddress } from "../../config/address.ts"
 import { type JsonClient, JsonError } from "../../net/json-client.ts"
+import { asObject, flagAt, listAt, numberAt, objectAt, textAt } from "./json-reader.ts"
 import { Retrying } from "./retrying.ts"
 import {
   type DiscoveredEndpoint,
@@ -26,25 +27,24 @@ const WATCH_SECONDS = 300
 const WATCH_TIMEOUT_MS = (WATCH_SECONDS + 30) * 1000
 const PAGE = 500
 
+/** discovery.k8s.io/v1, as far as it is read. */
 export interface EndpointSlice {
   metadata?: { name?: string; resourceVersion?: string }
   addressType?: string
-  ports?: { name?: string | null; port?: number | null; protocol?: string | null }[] | null
-  endpoints?: {
-    addresses?: string[]
-    conditions?: { ready?: boolean | null; serving?: boolean | null; terminating?: boolean | null }
-    zone?: string | null
-  }[]
+  ports?: readonly SlicePort[] | null
+  endpoints?:
+    | readonly {
+        addresses?: readonly string[] | null
+        conditions?: { ready?: boolean | null; serving?: boolean | null; terminating?: boolean | null } | null
+        zone?: string | null
+      }[]
+    | null
 }
 
-interface SliceList {
-  metadata?: { resourceVersion?: string; continue?: string }
-  items?: EndpointSlice[]
-}
-
-interface WatchEvent {
-  type?: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR"
-  object?: EndpointSlice & { code?: number; message?: string }
+interface SlicePort {
+  name?: string | null
+  port?: number | null
+  protocol?: string | null
 }
 
 /**
@@ -57,7 +57,7 @@ export class KubernetesSource implements DiscoverySource {
   readonly #options: KubernetesSourceOptions
   readonly #retrying: Retrying
   #listener: DiscoveryListener | null = null
-  readonly #slices = new Map<string, EndpointSlice>()
+  readonly #slices = new Map<string, Slice>()
   /** Where the next watch begins; null: all is listed first. */
   #version: string | null = null
 
@@ -99,7 +99,7 @@ export class KubernetesSource implements DiscoverySource {
     await this.#options.client.follow(
       request,
       signal,
-      (event) => this.#event(event as WatchEvent),
+      (event) => this.#event(asObject(event, "an event of the watch")),
       () => this.#retrying.succeeded(),
     )
   }
@@ -111,43 +111,112 @@ export class KubernetesSource implements DiscoverySource {
   }
 
   async #list(signal: AbortSignal): Promise<void> {
-    const found: EndpointSlice[] = []
+    const found: Slice[] = []
     let more = ""
-    let version: string | undefined
+    let version: string | null = null
     do {
       const query = new URLSearchParams({ limit: String(PAGE), ...(more && { continue: more }) })
       const request = { method: "GET", path: this.#path(query), timeoutMs: ASK_TIMEOUT_MS } as const
       const { body } = await this.#options.client.ask(request, signal)
-      const page = body as SliceList
-      if (!Array.isArray(page.items)) throw new Error("the answer has no items")
-      found.push(...page.items)
-      version = page.metadata?.resourceVersion
-      more = page.metadata?.continue ?? ""
+      const page = asObject(body, "the answer")
+      if (page.items === undefined) throw new Error("the answer has no items")
+      found.push(...listAt(page, "items").map(readSlice))
+      const metadata = objectAt(page, "metadata")
+      version = textAt(metadata, "resourceVersion")
+      more = textAt(metadata, "continue") ?? ""
     } while (more !== "")
-    if (version === undefined) throw new Error("the answer names no resourceVersion")
+    if (version === null) throw new Error("the answer names no resourceVersion")
     this.#slices.clear()
-    for (const slice of found) this.#slices.set(slice.metadata?.name ?? "", slice)
+    for (const slice of found) this.#slices.set(slice.name, slice)
     this.#version = version
     this.#tell()
   }
 
-  #event({ type, object }: WatchEvent): void {
-    if (object === undefined) throw new Error("an event of the watch has no object")
+  #event(event: Readonly<Record<string, unknown>>): void {
+    const { type } = event
+    if (event.object == null) throw new Error("an event of the watch has no object")
+    const object = objectAt(event, "object")
     if (type === "ERROR") {
-      const { code = 0, message = "without a reason" } = object
-      throw new JsonError(`the watch failed with ${code}: ${message}`, code)
+      const code = numberAt(object, "code") ?? 0
+      throw new JsonError(
+        `the watch failed with ${code}: ${textAt(object, "message") ?? "without a reason"}`,
+        code,
+      )
     }
-    this.#version = object.metadata?.resourceVersion ?? this.#version
-    if (type === "BOOKMARK") return
-    const name = object.metadata?.name ?? ""
-    if (type === "DELETED") this.#slices.delete(name)
-    else this.#slices.set(name, object)
+    const version = textAt(objectAt(object, "metadata"), "resourceVersion")
+    if (type === "BOOKMARK") {
+      this.#version = version ?? this.#version
+      return
+    }
+    this.#version = version ?? this.#version
+    let slice: Slice
+    try {
+      slice = readSlice(object)
+    } catch (error) {
+      // Until all of it can be read: a watch would only go on without this one.
+      this.#version = null
+      throw error
+    }
+    if (type === "DELETED") this.#slices.delete(slice.name)
+    else this.#slices.set(slice.name, slice)
     this.#tell()
   }
 
   #tell(): void {
-    this.#listener?.onEndpoints(endpointsOf([...this.#slices.values()], this.#options.port))
+    const { port } = this.#options
+    const slices = [...this.#slices.values()]
+    const problem = portProblem(slices, port)
+    if (problem === null) this.#listener?.onEndpoints(endpointsOf(slices, port))
+    else this.#listener?.onFailure(problem)
   }
+}
+
+/** A slice, in which nothing is null and everything of its kind. */
+interface Slice extends Pick<EndpointSlice, "addressType" | "ports" | "endpoints"> {
+  readonly name: string
+}
+
+/** Errors: throws what is not as documented. */
+function readSlice(value: unknown): Slice {
+  const slice = asObject(value, "an EndpointSlice")
+  return {
+    name: textAt(objectAt(slice, "metadata"), "name") ?? "",
+    addressType: textAt(slice, "addressType") ?? "IPv4",
+    ports: listAt(slice, "ports").map((one) => {
+      const port = asObject(one, "a port")
+      return { name: textAt(port, "name"), port: numberAt(port, "port"), protocol: textAt(port, "protocol") }
+    }),
+    endpoints: listAt(slice, "endpoints").map((one) => {
+      const endpoint = asObject(one, "an endpoint")
+      const conditions = objectAt(endpoint, "conditions")
+      const addresses = listAt(endpoint, "addresses")
+      if (!addresses.every((address) => typeof address === "string"))
+        throw new Error("not as documented: an address is not a string")
+      return {
+        addresses,
+        conditions: {
+          ready: flagAt(conditions, "ready"),
+          serving: flagAt(conditions, "serving"),
+          terminating: flagAt(conditions, "terminating"),
+        },
+        zone: textAt(endpoint, "zone"),
+      }
+    }),
+  }
+}
+
+/** Endpoints there are, and none of them at a port that is wanted: for people to set right. Null: nothing is wrong. */
+function portProblem(slices: readonly EndpointSlice[], wanted: string | number | null): string | null {
+  const filled = slices.filter(
+    ({ addressType, endpoints }) => addressType !== "FQDN" && (endpoints ?? []).length > 0,
+  )
+  if (filled.length === 0 || filled.some(({ ports }) => portOf(ports ?? [], wanted) !== null)) return null
+  const names = tcpOf(filled[0]!.ports ?? []).map(({ name, port }) => name || String(port))
+  if (names.length === 0) return "the Service has no TCP port"
+  const which = `its ports are ${names.join(", ")}`
+  return wanted === null
+    ? `the Service has several ports and none is chosen: ${which}`
+    : `no port ${wanted}: ${which}`
 }
 
 /** Of all slices of a Service. An address may stand in two slices while it moves: the ready one counts. Pure. */
@@ -156,17 +225,18 @@ export function endpointsOf(
   wanted: string | number | null,
 ): DiscoveredEndpoint[] {
   const byAddress = new Map<string, DiscoveredEndpoint>()
-  for (const { addressType, ports, endpoints = [] } of slices) {
+  for (const { addressType, ports, endpoints } of slices) {
     const port = portOf(ports ?? [], wanted)
     if (port === null || addressType === "FQDN") continue
-    for (const { addresses = [], conditions = {}, zone = null } of endpoints) {
+    for (const { addresses, conditions: given, zone = null } of endpoints ?? []) {
+      const conditions = given ?? {}
       const isTerminating = conditions.terminating === true
       // Missing means ready: discovery.k8s.io/v1.
       const isReady = conditions.ready ?? !isTerminating
       const isServing = conditions.serving ?? isReady
       const isDraining = isTerminating && isServing
       if (!isReady && !isDraining) continue
-      for (const host of addresses) {
+      for (const host of addresses ?? []) {
         const { text } = hostAddress(host, port)
         if (byAddress.get(text)?.isDraining === false) continue
         byAddress.set(text, { ...plainEndpoint(text), zone, isDraining })
@@ -176,8 +246,8 @@ export function endpointsOf(
   return [...byAddress.values()]
 }
 
-function portOf(ports: NonNullable<EndpointSlice["ports"]>, wanted: string | number | null): number | null {
-  const tcp = ports.filter(({ protocol }) => (protocol ?? "TCP") === "TCP")
+function portOf(ports: readonly SlicePort[], wanted: string | number | null): number | null {
+  const tcp = tcpOf(ports)
   const found =
     wanted === null
       ? tcp.length === 1
@@ -185,4 +255,8 @@ function portOf(ports: NonNullable<EndpointSlice["ports"]>, wanted: string | num
         : undefined
       : tcp.find(({ name, port }) => name === wanted || port === wanted)
   return found?.port ?? null
+}
+
+function tcpOf(ports: readonly SlicePort[]): SlicePort[] {
+  return ports.filter(({ protocol }) => (protocol ?? "TCP") === "TCP")
 }

@@ -1,4 +1,5 @@
-import { createServer, type ServerResponse } from "node:http"
+import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http"
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https"
 import type { AddressInfo } from "node:net"
 import type { EndpointSlice } from "../../../src/control/discovery/kubernetes-source.ts"
 import type { JsonClientOptions } from "../../../src/net/json-client.ts"
@@ -17,19 +18,23 @@ export class StandInKubernetes implements KubernetesSubject {
   /** Versions before it are gone. */
   oldest = 0
   pageSize = 500
+  #server: Server | TlsServer | null = null
   #version = 100
   readonly #slices = new Map<string, EndpointSlice & { metadata: { labels: Record<string, string> } }>()
   readonly #watches = new Map<ServerResponse, URL>()
   /** All that has changed, for watches that begin at an earlier version. */
   readonly #events: WatchEvent[] = []
 
-  static async start(t: Finishing): Promise<StandInKubernetes> {
+  /** `tls`: what it shows; without it, it speaks plain HTTP. */
+  static async start(t: Finishing, tls?: { cert: string; key: string }): Promise<StandInKubernetes> {
     const kubernetes = new StandInKubernetes()
-    const server = createServer(({ url }, response) =>
-      kubernetes.#ask(new URL(url!, "http://kubernetes"), response),
-    )
+    const ask: RequestListener = ({ url }, response) =>
+      kubernetes.#ask(new URL(url!, "http://kubernetes"), response)
+    const server = tls === undefined ? createServer(ask) : createTlsServer(tls, ask)
+    kubernetes.#server = server
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-    kubernetes.baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const { port } = server.address() as AddressInfo
+    kubernetes.baseUrl = `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}`
     t.onTestFinished(async () => {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
@@ -68,6 +73,12 @@ export class StandInKubernetes implements KubernetesSubject {
   restartWithoutPast(): void {
     this.oldest = this.#version + 1
     this.endWatches()
+  }
+
+  /** It shows another certificate from now on, and connections to it are lost. */
+  showCertificate(tls: { cert: string; key: string }): void {
+    ;(this.#server as TlsServer).setSecureContext(tls)
+    this.#server!.closeAllConnections()
   }
 
   bookmark(): void {
