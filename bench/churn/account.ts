@@ -27,6 +27,8 @@ export interface CaseFigures {
   reason: string
   callsFailed: number
   calls: number
+  /** The commonest reason of the calls that failed, or empty. */
+  callReason: string
   /** Seconds in which some backend had less than half or more than one and a half of its share of the calls. */
   imbalanceSeconds: number
   /** The last of them was the last that was looked at. */
@@ -62,13 +64,15 @@ export function account(
   const neverBegan = streams.filter(({ backend, openedMs }) => backend < 0 && openedMs >= fromMs).length
   const imbalanced = windows(truth).map((window) => isImbalanced(window, calls, truth.serving))
   const longest = (of: readonly StreamRecord[]): number => Math.max(0, ...of.map(({ stallMs }) => stallMs))
+  const failed = inTime.filter(({ answeredMs }) => answeredMs === null)
   return {
     lostThere: lost.filter(isThere).length,
     there: before.filter(isThere).length,
     lostElsewhere: elsewhere.length,
     reason: commonest(elsewhere.map(({ reason }) => reason)),
-    callsFailed: inTime.filter(({ answeredMs }) => answeredMs === null).length + neverBegan,
+    callsFailed: failed.length + neverBegan,
     calls: inTime.length,
+    callReason: commonest(failed.map(({ reason }) => reason)),
     imbalanceSeconds: (imbalanced.filter(Boolean).length * WINDOW_MS) / 1000,
     isStillImbalanced: imbalanced.at(-1) ?? false,
     stallThereMs: longest(streams.filter((stream) => isThere(stream) || stream.backend < 0)),

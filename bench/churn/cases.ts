@@ -24,13 +24,13 @@ export interface ChurnCase {
 export const BACKENDS = 4
 const VICTIM = 1
 
-const FREEZE_MS = 15_000
-const AFTER_THAW_MS = 4_000
-const AFTER_KILL_MS = 5_000
+const FREEZE_MS = 12_000
+const AFTER_THAW_MS = 3_000
+const AFTER_KILL_MS = 4_000
 const AWAY_MS = 1_000
-const AFTER_RETURN_MS = 6_000
-const AFTER_SCALE_UP_MS = 6_000
-const RELOADS = 8
+const AFTER_RETURN_MS = 5_000
+const AFTER_SCALE_UP_MS = 5_000
+const RELOADS = 6
 const BETWEEN_RELOADS_MS = 1_000
 
 const always = (fromMs: number, toMs: number, but: number | null): Serving[] =>

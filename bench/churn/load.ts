@@ -50,11 +50,8 @@ export class Load implements ConnectionOwner, LongStreamOwner {
     const { connections, streams, port } = this.#options
     for (let index = 0; index < connections; index++) this.#take(await dial(port, false, this))
     for (let index = 0; index < streams; index++) this.#openStream()
-    const untilMs = sharedMs() + START_PATIENCE_MS
-    while (![...this.#live].every(({ isEstablished }) => isEstablished)) {
-      if (sharedMs() > untilMs) throw new Error("not every stream has had its first echo")
-      await pause(TICK_MS)
-    }
+    const areAll = (): boolean => [...this.#live].every(({ isEstablished }) => isEstablished)
+    if (!(await until(areAll, START_PATIENCE_MS))) throw new Error("not every stream has had its first echo")
     if (this.#live.size !== streams)
       throw new Error(
         `a stream was lost before anything was done: ${this.#streams.find(({ reason }) => reason)?.reason}`,
@@ -72,11 +69,11 @@ export class Load implements ConnectionOwner, LongStreamOwner {
     this.#isFinishing = true
     const nowMs = sharedMs()
     for (const stream of this.#live) stream.look(nowMs)
+    // Those under way have as much time as all before them.
+    await until(() => this.#pending.every(({ isOver }) => isOver), this.#options.callTimeoutMs)
     for (const call of this.#pending) call.giveUp()
-    this.#pending = []
     for (const stream of this.#live) stream.halfClose()
-    const untilMs = nowMs + FINISH_PATIENCE_MS
-    while (this.#live.size > 0 && sharedMs() < untilMs) await pause(TICK_MS)
+    await until(() => this.#live.size === 0, FINISH_PATIENCE_MS)
     if (this.#live.size > 0) this.wrong(`${this.#live.size} streams did not end after their half-close`)
     for (const connection of this.#all) connection.close()
     return { streams: this.#streams, calls: this.#calls, wrong: this.#wrong, firstWrong: this.#firstWrong }
@@ -185,6 +182,16 @@ export class Load implements ConnectionOwner, LongStreamOwner {
   }
 
   room(): void {}
+}
+
+/** Whether it came about within `mostMs`. */
+async function until(isSo: () => boolean, mostMs: number): Promise<boolean> {
+  const untilMs = sharedMs() + mostMs
+  while (!isSo()) {
+    if (sharedMs() > untilMs) return false
+    await pause(TICK_MS)
+  }
+  return true
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

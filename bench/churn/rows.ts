@@ -58,6 +58,9 @@ export function caseNotes(results: readonly CaseResult[]): string[] {
       .filter(({ figures }) => figures !== null && figures.lostElsewhere > 0)
       .map(({ peer, figures }) => `${peer}, streams lost: ${figures!.reason}.`),
     ...results
+      .filter(({ figures }) => figures !== null && figures.callReason !== "")
+      .map(({ peer, figures }) => `${peer}, calls failed, most of them: ${figures!.callReason}.`),
+    ...results
       .filter(({ firstWrong }) => firstWrong !== "")
       .map(({ peer, firstWrong }) => `${peer}, messages wrong: ${firstWrong}.`),
   ]

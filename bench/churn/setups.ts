@@ -47,7 +47,8 @@ export const SETUPS: Readonly<Record<string, Setup>> = {
     why: [
       "round robin, one worker, no circuit breaker at its default (1,024 streams)",
       "`grpc_health_check` every second, `unhealthy_threshold: 2`, `healthy_threshold: 1`",
-      "`close_connections_on_host_health_failure`: as HAProxy's `shutdown-sessions`",
+      "`connection_keepalive` of 3 s and 2 s towards backends: a PING without an answer ends a frozen one's streams; health " +
+        "checks alone leave them (a grpc-go server at its defaults ends connections that send PINGs so often)",
       "`retry_on: connect-failure,refused-stream`",
       "routes and endpoints by RDS and EDS from files that it watches: a new endpoint is another EDS file, a reload " +
         "another RDS file; a changed bootstrap would need another process",
@@ -61,6 +62,9 @@ export const SETUPS: Readonly<Record<string, Setup>> = {
     why: [
       "round robin, one data thread, defaults",
       "`health_check type=grpc interval=1s fails=2 passes=1 timeout=1s`, as HAProxy and Envoy have theirs",
+      "`grpc_drain_grace 1s`: streams of an endpoint that fails its checks end after that, as by HAProxy's " +
+        "`shutdown-sessions`, one after the other; without it PINGs find a frozen one in 12 s, at a rate that no grpc-go " +
+        "server punishes",
       "new endpoints and a reload are SIGHUP",
       "no continuity, no rebalancing: both need backends that know of it, and the others have neither",
     ],

@@ -8,7 +8,7 @@ export function markdownReport(report: Report): string {
   const { machine } = report
   const parts = [
     "# Benchmarks",
-    "Written by `npm run bench`; do not edit. How it measures, what each shape is and why it is fair: [bench/README.md](../bench/README.md).",
+    "Written by `npm run bench`; do not edit. How it measures, what each shape is and why it is fair: [bench/README.md](../bench/README.md). What becomes of live streams when backends come and go: [benchmarks-churn.md](benchmarks-churn.md).",
     [
       `- Date: ${report.date}`,
       `- Machine: ${machine.cpu}, ${machine.cores} cores, ${octets(machine.memoryOctets)}, Linux ${machine.kernel}`,
