@@ -57,7 +57,11 @@ describe("account", () => {
   })
 
   test("a call without an answer has failed, and a stream that no backend ever answered", () => {
-    const calls = [call({}), call({ answeredMs: null, reason: "reset" }), call({ answeredMs: null, dueMs: FROM_MS - 1 })]
+    const calls = [
+      call({}),
+      call({ answeredMs: null, reason: "reset" }),
+      call({ answeredMs: null, dueMs: FROM_MS - 1 }),
+    ]
     const streams = [stream({ backend: -1, openedMs: FROM_MS + 1, lostMs: FROM_MS + 2 })]
     expect(account(streams, calls, truth({}), 3)).toMatchObject({
       callReason: "reset",

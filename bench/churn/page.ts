@@ -13,6 +13,8 @@ export interface ChurnReport {
   date: string
   machine: Machine
   streams: number
+  /** What the machine had to do before anything began: the mean number of runnable processes. */
+  loadBefore: number
   peers: readonly Peer[]
   missing: readonly Missing[]
   cases: readonly { which: ChurnCase; results: readonly CaseResult[] }[]
@@ -21,7 +23,8 @@ export interface ChurnReport {
 export const PICTURE = "churn.svg"
 
 /** docs/benchmarks-churn.md. The picture is expected beside it, in `benchmarks/`. */
-export function churnPage({ date, machine, streams, peers, missing, cases }: ChurnReport): string {
+export function churnPage(report: ChurnReport): string {
+  const { date, machine, streams, loadBefore, peers, missing, cases } = report
   const perBackend = Math.round(streams / BACKENDS)
   const parts = [
     "# When backends come and go",
@@ -32,8 +35,9 @@ export function churnPage({ date, machine, streams, peers, missing, cases }: Chu
       `- Proxies: ${peers.map(({ name, title }) => `\`${name}\` is ${title}`).join("; ")}`,
       ...missing.map(({ name, how }) => `- Not measured: ${name} (${how})`),
       machine.pinned
-        ? "- The proxy has a core to itself; clients and backends share the other"
+        ? "- The proxy is pinned to one core; clients and backends share the other"
         : "- Nothing was pinned to a core: read these figures with care",
+      `- Other work on the machine before it began: a load of ${loadBefore.toFixed(1)}`,
     ].join("\n"),
     `Each proxy stands before ${BACKENDS} backends, real processes all. Clients hold ${streams.toLocaleString("en-US")} streams on 20 connections, about ` +
       `${perBackend} a backend; each sends a numbered message a second and gets it back. Beside them 400 short calls a second go through the same connections. ` +

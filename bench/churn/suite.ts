@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs"
+import { loadavg } from "node:os"
 import { wrapProse } from "../../scripts/wrap-prose.ts"
 import type { Cores } from "../measure/child.ts"
 import type { Machine } from "../measure/results.ts"
@@ -33,6 +34,7 @@ export async function runChurn(options: ChurnOptions): Promise<ChurnReport> {
     date: new Date().toISOString().slice(0, 10),
     machine,
     streams,
+    loadBefore: loadavg()[0]!,
     peers,
     missing,
     cases: [],
