@@ -191,6 +191,7 @@ describe("templates", () => {
     sockets: 4000,
     bufferOctets: 16_384,
     directory: "/tmp/d",
+    threads: 1,
     accessLog: "off",
   }
   test.each(Object.entries(SETUPS))(

@@ -49,6 +49,7 @@ export class RunningProxy implements ToldProxy {
       sockets: SOCKETS,
       bufferOctets: 16_384,
       directory,
+      threads: 1,
       accessLog: "off",
     }
     write(setup, values)

@@ -21,7 +21,7 @@ export const SETUPS: Readonly<Record<string, Setup>> = {
   },
   haproxy: {
     files: ["haproxy.cfg"],
-    command: (_peer, configuration) => ["haproxy", "-W", "-f", configuration],
+    command: (peer, configuration) => [peer.command(configuration)[0]!, "-W", "-f", configuration],
     why: [
       "round robin, one thread, `http-reuse always`",
       "`check inter 1s fall 2 rise 1` by HTTP/2 GET, `timeout check 1s`",

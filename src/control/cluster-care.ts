@@ -1,7 +1,7 @@
 import { type Care, type CareOptions, CountCare, type FoundEndpoints } from "../balancer/care.ts"
 import { resolveLimits } from "../base/resolve-limits.ts"
 import type { Config } from "../config/model.ts"
-import type { SourceStatus } from "./discovery/cluster-discovery.ts"
+import type { SourceSpecs, SourceStatus } from "./discovery/cluster-discovery.ts"
 import { Discovery } from "./discovery/discovery.ts"
 import { HealthChecks } from "./health/health-checks.ts"
 
@@ -11,7 +11,8 @@ export class ClusterCare implements Care {
   readonly #checks: HealthChecks
   readonly #counts: CountCare
 
-  constructor(options: CareOptions) {
+  /** `sourceSpecs`: the sources of a cluster, where they are not those of its configuration. */
+  constructor(options: CareOptions & { readonly sourceSpecs?: SourceSpecs }) {
     const { states, clock, random, log } = options
     this.#discovery = new Discovery({
       clock,
@@ -20,6 +21,7 @@ export class ClusterCare implements Care {
       states,
       endpointsMax: () => resolveLimits(options.config().limits).limits.discoveredEndpointsMax,
       onProblem: () => options.onDiscoveryRefused(),
+      ...(options.sourceSpecs && { specs: options.sourceSpecs }),
     })
     this.#checks = new HealthChecks({ states, clock, random, log })
     this.#counts = new CountCare(options)

@@ -1,9 +1,9 @@
 import type { Clock } from "../../base/clock.ts"
 import type { Random } from "../../base/random.ts"
 import { hostAddress } from "../../config/address.ts"
-import { type JsonClient, JsonError } from "../../net/json-client.ts"
+import type { JsonClient } from "../../net/json-client.ts"
 import { asObject, flagAt, listAt, numberAt, objectAt, textAt } from "./json-reader.ts"
-import { Retrying } from "./retrying.ts"
+import { KubernetesList, type KubernetesObject } from "./kubernetes-list.ts"
 import {
   type DiscoveredEndpoint,
   type DiscoveryListener,
@@ -21,15 +21,14 @@ export interface KubernetesSourceOptions {
   readonly random: Random
 }
 
-const ASK_TIMEOUT_MS = 30_000
-/** The server is asked to end a watch after this, and bookmarks come every minute: silence past it is a dead peer. */
-const WATCH_SECONDS = 300
-const WATCH_TIMEOUT_MS = (WATCH_SECONDS + 30) * 1000
-const PAGE = 500
-
 /** discovery.k8s.io/v1, as far as it is read. */
 export interface EndpointSlice {
-  metadata?: { name?: string; resourceVersion?: string }
+  metadata?: {
+    name?: string
+    namespace?: string
+    resourceVersion?: string
+    labels?: Record<string, string>
+  }
   addressType?: string
   ports?: readonly SlicePort[] | null
   endpoints?:
@@ -47,140 +46,55 @@ interface SlicePort {
   protocol?: string | null
 }
 
+/** Names the Service that a slice is of. */
+export const SERVICE_LABEL = "kubernetes.io/service-name"
+
 /**
- * The EndpointSlices of a Kubernetes Service: a list, then a watch from its version, with bookmarks; after 410 Gone a list
- * again. Endpoints that are ready take streams; those that end and still serve keep theirs and get no new ones.
- * Source: Kubernetes, "Efficient detection of changes" and discovery.k8s.io/v1.
+ * The EndpointSlices of a Kubernetes Service. Endpoints that are ready take streams; those that end and still
+ * serve keep theirs and get no new ones.
+ * Source: discovery.k8s.io/v1.
  */
 export class KubernetesSource implements DiscoverySource {
   readonly name: string
-  readonly #options: KubernetesSourceOptions
-  readonly #retrying: Retrying
+  readonly #port: KubernetesSourceOptions["port"]
+  readonly #slices: KubernetesList<EndpointSlice>
   #listener: DiscoveryListener | null = null
-  readonly #slices = new Map<string, Slice>()
-  /** Where the next watch begins; null: all is listed first. */
-  #version: string | null = null
 
-  constructor(options: KubernetesSourceOptions) {
-    const { namespace, service } = options
+  constructor({ client, namespace, service, port, clock, random }: KubernetesSourceOptions) {
     this.name = `kubernetes ${namespace}/${service}`
-    this.#options = options
-    this.#retrying = new Retrying((signal) => this.#round(signal), {
-      clock: options.clock,
-      random: options.random,
-      onFailure: (error) => {
-        if (error instanceof JsonError && error.status === 410) this.#version = null
-        this.#listener?.onFailure(error.message)
+    this.#port = port
+    this.#slices = new KubernetesList({
+      client,
+      path: `/apis/discovery.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/endpointslices`,
+      query: { labelSelector: `${SERVICE_LABEL}=${service}` },
+      clock,
+      random,
+      keep: readSlice,
+      onChange: () => {
+        if (this.#listener !== null) tellSlices(this.#listener, [...this.#slices.objects], this.#port)
       },
+      onFailure: (error) => this.#listener?.onFailure(error.message),
     })
   }
 
   start(listener: DiscoveryListener): void {
     this.#listener = listener
-    this.#retrying.start()
+    this.#slices.start()
   }
 
   refresh(): void {}
 
   stop(): void {
     this.#listener = null
-    this.#retrying.stop()
-  }
-
-  async #round(signal: AbortSignal): Promise<void> {
-    if (this.#version === null) await this.#list(signal)
-    const query = new URLSearchParams({
-      watch: "1",
-      allowWatchBookmarks: "true",
-      resourceVersion: this.#version!,
-      timeoutSeconds: String(WATCH_SECONDS),
-    })
-    const request = { method: "GET", path: this.#path(query), timeoutMs: WATCH_TIMEOUT_MS } as const
-    await this.#options.client.follow(
-      request,
-      signal,
-      (event) => this.#event(asObject(event, "an event of the watch")),
-      () => this.#retrying.succeeded(),
-    )
-  }
-
-  #path(query: URLSearchParams): string {
-    const { namespace, service } = this.#options
-    query.set("labelSelector", `kubernetes.io/service-name=${service}`)
-    return `/apis/discovery.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/endpointslices?${query.toString()}`
-  }
-
-  async #list(signal: AbortSignal): Promise<void> {
-    const found: Slice[] = []
-    let more = ""
-    let version: string | null = null
-    do {
-      const query = new URLSearchParams({ limit: String(PAGE), ...(more && { continue: more }) })
-      const request = { method: "GET", path: this.#path(query), timeoutMs: ASK_TIMEOUT_MS } as const
-      const { body } = await this.#options.client.ask(request, signal)
-      const page = asObject(body, "the answer")
-      if (page.items === undefined) throw new Error("the answer has no items")
-      found.push(...listAt(page, "items").map(readSlice))
-      const metadata = objectAt(page, "metadata")
-      version = textAt(metadata, "resourceVersion")
-      more = textAt(metadata, "continue") ?? ""
-    } while (more !== "")
-    if (version === null) throw new Error("the answer names no resourceVersion")
-    this.#slices.clear()
-    for (const slice of found) this.#slices.set(slice.name, slice)
-    this.#version = version
-    this.#tell()
-  }
-
-  #event(event: Readonly<Record<string, unknown>>): void {
-    const { type } = event
-    if (event.object == null) throw new Error("an event of the watch has no object")
-    const object = objectAt(event, "object")
-    if (type === "ERROR") {
-      const code = numberAt(object, "code") ?? 0
-      throw new JsonError(
-        `the watch failed with ${code}: ${textAt(object, "message") ?? "without a reason"}`,
-        code,
-      )
-    }
-    const version = textAt(objectAt(object, "metadata"), "resourceVersion")
-    if (type === "BOOKMARK") {
-      this.#version = version ?? this.#version
-      return
-    }
-    this.#version = version ?? this.#version
-    let slice: Slice
-    try {
-      slice = readSlice(object)
-    } catch (error) {
-      // Until all of it can be read: a watch would only go on without this one.
-      this.#version = null
-      throw error
-    }
-    if (type === "DELETED") this.#slices.delete(slice.name)
-    else this.#slices.set(slice.name, slice)
-    this.#tell()
-  }
-
-  #tell(): void {
-    const { port } = this.#options
-    const slices = [...this.#slices.values()]
-    const problem = portProblem(slices, port)
-    if (problem === null) this.#listener?.onEndpoints(endpointsOf(slices, port))
-    else this.#listener?.onFailure(problem)
+    this.#slices.stop()
   }
 }
 
-/** A slice, in which nothing is null and everything of its kind. */
-interface Slice extends Pick<EndpointSlice, "addressType" | "ports" | "endpoints"> {
-  readonly name: string
-}
-
-/** Errors: throws what is not as documented. */
-function readSlice(value: unknown): Slice {
-  const slice = asObject(value, "an EndpointSlice")
+/** What is kept of a slice. Errors: throws what is not as documented. */
+export function readSlice(object: KubernetesObject): EndpointSlice {
+  const slice = asObject(object, "an EndpointSlice")
   return {
-    name: textAt(objectAt(slice, "metadata"), "name") ?? "",
+    ...(object.metadata !== undefined && { metadata: object.metadata }),
     addressType: textAt(slice, "addressType") ?? "IPv4",
     ports: listAt(slice, "ports").map((one) => {
       const port = asObject(one, "a port")
@@ -203,6 +117,17 @@ function readSlice(value: unknown): Slice {
       }
     }),
   }
+}
+
+/** Tells the endpoints of a Service, or why none of them can be: the last answer stays then. */
+export function tellSlices(
+  listener: DiscoveryListener,
+  slices: readonly EndpointSlice[],
+  port: string | number | null,
+): void {
+  const problem = portProblem(slices, port)
+  if (problem === null) listener.onEndpoints(endpointsOf(slices, port))
+  else listener.onFailure(problem)
 }
 
 /** Endpoints there are, and none of them at a port that is wanted: for people to set right. Null: nothing is wrong. */

@@ -74,7 +74,7 @@ describe("nonsense is said in a sentence, and what is sound afterwards is taken"
     ["kubernetes", {}, "the answer has no items"],
     ["kubernetes", { items: [] }, "the answer names no resourceVersion"],
     ["kubernetes", { items: {} }, 'not as documented: "items" is not a list'],
-    ["kubernetes", { items: [null] }, "not as documented: an EndpointSlice is not an object"],
+    ["kubernetes", { items: [null] }, "not as documented: an item is not an object"],
     [
       "kubernetes",
       { items: [{ endpoints: [{ addresses: "10.0.0.1" }] }] },
