@@ -51,6 +51,7 @@ export class RunningProxy implements ToldProxy {
       directory,
       threads: 1,
       accessLog: "off",
+      continuity: "off",
     }
     write(setup, values)
     const child = new Child(setup.command(peer, join(directory, setup.files[0]!)), cores?.proxy, false)

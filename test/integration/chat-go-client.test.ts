@@ -8,7 +8,7 @@ import {
   startChatServerProcess,
 } from "../../examples/chat/demo/chat-server-process.ts"
 import { LogBook } from "../../examples/chat/testing/log-book.ts"
-import { createBalancer } from "../../src/balancer/create-balancer.ts"
+import { createBalancer } from "../../src/control/create-balancer.ts"
 import { eventually } from "../support/eventually.ts"
 import { goPeers, HOW_TO_GET_GO } from "../support/go-peers.ts"
 
