@@ -22,7 +22,16 @@ function call({ isGrpc = false, intercepts = true, errorStatus = 0, errorFields 
   return { route, isGrpc, record: streamRecord({ state }) }
 }
 
-const LIST = new HeaderList([":status", "404", "x-a", "1", "www-authenticate", "Basic", "x-b", "www-authenticate"])
+const LIST = new HeaderList([
+  ":status",
+  "404",
+  "x-a",
+  "1",
+  "www-authenticate",
+  "Basic",
+  "x-b",
+  "www-authenticate",
+])
 
 describe("an endpoint's answer is replaced", () => {
   test.each([
@@ -126,6 +135,8 @@ describe("a page of Sluice's own", () => {
     ...([301, 302, 303, 307, 308, 400, 401, 402, 403, 404, 405, 406, 408, 409, 410, 411, 412] as const),
     ...([413, 414, 415, 416, 421, 429, 500, 501, 502, 503, 504, 505, 507] as const),
   ])("has a title for %i", (status) => {
-    expect(ownPage(status, "nginx").toString()).toMatch(new RegExp(`<title>${status} [A-Z][A-Za-z -]+</title>`))
+    expect(ownPage(status, "nginx").toString()).toMatch(
+      new RegExp(`<title>${status} [A-Z][A-Za-z -]+</title>`),
+    )
   })
 })

@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest"
-import { CallBed, type CallBedOptions, type FakeLeg, message, settled } from "../../../test/support/call-bed.ts"
+import {
+  CallBed,
+  type CallBedOptions,
+  type FakeLeg,
+  message,
+  settled,
+} from "../../../test/support/call-bed.ts"
 import type { ServiceAnswer } from "../route/route.ts"
 import { beginServiceCall } from "./service-call.ts"
 
@@ -74,7 +80,11 @@ describe("what is no answer", () => {
       },
       "/s.S/Ask: grpc-status 7 no",
     ],
-    ["a status without a message", (leg) => leg.head(200, ["grpc-status", "5"], true), "/s.S/Ask: grpc-status 5"],
+    [
+      "a status without a message",
+      (leg) => leg.head(200, ["grpc-status", "5"], true),
+      "/s.S/Ask: grpc-status 5",
+    ],
     [
       "no message at all",
       (leg) => leg.head(200, ["grpc-status", "0"], true),

@@ -2,14 +2,7 @@ import { describe, expect, test } from "vitest"
 import { type Request, RouteBed } from "../../../test/support/route-bed.ts"
 import { failure } from "../../record/failure.ts"
 import { literalTemplate } from "../../record/template.ts"
-import {
-  endsConnection,
-  isPage,
-  isRedirect,
-  isUnanswered,
-  pageStatusOf,
-  statusOnWire,
-} from "./error-page.ts"
+import { endsConnection, isPage, isRedirect, isUnanswered, pageStatusOf, statusOnWire } from "./error-page.ts"
 import type { ReturnAction } from "./route.ts"
 
 const ALL = Array.from({ length: 500 }, (_, at) => at + 100)
@@ -52,9 +45,9 @@ describe("the status by which a page is looked for", () => {
   })
 
   test("a text of variables is a text, were it empty", () => {
-    expect(isPage({ ...back(404, ""), template: { ...literalTemplate(""), constant: null } } as ReturnAction)).toBe(
-      false,
-    )
+    expect(
+      isPage({ ...back(404, ""), template: { ...literalTemplate(""), constant: null } } as ReturnAction),
+    ).toBe(false)
   })
 })
 
@@ -67,7 +60,7 @@ function asked(server: string, request: Request): string {
   return `${call.said}${as}`
 }
 
-const PAGE = "location = /page { return 200 \"page $uri $args $request_method\"; }"
+const PAGE = 'location = /page { return 200 "page $uri $args $request_method"; }'
 
 describe("error_page", () => {
   test.each<[string, string, Request, string]>([
@@ -143,12 +136,7 @@ describe("error_page", () => {
       "/a",
       "302 http://b.test/ as 403",
     ],
-    [
-      "another error has none",
-      `error_page 404 /page; ${PAGE} location / { return 403; }`,
-      "/a",
-      "403",
-    ],
+    ["another error has none", `error_page 404 /page; ${PAGE} location / { return 403; }`, "/a", "403"],
     [
       "an error at the page is said as it is",
       `error_page 403 /other; error_page 404 /page; ${PAGE} location / { return 403; } location = /other { return 404; }`,
@@ -235,7 +223,11 @@ describe("a gRPC client", () => {
     ["is not told in HTML", `error_page 403 /page; ${PAGE} location / { return 403; }`, "403"],
     ["nor sent to another address", "error_page 403 http://b.test/; location / { return 403; }", "403"],
     ["nor to a location that is not there", "error_page 403 @none; location / { return 403; }", "403"],
-    ["has no page for an error without one", "error_page 404 @other; location / { return 403; } location @other { grpc_pass c2; }", "403"],
+    [
+      "has no page for an error without one",
+      "error_page 404 @other; location / { return 403; } location @other { grpc_pass c2; }",
+      "403",
+    ],
   ])("%s", (_, server, expected) => {
     expect(grpc(server)).toBe(expected)
   })
@@ -243,7 +235,9 @@ describe("a gRPC client", () => {
 
 test("a connection of HTTP/1 ends behind an error after which its octets may be no request", () => {
   const ended = (status: number, page: string): number => {
-    const bed = new RouteBed(`server { listen 80; error_page ${status} ${page}; ${PAGE} location / { return ${status}; } }`)
+    const bed = new RouteBed(
+      `server { listen 80; error_page ${status} ${page}; ${PAGE} location / { return ${status}; } }`,
+    )
     let many = 0
     bed.begin("/a", undefined, { endConnection: () => many++ })
     return many

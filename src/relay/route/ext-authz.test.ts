@@ -8,7 +8,14 @@ import { stateOf } from "../../record/request-state.ts"
 import { templatesOf } from "../../record/template.ts"
 import { builtIn } from "../../record/variable-table.ts"
 import { askExtAuthz, wholeAnswer } from "./ext-authz.ts"
-import type { AnsweredCall, PhaseContext, PhasedCall, Route, ServiceAnswer, ServiceQuestion } from "./route.ts"
+import type {
+  AnsweredCall,
+  PhaseContext,
+  PhasedCall,
+  Route,
+  ServiceAnswer,
+  ServiceQuestion,
+} from "./route.ts"
 import type { CheckAnswer } from "./service-messages.ts"
 
 const CONFIG: ExtAuthzConfig = {
@@ -28,7 +35,11 @@ const change = (name: string): HeaderChange => ({ name, value: "v", action: "app
 /** A call of which a service is asked, and its answer. `said`: what its message is read as. */
 function asked(
   said: CheckAnswer | null,
-  { config = {}, isGrpc = false, answer = { message: Buffer.from("m") } }: {
+  {
+    config = {},
+    isGrpc = false,
+    answer = { message: Buffer.from("m") },
+  }: {
     config?: Partial<ExtAuthzConfig>
     isGrpc?: boolean
     answer?: ServiceAnswer
@@ -103,7 +114,14 @@ describe("a call that is let in", () => {
   })
 
   test("of gRPC keeps what gRPC says itself", () => {
-    const names = ["grpc-status", "grpc-message", "grpc-encoding", "content-type", "grpc-statuses", "x-grpc-status"]
+    const names = [
+      "grpc-status",
+      "grpc-message",
+      "grpc-encoding",
+      "content-type",
+      "grpc-statuses",
+      "x-grpc-status",
+    ]
     const responseChanges = names.map(change)
     const isGrpc = asked({ ...ok, responseChanges }, { isGrpc: true })
     expect(isGrpc.state.responseChanges!.map(({ name }) => name)).toEqual(["grpc-statuses", "x-grpc-status"])
@@ -145,7 +163,12 @@ describe("a service that cannot be asked", () => {
   test.each<[string, CheckAnswer | null, ServiceAnswer, string]>([
     ["gives no answer", ok, { problem: "it is gone" }, "it is gone"],
     ["says something else", null, { message: Buffer.from("m") }, "no CheckResponse"],
-    ["has an error of its own", { kind: "error" }, { message: Buffer.from("m") }, "the service reports an error"],
+    [
+      "has an error of its own",
+      { kind: "error" },
+      { message: Buffer.from("m") },
+      "the service reports an error",
+    ],
   ])("%s", (_, said, answer, problem) => {
     const { verdict, log, state } = asked(said, { answer, config: { statusOnError: 503 } })
     expect(verdict).toMatchObject({ kind: "auth_unavailable", httpStatus: 503, isUnsent: true })

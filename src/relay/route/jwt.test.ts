@@ -76,7 +76,13 @@ function refusal(verdict: Verdict | "allowed" | null): unknown {
   return [kind, message, isUnsent, ...(verdict.fields ?? [])]
 }
 
-const NEEDED = ["unauthenticated", "a bearer token is needed", true, "www-authenticate", 'Bearer realm="calls"']
+const NEEDED = [
+  "unauthenticated",
+  "a bearer token is needed",
+  true,
+  "www-authenticate",
+  'Bearer realm="calls"',
+]
 
 describe("which token counts", () => {
   test.each<[string, string[], string[]]>([
@@ -170,11 +176,7 @@ describe("what a verdict comes to", () => {
 
   test("no keys: the log says of whom and why, the client does not learn it", () => {
     const { said, log } = judged({ kind: "unavailable", message: "connection refused" })
-    expect(said).toEqual([
-      "auth_unavailable",
-      "the keys by which tokens are verified cannot be had",
-      true,
-    ])
+    expect(said).toEqual(["auth_unavailable", "the keys by which tokens are verified cannot be had", true])
     expect(log.saying("a caller was refused for want of keys")).toEqual([
       { client: "192.0.2.1", problem: "connection refused" },
     ])
@@ -313,7 +315,11 @@ describe("keys that a location is asked for", () => {
   test.each<[string, Partial<SubrequestEnd> | "gone", unknown]>([
     ["are its body", {}, { body: "{}" }],
     ["none, by another status", { status: 404 }, { problem: "it answered 404" }],
-    ["none, by a body that was too long", { body: null }, { problem: /^the answer is not whole within \d+ octets$/ }],
+    [
+      "none, by a body that was too long",
+      { body: null },
+      { problem: /^the answer is not whole within \d+ octets$/ },
+    ],
     ["none, since the caller is gone", "gone", { problem: "the caller is gone" }],
   ])("%s", async (_, answer, expected) => {
     const { found, cancelled } = await asked(answer)

@@ -40,8 +40,7 @@ function bedOf(config: Partial<RateServiceConfig> = {}, said: RateAnswer | null 
   const messages = {
     checkRequest: no,
     readCheck: no,
-    rateRequest: (domain: string, descriptors: unknown) =>
-      Buffer.from(JSON.stringify([domain, descriptors])),
+    rateRequest: (domain: string, descriptors: unknown) => Buffer.from(JSON.stringify([domain, descriptors])),
     readRate: () => said,
   }
   const ask = askRateService({ ...CONFIG, ...config }, {} as Route, templatesOf(builtIn), messages)
@@ -67,7 +66,17 @@ function bedOf(config: Partial<RateServiceConfig> = {}, said: RateAnswer | null 
     tell(answer)
     return verdicts[0]
   }
-  return { ask, call, context, judge, questions, log, counters, state: stateOf(call.record), givenUp: () => givenUp }
+  return {
+    ask,
+    call,
+    context,
+    judge,
+    questions,
+    log,
+    counters,
+    state: stateOf(call.record),
+    givenUp: () => givenUp,
+  }
 }
 
 describe("when a service of limits is asked", () => {
@@ -135,7 +144,11 @@ describe("a call above them", () => {
 
   test.each([
     ["in whole seconds", false, { name: "retry-after", value: "2", action: "add if absent" }],
-    ["of gRPC, in its own words", true, { name: "grpc-retry-pushback-ms", value: "1001", action: "add if absent" }],
+    [
+      "of gRPC, in its own words",
+      true,
+      { name: "grpc-retry-pushback-ms", value: "1001", action: "add if absent" },
+    ],
   ])("is told when to come again: %s", (_, isGrpc, expected) => {
     const { judge, state } = bedOf({}, { ...over, resetMs: 1001 }, isGrpc)
     judge()

@@ -133,6 +133,8 @@ test("words of spans are templates, and none is where none was said", () => {
   const { plan, record } = traced({ spanName: "call of $host", attributes: [["a", "$request_method"]] })
   const env = templateEnvironment()
   expect(plan.words.name!.render(record, env)).toBe("call of chat.example")
-  expect(plan.words.attributes.map(([name, value]) => [name, value.render(record, env)])).toEqual([["a", "POST"]])
+  expect(plan.words.attributes.map(([name, value]) => [name, value.render(record, env)])).toEqual([
+    ["a", "POST"],
+  ])
   expect(traced({}).plan.words).toEqual({ name: null, attributes: [] })
 })

@@ -60,8 +60,7 @@ function bedOf({ lease = "now", list = [], call = "abc", leg = 2 }: BedOptions =
   return { request, connection, stream, endpoint, lines, answers, take: () => lines.splice(0) }
 }
 
-const HEAD =
-  "te trailers content-type application/grpc grpc-timeout 5000m"
+const HEAD = "te trailers content-type application/grpc grpc-timeout 5000m"
 const head = (...fields: string[]) => ({ list: new HeaderList(fields), status: 200, contentLength: -1 })
 
 describe("a backend is asked to hand a leg off", () => {
