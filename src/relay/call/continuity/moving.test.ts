@@ -66,7 +66,9 @@ async function later(bed: CallBed, ms: number): Promise<string[]> {
 }
 
 const opened = (lines: readonly string[]): string[] =>
-  lines.filter((line) => line.includes("open")).map((line) => line.slice(0, "leg1 open 127.0.0.1:2 /s/m".length))
+  lines
+    .filter((line) => line.includes("open"))
+    .map((line) => line.slice(0, "leg1 open 127.0.0.1:2 /s/m".length))
 
 describe("a plan to move a call", () => {
   test("takes it to the endpoint that it names, and is told once it is there", async () => {
@@ -93,7 +95,12 @@ describe("a plan to move a call", () => {
   test.each<[string, Partial<ContinuityConfig>, string[], number]>([
     ["whose leg has not lasted a second", RESTART, [], 999],
     ["that cannot go on", { modes: ["resume"] }, [], 2000],
-    ["that its backend alone could move, and is not asked", { modes: ["handoff"], ask: "none" }, HANDOFF, 2000],
+    [
+      "that its backend alone could move, and is not asked",
+      { modes: ["handoff"], ask: "none" },
+      HANDOFF,
+      2000,
+    ],
   ])("leaves one where it is %s: it goes on, and no move is begun", async (_, continuity, head, legMs) => {
     const { bed, call, turn, counted } = await begin(continuity, head, { legMs })
     expect(call.call.paced!.canMove(0)).toBe(false)
@@ -253,7 +260,10 @@ describe("a backend that is asked by a call of its own", () => {
   })
 
   test("whose leg is over is asked no longer", async () => {
-    const { bed, turn, leg, question } = await asked({}, { ...CALL, ...RESTART, modes: ["handoff", "restart"] })
+    const { bed, turn, leg, question } = await asked(
+      {},
+      { ...CALL, ...RESTART, modes: ["handoff", "restart"] },
+    )
     turn("drain")
     leg.breaks(LOST)
     await later(bed, 60)
