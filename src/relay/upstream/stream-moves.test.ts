@@ -151,7 +151,7 @@ describe("streams that are to move", () => {
     bed.open(3)
     bed.taken.add(3)
     expect(bed.obey(move(5))).toBe(2)
-    expect(bed.turns.map(({ number }) => number).sort()).toEqual([2, 4])
+    expect(bed.turns.map(({ number }) => number).sort((a, b) => a - b)).toEqual([2, 4])
     expect(bed.counted(0)).toEqual([2, 0, 0, 0])
   })
 
@@ -256,7 +256,7 @@ describe("where too few can move, old streams end in their place", () => {
     bed.open(3, { isStuck: true, ageMs: 5000 })
     bed.open(2, { ageMs: 5000 })
     expect(bed.obey(move(2), { maxStreamAgeMs: 1000 })).toBe(2)
-    expect(bed.turns.map(({ number }) => number).sort()).toEqual([3, 4])
+    expect(bed.turns.map(({ number }) => number).sort((a, b) => a - b)).toEqual([3, 4])
   })
 
   test("one that has a turn already does not count", () => {
