@@ -100,6 +100,8 @@ describe("what the error asks of its client", () => {
 })
 
 describe("a page of Sluice's own", () => {
+  // Pages are kept: each test has a server of its own.
+  let servers = 0
   const page = (title: string, detail?: string): string =>
     [
       "<html>",
@@ -107,7 +109,7 @@ describe("a page of Sluice's own", () => {
       "<body>",
       `<center><h1>${title}</h1></center>`,
       ...(detail === undefined ? [] : [`<center>${detail}</center>`]),
-      "<hr><center>nginx</center>",
+      "<hr><center>SERVER</center>",
       "</body>",
       "</html>",
       "",
@@ -123,19 +125,22 @@ describe("a page of Sluice's own", () => {
     [418, ""],
     [200, ""],
   ])("%i", (status, expected) => {
-    expect(ownPage(status, "nginx").toString()).toBe(expected)
+    const server = `nginx/${++servers}`
+    expect(ownPage(status, server).toString()).toBe(expected.replace("SERVER", server))
   })
 
   test("is made once for each status and server", () => {
-    expect(ownPage(404, "a")).toBe(ownPage(404, "a"))
-    expect(ownPage(404, "a")).not.toEqual(ownPage(404, "b"))
+    const server = `nginx/${++servers}`
+    expect(ownPage(404, server)).toBe(ownPage(404, server))
+    expect(ownPage(404, server)).not.toEqual(ownPage(404, `${server}.`))
+    expect(ownPage(404, server)).not.toEqual(ownPage(403, server))
   })
 
   test.each([
     ...([301, 302, 303, 307, 308, 400, 401, 402, 403, 404, 405, 406, 408, 409, 410, 411, 412] as const),
     ...([413, 414, 415, 416, 421, 429, 500, 501, 502, 503, 504, 505, 507] as const),
   ])("has a title for %i", (status) => {
-    expect(ownPage(status, "nginx").toString()).toMatch(
+    expect(ownPage(status, `nginx/${++servers}`).toString()).toMatch(
       new RegExp(`<title>${status} [A-Z][A-Za-z -]+</title>`),
     )
   })

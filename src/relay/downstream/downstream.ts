@@ -235,7 +235,7 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
   }
 
   onEnd(because: Fault | null): void {
-    // An order of ours, as `abort`, ends it without one.
+    // Our own order, as `abort`, ends it without one.
     if (because !== null && because.code !== ErrorCode.NO_ERROR)
       this.#logOnce.warn("fault", "connection ended for the client's fault", {
         code: errorCodeName(because.code),
