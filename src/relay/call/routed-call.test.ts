@@ -26,16 +26,6 @@ function metered(options: CallBedOptions = {}): { bed: CallBed; row: Float64Arra
   return { bed, row, stalls }
 }
 
-const FEW = { workerStreamsMax: 3 }
-
-/** As many calls are admitted as if none had been. */
-function isIdle(bed: CallBed): boolean {
-  const { admission } = bed.context
-  const most = bed.context.limits.workerStreamsMax
-  for (let many = 0; many < most; many++) if (admission.enter(0) !== null) return false
-  return admission.enter(0) !== null
-}
-
 const PAGE = { errorPages: [{ httpStatuses: [502, 403, 404], status: null, target: "/page" }] }
 
 describe("a call is counted at its route", () => {
@@ -221,7 +211,7 @@ describe("the page of an error", () => {
   const http = { contentType: "text/plain", method: "GET", ended: true }
 
   test("is where a call goes whose endpoint cannot be reached: another leg, and the attempts stay in its record", async () => {
-    const bed = new CallBed({ endpoints: 1, settings: PAGE, limits: FEW })
+    const bed = new CallBed({ endpoints: 1, settings: PAGE })
     const call = await bed.call(http)
     call.leg.breaks({ origin: "connection", reason: "gone" })
     await settled()
@@ -230,7 +220,7 @@ describe("the page of an error", () => {
     expect(bed.take().find((line) => line.startsWith("client headers"))).toContain("client headers 502")
     expect(bed.records).toHaveLength(1)
     expect(bed.records[0]!.attempts).toHaveLength(2)
-    expect(isIdle(bed)).toBe(true)
+    expect(bed.context.admission.streamsOpen).toBe(0)
   })
 
   test.each<[string, number[]]>([
@@ -265,12 +255,12 @@ test("an answer of a phase is told how its octets go, and that the call is over"
     kind: "content",
     answer: () => ({ onSent: () => lines.push("sent"), cancel: () => lines.push("over") }),
   })
-  const bed = new CallBed({ action: { kind: "files" } as never, content, limits: FEW })
+  const bed = new CallBed({ action: { kind: "files" } as never, content })
   const call = await bed.call({ contentType: "text/plain" })
   call.cancels()
   expect(lines).toEqual(["over"])
   expect(bed.records).toHaveLength(1)
-  expect(isIdle(bed)).toBe(true)
+  expect(bed.context.admission.streamsOpen).toBe(0)
 })
 
 test("what phases have taken is given back once, at the end of the call", async () => {

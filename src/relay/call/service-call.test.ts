@@ -70,7 +70,98 @@ describe("a service that is asked", () => {
   })
 })
 
+describe("a call without a client", () => {
+  test("sends the message whole, with its prefix, and nothing behind it", async () => {
+    const bed = new CallBed()
+    const { route } = (await bed.call()).call
+    const octets: Buffer[] = []
+    bed.take()
+    beginServiceCall(bed.context, { route, path: "/s.S/Ask", message: Buffer.from("who?"), timeoutMs: 500 }, () => {})
+    await settled()
+    const leg = bed.legs[1]!
+    const send = leg.sendData.bind(leg)
+    leg.sendData = (piece, start, end, isEnd) => {
+      octets.push(Buffer.from(piece.subarray(start, end)))
+      return send(piece, start, end, isEnd)
+    }
+    leg.breaks({ code: 7, origin: "peer", unprocessed: true })
+    await settled()
+    // Another leg is sent the same.
+    expect(bed.legs.length).toBeGreaterThanOrEqual(2)
+    expect(bed.take().find((line) => line.includes("data"))).toBe("leg1 data |who?")
+  })
+
+  test("names the cluster as the one that it is for", async () => {
+    const bed = new CallBed()
+    const { route } = (await bed.call()).call
+    let authority = ""
+    const connection = bed.connections[0]!
+    const open = connection.open.bind(connection)
+    for (const one of bed.connections)
+      one.open = (list, endStream, isHead, owner) => {
+        authority = list.get(":authority") ?? ""
+        return open(list, endStream, isHead, owner)
+      }
+    beginServiceCall(bed.context, { route, path: "/s.S/Ask", message: Buffer.alloc(0), timeoutMs: 500 }, () => {})
+    beginServiceCall(bed.context, { route, path: "/s.S/Ask", message: Buffer.alloc(0), timeoutMs: 500 }, () => {})
+    await settled()
+    expect(authority).toBe("c")
+  })
+
+  test("whose route answers by itself has an answer at once", async () => {
+    const action = {
+      kind: "return" as const,
+      status: 403,
+      template: "",
+      contentType: "",
+      grpcStatus: 7,
+      grpcMessage: "no",
+    }
+    const bed = new CallBed({ action })
+    const { route } = (await bed.call()).call
+    const answers: ServiceAnswer[] = []
+    const question = { route, path: "/s.S/Ask", message: Buffer.from("who?"), timeoutMs: 500 }
+    beginServiceCall(bed.context, question, (answer) => answers.push(answer))
+    expect(answers).toEqual([{ problem: "/s.S/Ask: grpc-status 7 no" }])
+    expect(bed.context.deadlines.size).toBe(0)
+    bed.clock.advance(2000)
+    expect(answers).toHaveLength(1)
+  })
+
+  test("that is answered and then given up stays answered", async () => {
+    const { bed, leg, said, cancel } = await ask()
+    leg().head(200)
+    leg().data(message("yes"))
+    leg().trailers(["grpc-status", "0"])
+    bed.take()
+    cancel()
+    expect([said(), bed.take()]).toEqual([["yes"], []])
+  })
+
+  test("gives credit for what it reads", async () => {
+    const { bed, leg } = await ask()
+    leg().head(200)
+    bed.take()
+    leg().data(message("yes"))
+    expect(bed.take()).toEqual(["leg1 credit 8"])
+  })
+})
+
 describe("what is no answer", () => {
+  test("octets that end without a status", async () => {
+    const { leg, said } = await ask()
+    leg().head(200)
+    leg().data(message("yes"), true)
+    expect(said()).toEqual(["/s.S/Ask ended without a status"])
+  })
+
+  test("an answer of HTTP", async () => {
+    const { leg, said } = await ask({ endpoints: 1 })
+    leg().head(404, [], true)
+    expect(said()[0]).toMatch(/^\/s\.S\/Ask: /)
+  })
+
+
   test.each<[string, (leg: FakeLeg) => void, string]>([
     [
       "another status, with its message",
