@@ -294,9 +294,8 @@ describe("an endpoint's pace", () => {
     pacer.add(stream("last", "e"), because("last"))
     clock.advance(20)
     order.isWithdrawn = true
-    clock.advance(300)
-    expect(turns.map(({ name }) => name).slice(-1)).toEqual(["last"])
-    expect(turns.length).toBeLessThanOrEqual(3)
+    clock.advance(130)
+    expect(new Set(turns.map(({ name }) => name))).toEqual(new Set(["first", "last"]))
   })
 })
 
