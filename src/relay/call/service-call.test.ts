@@ -76,7 +76,11 @@ describe("a call without a client", () => {
     const { route } = (await bed.call()).call
     const octets: Buffer[] = []
     bed.take()
-    beginServiceCall(bed.context, { route, path: "/s.S/Ask", message: Buffer.from("who?"), timeoutMs: 500 }, () => {})
+    beginServiceCall(
+      bed.context,
+      { route, path: "/s.S/Ask", message: Buffer.from("who?"), timeoutMs: 500 },
+      () => {},
+    )
     await settled()
     const leg = bed.legs[1]!
     const send = leg.sendData.bind(leg)
@@ -102,8 +106,16 @@ describe("a call without a client", () => {
         authority = list.get(":authority") ?? ""
         return open(list, endStream, isHead, owner)
       }
-    beginServiceCall(bed.context, { route, path: "/s.S/Ask", message: Buffer.alloc(0), timeoutMs: 500 }, () => {})
-    beginServiceCall(bed.context, { route, path: "/s.S/Ask", message: Buffer.alloc(0), timeoutMs: 500 }, () => {})
+    beginServiceCall(
+      bed.context,
+      { route, path: "/s.S/Ask", message: Buffer.alloc(0), timeoutMs: 500 },
+      () => {},
+    )
+    beginServiceCall(
+      bed.context,
+      { route, path: "/s.S/Ask", message: Buffer.alloc(0), timeoutMs: 500 },
+      () => {},
+    )
     await settled()
     expect(authority).toBe("c")
   })
@@ -160,7 +172,6 @@ describe("what is no answer", () => {
     leg().head(404, [], true)
     expect(said()[0]).toMatch(/^\/s\.S\/Ask: /)
   })
-
 
   test.each<[string, (leg: FakeLeg) => void, string]>([
     [

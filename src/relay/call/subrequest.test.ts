@@ -204,7 +204,6 @@ describe("a body that is wanted", () => {
     expect(String(ends[0]!.body)).toBe("a")
   })
 
-
   test("is told once it is whole", async () => {
     const { call, ends } = await ask("/keys", { bodyOctetsMax: 5 })
     call.leg.head(200)
