@@ -72,7 +72,7 @@ describe("whose it is", () => {
     const { route } = call.call
     const ends: SubrequestEnd[] = []
     const host = { ...route.host, find: () => "limit" as const, fallback: route }
-    const asking = { ...call.call, record: call.call.record, route: { ...route, host } }
+    const asking = { record: call.call.record, isGrpc: true, route: { ...route, host } }
     beginSubrequest(bed.context, asking as never, "/auth", (end) => ends.push(end))
     await settled()
     call.leg.head(204, [], true)
