@@ -1,6 +1,7 @@
 import { defaultListener } from "../../src/config/defaults.ts"
 import type { ListenerConfig } from "../../src/config/model.ts"
 import type { RequestHead } from "../../src/http2/message-head.ts"
+import type { Failure } from "../../src/record/failure.ts"
 import type { ConnectionRecord } from "../../src/record/record.ts"
 import type { DownstreamStream, StreamOwner } from "../../src/relay/call/stream-owner.ts"
 import type { DownstreamOptions } from "../../src/relay/downstream/downstream.ts"
@@ -32,6 +33,8 @@ export class ClientBed {
   /** What was done with streams and connections. */
   readonly lines: string[] = []
   readonly opened: OpenedStream[] = []
+  /** What streams were ended with. */
+  readonly failures: Failure[] = []
   /** What the router has for a path; null: it has no meaning. */
   routeOf: (authority: string, path: string) => string | null = () => "route"
 
@@ -88,8 +91,10 @@ export class ClientBed {
       onDownstreamReset: ({ code, origin }: { code: number; origin: string }) =>
         say(`reset ${code} ${origin}`),
       onDownstreamSent: (octets: number) => say(`sent ${octets}`),
-      fail: ({ kind, httpStatus, message }: { kind: string; httpStatus: number; message: string }) =>
-        say(`fail ${how} ${kind} ${httpStatus} ${message}`),
+      fail: (what: Failure) => {
+        this.failures.push(what)
+        say(`fail ${how} ${what.kind} ${what.httpStatus} ${what.message}`)
+      },
       shed: () => say("shed"),
     } as unknown as StreamOwner & { start(): void }
     this.opened.push({ stream, head, owner })

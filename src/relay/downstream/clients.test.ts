@@ -295,6 +295,52 @@ describe("a TLS handshake", () => {
   })
 })
 
+test("a TLS client whose raw socket is not known is served by the listener of that name, and no handshake ends", () => {
+  const { bed, clients, take, handshakesEnded } = bedOf()
+  const socket = new FakeSocket()
+  socket._parent = new FakeSocket()
+  clients.onTlsHandshakeDone(bed.listener, socket.asTls, TLS)
+  expect([take(), handshakesEnded()]).toEqual([["connect 1 192.0.2.1"], 0])
+  const plain = new FakeSocket()
+  clients.acceptWithoutTls(bed.listener, plain.asSocket, Buffer.from("GET / HTTP/1.1\r\n"))
+  expect([take()[0], plain.isDestroyed]).toEqual(["connect 2 192.0.2.1", false])
+})
+
+test("TLS that agrees on HTTP/1.1 is served in it at once, on none by its first octets", () => {
+  const served = (alpn: string | false): string[] => {
+    const { bed, clients, take } = bedOf()
+    const socket = new FakeSocket()
+    socket.alpnProtocol = alpn
+    clients.onTlsHandshakeDone(bed.listener, socket.asTls, TLS)
+    take()
+    // No request, and no preface either.
+    socket.emit("data", Buffer.from("\0"))
+    return take()
+  }
+  expect(served("http/1.1")).toEqual(["http1 \0"])
+  expect(served(false)).toEqual(["disconnect 1"])
+})
+
+test("how many an address has open is counted down to none", () => {
+  const { bed, accept } = bedOf({ limits: { connectionsPerAddressMax: 1 } })
+  for (let times = 0; times < 3; times++) {
+    const socket = accept()
+    expect(socket.isDestroyed).toBe(false)
+    expect(accept().isDestroyed).toBe(true)
+    socket.emit("close")
+  }
+  expect(bed.limit("connections_per_address_exceeded")).toBe(3)
+})
+
+test("a client that is turned away is named with its port", () => {
+  const { bed, accept } = bedOf()
+  bed.shared.context.descriptors.isLow = () => true
+  accept()
+  expect(bed.shared.log.saying("limit reached: descriptors_exhausted")).toMatchObject([
+    { client: "192.0.2.1:4000" },
+  ])
+})
+
 describe("a listener that drains", () => {
   /** One client of each of two listeners, whose requests have begun. */
   const two = () => {

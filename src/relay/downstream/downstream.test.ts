@@ -120,6 +120,31 @@ test.each([
   expect(bed.take()[0]).toMatch(new RegExp(`^0 fail route ${kind} \\d+ malformed request: why$`))
 })
 
+test("a request that is refused may have been no backend's, and its connection knows the owner", () => {
+  const { bed, link, connection } = bedOf()
+  bed.routeOf = () => null
+  link.send(headers(1, withFields(request, { ":path": "/a/../../b" })))
+  expect([...connection.streams]).toEqual([bed.opened[0]!.owner])
+  link.send(rstStream(1, ErrorCode.CANCEL))
+  expect(bed.take().at(-1)).toBe(`0 reset ${ErrorCode.CANCEL} peer`)
+})
+
+test.each<[string, Record<string, string>, boolean]>([
+  ["a malformed head", { "Upper-Case": "a" }, true],
+  ["a length that is no number", { "content-length": "x" }, true],
+])("%s is unsent: no backend has seen it", (_, changes, expected) => {
+  const { bed, link } = bedOf()
+  link.send(headers(1, withFields(request, changes)))
+  expect(bed.take()[0]).toMatch(/^0 fail route refused bad_request 400 malformed request: .+$/)
+  expect(bed.failures.map(({ isUnsent }) => isUnsent)).toEqual([expected])
+})
+
+test("a length that the octets contradict is malformed too", () => {
+  const { bed, link } = bedOf()
+  link.send(headers(1, withFields(request, { "content-length": "5" }), { endStream: true }))
+  expect(bed.take()[0]).toMatch(/^0 fail route refused bad_request 400 malformed request: /)
+})
+
 describe("a listener's own bounds", () => {
   test("after so many requests the client is told to go", () => {
     const { bed, link } = bedOf({ listener: { maxRequestsPerConnection: 2 } })
@@ -148,6 +173,16 @@ describe("a listener's own bounds", () => {
     expect(bed.limit("header_block_timeout")).toBe(1)
     expect(bed.take()).toEqual(["closed"])
   })
+})
+
+test("a client that came late in the process is not idle since its beginning", () => {
+  const bed = new ClientBed({ listener: { idleConnectionTimeoutMs: 10_000, headerTimeoutMs: 1000 } })
+  bed.advance(60_000)
+  const connection = new DownstreamConnection(bed.options)
+  bed.link.send(preface, settings(), settingsAck())
+  bed.link.said()
+  connection.tick(bed.nowMs)
+  expect(bed.link.said()).toEqual([])
 })
 
 describe("a client that has nothing open", () => {
