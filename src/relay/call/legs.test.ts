@@ -16,14 +16,25 @@ const opened = (lines: readonly string[]): string =>
   lines.flatMap((line) => OPEN.exec(line)?.[1] ?? []).join("")
 
 describe("what the client is told of how a leg ended", () => {
-  const status = (of: number, grpcStatus = -1): LegEnd => ({ kind: "status", status: of, grpcStatus, pushbackMs: null })
+  const status = (of: number, grpcStatus = -1): LegEnd => ({
+    kind: "status",
+    status: of,
+    grpcStatus,
+    pushbackMs: null,
+  })
 
   test.each<[LegEnd, object]>([
     [status(400), { kind: "upstream_refused", message: "a: HTTP status 400" }],
     [status(503), { kind: "upstream_refused", message: "a: HTTP status 503" }],
     [status(200, 8), { kind: "upstream_refused", message: "a: grpc-status 8", grpcStatus: 8 }],
-    [{ kind: "handed_off", received: 3 }, { kind: "upstream_lost", message: "a: handed the stream off" }],
-    [{ kind: "failed_status", grpcStatus: 8 }, { kind: "upstream_lost", message: "a: grpc-status 8" }],
+    [
+      { kind: "handed_off", received: 3 },
+      { kind: "upstream_lost", message: "a: handed the stream off" },
+    ],
+    [
+      { kind: "failed_status", grpcStatus: 8 },
+      { kind: "upstream_lost", message: "a: grpc-status 8" },
+    ],
     [
       { kind: "not_connected", isTimeout: true, reason: "late" },
       { kind: "connect_timeout", message: "a: late", isUnsent: true },
@@ -32,8 +43,14 @@ describe("what the client is told of how a leg ended", () => {
       { kind: "not_connected", isTimeout: false, reason: "refused" },
       { kind: "connect_failed", message: "a: refused", isUnsent: true },
     ],
-    [{ kind: "no_slot", reason: "full" }, { kind: "pick_queue", message: "a: full", isUnsent: true }],
-    [{ kind: "lost", isGoodbye: false, reason: "gone" }, { kind: "upstream_lost", message: "a: gone" }],
+    [
+      { kind: "no_slot", reason: "full" },
+      { kind: "pick_queue", message: "a: full", isUnsent: true },
+    ],
+    [
+      { kind: "lost", isGoodbye: false, reason: "gone" },
+      { kind: "upstream_lost", message: "a: gone" },
+    ],
     [
       { kind: "malformed", isAnswered: false, isOverrun: false, reason: "bad" },
       { kind: "upstream_malformed", message: "a: bad" },
@@ -52,7 +69,12 @@ describe("what the client is told of how a leg ended", () => {
       contentLength: -1,
       list: new HeaderList(grpcStatus === undefined ? [] : ["grpc-status", grpcStatus]),
     })
-    expect(statusEndOf(head(400), false)).toEqual({ kind: "status", status: 400, grpcStatus: -1, pushbackMs: null })
+    expect(statusEndOf(head(400), false)).toEqual({
+      kind: "status",
+      status: 400,
+      grpcStatus: -1,
+      pushbackMs: null,
+    })
     expect(statusEndOf(head(399), false)).toBe(null)
     expect(statusEndOf(head(200, "8"), false)).toBe(null)
     expect(statusEndOf(head(200, "8"), true)).toMatchObject({ status: 200, grpcStatus: 8 })
@@ -261,7 +283,10 @@ describe("another leg", () => {
     const places = opened(bed.take())
     expect([...places].sort().join("")).toBe("123")
     expect(bed.records).toMatchObject([{ grpcStatus: 14 }])
-    const picks = [...bed.cluster.endpoints].map(({ traffic }) => [traffic[Column.picks], traffic[Column.retries]])
+    const picks = [...bed.cluster.endpoints].map(({ traffic }) => [
+      traffic[Column.picks],
+      traffic[Column.retries],
+    ])
     expect(picks.map(([all]) => all)).toEqual([1, 1, 1])
     expect(picks.reduce((sum, [, retries]) => sum + retries!, 0)).toBe(2)
   })

@@ -420,7 +420,7 @@ describe("what is known of a client", () => {
   const socket = (changes: Partial<FakeSocket> = {}): Socket =>
     Object.assign(new FakeSocket(), { localAddress: "10.0.0.9", localPort: 8081 }, changes).asSocket
   const local = (listener: ListenerConfig, of = socket()) => {
-    const { localAddress, localPort } = connectionRecord(1, listener, of, null)
+    const { localAddress, localPort } = connectionRecord(1, 500, listener, of, null)
     return `${localAddress} ${localPort}`
   }
 
@@ -442,7 +442,7 @@ describe("what is known of a client", () => {
       localAddress: undefined,
       localPort: undefined,
     }
-    expect(connectionRecord(1, address("0.0.0.0", 80), socket(gone), null)).toMatchObject({
+    expect(connectionRecord(1, 500, address("0.0.0.0", 80), socket(gone), null)).toMatchObject({
       remoteAddress: "unix:",
       remotePort: 0,
       localAddress: "",
@@ -457,7 +457,7 @@ describe("what is known of a client", () => {
       destinationAddress: "a",
       destinationPort: 2,
     }
-    const record = connectionRecord(9, address("127.0.0.1", 80), socket(), { ...TLS, proxied })
+    const record = connectionRecord(9, 500, address("127.0.0.1", 80), socket(), { ...TLS, proxied })
     expect(record).toMatchObject({
       id: 9,
       remotePort: 4000,
@@ -466,8 +466,10 @@ describe("what is known of a client", () => {
       cutCalls: 0,
       cutCallsMs: 0,
     })
-    expect(connectionRecord(9, address("127.0.0.1", 80), socket(), TLS).proxied).toBe(null)
+    expect(connectionRecord(9, 500, address("127.0.0.1", 80), socket(), TLS).proxied).toBe(null)
     expect(record.protocol).toBe("HTTP/2.0")
-    expect(connectionRecord(9, address("127.0.0.1", 80), socket(), null, {} as never).protocol).toBe("TCP")
+    expect(connectionRecord(9, 500, address("127.0.0.1", 80), socket(), null, {} as never).protocol).toBe(
+      "TCP",
+    )
   })
 })
