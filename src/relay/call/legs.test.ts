@@ -281,7 +281,8 @@ describe("another leg", () => {
       await settled()
     }
     const places = opened(bed.take())
-    expect([...places].sort().join("")).toBe("123")
+    expect(places).toHaveLength(3)
+    for (const place of ["1", "2", "3"]) expect(places).toContain(place)
     expect(bed.records).toMatchObject([{ grpcStatus: 14 }])
     const picks = [...bed.cluster.endpoints].map(({ traffic }) => [
       traffic[Column.picks],
