@@ -75,9 +75,9 @@ describe("the status that is told", () => {
   })
 
   test("stands in the head, and nothing else is changed", () => {
-    const list = new HeaderList([":status", "200", "x", ":status"], new Set([1]))
+    const list = new HeaderList([":status", "200", "x", ":status", "y", "z"], new Set([1]))
     const told = withStatus(list, 404)
-    expect(told.fields).toEqual([":status", "404", "x", ":status"])
+    expect(told.fields).toEqual([":status", "404", "x", ":status", "y", "z"])
     expect(told.neverIndexed).toEqual(new Set([1]))
   })
 })

@@ -93,7 +93,8 @@ test.each<[modes: ContinuityConfig["modes"], isLockstep: boolean, forgetsReceive
 })
 
 describe("the first message and the last", () => {
-  const text = (octets: Buffer | null): string | null => octets && octets.toString("latin1", 5)
+  const text = (octets: Buffer | null): string | null =>
+    octets === null ? null : octets.toString("latin1", 5)
   const named = (name: string): Buffer => {
     const all = message(5 + name.length)
     all.write(name, 5)
