@@ -6,11 +6,16 @@ import { type BackendSays, readBackend } from "./fields.ts"
 /** `grpc-encoding` where it is not said. */
 const PLAIN = "identity"
 const UNAVAILABLE = 14
+export const NEVER = -1
 
 /** What backends have said of a call, and in their name to its client. */
 export class BackendAccount {
   /** A backend's head has come. */
   isBegun = false
+  /** That of the present leg has not. */
+  isAwaitingHead = true
+  /** Since when the present leg serves the client; NEVER: it does not yet. */
+  liveMs = NEVER
   acceptsHandoff = false
   acceptsResume = false
   /** Of a method with one request: legs that go on are sent it at once. */
@@ -33,6 +38,18 @@ export class BackendAccount {
     return this.#contentType !== null
   }
 
+  /** How long the present leg has served the client. */
+  legMs(nowMs: number): number {
+    return this.liveMs === NEVER ? 0 : nowMs - this.liveMs
+  }
+
+  /** The head of the present leg. */
+  headCame(nowMs: number): void {
+    this.handedOff = null
+    this.isAwaitingHead = false
+    if (this.liveMs === NEVER) this.liveMs = nowMs
+  }
+
   note({ accepts, session }: BackendSays): void {
     this.isBegun = true
     this.acceptsHandoff = accepts?.handoff === true
@@ -46,8 +63,14 @@ export class BackendAccount {
     const contentType = list.get("content-type")
     const grpcEncoding = list.get("grpc-encoding")
     const known = this.#contentType
-    if (known !== null && (contentType !== known || (grpcEncoding ?? PLAIN) !== (this.#grpcEncoding ?? PLAIN))) {
-      const [said, had] = [`${contentType} ${grpcEncoding ?? PLAIN}`, `${known} ${this.#grpcEncoding ?? PLAIN}`]
+    if (
+      known !== null &&
+      (contentType !== known || (grpcEncoding ?? PLAIN) !== (this.#grpcEncoding ?? PLAIN))
+    ) {
+      const [said, had] = [
+        `${contentType} ${grpcEncoding ?? PLAIN}`,
+        `${known} ${this.#grpcEncoding ?? PLAIN}`,
+      ]
       return `its head says ${said}, the client has ${had}`
     }
     this.#contentType = contentType

@@ -12,7 +12,7 @@ const NO_OCTETS = Buffer.alloc(0)
  */
 export class CursorMessages extends WholeMessages {
   /** The backend has no other way to go on. */
-  awaitsTokens = true
+  #awaitsTokens = true
   /** The last one of what the client has; null: there was none. */
   #token: FieldValue | null = null
   /** The client has messages that came after it. */
@@ -34,13 +34,17 @@ export class CursorMessages extends WholeMessages {
   }
 
   /** What the client has ends with this token; null: it has more, or there was none. */
-  get token(): FieldValue | null {
+  override get token(): FieldValue | null {
     return this.#isPast ? null : this.#token
+  }
+
+  override onHead(isAware: boolean): void {
+    this.#awaitsTokens = !isAware
   }
 
   override pass(octets: Buffer, start: number, end: number, endStream: boolean): number {
     if (this.isOff) return super.pass(octets, start, end, endStream)
-    if (!this.awaitsTokens) {
+    if (!this.#awaitsTokens) {
       this.#isPast = true
       return super.pass(octets, start, end, endStream)
     }

@@ -1,8 +1,8 @@
 import { type Deadline, makeDeadline } from "../../../base/timer-wheel.ts"
-import type { ContinuityRecord } from "../../../record/continuity-record.ts"
+import { type ContinuedStream, ownContinuity } from "../../../record/continuity-record.ts"
 import type { LegContext } from "../leg-context.ts"
+import { type BackendAccount, NEVER } from "./backend-account.ts"
 
-const NEVER = -1
 /** A leg that lasted so long shows that its backend works. */
 export const LASTING_MS = 1000
 
@@ -15,7 +15,7 @@ export interface GapOwner {
 }
 
 /**
- * The time between the end of a leg and the head of the next, and what was tried in it. Where the next leg needs nothing
+ * The time between the end of a leg and the head of the next, and what was tried in it. Made when the first leg ends. Where the next leg needs nothing
  * of its head, it serves the client from when its stream opens: most servers send a head with their first message, which
  * may be hours away.
  */
@@ -26,26 +26,25 @@ export class Gap {
   tries = 0
   readonly #context: LegContext
   readonly #owner: GapOwner
-  readonly #record: ContinuityRecord
+  readonly #record: ContinuedStream
+  readonly #backend: BackendAccount
   readonly #mostMs: number
-  /** The head of the present leg has not come. */
-  isAwaitingHead = true
-  /** Since when the present leg serves the client; NEVER: it does not yet. */
-  #liveMs = NEVER
   /** Since when the client has had no leg; NEVER: it has one. */
   #sinceMs = NEVER
   #timer: Deadline | null = null
 
-  constructor(context: LegContext, owner: GapOwner, record: ContinuityRecord, mostMs: number) {
+  constructor(
+    context: LegContext,
+    owner: GapOwner,
+    record: ContinuedStream,
+    backend: BackendAccount,
+    mostMs: number,
+  ) {
     this.#context = context
     this.#owner = owner
     this.#record = record
+    this.#backend = backend
     this.#mostMs = mostMs
-  }
-
-  /** How long the present leg has served the client. */
-  get legMs(): number {
-    return this.#liveMs === NEVER ? 0 : this.#nowMs() - this.#liveMs
   }
 
   /** How long the client has had no leg. */
@@ -53,32 +52,29 @@ export class Gap {
     return this.#sinceMs === NEVER ? 0 : this.#nowMs() - this.#sinceMs
   }
 
-  /** The stream of the present leg is open. `needsHead`: only its head says whether it goes on. */
-  onOpened(needsHead: boolean): void {
-    if (needsHead) return
-    this.#liveMs = this.#nowMs()
+  /** The stream of the present leg is open, and needs nothing of its head to serve. */
+  onLive(): void {
     this.#stopWaiting()
   }
 
   /** The head of the present leg came. */
   onHead(): void {
-    this.isAwaitingHead = false
-    const isLate = this.legMs >= LASTING_MS
-    if (this.#liveMs === NEVER) this.#liveMs = this.#nowMs()
-    this.#over(isLate ? this.#liveMs : this.#nowMs())
+    const nowMs = this.#nowMs()
+    const isLate = this.#backend.legMs(nowMs) >= LASTING_MS
+    this.#over(isLate ? this.#backend.liveMs : nowMs)
     this.#stopWaiting()
   }
 
   /** The client has a leg, since `atMs`. */
   #over(atMs: number): void {
-    if (this.#sinceMs !== NEVER) this.#record.gapMs += atMs - this.#sinceMs
+    if (this.#sinceMs !== NEVER) ownContinuity(this.#record).gapMs += atMs - this.#sinceMs
     this.#sinceMs = NEVER
   }
 
   /** A leg is over. `isOpened`: it has reached a backend. */
   onLegEnd(isOpened: boolean): void {
-    if (this.legMs >= LASTING_MS) {
-      this.#over(this.#liveMs)
+    if (this.#backend.legMs(this.#nowMs()) >= LASTING_MS) {
+      this.#over(this.#backend.liveMs)
       this.shortLegs = 0
       this.tries = 0
     } else {
@@ -89,11 +85,11 @@ export class Gap {
 
   /** Another leg follows. */
   begin(): void {
-    this.isAwaitingHead = true
-    this.#liveMs = NEVER
+    this.#backend.isAwaitingHead = true
+    this.#backend.liveMs = NEVER
     if (this.#sinceMs !== NEVER) return
     this.#sinceMs = this.#nowMs()
-    this.#record.gaps++
+    ownContinuity(this.#record).gaps++
   }
 
   /** Tells the owner in `afterMs`, or when the gap is too long. */
@@ -109,7 +105,7 @@ export class Gap {
   }
 
   close(): void {
-    if (this.#liveMs !== NEVER) this.#over(this.#liveMs)
+    if (this.#backend.liveMs !== NEVER) this.#over(this.#backend.liveMs)
     this.#stopWaiting()
   }
 

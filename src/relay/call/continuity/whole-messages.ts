@@ -1,3 +1,5 @@
+import type { ContinuityMode } from "../../../config/model.ts"
+import type { FieldValue } from "../../../grpc/field-path.ts"
 import { MessageCutter } from "../../../grpc/message-cutter.ts"
 import { countWhole } from "../../../grpc/message-scanner.ts"
 import type { BufferBudget } from "../../../http2/buffer-budget.ts"
@@ -19,8 +21,7 @@ export class WholeMessages {
   delivered = 0
   /** The client has a part of a message. */
   isMidMessage = false
-  /** The call cannot be continued: octets pass as they come. */
-  isOff = false
+  #isOff = false
   readonly #sink: ResponseSink
   readonly #budget: BufferBudget
   readonly #mostOctets: number
@@ -39,9 +40,39 @@ export class WholeMessages {
     return this.#held === null ? 0 : this.#held.length
   }
 
+  /** The call cannot be continued: octets pass as they come. */
+  turnOff(): void {
+    this.#isOff = true
+  }
+
+  protected get isOff(): boolean {
+    return this.#isOff
+  }
+
+  /** What the client has ends with this resume token: there are none. */
+  get token(): FieldValue | null {
+    return null
+  }
+
+  /** Another leg begins. */
+  begin(_mode: ContinuityMode): void {}
+
+  /** The leg has its head. `isAware`: its backend speaks of continuity itself. */
+  onHead(_isAware: boolean): void {}
+
+  /** The leg has not said everything again that the client has: an answer that is whole now is another one. */
+  get isRepeating(): boolean {
+    return false
+  }
+
+  /** Takes off the front of `start..end` what the client has: where the rest begins; -1: it is not the same. */
+  skip(_octets: Buffer, start: number, _end: number): number {
+    return start
+  }
+
   /** Passes on what came. Returns how many octets the client has taken at once. */
   pass(octets: Buffer, start: number, end: number, endStream: boolean): number {
-    if (this.isOff) return this.give(octets, start, end, endStream)
+    if (this.#isOff) return this.give(octets, start, end, endStream)
     if (this.#held === null && !this.isMidMessage) {
       const whole = countWhole(octets, start, end)
       if (whole >= 0) {
