@@ -58,7 +58,8 @@ type Continuity = NonNullable<SluiceYaml["continuity"]>
 
 const goesOn = (mode: Mode): Continuity => ({
   mode: mode === "handoff" ? ["handoff", "resume"] : mode,
-  gapMax: `${GAP_MAX_MS}ms`,
+  // In these two a head has to come, which takes a while where much else goes on.
+  ...(mode !== "handoff" && mode !== "resume" && { gapMax: `${GAP_MAX_MS}ms` }),
   ...(mode === "cursor" && { from: "1", into: "2" }),
 })
 

@@ -116,8 +116,8 @@ export const continuityMutations: readonly Mutation[] = [
     name: "continuity-leg-number-stays",
     bug: "later legs have the number of the first",
     file: "relay/call/continuity/continuity.ts",
-    find: "leg: this.#record.legs++,",
-    replace: "leg: 0 * this.#record.legs++,",
+    find: "      leg,\n",
+    replace: "      leg: 0 * leg,\n",
     world: "continuity",
   },
   {

@@ -7,6 +7,8 @@ import { type BackendSays, readBackend } from "./fields.ts"
 const PLAIN = "identity"
 const UNAVAILABLE = 14
 export const NEVER = -1
+/** A leg that lasted so long shows that its backend works. */
+export const LASTING_MS = 1000
 
 /** What backends have said of a call, and in their name to its client. */
 export class BackendAccount {
@@ -47,7 +49,8 @@ export class BackendAccount {
   headCame(nowMs: number): void {
     this.handedOff = null
     this.isAwaitingHead = false
-    if (this.liveMs === NEVER) this.liveMs = nowMs
+    // One that served without it for so long has shown that it does.
+    if (this.legMs(nowMs) < LASTING_MS) this.liveMs = nowMs
   }
 
   note({ accepts, session }: BackendSays): void {

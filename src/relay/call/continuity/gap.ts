@@ -1,10 +1,7 @@
 import { type Deadline, makeDeadline } from "../../../base/timer-wheel.ts"
 import { type ContinuedStream, ownContinuity } from "../../../record/continuity-record.ts"
 import type { LegContext } from "../leg-context.ts"
-import { type BackendAccount, NEVER } from "./backend-account.ts"
-
-/** A leg that lasted so long shows that its backend works. */
-export const LASTING_MS = 1000
+import { type BackendAccount, LASTING_MS, NEVER } from "./backend-account.ts"
 
 /** Whose time it is. */
 export interface GapOwner {
