@@ -1002,6 +1002,39 @@ export const equivalents: readonly Equivalents[] = [
     },
   },
   {
+    file: "relay/call/continuity/message-log.ts",
+    why: "no message is shorter than its prefix",
+    at: { "this.trim(-1, octet, message)": ["-1 → 1", "1 → 0"] },
+  },
+  {
+    file: "relay/call/continuity/whole-messages.ts",
+    why: SHORT_CUT,
+    at: {
+      "if (this.#held === null && !this.isMidMessage) {": [
+        "this.#held === null && !this.isMidMessage → false",
+      ],
+      "if (whole >= 0) {": ["whole >= 0 → false", "0 → 1"],
+    },
+  },
+  {
+    file: "relay/call/continuity/whole-messages.ts",
+    why: "no message ends before its first octet",
+    at: { "if (cut >= 0) {": ["cut >= 0 → (cut) > (0)", "0 → 1"] },
+  },
+  {
+    file: "relay/call/continuity/cursor-messages.ts",
+    why: "no message ends before its first octet",
+    at: {
+      "const to = cut < 0 ? end : cut": ["cut < 0 → (cut) <= (0)", "0 → 1"],
+      "taken += cut < 0 ? this.#part": ["cut < 0 → (cut) <= (0)", "0 → 1"],
+    },
+  },
+  {
+    file: "relay/call/continuity/request-log.ts",
+    why: "no message ends before its first octet",
+    at: { "if (cut >= 0) this.unfinished": ["cut >= 0 → (cut) > (0)", "0 → 1"] },
+  },
+  {
     file: "relay/call/messages.ts",
     why: SHORT_CUT,
     at: {
