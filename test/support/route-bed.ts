@@ -18,7 +18,7 @@ import { CutCalls } from "../../src/relay/overload/cut-calls.ts"
 import type { Users } from "../../src/relay/route/access.ts"
 import { compileRoute } from "../../src/relay/route/compile.ts"
 import type { Zone } from "../../src/relay/route/limit-phases.ts"
-import type { ContentHandler, Phase, PhaseContext, Route } from "../../src/relay/route/route.ts"
+import type { ContentHandler, Phase, PhaseContext, PhasedCall, Route } from "../../src/relay/route/route.ts"
 import type { FilesParts } from "../../src/relay/route/route-parts.ts"
 import { type RouteCompiler, Router } from "../../src/relay/route/router.ts"
 import {
@@ -59,7 +59,7 @@ export interface Authorization {
 }
 
 /**
- * The servers of an `http` block, compiled, and requests that go through their phases: no socket, no backend. Clusters are
+ * The servers of an `http` block, or of a configuration, compiled, and requests that go through their phases: no socket, no backend. Clusters are
  * `c1`, `c2`, `c3` and all other names beginning with `c`.
  */
 export class RouteBed {
@@ -81,14 +81,11 @@ export class RouteBed {
 
   /** `change`: what nginx.conf has no words for. */
   constructor(
-    http: string,
+    http: string | Config,
     limits: Record<string, number> = {},
     change: (config: Config) => void = () => {},
   ) {
-    const upstreams = [1, 2, 3].map((at) => `upstream c${at} { server 127.0.0.1:${at}; }`).join(" ")
-    const text = `events {} http { ${upstreams} ${http} }`
-    const { config, problems } = readNginxConfig(text, "/nginx.conf", diskFiles)
-    if (config === null) throw new Error(problems.map(({ message }) => message).join("; "))
+    const config = typeof http === "string" ? readHttp(http) : http
     change(config)
     this.config = config
     const resolved = resolveLimits(limits).limits
@@ -168,7 +165,11 @@ export class RouteBed {
   }
 
   /** The call that a request becomes. It has gone through its phases, unless one waits. `change`: of its state, before. */
-  begin(request: Request, change?: (state: RequestState) => void): RoutedCall {
+  begin(
+    request: Request,
+    change?: (state: RequestState) => void,
+    downstream: PhasedCall["downstream"] = {},
+  ): RoutedCall {
     const asked = typeof request === "string" ? { path: request } : request
     const { path, method = "GET", host = "a.test", fields = [], contentLength = -1, isGrpc = false } = asked
     const list = new HeaderList([
@@ -197,7 +198,7 @@ export class RouteBed {
     if (route === null) throw new Error(`${path} has no meaning`)
     const record = new NewStreamRecord(connection, head as never, route.serverName, this.clock.now())
     change?.(stateOf(record))
-    const call = new RoutedCall(record, isGrpc, route, this.context)
+    const call = new RoutedCall(record, isGrpc, route, this.context, downstream)
     call.run()
     return call
   }
@@ -208,9 +209,18 @@ export class RouteBed {
   }
 }
 
+function readHttp(http: string): Config {
+  const upstreams = [1, 2, 3].map((at) => `upstream c${at} { server 127.0.0.1:${at}; }`).join(" ")
+  const text = `events {} http { ${upstreams} ${http} }`
+  const { config, problems } = readNginxConfig(text, "/nginx.conf", diskFiles)
+  if (config === null) throw new Error(problems.map(({ message }) => message).join("; "))
+  return config
+}
+
 export class RoutedCall implements RunningCall {
   readonly record: NewStreamRecord
   readonly isGrpc: boolean
+  readonly downstream: NonNullable<PhasedCall["downstream"]>
   route: Route
   cluster: Cluster<LegConnection> | null = null
   readonly #context: PhaseContext
@@ -219,7 +229,14 @@ export class RoutedCall implements RunningCall {
   outcome: PhasesOutcome | undefined = undefined
   waiting: WaitingPhases | null = null
 
-  constructor(record: NewStreamRecord, isGrpc: boolean, route: Route, context: PhaseContext) {
+  constructor(
+    record: NewStreamRecord,
+    isGrpc: boolean,
+    route: Route,
+    context: PhaseContext,
+    downstream: NonNullable<PhasedCall["downstream"]>,
+  ) {
+    this.downstream = downstream
     this.record = record
     this.isGrpc = isGrpc
     this.route = route
