@@ -12,7 +12,7 @@ const NO_OCTETS = Buffer.alloc(0)
  */
 export class CursorMessages extends WholeMessages {
   /** The backend has no other way to go on. */
-  #awaitsTokens = true
+  awaitsTokens = true
   /** The last one of what the client has; null: there was none. */
   #token: FieldValue | null = null
   /** The client has messages that came after it. */
@@ -39,12 +39,12 @@ export class CursorMessages extends WholeMessages {
   }
 
   override onHead(isAware: boolean): void {
-    this.#awaitsTokens = !isAware
+    this.awaitsTokens = !isAware
   }
 
   override pass(octets: Buffer, start: number, end: number, endStream: boolean): number {
     if (this.isOff) return super.pass(octets, start, end, endStream)
-    if (!this.#awaitsTokens) {
+    if (!this.awaitsTokens) {
       this.#isPast = true
       return super.pass(octets, start, end, endStream)
     }

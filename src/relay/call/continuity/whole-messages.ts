@@ -21,7 +21,8 @@ export class WholeMessages {
   delivered = 0
   /** The client has a part of a message. */
   isMidMessage = false
-  #isOff = false
+  /** The call cannot be continued: octets pass as they come. */
+  isOff = false
   readonly #sink: ResponseSink
   readonly #budget: BufferBudget
   readonly #mostOctets: number
@@ -40,13 +41,8 @@ export class WholeMessages {
     return this.#held === null ? 0 : this.#held.length
   }
 
-  /** The call cannot be continued: octets pass as they come. */
   turnOff(): void {
-    this.#isOff = true
-  }
-
-  protected get isOff(): boolean {
-    return this.#isOff
+    this.isOff = true
   }
 
   /** What the client has ends with this resume token: there are none. */
@@ -72,7 +68,7 @@ export class WholeMessages {
 
   /** Passes on what came. Returns how many octets the client has taken at once. */
   pass(octets: Buffer, start: number, end: number, endStream: boolean): number {
-    if (this.#isOff) return this.give(octets, start, end, endStream)
+    if (this.isOff) return this.give(octets, start, end, endStream)
     if (this.#held === null && !this.isMidMessage) {
       const whole = countWhole(octets, start, end)
       if (whole >= 0) {
