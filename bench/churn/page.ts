@@ -76,7 +76,7 @@ export function churnPicture({ peers, cases }: ChurnReport): string {
   return pictureOf({
     title: "Calls answered while backends come and go",
     says: "full height: every call of a quarter of a second was answered; red: the trouble begins",
-    columns: cases.map(({ which }) => which.title),
+    columns: cases.map(({ which }) => which.name),
     rows: peers.map(({ name }) => name),
     cells: peers.map(({ name }) =>
       cases.map(({ results }) => ({ shares: results.find(({ peer }) => peer === name)?.shares ?? [] })),
