@@ -918,6 +918,11 @@ export const equivalents: readonly Equivalents[] = [
   },
   {
     file: "relay/call/replay-buffer.ts",
+    why: "what is given of nothing is nothing",
+    at: { "if (due <= 0) return 0": ["due <= 0 → (due) < (0)"] },
+  },
+  {
+    file: "relay/call/replay-buffer.ts",
     why: POOL,
     at: {
       "this.#held.settle()": ["left out: this.#held.settle()"],
@@ -1052,6 +1057,17 @@ export const equivalents: readonly Equivalents[] = [
     at: {
       'if (values === "") return null': ['values === "" → false'],
       "if (client !== null) stateOf(record).realClient": ["client !== null → true"],
+    },
+  },
+  {
+    file: "relay/route/access.ts",
+    why: "no rule lets all pass",
+    at: {
+      "return rules.length > 0 ||": ["rules.length > 0 → (rules.length) >= (0)"],
+      "if (rules.length > 0) checks.push(checkRules": [
+        "rules.length > 0 → true",
+        "rules.length > 0 → (rules.length) >= (0)",
+      ],
     },
   },
   {
