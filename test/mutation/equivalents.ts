@@ -1044,7 +1044,7 @@ export const equivalents: readonly Equivalents[] = [
     file: "relay/call/continuity/continuity.ts",
     why: "whether a call goes on, and from where, is asked: budget and chance say when",
     at: {
-      "positionAfter(says.received ?? backend.handedOff, this.#facts(true, 0)": ["true → false", "0 → 1"],
+      "positionAfter(received, this.#facts(true, 0)": ["true → false", "0 → 1"],
       "return continuation(this.#facts(true, 0), end)?.next": ["true → false", "0 → 1"],
     },
   },
@@ -1057,7 +1057,7 @@ export const equivalents: readonly Equivalents[] = [
     },
   },
   {
-    file: "relay/call/continuity/gap.ts",
+    file: "relay/call/continuity/backend-account.ts",
     why: "no call has a leg in the first two milliseconds of its process",
     at: { "const NEVER = -1": ["-1 → 1", "1 → 0"] },
   },
@@ -1079,7 +1079,7 @@ export const equivalents: readonly Equivalents[] = [
   {
     file: "relay/call/continuity/moving.ts",
     why: "a leg that may move has lasted longer",
-    at: { "(isAwaitingHead || !this.canMove(0))": ["0 → 1"] },
+    at: { "reason.move !== undefined && !this.canMove(0)": ["0 → 1"] },
   },
   {
     file: "relay/call/continuity/whole-messages.ts",
