@@ -503,7 +503,7 @@ export const CORPUS: Record<Place, Case[]> = {
     ["auth_request off;", "yes"],
     ["deny all;", "yes"],
     ["limit_except GET { deny all; }", "yes"],
-    ["mirror /x;", "sluice refuses"],
+    ["mirror /x;", "yes"],
     ["internal;", "yes"],
     ["internal on;", "no"],
     ["root /x; index a b; alias /y;", "sluice takes"],
