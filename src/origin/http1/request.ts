@@ -18,7 +18,6 @@ export interface OriginRequest {
 /** Fields that the client of HTTP/1.1 writes itself, or that HTTP/2 alone has. */
 const WRITTEN_BY_CLIENT = new Set(["connection", "upgrade", "transfer-encoding", "keep-alive", "expect"])
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about.
 const NO_TARGET = /[\0-\x20\x7f]/g
 
 /**
