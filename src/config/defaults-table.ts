@@ -82,6 +82,7 @@ export const defaults = {
   server: {
     listeners: words("all"),
     default: is(false, "the first server does"),
+    order: is<"nginx" | "written">("nginx"),
   },
   route: {
     resolve: is(false),
@@ -102,6 +103,10 @@ export const defaults = {
     readTimeout: none(),
     sendTimeout: none(),
     bodyTimeout: none(),
+    idleTimeout: none(),
+    responseTimeout: none(),
+    maxCallTime: none(),
+    grpcTimeoutMax: none(),
     maxStreamAge: none(),
     maxBodySize: none(),
     retryOn: list(["error", "timeout"]),

@@ -92,6 +92,10 @@ export function defaultRouteSettings(): RouteSettings {
     readTimeoutMs: settings.readTimeout.value,
     sendTimeoutMs: settings.sendTimeout.value,
     bodyTimeoutMs: settings.bodyTimeout.value,
+    idleTimeoutMs: settings.idleTimeout.value,
+    responseTimeoutMs: settings.responseTimeout.value,
+    maxCallMs: settings.maxCallTime.value,
+    grpcTimeoutMaxMs: settings.grpcTimeoutMax.value,
     maxStreamAgeMs: settings.maxStreamAge.value,
     maxBodyOctets: settings.maxBodySize.value,
     retry: {
@@ -164,8 +168,8 @@ export function defaultBridge(): BridgeConfig {
 }
 
 /** A route that takes what comes to it as it is. */
-export function defaultRoute(): Pick<RouteConfig, "internal" | "rewrite" | "except" | "routes"> {
-  return { internal: false, rewrite: [], except: null, routes: [] }
+export function defaultRoute(): Pick<RouteConfig, "when" | "internal" | "rewrite" | "except" | "routes"> {
+  return { when: [], internal: false, rewrite: [], except: null, routes: [] }
 }
 
 export function defaultCluster(name: string): ClusterConfig {

@@ -121,6 +121,11 @@ export interface ServerConfig {
   listeners: string[]
   /** Listener names for which this server answers unmatched authorities. Otherwise the first server of a listener does. */
   defaultFor: string[]
+  /**
+   * Which of its routes a request takes. `nginx`: exact paths, then the longest prefix, then regexes in order. `written`: the
+   * first, as they stand, of which path and `when` hold; none has routes within it.
+   */
+  order: "nginx" | "written"
   routes: RouteConfig[]
   /** What is done to a request before its route is found. nginx: `if`, `set`, `rewrite`, `return` of a server. */
   rewrite: RewriteStep[]
@@ -130,6 +135,8 @@ export interface ServerConfig {
 
 export interface RouteConfig {
   match: RouteMatch
+  /** What must hold beside its path, in servers whose order is `written`; else the next route is looked at. */
+  when: RewriteTest[]
   action: RouteAction
   settings: RouteSettings
   /** Only what the configuration itself sends on is taken; anyone else finds nothing here. */
@@ -232,6 +239,14 @@ export interface RouteSettings {
   sendTimeoutMs: number | null
   /** Longest silence of the downstream before its half-close. nginx: `client_body_timeout`. */
   bodyTimeoutMs: number | null
+  /** Longest silence of both sides. Envoy: `idle_timeout`. */
+  idleTimeoutMs: number | null
+  /** Longest time from the end of the request to the end of the response. Envoy: `timeout`. */
+  responseTimeoutMs: number | null
+  /** A call that lasts longer ends with DEADLINE_EXCEEDED. Envoy: `max_stream_duration`. */
+  maxCallMs: number | null
+  /** Longer deadlines of gRPC clients are this. Envoy: `grpc_timeout_header_max`. */
+  grpcTimeoutMaxMs: number | null
   /** Older streams end with UNAVAILABLE, so that they come again elsewhere; give or take a fifth. */
   maxStreamAgeMs: number | null
   /** Most DATA octets one request may carry in all. nginx: `client_max_body_size`. */

@@ -37,6 +37,7 @@ export function configOf(plan: Plan, isChanged = false): Config {
       names: ["_"],
       listeners: [LISTENER],
       defaultFor: [LISTENER],
+      order: "nginx",
       routes: [
         {
           match: { kind: "prefix", path: "/", final: false },

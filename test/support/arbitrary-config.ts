@@ -33,6 +33,7 @@ import type {
   ListenerTlsConfig,
   PolicyConfig,
   RewriteStep,
+  RewriteTest,
   RouteAction,
   RouteConfig,
   RouteMatch,
@@ -375,6 +376,10 @@ const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
   near(outer, {
     connectTimeoutMs: positive,
     readTimeoutMs: orNull(positive),
+    idleTimeoutMs: orNull(positive),
+    responseTimeoutMs: orNull(positive),
+    maxCallMs: orNull(positive),
+    grpcTimeoutMaxMs: orNull(positive),
     sendTimeoutMs: orNull(positive),
     bodyTimeoutMs: orNull(positive),
     maxStreamAgeMs: orNull(positive),
@@ -513,6 +518,17 @@ function action(clusters: string[]): fc.Arbitrary<RouteAction> {
   return fc.oneof(...kinds)
 }
 
+const rewriteTest = fc.oneof(
+  fc.record({ operator: fc.constantFrom("set", "unset"), value: template }),
+  fc.record({ operator: fc.constantFrom("=", "!="), value: template, text }),
+  fc.record({
+    operator: fc.constantFrom("~", "!~*"),
+    value: template,
+    pattern: fc.constantFrom("a", "(b)"),
+  }),
+  fc.record({ operator: fc.constantFrom("-f", "!-d"), value: template }),
+) as fc.Arbitrary<RewriteTest>
+
 /** Built once: it is large. */
 const variant = settings(defaultRouteSettings()).map((own) => ({
   action: { kind: "none" as const },
@@ -532,6 +548,7 @@ function routes(clusters: string[], outer: RouteSettings, depth: number): fc.Arb
     const below = depth === 0 ? fc.constant<RouteConfig[]>([]) : routes(clusters, own, depth - 1)
     return fc.tuple(below, beforeContent).map(([inner, phases]) => ({
       match: matched,
+      when: [],
       action: acts,
       settings: own,
       ...phases,
@@ -560,9 +577,25 @@ function server(listeners: string[], clusters: string[]): fc.Arbitrary<ServerCon
             fc.subarray(own.listeners),
           ),
           routes: routes(clusters, own.fallback, 2),
+          order: fc.constantFrom("nginx" as const, "written" as const),
+          conditions: fc.array(rewriteTest, { maxLength: 2 }),
         })
-        .map((rest) => ({ ...own, ...rest })),
+        .map(({ conditions, ...rest }) => ({
+          ...own,
+          ...rest,
+          routes: rest.order === "nginx" ? rest.routes : inWrittenOrder(rest.routes, conditions),
+        })),
     )
+}
+
+/** Where the first counts, with conditions. */
+function inWrittenOrder(found: RouteConfig[], when: RouteConfig["when"]): RouteConfig[] {
+  return found.map((route) => ({
+    ...route,
+    match: route.match.kind === "prefix" ? { ...route.match, final: false } : route.match,
+    when,
+    routes: [],
+  }))
 }
 
 /** A listener has one default server. */
@@ -651,19 +684,9 @@ function steps(
     }),
     fc.constant<RewriteStep>({ kind: "break" }),
   )
-  const test = fc.oneof(
-    fc.record({ operator: fc.constantFrom("set", "unset"), value: template }),
-    fc.record({ operator: fc.constantFrom("=", "!="), value: template, text }),
-    fc.record({
-      operator: fc.constantFrom("~", "!~*"),
-      value: template,
-      pattern: fc.constantFrom("a", "(b)"),
-    }),
-    fc.record({ operator: fc.constantFrom("-f", "!-d"), value: template }),
-  ) as fc.Arbitrary<Extract<RewriteStep, { kind: "if" }>["test"]>
   const condition: fc.Arbitrary<RewriteStep> = fc.record({
     kind: fc.constant("if" as const),
-    test,
+    test: rewriteTest,
     steps: fc.array(plain, { maxLength: 2 }),
     route: route === null ? fc.constant(null) : (fc.option(route) as fc.Arbitrary<NonNullable<Then> | null>),
   })

@@ -341,6 +341,7 @@ export class CallBed {
       names: [],
       listeners: ["l"],
       defaultFor: [],
+      order: "nginx" as const,
       routes: [config],
       rewrite: [],
       fallback: all,

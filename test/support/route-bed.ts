@@ -79,11 +79,17 @@ export class RouteBed {
   leadsTo: [target: string, args?: string] | null = null
   #connections = 0
 
-  constructor(http: string, limits: Record<string, number> = {}) {
+  /** `change`: what nginx.conf has no words for. */
+  constructor(
+    http: string,
+    limits: Record<string, number> = {},
+    change: (config: Config) => void = () => {},
+  ) {
     const upstreams = [1, 2, 3].map((at) => `upstream c${at} { server 127.0.0.1:${at}; }`).join(" ")
     const text = `events {} http { ${upstreams} ${http} }`
     const { config, problems } = readNginxConfig(text, "/nginx.conf", diskFiles)
     if (config === null) throw new Error(problems.map(({ message }) => message).join("; "))
+    change(config)
     this.config = config
     const resolved = resolveLimits(limits).limits
     const stepsMax = resolved.regexSteps

@@ -48,6 +48,7 @@ describe("what is left out is the default", () => {
           names: [""],
           listeners: ["0.0.0.0:8080"],
           defaultFor: [],
+          order: "nginx",
           rewrite: [],
           fallback: settings,
           routes: [
@@ -345,6 +346,21 @@ describe.each<[what: string, text: string, ...problems: string[]]>([
     "a path without slash",
     `${MINIMAL}routes: [{prefix: a, cluster: chat}]`,
     expect.stringContaining('warning: no path starts like "a"'),
+  ],
+  [
+    "conditions in nginx's order",
+    `${MINIMAL}servers: [{routes: [{cluster: chat, when: [{if: $http_x}]}]}]`,
+    expect.stringContaining('"when" has a meaning only where the server has "order: written"'),
+  ],
+  [
+    "final in an order that is written",
+    `${MINIMAL}servers: [{order: written, routes: [{prefix: /, final: true, cluster: chat}]}]`,
+    expect.stringContaining('"final" has no meaning where the order is written'),
+  ],
+  [
+    "a condition that is no regex",
+    `${MINIMAL}servers: [{order: written, routes: [{cluster: chat, when: [{if: $http_x, is: "~", text: "("}]}]}]`,
+    expect.stringContaining("regex"),
   ],
   [
     "final beside exact",

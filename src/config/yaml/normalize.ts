@@ -9,6 +9,7 @@ import {
   defaultRouteSettings,
   defaultUpstreamTls,
 } from "../defaults.ts"
+import { defaults } from "../defaults-table.ts"
 import type {
   ClusterConfig,
   Config,
@@ -50,7 +51,7 @@ import type {
   SluiceYaml,
   VariantInput,
 } from "./schema.ts"
-import { readSteps } from "./steps.ts"
+import { readSteps, readTest } from "./steps.ts"
 import { readTcp } from "./tcp.ts"
 import { readTracing } from "./trace-schema.ts"
 import { readXds } from "./xds.ts"
@@ -158,6 +159,7 @@ function serverOf(input: ServerInput, listeners: string[], outer: RouteSettings)
     names: [input.names ?? ""].flat(),
     listeners: own,
     defaultFor: input.default === true ? [...own] : input.default || [],
+    order: input.order ?? defaults.server.order.value,
     routes: (input.routes ?? []).map((route) => routeOf(route, settings)),
     rewrite: stepsOf(input.rewrite, settings),
     fallback: settings,
@@ -168,6 +170,7 @@ function routeOf(input: RouteInput, outer: RouteSettings): RouteConfig {
   const settings = readFields(settingsFields, input, outer)
   return {
     match: matchOf(input),
+    when: (input.when ?? []).map(readTest),
     action: actionOf(input),
     settings,
     internal: input.internal ?? defaultRoute().internal,

@@ -236,7 +236,8 @@ function checkServers(input: unknown, names: Names, faults: Fault[]): void {
     checkHosts(server.names, path, listeners, hosts, faults)
     checkWrittenFields(server, path, faults)
     checkSteps(server.rewrite, [...path, "rewrite"], names, faults)
-    checkRoutes(server.routes, [...path, "routes"], names, faults)
+    if (server.order === "written") checkWrittenOrder(server.routes, [...path, "routes"], faults)
+    checkRoutes(server.routes, [...path, "routes"], names, faults, server.order === "written")
   }
   for (const name of servers.length > 0 ? names.listeners : []) {
     if (!served.has(name))
@@ -309,19 +310,41 @@ function checkHosts(
   }
 }
 
-function checkRoutes(input: unknown, path: Path, names: Names, faults: Fault[]): void {
+function checkRoutes(
+  input: unknown,
+  path: Path,
+  names: Names,
+  faults: Fault[],
+  isWrittenOrder = false,
+): void {
   if (!Array.isArray(input)) return
   const matches = new Set<string>()
   for (const [index, route] of input.entries()) {
     if (!isMap(route)) continue
     const place = [...path, index]
-    checkMatch(route, place, matches, faults)
+    // What has conditions is no other for the same path.
+    checkMatch(route, place, route.when === undefined ? matches : new Set(), faults)
+    if (route.when !== undefined && !isWrittenOrder)
+      faults.push(
+        fault([...place, "when"], '"when" has a meaning only where the server has "order: written"'),
+      )
+    checkSteps(route.when, [...place, "when"], names, faults)
     checkAction(route, place, names, faults)
     checkSteps(route.rewrite, [...place, "rewrite"], names, faults)
     if (isMap(route.except)) checkTarget(route.except, [...place, "except"], names, faults)
     checkWrittenFields(route, place, faults)
     checkRoutes(route.routes, [...place, "routes"], names, faults)
   }
+}
+
+/** What says where a route stands among the others means nothing there. */
+function checkWrittenOrder(input: unknown, path: Path, faults: Fault[]): void {
+  for (const [index, route] of (Array.isArray(input) ? input : []).entries())
+    for (const key of ["final", "routes"])
+      if (isMap(route) && route[key] !== undefined)
+        faults.push(
+          fault([...path, index, key], `"${key}" has no meaning where the order is written`, null, "key"),
+        )
 }
 
 function checkMatch(route: Map_, path: Path, matches: Set<string>, faults: Fault[]): void {

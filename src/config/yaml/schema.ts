@@ -55,7 +55,7 @@ import { filesSchema } from "./files.ts"
 import { proxySchema } from "./proxy.ts"
 import { sizeOctets } from "./scalars.ts"
 import { serviceShape } from "./service-schema.ts"
-import { stepSchema } from "./step-schema.ts"
+import { stepSchema, testSchema } from "./step-schema.ts"
 import { tcpSchema } from "./tcp-schema.ts"
 import { trace, tracing } from "./trace-schema.ts"
 
@@ -228,6 +228,20 @@ const settingsShape = {
   bodyTimeout: someDurationOrNone
     .optional()
     .describe(says("Longest silence of a client that has not finished.", defaults.settings.bodyTimeout)),
+  idleTimeout: someDurationOrNone
+    .optional()
+    .describe(says("Longest silence of both sides of a stream.", defaults.settings.idleTimeout)),
+  responseTimeout: someDurationOrNone
+    .optional()
+    .describe(
+      says("From the end of the request to the end of the response.", defaults.settings.responseTimeout),
+    ),
+  maxCallTime: someDurationOrNone
+    .optional()
+    .describe(says("Longer calls end with DEADLINE_EXCEEDED.", defaults.settings.maxCallTime)),
+  grpcTimeoutMax: someDurationOrNone
+    .optional()
+    .describe(says("Longer deadlines of gRPC clients are this.", defaults.settings.grpcTimeoutMax)),
   maxStreamAge: someDurationOrNone
     .optional()
     .describe(
@@ -409,6 +423,10 @@ const routeShape = {
     .describe(says("With prefix: regexes do not override it.", defaults.route.final)),
   regex: z.string().optional().describe("Tried in order after prefixes."),
   ignoreCase: z.boolean().optional().describe(says("With regex.", defaults.route.ignoreCase)),
+  when: z
+    .array(testSchema(template))
+    .optional()
+    .describe("What must hold beside the path, where the server's order is written."),
   named: matching(/^@/, 'must be a name that begins with "@"')
     .optional()
     .describe("No path leads here, only what names it."),
@@ -515,6 +533,12 @@ const server = z
       .optional()
       .describe(
         says("Answers unmatched authorities, on its listeners or on those named.", defaults.server.default),
+      ),
+    order: z
+      .enum(["nginx", "written"])
+      .optional()
+      .describe(
+        says("written: the first route as they stand that matches, with its when.", defaults.server.order),
       ),
     rewrite,
     routes: z.array(route).optional(),

@@ -6,13 +6,14 @@ export type StepInput =
   | { rewrite: string; to: string; flag?: "last" | "break" | "redirect" | "permanent" | undefined }
   | { break: true }
   | { return: unknown }
-  | {
-      if: string
-      is?: (typeof OPERATORS)[number] | undefined
-      text?: string | undefined
-      steps?: StepInput[] | undefined
-      route?: unknown
-    }
+  | (TestInput & { steps?: StepInput[] | undefined; route?: unknown })
+
+/** What is looked at, and what is asked of it. */
+export interface TestInput {
+  if: string
+  is?: (typeof OPERATORS)[number] | undefined
+  text?: string | undefined
+}
 
 export const OPERATORS = [
   ...(["set", "unset", "=", "!=", "~", "!~", "~*", "!~*"] as const),
@@ -24,6 +25,32 @@ export const COMPARING: ReadonlySet<string> = new Set(["=", "!=", "~", "!~", "~*
 
 const STEP_ERROR =
   'must be a step: a map with "set" and "to", "rewrite" and "to", "break: true", "return", or "if" and "steps"'
+
+const testShape = (template: z.ZodType<string, string>) => ({
+  if: template.describe("What is looked at."),
+  is: z
+    .enum(OPERATORS)
+    .optional()
+    .describe(
+      "Neither empty nor 0 (set, the default), equal to text, met by a regex in text, or a kind of file.",
+    ),
+  text: z.string().optional().describe("What it is compared with."),
+})
+
+function checkText({ is = "set", text }: Pick<TestInput, "is" | "text">, context: z.RefinementCtx): void {
+  if (COMPARING.has(is) === (text !== undefined)) return
+  const message =
+    text === undefined ? `needs a "text" with "is: ${is}"` : 'has a "text" that nothing compares'
+  context.addIssue({ code: "custom", message })
+}
+
+/** A condition by itself. */
+export function testSchema(template: z.ZodType<string, string>): z.ZodType<TestInput, TestInput> {
+  return z.strictObject(testShape(template)).superRefine(checkText).meta({ id: "Test" }) as z.ZodType<
+    TestInput,
+    TestInput
+  >
+}
 
 /**
  * Names without a dollar sign.
@@ -41,14 +68,7 @@ export function stepSchema(
   const flag = z.enum(["last", "break", "redirect", "permanent"]).optional()
   const condition = z
     .strictObject({
-      if: template.describe("What is looked at."),
-      is: z
-        .enum(OPERATORS)
-        .optional()
-        .describe(
-          "Neither empty nor 0 (set, the default), equal to text, met by a regex in text, or a kind of file.",
-        ),
-      text: z.string().optional().describe("What it is compared with."),
+      ...testShape(template),
       get steps() {
         return z.array(step).optional()
       },
@@ -56,12 +76,7 @@ export function stepSchema(
         return route.optional()
       },
     })
-    .superRefine(({ is = "set", text }, context) => {
-      if (COMPARING.has(is) === (text !== undefined)) return
-      const message =
-        text === undefined ? `needs a "text" with "is: ${is}"` : 'has a "text" that nothing compares'
-      context.addIssue({ code: "custom", message })
-    })
+    .superRefine(checkText)
   const step: z.ZodType<StepInput, StepInput> = z
     .union(
       [

@@ -1,5 +1,5 @@
 import type { RewriteStep, RewriteTest, RouteAction, RouteSettings } from "../model.ts"
-import { COMPARING, type StepInput } from "./step-schema.ts"
+import { COMPARING, type StepInput, type TestInput } from "./step-schema.ts"
 
 type Variant = { action: RouteAction; settings: RouteSettings }
 type Return = Extract<RouteAction, { kind: "return" }>
@@ -31,7 +31,7 @@ export function readSteps(input: readonly StepInput[], readers: StepReaders): Re
   })
 }
 
-function readTest({ if: value, is = "set", text = "" }: Extract<StepInput, { if: string }>): RewriteTest {
+export function readTest({ if: value, is = "set", text = "" }: TestInput): RewriteTest {
   switch (is) {
     case "=":
     case "!=":
@@ -66,14 +66,20 @@ function writeStep(step: RewriteStep, writers: StepWriters): unknown {
       return { return: writers.writeReturn(step.action) }
     case "if": {
       const { test, steps: inner, route } = step
-      const text = "pattern" in test ? test.pattern : "text" in test ? test.text : ""
       return {
-        if: test.value,
-        ...(test.operator !== "set" && { is: test.operator }),
-        ...(COMPARING.has(test.operator) && { text }),
+        ...writeTest(test),
         ...(inner.length > 0 && { steps: writeSteps(inner, writers) }),
         ...(route !== null && { route: writers.writeRoute(route) }),
       }
     }
+  }
+}
+
+export function writeTest(test: RewriteTest): TestInput {
+  const text = "pattern" in test ? test.pattern : "text" in test ? test.text : ""
+  return {
+    if: test.value,
+    ...(test.operator !== "set" && { is: test.operator }),
+    ...(COMPARING.has(test.operator) && { text }),
   }
 }

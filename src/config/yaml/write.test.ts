@@ -50,6 +50,7 @@ test("writing leaves out what is the default", () => {
         names: [""],
         listeners: ["0.0.0.0:8080"],
         defaultFor: [],
+        order: "nginx",
         rewrite: [],
         fallback: defaultRouteSettings(),
         routes: [

@@ -36,7 +36,7 @@ import {
 import { writeFiles } from "./files.ts"
 import { writeProxy } from "./proxy.ts"
 import { durationText, listenInput } from "./scalars.ts"
-import { writeSteps } from "./steps.ts"
+import { writeSteps, writeTest } from "./steps.ts"
 import { writeTcp } from "./tcp.ts"
 import { writeTracing } from "./trace-schema.ts"
 
@@ -137,18 +137,19 @@ function serversInput(servers: ServerConfig[], listeners: string[]): Input {
   const plain =
     only !== undefined &&
     inputs.length === 1 &&
-    !("names" in only || "listeners" in only || "default" in only)
+    !["names", "listeners", "default", "order"].some((key) => key in only)
   return plain ? { ...only, routes: only.routes ?? [] } : { servers: inputs }
 }
 
 function serverInput(server: ServerConfig, listeners: string[]): Input {
-  const { names, defaultFor, routes, fallback } = server
+  const { names, defaultFor, order, routes, fallback } = server
   const all = equal(server.listeners, listeners)
   const everywhere = equal(defaultFor, server.listeners)
   return {
     ...(!equal(names, [""]) && { names: names.length === 1 ? names[0] : names }),
     ...(!all && { listeners: server.listeners }),
     ...(defaultFor.length > 0 && { default: everywhere ? true : defaultFor }),
+    ...(order !== "nginx" && { order }),
     ...writeFields(settingsFields, fallback, defaultRouteSettings()),
     ...stepsInput(server.rewrite, fallback),
     ...(routes.length > 0 && { routes: routes.map((route) => routeInput(route, fallback)) }),
@@ -156,9 +157,10 @@ function serverInput(server: ServerConfig, listeners: string[]): Input {
 }
 
 function routeInput(route: RouteConfig, outer: RouteSettings): Input {
-  const { match, settings, internal, rewrite, except, routes } = route
+  const { match, when, settings, internal, rewrite, except, routes } = route
   return {
     ...matchInput(match),
+    ...(when.length > 0 && { when: when.map(writeTest) }),
     ...variantInput(route, outer),
     ...(internal && { internal }),
     ...stepsInput(rewrite, settings),

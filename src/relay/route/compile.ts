@@ -7,6 +7,7 @@ import { compileTemplate, type Template } from "../../record/template.ts"
 import { Regex } from "../../regex/regex.ts"
 import { findRealClient } from "./access.ts"
 import { admissionPhases } from "./admission-phases.ts"
+import { hasStreamTimeouts, limitCall } from "./call-limits.ts"
 import { compileAction, compileReturn } from "./compile-action.ts"
 import { compileContinuity } from "./continuity-plan.ts"
 import { compileErrorPages } from "./error-page.ts"
@@ -25,6 +26,7 @@ import { ProxyRequestRewrite } from "./proxy-request.ts"
 import { ProxyResponseRewrite } from "./proxy-response.ts"
 import { compileRewrite, type RewriteParts } from "./rewrite.ts"
 import type { Phase, ReturnAction, Route } from "./route.ts"
+import { checkConditions } from "./route-conditions.ts"
 import { routeName } from "./route-name.ts"
 import type { RouteParts } from "./route-parts.ts"
 import { hostOf, type RoutesOf } from "./router.ts"
@@ -50,7 +52,9 @@ export function compileRoute(
     ),
     ...contentPhases(compiled, parts.findCluster),
   ]
-  const route = makeRoute(server, action, settings, host, parts, locationPhases)
+  const conditions =
+    config === null || config.when.length === 0 ? [] : [checkConditions(config.when, host, parts)]
+  const route = makeRoute(server, action, settings, host, parts, locationPhases, conditions)
   return { ...route, name, meter: parts.meterOf(route.serverName, name) }
 }
 
@@ -64,6 +68,8 @@ function makeRoute(
   host: RoutesOf<Route>,
   parts: RouteParts,
   ownPhases: readonly Phase[],
+  /** Before all that is its own. */
+  conditions: readonly Phase[] = [],
 ): Omit<Route, "name" | "meter"> {
   const { table, findCluster, openLog, connectAs } = parts
   const errorStatuses = new Map<number, { grpcStatus: number; message: Template }>()
@@ -75,8 +81,10 @@ function makeRoute(
   const { maxBodyOctets } = settings
   const trace = settings.trace === null ? null : new TracePlan(settings.trace, table)
   const locationPhases = [
+    ...conditions,
     ...(trace === null ? [] : [trace.begin]),
     ...(maxBodyOctets === null ? [] : [checkBodySize(maxBodyOctets)]),
+    ...limitCall(settings),
     ...ownPhases,
   ]
   const serverSteps = compileServerSteps(server, host, parts)
@@ -101,8 +109,7 @@ function makeRoute(
     accessLogs: settings.accessLogs.map(openLog),
     errorStatuses,
     errorPages: compileErrorPages(settings.errorPages, parts.templateOf),
-    hasStreamTimeouts:
-      settings.readTimeoutMs !== null || settings.sendTimeoutMs !== null || settings.bodyTimeoutMs !== null,
+    hasStreamTimeouts: hasStreamTimeouts(settings),
     templateOf: parts.templateOf,
     host,
   }

@@ -43,13 +43,12 @@ const findLocation: Phase = ({ record, route }) => lookUp(stateOf(record), route
 /** The location of the state's path. */
 export function lookUp(state: RequestState, host: RoutesOf<Route>): Verdict {
   const route = host.find(state.uri)
-  if (route === "limit")
-    return failure(
-      "internal",
-      "a regex of the configuration took more than regexSteps for this request",
-      true,
-    )
+  if (route === "limit") return regexOverrun()
   return { kind: "goto", route, phases: route.locationPhases }
+}
+
+export function regexOverrun(): Failure {
+  return failure("internal", "a regex of the configuration took more than regexSteps for this request", true)
 }
 
 export function cycle({ uri }: RequestState): Failure {

@@ -5,6 +5,7 @@ import type { RouteConfig, ServerConfig } from "../../config/model.ts"
 import { normalizeUri } from "../../record/uri.ts"
 import { Regex, STEPS_DEFAULT } from "../../regex/regex.ts"
 import { slashRedirect } from "./slash-redirect.ts"
+import { WrittenOrder } from "./written-order.ts"
 
 /** Paths remembered per virtual host; then all are forgotten. */
 const PATHS_REMEMBERED = 1024
@@ -42,7 +43,7 @@ interface Found<R> {
  * One level of locations, matched as nginx does: exact, then the longest prefix; unless that one is `^~`, the first
  * regex that matches wins over it. Nested locations are searched within the prefix that matched, before the regexes.
  */
-class Locations<R> {
+class Locations<R> implements RouteTable<R> {
   readonly #exact = new Map<string, R>()
   /** Longest first. */
   readonly #prefixes: Prefix<R>[] = []
@@ -59,6 +60,9 @@ class Locations<R> {
     if (regex !== undefined) return regex
     return nested ?? (prefix && { route: prefix.route, isSure: false })
   }
+
+  /** Here no route has conditions. */
+  after(): undefined {}
 
   /** A route a step. */
   *add(configs: readonly RouteConfig[], compile: (config: RouteConfig) => R, stepsMax: number): Steps {
@@ -101,6 +105,13 @@ class Locations<R> {
   }
 }
 
+/** What a virtual host looks for routes in. */
+interface RouteTable<R> {
+  find(path: string): Found<R> | "limit" | undefined
+  after(route: R, path: string): R | "limit" | undefined
+  add(configs: readonly RouteConfig[], compile: (config: RouteConfig) => R, stepsMax: number): Steps
+}
+
 /** What is answered where a regex ran out of steps: nginx's 500. */
 function overrunRoute({ fallback }: ServerConfig, stepsMax: number): RouteConfig {
   return {
@@ -114,6 +125,7 @@ function overrunRoute({ fallback }: ServerConfig, stepsMax: number): RouteConfig
       grpcMessage: `a regex of the configuration took more than regexSteps (${stepsMax}) for this request`,
     },
     settings: fallback,
+    when: [],
     internal: false,
     rewrite: [],
     except: null,
@@ -127,7 +139,7 @@ const INTERNAL = 13
 class VirtualHost<R> implements RoutesOf<R> {
   /** Answers what a regex could not tell. */
   readonly overrun: R
-  readonly #locations = new Locations<R>()
+  readonly #locations: RouteTable<R>
   readonly #named = new Map<string, R>()
   readonly fallback: R
   readonly #onOverrun: (octets: number) => void
@@ -139,6 +151,7 @@ class VirtualHost<R> implements RoutesOf<R> {
     stepsMax: number,
     onOverrun: (octets: number) => void,
   ) {
+    this.#locations = config.order === "written" ? new WrittenOrder<R>() : new Locations<R>()
     this.fallback = compile(config, null, this)
     this.overrun = compile(config, overrunRoute(config, stepsMax), this)
     this.#onOverrun = onOverrun
@@ -173,6 +186,12 @@ class VirtualHost<R> implements RoutesOf<R> {
     return found
   }
 
+  after(route: R, uri: string): R | "limit" {
+    const found = this.#locations.after(route, uri)
+    if (found === "limit") this.#onOverrun(uri.length)
+    return found ?? this.fallback
+  }
+
   named(name: string): R | undefined {
     return this.#named.get(name)
   }
@@ -192,6 +211,8 @@ function ownString(octets: string): string {
 export interface RoutesOf<R> {
   /** Of a decoded path. `limit`: a regex took too many steps to tell. */
   find(uri: string): R | "limit"
+  /** The next one of the path behind `route`, whose conditions do not hold. */
+  after(route: R, uri: string): R | "limit"
   /** `@name`. */
   named(name: string): R | undefined
   /** Where no location matches. */

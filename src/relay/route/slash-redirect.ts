@@ -26,6 +26,7 @@ export function slashRedirect(config: RouteConfig): RouteConfig | null {
       grpcMessage: null,
     },
     settings: { ...settings, access, requestLimits, streamLimits, realIp },
+    when: [],
     rewrite: [],
     except: null,
     routes: [],

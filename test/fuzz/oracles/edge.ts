@@ -160,6 +160,7 @@ function configOf(proxyProtocol: boolean): Config {
         names: ["_"],
         listeners: [LISTENER],
         defaultFor: [LISTENER],
+        order: "nginx",
         routes: [
           {
             match: { kind: "prefix", path: "/", final: false },

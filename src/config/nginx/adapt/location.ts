@@ -80,7 +80,7 @@ function adaptLocation(adapter: Adapter, location: Location, locations: Location
     )
   }
   const except = adaptExcept(adapter, scope, own, pass, locations)
-  return { match, action, settings, internal, rewrite, except, routes }
+  return { match, when: [], action, settings, internal, rewrite, except, routes }
 }
 
 /** One that holds in many places is told of once. */

@@ -32,7 +32,7 @@ export function adaptServer(
   const names = written.length === 0 ? [""] : [...new Set(written)]
   const span = directive.name.span
   const draft: ServerDraft = {
-    config: { names, listeners: [], defaultFor: [], routes: [], rewrite: [], fallback },
+    config: { names, listeners: [], defaultFor: [], order: "nginx", routes: [], rewrite: [], fallback },
     scope,
     span,
   }
