@@ -74,6 +74,7 @@ export const counterMeanings = {
   cut_calls_exceeded:
     "a new call was refused: its connection's deadlines had cut too many, and its own was as short",
   // Who gets in.
+  messages_limited: "what a client sent had to wait: it came faster than limit_messages lets it",
   requests_limited: "a request was refused: more came than its zone lets in",
   streams_limited: "a request was refused: its zone has as many open as it lets in",
   subrequest_timeout: "a location that was asked about a request did not answer in time",

@@ -126,6 +126,7 @@ export function defaultRouteSettings(): RouteSettings {
     rateService: null,
     requestLimits: { limits: [], status: settings.limitStatus.value, dryRun: false },
     streamLimits: { limits: [], status: settings.limitStatus.value, dryRun: false },
+    messageLimits: [],
     realIp: null,
     continuity: defaultContinuity(),
     trace: null,

@@ -4,11 +4,23 @@ import type { FilesConfig } from "./files-model.ts"
 import type { JwtConfig } from "./jwt-model.ts"
 import type { ProxyConfig } from "./proxy-model.ts"
 import type { ExtAuthzConfig, RateServiceConfig } from "./service-model.ts"
-import type { AccessLogConfig, StreamLimits, UpstreamTlsConfig, ZoneConfig } from "./shared-model.ts"
+import type {
+  AccessLogConfig,
+  MessageLimit,
+  StreamLimits,
+  UpstreamTlsConfig,
+  ZoneConfig,
+} from "./shared-model.ts"
 import type { TcpConfig } from "./tcp-model.ts"
 import type { TraceSettings, TracingConfig } from "./trace-model.ts"
 
-export type { AccessLogConfig, StreamLimits, UpstreamTlsConfig, ZoneConfig } from "./shared-model.ts"
+export type {
+  AccessLogConfig,
+  MessageLimit,
+  StreamLimits,
+  UpstreamTlsConfig,
+  ZoneConfig,
+} from "./shared-model.ts"
 
 /**
  * The configuration, checked and with every default filled in: what `sluice.yaml` and nginx.conf both become.
@@ -287,6 +299,7 @@ export interface RouteSettings {
   rateService: RateServiceConfig | null
   requestLimits: RequestLimits
   streamLimits: StreamLimits
+  messageLimits: MessageLimit[]
   realIp: RealIpConfig | null
   continuity: ContinuityConfig
   /** Null: calls are not traced, and what they say of a trace goes on as it came. */

@@ -41,7 +41,7 @@ import type {
 import { type PolicyMeasure, policyParameters } from "../policy-names.ts"
 import type { UpstreamTlsConfig } from "../shared-model.ts"
 import { type AccessLogFormat, accessLogFormatOf, accessLogFormats } from "./access-log-formats.ts"
-import { access, realIp, requestLimits, streamLimits } from "./access-schema.ts"
+import { access, messageLimits, realIp, requestLimits, streamLimits } from "./access-schema.ts"
 import { durationMs, durationText, sizeInput, sizeOctets } from "./scalars.ts"
 import { extAuthzCodec, rateServiceCodec } from "./service-schema.ts"
 import { traceCodec } from "./trace-schema.ts"
@@ -363,6 +363,7 @@ export const settingsFields: Fields<RouteSettings> = [
   field("rateLimitService", "rateService", rateServiceCodec(upstreamTls)),
   field("requestLimits", "requestLimits", requestLimits),
   field("streamLimits", "streamLimits", streamLimits),
+  field("messageLimits", "messageLimits", messageLimits),
   field("realIp", "realIp", realIp),
   field("continuity", "continuity", continuity),
   field("trace", "trace", traceCodec),
