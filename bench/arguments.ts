@@ -1,13 +1,19 @@
-import { Command, InvalidArgumentError } from "commander"
+import { resolve } from "node:path"
+import { Command, InvalidArgumentError, type OptionValues } from "commander"
 import { PEER_NAMES } from "./peers/find.ts"
+import { isRival, RIVALS } from "./peers/rivals.ts"
 import { QUICK_SHAPES, SHAPES } from "./shapes.ts"
 
 export interface Arguments {
   shapes: string[]
   /** Null: all there are. */
   peers: string[] | null
+  /** Programs to take for peers, by their names. */
+  peerPaths: ReadonlyMap<string, string>
   /** `label=command ... {conf}`. */
   also: string[]
+  /** A revision of the repository to compare this checkout with; null: none. */
+  compare: string | null
   rounds: number
   seconds: number
   warmSeconds: number
@@ -23,15 +29,19 @@ export interface Arguments {
 }
 
 const DEFAULT = { rounds: 3, seconds: 1, warmSeconds: 0.3, idleSettleSeconds: 1.5 }
+/** Rounds enough for quartiles. */
+const COMPARE = { ...DEFAULT, rounds: 9 }
 const QUICK = { rounds: 1, seconds: 0.25, warmSeconds: 0.15, idleSettleSeconds: 0.2 }
 
 /** Reads argv (without node and script). Prints and exits on --help and on a mistake, as commander does. */
 export function parseArguments(argv: readonly string[]): Arguments {
   const shapeNames = SHAPES.map(({ name }) => name)
   const command = new Command("npm run bench --")
-    .description("Measures Sluice beside the C proxies on the same work.")
+    .description("Measures Sluice beside other proxies on the same work.")
     .option("--shape <names>", "only these shapes, comma-separated", listOf("shape", shapeNames))
     .option("--peer <names>", "only these peers, comma-separated", listOf("peer", PEER_NAMES))
+    .option("--peer-path <name=path>", "a program of your own for a peer; may be repeated", peerPath)
+    .option("--compare <revision>", "this checkout beside a revision: which rows cost more, which less")
     .option(
       "--also <label=command>",
       "one more Sluice: its command line, {conf} where its nginx.conf goes",
@@ -45,12 +55,18 @@ export function parseArguments(argv: readonly string[]): Arguments {
     .option("--cpu-prof <dir>", "have Node profile Sluice, and list where its time went")
     .addHelpText("after", `\nShapes: ${shapeNames.join(", ")}\nPeers:  ${PEER_NAMES.join(", ")}\n${EXAMPLES}`)
   const given = command.parse(argv, { from: "user" }).opts()
-  const base = given.quick ? QUICK : DEFAULT
-  const whole = given.shape === undefined && given.peer === undefined && given.also === undefined
+  const base = given.quick ? QUICK : given.compare === undefined ? DEFAULT : COMPARE
+  const whole =
+    given.shape === undefined &&
+    given.peer === undefined &&
+    given.also === undefined &&
+    given.compare === undefined
   return {
-    shapes: given.shape ?? (given.quick ? [...QUICK_SHAPES] : shapeNames),
-    peers: given.peer ?? null,
+    shapes: given.shape ?? shapesOf(given),
+    peers: given.peer ?? (given.compare === undefined ? null : ["sluice"]),
+    peerPaths: given.peerPath ?? new Map(),
     also: given.also ?? [],
+    compare: given.compare ?? null,
     rounds: given.rounds ?? base.rounds,
     seconds: given.seconds ?? base.seconds,
     warmSeconds: base.warmSeconds,
@@ -63,10 +79,20 @@ export function parseArguments(argv: readonly string[]): Arguments {
   }
 }
 
+function shapesOf(given: OptionValues): string[] {
+  if (given.quick) return [...QUICK_SHAPES]
+  const all = SHAPES.filter(({ kind }) => kind === "timed" || given.compare === undefined)
+  return all
+    .filter(({ entrants }) => entrants !== "variants" || given.compare === undefined)
+    .map(({ name }) => name)
+}
+
 const EXAMPLES = `
 Examples:
   npm run bench                                              everything; writes docs/benchmarks.md
   npm run bench -- --shape bidi-10x10 --peer haproxy,sluice  one shape, two peers
+  npm run bench -- --peer-path haproxy=/opt/haproxy/sbin/haproxy
+  npm run bench -- --compare HEAD~3 --shape unary-10x10      what three commits did to a row
   npm run bench -- --shape unary-10x10 --peer sluice --also 'before=node ../old/src/cli/main.ts run {conf}'
   npm run bench -- --shape bidi-100x1 --peer sluice --cpu-prof profiles`
 
@@ -83,6 +109,15 @@ function positive(value: string): number {
   const number = Number(value)
   if (!(number > 0)) throw new InvalidArgumentError("It has to be a number above 0.")
   return number
+}
+
+function peerPath(value: string, before: ReadonlyMap<string, string> = new Map()): Map<string, string> {
+  const [, name, path] = /^([^=]+)=(.+)$/.exec(value) ?? []
+  if (name === undefined || !isRival(name))
+    throw new InvalidArgumentError(
+      `It has to be PEER=PATH, with a peer of ${Object.keys(RIVALS).join(", ")}.`,
+    )
+  return new Map([...before, [name, path!.includes("/") ? resolve(path!) : path!]])
 }
 
 function collect(value: string, before: string[] = []): string[] {

@@ -83,6 +83,8 @@ export interface ConnectionRecord {
   requests: number
   /** Its last request asks for another protocol, which it may go on in. */
   canSwitch?: boolean
+  /** When the client came, in `clock.now()`. */
+  readonly openedMs: number
   /**
    * Calls that their own short deadlines cut, and those under way that may be, less those that a backend answered and what
    * time has forgiven. Below 0: so many answered calls are left to pay for others.

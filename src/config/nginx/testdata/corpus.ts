@@ -191,7 +191,7 @@ export const CORPUS: Record<Place, Case[]> = {
     ["grpc_set_header A $nope; server { location / {} }", "no"],
     ["grpc_set_header A $host; grpc_set_header B $http_b;", "yes"],
     ["grpc_set_header A $1;", "yes"],
-    ["grpc_set_header A $document_root;", "sluice refuses"],
+    ["grpc_set_header A $document_root;", "yes"],
     ["grpc_ignore_headers X-Accel-Redirect;", "yes"],
     ["grpc_ignore_headers X-Foo;", "no"],
     ["grpc_bind off;", "yes"],
