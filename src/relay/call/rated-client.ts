@@ -28,8 +28,8 @@ export interface RatedCall {
 }
 
 /**
- * A client's stream that sends no faster than its route lets it: messages that come too soon wait here. Whoever takes the
- * rest gives the credit, so a client has no more than its window here, and none for more.
+ * A client's stream that sends no faster than its route lets it: messages that come too soon wait here. Credit is
+ * given for what has passed, so a client has no more than its window here, and none for more.
  */
 export class RatedClient implements DownstreamStream {
   readonly #stream: DownstreamStream

@@ -1,7 +1,7 @@
 import type { MessageLimit } from "../../config/model.ts"
 import type { StreamRecord } from "../../record/record.ts"
 import type { TemplateEnvironment } from "../../record/variables.ts"
-import type { Zone } from "./limit-phases.ts"
+import type { Zone } from "./zone.ts"
 
 /** What is counted in zones are thousandths of messages. */
 const MESSAGE = 1000
