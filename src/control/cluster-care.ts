@@ -6,7 +6,7 @@ import { OutlierDetection, type OutlierDetectionOptions } from "../cluster/outli
 import { Rebalancer, type RebalancerOptions } from "../cluster/rebalance/rebalancer.ts"
 import type { Config } from "../config/model.ts"
 import type { Log } from "../log/logger.ts"
-import type { SourceStatus } from "./discovery/cluster-discovery.ts"
+import type { SourceSpecs, SourceStatus } from "./discovery/cluster-discovery.ts"
 import { Discovery, type PreparedDiscovery } from "./discovery/discovery.ts"
 import { HealthChecks } from "./health/health-checks.ts"
 
@@ -19,6 +19,7 @@ export interface ClusterCareOptions {
   readonly streamsAt: RebalancerOptions["streamsAt"]
   readonly trafficAt: RebalancerOptions["trafficAt"]
   readonly move: RebalancerOptions["tell"]
+  readonly sourceSpecs?: SourceSpecs
   config(): Config
   onDiscoveryRefused(): void
 }
@@ -39,6 +40,7 @@ export class ClusterCare {
       states,
       endpointsMax: () => resolveLimits(options.config().limits).limits.discoveredEndpointsMax,
       onProblem: () => options.onDiscoveryRefused(),
+      ...(options.sourceSpecs && { specs: options.sourceSpecs }),
     })
     this.#checks = new HealthChecks({ states, clock, random, log })
     this.#outliers = new OutlierDetection({ clock, log, states, outcomesAt })

@@ -15,8 +15,11 @@ export interface ClusterDiscoveryOptions extends SourceContext {
   /** An answer came, or a source failed for the first time. */
   onChange(): void
   /** Default: as the configuration says. */
-  readonly specs?: (config: ClusterConfig) => readonly (SourceSpec | null)[]
+  readonly specs?: SourceSpecs
 }
+
+/** Of a cluster by origin, as `sourceSpecs` has them. */
+export type SourceSpecs = (config: ClusterConfig) => readonly (SourceSpec | null)[]
 
 /** How one source is. */
 export interface SourceStatus {

@@ -1,8 +1,8 @@
 import type { Clock } from "../../base/clock.ts"
 import type { Random } from "../../base/random.ts"
 import { hostAddress } from "../../config/address.ts"
-import { type JsonClient, JsonError } from "../../net/json-client.ts"
-import { Retrying } from "./retrying.ts"
+import type { JsonClient } from "../../net/json-client.ts"
+import { KubernetesList } from "./kubernetes-list.ts"
 import {
   type DiscoveredEndpoint,
   type DiscoveryListener,
@@ -20,14 +20,13 @@ export interface KubernetesSourceOptions {
   readonly random: Random
 }
 
-const ASK_TIMEOUT_MS = 30_000
-/** The server is asked to end a watch after this, and bookmarks come every minute: silence past it is a dead peer. */
-const WATCH_SECONDS = 300
-const WATCH_TIMEOUT_MS = (WATCH_SECONDS + 30) * 1000
-const PAGE = 500
-
 export interface EndpointSlice {
-  metadata?: { name?: string; resourceVersion?: string }
+  metadata?: {
+    name?: string
+    namespace?: string
+    resourceVersion?: string
+    labels?: Record<string, string>
+  }
   addressType?: string
   ports?: { name?: string | null; port?: number | null; protocol?: string | null }[] | null
   endpoints?: {
@@ -37,116 +36,44 @@ export interface EndpointSlice {
   }[]
 }
 
-interface SliceList {
-  metadata?: { resourceVersion?: string; continue?: string }
-  items?: EndpointSlice[]
-}
-
-interface WatchEvent {
-  type?: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR"
-  object?: EndpointSlice & { code?: number; message?: string }
-}
+/** Names the Service that a slice is of. */
+export const SERVICE_LABEL = "kubernetes.io/service-name"
 
 /**
- * The EndpointSlices of a Kubernetes Service: a list, then a watch from its version, with bookmarks; after 410 Gone a list
- * again. Endpoints that are ready take streams; those that end and still serve keep theirs and get no new ones.
- * Source: Kubernetes, "Efficient detection of changes" and discovery.k8s.io/v1.
+ * The EndpointSlices of a Kubernetes Service. Endpoints that are ready take streams; those that end and still serve keep theirs and get no new ones.
+ * Source: discovery.k8s.io/v1.
  */
 export class KubernetesSource implements DiscoverySource {
   readonly name: string
-  readonly #options: KubernetesSourceOptions
-  readonly #retrying: Retrying
+  readonly #port: KubernetesSourceOptions["port"]
+  readonly #slices: KubernetesList<EndpointSlice>
   #listener: DiscoveryListener | null = null
-  readonly #slices = new Map<string, EndpointSlice>()
-  /** Where the next watch begins; null: all is listed first. */
-  #version: string | null = null
 
-  constructor(options: KubernetesSourceOptions) {
-    const { namespace, service } = options
+  constructor({ client, namespace, service, port, clock, random }: KubernetesSourceOptions) {
     this.name = `kubernetes ${namespace}/${service}`
-    this.#options = options
-    this.#retrying = new Retrying((signal) => this.#round(signal), {
-      clock: options.clock,
-      random: options.random,
-      onFailure: (error) => {
-        if (error instanceof JsonError && error.status === 410) this.#version = null
-        this.#listener?.onFailure(error.message)
-      },
+    this.#port = port
+    this.#slices = new KubernetesList({
+      client,
+      path: `/apis/discovery.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/endpointslices`,
+      query: { labelSelector: `${SERVICE_LABEL}=${service}` },
+      clock,
+      random,
+      keep: (object) => object,
+      onChange: () => this.#listener?.onEndpoints(endpointsOf([...this.#slices.objects], this.#port)),
+      onFailure: (error) => this.#listener?.onFailure(error.message),
     })
   }
 
   start(listener: DiscoveryListener): void {
     this.#listener = listener
-    this.#retrying.start()
+    this.#slices.start()
   }
 
   refresh(): void {}
 
   stop(): void {
     this.#listener = null
-    this.#retrying.stop()
-  }
-
-  async #round(signal: AbortSignal): Promise<void> {
-    if (this.#version === null) await this.#list(signal)
-    const query = new URLSearchParams({
-      watch: "1",
-      allowWatchBookmarks: "true",
-      resourceVersion: this.#version!,
-      timeoutSeconds: String(WATCH_SECONDS),
-    })
-    const request = { method: "GET", path: this.#path(query), timeoutMs: WATCH_TIMEOUT_MS } as const
-    await this.#options.client.follow(
-      request,
-      signal,
-      (event) => this.#event(event as WatchEvent),
-      () => this.#retrying.succeeded(),
-    )
-  }
-
-  #path(query: URLSearchParams): string {
-    const { namespace, service } = this.#options
-    query.set("labelSelector", `kubernetes.io/service-name=${service}`)
-    return `/apis/discovery.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/endpointslices?${query.toString()}`
-  }
-
-  async #list(signal: AbortSignal): Promise<void> {
-    const found: EndpointSlice[] = []
-    let more = ""
-    let version: string | undefined
-    do {
-      const query = new URLSearchParams({ limit: String(PAGE), ...(more && { continue: more }) })
-      const request = { method: "GET", path: this.#path(query), timeoutMs: ASK_TIMEOUT_MS } as const
-      const { body } = await this.#options.client.ask(request, signal)
-      const page = body as SliceList
-      if (!Array.isArray(page.items)) throw new Error("the answer has no items")
-      found.push(...page.items)
-      version = page.metadata?.resourceVersion
-      more = page.metadata?.continue ?? ""
-    } while (more !== "")
-    if (version === undefined) throw new Error("the answer names no resourceVersion")
-    this.#slices.clear()
-    for (const slice of found) this.#slices.set(slice.metadata?.name ?? "", slice)
-    this.#version = version
-    this.#tell()
-  }
-
-  #event({ type, object }: WatchEvent): void {
-    if (object === undefined) throw new Error("an event of the watch has no object")
-    if (type === "ERROR") {
-      const { code = 0, message = "without a reason" } = object
-      throw new JsonError(`the watch failed with ${code}: ${message}`, code)
-    }
-    this.#version = object.metadata?.resourceVersion ?? this.#version
-    if (type === "BOOKMARK") return
-    const name = object.metadata?.name ?? ""
-    if (type === "DELETED") this.#slices.delete(name)
-    else this.#slices.set(name, object)
-    this.#tell()
-  }
-
-  #tell(): void {
-    this.#listener?.onEndpoints(endpointsOf([...this.#slices.values()], this.#options.port))
+    this.#slices.stop()
   }
 }
 
