@@ -44,6 +44,7 @@ function tryTls(config: Config, attempt: (about: string | null, action: () => vo
     log: silentLog,
     onSecured() {},
     onFailed() {},
+    stapling: { timeoutMs: 1, octetsMax: 1, onLimit() {} },
     onPlain() {},
     onBug() {},
   })

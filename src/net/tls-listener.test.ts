@@ -24,6 +24,7 @@ test("a bug met once a handshake is done ends that client's socket, and nothing 
     },
     onPlain: () => {},
     onFailed: () => {},
+    stapling: { timeoutMs: 1, octetsMax: 1, onLimit: () => {} },
     onBug: (error) => void bugs.push(error),
   })
   t.onTestFinished(() => listener.close())

@@ -15,6 +15,7 @@ import type { Log } from "../log/logger.ts"
 import type { TlsInfo } from "../record/record.ts"
 import { Regex } from "../regex/regex.ts"
 import { errorReason } from "./link.ts"
+import { type StapleContext, Staples, staplingFiles } from "./ocsp/staples.ts"
 import {
   type Authorities,
   contextOptions,
@@ -48,6 +49,8 @@ export interface TlsListenerOptions {
   /** A client spoke HTTP without TLS; `octets` are the first of it. */
   onPlain(socket: Socket, octets: Buffer): void
   onFailed(cause: "handshake_timeout" | "handshake_failed"): void
+  /** Of an OCSP responder's answer, and who counts what is over them. */
+  readonly stapling: Pick<StapleContext, "timeoutMs" | "octetsMax" | "onLimit">
   /** A handshake was over and we threw; its socket ends. */
   onBug(error: unknown): void
 }
@@ -57,6 +60,7 @@ interface Material {
   readonly config: ListenerTlsConfig
   readonly versions: FileVersions
   readonly server: Server
+  readonly staples: Staples
 }
 
 /**
@@ -151,18 +155,21 @@ export class TlsListener implements HandshakeOwner {
   /** Looks at its files no more. Connections that it led to go on. */
   unwatch(): void {
     this.#unwatch()
+    this.#material?.staples.close()
   }
 
   /** Ends what is still open, without grace. */
   close(): void {
-    this.#unwatch()
+    this.unwatch()
     for (const handshake of this.#handshakes.values()) handshake.end()
     this.#handshakes.clear()
     for (const socket of this.#sockets) socket.destroy()
   }
 
   #use(material: Material): void {
+    this.#material?.staples.close()
     this.#material = material
+    material.staples.start()
     this.#unwatch()
     this.#unwatch = this.#options.files.watch(material.versions, () => this.#filesChanged(material.config))
   }
@@ -196,16 +203,29 @@ export class TlsListener implements HandshakeOwner {
       const authorities = config.clientCaFile === null ? null : readAuthorities(config.clientCaFile)
       const lists = config.clientCrlFile === null ? [] : readRevocationLists(config.clientCrlFile)
       const shared = sharedOptions(config, authorities, lists)
-      const hosts = certificatesByNames(config).map(({ names, pairs }) => {
+      const found = certificatesByNames(config)
+      const staples = this.#readStaples(found)
+      const hosts = found.map(({ names, pairs }) => {
         const options = { ...shared, cert: pairs.map(({ cert }) => cert), key: pairs.map(({ key }) => key) }
         return { names, options, context: makeContext(options) }
       })
       const policy = { ...config, authorities: authorities?.certificates ?? [] }
       const server = this.#makeServer(hosts, shared, policy)
-      return { config, versions, server }
+      if (!staples.isEmpty)
+        server.on("OCSPRequest", (certificate, _issuer, done) => done(null, staples.find(certificate)!))
+      return { config, versions, server, staples }
     } catch (error) {
       throw new Error(`listener ${this.#options.name}: ${(error as Error).message}`)
     }
+  }
+
+  /** Of names with one certificate: which of several a client is shown Node does not say. */
+  #readStaples(hosts: readonly Host[]): Staples {
+    const { clock, log, stapling } = this.#options
+    const staples = new Staples()
+    for (const { certificate, pairs } of hosts)
+      if (pairs.length === 1) staples.add(certificate, pairs[0]!, { clock, log, ...stapling })
+    return staples
   }
 
   /** It never listens: sockets are handed to it. */
@@ -287,13 +307,21 @@ function showContext(
 
 function filesOf({ certificates, clientCaFile, clientCrlFile }: ListenerTlsConfig): string[] {
   const files = certificates.flatMap(({ certFile, keyFile }) => [certFile, keyFile])
-  return [...new Set([...files, clientCaFile, clientCrlFile].filter((path) => path !== null))]
+  return [
+    ...new Set(
+      [...files, ...staplingFiles({ certificates }), clientCaFile, clientCrlFile].filter(
+        (path) => path !== null,
+      ),
+    ),
+  ]
 }
 
 /** Certificates that share their names: one for each kind of key. */
 interface Host {
   readonly names: readonly string[]
   readonly pairs: KeyPair[]
+  /** The first of them. */
+  readonly certificate: ListenerTlsConfig["certificates"][number]
 }
 
 interface SecureHost {
@@ -305,9 +333,10 @@ interface SecureHost {
 /** A client is shown the kind of key it knows. Of one kind the first counts. */
 function certificatesByNames({ certificates }: ListenerTlsConfig): Host[] {
   const hosts = new Map<string, Host>()
-  for (const { names, certFile, keyFile } of certificates) {
+  for (const certificate of certificates) {
+    const { names, certFile, keyFile } = certificate
     const key = JSON.stringify(names)
-    const host = hosts.get(key) ?? { names, pairs: [] }
+    const host = hosts.get(key) ?? { names, pairs: [], certificate }
     hosts.set(key, host)
     const pair = readKeyPair(certFile, keyFile)
     const kind = (each: KeyPair) => each.leaf.publicKey.asymmetricKeyType

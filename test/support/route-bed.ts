@@ -17,7 +17,6 @@ import { Admission } from "../../src/relay/overload/admission.ts"
 import { CutCalls } from "../../src/relay/overload/cut-calls.ts"
 import type { Users } from "../../src/relay/route/access.ts"
 import { compileRoute } from "../../src/relay/route/compile.ts"
-import type { Zone } from "../../src/relay/route/zone.ts"
 import type { ContentHandler, Phase, PhaseContext, Route } from "../../src/relay/route/route.ts"
 import type { FilesParts } from "../../src/relay/route/route-parts.ts"
 import { type RouteCompiler, Router } from "../../src/relay/route/router.ts"
@@ -27,6 +26,7 @@ import {
   runPhases,
   type WaitingPhases,
 } from "../../src/relay/route/run-phases.ts"
+import type { Zone } from "../../src/relay/route/zone.ts"
 import { ZoneTable, zoneOctets } from "../../src/relay/route/zone-table.ts"
 import type { LegConnection } from "../../src/relay/upstream/leg-connection.ts"
 import { LogLines } from "./log-lines.ts"

@@ -52,6 +52,7 @@ export class HealthChecks {
       onSecured: nothing,
       onPlain: nothing,
       onFailed: nothing,
+      stapling: { timeoutMs: 1, octetsMax: 1, onLimit: nothing },
       onBug: nothing,
     })
   }
