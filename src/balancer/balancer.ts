@@ -159,6 +159,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       stapling: {
         timeoutMs: limits.ocspTimeoutMs,
         octetsMax: limits.ocspOctetsMax,
+        messages: () => import("../access/ocsp/ocsp-message.ts"),
         onLimit: (counter) => this.counters.add(counterIds[counter]),
       },
       onBug: (error) => this.#uncaught(error),

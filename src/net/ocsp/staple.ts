@@ -1,8 +1,27 @@
+import type { X509Certificate } from "node:crypto"
 import type { Clock, Timer } from "../../base/clock.ts"
 import type { Log } from "../../log/logger.ts"
 import { errorReason } from "../link.ts"
 import { TextClient } from "../text-client.ts"
-import type { CheckedStaple, Issued } from "./ocsp-message.ts"
+
+/** A certificate and the one of the authority that issued it. */
+export interface Issued {
+  readonly leaf: X509Certificate
+  readonly issuer: X509Certificate
+}
+
+/** An answer that may be shown to clients. */
+export interface CheckedStaple {
+  readonly thisUpdateMs: number
+  /** No longer than this; null: it does not say. */
+  readonly nextUpdateMs: number | null
+}
+
+/** OCSP's questions and answers. Errors: `checkStaple` throws what is wrong with an answer. */
+export interface OcspMessages {
+  ocspRequest(issued: Issued): Buffer
+  checkStaple(der: Buffer, issued: Issued, nowMs: number): CheckedStaple
+}
 
 /** nginx's: how long an answer is used before the next is asked for, and how long after one that was of no use. */
 const REFRESH_MS = 3_600_000
@@ -21,6 +40,7 @@ export interface StapleOptions {
   readonly log: Log
   readonly timeoutMs: number
   readonly octetsMax: number
+  messages(): Promise<OcspMessages>
   onLimit(counter: "ocsp_timeout" | "ocsp_too_large"): void
 }
 
@@ -64,7 +84,7 @@ export class Staple {
     const { issued, timeoutMs, octetsMax, onLimit, clock } = this.#options
     let isGood = false
     try {
-      const { ocspRequest } = await import("./ocsp-message.ts")
+      const { ocspRequest } = await this.#options.messages()
       // RFC 6960 appendix A.1. The request never changes, so that caches on the way can answer.
       const path = encodeURIComponent(ocspRequest(issued).toString("base64"))
       this.#client ??= new TextClient({
@@ -94,7 +114,7 @@ export class Staple {
   async #take(der: Buffer): Promise<boolean> {
     const { issued, clock } = this.#options
     try {
-      const { checkStaple } = await import("./ocsp-message.ts")
+      const { checkStaple } = await this.#options.messages()
       this.#shown = { der, checked: checkStaple(der, issued, clock.wallMs()) }
       this.#problem = ""
       return true

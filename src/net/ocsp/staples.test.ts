@@ -11,11 +11,11 @@ import { Certificate, CertificateFiles } from "../../../test/support/certificate
 import { eventually } from "../../../test/support/eventually.ts"
 import { ManualClock } from "../../../test/support/manual-clock.ts"
 import { isInstalled } from "../../../test/support/nginx.ts"
+import { checkStaple, ocspRequest } from "../../access/ocsp/ocsp-message.ts"
 import type { StaplingConfig } from "../../config/model.ts"
 import type { Log } from "../../log/logger.ts"
 import { TlsFileWatch } from "../tls-file-watch.ts"
 import { TlsListener } from "../tls-listener.ts"
-import { checkStaple, ocspRequest } from "./ocsp-message.ts"
 
 const hasOpenssl = isInstalled("openssl", "version", "openssl")
 const DAY_MS = 86_400_000
@@ -142,7 +142,12 @@ async function listening(
       info() {},
       error() {},
     } as unknown as Log,
-    stapling: { timeoutMs, octetsMax: 10_000, onLimit: (counter) => void limits.push(counter) },
+    stapling: {
+      timeoutMs,
+      octetsMax: 10_000,
+      messages: () => import("../../access/ocsp/ocsp-message.ts"),
+      onLimit: (counter) => void limits.push(counter),
+    },
     onSecured: (socket) => void socket.on("error", () => {}),
     onPlain: () => {},
     onFailed: () => {},

@@ -3,12 +3,14 @@ import { readFileSync } from "node:fs"
 import type { ListenerTlsConfig, StaplingConfig } from "../../config/model.ts"
 import { errorReason } from "../link.ts"
 import { certificatesOf, type KeyPair, readAuthorities } from "../tls-context.ts"
-import type { Issued } from "./ocsp-message.ts"
-import { Staple, type StapleOptions } from "./staple.ts"
+import { type Issued, Staple, type StapleOptions } from "./staple.ts"
 
 type Certificate = ListenerTlsConfig["certificates"][number]
 
-export type StapleContext = Pick<StapleOptions, "clock" | "log" | "timeoutMs" | "octetsMax" | "onLimit">
+export type StapleContext = Pick<
+  StapleOptions,
+  "clock" | "log" | "timeoutMs" | "octetsMax" | "messages" | "onLimit"
+>
 
 /** The answers of OCSP that a listener shows, by the certificate that they are of. */
 export class Staples {
@@ -84,4 +86,12 @@ function responderOf({ responder }: StaplingConfig, { infoAccess }: X509Certific
   const said = /^OCSP - URI:(.+)$/m.exec(infoAccess ?? "")?.[1] ?? null
   const url = responder ?? said
   return url?.startsWith("http://") === true && URL.canParse(url) ? url : null
+}
+
+/** Where no client is ever shown anything. */
+export const NO_STAPLING: Omit<StapleContext, "clock" | "log"> = {
+  timeoutMs: 1,
+  octetsMax: 1,
+  messages: () => Promise.reject(new Error("nothing is stapled here")),
+  onLimit() {},
 }

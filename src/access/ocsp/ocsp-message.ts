@@ -12,19 +12,7 @@ import {
 } from "@peculiar/asn1-ocsp"
 import { AsnConvert, OctetString } from "@peculiar/asn1-schema"
 import { AlgorithmIdentifier, Certificate } from "@peculiar/asn1-x509"
-
-/** A certificate and the one of the authority that issued it. */
-export interface Issued {
-  readonly leaf: X509Certificate
-  readonly issuer: X509Certificate
-}
-
-/** An answer that may be shown to clients. */
-export interface CheckedStaple {
-  readonly thisUpdateMs: number
-  /** No longer than this; null: it does not say. */
-  readonly nextUpdateMs: number | null
-}
+import type { CheckedStaple, Issued } from "../../net/ocsp/staple.ts"
 
 const SHA1 = "1.3.14.3.2.26"
 /** `id-kp-OCSPSigning`. */
