@@ -82,6 +82,8 @@ export const counterMeanings = {
   jwt_verifications_exceeded: "a caller was refused: too many tokens were being verified",
   jwt_forgotten: "a token that was verified was forgotten to remember another",
   jwks_too_large: "keys for tokens were not taken: more octets or more keys than are read",
+  ocsp_too_large: "the answer of an OCSP responder was not taken: it has more octets than are read",
+  ocsp_timeout: "an OCSP responder did not answer in time",
   jwks_timeout: "a server of keys for tokens did not answer in time",
   service_timeout: "a service that was asked about a call did not answer in time",
   service_answer_too_large: "a service that was asked about a call answered with more than is read",

@@ -319,6 +319,7 @@ export function defaultUpstreamTls(): UpstreamTlsConfig {
     verify: upstreamTls.verify.value,
     verifyDepth: upstreamTls.verifyDepth.value,
     caFile: null,
+    crlFile: null,
     serverName: null,
     sendServerName: upstreamTls.sendServerName.value,
     certFile: null,

@@ -108,9 +108,19 @@ export interface ListenerConfig {
   socketKeepalive: boolean
 }
 
+/** What clients are shown beside a certificate: the answer of its authority's OCSP responder. nginx: `ssl_stapling`. */
+export interface StaplingConfig {
+  /** DER; null: the responder is asked. */
+  responseFile: string | null
+  /** `http:`; null: what the certificate says. */
+  responder: string | null
+  /** PEM with the issuer's certificate; null: it stands in the chain. */
+  issuerFile: string | null
+}
+
 export interface ListenerTlsConfig {
   /** The first is used when SNI names none of them. */
-  certificates: { names: string[]; certFile: string; keyFile: string }[]
+  certificates: { names: string[]; certFile: string; keyFile: string; stapling?: StaplingConfig }[]
   /** Names that no certificate is shown for: the handshake ends. nginx: `ssl_reject_handshake`. */
   rejectNames: string[]
   /** The same for all names that have no certificate, and where none is said. */

@@ -4,6 +4,8 @@ export interface UpstreamTlsConfig {
   verify: boolean
   verifyDepth: number
   caFile: string | null
+  /** Revocation lists, one of each authority of the chain. nginx: `grpc_ssl_crl`, `proxy_ssl_crl`. */
+  crlFile: string | null
   serverName: string | null
   sendServerName: boolean
   certFile: string | null
