@@ -40,6 +40,8 @@ export interface StapleOptions {
   readonly log: Log
   readonly timeoutMs: number
   readonly octetsMax: number
+  /** The time of day: answers say until when they hold. */
+  todayMs(): number
   messages(): Promise<OcspMessages>
   onLimit(counter: "ocsp_timeout" | "ocsp_too_large"): void
 }
@@ -70,7 +72,7 @@ export class Staple {
   /** DER; null: none that holds now. */
   get current(): Buffer | null {
     const nextUpdateMs = this.#shown?.checked.nextUpdateMs ?? null
-    if (nextUpdateMs !== null && nextUpdateMs <= this.#options.clock.wallMs()) this.#shown = null
+    if (nextUpdateMs !== null && nextUpdateMs <= this.#options.todayMs()) this.#shown = null
     return this.#shown?.der ?? null
   }
 
@@ -108,14 +110,14 @@ export class Staple {
   #refreshMs(): number {
     const nextUpdateMs = this.#shown?.checked.nextUpdateMs ?? null
     if (nextUpdateMs === null) return REFRESH_MS
-    return Math.max(SOONEST_MS, Math.min(REFRESH_MS, (nextUpdateMs - this.#options.clock.wallMs()) / 2))
+    return Math.max(SOONEST_MS, Math.min(REFRESH_MS, (nextUpdateMs - this.#options.todayMs()) / 2))
   }
 
   async #take(der: Buffer): Promise<boolean> {
-    const { issued, clock } = this.#options
+    const { issued } = this.#options
     try {
       const { checkStaple } = await this.#options.messages()
-      this.#shown = { der, checked: checkStaple(der, issued, clock.wallMs()) }
+      this.#shown = { der, checked: checkStaple(der, issued, this.#options.todayMs()) }
       this.#problem = ""
       return true
     } catch (error) {
