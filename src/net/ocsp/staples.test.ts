@@ -145,6 +145,7 @@ async function listening(
     stapling: {
       timeoutMs,
       octetsMax: 10_000,
+      todayMs: () => clock.wallMs(),
       messages: () => import("../../access/ocsp/ocsp-message.ts"),
       onLimit: (counter) => void limits.push(counter),
     },

@@ -9,7 +9,7 @@ type Certificate = ListenerTlsConfig["certificates"][number]
 
 export type StapleContext = Pick<
   StapleOptions,
-  "clock" | "log" | "timeoutMs" | "octetsMax" | "messages" | "onLimit"
+  "clock" | "log" | "timeoutMs" | "octetsMax" | "messages" | "todayMs" | "onLimit"
 >
 
 /** The answers of OCSP that a listener shows, by the certificate that they are of. */
@@ -92,6 +92,7 @@ function responderOf({ responder }: StaplingConfig, { infoAccess }: X509Certific
 export const NO_STAPLING: Omit<StapleContext, "clock" | "log"> = {
   timeoutMs: 1,
   octetsMax: 1,
+  todayMs: () => 0,
   messages: () => Promise.reject(new Error("nothing is stapled here")),
   onLimit() {},
 }
