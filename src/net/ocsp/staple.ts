@@ -1,7 +1,7 @@
 import type { X509Certificate } from "node:crypto"
 import type { Clock, Timer } from "../../base/clock.ts"
 import type { Log } from "../../log/logger.ts"
-import { errorReason } from "../link.ts"
+import { errorReason } from "../error-reason.ts"
 import { TextClient } from "../text-client.ts"
 
 /** A certificate and the one of the authority that issued it. */

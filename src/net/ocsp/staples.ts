@@ -1,7 +1,7 @@
 import { createHash, type X509Certificate } from "node:crypto"
 import { readFileSync } from "node:fs"
 import type { ListenerTlsConfig, StaplingConfig } from "../../config/model.ts"
-import { errorReason } from "../link.ts"
+import { errorReason } from "../error-reason.ts"
 import { certificatesOf, type KeyPair, readAuthorities } from "../tls-context.ts"
 import { type Issued, Staple, type StapleOptions } from "./staple.ts"
 
