@@ -1,6 +1,7 @@
 import { systemClock } from "../base/clock.ts"
 import { resolveLimits } from "../base/resolve-limits.ts"
 import { checkDescriptorSets } from "../bridge/json/check-descriptor-sets.ts"
+import { checkCursors } from "../bridge/json/cursor-fields.ts"
 import type { Config, RouteConfig } from "../config/model.ts"
 import type { UpstreamTlsConfig } from "../config/shared-model.ts"
 import { silentLog } from "../log/logger.ts"
@@ -29,7 +30,10 @@ export async function startProblems(config: Config): Promise<StartProblem[]> {
       problems.push({ message: (error as Error).message, about })
     }
   }
-  attempt(null, () => checkDescriptorSets(config))
+  attempt(null, () => {
+    checkDescriptorSets(config)
+    checkCursors(config)
+  })
   tryTls(config, attempt)
   for (const listener of config.listeners) {
     const message = await addressProblem(listener)

@@ -951,7 +951,7 @@ const rows = {
   takeoversPerSecond: {
     counts:
       "streams that go on at one endpoint since their own backend is gone, where a route has continuity",
-    value: 500,
+    value: 750,
     unit: "streams/s",
     min: 1,
     max: MANY,

@@ -136,6 +136,7 @@ export class RouteBed {
       templateOf,
       zoneOf: (name: string) => zones.get(name)!,
       usersOf: (): Users => ({ check: (user, password) => this.passwords.check(user, password) }),
+      cursorFieldsOf: () => () => null,
       verifierOf: (): TokenVerifier => ({
         read: (text) => ({ text }) as unknown as CallerToken,
         verify: (text) => this.tokens(text),

@@ -128,7 +128,7 @@ const bridge = z
 
 const MODE_ERROR = `must be a mode, ${CONTINUITY_MODES.join(", ")}, or a list of them`
 const KEEP_ERROR = 'must be a size of at most 16m, such as "64k"'
-const FIELD_ERROR = 'must be a field by its number, such as "4" or "2.1"'
+const FIELD_ERROR = 'must be a field by its number or name, such as "4", "2.1" or "page.after"'
 const fieldPath = matching(FIELD_PATH, FIELD_ERROR).optional()
 const CONTINUITY_ERROR = `must be a map with a mode, one of ${presetNames.join(", ")}, or "none"`
 

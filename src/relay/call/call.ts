@@ -58,8 +58,9 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
 
   protected override onAdmitted(): void {
     const { continuity } = this.route
-    if (continuity !== null && this.isGrpc && !keepsItsStreams(continuity, this.record.requestHeaders)) {
-      this.continuity = new Continuity(this, continuity)
+    const plan = continuity === null || !this.isGrpc ? null : continuity(this.record.head.path)
+    if (plan !== null && !keepsItsStreams(plan, this.record.requestHeaders)) {
+      this.continuity = new Continuity(this, plan)
       this.#request = this.continuity.takeOver(this.#request)
     }
     this.snapshot = this.cluster!.snapshot

@@ -9,7 +9,7 @@ import { findRealClient } from "./access.ts"
 import { admissionPhases } from "./admission-phases.ts"
 import { hasStreamTimeouts, limitCall } from "./call-limits.ts"
 import { compileAction, compileReturn } from "./compile-action.ts"
-import { compileContinuity } from "./continuity-plan.ts"
+import { compilePlans } from "./continuity-plan.ts"
 import { compileErrorPages } from "./error-page.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
 import { compileMessageRates } from "./message-rates.ts"
@@ -104,7 +104,7 @@ function makeRoute(
           ? null
           : connectAs(tls, settings),
     settings,
-    continuity: compileContinuity(settings.continuity),
+    continuity: compilePlans(settings.continuity, parts.cursorFieldsOf(settings.bridge.descriptorSet)),
     trace,
     messageRates: compileMessageRates(settings.messageLimits, parts.zoneOf),
     ...rewritesOf(action, settings, parts),

@@ -16,7 +16,7 @@ import type { TemplateEnvironment } from "../../record/variables.ts"
 import type { Admission } from "../overload/admission.ts"
 import type { CutCalls } from "../overload/cut-calls.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
-import type { ContinuityPlan } from "./continuity-plan.ts"
+import type { PlanOf } from "./continuity-plan.ts"
 import type { ResponseRewrite } from "./head-rewrite.ts"
 import type { MessageRates } from "./message-rates.ts"
 import type { RouteMeter } from "./route-meter.ts"
@@ -48,7 +48,7 @@ export interface Route {
   readonly connect: Connector<LegConnection> | null
   readonly settings: RouteSettings
   /** Null: streams end with their backend. */
-  readonly continuity: ContinuityPlan | null
+  readonly continuity: PlanOf | null
   readonly requestRewrite: RequestRewriter
   readonly responseRewrite: ResponseRewrite
   readonly accessLogs: readonly AccessLog[]
