@@ -26,7 +26,11 @@ test("the very same list where it says nothing of continuity, else one without",
 test.for<[name: string, fields: string[], expected: object]>([
   ["nothing", [], { accepts: null, session: null, received: null, refuses: null, isHandoff: false }],
   ["accept", ["accept", "handoff, Resume"], { accepts: { handoff: true, resume: true, oneRequest: false } }],
-  ["accept of what is not known", ["accept", "teleport"], { accepts: { handoff: false, resume: false, oneRequest: false } }],
+  [
+    "accept of what is not known",
+    ["accept", "teleport"],
+    { accepts: { handoff: false, resume: false, oneRequest: false } },
+  ],
   ["a session", ["session", "abc"], { session: "abc" }],
   ["a session that is too long", ["session", "a".repeat(4097)], { session: null }],
   ["received", ["received", "12"], { received: 12 }],
