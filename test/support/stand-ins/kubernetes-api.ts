@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net"
 import { isDeepStrictEqual } from "node:util"
 import type { JsonClientOptions } from "../../../src/net/json-client.ts"
 import type { Finishing } from "../../interop-discovery/listening.ts"
+import { collectionOf, discovery, kindOf } from "./kubernetes-kinds.ts"
 
 /** An object of the API. */
 export interface ApiObject {
@@ -113,17 +114,17 @@ export class StandInApi {
     const { name, namespace = "" } = object.metadata
     if (this.object(collection, namespace, name) !== undefined) throw new Refusal(409, "AlreadyExists")
     const metadata = {
+      ...object.metadata,
       uid: `${collection}/${namespace}/${name}`,
       // Each a second later than the one before.
       creationTimestamp: new Date(1_700_000_000_000 + 1000 * this.#seconds++)
         .toISOString()
         .replace(".000", ""),
-      ...object.metadata,
       ...(namespace !== "" && { namespace }),
       resourceVersion: String(++this.#version),
       generation: 1,
     }
-    const created = { ...object, metadata }
+    const created = { ...kindOf(collection), ...object, metadata }
     this.#objects(collection).set(`${namespace}/${name}`, created)
     this.#send({ type: "ADDED", collection, object: created })
     return created
@@ -187,6 +188,11 @@ export class StandInApi {
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk)
     if (this.isAway) return void response.destroy()
     this.questions.push(url)
+    const kinds = request.method === "GET" ? discovery(url.pathname) : null
+    if (kinds !== null) {
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(kinds))
+      return
+    }
     const refusal = this.refusals.shift()
     if (refusal !== undefined) {
       response.writeHead(refusal.status, refusal.headers).end('{"kind":"Status","message":"refused"}')
@@ -194,7 +200,8 @@ export class StandInApi {
     }
     try {
       const place = placeOf(url.pathname)
-      if (this.missing.has(place.collection)) throw new Refusal(404, "NotFound")
+      if (this.missing.has(place.collection) || kindOf(place.collection) === undefined)
+        throw new Refusal(404, "NotFound")
       if (request.method === "GET" && place.name === "") return this.#read(url, place, response)
       const body = chunks.length === 0 ? null : (JSON.parse(Buffer.concat(chunks).toString()) as ApiObject)
       const answer = this.#one(request, place, body)
@@ -204,7 +211,8 @@ export class StandInApi {
       if (!(error instanceof Refusal)) throw error
       const { code, message: reason } = error
       response.writeHead(code, { "content-type": "application/json" })
-      response.end(JSON.stringify({ kind: "Status", code, reason, message: reason }))
+      const status = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure" }
+      response.end(JSON.stringify({ ...status, code, reason, message: reason }))
     }
   }
 
@@ -258,20 +266,9 @@ export class StandInApi {
       resourceVersion: String(this.#version),
       ...(end < all.length && { continue: String(end) }),
     }
-    const apiVersion = collection.replace(/^apis?\//, "").replace(/\/[^/]+$/, "")
-    return JSON.stringify({ kind: "List", apiVersion, metadata, items: all.slice(from, end) })
+    const { apiVersion, kind } = kindOf(collection)!
+    return JSON.stringify({ kind: `${kind}List`, apiVersion, metadata, items: all.slice(from, end) })
   }
-}
-
-const PLURALS: Record<string, string> = {
-  GatewayClass: "gatewayclasses",
-  BackendTLSPolicy: "backendtlspolicies",
-}
-
-/** `apis/GROUP/VERSION/PLURAL` of an object as it is written. */
-function collectionOf({ apiVersion = "v1", kind = "" }: ApiObject): string {
-  const plural = PLURALS[kind] ?? `${kind.toLowerCase()}s`
-  return `${apiVersion.includes("/") ? "apis" : "api"}/${apiVersion}/${plural}`
 }
 
 function placeOf(path: string): Place {
