@@ -35,7 +35,7 @@ test("calls go by method and by header, and every resource says what became of i
       { matches: [{ method }, { headers: [{ name: "version", value: "two" }] }], backendRefs: to("two") },
     ]),
   )
-  const sluice = bed.controller()
+  const sluice = await bed.running()
   await bed.says("grpcroutes", "chat", "parents", ...ACCEPTED)
   await bed.says("gatewayclasses", "sluice", undefined, "Accepted True Accepted")
   await bed.says("gateways", "web", undefined, "Accepted True Accepted", "Programmed True Programmed")
@@ -56,7 +56,7 @@ test("each backend has its share of the weight, and an invalid one's is UNAVAILA
   const [one, two, none] = to("one", "two", "none") as [object, object, object]
   const refs = [{ ...one, weight: 2 }, two, { ...none, weight: 1 }]
   bed.api.apply(bed.route("chat", [{ backendRefs: refs }]))
-  bed.controller()
+  await bed.running()
   await bed.says(
     "grpcroutes",
     "chat",
@@ -80,7 +80,7 @@ test("scale up, and down: a terminating endpoint that serves keeps its streams a
   const [bed, one] = await bedOf(t, "one")
   const two = await NamedBackend.start(t, "two")
   bed.api.apply(bed.route("chat", [{ backendRefs: to("one") }]))
-  bed.controller()
+  await bed.running()
   await bed.comesTo("/a.Echo/Say", "one")
   const chat = await bed.chat()
   expect(await chat.say("1")).toBe("one:1")
@@ -124,7 +124,7 @@ test("a certificate that rotates is the next connection's; one that is none take
   }
   const listener = { name: "tls", port, protocol: "HTTPS", tls: { certificateRefs: [{ name: "cert" }] } }
   bed.api.apply(bed.gateway("web", [listener]), bed.route("chat", [{ backendRefs: to("one") }]))
-  const sluice = bed.controller()
+  const sluice = await bed.running()
   await bed.says(
     "gateways",
     "web",
@@ -164,7 +164,7 @@ test("a ReferenceGrant that is missing, is added, and is taken away", async (t) 
   const bed = await GatewayBed.start(t)
   bed.service("far", [await NamedBackend.start(t, "far")], "other")
   bed.api.apply(bed.route("chat", [{ backendRefs: [{ name: "far", namespace: "other", port: 8080 }] }]))
-  bed.controller()
+  await bed.running()
   await bed.says(
     "grpcroutes",
     "chat",
@@ -191,7 +191,7 @@ test("a ReferenceGrant that is missing, is added, and is taken away", async (t) 
 test("broken resources beside good ones: those serve, live streams go on, and a port that is taken waits", async (t) => {
   const [bed] = await bedOf(t, "one")
   bed.api.apply(bed.route("good", [{ matches: [{ method: { service: "a.Echo" } }], backendRefs: to("one") }]))
-  const sluice = bed.controller()
+  const sluice = await bed.running()
   await bed.comesTo("/a.Echo/Say", "one")
   const chat = await bed.chat()
   await chat.say("1")
@@ -232,10 +232,10 @@ test("of two processes one writes; when it is gone the other does; both serve", 
   const [bed] = await bedOf(t, "one")
   const port = await freePort()
   bed.api.apply(bed.route("chat", [{ backendRefs: to("one") }]))
-  const first = bed.controller()
+  const first = await bed.running()
   await bed.says("grpcroutes", "chat", "parents", ...ACCEPTED)
   await first.says("this process leads")
-  const second = bed.controller("--bind", "127.0.0.2")
+  const second = await bed.running("--bind", "127.0.0.2")
   bed.api.apply(bed.gateway("more", [{ name: "grpc", port, protocol: "HTTP" }]))
   await bed.says("gateways", "more", undefined, "Programmed True Programmed")
   const client = new grpc.Client(`127.0.0.2:${bed.port}`, grpc.credentials.createInsecure())
@@ -268,7 +268,7 @@ test("statuses are written where they differ, and not over what others have writ
     ],
   }
   bed.api.apply({ ...bed.route("chat", [{ backendRefs: to("one") }]), status: { parents: [foreign] } })
-  bed.controller()
+  await bed.running()
   await bed.says("gateways", "web", undefined, "Programmed True Programmed")
   const parents = (): unknown[] =>
     (bed.api.object(`apis/${GATEWAY}/grpcroutes`, "shop", "chat")!.status as { parents: unknown[] }).parents
@@ -301,7 +301,7 @@ test("statuses are written where they differ, and not over what others have writ
 test("the API server away, with 410 and 429: what is known holds, and what is new comes once it is back", async (t) => {
   const [bed] = await bedOf(t, "one", "two")
   bed.api.apply(bed.route("chat", [{ backendRefs: to("one") }]))
-  const sluice = bed.controller()
+  const sluice = await bed.running()
   await bed.comesTo("/a.Echo/Say", "one")
   bed.api.isAway = true
   bed.api.endWatches()
@@ -321,7 +321,7 @@ test("kinds that are not installed are done without", async (t) => {
     bed.api.missing.add(`apis/gateway.networking.k8s.io/v1/${kind}`)
   bed.api.missing.add("apis/gateway.networking.k8s.io/v1beta1/referencegrants")
   bed.api.apply(bed.route("chat", [{ backendRefs: to("one") }]))
-  const sluice = bed.controller()
+  const sluice = await bed.running()
   await bed.comesTo("/a.Echo/Say", "one")
   expect(sluice.times("the cluster does not have this kind")).toBe(3)
 })
@@ -356,7 +356,7 @@ test("an HTTPRoute: HTTP/1.1 to its backend, headers changed, and a redirect", a
       "HTTPRoute",
     ),
   )
-  bed.controller()
+  await bed.running()
   await bed.says(
     "httproutes",
     "web",
@@ -391,7 +391,7 @@ test("a BackendTLSPolicy: backends are spoken to by TLS, and verified", async (t
     },
   })
   bed.api.apply(bed.route("chat", [{ backendRefs: to("one") }]), policy("chat.test"))
-  bed.controller()
+  await bed.running()
   await bed.says("backendtlspolicies", "one", "ancestors", "ResolvedRefs False InvalidCACertificateRef")
   expect(await bed.call("/a.Echo/Say")).toBe("UNAVAILABLE")
   const metadata = { name: "ca", namespace: "shop" }
@@ -417,7 +417,7 @@ test("what a configuration file says holds for all routes, and its own servers s
   const own = bed.gateway("own", [{ name: "grpc", port: health, protocol: "HTTP" }])
   bed.api.apply(bed.route("chat", [{ backendRefs: to("one") }]), own)
   bed.api.isAway = true
-  const sluice = bed.controller("--config", conf)
+  const sluice = await bed.running("--config", conf)
   await sluice.says("cannot list")
   await expect(fetch(`http://127.0.0.1:${health}/healthz`)).rejects.toThrow()
   bed.api.isAway = false
