@@ -1,10 +1,16 @@
 import { resolve } from "node:path"
-import { Command, InvalidArgumentError, type OptionValues } from "commander"
+import { Command, InvalidArgumentError, Option, type OptionValues } from "commander"
+import { CHURN_CASES, CHURN_PEERS } from "./churn/suite.ts"
 import { PEER_NAMES } from "./peers/find.ts"
 import { isRival, RIVALS } from "./peers/rivals.ts"
 import { QUICK_SHAPES, SHAPES } from "./shapes.ts"
 
 export interface Arguments {
+  /** What a message costs, or what happens when backends come and go. */
+  suite: "cost" | "churn"
+  /** Of the churn suite: which cases, and how many live streams. */
+  cases: string[]
+  streams: number
   shapes: string[]
   /** Null: all there are. */
   peers: string[] | null
@@ -50,20 +56,34 @@ export function parseArguments(argv: readonly string[]): Arguments {
     .option("--rounds <n>", "rounds per peer", positive)
     .option("--seconds <s>", "length of one measurement; of the silence, for idle shapes", positive)
     .option("--quick", "a short run that shows it works; its figures mean little", false)
+    .addOption(
+      new Option("--suite <name>", "what a message costs, or what happens when backends come and go")
+        .choices(["cost", "churn"])
+        .default("cost"),
+    )
+    .option("--case <names>", "of the churn suite: only these cases", listOf("case", CHURN_CASES))
+    .option("--streams <n>", "of the churn suite: live streams", positive, 1000)
     .option("--json <file>", "write the results as JSON; - for standard output")
     .option("--no-docs", "do not write docs/benchmarks.md (only a run of everything does)")
     .option("--cpu-prof <dir>", "have Node profile Sluice, and list where its time went")
-    .addHelpText("after", `\nShapes: ${shapeNames.join(", ")}\nPeers:  ${PEER_NAMES.join(", ")}\n${EXAMPLES}`)
+    .addHelpText(
+      "after",
+      `\nShapes: ${shapeNames.join(", ")}\nPeers:  ${PEER_NAMES.join(", ")}\nCases of churn: ${CHURN_CASES.join(", ")}\n${EXAMPLES}`,
+    )
   const given = command.parse(argv, { from: "user" }).opts()
   const base = given.quick ? QUICK : given.compare === undefined ? DEFAULT : COMPARE
   const whole =
     given.shape === undefined &&
+    given.case === undefined &&
     given.peer === undefined &&
     given.also === undefined &&
     given.compare === undefined
   return {
+    suite: given.suite,
+    cases: given.case ?? [...CHURN_CASES],
+    streams: given.streams,
     shapes: given.shape ?? shapesOf(given),
-    peers: given.peer ?? (given.compare === undefined ? null : ["sluice"]),
+    peers: given.peer ?? peersOf(given),
     peerPaths: given.peerPath ?? new Map(),
     also: given.also ?? [],
     compare: given.compare ?? null,
@@ -77,6 +97,12 @@ export function parseArguments(argv: readonly string[]): Arguments {
     docs: given.docs && whole && !given.quick && given.cpuProf === undefined,
     cpuProf: given.cpuProf ?? null,
   }
+}
+
+/** Null: all there are. */
+function peersOf(given: OptionValues): string[] | null {
+  if (given.suite === "churn") return [...CHURN_PEERS]
+  return given.compare === undefined ? null : ["sluice"]
 }
 
 function shapesOf(given: OptionValues): string[] {
@@ -94,7 +120,9 @@ Examples:
   npm run bench -- --peer-path haproxy=/opt/haproxy/sbin/haproxy
   npm run bench -- --compare HEAD~3 --shape unary-10x10      what three commits did to a row
   npm run bench -- --shape unary-10x10 --peer sluice --also 'before=node ../old/src/cli/main.ts run {conf}'
-  npm run bench -- --shape bidi-100x1 --peer sluice --cpu-prof profiles`
+  npm run bench -- --shape bidi-100x1 --peer sluice --cpu-prof profiles
+  npm run bench -- --suite churn                             writes docs/benchmarks-churn.md
+  npm run bench -- --suite churn --case freeze --peer envoy,sluice --streams 500`
 
 function listOf(what: string, known: readonly string[]): (value: string) => string[] {
   return (value) => {

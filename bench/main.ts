@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { availableParallelism, cpus, release, totalmem } from "node:os"
 import { wrapProse } from "../scripts/wrap-prose.ts"
 import { type Arguments, parseArguments } from "./arguments.ts"
+import { CHURN_PEERS, runChurn } from "./churn/suite.ts"
 import { type Checkout, checkOut } from "./compare/checkout.ts"
 import { compareRow, comparison } from "./compare/verdict.ts"
 import { type Cores, chooseCores } from "./measure/child.ts"
@@ -129,6 +130,12 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.e
 const planned = plan(given, other)
 for (const { name, how } of planned.missing) console.error(`${name} is not here. To have it measured: ${how}`)
 if (planned.cores === null) console.error("Nothing can be pinned to a core here: the figures will be rough.")
+
+if (given.suite === "churn") {
+  const peers = planned.peers.filter(({ name }) => CHURN_PEERS.includes(name))
+  await runChurn({ ...given, ...planned, peers, machine: machine(planned.cores) })
+  process.exit()
+}
 
 const report: Report = {
   date: new Date().toISOString().slice(0, 10),

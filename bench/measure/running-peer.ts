@@ -80,7 +80,8 @@ async function writeCertificate(directory: string): Promise<void> {
   writeFileSync(join(directory, "both.pem"), pem + key)
 }
 
-async function untilListening(child: Child, port: number): Promise<void> {
+/** Resolves when `child` accepts on this port of 127.0.0.1. Throws when it ends first, or after 15 s. */
+export async function untilListening(child: Child, port: number): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS
   while (!(await accepts(port))) {
     if (child.exit !== null) throw new Error(`it ended at once (${child.exit}): ${child.lastWords}`)

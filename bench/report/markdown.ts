@@ -10,7 +10,7 @@ export function markdownReport(report: Report): string {
   const { machine } = report
   const parts = [
     "# Benchmarks",
-    "Written by `npm run bench`; do not edit. How it measures, what each shape is and why it is fair: [bench/README.md](../bench/README.md). All of this run as JSON: [results.json](benchmarks/results.json).",
+    "Written by `npm run bench`; do not edit. How it measures, what each shape is and why it is fair: [bench/README.md](../bench/README.md). What becomes of live streams when backends come and go: [benchmarks-churn.md](benchmarks-churn.md). All of this run as JSON: [results.json](benchmarks/results.json).",
     "![All shapes](benchmarks/summary.svg)",
     markdownTable(summaryTable(report.timed, report.idle)),
     [

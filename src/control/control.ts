@@ -372,7 +372,7 @@ export class Control {
 
   #drain(why: string, isUpgrade: boolean): void {
     this.#isStopping = true
-    this.#care.stop()
+    this.#care.drain()
     const { log } = this.#options
     const { graceMs } = this.#config.shutdown
     log.info("draining", { signal: why, streams: this.#counts.streamsOpen, graceMs })
@@ -382,6 +382,7 @@ export class Control {
       this.#sockets.leave()
     } else this.#sockets.close()
     void stopping.then(async (problem) => {
+      this.#care.stop()
       await this.#spans?.close()
       if (problem === null) log.info("stopped", trafficOf(this.#counts.memory))
       else log.error("could not stop cleanly", { reason: problem })

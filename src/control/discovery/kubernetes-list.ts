@@ -1,6 +1,7 @@
 import type { Clock } from "../../base/clock.ts"
 import type { Random } from "../../base/random.ts"
 import { type JsonClient, JsonError } from "../../net/json-client.ts"
+import { asObject, listAt, numberAt, objectAt, textAt } from "./json-reader.ts"
 import { Retrying } from "./retrying.ts"
 
 const ASK_TIMEOUT_MS = 30_000
@@ -23,21 +24,11 @@ export interface KubernetesListOptions<T> {
   readonly objectsMax?: number
   readonly clock: Clock
   readonly random: Random
-  /** What is kept of an object. */
+  /** What is kept of an object. Errors: what it throws is said, and all is listed again. */
   keep(object: KubernetesObject): T
   /** `changed`: the one object that came, changed or left; null: all are listed anew. */
   onChange(changed: T | null): void
   onFailure(error: Error): void
-}
-
-interface List {
-  metadata?: { resourceVersion?: string; continue?: string }
-  items?: KubernetesObject[]
-}
-
-interface WatchEvent {
-  type?: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR"
-  object?: KubernetesObject & { code?: number; message?: string }
 }
 
 /**
@@ -98,7 +89,7 @@ export class KubernetesList<T> {
     await this.#options.client.follow(
       request,
       signal,
-      (event) => this.#event(event as WatchEvent),
+      (event) => this.#event(asObject(event, "an event of the watch")),
       () => this.#retrying.succeeded(),
     )
   }
@@ -111,19 +102,23 @@ export class KubernetesList<T> {
   async #list(signal: AbortSignal): Promise<void> {
     const found = new Map<string, T>()
     let more = ""
-    let version: string | undefined
+    let version: string | null = null
     do {
       const query = new URLSearchParams({ limit: String(PAGE), ...(more && { continue: more }) })
       const request = { method: "GET", path: this.#path(query), timeoutMs: ASK_TIMEOUT_MS } as const
       const { body } = await this.#options.client.ask(request, signal)
-      const page = body as List
-      if (!Array.isArray(page.items)) throw new Error("the answer has no items")
-      for (const object of page.items) found.set(keyOf(object), this.#options.keep(object))
+      const page = asObject(body, "the answer")
+      if (page.items === undefined) throw new Error("the answer has no items")
+      for (const item of listAt(page, "items")) {
+        const object = asObject(item, "an item")
+        found.set(keyOf(object), this.#options.keep(object))
+      }
       this.#checkSize(found.size)
-      version = page.metadata?.resourceVersion
-      more = page.metadata?.continue ?? ""
+      const metadata = objectAt(page, "metadata")
+      version = textAt(metadata, "resourceVersion")
+      more = textAt(metadata, "continue") ?? ""
     } while (more !== "")
-    if (version === undefined) throw new Error("the answer names no resourceVersion")
+    if (version === null) throw new Error("the answer names no resourceVersion")
     this.#objects.clear()
     for (const [key, object] of found) this.#objects.set(key, object)
     this.#version = version
@@ -131,16 +126,26 @@ export class KubernetesList<T> {
     this.#options.onChange(null)
   }
 
-  #event({ type, object }: WatchEvent): void {
-    if (object === undefined) throw new Error("an event of the watch has no object")
+  #event(event: Readonly<Record<string, unknown>>): void {
+    const { type } = event
+    if (event.object == null) throw new Error("an event of the watch has no object")
+    const object = objectAt(event, "object")
     if (type === "ERROR") {
-      const { code = 0, message = "without a reason" } = object
+      const code = numberAt(object, "code") ?? 0
+      const message = textAt(object, "message") ?? "without a reason"
       throw new JsonError(`the watch failed with ${code}: ${message}`, code)
     }
-    this.#version = object.metadata?.resourceVersion ?? this.#version
+    this.#version = textAt(objectAt(object, "metadata"), "resourceVersion") ?? this.#version
     if (type === "BOOKMARK") return
     const key = keyOf(object)
-    const kept = this.#options.keep(object)
+    let kept: T
+    try {
+      kept = this.#options.keep(object)
+    } catch (error) {
+      // Until all of it can be read: the watch would only go on without this one.
+      this.#version = null
+      throw error
+    }
     if (type === "DELETED") this.#objects.delete(key)
     else {
       if (!this.#objects.has(key)) this.#checkSize(this.#objects.size + 1)
@@ -155,6 +160,7 @@ export class KubernetesList<T> {
   }
 }
 
-function keyOf({ metadata }: KubernetesObject): string {
-  return `${metadata?.namespace ?? ""}/${metadata?.name ?? ""}`
+function keyOf(object: Readonly<Record<string, unknown>>): string {
+  const metadata = objectAt(object, "metadata")
+  return `${textAt(metadata, "namespace") ?? ""}/${textAt(metadata, "name") ?? ""}`
 }

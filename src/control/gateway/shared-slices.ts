@@ -3,7 +3,7 @@ import type { Random } from "../../base/random.ts"
 import type { ClusterConfig } from "../../config/model.ts"
 import type { JsonClient } from "../../net/json-client.ts"
 import { KubernetesList } from "../discovery/kubernetes-list.ts"
-import { type EndpointSlice, endpointsOf, SERVICE_LABEL } from "../discovery/kubernetes-source.ts"
+import { type EndpointSlice, readSlice, SERVICE_LABEL, tellSlices } from "../discovery/kubernetes-source.ts"
 import { type SourceSpec, sourceSpecs } from "../discovery/make-source.ts"
 import type { DiscoveryListener, DiscoverySource } from "../discovery/source.ts"
 
@@ -31,7 +31,7 @@ export class SharedSlices {
       objectsMax,
       clock,
       random,
-      keep: ({ metadata, ...slice }) => ({ ...slice, metadata: keptMetadata(metadata) }),
+      keep: (object) => ({ ...readSlice(object), metadata: keptMetadata(object.metadata) }),
       onChange: (changed) => this.#changed(changed),
       onFailure: ({ message }) => {
         for (const sources of this.#sources.values()) for (const source of sources) source.fail(message)
@@ -138,7 +138,7 @@ class SliceSource implements DiscoverySource {
 
   tell(): void {
     const slices = this.#slices.slicesOf(this.#service)
-    if (slices !== null) this.#listener?.onEndpoints(endpointsOf(slices, this.#port))
+    if (slices !== null && this.#listener !== null) tellSlices(this.#listener, slices, this.#port)
   }
 
   fail(reason: string): void {

@@ -1,4 +1,11 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from "node:http"
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https"
 import type { AddressInfo } from "node:net"
 import { isDeepStrictEqual } from "node:util"
 import type { JsonClientOptions } from "../../../src/net/json-client.ts"
@@ -27,6 +34,12 @@ interface WatchEvent {
   /** `apis/GROUP/VERSION/PLURAL`; of bookmarks: all. */
   readonly collection: string | null
   readonly object: ApiObject
+}
+
+/** PEM. */
+export interface ShownCertificate {
+  cert: string
+  key: string
 }
 
 interface Place {
@@ -65,6 +78,7 @@ export class StandInApi {
   pageSize = 500
   /** Nothing is answered. */
   isAway = false
+  #server: Server | TlsServer | null = null
   #version = 100
   #seconds = 0
   readonly #collections = new Map<string, Map<string, ApiObject>>()
@@ -72,15 +86,25 @@ export class StandInApi {
   /** All that has changed, for watches that begin at an earlier version. */
   readonly #events: WatchEvent[] = []
 
-  async listen(t: Finishing): Promise<this> {
-    const server = createServer((request, response) => void this.#answer(request, response))
+  /** `tls`: what it shows; without it, it speaks plain HTTP. */
+  async listen(t: Finishing, tls?: ShownCertificate): Promise<this> {
+    const answer: RequestListener = (request, response) => void this.#answer(request, response)
+    const server = tls === undefined ? createServer(answer) : createTlsServer(tls, answer)
+    this.#server = server
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-    this.baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const { port } = server.address() as AddressInfo
+    this.baseUrl = `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}`
     t.onTestFinished(async () => {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
     })
     return this
+  }
+
+  /** It shows another certificate from now on, and connections to it are lost. */
+  showCertificate(tls: ShownCertificate): void {
+    ;(this.#server as TlsServer).setSecureContext(tls)
+    this.#server!.closeAllConnections()
   }
 
   get access(): JsonClientOptions {

@@ -1,7 +1,7 @@
 import type { EndpointSlice } from "../../../src/control/discovery/kubernetes-source.ts"
 import type { KubernetesSubject } from "../../interop-discovery/kubernetes-cases.ts"
 import type { Finishing } from "../../interop-discovery/listening.ts"
-import { StandInApi } from "./kubernetes-api.ts"
+import { type ShownCertificate, StandInApi } from "./kubernetes-api.ts"
 
 const SLICES = "apis/discovery.k8s.io/v1/endpointslices"
 const SERVICE = "kubernetes.io/service-name"
@@ -11,8 +11,8 @@ const SERVICE = "kubernetes.io/service-name"
  * against a real one where there is one.
  */
 export class StandInKubernetes extends StandInApi implements KubernetesSubject {
-  static start(t: Finishing): Promise<StandInKubernetes> {
-    return new StandInKubernetes().listen(t)
+  static start(t: Finishing, tls?: ShownCertificate): Promise<StandInKubernetes> {
+    return new StandInKubernetes().listen(t, tls)
   }
 
   put(name: string, slice: Omit<EndpointSlice, "metadata">, service = "chat", namespace = "default"): void {
