@@ -100,10 +100,12 @@ async function runUntilStopped(options: ControllerOptions): Promise<number> {
     isJson: options.json,
     configFile: options.config === null ? null : resolve(options.config),
     sourceSpecs: (cluster) => gateways.slices.specs(cluster),
+    // What it is told from here on is for others, which write the statuses too.
+    onDrain: () => void gateways.stop(),
+    canUpgrade: false,
     onListening: (control) => gateways.start(control),
   })
   await gateways.stop()
-  machine.files.remove()
   await log.close()
   return code
 }
@@ -136,8 +138,6 @@ async function check(options: ControllerOptions): Promise<number> {
   } catch (error) {
     teller.cannotStart((error as Error).message)
     return 1
-  } finally {
-    machine.files.remove()
   }
 }
 
@@ -176,6 +176,8 @@ async function readStart(options: ControllerOptions, teller: StartupOutput): Pro
   if (config === null) return null
   const base = baseOf(config)
   const directory = options.secretsDirectory ?? mkdtempSync(join(tmpdir(), "sluice-gateway-"))
+  const files = new SecretFiles(resolve(directory))
+  process.once("exit", () => files.remove())
   const machine: MachineOptions = {
     controllerName,
     common: base.common,
@@ -184,7 +186,7 @@ async function readStart(options: ControllerOptions, teller: StartupOutput): Pro
     bindHost,
     pool: pool.flatMap((some) => some ?? []),
     kubeconfig,
-    files: new SecretFiles(resolve(directory)),
+    files,
   }
   return { config, base, access, machine }
 }

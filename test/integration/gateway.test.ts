@@ -330,7 +330,7 @@ test("an HTTPRoute: HTTP/1.1 to its backend, headers changed, and a redirect", a
   const bed = await GatewayBed.start(t)
   const server = createServer((request, response) => {
     response.setHeader("x-secret", "s")
-    response.end(`${request.url} ${request.headers.host} ${request.headers["x-set"]}`)
+    response.end([request.url, request.headers.host, request.headers["x-set"]].join(" "))
   })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
   t.onTestFinished(() => void server.close())

@@ -10,7 +10,7 @@ import type { AddressInfo } from "node:net"
 import { isDeepStrictEqual } from "node:util"
 import type { JsonClientOptions } from "../../../src/net/json-client.ts"
 import type { Finishing } from "../../interop-discovery/listening.ts"
-import { collectionOf, discovery, kindOf } from "./kubernetes-kinds.ts"
+import { collectionOf, discovery, kindOf, storedAs } from "./kubernetes-kinds.ts"
 
 /** An object of the API. */
 export interface ApiObject {
@@ -301,7 +301,7 @@ function placeOf(path: string): Place {
   const isNamespaced = parts[0] === "namespaces" && parts.length > 2
   const [, namespace = ""] = isNamespaced ? parts.splice(0, 2) : []
   const [plural = "", name = "", part = ""] = parts
-  return { collection: `${head}/${plural}`, namespace, name, isStatus: part === "status" }
+  return { collection: storedAs(`${head}/${plural}`), namespace, name, isStatus: part === "status" }
 }
 
 function withNamespace(object: ApiObject, namespace: string): ApiObject {

@@ -29,7 +29,10 @@ const KINDS: Readonly<Record<string, readonly ApiKind[]>> = {
     { kind: "CustomResourceDefinition", plural: "customresourcedefinitions", isOfCluster: true },
   ],
   "gateway.networking.k8s.io/v1": GATEWAY,
-  "gateway.networking.k8s.io/v1beta1": [{ kind: "ReferenceGrant", plural: "referencegrants" }],
+  "gateway.networking.k8s.io/v1beta1": [
+    ...GATEWAY.filter(({ kind }) => ["GatewayClass", "Gateway", "HTTPRoute"].includes(kind)),
+    { kind: "ReferenceGrant", plural: "referencegrants" },
+  ],
 }
 
 /** `apis/GROUP/VERSION/PLURAL` of an object as it is written. Errors: throws of a kind that there is not. */
@@ -50,6 +53,14 @@ export function kindOf(collection: string): { apiVersion: string; kind: string }
   const [, apiVersion = "", plural] = /^apis?\/(.+)\/([^/]+)$/.exec(collection) ?? []
   const kind = KINDS[apiVersion]?.find((one) => one.plural === plural)?.kind
   return kind === undefined ? undefined : { apiVersion, kind }
+}
+
+/** Kinds that are served by an older version too are kept as the newer. `collection` of any other is itself. */
+export function storedAs(collection: string): string {
+  return collection.replace(
+    /^(apis\/gateway\.networking\.k8s\.io)\/v1beta1\/(gatewayclasses|gateways|httproutes)$/,
+    "$1/v1/$2",
+  )
 }
 
 /** The answer to a question for what there is; null: it is another question. */
