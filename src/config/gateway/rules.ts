@@ -172,7 +172,7 @@ function settingsOf({ timeouts }: Rule, changes: HeaderChanges, { parts }: RuleC
   }
 }
 
-/** The shorter of both: a request is not tried at another backend after its time. 0 is for ever. */
+/** The shorter of both: a request is not tried at another backend after its time. 0 is without end. */
 function timeoutOf({ request = "", backendRequest = "" }: Rule["timeouts"] = {}): Partial<RouteSettings> {
   const given = [request, backendRequest].filter((text) => text !== "").map(durationMs)
   const limits = given.filter((ms) => ms > 0)
