@@ -148,7 +148,7 @@ export class StandInApi {
       resourceVersion: String(++this.#version),
       generation: 1,
     }
-    const created = { ...kindOf(collection), ...object, metadata }
+    const created = { ...object, ...kindOf(collection), metadata }
     this.#objects(collection).set(`${namespace}/${name}`, created)
     this.#send({ type: "ADDED", collection, object: created })
     return created
@@ -193,7 +193,7 @@ export class StandInApi {
       resourceVersion: String(++this.#version),
       generation: (last.generation ?? 1) + (isSameSpec ? 0 : 1),
     }
-    const next = { ...object, metadata }
+    const next = { ...object, ...kindOf(collection), metadata }
     this.#objects(collection).set(`${last.namespace ?? ""}/${last.name}`, next)
     this.#send({ type: "MODIFIED", collection, object: next })
     return next
