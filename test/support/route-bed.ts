@@ -8,6 +8,7 @@ import { diskFiles } from "../../src/config/nginx/include.ts"
 import { readNginxConfig } from "../../src/config/nginx/read.ts"
 import { namesSet } from "../../src/config/set-names.ts"
 import { HeaderList } from "../../src/http2/header-list.ts"
+import type { CallerToken } from "../../src/record/caller-token.ts"
 import { makeVariableTable } from "../../src/record/declared/declared.ts"
 import type { ConnectionRecord } from "../../src/record/record.ts"
 import { type RequestState, stateOf } from "../../src/record/request-state.ts"
@@ -17,8 +18,9 @@ import { Admission } from "../../src/relay/overload/admission.ts"
 import { CutCalls } from "../../src/relay/overload/cut-calls.ts"
 import type { Users } from "../../src/relay/route/access.ts"
 import { compileRoute } from "../../src/relay/route/compile.ts"
+import type { TokenVerdict, TokenVerifier } from "../../src/relay/route/jwt.ts"
 import type { Zone } from "../../src/relay/route/limit-phases.ts"
-import type { ContentHandler, Phase, PhaseContext, Route } from "../../src/relay/route/route.ts"
+import type { ContentHandler, Phase, PhaseContext, PhasedCall, Route } from "../../src/relay/route/route.ts"
 import type { FilesParts } from "../../src/relay/route/route-parts.ts"
 import { type RouteCompiler, Router } from "../../src/relay/route/router.ts"
 import {
@@ -59,7 +61,7 @@ export interface Authorization {
 }
 
 /**
- * The servers of an `http` block, compiled, and requests that go through their phases: no socket, no backend. Clusters are
+ * The servers of an `http` block, or of a configuration, compiled, and requests that go through their phases: no socket, no backend. Clusters are
  * `c1`, `c2`, `c3` and all other names beginning with `c`.
  */
 export class RouteBed {
@@ -72,6 +74,11 @@ export class RouteBed {
   authorization: Authorization | null = { status: 200 }
   /** Of `auth_basic`: true or false at once, or later by a promise. */
   passwords: Users = { check: (user, password) => user === "ann" && password === "secret" }
+  /** Of `auth_jwt`: what comes of a token. */
+  tokens: (text: string) => TokenVerdict | Promise<TokenVerdict> = (text) =>
+    text === "good"
+      ? { kind: "valid", token: { text } as unknown as CallerToken, expirySeconds: 0 }
+      : { kind: "refused", message: "it is not good" }
   readonly context: PhaseContext
   readonly config: Config
   readonly #compile: () => Router<Route>
@@ -81,14 +88,11 @@ export class RouteBed {
 
   /** `change`: what nginx.conf has no words for. */
   constructor(
-    http: string,
+    http: string | Config,
     limits: Record<string, number> = {},
     change: (config: Config) => void = () => {},
   ) {
-    const upstreams = [1, 2, 3].map((at) => `upstream c${at} { server 127.0.0.1:${at}; }`).join(" ")
-    const text = `events {} http { ${upstreams} ${http} }`
-    const { config, problems } = readNginxConfig(text, "/nginx.conf", diskFiles)
-    if (config === null) throw new Error(problems.map(({ message }) => message).join("; "))
+    const config = typeof http === "string" ? readHttp(http) : http
     change(config)
     this.config = config
     const resolved = resolveLimits(limits).limits
@@ -132,9 +136,10 @@ export class RouteBed {
       templateOf,
       zoneOf: (name: string) => zones.get(name)!,
       usersOf: (): Users => ({ check: (user, password) => this.passwords.check(user, password) }),
-      verifierOf: (): never => {
-        throw new Error("no token is looked at here")
-      },
+      verifierOf: (): TokenVerifier => ({
+        read: (text) => ({ text }) as unknown as CallerToken,
+        verify: (text) => this.tokens(text),
+      }),
       serviceMessages: { checkRequest: unasked, readCheck: unasked, rateRequest: unasked, readRate: unasked },
       meterOf: () => null,
       findCluster: (name: string, mayResolve: boolean) =>
@@ -168,7 +173,11 @@ export class RouteBed {
   }
 
   /** The call that a request becomes. It has gone through its phases, unless one waits. `change`: of its state, before. */
-  begin(request: Request, change?: (state: RequestState) => void): RoutedCall {
+  begin(
+    request: Request,
+    change?: (state: RequestState) => void,
+    downstream: PhasedCall["downstream"] = {},
+  ): RoutedCall {
     const asked = typeof request === "string" ? { path: request } : request
     const { path, method = "GET", host = "a.test", fields = [], contentLength = -1, isGrpc = false } = asked
     const list = new HeaderList([
@@ -197,7 +206,7 @@ export class RouteBed {
     if (route === null) throw new Error(`${path} has no meaning`)
     const record = new NewStreamRecord(connection, head as never, route.serverName, this.clock.now())
     change?.(stateOf(record))
-    const call = new RoutedCall(record, isGrpc, route, this.context)
+    const call = new RoutedCall(record, isGrpc, route, this.context, downstream)
     call.run()
     return call
   }
@@ -208,9 +217,18 @@ export class RouteBed {
   }
 }
 
+function readHttp(http: string): Config {
+  const upstreams = [1, 2, 3].map((at) => `upstream c${at} { server 127.0.0.1:${at}; }`).join(" ")
+  const text = `events {} http { ${upstreams} ${http} }`
+  const { config, problems } = readNginxConfig(text, "/nginx.conf", diskFiles)
+  if (config === null) throw new Error(problems.map(({ message }) => message).join("; "))
+  return config
+}
+
 export class RoutedCall implements RunningCall {
   readonly record: NewStreamRecord
   readonly isGrpc: boolean
+  readonly downstream: NonNullable<PhasedCall["downstream"]>
   route: Route
   cluster: Cluster<LegConnection> | null = null
   readonly #context: PhaseContext
@@ -219,7 +237,14 @@ export class RoutedCall implements RunningCall {
   outcome: PhasesOutcome | undefined = undefined
   waiting: WaitingPhases | null = null
 
-  constructor(record: NewStreamRecord, isGrpc: boolean, route: Route, context: PhaseContext) {
+  constructor(
+    record: NewStreamRecord,
+    isGrpc: boolean,
+    route: Route,
+    context: PhaseContext,
+    downstream: NonNullable<PhasedCall["downstream"]>,
+  ) {
+    this.downstream = downstream
     this.record = record
     this.isGrpc = isGrpc
     this.route = route
