@@ -28,7 +28,8 @@ const FILE_TIMEOUT_MS = 150_000
  * The suite gives a program 3 s to start, and a machine with much to do needs more. Its HTTP/2 backends say nothing before
  * they have a request, and Sluice, as gRPC's clients, sends none before the backend's SETTINGS. Its clients of
  * HTTP/2 send none either, and those of HTTP/1.1 end lines with LF alone, and where Huffman's code ends with an octet it is padded
- * by one more. All of that is refused here.
+ * by one more. All of that is refused here. It looks
+ * for names of fields as nginx writes them, which are lower case here.
  */
 const PATIENCE = `package Patience;
 use POSIX ();
@@ -53,6 +54,16 @@ my $start = \\&Test::Nginx::http_start;
     $request = $head . $end . $body;
   }
   return $start->($request, %extra);
+};
+my $finish = \\&Test::Nginx::http_end;
+*Test::Nginx::http_end = sub {
+  my $text = $finish->(@_);
+  return $text unless defined $text && $text =~ /^HTTP\\/1/;
+  my ($head, $rest) = $text =~ /^(.*?\\r\\n)(\\r\\n.*)?$/s;
+  $head =~ s{^([a-z][a-z0-9-]*)(?=:)}{join('-', map {
+    $_ eq 'etag' ? 'ETag' : $_ eq 'www' ? 'WWW' : ucfirst($_)
+  } split(m{-}, $1))}gem;
+  return $head . ($rest // '');
 };
 if (eval { require Test::Nginx::HTTP2; 1 }) {
   my $new = \\&Test::Nginx::HTTP2::new;

@@ -64,7 +64,7 @@ const CONFIG = readConfig()
 
 const hostOf = (authority: string): string => authority.toLowerCase().replace(/:\d*$/, "").replace(/\.$/, "")
 
-/** Never another server's answer, nothing from where nobody gets in, and each call was answered. */
+/** Never another server's answer, and no call goes through where all are denied, or to an internal location. */
 function checkRoutes(ended: readonly StreamRecord[]): void {
   for (const record of ended) {
     const said = record.responseHeaders?.get("x-server")
