@@ -6,6 +6,7 @@ import type { Config, RouteConfig } from "../config/model.ts"
 import type { UpstreamTlsConfig } from "../config/shared-model.ts"
 import { silentLog } from "../log/logger.ts"
 import { addressProblem } from "../net/listen.ts"
+import { NO_STAPLING } from "../net/ocsp/staples.ts"
 import { TlsStore } from "../net/tls-store.ts"
 
 /** What keeps a balancer from starting, and the text of the configuration that it is about, where there is one. */
@@ -48,6 +49,7 @@ function tryTls(config: Config, attempt: (about: string | null, action: () => vo
     log: silentLog,
     onSecured() {},
     onFailed() {},
+    stapling: NO_STAPLING,
     onPlain() {},
     onBug() {},
   })

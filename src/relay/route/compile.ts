@@ -12,6 +12,7 @@ import { compileAction, compileReturn } from "./compile-action.ts"
 import { compilePlans } from "./continuity-plan.ts"
 import { compileErrorPages } from "./error-page.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
+import { compileMessageRates } from "./message-rates.ts"
 import {
   checkBodySize,
   contentPhases,
@@ -105,6 +106,7 @@ function makeRoute(
     settings,
     continuity: compilePlans(settings.continuity, parts.cursorFieldsOf(settings.bridge.descriptorSet)),
     trace,
+    messageRates: compileMessageRates(settings.messageLimits, parts.zoneOf),
     ...rewritesOf(action, settings, parts),
     accessLogs: settings.accessLogs.map(openLog),
     errorStatuses,

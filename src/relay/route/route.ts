@@ -18,6 +18,7 @@ import type { CutCalls } from "../overload/cut-calls.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
 import type { PlanOf } from "./continuity-plan.ts"
 import type { ResponseRewrite } from "./head-rewrite.ts"
+import type { MessageRates } from "./message-rates.ts"
 import type { RouteMeter } from "./route-meter.ts"
 import type { RoutesOf } from "./router.ts"
 
@@ -58,6 +59,8 @@ export interface Route {
   /** Counts its streams; null: they are not counted by route. */
   readonly meter: RouteMeter | null
   /** Any of the timeouts of a silent stream. */
+  /** How fast clients may send; null: as fast as it is taken. */
+  readonly messageRates: MessageRates | null
   readonly hasStreamTimeouts: boolean
   /** Of a text of the configuration's, without escapes. */
   templateOf(source: string): Template
