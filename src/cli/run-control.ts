@@ -40,13 +40,15 @@ export function openProcessLogs({ log: config }: Pick<Config, "log">, isJson: bo
   return { log, threadLog, events }
 }
 
-export interface RunControlOptions extends Pick<ControlOptions, "configFile" | "sourceSpecs"> {
+export interface RunControlOptions extends Pick<ControlOptions, "configFile" | "sourceSpecs" | "onDrain"> {
   config: Config
   /** As `ControlOptions` has it. */
   load: ((isReload: boolean) => Promise<LoadedConfig>) | null
   logs: ProcessLogs
   teller: StartupOutput
   isJson: boolean
+  /** Whether another process may take its place. Default: yes. */
+  canUpgrade?: boolean
   /** Before it runs. */
   onControl?(control: Control): void
   /** It runs. */
@@ -55,7 +57,7 @@ export interface RunControlOptions extends Pick<ControlOptions, "configFile" | "
 
 /** Runs a configuration until told to stop. Resolves with the exit code: 0, or 1 where it could not start or stop. */
 export async function runControl(options: RunControlOptions): Promise<number> {
-  const { config, load, logs, teller, isJson, configFile, sourceSpecs } = options
+  const { config, load, logs, teller, isJson, configFile, sourceSpecs, onDrain, canUpgrade = true } = options
   const { log, threadLog, events } = logs
   await closeUninvitedDebugger()
   const control: Control = new Control({
@@ -65,10 +67,11 @@ export async function runControl(options: RunControlOptions): Promise<number> {
     log,
     threadLog,
     clock: systemClock,
-    signals: processSignals,
+    signals: canUpgrade ? processSignals : withoutUpgrade(log),
     inheritance: inheritSockets(process.env, process, log),
     configFile,
     ...(sourceSpecs && { sourceSpecs }),
+    ...(onDrain && { onDrain }),
     onEvent: (event) => events.add(event),
     openAdmin: (admin, view) =>
       openAdmin({ config: admin, view, events, clock: systemClock, log, env: process.env }),
@@ -87,6 +90,17 @@ export async function runControl(options: RunControlOptions): Promise<number> {
     return 1
   })
   return code
+}
+
+/** Signals that ask for another process in its place are not obeyed. */
+function withoutUpgrade(log: ProcessLog): ControlOptions["signals"] {
+  return {
+    onCommand: (handler) =>
+      processSignals.onCommand((command, why) => {
+        if (command !== "upgrade") return handler(command, why)
+        log.warn("no upgrade: another process would have to learn what it serves first", { signal: why })
+      }),
+  }
 }
 
 interface Announcement {
