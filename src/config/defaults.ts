@@ -92,6 +92,10 @@ export function defaultRouteSettings(): RouteSettings {
     readTimeoutMs: settings.readTimeout.value,
     sendTimeoutMs: settings.sendTimeout.value,
     bodyTimeoutMs: settings.bodyTimeout.value,
+    idleTimeoutMs: settings.idleTimeout.value,
+    responseTimeoutMs: settings.responseTimeout.value,
+    maxCallMs: settings.maxCallTime.value,
+    grpcTimeoutMaxMs: settings.grpcTimeoutMax.value,
     maxStreamAgeMs: settings.maxStreamAge.value,
     maxBodyOctets: settings.maxBodySize.value,
     retry: {

@@ -239,6 +239,14 @@ export interface RouteSettings {
   sendTimeoutMs: number | null
   /** Longest silence of the downstream before its half-close. nginx: `client_body_timeout`. */
   bodyTimeoutMs: number | null
+  /** Longest silence of both sides. Envoy: `idle_timeout`. */
+  idleTimeoutMs: number | null
+  /** Longest time from the end of the request to the end of the response. Envoy: `timeout`. */
+  responseTimeoutMs: number | null
+  /** A call that lasts longer ends with DEADLINE_EXCEEDED. Envoy: `max_stream_duration`. */
+  maxCallMs: number | null
+  /** Longer deadlines of gRPC clients are this. Envoy: `grpc_timeout_header_max`. */
+  grpcTimeoutMaxMs: number | null
   /** Older streams end with UNAVAILABLE, so that they come again elsewhere; give or take a fifth. */
   maxStreamAgeMs: number | null
   /** Most DATA octets one request may carry in all. nginx: `client_max_body_size`. */

@@ -376,6 +376,10 @@ const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
   near(outer, {
     connectTimeoutMs: positive,
     readTimeoutMs: orNull(positive),
+    idleTimeoutMs: orNull(positive),
+    responseTimeoutMs: orNull(positive),
+    maxCallMs: orNull(positive),
+    grpcTimeoutMaxMs: orNull(positive),
     sendTimeoutMs: orNull(positive),
     bodyTimeoutMs: orNull(positive),
     maxStreamAgeMs: orNull(positive),

@@ -228,6 +228,20 @@ const settingsShape = {
   bodyTimeout: someDurationOrNone
     .optional()
     .describe(says("Longest silence of a client that has not finished.", defaults.settings.bodyTimeout)),
+  idleTimeout: someDurationOrNone
+    .optional()
+    .describe(says("Longest silence of both sides of a stream.", defaults.settings.idleTimeout)),
+  responseTimeout: someDurationOrNone
+    .optional()
+    .describe(
+      says("From the end of the request to the end of the response.", defaults.settings.responseTimeout),
+    ),
+  maxCallTime: someDurationOrNone
+    .optional()
+    .describe(says("Longer calls end with DEADLINE_EXCEEDED.", defaults.settings.maxCallTime)),
+  grpcTimeoutMax: someDurationOrNone
+    .optional()
+    .describe(says("Longer deadlines of gRPC clients are this.", defaults.settings.grpcTimeoutMax)),
   maxStreamAge: someDurationOrNone
     .optional()
     .describe(

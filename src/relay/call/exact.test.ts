@@ -205,7 +205,7 @@ describe("header lists that are held", () => {
 
 describe("the timer of a call", () => {
   const START_MS = 1000
-  const timeouts = { readTimeoutMs: null, sendTimeoutMs: null, bodyTimeoutMs: null }
+  const timeouts = { idleTimeoutMs: null, responseTimeoutMs: null, readTimeoutMs: null, sendTimeoutMs: null, bodyTimeoutMs: null }
   const side = (remoteEnded: boolean) => ({ queuedOctets: 0, remoteEnded })
 
   /** No stream of these ages, so no pacer is asked. */
@@ -286,7 +286,7 @@ describe("the timer of a call", () => {
     // The start was rounded down, and a millisecond added for that.
     expect(deadlinePassed({ startMs: 1000, deadlineMs: 1000 + 1 + 250 } as StreamRecord)).toMatchObject({
       kind: "deadline",
-      message: "the deadline of 250 ms passed (grpc-timeout, enforced at the balancer)",
+      message: "the deadline of 250 ms passed (grpc-timeout or maxCallTime, enforced at the balancer)",
     })
   })
 

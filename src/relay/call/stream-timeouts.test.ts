@@ -9,6 +9,8 @@ const settings = {
   readTimeoutMs: 30_000,
   sendTimeoutMs: null,
   bodyTimeoutMs: null,
+  idleTimeoutMs: null,
+  responseTimeoutMs: null,
 }
 
 /** Lives a story as an call does, which looks whenever the watch says so. */
@@ -158,7 +160,13 @@ describe("grpc_read_timeout of 30 s: the endpoint's silence, and nobody else's",
 })
 
 describe("each timeout at the millisecond that decides", () => {
-  const NONE = { readTimeoutMs: null, sendTimeoutMs: null, bodyTimeoutMs: null }
+  const NONE = {
+    readTimeoutMs: null,
+    sendTimeoutMs: null,
+    bodyTimeoutMs: null,
+    idleTimeoutMs: null,
+    responseTimeoutMs: null,
+  }
   const side = (queuedOctets = 0, remoteEnded = false) => ({ queuedOctets, remoteEnded })
   const at = (nowMs: number) => ({ now: () => nowMs, wallMs: () => 0, after: () => ({ cancel: () => {} }) })
 
@@ -179,6 +187,32 @@ describe("each timeout at the millisecond that decides", () => {
     expect([watch.check(150, null, side(0, true)), watch.dueMs]).toEqual([null, Number.POSITIVE_INFINITY])
     expect(watch.message("body_timeout", "a")).toBe(
       "the client sent nothing for 100 ms (client_body_timeout)",
+    )
+  })
+
+  test.each<[string, (watch: StreamTimeouts) => void]>([
+    ["a request's message", (watch) => watch.fromDownstream(at(60))],
+    ["a response's", (watch) => watch.fromUpstream(at(60))],
+    ["an interim response", (watch) => watch.interim(at(60))],
+    ["octets that the client takes", (watch) => watch.downstreamTook(at(60))],
+  ])("idleTimeout: begun anew by %s", (_, act) => {
+    const watch = new StreamTimeouts({ ...NONE, idleTimeoutMs: 100 }, 10)
+    expect(watch.dueMs).toBe(110)
+    act(watch)
+    expect([watch.dueMs, watch.check(159, side(), side())]).toEqual([160, null])
+    expect(watch.check(160, side(), side(0, true))).toBe("idle_timeout")
+    expect(watch.message("idle_timeout", "a")).toBe("neither side sent anything for 100 ms (idleTimeout)")
+  })
+
+  test("responseTimeout: from the end of the request on, however long that took", () => {
+    const watch = new StreamTimeouts({ ...NONE, responseTimeoutMs: 100 }, 10)
+    expect([watch.dueMs, watch.check(110, side(), side()), watch.dueMs]).toEqual([110, null, 210])
+    watch.fromDownstream(at(130))
+    watch.fromUpstream(at(200))
+    expect([watch.dueMs, watch.check(229, side(), side(0, true))]).toEqual([230, null])
+    expect(watch.check(230, side(), side(0, true))).toBe("response_timeout")
+    expect(watch.message("response_timeout", "a")).toBe(
+      "the response did not end within 100 ms of the request (responseTimeout)",
     )
   })
 

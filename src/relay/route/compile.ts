@@ -7,6 +7,7 @@ import { compileTemplate, type Template } from "../../record/template.ts"
 import { Regex } from "../../regex/regex.ts"
 import { findRealClient } from "./access.ts"
 import { admissionPhases } from "./admission-phases.ts"
+import { hasStreamTimeouts, limitCall } from "./call-limits.ts"
 import { compileAction, compileReturn } from "./compile-action.ts"
 import { compileContinuity } from "./continuity-plan.ts"
 import { compileErrorPages } from "./error-page.ts"
@@ -83,6 +84,7 @@ function makeRoute(
     ...conditions,
     ...(trace === null ? [] : [trace.begin]),
     ...(maxBodyOctets === null ? [] : [checkBodySize(maxBodyOctets)]),
+    ...limitCall(settings),
     ...ownPhases,
   ]
   const serverSteps = compileServerSteps(server, host, parts)
@@ -107,8 +109,7 @@ function makeRoute(
     accessLogs: settings.accessLogs.map(openLog),
     errorStatuses,
     errorPages: compileErrorPages(settings.errorPages, parts.templateOf),
-    hasStreamTimeouts:
-      settings.readTimeoutMs !== null || settings.sendTimeoutMs !== null || settings.bodyTimeoutMs !== null,
+    hasStreamTimeouts: hasStreamTimeouts(settings),
     templateOf: parts.templateOf,
     host,
   }
