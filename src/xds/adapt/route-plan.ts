@@ -116,7 +116,7 @@ function planRoute(route: Route, path: string, around: Around): RoutePlan[] {
   const at = `${path}.route`
   const settings = actionSettings(action.value, around.host, at)
   const rewrite = rewriteOf(action.value, match.replaced, at)
-  const hashKey = hashKeyOf(action.value.hashPolicy, `${at}.hash_policy`)
+  const hashKey = hashKeyOf(action.value.hashPolicy, `${at}.hash_policy`, variables)
   return targetsOf(action.value, at, variables).flatMap(({ target, when, level, host }) => {
     const changes = headers(level === null ? [] : [level])
     const hostHeader: [string, string][] = host === null ? [] : [["host", host]]
@@ -209,17 +209,13 @@ function actionSettings(action: XdsAction, host: VirtualHost, path: string): Par
   }
 }
 
-/** A template of all that is hashed; null: nothing is. */
-function hashKeyOf(policies: readonly HashPolicy[], path: string): string | null {
-  const parts: string[] = []
-  for (const [at, { policySpecifier: one, terminal }] of policies.entries()) {
-    const place = `${path}[${at}]`
-    const part = partOf(one, place)
-    if (part !== null) parts.push(part)
-    // What follows counts only where it came to nothing.
-    if (terminal) break
-  }
-  return parts.length === 0 ? null : parts.join("")
+/** A template of all that is hashed; null: nothing is. What follows a terminal part counts where that is empty. */
+function hashKeyOf(policies: readonly HashPolicy[], path: string, variables: Variables): string | null {
+  return policies.reduceRight<string | null>((rest, { policySpecifier: one, terminal }, at) => {
+    const part = partOf(one, `${path}[${at}]`)
+    if (part === null || rest === null) return part ?? rest
+    return terminal ? variables.map(part, [["", rest]], part) : part + rest
+  }, null)
 }
 
 function partOf(one: HashPolicy["policySpecifier"], place: string): string | null {
