@@ -1,6 +1,7 @@
 import { resolve } from "node:path"
 import type { OpenAddress } from "../balancer/status.ts"
 import { holdProcess, systemClock } from "../base/clock.ts"
+import { defaultConfig } from "../config/defaults.ts"
 import type { LoadedConfig } from "../config/load.ts"
 import type { Config } from "../config/model.ts"
 import { whyNot } from "../config/problem.ts"
@@ -12,6 +13,7 @@ import { Control } from "../control/control.ts"
 import { makeWorker } from "../control/data-threads.ts"
 import { inheritSockets } from "../control/inherited-sockets.ts"
 import { processSignals } from "../control/signals.ts"
+import { ControlPlane } from "../control/xds/control-plane.ts"
 import { openLog, type ProcessLog } from "../log/logger.ts"
 import { fromAddresses } from "./address-options.ts"
 import { wantsColor } from "./check.ts"
@@ -23,6 +25,8 @@ import { closeUninvitedDebugger } from "./uninvited-debugger.ts"
 export interface RunOptions {
   /** A configuration file, or … */
   config: string | null
+  /** A bootstrap file: a control plane says more. */
+  xds?: string | null
   /** … addresses to listen on and to balance over. */
   listen: string[]
   to: string[]
@@ -79,24 +83,41 @@ async function runUntilStopped(options: RunOptions): Promise<number> {
     log.error("unexpected error", { error: error.stack ?? String(error) })
   })
   await closeUninvitedDebugger()
+  const inheritance = inheritSockets(process.env, process, log)
+  let plane: ControlPlane | null = null
+  if (options.xds != null)
+    try {
+      plane = new ControlPlane({
+        path: options.xds,
+        base: config,
+        clock: systemClock,
+        log,
+        onLimit: (limit) => control?.count(limit),
+      })
+      await plane.start(inheritance.isUpgrade)
+    } catch (error) {
+      teller.cannotStart((error as Error).message)
+      return 1
+    }
   const running = new Control({
-    config,
+    config: plane?.config ?? config,
     threads: workerCount(config),
-    load:
-      options.config === null
-        ? null
-        : (isReload) => (isReload ? read(options.config!) : prepare(options.config!, options)),
+    load: options.config === null ? null : (isReload) => load(isReload, options, read, plane),
     log,
     threadLog,
     clock: systemClock,
     signals: processSignals,
-    inheritance: inheritSockets(process.env, process, log),
+    inheritance,
+    controlPlane: plane?.client ?? null,
     configFile: options.config === null ? null : resolve(options.config),
     onEvent: (event) => events.add(event),
     openAdmin: (admin, view) =>
       openAdmin({ config: admin, view, events, clock: systemClock, log, env: process.env }),
     makeWorker,
-    onListening: (addresses, admin) => announce(addresses, admin, { config, log, teller, options }),
+    onListening: (addresses, admin) => {
+      announce(addresses, admin, { config: running.config, log, teller, options })
+      plane?.use((next) => running.apply(next))
+    },
     exit: (code) => process.exit(code),
   })
   control = running
@@ -106,8 +127,21 @@ async function runUntilStopped(options: RunOptions): Promise<number> {
     if (config.log.path !== "stderr") log.error("cannot start", { reason })
     return 1
   })
+  plane?.stop()
   await log.close()
   return code
+}
+
+/** The file, with what the control plane says. */
+async function load(
+  isReload: boolean,
+  options: RunOptions,
+  read: (path: string) => Promise<LoadedConfig>,
+  plane: ControlPlane | null,
+): Promise<LoadedConfig> {
+  const loaded = await (isReload ? read(options.config!) : prepare(options.config!, options))
+  if (plane === null || loaded.config === null) return loaded
+  return { ...loaded, config: plane.configWith(loaded.config, isReload) }
 }
 
 async function readConfig(
@@ -115,6 +149,7 @@ async function readConfig(
   teller: StartupOutput,
   read: (path: string) => Promise<LoadedConfig>,
 ): Promise<Config | null> {
+  if (options.config === null && options.xds != null) return defaultConfig()
   if (options.config === null) {
     const { config, errors } = fromAddresses(options.listen, options.to)
     for (const error of errors) teller.cannotStart(error)

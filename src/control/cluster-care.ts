@@ -6,6 +6,7 @@ import { OutlierDetection, type OutlierDetectionOptions } from "../cluster/outli
 import { Rebalancer, type RebalancerOptions } from "../cluster/rebalance/rebalancer.ts"
 import type { Config } from "../config/model.ts"
 import type { Log } from "../log/logger.ts"
+import type { Assignments } from "./discovery/assigned-source.ts"
 import type { SourceStatus } from "./discovery/cluster-discovery.ts"
 import { Discovery, type PreparedDiscovery } from "./discovery/discovery.ts"
 import { HealthChecks } from "./health/health-checks.ts"
@@ -21,6 +22,8 @@ export interface ClusterCareOptions {
   readonly move: RebalancerOptions["tell"]
   config(): Config
   onDiscoveryRefused(): void
+  /** Of the control plane; null: there is none. */
+  readonly assignments: Assignments | null
 }
 
 /** Those who watch the endpoints of all clusters while Sluice runs: who they are, how they are, and how full. */
@@ -31,10 +34,11 @@ export class ClusterCare {
   readonly #rebalancer: Rebalancer
 
   constructor(options: ClusterCareOptions) {
-    const { states, clock, random, log, outcomesAt, streamsAt, trafficAt, move: tell } = options
+    const { assignments, states, clock, random, log, outcomesAt, streamsAt, trafficAt, move: tell } = options
     this.#discovery = new Discovery({
       clock,
       random,
+      assignments,
       log,
       states,
       endpointsMax: () => resolveLimits(options.config().limits).limits.discoveredEndpointsMax,

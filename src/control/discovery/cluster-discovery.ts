@@ -184,7 +184,7 @@ export class ClusterDiscovery {
 }
 
 function knownEndpoint(
-  { address, weight, priority, zone, isDraining }: DiscoveredEndpoint,
+  { address, weight, priority, zone, isDraining, isUnhealthy = false }: DiscoveredEndpoint,
   origin: number,
   settings: EndpointConfig,
 ): KnownEndpoint {
@@ -195,5 +195,6 @@ function knownEndpoint(
     zone,
     priority: priority + (settings.backup ? 1 : 0),
     drain: settings.down || isDraining,
+    ...(isUnhealthy && { isUnhealthy }),
   }
 }

@@ -99,8 +99,12 @@ function checkTogether(chains: readonly ChainPlan[]): void {
       refuse(chain.path, "connections with TLS and without do not share a listener")
     if (chain.tls === null && chain.names.length > 0 && chain.to.kind === "http")
       refuse(`${chain.path}.filter_chain_match.server_names`, "a name is said in TLS, which this chain does not speak")
+    if (chain.tls !== null && sharedText(chain.tls) !== sharedText(first.tls!))
+      refuse(`${chain.path}.transport_socket`, "TLS of the chains of a listener differs in certificates alone")
   }
 }
+
+const sharedText = (tls: TlsPlan): string => JSON.stringify({ ...tls, certificates: null })
 
 /** What a listener filter is; null: nothing that matters here. */
 function listenerFilter({ name, configType }: Listener["listenerFilters"][number], path: string): "tls_inspector" | "proxy_protocol" | null {

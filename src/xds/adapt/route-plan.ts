@@ -53,6 +53,7 @@ type Level = readonly [fields: HeaderFields, path: string]
 /** Errors: throws a `Refusal`. */
 export function planRoutes(config: RouteConfiguration): RoutesPlan {
   const variables = new Variables()
+  checkDomainsOnce(config)
   const hosts = config.virtualHosts.map((host, at): HostPlan => {
     const path = `virtual_hosts[${at}]`
     if (host.requireTls !== 0) refuse(`${path}.require_tls`, "a listener with TLS is one, and one without another")
@@ -68,6 +69,16 @@ export function planRoutes(config: RouteConfiguration): RoutesPlan {
   const targets = hosts.flatMap(({ routes }) => routes.map(({ target }) => target))
   const clusters = new Set(targets.flatMap((target) => (target.kind === "cluster" ? [target.name] : [])))
   return { name: config.name, hosts, variables, clusters }
+}
+
+function checkDomainsOnce({ virtualHosts }: RouteConfiguration): void {
+  const seen = new Set<string>()
+  for (const [at, { domains }] of virtualHosts.entries())
+    for (const [index, domain] of domains.entries()) {
+      const lower = domain.toLowerCase()
+      if (seen.has(lower)) refuse(`virtual_hosts[${at}].domains[${index}]`, `"${domain}" is named twice`)
+      seen.add(lower)
+    }
 }
 
 function checkedDomains({ domains }: VirtualHost, path: string): string[] {

@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from "node:crypto"
 import { defaultUpstreamTls } from "../../config/defaults.ts"
 import { defaults } from "../../config/defaults-table.ts"
 import type { ListenerTlsConfig } from "../../config/model.ts"
@@ -19,6 +20,7 @@ import type {
 } from "../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts"
 import { typeNameOf, unpack } from "./extensions.ts"
 import { refuse } from "./refusal.ts"
+import { isPem } from "../../config/pem.ts"
 import { checkSource, fileOf, millisecondsOf } from "./values.ts"
 
 /** A certificate with its key: paths, or their text. */
@@ -168,7 +170,28 @@ function keyPair({ certificateChain, privateKey }: TlsCertificate, path: string)
   const keyFile = fileOf(privateKey, `${path}.private_key`)
   if (certFile === null) return refuse(`${path}.certificate_chain`, "there is none")
   if (keyFile === null) return refuse(`${path}.private_key`, "there is none")
+  if (isPem(certFile) && isPem(keyFile)) checkPair(certFile, keyFile, path)
   return { certFile, keyFile }
+}
+
+/** A pair that no handshake could use is refused before it takes the place of one that can. */
+function checkPair(certificate: string, key: string, path: string): void {
+  const leaf = readable(() => new X509Certificate(certificate), `${path}.certificate_chain`, "a certificate")
+  const privateKey = readable(() => createPrivateKey(key), `${path}.private_key`, "a private key without passphrase")
+  if (!leaf.checkPrivateKey(privateKey)) refuse(`${path}.private_key`, "it is not the key of the certificate")
+}
+
+function readable<T>(read: () => T, path: string, what: string): T {
+  try {
+    return read()
+  } catch {
+    return refuse(path, `it is no PEM of ${what}`)
+  }
+}
+
+function checkedAuthorities(file: string | null, path: string): string | null {
+  if (file !== null && isPem(file)) readable(() => new X509Certificate(file), path, "a certificate")
+  return file
 }
 
 function validationOf(context: CertificateValidationContext, path: string): Validation {
@@ -191,7 +214,7 @@ function validationOf(context: CertificateValidationContext, path: string): Vali
     refuse(first.place, "a name is compared as a whole: exact")
   const { pattern } = first ?? {}
   return {
-    caFile: fileOf(trustedCa, `${path}.trusted_ca`),
+    caFile: checkedAuthorities(fileOf(trustedCa, `${path}.trusted_ca`), `${path}.trusted_ca`),
     crlFile: fileOf(crl, `${path}.crl`),
     serverName: pattern?.case === "exact" ? pattern.value : null,
     isUntrustedAccepted: context.trustChainVerification === TrustChain.ACCEPT_UNTRUSTED,
