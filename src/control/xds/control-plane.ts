@@ -5,6 +5,7 @@ import { resolveLimits } from "../../base/resolve-limits.ts"
 import type { Config } from "../../config/model.ts"
 import type { Log } from "../../log/logger.ts"
 import { assemble } from "../../xds/adapt/assemble.ts"
+import type { LivePlans } from "../../xds/adapt/live-plans.ts"
 import { readBootstrap } from "../../xds/client/bootstrap-file.ts"
 import { DeltaProtocol } from "../../xds/client/delta.ts"
 import { SotwProtocol } from "../../xds/client/sotw.ts"
@@ -33,6 +34,8 @@ export class ControlPlane {
   readonly #targets: ReturnType<typeof readBootstrap>["targets"]
   readonly #problems = new Set<string>()
   #base: Config
+  /** What the configuration that was asked for last was made of. */
+  #told: LivePlans | null = null
   #putInForce: ((config: Config) => Promise<void>) | null = null
   #onProgress: () => void = () => {}
 
@@ -84,7 +87,7 @@ export class ControlPlane {
   /** From now on changes are put in force by `putInForce`. */
   use(putInForce: (config: Config) => Promise<void>): void {
     this.#putInForce = putInForce
-    void putInForce(this.config)
+    if (this.client.live !== this.#told) void this.#changed()
   }
 
   stop(): void {
@@ -105,6 +108,7 @@ export class ControlPlane {
     })
     const { config, problems } = withResources(base, resources)
     if (!isKept) return config
+    this.#told = this.client.live
     this.#base = base
     for (const problem of [...resources.problems, ...problems]) {
       if (this.#problems.has(problem)) continue
