@@ -647,7 +647,8 @@ const rows = {
     counter: "control_plane_message_too_large",
   },
   controlPlaneResourcesMax: {
-    counts: "resources of one type that the control plane may name: listeners, routes, clusters, endpoints, secrets",
+    counts:
+      "resources of one type that the control plane may name: listeners, routes, clusters, endpoints, secrets",
     value: 50_000,
     unit: "entries",
     min: 1,

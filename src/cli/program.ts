@@ -95,9 +95,12 @@ Examples:
       ) => {
         const isAlone = config === undefined && xds !== undefined
         if (to.length > 0 ? config !== undefined || xds !== undefined : config === undefined && !isAlone)
-          command.error("error: give either a configuration file, --xds or both, or --to addresses (see sluice run --help)", {
-            exitCode: 2,
-          })
+          command.error(
+            "error: give either a configuration file, --xds or both, or --to addresses (see sluice run --help)",
+            {
+              exitCode: 2,
+            },
+          )
         process.exitCode = await run({
           listen,
           to,

@@ -62,7 +62,12 @@ export function layOver(
     ...known,
     slot,
     weight: order?.weight ?? known.weight,
-    health: known.isUnhealthy === true || said.has("unhealthy") ? "unhealthy" : said.has("healthy") ? "healthy" : "unknown",
+    health:
+      known.isUnhealthy === true || said.has("unhealthy")
+        ? "unhealthy"
+        : said.has("healthy")
+          ? "healthy"
+          : "unknown",
     drain: known.drain || order?.drain === true || said.has("checking"),
     graceMs: order?.drain === true ? order.graceMs : null,
   }

@@ -182,6 +182,7 @@ export class Control {
       states: this.states,
       orders: this.orders,
       care: this.#care,
+      controlPlane: options.controlPlane ?? null,
     })
     this.#admin = new AdminDoor(clock, log, () => options.openAdmin(config.admin, this.#view))
   }

@@ -21,7 +21,8 @@ export function readKeyPair(certFile: string, keyFile: string): KeyPair {
     () => createPrivateKey(key),
     `${fileName(keyFile)}: not a private key in PEM without passphrase`,
   )
-  if (!leaf.checkPrivateKey(privateKey)) throw new Error(`${fileName(keyFile)} is not the key of ${fileName(certFile)}`)
+  if (!leaf.checkPrivateKey(privateKey))
+    throw new Error(`${fileName(keyFile)} is not the key of ${fileName(certFile)}`)
   return { cert, key, leaf }
 }
 

@@ -1,76 +1,22 @@
 import { spawn } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import type { JsonValue } from "@bufbuild/protobuf"
 import { Metadata } from "@grpc/grpc-js"
 import { expect, type TestContext, test } from "vitest"
 import { freePort, SluiceProcess, testDirectory } from "../support/sluice-process.ts"
-import { resource, StandInControlPlane } from "../support/stand-ins/control-plane.ts"
+import { StandInControlPlane } from "../support/stand-ins/control-plane.ts"
 import { EchoBackend, echoClient } from "../support/test-bed.ts"
-
-const CLUSTER = "envoy.config.cluster.v3.Cluster"
-const ENDPOINTS = "envoy.config.endpoint.v3.ClusterLoadAssignment"
-const LISTENER = "envoy.config.listener.v3.Listener"
-const ROUTES = "envoy.config.route.v3.RouteConfiguration"
-
-const ADS = { ads: {}, resourceApiVersion: "V3" }
-
-const cluster = (name: string, more: Record<string, JsonValue> = {}) =>
-  resource(CLUSTER, {
-    name,
-    type: "EDS",
-    edsClusterConfig: { edsConfig: ADS },
-    typedExtensionProtocolOptions: {
-      "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-        explicitHttpConfig: { http2ProtocolOptions: {} },
-      },
-    },
-    ...more,
-  })
-
-const endpoints = (name: string, ...ports: number[]) =>
-  resource(ENDPOINTS, {
-    clusterName: name,
-    endpoints: [
-      {
-        lbEndpoints: ports.map((portValue) => ({
-          endpoint: { address: { socketAddress: { address: "127.0.0.1", portValue } } },
-        })),
-      },
-    ],
-  })
-
-const listener = (name: string, port: number, routes = "routes") =>
-  resource(LISTENER, {
-    name,
-    address: { socketAddress: { address: "127.0.0.1", portValue: port } },
-    filterChains: [
-      {
-        filters: [
-          {
-            name: "hcm",
-            typedConfig: {
-              "@type":
-                "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-              statPrefix: "in",
-              rds: { configSource: ADS, routeConfigName: routes },
-              httpFilters: [
-                {
-                  name: "router",
-                  typedConfig: { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
-                },
-              ],
-            },
-          },
-        ],
-      },
-    ],
-  })
-
-const routes = (name: string, ...all: JsonValue[]) =>
-  resource(ROUTES, { name, virtualHosts: [{ name: "all", domains: ["*"], routes: all }] })
-const everything = (to: string): JsonValue => ({ match: { prefix: "/" }, route: { cluster: to } })
+import {
+  CLUSTER,
+  cluster,
+  ENDPOINTS,
+  endpoints,
+  everything,
+  LISTENER,
+  listener,
+  ROUTES,
+  routes,
+} from "../support/xds-resources.ts"
 
 /** Sluice under a control plane, and nothing else. */
 function startSluice(t: TestContext, plane: StandInControlPlane, more: object = {}): SluiceProcess {

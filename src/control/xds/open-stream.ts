@@ -21,9 +21,18 @@ export interface ControlPlaneSocket {
 }
 
 /** How streams to a control plane are opened, each on a connection of its own. Errors: throws where its certificates cannot be read. */
-export function streamOpener({ server, tls, limits, clock, log }: ControlPlaneSocket): XdsClientOptions["open"] {
+export function streamOpener({
+  server,
+  tls,
+  limits,
+  clock,
+  log,
+}: ControlPlaneSocket): XdsClientOptions["open"] {
   const cached = new CachedClock(clock)
-  const flusher = new Flusher((callback) => systemNetwork.afterReads(callback), { turnBegan() {}, turnEnded() {} })
+  const flusher = new Flusher((callback) => systemNetwork.afterReads(callback), {
+    turnBegan() {},
+    turnEnded() {},
+  })
   const owner = {
     onBug: (error: unknown) =>
       log.error("unexpected error: the connection to the control plane ended", {

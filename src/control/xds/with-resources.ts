@@ -25,7 +25,10 @@ export function withResources(base: Config, resources: Assembled): { config: Con
       variables: [...base.variables, ...resources.variables],
       tcp: {
         ...base.tcp,
-        servers: [...base.tcp.servers, ...resources.tcpServers.filter(({ listeners: [name] }) => !isTaken(name!))],
+        servers: [
+          ...base.tcp.servers,
+          ...resources.tcpServers.filter(({ listeners: [name] }) => !isTaken(name!)),
+        ],
         variables: [...base.tcp.variables, ...resources.tcpVariables],
       },
     },

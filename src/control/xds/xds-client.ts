@@ -6,8 +6,15 @@ import { inlineService, isInlineService } from "../../xds/adapt/assemble-cluster
 import type { LivePlans } from "../../xds/adapt/live-plans.ts"
 import { Accepted, detailOf, type HeldResource, type Outcome } from "../../xds/client/accepted.ts"
 import type { AdsProtocol, AdsUpdate } from "../../xds/client/protocol.ts"
-import { Warming, wantedNames } from "../../xds/client/warming.ts"
-import { CLUSTER, DATA_PLANE_TYPES, type DataPlaneType, ENDPOINTS, LISTENER, shortName } from "../../xds/type-urls.ts"
+import { type AcceptedPlans, Warming, wantedNames } from "../../xds/client/warming.ts"
+import {
+  CLUSTER,
+  DATA_PLANE_TYPES,
+  type DataPlaneType,
+  ENDPOINTS,
+  LISTENER,
+  shortName,
+} from "../../xds/type-urls.ts"
 import type { Assignments } from "../discovery/assigned-source.ts"
 import { Retrying } from "../discovery/retrying.ts"
 import type { DiscoveredEndpoint } from "../discovery/source.ts"
@@ -190,7 +197,10 @@ export class XdsClient implements Assignments {
       this.#isConnected = true
       this.#problem = null
       this.#controlPlane = update?.from ?? ""
-      log.info("connected to the control plane", { server, ...(update?.from && { controlPlane: update.from }) })
+      log.info("connected to the control plane", {
+        server,
+        ...(update?.from && { controlPlane: update.from }),
+      })
     }
     if (update === null) return
     const state = this.#types[update.type]
@@ -222,7 +232,9 @@ export class XdsClient implements Assignments {
         reason: detail,
       })
     state.lastNack = detail
-    const names = new Set(outcome.problem === null ? outcome.refused.keys() : update.resources.map(({ name }) => name))
+    const names = new Set(
+      outcome.problem === null ? outcome.refused.keys() : update.resources.map(({ name }) => name),
+    )
     const nack = protocol.nack(update, detail, names)
     const refusals = state.refusals++
     if (refusals === 0) return this.#send(nack)
@@ -283,8 +295,7 @@ export class XdsClient implements Assignments {
     this.#timer?.cancel()
     this.#timer = null
     const due = [...this.#missing.values()].map((since) => since + FETCH_TIMEOUT_MS).filter((at) => at > now)
-    if (due.length > 0)
-      this.#timer = this.#options.clock.after(Math.min(...due) - now, () => this.#advance())
+    if (due.length > 0) this.#timer = this.#options.clock.after(Math.min(...due) - now, () => this.#advance())
   }
 
   #applySoon(): void {
@@ -347,6 +358,11 @@ export class XdsClient implements Assignments {
         return { type, version, updatedMs, nacks, lastNack, resources: this.#accepted.held(type).size }
       }),
     }
+  }
+
+  /** All that was taken, in use or not yet. */
+  get accepted(): AcceptedPlans {
+    return this.#accepted
   }
 
   resources(type: DataPlaneType): ReadonlyMap<string, HeldResource> {

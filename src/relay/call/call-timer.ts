@@ -102,7 +102,8 @@ export class CallTimer implements Deadline {
       return failure("unauthenticated", "the token that let this stream in has expired")
     const timeout =
       this.timeouts === null ? null : this.timeouts.check(nowMs, leg?.upstream ?? null, downstream)
-    if (timeout !== null) return failure(TIMEOUT_KINDS[timeout], this.timeouts!.message(timeout, leg?.address ?? ""))
+    if (timeout !== null)
+      return failure(TIMEOUT_KINDS[timeout], this.timeouts!.message(timeout, leg?.address ?? ""))
     if (nowMs >= this.#agedMs) this.#aged(leg, nowMs)
     return null
   }
@@ -130,7 +131,10 @@ export function isAtDeadline({ deadlineMs }: StreamRecord, nowMs: number): boole
 /** What the client is told of its own deadline. */
 export function deadlinePassed({ startMs, deadlineMs }: StreamRecord): Failure {
   const ms = Math.round(deadlineMs - startMs - 1)
-  return failure("deadline", `the deadline of ${ms} ms passed (grpc-timeout or maxCallTime, enforced at the balancer)`)
+  return failure(
+    "deadline",
+    `the deadline of ${ms} ms passed (grpc-timeout or maxCallTime, enforced at the balancer)`,
+  )
 }
 
 const expiryOf = ({ state }: StreamRecord): number => state?.expirySeconds ?? 0

@@ -205,7 +205,13 @@ describe("header lists that are held", () => {
 
 describe("the timer of a call", () => {
   const START_MS = 1000
-  const timeouts = { idleTimeoutMs: null, responseTimeoutMs: null, readTimeoutMs: null, sendTimeoutMs: null, bodyTimeoutMs: null }
+  const timeouts = {
+    idleTimeoutMs: null,
+    responseTimeoutMs: null,
+    readTimeoutMs: null,
+    sendTimeoutMs: null,
+    bodyTimeoutMs: null,
+  }
   const side = (remoteEnded: boolean) => ({ queuedOctets: 0, remoteEnded })
 
   /** No stream of these ages, so no pacer is asked. */

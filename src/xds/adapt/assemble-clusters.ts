@@ -57,7 +57,8 @@ function endpointsOf(
   const source = { kind: "xds" as const, services }
   return {
     endpoints: parts.flatMap((part) => ("names" in part ? part.names : [])),
-    discovery: services.length === 0 ? [] : [{ ...source, settings: discoveredEndpoint(discoveryName(source)) }],
+    discovery:
+      services.length === 0 ? [] : [{ ...source, settings: discoveredEndpoint(discoveryName(source)) }],
   }
 }
 

@@ -54,7 +54,11 @@ export class RouteAssembler {
 
   #routes(plan: RoutePlan, manager: HttpPlan | null): RouteConfig[] {
     const { match, when, rewrite, settings, target, hashKey } = plan
-    const route = (action: RouteAction, cluster: ClusterPlan | null, more: RouteConfig["when"]): RouteConfig => ({
+    const route = (
+      action: RouteAction,
+      cluster: ClusterPlan | null,
+      more: RouteConfig["when"],
+    ): RouteConfig => ({
       ...defaultRoute(),
       match,
       when: more.length === 0 ? (when as RouteConfig["when"]) : [...when, ...more],

@@ -1,8 +1,8 @@
 import type { ServerConfig } from "../../config/model.ts"
-import { escapeRegex } from "./text-tests.ts"
 import type { RouteAssembler } from "./assemble-routes.ts"
 import type { HttpPlan, ListenerPlan } from "./listener-plan.ts"
 import type { RoutesPlan } from "./route-plan.ts"
+import { escapeRegex } from "./text-tests.ts"
 
 /** The virtual hosts of a listener's filter chains, and one for what none of them is for. */
 export function assembleServers(
@@ -18,7 +18,13 @@ export function assembleServers(
     const plan = "hosts" in from ? from : routesByName.get(from.name)
     for (const { domains, routes: own } of plan?.hosts ?? []) {
       const isDefault = names.length === 0 && domains.includes("*") && !hasDefault
-      const server = routes.server(namesWithin(domains, names), listener, own, to as HttpPlan, plan!.variables)
+      const server = routes.server(
+        namesWithin(domains, names),
+        listener,
+        own,
+        to as HttpPlan,
+        plan!.variables,
+      )
       if (isDefault) hasDefault = true
       if (isDefault || server.names.length > 0)
         servers.push({ ...server, defaultFor: isDefault ? [listener] : [] })

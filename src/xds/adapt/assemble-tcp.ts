@@ -30,7 +30,8 @@ export function assembleTcp(plans: Pick<LivePlans, "clusters" | "secrets">): Tcp
       const isAny = chains.some(({ names }) => names.length === 0)
       for (const { names, tls, to } of chains) {
         const tcp = to as TcpPlan
-        for (const { name } of tcp.clusters) clusters.set(name, tcp.hashesAddress || clusters.get(name) === true)
+        for (const { name } of tcp.clusters)
+          clusters.set(name, tcp.hashesAddress || clusters.get(name) === true)
         servers.push({
           names: names.map(nginxName),
           listeners: [listener],

@@ -11,8 +11,7 @@ import type { HttpPlan } from "./listener-plan.ts"
 import type { LivePlans } from "./live-plans.ts"
 
 /** What resources come to, of a configuration. */
-export interface Assembled
-  extends Pick<Config, "listeners" | "servers" | "clusters" | "variables"> {
+export interface Assembled extends Pick<Config, "listeners" | "servers" | "clusters" | "variables"> {
   readonly tcpServers: TcpServerConfig[]
   readonly tcpVariables: DeclaredVariable[]
   /** What does not go together, in sentences. */

@@ -1,5 +1,9 @@
 import type { ClusterConfig, PolicyConfig } from "../../config/model.ts"
-import { type Cluster, Cluster_LbPolicy as LbPolicy, type LoadBalancingPolicy } from "../gen/envoy/config/cluster/v3/cluster_pb.ts"
+import {
+  type Cluster,
+  Cluster_LbPolicy as LbPolicy,
+  type LoadBalancingPolicy,
+} from "../gen/envoy/config/cluster/v3/cluster_pb.ts"
 import type { SlowStartConfig } from "../gen/envoy/extensions/load_balancing_policies/common/v3/common_pb.ts"
 import type { LeastRequest } from "../gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.ts"
 import type { Maglev } from "../gen/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb.ts"
@@ -60,9 +64,17 @@ function fromPolicy({ policies }: LoadBalancingPolicy, path: string, depth: numb
   const plain = { balanceFactorPercent: null, slowStart: null }
   switch (typeNameOf(any).split(".").at(-1)) {
     case "RoundRobin":
-      return { ...plain, name: "round_robin", slowStart: slowStartOf((message as RoundRobin).slowStartConfig) }
+      return {
+        ...plain,
+        name: "round_robin",
+        slowStart: slowStartOf((message as RoundRobin).slowStartConfig),
+      }
     case "LeastRequest":
-      return { ...plain, name: "least_streams", slowStart: slowStartOf((message as LeastRequest).slowStartConfig) }
+      return {
+        ...plain,
+        name: "least_streams",
+        slowStart: slowStartOf((message as LeastRequest).slowStartConfig),
+      }
     case "Random":
       return { ...plain, name: "random" }
     case "ClientSideWeightedRoundRobin":

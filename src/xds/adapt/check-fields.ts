@@ -74,18 +74,18 @@ function checkValue(
     if (of.typeName === "google.protobuf.Any") checkAny(desc, value as Any, at, notes, depth)
     else check(of, value, at, notes, depth)
   }
-  if (field.fieldKind === "message") inner(field.message, valueOf(message, field) as Message, place)
+  if (field.fieldKind === "message") inner(field.message, setValue(message, field) as Message, place)
   else if (field.fieldKind === "list" && field.listKind === "message") {
-    for (const [index, value] of (valueOf(message, field) as Message[]).entries())
+    for (const [index, value] of (setValue(message, field) as Message[]).entries())
       inner(field.message, value, `${place}[${index}]`)
   } else if (field.fieldKind === "map" && field.mapKind === "message") {
-    for (const [key, value] of Object.entries(valueOf(message, field) as Record<string, Message>))
+    for (const [key, value] of Object.entries(setValue(message, field) as Record<string, Message>))
       inner(field.message, value, `${place}["${key}"]`)
   }
 }
 
 /** Of a field that is set. */
-function valueOf(message: Message, field: DescField): unknown {
+function setValue(message: Message, field: DescField): unknown {
   const fields = message as unknown as Record<string, unknown>
   const { oneof } = field
   return oneof === undefined

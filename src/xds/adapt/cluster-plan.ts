@@ -15,13 +15,16 @@ import {
 import type { OutlierDetection } from "../gen/envoy/config/cluster/v3/outlier_detection_pb.ts"
 import { RoutingPriority } from "../gen/envoy/config/core/v3/base_pb.ts"
 import type { HealthCheck } from "../gen/envoy/config/core/v3/health_check_pb.ts"
-import type { HttpProtocolOptions as CommonOptions, Http2ProtocolOptions } from "../gen/envoy/config/core/v3/protocol_pb.ts"
+import type {
+  HttpProtocolOptions as CommonOptions,
+  Http2ProtocolOptions,
+} from "../gen/envoy/config/core/v3/protocol_pb.ts"
 import type { ClusterLoadAssignment } from "../gen/envoy/config/endpoint/v3/endpoint_pb.ts"
 import type { ClusterConfig as Aggregate } from "../gen/envoy/extensions/clusters/aggregate/v3/cluster_pb.ts"
 import type { HttpProtocolOptions } from "../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts"
+import { type BalancingPlan, planBalancing } from "./balancing-plan.ts"
 import { type AssignedEndpoint, planEndpoints } from "./endpoints-plan.ts"
 import { typeNameOf, unpack } from "./extensions.ts"
-import { type BalancingPlan, planBalancing } from "./balancing-plan.ts"
 import { refuse } from "./refusal.ts"
 import { planTransportSocket, type TlsPlan } from "./tls-plan.ts"
 import { checkSource, millisecondsOf, timeoutOf } from "./values.ts"
@@ -57,9 +60,13 @@ export function planCluster(cluster: Cluster): ClusterPlan {
   const { name } = cluster
   if (name === "") refuse("name", "a cluster needs one")
   const options = protocolOptions(cluster)
-  const { idle, age, requests, duration } = commonOptions(options?.commonHttpProtocolOptions ?? cluster.commonHttpProtocolOptions)
+  const { idle, age, requests, duration } = commonOptions(
+    options?.commonHttpProtocolOptions ?? cluster.commonHttpProtocolOptions,
+  )
   const http2 = http2Of(options, cluster)
-  const thresholds = cluster.circuitBreakers?.thresholds.find(({ priority }) => priority === RoutingPriority.DEFAULT)
+  const thresholds = cluster.circuitBreakers?.thresholds.find(
+    ({ priority }) => priority === RoutingPriority.DEFAULT,
+  )
   const keepalive = http2?.connectionKeepalive
   const base = defaultCluster(name)
   const { healthyPanicThreshold } = cluster.commonLbConfig ?? {}
@@ -77,7 +84,10 @@ export function planCluster(cluster: Cluster): ClusterPlan {
     config: {
       ...base,
       resolver: resolverOf(cluster),
-      panicThresholdPercent: healthyPanicThreshold === undefined ? base.panicThresholdPercent : Math.round(healthyPanicThreshold.value),
+      panicThresholdPercent:
+        healthyPanicThreshold === undefined
+          ? base.panicThresholdPercent
+          : Math.round(healthyPanicThreshold.value),
       slowStart: balancing.slowStart ?? base.slowStart,
       outlierDetection: outliersOf(cluster.outlierDetection),
       limits: {
@@ -151,7 +161,12 @@ export function dnsEndpoints(endpoints: readonly AssignedEndpoint[]): ClusterCon
     const port = Number(address.slice(address.lastIndexOf(":") + 1))
     const isUnix = address.startsWith("unix:")
     const host = isUnix ? null : address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "")
-    const where = { text: address, host, port: isUnix ? null : port, unixPath: isUnix ? address.slice(5) : null }
+    const where = {
+      text: address,
+      host,
+      port: isUnix ? null : port,
+      unixPath: isUnix ? address.slice(5) : null,
+    }
     return { ...defaultEndpoint(where), weight, backup: priority > 0, down: isDraining }
   })
 }

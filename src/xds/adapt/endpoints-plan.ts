@@ -1,5 +1,8 @@
 import { HealthStatus } from "../gen/envoy/config/core/v3/health_check_pb.ts"
-import type { LbEndpoint, LocalityLbEndpoints } from "../gen/envoy/config/endpoint/v3/endpoint_components_pb.ts"
+import type {
+  LbEndpoint,
+  LocalityLbEndpoints,
+} from "../gen/envoy/config/endpoint/v3/endpoint_components_pb.ts"
 import type { ClusterLoadAssignment } from "../gen/envoy/config/endpoint/v3/endpoint_pb.ts"
 import { refuse } from "./refusal.ts"
 import { addressOf } from "./values.ts"
@@ -23,7 +26,9 @@ const WEIGHT_SCALE = 10_000
  */
 export function planEndpoints(assignment: ClusterLoadAssignment): AssignedEndpoint[] {
   const weighted = new Set(
-    assignment.endpoints.filter((one) => one.loadBalancingWeight !== undefined).map(({ priority }) => priority),
+    assignment.endpoints
+      .filter((one) => one.loadBalancingWeight !== undefined)
+      .map(({ priority }) => priority),
   )
   const heaviest = new Map<number, number>()
   const shareOf = (locality: LocalityLbEndpoints): number => {

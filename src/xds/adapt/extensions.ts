@@ -1,5 +1,12 @@
-import { createRegistry, type DescMessage, type Message } from "@bufbuild/protobuf"
-import { type Any, anyUnpack } from "@bufbuild/protobuf/wkt"
+import {
+  create,
+  createRegistry,
+  type DescMessage,
+  type JsonObject,
+  type Message,
+  toJson,
+} from "@bufbuild/protobuf"
+import { type Any, AnySchema, anyPack, anyUnpack, StructSchema } from "@bufbuild/protobuf/wkt"
 import { ClusterSchema } from "../gen/envoy/config/cluster/v3/cluster_pb.ts"
 import { ClusterLoadAssignmentSchema } from "../gen/envoy/config/endpoint/v3/endpoint_pb.ts"
 import { ListenerSchema } from "../gen/envoy/config/listener/v3/listener_pb.ts"
@@ -57,3 +64,28 @@ export function unpack(any: Any): { readonly desc: DescMessage; readonly message
   const message = anyUnpack(any, desc)
   return message === undefined ? null : { desc, message }
 }
+
+const SHOWN = createRegistry(MESSAGES, StructSchema)
+
+/** A resource as JSON, as protobuf has it; of extensions that are not known here only the name is shown. */
+export function shownAsJson(desc: DescMessage, message: Message): JsonObject {
+  const known = withKnownAnys(message) as Message
+  return toJson(desc, known, { registry: SHOWN, useProtoFieldName: true }) as JsonObject
+}
+
+/** A copy; what is no message stays as it is. */
+function withKnownAnys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withKnownAnys)
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value
+  if ((value as Message).$typeName === AnySchema.typeName) return knownAny(value as Any)
+  const entries = Object.entries(value).map(([key, each]) => [key, withKnownAnys(each)] as const)
+  return Object.assign(Object.create(Object.getPrototypeOf(value) as object), Object.fromEntries(entries))
+}
+
+function knownAny(any: Any): Any {
+  const found = unpack(any)
+  if (found !== null) return anyPack(found.desc, withKnownAnys(found.message) as Message)
+  return anyPack(StructSchema, create(StructSchema, { fields: { type: textValue(typeNameOf(any)) } }))
+}
+
+const textValue = (text: string) => ({ kind: { case: "stringValue" as const, value: text } })

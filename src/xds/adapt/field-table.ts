@@ -31,7 +31,8 @@ const http1 = "HTTP/1.1 is as RFC 9112 has it"
 export const FIELD_TABLE: Readonly<Record<string, MessageFields>> = {
   // ---- Listener ---------------------------------------------------------------------------------------------------
   [`${LISTENER}.Listener`]: {
-    honoured: words(`name address additional_addresses filter_chains default_filter_chain listener_filters tcp_backlog_size
+    honoured:
+      words(`name address additional_addresses filter_chains default_filter_chain listener_filters tcp_backlog_size
       api_listener enable_reuse_port`),
     harmless: {
       stat_prefix: stats,
@@ -76,7 +77,8 @@ export const FIELD_TABLE: Readonly<Record<string, MessageFields>> = {
     },
   },
   [`${HCM}.HttpConnectionManager`]: {
-    honoured: words(`codec_type rds route_config http_filters common_http_protocol_options http2_protocol_options
+    honoured:
+      words(`codec_type rds route_config http_filters common_http_protocol_options http2_protocol_options
       stream_idle_timeout request_headers_timeout strip_any_host_port upgrade_configs`),
     harmless: {
       stat_prefix: stats,
@@ -152,7 +154,8 @@ export const FIELD_TABLE: Readonly<Record<string, MessageFields>> = {
 
   // ---- Routes -----------------------------------------------------------------------------------------------------
   [`${ROUTE}.RouteConfiguration`]: {
-    honoured: words(`name virtual_hosts request_headers_to_add request_headers_to_remove response_headers_to_add
+    honoured:
+      words(`name virtual_hosts request_headers_to_add request_headers_to_remove response_headers_to_add
       response_headers_to_remove most_specific_header_mutations_wins`),
     harmless: {
       validate_clusters: "a route to a cluster that is not there answers UNAVAILABLE",
@@ -163,7 +166,8 @@ export const FIELD_TABLE: Readonly<Record<string, MessageFields>> = {
     },
   },
   [`${ROUTE}.VirtualHost`]: {
-    honoured: words(`name domains routes request_headers_to_add request_headers_to_remove response_headers_to_add
+    honoured:
+      words(`name domains routes request_headers_to_add request_headers_to_remove response_headers_to_add
       response_headers_to_remove retry_policy require_tls`),
     harmless: {
       virtual_clusters: stats,
@@ -187,14 +191,16 @@ export const FIELD_TABLE: Readonly<Record<string, MessageFields>> = {
   },
   [`${ROUTE}.NonForwardingAction`]: { honoured: [] },
   [`${ROUTE}.RouteMatch`]: {
-    honoured: words(`prefix path safe_regex path_separated_prefix case_sensitive runtime_fraction headers query_parameters
+    honoured:
+      words(`prefix path safe_regex path_separated_prefix case_sensitive runtime_fraction headers query_parameters
       grpc`),
   },
   [`${ROUTE}.RouteMatch.GrpcRouteMatchOptions`]: { honoured: [] },
   [`${CORE}.RuntimeFractionalPercent`]: { honoured: ["default_value"], harmless: { runtime_key: runtime } },
   "envoy.type.v3.FractionalPercent": { honoured: ["numerator", "denominator"] },
   [`${ROUTE}.HeaderMatcher`]: {
-    honoured: words(`name exact_match safe_regex_match present_match prefix_match suffix_match contains_match string_match
+    honoured:
+      words(`name exact_match safe_regex_match present_match prefix_match suffix_match contains_match string_match
       invert_match treat_missing_header_as_empty`),
   },
   [`${ROUTE}.QueryParameterMatcher`]: { honoured: words("name string_match present_match") },
@@ -207,7 +213,8 @@ export const FIELD_TABLE: Readonly<Record<string, MessageFields>> = {
   },
   "envoy.type.matcher.v3.RegexMatchAndSubstitute": { honoured: ["pattern", "substitution"] },
   [`${ROUTE}.RouteAction`]: {
-    honoured: words(`cluster cluster_header weighted_clusters prefix_rewrite regex_rewrite host_rewrite_literal
+    honoured:
+      words(`cluster cluster_header weighted_clusters prefix_rewrite regex_rewrite host_rewrite_literal
       auto_host_rewrite host_rewrite_header timeout idle_timeout retry_policy hash_policy max_grpc_timeout max_stream_duration
       upgrade_configs`),
     harmless: {
@@ -256,7 +263,8 @@ export const FIELD_TABLE: Readonly<Record<string, MessageFields>> = {
     },
   },
   [`${ROUTE}.RedirectAction`]: {
-    honoured: words(`https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite response_code
+    honoured:
+      words(`https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite response_code
       strip_query`),
   },
   [`${ROUTE}.DirectResponseAction`]: { honoured: ["status", "body"] },
@@ -269,7 +277,8 @@ export const FIELD_TABLE: Readonly<Record<string, MessageFields>> = {
 
   // ---- Clusters ---------------------------------------------------------------------------------------------------
   [`${CLUSTER}.Cluster`]: {
-    honoured: words(`name type cluster_type eds_cluster_config connect_timeout lb_policy load_balancing_policy load_assignment
+    honoured:
+      words(`name type cluster_type eds_cluster_config connect_timeout lb_policy load_balancing_policy load_assignment
       health_checks max_requests_per_connection circuit_breakers http2_protocol_options typed_extension_protocol_options
       common_http_protocol_options dns_refresh_rate dns_lookup_family outlier_detection upstream_bind_config
       ring_hash_lb_config maglev_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket
@@ -304,7 +313,10 @@ export const FIELD_TABLE: Readonly<Record<string, MessageFields>> = {
   "envoy.extensions.clusters.aggregate.v3.ClusterConfig": { honoured: ["clusters"] },
   [`${CLUSTER}.Cluster.RingHashLbConfig`]: {
     honoured: ["hash_function"],
-    harmless: { minimum_ring_size: "a ring of Sluice's own size", maximum_ring_size: "a ring of Sluice's own size" },
+    harmless: {
+      minimum_ring_size: "a ring of Sluice's own size",
+      maximum_ring_size: "a ring of Sluice's own size",
+    },
   },
   [`${CLUSTER}.Cluster.MaglevLbConfig`]: { honoured: [], harmless: { table_size: "65,537" } },
   [`${CLUSTER}.Cluster.LeastRequestLbConfig`]: {
@@ -397,7 +409,8 @@ export const FIELD_TABLE: Readonly<Record<string, MessageFields>> = {
     },
   },
   [`${CLUSTER}.OutlierDetection`]: {
-    honoured: words(`consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx
+    honoured:
+      words(`consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx
       enforcing_success_rate success_rate_minimum_hosts success_rate_request_volume success_rate_stdev_factor
       failure_percentage_threshold enforcing_failure_percentage failure_percentage_minimum_hosts
       failure_percentage_request_volume max_ejection_time`),
@@ -415,7 +428,8 @@ export const FIELD_TABLE: Readonly<Record<string, MessageFields>> = {
     },
   },
   [`${CORE}.HealthCheck`]: {
-    honoured: words(`timeout interval interval_jitter unhealthy_threshold healthy_threshold alt_port tcp_health_check
+    honoured:
+      words(`timeout interval interval_jitter unhealthy_threshold healthy_threshold alt_port tcp_health_check
       grpc_health_check`),
     harmless: {
       initial_jitter: "checks begin spread over an interval",
@@ -457,7 +471,8 @@ export const FIELD_TABLE: Readonly<Record<string, MessageFields>> = {
       max_outbound_control_frames: buffers,
       max_consecutive_inbound_frames_with_empty_payload: "abuse has limits of Sluice's own (docs/abuse.md)",
       max_inbound_priority_frames_per_stream: "abuse has limits of Sluice's own (docs/abuse.md)",
-      max_inbound_window_update_frames_per_data_frame_sent: "abuse has limits of Sluice's own (docs/abuse.md)",
+      max_inbound_window_update_frames_per_data_frame_sent:
+        "abuse has limits of Sluice's own (docs/abuse.md)",
       stream_error_on_invalid_http_messaging: "as RFC 9113 §8.1.1 has it",
       override_stream_error_on_invalid_http_message: "as RFC 9113 §8.1.1 has it",
       use_oghttp2_codec: "HTTP/2 is Sluice's own",
@@ -466,7 +481,10 @@ export const FIELD_TABLE: Readonly<Record<string, MessageFields>> = {
   },
   [`${CORE}.KeepaliveSettings`]: {
     honoured: ["interval", "timeout"],
-    harmless: { interval_jitter: "a tenth", connection_idle_interval: "a silent connection is asked after three seconds" },
+    harmless: {
+      interval_jitter: "a tenth",
+      connection_idle_interval: "a silent connection is asked after three seconds",
+    },
   },
   [`${CORE}.UpstreamConnectionOptions`]: { honoured: ["tcp_keepalive"] },
   [`${CLUSTER}.UpstreamConnectionOptions`]: {
@@ -484,9 +502,14 @@ export const FIELD_TABLE: Readonly<Record<string, MessageFields>> = {
       keepalive_interval: "the system's",
     },
   },
-  [`${CORE}.BindConfig`]: { honoured: ["source_address"], harmless: { socket_options: "Sluice sets its own" } },
+  [`${CORE}.BindConfig`]: {
+    honoured: ["source_address"],
+    harmless: { socket_options: "Sluice sets its own" },
+  },
   [`${UPSTREAM}.HttpProtocolOptions`]: {
-    honoured: words("common_http_protocol_options explicit_http_config use_downstream_protocol_config auto_config"),
+    honoured: words(
+      "common_http_protocol_options explicit_http_config use_downstream_protocol_config auto_config",
+    ),
     harmless: {
       upstream_http_protocol_options: "a certificate is checked against the name that is configured",
       header_validation_config: "headers are judged as RFC 9113 §8.2 has it",
@@ -535,7 +558,10 @@ export const FIELD_TABLE: Readonly<Record<string, MessageFields>> = {
   [`${CORE}.Address`]: { honoured: ["socket_address", "pipe"] },
   [`${CORE}.SocketAddress`]: {
     honoured: words("protocol address port_value"),
-    harmless: { ipv4_compat: "IPv4 clients come as such", resolver_name: "this machine's name servers are asked" },
+    harmless: {
+      ipv4_compat: "IPv4 clients come as such",
+      resolver_name: "this machine's name servers are asked",
+    },
   },
   [`${CORE}.Pipe`]: { honoured: ["path"], harmless: { mode: "the process's umask counts" } },
   [`${CORE}.ConfigSource`]: {

@@ -1,7 +1,7 @@
 import type { RouteSettings } from "../../config/model.ts"
 import {
-  type HeaderValueOption,
   HeaderValueOption_HeaderAppendAction as Action,
+  type HeaderValueOption,
 } from "../gen/envoy/config/core/v3/base_pb.ts"
 import { headerVariable, literal, type Variables } from "./names.ts"
 import { refuse } from "./refusal.ts"
@@ -73,7 +73,10 @@ function setRequestHeader(
   const isThere = before !== null
   switch (action) {
     case Action.APPEND_IF_EXISTS_OR_ADD:
-      request.set(name, isThere ? `${held},${template}` : variables.map(sent, [["", template]], `${held},${template}`))
+      request.set(
+        name,
+        isThere ? `${held},${template}` : variables.map(sent, [["", template]], `${held},${template}`),
+      )
       return
     case Action.ADD_IF_ABSENT:
       if (!isThere) request.set(name, variables.map(sent, [["", template]], sent))
@@ -98,7 +101,8 @@ function partsOf({ header, append, appendAction }: HeaderValueOption, place: str
 
 function checked(name: string, place: string): string {
   const lower = name.toLowerCase()
-  if (lower === "host" || lower === ":authority") refuse(place, "the authority is changed by host_rewrite_literal")
+  if (lower === "host" || lower === ":authority")
+    refuse(place, "the authority is changed by host_rewrite_literal")
   if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(lower)) refuse(place, `"${name}" is no header's name`)
   return lower
 }
@@ -131,7 +135,7 @@ function templateOf(value: string, place: string): string {
     const pseudo = header === undefined ? undefined : PSEUDO[header.toUpperCase()]
     const variable = pseudo ?? (header === undefined ? OPERATORS[operator] : headerVariable(header))
     if (variable === undefined || variable === null) return refuse(place, `%${operator}% is not supported`)
-    return template + variable.replaceAll(/\$(\w+)/g, "${$1}")
+    return template + variable.replaceAll(/\$(\w+)/g, (_, name: string) => `\${${name}}`)
   }, "")
 }
 

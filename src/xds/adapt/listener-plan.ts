@@ -1,10 +1,10 @@
 import type { Address } from "../../config/address.ts"
 import type { RouteSettings } from "../../config/model.ts"
-import type { FilterChain, Filter } from "../gen/envoy/config/listener/v3/listener_components_pb.ts"
+import type { Filter, FilterChain } from "../gen/envoy/config/listener/v3/listener_components_pb.ts"
 import type { Listener } from "../gen/envoy/config/listener/v3/listener_pb.ts"
 import {
-  type HttpConnectionManager,
   HttpConnectionManager_CodecType as Codec,
+  type HttpConnectionManager,
   type HttpFilter,
 } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts"
 import type { TcpProxy } from "../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts"
@@ -69,7 +69,9 @@ export function planListener(listener: Listener): ListenerPlan {
   }
   const addresses = [
     addressOf(listener.address, "address"),
-    ...listener.additionalAddresses.map(({ address }, at) => addressOf(address, `additional_addresses[${at}].address`)),
+    ...listener.additionalAddresses.map(({ address }, at) =>
+      addressOf(address, `additional_addresses[${at}].address`),
+    ),
   ]
   const filters = listenerFilters.map((filter, at) => listenerFilter(filter, `listener_filters[${at}]`))
   const chains = [
@@ -98,16 +100,25 @@ function checkTogether(chains: readonly ChainPlan[]): void {
     if ((chain.tls === null) !== (first.tls === null))
       refuse(chain.path, "connections with TLS and without do not share a listener")
     if (chain.tls === null && chain.names.length > 0 && chain.to.kind === "http")
-      refuse(`${chain.path}.filter_chain_match.server_names`, "a name is said in TLS, which this chain does not speak")
+      refuse(
+        `${chain.path}.filter_chain_match.server_names`,
+        "a name is said in TLS, which this chain does not speak",
+      )
     if (chain.tls !== null && sharedText(chain.tls) !== sharedText(first.tls!))
-      refuse(`${chain.path}.transport_socket`, "TLS of the chains of a listener differs in certificates alone")
+      refuse(
+        `${chain.path}.transport_socket`,
+        "TLS of the chains of a listener differs in certificates alone",
+      )
   }
 }
 
 const sharedText = (tls: TlsPlan): string => JSON.stringify({ ...tls, certificates: null })
 
 /** What a listener filter is; null: nothing that matters here. */
-function listenerFilter({ name, configType }: Listener["listenerFilters"][number], path: string): "tls_inspector" | "proxy_protocol" | null {
+function listenerFilter(
+  { name, configType }: Listener["listenerFilters"][number],
+  path: string,
+): "tls_inspector" | "proxy_protocol" | null {
   const type = configType.case === "typedConfig" ? typeNameOf(configType.value) : name
   if (/tls_inspector/.test(type)) return "tls_inspector"
   if (/proxy_protocol/.test(type)) return "proxy_protocol"
@@ -123,7 +134,8 @@ function planChain(chain: FilterChain, path: string): ChainPlan {
     refuse(`${path}.filter_chain_match.transport_protocol`, "TLS is spoken on it")
   // A chain for what HTTP/2 and HTTP/1.1 are negotiated by is one for all that HTTP may be.
   const other = applicationProtocols.find((one) => one !== "h2" && !one.startsWith("http/1."))
-  if (other !== undefined) refuse(`${path}.filter_chain_match.application_protocols`, `${other} is not supported`)
+  if (other !== undefined)
+    refuse(`${path}.filter_chain_match.application_protocols`, `${other} is not supported`)
   const last = filters.at(-1)
   if (last === undefined) return refuse(`${path}.filters`, "there is none")
   for (const [at, filter] of filters.slice(0, -1).entries()) {
@@ -142,7 +154,10 @@ function planFilter({ configType, name }: Filter, path: string): HttpPlan | TcpP
     case "TcpProxy":
       return planTcp(found.message as TcpProxy, `${path}.typed_config`)
     default:
-      return refuse(path, `${configType.case === "typedConfig" ? typeNameOf(configType.value) : name} is not supported`)
+      return refuse(
+        path,
+        `${configType.case === "typedConfig" ? typeNameOf(configType.value) : name} is not supported`,
+      )
   }
 }
 
@@ -188,7 +203,8 @@ function planFilters(filters: readonly HttpFilter[], path: string): boolean {
       if (isLast) return isGrpcWeb
       refuse(`${path}[${at}]`, "filters behind the router are never asked")
     } else if (/grpc_web/.test(type)) isGrpcWeb = true
-    else if (!filter.isOptional && !WITHOUT_EFFECT.test(type)) refuse(`${path}[${at}]`, `${type} is not supported`)
+    else if (!filter.isOptional && !WITHOUT_EFFECT.test(type))
+      refuse(`${path}[${at}]`, `${type} is not supported`)
   }
   return refuse(path, "the last one must be the router")
 }

@@ -46,7 +46,9 @@ export class Variables {
     return this.#declare({ kind: "split", source: `${literal(salt)}$request_id`, parts })
   }
 
-  #declare(one: Omit<MapVariable, "name"> | Omit<Extract<DeclaredVariable, { kind: "split" }>, "name">): string {
+  #declare(
+    one: Omit<MapVariable, "name"> | Omit<Extract<DeclaredVariable, { kind: "split" }>, "name">,
+  ): string {
     const name = `xds_${createHash("sha256").update(JSON.stringify(one)).digest("hex").slice(0, 16)}`
     if (!this.#known.has(name)) this.#known.set(name, { ...one, name })
     return `\${${name}}`

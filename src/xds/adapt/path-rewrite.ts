@@ -8,14 +8,19 @@ import { checkedRegex } from "./text-tests.ts"
 /** `replaced`: a regex of the beginning of the path. Errors: throws a `Refusal`. */
 export function prefixRewrite(replaced: string | null, to: string, path: string): RewriteStep[] {
   if (replaced === null) return refuse(path, "what a regex has matched has no prefix: regex_rewrite")
-  return [{ kind: "rewrite", pattern: `^${replaced}(.*)$`, replacement: `${newPath(to, path)}$1`, flag: "break" }]
+  return [
+    { kind: "rewrite", pattern: `^${replaced}(.*)$`, replacement: `${newPath(to, path)}$1`, flag: "break" },
+  ]
 }
 
 /** Groups have one digit. */
 const GROUPS_MAX = 6
 
 /** The first place that the pattern matches. Errors: throws a `Refusal`. */
-export function regexRewrite({ pattern, substitution }: RegexMatchAndSubstitute, path: string): RewriteStep[] {
+export function regexRewrite(
+  { pattern, substitution }: RegexMatchAndSubstitute,
+  path: string,
+): RewriteStep[] {
   const regex = checkedRegex(pattern?.regex ?? "", `${path}.pattern.regex`)
   const { groups } = compileRegex(regex) as { groups: number }
   if (groups > GROUPS_MAX) return refuse(`${path}.pattern.regex`, `it has more than ${GROUPS_MAX} groups`)

@@ -37,7 +37,10 @@ export function planRetry(policy: RetryPolicy, path: string): RetryConfig {
   if (words.includes("retriable-status-codes"))
     for (const status of policy.retriableStatusCodes) {
       if (!STATUSES.has(status))
-        return refuse(`${path}.retriable_status_codes`, `status ${status} is not one that a call is tried again for`)
+        return refuse(
+          `${path}.retriable_status_codes`,
+          `status ${status} is not one that a call is tried again for`,
+        )
       conditions.add(`http_${status}` as RetryCondition)
     }
   return { conditions: [...conditions], tries: (policy.numRetries ?? 1) + 1, timeoutMs: null }

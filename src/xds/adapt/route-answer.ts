@@ -1,9 +1,9 @@
 import { defaultContentType } from "../../config/defaults.ts"
 import type { RouteAction } from "../../config/model.ts"
 import {
+  RedirectAction_RedirectResponseCode as Code,
   type DirectResponseAction,
   type RedirectAction,
-  RedirectAction_RedirectResponseCode as Code,
 } from "../gen/envoy/config/route/v3/route_components_pb.ts"
 import { literal, type Variables } from "./names.ts"
 import { refuse } from "./refusal.ts"
@@ -11,7 +11,14 @@ import { refuse } from "./refusal.ts"
 type Answer = Extract<RouteAction, { kind: "return" }>
 
 function answer(status: number, template: string): Answer {
-  return { kind: "return", status, template, contentType: defaultContentType, grpcStatus: null, grpcMessage: null }
+  return {
+    kind: "return",
+    status,
+    template,
+    contentType: defaultContentType,
+    grpcStatus: null,
+    grpcMessage: null,
+  }
 }
 
 /** Errors: throws a `Refusal`. */
@@ -21,7 +28,9 @@ export function directResponse({ status, body }: DirectResponseAction, path: str
   if (specifier?.case === "filename" || specifier?.case === "environmentVariable")
     return refuse(`${path}.body`, "a body is said inline")
   const text =
-    specifier?.case === "inlineBytes" ? Buffer.from(specifier.value).toString("utf8") : (specifier?.value ?? "")
+    specifier?.case === "inlineBytes"
+      ? Buffer.from(specifier.value).toString("utf8")
+      : (specifier?.value ?? "")
   return answer(status, literal(text))
 }
 
@@ -34,13 +43,21 @@ const STATUSES: Readonly<Record<number, number>> = {
 }
 
 /** `replaced`: a regex of the beginning of the path, for `prefix_rewrite`. Errors: throws a `Refusal`. */
-export function redirect(action: RedirectAction, replaced: string | null, path: string, variables: Variables): Answer {
+export function redirect(
+  action: RedirectAction,
+  replaced: string | null,
+  path: string,
+  variables: Variables,
+): Answer {
   const { schemeRewriteSpecifier: scheme, hostRedirect, portRedirect, responseCode } = action
   const toScheme = scheme.case === "httpsRedirect" ? (scheme.value ? "https" : "") : (scheme.value ?? "")
   const host = hostRedirect !== "" ? literal(hostRedirect) : hostOf(toScheme, portRedirect, variables)
   const port = portRedirect > 0 ? `:${portRedirect}` : ""
   const where = toScheme === "" ? "$scheme" : toScheme
-  return answer(STATUSES[responseCode]!, `${where}://${host}${port}${pathOf(action, replaced, path, variables)}`)
+  return answer(
+    STATUSES[responseCode]!,
+    `${where}://${host}${port}${pathOf(action, replaced, path, variables)}`,
+  )
 }
 
 /** The client's own, without the port that belongs to the other scheme. */
@@ -66,7 +83,11 @@ function pathOf(
     case "prefixRewrite": {
       if (replaced === null) return refuse(`${path}.prefix_rewrite`, "what a regex has matched has no prefix")
       const rest = stripQuery ? "([^?]*)" : "(.*)"
-      return variables.map("$request_uri", [[`~^${replaced}${rest}`, `${literal(one.value)}$1`]], "$request_uri")
+      return variables.map(
+        "$request_uri",
+        [[`~^${replaced}${rest}`, `${literal(one.value)}$1`]],
+        "$request_uri",
+      )
     }
     default:
       return refuse(`${path}.regex_rewrite`, "not supported")

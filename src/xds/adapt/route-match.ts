@@ -96,7 +96,10 @@ function headerTests(matcher: HeaderMatcher, path: string): RewriteTest[] {
   return [testsOf({ kind: "present" }, value, false), test]
 }
 
-type Specifier = Exclude<HeaderMatcher["headerMatchSpecifier"], { case: undefined } | { case: "presentMatch" }>
+type Specifier = Exclude<
+  HeaderMatcher["headerMatchSpecifier"],
+  { case: undefined } | { case: "presentMatch" }
+>
 
 function headerMatchOf(one: Specifier, path: string): TextMatch {
   const plain = { ignoreCase: false }

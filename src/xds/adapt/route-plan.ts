@@ -1,10 +1,10 @@
 import type { RewriteStep, RewriteTest, RouteAction, RouteMatch, RouteSettings } from "../../config/model.ts"
 import type {
+  RouteAction_HashPolicy as HashPolicy,
   RetryPolicy,
   Route,
-  RouteAction as XdsAction,
-  RouteAction_HashPolicy as HashPolicy,
   VirtualHost,
+  RouteAction as XdsAction,
 } from "../gen/envoy/config/route/v3/route_components_pb.ts"
 import type { RouteConfiguration } from "../gen/envoy/config/route/v3/route_pb.ts"
 import { type HeaderFields, headerSettings } from "./header-changes.ts"
@@ -56,13 +56,19 @@ export function planRoutes(config: RouteConfiguration): RoutesPlan {
   checkDomainsOnce(config)
   const hosts = config.virtualHosts.map((host, at): HostPlan => {
     const path = `virtual_hosts[${at}]`
-    if (host.requireTls !== 0) refuse(`${path}.require_tls`, "a listener with TLS is one, and one without another")
+    if (host.requireTls !== 0)
+      refuse(`${path}.require_tls`, "a listener with TLS is one, and one without another")
     const outer: Level[] = [
       [host, `${path}.`],
       [config, ""],
     ]
     const routes = host.routes.flatMap((route, index) =>
-      planRoute(route, `${path}.routes[${index}]`, { host, outer, variables, isOuterFirst: config.mostSpecificHeaderMutationsWins }),
+      planRoute(route, `${path}.routes[${index}]`, {
+        host,
+        outer,
+        variables,
+        isOuterFirst: config.mostSpecificHeaderMutationsWins,
+      }),
     )
     return { domains: checkedDomains(host, path), routes }
   })
@@ -160,7 +166,8 @@ function targetsOf(action: XdsAction, path: string, variables: Variables): Targe
       return [{ target: { kind: "cluster", name: one.value }, when: [], level: null, host }]
     case "clusterHeader": {
       const template = headerVariable(one.value)
-      if (template === null) return refuse(`${path}.cluster_header`, `"${one.value}" is no header that can be read`)
+      if (template === null)
+        return refuse(`${path}.cluster_header`, `"${one.value}" is no header that can be read`)
       return [{ target: { kind: "header", template }, when: [], level: null, host }]
     }
     case "weightedClusters": {
@@ -198,7 +205,11 @@ export function sharesOf(weights: readonly number[]): (number | null)[] {
   )
 }
 
-function rewriteOf({ prefixRewrite: prefix, regexRewrite: regex }: XdsAction, replaced: string | null, path: string) {
+function rewriteOf(
+  { prefixRewrite: prefix, regexRewrite: regex }: XdsAction,
+  replaced: string | null,
+  path: string,
+) {
   if (regex !== undefined) return regexRewrite(regex, `${path}.regex_rewrite`)
   return prefix === "" ? [] : prefixRewrite(replaced, prefix, `${path}.prefix_rewrite`)
 }
@@ -232,15 +243,21 @@ function hashKeyOf(policies: readonly HashPolicy[], path: string, variables: Var
 function partOf(one: HashPolicy["policySpecifier"], place: string): string | null {
   switch (one.case) {
     case "header":
-      return headerVariable(one.value.headerName) ?? refuse(place, `"${one.value.headerName}" is no header that can be read`)
+      return (
+        headerVariable(one.value.headerName) ??
+        refuse(place, `"${one.value.headerName}" is no header that can be read`)
+      )
     case "cookie":
-      return /^\w+$/.test(one.value.name) ? `$cookie_${one.value.name}` : refuse(place, "no variable has that cookie")
+      return /^\w+$/.test(one.value.name)
+        ? `$cookie_${one.value.name}`
+        : refuse(place, "no variable has that cookie")
     case "queryParameter":
-      return /^\w+$/.test(one.value.name) ? `$arg_${one.value.name}` : refuse(place, "no variable has that parameter")
+      return /^\w+$/.test(one.value.name)
+        ? `$arg_${one.value.name}`
+        : refuse(place, "no variable has that parameter")
     case "connectionProperties":
       return one.value.sourceIp ? "$remote_addr" : null
     default:
       return refuse(place, "nothing says what is hashed")
   }
 }
-

@@ -6,7 +6,11 @@ import { refuse } from "./refusal.ts"
 
 /** What a text must be. */
 export type TextMatch =
-  | { readonly kind: "exact" | "prefix" | "suffix" | "contains"; readonly text: string; readonly ignoreCase: boolean }
+  | {
+      readonly kind: "exact" | "prefix" | "suffix" | "contains"
+      readonly text: string
+      readonly ignoreCase: boolean
+    }
   | { readonly kind: "regex"; readonly pattern: string; readonly ignoreCase: boolean }
   | { readonly kind: "present" }
 
@@ -21,7 +25,11 @@ export function textMatchOf(matcher: StringMatcher | undefined, path: string): T
       return { kind: pattern.case, text: pattern.value, ignoreCase }
     case "safeRegex":
       // As in Envoy, case counts for regexes whatever is said.
-      return { kind: "regex", pattern: checkedRegex(pattern.value.regex, `${path}.safe_regex.regex`), ignoreCase: false }
+      return {
+        kind: "regex",
+        pattern: checkedRegex(pattern.value.regex, `${path}.safe_regex.regex`),
+        ignoreCase: false,
+      }
     default:
       return refuse(path, "nothing says what is matched")
   }

@@ -2,15 +2,16 @@ import { createPrivateKey, X509Certificate } from "node:crypto"
 import { defaultUpstreamTls } from "../../config/defaults.ts"
 import { defaults } from "../../config/defaults-table.ts"
 import type { ListenerTlsConfig } from "../../config/model.ts"
+import { isPem } from "../../config/pem.ts"
 import type { UpstreamTlsConfig } from "../../config/shared-model.ts"
 import type { TransportSocket } from "../gen/envoy/config/core/v3/base_pb.ts"
 import {
   type CertificateValidationContext,
-  CertificateValidationContext_TrustChainVerification as TrustChain,
   SubjectAltNameMatcher_SanType as SanType,
   type TlsCertificate,
   type TlsParameters,
   TlsParameters_TlsProtocol as TlsProtocol,
+  CertificateValidationContext_TrustChainVerification as TrustChain,
 } from "../gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts"
 import type { Secret } from "../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts"
 import type {
@@ -20,7 +21,6 @@ import type {
 } from "../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts"
 import { typeNameOf, unpack } from "./extensions.ts"
 import { refuse } from "./refusal.ts"
-import { isPem } from "../../config/pem.ts"
 import { checkSource, fileOf, millisecondsOf } from "./values.ts"
 
 /** A certificate with its key: paths, or their text. */
@@ -133,7 +133,10 @@ function planCommon(context: CommonTlsContext | undefined, path: string): Common
   }
 }
 
-function planValidation({ validationContextType: one }: CommonTlsContext, path: string): TlsPlan["validation"] {
+function planValidation(
+  { validationContextType: one }: CommonTlsContext,
+  path: string,
+): TlsPlan["validation"] {
   switch (one.case) {
     case undefined:
       return null
@@ -177,7 +180,11 @@ function keyPair({ certificateChain, privateKey }: TlsCertificate, path: string)
 /** A pair that no handshake could use is refused before it takes the place of one that can. */
 function checkPair(certificate: string, key: string, path: string): void {
   const leaf = readable(() => new X509Certificate(certificate), `${path}.certificate_chain`, "a certificate")
-  const privateKey = readable(() => createPrivateKey(key), `${path}.private_key`, "a private key without passphrase")
+  const privateKey = readable(
+    () => createPrivateKey(key),
+    `${path}.private_key`,
+    "a private key without passphrase",
+  )
   if (!leaf.checkPrivateKey(privateKey)) refuse(`${path}.private_key`, "it is not the key of the certificate")
 }
 
@@ -233,7 +240,9 @@ function protocolsOf(params: TlsParameters | undefined): string[] | null {
 }
 
 function ciphersOf({ cipherSuites }: TlsParameters): string | null {
-  return cipherSuites.length === 0 ? null : cipherSuites.map((one) => one.replace(/[[\]]/g, "").replaceAll("|", ":")).join(":")
+  return cipherSuites.length === 0
+    ? null
+    : cipherSuites.map((one) => one.replace(/[[\]]/g, "").replaceAll("|", ":")).join(":")
 }
 
 /** Secrets by name, those that are known. */

@@ -1,6 +1,6 @@
 import type { Duration } from "@bufbuild/protobuf/wkt"
-import { hostAddress, unixAddress } from "../../config/address.ts"
 import type { Address as ConfigAddress } from "../../config/address.ts"
+import { hostAddress, unixAddress } from "../../config/address.ts"
 import type { Address } from "../gen/envoy/config/core/v3/address_pb.ts"
 import { SocketAddress_Protocol } from "../gen/envoy/config/core/v3/address_pb.ts"
 import type { DataSource } from "../gen/envoy/config/core/v3/base_pb.ts"

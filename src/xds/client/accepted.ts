@@ -10,7 +10,10 @@ import { type ListenerPlan, planListener } from "../adapt/listener-plan.ts"
 import { planRoutes, type RoutesPlan } from "../adapt/route-plan.ts"
 import { planSecret, type SecretPlan } from "../adapt/tls-plan.ts"
 import { type Cluster, ClusterSchema } from "../gen/envoy/config/cluster/v3/cluster_pb.ts"
-import { type ClusterLoadAssignment, ClusterLoadAssignmentSchema } from "../gen/envoy/config/endpoint/v3/endpoint_pb.ts"
+import {
+  type ClusterLoadAssignment,
+  ClusterLoadAssignmentSchema,
+} from "../gen/envoy/config/endpoint/v3/endpoint_pb.ts"
 import { type Listener, ListenerSchema } from "../gen/envoy/config/listener/v3/listener_pb.ts"
 import { type RouteConfiguration, RouteConfigurationSchema } from "../gen/envoy/config/route/v3/route_pb.ts"
 import { type Secret, SecretSchema } from "../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts"
@@ -167,7 +170,12 @@ export class Accepted implements AcceptedPlans {
       }
       changed.add(read.name)
       const updatedMs = nowMs
-      this.#hold(type, read.name, { version: resource.version, octets: any.value, plan: read.plan, updatedMs })
+      this.#hold(type, read.name, {
+        version: resource.version,
+        octets: any.value,
+        plan: read.plan,
+        updatedMs,
+      })
     }
     const gone = isWhole ? [...held.keys()].filter((name) => !seen.has(name)) : removed
     for (const name of gone) if (this.#drop(type, name)) changed.add(name)

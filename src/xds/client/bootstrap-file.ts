@@ -23,43 +23,44 @@ export interface XdsBootstrap {
 }
 
 const text = z.string().min(1)
-const locality = z.strictObject({ region: z.string().optional(), zone: z.string().optional(), subZone: z.string().optional() })
+const locality = z.strictObject({
+  region: z.string().optional(),
+  zone: z.string().optional(),
+  subZone: z.string().optional(),
+})
 
-const schema = z
-  .strictObject({
-    server: z.union(
-      [
-        text,
-        z.strictObject({
-          address: text,
-          tls: z
-            .union([
-              z.boolean(),
-              z.strictObject({
-                ca: text.optional(),
-                cert: text.optional(),
-                key: text.optional(),
-                serverName: text.optional(),
-              }),
-            ])
-            .optional(),
-        }),
-      ],
-      { error: "must be an address, or a map with one" },
-    ),
-    api: z.enum(["ads", "delta-ads"]).optional(),
-    node: z
-      .strictObject({
-        id: text.optional(),
-        cluster: text.optional(),
-        locality: locality.optional(),
-        metadata: z.record(z.string(), z.unknown()).optional(),
-      })
-      .optional(),
-    targets: z
-      .strictObject({ listen: z.union([text, z.int()]), names: z.array(text).min(1) })
-      .optional(),
-  })
+const schema = z.strictObject({
+  server: z.union(
+    [
+      text,
+      z.strictObject({
+        address: text,
+        tls: z
+          .union([
+            z.boolean(),
+            z.strictObject({
+              ca: text.optional(),
+              cert: text.optional(),
+              key: text.optional(),
+              serverName: text.optional(),
+            }),
+          ])
+          .optional(),
+      }),
+    ],
+    { error: "must be an address, or a map with one" },
+  ),
+  api: z.enum(["ads", "delta-ads"]).optional(),
+  node: z
+    .strictObject({
+      id: text.optional(),
+      cluster: text.optional(),
+      locality: locality.optional(),
+      metadata: z.record(z.string(), z.unknown()).optional(),
+    })
+    .optional(),
+  targets: z.strictObject({ listen: z.union([text, z.int()]), names: z.array(text).min(1) }).optional(),
+})
 
 /** Reads a bootstrap file, YAML or JSON. Errors: throws a sentence that names the file and the field. */
 export function readBootstrap(path: string, hostName: string): XdsBootstrap {
@@ -107,15 +108,17 @@ export function readBootstrap(path: string, hostName: string): XdsBootstrap {
     node: create(NodeSchema, {
       id: node.id ?? `sluice-${hostName}`,
       cluster: node.cluster ?? "sluice",
-      locality: { region: node.locality?.region ?? "", zone: node.locality?.zone ?? "", subZone: node.locality?.subZone ?? "" },
+      locality: {
+        region: node.locality?.region ?? "",
+        zone: node.locality?.zone ?? "",
+        subZone: node.locality?.subZone ?? "",
+      },
       ...(node.metadata !== undefined && { metadata: node.metadata as JsonObject }),
       userAgentName: "sluice",
       userAgentVersionType: { case: "userAgentVersion", value: VERSION },
       clientFeatures: ["envoy.lb.does_not_support_overprovisioning"],
     }),
     targets:
-      targets === undefined
-        ? null
-        : { listener: defaultListener(where!), names: new Set(targets.names) },
+      targets === undefined ? null : { listener: defaultListener(where!), names: new Set(targets.names) },
   }
 }

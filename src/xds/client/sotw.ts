@@ -1,6 +1,9 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf"
 import type { Node } from "../gen/envoy/config/core/v3/base_pb.ts"
-import { DiscoveryRequestSchema, DiscoveryResponseSchema } from "../gen/envoy/service/discovery/v3/discovery_pb.ts"
+import {
+  DiscoveryRequestSchema,
+  DiscoveryResponseSchema,
+} from "../gen/envoy/service/discovery/v3/discovery_pb.ts"
 import { DATA_PLANE_TYPES, type DataPlaneType } from "../type-urls.ts"
 import { type AdsProtocol, type AdsUpdate, INVALID_ARGUMENT, WHOLE } from "./protocol.ts"
 

@@ -34,8 +34,7 @@ export class Warming {
   advance(accepted: AcceptedPlans, isGivenUp: GivenUp): boolean {
     const before = this.#live
     const hasSecrets = (tls: TlsPlan | null): boolean =>
-      tls === null ||
-      secretsOf(tls).every((name) => accepted.secrets.has(name) || isGivenUp(SECRET, name))
+      tls === null || secretsOf(tls).every((name) => accepted.secrets.has(name) || isGivenUp(SECRET, name))
     const isClusterReady = ({ tls, endpoints }: ClusterPlan): boolean =>
       hasSecrets(tls) &&
       (endpoints.kind !== "service" ||
@@ -47,8 +46,7 @@ export class Warming {
     const isKnown = (name: string): boolean => clusters.has(name) || !accepted.clusters.has(name)
 
     const routes = new Map(before.routes)
-    for (const [name, plan] of accepted.routes)
-      if ([...plan.clusters].every(isKnown)) routes.set(name, plan)
+    for (const [name, plan] of accepted.routes) if ([...plan.clusters].every(isKnown)) routes.set(name, plan)
 
     const listeners = new Map<string, ListenerPlan>()
     for (const [name, plan] of accepted.listeners) {
@@ -68,7 +66,10 @@ export class Warming {
 type Used = Pick<LivePlans, "listeners" | "routes" | "clusters">
 
 /** What was taken away and is named by nothing in use is gone. */
-function withoutUnused({ listeners, routes, clusters }: Used, accepted: AcceptedPlans): Pick<LivePlans, "routes" | "clusters"> {
+function withoutUnused(
+  { listeners, routes, clusters }: Used,
+  accepted: AcceptedPlans,
+): Pick<LivePlans, "routes" | "clusters"> {
   const plans = [...listeners.values()]
   const named = new Set(plans.flatMap(routeNamesOf))
   const keptRoutes = new Map([...routes].filter(([name]) => named.has(name)))
@@ -96,7 +97,10 @@ function isSame(one: LivePlans, other: LivePlans): boolean {
 }
 
 /** What is to be asked for, by type; null: all that there are. */
-export function wantedNames(accepted: AcceptedPlans, live: LivePlans): Map<DataPlaneType, Set<string> | null> {
+export function wantedNames(
+  accepted: AcceptedPlans,
+  live: LivePlans,
+): Map<DataPlaneType, Set<string> | null> {
   const clusters = [...accepted.clusters.values(), ...live.clusters.values()]
   const listeners = [...accepted.listeners.values(), ...live.listeners.values()]
   const tls = [

@@ -1,4 +1,12 @@
-import { create, type DescMessage, fromBinary, fromJson, type JsonValue, type MessageShape, toBinary } from "@bufbuild/protobuf"
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  fromJson,
+  type JsonValue,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf"
 import { type Any, anyPack } from "@bufbuild/protobuf/wkt"
 import * as grpc from "@grpc/grpc-js"
 import { MESSAGES } from "../../../src/xds/adapt/extensions.ts"
@@ -74,7 +82,12 @@ export class StandInControlPlane {
   say(type: string, version: string, resources: readonly Any[]): string {
     const nonce = String(++this.#nonces)
     const typeUrl = `type.googleapis.com/${type}`
-    const response = create(DiscoveryResponseSchema, { typeUrl, versionInfo: version, nonce, resources: [...resources] })
+    const response = create(DiscoveryResponseSchema, {
+      typeUrl,
+      versionInfo: version,
+      nonce,
+      resources: [...resources],
+    })
     this.raw(toBinary(DiscoveryResponseSchema, response))
     return nonce
   }
@@ -126,7 +139,10 @@ export class StandInControlPlane {
   }
 }
 
-function method<Desc extends DescMessage>(name: string, desc: Desc): grpc.MethodDefinition<MessageShape<Desc>, Buffer> {
+function method<Desc extends DescMessage>(
+  name: string,
+  desc: Desc,
+): grpc.MethodDefinition<MessageShape<Desc>, Buffer> {
   const asItIs = (octets: Buffer): Buffer => octets
   return {
     path: `${SERVICE}/${name}`,
