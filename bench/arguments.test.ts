@@ -1,3 +1,4 @@
+import { resolve } from "node:path"
 import { expect, test } from "vitest"
 import { parseArguments } from "./arguments.ts"
 
@@ -13,6 +14,7 @@ test.each([
   [["--quick"]],
   [["--no-docs"]],
   [["--also", "a=b {conf}"]],
+  [["--compare", "HEAD"]],
 ])("%j leaves the document alone", (argv) => {
   expect(parseArguments(argv).docs).toBe(false)
 })
@@ -33,4 +35,21 @@ test("lists, numbers and repeated flags are read", () => {
 test("--quick is short, unless told otherwise", () => {
   expect(parseArguments(["--quick"]).rounds).toBe(1)
   expect(parseArguments(["--quick", "--rounds", "2"]).rounds).toBe(2)
+})
+
+test("--compare is of Sluice alone, on what is timed, with rounds enough for quartiles", () => {
+  const given = parseArguments(["--compare", "HEAD~3"])
+  expect(given).toMatchObject({ compare: "HEAD~3", peers: ["sluice"], rounds: 9 })
+  expect(given.shapes).toContain("upload-10x10")
+  expect(given.shapes.filter((name) => /^(idle|log)-/.test(name))).toEqual([])
+})
+
+test("--peer-path names programs, absolute or as PATH has them", () => {
+  const { peerPaths } = parseArguments(
+    "--peer-path haproxy=./sbin/haproxy --peer-path nginx=nginx-next".split(" "),
+  )
+  expect([...peerPaths]).toEqual([
+    ["haproxy", resolve("sbin/haproxy")],
+    ["nginx", "nginx-next"],
+  ])
 })

@@ -1,13 +1,25 @@
-import { Command, InvalidArgumentError } from "commander"
+import { resolve } from "node:path"
+import { Command, InvalidArgumentError, Option, type OptionValues } from "commander"
+import { CHURN_CASES, CHURN_PEERS } from "./churn/suite.ts"
 import { PEER_NAMES } from "./peers/find.ts"
+import { isRival, RIVALS } from "./peers/rivals.ts"
 import { QUICK_SHAPES, SHAPES } from "./shapes.ts"
 
 export interface Arguments {
+  /** What a message costs, or what happens when backends come and go. */
+  suite: "cost" | "churn"
+  /** Of the churn suite: which cases, and how many live streams. */
+  cases: string[]
+  streams: number
   shapes: string[]
   /** Null: all there are. */
   peers: string[] | null
+  /** Programs to take for peers, by their names. */
+  peerPaths: ReadonlyMap<string, string>
   /** `label=command ... {conf}`. */
   also: string[]
+  /** A revision of the repository to compare this checkout with; null: none. */
+  compare: string | null
   rounds: number
   seconds: number
   warmSeconds: number
@@ -23,15 +35,19 @@ export interface Arguments {
 }
 
 const DEFAULT = { rounds: 3, seconds: 1, warmSeconds: 0.3, idleSettleSeconds: 1.5 }
+/** Rounds enough for quartiles. */
+const COMPARE = { ...DEFAULT, rounds: 9 }
 const QUICK = { rounds: 1, seconds: 0.25, warmSeconds: 0.15, idleSettleSeconds: 0.2 }
 
 /** Reads argv (without node and script). Prints and exits on --help and on a mistake, as commander does. */
 export function parseArguments(argv: readonly string[]): Arguments {
   const shapeNames = SHAPES.map(({ name }) => name)
   const command = new Command("npm run bench --")
-    .description("Measures Sluice beside the C proxies on the same work.")
+    .description("Measures Sluice beside other proxies on the same work.")
     .option("--shape <names>", "only these shapes, comma-separated", listOf("shape", shapeNames))
     .option("--peer <names>", "only these peers, comma-separated", listOf("peer", PEER_NAMES))
+    .option("--peer-path <name=path>", "a program of your own for a peer; may be repeated", peerPath)
+    .option("--compare <revision>", "this checkout beside a revision: which rows cost more, which less")
     .option(
       "--also <label=command>",
       "one more Sluice: its command line, {conf} where its nginx.conf goes",
@@ -40,17 +56,37 @@ export function parseArguments(argv: readonly string[]): Arguments {
     .option("--rounds <n>", "rounds per peer", positive)
     .option("--seconds <s>", "length of one measurement; of the silence, for idle shapes", positive)
     .option("--quick", "a short run that shows it works; its figures mean little", false)
+    .addOption(
+      new Option("--suite <name>", "what a message costs, or what happens when backends come and go")
+        .choices(["cost", "churn"])
+        .default("cost"),
+    )
+    .option("--case <names>", "of the churn suite: only these cases", listOf("case", CHURN_CASES))
+    .option("--streams <n>", "of the churn suite: live streams", positive, 1000)
     .option("--json <file>", "write the results as JSON; - for standard output")
     .option("--no-docs", "do not write docs/benchmarks.md (only a run of everything does)")
     .option("--cpu-prof <dir>", "have Node profile Sluice, and list where its time went")
-    .addHelpText("after", `\nShapes: ${shapeNames.join(", ")}\nPeers:  ${PEER_NAMES.join(", ")}\n${EXAMPLES}`)
+    .addHelpText(
+      "after",
+      `\nShapes: ${shapeNames.join(", ")}\nPeers:  ${PEER_NAMES.join(", ")}\nCases of churn: ${CHURN_CASES.join(", ")}\n${EXAMPLES}`,
+    )
   const given = command.parse(argv, { from: "user" }).opts()
-  const base = given.quick ? QUICK : DEFAULT
-  const whole = given.shape === undefined && given.peer === undefined && given.also === undefined
+  const base = given.quick ? QUICK : given.compare === undefined ? DEFAULT : COMPARE
+  const whole =
+    given.shape === undefined &&
+    given.case === undefined &&
+    given.peer === undefined &&
+    given.also === undefined &&
+    given.compare === undefined
   return {
-    shapes: given.shape ?? (given.quick ? [...QUICK_SHAPES] : shapeNames),
-    peers: given.peer ?? null,
+    suite: given.suite,
+    cases: given.case ?? [...CHURN_CASES],
+    streams: given.streams,
+    shapes: given.shape ?? shapesOf(given),
+    peers: given.peer ?? peersOf(given),
+    peerPaths: given.peerPath ?? new Map(),
     also: given.also ?? [],
+    compare: given.compare ?? null,
     rounds: given.rounds ?? base.rounds,
     seconds: given.seconds ?? base.seconds,
     warmSeconds: base.warmSeconds,
@@ -63,12 +99,30 @@ export function parseArguments(argv: readonly string[]): Arguments {
   }
 }
 
+/** Null: all there are. */
+function peersOf(given: OptionValues): string[] | null {
+  if (given.suite === "churn") return [...CHURN_PEERS]
+  return given.compare === undefined ? null : ["sluice"]
+}
+
+function shapesOf(given: OptionValues): string[] {
+  if (given.quick) return [...QUICK_SHAPES]
+  const all = SHAPES.filter(({ kind }) => kind === "timed" || given.compare === undefined)
+  return all
+    .filter(({ entrants }) => entrants !== "variants" || given.compare === undefined)
+    .map(({ name }) => name)
+}
+
 const EXAMPLES = `
 Examples:
   npm run bench                                              everything; writes docs/benchmarks.md
   npm run bench -- --shape bidi-10x10 --peer haproxy,sluice  one shape, two peers
+  npm run bench -- --peer-path haproxy=/opt/haproxy/sbin/haproxy
+  npm run bench -- --compare HEAD~3 --shape unary-10x10      what three commits did to a row
   npm run bench -- --shape unary-10x10 --peer sluice --also 'before=node ../old/src/cli/main.ts run {conf}'
-  npm run bench -- --shape bidi-100x1 --peer sluice --cpu-prof profiles`
+  npm run bench -- --shape bidi-100x1 --peer sluice --cpu-prof profiles
+  npm run bench -- --suite churn                             writes docs/benchmarks-churn.md
+  npm run bench -- --suite churn --case freeze --peer envoy,sluice --streams 500`
 
 function listOf(what: string, known: readonly string[]): (value: string) => string[] {
   return (value) => {
@@ -83,6 +137,15 @@ function positive(value: string): number {
   const number = Number(value)
   if (!(number > 0)) throw new InvalidArgumentError("It has to be a number above 0.")
   return number
+}
+
+function peerPath(value: string, before: ReadonlyMap<string, string> = new Map()): Map<string, string> {
+  const [, name, path] = /^([^=]+)=(.+)$/.exec(value) ?? []
+  if (name === undefined || !isRival(name))
+    throw new InvalidArgumentError(
+      `It has to be PEER=PATH, with a peer of ${Object.keys(RIVALS).join(", ")}.`,
+    )
+  return new Map([...before, [name, path!.includes("/") ? resolve(path!) : path!]])
 }
 
 function collect(value: string, before: string[] = []): string[] {

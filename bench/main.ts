@@ -4,6 +4,9 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { availableParallelism, cpus, release, totalmem } from "node:os"
 import { wrapProse } from "../scripts/wrap-prose.ts"
 import { type Arguments, parseArguments } from "./arguments.ts"
+import { CHURN_PEERS, runChurn } from "./churn/suite.ts"
+import { type Checkout, checkOut } from "./compare/checkout.ts"
+import { compareRow, comparison } from "./compare/verdict.ts"
 import { type Cores, chooseCores } from "./measure/child.ts"
 import { topOfProfiles } from "./measure/cpu-profile.ts"
 import { measureIdle } from "./measure/idle.ts"
@@ -16,6 +19,7 @@ import { idleChart, timedChart } from "./report/charts.ts"
 import { markdownReport } from "./report/markdown.ts"
 import { Progress } from "./report/progress.ts"
 import { failureLines, idleRows, timedNote, timedRows } from "./report/rows.ts"
+import { summaryChart } from "./report/summary.ts"
 import { plainTable } from "./report/table.ts"
 import { SHAPES, type Shape } from "./shapes.ts"
 
@@ -26,8 +30,9 @@ interface Plan {
   cores: Cores | null
 }
 
-function plan(given: Arguments): Plan {
-  const found = (given.peers ?? PEER_NAMES).map((name) => findPeer(name, !given.quick))
+function plan(given: Arguments, other: Checkout | null): Plan {
+  const whereabouts = { install: !given.quick, paths: given.peerPaths }
+  const found = (given.peers ?? PEER_NAMES).map((name) => findPeer(name, whereabouts))
   const peers = found.filter((peer): peer is Peer => !isMissing(peer))
   const profiled =
     given.cpuProf === null
@@ -36,8 +41,15 @@ function plan(given: Arguments): Plan {
           peer.name === "sluice" ? sluice("sluice", ["--cpu-prof", "--cpu-prof-dir", given.cpuProf!]) : peer,
         )
   return {
-    shapes: given.shapes.map((name) => SHAPES.find((shape) => shape.name === name)!),
-    peers: [...profiled, ...given.also.map(alsoPeer)],
+    shapes: given.shapes
+      .map((name) => SHAPES.find((shape) => shape.name === name)!)
+      // A comparison is of CPU.
+      .map((shape) => (other !== null && shape.kind === "timed" ? { ...shape, latency: false } : shape)),
+    peers: [
+      ...profiled,
+      ...given.also.map(alsoPeer),
+      ...(other === null ? [] : [alsoPeer(`${other.revision}=${other.command}`)]),
+    ],
     missing: found.filter(isMissing),
     cores: chooseCores(),
   }
@@ -106,13 +118,24 @@ function writeDocs(report: Report): void {
   for (const timed of report.timed)
     writeFileSync(new URL(`${timed.shape.name}.svg`, directory), timedChart(timed))
   for (const idle of report.idle) writeFileSync(new URL(`${idle.shape.name}.svg`, directory), idleChart(idle))
+  writeFileSync(new URL("summary.svg", directory), summaryChart(report.timed, report.idle))
+  writeFileSync(new URL("results.json", directory), `${JSON.stringify(report, null, 1)}\n`)
   writeFileSync(new URL("../benchmarks.md", directory), wrapProse(markdownReport(report)))
 }
 
 const given = parseArguments(process.argv.slice(2))
-const planned = plan(given)
+const other = given.compare === null ? null : checkOut(given.compare)
+if (other !== null) process.on("exit", () => other.remove())
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1))
+const planned = plan(given, other)
 for (const { name, how } of planned.missing) console.error(`${name} is not here. To have it measured: ${how}`)
 if (planned.cores === null) console.error("Nothing can be pinned to a core here: the figures will be rough.")
+
+if (given.suite === "churn") {
+  const peers = planned.peers.filter(({ name }) => CHURN_PEERS.includes(name))
+  await runChurn({ ...given, ...planned, peers, machine: machine(planned.cores) })
+  process.exit()
+}
 
 const report: Report = {
   date: new Date().toISOString().slice(0, 10),
@@ -127,4 +150,9 @@ const report: Report = {
 if (given.json === "-") console.log(JSON.stringify(report, null, 2))
 else if (given.json !== null) writeFileSync(given.json, `${JSON.stringify(report, null, 2)}\n`)
 if (given.docs) writeDocs(report)
+if (other !== null) {
+  const rows = report.timed.map((timed) => compareRow(timed, "sluice", other.revision))
+  console.log(`\nThis checkout beside ${other.revision}, CPU per message:\n${comparison(rows)}`)
+  if (rows.some(({ verdict }) => verdict !== "same" && verdict !== "costs less")) process.exitCode = 1
+}
 if (given.cpuProf !== null) console.log(topOfProfiles(given.cpuProf))

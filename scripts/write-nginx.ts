@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs"
+import { MODULES } from "../src/config/nginx/directives/modules.ts"
 import type { DirectiveSpec, Verdict } from "../src/config/nginx/directives/spec.ts"
 import { allSpecs } from "../src/config/nginx/directives/table.ts"
 import { TCP_NAMES, TCP_ONLY } from "../src/record/tcp-variables.ts"
@@ -44,9 +45,19 @@ function tables(): string {
     "",
     "A `mail` block is not looked into. Directives with the one argument `off` are fine: so they are here.",
     "",
+    "## Left out",
+    "",
+    "These let no client in and send no call elsewhere, but answers or logs differ: a warning.",
+    "",
+    ...byReason("left out"),
+    "",
     "## No effect",
     "",
     ...byReason("no effect"),
+    "",
+    "## Modules that are none of nginx's own",
+    "",
+    ...ofModules(),
     "",
   ].join("\n")
 }
@@ -61,6 +72,24 @@ function table([head, ...rows]: string[][]): string[] {
 
 function placesOf(contexts: DirectiveSpec["contexts"]): string {
   return contexts.length === 9 ? "anywhere" : contexts.join(", ")
+}
+
+const SAID: Record<Verdict, string> = {
+  honoured: "Honoured",
+  "no effect": "No effect",
+  "left out": "Left out",
+  "not yet": "Not supported yet",
+  "not supported": "Not supported",
+}
+
+function ofModules(): string[] {
+  return MODULES.map(({ verdict, reason, names }) => {
+    const shown = names
+      .trim()
+      .split(/\s+/)
+      .map((name) => `\`${name}\``)
+    return `- ${SAID[verdict]}, ${reason}: ${shown.join(", ")}.`
+  })
 }
 
 function byReason(verdict: Verdict): string[] {

@@ -13,13 +13,13 @@
  * ```
  */
 
-export { Balancer, type BalancerEvents, type BalancerOptions } from "./balancer/balancer.ts"
-export { ConfigError, createBalancer } from "./balancer/create-balancer.ts"
+export type { BalancerEvents, BalancerOptions } from "./balancer/balancer.ts"
 export type { BalancerSnapshot, ClusterSnapshot, OpenAddress, StreamSnapshot } from "./balancer/status.ts"
 export { type LoadedConfig, loadConfig } from "./config/load.ts"
 export type { Config } from "./config/model.ts"
 export { type Problem, renderProblem } from "./config/problem.ts"
 export type { SluiceYaml } from "./config/yaml/schema.ts"
+export { Balancer, ConfigError, createBalancer } from "./control/create-balancer.ts"
 export { createLog, type Log, openLog } from "./log/logger.ts"
 export type { ConnectionRecord, StreamRecord } from "./record/record.ts"
 export type { Span } from "./record/span.ts"

@@ -288,6 +288,12 @@ test("only clock.ts tells the time and sets timers, only random.ts throws dice",
   expect(wrong).toEqual([])
 })
 
+test("what holds of endpoints, connections and turns does not depend on the time of day, which people set", () => {
+  const rooms = /^src\/(cluster|control\/(discovery|health)|relay\/(pacing|upstream|overload)|net|http2)\//
+  const wrong = sources.filter(({ path, text }) => rooms.test(path) && text.includes("wallMs"))
+  expect(wrong.map(({ path }) => path)).toEqual([])
+})
+
 test("no file that nobody imports", () => {
   const others = globSync("{test,bench,examples,scripts}/**/*.ts", {
     cwd: ROOT,

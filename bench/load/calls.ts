@@ -10,6 +10,9 @@ export const PATHS = {
   sink: "/bench.Bench/Sink",
 } as const
 
+/** The response field in which a backend may say which it is. */
+export const BACKEND_FIELD = "x-backend"
+
 export type Path = keyof typeof PATHS
 
 /** A request's fields, in grpc-go's order. One list per path, so that a `HeaderWriter` knows it again. */

@@ -33,7 +33,7 @@ export interface GeneratorReport {
   proxyCpuNs: number
   generatorCpuNs: number
   backendCpuNs: number
-  /** Microseconds, of a paced run; else NaN (null over IPC). */
+  /** Microseconds, where a message is answered; else NaN (null over IPC). */
   p50: number
   p99: number
   p999: number
@@ -49,7 +49,11 @@ function workload(context: WorkloadContext): Workload {
   if (kind === "push") return new Push(context)
   if (kind === "upload") return new Upload(context)
   const rhythm: Pace<Lane> =
-    pace === "peak" ? new AtOnce() : pace === "idle" ? new Never() : new Steady(pace, context.times)
+    pace === "peak"
+      ? new AtOnce(context.times)
+      : pace === "idle"
+        ? new Never()
+        : new Steady(pace, context.times)
   return kind === "bidi" ? new Bidi(context, rhythm) : new Unary(context, rhythm)
 }
 

@@ -1,3 +1,4 @@
+import { BACKEND_FIELD } from "./calls.ts"
 import { decodeHuffman } from "./huffman.ts"
 import { STATIC_TABLE } from "./static-table.ts"
 
@@ -7,6 +8,7 @@ export interface Fields {
   grpcStatus: string
   grpcMessage: string
   path: string
+  backend: string
 }
 
 const ENTRY_OVERHEAD_OCTETS = 32
@@ -17,6 +19,7 @@ const FIELD_KEYS: ReadonlyMap<string, keyof Fields> = new Map([
   ["grpc-status", "grpcStatus"],
   ["grpc-message", "grpcMessage"],
   [":path", "path"],
+  [BACKEND_FIELD, "backend"],
 ])
 
 /**
@@ -39,7 +42,7 @@ export class HeaderReader {
     const key = bytes.toString("latin1", from, to)
     const known = this.#remembered.get(key)
     if (known !== undefined) return known
-    const fields: Fields = { status: "", grpcStatus: "", grpcMessage: "", path: "" }
+    const fields: Fields = { status: "", grpcStatus: "", grpcMessage: "", path: "", backend: "" }
     this.#bytes = bytes
     this.#at = from
     this.#end = to

@@ -21,17 +21,31 @@ export interface Pace<L extends Lane> {
   end(): void
 }
 
-/** Sends the next message as soon as the last came back: the peak rate. */
+/**
+ * Sends the next message as soon as the last came back: the peak rate. Times count from when a message was sent: a closed
+ * loop, in which a slow proxy is asked less.
+ */
 export class AtOnce<L extends Lane> implements Pace<L> {
+  readonly #times: Histogram
   #fire: ((lane: L) => void) | null = null
+
+  constructor(times: Histogram) {
+    this.#times = times
+  }
 
   async begin(lanes: readonly L[], fire: (lane: L) => void): Promise<void> {
     this.#fire = fire
-    for (const lane of lanes) fire(lane)
+    for (const lane of lanes) {
+      lane.dueMs = performance.now()
+      fire(lane)
+    }
   }
 
-  finished(lane: L): void {
-    this.#fire?.(lane)
+  finished(lane: L, nowMs: number): void {
+    if (this.#fire === null) return
+    this.#times.add((nowMs - lane.dueMs) * 1000)
+    lane.dueMs = nowMs
+    this.#fire(lane)
   }
 
   end(): void {

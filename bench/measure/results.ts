@@ -17,15 +17,24 @@ export interface TimedResult {
   /** What the load itself cost, microseconds of CPU per message. */
   generatorUs: number
   backendUs: number
+  /** CPU per message of each round, in their order. */
+  cpuUsOfRounds: number[]
+  /** Open loop, at half of the best rival's peak rate: messages go when they are due, whatever comes back. */
   latency: Latency | null
+  /** Closed loop, at the peer's own peak: each message waits for the answer to the last. */
+  peakTimes: Times | null
 }
 
-/** At half of the best rival's peak rate; microseconds. */
-export interface Latency {
-  rate: number
+/** Microseconds. */
+export interface Times {
   p50: number
   p99: number
   p999: number
+}
+
+export interface Latency extends Times {
+  /** Messages per second. */
+  rate: number
   /** Less than the rate came through. */
   overloaded: boolean
 }

@@ -12,7 +12,7 @@ import { processTree } from "./process-usage.ts"
 const PATIENCE_MS = 15_000
 const POLL_MS = 20
 
-export type PeerNeeds = Omit<TemplateValues, "port" | "directory" | "accessLog">
+export type PeerNeeds = Omit<TemplateValues, "port" | "directory" | "accessLog" | "threads">
 
 /** HAProxy's and nginx's usual size, unless the messages would not fit. */
 const USUAL_BUFFER_OCTETS = 16_384
@@ -50,10 +50,14 @@ export async function startPeer(peer: Peer, needs: PeerNeeds, cores: Cores | nul
   // nginx's worker gives up root, and then still has to reach its own files.
   chmodSync(directory, 0o755)
   if (needs.tls) await writeCertificate(directory)
+  const threads = peer.threads ?? 1
   const accessLog = peer.accessLog === true ? join(directory, "access.log") : "off"
+  for (const name of [peer.template, ...(peer.more ?? [])])
+    writeFileSync(
+      join(directory, name),
+      fillTemplate(readTemplate(name), { ...needs, port, directory, accessLog, threads }),
+    )
   const configuration = join(directory, peer.template)
-  const template = readTemplate(peer.template)
-  writeFileSync(configuration, fillTemplate(template, { ...needs, port, directory, accessLog }))
   const child = new Child(peer.command(configuration), cores?.proxy, false)
   const stop = async () => {
     await child.stop()
@@ -76,7 +80,8 @@ async function writeCertificate(directory: string): Promise<void> {
   writeFileSync(join(directory, "both.pem"), pem + key)
 }
 
-async function untilListening(child: Child, port: number): Promise<void> {
+/** Resolves when `child` accepts on this port of 127.0.0.1. Throws when it ends first, or after 15 s. */
+export async function untilListening(child: Child, port: number): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS
   while (!(await accepts(port))) {
     if (child.exit !== null) throw new Error(`it ended at once (${child.exit}): ${child.lastWords}`)

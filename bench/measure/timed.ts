@@ -3,7 +3,7 @@ import type { Peer } from "../peers/peer.ts"
 import type { TimedShape } from "../shapes.ts"
 import type { Cores } from "./child.ts"
 import { LoadProcesses } from "./load-processes.ts"
-import type { Latency, TimedReport, TimedResult } from "./results.ts"
+import type { Latency, TimedReport, TimedResult, Times } from "./results.ts"
 import { needsOf, type RunningPeer, startPeer } from "./running-peer.ts"
 import { spread } from "./statistics.ts"
 
@@ -120,24 +120,33 @@ function halfOfBestPeak(entrants: readonly Entrant[]): number {
 
 function summarize(entrant: Entrant, rate: number): TimedResult {
   const { peer, failure, peak } = entrant
-  const perMessage = (field: "proxyCpuNs" | "generatorCpuNs" | "backendCpuNs") =>
-    spread(peak.map((report) => report[field] / report.messages / 1000))
+  const ofRounds = (field: "proxyCpuNs" | "generatorCpuNs" | "backendCpuNs") =>
+    peak.map((report) => report[field] / report.messages / 1000)
+  const perMessage = (field: "proxyCpuNs" | "generatorCpuNs" | "backendCpuNs") => spread(ofRounds(field))
   return {
     peer: peer.name,
     kind: peer.kind,
     failure,
     cpuUs: perMessage("proxyCpuNs"),
+    cpuUsOfRounds: ofRounds("proxyCpuNs"),
     rate: spread(peak.map(rateOf)),
     proxyShare: spread(peak.map((report) => report.proxyCpuNs / report.seconds / 1e9)).median,
     generatorUs: perMessage("generatorCpuNs").median,
     backendUs: perMessage("backendCpuNs").median,
     latency: latencyOf(entrant.paced, rate),
+    peakTimes: timesOf(peak),
   }
 }
 
 function latencyOf(paced: readonly GeneratorReport[], rate: number): Latency | null {
-  if (paced.length === 0) return null
-  const middle = (field: "p50" | "p99" | "p999") => spread(paced.map((report) => report[field])).median
-  const overloaded = spread(paced.map(rateOf)).median < KEPT_UP * rate
-  return { rate, p50: middle("p50"), p99: middle("p99"), p999: middle("p999"), overloaded }
+  const times = timesOf(paced)
+  if (times === null) return null
+  return { rate, ...times, overloaded: spread(paced.map(rateOf)).median < KEPT_UP * rate }
+}
+
+/** Null where nothing was answered: NaN is null on its way between processes. */
+function timesOf(reports: readonly GeneratorReport[]): Times | null {
+  if (reports.length === 0 || !Number.isFinite(reports[0]!.p50)) return null
+  const middle = (field: keyof Times) => spread(reports.map((report) => report[field])).median
+  return { p50: middle("p50"), p99: middle("p99"), p999: middle("p999") }
 }

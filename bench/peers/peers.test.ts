@@ -11,6 +11,7 @@ const VALUES: TemplateValues = {
   bufferOctets: 16_384,
   tls: false,
   directory: "/tmp/d",
+  threads: 1,
   accessLog: "off",
 }
 
@@ -30,7 +31,16 @@ describe("fillTemplate", () => {
     expect(fillTemplate(template, { ...VALUES, tls: true })).toBe("  secure\nboth")
   })
 
-  const names = ["nginx.conf", "sluice.conf", "haproxy.cfg", "haproxy-tcp.cfg", "nghttpx.conf", "envoy.yaml"]
+  const names = [
+    "nginx.conf",
+    "sluice.conf",
+    "haproxy.cfg",
+    "haproxy-tcp.cfg",
+    "nghttpx.conf",
+    "envoy.yaml",
+    "Caddyfile",
+    "pingora.conf",
+  ]
   test.each(names.flatMap((name) => [false, true].map((tls) => [name, tls] as const)))(
     "%s (TLS: %s) has a port, both backends, and nothing left open",
     (name, tls) => {

@@ -18,6 +18,8 @@ export interface TemplateValues {
   bufferOctets: number
   /** A directory of the peer's own, for pid files and the like. */
   directory: string
+  /** Sluice's data threads. */
+  threads: number
   /** nginx's `access_log` value. */
   accessLog: string
 }

@@ -1,6 +1,8 @@
 import type { IdleReport, Report, TimedReport } from "../measure/results.ts"
+import { queueingTable, queueingWords } from "../queueing/table.ts"
 import { octets } from "./format.ts"
 import { failureLines, idleRows, timedNote, timedRows } from "./rows.ts"
+import { summaryTable } from "./summary.ts"
 import { markdownTable } from "./table.ts"
 
 /** docs/benchmarks.md. Charts are expected beside it, in `benchmarks/<shape>.svg`. */
@@ -8,7 +10,9 @@ export function markdownReport(report: Report): string {
   const { machine } = report
   const parts = [
     "# Benchmarks",
-    "Written by `npm run bench`; do not edit. How it measures, what each shape is and why it is fair: [bench/README.md](../bench/README.md).",
+    "Written by `npm run bench`; do not edit. How it measures, what each shape is and why it is fair: [bench/README.md](../bench/README.md). What becomes of live streams when backends come and go: [benchmarks-churn.md](benchmarks-churn.md). All of this run as JSON: [results.json](benchmarks/results.json).",
+    "![All shapes](benchmarks/summary.svg)",
+    markdownTable(summaryTable(report.timed, report.idle)),
     [
       `- Date: ${report.date}`,
       `- Machine: ${machine.cpu}, ${machine.cores} cores, ${octets(machine.memoryOctets)}, Linux ${machine.kernel}`,
@@ -24,14 +28,16 @@ export function markdownReport(report: Report): string {
     ].join("\n"),
     "## CPU per message",
     "CPU time of all the proxy's processes and threads, user and system, divided by the messages that went through it. " +
-      "“To the best rival” divides by the best of the HTTP/2 proxies written in C or C++; `haproxy-tcp` reads no HTTP/2 " +
+      "“To the best rival” divides by the cheapest of the other HTTP/2 proxies; `haproxy-tcp` reads no HTTP/2 " +
       "and is there as the floor. Latency is taken at one rate for all, half of the best rival's peak, and shown as what " +
-      "the proxy adds to `none` (a direct connection, in brackets). “Core used” far under 100 % means that the load, not the proxy, set the rate.",
+      "the proxy adds to `none` (a direct connection, in brackets): an open loop, in which messages go when they are due. " +
+      "“At peak” is the closed loop that gave the CPU figure, at each peer's own rate. “Core used” far under 100 % means that the load, not the proxy, set the rate.",
   ]
   for (const timed of report.timed) {
     parts.push(`### ${timed.shape.title}`, `![${timed.shape.title}](benchmarks/${timed.shape.name}.svg)`)
     parts.push(markdownTable(timedRows(timed)), failures(timed), timedNote(timed))
   }
+  parts.push(...dataThreads(report))
   if (report.idle.length > 0) {
     parts.push("## Idle streams")
     parts.push(
@@ -44,6 +50,23 @@ export function markdownReport(report: Report): string {
     parts.push(markdownTable(idleRows(idle)), failures(idle))
   }
   return `${parts.filter((part) => part !== "").join("\n\n")}\n`
+}
+
+/** What two threads cost is measured; what sixteen would do is not. */
+function dataThreads(report: Report): string[] {
+  const shape = report.timed.find((timed) => timed.shape.name === "bidi-10x10")
+  const serviceUs = shape?.results.find(({ peer, failure }) => peer === "sluice" && failure === "")?.cpuUs
+    .median
+  if (serviceUs === undefined) return []
+  return [
+    "## Data threads",
+    "`sluice-2` in the tables has two data threads on the one core that every proxy has: its CPU per message says what a " +
+      "second thread costs, not how much two carry.",
+    "Waits for a thread, **by simulation** of the queues alone " +
+      `(${queueingWords(serviceUs)}): each thread takes what comes to it in order, and threads share nothing. The kernel ` +
+      "deals connections to Sluice's threads by a hash of their addresses, which is the column “at random”.",
+    markdownTable(queueingTable(serviceUs)),
+  ]
 }
 
 function failures(report: TimedReport | IdleReport): string {

@@ -7,6 +7,7 @@ import { number, octets, percent, rate, time } from "./format.ts"
 import { markdownReport } from "./markdown.ts"
 import { progressLine } from "./progress.ts"
 import { idleRows, timedRows } from "./rows.ts"
+import { summaryChart, summaryTable } from "./summary.ts"
 import { markdownTable, plainTable } from "./table.ts"
 
 const one = (value: number) => ({ median: value, min: value * 0.9, max: value * 1.2 })
@@ -21,7 +22,9 @@ function result(peer: string, kind: TimedResult["kind"], cpuUs: number, p50: num
     proxyShare: 0.97,
     generatorUs: 1.8,
     backendUs: 1.6,
+    cpuUsOfRounds: [0.9 * cpuUs, cpuUs, 1.2 * cpuUs],
     latency: { rate: 100_000, p50, p99: 3 * p50, p999: 9 * p50, overloaded: false },
+    peakTimes: { p50: 5 * p50, p99: 6 * p50, p999: 7 * p50 },
   }
 }
 
@@ -153,6 +156,7 @@ test("the document names machine, versions, what is missing, and each shape's ch
   }
   const text = markdownReport(report)
   for (const part of [
+    "(benchmarks/summary.svg)",
     "A CPU, 2 cores",
     "haproxy 2.6.12",
     "envoy (get it)",
@@ -162,6 +166,25 @@ test("the document names machine, versions, what is missing, and each shape's ch
     expect(text).toContain(part)
   }
   expect(text).toContain("- No figure for nginx: GOAWAY, code 0 <bye>")
+})
+
+describe("how the document opens", () => {
+  test("a row for each shape that all take part in: Sluice, the best of the others, and who adds least", () => {
+    expect(summaryTable([timed], [idle]).slice(1)).toEqual([
+      ["`bidi-10x10`", "CPU µs/message", "1.80", "3.60 haproxy", "0.50", "300 µs", "600 µs haproxy"],
+      expect.arrayContaining(["`idle-100x1000`", "memory/stream"]),
+    ])
+  })
+
+  test("who has no figure is in no ratio", () => {
+    const results = timed.results.map((one) => (one.kind === "sluice" ? { ...one, failure: "lost" } : one))
+    expect(summaryTable([{ ...timed, results }], [])[1]!.slice(2, 5)).toEqual([
+      "no figure",
+      "3.60 haproxy",
+      "",
+    ])
+    expect(summaryChart([{ ...timed, results }], [])).not.toContain("bidi-10x10")
+  })
 })
 
 test("the progress line says how far and how long", () => {

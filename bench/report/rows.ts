@@ -23,12 +23,12 @@ export function timedRows(report: TimedReport): Table {
     `${report.shape.unit}s/s`,
     "core used",
   ]
-  if (report.shape.latency) head.push("p50 added", "p99 added", "p99.9 added")
+  if (report.shape.latency) head.push("p50 added", "p99 added", "p99.9 added", "p50 at peak", "p99 at peak")
   const rows = report.results.map((result) => {
     if (result.failure !== "") return [result.peer, "no figure"]
     const cells = [result.peer, ...costCells(result, best), rate(result.rate.median)]
     cells.push(result.kind === "direct" ? "" : percent(result.proxyShare))
-    if (report.shape.latency) cells.push(...latencyCells(result, direct))
+    if (report.shape.latency) cells.push(...latencyCells(result, direct), ...peakCells(result))
     return cells
   })
   return [head, ...rows.map((row) => [...row, ...Array<string>(head.length - row.length).fill("")])]
@@ -50,6 +50,13 @@ function latencyCells(result: TimedResult, direct: TimedResult | undefined): str
   const base = direct?.latency
   if (base === null || base === undefined) return ["–", "–", "–"]
   return [time(own.p50 - base.p50), time(own.p99 - base.p99), time(own.p999 - base.p999)]
+}
+
+/** As they are: at its own peak each peer has another rate, so there is nothing to subtract. */
+function peakCells({ peakTimes, kind }: TimedResult): string[] {
+  if (peakTimes === null) return ["", ""]
+  const texts = [peakTimes.p50, peakTimes.p99].map(time)
+  return kind === "direct" ? texts.map((text) => `(${text})`) : texts
 }
 
 /** What the load itself cost, and at which rate latency was taken. */

@@ -9,8 +9,6 @@ import { resolveLimits } from "../base/resolve-limits.ts"
 import { VERSION } from "../base/version.ts"
 import { Bridges } from "../bridge/bridges.ts"
 import type { ClusterStates } from "../cluster/cluster-states.ts"
-import { OutlierDetection } from "../cluster/outlier-detection.ts"
-import { Rebalancer } from "../cluster/rebalance/rebalancer.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { Config } from "../config/model.ts"
 import { AccessLogs } from "../log/access-log.ts"
@@ -29,6 +27,7 @@ import { Admission } from "../relay/overload/admission.ts"
 import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
 import { TcpClients } from "../tcp/tcp-clients.ts"
+import { type Care, type CareMaker, countCare } from "./care.ts"
 import { ConfigCompiler } from "./config-compiler.ts"
 import { Configurations, type PreparedReload } from "./configurations.ts"
 import { makeContext, type SharedContext } from "./context.ts"
@@ -110,15 +109,22 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     },
   }
   readonly #listeners: Listeners
-  /** Where the control side is not another. */
-  #outliers: OutlierDetection | null = null
-  #rebalancer: Rebalancer | null = null
+  /** Null in a data thread. */
+  readonly #care: Care | null
   readonly #configurations: Configurations
   /** The last reload: each builds on what the one before it has left. */
   #reloading: Promise<void> = Promise.resolve()
 
-  /** `config` has been checked. Errors: throws when an access log or a certificate cannot be opened or a limit is out of range. */
-  constructor(config: Config, options: BalancerOptions = {}, plane: Plane | null = null) {
+  /**
+   * `config` has been checked. `plane`: in a data thread; without it `careMaker` makes those who watch the endpoints. Errors: throws
+   * when an access log or a certificate cannot be opened or a limit is out of range.
+   */
+  constructor(
+    config: Config,
+    options: BalancerOptions = {},
+    plane: Plane | null = null,
+    careMaker: CareMaker = countCare,
+  ) {
     super()
     const numbers = plane?.numbers ?? new OwnNumbers()
     this.counters = numbers.counters
@@ -236,8 +242,13 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     new ResetLargestStreams(this.#context, () => this.#clients.connections)
     this.states =
       plane === null
-        ? ownStates(numbers, this.#log, (name, endpoints) => {
-            this.apply(name, endpoints).catch((error: unknown) => this.#uncaught(error))
+        ? ownStates(numbers, {
+            hasChecks: careMaker.hasChecks,
+            log: this.#log,
+            apply: (name, endpoints) => {
+              this.apply(name, endpoints).catch((error: unknown) => this.#uncaught(error))
+            },
+            changed: (name) => this.#care!.changed(name),
           })
         : null
     this.#configurations = new Configurations(config, plane?.state ?? null, {
@@ -250,27 +261,30 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       states: this.states,
       onBug: (error) => this.#uncaught(error),
     })
-    if (this.states !== null) {
-      const outcomesAt = (slot: number) => numbers.streams.outcomesAt(slot)
-      const { states } = this
-      this.#outliers = new OutlierDetection({ clock: this.#clock, log: this.#log, states, outcomesAt })
-      this.#outliers.watch(config.clusters)
-      this.#rebalancer = new Rebalancer({
-        clock: this.#clock,
-        random,
-        log: this.#log,
-        states,
-        streamsAt: (slot) => numbers.streams.countOf(slot).open,
-        trafficAt: (slot) => numbers.streams.trafficOf(slot),
-        tell: async (order) => this.orders.obey({ kind: "move", ...order }),
-      })
-      this.#rebalancer.watch(config.clusters)
-    }
+    this.#care =
+      this.states === null
+        ? null
+        : careMaker.make({
+            states: this.states,
+            clock: this.#clock,
+            random,
+            log: this.#log,
+            outcomesAt: (slot) => numbers.streams.outcomesAt(slot),
+            streamsAt: (slot) => numbers.streams.countOf(slot).open,
+            trafficAt: (slot) => numbers.streams.trafficOf(slot),
+            move: async (order) => this.orders.obey({ kind: "move", ...order }),
+            config: () => this.#configurations.live.config,
+            onDiscoveryRefused: () => this.counters.add(counterIds.discovery_refused),
+          })
   }
 
-  /** Opens every listener. Errors: one sentence that names the address; none stays open then. */
+  /**
+   * Opens every listener, once sources of endpoints have answered, or after five seconds. Errors: one sentence that names the
+   * address; none stays open then.
+   */
   async start(): Promise<void> {
     try {
+      await this.#configurations.find(this.#care)
       const { live } = this.#configurations
       for (const listener of live.config.listeners) await this.#listeners.open(listener, live)
     } catch (error) {
@@ -331,10 +345,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   }
 
   async #reload(config: Config): Promise<void> {
-    const prepared = await this.prepare(config)
-    prepared.commit()
-    this.#outliers?.watch(config.clusters)
-    this.#rebalancer?.watch(config.clusters)
+    await this.#configurations.reload(config, this.#care!)
     this.#log.info("configuration reloaded")
   }
 
@@ -370,8 +381,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     const graceMs = options.graceMs ?? this.#configurations.live.config.shutdown.graceMs
     const { connections, handshakes } = this.#clients
     this.#configurations.refuseOthers()
-    this.#outliers?.close()
-    this.#rebalancer?.close()
+    this.#care?.drain()
     this.#clients.close()
     for (const name of this.#listeners.names) this.#listeners.close(name)
     for (const connection of connections) connection.drain()
@@ -379,6 +389,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       this.orders.endAllWithin(graceMs)
       await this.#departures.whenGone([connections, handshakes], graceMs)
     }
+    this.#care?.stop()
     for (const connection of [...connections]) connection.abort("the balancer is shutting down")
     for (const cluster of this.#configurations.live.clusters.values()) cluster.close()
     this.#compiler.close()

@@ -7,6 +7,7 @@ import type { Config } from "../config/model.ts"
 import type { Http1Origins } from "../origin/http1/origins.ts"
 import type { LegConnection } from "../relay/upstream/leg-connection.ts"
 import type { Upstreams } from "../relay/upstream/upstreams.ts"
+import type { Care, FoundEndpoints } from "./care.ts"
 import { ClusterUpdates } from "./cluster-updates.ts"
 import type { ConfigCompiler, LiveConfig } from "./config-compiler.ts"
 import type { Listeners } from "./listeners.ts"
@@ -65,19 +66,56 @@ export class Configurations {
     this.#isClosing = true
   }
 
+  /** Asks the sources of the first configuration, before anything listens. Null: another has done that. */
+  async find(care: Care | null): Promise<void> {
+    if (care === null) return
+    const { config } = this.#live
+    const found = await care.prepare(config)
+    this.#mayGoOn(found)
+    found.commit()
+    this.#parts.states!.publish()
+    await this.#updates.idle()
+    this.#mustNotBeClosing()
+    care.use(config)
+  }
+
+  /** Puts `config` in force, with what its sources say. Errors: as `prepare`. */
+  async reload(config: Config, care: Care): Promise<void> {
+    const found = await care.prepare(config)
+    this.#mayGoOn(found)
+    try {
+      const prepared = await this.prepare(config, null, found.endpointsOf)
+      prepared.commit()
+    } catch (error) {
+      found.abandon()
+      throw error
+    }
+    found.commit()
+    care.use(config)
+  }
+
+  #mayGoOn(found: FoundEndpoints): void {
+    if (this.#isClosing) found.abandon()
+    this.#mustNotBeClosing()
+  }
+
   /** Takes over what the control side says of a cluster's endpoints; live streams are not touched. Resolves when it is done. */
   apply(cluster: string, endpoints: readonly EndpointState[]): Promise<void> {
     return this.#updates.apply(cluster, endpoints)
   }
 
   /**
-   * Compiles `config`, in slices of turns while the present one serves, and opens what listens anew. One at a time. Errors: why
-   * it cannot be; the present one stays.
+   * Compiles `config`, in slices of turns while the present one serves, and opens what listens anew. One at a time. `discovered`:
+   * the endpoints of a cluster by its sources, or null. Errors: why it cannot be; the present one stays.
    */
-  async prepare(config: Config, given: ClusterState | null): Promise<PreparedReload> {
+  async prepare(
+    config: Config,
+    given: ClusterState | null,
+    discovered: FoundEndpoints["endpointsOf"] = () => null,
+  ): Promise<PreparedReload> {
     this.#mustNotBeClosing()
     const { states, compiler, clock, listeners } = this.#parts
-    const own = given === null ? states!.prepare(config.clusters) : null
+    const own = given === null ? states!.prepare(config.clusters, discovered) : null
     const state = given ?? own!.state
     let next: LiveConfig
     try {

@@ -5,14 +5,20 @@ import type { Log } from "../log/logger.ts"
 import { logChange } from "./log-change.ts"
 import type { Numbers } from "./numbers.ts"
 
-/** What is said of endpoints, where no control side has it. `apply`: takes over what it comes to for one cluster. */
-export function ownStates(
-  { streams }: Numbers,
-  log: Log,
-  apply: (cluster: string, endpoints: readonly EndpointState[]) => void,
-): ClusterStates {
+export interface OwnStatesOptions {
+  readonly hasChecks: boolean
+  readonly log: Log
+  /** Takes over what is said of one cluster. */
+  apply(cluster: string, endpoints: readonly EndpointState[]): void
+  /** Endpoints of it came or went. */
+  changed(cluster: string): void
+}
+
+/** What is said of endpoints, where no control side has it. */
+export function ownStates({ streams }: Numbers, options: OwnStatesOptions): ClusterStates {
+  const { hasChecks, log, apply, changed } = options
   return new ClusterStates({
-    hasChecks: false,
+    hasChecks,
     slots: new Slots({
       streamsOpen: (slot) => streams.countOf(slot).open,
       acknowledged: () => Number.POSITIVE_INFINITY,
@@ -21,6 +27,9 @@ export function ownStates(
     publish: ({ clusters }) => {
       for (const { name, endpoints } of clusters) apply(name, endpoints)
     },
-    onChange: (change) => logChange(log, change),
+    onChange: (change) => {
+      logChange(log, change)
+      if (change.joined.length + change.left.length > 0) changed(change.cluster)
+    },
   })
 }

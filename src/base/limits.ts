@@ -622,6 +622,19 @@ const rows = {
   },
 
   // ---- Upstream work ----------------------------------------------------------------------------------------------
+  kubernetesObjectsMax: {
+    counts: "objects of one kind that `sluice controller` keeps",
+    value: 100_000,
+    unit: "entries",
+    min: 1,
+    max: MANY,
+    per: "source",
+    stops:
+      "an API server that is broken or hostile, or a cluster that is not tidied: a list without end fills memory",
+    effect: "the list is not taken, what is known of that kind stays, and the log says so",
+    source: "Kubernetes is tested to 10,000 Services and 150,000 pods",
+    counter: "discovery_refused",
+  },
   discoveredEndpointsMax: {
     counts: "endpoints that one source may name",
     value: 20_000,

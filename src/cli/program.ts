@@ -5,6 +5,7 @@ import { adapt } from "./adapt.ts"
 import { addAdminCommands } from "./admin/commands.ts"
 import { check, wantsColor } from "./check.ts"
 import { completion, SHELLS, type Shell } from "./completion.ts"
+import { CONTROLLER_NAME, controller } from "./controller.ts"
 import { demo } from "./demo.ts"
 import { nginx } from "./nginx.ts"
 import { run } from "./run.ts"
@@ -158,6 +159,81 @@ Examples:
         stderr: process.stderr,
       })
     })
+
+  program
+    .command("controller")
+    .description(
+      "serve Kubernetes' Gateway API: Gateways, GRPCRoutes and HTTPRoutes of the classes that name it",
+    )
+    .option(
+      "--kubeconfig <file>",
+      "who asks which API server. Default: the account of the pod that it runs in",
+    )
+    .option(
+      "--gateway-class-controller <name>",
+      "the controllerName of the GatewayClasses that are served",
+      CONTROLLER_NAME,
+    )
+    .option("--namespace <name>", "resources of this namespace alone. Default: all")
+    .option("--config <file>", "an nginx.conf or sluice.yaml: how it runs, and what is served besides")
+    .option("--bind <address>", "where Gateways without an address of their own listen", "0.0.0.0")
+    .option("--address <address>", "what Gateways say that they are reached at (repeatable)", collect)
+    .option(
+      "--publish-service <namespace/name>",
+      "the Service that they are reached by: they say its addresses",
+    )
+    .option(
+      "--lease-namespace <name>",
+      "where the Lease of the leader is. Default: the account's, or the context's",
+    )
+    .option("--secrets-directory <path>", "where certificates are put. Default: a new temporary directory")
+    .option(
+      "--check",
+      "print what the resources come to as a sluice.yaml, and what is wrong with them; write nothing",
+      false,
+    )
+    .option("--json", "log and announce as JSON lines; with --check: print the statuses", false)
+    .addHelpText(
+      "after",
+      `
+Every process that runs it serves; one of them, which holds a Lease, writes what became of the resources into their
+statuses. Signals: as of sluice run.
+
+Examples:
+  sluice controller --publish-service sluice/sluice
+  sluice controller --kubeconfig ~/.kube/config --bind 127.0.0.1
+  sluice controller --kubeconfig ~/.kube/config --check`,
+    )
+    .action(
+      async (given: {
+        kubeconfig?: string
+        gatewayClassController: string
+        namespace?: string
+        config?: string
+        bind: string
+        address?: string[]
+        publishService?: string
+        leaseNamespace?: string
+        secretsDirectory?: string
+        check: boolean
+        json: boolean
+      }) => {
+        process.exitCode = await controller({
+          gatewayClassController: given.gatewayClassController,
+          kubeconfig: given.kubeconfig ?? null,
+          config: given.config ?? null,
+          namespace: given.namespace ?? null,
+          leaseNamespace: given.leaseNamespace ?? null,
+          bind: given.bind,
+          addresses: given.address ?? [],
+          publishService: given.publishService ?? null,
+          secretsDirectory: given.secretsDirectory ?? null,
+          json: given.json,
+          check: given.check,
+        })
+        process.exit()
+      },
+    )
 
   addAdminCommands(program)
 

@@ -1,26 +1,18 @@
 import { resolve } from "node:path"
-import type { OpenAddress } from "../balancer/status.ts"
 import { holdProcess, systemClock } from "../base/clock.ts"
+import type { CounterName } from "../base/counters.ts"
 import { defaultConfig } from "../config/defaults.ts"
 import type { LoadedConfig } from "../config/load.ts"
 import type { Config } from "../config/model.ts"
 import { whyNot } from "../config/problem.ts"
-import { workerCount } from "../config/workers.ts"
-import { openAdmin } from "../control/admin/admin.ts"
-import { EventRing } from "../control/admin/event-ring.ts"
 import { ConfigWatch } from "../control/config-watch.ts"
-import { Control } from "../control/control.ts"
-import { makeWorker } from "../control/data-threads.ts"
+import type { Control } from "../control/control.ts"
 import { inheritSockets } from "../control/inherited-sockets.ts"
-import { processSignals } from "../control/signals.ts"
 import { ControlPlane } from "../control/xds/control-plane.ts"
-import { openLog, type ProcessLog } from "../log/logger.ts"
 import { fromAddresses } from "./address-options.ts"
-import { wantsColor } from "./check.ts"
-import { writePidFile } from "./pid-file.ts"
 import { makeLogDirectories, prepare } from "./prepare.ts"
+import { openProcessLogs, type ProcessLogs, runControl } from "./run-control.ts"
 import { StartupOutput } from "./startup-output.ts"
-import { closeUninvitedDebugger } from "./uninvited-debugger.ts"
 
 export interface RunOptions {
   /** A configuration file, or … */
@@ -64,71 +56,39 @@ async function runUntilStopped(options: RunOptions): Promise<number> {
   }
   const config = await readConfig(options, teller, read)
   if (config === null) return 2
-  const isTerminal = config.log.path === "stderr" && process.stderr.isTTY === true
-  const threadLog = {
-    ...config.log,
-    format: isTerminal && !options.json ? ("readable" as const) : ("json" as const),
-    color: wantsColor(process.stderr, process.env),
-  }
-  const events = new EventRing(systemClock.wallMs)
-  let log: ProcessLog
+  let logs: ProcessLogs
   try {
-    log = openLog({ ...threadLog, onEvent: (event) => events.add(event) })
+    logs = openProcessLogs(config, options.json)
   } catch (error) {
     teller.cannotStart((error as Error).message)
     return 1
   }
-  process.on("uncaughtException", (error) => {
-    // A bug on the control side. Data threads full of live streams are not ended for it.
-    log.error("unexpected error", { error: error.stack ?? String(error) })
-  })
-  await closeUninvitedDebugger()
+  const { log } = logs
   const inheritance = inheritSockets(process.env, process, log)
   let plane: ControlPlane | null = null
   if (options.xds != null)
     try {
-      plane = new ControlPlane({
-        path: options.xds,
-        base: config,
-        clock: systemClock,
-        log,
-        onLimit: (limit) => control?.count(limit),
-      })
+      const onLimit = (limit: CounterName): void => control?.count(limit)
+      plane = new ControlPlane({ path: options.xds, base: config, clock: systemClock, log, onLimit })
       await plane.start(inheritance.isUpgrade)
     } catch (error) {
       teller.cannotStart((error as Error).message)
       return 1
     }
-  const running = new Control({
+  const code = await runControl({
     config: plane?.config ?? config,
-    threads: workerCount(config),
     load: options.config === null ? null : (isReload) => load(isReload, options, read, plane),
-    log,
-    threadLog,
-    clock: systemClock,
-    signals: processSignals,
+    logs,
     inheritance,
     controlPlane: plane?.client ?? null,
+    teller,
+    isJson: options.json,
     configFile: options.config === null ? null : resolve(options.config),
-    onEvent: (event) => events.add(event),
-    openAdmin: (admin, view) =>
-      openAdmin({ config: admin, view, events, clock: systemClock, log, env: process.env }),
-    makeWorker,
-    onListening: (addresses, admin) => {
-      announce(addresses, admin, { config: running.config, log, teller, options })
-      plane?.use((next) => running.apply(next))
-    },
-    exit: (code) => process.exit(code),
-  })
-  control = running
-  const code = await running.run().catch((error: unknown) => {
-    const reason = (error as Error).message
-    teller.cannotStart(reason)
-    if (config.log.path !== "stderr") log.error("cannot start", { reason })
-    return 1
+    onControl: (running) => (control = running),
+    onListening: (running) => plane?.use((next) => running.apply(next)),
   })
   plane?.stop()
-  await log.close()
+  await logs.log.close()
   return code
 }
 
@@ -170,35 +130,4 @@ async function prepareAgain(
   teller.problems(loaded)
   if (loaded.config !== null) makeLogDirectories(loaded.config)
   return loaded
-}
-
-interface Announcement {
-  config: Config
-  log: ProcessLog
-  teller: StartupOutput
-  options: RunOptions
-}
-
-/** Says that it listens, in the log and wherever else that is waited for. */
-function announce(
-  addresses: readonly OpenAddress[],
-  admin: string | null,
-  { config, log, teller, options }: Announcement,
-): void {
-  writePidFile(config.pidFile, log)
-  const shown = addresses.map(({ host, port, unixPath }) =>
-    unixPath !== null ? `unix:${unixPath}` : `${host?.includes(":") ? `[${host}]` : host}:${port}`,
-  )
-  log.info("listening", {
-    addresses: shown.join(" "),
-    clusters: config.clusters.map(({ name, endpoints }) => `${name}(${endpoints.length})`).join(" "),
-    workers: workerCount(config),
-    ...(admin !== null && { admin }),
-  })
-  if (shown.length === 0) log.warn("no server is configured: nothing listens")
-  // On a terminal the log itself says so.
-  if (process.stderr.isTTY && config.log.path !== "stderr")
-    teller.line(`listening on ${shown.join(" ")}; the log is ${config.log.path}, level ${config.log.level}`)
-  if (!options.json) return
-  process.stdout.write(`${JSON.stringify({ event: "listening", addresses })}\n`)
 }

@@ -115,11 +115,12 @@ export class ClusterStates {
     const entry = this.#entries.get(cluster)
     if (entry === undefined) return
     change(entry)
-    if (this.#dirty.size === 0) queueMicrotask(() => this.#publish())
+    if (this.#dirty.size === 0) queueMicrotask(() => this.publish())
     this.#dirty.add(cluster)
   }
 
-  #publish(): void {
+  /** Brings what was said in this turn to all data planes now, not at its end. */
+  publish(): void {
     if (this.#held !== null || this.#dirty.size === 0) return
     const version = this.#version + 1
     const names = [...this.#dirty]
@@ -172,7 +173,7 @@ export class ClusterStates {
     configs: readonly ClusterConfig[],
     discovered: (cluster: string) => readonly KnownEndpoint[] | null = () => null,
   ): PreparedStates {
-    this.#publish()
+    this.publish()
     this.#held ??= []
     const before = this.#entries
     const version = this.#version + 1

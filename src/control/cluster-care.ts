@@ -1,40 +1,25 @@
-import type { Clock } from "../base/clock.ts"
-import type { Random } from "../base/random.ts"
+import { type Care, type CareOptions, CountCare, type FoundEndpoints } from "../balancer/care.ts"
 import { resolveLimits } from "../base/resolve-limits.ts"
-import type { ClusterStates } from "../cluster/cluster-states.ts"
-import { OutlierDetection, type OutlierDetectionOptions } from "../cluster/outlier-detection.ts"
-import { Rebalancer, type RebalancerOptions } from "../cluster/rebalance/rebalancer.ts"
 import type { Config } from "../config/model.ts"
-import type { Log } from "../log/logger.ts"
 import type { Assignments } from "./discovery/assigned-source.ts"
-import type { SourceStatus } from "./discovery/cluster-discovery.ts"
-import { Discovery, type PreparedDiscovery } from "./discovery/discovery.ts"
+import type { SourceSpecs, SourceStatus } from "./discovery/cluster-discovery.ts"
+import { Discovery } from "./discovery/discovery.ts"
 import { HealthChecks } from "./health/health-checks.ts"
 
-export interface ClusterCareOptions {
-  readonly states: ClusterStates
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Log
-  readonly outcomesAt: OutlierDetectionOptions["outcomesAt"]
-  readonly streamsAt: RebalancerOptions["streamsAt"]
-  readonly trafficAt: RebalancerOptions["trafficAt"]
-  readonly move: RebalancerOptions["tell"]
-  config(): Config
-  onDiscoveryRefused(): void
-  /** Of the control plane; null: there is none. */
-  readonly assignments: Assignments | null
-}
-
 /** Those who watch the endpoints of all clusters while Sluice runs: who they are, how they are, and how full. */
-export class ClusterCare {
+export class ClusterCare implements Care {
   readonly #discovery: Discovery
   readonly #checks: HealthChecks
-  readonly #outliers: OutlierDetection
-  readonly #rebalancer: Rebalancer
+  readonly #counts: CountCare
 
-  constructor(options: ClusterCareOptions) {
-    const { assignments, states, clock, random, log, outcomesAt, streamsAt, trafficAt, move: tell } = options
+  /**
+   * `sourceSpecs`: the sources of a cluster, where they are not those of its configuration. `assignments`: of the control plane;
+   * null: there is none.
+   */
+  constructor(
+    options: CareOptions & { readonly sourceSpecs?: SourceSpecs; readonly assignments: Assignments | null },
+  ) {
+    const { assignments, states, clock, random, log } = options
     this.#discovery = new Discovery({
       clock,
       random,
@@ -43,25 +28,21 @@ export class ClusterCare {
       states,
       endpointsMax: () => resolveLimits(options.config().limits).limits.discoveredEndpointsMax,
       onProblem: () => options.onDiscoveryRefused(),
+      ...(options.sourceSpecs && { specs: options.sourceSpecs }),
     })
     this.#checks = new HealthChecks({ states, clock, random, log })
-    this.#outliers = new OutlierDetection({ clock, log, states, outcomesAt })
-    this.#rebalancer = new Rebalancer({ clock, random, log, states, streamsAt, trafficAt, tell })
+    this.#counts = new CountCare(options)
   }
 
-  /** Asks the sources of a configuration that is about to be put in force. */
-  prepare({ clusters }: Config): Promise<PreparedDiscovery> {
+  prepare({ clusters }: Config): Promise<FoundEndpoints> {
     return this.#discovery.prepare(clusters)
   }
 
-  /** It is in force. */
   use(config: Config): void {
-    this.#outliers.watch(config.clusters)
-    this.#rebalancer.watch(config.clusters)
+    this.#counts.use(config)
     this.#checks.use(config)
   }
 
-  /** Endpoints of a cluster came or went. */
   changed(cluster: string): void {
     this.#checks.changed(cluster)
   }
@@ -75,10 +56,13 @@ export class ClusterCare {
     return this.#discovery.statusOf(cluster)
   }
 
+  drain(): void {
+    this.#counts.drain()
+  }
+
   stop(): void {
     this.#checks.close()
-    this.#outliers.close()
-    this.#rebalancer.close()
+    this.#counts.stop()
     this.#discovery.stop()
   }
 }

@@ -20,6 +20,7 @@ import type { ControlView, ReloadResult } from "./admin/view.ts"
 import { AdminDoor } from "./admin-door.ts"
 import { ClusterCare } from "./cluster-care.ts"
 import { DataThreads, type ThreadWorker } from "./data-threads.ts"
+import type { SourceSpecs } from "./discovery/cluster-discovery.ts"
 import type { Inheritance } from "./inherited-sockets.ts"
 import { ListenerSockets } from "./listener-sockets.ts"
 import { Orders } from "./orders.ts"
@@ -53,6 +54,8 @@ export interface ControlOptions {
   onEvent(event: LogEvent): void
   /** Opens the admin API. Errors: throws in a sentence. */
   openAdmin(config: AdminConfig, view: ControlView): Promise<OpenAdmin | null>
+  /** Where endpoints come from. Default: as the configuration says. */
+  sourceSpecs?: SourceSpecs
   makeWorker(name: string): ThreadWorker
   /** All threads listen. */
   onListening(addresses: OpenAddress[], admin: string | null): void
@@ -168,6 +171,7 @@ export class Control {
       trafficAt: (slot) => this.#counts.trafficAt(slot),
       move: (order) => this.orders.move(order),
       config: () => this.#config,
+      ...(options.sourceSpecs && { sourceSpecs: options.sourceSpecs }),
       assignments: options.controlPlane ?? null,
       onDiscoveryRefused: () => this.#counters.add(counterIds.discovery_refused),
     })
@@ -391,7 +395,7 @@ export class Control {
 
   #drain(why: string, isUpgrade: boolean): void {
     this.#isStopping = true
-    this.#care.stop()
+    this.#care.drain()
     const { log } = this.#options
     const { graceMs } = this.#config.shutdown
     log.info("draining", { signal: why, streams: this.#counts.streamsOpen, graceMs })
@@ -401,6 +405,7 @@ export class Control {
       this.#sockets.leave()
     } else this.#sockets.close()
     void stopping.then(async (problem) => {
+      this.#care.stop()
       await this.#spans?.close()
       if (problem === null) log.info("stopped", trafficOf(this.#counts.memory))
       else log.error("could not stop cleanly", { reason: problem })

@@ -22,10 +22,12 @@ export interface ApiTls {
 }
 
 export interface JsonRequest {
-  readonly method: "GET" | "POST"
+  readonly method: "GET" | "POST" | "PUT" | "PATCH"
   /** With its query. */
   readonly path: string
   readonly body?: unknown
+  /** Of the body. Default: `application/json`. */
+  readonly contentType?: string
   /** Silence after which it is given up. */
   readonly timeoutMs: number
 }
@@ -133,7 +135,10 @@ export class JsonClient {
     return this.#agent
   }
 
-  async #send({ method, path, body, timeoutMs }: JsonRequest, signal: AbortSignal): Promise<IncomingMessage> {
+  async #send(
+    { method, path, body, contentType = "application/json", timeoutMs }: JsonRequest,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
     const text = body === undefined ? null : Buffer.from(JSON.stringify(body))
     const options: RequestOptions = {
       method,
@@ -145,7 +150,7 @@ export class JsonClient {
       timeout: timeoutMs,
       headers: {
         accept: "application/json",
-        ...(text !== null && { "content-type": "application/json", "content-length": text.length }),
+        ...(text !== null && { "content-type": contentType, "content-length": text.length }),
         ...this.#options.headers?.(),
       },
     }

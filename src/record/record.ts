@@ -81,6 +81,8 @@ export interface ConnectionRecord {
   /** What the PROXY protocol said of the client behind a proxy; null without. */
   proxied: ProxiedConnection | null
   requests: number
+  /** When the client came, in `clock.now()`. */
+  readonly openedMs: number
   /**
    * Calls that their own short deadlines cut, and those under way that may be, less those that a backend answered and what
    * time has forgiven. Below 0: so many answered calls are left to pay for others.

@@ -87,7 +87,7 @@ test.each([
   ["${}", 0, 1, "there is no variable name after the $"],
   ["x ${status", 2, 1, 'the variable lacks its closing "}"'],
   ["x $statuss y", 2, 8, 'unknown variable "$statuss"'],
-  ["${arg_}", 0, 7, 'unknown variable "$arg_"'],
+  ["${arg}", 0, 6, 'unknown variable "$arg"'],
 ])("%s is refused", (source, offset, length, message) => {
   expect(checkTemplate(source)).toEqual({ offset, length, message })
   expect(() => compileTemplate(source)).toThrow(message)

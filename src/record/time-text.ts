@@ -19,6 +19,11 @@ export const isoTime = oncePerSecond((date) => {
   return `${day}T${clockTime(date)}${zone(date, ":")}`
 })
 
+/** The same with milliseconds: `2026-11-23T06:11:22.042+00:00`. */
+export function isoTimeMs(wallMs: number): string {
+  return isoTime(wallMs).replace(/(?<=T.{8})/, seconds(wallMs % 1000).slice(1))
+}
+
 /** `Monday, 23-Nov-2026 06:11:22 GMT`: nginx's `$date_gmt`. */
 export const gmtTime = oncePerSecond((date) => {
   const day = `${two(date.getUTCDate())}-${MONTHS[date.getUTCMonth()]}-${date.getUTCFullYear()}`

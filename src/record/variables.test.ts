@@ -44,6 +44,14 @@ describe.each<[name: string, record: StreamRecord, value: string | undefined]>([
   ["server_protocol", plain, "HTTP/2.0"],
   ["connection", plain, "7"],
   ["connection_requests", plain, "3"],
+  ["connection_time", streamRecord({ connection: { openedMs: 1_000 } }), "4.000"],
+  ["request_port", streamRecord({ authority: "a.example:8443" }), "8443"],
+  ["is_request_port", streamRecord({ authority: "a.example:8443" }), ":"],
+  ["request_port", streamRecord({ authority: "a.example" }), undefined],
+  ["is_request_port", streamRecord({ authority: "[::1]" }), ""],
+  ["ssl_curve", plain, undefined],
+  ["proxy_protocol_tlv_alpn", plain, undefined],
+  ["arg_", plain, undefined],
   ["scheme", plain, "http"],
   ["scheme", streamRecord({ connection: { tls } }), "https"],
   ["https", plain, ""],
@@ -157,7 +165,7 @@ test("$request_id is 32 hex digits, made once per stream", () => {
   expect(findVariable("request_id")!(streamRecord(), env)).not.toBe(first)
 })
 
-test.each(["", "http_", "nonsense", "__proto__", "constructor", "remote-addr"])("$%s is unknown", (name) => {
+test.each(["", "http", "nonsense", "__proto__", "constructor", "remote-addr"])("$%s is unknown", (name) => {
   expect(isKnownVariable(name)).toBe(false)
 })
 

@@ -9,12 +9,13 @@ import type { Clock } from "../base/clock.ts"
 import { octetText } from "../base/octet-text.ts"
 import type { Random } from "../base/random.ts"
 import type { HeaderList } from "../http2/header-list.ts"
+import { isAbsentVariable } from "./absent-variables.ts"
 import { binaryAddress } from "./binary-address.ts"
 import { claimText } from "./caller-token.ts"
 import { CONNECTION_FIELD_NAMES, connectionField } from "./connection-fields.ts"
 import type { StreamRecord } from "./record.ts"
 import { perTry, sinceStart, TCP_VARIABLES } from "./tcp-variables.ts"
-import { gmtTime, isoTime, localTime, seconds, zonedTime } from "./time-text.ts"
+import { gmtTime, isoTime, isoTimeMs, localTime, seconds, zonedTime } from "./time-text.ts"
 import { TLS_VARIABLES } from "./tls-variables.ts"
 import { hexDigits, traceParentOf } from "./trace.ts"
 import { normalizeUri, queryOf } from "./uri.ts"
@@ -53,9 +54,9 @@ export function findVariable(name: string): Variable | undefined {
   const fixed = FIXED.get(lower) ?? CAPTURES.get(lower)
   if (fixed !== undefined) return fixed
   for (const [prefix, make] of FAMILIES) {
-    if (lower.length > prefix.length && lower.startsWith(prefix)) return make(lower.slice(prefix.length))
+    if (lower.startsWith(prefix)) return make(lower.slice(prefix.length))
   }
-  return undefined
+  return isAbsentVariable(lower) ? () => undefined : undefined
 }
 
 /** Those that are others with a blank between. A template writes these, rather than what they make when they are joined. */
@@ -89,6 +90,7 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["server_port", ({ connection }) => port(connection.localPort)],
   ["server_protocol", ({ connection }) => connection.protocol],
   ["connection", ({ connection }) => String(connection.id)],
+  ["connection_time", ({ connection }, env) => seconds(env.clock.now() - connection.openedMs)],
   ["connection_requests", ({ requestNumber }) => String(requestNumber)],
   ["scheme", ({ connection }) => (connection.tls === null ? "http" : "https")],
   ["https", ({ connection }) => (connection.tls === null ? "" : "on")],
@@ -110,6 +112,8 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["is_args", (record) => (argsOf(record) === "" ? "" : "?")],
   ["host", (record) => hostOf(record.authority) || record.serverName],
   ["http_host", (record) => record.requestHeaders.get("host") ?? (record.authority || undefined)],
+  ["request_port", (record) => portOf(record.authority) || undefined],
+  ["is_request_port", (record) => (portOf(record.authority) === "" ? "" : ":")],
   ["server_name", ({ serverName }) => serverName],
   ["content_type", ({ requestHeaders }) => requestHeaders.get("content-type")],
   ["content_length", ({ requestHeaders }) => requestHeaders.get("content-length")],
@@ -172,6 +176,7 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   // The process
   ["time_local", (_record, env) => localTime(env.clock.wallMs())],
   ["time_iso8601", (_record, env) => isoTime(env.clock.wallMs())],
+  ["time_iso8601_ms", (_record, env) => isoTimeMs(env.clock.wallMs())],
   ["date_local", (_record, env) => zonedTime(env.clock.wallMs())],
   ["date_gmt", (_record, env) => gmtTime(env.clock.wallMs())],
   ["msec", (_record, env) => seconds(env.clock.wallMs())],
@@ -282,6 +287,11 @@ function hostOf(authority: string): string {
   const colon = authority.startsWith("[") ? authority.indexOf("]") + 1 || -1 : authority.indexOf(":")
   const host = colon < 0 ? authority : authority.slice(0, colon)
   return (host.endsWith(".") ? host.slice(0, -1) : host).toLowerCase()
+}
+
+/** What stands behind the host; empty: nothing does. */
+function portOf(authority: string): string {
+  return /:(\d+)$/.exec(authority)?.[1] ?? ""
 }
 
 /** The first `name=value` of the query, value as written; a name without `=` does not count. */

@@ -30,8 +30,9 @@ export class TcpClients {
     const { context, clients, nextConnectionId } = this.#options
     if (!clients.admit(socket)) return
     if (clients.isGone(listener)) return void socket.destroy()
-    const connection = connectionRecord(nextConnectionId(), listener.config, socket, null, { hello: null })
     const startMs = Math.floor(context.clock.now())
+    const tcp = { hello: null }
+    const connection = connectionRecord(nextConnectionId(), startMs, listener.config, socket, null, tcp)
     const record = newTcpRecord(connection, listener.servers.fallback.name, startMs)
     const session: TcpSession = new TcpSession({
       context,

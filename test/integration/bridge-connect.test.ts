@@ -1,6 +1,6 @@
 import { brotliCompressSync, gzipSync } from "node:zlib"
 import { describe, expect, type TestContext, test } from "vitest"
-import { createBalancer } from "../../src/balancer/create-balancer.ts"
+import { createBalancer } from "../../src/control/create-balancer.ts"
 import { eventually } from "../support/eventually.ts"
 import { ManualClock } from "../support/manual-clock.ts"
 import { readWord, TalkBackend, wordOctets } from "../support/talk-backend.ts"

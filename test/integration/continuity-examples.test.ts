@@ -5,9 +5,9 @@ import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { Client, credentials, status as grpcStatus, Metadata, type StatusObject } from "@grpc/grpc-js"
 import { expect, type TestContext, test } from "vitest"
-import { createBalancer } from "../../src/balancer/create-balancer.ts"
 import { fromInput } from "../../src/config/yaml/normalize.ts"
 import type { SluiceYaml } from "../../src/config/yaml/schema.ts"
+import { createBalancer } from "../../src/control/create-balancer.ts"
 import { eventually } from "../support/eventually.ts"
 
 const ROOT = join(import.meta.dirname, "../..")

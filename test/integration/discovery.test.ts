@@ -148,6 +148,32 @@ test("a file is read when it changes; half a file keeps the old", async (t) => {
   await reach(backends, 2, 1)
 })
 
+test("a process that drains follows its sources on: streams of an endpoint that leaves end after its grace", async (t) => {
+  const backends = await backendsAt(t, HOSTS[0]!, HOSTS[1]!)
+  for (const backend of backends)
+    backend.onStream = ({ connection, id }) => connection.send(dsl.headers(id, dsl.response))
+  const path = join(testDirectory(t), "endpoints.json")
+  const write = (...hosts: string[]): void => {
+    writeFileSync(`${path}.new`, JSON.stringify(hosts.map((host) => `${host}:${backends[0]!.port}`)))
+    renameSync(`${path}.new`, path)
+  }
+  write(HOSTS[0]!, HOSTS[1]!)
+  const cluster = { discovery: [{ file: path }], drainGrace: "100ms" }
+  const { sluice, connect } = await startSluice(t, cluster, { shutdown: { grace: "1h" } })
+  const [client] = await connect()
+  const [leaves, stays] = [client!.open(), client!.open()]
+  await reach(backends, 1, 1)
+  sluice.signal("SIGTERM")
+  await sluice.says('"message":"draining"')
+  write(HOSTS[1]!)
+  await sluice.says('"message":"endpoints changed"')
+  const [, onWhich] = await Promise.race(
+    [leaves, stays].map(async (id) => [await client!.end(id), id] as const),
+  )
+  expect(client!.about(onWhich).join()).toContain(`endpoint ${HOSTS[0]}`)
+  expect(client!.about(onWhich === leaves ? stays : leaves)).toHaveLength(1)
+})
+
 test("136 changes of a name under echoing streams: none is lost, no octet is out of order", async (t) => {
   const dns = await DnsServer.start(t)
   const backends = await backendsAt(t, ...HOSTS)

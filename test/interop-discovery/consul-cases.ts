@@ -79,14 +79,14 @@ export const consulCases: readonly DiscoveryCase<ConsulSubject>[] = [
     },
   },
   {
-    name: "an instance without an address is at its node's, and without a port nowhere",
+    name: "an instance without an address is at its node's; without a port it has port 0, which no cluster takes",
     async run(consul, t) {
       await consul.set(
         instance(1, { address: "" }),
         instance(2, { port: 0 }),
         instance(3, { address: "fd00::3" }),
       )
-      await source(t, consul).says("10.9.9.9:3000", "[fd00::3]:3000")
+      await source(t, consul).says("10.0.0.2:0", "10.9.9.9:3000", "[fd00::3]:3000")
     },
   },
   {

@@ -10,6 +10,8 @@ export interface Finishing {
 export interface Listening {
   readonly answers: (readonly DiscoveredEndpoint[])[]
   readonly failures: string[]
+  /** What of its answers it could not read. */
+  readonly unread: string[]
   /** Until these are the endpoints, as `sorted` has them. */
   says(...addresses: string[]): Promise<void>
   fails(pattern: RegExp): Promise<void>
@@ -18,14 +20,19 @@ export interface Listening {
 export function listen(t: Finishing, source: DiscoverySource): Listening {
   const answers: (readonly DiscoveredEndpoint[])[] = []
   const failures: string[] = []
+  const unread: string[] = []
   source.start({
-    onEndpoints: (endpoints) => answers.push(endpoints),
+    onEndpoints: (endpoints, what) => {
+      answers.push(endpoints)
+      if (what !== undefined) unread.push(what)
+    },
     onFailure: (reason) => failures.push(reason),
   })
   t.onTestFinished(() => source.stop())
   return {
     answers,
     failures,
+    unread,
     says: (...addresses) =>
       eventually(
         () => sorted(answers.at(-1)).join() === addresses.join(),

@@ -59,7 +59,7 @@ export interface Authorization {
 }
 
 /**
- * The servers of an `http` block, compiled, and requests that go through their phases: no socket, no backend. Clusters are
+ * The servers of an `http` block, or of a configuration, compiled, and requests that go through their phases: no socket, no backend. Clusters are
  * `c1`, `c2`, `c3` and all other names beginning with `c`.
  */
 export class RouteBed {
@@ -81,14 +81,11 @@ export class RouteBed {
 
   /** `change`: what nginx.conf has no words for. */
   constructor(
-    http: string,
+    http: string | Config,
     limits: Record<string, number> = {},
     change: (config: Config) => void = () => {},
   ) {
-    const upstreams = [1, 2, 3].map((at) => `upstream c${at} { server 127.0.0.1:${at}; }`).join(" ")
-    const text = `events {} http { ${upstreams} ${http} }`
-    const { config, problems } = readNginxConfig(text, "/nginx.conf", diskFiles)
-    if (config === null) throw new Error(problems.map(({ message }) => message).join("; "))
+    const config = typeof http === "string" ? readHttp(http) : http
     change(config)
     this.config = config
     const resolved = resolveLimits(limits).limits
@@ -206,6 +203,14 @@ export class RouteBed {
   ask(request: Request): string {
     return this.begin(request).said
   }
+}
+
+function readHttp(http: string): Config {
+  const upstreams = [1, 2, 3].map((at) => `upstream c${at} { server 127.0.0.1:${at}; }`).join(" ")
+  const text = `events {} http { ${upstreams} ${http} }`
+  const { config, problems } = readNginxConfig(text, "/nginx.conf", diskFiles)
+  if (config === null) throw new Error(problems.map(({ message }) => message).join("; "))
+  return config
 }
 
 export class RoutedCall implements RunningCall {

@@ -31,34 +31,25 @@ export type Start = (command: readonly string[], env: NodeJS.ProcessEnv) => Chil
 
 const spawnPlain: Start = ([program, ...args], env) => spawn(program!, args, { env })
 
-/** `sluice run` as a process of its own, which ends with the test at the latest. */
-export class SluiceProcess {
+/** A command of Sluice's as a process of its own, which ends with the test at the latest. */
+export class CommandProcess {
   readonly child: ChildProcess
-  /** Where its configuration is. */
-  readonly config: string
   /** All that came on standard error. */
   said = ""
   /** Its exit code, or the signal that ended it. */
   readonly ended: Promise<number | string>
 
-  /** `config`: as sluice.yaml has it, or the text of an nginx.conf. `env` comes to what this process has; `start` makes the process of a command another way. */
+  /** `env` comes to what this process has; `start` makes the process of a command another way. */
   constructor(
     t: TestContext,
-    config: object | string,
+    args: readonly string[],
     env: NodeJS.ProcessEnv = {},
     start: Start = spawnPlain,
   ) {
-    this.config = join(testDirectory(t), typeof config === "string" ? "nginx.conf" : "sluice.yaml")
-    this.configure(config)
-    this.child = start([process.execPath, PROGRAM, "run", this.config], { ...process.env, ...env })
+    this.child = start([process.execPath, PROGRAM, ...args], { ...process.env, ...env })
     this.child.stderr!.on("data", (octets: Buffer) => (this.said += octets.toString()))
     this.ended = once(this.child, "exit").then(([code, signal]) => code ?? signal)
     t.onTestFinished(() => void this.child.kill("SIGKILL"))
-  }
-
-  /** Writes its configuration. */
-  configure(config: object | string): void {
-    writeFileSync(this.config, typeof config === "string" ? config : JSON.stringify(config))
   }
 
   /** Sends a signal. */
@@ -85,6 +76,34 @@ export class SluiceProcess {
       .filter((task) => nameOf(`${tasks}/${task}/comm`).startsWith("sluice-data-"))
       .map(Number)
   }
+}
+
+/** `sluice run`. */
+export class SluiceProcess extends CommandProcess {
+  /** Where its configuration is. */
+  readonly config: string
+
+  /** `config`: as sluice.yaml has it, or the text of an nginx.conf. */
+  constructor(
+    t: TestContext,
+    config: object | string,
+    env: NodeJS.ProcessEnv = {},
+    start: Start = spawnPlain,
+  ) {
+    const path = join(testDirectory(t), typeof config === "string" ? "nginx.conf" : "sluice.yaml")
+    writeConfig(path, config)
+    super(t, ["run", path], env, start)
+    this.config = path
+  }
+
+  /** Writes its configuration. */
+  configure(config: object | string): void {
+    writeConfig(this.config, config)
+  }
+}
+
+function writeConfig(path: string, config: object | string): void {
+  writeFileSync(path, typeof config === "string" ? config : JSON.stringify(config))
 }
 
 function nameOf(path: string): string {

@@ -52,6 +52,7 @@ export function connectionRecord(changes: Partial<ConnectionRecord> = {}): Conne
     tcp: null,
     proxied: null,
     requests: 5,
+    openedMs: 0,
     cutCalls: 0,
     cutCallsMs: 0,
     ...changes,

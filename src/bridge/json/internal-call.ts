@@ -25,6 +25,7 @@ const INTERNAL: ConnectionRecord = {
   tcp: null,
   proxied: null,
   requests: 0,
+  openedMs: 0,
   cutCalls: 0,
   cutCallsMs: 0,
 }

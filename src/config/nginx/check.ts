@@ -4,6 +4,7 @@
  */
 import { didYouMean } from "../problem.ts"
 import { type Directive, lastWordOf, spanOf, type Word } from "./ast.ts"
+import { moduleSpecOf } from "./directives/modules.ts"
 import type { Context, DirectiveSpec, ValueKind } from "./directives/spec.ts"
 import { namesIn, specsOf } from "./directives/table.ts"
 import { isLua } from "./lua.ts"
@@ -83,6 +84,8 @@ function findSpec(directive: Directive, contexts: readonly Context[], report: Re
     // OpenResty gets new ones with its versions.
     report.error(span, `"${text}" is not supported: ${LUA}`, LUA_HINT)
   } else if (specs.length === 0) {
+    const ofModule = moduleSpecOf(text)
+    if (ofModule !== null) return ofModule
     report.error(
       span,
       `unknown directive "${text}"`,
@@ -192,6 +195,10 @@ function checkVerdict(
   const off = directive.args.length === 1 && directive.args[0]!.text === "off"
   if (verdict === "no effect" || off) {
     report.note(spanOf(directive), name, off && verdict !== "no effect" ? "off here, always" : reason)
+    return false
+  }
+  if (verdict === "left out") {
+    report.warning(spanOf(directive), `"${name}" is left out: ${reason}`)
     return false
   }
   const message = `"${name}" is not supported${verdict === "not yet" ? " yet" : ""}: ${reason}`

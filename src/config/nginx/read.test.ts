@@ -317,8 +317,8 @@ describe("limits", () => {
 
 describe("log_format", () => {
   test.each([
-    ["'$remote_addr $connection_time'", "$remote_addr -"],
-    [`'$remote_addr \${connection_time}s $status'`, "$remote_addr -s $status"],
+    ["'$remote_addr $ssl_curve'", "$remote_addr -"],
+    [`'$remote_addr \${ssl_curve}s $status'`, "$remote_addr -s $status"],
     [`'\${status}s $http_host'`, `\${status}s $http_host`],
     ["'$1st'", `\${1}st`],
     ["'$status' 's' '$' '{host}'", null],

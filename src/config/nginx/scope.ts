@@ -1,5 +1,6 @@
 import type { Directive } from "./ast.ts"
 import type { Context } from "./directives/spec.ts"
+import type { Place, PlacedVariables } from "./place.ts"
 
 /**
  * One block with the blocks around it: where values are looked up by nginx's rule. A level that sets a directive at all
@@ -10,26 +11,35 @@ export class Scope {
   readonly parent: Scope | null
   /** In file order. */
   readonly directives: readonly Directive[]
+  /** As they are written. */
   readonly #byName: ReadonlyMap<string, Directive[]>
+  readonly #placed: PlacedVariables | null
 
-  constructor(context: Context, directives: readonly Directive[], parent: Scope | null) {
+  /** @param placed those that have the values of this place here; null: there are none */
+  constructor(
+    context: Context,
+    directives: readonly Directive[],
+    parent: Scope | null,
+    placed: PlacedVariables | null = parent === null ? null : parent.#placed,
+  ) {
     this.context = context
     this.parent = parent
-    this.directives = directives
+    this.#placed = placed
     this.#byName = Map.groupBy(directives, ({ name }) => name.text)
+    this.directives = directives.map((each) => this.#inPlace(each))
   }
 
   /** Those of this block alone. */
   own(name: string): readonly Directive[] {
-    return this.#byName.get(name) ?? []
+    return this.#byName.get(name)?.map((each) => this.#inPlace(each)) ?? []
   }
 
   /** Those that hold here: of the innermost level that has any. */
   all(name: string): readonly Directive[] {
     // oxlint-disable-next-line typescript/no-this-alias -- the first link of the chain it follows
     for (let scope: Scope | null = this; scope !== null; scope = scope.parent) {
-      const directives = scope.own(name)
-      if (directives.length > 0) return directives
+      const directives = scope.#byName.get(name)
+      if (directives !== undefined) return directives.map((each) => this.#inPlace(each))
     }
     return []
   }
@@ -37,5 +47,31 @@ export class Scope {
   /** The one that holds here, for directives that cannot be repeated. */
   one(name: string): Directive | null {
     return this.all(name)[0] ?? null
+  }
+
+  /** A template with the values of this place. */
+  textHere(text: string, otherwise: string): string {
+    return this.#placed === null ? text : this.#placed.inText(text, () => this.#place(), otherwise)
+  }
+
+  #inPlace(directive: Directive): Directive {
+    return this.#placed === null ? directive : this.#placed.inDirective(directive, () => this.#place())
+  }
+
+  #place(): Place {
+    return { root: this.#find(["root", "alias"], false), pass: this.#find(["proxy_pass"], true) }
+  }
+
+  /** @param inLocation levels around the location are not asked */
+  #find(names: readonly string[], inLocation: boolean): Directive | null {
+    // oxlint-disable-next-line typescript/no-this-alias -- the first link of the chain it follows
+    for (let scope: Scope | null = this; scope !== null; scope = scope.parent) {
+      for (const name of names) {
+        const found = scope.#byName.get(name)?.at(-1)
+        if (found !== undefined) return found
+      }
+      if (inLocation && scope.context !== "if" && scope.context !== "limit_except") return null
+    }
+    return null
   }
 }

@@ -1,28 +1,25 @@
 /** `$variables` in values: which there are, and whether a value's are among them. */
+import { isAbsentVariable } from "../../record/absent-variables.ts"
 import { TCP_NAMES, TCP_ONLY } from "../../record/tcp-variables.ts"
 import { isKnownVariable, variableNames } from "../../record/variables.ts"
 import { didYouMean } from "../problem.ts"
 import { groupsIn } from "../set-names.ts"
 import type { Directive, Word } from "./ast.ts"
+import { isPlacedVariable } from "./place.ts"
 import type { Report } from "./report.ts"
 
-/** What nginx has besides. */
+/** What nginx has besides, and may decide who gets in or where a call goes. */
 const NGINX_VARIABLES: ReadonlySet<string> = new Set(
-  `proxy_protocol_tlv_ request_port is_request_port document_root realpath_root request_filename connection_time
-  tcpinfo_rtt tcpinfo_rttvar tcpinfo_snd_cwnd tcpinfo_rcv_space ssl_ciphers ssl_curve ssl_curves ssl_sigalg
-  ssl_sigalgs ssl_session_id ssl_ech_status ssl_ech_outer_server_name ssl_client_sigalg upstream_queue_time
-  proxy_host proxy_port proxy_add_via fastcgi_script_name fastcgi_path_info geoip_country_code
-  geoip_country_code3 geoip_country_name geoip_org geoip_city_continent_code geoip_city_country_code
+  `acme_certificate acme_certificate_key oidc_id_token oidc_access_token oidc_userinfo oidc_claim_ document_root
+  realpath_root request_filename proxy_host proxy_port geoip_country_code geoip_country_code3 geoip_country_name geoip_org geoip_city_continent_code geoip_city_country_code
   geoip_city_country_code3 geoip_city_country_name geoip_region geoip_region_name geoip_city geoip_postal_code
   geoip_latitude geoip_longitude geoip_dma_code geoip_area_code msie modern_browser ancient_browser
-  connections_active connections_reading connections_writing connections_waiting invalid_referer secure_link
-  secure_link_expires slice_range uid_got uid_set uid_reset memcached_key`.split(/\s+/),
+  invalid_referer secure_link secure_link_expires`.split(/\s+/),
 )
 
 /** The same in `stream {}`. */
 const NGINX_STREAM_VARIABLES: ReadonlySet<string> = new Set(
-  `proxy_protocol_tlv_ ssl_ciphers ssl_curve ssl_curves ssl_sigalg ssl_sigalgs ssl_session_id ssl_ech_status
-  ssl_ech_outer_server_name ssl_client_sigalg geoip_country_code geoip_country_code3 geoip_country_name geoip_org
+  `mqtt_preread_clientid mqtt_preread_username geoip_country_code geoip_country_code3 geoip_country_name geoip_org
   geoip_city_continent_code geoip_city_country_code geoip_city_country_code3 geoip_city_country_name geoip_region
   geoip_region_name geoip_city geoip_postal_code geoip_latitude geoip_longitude geoip_dma_code
   geoip_area_code`.split(/\s+/),
@@ -61,7 +58,8 @@ const DECLARING_ELSEWHERE: ReadonlyMap<string, number> = new Map([
 ])
 
 /** Variables of nginx's that `set` may change. */
-const CHANGEABLE = /^(args|limit_rate|proxy_host|proxy_port|msie|modern_browser|ancient_browser|ssl_\w+)$/
+const CHANGEABLE =
+  /^(args|limit_rate|memcached_key|proxy_host|proxy_port|msie|modern_browser|ancient_browser|ssl_\w+)$/
 /** Names that Sluice has given to what it knows of a call: a file may use them for something else. */
 const OURS =
   /^(grpc_(status|message|messages_sent|messages_received)|stream_(resumes|event)|trace_id|continuity_(legs|gap|moves|move_cause))$/
@@ -95,7 +93,8 @@ export class Variables {
   #isSupported(name: string): boolean {
     const lower = name.toLowerCase()
     if (/^[1-9]$/.test(name) || this.#declared.has(lower)) return true
-    return this.#protocol === "tcp" ? TCP_NAMES.has(lower) : isKnownVariable(name) && !TCP_ONLY.has(lower)
+    if (this.#protocol === "tcp") return TCP_NAMES.has(lower)
+    return isKnownVariable(name) && !TCP_ONLY.has(lower) && !isAbsentVariable(lower)
   }
 
   /** Whether a file may give it a value of its own: not what nginx makes by itself, but for some. */
@@ -103,7 +102,13 @@ export class Variables {
     const lower = name.toLowerCase()
     if (this.#protocol === "tcp") return !TCP_NAMES.has(lower) && !isIn(NGINX_STREAM_VARIABLES, lower)
     if (CHANGEABLE.test(lower) || OURS.test(lower)) return true
-    return !FIXED.has(lower) && !NGINX_VARIABLES.has(lower)
+    return !FIXED.has(lower) && !NGINX_VARIABLES.has(lower) && !isAbsentVariable(lower)
+  }
+
+  /** It is one that depends on where it is asked, and the file gives it no other value. */
+  isPlaced(name: string): boolean {
+    const lower = name.toLowerCase()
+    return this.#protocol === "http" && isPlacedVariable(lower) && !this.#declared.has(lower)
   }
 
   #suggest(name: string): string | null {
@@ -123,7 +128,11 @@ export class Variables {
         report.error(word.span, part.message)
         return false
       }
-      if (this.#isSupported(part.name)) continue
+      if (this.#isSupported(part.name) || (inLog && this.isPlaced(part.name))) continue
+      if (isAbsentVariable(part.name)) {
+        report.warning(word.span, `variable "$${part.name}" is always empty here`)
+        continue
+      }
       if (!this.isKnown(part.name)) {
         report.error(word.span, `unknown "${part.name}" variable`, this.#suggest(part.name))
         right = false
@@ -145,7 +154,8 @@ export class Variables {
     const parts = words
       .flatMap(({ text }) => readTemplate(text))
       .map((part): TemplatePart => {
-        const isMissing = part.kind === "variable" && !this.#isSupported(part.name)
+        const isMissing =
+          part.kind === "variable" && !this.#isSupported(part.name) && !this.isPlaced(part.name)
         return isMissing ? { kind: "text", text: "-" } : part
       })
     return parts
@@ -161,7 +171,8 @@ export class Variables {
   /** Whether nginx would know it: one of its own, or one that the file brings. */
   isKnown(name: string): boolean {
     const others = this.#protocol === "tcp" ? NGINX_STREAM_VARIABLES : NGINX_VARIABLES
-    return this.#isSupported(name) || isIn(others, name) || this.#elsewhere.has(name.toLowerCase())
+    const isOwn = this.#isSupported(name) || isAbsentVariable(name)
+    return isOwn || isIn(others, name) || this.#elsewhere.has(name.toLowerCase())
   }
 }
 

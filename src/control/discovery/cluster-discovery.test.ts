@@ -178,6 +178,18 @@ test("nonsense keeps the last answer: too many, or none that can be used", () =>
   )
 })
 
+test("what a source could not read is said beside what it could", () => {
+  const { source, discovery, lines, counted } = discoveryOf("etcd")
+  source("etcd").listener.onEndpoints([plainEndpoint("a:1"), plainEndpoint("a:0")], "1 keys have no endpoint")
+  expect(discovery.endpoints.map(({ address }) => address)).toEqual(["a:1"])
+  expect(discovery.status[0]!.problem).toBe(
+    '1 keys have no endpoint; 1 of 2 addresses are unusable, such as "a:0"',
+  )
+  expect(counted.problems).toBe(1)
+  source("etcd").says("a:1")
+  expect(lines.at(-1)).toBe("discovery answers again c|etcd")
+})
+
 test("100,000 endpoints are refused, and the last answer stays", () => {
   const { source, discovery, lines } = discoveryOf("etcd", {}, 20_000)
   source("etcd").says("a:1")

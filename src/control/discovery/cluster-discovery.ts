@@ -15,8 +15,11 @@ export interface ClusterDiscoveryOptions extends SourceContext {
   /** An answer came, or a source failed for the first time. */
   onChange(): void
   /** Default: as the configuration says. */
-  readonly specs?: (config: ClusterConfig) => readonly (SourceSpec | null)[]
+  readonly specs?: SourceSpecs
 }
+
+/** Of a cluster by origin, as `sourceSpecs` has them. */
+export type SourceSpecs = (config: ClusterConfig) => readonly (SourceSpec | null)[]
 
 /** How one source is. */
 export interface SourceStatus {
@@ -82,7 +85,7 @@ export class ClusterDiscovery {
   start(): void {
     for (const origin of this.#sources())
       origin.source.start({
-        onEndpoints: (endpoints) => this.#answered(origin, endpoints),
+        onEndpoints: (endpoints, unread) => this.#answered(origin, endpoints, unread ?? null),
         onFailure: (reason) => this.#failed(origin, reason),
       })
   }
@@ -144,15 +147,16 @@ export class ClusterDiscovery {
     return this.#sources().find((origin) => origin.key === key)?.answer ?? null
   }
 
-  #answered(origin: Origin, answer: readonly DiscoveredEndpoint[]): void {
+  #answered(origin: Origin, answer: readonly DiscoveredEndpoint[], unread: string | null): void {
     const endpointsMax = this.#options.endpointsMax()
     const admitted = admitEndpoints(answer, endpointsMax)
     if (admitted === null)
       return this.#failed(origin, `it names ${answer.length} endpoints, more than ${endpointsMax}`)
     if (answer.length > 0 && admitted.endpoints.length === 0)
       return this.#failed(origin, admitted.problem ?? "none of its endpoints can be used")
-    if (admitted.problem === null) this.#recovered(origin)
-    else this.#say(origin, admitted.problem)
+    const problems = [unread, admitted.problem].filter((one) => one !== null)
+    if (problems.length === 0) this.#recovered(origin)
+    else this.#say(origin, problems.join("; "))
     origin.answer = admitted.endpoints
     origin.answeredMs = this.#options.clock.now()
     this.#options.onChange()

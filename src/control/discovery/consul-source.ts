@@ -2,6 +2,7 @@ import type { Clock } from "../../base/clock.ts"
 import type { Random } from "../../base/random.ts"
 import { hostAddress } from "../../config/address.ts"
 import type { JsonClient } from "../../net/json-client.ts"
+import { asObject, listAt, numberAt, objectAt, textAt } from "./json-reader.ts"
 import { Retrying } from "./retrying.ts"
 import {
   type DiscoveredEndpoint,
@@ -22,17 +23,6 @@ export interface ConsulSourceOptions {
 /** As long as the server holds a question that has no news; it adds a sixteenth at random. */
 const WAIT_MS = 5 * 60_000
 const TIMEOUT_MS = WAIT_MS + WAIT_MS / 16 + 30_000
-
-interface Entry {
-  Node?: { Address?: string; Meta?: Record<string, string> | null }
-  Service?: {
-    Address?: string
-    Port?: number
-    Weights?: { Passing?: number; Warning?: number }
-    Locality?: { Zone?: string } | null
-  }
-  Checks?: { Status?: string }[]
-}
 
 /**
  * The instances of a service in Consul of which no check is critical, by blocking queries.
@@ -88,25 +78,29 @@ export class ConsulSource implements DiscoverySource {
     if (typeof text !== "string" || !/^\d{1,19}$/.test(text))
       throw new Error("the answer has no X-Consul-Index")
     const index = BigInt(text)
+    const endpoints = body.flatMap(endpointOf)
     this.#retrying.succeeded()
     const isNews = index !== this.#index
     // An index that fell means that the server began anew: everything is asked for once more.
     this.#index = index < this.#index ? 0n : index < 1n ? 1n : index
-    if (isNews) this.#listener?.onEndpoints((body as Entry[]).flatMap(endpointOf))
+    if (isNews) this.#listener?.onEndpoints(endpoints)
   }
 }
 
-function endpointOf({ Node: node, Service: service, Checks: checks = [] }: Entry): DiscoveredEndpoint[] {
-  const host = service?.Address || node?.Address
-  const port = service?.Port ?? 0
-  if (host === undefined || port < 1 || checks.some(({ Status: status }) => status === "critical")) return []
-  const isWarning = checks.some(({ Status: status }) => status === "warning")
-  const weights = service?.Weights
+/** An instance without a port has port 0, and is refused for it with all that is unusable. */
+function endpointOf(entry: unknown): DiscoveredEndpoint[] {
+  const instance = asObject(entry, "an instance")
+  const [node, service] = [objectAt(instance, "Node"), objectAt(instance, "Service")]
+  const statuses = listAt(instance, "Checks").map((check) => textAt(asObject(check, "a check"), "Status"))
+  const host = textAt(service, "Address") || textAt(node, "Address")
+  if (host === null || host === "" || statuses.includes("critical")) return []
+  const weights = objectAt(service, "Weights")
+  const zone = textAt(objectAt(service, "Locality"), "Zone") ?? textAt(objectAt(node, "Meta"), "zone")
   return [
     {
-      ...plainEndpoint(hostAddress(host, port).text),
-      weight: (isWarning ? weights?.Warning : weights?.Passing) ?? 1,
-      zone: service?.Locality?.Zone ?? node?.Meta?.zone ?? null,
+      ...plainEndpoint(hostAddress(host, numberAt(service, "Port") ?? 0).text),
+      weight: numberAt(weights, statuses.includes("warning") ? "Warning" : "Passing") ?? 1,
+      zone,
     },
   ]
 }

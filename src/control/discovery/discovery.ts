@@ -1,6 +1,6 @@
+import type { FoundEndpoints } from "../../balancer/care.ts"
 import type { Clock } from "../../base/clock.ts"
 import type { ClusterStates } from "../../cluster/cluster-states.ts"
-import type { KnownEndpoint } from "../../cluster/state.ts"
 import type { ClusterConfig } from "../../config/model.ts"
 import { ClusterDiscovery, type ClusterDiscoveryOptions, type SourceStatus } from "./cluster-discovery.ts"
 
@@ -9,14 +9,6 @@ const FIRST_ANSWERS_MS = 5_000
 
 export interface DiscoveryOptions extends Omit<ClusterDiscoveryOptions, "onChange"> {
   readonly states: Pick<ClusterStates, "setEndpoints">
-}
-
-/** The sources of a configuration that is about to be put in force. One of the two is to be called, once. */
-export interface PreparedDiscovery {
-  /** Null: it has no sources, and discovery has nothing to say of it. */
-  endpointsOf(cluster: string): readonly KnownEndpoint[] | null
-  commit(): void
-  abandon(): void
 }
 
 interface Entry {
@@ -45,7 +37,7 @@ export class Discovery {
   }
 
   /** Asks the sources that are new; resolves once each has answered or failed, or has taken too long. */
-  async prepare(clusters: readonly ClusterConfig[]): Promise<PreparedDiscovery> {
+  async prepare(clusters: readonly ClusterConfig[]): Promise<FoundEndpoints> {
     const before = this.#entries
     const next = new Map<string, Entry>()
     const started: ClusterDiscovery[] = []
@@ -71,6 +63,8 @@ export class Discovery {
         this.#entries = next
         for (const [name, { discovery }] of before)
           if (next.get(name)?.discovery !== discovery) discovery.stop()
+          // Who reloads wants to know what holds now.
+          else discovery.refresh()
         // What came since the states were prepared.
         for (const [name, { discovery }] of next)
           if (discovery.hasSources) this.#options.states.setEndpoints(name, discovery.endpoints)

@@ -21,7 +21,14 @@ function sourceOf(dns: DnsServer, options: Partial<DnsSourceOptions> = {}) {
     random: () => 0.5,
     ...options,
   })
-  source.start({ onEndpoints: (endpoints) => told.push(endpoints), onFailure: (reason) => told.push(reason) })
+  const unread: (string | undefined)[] = []
+  source.start({
+    onEndpoints: (endpoints, what) => {
+      told.push(endpoints)
+      unread.push(what)
+    },
+    onFailure: (reason) => told.push(reason),
+  })
   const says = async (count: number) => {
     await eventually(
       () => told.length >= count,
@@ -34,7 +41,7 @@ function sourceOf(dns: DnsServer, options: Partial<DnsSourceOptions> = {}) {
     clock.advance(ms)
     return says(count + 1)
   }
-  return { clock, told, source, says, next }
+  return { clock, told, unread, source, says, next }
 }
 
 const addresses = (answer: readonly DiscoveredEndpoint[] | string | undefined) =>
@@ -133,7 +140,7 @@ test("an answer too long for UDP is asked for by TCP", async (t) => {
   source.stop()
 })
 
-test("SRV records have ports, weights and priorities of their own, and no port 0", async (t) => {
+test("SRV records have ports, weights and priorities of their own; port 0 is said", async (t) => {
   const dns = await DnsServer.start(t)
   dns.names.set("_grpc._tcp.chat.test", {
     srv: [
@@ -144,11 +151,14 @@ test("SRV records have ports, weights and priorities of their own, and no port 0
   })
   dns.names.set("one.test", { a: ["10.0.0.1"] })
   dns.names.set("two.test", { a: ["10.0.0.2"] })
-  const { says, source } = sourceOf(dns, { service: "grpc" })
+  const { says, next, unread, source } = sourceOf(dns, { service: "grpc" })
   expect(await says(1)).toEqual([
     { address: "10.0.0.1:4000", weight: 5, priority: 0, zone: null, isDraining: false },
     { address: "10.0.0.2:4001", weight: 1, priority: 1, zone: null, isDraining: false },
   ])
+  expect(unread).toEqual(["1 of 3 SRV records have port 0"])
+  dns.names.set("_grpc._tcp.chat.test", { srv: [{ priority: 0, weight: 0, port: 0, name: "one.test" }] })
+  expect(await next(10_000)).toBe("1 of 1 SRV records have port 0")
   source.stop()
 })
 

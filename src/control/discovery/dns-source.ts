@@ -91,13 +91,15 @@ export class DnsSource implements DiscoverySource {
     this.#isAsking = true
     this.#askedMs = clock.now()
     try {
-      const { endpoints, ttlMs } = service === null ? await this.#addresses() : await this.#services(service)
+      const { endpoints, ttlMs, unread } = await (service === null
+        ? this.#addresses()
+        : this.#services(service))
       this.#isAsking = false
       if (this.#listener === null) return
-      if (endpoints.length === 0) throw new Error("the answer is empty")
+      if (endpoints.length === 0) throw new Error(unread ?? "the answer is empty")
       this.#failures = 0
       this.#askIn(validMs ?? Math.min(REFRESH_MAX_MS, Math.max(REFRESH_MIN_MS, ttlMs)))
-      this.#listener.onEndpoints(endpoints)
+      this.#listener.onEndpoints(endpoints, unread)
     } catch (error) {
       this.#isAsking = false
       this.#failed(error as Error)
@@ -120,7 +122,9 @@ export class DnsSource implements DiscoverySource {
   /** RFC 2782: each target has its port, priority and weight. */
   async #services(service: string): Promise<Answer> {
     const { host, resolver } = this.#options
-    const records = (await resolver.resolveSrv(srvName(host, service))).filter(({ port }) => port > 0)
+    const all = await resolver.resolveSrv(srvName(host, service))
+    const records = all.filter(({ port }) => port > 0)
+    const without = all.length - records.length
     if (records.length > TARGETS_MAX)
       throw new Error(`${records.length} SRV records, more than ${TARGETS_MAX}`)
     const priorities = [...new Set(records.map(({ priority }) => priority))].sort((a, b) => a - b)
@@ -137,7 +141,11 @@ export class DnsSource implements DiscoverySource {
         priority: priorities.indexOf(priority),
       }))
     })
-    return { endpoints, ttlMs: REFRESH_DEFAULT_MS }
+    return {
+      endpoints,
+      ttlMs: REFRESH_DEFAULT_MS,
+      ...(without > 0 && { unread: `${without} of ${all.length} SRV records have port 0` }),
+    }
   }
 
   async #resolve(name: string): Promise<{ addresses: readonly string[]; ttlMs: number }> {
@@ -149,6 +157,8 @@ export class DnsSource implements DiscoverySource {
 }
 
 interface Answer {
+  /** What of it could not be used, in a sentence. */
+  readonly unread?: string
   readonly endpoints: DiscoveredEndpoint[]
   readonly ttlMs: number
 }

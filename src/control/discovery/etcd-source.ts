@@ -1,6 +1,7 @@
 import type { Clock } from "../../base/clock.ts"
 import type { Random } from "../../base/random.ts"
 import type { JsonClient } from "../../net/json-client.ts"
+import { asObject, listAt, objectAt, textAt } from "./json-reader.ts"
 import { Retrying } from "./retrying.ts"
 import {
   type DiscoveredEndpoint,
@@ -26,22 +27,6 @@ const ASK_TIMEOUT_MS = 10_000
 const WATCH_TIMEOUT_MS = 30 * 60_000
 const PAGE = 5_000
 
-interface KeyValue {
-  key: string
-  value?: string
-}
-
-interface WatchLine {
-  error?: { message?: string }
-  result?: {
-    header?: { revision?: string }
-    canceled?: boolean
-    compact_revision?: string
-    cancel_reason?: string
-    events?: { type?: "PUT" | "DELETE"; kv: KeyValue }[]
-  }
-}
-
 /**
  * Endpoints in etcd, laid out as its own naming for gRPC does (clientv3/naming/endpoints): a key below the prefix for
  * each, `{"Op":0,"Addr":"10.0.0.1:3000","Metadata":{"weight":2}}`. A list, then a watch from its revision; after a
@@ -52,7 +37,7 @@ export class EtcdSource implements DiscoverySource {
   readonly #options: EtcdSourceOptions
   readonly #retrying: Retrying
   #listener: DiscoveryListener | null = null
-  #endpoints = new Map<string, DiscoveredEndpoint>()
+  #keys: Keys = new Map()
   #member = 0
   /** Where the next watch begins; null: all is listed first. */
   #nextRevision: bigint | null = null
@@ -103,26 +88,26 @@ export class EtcdSource implements DiscoverySource {
   async #list(signal: AbortSignal): Promise<void> {
     const { prefix } = this.#options
     const end = base64(endOf(prefix))
-    const found = new Map<string, DiscoveredEndpoint>()
+    const found: Keys = new Map()
     let key = base64(Buffer.from(prefix))
-    let revision: string | undefined
+    let revision: bigint | undefined
     for (;;) {
       const { body } = await this.#post(
         "/v3/kv/range",
-        { key, range_end: end, limit: PAGE, ...(revision && { revision }) },
+        { key, range_end: end, limit: PAGE, ...(revision && { revision: String(revision) }) },
         signal,
       )
-      const page = body as { header?: { revision?: string }; kvs?: KeyValue[]; more?: boolean }
-      revision ??= page.header?.revision
-      for (const entry of page.kvs ?? []) put(found, entry)
-      const last = page.kvs?.at(-1)
+      const page = asObject(body, "the answer")
+      revision ??= revisionOf(page)
+      const kvs = listAt(page, "kvs").map(keyValue)
+      for (const entry of kvs) put(found, entry)
+      const last = kvs.at(-1)
       if (page.more !== true || last === undefined) break
       // The key that comes next after the last of this page.
       key = base64(Buffer.concat([Buffer.from(last.key, "base64"), Buffer.of(0)]))
     }
-    if (revision === undefined) throw new Error("the answer names no revision")
-    this.#endpoints = found
-    this.#nextRevision = BigInt(revision) + 1n
+    this.#keys = found
+    this.#nextRevision = revision + 1n
     this.#tell()
   }
 
@@ -140,38 +125,76 @@ export class EtcdSource implements DiscoverySource {
       body: { create_request: create },
       timeoutMs: WATCH_TIMEOUT_MS,
     } as const
-    await this.#client.follow(request, signal, (line) => this.#line(line as WatchLine))
+    await this.#client.follow(request, signal, (line) => this.#line(asObject(line, "a line of the watch")))
   }
 
-  #line({ result, error }: WatchLine): void {
-    if (error !== undefined) throw new Error(`the watch failed: ${error.message ?? "without a reason"}`)
-    if (result === undefined) throw new Error("a line of the watch has no result")
+  #line(line: Readonly<Record<string, unknown>>): void {
+    if (line.error != null)
+      throw new Error(`the watch failed: ${textAt(objectAt(line, "error"), "message") ?? "without a reason"}`)
+    if (line.result == null) throw new Error("a line of the watch has no result")
+    const result = objectAt(line, "result")
     if (result.canceled === true) {
       this.#nextRevision = null
-      const compacted = result.compact_revision
-      if (compacted === undefined) throw new Error(`the watch was ended: ${result.cancel_reason ?? ""}`)
+      const compacted = textAt(result, "compact_revision")
+      if (compacted === null)
+        throw new Error(`the watch was ended: ${textAt(result, "cancel_reason") ?? "without a reason"}`)
       throw new Error(`revision ${compacted} was compacted; all is listed again`)
     }
     this.#retrying.succeeded()
-    const { revision } = result.header ?? {}
-    const events = result.events ?? []
-    for (const { type = "PUT", kv } of events) {
-      if (type === "DELETE") this.#endpoints.delete(kv.key)
-      else put(this.#endpoints, kv)
+    const events = listAt(result, "events").map((event) => asObject(event, "an event"))
+    if (events.length === 0) return
+    const revision = revisionOf(result)
+    for (const event of events) {
+      const changed = keyValue(event.kv)
+      if (event.type === "DELETE") this.#keys.delete(changed.key)
+      else put(this.#keys, changed)
     }
-    if (revision !== undefined && events.length > 0) this.#nextRevision = BigInt(revision) + 1n
-    if (events.length > 0) this.#tell()
+    this.#nextRevision = revision + 1n
+    this.#tell()
   }
 
   #tell(): void {
-    this.#listener?.onEndpoints([...this.#endpoints.values()])
+    const entries = [...this.#keys]
+    const unread = entries.filter(([, { isUnread }]) => isUnread).map(([key]) => key)
+    const endpoints = entries.flatMap(([, { endpoint }]) => endpoint ?? [])
+    const [first] = unread
+    if (first === undefined) return this.#listener?.onEndpoints(endpoints)
+    const named = Buffer.from(first, "base64").toString().slice(0, 80)
+    this.#listener?.onEndpoints(endpoints, `${unread.length} keys have no endpoint, such as "${named}"`)
   }
 }
 
+interface Key {
+  readonly endpoint: DiscoveredEndpoint | null
+  /** What stands there now is no endpoint. */
+  readonly isUnread: boolean
+}
+
+/** By key, in base64. */
+type Keys = Map<string, Key>
+
+interface KeyValue {
+  readonly key: string
+  readonly value: string
+}
+
+function keyValue(entry: unknown): KeyValue {
+  const object = asObject(entry, "a key")
+  const key = textAt(object, "key")
+  if (key === null) throw new Error("not as documented: a key has no name")
+  return { key, value: textAt(object, "value") ?? "" }
+}
+
+function revisionOf(answer: Readonly<Record<string, unknown>>): bigint {
+  const text = String(objectAt(answer, "header").revision)
+  if (!/^\d{1,19}$/.test(text)) throw new Error("the answer names no revision")
+  return BigInt(text)
+}
+
 /** A value that is no endpoint leaves what its key had before: half a write must not take one away. */
-function put(endpoints: Map<string, DiscoveredEndpoint>, { key, value = "" }: KeyValue): void {
+function put(keys: Keys, { key, value }: KeyValue): void {
   const endpoint = readValue(Buffer.from(value, "base64").toString())
-  if (endpoint !== null) endpoints.set(key, endpoint)
+  keys.set(key, { endpoint: endpoint ?? keys.get(key)?.endpoint ?? null, isUnread: endpoint === null })
 }
 
 function readValue(text: string): DiscoveredEndpoint | null {

@@ -1,8 +1,9 @@
 import type { Clock } from "../../base/clock.ts"
 import type { Random } from "../../base/random.ts"
 import { hostAddress } from "../../config/address.ts"
-import { type JsonClient, JsonError } from "../../net/json-client.ts"
-import { Retrying } from "./retrying.ts"
+import type { JsonClient } from "../../net/json-client.ts"
+import { asObject, flagAt, listAt, numberAt, objectAt, textAt } from "./json-reader.ts"
+import { KubernetesList, type KubernetesObject } from "./kubernetes-list.ts"
 import {
   type DiscoveredEndpoint,
   type DiscoveryListener,
@@ -20,134 +21,127 @@ export interface KubernetesSourceOptions {
   readonly random: Random
 }
 
-const ASK_TIMEOUT_MS = 30_000
-/** The server is asked to end a watch after this, and bookmarks come every minute: silence past it is a dead peer. */
-const WATCH_SECONDS = 300
-const WATCH_TIMEOUT_MS = (WATCH_SECONDS + 30) * 1000
-const PAGE = 500
-
+/** discovery.k8s.io/v1, as far as it is read. */
 export interface EndpointSlice {
-  metadata?: { name?: string; resourceVersion?: string }
+  metadata?: {
+    name?: string
+    namespace?: string
+    resourceVersion?: string
+    labels?: Record<string, string>
+  }
   addressType?: string
-  ports?: { name?: string | null; port?: number | null; protocol?: string | null }[] | null
-  endpoints?: {
-    addresses?: string[]
-    conditions?: { ready?: boolean | null; serving?: boolean | null; terminating?: boolean | null }
-    zone?: string | null
-  }[]
+  ports?: readonly SlicePort[] | null
+  endpoints?:
+    | readonly {
+        addresses?: readonly string[] | null
+        conditions?: { ready?: boolean | null; serving?: boolean | null; terminating?: boolean | null } | null
+        zone?: string | null
+      }[]
+    | null
 }
 
-interface SliceList {
-  metadata?: { resourceVersion?: string; continue?: string }
-  items?: EndpointSlice[]
+interface SlicePort {
+  name?: string | null
+  port?: number | null
+  protocol?: string | null
 }
 
-interface WatchEvent {
-  type?: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR"
-  object?: EndpointSlice & { code?: number; message?: string }
-}
+/** Names the Service that a slice is of. */
+export const SERVICE_LABEL = "kubernetes.io/service-name"
 
 /**
- * The EndpointSlices of a Kubernetes Service: a list, then a watch from its version, with bookmarks; after 410 Gone a list
- * again. Endpoints that are ready take streams; those that end and still serve keep theirs and get no new ones.
- * Source: Kubernetes, "Efficient detection of changes" and discovery.k8s.io/v1.
+ * The EndpointSlices of a Kubernetes Service. Endpoints that are ready take streams; those that end and still
+ * serve keep theirs and get no new ones.
+ * Source: discovery.k8s.io/v1.
  */
 export class KubernetesSource implements DiscoverySource {
   readonly name: string
-  readonly #options: KubernetesSourceOptions
-  readonly #retrying: Retrying
+  readonly #port: KubernetesSourceOptions["port"]
+  readonly #slices: KubernetesList<EndpointSlice>
   #listener: DiscoveryListener | null = null
-  readonly #slices = new Map<string, EndpointSlice>()
-  /** Where the next watch begins; null: all is listed first. */
-  #version: string | null = null
 
-  constructor(options: KubernetesSourceOptions) {
-    const { namespace, service } = options
+  constructor({ client, namespace, service, port, clock, random }: KubernetesSourceOptions) {
     this.name = `kubernetes ${namespace}/${service}`
-    this.#options = options
-    this.#retrying = new Retrying((signal) => this.#round(signal), {
-      clock: options.clock,
-      random: options.random,
-      onFailure: (error) => {
-        if (error instanceof JsonError && error.status === 410) this.#version = null
-        this.#listener?.onFailure(error.message)
+    this.#port = port
+    this.#slices = new KubernetesList({
+      client,
+      path: `/apis/discovery.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/endpointslices`,
+      query: { labelSelector: `${SERVICE_LABEL}=${service}` },
+      clock,
+      random,
+      keep: readSlice,
+      onChange: () => {
+        if (this.#listener !== null) tellSlices(this.#listener, [...this.#slices.objects], this.#port)
       },
+      onFailure: (error) => this.#listener?.onFailure(error.message),
     })
   }
 
   start(listener: DiscoveryListener): void {
     this.#listener = listener
-    this.#retrying.start()
+    this.#slices.start()
   }
 
   refresh(): void {}
 
   stop(): void {
     this.#listener = null
-    this.#retrying.stop()
+    this.#slices.stop()
   }
+}
 
-  async #round(signal: AbortSignal): Promise<void> {
-    if (this.#version === null) await this.#list(signal)
-    const query = new URLSearchParams({
-      watch: "1",
-      allowWatchBookmarks: "true",
-      resourceVersion: this.#version!,
-      timeoutSeconds: String(WATCH_SECONDS),
-    })
-    const request = { method: "GET", path: this.#path(query), timeoutMs: WATCH_TIMEOUT_MS } as const
-    await this.#options.client.follow(
-      request,
-      signal,
-      (event) => this.#event(event as WatchEvent),
-      () => this.#retrying.succeeded(),
-    )
+/** What is kept of a slice. Errors: throws what is not as documented. */
+export function readSlice(object: KubernetesObject): EndpointSlice {
+  const slice = asObject(object, "an EndpointSlice")
+  return {
+    ...(object.metadata !== undefined && { metadata: object.metadata }),
+    addressType: textAt(slice, "addressType") ?? "IPv4",
+    ports: listAt(slice, "ports").map((one) => {
+      const port = asObject(one, "a port")
+      return { name: textAt(port, "name"), port: numberAt(port, "port"), protocol: textAt(port, "protocol") }
+    }),
+    endpoints: listAt(slice, "endpoints").map((one) => {
+      const endpoint = asObject(one, "an endpoint")
+      const conditions = objectAt(endpoint, "conditions")
+      const addresses = listAt(endpoint, "addresses")
+      if (!addresses.every((address) => typeof address === "string"))
+        throw new Error("not as documented: an address is not a string")
+      return {
+        addresses,
+        conditions: {
+          ready: flagAt(conditions, "ready"),
+          serving: flagAt(conditions, "serving"),
+          terminating: flagAt(conditions, "terminating"),
+        },
+        zone: textAt(endpoint, "zone"),
+      }
+    }),
   }
+}
 
-  #path(query: URLSearchParams): string {
-    const { namespace, service } = this.#options
-    query.set("labelSelector", `kubernetes.io/service-name=${service}`)
-    return `/apis/discovery.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/endpointslices?${query.toString()}`
-  }
+/** Tells the endpoints of a Service, or why none of them can be: the last answer stays then. */
+export function tellSlices(
+  listener: DiscoveryListener,
+  slices: readonly EndpointSlice[],
+  port: string | number | null,
+): void {
+  const problem = portProblem(slices, port)
+  if (problem === null) listener.onEndpoints(endpointsOf(slices, port))
+  else listener.onFailure(problem)
+}
 
-  async #list(signal: AbortSignal): Promise<void> {
-    const found: EndpointSlice[] = []
-    let more = ""
-    let version: string | undefined
-    do {
-      const query = new URLSearchParams({ limit: String(PAGE), ...(more && { continue: more }) })
-      const request = { method: "GET", path: this.#path(query), timeoutMs: ASK_TIMEOUT_MS } as const
-      const { body } = await this.#options.client.ask(request, signal)
-      const page = body as SliceList
-      if (!Array.isArray(page.items)) throw new Error("the answer has no items")
-      found.push(...page.items)
-      version = page.metadata?.resourceVersion
-      more = page.metadata?.continue ?? ""
-    } while (more !== "")
-    if (version === undefined) throw new Error("the answer names no resourceVersion")
-    this.#slices.clear()
-    for (const slice of found) this.#slices.set(slice.metadata?.name ?? "", slice)
-    this.#version = version
-    this.#tell()
-  }
-
-  #event({ type, object }: WatchEvent): void {
-    if (object === undefined) throw new Error("an event of the watch has no object")
-    if (type === "ERROR") {
-      const { code = 0, message = "without a reason" } = object
-      throw new JsonError(`the watch failed with ${code}: ${message}`, code)
-    }
-    this.#version = object.metadata?.resourceVersion ?? this.#version
-    if (type === "BOOKMARK") return
-    const name = object.metadata?.name ?? ""
-    if (type === "DELETED") this.#slices.delete(name)
-    else this.#slices.set(name, object)
-    this.#tell()
-  }
-
-  #tell(): void {
-    this.#listener?.onEndpoints(endpointsOf([...this.#slices.values()], this.#options.port))
-  }
+/** Endpoints there are, and none of them at a port that is wanted: for people to set right. Null: nothing is wrong. */
+function portProblem(slices: readonly EndpointSlice[], wanted: string | number | null): string | null {
+  const filled = slices.filter(
+    ({ addressType, endpoints }) => addressType !== "FQDN" && (endpoints ?? []).length > 0,
+  )
+  if (filled.length === 0 || filled.some(({ ports }) => portOf(ports ?? [], wanted) !== null)) return null
+  const names = tcpOf(filled[0]!.ports ?? []).map(({ name, port }) => name || String(port))
+  if (names.length === 0) return "the Service has no TCP port"
+  const which = `its ports are ${names.join(", ")}`
+  return wanted === null
+    ? `the Service has several ports and none is chosen: ${which}`
+    : `no port ${wanted}: ${which}`
 }
 
 /** Of all slices of a Service. An address may stand in two slices while it moves: the ready one counts. Pure. */
@@ -156,17 +150,18 @@ export function endpointsOf(
   wanted: string | number | null,
 ): DiscoveredEndpoint[] {
   const byAddress = new Map<string, DiscoveredEndpoint>()
-  for (const { addressType, ports, endpoints = [] } of slices) {
+  for (const { addressType, ports, endpoints } of slices) {
     const port = portOf(ports ?? [], wanted)
     if (port === null || addressType === "FQDN") continue
-    for (const { addresses = [], conditions = {}, zone = null } of endpoints) {
+    for (const { addresses, conditions: given, zone = null } of endpoints ?? []) {
+      const conditions = given ?? {}
       const isTerminating = conditions.terminating === true
       // Missing means ready: discovery.k8s.io/v1.
       const isReady = conditions.ready ?? !isTerminating
       const isServing = conditions.serving ?? isReady
       const isDraining = isTerminating && isServing
       if (!isReady && !isDraining) continue
-      for (const host of addresses) {
+      for (const host of addresses ?? []) {
         const { text } = hostAddress(host, port)
         if (byAddress.get(text)?.isDraining === false) continue
         byAddress.set(text, { ...plainEndpoint(text), zone, isDraining })
@@ -176,8 +171,8 @@ export function endpointsOf(
   return [...byAddress.values()]
 }
 
-function portOf(ports: NonNullable<EndpointSlice["ports"]>, wanted: string | number | null): number | null {
-  const tcp = ports.filter(({ protocol }) => (protocol ?? "TCP") === "TCP")
+function portOf(ports: readonly SlicePort[], wanted: string | number | null): number | null {
+  const tcp = tcpOf(ports)
   const found =
     wanted === null
       ? tcp.length === 1
@@ -185,4 +180,8 @@ function portOf(ports: NonNullable<EndpointSlice["ports"]>, wanted: string | num
         : undefined
       : tcp.find(({ name, port }) => name === wanted || port === wanted)
   return found?.port ?? null
+}
+
+function tcpOf(ports: readonly SlicePort[]): SlicePort[] {
+  return ports.filter(({ protocol }) => (protocol ?? "TCP") === "TCP")
 }

@@ -17,8 +17,8 @@ export interface DiscoveredEndpoint {
 
 /** Told by a source, in any number and order, until `stop`. */
 export interface DiscoveryListener {
-  /** All endpoints there are now: what is missing has left. */
-  onEndpoints(endpoints: readonly DiscoveredEndpoint[]): void
+  /** All endpoints there are now: what is missing has left. `unread`: what of the answer could not be read, in a sentence. */
+  onEndpoints(endpoints: readonly DiscoveredEndpoint[], unread?: string): void
   /** Nothing new is known, and why; the last answer goes on holding. */
   onFailure(reason: string): void
 }

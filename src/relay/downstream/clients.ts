@@ -210,10 +210,11 @@ export class Clients {
   /** `protocol` is null until the client's first octets say it. */
   #serve(listener: OpenListener, socket: Socket, protocol: SpokenProtocol | null, tls: TlsInfo | null): Link {
     const link = this.#options.link(socket)
-    const record = connectionRecord(this.#options.nextConnectionId(), listener.config, socket, tls)
+    const nowMs = this.#options.context.clock.now()
+    const record = connectionRecord(this.#options.nextConnectionId(), nowMs, listener.config, socket, tls)
     const connection = this.#openConnection(listener, record, link, protocol)
     this.connections.add(connection)
-    this.#ages.opened(record, listener.config, this.#options.context.clock.now())
+    this.#ages.opened(record, listener.config, nowMs)
     this.#options.onConnect(record)
     if (this.isGone(listener)) connection.drain()
     return link
@@ -252,6 +253,7 @@ export class Clients {
 /** @param tls null: none, or not yet */
 export function connectionRecord(
   id: number,
+  openedMs: number,
   { host, port, unixPath }: ListenerConfig,
   socket: Socket,
   tls: TlsInfo | null,
@@ -270,6 +272,7 @@ export function connectionRecord(
     tcp,
     proxied: tls?.proxied ?? null,
     requests: 0,
+    openedMs,
     cutCalls: 0,
     cutCallsMs: 0,
   }

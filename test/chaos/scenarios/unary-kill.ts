@@ -75,7 +75,7 @@ async function killUnderLoad(stage: Stage, port: number, seconds: number): Promi
 /** The same with another proxy: a figure to compare, and nothing to hold. */
 async function besides(name: string, stage: Stage, seconds: number): Promise<Check> {
   const what = `${name}: failed, of those under way / sent later`
-  const peer = findPeer(name, false)
+  const peer = findPeer(name, { install: false, paths: new Map() })
   if (isMissing(peer)) return check(what, `skipped: ${peer.how}`, true)
   const spec = { kind: "unary", connections: 10, streams: 100, octets: 64, pace: CALLS_PER_SECOND } as const
   const ports = stage.backends.map(({ port }) => port)

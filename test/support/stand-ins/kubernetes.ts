@@ -1,63 +1,27 @@
-import { createServer, type ServerResponse } from "node:http"
-import type { AddressInfo } from "node:net"
 import type { EndpointSlice } from "../../../src/control/discovery/kubernetes-source.ts"
-import type { JsonClientOptions } from "../../../src/net/json-client.ts"
 import type { KubernetesSubject } from "../../interop-discovery/kubernetes-cases.ts"
 import type { Finishing } from "../../interop-discovery/listening.ts"
+import { type ShownCertificate, StandInApi } from "./kubernetes-api.ts"
+
+const SLICES = "apis/discovery.k8s.io/v1/endpointslices"
+const SERVICE = "kubernetes.io/service-name"
 
 /**
- * A stand-in for a kube-apiserver, not one: list and watch of EndpointSlices as the API documents them, with pages,
- * bookmarks, 410 Gone and 429. `interop:discovery` holds the same cases against a real one where there is one.
+ * The stand-in for a kube-apiserver with EndpointSlices of the namespace `default`. `interop:discovery` holds the same cases
+ * against a real one where there is one.
  */
-export class StandInKubernetes implements KubernetesSubject {
-  readonly questions: URL[] = []
-  baseUrl = ""
-  /** What the next questions are answered with, one each. */
-  readonly refusals: { status: number; headers?: Record<string, string> }[] = []
-  /** Versions before it are gone. */
-  oldest = 0
-  pageSize = 500
-  #version = 100
-  readonly #slices = new Map<string, EndpointSlice & { metadata: { labels: Record<string, string> } }>()
-  readonly #watches = new Map<ServerResponse, URL>()
-  /** All that has changed, for watches that begin at an earlier version. */
-  readonly #events: WatchEvent[] = []
-
-  static async start(t: Finishing): Promise<StandInKubernetes> {
-    const kubernetes = new StandInKubernetes()
-    const server = createServer(({ url }, response) =>
-      kubernetes.#ask(new URL(url!, "http://kubernetes"), response),
-    )
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-    kubernetes.baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    t.onTestFinished(async () => {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    })
-    return kubernetes
+export class StandInKubernetes extends StandInApi implements KubernetesSubject {
+  static start(t: Finishing, tls?: ShownCertificate): Promise<StandInKubernetes> {
+    return new StandInKubernetes().listen(t, tls)
   }
 
-  get access(): JsonClientOptions {
-    return { baseUrl: this.baseUrl, headers: () => ({ authorization: "Bearer t" }) }
+  put(name: string, slice: Omit<EndpointSlice, "metadata">, service = "chat", namespace = "default"): void {
+    const metadata = { name, namespace, labels: { [SERVICE]: service } }
+    this.apply({ apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", ...slice, metadata })
   }
 
-  put(name: string, slice: Omit<EndpointSlice, "metadata">, service = "chat"): void {
-    const type = this.#slices.has(name) ? "MODIFIED" : "ADDED"
-    const object = { ...slice, metadata: this.#metadata(name, service) }
-    this.#slices.set(name, object)
-    this.#send({ type, object })
-  }
-
-  remove(name: string): void {
-    const slice = this.#slices.get(name)!
-    this.#slices.delete(name)
-    const object = { ...slice, metadata: this.#metadata(name, slice.metadata.labels[SERVICE]!) }
-    this.#send({ type: "DELETED", object })
-  }
-
-  #metadata(name: string, service: string) {
-    const labels = { [SERVICE]: service }
-    return { name, namespace: "default", uid: name, resourceVersion: String(++this.#version), labels }
+  remove(name: string, namespace = "default"): void {
+    this.delete(SLICES, namespace, name)
   }
 
   /** Connections to it are lost. */
@@ -66,83 +30,7 @@ export class StandInKubernetes implements KubernetesSubject {
   }
 
   restartWithoutPast(): void {
-    this.oldest = this.#version + 1
+    this.oldest = this.version + 1
     this.endWatches()
   }
-
-  bookmark(): void {
-    this.#send({ type: "BOOKMARK", object: { metadata: { resourceVersion: String(++this.#version) } } })
-  }
-
-  /** Ends every watch, as the server does after `timeoutSeconds`. */
-  endWatches(): void {
-    for (const watch of this.#watches.keys()) watch.end()
-    this.#watches.clear()
-  }
-
-  get watches(): number {
-    return this.#watches.size
-  }
-
-  get version(): number {
-    return this.#version
-  }
-
-  /** Events of slices go to those who ask for their service. */
-  #send(event: WatchEvent): void {
-    if (event.type !== "BOOKMARK") this.#events.push(event)
-    for (const [watch, url] of this.#watches)
-      if (isWanted(url, event)) watch.write(`${JSON.stringify(event)}\n`)
-  }
-
-  #ask(url: URL, response: ServerResponse): void {
-    this.questions.push(url)
-    const refusal = this.refusals.shift()
-    if (refusal !== undefined) {
-      response.writeHead(refusal.status, refusal.headers).end('{"kind":"Status","message":"refused"}')
-      return
-    }
-    response.writeHead(200, { "content-type": "application/json" })
-    if (!["1", "true"].includes(url.searchParams.get("watch") ?? ""))
-      return void response.end(this.#page(url))
-    response.flushHeaders()
-    if (Number(url.searchParams.get("resourceVersion")) < this.oldest) {
-      const object = { kind: "Status", code: 410, reason: "Expired", message: "too old resource version" }
-      return void response.end(`${JSON.stringify({ type: "ERROR", object })}\n`)
-    }
-    const from = Number(url.searchParams.get("resourceVersion"))
-    for (const event of this.#events)
-      if (Number(event.object.metadata.resourceVersion) > from && isWanted(url, event))
-        response.write(`${JSON.stringify(event)}\n`)
-    this.#watches.set(response, url)
-    response.on("close", () => this.#watches.delete(response))
-  }
-
-  #page(url: URL): string {
-    const all = [...this.#slices.values()].filter((object) => isWanted(url, { object }))
-    const from = Number(url.searchParams.get("continue") ?? 0)
-    const end = from + Math.min(this.pageSize, Number(url.searchParams.get("limit") ?? this.pageSize))
-    const metadata = {
-      resourceVersion: String(this.#version),
-      ...(end < all.length && { continue: String(end) }),
-    }
-    const apiVersion = "discovery.k8s.io/v1"
-    return JSON.stringify({ kind: "EndpointSliceList", apiVersion, metadata, items: all.slice(from, end) })
-  }
-}
-
-const SERVICE = "kubernetes.io/service-name"
-
-interface WatchEvent {
-  readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK"
-  readonly object: { metadata: { resourceVersion: string; labels?: Record<string, string> } }
-}
-
-function isWanted(
-  url: URL,
-  { object }: { object: { metadata: { labels?: Record<string, string> } } },
-): boolean {
-  const selector = url.searchParams.get("labelSelector")
-  const { labels } = object.metadata
-  return selector === null || labels === undefined || selector === `${SERVICE}=${labels[SERVICE]}`
 }

@@ -38,7 +38,7 @@ export function adaptLogFormat(adapter: Adapter, { args }: Directive): void {
 /** The access logs that hold at a level; `off` anywhere there is none at all. */
 export function adaptAccessLogs(adapter: Adapter, scope: Scope): AccessLogConfig[] {
   const directives = scope.all("access_log")
-  const logs = directives.map((directive) => adaptAccessLog(adapter, directive))
+  const logs = directives.map((directive) => adaptAccessLog(adapter, directive, scope))
   if (directives.some(({ args }) => args[0]!.text === "off")) return []
   return logs.filter((log) => log !== null)
 }
@@ -46,7 +46,7 @@ export function adaptAccessLogs(adapter: Adapter, scope: Scope): AccessLogConfig
 /** nginx's when `gzip` is given without `buffer=`. */
 const GZIP_BUFFER_OCTETS = 64 * 1024
 
-function adaptAccessLog(adapter: Adapter, directive: Directive): AccessLogConfig | null {
+function adaptAccessLog(adapter: Adapter, directive: Directive, scope: Scope): AccessLogConfig | null {
   const { report } = adapter
   const [path, formatName, ...parameters] = directive.args as [Word, ...Word[]]
   if (path.text === "off") {
@@ -71,7 +71,7 @@ function adaptAccessLog(adapter: Adapter, directive: Directive): AccessLogConfig
   }
   const log: AccessLogConfig = {
     path: fullPath(adapter, path),
-    template: format.template,
+    template: scope.textHere(format.template, "-"),
     escape: format.escape,
     ifTemplate: null,
     bufferOctets: 0,

@@ -77,6 +77,9 @@ function adaptListens({ report }: Adapter, draft: ServerDraft, listeners: Listen
     report.note(draft.span, "server", "no listen is written: port 80")
     listeners.add(hostAddress("0.0.0.0", 80), defaultListenOptions(draft.span), draft)
   }
+  const secure = draft.scope.one("ssl")
+  const isSecure = secure !== null && secure.args[0]!.text.toLowerCase() === "on"
+  if (isSecure) report.warning(spanOf(secure), 'nginx has "ssl" no longer', 'write "listen ... ssl"')
   const isQuic = ({ args }: Directive) => args.some(({ text }, index) => index > 0 && text === "quic")
   const isAlone = directives.every(isQuic)
   for (const directive of directives.filter(isQuic)) {
@@ -86,6 +89,7 @@ function adaptListens({ report }: Adapter, draft: ServerDraft, listeners: Listen
   }
   for (const directive of directives.filter((each) => !isQuic(each))) {
     const listen = readListenDirective(report, directive)
+    if (listen !== null && isSecure) listen.options.ssl = true
     for (const address of listen?.addresses ?? []) listeners.add(address, listen!.options, draft)
   }
 }

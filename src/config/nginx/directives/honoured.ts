@@ -21,6 +21,7 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   ],
   ["server_name", "S 1+*", "exact, `*.x`, `x.*`, `.x`, `~regex`, `_`, empty, `$hostname`"],
   ["http2", "HS flag", "on, always"],
+  ["ssl", "HS flag", "nginx's before 1.25.1: all `listen` of the server speak TLS"],
   ["location", "SL 1-2{}", "prefix, `=`, `^~`, `~`, `~*`, `@named`; nested"],
   ["internal", "L 0*", "not reached from outside: 404"],
   ["return", "SL 1-2*", "answers by itself; with `add_header grpc-status` as a gRPC status"],

@@ -23,6 +23,9 @@ export const NO_EFFECT: DirectiveGroup[] = [
       "HSL 1-2*": "disable_symlinks",
       "HSL 1-3*": "dav_access",
       "L 0*": "mp4 flv empty_gif",
+      "HSL any": `
+        f4f_buffer_size hls_buffers hls_forward_args hls_fragment hls_mp4_buffer_size hls_mp4_max_buffer_size
+        mp4_limit_rate mp4_limit_rate_after`,
     },
   },
   {
@@ -30,10 +33,10 @@ export const NO_EFFECT: DirectiveGroup[] = [
     reason: "responses pass through unchanged",
     directives: {
       "HSL 1": `
-        gzip_http_version add_after_body add_before_body userid userid_domain
+        gzip_http_version userid_domain
         userid_name userid_p3p userid_path  add_trailer_inherit add_header_inherit`,
       "HSL flag": `
-        gzip gzip_no_buffer gzip_vary gunzip override_charset ssi ssi_ignore_recycled_buffers
+        gzip gzip_no_buffer gzip_vary gunzip override_charset ssi_ignore_recycled_buffers
         ssi_last_modified ssi_silent_errors sub_filter_last_modified sub_filter_once
         xslt_last_modified xml_external_entities image_filter_interlace image_filter_transparency
         chunked_transfer_encoding`,
@@ -48,7 +51,7 @@ export const NO_EFFECT: DirectiveGroup[] = [
       "HSL 1*": `
         charset source_charset xml_entities image_filter_jpeg_quality image_filter_sharpen
         image_filter_webp_quality userid_expires userid_mark limit_rate limit_rate_after`,
-      "HSL 2*": "sub_filter xslt_param xslt_string_param",
+      "HSL 2*": "xslt_param xslt_string_param",
       "HSL 1-3*": "userid_flags",
       "HSL 2-3*": "add_trailer",
     },
@@ -87,11 +90,11 @@ export const NO_EFFECT: DirectiveGroup[] = [
     directives: {
       "E 1": "worker_connections use",
       "E flag": "multi_accept accept_mutex acceptex_read",
-      "E time": "accept_mutex_delay",
       "E 1*": "debug_connection",
       "E number": `
         epoll_events worker_aio_requests devpoll_changes devpoll_events eventport_events
         kqueue_changes kqueue_events iocp_threads post_acceptex`,
+      "E time": "accept_mutex_delay stall_threshold",
       "M time": "timer_resolution",
       "M 2-3*": "thread_pool",
       "M flag": "pcre_jit",
@@ -180,6 +183,32 @@ export const NO_EFFECT: DirectiveGroup[] = [
   },
   {
     verdict: "no effect",
+    reason: "a connection to an endpoint carries the requests of many clients",
+    directives: {
+      "HSLhs flag": "proxy_bind_dynamic",
+      "HSL flag": `
+        grpc_bind_dynamic grpc_request_dynamic proxy_request_dynamic fastcgi_bind_dynamic
+        fastcgi_request_dynamic scgi_bind_dynamic scgi_request_dynamic uwsgi_bind_dynamic uwsgi_request_dynamic
+        memcached_bind_dynamic tunnel_bind_dynamic`,
+    },
+  },
+  {
+    verdict: "no effect",
+    reason: "no licence is asked for, and nothing is reported",
+    directives: { "M 0{}": "mgmt" },
+  },
+  {
+    verdict: "no effect",
+    reason: "the access log has what is told of a session",
+    directives: {
+      "HSL 1*": "session_log",
+      "H 2+*": "session_log_format session_log_zone",
+      "HSL 2*": "error_log_tag",
+      "H 1*": "acme_shared_zone",
+    },
+  },
+  {
+    verdict: "no effect",
     reason: "logs are opened once and stay open",
     directives: {
       "HSL 1-4*": "open_log_file_cache",
@@ -216,33 +245,8 @@ export const NO_EFFECT: DirectiveGroup[] = [
     verdict: "no effect",
     reason: "figures are served nowhere yet; programs have balancer.snapshot()",
     directives: {
-      "HSLU any": "status_zone status api vhost_traffic_status_zone vhost_traffic_status_display",
-    },
-  },
-  {
-    verdict: "no effect",
-    reason: "responses pass through unchanged",
-    directives: {
-      "HSL any":
-        "brotli brotli_comp_level brotli_types brotli_static brotli_buffers brotli_min_length brotli_window",
-    },
-  },
-  {
-    verdict: "no effect",
-    reason: "it only prepares Lua or JavaScript, which is not run here",
-    directives: {
-      "MHSLU any": `
-        lua_capture_error_log lua_check_client_abort lua_code_cache lua_http10_buffering lua_intercept_error_log
-        lua_load_resty_core lua_malloc_trim lua_max_pending_timers lua_max_running_timers lua_need_request_body
-        lua_package_cpath lua_package_path lua_regex_cache_max_entries lua_regex_match_limit lua_sa_restart
-        lua_shared_dict lua_socket_buffer_size lua_socket_connect_timeout lua_socket_keepalive_timeout
-        lua_socket_log_errors lua_socket_pool_size lua_socket_read_timeout lua_socket_send_lowat
-        lua_socket_send_timeout lua_ssl_ciphers lua_ssl_crl lua_ssl_protocols lua_ssl_trusted_certificate
-        lua_ssl_verify_depth lua_thread_cache_max_entries lua_transform_underscores_in_response_headers
-        lua_use_default_type lua_worker_thread_vm_pool_size js_context_reuse js_engine js_fetch_buffer_size
-        js_fetch_ciphers js_fetch_max_response_buffer_size js_fetch_protocols js_fetch_timeout
-        js_fetch_trusted_certificate js_fetch_verify js_fetch_verify_depth js_import js_include js_path
-        js_preload_object js_shared_dict_zone js_var`,
+      "HSLU any": "status status_format api",
+      "HSLUi any": "status_zone",
     },
   },
 ]

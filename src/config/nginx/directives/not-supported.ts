@@ -7,7 +7,8 @@ import type { DirectiveGroup } from "./spec.ts"
 export const NOT_SUPPORTED: DirectiveGroup[] = [
   {
     verdict: "not supported",
-    reason: "a call must go to one HTTP/2 backend: use grpc_pass",
+    reason:
+      "FastCGI, uwsgi, SCGI, memcached and CONNECT are not spoken; put an HTTP server before that backend",
     directives: {
       "L 1*": "fastcgi_pass uwsgi_pass scgi_pass memcached_pass",
       "SL 0-1*": "tunnel_pass",
@@ -15,16 +16,45 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
   },
   {
     verdict: "not supported",
-    reason: "requests are relayed as they came, never rewritten or copied",
+    reason: "no Perl is run here, and it may decide who gets in or where a call goes",
+    directives: { "L 1*": "perl", "H 2*": "perl_set", "H 1*": "perl_modules perl_require" },
+  },
+  {
+    verdict: "left out",
+    reason: "no request is sent twice",
+    directives: { "HSL 1*": "mirror", "HSL 1": "post_action" },
+  },
+  {
+    verdict: "left out",
+    reason: "bodies pass through unchanged",
     directives: {
-      "HSL 1*": "mirror",
-      "HSL 1": "post_action degrade",
-      "L 1*": "perl",
-      "H 2*": "perl_set",
-      "H 1*": "perl_modules perl_require degradation",
+      "HSL 2*": "sub_filter",
+      "HSL 1": "add_after_body add_before_body",
+      "HSL flag": "ssi",
       "L 1-3*": "image_filter",
       "L 1+*": "xslt_stylesheet",
     },
+  },
+  {
+    verdict: "left out",
+    reason: "no cookie is given to clients",
+    directives: { "HSL 1": "userid" },
+  },
+  {
+    verdict: "left out",
+    reason: "a request is never refused for the load of the machine by it; see limits.md",
+    directives: { "HSL 1": "degrade", "H 1*": "degradation" },
+  },
+  {
+    verdict: "left out",
+    reason: "keys of sessions are never written down",
+    directives: { "HSLhs 1": "ssl_key_log grpc_ssl_key_log proxy_ssl_key_log uwsgi_ssl_key_log" },
+  },
+  {
+    verdict: "not supported",
+    reason:
+      "certificates are not obtained here: use an ACME client, and ssl_certificate with the files that it writes",
+    directives: { "H 1{}": "acme_issuer", "S 1+": "acme_certificate" },
   },
   {
     verdict: "not yet",
@@ -33,11 +63,6 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
       "HS 1": "ssl_ocsp",
       "HS 1*": "ssl_ech_file",
     },
-  },
-  {
-    verdict: "not yet",
-    reason: "it decides where a call goes",
-    directives: {},
   },
   {
     verdict: "not yet",
@@ -58,19 +83,12 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
     verdict: "not supported",
     reason: "it belongs to NGINX Plus or to a module of its own",
     directives: {
-      "MHSLU any": `
-        auth_oidc auth_require oidc_provider keyval keyval_zone
-        internal_redirect state echo echo_exec app_protect_enable app_protect_policy_file
-        app_protect_dos_enable num_map f4f hls proxy_cache_purge
-        more_set_headers more_clear_headers more_set_input_headers more_clear_input_headers modsecurity
-        modsecurity_rules modsecurity_rules_file geoip2 geoip2_proxy slow_start`,
-    },
-  },
-  {
-    verdict: "not supported",
-    reason: "no JavaScript is run here; do it in the backend, or keep nginx with njs in front",
-    directives: {
-      "MHSLU any": "js_content js_set js_access js_header_filter js_body_filter js_periodic",
+      "MHSLUx any": `
+        auth_oidc auth_require oidc_provider keyval keyval_zone internal_redirect state num_map f4f hls
+        proxy_cache_purge fastcgi_cache_purge scgi_cache_purge uwsgi_cache_purge slow_start upstream_conf`,
+      "HSL 1+*": `
+        grpc_allow_upstream proxy_allow_upstream fastcgi_allow_upstream scgi_allow_upstream uwsgi_allow_upstream
+        memcached_allow_upstream tunnel_allow_upstream`,
     },
   },
   {

@@ -3,9 +3,10 @@
 /**
  * - `honoured`: does here what nginx documents.
  * - `no effect`: harmless to ignore; a note.
+ * - `left out`: it lets no client in and sends no call elsewhere, but answers or logs differ; a warning.
  * - `not yet`, `not supported`: known, but to ignore it would change who gets in or where a call goes; an error.
  */
-export type Verdict = "honoured" | "no effect" | "not yet" | "not supported"
+export type Verdict = "honoured" | "no effect" | "left out" | "not yet" | "not supported"
 
 /** A kind of block that directives stand in; `main` is the file itself. */
 export type Context =
@@ -55,6 +56,8 @@ const CONTEXT_LETTERS: Record<string, Context> = {
   S: "server",
   L: "location",
   U: "upstream",
+  i: "if",
+  x: "limit_except",
   h: "stream",
   s: "stream server",
   u: "stream upstream",
@@ -63,8 +66,8 @@ const CONTEXT_LETTERS: Record<string, Context> = {
 const VALUE_KINDS = new Set<string>(["flag", "number", "size", "offset", "time", "sec", "timeouts"])
 
 /**
- * Reads a shape such as `HSL 1-2*`: the contexts' letters (Main, Events, Http, Server, Location, Upstream; small
- * ones: within `stream`), then the
+ * Reads a shape such as `HSL 1-2*`: the contexts' letters (Main, Events, Http, Server, Location, Upstream, `if`,
+ * `x` for limit_except; `h`, `s`, `u` within `stream`), then the
  * arguments: a count, a range, `1+`, a `ValueKind` or `any`; `*` when it may be repeated, `{}` when a block follows.
  */
 export function readShape(shape: string): Omit<DirectiveSpec, "name" | "verdict" | "reason"> {

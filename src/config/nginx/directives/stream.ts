@@ -149,10 +149,15 @@ export const STREAM_OTHERS: DirectiveGroup[] = [
     verdict: "not supported",
     reason: "it belongs to NGINX Plus or to a module of its own",
     directives: {
-      "h any":
-        "keyval keyval_zone zone_sync zone_sync_server mqtt_buffers geoip_country geoip_org geoip_city geoip2",
+      "h any": "keyval keyval_zone geoip_country geoip_org geoip_city geoip_proxy geoip_proxy_recursive",
       "hs any": `
-        health_check_timeout mqtt mqtt_preread mqtt_set_connect proxy_session_drop num_map`,
+        health_check_timeout mqtt mqtt_buffers mqtt_preread mqtt_rewrite_buffer_size mqtt_set_connect
+        proxy_session_drop num_map zone_sync zone_sync_server zone_sync_buffers zone_sync_connect_retry_interval
+        zone_sync_connect_timeout zone_sync_interval zone_sync_recv_buffer_size zone_sync_ssl
+        zone_sync_ssl_certificate zone_sync_ssl_certificate_key zone_sync_ssl_ciphers zone_sync_ssl_conf_command
+        zone_sync_ssl_crl zone_sync_ssl_name zone_sync_ssl_password_file zone_sync_ssl_protocols
+        zone_sync_ssl_server_name zone_sync_ssl_trusted_certificate zone_sync_ssl_verify
+        zone_sync_ssl_verify_depth zone_sync_timeout`,
       "u any": "state queue ntlm",
     },
   },
@@ -160,10 +165,5 @@ export const STREAM_OTHERS: DirectiveGroup[] = [
     verdict: "not supported",
     reason: "a health check is judged by whether the endpoint accepts a connection",
     directives: { "h 1{}": "match" },
-  },
-  {
-    verdict: "not supported",
-    reason: "no JavaScript is run here; do it in the backend, or keep nginx with njs in front",
-    directives: { "hs any": "js_access js_preread js_filter js_set js_import js_path js_var js_periodic" },
   },
 ]

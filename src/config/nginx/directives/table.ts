@@ -64,9 +64,8 @@ function buildTable(): Map<string, DirectiveSpec[]> {
     const http = specs.get(name)!.find(({ contexts }) => contexts.includes("http"))!
     add({ ...http, contexts: ["stream", "stream server"] })
   }
-  for (const name of ELSEWHERE) {
+  for (const [name, reason] of ELSEWHERE) {
     if (specs.has(name)) continue
-    const reason = "it belongs in mail blocks"
     specs.set(name, [{ name, ...readShape("M any"), contexts: [], verdict: "not supported", reason }])
   }
   return specs
