@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: templates have braces.
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf"
 import type { Any } from "@bufbuild/protobuf/wkt"
 import { describe, expect, test } from "vitest"

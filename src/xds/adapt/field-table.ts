@@ -72,7 +72,6 @@ export const FIELD_TABLE: Readonly<Record<string, MessageFields>> = {
     honoured: [],
     harmless: {
       enable_ja3_fingerprinting: "no filter reads it",
-      enable_ja4_fingerprinting: "no filter reads it",
       initial_read_buffer_size: buffers,
     },
   },
@@ -476,7 +475,6 @@ export const FIELD_TABLE: Readonly<Record<string, MessageFields>> = {
       stream_error_on_invalid_http_messaging: "as RFC 9113 §8.1.1 has it",
       override_stream_error_on_invalid_http_message: "as RFC 9113 §8.1.1 has it",
       use_oghttp2_codec: "HTTP/2 is Sluice's own",
-      max_metadata_size: "there is none",
     },
   },
   [`${CORE}.KeepaliveSettings`]: {
@@ -486,7 +484,6 @@ export const FIELD_TABLE: Readonly<Record<string, MessageFields>> = {
       connection_idle_interval: "a silent connection is asked after three seconds",
     },
   },
-  [`${CORE}.UpstreamConnectionOptions`]: { honoured: ["tcp_keepalive"] },
   [`${CLUSTER}.UpstreamConnectionOptions`]: {
     honoured: ["tcp_keepalive"],
     harmless: {
@@ -529,7 +526,7 @@ export const FIELD_TABLE: Readonly<Record<string, MessageFields>> = {
     harmless: Object.fromEntries(
       words(`allow_absolute_url accept_http_10 default_host_for_http_10 header_key_format enable_trailers
         allow_chunked_length override_stream_error_on_invalid_http_message send_fully_qualified_url
-        use_balsa_parser allow_custom_methods ignore_http_11_upgrade`).map((name) => [name, http1]),
+        use_balsa_parser allow_custom_methods`).map((name) => [name, http1]),
     ),
   },
 
