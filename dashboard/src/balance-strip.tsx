@@ -55,7 +55,7 @@ function EndpointBar(props: {
   const full =
     Math.max(1, ...cluster.endpoints.map((each) => Math.max(each.streams, each.fairStreams ?? 0))) * 1.08
   const share = (count: number): string => `${((100 * count) / full).toFixed(2)}%`
-  const isStarting = isInSlowStart(endpoint)
+  const isStarting = endpoint.slowStartShare !== null
   const words = [
     ...(state === "up" ? [] : [balance.state[state]]),
     ...(isStarting ? [balance.state.starting] : []),
@@ -94,9 +94,4 @@ function EndpointBar(props: {
       </span>
     </li>
   )
-}
-
-/** Told by endpoints of clusters that have a slow start. */
-function isInSlowStart(endpoint: Endpoint): boolean {
-  return (endpoint as { slowStartShare?: number | null }).slowStartShare != null
 }

@@ -11,6 +11,9 @@ export interface Reading {
   readonly toClient: number | null
   /** Longest turn of a data thread within the last second, in milliseconds: so long octets waited. */
   readonly turnMs: number | null
+  /** How long messages were in Sluice at most, in milliseconds: half of them, and 99 of 100. */
+  readonly insideP50Ms: number | null
+  readonly insideP99Ms: number | null
   readonly heldBytes: number | null
 }
 

@@ -42,6 +42,33 @@ export function total(
   return samples.reduce((sum, { labels, value }) => sum + (where(labels) ? value : 0), 0)
 }
 
+/**
+ * Below which value so large a share of a histogram's observations since `before` lie, even between the bounds of a bucket
+ * as Prometheus' histogram_quantile has it; the largest bound where they lie above it. Null: there were none.
+ */
+export function quantile(metrics: Metrics, before: Metrics, name: string, share: number): number | null {
+  const earlier = new Map(bucketsOf(before, name))
+  const buckets = bucketsOf(metrics, name).map(([le, count]) => [le, count - (earlier.get(le) ?? 0)] as const)
+  const all = buckets.at(-1)?.[1] ?? 0
+  if (all <= 0) return null
+  const rank = share * all
+  let [low, below] = [0, 0]
+  for (const [le, count] of buckets) {
+    if (count >= rank && count > below)
+      return le === Number.POSITIVE_INFINITY ? low : low + ((le - low) * (rank - below)) / (count - below)
+    ;[low, below] = [le, count]
+  }
+  return low
+}
+
+/** Bounds, smallest first, with how many observations are not above each. */
+function bucketsOf(metrics: Metrics, name: string): [number, number][] {
+  const samples = metrics.get(`${name}_bucket`) ?? []
+  return samples
+    .map(({ labels, value }): [number, number] => [numberOf(labels.le ?? "+Inf"), value])
+    .toSorted(([one], [other]) => one - other)
+}
+
 /** The largest of a metric's samples; null: there is no such metric. */
 export function largest(metrics: Metrics, name: string): number | null {
   const samples = metrics.get(name)

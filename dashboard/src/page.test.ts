@@ -5,7 +5,7 @@ import type { Stream, StreamDetail } from "./api.ts"
 import { bytes, duration, rate, short } from "./format.ts"
 import { grpcurl } from "./grpcurl.ts"
 import { hunks, lineDiff } from "./line-diff.ts"
-import { largest, parseMetrics, total } from "./metrics.ts"
+import { largest, parseMetrics, quantile, total } from "./metrics.ts"
 import { layOut } from "./river-layout.ts"
 import { barOf, StreamList } from "./stream-list.ts"
 
@@ -51,6 +51,18 @@ test("metrics: labels with quotes, sums, and what is not there", () => {
   expect(total(metrics, "a_total", ({ code }) => code === "B")).toBe(4)
   expect([total(metrics, "b"), total(metrics, "c")]).toEqual([1000, null])
   expect([largest(metrics, "a_total"), largest(metrics, "c")]).toEqual([4, null])
+})
+
+test("a histogram's quantiles are of what came since, and lie between the bounds of a bucket", () => {
+  const read = (...counts: number[]) =>
+    parseMetrics(["0.001", "0.002", "+Inf"].map((le, at) => `t_bucket{le="${le}"} ${counts[at]}`).join("\n"))
+  const before = read(100, 100, 100)
+  const now = read(150, 190, 200)
+  expect([0.25, 0.5, 0.7, 0.99].map((share) => quantile(now, before, "t", share))).toEqual([
+    0.0005, 0.001, 0.0015, 0.002,
+  ])
+  expect(quantile(now, parseMetrics(""), "t", 0.5)).toBeCloseTo(0.000667, 6)
+  expect([quantile(now, now, "t", 0.5), quantile(now, before, "other", 0.5)]).toEqual([null, null])
 })
 
 test.for([

@@ -66,6 +66,15 @@ export function Plots(props: {
       lines: [{ series: "turnMs", name: plots.turn, color: "accent" }],
     },
     {
+      title: plots.inside,
+      format: (value) => (value < 1 ? value.toFixed(2) : value.toFixed(1)),
+      least: 0.1,
+      lines: [
+        { series: "insideP50Ms", name: plots.half, color: "accent" },
+        { series: "insideP99Ms", name: plots.most, color: "second", dash: [4, 3] },
+      ],
+    },
+    {
       title: plots.held,
       format: bytes,
       least: 1000,

@@ -1,6 +1,6 @@
 import { type AdminEvent, type Api, ApiError, type Cluster, type Events, type Status } from "./api.ts"
 import { History, type Reading } from "./history.ts"
-import { largest, type Metrics, parseMetrics, total } from "./metrics.ts"
+import { largest, type Metrics, parseMetrics, quantile, total } from "./metrics.ts"
 
 /** How often all is read while the page is looked at, and while it is not. */
 const EVERY_MS = 1000
@@ -116,6 +116,8 @@ export class Store {
     const isOk = ({ code = "OK" }: Readonly<Record<string, string>>): boolean => code === "OK"
     const rates = this.messageRates()
     const inMs = (seconds: number | null): number | null => (seconds === null ? null : seconds * 1000)
+    const inside = (share: number): number | null =>
+      last === null ? null : inMs(quantile(metrics, last.metrics, "sluice_message_seconds", share))
     return {
       live: status.streams.open,
       opened:
@@ -125,6 +127,8 @@ export class Store {
       toEndpoint: rate("sluice_messages_total", isOf("request")) ?? rates?.toEndpoint ?? null,
       toClient: rate("sluice_messages_total", isOf("response")) ?? rates?.toClient ?? null,
       turnMs: inMs(largest(metrics, "sluice_thread_turn_max_seconds")),
+      insideP50Ms: inside(0.5),
+      insideP99Ms: inside(0.99),
       heldBytes: total(metrics, "sluice_held_bytes"),
     }
   }

@@ -45,6 +45,8 @@ export interface ClusterSnapshot {
     isEjected: boolean
     /** For how long still; null: it is not ejected, or it is until a connection has proved it. */
     ejectedForMs: number | null
+    /** In slow start: which share of its weight it has now, from 0 to 1; null: it has all of it. */
+    slowStartShare: number | null
     waiting: number
     /** Since it was made: streams that it answered, and what failed through its fault. */
     streamsAnswered: number
@@ -137,6 +139,7 @@ export function describeCluster(cluster: Cluster<LegConnection>, nowMs: number):
         connections: pools.reduce((sum, { connections }) => sum + connections.length, 0),
         isEjected: endpoint.isEjected(nowMs),
         ejectedForMs: ejectedForMs(endpoint, nowMs),
+        slowStartShare: cluster.slowStartShareOf(endpoint, nowMs),
         waiting: pools.reduce((sum, { waiting }) => sum + waiting, 0),
         streamsAnswered: endpoint.streamsAnswered,
         streamsFailed: endpoint.streamsFailed,

@@ -191,7 +191,11 @@ export class Cluster<C extends PooledConnection> {
    */
   commit({ members, snapshot }: StagedState): void {
     const back = members.changed
-      .filter(({ endpoint, state }) => endpoint.health === "unhealthy" && state.health !== "unhealthy")
+      .filter(
+        ({ endpoint, state }) =>
+          (endpoint.health === "unhealthy" && state.health !== "unhealthy") ||
+          (endpoint.isDraining && !state.drain),
+      )
       .map(({ endpoint }) => endpoint)
     this.#members.commit(members)
     if (snapshot !== null) this.#snapshot = snapshot
@@ -219,6 +223,11 @@ export class Cluster<C extends PooledConnection> {
     const availability = new Availability(levels, this.#epoch, this.#config.panicThresholdPercent)
     if (this.#sticky !== null) yield* this.#sticky.prepare(availability)
     return { availability }
+  }
+
+  /** In slow start: which share of its weight it has now. Null: it has all of it. */
+  slowStartShareOf(endpoint: Endpoint, nowMs: number): number | null {
+    return this.#slowStart.shareOf(endpoint, nowMs)
   }
 
   #startSlowly(nowMs: number): void {

@@ -24,6 +24,19 @@ describe("slow start", () => {
     expect(slowStart.isActive).toBe(false)
   })
 
+  test("the share that it should have is told without a pick, until the window is over", () => {
+    const endpoint = endpointOf(10)
+    const slowStart = new SlowStart({ windowMs: 1000, aggression: 1, minWeightPercent: 10 })
+    expect(slowStart.shareOf(endpoint, 0)).toBeNull()
+    slowStart.begin([endpoint], 0)
+    expect([0, 500, 999, 1000].map((nowMs) => slowStart.shareOf(endpoint, nowMs))).toEqual([
+      0.1,
+      0.5,
+      0.999,
+      null,
+    ])
+  })
+
   test("the endpoint's own time goes before the cluster's; 0: none", () => {
     const slowStart = new SlowStart({ windowMs: 1000, aggression: 1, minWeightPercent: 10 })
     const [own, none] = [endpointOf(1, 100), endpointOf(1, 0)]

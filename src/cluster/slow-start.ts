@@ -29,6 +29,14 @@ export class SlowStart {
     return this.#starting.size > 0
   }
 
+  /** Which share of its full weight it should have now; null: all of it. */
+  shareOf(endpoint: Endpoint, nowMs: number): number | null {
+    const sinceMs = this.#starting.get(endpoint)
+    if (sinceMs === undefined) return null
+    const passed = (nowMs - sinceMs) / this.#windowOf(endpoint)
+    return passed >= 1 ? null : shareOfWeight(passed, this.#settings)
+  }
+
   begin(endpoints: Iterable<Endpoint>, nowMs: number): void {
     for (const endpoint of endpoints) {
       if (this.#windowOf(endpoint) === 0) continue

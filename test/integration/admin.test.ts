@@ -80,7 +80,13 @@ describe("what it answers", () => {
         {
           name: "chat",
           streams: 4,
-          endpoints: addresses.map((address) => ({ address, state: "up", streams: 2, fairStreams: 2 })),
+          endpoints: addresses.map((address) => ({
+            address,
+            state: "up",
+            streams: 2,
+            fairStreams: 2,
+            slowStartShare: null,
+          })),
         },
       ],
     })
@@ -381,6 +387,25 @@ describe("orders", () => {
     )
     const { json: events } = await askAdmin(admin, "/events")
     expect(shapes.events.parse(events).events.map(({ kind }) => kind)).toContain("drain")
+  })
+
+  test("an endpoint that is back says which share of its weight it has, where it starts slowly", async (t) => {
+    const slowStart = { window: "1h", minWeight: 20 }
+    const [backend, other] = [await RawServer.start(), await RawServer.start()]
+    for (const server of [backend, other]) t.onTestFinished(() => server.close())
+    const endpoints = [
+      { address: `127.0.0.1:${backend.port}` },
+      { address: `127.0.0.1:${other.port}`, slowStart: "0s" },
+    ]
+    const { admin } = await start(t, { clusters: { chat: { endpoints, slowStart } } })
+    for (const { address } of endpoints)
+      for (const what of ["drain", "resume"])
+        await order(admin, `/clusters/chat/endpoints/${address}/${what}`)
+    const { json } = await askAdmin(admin, "/clusters")
+    const shares = shapes.clusters
+      .parse(json)
+      .clusters[0]!.endpoints.map((endpoint) => endpoint.slowStartShare)
+    expect(shares.map((share) => share?.toFixed(2))).toEqual(["0.20", undefined])
   })
 
   test("a stream ends with the status that is ordered, once", async (t) => {

@@ -1,5 +1,5 @@
-import { seededRandom } from "../../src/base/random.ts"
 import { Crew } from "./crew.ts"
+import { drawn } from "./draw.ts"
 import { matchEquivalents } from "./equivalent.ts"
 import type { Mutant } from "./instrument.ts"
 import { Kept } from "./kept.ts"
@@ -44,7 +44,7 @@ export async function campaign(options: CampaignOptions): Promise<Campaign> {
   const { mutants, texts } = readTargets(sources)
   const { reasons, unmatched } = matchEquivalents(mutants, sources)
   const wanted = mutants.filter(options.isWanted)
-  const drawn = sample === undefined ? wanted : shuffled(wanted, seed).slice(0, sample)
+  const chosen = sample === undefined ? wanted : drawn(wanted, sample, seed)
   const results: Result[] = []
   const problems = [...unmatched]
   const conclude = (mutant: Mutant, fate: Fate): void => {
@@ -56,7 +56,7 @@ export async function campaign(options: CampaignOptions): Promise<Campaign> {
   const crew = new Crew({ texts, mutants: mutants.length, workers: options.workers })
   try {
     const baseline = await measure(crew, kept, options)
-    options.onBaseline(baseline, drawn.length)
+    options.onBaseline(baseline, chosen.length)
     const plan = new Planner(mutants, baseline, options.mutantMs)
     for (const mutant of mutants) {
       const killer = kept?.killerOf(mutant)
@@ -65,7 +65,7 @@ export async function campaign(options: CampaignOptions): Promise<Campaign> {
     const running = new Map<number, Job>()
     // One by one, so that what time is left for is drawn like all.
     const jobs = function* (): Iterable<Job> {
-      for (const mutant of drawn) {
+      for (const mutant of chosen) {
         const why = reasons.get(mutant.id)
         const killer = kept?.killerOf(mutant)
         const job = plan.jobOf(mutant, kept?.untried(mutant))
@@ -110,12 +110,4 @@ async function measure(crew: Crew, kept: Kept | null, options: CampaignOptions):
     kept.write()
   }
   return kept.baselineOf(tests)
-}
-
-function shuffled<T>(items: readonly T[], seed: number): T[] {
-  const random = seededRandom(seed)
-  return items
-    .map((item) => ({ item, at: random() }))
-    .sort((a, b) => a.at - b.at)
-    .map(({ item }) => item)
 }

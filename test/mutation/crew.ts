@@ -48,7 +48,7 @@ export class Crew {
         const verdict: Verdict =
           answer?.kind === "judged" ? answer.verdict : { outcome: "timed out", by: "the process hung" }
         onVerdict(job.id, verdict)
-        if (answer?.kind !== "judged" || answer.rssOctets > RSS_OCTETS_MAX)
+        if (answer?.kind !== "judged" || answer.isSpoilt || answer.rssOctets > RSS_OCTETS_MAX)
           current = await this.#replace(current)
       }
     }

@@ -3,9 +3,16 @@ import { type Result, tableOf } from "./report.ts"
 
 const PAGE = new URL("../../docs/testing.md", import.meta.url)
 
-/** Puts the scores of a room into docs/testing.md, where its marks stand. Errors: throws when they do not. */
-export function writeScores(room: string, results: readonly Result[]): void {
-  writeFileSync(PAGE, withScores(readFileSync(PAGE, "utf8"), room, tableOf(results)))
+/**
+ * Puts the scores of a room into docs/testing.md, where its marks stand, under `note` where they need one. Errors: throws
+ * when they do not.
+ */
+export function writeScores(room: string, results: readonly Result[], note: string | null): void {
+  const table = tableOf(results)
+  writeFileSync(
+    PAGE,
+    withScores(readFileSync(PAGE, "utf8"), room, note === null ? table : `${note}\n\n${table}`),
+  )
 }
 
 export function withScores(page: string, room: string, table: string): string {

@@ -820,6 +820,148 @@ export const equivalents: readonly Equivalents[] = [
       "return start === 0 && end === value.length ? value": ["start === 0 && end === value.length → false"],
     },
   },
+  ...["call-timer", "periodic-records", "service-call", "subrequest"].map((name) => ({
+    file: `relay/call/${name}.ts`,
+    why: NOT_READ_YET,
+    at: { "dueTick = 0": ["0 → 1"] },
+  })),
+  {
+    file: "relay/call/call.ts",
+    why: "undefined is above nothing, too",
+    at: {
+      "this.noteStalls(this.leg?.queuedOctets ?? 0)": [
+        "this.leg?.queuedOctets ?? 0 → this.leg?.queuedOctets",
+      ],
+    },
+  },
+  {
+    file: "relay/call/call-timer.ts",
+    why: "undefined is above nothing, too; and no timeout names an endpoint where there is no leg",
+    at: {
+      "=> state?.expirySeconds ?? 0": ["state?.expirySeconds ?? 0 → state?.expirySeconds"],
+      'leg?.address ?? ""': ['leg?.address ?? "" → leg?.address'],
+    },
+  },
+  {
+    file: "relay/call/client-request.ts",
+    why: AT_LEAST_NOTHING,
+    at: { "if (due > 0)": ["due > 0 → true", "due > 0 → (due) >= (0)"] },
+  },
+  {
+    file: "relay/call/continuity/client-credit.ts",
+    why: AT_LEAST_NOTHING,
+    at: { "if (due <= 0) return": ["due <= 0 → (due) < (0)"] },
+  },
+  {
+    file: "relay/call/continuity/message-log.ts",
+    why: ROOM,
+    at: {
+      "const SMALLEST = 256": ["256 → 257"],
+      "if (end === start) return": ["end === start → false"],
+      "if (old !== null && this.#to + octets <= old.length) return old": [
+        "old !== null && this.#to + octets <= old.length → false",
+        "this.#to + octets <= old.length → (this.#to + octets) < (old.length)",
+      ],
+      "const isHalfEmpty = old !== null &&": [
+        "old !== null && (held + octets) * 2 <= old.length → false",
+        "(held + octets) * 2 <= old.length → ((held + octets) * 2) < (old.length)",
+        "2 → 3",
+      ],
+      "let size = old === null ? SMALLEST : old.length": ["old === null → true"],
+      "while (!isHalfEmpty && size < held + octets) size *= 2": [
+        "!isHalfEmpty → true",
+        "size < held + octets → (size) <= (held + octets)",
+        "2 → 3",
+      ],
+      "const room = isHalfEmpty || size === old?.length": [
+        "isHalfEmpty || size === old?.length → false",
+        "isHalfEmpty → false",
+        "size === old?.length → false",
+      ],
+      "if (this.#from < this.#to) return": ["this.#from < this.#to → (this.#from) <= (this.#to)"],
+      "if (this.#octets!.length > SMALLEST) this.#octets = null": "*",
+    },
+  },
+  {
+    file: "relay/call/continuity/move-account.ts",
+    why: MEMORY,
+    at: { "    this.#from = null": ["left out: this.#from = null"] },
+  },
+  {
+    file: "relay/call/continuity/resume-rules.ts",
+    why: "each is longer than the longest wait",
+    at: { "2 ** (Math.min(tries, 10) - 1)": ["10 → 11"] },
+  },
+  {
+    file: "relay/call/continuity/resume-rules.ts",
+    why: "what is undefined goes on nowhere, either",
+    at: { 'case "handoff":': ['"handoff" → NaN'] },
+  },
+  {
+    file: "relay/call/continuity/resume-rules.ts",
+    why: "the rule fits no other end, and one that says nothing of a position is no text",
+    at: {
+      'answer(end.kind === "unfit" ? end.reason': ['end.kind === "unfit" → true'],
+      'end.kind === "refused" ? end.reason': ['end.kind === "refused" → true'],
+      'end.kind === "handed_off" && typeof positionAfter': ['end.kind === "handed_off" → true'],
+      'answer(String(end.kind === "handed_off" &&': ['end.kind === "handed_off" → true'],
+    },
+  },
+  {
+    file: "relay/call/continuity/whole-messages.ts",
+    why: POOL,
+    at: {
+      "this.#held.settle()": ["left out: this.#held.settle()"],
+      "    held.recycle()": ["left out: held.recycle()"],
+      "this.#held?.recycle()": ["left out: this.#held?.recycle()"],
+    },
+  },
+  {
+    file: "relay/call/replay-buffer.ts",
+    why: POOL,
+    at: {
+      "this.#held.settle()": ["left out: this.#held.settle()"],
+      "this.#held.recycle()": ["left out: this.#held.recycle()"],
+    },
+  },
+  {
+    file: "relay/downstream/clients.ts",
+    why: "there is none of that name, so nothing is found and nothing is let go",
+    at: {
+      "const listener = (raw && this.handshakes.get(raw)) ?? open": ["raw → true"],
+      "if (socket !== undefined && this.handshakes.delete(socket))": ["socket !== undefined → true"],
+      "if (address === undefined) return": ["address === undefined → false"],
+      "const left = (this.#byAddress.get(address) ?? 1) - 1": [
+        "this.#byAddress.get(address) ?? 1 → this.#byAddress.get(address)",
+      ],
+      "const isKnown = host !== null &&": ["host !== null → true"],
+    },
+  },
+  {
+    file: "relay/downstream/connection-ages.ts",
+    why: SHORT_CUT,
+    at: { "if (this.#ages.size === 0) return": ["this.#ages.size === 0 → false"] },
+  },
+  {
+    file: "relay/downstream/protocol-detector.ts",
+    why: SHORT_CUT,
+    at: {
+      "if (this.#held.length === 0 && !this.#isProxyHeaderDue) return": [
+        "this.#held.length === 0 && !this.#isProxyHeaderDue → false",
+      ],
+      "this.#held = start === end ? NO_OCTETS": ["start === end → false"],
+    },
+  },
+  {
+    file: "relay/pacing/pacer.ts",
+    why: NOT_READ_YET,
+    at: { "dueTick = 0": ["0 → 1"] },
+  },
+  {
+    file: "relay/pacing/pacer.ts",
+    why: SHORT_CUT,
+    at: { "if (this.#turns.size === 0) return": ["this.#turns.size === 0 → false"] },
+  },
   {
     file: "relay/call/messages.ts",
     why: SHORT_CUT,

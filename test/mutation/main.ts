@@ -2,7 +2,7 @@ import { parseArgs } from "node:util"
 import { campaign } from "./campaign.ts"
 import { writeScores } from "./docs.ts"
 import { describeChange, type Mutant } from "./instrument.ts"
-import { byFile, type Result, scoreOf, survivorsOf } from "./report.ts"
+import { byFile, type Result, sampleNote, scoreOf, survivorsOf } from "./report.ts"
 import { type Room, rooms, sourcesOf, testsOf } from "./rooms.ts"
 import type { Baseline } from "./runner.ts"
 import { readTargets } from "./targets.ts"
@@ -23,7 +23,7 @@ const HELP = `Breaks the source in one place at a time and looks whether a test 
   --equivalents          run also what test/mutation/equivalent.ts calls equivalent, and complain of what is killed
   --list                 print the mutants, run none
   --json                 print all results as JSON
-  --write                put the scores of whole rooms into docs/testing.md
+  --write                put the scores of whole rooms, or of samples of them, into docs/testing.md
 
 Exit code 0: the threshold was met. 1: it was not, or the list of equivalents is wrong. 2: usage.`
 
@@ -140,9 +140,11 @@ async function mutate({
 }
 
 function write({ room, sources }: Wish, results: readonly Result[]): void {
-  if (sources.length < sourcesOf(room).length || values.sample !== undefined || values.seconds !== undefined)
-    usage("--write takes whole rooms")
-  writeScores(room.name, results)
+  if (sources.length < sourcesOf(room).length || values.seconds !== undefined)
+    usage("--write takes whole rooms, or samples of them")
+  const all = readTargets(sources).mutants.length
+  const seed = whole("seed", values.seed)
+  writeScores(room.name, results, values.sample === undefined ? null : sampleNote(results, all, seed))
 }
 
 function tell(results: readonly Result[], problems: readonly string[]): void {

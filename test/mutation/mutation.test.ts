@@ -3,14 +3,16 @@ import { runInNewContext } from "node:vm"
 import { describe, expect, test } from "vitest"
 import { campaign } from "./campaign.ts"
 import { withScores } from "./docs.ts"
+import { drawn } from "./draw.ts"
 import { matchEquivalents } from "./equivalent.ts"
 import type { Equivalents } from "./equivalents.ts"
 import { equivalents } from "./equivalents.ts"
 import { describeChange, withMutants, withSteps } from "./instrument.ts"
-import { type Result, scoreOf, survivorsOf, tableOf } from "./report.ts"
+import { type Result, sampleNote, scoreOf, survivorsOf, tableOf } from "./report.ts"
 import { rooms, sourcesOf, testsOf } from "./rooms.ts"
 import { parse } from "./syntax.ts"
 import { readTargets } from "./targets.ts"
+import { collect, runTest } from "./vitest.ts"
 
 const changesIn = (text: string): string[] => withMutants("a.ts", text, 0).mutants.map(describeChange)
 
@@ -139,6 +141,22 @@ describe("the report", () => {
   test("a row for each file", () => {
     expect(tableOf(results)).toContain("| `src/a.ts` | 4 | 2 | 1 | 0 | 1 | 66.7 % |")
     expect(tableOf(results)).toContain("| all | 5 | 2 | 1 | 1 | 1 | 50.0 % |")
+    expect(tableOf(results)).not.toContain("all of")
+  })
+
+  test("and for each folder, where there are several", () => {
+    const other: Result = { mutant: { ...killed!, id: 5, file: "src/b/c.ts" }, fate: { outcome: "survived" } }
+    expect(tableOf([...results, other])).toContain("| all of `src` | 5 | 2 | 1 | 1 | 1 | 50.0 % |")
+    expect(tableOf([...results, other])).toContain("| all of `src/b` | 1 | 0 | 1 | 0 | 0 | 0.0 % |")
+  })
+
+  test("of a sample says what it tells of all", () => {
+    const of = (many: number, outcome: "killed" | "survived"): Result[] =>
+      Array.from({ length: many }, (_, id) => ({ mutant: { ...killed!, id }, fate: { outcome, by: "" } }))
+    // Wilson's interval of 90 of 100.
+    expect(sampleNote([...of(90, "killed"), ...of(10, "survived")], 1000, 7)).toBe(
+      "100 of 1000 mutants, drawn by seed 7: the share that is killed of all of them lies between 82.6 and 94.5 % (95 %).",
+    )
   })
 })
 
@@ -191,6 +209,32 @@ describe("a campaign", () => {
     expect(first).toHaveLength(3)
     expect(await draw(1)).toEqual(first)
     expect(await draw(2)).not.toEqual(first)
+  })
+
+  test("draws a mutant by what it changes, wherever it stands", () => {
+    const text = "const a = 1 + b\nconst c = 2 + d\nconst e = 3 + f"
+    const draw = (source: string): string[] =>
+      drawn(withMutants("a.ts", source, 0).mutants, 3, 1).map(describeChange)
+    expect(draw(`\n\n${text}`)).toEqual(draw(text))
+    expect(draw(text)).toHaveLength(3)
+  })
+
+  test("a test that does not end is left, and what it began is cleaned up", async () => {
+    const lines: string[] = []
+    const [hanging] = await collect(async () => {
+      const { onTestFinished, test: declare } = await import("./vitest.ts")
+      Reflect.apply(declare as () => void, null, [
+        "hangs",
+        async () => {
+          onTestFinished(() => lines.push("cleaned"))
+          await new Promise(() => {})
+        },
+      ])
+    })
+    const running = runTest(hanging!)
+    await running.abandon()
+    await running.abandon()
+    expect(lines).toEqual(["cleaned"])
   })
 })
 

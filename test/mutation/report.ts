@@ -55,7 +55,7 @@ export function survivorsOf(results: readonly Result[]): string[] {
 
 const HEAD = ["file", "mutants", "killed", "survived", "not reached", "equivalent", "score"] as const
 
-/** The table of docs/testing.md. */
+/** The table of docs/testing.md: by file, then by folder. */
 export function tableOf(results: readonly Result[]): string {
   const row = (name: string, of: readonly Result[]): string => {
     const { killed, survived, notReached, equivalent, percent } = scoreOf(of)
@@ -63,10 +63,35 @@ export function tableOf(results: readonly Result[]): string {
     return `| ${cells.join(" | ")} |`
   }
   const rows = [...byFile(results)].map(([file, of]) => row(`\`${file}\``, of))
+  const folders = [...byFolder(results)].map(([folder, of]) => row(`all of \`${folder}\``, of))
   return [
     `| ${HEAD.join(" | ")} |`,
     `| --- |${" ---: |".repeat(HEAD.length - 1)}`,
     ...rows,
+    ...(folders.length > 1 ? folders : []),
     row("all", results),
   ].join("\n")
+}
+
+/** By the folder that a file stands in. */
+function byFolder(results: readonly Result[]): Map<string, Result[]> {
+  const folders = Map.groupBy(results, ({ mutant }) => mutant.file.replace(/\/[^/]*$/, ""))
+  return new Map([...folders].sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/** What a table of `results` tells of all mutants that they were drawn from: a sentence, with Wilson's interval of 95 %. */
+export function sampleNote(results: readonly Result[], all: number, seed: number): string {
+  const { killed, survived, notReached } = scoreOf(results)
+  const [low, high] = interval(killed, killed + survived + notReached)
+  const drawn = `${results.length} of ${all} mutants, drawn by seed ${seed}`
+  return `${drawn}: the share that is killed of all of them lies between ${low} and ${high} % (95 %).`
+}
+
+function interval(killed: number, counted: number): [low: string, high: string] {
+  const z = 1.96
+  const share = killed / counted
+  const middle = (share + z ** 2 / (2 * counted)) / (1 + z ** 2 / counted)
+  const spread = Math.sqrt((share * (1 - share)) / counted + z ** 2 / (4 * counted ** 2))
+  const half = (z * spread) / (1 + z ** 2 / counted)
+  return [(100 * (middle - half)).toFixed(1), (100 * (middle + half)).toFixed(1)]
 }

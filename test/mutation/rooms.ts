@@ -17,9 +17,14 @@ export const rooms: readonly Room[] = [
     sources: ["src/relay/**/*.ts"],
     tests: [
       "src/relay/**/*.test.ts",
-      "test/integration/{ages-and-drains,idle-connection,overload,proxy-protocol,rehome,written-fields}.test.ts",
-      "test/integration/relay{,-failures,-header-lists,-health,-lifecycle,-retries,-shedding,-timeouts}.test.ts",
       "test/simulation/simulation.test.ts",
+      "test/integration/{ages-and-drains,auth-request,ext-authz,idle-connection,jwt,moves,orders,overload}.test.ts",
+      "test/integration/{bridge-endings,bridge-grpc-web,bridge-http1,bridge-web-socket}.test.ts",
+      "test/integration/{continuity,continuity-modes,honest-peers,last-lines,lost-status,own-answers}.test.ts",
+      "test/integration/{proxy-pass,proxy-protocol,rate-limit-service,refused-requests,rehome}.test.ts",
+      "test/integration/{tls-listener,tls-upstream,tracing,written-fields}.test.ts",
+      "test/integration/relay{,-backpressure,-balancing,-deadlines,-failures,-header-lists,-health}.test.ts",
+      "test/integration/relay-{lifecycle,policies,retries,shedding,timeouts}.test.ts",
     ],
   },
 ]

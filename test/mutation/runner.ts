@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises"
 import fc from "fast-check"
 import { type Copy, Loader } from "./loader.ts"
 import { activate, allowSteps, NONE, takeSeen } from "./switches.ts"
-import { runTest, type TestCase } from "./vitest.ts"
+import { type RunningTest, runTest, type TestCase } from "./vitest.ts"
 
 /** What one test does without a mutant. */
 export interface Measured {
@@ -38,7 +38,12 @@ export type Verdict =
 const STEPS_FACTOR = 20
 const MORE_STEPS = 200_000
 const MS_FACTOR = 20
-const MORE_MS = 5000
+const MORE_MS = 2500
+/** What is left of a test that does not end may take so long to be cleaned up. */
+const CLEAN_UP_MS = 1000
+/** Once nothing that could go on was there in so many looks, a test does not end. */
+const IDLE_LOOKS = 6
+const LOOK_EVERY_MS = 40
 /** While modules load and tests are declared. */
 const LOADING_STEPS = 50_000_000
 
@@ -49,6 +54,8 @@ export class Runner {
   readonly #loader: Loader
   #copy: Copy
   readonly #onTest: () => void
+  /** Something goes on that no test has asked for: the process is to be replaced. */
+  isSpoilt = false
   /** What an event handler throws while a test runs. */
   #onStray: (error: unknown) => void = () => {}
 
@@ -126,21 +133,30 @@ export class Runner {
       // Without the mutant: what modules make of it while they load would stay.
       allowSteps(LOADING_STEPS)
       await this.#copy.testsOf(measured.file)
-      const error = await this.#runWith(id, this.#copy, measured)
-      if (error === null) continue
-      if (error instanceof TookTooLong && (await this.#isSlow(id, this.#copy, measured)))
-        return { outcome: "timed out", by: measured.name }
-      // An earlier mutant may have left something behind, in a pool for one: then the test fails without any, too.
-      if ((await this.#runWith(NONE, this.#copy, measured)) === null)
-        return { outcome: "killed", by: measured.name }
+      const error = await this.#failure(id, measured)
+      if (error !== null) return { outcome: outcomeOf(error), by: measured.name }
+    }
+    return { outcome: "survived" }
+  }
+
+  /**
+   * How the test fails for the mutant's sake; null when it does not. It has to fail with the mutant, pass without it, and
+   * fail again: the machine may have been busy, and on sockets what another mutant has left behind may come late.
+   */
+  async #failure(id: number, measured: Measured): Promise<unknown> {
+    if ((await this.#runWith(id, this.#copy, measured)) === null) return null
+    if ((await this.#runWith(NONE, this.#copy, measured)) !== null) {
+      // An earlier mutant has left something behind, in a pool for one.
       await this.#copy.end()
       this.#copy = this.#loader.newCopy()
       allowSteps(LOADING_STEPS)
       await this.#copy.testsOf(measured.file)
-      if ((await this.#runWith(id, this.#copy, measured)) !== null)
-        return { outcome: "killed", by: measured.name }
+      if ((await this.#runWith(NONE, this.#copy, measured)) !== null) {
+        this.isSpoilt = true
+        return null
+      }
     }
-    return { outcome: "survived" }
+    return this.#runWith(id, this.#copy, measured)
   }
 
   /** The same for a mutant that works while modules load: with a copy of all modules of its own. */
@@ -152,9 +168,8 @@ export class Runner {
         if (measured.needsFresh) copy = this.#loader.newCopy()
         const error = await this.#runWith(id, copy, measured)
         by = measured.name
-        if (error instanceof TookTooLong && (await this.#isSlow(id, copy, measured)))
-          return { outcome: "timed out", by }
-        if (error !== null) return { outcome: "killed", by }
+        if (error !== null && (await this.#runWith(id, copy, measured)) !== null)
+          return { outcome: outcomeOf(error), by }
       }
       return { outcome: "survived" }
     } catch {
@@ -163,11 +178,6 @@ export class Runner {
       activate(NONE)
       await copy.end()
     }
-  }
-
-  /** The machine may have been busy: what takes too long is asked again. */
-  async #isSlow(id: number, copy: Copy, measured: Measured): Promise<boolean> {
-    return (await this.#runWith(id, copy, measured)) instanceof TookTooLong
   }
 
   async #runWith(id: number, copy: Copy, { file, index, ms, steps }: Measured): Promise<unknown> {
@@ -185,20 +195,48 @@ export class Runner {
   /** What the test throws, or null. */
   async #run(test: TestCase, most: { ms: number; steps: number }): Promise<unknown> {
     this.#onTest()
-    const timer = new AbortController()
     allowSteps(most.steps)
     const stray = Promise.withResolvers<unknown>()
     this.#onStray = (error) => stray.resolve(error ?? new Error("rejected"))
-    const outcome = runTest(test).then(
+    const running = runTest(test)
+    const outcome = running.ended.then(
       () => null,
       (error: unknown) => error ?? new Error("thrown"),
     )
-    const late = wait(most.ms, new TookTooLong("the test does not end"), { signal: timer.signal })
+    const over = new AbortController()
+    const late = lateness(most.ms, over.signal)
+    const ended = Symbol("ended")
     const error = await Promise.race([outcome, stray.promise, late.catch(() => null)])
-    timer.abort()
+    over.abort()
+    const how = await Promise.race([outcome, Promise.resolve(ended)])
+    if (how === ended) await this.#abandon(running)
     this.#onStray = () => {}
     return error
   }
+
+  async #abandon(running: RunningTest): Promise<void> {
+    activate(NONE)
+    const late = Symbol("late")
+    const cleaned = running.abandon().catch(() => null)
+    if ((await Promise.race([cleaned, wait(CLEAN_UP_MS, late)])) === late) this.isSpoilt = true
+  }
+}
+
+/** Resolves once a test has taken `most`, or nothing is left that it could be waiting for. */
+async function lateness(most: number, signal: AbortSignal): Promise<TookTooLong> {
+  const untilMs = performance.now() + most
+  const options = { signal, ref: false }
+  for (let looks = 0; looks < IDLE_LOOKS; ) {
+    await wait(LOOK_EVERY_MS, null, options)
+    // The parent process alone.
+    looks = process.getActiveResourcesInfo().length <= 1 ? looks + 1 : 0
+    if (performance.now() > untilMs) break
+  }
+  return new TookTooLong("the test does not end")
+}
+
+function outcomeOf(error: unknown): "killed" | "timed out" {
+  return error instanceof TookTooLong ? "timed out" : "killed"
 }
 
 function nameOf(file: string, { suite, name }: TestCase): string {

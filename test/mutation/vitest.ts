@@ -58,27 +58,41 @@ export async function collect(load: () => Promise<unknown>): Promise<TestCase[]>
 
 class Skipped extends Error {}
 
-/** Runs a test with its hooks. Throws what it throws. */
-export async function runTest({ suite: own, body }: TestCase): Promise<void> {
-  const { path } = own
-  // One that hung may yet end, while another runs.
-  const ownCleanUps: Hook[] = []
-  cleanUps = ownCleanUps
+/** A test that has begun. */
+export interface RunningTest {
+  /** Rejects with what the test throws, or its hooks. */
+  readonly ended: Promise<void>
+  /** Runs what is left of its hooks, where it does not end by itself. */
+  abandon(): Promise<void>
+}
+
+export function runTest(test: TestCase): RunningTest {
+  const own: Hook[] = []
+  let cleaning: Promise<void> | null = null
+  const clean = (): Promise<void> => (cleaning ??= cleanUpAfter(test, own))
+  return { ended: runBody(test, own).finally(clean), abandon: clean }
+}
+
+/** `own`: where it puts its clean-ups. One that hung may yet end, while another runs. */
+async function runBody({ suite: { path }, body }: TestCase, own: Hook[]): Promise<void> {
+  cleanUps = own
+  for (const one of path) {
+    if (one.hasBegun) continue
+    for (const hook of one.before) await hook()
+    one.hasBegun = true
+  }
+  for (const one of path) for (const hook of one.beforeEach) await hook()
   try {
-    for (const one of path) {
-      if (one.hasBegun) continue
-      for (const hook of one.before) await hook()
-      one.hasBegun = true
-    }
-    for (const one of path) for (const hook of one.beforeEach) await hook()
-    const result = body({ onTestFinished, skip })
+    const result = body({ onTestFinished: (cleanUp) => void own.push(cleanUp), skip })
     if (result instanceof Promise) await result
   } catch (error) {
     if (!(error instanceof Skipped)) throw error
-  } finally {
-    for (const one of path.toReversed()) for (const hook of one.afterEach) await hook()
-    for (const cleanUp of ownCleanUps.toReversed()) await cleanUp()
   }
+}
+
+async function cleanUpAfter({ suite: { path } }: TestCase, own: readonly Hook[]): Promise<void> {
+  for (const one of path.toReversed()) for (const hook of one.afterEach) await hook()
+  for (const cleanUp of own.toReversed()) await cleanUp()
 }
 
 /** What `beforeAll` began ends. */

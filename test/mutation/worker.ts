@@ -33,6 +33,8 @@ export type Answer =
       readonly verdict: Verdict
       /** Memory that the process has by now. */
       readonly rssOctets: number
+      /** A test that did not end has left something at work in it. */
+      readonly isSpoilt: boolean
     }
 
 const ALIVE_EVERY_MS = 1000
@@ -60,7 +62,7 @@ async function obey(order: Order): Promise<Answer> {
       const { id, tests, loadingTests } = order
       let verdict = await runner!.judge(id, tests)
       if (verdict.outcome === "survived") verdict = await runner!.judgeLoading(id, loadingTests)
-      return { kind: "judged", id, verdict, rssOctets: process.memoryUsage.rss() }
+      return { kind: "judged", id, verdict, rssOctets: process.memoryUsage.rss(), isSpoilt: runner!.isSpoilt }
     }
   }
 }

@@ -27,6 +27,7 @@ import type { DownstreamStream } from "../../src/relay/call/stream-owner.ts"
 import { Admission } from "../../src/relay/overload/admission.ts"
 import { compileRoute } from "../../src/relay/route/compile.ts"
 import type { Phase, Route } from "../../src/relay/route/route.ts"
+import type { RouteMeter } from "../../src/relay/route/route-meter.ts"
 import { type RouteCompiler, Router } from "../../src/relay/route/router.ts"
 import type { LegConnection, UpstreamStream } from "../../src/relay/upstream/leg-connection.ts"
 import type { UpstreamStreamOwner } from "../../src/relay/upstream/stream-owner.ts"
@@ -225,6 +226,8 @@ export interface CallBedOptions {
   /** Endpoints `127.0.0.1:1` and so on. Default: 2. */
   endpoints?: number
   random?: () => number
+  /** Where streams are counted by route. */
+  meter?: RouteMeter
 }
 
 /**
@@ -321,7 +324,7 @@ export class CallBed {
       usersOf: never,
       verifierOf: never,
       serviceMessages: { checkRequest: never, readCheck: never, rateRequest: never, readRate: never },
-      meterOf: () => null,
+      meterOf: () => options.meter ?? null,
       findCluster: () => this.cluster,
       openLog: () => ({
         write: (_record: StreamRecord, event = "end") => this.say(`log ${event}`),

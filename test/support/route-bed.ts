@@ -18,7 +18,7 @@ import { CutCalls } from "../../src/relay/overload/cut-calls.ts"
 import type { Users } from "../../src/relay/route/access.ts"
 import { compileRoute } from "../../src/relay/route/compile.ts"
 import type { Zone } from "../../src/relay/route/limit-phases.ts"
-import type { ContentHandler, Phase, PhaseContext, Route } from "../../src/relay/route/route.ts"
+import type { ContentHandler, Phase, PhaseContext, PhasedCall, Route } from "../../src/relay/route/route.ts"
 import type { FilesParts } from "../../src/relay/route/route-parts.ts"
 import { type RouteCompiler, Router } from "../../src/relay/route/router.ts"
 import {
@@ -165,7 +165,11 @@ export class RouteBed {
   }
 
   /** The call that a request becomes. It has gone through its phases, unless one waits. `change`: of its state, before. */
-  begin(request: Request, change?: (state: RequestState) => void): RoutedCall {
+  begin(
+    request: Request,
+    change?: (state: RequestState) => void,
+    downstream: PhasedCall["downstream"] = {},
+  ): RoutedCall {
     const asked = typeof request === "string" ? { path: request } : request
     const { path, method = "GET", host = "a.test", fields = [], contentLength = -1, isGrpc = false } = asked
     const list = new HeaderList([
@@ -194,7 +198,7 @@ export class RouteBed {
     if (route === null) throw new Error(`${path} has no meaning`)
     const record = new NewStreamRecord(connection, head as never, route.serverName, this.clock.now())
     change?.(stateOf(record))
-    const call = new RoutedCall(record, isGrpc, route, this.context)
+    const call = new RoutedCall(record, isGrpc, route, this.context, downstream)
     call.run()
     return call
   }
@@ -216,6 +220,7 @@ function readHttp(http: string): Config {
 export class RoutedCall implements RunningCall {
   readonly record: NewStreamRecord
   readonly isGrpc: boolean
+  readonly downstream: NonNullable<PhasedCall["downstream"]>
   route: Route
   cluster: Cluster<LegConnection> | null = null
   readonly #context: PhaseContext
@@ -224,7 +229,14 @@ export class RoutedCall implements RunningCall {
   outcome: PhasesOutcome | undefined = undefined
   waiting: WaitingPhases | null = null
 
-  constructor(record: NewStreamRecord, isGrpc: boolean, route: Route, context: PhaseContext) {
+  constructor(
+    record: NewStreamRecord,
+    isGrpc: boolean,
+    route: Route,
+    context: PhaseContext,
+    downstream: NonNullable<PhasedCall["downstream"]>,
+  ) {
+    this.downstream = downstream
     this.record = record
     this.isGrpc = isGrpc
     this.route = route

@@ -67,6 +67,7 @@ function clusterOf(
         connections: sum(({ connections }) => connections),
         waiting: sum(({ waiting }) => waiting),
         ejectedForMs: longest(ofThreads),
+        slowStartShare: least(ofThreads.map(({ slowStartShare }) => slowStartShare)),
         ejectedThreads: sum(({ isEjected }) => (isEjected ? 1 : 0)),
         streamsAnswered: sum(({ streamsAnswered }) => streamsAnswered),
         streamsFailed: sum(({ streamsFailed }) => streamsFailed),
@@ -81,6 +82,12 @@ function stateOf({ drain, health }: EndpointState, seen: readonly EndpointSnapsh
   if (drain) return "draining"
   if (health === "unhealthy") return "unhealthy"
   return seen.length > 0 && seen.every(({ isEjected }) => isEjected) ? "ejected" : "up"
+}
+
+/** Of the threads that say one; null where none does. */
+function least(values: readonly (number | null)[]): number | null {
+  const said = values.filter((value) => value !== null)
+  return said.length === 0 ? null : Math.min(...said)
 }
 
 function longest(seen: readonly EndpointSnapshot[]): number | null {

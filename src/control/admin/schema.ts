@@ -149,6 +149,12 @@ const endpoint = z
     connections: count,
     waiting: count.describe("Streams that wait for a place on a connection."),
     ejectedForMs: count.nullable().describe("Null: not ejected, or until a connection has proved it."),
+    slowStartShare: z
+      .number()
+      .min(0)
+      .max(1)
+      .nullable()
+      .describe("In slow start: which share of its weight it has by now; null: it has all of it."),
     ejectedThreads: count.describe("Data threads in which it is ejected."),
     streamsAnswered: count.describe("Since the configuration made it."),
     streamsFailed: count,

@@ -45,6 +45,41 @@ describe("what a location of the call's own server is asked", () => {
   })
 })
 
+describe("whose it is", () => {
+  test("a path that begins with a question has arguments alone", async () => {
+    const { call, ends } = await ask("?a=b")
+    call.leg.head(204, [], true)
+    const own = stateOf(ends[0]!.record as never)
+    expect(own).toMatchObject({ uri: "", args: "a=b" })
+  })
+
+  test("it has the real client of its call, and its token", async () => {
+    const bed = new CallBed()
+    const call = await bed.call()
+    const realClient = { address: "203.0.113.7", port: 4000 }
+    const token = { claims: {} } as never
+    Object.assign(stateOf(call.call.record), { realClient, token })
+    const ends: SubrequestEnd[] = []
+    beginSubrequest(bed.context, call.call, "/auth", (end) => ends.push(end))
+    await settled()
+    call.leg.head(204, [], true)
+    expect(stateOf(ends[0]!.record as never)).toMatchObject({ realClient, token })
+  })
+
+  test("where its location cannot be found in time the server itself answers", async () => {
+    const bed = new CallBed()
+    const call = await bed.call()
+    const { route } = call.call
+    const ends: SubrequestEnd[] = []
+    const host = { ...route.host, find: () => "limit" as const, fallback: route }
+    const asking = { record: call.call.record, isGrpc: true, route: { ...route, host } }
+    beginSubrequest(bed.context, asking as never, "/auth", (end) => ends.push(end))
+    await settled()
+    call.leg.head(204, [], true)
+    expect(ends).toMatchObject([{ status: 204 }])
+  })
+})
+
 describe("what it answers", () => {
   test("is told at its head, once; of the rest nothing is wanted", async () => {
     const { bed, call, ends } = await ask("/auth")
@@ -120,7 +155,55 @@ describe("what it answers", () => {
   })
 })
 
+describe("a question that is over", () => {
+  test("is so once: what comes later changes nothing", async () => {
+    const { bed, call, ends, giveUp } = await ask("/auth")
+    bed.take()
+    call.leg.head(200, [], true)
+    const lines = bed.take()
+    giveUp()
+    await settled()
+    bed.clock.advance(60_000)
+    expect([ends.length, bed.take(), bed.counters.get("subrequest_timeout")]).toEqual([1, [], 0])
+    expect(lines.filter((line) => line.includes("reset"))).toEqual([])
+  })
+
+  test("whose answer is a head alone is not broken off", async () => {
+    const { bed, call } = await ask("/keys", { bodyOctetsMax: 9 })
+    bed.take()
+    call.leg.head(200)
+    call.leg.data("abc", true)
+    await settled()
+    expect(bed.take().filter((line) => line.includes("reset"))).toEqual([])
+  })
+
+  test("keeps no octets that are not wanted", async () => {
+    const { bed, call, ends } = await ask("/auth", { bodyOctetsMax: 0 })
+    call.leg.head(200)
+    call.leg.data("abc")
+    await settled()
+    expect(ends).toMatchObject([{ status: 200, body: null }])
+    expect(bed.records).toEqual([])
+  })
+
+  test("gives credit for what it reads", async () => {
+    const { bed, call } = await ask("/keys", { bodyOctetsMax: 9 })
+    call.leg.head(200)
+    bed.take()
+    call.leg.data("abc")
+    expect(bed.take()).toEqual(["leg1 credit 3"])
+  })
+})
+
 describe("a body that is wanted", () => {
+  test("of one octet is wanted too", async () => {
+    const { call, ends } = await ask("/keys", { bodyOctetsMax: 1 })
+    call.leg.head(200)
+    expect(ends).toEqual([])
+    call.leg.data("a", true)
+    expect(String(ends[0]!.body)).toBe("a")
+  })
+
   test("is told once it is whole", async () => {
     const { call, ends } = await ask("/keys", { bodyOctetsMax: 5 })
     call.leg.head(200)

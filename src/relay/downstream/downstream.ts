@@ -235,7 +235,8 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
   }
 
   onEnd(because: Fault | null): void {
-    if (because !== null)
+    // Our own order, as `abort`, ends it without one.
+    if (because !== null && because.code !== ErrorCode.NO_ERROR)
       this.#logOnce.warn("fault", "connection ended for the client's fault", {
         code: errorCodeName(because.code),
         reason: because.reason,

@@ -112,3 +112,25 @@ describe("how fast an endpoint is given streams whose backend is gone", () => {
     expect(Array.from({ length: 7 }, () => pace.take(one))).toEqual([0, 0, 0, 0, 0, 0, 10])
   })
 })
+
+describe("an order", () => {
+  test("to end streams, and not to move them, says so to each", () => {
+    const { clock, drains, given, order } = bedOf(1)
+    drains.begin("a", { ...order, isEnd: true })
+    clock.advance(900)
+    expect(given[0]!.reason.isEnd).toBe(true)
+    drains.begin("b", order)
+    clock.advance(900)
+    expect(given.at(-1)!.reason).not.toHaveProperty("isEnd")
+  })
+
+  test("that found no stream left is over: one of its name begins anew", () => {
+    const { clock, deadlines, drains, given, order, empty } = bedOf(1)
+    empty()
+    drains.begin("a", order)
+    clock.advance(900)
+    expect([given.length, deadlines.size]).toEqual([0, 0])
+    drains.withdraw("a")
+    expect(deadlines.size).toBe(0)
+  })
+})

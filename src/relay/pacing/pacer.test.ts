@@ -177,3 +177,140 @@ describe("streams that do not have their turn", () => {
     expect(turns.map(({ name }) => name)).toEqual(["first", "third"])
   })
 })
+
+describe("a plan to move", () => {
+  const plan = (message: string, told: string[]): TurnReason => ({
+    ...because(message),
+    move: { to: null, over: () => void told.push(message) },
+  })
+
+  test("gives way to what is to end, and is told that it is over", () => {
+    const { clock, pacer, turns, stream } = bed()
+    const told: string[] = []
+    const one = stream("c", "e")
+    expect(pacer.add(one, plan("move", told), 1000)).toBe(true)
+    expect(pacer.add(one, plan("other", told), 0)).toBe(false)
+    expect(told).toEqual([])
+    expect(pacer.add(one, because("end"))).toBe(true)
+    expect([told, pacer.size]).toEqual([["move"], 1])
+    clock.advance(2000)
+    expect(turns.map(({ name }) => name)).toEqual(["end"])
+    expect(told).toEqual(["move"])
+  })
+
+  test("does not take the place of what is to end", () => {
+    const { clock, pacer, turns, stream } = bed()
+    const told: string[] = []
+    const one = stream("c", "e")
+    pacer.add(one, because("end"), 1000)
+    expect(pacer.add(one, plan("move", told))).toBe(false)
+    clock.advance(2000)
+    expect(turns.map(({ name }) => name)).toEqual(["end"])
+  })
+
+  test("is over for a stream that ends, and for one whose order is withdrawn", () => {
+    const { clock, pacer, stream } = bed()
+    const told: string[] = []
+    const [ends, stays] = [stream("c", "e"), stream("d", "e")]
+    const withdrawn = plan("withdrawn", told)
+    pacer.add(ends, plan("ended", told), 1000)
+    pacer.add(stays, withdrawn, 1000)
+    pacer.forget(ends)
+    expect(told).toEqual(["ended"])
+    withdrawn.isWithdrawn = true
+    clock.advance(2000)
+    expect([told, pacer.size]).toEqual([["ended", "withdrawn"], 0])
+  })
+})
+
+describe("a turn that was given", () => {
+  test("is over: the stream may have another, and what is forgotten is none", () => {
+    const { clock, pacer, turns, stream, deadlines } = bed()
+    const one = stream("c", "e")
+    pacer.forget(one)
+    pacer.add(one, because("first"))
+    clock.advance(50)
+    expect([turns.length, pacer.size]).toEqual([1, 0])
+    pacer.forget(one)
+    pacer.forget(stream("x", "y"))
+    expect(pacer.add(one, because("second"))).toBe(true)
+    clock.advance(50)
+    // The gap of its client.
+    expect(turns).toHaveLength(1)
+    clock.advance(200)
+    expect(turns.map(({ name }) => name)).toEqual(["first", "second"])
+    clock.advance(1000)
+    expect([pacer.size, deadlines.size]).toEqual([0, 0])
+  })
+
+  test("may bring about another", () => {
+    const { clock, pacer, turns, stream } = bed()
+    const follower = stream("d", "e")
+    const one = stream("c", "e")
+    const first: PacedStream = {
+      ...one,
+      onTurn: (reason) => {
+        one.onTurn(reason)
+        pacer.add(follower, because("follows"))
+      },
+    }
+    pacer.add(first, because("first"))
+    clock.advance(100)
+    expect(turns.map(({ name }) => name)).toEqual(["first", "follows"])
+  })
+
+  test("at once where no time is said, and nothing of the clients before is left", () => {
+    const { clock, pacer, turns, stream } = bed()
+    pacer.add(stream("c", "e"), because("go"))
+    clock.advance(LATE_MS)
+    expect(turns).toHaveLength(1)
+  })
+})
+
+describe("an endpoint's pace", () => {
+  test("is to the turn: so many in a second", () => {
+    const { clock, pacer, turns, stream } = bed({ pacedStreamsPerSecond: 100 })
+    for (let at = 0; at < 500; at++) pacer.add(stream(`c${at}`, "e"), because("go"))
+    clock.advance(1000)
+    expect(turns.length).toBeGreaterThanOrEqual(98)
+    expect(turns.length).toBeLessThanOrEqual(102)
+  })
+
+  test("is not made up for by a time in which it had nothing to do", () => {
+    const { clock, pacer, turns, stream } = bed({ pacedStreamsPerSecond: 10 })
+    for (let at = 0; at < 3; at++) pacer.add(stream(`a${at}`, "e"), because("go"))
+    clock.advance(10_000)
+    expect(turns).toHaveLength(3)
+    for (let at = 0; at < 10; at++) pacer.add(stream(`b${at}`, "e"), because("go"))
+    clock.advance(150)
+    expect(turns.length).toBeLessThanOrEqual(5)
+  })
+
+  test("is not used up by streams whose order was withdrawn", () => {
+    const { clock, pacer, turns, stream } = bed({ pacedStreamsPerSecond: 10 })
+    const order = because("withdrawn")
+    pacer.add(stream("first", "e"), because("first"))
+    for (let at = 0; at < 20; at++) pacer.add(stream(`a${at}`, "e"), order)
+    pacer.add(stream("last", "e"), because("last"))
+    clock.advance(20)
+    order.isWithdrawn = true
+    clock.advance(130)
+    expect(new Set(turns.map(({ name }) => name))).toEqual(new Set(["first", "last"]))
+  })
+})
+
+test("once all streams are over nothing is left to be due", () => {
+  const { clock, pacer, turns, stream, deadlines } = bed({ pacedStreamsPerSecond: 1 })
+  for (let at = 0; at < 5; at++) pacer.add(stream(`c${at % 2}`, "e"), because("go"), at === 4 ? 5000 : 0)
+  clock.advance(100)
+  const before = turns.length
+  expect(before).toBeGreaterThan(0)
+  expect(deadlines.size).toBeGreaterThan(0)
+  pacer.close()
+  expect([pacer.size, deadlines.size]).toEqual([0, 0])
+  clock.advance(20_000)
+  expect(turns).toHaveLength(before)
+  pacer.add(stream("c0", "e"), because("again"))
+  clock.advance(20)
+  expect(turns).toHaveLength(before + 1)
+})

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { readHistogram } from "../../base/histogram.ts"
+import { bucketColumns, readHistogram } from "../../base/histogram.ts"
 import type { NewStreamRecord } from "../../record/stream-record.ts"
 import { Stalls } from "../call/stalls.ts"
 import { TURN_ROW, TURNS, TurnMessages } from "../overload/turn-messages.ts"
@@ -80,4 +80,46 @@ test("a stall lasts from the first octets that wait until none do, or the call i
   expect(read("endpointStalls")).toMatchObject({ count: 1, sum: 3 })
   stalls.end(meter, 50)
   expect(read("endpointStalls").count + read("clientStalls").count).toBe(2)
+})
+
+test("what is counted has columns of its own, one behind the other, and the row ends with the last", () => {
+  const silences = ROUTE_HISTOGRAMS.requestGaps
+  const widths: [keyof typeof RouteColumn, number][] = [
+    ["open", 1],
+    ["began", 1],
+    ["requestMessages", 1],
+    ["responseMessages", 1],
+    ["requestOctets", 1],
+    ["responseOctets", 1],
+    // grpc-status 0 to 16, and none.
+    ["ended", 18],
+    // 1xx to 5xx.
+    ["classes", 5],
+    ["requestGaps", bucketColumns(silences)],
+    ["responseGaps", bucketColumns(silences)],
+    ["clientStalls", bucketColumns(silences)],
+    ["endpointStalls", bucketColumns(silences)],
+    ["heads", bucketColumns(ROUTE_HISTOGRAMS.heads)],
+  ]
+  let at = 0
+  for (const [name, width] of widths) {
+    expect([name, RouteColumn[name]]).toEqual([name, at])
+    at += width
+  }
+  expect(ROUTE_ROW).toBe(at)
+})
+
+test("silences are told from 0.2 seconds to a day, heads from a millisecond to a minute", () => {
+  const { requestGaps, responseGaps, clientStalls, endpointStalls, heads } = ROUTE_HISTOGRAMS
+  for (const silences of [requestGaps, responseGaps, clientStalls, endpointStalls])
+    expect(silences).toEqual({
+      bounds: [2, 10, 50, 100, 300, 600, 1200, 3000, 6000, 18_000, 36_000, 144_000, 864_000],
+      perSecond: 10,
+      slack: 1,
+    })
+  expect(heads).toEqual({
+    bounds: [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 60_000],
+    perSecond: 1000,
+    slack: 1,
+  })
 })

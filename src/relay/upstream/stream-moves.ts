@@ -73,8 +73,10 @@ export class StreamMoves {
       maxStreamAgeMs === null ? null : reasonOf(order, `${where}: it has too many, and this one is old`)
     const old: MovableStream[] = []
     let given = 0
-    for (const stream of this.#draw(order.cluster, source, Math.max(DRAWS_MIN, DRAWS_EACH * streams))) {
-      if (given === streams) break
+    const rest = this.#restOf(order.cluster, source)
+    const looksMax = Math.max(DRAWS_MIN, DRAWS_EACH * streams)
+    for (let looks = 0; looks < looksMax && given < streams && rest.length > 0; looks++) {
+      const stream = drawFrom(rest, this.#options.random)
       if (!stream.canMove(order.dwellMs)) {
         if (maxStreamAgeMs !== null && this.#isOlder(stream, maxStreamAgeMs)) old.push(stream)
       } else if (pacer.add(stream, moving, 0, WITHIN_MS)) {
@@ -90,9 +92,9 @@ export class StreamMoves {
     return given
   }
 
-  /** Streams of an endpoint at random, none twice before all were had. */
-  *#draw(cluster: string, { address }: Endpoint, most: number): Generator<MovableStream> {
-    const { clock, random, streamsAt } = this.#options
+  /** The streams of an endpoint that have not been drawn yet: none is drawn twice before all were had. */
+  #restOf(cluster: string, { address }: Endpoint): MovableStream[] {
+    const { clock, streamsAt } = this.#options
     const name = `${address} of ${cluster}`
     const nowMs = clock.now()
     let drawn = this.#drawn.get(name)
@@ -100,14 +102,7 @@ export class StreamMoves {
       drawn = { untilMs: nowMs + LIST_MS, rest: streamsAt(cluster, address) }
       this.#drawn.set(name, drawn)
     }
-    const { rest } = drawn
-    for (let i = 0; i < most && rest.length > 0; i++) {
-      const at = Math.floor(random() * rest.length)
-      const stream = rest[at]!
-      rest[at] = rest.at(-1)!
-      rest.pop()
-      yield stream
-    }
+    return drawn.rest
   }
 
   /** The jitter is the stream's own: it is the same at each look. */
@@ -115,6 +110,15 @@ export class StreamMoves {
     const chance = (GOLDEN * (record.connection.id + record.requestNumber)) % 1
     return this.#options.clock.now() - record.startMs >= jittered(ageMs, chance)
   }
+}
+
+/** Takes one out, at random; there is one. */
+function drawFrom(streams: MovableStream[], random: Random): MovableStream {
+  const at = Math.floor(random() * streams.length)
+  const stream = streams[at]!
+  streams[at] = streams.at(-1)!
+  streams.pop()
+  return stream
 }
 
 /** Its multiples, without their whole parts, are spread evenly. */

@@ -264,7 +264,7 @@ export class UpstreamConnection
     return this.#link.isPaused
   }
 
-  /** Ends it now; its streams are told. */
+  /** Ends it now, by CANCEL, which no fault of the endpoint's is; its streams are told. */
   abort(reason: string): void {
     this.isLeaving = true
     this.http2.fail(fault(ErrorCode.CANCEL, reason))
@@ -289,7 +289,7 @@ export class UpstreamConnection
         : ""
       this.#pool.connectFailed(this, reason + limit, lacksDescriptor)
     } else this.#pool.lost(this, streamsLost > 0 && !this.isLeaving ? reason : null)
-    if (because !== null) this.#log.fault(because, reason)
+    if (because !== null && because.code !== ErrorCode.CANCEL) this.#log.fault(because, reason)
     const { limits, counters } = this.#context
     this.#link.end(limits.drainTimeoutMs, () => counters.add(counterIds.drain_timeout))
     this.#onClosed(this)

@@ -30,8 +30,9 @@ function bed(mostOctets = 1000, limits = defaultLimits) {
   const budget = new BufferBudget(limits)
   const messages = new CursorMessages(sink, budget, mostOctets, [4])
   const push = (octets: Buffer, piece = octets.length): void => {
+    const around = Buffer.concat([Buffer.from("#######"), octets, Buffer.from("##")])
     for (let at = 0; at < octets.length; at += piece)
-      messages.pass(octets, at, Math.min(at + piece, octets.length), false)
+      messages.pass(around, 7 + at, 7 + Math.min(at + piece, octets.length), false)
   }
   /** Whole messages that the client has, by their letters. */
   const letters = (): string => {

@@ -15,7 +15,7 @@ function bed(...texts: string[]) {
   const budget = new BufferBudget(defaultLimits)
   const log = new MessageLog(budget)
   const all = Buffer.concat(texts.map(message))
-  log.push(all, 0, all.length)
+  log.push(Buffer.concat([Buffer.from("###"), all]), 3, 3 + all.length)
   return { budget, log, all }
 }
 
@@ -47,6 +47,42 @@ describe("the log of client messages", () => {
     [26, 3],
   ])("until octet %d there are %d whole messages", ([octet, whole]) => {
     expect(bed("one", "two", "three").log.wholeUntil(octet)).toBe(whole)
+  })
+
+  test("once some have left, of those that are here", () => {
+    const { log, all } = bed("one", "two", "three")
+    log.trim(0, 8, 9)
+    expect([7, 8, 15, 16, 26].map((octet) => log.wholeUntil(octet))).toEqual([0, 0, 0, 1, 2])
+    expect([1, 2, 3].map((at) => log.octetOf(at))).toEqual([8, 16, 26])
+    expect(log.from(8)!.equals(all.subarray(8))).toBe(true)
+    expect(log.from(16)!.equals(all.subarray(16))).toBe(true)
+    log.trimTo(2, 26)
+    expect([log.start, log.startOctet, log.length]).toEqual([2, 16, 10])
+    log.trimTo(9, 26)
+    expect([log.start, log.startOctet, log.length, log.from(26)]).toEqual([3, 26, 0, null])
+  })
+
+  test("a message that is not whole stays", () => {
+    const { log } = bed("one")
+    const two = message("two")
+    log.push(two, 0, 4)
+    log.trimTo(9, 99)
+    expect([log.start, log.length, log.wholeUntil(99)]).toEqual([1, 4, 0])
+    log.push(two, 4, 7)
+    log.trimTo(9, 99)
+    expect([log.start, log.length, log.wholeUntil(99)]).toEqual([1, 7, 0])
+    log.push(two, 7, 8)
+    expect([log.wholeUntil(99), log.octetOf(2)]).toEqual([1, 16])
+  })
+
+  test("all of it goes, and what comes begins where it is said to", () => {
+    const { log, budget } = bed("one", "two")
+    log.clear(5, 70)
+    expect([log.start, log.startOctet, log.length, budget.octets, log.from(70)]).toEqual([5, 70, 0, 0, null])
+    const next = message("next")
+    log.push(next, 0, next.length)
+    expect([log.octetOf(5), log.octetOf(6)]).toEqual([70, 79])
+    expect(log.from(70)!.equals(next)).toBe(true)
   })
 
   test("where each message begins, the next to come too", () => {

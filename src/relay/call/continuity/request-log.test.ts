@@ -91,3 +91,134 @@ test.each<[modes: ContinuityConfig["modes"], isLockstep: boolean, forgetsReceive
   const { plan } = bed({ modes, overflow: "slow" })
   expect(plan).toMatchObject({ isLockstep, forgetsReceived, isSlow })
 })
+
+describe("the first message and the last", () => {
+  const text = (octets: Buffer | null): string | null =>
+    octets === null ? null : octets.toString("latin1", 5)
+  const named = (name: string): Buffer => {
+    const all = message(5 + name.length)
+    all.write(name, 5)
+    return all
+  }
+
+  test("the first is kept for as long as the call lasts, and counts", () => {
+    const { log, budget, send } = bed({ modes: ["restart"], restartWith: "first", keepOctets: 100 })
+    send(named("one").subarray(0, 6))
+    expect(log.first).toBe(null)
+    send(named("one").subarray(6))
+    expect(text(log.first)).toBe("one")
+    send(named("two"))
+    expect(text(log.first)).toBe("one")
+    // It, and the last one.
+    expect([log.heldOctets, budget.octets]).toEqual([16, 16])
+    log.dropFirst()
+    log.dropFirst()
+    expect([log.first, log.heldOctets, budget.octets]).toEqual([null, 8, 8])
+    send(named("three"))
+    expect(log.first).toBe(null)
+  })
+
+  test("one that is larger than what is kept is not, to the octet", () => {
+    const fits = bed({ modes: ["restart"], restartWith: "first", keepOctets: 8 })
+    fits.send(named("one"))
+    expect(text(fits.log.first)).toBe("one")
+    const large = bed({ modes: ["restart"], restartWith: "first", keepOctets: 7 })
+    large.send(named("one"))
+    expect(large.log.first).toBe(null)
+  })
+
+  test("a route that does not need it keeps none", () => {
+    const { log, send } = bed({ modes: ["restart"], restartWith: "none" })
+    send(named("one"))
+    expect(log.first).toBe(null)
+  })
+
+  test("the last whole one is kept where it has been sent", () => {
+    const { log, send } = bed({ modes: ["restart"], restartWith: "last", keepOctets: 100 })
+    expect(log.last(0)).toBe(null)
+    send(named("one"))
+    send(named("two"))
+    expect(text(log.last(2))).toBe("two")
+    expect(log.last(1)).toBe(null)
+    send(named("three").subarray(0, 7))
+    expect(text(log.last(2))).toBe("two")
+    expect(log.start).toBe(1)
+    log.clear()
+    expect(log.last(2)).toBe(null)
+  })
+})
+
+describe("what leaves when more comes than is kept", () => {
+  test("is what was sent, the oldest first, and what is to the octet as large as that stays", () => {
+    const { log, send } = bed({ modes: ["resume"], keepOctets: 40 })
+    send(message(20))
+    send(message(20))
+    expect([log.start, log.heldOctets]).toEqual([0, 40])
+    send(message(20))
+    expect([log.start, log.heldOctets]).toEqual([1, 40])
+    send(message(5))
+    expect([log.start, log.heldOctets]).toEqual([2, 25])
+  })
+
+  test("is nothing that the next leg begins with", () => {
+    const { log, send } = bed({ modes: ["resume"], keepOctets: 40 })
+    send(message(20))
+    send(message(20))
+    log.neededFrom = 1
+    send(message(20))
+    send(message(20))
+    expect(log.start).toBe(1)
+  })
+
+  test("is not what no leg has sent", () => {
+    const { log, send } = bed({ modes: ["resume"], keepOctets: 10 })
+    for (let many = 0; many < 3; many++) send(message(20), 0)
+    expect([log.start, log.heldOctets]).toEqual([0, 60])
+  })
+
+  test("is counted once, and not where nothing is to be kept", () => {
+    const counters = new Counters()
+    const plan = compileContinuity({ ...defaultContinuity(), modes: ["resume"], keepOctets: 10 })!
+    const log = new RequestLog({ budget: new BufferBudget(defaultLimits), counters }, plan)
+    for (let taken = 0; taken < 80; taken += 20) log.keep(message(20), 0, 20, taken)
+    expect(counters.get("continuity_log_exceeded")).toBe(1)
+    const none = new Counters()
+    const restart = compileContinuity({ ...defaultContinuity(), modes: ["restart"], restartWith: "none" })!
+    const other = new RequestLog({ budget: new BufferBudget(defaultLimits), counters: none }, restart)
+    for (let taken = 0; taken < 80; taken += 20) other.keep(message(20), 0, 20, taken)
+    expect([none.get("continuity_log_exceeded"), other.start]).toEqual([0, 3])
+  })
+
+  test("a message that is larger than what is kept leaves as it is sent, its rest too", () => {
+    const { log, send, credits } = bed({ modes: ["resume"], keepOctets: 30 })
+    send(message(10))
+    const large = message(200)
+    send(large.subarray(0, 40))
+    expect(log.heldOctets).toBe(40)
+    send(large.subarray(40, 80))
+    // So much of it has gone that it cannot be sent again.
+    expect([log.heldOctets, log.start]).toEqual([0, 2])
+    send(large.subarray(80, 200))
+    expect([log.heldOctets, log.start, log.octetOf(2), log.unfinished, log.received]).toEqual([
+      0, 2, 210, 210, 210,
+    ])
+    send(message(8))
+    expect([log.heldOctets, log.octetOf(2), log.wholeUntil(credits.taken)]).toEqual([8, 210, 3])
+  })
+
+  test("all of it, between two messages, begins with the next", () => {
+    const { log, send } = bed({ modes: ["resume"], keepOctets: 100 })
+    send(message(10))
+    send(message(10))
+    log.drop()
+    expect([log.heldOctets, log.start, log.octetOf(2)]).toEqual([0, 2, 20])
+  })
+
+  test("all of it, within a prefix, waits until the message is known", () => {
+    const { log, send } = bed({ modes: ["resume"], keepOctets: 100 })
+    send(message(10))
+    send(message(10).subarray(0, 3))
+    log.drop()
+    expect([log.heldOctets, log.start]).toEqual([13, 0])
+  })
+})

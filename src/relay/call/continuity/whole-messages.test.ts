@@ -12,6 +12,14 @@ function message(octets: number): Buffer {
   return all
 }
 
+/** `pass`, of octets that stand in a larger buffer. */
+function passWithin(messages: WholeMessages) {
+  return (octets: Buffer, start: number, end: number, endStream: boolean): number => {
+    const around = Buffer.concat([Buffer.from("#######"), octets.subarray(start, end), Buffer.from("##")])
+    return WholeMessages.prototype.pass.call(messages, around, 7, 7 + end - start, endStream)
+  }
+}
+
 function bed(mostOctets = 100) {
   let given = Buffer.alloc(0)
   let ends = 0
@@ -23,7 +31,8 @@ function bed(mostOctets = 100) {
     },
   } as unknown as DownstreamStream
   const budget = new BufferBudget(defaultLimits)
-  const messages = new WholeMessages(downstream, budget, mostOctets)
+  const whole = new WholeMessages(downstream, budget, mostOctets)
+  const messages = Object.assign(whole, { pass: passWithin(whole) })
   return { messages, budget, given: () => given, ends: () => ends }
 }
 
@@ -58,6 +67,59 @@ describe("messages go to the client whole", () => {
     messages.pass(octets, 0, 25, false)
     expect(given().equals(octets)).toBe(true)
     expect([messages.delivered, budget.octets]).toEqual([1, 0])
+  })
+
+  test("an end of stream with the last octet of a message goes with it, and once", () => {
+    const { messages, given, ends } = bed()
+    const octets = Buffer.concat([message(20), message(3)])
+    messages.pass(octets, 0, 10, false)
+    expect(messages.pass(octets, 10, 33, true)).toBe(33)
+    expect([given().equals(octets), ends(), messages.isMidMessage, messages.delivered]).toEqual([
+      true,
+      1,
+      false,
+      2,
+    ])
+  })
+
+  test("an end of stream behind a whole message and a part of one comes once, with the part", () => {
+    const { messages, given, ends } = bed()
+    const octets = Buffer.concat([message(20), message(3)])
+    messages.pass(octets, 0, 10, false)
+    messages.pass(octets, 10, 27, true)
+    expect([given().length, ends(), messages.isMidMessage]).toEqual([27, 1, true])
+  })
+
+  test("while memory is short a message is cut through, and none is held", () => {
+    const { messages, budget, given } = bed()
+    budget.add(2 ** 50)
+    expect(messages.pass(message(20), 0, 10, false)).toBe(10)
+    expect([given().length, messages.heldOctets, messages.isMidMessage]).toEqual([10, 0, true])
+  })
+
+  test("what is held is given whole, and counts as taken", () => {
+    const { messages, given, budget } = bed()
+    messages.pass(message(20), 0, 10, false)
+    messages.pass(message(20), 10, 15, false)
+    expect(messages.release()).toBe(15)
+    expect([given().length, messages.heldOctets, budget.octets, messages.release()]).toEqual([15, 0, 0, 0])
+  })
+
+  test("once the call cannot go on, octets pass as they come", () => {
+    const { messages, given } = bed()
+    messages.isOff = true
+    expect(messages.pass(message(20), 0, 10, false)).toBe(10)
+    expect([given().length, messages.delivered]).toEqual([10, 0])
+  })
+
+  test("a whole message behind the rest of one that was cut through counts", () => {
+    const { messages, given } = bed(24)
+    const octets = message(20)
+    messages.pass(octets, 0, 10, false)
+    messages.pass(octets, 10, 20, false)
+    expect(messages.isMidMessage).toBe(true)
+    messages.pass(Buffer.concat([octets.subarray(20), message(3)]), 0, 13, false)
+    expect([messages.isMidMessage, messages.delivered, given().length]).toEqual([false, 2, 33])
   })
 
   test("an end of stream within a message lets go of what is held", () => {
