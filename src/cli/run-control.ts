@@ -40,7 +40,8 @@ export function openProcessLogs({ log: config }: Pick<Config, "log">, isJson: bo
   return { log, threadLog, events }
 }
 
-export interface RunControlOptions extends Pick<ControlOptions, "configFile" | "sourceSpecs" | "controlPlane"> {
+export interface RunControlOptions
+  extends Pick<ControlOptions, "configFile" | "sourceSpecs" | "controlPlane"> {
   config: Config
   /** As `ControlOptions` has it. */
   load: ((isReload: boolean) => Promise<LoadedConfig>) | null
