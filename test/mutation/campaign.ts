@@ -104,10 +104,9 @@ export async function campaign(options: CampaignOptions): Promise<Campaign> {
 async function measure(crew: Crew, kept: Kept | null, options: CampaignOptions): Promise<Baseline> {
   const { tests, testMsMax } = options
   if (kept === null) return crew.measure(tests, testMsMax)
-  const missing = kept.unmeasured(tests)
-  if (missing.length > 0) {
-    kept.keepMeasured(missing, await crew.measure(missing, testMsMax))
-    kept.write()
+  for (const file of kept.unmeasured(tests)) {
+    kept.keepMeasured([file], await crew.measure([file], testMsMax))
+    kept.writeSometimes()
   }
   return kept.baselineOf(tests)
 }

@@ -27,7 +27,8 @@ export class Crew {
   }
 
   async measure(files: readonly string[], cpuMsMax: number): Promise<Baseline> {
-    const member = await this.#hire()
+    const [first] = this.#members
+    const member = first ?? (await this.#hire())
     const answer = await member.ask({ kind: "measure", files, cpuMsMax })
     if (answer?.kind !== "measured") throw new Error("the tests do not run without a mutant")
     return answer.baseline

@@ -963,6 +963,78 @@ export const equivalents: readonly Equivalents[] = [
     at: { "if (this.#turns.size === 0) return": ["this.#turns.size === 0 → false"] },
   },
   {
+    file: "relay/call/call.ts",
+    why: "before there was a page all of the request can be sent again",
+    at: {
+      "if (pages > 0 && !this.#request.isReplayable)": ["pages > 0 → true", "pages > 0 → (pages) >= (0)"],
+    },
+  },
+  {
+    file: "relay/call/client-response.ts",
+    why: SHORT_CUT,
+    at: {
+      "return this.#head(told === status ? rewritten": ["told === status → false"],
+      "const told = status === record.status ? list": ["status === record.status → false"],
+    },
+  },
+  {
+    file: "relay/call/retries.ts",
+    why: AT_LEAST_NOTHING,
+    at: {
+      "if (waiting > 0) (this.#earlierLegs": ["waiting > 0 → true", "waiting > 0 → (waiting) >= (0)"],
+    },
+  },
+  {
+    file: "relay/call/routed-call.ts",
+    why: SHORT_CUT,
+    at: {
+      "if (this.#stalls === null && toClient === 0": [
+        "this.#stalls === null && toClient === 0 && toEndpoint === 0 → false",
+      ],
+      "if (route.errorPages.size === 0 ||": ["route.errorPages.size === 0 → false"],
+    },
+  },
+  {
+    file: "relay/call/routed-call.ts",
+    why: "what is undefined is neither answered nor cut, either",
+    at: {
+      'this.leg?.served ?? "otherwise"': ['this.leg?.served ?? "otherwise" → this.leg?.served'],
+    },
+  },
+  {
+    file: "relay/call/continuity/message-log.ts",
+    why: "no message is shorter than its prefix",
+    at: { "this.trim(-1, octet, message)": ["-1 → 1", "1 → 0"] },
+  },
+  {
+    file: "relay/call/continuity/whole-messages.ts",
+    why: SHORT_CUT,
+    at: {
+      "if (this.#held === null && !this.isMidMessage) {": [
+        "this.#held === null && !this.isMidMessage → false",
+      ],
+      "if (whole >= 0) {": ["whole >= 0 → false", "0 → 1"],
+    },
+  },
+  {
+    file: "relay/call/continuity/whole-messages.ts",
+    why: "no message ends before its first octet",
+    at: { "if (cut >= 0) {": ["cut >= 0 → (cut) > (0)", "0 → 1"] },
+  },
+  {
+    file: "relay/call/continuity/cursor-messages.ts",
+    why: "no message ends before its first octet",
+    at: {
+      "const to = cut < 0 ? end : cut": ["cut < 0 → (cut) <= (0)", "0 → 1"],
+      "taken += cut < 0 ? this.#part": ["cut < 0 → (cut) <= (0)", "0 → 1"],
+    },
+  },
+  {
+    file: "relay/call/continuity/request-log.ts",
+    why: "no message ends before its first octet",
+    at: { "if (cut >= 0) this.unfinished": ["cut >= 0 → (cut) > (0)", "0 → 1"] },
+  },
+  {
     file: "relay/call/messages.ts",
     why: SHORT_CUT,
     at: {

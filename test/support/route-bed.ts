@@ -8,6 +8,7 @@ import { diskFiles } from "../../src/config/nginx/include.ts"
 import { readNginxConfig } from "../../src/config/nginx/read.ts"
 import { namesSet } from "../../src/config/set-names.ts"
 import { HeaderList } from "../../src/http2/header-list.ts"
+import type { CallerToken } from "../../src/record/caller-token.ts"
 import { makeVariableTable } from "../../src/record/declared/declared.ts"
 import type { ConnectionRecord } from "../../src/record/record.ts"
 import { type RequestState, stateOf } from "../../src/record/request-state.ts"
@@ -17,6 +18,7 @@ import { Admission } from "../../src/relay/overload/admission.ts"
 import { CutCalls } from "../../src/relay/overload/cut-calls.ts"
 import type { Users } from "../../src/relay/route/access.ts"
 import { compileRoute } from "../../src/relay/route/compile.ts"
+import type { TokenVerdict, TokenVerifier } from "../../src/relay/route/jwt.ts"
 import type { Zone } from "../../src/relay/route/limit-phases.ts"
 import type { ContentHandler, Phase, PhaseContext, PhasedCall, Route } from "../../src/relay/route/route.ts"
 import type { FilesParts } from "../../src/relay/route/route-parts.ts"
@@ -72,6 +74,11 @@ export class RouteBed {
   authorization: Authorization | null = { status: 200 }
   /** Of `auth_basic`: true or false at once, or later by a promise. */
   passwords: Users = { check: (user, password) => user === "ann" && password === "secret" }
+  /** Of `auth_jwt`: what comes of a token. */
+  tokens: (text: string) => TokenVerdict | Promise<TokenVerdict> = (text) =>
+    text === "good"
+      ? { kind: "valid", token: { text } as unknown as CallerToken, expirySeconds: 0 }
+      : { kind: "refused", message: "it is not good" }
   readonly context: PhaseContext
   readonly config: Config
   readonly #compile: () => Router<Route>
@@ -129,9 +136,10 @@ export class RouteBed {
       templateOf,
       zoneOf: (name: string) => zones.get(name)!,
       usersOf: (): Users => ({ check: (user, password) => this.passwords.check(user, password) }),
-      verifierOf: (): never => {
-        throw new Error("no token is looked at here")
-      },
+      verifierOf: (): TokenVerifier => ({
+        read: (text) => ({ text }) as unknown as CallerToken,
+        verify: (text) => this.tokens(text),
+      }),
       serviceMessages: { checkRequest: unasked, readCheck: unasked, rateRequest: unasked, readRate: unasked },
       meterOf: () => null,
       findCluster: (name: string, mayResolve: boolean) =>

@@ -274,3 +274,80 @@ test("what phases have taken is given back once, at the end of the call", async 
   call.cancels()
   expect(lines).toEqual([1, 2])
 })
+
+describe("a call that is traced", () => {
+  const traced = async (sample: string, spanName: string | null = null) => {
+    const trace = { sample, ratio: 1, context: "propagate" as const, spanName, attributes: [] }
+    const bed = new CallBed({ endpoints: 1, settings: { trace } })
+    const spans: string[] = []
+    Object.assign(bed.context, {
+      onSpans: (made: { name: string }[]) => spans.push(...made.map(({ name }) => name)),
+    })
+    const call = await bed.call()
+    const [opened] = bed.take()
+    expect(spans).toEqual([])
+    call.leg.head(200)
+    call.leg.trailers(["grpc-status", "0"])
+    return { opened, spans }
+  }
+
+  test("has its spans told of when it is over, by the name that its route has for them", async () => {
+    const { opened, spans } = await traced("on", "call of $request_method")
+    expect(opened).toMatch(/traceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-01/)
+    expect(spans.length).toBeGreaterThan(1)
+    expect(spans).toContain("call of POST")
+  })
+
+  test("and is not sampled has none, and its endpoint is told so", async () => {
+    const { opened, spans } = await traced("off")
+    expect(opened).toMatch(/traceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-00/)
+    expect(spans).toEqual([])
+  })
+})
+
+describe("a phase that waits", () => {
+  /** A call whose first phase waits, and what it is told. */
+  const waiting = async () => {
+    let done: (verdict: null | ReturnType<typeof failure>) => void = () => {}
+    let givenUp = 0
+    const content: Phase = () => ({
+      kind: "wait",
+      begin: (given) => {
+        done = given as typeof done
+        return () => givenUp++
+      },
+    })
+    const bed = new CallBed({ action: { kind: "files" } as never, content })
+    const call = await bed.call()
+    return {
+      bed,
+      call,
+      done: (verdict: null | ReturnType<typeof failure>) => done(verdict),
+      givenUp: () => givenUp,
+    }
+  }
+
+  test("ends the call with its verdict", async () => {
+    const { bed, done, givenUp } = await waiting()
+    expect(bed.records).toEqual([])
+    done(failure("access_denied", "no"))
+    expect(bed.records).toMatchObject([{ grpcStatus: 7, grpcMessage: "no" }])
+    expect(givenUp()).toBe(0)
+  })
+
+  test("is given up with the call", async () => {
+    const { bed, call, done, givenUp } = await waiting()
+    call.cancels()
+    expect([givenUp(), bed.records.length]).toEqual([1, 1])
+    done(failure("access_denied", "no"))
+    expect(bed.records).toHaveLength(1)
+  })
+
+  test("is no reason to time a client's deadline twice", async () => {
+    const { bed, call } = await waiting()
+    call.data("abc")
+    expect(bed.take()).toEqual([])
+    call.cancels()
+    expect(bed.context.budget.octets).toBe(0)
+  })
+})

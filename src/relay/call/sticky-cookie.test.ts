@@ -3,7 +3,8 @@ import { Endpoint } from "../../cluster/endpoint.ts"
 import { parseAddress } from "../../config/address.ts"
 import { defaultEndpoint, defaultSticky } from "../../config/defaults.ts"
 import type { StickyConfig } from "../../config/model.ts"
-import { stickyCookie } from "./sticky-cookie.ts"
+import { HeaderList } from "../../http2/header-list.ts"
+import { stickyCookie, withStickyCookie } from "./sticky-cookie.ts"
 
 const endpoint = new Endpoint(defaultEndpoint(parseAddress("127.0.0.1:3000", null)!))
 const named = new Endpoint({ ...endpoint.config, route: "a" })
@@ -28,6 +29,38 @@ test.for<[change: Partial<StickyConfig>, rest: string]>([
   [{ domain: "a;b" }, ""],
   [{ httpOnly: true, secure: true, sameSite: "Lax" }, "; httponly; secure; samesite=Lax"],
   [{ sameSite: "$x" }, "; samesite=strict"],
+  [{ sameSite: "other" }, "; samesite=other"],
+  [{ expiresMs: 1999 }, "; expires=Tue, 03-Nov-26 04:05:07 GMT; max-age=1"],
+  [{ expiresMs: Date.UTC(2037, 5, 1) - wallMs }, "; expires=Mon, 01-Jun-37 00:00:00 GMT; max-age=333748494"],
+  [
+    { expiresMs: Date.UTC(2038, 5, 1) - wallMs },
+    "; expires=Tue, 01-Jun-2038 00:00:00 GMT; max-age=365284494",
+  ],
 ])("%j: %s", ([change, rest]) => {
   expect(cookieOf(change)).toBe(`srv_id=a${rest}`)
+})
+
+test.each([
+  ["$empty", ""],
+  ["$lax", "; samesite=LAX"],
+  ["$none", "; samesite=none"],
+  ["$other", "; samesite=strict"],
+])("what a variable comes to is one of the three, nothing, or the strictest: %s", (sameSite, expected) => {
+  const said = { $empty: "", $lax: "LAX", $none: "none", $other: "laxer" } as Record<string, string>
+  const value = stickyCookie(
+    { ...defaultSticky("srv_id"), sameSite },
+    named,
+    { render: (template) => said[template] ?? template },
+    wallMs,
+  )
+  expect(value).toBe(`srv_id=a${expected}`)
+})
+
+test("an answer of a cluster with such a cookie has it, and no other has", () => {
+  const list = new HeaderList([":status", "200", "x", "y"], new Set([1]))
+  const clock = { wallMs: () => wallMs }
+  expect(withStickyCookie(list, null, named, subject, clock)).toBe(list)
+  const told = withStickyCookie(list, defaultSticky("srv_id"), named, subject, clock)
+  expect(told.fields).toEqual([":status", "200", "x", "y", "set-cookie", "srv_id=a"])
+  expect(told.neverIndexed).toEqual(new Set([1]))
 })

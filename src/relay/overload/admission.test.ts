@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest"
+import { LogLines } from "../../../test/support/log-lines.ts"
 import { ManualClock } from "../../../test/support/manual-clock.ts"
 import { Counters } from "../../base/counters.ts"
 import { resolveLimits } from "../../base/resolve-limits.ts"
 import type { Log } from "../../log/logger.ts"
 import { Admission } from "./admission.ts"
+import type { TurnMessages } from "./turn-messages.ts"
 
 const DELAY_MS = 200
 const AFTER_MS = 500
@@ -237,4 +239,50 @@ describe("to the millisecond", () => {
       ["limit reached: worker_streams_exceeded", { limit: "workerStreamsMax", streams: 2 }],
     ])
   })
+})
+
+describe("how long turns are", () => {
+  test("the longest since it was asked last", () => {
+    const worker = new Worker()
+    expect(worker.admission.takeLongestTurnMs()).toBe(0)
+    for (const ms of [20, 50, 30]) worker.turn(ms)
+    expect(worker.admission.takeLongestTurnMs()).toBeCloseTo(50)
+    worker.turn(10)
+    expect(worker.admission.takeLongestTurnMs()).toBeCloseTo(10)
+    expect(worker.admission.takeLongestTurnMs()).toBe(0)
+  })
+
+  test("is told where messages are counted", () => {
+    const told: number[] = []
+    const clock = new ManualClock()
+    const { log } = new LogLines()
+    const { limits } = resolveLimits({})
+    const turn = { turnEnded: (ms: number) => told.push(ms) } as unknown as TurnMessages
+    const admission = new Admission({ clock, log, counters: new Counters(), limits }, turn)
+    clock.advance(1000)
+    admission.turnBegan()
+    clock.advance(7)
+    admission.turnEnded()
+    expect(told).toEqual([7])
+  })
+})
+
+test("one that has caught up and falls behind again says so again", () => {
+  const worker = new Worker()
+  worker.fallBehind()
+  for (let times = 0; times < 200; times++) {
+    worker.turn(1)
+    worker.admission.tick(worker.clock.now())
+    worker.clock.advance(10)
+  }
+  expect(worker.turn(20)).toBe(ALL)
+  const saidBefore = worker.said.filter((line) => line.startsWith("caught up")).length
+  expect(saidBefore).toBe(1)
+  worker.fallBehind()
+  for (let times = 0; times < 200; times++) {
+    worker.turn(1)
+    worker.admission.tick(worker.clock.now())
+    worker.clock.advance(10)
+  }
+  expect(worker.said.filter((line) => line.startsWith("caught up"))).toHaveLength(2)
 })

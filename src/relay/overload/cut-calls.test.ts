@@ -146,3 +146,21 @@ describe("a young stream that its client resets", () => {
     expect([1, 2, 3].map(() => resets(client, 0, null))).toEqual([true, true, false])
   })
 })
+
+describe("a young stream's reset is excused by its own deadline", () => {
+  const excused = (deadlineMs: number, afterMs: number): boolean => {
+    const client = new Client()
+    const record = Object.assign(streamRecord({ startMs: 1000, deadlineMs: 1000 + deadlineMs }), {
+      connection: client.connection,
+    })
+    return client.cutCalls.excuses(record, 1000 + afterMs)
+  }
+
+  test("from half of it on, to the millisecond", () => {
+    expect([excused(100, 49), excused(100, 50), excused(100, 90)]).toEqual([false, true, true])
+  })
+
+  test("where that is a short one", () => {
+    expect([excused(1000, 600), excused(1001, 600)]).toEqual([true, false])
+  })
+})

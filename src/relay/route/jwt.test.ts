@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest"
 import { LogLines } from "../../../test/support/log-lines.ts"
+import { RouteBed } from "../../../test/support/route-bed.ts"
 import { streamRecord, templateEnvironment } from "../../../test/support/stream-record.ts"
 import { resolveLimits } from "../../base/resolve-limits.ts"
 import type { JwtConfig } from "../../config/jwt-model.ts"
@@ -327,5 +328,64 @@ describe("keys that a location is asked for", () => {
     if (problem instanceof RegExp) expect((found as { problem: string }).problem).toMatch(problem)
     else expect(found).toEqual(expected)
     expect(cancelled).toBe(answer === "gone" ? 1 : 0)
+  })
+})
+
+describe("a location that asks for a token", () => {
+  const JWT = 'auth_jwt "calls"; auth_jwt_key_file /keys.json;'
+  const bed = (): RouteBed =>
+    new RouteBed(`server { listen 80;
+      location / { ${JWT} grpc_pass c1; }
+      location /any { ${JWT} satisfy any; deny all; grpc_pass c1; }
+      location /both { ${JWT} deny all; grpc_pass c1; }
+      location /basic { ${JWT} satisfy any; auth_basic "b"; auth_basic_user_file /users; grpc_pass c1; }
+      location /free { grpc_pass c1; } }`)
+  const GOOD = ["authorization", "Bearer good"]
+  const BAD = ["authorization", "Bearer bad"]
+  const REFUSED = "401 unauthenticated: the token is refused: it is not good"
+
+  test.each([
+    ["/", GOOD, "to c1"],
+    ["/", BAD, REFUSED],
+    ["/", [], "401 unauthenticated: a bearer token is needed"],
+    ["/free", BAD, "to c1"],
+    ["/any", GOOD, "to c1"],
+    ["/any", BAD, REFUSED],
+    ["/both", GOOD, "403 access_denied: access is denied by a rule"],
+    ["/basic", GOOD, "to c1"],
+    ["/basic", ["authorization", `Basic ${Buffer.from("ann:secret").toString("base64")}`], "to c1"],
+  ])("%s with %j: %s", (path, fields, expected) => {
+    const said = bed().ask({ path, fields })
+    if (expected.startsWith("403")) expect(said).toMatch(/^403 access_denied/)
+    else expect(said).toBe(expected)
+  })
+
+  test("that is looked at later waits, and goes on with what comes of it", async () => {
+    const later = bed()
+    const { promise, resolve } = Promise.withResolvers<TokenVerdict>()
+    later.tokens = () => promise
+    const call = later.begin({ path: "/", fields: GOOD })
+    expect(call.said).toBe("waits")
+    resolve({ kind: "busy" })
+    await promise
+    await Promise.resolve()
+    expect(call.said).toMatch(/^503 overload/)
+  })
+
+  test("too many at once are no refusal: no other check is asked", () => {
+    const busy = bed()
+    busy.tokens = () => ({ kind: "busy" })
+    expect(busy.ask({ path: "/basic", fields: GOOD })).toMatch(/^503 overload/)
+  })
+
+  test("a token that was not verified is not passed on", () => {
+    const any = new RouteBed(
+      `server { listen 80; location / { ${JWT} satisfy any; allow all; grpc_pass c1; } }`,
+    )
+    const call = any.begin({ path: "/", fields: BAD })
+    expect(call.said).toBe("to c1")
+    expect(call.record.state?.token ?? null).toBe(null)
+    const good = bed().begin({ path: "/", fields: GOOD })
+    expect(good.record.state!.token).toMatchObject({ text: "good" })
   })
 })

@@ -177,3 +177,95 @@ describe("whatever comes, cut anywhere", () => {
     expect([given().length, messages.delivered, ends(), budget.octets]).toEqual([stream.length, 200, 1, 0])
   })
 })
+
+describe("how many octets the client has taken at once", () => {
+  /** Octets of `pieces`, one after the other, within a larger buffer: what each call returns. */
+  const taken = (most: number, pieces: Buffer[], endsWith = false): { returned: number[]; held: number } => {
+    const { messages } = bed(most)
+    const returned = pieces.map((piece, at) => {
+      const around = Buffer.concat([Buffer.from("#####"), piece, Buffer.from("##")])
+      return messages.pass(around, 5, 5 + piece.length, endsWith && at === pieces.length - 1)
+    })
+    return { returned, held: messages.heldOctets }
+  }
+  const [a, b] = [message("a"), message("b", "t1")]
+
+  test("none of what waits, all of what is given, with what waited before", () => {
+    expect(taken(1000, [a, b]).returned).toEqual([0, a.length + b.length])
+    expect(taken(1000, [a.subarray(0, 3), Buffer.concat([a.subarray(3), b])]).returned).toEqual([
+      0,
+      a.length + b.length,
+    ])
+  })
+
+  test("all that is left at the end of the stream", () => {
+    expect(taken(1000, [a, a.subarray(0, 4)], true)).toEqual({ returned: [0, a.length + 4], held: 0 })
+    expect(taken(1000, [a, Buffer.alloc(0)], true)).toEqual({ returned: [0, a.length], held: 0 })
+  })
+
+  test("all of what is more than is held, to the octet", () => {
+    const two = Buffer.concat([a, a])
+    expect(taken(2 * a.length, [two])).toEqual({ returned: [0], held: 2 * a.length })
+    expect(taken(2 * a.length - 1, [two])).toEqual({ returned: [2 * a.length], held: 0 })
+  })
+
+  test("what is known of a message that has begun counts as all of it", () => {
+    const known = a.subarray(0, 6)
+    expect(taken(2 * a.length, [a, known])).toEqual({ returned: [0, 0], held: a.length + 6 })
+    expect(taken(2 * a.length - 1, [a, known])).toEqual({ returned: [0, a.length + 6], held: 0 })
+    // Of what its prefix does not say yet no more is known than what came.
+    expect(taken(a.length + 4, [a, a.subarray(0, 2), a.subarray(2, 4)])).toEqual({
+      returned: [0, 0, 0],
+      held: a.length + 4,
+    })
+    expect(taken(a.length + 3, [a, a.subarray(0, 2), a.subarray(2, 4)]).held).toBe(0)
+  })
+
+  test("parts of one message count once, and no longer when it is whole", () => {
+    const pieces = [a.subarray(0, 6), a.subarray(6, 7), a.subarray(7), a]
+    expect(taken(2 * a.length, pieces)).toEqual({ returned: [0, 0, 0, 0], held: 2 * a.length })
+    const released = [a.subarray(0, 6), Buffer.concat([a.subarray(6), b]), a.subarray(0, 6), a.subarray(6)]
+    expect(taken(a.length, released).held).toBe(a.length)
+  })
+
+  test("of a leg that is lost none of what waited counts any more", () => {
+    const { messages } = bed(a.length)
+    messages.pass(a, 0, 6, false)
+    messages.discard()
+    messages.pass(a, 0, a.length, false)
+    expect(messages.heldOctets).toBe(a.length)
+  })
+})
+
+describe("messages that do not wait", () => {
+  test("once the call cannot go on: octets pass as they come", () => {
+    const { messages, given } = bed()
+    messages.isOff = true
+    expect(messages.pass(message("a"), 0, 4, false)).toBe(4)
+    expect(given().length).toBe(4)
+  })
+
+  test("where the backend goes on by itself: what it says stands for no token any more", () => {
+    const { messages, push, token, letters } = bed()
+    push(message("a", "t1"))
+    expect(token()).toBe("t1")
+    messages.awaitsTokens = false
+    push(message("b"))
+    expect([letters(), token()]).toEqual(["ab", null])
+  })
+
+  test("those behind one that was cut through, until the next token", () => {
+    const { messages, push, letters, token } = bed(SIZE)
+    const large = message("l".repeat(60))
+    messages.pass(large, 0, 10, false)
+    expect([messages.isMidMessage, messages.heldOctets]).toEqual([true, 0])
+    messages.pass(large, 10, large.length, false)
+    expect(messages.isMidMessage).toBe(false)
+    push(message("b"))
+    expect([letters().slice(-1), token()]).toEqual(["b", null])
+    push(message("c", "t2"))
+    expect(token()).toBe("t2")
+    push(message("d"))
+    expect([messages.heldOctets, token()]).toEqual([SIZE, "t2"])
+  })
+})

@@ -1,6 +1,13 @@
 import { expect, test } from "vitest"
 import { HeaderList } from "../../../http2/header-list.ts"
-import { type LegSays, legHead, readBackend, trailersOf, withoutContinuity } from "./fields.ts"
+import {
+  keepsItsStreams,
+  type LegSays,
+  legHead,
+  readBackend,
+  trailersOf,
+  withoutContinuity,
+} from "./fields.ts"
 
 const list = (...fields: string[]): HeaderList => new HeaderList(fields)
 
@@ -81,4 +88,69 @@ test("the length that a client has said is told the first leg only: a later one 
   const said = list("content-length", "12", "x-a", "1")
   expect(legHead(said, first).get("content-length")).toBe("12")
   expect(legHead(said, { ...first, leg: 1 }).fields).not.toContain("content-length")
+})
+
+test.each([
+  ["a text of 4,096 octets", "a".repeat(4096), "a".repeat(4096)],
+  ["none", "", null],
+])("a session may be %s", (_, session, expected) => {
+  expect(readBackend(list("continuity-accept", "resume", "continuity-session", session)).session).toBe(
+    expected,
+  )
+})
+
+test("a handoff that names too long a session names none", () => {
+  const handoff = (value: string) =>
+    readBackend(list("continuity-accept", "handoff", "continuity-handoff", value))
+  expect(handoff("a".repeat(4097))).toMatchObject({ isHandoff: true, session: null })
+  expect(handoff("a".repeat(4096)).session).toHaveLength(4096)
+})
+
+test("all that a head says is read, whatever stands between", () => {
+  const said = list(
+    "x-received",
+    "9",
+    "continuity-accept",
+    "handoff",
+    "continuity-received",
+    "3",
+    "content-type",
+    "a",
+    "continuity-session",
+    "s",
+    "continuity-refuse",
+    "why",
+  )
+  expect(readBackend(said)).toEqual({
+    accepts: { handoff: true, resume: false },
+    session: "s",
+    received: 3,
+    refuses: "why",
+    isHandoff: false,
+  })
+})
+
+test.each([
+  [99_999_999, "99999999m"],
+  [99_999_999.9, "99999999m"],
+  [100_000_000, "100000S"],
+  [100_000_999, "100000S"],
+  [1e15, "99999999S"],
+  [0.2, "1m"],
+])("%d ms of a deadline are %s", (timeoutMs, expected) => {
+  const says: LegSays = { call: "c", leg: 1, offer: "resume", goesOn: null, timeoutMs }
+  expect(legHead(list("grpc-timeout", "1S"), says).get("grpc-timeout")).toBe(expected)
+})
+
+test("a list without fields that must not be indexed has none", () => {
+  const rest = withoutContinuity(list("x-a", "1", "continuity-session", "s"))
+  expect(rest.neverIndexed).toBe(null)
+})
+
+test("a proxy that speaks for its own streams is believed where the route trusts it", () => {
+  const plan = (clients: "trusted" | "untrusted") => ({ config: { clients } }) as never
+  const offering = list("continuity-offer", "resume")
+  expect(keepsItsStreams(plan("trusted"), offering)).toBe(true)
+  expect(keepsItsStreams(plan("untrusted"), offering)).toBe(false)
+  expect(keepsItsStreams(plan("trusted"), list("x", "y"))).toBe(false)
 })
