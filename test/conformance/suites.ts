@@ -7,6 +7,7 @@ import { grpcioVersion } from "./interop/grpcio.ts"
 import { grpcNodeClient } from "./interop/node-client.ts"
 import { grpcioClient } from "./interop/python-client.ts"
 import type { SuiteContext, SuiteResult } from "./result.ts"
+import { goControlPlane } from "./xds/control-plane/suite.ts"
 import { grpcJavaVersion } from "./xds/java-client.ts"
 import { xdsClient } from "./xds/suite.ts"
 
@@ -77,6 +78,8 @@ export const suites: Suite[] = [
   xds("go", `grpc-go ${goVersion("grpc")}`),
   xds("java", `grpc-java ${grpcJavaVersion}`),
   xds("python", `grpcio ${grpcioVersion}`),
+  controlPlane("ads"),
+  controlPlane("delta-ads"),
   connect("grpc", "gRPC through the balancer", 372, "any"),
   connect("grpc-web", "gRPC-Web translated to gRPC", 339, "sluice"),
   connect("connect", "Connect translated to gRPC", 757, "sluice"),
@@ -107,5 +110,16 @@ function connect(
     cases,
     byDefault,
     run: (context) => connectConformance(context, protocol),
+  }
+}
+
+function controlPlane(mode: "ads" | "delta-ads"): Suite {
+  return {
+    name: `xds-control-plane-${mode}`,
+    title: `under a control plane, by ${mode}: go-control-plane's test program, each snapshot a case`,
+    tool: `go-control-plane ${goVersion("controlPlane")}`,
+    cases: 3,
+    byDefault: "by name",
+    run: (context) => goControlPlane(context, mode),
   }
 }

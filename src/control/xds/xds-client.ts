@@ -6,7 +6,7 @@ import { inlineService, isInlineService } from "../../xds/adapt/assemble-cluster
 import type { LivePlans } from "../../xds/adapt/live-plans.ts"
 import { Accepted, detailOf, type HeldResource, type Outcome } from "../../xds/client/accepted.ts"
 import type { AdsProtocol, AdsUpdate } from "../../xds/client/protocol.ts"
-import { type AcceptedPlans, Warming, wantedNames } from "../../xds/client/warming.ts"
+import { type AcceptedPlans, unknownClusters, Warming, wantedNames } from "../../xds/client/warming.ts"
 import {
   CLUSTER,
   DATA_PLANE_TYPES,
@@ -76,6 +76,8 @@ export interface XdsStatus {
 
 /** A resource that was asked for is waited for so long: Envoy's `initial_fetch_timeout`. */
 const FETCH_TIMEOUT_MS = 15_000
+/** A cluster that is named, and that no list of clusters has, is waited for so long: some control planes say it later. */
+const UNKNOWN_CLUSTER_MS = 5_000
 /** What comes within so long is put in force together. */
 const GATHER_MS = 10
 /** A refusal that is answered by the same again is said later and later. */
@@ -263,7 +265,7 @@ export class XdsClient implements Assignments {
     const now = this.#options.clock.now()
     const isGivenUp = (type: DataPlaneType, name: string): boolean => {
       const since = this.#missing.get(`${type} ${name}`)
-      return since !== undefined && now - since >= FETCH_TIMEOUT_MS
+      return since !== undefined && now - since >= patienceFor(type)
     }
     const hasChanged = this.#warming.advance(this.#accepted, isGivenUp)
     this.#want()
@@ -284,6 +286,7 @@ export class XdsClient implements Assignments {
       this.#accepted.keepOnly(type, names)
       for (const name of names) if (!this.#accepted.held(type).has(name)) missing.add(`${type} ${name}`)
     }
+    for (const name of unknownClusters(this.#accepted)) missing.add(`${CLUSTER} ${name}`)
     for (const key of this.#missing.keys()) if (!missing.has(key)) this.#missing.delete(key)
     const now = clock.now()
     for (const key of missing) if (!this.#missing.has(key)) this.#missing.set(key, now)
@@ -294,7 +297,9 @@ export class XdsClient implements Assignments {
   #setTimer(now: number): void {
     this.#timer?.cancel()
     this.#timer = null
-    const due = [...this.#missing.values()].map((since) => since + FETCH_TIMEOUT_MS).filter((at) => at > now)
+    const due = [...this.#missing]
+      .map(([key, since]) => since + patienceFor(key.slice(0, key.indexOf(" "))))
+      .filter((at) => at > now)
     if (due.length > 0) this.#timer = this.#options.clock.after(Math.min(...due) - now, () => this.#advance())
   }
 
@@ -369,6 +374,8 @@ export class XdsClient implements Assignments {
     return this.#accepted.held(type)
   }
 }
+
+const patienceFor = (type: string): number => (type === CLUSTER ? UNKNOWN_CLUSTER_MS : FETCH_TIMEOUT_MS)
 
 function newState(): TypeState {
   return { version: "", updatedMs: null, nacks: 0, lastNack: null, refusals: 0, delayed: null }

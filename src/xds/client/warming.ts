@@ -42,8 +42,9 @@ export class Warming {
         isGivenUp(ENDPOINTS, endpoints.name))
     const clusters = new Map(before.clusters)
     for (const [name, plan] of accepted.clusters) if (isClusterReady(plan)) clusters.set(name, plan)
-    // A cluster that is not told of at all is none that would come: calls to it are answered so.
-    const isKnown = (name: string): boolean => clusters.has(name) || !accepted.clusters.has(name)
+    // A cluster that is not told of may come yet; once it is waited for no longer, calls to it are answered so.
+    const isKnown = (name: string): boolean =>
+      clusters.has(name) || (!accepted.clusters.has(name) && isGivenUp(CLUSTER, name))
 
     const routes = new Map(before.routes)
     for (const [name, plan] of accepted.routes) if ([...plan.clusters].every(isKnown)) routes.set(name, plan)
@@ -94,6 +95,15 @@ function isSame(one: LivePlans, other: LivePlans): boolean {
     const after: ReadonlyMap<string, unknown> = other[kind]
     return before.size === after.size && [...after].every(([name, plan]) => before.get(name) === plan)
   })
+}
+
+/** Clusters that something names and nothing has told of. */
+export function unknownClusters({ listeners, routes, clusters }: AcceptedPlans): Set<string> {
+  const named = [
+    ...[...listeners.values()].flatMap(clustersOf),
+    ...[...routes.values()].flatMap((plan) => [...plan.clusters]),
+  ]
+  return new Set(named.filter((name) => !clusters.has(name)))
 }
 
 /** What is to be asked for, by type; null: all that there are. */
