@@ -43,6 +43,8 @@ export interface StagedState {
   readonly members: StagedMembers
   /** Null: the present one holds. */
   readonly snapshot: Snapshot | null
+  /** Those of the ones that join that get a growing share. */
+  readonly starting: readonly Endpoint[]
 }
 
 /** A named group of endpoints with one policy, and the connections to each. */
@@ -125,11 +127,11 @@ export class Cluster<C extends PooledConnection> {
 
   /** With its first endpoints; those that it had before a reload have their full share. */
   *#begin(endpoints: readonly EndpointState[]): Steps {
-    const { members, snapshot } = yield* this.stage(endpoints)
+    const { members, snapshot, starting } = yield* this.stage(endpoints)
     this.#members.commit(members)
     if (snapshot !== null) this.#snapshot = snapshot
     const { before } = this.#context
-    if (before != null) this.#start(members.joined.filter(({ address }) => !before.has(address)))
+    if (before != null) this.#start(starting.filter(({ address }) => !before.has(address)))
   }
 
   get protocol(): ClusterConfig["protocol"] {
@@ -182,14 +184,15 @@ export class Cluster<C extends PooledConnection> {
   *stage(states: readonly EndpointState[]): Steps<StagedState> {
     const members = yield* this.#members.stage(states)
     const { levels } = members
-    return { members, snapshot: levels === null ? null : yield* this.#makeSnapshot(levels) }
+    const snapshot = levels === null ? null : yield* this.#makeSnapshot(levels)
+    return { members, snapshot, starting: yield* this.#slowStart.among(members.joined) }
   }
 
   /**
    * Puts in force what was staged, in one go. An endpoint that stays keeps its connections, counts and health; one that is
    * gone gets no new streams.
    */
-  commit({ members, snapshot }: StagedState): void {
+  commit({ members, snapshot, starting }: StagedState): void {
     const back = members.changed
       .filter(
         ({ endpoint, state }) =>
@@ -199,7 +202,7 @@ export class Cluster<C extends PooledConnection> {
       .map(({ endpoint }) => endpoint)
     this.#members.commit(members)
     if (snapshot !== null) this.#snapshot = snapshot
-    this.#start([...back, ...members.joined])
+    this.#start([...back, ...starting])
     this.#epoch.value++
     this.queue?.serveSoon()
   }
@@ -216,7 +219,9 @@ export class Cluster<C extends PooledConnection> {
   *#makeSnapshot(staged: readonly StagedLevel[]): Steps<Snapshot> {
     const levels: { endpoints: Endpoint[]; picker: Picker }[] = []
     for (const { endpoints, weights } of staged) {
+      yield
       const picker = this.#policy.makePicker(endpoints, weights)
+      yield
       if (picker.prepare !== undefined) yield* picker.prepare()
       levels.push({ endpoints, picker })
     }

@@ -1,9 +1,11 @@
 import type { Random } from "../base/random.ts"
+import type { Steps } from "../base/steps.ts"
 import type { ClusterConfig } from "../config/model.ts"
 import type { Endpoint } from "./endpoint.ts"
 
 /** Weights are brought up to date so often in a window. */
 const STEPS = 100
+const ENDPOINTS_PER_STEP = 256
 
 /** Which share of its full weight an endpoint has when so much of the window has passed, from 0 to 1. Pure. */
 export function shareOfWeight(passed: number, settings: ClusterConfig["slowStart"]): number {
@@ -27,6 +29,16 @@ export class SlowStart {
 
   get isActive(): boolean {
     return this.#starting.size > 0
+  }
+
+  /** Those that would start slowly. */
+  *among(endpoints: readonly Endpoint[]): Steps<Endpoint[]> {
+    const starting: Endpoint[] = []
+    for (const [at, endpoint] of endpoints.entries()) {
+      if ((at + 1) % ENDPOINTS_PER_STEP === 0) yield
+      if (this.#windowOf(endpoint) > 0) starting.push(endpoint)
+    }
+    return starting
   }
 
   /** Which share of its full weight it should have now; null: all of it. */

@@ -18,7 +18,8 @@ export interface NginxServers {
 
 export function nginxServers(weights: readonly number[]): NginxServers {
   let totalWeight = 0
-  const sums = Float64Array.from(weights, (weight) => (totalWeight += weight))
+  const sums = new Float64Array(weights.length)
+  for (const [at, weight] of weights.entries()) sums[at] = totalWeight += weight
   return { weights, totalWeight, sums }
 }
 

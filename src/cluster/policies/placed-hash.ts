@@ -10,6 +10,7 @@ import { WeightedDraw } from "./weighted-draw.ts"
 
 /** After so many places without an endpoint that can be had all endpoints are looked at. */
 const STEPS_MAX = 1024
+const ENDPOINTS_PER_STEP = 128
 
 export interface PlacedHashOptions {
   /** A template. */
@@ -24,10 +25,10 @@ export interface PlacedHashOptions {
  * Cost: O(log points) on a ring, O(1) by Maglev. Source: Envoy, `ring_hash` and `maglev`, `hash_balance_factor`.
  */
 export class PlacedHash implements Picker {
+  readonly #all: readonly Endpoint[]
+  readonly #weights: readonly number[]
   /** Those that have a place. */
-  readonly #endpoints: Endpoint[] = []
-  /** What decides the places of `#endpoints`. */
-  readonly #placed: PlacedEndpoint[] = []
+  #endpoints: Endpoint[] = []
   readonly #place: (placed: readonly PlacedEndpoint[]) => Steps<Placement>
   readonly #options: PlacedHashOptions
   readonly #usable: UsableSet
@@ -44,21 +45,31 @@ export class PlacedHash implements Picker {
     options: PlacedHashOptions,
     weights: readonly number[] = endpoints.map(({ fullWeight }) => fullWeight),
   ) {
+    this.#all = endpoints
+    this.#weights = weights
     this.#place = place
-    for (const [at, weight] of weights.entries()) {
-      if (weight === 0) continue
-      const endpoint = endpoints[at]!
-      this.#endpoints.push(endpoint)
-      this.#placed.push({ address: endpoint.hashKey, weight })
-      this.#totalWeight += weight
-    }
     this.#options = options
     this.#usable = new UsableSet(endpoints)
     this.#streams = new StreamSum(endpoints)
   }
 
   *prepare(): Steps {
-    this.#placement = yield* this.#place(this.#placed)
+    this.#placement = yield* this.#makePlacement()
+  }
+
+  *#makePlacement(): Steps<Placement> {
+    this.#endpoints = []
+    this.#totalWeight = 0
+    const placed: PlacedEndpoint[] = []
+    for (const [at, weight] of this.#weights.entries()) {
+      if ((at + 1) % ENDPOINTS_PER_STEP === 0) yield
+      if (weight === 0) continue
+      const endpoint = this.#all[at]!
+      this.#endpoints.push(endpoint)
+      placed.push({ address: endpoint.hashKey, weight })
+      this.#totalWeight += weight
+    }
+    return yield* this.#place(placed)
   }
 
   pick(available: readonly Endpoint[], request: PickRequest, random: Random): Endpoint | undefined {
@@ -79,7 +90,7 @@ export class PlacedHash implements Picker {
 
   /** `factor` 0: the load does not matter. */
   #walk(text: string, request: PickRequest, factor: number): Endpoint | undefined {
-    const placement = (this.#placement ??= atOnce(this.#place(this.#placed)))
+    const placement = (this.#placement ??= atOnce(this.#makePlacement()))
     const streams = factor > 0 ? this.#streams.read() : 0
     const from = placement.find(hashOf(text, this.#hash))
     const steps = Math.min(placement.size, STEPS_MAX)
