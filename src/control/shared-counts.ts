@@ -1,13 +1,15 @@
 import {
   cellOf,
-  makeMemory,
   makeOutcomeSegment,
   makeSegment,
-  makeTrafficSegment,
   outcomesAt,
-  type SharedMemory,
   SLOTS_PER_SEGMENT,
   segmentOf,
+} from "../balancer/thread/shared-cells.ts"
+import {
+  makeMemory,
+  makeTrafficSegment,
+  type SharedMemory,
   trafficRow,
 } from "../balancer/thread/shared-numbers.ts"
 import { systemRandom } from "../base/random.ts"

@@ -17,6 +17,8 @@ export class HeaderList {
   readonly octets: number
   /** What the list says as the head of a message, once read: see `message-heads.ts`. */
   head: RequestHead | ResponseHead | null = null
+  /** It may stand as trailers, as it is. */
+  areTrailers = false
   /** Streams that hold it for as long as they live, where that is counted. */
   refCount = 0
 

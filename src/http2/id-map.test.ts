@@ -41,8 +41,8 @@ test("ids far apart, as old streams and new ones are, do not disturb each other"
 })
 
 describe("ids that want the same place", () => {
-  // Sixteen apart they do, in a map of eight places.
-  const at = (place: number, round: number): { id: number } => ({ id: 1 + 2 * (place + 8 * round) })
+  // Eight apart they do, in a map of eight places.
+  const at = (place: number, round: number): { id: number } => ({ id: place + 8 * (round + 1) })
 
   function filled(entries: readonly { id: number }[]): IdMap<{ id: number }> {
     const map = new IdMap<{ id: number }>()

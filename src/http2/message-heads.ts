@@ -5,6 +5,7 @@ import {
   type ResponseHead,
   readRequestHead,
   readResponseHead,
+  readTrailers,
 } from "./message-head.ts"
 
 /*
@@ -24,4 +25,12 @@ export function responseHeadOf(list: HeaderList): ResponseHead | Malformed {
   const head = readResponseHead(list)
   if (typeof head !== "string") list.head = head
   return head
+}
+
+/** The trailers to send on: remembered where they are the list itself. */
+export function trailersOf(list: HeaderList, isResponse: boolean): HeaderList | Malformed {
+  if (list.areTrailers) return list
+  const trailers = readTrailers(list, isResponse)
+  if (trailers === list) list.areTrailers = true
+  return trailers
 }

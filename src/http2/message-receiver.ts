@@ -5,8 +5,8 @@ import type { ConnectionEvents, OversizeCounter, Refusal } from "./events.ts"
 import type { Guard } from "./guard.ts"
 import { HeaderList } from "./header-list.ts"
 import { DEFAULT_TABLE_OCTETS, type DecodeLimits, HpackDecoder, TABLE_EXCEEDED } from "./hpack/index.ts"
-import { readTrailers, withoutLength } from "./message-head.ts"
-import { requestHeadOf, responseHeadOf } from "./message-heads.ts"
+import { withoutLength } from "./message-head.ts"
+import { requestHeadOf, responseHeadOf, trailersOf } from "./message-heads.ts"
 import type { Sender } from "./sender.ts"
 import type { Http2Stream } from "./stream.ts"
 import type { Role, StreamTable } from "./stream-table.ts"
@@ -191,7 +191,7 @@ export class MessageReceiver<Owner> {
 
   #onTrailers(stream: Http2Stream<Owner>, list: HeaderList, endStream: boolean): Fault | null {
     const isResponse = this.#role === "client"
-    const trailers = endStream ? readTrailers(list, isResponse) : "trailers do not end the stream"
+    const trailers = endStream ? trailersOf(list, isResponse) : "trailers do not end the stream"
     if (typeof trailers === "string") return this.#streams.malformed(stream, trailers, "trailers_malformed")
     if (trailers !== list) this.#events.onLimit("header_mended")
     // How a gRPC call ended is said; that its body is short of a length, which gRPC has no use for, is worth less.

@@ -122,6 +122,126 @@ describe("frames (RFC 9113 §4.1)", () => {
   })
 })
 
+describe("DATA that follows DATA", () => {
+  const data =
+    (id: number, text: string, isLast = false) =>
+    (made: Output): void =>
+      made.data(id, Buffer.from(text), 0, text.length, isLast)
+
+  test.each<[string, ((made: Output) => void)[], string]>([
+    ["of its stream joins it", [data(1, "ab"), data(1, "c")], "000003 00 00 00000001 616263"],
+    ["as often as it comes", [data(1, "a"), data(1, "b"), data(1, "c")], "000003 00 00 00000001 616263"],
+    ["and ends it", [data(1, "a"), data(1, "b", true)], "000002 00 01 00000001 6162"],
+    ["with nothing but END_STREAM", [data(1, "a"), data(1, "", true)], "000001 00 01 00000001 61"],
+    [
+      "of another stream does not",
+      [data(1, "a"), data(3, "b"), data(1, "c")],
+      "000001 00 00 00000001 61 000001 00 00 00000003 62 000001 00 00 00000001 63",
+    ],
+    [
+      "with HEADERS between",
+      [data(1, "a"), (made) => made.headers(3, hex("82"), false, 10), data(1, "b")],
+      "000001 00 00 00000001 61 000001 01 04 00000003 82 000001 00 00 00000001 62",
+    ],
+    [
+      "with WINDOW_UPDATE between",
+      [data(1, "a"), (made) => made.uint32Frame(8, 1, 2), data(1, "b")],
+      "000001 00 00 00000001 61 000004 08 00 00000001 00000002 000001 00 00 00000001 62",
+    ],
+    [
+      "with another frame between",
+      [data(1, "a"), (made) => made.frame(6, 1, 0, hex("")), data(1, "b")],
+      "000001 00 00 00000001 61 000000 06 01 00000000 000001 00 00 00000001 62",
+    ],
+    [
+      "with octets as they are between",
+      [data(1, "a"), (made) => made.raw(hex("ff")), data(1, "b")],
+      "000001 00 00 00000001 61 ff 000001 00 00 00000001 62",
+    ],
+    [
+      "nothing joins what has ended",
+      [data(1, "a", true), data(1, "b")],
+      "000001 00 01 00000001 61 000001 00 00 00000001 62",
+    ],
+    [
+      "or has ended in another frame",
+      [data(1, "a"), data(1, "b", true), data(1, "c")],
+      "000002 00 01 00000001 6162 000001 00 00 00000001 63",
+    ],
+  ])("%s", (_, writes, expected) => {
+    const { made } = output()
+    for (const write of writes) write(made)
+    expect(made.unsentOctets).toBe(hex(expected).length)
+    expect(written(made)).toEqual(hex(expected))
+  })
+
+  /** Lengths of the frames that pieces of such lengths make behind `before` octets. */
+  function frames(before: number, pieces: readonly number[]): number[] {
+    const { made } = output()
+    if (before > 0) raw(made, before)
+    const all = octets(pieces.reduce((sum, piece) => sum + piece, 0))
+    let from = 0
+    for (const piece of pieces) {
+      made.data(1, all, from, from + piece, false)
+      from += piece
+    }
+    const out = written(made)
+    const found: number[] = []
+    const payload: Buffer[] = []
+    for (let at = before; at < out.length; ) {
+      const length = out.readUIntBE(at, 3)
+      expect(out.subarray(at + 3, at + 9)).toEqual(hex("00 00 00000001"))
+      found.push(length)
+      payload.push(out.subarray(at + 9, at + 9 + length))
+      at += 9 + length
+    }
+    expect(Buffer.concat(payload)).toEqual(all)
+    return found
+  }
+
+  test.each<[string, number, number[], number[]]>([
+    ["fill a frame of the size that every peer takes", 0, [4000, 4000, 4000, 4000, 384], [16_384]],
+    ["go past it", 0, [4000, 4000, 4000, 4000, 385], [16_000, 385]],
+    ["fill a small chunk", 0, [4000, SMALL - 9 - 4000], [SMALL - 9]],
+    ["outgrow a small chunk", 0, [4000, SMALL - 8 - 4000, 1], [SMALL - 7]],
+    ["are large behind a small one", 0, [4000, 10_000], [14_000]],
+    ["fill a large chunk", LARGE - 9 - 300, [100, 200], [300]],
+    ["go past it", LARGE - 9 - 300, [100, 201, 1], [100, 202]],
+    ["begin at its end", LARGE - 9, [1, 2, 3], [6]],
+    ["lie in two chunks", LARGE - 5000, [10_000, 1, 2], [10_000, 3]],
+  ])("pieces that %s", (_, before, pieces, expected) => {
+    expect(frames(before, pieces)).toEqual(expected)
+  })
+
+  test("what was taken is not changed any more", () => {
+    const { made } = output()
+    made.data(1, Buffer.from("ab"), 0, 2, false)
+    const taken = octetsOf(made.take())
+    made.uint32Frame(3, 5, 8)
+    made.data(1, Buffer.from("c"), 0, 1, false)
+    expect(taken).toEqual(hex("000002 00 00 00000001 6162"))
+    expect(written(made)).toEqual(hex("000004 03 00 00000005 00000008 000001 00 00 00000001 63"))
+  })
+
+  test("nor behind as many octets as had been taken", () => {
+    const { made } = output()
+    made.data(1, Buffer.from("ab"), 0, 2, false)
+    made.take()
+    raw(made, 11)
+    made.data(1, Buffer.from("c"), 0, 1, false)
+    expect(written(made).subarray(11)).toEqual(hex("000001 00 00 00000001 63"))
+  })
+
+  test("the host is told when it has become much", () => {
+    const { made, take } = output()
+    raw(made, MUCH - 10 - 1)
+    made.data(1, octets(1), 0, 1, false)
+    take()
+    made.data(1, octets(1), 0, 1, false)
+    expect(take()).toEqual(["much"])
+  })
+})
+
 describe("chunks", () => {
   test("there are none while there is nothing", () => {
     const { made } = output()

@@ -1,10 +1,12 @@
-import { Flag, FRAME_HEAD_OCTETS, FrameType } from "./frame/types.ts"
+import { DEFAULT_MAX_FRAME_OCTETS, Flag, FRAME_HEAD_OCTETS, FrameType } from "./frame/types.ts"
 
 const SMALL_CHUNK = 4096
 const LARGE_CHUNK = 65_536
-/** Chunks kept for reuse; more are left to the garbage collector. 64 small and 128 large: 8.25 MiB. */
-const POOLED_SMALL = 64
+/** Chunks kept for reuse, a small one for each of many connections that write in the same turn. At most 2 MiB and 8 MiB. */
+const POOLED_SMALL = 512
 const POOLED_LARGE = 128
+/** Frames are joined up to the size that every peer takes: RFC 9113 §6.5.2. */
+const JOINED_OCTETS_MAX = DEFAULT_MAX_FRAME_OCTETS
 /** So much is worth a write of its own, without waiting for the turn's end: it keeps large payloads from queueing. */
 const MUCH_OCTETS = 131_072
 
@@ -50,6 +52,10 @@ export class Output {
   #lastTaken = 0
   #controlFramesTaken = 0
   #waiting = 0
+  /** The last frame of DATA in the open chunk, where more of its stream may join it; `dataEnd` -1: none may. */
+  #dataStream = 0
+  #dataAt = 0
+  #dataEnd = -1
   readonly #host: OutputHost
 
   constructor(host: OutputHost) {
@@ -69,6 +75,7 @@ export class Output {
     }
     this.#chunk = null
     this.#at = 0
+    this.#dataEnd = -1
     this.#full = null
     this.#lastTaken = this.#waiting
     this.#waiting = 0
@@ -84,20 +91,47 @@ export class Output {
     this.#controlFramesTaken = 0
   }
 
+  /** DATA that follows DATA of its stream joins it in one frame: a peer has less to read. */
   data(streamId: number, octets: Buffer, start: number, end: number, endStream: boolean): void {
+    const mayJoin = this.#dataEnd === this.#at && this.#dataStream === streamId
+    if (!mayJoin || !this.#join(octets, start, end, endStream))
+      this.#newData(streamId, octets, start, end, endStream)
+    if (this.#waiting >= MUCH_OCTETS) this.#host.onMuchOutput()
+  }
+
+  #newData(streamId: number, octets: Buffer, start: number, end: number, endStream: boolean): void {
     const length = end - start
-    let at = this.#reserve(FRAME_HEAD_OCTETS + length)
+    const at = this.#reserve(FRAME_HEAD_OCTETS + length)
     const flags = endStream ? Flag.END_STREAM : 0
     if (at >= 0) {
       const chunk = this.#chunk!
       this.#writeHead(chunk, at, length, FrameType.DATA, flags, streamId)
-      at += FRAME_HEAD_OCTETS
-      octets.copy(chunk, at, start, end)
+      octets.copy(chunk, at + FRAME_HEAD_OCTETS, start, end)
+      this.#dataStream = streamId
+      this.#dataAt = at
+      this.#dataEnd = endStream ? -1 : this.#at
     } else {
       this.#head(length, FrameType.DATA, flags, streamId)
       this.#append(octets, start, end)
     }
-    if (this.#waiting >= MUCH_OCTETS) this.#host.onMuchOutput()
+  }
+
+  /** Makes the last frame longer. False: it would be too long, or end in another chunk. */
+  #join(octets: Buffer, start: number, end: number, endStream: boolean): boolean {
+    const length = this.#dataEnd - this.#dataAt - FRAME_HEAD_OCTETS + end - start
+    if (length > JOINED_OCTETS_MAX) return false
+    if (this.#at + end - start > this.#chunk!.length) {
+      if (this.#chunk!.length !== SMALL_CHUNK) return false
+      this.#newChunk()
+    }
+    const chunk = this.#chunk!
+    const flags = endStream ? Flag.END_STREAM : 0
+    this.#writeHead(chunk, this.#dataAt, length, FrameType.DATA, flags, this.#dataStream)
+    octets.copy(chunk, this.#at, start, end)
+    this.#at += end - start
+    this.#dataEnd = endStream ? -1 : this.#at
+    this.#count(end - start)
+    return true
   }
 
   /** A frame of any other type. */
@@ -204,6 +238,7 @@ export class Output {
     this.#full ??= []
     this.#full.push({ buffer: open, length: this.#at })
     this.#at = 0
+    this.#dataEnd = -1
   }
 }
 

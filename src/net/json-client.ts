@@ -1,6 +1,6 @@
 import { Agent, type IncomingMessage, type RequestOptions, request as requestHttp } from "node:http"
 import { request as requestHttps, Agent as TlsAgent } from "node:https"
-import { errorReason } from "./link.ts"
+import { errorReason } from "./error-reason.ts"
 
 /** How a control plane's API is reached: etcd's, Consul's, Kubernetes'. */
 export interface JsonClientOptions {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs"
 import { dirname } from "node:path"
 import type { ListenerConfig } from "../config/model.ts"
-import { errorReason } from "./link.ts"
+import { errorReason } from "./error-reason.ts"
 
 /** One sentence on why an address cannot be listened on. */
 export function listenProblem(config: Pick<ListenerConfig, "name" | "unixPath">, error: Error): string {

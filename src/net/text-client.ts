@@ -1,6 +1,6 @@
 import { type IncomingMessage, request as requestHttp } from "node:http"
 import { request as requestHttps } from "node:https"
-import { errorReason } from "./link.ts"
+import { errorReason } from "./error-reason.ts"
 
 export interface TextClientOptions {
   /** `http:` or `https:`. */

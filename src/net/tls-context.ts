@@ -2,7 +2,7 @@ import { constants, createPrivateKey, X509Certificate } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { createSecureContext, type SecureContextOptions, type SecureVersion } from "node:tls"
 import { fileName, isPem } from "../config/pem.ts"
-import { errorReason } from "./link.ts"
+import { errorReason } from "./error-reason.ts"
 
 /** A certificate chain and its key, both PEM. */
 export interface KeyPair {

@@ -14,7 +14,7 @@ import type { ListenerTlsConfig } from "../config/model.ts"
 import type { Log } from "../log/logger.ts"
 import type { TlsInfo } from "../record/record.ts"
 import { Regex } from "../regex/regex.ts"
-import { errorReason } from "./link.ts"
+import { errorReason } from "./error-reason.ts"
 import {
   type Authorities,
   contextOptions,

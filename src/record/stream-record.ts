@@ -85,6 +85,12 @@ export class NewStreamRecord implements StreamRecord {
     return Array.isArray(this.#attempts) ? this.#attempts : [this.#attempts]
   }
 
+  /** As many as `attempts` has; that makes a list each time. */
+  get attemptCount(): number {
+    if (this.#attempts === null) return 0
+    return Array.isArray(this.#attempts) ? this.#attempts.length : 1
+  }
+
   /** Of a stream that goes on and on: the first attempt and the latest stay, `most` in all. */
   keepAttempts(most: number): void {
     const { attempts } = this

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net"
 import type { Endpoint } from "../cluster/endpoint.ts"
 import { connectHalfOpen, type HalfOpenOptions } from "../net/connect.ts"
-import { errorReason } from "../net/link.ts"
+import { errorReason } from "../net/error-reason.ts"
 import type { TlsUpstream } from "../net/tls-upstream.ts"
 
 /** Why an endpoint could not be connected to. */

@@ -548,16 +548,15 @@ export const equivalents: readonly Equivalents[] = [
         "(this.#size + 1) * 2 > this.#mask → ((this.#size + 1) * 2) >= (this.#mask)",
         "this.#size + 1 → (this.#size) - (1)",
       ],
-      "if (mask >= 64 && this.#size * 16 < mask) this.#resize": [
-        "mask >= 64 && this.#size * 16 < mask → false",
-        "mask >= 64 → (mask) > (64)",
-        "64 → 65",
+      "const LARGE = 256": ["256 → 257"],
+      "if (mask >= LARGE && this.#size * 16 < mask) this.#resize": [
+        "mask >= LARGE && this.#size * 16 < mask → false",
+        "mask >= LARGE → (mask) > (LARGE)",
         "this.#size * 16 < mask → true",
         "this.#size * 16 < mask → (this.#size * 16) <= (mask)",
         "this.#size * 16 → (this.#size) / (16)",
         "16 → 17",
       ],
-      "return (id >>> 1) & mask": ["id >>> 1 → (id) << (1)", "1 → 0"],
     },
   },
   {
@@ -664,7 +663,7 @@ export const equivalents: readonly Equivalents[] = [
     file: "http2/output.ts",
     why: POOL,
     at: {
-      "const POOLED_SMALL = 64": ["64 → 65"],
+      "const POOLED_SMALL = 512": ["512 → 513"],
       "const POOLED_LARGE = 128": ["128 → 129"],
       "if (smallPool.length < POOLED_SMALL)": [
         "smallPool.length < POOLED_SMALL → true",
@@ -687,7 +686,11 @@ export const equivalents: readonly Equivalents[] = [
   {
     file: "http2/output.ts",
     why: NOT_READ_YET,
-    at: { "#lastTaken = 0": ["0 → 1"] },
+    at: {
+      "#lastTaken = 0": ["0 → 1"],
+      "#dataStream = 0": ["0 → 1"],
+      "#dataAt = 0": ["0 → 1"],
+    },
   },
   {
     file: "http2/receiver.ts",

@@ -33,8 +33,8 @@ export class FakeLink {
     this.lines.push("schedule")
   }
 
-  flush(): void {
-    this.lines.push("flush")
+  flushNow(): void {
+    this.lines.push("flush now")
   }
 
   end(graceMs: number, onTimeout: () => void): void {

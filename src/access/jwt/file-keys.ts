@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs"
-import { errorReason } from "../../net/link.ts"
+import { errorReason } from "../../net/error-reason.ts"
 import { type KeySource, type KeySourceParts, type Keys, LastKeys } from "./key-source.ts"
 
 /** A file with a JSON Web Key Set. It is read again when it has changed. nginx: `auth_jwt_key_file`. */

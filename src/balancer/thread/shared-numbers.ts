@@ -12,14 +12,12 @@ import type { ZoneConfig } from "../../config/model.ts"
 import { ZoneTable, zoneKey } from "../../relay/route/zone-table.ts"
 import { type Numbers, TRAFFIC_COLUMNS, Traffic, type TrafficTotals } from "../numbers.ts"
 import { type RouteMemory, SharedRouteNumbers } from "./route-memory.ts"
+import { outcomesAt, SharedOutcomeCount, SLOTS_PER_SEGMENT, segmentOf, streamCount } from "./shared-cells.ts"
 
 /** What a thread says of itself once a second. */
 export const GAUGES = ["connections", "streams", "heldBytes", "heapBytes", "turnMaxMs", "busyMs"] as const
 
 export type Gauges = Record<(typeof GAUGES)[number], number>
-
-/** Endpoints in one segment. A segment takes 4 octets for each of them and each thread. */
-export const SLOTS_PER_SEGMENT = 4096
 
 /**
  * Numbers of all data threads: matrices of threads × columns in which each thread writes its own row, without Atomics, and
@@ -68,10 +66,6 @@ export function makeMemory(threads: number): SharedMemory {
   }
 }
 
-export function makeSegment(threads: number): SharedArrayBuffer {
-  return new SharedArrayBuffer((threads + 1) * SLOTS_PER_SEGMENT * Int32Array.BYTES_PER_ELEMENT)
-}
-
 /** The system gives memory to those rows alone that are written to. */
 export function makeTrafficSegment(threads: number): SharedArrayBuffer {
   return floats(threads * SLOTS_PER_SEGMENT * TRAFFIC_ROW)
@@ -83,21 +77,8 @@ export function trafficRow(segment: SharedArrayBuffer, slot: number, index: numb
   return new Float64Array(segment, row * TRAFFIC_ROW * Float64Array.BYTES_PER_ELEMENT, TRAFFIC_ROW)
 }
 
-export function makeOutcomeSegment(threads: number): SharedArrayBuffer {
-  return new SharedArrayBuffer((2 * threads + 1) * SLOTS_PER_SEGMENT * Uint32Array.BYTES_PER_ELEMENT)
-}
-
 function floats(many: number): SharedArrayBuffer {
   return new SharedArrayBuffer(many * Float64Array.BYTES_PER_ELEMENT)
-}
-
-/** Where the count of `slot` is in its segment: in the row of thread `index`; -1: in the total row. */
-export function cellOf(slot: number, index: number): number {
-  return (index + 1) * SLOTS_PER_SEGMENT + (slot % SLOTS_PER_SEGMENT)
-}
-
-export function segmentOf(slot: number): number {
-  return Math.floor(slot / SLOTS_PER_SEGMENT)
 }
 
 /** The row of thread `index` in a matrix of `columns`. */
@@ -122,85 +103,6 @@ export function trafficOf({ threads, traffic }: SharedMemory): TrafficTotals {
   return Object.fromEntries(
     TRAFFIC_COLUMNS.map((name, column) => [name, rows.reduce((sum, row) => sum + row[column]!, 0)]),
   ) as TrafficTotals
-}
-
-/**
- * The streams of one endpoint, counted by one thread of several.
- * Cost: one atomic operation for each stream that begins or ends, some 17 ns.
- */
-export class SharedStreamCount implements StreamCount {
-  readonly #cells: Int32Array
-  readonly #total: number
-  readonly #own: number
-
-  /** `cells`: of the segment that has the slot. */
-  constructor(cells: Int32Array, slot: number, index: number) {
-    this.#cells = cells
-    this.#total = cellOf(slot, -1)
-    this.#own = cellOf(slot, index)
-  }
-
-  get open(): number {
-    return Atomics.load(this.#cells, this.#total)
-  }
-
-  tryAdd(most: number): boolean {
-    const cells = this.#cells
-    const total = this.#total
-    for (;;) {
-      const open = Atomics.load(cells, total)
-      if (open >= most) return false
-      if (Atomics.compareExchange(cells, total, open, open + 1) === open) break
-    }
-    cells[this.#own]!++
-    return true
-  }
-
-  subtract(): void {
-    this.#cells[this.#own]!--
-    Atomics.sub(this.#cells, this.#total, 1)
-  }
-}
-
-/**
- * The outcomes at one endpoint, counted by one thread of several. Failures in a row are those of all threads: they decide.
- * Cost: a success is a load, and an atomic one; only after a failure it writes where others do.
- */
-export class SharedOutcomeCount implements OutcomeCount {
-  readonly #cells: Uint32Array
-  readonly #consecutive: number
-  readonly #successes: number
-  readonly #failures: number
-
-  /** `cells`: of the segment that has the slot. */
-  constructor(cells: Uint32Array, slot: number, index: number) {
-    this.#cells = cells
-    this.#consecutive = cellOf(slot, -1)
-    this.#successes = cellOf(slot, 2 * index)
-    this.#failures = cellOf(slot, 2 * index + 1)
-  }
-
-  succeeded(): void {
-    this.#cells[this.#successes]!++
-    if (Atomics.load(this.#cells, this.#consecutive) > 0) Atomics.store(this.#cells, this.#consecutive, 0)
-  }
-
-  failed(): void {
-    this.#cells[this.#failures]!++
-    Atomics.add(this.#cells, this.#consecutive, 1)
-  }
-}
-
-/** What all threads have counted at the endpoint in `slot`; `cells`: of the segment that has it. */
-export function outcomesAt(cells: Uint32Array, threads: number, slot: number): OutcomeCounts {
-  let successes = 0
-  let failures = 0
-  for (let index = 0; index < threads; index++) {
-    successes += cells[cellOf(slot, 2 * index)]!
-    failures += cells[cellOf(slot, 2 * index + 1)]!
-  }
-  const consecutiveFailures = Atomics.load(cells, cellOf(slot, -1))
-  return { successes: successes >>> 0, failures: failures >>> 0, consecutiveFailures }
 }
 
 /** The numbers of the data thread `index`. */
@@ -255,7 +157,7 @@ export class SharedNumbers implements Numbers, StreamCounts {
     const first = this.#limitSlots[cluster]!
     return Array.from({ length: LIMITS }, (_, at) => {
       const slot = first + at
-      return new SharedStreamCount(this.#limits[segmentOf(slot)]!, slot, this.#index)
+      return streamCount(this.#limits[segmentOf(slot)]!, slot, this.#index, this.#threads)
     })
   }
 
@@ -268,7 +170,7 @@ export class SharedNumbers implements Numbers, StreamCounts {
   }
 
   countOf(slot: number): StreamCount {
-    return new SharedStreamCount(this.#cells[segmentOf(slot)]!, slot, this.#index)
+    return streamCount(this.#cells[segmentOf(slot)]!, slot, this.#index, this.#threads)
   }
 
   zone(config: ZoneConfig): ZoneTable {

@@ -31,11 +31,12 @@ export class RoundRobin implements Picker {
 
   /** Those with more load are left out. */
   pickUpTo(loadMax: number, available: readonly Endpoint[], request: PickRequest): Endpoint | undefined {
+    const isByLoad = loadMax < Number.POSITIVE_INFINITY
     let best: Endpoint | undefined
     let most = 0
     let total = 0
     for (const endpoint of available) {
-      if (isPassedOver(endpoint, request) || loadOf(endpoint) > loadMax) continue
+      if (isPassedOver(endpoint, request) || (isByLoad && loadOf(endpoint) > loadMax)) continue
       const { slot, weight } = endpoint
       const effective = Math.min(this.#effective[slot] ?? weight, weight)
       const current = (this.#current[slot] ?? 0) + effective

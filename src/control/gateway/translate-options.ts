@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto"
 import type { GatewayAddress, TranslateOptions } from "../../config/gateway/translate.ts"
-import { errorReason } from "../../net/link.ts"
+import { errorReason } from "../../net/error-reason.ts"
 import { publishedAddresses } from "./published-addresses.ts"
 import type { ResourceStore } from "./resource-store.ts"
 import type { SecretFiles } from "./secret-files.ts"

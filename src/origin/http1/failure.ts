@@ -1,6 +1,6 @@
 import { ErrorCode } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"
-import { errorReason } from "../../net/link.ts"
+import { errorReason } from "../../net/error-reason.ts"
 
 /** What is known of a request whose connection failed. */
 export interface ExchangeFacts {

@@ -62,7 +62,7 @@ export function pickLeg(call: RetryingCall, retries: Retries | null): Leg | Fail
   if (retries?.isCharged === true) breakers?.retries(leg)
   call.record.addAttempt(leg)
   endpoint.traffic[Column.picks]!++
-  if (call.record.attempts.length > call.attemptsBefore + 1) endpoint.traffic[Column.retries]!++
+  if (call.record.attemptCount > call.attemptsBefore + 1) endpoint.traffic[Column.retries]!++
   return leg
 }
 
@@ -102,7 +102,7 @@ export class Retries {
     const { retry } = route.settings
     const nowMs = Math.floor(context.clock.now())
     const { retryBudget, breakers } = call.cluster!
-    const legs = record.attempts.length - call.attemptsBefore - (this.#hasRepeatedEndpoint ? 1 : 0)
+    const legs = record.attemptCount - call.attemptsBefore - (this.#hasRepeatedEndpoint ? 1 : 0)
     const elapsedMs = nowMs - record.startMs
     const isBudgetLeft = retryBudget.isLeft(nowMs)
     const isBounded = breakers?.hasRetryLeft === false

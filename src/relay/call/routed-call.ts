@@ -108,7 +108,7 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
     this.snapshot = null
     this.cluster = null
     this.leg = null
-    this.attemptsBefore = record.attempts.length
+    this.attemptsBefore = record.attemptCount
     this.pages++
     resumePhases(this, this.context, page)
     return true
@@ -153,7 +153,7 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
   protected headFor(leg: AttemptRecord): HeaderList {
     const { record, route, context } = this
     // Only the first time is the call's: later legs are asked for what the first came to.
-    if (record.attempts.length === 1) route.meter?.headSent(leg.connectedMs - record.startMs)
+    if (record.attemptCount === 1) route.meter?.headSent(leg.connectedMs - record.startMs)
     const asked = withChanges(record.head.list, record.state?.requestChanges, "request")
     const list = route.requestRewrite.apply(asked, record, context.env)
     return route.trace === null ? list : route.trace.inject(list, record, leg)
@@ -180,7 +180,7 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
     this.#records?.end()
     this.#waiting?.cancel()
     this.#leaveMeter(this.record)
-    for (const run of this.#atEnd ?? []) run()
+    if (this.#atEnd !== null) for (const run of this.#atEnd) run()
     this.response.cancelAnswer()
     if (this.snapshot !== null) leave(this.record, this.context, this.leg?.served ?? "otherwise")
     this.record.endMs = Math.floor(this.context.clock.now())

@@ -304,7 +304,7 @@ describe("output", () => {
     bed.opened[0]!.stream.sendHeaders(ANSWER, false)
     expect(link.take()).toEqual(["schedule"])
     connection.onMuchOutput()
-    expect(link.take()).toEqual(["flush"])
+    expect(link.take()).toEqual(["flush now"])
   })
 
   test.each([

@@ -204,7 +204,7 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
   }
 
   onMuchOutput(): void {
-    this.#link.flush()
+    this.#link.flushNow()
   }
 
   onSettings(): void {

@@ -356,7 +356,7 @@ describe("output", () => {
     opened(connection)
     expect(link.take()).toEqual(["schedule"])
     connection.onMuchOutput()
-    expect(link.take()).toEqual(["flush"])
+    expect(link.take()).toEqual(["flush now"])
   })
 
   test.each([

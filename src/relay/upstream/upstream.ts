@@ -204,7 +204,7 @@ export class UpstreamConnection
   }
 
   onMuchOutput(): void {
-    this.#link.flush()
+    this.#link.flushNow()
   }
 
   onSettings(): void {
