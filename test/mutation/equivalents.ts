@@ -921,6 +921,11 @@ export const equivalents: readonly Equivalents[] = [
   },
   {
     file: "relay/call/replay-buffer.ts",
+    why: "what is given of nothing is nothing",
+    at: { "if (due <= 0) return 0": ["due <= 0 → (due) < (0)"] },
+  },
+  {
+    file: "relay/call/replay-buffer.ts",
     why: POOL,
     at: {
       "this.#held.settle()": ["left out: this.#held.settle()"],
@@ -1038,6 +1043,142 @@ export const equivalents: readonly Equivalents[] = [
     at: { "if (cut >= 0) this.unfinished": ["cut >= 0 → (cut) > (0)", "0 → 1"] },
   },
   {
+    file: "relay/call/leg.ts",
+    why: MEMORY,
+    at: { "    this.#lease = null": ["left out: this.#lease = null"] },
+  },
+  {
+    file: "relay/call/queued-call.ts",
+    why: "the call that fails leaves the queue as well",
+    at: { "    this.leave()": ["left out: this.leave()"] },
+  },
+  {
+    file: "relay/call/retries.ts",
+    why: NOT_READ_YET,
+    at: { "delayMs = 0": ["0 → 1"], "isCharged = false": ["false → true"] },
+  },
+  {
+    file: "relay/call/continuity/continuity.ts",
+    why: "whether a call goes on, and from where, is asked: budget and chance say when",
+    at: {
+      "positionAfter(says.received ?? backend.handedOff, this.#facts(true, 0)": ["true → false", "0 → 1"],
+      "return continuation(this.#facts(true, 0), end)?.next": ["true → false", "0 → 1"],
+    },
+  },
+  {
+    file: "relay/call/continuity/cursor-messages.ts",
+    why: "what the client has is past a token, so none counts; and of no octets none is sent",
+    at: {
+      "if (token != null) this.#token = token": ["token != null → true"],
+      "const NO_OCTETS = Buffer.alloc(0)": ["0 → 1"],
+    },
+  },
+  {
+    file: "relay/call/continuity/gap.ts",
+    why: "no call has a leg in the first two milliseconds of its process",
+    at: { "const NEVER = -1": ["-1 → 1", "1 → 0"] },
+  },
+  {
+    file: "relay/call/continuity/logged-request.ts",
+    why: "of no octets none is sent",
+    at: { "const NO_OCTETS = Buffer.alloc(0)": ["0 → 1"] },
+  },
+  {
+    file: "relay/call/client-request.ts",
+    why: "of no octets none is sent",
+    at: { "const NO_OCTETS = Buffer.alloc(0)": ["0 → 1"] },
+  },
+  {
+    file: "relay/call/continuity/message-log.ts",
+    why: "what is empty stands anywhere in its buffer",
+    at: { "if (this.#from < this.#to) return": ["this.#from < this.#to → true"] },
+  },
+  {
+    file: "relay/call/continuity/moving.ts",
+    why: "a leg that may move has lasted longer",
+    at: { "(isAwaitingHead || !this.canMove(0))": ["0 → 1"] },
+  },
+  {
+    file: "relay/call/continuity/whole-messages.ts",
+    why: "nothing holds no message: what is looked at next finds none either",
+    at: { "if (whole >= 0) {": ["whole >= 0 → (whole) > (0)"] },
+  },
+  {
+    file: "relay/downstream/protocol-detector.ts",
+    why: "no client says anything at the very moment at which the process began",
+    at: { "if (client.firstOctetMs < 0)": ["client.firstOctetMs < 0 → (client.firstOctetMs) <= (0)"] },
+  },
+  {
+    file: "relay/overload/reset-largest.ts",
+    why: "a deadline that is set again at once is due as it was",
+    at: {
+      "if (this.#isSet) return": ["this.#isSet → false"],
+      "    this.#isSet = true": ["left out: this.#isSet = true", "true → false"],
+    },
+  },
+  {
+    file: "relay/pacing/pacer.ts",
+    why: MEMORY,
+    at: {
+      "    this.endpoint = null": ["left out: this.endpoint = null"],
+      "    this.client = null": ["left out: this.client = null"],
+      "this.#endpoints.clear()": ["left out: this.#endpoints.clear()"],
+    },
+  },
+  {
+    file: "relay/upstream/leaving-endpoints.ts",
+    why: "how much is done in one step",
+    at: {
+      "const ENDPOINTS_PER_STEP = 256": ["256 → 257"],
+      "if (isStepEnd(at)) yield": ["isStepEnd(at) → false", "isStepEnd(at) → true"],
+    },
+  },
+  {
+    file: "relay/upstream/rehome.ts",
+    why: MEMORY,
+    at: { "this.#passes.delete(cluster)": ["left out: this.#passes.delete(cluster)"] },
+  },
+  {
+    file: "relay/upstream/stream-moves.ts",
+    why: SHORT_CUT,
+    at: { "maxStreamAgeMs === null ? null : reasonOf": ["maxStreamAgeMs === null → false"] },
+  },
+  {
+    file: "relay/upstream/upstream.ts",
+    why: "the connections of one pool are of one kind",
+    at: { "if (other instanceof UpstreamConnection &&": ["other instanceof UpstreamConnection → true"] },
+  },
+  {
+    file: "relay/route/admission-phases.ts",
+    why: "no check lets all pass",
+    at: { "const who = hasAccess(access)": ["hasAccess(access) || asked !== null → true"] },
+  },
+  {
+    file: "relay/route/route-meter.ts",
+    why: "one more message than one is none, and the column of what is one past the last status is that of none",
+    at: {
+      "if (messages > 1) this.#row": ["messages > 1 → true", "messages > 1 → (messages) >= (1)"],
+      "const isKnown = grpcStatus >= 0 &&": [
+        "grpcStatus < ENDED_COLUMNS - 1 → (grpcStatus) <= (ENDED_COLUMNS - 1)",
+      ],
+    },
+  },
+  {
+    file: "relay/route/written-order.ts",
+    why: POOL,
+    at: { "const PATH_OCTETS_MAX = 256": ["256 → 257"] },
+  },
+  {
+    file: "relay/route/written-order.ts",
+    why: "how much is done in one step",
+    at: { "      yield": ["left out: yield"] },
+  },
+  {
+    file: "relay/call/routed-call.ts",
+    why: "what is over is given up once more without effect",
+    at: { "    this.#waiting = null": ["left out: this.#waiting = null"] },
+  },
+  {
     file: "relay/call/messages.ts",
     why: SHORT_CUT,
     at: {
@@ -1055,6 +1196,20 @@ export const equivalents: readonly Equivalents[] = [
     at: {
       'if (values === "") return null': ['values === "" → false'],
       "if (client !== null) stateOf(record).realClient": ["client !== null → true"],
+    },
+  },
+  {
+    file: "relay/route/access.ts",
+    why: "no rule lets all pass",
+    at: {
+      "return rules.length > 0 ||": [
+        "rules.length > 0 || basic !== null || jwt !== null || request !== null → true",
+        "rules.length > 0 → (rules.length) >= (0)",
+      ],
+      "if (rules.length > 0) checks.push(checkRules": [
+        "rules.length > 0 → true",
+        "rules.length > 0 → (rules.length) >= (0)",
+      ],
     },
   },
   {
@@ -1231,7 +1386,7 @@ export const equivalents: readonly Equivalents[] = [
     why: HASH,
     at: {
       "h = Math.imul(h ^ key.charCodeAt(i), 0xcc9e2d51)": ["0xcc9e2d51 → 3432918354"],
-      "h = (h << 15) | (h >>> 17)": ["15 → 16", "17 → 18"],
+      "h = (h << 15) | (h >>> 17)": ["15 → 16", "17 → 18", "left out: h = (h << 15) | (h >>> 17)"],
       "h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)": ["0x85ebca6b → 2246822508", "16 → 17"],
       "h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)": ["0xc2b2ae35 → 3266489910", "13 → 14"],
       "return h ^ (h >>> 16)": ["16 → 17"],
