@@ -5,6 +5,7 @@ export const CLUSTER = "envoy.config.cluster.v3.Cluster"
 export const ENDPOINTS = "envoy.config.endpoint.v3.ClusterLoadAssignment"
 export const LISTENER = "envoy.config.listener.v3.Listener"
 export const ROUTES = "envoy.config.route.v3.RouteConfiguration"
+export const SECRET = "envoy.extensions.transport_sockets.tls.v3.Secret"
 
 const ADS = { ads: {}, resourceApiVersion: "V3" }
 

@@ -26,8 +26,9 @@ export interface AssembleOptions {
 }
 
 /** One configuration of all plans. Pure: the same plans come to the same text. */
-export function assemble(plans: LivePlans, options: AssembleOptions = {}): Assembled {
+export function assemble(told: LivePlans, options: AssembleOptions = {}): Assembled {
   const { settings = defaultRouteSettings(), apiListeners = null } = options
+  const plans = apiListeners === null ? told : { ...told, clusters: asForGrpc(told.clusters) }
   const routes = new RouteAssembler(plans, settings)
   const listeners: ListenerConfig[] = []
   const servers: ServerConfig[] = []
@@ -64,6 +65,11 @@ export function assemble(plans: LivePlans, options: AssembleOptions = {}): Assem
     tcpVariables: tcp.variables,
     problems: [...problems, ...clusters.problems],
   }
+}
+
+/** To clients without a proxy a cluster need not say that it speaks HTTP/2: gRPC has nothing else. */
+function asForGrpc(clusters: LivePlans["clusters"]): LivePlans["clusters"] {
+  return new Map([...clusters].map(([name, plan]) => [name, { ...plan, protocol: "h2" }]))
 }
 
 /** Each target by its own name; what no target has the name of finds nothing. */
