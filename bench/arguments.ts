@@ -109,7 +109,9 @@ function shapesOf(given: OptionValues): string[] {
   if (given.quick) return [...QUICK_SHAPES]
   const all = SHAPES.filter(({ kind }) => kind === "timed" || given.compare === undefined)
   return all
-    .filter(({ entrants }) => entrants !== "variants" || given.compare === undefined)
+    .filter(
+      ({ entrants }) => (entrants !== "log" && entrants !== "continuity") || given.compare === undefined,
+    )
     .map(({ name }) => name)
 }
 

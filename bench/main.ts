@@ -38,7 +38,9 @@ function plan(given: Arguments, other: Checkout | null): Plan {
     given.cpuProf === null
       ? peers
       : peers.map((peer) =>
-          peer.name === "sluice" ? sluice("sluice", ["--cpu-prof", "--cpu-prof-dir", given.cpuProf!]) : peer,
+          peer.kind === "sluice"
+            ? { ...peer, command: sluice("sluice", ["--cpu-prof", "--cpu-prof-dir", given.cpuProf!]).command }
+            : peer,
         )
   return {
     shapes: given.shapes
@@ -59,7 +61,7 @@ function entrantsOf(shape: Shape, peers: readonly Peer[], asked: boolean): reado
   return peers.filter(
     ({ kind, variant }) =>
       (shape.entrants === "all" || kind === "sluice") &&
-      (variant !== true || asked || shape.entrants === "variants"),
+      (variant === undefined || asked || shape.entrants === variant),
   )
 }
 

@@ -1,4 +1,5 @@
 import type { WorkloadSpec } from "./load/workload.ts"
+import type { Peer } from "./peers/peer.ts"
 
 /** Work whose cost per message is measured, over and over. */
 export interface TimedShape {
@@ -13,8 +14,8 @@ export interface TimedShape {
   entrants: Entrants
 }
 
-/** Who takes part: every peer, Sluice alone (and what --also names), or Sluice and its variants. */
-type Entrants = "all" | "sluice" | "variants"
+/** Who takes part: every peer, Sluice alone (and what --also names), or Sluice and a variant of it. */
+type Entrants = "all" | "sluice" | NonNullable<Peer["variant"]>
 
 /** Streams that stay open and silent: memory, sockets, and CPU while nothing happens. */
 export interface IdleShape {
@@ -125,12 +126,38 @@ export const SHAPES: readonly Shape[] = [
   {
     ...timed("log-bidi", "bidi", 10, 10, SMALL_OCTETS, "Sluice's access log off and on, bidi 10 x 10"),
     latency: false,
-    entrants: "variants",
+    entrants: "log",
   },
   {
     ...timed("log-unary", "unary", 10, 10, SMALL_OCTETS, "Sluice's access log off and on, unary 10 x 10"),
     latency: false,
-    entrants: "variants",
+    entrants: "log",
+  },
+  {
+    ...timed(
+      "continuity-bidi",
+      "bidi",
+      10,
+      10,
+      SMALL_OCTETS,
+      "Sluice's continuity off and on, bidi 10 x 10, backends that take part",
+    ),
+    spec: { kind: "bidi", connections: 10, streams: 10, octets: SMALL_OCTETS, pace: "peak", continued: true },
+    latency: false,
+    entrants: "continuity",
+  },
+  {
+    ...idle(100, 100, "continuity-idle"),
+    title: "Sluice's continuity off and on: 10,000 idle streams, of each a message of 100 B is kept",
+    spec: {
+      kind: "bidi",
+      connections: 100,
+      streams: 100,
+      octets: SMALL_OCTETS,
+      pace: "idle",
+      continued: true,
+    },
+    entrants: "continuity",
   },
   idle(10, 800),
   idle(100, 1000),

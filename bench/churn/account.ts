@@ -128,7 +128,7 @@ export function answeredShares(
   quietMs: number,
   windowMs: number,
 ): (number | null)[] {
-  const count = Math.ceil((toMs - fromMs + quietMs) / windowMs)
+  const count = Math.floor((toMs - fromMs + quietMs) / windowMs)
   const due = new Array<number>(count).fill(0)
   const answered = new Array<number>(count).fill(0)
   for (const { dueMs, answeredMs } of calls) {

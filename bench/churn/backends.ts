@@ -16,11 +16,14 @@ export class Backends {
   wrong = 0
   readonly #cores: Cores | null
   readonly #children: (Child | null)[]
+  /** A frozen one would not notice that the benchmark has ended. */
+  readonly #onExit = () => this.end()
 
   private constructor(ports: readonly number[], cores: Cores | null) {
     this.ports = ports
     this.#cores = cores
     this.#children = ports.map(() => null)
+    process.once("exit", this.#onExit)
   }
 
   static async start(count: number, cores: Cores | null): Promise<Backends> {
@@ -62,6 +65,7 @@ export class Backends {
   }
 
   end(): void {
+    process.off("exit", this.#onExit)
     for (const [index] of this.ports.entries()) this.kill(index)
   }
 }

@@ -47,7 +47,7 @@ export function churnPage(report: ChurnReport): string {
       "- **Streams lost**: streams that ended otherwise than by their client. *There*: of those on the backend that the case is about; nothing can save them where its process is gone. *Elsewhere*: of all others.",
       `- **Calls failed**: calls with an error, or without an answer within ${CALL_TIMEOUT_MS / 1000} s, and streams that were opened and never answered.`,
       "- **Imbalance**: the seconds in which some backend that could serve had less than half, or more than one and a half, of its share of the calls that were answered; in windows of half a second. “>”: so it was still at the end.",
-      "- **Longest stall**: the longest that a message of any stream waited for its echo, or for the end of its stream.",
+      "- **Longest stall**: the longest that a message of any stream waited for its echo, or for the end of its stream. What the second before shows, in which nothing happened, is the machine's part.",
       "- **Messages wrong**: lost, doubled, changed or out of order at either end, and calls that came to backends twice.",
       "- **Streams at the end**: live streams of each backend. No proxy here moves a live stream.",
     ].join("\n"),
@@ -76,7 +76,7 @@ export function churnPicture({ peers, cases }: ChurnReport): string {
   return pictureOf({
     title: "Calls answered while backends come and go",
     says: "full height: every call of a quarter of a second was answered; red: the trouble begins",
-    columns: cases.map(({ which }) => which.title),
+    columns: cases.map(({ which }) => which.name),
     rows: peers.map(({ name }) => name),
     cells: peers.map(({ name }) =>
       cases.map(({ results }) => ({ shares: results.find(({ peer }) => peer === name)?.shares ?? [] })),

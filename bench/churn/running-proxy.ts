@@ -18,6 +18,11 @@ export class RunningProxy implements ToldProxy {
   readonly #setup: Setup
   readonly #child: Child
   readonly #values: ProxyValues
+  /** The benchmark was told to end. */
+  readonly #onExit = () => {
+    this.signal("SIGTERM")
+    rmSync(this.directory, { recursive: true, force: true })
+  }
 
   private constructor(setup: Setup, values: ProxyValues, child: Child) {
     this.#setup = setup
@@ -25,6 +30,7 @@ export class RunningProxy implements ToldProxy {
     this.#child = child
     this.directory = values.directory
     this.port = values.port
+    process.once("exit", this.#onExit)
   }
 
   /** Resolves when it listens. */
@@ -51,6 +57,7 @@ export class RunningProxy implements ToldProxy {
       directory,
       threads: 1,
       accessLog: "off",
+      continuity: "off",
     }
     write(setup, values)
     const child = new Child(setup.command(peer, join(directory, setup.files[0]!)), cores?.proxy, false)
@@ -89,6 +96,7 @@ export class RunningProxy implements ToldProxy {
   }
 
   async stop(): Promise<void> {
+    process.off("exit", this.#onExit)
     await this.#child.stop()
     rmSync(this.directory, { recursive: true, force: true })
   }

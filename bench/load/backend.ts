@@ -3,7 +3,7 @@
  * Started by the benchmark with an IPC channel; arguments: how many ports, and how many more that speak TLS.
  */
 import type { AddressInfo, Server } from "node:net"
-import { PATHS, RESPONSE, TRAILERS_BAD, TRAILERS_OK } from "./calls.ts"
+import { PATHS, RESPONSE, RESPONSE_CONTINUED, TRAILERS_BAD, TRAILERS_OK } from "./calls.ts"
 import type { Connection, ConnectionOwner } from "./connection.ts"
 import { Failures } from "./failures.ts"
 import { Flood } from "./flood.ts"
@@ -18,6 +18,7 @@ const floods = new WeakMap<Connection, Flood>()
 const owner: ConnectionOwner = {
   open: (connection, fields) => {
     if (fields.path === PATHS.echo) return echo
+    if (fields.path === PATHS.continued) return continued
     if (fields.path === PATHS.push) return push(connection)
     if (fields.path === PATHS.sink) return new Sink()
     failures.add(`a call to "${fields.path}" came`)
@@ -38,6 +39,14 @@ const echo: StreamOwner = {
     if (end) stream.connection.end(stream, TRAILERS_OK)
   },
   reset() {},
+}
+
+const continued: StreamOwner = {
+  ...echo,
+  headers(stream, _fields, end) {
+    stream.connection.headers(stream, RESPONSE_CONTINUED, false)
+    if (end) stream.connection.end(stream, TRAILERS_OK)
+  },
 }
 
 const refuse: StreamOwner = {

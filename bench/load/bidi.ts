@@ -70,12 +70,13 @@ export class Bidi implements Workload, ConnectionOwner {
 
   async start(): Promise<void> {
     const { spec, port, failures } = this.#context
+    const request = spec.continued === true ? REQUESTS.continued : REQUESTS.echo
     for (let index = 0; index < spec.connections; index++) {
       const connection = await dial(port, spec.tls === true, this)
       this.#connections.push(connection)
       for (let stream = 0; stream < spec.streams; stream++) {
         const chat = new Chat(this, this.#chats.length, spec.octets)
-        chat.stream = connection.open(REQUESTS.echo, chat)
+        chat.stream = connection.open(request, chat)
         this.#chats.push(chat)
         chat.fire(this.#scratch)
       }

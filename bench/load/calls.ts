@@ -4,6 +4,8 @@ import type { FieldList } from "./header-writer.ts"
 export const PATHS = {
   /** Sends back every octet; ends with the client. Bidi and unary. */
   echo: "/bench.Bench/Echo",
+  /** The same, and its backend says that it hands off and resumes: docs/stream-continuity.md. */
+  continued: "/bench.Bench/Continued",
   /** Takes one message and answers with messages of the size it asks for, until reset. */
   push: "/bench.Bench/Push",
   /** Takes messages, and at the end answers with one that holds their number. */
@@ -30,6 +32,7 @@ function request(path: Path): FieldList {
 
 export const REQUESTS: Record<Path, FieldList> = {
   echo: request("echo"),
+  continued: request("continued"),
   push: request("push"),
   sink: request("sink"),
 }
@@ -37,6 +40,11 @@ export const REQUESTS: Record<Path, FieldList> = {
 export const RESPONSE: FieldList = [
   [":status", "200"],
   ["content-type", "application/grpc"],
+]
+export const RESPONSE_CONTINUED: FieldList = [
+  ...RESPONSE,
+  ["continuity-accept", "handoff, resume"],
+  ["continuity-session", "bench"],
 ]
 export const TRAILERS_OK: FieldList = [["grpc-status", "0"]]
 export const TRAILERS_BAD: FieldList = [["grpc-status", "13"]]

@@ -13,6 +13,8 @@ export interface WorkloadSpec {
   pace: "peak" | "idle" | number
   /** The client speaks TLS 1.3. Default: no. */
   tls?: boolean
+  /** Bidi: the backend says that it hands streams off and resumes them. Default: no. */
+  continued?: boolean
 }
 
 /** One kind of load on one target. */

@@ -12,7 +12,7 @@ import { processTree } from "./process-usage.ts"
 const PATIENCE_MS = 15_000
 const POLL_MS = 20
 
-export type PeerNeeds = Omit<TemplateValues, "port" | "directory" | "accessLog" | "threads">
+export type PeerNeeds = Omit<TemplateValues, "port" | "directory" | "accessLog" | "threads" | "continuity">
 
 /** HAProxy's and nginx's usual size, unless the messages would not fit. */
 const USUAL_BUFFER_OCTETS = 16_384
@@ -52,10 +52,11 @@ export async function startPeer(peer: Peer, needs: PeerNeeds, cores: Cores | nul
   if (needs.tls) await writeCertificate(directory)
   const threads = peer.threads ?? 1
   const accessLog = peer.accessLog === true ? join(directory, "access.log") : "off"
+  const continuity = peer.continuity ?? "off"
   for (const name of [peer.template, ...(peer.more ?? [])])
     writeFileSync(
       join(directory, name),
-      fillTemplate(readTemplate(name), { ...needs, port, directory, accessLog, threads }),
+      fillTemplate(readTemplate(name), { ...needs, port, directory, accessLog, threads, continuity }),
     )
   const configuration = join(directory, peer.template)
   const child = new Child(peer.command(configuration), cores?.proxy, false)

@@ -11,7 +11,15 @@ const DIRECT: Peer = {
 }
 
 /** Every name `--peer` takes, in the order of tables. */
-export const PEER_NAMES = ["none", ...Object.keys(RIVALS), "sluice", "sluice-2", "sluice-log"]
+export const PEER_NAMES = [
+  "none",
+  ...Object.keys(RIVALS),
+  "sluice",
+  "sluice-2",
+  "sluice-log",
+  "sluice-continuity",
+  "sluice-continuity-0",
+]
 
 export interface Whereabouts {
   /** Fetch or build what is not there yet. */
@@ -38,8 +46,22 @@ export function findPeer(name: string, { install, paths }: Whereabouts): Peer | 
       return {
         ...sluice("sluice-log", []),
         title: "the same with its access log on",
-        variant: true,
+        variant: "log",
         accessLog: true,
+      }
+    case "sluice-continuity":
+      return {
+        ...sluice("sluice-continuity", []),
+        title: "the same with continuity on (handoff, resume)",
+        variant: "continuity",
+        continuity: "handoff resume",
+      }
+    case "sluice-continuity-0":
+      return {
+        ...sluice("sluice-continuity-0", []),
+        title: "the same without a log (keep=0)",
+        variant: "continuity",
+        continuity: "handoff resume keep=0",
       }
     default:
       return { name, how: `there is no such peer; known are ${PEER_NAMES.join(", ")}` }

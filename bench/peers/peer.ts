@@ -16,11 +16,13 @@ export interface Peer {
   /** Further files beside it, by the same rule. */
   readonly more?: readonly string[]
   /** Made to be compared with its plain self: takes part only where that is the question, or where asked for. */
-  readonly variant?: boolean
+  readonly variant?: "log" | "continuity"
   /** Data threads; 1 when absent. */
   readonly threads?: number
   /** Write an access log (to a file, with the defaults). Off when absent. */
   readonly accessLog?: boolean
+  /** `grpc_continuity`; "off" when absent. */
+  readonly continuity?: string
   /** argv, given the path of the filled-in configuration. */
   command(configuration: string): string[]
 }

@@ -13,6 +13,7 @@ const VALUES: TemplateValues = {
   directory: "/tmp/d",
   threads: 1,
   accessLog: "off",
+  continuity: "off",
 }
 
 describe("fillTemplate", () => {

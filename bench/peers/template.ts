@@ -22,6 +22,8 @@ export interface TemplateValues {
   threads: number
   /** nginx's `access_log` value. */
   accessLog: string
+  /** Sluice's `grpc_continuity`. */
+  continuity: string
 }
 
 /** The template of the configuration file of this name. */

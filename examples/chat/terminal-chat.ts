@@ -3,6 +3,7 @@ import type { Readable, Writable } from "node:stream"
 import { type MetadataValue, type ServiceError, status } from "@grpc/grpc-js"
 import { type ChatCall, ChatClient } from "./chat-client.ts"
 import { HEARTBEAT, SERVER_NAME_HEADER } from "./chat-service.ts"
+import { watchMoves } from "./moves.ts"
 
 export interface TerminalChatOptions {
   /** `host:port` of the chat server or of the balancer before it. */
@@ -45,7 +46,13 @@ export async function terminalChat(options: TerminalChatOptions): Promise<number
     screen.prompts = true
     say("请输入消息...")
   }
-  call.on("metadata", (metadata) => greet(metadata.get(SERVER_NAME_HEADER)[0]))
+  let stopWatching = (): void => {}
+  call.on("metadata", (metadata) => {
+    greet(metadata.get(SERVER_NAME_HEADER)[0])
+    stopWatching = watchMoves(metadata, (from, to) =>
+      say(`从服务端 ${from} 移到了服务端 ${to}，还是同一条流`),
+    )
+  })
   // A server that sends no metadata before its first answer is one all the same.
   let greeting: NodeJS.Timeout | undefined
   client.onReady(() => (greeting = setTimeout(() => greet(undefined), GREETING_MS)))
@@ -62,6 +69,7 @@ export async function terminalChat(options: TerminalChatOptions): Promise<number
   const { code, details } = await outcome(call)
   clearTimeout(greeting)
   clearInterval(heartbeat)
+  stopWatching()
   screen.prompts = false
   options.signal?.removeEventListener("abort", cancel)
   if (code === status.OK) say("⚠️ 收到服务端的结束信号")

@@ -162,6 +162,13 @@ export class Balancer extends EventEmitter<BalancerEvents> {
           this.#clients.acceptWithoutTls(this.#listeners.findHttp(name), socket, octets)
       },
       onFailed: (counter) => this.counters.add(counterIds[counter]),
+      stapling: {
+        timeoutMs: limits.ocspTimeoutMs,
+        octetsMax: limits.ocspOctetsMax,
+        todayMs: () => this.#clock.wallMs(),
+        messages: () => import("../access/ocsp/ocsp-message.ts"),
+        onLimit: (counter) => this.counters.add(counterIds[counter]),
+      },
       onBug: (error) => this.#uncaught(error),
     })
     this.#context = makeContext({

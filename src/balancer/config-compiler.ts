@@ -7,6 +7,7 @@ import { type Counters, counterIds } from "../base/counters.ts"
 import type { Limits } from "../base/limits.ts"
 import type { Steps } from "../base/steps.ts"
 import { checkDescriptorSets } from "../bridge/json/check-descriptor-sets.ts"
+import { checkCursors, cursorFieldsBy } from "../bridge/json/cursor-fields.ts"
 import { Cluster, type ClusterContext, type StagedState } from "../cluster/cluster.ts"
 import { OwnStreamCounts, type StreamCounts } from "../cluster/counts.ts"
 import { type ClusterState, configuredEndpoints, type EndpointState, layOver } from "../cluster/state.ts"
@@ -31,10 +32,10 @@ import { type Template, templatesOf } from "../record/template.ts"
 import type { VariableTable } from "../record/variable-table.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
 import { compileRoute } from "../relay/route/compile.ts"
-import type { Zone } from "../relay/route/limit-phases.ts"
 import type { Route } from "../relay/route/route.ts"
 import type { RouteParts } from "../relay/route/route-parts.ts"
 import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
+import type { Zone } from "../relay/route/zone.ts"
 import type { LegConnection } from "../relay/upstream/leg-connection.ts"
 import type { Upstreams } from "../relay/upstream/upstreams.ts"
 import { compileTcpServers, type TcpCompilerParts } from "../tcp/compile.ts"
@@ -107,6 +108,7 @@ export class ConfigCompiler {
   /** Compiled and, with the clusters that did not change taken over, ready to go live. One at a time. */
   *compile(config: Config, before: LiveConfig | null, state: ClusterState): Steps<LiveConfig> {
     checkDescriptorSets(config)
+    checkCursors(config)
     const clusters = new Map<string, Cluster<LegConnection>>()
     const staged = new Map<Cluster<LegConnection>, StagedState>()
     const configs = new Map(before?.config.clusters.map((cluster) => [cluster.name, cluster]))
@@ -194,6 +196,8 @@ export class ConfigCompiler {
         connectHttp1,
         serveFiles,
         meterOf,
+        cursorFieldsOf: (descriptorSet: string | null) =>
+          descriptorSet === null ? () => null : cursorFieldsBy(descriptorSet),
       }
       const compile: RouteCompiler<Route> = (server, route, host) => compileRoute(server, route, host, parts)
       routers.set(name, yield* Router.make(name, servers, compile, options))

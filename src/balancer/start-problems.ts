@@ -1,10 +1,12 @@
 import { systemClock } from "../base/clock.ts"
 import { resolveLimits } from "../base/resolve-limits.ts"
 import { checkDescriptorSets } from "../bridge/json/check-descriptor-sets.ts"
+import { checkCursors } from "../bridge/json/cursor-fields.ts"
 import type { Config, RouteConfig } from "../config/model.ts"
 import type { UpstreamTlsConfig } from "../config/shared-model.ts"
 import { silentLog } from "../log/logger.ts"
 import { addressProblem } from "../net/listen.ts"
+import { NO_STAPLING } from "../net/ocsp/staples.ts"
 import { TlsStore } from "../net/tls-store.ts"
 
 /** What keeps a balancer from starting, and the text of the configuration that it is about, where there is one. */
@@ -28,7 +30,10 @@ export async function startProblems(config: Config): Promise<StartProblem[]> {
       problems.push({ message: (error as Error).message, about })
     }
   }
-  attempt(null, () => checkDescriptorSets(config))
+  attempt(null, () => {
+    checkDescriptorSets(config)
+    checkCursors(config)
+  })
   tryTls(config, attempt)
   for (const listener of config.listeners) {
     const message = await addressProblem(listener)
@@ -44,6 +49,7 @@ function tryTls(config: Config, attempt: (about: string | null, action: () => vo
     log: silentLog,
     onSecured() {},
     onFailed() {},
+    stapling: NO_STAPLING,
     onPlain() {},
     onBug() {},
   })

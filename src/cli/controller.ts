@@ -23,7 +23,7 @@ import { readOnce } from "../control/gateway/read-once.ts"
 import { SecretFiles } from "../control/gateway/secret-files.ts"
 import type { MachineOptions } from "../control/gateway/translate-options.ts"
 import { JsonClient } from "../net/json-client.ts"
-import { baseOf } from "./controller-base.ts"
+import { baseOf, type ControllerBase } from "./controller-base.ts"
 import { prepare } from "./prepare.ts"
 import { openProcessLogs, type ProcessLogs, runControl } from "./run-control.ts"
 import { StartupOutput } from "./startup-output.ts"
@@ -41,6 +41,8 @@ export interface ControllerOptions {
   /** Null: that of the account, or of the kubeconfig's context. */
   leaseNamespace: string | null
   bind: string
+  /** Addresses and networks. */
+  pool: string[]
   addresses: string[]
   /** `NAMESPACE/NAME`; null: none is named. */
   publishService: string | null
@@ -65,23 +67,23 @@ async function runUntilStopped(options: ControllerOptions): Promise<number> {
   const teller = new StartupOutput(options.json)
   const start = await readStart(options, teller)
   if (start === null) return 2
-  const { base, access, machine } = start
+  const { base, access, machine, config: settings } = start
   let logs: ProcessLogs
   try {
-    logs = openProcessLogs(base, options.json)
+    logs = openProcessLogs(settings, options.json)
   } catch (error) {
     teller.cannotStart((error as Error).message)
     return 1
   }
   const { log } = logs
-  const { complete, reserved, atStart } = baseOf(base)
+  const { complete, reserved, atStart } = base
   const gateways = new GatewayController({
     ...machine,
     client: clientOf(options, access),
     namespace: options.namespace,
     leaseNamespace: options.leaseNamespace ?? access.namespace,
     identity: `${hostname()}_${randomUUID()}`,
-    objectsMax: resolveLimits(base.limits).limits.kubernetesObjectsMax,
+    objectsMax: resolveLimits(settings.limits).limits.kubernetesObjectsMax,
     reserved,
     clock: systemClock,
     random: systemRandom,
@@ -98,10 +100,12 @@ async function runUntilStopped(options: ControllerOptions): Promise<number> {
     isJson: options.json,
     configFile: options.config === null ? null : resolve(options.config),
     sourceSpecs: (cluster) => gateways.slices.specs(cluster),
+    // What it is told from here on is for others, which write the statuses too.
+    onDrain: () => void gateways.stop(),
+    canUpgrade: false,
     onListening: (control) => gateways.start(control),
   })
   await gateways.stop()
-  machine.files.remove()
   await log.close()
   return code
 }
@@ -111,13 +115,13 @@ async function check(options: ControllerOptions): Promise<number> {
   const teller = new StartupOutput(options.json)
   const start = await readStart(options, teller)
   if (start === null) return 2
-  const { base, access, machine } = start
+  const { base, access, machine, config: settings } = start
   try {
     const { config, statuses } = await readOnce({
       ...machine,
       client: clientOf(options, access),
       namespace: options.namespace,
-      objectsMax: resolveLimits(base.limits).limits.kubernetesObjectsMax,
+      objectsMax: resolveLimits(settings.limits).limits.kubernetesObjectsMax,
       clock: systemClock,
       random: systemRandom,
       log: {
@@ -128,19 +132,19 @@ async function check(options: ControllerOptions): Promise<number> {
     if (options.json) process.stdout.write(`${JSON.stringify({ statuses: statuses(null) }, null, 2)}\n`)
     else {
       for (const line of statuses(null).flatMap(complaints)) process.stderr.write(`${line}\n`)
-      process.stdout.write(toYaml(baseOf(base).complete(config)))
+      process.stdout.write(toYaml(base.complete(config)))
     }
     return 0
   } catch (error) {
     teller.cannotStart((error as Error).message)
     return 1
-  } finally {
-    machine.files.remove()
   }
 }
 
 interface Start {
-  readonly base: Config
+  /** The configuration file. */
+  readonly config: Config
+  readonly base: ControllerBase
   readonly access: KubernetesAccess
   readonly machine: MachineOptions
 }
@@ -154,6 +158,13 @@ async function readStart(options: ControllerOptions, teller: StartupOutput): Pro
   const [, namespace, name] = /^([^/]+)\/([^/]+)$/.exec(publishService ?? "") ?? []
   if (publishService !== null && name === undefined)
     return wrong(teller, `--publish-service ${publishService}: must be NAMESPACE/NAME`)
+  const pool = options.pool.map(addressesOf)
+  const unread = pool.indexOf(null)
+  if (unread >= 0)
+    return wrong(
+      teller,
+      `--pool ${options.pool[unread]}: must be an IPv4 address, or a network of at most ${POOL_MAX}`,
+    )
   const nowMs = (): number => systemClock.now()
   let access: KubernetesAccess
   try {
@@ -161,18 +172,23 @@ async function readStart(options: ControllerOptions, teller: StartupOutput): Pro
   } catch (error) {
     return wrong(teller, (error as Error).message)
   }
-  const base = await readBase(options, teller)
-  if (base === null) return null
+  const config = await readBase(options, teller)
+  if (config === null) return null
+  const base = baseOf(config)
   const directory = options.secretsDirectory ?? mkdtempSync(join(tmpdir(), "sluice-gateway-"))
+  const files = new SecretFiles(resolve(directory))
+  process.once("exit", () => files.remove())
   const machine: MachineOptions = {
     controllerName,
+    common: base.common,
     addresses: options.addresses.map(addressOf),
     publishedService: name === undefined ? null : { namespace: namespace!, name },
     bindHost,
+    pool: pool.flatMap((some) => some ?? []),
     kubeconfig,
-    files: new SecretFiles(resolve(directory)),
+    files,
   }
-  return { base, access, machine }
+  return { config, base, access, machine }
 }
 
 function wrong(teller: StartupOutput, message: string): null {
@@ -193,6 +209,21 @@ function clientOf({ kubeconfig }: ControllerOptions, { baseUrl, headers }: Kuber
   // Certificates are renewed in their files.
   const tls = () => (kubeconfig === null ? inClusterAccess(nowMs) : kubeconfigAccess(kubeconfig, nowMs)).tls
   return new JsonClient({ baseUrl, tls, ...(headers && { headers }) })
+}
+
+const POOL_MAX = 1024
+
+/** Those of a network, without the first and the last where there are more than two. Null: it is none, or too large. */
+function addressesOf(text: string): string[] | null {
+  const [, address, length = "32"] = /^([0-9.]+)(?:\/(\d+))?$/.exec(text) ?? []
+  const bits = 32 - Number(length)
+  if (address === undefined || isIP(address) !== 4 || bits < 0 || 2 ** bits > POOL_MAX) return null
+  const number = address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0)
+  const first = number - (number % 2 ** bits)
+  const all = Array.from({ length: 2 ** bits }, (_, at) =>
+    [24, 16, 8, 0].map((shift) => Math.floor((first + at) / 2 ** shift) % 256).join("."),
+  )
+  return all.length > 2 ? all.slice(1, -1) : all
 }
 
 function addressOf(text: string): GatewayAddress {

@@ -177,6 +177,11 @@ Examples:
     .option("--namespace <name>", "resources of this namespace alone. Default: all")
     .option("--config <file>", "an nginx.conf or sluice.yaml: how it runs, and what is served besides")
     .option("--bind <address>", "where Gateways without an address of their own listen", "0.0.0.0")
+    .option(
+      "--pool <network>",
+      "addresses of this machine, of which each Gateway gets one of its own: 192.0.2.16/28 (repeatable)",
+      collect,
+    )
     .option("--address <address>", "what Gateways say that they are reached at (repeatable)", collect)
     .option(
       "--publish-service <namespace/name>",
@@ -211,6 +216,7 @@ Examples:
         namespace?: string
         config?: string
         bind: string
+        pool?: string[]
         address?: string[]
         publishService?: string
         leaseNamespace?: string
@@ -225,6 +231,7 @@ Examples:
           namespace: given.namespace ?? null,
           leaseNamespace: given.leaseNamespace ?? null,
           bind: given.bind,
+          pool: given.pool ?? [],
           addresses: given.address ?? [],
           publishService: given.publishService ?? null,
           secretsDirectory: given.secretsDirectory ?? null,

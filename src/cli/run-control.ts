@@ -41,13 +41,15 @@ export function openProcessLogs({ log: config }: Pick<Config, "log">, isJson: bo
 }
 
 export interface RunControlOptions
-  extends Pick<ControlOptions, "configFile" | "sourceSpecs" | "controlPlane"> {
+  extends Pick<ControlOptions, "configFile" | "sourceSpecs" | "onDrain" | "controlPlane"> {
   config: Config
   /** As `ControlOptions` has it. */
   load: ((isReload: boolean) => Promise<LoadedConfig>) | null
   logs: ProcessLogs
   teller: StartupOutput
   isJson: boolean
+  /** Whether another process may take its place. Default: yes. */
+  canUpgrade?: boolean
   /** Default: what this process was started with. */
   inheritance?: Inheritance
   /** Before it runs. */
@@ -58,7 +60,7 @@ export interface RunControlOptions
 
 /** Runs a configuration until told to stop. Resolves with the exit code: 0, or 1 where it could not start or stop. */
 export async function runControl(options: RunControlOptions): Promise<number> {
-  const { config, load, logs, teller, isJson, configFile, sourceSpecs, controlPlane = null } = options
+  const { config, load, logs, teller, isJson, configFile, sourceSpecs, onDrain, canUpgrade = true } = options
   const { log, threadLog, events } = logs
   await closeUninvitedDebugger()
   const control: Control = new Control({
@@ -68,11 +70,12 @@ export async function runControl(options: RunControlOptions): Promise<number> {
     log,
     threadLog,
     clock: systemClock,
-    signals: processSignals,
+    signals: canUpgrade ? processSignals : withoutUpgrade(log),
     inheritance: options.inheritance ?? inheritSockets(process.env, process, log),
     configFile,
-    controlPlane,
+    controlPlane: options.controlPlane ?? null,
     ...(sourceSpecs && { sourceSpecs }),
+    ...(onDrain && { onDrain }),
     onEvent: (event) => events.add(event),
     openAdmin: (admin, view) =>
       openAdmin({ config: admin, view, events, clock: systemClock, log, env: process.env }),
@@ -91,6 +94,17 @@ export async function runControl(options: RunControlOptions): Promise<number> {
     return 1
   })
   return code
+}
+
+/** Signals that ask for another process in its place are not obeyed. */
+function withoutUpgrade(log: ProcessLog): ControlOptions["signals"] {
+  return {
+    onCommand: (handler) =>
+      processSignals.onCommand((command, why) => {
+        if (command !== "upgrade") return handler(command, why)
+        log.warn("no upgrade: another process would have to learn what it serves first", { signal: why })
+      }),
+  }
 }
 
 interface Announcement {

@@ -4,11 +4,23 @@ import type { FilesConfig } from "./files-model.ts"
 import type { JwtConfig } from "./jwt-model.ts"
 import type { ProxyConfig } from "./proxy-model.ts"
 import type { ExtAuthzConfig, RateServiceConfig } from "./service-model.ts"
-import type { AccessLogConfig, StreamLimits, UpstreamTlsConfig, ZoneConfig } from "./shared-model.ts"
+import type {
+  AccessLogConfig,
+  MessageLimit,
+  StreamLimits,
+  UpstreamTlsConfig,
+  ZoneConfig,
+} from "./shared-model.ts"
 import type { TcpConfig } from "./tcp-model.ts"
 import type { TraceSettings, TracingConfig } from "./trace-model.ts"
 
-export type { AccessLogConfig, StreamLimits, UpstreamTlsConfig, ZoneConfig } from "./shared-model.ts"
+export type {
+  AccessLogConfig,
+  MessageLimit,
+  StreamLimits,
+  UpstreamTlsConfig,
+  ZoneConfig,
+} from "./shared-model.ts"
 
 /**
  * The configuration, checked and with every default filled in: what `sluice.yaml` and nginx.conf both become.
@@ -96,9 +108,19 @@ export interface ListenerConfig {
   socketKeepalive: boolean
 }
 
+/** What clients are shown beside a certificate: the answer of its authority's OCSP responder. nginx: `ssl_stapling`. */
+export interface StaplingConfig {
+  /** DER; null: the responder is asked. */
+  responseFile: string | null
+  /** `http:`; null: what the certificate says. */
+  responder: string | null
+  /** PEM with the issuer's certificate; null: it stands in the chain. */
+  issuerFile: string | null
+}
+
 export interface ListenerTlsConfig {
   /** The first is used when SNI names none of them. */
-  certificates: { names: string[]; certFile: string; keyFile: string }[]
+  certificates: { names: string[]; certFile: string; keyFile: string; stapling?: StaplingConfig }[]
   /** Names that no certificate is shown for: the handshake ends. nginx: `ssl_reject_handshake`. */
   rejectNames: string[]
   /** The same for all names that have no certificate, and where none is said. */
@@ -287,6 +309,7 @@ export interface RouteSettings {
   rateService: RateServiceConfig | null
   requestLimits: RequestLimits
   streamLimits: StreamLimits
+  messageLimits: MessageLimit[]
   realIp: RealIpConfig | null
   continuity: ContinuityConfig
   /** Null: calls are not traced, and what they say of a trace goes on as it came. */

@@ -97,11 +97,12 @@ function filesRead({ listeners, servers, tcp, clusters, admin, xds }: Config): S
   const files: (string | null)[] = [typeof admin === "object" ? admin.tokenFile : null]
   if (xds !== null) files.push(xds.certFile, xds.keyFile, xds.clientCaFile)
   const upstreamTls = (tls: UpstreamTlsConfig | null): void => {
-    if (tls !== null) files.push(tls.caFile, tls.certFile, tls.keyFile)
+    if (tls !== null) files.push(tls.caFile, tls.crlFile, tls.certFile, tls.keyFile)
   }
   for (const { tls } of listeners) {
     if (tls === null) continue
-    for (const { certFile, keyFile } of tls.certificates) files.push(certFile, keyFile)
+    for (const { certFile, keyFile, stapling } of tls.certificates)
+      files.push(certFile, keyFile, stapling?.responseFile ?? null, stapling?.issuerFile ?? null)
     files.push(tls.clientCaFile, tls.clientCrlFile)
   }
   for (const route of routesOf(servers)) {

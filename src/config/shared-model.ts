@@ -4,6 +4,8 @@ export interface UpstreamTlsConfig {
   verify: boolean
   verifyDepth: number
   caFile: string | null
+  /** Revocation lists, one of each authority of the chain. nginx: `grpc_ssl_crl`, `proxy_ssl_crl`. */
+  crlFile: string | null
   serverName: string | null
   sendServerName: boolean
   certFile: string | null
@@ -31,12 +33,30 @@ export interface StreamLimits {
   dryRun: boolean
 }
 
+/** How fast the client of a stream may send. What comes faster waits, and the client has no credit for more. */
+export interface MessageLimit {
+  counts: "messages" | "octets"
+  /** A second. */
+  rate: number
+  /** How much may come at once beyond that. */
+  burst: number
+  /** All streams of one key count together; null: each stream by itself. */
+  zone: string | null
+}
+
+export type ZoneKind = "requests" | "streams" | "messages"
+
+export function zoneKindOf({ rate, ofMessages }: Pick<ZoneConfig, "rate" | "ofMessages">): ZoneKind {
+  return ofMessages === true ? "messages" : rate === null ? "streams" : "requests"
+}
+
 /** Where keys are counted, by all data threads together. nginx: `limit_req_zone`, `limit_conn_zone`. */
 export interface ZoneConfig {
   name: string
   /** A template. */
   key: string
   octets: number
-  /** Requests a second; null: it counts streams. */
+  /** Requests a second; null: it counts streams, or messages. */
   rate: number | null
+  ofMessages?: true
 }

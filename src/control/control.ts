@@ -57,6 +57,8 @@ export interface ControlOptions {
   /** Where endpoints come from. Default: as the configuration says. */
   sourceSpecs?: SourceSpecs
   makeWorker(name: string): ThreadWorker
+  /** It takes no new connections from here on. */
+  onDrain?(): void
   /** All threads listen. */
   onListening(addresses: OpenAddress[], admin: string | null): void
   /** Ends the process, with all its threads. */
@@ -395,6 +397,7 @@ export class Control {
 
   #drain(why: string, isUpgrade: boolean): void {
     this.#isStopping = true
+    this.#options.onDrain?.()
     this.#care.drain()
     const { log } = this.#options
     const { graceMs } = this.#config.shutdown

@@ -3,6 +3,7 @@ import type { Clock, Timer } from "../base/clock.ts"
 import type { Random } from "../base/random.ts"
 import type { ContinuityConfig, ContinuityMode } from "../config/model.ts"
 import { ErrorCode } from "../http2/error-code.ts"
+import type { Accepts } from "../relay/call/continuity/fields.ts"
 import { type ContinuityFacts, continuation, positionAfter } from "../relay/call/continuity/resume-rules.ts"
 import type { LegEnd } from "../relay/call/leg-end.ts"
 import { saidIn, withoutFields } from "./backend-fields.ts"
@@ -42,6 +43,8 @@ export class ContinuedCall implements CallInterface {
   #mode: ContinuityMode | null = null
   /** Messages may go to the present leg. */
   #isOpen = false
+  /** They did before its head came. */
+  #isSentAtOnce = false
   /** The next message for the present leg. */
   #next = 0
   /** The most that any leg was sent. */
@@ -50,7 +53,7 @@ export class ContinuedCall implements CallInterface {
   #received = 0
   #delivered = 0
   #session: string | null = null
-  #accepts = { handoff: false, resume: false }
+  #accepts: Accepts = { handoff: false, resume: false, oneRequest: false }
   /** The caller has its metadata. */
   #isBegun = false
   /** The present leg's metadata came, and when. */
@@ -116,8 +119,9 @@ export class ContinuedCall implements CallInterface {
     this.#leg = leg
     this.#mode = mode
     this.#headMs = null
-    // Where a leg goes on, its head says from where.
-    this.#isOpen = mode === null
+    // Where a leg goes on, its head says from where; the one request of a method is sent to every leg.
+    this.#isSentAtOnce = this.#accepts.oneRequest
+    this.#isOpen = mode === null || this.#isSentAtOnce
     this.#next = this.#log.start
     leg.start(this.#legMetadata(), {
       onReceiveMetadata: (metadata) => {
@@ -162,7 +166,9 @@ export class ContinuedCall implements CallInterface {
     const says = saidIn(metadata)
     if (says.accepts !== null) this.#accepts = says.accepts
     this.#session = says.session ?? this.#session
-    if (this.#mode !== null) {
+    if (this.#mode !== null && this.#isSentAtOnce) {
+      if (says.accepts === null) return this.#giveUp("the backend did not say continuity-accept")
+    } else if (this.#mode !== null) {
       // Where a handoff has said it, the head may leave it out.
       const received = says.received ?? (this.#mode === "handoff" ? this.#received : null)
       const position = positionAfter(received, this.#positions)
@@ -189,7 +195,7 @@ export class ContinuedCall implements CallInterface {
   /** A backend has so many messages in its state. */
   #took(received: number): void {
     this.#received = Math.max(this.#received, received)
-    this.#log.trimTo(this.#received)
+    if (!this.#accepts.oneRequest) this.#log.trimTo(this.#received)
   }
 
   #send(): void {
@@ -237,6 +243,7 @@ export class ContinuedCall implements CallInterface {
       positions: this.#positions,
       acceptsHandoff: this.#accepts.handoff,
       acceptsResume: this.#accepts.resume,
+      hasOneRequest: this.#accepts.oneRequest,
       hasSession: this.#session !== null,
       isBegun: this.#isBegun,
       awaiting: this.#headMs === null ? this.#mode : null,
@@ -252,7 +259,7 @@ export class ContinuedCall implements CallInterface {
     const next = continuation(facts, legEnd)
     if (next === null) return this.#end(end)
     if (next.next === "answer") return this.#giveUp(next.reason)
-    if (legEnd.kind === "handed_off") this.#took(legEnd.received!)
+    if (legEnd.kind === "handed_off") this.#took(legEnd.received ?? 0)
     if (!lasted) this.#tries++
     this.#leg = null
     this.#isOpen = false

@@ -8,7 +8,7 @@ const octetsOf = (hex: string): Buffer => Buffer.from(hex.replaceAll(" ", ""), "
 
 /** What is read of a message that comes in pieces: `text`, `varint 01`; null: no field; undefined: it cannot be read. */
 function read(message: Buffer, path: string, piece = message.length, most = 16): string | null | undefined {
-  const reader = new FieldReader(parseFieldPath(path), most)
+  const reader = new FieldReader(parseFieldPath(path)!, most)
   reader.begin(message.length)
   for (let at = 0; at < message.length; at += piece)
     reader.push(message, at, Math.min(at + piece, message.length))
@@ -120,7 +120,7 @@ describe("a field is written", () => {
     ],
     ["not into what cannot be read", "22 05 61", "6", text("t"), null],
   ])("%s", (_, hex, path, value, written) => {
-    const message = withField(octetsOf(hex), parseFieldPath(path), value)
+    const message = withField(octetsOf(hex), parseFieldPath(path)!, value)
     expect(message?.toString("hex") ?? null).toBe(written === null ? null : octetsOf(written).toString("hex"))
     if (message !== null) expect(read(message, path)).toBe(told(value))
   })

@@ -5,6 +5,8 @@ import { errorReason } from "./error-reason.ts"
 export interface TextClientOptions {
   /** `http:` or `https:`. */
   readonly url: string
+  /** The media type that is asked for; JSON unless said. */
+  readonly accept?: string
   /** PEM of trusted authorities, read for each request; undefined: those that Node knows. Errors: are the request's. */
   readonly ca: () => string | undefined
   /** For the whole of an answer. */
@@ -25,6 +27,11 @@ export class TextClient {
 
   /** Errors: rejects with one sentence. */
   async get(): Promise<string> {
+    return (await this.getOctets()).toString("utf8")
+  }
+
+  /** As `get`. */
+  async getOctets(): Promise<Buffer> {
     const { timeoutMs } = this.#options
     const late = AbortSignal.timeout(timeoutMs)
     try {
@@ -45,14 +52,14 @@ export class TextClient {
     const ca = this.#options.ca()
     const send = url.protocol === "https:" ? requestHttps : requestHttp
     return new Promise((resolve, reject) => {
-      const headers = { accept: "application/json" }
+      const headers = { accept: this.#options.accept ?? "application/json" }
       const request = send(url, { signal, agent: false, headers, ...(ca !== undefined && { ca }) }, resolve)
       request.on("error", (error) => reject(new Error(errorReason(error))))
       request.end()
     })
   }
 
-  async #collect(response: IncomingMessage): Promise<string> {
+  async #collect(response: IncomingMessage): Promise<Buffer> {
     const { octetsMax, onTooLong } = this.#options
     const { statusCode: status = 0 } = response
     if (status !== 200) {
@@ -69,6 +76,6 @@ export class TextClient {
       }
       chunks.push(chunk)
     }
-    return Buffer.concat(chunks).toString("utf8")
+    return Buffer.concat(chunks)
   }
 }

@@ -39,6 +39,17 @@ export function readAuthorities(path: string): Authorities {
   return { pem, certificates: blocks.map((block) => readCertificate(block, path)) }
 }
 
+/** Those of a chain that can be read. */
+export function certificatesOf(pem: Buffer): X509Certificate[] {
+  return (pem.toString("latin1").match(PEM_CERTIFICATE) ?? []).flatMap((block) => {
+    try {
+      return [new X509Certificate(block)]
+    } catch {
+      return []
+    }
+  })
+}
+
 const PEM_CERTIFICATE = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]*-----END [^-]*-----/g
 
 /** Reads a file of revocation lists, PEM, one or several. Errors: as `readKeyPair`. */

@@ -5,6 +5,7 @@ import { Certificate, CertificateFiles } from "../../test/support/certificates.t
 import { ManualClock } from "../../test/support/manual-clock.ts"
 import { shakeHands } from "../../test/support/tls-client.ts"
 import { silentLog } from "../log/logger.ts"
+import { NO_STAPLING } from "./ocsp/staples.ts"
 import { TlsFileWatch } from "./tls-file-watch.ts"
 import { TlsListener } from "./tls-listener.ts"
 
@@ -24,6 +25,7 @@ test("a bug met once a handshake is done ends that client's socket, and nothing 
     },
     onPlain: () => {},
     onFailed: () => {},
+    stapling: NO_STAPLING,
     onBug: (error) => void bugs.push(error),
   })
   t.onTestFinished(() => listener.close())

@@ -1,13 +1,6 @@
-import { constants, createHash, randomBytes } from "node:crypto"
+import { randomBytes } from "node:crypto"
 import type { Socket } from "node:net"
-import {
-  createSecureContext,
-  createServer,
-  type SecureContext,
-  type Server,
-  type TLSSocket,
-  type TlsOptions,
-} from "node:tls"
+import { createServer, type SecureContext, type Server, type TLSSocket, type TlsOptions } from "node:tls"
 import type { Clock } from "../base/clock.ts"
 import { ServerNames } from "../base/server-names.ts"
 import type { ListenerTlsConfig } from "../config/model.ts"
@@ -15,15 +8,16 @@ import type { Log } from "../log/logger.ts"
 import type { TlsInfo } from "../record/record.ts"
 import { Regex } from "../regex/regex.ts"
 import { errorReason } from "./error-reason.ts"
+import { type StapleContext, Staples } from "./ocsp/staples.ts"
 import {
-  type Authorities,
-  contextOptions,
-  contextProblem,
-  type KeyPair,
-  readAuthorities,
-  readKeyPair,
-  readRevocationLists,
-} from "./tls-context.ts"
+  certificatesByNames,
+  filesOf,
+  type Host,
+  makeContext,
+  type SecureHost,
+  sharedOptions,
+} from "./tls-certificates.ts"
+import { readAuthorities, readRevocationLists } from "./tls-context.ts"
 import { type FileVersions, fileVersions, type TlsFileWatch } from "./tls-file-watch.ts"
 import { type HandshakeOwner, TlsHandshake } from "./tls-handshake.ts"
 import { type ClientPolicy, tlsInfo } from "./tls-peer.ts"
@@ -48,6 +42,8 @@ export interface TlsListenerOptions {
   /** A client spoke HTTP without TLS; `octets` are the first of it. */
   onPlain(socket: Socket, octets: Buffer): void
   onFailed(cause: "handshake_timeout" | "handshake_failed"): void
+  /** Of an OCSP responder's answer, and who counts what is over them. */
+  readonly stapling: Omit<StapleContext, "clock" | "log">
   /** A handshake was over and we threw; its socket ends. */
   onBug(error: unknown): void
 }
@@ -57,6 +53,7 @@ interface Material {
   readonly config: ListenerTlsConfig
   readonly versions: FileVersions
   readonly server: Server
+  readonly staples: Staples
 }
 
 /**
@@ -151,18 +148,21 @@ export class TlsListener implements HandshakeOwner {
   /** Looks at its files no more. Connections that it led to go on. */
   unwatch(): void {
     this.#unwatch()
+    this.#material?.staples.close()
   }
 
   /** Ends what is still open, without grace. */
   close(): void {
-    this.#unwatch()
+    this.unwatch()
     for (const handshake of this.#handshakes.values()) handshake.end()
     this.#handshakes.clear()
     for (const socket of this.#sockets) socket.destroy()
   }
 
   #use(material: Material): void {
+    this.#material?.staples.close()
     this.#material = material
+    material.staples.start()
     this.#unwatch()
     this.#unwatch = this.#options.files.watch(material.versions, () => this.#filesChanged(material.config))
   }
@@ -196,16 +196,29 @@ export class TlsListener implements HandshakeOwner {
       const authorities = config.clientCaFile === null ? null : readAuthorities(config.clientCaFile)
       const lists = config.clientCrlFile === null ? [] : readRevocationLists(config.clientCrlFile)
       const shared = sharedOptions(config, authorities, lists)
-      const hosts = certificatesByNames(config).map(({ names, pairs }) => {
+      const found = certificatesByNames(config)
+      const staples = this.#readStaples(found)
+      const hosts = found.map(({ names, pairs }) => {
         const options = { ...shared, cert: pairs.map(({ cert }) => cert), key: pairs.map(({ key }) => key) }
         return { names, options, context: makeContext(options) }
       })
       const policy = { ...config, authorities: authorities?.certificates ?? [] }
       const server = this.#makeServer(hosts, shared, policy)
-      return { config, versions, server }
+      if (!staples.isEmpty)
+        server.on("OCSPRequest", (certificate, _issuer, done) => done(null, staples.find(certificate)!))
+      return { config, versions, server, staples }
     } catch (error) {
       throw new Error(`listener ${this.#options.name}: ${(error as Error).message}`)
     }
+  }
+
+  /** Of names with one certificate: which of several a client is shown Node does not say. */
+  #readStaples(hosts: readonly Host[]): Staples {
+    const { clock, log, stapling } = this.#options
+    const staples = new Staples()
+    for (const { certificate, pairs } of hosts)
+      if (pairs.length === 1) staples.add(certificate, pairs[0]!, { clock, log, ...stapling })
+    return staples
   }
 
   /** It never listens: sockets are handed to it. */
@@ -283,68 +296,4 @@ function showContext(
 ): void {
   if (found === REJECTED) done(new Error("the server name is one of rejectNames (ssl_reject_handshake)"))
   else done(null, found === "limit" ? undefined : (found as SecureContext | undefined))
-}
-
-function filesOf({ certificates, clientCaFile, clientCrlFile }: ListenerTlsConfig): string[] {
-  const files = certificates.flatMap(({ certFile, keyFile }) => [certFile, keyFile])
-  return [...new Set([...files, clientCaFile, clientCrlFile].filter((path) => path !== null))]
-}
-
-/** Certificates that share their names: one for each kind of key. */
-interface Host {
-  readonly names: readonly string[]
-  readonly pairs: KeyPair[]
-}
-
-interface SecureHost {
-  readonly names: readonly string[]
-  readonly options: TlsOptions
-  readonly context: SecureContext
-}
-
-/** A client is shown the kind of key it knows. Of one kind the first counts. */
-function certificatesByNames({ certificates }: ListenerTlsConfig): Host[] {
-  const hosts = new Map<string, Host>()
-  for (const { names, certFile, keyFile } of certificates) {
-    const key = JSON.stringify(names)
-    const host = hosts.get(key) ?? { names, pairs: [] }
-    hosts.set(key, host)
-    const pair = readKeyPair(certFile, keyFile)
-    const kind = (each: KeyPair) => each.leaf.publicKey.asymmetricKeyType
-    if (!host.pairs.some((each) => kind(each) === kind(pair))) host.pairs.push(pair)
-  }
-  return [...hosts.values()]
-}
-
-/** What the contexts of all names have in common. Sessions resume across them, so this must not differ. */
-function sharedOptions(
-  config: ListenerTlsConfig,
-  authorities: Authorities | null,
-  revocationLists: string[],
-): TlsOptions {
-  const { verifyClient, verifyDepth, sessionTimeoutMs } = config
-  const options = contextOptions(config)
-  const policy = createHash("sha256")
-    .update(`${verifyClient} ${verifyDepth} `)
-    .update(authorities?.pem ?? "")
-  // A resumed session would let in whom the authorities of now, or the length of the chain, keep out.
-  const noTickets = verifyClient === "off" ? 0 : constants.SSL_OP_NO_TICKET
-  return {
-    ...options,
-    secureOptions: options.secureOptions! | noTickets,
-    honorCipherOrder: false,
-    // Without authorities no certificate is trusted, rather than those that Node knows.
-    ca: authorities?.pem ?? [],
-    ...(revocationLists.length > 0 && { crl: revocationLists }),
-    sessionIdContext: policy.digest("hex").slice(0, 32),
-    sessionTimeout: Math.max(1, Math.round(sessionTimeoutMs / 1000)),
-  }
-}
-
-function makeContext(options: TlsOptions): SecureContext {
-  try {
-    return createSecureContext(options)
-  } catch (error) {
-    throw new Error(contextProblem(error))
-  }
 }

@@ -17,6 +17,7 @@ export interface TlsStoreOptions {
   onSecured(name: string, socket: TLSSocket, info: TlsInfo): void
   onPlain(name: string, socket: Socket, octets: Buffer): void
   onFailed: TlsListenerOptions["onFailed"]
+  stapling: TlsListenerOptions["stapling"]
   onBug: TlsListenerOptions["onBug"]
 }
 
@@ -37,7 +38,8 @@ export class TlsStore {
   plan(): TlsPlan {
     return new TlsPlan(this.#listeners, this.#upstreams, {
       makeListener: (name) => {
-        const { handshakeTimeoutMs, clock, log, onSecured, onPlain, onFailed, onBug } = this.#options
+        const { handshakeTimeoutMs, clock, log, onSecured, onPlain, onFailed, onBug, stapling } =
+          this.#options
         const secured = (socket: TLSSocket, info: TlsInfo) => onSecured(name, socket, info)
         return new TlsListener({
           name,
@@ -49,6 +51,7 @@ export class TlsStore {
           onPlain: (socket, octets) => onPlain(name, socket, octets),
           onFailed,
           onBug,
+          stapling,
         })
       },
       makeUpstream: (config) => new TlsUpstream({ config, files: this.#files, log: this.#options.log }),

@@ -65,6 +65,7 @@ test("a session of an authority that is trusted no more is not kept, however lat
       verify: true,
       verifyDepth: 1,
       caFile,
+      crlFile: null,
       certFile: null,
       keyFile: null,
       serverName: null,

@@ -19,6 +19,7 @@ import {
   contextProblem,
   readAuthorities,
   readKeyPair,
+  readRevocationLists,
 } from "./tls-context.ts"
 import { type FileVersions, fileVersions, type TlsFileWatch } from "./tls-file-watch.ts"
 import { isChainTooLong } from "./tls-peer.ts"
@@ -162,12 +163,12 @@ export class TlsUpstream {
   }
 
   get #files(): string[] {
-    const { caFile, certFile, keyFile } = this.#config
-    return [caFile, certFile, keyFile].filter((path) => path !== null)
+    const { caFile, crlFile, certFile, keyFile } = this.#config
+    return [caFile, crlFile, certFile, keyFile].filter((path) => path !== null)
   }
 
   #read(): Material {
-    const { verify, caFile, certFile, keyFile } = this.#config
+    const { verify, caFile, crlFile, certFile, keyFile } = this.#config
     const versions = fileVersions(this.#files)
     if ((certFile === null) !== (keyFile === null))
       throw new Error("a certificate for endpoints needs its key, and a key its certificate")
@@ -178,6 +179,7 @@ export class TlsUpstream {
     const options = {
       ...contextOptions(this.#config),
       ...ca,
+      ...(crlFile !== null && { crl: readRevocationLists(crlFile) }),
       ...(pair && { cert: pair.cert, key: pair.key }),
     }
     try {

@@ -17,3 +17,32 @@ export class ContinuityRecord {
   /** Client messages that were sent again. */
   repeated = 0
 }
+
+const NO_LEG = new ContinuityRecord()
+const ONE_LEG = Object.assign(new ContinuityRecord(), { legs: 1 })
+
+/** What begins a stream that may outlive its backend: nearly all have one leg, so those share a record. */
+export function beginContinuity(stream: ContinuedStream): void {
+  stream.continuity = NO_LEG
+}
+
+/** A leg of `stream` is opened. Returns how many there were before. */
+export function legOpened(stream: ContinuedStream): number {
+  if (stream.continuity !== NO_LEG) return ownContinuity(stream).legs++
+  stream.continuity = ONE_LEG
+  return 0
+}
+
+/** The record of `stream`, to be written into. */
+export function ownContinuity(stream: ContinuedStream): ContinuityRecord {
+  const { continuity } = stream
+  if (continuity !== null && continuity !== NO_LEG && continuity !== ONE_LEG) return continuity
+  const own = Object.assign(new ContinuityRecord(), continuity)
+  stream.continuity = own
+  return own
+}
+
+/** The record of a stream, as far as it says so. */
+export interface ContinuedStream {
+  continuity: ContinuityRecord | null
+}

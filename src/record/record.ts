@@ -81,6 +81,8 @@ export interface ConnectionRecord {
   /** What the PROXY protocol said of the client behind a proxy; null without. */
   proxied: ProxiedConnection | null
   requests: number
+  /** Its last request asks for another protocol, which it may go on in. */
+  canSwitch?: boolean
   /** When the client came, in `clock.now()`. */
   readonly openedMs: number
   /**

@@ -45,6 +45,8 @@ export class ContinuedCall {
   #body: WebSocketBody | null = null
   /** The position that the present leg is sent next. */
   #next = 0
+  /** The present leg was sent messages without waiting for its head. */
+  #isSentAtOnce = false
   #sent = 0
   #received = 0
   #delivered = 0
@@ -137,7 +139,8 @@ export class ContinuedCall {
       body.close()
       const nowMs = performance.now()
       gapSinceMs = Math.min(gapSinceMs, nowMs)
-      const mayGoOn = this.#accepts.includes("resume") || this.#handedOff !== null
+      const isKept = !this.#hasOneRequest || this.#kept.start === 0
+      const mayGoOn = isKept && (this.#accepts.includes("resume") || this.#handedOff !== null)
       // Where none answered at all, nothing has been seen of the call.
       const isUnseen = this.#session === null && !body.wasOpened
       if (this.#isOver || !(isUnseen || (this.#session !== null && mayGoOn))) throw problem
@@ -148,6 +151,11 @@ export class ContinuedCall {
       )
       tries++
     }
+  }
+
+  /** The method has one request, which every leg is sent at once: its handler begins with it. */
+  get #hasOneRequest(): boolean {
+    return this.#accepts.includes("one-request")
   }
 
   /** Opens the next leg. A first one is sent messages at once, a later one when its head has said from where. */
@@ -166,7 +174,8 @@ export class ContinuedCall {
       header.set("grpc-timeout", `${Math.max(1, Math.ceil(this.#deadlineMs - performance.now()))}m`)
     const body = this.#open(leg, header)
     this.#body = body
-    if (this.#session === null) void this.#pump(body, 0)
+    this.#isSentAtOnce = this.#session === null || this.#hasOneRequest
+    if (this.#isSentAtOnce) void this.#pump(body, 0)
     return body
   }
 
@@ -186,6 +195,7 @@ export class ContinuedCall {
     this.#session = fields.get("continuity-session") ?? this.#session
     const received = numberOf(fields.get("continuity-received")) ?? this.#handedOff
     this.#handedOff = null
+    if (this.#isSentAtOnce) return "head"
     const problem = this.#problemOf(received)
     if (problem !== null) throw this.#refuse(problem)
     this.#received = received!
@@ -217,7 +227,7 @@ export class ContinuedCall {
     if (fields.get("grpc-status") !== UNAVAILABLE) return "answer"
     if (handoff !== null && this.#accepts.includes("handoff")) {
       if (handoff !== "1") this.#session = handoff
-      this.#handedOff = numberOf(fields.get("continuity-received"))
+      this.#handedOff = numberOf(fields.get("continuity-received")) ?? (this.#hasOneRequest ? 0 : null)
       if (this.#handedOff === null) throw this.#refuse("the backend handed off without continuity-received")
       return "next"
     }

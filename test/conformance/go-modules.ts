@@ -6,7 +6,11 @@ import { installed, run } from "./child.ts"
 import { Unavailable } from "./result.ts"
 
 /** Where programs of a Go module come from: its own go.mod, a directory with our go.mod, or our own program. */
-type Source = { packages: string[] } | { directory: string; mends: Mend[] } | { program: string }
+type Source =
+  | { packages: string[] }
+  | { directory: string; mends: Mend[] }
+  /** `hasTools`: its go.mod names programs of others that go with it. */
+  | { program: string; hasTools?: boolean }
 
 /** A change to one file of the module, made before it is built. */
 interface Mend {
@@ -60,6 +64,11 @@ const goModules = {
     // Its go.mod replaces modules, which `go install` refuses: our go.mod pins it.
     source: { directory: fileURLToPath(new URL("./xds/control-plane/", import.meta.url)), mends: [] },
   },
+  gateway: {
+    // Of sigs.k8s.io/gateway-api, as in its go.mod: the last whose echo server's source is in the module.
+    version: "v1.4.1",
+    source: { program: fileURLToPath(new URL("./gateway/suite/", import.meta.url)), hasTools: true },
+  },
 } satisfies Record<string, GoModule>
 
 export type GoModuleName = keyof typeof goModules
@@ -84,7 +93,7 @@ export async function goProgram(name: GoModuleName, program: string): Promise<st
     if ("packages" in source) {
       await go(["install", ...source.packages.map((path) => `${path}@${version}`)], aside, aside)
     } else if ("program" in source) {
-      await go(["install", "."], source.program, aside)
+      await go(["install", ".", ...(source.hasTools === true ? ["tool"] : [])], source.program, aside)
     } else {
       await installMended(source, aside)
     }

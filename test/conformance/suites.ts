@@ -1,4 +1,5 @@
 import { type ClientProtocol, connectConformance } from "./connect/suite.ts"
+import { gatewayApi } from "./gateway/suite.ts"
 import { goVersion } from "./go-modules.ts"
 import { h2spec, h2specTls } from "./h2spec/h2spec.ts"
 import { h2specd } from "./h2spec/h2specd.ts"
@@ -80,6 +81,14 @@ export const suites: Suite[] = [
   xds("python", `grpcio ${grpcioVersion}`),
   controlPlane("ads"),
   controlPlane("delta-ads"),
+  {
+    name: "gateway-grpc",
+    title: "the Gateway API's own tests of Gateways and GRPCRoutes, by `sluice controller`",
+    tool: `gateway-api ${goVersion("gateway")}`,
+    cases: 14,
+    byDefault: "by name",
+    run: (context) => gatewayApi(context, "GRPC"),
+  },
   connect("grpc", "gRPC through the balancer", 372, "any"),
   connect("grpc-web", "gRPC-Web translated to gRPC", 339, "sluice"),
   connect("connect", "Connect translated to gRPC", 757, "sluice"),

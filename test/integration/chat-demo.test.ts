@@ -87,6 +87,8 @@ test.each(["SIGKILL", "SIGTERM"] as const)(
     const demo = runProgram("start.ts", ["--port", "18180"])
     const text = await banner(demo)
     const address = /chat:client -- --server (\S+)/.exec(text)![1]!
+    const terminals = [1, 2].map(() => runProgram("client.ts", ["--server", address]))
+    await Promise.all(terminals.map(({ log }) => log.line("请输入消息...")))
     const client = new ChatClient(address)
     const conversation = new Conversation(client).say("一", "返回数据流")
     expect(await conversation.hear(11)).toHaveLength(11)
@@ -99,6 +101,16 @@ test.each(["SIGKILL", "SIGTERM"] as const)(
     conversation.say("二")
     expect(await conversation.hear(1)).toEqual(["服务端返回: 二"])
     await demo.log.line(`[${name === "A" ? "B" : "A"}] [收到消息]: 二`)
+    // One in a terminal was at each: that one says where it is now.
+    const other = name === "A" ? "B" : "A"
+    const [moved, stayed] = terminals.sort(({ log }) => (log.lines[0] === `已连接到服务端 ${name}` ? -1 : 1))
+    await moved!.log.line(`从服务端 ${name} 移到了服务端 ${other}，还是同一条流`)
+    for (const { child, log, exit } of terminals) {
+      child.stdin.end("五\n")
+      await log.line("[客户端收到]: 服务端返回: 五")
+      expect(await exit).toBe(0)
+    }
+    expect(stayed!.log.lines.filter((line) => line.includes("移到了"))).toEqual([])
     // The page's conversation may have been at either.
     await page.say("四")
     expect(page.heard).toEqual(["服务端返回: 三", "服务端返回: 四"])

@@ -1,11 +1,17 @@
 import { type ChildProcess, spawn } from "node:child_process"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { createInterface } from "node:readline"
+import { toBinary } from "@bufbuild/protobuf"
+import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt"
 import * as grpc from "@grpc/grpc-js"
 import { beforeAll, describe, expect, type TestContext, test } from "vitest"
 import { toServiceDefinition } from "../../examples/chat/grpc-service.ts"
 import { type BrowserClient, browserClients, type Outcome } from "../support/browser-clients.ts"
 import { eventually } from "../support/eventually.ts"
-import { Talk, type Word, word } from "../support/talk-backend.ts"
+import { GatedTalk } from "../support/gated-talk.ts"
+import { testDirectory } from "../support/sluice-process.ts"
+import { Talk, talkDescriptors, type Word, word } from "../support/talk-backend.ts"
 import { TestBed } from "../support/test-bed.ts"
 
 const PROCESS = `${import.meta.dirname}/talk-process.ts`
@@ -131,6 +137,73 @@ describe.each(clients)("$name", (client) => {
     expect(record!.continuity).toMatchObject({ legs: 2, gaps: 1, moved: signal === "SIGTERM" ? 1 : 0 })
   })
 })
+
+describe.each(clients)("$name, where the backend knows nothing of it", (client) => {
+  const isBidi = client.kinds.includes("bidi_streaming")
+  const ways: [method: string, mode: "cursor" | "replay" | "lockstep"][] = [
+    ["Count", "cursor"],
+    ["Count", "replay"],
+    ...(isBidi
+      ? ([
+          ["Chat", "lockstep"],
+          ["Chat", "replay"],
+        ] as [string, "lockstep"][])
+      : []),
+  ]
+
+  test.for(ways)("%s goes on by %s, and the client sees one stream", async ([method, mode], t) => {
+    const types = join(testDirectory(t), "talk.binpb")
+    writeFileSync(types, toBinary(FileDescriptorSetSchema, talkDescriptors))
+    const backends = [new GatedTalk("a"), new GatedTalk("b")]
+    const bed = await TestBed.start(t, {
+      backends,
+      config: {
+        continuity: { mode, ...(mode === "cursor" && { from: "number", into: "inner.number" }) },
+        bridge: { grpcWeb: true, connect: true, webSocket: true, descriptorSet: types },
+      },
+    })
+    const allow = (words: number): void => {
+      for (const backend of backends) backend.allow(words)
+    }
+    const heard: number[] = []
+    const calling = client.call(bed.port, method, numbered(method), {
+      onWord: ({ number }) => heard.push(Number(number)),
+    })
+    const has = (words: number): Promise<void> =>
+      eventually(
+        () => heard.length >= words,
+        () => `${words} words; there are ${heard.join(" ")}`,
+      )
+    allow(3)
+    await has(3)
+    const { endpoints } = bed.balancer.snapshot().clusters[0]!
+    const { address } = endpoints.find(({ streamsOpen }) => streamsOpen > 0)!
+    await backends.find(({ port }) => address === `127.0.0.1:${port}`)!.close()
+    allow(5)
+    await has(5)
+    allow(WORDS)
+    const { code, words, header, trailer, message } = await calling
+    expect(code, message).toBe(0)
+    expect(words.map(({ number }) => Number(number))).toEqual([1, 2, 3, 4, 5, 6])
+    const told = [...Object.keys(header), ...Object.keys(trailer)]
+    expect(told.filter((name) => name.includes("continuity"))).toEqual([])
+    const [record] = await bed.ended()
+    expect(record!.continuity).toMatchObject({ legs: 2, gaps: 1 })
+    const tokens = backends.flatMap(({ requests }) =>
+      requests.map((one) => Number(innerOf(one)?.number ?? 0)),
+    )
+    if (method === "Count")
+      expect(tokens.sort((one, other) => one - other)).toEqual(mode === "cursor" ? [0, 3] : [0, 0])
+  })
+})
+
+const innerOf = (one: Word): Word | undefined => (one as Word & { inner?: Word }).inner
+
+/** How far to count, or the words to give back, from 1 on. */
+function numbered(method: string): Word[] {
+  if (method === "Count") return [word({ number: BigInt(WORDS) })]
+  return Array.from({ length: WORDS }, (_, at) => word({ number: BigInt(at + 1) }))
+}
 
 /** What is said: how far to count, or the words to give back. */
 function questions(method: string): Word[] {

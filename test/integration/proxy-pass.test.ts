@@ -178,7 +178,7 @@ test.for<[said: string, directives: string, location: (port: number, backend: nu
 ])("a backend's redirect to %s with %s", async ([said, directives, location], t) => {
   const answer: Record<string, string> = {}
   const backend = await echo(t, answer)
-  answer["location"] = said.replace("BACKEND", `127.0.0.1:${backend}`)
+  answer.location = said.replace("BACKEND", `127.0.0.1:${backend}`)
   const port = await run(
     t,
     `server { ${LISTEN} server_name named.example; location /x/ { proxy_pass http://BACKEND/; ${directives} } }`.replaceAll(

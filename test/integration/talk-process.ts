@@ -21,9 +21,9 @@ function said(call: Call, name: string): string | undefined {
 }
 
 /** Says that it goes on, and how: `received` client messages are in what the stream's name stands for. */
-function accept(call: Call, received: number): void {
+function accept(call: Call, received: number, isOneRequest = false): void {
   const head = new grpc.Metadata()
-  head.set("continuity-accept", "handoff, resume")
+  head.set("continuity-accept", isOneRequest ? "handoff, resume, one-request" : "handoff, resume")
   head.set("continuity-session", "all that is needed is in the request")
   if (said(call, "delivered") !== undefined) head.set("continuity-received", String(received))
   call.sendMetadata(head)
@@ -48,17 +48,16 @@ function serve(call: Call, received: () => number, step: () => void): void {
   step()
 }
 
-function count(call: Call): void {
+/** Called once its request is here, as handlers of methods with one request are: every leg is sent it at once. */
+function count(call: Call & { readonly request: Word }): void {
   let next = Number(said(call, "delivered") ?? 0)
-  // The request is not kept anywhere: it is to be sent again.
-  accept(call, 0)
-  call.once("data", ({ number }: Word) => {
-    const step = (): void => {
-      for (; next < Math.min(most, Number(number)); next++) call.write(word({ number: BigInt(next) }))
-      if (next === Number(number)) call.end()
-    }
-    serve(call, () => 0, step)
-  })
+  const { number } = call.request
+  accept(call, 0, true)
+  const step = (): void => {
+    for (; next < Math.min(most, Number(number)); next++) call.write(word({ number: BigInt(next) }))
+    if (next === Number(number)) call.end()
+  }
+  serve(call, () => 0, step)
 }
 
 function chat(call: Call): void {
@@ -82,16 +81,11 @@ function chat(call: Call): void {
 }
 
 const server = new grpc.Server()
-const definition = toServiceDefinition(Talk)
-// The handler of a method with one request is called once that is here: too late to say from where to send it.
-server.addService(
-  { ...definition, Count: { ...definition.Count!, requestStream: true } },
-  {
-    Count: count as never,
-    Chat: chat as never,
-    Say: (call: grpc.ServerUnaryCall<Word, Word>, done: grpc.sendUnaryData<Word>) => done(null, call.request),
-  },
-)
+server.addService(toServiceDefinition(Talk), {
+  Count: count as never,
+  Chat: chat as never,
+  Say: (call: grpc.ServerUnaryCall<Word, Word>, done: grpc.sendUnaryData<Word>) => done(null, call.request),
+})
 const reflection = new ReflectionService([Talk])
 for (const each of reflection.definitions) server.addService(each, { ...reflection.implementation })
 server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {

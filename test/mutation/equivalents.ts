@@ -865,22 +865,6 @@ export const equivalents: readonly Equivalents[] = [
         "old !== null && this.#to + octets <= old.length → false",
         "this.#to + octets <= old.length → (this.#to + octets) < (old.length)",
       ],
-      "const isHalfEmpty = old !== null &&": [
-        "old !== null && (held + octets) * 2 <= old.length → false",
-        "(held + octets) * 2 <= old.length → ((held + octets) * 2) < (old.length)",
-        "2 → 3",
-      ],
-      "let size = old === null ? SMALLEST : old.length": ["old === null → true"],
-      "while (!isHalfEmpty && size < held + octets) size *= 2": [
-        "!isHalfEmpty → true",
-        "size < held + octets → (size) <= (held + octets)",
-        "2 → 3",
-      ],
-      "const room = isHalfEmpty || size === old?.length": [
-        "isHalfEmpty || size === old?.length → false",
-        "isHalfEmpty → false",
-        "size === old?.length → false",
-      ],
       "if (this.#from < this.#to) return": ["this.#from < this.#to → (this.#from) <= (this.#to)"],
       "if (this.#octets!.length > SMALLEST) this.#octets = null": "*",
     },
@@ -906,7 +890,6 @@ export const equivalents: readonly Equivalents[] = [
     at: {
       'answer(end.kind === "unfit" ? end.reason': ['end.kind === "unfit" → true'],
       'end.kind === "refused" ? end.reason': ['end.kind === "refused" → true'],
-      'end.kind === "handed_off" && typeof positionAfter': ['end.kind === "handed_off" → true'],
       'answer(String(end.kind === "handed_off" &&': ['end.kind === "handed_off" → true'],
     },
   },

@@ -30,7 +30,7 @@ export class BesideNginx {
   readonly directory = mkdtempSync(join(tmpdir(), "sluice-beside-"))
   readonly #balancers: Balancer[] = []
 
-  constructor(t: TestContext) {
+  constructor(t: Pick<TestContext, "onTestFinished">) {
     t.onTestFinished(async () => {
       await Promise.all(this.#balancers.map((balancer) => balancer.close({ graceMs: 0 })))
       rmSync(this.directory, { recursive: true, force: true })
@@ -49,7 +49,10 @@ export class BesideNginx {
     return (asked) => ask(socket, asked)
   }
 
-  async startNginx(t: TestContext, http: string): Promise<(asked: Asked) => Promise<Answered>> {
+  async startNginx(
+    t: Pick<TestContext, "onTestFinished">,
+    http: string,
+  ): Promise<(asked: Asked) => Promise<Answered>> {
     const socket = join(this.directory, "nginx")
     await startNginx(t, this.directory, "nginx", http.replaceAll("SOCKET", `unix:${socket}`))
     return (asked) => ask(socket, asked)

@@ -323,6 +323,7 @@ export class CallBed {
       zoneOf: never,
       usersOf: never,
       verifierOf: never,
+      cursorFieldsOf: () => () => null,
       serviceMessages: { checkRequest: never, readCheck: never, rateRequest: never, readRate: never },
       meterOf: () => options.meter ?? null,
       findCluster: () => this.cluster,

@@ -6,7 +6,9 @@ import { isIP } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import {
+  AuthorityInfoAccessExtension,
   BasicConstraintsExtension,
+  ExtendedKeyUsageExtension,
   type Extension,
   KeyUsageFlags,
   KeyUsagesExtension,
@@ -30,6 +32,10 @@ export interface Wanted {
   /** May sign others. Default: no. */
   isAuthority?: boolean
   keys?: "ec" | "rsa"
+  /** The address of its authority's OCSP responder. */
+  ocsp?: string
+  /** May sign answers of OCSP for its authority. Default: no. */
+  signsOcsp?: boolean
 }
 
 const ALGORITHMS = {
@@ -99,6 +105,8 @@ export class Certificate {
     const extensions: Extension[] = [new BasicConstraintsExtension(isAuthority, undefined, true)]
     if (isAuthority)
       extensions.push(new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true))
+    if (wanted.ocsp !== undefined) extensions.push(new AuthorityInfoAccessExtension({ ocsp: wanted.ocsp }))
+    if (wanted.signsOcsp === true) extensions.push(new ExtendedKeyUsageExtension(["1.3.6.1.5.5.7.3.9"]))
     if (names.length > 0) {
       const all = names.map((value) => ({
         type: value.includes("://") ? ("url" as const) : isIP(value) > 0 ? ("ip" as const) : ("dns" as const),
@@ -142,8 +150,8 @@ export class CertificateFiles {
     return join(this.directory, name)
   }
 
-  write(name: string, text: string): string {
-    writeFileSync(this.path(name), text)
+  write(name: string, content: string | Buffer): string {
+    writeFileSync(this.path(name), content)
     return this.path(name)
   }
 

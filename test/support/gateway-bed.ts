@@ -154,6 +154,13 @@ export class GatewayBed {
     return new CommandProcess(this.t, ["controller", "--kubeconfig", kubeconfig, ...bind, ...args])
   }
 
+  /** The same, once it runs: what it serves and says comes after that. */
+  async running(...args: string[]): Promise<CommandProcess> {
+    const sluice = this.controller(...args)
+    await sluice.says('"message":"listening"')
+    return sluice
+  }
+
   /** Conditions of a resource, or of one entry of a list in its status. */
   conditions(
     collection: string,

@@ -1,4 +1,5 @@
 import { parseAllDocuments } from "yaml"
+import { defaultCluster, defaultRouteSettings } from "../../src/config/defaults.ts"
 import { type ResourceKind, type Resources, resourceSchemas } from "../../src/config/gateway/resources.ts"
 import type { TranslateOptions } from "../../src/config/gateway/translate.ts"
 import { type ResourceStatus, type Translation, translate } from "../../src/config/gateway/translate.ts"
@@ -46,7 +47,9 @@ export function translated(yaml: string, options: Partial<TranslateOptions> = {}
   return translate(resourcesOf(yaml), {
     controllerName: "sluice.dev/gateway",
     addresses: [{ type: "IPAddress", value: "192.0.2.1" }],
+    common: { routes: defaultRouteSettings(), clusters: defaultCluster("") },
     bindHost: "0.0.0.0",
+    pool: [],
     kubeconfig: null,
     directory: "/secrets",
     unavailable: new Map(),

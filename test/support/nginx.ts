@@ -18,7 +18,7 @@ export function isInstalled(program: string, versionFlag: string, debianPackage:
  * and not on a port that another program may take.
  */
 export async function startNginx(
-  t: TestContext,
+  t: Pick<TestContext, "onTestFinished">,
   directory: string,
   socket: string,
   http: string,

@@ -19,7 +19,6 @@ import { CutCalls } from "../../src/relay/overload/cut-calls.ts"
 import type { Users } from "../../src/relay/route/access.ts"
 import { compileRoute } from "../../src/relay/route/compile.ts"
 import type { TokenVerdict, TokenVerifier } from "../../src/relay/route/jwt.ts"
-import type { Zone } from "../../src/relay/route/limit-phases.ts"
 import type { ContentHandler, Phase, PhaseContext, PhasedCall, Route } from "../../src/relay/route/route.ts"
 import type { FilesParts } from "../../src/relay/route/route-parts.ts"
 import { type RouteCompiler, Router } from "../../src/relay/route/router.ts"
@@ -29,6 +28,7 @@ import {
   runPhases,
   type WaitingPhases,
 } from "../../src/relay/route/run-phases.ts"
+import type { Zone } from "../../src/relay/route/zone.ts"
 import { ZoneTable, zoneOctets } from "../../src/relay/route/zone-table.ts"
 import type { LegConnection } from "../../src/relay/upstream/leg-connection.ts"
 import { LogLines } from "./log-lines.ts"
@@ -136,6 +136,7 @@ export class RouteBed {
       templateOf,
       zoneOf: (name: string) => zones.get(name)!,
       usersOf: (): Users => ({ check: (user, password) => this.passwords.check(user, password) }),
+      cursorFieldsOf: () => () => null,
       verifierOf: (): TokenVerifier => ({
         read: (text) => ({ text }) as unknown as CallerToken,
         verify: (text) => this.tokens(text),

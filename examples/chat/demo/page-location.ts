@@ -1,3 +1,5 @@
+import { LIVE_HEADER, STREAM_HEADER } from "../moves.ts"
+
 /** What the demo with Sluice adds to the article's file, so that the page can show and do what it does. */
 export interface Additions {
   /** Where the page comes from: another origin than the WebSocket's, so it has to be allowed. */
@@ -16,8 +18,15 @@ export function withPageLocation(siteConfig: string, { pagePort, adminPort }: Ad
   const page = `http://127.0.0.1:${pagePort}/`
   const admin =
     adminPort === undefined ? "" : `sluice_admin 127.0.0.1:${adminPort};\nworker_shutdown_timeout 1s;\n`
+  // A client in a terminal asks there whether its stream has been moved.
+  const live =
+    adminPort === undefined
+      ? ""
+      : `
+    add_header ${STREAM_HEADER} $connection-$connection_requests;
+    add_header ${LIVE_HEADER} ${page}live/;`
   const location = `
-    grpc_continuity handoff resume;
+    grpc_continuity handoff resume;${live}
     location = / {
         default_type "text/html; charset=utf-8";
         return 200 '<!doctype html><title>Sluice</title><meta name="viewport" content="width=device-width">

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
 
 	"google.golang.org/grpc"
 )
@@ -19,6 +20,8 @@ import (
 type state struct{ Leg, Received int }
 
 var errFenced = errors.New("another server has this stream")
+
+// Each stream that reads from it hands off.
 var stopping = make(chan struct{})
 
 // change reads and writes the state of a session while no other process does.
@@ -126,7 +129,13 @@ func main() {
 	signal.Notify(signals, syscall.SIGTERM)
 	go func() {
 		<-signals
-		close(stopping)
+		// No new stream comes from here on. Those there are go one after the other: who takes them over takes so many a
+		// second.
+		go func() {
+			for ; ; time.Sleep(time.Millisecond) {
+				stopping <- struct{}{}
+			}
+		}()
 		server.GracefulStop()
 	}()
 	if err := server.Serve(listener); err != nil {

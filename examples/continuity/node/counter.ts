@@ -1,5 +1,6 @@
 /** Counts the messages of each stream. node counter.ts STATE.sqlite PORT */
 import { DatabaseSync } from "node:sqlite"
+import { setTimeout as pause } from "node:timers/promises"
 import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js"
 import { Leg } from "./continuity.ts"
 import { offerMove } from "./move.ts"
@@ -54,7 +55,12 @@ server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error
   if (error !== null) throw error
   console.log(`listening on ${bound}`)
 })
-process.on("SIGTERM", () => {
-  for (const handOff of [...handOffs.values()]) handOff()
+const first = () => handOffs.values().next().value
+process.on("SIGTERM", async () => {
+  // No new stream comes from here on. Those there are go one after the other: who takes them over takes so many a second.
   server.tryShutdown(() => process.exit(0))
+  for (let next = first(); next !== undefined; next = first()) {
+    next()
+    await pause(1)
+  }
 })

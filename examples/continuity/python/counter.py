@@ -4,6 +4,7 @@ import signal
 import sqlite3
 import sys
 import threading
+import time
 from concurrent import futures
 
 import grpc
@@ -75,7 +76,11 @@ server.start()
 stopping = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stopping.set())
 stopping.wait()
+# No new stream comes from here on. Those there are go one after the other: who takes them over takes so many a second.
+stopped = server.stop(5)
 with lock:
-    for inbox in live:
-        inbox.put(HAND_OFF)
-server.stop(5).wait()
+    leaving = list(live)
+for inbox in leaving:
+    inbox.put(HAND_OFF)
+    time.sleep(0.001)
+stopped.wait()

@@ -115,7 +115,7 @@ export class Http1Connection implements ClientConnection, LinkUser {
         reason: "too many requests at once on one connection",
       })
     }
-    if (this.#isLast) response.shouldKeepAlive = false
+    if (this.#isLast || asksToSwitch(request)) response.shouldKeepAlive = false
     if (!response.shouldKeepAlive) this.#isLastAnswering = true
     this.serve(openStream, found.head, found.route, request, response)
   }
@@ -140,6 +140,8 @@ export class Http1Connection implements ClientConnection, LinkUser {
     }
     // What is taken off on the way cannot be sent on as something else: RFC 9112 §6.1.
     const coding = request.headers["transfer-encoding"]
+    if (coding !== undefined && request.httpVersionMinor === 0)
+      return { status: 400, reason: "HTTP/1.0 knows no transfer codings" }
     if (coding !== undefined && coding.trim().toLowerCase() !== "chunked")
       return { status: 501, reason: "of transfer codings chunked alone is known" }
     const route = this.options.openListener.router.match(head.authority, head.path)
@@ -260,10 +262,9 @@ export class Http1Connection implements ClientConnection, LinkUser {
   /** The parser gave up. */
   onClientError(error: Error & { code?: string; rawPacket?: Buffer }): void {
     if (this.#isLastAnswering) return this.socket.stopListening()
-    if (error.code?.startsWith("HPE_") !== true || !this.socket.writable) {
-      this.socket.destroy()
-      return
-    }
+    if (error.code?.startsWith("HPE_") !== true) return void this.socket.destroy()
+    // It was refused before the parser came to say so: what it is told is on its way.
+    if (!this.socket.writable) return this.socket.stopListening()
     this.socket.stopListening()
     // The answers under way are the last that this client asked for.
     if (error.code === "HPE_CLOSED_CONNECTION") return this.afterAnswers(() => this.socket.end())
@@ -347,6 +348,11 @@ export class Http1Connection implements ClientConnection, LinkUser {
     for (const stream of this.#answering) stream.gone()
     this.options.onClosed(this)
   }
+}
+
+/** It is served as any other, and Node's parser reads nothing behind it. */
+function asksToSwitch({ headers }: IncomingMessage): boolean {
+  return headers.upgrade !== undefined && /\bupgrade\b/i.test(headers.connection ?? "")
 }
 
 /** Of a request line: a version that is none of HTTP/1. */

@@ -126,6 +126,17 @@ export class DescriptorIndex implements TypeNames, TypeResolver {
     return method
   }
 
+  /** All methods, by the path that calls them. Errors: `MessageFault` where types are missing. */
+  *methods(): Generator<[path: string, method: MethodType]> {
+    for (const [service, { scope, start, end }] of this.#services) {
+      const names: string[] = []
+      readFields(new WireReader(scope.octets, start, end), {
+        2: (at) => readFields(readInner(at), { 1: (inner) => names.push(readText(inner)) }),
+      })
+      for (const name of names) yield [`/${service}/${name}`, this.method(service, name)!]
+    }
+  }
+
   /** Compiles every type. Errors: `MessageFault` for the first that is wrong or missing. */
   verify(): void {
     for (const [name, { isEnum }] of this.#found) {

@@ -112,6 +112,7 @@ export class WebSockets {
         if (stream.owner !== null) streams.delete(stream.owner)
       },
     })
+    connection.record.canSwitch = true
     const owner = options.openStream(connection.record, stream, head, route)
     stream.owner = owner
     streams.add(owner)

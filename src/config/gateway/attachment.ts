@@ -99,7 +99,8 @@ function attach(
   if (meant.length === 0)
     return refuse("NoMatchingParent", `the Gateway has no listener ${nameOf(sectionName, port)}`)
   const allowing = meant.filter(
-    (planned) => planned.accepted === null && isAllowed(planned, of, known.labels),
+    (planned) =>
+      planned.accepted === null && planned.conflicted === null && isAllowed(planned, of, known.labels),
   )
   if (allowing.length === 0)
     return refuse("NotAllowedByListeners", "no listener allows routes of this kind from this namespace")

@@ -1,10 +1,18 @@
 import { createHash } from "node:crypto"
 import type { DeclaredVariable } from "../../record/declared/declared.ts"
-import { defaultCluster, discoveredEndpoint } from "../defaults.ts"
-import type { ClusterConfig } from "../model.ts"
+import { discoveredEndpoint } from "../defaults.ts"
+import type { ClusterConfig, RouteSettings } from "../model.ts"
+
+/** What all routes and clusters have that resources do not say. */
+export interface CommonSettings {
+  readonly routes: RouteSettings
+  /** Its name and endpoints do not matter. */
+  readonly clusters: ClusterConfig
+}
 
 /** What the routes of a configuration share, gathered as they ask for it. */
 export class Draft {
+  readonly common: CommonSettings
   readonly #kubeconfig: string | null
   readonly #directory: string
   readonly #clusters = new Map<string, ClusterConfig>()
@@ -12,7 +20,8 @@ export class Draft {
   readonly #files = new Map<string, string>()
 
   /** @param directory of the files that secrets become */
-  constructor(kubeconfig: string | null, directory: string) {
+  constructor(common: CommonSettings, kubeconfig: string | null, directory: string) {
+    this.common = common
     this.#kubeconfig = kubeconfig
     this.#directory = directory
   }
@@ -37,7 +46,7 @@ export class Draft {
       const source = { kind: "kubernetes" as const, service, namespace, port: portName }
       const settings = discoveredEndpoint(`kubernetes ${namespace}/${service}`)
       const discovery = [{ ...source, kubeconfig: this.#kubeconfig, settings }]
-      this.#clusters.set(name, { ...defaultCluster(name), discovery })
+      this.#clusters.set(name, { ...this.common.clusters, name, endpoints: [], discovery })
     }
     return name
   }

@@ -20,8 +20,10 @@ export interface FilterContext {
   readonly parts: { readonly draft: Draft }
 }
 
+export type HeaderChanges = Pick<RouteSettings, "setHeaders" | "hideHeaders" | "addHeaders">
+
 /** What filters come to. `answer`: the rule answers by itself. */
-export interface ReadFilters extends Pick<RouteSettings, "setHeaders" | "hideHeaders" | "addHeaders"> {
+interface ReadFilters extends HeaderChanges {
   readonly steps: readonly RewriteStep[]
   readonly answer: RouteAction | null
 }

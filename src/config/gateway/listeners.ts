@@ -37,8 +37,8 @@ export interface PlannedListener {
 export interface ListenerContext {
   readonly resources: Resources
   readonly draft: Draft
-  /** Where Gateways without an address of their own are served. */
-  readonly bindHost: string
+  /** Where a Gateway is served. */
+  hostOf(gateway: Gateway): string
   /** Addresses that cannot be listened at, and why. */
   readonly unavailable: ReadonlyMap<string, string>
   /** Why a certificate cannot be used, in a sentence; null: it can. */
@@ -64,8 +64,7 @@ function plan(
   before: readonly PlannedListener[],
   context: ListenerContext,
 ): PlannedListener {
-  const host = gateway.spec.addresses.find(({ type, value }) => type === "IPAddress" && value)?.value
-  const bound = host ?? context.bindHost
+  const bound = context.hostOf(gateway)
   const address = `${bound.includes(":") ? `[${bound}]` : bound}:${listener.port}`
   const isTls = listener.protocol === "HTTPS"
   const accepted = objectionTo(listener) ?? unavailable(address, context)

@@ -83,6 +83,11 @@ const gateway = z.object({
     backendTLS: there,
     tls: there,
   }),
+  /** What was said of it last. */
+  status: z
+    .object({ addresses: z.array(z.object({ value: z.string() })).default([]) })
+    .nullish()
+    .transform((status) => status ?? { addresses: [] }),
 })
 
 const parentReference = z.object({
@@ -135,11 +140,17 @@ const backendReference = z.object({
   filters: z.array(filter).default([]),
 })
 
+/** GEP-2257. */
+const duration = z
+  .string()
+  .regex(/^(\d{1,5}(h|m|s|ms)){1,4}$/)
+  .optional()
+
 const rule = {
   name: z.string().optional(),
   filters: z.array(filter).default([]),
   backendRefs: z.array(backendReference).default([]),
-  timeouts: there,
+  timeouts: z.object({ request: duration, backendRequest: duration }).optional(),
   retry: there,
   sessionPersistence: there,
 }

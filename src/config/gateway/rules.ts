@@ -1,15 +1,15 @@
 /** Rules of routes, as routes of the model. */
-import { defaultRoute, defaultRouteSettings } from "../defaults.ts"
+import { defaultRoute } from "../defaults.ts"
 import type { RewriteStep, RouteAction, RouteConfig, RouteSettings } from "../model.ts"
 import type { AnyRoute } from "./attachment.ts"
 import type { Backends, RouteKind } from "./backends.ts"
 import { type Objection, objection } from "./conditions.ts"
 import type { Draft } from "./draft.ts"
-import { type FilterPlace, readFilters } from "./filters.ts"
+import { type FilterPlace, type HeaderChanges, readFilters } from "./filters.ts"
 import { readGrpcMatch } from "./grpc-match.ts"
 import { readHttpMatch } from "./http-match.ts"
 import type { OrObjection, ReadMatch } from "./matches.ts"
-import type { BackendReference, GrpcRoute, HttpRoute, RouteFilter } from "./resources.ts"
+import type { BackendReference, GrpcRoute, HttpRoute } from "./resources.ts"
 
 /** A route of the model, and how specific its match is. */
 export interface RankedRoute {
@@ -64,8 +64,8 @@ export function readRoute(of: AnyRoute, place: FilterPlace, parts: RuleParts): R
   return { routes, invalid, unresolved, rules: route.spec.rules.length, notes: [...notes] }
 }
 
-function notesOf({ timeouts, retry, sessionPersistence }: Rule): string[] {
-  return Object.entries({ timeouts, retry, sessionPersistence })
+function notesOf({ retry, sessionPersistence }: Rule): string[] {
+  return Object.entries({ retry, sessionPersistence })
     .filter(([, value]) => value !== undefined)
     .map(([name]) => `${name} is not honoured`)
 }
@@ -114,18 +114,18 @@ interface Target {
 /** Where a rule leads: to its backends by their weights. */
 function targetOf(rule: Rule, context: RuleContext): Target {
   const ofRule = readFilters(rule.filters, context)
-  if ("objection" in ofRule) return failing(context.kind, ofRule.objection)
+  if ("objection" in ofRule) return failing(context, ofRule.objection)
   const { steps, answer, ...changes } = ofRule.value
   if (answer !== null) {
-    const settings = { ...defaultRouteSettings(), ...changes }
+    const settings = settingsOf(rule, changes, context)
     return { action: answer, settings, rewrite: [...steps], invalid: null, unresolved: null }
   }
   const weighed = rule.backendRefs.filter(({ weight }) => weight > 0)
   if (weighed.length === 0) {
     const none = "the rule has no backend with a weight"
-    return { ...failing(context.kind, objection("BackendNotFound", none)), invalid: null, unresolved: null }
+    return { ...failing(context, objection("BackendNotFound", none)), invalid: null, unresolved: null }
   }
-  const choices = weighed.map((reference) => choiceOf(reference, rule.filters, context))
+  const choices = weighed.map((reference) => choiceOf(reference, rule, context))
   const shares = choices.length > 1 ? context.parts.draft.shares(weighed.map(({ weight }) => weight)) : ""
   const rewrite = choices.slice(0, -1).map(
     ({ action, settings }, at): RewriteStep => ({
@@ -145,28 +145,63 @@ function targetOf(rule: Rule, context: RuleContext): Target {
   }
 }
 
-function choiceOf(
-  reference: BackendReference,
-  ruleFilters: readonly RouteFilter[],
-  context: RuleContext,
-): Omit<Target, "rewrite"> {
+function choiceOf(reference: BackendReference, rule: Rule, context: RuleContext): Omit<Target, "rewrite"> {
   const { kind, namespace, parts } = context
-  const filters = readFilters([...ruleFilters, ...reference.filters], context)
+  const filters = readFilters([...rule.filters, ...reference.filters], context)
   const backend = parts.backends.find(reference, kind, namespace)
   if ("objection" in backend) {
-    const { action, settings } = failing(kind, backend.objection)
+    const { action, settings } = failing(context, backend.objection)
     return { action, settings, invalid: null, unresolved: backend.objection }
   }
-  if ("objection" in filters) return failing(kind, filters.objection)
+  if ("objection" in filters) return failing(context, filters.objection)
   const { steps: _, answer: __, ...changes } = filters.value
-  const settings = { ...defaultRouteSettings(), ...changes }
-  return { action: backend.action, settings, invalid: null, unresolved: null }
+  const settings = settingsOf(rule, changes, context)
+  const setHeaders = withHost(settings.setHeaders, backend.action)
+  return { action: backend.action, settings: { ...settings, setHeaders }, invalid: null, unresolved: null }
+}
+
+/** What all routes have, and what is the rule's. */
+function settingsOf({ timeouts }: Rule, changes: HeaderChanges, { parts }: RuleContext): RouteSettings {
+  const { routes } = parts.draft.common
+  return {
+    ...routes,
+    ...timeoutOf(timeouts),
+    setHeaders: [...routes.setHeaders, ...changes.setHeaders],
+    hideHeaders: [...routes.hideHeaders, ...changes.hideHeaders],
+    addHeaders: [...routes.addHeaders, ...changes.addHeaders],
+  }
+}
+
+/** The shorter of both: a request is not tried at another backend after its time. 0 is without end. */
+function timeoutOf({ request = "", backendRequest = "" }: Rule["timeouts"] = {}): Partial<RouteSettings> {
+  const given = [request, backendRequest].filter((text) => text !== "").map(durationMs)
+  const limits = given.filter((ms) => ms > 0)
+  if (given.length === 0) return {}
+  return { responseTimeoutMs: limits.length === 0 ? null : Math.min(...limits) }
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 }
+
+/** `1h30m`, `250ms`: GEP-2257. */
+function durationMs(text: string): number {
+  const parts = [...text.matchAll(/(\d+)(ms|h|m|s)/g)]
+  return parts.reduce((sum, [, number, unit]) => sum + Number(number) * UNIT_MS[unit!]!, 0)
+}
+
+/** HTTP/1.1 backends get the client's own Host, as those of HTTP/2 get its authority. */
+function withHost(
+  setHeaders: RouteSettings["setHeaders"],
+  { kind }: RouteAction,
+): RouteSettings["setHeaders"] {
+  if (kind !== "proxy" || setHeaders.some(([name]) => name === "host")) return setHeaders
+  return [...setHeaders, ["host", "$http_host"]]
 }
 
 const UNAVAILABLE = 14
 
 /** What the API asks for where there is no backend: UNAVAILABLE to gRPC clients, 500 to others. */
-function failing(kind: RouteKind, invalid: Objection): Target {
+function failing({ kind, parts }: RuleContext, invalid: Objection): Target {
+  const settings = parts.draft.common.routes
   const action: RouteAction = {
     kind: "return",
     status: kind === "GRPCRoute" ? 503 : 500,
@@ -175,5 +210,5 @@ function failing(kind: RouteKind, invalid: Objection): Target {
     grpcStatus: UNAVAILABLE,
     grpcMessage: "the route of this call has no backend",
   }
-  return { action, settings: defaultRouteSettings(), rewrite: [], invalid, unresolved: null }
+  return { action, settings, rewrite: [], invalid, unresolved: null }
 }

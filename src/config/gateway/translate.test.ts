@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest"
 import { said, translated } from "../../../test/support/gateway-resources.ts"
 import { RouteBed } from "../../../test/support/route-bed.ts"
+import { defaultCluster, defaultRouteSettings } from "../defaults.ts"
 import { loadYaml } from "../yaml/load.ts"
 import { toYaml } from "../yaml/write.ts"
 
@@ -226,6 +227,30 @@ spec:
     expect(said(translated(CLASS + named).statuses(null), "gateways", "own")).toEqual([
       "Accepted False UnsupportedAddress: addresses are IPAddresses, not Hostname",
       "Programmed False Invalid: addresses are IPAddresses, not Hostname",
+    ])
+  })
+
+  test("a pool gives each that asks for none an address of its own, which it keeps; the last has none", () => {
+    const pool = ["127.0.0.5", "127.0.0.6"]
+    const fixed = gateway("fixed", HTTP).replace(
+      "listeners:",
+      "addresses: [{ value: 127.0.0.9 }], listeners:",
+    )
+    const kept = gateway("kept", HTTP).replace(
+      "\n---",
+      "\nstatus: { addresses: [{ value: 127.0.0.5 }] }\n---",
+    )
+    const yaml = CLASS + gateway("old", HTTP) + fixed + kept + gateway("late", HTTP)
+    const { config, statuses } = translated(yaml, { pool })
+    const hosts = config.listeners.map(({ name }) => name)
+    expect(hosts).toEqual(["127.0.0.5:80", "127.0.0.6:80", "127.0.0.9:80"])
+    const addresses = statuses(null).flatMap(({ name, status }) =>
+      "addresses" in status ? [`${name} ${status.addresses.map(({ value }) => value).join()}`] : [],
+    )
+    expect(addresses).toEqual(["old 127.0.0.6", "fixed 127.0.0.9", "kept 127.0.0.5", "late "])
+    expect(said(statuses(null), "gateways", "late")).toEqual([
+      "Accepted False NoResources: no address is left for it",
+      "Programmed False Invalid: no address is left for it",
     ])
   })
 
@@ -604,10 +629,36 @@ describe("GRPCRoute", () => {
   })
 
   test("what is not honoured and changes no way is noted", () => {
-    const { statuses } = translated(WEB + route("r", `rules: [{ timeouts: { request: 1s }, ${to("one")} }]`))
+    const { statuses } = translated(WEB + route("r", `rules: [{ retry: { attempts: 2 }, ${to("one")} }]`))
     expect(said(statuses(null), "grpcRoutes", "r", "parents")[0]).toBe(
-      "Accepted True Accepted: timeouts is not honoured",
+      "Accepted True Accepted: retry is not honoured",
     )
+  })
+
+  test("what all routes have in common is theirs too, and of all clusters", () => {
+    const routes = {
+      ...defaultRouteSettings(),
+      readTimeoutMs: 5000,
+      setHeaders: [["x-a", "1"]] as [string, string][],
+    }
+    const clusters = { ...defaultCluster("any"), policy: { name: "least_streams" as const } }
+    const filter =
+      "filters: [{ type: RequestHeaderModifier, requestHeaderModifier: { set: [{ name: x-b, value: '2' }] } }]"
+    const { config } = translated(WEB + route("r", `rules: [{ ${filter}, ${to("one")} }]`), {
+      common: { routes, clusters },
+    })
+    const [server] = config.servers
+    expect(server!.fallback).toBe(routes)
+    expect(server!.routes[0]!.settings).toMatchObject({
+      readTimeoutMs: 5000,
+      setHeaders: [
+        ["x-a", "1"],
+        ["x-b", "2"],
+      ],
+    })
+    expect(config.clusters).toMatchObject([
+      { name: "chat/one:8080", endpoints: [], policy: { name: "least_streams" } },
+    ])
   })
 })
 
@@ -699,6 +750,16 @@ describe("HTTPRoute", () => {
     const call = bed.begin(path)
     expect(call.said).toBe("to chat/one:8080")
     expect(call.sent.get(":path")).toBe(wanted)
+  })
+
+  test.for<[string, number | null]>([
+    ["request: 10s", 10_000],
+    ["request: 1m30s, backendRequest: 500ms", 500],
+    ["request: 0s, backendRequest: 2s", 2000],
+    ["request: 0s", null],
+  ])("timeouts { %s }: %s ms", ([timeouts, wanted]) => {
+    const yaml = route("r", `rules: [{ timeouts: { ${timeouts} }, ${to("one")} }]`, "HTTPRoute")
+    expect(translated(WEB + yaml).config.servers[0]!.routes[0]!.settings.responseTimeoutMs).toBe(wanted)
   })
 
   test("filters that exclude each other, and what none of both has", () => {

@@ -5,11 +5,12 @@
  */
 import { defaultConfig, defaultListener } from "../defaults.ts"
 import type { Config, ListenerConfig } from "../model.ts"
+import { assignAddresses, fixedAddress } from "./addresses.ts"
 import { type AnyRoute, type Attachment, attachRoutes, type RouteParent } from "./attachment.ts"
 import { BackendTls } from "./backend-tls.ts"
 import { Backends } from "./backends.ts"
 import { type Condition, condition, type Objection, objection } from "./conditions.ts"
-import { Draft } from "./draft.ts"
+import { type CommonSettings, Draft } from "./draft.ts"
 import { isServed, listenerStatus, type PlannedListener, planListeners } from "./listeners.ts"
 import { GATEWAY_GROUP, type Gateway, type Meta, type ResourceKind, type Resources } from "./resources.ts"
 import { type ReadRoute, readRoute } from "./rules.ts"
@@ -20,7 +21,10 @@ export interface TranslateOptions {
   readonly controllerName: string
   /** What Gateways without an address of their own are reached at. */
   readonly addresses: readonly GatewayAddress[]
+  readonly common: CommonSettings
   readonly bindHost: string
+  /** Addresses of this machine, of which each Gateway without an address gets one of its own. Empty: they share `bindHost`. */
+  readonly pool: readonly string[]
   /** Of endpoints' sources; null: as the account of the pod. */
   readonly kubeconfig: string | null
   /** Where the files of secrets are. */
@@ -73,7 +77,7 @@ export interface OwnedEntry {
 }
 
 export function translate(resources: Resources, options: TranslateOptions): Translation {
-  const draft = new Draft(options.kubeconfig, options.directory)
+  const draft = new Draft(options.common, options.kubeconfig, options.directory)
   const classes = resources.gatewayClasses.filter(
     ({ spec }) => spec.controllerName === options.controllerName,
   )
@@ -81,9 +85,25 @@ export function translate(resources: Resources, options: TranslateOptions): Tran
     classes.filter(({ spec }) => spec.parametersRef === undefined).map(({ metadata }) => metadata.name),
   )
   const gateways = resources.gateways.filter(({ spec }) => accepted.has(spec.gatewayClassName))
-  const usable = gateways.filter((gateway) => gatewayObjection(gateway) === null)
-  const { bindHost, unavailable } = options
-  const listeners = planListeners(usable, { ...options, resources, draft, bindHost, unavailable })
+  const { pool } = options
+  const assigned = assignAddresses(
+    gateways.filter((gateway) => gatewayObjection(gateway) === null),
+    pool,
+  )
+  const objectionTo = (gateway: Gateway): Objection | null => {
+    const isWithout = pool.length > 0 && fixedAddress(gateway) === undefined && !assigned.has(gateway)
+    return (
+      gatewayObjection(gateway) ?? (isWithout ? objection("NoResources", "no address is left for it") : null)
+    )
+  }
+  const hostOf = (gateway: Gateway): string | undefined => fixedAddress(gateway) ?? assigned.get(gateway)
+  const usable = gateways.filter((gateway) => objectionTo(gateway) === null)
+  const listeners = planListeners(usable, {
+    ...options,
+    resources,
+    draft,
+    hostOf: (gateway) => hostOf(gateway) ?? options.bindHost,
+  })
   const tls = new BackendTls(resources, draft, options.checkAuthority)
   const backends = new Backends(resources.services, resources.referenceGrants, tls, draft)
   const read = reader({ backends, draft })
@@ -95,7 +115,10 @@ export function translate(resources: Resources, options: TranslateOptions): Tran
   const attachments = served(parents, read)
   const addresses = [...new Set(listeners.filter(isServed).map(({ address }) => address))].sort()
   const servers = addresses.flatMap((address) =>
-    virtualHosts(address, listeners, attachments, ({ of, planned }) => read(of, planned).routes),
+    virtualHosts(address, listeners, attachments, {
+      routesOf: ({ of, planned }) => read(of, planned).routes,
+      settings: options.common.routes,
+    }),
   )
   const config: Config = {
     ...defaultConfig(),
@@ -110,7 +133,15 @@ export function translate(resources: Resources, options: TranslateOptions): Tran
     statuses: (problem) => [
       ...classes.map((one) => of("gatewayClasses", one.metadata, { conditions: [classCondition(one)] })),
       ...gateways.map((gateway) =>
-        of("gateways", gateway.metadata, gatewayStatus(gateway, listeners, attachments, options, problem)),
+        of(
+          "gateways",
+          gateway.metadata,
+          gatewayStatus(gateway, listeners, attachments, {
+            against: objectionTo(gateway),
+            addresses: addressesOf(hostOf(gateway), options),
+            problem,
+          }),
+        ),
       ),
       ...routeStatuses(all, parents, read, options.controllerName),
       ...policyStatuses(tls, gateways, options.controllerName),
@@ -145,25 +176,31 @@ function gatewayObjection({ spec }: Gateway): Objection | null {
   return null
 }
 
+interface GatewayFacts {
+  readonly against: Objection | null
+  readonly addresses: readonly GatewayAddress[]
+  /** Why the configuration is not in force. */
+  readonly problem: string | null
+}
+
+/** @param host its own; undefined: it shares those of the process */
+function addressesOf(host: string | undefined, options: TranslateOptions): readonly GatewayAddress[] {
+  return host === undefined ? options.addresses : [{ type: "IPAddress", value: host }]
+}
+
 function gatewayStatus(
   gateway: Gateway,
   listeners: readonly PlannedListener[],
   attachments: readonly Attachment[],
-  options: TranslateOptions,
-  problem: string | null,
+  { against, addresses, problem }: GatewayFacts,
 ): StatusText {
-  const { metadata, spec } = gateway
-  const against = gatewayObjection(gateway)
+  const { metadata } = gateway
   const own = listeners.filter((planned) => planned.gateway === gateway)
   const count = own.filter(isServed).length
   const notValid = objection("ListenersNotValid", "a listener is not valid: see its conditions")
   const accepted = condition("Accepted", metadata, against ?? (count === 0 ? notValid : null))
   const isPartly =
     against === null && count > 0 && own.some((planned) => !isServed(planned) || planned.resolved !== null)
-  const fixed = spec.addresses.flatMap(({ value }): GatewayAddress[] =>
-    value === undefined ? [] : [{ type: "IPAddress", value }],
-  )
-  const addresses = fixed.length > 0 ? fixed : options.addresses
   return {
     addresses: against === null ? addresses : [],
     conditions: [

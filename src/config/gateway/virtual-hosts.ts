@@ -1,6 +1,5 @@
 /** Virtual hosts: for each hostname of an address the rules that a request for it may take, in the API's order. */
-import { defaultRouteSettings } from "../defaults.ts"
-import type { RouteConfig, ServerConfig } from "../model.ts"
+import type { RouteConfig, RouteSettings, ServerConfig } from "../model.ts"
 import type { Attachment } from "./attachment.ts"
 import { covers, mostSpecific, specificity } from "./hostnames.ts"
 import { isServed, type PlannedListener } from "./listeners.ts"
@@ -9,14 +8,14 @@ import { byAge } from "./resources.ts"
 import type { RankedRoute } from "./rules.ts"
 
 /** What a route comes to at a listener. */
-export type RoutesOf = (attachment: Attachment) => readonly RankedRoute[]
+type RoutesOf = (attachment: Attachment) => readonly RankedRoute[]
 
 /** The servers of one address. A hostname belongs to the most specific of its listeners, and to no other. */
 export function virtualHosts(
   address: string,
   listeners: readonly PlannedListener[],
   attachments: readonly Attachment[],
-  routesOf: RoutesOf,
+  { routesOf, settings }: { routesOf: RoutesOf; settings: RouteSettings },
 ): ServerConfig[] {
   const served = listeners.filter((planned) => planned.address === address && isServed(planned))
   const byHostname = new Map(served.map((planned) => [planned.listener.hostname, planned]))
@@ -33,7 +32,7 @@ export function virtualHosts(
       order: "written" as const,
       routes: routesFor(name, ofOwner, routesOf),
       rewrite: [],
-      fallback: defaultRouteSettings(),
+      fallback: settings,
     }
   })
 }

@@ -1,7 +1,14 @@
 /** `access`, `requestLimits`, `streamLimits`, `realIp` and `zones`: who gets in, and how often. */
 import { z } from "zod"
 import { parseNetwork } from "../../record/networks.ts"
-import type { AccessConfig, RealIpConfig, RequestLimits, StreamLimits, ZoneConfig } from "../model.ts"
+import type {
+  AccessConfig,
+  MessageLimit,
+  RealIpConfig,
+  RequestLimits,
+  StreamLimits,
+  ZoneConfig,
+} from "../model.ts"
 import { jwtSchema, readJwt, writeJwt } from "./jwt-schema.ts"
 import { SIZE, sizeInput, sizeOctets } from "./scalars.ts"
 
@@ -13,6 +20,7 @@ const from = z
   })
 const name = z.string().regex(/^\w+$/, { error: "must be the name of a variable, without its $" })
 const status = z.int().min(400).max(599)
+const size = z.union([z.int().min(1), z.string().regex(SIZE)])
 const path = z.string().regex(/^\//, { error: 'must be a path, such as "/auth"' })
 
 /** @param template text with variables */
@@ -66,6 +74,22 @@ export function accessShape(template: z.ZodType<string, string>) {
       })
       .optional()
       .describe("How many at once."),
+    messageLimits: z
+      .array(
+        z.union(
+          [
+            z.strictObject({
+              messages: z.number().positive(),
+              burst: z.int().min(0).optional(),
+              zone: z.string().optional(),
+            }),
+            z.strictObject({ octets: size, burst: size.optional(), zone: z.string().optional() }),
+          ],
+          { error: 'must be a map with "messages" or "octets"' },
+        ),
+      )
+      .optional()
+      .describe("How fast a client may send, a second: faster ones wait for credit."),
     realIp: z
       .union([
         z.literal("none"),
@@ -86,10 +110,9 @@ export function zonesSchema(template: z.ZodType<string, string>) {
       .strictObject({
         name: z.string().min(1),
         key: template.describe("What is counted; nothing is where it is empty."),
-        size: z
-          .union([z.int().min(1), z.string().regex(SIZE)])
-          .describe("Of the memory that all threads share."),
+        size: size.describe("Of the memory that all threads share."),
         rate: z.number().positive().optional().describe("Requests a second. Left out: it counts streams."),
+        counts: z.literal("messages").optional().describe("For `messageLimits`."),
       })
       .meta({ id: "Zone" }),
   )
@@ -152,6 +175,23 @@ export const streamLimits: Codec<StreamLimits, Given<"streamLimits">> = {
   write: ({ limits, status: told, dryRun }) => ({ limits, ...rest(told, dryRun) }),
 }
 
+export const messageLimits: Codec<MessageLimit[], Given<"messageLimits">> = {
+  read: (limits) =>
+    limits.map((limit) => {
+      const zone = limit.zone ?? null
+      if ("messages" in limit)
+        return { counts: "messages", rate: limit.messages, burst: limit.burst ?? 0, zone } as const
+      const burst = limit.burst === undefined ? 0 : sizeOctets(limit.burst)
+      return { counts: "octets", rate: sizeOctets(limit.octets), burst, zone } as const
+    }),
+  write: (limits) =>
+    limits.map(({ counts, rate, burst, zone }) => ({
+      [counts]: counts === "octets" ? sizeInput(rate) : rate,
+      ...(burst !== 0 && { burst: counts === "octets" ? sizeInput(burst) : burst }),
+      ...(zone !== null && { zone }),
+    })),
+}
+
 function rest(told: number, dryRun: boolean): object {
   return { ...(told !== UNWRITTEN_STATUS && { status: told }), ...(dryRun && { dryRun }) }
 }
@@ -175,10 +215,12 @@ export const realIp: Codec<RealIpConfig | null, Given<"realIp">> = {
         },
 }
 
-export function readZone({ name: zone, key, size, rate }: ZoneInput): ZoneConfig {
-  return { name: zone, key, octets: sizeOctets(size), rate: rate ?? null }
+export function readZone({ name: zone, key, size: octets, rate, counts }: ZoneInput): ZoneConfig {
+  const config = { name: zone, key, octets: sizeOctets(octets), rate: rate ?? null }
+  return counts === undefined ? config : { ...config, ofMessages: true }
 }
 
-export function writeZone({ name: zone, key, octets, rate }: ZoneConfig): object {
-  return { name: zone, key, size: sizeInput(octets), ...(rate !== null && { rate }) }
+export function writeZone({ name: zone, key, octets, rate, ofMessages }: ZoneConfig): object {
+  const counts = ofMessages === true && { counts: "messages" }
+  return { name: zone, key, size: sizeInput(octets), ...(rate !== null && { rate }), ...counts }
 }

@@ -36,12 +36,13 @@ import type {
   RebalanceConfig,
   RetryConfig,
   RouteSettings,
+  StaplingConfig,
   StickyConfig,
 } from "../model.ts"
 import { type PolicyMeasure, policyParameters } from "../policy-names.ts"
 import type { UpstreamTlsConfig } from "../shared-model.ts"
 import { type AccessLogFormat, accessLogFormatOf, accessLogFormats } from "./access-log-formats.ts"
-import { access, realIp, requestLimits, streamLimits } from "./access-schema.ts"
+import { access, messageLimits, realIp, requestLimits, streamLimits } from "./access-schema.ts"
 import { durationMs, durationText, sizeInput, sizeOctets } from "./scalars.ts"
 import { extAuthzCodec, rateServiceCodec } from "./service-schema.ts"
 import { traceCodec } from "./trace-schema.ts"
@@ -308,6 +309,7 @@ export const upstreamTlsFields: Fields<UpstreamTlsConfig> = [
   field("verify", "verify", same()),
   field("verifyDepth", "verifyDepth", same()),
   field("ca", "caFile", given),
+  field("crl", "crlFile", given),
   field("serverName", "serverName", given),
   field("sendServerName", "sendServerName", same()),
   field("cert", "certFile", given),
@@ -363,6 +365,7 @@ export const settingsFields: Fields<RouteSettings> = [
   field("rateLimitService", "rateService", rateServiceCodec(upstreamTls)),
   field("requestLimits", "requestLimits", requestLimits),
   field("streamLimits", "streamLimits", streamLimits),
+  field("messageLimits", "messageLimits", messageLimits),
   field("realIp", "realIp", realIp),
   field("continuity", "continuity", continuity),
   field("trace", "trace", traceCodec),
@@ -546,14 +549,41 @@ export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
 }
 
 type Certificate = ListenerTlsConfig["certificates"][number]
-const certificates: Codec<Certificate[], { names?: string[]; cert: string; key: string }[]> = {
-  read: (input) => input.map(({ names = [], cert, key }) => ({ names, certFile: cert, keyFile: key })),
+interface CertificateInput {
+  names?: string[]
+  cert: string
+  key: string
+  stapling?: { response?: string; responder?: string; issuer?: string }
+}
+const certificates: Codec<Certificate[], CertificateInput[]> = {
+  read: (input) =>
+    input.map(({ names = [], cert, key, stapling }) => ({
+      names,
+      certFile: cert,
+      keyFile: key,
+      ...(stapling !== undefined && {
+        stapling: {
+          responseFile: stapling.response ?? null,
+          responder: stapling.responder ?? null,
+          issuerFile: stapling.issuer ?? null,
+        },
+      }),
+    })),
   write: (list) =>
-    list.map(({ names, certFile, keyFile }) => ({
+    list.map(({ names, certFile, keyFile, stapling }) => ({
       ...(names.length > 0 && { names }),
       cert: certFile,
       key: keyFile,
+      ...(stapling !== undefined && { stapling: writeStapling(stapling) }),
     })),
+}
+
+function writeStapling({ responseFile, responder, issuerFile }: StaplingConfig): object {
+  return {
+    ...(responseFile !== null && { response: responseFile }),
+    ...(responder !== null && { responder }),
+    ...(issuerFile !== null && { issuer: issuerFile }),
+  }
 }
 
 const listenerTls: Codec<ListenerTlsConfig | null, object> = {

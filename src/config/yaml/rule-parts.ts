@@ -2,6 +2,7 @@
 import { octetText } from "../../base/octet-text.ts"
 import { compileRegex, Regex } from "../../regex/regex.ts"
 import { serverNameProblem } from "../server-name.ts"
+import { type ZoneKind, zoneKindOf } from "../shared-model.ts"
 import { type Fault, fault, type Path } from "./faults.ts"
 
 export type Map_ = Readonly<Record<string, unknown>>
@@ -43,11 +44,23 @@ export function isMap(input: unknown): input is Map_ {
   return typeof input === "object" && input !== null && !Array.isArray(input)
 }
 
-export function zoneNames(input: unknown): Record<"requestLimits" | "streamLimits", Set<string>> {
+export function zoneNames(input: unknown): Record<`${"request" | "stream" | "message"}Limits`, Set<string>> {
   const zones = (Array.isArray(input) ? input : []).filter(isMap)
-  const named = (hasRate: boolean) =>
-    new Set(zones.filter(({ rate }) => (rate !== undefined) === hasRate).map(({ name }) => String(name)))
-  return { requestLimits: named(true), streamLimits: named(false) }
+  const named = (kind: ZoneKind) => {
+    const ofKind = zones.filter(({ rate, counts }) => {
+      const given = {
+        rate: rate === undefined ? null : 1,
+        ...(counts !== undefined && { ofMessages: true as const }),
+      }
+      return zoneKindOf(given) === kind
+    })
+    return new Set(ofKind.map(({ name }) => String(name)))
+  }
+  return {
+    requestLimits: named("requests"),
+    streamLimits: named("streams"),
+    messageLimits: named("messages"),
+  }
 }
 
 export function checkName(name: string, path: Path, faults: Fault[]): void {

@@ -396,14 +396,20 @@ function checkSteps(input: unknown, path: Path, names: Names, faults: Fault[]): 
   }
 }
 
+const ZONES = {
+  requestLimits: "zone with a rate",
+  streamLimits: "zone without a rate",
+  messageLimits: 'zone with "counts: messages"',
+}
+
 /** Wherever limits stand, their zones are there. */
 function checkZones(input: Map_, path: Path, zones: ReturnType<typeof zoneNames>, faults: Fault[]): void {
-  for (const key of ["requestLimits", "streamLimits"] as const) {
-    const limits = isMap(input[key]) ? input[key].limits : []
+  for (const key of ["requestLimits", "streamLimits", "messageLimits"] as const) {
+    const limits = isMap(input[key]) ? input[key].limits : input[key]
     for (const [index, limit] of (Array.isArray(limits) ? limits : []).entries()) {
       if (!isMap(limit) || typeof limit.zone !== "string" || zones[key].has(limit.zone)) continue
-      const what = key === "requestLimits" ? "zone with a rate" : "zone without a rate"
-      const place = [...path, key, "limits", index, "zone"]
+      const what = ZONES[key]
+      const place = [...path, key, ...(isMap(input[key]) ? ["limits"] : []), index, "zone"]
       faults.push(fault(place, `there is no ${what} "${limit.zone}"`, didYouMean(limit.zone, zones[key])))
     }
   }

@@ -128,7 +128,7 @@ const bridge = z
 
 const MODE_ERROR = `must be a mode, ${CONTINUITY_MODES.join(", ")}, or a list of them`
 const KEEP_ERROR = 'must be a size of at most 16m, such as "64k"'
-const FIELD_ERROR = 'must be a field by its number, such as "4" or "2.1"'
+const FIELD_ERROR = 'must be a field by its number or name, such as "4", "2.1" or "page.after"'
 const fieldPath = matching(FIELD_PATH, FIELD_ERROR).optional()
 const CONTINUITY_ERROR = `must be a map with a mode, one of ${presetNames.join(", ")}, or "none"`
 
@@ -202,6 +202,7 @@ const upstreamTls = z
       .describe(says("Check the upstream's certificate.", defaults.upstreamTls.verify)),
     verifyDepth: count(0).optional().describe(says("", defaults.upstreamTls.verifyDepth)),
     ca: text().optional().describe("File of trusted certificates."),
+    crl: text().optional().describe("File of their revocation lists, one of each."),
     serverName: text()
       .optional()
       .describe(says("Name to check and to send.", defaults.upstreamTls.serverName)),
@@ -460,7 +461,21 @@ const route: z.ZodType<RouteInput, RouteInput> = z
 const listenerTls = z
   .strictObject({
     certificates: z
-      .array(z.strictObject({ names: z.array(text()).optional(), cert: text(), key: text() }))
+      .array(
+        z.strictObject({
+          names: z.array(text()).optional(),
+          cert: text(),
+          key: text(),
+          stapling: z
+            .strictObject({
+              response: text().optional(),
+              responder: text().optional(),
+              issuer: text().optional(),
+            })
+            .optional()
+            .describe("Clients are shown its authority's answer by OCSP."),
+        }),
+      )
       .optional()
       .describe("The first is used when SNI names none of them. There is one, but with rejectOthers."),
     rejectNames: z.array(text()).optional().describe("Server names for which the handshake is refused."),

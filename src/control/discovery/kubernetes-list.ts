@@ -20,6 +20,8 @@ export interface KubernetesListOptions<T> {
   readonly path: string
   /** Selectors. */
   readonly query?: Readonly<Record<string, string>>
+  /** Objects in one answer. Default: 500. */
+  readonly page?: number
   /** Most objects: a longer list fails. Default: no bound of its own. */
   readonly objectsMax?: number
   readonly clock: Clock
@@ -104,7 +106,10 @@ export class KubernetesList<T> {
     let more = ""
     let version: string | null = null
     do {
-      const query = new URLSearchParams({ limit: String(PAGE), ...(more && { continue: more }) })
+      const query = new URLSearchParams({
+        limit: String(this.#options.page ?? PAGE),
+        ...(more && { continue: more }),
+      })
       const request = { method: "GET", path: this.#path(query), timeoutMs: ASK_TIMEOUT_MS } as const
       const { body } = await this.#options.client.ask(request, signal)
       const page = asObject(body, "the answer")

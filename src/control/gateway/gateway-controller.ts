@@ -17,7 +17,7 @@ const AGAIN_MS = 15_000
 
 export interface GatewayControllerOptions
   extends MachineOptions,
-    Omit<ResourceStoreOptions, "onChange" | "log"> {
+    Omit<ResourceStoreOptions, "onChange" | "onStatus" | "log"> {
   /** Where the Lease is. */
   readonly leaseNamespace: string
   readonly identity: string
@@ -61,7 +61,12 @@ export class GatewayController {
     const { client, namespace, objectsMax, clock, random, log, controllerName } = options
     this.#options = options
     const lists = { client, namespace, objectsMax, clock, random }
-    this.#store = new ResourceStore({ ...lists, log, onChange: () => this.#changed() })
+    this.#store = new ResourceStore({
+      ...lists,
+      log,
+      onChange: () => this.#changed(),
+      onStatus: () => this.#writer.again(),
+    })
     this.slices = new SharedSlices(lists)
     this.#writer = new StatusWriter({ client, store: this.#store, controllerName, clock, log })
     this.#leader = new Leader({
@@ -88,6 +93,7 @@ export class GatewayController {
   }
 
   async stop(): Promise<void> {
+    if (this.#isStopped) return this.#leader.stop()
     this.#isStopped = true
     this.#timer?.cancel()
     this.#store.stop()
@@ -138,7 +144,7 @@ export class GatewayController {
       this.#problem = isDone ? null : message
       if (isDone) files.retain(translation.files)
     }
-    this.#writer.want(translation.statuses(this.#problem))
+    if (!this.#isStopped) this.#writer.want(translation.statuses(this.#problem))
   }
 
   /** Without the listeners whose address is not to be had now: the others need not wait for it. */

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util"
 import type { Clock } from "../../base/clock.ts"
 import type { Random } from "../../base/random.ts"
 import {
@@ -17,6 +18,8 @@ interface KindAccess {
   readonly plural: string
   readonly isOfCluster?: true
   readonly query?: Readonly<Record<string, string>>
+  /** So many in one answer: objects of up to a megabyte each have to fit. Default: 500. */
+  readonly page?: number
   /** A cluster may not have it. */
   readonly isOptional?: true
 }
@@ -31,8 +34,13 @@ const KINDS: Readonly<Record<ResourceKind, KindAccess>> = {
   backendTlsPolicies: { version: `${GATEWAY_API}/v1`, plural: "backendtlspolicies", isOptional: true },
   services: { version: "api/v1", plural: "services" },
   namespaces: { version: "api/v1", plural: "namespaces", isOfCluster: true },
-  secrets: { version: "api/v1", plural: "secrets", query: { fieldSelector: "type=kubernetes.io/tls" } },
-  configMaps: { version: "api/v1", plural: "configmaps" },
+  secrets: {
+    version: "api/v1",
+    plural: "secrets",
+    query: { fieldSelector: "type=kubernetes.io/tls" },
+    page: 40,
+  },
+  configMaps: { version: "api/v1", plural: "configmaps", page: 40 },
 }
 
 const ALL_KINDS = Object.keys(KINDS) as ResourceKind[]
@@ -47,7 +55,11 @@ interface StoredObject {
   /** Null: it does not conform. */
   readonly resource: Resources[ResourceKind][number] | null
   readonly resourceVersion: string
+  readonly namespace: string
+  readonly name: string
   readonly status: unknown
+  /** It is what it was before, but for its status and what is not looked at. */
+  readonly isStatusOnly: boolean
 }
 
 export interface ResourceStoreOptions {
@@ -58,7 +70,10 @@ export interface ResourceStoreOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: Pick<Log, "info" | "warn">
+  /** Something of what configurations are made of. */
   onChange(): void
+  /** Nothing but what is said of a resource. */
+  onStatus(): void
 }
 
 /** All resources that a configuration is made of, as the API server has them. */
@@ -105,17 +120,20 @@ export class ResourceStore {
   }
 
   #makeList(kind: ResourceKind): KubernetesList<StoredObject> {
-    const { client, objectsMax, clock, random, namespace, onChange } = this.#options
-    const { isOfCluster, query = {} } = KINDS[kind]
+    const { client, objectsMax, clock, random, namespace, onChange, onStatus } = this.#options
+    const { isOfCluster, query = {}, page } = KINDS[kind]
     return new KubernetesList<StoredObject>({
       client,
       path: pathOf(kind, isOfCluster ? null : namespace),
       query,
+      ...(page !== undefined && { page }),
       objectsMax,
       clock,
       random,
       keep: (object) => this.#keep(kind, object),
-      onChange: () => {
+      onChange: (changed) => {
+        const isHere = (one: StoredObject): boolean => this.stored(kind, one.namespace, one.name) === one
+        if (changed?.isStatusOnly === true && isHere(changed)) return onStatus()
         this.#missing.delete(kind)
         if (this.#problems.delete(kind)) this.#options.log.info("listed again", { kind: KINDS[kind].plural })
         onChange()
@@ -151,7 +169,10 @@ export class ResourceStore {
         reason: `${issue?.path.join(".")}: ${issue?.message}`,
       })
     }
-    return { resource: success ? data : null, resourceVersion, status: object.status }
+    const before = this.#lists.get(kind)!.get(namespace, name)?.resource
+    const isStatusOnly = success && before != null && isDeepStrictEqual(before, data)
+    const resource = !success ? null : isStatusOnly ? before : data
+    return { namespace, name, resource, resourceVersion, status: object.status, isStatusOnly }
   }
 }
 

@@ -22,6 +22,8 @@ export class SharedSlices {
   readonly #sources = new Map<string, Set<SliceSource>>()
   /** Of Services, by name. */
   #byService = new Map<string, Map<string, EndpointSlice>>()
+  /** The Service of each slice. */
+  readonly #serviceOf = new Map<string, string>()
 
   constructor({ client, namespace, objectsMax, clock, random }: SharedSlicesOptions) {
     const within = namespace === null ? "" : `namespaces/${encodeURIComponent(namespace)}/`
@@ -69,24 +71,30 @@ export class SharedSlices {
   #changed(changed: EndpointSlice | null): void {
     if (changed === null) {
       this.#byService = new Map()
+      this.#serviceOf.clear()
       for (const slice of this.#list.objects) this.#place(slice)
       for (const sources of this.#sources.values()) for (const source of sources) source.tell()
       return
     }
-    const service = this.#place(changed)
-    for (const source of this.#sources.get(service) ?? []) source.tell()
+    for (const service of this.#place(changed))
+      for (const source of this.#sources.get(service) ?? []) source.tell()
   }
 
-  /** Where the list has it now: it may have left. */
-  #place(slice: EndpointSlice): string {
+  /** Where the list has it now, if it has. Returns the Services that it was of and is of. */
+  #place(slice: EndpointSlice): Set<string> {
     const { name = "", namespace = "", labels = {} } = slice.metadata ?? {}
+    const key = `${namespace}/${name}`
     const service = `${namespace}/${labels[SERVICE_LABEL] ?? ""}`
-    const slices = this.#byService.get(service) ?? new Map<string, EndpointSlice>()
-    if (this.#list.get(namespace, name) === undefined) slices.delete(name)
-    else slices.set(name, slice)
-    if (slices.size === 0) this.#byService.delete(service)
-    else this.#byService.set(service, slices)
-    return service
+    const before = this.#serviceOf.get(key) ?? service
+    this.#byService.get(before)?.delete(name)
+    if (this.#byService.get(before)?.size === 0) this.#byService.delete(before)
+    if (this.#list.get(namespace, name) === undefined) this.#serviceOf.delete(key)
+    else {
+      const slices = this.#byService.get(service) ?? new Map<string, EndpointSlice>()
+      this.#byService.set(service, slices.set(name, slice))
+      this.#serviceOf.set(key, service)
+    }
+    return new Set([before, service])
   }
 }
 

@@ -47,6 +47,11 @@ export class StatusWriter {
     this.#begin()
   }
 
+  /** What the API server has of a status is another. */
+  again(): void {
+    this.#begin()
+  }
+
   /** Whether this process is the one that writes. */
   turn(isOn: boolean): void {
     this.#isOn = isOn

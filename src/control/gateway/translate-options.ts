@@ -1,4 +1,5 @@
 import { createPrivateKey, X509Certificate } from "node:crypto"
+import type { CommonSettings } from "../../config/gateway/draft.ts"
 import type { GatewayAddress, TranslateOptions } from "../../config/gateway/translate.ts"
 import { errorReason } from "../../net/error-reason.ts"
 import { publishedAddresses } from "./published-addresses.ts"
@@ -7,17 +8,19 @@ import type { SecretFiles } from "./secret-files.ts"
 
 /** What a translation needs to know that no resource says. */
 export interface MachineOptions {
+  readonly common: CommonSettings
   readonly controllerName: string
   readonly addresses: readonly GatewayAddress[]
   /** The Service that this process is reached by: its addresses are those of Gateways. Null: none is named. */
   readonly publishedService: { readonly namespace: string; readonly name: string } | null
   readonly bindHost: string
+  readonly pool: readonly string[]
   readonly kubeconfig: string | null
   readonly files: SecretFiles
 }
 
 export function translateOptions(
-  { controllerName, addresses, publishedService, bindHost, kubeconfig, files }: MachineOptions,
+  { controllerName, common, addresses, publishedService, bindHost, pool, kubeconfig, files }: MachineOptions,
   store: Pick<ResourceStore, "stored">,
 ): TranslateOptions {
   const service =
@@ -26,7 +29,9 @@ export function translateOptions(
       : store.stored("services", publishedService.namespace, publishedService.name)
   return {
     controllerName,
+    common,
     bindHost,
+    pool,
     kubeconfig,
     addresses: [...addresses, ...publishedAddresses(service?.status)],
     directory: files.directory,

@@ -6,6 +6,7 @@ import { defaultEndpoint } from "../../config/defaults.ts"
 import type { ClusterConfig, Config, EndpointConfig, RouteConfig } from "../../config/model.ts"
 import type { UpstreamTlsConfig } from "../../config/shared-model.ts"
 import type { Log } from "../../log/logger.ts"
+import { NO_STAPLING } from "../../net/ocsp/staples.ts"
 import { TlsStore } from "../../net/tls-store.ts"
 import type { TlsUpstream } from "../../net/tls-upstream.ts"
 import { EndpointChecks } from "./endpoint-checks.ts"
@@ -52,6 +53,7 @@ export class HealthChecks {
       onSecured: nothing,
       onPlain: nothing,
       onFailed: nothing,
+      stapling: NO_STAPLING,
       onBug: nothing,
     })
   }

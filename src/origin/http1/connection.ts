@@ -133,9 +133,12 @@ export class Http1Origin implements LegConnection {
     return this.#exchange
   }
 
-  /** Whether undici keeps the connection is known once it is through with the response. */
+  /**
+   * Whether undici keeps the connection is known once it is through with the response, and whether the backend has closed
+   * it right behind once all is read that has come.
+   */
   release(): void {
-    queueMicrotask(() => this.#released())
+    setImmediate(() => this.#released())
   }
 
   #released(): void {

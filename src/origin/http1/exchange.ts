@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream"
 import type { Dispatcher } from "undici"
+import { counterIds } from "../../base/counters.ts"
 import { ErrorCode } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
@@ -67,6 +68,7 @@ export class Http1Exchange implements UpstreamStream, Dispatcher.DispatchHandler
   /** Response octets without credit. */
   #unconsumed = 0
   #isPaused = false
+  #interims = 0
 
   constructor(options: ExchangeOptions) {
     const { context, settings, list, endStream } = options
@@ -76,7 +78,11 @@ export class Http1Exchange implements UpstreamStream, Dispatcher.DispatchHandler
     this.#isReused = options.isReused
     this.#dispatch = options.dispatch
     this.#held = new HeldOctets(context.budget)
-    this.#request = originRequest(list, settings.dropsBody)
+    this.#request = originRequest(
+      list,
+      settings.dropsBody,
+      options.owner.record.connection.canSwitch === true,
+    )
     this.localEnded = endStream
     if (this.#hasNoBody) this.#begin(null)
     else if (this.#request.contentLength >= 0 || !settings.requestBuffering) this.#stream()
@@ -210,8 +216,16 @@ export class Http1Exchange implements UpstreamStream, Dispatcher.DispatchHandler
     if (this.isClosed) return
     const head = readOriginHead(status, controller.rawHeaders as RawFields)
     if (typeof head === "string") return this.#malformed(head)
-    if (status < 200) return this.#tell(() => this.#owner.onInformational(head))
+    if (status < 200) return this.#interim(head)
     this.#answered(head)
+  }
+
+  #interim(head: ResponseHead): void {
+    const { limits, counters } = this.#context
+    if (++this.#interims <= limits.interimResponsesMax)
+      return this.#tell(() => this.#owner.onInformational(head))
+    counters.add(counterIds.interim_responses_exceeded)
+    this.#malformed("too many interim responses")
   }
 
   #answered(head: ResponseHead): void {

@@ -18,8 +18,17 @@ export interface OriginRequest {
 /** Fields that the client of HTTP/1.1 writes itself, or that HTTP/2 alone has. */
 const WRITTEN_BY_CLIENT = new Set(["connection", "upgrade", "transfer-encoding", "keep-alive", "expect"])
 
-/** A request's head as HTTP/1.1 says it: RFC 9113 §8.3.1 backwards. `isBodiless`: whatever length it says is left out. */
-export function originRequest({ fields }: HeaderList, isBodiless: boolean): OriginRequest {
+const NO_TARGET = /[\0-\x20\x7f]/g
+
+/**
+ * A request's head as HTTP/1.1 says it: RFC 9113 §8.3.1 backwards. `isBodiless`: whatever length it says is left out;
+ * `canSwitch`: another protocol may be asked for.
+ */
+export function originRequest(
+  { fields }: HeaderList,
+  isBodiless: boolean,
+  canSwitch: boolean,
+): OriginRequest {
   let method = "GET"
   let path = "/"
   let upgrade: string | null = null
@@ -30,7 +39,7 @@ export function originRequest({ fields }: HeaderList, isBodiless: boolean): Orig
     const name = fields[i]!
     const value = fields[i + 1]!
     if (name === ":method") method = value
-    else if (name === ":path") path = value
+    else if (name === ":path") path = requestTarget(value)
     else if (name === ":authority") headers.push("host", value)
     else if (name === "upgrade") upgrade = value
     else if (name === "connection") connection = value.toLowerCase()
@@ -43,10 +52,19 @@ export function originRequest({ fields }: HeaderList, isBodiless: boolean): Orig
     method,
     path,
     headers: withJoinedCookies(headers),
-    upgrade: upgrade !== null && upgrade !== "" && options.includes("upgrade") ? upgrade : null,
+    upgrade: canSwitch && upgrade !== null && upgrade !== "" && options.includes("upgrade") ? upgrade : null,
     contentLength,
     isLast: options.includes("close"),
   }
+}
+
+/** What variables have made of a path may hold what would end it in a request line, or the line: RFC 9112 §3.2. */
+function requestTarget(path: string): string {
+  const escaped = path.replace(
+    NO_TARGET,
+    (octet) => `%${octet.charCodeAt(0).toString(16).padStart(2, "0").toUpperCase()}`,
+  )
+  return escaped.startsWith("/") ? escaped : `/${escaped}`
 }
 
 /** HTTP/2 lets a client send each cookie by itself: RFC 9113 §8.2.3. */

@@ -11,6 +11,17 @@ const HOP_BY_HOP = new Set([
  * only. A string says why it is malformed.
  */
 export function readOriginHead(status: number, raw: readonly (Buffer | string)[]): ResponseHead | Malformed {
+  // What is taken off on the way cannot be passed on as something else: RFC 9112 §6.1.
+  let codings = 0
+  for (let i = 0; i + 1 < raw.length; i += 2)
+    if (
+      isCoding(raw[i]!) &&
+      (++codings > 1 ||
+        latin1(raw[i + 1]!)
+          .trim()
+          .toLowerCase() !== "chunked")
+    )
+      return "of transfer codings chunked alone is known, and once"
   return readResponseHead(new HeaderList([":status", String(status), ...endToEnd(raw)]))
 }
 
@@ -19,7 +30,11 @@ export function readSwitchHead(raw: readonly (Buffer | string)[], upgrade: strin
   const checked = readOriginHead(200, raw)
   if (typeof checked === "string") return checked
   const fields = [":status", "101", "connection", "upgrade", "upgrade", upgrade]
-  const list = new HeaderList([...fields, ...checked.list.fields.slice(2)])
+  // A length has no meaning here, and a client might find one: RFC 9110 §8.6.
+  const told = checked.list.fields.slice(2)
+  for (let i = 0; i < told.length; i += 2)
+    if (told[i] !== "content-length") fields.push(told[i]!, told[i + 1]!)
+  const list = new HeaderList(fields)
   return { list, status: 101, contentLength: -1 }
 }
 
@@ -42,6 +57,12 @@ function endToEnd(raw: readonly (Buffer | string)[]): string[] {
   for (let i = 0; i < fields.length; i += 2)
     if (!HOP_BY_HOP.has(fields[i]!) && !named.has(fields[i]!)) kept.push(fields[i]!, fields[i + 1]!)
   return kept
+}
+
+const CODING = "transfer-encoding"
+
+function isCoding(name: Buffer | string): boolean {
+  return name.length === CODING.length && latin1(name).toLowerCase() === CODING
 }
 
 function latin1(text: Buffer | string): string {

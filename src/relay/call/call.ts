@@ -58,8 +58,9 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
 
   protected override onAdmitted(): void {
     const { continuity } = this.route
-    if (continuity !== null && this.isGrpc && !keepsItsStreams(continuity, this.record.requestHeaders)) {
-      this.continuity = new Continuity(this, continuity)
+    const plan = continuity === null || !this.isGrpc ? null : continuity(this.record.head.path)
+    if (plan !== null && !keepsItsStreams(plan, this.record.requestHeaders)) {
+      this.continuity = new Continuity(this, plan)
       this.#request = this.continuity.takeOver(this.#request)
     }
     this.snapshot = this.cluster!.snapshot
@@ -99,6 +100,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
   onRequestData(octets: Buffer, start: number, end: number, endStream: boolean): void {
     // 4. Where no leg reads any more, credit lets a client end its request before it looks at the answer.
     if (this.#isDone) return this.downstream.consume(end - start)
+    if (this.rated?.receive(octets, start, end, endStream) === true) return
     this.#scanners = countUp(this, this.leg, this.#scanners, octets, start, end)
     this.#timer?.timeouts?.fromDownstream(this.context.clock)
     const { maxBodyOctets } = this.route.settings
@@ -112,6 +114,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
   }
 
   onRequestTrailers(list: HeaderList): void {
+    if (this.rated?.receiveTrailers(list) === true) return
     this.#timer?.timeouts?.fromDownstream(this.context.clock)
     const problem = this.#request.receiveTrailers(this.leg, list)
     if (problem !== null) return this.endWith(problem, REJECTED)
@@ -291,7 +294,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
   }
 
   get bufferedOctets(): number {
-    const held = this.#request.heldOctets + (this.continuity?.heldOctets ?? 0)
+    const held = this.#request.heldOctets + (this.continuity?.heldOctets ?? 0) + (this.rated?.heldOctets ?? 0)
     return held + (this.leg?.queuedOctets ?? 0) + this.response.bufferedOctets
   }
 }

@@ -25,6 +25,7 @@ import type { Leg } from "./leg.ts"
 import type { Reply } from "./local-reply.ts"
 import { beginRecords, type PeriodicRecords } from "./periodic-records.ts"
 import type { QueuedCall } from "./queued-call.ts"
+import { RatedClient } from "./rated-client.ts"
 import { reportCall } from "./report.ts"
 import { Stalls } from "./stalls.ts"
 import type { DownstreamStream, WaitsFor } from "./stream-owner.ts"
@@ -36,7 +37,7 @@ import { waitsFor } from "./waits-for.ts"
  */
 export abstract class RoutedCall implements RunningCall, RespondingCall {
   readonly context: CallContext
-  readonly downstream: DownstreamStream
+  downstream: DownstreamStream
   /** The one it came to; its phases may have sent it on from there. */
   route: Route
   readonly record: NewStreamRecord
@@ -51,6 +52,8 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
   protected pages = 0
   attemptsBefore = 0
   queued: QueuedCall | null = null
+  /** Its client's stream, where its route says how fast that may send; null otherwise. */
+  protected rated: RatedClient | null = null
   /** What phases have taken and must give back; null: nothing. */
   #atEnd: (() => void)[] | null = null
   /** A phase that waits; null: none does. */
@@ -130,12 +133,26 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
     this.#waiting = null
     this.route.meter?.began()
     this.#isMetered = true
-    if (outcome === null) return this.onAdmitted()
+    if (outcome === null) {
+      this.#rate()
+      return this.onAdmitted()
+    }
     if (outcome.kind !== "content" && outcome.kind !== "return") return this.fail(outcome)
     if (outcome.kind === "return") this.response.return(outcome)
     else this.response.answer(outcome)
     this.settle()
   }
+
+  #rate(): void {
+    const { messageRates } = this.route
+    if (messageRates === null || this.rated !== null) return
+    this.rated = new RatedClient(this.downstream, this, messageRates.open(this.record, this.context.env))
+    this.downstream = this.rated
+  }
+
+  abstract onRequestData(octets: Buffer, start: number, end: number, endStream: boolean): void
+
+  abstract onRequestTrailers(list: HeaderList): void
 
   /** No phase had an answer of its own, and the cluster is known. */
   protected abstract onAdmitted(): void
@@ -177,6 +194,7 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
   /** 9. Everything that is known of the call stands in its record. */
   protected report(): void {
     this.queued?.leave()
+    this.rated?.close()
     this.#records?.end()
     this.#waiting?.cancel()
     this.#leaveMeter(this.record)

@@ -2,10 +2,11 @@ import type { RouteSettings, ServerConfig } from "../../config/model.ts"
 import type { AskedService } from "../../config/service-model.ts"
 import { type AccessParts, checkAccess, findRealClient, hasAccess } from "./access.ts"
 import { askExtAuthz } from "./ext-authz.ts"
-import { limitRequests, limitStreams, type Zone } from "./limit-phases.ts"
+import { limitRequests, limitStreams } from "./limit-phases.ts"
 import { askRateService } from "./rate-service.ts"
 import type { Phase, Route } from "./route.ts"
 import type { ServiceMessages } from "./service-messages.ts"
+import type { Zone } from "./zone.ts"
 
 /** What these phases are made of. */
 export interface AdmissionParts extends AccessParts {

@@ -9,9 +9,10 @@ import { findRealClient } from "./access.ts"
 import { admissionPhases } from "./admission-phases.ts"
 import { hasStreamTimeouts, limitCall } from "./call-limits.ts"
 import { compileAction, compileReturn } from "./compile-action.ts"
-import { compileContinuity } from "./continuity-plan.ts"
+import { compilePlans } from "./continuity-plan.ts"
 import { compileErrorPages } from "./error-page.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
+import { compileMessageRates } from "./message-rates.ts"
 import {
   checkBodySize,
   contentPhases,
@@ -103,8 +104,9 @@ function makeRoute(
           ? null
           : connectAs(tls, settings),
     settings,
-    continuity: compileContinuity(settings.continuity),
+    continuity: compilePlans(settings.continuity, parts.cursorFieldsOf(settings.bridge.descriptorSet)),
     trace,
+    messageRates: compileMessageRates(settings.messageLimits, parts.zoneOf),
     ...rewritesOf(action, settings, parts),
     accessLogs: settings.accessLogs.map(openLog),
     errorStatuses,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest"
 import { defaultRouteSettings } from "../../config/defaults.ts"
 import type { ContinuityConfig } from "../../config/model.ts"
-import { compileContinuity } from "./continuity-plan.ts"
+import { compileContinuity, compilePlans } from "./continuity-plan.ts"
 
 const plan = (changes: Partial<ContinuityConfig>) =>
   compileContinuity({
@@ -83,4 +83,26 @@ describe("what a route's continuity comes to", () => {
       { offer: "handoff", keepOctets: 1000, isOneSided: true },
     ],
   ])("%s", (_, changes, expected) => expect(plan(changes)).toMatchObject(expected))
+})
+
+describe("the plan of a method", () => {
+  const fieldsOf = (path: string) => (path === "/s/List" ? { from: [3], into: [2, 1] } : null)
+  const plans = (changes: Partial<ContinuityConfig>) =>
+    compilePlans({ ...defaultRouteSettings().continuity, ...changes }, fieldsOf)
+
+  test("is the route's, where no field has a name", () => {
+    expect(plans({ modes: [] })).toBe(null)
+    const one = plans({ modes: ["cursor"], cursorFrom: "1", cursorInto: "2.1" })!
+    expect(one("/s/Other")).toBe(one("/s/List"))
+    expect(one("/s/Other")!.cursor).toEqual({ from: [1], into: [2, 1] })
+  })
+
+  test("has the fields of that method; without them it has no mode cursor", () => {
+    const named = plans({ modes: ["cursor"], cursorFrom: "after", cursorInto: "page.2" })!
+    expect(named("/s/List")!.cursor).toEqual({ from: [3], into: [2, 1] })
+    expect(named("/s/List")).toBe(named("/s/List"))
+    expect(named("/s/Other")).toBe(null)
+    const more = plans({ modes: ["resume", "cursor"], cursorFrom: "after", cursorInto: "page.2" })!
+    expect(more("/s/Other")).toMatchObject({ offer: "resume", cursor: null, isOneSided: false })
+  })
 })

@@ -21,11 +21,49 @@ export interface ContinuityPlan {
   /** Some mode needs nothing of the backend. */
   readonly isOneSided: boolean
   /** Mode `cursor`: the field of responses that holds a resume token, and that of the first request. Null: no such mode. */
-  readonly cursor: { readonly from: FieldPath; readonly into: FieldPath } | null
+  readonly cursor: CursorFields | null
 }
 
-/** Null: streams end with their backend. */
-export function compileContinuity(config: ContinuityConfig): ContinuityPlan | null {
+/** Where resume tokens are: in responses, and in the first request. */
+export interface CursorFields {
+  readonly from: FieldPath
+  readonly into: FieldPath
+}
+
+/** The same of the method at `path`, by the names of fields; null: its messages have no such fields. */
+export type CursorFieldsOf = (path: string, from: string, into: string) => CursorFields | null
+
+/** The plan for the method at `path`; null: its streams end with their backend. */
+export type PlanOf = (path: string) => ContinuityPlan | null
+
+/** The plans of a route, which are one where the fields of its cursor are said by number. Null: it has none. */
+export function compilePlans(config: ContinuityConfig, fieldsOf: CursorFieldsOf): PlanOf | null {
+  const { cursorFrom, cursorInto, modes } = config
+  const isByName =
+    modes.includes("cursor") && (parseFieldPath(cursorFrom!) === null || parseFieldPath(cursorInto!) === null)
+  if (!isByName) {
+    const plan = compileContinuity(config)
+    return plan === null ? null : () => plan
+  }
+  const without = compileContinuity({ ...config, modes: modes.filter((mode) => mode !== "cursor") })
+  // As many as there are methods in the descriptors: of others none is kept.
+  const plans = new Map<string, ContinuityPlan | null>()
+  return (path) => {
+    const known = plans.get(path)
+    if (known !== undefined) return known
+    const cursor = fieldsOf(path, cursorFrom!, cursorInto!)
+    if (cursor === null) return without
+    const plan = compileContinuity(config, cursor)
+    plans.set(path, plan)
+    return plan
+  }
+}
+
+/** Null: streams end with their backend. `cursor`: where tokens are; by default as the configuration has it, by number. */
+export function compileContinuity(
+  config: ContinuityConfig,
+  cursor: CursorFields | null = null,
+): ContinuityPlan | null {
   const { modes, refused, restartWith, cursorFrom, cursorInto } = config
   if (modes.length === 0) return null
   const restarts = modes.includes("restart") || refused === "restart"
@@ -44,7 +82,7 @@ export function compileContinuity(config: ContinuityConfig): ContinuityPlan | nu
     isSlow: config.overflow === "slow" && isWindow,
     isOneSided: asked.length < modes.length,
     cursor: modes.includes("cursor")
-      ? { from: parseFieldPath(cursorFrom!), into: parseFieldPath(cursorInto!) }
+      ? (cursor ?? { from: parseFieldPath(cursorFrom!)!, into: parseFieldPath(cursorInto!)! })
       : null,
   }
 }

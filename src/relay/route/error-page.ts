@@ -34,7 +34,7 @@ export function endsConnection(status: number): boolean {
   return ENDING.has(status)
 }
 
-const ENDING: ReadonlySet<number> = new Set([400, 413, 414, 494, 495, 496, 497, 500, 501])
+const ENDING: ReadonlySet<number> = new Set([400, 408, 413, 414, 494, 495, 496, 497, 500, 501])
 
 /** nginx closes the connection instead: its own number for that, and two that say the client is gone. */
 export function isUnanswered(status: number): boolean {

@@ -3,18 +3,9 @@ import type { Deadline, TimerWheel } from "../../base/timer-wheel.ts"
 import type { RequestLimits, StreamLimits } from "../../config/model.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import { stateOf } from "../../record/request-state.ts"
-import type { Template } from "../../record/template.ts"
 import type { Phase, PhaseContext, PhasedCall, Verdict, Wait } from "./route.ts"
+import type { Zone } from "./zone.ts"
 import type { ZoneTable } from "./zone-table.ts"
-
-/** A zone as the phases use it. */
-export interface Zone {
-  readonly name: string
-  readonly key: Template
-  /** Requests a second, in thousandths. */
-  readonly rate: number
-  readonly table: ZoneTable
-}
 
 /** Longer keys are not counted: nginx's bounds. */
 const KEY_OCTETS_MAX = { requests: 65_535, streams: 255 }

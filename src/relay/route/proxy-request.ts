@@ -15,6 +15,9 @@ const OF_CONNECTION: ReadonlySet<string> = new Set([
 /** What the body says, whatever is written. */
 const OF_BODY: ReadonlySet<string> = new Set(["content-length", "transfer-encoding"])
 
+/** A token: RFC 9110 §9.1. */
+const METHOD = /^[!#$%&'*+.^_`|~0-9A-Z-]+$/
+
 /** Where a request goes, once variables are known. */
 export interface ProxyTarget {
   readonly isTls: boolean
@@ -52,7 +55,8 @@ export class ProxyRequestRewrite {
 
   apply(list: HeaderList, record: StreamRecord, env: TemplateEnvironment): HeaderList {
     const target = this.#url === null ? null : readProxyTarget(this.#url.render(record, env))
-    const method = this.#method?.render(record, env).toUpperCase() ?? list.get(":method")!
+    const written = this.#method?.render(record, env).toUpperCase() ?? ""
+    const method = METHOD.test(written) ? written : list.get(":method")!
     const fields = [":method", method, ":path", this.#pathFor(list.get(":path")!, record, env, target)]
     let host = this.#action.host ?? target?.name ?? ""
     for (const { name, value } of this.#set) {

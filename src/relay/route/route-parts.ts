@@ -8,6 +8,7 @@ import type { Template } from "../../record/template.ts"
 import type { VariableTable } from "../../record/variable-table.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
 import type { AdmissionParts } from "./admission-phases.ts"
+import type { CursorFieldsOf } from "./continuity-plan.ts"
 import type { Phase, Verdict } from "./route.ts"
 import type { RouteMeter } from "./route-meter.ts"
 
@@ -23,6 +24,8 @@ export interface RouteParts extends AdmissionParts {
   connectHttp1(action: ProxyAction, settings: RouteSettings): Connector<LegConnection>
   /** Null: routes are not counted. */
   meterOf(server: string, route: string): RouteMeter | null
+  /** By a descriptor set; null: there is none, and no field has a name. */
+  cursorFieldsOf(descriptorSet: string | null): CursorFieldsOf
   /** The phase that answers with a file. */
   serveFiles(config: FilesConfig, parts: FilesParts): Phase
 }

@@ -16,8 +16,9 @@ import type { TemplateEnvironment } from "../../record/variables.ts"
 import type { Admission } from "../overload/admission.ts"
 import type { CutCalls } from "../overload/cut-calls.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
-import type { ContinuityPlan } from "./continuity-plan.ts"
+import type { PlanOf } from "./continuity-plan.ts"
 import type { ResponseRewrite } from "./head-rewrite.ts"
+import type { MessageRates } from "./message-rates.ts"
 import type { RouteMeter } from "./route-meter.ts"
 import type { RoutesOf } from "./router.ts"
 
@@ -47,7 +48,7 @@ export interface Route {
   readonly connect: Connector<LegConnection> | null
   readonly settings: RouteSettings
   /** Null: streams end with their backend. */
-  readonly continuity: ContinuityPlan | null
+  readonly continuity: PlanOf | null
   readonly requestRewrite: RequestRewriter
   readonly responseRewrite: ResponseRewrite
   readonly accessLogs: readonly AccessLog[]
@@ -58,6 +59,8 @@ export interface Route {
   /** Counts its streams; null: they are not counted by route. */
   readonly meter: RouteMeter | null
   /** Any of the timeouts of a silent stream. */
+  /** How fast clients may send; null: as fast as it is taken. */
+  readonly messageRates: MessageRates | null
   readonly hasStreamTimeouts: boolean
   /** Of a text of the configuration's, without escapes. */
   templateOf(source: string): Template

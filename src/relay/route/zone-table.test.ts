@@ -29,6 +29,29 @@ test("a clock that is set back neither fills nor empties it", () => {
   expect(table.excess("a", 1000, 100_000, false)).toBe(2999)
 })
 
+describe("units that are taken", () => {
+  test("leak at their rate, over all threads, and none is lost in between", () => {
+    const [one, other] = tables(2) as [ZoneTable, ZoneTable]
+    expect(one.take("a", 1000, 2000, 0, 0)).toBe(0)
+    expect(other.take("a", 1000, 2000, 0, 100)).toBe(400)
+    expect(one.take("a", 1000, 2000, 800, 100)).toBe(0)
+    expect(one.take("a", 1000, 2000, 800, 100)).toBe(500)
+    one.giveBack("a", 1000)
+    expect(one.take("a", 1000, 2000, 800, 100)).toBe(0)
+    // Half a unit a millisecond, asked each millisecond.
+    expect(one.take("b", 10, 500, 0, 0)).toBe(0)
+    for (let ms = 1; ms < 20; ms++) expect(one.take("b", 10, 500, 0, ms)).toBeGreaterThan(0)
+    expect(one.take("b", 10, 500, 0, 20)).toBe(0)
+  })
+
+  test("go on leaking where the clock was set back", () => {
+    const [table] = tables(1) as [ZoneTable]
+    expect(table.take("a", 1000, 1000, 0, 500_000)).toBe(0)
+    expect(table.take("a", 1000, 1000, 0, 100_000)).toBe(1000)
+    expect(table.take("a", 1000, 1000, 0, 101_000)).toBe(0)
+  })
+})
+
 test("streams are counted over all threads, and those of a thread that died are not", () => {
   const [one, other] = tables(2) as [ZoneTable, ZoneTable]
   expect(one.tryAdd("a", 2, 0)).toBe(true)
@@ -54,6 +77,7 @@ test("a full bucket gives up what was used longest ago, never what counts stream
 test.each([
   [{ name: "a", octets: 10, rate: null }, "streams 10 a"],
   [{ name: "a", octets: 10, rate: 0 }, "requests 10 a"],
+  [{ name: "a", octets: 10, rate: null, ofMessages: true as const }, "messages 10 a"],
 ])("a zone of %j is the same as another of that name, size and kind: %s", (zone, key) =>
   expect(zoneKey(zone)).toBe(key),
 )

@@ -1,3 +1,5 @@
+import { type ZoneConfig, zoneKindOf } from "../../config/shared-model.ts"
+
 const HEAD_CELLS = 4
 const FIELDS = 4
 /** Entries of one bucket; a key is in one bucket alone. */
@@ -6,16 +8,8 @@ const WAYS = 8
 const SPINS_MAX = 1_000_000
 
 /** What two zones must have in common for the one to be the other after a reload. */
-export function zoneKey({
-  name,
-  octets,
-  rate,
-}: {
-  name: string
-  octets: number
-  rate: number | null
-}): string {
-  return `${rate === null ? "streams" : "requests"} ${octets} ${name}`
+export function zoneKey(zone: Pick<ZoneConfig, "name" | "octets" | "rate" | "ofMessages">): string {
+  return `${zoneKindOf(zone)} ${zone.octets} ${zone.name}`
 }
 
 /** How much memory a zone of `octets` takes; at least one bucket. */
@@ -78,6 +72,40 @@ export class ZoneTable {
         if (passed > 0) cells[entry + 2] = now
       }
       return excess
+    })
+  }
+
+  /**
+   * Takes `units` for `key`, unless more than `most` are there already: those that were taken less what time has let
+   * through.
+   *
+   * @param rate units a second
+   * @returns 0, or in how many milliseconds to ask again
+   */
+  take(key: string, units: number, rate: number, most: number, nowMs: number): number {
+    return this.#locked(key, true, (entry, isNew) => {
+      if (entry < 0) return 0
+      const cells = this.#cells
+      const now = nowMs | 0
+      if (isNew) cells[entry + 2] = now
+      let passed = (now - cells[entry + 2]!) | 0
+      // A clock that was set back, or a long while: time begins anew.
+      if (passed < 0) passed = 0
+      const before = cells[entry + 3]!
+      const through = Math.floor((rate * passed) / 1000)
+      const level = Math.max(0, before - through)
+      // What is left of a unit is not lost.
+      cells[entry + 2] =
+        level === 0 || passed === 0 ? now : (now - passed + Math.floor((through * 1000) / rate)) | 0
+      const isOver = level > most
+      cells[entry + 3] = isOver ? level : Math.min(level + units, 0x7fff_ffff)
+      return isOver ? Math.ceil(((level - most) * 1000) / rate) : 0
+    })
+  }
+
+  giveBack(key: string, units: number): void {
+    this.#locked(key, false, (entry) => {
+      if (entry >= 0) this.#cells[entry + 3] = Math.max(0, this.#cells[entry + 3]! - units)
     })
   }
 

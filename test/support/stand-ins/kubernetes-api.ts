@@ -10,6 +10,7 @@ import type { AddressInfo } from "node:net"
 import { isDeepStrictEqual } from "node:util"
 import type { JsonClientOptions } from "../../../src/net/json-client.ts"
 import type { Finishing } from "../../interop-discovery/listening.ts"
+import { collectionOf, discovery, kindOf, storedAs } from "./kubernetes-kinds.ts"
 
 /** An object of the API. */
 export interface ApiObject {
@@ -137,17 +138,17 @@ export class StandInApi {
     const { name, namespace = "" } = object.metadata
     if (this.object(collection, namespace, name) !== undefined) throw new Refusal(409, "AlreadyExists")
     const metadata = {
+      ...object.metadata,
       uid: `${collection}/${namespace}/${name}`,
       // Each a second later than the one before.
       creationTimestamp: new Date(1_700_000_000_000 + 1000 * this.#seconds++)
         .toISOString()
         .replace(".000", ""),
-      ...object.metadata,
       ...(namespace !== "" && { namespace }),
       resourceVersion: String(++this.#version),
       generation: 1,
     }
-    const created = { ...object, metadata }
+    const created = { ...object, ...kindOf(collection), metadata }
     this.#objects(collection).set(`${namespace}/${name}`, created)
     this.#send({ type: "ADDED", collection, object: created })
     return created
@@ -192,7 +193,7 @@ export class StandInApi {
       resourceVersion: String(++this.#version),
       generation: (last.generation ?? 1) + (isSameSpec ? 0 : 1),
     }
-    const next = { ...object, metadata }
+    const next = { ...object, ...kindOf(collection), metadata }
     this.#objects(collection).set(`${last.namespace ?? ""}/${last.name}`, next)
     this.#send({ type: "MODIFIED", collection, object: next })
     return next
@@ -211,6 +212,11 @@ export class StandInApi {
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk)
     if (this.isAway) return void response.destroy()
     this.questions.push(url)
+    const kinds = request.method === "GET" ? discovery(url.pathname) : null
+    if (kinds !== null) {
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(kinds))
+      return
+    }
     const refusal = this.refusals.shift()
     if (refusal !== undefined) {
       response.writeHead(refusal.status, refusal.headers).end('{"kind":"Status","message":"refused"}')
@@ -218,7 +224,8 @@ export class StandInApi {
     }
     try {
       const place = placeOf(url.pathname)
-      if (this.missing.has(place.collection)) throw new Refusal(404, "NotFound")
+      if (this.missing.has(place.collection) || kindOf(place.collection) === undefined)
+        throw new Refusal(404, "NotFound")
       if (request.method === "GET" && place.name === "") return this.#read(url, place, response)
       const body = chunks.length === 0 ? null : (JSON.parse(Buffer.concat(chunks).toString()) as ApiObject)
       const answer = this.#one(request, place, body)
@@ -228,7 +235,8 @@ export class StandInApi {
       if (!(error instanceof Refusal)) throw error
       const { code, message: reason } = error
       response.writeHead(code, { "content-type": "application/json" })
-      response.end(JSON.stringify({ kind: "Status", code, reason, message: reason }))
+      const status = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure" }
+      response.end(JSON.stringify({ ...status, code, reason, message: reason }))
     }
   }
 
@@ -282,20 +290,9 @@ export class StandInApi {
       resourceVersion: String(this.#version),
       ...(end < all.length && { continue: String(end) }),
     }
-    const apiVersion = collection.replace(/^apis?\//, "").replace(/\/[^/]+$/, "")
-    return JSON.stringify({ kind: "List", apiVersion, metadata, items: all.slice(from, end) })
+    const { apiVersion, kind } = kindOf(collection)!
+    return JSON.stringify({ kind: `${kind}List`, apiVersion, metadata, items: all.slice(from, end) })
   }
-}
-
-const PLURALS: Record<string, string> = {
-  GatewayClass: "gatewayclasses",
-  BackendTLSPolicy: "backendtlspolicies",
-}
-
-/** `apis/GROUP/VERSION/PLURAL` of an object as it is written. */
-function collectionOf({ apiVersion = "v1", kind = "" }: ApiObject): string {
-  const plural = PLURALS[kind] ?? `${kind.toLowerCase()}s`
-  return `${apiVersion.includes("/") ? "apis" : "api"}/${apiVersion}/${plural}`
 }
 
 function placeOf(path: string): Place {
@@ -304,7 +301,7 @@ function placeOf(path: string): Place {
   const isNamespaced = parts[0] === "namespaces" && parts.length > 2
   const [, namespace = ""] = isNamespaced ? parts.splice(0, 2) : []
   const [plural = "", name = "", part = ""] = parts
-  return { collection: `${head}/${plural}`, namespace, name, isStatus: part === "status" }
+  return { collection: storedAs(`${head}/${plural}`), namespace, name, isStatus: part === "status" }
 }
 
 function withNamespace(object: ApiObject, namespace: string): ApiObject {

@@ -110,6 +110,7 @@ export function upstreamTls(
     ...defaultUpstreamTls(),
     verify: flag(`${family}_ssl_verify`),
     caFile: file(`${family}_ssl_trusted_certificate`),
+    crlFile: file(`${family}_ssl_crl`),
     serverName: name?.text ?? host,
     sendServerName: flag(`${family}_ssl_server_name`),
     certFile: file(`${family}_ssl_certificate`),

@@ -1,30 +1,40 @@
 /** `limit_req`, `limit_conn` and their zones. */
-import type { RequestLimits, StreamLimits, ZoneConfig } from "../../model.ts"
+import type { MessageLimit, RequestLimits, StreamLimits, ZoneConfig } from "../../model.ts"
 import { didYouMean } from "../../problem.ts"
+import { type ZoneKind, zoneKindOf } from "../../shared-model.ts"
 import { type Directive, spanOf, type Word } from "../ast.ts"
 import type { Scope } from "../scope.ts"
 import { readNumber, readSize } from "../units.ts"
 import type { Adapter } from "./adapter.ts"
 
+const ZONE_WORDS: Record<ZoneKind, string> = {
+  requests: "limit_req_zone",
+  streams: "limit_conn_zone",
+  messages: "limit_message_zone",
+}
+
 /** nginx refuses smaller ones. */
 const ZONE_OCTETS_MIN = 32 * 1024
 
 export function adaptZones(adapter: Adapter, http: Scope): ZoneConfig[] {
-  const requests = http.own("limit_req_zone").flatMap((directive) => adaptZone(adapter, directive, true))
-  const streams = http.own("limit_conn_zone").flatMap((directive) => adaptZone(adapter, directive, false))
-  const zones = [...requests, ...streams]
+  const written = (Object.keys(ZONE_WORDS) as ZoneKind[]).flatMap((kind) =>
+    http.own(ZONE_WORDS[kind]).map((directive) => ({ kind, directive })),
+  )
+  const zones = written.flatMap(({ kind, directive }) => adaptZone(adapter, directive, kind))
   for (const [index, { name }] of zones.entries()) {
     const isFirst = zones.findIndex((zone) => zone.name === name) === index
-    const directive = [...http.own("limit_req_zone"), ...http.own("limit_conn_zone")][index]
+    const directive = written[index]?.directive
     if (!isFirst && directive !== undefined)
       adapter.report.error(spanOf(directive), `zone "${name}" is already bound`)
   }
   return zones
 }
 
-function adaptZone({ report, variables }: Adapter, directive: Directive, hasRate: boolean): ZoneConfig[] {
+function adaptZone({ report, variables }: Adapter, directive: Directive, kind: ZoneKind): ZoneConfig[] {
+  const hasRate = kind === "requests"
   const [key, ...parameters] = directive.args as [Word, ...Word[]]
   const zone: ZoneConfig = { name: "", key: key.text, octets: 0, rate: hasRate ? 1 : null }
+  if (kind === "messages") zone.ofMessages = true
   let isRight = variables.check(key, report)
   for (const { text, span } of parameters) {
     const [, name, size] = /^zone=([^:]+):(.+)$/.exec(text) ?? []
@@ -55,7 +65,7 @@ export function adaptRequestLimits(adapter: Adapter, scope: Scope): RequestLimit
       else if (text === "nodelay") limit.delay = null
       else adapter.report.error(span, `invalid parameter "${text}"`)
     }
-    return hasZone(adapter, directive, limit.zone, true) ? [limit] : []
+    return hasZone(adapter, directive, limit.zone, "requests") ? [limit] : []
   })
   return {
     limits,
@@ -70,7 +80,9 @@ export function adaptStreamLimits(adapter: Adapter, scope: Scope): StreamLimits 
     const number = readNumber(most.text)
     if (number === null || number === 0)
       adapter.report.error(most.span, `invalid number of connections "${most.text}"`)
-    return hasZone(adapter, directive, zone.text, false) && number ? [{ zone: zone.text, most: number }] : []
+    return hasZone(adapter, directive, zone.text, "streams") && number
+      ? [{ zone: zone.text, most: number }]
+      : []
   })
   return {
     limits,
@@ -79,13 +91,38 @@ export function adaptStreamLimits(adapter: Adapter, scope: Scope): StreamLimits 
   }
 }
 
-function hasZone({ report, zones }: Adapter, directive: Directive, name: string, hasRate: boolean): boolean {
-  const zone = zones.find((each) => each.name === name)
-  if (zone !== undefined && (zone.rate !== null) === hasRate) return true
-  const known = zones.filter(({ rate }) => (rate !== null) === hasRate).map((each) => each.name)
-  const what = hasRate ? "limit_req_zone" : "limit_conn_zone"
+/** `limit_messages`, `limit_message_octets`: Sluice's own. */
+export function adaptMessageLimits(adapter: Adapter, scope: Scope): MessageLimit[] {
+  return [
+    ...scope.all("limit_messages").map((directive) => ({ directive, counts: "messages" as const })),
+    ...scope.all("limit_message_octets").map((directive) => ({ directive, counts: "octets" as const })),
+  ].flatMap(({ directive, counts }) => {
+    if (directive.args[0]!.text === "off") return []
+    const amount = counts === "messages" ? readNumber : readSize
+    const limit: MessageLimit = { counts, rate: 0, burst: 0, zone: null }
+    for (const { text, span } of directive.args) {
+      const [, key, value = "", unit] = /^(rate|burst|zone)=([^/]*)(?:\/([sm]))?$/.exec(text) ?? []
+      const number = amount(value)
+      if (key === "zone" && unit === undefined) limit.zone = value
+      else if (key === "rate" && unit !== undefined && number) limit.rate = number / (unit === "m" ? 60 : 1)
+      else if (key === "burst" && unit === undefined && number !== null) limit.burst = number
+      else adapter.report.error(span, `invalid parameter "${text}"`)
+    }
+    if (limit.rate === 0)
+      adapter.report.error(
+        spanOf(directive),
+        `"${directive.name.text}" must have "rate" parameter`,
+        "rate=10/s",
+      )
+    return limit.zone === null || hasZone(adapter, directive, limit.zone, "messages") ? [limit] : []
+  })
+}
+
+function hasZone({ report, zones }: Adapter, directive: Directive, name: string, kind: ZoneKind): boolean {
+  const known = zones.filter((zone) => zoneKindOf(zone) === kind).map((zone) => zone.name)
+  if (known.includes(name)) return true
   if (name === "") report.error(spanOf(directive), `"${directive.name.text}" must have "zone" parameter`)
-  else report.error(spanOf(directive), `unknown ${what} "${name}"`, didYouMean(name, known))
+  else report.error(spanOf(directive), `unknown ${ZONE_WORDS[kind]} "${name}"`, didYouMean(name, known))
   return false
 }
 

@@ -16,7 +16,7 @@ import type { Adapter } from "./adapter.ts"
 import { adaptBridge } from "./bridge.ts"
 import { adaptContinuity } from "./continuity.ts"
 import { adaptErrorPages, type Locations } from "./error-page.ts"
-import { adaptRequestLimits, adaptStreamLimits } from "./limits.ts"
+import { adaptMessageLimits, adaptRequestLimits, adaptStreamLimits } from "./limits.ts"
 import { adaptAccessLogs } from "./log.ts"
 import { adaptTrace } from "./otel.ts"
 import { adaptExtAuthz, adaptRateService } from "./services.ts"
@@ -68,6 +68,7 @@ export function adaptSettings(
   settings.realIp = adaptRealIp(adapter, scope)
   settings.requestLimits = adaptRequestLimits(adapter, scope)
   settings.streamLimits = adaptStreamLimits(adapter, scope)
+  settings.messageLimits = adaptMessageLimits(adapter, scope)
   settings.continuity = adaptContinuity(report, scope)
   settings.trace = adaptTrace(adapter, scope)
   return settings

@@ -1,5 +1,5 @@
 /** `ssl_*` of the servers that share a listener. */
-import type { ListenerTlsConfig } from "../../model.ts"
+import type { ListenerTlsConfig, StaplingConfig } from "../../model.ts"
 import { didYouMean } from "../../problem.ts"
 import type { Scope } from "../scope.ts"
 import { readNumber, readSecondsMs } from "../units.ts"
@@ -51,12 +51,30 @@ function certificatesOf(adapter: Adapter, server: ListeningDraft): ListenerTlsCo
     adapter.report.error(span, 'no "ssl_certificate" is defined for the "listen ... ssl" directive')
     return []
   }
+  const stapling = staplingOf(adapter, scope)
   return certificates.flatMap(({ args }, index) => {
     const certFile = filePath(adapter, args[0]!)
     const key = keys[index]?.args[0]
     const keyFile = key === undefined ? null : filePath(adapter, key)
-    return certFile === null || keyFile === null ? [] : [{ names: namesOf(server), certFile, keyFile }]
+    if (certFile === null || keyFile === null) return []
+    return [{ names: namesOf(server), certFile, keyFile, ...(stapling !== null && { stapling }) }]
   })
+}
+
+function staplingOf(adapter: Adapter, scope: Scope): StaplingConfig | null {
+  if (scope.one("ssl_stapling")?.args[0]?.text.toLowerCase() !== "on") return null
+  const file = (name: string): string | null => {
+    const word = scope.one(name)?.args[0]
+    return word === undefined ? null : filePath(adapter, word)
+  }
+  const responder = scope.one("ssl_stapling_responder")?.args[0]
+  if (responder !== undefined && !/^http:\/\/./.test(responder.text))
+    adapter.report.error(responder.span, `invalid URL prefix in OCSP responder "${responder.text}"`)
+  return {
+    responseFile: file("ssl_stapling_file"),
+    responder: responder?.text ?? null,
+    issuerFile: file("ssl_trusted_certificate"),
+  }
 }
 
 const VERIFY = ["off", "on", "optional", "optional_no_ca"] as const

@@ -179,6 +179,15 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
     "HS 1",
     "revocation lists of these authorities, one of each; read again when the file has changed",
   ],
+  ["ssl_stapling", "HS flag", "clients are shown by OCSP that the certificate is not revoked"],
+  ["ssl_stapling_file", "HS 1", "that answer, DER, in place of asking; read again when it has changed"],
+  ["ssl_stapling_responder", "HS 1", "whom to ask, `http:`, in place of what the certificate says"],
+  ["ssl_stapling_verify", "HS flag", "answers are verified, on or off"],
+  [
+    "ssl_trusted_certificate",
+    "HS 1",
+    "for `ssl_stapling`: the issuer's certificate, where the chain has it not",
+  ],
   [
     "ssl_reject_handshake",
     "HS flag",
@@ -265,6 +274,7 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   ["grpc_ssl_name", "HSL 1", "name that the endpoint's certificate must have"],
   ["grpc_ssl_protocols", "HSL 1+*", "TLSv1 to TLSv1.3"],
   ["grpc_ssl_server_name", "HSL flag", "send that name as SNI"],
+  ["grpc_ssl_crl", "HSL 1", "revocation lists of these authorities, one of each; with `grpc_ssl_verify`"],
   ["grpc_ssl_trusted_certificate", "HSL 1", "authorities that the endpoint's certificate must come from"],
   ["grpc_ssl_verify", "HSL flag", "verify the endpoint's certificate; off unless written"],
   ["grpc_ssl_verify_depth", "HSL number", "longest chain of the endpoint's certificate"],

@@ -136,12 +136,11 @@ export const NO_EFFECT: DirectiveGroup[] = [
     directives: {
       "HS 1-2*": "ssl_session_cache",
       "HS flag": `
-        ssl_session_tickets ssl_prefer_server_ciphers ssl_stapling ssl_stapling_verify
+        ssl_session_tickets ssl_prefer_server_ciphers
         ssl_early_data ssl_certificate_compression`,
       "HS 1*": "ssl_session_ticket_key ssl_ocsp_cache",
       "HS 1": `
-        ssl_dhparam ssl_ecdh_curve ssl_stapling_file ssl_stapling_responder ssl_ocsp_responder
-        ssl_trusted_certificate`,
+        ssl_dhparam ssl_ecdh_curve ssl_ocsp_responder`,
       "HS 2*": "ssl_conf_command",
       "HS 1-3*": "ssl_certificate_cache",
       "M 1*": "ssl_engine",

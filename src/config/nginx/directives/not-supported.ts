@@ -69,7 +69,7 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
     reason: "the connection could not be made or trusted without it",
     directives: {
       "HS 1*": "ssl_password_file",
-      "HSL 1": "grpc_ssl_crl proxy_ssl_crl proxy_set_body",
+      "HSL 1": "proxy_set_body",
       "HSL 1-4*": "proxy_cookie_flags",
       "HSL 1*": "grpc_ssl_password_file proxy_ssl_password_file",
     },

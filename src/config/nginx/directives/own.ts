@@ -160,6 +160,21 @@ export const OWN: [name: string, shape: string, does: string][] = [
     "Sluice's own: streams outlive their backend: modes, then `keep=64k gap_max=10s legs_max=8` and others; `off`",
   ],
   [
+    "limit_message_zone",
+    "H 2*",
+    "Sluice's own: a key and `zone=name:size`, for `limit_messages`; true over all threads",
+  ],
+  [
+    "limit_messages",
+    "HSL 1-3*",
+    "Sluice's own: how many messages a client may send: `rate=20/s` or `/m`, `burst=`; of each stream or, with `zone=`, of all of a key; more wait, and get no credit; `off`",
+  ],
+  [
+    "limit_message_octets",
+    "HSL 1-3*",
+    "Sluice's own: the same of octets: `rate=64k/s`, `burst=`, `zone=`; `off`",
+  ],
+  [
     "grpc_limits",
     "U 1+",
     "Sluice's own: bounds of the upstream over all threads, none unless written: `streams=`, `waiting_streams=`, `connections=`, `retries=`; what is over them is refused by name, live streams never end for them",

@@ -44,6 +44,7 @@ export const PROXY: [name: string, shape: string, does: string][] = [
   ["proxy_ssl_name", "HSL 1", "name that the backend's certificate must have"],
   ["proxy_ssl_protocols", "HSL 1+*", "TLSv1 to TLSv1.3"],
   ["proxy_ssl_server_name", "HSL flag", "send that name as SNI"],
+  ["proxy_ssl_crl", "HSL 1", "revocation lists of these authorities, one of each; with `proxy_ssl_verify`"],
   ["proxy_ssl_trusted_certificate", "HSL 1", "authorities that the backend's certificate must come from"],
   ["proxy_ssl_verify", "HSL flag", "verify the backend's certificate; off unless written"],
   ["proxy_ssl_verify_depth", "HSL number", "longest chain of the backend's certificate"],

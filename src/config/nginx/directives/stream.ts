@@ -42,6 +42,7 @@ export const STREAM: [name: string, shape: string, does: string][] = [
   ["proxy_ssl_name", "hs 1", "name that the endpoint's certificate must have"],
   ["proxy_ssl_protocols", "hs 1+*", "TLSv1 to TLSv1.3"],
   ["proxy_ssl_server_name", "hs flag", "send that name as SNI"],
+  ["proxy_ssl_crl", "hs 1", "revocation lists of these authorities, one of each; with `proxy_ssl_verify`"],
   ["proxy_ssl_trusted_certificate", "hs 1", "authorities that the endpoint's certificate must come from"],
   ["proxy_ssl_verify", "hs flag", "verify the endpoint's certificate; off unless written"],
   ["proxy_ssl_verify_depth", "hs number", "longest chain of the endpoint's certificate"],
@@ -143,7 +144,7 @@ export const STREAM_OTHERS: DirectiveGroup[] = [
   {
     verdict: "not yet",
     reason: "the connection could not be made or trusted without it",
-    directives: { "hs 1": "proxy_ssl_crl", "hs 1*": "proxy_ssl_password_file" },
+    directives: { "hs 1*": "proxy_ssl_password_file" },
   },
   {
     verdict: "not supported",

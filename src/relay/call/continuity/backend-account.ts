@@ -1,23 +1,35 @@
 import { parseGrpcStatus } from "../../../grpc/status.ts"
 import type { HeaderList } from "../../../http2/header-list.ts"
 import type { LegEnd } from "../leg-end.ts"
-import { type BackendSays, encodingOf, readBackend } from "./fields.ts"
+import { type BackendSays, readBackend } from "./fields.ts"
 
+/** `grpc-encoding` where it is not said. */
+const PLAIN = "identity"
 const UNAVAILABLE = 14
+export const NEVER = -1
+/** A leg that lasted so long shows that its backend works. */
+export const LASTING_MS = 1000
 
 /** What backends have said of a call, and in their name to its client. */
 export class BackendAccount {
   /** A backend's head has come. */
   isBegun = false
+  /** That of the present leg has not. */
+  isAwaitingHead = true
+  /** Since when the present leg serves the client; NEVER: it does not yet. */
+  liveMs = NEVER
   acceptsHandoff = false
   acceptsResume = false
+  /** Of a method with one request: legs that go on are sent it at once. */
+  hasOneRequest = false
   session: string | null = null
   /** Client messages that a backend has said are in its state. */
   received = 0
   /** What the handoff that leads to the present leg said of that; null: there was none, or it said nothing. */
   handedOff: number | null = null
-  /** Of the head that the client has; null: it has none. */
-  #encoding: string | null = null
+  /** Of the head that the client has: `content-type` and `grpc-encoding`; null: it has none, undefined: it does not say. */
+  #contentType: string | null | undefined = null
+  #grpcEncoding: string | undefined
 
   /** It speaks of continuity itself. */
   get isAware(): boolean {
@@ -25,22 +37,47 @@ export class BackendAccount {
   }
 
   get hasClientHead(): boolean {
-    return this.#encoding !== null
+    return this.#contentType !== null
+  }
+
+  /** How long the present leg has served the client. */
+  legMs(nowMs: number): number {
+    return this.liveMs === NEVER ? 0 : nowMs - this.liveMs
+  }
+
+  /** The head of the present leg. */
+  headCame(nowMs: number): void {
+    this.handedOff = null
+    this.isAwaitingHead = false
+    // One that served without it for so long has shown that it does.
+    if (this.legMs(nowMs) < LASTING_MS) this.liveMs = nowMs
   }
 
   note({ accepts, session }: BackendSays): void {
     this.isBegun = true
     this.acceptsHandoff = accepts?.handoff === true
     this.acceptsResume = accepts?.resume === true
+    this.hasOneRequest = accepts?.oneRequest === true
     if (accepts !== null && session !== null) this.session = session
   }
 
   /** Why a head does not fit the one that the client has; null: it does, or is the first. */
   takeEncoding(list: HeaderList): string | null {
-    const encoding = encodingOf(list)
-    if (this.#encoding !== null && encoding !== this.#encoding)
-      return `its head says ${encoding}, the client has ${this.#encoding}`
-    this.#encoding = encoding
+    const contentType = list.get("content-type")
+    const grpcEncoding = list.get("grpc-encoding")
+    const known = this.#contentType
+    if (
+      known !== null &&
+      (contentType !== known || (grpcEncoding ?? PLAIN) !== (this.#grpcEncoding ?? PLAIN))
+    ) {
+      const [said, had] = [
+        `${contentType} ${grpcEncoding ?? PLAIN}`,
+        `${known} ${this.#grpcEncoding ?? PLAIN}`,
+      ]
+      return `its head says ${said}, the client has ${had}`
+    }
+    this.#contentType = contentType
+    this.#grpcEncoding = grpcEncoding
     return null
   }
 

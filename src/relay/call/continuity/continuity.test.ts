@@ -119,6 +119,53 @@ describe("resume", () => {
     expect(bed.counters.get("continuity_legs")).toBe(1)
   })
 
+  test("a method with one request is sent it at once by every leg", async () => {
+    const { bed, call } = await begin({ modes: ["handoff", "resume"] })
+    const fields = ["continuity-accept", "handoff, resume, one-request", "continuity-session", "s1"]
+    call.leg.head(200, fields)
+    call.data(message("a"), true)
+    call.leg.data(message("x"))
+    bed.take()
+    for (const ends of [
+      () => call.leg.breaks(LOST),
+      () => call.leg.trailers(["grpc-status", "14", "continuity-handoff", "1"]),
+      () => call.leg.breaks(LOST),
+    ]) {
+      ends()
+      const lines = (await nextLeg(bed)).filter((line) => !line.startsWith("release"))
+      expect([said(lines[0]), lines[1]]).toEqual([
+        expect.stringMatching(/continuity-session: s1, continuity-delivered: \d, continuity-holds: 1$/),
+        expect.stringMatching(/^leg\d data \|a END$/),
+      ])
+      call.leg.head(200, [...fields, "continuity-received", "1"])
+      call.leg.data(message("y"))
+      bed.clock.advance(2000)
+      bed.take()
+    }
+    call.leg.trailers(["grpc-status", "0"])
+    expect(bed.records[0]).toMatchObject({
+      grpcStatus: 0,
+      responseMessages: 4,
+      continuity: { legs: 4, moved: 1, repeated: 3 },
+    })
+  })
+
+  test.each<[string, string[], string]>([
+    [
+      "does not accept what it was sent at once",
+      ["continuity-received", "1"],
+      "the backend did not say continuity-accept",
+    ],
+  ])("a backend of one request that %s ends the call", async (_, fields, reason) => {
+    const { bed, call } = await begin({ modes: ["resume"] })
+    call.leg.head(200, ["continuity-accept", "resume, one-request", "continuity-session", "s1"])
+    call.data(message("a"), true)
+    call.leg.breaks(LOST)
+    await nextLeg(bed)
+    call.leg.head(200, fields)
+    expect(bed.records[0]).toMatchObject({ grpcStatus: 14, grpcMessage: expect.stringContaining(reason) })
+  })
+
   test.each<[string, string[], string]>([
     ["says nothing of what it has", RESUME, "the backend did not say continuity-received"],
     [
@@ -528,6 +575,38 @@ describe("the time without a leg", () => {
     expect(call.call.record.continuity).toMatchObject({ gaps: 2, gapMs: 200, legs: 3 })
   })
 
+  test.each<ContinuityConfig["modes"]>([["restart"], ["lockstep"], ["replay"]])(
+    "mode %s needs no head: a backend that says one with its first message, much later, serves meanwhile",
+    async (mode) => {
+      const { bed, call } = await begin({ modes: [mode], gapMaxMs: 5000, legsMax: 2 })
+      call.leg.head(200)
+      call.data(message("a"))
+      call.leg.data(message("x"))
+      for (let at = 0; at < 4; at++) {
+        bed.clock.advance(20_000)
+        await settled()
+        call.leg.breaks(LOST)
+        await nextLeg(bed)
+      }
+      bed.clock.advance(20_000)
+      call.leg.head(200)
+      call.leg.data(message("x"))
+      call.leg.data(message("y"))
+      call.leg.trailers(["grpc-status", "0"])
+      expect(bed.records[0]).toMatchObject({ grpcStatus: 0, continuity: { gaps: 4, gapMs: 60, legs: 5 } })
+      expect(bed.context.deadlines.size).toBe(0)
+    },
+  )
+
+  test("where a head says from where, one that does not come in time ends the call", async () => {
+    const { bed, call } = await begin({ modes: ["resume"], gapMaxMs: 5000 })
+    call.leg.head(200, RESUME)
+    call.data(message("a"))
+    call.leg.breaks(LOST)
+    await nextLeg(bed, 5100)
+    expect(bed.records[0]!.grpcMessage).toContain("no backend took the stream over within 5000 ms (gapMax)")
+  })
+
   test("an endpoint that none is, is looked for again", async () => {
     const { bed, call } = await begin({ modes: ["restart"], restartWith: "none" }, { endpoints: 1 })
     call.leg.head(200)
@@ -628,11 +707,14 @@ describe("a turn of the pacer", () => {
     expect((await nextLeg(other.bed, 10))[0]).toBe("leg0 reset CANCEL")
   })
 
-  test("before its head a call does not move", async () => {
-    const { bed, call } = await begin({ modes: ["restart"], restartWith: "none" })
+  test.each<[ContinuityConfig["modes"], string]>([
+    [["handoff", "resume"], "client headers 200, grpc-status: 14, grpc-message: we go END"],
+    [["handoff", "restart"], "leg0 reset CANCEL"],
+  ])("before its head a call of modes %j moves where nothing of that is needed", async (modes, expected) => {
+    const { bed, call } = await begin({ modes, restartWith: "none" })
     bed.take()
     call.call.paced!.onTurn(DRAINED)
-    expect(bed.take()).toContain("client headers 200, grpc-status: 14, grpc-message: we go END")
+    expect(bed.take()).toContain(expected)
   })
 })
 

@@ -3,7 +3,7 @@ import type { Endpoint } from "../../../cluster/endpoint.ts"
 import type { ContinuityMode } from "../../../config/model.ts"
 import type { HeaderList } from "../../../http2/header-list.ts"
 import type { ResponseHead } from "../../../http2/message-head.ts"
-import { ContinuityRecord } from "../../../record/continuity-record.ts"
+import { beginContinuity, legOpened, ownContinuity } from "../../../record/continuity-record.ts"
 import { requestId } from "../../../record/variables.ts"
 import type { TurnReason } from "../../pacing/pacer.ts"
 import type { ContinuityPlan } from "../../route/continuity-plan.ts"
@@ -15,12 +15,12 @@ import type { ContinuedCall } from "./continued-call.ts"
 import { factsOf } from "./facts.ts"
 import { type BackendSays, legHead, readBackend, trailersOf, withoutContinuity } from "./fields.ts"
 import { Gap, type GapOwner } from "./gap.ts"
-import { LoggedRequest } from "./logged-request.ts"
+import { LoggedRequest, type LogOwner } from "./logged-request.ts"
 import type { MovedLeg } from "./move-request.ts"
 import { type MovableCall, Moving } from "./moving.ts"
 import { openingOf } from "./opening.ts"
 import { Refusal } from "./refusal.ts"
-import { ResponseAccount } from "./response-account.ts"
+import { type Responses, responsesOf } from "./response-account.ts"
 import { type Continuation, type ContinuityFacts, continuation, positionAfter } from "./resume-rules.ts"
 
 /** Legs that the record of a call has: a stream may outlive any number of backends. */
@@ -32,32 +32,33 @@ const NO_ENDPOINT_MS = 200
  * What a call with continuity keeps beside what every call has: its account of whole messages both ways, what backends
  * have said, and the time between legs. Whether the call goes on is decided by `resume-rules.ts`; here it is carried out.
  * docs/stream-continuity.md has the protocol.
+ *
+ * Cost: most streams have one leg, for days. So what only its end, or a move, asks for is made then.
  */
-export class Continuity implements GapOwner, MovableCall {
+export class Continuity implements GapOwner, MovableCall, LogOwner {
   readonly request: LoggedRequest
   /** A leg is over, and the next one's stream has not been opened. */
   isBetween = false
+  readonly responses: Responses
+  readonly backend = new BackendAccount()
+  /** Null: no leg has ended. */
+  gap: Gap | null = null
   readonly #call: ContinuedCall
   readonly #plan: ContinuityPlan
-  readonly #responses: ResponseAccount
-  readonly backend = new BackendAccount()
-  readonly #record = new ContinuityRecord()
-  readonly #gap: Gap
   /** How the present leg was opened; null: from the call's beginning. */
   #mode: ContinuityMode | null = null
-  readonly #refusal: Refusal
-  readonly #moving: Moving
+  /** It was sent the call's one request without waiting for its head. */
+  #isSentAtOnce = false
+  #refusal: Refusal | null = null
+  #moving: Moving | null = null
 
   constructor(call: ContinuedCall, plan: ContinuityPlan) {
     const { context, downstream, record } = call
     this.#call = call
     this.#plan = plan
-    this.#responses = new ResponseAccount(downstream, context, plan)
-    this.#refusal = new Refusal(call)
-    this.#moving = new Moving(call, plan, this, this.#record)
-    this.request = new LoggedRequest(context, downstream, plan, this.#moving)
-    this.#gap = new Gap(context, this, this.#record, plan.config.gapMaxMs)
-    record.continuity = this.#record
+    this.responses = responsesOf(downstream, context, plan)
+    this.request = new LoggedRequest(context, downstream, plan, this)
+    beginContinuity(record)
   }
 
   /** The request from here on, with what has come of it by now. */
@@ -72,21 +73,26 @@ export class Continuity implements GapOwner, MovableCall {
   requestHead(list: HeaderList): HeaderList {
     const { record, context } = this.#call
     const isLater = this.#mode === "handoff" || this.#mode === "resume"
-    const isFirst = this.#record.legs === 0
-    const leftMs = record.deadlineMs - context.clock.now()
+    const leg = legOpened(record)
+    const nowMs = Math.floor(context.clock.now())
     this.isBetween = false
+    // Else only its head says whether it serves.
+    if (!isLater && (this.#mode !== null || this.#plan.isOneSided)) {
+      this.backend.liveMs = nowMs
+      this.gap?.onLive()
+    }
     return legHead(list, {
       call: requestId(record, context.env),
-      leg: this.#record.legs++,
+      leg,
       offer: this.#plan.offer,
       goesOn: isLater
         ? {
             session: this.backend.session,
-            delivered: this.#responses.delivered,
+            delivered: this.responses.delivered,
             holds: this.request.logStart + 1,
           }
         : null,
-      timeoutMs: record.deadlineMs === 0 || isFirst ? null : leftMs,
+      timeoutMs: record.deadlineMs === 0 || leg === 0 ? null : record.deadlineMs - nowMs,
     })
   }
 
@@ -115,14 +121,13 @@ export class Continuity implements GapOwner, MovableCall {
       this.#end(leg, { kind: "unfit", reason: problem })
       return false
     }
-    this.backend.handedOff = null
-    this.#gap.onHead()
-    this.#moving.legBegun()
-    const { isAware } = this.backend
-    this.#responses.onHead(isAware)
-    if (!isAware && !this.#plan.isOneSided) {
+    this.gap?.onHead()
+    this.backend.headCame(Math.floor(this.#call.context.clock.now()))
+    this.#moving?.legBegun()
+    this.responses.onHead(this.backend.isAware)
+    if (!this.backend.isAware && !this.#plan.isOneSided) {
       this.request.turnOff()
-      this.#responses.turnOff()
+      this.responses.turnOff()
     }
     return true
   }
@@ -132,22 +137,27 @@ export class Continuity implements GapOwner, MovableCall {
     const backend = this.backend
     backend.note(says)
     if (this.#mode !== "handoff" && this.#mode !== "resume") return null
-    const position = positionAfter(says.received ?? backend.handedOff, this.#facts(true, 0).positions)
+    const isAtOnce = this.#isSentAtOnce
+    if (isAtOnce && says.accepts === null) return "the backend did not say continuity-accept"
+    const received = says.received ?? backend.handedOff
+    const position = isAtOnce ? 0 : positionAfter(received, this.#facts(true, 0).positions)
     if (typeof position === "string") return position
+    const record = ownContinuity(this.#call.record)
+    record.repeated += this.request.sentMessages - position
+    if (this.#mode === "handoff") record.moved++
+    if (isAtOnce) return null
     backend.received = position
-    this.#record.repeated += this.request.sentMessages - position
-    if (this.#mode === "handoff") this.#record.moved++
     const problem = this.request.resume(leg, position)
     return problem === null ? null : problem.message
   }
 
   /** Returns how many octets the client has taken at once, or is not to have. */
   onData(leg: Leg, octets: Buffer, start: number, end: number, endStream: boolean): number {
-    const responses = this.#responses
+    const responses = this.responses
     const { record } = this.#call
     const from = responses.skip(octets, start, end)
     if (from < 0 || (endStream && responses.isRepeating)) {
-      this.#refusal.tellDataLoss(leg)
+      this.#why.tellDataLoss(leg)
       return 0
     }
     record.responseOctets -= from - start
@@ -161,112 +171,101 @@ export class Continuity implements GapOwner, MovableCall {
   /** A leg ended by trailers. What of them goes to the client; null: nothing, it goes on or has been told. */
   onTrailers(leg: Leg, list: HeaderList): HeaderList | null {
     if (this.#isNoAnswer(leg, list)) return null
-    const isOther = this.#responses.isRepeating && list.get("grpc-status") === "0"
-    if (isOther) {
-      this.#refusal.tellDataLoss(leg)
-      return null
-    }
-    this.#responses.release()
-    this.#call.record.responseMessages = this.#responses.delivered
+    const isOther = this.responses.isRepeating && list.get("grpc-status") === "0"
+    if (isOther) return this.#why.tellDataLoss(leg)
+    this.responses.release()
+    this.#call.record.responseMessages = this.responses.delivered
     return withoutContinuity(list)
   }
 
   /** True: these trailers are not passed on, the call goes on or its client has been told why not. */
   #isNoAnswer(leg: Leg, list: HeaderList): boolean {
-    const isWithinMessage = this.#responses.heldOctets > 0
+    const isWithinMessage = this.responses.heldOctets > 0
     const end = this.backend.endOf(list, this.#plan.config.statuses, isWithinMessage)
     return end !== null && (this.#call.goesOn(leg, end) || this.hasTold(leg, end))
   }
 
   #end(leg: Leg, end: LegEnd): null {
-    if (!this.#call.goesOn(leg, end)) this.#refusal.tellEnd(leg, end)
+    if (!this.#call.goesOn(leg, end)) this.#why.tellEnd(leg, end)
     return null
   }
 
   // ---- Moving -----------------------------------------------------------------------------------------------------
 
+  get #movement(): Moving {
+    return (this.#moving ??= new Moving(this.#call, this.#plan, this))
+  }
+
   /** The leg is to end by Sluice's own choice. False: the call cannot move. */
   move(leg: Leg, reason: TurnReason): boolean {
-    return this.#moving.move(leg, reason)
+    return this.#movement.move(leg, reason)
   }
 
   canMove(dwellMs: number): boolean {
-    return this.#moving.canMove(dwellMs)
+    return this.#movement.canMove(dwellMs)
+  }
+
+  onFull(): void {
+    this.#movement.onFull()
   }
 
   /** Where the next leg is to be; null: as the policy has it. */
   takeDestination(): Endpoint | null {
-    return this.#moving.account.takeDestination()
+    return this.#moving === null ? null : this.#moving.account.takeDestination()
   }
 
   canGoOn(end: LegEnd): boolean {
     return continuation(this.#facts(true, 0), end)?.next === "leg"
   }
 
-  get legMs(): number {
-    return this.#gap.legMs
-  }
-
-  get isAwaitingHead(): boolean {
-    return this.#gap.isAwaitingHead
-  }
-
-  get isMidMessage(): boolean {
-    return this.#responses.isMidMessage
-  }
-
   get movedLeg(): MovedLeg {
     const { record, context } = this.#call
-    return { call: requestId(record, context.env), leg: this.#record.legs - 1 }
+    return { call: requestId(record, context.env), leg: record.continuity!.legs - 1 }
   }
 
   // ---- Between legs -----------------------------------------------------------------------------------------------
 
   /** What follows the end of `leg`; null: the ordinary rules decide. */
   decide(leg: Leg, end: LegEnd, isBudgetLeft: boolean): Continuation {
-    this.#gap.onLegEnd(leg.connectedMs > 0)
-    const decision = continuation(this.#facts(isBudgetLeft, this.#call.context.env.random()), end)
-    if (decision?.next === "answer") this.#refusal.note(decision.reason)
+    const { context, record } = this.#call
+    this.gap ??= new Gap(context, this, record, this.backend, this.#plan.config.gapMaxMs)
+    this.gap.onLegEnd(leg.connectedMs > 0)
+    const decision = continuation(this.#facts(isBudgetLeft, context.env.random()), end)
+    if (decision?.next === "answer") this.#why.note(decision.reason)
     return decision
   }
 
   #facts(isBudgetLeft: boolean, random: number): ContinuityFacts {
-    const accounts = {
-      plan: this.#plan,
-      backend: this.backend,
-      request: this.request,
-      responses: this.#responses,
-      gap: this.#gap,
-      mode: this.#mode,
-    }
-    return factsOf(accounts, isBudgetLeft, random)
+    return factsOf(this, this.#plan, this.#mode, isBudgetLeft, random)
   }
 
   /** Octets of the leg that has ended that the client will not get. */
   discard(): number {
-    const octets = this.#responses.discard()
+    const octets = this.responses.discard()
     this.#call.record.responseOctets -= octets
     return octets
   }
 
   /** Opens the next leg. The last one is over. */
   goOn({ mode }: Extract<Continuation, { next: "leg" }>): void {
+    const { hasOneRequest } = this.backend
     this.#mode = mode
+    this.#isSentAtOnce = hasOneRequest
     this.#call.record.resumes++
     this.#call.record.keepAttempts(LEGS_SHOWN)
     this.#call.context.counters.add(counterIds.continuity_legs)
-    this.#gap.begin()
-    this.#moving.legOver()
-    this.request.detach(openingOf(mode, this.request, this.#responses, this.#plan.config))
+    this.gap!.begin()
+    this.#moving?.legOver()
+    this.request.detach(openingOf(mode, this.request, this.responses, this.#plan.config, hasOneRequest))
     this.isBetween = true
-    this.#responses.begin(mode)
-    this.#gap.wait()
+    this.responses.begin(mode)
+    this.gap!.wait()
     this.#call.openLeg(null)
   }
 
   /** No endpoint is available for the next leg. */
   noEndpoint(): void {
-    this.#gap.wait(NO_ENDPOINT_MS)
+    this.gap!.wait(NO_ENDPOINT_MS)
   }
 
   onGapTimer(): void {
@@ -274,24 +273,28 @@ export class Continuity implements GapOwner, MovableCall {
   }
 
   onGapTooLong(): void {
-    this.#refusal.tell(`no backend took the stream over within ${this.#plan.config.gapMaxMs} ms (gapMax)`)
+    this.#why.tellGap(this.#plan.config.gapMaxMs, this.isBetween)
   }
 
   // ---- Its end ----------------------------------------------------------------------------------------------------
 
+  get #why(): Refusal {
+    return (this.#refusal ??= new Refusal(this.#call))
+  }
+
   /** True: the call was to go on and could not, and the client has been told why. */
   hasTold(leg: Leg, end: LegEnd): boolean {
-    return this.#refusal.hasTold(leg, end)
+    return this.#refusal?.hasTold(leg, end) === true
   }
 
   get heldOctets(): number {
-    return this.#responses.heldOctets
+    return this.responses.heldOctets
   }
 
   /** The call is over. */
   close(): void {
-    this.#gap.close()
-    this.#moving.close()
-    this.#responses.discard()
+    this.gap?.close()
+    this.#moving?.close()
+    this.responses.discard()
   }
 }

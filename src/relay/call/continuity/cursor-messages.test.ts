@@ -129,7 +129,7 @@ describe("messages wait for a resume token", () => {
 
   test("with a backend that speaks of continuity itself none waits", () => {
     const { messages, push, letters, token } = bed()
-    messages.awaitsTokens = false
+    messages.onHead(true)
     push(Buffer.concat([message("a", "t1"), message("b")]))
     expect([letters(), messages.delivered, token()]).toEqual(["ab", 2, null])
   })

@@ -34,8 +34,12 @@ export class CursorMessages extends WholeMessages {
   }
 
   /** What the client has ends with this token; null: it has more, or there was none. */
-  get token(): FieldValue | null {
+  override get token(): FieldValue | null {
     return this.#isPast ? null : this.#token
+  }
+
+  override onHead(isAware: boolean): void {
+    this.awaitsTokens = !isAware
   }
 
   override pass(octets: Buffer, start: number, end: number, endStream: boolean): number {

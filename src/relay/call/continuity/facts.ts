@@ -3,26 +3,32 @@ import type { ContinuityPlan } from "../../route/continuity-plan.ts"
 import type { BackendAccount } from "./backend-account.ts"
 import type { Gap } from "./gap.ts"
 import type { LoggedRequest } from "./logged-request.ts"
-import type { ResponseAccount } from "./response-account.ts"
+import type { Responses } from "./response-account.ts"
 import type { ContinuityFacts } from "./resume-rules.ts"
 
 /** What the facts of a call are read from. */
 export interface CallAccounts {
-  readonly plan: ContinuityPlan
   readonly backend: BackendAccount
   readonly request: LoggedRequest
-  readonly responses: ResponseAccount
-  readonly gap: Gap
-  /** How the present leg was opened; null: from the call's beginning. */
-  readonly mode: ContinuityMode | null
+  readonly responses: Responses
+  /** Null: no leg has ended. */
+  readonly gap: Gap | null
 }
 
-/** A call with continuity as it is now, for `resume-rules.ts`. `random`: in [0, 1). */
-export function factsOf(accounts: CallAccounts, isBudgetLeft: boolean, random: number): ContinuityFacts {
-  const { plan, backend, request, responses, gap, mode } = accounts
-  const { isBegun, acceptsHandoff, acceptsResume, session, received } = backend
+/**
+ * A call with continuity as it is now, for `resume-rules.ts`. `mode`: how the present leg was opened; null: from the call's
+ * beginning. `random`: in [0, 1).
+ */
+export function factsOf(
+  { backend, request, responses, gap }: CallAccounts,
+  { config }: ContinuityPlan,
+  mode: ContinuityMode | null,
+  isBudgetLeft: boolean,
+  random: number,
+): ContinuityFacts {
+  const { isBegun, acceptsHandoff, acceptsResume, hasOneRequest, session, received } = backend
   return {
-    config: plan.config,
+    config,
     positions: {
       sent: request.sentMessages,
       received,
@@ -31,15 +37,16 @@ export function factsOf(accounts: CallAccounts, isBudgetLeft: boolean, random: n
     },
     acceptsHandoff,
     acceptsResume,
+    hasOneRequest,
     hasSession: session !== null,
     isBegun,
-    awaiting: gap.isAwaitingHead ? mode : null,
+    awaiting: backend.isAwaitingHead ? mode : null,
     isMidMessage: responses.isMidMessage,
     isFirstKept: request.first !== null || request.sentMessages === 0,
     hasCursor: request.firstWith(responses.token) !== null,
-    shortLegs: gap.shortLegs,
-    tries: gap.tries,
-    gapMs: gap.ms,
+    shortLegs: gap?.shortLegs ?? 0,
+    tries: gap?.tries ?? 0,
+    gapMs: gap?.ms ?? 0,
     isBudgetLeft,
     random,
   }

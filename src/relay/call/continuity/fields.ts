@@ -6,10 +6,18 @@ const PREFIX = "continuity-"
 /** Of a session's name, and of a reason. */
 export const TOKEN_OCTETS_MAX = 4096
 
+/** What of the protocol a backend takes part in. */
+export interface Accepts {
+  readonly handoff: boolean
+  readonly resume: boolean
+  /** The method has one request: a leg that goes on is sent it at once, before its head. */
+  readonly oneRequest: boolean
+}
+
 /** What a backend says in a head or in trailers. */
 export interface BackendSays {
   /** Null: it says nothing of continuity. */
-  readonly accepts: { readonly handoff: boolean; readonly resume: boolean } | null
+  readonly accepts: Accepts | null
   /** Null: none. */
   readonly session: string | null
   /** Whole client messages; null: not said; -1: said so that it cannot be read. */
@@ -43,11 +51,22 @@ export function keepsItsStreams({ config }: ContinuityPlan, list: HeaderList): b
 
 const isContinuity = (name: string): boolean => name.startsWith(PREFIX)
 
+/** What was made of lists: a backend that says the same again has the same list. */
+const stripped = new WeakMap<HeaderList, HeaderList>()
+
 /** The same list without such fields; the very same where it has none. They are never passed on. */
 export function withoutContinuity(list: HeaderList): HeaderList {
   const { fields } = list
-  for (let i = 0; i < fields.length; i += 2) if (isContinuity(fields[i]!)) return kept(list, isContinuity)
+  for (let i = 0; i < fields.length; i += 2) if (isContinuity(fields[i]!)) return strip(list)
   return list
+}
+
+function strip(list: HeaderList): HeaderList {
+  const known = stripped.get(list)
+  if (known !== undefined) return known
+  const rest = kept(list, isContinuity)
+  stripped.set(list, rest)
+  return rest
 }
 
 function kept(list: HeaderList, isDropped: (name: string) => boolean): HeaderList {
@@ -137,12 +156,11 @@ const isToken = (value: string): boolean => value.length > 0 && value.length <= 
 
 function readAccept(value: string): BackendSays["accepts"] {
   const words = value.split(",").map((word) => word.trim().toLowerCase())
-  return { handoff: words.includes("handoff"), resume: words.includes("resume") }
-}
-
-/** What a later head must have as the first had it. */
-export function encodingOf(list: HeaderList): string {
-  return `${list.get("content-type")} ${list.get("grpc-encoding") ?? "identity"}`
+  return {
+    handoff: words.includes("handoff"),
+    resume: words.includes("resume"),
+    oneRequest: words.includes("one-request"),
+  }
 }
 
 /** Trailers-Only as trailers, for a client that has a head. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest"
 import { CallBed } from "../../../../test/support/call-bed.ts"
 import { ContinuityRecord } from "../../../record/continuity-record.ts"
+import { BackendAccount } from "./backend-account.ts"
 import { Gap } from "./gap.ts"
 import { LogRelief } from "./log-relief.ts"
 
@@ -10,33 +11,41 @@ function bedOf() {
   const told: string[] = []
   const record = new ContinuityRecord()
   const owner = { onGapTooLong: () => told.push("too long"), onGapTimer: () => told.push("timer") }
-  const gap = new Gap(context, owner, record, 5000)
-  return { gap, clock, record, told, take: () => told.splice(0), open: () => context.deadlines.size }
+  const backend = new BackendAccount()
+  const gap = new Gap(context, owner, { continuity: record }, backend, 5000)
+  /** As the call has it when the head of a leg comes. */
+  const head = () => {
+    gap.onHead()
+    backend.headCame(Math.floor(clock.now()))
+  }
+  const legMs = () => backend.legMs(Math.floor(clock.now()))
+  const take = () => told.splice(0)
+  return { gap, backend, head, legMs, clock, record, take, open: () => context.deadlines.size }
 }
 
 describe("the time of a leg", () => {
   test("counts from its head, in whole milliseconds", () => {
-    const { gap, clock } = bedOf()
-    expect([gap.isAwaitingHead, gap.legMs]).toEqual([true, 0])
+    const { gap, clock, backend, head, legMs } = bedOf()
+    expect([backend.isAwaitingHead, legMs()]).toEqual([true, 0])
     clock.advance(100.7)
-    gap.onHead()
-    expect([gap.isAwaitingHead, gap.legMs]).toEqual([false, 0])
+    head()
+    expect([backend.isAwaitingHead, legMs()]).toEqual([false, 0])
     clock.advance(50.6)
-    expect(gap.legMs).toBe(51)
+    expect(legMs()).toBe(51)
     gap.begin()
-    expect([gap.isAwaitingHead, gap.legMs]).toEqual([true, 0])
+    expect([backend.isAwaitingHead, legMs()]).toEqual([true, 0])
   })
 
   test("that has lasted a second forgets the legs before that did not", () => {
-    const { gap, clock } = bedOf()
+    const { gap, clock, head } = bedOf()
     gap.onLegEnd(false)
     gap.onLegEnd(true)
     expect([gap.shortLegs, gap.tries]).toEqual([1, 2])
-    gap.onHead()
+    head()
     clock.advance(999)
     gap.onLegEnd(true)
     expect([gap.shortLegs, gap.tries]).toEqual([2, 3])
-    gap.onHead()
+    head()
     clock.advance(1000)
     gap.onLegEnd(true)
     expect([gap.shortLegs, gap.tries]).toEqual([0, 0])
@@ -52,19 +61,19 @@ describe("the time of a leg", () => {
 
 describe("the time without a leg", () => {
   test("counts from the end of one to the head of the next, through as many as it takes", () => {
-    const { gap, clock, record } = bedOf()
-    gap.onHead()
+    const { gap, clock, record, head } = bedOf()
+    head()
     expect(gap.ms).toBe(0)
     gap.begin()
     clock.advance(30)
     gap.begin()
     clock.advance(20)
     expect([gap.ms, record.gaps, record.gapMs]).toEqual([50, 1, 0])
-    gap.onHead()
+    head()
     expect([gap.ms, record.gaps, record.gapMs]).toEqual([0, 1, 50])
     gap.begin()
     clock.advance(5)
-    gap.onHead()
+    head()
     expect([record.gaps, record.gapMs]).toEqual([2, 55])
   })
 
@@ -107,14 +116,14 @@ describe("the time without a leg", () => {
   })
 
   test("waits for one thing at a time, and for nothing once there is a leg", () => {
-    const { gap, clock, take, open } = bedOf()
+    const { gap, clock, take, open, head } = bedOf()
     gap.begin()
     gap.wait(1000)
     gap.wait(2000)
     expect(open()).toBe(1)
     clock.advance(1500)
     expect(take()).toEqual([])
-    gap.onHead()
+    head()
     expect(open()).toBe(0)
     clock.advance(10_000)
     expect(take()).toEqual([])

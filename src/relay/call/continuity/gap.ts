@@ -1,10 +1,7 @@
 import { type Deadline, makeDeadline } from "../../../base/timer-wheel.ts"
-import type { ContinuityRecord } from "../../../record/continuity-record.ts"
+import { type ContinuedStream, ownContinuity } from "../../../record/continuity-record.ts"
 import type { LegContext } from "../leg-context.ts"
-
-const NEVER = -1
-/** A leg that lasted so long shows that its backend works. */
-export const LASTING_MS = 1000
+import { type BackendAccount, LASTING_MS, NEVER } from "./backend-account.ts"
 
 /** Whose time it is. */
 export interface GapOwner {
@@ -14,7 +11,11 @@ export interface GapOwner {
   onGapTimer(): void
 }
 
-/** The time between the end of a leg and the head of the next, and what was tried in it. */
+/**
+ * The time between the end of a leg and the head of the next, and what was tried in it. Made when the first leg ends. Where the next leg needs nothing
+ * of its head, it serves the client from when its stream opens: most servers send a head with their first message, which
+ * may be hours away.
+ */
 export class Gap {
   /** Legs in a row that reached a backend and did not last. */
   shortLegs = 0
@@ -22,29 +23,25 @@ export class Gap {
   tries = 0
   readonly #context: LegContext
   readonly #owner: GapOwner
-  readonly #record: ContinuityRecord
+  readonly #record: ContinuedStream
+  readonly #backend: BackendAccount
   readonly #mostMs: number
-  /** When the present leg's head came; NEVER: it has not. */
-  #headMs = NEVER
   /** Since when the client has had no leg; NEVER: it has one. */
   #sinceMs = NEVER
   #timer: Deadline | null = null
 
-  constructor(context: LegContext, owner: GapOwner, record: ContinuityRecord, mostMs: number) {
+  constructor(
+    context: LegContext,
+    owner: GapOwner,
+    record: ContinuedStream,
+    backend: BackendAccount,
+    mostMs: number,
+  ) {
     this.#context = context
     this.#owner = owner
     this.#record = record
+    this.#backend = backend
     this.#mostMs = mostMs
-  }
-
-  /** The head of the present leg has not come. */
-  get isAwaitingHead(): boolean {
-    return this.#headMs === NEVER
-  }
-
-  /** How long it is since the head of the present leg came; 0: it has not. */
-  get legMs(): number {
-    return this.isAwaitingHead ? 0 : this.#nowMs() - this.#headMs
   }
 
   /** How long the client has had no leg. */
@@ -52,17 +49,29 @@ export class Gap {
     return this.#sinceMs === NEVER ? 0 : this.#nowMs() - this.#sinceMs
   }
 
+  /** The stream of the present leg is open, and needs nothing of its head to serve. */
+  onLive(): void {
+    this.#stopWaiting()
+  }
+
   /** The head of the present leg came. */
   onHead(): void {
-    this.#headMs = this.#nowMs()
-    this.#record.gapMs += this.ms
+    const nowMs = this.#nowMs()
+    const isLate = this.#backend.legMs(nowMs) >= LASTING_MS
+    this.#over(isLate ? this.#backend.liveMs : nowMs)
+    this.#stopWaiting()
+  }
+
+  /** The client has a leg, since `atMs`. */
+  #over(atMs: number): void {
+    if (this.#sinceMs !== NEVER) ownContinuity(this.#record).gapMs += atMs - this.#sinceMs
     this.#sinceMs = NEVER
-    this.close()
   }
 
   /** A leg is over. `isOpened`: it has reached a backend. */
   onLegEnd(isOpened: boolean): void {
-    if (!this.isAwaitingHead && this.#nowMs() - this.#headMs >= LASTING_MS) {
+    if (this.#backend.legMs(this.#nowMs()) >= LASTING_MS) {
+      this.#over(this.#backend.liveMs)
       this.shortLegs = 0
       this.tries = 0
     } else {
@@ -73,10 +82,11 @@ export class Gap {
 
   /** Another leg follows. */
   begin(): void {
-    this.#headMs = NEVER
+    this.#backend.isAwaitingHead = true
+    this.#backend.liveMs = NEVER
     if (this.#sinceMs !== NEVER) return
     this.#sinceMs = this.#nowMs()
-    this.#record.gaps++
+    ownContinuity(this.#record).gaps++
   }
 
   /** Tells the owner in `afterMs`, or when the gap is too long. */
@@ -92,6 +102,11 @@ export class Gap {
   }
 
   close(): void {
+    if (this.#backend.liveMs !== NEVER) this.#over(this.#backend.liveMs)
+    this.#stopWaiting()
+  }
+
+  #stopWaiting(): void {
     if (this.#timer !== null) this.#context.deadlines.cancel(this.#timer)
   }
 

@@ -103,7 +103,7 @@ export class LoggedRequest implements CallRequest, Reclaimable {
     const problem = headersProblem(leg, list)
     if (problem !== null) return problem
     const opening = this.#opening
-    this.#log.neededFrom = Number.POSITIVE_INFINITY
+    this.#log.neededFrom = -1
     this.#isHeld = opening.kind === "wait"
     if (opening.kind === "wait") {
       leg.open(list, false, isHead)

@@ -37,15 +37,17 @@ export class MessageLog {
     this.#budget.add(end - start)
   }
 
-  /** Room behind what is kept for so many octets: moved to the front of the buffer, or into a larger one. */
+  /**
+   * Room behind what is kept for so many octets: moved to the front of the buffer, or into a larger one. An eighth of it is
+   * free after each move, so that an octet is moved some eight times at most, however long the log stays full.
+   */
   #room(octets: number): Buffer {
     const held = this.length
     const old = this.#octets
     if (old !== null && this.#to + octets <= old.length) return old
-    const isHalfEmpty = old !== null && (held + octets) * 2 <= old.length
-    let size = old === null ? SMALLEST : old.length
-    while (!isHalfEmpty && size < held + octets) size *= 2
-    const room = isHalfEmpty || size === old?.length ? old! : allocUnpooled(size)
+    const needed = held + octets + ((held + octets) >> 3)
+    const size = Math.max(SMALLEST, needed + (held >> 2))
+    const room = old !== null && needed <= old.length ? old : allocUnpooled(size)
     old?.copy(room, 0, this.#from, this.#to)
     this.#octets = room
     this.#from = 0

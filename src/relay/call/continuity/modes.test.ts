@@ -201,6 +201,7 @@ describe("what a leg is sent when it opens", () => {
       },
       { delivered: 7, token },
       { restartWith: "last" } as ContinuityConfig,
+      false,
     )
   const first = Buffer.from("first")
 

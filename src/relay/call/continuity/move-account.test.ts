@@ -15,8 +15,8 @@ type Step = "begin" | "moved" | "failed" | "refused"
 /** What comes of the steps: orders told that they are over, moves counted and failed, and the record's moves. */
 function outcome(steps: readonly Step[]): { over: number; moved: number; failed: number; moves: number } {
   const endpoint = new Endpoint(defaultEndpoint(parseAddress("a:1", null)!))
-  const record = new ContinuityRecord()
-  const account = new MoveAccount(record)
+  const stream = { continuity: new ContinuityRecord() }
+  const account = new MoveAccount(stream)
   let over = 0
   const move = { to: null, over: () => void over++ }
   const what = failure("drained", "")
@@ -27,7 +27,7 @@ function outcome(steps: readonly Step[]): { over: number; moved: number; failed:
     else account[step]()
   const at = turnCauses.indexOf("rebalance")
   const { traffic } = endpoint
-  const { moves } = record
+  const { moves } = stream.continuity
   return { over, moved: traffic[Column.moved + at]!, failed: traffic[Column.movesFailed + at]!, moves }
 }
 

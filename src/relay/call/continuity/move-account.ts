@@ -1,18 +1,18 @@
 import { turnCauses } from "../../../base/turn-cause.ts"
 import type { Endpoint } from "../../../cluster/endpoint.ts"
 import { Column } from "../../../cluster/traffic.ts"
-import type { ContinuityRecord } from "../../../record/continuity-record.ts"
+import { type ContinuedStream, ownContinuity } from "../../../record/continuity-record.ts"
 import type { TurnReason } from "../../pacing/pacer.ts"
 import type { Leg } from "../leg.ts"
 
 /** A call's move by Sluice's own choice, while it is under way: why, where to, and what comes of it, told and counted once. */
 export class MoveAccount {
-  readonly #record: ContinuityRecord
+  readonly #record: ContinuedStream
   #reason: TurnReason | null = null
   #from: Endpoint | null = null
   #to: Endpoint | null = null
 
-  constructor(record: ContinuityRecord) {
+  constructor(record: ContinuedStream) {
     this.#record = record
   }
 
@@ -38,9 +38,10 @@ export class MoveAccount {
   /** Another leg has begun. */
   moved(nowMs: number): void {
     if (this.#reason === null) return
-    this.#record.moves++
-    this.#record.movedMs = Math.floor(nowMs)
-    this.#record.moveCause = this.#reason.cause
+    const record = ownContinuity(this.#record)
+    record.moves++
+    record.movedMs = Math.floor(nowMs)
+    record.moveCause = this.#reason.cause
     this.#over(Column.moved)
   }
 

@@ -113,7 +113,7 @@ describe("a plan to move a call", () => {
   })
 
   test("leaves one whose head has not come", async () => {
-    const bed = new CallBed({ continuity: { keepOctets: 1000, ...RESTART } })
+    const bed = new CallBed({ continuity: { keepOctets: 1000, modes: ["resume"] } })
     const call = await bed.call()
     bed.clock.advance(2000)
     expect(call.call.paced!.canMove(0)).toBe(false)

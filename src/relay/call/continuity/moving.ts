@@ -1,34 +1,29 @@
-import type { ContinuityRecord } from "../../../record/continuity-record.ts"
 import type { TurnReason } from "../../pacing/pacer.ts"
 import type { ContinuityPlan } from "../../route/continuity-plan.ts"
 import type { Leg } from "../leg.ts"
 import type { LegEnd } from "../leg-end.ts"
 import { AskedLeg, MOVED } from "./asked-leg.ts"
-import type { BackendAccount } from "./backend-account.ts"
+import { type BackendAccount, LASTING_MS } from "./backend-account.ts"
 import type { ContinuedCall } from "./continued-call.ts"
-import { LASTING_MS } from "./gap.ts"
 import { LogRelief } from "./log-relief.ts"
-import type { LoggedRequest, LogOwner } from "./logged-request.ts"
+import type { LoggedRequest } from "./logged-request.ts"
 import { MoveAccount } from "./move-account.ts"
 import type { MovedLeg } from "./move-request.ts"
+import type { Responses } from "./response-account.ts"
 
 /** The call whose legs end by Sluice's own choice. */
 export interface MovableCall {
   readonly request: LoggedRequest
   readonly backend: BackendAccount
-  /** The head of the present leg has not come. */
-  readonly isAwaitingHead: boolean
-  readonly isMidMessage: boolean
+  readonly responses: Responses
   /** How its backend knows the present leg. */
   readonly movedLeg: MovedLeg
-  /** How long the present leg has lasted since its head came. */
-  readonly legMs: number
   /** Another leg would follow an end of this one. */
   canGoOn(end: LegEnd): boolean
 }
 
 /** Ends legs by Sluice's own choice: for a drain and its like, or since only a new one makes room in the log. */
-export class Moving implements LogOwner {
+export class Moving {
   readonly #call: ContinuedCall
   readonly #plan: ContinuityPlan
   readonly #moved: MovableCall
@@ -36,11 +31,11 @@ export class Moving implements LogOwner {
   #asked: AskedLeg | null = null
   #relief: LogRelief | null = null
 
-  constructor(call: ContinuedCall, plan: ContinuityPlan, moved: MovableCall, record: ContinuityRecord) {
+  constructor(call: ContinuedCall, plan: ContinuityPlan, moved: MovableCall) {
     this.#call = call
     this.#plan = plan
     this.#moved = moved
-    this.account = new MoveAccount(record)
+    this.account = new MoveAccount(call.record)
   }
 
   /**
@@ -48,10 +43,11 @@ export class Moving implements LogOwner {
    * move, and where that turns out later, the client is told `reason.what`.
    */
   move(leg: Leg, reason: TurnReason): boolean {
-    const { backend, isAwaitingHead } = this.#moved
-    if (!backend.isBegun || (reason.move !== undefined && (isAwaitingHead || !this.canMove(0)))) return false
+    const { backend } = this.#moved
+    if (!backend.isBegun && !this.#plan.isOneSided) return false
+    if (reason.move !== undefined && !this.canMove(0)) return false
     this.account.begin(leg, reason)
-    if (backend.acceptsHandoff && !isAwaitingHead && this.#asks(leg)) {
+    if (backend.acceptsHandoff && !backend.isAwaitingHead && this.#asks(leg)) {
       // A backend that was asked by a call of its own, and does not answer, still serves the leg.
       const mayStay = reason.move !== undefined && this.#plan.config.ask === "call"
       this.#asked!.wait(leg, mayStay ? null : reason.what)
@@ -64,12 +60,13 @@ export class Moving implements LogOwner {
 
   /** It could move now, and has been where it is for `dwellMs`. */
   canMove(dwellMs: number): boolean {
-    const { legMs, backend, request } = this.#moved
+    const { backend, request } = this.#moved
     const atLeastMs = this.#call.record.resumes > 0 ? Math.max(dwellMs, LASTING_MS) : LASTING_MS
-    if (legMs < atLeastMs || this.account.isUnderWay) return false
+    const nowMs = Math.floor(this.#call.context.clock.now())
+    if (backend.legMs(nowMs) < atLeastMs || this.account.isUnderWay) return false
     const { ask } = this.#plan.config
     const mayAsk = ask === "call" || (ask === "half-close" && request.canEndLeg)
-    return (backend.acceptsHandoff && mayAsk) || this.#moved.canGoOn(MOVED)
+    return (backend.acceptsHandoff && !backend.isAwaitingHead && mayAsk) || this.#moved.canGoOn(MOVED)
   }
 
   #asks(leg: Leg): boolean {
@@ -92,11 +89,11 @@ export class Moving implements LogOwner {
 
   /** A backend says what of the log it has when a leg begins. True: later. */
   relieve(): boolean {
-    const { backend, request, isAwaitingHead, isMidMessage } = this.#moved
+    const { backend, request, responses } = this.#moved
     // Answers make room.
     if (this.#plan.isLockstep && !backend.isAware) return false
     const leg = this.#call.paced
-    if (leg === null || isAwaitingHead || isMidMessage) return true
+    if (leg === null || backend.isAwaitingHead || responses.isMidMessage) return true
     if (!backend.acceptsResume || !this.#call.goesOn(leg, MOVED)) request.speedUp()
     return false
   }

@@ -24,17 +24,18 @@ interface Delivered {
   readonly token: FieldValue | null
 }
 
-/** What a leg of this mode is sent when it opens. */
+/** What a leg of this mode is sent when it opens. `hasOneRequest`: its backend's method reads no head before that. */
 export function openingOf(
   mode: ContinuityMode,
   request: Restartable,
   { delivered, token }: Delivered,
   { restartWith }: ContinuityConfig,
+  hasOneRequest: boolean,
 ): Opening {
   switch (mode) {
     case "handoff":
     case "resume":
-      return { kind: "wait" }
+      return hasOneRequest ? { kind: "from", again: null, message: 0 } : { kind: "wait" }
     case "cursor": {
       const again = request.firstWith(token)
       if (again === null) return request.restart("first")

@@ -19,17 +19,21 @@ export class Refusal {
     this.#call.context.counters.add(counterIds.continuity_ended)
   }
 
-  /** No leg is left to end. */
-  tell(reason: string): void {
+  /** The client had no leg for too long. `isBetween`: no stream has been opened, none that has said no head. */
+  tellGap(mostMs: number, isBetween: boolean): void {
+    // Handlers of methods with one request are called, and say a head, once that is here.
+    const hint = isBetween ? "" : "; the last said no head (does the method have one-request?)"
+    const reason = `no backend took the stream over within ${mostMs} ms (gapMax)${hint}`
     this.note(reason)
     this.#call.fail(failure("not_continued", reason))
   }
 
   /** The same requests had other answers than those that the client has. */
-  tellDataLoss(leg: Leg): void {
+  tellDataLoss(leg: Leg): null {
     const reason = "given the same requests again, it did not give the same answers (mode replay)"
     this.note(reason)
     this.#call.endWith(failure("data_loss", `${leg.where}: ${reason}`), { kind: "unfit", reason })
+    return null
   }
 
   /** Ends the call with how its leg ended, and why no other follows. */

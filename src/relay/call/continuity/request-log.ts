@@ -1,6 +1,7 @@
 import { type Counters, counterIds } from "../../../base/counters.ts"
 import type { FieldValue } from "../../../grpc/field-path.ts"
 import { MessageCutter } from "../../../grpc/message-cutter.ts"
+import { countWhole } from "../../../grpc/message-scanner.ts"
 import type { BufferBudget } from "../../../http2/buffer-budget.ts"
 import { copyUnpooled } from "../../../http2/own-octets.ts"
 import type { ContinuityPlan } from "../../route/continuity-plan.ts"
@@ -13,14 +14,17 @@ export class RequestLog {
   received = 0
   /** Where the message begins that is not yet whole. */
   unfinished = 0
-  /** The message that the next leg begins with, which is still to be opened: from there on none leaves. */
-  neededFrom = Number.POSITIVE_INFINITY
+  /** The message that the next leg begins with, which is still to be opened: from there on none leaves. -1: no leg is. */
+  neededFrom = -1
   readonly #budget: BufferBudget
   #first: Buffer | null = null
   readonly #counters: Counters
   readonly #plan: ContinuityPlan
   readonly #log: MessageLog
-  readonly #cutter = new MessageCutter()
+  /** Whole messages that came. */
+  #whole = 0
+  /** Made when octets first end within a message, which most never do. */
+  #cutter: MessageCutter | null = null
   /** More than is kept makes the client wait, and not the oldest leave. */
   #isSlow: boolean
   #hasOverflown = false
@@ -54,7 +58,7 @@ export class RequestLog {
 
   /** Whole messages that end at or before octet `taken`. */
   wholeUntil(taken: number): number {
-    return Math.min(this.#cutter.whole, this.#log.start + this.#log.wholeUntil(taken))
+    return Math.min(this.#whole, this.#log.start + this.#log.wholeUntil(taken))
   }
 
   octetOf(message: number): number {
@@ -74,7 +78,7 @@ export class RequestLog {
 
   /** The last whole message, where it is among the first `sent` and is kept. */
   last(sent: number): Buffer | null {
-    const { whole } = this.#cutter
+    const whole = this.#whole
     if (sent < whole || this.#log.start >= whole) return null
     const from = this.#log.octetOf(whole - 1)
     return copyUnpooled(this.#log.from(from)!, 0, this.unfinished - from)
@@ -82,7 +86,7 @@ export class RequestLog {
 
   /** What follows a whole message that is kept may have to wait until that has left: the octet up to which none does. */
   get creditMost(): number {
-    const isBounded = this.#isSlow && this.#log.start < this.#cutter.whole
+    const isBounded = this.#isSlow && this.#log.start < this.#whole
     return isBounded ? this.#log.startOctet + this.#plan.keepOctets : Number.POSITIVE_INFINITY
   }
 
@@ -92,15 +96,29 @@ export class RequestLog {
     const log = this.#log
     const at = this.received
     this.received += end - start
-    const cut = this.#cutter.scan(octets, start, end)
+    const cut = this.#scan(octets, start, end)
     if (cut >= 0) this.unfinished = at + (cut - start)
     this.#trim(end - start, taken)
     // Behind a message that was too large to be kept, its rest is not either.
     const skipped = Math.max(0, log.startOctet + log.length - at)
     if (skipped < end - start) log.push(octets, start + skipped, end)
-    const isFirst = this.#plan.keepsFirst && this.#first === null && this.#cutter.whole > 0
+    const isFirst = this.#plan.keepsFirst && this.#first === null && this.#whole > 0
     if (isFirst && log.start === 0) this.#keepFirst()
     if (taken - this.unfinished > this.#plan.config.keepOctets) this.drop()
+  }
+
+  /** Where the last message of what came ends; -1: none does. */
+  #scan(octets: Buffer, start: number, end: number): number {
+    const whole = this.#cutter?.isAtBoundary === false ? -1 : countWhole(octets, start, end)
+    if (whole >= 0) {
+      this.#whole += whole
+      return whole === 0 ? -1 : end
+    }
+    const cutter = (this.#cutter ??= new MessageCutter())
+    const before = cutter.whole
+    const cut = cutter.scan(octets, start, end)
+    this.#whole += cutter.whole - before
+    return cut
   }
 
   #keepFirst(): void {
@@ -122,7 +140,8 @@ export class RequestLog {
     const log = this.#log
     if (this.#isSlow || log.length + more <= keepOctets) return
     const before = log.start
-    const least = Math.min(this.neededFrom, this.#cutter.whole - (keepsLast ? 1 : 0))
+    const sent = this.#whole - (keepsLast ? 1 : 0)
+    const least = this.neededFrom < 0 ? sent : Math.min(this.neededFrom, sent)
     log.trim(Math.max(0, keepOctets - more), taken, least)
     if (log.start > before && keepOctets > 0) this.#overflown()
   }
@@ -146,14 +165,15 @@ export class RequestLog {
   /** Lets go of all that is kept; only where a leg is sent everything. */
   drop(): void {
     this.#overflown()
-    const { whole, isAtBoundary, messageOctets } = this.#cutter
-    if (isAtBoundary) this.#log.clear(whole, this.received)
-    else if (messageOctets > 0) this.#log.clear(whole + 1, this.unfinished + messageOctets)
+    const cutter = this.#cutter
+    if (cutter === null || cutter.isAtBoundary) this.#log.clear(this.#whole, this.received)
+    else if (cutter.messageOctets > 0)
+      this.#log.clear(this.#whole + 1, this.unfinished + cutter.messageOctets)
   }
 
   /** Nothing is kept any more. */
   clear(): void {
     this.dropFirst()
-    this.#log.clear(this.#cutter.whole, this.received)
+    this.#log.clear(this.#whole, this.received)
   }
 }

@@ -6,28 +6,45 @@ import type { ContinuityPlan } from "../../route/continuity-plan.ts"
 import type { DownstreamStream } from "../stream-owner.ts"
 import { CursorMessages } from "./cursor-messages.ts"
 import { DeliveredDigest } from "./delivered-digest.ts"
-import { WholeMessages } from "./whole-messages.ts"
+import { type ResponseSink, WholeMessages } from "./whole-messages.ts"
 
-/** What the client has of the responses, kept as the modes of its route need it. */
-export class ResponseAccount {
+/** What the client has of the responses, as the modes of its route need it. */
+export type Responses = Pick<ResponseAccount, keyof ResponseAccount>
+
+export function responsesOf(
+  downstream: DownstreamStream,
+  context: { readonly limits: Limits; readonly budget: BufferBudget },
+  plan: ContinuityPlan,
+): Responses {
+  if (plan.config.modes.includes("replay")) return new ResponseAccount(downstream, context, plan)
+  return messagesOf(downstream, context, plan)
+}
+
+function messagesOf(
+  sink: ResponseSink,
+  { limits, budget }: { readonly limits: Limits; readonly budget: BufferBudget },
+  { config, cursor }: ContinuityPlan,
+): WholeMessages {
+  // Half of the window is what an endpoint always has credit for, once all before was taken.
+  const half = Math.floor(limits.upstreamStreamWindowOctets / 2)
+  const most = Math.min(cursor === null ? limits.wholeMessageOctetsMax : config.holdOctets, half)
+  return cursor === null
+    ? new WholeMessages(sink, budget, most)
+    : new CursorMessages(sink, budget, most, cursor.from)
+}
+
+/** The same where mode `replay` is among them: all that the client is given is hashed. */
+class ResponseAccount {
   readonly #messages: WholeMessages
-  /** Null: the route has no mode `cursor`. */
-  readonly #cursor: CursorMessages | null
-  /** Null: the route has no mode `replay`. */
-  readonly #digest: DeliveredDigest | null
+  readonly #digest: DeliveredDigest
 
   constructor(
     downstream: DownstreamStream,
-    { limits, budget }: { readonly limits: Limits; readonly budget: BufferBudget },
-    { config, cursor }: ContinuityPlan,
+    context: { readonly limits: Limits; readonly budget: BufferBudget },
+    plan: ContinuityPlan,
   ) {
-    this.#digest = config.modes.includes("replay") ? new DeliveredDigest(downstream) : null
-    const sink = this.#digest ?? downstream
-    // Half of the window is what an endpoint always has credit for, once all before was taken.
-    const half = Math.floor(limits.upstreamStreamWindowOctets / 2)
-    const most = Math.min(cursor === null ? limits.wholeMessageOctetsMax : config.holdOctets, half)
-    this.#cursor = cursor === null ? null : new CursorMessages(sink, budget, most, cursor.from)
-    this.#messages = this.#cursor ?? new WholeMessages(sink, budget, most)
+    this.#digest = new DeliveredDigest(downstream)
+    this.#messages = messagesOf(this.#digest, context, plan)
   }
 
   /** Whole messages that the client has been given. */
@@ -46,32 +63,32 @@ export class ResponseAccount {
 
   /** What the client has ends with this resume token; null: it has more, or there was none. */
   get token(): FieldValue | null {
-    return this.#cursor === null ? null : this.#cursor.token
+    return this.#messages.token
   }
 
   /** Another leg begins. */
   begin(mode: ContinuityMode): void {
-    this.#digest?.begin(mode === "replay" ? this.delivered : 0)
+    this.#digest.begin(mode === "replay" ? this.delivered : 0)
   }
 
   /** The leg has its head. `isAware`: its backend speaks of continuity itself. */
   onHead(isAware: boolean): void {
-    if (this.#cursor !== null) this.#cursor.awaitsTokens = !isAware
+    this.#messages.onHead(isAware)
   }
 
   /** The call cannot be continued: octets pass as they come. */
   turnOff(): void {
-    this.#messages.isOff = true
+    this.#messages.turnOff()
   }
 
   /** The leg has not said everything again that the client has: an answer that is whole now is another one. */
   get isRepeating(): boolean {
-    return this.#digest !== null && this.#digest.messagesLeft > 0
+    return this.#digest.messagesLeft > 0
   }
 
   /** Takes off the front of `start..end` what the client has: where the rest begins; -1: it is not the same. */
   skip(octets: Buffer, start: number, end: number): number {
-    return this.#digest === null ? start : this.#digest.take(octets, start, end)
+    return this.#digest.take(octets, start, end)
   }
 
   /** Returns how many octets the client has taken at once. */

@@ -23,6 +23,7 @@ const live: ContinuityFacts = {
   positions: { sent: 10, received: 0, logStart: 4, delivered: 8 },
   acceptsHandoff: true,
   acceptsResume: true,
+  hasOneRequest: false,
   hasSession: true,
   isBegun: true,
   awaiting: null,
@@ -40,6 +41,9 @@ const at = (changes: Partial<ContinuityFacts["positions"]>): ContinuityFacts =>
   having({ positions: { ...live.positions, ...changes } })
 const only = (mode: ContinuityMode, changes: Partial<ContinuityFacts> = {}): ContinuityFacts =>
   having({ config: modes(mode), acceptsHandoff: false, acceptsResume: false, ...changes })
+
+const oneRequest = (logStart: number): ContinuityFacts =>
+  having({ hasOneRequest: true, positions: { sent: 1, received: 0, logStart, delivered: 8 } })
 
 const handedOff = (received: number | null): LegEnd => ({ kind: "handed_off", received })
 const lost: LegEnd = { kind: "lost", isGoodbye: false, reason: "ECONNRESET" }
@@ -82,6 +86,16 @@ describe("what follows the end of a leg", () => {
       handedOff(6),
       "continuity-received is 6, and was 7 before",
     ],
+    ["one request, handed off in silence", oneRequest(0), handedOff(null), "handoff after 0"],
+    ["one request, handed off when it was done", oneRequest(0), handedOff(1), "handoff after 0"],
+    [
+      "one request that is not kept, handed off",
+      oneRequest(1),
+      handedOff(1),
+      "the request is not kept any more",
+    ],
+    ["one request, lost", oneRequest(0), lost, "resume after 0"],
+    ["one request that is not kept, lost", oneRequest(1), lost, "as without"],
     ["handed off unasked", having({ acceptsHandoff: false }), handedOff(10), "as without"],
     ["handed off, resume alone", having({ config: modes("resume") }), handedOff(10), "as without"],
     ["lost", live, lost, "resume after 0"],

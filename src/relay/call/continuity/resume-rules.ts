@@ -21,6 +21,8 @@ export interface ContinuityFacts {
   /** What the backend said by the last head. */
   readonly acceptsHandoff: boolean
   readonly acceptsResume: boolean
+  /** The method has one request, which every leg is sent. */
+  readonly hasOneRequest: boolean
   readonly hasSession: boolean
   /** A backend's head has come. */
   readonly isBegun: boolean
@@ -77,6 +79,16 @@ export function positionAfter(received: number | null, positions: Positions): nu
   return received
 }
 
+/** Why a stream that was handed off with so many messages in its state does not go on; null: it does. */
+function handoffProblem(
+  { hasOneRequest, positions }: ContinuityFacts,
+  received: number | null,
+): string | null {
+  if (hasOneRequest) return positions.logStart === 0 ? null : "the request is not kept any more"
+  const position = positionAfter(received, positions)
+  return typeof position === "string" ? position : null
+}
+
 const answer = (reason: string): Continuation => ({ next: "answer", reason })
 
 /** Whether a mode can go on from here after a leg that did not hand the stream off. */
@@ -88,7 +100,7 @@ function canGoOn(mode: ContinuityMode, facts: ContinuityFacts): boolean {
     case "handoff":
       return false
     case "resume":
-      return facts.acceptsResume && facts.hasSession
+      return facts.acceptsResume && facts.hasSession && (!facts.hasOneRequest || positions.logStart === 0)
     case "cursor":
       return isRestKept && facts.isFirstKept && (facts.hasCursor || positions.delivered === 0)
     case "lockstep":
@@ -165,10 +177,8 @@ export const resumeRules: readonly ResumeRule[] = [
   },
   {
     name: "a handoff from nowhere",
-    fits: ({ positions }, end) =>
-      end.kind === "handed_off" && typeof positionAfter(end.received, positions) === "string",
-    decide: ({ positions }, end) =>
-      answer(String(end.kind === "handed_off" && positionAfter(end.received, positions))),
+    fits: (facts, end) => end.kind === "handed_off" && handoffProblem(facts, end.received) !== null,
+    decide: (facts, end) => answer(String(end.kind === "handed_off" && handoffProblem(facts, end.received))),
   },
   {
     name: "the client has a part of a message",

@@ -107,7 +107,7 @@ describe("messages go to the client whole", () => {
 
   test("once the call cannot go on, octets pass as they come", () => {
     const { messages, given } = bed()
-    messages.isOff = true
+    messages.turnOff()
     expect(messages.pass(message(20), 0, 10, false)).toBe(10)
     expect([given().length, messages.delivered]).toEqual([10, 0])
   })

@@ -1,3 +1,5 @@
+import type { ContinuityMode } from "../../../config/model.ts"
+import type { FieldValue } from "../../../grpc/field-path.ts"
 import { MessageCutter } from "../../../grpc/message-cutter.ts"
 import { countWhole } from "../../../grpc/message-scanner.ts"
 import type { BufferBudget } from "../../../http2/buffer-budget.ts"
@@ -24,7 +26,8 @@ export class WholeMessages {
   readonly #sink: ResponseSink
   readonly #budget: BufferBudget
   readonly #mostOctets: number
-  readonly #cutter = new MessageCutter()
+  /** Made when octets first end within a message, which most never do. */
+  #cutter: MessageCutter | null = null
   #held: OctetQueue | null = null
 
   /** `mostOctets`: of a message that is held, prefix included; at most half of the window that endpoints are given. */
@@ -36,6 +39,31 @@ export class WholeMessages {
 
   get heldOctets(): number {
     return this.#held === null ? 0 : this.#held.length
+  }
+
+  turnOff(): void {
+    this.isOff = true
+  }
+
+  /** What the client has ends with this resume token: there are none. */
+  get token(): FieldValue | null {
+    return null
+  }
+
+  /** Another leg begins. */
+  begin(_mode: ContinuityMode): void {}
+
+  /** The leg has its head. `isAware`: its backend speaks of continuity itself. */
+  onHead(_isAware: boolean): void {}
+
+  /** The leg has not said everything again that the client has: an answer that is whole now is another one. */
+  get isRepeating(): boolean {
+    return false
+  }
+
+  /** Takes off the front of `start..end` what the client has: where the rest begins; -1: it is not the same. */
+  skip(_octets: Buffer, start: number, _end: number): number {
+    return start
   }
 
   /** Passes on what came. Returns how many octets the client has taken at once. */
@@ -52,7 +80,7 @@ export class WholeMessages {
   }
 
   #cut(octets: Buffer, start: number, end: number, endStream: boolean): number {
-    const cutter = this.#cutter
+    const cutter = (this.#cutter ??= new MessageCutter())
     const before = cutter.whole
     const cut = cutter.scan(octets, start, end)
     this.delivered += cutter.whole - before
@@ -104,7 +132,7 @@ export class WholeMessages {
     this.#held?.recycle()
     this.#held = null
     this.#budget.add(-octets)
-    this.#cutter.restart()
+    this.#cutter?.restart()
     return octets
   }
 }
