@@ -1,18 +1,15 @@
 import type { Socket } from "node:net"
 import { type Deadline, makeDeadline } from "../base/timer-wheel.ts"
-import type { Cluster } from "../cluster/cluster.ts"
-import { type ProxyEnds, proxyHeaderV1, proxyHeaderV2 } from "../net/proxy-protocol.ts"
 import type { Failure } from "../record/failure.ts"
 import type { AttemptRecord, ClientHello, ProxiedConnection, TlsInfo } from "../record/record.ts"
 import { stateOf } from "../record/request-state.ts"
 import type { NewStreamRecord } from "../record/stream-record.ts"
 import { reportCall } from "../relay/call/report.ts"
-import type { StreamOwner, WaitsFor } from "../relay/call/stream-owner.ts"
-import type { MovableStream, TurnReason } from "../relay/pacing/pacer.ts"
-import type { LegConnection } from "../relay/upstream/leg-connection.ts"
 import { EndpointLegs } from "./endpoint-legs.ts"
 import { Preread, type PrereadOwner } from "./preread.ts"
 import { Relay } from "./relay.ts"
+import { sentHeader } from "./sent-header.ts"
+import { SessionStream } from "./session-stream.ts"
 import type { TcpContext } from "./tcp-context.ts"
 import type { OpenTcpListener } from "./tcp-listener.ts"
 import type { PhasedSession, TcpServer, TcpServers, TcpTarget } from "./tcp-server.ts"
@@ -32,9 +29,6 @@ const INTERNAL = 500
 
 const NO_HELLO: ClientHello = { protocol: "", serverName: "", alpnProtocols: "" }
 
-/** Sessions have no routes. */
-const ROUTE = { name: "" }
-
 /**
  * What becomes of one client of a TCP listener, from accept to its report: nginx's session, in its order of phases.
  *
@@ -46,10 +40,8 @@ const ROUTE = { name: "" }
  *   6. Octets are relayed (`Relay`) until both sides have ended.
  *   7. One report.
  */
-export class TcpSession implements StreamOwner, PhasedSession, MovableStream, PrereadOwner {
+export class TcpSession extends SessionStream implements PhasedSession, PrereadOwner {
   readonly record: NewStreamRecord
-  readonly route = ROUTE
-  readonly paceEndpoint = this
   readonly #options: SessionOptions
   readonly #deadline: Deadline
   #preread: Preread
@@ -59,13 +51,11 @@ export class TcpSession implements StreamOwner, PhasedSession, MovableStream, Pr
   /** The client's, over TLS or not. */
   #socket: Socket
   #atEnd: (() => void)[] | null = null
-  #cluster: Cluster<LegConnection> | null = null
-  #legs: EndpointLegs | null = null
-  #relay: Relay | null = null
   #isShakingHands = false
   #isOver = false
 
   constructor(options: SessionOptions) {
+    super()
     const { listener, socket, record } = options
     this.#options = options
     this.record = record
@@ -87,56 +77,9 @@ export class TcpSession implements StreamOwner, PhasedSession, MovableStream, Pr
     this.#preread.readProxyHeader()
   }
 
-  // ---- StreamOwner ------------------------------------------------------------------------------------------------
-
-  get endpointAddress(): string {
-    return this.#legs?.endpoint?.address ?? ""
+  protected override get heldBefore(): number {
+    return this.#preread.held.length
   }
-
-  get cluster(): { readonly name: string } | null {
-    return this.#cluster
-  }
-
-  get waitsFor(): WaitsFor {
-    if (this.#legs?.isConnecting === true) return "connection"
-    if (this.#relay === null) return null
-    return this.#relay.up.held > 0 ? "endpoint" : this.#relay.down.held > 0 ? "client" : null
-  }
-
-  get bufferedOctets(): number {
-    return this.#relay === null ? this.#preread.held.length : this.#relay.up.held + this.#relay.down.held
-  }
-
-  get paced(): MovableStream | null {
-    return this.#relay === null ? null : this
-  }
-
-  get paceClient(): object {
-    return this
-  }
-
-  /** What an endpoint knows of its connection is there alone. */
-  canMove(): boolean {
-    return false
-  }
-
-  onTurn({ what }: TurnReason): void {
-    this.fail(what)
-  }
-
-  fail(_what: Failure): void {
-    this.#end(OK)
-  }
-
-  shed(what: Failure): void {
-    this.fail(what)
-  }
-
-  // No HTTP/2 stream is behind it.
-  onRequestData(): void {}
-  onRequestTrailers(): void {}
-  onDownstreamReset(): void {}
-  onDownstreamSent(): void {}
 
   /** For policies that pick by a key. */
   render(template: string): string {
@@ -251,19 +194,19 @@ export class TcpSession implements StreamOwner, PhasedSession, MovableStream, Pr
       })
       return this.#finish(INTERNAL)
     }
-    this.#cluster = cluster
-    this.#legs = new EndpointLegs({
+    this.cluster = cluster
+    this.legs = new EndpointLegs({
       context,
       cluster,
       settings,
       tls,
       record: this.record,
       subject: this,
-      header: this.#proxyHeader(),
+      header: sentHeader(this.record, settings),
       onConnected: (socket, attempt) => this.#join(socket, attempt),
       onFailed: (what) => this.#refused(what),
     })
-    this.#legs.begin()
+    this.legs.begin()
   }
 
   #refused({ httpStatus, message }: Failure): void {
@@ -273,19 +216,6 @@ export class TcpSession implements StreamOwner, PhasedSession, MovableStream, Pr
       client: remoteAddress,
     })
     this.#finish(httpStatus)
-  }
-
-  #proxyHeader(): Buffer | null {
-    const { sendProxyProtocol } = this.#server.settings
-    if (sendProxyProtocol === "none") return null
-    const { connection, state } = this.record
-    const ends: ProxyEnds = {
-      source: state?.realClient?.address ?? connection.remoteAddress,
-      sourcePort: state?.realClient?.port ?? connection.remotePort,
-      destination: connection.localAddress,
-      destinationPort: connection.localPort,
-    }
-    return sendProxyProtocol === "v1" ? proxyHeaderV1(ends) : proxyHeaderV2(ends)
   }
 
   #join(endpoint: Socket, attempt: AttemptRecord): void {
@@ -303,22 +233,17 @@ export class TcpSession implements StreamOwner, PhasedSession, MovableStream, Pr
       onFirstOctets: (nowMs) => (attempt.headersMs = Math.floor(nowMs)),
       onOver: () => this.#finish(OK),
     })
-    this.#relay = relay
+    this.relay = relay
     this.#socket.off("close", this.#onClosed)
     relay.begin(this.#preread.held)
   }
 
   // ---- The end ---------------------------------------------------------------------------------------------------
 
-  /** Ends it from here, with no one left to tell. */
-  #end(status: number): void {
-    if (this.#relay === null) this.#finish(status)
-    else this.#relay.end()
-  }
-
-  /** The balancer closes, or makes room. */
+  /** By an order, or as the balancer closes or makes room. */
   abort(): void {
-    this.#end(OK)
+    if (this.relay === null) this.#finish(OK)
+    else this.relay.end()
   }
 
   /** The client's socket, before it was joined to an endpoint's. */
@@ -335,11 +260,11 @@ export class TcpSession implements StreamOwner, PhasedSession, MovableStream, Pr
     this.#preread.close()
     record.status = status
     record.endMs = Math.floor(context.clock.now())
-    const { up, down } = this.#relay ?? {}
-    this.#legs?.close(up?.octets ?? 0, down?.octets ?? 0)
+    const { up, down } = this.relay ?? {}
+    this.legs?.close(up?.octets ?? 0, down?.octets ?? 0)
     context.pacer.forget(this)
     for (const run of this.#atEnd ?? []) run()
-    reportCall(context, this.#server.accessLogs, record, this.#legs?.endpoint ?? null)
+    reportCall(context, this.#server.accessLogs, record, this.legs?.endpoint ?? null)
     onOver()
     this.#socket.destroy()
     socket.destroy()

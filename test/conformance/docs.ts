@@ -13,6 +13,8 @@ export interface Measured {
   suites: Record<string, { tool: string; counts: Partial<Record<Balancer, Counts>> }>
   /** Of `npm run interop:discovery`, by control plane. */
   discovery?: Record<string, Counts & { version: string }>
+  /** Of `npm run conformance:nginx-tests`, by file: tests passed, `-` where it was skipped. */
+  nginxTests?: { version: string; files: Record<string, { sluice?: string; nginx?: string }> }
 }
 
 interface Counts {
@@ -102,7 +104,30 @@ one alone or through another balancer. Sluice and nginx run the same nginx.conf,
 - **h2specd** is a server that does the same towards all that connect: the balancer's upstream half.
 - **gRPC interop** are the gRPC project's own cases, with the client of three implementations and grpc-go's server.
 - **connectrpc conformance** compares what its reference client and its reference server see with the balancer between.
-${discovered(measured)}`
+${discovered(measured)}${ownOfNginx(measured)}`
+}
+
+/** Empty: it was not run. */
+function ownOfNginx({ nginxTests }: Measured): string {
+  if (nginxTests === undefined) return ""
+  const rows = Object.entries(nginxTests.files).map(
+    ([file, { sluice = "-", nginx = "-" }]) => `| ${file} | ${sluice} | ${nginx} |`,
+  )
+  return `
+## nginx's own suite
+
+Files of [nginx-tests](https://github.com/nginx/nginx-tests), with \`sluice nginx\` in the place of nginx, beside nginx: tests
+passed of those that counted; \`-\` is skipped, for a module or a version that is not there. \`npm run
+conformance:nginx-tests -- --from DIR\` runs them from a folder that is given. Habits of the suite that are mended on the way, since Sluice is stricter: lines of HTTP/1.1 that end with LF
+alone, clients of HTTP/2 that begin without SETTINGS, backends that send theirs only once they have a request, padding of a
+whole octet in Huffman's code (RFC 7541 §5.2); and it looks for names of fields as nginx writes them, which are lower case
+here. Much of what fails asks for a choice of nginx's: one connection to a backend for each request, its log's messages,
+limits of its buffers; in \`proxy_protocol*\` and what asks for other ports, for what the suite could not have here.
+
+| file | Sluice | nginx ${nginxTests.version} |
+| --- | ---: | ---: |
+${rows.join("\n")}
+`
 }
 
 /** Empty: it was not run. */

@@ -14,7 +14,7 @@ export interface Place {
 const NAMES = ["document_root", "realpath_root", "request_filename", "proxy_host", "proxy_port"] as const
 type Name = (typeof NAMES)[number]
 
-const PATTERN = new RegExp(`\\$(?:\\{(${NAMES.join("|")})\\}|(${NAMES.join("|")})(?!\\w))`, "gi")
+const PATTERN = new RegExp(`\\$\\{(${NAMES.join("|")})\\}`, "gi")
 
 /** What they are made of, and what is written once for many places. */
 const NOT_HERE: ReadonlySet<string> = new Set(["root", "alias", "log_format"])
@@ -48,7 +48,7 @@ export class PlacedVariables {
   }
 
   #asks(text: string): boolean {
-    return text.includes("$") && text.search(PATTERN) >= 0
+    return text.includes("$") && braced(text).search(PATTERN) >= 0
   }
 
   #inWord(word: Word, place: Place): Word {
@@ -56,10 +56,11 @@ export class PlacedVariables {
   }
 
   #replace(text: string, place: Place, otherwise: string): string {
-    return text.replace(PATTERN, (whole: string, braced?: string, bare?: string) => {
-      const name = (braced ?? bare)!.toLowerCase() as Name
-      const value = this.#isPlaced(name) ? this.#valueOf(name, place) : null
-      return value === null ? whole : value || otherwise
+    // What takes a variable's place must not run on with what stands before or behind it.
+    return braced(text).replace(PATTERN, (whole: string, name: string) => {
+      const lower = name.toLowerCase() as Name
+      const value = this.#isPlaced(lower) ? this.#valueOf(lower, place) : null
+      return value === null ? whole : braced(value) || otherwise
     })
   }
 
@@ -78,6 +79,11 @@ export class PlacedVariables {
     const text = root?.args[0]?.text ?? "html"
     return isAbsolute(text) || text.startsWith("$") ? text : join(this.#directory, text)
   }
+}
+
+/** `$name` as `${name}`. */
+function braced(text: string): string {
+  return text.replace(/\$([1-9]|[a-z_]\w*)/gi, "$${$1}")
 }
 
 function realRoot(root: string): string {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { mkdirSync, writeFileSync } from "node:fs"
+import type { Socket } from "node:net"
 import { fileURLToPath } from "node:url"
 import { toBinary } from "@bufbuild/protobuf"
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt"
@@ -16,6 +17,7 @@ import {
 } from "../../../src/config/defaults.ts"
 import type { Config } from "../../../src/config/model.ts"
 import type { Log, LogFields } from "../../../src/log/logger.ts"
+import type { Network } from "../../../src/net/network.ts"
 import type { StreamRecord } from "../../../src/record/record.ts"
 import { checkClosed } from "../../simulation/invariants.ts"
 import { Scheduler } from "../../simulation/network/scheduler.ts"
@@ -58,6 +60,12 @@ export interface EdgeOptions {
   readonly client: Script
   readonly backend: Script
   readonly expectsProxyHeader?: boolean
+  /** In place of one gRPC route with all bridges: the one client is of its listener `fuzz:8080`. */
+  readonly config?: () => Config
+  /** An HTTP/1.1 backend, for what is connected to by a stream. */
+  readonly connectStream?: () => Socket
+  /** What must hold besides, of all calls that ended and of all octets that the client heard. */
+  readonly check?: (ended: readonly StreamRecord[], heard: string) => void
   /** Both sides are silent for so long that every time limit is over; else the client closes soon. */
   readonly waits?: boolean
 }
@@ -86,8 +94,15 @@ export async function runEdge(options: EdgeOptions): Promise<void> {
   })
   const bugs: string[] = []
   const random = seededRandom(0)
-  const config = configOf(options.expectsProxyHeader === true)
-  const balancer = new Balancer(config, { clock: scheduler, random, network, log: logInto(bugs) })
+  const config = options.config?.() ?? configOf(options.expectsProxyHeader === true)
+  const { connectStream } = options
+  const reached: Network = {
+    listen: network.listen,
+    connect: network.connect,
+    connectStream: connectStream ?? network.connectStream,
+    afterReads: (callback) => network.afterReads(callback),
+  }
+  const balancer = new Balancer(config, { clock: scheduler, random, network: reached, log: logInto(bugs) })
   network.host(ENDPOINT, (link) => options.backend(link, scheduler))
   const ended: StreamRecord[] = []
   balancer.on("stream", (record) => ended.push(record))
@@ -107,7 +122,8 @@ export async function runEdge(options: EdgeOptions): Promise<void> {
   const untilMs = options.waits === true ? SILENCE_MS : 0
   await settle(scheduler, () => scheduler.nextMs > untilMs)
   // Of a page that answers no ping the socket is torn down.
-  checkAnswered(ended, heard, options.waits !== true)
+  if (options.config === undefined) checkAnswered(ended, heard, options.waits !== true)
+  options.check?.(ended, heard)
   link?.end()
   await settle(scheduler, () => scheduler.nextMs > untilMs)
   let isClosed = false

@@ -84,6 +84,24 @@ export const targets: Readonly<Record<string, TargetEntry>> = {
     maxOctets: 2048,
     load: async () => (await import("./upstream.ts")).upstream,
   },
+  phases: {
+    input: "an octet that says how reads are cut, then what a client sends to two servers with every phase",
+    covers: ["relay/route/", "record/", "access/", "regex/"],
+    maxOctets: 2048,
+    load: async () => (await import("./phases.ts")).phases,
+  },
+  "http1-request": {
+    input: "an octet that says how reads are cut, then what a client sends to a proxy of HTTP/1.1",
+    covers: ["origin/http1/", "bridge/http1/", "relay/call/"],
+    maxOctets: 2048,
+    load: async () => (await import("./http1-request.ts")).http1Request,
+  },
+  "http1-answer": {
+    input: "an octet that says the request, one that says how, then what an HTTP/1.1 backend says",
+    covers: ["origin/http1/", "bridge/http1/", "relay/call/"],
+    maxOctets: 2048,
+    load: async () => (await import("./http1-answer.ts")).http1Answer,
+  },
   "http2-peer": {
     input: "an octet that says the role, then what the peer sends to our connection and to Node's",
     covers: ["http2/"],
