@@ -22,7 +22,20 @@ const TYPES = [
   "envoy.config.endpoint.v3.ClusterLoadAssignment",
   "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
   "envoy.extensions.filters.http.router.v3.Router",
+  "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+  "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
   "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+  "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+  "envoy.extensions.transport_sockets.tls.v3.Secret",
+  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+  "envoy.extensions.clusters.aggregate.v3.ClusterConfig",
+  "envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin",
+  "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest",
+  "envoy.extensions.load_balancing_policies.maglev.v3.Maglev",
+  "envoy.extensions.load_balancing_policies.random.v3.Random",
+  "envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash",
+  "envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin",
+  "envoy.extensions.load_balancing_policies.wrr_locality.v3.WrrLocality",
 ]
 
 /** Annotations, which say nothing on the wire. */
@@ -38,7 +51,22 @@ const FILES = [
   "envoy/config/endpoint/v3/endpoint.proto",
   "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto",
   "envoy/extensions/filters/http/router/v3/router.proto",
+  "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto",
+  "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.proto",
   "envoy/extensions/transport_sockets/tls/v3/tls.proto",
+  "envoy/extensions/upstreams/http/v3/http_protocol_options.proto",
+  "envoy/extensions/clusters/aggregate/v3/cluster.proto",
+  ...(
+    [
+      "client_side_weighted_round_robin",
+      "least_request",
+      "maglev",
+      "random",
+      "ring_hash",
+      "round_robin",
+      "wrr_locality",
+    ] as const
+  ).map((name) => `envoy/extensions/load_balancing_policies/${name}/v3/${name}.proto`),
 ]
 
 /** Copies the files and all that they import: the package has many more, which lack what they import. */

@@ -13,6 +13,8 @@ export const counterMeanings = {
   counted_routes_exceeded: "routes of a configuration that have no metrics of their own",
   discovery_refused:
     "an answer of a source of endpoints was not to be used, in whole or in part, or there was none",
+  control_plane_message_too_large: "a message of the control plane was larger than is taken",
+  control_plane_resources_exceeded: "the control plane named more resources of a type than are held",
   // Streams and windows.
   streams_refused: "a stream past the concurrent-stream limit was refused with REFUSED_STREAM",
   stream_window_exceeded: "DATA went past the window of a stream",

@@ -50,6 +50,7 @@ Exit codes: 0 fine, 1 failed at runtime, 2 wrong usage or configuration.`,
       collect,
     )
     .option("-t, --to <address>", "a backend: host:port, [v6]:port or unix:/path (repeatable)", collect)
+    .option("--xds <file>", "a bootstrap file: a control plane says what to serve, beside the file or alone")
     .option("--json", "log and announce as JSON lines", false)
     .option("--strict", "do not run a configuration that has warnings", false)
     .option(
@@ -68,6 +69,7 @@ Signals:
 
 Examples:
   sluice run /etc/nginx/nginx.conf
+  sluice run --xds bootstrap.yaml
   sluice run --listen 8080 --to 127.0.0.1:3000 --to 127.0.0.1:3001`,
     )
     .action(
@@ -76,6 +78,7 @@ Examples:
         {
           listen = ["8080"],
           to = [],
+          xds,
           json,
           strict,
           serveWhatRuns,
@@ -83,6 +86,7 @@ Examples:
         }: {
           listen?: string[]
           to?: string[]
+          xds?: string
           json: boolean
           strict: boolean
           serveWhatRuns: boolean
@@ -90,16 +94,21 @@ Examples:
         },
         command,
       ) => {
-        if ((config === undefined) === (to.length === 0))
-          command.error("error: give either a configuration file or --to addresses (see sluice run --help)", {
-            exitCode: 2,
-          })
+        const isAlone = config === undefined && xds !== undefined
+        if (to.length > 0 ? config !== undefined || xds !== undefined : config === undefined && !isAlone)
+          command.error(
+            "error: give either a configuration file, --xds or both, or --to addresses (see sluice run --help)",
+            {
+              exitCode: 2,
+            },
+          )
         process.exitCode = await run({
           listen,
           to,
           json,
           strict,
           watch,
+          xds: xds ?? null,
           config: config ?? null,
           load: loadBy(serveWhatRuns),
         })

@@ -8,7 +8,7 @@ import { openAdmin } from "../control/admin/admin.ts"
 import { EventRing } from "../control/admin/event-ring.ts"
 import { Control, type ControlOptions } from "../control/control.ts"
 import { makeWorker } from "../control/data-threads.ts"
-import { inheritSockets } from "../control/inherited-sockets.ts"
+import { type Inheritance, inheritSockets } from "../control/inherited-sockets.ts"
 import { processSignals } from "../control/signals.ts"
 import { openLog, type ProcessLog } from "../log/logger.ts"
 import { wantsColor } from "./check.ts"
@@ -40,7 +40,8 @@ export function openProcessLogs({ log: config }: Pick<Config, "log">, isJson: bo
   return { log, threadLog, events }
 }
 
-export interface RunControlOptions extends Pick<ControlOptions, "configFile" | "sourceSpecs" | "onDrain"> {
+export interface RunControlOptions
+  extends Pick<ControlOptions, "configFile" | "sourceSpecs" | "onDrain" | "controlPlane"> {
   config: Config
   /** As `ControlOptions` has it. */
   load: ((isReload: boolean) => Promise<LoadedConfig>) | null
@@ -49,6 +50,8 @@ export interface RunControlOptions extends Pick<ControlOptions, "configFile" | "
   isJson: boolean
   /** Whether another process may take its place. Default: yes. */
   canUpgrade?: boolean
+  /** Default: what this process was started with. */
+  inheritance?: Inheritance
   /** Before it runs. */
   onControl?(control: Control): void
   /** It runs. */
@@ -68,8 +71,9 @@ export async function runControl(options: RunControlOptions): Promise<number> {
     threadLog,
     clock: systemClock,
     signals: canUpgrade ? processSignals : withoutUpgrade(log),
-    inheritance: inheritSockets(process.env, process, log),
+    inheritance: options.inheritance ?? inheritSockets(process.env, process, log),
     configFile,
+    controlPlane: options.controlPlane ?? null,
     ...(sourceSpecs && { sourceSpecs }),
     ...(onDrain && { onDrain }),
     onEvent: (event) => events.add(event),

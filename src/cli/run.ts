@@ -1,10 +1,14 @@
 import { resolve } from "node:path"
 import { holdProcess, systemClock } from "../base/clock.ts"
+import type { CounterName } from "../base/counters.ts"
+import { defaultConfig } from "../config/defaults.ts"
 import type { LoadedConfig } from "../config/load.ts"
 import type { Config } from "../config/model.ts"
 import { whyNot } from "../config/problem.ts"
 import { ConfigWatch } from "../control/config-watch.ts"
 import type { Control } from "../control/control.ts"
+import { inheritSockets } from "../control/inherited-sockets.ts"
+import { ControlPlane } from "../control/xds/control-plane.ts"
 import { fromAddresses } from "./address-options.ts"
 import { makeLogDirectories, prepare } from "./prepare.ts"
 import { openProcessLogs, type ProcessLogs, runControl } from "./run-control.ts"
@@ -13,6 +17,8 @@ import { StartupOutput } from "./startup-output.ts"
 export interface RunOptions {
   /** A configuration file, or … */
   config: string | null
+  /** A bootstrap file: a control plane says more. */
+  xds?: string | null
   /** … addresses to listen on and to balance over. */
   listen: string[]
   to: string[]
@@ -57,20 +63,45 @@ async function runUntilStopped(options: RunOptions): Promise<number> {
     teller.cannotStart((error as Error).message)
     return 1
   }
+  const { log } = logs
+  const inheritance = inheritSockets(process.env, process, log)
+  let plane: ControlPlane | null = null
+  if (options.xds != null)
+    try {
+      const onLimit = (limit: CounterName): void => control?.count(limit)
+      plane = new ControlPlane({ path: options.xds, base: config, clock: systemClock, log, onLimit })
+      await plane.start(inheritance.isUpgrade)
+    } catch (error) {
+      teller.cannotStart((error as Error).message)
+      return 1
+    }
   const code = await runControl({
-    config,
-    load:
-      options.config === null
-        ? null
-        : (isReload) => (isReload ? read(options.config!) : prepare(options.config!, options)),
+    config: plane?.config ?? config,
+    load: options.config === null ? null : (isReload) => load(isReload, options, read, plane),
     logs,
+    inheritance,
+    controlPlane: plane?.client ?? null,
     teller,
     isJson: options.json,
     configFile: options.config === null ? null : resolve(options.config),
     onControl: (running) => (control = running),
+    onListening: (running) => plane?.use((next) => running.apply(next)),
   })
+  plane?.stop()
   await logs.log.close()
   return code
+}
+
+/** The file, with what the control plane says. */
+async function load(
+  isReload: boolean,
+  options: RunOptions,
+  read: (path: string) => Promise<LoadedConfig>,
+  plane: ControlPlane | null,
+): Promise<LoadedConfig> {
+  const loaded = await (isReload ? read(options.config!) : prepare(options.config!, options))
+  if (plane === null || loaded.config === null) return loaded
+  return { ...loaded, config: plane.configWith(loaded.config, isReload) }
 }
 
 async function readConfig(
@@ -78,6 +109,7 @@ async function readConfig(
   teller: StartupOutput,
   read: (path: string) => Promise<LoadedConfig>,
 ): Promise<Config | null> {
+  if (options.config === null && options.xds != null) return defaultConfig()
   if (options.config === null) {
     const { config, errors } = fromAddresses(options.listen, options.to)
     for (const error of errors) teller.cannotStart(error)

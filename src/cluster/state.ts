@@ -17,6 +17,8 @@ export interface KnownEndpoint {
   readonly priority: number
   /** Takes no new streams, not even when no other does; those that it has go on. */
   readonly drain: boolean
+  /** As its source says, which checks it. */
+  readonly isUnhealthy?: boolean
 }
 
 /** What people want of an endpoint, whatever its source says. */
@@ -60,7 +62,12 @@ export function layOver(
     ...known,
     slot,
     weight: order?.weight ?? known.weight,
-    health: said.has("unhealthy") ? "unhealthy" : said.has("healthy") ? "healthy" : "unknown",
+    health:
+      known.isUnhealthy === true || said.has("unhealthy")
+        ? "unhealthy"
+        : said.has("healthy")
+          ? "healthy"
+          : "unknown",
     drain: known.drain || order?.drain === true || said.has("checking"),
     graceMs: order?.drain === true ? order.graceMs : null,
   }

@@ -16,6 +16,8 @@ export function discoveryName(source: DiscoverySourceConfig): string {
       return `etcd ${source.prefix}`
     case "consul":
       return `consul ${source.service}`
+    case "xds":
+      return `xds ${source.services.join(" ")}`
     case "kubernetes":
       return `kubernetes ${source.namespace === null ? "" : `${source.namespace}/`}${source.service}`
   }

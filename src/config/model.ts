@@ -580,6 +580,7 @@ export type DiscoveryConfig = (
   | EtcdDiscovery
   | ConsulDiscovery
   | KubernetesDiscovery
+  | XdsDiscovery
 ) & { settings: EndpointConfig }
 
 /** SRV records. nginx: `service=`. */
@@ -625,6 +626,12 @@ export interface KubernetesDiscovery {
   port: string | number | null
   /** Null: as the account of the pod that it runs in. */
   kubeconfig: string | null
+}
+
+/** What the control plane of `--xds` says by EDS, of one service after the other. */
+export interface XdsDiscovery {
+  kind: "xds"
+  services: string[]
 }
 
 /** nginx: `health_check`. The connection is made as the routes to the cluster make theirs. */

@@ -1,6 +1,7 @@
 import { type Care, type CareOptions, CountCare, type FoundEndpoints } from "../balancer/care.ts"
 import { resolveLimits } from "../base/resolve-limits.ts"
 import type { Config } from "../config/model.ts"
+import type { Assignments } from "./discovery/assigned-source.ts"
 import type { SourceSpecs, SourceStatus } from "./discovery/cluster-discovery.ts"
 import { Discovery } from "./discovery/discovery.ts"
 import { HealthChecks } from "./health/health-checks.ts"
@@ -11,12 +12,18 @@ export class ClusterCare implements Care {
   readonly #checks: HealthChecks
   readonly #counts: CountCare
 
-  /** `sourceSpecs`: the sources of a cluster, where they are not those of its configuration. */
-  constructor(options: CareOptions & { readonly sourceSpecs?: SourceSpecs }) {
-    const { states, clock, random, log } = options
+  /**
+   * `sourceSpecs`: the sources of a cluster, where they are not those of its configuration. `assignments`: of the control plane;
+   * null: there is none.
+   */
+  constructor(
+    options: CareOptions & { readonly sourceSpecs?: SourceSpecs; readonly assignments: Assignments | null },
+  ) {
+    const { assignments, states, clock, random, log } = options
     this.#discovery = new Discovery({
       clock,
       random,
+      assignments,
       log,
       states,
       endpointsMax: () => resolveLimits(options.config().limits).limits.discoveredEndpointsMax,

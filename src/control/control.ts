@@ -3,7 +3,7 @@ import type { OpenAddress } from "../balancer/status.ts"
 import type { ThreadLog, VersionedConfig } from "../balancer/thread/contract.ts"
 import { rowOf, trafficOf } from "../balancer/thread/shared-numbers.ts"
 import type { Clock } from "../base/clock.ts"
-import { Counters, counterIds, counterNames } from "../base/counters.ts"
+import { type CounterName, Counters, counterIds, counterNames } from "../base/counters.ts"
 import { systemRandom } from "../base/random.ts"
 import { resolveLimits } from "../base/resolve-limits.ts"
 import { VERSION } from "../base/version.ts"
@@ -32,6 +32,7 @@ import type { Command, OnCommand } from "./signals.ts"
 import { openSender } from "./tracing/otlp.ts"
 import { SpanQueue } from "./tracing/span-queue.ts"
 import { Successor, tellPredecessor } from "./upgrade.ts"
+import type { XdsClient } from "./xds/xds-client.ts"
 
 /** Told to end at once, threads have this long for what their logs hold. */
 const LAST_LINES_MS = 1000
@@ -47,6 +48,8 @@ export interface ControlOptions {
   inheritance: Inheritance
   /** Null: none was given. */
   configFile: string | null
+  /** What tells of listeners, routes and endpoints beside the file; none: nothing does. */
+  controlPlane?: XdsClient | null
   /** Of what happens in data threads. */
   onEvent(event: LogEvent): void
   /** Opens the admin API. Errors: throws in a sentence. */
@@ -171,6 +174,7 @@ export class Control {
       move: (order) => this.orders.move(order),
       config: () => this.#config,
       ...(options.sourceSpecs && { sourceSpecs: options.sourceSpecs }),
+      assignments: options.controlPlane ?? null,
       onDiscoveryRefused: () => this.#counters.add(counterIds.discovery_refused),
     })
     this.#view = new ProcessView(this, {
@@ -184,6 +188,7 @@ export class Control {
       states: this.states,
       orders: this.orders,
       care: this.#care,
+      controlPlane: options.controlPlane ?? null,
     })
     this.#admin = new AdminDoor(clock, log, () => options.openAdmin(config.admin, this.#view))
   }
@@ -266,6 +271,24 @@ export class Control {
         }),
       )
     })
+  }
+
+  /** Puts another configuration in force, after what is under way: a control plane has said so. */
+  apply(config: Config): Promise<void> {
+    return new Promise((resolve) => {
+      this.#change(async () => {
+        try {
+          await this.#reloads.apply(config)
+        } finally {
+          resolve()
+        }
+      })
+    })
+  }
+
+  /** A limit of the control side was reached. */
+  count(limit: CounterName): void {
+    this.#counters.add(counterIds[limit])
   }
 
   /** What a reload would change now. */

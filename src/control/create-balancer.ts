@@ -36,7 +36,7 @@ export class Balancer extends DataPlane {
     const log = telling(options.log ?? silentLog, (cluster) => care?.refresh(cluster))
     super(config, { ...options, log }, null, {
       hasChecks: true,
-      make: (given) => (care = new ClusterCare(given)),
+      make: (given) => (care = new ClusterCare({ ...given, assignments: null })),
     })
   }
 }

@@ -7,7 +7,7 @@ import type { ClusterStates } from "../cluster/cluster-states.ts"
 import type { EndpointState } from "../cluster/state.ts"
 import type { Config, LogLevel } from "../config/model.ts"
 import type { ProcessLog } from "../log/logger.ts"
-import type { ControlView, ReloadResult } from "./admin/view.ts"
+import type { ControlPlaneView, ControlView, ReloadResult } from "./admin/view.ts"
 import type { ClusterCare } from "./cluster-care.ts"
 import type { DataThreads } from "./data-threads.ts"
 import type { SourceStatus } from "./discovery/cluster-discovery.ts"
@@ -33,6 +33,7 @@ export interface ProcessParts {
   readonly states: ClusterStates
   readonly orders: Orders
   readonly care: ClusterCare
+  readonly controlPlane: ControlPlaneView | null
 }
 
 /** The parts of the control side as one, for the admin API. */
@@ -70,6 +71,10 @@ export class ProcessView implements ControlView {
 
   get addresses(): readonly OpenAddress[] {
     return this.#parts.sockets.addresses(this.config.listeners)
+  }
+
+  get controlPlane(): ControlPlaneView | null {
+    return this.#parts.controlPlane
   }
 
   get limits(): Limits {

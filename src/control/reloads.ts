@@ -56,6 +56,11 @@ export class Reloads {
     return { isDone: false, message, changes: [], problems: problemLines(problems) }
   }
 
+  /** Puts a configuration in force that comes of no file. */
+  apply(config: Config): Promise<ReloadResult> {
+    return this.#putInForce(config)
+  }
+
   async #putInForce(config: Config): Promise<ReloadResult> {
     const { log, putInForce } = this.#options
     const changes = this.#diff(config)

@@ -1,6 +1,7 @@
 import { constants, createPrivateKey, X509Certificate } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { createSecureContext, type SecureContextOptions, type SecureVersion } from "node:tls"
+import { fileName, isPem } from "../config/pem.ts"
 import { errorReason } from "./error-reason.ts"
 
 /** A certificate chain and its key, both PEM. */
@@ -18,9 +19,10 @@ export function readKeyPair(certFile: string, keyFile: string): KeyPair {
   const key = readFile(keyFile)
   const privateKey = orThrow(
     () => createPrivateKey(key),
-    `${keyFile}: not a private key in PEM without passphrase`,
+    `${fileName(keyFile)}: not a private key in PEM without passphrase`,
   )
-  if (!leaf.checkPrivateKey(privateKey)) throw new Error(`${keyFile} is not the key of ${certFile}`)
+  if (!leaf.checkPrivateKey(privateKey))
+    throw new Error(`${fileName(keyFile)} is not the key of ${fileName(certFile)}`)
   return { cert, key, leaf }
 }
 
@@ -53,15 +55,16 @@ const PEM_CERTIFICATE = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]*----
 /** Reads a file of revocation lists, PEM, one or several. Errors: as `readKeyPair`. */
 export function readRevocationLists(path: string): string[] {
   const lists = readFile(path).toString("latin1").match(PEM_REVOCATION_LIST)
-  if (lists === null) throw new Error(`${path}: not a revocation list in PEM`)
+  if (lists === null) throw new Error(`${fileName(path)}: not a revocation list in PEM`)
   for (const crl of lists)
-    orThrow(() => createSecureContext({ crl }), `${path}: not a revocation list in PEM`)
+    orThrow(() => createSecureContext({ crl }), `${fileName(path)}: not a revocation list in PEM`)
   return lists
 }
 
 const PEM_REVOCATION_LIST = /-----BEGIN X509 CRL-----[^-]*-----END X509 CRL-----/g
 
 function readFile(path: string): Buffer {
+  if (isPem(path)) return Buffer.from(path, "latin1")
   try {
     return readFileSync(path)
   } catch (error) {
@@ -73,7 +76,7 @@ function readFile(path: string): Buffer {
 }
 
 function readCertificate(pem: Buffer | string, path: string): X509Certificate {
-  return orThrow(() => new X509Certificate(pem), `${path}: not a certificate in PEM`)
+  return orThrow(() => new X509Certificate(pem), `${fileName(path)}: not a certificate in PEM`)
 }
 
 function orThrow<T>(make: () => T, message: string): T {

@@ -1,6 +1,7 @@
 import { statSync } from "node:fs"
 import { stat } from "node:fs/promises"
 import type { Clock, Timer } from "../base/clock.ts"
+import { isPem } from "../config/pem.ts"
 
 /**
  * How often files are looked at. Asking is cheap, and it sees what `fs.watch` misses: a directory swapped by its
@@ -71,8 +72,10 @@ export class TlsFileWatch {
 
 /** What `paths` are now; a missing file is a version too. */
 export function fileVersions(paths: readonly string[]): FileVersions {
+  // A text that stands in place of a path never changes.
+  const files = paths.filter((path) => !isPem(path))
   return new Map(
-    paths.map((path) => [path, versionOf(statSync(path, { bigint: true, throwIfNoEntry: false }))]),
+    files.map((path) => [path, versionOf(statSync(path, { bigint: true, throwIfNoEntry: false }))]),
   )
 }
 

@@ -59,6 +59,11 @@ const goModules = {
     version: "v1.85.0",
     source: { program: fileURLToPath(new URL("./xds/go-client/", import.meta.url)) },
   },
+  controlPlane: {
+    version: "v0.13.4",
+    // Its go.mod replaces modules, which `go install` refuses: our go.mod pins it.
+    source: { directory: fileURLToPath(new URL("./xds/control-plane/", import.meta.url)), mends: [] },
+  },
   gateway: {
     // Of sigs.k8s.io/gateway-api, as in its go.mod: the last whose echo server's source is in the module.
     version: "v1.4.1",

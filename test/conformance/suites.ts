@@ -8,6 +8,7 @@ import { grpcioVersion } from "./interop/grpcio.ts"
 import { grpcNodeClient } from "./interop/node-client.ts"
 import { grpcioClient } from "./interop/python-client.ts"
 import type { SuiteContext, SuiteResult } from "./result.ts"
+import { goControlPlane } from "./xds/control-plane/suite.ts"
 import { grpcJavaVersion } from "./xds/java-client.ts"
 import { xdsClient } from "./xds/suite.ts"
 
@@ -78,6 +79,8 @@ export const suites: Suite[] = [
   xds("go", `grpc-go ${goVersion("grpc")}`),
   xds("java", `grpc-java ${grpcJavaVersion}`),
   xds("python", `grpcio ${grpcioVersion}`),
+  controlPlane("ads"),
+  controlPlane("delta-ads"),
   {
     name: "gateway-grpc",
     title: "the Gateway API's own tests of Gateways and GRPCRoutes, by `sluice controller`",
@@ -116,5 +119,16 @@ function connect(
     cases,
     byDefault,
     run: (context) => connectConformance(context, protocol),
+  }
+}
+
+function controlPlane(mode: "ads" | "delta-ads"): Suite {
+  return {
+    name: `xds-control-plane-${mode}`,
+    title: `under a control plane, by ${mode}: go-control-plane's test program, each snapshot a case`,
+    tool: `go-control-plane ${goVersion("controlPlane")}`,
+    cases: 3,
+    byDefault: "by name",
+    run: (context) => goControlPlane(context, mode),
   }
 }

@@ -193,6 +193,7 @@ test("136 changes of a name under echoing streams: none is lost, no octet is out
   let answers = 0
   const discovery = new Discovery({
     clock,
+    assignments: null,
     random: () => 0.5,
     log,
     endpointsMax: () => 100,

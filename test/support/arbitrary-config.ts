@@ -162,6 +162,7 @@ const source: fc.Arbitrary<Record<string, unknown>> = fc.oneof(
     tokenFile: orNull(plainText),
     ...apiTls,
   }),
+  fc.record({ kind: fc.constant("xds"), services: fc.array(plainText, { minLength: 1, maxLength: 2 }) }),
   fc.record({
     kind: fc.constant("kubernetes"),
     service: plainText,

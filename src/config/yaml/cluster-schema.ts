@@ -125,6 +125,9 @@ const discovery = z
       })
       .optional()
       .describe("EndpointSlices of a Service."),
+    xds: oneOrMany(text(), "must be a name or a list of names")
+      .optional()
+      .describe("Names of services that the control plane of --xds tells of."),
     ...endpointObject.omit({ address: true }).shape,
   })
   .refine((value) => discoveryKinds.filter((kind) => value[kind] !== undefined).length === 1, {

@@ -40,9 +40,10 @@ export interface DiscoveryInput {
         kubeconfig?: string | undefined
       }
     | undefined
+  xds?: string | string[] | undefined
 }
 
-export const discoveryKinds = ["file", "dns", "etcd", "consul", "kubernetes"] as const
+export const discoveryKinds = ["file", "dns", "etcd", "consul", "kubernetes", "xds"] as const
 
 /** Of an input of which it is known that it has one kind. */
 export function readDiscovery(input: DiscoveryInput): DiscoveryConfig {
@@ -50,7 +51,7 @@ export function readDiscovery(input: DiscoveryInput): DiscoveryConfig {
   return { ...source, settings: readFields(endpointFields, input, discoveredEndpoint(discoveryName(source))) }
 }
 
-function sourceOf({ file, dns, etcd, consul, kubernetes }: DiscoveryInput): Source {
+function sourceOf({ file, dns, etcd, consul, kubernetes, xds }: DiscoveryInput): Source {
   if (file !== undefined) return { kind: "file", path: file }
   if (dns !== undefined) return { kind: "dns", host: dns.name, service: dns.service }
   if (etcd !== undefined) {
@@ -61,6 +62,7 @@ function sourceOf({ file, dns, etcd, consul, kubernetes }: DiscoveryInput): Sour
     const { url, service, datacenter = null, tags = [], tokenFile = null } = consul
     return { kind: "consul", url, service, datacenter, tags, tokenFile, ...readTls(consul) }
   }
+  if (xds !== undefined) return { kind: "xds", services: [xds].flat() }
   const { service, namespace = null, port = null, kubeconfig = null } = kubernetes!
   return { kind: "kubernetes", service, namespace, port, kubeconfig }
 }
@@ -97,6 +99,8 @@ function writeSource(source: DiscoveryConfig): object {
       const { service, namespace, port, kubeconfig } = source
       return { kubernetes: { service, ...given({ namespace, port, kubeconfig }) } }
     }
+    case "xds":
+      return { xds: source.services.length === 1 ? source.services[0] : source.services }
   }
 }
 

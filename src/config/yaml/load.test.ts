@@ -233,6 +233,11 @@ describe.each<[what: string, text: string, ...problems: string[]]>([
     "listeners: 80\nclusters: {a: [b]}",
     "2:16~1 error: this must be an address: host:port, [v6]:port or unix:/path",
   ],
+  [
+    "no listeners",
+    "listeners: []\nclusters: {a: [a:1]}",
+    '1:1~9 error: "listeners" must not be empty, unless "servers" is too',
+  ],
   ["no endpoints", "listeners: 80\nclusters: {a: []}", '2:15~2 error: "a" must not be empty'],
   [
     "a number for a time",

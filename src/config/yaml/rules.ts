@@ -47,6 +47,9 @@ export function ruleFaults(input: unknown): Fault[] {
     used: new Set(),
     unsure: false,
   }
+  // A control plane has them, as a file says that has no server either.
+  if (Array.isArray(input.listeners) && input.listeners.length === 0 && !isEmptyList(input.servers))
+    faults.push(fault(["listeners"], '"listeners" must not be empty, unless "servers" is too', null, "key"))
   const isTcpAlone = names.listeners.size === 0 && tcpListeners.size > 0
   if (input.servers !== undefined) {
     if (input.routes !== undefined) {
@@ -71,6 +74,8 @@ export function ruleFaults(input: unknown): Fault[] {
   checkAdmin(input.admin, faults)
   return faults
 }
+
+const isEmptyList = (input: unknown): boolean => Array.isArray(input) && input.length === 0
 
 function* listenersOf(input: unknown): Iterable<[name: string, path: Path, listener: unknown]> {
   for (const [index, listener] of listOf(input).entries()) {

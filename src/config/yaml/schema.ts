@@ -626,7 +626,7 @@ export const schema = z
       .union([count(), z.literal("auto")], { error: 'must be a whole number from 1, or "auto"' })
       .optional()
       .describe(says("Data threads.", defaults.file.workers)),
-    listeners: z.union([listener, z.array(listener).min(1)], {
+    listeners: z.union([listener, z.array(listener)], {
       error: `${LISTENER_ERROR}, or a list of those`,
     }),
     ...settingsShape,

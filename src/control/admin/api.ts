@@ -4,6 +4,7 @@ import type { Log } from "../../log/logger.ts"
 import type { XdsService } from "../xds/xds-service.ts"
 import { snapshotOf, snapshotStream } from "./cluster-snapshot.ts"
 import { clustersOf } from "./clusters.ts"
+import { configDump, configDumpQuery } from "./config-dump.ts"
 import type { EventRing } from "./event-ring.ts"
 import { afterOf, eventStream } from "./event-stream.ts"
 import { maskedConfig } from "./masked-config.ts"
@@ -167,6 +168,15 @@ function readingRoutes({ view, events, clock, xds, startedAtMs }: ApiOptions): A
       query: xdsQuery,
       answer: shapes.xds,
       handle: ({ query }) => ({ json: xdsOf(xds, query) }),
+    },
+    {
+      method: "GET",
+      path: "/config_dump",
+      summary:
+        "What the control plane of `--xds` has said, as Envoy shows it, with every secret masked. 404 where there is none.",
+      query: configDumpQuery,
+      answer: { contentType: "application/json", description: "As Envoy's `envoy.admin.v3.ConfigDump`." },
+      handle: ({ query }) => ({ json: configDump(view.controlPlane, query) }),
     },
     {
       method: "GET",

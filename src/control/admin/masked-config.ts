@@ -1,4 +1,5 @@
 import type { Config, RouteSettings } from "../../config/model.ts"
+import { fileName, isPem } from "../../config/pem.ts"
 import { maskHeader, maskText } from "../../record/mask.ts"
 
 /** The configuration with every secret in it masked. */
@@ -7,7 +8,7 @@ export function maskedConfig(config: Config): Config {
 }
 
 function masked(value: unknown): unknown {
-  if (typeof value === "string") return maskText(value)
+  if (typeof value === "string") return isPem(value) ? fileName(value) : maskText(value)
   if (Array.isArray(value)) return value.map(masked)
   if (typeof value !== "object" || value === null) return value
   return Object.fromEntries(

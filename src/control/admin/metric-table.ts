@@ -10,6 +10,8 @@ import { GrpcStatus } from "../../grpc/status.ts"
 import { legEndKinds } from "../../relay/call/leg-end.ts"
 import { TURN_ROW, TURNS } from "../../relay/overload/turn-messages.ts"
 import { ROUTE_HISTOGRAMS, RouteColumn } from "../../relay/route/route-meter.ts"
+import { shortName } from "../../xds/type-urls.ts"
+import type { XdsTypeStatus } from "../xds/xds-client.ts"
 import type { ControlView } from "./view.ts"
 
 export interface Sample {
@@ -88,6 +90,13 @@ function counted(
         }
     },
   }
+}
+
+function ofControlPlane({ controlPlane }: ControlView, read: (type: XdsTypeStatus) => number): Sample[] {
+  return (controlPlane?.status.types ?? []).map((one) => ({
+    labels: { type: shortName(one.type) },
+    value: read(one),
+  }))
 }
 
 const ROUTE = {
@@ -202,6 +211,28 @@ export const metrics: readonly Metric[] = [
     "When the configuration in force was put in force, since 1970.",
     ({ view }) => view.loadedAtMs * MS,
   ),
+  {
+    name: "sluice_control_plane_connected",
+    kind: "gauge",
+    help: "1 while the control plane that `--xds` names is there; without one there is no such series.",
+    labels: NONE,
+    read: ({ view: { controlPlane } }) =>
+      controlPlane === null ? [] : [{ value: Number(controlPlane.status.isConnected) }],
+  },
+  {
+    name: "sluice_control_plane_resources",
+    kind: "gauge",
+    help: "Resources of the control plane that are held.",
+    labels: { type: "types of xDS resources: five" },
+    read: ({ view }) => ofControlPlane(view, ({ resources }) => resources),
+  },
+  {
+    name: "sluice_control_plane_nacks_total",
+    kind: "counter",
+    help: "Responses of the control plane that were refused, in whole or in part.",
+    labels: { type: "types of xDS resources: five" },
+    read: ({ view }) => ofControlPlane(view, ({ nacks }) => nacks),
+  },
   {
     name: "sluice_events_total",
     kind: "counter",

@@ -46,6 +46,27 @@ export const status = z
         responseBytes: count,
       })
       .describe("By the streams that have ended."),
+    controlPlane: z
+      .strictObject({
+        server: z.string(),
+        connected: z.boolean(),
+        name: z.string().describe("As it calls itself; empty: it does not."),
+        problem: z.string().nullable().describe("Why it is not connected."),
+        resources: z.array(
+          z.strictObject({
+            type: z
+              .string()
+              .describe("Cluster, ClusterLoadAssignment, Listener, RouteConfiguration or Secret."),
+            version: z.string().describe("Of the last response that was taken whole."),
+            updatedAt: instant.nullable(),
+            count,
+            nacks: count.describe("Responses that were refused, in whole or in part."),
+            lastNack: z.string().nullable().describe("Why the last response was; null: it was not."),
+          }),
+        ),
+      })
+      .nullable()
+      .describe("What `--xds` names; null: nothing."),
     memory: z.strictObject({ rssBytes: count }),
     limitsMet: z.record(z.string(), count).describe("Counters that are not 0, by name: docs/errors.md."),
   })

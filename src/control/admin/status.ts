@@ -2,8 +2,9 @@ import type { OpenAddress } from "../../balancer/status.ts"
 import { countersOf, trafficOf } from "../../balancer/thread/shared-numbers.ts"
 import type { CounterName } from "../../base/counters.ts"
 import { VERSION } from "../../base/version.ts"
+import { shortName } from "../../xds/type-urls.ts"
 import type { Status } from "./schema.ts"
-import type { ControlView } from "./view.ts"
+import type { ControlPlaneView, ControlView } from "./view.ts"
 
 /** Read from shared memory alone: no data thread is asked. */
 export function statusOf(view: ControlView, startedAtMs: number, nowMs: number): Status {
@@ -42,8 +43,27 @@ export function statusOf(view: ControlView, startedAtMs: number, nowMs: number):
       requestBytes: carried.requestOctets,
       responseBytes: carried.responseOctets,
     },
+    controlPlane: view.controlPlane === null ? null : controlPlaneOf(view.controlPlane),
     memory: { rssBytes: process.memoryUsage.rss() },
     limitsMet: limitsMet(view),
+  }
+}
+
+function controlPlaneOf({ status }: ControlPlaneView): Status["controlPlane"] {
+  const { server, isConnected, controlPlane, problem, types } = status
+  return {
+    server,
+    connected: isConnected,
+    name: controlPlane,
+    problem,
+    resources: types.map(({ type, version, updatedMs, resources, nacks, lastNack }) => ({
+      type: shortName(type),
+      version,
+      updatedAt: updatedMs === null ? null : new Date(updatedMs).toISOString(),
+      count: resources,
+      nacks,
+      lastNack,
+    })),
   }
 }
 

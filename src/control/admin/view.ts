@@ -8,6 +8,9 @@ import type { Config, LogLevel } from "../../config/model.ts"
 import type { SourceStatus } from "../discovery/cluster-discovery.ts"
 import type { Orders } from "../orders.ts"
 import type { RouteSlots } from "../route-slots.ts"
+import type { XdsClient } from "../xds/xds-client.ts"
+
+export type ControlPlaneView = Pick<XdsClient, "status" | "live" | "accepted" | "resources">
 
 export interface ReloadResult {
   readonly isDone: boolean
@@ -55,6 +58,8 @@ export interface ControlView {
   watch(handler: (cluster: string | null) => void): () => void
   /** What was counted at the endpoint in `slot`: a row of `Column`s. */
   trafficAt(slot: number): Float64Array
+  /** What `--xds` names; null: nothing. */
+  readonly controlPlane: ControlPlaneView | null
   /** Null: streams are not counted by route. */
   readonly routes: RouteSlots | null
   /** Live streams of the endpoint in `slot`. */

@@ -70,6 +70,7 @@ function fakes(endpointsMax = 5) {
   })
   const options = {
     clock: new ManualClock(),
+    assignments: null,
     random: () => 0.5,
     endpointsMax: () => endpointsMax,
     log: { info: line, warn: line },

@@ -188,7 +188,7 @@ export class ClusterDiscovery {
 }
 
 function knownEndpoint(
-  { address, weight, priority, zone, isDraining }: DiscoveredEndpoint,
+  { address, weight, priority, zone, isDraining, isUnhealthy = false }: DiscoveredEndpoint,
   origin: number,
   settings: EndpointConfig,
 ): KnownEndpoint {
@@ -199,5 +199,6 @@ function knownEndpoint(
     zone,
     priority: priority + (settings.backup ? 1 : 0),
     drain: settings.down || isDraining,
+    ...(isUnhealthy && { isUnhealthy }),
   }
 }

@@ -5,6 +5,7 @@ import type { Clock } from "../../base/clock.ts"
 import type { Random } from "../../base/random.ts"
 import type { ApiTlsConfig, ClusterConfig, DiscoveryConfig, ResolverConfig } from "../../config/model.ts"
 import { type ApiTls, JsonClient } from "../../net/json-client.ts"
+import { AssignedSource, type Assignments } from "./assigned-source.ts"
 import { ConsulSource } from "./consul-source.ts"
 import { DnsSource } from "./dns-source.ts"
 import { endpointFile } from "./endpoint-file.ts"
@@ -19,6 +20,8 @@ import { serverResolver, systemResolver } from "./system-resolver.ts"
 export interface SourceContext {
   readonly clock: Clock
   readonly random: Random
+  /** Of the control plane; null: there is none. */
+  readonly assignments: Assignments | null
 }
 
 /** What there is to be asked for an entry of a cluster; null: its address is the endpoint. */
@@ -72,6 +75,8 @@ function makeApiSource(source: ApiSource, context: SourceContext): DiscoverySour
       return new FileSource(source.path, endpointFile(source.path), context.clock)
     case "etcd":
       return new LateSource(`etcd ${source.prefix}`, () => makeEtcd(source, context), context)
+    case "xds":
+      return new AssignedSource(source.services, context.assignments)
     case "consul":
       return makeConsul(source, context)
     case "kubernetes":

@@ -29,7 +29,7 @@ export async function resolveNames({ clusters }: Config, clock: Clock): Promise<
     wanted.slice(0, NAMES_MAX).map(
       ({ spec, cluster, name }) =>
         new Promise<ResolvedEndpoint>((resolve) => {
-          const source = spec.make({ clock, random: systemRandom })
+          const source = spec.make({ clock, random: systemRandom, assignments: null })
           const done = (addresses: readonly string[], problem: string | null): void => {
             source.stop()
             resolve({ cluster, name, addresses, problem })

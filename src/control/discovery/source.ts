@@ -11,6 +11,8 @@ export interface DiscoveredEndpoint {
   readonly zone: string | null
   /** It takes no new streams, and is about to go: Kubernetes' `terminating`. */
   readonly isDraining: boolean
+  /** The source checks its endpoints, and this one fails. */
+  readonly isUnhealthy?: boolean
 }
 
 /** Told by a source, in any number and order, until `stop`. */
