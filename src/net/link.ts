@@ -1,7 +1,6 @@
 import type { Socket } from "node:net"
 import type { CachedClock, Timer } from "../base/clock.ts"
 import { type Output, type OutputChunk, recycleChunk } from "../http2/output.ts"
-import { writeDirectly } from "./direct-write.ts"
 import { errorReason } from "./error-reason.ts"
 import type { Flushable, Flusher } from "./flusher.ts"
 import { resetSocket } from "./reset-socket.ts"
@@ -66,8 +65,6 @@ export class Link implements Flushable {
   /** Nothing goes out before a TLS peer has shown who it is. */
   #isHeld = false
   #isWriting = false
-  /** Its user has yet to hear that all was written. */
-  #isDrainDue = false
   #isScheduled = false
   #isPaused = false
   #isEnding = false
@@ -120,7 +117,8 @@ export class Link implements Flushable {
     try {
       user.receive(octets, start, end)
     } catch (error) {
-      this.#failed(error)
+      this.#owner.onBug(error)
+      this.destroy()
       return
     } finally {
       this.#clock.release()
@@ -158,56 +156,30 @@ export class Link implements Flushable {
   flush(): void {
     this.#isScheduled = false
     try {
-      if (this.#flush() || this.#isDrainDue) this.#goOn()
+      this.#flush()
     } catch (error) {
-      this.#failed(error)
+      this.#owner.onBug(error)
+      this.destroy()
     }
   }
 
-  /** The same in the middle of a turn: its user hears at the end of that what has come of it. */
-  flushNow(): void {
-    try {
-      if (!this.#flush()) return
-      this.#isDrainDue = true
-      this.schedule()
-    } catch (error) {
-      this.#failed(error)
-    }
-  }
-
-  #failed(error: unknown): void {
-    this.#owner.onBug(error)
-    this.destroy()
-  }
-
-  /** True: something was written, and the kernel has it all. */
-  #flush(): boolean {
+  #flush(): void {
     const user = this.#user
-    if (user === null || this.#isHeld || this.#isWriting || this.socket.destroyed) return false
+    if (user === null || this.#isHeld || this.#isWriting || this.socket.destroyed) return
     const { output } = user
-    if (output.isEmpty) {
-      if (this.#isEnding) this.socket.end()
-      return false
-    }
-    this.#write(output.take())
-    return !this.#isWriting
+    if (!output.isEmpty) this.#write(output.take())
+    if (this.#isEnding && !this.#isWriting) this.socket.end()
   }
 
   #write(chunks: OutputChunk[]): void {
+    const { socket } = this
     this.#isWriting = true
     this.#writing = chunks
     this.#writingOctets = 0
-    for (let i = 0; i < chunks.length; i++) this.#writingOctets += chunks[i]!.length
-    const how = writeDirectly(this.socket, chunks, this.#written)
-    if (how === "written") this.#taken()
-    else if (how === "unknown") this.#writeToStream(chunks)
-  }
-
-  #writeToStream(chunks: OutputChunk[]): void {
-    const { socket } = this
     if (chunks.length > 1) socket.cork()
     for (let i = 0; i < chunks.length; i++) {
       const { buffer, length } = chunks[i]!
+      this.#writingOctets += length
       const octets = length === buffer.length ? buffer : buffer.subarray(0, length)
       if (i === chunks.length - 1) socket.write(octets, this.#written)
       else socket.write(octets)
@@ -216,33 +188,26 @@ export class Link implements Flushable {
   }
 
   readonly #written = (): void => {
-    this.#taken()
-    try {
-      this.#goOn()
-    } catch (error) {
-      this.#failed(error)
-    }
-  }
-
-  #taken(): void {
     this.#isWriting = false
+    const user = this.#user
     for (const chunk of this.#writing) recycleChunk(chunk.buffer)
     this.#writing = NOTHING_WRITTEN
-    this.#user?.output.sent(this.#writingOctets)
-  }
-
-  /** What was written is with the kernel. */
-  #goOn(): void {
-    this.#isDrainDue = false
-    const user = this.#user
-    if (user === null || this.socket.destroyed) return
-    user.drained()
+    if (user === null) return
+    user.output.sent(this.#writingOctets)
+    if (this.socket.destroyed) return
+    try {
+      user.drained()
+    } catch (error) {
+      this.#owner.onBug(error)
+      this.destroy()
+      return
+    }
     if (this.#isPaused && !user.shouldPauseReading) {
       this.#isPaused = false
       this.socket.resume()
     }
     if (!user.output.isEmpty) this.schedule()
-    else if (this.#isEnding && !this.#isWriting) this.socket.end()
+    else if (this.#isEnding) this.socket.end()
   }
 
   /** Writes what is in the output, then closes. A peer that has not read it within `graceMs` is not waited for. */
@@ -272,12 +237,41 @@ export class Link implements Flushable {
       try {
         this.#user?.receiveEnd(reason)
       } catch (error) {
-        this.#failed(error)
+        this.#owner.onBug(error)
+        this.destroy()
       }
     }
     if (this.#isEnding || this.socket.destroyed) {
       this.#deadline?.cancel()
       this.socket.destroy()
     }
+  }
+}
+
+/** `connection refused` for ECONNREFUSED and so on: what an operator would say. */
+export function errorReason(error: Error): string {
+  const { code } = error as NodeJS.ErrnoException
+  switch (code) {
+    case "ECONNREFUSED":
+      return "connection refused"
+    case "ECONNRESET":
+    case "EPIPE":
+      return "connection reset by peer"
+    case "ETIMEDOUT":
+      return "connection timed out"
+    case "EHOSTUNREACH":
+      return "no route to host"
+    case "ENETUNREACH":
+      return "network unreachable"
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return "host name not found"
+    case "ENOENT":
+      return "no such socket"
+    case "EMFILE":
+    case "ENFILE":
+      return "too many open files"
+    default:
+      return errorReason(error) ?? (code === undefined ? error.message : `${code}: ${error.message}`)
   }
 }

@@ -218,8 +218,8 @@ export const mutations: readonly Mutation[] = [
     name: "write-not-continued",
     bug: "what gathers while the kernel is busy is not written when it is free",
     file: "net/link.ts",
-    find: "if (!user.output.isEmpty) this.schedule()\n    else if (this.#isEnding && !this.#isWriting)",
-    replace: "if (this.#isEnding && user.output.isEmpty && !this.#isWriting)",
+    find: "if (!user.output.isEmpty) this.schedule()\n    else if (this.#isEnding)",
+    replace: "if (this.#isEnding && user.output.isEmpty)",
   },
   {
     name: "read-buffer-kept",

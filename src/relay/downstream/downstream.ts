@@ -204,7 +204,7 @@ export class DownstreamConnection implements ConnectionEvents<StreamOwner>, Clie
   }
 
   onMuchOutput(): void {
-    this.#link.flushNow()
+    this.#link.flush()
   }
 
   onSettings(): void {

@@ -204,7 +204,7 @@ export class UpstreamConnection
   }
 
   onMuchOutput(): void {
-    this.#link.flushNow()
+    this.#link.flush()
   }
 
   onSettings(): void {
