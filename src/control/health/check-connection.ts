@@ -172,7 +172,7 @@ export class CheckConnection implements ConnectionEvents<Answering>, LinkUser {
   }
 
   onMuchOutput(): void {
-    this.#link.flushNow()
+    this.#link.flush()
   }
 
   onRequest(): void {}
