@@ -66,15 +66,21 @@ async function runUntilStopped(options: RunOptions): Promise<number> {
   const { log } = logs
   const inheritance = inheritSockets(process.env, process, log)
   let plane: ControlPlane | null = null
-  if (options.xds != null)
+  if (options.xds != null) {
+    const onLimit = (limit: CounterName): void => control?.count(limit)
     try {
-      const onLimit = (limit: CounterName): void => control?.count(limit)
       plane = new ControlPlane({ path: options.xds, base: config, clock: systemClock, log, onLimit })
+    } catch (error) {
+      teller.cannotStart((error as Error).message)
+      return 2
+    }
+    try {
       await plane.start(inheritance.isUpgrade)
     } catch (error) {
       teller.cannotStart((error as Error).message)
       return 1
     }
+  }
   const code = await runControl({
     config: plane?.config ?? config,
     load: options.config === null ? null : (isReload) => load(isReload, options, read, plane),

@@ -219,9 +219,9 @@ export class Cluster<C extends PooledConnection> {
   *#makeSnapshot(staged: readonly StagedLevel[]): Steps<Snapshot> {
     const levels: { endpoints: Endpoint[]; picker: Picker }[] = []
     for (const { endpoints, weights } of staged) {
-      yield
+      if (endpoints.length > ENDPOINTS_PER_STEP) yield
       const picker = this.#policy.makePicker(endpoints, weights)
-      yield
+      if (endpoints.length > ENDPOINTS_PER_STEP) yield
       if (picker.prepare !== undefined) yield* picker.prepare()
       levels.push({ endpoints, picker })
     }

@@ -48,6 +48,15 @@ export class MessageScanner {
     return messages
   }
 
+  /** Octets of the prefix that comes or has begun, and of the message that has, that are to come. */
+  get toCome(): { prefix: number; message: number } {
+    const isInPrefix = this.#prefixSeen > 0
+    return {
+      prefix: isInPrefix ? PREFIX_OCTETS - this.#prefixSeen : 0,
+      message: isInPrefix ? this.#length : this.#left,
+    }
+  }
+
   /** True between messages: an end of stream here cuts none. */
   get isAtBoundary(): boolean {
     return this.#left === 0 && this.#prefixSeen === 0

@@ -204,8 +204,10 @@ export class TlsListener implements HandshakeOwner {
       })
       const policy = { ...config, authorities: authorities?.certificates ?? [] }
       const server = this.#makeServer(hosts, shared, policy)
+      // Node gives no certificate where a client is refused by its name.
+      const find = (certificate: Buffer | null) => (certificate === null ? null : staples.find(certificate))
       if (!staples.isEmpty)
-        server.on("OCSPRequest", (certificate, _issuer, done) => done(null, staples.find(certificate)!))
+        server.on("OCSPRequest", (certificate, _issuer, done) => done(null, find(certificate)!))
       return { config, versions, server, staples }
     } catch (error) {
       throw new Error(`listener ${this.#options.name}: ${(error as Error).message}`)

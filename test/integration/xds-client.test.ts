@@ -55,6 +55,13 @@ async function ask(t: TestContext, port: number, metadata = new Metadata()): Pro
   return code === 0 ? String(initial!.get("x-backend")[0]) : `status ${code}`
 }
 
+test("a bootstrap that cannot be read is a wrong configuration: exit code 2, and the field", async (t) => {
+  const plane = await startPlane(t)
+  const sluice = startSluice(t, plane, { api: "grpc" })
+  expect(await sluice.ended).toBe(2)
+  expect(sluice.said).toContain("api")
+})
+
 test("state of the world, from the bootstrap to a call", async (t) => {
   const [a, b] = (await backendsOf(t, "a", "b")) as [number, number]
   const plane = await startPlane(t)

@@ -12,13 +12,15 @@ import {
 } from "@peculiar/asn1-ocsp"
 import { AsnConvert, OctetString } from "@peculiar/asn1-schema"
 import { AlgorithmIdentifier, Certificate } from "@peculiar/asn1-x509"
-import type { CheckedStaple, Issued } from "../../net/ocsp/staple.ts"
+import { type CheckedStaple, type Issued, NotGoodError } from "../../net/ocsp/staple.ts"
 
 const SHA1 = "1.3.14.3.2.26"
 /** `id-kp-OCSPSigning`. */
 const OCSP_SIGNING = "1.3.6.1.5.5.7.3.9"
 /** Clocks differ: nginx has as much. */
 const SKEW_MS = 300_000
+/** For so long an answer holds that does not say how long: newer ones may be had at any time. */
+const UNSAID_MS = 24 * 3_600_000
 const HASHES: Readonly<Record<string, string>> = {
   "1.2.840.113549.1.1.5": "sha1",
   "1.2.840.113549.1.1.11": "sha256",
@@ -60,14 +62,25 @@ export function checkStaple(der: Buffer, issued: Issued, nowMs: number): Checked
   const single = basic.tbsResponseData.responses.find(({ certID }) => isOf(certID, issued))
   if (single === undefined) throw new Error("the answer is not of this certificate")
   checkSignature(basic, issued.issuer, nowMs)
-  if (single.certStatus.revoked !== undefined) throw new Error("the certificate is revoked")
-  if (single.certStatus.good === undefined) throw new Error("the responder does not know the certificate")
+  if (single.certStatus.revoked !== undefined) throw new NotGoodError("the certificate is revoked")
+  if (single.certStatus.good === undefined)
+    throw new NotGoodError("the responder does not know the certificate")
   return timesOf(single, nowMs)
+}
+
+/** One value, of definite length, and nothing behind it: the parser would take more, and clients are shown all of it. */
+function isWhole(der: Buffer): boolean {
+  const first = der[1] ?? 0
+  const lengthOctets = first < 0x80 ? 0 : first & 0x7f
+  if (first === 0x80 || lengthOctets > 4 || der.length < 2 + lengthOctets) return false
+  const length = lengthOctets === 0 ? first : der.readUIntBE(2, lengthOctets)
+  return der.length === 2 + lengthOctets + length
 }
 
 function readBasic(der: Buffer): BasicOCSPResponse {
   let response: OCSPResponse
   try {
+    if (!isWhole(der)) throw new Error("more than one value")
     response = AsnConvert.parse(der, OCSPResponse)
   } catch {
     throw new Error("not an answer of OCSP, DER")
@@ -78,6 +91,7 @@ function readBasic(der: Buffer): BasicOCSPResponse {
   if (responseBytes?.responseType !== id_pkix_ocsp_basic)
     throw new Error("the answer is of a type that is not known")
   try {
+    if (!isWhole(Buffer.from(responseBytes.response.buffer))) throw new Error("more than one value")
     return AsnConvert.parse(responseBytes.response.buffer, BasicOCSPResponse)
   } catch {
     throw new Error("not an answer of OCSP, DER")
@@ -131,8 +145,8 @@ function checkSignature(basic: BasicOCSPResponse, issuer: X509Certificate, nowMs
 }
 
 function timesOf({ thisUpdate, nextUpdate }: SingleResponse, nowMs: number): CheckedStaple {
-  const nextUpdateMs = nextUpdate === undefined ? null : nextUpdate.getTime()
+  const nextUpdateMs = nextUpdate?.getTime() ?? thisUpdate.getTime() + UNSAID_MS
   if (thisUpdate.getTime() > nowMs + SKEW_MS) throw new Error("the answer is of the future")
-  if (nextUpdateMs !== null && nextUpdateMs <= nowMs) throw new Error("the answer is out of date")
+  if (nextUpdateMs <= nowMs) throw new Error("the answer is out of date")
   return { thisUpdateMs: thisUpdate.getTime(), nextUpdateMs }
 }

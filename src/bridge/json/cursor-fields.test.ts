@@ -49,8 +49,9 @@ describe("fields by name", () => {
     expect(found).toEqual(expected === null ? null : { from: expected[0], into: expected[1] })
   })
 
-  test.each(["/talk.Talk/None", "/none.Talk/Count", "/", "*"])("of %s there are none", (path) =>
-    expect(cursorFieldsBy(talk)(path, "text", "text")).toBe(null),
+  test.each(["/talk.Talk/None", "/none.Talk/Count", "/talk.Talk/Count/more", "//talk.Talk/Count", "/", "*"])(
+    "of %s there are none",
+    (path) => expect(cursorFieldsBy(talk)(path, "text", "text")).toBe(null),
   )
 })
 

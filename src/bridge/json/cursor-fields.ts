@@ -10,8 +10,9 @@ export function cursorFieldsBy(descriptorSet: string): CursorFieldsOf {
   let index: DescriptorIndex | null = null
   return (path, from, into) => {
     index ??= DescriptorIndex.of(descriptorSetOf(descriptorSet))
-    const [, service = "", name = ""] = path.split("/")
-    const method = index.method(service, name)
+    // No longer path: what is found for one is kept.
+    const [, service, name] = /^\/([^/]+)\/([^/]+)$/.exec(path) ?? []
+    const method = service === undefined ? undefined : index.method(service, name!)
     const found = method === undefined ? "unknown method" : cursorFieldsIn(method, from, into)
     return typeof found === "string" ? null : found
   }

@@ -13,9 +13,12 @@ export interface Issued {
 /** An answer that may be shown to clients. */
 export interface CheckedStaple {
   readonly thisUpdateMs: number
-  /** No longer than this; null: it does not say. */
-  readonly nextUpdateMs: number | null
+  /** No longer than this. */
+  readonly nextUpdateMs: number
 }
+
+/** A right answer that says something else than good: what was shown until now is wrong from here on. */
+export class NotGoodError extends Error {}
 
 /** OCSP's questions and answers. Errors: `checkStaple` throws what is wrong with an answer. */
 export interface OcspMessages {
@@ -71,8 +74,8 @@ export class Staple {
 
   /** DER; null: none that holds now. */
   get current(): Buffer | null {
-    const nextUpdateMs = this.#shown?.checked.nextUpdateMs ?? null
-    if (nextUpdateMs !== null && nextUpdateMs <= this.#options.todayMs()) this.#shown = null
+    if (this.#shown !== null && this.#shown.checked.nextUpdateMs <= this.#options.todayMs())
+      this.#shown = null
     return this.#shown?.der ?? null
   }
 
@@ -121,12 +124,13 @@ export class Staple {
       this.#problem = ""
       return true
     } catch (error) {
+      if (error instanceof NotGoodError) this.#shown = null
       this.#fails((error as Error).message)
       return false
     }
   }
 
-  /** The last good answer stays for as long as it holds. The same problem is told once. */
+  /** The last good answer stays for as long as it holds, unless a newer one says otherwise. The same problem is told once. */
   #fails(reason: string): void {
     const { log, certificate } = this.#options
     if (this.#isClosed || this.#problem === reason) return

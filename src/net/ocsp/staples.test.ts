@@ -92,6 +92,11 @@ describe.skipIf(!hasOpenssl)("an answer of OCSP", () => {
     expect(() => checkStaple(answer(t, answering), issued, Date.now() + days * DAY_MS)).toThrow(problem)
   })
 
+  test("with anything behind it is not: clients would be shown that too", (t) => {
+    const der = Buffer.concat([answer(t), Buffer.from([5, 0])])
+    expect(() => checkStaple(der, issued, Date.now())).toThrow("not an answer of OCSP, DER")
+  })
+
   test("of which an octet is another is not, or says the same", (t) => {
     const der = answer(t)
     const whole = checkStaple(der, issued, Date.now())
@@ -123,7 +128,7 @@ describe.skipIf(!hasOpenssl)("an answer of OCSP", () => {
 async function listening(
   t: TestContext,
   stapling: StaplingConfig,
-  options: { certificate?: Certificate; chain?: string; timeoutMs?: number } = {},
+  options: { certificate?: Certificate; chain?: string; timeoutMs?: number; rejectOthers?: boolean } = {},
 ) {
   const { certificate = leaf, timeoutMs = 20_000 } = options
   const chain = options.chain ?? certificate.pem + root.pem
@@ -132,6 +137,7 @@ async function listening(
   const watch = new TlsFileWatch(clock)
   const said: string[] = []
   const limits: string[] = []
+  const bugs: unknown[] = []
   const listener = new TlsListener({
     name: "test",
     handshakeTimeoutMs: 10_000,
@@ -152,14 +158,12 @@ async function listening(
     onSecured: (socket) => void socket.on("error", () => {}),
     onPlain: () => {},
     onFailed: () => {},
-    onBug: (error) => {
-      throw error
-    },
+    onBug: (error) => void bugs.push(error),
   })
   const config = {
     certificates: [
       {
-        names: [],
+        names: options.rejectOthers === true ? ["chat.test"] : [],
         certFile: files.write("cert.pem", chain),
         keyFile: files.write("key.pem", certificate.key),
         stapling,
@@ -167,7 +171,7 @@ async function listening(
     ],
     ...{
       rejectNames: [],
-      rejectOthers: false,
+      rejectOthers: options.rejectOthers ?? false,
       protocols: null,
       ciphers: null,
       clientCaFile: null,
@@ -197,7 +201,7 @@ async function listening(
     socket.destroy()
     return response
   }
-  return { clock, said, limits, shown }
+  return { clock, said, limits, shown, port, bugs }
 }
 
 const NONE: StaplingConfig = { responseFile: null, responder: null, issuerFile: null }
@@ -251,6 +255,32 @@ describe.skipIf(!hasOpenssl)("a client that asks for the status of a certificate
       () => "another answer",
     )
     expect(asked()).toBe(2)
+  })
+
+  test("is no longer shown that it is good once the responder says that it is not", async (t) => {
+    let status: "V" | "R" = "V"
+    const { url } = await responder(t, (request) => answer(t, { request, status }))
+    const { shown, clock } = await listening(t, { ...NONE, responder: url })
+    await eventually(
+      async () => (await shown()) !== null,
+      () => "the answer",
+    )
+    status = "R"
+    clock.advance(3_600_000)
+    await eventually(
+      async () => (await shown()) === null,
+      () => "nothing",
+    )
+  })
+
+  test("and says no name that is served, is refused by an alert at once", async (t) => {
+    const responseFile = new CertificateFiles(t).write("response.der", answer(t))
+    const { port, shown, bugs } = await listening(t, { ...NONE, responseFile }, { rejectOthers: true })
+    const socket = connect({ port, host: "127.0.0.1", ca: root.pem, requestOCSP: true })
+    const [error] = (await once(socket, "error")) as [Error]
+    expect(error.message).toContain("alert")
+    expect(await shown()).not.toBeNull()
+    expect(bugs).toEqual([])
   })
 
   test("is shown what the responder says that the certificate names", async (t) => {

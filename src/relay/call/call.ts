@@ -23,7 +23,7 @@ import {
   statusEndOf,
 } from "./leg-end.ts"
 import type { Reply } from "./local-reply.ts"
-import { countDown, countResponse, countUp, type MessageScanners } from "./messages.ts"
+import { countDown, countResponse, countUp } from "./messages.ts"
 import { pickLeg, Retries, type RetryingCall } from "./retries.ts"
 import { RoutedCall } from "./routed-call.ts"
 import { withStickyCookie } from "./sticky-cookie.ts"
@@ -51,7 +51,6 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
   /** Null where the route has none. */
   continuity: Continuity | null = null
   #request: CallRequest = new ClientRequest(this)
-  #scanners: MessageScanners | null = null
   #retries: Retries | null = null
   #timer: CallTimer | null = null
   #isDone = false
@@ -101,7 +100,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
     // 4. Where no leg reads any more, credit lets a client end its request before it looks at the answer.
     if (this.#isDone) return this.downstream.consume(end - start)
     if (this.rated?.receive(octets, start, end, endStream) === true) return
-    this.#scanners = countUp(this, this.leg, this.#scanners, octets, start, end)
+    this.scanners = countUp(this, this.leg, this.scanners, octets, start, end)
     this.#timer?.timeouts?.fromDownstream(this.context.clock)
     const { maxBodyOctets } = this.route.settings
     if (maxBodyOctets !== null && this.record.requestOctets > maxBodyOctets && this.pages === 0)
@@ -170,7 +169,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
     const { responseMessages } = this.record
     if (this.continuity !== null) leg.consume(this.continuity.onData(leg, octets, start, end, endStream))
     else {
-      if (this.isGrpc) this.#scanners = countResponse(this.record, this.#scanners, octets, start, end)
+      if (this.isGrpc) this.scanners = countResponse(this.record, this.scanners, octets, start, end)
       leg.consume(this.downstream.sendData(octets, start, end, endStream))
     }
     countDown(this, leg.endpoint, end - start, responseMessages)

@@ -3,6 +3,7 @@ import { ManualClock } from "../../../test/support/manual-clock.ts"
 import { seededRandom } from "../../base/random.ts"
 import { TimerWheel } from "../../base/timer-wheel.ts"
 import type { MessageLimit } from "../../config/model.ts"
+import { MessageScanner } from "../../grpc/message-scanner.ts"
 import { BufferBudget } from "../../http2/buffer-budget.ts"
 import { HeaderList } from "../../http2/header-list.ts"
 import type { StreamRecord } from "../../record/record.ts"
@@ -34,7 +35,12 @@ const message = (text: string): Buffer => {
 /** A client with limits on a clock that stands still, and what its call was told, as `ms: octets`. */
 function bedOf(
   limits: MessageLimit[],
-  { isGrpc = true, clock = new ManualClock(0), zone = null as Zone | null } = {},
+  {
+    isGrpc = true,
+    clock = new ManualClock(0),
+    zone = null as Zone | null,
+    scanner = null as MessageScanner | null,
+  } = {},
 ) {
   const heard: string[] = []
   const stream = {
@@ -63,7 +69,7 @@ function bedOf(
     },
   }
   const rates = compileMessageRates(limits, () => zone!)!.open({} as StreamRecord, env)
-  const client = new RatedClient(stream as unknown as DownstreamStream, call, rates)
+  const client = new RatedClient(stream as unknown as DownstreamStream, call, rates, scanner)
   const send = (octets: Buffer, endStream = false): void => {
     stream.remoteEnded ||= endStream
     client.receive(octets, 0, octets.length, endStream)
@@ -94,6 +100,21 @@ describe("messages", () => {
     const [, c, d] = plain().map((line) => Number.parseInt(line, 10))
     expect([c! >= 100 && c! < 120, d! >= 200 && d! < 230]).toEqual([true, true])
     expect([client.remoteEnded, client.heldOctets, counted.size]).toEqual([true, 0, 1])
+  })
+
+  test("that began before the route was known are told apart all the same", () => {
+    const whole = burstOf("abcdef", "g", "h", "i")
+    for (let seen = 0; seen <= 11; seen++) {
+      const scanner = new MessageScanner()
+      scanner.scan(whole, 0, seen)
+      const { send, heard, client } = bedOf([limit("messages", 10, 1)], { scanner })
+      send(whole.subarray(seen))
+      const passed = heard.join("").replace("0: ", "").length + seen
+      // One that had begun passes without a place, and two with; of whole ones two in all.
+      const places = seen === 0 || seen === 11 ? 2 : 3
+      expect([seen, passed]).toEqual([seen, 11 + 6 * (places - (seen === 11 ? 0 : 1))])
+      expect(client.isWithheld).toBe(true)
+    }
   })
 
   test("are told apart wherever their octets are cut", () => {

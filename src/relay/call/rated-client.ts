@@ -1,5 +1,6 @@
 import { type Counters, counterIds } from "../../base/counters.ts"
 import { type Deadline, makeDeadline, type TimerWheel } from "../../base/timer-wheel.ts"
+import type { MessageScanner } from "../../grpc/message-scanner.ts"
 import type { BufferBudget } from "../../http2/buffer-budget.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import { OctetQueue } from "../../http2/octet-queue.ts"
@@ -48,10 +49,19 @@ export class RatedClient implements DownstreamStream {
   /** The message that comes next has its place already. */
   #isPaid = false
   /** Octets of a prefix, and then of a message, that are to come. */
-  #prefixLeft = 0
-  #messageLeft = 0
+  #prefixLeft: number
+  #messageLeft: number
 
-  constructor(stream: DownstreamStream, call: RatedCall, rates: CallRates) {
+  /** `scanner`: has seen what came before the route was known, which passed; null: that ended between messages. */
+  constructor(
+    stream: DownstreamStream,
+    call: RatedCall,
+    rates: CallRates,
+    scanner: MessageScanner | null = null,
+  ) {
+    const toCome = scanner?.toCome
+    this.#prefixLeft = toCome?.prefix ?? 0
+    this.#messageLeft = toCome?.message ?? 0
     this.#stream = stream
     this.#call = call
     this.#rates = rates
@@ -213,6 +223,11 @@ export class RatedClient implements DownstreamStream {
 
   get remoteEnded(): boolean {
     return this.#isEndPassed && this.#stream.remoteEnded
+  }
+
+  /** What the client has sent is not all told to the call: its silence is of our making. */
+  get isWithheld(): boolean {
+    return this.#queue !== null
   }
 
   get queuedOctets(): number {

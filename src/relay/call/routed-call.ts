@@ -23,6 +23,7 @@ import type { CallContext } from "./call-context.ts"
 import { ClientResponse, type RespondingCall } from "./client-response.ts"
 import type { Leg } from "./leg.ts"
 import type { Reply } from "./local-reply.ts"
+import type { MessageScanners } from "./messages.ts"
 import { beginRecords, type PeriodicRecords } from "./periodic-records.ts"
 import type { QueuedCall } from "./queued-call.ts"
 import { RatedClient } from "./rated-client.ts"
@@ -54,6 +55,7 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
   queued: QueuedCall | null = null
   /** Its client's stream, where its route says how fast that may send; null otherwise. */
   protected rated: RatedClient | null = null
+  protected scanners: MessageScanners | null = null
   /** What phases have taken and must give back; null: nothing. */
   #atEnd: (() => void)[] | null = null
   /** A phase that waits; null: none does. */
@@ -146,7 +148,8 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
   #rate(): void {
     const { messageRates } = this.route
     if (messageRates === null || this.rated !== null) return
-    this.rated = new RatedClient(this.downstream, this, messageRates.open(this.record, this.context.env))
+    const rates = messageRates.open(this.record, this.context.env)
+    this.rated = new RatedClient(this.downstream, this, rates, this.scanners?.request ?? null)
     this.downstream = this.rated
   }
 

@@ -190,6 +190,13 @@ describe("each timeout at the millisecond that decides", () => {
     )
   })
 
+  test("a client whose messages wait for their rate is not silent", () => {
+    const watch = new StreamTimeouts({ ...NONE, bodyTimeoutMs: 100, idleTimeoutMs: 100 }, 0)
+    const withheld = { ...side(), isWithheld: true }
+    expect([watch.check(100, null, withheld), watch.dueMs]).toEqual([null, 200])
+    expect([watch.check(199, null, side()), watch.check(200, null, side())]).toEqual([null, "idle_timeout"])
+  })
+
   test.each<[string, (watch: StreamTimeouts) => void]>([
     ["a request's message", (watch) => watch.fromDownstream(at(60))],
     ["a response's", (watch) => watch.fromUpstream(at(60))],

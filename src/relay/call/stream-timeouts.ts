@@ -5,6 +5,8 @@ import type { RouteSettings } from "../../config/model.ts"
 export interface TimedSide {
   readonly queuedOctets: number
   readonly remoteEnded: boolean
+  /** Octets of it wait for a rate, and what it sends behind them has no credit. */
+  readonly isWithheld?: boolean
 }
 
 export type StreamTimeout =
@@ -112,6 +114,10 @@ export class StreamTimeouts {
   check(nowMs: number, upstream: TimedSide | null, downstream: TimedSide): StreamTimeout | null {
     const { readTimeoutMs, sendTimeoutMs, bodyTimeoutMs, idleTimeoutMs, responseTimeoutMs } = this.#settings
     this.#lookedMs = nowMs
+    if (downstream.isWithheld === true) {
+      this.#activeMs = nowMs
+      this.#downstreamMs = nowMs
+    }
     if (idleTimeoutMs !== null && nowMs - this.#activeMs >= idleTimeoutMs) return "idle_timeout"
     if (responseTimeoutMs !== null && nowMs - this.#requestMs >= responseTimeoutMs) {
       if (downstream.remoteEnded) return "response_timeout"

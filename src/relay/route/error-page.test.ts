@@ -11,7 +11,7 @@ test("statuses that nginx treats unlike others", () => {
   expect(ALL.filter(isRedirect)).toEqual([301, 302, 303, 307, 308])
   expect(ALL.filter((status) => statusOnWire(status) !== status)).toEqual([494, 495, 496, 497])
   expect(statusOnWire(494)).toBe(400)
-  expect(ALL.filter(endsConnection)).toEqual([400, 413, 414, 494, 495, 496, 497, 500, 501])
+  expect(ALL.filter(endsConnection)).toEqual([400, 408, 413, 414, 494, 495, 496, 497, 500, 501])
   expect(ALL.filter(isUnanswered)).toEqual([408, 444, 499])
 })
 

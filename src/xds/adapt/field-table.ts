@@ -62,7 +62,7 @@ export const FIELD_TABLE: Readonly<Record<string, MessageFields>> = {
   [`${LISTENER}.ListenerFilter`]: { honoured: ["name", "typed_config"] },
   [`${LISTENER}.FilterChain`]: {
     honoured: words("filter_chain_match filters transport_socket name"),
-    harmless: { metadata, transport_socket_connect_timeout: "a handshake has the limit tlsHandshakeMs" },
+    harmless: { metadata, transport_socket_connect_timeout: "a handshake has the limit handshakeTimeoutMs" },
   },
   [`${LISTENER}.FilterChainMatch`]: {
     honoured: words("server_names transport_protocol application_protocols"),
@@ -573,7 +573,7 @@ export const FIELD_TABLE: Readonly<Record<string, MessageFields>> = {
     honoured: words("common_tls_context require_client_certificate session_timeout"),
     harmless: {
       require_sni: "without SNI the first certificate is shown",
-      ocsp_staple_policy: "there is no OCSP",
+      ocsp_staple_policy: "no staple is taken from the control plane",
       disable_stateless_session_resumption: "sessions are resumed, by keys of the process",
       disable_stateful_session_resumption: "sessions are resumed, by keys of the process",
       full_scan_certs_on_sni_mismatch: "the first certificate is shown",
@@ -603,7 +603,7 @@ export const FIELD_TABLE: Readonly<Record<string, MessageFields>> = {
     honoured: words("certificate_chain private_key"),
     harmless: {
       watched_directory: "a file that changes is read again",
-      ocsp_staple: "there is no OCSP",
+      ocsp_staple: "no staple is taken from the control plane",
     },
   },
   [`${TLS}.CertificateValidationContext`]: {

@@ -242,7 +242,7 @@ export const NO_EFFECT: DirectiveGroup[] = [
   },
   {
     verdict: "no effect",
-    reason: "figures are served nowhere yet; programs have balancer.snapshot()",
+    reason: "its dashboard and metrics are those of sluice_admin",
     directives: {
       "HSLU any": "status status_format api",
       "HSLUi any": "status_zone",

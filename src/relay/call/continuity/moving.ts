@@ -3,7 +3,7 @@ import type { ContinuityPlan } from "../../route/continuity-plan.ts"
 import type { Leg } from "../leg.ts"
 import type { LegEnd } from "../leg-end.ts"
 import { AskedLeg, MOVED } from "./asked-leg.ts"
-import { type BackendAccount, LASTING_MS } from "./backend-account.ts"
+import { type BackendAccount, LASTING_MS, NEVER } from "./backend-account.ts"
 import type { ContinuedCall } from "./continued-call.ts"
 import { LogRelief } from "./log-relief.ts"
 import type { LoggedRequest } from "./logged-request.ts"
@@ -93,6 +93,11 @@ export class Moving {
     // Answers make room.
     if (this.#plan.isLockstep && !backend.isAware) return false
     const leg = this.#call.paced
+    // A leg that serves before its head may say that at its end only.
+    if (leg !== null && backend.isAwaitingHead && backend.liveMs !== NEVER) {
+      request.speedUp()
+      return false
+    }
     if (leg === null || backend.isAwaitingHead || responses.isMidMessage) return true
     if (!backend.acceptsResume || !this.#call.goesOn(leg, MOVED)) request.speedUp()
     return false

@@ -126,6 +126,18 @@ describe("what follows the end of a leg", () => {
       "handoff after 0",
     ],
     ["handed off before it began", having({ awaiting: "resume" }), handedOff(10), "resume after 0"],
+    [
+      "one request that is kept, not taken by the next backend",
+      { ...oneRequest(0), awaiting: "resume" },
+      unreachable,
+      "resume after 0",
+    ],
+    [
+      "one request that is no longer kept",
+      { ...oneRequest(1), awaiting: "resume" },
+      unreachable,
+      "its request is no longer kept",
+    ],
     ["a later leg's HTTP status", having({ awaiting: "resume" }), gateway(503), "resume after 0"],
     ["an HTTP status before any head", only("restart", { isBegun: false }), gateway(503), "as without"],
     ["an answer of nothing but a grpc-status", only("restart"), gateway(200), "as without"],

@@ -171,6 +171,12 @@ export const resumeRules: readonly ResumeRule[] = [
     decide: (_, end) => answer(`the backend refuses: ${end.kind === "refused" ? end.reason : ""}`),
   },
   {
+    name: "the one request that each leg needs is no longer kept",
+    fits: ({ awaiting, hasOneRequest, positions: { logStart } }) =>
+      (awaiting === "handoff" || awaiting === "resume") && hasOneRequest && logStart > 0,
+    decide: () => answer("its request is no longer kept"),
+  },
+  {
     name: "no mode goes on from here",
     fits: (facts, end) => modeFor(facts, end) === null,
     decide: () => null,
