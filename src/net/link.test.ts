@@ -13,8 +13,9 @@ import { defaultEndpoint, defaultListener } from "../config/defaults.ts"
 import { listenAddress } from "../config/yaml/scalars.ts"
 import { Output } from "../http2/output.ts"
 import { connect } from "./connect.ts"
+import { errorReason } from "./error-reason.ts"
 import { Flusher, type TurnWatch } from "./flusher.ts"
-import { errorReason, Link, type LinkUser } from "./link.ts"
+import { Link, type LinkUser } from "./link.ts"
 import { listen } from "./listen.ts"
 
 const open: (() => unknown)[] = []

@@ -33,7 +33,7 @@ export class FakeLink {
     this.lines.push("schedule")
   }
 
-  flushNow(): void {
+  flush(): void {
     this.lines.push("flush now")
   }
 

@@ -198,7 +198,7 @@ export class AdsConnection implements ConnectionEvents<null>, LinkUser {
   }
 
   onMuchOutput(): void {
-    this.#link.flushNow()
+    this.#link.flush()
   }
 
   onQueueExceeded(): void {
