@@ -68,6 +68,8 @@ const EXCHANGES: ExchangeRow[] = [
     [post("Content-Length: 10\r\n", "ok", "/wrong"), "01234567", LAST],
     "413 + 200 /last",
     "GET /last + POST /wrong | ok01234567",
+    // nginx at times asks the next on the connection that ends.
+    null,
   ],
   [
     "an answer comes before a chunk, and a request in its place",
