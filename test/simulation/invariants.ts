@@ -23,12 +23,20 @@ export function streamOctetsMax(limits: Limits): number {
   return request + limits.upstreamStreamWindowOctets + ANSWER_OCTETS
 }
 
+/** Of one call, at most. */
+const HEADS_OCTETS = 4096
+
 /**
  * The most that may wait at one socket: what may be unsent before DATA stops and a frame beyond it, what the replies to
  * one read may add, and a head for every stream there is.
  */
 export function socketOctetsMax(limits: Limits, streams: number): number {
-  return 2 * limits.unsentOctetsMax + 2 * 65_536 + streams * 4096
+  return 2 * limits.unsentOctetsMax + 2 * 65_536 + streams * HEADS_OCTETS
+}
+
+/** Heads and trailers, of both sides, that wait past twice `unsentOctetsMax`: accounted for, and of no stream. */
+function overflowOctetsMax(limits: Limits, streams: number): number {
+  return 2 * Math.max(0, streams * HEADS_OCTETS - 2 * limits.unsentOctetsMax)
 }
 
 /** What must hold after every step. Throws the first rule that does not. */
@@ -49,7 +57,11 @@ export function checkBalancer(
   // Plain HTTP goes on uploading when its answer is complete; the client's stream is then no longer there to be seen.
   const unseen = plan.calls.filter(({ protocol }) => protocol === "http").length
   // Less than a preface is held until it says what a client speaks.
-  const most = held + unseen * perStream + snapshot.connections * CLIENT_PREFACE.length
+  const most =
+    held +
+    unseen * perStream +
+    snapshot.connections * CLIENT_PREFACE.length +
+    overflowOctetsMax(limits, plan.calls.length)
   if (held > snapshot.bufferedOctets || most < snapshot.bufferedOctets)
     throw new Violation(
       "memory",
