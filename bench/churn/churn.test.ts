@@ -193,7 +193,7 @@ describe("templates", () => {
     directory: "/tmp/d",
     threads: 1,
     accessLog: "off",
-    continuity: "off",
+    continuity: "",
   }
   test.each(Object.entries(SETUPS))(
     "%s: every file is whole, and a reload changes one",

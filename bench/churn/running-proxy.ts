@@ -57,7 +57,7 @@ export class RunningProxy implements ToldProxy {
       directory,
       threads: 1,
       accessLog: "off",
-      continuity: "off",
+      continuity: "",
     }
     write(setup, values)
     const child = new Child(setup.command(peer, join(directory, setup.files[0]!)), cores?.proxy, false)

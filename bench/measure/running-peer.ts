@@ -52,7 +52,7 @@ export async function startPeer(peer: Peer, needs: PeerNeeds, cores: Cores | nul
   if (needs.tls) await writeCertificate(directory)
   const threads = peer.threads ?? 1
   const accessLog = peer.accessLog === true ? join(directory, "access.log") : "off"
-  const continuity = peer.continuity ?? "off"
+  const continuity = peer.continuity ?? ""
   for (const name of [peer.template, ...(peer.more ?? [])])
     writeFileSync(
       join(directory, name),

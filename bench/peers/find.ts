@@ -54,14 +54,14 @@ export function findPeer(name: string, { install, paths }: Whereabouts): Peer | 
         ...sluice("sluice-continuity", []),
         title: "the same with continuity on (handoff, resume)",
         variant: "continuity",
-        continuity: "handoff resume",
+        continuity: "grpc_continuity handoff resume;",
       }
     case "sluice-continuity-0":
       return {
         ...sluice("sluice-continuity-0", []),
         title: "the same without a log (keep=0)",
         variant: "continuity",
-        continuity: "handoff resume keep=0",
+        continuity: "grpc_continuity handoff resume keep=0;",
       }
     default:
       return { name, how: `there is no such peer; known are ${PEER_NAMES.join(", ")}` }

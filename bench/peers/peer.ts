@@ -21,7 +21,7 @@ export interface Peer {
   readonly threads?: number
   /** Write an access log (to a file, with the defaults). Off when absent. */
   readonly accessLog?: boolean
-  /** `grpc_continuity`; "off" when absent. */
+  /** `grpc_continuity`, a whole directive; none when absent. */
   readonly continuity?: string
   /** argv, given the path of the filled-in configuration. */
   command(configuration: string): string[]

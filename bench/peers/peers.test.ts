@@ -13,7 +13,7 @@ const VALUES: TemplateValues = {
   directory: "/tmp/d",
   threads: 1,
   accessLog: "off",
-  continuity: "off",
+  continuity: "",
 }
 
 describe("fillTemplate", () => {

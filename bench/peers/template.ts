@@ -22,7 +22,7 @@ export interface TemplateValues {
   threads: number
   /** nginx's `access_log` value. */
   accessLog: string
-  /** Sluice's `grpc_continuity`. */
+  /** A directive of Sluice, or nothing: earlier revisions do not know it. */
   continuity: string
 }
 
