@@ -311,6 +311,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       addresses: this.addresses,
       clusters: this.#configurations.live.clusters.values(),
       downstream: this.#clients.connections,
+      upstream: this.#upstreams.connections,
       handshakes: this.#clients.handshakes.size,
       streamsEnded: this.#numbers.traffic.streams,
       bufferedOctets: this.#context.budget.octets,

@@ -4,6 +4,7 @@ import type { Endpoint } from "../cluster/endpoint.ts"
 import type { Pool } from "../cluster/pool.ts"
 import type { ClientConnection } from "../relay/downstream/client-connection.ts"
 import type { LegConnection } from "../relay/upstream/leg-connection.ts"
+import type { UpstreamConnection } from "../relay/upstream/upstream.ts"
 
 /** An address that is open. */
 export interface OpenAddress {
@@ -25,6 +26,8 @@ export interface BalancerSnapshot {
   streamsEnded: number
   /** Held for slow receivers and for streams that may have to be repeated, in all. */
   bufferedOctets: number
+  /** Of them, those of no stream: heads, trailers and beginnings of prefaces that wait at connections, of both sides. */
+  overflowOctets: number
   /** Streams that have a time limit running, and what else waits for a time. */
   deadlines: number
   /** Only those that are not 0. */
@@ -75,6 +78,7 @@ export function describe(from: {
   addresses: OpenAddress[]
   clusters: Iterable<Cluster<LegConnection>>
   downstream: Iterable<ClientConnection>
+  upstream: Iterable<UpstreamConnection>
   handshakes: number
   streamsEnded: number
   bufferedOctets: number
@@ -83,8 +87,11 @@ export function describe(from: {
 }): BalancerSnapshot {
   const streams: StreamSnapshot[] = []
   let connections = 0
-  for (const { streams: owners, record } of from.downstream) {
+  let overflow = 0
+  for (const { http2 } of from.upstream) overflow += http2.sender.overflowOctets
+  for (const { streams: owners, record, overflowOctets } of from.downstream) {
     connections++
+    overflow += overflowOctets
     for (const owner of owners) {
       streams.push({
         client: `${record.remoteAddress}:${record.remotePort}`,
@@ -110,6 +117,7 @@ export function describe(from: {
     streams,
     streamsEnded: from.streamsEnded,
     bufferedOctets: from.bufferedOctets,
+    overflowOctets: overflow,
     deadlines: from.deadlines,
     counters,
   }

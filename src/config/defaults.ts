@@ -14,6 +14,7 @@ import type {
   ListenerConfig,
   OutlierDetectionConfig,
   PickQueueConfig,
+  ProxyAction,
   RebalanceConfig,
   ResolverConfig,
   RouteConfig,
@@ -327,6 +328,26 @@ export function defaultUpstreamTls(): UpstreamTlsConfig {
     protocols: null,
     ciphers: null,
     alpnProtocols: null,
+  }
+}
+
+/** To a cluster of HTTP/1.1, with the client's own Host and path. */
+export function defaultProxy(cluster: string, tls: UpstreamTlsConfig | null): ProxyAction {
+  return {
+    kind: "proxy",
+    target: { cluster },
+    tls,
+    host: null,
+    path: null,
+    matchedOctets: 0,
+    method: null,
+    passHeaders: true,
+    passBody: true,
+    requestBuffering: false,
+    passTrailers: true,
+    redirects: [],
+    cookieDomains: [],
+    cookiePaths: [],
   }
 }
 

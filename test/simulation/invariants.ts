@@ -1,6 +1,5 @@
 import type { BalancerSnapshot } from "../../src/balancer/status.ts"
 import type { Limits } from "../../src/base/limits.ts"
-import { CLIENT_PREFACE } from "../../src/http2/frame/types.ts"
 import { DEFAULT_WINDOW } from "../../src/http2/window.ts"
 import type { VirtualNetwork } from "./network/virtual-network.ts"
 import type { Plan } from "./plan.ts"
@@ -23,20 +22,12 @@ export function streamOctetsMax(limits: Limits): number {
   return request + limits.upstreamStreamWindowOctets + ANSWER_OCTETS
 }
 
-/** Of one call, at most. */
-const HEADS_OCTETS = 4096
-
 /**
  * The most that may wait at one socket: what may be unsent before DATA stops and a frame beyond it, what the replies to
  * one read may add, and a head for every stream there is.
  */
 export function socketOctetsMax(limits: Limits, streams: number): number {
-  return 2 * limits.unsentOctetsMax + 2 * 65_536 + streams * HEADS_OCTETS
-}
-
-/** Heads and trailers, of both sides, that wait past twice `unsentOctetsMax`: accounted for, and of no stream. */
-function overflowOctetsMax(limits: Limits, streams: number): number {
-  return 2 * Math.max(0, streams * HEADS_OCTETS - 2 * limits.unsentOctetsMax)
+  return 2 * limits.unsentOctetsMax + 2 * 65_536 + streams * 4096
 }
 
 /** What must hold after every step. Throws the first rule that does not. */
@@ -56,16 +47,11 @@ export function checkBalancer(
   }
   // Plain HTTP goes on uploading when its answer is complete; the client's stream is then no longer there to be seen.
   const unseen = plan.calls.filter(({ protocol }) => protocol === "http").length
-  // Less than a preface is held until it says what a client speaks.
-  const most =
-    held +
-    unseen * perStream +
-    snapshot.connections * CLIENT_PREFACE.length +
-    overflowOctetsMax(limits, plan.calls.length)
+  const most = held + snapshot.overflowOctets + unseen * perStream
   if (held > snapshot.bufferedOctets || most < snapshot.bufferedOctets)
     throw new Violation(
       "memory",
-      `streams hold ${held} octets, and ${snapshot.bufferedOctets} are accounted for`,
+      `streams hold ${held} octets and connections ${snapshot.overflowOctets}, and ${snapshot.bufferedOctets} are accounted for`,
     )
   for (const link of network.links) {
     const allowed = socketOctetsMax(limits, plan.calls.length)

@@ -1,6 +1,5 @@
-import { defaultUpstreamTls } from "../defaults.ts"
+import { defaultProxy } from "../defaults.ts"
 import type { RouteAction } from "../model.ts"
-import type { UpstreamTlsConfig } from "../shared-model.ts"
 import type { BackendTls } from "./backend-tls.ts"
 import { type Objection, objection } from "./conditions.ts"
 import type { Draft } from "./draft.ts"
@@ -87,30 +86,10 @@ export class Backends {
         `port ${port} of Service ${namespace}/${service} speaks ${appProtocol}`,
       )
     if (kind === "GRPCRoute" || isHttp2) return { action: { kind: "cluster", cluster, tls: upstreamTls } }
-    return { action: proxyTo(cluster, upstreamTls) }
+    return { action: defaultProxy(cluster, upstreamTls) }
   }
 }
 
 function refused(reason: string, message: string): Backend {
   return { objection: objection(reason, message) }
-}
-
-/** As HTTP/1.1, with the client's own Host and path. */
-function proxyTo(cluster: string, tls: UpstreamTlsConfig | null): RouteAction {
-  return {
-    kind: "proxy",
-    target: { cluster },
-    tls: tls === null ? null : { ...defaultUpstreamTls(), ...tls },
-    host: null,
-    path: null,
-    matchedOctets: 0,
-    method: null,
-    passHeaders: true,
-    passBody: true,
-    requestBuffering: false,
-    passTrailers: true,
-    redirects: [],
-    cookieDomains: [],
-    cookiePaths: [],
-  }
 }

@@ -24,6 +24,8 @@ export interface KubernetesListOptions<T> {
   readonly page?: number
   /** Most objects: a longer list fails. Default: no bound of its own. */
   readonly objectsMax?: number
+  /** There are more. */
+  onTooMany?(): void
   readonly clock: Clock
   readonly random: Random
   /** What is kept of an object. Errors: what it throws is said, and all is listed again. */
@@ -161,7 +163,9 @@ export class KubernetesList<T> {
 
   #checkSize(count: number): void {
     const { objectsMax = Number.POSITIVE_INFINITY, path } = this.#options
-    if (count > objectsMax) throw new Error(`${path} has more than ${objectsMax} objects`)
+    if (count <= objectsMax) return
+    this.#options.onTooMany?.()
+    throw new Error(`${path} has more than ${objectsMax} objects`)
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Timer } from "../../base/clock.ts"
+import type { CounterName } from "../../base/counters.ts"
 import { type TranslateOptions, type Translation, translate } from "../../config/gateway/translate.ts"
 import type { Config, ListenerConfig } from "../../config/model.ts"
 import type { Log } from "../../log/logger.ts"
@@ -17,7 +18,7 @@ const AGAIN_MS = 15_000
 
 export interface GatewayControllerOptions
   extends MachineOptions,
-    Omit<ResourceStoreOptions, "onChange" | "onStatus" | "log"> {
+    Omit<ResourceStoreOptions, "onTooMany" | "onChange" | "onStatus" | "log"> {
   /** Where the Lease is. */
   readonly leaseNamespace: string
   readonly identity: string
@@ -34,6 +35,8 @@ export interface Governed {
   readonly config: Config
   /** Puts `GatewayController.config` in force. */
   reload(): Promise<ReloadResult>
+  /** A limit was met. */
+  count(limit: CounterName): void
 }
 
 /**
@@ -60,7 +63,8 @@ export class GatewayController {
   constructor(options: GatewayControllerOptions) {
     const { client, namespace, objectsMax, clock, random, log, controllerName } = options
     this.#options = options
-    const lists = { client, namespace, objectsMax, clock, random }
+    const onTooMany = (): void => this.#governed?.count("discovery_refused")
+    const lists = { client, namespace, objectsMax, onTooMany, clock, random }
     this.#store = new ResourceStore({
       ...lists,
       log,

@@ -6,11 +6,12 @@ const WAIT_MS = 30_000
 
 /** What the resources come to now; nothing is written. Errors: throws where they cannot be listed within half a minute. */
 export async function readOnce(
-  options: MachineOptions & Omit<ResourceStoreOptions, "onChange" | "onStatus">,
+  options: MachineOptions & Omit<ResourceStoreOptions, "onTooMany" | "onChange" | "onStatus">,
 ): Promise<Translation> {
   return new Promise((resolve, reject) => {
     const store = new ResourceStore({
       ...options,
+      onTooMany() {},
       onStatus() {},
       onChange: () => {
         if (!store.isComplete) return

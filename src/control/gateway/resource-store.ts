@@ -67,6 +67,8 @@ export interface ResourceStoreOptions {
   /** Null: all. */
   readonly namespace: string | null
   readonly objectsMax: number
+  /** There are more of a kind. */
+  onTooMany(): void
   readonly clock: Clock
   readonly random: Random
   readonly log: Pick<Log, "info" | "warn">
@@ -120,7 +122,7 @@ export class ResourceStore {
   }
 
   #makeList(kind: ResourceKind): KubernetesList<StoredObject> {
-    const { client, objectsMax, clock, random, namespace, onChange, onStatus } = this.#options
+    const { client, objectsMax, onTooMany, clock, random, namespace, onChange, onStatus } = this.#options
     const { isOfCluster, query = {}, page } = KINDS[kind]
     return new KubernetesList<StoredObject>({
       client,
@@ -128,6 +130,7 @@ export class ResourceStore {
       query,
       ...(page !== undefined && { page }),
       objectsMax,
+      onTooMany,
       clock,
       random,
       keep: (object) => this.#keep(kind, object),

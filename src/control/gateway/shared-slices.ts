@@ -12,6 +12,8 @@ export interface SharedSlicesOptions {
   /** Null: all. */
   readonly namespace: string | null
   readonly objectsMax: number
+  /** There are more of a kind. */
+  onTooMany(): void
   readonly clock: Clock
   readonly random: Random
 }
@@ -25,12 +27,13 @@ export class SharedSlices {
   /** The Service of each slice. */
   readonly #serviceOf = new Map<string, string>()
 
-  constructor({ client, namespace, objectsMax, clock, random }: SharedSlicesOptions) {
+  constructor({ client, namespace, objectsMax, onTooMany, clock, random }: SharedSlicesOptions) {
     const within = namespace === null ? "" : `namespaces/${encodeURIComponent(namespace)}/`
     this.#list = new KubernetesList<EndpointSlice>({
       client,
       path: `/apis/discovery.k8s.io/v1/${within}endpointslices`,
       objectsMax,
+      onTooMany,
       clock,
       random,
       keep: (object) => ({ ...readSlice(object), metadata: keptMetadata(object.metadata) }),

@@ -1,4 +1,4 @@
-import { defaultRoute } from "../../config/defaults.ts"
+import { defaultProxy, defaultRoute } from "../../config/defaults.ts"
 import type { RouteAction, RouteConfig, RouteSettings, ServerConfig } from "../../config/model.ts"
 import type { DeclaredVariable } from "../../record/declared/declared.ts"
 import type { ClusterPlan } from "./cluster-plan.ts"
@@ -102,22 +102,7 @@ export class RouteAssembler {
     const tls = cluster.tls === null ? null : upstreamTlsOf(cluster.tls, this.#plans.secrets)
     if (cluster.tls !== null && tls === null) return NO_CLUSTER
     if (cluster.protocol === "h2") return { kind: "cluster", cluster: name, tls }
-    return {
-      kind: "proxy",
-      target: { cluster: name },
-      tls,
-      host: null,
-      path: null,
-      matchedOctets: 0,
-      method: null,
-      passHeaders: true,
-      passBody: true,
-      requestBuffering: false,
-      passTrailers: true,
-      redirects: [],
-      cookieDomains: [],
-      cookiePaths: [],
-    }
+    return defaultProxy(name, tls)
   }
 
   #settingsOf(
