@@ -3,7 +3,7 @@ import { octets } from "../report/format.ts"
 import { markdownTable } from "../report/table.ts"
 import type { BalancingOption } from "./options.ts"
 import { joinRows, killRows, type OptionResult, steadyRows } from "./rows.ts"
-import type { LOAD, Times } from "./run-option.ts"
+import type { LoadFlags, Times } from "./run-option.ts"
 
 /** Everything one run of the suite found. */
 export interface OptionsReport {
@@ -11,7 +11,7 @@ export interface OptionsReport {
   machine: Machine
   /** What the machine had to do before anything began: the mean number of runnable processes. */
   loadBefore: number
-  load: typeof LOAD
+  load: LoadFlags
   times: Times
   results: readonly OptionResult[]
 }

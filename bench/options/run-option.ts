@@ -15,7 +15,15 @@ import { ADMIN_PORT, FIRST_PORT } from "./service.ts"
 
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 const SLUICE = path("../../src/cli/main.ts")
-export const LOAD = { clients: 20, streams: 200, "interval-ms": 100, "calls-per-second": 200 } as const
+/** Flags of the clients' program. */
+export interface LoadFlags {
+  readonly clients: number
+  readonly streams: number
+  readonly "interval-ms": number
+  readonly "calls-per-second": number
+}
+
+export const LOAD: LoadFlags = { clients: 20, streams: 200, "interval-ms": 100, "calls-per-second": 200 }
 /** Backends that are known from the start; one more joins. */
 const KNOWN = 3
 
@@ -30,6 +38,12 @@ export interface Times {
 export const TIMES: Times = { settleMs: 2_000, steadyMs: 5_000, joinedMs: 30_000, killedMs: 8_000 }
 export const QUICK_TIMES: Times = { settleMs: 500, steadyMs: 1_000, joinedMs: 4_000, killedMs: 2_000 }
 
+export interface RunOptions {
+  readonly times: Times
+  readonly load: LoadFlags
+  readonly cores: Cores | null
+}
+
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** The processes of one option, all on ports of their own, and the files they read. */
@@ -41,18 +55,24 @@ class Stage {
   readonly #directory = mkdtempSync(join(tmpdir(), "sluice-options-"))
   readonly #ports: ReadonlyMap<number, number>
   readonly #cores: Cores | null
+  readonly #load: LoadFlags
   readonly #onExit = () => this.#clear()
 
-  private constructor(option: BalancingOption, ports: ReadonlyMap<number, number>, cores: Cores | null) {
+  private constructor(
+    option: BalancingOption,
+    ports: ReadonlyMap<number, number>,
+    { cores, load }: RunOptions,
+  ) {
+    this.#load = load
     this.#option = option
     this.#ports = ports
     this.#cores = cores
     process.once("exit", this.#onExit)
   }
 
-  static async start(option: BalancingOption, cores: Cores | null): Promise<Stage> {
+  static async start(option: BalancingOption, how: RunOptions): Promise<Stage> {
     const free = await freePorts(NAMED_PORTS.length)
-    const stage = new Stage(option, new Map(NAMED_PORTS.map((port, at) => [port, free[at]!])), cores)
+    const stage = new Stage(option, new Map(NAMED_PORTS.map((port, at) => [port, free[at]!])), how)
     try {
       await stage.#start()
     } catch (error) {
@@ -81,7 +101,7 @@ class Stage {
         bootstrap,
         execFileSync(process.execPath, [SLUICE, "xds", "bootstrap", ...this.#files(["lookaside.yaml"])]),
       )
-    const load = Object.entries(LOAD).flatMap(([name, value]) => [`--${name}`, String(value)])
+    const load = Object.entries(this.#load).flatMap(([name, value]) => [`--${name}`, String(value)])
     const admin = ["--admin", String(this.#ports.get(ADMIN_PORT))]
     const command = [path("client.ts"), withPorts(target, this.#ports), ...flags, ...load, ...admin]
     const env = ["env", `GRPC_XDS_BOOTSTRAP=${bootstrap}`]
@@ -143,11 +163,9 @@ class Stage {
  * Starts everything anew and goes through the parts: steady, a backend joins, another is killed.
  * Errors: rejects where something does not start, or a stream is not answered.
  */
-export async function runOption(
-  option: BalancingOption,
-  { times, cores }: { times: Times; cores: Cores | null },
-): Promise<OptionFigures> {
-  const stage = await Stage.start(option, cores)
+export async function runOption(option: BalancingOption, how: RunOptions): Promise<OptionFigures> {
+  const { times } = how
+  const stage = await Stage.start(option, how)
   try {
     await stage.ask({ do: "start" })
     await pause(times.settleMs)

@@ -29,7 +29,7 @@ export async function runOptions({ cases, cores, machine, quick, docs }: Options
   const times = quick ? QUICK_TIMES : TIMES
   for (const option of OPTIONS.filter(({ name }) => cases.includes(name))) {
     try {
-      results.push({ option, figures: await runOption(option, { times, cores }), failure: "" })
+      results.push({ option, figures: await runOption(option, { times, load: LOAD, cores }), failure: "" })
     } catch (error) {
       results.push({ option, figures: null, failure: (error as Error).message })
     }
