@@ -1,5 +1,5 @@
 /**
- * The clients of docs/options.md: `node bench/options/client.ts TARGET [--round-robin] [--admin PORT] …`. They keep
+ * The clients of docs/options.md: `node bench/options/client.ts TARGET [--round-robin] [--authority NAME] …`. They keep
  * streams open and make short calls, and say each second where those are. With an IPC channel they are the suite's.
  */
 import { parseArgs } from "node:util"
@@ -13,6 +13,7 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     "round-robin": { type: "boolean", default: false },
+    authority: { type: "string" },
     admin: { type: "string", default: String(ADMIN_PORT) },
     clients: { type: "string", default: "20" },
     streams: { type: "string", default: "60" },
@@ -34,6 +35,7 @@ const clients = new Clients(
   target,
   {
     ...(values["round-robin"] && { "grpc.service_config": roundRobin }),
+    ...(values.authority !== undefined && { "grpc.default_authority": values.authority }),
     ...(isThick && { interceptors: [continuityInterceptor()] }),
   },
   {

@@ -113,7 +113,7 @@ test("the page has the files and the commands of each option, and says what coul
   expect(page).toContain(
     "npm run -s sluice -- run bench/options/conf/lookaside.yaml\n" +
       "npm run -s sluice -- run --xds bench/options/conf/control-plane.yaml\n" +
-      "node bench/options/client.ts 127.0.0.1:7000\n",
+      "node bench/options/client.ts 127.0.0.1:7000 --authority echo\n",
   )
   expect(page).toContain("GRPC_XDS_BOOTSTRAP=bootstrap.json node bench/options/client.ts xds:///echo\n")
   expect(page).toContain(fileOf("l4.yaml"))

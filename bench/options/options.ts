@@ -130,6 +130,8 @@ export const OPTIONS: readonly BalancingOption[] = [
     chooses: "the proxy, for each call",
     sluices: [lookaside, proxyOf("--xds", "control-plane.yaml")],
     target: proxy,
+    // Routes of the control plane are those of its target.
+    flags: ["--authority", "echo"],
     says: [
       "The proxy is told by the control plane that is there already: go-control-plane, Envoy Gateway, Istio; here another Sluice plays it. Calls are those of any L7 proxy.",
       "When the control plane dies, what it said last goes on holding.",

@@ -2,6 +2,7 @@ import { expect, test } from "vitest"
 import { loadConfig } from "../load.ts"
 
 const TEXT = `listeners: 127.0.0.1:1
+routes: [{ cluster: a }]
 log: { path: sluice.log }
 clusters:
   a: { discovery: [{ file: a.yaml }] }
