@@ -116,7 +116,7 @@ describe("routes: where they hold", () => {
           { name: "r", presentMatch: true },
         ],
       },
-      ['prefix /, $args ~ (^|&)q(=|&|$), $arg_q ~* ^(?:1)\\z, $args ~ (^|&)r(=|&|$)'],
+      ["prefix /, $args ~ (^|&)q(=|&|$), $arg_q ~* ^(?:1)\\z, $args ~ (^|&)r(=|&|$)"],
     ],
     [
       "a fraction",
