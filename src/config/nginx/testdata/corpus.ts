@@ -321,7 +321,7 @@ export const CORPUS: Record<Place, Case[]> = {
     ["server { listen 8080 backlog=10; } server { listen 8080 backlog=10; }", "no"],
     ["server { listen 8080 reuseport; } server { listen 8080 reuseport; }", "no"],
     ["server { listen 8080; } server { listen 0.0.0.0:8080; }", "yes"],
-    ["server { listen 8080; } server { listen 127.0.0.1:8080; }", "sluice refuses"],
+    ["server { listen 8080; } server { listen 127.0.0.1:8080; }", "yes"],
     ["server { server_name a; } server { server_name a; }", "yes"],
     ["server { server_name a; } server { server_name b..c; }", "no"],
     ["upstream a { server 127.0.0.1:1; } upstream a { server 127.0.0.1:2; }", "no"],
