@@ -282,6 +282,12 @@ export interface RouteSettings {
   ignoreHeaders: string[]
   /** Added to responses. nginx: `add_header`; `always` also on errors. */
   addHeaders: { name: string; template: string; always: boolean }[]
+  /** `Expires` and `Cache-Control`, as nginx writes it: `off`, `max`, `epoch`, `30d`, `-1`, `modified 1h`, `@18h`; a template. */
+  expires: string
+  /** What `Content-Type` says of texts that do not say it themselves; a template. Null: nothing. nginx: `charset`. */
+  charset: string | null
+  /** Which media types are such texts. */
+  charsetTypes: string[]
   socketKeepalive: boolean
   bindAddress: string | null
   accessLogs: AccessLogConfig[]

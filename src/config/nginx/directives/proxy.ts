@@ -9,6 +9,7 @@ export const PROXY: [name: string, shape: string, does: string][] = [
   ["proxy_method", "HSL 1", "the method that backends are sent"],
   ["proxy_pass_request_headers", "HSL flag", "the client's own fields are passed on"],
   ["proxy_pass_request_body", "HSL flag", "the client's body is passed on"],
+  ["proxy_set_body", "HSL 1", "what is sent in its place"],
   [
     "proxy_request_buffering",
     "HSL flag",
@@ -22,6 +23,11 @@ export const PROXY: [name: string, shape: string, does: string][] = [
   ],
   ["proxy_cookie_domain", "HSL 1-2*", "`domain` of `Set-Cookie` rewritten; `off`"],
   ["proxy_cookie_path", "HSL 1-2*", "`path` of `Set-Cookie` rewritten; `off`"],
+  [
+    "proxy_cookie_flags",
+    "HSL 1-4*",
+    "`secure`, `httponly`, `samesite=` of `Set-Cookie` added, or taken away after `no`; `off`",
+  ],
   ["proxy_pass_header", "HSL 1*", "response header kept though it would be dropped"],
   ["proxy_hide_header", "HSL 1*", "response header dropped"],
   ["proxy_ignore_headers", "HSL 1+*", "response headers that mean nothing to the balancer"],
