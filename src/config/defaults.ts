@@ -328,6 +328,7 @@ export function defaultUpstreamTls(): UpstreamTlsConfig {
     sendServerName: upstreamTls.sendServerName.value,
     certFile: null,
     keyFile: null,
+    passwordFile: null,
     protocols: null,
     ciphers: null,
     alpnProtocols: null,

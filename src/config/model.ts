@@ -118,9 +118,18 @@ export interface StaplingConfig {
   issuerFile: string | null
 }
 
+export interface ListenerCertificate {
+  names: string[]
+  certFile: string
+  keyFile: string
+  /** Passphrases, one a line, of which one opens the key. nginx: `ssl_password_file`. */
+  passwordFile?: string
+  stapling?: StaplingConfig
+}
+
 export interface ListenerTlsConfig {
   /** The first is used when SNI names none of them. */
-  certificates: { names: string[]; certFile: string; keyFile: string; stapling?: StaplingConfig }[]
+  certificates: ListenerCertificate[]
   /** Names that no certificate is shown for: the handshake ends. nginx: `ssl_reject_handshake`. */
   rejectNames: string[]
   /** The same for all names that have no certificate, and where none is said. */

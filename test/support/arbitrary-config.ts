@@ -428,6 +428,7 @@ const upstreamTls: fc.Arbitrary<UpstreamTlsConfig> = near(defaultUpstreamTls(), 
   sendServerName: fc.boolean(),
   certFile: text,
   keyFile: text,
+  passwordFile: text,
   protocols: list(text),
   ciphers: text,
 })

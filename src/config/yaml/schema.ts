@@ -210,6 +210,7 @@ const upstreamTls = z
     sendServerName: z.boolean().optional().describe(says("Send SNI.", defaults.upstreamTls.sendServerName)),
     cert: text().optional().describe("Our certificate, for an upstream that asks."),
     key: text().optional(),
+    passwords: text().optional().describe("File of passphrases, one a line, of which one opens the key."),
     protocols: z.array(text()).optional(),
     ciphers: text().optional(),
     alpn: alpn.describe("Protocols that TCP sessions offer."),
@@ -480,6 +481,9 @@ const listenerTls = z
           names: z.array(text()).optional(),
           cert: text(),
           key: text(),
+          passwords: text()
+            .optional()
+            .describe("File of passphrases, one a line, of which one opens the key."),
           stapling: z
             .strictObject({
               response: text().optional(),

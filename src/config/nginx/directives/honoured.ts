@@ -100,7 +100,11 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   ["limit_conn", "HSL 2*", "most streams of a key open at once, over all threads"],
   ["limit_conn_status", "HSL number", "of a refusal"],
   ["limit_conn_dry_run", "HSL flag", "refusals are logged only"],
-  ["set_real_ip_from", "HSL 1*", "proxies that say who the client is: an address, a network, `unix:`"],
+  [
+    "set_real_ip_from",
+    "HSL 1*",
+    "proxies that say who the client is: an address, a network, a name that is looked up once, `unix:`",
+  ],
   ["real_ip_header", "HSL 1", "where they say it: a header, or `proxy_protocol`"],
   ["real_ip_recursive", "HSL flag", "passes over those that are such proxies themselves"],
   [
@@ -184,6 +188,7 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   // TLS to clients
   ["ssl_certificate", "HS 1*", "certificate chain, PEM; one per kind of key"],
   ["ssl_certificate_key", "HS 1*", "its private key"],
+  ["ssl_password_file", "HS 1", "passphrases, one a line, of which one opens the key"],
   ["ssl_protocols", "HS 1+*", "TLSv1 to TLSv1.3"],
   ["ssl_ciphers", "HS 1", "OpenSSL's cipher list"],
   ["ssl_client_certificate", "HS 1", "authorities that client certificates must come from"],
@@ -283,6 +288,7 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   ["grpc_socket_keepalive", "HSL flag", "SO_KEEPALIVE on upstream sockets"],
   ["grpc_ssl_certificate", "HSL 1", "client certificate shown to endpoints"],
   ["grpc_ssl_certificate_key", "HSL 1", "its private key"],
+  ["grpc_ssl_password_file", "HSL 1", "passphrases, one a line, of which one opens it"],
   ["grpc_ssl_ciphers", "HSL 1", "OpenSSL's cipher list"],
   ["grpc_ssl_name", "HSL 1", "name that the endpoint's certificate must have"],
   ["grpc_ssl_protocols", "HSL 1+*", "TLSv1 to TLSv1.3"],

@@ -65,14 +65,6 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
     },
   },
   {
-    verdict: "not yet",
-    reason: "the connection could not be made or trusted without it",
-    directives: {
-      "HS 1*": "ssl_password_file",
-      "HSL 1*": "grpc_ssl_password_file proxy_ssl_password_file",
-    },
-  },
-  {
     verdict: "not supported",
     reason: "NTLM binds a client to an upstream connection of its own, and streams of many share one here",
     directives: { "U 0": "ntlm" },

@@ -46,6 +46,7 @@ export const PROXY: [name: string, shape: string, does: string][] = [
   ["proxy_next_upstream_timeout", "HSL time", "no more tries after it; 0: no limit"],
   ["proxy_ssl_certificate", "HSL 1*", "client certificate shown to backends"],
   ["proxy_ssl_certificate_key", "HSL 1*", "its private key"],
+  ["proxy_ssl_password_file", "HSL 1", "passphrases, one a line, of which one opens it"],
   ["proxy_ssl_ciphers", "HSL 1", "OpenSSL's cipher list"],
   ["proxy_ssl_name", "HSL 1", "name that the backend's certificate must have"],
   ["proxy_ssl_protocols", "HSL 1+*", "TLSv1 to TLSv1.3"],
