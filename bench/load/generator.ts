@@ -3,7 +3,7 @@
  * It reads the proxy's CPU time itself, at the very moments its window opens and closes.
  */
 import { Histogram } from "../measure/histogram.ts"
-import { cpuNs } from "../measure/process-usage.ts"
+import { cpuNs, waitNs } from "../measure/process-usage.ts"
 import { Bidi } from "./bidi.ts"
 import { Failures } from "./failures.ts"
 import { Push, Upload } from "./one-way.ts"
@@ -31,6 +31,8 @@ export interface GeneratorReport {
   messages: number
   seconds: number
   proxyCpuNs: number
+  /** How long the proxy's threads waited for a core. */
+  proxyWaitNs: number
   generatorCpuNs: number
   backendCpuNs: number
   /** Microseconds, where a message is answered; else NaN (null over IPC). */
@@ -72,6 +74,7 @@ async function measure(command: GeneratorCommand & { do: "measure" }): Promise<G
     messages: close.messages - open.messages,
     seconds: (close.ms - open.ms) / 1000,
     proxyCpuNs: close.proxy - open.proxy,
+    proxyWaitNs: close.wait - open.wait,
     generatorCpuNs: close.generator - open.generator,
     backendCpuNs: close.backend - open.backend,
     p50: times.quantile(0.5),
@@ -87,6 +90,7 @@ function sample(load: Workload, command: GeneratorCommand & { do: "measure" }) {
     ms: performance.now(),
     messages: load.messages,
     proxy: cpuNs(command.proxy),
+    wait: waitNs(command.proxy),
     generator: cpuNs([process.pid]),
     backend: cpuNs(command.backend),
   }

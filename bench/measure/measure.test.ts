@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest"
 import { selfTimes } from "./cpu-profile.ts"
 import { Histogram } from "./histogram.ts"
-import { cpuNs, openFiles, processTree, residentOctets } from "./process-usage.ts"
+import { readTimes, timesBetween } from "./own-times.ts"
+import { cpuNs, openFiles, processTree, residentOctets, waitNs } from "./process-usage.ts"
 import { spread } from "./statistics.ts"
 
 describe("spread", () => {
@@ -46,6 +47,7 @@ test.skipIf(process.platform !== "linux")("a process's own usage is read", () =>
   expect(cpuNs([process.pid])).toBeGreaterThan(0)
   expect(residentOctets([process.pid])).toBeGreaterThan(1_000_000)
   expect(openFiles([process.pid])).toBeGreaterThan(2)
+  expect(waitNs([process.pid])).toBeGreaterThanOrEqual(0)
   expect(cpuNs([])).toBe(0)
 })
 
@@ -65,4 +67,27 @@ test("a CPU profile becomes self times, waiting left out", () => {
     { place: "relay  src/relay/relay.ts:10", microseconds: 30 },
     { place: "(garbage collector)", microseconds: 7 },
   ])
+})
+
+describe("the proxy's own times", () => {
+  const text = (...counts: number[]) =>
+    ["5e-05", "0.0001", "0.00025", "+Inf"]
+      .map((bound, index) => `sluice_message_seconds_bucket{le="${bound}"} ${counts[index]}\n`)
+      .join("")
+
+  test("are those between two readings, in proportion within a bucket", () => {
+    const [before, after] = [readTimes(text(10, 10, 10, 10)), readTimes(text(510, 1000, 1010, 1010))]
+    const { p50, p99, p999 } = timesBetween(before, after)!
+    expect([p50, p99, p999].map(Math.round)).toEqual([50, 100, 235])
+  })
+
+  test("above the largest bound are that bound", () => {
+    expect(timesBetween(readTimes(text(0, 0, 0, 0)), readTimes(text(0, 0, 0, 5)))!.p50).toBe(250)
+  })
+
+  test("there are none where it does not tell, and where nothing came", () => {
+    expect(readTimes("up 1\n")).toBeNull()
+    expect(timesBetween(null, readTimes(text(1, 1, 1, 1)))).toBeNull()
+    expect(timesBetween(readTimes(text(1, 1, 1, 1)), readTimes(text(1, 1, 1, 1)))).toBeNull()
+  })
 })

@@ -30,22 +30,38 @@ export function cpuNs(pids: readonly number[]): number {
   return sum
 }
 
+/**
+ * How long threads of these processes were ready to run and had to wait for a core so far, all added; nanoseconds.
+ * Zero where the kernel has no schedstat.
+ */
+export function waitNs(pids: readonly number[]): number {
+  let sum = 0
+  for (const pid of pids) {
+    for (const thread of threadsOf(pid))
+      sum += Number(read(`/proc/${pid}/task/${thread}/schedstat`).split(" ")[1] ?? 0)
+  }
+  return sum
+}
+
 const TICK_NS = 10_000_000
 
 function cpuNsOfProcess(pid: number): number {
   let sum = 0
-  let threads: string[] = []
-  try {
-    threads = readdirSync(`/proc/${pid}/task`)
-  } catch {
-    return 0
-  }
-  for (const thread of threads) {
+  for (const thread of threadsOf(pid)) {
     const schedstat = read(`/proc/${pid}/task/${thread}/schedstat`)
     if (schedstat === "") return cpuTicks(pid) * TICK_NS
     sum += Number(schedstat.split(" ")[0])
   }
   return sum
+}
+
+/** None where the process has ended. */
+function threadsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`)
+  } catch {
+    return []
+  }
 }
 
 function cpuTicks(pid: number): number {

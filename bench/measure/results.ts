@@ -14,6 +14,8 @@ export interface TimedResult {
   rate: Spread
   /** Share of its core the proxy used: well under 1 means the load, not the proxy, set the rate. */
   proxyShare: number
+  /** Milliseconds a second that threads of the proxy were ready and had to wait for their core, at its peak. */
+  waitMsPerSecond: number
   /** What the load itself cost, microseconds of CPU per message. */
   generatorUs: number
   backendUs: number
@@ -23,6 +25,9 @@ export interface TimedResult {
   latency: Latency | null
   /** Closed loop, at the peer's own peak: each message waits for the answer to the last. */
   peakTimes: Times | null
+  /** The proxy's own time, from the read that brought a message until it is written; null where it does not tell. */
+  ownPacedTimes: Times | null
+  ownPeakTimes: Times | null
 }
 
 /** Microseconds. */
