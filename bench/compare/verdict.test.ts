@@ -24,6 +24,7 @@ function report(costOf: (round: number) => number, failure = ""): TimedReport {
     ownPacedTimes: null,
     ownPeakTimes: null,
     waitMsPerSecond: 0,
+    loadWaitMsPerSecond: 0,
   })
   const shape = SHAPES.find(({ name }) => name === "bidi-10x10") as TimedReport["shape"]
   const now = MINUTES.map((minute, round) => minute * costOf(round))

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest"
 import { selfTimes } from "./cpu-profile.ts"
 import { Histogram } from "./histogram.ts"
 import { readTimes, timesBetween } from "./own-times.ts"
-import { cpuNs, openFiles, processTree, residentOctets, waitNs } from "./process-usage.ts"
+import { cpuNs, openFiles, processTree, residentOctets, threadTimes, waitOfBusiest } from "./process-usage.ts"
 import { spread } from "./statistics.ts"
 
 describe("spread", () => {
@@ -47,7 +47,6 @@ test.skipIf(process.platform !== "linux")("a process's own usage is read", () =>
   expect(cpuNs([process.pid])).toBeGreaterThan(0)
   expect(residentOctets([process.pid])).toBeGreaterThan(1_000_000)
   expect(openFiles([process.pid])).toBeGreaterThan(2)
-  expect(waitNs([process.pid])).toBeGreaterThanOrEqual(0)
   expect(cpuNs([])).toBe(0)
 })
 
@@ -90,4 +89,24 @@ describe("the proxy's own times", () => {
     expect(timesBetween(null, readTimes(text(1, 1, 1, 1)))).toBeNull()
     expect(timesBetween(readTimes(text(1, 1, 1, 1)), readTimes(text(1, 1, 1, 1)))).toBeNull()
   })
+})
+
+test("of a process's threads the one that ran most counts", () => {
+  const times = (ranNs: number, waitedNs: number) => ({ ranNs, waitedNs })
+  const before = new Map([
+    ["1", times(9000, 10)],
+    ["2", times(100, 20)],
+  ])
+  const after = new Map([
+    ["1", times(9100, 5000)],
+    ["2", times(900, 27)],
+    ["3", times(300, 600)],
+  ])
+  expect(waitOfBusiest(before, after)).toBe(7)
+  expect(waitOfBusiest(new Map(), new Map())).toBe(0)
+})
+
+test.skipIf(process.platform !== "linux")("threads of a process are read", () => {
+  const [own] = [...threadTimes([process.pid]).values()]
+  expect(own === undefined || own.ranNs > 0).toBe(true)
 })

@@ -10,7 +10,7 @@ import { Child, type Cores } from "./child.ts"
 import { ownTimesSoFar, type TimesSoFar } from "./own-times.ts"
 import { processTree } from "./process-usage.ts"
 
-const PATIENCE_MS = 15_000
+const PATIENCE_MS = 60_000
 const POLL_MS = 20
 
 export type PeerNeeds = Omit<TemplateValues, "port" | "directory" | "accessLog" | "threads" | "continuity">

@@ -144,7 +144,7 @@ function summarize(entrant: Entrant, rate: number): TimedResult {
     cpuUsOfRounds: ofRounds("proxyCpuNs"),
     rate: spread(peak.map(rateOf)),
     proxyShare: spread(peak.map((report) => report.proxyCpuNs / report.seconds / 1e9)).median,
-    waitMsPerSecond: spread(peak.map((report) => report.proxyWaitNs / report.seconds / 1e6)).median,
+    ...waits(peak),
     generatorUs: perMessage("generatorCpuNs").median,
     backendUs: perMessage("backendCpuNs").median,
     latency: latencyOf(entrant.paced, rate),
@@ -157,7 +157,19 @@ function summarize(entrant: Entrant, rate: number): TimedResult {
 function latencyOf(paced: readonly GeneratorReport[], rate: number): Latency | null {
   const times = timesOf(paced)
   if (times === null) return null
-  return { rate, ...times, overloaded: spread(paced.map(rateOf)).median < KEPT_UP * rate }
+  return {
+    rate,
+    ...times,
+    delays: timesOf(paced.map(({ delays }) => delays)),
+    ...waits(paced),
+    overloaded: spread(paced.map(rateOf)).median < KEPT_UP * rate,
+  }
+}
+
+function waits(reports: readonly GeneratorReport[]) {
+  const perSecond = (field: "proxyWaitNs" | "loadWaitNs") =>
+    spread(reports.map((report) => report[field] / report.seconds / 1e6)).median
+  return { waitMsPerSecond: perSecond("proxyWaitNs"), loadWaitMsPerSecond: perSecond("loadWaitNs") }
 }
 
 /** Null where nothing was answered: NaN is null on its way between processes. */

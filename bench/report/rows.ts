@@ -67,9 +67,20 @@ export function timedNote(report: TimedReport): string {
     number(Math.max(...measured.map((result) => result[field])))
   const paced = measured.find(({ latency }) => latency !== null)?.latency
   const load = `Load: generator at most ${most("generatorUs")}, backends at most ${most("backendUs")} CPU µs per ${report.shape.unit}.`
-  const waited = Math.max(...measured.map(({ waitMsPerSecond }) => waitMsPerSecond))
-  const wait = `Threads of the proxies were kept waiting for their core at most ${number(waited)} ms a second.`
+  const longest = (field: "waitMsPerSecond" | "loadWaitMsPerSecond") =>
+    number(Math.max(...measured.map((result) => result[field])))
+  const wait = `Waits for a core at peak: a proxy at most ${longest("waitMsPerSecond")}, the load at most ${longest("loadWaitMsPerSecond")} ms a second.`
   return [load, wait, ...(paced ? [`Latency at ${rate(paced.rate)} per second.`] : [])].join(" ")
+}
+
+/** How late the load was by itself at the steady rate, for each peer. */
+export function delayLines(report: TimedReport): string[] {
+  const parts = report.results.flatMap(({ peer, failure, latency }) =>
+    failure === "" && latency !== null && latency.delays !== null
+      ? [`${peer} ${time(latency.delays.p99)}`]
+      : [],
+  )
+  return parts.length === 0 ? [] : [`At that rate the load itself sent late by p99: ${parts.join(", ")}.`]
 }
 
 /** What proxies say of their own time, a line each. */
