@@ -11,7 +11,7 @@ export default defineConfig({
       "dashboard/**/*.test.ts",
       "bench/**/*.test.ts",
     ],
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: "forks",
     // Vitest's own number, one less than there are cores, is one on two cores, and most files wait for processes and sockets.
