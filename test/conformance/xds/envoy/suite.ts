@@ -205,7 +205,8 @@ async function answerOf(
 /** Those of its fields that a name fits, in order, beside the pseudo-headers. */
 function shown(headers: IncomingHttpHeaders, names: RegExp): object {
   const fields = Object.entries(headers).filter(([name]) => name.startsWith(":") || names.test(name))
-  return Object.fromEntries(fields.map(([name, value]) => [name, String(value)]).sort())
+  fields.sort(([one], [other]) => (one < other ? -1 : 1))
+  return Object.fromEntries(fields.map(([name, value]) => [name, String(value)]))
 }
 
 /** In words; null: there is none. */
