@@ -86,7 +86,7 @@ class LargeStage {
     return null
   }
 
-  /** Who answered; null: nobody. */
+  /** The address that answered; null: there was no answer. */
   call(path: string): Promise<string | null> {
     return new Promise((resolve) => {
       const deadline = Date.now() + GIVE_UP_MS
