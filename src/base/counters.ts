@@ -77,6 +77,7 @@ export const counterMeanings = {
     "a new call was refused: its connection's deadlines had cut too many, and its own was as short",
   // Who gets in.
   messages_limited: "what a client sent had to wait: it came faster than limit_messages lets it",
+  answers_limited: "what a backend sent had to wait: it came faster than limit_messages lets it (from=backend)",
   requests_limited: "a request was refused: more came than its zone lets in",
   streams_limited: "a request was refused: its zone has as many open as it lets in",
   subrequest_timeout: "a location that was asked about a request did not answer in time",
