@@ -118,6 +118,14 @@ export interface StaplingConfig {
   issuerFile: string | null
 }
 
+/** Whose revocation is asked after by OCSP, of clients' certificates that are accepted otherwise. nginx: `ssl_ocsp`. */
+export interface ClientOcspConfig {
+  /** The client's own, or all of its chain but the root. */
+  check: "leaf" | "chain"
+  /** `http:`; null: what each certificate says. */
+  responder: string | null
+}
+
 export interface ListenerTlsConfig {
   /** The first is used when SNI names none of them. */
   certificates: { names: string[]; certFile: string; keyFile: string; stapling?: StaplingConfig }[]
@@ -130,6 +138,7 @@ export interface ListenerTlsConfig {
   clientCaFile: string | null
   /** Revocation lists, one of each authority of clients' certificates. nginx: `ssl_crl`. */
   clientCrlFile: string | null
+  clientOcsp?: ClientOcspConfig
   verifyClient: "off" | "on" | "optional" | "optional_no_ca"
   verifyDepth: number
   sessionTimeoutMs: number

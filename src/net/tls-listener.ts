@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto"
+import { randomBytes, type X509Certificate } from "node:crypto"
 import type { Socket } from "node:net"
 import { createServer, type SecureContext, type Server, type TLSSocket, type TlsOptions } from "node:tls"
 import type { Clock } from "../base/clock.ts"
@@ -8,6 +8,7 @@ import type { Log } from "../log/logger.ts"
 import type { TlsInfo } from "../record/record.ts"
 import { Regex } from "../regex/regex.ts"
 import { errorReason } from "./error-reason.ts"
+import { ClientStatuses } from "./ocsp/client-statuses.ts"
 import { type StapleContext, Staples } from "./ocsp/staples.ts"
 import {
   certificatesByNames,
@@ -43,10 +44,17 @@ export interface TlsListenerOptions {
   onPlain(socket: Socket, octets: Buffer): void
   onFailed(cause: "handshake_timeout" | "handshake_failed"): void
   /** Of an OCSP responder's answer, and who counts what is over them. */
-  readonly stapling: Omit<StapleContext, "clock" | "log">
+  readonly stapling: Omit<StapleContext, "clock" | "log"> & { readonly statusesMax: number }
   /** A handshake was over and we threw; its socket ends. */
   onBug(error: unknown): void
 }
+
+/** What clients are asked for, and what they are shown. */
+type Policy = ClientPolicy &
+  Pick<ListenerTlsConfig, "rejectNames" | "rejectOthers" | "alpnProtocols"> & {
+    /** Null: authorities are not asked. */
+    readonly statuses: ClientStatuses | null
+  }
 
 /** Everything a handshake needs, read and checked. */
 interface Material {
@@ -202,7 +210,8 @@ export class TlsListener implements HandshakeOwner {
         const options = { ...shared, cert: pairs.map(({ cert }) => cert), key: pairs.map(({ key }) => key) }
         return { names, options, context: makeContext(options) }
       })
-      const policy = { ...config, authorities: authorities?.certificates ?? [] }
+      const known = authorities?.certificates ?? []
+      const policy = { ...config, authorities: known, statuses: this.#makeStatuses(config, known) }
       const server = this.#makeServer(hosts, shared, policy)
       // Node gives no certificate where a client is refused by its name.
       const find = (certificate: Buffer | null) => (certificate === null ? null : staples.find(certificate))
@@ -212,6 +221,17 @@ export class TlsListener implements HandshakeOwner {
     } catch (error) {
       throw new Error(`listener ${this.#options.name}: ${(error as Error).message}`)
     }
+  }
+
+  /** A handshake has as long again for the answer to be told in words. */
+  #makeStatuses(
+    { clientOcsp, verifyClient }: ListenerTlsConfig,
+    authorities: readonly X509Certificate[],
+  ): ClientStatuses | null {
+    if (clientOcsp === undefined || verifyClient === "off") return null
+    const { log, stapling, handshakeTimeoutMs } = this.#options
+    const timeoutMs = Math.min(stapling.timeoutMs, handshakeTimeoutMs / 2)
+    return new ClientStatuses({ ...stapling, log, timeoutMs, config: clientOcsp, authorities })
   }
 
   /** Of names with one certificate: which of several a client is shown Node does not say. */
@@ -224,11 +244,7 @@ export class TlsListener implements HandshakeOwner {
   }
 
   /** It never listens: sockets are handed to it. */
-  #makeServer(
-    hosts: readonly SecureHost[],
-    shared: TlsOptions,
-    policy: ClientPolicy & Pick<ListenerTlsConfig, "rejectNames" | "rejectOthers" | "alpnProtocols">,
-  ): Server {
+  #makeServer(hosts: readonly SecureHost[], shared: TlsOptions, policy: Policy): Server {
     const { rejectNames, rejectOthers } = policy
     const contexts = new ServerNames<SecureContext | typeof REJECTED>(
       [[rejectNames, REJECTED], ...hosts.map(({ names, context }) => [names, context] as const)],
@@ -254,11 +270,24 @@ export class TlsListener implements HandshakeOwner {
     return server
   }
 
-  #secured(socket: TLSSocket, policy: ClientPolicy): void {
+  #secured(socket: TLSSocket, policy: Policy): void {
+    const info = tlsInfo(socket, policy)
+    const { statuses } = policy
+    if (statuses === null || info.clientVerify !== "SUCCESS") return this.#handOn(socket, info)
+    // What the client sends meanwhile waits in the socket; the time of its handshake goes on.
+    socket.on("error", () => {})
+    void statuses.faultOf(socket.getPeerX509Certificate()!).then((fault) => {
+      if (socket.destroyed) return
+      const refused = { clientVerify: `FAILED:${fault}`, clientRefused: "failed" } as const
+      this.#handOn(socket, fault === null ? info : { ...info, ...refused })
+    })
+  }
+
+  #handOn(socket: TLSSocket, info: TlsInfo): void {
     const handshake = this.#takeHandshake(socket)
     handshake?.end()
     const proxied = handshake?.proxied ?? null
-    this.#guard(socket, () => this.#options.onSecured(socket, { ...tlsInfo(socket, policy), proxied }))
+    this.#guard(socket, () => this.#options.onSecured(socket, { ...info, proxied }))
   }
 
   #failed(error: Error, socket: TLSSocket): void {

@@ -123,7 +123,7 @@ export function isChainTooLong(
   return between > depth
 }
 
-function isIssuer(issuer: X509Certificate, certificate: X509Certificate): boolean {
+export function isIssuer(issuer: X509Certificate, certificate: X509Certificate): boolean {
   return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
 }
 

@@ -22,6 +22,7 @@ import type { ErrorPageConfig } from "../error-page-model.ts"
 import type {
   AccessLogConfig,
   BridgeConfig,
+  ClientOcspConfig,
   ClusterConfig,
   ContinuityConfig,
   ContinuityMode,
@@ -586,6 +587,14 @@ function writeStapling({ responseFile, responder, issuerFile }: StaplingConfig):
   }
 }
 
+const clientOcsp: Codec<ClientOcspConfig | undefined, { check: "leaf" | "chain"; responder?: string }> = {
+  read: ({ check, responder = null }) => ({ check, responder }),
+  write: (config) => ({
+    check: config!.check,
+    ...(config!.responder !== null && { responder: config!.responder }),
+  }),
+}
+
 const listenerTls: Codec<ListenerTlsConfig | null, object> = {
   read: (input) => readFields(listenerTlsFields, input, defaultListenerTls),
   write: (value) => writeFields(listenerTlsFields, value!, defaultListenerTls),
@@ -611,6 +620,7 @@ const listenerTlsFields: Fields<ListenerTlsConfig> = [
   field("ciphers", "ciphers", given),
   field("clientCa", "clientCaFile", given),
   field("clientCrl", "clientCrlFile", given),
+  field("clientOcsp", "clientOcsp", clientOcsp),
   field("verifyClient", "verifyClient", same()),
   field("verifyDepth", "verifyDepth", same()),
   field("sessionTimeout", "sessionTimeoutMs", duration),

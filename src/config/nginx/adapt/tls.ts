@@ -1,5 +1,5 @@
 /** `ssl_*` of the servers that share a listener. */
-import type { ListenerTlsConfig, StaplingConfig } from "../../model.ts"
+import type { ClientOcspConfig, ListenerTlsConfig, StaplingConfig } from "../../model.ts"
 import { didYouMean } from "../../problem.ts"
 import type { Scope } from "../scope.ts"
 import { readNumber, readSecondsMs } from "../units.ts"
@@ -20,6 +20,7 @@ export function adaptListenerTls(adapter: Adapter, draft: ListenerDraft): Listen
   const timeout = scope.one("ssl_session_timeout")
   const authority = scope.one("ssl_client_certificate")?.args[0]
   const crl = scope.one("ssl_crl")?.args[0]
+  const clientOcsp = clientOcspOf(adapter, scope)
   return {
     certificates: inOrder.flatMap((server) => (rejects(server) ? [] : certificatesOf(adapter, server))),
     rejectNames: inOrder.filter(rejects).flatMap(namesOf),
@@ -28,6 +29,7 @@ export function adaptListenerTls(adapter: Adapter, draft: ListenerDraft): Listen
     ciphers: scope.one("ssl_ciphers")?.args[0]?.text ?? null,
     clientCaFile: authority === undefined ? null : filePath(adapter, authority),
     clientCrlFile: crl === undefined ? null : filePath(adapter, crl),
+    ...(clientOcsp !== null && { clientOcsp }),
     verifyClient: verifyClient(adapter, defaultServer, authority !== undefined),
     verifyDepth: depth === null ? 1 : readNumber(depth.args[0]!.text)!,
     sessionTimeoutMs: timeout === null ? SESSION_TIMEOUT_MS : readSecondsMs(timeout.args[0]!.text)!,
@@ -67,14 +69,32 @@ function staplingOf(adapter: Adapter, scope: Scope): StaplingConfig | null {
     const word = scope.one(name)?.args[0]
     return word === undefined ? null : filePath(adapter, word)
   }
-  const responder = scope.one("ssl_stapling_responder")?.args[0]
-  if (responder !== undefined && !/^http:\/\/./.test(responder.text))
-    adapter.report.error(responder.span, `invalid URL prefix in OCSP responder "${responder.text}"`)
   return {
     responseFile: file("ssl_stapling_file"),
-    responder: responder?.text ?? null,
+    responder: responderOf(adapter, scope, "ssl_stapling_responder"),
     issuerFile: file("ssl_trusted_certificate"),
   }
+}
+
+function responderOf({ report }: Adapter, scope: Scope, name: string): string | null {
+  const word = scope.one(name)?.args[0]
+  if (word !== undefined && !/^http:\/\/./.test(word.text))
+    report.error(word.span, `invalid URL prefix in OCSP responder "${word.text}"`)
+  return word?.text ?? null
+}
+
+function clientOcspOf(adapter: Adapter, scope: Scope): ClientOcspConfig | null {
+  const { report } = adapter
+  const word = scope.one("ssl_ocsp")?.args[0]
+  if (word === undefined || word.text === "off") return null
+  if (word.text !== "on" && word.text !== "leaf") {
+    report.error(word.span, `invalid value "${word.text}"`, "on, leaf or off")
+    return null
+  }
+  if (scope.one("ssl_verify_client")?.args[0]?.text === "optional_no_ca")
+    report.error(word.span, '"ssl_ocsp" is incompatible with "ssl_verify_client optional_no_ca"')
+  const check = word.text === "on" ? "chain" : "leaf"
+  return { check, responder: responderOf(adapter, scope, "ssl_ocsp_responder") }
 }
 
 const VERIFY = ["off", "on", "optional", "optional_no_ca"] as const
@@ -98,7 +118,9 @@ function verifyClient(
 /** One listener asks all its clients for the same. A server that asked for more would let in whom it should not. */
 function checkSameClients({ report }: Adapter, server: ListeningDraft, defaultServer: ListeningDraft): void {
   const asked = (scope: Scope, name: string) => scope.one(name)?.args[0]?.text ?? "off"
-  for (const name of ["ssl_verify_client", "ssl_client_certificate", "ssl_verify_depth", "ssl_crl"]) {
+  const names =
+    "ssl_verify_client ssl_client_certificate ssl_verify_depth ssl_crl ssl_ocsp ssl_ocsp_responder"
+  for (const name of names.split(" ")) {
     if (asked(server.scope, name) === asked(defaultServer.scope, name)) continue
     report.error(
       server.span,
