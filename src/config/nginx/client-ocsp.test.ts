@@ -42,18 +42,20 @@ test.for<[words: string, error: string]>([
   expect(read(words, "http").errors).toEqual([error])
 })
 
-test("it cannot be had where any certificate is let in, nor of some names of an address alone", () => {
-  const tls =
-    "listen 8443 ssl; ssl_certificate /c.pem; ssl_certificate_key /c.key; ssl_client_certificate /ca.pem;"
-  const errorsOf = (servers: string) =>
-    readNginxConfig(`events {} http { ${servers} }`, "nginx.conf", NO_FILES)
-      .problems.filter(({ severity }) => severity === "error")
-      .map(({ message }) => message)
-  expect(errorsOf(`server { ${tls} ssl_verify_client optional_no_ca; ssl_ocsp on; return 204; }`)).toEqual([
+const TLS =
+  "listen 8443 ssl; ssl_certificate /c.pem; ssl_certificate_key /c.key; ssl_client_certificate /ca.pem;"
+
+test("it cannot be had where any certificate is let in", () => {
+  const text = `events {} http { server { ${TLS} ssl_verify_client optional_no_ca; ssl_ocsp on; return 204; } }`
+  expect(readNginxConfig(text, "nginx.conf", NO_FILES).problems.map(({ message }) => message)).toContain(
     '"ssl_ocsp" is incompatible with "ssl_verify_client optional_no_ca"',
-  ])
-  const verifying = `${tls} ssl_verify_client on; return 204;`
-  expect(errorsOf(`server { ${verifying} } server { server_name a; ${verifying} ssl_ocsp on; }`)).toEqual([
-    "ssl_ocsp other than the default server's of the same address is not supported yet",
-  ])
+  )
+})
+
+test("servers of one address may differ in it", () => {
+  const verifying = `${TLS} ssl_verify_client on; return 204;`
+  const text = `events {} http { server { ${verifying} } server { server_name a; ${verifying} ssl_ocsp leaf; } }`
+  const { tls } = readNginxConfig(text, "nginx.conf", NO_FILES).config!.listeners[0]!
+  expect(tls!.clientOcsp).toBeUndefined()
+  expect(tls!.certificates[1]!.clients).toMatchObject({ clientOcsp: { check: "leaf", responder: null } })
 })

@@ -22,6 +22,7 @@ import type { ErrorPageConfig } from "../error-page-model.ts"
 import type {
   AccessLogConfig,
   BridgeConfig,
+  ClientCertificates,
   ClientOcspConfig,
   ClusterConfig,
   ContinuityConfig,
@@ -554,16 +555,39 @@ export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
 }
 
 type Certificate = ListenerTlsConfig["certificates"][number]
+const clientOcsp: Codec<ClientOcspConfig | undefined, { check: "leaf" | "chain"; responder?: string }> = {
+  read: ({ check, responder = null }) => ({ check, responder }),
+  write: (config) => ({
+    check: config!.check,
+    ...(config!.responder !== null && { responder: config!.responder }),
+  }),
+}
+
+const defaultClients: ClientCertificates = {
+  clientCaFile: null,
+  clientCrlFile: null,
+  verifyClient: defaults.listenerTls.verifyClient.value,
+  verifyDepth: defaults.listenerTls.verifyDepth.value,
+}
+const clientFields: Fields<ClientCertificates> = [
+  field("clientCa", "clientCaFile", given),
+  field("clientCrl", "clientCrlFile", given),
+  field("clientOcsp", "clientOcsp", clientOcsp),
+  field("verifyClient", "verifyClient", same()),
+  field("verifyDepth", "verifyDepth", same()),
+]
+
 interface CertificateInput {
   names?: string[]
   cert: string
   key: string
   passwords?: string
+  clients?: object
   stapling?: { response?: string; responder?: string; issuer?: string }
 }
 const certificates: Codec<Certificate[], CertificateInput[]> = {
   read: (input) =>
-    input.map(({ names = [], cert, key, passwords, stapling }) => ({
+    input.map(({ names = [], cert, key, passwords, stapling, clients }) => ({
       names,
       certFile: cert,
       keyFile: key,
@@ -575,14 +599,16 @@ const certificates: Codec<Certificate[], CertificateInput[]> = {
           issuerFile: stapling.issuer ?? null,
         },
       }),
+      ...(clients !== undefined && { clients: readFields(clientFields, clients, defaultClients) }),
     })),
   write: (list) =>
-    list.map(({ names, certFile, keyFile, passwordFile, stapling }) => ({
+    list.map(({ names, certFile, keyFile, passwordFile, stapling, clients }) => ({
       ...(names.length > 0 && { names }),
       cert: certFile,
       key: keyFile,
       ...(passwordFile !== undefined && { passwords: passwordFile }),
       ...(stapling !== undefined && { stapling: writeStapling(stapling) }),
+      ...(clients !== undefined && { clients: writeFields(clientFields, clients, defaultClients) }),
     })),
 }
 
@@ -592,14 +618,6 @@ function writeStapling({ responseFile, responder, issuerFile }: StaplingConfig):
     ...(responder !== null && { responder }),
     ...(issuerFile !== null && { issuer: issuerFile }),
   }
-}
-
-const clientOcsp: Codec<ClientOcspConfig | undefined, { check: "leaf" | "chain"; responder?: string }> = {
-  read: ({ check, responder = null }) => ({ check, responder }),
-  write: (config) => ({
-    check: config!.check,
-    ...(config!.responder !== null && { responder: config!.responder }),
-  }),
 }
 
 const listenerTls: Codec<ListenerTlsConfig | null, object> = {
@@ -612,10 +630,7 @@ const defaultListenerTls: ListenerTlsConfig = {
   rejectOthers: defaults.listenerTls.rejectOthers.value,
   protocols: null,
   ciphers: null,
-  clientCaFile: null,
-  clientCrlFile: null,
-  verifyClient: defaults.listenerTls.verifyClient.value,
-  verifyDepth: defaults.listenerTls.verifyDepth.value,
+  ...defaultClients,
   sessionTimeoutMs: defaults.listenerTls.sessionTimeout.value,
   alpnProtocols: null,
 }
@@ -625,11 +640,7 @@ const listenerTlsFields: Fields<ListenerTlsConfig> = [
   field("rejectOthers", "rejectOthers", same()),
   field("protocols", "protocols", givenList),
   field("ciphers", "ciphers", given),
-  field("clientCa", "clientCaFile", given),
-  field("clientCrl", "clientCrlFile", given),
-  field("clientOcsp", "clientOcsp", clientOcsp),
-  field("verifyClient", "verifyClient", same()),
-  field("verifyDepth", "verifyDepth", same()),
+  ...(clientFields as unknown as Fields<ListenerTlsConfig>),
   field("sessionTimeout", "sessionTimeoutMs", duration),
   field("alpn", "alpnProtocols", givenList),
 ]
