@@ -128,5 +128,5 @@ test("lookaside, on real processes", { timeout: 120_000 }, async () => {
   expect(figures.streams.reduce((sum, count) => sum + count)).toBe(8)
   // The fourth backend is heard of, and given no stream that is open already.
   expect(figures.firstCallMs).not.toBeNull()
-  expect(figures.streamsAfterJoin).toHaveLength(3)
+  expect(figures.streamsAfterJoin[3] ?? 0).toBe(0)
 })
