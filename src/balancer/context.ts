@@ -10,6 +10,7 @@ import type { StreamRecord } from "../record/record.ts"
 import type { Span } from "../record/span.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
 import type { CallContext } from "../relay/call/call-context.ts"
+import { LogCells } from "../relay/call/continuity/log-cells.ts"
 import { ReplayRing } from "../relay/call/replay-ring.ts"
 import { beginServiceCall } from "../relay/call/service-call.ts"
 import { beginSubrequest } from "../relay/call/subrequest.ts"
@@ -48,6 +49,7 @@ export function makeContext(parts: ContextParts): SharedContext {
     log,
     env,
     replayRing: new ReplayRing(),
+    logCells: new LogCells(),
     budget: new BufferBudget(limits),
     descriptors: new Descriptors({ clock, counters, limits, log }),
     admission,

@@ -20,6 +20,8 @@ export interface ContinuityPlan {
   readonly isSlow: boolean
   /** Some mode needs nothing of the backend. */
   readonly isOneSided: boolean
+  /** More than whole messages is looked at in answers, from the first on: resume tokens, or a digest. */
+  readonly looksWithin: boolean
   /** Mode `cursor`: the field of responses that holds a resume token, and that of the first request. Null: no such mode. */
   readonly cursor: CursorFields | null
 }
@@ -81,6 +83,7 @@ export function compileContinuity(
     forgetsReceived: isAskedOnly,
     isSlow: config.overflow === "slow" && isWindow,
     isOneSided: asked.length < modes.length,
+    looksWithin: modes.includes("cursor") || modes.includes("replay"),
     cursor: modes.includes("cursor")
       ? (cursor ?? { from: parseFieldPath(cursorFrom!)!, into: parseFieldPath(cursorInto!)! })
       : null,

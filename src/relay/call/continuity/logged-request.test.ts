@@ -8,6 +8,7 @@ import { BufferBudget } from "../../../http2/buffer-budget.ts"
 import { HeaderList } from "../../../http2/header-list.ts"
 import { compileContinuity } from "../../route/continuity-plan.ts"
 import type { Leg } from "../leg.ts"
+import { LogCells } from "./log-cells.ts"
 import { LoggedRequest } from "./logged-request.ts"
 
 const HEAD = new HeaderList([":path", "/s/m"])
@@ -19,9 +20,9 @@ function bedOf(config: Partial<ContinuityConfig> = {}) {
   const downstream = { remoteEnded: false, consume: (octets: number) => lines.push(`credit ${octets}`) }
   const budget = new BufferBudget(resolveLimits({}).limits)
   let full = 0
-  const owner = { onFull: () => full++ }
-  const context = { budget, counters: new Counters() }
-  const request = new LoggedRequest(context, downstream as never, plan, owner)
+  const owner = { downstream: downstream as never, onFull: () => full++ }
+  const context = { budget, counters: new Counters(), logCells: new LogCells() }
+  const request = new LoggedRequest(context, plan, owner)
   /** A leg that takes `room` octets at once. */
   const legOf = (name: string, room = Number.POSITIVE_INFINITY, headerListMax = 10_000): Leg => {
     const text = (octets: Buffer, start: number, end: number): string =>

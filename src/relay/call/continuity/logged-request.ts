@@ -1,6 +1,5 @@
-import type { Counters } from "../../../base/counters.ts"
 import type { FieldValue } from "../../../grpc/field-path.ts"
-import type { BufferBudget, Reclaimable } from "../../../http2/buffer-budget.ts"
+import type { Reclaimable } from "../../../http2/buffer-budget.ts"
 import type { HeaderList } from "../../../http2/header-list.ts"
 import type { Failure } from "../../../record/failure.ts"
 import type { ContinuityPlan } from "../../route/continuity-plan.ts"
@@ -8,7 +7,7 @@ import { cleanTrailers } from "../../route/head-rewrite.ts"
 import { type CallRequest, headersProblem, sendTrailers } from "../call-request.ts"
 import type { Leg } from "../leg.ts"
 import type { DownstreamStream } from "../stream-owner.ts"
-import { ClientCredit } from "./client-credit.ts"
+import type { LogContext } from "./message-log.ts"
 import type { Opening } from "./opening.ts"
 import { RequestLog } from "./request-log.ts"
 
@@ -16,9 +15,18 @@ const NO_OCTETS = Buffer.alloc(0)
 
 const BEGIN: Opening = { kind: "begin" }
 
-/** Who is told that the client waits for room in the log. */
+/** The call whose request it is. */
 export interface LogOwner {
+  readonly downstream: DownstreamStream
+  /** The client waits for room in the log. */
   onFull(): void
+}
+
+/** Of a leg that is not the first: how it is opened, and what of its order is not under way any more. */
+interface LaterLeg {
+  readonly opening: Opening
+  /** Octets under way to it that it is sent again, beside the order. */
+  again: number
 }
 
 /**
@@ -29,17 +37,18 @@ export interface LogOwner {
  * Octets are counted from the first of the call; messages are whole ones.
  */
 export class LoggedRequest implements CallRequest, Reclaimable {
-  #opening: Opening = BEGIN
-  readonly #downstream: DownstreamStream
-  readonly #budget: BufferBudget
-  readonly #forgetsReceived: boolean
   readonly #owner: LogOwner
+  readonly #context: LogContext
   readonly #log: RequestLog
-  readonly #credit: ClientCredit
+  readonly #forgetsReceived: boolean
+  /** Octets that some leg has taken. */
+  #taken = 0
+  /** Those that the client has credit for. */
+  #credited = 0
   /** Of the present leg: where what it takes next stands. */
   #legTaken = 0
-  /** Octets under way to the present leg that it is sent again, beside the order. */
-  #again = 0
+  /** Null: the present leg is the first. */
+  #later: LaterLeg | null = null
   /** The present leg is sent nothing: it has not said from where, or its request side has been ended. */
   #isHeld = false
   /** No other leg follows: nothing is kept. */
@@ -47,17 +56,10 @@ export class LoggedRequest implements CallRequest, Reclaimable {
   #isReclaimable = false
   #trailers: HeaderList | null = null
 
-  constructor(
-    context: { readonly budget: BufferBudget; readonly counters: Counters },
-    downstream: DownstreamStream,
-    plan: ContinuityPlan,
-    owner: LogOwner,
-  ) {
-    this.#downstream = downstream
-    this.#budget = context.budget
-    this.#forgetsReceived = plan.forgetsReceived
+  constructor(context: LogContext, plan: ContinuityPlan, owner: LogOwner) {
     this.#owner = owner
-    this.#credit = new ClientCredit(downstream)
+    this.#context = context
+    this.#forgetsReceived = plan.forgetsReceived
     this.#log = new RequestLog(context, plan)
   }
 
@@ -65,7 +67,7 @@ export class LoggedRequest implements CallRequest, Reclaimable {
 
   /** Whole messages that some leg has taken. */
   get sentMessages(): number {
-    return this.#log.wholeUntil(this.#credit.taken)
+    return this.#log.wholeMessages(this.#taken)
   }
 
   /** Messages before the first one that can be sent again. */
@@ -102,7 +104,7 @@ export class LoggedRequest implements CallRequest, Reclaimable {
   open(leg: Leg, list: HeaderList, isHead: boolean): Failure | null {
     const problem = headersProblem(leg, list)
     if (problem !== null) return problem
-    const opening = this.#opening
+    const opening = this.#later?.opening ?? BEGIN
     this.#log.neededFrom = -1
     this.#isHeld = opening.kind === "wait"
     if (opening.kind === "wait") {
@@ -117,7 +119,7 @@ export class LoggedRequest implements CallRequest, Reclaimable {
     this.#legTaken = from
     if (again !== null) {
       leg.octetsSent += again.length
-      this.#again = again.length
+      this.#later!.again = again.length
       this.sent(upstream.sendData(again, 0, again.length, false))
     }
     return isEmpty && endsBare ? null : this.#sendFrom(leg, from)
@@ -146,12 +148,12 @@ export class LoggedRequest implements CallRequest, Reclaimable {
   }
 
   get #isEnded(): boolean {
-    return this.#downstream.remoteEnded
+    return this.#owner.downstream.remoteEnded
   }
 
   receive(leg: Leg | null, octets: Buffer, start: number, end: number, endStream: boolean): void {
     const upstream = leg === null || this.#isHeld ? null : leg.upstream
-    if (!this.#isOff) this.#log.keep(octets, start, end, this.#credit.taken)
+    if (!this.#isOff) this.#log.keep(octets, start, end, this.#taken)
     if (upstream === null) return
     if (!this.#isOff) this.#mayReclaim()
     leg!.octetsSent += end - start
@@ -165,21 +167,26 @@ export class LoggedRequest implements CallRequest, Reclaimable {
   }
 
   sent(octets: number): void {
-    const again = Math.min(octets, this.#again)
-    this.#again -= again
+    const later = this.#later
+    const again = later === null ? 0 : Math.min(octets, later.again)
+    if (again > 0) later!.again -= again
     this.#legTaken += octets - again
     this.#take(this.#legTaken)
   }
 
   /** Credit for what no leg has taken before. */
   #take(until: number): void {
-    const credit = this.#credit
-    if (until > credit.taken) credit.taken = until
+    if (until > this.#taken) this.#taken = until
     this.#giveCredit()
   }
 
+  /** The client has credit for each octet once, when the first leg has taken it, or later. */
   #giveCredit(): void {
-    this.#credit.give(this.#log.creditMost)
+    const due = Math.min(this.#taken, this.#log.creditMost) - this.#credited
+    if (due > 0) {
+      this.#credited += due
+      this.#owner.downstream.consume(due)
+    }
     if (this.isFull) this.#owner.onFull()
   }
 
@@ -197,18 +204,18 @@ export class LoggedRequest implements CallRequest, Reclaimable {
 
   /** The client waits for room in the log. */
   get isFull(): boolean {
-    return this.#credit.withheld > 0
+    return this.#taken > this.#credited
   }
 
   /** The client waits no longer: from now on the oldest leave. */
   speedUp(): void {
-    this.#log.speedUp(this.#credit.taken)
+    this.#log.speedUp(this.#taken)
     this.#giveCredit()
   }
 
   /** Messages before `message` are not sent again: they were answered, or are in the backend's state. */
   done(message: number): void {
-    this.#log.done(message, this.#credit.taken)
+    this.#log.done(message, this.#taken)
     this.#giveCredit()
   }
 
@@ -216,7 +223,7 @@ export class LoggedRequest implements CallRequest, Reclaimable {
 
   /** All that is kept has been given to a leg. */
   #mayReclaim(): void {
-    if (!this.#isReclaimable) this.#budget.reclaimable(this)
+    if (!this.#isReclaimable) this.#context.budget.reclaimable(this)
     this.#isReclaimable = true
   }
 
@@ -229,16 +236,15 @@ export class LoggedRequest implements CallRequest, Reclaimable {
   }
 
   keep(): void {
-    this.#budget.pinned(this)
+    this.#context.budget.pinned(this)
     this.#isReclaimable = false
   }
 
   /** The leg is over, and another follows: what it was to be sent again is not under way any more. */
   detach(opening: Opening): void {
-    this.#opening = opening
+    this.#later = { opening, again: 0 }
     if (opening.kind === "from") this.#log.neededFrom = opening.message
     this.keep()
-    this.#again = 0
     this.#isHeld = false
   }
 
@@ -255,6 +261,6 @@ export class LoggedRequest implements CallRequest, Reclaimable {
 
   forget(): void {
     this.keep()
-    this.#log.clear()
+    this.#log.forget()
   }
 }

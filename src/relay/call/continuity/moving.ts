@@ -2,6 +2,7 @@ import type { TurnReason } from "../../pacing/pacer.ts"
 import type { ContinuityPlan } from "../../route/continuity-plan.ts"
 import type { Leg } from "../leg.ts"
 import type { LegEnd } from "../leg-end.ts"
+import type { Delivered } from "./answers.ts"
 import { AskedLeg, MOVED } from "./asked-leg.ts"
 import { type BackendAccount, LASTING_MS, NEVER } from "./backend-account.ts"
 import type { ContinuedCall } from "./continued-call.ts"
@@ -9,13 +10,12 @@ import { LogRelief } from "./log-relief.ts"
 import type { LoggedRequest } from "./logged-request.ts"
 import { MoveAccount } from "./move-account.ts"
 import type { MovedLeg } from "./move-request.ts"
-import type { Responses } from "./response-account.ts"
 
 /** The call whose legs end by Sluice's own choice. */
 export interface MovableCall {
   readonly request: LoggedRequest
   readonly backend: BackendAccount
-  readonly responses: Responses
+  readonly responses: Delivered
   /** How its backend knows the present leg. */
   readonly movedLeg: MovedLeg
   /** Another leg would follow an end of this one. */
