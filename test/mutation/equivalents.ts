@@ -31,7 +31,7 @@ export const equivalents: readonly Equivalents[] = [
         "this.#withheld.size > 0 → true",
         "this.#withheld.size > 0 → (this.#withheld.size) >= (0)",
       ],
-      "if (this.#spares.size === 0) return": ["this.#spares.size === 0 → false"],
+      "if (this.#spares.length === 0) return": ["this.#spares.length === 0 → false"],
       "if (this.#withheld.size > 0) this.#withheld.delete": [
         "this.#withheld.size > 0 → true",
         "this.#withheld.size > 0 → (this.#withheld.size) >= (0)",

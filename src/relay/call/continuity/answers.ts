@@ -2,7 +2,7 @@ import type { ContinuityMode } from "../../../config/model.ts"
 import { countWhole } from "../../../grpc/message-scanner.ts"
 import type { ContinuityPlan } from "../../route/continuity-plan.ts"
 import type { DownstreamStream } from "../stream-owner.ts"
-import type { ContinuedCall } from "./continued-call.ts"
+import type { ContinuedCall, ContinuityContext } from "./continued-call.ts"
 import { type Responses, responsesOf } from "./response-account.ts"
 
 /** What the client has of the answers. */
@@ -13,14 +13,12 @@ export type Delivered = Pick<Responses, "delivered" | "isMidMessage" | "token">
  * object with the rest of the call: `Continuity`.
  */
 export abstract class Answers {
-  /** The present leg's backend takes no part, and no mode does without: octets pass as they come. */
-  isOff = false
   protected readonly call: ContinuedCall
   protected readonly plan: ContinuityPlan
   /** Null: all came in whole messages, which most do, and none is looked into. */
   #responses: Responses | null = null
-  /** Messages that were answered need not be kept. */
-  #forgetsAnswered = false
+  /** The backend whose head was taken up last takes part itself; null: none was. */
+  #isAware: boolean | null = null
 
   constructor(call: ContinuedCall, plan: ContinuityPlan) {
     this.call = call
@@ -29,6 +27,20 @@ export abstract class Answers {
 
   get downstream(): DownstreamStream {
     return this.call.downstream
+  }
+
+  get context(): ContinuityContext {
+    return this.call.context
+  }
+
+  /** A leg's head has been taken up. */
+  protected get isBegun(): boolean {
+    return this.#isAware !== null
+  }
+
+  /** The present leg's backend takes no part, and no mode does without: octets pass as they come. */
+  get isOff(): boolean {
+    return this.#isAware === false && !this.plan.isOneSided
   }
 
   protected abstract forgetAnswered(messages: number): void
@@ -54,10 +66,8 @@ export abstract class Answers {
 
   /** The leg has its head. `isAware`: its backend takes part itself. */
   protected expectAnswers(isAware: boolean): void {
-    const { isLockstep, isOneSided, looksWithin } = this.plan
-    this.#forgetsAnswered = isLockstep && !isAware
-    this.isOff = !isAware && !isOneSided
-    if (looksWithin) this.#account.onHead(isAware)
+    this.#isAware = isAware
+    if (this.plan.looksWithin) this.#account.onHead(isAware)
   }
 
   /** Returns how many octets the client has taken at once, or is not to have; -1: they are not what it has. */
@@ -83,7 +93,7 @@ export abstract class Answers {
 
   #delivered(messages: number): void {
     this.call.record.responseMessages = messages
-    if (this.#forgetsAnswered) this.forgetAnswered(messages)
+    if (this.plan.isLockstep && this.#isAware === false) this.forgetAnswered(messages)
   }
 
   /** The leg has not said everything again that the client has. */

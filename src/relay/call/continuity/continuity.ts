@@ -39,12 +39,10 @@ export class Continuity extends Answers implements GapOwner, MovableCall, LogOwn
   readonly request: LoggedRequest
   /** Null: no leg has ended, nor could one have. */
   #later: LaterLegs | null = null
-  /** The first leg's head has been taken up. */
-  #isBegun = false
 
   constructor(call: ContinuedCall, plan: ContinuityPlan) {
     super(call, plan)
-    this.request = new LoggedRequest(call.context, plan, this)
+    this.request = new LoggedRequest(plan, this)
     beginContinuity(call.record)
   }
 
@@ -55,7 +53,7 @@ export class Continuity extends Answers implements GapOwner, MovableCall, LogOwn
   }
 
   get #past(): LaterLegs {
-    return (this.#later ??= new LaterLegs(this.call.leg, this.#isBegun, this.plan.isOneSided))
+    return (this.#later ??= new LaterLegs(this.call.leg, this.isBegun, this.plan.isOneSided))
   }
 
   /** A leg is over, and the next one's stream has not been opened. */
@@ -105,7 +103,7 @@ export class Continuity extends Answers implements GapOwner, MovableCall, LogOwn
   onHead(leg: Leg, head: ResponseHead, endStream: boolean): HeaderList | null {
     const { list } = head
     const says = readBackend(list)
-    const hasClientHead = this.#later === null ? this.#isBegun : this.#later.backend.hasClientHead
+    const hasClientHead = this.#later === null ? this.isBegun : this.#later.backend.hasClientHead
     const status = statusEndOf(head, false)
     if (endStream && this.#later?.mode != null && says.refuses !== null)
       return this.#end(leg, { kind: "refused", reason: says.refuses })
@@ -128,7 +126,6 @@ export class Continuity extends Answers implements GapOwner, MovableCall, LogOwn
       }
       later.headCame(Math.floor(this.call.context.clock.now()))
     }
-    this.#isBegun = true
     this.expectAnswers(takesPart(says))
     if (this.isOff) this.request.turnOff()
     return true

@@ -18,15 +18,21 @@ const BEGIN: Opening = { kind: "begin" }
 /** The call whose request it is. */
 export interface LogOwner {
   readonly downstream: DownstreamStream
+  readonly context: LogContext
+  /** No other leg follows: nothing is kept. */
+  readonly isOff: boolean
   /** The client waits for room in the log. */
   onFull(): void
 }
 
-/** Of a leg that is not the first: how it is opened, and what of its order is not under way any more. */
+/** Of a leg that is not the first. */
 interface LaterLeg {
+  /** How it is opened. */
   readonly opening: Opening
   /** Octets under way to it that it is sent again, beside the order. */
   again: number
+  /** Where what it takes next stands. */
+  taken: number
 }
 
 /**
@@ -37,30 +43,22 @@ interface LaterLeg {
  * Octets are counted from the first of the call; messages are whole ones.
  */
 export class LoggedRequest implements CallRequest, Reclaimable {
+  spareAt = -1
   readonly #owner: LogOwner
-  readonly #context: LogContext
   readonly #log: RequestLog
-  readonly #forgetsReceived: boolean
   /** Octets that some leg has taken. */
   #taken = 0
   /** Those that the client has credit for. */
   #credited = 0
-  /** Of the present leg: where what it takes next stands. */
-  #legTaken = 0
   /** Null: the present leg is the first. */
   #later: LaterLeg | null = null
   /** The present leg is sent nothing: it has not said from where, or its request side has been ended. */
   #isHeld = false
-  /** No other leg follows: nothing is kept. */
-  #isOff = false
-  #isReclaimable = false
   #trailers: HeaderList | null = null
 
-  constructor(context: LogContext, plan: ContinuityPlan, owner: LogOwner) {
+  constructor(plan: ContinuityPlan, owner: LogOwner) {
     this.#owner = owner
-    this.#context = context
-    this.#forgetsReceived = plan.forgetsReceived
-    this.#log = new RequestLog(context, plan)
+    this.#log = new RequestLog(owner.context, plan)
   }
 
   // ---- What is known of it --------------------------------------------------------------------------------------
@@ -80,7 +78,7 @@ export class LoggedRequest implements CallRequest, Reclaimable {
   }
 
   get isReplayable(): boolean {
-    return this.#log.start === 0 && !this.#isOff
+    return this.#log.start === 0 && !this.#owner.isOff
   }
 
   get heldOctets(): number {
@@ -104,7 +102,10 @@ export class LoggedRequest implements CallRequest, Reclaimable {
   open(leg: Leg, list: HeaderList, isHead: boolean): Failure | null {
     const problem = headersProblem(leg, list)
     if (problem !== null) return problem
-    const opening = this.#later?.opening ?? BEGIN
+    // One that was refused is followed by another that begins as it did.
+    if (this.#taken > 0) this.#later ??= { opening: BEGIN, again: 0, taken: 0 }
+    const later = this.#later
+    const opening = later === null ? BEGIN : later.opening
     this.#log.neededFrom = -1
     this.#isHeld = opening.kind === "wait"
     if (opening.kind === "wait") {
@@ -116,10 +117,10 @@ export class LoggedRequest implements CallRequest, Reclaimable {
     const isEmpty = again === null && this.#log.from(from) === null
     const endsBare = this.#isEnded && this.#trailers === null
     const upstream = leg.open(list, endsBare && isEmpty, isHead)
-    this.#legTaken = from
+    if (later !== null) later.taken = from
     if (again !== null) {
       leg.octetsSent += again.length
-      this.#later!.again = again.length
+      later!.again = again.length
       this.sent(upstream.sendData(again, 0, again.length, false))
     }
     return isEmpty && endsBare ? null : this.#sendFrom(leg, from)
@@ -129,9 +130,9 @@ export class LoggedRequest implements CallRequest, Reclaimable {
   resume(leg: Leg, message: number): Failure | null {
     this.#isHeld = false
     const from = this.#log.octetOf(message)
-    this.#legTaken = from
+    this.#later!.taken = from
     this.#take(from)
-    if (this.#forgetsReceived) this.done(message)
+    if (this.#log.forgetsReceived) this.done(message)
     return this.#sendFrom(leg, from)
   }
 
@@ -153,9 +154,9 @@ export class LoggedRequest implements CallRequest, Reclaimable {
 
   receive(leg: Leg | null, octets: Buffer, start: number, end: number, endStream: boolean): void {
     const upstream = leg === null || this.#isHeld ? null : leg.upstream
-    if (!this.#isOff) this.#log.keep(octets, start, end, this.#taken)
+    if (!this.#owner.isOff) this.#log.keep(octets, start, end, this.#taken)
     if (upstream === null) return
-    if (!this.#isOff) this.#mayReclaim()
+    if (!this.#owner.isOff) this.#mayReclaim()
     leg!.octetsSent += end - start
     this.sent(upstream.sendData(octets, start, end, endStream))
   }
@@ -168,10 +169,11 @@ export class LoggedRequest implements CallRequest, Reclaimable {
 
   sent(octets: number): void {
     const later = this.#later
-    const again = later === null ? 0 : Math.min(octets, later.again)
-    if (again > 0) later!.again -= again
-    this.#legTaken += octets - again
-    this.#take(this.#legTaken)
+    if (later === null) return this.#take(this.#taken + octets)
+    const again = Math.min(octets, later.again)
+    later.again -= again
+    later.taken += octets - again
+    this.#take(later.taken)
   }
 
   /** Credit for what no leg has taken before. */
@@ -223,26 +225,23 @@ export class LoggedRequest implements CallRequest, Reclaimable {
 
   /** All that is kept has been given to a leg. */
   #mayReclaim(): void {
-    if (!this.#isReclaimable) this.#context.budget.reclaimable(this)
-    this.#isReclaimable = true
+    this.#owner.context.budget.reclaimable(this)
   }
 
   reclaim(): void {
-    this.#isReclaimable = false
     this.#log.dropFirst()
-    if (this.#isOff) return
+    if (this.#owner.isOff) return
     this.#log.drop()
     this.#giveCredit()
   }
 
   keep(): void {
-    this.#context.budget.pinned(this)
-    this.#isReclaimable = false
+    this.#owner.context.budget.pinned(this)
   }
 
   /** The leg is over, and another follows: what it was to be sent again is not under way any more. */
   detach(opening: Opening): void {
-    this.#later = { opening, again: 0 }
+    this.#later = { opening, again: 0, taken: 0 }
     if (opening.kind === "from") this.#log.neededFrom = opening.message
     this.keep()
     this.#isHeld = false
@@ -252,9 +251,8 @@ export class LoggedRequest implements CallRequest, Reclaimable {
 
   handOver(): void {}
 
-  /** No other leg follows. */
+  /** No other leg follows, as the owner says. */
   turnOff(): void {
-    this.#isOff = true
     this.forget()
     this.#giveCredit()
   }

@@ -34,6 +34,10 @@ export class RequestLog extends MessageLog {
     this.#plan = plan
   }
 
+  get forgetsReceived(): boolean {
+    return this.#plan.forgetsReceived
+  }
+
   // ---- What is in it ----------------------------------------------------------------------------------------------
 
   get heldOctets(): number {
