@@ -1,6 +1,9 @@
 import type { ContinuityConfig } from "../../config/model.ts"
 import { type FieldPath, parseFieldPath } from "../../grpc/field-path.ts"
 
+/** A log that does not stay in a processor's nearest memory. */
+const LARGE_OCTETS = 16_384
+
 /** A route's continuity, compiled: what all its calls share. */
 export interface ContinuityPlan {
   readonly config: ContinuityConfig
@@ -8,6 +11,8 @@ export interface ContinuityPlan {
   readonly offer: string
   /** Most octets kept of whole client messages that were sent. */
   readonly keepOctets: number
+  /** Once they are too many, so many octets more leave at once: one by one, each would be looked up in cold memory. */
+  readonly leaveOctets: number
   /** The client's first message is kept, for as long as the call lasts. */
   readonly keepsFirst: boolean
   /** Its last whole message is kept. */
@@ -72,11 +77,13 @@ export function compileContinuity(
   const asked = modes.filter((mode) => mode === "handoff" || mode === "resume")
   const isAskedOnly = asked.length === modes.length && refused === "end"
   const isBackwards = modes.includes("restart") || modes.includes("replay") || refused === "restart"
+  const isLarge = config.keepOctets >= LARGE_OCTETS
   const isWindow = modes.some((mode) => mode !== "restart" && mode !== "cursor")
   return {
     config,
     offer: asked.join(", "),
     keepOctets: isWindow ? config.keepOctets : 0,
+    leaveOctets: isLarge ? config.keepOctets >> 4 : 0,
     keepsFirst: modes.includes("cursor") || (restarts && restartWith === "first"),
     keepsLast: restarts && restartWith === "last",
     isLockstep: modes.includes("lockstep") && !isBackwards,

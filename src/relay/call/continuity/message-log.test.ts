@@ -131,7 +131,11 @@ describe("the log of client messages", () => {
   })
 
   test("small ones are in cells of one piece of memory, each in its own, which it gives back as it grows or ends", () => {
-    const context = { budget: new BufferBudget(defaultLimits), logCells: new LogCells(), counters: new Counters() }
+    const context = {
+      budget: new BufferBudget(defaultLimits),
+      logCells: new LogCells(),
+      counters: new Counters(),
+    }
     const logs = ["a", "b", "c"].map((letter) => {
       const log = new MessageLog(context)
       log.push(message(letter.repeat(251)), 0, 256, 1000)

@@ -166,6 +166,18 @@ describe("what leaves when more comes than is kept", () => {
     expect([log.start, log.heldOctets]).toEqual([2, 25])
   })
 
+  test.each<[keepOctets: number, start: number, heldOctets: number]>([
+    // 16 of 1,000 octets fill it to the octet; the 17th pushes out what it needs.
+    [16_000, 1, 16_000],
+    // 1,024 octets more.
+    [16_384, 2, 15_000],
+    [17_000, 3, 15_000],
+  ])("is a sixteenth more of a log that is large: of %i octets", (keepOctets, start, heldOctets) => {
+    const { log, send } = bed({ modes: ["resume"], keepOctets })
+    while (log.start === 0) send(message(1000))
+    expect([log.start, log.heldOctets]).toEqual([start, heldOctets])
+  })
+
   test("is nothing that the next leg begins with", () => {
     const { log, send } = bed({ modes: ["resume"], keepOctets: 40 })
     send(message(20))

@@ -124,12 +124,12 @@ export class RequestLog extends MessageLog {
 
   /** Makes room for `more` octets. */
   #trim(more: number, taken: number): void {
-    const { keepOctets, keepsLast } = this.#plan
+    const { keepOctets, keepsLast, leaveOctets } = this.#plan
     if (this.#isSlow || this.length + more <= keepOctets) return
     const before = this.start
     const sent = this.#whole - (keepsLast ? 1 : 0)
     const least = this.neededFrom < 0 ? sent : Math.min(this.neededFrom, sent)
-    this.trim(Math.max(0, keepOctets - more), taken, least)
+    this.trim(Math.max(0, keepOctets - more - leaveOctets), taken, least)
     if (this.start > before && keepOctets > 0) this.#overflown()
   }
 
@@ -154,8 +154,7 @@ export class RequestLog extends MessageLog {
     this.#overflown()
     const cutter = this.#cutter
     if (cutter === null || cutter.isAtBoundary) this.clear(this.#whole, this.received)
-    else if (cutter.messageOctets > 0)
-      this.clear(this.#whole + 1, this.unfinished + cutter.messageOctets)
+    else if (cutter.messageOctets > 0) this.clear(this.#whole + 1, this.unfinished + cutter.messageOctets)
   }
 
   /** Nothing is kept any more. */
