@@ -39,6 +39,7 @@ export class LaterLegs {
     if (liveMs === NEVER) return
     this.backend.liveMs = liveMs
     this.gap?.onLive()
+    this.moving?.legLive()
   }
 
   headCame(nowMs: number): void {

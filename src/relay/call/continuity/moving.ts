@@ -1,3 +1,4 @@
+import { type Deadline, makeDeadline } from "../../../base/timer-wheel.ts"
 import type { TurnReason } from "../../pacing/pacer.ts"
 import type { ContinuityPlan } from "../../route/continuity-plan.ts"
 import type { Leg } from "../leg.ts"
@@ -30,6 +31,8 @@ export class Moving {
   readonly account: MoveAccount
   #asked: AskedLeg | null = null
   #relief: LogRelief | null = null
+  /** When a leg that serves before its head has lasted, and the call is where it was to be. */
+  #arrival: Deadline | null = null
 
   constructor(call: ContinuedCall, plan: ContinuityPlan, moved: MovableCall) {
     this.#call = call
@@ -103,19 +106,32 @@ export class Moving {
     return false
   }
 
+  /** A later leg serves without a head, which may be hours away: most servers send it with their first message. */
+  legLive(): void {
+    if (!this.account.isUnderWay) return
+    this.#arrival ??= makeDeadline(() => this.account.moved(this.#call.context.clock.now()))
+    this.#call.context.deadlines.set(this.#arrival, LASTING_MS)
+  }
+
   /** The head of a later leg came. */
   legBegun(): void {
     this.account.moved(this.#call.context.clock.now())
+    this.#forgetArrival()
   }
 
   /** The leg is over. */
   legOver(): void {
     this.#asked?.close()
+    this.#forgetArrival()
+  }
+
+  #forgetArrival(): void {
+    if (this.#arrival !== null) this.#call.context.deadlines.cancel(this.#arrival)
   }
 
   /** The call is over. */
   close(): void {
-    this.#asked?.close()
+    this.legOver()
     this.#relief?.close()
     this.account.failed()
   }
