@@ -18,6 +18,7 @@ import type { Admission } from "../relay/overload/admission.ts"
 import { CutCalls } from "../relay/overload/cut-calls.ts"
 import { Pacer } from "../relay/pacing/pacer.ts"
 import { TakeoverPace } from "../relay/pacing/takeover-pace.ts"
+import type { ReflectedFields } from "../relay/route/route.ts"
 import type { UpstreamContext } from "../relay/upstream/upstream-context.ts"
 
 /** What all calls and connections of a balancer share. */
@@ -31,12 +32,14 @@ export interface ContextParts {
   readonly log: Log
   readonly env: TemplateEnvironment
   readonly admission: Admission
+  readonly reflectedFields: ReflectedFields
   onStreamEnd(record: StreamRecord): void
   onSpans(spans: readonly Span[]): void
 }
 
 export function makeContext(parts: ContextParts): SharedContext {
-  const { clock, random, limits, counters, log, env, admission, onStreamEnd, onSpans } = parts
+  const { clock, random, limits, counters, log, env, admission, reflectedFields, onStreamEnd, onSpans } =
+    parts
   const deadlines = new TimerWheel(clock)
   const context: SharedContext = {
     clock,
@@ -57,6 +60,7 @@ export function makeContext(parts: ContextParts): SharedContext {
     subrequests: {
       begin: (call, uri, done, bodyOctetsMax) => beginSubrequest(context, call, uri, done, bodyOctetsMax),
     },
+    reflectedFields,
     services: { begin: (question, done) => beginServiceCall(context, question, done) },
     onStreamEnd,
     onSpans,

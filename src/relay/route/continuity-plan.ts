@@ -43,15 +43,22 @@ export type CursorFieldsOf = (path: string, from: string, into: string) => Curso
 /** The plan for the method at `path`; null: its streams end with their backend. */
 export type PlanOf = (path: string) => ContinuityPlan | null
 
-/** The plans of a route, which are one where the fields of its cursor are said by number. Null: it has none. */
-export function compilePlans(config: ContinuityConfig, fieldsOf: CursorFieldsOf): PlanOf | null {
-  const { cursorFrom, cursorInto, modes } = config
-  const isByName =
+/** The fields of its cursor are said by name: they are others for each method. */
+export function hasNamedCursor({ cursorFrom, cursorInto, modes }: ContinuityConfig): boolean {
+  return (
     modes.includes("cursor") && (parseFieldPath(cursorFrom!) === null || parseFieldPath(cursorInto!) === null)
-  if (!isByName) {
-    const plan = compileContinuity(config)
-    return plan === null ? null : () => plan
-  }
+  )
+}
+
+/** The one plan of a route, whatever the method. Null: it has none. */
+export function onePlan(config: ContinuityConfig): PlanOf | null {
+  const plan = compileContinuity(config)
+  return plan === null ? null : () => plan
+}
+
+/** The plans of a route where the fields of its cursor are said by name. */
+export function compilePlans(config: ContinuityConfig, fieldsOf: CursorFieldsOf): PlanOf {
+  const { cursorFrom, cursorInto, modes } = config
   const without = compileContinuity({ ...config, modes: modes.filter((mode) => mode !== "cursor") })
   // As many as there are methods in the descriptors: of others none is kept.
   const plans = new Map<string, ContinuityPlan | null>()
