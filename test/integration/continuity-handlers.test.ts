@@ -9,6 +9,7 @@ import { describe, expect, type TestContext, test } from "vitest"
 import type { SluiceYaml } from "../../src/config/yaml/schema.ts"
 import { eventually } from "../support/eventually.ts"
 import { goPeers, HOW_TO_GET_GO } from "../support/go-peers.ts"
+import { HOW_TO_GET_JAVA, javaHandlers } from "../support/java-peers.ts"
 import { TestBed } from "../support/test-bed.ts"
 
 const HANDLERS = join(import.meta.dirname, "handlers")
@@ -25,6 +26,7 @@ const libraries: Record<string, { readonly command: string[] | null; readonly ne
     needs: "grpcio in .cache/continuity/python (examples/continuity/README.md)",
   },
   "grpc-go": { command: goFolder === null ? null : [join(goFolder, "handlers")], needs: HOW_TO_GET_GO },
+  "grpc-java": { command: javaHandlers(), needs: HOW_TO_GET_JAVA },
 }
 
 interface Backend {
