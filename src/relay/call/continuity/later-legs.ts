@@ -25,8 +25,8 @@ export class LaterLegs {
 
   /** After `first`. `isBegun`: its head has been taken up; `isOneSided`: it served without one. */
   constructor(first: Leg | null, isBegun: boolean, isOneSided: boolean) {
-    if (first === null || first.connectedMs === 0) return
-    if (isOneSided) this.backend.liveMs = first.connectedMs
+    if (first === null) return
+    if (isOneSided && first.connectedMs > 0) this.backend.liveMs = first.connectedMs
     if (!isBegun) return
     this.backend.takeEncoding(first.responseHeaders!)
     this.backend.note(readBackend(first.responseHeaders!))
