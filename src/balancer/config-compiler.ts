@@ -178,8 +178,8 @@ export class ConfigCompiler {
         { bindAddress, socketKeepalive }: RouteSettings,
       ) => {
         const over = tlsConfig === null ? null : tls.upstream(tlsConfig)
-        const { requestBuffering, passTrailers, passBody } = proxy
-        const exchange = { requestBuffering, passTrailers, dropsBody: !passBody }
+        const { requestBuffering, passTrailers, passBody, body } = proxy
+        const exchange = { requestBuffering, passTrailers, dropsBody: !passBody || body !== null }
         return this.#parts.origins.connector({ tls: over, bindAddress, socketKeepalive, ...exchange })
       }
       const parts = {

@@ -118,9 +118,18 @@ export interface StaplingConfig {
   issuerFile: string | null
 }
 
+export interface ListenerCertificate {
+  names: string[]
+  certFile: string
+  keyFile: string
+  /** Passphrases, one a line, of which one opens the key. nginx: `ssl_password_file`. */
+  passwordFile?: string
+  stapling?: StaplingConfig
+}
+
 export interface ListenerTlsConfig {
   /** The first is used when SNI names none of them. */
-  certificates: { names: string[]; certFile: string; keyFile: string; stapling?: StaplingConfig }[]
+  certificates: ListenerCertificate[]
   /** Names that no certificate is shown for: the handshake ends. nginx: `ssl_reject_handshake`. */
   rejectNames: string[]
   /** The same for all names that have no certificate, and where none is said. */
@@ -282,6 +291,12 @@ export interface RouteSettings {
   ignoreHeaders: string[]
   /** Added to responses. nginx: `add_header`; `always` also on errors. */
   addHeaders: { name: string; template: string; always: boolean }[]
+  /** `Expires` and `Cache-Control`, as nginx writes it: `off`, `max`, `epoch`, `30d`, `-1`, `modified 1h`, `@18h`; a template. */
+  expires: string
+  /** What `Content-Type` says of texts that do not say it themselves; a template. Null: nothing. nginx: `charset`. */
+  charset: string | null
+  /** Which media types are such texts. */
+  charsetTypes: string[]
   socketKeepalive: boolean
   bindAddress: string | null
   accessLogs: AccessLogConfig[]

@@ -10,6 +10,8 @@ export interface UpstreamTlsConfig {
   sendServerName: boolean
   certFile: string | null
   keyFile: string | null
+  /** Passphrases, one a line, of which one opens the key. */
+  passwordFile: string | null
   protocols: string[] | null
   ciphers: string | null
   /** What TCP sessions offer; null: nothing. HTTP/2 has its own. */

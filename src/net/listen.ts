@@ -2,6 +2,7 @@ import { existsSync } from "node:fs"
 import { createServer, type Server, type Socket } from "node:net"
 import { dirname } from "node:path"
 import type { ListenerConfig } from "../config/model.ts"
+import { isUnspecified } from "../config/wildcard.ts"
 import { listenProblem } from "./listen-problem.ts"
 import { type OnOctets, readShared } from "./shared-read.ts"
 import { removeStaleSocket } from "./stale-socket.ts"
@@ -118,8 +119,4 @@ export async function addressProblem(config: ListenerConfig): Promise<string | n
   const error = await tryToListen(server, { ...config, port: 0, reusePort: false })
   server.close()
   return error === null ? null : listenProblem(config, error)
-}
-
-function isUnspecified(host: string): boolean {
-  return host === "0.0.0.0" || host === "::"
 }

@@ -6,7 +6,11 @@ import { type Authorities, contextOptions, contextProblem, type KeyPair, readKey
 
 /** All that a listener's TLS reads. */
 export function filesOf({ certificates, clientCaFile, clientCrlFile }: ListenerTlsConfig): string[] {
-  const files = certificates.flatMap(({ certFile, keyFile }) => [certFile, keyFile])
+  const files = certificates.flatMap(({ certFile, keyFile, passwordFile = null }) => [
+    certFile,
+    keyFile,
+    passwordFile,
+  ])
   return [
     ...new Set(
       [...files, ...staplingFiles({ certificates }), clientCaFile, clientCrlFile].filter(
@@ -34,11 +38,11 @@ export interface SecureHost {
 export function certificatesByNames({ certificates }: ListenerTlsConfig): Host[] {
   const hosts = new Map<string, Host>()
   for (const certificate of certificates) {
-    const { names, certFile, keyFile } = certificate
+    const { names, certFile, keyFile, passwordFile } = certificate
     const key = JSON.stringify(names)
     const host = hosts.get(key) ?? { names, pairs: [], certificate }
     hosts.set(key, host)
-    const pair = readKeyPair(certFile, keyFile)
+    const pair = readKeyPair(certFile, keyFile, passwordFile)
     const kind = (each: KeyPair) => each.leaf.publicKey.asymmetricKeyType
     if (!host.pairs.some((each) => kind(each) === kind(pair))) host.pairs.push(pair)
   }

@@ -1,4 +1,5 @@
 /** nginx's phases: the same files and the same requests through nginx and through Sluice. */
+import { createHash } from "node:crypto"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, test } from "vitest"
@@ -9,6 +10,8 @@ const hasNginx = isInstalled("nginx", "-v", "nginx-light")
 
 /** Of the `http` block, of the server, and what is asked. A request is a path or more than that. */
 type Case = [server: string, asked: (string | Asked)[], http?: string]
+
+const link = (text: string): string => createHash("md5").update(text).digest("base64url")
 
 const CASES: Record<string, Case> = {
   "a server's steps come before its locations": [
@@ -28,6 +31,74 @@ const CASES: Record<string, Case> = {
      location /f { set $x 1; break; return 200 "never"; }
      location /g { if ($arg_b) { break; } return 200 "passed"; }`,
     ["/g", "/g?b=1"],
+  ],
+  valid_referers: [
+    `server_name own.test *.own.test; set $at server;
+     location / { valid_referers none blocked server_names *.example.org www.example.* example.net/gallery/ ~\\.google\\.;
+       if ($invalid_referer) { return 403; } return 200 "[$invalid_referer] $by"; }
+     location /few { valid_referers a.test; return 200 "[$invalid_referer]";
+       location /few/in { return 200 "[$invalid_referer]"; } location /few/own { valid_referers .b.test;
+         rewrite ^/few/own/to$ /few/in last; return 200 "[$invalid_referer]"; } }
+     location ~ ^/kept/(.*)$ { valid_referers ~^(x)\\.test; if ($invalid_referer) { return 403 $1; } return 200 $1; }
+     location /not { valid_referers c.test; return 200 "[$invalid_referer] $by"; }`,
+    [
+      ...[
+        "",
+        "-",
+        "http://",
+        "https://own.test",
+        "HTTP://A.OWN.TEST/x",
+        "http://example.org/",
+        "http://a.example.org",
+      ]
+        .concat(["http://www.example.com/x", "http://example.net", "http://example.net/gallery/1"])
+        .concat([
+          "http://example.net:80/gallery/1",
+          "http://x.google.com/",
+          "ftp://own.test",
+          "http://a.google",
+        ])
+        .concat([
+          `http://${"a".repeat(257)}.google.com/`,
+          "http://x.b.test",
+          "http://b.test",
+          "http://x.test",
+          "http://a.test:1",
+        ])
+        .flatMap((referer) =>
+          ["/", "/few", "/few/in", "/few/own", "/few/own/to", "/kept/a", "/not"].map(
+            (path): Asked => ({ path, headers: { referer } }),
+          ),
+        ),
+      ...["/", "/few", "/kept/a"],
+    ],
+    `map $invalid_referer $by { "" valid; default invalid; }`,
+  ],
+  secure_link: [
+    `set $key k; location / { secure_link $arg_h,$arg_e; secure_link_md5 "$secure_link_expires$uri $key$more";
+       if ($secure_link = "") { return 403; } if ($secure_link = "0") { return 410; }
+       return 200 "$secure_link $secure_link_expires"; }
+     location /bare { set $more x; secure_link $arg_h; secure_link_md5 "$uri $key$more"; return 200 "[$secure_link]"; }
+     location /half { secure_link $arg_h; return 200 "[$secure_link]"; }`,
+    [
+      ...[
+        link("2147483647/a k"),
+        link("2147483647/a kx"),
+        link("1/a k"),
+        link("2147483647/b k"),
+        "x",
+        "",
+      ].flatMap((h) => [
+        `/a?h=${h}&e=2147483647`,
+        `/a?h=${h}&e=1`,
+        `/a?h=${h}&e=0`,
+        `/a?h=${h}&e=x`,
+        `/a?h=${h}`,
+      ]),
+      ...[link("/bare kx"), link("/bare k"), `${link("/bare kx")}==`, `${link("/bare kx")}===`].flatMap(
+        (h) => [`/bare?h=${h}`, `/half?h=${h}`],
+      ),
+    ],
   ],
   "ten changes of location, and no more": [
     `location /loop { rewrite ^ /loop; }

@@ -1,4 +1,5 @@
 /** What nginx says of a client's certificate: the same file and the same clients through nginx and through Sluice. */
+import { createPrivateKey } from "node:crypto"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, test } from "vitest"
@@ -47,6 +48,23 @@ test.skipIf(!hasNginx).for([
     )
     expect([host, ours]).toEqual([host, theirs])
   }
+})
+
+test.skipIf(!hasNginx)("ssl_password_file opens the key, whichever of its lines does", async (t) => {
+  const beside = new BesideNginx(t)
+  const server = await (await Certificate.root("CN=Root")).issue({ names: ["a.test"] })
+  const sealed = { type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "the second" } as const
+  writeFileSync(join(beside.directory, "server.pem"), server.pem)
+  writeFileSync(join(beside.directory, "server.key"), createPrivateKey(server.key).export(sealed))
+  writeFileSync(join(beside.directory, "passwords"), "the first\nthe second\n")
+  const http = `server { listen SOCKET ssl; ssl_certificate server.pem; ssl_certificate_key server.key;
+    ssl_password_file passwords; return 200 "$scheme"; }`
+  for (const ask of [await beside.startNginx(t, http), await beside.startSluice(http)])
+    expect((await ask({ path: "/", headers: { host: "a.test" }, tls: null })).body).toBe("https")
+  writeFileSync(join(beside.directory, "passwords"), "the first\n")
+  await expect(beside.startSluice(http, "refused")).rejects.toThrow(
+    "server.key: not a private key in PEM that a passphrase of",
+  )
 })
 
 test.skipIf(!hasNginx)("the certificate's fields are those of nginx", async (t) => {

@@ -409,6 +409,9 @@ const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
       }),
     ),
     interceptErrors: fc.boolean(),
+    expires: fc.constantFrom("off", "max", "30d", "-1", "modified 1h", "@18h", "$arg_e"),
+    charset: orNull(fc.constantFrom("utf-8", "$arg_c")),
+    charsetTypes: fc.constantFrom(["*"], ["text/html", "text/css"]),
     absoluteRedirect: fc.boolean(),
     serverNameInRedirect: fc.boolean(),
     portInRedirect: fc.boolean(),
@@ -425,6 +428,7 @@ const upstreamTls: fc.Arbitrary<UpstreamTlsConfig> = near(defaultUpstreamTls(), 
   sendServerName: fc.boolean(),
   certFile: text,
   keyFile: text,
+  passwordFile: text,
   protocols: list(text),
   ciphers: text,
 })
@@ -471,6 +475,14 @@ function proxy(clusters: string[], tls: fc.Arbitrary<UpstreamTlsConfig | null>):
     redirects: fc.array(rule, { maxLength: 2 }),
     cookieDomains: fc.array(rule, { maxLength: 1 }),
     cookiePaths: fc.array(rule, { maxLength: 1 }),
+    cookieFlags: fc.array(
+      fc.record({
+        match: fc.constantFrom({ text: "a" }, { pattern: "^a", ignoreCase: true }),
+        flags: fc.constantFrom<string[]>(["secure"], ["nosecure", "samesite=$arg_s"]),
+      }),
+      { maxLength: 2 },
+    ),
+    body: orNull(fc.constantFrom("", "from $host")),
   })
 }
 
@@ -483,7 +495,6 @@ const files: fc.Arbitrary<RouteAction> = fc.record({
     tryFiles: fc.constantFrom<string[]>([], ["$uri", "$uri/", "=404"], ["$uri", "@other"]),
     types: fc.dictionary(fc.constantFrom("html", "js", "txt"), fc.constantFrom("text/html", "text/x")),
     defaultType: fc.constantFrom("text/plain", ""),
-    expires: fc.constantFrom("off", "max", "30d", "-1", "modified 1h", "@18h"),
     etag: fc.boolean(),
     ifModifiedSince: fc.constantFrom("off" as const, "exact" as const, "before" as const),
   }),
@@ -654,6 +665,20 @@ const variable: fc.Arbitrary<Config["variables"][number]> = fc.oneof(
     default: text,
     proxies: fc.subarray(["10.0.0.0/8"]),
     proxyRecursive: fc.boolean(),
+  }),
+  fc.record({
+    kind: fc.constant("referers" as const),
+    name: fc.constantFrom("g", "h"),
+    none: fc.boolean(),
+    blocked: fc.boolean(),
+    hosts: fc.constantFrom<[string, string][]>([], [["*.a.example", "/x"]], [["a.*", ""]]),
+    regexes: fc.constantFrom<string[]>([], ["^a", "b"]),
+  }),
+  fc.record({
+    kind: fc.constant("secureLink" as const),
+    name: fc.constantFrom("i", "j"),
+    of: template,
+    md5: orNull(template),
   }),
   fc.record({
     kind: fc.constant("split" as const),

@@ -9,6 +9,7 @@ import type {
   StreamLimits,
   ZoneConfig,
 } from "../model.ts"
+import { isTrustedName } from "../trusted-names.ts"
 import { jwtSchema, readJwt, writeJwt } from "./jwt-schema.ts"
 import { SIZE, sizeInput, sizeOctets } from "./scalars.ts"
 
@@ -17,6 +18,12 @@ const from = z
   .string({ error: NETWORK_ERROR })
   .refine((text) => text === "all" || text === "unix:" || parseNetwork(text) !== null, {
     error: NETWORK_ERROR,
+  })
+const TRUSTED_ERROR = 'must be an address, a network such as "10.0.0.0/8", a name or "unix:"'
+const trusted = z
+  .string({ error: TRUSTED_ERROR })
+  .refine((text) => text === "unix:" || parseNetwork(text) !== null || isTrustedName(text), {
+    error: TRUSTED_ERROR,
   })
 const name = z.string().regex(/^\w+$/, { error: "must be the name of a variable, without its $" })
 const status = z.int().min(400).max(599)
@@ -94,7 +101,7 @@ export function accessShape(template: z.ZodType<string, string>) {
       .union([
         z.literal("none"),
         z.strictObject({
-          from: z.array(from).min(1),
+          from: z.array(trusted).min(1),
           header: z.string().optional(),
           recursive: z.boolean().optional(),
         }),

@@ -314,6 +314,7 @@ export const upstreamTlsFields: Fields<UpstreamTlsConfig> = [
   field("sendServerName", "sendServerName", same()),
   field("cert", "certFile", given),
   field("key", "keyFile", given),
+  field("passwords", "passwordFile", given),
   field("protocols", "protocols", givenList),
   field("ciphers", "ciphers", given),
   field("alpn", "alpnProtocols", givenList),
@@ -347,6 +348,9 @@ export const settingsFields: Fields<RouteSettings> = [
   field("hideHeaders", "hideHeaders", same()),
   field("ignoreHeaders", "ignoreHeaders", same()),
   field("addHeaders", "addHeaders", addHeaders),
+  field("expires", "expires", same()),
+  field("charset", "charset", textOrNone),
+  field("charsetTypes", "charsetTypes", same()),
   field("socketKeepalive", "socketKeepalive", same()),
   field("bindAddress", "bindAddress", textOrNone),
   field("accessLog", "accessLogs", accessLogsOf(defaults.accessLog.format.value)),
@@ -553,14 +557,16 @@ interface CertificateInput {
   names?: string[]
   cert: string
   key: string
+  passwords?: string
   stapling?: { response?: string; responder?: string; issuer?: string }
 }
 const certificates: Codec<Certificate[], CertificateInput[]> = {
   read: (input) =>
-    input.map(({ names = [], cert, key, stapling }) => ({
+    input.map(({ names = [], cert, key, passwords, stapling }) => ({
       names,
       certFile: cert,
       keyFile: key,
+      ...(passwords !== undefined && { passwordFile: passwords }),
       ...(stapling !== undefined && {
         stapling: {
           responseFile: stapling.response ?? null,
@@ -570,10 +576,11 @@ const certificates: Codec<Certificate[], CertificateInput[]> = {
       }),
     })),
   write: (list) =>
-    list.map(({ names, certFile, keyFile, stapling }) => ({
+    list.map(({ names, certFile, keyFile, passwordFile, stapling }) => ({
       ...(names.length > 0 && { names }),
       cert: certFile,
       key: keyFile,
+      ...(passwordFile !== undefined && { passwords: passwordFile }),
       ...(stapling !== undefined && { stapling: writeStapling(stapling) }),
     })),
 }

@@ -1,6 +1,7 @@
 /** `allow`, `deny`, `auth_basic`, `auth_request` and real_ip: who is let in. */
 import { parseNetwork } from "../../../record/networks.ts"
 import type { AccessConfig, RealIpConfig } from "../../model.ts"
+import { isTrustedName } from "../../trusted-names.ts"
 import { type Directive, spanOf, type Word } from "../ast.ts"
 import type { Scope } from "../scope.ts"
 import { type Adapter, fullPath } from "./adapter.ts"
@@ -64,11 +65,11 @@ function adaptRequest(adapter: Adapter, scope: Scope): AccessConfig["request"] {
 export function adaptRealIp({ report }: Adapter, scope: Scope): RealIpConfig | null {
   const from = scope.all("set_real_ip_from").flatMap((directive) => {
     const { text } = directive.args[0]!
-    if (text === "unix:" || parseNetwork(text) !== null) return [text]
+    if (text === "unix:" || parseNetwork(text) !== null || isTrustedName(text)) return [text]
     report.error(
       spanOf(directive),
       `host not found in set_real_ip_from "${text}"`,
-      "an address, a network or unix:",
+      "an address, a network, a name or unix:",
     )
     return []
   })

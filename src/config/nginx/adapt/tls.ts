@@ -3,7 +3,7 @@ import type { ListenerTlsConfig, StaplingConfig } from "../../model.ts"
 import { didYouMean } from "../../problem.ts"
 import type { Scope } from "../scope.ts"
 import { readNumber, readSecondsMs } from "../units.ts"
-import { type Adapter, filePath } from "./adapter.ts"
+import { type Adapter, filePath, fullPath } from "./adapter.ts"
 import type { ListenerDraft, ListeningDraft } from "./drafts.ts"
 import { tlsProtocols } from "./grpc-pass.ts"
 
@@ -52,12 +52,15 @@ function certificatesOf(adapter: Adapter, server: ListeningDraft): ListenerTlsCo
     return []
   }
   const stapling = staplingOf(adapter, scope)
+  const password = scope.one("ssl_password_file")?.args[0]
+  const passwordFile = password === undefined ? null : fullPath(adapter, password)
   return certificates.flatMap(({ args }, index) => {
     const certFile = filePath(adapter, args[0]!)
     const key = keys[index]?.args[0]
     const keyFile = key === undefined ? null : filePath(adapter, key)
     if (certFile === null || keyFile === null) return []
-    return [{ names: namesOf(server), certFile, keyFile, ...(stapling !== null && { stapling }) }]
+    const more = { ...(passwordFile !== null && { passwordFile }), ...(stapling !== null && { stapling }) }
+    return [{ names: namesOf(server), certFile, keyFile, ...more }]
   })
 }
 
