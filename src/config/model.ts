@@ -125,9 +125,20 @@ export interface ListenerCertificate {
   /** Passphrases, one a line, of which one opens the key. nginx: `ssl_password_file`. */
   passwordFile?: string
   stapling?: StaplingConfig
+  /** What is asked of clients who ask for these names, where that is not what the listener asks. */
+  clients?: ClientCertificates
 }
 
-export interface ListenerTlsConfig {
+/** What is asked of clients. */
+export interface ClientCertificates {
+  clientCaFile: string | null
+  /** Revocation lists, one of each authority of clients' certificates. nginx: `ssl_crl`. */
+  clientCrlFile: string | null
+  verifyClient: "off" | "on" | "optional" | "optional_no_ca"
+  verifyDepth: number
+}
+
+export interface ListenerTlsConfig extends ClientCertificates {
   /** The first is used when SNI names none of them. */
   certificates: ListenerCertificate[]
   /** Names that no certificate is shown for: the handshake ends. nginx: `ssl_reject_handshake`. */
@@ -136,11 +147,6 @@ export interface ListenerTlsConfig {
   rejectOthers: boolean
   protocols: string[] | null
   ciphers: string | null
-  clientCaFile: string | null
-  /** Revocation lists, one of each authority of clients' certificates. nginx: `ssl_crl`. */
-  clientCrlFile: string | null
-  verifyClient: "off" | "on" | "optional" | "optional_no_ca"
-  verifyDepth: number
   sessionTimeoutMs: number
   /** Those that are spoken, the preferred first; null: those of HTTP, and on a TCP listener none. */
   alpnProtocols: string[] | null

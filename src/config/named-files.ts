@@ -109,7 +109,8 @@ function filesRead({ listeners, servers, tcp, clusters, admin, xds }: Config): S
         stapling?.responseFile ?? null,
         stapling?.issuerFile ?? null,
       )
-    files.push(tls.clientCaFile, tls.clientCrlFile)
+    for (const asked of [tls, ...tls.certificates.flatMap(({ clients }) => clients ?? [])])
+      files.push(asked.clientCaFile, asked.clientCrlFile)
   }
   for (const route of routesOf(servers)) {
     if ("tls" in route.action) upstreamTls(route.action.tls)

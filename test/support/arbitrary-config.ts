@@ -92,19 +92,37 @@ const address: fc.Arbitrary<Address> = fc.oneof(
   text.map(unixAddress),
 )
 
+const clients = {
+  clientCaFile: orNull(text),
+  clientCrlFile: orNull(text),
+  verifyClient: fc.constantFrom(
+    "off" as const,
+    "on" as const,
+    "optional" as const,
+    "optional_no_ca" as const,
+  ),
+  verifyDepth: fc.nat(5),
+}
+
 const listenerTls: fc.Arbitrary<ListenerTlsConfig> = fc.record({
-  certificates: fc.array(fc.record({ names: list(serverName), certFile: text, keyFile: text }), {
-    minLength: 1,
-    maxLength: 2,
-  }),
+  certificates: fc.array(
+    fc.record(
+      {
+        names: list(serverName),
+        certFile: text,
+        keyFile: text,
+        passwordFile: text,
+        clients: fc.record(clients),
+      },
+      { requiredKeys: ["names", "certFile", "keyFile"] },
+    ),
+    { minLength: 1, maxLength: 2 },
+  ),
   rejectNames: list(serverName),
   rejectOthers: fc.boolean(),
   protocols: orNull(list(text)),
   ciphers: orNull(text),
-  clientCaFile: orNull(text),
-  clientCrlFile: orNull(text),
-  verifyClient: fc.constantFrom("off", "on", "optional", "optional_no_ca"),
-  verifyDepth: fc.nat(5),
+  ...clients,
   sessionTimeoutMs: number,
   alpnProtocols: orNull(fc.array(text, { minLength: 1, maxLength: 2 })),
 })

@@ -22,6 +22,7 @@ import type { ErrorPageConfig } from "../error-page-model.ts"
 import type {
   AccessLogConfig,
   BridgeConfig,
+  ClientCertificates,
   ClusterConfig,
   ContinuityConfig,
   ContinuityMode,
@@ -553,16 +554,30 @@ export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
 }
 
 type Certificate = ListenerTlsConfig["certificates"][number]
+const defaultClients: ClientCertificates = {
+  clientCaFile: null,
+  clientCrlFile: null,
+  verifyClient: defaults.listenerTls.verifyClient.value,
+  verifyDepth: defaults.listenerTls.verifyDepth.value,
+}
+const clientFields: Fields<ClientCertificates> = [
+  field("clientCa", "clientCaFile", given),
+  field("clientCrl", "clientCrlFile", given),
+  field("verifyClient", "verifyClient", same()),
+  field("verifyDepth", "verifyDepth", same()),
+]
+
 interface CertificateInput {
   names?: string[]
   cert: string
   key: string
   passwords?: string
+  clients?: object
   stapling?: { response?: string; responder?: string; issuer?: string }
 }
 const certificates: Codec<Certificate[], CertificateInput[]> = {
   read: (input) =>
-    input.map(({ names = [], cert, key, passwords, stapling }) => ({
+    input.map(({ names = [], cert, key, passwords, stapling, clients }) => ({
       names,
       certFile: cert,
       keyFile: key,
@@ -574,14 +589,16 @@ const certificates: Codec<Certificate[], CertificateInput[]> = {
           issuerFile: stapling.issuer ?? null,
         },
       }),
+      ...(clients !== undefined && { clients: readFields(clientFields, clients, defaultClients) }),
     })),
   write: (list) =>
-    list.map(({ names, certFile, keyFile, passwordFile, stapling }) => ({
+    list.map(({ names, certFile, keyFile, passwordFile, stapling, clients }) => ({
       ...(names.length > 0 && { names }),
       cert: certFile,
       key: keyFile,
       ...(passwordFile !== undefined && { passwords: passwordFile }),
       ...(stapling !== undefined && { stapling: writeStapling(stapling) }),
+      ...(clients !== undefined && { clients: writeFields(clientFields, clients, defaultClients) }),
     })),
 }
 
@@ -603,10 +620,7 @@ const defaultListenerTls: ListenerTlsConfig = {
   rejectOthers: defaults.listenerTls.rejectOthers.value,
   protocols: null,
   ciphers: null,
-  clientCaFile: null,
-  clientCrlFile: null,
-  verifyClient: defaults.listenerTls.verifyClient.value,
-  verifyDepth: defaults.listenerTls.verifyDepth.value,
+  ...defaultClients,
   sessionTimeoutMs: defaults.listenerTls.sessionTimeout.value,
   alpnProtocols: null,
 }
@@ -616,10 +630,7 @@ const listenerTlsFields: Fields<ListenerTlsConfig> = [
   field("rejectOthers", "rejectOthers", same()),
   field("protocols", "protocols", givenList),
   field("ciphers", "ciphers", given),
-  field("clientCa", "clientCaFile", given),
-  field("clientCrl", "clientCrlFile", given),
-  field("verifyClient", "verifyClient", same()),
-  field("verifyDepth", "verifyDepth", same()),
+  ...(clientFields as unknown as Fields<ListenerTlsConfig>),
   field("sessionTimeout", "sessionTimeoutMs", duration),
   field("alpn", "alpnProtocols", givenList),
 ]

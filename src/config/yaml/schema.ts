@@ -473,6 +473,16 @@ const route: z.ZodType<RouteInput, RouteInput> = z
   })
   .meta({ id: "Route" })
 
+const clientShape = {
+  clientCa: text().optional().describe("File of authorities that client certificates are checked against."),
+  clientCrl: text().optional().describe("File of their revocation lists, one of each."),
+  verifyClient: z
+    .enum(["off", "on", "optional", "optional_no_ca"])
+    .optional()
+    .describe(says("", defaults.listenerTls.verifyClient)),
+  verifyDepth: count(0).optional().describe(says("", defaults.listenerTls.verifyDepth)),
+} as const
+
 const listenerTls = z
   .strictObject({
     certificates: z
@@ -492,6 +502,10 @@ const listenerTls = z
             })
             .optional()
             .describe("Clients are shown its authority's answer by OCSP."),
+          clients: z
+            .strictObject(clientShape)
+            .optional()
+            .describe("What is asked of clients who ask for these names, where that differs."),
         }),
       )
       .optional()
@@ -503,13 +517,7 @@ const listenerTls = z
       .describe(says("So are names that no certificate is for.", defaults.listenerTls.rejectOthers)),
     protocols: z.array(text()).optional(),
     ciphers: text().optional(),
-    clientCa: text().optional().describe("File of authorities that client certificates are checked against."),
-    clientCrl: text().optional().describe("File of their revocation lists, one of each."),
-    verifyClient: z
-      .enum(["off", "on", "optional", "optional_no_ca"])
-      .optional()
-      .describe(says("", defaults.listenerTls.verifyClient)),
-    verifyDepth: count(0).optional().describe(says("", defaults.listenerTls.verifyDepth)),
+    ...clientShape,
     sessionTimeout: duration.optional().describe(says("", defaults.listenerTls.sessionTimeout)),
     alpn: alpn.describe("Protocols that are spoken, of TCP listeners."),
   })

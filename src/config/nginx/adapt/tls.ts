@@ -1,5 +1,6 @@
 /** `ssl_*` of the servers that share a listener. */
-import type { ListenerTlsConfig, StaplingConfig } from "../../model.ts"
+import { isDeepStrictEqual } from "node:util"
+import type { ClientCertificates, ListenerTlsConfig, StaplingConfig } from "../../model.ts"
 import { didYouMean } from "../../problem.ts"
 import type { Scope } from "../scope.ts"
 import { readNumber, readSecondsMs } from "../units.ts"
@@ -10,26 +11,22 @@ import { tlsProtocols } from "./grpc-pass.ts"
 /** nginx's `ssl_session_timeout`. */
 const SESSION_TIMEOUT_MS = 300_000
 
-/** Certificates of every server, by its names; all else from the default server, as in nginx. */
+/** Certificates of every server, and what it asks of clients, by its names; all else from the default server, as in nginx. */
 export function adaptListenerTls(adapter: Adapter, draft: ListenerDraft): ListenerTlsConfig {
   const { servers, defaultServer } = draft
   const inOrder = [defaultServer, ...servers.filter((server) => server !== defaultServer)]
   const { scope } = defaultServer
-  for (const server of servers) checkSameClients(adapter, server, defaultServer)
-  const depth = scope.one("ssl_verify_depth")
   const timeout = scope.one("ssl_session_timeout")
-  const authority = scope.one("ssl_client_certificate")?.args[0]
-  const crl = scope.one("ssl_crl")?.args[0]
+  const asked = clientsOf(adapter, defaultServer)
   return {
-    certificates: inOrder.flatMap((server) => (rejects(server) ? [] : certificatesOf(adapter, server))),
+    certificates: inOrder.flatMap((server) =>
+      rejects(server) ? [] : certificatesOf(adapter, server, asked),
+    ),
     rejectNames: inOrder.filter(rejects).flatMap(namesOf),
     rejectOthers: rejects(defaultServer),
     protocols: tlsProtocols(adapter, scope.one("ssl_protocols")),
     ciphers: scope.one("ssl_ciphers")?.args[0]?.text ?? null,
-    clientCaFile: authority === undefined ? null : filePath(adapter, authority),
-    clientCrlFile: crl === undefined ? null : filePath(adapter, crl),
-    verifyClient: verifyClient(adapter, defaultServer, authority !== undefined),
-    verifyDepth: depth === null ? 1 : readNumber(depth.args[0]!.text)!,
+    ...asked,
     sessionTimeoutMs: timeout === null ? SESSION_TIMEOUT_MS : readSecondsMs(timeout.args[0]!.text)!,
     alpnProtocols: scope.one("ssl_alpn")?.args.map(({ text }) => text) ?? null,
   }
@@ -43,7 +40,25 @@ function namesOf({ config }: ListeningDraft): string[] {
   return config.names.filter((name) => name !== "")
 }
 
-function certificatesOf(adapter: Adapter, server: ListeningDraft): ListenerTlsConfig["certificates"] {
+function clientsOf(adapter: Adapter, server: ListeningDraft): ClientCertificates {
+  const { scope } = server
+  const [authority, crl, depth] = ["ssl_client_certificate", "ssl_crl", "ssl_verify_depth"].map(
+    (name) => scope.one(name)?.args[0],
+  )
+  return {
+    clientCaFile: authority === undefined ? null : filePath(adapter, authority),
+    clientCrlFile: crl === undefined ? null : filePath(adapter, crl),
+    verifyClient: verifyClient(adapter, server, authority !== undefined),
+    verifyDepth: depth === undefined ? 1 : readNumber(depth.text)!,
+  }
+}
+
+/** @param asked of clients by the listener */
+function certificatesOf(
+  adapter: Adapter,
+  server: ListeningDraft,
+  asked: ClientCertificates,
+): ListenerTlsConfig["certificates"] {
   const { scope, span } = server
   const certificates = scope.all("ssl_certificate")
   const keys = scope.all("ssl_certificate_key")
@@ -54,13 +69,23 @@ function certificatesOf(adapter: Adapter, server: ListeningDraft): ListenerTlsCo
   const stapling = staplingOf(adapter, scope)
   const password = scope.one("ssl_password_file")?.args[0]
   const passwordFile = password === undefined ? null : fullPath(adapter, password)
+  const clients = clientsOf(adapter, server)
+  const isSame = isDeepStrictEqual(clients, asked)
   return certificates.flatMap(({ args }, index) => {
     const certFile = filePath(adapter, args[0]!)
     const key = keys[index]?.args[0]
     const keyFile = key === undefined ? null : filePath(adapter, key)
     if (certFile === null || keyFile === null) return []
-    const more = { ...(passwordFile !== null && { passwordFile }), ...(stapling !== null && { stapling }) }
-    return [{ names: namesOf(server), certFile, keyFile, ...more }]
+    return [
+      {
+        names: namesOf(server),
+        certFile,
+        keyFile,
+        ...(passwordFile !== null && { passwordFile }),
+        ...(stapling !== null && { stapling }),
+        ...(!isSame && { clients }),
+      },
+    ]
   })
 }
 
@@ -96,16 +121,4 @@ function verifyClient(
     report.error(span, "no ssl_client_certificate for ssl_verify_client")
   }
   return choice ?? "off"
-}
-
-/** One listener asks all its clients for the same. A server that asked for more would let in whom it should not. */
-function checkSameClients({ report }: Adapter, server: ListeningDraft, defaultServer: ListeningDraft): void {
-  const asked = (scope: Scope, name: string) => scope.one(name)?.args[0]?.text ?? "off"
-  for (const name of ["ssl_verify_client", "ssl_client_certificate", "ssl_verify_depth", "ssl_crl"]) {
-    if (asked(server.scope, name) === asked(defaultServer.scope, name)) continue
-    report.error(
-      server.span,
-      `${name} other than the default server's of the same address is not supported yet`,
-    )
-  }
 }
