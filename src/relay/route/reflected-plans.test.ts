@@ -35,7 +35,8 @@ function bed(changes: Partial<ContinuityConfig> = {}) {
   const come = (path: string, isGrpc = true) => {
     const verdict = plans.learn({ record: { head: { path } }, isGrpc } as PhasedCall, context)
     const call = { became: verdict === null ? "passed" : "waits", leave: () => {} }
-    if (verdict?.kind === "wait") call.leave = verdict.begin((said) => (call.became = `went on ${JSON.stringify(said)}`))
+    if (verdict?.kind === "wait")
+      call.leave = verdict.begin((said) => (call.became = `went on ${JSON.stringify(said)}`))
     return call
   }
   const answer = async (found: CursorFields | string): Promise<void> => {
