@@ -196,8 +196,7 @@ export class ConfigCompiler {
         connectHttp1,
         serveFiles,
         meterOf,
-        cursorFieldsOf: (descriptorSet: string | null) =>
-          descriptorSet === null ? () => null : cursorFieldsBy(descriptorSet),
+        cursorFieldsOf: cursorFieldsBy,
       }
       const compile: RouteCompiler<Route> = (server, route, host) => compileRoute(server, route, host, parts)
       routers.set(name, yield* Router.make(name, servers, compile, options))
