@@ -841,7 +841,7 @@ export const equivalents: readonly Equivalents[] = [
   {
     file: "relay/call/client-response.ts",
     why: NOT_READ_YET,
-    at: { "#isHolding = false": ["false → true"] },
+    at: { "  #isHolding = false": ["false → true"] },
   },
   {
     file: "relay/call/retry-rules.ts",
