@@ -302,12 +302,12 @@ describe("the page of an error", () => {
 
 test("a client that keeps its streams itself, where it may, is not kept twice", async () => {
   const continuity = { modes: ["resume" as const], keepOctets: 1000 }
-  const isKept = async (clients: "trusted" | "untrusted", ...fields: string[]): Promise<boolean> => {
+  const isKept = async (clients: "trusted" | "ignored", ...fields: string[]): Promise<boolean> => {
     const call = await new CallBed({ continuity: { ...continuity, clients } }).call({ fields })
     return call.call.continuity !== null
   }
   const offer = ["continuity-offer", "resume"]
-  expect([await isKept("trusted", ...offer), await isKept("untrusted", ...offer)]).toEqual([false, true])
+  expect([await isKept("trusted", ...offer), await isKept("ignored", ...offer)]).toEqual([false, true])
   expect(await isKept("trusted")).toBe(true)
 })
 
