@@ -23,7 +23,6 @@ function leadsSomewhere(from: string, target: string): boolean {
 }
 
 test.each(documents)("%s is text, for whatever shows it", (path) => {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: it looks for them
   expect(/[\x00-\x08\x0b-\x1f\x7f]/.exec(readText(path))).toBe(null)
 })
 

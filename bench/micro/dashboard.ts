@@ -66,7 +66,9 @@ async function scrolling(browser: Browser, page: Page): Promise<TraceEvent[]> {
     }
     requestAnimationFrame(step)
   })`)
-  const { traceEvents } = JSON.parse((await browser.stopTracing()).toString()) as { traceEvents: TraceEvent[] }
+  const { traceEvents } = JSON.parse((await browser.stopTracing()).toString()) as {
+    traceEvents: TraceEvent[]
+  }
   return traceEvents
 }
 
@@ -83,12 +85,22 @@ function tellFrames(events: readonly TraceEvent[]): void {
     `frames while scrolling: ${shown} of ${whole} shown whole, ${((1000 * shown) / SCROLL_MS).toFixed(1)} a second`,
   )
   for (const [state, many] of states) console.log(`  ${state.replace("STATE_", "").toLowerCase()}: ${many}`)
-  const tasks = events.filter(({ name, dur }) => name === "ThreadControllerImpl::RunTask" && dur !== undefined)
+  const tasks = events.filter(
+    ({ name, dur }) => name === "ThreadControllerImpl::RunTask" && dur !== undefined,
+  )
   const longest = tasks.map(({ dur }) => dur! / 1000).sort((one, other) => other - one)
-  console.log(`  longest tasks: ${longest.slice(0, 5).map((ms) => ms.toFixed(1)).join(" ")} ms`)
+  console.log(
+    `  longest tasks: ${longest
+      .slice(0, 5)
+      .map((ms) => ms.toFixed(1))
+      .join(" ")} ms`,
+  )
 }
 
-execFileSync(join(ROOT, "node_modules/.bin/vite"), ["build", "dashboard", "--logLevel", "warn"], { cwd: ROOT, stdio: "inherit" })
+execFileSync(join(ROOT, "node_modules/.bin/vite"), ["build", "dashboard", "--logLevel", "warn"], {
+  cwd: ROOT,
+  stdio: "inherit",
+})
 const load = await LoadProcesses.start(BACKENDS, 0, chooseCores())
 const [port, admin] = [await freePort(), await freePort()]
 const stop = await runSluice({

@@ -18,7 +18,9 @@ const grace = z.strictObject({
 })
 const weight = z.strictObject({
   weight: z
-    .union([z.int().min(1).max(65_535), z.null()], { error: "must be a whole number from 1 to 65535, or null" })
+    .union([z.int().min(1).max(65_535), z.null()], {
+      error: "must be a whole number from 1 to 65535, or null",
+    })
     .describe("Null: as configured."),
 })
 const end = z.strictObject({
