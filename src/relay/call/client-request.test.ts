@@ -107,15 +107,16 @@ test("what came before its call was found to have continuity is handed over whol
   const told: string[] = []
   const to = {
     receive: (leg: Leg | null, octets: Buffer, start: number, end: number, endStream: boolean) =>
-      told.push(`${leg} ${octets.toString("latin1", start, end)} ${endStream}`),
-    receiveTrailers: (leg: Leg | null, list: HeaderList) => void told.push(`${leg} x-t ${list.get("x-t")}`),
+      told.push(`${octets.toString("latin1", start, end)} ${endStream} ${leg === null}`),
+    receiveTrailers: (leg: Leg | null, list: HeaderList) =>
+      void told.push(`x-t ${list.get("x-t") ?? "-"} ${leg === null}`),
   }
   request.handOver(to as unknown as CallRequest)
-  expect([told, request.isReplayable, budget.octets]).toEqual([["null abc false", "null x-t 1"], false, 0])
+  expect([told, request.isReplayable, budget.octets]).toEqual([["abc false true", "x-t 1 true"], false, 0])
   const bare = new ClientRequest({ context, downstream: new CallBed().begin().client })
   bare.receive(null, Buffer.from("de"), 0, 2, false)
   bare.handOver(to as unknown as CallRequest)
-  expect(told.slice(2)).toEqual(["null de false"])
+  expect(told.slice(2)).toEqual(["de false true"])
 })
 
 describe("timeouts of a silent side", () => {
