@@ -834,6 +834,11 @@ export const equivalents: readonly Equivalents[] = [
     at: { "unprocessed: false,": ["false → true"] },
   })),
   {
+    file: "relay/call/subrequest.ts",
+    why: SHORT_CUT,
+    at: { "settings.addHeaders.length === 0": ["settings.addHeaders.length === 0 → false"] },
+  },
+  {
     file: "relay/call/held-headers.ts",
     why: "a list that is not counted is never down to none",
     at: { "if (list !== null && isCounted(list) && --list.refCount": ["isCounted(list) → true"] },

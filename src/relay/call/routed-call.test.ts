@@ -348,6 +348,28 @@ describe("a call that is traced", () => {
     expect(spans).toContain("call of POST")
   })
 
+  test("and came to no cluster names none", async () => {
+    const trace = { sample: "on", ratio: 1, context: "propagate" as const, spanName: null, attributes: [] }
+    const action = {
+      kind: "return" as const,
+      status: 404,
+      template: "",
+      contentType: "",
+      grpcStatus: 5,
+      grpcMessage: "no",
+    }
+    const bed = new CallBed({ settings: { trace }, action })
+    const attributes: string[][] = []
+    Object.assign(bed.context, {
+      onSpans: (made: { attributes: object }[]) =>
+        attributes.push(...made.map((span) => Object.keys(span.attributes))),
+    })
+    await bed.call({ ended: true })
+    expect(attributes).toHaveLength(1)
+    expect(attributes[0]).toContain("sluice.route")
+    expect(attributes[0]).not.toContain("sluice.cluster")
+  })
+
   test("and is not sampled has none, and its endpoint is told so", async () => {
     const { opened, spans } = await traced("off")
     expect(opened).toMatch(/traceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-00/)
