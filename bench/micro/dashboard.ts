@@ -117,7 +117,7 @@ const spec = {
   octets: 100,
   pace: messages / 2,
 } as const
-const measured = load.measure({ port, spec, warmMs: 5_000, windowMs: 60_000, proxy: [] })
+const measured = load.measure({ port, spec, warmMs: 5_000, windowMs: 600_000, proxy: [] })
 const total = async () =>
   ((await (await fetch(`http://127.0.0.1:${admin}/streams?limit=0`)).json()) as { total: number }).total
 while ((await total()) < streams) await pause(200)
