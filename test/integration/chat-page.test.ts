@@ -235,7 +235,8 @@ describe.skipIf(noChromium)("the chat's page, through Sluice", () => {
       hasTouch: true,
       isMobile: true,
     })
-    for (const command of await panel(1).locator(".command").all()) {
+    const whole = [...(await panel(1).locator(".command").all()), page.locator(".bar .primary")]
+    for (const command of whole) {
       const { x, width } = (await command.boundingBox())!
       expect(x).toBeGreaterThanOrEqual(0)
       expect(x + width).toBeLessThanOrEqual(320)
