@@ -21,6 +21,10 @@ function report(costOf: (round: number) => number, failure = ""): TimedReport {
     backendUs: 0,
     latency: null,
     peakTimes: null,
+    ownPacedTimes: null,
+    ownPeakTimes: null,
+    waitMsPerSecond: 0,
+    loadWaitMsPerSecond: 0,
   })
   const shape = SHAPES.find(({ name }) => name === "bidi-10x10") as TimedReport["shape"]
   const now = MINUTES.map((minute, round) => minute * costOf(round))

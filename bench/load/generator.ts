@@ -3,7 +3,7 @@
  * It reads the proxy's CPU time itself, at the very moments its window opens and closes.
  */
 import { Histogram } from "../measure/histogram.ts"
-import { cpuNs } from "../measure/process-usage.ts"
+import { cpuNs, threadTimes, waitOfBusiest } from "../measure/process-usage.ts"
 import { Bidi } from "./bidi.ts"
 import { Failures } from "./failures.ts"
 import { Push, Upload } from "./one-way.ts"
@@ -31,17 +31,24 @@ export interface GeneratorReport {
   messages: number
   seconds: number
   proxyCpuNs: number
+  /** How long the proxy's busiest thread waited for a core. */
+  proxyWaitNs: number
   generatorCpuNs: number
+  /** The same of the generator's and of the backends'. */
+  loadWaitNs: number
   backendCpuNs: number
   /** Microseconds, where a message is answered; else NaN (null over IPC). */
   p50: number
   p99: number
   p999: number
+  /** By how much the load itself was late, microseconds; of a steady rate alone. */
+  delays: { p50: number; p99: number; p999: number }
 }
 
 const WINDOWS_AT_MOST = 10
 const failures = new Failures()
 const times = new Histogram()
+const delays = new Histogram()
 let held: Workload | null = null
 
 function workload(context: WorkloadContext): Workload {
@@ -53,7 +60,7 @@ function workload(context: WorkloadContext): Workload {
       ? new AtOnce(context.times)
       : pace === "idle"
         ? new Never()
-        : new Steady(pace, context.times)
+        : new Steady(pace, context.times, delays)
   return kind === "bidi" ? new Bidi(context, rhythm) : new Unary(context, rhythm)
 }
 
@@ -62,6 +69,7 @@ async function measure(command: GeneratorCommand & { do: "measure" }): Promise<G
   await load.start()
   await pause(command.warmMs)
   times.clear()
+  delays.clear()
   const open = sample(load, command)
   // On a machine so busy that the window saw nothing, it stays open a little longer.
   for (let tries = 0; tries < WINDOWS_AT_MOST && load.messages === open.messages; tries++) {
@@ -72,14 +80,21 @@ async function measure(command: GeneratorCommand & { do: "measure" }): Promise<G
     messages: close.messages - open.messages,
     seconds: (close.ms - open.ms) / 1000,
     proxyCpuNs: close.proxy - open.proxy,
+    proxyWaitNs: waitOfBusiest(open.proxyThreads, close.proxyThreads),
+    loadWaitNs:
+      waitOfBusiest(open.generatorThreads, close.generatorThreads) +
+      waitOfBusiest(open.backendThreads, close.backendThreads),
     generatorCpuNs: close.generator - open.generator,
     backendCpuNs: close.backend - open.backend,
-    p50: times.quantile(0.5),
-    p99: times.quantile(0.99),
-    p999: times.quantile(0.999),
+    ...quantiles(times),
+    delays: quantiles(delays),
   }
   await load.stop()
   return { ...outcome(), ...report }
+}
+
+function quantiles(of: Histogram) {
+  return { p50: of.quantile(0.5), p99: of.quantile(0.99), p999: of.quantile(0.999) }
 }
 
 function sample(load: Workload, command: GeneratorCommand & { do: "measure" }) {
@@ -87,6 +102,9 @@ function sample(load: Workload, command: GeneratorCommand & { do: "measure" }) {
     ms: performance.now(),
     messages: load.messages,
     proxy: cpuNs(command.proxy),
+    proxyThreads: threadTimes(command.proxy),
+    generatorThreads: threadTimes([process.pid]),
+    backendThreads: threadTimes(command.backend),
     generator: cpuNs([process.pid]),
     backend: cpuNs(command.backend),
   }

@@ -70,6 +70,7 @@ const TICK_MS = 0.2
 export class Steady<L extends Lane> implements Pace<L> {
   readonly #perMs: number
   readonly #times: Histogram
+  readonly #delays: Histogram
   #lanes: readonly L[] = []
   #fire: (lane: L) => void = () => {}
   readonly #pending = new Int32Array(new SharedArrayBuffer(4))
@@ -78,9 +79,11 @@ export class Steady<L extends Lane> implements Pace<L> {
   #due = 0
   #turn = 0
 
-  constructor(messagesPerSecond: number, times: Histogram) {
+  /** `delays`: by how much this process itself was late. */
+  constructor(messagesPerSecond: number, times: Histogram, delays: Histogram) {
     this.#perMs = messagesPerSecond / 1000
     this.#times = times
+    this.#delays = delays
   }
 
   async begin(lanes: readonly L[], fire: (lane: L) => void): Promise<void> {
@@ -93,13 +96,17 @@ export class Steady<L extends Lane> implements Pace<L> {
     this.#startMs = performance.now()
   }
 
-  /** What came due since the last tick is due now: at most a tick late, and the same for every peer. */
+  /**
+   * What came due since the last tick is due now: at most a tick late, where this process has its core. Where it has to
+   * wait for it, what comes due meanwhile leaves as a burst, which no proxy is to blame for; so that is told by itself.
+   */
   #tick(): void {
     Atomics.store(this.#pending, 0, 0)
     if (this.#ticker === null || this.#startMs === 0) return
     const nowMs = performance.now()
     const due = Math.floor((nowMs - this.#startMs) * this.#perMs)
     for (; this.#due < due; this.#due++) {
+      this.#delays.add((nowMs - this.#startMs - this.#due / this.#perMs) * 1000)
       const lane = this.#lanes[this.#turn++ % this.#lanes.length]!
       if (lane.busy) lane.overdue.push(nowMs)
       else this.#start(lane, nowMs)

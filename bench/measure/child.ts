@@ -25,12 +25,17 @@ export class Child {
   #lastWords = ""
   #exit: string | null = null
 
-  constructor(command: readonly string[], core: number | undefined, ipc: boolean) {
+  constructor(
+    command: readonly string[],
+    core: number | undefined,
+    ipc: boolean,
+    variables: Readonly<Record<string, string>> = {},
+  ) {
     const raiseFiles = `ulimit -n ${FILES_WANTED} 2>/dev/null || ulimit -n "$(ulimit -Hn)"; exec "$@"`
     const pin = core === undefined ? [] : ["taskset", "-c", String(core)]
     const stdio: StdioOptions = ["ignore", "pipe", "pipe", ...(ipc ? ["ipc" as const] : [])]
     // Debian keeps servers in sbin, which is not on everyone's PATH.
-    const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin` }
+    const env = { ...process.env, ...variables, PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin` }
     this.process = spawn("sh", ["-c", raiseFiles, "sh", ...pin, ...command], { stdio, env })
     for (const output of [this.process.stdout, this.process.stderr]) {
       output?.on("data", (text) => {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest"
 import { selfTimes } from "./cpu-profile.ts"
 import { Histogram } from "./histogram.ts"
-import { cpuNs, openFiles, processTree, residentOctets } from "./process-usage.ts"
+import { readTimes, timesBetween } from "./own-times.ts"
+import { cpuNs, openFiles, processTree, residentOctets, threadTimes, waitOfBusiest } from "./process-usage.ts"
 import { spread } from "./statistics.ts"
 
 describe("spread", () => {
@@ -65,4 +66,47 @@ test("a CPU profile becomes self times, waiting left out", () => {
     { place: "relay  src/relay/relay.ts:10", microseconds: 30 },
     { place: "(garbage collector)", microseconds: 7 },
   ])
+})
+
+describe("the proxy's own times", () => {
+  const text = (...counts: number[]) =>
+    ["5e-05", "0.0001", "0.00025", "+Inf"]
+      .map((bound, index) => `sluice_message_seconds_bucket{le="${bound}"} ${counts[index]}\n`)
+      .join("")
+
+  test("are those between two readings, in proportion within a bucket", () => {
+    const [before, after] = [readTimes(text(10, 10, 10, 10)), readTimes(text(510, 1000, 1010, 1010))]
+    const { p50, p99, p999 } = timesBetween(before, after)!
+    expect([p50, p99, p999].map(Math.round)).toEqual([50, 100, 235])
+  })
+
+  test("above the largest bound are that bound", () => {
+    expect(timesBetween(readTimes(text(0, 0, 0, 0)), readTimes(text(0, 0, 0, 5)))!.p50).toBe(250)
+  })
+
+  test("there are none where it does not tell, and where nothing came", () => {
+    expect(readTimes("up 1\n")).toBeNull()
+    expect(timesBetween(null, readTimes(text(1, 1, 1, 1)))).toBeNull()
+    expect(timesBetween(readTimes(text(1, 1, 1, 1)), readTimes(text(1, 1, 1, 1)))).toBeNull()
+  })
+})
+
+test("of a process's threads the one that ran most counts", () => {
+  const times = (ranNs: number, waitedNs: number) => ({ ranNs, waitedNs })
+  const before = new Map([
+    ["1", times(9000, 10)],
+    ["2", times(100, 20)],
+  ])
+  const after = new Map([
+    ["1", times(9100, 5000)],
+    ["2", times(900, 27)],
+    ["3", times(300, 600)],
+  ])
+  expect(waitOfBusiest(before, after)).toBe(7)
+  expect(waitOfBusiest(new Map(), new Map())).toBe(0)
+})
+
+test.skipIf(process.platform !== "linux")("threads of a process are read", () => {
+  const [own] = [...threadTimes([process.pid]).values()]
+  expect(own === undefined || own.ranNs > 0).toBe(true)
 })

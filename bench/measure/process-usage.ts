@@ -30,22 +30,62 @@ export function cpuNs(pids: readonly number[]): number {
   return sum
 }
 
+/** What the kernel says of one thread so far, nanoseconds: how long it ran, and was ready and had to wait for a core. */
+export interface ThreadTimes {
+  readonly ranNs: number
+  readonly waitedNs: number
+}
+
+/** Of all threads of these processes. None where the kernel has no schedstat. */
+export function threadTimes(pids: readonly number[]): Map<string, ThreadTimes> {
+  const times = new Map<string, ThreadTimes>()
+  for (const pid of pids) {
+    for (const thread of threadsOf(pid)) {
+      const [ran, waited] = read(`/proc/${pid}/task/${thread}/schedstat`).split(" ")
+      if (waited !== undefined) times.set(thread, { ranNs: Number(ran), waitedNs: Number(waited) })
+    }
+  }
+  return times
+}
+
+/**
+ * How long the thread that ran most between two readings had to wait for a core: those beside it, a garbage collector's
+ * for one, hold up no message by waiting.
+ */
+export function waitOfBusiest(
+  before: ReadonlyMap<string, ThreadTimes>,
+  after: ReadonlyMap<string, ThreadTimes>,
+): number {
+  let most = 0
+  let waitNs = 0
+  for (const [thread, { ranNs, waitedNs }] of after) {
+    const ran = ranNs - (before.get(thread)?.ranNs ?? 0)
+    if (ran <= most) continue
+    most = ran
+    waitNs = waitedNs - (before.get(thread)?.waitedNs ?? 0)
+  }
+  return waitNs
+}
+
 const TICK_NS = 10_000_000
 
 function cpuNsOfProcess(pid: number): number {
   let sum = 0
-  let threads: string[] = []
-  try {
-    threads = readdirSync(`/proc/${pid}/task`)
-  } catch {
-    return 0
-  }
-  for (const thread of threads) {
+  for (const thread of threadsOf(pid)) {
     const schedstat = read(`/proc/${pid}/task/${thread}/schedstat`)
     if (schedstat === "") return cpuTicks(pid) * TICK_NS
     sum += Number(schedstat.split(" ")[0])
   }
   return sum
+}
+
+/** None where the process has ended. */
+function threadsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`)
+  } catch {
+    return []
+  }
 }
 
 function cpuTicks(pid: number): number {

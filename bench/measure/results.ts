@@ -14,6 +14,10 @@ export interface TimedResult {
   rate: Spread
   /** Share of its core the proxy used: well under 1 means the load, not the proxy, set the rate. */
   proxyShare: number
+  /** Milliseconds a second that its busiest thread was ready and had to wait for its core, at its peak. */
+  waitMsPerSecond: number
+  /** The same of generator and backends, both together. */
+  loadWaitMsPerSecond: number
   /** What the load itself cost, microseconds of CPU per message. */
   generatorUs: number
   backendUs: number
@@ -23,6 +27,9 @@ export interface TimedResult {
   latency: Latency | null
   /** Closed loop, at the peer's own peak: each message waits for the answer to the last. */
   peakTimes: Times | null
+  /** The proxy's own time, from the read that brought a message until it is written; null where it does not tell. */
+  ownPacedTimes: Times | null
+  ownPeakTimes: Times | null
 }
 
 /** Microseconds. */
@@ -35,6 +42,11 @@ export interface Times {
 export interface Latency extends Times {
   /** Messages per second. */
   rate: number
+  /** By how much the load itself was late in sending, while it had to wait for its core. */
+  delays: Times | null
+  /** As in `TimedResult`, at this rate. */
+  waitMsPerSecond: number
+  loadWaitMsPerSecond: number
   /** Less than the rate came through. */
   overloaded: boolean
 }

@@ -7,9 +7,10 @@ import type { WorkloadSpec } from "../load/workload.ts"
 import type { Peer } from "../peers/peer.ts"
 import { fillTemplate, readTemplate, type TemplateValues } from "../peers/template.ts"
 import { Child, type Cores } from "./child.ts"
+import { ownTimesSoFar, type TimesSoFar } from "./own-times.ts"
 import { processTree } from "./process-usage.ts"
 
-const PATIENCE_MS = 15_000
+const PATIENCE_MS = 60_000
 const POLL_MS = 20
 
 export type PeerNeeds = Omit<TemplateValues, "port" | "directory" | "accessLog" | "threads" | "continuity">
@@ -36,6 +37,8 @@ export interface RunningPeer {
   port: number
   /** All its processes; empty for `none`. */
   pids: readonly number[]
+  /** How long messages have been in it so far; null where it does not tell. */
+  ownTimesSoFar(): Promise<TimesSoFar | null>
   /** The end of what it printed. */
   lastWords(): string
   stop(): Promise<void>
@@ -44,7 +47,14 @@ export interface RunningPeer {
 /** Writes the peer's configuration, starts it on the proxy's core and waits until it listens. */
 export async function startPeer(peer: Peer, needs: PeerNeeds, cores: Cores | null): Promise<RunningPeer> {
   if (peer.template === null)
-    return { peer, port: needs.backends[0]!, pids: [], lastWords: () => "", stop: async () => {} }
+    return {
+      peer,
+      port: needs.backends[0]!,
+      pids: [],
+      ownTimesSoFar: async () => null,
+      lastWords: () => "",
+      stop: async () => {},
+    }
   const port = await freePort()
   const directory = mkdtempSync(join(tmpdir(), `sluice-bench-${peer.name}-`))
   // nginx's worker gives up root, and then still has to reach its own files.
@@ -59,7 +69,10 @@ export async function startPeer(peer: Peer, needs: PeerNeeds, cores: Cores | nul
       fillTemplate(readTemplate(name), { ...needs, port, directory, accessLog, threads, continuity }),
     )
   const configuration = join(directory, peer.template)
-  const child = new Child(peer.command(configuration), cores?.proxy, false)
+  const child = new Child(peer.command(configuration), cores?.proxy, false, {
+    // Sluice's admin socket is then there.
+    RUNTIME_DIRECTORY: directory,
+  })
   const stop = async () => {
     await child.stop()
     rmSync(directory, { recursive: true, force: true })
@@ -70,7 +83,15 @@ export async function startPeer(peer: Peer, needs: PeerNeeds, cores: Cores | nul
     await stop()
     throw error
   }
-  return { peer, port, pids: processTree(child.pid), lastWords: () => child.lastWords, stop }
+  const admin = join(directory, `admin-${child.pid}.sock`)
+  return {
+    peer,
+    port,
+    pids: processTree(child.pid),
+    ownTimesSoFar: async () => (peer.kind === "sluice" ? ownTimesSoFar(admin) : null),
+    lastWords: () => child.lastWords,
+    stop,
+  }
 }
 
 /** Chain and key in files of their own, and in one, as HAProxy wants them. */

@@ -3,6 +3,7 @@ import type { Peer } from "../peers/peer.ts"
 import type { TimedShape } from "../shapes.ts"
 import type { Cores } from "./child.ts"
 import { LoadProcesses } from "./load-processes.ts"
+import { timesBetween } from "./own-times.ts"
 import type { Latency, TimedReport, TimedResult, Times } from "./results.ts"
 import { needsOf, type RunningPeer, startPeer } from "./running-peer.ts"
 import { spread } from "./statistics.ts"
@@ -34,6 +35,9 @@ interface Entrant {
   failure: string
   peak: GeneratorReport[]
   paced: GeneratorReport[]
+  /** What the proxy says of itself, of the same rounds. */
+  ownPeak: Times[]
+  ownPaced: Times[]
 }
 
 /** Measures a shape: all peers up, and rounds that visit them in turn, so that a noisy minute hits all alike. */
@@ -77,10 +81,14 @@ async function enter(
     const passes = peer.kind === "direct" || peer.kind === "floor"
     const backends = shape.spec.tls === true && passes ? load.tlsBackends : load.backends
     const running = await startPeer(peer, needsOf(shape.spec, backends), options.cores)
-    return { peer, running, failure: "", peak: [], paced: [] }
+    return { ...fresh(peer), running }
   } catch (error) {
-    return { peer, running: null, failure: (error as Error).message, peak: [], paced: [] }
+    return { ...fresh(peer), failure: (error as Error).message }
   }
+}
+
+function fresh(peer: Peer): Entrant {
+  return { peer, running: null, failure: "", peak: [], paced: [], ownPeak: [], ownPaced: [] }
 }
 
 async function visit(
@@ -92,6 +100,7 @@ async function visit(
 ): Promise<void> {
   if (entrant.running === null || entrant.failure !== "") return
   if (Number.isNaN(pace)) return
+  const before = await entrant.running.ownTimesSoFar()
   const report = await load.measure({
     port: entrant.running.port,
     spec: { ...shape.spec, pace },
@@ -101,7 +110,11 @@ async function visit(
   })
   if (report.failures > 0) entrant.failure = `${report.firstFailure} ${entrant.running.lastWords()}`.trim()
   else if (report.messages === 0) entrant.failure = "no message came through"
-  else (pace === "peak" ? entrant.peak : entrant.paced).push(report)
+  else {
+    ;(pace === "peak" ? entrant.peak : entrant.paced).push(report)
+    const own = timesBetween(before, await entrant.running.ownTimesSoFar())
+    if (own !== null) (pace === "peak" ? entrant.ownPeak : entrant.ownPaced).push(own)
+  }
 }
 
 function rateOf(report: GeneratorReport): number {
@@ -131,21 +144,36 @@ function summarize(entrant: Entrant, rate: number): TimedResult {
     cpuUsOfRounds: ofRounds("proxyCpuNs"),
     rate: spread(peak.map(rateOf)),
     proxyShare: spread(peak.map((report) => report.proxyCpuNs / report.seconds / 1e9)).median,
+    ...waits(peak),
     generatorUs: perMessage("generatorCpuNs").median,
     backendUs: perMessage("backendCpuNs").median,
     latency: latencyOf(entrant.paced, rate),
     peakTimes: timesOf(peak),
+    ownPacedTimes: timesOf(entrant.ownPaced),
+    ownPeakTimes: timesOf(entrant.ownPeak),
   }
 }
 
 function latencyOf(paced: readonly GeneratorReport[], rate: number): Latency | null {
   const times = timesOf(paced)
   if (times === null) return null
-  return { rate, ...times, overloaded: spread(paced.map(rateOf)).median < KEPT_UP * rate }
+  return {
+    rate,
+    ...times,
+    delays: timesOf(paced.map(({ delays }) => delays)),
+    ...waits(paced),
+    overloaded: spread(paced.map(rateOf)).median < KEPT_UP * rate,
+  }
+}
+
+function waits(reports: readonly GeneratorReport[]) {
+  const perSecond = (field: "proxyWaitNs" | "loadWaitNs") =>
+    spread(reports.map((report) => report[field] / report.seconds / 1e6)).median
+  return { waitMsPerSecond: perSecond("proxyWaitNs"), loadWaitMsPerSecond: perSecond("loadWaitNs") }
 }
 
 /** Null where nothing was answered: NaN is null on its way between processes. */
-function timesOf(reports: readonly GeneratorReport[]): Times | null {
+function timesOf(reports: readonly Times[]): Times | null {
   if (reports.length === 0 || !Number.isFinite(reports[0]!.p50)) return null
   const middle = (field: keyof Times) => spread(reports.map((report) => report[field])).median
   return { p50: middle("p50"), p99: middle("p99"), p999: middle("p999") }

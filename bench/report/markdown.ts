@@ -1,7 +1,7 @@
 import type { IdleReport, Report, TimedReport } from "../measure/results.ts"
 import { queueingTable, queueingWords } from "../queueing/table.ts"
 import { octets } from "./format.ts"
-import { failureLines, idleRows, timedNote, timedRows } from "./rows.ts"
+import { delayLines, failureLines, idleRows, ownTimeLines, timedNote, timedRows } from "./rows.ts"
 import { summaryTable } from "./summary.ts"
 import { markdownTable } from "./table.ts"
 
@@ -32,10 +32,17 @@ export function markdownReport(report: Report): string {
       "and is there as the floor. Latency is taken at one rate for all, half of the best rival's peak, and shown as what " +
       "the proxy adds to `none` (a direct connection, in brackets): an open loop, in which messages go when they are due. " +
       "“At peak” is the closed loop that gave the CPU figure, at each peer's own rate. “Core used” far under 100 % means that the load, not the proxy, set the rate.",
+    "What a client sees has in it that generator and backends wait for each other on their core; by how much the generator " +
+      "was late for that reason alone stands under each table, by peer: what came due meanwhile leaves as a burst. Sluice's metrics have a " +
+      "histogram of what messages spend within it (`sluice_message_seconds`: from the first read of the turn of its event " +
+      "loop that brought a message until all that the turn made is written; a message that came to its socket during the " +
+      "turn before has waited for that one too). Under each table are its quantiles, of the rounds with their warm-up, in " +
+      "proportion within a bucket. The other proxies have no such figure.",
   ]
   for (const timed of report.timed) {
     parts.push(`### ${timed.shape.title}`, `![${timed.shape.title}](benchmarks/${timed.shape.name}.svg)`)
     parts.push(markdownTable(timedRows(timed)), failures(timed), timedNote(timed))
+    parts.push(listOf([...delayLines(timed), ...ownTimeLines(timed)]))
   }
   parts.push(...dataThreads(report))
   if (report.idle.length > 0) {
@@ -69,8 +76,10 @@ function dataThreads(report: Report): string[] {
   ]
 }
 
+function listOf(lines: readonly string[]): string {
+  return lines.map((line) => `- ${line}`).join("\n")
+}
+
 function failures(report: TimedReport | IdleReport): string {
-  return failureLines(report)
-    .map((line) => `- No figure for ${line}`)
-    .join("\n")
+  return listOf(failureLines(report).map((line) => `No figure for ${line}`))
 }

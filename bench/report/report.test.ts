@@ -20,11 +20,24 @@ function result(peer: string, kind: TimedResult["kind"], cpuUs: number, p50: num
     cpuUs: one(cpuUs),
     rate: one(200_000),
     proxyShare: 0.97,
+    waitMsPerSecond: 12,
+    loadWaitMsPerSecond: 345,
     generatorUs: 1.8,
     backendUs: 1.6,
     cpuUsOfRounds: [0.9 * cpuUs, cpuUs, 1.2 * cpuUs],
-    latency: { rate: 100_000, p50, p99: 3 * p50, p999: 9 * p50, overloaded: false },
+    latency: {
+      rate: 100_000,
+      p50,
+      p99: 3 * p50,
+      p999: 9 * p50,
+      overloaded: false,
+      delays: { p50: 90, p99: 10 * p50, p999: 20 * p50 },
+      waitMsPerSecond: 3,
+      loadWaitMsPerSecond: 200,
+    },
     peakTimes: { p50: 5 * p50, p99: 6 * p50, p999: 7 * p50 },
+    ownPacedTimes: kind === "sluice" ? { p50: 40, p99: 90, p999: 240 } : null,
+    ownPeakTimes: kind === "sluice" ? { p50: 200, p99: 400, p999: 2000 } : null,
   }
 }
 
@@ -162,6 +175,8 @@ test("the document names machine, versions, what is missing, and each shape's ch
     "envoy (get it)",
     "(benchmarks/bidi-10x10.svg)",
     "(benchmarks/idle-100x1000.svg)",
+    "- At that rate the load itself sent late by p99: none 1.00 ms, haproxy-tcp 1.50 ms,",
+    "- Within sluice itself a message took at most: p50 40 µs, p99 90 µs, p99.9 240 µs at half of peak, p50 200 µs,",
   ]) {
     expect(text).toContain(part)
   }

@@ -1,4 +1,4 @@
-import type { IdleReport, TimedReport, TimedResult } from "../measure/results.ts"
+import type { IdleReport, TimedReport, TimedResult, Times } from "../measure/results.ts"
 import { number, octets, percent, rate, time } from "./format.ts"
 import type { Table } from "./table.ts"
 
@@ -67,7 +67,34 @@ export function timedNote(report: TimedReport): string {
     number(Math.max(...measured.map((result) => result[field])))
   const paced = measured.find(({ latency }) => latency !== null)?.latency
   const load = `Load: generator at most ${most("generatorUs")}, backends at most ${most("backendUs")} CPU µs per ${report.shape.unit}.`
-  return paced === undefined || paced === null ? load : `${load} Latency at ${rate(paced.rate)} per second.`
+  const longest = (field: "waitMsPerSecond" | "loadWaitMsPerSecond") =>
+    number(Math.max(...measured.map((result) => result[field])))
+  const wait = `Waits for a core at peak: a proxy at most ${longest("waitMsPerSecond")}, the load at most ${longest("loadWaitMsPerSecond")} ms a second.`
+  return [load, wait, ...(paced ? [`Latency at ${rate(paced.rate)} per second.`] : [])].join(" ")
+}
+
+/** How late the load was by itself at the steady rate, for each peer. */
+export function delayLines(report: TimedReport): string[] {
+  const parts = report.results.flatMap(({ peer, failure, latency }) =>
+    failure === "" && latency !== null && latency.delays !== null
+      ? [`${peer} ${time(latency.delays.p99)}`]
+      : [],
+  )
+  return parts.length === 0 ? [] : [`At that rate the load itself sent late by p99: ${parts.join(", ")}.`]
+}
+
+/** What proxies say of their own time, a line each. */
+export function ownTimeLines(report: TimedReport): string[] {
+  return report.results
+    .filter(({ failure, ownPeakTimes }) => failure === "" && ownPeakTimes !== null)
+    .map(({ peer, ownPacedTimes, ownPeakTimes }) => {
+      const paced = ownPacedTimes === null ? "" : `${threeTimes(ownPacedTimes)} at half of peak, `
+      return `Within ${peer} itself a ${report.shape.unit} took at most: ${paced}${threeTimes(ownPeakTimes!)} at peak.`
+    })
+}
+
+function threeTimes({ p50, p99, p999 }: Times): string {
+  return `p50 ${time(p50)}, p99 ${time(p99)}, p99.9 ${time(p999)}`
 }
 
 /** An idle shape as rows, one per peer. */

@@ -134,7 +134,7 @@ export class Configurations {
     }
     try {
       for (const listener of config.listeners) {
-        if (listeners.isOpen(listener)) continue
+        if (listeners.isOpen(listener, config.listeners)) continue
         this.#mustNotBeClosing()
         await listeners.open(listener, next)
         opened.push(listener.name)

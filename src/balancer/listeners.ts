@@ -1,7 +1,9 @@
 import type { Socket } from "node:net"
 import type { ListenerConfig } from "../config/model.ts"
+import { localAddressOf, wildcardOf } from "../config/wildcard.ts"
 import type { Listening } from "../net/listen.ts"
 import type { Network } from "../net/network.ts"
+import { readShared } from "../net/shared-read.ts"
 import type { TlsListener } from "../net/tls-listener.ts"
 import type { Clients } from "../relay/downstream/clients.ts"
 import type { OpenListener } from "../relay/downstream/listener-view.ts"
@@ -19,6 +21,8 @@ interface Accepting extends OpenListener {
   router: Router<Route>
   tls: TlsListener | null
   listening: Listening | null
+  /** Those whose clients come by its socket, by their addresses; null: there are none. */
+  within: Map<string, Accepting | AcceptingTcp> | null
 }
 
 /** The same of one whose connections are relayed as they are. */
@@ -27,6 +31,7 @@ interface AcceptingTcp extends OpenTcpListener {
   servers: TcpServers
   tls: TlsListener | null
   listening: Listening | null
+  within: Accepting["within"]
 }
 
 /** The listeners that are open, each with what the configuration in force has for its clients. */
@@ -50,7 +55,8 @@ export class Listeners {
     return [...this.#open.values()].map(({ config, listening }) => ({
       name: config.name,
       host: config.host,
-      port: listening!.port,
+      // One without a socket of its own says its port.
+      port: listening === null ? config.port : listening.port,
       unixPath: config.unixPath,
     }))
   }
@@ -65,9 +71,14 @@ export class Listeners {
     return open !== undefined && "router" in open ? open : undefined
   }
 
-  /** False: not open yet. Errors: throws where it is open at another address, or with another protocol. */
-  isOpen(config: ListenerConfig): boolean {
+  /**
+   * False: not open yet. Errors: throws where it is open at another address, with another protocol, or by the socket of one that
+   * is not among `listeners`, which are all.
+   */
+  isOpen(config: ListenerConfig, listeners: readonly ListenerConfig[]): boolean {
     const open = this.#open.get(config.name)
+    if (open?.listening === null && wildcardOf(config, listeners) === null)
+      throw new Error(`listener ${config.name} cannot leave the socket of all addresses; restart`)
     if (open !== undefined && !isSameAddress(open.config, config))
       throw new Error(`listener ${config.name} cannot move to another address; give the new one another name`)
     if (open !== undefined && open.config.protocol !== config.protocol)
@@ -84,36 +95,65 @@ export class Listeners {
       if ("router" in open) open.router = routers.get(listener.name)!
       else open.servers = tcp.get(listener.name)!
     }
+    this.#share()
   }
 
   /** Errors: one sentence that names the address. */
   async open(config: ListenerConfig, live: LiveConfig): Promise<void> {
-    if (config.protocol === "tcp") return this.#openTcp(config, live)
     const { name } = config
-    const { routers, tls } = live
-    const listener: Accepting = { config, router: routers.get(name)!, tls: tls.find(name), listening: null }
-    listener.listening = await this.#network.listen(
-      config,
-      (accept) => this.#clients.accept(listener, accept),
-      (socket) => this.#handshake(listener, socket),
-    )
-    this.#open.set(name, listener)
+    const common = { config, tls: live.tls.find(name), listening: null, within: null }
+    const opened: Accepting | AcceptingTcp =
+      config.protocol === "tcp"
+        ? { ...common, servers: live.tcp.get(name)! }
+        : { ...common, router: live.routers.get(name)! }
+    if (wildcardOf(config, live.config.listeners) === null)
+      opened.listening = await this.#network.listen(
+        config,
+        (accept) => {
+          if ("router" in opened) this.#clients.accept(opened, accept)
+        },
+        (socket) => this.#takeOver(opened, socket),
+      )
+    this.#open.set(name, opened)
+    this.#share()
   }
 
-  async #openTcp(config: ListenerConfig, { tcp, tls }: LiveConfig): Promise<void> {
-    const { name } = config
-    const listener: AcceptingTcp = { config, servers: tcp.get(name)!, tls: tls.find(name), listening: null }
-    const takeOver = (socket: Socket): true => {
-      this.#tcp.accept(listener, socket)
-      return true
+  /** Clients who come by the socket of all addresses are those of the listener of their address, where there is one. */
+  #share(): void {
+    const configs = [...this.#open.values()].map(({ config }) => config)
+    for (const open of this.#open.values()) open.within = null
+    for (const open of this.#open.values()) {
+      const wildcard = open.listening === null ? wildcardOf(open.config, configs) : null
+      if (wildcard === null) continue
+      const its = this.#open.get(wildcard.name)!
+      its.within ??= new Map()
+      its.within.set(localAddressOf(open.config.host!), open)
     }
-    listener.listening = await this.#network.listen(config, () => {}, takeOver)
-    this.#open.set(name, listener)
+  }
+
+  /**
+   * Sessions of TCP, clients of another listener, and those over TLS, who are served after their handshake. False: the socket
+   * is to be read as it is.
+   */
+  #takeOver(opened: Accepting | AcceptingTcp, socket: Socket): boolean {
+    const listener = ofAddress(opened, socket)
+    if (!("router" in listener)) this.#tcp.accept(listener, socket)
+    else if (listener.tls !== null) {
+      if (this.#clients.admitHandshake(listener, socket))
+        listener.tls.handshake(socket, listener.config.proxyProtocol)
+    } else if (listener === opened) return false
+    else
+      this.#clients.accept(listener, (onOctets) => {
+        readShared(socket, onOctets)
+        return socket
+      })
+    return true
   }
 
   close(name: string): void {
     this.#open.get(name)?.listening?.close()
     this.#open.delete(name)
+    this.#share()
   }
 
   /** Closes it and lets its clients go. Until they have gone they reach what it led to, never what another leads to. */
@@ -122,14 +162,13 @@ export class Listeners {
     this.close(name)
     if (listener !== undefined) this.#clients.drain(listener)
   }
+}
 
-  /** Over TLS a client is served after its handshake. False: this listener has no TLS. */
-  #handshake(listener: Accepting, socket: Socket): boolean {
-    const { tls } = listener
-    if (tls === null) return false
-    if (this.#clients.admitHandshake(listener, socket)) tls.handshake(socket, listener.config.proxyProtocol)
-    return true
-  }
+/** The listener that a socket's client came to. */
+function ofAddress(opened: Accepting | AcceptingTcp, socket: Socket): Accepting | AcceptingTcp {
+  if (opened.within === null) return opened
+  const address = socket.localAddress?.replace(/^::ffff:(?=\d+\.)/i, "") ?? ""
+  return opened.within.get(address) ?? opened
 }
 
 function isSameAddress(one: ListenerConfig, other: ListenerConfig): boolean {

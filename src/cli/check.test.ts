@@ -7,7 +7,7 @@ import type { FileLook } from "../config/named-files.ts"
 import { diskFiles } from "../config/nginx/include.ts"
 import { loadYaml } from "../config/yaml/load.ts"
 import { adapt } from "./adapt.ts"
-import { check, wantsColor } from "./check.ts"
+import { check } from "./check.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "sluice-check-"))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
@@ -83,16 +83,6 @@ test("a missing file is a problem like any other", async () => {
   const { code, text } = await checked(join(directory, "missing.conf"))
   expect(code).toBe(2)
   expect(text).toContain("missing.conf: error: cannot read the configuration: ENOENT")
-})
-
-test.each([
-  [{ isTTY: true }, {}, true],
-  [{ isTTY: true }, { NO_COLOR: "1" }, false],
-  [{ isTTY: true }, { NO_COLOR: "" }, true],
-  [{ isTTY: true }, { TERM: "dumb" }, false],
-  [{}, {}, false],
-])("color for %j in %j: %s", (stream, environment, expected) => {
-  expect(wantsColor(stream, environment)).toBe(expected)
 })
 
 test.each([

@@ -8,17 +8,9 @@ import { type PreparedConfig, type PrepareOptions, prepare } from "./prepare.ts"
 export interface CheckOptions extends PrepareOptions {
   /** Print one JSON object in place of text. */
   json: boolean
-  /** ANSI colors; see `wantsColor`. */
+  /** ANSI colors; see colors.ts. */
   color: boolean
   stdout: { write(text: string): unknown }
-}
-
-/** Colors are for terminals, and for those who did not ask for none (https://no-color.org). */
-export function wantsColor(
-  stream: { isTTY?: boolean },
-  environment: Record<string, string | undefined>,
-): boolean {
-  return stream.isTTY === true && !environment.NO_COLOR && environment.TERM !== "dumb"
 }
 
 /** @returns the exit code: 0 when `sluice run` would take the configuration here, 2 when not */

@@ -28,8 +28,6 @@ import { prepare } from "./prepare.ts"
 import { openProcessLogs, type ProcessLogs, runControl } from "./run-control.ts"
 import { StartupOutput } from "./startup-output.ts"
 
-export const CONTROLLER_NAME = "sluice.dev/gateway"
-
 export interface ControllerOptions {
   /** Null: as the account of the pod that it runs in. */
   kubeconfig: string | null

@@ -86,3 +86,21 @@ test("a problem of the start stands where the file names it", async (t) => {
     expect.objectContaining({ file: path, line: 2, column: 9, length: 14 }),
   ])
 })
+
+test("names of proxies that are believed are looked up once, and one that is not found is an error", async (t) => {
+  const directory = testDirectory(t)
+  const path = join(directory, "nginx.conf")
+  const preparedWith = (name: string) => {
+    writeFileSync(path, plain(`set_real_ip_from ${name}; set_real_ip_from 10.0.0.0/8;`).replace("PORT", "1"))
+    return prepare(path, { strict: false })
+  }
+  const { config } = await preparedWith("localhost")
+  const from = config!.servers[0]!.fallback.realIp!.from
+  expect(from).toEqual(expect.arrayContaining(["127.0.0.1", "10.0.0.0/8"]))
+  expect(from).not.toContain("localhost")
+  const { config: none, problems } = await preparedWith(LONG_LABEL)
+  expect(none).toBeNull()
+  expect(problems).toContainEqual(
+    expect.objectContaining({ line: 1, message: `host not found in set_real_ip_from "${LONG_LABEL}"` }),
+  )
+})

@@ -1,3 +1,4 @@
+import { lookup } from "node:dns/promises"
 import { mkdirSync } from "node:fs"
 import { type StartProblem, startProblems } from "../balancer/start-problems.ts"
 import { systemClock } from "../base/clock.ts"
@@ -5,6 +6,7 @@ import { type LoadedConfig, loadConfig } from "../config/load.ts"
 import type { Config } from "../config/model.ts"
 import { logDirectories, placeOf } from "../config/named-files.ts"
 import type { Problem } from "../config/problem.ts"
+import { trustedNames, withTrusted } from "../config/trusted-names.ts"
 import { type ResolvedEndpoint, resolveNames } from "../control/discovery/resolve-names.ts"
 import { tracingProblem } from "../control/tracing/otlp.ts"
 
@@ -28,9 +30,13 @@ export async function prepare(
   path: string,
   { strict, load = loadConfig }: PrepareOptions,
 ): Promise<PreparedConfig> {
-  const loaded = load(path)
-  const { config, problems, sources, blocks = [] } = loaded
-  const found = config === null ? [] : [...(await startProblems(config)), ...tracingProblems(config)]
+  const { config: written, problems, sources, blocks = [] } = load(path)
+  const trusted = written === null ? null : await resolveTrusted(written)
+  const config = trusted?.config ?? null
+  const found =
+    config === null
+      ? []
+      : [...trusted!.problems, ...(await startProblems(config)), ...tracingProblems(config)]
   const names = config === null ? [] : await resolveNames(config, systemClock)
   const all: Problem[] = [
     ...problems,
@@ -58,6 +64,18 @@ export async function prepare(
   ]
   const stops = all.some(({ severity }) => severity === "error" || (strict && severity === "warning"))
   return { config: stops ? null : config, problems: all, sources, blocks, names }
+}
+
+/** As in nginx, names of proxies that are believed are looked up once, and one that is not found is an error. */
+async function resolveTrusted(config: Config): Promise<{ config: Config; problems: StartProblem[] }> {
+  const problems: StartProblem[] = []
+  const asked = Array.from(trustedNames(config), async (name): Promise<[string, string[]]> => {
+    const found = await lookup(name, { all: true }).catch(() => [])
+    const message = `host not found in set_real_ip_from "${name}"`
+    if (found.length === 0) problems.push({ message, about: name })
+    return [name, found.map(({ address }) => address)]
+  })
+  return { config: withTrusted(config, new Map(await Promise.all(asked))), problems }
 }
 
 function tracingProblems({ tracing }: Config): StartProblem[] {

@@ -1,19 +1,19 @@
 import { Argument, Command, CommanderError } from "commander"
 import { VERSION } from "../base/version.ts"
-import { type LoadedConfig, loadConfig } from "../config/load.ts"
-import { adapt } from "./adapt.ts"
+import type { LoadedConfig } from "../config/load.ts"
 import { addAdminCommands } from "./admin/commands.ts"
-import { check, wantsColor } from "./check.ts"
+import { wantsColor } from "./colors.ts"
 import { completion, SHELLS, type Shell } from "./completion.ts"
-import { CONTROLLER_NAME, controller } from "./controller.ts"
-import { demo } from "./demo.ts"
-import { nginx } from "./nginx.ts"
-import { run } from "./run.ts"
-import { xdsBootstrap } from "./xds.ts"
+
+/** By which a GatewayClass names this controller, where nothing else is said. */
+const CONTROLLER_NAME = "sluice.dev/gateway"
 
 const collect = (value: string, before: string[] = []): string[] => [...before, value]
 
-/** What `sluice` understands: of it the help, the completions of shells and the man pages are made. */
+/**
+ * What `sluice` understands: of it the help, the completions of shells and the man pages are made. Each command imports
+ * what it does when it does it: `sluice status` waits for no configuration language.
+ */
 export function commands(): Command {
   const program = new Command("sluice")
     .description(
@@ -103,6 +103,7 @@ Examples:
               exitCode: 2,
             },
           )
+        const [{ run }, load] = await Promise.all([import("./run.ts"), loadBy(serveWhatRuns)])
         process.exitCode = await run({
           listen,
           to,
@@ -111,7 +112,7 @@ Examples:
           watch,
           xds: xds ?? null,
           config: config ?? null,
-          load: loadBy(serveWhatRuns),
+          load,
         })
         // Whatever a library still holds open must not keep a stopped balancer alive.
         process.exit()
@@ -138,10 +139,11 @@ Examples:
         config: string,
         { json, strict, serveWhatRuns }: { json: boolean; strict: boolean; serveWhatRuns: boolean },
       ) => {
+        const [{ check }, load] = await Promise.all([import("./check.ts"), loadBy(serveWhatRuns)])
         process.exitCode = await check(config, {
           json,
           strict,
-          load: loadBy(serveWhatRuns),
+          load,
           color: wantsColor(process.stdout, process.env),
           stdout: process.stdout,
         })
@@ -153,7 +155,8 @@ Examples:
     .description("print an nginx.conf as the sluice.yaml that means the same")
     .argument("<config>", "nginx.conf")
     .addHelpText("after", "\nExample:\n  sluice adapt /etc/nginx/nginx.conf > sluice.yaml")
-    .action((config: string) => {
+    .action(async (config: string) => {
+      const { adapt } = await import("./adapt.ts")
       process.exitCode = adapt(config, {
         color: wantsColor(process.stderr, process.env),
         stdout: process.stdout,
@@ -225,6 +228,7 @@ Examples:
         check: boolean
         json: boolean
       }) => {
+        const { controller } = await import("./controller.ts")
         process.exitCode = await controller({
           gatewayClassController: given.gatewayClassController,
           kubeconfig: given.kubeconfig ?? null,
@@ -280,7 +284,8 @@ Example:
   sluice xds bootstrap sluice.yaml > bootstrap.json
   GRPC_XDS_BOOTSTRAP=bootstrap.json my-client xds:///chat`,
     )
-    .action((_what: string, config: string, { server, node }: { server?: string; node?: string }) => {
+    .action(async (_what: string, config: string, { server, node }: { server?: string; node?: string }) => {
+      const { xdsBootstrap } = await import("./xds.ts")
       process.exitCode = xdsBootstrap(config, {
         server,
         node,
@@ -299,6 +304,7 @@ Example:
     .helpOption(false)
     .allowUnknownOption()
     .action(async (args: string[]) => {
+      const { demo } = await import("./demo.ts")
       process.exitCode = await demo(args)
     })
   program
@@ -324,6 +330,7 @@ export async function main(): Promise<void> {
   const [first, ...rest] = process.argv.slice(2)
   if (first === "nginx") {
     // Its switches are nginx's: commander would read -v and -h as its own.
+    const { nginx } = await import("./nginx.ts")
     process.exitCode = await nginx(rest)
     process.exit()
   }
@@ -335,6 +342,7 @@ export async function main(): Promise<void> {
   }
 }
 
-function loadBy(servesWhatRuns: boolean): (path: string) => LoadedConfig {
+async function loadBy(servesWhatRuns: boolean): Promise<(path: string) => LoadedConfig> {
+  const { loadConfig } = await import("../config/load.ts")
   return (path) => loadConfig(path, undefined, undefined, { servesWhatRuns })
 }

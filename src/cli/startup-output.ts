@@ -1,7 +1,7 @@
 import type { LoadedConfig } from "../config/load.ts"
 import { type Problem, problemLines, renderProblem, withoutNotes } from "../config/problem.ts"
 import { createLog } from "../log/logger.ts"
-import { wantsColor } from "./check.ts"
+import { wantsColor } from "./colors.ts"
 
 /** What `run` says on standard error beside its log: in words for people, with --json as a log's lines. */
 export class StartupOutput {

@@ -51,7 +51,7 @@ export const defaults = {
   listener: {
     protocol: is<"http" | "tcp">("http"),
     name: words("the address"),
-    backlog: none("the system's"),
+    backlog: none("as many as the system lets wait"),
     reusePort: is(false),
     ipv6Only: is(true),
     proxyProtocol: is(false),
@@ -115,6 +115,12 @@ export const defaults = {
     passHeaders: list([]),
     hideHeaders: list([]),
     ignoreHeaders: list([]),
+    expires: is("off"),
+    charset: none(),
+    charsetTypes: list([
+      ...["text/html", "text/xml", "text/plain", "text/vnd.wap.wml"],
+      ...["application/javascript", "application/rss+xml"],
+    ]),
     socketKeepalive: is(false),
     bindAddress: none(),
     accessLog: none(),
@@ -178,6 +184,8 @@ export const defaults = {
     redirects: list([]),
     cookieDomains: list([]),
     cookiePaths: list([]),
+    cookieFlags: list([]),
+    body: none("the client's"),
     ignoreCase: is(false),
   },
   files: {
@@ -186,7 +194,6 @@ export const defaults = {
     tryFiles: list([]),
     types: words("html, gif and jpg, as nginx has them"),
     defaultType: is("text/plain"),
-    expires: is("off"),
     etag: is(true),
     ifModifiedSince: is<"off" | "exact" | "before">("exact"),
   },

@@ -109,6 +109,9 @@ export function defaultRouteSettings(): RouteSettings {
     hideHeaders: [],
     ignoreHeaders: [],
     addHeaders: [],
+    expires: settings.expires.value,
+    charset: settings.charset.value,
+    charsetTypes: [...settings.charsetTypes.value],
     socketKeepalive: settings.socketKeepalive.value,
     bindAddress: settings.bindAddress.value,
     accessLogs: [],
@@ -325,6 +328,7 @@ export function defaultUpstreamTls(): UpstreamTlsConfig {
     sendServerName: upstreamTls.sendServerName.value,
     certFile: null,
     keyFile: null,
+    passwordFile: null,
     protocols: null,
     ciphers: null,
     alpnProtocols: null,
@@ -348,6 +352,8 @@ export function defaultProxy(cluster: string, tls: UpstreamTlsConfig | null): Pr
     redirects: [],
     cookieDomains: [],
     cookiePaths: [],
+    cookieFlags: [],
+    body: null,
   }
 }
 

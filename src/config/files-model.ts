@@ -15,8 +15,6 @@ export interface FilesConfig {
   types: Record<string, string>
   /** Of other files; empty: none is said. */
   defaultType: string
-  /** As nginx writes it: `off`, `max`, `epoch`, `30d`, `-1`, `modified 1h`, `@18h`. */
-  expires: string
   etag: boolean
   /** What `If-Modified-Since` must be of the file's time for a 304: the same, or no earlier. */
   ifModifiedSince: "off" | "exact" | "before"
@@ -28,7 +26,3 @@ export const nginxTypes: Readonly<Record<string, string>> = {
   gif: "image/gif",
   jpg: "image/jpeg",
 }
-
-/** What `expires` may be. */
-export const expiresPattern =
-  /^(off|max|epoch|@(\d{1,9}[yMwdhms] ?)*\d{1,9}[yMwdhms]?|(modified )?[-+]?(\d{1,9}[yMwdhms] ?)*\d{1,9}[yMwdhms]?)$/

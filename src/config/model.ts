@@ -118,20 +118,44 @@ export interface StaplingConfig {
   issuerFile: string | null
 }
 
-export interface ListenerTlsConfig {
+/** Whose revocation is asked after by OCSP, of clients' certificates that are accepted otherwise. nginx: `ssl_ocsp`. */
+export interface ClientOcspConfig {
+  /** The client's own, or all of its chain but the root. */
+  check: "leaf" | "chain"
+  /** `http:`; null: what each certificate says. */
+  responder: string | null
+}
+
+export interface ListenerCertificate {
+  names: string[]
+  certFile: string
+  keyFile: string
+  /** Passphrases, one a line, of which one opens the key. nginx: `ssl_password_file`. */
+  passwordFile?: string
+  stapling?: StaplingConfig
+  /** What is asked of clients who ask for these names, where that is not what the listener asks. */
+  clients?: ClientCertificates
+}
+
+/** What is asked of clients. */
+export interface ClientCertificates {
+  clientCaFile: string | null
+  /** Revocation lists, one of each authority of clients' certificates. nginx: `ssl_crl`. */
+  clientCrlFile: string | null
+  clientOcsp?: ClientOcspConfig
+  verifyClient: "off" | "on" | "optional" | "optional_no_ca"
+  verifyDepth: number
+}
+
+export interface ListenerTlsConfig extends ClientCertificates {
   /** The first is used when SNI names none of them. */
-  certificates: { names: string[]; certFile: string; keyFile: string; stapling?: StaplingConfig }[]
+  certificates: ListenerCertificate[]
   /** Names that no certificate is shown for: the handshake ends. nginx: `ssl_reject_handshake`. */
   rejectNames: string[]
   /** The same for all names that have no certificate, and where none is said. */
   rejectOthers: boolean
   protocols: string[] | null
   ciphers: string | null
-  clientCaFile: string | null
-  /** Revocation lists, one of each authority of clients' certificates. nginx: `ssl_crl`. */
-  clientCrlFile: string | null
-  verifyClient: "off" | "on" | "optional" | "optional_no_ca"
-  verifyDepth: number
   sessionTimeoutMs: number
   /** Those that are spoken, the preferred first; null: those of HTTP, and on a TCP listener none. */
   alpnProtocols: string[] | null
@@ -282,6 +306,12 @@ export interface RouteSettings {
   ignoreHeaders: string[]
   /** Added to responses. nginx: `add_header`; `always` also on errors. */
   addHeaders: { name: string; template: string; always: boolean }[]
+  /** `Expires` and `Cache-Control`, as nginx writes it: `off`, `max`, `epoch`, `30d`, `-1`, `modified 1h`, `@18h`; a template. */
+  expires: string
+  /** What `Content-Type` says of texts that do not say it themselves; a template. Null: nothing. nginx: `charset`. */
+  charset: string | null
+  /** Which media types are such texts. */
+  charsetTypes: string[]
   socketKeepalive: boolean
   bindAddress: string | null
   accessLogs: AccessLogConfig[]

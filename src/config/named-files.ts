@@ -97,16 +97,23 @@ function filesRead({ listeners, servers, tcp, clusters, admin, xds }: Config): S
   const files: (string | null)[] = [typeof admin === "object" ? admin.tokenFile : null]
   if (xds !== null) files.push(xds.certFile, xds.keyFile, xds.clientCaFile)
   const upstreamTls = (tls: UpstreamTlsConfig | null): void => {
-    if (tls !== null) files.push(tls.caFile, tls.crlFile, tls.certFile, tls.keyFile)
+    if (tls !== null) files.push(tls.caFile, tls.crlFile, tls.certFile, tls.keyFile, tls.passwordFile)
   }
   for (const { tls } of listeners) {
     if (tls === null) continue
-    for (const { certFile, keyFile, stapling } of tls.certificates)
-      files.push(certFile, keyFile, stapling?.responseFile ?? null, stapling?.issuerFile ?? null)
-    files.push(tls.clientCaFile, tls.clientCrlFile)
+    for (const { certFile, keyFile, passwordFile = null, stapling } of tls.certificates)
+      files.push(
+        certFile,
+        keyFile,
+        passwordFile,
+        stapling?.responseFile ?? null,
+        stapling?.issuerFile ?? null,
+      )
+    for (const asked of [tls, ...tls.certificates.flatMap(({ clients }) => clients ?? [])])
+      files.push(asked.clientCaFile, asked.clientCrlFile)
   }
   for (const route of routesOf(servers)) {
-    if (route.action.kind === "cluster" || route.action.kind === "variable") upstreamTls(route.action.tls)
+    if ("tls" in route.action) upstreamTls(route.action.tls)
   }
   for (const { action } of tcp.servers) if ("tls" in action) upstreamTls(action.tls)
   for (const source of clusters.flatMap(({ discovery }) => discovery)) files.push(...filesOf(source))

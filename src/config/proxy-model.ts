@@ -13,6 +13,8 @@ export interface ProxyConfig {
   /** The client's fields are passed on, beside those that are set. */
   passHeaders: boolean
   passBody: boolean
+  /** A template of what is sent in place of the client's body, which stays here then. Null: nothing is. */
+  body: string | null
   /** A body of which the client does not say the length is gathered, as far as it fits, so that its length can be said. */
   requestBuffering: boolean
   passTrailers: boolean
@@ -21,6 +23,14 @@ export interface ProxyConfig {
   /** What `domain` and `path` of `Set-Cookie` are, and what takes their place. */
   cookieDomains: TextRule[]
   cookiePaths: TextRule[]
+  /** By the name of a cookie: the first that fits. */
+  cookieFlags: CookieFlagsRule[]
+}
+
+/** Flags are templates that come to `secure`, `httponly`, `samesite=strict`, `lax` or `none`, or to one of them after `no`. */
+export interface CookieFlagsRule {
+  match: TextRule["match"]
+  flags: string[]
 }
 
 /** A text or, after `~`, a regex; and a template. */

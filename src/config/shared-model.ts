@@ -10,6 +10,8 @@ export interface UpstreamTlsConfig {
   sendServerName: boolean
   certFile: string | null
   keyFile: string | null
+  /** Passphrases, one a line, of which one opens the key. */
+  passwordFile: string | null
   protocols: string[] | null
   ciphers: string | null
   /** What TCP sessions offer; null: nothing. HTTP/2 has its own. */
@@ -33,8 +35,9 @@ export interface StreamLimits {
   dryRun: boolean
 }
 
-/** How fast the client of a stream may send. What comes faster waits, and the client has no credit for more. */
+/** How fast one side of a stream may send. What comes faster waits, and that side has no credit for more. */
 export interface MessageLimit {
+  from: "client" | "backend"
   counts: "messages" | "octets"
   /** A second. */
   rate: number

@@ -1,6 +1,7 @@
 import type { OpenAddress } from "../balancer/status.ts"
 import type { ThreadSockets } from "../balancer/thread/contract.ts"
 import type { ListenerConfig } from "../config/model.ts"
+import { wildcardOf } from "../config/wildcard.ts"
 import type { Log } from "../log/logger.ts"
 import { bindSockets, type ListeningSocket } from "../net/listening-socket.ts"
 import { copySockets } from "../net/socket-copies.ts"
@@ -24,11 +25,13 @@ export class ListenerSockets {
   }
 
   /**
-   * Binds the addresses of those listeners that are not open, and returns their names. Errors: throws a sentence that names
-   * the address; none of them stays open then.
+   * Binds the addresses of those listeners that are not open, and returns their names; those whose clients come by the socket
+   * of all addresses need none. Errors: throws a sentence that names the address; none of them stays open then.
    */
   async open(listeners: readonly ListenerConfig[]): Promise<string[]> {
-    const missing = listeners.filter(({ name }) => !this.#open.has(name))
+    const missing = listeners.filter(
+      (listener) => !this.#open.has(listener.name) && wildcardOf(listener, listeners) === null,
+    )
     const opened: string[] = []
     if (!CAN_GIVE) return opened
     try {

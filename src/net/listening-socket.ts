@@ -1,8 +1,9 @@
 import { lookup } from "node:dns/promises"
 import { chmodSync, lstatSync, statSync, unlinkSync } from "node:fs"
-import { isIP, SocketAddress } from "node:net"
+import { isIP } from "node:net"
 import { getSystemErrorName } from "node:util"
 import type { ListenerConfig } from "../config/model.ts"
+import { localAddressOf } from "../config/wildcard.ts"
 import { listenProblem } from "./listen-problem.ts"
 import { bindTcp, bindUnix, boundAddress, openDescriptor, type SocketHandle } from "./socket-handle.ts"
 import { removeStaleSocket } from "./stale-socket.ts"
@@ -117,16 +118,12 @@ async function bindFile(config: ListenerConfig, path: string): Promise<Listening
 /** `host` as an address of its own, as the kernel writes it. */
 export async function addressOf(config: ListenerConfig): Promise<string> {
   const host = config.host ?? "::"
-  if (isIP(host) !== 0) return canonical(host)
+  if (isIP(host) !== 0) return localAddressOf(host)
   try {
     return (await lookup(host)).address
   } catch (error) {
     throw new Error(listenProblem(config, error as NodeJS.ErrnoException))
   }
-}
-
-function canonical(host: string): string {
-  return new SocketAddress({ address: host, family: isIP(host) === 6 ? "ipv6" : "ipv4" }).address
 }
 
 /** The listening socket that this process was given as descriptor `fd`. Null: it is none. */

@@ -1,18 +1,22 @@
 import { constants, createHash } from "node:crypto"
 import { createSecureContext, type SecureContext, type TlsOptions } from "node:tls"
-import type { ListenerTlsConfig } from "../config/model.ts"
+import type { ClientCertificates, ListenerTlsConfig } from "../config/model.ts"
 import { staplingFiles } from "./ocsp/staples.ts"
 import { type Authorities, contextOptions, contextProblem, type KeyPair, readKeyPair } from "./tls-context.ts"
+import type { ClientPolicy } from "./tls-peer.ts"
 
 /** All that a listener's TLS reads. */
-export function filesOf({ certificates, clientCaFile, clientCrlFile }: ListenerTlsConfig): string[] {
-  const files = certificates.flatMap(({ certFile, keyFile }) => [certFile, keyFile])
+export function filesOf(config: ListenerTlsConfig): string[] {
+  const { certificates } = config
+  const asked = [config, ...certificates.flatMap(({ clients }) => clients ?? [])]
+  const ofClients = asked.flatMap(({ clientCaFile, clientCrlFile }) => [clientCaFile, clientCrlFile])
+  const files = certificates.flatMap(({ certFile, keyFile, passwordFile = null }) => [
+    certFile,
+    keyFile,
+    passwordFile,
+  ])
   return [
-    ...new Set(
-      [...files, ...staplingFiles({ certificates }), clientCaFile, clientCrlFile].filter(
-        (path) => path !== null,
-      ),
-    ),
+    ...new Set([...files, ...staplingFiles({ certificates }), ...ofClients].filter((path) => path !== null)),
   ]
 }
 
@@ -28,36 +32,42 @@ export interface SecureHost {
   readonly names: readonly string[]
   readonly options: TlsOptions
   readonly context: SecureContext
+  /** What is asked of clients who ask for them. */
+  readonly policy: ClientPolicy
 }
 
 /** A client is shown the kind of key it knows. Of one kind the first counts. */
 export function certificatesByNames({ certificates }: ListenerTlsConfig): Host[] {
   const hosts = new Map<string, Host>()
   for (const certificate of certificates) {
-    const { names, certFile, keyFile } = certificate
+    const { names, certFile, keyFile, passwordFile } = certificate
     const key = JSON.stringify(names)
     const host = hosts.get(key) ?? { names, pairs: [], certificate }
     hosts.set(key, host)
-    const pair = readKeyPair(certFile, keyFile)
+    const pair = readKeyPair(certFile, keyFile, passwordFile)
     const kind = (each: KeyPair) => each.leaf.publicKey.asymmetricKeyType
     if (!host.pairs.some((each) => kind(each) === kind(pair))) host.pairs.push(pair)
   }
   return [...hosts.values()]
 }
 
-/** What the contexts of all names have in common. Sessions resume across them, so this must not differ. */
+/**
+ * What the contexts of all names have in common but for what is asked of clients. Sessions resume across them: where any
+ * client is asked for a certificate, none is resumed.
+ */
 export function sharedOptions(
   config: ListenerTlsConfig,
+  { verifyClient, verifyDepth }: ClientCertificates,
   authorities: Authorities | null,
   revocationLists: string[],
 ): TlsOptions {
-  const { verifyClient, verifyDepth, sessionTimeoutMs } = config
+  const { sessionTimeoutMs } = config
   const options = contextOptions(config)
   const policy = createHash("sha256")
     .update(`${verifyClient} ${verifyDepth} `)
     .update(authorities?.pem ?? "")
   // A resumed session would let in whom the authorities of now, or the length of the chain, keep out.
-  const noTickets = verifyClient === "off" ? 0 : constants.SSL_OP_NO_TICKET
+  const noTickets = asksClients(config) ? constants.SSL_OP_NO_TICKET : 0
   return {
     ...options,
     secureOptions: options.secureOptions! | noTickets,
@@ -68,6 +78,11 @@ export function sharedOptions(
     sessionIdContext: policy.digest("hex").slice(0, 32),
     sessionTimeout: Math.max(1, Math.round(sessionTimeoutMs / 1000)),
   }
+}
+
+function asksClients(config: ListenerTlsConfig): boolean {
+  const asked = [config, ...config.certificates.flatMap(({ clients }) => clients ?? [])]
+  return asked.some(({ verifyClient }) => verifyClient !== "off")
 }
 
 export function makeContext(options: TlsOptions): SecureContext {

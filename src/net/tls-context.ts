@@ -1,4 +1,4 @@
-import { constants, createPrivateKey, X509Certificate } from "node:crypto"
+import { constants, createPrivateKey, type KeyObject, X509Certificate } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { createSecureContext, type SecureContextOptions, type SecureVersion } from "node:tls"
 import { fileName, isPem } from "../config/pem.ts"
@@ -12,18 +12,36 @@ export interface KeyPair {
   leaf: X509Certificate
 }
 
-/** Reads a certificate chain and its key. Errors: throws a sentence that names the file at fault. */
-export function readKeyPair(certFile: string, keyFile: string): KeyPair {
+/**
+ * Reads a certificate chain and its key. Errors: throws a sentence that names the file at fault.
+ *
+ * @param passwordFile of passphrases, one a line, of which one may open the key; null: it has none
+ */
+export function readKeyPair(certFile: string, keyFile: string, passwordFile: string | null = null): KeyPair {
   const cert = readFile(certFile)
   const leaf = readCertificate(cert, certFile)
-  const key = readFile(keyFile)
-  const privateKey = orThrow(
-    () => createPrivateKey(key),
-    `${fileName(keyFile)}: not a private key in PEM without passphrase`,
-  )
+  const written = readFile(keyFile)
+  const privateKey = readPrivateKey(written, keyFile, passwordFile)
   if (!leaf.checkPrivateKey(privateKey))
     throw new Error(`${fileName(keyFile)} is not the key of ${fileName(certFile)}`)
+  const isOpen = passwordFile === null
+  const key = isOpen ? written : Buffer.from(privateKey.export({ type: "pkcs8", format: "pem" }))
   return { cert, key, leaf }
+}
+
+function readPrivateKey(key: Buffer, keyFile: string, passwordFile: string | null): KeyObject {
+  const name = fileName(keyFile)
+  if (passwordFile === null)
+    return orThrow(() => createPrivateKey(key), `${name}: not a private key in PEM without passphrase`)
+  const passphrases = readFile(passwordFile).toString().split(/\r?\n/)
+  for (const passphrase of passphrases) {
+    try {
+      return createPrivateKey({ key, passphrase })
+    } catch {
+      // Another may open it.
+    }
+  }
+  throw new Error(`${name}: not a private key in PEM that a passphrase of ${fileName(passwordFile)} opens`)
 }
 
 /** Certificates of authorities. */

@@ -1,13 +1,14 @@
-import { randomBytes } from "node:crypto"
+import { randomBytes, type X509Certificate } from "node:crypto"
 import type { Socket } from "node:net"
 import { createServer, type SecureContext, type Server, type TLSSocket, type TlsOptions } from "node:tls"
 import type { Clock } from "../base/clock.ts"
 import { ServerNames } from "../base/server-names.ts"
-import type { ListenerTlsConfig } from "../config/model.ts"
+import type { ClientCertificates, ListenerTlsConfig } from "../config/model.ts"
 import type { Log } from "../log/logger.ts"
 import type { TlsInfo } from "../record/record.ts"
 import { Regex } from "../regex/regex.ts"
 import { errorReason } from "./error-reason.ts"
+import { ClientStatuses } from "./ocsp/client-statuses.ts"
 import { type StapleContext, Staples } from "./ocsp/staples.ts"
 import {
   certificatesByNames,
@@ -20,7 +21,8 @@ import {
 import { readAuthorities, readRevocationLists } from "./tls-context.ts"
 import { type FileVersions, fileVersions, type TlsFileWatch } from "./tls-file-watch.ts"
 import { type HandshakeOwner, TlsHandshake } from "./tls-handshake.ts"
-import { type ClientPolicy, tlsInfo } from "./tls-peer.ts"
+import type { ClientPolicy } from "./tls-peer.ts"
+import { ClientPolicies, type FoundHost, REJECTED } from "./tls-policies.ts"
 
 /** In our order of preference: what a client offers of them decides. */
 const ALPN = ["h2", "http/1.1"]
@@ -43,7 +45,7 @@ export interface TlsListenerOptions {
   onPlain(socket: Socket, octets: Buffer): void
   onFailed(cause: "handshake_timeout" | "handshake_failed"): void
   /** Of an OCSP responder's answer, and who counts what is over them. */
-  readonly stapling: Omit<StapleContext, "clock" | "log">
+  readonly stapling: Omit<StapleContext, "clock" | "log"> & { readonly statusesMax: number }
   /** A handshake was over and we threw; its socket ends. */
   onBug(error: unknown): void
 }
@@ -193,17 +195,18 @@ export class TlsListener implements HandshakeOwner {
   #read(config: ListenerTlsConfig): Material {
     try {
       const versions = fileVersions(filesOf(config))
-      const authorities = config.clientCaFile === null ? null : readAuthorities(config.clientCaFile)
-      const lists = config.clientCrlFile === null ? [] : readRevocationLists(config.clientCrlFile)
-      const shared = sharedOptions(config, authorities, lists)
+      const read = (asked: ClientCertificates) =>
+        readClients(config, asked, (authorities) => this.#makeStatuses(asked, authorities))
+      const common = read(config)
       const found = certificatesByNames(config)
       const staples = this.#readStaples(found)
-      const hosts = found.map(({ names, pairs }) => {
+      const hosts = found.map(({ names, pairs, certificate }) => {
+        const { clients } = certificate
+        const { shared, policy } = clients === undefined ? common : read(clients)
         const options = { ...shared, cert: pairs.map(({ cert }) => cert), key: pairs.map(({ key }) => key) }
-        return { names, options, context: makeContext(options) }
+        return { names, options, policy, context: makeContext(options) }
       })
-      const policy = { ...config, authorities: authorities?.certificates ?? [] }
-      const server = this.#makeServer(hosts, shared, policy)
+      const server = this.#makeServer(config, hosts, common)
       // Node gives no certificate where a client is refused by its name.
       const find = (certificate: Buffer | null) => (certificate === null ? null : staples.find(certificate))
       if (!staples.isEmpty)
@@ -212,6 +215,17 @@ export class TlsListener implements HandshakeOwner {
     } catch (error) {
       throw new Error(`listener ${this.#options.name}: ${(error as Error).message}`)
     }
+  }
+
+  /** A handshake has as long again for the answer to be told in words. */
+  #makeStatuses(
+    { clientOcsp, verifyClient }: ClientCertificates,
+    authorities: readonly X509Certificate[],
+  ): ClientStatuses | null {
+    if (clientOcsp === undefined || verifyClient === "off") return null
+    const { log, stapling, handshakeTimeoutMs } = this.#options
+    const timeoutMs = Math.min(stapling.timeoutMs, handshakeTimeoutMs / 2)
+    return new ClientStatuses({ ...stapling, log, timeoutMs, config: clientOcsp, authorities })
   }
 
   /** Of names with one certificate: which of several a client is shown Node does not say. */
@@ -224,41 +238,60 @@ export class TlsListener implements HandshakeOwner {
   }
 
   /** It never listens: sockets are handed to it. */
-  #makeServer(
-    hosts: readonly SecureHost[],
-    shared: TlsOptions,
-    policy: ClientPolicy & Pick<ListenerTlsConfig, "rejectNames" | "rejectOthers" | "alpnProtocols">,
-  ): Server {
-    const { rejectNames, rejectOthers } = policy
-    const contexts = new ServerNames<SecureContext | typeof REJECTED>(
-      [[rejectNames, REJECTED], ...hosts.map(({ names, context }) => [names, context] as const)],
+  #makeServer(config: ListenerTlsConfig, hosts: readonly SecureHost[], common: AskedClients): Server {
+    const { rejectNames, rejectOthers, alpnProtocols } = config
+    const byName = new ServerNames<SecureHost | typeof REJECTED>(
+      [[rejectNames, REJECTED], ...hosts.map((host) => [host.names, host] as const)],
       (pattern) => new Regex(pattern, { isCaseless: true }),
     )
+    const first = rejectOthers ? common.policy : hosts[0]!.policy
+    const policies = new ClientPolicies(byName, hosts, first)
     const server = createServer({
       // Without a certificate to show, OpenSSL ends a handshake with an alert.
-      ...(rejectOthers ? shared : hosts[0]!.options),
+      ...(rejectOthers ? common.shared : hosts[0]!.options),
       ticketKeys: this.#ticketKeys,
-      ALPNProtocols: policy.alpnProtocols ?? ALPN,
-      requestCert: policy.verifyClient !== "off",
+      ALPNProtocols: alpnProtocols ?? ALPN,
+      requestCert: first.verifyClient !== "off",
       // Calls are refused one by one, in words: see `TlsInfo.clientRefused`.
       rejectUnauthorized: false,
       // It has its own: see TlsHandshake.
       handshakeTimeout: NODE_TIMEOUT_MS,
       ...(hosts.length + rejectNames.length + Number(rejectOthers) > 1 && {
-        SNICallback: (name: string, done: (error: Error | null, context?: SecureContext) => void) =>
-          showContext(contexts.find(name.toLowerCase()), done),
+        // Node calls it as a method of the socket.
+        SNICallback(
+          this: unknown,
+          name: string,
+          done: (error: Error | null, context?: SecureContext) => void,
+        ) {
+          const found = byName.find(name.toLowerCase())
+          policies.ask(this as TLSSocket, found)
+          showContext(found, done)
+        },
       }),
     })
-    server.on("secureConnection", (socket) => this.#secured(socket, policy))
+    server.on("secureConnection", (socket) => this.#secured(socket, policies))
     server.on("tlsClientError", (error, socket) => this.#failed(error, socket))
     return server
   }
 
-  #secured(socket: TLSSocket, policy: ClientPolicy): void {
+  #secured(socket: TLSSocket, policies: ClientPolicies): void {
+    const info = policies.infoOf(socket)
+    const statuses = policies.statusesOf(socket)
+    if (statuses === null || info.clientVerify !== "SUCCESS") return this.#handOn(socket, info)
+    // What the client sends meanwhile waits in the socket; the time of its handshake goes on.
+    socket.on("error", () => {})
+    void statuses.faultOf(socket.getPeerX509Certificate()!).then((fault) => {
+      if (socket.destroyed) return
+      const refused = { clientVerify: `FAILED:${fault}`, clientRefused: "failed" } as const
+      this.#handOn(socket, fault === null ? info : { ...info, ...refused })
+    })
+  }
+
+  #handOn(socket: TLSSocket, info: TlsInfo): void {
     const handshake = this.#takeHandshake(socket)
     handshake?.end()
     const proxied = handshake?.proxied ?? null
-    this.#guard(socket, () => this.#options.onSecured(socket, { ...tlsInfo(socket, policy), proxied }))
+    this.#guard(socket, () => this.#options.onSecured(socket, { ...info, proxied }))
   }
 
   #failed(error: Error, socket: TLSSocket): void {
@@ -288,14 +321,29 @@ export class TlsListener implements HandshakeOwner {
   }
 }
 
-/** What is found for a name that is not to be served. */
-const REJECTED = { kind: "rejected" } as const
-
 /** A name that no regex can tell in time is shown the first certificate, as one that is not known. */
-function showContext(
-  found: SecureContext | typeof REJECTED | "limit" | undefined,
-  done: (error: Error | null, context?: SecureContext) => void,
-): void {
+function showContext(found: FoundHost, done: (error: Error | null, context?: SecureContext) => void): void {
   if (found === REJECTED) done(new Error("the server name is one of rejectNames (ssl_reject_handshake)"))
-  else done(null, found === "limit" ? undefined : (found as SecureContext | undefined))
+  else done(null, typeof found === "object" && "context" in found ? found.context : undefined)
+}
+
+/** What some clients are asked for, read. */
+interface AskedClients {
+  readonly shared: TlsOptions
+  readonly policy: ClientPolicy
+}
+
+function readClients(
+  config: ListenerTlsConfig,
+  asked: ClientCertificates,
+  statusesBy: (authorities: readonly X509Certificate[]) => ClientStatuses | null,
+): AskedClients {
+  const { clientCaFile, clientCrlFile, verifyClient, verifyDepth } = asked
+  const authorities = clientCaFile === null ? null : readAuthorities(clientCaFile)
+  const lists = clientCrlFile === null ? [] : readRevocationLists(clientCrlFile)
+  const known = authorities?.certificates ?? []
+  return {
+    shared: sharedOptions(config, asked, authorities, lists),
+    policy: { verifyClient, verifyDepth, authorities: known, statuses: statusesBy(known) },
+  }
 }

@@ -68,6 +68,7 @@ test("a session of an authority that is trusted no more is not kept, however lat
       crlFile: null,
       certFile: null,
       keyFile: null,
+      passwordFile: null,
       serverName: null,
       sendServerName: false,
       protocols: null,

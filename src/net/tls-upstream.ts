@@ -163,16 +163,16 @@ export class TlsUpstream {
   }
 
   get #files(): string[] {
-    const { caFile, crlFile, certFile, keyFile } = this.#config
-    return [caFile, crlFile, certFile, keyFile].filter((path) => path !== null)
+    const { caFile, crlFile, certFile, keyFile, passwordFile } = this.#config
+    return [caFile, crlFile, certFile, keyFile, passwordFile].filter((path) => path !== null)
   }
 
   #read(): Material {
-    const { verify, caFile, crlFile, certFile, keyFile } = this.#config
+    const { verify, caFile, crlFile, certFile, keyFile, passwordFile } = this.#config
     const versions = fileVersions(this.#files)
     if ((certFile === null) !== (keyFile === null))
       throw new Error("a certificate for endpoints needs its key, and a key its certificate")
-    const pair = certFile !== null && keyFile !== null ? readKeyPair(certFile, keyFile) : null
+    const pair = certFile !== null && keyFile !== null ? readKeyPair(certFile, keyFile, passwordFile) : null
     // Without a file, those authorities that Node knows: only asked for when they matter.
     const authorities = caFile === null ? null : readAuthorities(caFile)
     const ca = authorities !== null ? { ca: authorities.pem } : verify ? {} : { ca: [] }

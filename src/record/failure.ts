@@ -7,6 +7,7 @@ export type FailureKind =
   | "method_not_allowed"
   | "certificate_missing"
   | "certificate_failed"
+  | "misdirected"
   | "access_denied"
   | "unauthenticated"
   | "auth_unavailable"
@@ -40,6 +41,7 @@ const statuses: Record<FailureKind, { grpc: number; http: number }> = {
   // nginx's own numbers, which `error_page` may name; a client sees 400.
   certificate_missing: { grpc: GrpcStatus.UNAUTHENTICATED, http: 496 },
   certificate_failed: { grpc: GrpcStatus.UNAUTHENTICATED, http: 495 },
+  misdirected: { grpc: GrpcStatus.UNAUTHENTICATED, http: 421 },
   access_denied: { grpc: GrpcStatus.PERMISSION_DENIED, http: 403 },
   unauthenticated: { grpc: GrpcStatus.UNAUTHENTICATED, http: 401 },
   // nginx's 500 for who cannot be asked; gRPC clients may come again.

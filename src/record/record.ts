@@ -122,6 +122,11 @@ export interface TlsInfo {
   readonly clientVerify: string
   /** Why calls over this connection are refused: the certificate that is asked for is missing, or not accepted. */
   readonly clientRefused: "missing" | "failed" | null
+  /**
+   * Where names ask for different certificates: whether the server of a host, in lower case, asks for the same as the one that
+   * the connection was made for, for none, for one that was not asked for, or for others. Undefined: all ask for the same.
+   */
+  readonly clientsAt?: (host: string) => "same" | "not asked" | "missing" | "others"
   /** Undefined, or null: none was sent. */
   readonly clientCertificate?: ClientCertificate | null
   /** What the client asked for by SNI. */

@@ -1,4 +1,5 @@
 /** nginx's phases: the same files and the same requests through nginx and through Sluice. */
+import { createHash } from "node:crypto"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, test } from "vitest"
@@ -9,6 +10,8 @@ const hasNginx = isInstalled("nginx", "-v", "nginx-light")
 
 /** Of the `http` block, of the server, and what is asked. A request is a path or more than that. */
 type Case = [server: string, asked: (string | Asked)[], http?: string]
+
+const link = (text: string): string => createHash("md5").update(text).digest("base64url")
 
 const CASES: Record<string, Case> = {
   "a server's steps come before its locations": [
@@ -28,6 +31,74 @@ const CASES: Record<string, Case> = {
      location /f { set $x 1; break; return 200 "never"; }
      location /g { if ($arg_b) { break; } return 200 "passed"; }`,
     ["/g", "/g?b=1"],
+  ],
+  valid_referers: [
+    `server_name own.test *.own.test; set $at server;
+     location / { valid_referers none blocked server_names *.example.org www.example.* example.net/gallery/ ~\\.google\\.;
+       if ($invalid_referer) { return 403; } return 200 "[$invalid_referer] $by"; }
+     location /few { valid_referers a.test; return 200 "[$invalid_referer]";
+       location /few/in { return 200 "[$invalid_referer]"; } location /few/own { valid_referers .b.test;
+         rewrite ^/few/own/to$ /few/in last; return 200 "[$invalid_referer]"; } }
+     location ~ ^/kept/(.*)$ { valid_referers ~^(x)\\.test; if ($invalid_referer) { return 403 $1; } return 200 $1; }
+     location /not { valid_referers c.test; return 200 "[$invalid_referer] $by"; }`,
+    [
+      ...[
+        "",
+        "-",
+        "http://",
+        "https://own.test",
+        "HTTP://A.OWN.TEST/x",
+        "http://example.org/",
+        "http://a.example.org",
+      ]
+        .concat(["http://www.example.com/x", "http://example.net", "http://example.net/gallery/1"])
+        .concat([
+          "http://example.net:80/gallery/1",
+          "http://x.google.com/",
+          "ftp://own.test",
+          "http://a.google",
+        ])
+        .concat([
+          `http://${"a".repeat(257)}.google.com/`,
+          "http://x.b.test",
+          "http://b.test",
+          "http://x.test",
+          "http://a.test:1",
+        ])
+        .flatMap((referer) =>
+          ["/", "/few", "/few/in", "/few/own", "/few/own/to", "/kept/a", "/not"].map(
+            (path): Asked => ({ path, headers: { referer } }),
+          ),
+        ),
+      ...["/", "/few", "/kept/a"],
+    ],
+    `map $invalid_referer $by { "" valid; default invalid; }`,
+  ],
+  secure_link: [
+    `set $key k; location / { secure_link $arg_h,$arg_e; secure_link_md5 "$secure_link_expires$uri $key$more";
+       if ($secure_link = "") { return 403; } if ($secure_link = "0") { return 410; }
+       return 200 "$secure_link $secure_link_expires"; }
+     location /bare { set $more x; secure_link $arg_h; secure_link_md5 "$uri $key$more"; return 200 "[$secure_link]"; }
+     location /half { secure_link $arg_h; return 200 "[$secure_link]"; }`,
+    [
+      ...[
+        link("2147483647/a k"),
+        link("2147483647/a kx"),
+        link("1/a k"),
+        link("2147483647/b k"),
+        "x",
+        "",
+      ].flatMap((h) => [
+        `/a?h=${h}&e=2147483647`,
+        `/a?h=${h}&e=1`,
+        `/a?h=${h}&e=0`,
+        `/a?h=${h}&e=x`,
+        `/a?h=${h}`,
+      ]),
+      ...[link("/bare kx"), link("/bare k"), `${link("/bare kx")}==`, `${link("/bare kx")}===`].flatMap(
+        (h) => [`/bare?h=${h}`, `/half?h=${h}`],
+      ),
+    ],
   ],
   "ten changes of location, and no more": [
     `location /loop { rewrite ^ /loop; }
@@ -236,6 +307,16 @@ const CASES: Record<string, Case> = {
         "fay:secret",
         "gus:secret",
         "hal:secret",
+        "kim:secret",
+        "kim:later",
+        "lea:secret",
+        "lea:secret:a comment",
+        "#max:secret",
+        ":secret",
+        "ned:",
+        "oda:secret",
+        " pia:secret",
+        "pia:secret",
         "none:x",
       ].map((user) => ({
         path,
@@ -257,6 +338,17 @@ const CASES: Record<string, Case> = {
         headers: { "x-answer": answer, "x-user": "ann" },
       })),
     ),
+  ],
+  "auth_request that asks itself, in a circle, or without end": [
+    `location /a { auth_request /a; try_files /none =404; }
+     location /b { auth_request /c; try_files /none =404; } location /c { auth_request /b; deny all; try_files /none =403; }
+     location /d { auth_request /e; try_files /none =404; } location /e { rewrite ^ /e; }
+     location /f { auth_request /g; try_files /none =404; } location /g { error_page 401 = /g; return 401; }
+     location /h { auth_request /none; try_files /none =404; }
+     location /i { auth_request /j; try_files /none =404; }
+     location /j { auth_request /j; auth_basic a; auth_basic_user_file users; try_files /none =204; }
+     location /k { auth_request /l; try_files /none =404; } location /l { internal; auth_request /a; return 204; }`,
+    ["/a", "/b", "/c", "/d", "/f", "/h", "/i", "/j", "/k", "/l"],
   ],
   limit_req: [
     `location / { limit_req zone=slow burst=2 nodelay; limit_req_status 429; add_header x-limit $limit_req_status always; try_files /none =404; }
@@ -281,6 +373,14 @@ const USERS = [
   "fay:$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1",
   "gus:$1$saltsalt$9xy1btjgzLYfb7hivXtC//",
   "hal:$5$saltsalt$0IyaXrmV7.sGNS6tirgqHLqX/G.FBvgkYA.lpPdS5sA",
+  "",
+  "no colon",
+  "kim:{PLAIN}secret",
+  "kim:{PLAIN}later",
+  "lea:{PLAIN}secret:a comment",
+  "#max:{PLAIN}secret",
+  "oda:{PLAIN}secret\r",
+  " pia:{PLAIN}secret",
 ]
 
 const request = (asked: string | Asked): Asked => (typeof asked === "string" ? { path: asked } : asked)

@@ -1,4 +1,5 @@
 /** What nginx says of a client's certificate: the same file and the same clients through nginx and through Sluice. */
+import { createPrivateKey } from "node:crypto"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, test } from "vitest"
@@ -47,6 +48,64 @@ test.skipIf(!hasNginx).for([
     )
     expect([host, ours]).toEqual([host, theirs])
   }
+})
+
+test.skipIf(!hasNginx)("each server of an address asks its own clients for certificates", async (t) => {
+  const beside = new BesideNginx(t)
+  const [one, other] = [await Certificate.root("CN=One"), await Certificate.root("CN=Other")]
+  const server = await one.issue({ names: ["a.test"] })
+  for (const [name, text] of [
+    ["server.pem", server.pem],
+    ["server.key", server.key],
+    ["one.pem", one.pem],
+    ["other.pem", other.pem],
+  ] as const)
+    writeFileSync(join(beside.directory, name), text)
+  const said = `return 200 "$ssl_server_name $ssl_client_verify $ssl_client_s_dn";`
+  const http = `ssl_certificate server.pem; ssl_certificate_key server.key;
+    server { listen SOCKET ssl; server_name plain.test; ${said} }
+    server { listen SOCKET ssl; server_name one.test; ssl_verify_client on; ssl_client_certificate one.pem; ${said} }
+    server { listen SOCKET ssl; server_name other.test *.other.test; ssl_verify_client optional;
+      ssl_client_certificate other.pem; ${said} }`
+  const nginx = await beside.startNginx(t, http)
+  const sluice = await beside.startSluice(http)
+  const certificates = [
+    null,
+    await one.issue({ subject: "CN=alice" }).then(({ pem, key }) => ({ cert: pem, key })),
+    await other.issue({ subject: "CN=bob" }).then(({ pem, key }) => ({ cert: pem, key })),
+  ]
+  const hosts = ["plain.test", "one.test", "other.test", "x.other.test", "unknown.test"]
+  // Of two names of one server, which asks the same of both, nginx refuses the one that was not said by SNI.
+  for (const host of hosts)
+    for (const servername of hosts.filter(
+      (name) => name === host || !`${name} ${host}`.match(/r\.test .*r\.test/),
+    ))
+      for (const tls of certificates) {
+        const asked = { path: "/", headers: { host }, servername, tls }
+        const [theirs, ours] = await Promise.all([nginx(asked), sluice(asked)])
+        const told = ({ status, body }: typeof theirs) => [status, status === 200 ? body : ""]
+        expect([host, servername, tls && certificates.indexOf(tls), told(ours)]).toEqual([
+          ...[host, servername, tls && certificates.indexOf(tls)],
+          told(theirs),
+        ])
+      }
+})
+
+test.skipIf(!hasNginx)("ssl_password_file opens the key, whichever of its lines does", async (t) => {
+  const beside = new BesideNginx(t)
+  const server = await (await Certificate.root("CN=Root")).issue({ names: ["a.test"] })
+  const sealed = { type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "the second" } as const
+  writeFileSync(join(beside.directory, "server.pem"), server.pem)
+  writeFileSync(join(beside.directory, "server.key"), createPrivateKey(server.key).export(sealed))
+  writeFileSync(join(beside.directory, "passwords"), "the first\nthe second\n")
+  const http = `server { listen SOCKET ssl; ssl_certificate server.pem; ssl_certificate_key server.key;
+    ssl_password_file passwords; return 200 "$scheme"; }`
+  for (const ask of [await beside.startNginx(t, http), await beside.startSluice(http)])
+    expect((await ask({ path: "/", headers: { host: "a.test" }, tls: null })).body).toBe("https")
+  writeFileSync(join(beside.directory, "passwords"), "the first\n")
+  await expect(beside.startSluice(http, "refused")).rejects.toThrow(
+    "server.key: not a private key in PEM that a passphrase of",
+  )
 })
 
 test.skipIf(!hasNginx)("the certificate's fields are those of nginx", async (t) => {

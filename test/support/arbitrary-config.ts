@@ -92,19 +92,37 @@ const address: fc.Arbitrary<Address> = fc.oneof(
   text.map(unixAddress),
 )
 
+const clients = {
+  clientCaFile: orNull(text),
+  clientCrlFile: orNull(text),
+  verifyClient: fc.constantFrom(
+    "off" as const,
+    "on" as const,
+    "optional" as const,
+    "optional_no_ca" as const,
+  ),
+  verifyDepth: fc.nat(5),
+}
+
 const listenerTls: fc.Arbitrary<ListenerTlsConfig> = fc.record({
-  certificates: fc.array(fc.record({ names: list(serverName), certFile: text, keyFile: text }), {
-    minLength: 1,
-    maxLength: 2,
-  }),
+  certificates: fc.array(
+    fc.record(
+      {
+        names: list(serverName),
+        certFile: text,
+        keyFile: text,
+        passwordFile: text,
+        clients: fc.record(clients),
+      },
+      { requiredKeys: ["names", "certFile", "keyFile"] },
+    ),
+    { minLength: 1, maxLength: 2 },
+  ),
   rejectNames: list(serverName),
   rejectOthers: fc.boolean(),
   protocols: orNull(list(text)),
   ciphers: orNull(text),
-  clientCaFile: orNull(text),
-  clientCrlFile: orNull(text),
-  verifyClient: fc.constantFrom("off", "on", "optional", "optional_no_ca"),
-  verifyDepth: fc.nat(5),
+  ...clients,
   sessionTimeoutMs: number,
   alpnProtocols: orNull(fc.array(text, { minLength: 1, maxLength: 2 })),
 })
@@ -409,6 +427,9 @@ const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
       }),
     ),
     interceptErrors: fc.boolean(),
+    expires: fc.constantFrom("off", "max", "30d", "-1", "modified 1h", "@18h", "$arg_e"),
+    charset: orNull(fc.constantFrom("utf-8", "$arg_c")),
+    charsetTypes: fc.constantFrom(["*"], ["text/html", "text/css"]),
     absoluteRedirect: fc.boolean(),
     serverNameInRedirect: fc.boolean(),
     portInRedirect: fc.boolean(),
@@ -425,6 +446,7 @@ const upstreamTls: fc.Arbitrary<UpstreamTlsConfig> = near(defaultUpstreamTls(), 
   sendServerName: fc.boolean(),
   certFile: text,
   keyFile: text,
+  passwordFile: text,
   protocols: list(text),
   ciphers: text,
 })
@@ -471,6 +493,14 @@ function proxy(clusters: string[], tls: fc.Arbitrary<UpstreamTlsConfig | null>):
     redirects: fc.array(rule, { maxLength: 2 }),
     cookieDomains: fc.array(rule, { maxLength: 1 }),
     cookiePaths: fc.array(rule, { maxLength: 1 }),
+    cookieFlags: fc.array(
+      fc.record({
+        match: fc.constantFrom({ text: "a" }, { pattern: "^a", ignoreCase: true }),
+        flags: fc.constantFrom<string[]>(["secure"], ["nosecure", "samesite=$arg_s"]),
+      }),
+      { maxLength: 2 },
+    ),
+    body: orNull(fc.constantFrom("", "from $host")),
   })
 }
 
@@ -483,7 +513,6 @@ const files: fc.Arbitrary<RouteAction> = fc.record({
     tryFiles: fc.constantFrom<string[]>([], ["$uri", "$uri/", "=404"], ["$uri", "@other"]),
     types: fc.dictionary(fc.constantFrom("html", "js", "txt"), fc.constantFrom("text/html", "text/x")),
     defaultType: fc.constantFrom("text/plain", ""),
-    expires: fc.constantFrom("off", "max", "30d", "-1", "modified 1h", "@18h"),
     etag: fc.boolean(),
     ifModifiedSince: fc.constantFrom("off" as const, "exact" as const, "before" as const),
   }),
@@ -654,6 +683,20 @@ const variable: fc.Arbitrary<Config["variables"][number]> = fc.oneof(
     default: text,
     proxies: fc.subarray(["10.0.0.0/8"]),
     proxyRecursive: fc.boolean(),
+  }),
+  fc.record({
+    kind: fc.constant("referers" as const),
+    name: fc.constantFrom("g", "h"),
+    none: fc.boolean(),
+    blocked: fc.boolean(),
+    hosts: fc.constantFrom<[string, string][]>([], [["*.a.example", "/x"]], [["a.*", ""]]),
+    regexes: fc.constantFrom<string[]>([], ["^a", "b"]),
+  }),
+  fc.record({
+    kind: fc.constant("secureLink" as const),
+    name: fc.constantFrom("i", "j"),
+    of: template,
+    md5: orNull(template),
   }),
   fc.record({
     kind: fc.constant("split" as const),

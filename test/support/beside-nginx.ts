@@ -17,6 +17,8 @@ export interface Asked {
   body?: string
   /** Over TLS, with this certificate of the client's, or with none (null). */
   tls?: { cert: string; key: string } | null
+  /** By SNI. Default: the host. */
+  servername?: string
 }
 
 export interface Answered {
@@ -59,11 +61,11 @@ export class BesideNginx {
   }
 }
 
-function ask(socketPath: string, { path, method, headers, body, tls }: Asked): Promise<Answered> {
+function ask(socketPath: string, { path, method, headers, body, tls, servername }: Asked): Promise<Answered> {
   return new Promise((resolve, reject) => {
     // A connection for each: one that is kept may be closed by the other side just as it is used again.
     const options = { socketPath, path, method, headers, agent: false as const }
-    const secure = { ...options, ...tls, rejectUnauthorized: false, servername: headers?.host }
+    const secure = { ...options, ...tls, rejectUnauthorized: false, servername: servername ?? headers?.host }
     const onResponse = (response: IncomingMessage): void => {
       let text = ""
       response.setEncoding("latin1")

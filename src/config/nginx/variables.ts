@@ -13,8 +13,9 @@ const NGINX_VARIABLES: ReadonlySet<string> = new Set(
   `acme_certificate acme_certificate_key oidc_id_token oidc_access_token oidc_userinfo oidc_claim_ document_root
   realpath_root request_filename proxy_host proxy_port geoip_country_code geoip_country_code3 geoip_country_name geoip_org geoip_city_continent_code geoip_city_country_code
   geoip_city_country_code3 geoip_city_country_name geoip_region geoip_region_name geoip_city geoip_postal_code
-  geoip_latitude geoip_longitude geoip_dma_code geoip_area_code msie modern_browser ancient_browser
-  invalid_referer secure_link secure_link_expires`.split(/\s+/),
+  geoip_latitude geoip_longitude geoip_dma_code geoip_area_code msie modern_browser ancient_browser`.split(
+    /\s+/,
+  ),
 )
 
 /** The same in `stream {}`. */
@@ -46,6 +47,12 @@ const DECLARING: ReadonlyMap<string, number> = new Map([
   ["auth_jwt_header_set", 0],
 ])
 
+/** Directives that make variables of nginx's, which are empty without. */
+const MADE_BY: ReadonlyMap<string, readonly string[]> = new Map([
+  ["valid_referers", ["invalid_referer"]],
+  ["secure_link", ["secure_link", "secure_link_expires"]],
+])
+
 /** The same of modules that are not here. */
 const DECLARING_ELSEWHERE: ReadonlyMap<string, number> = new Map([
   ["perl_set", 0],
@@ -59,7 +66,7 @@ const DECLARING_ELSEWHERE: ReadonlyMap<string, number> = new Map([
 
 /** Variables of nginx's that `set` may change. */
 const CHANGEABLE =
-  /^(args|limit_rate|memcached_key|proxy_host|proxy_port|msie|modern_browser|ancient_browser|ssl_\w+)$/
+  /^(args|limit_rate|invalid_referer|memcached_key|proxy_host|proxy_port|msie|modern_browser|ancient_browser|ssl_\w+)$/
 /** Names that Sluice has given to what it knows of a call: a file may use them for something else. */
 const OURS =
   /^(grpc_(status|message|messages_sent|messages_received)|stream_(resumes|event)|trace_id|continuity_(legs|gap|moves|move_cause))$/
@@ -79,6 +86,7 @@ export class Variables {
     for (const { name, args, block } of directives) {
       declare(this.#declared, args.at(DECLARING.get(name.text) ?? args.length))
       declare(this.#elsewhere, args.at(DECLARING_ELSEWHERE.get(name.text) ?? args.length))
+      for (const made of MADE_BY.get(name.text) ?? []) this.#declared.add(made)
       if (HAS_REGEX.has(name.text)) for (const arg of args) this.#declareGroups(arg.text)
       if (name.text === "map") for (const { name: key } of block ?? []) this.#declareGroups(key.text)
       else if (block !== null && name.text !== "stream") this.declareAll(block)

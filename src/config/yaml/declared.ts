@@ -9,7 +9,7 @@ const network = z.string().refine((text) => parseNetwork(text) !== null || parse
 })
 const path = z.array(z.string()).min(1)
 const VARIABLE_ERROR =
-  'must be a map with "map", "geo", "split", "jwtClaim" or "jwtHeader", which is the name of the variable'
+  'must be a map with "map", "geo", "split", "jwtClaim", "jwtHeader", "invalidReferer" or "secureLink", which is the name of the variable'
 
 /** @param template text with variables */
 export function variableSchema(template: z.ZodType<string, string>) {
@@ -46,6 +46,25 @@ export function variableSchema(template: z.ZodType<string, string>) {
         z.strictObject({
           jwtHeader: name.describe("The variable that is made."),
           of: path.describe("Names of the member, from the top of the token's header."),
+        }),
+        z.strictObject({
+          invalidReferer: name.describe(
+            "The variable that is made: empty, or 1 where the Referer is none of these.",
+          ),
+          none: z.boolean().optional().describe("Requests without one are valid."),
+          blocked: z.boolean().optional().describe("So is one without http:// or https://."),
+          hosts: z
+            .array(z.tuple([z.string(), z.string()]))
+            .optional()
+            .describe("Hosts, and what the path begins with; an empty text: any path."),
+          regexes: z.array(z.string()).optional().describe("Of what follows the scheme."),
+        }),
+        z.strictObject({
+          secureLink: name.describe(
+            "The variable that is made: empty, 0 where it has expired, 1 where it holds.",
+          ),
+          of: template.describe("What comes to a hash and, behind a comma, the second at which it expires."),
+          md5: template.optional().describe("What was hashed; unless written, the variable is that second."),
         }),
         z.strictObject({
           split: name.describe("The variable that is made."),
@@ -90,6 +109,12 @@ export function readVariable(input: VariableInput): DeclaredVariable {
       proxyRecursive,
     }
   }
+  if ("invalidReferer" in input) {
+    const { invalidReferer, none = false, blocked = false, hosts = [], regexes = [] } = input
+    return { kind: "referers", name: invalidReferer, none, blocked, hosts, regexes }
+  }
+  if ("secureLink" in input)
+    return { kind: "secureLink", name: input.secureLink, of: input.of, md5: input.md5 ?? null }
   if ("jwtClaim" in input) return { kind: "token", name: input.jwtClaim, of: "claim", path: input.of }
   if ("jwtHeader" in input) return { kind: "token", name: input.jwtHeader, of: "header", path: input.of }
   const parts = input.parts.map(([percent, value]): [number | null, string] => [
@@ -104,6 +129,17 @@ export function writeVariable(variable: DeclaredVariable): Record<string, unknow
     const { name, source, parts } = variable
     return { split: name, of: source, parts: parts.map(([percent, value]) => [percent ?? "rest", value]) }
   }
+  if (variable.kind === "referers") {
+    const { name, none, blocked, hosts, regexes } = variable
+    const lists = { ...(hosts.length > 0 && { hosts }), ...(regexes.length > 0 && { regexes }) }
+    return { invalidReferer: name, ...(none && { none }), ...(blocked && { blocked }), ...lists }
+  }
+  if (variable.kind === "secureLink")
+    return {
+      secureLink: variable.name,
+      of: variable.of,
+      ...(variable.md5 !== null && { md5: variable.md5 }),
+    }
   if (variable.kind === "token") {
     const { name, of, path: names } = variable
     return { [of === "claim" ? "jwtClaim" : "jwtHeader"]: name, of: names }
@@ -154,5 +190,14 @@ export function namesGiven(input: unknown, names = new Set<string>(), depth = 0)
   return names
 }
 
-const NAMING = new Set(["map", "geo", "split", "set", "jwtClaim", "jwtHeader"])
+const NAMING = new Set([
+  "map",
+  "geo",
+  "split",
+  "set",
+  "jwtClaim",
+  "jwtHeader",
+  "invalidReferer",
+  "secureLink",
+])
 const DEPTH_MAX = 64

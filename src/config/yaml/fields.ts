@@ -22,6 +22,8 @@ import type { ErrorPageConfig } from "../error-page-model.ts"
 import type {
   AccessLogConfig,
   BridgeConfig,
+  ClientCertificates,
+  ClientOcspConfig,
   ClusterConfig,
   ContinuityConfig,
   ContinuityMode,
@@ -314,6 +316,7 @@ export const upstreamTlsFields: Fields<UpstreamTlsConfig> = [
   field("sendServerName", "sendServerName", same()),
   field("cert", "certFile", given),
   field("key", "keyFile", given),
+  field("passwords", "passwordFile", given),
   field("protocols", "protocols", givenList),
   field("ciphers", "ciphers", given),
   field("alpn", "alpnProtocols", givenList),
@@ -347,6 +350,9 @@ export const settingsFields: Fields<RouteSettings> = [
   field("hideHeaders", "hideHeaders", same()),
   field("ignoreHeaders", "ignoreHeaders", same()),
   field("addHeaders", "addHeaders", addHeaders),
+  field("expires", "expires", same()),
+  field("charset", "charset", textOrNone),
+  field("charsetTypes", "charsetTypes", same()),
   field("socketKeepalive", "socketKeepalive", same()),
   field("bindAddress", "bindAddress", textOrNone),
   field("accessLog", "accessLogs", accessLogsOf(defaults.accessLog.format.value)),
@@ -549,18 +555,43 @@ export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
 }
 
 type Certificate = ListenerTlsConfig["certificates"][number]
+const clientOcsp: Codec<ClientOcspConfig | undefined, { check: "leaf" | "chain"; responder?: string }> = {
+  read: ({ check, responder = null }) => ({ check, responder }),
+  write: (config) => ({
+    check: config!.check,
+    ...(config!.responder !== null && { responder: config!.responder }),
+  }),
+}
+
+const defaultClients: ClientCertificates = {
+  clientCaFile: null,
+  clientCrlFile: null,
+  verifyClient: defaults.listenerTls.verifyClient.value,
+  verifyDepth: defaults.listenerTls.verifyDepth.value,
+}
+const clientFields: Fields<ClientCertificates> = [
+  field("clientCa", "clientCaFile", given),
+  field("clientCrl", "clientCrlFile", given),
+  field("clientOcsp", "clientOcsp", clientOcsp),
+  field("verifyClient", "verifyClient", same()),
+  field("verifyDepth", "verifyDepth", same()),
+]
+
 interface CertificateInput {
   names?: string[]
   cert: string
   key: string
+  passwords?: string
+  clients?: object
   stapling?: { response?: string; responder?: string; issuer?: string }
 }
 const certificates: Codec<Certificate[], CertificateInput[]> = {
   read: (input) =>
-    input.map(({ names = [], cert, key, stapling }) => ({
+    input.map(({ names = [], cert, key, passwords, stapling, clients }) => ({
       names,
       certFile: cert,
       keyFile: key,
+      ...(passwords !== undefined && { passwordFile: passwords }),
       ...(stapling !== undefined && {
         stapling: {
           responseFile: stapling.response ?? null,
@@ -568,13 +599,16 @@ const certificates: Codec<Certificate[], CertificateInput[]> = {
           issuerFile: stapling.issuer ?? null,
         },
       }),
+      ...(clients !== undefined && { clients: readFields(clientFields, clients, defaultClients) }),
     })),
   write: (list) =>
-    list.map(({ names, certFile, keyFile, stapling }) => ({
+    list.map(({ names, certFile, keyFile, passwordFile, stapling, clients }) => ({
       ...(names.length > 0 && { names }),
       cert: certFile,
       key: keyFile,
+      ...(passwordFile !== undefined && { passwords: passwordFile }),
       ...(stapling !== undefined && { stapling: writeStapling(stapling) }),
+      ...(clients !== undefined && { clients: writeFields(clientFields, clients, defaultClients) }),
     })),
 }
 
@@ -596,10 +630,7 @@ const defaultListenerTls: ListenerTlsConfig = {
   rejectOthers: defaults.listenerTls.rejectOthers.value,
   protocols: null,
   ciphers: null,
-  clientCaFile: null,
-  clientCrlFile: null,
-  verifyClient: defaults.listenerTls.verifyClient.value,
-  verifyDepth: defaults.listenerTls.verifyDepth.value,
+  ...defaultClients,
   sessionTimeoutMs: defaults.listenerTls.sessionTimeout.value,
   alpnProtocols: null,
 }
@@ -609,10 +640,7 @@ const listenerTlsFields: Fields<ListenerTlsConfig> = [
   field("rejectOthers", "rejectOthers", same()),
   field("protocols", "protocols", givenList),
   field("ciphers", "ciphers", given),
-  field("clientCa", "clientCaFile", given),
-  field("clientCrl", "clientCrlFile", given),
-  field("verifyClient", "verifyClient", same()),
-  field("verifyDepth", "verifyDepth", same()),
+  ...(clientFields as unknown as Fields<ListenerTlsConfig>),
   field("sessionTimeout", "sessionTimeoutMs", duration),
   field("alpn", "alpnProtocols", givenList),
 ]

@@ -1,7 +1,7 @@
 /** `files:` of a route, both ways. */
 import { z } from "zod"
 import { type Default, defaults, says } from "../defaults-table.ts"
-import { expiresPattern, type FilesConfig, nginxTypes } from "../files-model.ts"
+import { type FilesConfig, nginxTypes } from "../files-model.ts"
 
 /** Shape of `files`. */
 export const filesSchema = (template: z.ZodString) => {
@@ -25,14 +25,6 @@ export const filesSchema = (template: z.ZodString) => {
       .optional()
       .describe(says("Media types by extension.", files.types)),
     defaultType: z.string().optional().describe(says("Of other files.", files.defaultType)),
-    expires: z
-      .string()
-      .regex(
-        expiresPattern,
-        'must be as nginx writes it: off, max, epoch, "30d", "-1", "modified 1h" or "@18h"',
-      )
-      .optional()
-      .describe(says("As nginx writes it.", files.expires)),
     etag: flag("", files.etag),
     ifModifiedSince: z
       .enum(["off", "exact", "before"])
@@ -65,7 +57,6 @@ function defaultFiles(): Omit<FilesConfig, "root"> {
     tryFiles: [],
     types: { ...nginxTypes },
     defaultType: files.defaultType.value,
-    expires: files.expires.value,
     etag: files.etag.value,
     ifModifiedSince: files.ifModifiedSince.value,
   }

@@ -12,6 +12,14 @@ const rule = (template: z.ZodString) =>
     to: template.describe("What takes its place."),
   })
 
+const flagsRule = (template: z.ZodString) =>
+  z.strictObject({
+    text: template.optional().describe("Name of the cookie."),
+    regex: z.string().optional().describe("In place of text: what its name must match."),
+    ignoreCase: z.boolean().optional().describe(says("With regex.", defaults.proxy.ignoreCase)),
+    flags: z.array(template).describe("secure, httponly, samesite=lax …; with no before it: taken away."),
+  })
+
 /** Shape of `proxy`. */
 export const proxySchema = (template: z.ZodString) => {
   const { proxy } = defaults
@@ -31,10 +39,15 @@ export const proxySchema = (template: z.ZodString) => {
       passHeaders: flag("The client's own fields are passed on.", proxy.passHeaders),
       passBody: flag("The client's body is passed on.", proxy.passBody),
       requestBuffering: flag("A body of unknown length is gathered.", proxy.requestBuffering),
+      body: template.optional().describe(says("Sent in place of the client's body.", proxy.body)),
       passTrailers: flag("Trailers of the backend are passed on.", proxy.passTrailers),
       redirects: rules("Location and Refresh rewritten.", proxy.redirects),
       cookieDomains: rules("Set-Cookie rewritten.", proxy.cookieDomains),
       cookiePaths: rules("Set-Cookie rewritten.", proxy.cookiePaths),
+      cookieFlags: z
+        .array(flagsRule(template))
+        .optional()
+        .describe(says("Attributes of Set-Cookie added and taken away.", proxy.cookieFlags)),
     })
     .refine(({ cluster, url }) => (cluster === undefined) !== (url === undefined), {
       error: "takes either cluster or url",
@@ -49,11 +62,13 @@ const DEFAULTS: Omit<ProxyConfig, "target" | "host"> = {
   method: null,
   passHeaders: true,
   passBody: true,
+  body: null,
   requestBuffering: true,
   passTrailers: false,
   redirects: [],
   cookieDomains: [],
   cookiePaths: [],
+  cookieFlags: [],
 }
 
 export function readProxy(input: ProxyInput): ProxyConfig {
@@ -68,6 +83,8 @@ export function readProxy(input: ProxyInput): ProxyConfig {
     redirects,
     cookieDomains,
     cookiePaths,
+    cookieFlags,
+    body,
     ...flags
   } = input
   const defined = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined))
@@ -82,18 +99,27 @@ export function readProxy(input: ProxyInput): ProxyConfig {
     redirects: (redirects ?? []).map(readRule),
     cookieDomains: (cookieDomains ?? []).map(readRule),
     cookiePaths: (cookiePaths ?? []).map(readRule),
+    cookieFlags: (cookieFlags ?? []).map(({ flags: its, ...match }) => ({
+      match: readMatch(match),
+      flags: its,
+    })),
+    body: body ?? null,
   }
 }
 
 type RuleInput = NonNullable<ProxyInput["redirects"]>[number]
 
-function readRule({ text = "", regex, ignoreCase = false, to }: RuleInput): TextRule {
-  return { match: regex === undefined ? { text } : { pattern: regex, ignoreCase }, replacement: to }
+function readRule({ to, ...match }: RuleInput): TextRule {
+  return { match: readMatch(match), replacement: to }
+}
+
+function readMatch({ text = "", regex, ignoreCase = false }: Omit<RuleInput, "to">): TextRule["match"] {
+  return regex === undefined ? { text } : { pattern: regex, ignoreCase }
 }
 
 export function writeProxy({ target, host, ...action }: ProxyAction): Record<string, unknown> {
   const byDefault = "cluster" in target ? target.cluster : null
-  const { path, matchedOctets, method, redirects, cookieDomains, cookiePaths } = action
+  const { path, matchedOctets, method, body, redirects, cookieDomains, cookiePaths, cookieFlags } = action
   const flags = (["passHeaders", "passBody", "requestBuffering", "passTrailers"] as const).filter(
     (name) => action[name] !== DEFAULTS[name],
   )
@@ -105,14 +131,22 @@ export function writeProxy({ target, host, ...action }: ProxyAction): Record<str
     ...(path !== null && { path }),
     ...(matchedOctets > 0 && { replaces: matchedOctets }),
     ...(method !== null && { method }),
+    ...(body !== null && { body }),
     ...Object.fromEntries(flags.map((name) => [name, action[name]])),
     ...(redirects.length > 0 && { redirects: redirects.map(writeRule) }),
     ...(cookieDomains.length > 0 && { cookieDomains: cookieDomains.map(writeRule) }),
     ...(cookiePaths.length > 0 && { cookiePaths: cookiePaths.map(writeRule) }),
+    ...(cookieFlags.length > 0 && {
+      cookieFlags: cookieFlags.map(({ match, flags: its }) => ({ ...writeMatch(match), flags: its })),
+    }),
   }
 }
 
 function writeRule({ match, replacement }: TextRule): Record<string, unknown> {
-  if ("text" in match) return { text: match.text, to: replacement }
-  return { regex: match.pattern, ...(match.ignoreCase && { ignoreCase: true }), to: replacement }
+  return { ...writeMatch(match), to: replacement }
+}
+
+function writeMatch(match: TextRule["match"]): Record<string, unknown> {
+  if ("text" in match) return { text: match.text }
+  return { regex: match.pattern, ...(match.ignoreCase && { ignoreCase: true }) }
 }

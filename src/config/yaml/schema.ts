@@ -23,6 +23,7 @@ import {
   RESTARTS_WITH,
 } from "../continuity.ts"
 import { defaults, says } from "../defaults-table.ts"
+import { expiresPattern } from "../expires.ts"
 import { accessLogFormatNames } from "./access-log-formats.ts"
 import { accessShape, zonesSchema } from "./access-schema.ts"
 import { cluster, namedCluster } from "./cluster-schema.ts"
@@ -209,6 +210,7 @@ const upstreamTls = z
     sendServerName: z.boolean().optional().describe(says("Send SNI.", defaults.upstreamTls.sendServerName)),
     cert: text().optional().describe("Our certificate, for an upstream that asks."),
     key: text().optional(),
+    passwords: text().optional().describe("File of passphrases, one a line, of which one opens the key."),
     protocols: z.array(text()).optional(),
     ciphers: text().optional(),
     alpn: alpn.describe("Protocols that TCP sessions offer."),
@@ -291,6 +293,19 @@ const settingsShape = {
     )
     .optional()
     .describe("Response headers to add; always: also on errors."),
+  expires: template
+    .refine((value) => value.includes("$") || expiresPattern.test(value), {
+      error: 'must be as nginx writes it: off, max, epoch, "30d", "-1", "modified 1h" or "@18h"',
+    })
+    .optional()
+    .describe(says("Expires and Cache-Control, as nginx writes it.", defaults.settings.expires)),
+  charset: template
+    .optional()
+    .describe(says("What Content-Type says of texts; none: nothing.", defaults.settings.charset)),
+  charsetTypes: z
+    .array(z.string())
+    .optional()
+    .describe(says("Which are such texts; * is all.", defaults.settings.charsetTypes)),
   socketKeepalive: z
     .boolean()
     .optional()
@@ -458,6 +473,26 @@ const route: z.ZodType<RouteInput, RouteInput> = z
   })
   .meta({ id: "Route" })
 
+const clientShape = {
+  clientCa: text().optional().describe("File of authorities that client certificates are checked against."),
+  clientCrl: text().optional().describe("File of their revocation lists, one of each."),
+  clientOcsp: z
+    .strictObject({
+      check: z.enum(["leaf", "chain"]),
+      responder: z
+        .string()
+        .regex(/^http:\/\/./, { error: 'must begin with "http://"' })
+        .optional(),
+    })
+    .optional()
+    .describe("Their authorities are asked by OCSP whether they were revoked."),
+  verifyClient: z
+    .enum(["off", "on", "optional", "optional_no_ca"])
+    .optional()
+    .describe(says("", defaults.listenerTls.verifyClient)),
+  verifyDepth: count(0).optional().describe(says("", defaults.listenerTls.verifyDepth)),
+} as const
+
 const listenerTls = z
   .strictObject({
     certificates: z
@@ -466,6 +501,9 @@ const listenerTls = z
           names: z.array(text()).optional(),
           cert: text(),
           key: text(),
+          passwords: text()
+            .optional()
+            .describe("File of passphrases, one a line, of which one opens the key."),
           stapling: z
             .strictObject({
               response: text().optional(),
@@ -474,6 +512,10 @@ const listenerTls = z
             })
             .optional()
             .describe("Clients are shown its authority's answer by OCSP."),
+          clients: z
+            .strictObject(clientShape)
+            .optional()
+            .describe("What is asked of clients who ask for these names, where that differs."),
         }),
       )
       .optional()
@@ -485,13 +527,7 @@ const listenerTls = z
       .describe(says("So are names that no certificate is for.", defaults.listenerTls.rejectOthers)),
     protocols: z.array(text()).optional(),
     ciphers: text().optional(),
-    clientCa: text().optional().describe("File of authorities that client certificates are checked against."),
-    clientCrl: text().optional().describe("File of their revocation lists, one of each."),
-    verifyClient: z
-      .enum(["off", "on", "optional", "optional_no_ca"])
-      .optional()
-      .describe(says("", defaults.listenerTls.verifyClient)),
-    verifyDepth: count(0).optional().describe(says("", defaults.listenerTls.verifyDepth)),
+    ...clientShape,
     sessionTimeout: duration.optional().describe(says("", defaults.listenerTls.sessionTimeout)),
     alpn: alpn.describe("Protocols that are spoken, of TCP listeners."),
   })

@@ -3,6 +3,7 @@ import { isIP } from "node:net"
 import { z } from "zod"
 import { parseNetwork } from "../../record/networks.ts"
 import { defaults, says } from "../defaults-table.ts"
+import { isTrustedName } from "../trusted-names.ts"
 import { accessShape, type zonesSchema } from "./access-schema.ts"
 import type { variableSchema } from "./declared.ts"
 import {
@@ -21,7 +22,7 @@ export const PREREAD_OCTETS_MAX = 1024 * 1024
 
 const PREREAD_ERROR = 'must be a size from 1 to 1m, such as "16k"'
 const RATE_ERROR = 'must be octets a second, such as "64k", or "none"'
-const FROM_ERROR = 'must be an address, a network such as "10.0.0.0/8", or "unix:"'
+const FROM_ERROR = 'must be an address, a network such as "10.0.0.0/8", a name or "unix:"'
 
 export interface TcpParts<
   Tls extends z.ZodType<object, object>,
@@ -102,7 +103,12 @@ export function tcpSchema<
       .describe("Who is let in: the first rule that fits."),
     limits: streamLimits.describe("How many connections at once."),
     realIpFrom: z
-      .array(checked(FROM_ERROR, (value) => value === "unix:" || parseNetwork(value) !== null))
+      .array(
+        checked(
+          FROM_ERROR,
+          (value) => value === "unix:" || parseNetwork(value) !== null || isTrustedName(value),
+        ),
+      )
       .optional()
       .describe("Proxies that are believed who the client is, by the PROXY protocol."),
     accessLog: accessLog.optional(),

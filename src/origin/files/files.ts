@@ -17,7 +17,6 @@ import { unrouted } from "../../relay/route/phases.ts"
 import type { Phase, PhaseContext, PhasedCall, ReturnAction, Verdict } from "../../relay/route/route.ts"
 import type { FilesParts } from "../../relay/route/route-parts.ts"
 import { rangeOf, statusOf, type Version } from "./conditions.ts"
-import { compileExpires } from "./expires.ts"
 import { fileContent, headOnly } from "./file-answer.ts"
 import { type FilePath, filePath } from "./file-path.ts"
 
@@ -69,8 +68,6 @@ class Files {
   readonly #tried: readonly { readonly uri: Template; readonly isDirectory: boolean }[]
   readonly #last: Template | null
   readonly #types: ReadonlyMap<string, string>
-  readonly #expires: NonNullable<ReturnType<typeof compileExpires>>
-  readonly #seconds: Template
 
   constructor(config: FilesConfig, parts: FilesParts) {
     const { templateOf } = parts
@@ -91,8 +88,6 @@ class Files {
     this.#types = new Map(
       Object.entries(config.types).map(([name, type]) => [octetText(name), octetText(type)]),
     )
-    this.#expires = compileExpires(config.expires) ?? (() => [])
-    this.#seconds = templateOf("$msec")
   }
 
   async find(call: PhasedCall, context: PhaseContext): Promise<Found> {
@@ -105,9 +100,9 @@ class Files {
     if (state.uri.endsWith("/")) return { verdict: await this.#indexOf(call, state, context) }
     const found = await this.#look(state.uri, call, context)
     if (typeof found === "number") return { verdict: answer(found) }
-    if (found.stats.isDirectory()) return { verdict: this.#toDirectory(call, state, context) }
+    if (found.stats.isDirectory()) return { verdict: this.#toDirectory(state) }
     if (!isRead) return { verdict: answer(405) }
-    return this.#open(found, call, state, context)
+    return this.#open(found, call, state)
   }
 
   /** Null: one of them is there, and is now the request's path. */
@@ -160,20 +155,13 @@ class Files {
     }
   }
 
-  #toDirectory(call: PhasedCall, state: RequestState, { env }: PhaseContext): Verdict {
+  #toDirectory(state: RequestState): Verdict {
     const query = state.args === "" ? "" : `?${state.args}`
-    const { record } = call
     const location = `${escapeUri(state.uri)}/${query}`
-    const fields = this.#expires(Math.floor(Number(this.#seconds.render(record, env))), 0)
-    return { ...answer(301), template: { ...NO_TEXT, constant: null, render: () => location }, fields }
+    return { ...answer(301), template: { ...NO_TEXT, constant: null, render: () => location } }
   }
 
-  async #open(
-    { path, stats }: OnDisk,
-    call: PhasedCall,
-    state: RequestState,
-    { env }: PhaseContext,
-  ): Promise<Found> {
+  async #open({ path, stats }: OnDisk, call: PhasedCall, state: RequestState): Promise<Found> {
     const { record } = call
     const { list } = record.head
     const method = stateOf(record).method ?? record.head.method
@@ -183,7 +171,6 @@ class Files {
     const said = [
       ...["last-modified", new Date(modifiedSeconds * 1000).toUTCString()],
       ...(etag === null ? [] : ["etag", etag]),
-      ...this.#expires(Math.floor(Number(this.#seconds.render(record, env))), modifiedSeconds),
     ]
     // A page of an error is sent whole.
     const isWhole = state.errorStatus !== 0 && state.errorStatus !== 200

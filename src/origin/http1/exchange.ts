@@ -84,7 +84,7 @@ export class Http1Exchange implements UpstreamStream, Dispatcher.DispatchHandler
       options.owner.record.connection.canSwitch === true,
     )
     this.localEnded = endStream
-    if (this.#hasNoBody) this.#begin(null)
+    if (this.#hasNoBody) this.#begin(this.#request.body)
     else if (this.#request.contentLength >= 0 || !settings.requestBuffering) this.#stream()
   }
 

@@ -1,5 +1,6 @@
 import { Readable } from "node:stream"
 import type { HeaderList } from "../../http2/header-list.ts"
+import { OWN_BODY } from "../../relay/route/proxy-request.ts"
 
 /** What undici is asked to send. */
 export interface OriginRequest {
@@ -11,6 +12,8 @@ export interface OriginRequest {
   readonly upgrade: string | null
   /** Octets of the body; -1: not said. */
   readonly contentLength: number
+  /** What is sent in place of the client's body; null: that is, or none. */
+  readonly body: Buffer | null
   /** The connection is to end behind it. */
   readonly isLast: boolean
 }
@@ -34,18 +37,21 @@ export function originRequest(
   let upgrade: string | null = null
   let connection = ""
   let contentLength = -1
+  let body: Buffer | null = null
   const headers: string[] = []
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i]!
     const value = fields[i + 1]!
     if (name === ":method") method = value
     else if (name === ":path") path = requestTarget(value)
+    else if (name === OWN_BODY) body = Buffer.from(value, "latin1")
     else if (name === ":authority") headers.push("host", value)
     else if (name === "upgrade") upgrade = value
     else if (name === "connection") connection = value.toLowerCase()
     else if (name === "content-length") contentLength = isBodiless ? -1 : Number(value)
     else if (!name.startsWith(":") && !WRITTEN_BY_CLIENT.has(name)) headers.push(name, value)
   }
+  if (body !== null) contentLength = body.length
   if (contentLength >= 0) headers.push("content-length", String(contentLength))
   const options = connection.split(",").map((option) => option.trim())
   return {
@@ -54,6 +60,7 @@ export function originRequest(
     headers: withJoinedCookies(headers),
     upgrade: canSwitch && upgrade !== null && upgrade !== "" && options.includes("upgrade") ? upgrade : null,
     contentLength,
+    body,
     isLast: options.includes("close"),
   }
 }

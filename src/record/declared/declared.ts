@@ -6,10 +6,18 @@ import { VariableTable } from "../variable-table.ts"
 import type { Variable } from "../variables.ts"
 import { geoVariable } from "./geo.ts"
 import { mapVariable } from "./map.ts"
+import { type ReferersVariable, referersVariable } from "./referers.ts"
+import { type SecureLinkVariable, secureLinkVariable } from "./secure-link.ts"
 import { splitVariable } from "./split-clients.ts"
 
 /** A variable that the configuration makes of others. Names are without the dollar sign, `source` is a template. */
-export type DeclaredVariable = MapVariable | GeoVariable | SplitVariable | TokenVariable
+export type DeclaredVariable =
+  | MapVariable
+  | GeoVariable
+  | SplitVariable
+  | TokenVariable
+  | ReferersVariable
+  | SecureLinkVariable
 
 /** nginx: `map`. */
 export interface MapVariable {
@@ -90,6 +98,8 @@ export function makeVariableTable(
     if (one.kind === "map") table.declare(name, mapVariable(one, template, regex), one.volatile)
     else if (one.kind === "geo") table.declare(name, geoVariable(one, template), false)
     else if (one.kind === "split") table.declare(name, splitVariable(one, template), false)
+    else if (one.kind === "referers") table.declare(name, referersVariable(one, regex), false)
+    else if (one.kind === "secureLink") table.declare(name, secureLinkVariable(one, template), false)
     else table.declare(name, tokenVariable(one), true)
   }
   for (const name of names) table.declareSet(name)

@@ -2,6 +2,7 @@ import type { Regex } from "../../regex/regex.ts"
 import { stateOf } from "../request-state.ts"
 import type { Template } from "../template.ts"
 import type { Variable } from "../variables.ts"
+import { HostTexts } from "./host-texts.ts"
 import { keepNamed } from "./named-groups.ts"
 
 /** `$name` of nginx's `map`. */
@@ -18,7 +19,7 @@ export function mapVariable(
   const source = template(config.source)
   const fallback = template(config.default)
   const { hostnames } = config
-  const texts = new Texts(hostnames)
+  const texts = new HostTexts<Template>(hostnames)
   const regexes: { regex: Regex; value: Template }[] = []
   // Of a million entries most have few values.
   const templates = new Map<string, Template>()
@@ -55,40 +56,4 @@ const NONE: readonly never[] = []
 
 function octets(text: string): string {
   return /^[\x00-\x7f]*$/.test(text) ? text : Buffer.from(text, "utf8").toString("latin1")
-}
-
-/** Texts in lower case; with `hasPatterns`, the longest `*.x` and then the longest `x.*` after them. */
-class Texts {
-  readonly #exact = new Map<string, Template>()
-  readonly #suffixes = new Map<string, Template>()
-  readonly #prefixes = new Map<string, Template>()
-  readonly #hasPatterns: boolean
-
-  constructor(hasPatterns: boolean) {
-    this.#hasPatterns = hasPatterns
-  }
-
-  add(key: string, value: Template): void {
-    if (this.#hasPatterns && key.startsWith("*.")) this.#suffixes.set(key.slice(1), value)
-    else if (this.#hasPatterns && key.endsWith(".*")) this.#prefixes.set(key.slice(0, -1), value)
-    else if (this.#hasPatterns && key.startsWith(".")) {
-      this.#exact.set(key.slice(1), value)
-      this.#suffixes.set(key, value)
-    } else this.#exact.set(key, value)
-  }
-
-  find(key: string): Template | undefined {
-    const exact = this.#exact.get(key)
-    if (exact !== undefined || !this.#hasPatterns) return exact
-    for (let at = key.indexOf("."); at >= 0; at = key.indexOf(".", at + 1)) {
-      const found = this.#suffixes.get(key.slice(at))
-      if (found !== undefined) return found
-    }
-    for (let at = key.lastIndexOf("."); at >= 0; at = key.lastIndexOf(".", at - 1)) {
-      const found = this.#prefixes.get(key.slice(0, at + 1))
-      if (found !== undefined) return found
-      if (at === 0) break
-    }
-    return undefined
-  }
 }

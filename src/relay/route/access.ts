@@ -20,12 +20,12 @@ export interface Users {
 type Decision = Verdict | "allowed" | null
 type Check = (call: PhasedCall, context: PhaseContext) => Decision
 
-/** Networks, `unix:` or `all`. */
+/** Networks, `unix:` or `all`. A name that was not looked up fits no client. */
 function matcher(text: string): (octets: string | null) => boolean {
   if (text === "all") return () => true
   if (text === "unix:") return (octets) => octets === null
-  const network: AddressRange = parseNetwork(text)!
-  return (octets) => octets !== null && isWithin(network, octets)
+  const network: AddressRange | null = parseNetwork(text)
+  return (octets) => network !== null && octets !== null && isWithin(network, octets)
 }
 
 function clientOctets({ connection, state }: StreamRecord): string | null {

@@ -14,6 +14,8 @@ import {
   writableValue,
 } from "../../record/written-field.ts"
 import { bareTarget } from "./bare-target.ts"
+import { Charset } from "./charset.ts"
+import { Expires } from "./expires.ts"
 
 const SLOTS = 32
 /** Larger lists are not remembered: clients choose them, and no budget counts what is kept here. */
@@ -166,14 +168,24 @@ const STEERING = ["expires", "redirect", "limit-rate", "buffering", "charset"].m
   (name) => `x-accel-${name}`,
 )
 
+/** What `expires` takes the place of. */
+const EXPIRING: ReadonlySet<string> = new Set(["expires", "cache-control"])
+
 /** An answer has each of them once. */
 const GRPC_STATUS: ReadonlySet<string> = new Set(["grpc-status", "grpc-message"])
 
-/** Turns a response's head and trailers into what the downstream is sent. nginx: `grpc_hide_header`, `add_header`. */
+/**
+ * Turns a response's head and trailers into what the downstream is sent. nginx: `grpc_hide_header`, `add_header`, `expires`,
+ * `charset`.
+ */
 export class ResponseRewrite {
   readonly #hidden: ReadonlySet<string>
   readonly #added: readonly { field: WrittenField; always: boolean }[]
   readonly #addsGrpcStatus: boolean
+  readonly #expires: Expires | null
+  readonly #charset: Charset | null
+  /** Heads stay as they are, but for what is hidden. */
+  readonly #isConstant: boolean
   /** Of heads and of trailers: no list is both. */
   readonly #memory = new RewriteMemory()
 
@@ -188,24 +200,30 @@ export class ResponseRewrite {
       writtenField(name, template, "response", table).map((field) => ({ field, always })),
     )
     this.#addsGrpcStatus = this.#added.some(({ field }) => GRPC_STATUS.has(field.name))
+    const { expires, charset, charsetTypes } = settings
+    this.#expires = expires === "off" ? null : new Expires(expires, table)
+    this.#charset = charset === null ? null : new Charset(charset, charsetTypes, table)
+    this.#isConstant = this.#added.length === 0 && this.#expires === null && this.#charset === null
   }
 
   apply(list: HeaderList, status: number, record: StreamRecord, env: TemplateEnvironment): HeaderList {
-    if (this.#hidden.size === 0 && this.#added.length === 0) return list
-    const isConstant = this.#added.length === 0
-    const known = isConstant ? this.#memory.get(list) : undefined
+    if (this.#hidden.size === 0 && this.#isConstant) return list
+    const known = this.#isConstant ? this.#memory.get(list) : undefined
     if (known !== undefined) return known
     const shown = without(this.#hidden, list)
-    if (!isConstant) return this.addTo(shown, status, record, env)
+    if (!this.#isConstant) return this.addTo(shown, status, record, env)
     this.#memory.set(list, shown)
     return shown
   }
 
   /** What is added to a head; of answers of Sluice's own nothing is hidden. Where it has a grpc-status, it keeps that. */
   addTo(list: HeaderList, status: number, record: StreamRecord, env: TemplateEnvironment): HeaderList {
-    if (this.#added.length === 0) return list
-    const fields = [...list.fields]
+    if (this.#isConstant) return list
     const isAddedTo = ADDED_TO.has(status)
+    const expires = (isAddedTo && this.#expires?.fieldsFor(list.fields, record, env)) || []
+    const kept = expires.length === 0 ? list : without(EXPIRING, list)
+    const fields = [...kept.fields, ...expires]
+    this.#charset?.applyTo(fields, status, record, env)
     const hasGrpcStatus = this.#addsGrpcStatus && list.get("grpc-status") !== undefined
     for (const { field, always } of this.#added) {
       const { name } = field
@@ -213,7 +231,7 @@ export class ResponseRewrite {
       const value = field.value(record, env)
       if (value !== "") fields.push(name, value)
     }
-    return new HeaderList(fields, list.neverIndexed)
+    return new HeaderList(fields, kept.neverIndexed)
   }
 
   trailers(list: HeaderList): HeaderList {

@@ -11,7 +11,7 @@ import type { LegConnection } from "../upstream/leg-connection.ts"
 import { cycle, lookUp } from "./internal-redirect.ts"
 import { keepMatch } from "./kept-match.ts"
 import type { Phase, PhaseContext, ReturnAction, Route } from "./route.ts"
-import type { RoutesOf } from "./router.ts"
+import { hostOf, type RoutesOf } from "./router.ts"
 
 /** Where a stream of this route goes, compiled. */
 export type CompiledAction =
@@ -39,8 +39,13 @@ const refuseMethods: Phase = ({ record }) => {
 /** nginx: `ssl_verify_client`. */
 const checkCertificate: Phase = ({ record }) => {
   const { tls } = record.connection
-  if (tls === null || tls.clientRefused === null) return null
-  if (tls.clientRefused === "missing")
+  if (tls === null) return null
+  const clients = tls.clientsAt?.(hostOf(record.authority)) ?? "same"
+  if (clients === "others")
+    return failure("misdirected", "this host asks for a client certificate: connect to it by its name", true)
+  const refused = clients === "missing" ? clients : tls.clientRefused
+  if (refused === null || clients === "not asked") return null
+  if (refused === "missing")
     return failure("certificate_missing", "no client certificate was sent, and one is required", true)
   const reason = tls.clientVerify.slice("FAILED:".length)
   return failure("certificate_failed", `the client certificate is not accepted: ${reason}`, true)

@@ -15,6 +15,9 @@ const OF_CONNECTION: ReadonlySet<string> = new Set([
 /** What the body says, whatever is written. */
 const OF_BODY: ReadonlySet<string> = new Set(["content-length", "transfer-encoding"])
 
+/** No field of HTTP's: the body that is sent in the client's place. */
+export const OWN_BODY = ":body"
+
 /** A token: RFC 9110 §9.1. */
 const METHOD = /^[!#$%&'*+.^_`|~0-9A-Z-]+$/
 
@@ -42,6 +45,7 @@ export class ProxyRequestRewrite {
   readonly #url: Template | null
   readonly #path: Template | null
   readonly #method: Template | null
+  readonly #body: Template | null
 
   constructor(settings: RouteSettings, action: ProxyAction, table: VariableSource) {
     const compile = (text: string): Template => compileTemplate(text, "header", table)
@@ -51,6 +55,7 @@ export class ProxyRequestRewrite {
     this.#url = "template" in action.target ? compile(action.target.template) : null
     this.#path = action.path === null ? null : compile(action.path)
     this.#method = action.method === null ? null : compile(action.method)
+    this.#body = action.body === null ? null : compile(action.body)
   }
 
   apply(list: HeaderList, record: StreamRecord, env: TemplateEnvironment): HeaderList {
@@ -65,12 +70,13 @@ export class ProxyRequestRewrite {
       else if (text !== "" && !OF_BODY.has(name)) fields.push(name, text)
     }
     if (host !== "") fields.push(":authority", host)
+    if (this.#body !== null) fields.push(OWN_BODY, this.#body.render(record, env))
     if (this.#action.passHeaders) this.#passOn(list, fields)
     return new HeaderList(fields)
   }
 
   #passOn(list: HeaderList, fields: string[]): void {
-    const { passBody } = this.#action
+    const passBody = this.#action.passBody && this.#body === null
     for (let i = 0; i < list.fields.length; i += 2) {
       const name = list.fields[i]!
       if (name.startsWith(":") || this.#names.has(name) || OF_CONNECTION.has(name)) continue

@@ -110,7 +110,7 @@ describe("proxy_cookie_domain and proxy_cookie_path", () => {
   const rules = `proxy_cookie_domain b.test $host; proxy_cookie_domain ~^(www)\\.c\\.test$ $1.d.test; proxy_cookie_path /b/ /a/;`
   test.each([
     ["s=1; domain=b.test; path=/b/x; secure", "s=1; domain=a.test; path=/a/x; secure"],
-    ["s=1; Domain=.B.TEST;Path=/b/", "s=1; Domain=a.test;Path=/a/"],
+    ["s=1; Domain=.B.TEST;Path=/b/", "s=1; Domain=.a.test; Path=/a/"],
     ["s=1; domain=z.test; path=/z", "s=1; domain=z.test; path=/z"],
     ["s=1; domain=b.test.x", "s=1; domain=b.test.x"],
     ["s=1; domain=www.c.test", "s=1; domain=www.d.test"],

@@ -1,6 +1,7 @@
 /** `allow`, `deny`, `auth_basic`, `auth_request` and real_ip: who is let in. */
 import { parseNetwork } from "../../../record/networks.ts"
 import type { AccessConfig, RealIpConfig } from "../../model.ts"
+import { isTrustedName } from "../../trusted-names.ts"
 import { type Directive, spanOf, type Word } from "../ast.ts"
 import type { Scope } from "../scope.ts"
 import { type Adapter, fullPath } from "./adapter.ts"
@@ -25,7 +26,7 @@ export function adaptAccess(adapter: Adapter, scope: Scope): AccessConfig {
 export function adaptRules({ report }: Adapter, scope: Scope): AccessConfig["rules"] {
   const isRule = ({ name }: Directive) => name.text === "allow" || name.text === "deny"
   let level: Scope | null = scope
-  while (level !== null && !level.directives.some(isRule)) level = level.parent
+  while (level !== null && !level.has("allow") && !level.has("deny")) level = level.parent
   return (level?.directives ?? []).filter(isRule).flatMap(({ name, args }) => {
     const { text, span } = args[0]!
     const isKnown = text === "all" || text === "unix:" || parseNetwork(text) !== null
@@ -64,11 +65,11 @@ function adaptRequest(adapter: Adapter, scope: Scope): AccessConfig["request"] {
 export function adaptRealIp({ report }: Adapter, scope: Scope): RealIpConfig | null {
   const from = scope.all("set_real_ip_from").flatMap((directive) => {
     const { text } = directive.args[0]!
-    if (text === "unix:" || parseNetwork(text) !== null) return [text]
+    if (text === "unix:" || parseNetwork(text) !== null || isTrustedName(text)) return [text]
     report.error(
       spanOf(directive),
       `host not found in set_real_ip_from "${text}"`,
-      "an address, a network or unix:",
+      "an address, a network, a name or unix:",
     )
     return []
   })

@@ -5,6 +5,7 @@ import type { Directive, Span, Word } from "../ast.ts"
 import type { Report } from "../report.ts"
 import type { Scope } from "../scope.ts"
 import type { Variables } from "../variables.ts"
+import { LevelChecks } from "./level-checks.ts"
 import { type LogFormat, predefinedFormats } from "./log-formats.ts"
 
 /** What all parts of one translation share. */
@@ -27,6 +28,7 @@ export interface Adapter {
   readonly redirects: Map<Scope, TextRule[]>
   /** What each location matches. */
   readonly matches: Map<Scope, RouteMatch>
+  readonly levelChecks: LevelChecks
   /** Where each file is first named. */
   readonly places: Map<string, Span>
 }
@@ -42,6 +44,7 @@ export function createAdapter(
     bodyLimitsTold: new Set(),
     redirects: new Map(),
     matches: new Map(),
+    levelChecks: new LevelChecks(),
     places: new Map(),
   }
 }

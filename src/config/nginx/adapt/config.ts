@@ -45,6 +45,7 @@ export function adaptConfig(
   adaptSettings(adapter, http, null, null)
   const listeners = new Listeners(adapter)
   const servers = http.own("server").map((directive) => adaptServer(adapter, directive, http, listeners))
+  config.variables = [...adapter.levelChecks.variables, ...config.variables]
   config.limits = adaptProcessLimits(
     adapter.report,
     main,

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs"
 import { isAbsolute, join } from "node:path"
 import { defaults } from "../../defaults-table.ts"
-import { expiresPattern, type FilesConfig, nginxTypes } from "../../files-model.ts"
+import { type FilesConfig, nginxTypes } from "../../files-model.ts"
 import type { RouteAction, RouteMatch } from "../../model.ts"
 import { type Directive, spanOf } from "../ast.ts"
 import type { Scope } from "../scope.ts"
@@ -35,7 +35,6 @@ export function adaptFiles(adapter: Adapter, scope: Scope, match: RouteMatch | n
     tryFiles,
     types: adaptTypes(adapter, scope),
     defaultType: scope.one("default_type")?.args[0]?.text ?? defaults.files.defaultType.value,
-    expires: adaptExpires(adapter, scope),
     etag: scope.one("etag")?.args[0]?.text.toLowerCase() !== "off",
     ifModifiedSince: adaptModifiedSince(adapter, scope),
   }
@@ -97,16 +96,6 @@ export function adaptTypes({ report }: Adapter, scope: Scope): Record<string, st
     for (const { text } of args) types[text.toLowerCase()] = name.text
   }
   return types
-}
-
-function adaptExpires({ report }: Adapter, scope: Scope): string {
-  const directive = scope.one("expires")
-  if (directive === null) return defaults.files.expires.value
-  const written = directive.args.map(({ text }) => text).join(" ")
-  const isModified = directive.args.length === 1 || directive.args[0]!.text === "modified"
-  if (isModified && expiresPattern.test(written)) return written
-  report.error(spanOf(directive), `invalid value "${written}"`, "off, max, epoch, a time such as 30d or @18h")
-  return defaults.files.expires.value
 }
 
 const MODIFIED_SINCE = ["off", "exact", "before"] as const

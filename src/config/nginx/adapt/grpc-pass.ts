@@ -115,6 +115,7 @@ export function upstreamTls(
     sendServerName: flag(`${family}_ssl_server_name`),
     certFile: file(`${family}_ssl_certificate`),
     keyFile: file(`${family}_ssl_certificate_key`),
+    passwordFile: file(`${family}_ssl_password_file`),
     protocols: tlsProtocols(adapter, scope.one(`${family}_ssl_protocols`)),
     ciphers: value(`${family}_ssl_ciphers`)?.text ?? null,
     alpnProtocols: scope.one("proxy_ssl_alpn")?.args.map(({ text }) => text) ?? null,

@@ -113,20 +113,19 @@ export class Listeners {
     }
   }
 
+  /** One address beside all of its port is a matter of the socket's clients; two sockets for all are refused by the system. */
   #checkOverlaps(): void {
     const drafts = [...this.#drafts.values()]
-    const wildcards = drafts.filter(({ address }) => address.host === "0.0.0.0" || address.host === "::")
-    const byPort = Map.groupBy(wildcards, ({ address }) => address.port)
-    for (const other of drafts) {
-      for (const wildcard of byPort.get(other.address.port) ?? []) {
-        if (!overlaps(wildcard.address, other.address, wildcard.options.ipv6Only)) continue
-        const message = `${other.address.text} beside ${wildcard.address.text} is not supported yet`
-        this.#adapter.report.error(
-          other.options.span,
-          message,
-          "one socket of a port takes all its connections",
-        )
-      }
+    for (const other of drafts.filter(({ address }) => address.host === "0.0.0.0")) {
+      const wildcard = drafts.find(({ address, options }) =>
+        overlaps(address, other.address, options.ipv6Only),
+      )
+      if (wildcard === undefined) continue
+      this.#adapter.report.error(
+        other.options.span,
+        `${other.address.text} is taken: ${wildcard.address.text} with ipv6only=off takes its clients`,
+        "nginx cannot bind it twice either",
+      )
     }
   }
 

@@ -226,7 +226,9 @@ export function adaptAnswer(
   hasFiles: boolean,
 ): RouteAction | null {
   const hasSteps =
-    hasAdmission(settings) || ["if", "set", "rewrite", "break"].some((name) => scope.own(name).length > 0)
+    hasAdmission(settings) ||
+    adapter.levelChecks.stepsOf(adapter, scope).length > 0 ||
+    ["if", "set", "rewrite", "break"].some((name) => scope.own(name).length > 0)
   const returns = hasSteps
     ? []
     : scope.own("return").map((directive) => adaptReturn(adapter, directive, scope))

@@ -1,6 +1,7 @@
 /** `proxy_pass` and its kin. */
 import type { ProxyAction } from "../../model.ts"
-import type { ProxyConfig, TextRule } from "../../proxy-model.ts"
+import { didYouMean } from "../../problem.ts"
+import type { CookieFlagsRule, ProxyConfig, TextRule } from "../../proxy-model.ts"
 import type { Directive, Word } from "../ast.ts"
 import { checkRegex } from "../regex.ts"
 import type { Scope } from "../scope.ts"
@@ -99,14 +100,18 @@ function adaptProxySettings(
   }
   const method = scope.one("proxy_method")?.args[0]
   if (method !== undefined) adapter.variables.check(method, adapter.report)
+  const body = scope.one("proxy_set_body")?.args[0]
+  if (body !== undefined) adapter.variables.check(body, adapter.report)
   return {
     method: method?.text ?? null,
+    body: body?.text ?? null,
     passHeaders: isOn("proxy_pass_request_headers", true),
     passBody: isOn("proxy_pass_request_body", true),
     requestBuffering: isOn("proxy_request_buffering", true),
     passTrailers: isOn("proxy_pass_trailers", false),
     cookieDomains: adaptCookies(adapter, scope, "proxy_cookie_domain"),
     cookiePaths: adaptCookies(adapter, scope, "proxy_cookie_path"),
+    cookieFlags: adaptCookieFlags(adapter, scope),
   }
 }
 
@@ -122,6 +127,37 @@ function adaptCookies(adapter: Adapter, scope: Scope, name: string): TextRule[] 
     }
     return adaptRule(adapter, match, replacement)
   })
+}
+
+const FLAGS = ["secure", "httponly", "samesite", "samesite=strict", "samesite=lax", "samesite=none"]
+const COOKIE_FLAGS = [...FLAGS, ...FLAGS.map((flag) => `no${flag}`)].filter(
+  (flag) => flag !== "samesite" && !flag.startsWith("nosamesite="),
+)
+
+function adaptCookieFlags({ report, variables }: Adapter, scope: Scope): CookieFlagsRule[] {
+  const directives = scope.all("proxy_cookie_flags")
+  if (directives.some(({ args }) => args.length === 1 && args[0]!.text === "off")) return []
+  return directives.flatMap(({ args }) => {
+    const [cookie, ...flags] = args as [Word, ...Word[]]
+    const match = readCookie({ report, variables }, cookie)
+    const right = flags.every((flag) => {
+      if (hasVariables(flag.text)) return variables.check(flag, report)
+      if (!COOKIE_FLAGS.includes(flag.text.toLowerCase()))
+        report.warning(flag.span, `"${flag.text}" does nothing`, didYouMean(flag.text, COOKIE_FLAGS))
+      return true
+    })
+    return match === null || !right ? [] : [{ match, flags: flags.map(({ text }) => text) }]
+  })
+}
+
+/** After `~`, a regex without regard to case, whatever its first letter. */
+function readCookie(
+  { variables, report }: Pick<Adapter, "variables" | "report">,
+  word: Word,
+): TextRule["match"] | null {
+  if (!word.text.startsWith("~")) return variables.check(word, report) ? { text: word.text } : null
+  const pattern = word.text.slice(1)
+  return checkRegex(report, word, pattern, "location") ? { pattern, ignoreCase: true } : null
 }
 
 interface DefaultRedirect {

@@ -13,6 +13,7 @@ import { readNumber, readOffset, readTimeMs } from "../units.ts"
 import { hasVariables } from "../variables.ts"
 import { adaptAccess, adaptRealIp } from "./access.ts"
 import type { Adapter } from "./adapter.ts"
+import { adaptAnswerFields } from "./answer-fields.ts"
 import { adaptBridge } from "./bridge.ts"
 import { adaptContinuity } from "./continuity.ts"
 import { adaptErrorPages, type Locations } from "./error-page.ts"
@@ -48,6 +49,7 @@ export function adaptSettings(
   adaptRetry(report, scope, settings, family)
   settings.setHeaders = adaptSetHeaders(adapter, scope, authority, family)
   settings.addHeaders = adaptAddHeaders(adapter, scope)
+  Object.assign(settings, adaptAnswerFields(adapter, scope))
   settings.passHeaders = scope.all(`${family}_pass_header`).map(({ args }) => args[0]!.text.toLowerCase())
   settings.hideHeaders = scope.all(`${family}_hide_header`).map(({ args }) => args[0]!.text.toLowerCase())
   settings.ignoreHeaders = adaptIgnoreHeaders(report, scope, family)

@@ -1,35 +1,32 @@
 /** `ssl_*` of the servers that share a listener. */
-import type { ListenerTlsConfig, StaplingConfig } from "../../model.ts"
+import { isDeepStrictEqual } from "node:util"
+import type { ClientCertificates, ClientOcspConfig, ListenerTlsConfig, StaplingConfig } from "../../model.ts"
 import { didYouMean } from "../../problem.ts"
 import type { Scope } from "../scope.ts"
 import { readNumber, readSecondsMs } from "../units.ts"
-import { type Adapter, filePath } from "./adapter.ts"
+import { type Adapter, filePath, fullPath } from "./adapter.ts"
 import type { ListenerDraft, ListeningDraft } from "./drafts.ts"
 import { tlsProtocols } from "./grpc-pass.ts"
 
 /** nginx's `ssl_session_timeout`. */
 const SESSION_TIMEOUT_MS = 300_000
 
-/** Certificates of every server, by its names; all else from the default server, as in nginx. */
+/** Certificates of every server, and what it asks of clients, by its names; all else from the default server, as in nginx. */
 export function adaptListenerTls(adapter: Adapter, draft: ListenerDraft): ListenerTlsConfig {
   const { servers, defaultServer } = draft
   const inOrder = [defaultServer, ...servers.filter((server) => server !== defaultServer)]
   const { scope } = defaultServer
-  for (const server of servers) checkSameClients(adapter, server, defaultServer)
-  const depth = scope.one("ssl_verify_depth")
   const timeout = scope.one("ssl_session_timeout")
-  const authority = scope.one("ssl_client_certificate")?.args[0]
-  const crl = scope.one("ssl_crl")?.args[0]
+  const asked = clientsOf(adapter, defaultServer)
   return {
-    certificates: inOrder.flatMap((server) => (rejects(server) ? [] : certificatesOf(adapter, server))),
+    certificates: inOrder.flatMap((server) =>
+      rejects(server) ? [] : certificatesOf(adapter, server, asked),
+    ),
     rejectNames: inOrder.filter(rejects).flatMap(namesOf),
     rejectOthers: rejects(defaultServer),
     protocols: tlsProtocols(adapter, scope.one("ssl_protocols")),
     ciphers: scope.one("ssl_ciphers")?.args[0]?.text ?? null,
-    clientCaFile: authority === undefined ? null : filePath(adapter, authority),
-    clientCrlFile: crl === undefined ? null : filePath(adapter, crl),
-    verifyClient: verifyClient(adapter, defaultServer, authority !== undefined),
-    verifyDepth: depth === null ? 1 : readNumber(depth.args[0]!.text)!,
+    ...asked,
     sessionTimeoutMs: timeout === null ? SESSION_TIMEOUT_MS : readSecondsMs(timeout.args[0]!.text)!,
     alpnProtocols: scope.one("ssl_alpn")?.args.map(({ text }) => text) ?? null,
   }
@@ -43,7 +40,27 @@ function namesOf({ config }: ListeningDraft): string[] {
   return config.names.filter((name) => name !== "")
 }
 
-function certificatesOf(adapter: Adapter, server: ListeningDraft): ListenerTlsConfig["certificates"] {
+function clientsOf(adapter: Adapter, server: ListeningDraft): ClientCertificates {
+  const { scope } = server
+  const [authority, crl, depth] = ["ssl_client_certificate", "ssl_crl", "ssl_verify_depth"].map(
+    (name) => scope.one(name)?.args[0],
+  )
+  const clientOcsp = clientOcspOf(adapter, scope)
+  return {
+    clientCaFile: authority === undefined ? null : filePath(adapter, authority),
+    clientCrlFile: crl === undefined ? null : filePath(adapter, crl),
+    ...(clientOcsp !== null && { clientOcsp }),
+    verifyClient: verifyClient(adapter, server, authority !== undefined),
+    verifyDepth: depth === undefined ? 1 : readNumber(depth.text)!,
+  }
+}
+
+/** @param asked of clients by the listener */
+function certificatesOf(
+  adapter: Adapter,
+  server: ListeningDraft,
+  asked: ClientCertificates,
+): ListenerTlsConfig["certificates"] {
   const { scope, span } = server
   const certificates = scope.all("ssl_certificate")
   const keys = scope.all("ssl_certificate_key")
@@ -52,12 +69,25 @@ function certificatesOf(adapter: Adapter, server: ListeningDraft): ListenerTlsCo
     return []
   }
   const stapling = staplingOf(adapter, scope)
+  const password = scope.one("ssl_password_file")?.args[0]
+  const passwordFile = password === undefined ? null : fullPath(adapter, password)
+  const clients = clientsOf(adapter, server)
+  const isSame = isDeepStrictEqual(clients, asked)
   return certificates.flatMap(({ args }, index) => {
     const certFile = filePath(adapter, args[0]!)
     const key = keys[index]?.args[0]
     const keyFile = key === undefined ? null : filePath(adapter, key)
     if (certFile === null || keyFile === null) return []
-    return [{ names: namesOf(server), certFile, keyFile, ...(stapling !== null && { stapling }) }]
+    return [
+      {
+        names: namesOf(server),
+        certFile,
+        keyFile,
+        ...(passwordFile !== null && { passwordFile }),
+        ...(stapling !== null && { stapling }),
+        ...(!isSame && { clients }),
+      },
+    ]
   })
 }
 
@@ -67,14 +97,32 @@ function staplingOf(adapter: Adapter, scope: Scope): StaplingConfig | null {
     const word = scope.one(name)?.args[0]
     return word === undefined ? null : filePath(adapter, word)
   }
-  const responder = scope.one("ssl_stapling_responder")?.args[0]
-  if (responder !== undefined && !/^http:\/\/./.test(responder.text))
-    adapter.report.error(responder.span, `invalid URL prefix in OCSP responder "${responder.text}"`)
   return {
     responseFile: file("ssl_stapling_file"),
-    responder: responder?.text ?? null,
+    responder: responderOf(adapter, scope, "ssl_stapling_responder"),
     issuerFile: file("ssl_trusted_certificate"),
   }
+}
+
+function responderOf({ report }: Adapter, scope: Scope, name: string): string | null {
+  const word = scope.one(name)?.args[0]
+  if (word !== undefined && !/^http:\/\/./.test(word.text))
+    report.error(word.span, `invalid URL prefix in OCSP responder "${word.text}"`)
+  return word?.text ?? null
+}
+
+function clientOcspOf(adapter: Adapter, scope: Scope): ClientOcspConfig | null {
+  const { report } = adapter
+  const word = scope.one("ssl_ocsp")?.args[0]
+  if (word === undefined || word.text === "off") return null
+  if (word.text !== "on" && word.text !== "leaf") {
+    report.error(word.span, `invalid value "${word.text}"`, "on, leaf or off")
+    return null
+  }
+  if (scope.one("ssl_verify_client")?.args[0]?.text === "optional_no_ca")
+    report.error(word.span, '"ssl_ocsp" is incompatible with "ssl_verify_client optional_no_ca"')
+  const check = word.text === "on" ? "chain" : "leaf"
+  return { check, responder: responderOf(adapter, scope, "ssl_ocsp_responder") }
 }
 
 const VERIFY = ["off", "on", "optional", "optional_no_ca"] as const
@@ -93,16 +141,4 @@ function verifyClient(
     report.error(span, "no ssl_client_certificate for ssl_verify_client")
   }
   return choice ?? "off"
-}
-
-/** One listener asks all its clients for the same. A server that asked for more would let in whom it should not. */
-function checkSameClients({ report }: Adapter, server: ListeningDraft, defaultServer: ListeningDraft): void {
-  const asked = (scope: Scope, name: string) => scope.one(name)?.args[0]?.text ?? "off"
-  for (const name of ["ssl_verify_client", "ssl_client_certificate", "ssl_verify_depth", "ssl_crl"]) {
-    if (asked(server.scope, name) === asked(defaultServer.scope, name)) continue
-    report.error(
-      server.span,
-      `${name} other than the default server's of the same address is not supported yet`,
-    )
-  }
 }

@@ -43,13 +43,13 @@ export const NO_EFFECT: DirectiveGroup[] = [
       "HSL 2": "gzip_buffers gunzip_buffers",
       "HSL number": "gzip_comp_level userid_service",
       "HSL 1+*": `
-        gzip_disable gzip_proxied gzip_types charset_types ssi_types sub_filter_types addition_types
+        gzip_disable gzip_proxied gzip_types ssi_types sub_filter_types addition_types
         xslt_types early_hints`,
       "HSL size": `
         gzip_hash gzip_min_length gzip_window ssi_min_file_chunk ssi_value_length
         image_filter_buffer slice postpone_output postpone_gzipping`,
       "HSL 1*": `
-        charset source_charset xml_entities image_filter_jpeg_quality image_filter_sharpen
+        source_charset xml_entities image_filter_jpeg_quality image_filter_sharpen
         image_filter_webp_quality userid_expires userid_mark limit_rate limit_rate_after`,
       "HSL 2*": "xslt_param xslt_string_param",
       "HSL 1-3*": "userid_flags",
@@ -140,7 +140,7 @@ export const NO_EFFECT: DirectiveGroup[] = [
         ssl_early_data ssl_certificate_compression`,
       "HS 1*": "ssl_session_ticket_key ssl_ocsp_cache",
       "HS 1": `
-        ssl_dhparam ssl_ecdh_curve ssl_ocsp_responder`,
+        ssl_dhparam ssl_ecdh_curve`,
       "HS 2*": "ssl_conf_command",
       "HS 1-3*": "ssl_certificate_cache",
       "M 1*": "ssl_engine",
@@ -158,10 +158,8 @@ export const NO_EFFECT: DirectiveGroup[] = [
         mirror_request_body rewrite_log
         uninitialized_variable_warn`,
       "HSL 1": `
-        limit_conn_log_level limit_req_log_level secure_link
-        secure_link_md5 secure_link_secret`,
+        limit_conn_log_level limit_req_log_level`,
       "HSL time": "auth_delay",
-      "SL 1+*": "valid_referers",
       "H 2{}": "charset_map",
       "H 1-2*": "geoip_city geoip_country geoip_org",
       "H 1*": "geoip_proxy",

@@ -60,18 +60,7 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
     verdict: "not yet",
     reason: "it decides who gets in",
     directives: {
-      "HS 1": "ssl_ocsp",
       "HS 1*": "ssl_ech_file",
-    },
-  },
-  {
-    verdict: "not yet",
-    reason: "the connection could not be made or trusted without it",
-    directives: {
-      "HS 1*": "ssl_password_file",
-      "HSL 1": "proxy_set_body",
-      "HSL 1-4*": "proxy_cookie_flags",
-      "HSL 1*": "grpc_ssl_password_file proxy_ssl_password_file",
     },
   },
   {
@@ -95,6 +84,11 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
     verdict: "not supported",
     reason: "a health check is judged by the endpoint's serving status alone: health_check type=grpc",
     directives: { "H 1{}": "match" },
+  },
+  {
+    verdict: "not supported",
+    reason: "write secure_link and secure_link_md5, which links may be made for too",
+    directives: { "L 1": "secure_link_secret" },
   },
   {
     verdict: "not supported",

@@ -9,6 +9,7 @@ export const PROXY: [name: string, shape: string, does: string][] = [
   ["proxy_method", "HSL 1", "the method that backends are sent"],
   ["proxy_pass_request_headers", "HSL flag", "the client's own fields are passed on"],
   ["proxy_pass_request_body", "HSL flag", "the client's body is passed on"],
+  ["proxy_set_body", "HSL 1", "what is sent in its place"],
   [
     "proxy_request_buffering",
     "HSL flag",
@@ -22,6 +23,11 @@ export const PROXY: [name: string, shape: string, does: string][] = [
   ],
   ["proxy_cookie_domain", "HSL 1-2*", "`domain` of `Set-Cookie` rewritten; `off`"],
   ["proxy_cookie_path", "HSL 1-2*", "`path` of `Set-Cookie` rewritten; `off`"],
+  [
+    "proxy_cookie_flags",
+    "HSL 1-4*",
+    "`secure`, `httponly`, `samesite=` of `Set-Cookie` added, or taken away after `no`; `off`",
+  ],
   ["proxy_pass_header", "HSL 1*", "response header kept though it would be dropped"],
   ["proxy_hide_header", "HSL 1*", "response header dropped"],
   ["proxy_ignore_headers", "HSL 1+*", "response headers that mean nothing to the balancer"],
@@ -40,6 +46,7 @@ export const PROXY: [name: string, shape: string, does: string][] = [
   ["proxy_next_upstream_timeout", "HSL time", "no more tries after it; 0: no limit"],
   ["proxy_ssl_certificate", "HSL 1*", "client certificate shown to backends"],
   ["proxy_ssl_certificate_key", "HSL 1*", "its private key"],
+  ["proxy_ssl_password_file", "HSL 1", "passphrases, one a line, of which one opens it"],
   ["proxy_ssl_ciphers", "HSL 1", "OpenSSL's cipher list"],
   ["proxy_ssl_name", "HSL 1", "name that the backend's certificate must have"],
   ["proxy_ssl_protocols", "HSL 1+*", "TLSv1 to TLSv1.3"],

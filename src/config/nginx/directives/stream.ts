@@ -38,6 +38,7 @@ export const STREAM: [name: string, shape: string, does: string][] = [
   ["proxy_ssl_alpn", "hs 1+", "protocols that are offered to endpoints"],
   ["proxy_ssl_certificate", "hs 1", "client certificate shown to endpoints"],
   ["proxy_ssl_certificate_key", "hs 1", "its private key"],
+  ["proxy_ssl_password_file", "hs 1", "passphrases, one a line, of which one opens it"],
   ["proxy_ssl_ciphers", "hs 1", "OpenSSL's cipher list"],
   ["proxy_ssl_name", "hs 1", "name that the endpoint's certificate must have"],
   ["proxy_ssl_protocols", "hs 1+*", "TLSv1 to TLSv1.3"],
@@ -140,11 +141,6 @@ export const STREAM_OTHERS: DirectiveGroup[] = [
     verdict: "not yet",
     reason: "it decides where a connection goes",
     directives: { "s 1": "pass", "u 1-2*": "least_time", "u 2+": "sticky" },
-  },
-  {
-    verdict: "not yet",
-    reason: "the connection could not be made or trusted without it",
-    directives: { "hs 1*": "proxy_ssl_password_file" },
   },
   {
     verdict: "not supported",

@@ -1,10 +1,47 @@
+import type { StreamRecord } from "../../record/record.ts"
+import { compileTemplate, type Template } from "../../record/template.ts"
+import type { VariableSource } from "../../record/variable-table.ts"
+import type { TemplateEnvironment } from "../../record/variables.ts"
+
+/** nginx's `expires` of a route: `Expires` and `Cache-Control` in place of what the answer says. */
+export class Expires {
+  readonly #template: Template
+  /** What was made of the last text. */
+  #last = ""
+  #fieldsAt: ReturnType<typeof compileExpires> = null
+
+  constructor(written: string, table: VariableSource) {
+    this.#template = compileTemplate(written, "header", table)
+  }
+
+  /** @param fields of a head, names and values in turn. @returns what takes the place of those of the same names; or nothing */
+  fieldsFor(fields: readonly string[], record: StreamRecord, env: TemplateEnvironment): string[] {
+    const text = this.#template.constant ?? this.#template.render(record, env)
+    if (text !== this.#last) {
+      this.#last = text
+      this.#fieldsAt = compileExpires(text)
+    }
+    const now = Math.floor(env.clock.wallMs() / 1000)
+    return this.#fieldsAt?.(now, modifiedAt(fields)) ?? []
+  }
+}
+
+/** Null: the answer does not say when it was changed. */
+function modifiedAt(fields: readonly string[]): number | null {
+  for (let i = 0; i < fields.length; i += 2) {
+    const ms = fields[i] === "last-modified" ? Date.parse(fields[i + 1]!) : Number.NaN
+    if (!Number.isNaN(ms)) return ms / 1000
+  }
+  return null
+}
+
 const DAY = 86_400
 const NO_CACHE = "no-cache"
 
 /** nginx's `expires`, as `Expires` and `Cache-Control`, names and values in turn. Null: it is not written so. */
 export function compileExpires(
   written: string,
-): ((nowSeconds: number, modifiedSeconds: number) => string[]) | null {
+): ((nowSeconds: number, modifiedSeconds: number | null) => string[]) | null {
   if (written === "off") return () => []
   if (written === "epoch") return () => fieldsOf(1, NO_CACHE)
   if (written === "max") return () => fieldsOf(2_145_916_555, "max-age=315360000")
@@ -15,7 +52,8 @@ export function compileExpires(
     return null
   const offset = sign === "-" ? -seconds : seconds
   return (now, modifiedAt) => {
-    const at = daily !== null ? nextOf(seconds, now) : (modified === undefined ? now : modifiedAt) + offset
+    const at =
+      daily !== null ? nextOf(seconds, now) : (modified === undefined ? now : (modifiedAt ?? now)) + offset
     const age = at - now
     return fieldsOf(at, offset < 0 || age < 0 ? NO_CACHE : `max-age=${age}`)
   }
