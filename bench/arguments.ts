@@ -1,14 +1,15 @@
 import { resolve } from "node:path"
 import { Command, InvalidArgumentError, Option, type OptionValues } from "commander"
 import { CHURN_CASES, CHURN_PEERS } from "./churn/suite.ts"
+import { OPTION_NAMES } from "./options/suite.ts"
 import { PEER_NAMES } from "./peers/find.ts"
 import { isRival, RIVALS } from "./peers/rivals.ts"
 import { QUICK_SHAPES, SHAPES } from "./shapes.ts"
 
 export interface Arguments {
-  /** What a message costs, or what happens when backends come and go. */
-  suite: "cost" | "churn"
-  /** Of the churn suite: which cases, and how many live streams. */
+  /** What a message costs, what happens when backends come and go, or what each option of balancing does. */
+  suite: "cost" | "churn" | "options"
+  /** Which cases of the churn suite, or which options; and of the former how many live streams. */
   cases: string[]
   streams: number
   shapes: string[]
@@ -57,18 +58,25 @@ export function parseArguments(argv: readonly string[]): Arguments {
     .option("--seconds <s>", "length of one measurement; of the silence, for idle shapes", positive)
     .option("--quick", "a short run that shows it works; its figures mean little", false)
     .addOption(
-      new Option("--suite <name>", "what a message costs, or what happens when backends come and go")
-        .choices(["cost", "churn"])
+      new Option(
+        "--suite <name>",
+        "what a message costs, what happens when backends come and go, or each balancing option",
+      )
+        .choices(["cost", "churn", "options"])
         .default("cost"),
     )
-    .option("--case <names>", "of the churn suite: only these cases", listOf("case", CHURN_CASES))
+    .option(
+      "--case <names>",
+      "of the churn suite: only these cases; of the options suite: only these options",
+      listOf("case", [...CHURN_CASES, ...OPTION_NAMES]),
+    )
     .option("--streams <n>", "of the churn suite: live streams", positive, 1000)
     .option("--json <file>", "write the results as JSON; - for standard output")
     .option("--no-docs", "do not write docs/benchmarks.md (only a run of everything does)")
     .option("--cpu-prof <dir>", "have Node profile Sluice, and list where its time went")
     .addHelpText(
       "after",
-      `\nShapes: ${shapeNames.join(", ")}\nPeers:  ${PEER_NAMES.join(", ")}\nCases of churn: ${CHURN_CASES.join(", ")}\n${EXAMPLES}`,
+      `\nShapes: ${shapeNames.join(", ")}\nPeers:  ${PEER_NAMES.join(", ")}\nCases of churn: ${CHURN_CASES.join(", ")}\nOptions: ${OPTION_NAMES.join(", ")}\n${EXAMPLES}`,
     )
   const given = command.parse(argv, { from: "user" }).opts()
   const base = given.quick ? QUICK : given.compare === undefined ? DEFAULT : COMPARE
@@ -80,7 +88,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
     given.compare === undefined
   return {
     suite: given.suite,
-    cases: given.case ?? [...CHURN_CASES],
+    cases: given.case ?? [...(given.suite === "options" ? OPTION_NAMES : CHURN_CASES)],
     streams: given.streams,
     shapes: given.shape ?? shapesOf(given),
     peers: given.peer ?? peersOf(given),
@@ -102,6 +110,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
 /** Null: all there are. */
 function peersOf(given: OptionValues): string[] | null {
   if (given.suite === "churn") return [...CHURN_PEERS]
+  if (given.suite === "options") return []
   return given.compare === undefined ? null : ["sluice"]
 }
 
@@ -124,7 +133,9 @@ Examples:
   npm run bench -- --shape unary-10x10 --peer sluice --also 'before=node ../old/src/cli/main.ts run {conf}'
   npm run bench -- --shape bidi-100x1 --peer sluice --cpu-prof profiles
   npm run bench -- --suite churn                             writes docs/benchmarks-churn.md
-  npm run bench -- --suite churn --case freeze --peer envoy,sluice --streams 500`
+  npm run bench -- --suite churn --case freeze --peer envoy,sluice --streams 500
+  npm run bench -- --suite options                           writes docs/options.md
+  npm run bench -- --suite options --case l4,lookaside --quick`
 
 function listOf(what: string, known: readonly string[]): (value: string) => string[] {
   return (value) => {

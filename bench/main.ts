@@ -12,6 +12,7 @@ import { topOfProfiles } from "./measure/cpu-profile.ts"
 import { measureIdle } from "./measure/idle.ts"
 import type { Machine, Report } from "./measure/results.ts"
 import { measureTimed, timedSteps } from "./measure/timed.ts"
+import { runOptions } from "./options/suite.ts"
 import { findPeer, PEER_NAMES } from "./peers/find.ts"
 import { isMissing, type Missing, type Peer } from "./peers/peer.ts"
 import { alsoPeer, sluice } from "./peers/sluice.ts"
@@ -136,6 +137,11 @@ if (planned.cores === null) console.error("Nothing can be pinned to a core here:
 if (given.suite === "churn") {
   const peers = planned.peers.filter(({ name }) => CHURN_PEERS.includes(name))
   await runChurn({ ...given, ...planned, peers, machine: machine(planned.cores) })
+  process.exit()
+}
+
+if (given.suite === "options") {
+  await runOptions({ ...given, cores: planned.cores, machine: machine(planned.cores) })
   process.exit()
 }
 

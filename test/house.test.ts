@@ -84,6 +84,7 @@ const BASE = [
   "limits.ts",
   "octet-buffer.ts",
   "octet-text.ts",
+  "pieces.ts",
   "program-file.ts",
   "random.ts",
   "resolve-limits.ts",

@@ -3,25 +3,55 @@ import { compare } from "bcryptjs"
 import { verify } from "unixcrypt"
 import { md5Crypt } from "./md5-crypt.ts"
 
+/** Rounds of `$5$` and `$6$`, each some microseconds in which nothing else is done; 5000 unless a hash says how many. */
+const ROUNDS_MAX = 50_000
+/** bcrypt's doublings: 16 take some seconds, in slices. */
+const COST_MAX = 16
+
+const BCRYPT = /^\$2[abxy]\$(\d\d)\$[./0-9A-Za-z]{53}$/
+const MD5 = /^(\$apr1\$|\$1\$)([^$]*)\$[./0-9A-Za-z]{22}$/
+const SHA_CRYPT =
+  /^\$(?:5\$(?:rounds=(\d+)\$)?[^$]*\$[./0-9A-Za-z]{43}|6\$(?:rounds=(\d+)\$)?[^$]*\$[./0-9A-Za-z]{86})$/
+
+/** Why no password is that of a line; null: one may be. */
+export function hashProblem(hash: string): "not a hash that is known" | "takes too long" | null {
+  if (hash.startsWith("{PLAIN}") || MD5.test(hash)) return null
+  if (hash.startsWith("{SHA}")) return digestProblem(hash.slice(5), (octets) => octets === SHA1_OCTETS)
+  if (hash.startsWith("{SSHA}")) return digestProblem(hash.slice(6), (octets) => octets >= SHA1_OCTETS)
+  const cost = BCRYPT.exec(hash)?.[1]
+  if (cost !== undefined) return Number(cost) > COST_MAX ? "takes too long" : null
+  const crypt = SHA_CRYPT.exec(hash)
+  if (crypt === null) return "not a hash that is known"
+  return Number(crypt[1] ?? crypt[2] ?? 0) > ROUNDS_MAX ? "takes too long" : null
+}
+
+function digestProblem(
+  base64: string,
+  isRight: (octets: number) => boolean,
+): "not a hash that is known" | null {
+  return isRight(Buffer.from(base64, "base64").length) ? null : "not a hash that is known"
+}
+
 /**
  * Whether a password is that of a line of a password file: bcrypt, `$apr1$`, `$1$`, `$5$`, `$6$`, `{SHA}`, `{SSHA}` and
- * `{PLAIN}`. A promise where it takes long. Traditional DES crypt is none of these: nothing matches it.
+ * `{PLAIN}`. A promise where it takes long. What `hashProblem` has something against nothing matches, traditional DES crypt
+ * for one.
  *
  * @param password octets, a character each (latin1)
  */
 export function isPassword(password: string, hash: string): boolean | Promise<boolean> {
+  if (hashProblem(hash) !== null) return false
   const octets = Buffer.from(password, "latin1")
-  if (/^\$2[abxy]\$/.test(hash)) return compare(octets.toString("utf8"), hash)
-  const [, magic, salt] = /^(\$apr1\$|\$1\$)([^$]*)\$/.exec(hash) ?? []
-  if (magic !== undefined) return isSame(md5Crypt(octets, salt!, magic), hash)
-  if (/^\$[56]\$/.test(hash)) return verify(octets.toString("utf8"), hash)
+  if (hash.startsWith("{PLAIN}")) return isSame(password, hash.slice("{PLAIN}".length))
   if (hash.startsWith("{SHA}")) return isSame(sha1(octets), Buffer.from(hash.slice(5), "base64"))
   if (hash.startsWith("{SSHA}")) {
     const stored = Buffer.from(hash.slice(6), "base64")
-    const digest = stored.subarray(0, SHA1_OCTETS)
-    return stored.length >= SHA1_OCTETS && isSame(sha1(octets, stored.subarray(SHA1_OCTETS)), digest)
+    return isSame(sha1(octets, stored.subarray(SHA1_OCTETS)), stored.subarray(0, SHA1_OCTETS))
   }
-  return hash.startsWith("{PLAIN}") && isSame(password, hash.slice("{PLAIN}".length))
+  const [, magic, salt] = MD5.exec(hash) ?? []
+  if (magic !== undefined) return isSame(md5Crypt(octets, salt!, magic), hash)
+  if (BCRYPT.test(hash)) return compare(octets.toString("utf8"), hash)
+  return verify(octets.toString("utf8"), hash)
 }
 
 const SHA1_OCTETS = 20

@@ -165,6 +165,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       stapling: {
         timeoutMs: limits.ocspTimeoutMs,
         octetsMax: limits.ocspOctetsMax,
+        statusesMax: limits.ocspStatusesMax,
         todayMs: () => this.#clock.wallMs(),
         messages: () => import("../access/ocsp/ocsp-message.ts"),
         onLimit: (counter) => this.counters.add(counterIds[counter]),

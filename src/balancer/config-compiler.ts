@@ -146,7 +146,7 @@ export class ConfigCompiler {
     const templateOf = templatesOf(table)
     const zones = new Map(config.zones.map((zone) => [zone.name, this.#makeZone(zone, templateOf)]))
     const zoneOf = (name: string): Zone => zones.get(name)!
-    const usersOf = (path: string) => new PasswordFile(path)
+    const usersOf = (path: string) => new PasswordFile(path, this.#parts.log)
     const { routes } = this.#parts.numbers
     const meterOf: RouteParts["meterOf"] = (server, route) =>
       routes === null ? null : routes.meterOf(server, route)

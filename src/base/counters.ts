@@ -77,6 +77,8 @@ export const counterMeanings = {
     "a new call was refused: its connection's deadlines had cut too many, and its own was as short",
   // Who gets in.
   messages_limited: "what a client sent had to wait: it came faster than limit_messages lets it",
+  answers_limited:
+    "what a backend sent had to wait: it came faster than limit_messages lets it (from=backend)",
   requests_limited: "a request was refused: more came than its zone lets in",
   streams_limited: "a request was refused: its zone has as many open as it lets in",
   subrequest_timeout: "a location that was asked about a request did not answer in time",
@@ -85,6 +87,7 @@ export const counterMeanings = {
   jwt_forgotten: "a token that was verified was forgotten to remember another",
   jwks_too_large: "keys for tokens were not taken: more octets or more keys than are read",
   ocsp_too_large: "the answer of an OCSP responder was not taken: it has more octets than are read",
+  ocsp_forgotten: "the status of a client's certificate was forgotten to remember another",
   ocsp_timeout: "an OCSP responder did not answer in time",
   jwks_timeout: "a server of keys for tokens did not answer in time",
   service_timeout: "a service that was asked about a call did not answer in time",

@@ -31,7 +31,11 @@ test("the schema says no default but those of the table", () => {
 describe("a default in words", () => {
   test.for([
     [defaults.listener.idleTimeout, "Default: 75s.", "`75s`"],
-    [defaults.listener.backlog, "Default: none, the system's.", "`none`, the system's"],
+    [
+      defaults.listener.backlog,
+      "Default: none, as many as the system lets wait.",
+      "`none`, as many as the system lets wait",
+    ],
     [defaults.listener.name, "Default: the address.", "the address"],
     [defaults.settings.retryOn, "Default: [error, timeout].", "`[error, timeout]`"],
   ] as const)("%o", ([row, sentence, cell]) => {

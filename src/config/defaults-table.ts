@@ -51,7 +51,7 @@ export const defaults = {
   listener: {
     protocol: is<"http" | "tcp">("http"),
     name: words("the address"),
-    backlog: none("the system's"),
+    backlog: none("as many as the system lets wait"),
     reusePort: is(false),
     ipv6Only: is(true),
     proxyProtocol: is(false),

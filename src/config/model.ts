@@ -118,6 +118,14 @@ export interface StaplingConfig {
   issuerFile: string | null
 }
 
+/** Whose revocation is asked after by OCSP, of clients' certificates that are accepted otherwise. nginx: `ssl_ocsp`. */
+export interface ClientOcspConfig {
+  /** The client's own, or all of its chain but the root. */
+  check: "leaf" | "chain"
+  /** `http:`; null: what each certificate says. */
+  responder: string | null
+}
+
 export interface ListenerCertificate {
   names: string[]
   certFile: string
@@ -134,6 +142,7 @@ export interface ClientCertificates {
   clientCaFile: string | null
   /** Revocation lists, one of each authority of clients' certificates. nginx: `ssl_crl`. */
   clientCrlFile: string | null
+  clientOcsp?: ClientOcspConfig
   verifyClient: "off" | "on" | "optional" | "optional_no_ca"
   verifyDepth: number
 }

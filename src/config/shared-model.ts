@@ -35,8 +35,9 @@ export interface StreamLimits {
   dryRun: boolean
 }
 
-/** How fast the client of a stream may send. What comes faster waits, and the client has no credit for more. */
+/** How fast one side of a stream may send. What comes faster waits, and that side has no credit for more. */
 export interface MessageLimit {
+  from: "client" | "backend"
   counts: "messages" | "octets"
   /** A second. */
   rate: number

@@ -43,6 +43,8 @@ class ObedientWorker extends EventEmitter {
         return { kind: "ready" }
       case "prepare":
         return { kind: "prepared", version: message.version, problem: null }
+      case "prepare-part":
+        return { kind: "taken", version: message.version }
       case "commit":
         return { kind: "committed", version: message.version, problem: null }
       case "flush":
@@ -231,4 +233,16 @@ test("reloads are done one after the other", async (t) => {
   )
   const reload = ["prepare", "commit", "reopen"]
   expect(workers[0]!.heard).toEqual(["start", ...reload, ...reload])
+})
+
+test("a long configuration comes in parts, the next when one is taken", async (t) => {
+  const { directory, configure, told, workers, says } = await start(t)
+  const locations = Array.from({ length: 300 }, (_, at) => `location /${at} { grpc_pass 127.0.0.1:3000; }`)
+  configure(`server { listen unix:${directory}/s.sock http2; ${locations.join("\n")} }`)
+  told("reload", "SIGHUP")
+  await says("configuration reloaded")
+  const { heard } = workers[0]!
+  const parts = heard.filter((kind) => kind === "prepare-part")
+  expect(parts.length).toBeGreaterThan(2)
+  expect(heard.slice(0, heard.indexOf("commit"))).toEqual(["start", "prepare", ...parts])
 })

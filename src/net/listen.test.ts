@@ -1,13 +1,14 @@
 import { once } from "node:events"
-import { existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { connect, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, type TestContext, test } from "vitest"
-import { unixAddress } from "../config/address.ts"
+import { hostAddress, unixAddress } from "../config/address.ts"
 import { defaultListener } from "../config/defaults.ts"
-import { listen } from "./listen.ts"
+import { listen, listenOn } from "./listen.ts"
 import { listenProblem } from "./listen-problem.ts"
+import { bindSockets } from "./listening-socket.ts"
 
 function unixListener(t: TestContext) {
   const directory = mkdtempSync(join(tmpdir(), "sluice-listen-"))
@@ -82,4 +83,53 @@ describe("a Unix socket", () => {
       `cannot listen on unix:${path}: no permission to write to the directory ${join(path, "..")}`,
     )
   })
+})
+
+/** More than the 511 that Node and nginx let wait. */
+const AT_ONCE = 700
+const isLinux = process.platform === "linux"
+
+/** How many at most may wait here, whatever a program asks for. */
+function somaxconn(): number {
+  return Number(readFileSync("/proc/sys/net/core/somaxconn", "latin1"))
+}
+
+/** Clients whose SYN was not answered: in /proc/net/tcp, those to this port in the state SYN_SENT. */
+function unanswered(port: number): number {
+  const remote = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`
+  const lines = readFileSync("/proc/net/tcp", "latin1").split("\n")
+  return lines.filter((line) => line.includes(` ${remote} 02 `)).length
+}
+
+describe.runIf(isLinux && somaxconn() > AT_ONCE)("clients that come at once, in one turn", () => {
+  const config = defaultListener(hostAddress("127.0.0.1", 0))
+
+  const opened = {
+    "that it binds": (backlog: number | null) => listen({ ...config, backlog }, () => {}),
+    "that was bound before": async (backlog: number | null) => {
+      const [socket] = await bindSockets(config, 1)
+      return listenOn(socket!.fd, { ...config, backlog }, () => {})
+    },
+  }
+
+  /** Connects, and looks before the listener had a turn to accept. */
+  async function unansweredOf(t: TestContext, open: Promise<{ port: number | null; close(): void }>) {
+    const { port, close } = await open
+    const clients = Array.from({ length: AT_ONCE }, () => connect(port!, "127.0.0.1").on("error", () => {}))
+    t.onTestFinished(() => {
+      for (const client of clients) client.destroy()
+      close()
+    })
+    return new Promise<number>((resolve) => process.nextTick(() => resolve(unanswered(port!))))
+  }
+
+  for (const [where, open] of Object.entries(opened)) {
+    test(`all wait on a socket ${where}`, async (t) => {
+      expect(await unansweredOf(t, open(null))).toBe(0)
+    })
+
+    test(`as many as it says wait on a socket ${where}`, async (t) => {
+      expect(await unansweredOf(t, open(7))).toBe(AT_ONCE - 8)
+    })
+  }
 })

@@ -40,6 +40,11 @@ export function readShared(socket: Socket, onOctets: OnOctets): void {
     socket.on("data", (octets: Buffer) => onOctets(octets, octets.length))
     return
   }
+  // What came while it was not read.
+  while (socket.readableLength > 0) {
+    const came = socket.read() as Buffer
+    onOctets(came, came.length)
+  }
   const { buffer, callback } = readInto(onOctets)
   inner[bufferKey] = buffer
   inner[callbackKey] = callback

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto"
+import { randomBytes, type X509Certificate } from "node:crypto"
 import type { Socket } from "node:net"
 import { createServer, type SecureContext, type Server, type TLSSocket, type TlsOptions } from "node:tls"
 import type { Clock } from "../base/clock.ts"
@@ -8,6 +8,7 @@ import type { Log } from "../log/logger.ts"
 import type { TlsInfo } from "../record/record.ts"
 import { Regex } from "../regex/regex.ts"
 import { errorReason } from "./error-reason.ts"
+import { ClientStatuses } from "./ocsp/client-statuses.ts"
 import { type StapleContext, Staples } from "./ocsp/staples.ts"
 import {
   certificatesByNames,
@@ -44,7 +45,7 @@ export interface TlsListenerOptions {
   onPlain(socket: Socket, octets: Buffer): void
   onFailed(cause: "handshake_timeout" | "handshake_failed"): void
   /** Of an OCSP responder's answer, and who counts what is over them. */
-  readonly stapling: Omit<StapleContext, "clock" | "log">
+  readonly stapling: Omit<StapleContext, "clock" | "log"> & { readonly statusesMax: number }
   /** A handshake was over and we threw; its socket ends. */
   onBug(error: unknown): void
 }
@@ -194,12 +195,14 @@ export class TlsListener implements HandshakeOwner {
   #read(config: ListenerTlsConfig): Material {
     try {
       const versions = fileVersions(filesOf(config))
-      const common = readClients(config, config)
+      const read = (asked: ClientCertificates) =>
+        readClients(config, asked, (authorities) => this.#makeStatuses(asked, authorities))
+      const common = read(config)
       const found = certificatesByNames(config)
       const staples = this.#readStaples(found)
       const hosts = found.map(({ names, pairs, certificate }) => {
         const { clients } = certificate
-        const { shared, policy } = clients === undefined ? common : readClients(config, clients)
+        const { shared, policy } = clients === undefined ? common : read(clients)
         const options = { ...shared, cert: pairs.map(({ cert }) => cert), key: pairs.map(({ key }) => key) }
         return { names, options, policy, context: makeContext(options) }
       })
@@ -212,6 +215,17 @@ export class TlsListener implements HandshakeOwner {
     } catch (error) {
       throw new Error(`listener ${this.#options.name}: ${(error as Error).message}`)
     }
+  }
+
+  /** A handshake has as long again for the answer to be told in words. */
+  #makeStatuses(
+    { clientOcsp, verifyClient }: ClientCertificates,
+    authorities: readonly X509Certificate[],
+  ): ClientStatuses | null {
+    if (clientOcsp === undefined || verifyClient === "off") return null
+    const { log, stapling, handshakeTimeoutMs } = this.#options
+    const timeoutMs = Math.min(stapling.timeoutMs, handshakeTimeoutMs / 2)
+    return new ClientStatuses({ ...stapling, log, timeoutMs, config: clientOcsp, authorities })
   }
 
   /** Of names with one certificate: which of several a client is shown Node does not say. */
@@ -261,10 +275,23 @@ export class TlsListener implements HandshakeOwner {
   }
 
   #secured(socket: TLSSocket, policies: ClientPolicies): void {
+    const info = policies.infoOf(socket)
+    const statuses = policies.statusesOf(socket)
+    if (statuses === null || info.clientVerify !== "SUCCESS") return this.#handOn(socket, info)
+    // What the client sends meanwhile waits in the socket; the time of its handshake goes on.
+    socket.on("error", () => {})
+    void statuses.faultOf(socket.getPeerX509Certificate()!).then((fault) => {
+      if (socket.destroyed) return
+      const refused = { clientVerify: `FAILED:${fault}`, clientRefused: "failed" } as const
+      this.#handOn(socket, fault === null ? info : { ...info, ...refused })
+    })
+  }
+
+  #handOn(socket: TLSSocket, info: TlsInfo): void {
     const handshake = this.#takeHandshake(socket)
     handshake?.end()
     const proxied = handshake?.proxied ?? null
-    this.#guard(socket, () => this.#options.onSecured(socket, { ...policies.infoOf(socket), proxied }))
+    this.#guard(socket, () => this.#options.onSecured(socket, { ...info, proxied }))
   }
 
   #failed(error: Error, socket: TLSSocket): void {
@@ -306,12 +333,17 @@ interface AskedClients {
   readonly policy: ClientPolicy
 }
 
-function readClients(config: ListenerTlsConfig, asked: ClientCertificates): AskedClients {
+function readClients(
+  config: ListenerTlsConfig,
+  asked: ClientCertificates,
+  statusesBy: (authorities: readonly X509Certificate[]) => ClientStatuses | null,
+): AskedClients {
   const { clientCaFile, clientCrlFile, verifyClient, verifyDepth } = asked
   const authorities = clientCaFile === null ? null : readAuthorities(clientCaFile)
   const lists = clientCrlFile === null ? [] : readRevocationLists(clientCrlFile)
+  const known = authorities?.certificates ?? []
   return {
     shared: sharedOptions(config, asked, authorities, lists),
-    policy: { verifyClient, verifyDepth, authorities: authorities?.certificates ?? [] },
+    policy: { verifyClient, verifyDepth, authorities: known, statuses: statusesBy(known) },
   }
 }

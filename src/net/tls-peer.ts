@@ -7,6 +7,8 @@ import { verifyText } from "./tls-reason.ts"
 /** What is asked of clients. */
 export interface ClientPolicy extends Pick<ListenerTlsConfig, "verifyClient" | "verifyDepth"> {
   readonly authorities: readonly X509Certificate[]
+  /** Says what is wrong with a certificate by OCSP; null: no authority is asked. */
+  readonly statuses: { faultOf(leaf: X509Certificate): Promise<string | null> } | null
 }
 
 /** `socket` has been through its handshake, client certificates asked for as `policy` says. */
@@ -123,7 +125,7 @@ export function isChainTooLong(
   return between > depth
 }
 
-function isIssuer(issuer: X509Certificate, certificate: X509Certificate): boolean {
+export function isIssuer(issuer: X509Certificate, certificate: X509Certificate): boolean {
   return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
 }
 

@@ -55,6 +55,12 @@ export class ClientPolicies {
     return { ...tlsInfo(socket, policy), clientsAt }
   }
 
+  /** Who is asked whether its certificate was revoked. */
+  statusesOf(socket: TLSSocket): ClientPolicy["statuses"] {
+    const named = this.#differ ? this.#named(socket.servername || "") : null
+    return (named ?? this.#first).statuses
+  }
+
   /** Null: no name is said, or none that is known. */
   #named(name: string): ClientPolicy | null {
     return name === "" ? null : policyOf(this.#byName.find(name.toLowerCase()))

@@ -72,8 +72,8 @@ export class Regex {
   readonly explosion: Explosion | null
   readonly #program: Program
   readonly #stepsMax: number
-  /** Null: the program is not regular. */
-  readonly #dfa: LazyDfa | null
+  /** Made when a text first comes: of a file that is only checked none does. */
+  #dfa: LazyDfa | null = null
 
   /** Errors: throws RegexSyntaxError. */
   constructor(pattern: string, { isCaseless = false, stepsMax = STEPS_DEFAULT }: RegexOptions = {}) {
@@ -85,24 +85,28 @@ export class Regex {
     this.#program = compileProgram(parsed)
     this.explosion = explosionOf(parsed.node)
     this.isLinear = this.#program.isRegular
-    this.#dfa = this.isLinear ? new LazyDfa(this.#program) : null
     this.#stepsMax = stepsMax
   }
 
   /** Whether it matches anywhere in `text`. */
   test(text: string): RegexOutcome {
-    if (this.#dfa !== null) return this.#dfa.test(text, this.#stepsMax)
+    if (this.isLinear) return this.#test(text)
     const registers = runProgram(this.#program, text, this.#stepsMax)
     return typeof registers === "string" ? registers : "match"
   }
 
   /** The first match in `text`, with its groups. */
   exec(text: string): RegexMatch | "none" | "limit" {
-    const outcome = this.#dfa?.test(text, this.#stepsMax) ?? "match"
+    const outcome = this.isLinear ? this.#test(text) : "match"
     if (outcome !== "match") return outcome
     const registers = runProgram(this.#program, text, this.#stepsMax)
     if (typeof registers === "string") return registers
     return new RegexMatch(text, registers.slice(0, 2 * (this.groups + 1)), this.names)
+  }
+
+  #test(text: string): RegexOutcome {
+    this.#dfa ??= new LazyDfa(this.#program)
+    return this.#dfa.test(text, this.#stepsMax)
   }
 }
 

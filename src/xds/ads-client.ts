@@ -51,10 +51,10 @@ export interface SubscriptionView {
 /** Names that one client may ask for, over all types; and their length in all. */
 export const NAMES_MAX = 20_000
 const NAME_OCTETS_MAX = 1024 * 1024
-const MESSAGE_MAX = 400
+export const MESSAGE_MAX = 400
 
-/** Responses of these are all or nothing: what is missing in one is gone. */
-const WHOLE: ReadonlySet<TypeUrl> = new Set([CLUSTER, LISTENER])
+/** All that there is can be asked for; by state of the world, what is missing in a response of these is gone. */
+export const WHOLE: ReadonlySet<TypeUrl> = new Set([CLUSTER, LISTENER])
 
 /**
  * One client's stream of ADS, state of the world: what it asked for, what it was sent, what it took. No socket here:
@@ -87,7 +87,7 @@ export class AdsClient {
       subscription.isAsked = true
       if (names.size > 0 || !WHOLE.has(type))
         for (const name of subscription.sent.keys()) if (!names.has(name)) subscription.sent.delete(name)
-      this.#check()
+      checkNames([...this.#subscriptions.values()].map((each) => each.names))
     }
     return nack
   }
@@ -106,17 +106,6 @@ export class AdsClient {
       atMs: nowMs,
     }
     return subscription.nack
-  }
-
-  #check(): void {
-    let names = 0
-    let octets = 0
-    for (const subscription of this.#subscriptions.values()) {
-      names += subscription.names.size
-      for (const name of subscription.names) octets += name.length
-    }
-    if (names > NAMES_MAX || octets > NAME_OCTETS_MAX)
-      throw new Error(`at most ${NAMES_MAX} names of ${NAME_OCTETS_MAX} octets in all may be asked for`)
   }
 
   /** What is to be sent now; null: nothing, until the client says something or resources change. */
@@ -160,6 +149,19 @@ export class AdsClient {
       return [{ type, names: [...names], sentVersion, ackedVersion, nack }]
     })
   }
+}
+
+/** What a client asked for, over all types. Errors: throws where it is too much. */
+export function checkNames(asked: readonly Iterable<string>[]): void {
+  let names = 0
+  let octets = 0
+  for (const each of asked)
+    for (const name of each) {
+      names++
+      octets += name.length
+    }
+  if (names > NAMES_MAX || octets > NAME_OCTETS_MAX)
+    throw new Error(`at most ${NAMES_MAX} names of ${NAME_OCTETS_MAX} octets in all may be asked for`)
 }
 
 function newSubscription(): Subscription {

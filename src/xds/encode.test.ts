@@ -2,7 +2,10 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf"
 import { AnySchema } from "@bufbuild/protobuf/wkt"
 import { expect, test } from "vitest"
 import { ResponseEncoder } from "./encode.ts"
-import { DiscoveryResponseSchema } from "./gen/envoy/service/discovery/v3/discovery_pb.ts"
+import {
+  DeltaDiscoveryResponseSchema,
+  DiscoveryResponseSchema,
+} from "./gen/envoy/service/discovery/v3/discovery_pb.ts"
 import { LoadStatsRequestSchema, LoadStatsResponseSchema } from "./gen/envoy/service/load_stats/v3/lrs_pb.ts"
 import { LoadReports } from "./load-reports.ts"
 import { ResourceStore } from "./store.ts"
@@ -31,6 +34,25 @@ test.each([0, 1, 127, 128, 300, 20_000])(
     }
   },
 )
+
+test.each([0, 1, 127, 128, 20_000])("a delta with a resource of %i octets is read as what it is", (size) => {
+  const store = new ResourceStore("e")
+  store.replace(CLUSTER, new Map([["a", any(size)]]))
+  const encoder = new ResponseEncoder(store)
+  for (const nonce of ["1", "12345678"]) {
+    const resources = [["a", "e.1"] as const]
+    const response = { type: CLUSTER, version: "e.2", nonce, resources, removed: ["b", "c d"] } as const
+    const read = fromBinary(DeltaDiscoveryResponseSchema, encoder.encodeDelta(response))
+    expect(read).toMatchObject({
+      typeUrl: CLUSTER,
+      systemVersionInfo: "e.2",
+      nonce,
+      removedResources: ["b", "c d"],
+      resources: [{ name: "a", version: "e.1", resource: { typeUrl: CLUSTER } }],
+    })
+    expect(read.resources[0]!.resource!.value).toHaveLength(size)
+  }
+})
 
 test("what was put together before a change is not sent after it", () => {
   const store = new ResourceStore("e")

@@ -24,7 +24,7 @@ const START_MS = 120_000
 const octets = (message: Buffer): Buffer => message
 
 /** One stream that counts: each of its messages is answered with the next number. */
-class CountedStream {
+export class CountedStream {
   got = 0
   wrong = 0
   sent = 0
@@ -51,6 +51,11 @@ class CountedStream {
     this.sent++
     this.sentMs = performance.now()
     this.#call.write(Buffer.from("tick"))
+  }
+
+  /** Who it goes to now. */
+  get peer(): string {
+    return this.#call.getPeer()
   }
 
   end(): void {

@@ -6,7 +6,9 @@ import type { Check, Scenario } from "./scenario.ts"
 import { drainedFirst, handedOff, resumed } from "./scenarios/continuity.ts"
 import { dnsChanges } from "./scenarios/dns-changes.ts"
 import { freeze } from "./scenarios/freeze.ts"
+import { healthTold } from "./scenarios/health-told.ts"
 import { kill } from "./scenarios/kill.ts"
+import { largeControlPlane } from "./scenarios/large-control-plane.ts"
 import { manyReloads } from "./scenarios/many-reloads.ts"
 import { network } from "./scenarios/network.ts"
 import { oneOfFour } from "./scenarios/one-of-four.ts"
@@ -14,6 +16,7 @@ import { overload } from "./scenarios/overload.ts"
 import { reload } from "./scenarios/reload.ts"
 import { scaledUp } from "./scenarios/scale-up.ts"
 import { slow } from "./scenarios/slow.ts"
+import { twoSluices } from "./scenarios/two-sluices.ts"
 import { unaryKill } from "./scenarios/unary-kill.ts"
 import { upgrade } from "./scenarios/upgrade.ts"
 
@@ -33,6 +36,9 @@ const scenarios: readonly Scenario[] = [
   handedOff,
   drainedFirst,
   scaledUp,
+  healthTold,
+  twoSluices,
+  largeControlPlane,
 ]
 
 const HELP = `Runs Sluice and its backends as real processes and lets them die, freeze and lose their network.

@@ -304,7 +304,8 @@ export function chaosCluster(addresses: readonly string[]) {
   }
 }
 
-async function untilPrinted(child: Child, what: string): Promise<void> {
+/** Errors: rejects where the process ends before, or does not say it. */
+export async function untilPrinted(child: Child, what: string): Promise<void> {
   const deadline = performance.now() + START_PATIENCE_MS
   while (!child.lastWords.includes(what)) {
     if (child.exit !== null) throw new Error(`sluice ended at once (${child.exit}): ${child.lastWords}`)

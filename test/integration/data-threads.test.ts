@@ -19,6 +19,9 @@ const CLIENTS = 24
 const answerOk = ({ connection, id }: RawStream): void =>
   connection.send(dsl.headers(id, [...dsl.response, ...dsl.okTrailers], { endStream: true }))
 
+const requestTo = (path: string): dsl.Field[] =>
+  dsl.request.map(([name, value]) => [name, name === ":path" ? path : value])
+
 interface Settings {
   workers?: number
   backends?: number
@@ -320,3 +323,31 @@ test.skipIf(process.platform !== "linux")(
     expect(names.sort()).toEqual(["sluice-data-1", "sluice-data-2"])
   },
 )
+
+test("a reload of thousands of routes and endpoints, which comes in parts, is whole", {
+  timeout: 60_000,
+}, async (t) => {
+  const backend = await RawServer.start()
+  t.onTestFinished(() => backend.close())
+  backend.onStream = answerOk
+  const port = await freePort()
+  const clusterOf = (many: number): object => ({
+    endpoints: Array.from({ length: many }, (_, at) => `127.0.${at >> 8}.${at & 255}:1`),
+  })
+  const configOf = (routes: object[]): object => ({
+    listeners: [`127.0.0.1:${port}`],
+    servers: [{ routes }],
+    clusters: { last: [`127.0.0.1:${backend.port}`], many: clusterOf(2_000) },
+  })
+  const sluice = new SluiceProcess(t, configOf([{ exact: "/first", cluster: "many" }]))
+  await sluice.says(LISTENING)
+  const routes = Array.from({ length: 2_000 }, (_, at) => ({ exact: `/route/${at}`, cluster: "many" }))
+  sluice.configure(configOf([...routes, { exact: "/route/last", cluster: "last" }]))
+  sluice.signal("SIGHUP")
+  await sluice.says("configuration reloaded")
+  const client = await RawClient.connect(port)
+  t.onTestFinished(() => client.destroy())
+  const id = client.open(requestTo("/route/last"))
+  await client.end(id)
+  expect(backend.streams).toHaveLength(1)
+})

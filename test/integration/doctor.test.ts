@@ -9,7 +9,7 @@ import {
   type ServerHttp2Stream,
   type Settings,
 } from "node:http2"
-import { type AddressInfo, createServer as createTcp, type Server } from "node:net"
+import { type AddressInfo, connect, createServer as createTcp, type Server } from "node:net"
 import { join } from "node:path"
 import { createServer as createTls } from "node:tls"
 import { expect, type TestContext, test } from "vitest"
@@ -197,3 +197,92 @@ test("traps of TLS", async (t) => {
     expect.stringMatching(/^trap alpn: (refuses h2|does not agree to h2) by ALPN$/),
   ])
 })
+
+test("endpoints of TCP servers: that something listens, TLS where it is made, and no HTTP/2", async (t) => {
+  const authority = await Certificate.root("CN=authority")
+  const good = await authority.issue({ names: ["db.test"] })
+  const late = await authority.issue({ names: ["db.test"], fromDay: -9, untilDay: -2 })
+  const own = testDirectory(t)
+  writeFileSync(join(own, "ca.pem"), authority.pem)
+  const secure = ({ pem, key }: Certificate, ALPNProtocols: string[] = []) => {
+    const server = createTls({ cert: pem, key, ALPNProtocols }, (socket) => void socket.on("error", () => {}))
+    server.on("tlsClientError", () => {})
+    return listen(t, server)
+  }
+  const first: string[] = []
+  const plain = await listen(
+    t,
+    createTcp(
+      (socket) =>
+        void socket.on("error", () => {}).on("data", (octets) => first.push(octets.toString("latin1"))),
+    ),
+  )
+  /** What is found of a server of `stream {}` whose endpoint listens at `port`. */
+  async function found(port: number, words = "", block = ""): Promise<Asked> {
+    const path = join(own, "nginx.conf")
+    writeFileSync(
+      path,
+      `events {} stream { ${block} upstream db { server 127.0.0.1:${port}; } server { listen 127.0.0.1:1; ${words || "proxy_pass db;"} } }`,
+    )
+    let out = ""
+    const stdout = { write: (text: string) => (out += text) }
+    const code = await doctor(path, { json: true, stdout, stderr: stdout })
+    const [report] = JSON.parse(out) as { findings: Finding[] }[]
+    return { code, findings: report!.findings }
+  }
+  const tls = `proxy_pass db; proxy_ssl on; proxy_ssl_verify on; proxy_ssl_name db.test; proxy_ssl_trusted_certificate ${own}/ca.pem;`
+
+  const well = await found(plain)
+  expect([well.code, well.findings.map(({ message }) => message)]).toEqual([0, ["accepts connections"]])
+  expect(first).toEqual([])
+  expect(worries(await found(await freePort()))).toEqual([
+    "trap connect: nothing listens there: the connection is refused",
+  ])
+  // Which cluster variables come to is not known: all are asked.
+  const byName = await found(
+    await freePort(),
+    "ssl_preread on; proxy_pass $to;",
+    "map $ssl_preread_server_name $to { default db; }",
+  )
+  expect(worries(byName)).toEqual(["trap connect: nothing listens there: the connection is refused"])
+
+  expect(worries(await found(await secure(good), tls))).toEqual([])
+  expect(worries(await found(await secure(late), tls))).toEqual([
+    expect.stringMatching(/^trap certificate: its certificate expired at /),
+  ])
+  const unverified = await found(await secure(good), "proxy_pass db; proxy_ssl on;")
+  expect([unverified.code, unverified.findings.map(({ hint }) => hint)]).toEqual([
+    0,
+    expect.arrayContaining(["it is not verified here; proxy_ssl_verify (tls.verify) would refuse it"]),
+  ])
+  const noTls = createTcp((socket) => void socket.on("error", () => {}).end("no TLS"))
+  const spoken = await found(await listen(t, noTls), tls)
+  expect([worries(spoken), spoken.findings.at(-1)!.hint]).toEqual([
+    ["trap tls: speaks no TLS on this port, and the route does"],
+    "use proxy_ssl off (tls: false)",
+  ])
+  expect(
+    (await found(await secure(good, ["a", "b"]), `${tls} proxy_ssl_alpn b a;`)).findings.at(-1)!.message,
+  ).toMatch(/^agrees to [ab] by ALPN$/)
+  // The PROXY protocol's header comes before TLS.
+  const { port } = await introduced(t, await secure(good))
+  expect(worries(await found(port, `${tls} proxy_protocol on;`))).toEqual([])
+  expect(worries(await found(port, `${tls} proxy_protocol v2;`))).toEqual([])
+})
+
+/** Takes the PROXY protocol's header, and passes the rest on to `port`. */
+async function introduced(t: TestContext, port: number): Promise<{ port: number }> {
+  const server = createTcp((client) => {
+    const onward = connect(port, "127.0.0.1")
+    for (const socket of [client, onward]) socket.on("error", () => {})
+    client.once("data", (octets) => {
+      const text = octets.toString("latin1")
+      const header = /^PROXY UNKNOWN\r\n|^\r\n\r\n\0\r\nQUIT\n \0\0\0/.exec(text)
+      if (header === null) return client.destroy()
+      onward.write(octets.subarray(header[0].length))
+      client.pipe(onward)
+    })
+    onward.pipe(client)
+  })
+  return { port: await listen(t, server) }
+}

@@ -322,6 +322,16 @@ const CASES: Record<string, Case> = {
         "fay:secret",
         "gus:secret",
         "hal:secret",
+        "kim:secret",
+        "kim:later",
+        "lea:secret",
+        "lea:secret:a comment",
+        "#max:secret",
+        ":secret",
+        "ned:",
+        "oda:secret",
+        " pia:secret",
+        "pia:secret",
         "none:x",
       ].map((user) => ({
         path,
@@ -343,6 +353,17 @@ const CASES: Record<string, Case> = {
         headers: { "x-answer": answer, "x-user": "ann" },
       })),
     ),
+  ],
+  "auth_request that asks itself, in a circle, or without end": [
+    `location /a { auth_request /a; try_files /none =404; }
+     location /b { auth_request /c; try_files /none =404; } location /c { auth_request /b; deny all; try_files /none =403; }
+     location /d { auth_request /e; try_files /none =404; } location /e { rewrite ^ /e; }
+     location /f { auth_request /g; try_files /none =404; } location /g { error_page 401 = /g; return 401; }
+     location /h { auth_request /none; try_files /none =404; }
+     location /i { auth_request /j; try_files /none =404; }
+     location /j { auth_request /j; auth_basic a; auth_basic_user_file users; try_files /none =204; }
+     location /k { auth_request /l; try_files /none =404; } location /l { internal; auth_request /a; return 204; }`,
+    ["/a", "/b", "/c", "/d", "/f", "/h", "/i", "/j", "/k", "/l"],
   ],
   limit_req: [
     `location / { limit_req zone=slow burst=2 nodelay; limit_req_status 429; add_header x-limit $limit_req_status always; try_files /none =404; }
@@ -367,6 +388,14 @@ const USERS = [
   "fay:$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1",
   "gus:$1$saltsalt$9xy1btjgzLYfb7hivXtC//",
   "hal:$5$saltsalt$0IyaXrmV7.sGNS6tirgqHLqX/G.FBvgkYA.lpPdS5sA",
+  "",
+  "no colon",
+  "kim:{PLAIN}secret",
+  "kim:{PLAIN}later",
+  "lea:{PLAIN}secret:a comment",
+  "#max:{PLAIN}secret",
+  "oda:{PLAIN}secret\r",
+  " pia:{PLAIN}secret",
 ]
 
 const request = (asked: string | Asked): Asked => (typeof asked === "string" ? { path: asked } : asked)

@@ -145,6 +145,26 @@ describe("an endpoint's certificate", () => {
     })
   })
 
+  test.for<[what: string, lists: () => Promise<string>, tls: UpstreamTls, reason: string | null]>([
+    ["good by its authority's list", () => root.revocationList(), { verify: true }, null],
+    ["revoked", () => root.revocationList(server), { verify: true }, "certificate revoked"],
+    [
+      "of an authority that has no list",
+      async () => (await Certificate.root("CN=Elsewhere")).revocationList(),
+      { verify: true },
+      "unable to get certificate CRL",
+    ],
+    ["revoked, and not verified", () => root.revocationList(server), {}, null],
+  ])("%s (crl)", async ([_, lists, tls, reason], t) => {
+    const files = new CertificateFiles(t)
+    const backend = await SecureBackend.start(t, material(server))
+    const ca = files.write("ca.pem", root.pem)
+    const crl = files.write("crl.pem", await lists())
+    const { bed } = await bedFor(t, backend.port, { ca, crl, serverName: "chat.test", ...tls })
+    const where = `cluster chat, endpoint 127.0.0.1:${backend.port}`
+    expect((await call(bed)).message).toBe(reason === null ? "" : `${where}: ${reason}`)
+  })
+
   test("verify without ca asks the authorities that Node knows", async (t) => {
     const backend = await SecureBackend.start(t, material(server))
     const { bed } = await bedFor(t, backend.port, { verify: true, serverName: "chat.test" })
@@ -356,6 +376,24 @@ describe("sessions", () => {
       () => JSON.stringify(logs.lines),
     )
     expect((await call(bed)).message).toMatch(/: unable to verify the first certificate$/)
+  })
+
+  test("are forgotten when an endpoint is revoked, and it is called no more", async (t) => {
+    const files = new CertificateFiles(t)
+    const clock = new ManualClock()
+    const backend = await SecureBackend.start(t, material(server))
+    const ca = files.write("ca.pem", root.pem)
+    const crl = files.write("crl.pem", await root.revocationList())
+    const tls = { verify: true, ca, crl, serverName: "chat.test" }
+    const { bed, logs } = await bedFor(t, backend.port, tls, { clock })
+    await callOnce(bed, backend)
+    files.write("crl.pem", await root.revocationList(server))
+    clock.advance(5_000)
+    await eventually(
+      () => logs.saying("certificates for endpoints read again").length === 1,
+      () => JSON.stringify(logs.lines),
+    )
+    expect((await call(bed)).message).toMatch(/: certificate revoked$/)
   })
 
   test("a bad file changes nothing, and says so", async (t) => {

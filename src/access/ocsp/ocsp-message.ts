@@ -62,9 +62,9 @@ export function checkStaple(der: Buffer, issued: Issued, nowMs: number): Checked
   const single = basic.tbsResponseData.responses.find(({ certID }) => isOf(certID, issued))
   if (single === undefined) throw new Error("the answer is not of this certificate")
   checkSignature(basic, issued.issuer, nowMs)
-  if (single.certStatus.revoked !== undefined) throw new NotGoodError("the certificate is revoked")
+  if (single.certStatus.revoked !== undefined) throw new NotGoodError("the certificate is revoked", true)
   if (single.certStatus.good === undefined)
-    throw new NotGoodError("the responder does not know the certificate")
+    throw new NotGoodError("the responder does not know the certificate", false)
   return timesOf(single, nowMs)
 }
 

@@ -1,4 +1,5 @@
 /** What the control side and a data thread tell each other: plain data, copied from one to the other. */
+import type { Piece } from "../../base/pieces.ts"
 import type { MoveOrder } from "../../cluster/rebalance/move-order.ts"
 import type { ClusterState, EndpointState } from "../../cluster/state.ts"
 import type { Config, LogLevel } from "../../config/model.ts"
@@ -69,8 +70,10 @@ export type LiveOrder =
 
 export type ToThread =
   | ThreadStart
-  /** Compile, open what is new, and answer `prepared`. */
-  | ({ readonly kind: "prepare" } & VersionedConfig)
+  /** Once its parts are here: compile, open what is new, and answer `prepared`. `parts`: how many follow. */
+  | ({ readonly kind: "prepare"; readonly parts: number } & VersionedConfig)
+  /** Long lists of `config` and `state`; answered by `taken`. */
+  | { readonly kind: "prepare-part"; readonly version: number; readonly part: readonly Piece[] }
   /** What was prepared is in force; answered by `committed`. */
   | { readonly kind: "commit"; readonly version: number }
   | { readonly kind: "abandon"; readonly version: number }
@@ -91,6 +94,7 @@ export type FromThread =
   /** It listens. */
   | { readonly kind: "ready" }
   | { readonly kind: "cannot-start"; readonly reason: string }
+  | { readonly kind: "taken"; readonly version: number }
   /** `problem`: why it cannot take the configuration; it has given up what it opened for it. */
   | { readonly kind: "prepared"; readonly version: number; readonly problem: string | null }
   | { readonly kind: "committed"; readonly version: number; readonly problem: string | null }

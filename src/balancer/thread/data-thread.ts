@@ -4,6 +4,7 @@ import { getHeapStatistics } from "node:v8"
 import { parentPort } from "node:worker_threads"
 import { systemClock } from "../../base/clock.ts"
 import { counterIds } from "../../base/counters.ts"
+import { joinPart, type Piece } from "../../base/pieces.ts"
 import type { EndpointState } from "../../cluster/state.ts"
 import { type Log, openLog, type ProcessLog } from "../../log/logger.ts"
 import { Balancer } from "../balancer.ts"
@@ -31,6 +32,8 @@ class DataThread {
   readonly #spans: SpanBatches
   /** The first endpoints of a cluster state whose rest is still to come. */
   #endpoints: EndpointState[] = []
+  /** A configuration of which parts are still to come. */
+  #arriving: { readonly next: VersionedConfig; missing: number } | null = null
   #prepared: { readonly version: number; readonly reload: PreparedReload } | null = null
 
   constructor({ index, log, config, sockets, state, memory }: ThreadStart) {
@@ -63,7 +66,11 @@ class DataThread {
       case "start":
         return
       case "prepare":
-        return this.#prepare(message)
+        if (message.parts === 0) return this.#prepare(message)
+        this.#arriving = { next: message, missing: message.parts }
+        return
+      case "prepare-part":
+        return this.#take(message.version, message.part)
       case "commit":
         return this.#commit(message.version)
       case "abandon":
@@ -85,6 +92,18 @@ class DataThread {
         this.#file.flushSync()
         return tell({ kind: "flushed" })
     }
+  }
+
+  /** Each part is a turn of its own: the next comes when this one is answered. */
+  async #take(version: number, part: readonly Piece[]): Promise<void> {
+    const arriving = this.#arriving
+    if (arriving?.next.version !== version) return
+    const { config, state } = arriving.next
+    joinPart({ config, state }, part)
+    tell({ kind: "taken", version })
+    if (--arriving.missing > 0) return
+    this.#arriving = null
+    await this.#prepare(arriving.next)
   }
 
   async #prepare({ version, config, sockets, state, memory }: VersionedConfig): Promise<void> {
@@ -132,6 +151,7 @@ class DataThread {
   }
 
   #abandon(): void {
+    this.#arriving = null
     this.#prepared?.reload.abandon()
     this.#prepared = null
   }

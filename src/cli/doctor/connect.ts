@@ -10,6 +10,12 @@ export const CONNECT_MS = 5000
 /** A certificate that ends sooner is worth a word. */
 const EXPIRES_SOON_MS = 14 * 86_400_000
 
+/** Headers of the PROXY protocol that say nothing of the client. */
+const HEADERS = {
+  v1: Buffer.from("PROXY UNKNOWN\r\n", "latin1"),
+  v2: Buffer.from("0d0a0d0a000d0a515549540a20000000", "hex"),
+}
+
 /** A socket on which HTTP/2 may be tried, or none, and what was found on the way. */
 export interface Connected {
   readonly socket: Socket | null
@@ -58,11 +64,13 @@ function unreachable(error: NodeJS.ErrnoException): Finding {
 async function connectSecurely(target: Target): Promise<Connected> {
   const tls = target.tls!
   const name = tls.serverName ?? target.host ?? ""
+  const protocols = target.protocol === "http2" ? ["h2"] : (tls.alpnProtocols ?? [])
   let socket: TLSSocket
   try {
+    const plain = target.header === "none" ? plainSocket(target) : await introduced(target, target.header)
     socket = connectTls({
-      socket: plainSocket(target),
-      ALPNProtocols: ["h2"],
+      socket: plain,
+      ALPNProtocols: protocols,
       // What is wrong with it is said below.
       rejectUnauthorized: false,
       ...(isIP(name) === 0 && tls.sendServerName && { servername: name }),
@@ -72,10 +80,11 @@ async function connectSecurely(target: Target): Promise<Connected> {
     })
     await opened(socket, "secureConnect")
   } catch (error) {
-    return { socket: null, findings: [noHandshake(error as NodeJS.ErrnoException)] }
+    return { socket: null, findings: [noHandshake(target, error as NodeJS.ErrnoException)] }
   }
-  const findings = certificateFindings(socket, name, tls.verify)
-  if (socket.alpnProtocol === "h2") findings.push(fine("alpn", "agrees to h2 by ALPN"))
+  const findings = certificateFindings(socket, name, target)
+  if (target.protocol === "tcp") findings.push(...alpnFindings(socket, protocols))
+  else if (socket.alpnProtocol === "h2") findings.push(fine("alpn", "agrees to h2 by ALPN"))
   else
     findings.push(
       trap(
@@ -87,8 +96,24 @@ async function connectSecurely(target: Target): Promise<Connected> {
   return { socket, findings }
 }
 
-function noHandshake(error: NodeJS.ErrnoException): Finding {
+/** Connected, and the header is on its way. */
+async function introduced(target: Target, header: "v1" | "v2"): Promise<Socket> {
+  const socket = await opened(plainSocket(target), "connect")
+  socket.write(HEADERS[header])
+  return socket
+}
+
+/** Of those that are offered it may take none. */
+function alpnFindings({ alpnProtocol }: TLSSocket, offered: readonly string[]): Finding[] {
+  if (offered.length === 0) return []
+  return alpnProtocol === false || alpnProtocol === null
+    ? [warning("alpn", `takes none of the protocols that it is offered: ${offered.join(", ")}`)]
+    : [fine("alpn", `agrees to ${alpnProtocol} by ALPN`)]
+}
+
+function noHandshake({ protocol }: Target, error: NodeJS.ErrnoException): Finding {
   const { code = "", message } = error
+  const plain = protocol === "tcp" ? "proxy_ssl off (tls: false)" : "grpc:// (tls: false)"
   if (code === "ECONNREFUSED" || code === "ENOENT") return unreachable(error)
   if (
     /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|RECORD_OVERFLOW/.test(code) ||
@@ -97,26 +122,30 @@ function noHandshake(error: NodeJS.ErrnoException): Finding {
     return trap(
       "tls",
       "speaks no TLS on this port, and the route does",
-      "use grpc:// in place of grpcs:// (tls: false)",
+      protocol === "tcp" ? `use ${plain}` : "use grpc:// in place of grpcs:// (tls: false)",
     )
   if (/NO_APPLICATION_PROTOCOL/.test(code))
-    return trap("alpn", "refuses h2 by ALPN", "have the backend offer h2, or use another port")
+    return protocol === "tcp"
+      ? trap(
+          "alpn",
+          "refuses the protocols that it is offered by ALPN",
+          "proxy_ssl_alpn (tls.alpn) names others",
+        )
+      : trap("alpn", "refuses h2 by ALPN", "have the backend offer h2, or use another port")
   if (code === "ECONNRESET" || code === "EPIPE")
-    return trap(
-      "tls",
-      "closed the connection during the TLS handshake",
-      "it may speak no TLS here: grpc:// (tls: false)",
-    )
+    return trap("tls", "closed the connection during the TLS handshake", `it may speak no TLS here: ${plain}`)
   return trap("tls", `the TLS handshake fails: ${message}`)
 }
 
-function certificateFindings(socket: TLSSocket, name: string, isVerified: boolean): Finding[] {
+function certificateFindings(socket: TLSSocket, name: string, { protocol, tls }: Target): Finding[] {
+  const isVerified = tls!.verify
+  const family = protocol === "tcp" ? "proxy_ssl" : "grpc_ssl"
   const certificate = socket.getPeerCertificate()
   const found: Finding[] = []
   const severity = isVerified ? trap : warning
   const unchecked = isVerified
     ? null
-    : "it is not verified here; grpc_ssl_verify (tls.verify) would refuse it"
+    : `it is not verified here; ${family}_verify (tls.verify) would refuse it`
   const now = systemClock.wallMs()
   const ends = Date.parse(certificate.valid_to)
   if (ends < now)
@@ -132,7 +161,7 @@ function certificateFindings(socket: TLSSocket, name: string, isVerified: boolea
       severity(
         "certificate",
         `its certificate is for ${namesOf(certificate)}, not for ${name}`,
-        unchecked ?? "grpc_ssl_name (tls.serverName) says another",
+        unchecked ?? `${family}_name (tls.serverName) says another`,
       ),
     )
   const { authorizationError } = socket
@@ -145,7 +174,7 @@ function certificateFindings(socket: TLSSocket, name: string, isVerified: boolea
       severity(
         "certificate",
         `its certificate comes from an authority that is not trusted (${reason})`,
-        unchecked ?? "grpc_ssl_trusted_certificate (tls.ca) names the authority",
+        unchecked ?? `${family}_trusted_certificate (tls.ca) names the authority`,
       ),
     )
   return found

@@ -2,7 +2,7 @@
 import { type Clock, systemClock } from "../../base/clock.ts"
 import { prepare } from "../prepare.ts"
 import { connect } from "./connect.ts"
-import type { Finding } from "./finding.ts"
+import { type Finding, fine } from "./finding.ts"
 import { lookAtSession } from "./session.ts"
 import { notHttp2 } from "./speaks.ts"
 import { type Target, targetsOf } from "./targets.ts"
@@ -53,6 +53,10 @@ async function examine(target: Target, clock: Clock): Promise<Report> {
   const first = await connect(target)
   const findings = [...first.findings]
   if (first.socket === null) return { target, findings }
+  if (target.protocol === "tcp") {
+    first.socket.destroy()
+    return { target, findings: [fine("connect", "accepts connections"), ...findings] }
+  }
   const isSettled =
     target.tls !== null && findings.some(({ about, severity }) => about === "alpn" && severity === "trap")
   const not = await notHttp2(target, first.socket)

@@ -21,12 +21,17 @@ function read(limits: string) {
 
 test("rates of messages and octets, of each stream and of all of a key", () => {
   const { config, problems } = read(`
-    limit_messages rate=20/s burst=40; limit_messages rate=90/m zone=users; limit_message_octets burst=1m rate=64k/s;`)
+    limit_messages rate=20/s burst=40; limit_messages rate=90/m zone=users; limit_message_octets burst=1m rate=64k/s;
+    limit_messages from=backend rate=5/s burst=1 zone=users; limit_message_octets rate=1m/s from=backend;
+    limit_messages rate=7/s from=client;`)
   expect(problems).toEqual([])
   expect(config!.servers[0]!.routes[0]!.settings.messageLimits).toEqual([
-    { counts: "messages", rate: 20, burst: 40, zone: null },
-    { counts: "messages", rate: 1.5, burst: 0, zone: "users" },
-    { counts: "octets", rate: 65_536, burst: 1_048_576, zone: null },
+    { from: "client", counts: "messages", rate: 20, burst: 40, zone: null },
+    { from: "client", counts: "messages", rate: 1.5, burst: 0, zone: "users" },
+    { from: "backend", counts: "messages", rate: 5, burst: 1, zone: "users" },
+    { from: "client", counts: "messages", rate: 7, burst: 0, zone: null },
+    { from: "client", counts: "octets", rate: 65_536, burst: 1_048_576, zone: null },
+    { from: "backend", counts: "octets", rate: 1_048_576, burst: 0, zone: null },
   ])
   expect(config!.zones[1]).toEqual({
     name: "users",
@@ -49,6 +54,8 @@ test.for<[directive: string, message: string]>([
   ["limit_messages rate=1k/s;", 'invalid parameter "rate=1k/s"'],
   ["limit_messages rate=1/s zone=other;", 'unknown limit_message_zone "other"'],
   ["limit_messages rate=1/s zone=r;", 'unknown limit_message_zone "r"'],
+  ["limit_messages rate=1/s from=server;", 'invalid parameter "from=server"'],
+  ["limit_messages rate=1/s from=backend/s;", 'invalid parameter "from=backend/s"'],
   ["limit_messages rate=1/s fast;", 'invalid parameter "fast"'],
   ["limit_req zone=users;", 'unknown limit_req_zone "users"'],
 ])("%s: %s", ([directive, message]) => {

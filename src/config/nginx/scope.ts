@@ -29,6 +29,11 @@ export class Scope {
     this.directives = directives.map((each) => this.#inPlace(each))
   }
 
+  /** This block has it, whatever levels around it have. */
+  has(name: string): boolean {
+    return this.#byName.has(name)
+  }
+
   /** Those of this block alone. */
   own(name: string): readonly Directive[] {
     return this.#byName.get(name)?.map((each) => this.#inPlace(each)) ?? []

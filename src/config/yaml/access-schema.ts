@@ -28,6 +28,7 @@ const trusted = z
 const name = z.string().regex(/^\w+$/, { error: "must be the name of a variable, without its $" })
 const status = z.int().min(400).max(599)
 const size = z.union([z.int().min(1), z.string().regex(SIZE)])
+const side = z.enum(["client", "backend"])
 const path = z.string().regex(/^\//, { error: 'must be a path, such as "/auth"' })
 
 /** @param template text with variables */
@@ -89,14 +90,20 @@ export function accessShape(template: z.ZodType<string, string>) {
               messages: z.number().positive(),
               burst: z.int().min(0).optional(),
               zone: z.string().optional(),
+              from: side.optional(),
             }),
-            z.strictObject({ octets: size, burst: size.optional(), zone: z.string().optional() }),
+            z.strictObject({
+              octets: size,
+              burst: size.optional(),
+              zone: z.string().optional(),
+              from: side.optional(),
+            }),
           ],
           { error: 'must be a map with "messages" or "octets"' },
         ),
       )
       .optional()
-      .describe("How fast a client may send, a second: faster ones wait for credit."),
+      .describe("How fast a client, or a backend, may send, a second: faster ones wait for credit."),
     realIp: z
       .union([
         z.literal("none"),
@@ -185,17 +192,19 @@ export const streamLimits: Codec<StreamLimits, Given<"streamLimits">> = {
 export const messageLimits: Codec<MessageLimit[], Given<"messageLimits">> = {
   read: (limits) =>
     limits.map((limit) => {
-      const zone = limit.zone ?? null
+      const { zone = null, from: sender = "client" } = limit
+      const of = { from: sender, zone }
       if ("messages" in limit)
-        return { counts: "messages", rate: limit.messages, burst: limit.burst ?? 0, zone } as const
+        return { ...of, counts: "messages", rate: limit.messages, burst: limit.burst ?? 0 } as const
       const burst = limit.burst === undefined ? 0 : sizeOctets(limit.burst)
-      return { counts: "octets", rate: sizeOctets(limit.octets), burst, zone } as const
+      return { ...of, counts: "octets", rate: sizeOctets(limit.octets), burst } as const
     }),
   write: (limits) =>
-    limits.map(({ counts, rate, burst, zone }) => ({
+    limits.map(({ from: sender, counts, rate, burst, zone }) => ({
       [counts]: counts === "octets" ? sizeInput(rate) : rate,
       ...(burst !== 0 && { burst: counts === "octets" ? sizeInput(burst) : burst }),
       ...(zone !== null && { zone }),
+      ...(sender !== "client" && { from: sender }),
     })),
 }
 

@@ -23,6 +23,7 @@ import type {
   AccessLogConfig,
   BridgeConfig,
   ClientCertificates,
+  ClientOcspConfig,
   ClusterConfig,
   ContinuityConfig,
   ContinuityMode,
@@ -554,6 +555,14 @@ export function clusterFields(base: ClusterConfig): Fields<ClusterConfig> {
 }
 
 type Certificate = ListenerTlsConfig["certificates"][number]
+const clientOcsp: Codec<ClientOcspConfig | undefined, { check: "leaf" | "chain"; responder?: string }> = {
+  read: ({ check, responder = null }) => ({ check, responder }),
+  write: (config) => ({
+    check: config!.check,
+    ...(config!.responder !== null && { responder: config!.responder }),
+  }),
+}
+
 const defaultClients: ClientCertificates = {
   clientCaFile: null,
   clientCrlFile: null,
@@ -563,6 +572,7 @@ const defaultClients: ClientCertificates = {
 const clientFields: Fields<ClientCertificates> = [
   field("clientCa", "clientCaFile", given),
   field("clientCrl", "clientCrlFile", given),
+  field("clientOcsp", "clientOcsp", clientOcsp),
   field("verifyClient", "verifyClient", same()),
   field("verifyDepth", "verifyDepth", same()),
 ]

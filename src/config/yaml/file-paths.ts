@@ -1,8 +1,8 @@
 import { isAbsolute, join } from "node:path"
 import type { Config } from "../model.ts"
 
-/** Keys that hold the path of a file, besides those of logs: `certFile`, `pidFile` and so on. */
-const FILE_KEY = /^(descriptorSet|[a-z]\w*File|root)$/
+/** Keys that hold the path of a file, besides those of logs and of files of endpoints: `certFile`, `pidFile` and so on. */
+const FILE_KEY = /^(descriptorSet|kubeconfig|[a-z]\w*File|root)$/
 
 /** What stands for no file. */
 const NO_FILE = /^(stderr|$|\$)|^(engine|data|store):/
@@ -25,9 +25,10 @@ export function fromDirectory(
   const taken = (value: unknown, isLog: boolean): unknown => {
     if (Array.isArray(value)) return value.map((each) => taken(each, isLog))
     if (typeof value !== "object" || value === null) return value
+    const hasPath = isLog || ("kind" in value && value.kind === "file")
     return Object.fromEntries(
       Object.entries(value).map(([key, each]) => {
-        const isPath = typeof each === "string" && (FILE_KEY.test(key) || (isLog && key === "path"))
+        const isPath = typeof each === "string" && (FILE_KEY.test(key) || (hasPath && key === "path"))
         return [key, isPath ? pathOf(each) : taken(each, key === "log" || key === "accessLogs")]
       }),
     )

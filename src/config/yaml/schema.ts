@@ -476,6 +476,16 @@ const route: z.ZodType<RouteInput, RouteInput> = z
 const clientShape = {
   clientCa: text().optional().describe("File of authorities that client certificates are checked against."),
   clientCrl: text().optional().describe("File of their revocation lists, one of each."),
+  clientOcsp: z
+    .strictObject({
+      check: z.enum(["leaf", "chain"]),
+      responder: z
+        .string()
+        .regex(/^http:\/\/./, { error: 'must begin with "http://"' })
+        .optional(),
+    })
+    .optional()
+    .describe("Their authorities are asked by OCSP whether they were revoked."),
   verifyClient: z
     .enum(["off", "on", "optional", "optional_no_ca"])
     .optional()

@@ -115,6 +115,7 @@ export const xds = z
         peer: z.string(),
         node: z.string().describe("The id of its bootstrap."),
         agent: z.string(),
+        api: z.enum(["ads", "delta-ads"]),
         since: instant,
         subscriptions: z.array(subscription),
       }),

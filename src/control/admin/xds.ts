@@ -27,11 +27,12 @@ export function xdsOf(service: XdsService | null, query: URLSearchParams): Xds {
   return {
     targets: [...service.targets],
     clientCount: all.length,
-    clients: wanted.slice(0, limit).map(({ id, peer, node, agent, sinceMs, subscriptions }) => ({
+    clients: wanted.slice(0, limit).map(({ id, peer, node, agent, api, sinceMs, subscriptions }) => ({
       id,
       peer,
       node,
       agent,
+      api,
       since: new Date(sinceMs).toISOString(),
       subscriptions: subscriptions.map(({ type, names, sentVersion, ackedVersion, nack }) => ({
         type: shortName(type),

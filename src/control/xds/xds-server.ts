@@ -2,10 +2,11 @@ import { readFileSync } from "node:fs"
 import type * as Grpc from "@grpc/grpc-js"
 import type { XdsListenConfig } from "../../config/model.ts"
 import type { Log } from "../../log/logger.ts"
+import type { AdsApi } from "../../xds/ads-variant.ts"
 import type { XdsService } from "./xds-service.ts"
 
 const NEEDS = "@grpc/grpc-js"
-const ADS = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
+const ADS = "/envoy.service.discovery.v3.AggregatedDiscoveryService"
 const LRS = "/envoy.service.load_stats.v3.LoadReportingService/StreamLoadStats"
 /** A client may ask for all that it may ask for in one message. */
 const REQUEST_OCTETS_MAX = 2 * 1024 * 1024
@@ -37,9 +38,14 @@ export async function listenForXds(
     "grpc.http2.min_ping_interval_without_data_ms": 10_000,
   })
   server.addService(
-    { ads: streamOf(ADS), loads: streamOf(LRS) },
     {
-      ads: (call: Call) => serveAds(grpc, call, service),
+      ads: streamOf(`${ADS}/StreamAggregatedResources`),
+      delta: streamOf(`${ADS}/DeltaAggregatedResources`),
+      loads: streamOf(LRS),
+    },
+    {
+      ads: (call: Call) => serveAds(grpc, call, service, "ads"),
+      delta: (call: Call) => serveAds(grpc, call, service, "delta-ads"),
       loads: (call: Call) => serveLoads(grpc, call, service),
     },
   )
@@ -85,10 +91,10 @@ function streamOf(path: string): Grpc.MethodDefinition<Buffer, Buffer> {
   }
 }
 
-function serveAds({ status }: typeof Grpc, call: Call, service: XdsService): void {
+function serveAds({ status }: typeof Grpc, call: Call, service: XdsService, api: AdsApi): void {
   if (service.clientCount >= CLIENTS_MAX)
     return fail(call, status.RESOURCE_EXHAUSTED, `there are ${CLIENTS_MAX} clients already`)
-  const client = service.openAds(call.getPeer(), { send: (octets) => call.write(octets) })
+  const client = service.openAds(api, call.getPeer(), { send: (octets) => call.write(octets) })
   call.on("drain", () => client.drained())
   serve(
     call,

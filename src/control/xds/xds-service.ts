@@ -1,12 +1,11 @@
-import { fromBinary } from "@bufbuild/protobuf"
 import type { Clock } from "../../base/clock.ts"
 import type { EndpointState } from "../../cluster/state.ts"
 import type { Config } from "../../config/model.ts"
 import { LogOnce } from "../../log/log-once.ts"
 import type { Log } from "../../log/logger.ts"
-import { AdsClient, type SubscriptionView } from "../../xds/ads-client.ts"
+import type { SubscriptionView } from "../../xds/ads-client.ts"
+import { type AdsApi, type AdsVariant, adsVariant } from "../../xds/ads-variant.ts"
 import { ResponseEncoder } from "../../xds/encode.ts"
-import { DiscoveryRequestSchema } from "../../xds/gen/envoy/service/discovery/v3/discovery_pb.ts"
 import { type LoadReport, LoadReports } from "../../xds/load-reports.ts"
 import {
   type ConfiguredResources,
@@ -41,6 +40,7 @@ export interface XdsClientView {
   readonly node: string
   /** `gRPC Go 1.76.0`. */
   readonly agent: string
+  readonly api: AdsApi
   readonly sinceMs: number
   readonly subscriptions: readonly SubscriptionView[]
 }
@@ -121,14 +121,14 @@ export class XdsService {
   // ---- To whom ------------------------------------------------------------------------------------------------
 
   /** A client's stream of ADS has begun. */
-  openAds(peer: string, stream: XdsStream): Client {
+  openAds(api: AdsApi, peer: string, stream: XdsStream): Client {
     const { clock, log } = this.#options
     const client = new Client({
       id: ++this.#ids,
       peer,
       stream,
-      ads: new AdsClient(this.#store),
-      encoder: this.#encoder,
+      api,
+      ads: adsVariant(api, this.#store, this.#encoder),
       clock,
       log,
       onEnd: () => this.#clients.delete(client),
@@ -165,8 +165,8 @@ interface ClientOptions {
   readonly id: number
   readonly peer: string
   readonly stream: XdsStream
-  readonly ads: AdsClient
-  readonly encoder: ResponseEncoder
+  readonly api: AdsApi
+  readonly ads: AdsVariant
   readonly clock: Clock
   readonly log: Log
   onEnd(): void
@@ -190,18 +190,15 @@ export class Client {
   /** Errors: throws, in a sentence, on what is no request or asks for too much. */
   receive(octets: Uint8Array): void {
     const { ads, clock } = this.#options
-    const request = fromBinary(DiscoveryRequestSchema, octets)
-    if (request.node !== undefined) {
-      const { id, userAgentName, userAgentVersionType: version } = request.node
+    const { node, typeUrl, nack } = ads.receive(octets, clock.wallMs())
+    if (node !== undefined) {
+      const { id, userAgentName, userAgentVersionType: version } = node
       this.#node = id.slice(0, 200)
       this.#agent = [userAgentName, version.case === "userAgentVersion" ? version.value : ""]
         .filter((text) => text !== "")
         .join(" ")
         .slice(0, 100)
     }
-    const { typeUrl, resourceNames, responseNonce, errorDetail } = request
-    const error = errorDetail === undefined ? null : errorDetail.message
-    const nack = ads.receive({ typeUrl, resourceNames, responseNonce, error }, clock.wallMs())
     if (nack !== null)
       this.#logOnce.warn(`nack ${typeUrl} ${nack.message}`, "a client of xDS refused what it was sent", {
         node: this.#node,
@@ -213,11 +210,11 @@ export class Client {
 
   /** Sends what is due. */
   tell(): void {
-    const { ads, encoder, stream } = this.#options
+    const { ads, stream } = this.#options
     while (!this.#isFull) {
       const response = ads.next()
       if (response === null) return
-      this.#isFull = !stream.send(encoder.encode(response))
+      this.#isFull = !stream.send(response)
     }
   }
 
@@ -232,10 +229,11 @@ export class Client {
   }
 
   get view(): XdsClientView {
-    const { id, peer, ads } = this.#options
+    const { id, peer, api, ads } = this.#options
     return {
       id,
       peer,
+      api,
       node: this.#node,
       agent: this.#agent,
       sinceMs: this.#sinceMs,

@@ -18,7 +18,40 @@ export interface CheckedStaple {
 }
 
 /** A right answer that says something else than good: what was shown until now is wrong from here on. */
-export class NotGoodError extends Error {}
+export class NotGoodError extends Error {
+  readonly isRevoked: boolean
+
+  constructor(message: string, isRevoked: boolean) {
+    super(message)
+    this.isRevoked = isRevoked
+  }
+}
+
+/** How responders are asked. */
+export interface AskingOptions {
+  readonly timeoutMs: number
+  readonly octetsMax: number
+  onLimit(counter: "ocsp_timeout" | "ocsp_too_large" | "ocsp_forgotten"): void
+}
+
+/** One that gets the answer to `request`. The request never changes, so that caches on the way can answer. */
+export function ocspClient(
+  responder: string,
+  request: Buffer,
+  { timeoutMs, octetsMax, onLimit }: AskingOptions,
+): TextClient {
+  // RFC 6960 appendix A.1.
+  const path = encodeURIComponent(request.toString("base64"))
+  return new TextClient({
+    url: `${responder.replace(/\/$/, "")}/${path}`,
+    accept: "application/ocsp-response",
+    ca: () => undefined,
+    timeoutMs,
+    octetsMax,
+    onTooLong: () => onLimit("ocsp_too_large"),
+    onTimeout: () => onLimit("ocsp_timeout"),
+  })
+}
 
 /** OCSP's questions and answers. Errors: `checkStaple` throws what is wrong with an answer. */
 export interface OcspMessages {
@@ -31,7 +64,7 @@ const REFRESH_MS = 3_600_000
 const AGAIN_MS = 300_000
 const SOONEST_MS = 60_000
 
-export interface StapleOptions {
+export interface StapleOptions extends AskingOptions {
   /** For the log. */
   readonly certificate: string
   readonly issued: Issued
@@ -41,12 +74,9 @@ export interface StapleOptions {
   readonly response: Buffer | null
   readonly clock: Clock
   readonly log: Log
-  readonly timeoutMs: number
-  readonly octetsMax: number
   /** The time of day: answers say until when they hold. */
   todayMs(): number
   messages(): Promise<OcspMessages>
-  onLimit(counter: "ocsp_timeout" | "ocsp_too_large"): void
 }
 
 /**
@@ -86,21 +116,11 @@ export class Staple {
   }
 
   async #ask(responder: string): Promise<void> {
-    const { issued, timeoutMs, octetsMax, onLimit, clock } = this.#options
+    const { issued, clock } = this.#options
     let isGood = false
     try {
       const { ocspRequest } = await this.#options.messages()
-      // RFC 6960 appendix A.1. The request never changes, so that caches on the way can answer.
-      const path = encodeURIComponent(ocspRequest(issued).toString("base64"))
-      this.#client ??= new TextClient({
-        url: `${responder.replace(/\/$/, "")}/${path}`,
-        accept: "application/ocsp-response",
-        ca: () => undefined,
-        timeoutMs,
-        octetsMax,
-        onTooLong: () => onLimit("ocsp_too_large"),
-        onTimeout: () => onLimit("ocsp_timeout"),
-      })
+      this.#client ??= ocspClient(responder, ocspRequest(issued), this.#options)
       isGood = await this.#take(await this.#client.getOctets())
     } catch (error) {
       this.#fails(errorReason(error as Error))

@@ -1,23 +1,23 @@
-import { execFileSync } from "node:child_process"
 import { X509Certificate } from "node:crypto"
 import { once } from "node:events"
-import { readFileSync } from "node:fs"
-import { createServer as createHttpServer } from "node:http"
 import { type AddressInfo, createServer } from "node:net"
-import { join } from "node:path"
 import { connect } from "node:tls"
 import { describe, expect, type TestContext, test } from "vitest"
 import { Certificate, CertificateFiles } from "../../../test/support/certificates.ts"
 import { eventually } from "../../../test/support/eventually.ts"
 import { ManualClock } from "../../../test/support/manual-clock.ts"
-import { isInstalled } from "../../../test/support/nginx.ts"
+import {
+  type Answering,
+  hasOpenssl,
+  ocspAnswer,
+  ocspResponder as responder,
+} from "../../../test/support/ocsp.ts"
 import { checkStaple, ocspRequest } from "../../access/ocsp/ocsp-message.ts"
 import type { StaplingConfig } from "../../config/model.ts"
 import type { Log } from "../../log/logger.ts"
 import { TlsFileWatch } from "../tls-file-watch.ts"
 import { TlsListener } from "../tls-listener.ts"
 
-const hasOpenssl = isInstalled("openssl", "version", "openssl")
 const DAY_MS = 86_400_000
 const root = await Certificate.root("CN=Root")
 const leaf = await root.issue({ names: ["chat.test"] })
@@ -28,47 +28,8 @@ const foreign = await Certificate.root("CN=Foreign")
 
 const issued = { leaf: new X509Certificate(leaf.pem), issuer: new X509Certificate(root.pem) }
 
-interface Answering {
-  readonly status?: "V" | "R"
-  /** Who signs. */
-  readonly by?: Certificate
-  readonly of?: Certificate
-  readonly days?: number
-  /** A request, DER, in place of one that openssl makes. */
-  readonly request?: Buffer
-  /** The one that the authority knows of. */
-  readonly certificate?: Certificate
-}
-
-/** What `openssl ocsp` answers, DER: not our code. */
-function answer(
-  t: TestContext,
-  { status = "V", by = root, of = leaf, days = 2, request, certificate = leaf }: Answering = {},
-): Buffer {
-  const files = new CertificateFiles(t)
-  const serial = new X509Certificate(certificate.pem).serialNumber
-  const until = "301231235959Z"
-  files.write(
-    "index.txt",
-    `${status}\t${until}\t${status === "R" ? "200101000000Z" : ""}\t${serial}\tunknown\t/CN=chat.test\n`,
-  )
-  files.write("root.pem", root.pem)
-  const written = request === undefined ? [] : [files.write("request.der", request)]
-  const out = join(files.directory, "response.der")
-  execFileSync(
-    "openssl",
-    [
-      ...["ocsp", "-index", join(files.directory, "index.txt"), "-CA", join(files.directory, "root.pem")],
-      ...["-rsigner", files.write("signer.pem", by.pem), "-rkey", files.write("signer.key", by.key), "-sha1"],
-      ...(request === undefined
-        ? ["-issuer", join(files.directory, "root.pem"), "-cert", files.write("leaf.pem", of.pem)]
-        : ["-reqin", written[0]!]),
-      ...["-ndays", String(days), "-respout", out, "-noverify"],
-    ].filter((word) => word !== "-sha1"),
-    { stdio: "ignore" },
-  )
-  return readFileSync(out)
-}
+const answer = (t: TestContext, answering: Partial<Answering> = {}): Buffer =>
+  ocspAnswer(t, { authority: root, certificate: leaf, of: leaf, ...answering })
 
 describe.skipIf(!hasOpenssl)("an answer of OCSP", () => {
   test("to our own question is taken", (t) => {
@@ -81,7 +42,7 @@ describe.skipIf(!hasOpenssl)("an answer of OCSP", () => {
     expect(checkStaple(answer(t, { by: delegate }), issued, Date.now()).nextUpdateMs).not.toBeNull()
   })
 
-  test.for<[what: string, answering: Answering, days: number, problem: string]>([
+  test.for<[what: string, answering: Partial<Answering>, days: number, problem: string]>([
     ["says that it is revoked", { status: "R" }, 0, "the certificate is revoked"],
     ["is of another certificate", { of: other }, 0, "the answer is not of this certificate"],
     ["is signed by another of the issuer's", { by: impostor }, 0, "the answer is not signed by the issuer"],
@@ -151,6 +112,7 @@ async function listening(
     stapling: {
       timeoutMs,
       octetsMax: 10_000,
+      statusesMax: 10,
       todayMs: () => clock.wallMs(),
       messages: () => import("../../access/ocsp/ocsp-message.ts"),
       onLimit: (counter) => void limits.push(counter),
@@ -205,25 +167,6 @@ async function listening(
 }
 
 const NONE: StaplingConfig = { responseFile: null, responder: null, issuerFile: null }
-
-/** A responder that answers as the test says, and how often it was asked. */
-async function responder(t: TestContext, respond: (request: Buffer) => Buffer | "hang" | number) {
-  let asked = 0
-  const server = createHttpServer((request, response) => {
-    asked++
-    const said = respond(Buffer.from(decodeURIComponent(request.url!.slice(1)), "base64"))
-    if (said === "hang") return
-    if (typeof said === "number") response.statusCode = said
-    response.end(typeof said === "number" ? "" : said)
-  })
-  server.listen(0, "127.0.0.1")
-  await once(server, "listening")
-  t.onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked: () => asked }
-}
 
 describe.skipIf(!hasOpenssl)("a client that asks for the status of a certificate", () => {
   test("is shown what a file says, for as long as it holds", async (t) => {

@@ -1,6 +1,6 @@
 import { createHash, type X509Certificate } from "node:crypto"
 import { readFileSync } from "node:fs"
-import type { ListenerTlsConfig, StaplingConfig } from "../../config/model.ts"
+import type { ListenerTlsConfig } from "../../config/model.ts"
 import { errorReason } from "../error-reason.ts"
 import { certificatesOf, type KeyPair, readAuthorities } from "../tls-context.ts"
 import { type Issued, Staple, type StapleOptions } from "./staple.ts"
@@ -28,7 +28,7 @@ export class Staples {
     const issuer = known.find(
       (each) => each !== leaf && leaf.checkIssued(each) && leaf.verify(each.publicKey),
     )
-    const responder = response === null ? responderOf(stapling, leaf) : null
+    const responder = response === null ? responderOf(leaf, stapling.responder) : null
     if (issuer === undefined || (response === null && responder === null)) {
       const reason =
         issuer === undefined ? "the certificate of its issuer is not there" : "it names no responder of http:"
@@ -82,16 +82,17 @@ function readResponse(path: string): Buffer {
 }
 
 /** What the certificate says, unless the configuration does; null: none, or none that is asked without TLS, as in nginx. */
-function responderOf({ responder }: StaplingConfig, { infoAccess }: X509Certificate): string | null {
+export function responderOf({ infoAccess }: X509Certificate, responder: string | null): string | null {
   const said = /^OCSP - URI:(.+)$/m.exec(infoAccess ?? "")?.[1] ?? null
   const url = responder ?? said
   return url?.startsWith("http://") === true && URL.canParse(url) ? url : null
 }
 
 /** Where no client is ever shown anything. */
-export const NO_STAPLING: Omit<StapleContext, "clock" | "log"> = {
+export const NO_STAPLING: Omit<StapleContext, "clock" | "log"> & { readonly statusesMax: number } = {
   timeoutMs: 1,
   octetsMax: 1,
+  statusesMax: 1,
   todayMs: () => 0,
   messages: () => Promise.reject(new Error("nothing is stapled here")),
   onLimit() {},

@@ -122,6 +122,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
 
   /** The client gave up, or its connection is gone. */
   onDownstreamReset(end: StreamEnd): void {
+    this.ratedAnswer?.close()
     if (this.#isDone) return this.response.releaseHeaders(true)
     if (this.record.status === 0) this.record.status = 499
     this.leg?.end(cancelledBy(end))

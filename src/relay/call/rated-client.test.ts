@@ -11,8 +11,10 @@ import type { TemplateEnvironment } from "../../record/variables.ts"
 import { compileMessageRates } from "../route/message-rates.ts"
 import type { Zone } from "../route/zone.ts"
 import { ZoneTable, zoneOctets } from "../route/zone-table.ts"
-import { type RatedCall, RatedClient } from "./rated-client.ts"
+import { RatedClient, type RatedRequestCall } from "./rated-client.ts"
 import type { DownstreamStream } from "./stream-owner.ts"
+
+const NONE = { messages: [], octets: [] }
 
 const limit = (
   counts: MessageLimit["counts"],
@@ -20,6 +22,7 @@ const limit = (
   burst = 0,
   zone: string | null = null,
 ): MessageLimit => ({
+  from: "client",
   counts,
   rate,
   burst,
@@ -51,7 +54,7 @@ function bedOf(
   const counted = new Map<number, number>()
   const budget = new BufferBudget({ bufferedOctetsMax: 2 ** 30, bufferedWithholdPercent: 50 } as never)
   const env = { clock } as unknown as TemplateEnvironment
-  const call: RatedCall = {
+  const call: RatedRequestCall = {
     isGrpc,
     context: {
       deadlines: new TimerWheel(clock),
@@ -68,8 +71,8 @@ function bedOf(
       heard.push(`${clock.now()}: ${list.fields.join("=")}`)
     },
   }
-  const rates = compileMessageRates(limits, () => zone!)!.open({} as StreamRecord, env)
-  const client = new RatedClient(stream as unknown as DownstreamStream, call, rates, scanner)
+  const rates = compileMessageRates(limits, () => zone!)!.open("client", {} as StreamRecord, env)
+  const client = new RatedClient(stream as unknown as DownstreamStream, call, rates ?? NONE, scanner)
   const send = (octets: Buffer, endStream = false): void => {
     stream.remoteEnded ||= endStream
     client.receive(octets, 0, octets.length, endStream)
@@ -201,6 +204,18 @@ test("a call that is over gives credit for what waited, and hears no more", () =
   expect([stream.credit, client.heldOctets]).toEqual([8, 0])
   clock.advance(10_000)
   expect(plain()).toEqual(["0: a"])
+  expect(clock.timersOpen).toBe(0)
+})
+
+test("a call that ends as some pass gives credit for the rest, and nothing is held", () => {
+  const { send, client, stream, heard, clock } = bedOf([limit("messages", 1)])
+  heard.push = () => {
+    client.close()
+    return 0
+  }
+  send(burstOf("a", "bcd"))
+  expect([stream.credit, client.heldOctets, client.isWithheld]).toEqual([8, 0, false])
+  clock.advance(10_000)
   expect(clock.timersOpen).toBe(0)
 })
 

@@ -26,6 +26,7 @@ import type { Reply } from "./local-reply.ts"
 import type { MessageScanners } from "./messages.ts"
 import { beginRecords, type PeriodicRecords } from "./periodic-records.ts"
 import type { QueuedCall } from "./queued-call.ts"
+import { RatedAnswer } from "./rated-answer.ts"
 import { RatedClient } from "./rated-client.ts"
 import { reportCall } from "./report.ts"
 import { Stalls } from "./stalls.ts"
@@ -55,6 +56,8 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
   queued: QueuedCall | null = null
   /** Its client's stream, where its route says how fast that may send; null otherwise. */
   protected rated: RatedClient | null = null
+  /** The same, where its route says how fast backends may. */
+  protected ratedAnswer: RatedAnswer | null = null
   protected scanners: MessageScanners | null = null
   /** What phases have taken and must give back; null: nothing. */
   #atEnd: (() => void)[] | null = null
@@ -147,15 +150,24 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
 
   #rate(): void {
     const { messageRates } = this.route
-    if (messageRates === null || this.rated !== null) return
-    const rates = messageRates.open(this.record, this.context.env)
-    this.rated = new RatedClient(this.downstream, this, rates, this.scanners?.request ?? null)
+    if (messageRates === null || this.rated !== null || this.ratedAnswer !== null) return
+    const { record, context } = this
+    const ofBackend = messageRates.open("backend", record, context.env)
+    if (ofBackend !== null) {
+      this.ratedAnswer = new RatedAnswer(this.downstream, this, ofBackend)
+      this.downstream = this.ratedAnswer
+    }
+    const ofClient = messageRates.open("client", record, context.env)
+    if (ofClient === null) return
+    this.rated = new RatedClient(this.downstream, this, ofClient, this.scanners?.request ?? null)
     this.downstream = this.rated
   }
 
   abstract onRequestData(octets: Buffer, start: number, end: number, endStream: boolean): void
 
   abstract onRequestTrailers(list: HeaderList): void
+
+  abstract onDownstreamSent(octets: number): void
 
   /** No phase had an answer of its own, and the cluster is known. */
   protected abstract onAdmitted(): void

@@ -164,6 +164,9 @@ describe("how many may come", () => {
     accept()
     expect(accept().isDestroyed).toBe(true)
     expect(bed.limit("connections_exceeded")).toBe(1)
+    expect(bed.shared.log.saying("limit reached: connections_exceeded")).toEqual([
+      { client: "192.0.2.1:4000", limit: "connectionsMax", most: 2 },
+    ])
     expect(clients.connections.size).toBe(2)
     first.emit("close")
     expect(accept().isDestroyed).toBe(false)
@@ -178,6 +181,9 @@ describe("how many may come", () => {
     expect(accept().isDestroyed).toBe(true)
     expect(accept(new FakeSocket("192.0.2.2")).isDestroyed).toBe(false)
     expect(bed.limit("connections_per_address_exceeded")).toBe(1)
+    expect(bed.shared.log.saying("limit reached: connections_per_address_exceeded")).toEqual([
+      { client: "192.0.2.1:4000", limit: "connectionsPerAddressMax", most: 2 },
+    ])
     expect(bed.limit("connections_exceeded")).toBe(0)
     sockets[0]!.emit("close")
     sockets[0]!.emit("close")

@@ -177,15 +177,16 @@ export class Clients {
 
   /** Counts a client's socket until it closes. False: it is one too many, and destroyed. */
   admit(socket: Socket): boolean {
-    const { limits, counters, descriptors } = this.#options.context
+    const { limits, descriptors } = this.#options.context
     const address = socket.remoteAddress ?? ""
     const ofAddress = (this.#byAddress.get(address) ?? 0) + 1
     const isOneTooMany = this.#sockets.size >= limits.connectionsMax
     const isOneTooManyOfAddress = address !== "" && ofAddress > limits.connectionsPerAddressMax
     const isLow = descriptors.isLow(socket)
     if (isLow) descriptors.exhausted({ client: `${address}:${socket.remotePort ?? 0}` })
-    else if (isOneTooMany) counters.add(counterIds.connections_exceeded)
-    else if (isOneTooManyOfAddress) counters.add(counterIds.connections_per_address_exceeded)
+    else if (isOneTooMany) this.#refused("connections_exceeded", "connectionsMax", socket)
+    else if (isOneTooManyOfAddress)
+      this.#refused("connections_per_address_exceeded", "connectionsPerAddressMax", socket)
     if (this.#isClosed || isLow || isOneTooMany || isOneTooManyOfAddress) {
       socket.on("error", () => {})
       socket.destroy()
@@ -195,6 +196,17 @@ export class Clients {
     this.#byAddress.set(address, ofAddress)
     socket.on("close", this.#onSocketClosed)
     return true
+  }
+
+  #refused(
+    counter: "connections_exceeded" | "connections_per_address_exceeded",
+    limit: "connectionsMax" | "connectionsPerAddressMax",
+    { remoteAddress, remotePort }: Socket,
+  ): void {
+    const { limits, counters, log } = this.#options.context
+    counters.add(counterIds[counter])
+    const client = remoteAddress === undefined ? "unix:" : `${remoteAddress}:${remotePort ?? 0}`
+    log.warn(`limit reached: ${counter}`, { client, limit, most: limits[limit] })
   }
 
   #forget(socket: Socket): void {

@@ -15,7 +15,7 @@ interface Bucket {
   giveBack(units: number): void
 }
 
-/** How fast one call's client may send. */
+/** How fast one side of a call may send. */
 export interface CallRates {
   readonly messages: readonly Bucket[]
   readonly octets: readonly Bucket[]
@@ -29,16 +29,21 @@ export class MessageRates {
     this.#limits = limits.map((limit) => ({ ...limit, of: limit.zone === null ? null : zoneOf(limit.zone) }))
   }
 
-  open(record: StreamRecord, env: TemplateEnvironment): CallRates {
+  /** Those of one side; null: it may send as it likes. */
+  open(from: MessageLimit["from"], record: StreamRecord, env: TemplateEnvironment): CallRates | null {
     const rates: Record<MessageLimit["counts"], Bucket[]> = { messages: [], octets: [] }
-    for (const { counts, rate, burst, of } of this.#limits) {
+    for (const limit of this.#limits) {
+      const { counts, rate, burst, of } = limit
+      if (limit.from !== from) continue
       const scale = counts === "messages" ? MESSAGE : 1
-      const key = of === null ? "" : `${counts} ${of.key.render(record, env)}`
+      // Within a zone each side is counted by itself.
+      const kind = `${from} ${counts} `
+      const key = of === null ? "" : kind + of.key.render(record, env)
       if (of === null) rates[counts].push(new StreamBucket(rate, burst))
-      else if (key !== `${counts} ` && key.length <= KEY_OCTETS_MAX)
+      else if (key !== kind && key.length <= KEY_OCTETS_MAX)
         rates[counts].push(zoneBucket(of, key, { rate: rate * scale, burst: burst * scale, scale }))
     }
-    return rates
+    return rates.messages.length + rates.octets.length === 0 ? null : rates
   }
 }
 

@@ -116,7 +116,7 @@ describe("routes: where they hold", () => {
           { name: "r", presentMatch: true },
         ],
       },
-      ['prefix /, $arg_q != "", $arg_q ~* ^(?:1)\\z, $arg_r != ""'],
+      ["prefix /, $args ~ (^|&)q(=|&|$), $arg_q ~* ^(?:1)\\z, $args ~ (^|&)r(=|&|$)"],
     ],
     [
       "a fraction",
@@ -481,6 +481,41 @@ describe("clusters", () => {
       ["dns", [], ["a.test:1"]],
     ])
     expect(clusters[2]!.resolver).toMatchObject({ ipv4: true, ipv6: false })
+  })
+
+  test("an aggregate has the settings of its first cluster that is there", () => {
+    const aggregate = (name: string, ...clusters: string[]) =>
+      resource("envoy.config.cluster.v3.Cluster", {
+        name,
+        lbPolicy: "CLUSTER_PROVIDED",
+        clusterType: {
+          name: "aggregate",
+          typedConfig: {
+            "@type": "type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig",
+            clusters,
+          },
+        },
+      })
+    const inner = resource("envoy.config.cluster.v3.Cluster", {
+      name: "c",
+      type: "STATIC",
+      loadAssignment: assignment("127.0.0.1"),
+      lbPolicy: "LEAST_REQUEST",
+      circuitBreakers: { thresholds: [{ maxRequests: 7 }] },
+    })
+    const { clusters } = adapted([
+      [CLUSTER, inner],
+      [CLUSTER, aggregate("all", "nowhere", "c")],
+      [CLUSTER, aggregate("outer", "all")],
+      [CLUSTER, aggregate("round", "round")],
+    ])
+    const found = clusters.map(({ name, policy, limits }) => [name, policy.name, limits.streams])
+    expect(found).toEqual([
+      ["all", "least_streams", 7],
+      ["c", "least_streams", 7],
+      ["outer", "least_streams", 7],
+      ["round", "round_robin", null],
+    ])
   })
 })
 

@@ -40,6 +40,25 @@ export function assembleClusters(
   return { configs, problems }
 }
 
+/**
+ * Aggregates with the settings of their first cluster that is there: it is the clusters within that say how endpoints are
+ * spoken to, secured, bounded and balanced. Here all endpoints of an aggregate have one set of them.
+ */
+export function asTheirFirst(clusters: LivePlans["clusters"]): LivePlans["clusters"] {
+  const firstOf = (plan: ClusterPlan, depth: number): ClusterPlan => {
+    if (plan.endpoints.kind !== "aggregate" || depth === DEPTH_MAX) return plan
+    const inner = plan.endpoints.clusters.map((name) => clusters.get(name)).find((one) => one !== undefined)
+    return inner === undefined ? plan : firstOf(inner, depth + 1)
+  }
+  return new Map(
+    [...clusters].map(([name, plan]) => {
+      const first = firstOf(plan, 0)
+      const { endpoints } = plan
+      return [name, first === plan ? plan : { ...first, name, endpoints, config: { ...first.config, name } }]
+    }),
+  )
+}
+
 /** What EDS calls the endpoints that a cluster has within itself. */
 export const inlineService = (cluster: string): string => `cluster ${cluster}`
 

@@ -2,7 +2,7 @@ import { defaultRouteSettings } from "../../config/defaults.ts"
 import type { Config, ListenerConfig, RouteSettings, ServerConfig } from "../../config/model.ts"
 import type { TcpServerConfig } from "../../config/tcp-model.ts"
 import type { DeclaredVariable } from "../../record/declared/declared.ts"
-import { assembleClusters } from "./assemble-clusters.ts"
+import { assembleClusters, asTheirFirst } from "./assemble-clusters.ts"
 import { listenerConfigs } from "./assemble-listeners.ts"
 import { RouteAssembler } from "./assemble-routes.ts"
 import { assembleServers, namesWithin, nginxName } from "./assemble-servers.ts"
@@ -28,7 +28,8 @@ export interface AssembleOptions {
 /** One configuration of all plans. Pure: the same plans come to the same text. */
 export function assemble(told: LivePlans, options: AssembleOptions = {}): Assembled {
   const { settings = defaultRouteSettings(), apiListeners = null } = options
-  const plans = apiListeners === null ? told : { ...told, clusters: asForGrpc(told.clusters) }
+  const clustersTold = asTheirFirst(told.clusters)
+  const plans = { ...told, clusters: apiListeners === null ? clustersTold : asForGrpc(clustersTold) }
   const routes = new RouteAssembler(plans, settings)
   const listeners: ListenerConfig[] = []
   const servers: ServerConfig[] = []

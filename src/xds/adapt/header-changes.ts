@@ -75,7 +75,7 @@ function setRequestHeader(
     case Action.APPEND_IF_EXISTS_OR_ADD:
       request.set(
         name,
-        isThere ? `${held},${template}` : variables.map(sent, [["", template]], `${held},${template}`),
+        isThere ? `${held}, ${template}` : variables.map(sent, [["", template]], `${held}, ${template}`),
       )
       return
     case Action.ADD_IF_ABSENT:

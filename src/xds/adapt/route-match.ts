@@ -131,10 +131,15 @@ function queryTests(
 ): RewriteTest[] {
   if (!/^\w+$/.test(name)) return refuse(`${path}.name`, `"${name}" is no parameter that can be matched`)
   const value = `$arg_${name}`
-  const isPresent = one.case === undefined || one.case === "presentMatch"
-  if (isPresent) return [testsOf({ kind: "present" }, value, one.value === false)]
+  // It may be there without a value.
+  const isThere = (isWanted: boolean): RewriteTest => ({
+    operator: isWanted ? "~" : "!~",
+    value: "$args",
+    pattern: `(^|&)${name}(=|&|$)`,
+  })
+  if (one.case === undefined || one.case === "presentMatch") return [isThere(one.value !== false)]
   const match = textMatchOf(one.value, `${path}.string_match`)
-  return [testsOf({ kind: "present" }, value, false), testsOf(match, value, false)]
+  return [isThere(true), testsOf(match, value, false)]
 }
 
 /** By `FractionalPercent.DenominatorType`. */

@@ -19,10 +19,17 @@ const clients = {
   }),
 }
 
+type Kind = keyof typeof clients
+
+export const xdsClientKinds = Object.keys(clients) as Kind[]
+
+/** Errors: throws `Unavailable` where it cannot be had on this machine. */
+export const xdsClientProgram = (kind: Kind): Promise<ClientProgram> => clients[kind]()
+
 /** The cases of a client without a proxy, each with a Sluice of its own as its xDS server. */
-export async function xdsClient({ through }: SuiteContext, kind: keyof typeof clients): Promise<SuiteResult> {
+export async function xdsClient({ through }: SuiteContext, kind: Kind): Promise<SuiteResult> {
   if (through !== "sluice") throw new Unavailable(`${through} is no xDS server`)
-  const program = await clients[kind]()
+  const program = await xdsClientProgram(kind)
   const failed: FailedCase[] = []
   for (const name of caseNames) {
     try {

@@ -26,7 +26,7 @@ export function adaptAccess(adapter: Adapter, scope: Scope): AccessConfig {
 export function adaptRules({ report }: Adapter, scope: Scope): AccessConfig["rules"] {
   const isRule = ({ name }: Directive) => name.text === "allow" || name.text === "deny"
   let level: Scope | null = scope
-  while (level !== null && !level.directives.some(isRule)) level = level.parent
+  while (level !== null && !level.has("allow") && !level.has("deny")) level = level.parent
   return (level?.directives ?? []).filter(isRule).flatMap(({ name, args }) => {
     const { text, span } = args[0]!
     const isKnown = text === "all" || text === "unix:" || parseNetwork(text) !== null

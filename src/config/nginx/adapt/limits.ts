@@ -99,11 +99,12 @@ export function adaptMessageLimits(adapter: Adapter, scope: Scope): MessageLimit
   ].flatMap(({ directive, counts }) => {
     if (directive.args[0]!.text === "off") return []
     const amount = counts === "messages" ? readNumber : readSize
-    const limit: MessageLimit = { counts, rate: 0, burst: 0, zone: null }
+    const limit: MessageLimit = { from: "client", counts, rate: 0, burst: 0, zone: null }
     for (const { text, span } of directive.args) {
-      const [, key, value = "", unit] = /^(rate|burst|zone)=([^/]*)(?:\/([sm]))?$/.exec(text) ?? []
+      const [, key, value = "", unit] = /^(rate|burst|zone|from)=([^/]*)(?:\/([sm]))?$/.exec(text) ?? []
       const number = amount(value)
       if (key === "zone" && unit === undefined) limit.zone = value
+      else if (text === "from=client" || text === "from=backend") limit.from = value as MessageLimit["from"]
       else if (key === "rate" && unit !== undefined && number) limit.rate = number / (unit === "m" ? 60 : 1)
       else if (key === "burst" && unit === undefined && number !== null) limit.burst = number
       else adapter.report.error(span, `invalid parameter "${text}"`)

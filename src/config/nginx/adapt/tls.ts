@@ -1,6 +1,6 @@
 /** `ssl_*` of the servers that share a listener. */
 import { isDeepStrictEqual } from "node:util"
-import type { ClientCertificates, ListenerTlsConfig, StaplingConfig } from "../../model.ts"
+import type { ClientCertificates, ClientOcspConfig, ListenerTlsConfig, StaplingConfig } from "../../model.ts"
 import { didYouMean } from "../../problem.ts"
 import type { Scope } from "../scope.ts"
 import { readNumber, readSecondsMs } from "../units.ts"
@@ -45,9 +45,11 @@ function clientsOf(adapter: Adapter, server: ListeningDraft): ClientCertificates
   const [authority, crl, depth] = ["ssl_client_certificate", "ssl_crl", "ssl_verify_depth"].map(
     (name) => scope.one(name)?.args[0],
   )
+  const clientOcsp = clientOcspOf(adapter, scope)
   return {
     clientCaFile: authority === undefined ? null : filePath(adapter, authority),
     clientCrlFile: crl === undefined ? null : filePath(adapter, crl),
+    ...(clientOcsp !== null && { clientOcsp }),
     verifyClient: verifyClient(adapter, server, authority !== undefined),
     verifyDepth: depth === undefined ? 1 : readNumber(depth.text)!,
   }
@@ -95,14 +97,32 @@ function staplingOf(adapter: Adapter, scope: Scope): StaplingConfig | null {
     const word = scope.one(name)?.args[0]
     return word === undefined ? null : filePath(adapter, word)
   }
-  const responder = scope.one("ssl_stapling_responder")?.args[0]
-  if (responder !== undefined && !/^http:\/\/./.test(responder.text))
-    adapter.report.error(responder.span, `invalid URL prefix in OCSP responder "${responder.text}"`)
   return {
     responseFile: file("ssl_stapling_file"),
-    responder: responder?.text ?? null,
+    responder: responderOf(adapter, scope, "ssl_stapling_responder"),
     issuerFile: file("ssl_trusted_certificate"),
   }
+}
+
+function responderOf({ report }: Adapter, scope: Scope, name: string): string | null {
+  const word = scope.one(name)?.args[0]
+  if (word !== undefined && !/^http:\/\/./.test(word.text))
+    report.error(word.span, `invalid URL prefix in OCSP responder "${word.text}"`)
+  return word?.text ?? null
+}
+
+function clientOcspOf(adapter: Adapter, scope: Scope): ClientOcspConfig | null {
+  const { report } = adapter
+  const word = scope.one("ssl_ocsp")?.args[0]
+  if (word === undefined || word.text === "off") return null
+  if (word.text !== "on" && word.text !== "leaf") {
+    report.error(word.span, `invalid value "${word.text}"`, "on, leaf or off")
+    return null
+  }
+  if (scope.one("ssl_verify_client")?.args[0]?.text === "optional_no_ca")
+    report.error(word.span, '"ssl_ocsp" is incompatible with "ssl_verify_client optional_no_ca"')
+  const check = word.text === "on" ? "chain" : "leaf"
+  return { check, responder: responderOf(adapter, scope, "ssl_ocsp_responder") }
 }
 
 const VERIFY = ["off", "on", "optional", "optional_no_ca"] as const

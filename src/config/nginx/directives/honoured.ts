@@ -202,6 +202,12 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
     "HS 1",
     "revocation lists of these authorities, one of each; read again when the file has changed",
   ],
+  [
+    "ssl_ocsp",
+    "HS 1",
+    "`on`, `leaf`, `off`: authorities are asked by OCSP whether client certificates were revoked; who cannot be asked after is refused",
+  ],
+  ["ssl_ocsp_responder", "HS 1", "whom to ask, `http:`, in place of what certificates say"],
   ["ssl_stapling", "HS flag", "clients are shown by OCSP that the certificate is not revoked"],
   ["ssl_stapling_file", "HS 1", "that answer, DER, in place of asking; read again when it has changed"],
   ["ssl_stapling_responder", "HS 1", "whom to ask, `http:`, in place of what the certificate says"],

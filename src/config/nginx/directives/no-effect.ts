@@ -140,7 +140,7 @@ export const NO_EFFECT: DirectiveGroup[] = [
         ssl_early_data ssl_certificate_compression`,
       "HS 1*": "ssl_session_ticket_key ssl_ocsp_cache",
       "HS 1": `
-        ssl_dhparam ssl_ecdh_curve ssl_ocsp_responder`,
+        ssl_dhparam ssl_ecdh_curve`,
       "HS 2*": "ssl_conf_command",
       "HS 1-3*": "ssl_certificate_cache",
       "M 1*": "ssl_engine",

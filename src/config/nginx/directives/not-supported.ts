@@ -60,7 +60,6 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
     verdict: "not yet",
     reason: "it decides who gets in",
     directives: {
-      "HS 1": "ssl_ocsp",
       "HS 1*": "ssl_ech_file",
     },
   },

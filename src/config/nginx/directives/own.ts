@@ -166,13 +166,13 @@ export const OWN: [name: string, shape: string, does: string][] = [
   ],
   [
     "limit_messages",
-    "HSL 1-3*",
-    "Sluice's own: how many messages a client may send: `rate=20/s` or `/m`, `burst=`; of each stream or, with `zone=`, of all of a key; more wait, and get no credit; `off`",
+    "HSL 1-4*",
+    "Sluice's own: how many messages a client may send: `rate=20/s` or `/m`, `burst=`; of each stream or, with `zone=`, of all of a key; more wait, and get no credit; with `from=backend` the same of what backends send; `off`",
   ],
   [
     "limit_message_octets",
-    "HSL 1-3*",
-    "Sluice's own: the same of octets: `rate=64k/s`, `burst=`, `zone=`; `off`",
+    "HSL 1-4*",
+    "Sluice's own: the same of octets: `rate=64k/s`, `burst=`, `zone=`, `from=`; `off`",
   ],
   [
     "grpc_limits",

@@ -1,0 +1,139 @@
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import fc from "fast-check"
+import { describe, expect, type TestContext, test } from "vitest"
+import { LogLines } from "../../test/support/log-lines.ts"
+import { PasswordFile } from "./password-file.ts"
+import { hashProblem, isPassword } from "./password-hash.ts"
+
+/** Of "secret", by openssl, htpasswd and Apache. */
+const HASHES = {
+  $1$: "$1$saltsalt$9xy1btjgzLYfb7hivXtC//",
+  $apr1$: "$apr1$saltsalt$LrttParrLPdxvgutaSXWJ0",
+  $5$: "$5$saltsalt$0IyaXrmV7.sGNS6tirgqHLqX/G.FBvgkYA.lpPdS5sA",
+  $6$: "$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1",
+  bcrypt: "$2b$04$7Hqey/VR1h/.mif38Qo.ROvm9/vRi106pzuD3M1M4FSHlcBtPDnJu",
+  "{SHA}": "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=",
+  "{SSHA}": "{SSHA}gVK8WC9YyFT1gMsQHTGCgT3sSv5zYWx0",
+  "{PLAIN}": "{PLAIN}secret",
+}
+const LONG = "a".repeat(86)
+
+describe("a hash of each kind", () => {
+  test.for(Object.entries(HASHES))("%s", async ([, hash]) => {
+    expect(hashProblem(hash)).toBe(null)
+    expect(await isPassword("secret", hash)).toBe(true)
+    for (const wrong of ["", "secre", "secret ", "secret\0", hash])
+      expect(await isPassword(wrong, hash)).toBe(false)
+  })
+})
+
+describe("what no password is that of", () => {
+  const UNKNOWN = "not a hash that is known"
+  test.for<[hash: string, problem: string]>([
+    ["", UNKNOWN],
+    ["secret", UNKNOWN],
+    ["rqXexS6ZhobKA", UNKNOWN],
+    ["*", UNKNOWN],
+    ["$1$saltsalt$", UNKNOWN],
+    ["$apr1$saltsalt", UNKNOWN],
+    ["$2b$04$tooshort", UNKNOWN],
+    [`$2b$4$${LONG.slice(0, 53)}`, UNKNOWN],
+    [`$2b$31$${LONG.slice(0, 53)}`, "takes too long"],
+    ["$5$", UNKNOWN],
+    ["$5$salt", UNKNOWN],
+    ["$5$saltsalt$short", UNKNOWN],
+    [`$5$rounds=x$salt$${LONG.slice(0, 43)}`, UNKNOWN],
+    [`$5$rounds=50001$salt$${LONG.slice(0, 43)}`, "takes too long"],
+    [`$6$rounds=999999999999$salt$${LONG}`, "takes too long"],
+    [`$6$rounds=${"9".repeat(400)}$salt$${LONG}`, "takes too long"],
+    ["{SHA}", UNKNOWN],
+    ["{SHA}AAAA", UNKNOWN],
+    ["{SSHA}AAAA", UNKNOWN],
+    ["{plain}secret", UNKNOWN],
+    ["{MD5}Xr4ilOzQ4PCOq3aQ0qbuaQ==", UNKNOWN],
+  ])("%s", ([hash, problem]) => {
+    expect(hashProblem(hash)).toBe(problem)
+    for (const password of ["", "secret", hash]) expect(isPassword(password, hash)).toBe(false)
+  })
+
+  test("whatever stands there, nothing is thrown", async () => {
+    const octets = fc.string({ unit: fc.constantFrom(..."$.=/0159abAZ{}:é\0\n ".split("")), maxLength: 100 })
+    const begins = [
+      "",
+      "$1$",
+      "$apr1$",
+      "$2y$04$",
+      "$5$",
+      "$6$",
+      "$5$rounds=1000$",
+      "$6$rounds=",
+      "{SHA}",
+      "{SSHA}",
+    ]
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...begins), octets, async (begin, rest) => {
+        expect(await isPassword("secret", begin + rest)).toBe(false)
+      }),
+    )
+  })
+})
+
+describe("a file", () => {
+  function fileOf(t: TestContext, text: string) {
+    const directory = mkdtempSync(join(tmpdir(), "sluice-users-"))
+    t.onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+    const path = join(directory, "users")
+    writeFileSync(path, text, "latin1")
+    const log = new LogLines()
+    return { path, log, users: new PasswordFile(path, log.log) }
+  }
+
+  test("of strange lines lets in whom it names, and the log has the others by their numbers", (t) => {
+    const { users, log, path } = fileOf(
+      t,
+      `# a comment: {PLAIN}x\r\n\nann:{PLAIN}a\r\nno colon\nbob:{PLAIN}b:his comment\nann:{PLAIN}later\n:{PLAIN}nobody\r` +
+        " eve:{PLAIN}e\ndes:rqXexS6ZhobKA\n#x:{PLAIN}x\nold:$5$rounds=999999999999$s$x\nm\xfcller:{PLAIN}\xe9\nlast:{PLAIN}l",
+    )
+    /** `user password`, of which the user may have blanks. */
+    const isIn = (both: string) => {
+      const at = both.lastIndexOf(" ")
+      return users.check(both.slice(0, at), both.slice(at + 1)) === true
+    }
+    const strange = ["ann a", "bob b", " nobody", " eve e", "m\xfcller \xe9", "last l"]
+    expect(strange.filter((both) => !isIn(both))).toEqual([])
+    const others = ["ann later", "bob b:his", "no colon", "des x", "old x", "#x x", "# x", "eve e"]
+    expect(others.filter(isIn)).toEqual([])
+    expect(log.saying("lines of a password file let nobody in")).toEqual([
+      {
+        file: path,
+        lines: [
+          "4: no colon",
+          "6: its user has a line before",
+          "9: not a hash that is known",
+          "11: not a hash that is known",
+        ],
+        of: 4,
+      },
+    ])
+    expect(JSON.stringify(log.lines)).not.toMatch(/rqXexS|PLAIN/)
+  })
+
+  test("that changes holds from then on, and a password that was right is right no more", (t) => {
+    const { users, path } = fileOf(t, "ann:{PLAIN}a")
+    expect([users.check("ann", "a"), users.check("ann", "a")]).toEqual([true, true])
+    writeFileSync(path, "ann:{PLAIN}b")
+    utimesSync(path, 1, 1)
+    expect([users.check("ann", "a"), users.check("ann", "b")]).toEqual([false, true])
+  })
+
+  test("that is gone, or too large, lets nobody in", (t) => {
+    const { users, path } = fileOf(t, "ann:{PLAIN}a")
+    expect(users.check("ann", "a")).toBe(true)
+    rmSync(path)
+    expect(users.check("ann", "a")).toBe("unreadable")
+    writeFileSync(path, `ann:{PLAIN}a\n${"#".repeat(17 * 1024 * 1024)}`)
+    expect(users.check("ann", "a")).toBe("unreadable")
+  })
+})

@@ -1,0 +1,68 @@
+import fc from "fast-check"
+import { describe, expect, test } from "vitest"
+import { cutInParts, joinPart } from "./pieces.ts"
+
+/** As it comes over to another thread, a part at a time. */
+function brought(value: unknown, valuesMost: number) {
+  const { head, parts } = cutInParts(value, valuesMost)
+  const taken = structuredClone(head)
+  for (const part of parts) joinPart(taken, structuredClone(part))
+  return { taken, parts }
+}
+
+const numbers = (many: number): number[] => Array.from({ length: many }, (_, at) => at)
+const weightOf = (value: unknown): number =>
+  typeof value !== "object" || value === null
+    ? 1
+    : Object.values(value).reduce<number>((sum, each) => sum + weightOf(each), 1)
+
+describe("plain data in parts", () => {
+  test("what is small is not cut", () => {
+    const value = { a: numbers(50), b: "x" }
+    const { head, parts } = cutInParts(value, 100)
+    expect(head).toBe(value)
+    expect(parts).toEqual([])
+  })
+
+  test("a long list of small items: as many in a part as are allowed; the value stays as it was", () => {
+    const value = { name: "x", list: numbers(1000) }
+    const { taken, parts } = brought(value, 100)
+    expect(taken).toEqual(value)
+    expect(value.list).toHaveLength(1000)
+    const lengths = parts.map((part) => part.flatMap(({ items }) => items).length)
+    expect(lengths).toEqual(new Array(10).fill(100))
+  })
+
+  test("long lists within the items of long lists, and within short ones", () => {
+    const value = {
+      servers: [
+        { names: ["a"], routes: numbers(40).map((id) => ({ id, hosts: numbers(30) })) },
+        { names: [] },
+      ],
+      clusters: numbers(30).map((id) => ({ name: `c${id}`, endpoints: numbers(200) })),
+    }
+    const { taken, parts } = brought(value, 400)
+    expect(taken).toEqual(value)
+    expect(parts.length).toBeGreaterThan(15)
+    for (const part of parts) expect(weightOf(part.map(({ items }) => items))).toBeLessThan(600)
+  })
+
+  test("what is no plain data goes as it is", () => {
+    const value = { list: numbers(300), octets: new Uint8Array(2000), map: new Map([["a", numbers(200)]]) }
+    expect(brought(value, 100).taken).toEqual(value)
+  })
+
+  test("whatever it is, it comes over whole", () => {
+    fc.assert(
+      fc.property(
+        fc.jsonValue({ maxDepth: 6 }),
+        fc.integer({ min: 1, max: 64 }),
+        fc.integer({ min: 1, max: 300 }),
+        (value, valuesMost, many) => {
+          const whole = { list: new Array(many).fill(value), value }
+          expect(brought(whole, valuesMost).taken).toEqual(structuredClone(whole))
+        },
+      ),
+    )
+  })
+})
