@@ -180,6 +180,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       log: this.#log,
       env: this.#env,
       admission,
+      reflectedFields: { find: (call, from, into) => bridges.findCursorFields(call, from, into) },
       onStreamEnd: (record) => {
         numbers.traffic.add(record)
         this.emit("stream", record)

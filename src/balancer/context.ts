@@ -10,6 +10,7 @@ import type { StreamRecord } from "../record/record.ts"
 import type { Span } from "../record/span.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
 import type { CallContext } from "../relay/call/call-context.ts"
+import { LogCells } from "../relay/call/continuity/log-cells.ts"
 import { ReplayRing } from "../relay/call/replay-ring.ts"
 import { beginServiceCall } from "../relay/call/service-call.ts"
 import { beginSubrequest } from "../relay/call/subrequest.ts"
@@ -17,6 +18,7 @@ import type { Admission } from "../relay/overload/admission.ts"
 import { CutCalls } from "../relay/overload/cut-calls.ts"
 import { Pacer } from "../relay/pacing/pacer.ts"
 import { TakeoverPace } from "../relay/pacing/takeover-pace.ts"
+import type { ReflectedFields } from "../relay/route/route.ts"
 import type { UpstreamContext } from "../relay/upstream/upstream-context.ts"
 
 /** What all calls and connections of a balancer share. */
@@ -30,12 +32,14 @@ export interface ContextParts {
   readonly log: Log
   readonly env: TemplateEnvironment
   readonly admission: Admission
+  readonly reflectedFields: ReflectedFields
   onStreamEnd(record: StreamRecord): void
   onSpans(spans: readonly Span[]): void
 }
 
 export function makeContext(parts: ContextParts): SharedContext {
-  const { clock, random, limits, counters, log, env, admission, onStreamEnd, onSpans } = parts
+  const { clock, random, limits, counters, log, env, admission, reflectedFields, onStreamEnd, onSpans } =
+    parts
   const deadlines = new TimerWheel(clock)
   const context: SharedContext = {
     clock,
@@ -48,6 +52,7 @@ export function makeContext(parts: ContextParts): SharedContext {
     log,
     env,
     replayRing: new ReplayRing(),
+    logCells: new LogCells(),
     budget: new BufferBudget(limits),
     descriptors: new Descriptors({ clock, counters, limits, log }),
     admission,
@@ -55,6 +60,7 @@ export function makeContext(parts: ContextParts): SharedContext {
     subrequests: {
       begin: (call, uri, done, bodyOctetsMax) => beginSubrequest(context, call, uri, done, bodyOctetsMax),
     },
+    reflectedFields,
     services: { begin: (question, done) => beginServiceCall(context, question, done) },
     onStreamEnd,
     onSpans,

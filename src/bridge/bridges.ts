@@ -5,7 +5,8 @@ import { Call } from "../relay/call/call.ts"
 import type { CallContext } from "../relay/call/call-context.ts"
 import type { DownstreamStream } from "../relay/call/stream-owner.ts"
 import type { DownstreamOptions, OpenStream } from "../relay/downstream/downstream.ts"
-import type { Route } from "../relay/route/route.ts"
+import type { CursorFields } from "../relay/route/continuity-plan.ts"
+import type { PhasedCall, Route } from "../relay/route/route.ts"
 import { connectHead, connectKind } from "./connect/head.ts"
 import { ConnectStreamTranscoder } from "./connect/stream-transcoder.ts"
 import { ConnectUnaryTranscoder } from "./connect/unary-transcoder.ts"
@@ -14,6 +15,7 @@ import { GrpcWebTranscoder } from "./grpc-web/transcoder.ts"
 import type { Http1Connection } from "./http1/connection.ts"
 import { Http1Server } from "./http1/server.ts"
 import type { Caller } from "./json/caller.ts"
+import { cursorFieldsIn } from "./json/cursor-fields.ts"
 import { type MethodTypes, TypeSource } from "./json/method-types.ts"
 import { answerRoute } from "./shared/answer-route.ts"
 import { corsFields, isPreflight, preflightFields } from "./shared/cors.ts"
@@ -56,6 +58,21 @@ export class Bridges {
   /** A connection whose first octets are a request line of HTTP/1. */
   http1(options: DownstreamOptions): Http1Connection {
     return this.#http1.serve(options)
+  }
+
+  /** Where the resume tokens of a call's method are, as its backends say; a text: why nowhere. */
+  async findCursorFields(
+    { route, record }: PhasedCall,
+    from: string,
+    into: string,
+  ): Promise<CursorFields | string> {
+    const { head, connection } = record
+    try {
+      const { method } = await this.#typesOf(route).find(head.path, { head, connection })
+      return cursorFieldsIn(method, from, into)
+    } catch (error) {
+      return (error as Error).message
+    }
   }
 
   #typesOf(route: Route): TypeSource {

@@ -19,7 +19,10 @@ export const CLIENTS = ["ignored", "trusted"] as const
 export const KEEP_OCTETS = { min: 0, max: 2 ** 24 } as const
 export const LEGS_MAX = { min: 2, max: 100 } as const
 
-/** A field by its number or name, within others by theirs: `4`, `2.1`, `page.after`. Names need a descriptor set. */
+/**
+ * A field by its number or name, within others by theirs: `4`, `2.1`, `page.after`. Names are asked for by reflection, or
+ * looked up in a descriptor set.
+ */
 export const FIELD_PATH = /^(?:[1-9]\d{0,8}|[A-Za-z_]\w{0,99})(?:\.(?:[1-9]\d{0,8}|[A-Za-z_]\w{0,99})){0,7}$/
 
 const UNAVAILABLE = 14

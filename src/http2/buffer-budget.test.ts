@@ -8,7 +8,7 @@ function budget() {
   const calls: string[] = []
   made.onExceeded = () => void calls.push("exceeded")
   made.onWithheld = () => void calls.push("withheld")
-  const spare = (name: string) => ({ reclaim: () => void calls.push(`drop ${name}`) })
+  const spare = (name: string) => ({ spareAt: -1, reclaim: () => void calls.push(`drop ${name}`) })
   const stream = (name: string): CreditHolder => ({
     consume: (octets) => void calls.push(`${name} consumes ${octets}`),
   })
@@ -76,6 +76,30 @@ describe("what is held just in case", () => {
     expect(take()).toEqual(["drop b"])
   })
 
+  test.each<[pinned: string[], rest: string[]]>([
+    [["a"], ["c", "b"]],
+    [["b"], ["a", "c"]],
+    [["c"], ["a", "b"]],
+    [["a", "c"], ["b"]],
+    [["c", "a"], ["b"]],
+    [["a", "a", "b", "c"], []],
+  ])("of a, b and c without %j: %j", (pinned, rest) => {
+    const { made, take, spare } = budget()
+    const holders = new Map(["a", "b", "c"].map((name) => [name, spare(name)]))
+    for (const holder of holders.values()) {
+      made.reclaimable(holder)
+      made.reclaimable(holder)
+    }
+    for (const name of pinned) made.pinned(holders.get(name)!)
+    made.add(900)
+    expect(take()).toEqual(rest.map((name) => `drop ${name}`))
+    // Each may be one again.
+    for (const holder of holders.values()) made.reclaimable(holder)
+    made.add(0)
+    made.add(1)
+    expect(take()).toEqual(["drop a", "drop b", "drop c"])
+  })
+
   test("is not asked for by what goes", () => {
     const { made, take, spare } = budget()
     made.add(900)
@@ -88,7 +112,7 @@ describe("what is held just in case", () => {
   test("goes before anything is withheld", () => {
     const { made, take, spare, stream } = budget()
     made.add(900)
-    made.reclaimable({ reclaim: () => made.add(-200) })
+    made.reclaimable({ spareAt: -1, reclaim: () => made.add(-200) })
     made.reclaimable(spare("b"))
     made.withhold(stream("s"))
     expect(take()).toEqual(["drop b", "s consumes 0"])

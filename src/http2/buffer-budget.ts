@@ -7,6 +7,8 @@ export interface CreditHolder {
 
 /** Someone who holds octets just in case. */
 export interface Reclaimable {
+  /** Where it stands among those; -1: it is none of them. Kept by the budget. */
+  spareAt: number
   /** Lets go of them. */
   reclaim(): void
 }
@@ -25,7 +27,7 @@ export class BufferBudget {
   /** Streams whose credit was withheld; bounded by the streams there are. */
   readonly #withheld = new Set<CreditHolder>()
   /** Replay copies are dropped first, before any live stream is slowed. */
-  readonly #spares = new Set<Reclaimable>()
+  #spares: Reclaimable[] = []
   /** Called on every addition past the maximum. */
   onExceeded: () => void = () => {}
   onWithheld: () => void = () => {}
@@ -59,17 +61,24 @@ export class BufferBudget {
 
   /** What `holder` holds may be dropped at any time, until `pinned`. */
   reclaimable(holder: Reclaimable): void {
-    this.#spares.add(holder)
+    if (holder.spareAt < 0) holder.spareAt = this.#spares.push(holder) - 1
   }
 
   pinned(holder: Reclaimable): void {
-    this.#spares.delete(holder)
+    const at = holder.spareAt
+    if (at < 0) return
+    holder.spareAt = -1
+    const last = this.#spares.pop()!
+    if (last === holder) return
+    this.#spares[at] = last
+    last.spareAt = at
   }
 
   #dropSpares(): void {
-    if (this.#spares.size === 0) return
-    const holders = [...this.#spares]
-    this.#spares.clear()
+    if (this.#spares.length === 0) return
+    const holders = this.#spares
+    this.#spares = []
+    for (const holder of holders) holder.spareAt = -1
     for (const holder of holders) holder.reclaim()
   }
 

@@ -93,11 +93,12 @@ export class StreamTrace {
 /** A multiple of 8 digits, not all zero. */
 export function hexDigits(random: Random, digits: number): string {
   for (;;) {
-    let text = ""
-    while (text.length < digits)
-      text += Math.floor(random() * 2 ** 32)
+    const word = () =>
+      Math.floor(random() * 2 ** 32)
         .toString(16)
         .padStart(8, "0")
+    // Joined it is one string, where a sum keeps its parts.
+    const text = Array.from({ length: Math.ceil(digits / 8) }, word).join("")
     if (!ZERO.test(text)) return text
   }
 }

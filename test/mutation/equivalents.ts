@@ -31,7 +31,7 @@ export const equivalents: readonly Equivalents[] = [
         "this.#withheld.size > 0 → true",
         "this.#withheld.size > 0 → (this.#withheld.size) >= (0)",
       ],
-      "if (this.#spares.size === 0) return": ["this.#spares.size === 0 → false"],
+      "if (this.#spares.length === 0) return": ["this.#spares.length === 0 → false"],
       "if (this.#withheld.size > 0) this.#withheld.delete": [
         "this.#withheld.size > 0 → true",
         "this.#withheld.size > 0 → (this.#withheld.size) >= (0)",
@@ -828,6 +828,36 @@ export const equivalents: readonly Equivalents[] = [
     why: NOT_READ_YET,
     at: { "dueTick = 0": ["0 → 1"] },
   })),
+  ...["service-call", "subrequest"].map((name) => ({
+    file: `relay/call/${name}.ts`,
+    why: "of a client's end only its code and where it came from are looked at",
+    at: { "unprocessed: false,": ["false → true"] },
+  })),
+  {
+    file: "relay/call/subrequest.ts",
+    why: SHORT_CUT,
+    at: { "settings.addHeaders.length === 0": ["settings.addHeaders.length === 0 → false"] },
+  },
+  {
+    file: "relay/call/held-headers.ts",
+    why: "a list that is not counted is never down to none",
+    at: { "if (list !== null && isCounted(list) && --list.refCount": ["isCounted(list) → true"] },
+  },
+  {
+    file: "relay/call/client-response.ts",
+    why: NOT_READ_YET,
+    at: { "  #isHolding = false": ["false → true"] },
+  },
+  {
+    file: "relay/call/retry-rules.ts",
+    why: "no list of conditions has null in it",
+    at: { "if (condition === null || !conditions.includes": ["condition === null → false"] },
+  },
+  {
+    file: "relay/call/retries.ts",
+    why: "where the budget has one left, only the bound can have spent it",
+    at: { "const isByBound = isBounded &&": ["isBounded → true"] },
+  },
   {
     file: "relay/call/call.ts",
     why: "undefined is above nothing, too",
@@ -851,22 +881,17 @@ export const equivalents: readonly Equivalents[] = [
     at: { "if (due > 0)": ["due > 0 → true", "due > 0 → (due) >= (0)"] },
   },
   {
-    file: "relay/call/continuity/client-credit.ts",
+    file: "relay/call/continuity/logged-request.ts",
     why: AT_LEAST_NOTHING,
-    at: { "if (due <= 0) return": ["due <= 0 → (due) < (0)"] },
+    at: { "if (due > 0) {": ["due > 0 → (due) >= (0)"] },
   },
   {
     file: "relay/call/continuity/message-log.ts",
     why: ROOM,
     at: {
-      "const SMALLEST = 256": ["256 → 257"],
-      "if (end === start) return": ["end === start → false"],
-      "if (old !== null && this.#to + octets <= old.length) return old": [
-        "old !== null && this.#to + octets <= old.length → false",
-        "this.#to + octets <= old.length → (this.#to + octets) < (old.length)",
-      ],
-      "if (this.#from < this.#to) return": ["this.#from < this.#to → (this.#from) <= (this.#to)"],
-      "if (this.#octets!.length > SMALLEST) this.#octets = null": "*",
+      "if (more === 0) return": ["more === 0 → false"],
+      "if (this.length === 0 && this.#size > CELL_OCTETS) this.#leaveRoom()": "*",
+      "if (gone > 0) this.#drop(gone)": ["gone > 0 → true", "gone > 0 → (gone) >= (0)"],
     },
   },
   {
@@ -1070,11 +1095,6 @@ export const equivalents: readonly Equivalents[] = [
     file: "relay/call/client-request.ts",
     why: "of no octets none is sent",
     at: { "const NO_OCTETS = Buffer.alloc(0)": ["0 → 1"] },
-  },
-  {
-    file: "relay/call/continuity/message-log.ts",
-    why: "what is empty stands anywhere in its buffer",
-    at: { "if (this.#from < this.#to) return": ["this.#from < this.#to → true"] },
   },
   {
     file: "relay/call/continuity/moving.ts",

@@ -267,6 +267,7 @@ export class CallBed {
       log,
       env: templateEnvironment({ clock: this.clock, random }),
       admission: new Admission({ clock, log, counters, limits }),
+      reflectedFields: { find: async () => "nobody is asked" },
       onStreamEnd: (record) => void this.records.push(record),
       onSpans: () => {},
     })

@@ -121,6 +121,7 @@ export class RouteBed {
         },
       },
       services: { begin: unasked },
+      reflectedFields: { find: unasked },
     }
     const templateOf = templatesOf(table)
     const zones = new Map<string, Zone>(

@@ -1,6 +1,6 @@
 import type { Config, RouteConfig, RouteSettings } from "../../config/model.ts"
-import { type FieldPath, parseFieldPath } from "../../grpc/field-path.ts"
-import type { CursorFields, CursorFieldsOf } from "../../relay/route/continuity-plan.ts"
+import type { FieldPath } from "../../grpc/field-path.ts"
+import { type CursorFields, type CursorFieldsOf, hasNamedCursor } from "../../relay/route/continuity-plan.ts"
 import { descriptorSetOf } from "./check-descriptor-sets.ts"
 import { DescriptorIndex, type MethodType } from "./descriptor-index.ts"
 import { FieldKind, type FieldType, type MessageType, wireTypeOf } from "./message-type.ts"
@@ -19,18 +19,17 @@ export function cursorFieldsBy(descriptorSet: string): CursorFieldsOf {
 }
 
 /**
- * Errors: a sentence, where the fields of a cursor are said by name and the route has no descriptor set for it, or one in which
- * no method has such fields.
+ * Errors: a sentence, where the fields of a cursor are said by name and the route has a descriptor set in which no method
+ * has such fields.
  */
 export function checkCursors(config: Config): void {
   const checked = new Set<string>()
   const look = ({ continuity, bridge }: RouteSettings): void => {
     const { cursorFrom: from, cursorInto: into } = continuity
     const key = `${from} ${into} ${bridge.descriptorSet}`
-    if (from === null || into === null || checked.has(key)) return
+    if (from === null || into === null || bridge.descriptorSet === null || checked.has(key)) return
     checked.add(key)
-    const named = [from, into].find((text) => parseFieldPath(text) === null)
-    if (named !== undefined) checkNames(named, from, into, bridge.descriptorSet)
+    if (hasNamedCursor(continuity)) checkNames(from, into, bridge.descriptorSet)
   }
   const lookInto = ({ settings, routes }: RouteConfig): void => {
     look(settings)
@@ -42,11 +41,7 @@ export function checkCursors(config: Config): void {
   }
 }
 
-function checkNames(named: string, from: string, into: string, descriptorSet: string | null): void {
-  if (descriptorSet === null) {
-    const where = "bridge.descriptorSet, grpc_descriptor_set"
-    throw new Error(`continuity: field ${named} is said by name, which needs a descriptor set (${where})`)
-  }
+function checkNames(from: string, into: string, descriptorSet: string): void {
   const problems: string[] = []
   for (const [path, method] of DescriptorIndex.of(descriptorSetOf(descriptorSet)).methods()) {
     const found = cursorFieldsIn(method, from, into)
@@ -57,8 +52,12 @@ function checkNames(named: string, from: string, into: string, descriptorSet: st
   throw new Error(`continuity: no method of ${descriptorSet} has fields ${from} and ${into}: ${why}`)
 }
 
-/** A text: why the method has none. */
-function cursorFieldsIn({ input, output }: MethodType, from: string, into: string): CursorFields | string {
+/** Where the resume tokens of a method are. A text: why it has none. */
+export function cursorFieldsIn(
+  { input, output }: MethodType,
+  from: string,
+  into: string,
+): CursorFields | string {
   const response = fieldAt(output, from, true)
   if (typeof response === "string") return response
   const request = fieldAt(input, into, false)

@@ -168,7 +168,8 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
     // 6. Credit for what the client takes at once; `onDownstreamSent` tells of the rest.
     this.#timer?.timeouts?.fromUpstream(this.context.clock)
     const { responseMessages } = this.record
-    if (this.continuity !== null) leg.consume(this.continuity.onData(leg, octets, start, end, endStream))
+    const { continuity } = this
+    if (continuity?.isOff === false) leg.consume(continuity.onData(leg, octets, start, end, endStream))
     else {
       if (this.isGrpc) this.scanners = countResponse(this.record, this.scanners, octets, start, end)
       leg.consume(this.downstream.sendData(octets, start, end, endStream))

@@ -19,6 +19,7 @@ export interface ReplayContext {
  * when memory is short.
  */
 export class ReplayBuffer implements Reclaimable {
+  spareAt = -1
   readonly #ring: ReplayRing
   readonly #budget: BufferBudget
   #held: OctetQueue | null = null

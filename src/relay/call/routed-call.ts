@@ -49,7 +49,7 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
   snapshot: Snapshot | null = null
   protected readonly response: ClientResponse
   /** The present leg, or the last one. */
-  protected leg: Leg | null = null
+  leg: Leg | null = null
   /** How often the page of an error has sent it on, and how many attempts there had been. */
   protected pages = 0
   attemptsBefore = 0

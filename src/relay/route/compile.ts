@@ -9,7 +9,7 @@ import { findRealClient } from "./access.ts"
 import { admissionPhases } from "./admission-phases.ts"
 import { hasStreamTimeouts, limitCall } from "./call-limits.ts"
 import { compileAction, compileReturn } from "./compile-action.ts"
-import { compilePlans } from "./continuity-plan.ts"
+import { compilePlans, hasNamedCursor, onePlan, type PlanOf } from "./continuity-plan.ts"
 import { compileErrorPages } from "./error-page.ts"
 import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
 import { compileMessageRates } from "./message-rates.ts"
@@ -25,6 +25,7 @@ import {
 } from "./phases.ts"
 import { ProxyRequestRewrite } from "./proxy-request.ts"
 import { ProxyResponseRewrite } from "./proxy-response.ts"
+import { ReflectedPlans } from "./reflected-plans.ts"
 import { compileRewrite, type RewriteParts } from "./rewrite.ts"
 import type { Phase, ReturnAction, Route } from "./route.ts"
 import { checkConditions } from "./route-conditions.ts"
@@ -81,12 +82,15 @@ function makeRoute(
   const tls = action.kind === "cluster" || action.kind === "variable" ? action.tls : null
   const { maxBodyOctets } = settings
   const trace = settings.trace === null ? null : new TracePlan(settings.trace, table)
+  const { planOf, learn } = continuityOf(settings, parts)
+  const isLearning = learn !== null && ROUTED.has(action.kind)
   const locationPhases = [
     ...conditions,
     ...(trace === null ? [] : [trace.begin]),
     ...(maxBodyOctets === null ? [] : [checkBodySize(maxBodyOctets)]),
     ...limitCall(settings),
-    ...ownPhases,
+    // The last one admits the call.
+    ...(isLearning ? ownPhases.toSpliced(-1, 0, learn) : ownPhases),
   ]
   const serverSteps = compileServerSteps(server, host, parts)
   return {
@@ -104,7 +108,7 @@ function makeRoute(
           ? null
           : connectAs(tls, settings),
     settings,
-    continuity: compilePlans(settings.continuity, parts.cursorFieldsOf(settings.bridge.descriptorSet)),
+    continuity: planOf,
     trace,
     messageRates: compileMessageRates(settings.messageLimits, parts.zoneOf),
     ...rewritesOf(action, settings, parts),
@@ -115,6 +119,18 @@ function makeRoute(
     templateOf: parts.templateOf,
     host,
   }
+}
+
+/** How its streams outlive their backend; `learn`: the phase in which its backends are asked what is needed for that. */
+function continuityOf(
+  { continuity, bridge: { descriptorSet } }: RouteSettings,
+  { cursorFieldsOf }: RouteParts,
+): { readonly planOf: PlanOf | null; readonly learn: Phase | null } {
+  if (!hasNamedCursor(continuity)) return { planOf: onePlan(continuity), learn: null }
+  if (descriptorSet !== null)
+    return { planOf: compilePlans(continuity, cursorFieldsOf(descriptorSet)), learn: null }
+  const plans = new ReflectedPlans(continuity)
+  return { planOf: (path) => plans.planOf(path), learn: plans.learn }
 }
 
 function rewritesOf(

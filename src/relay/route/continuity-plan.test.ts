@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest"
 import { defaultRouteSettings } from "../../config/defaults.ts"
 import type { ContinuityConfig } from "../../config/model.ts"
-import { compileContinuity, compilePlans } from "./continuity-plan.ts"
+import { compileContinuity, compilePlans, hasNamedCursor, onePlan } from "./continuity-plan.ts"
 
 const plan = (changes: Partial<ContinuityConfig>) =>
   compileContinuity({
@@ -90,19 +90,30 @@ describe("the plan of a method", () => {
   const plans = (changes: Partial<ContinuityConfig>) =>
     compilePlans({ ...defaultRouteSettings().continuity, ...changes }, fieldsOf)
 
+  test.each<[cursorFrom: string, cursorInto: string, modes: ContinuityConfig["modes"], expected: boolean]>([
+    ["1", "2.1", ["cursor"], false],
+    ["1", "2.a", ["cursor"], true],
+    ["a", "2.1", ["resume", "cursor"], true],
+    ["a", "b", ["resume"], false],
+  ])("from %s into %s, %j: by name %s", (cursorFrom, cursorInto, modes, expected) => {
+    const config = { ...defaultRouteSettings().continuity, cursorFrom, cursorInto, modes }
+    expect(hasNamedCursor(config)).toBe(expected)
+  })
+
   test("is the route's, where no field has a name", () => {
-    expect(plans({ modes: [] })).toBe(null)
-    const one = plans({ modes: ["cursor"], cursorFrom: "1", cursorInto: "2.1" })!
+    const { continuity } = defaultRouteSettings()
+    expect(onePlan({ ...continuity, modes: [] })).toBe(null)
+    const one = onePlan({ ...continuity, modes: ["cursor"], cursorFrom: "1", cursorInto: "2.1" })!
     expect(one("/s/Other")).toBe(one("/s/List"))
     expect(one("/s/Other")!.cursor).toEqual({ from: [1], into: [2, 1] })
   })
 
   test("has the fields of that method; without them it has no mode cursor", () => {
-    const named = plans({ modes: ["cursor"], cursorFrom: "after", cursorInto: "page.2" })!
+    const named = plans({ modes: ["cursor"], cursorFrom: "after", cursorInto: "page.2" })
     expect(named("/s/List")!.cursor).toEqual({ from: [3], into: [2, 1] })
     expect(named("/s/List")).toBe(named("/s/List"))
     expect(named("/s/Other")).toBe(null)
-    const more = plans({ modes: ["resume", "cursor"], cursorFrom: "after", cursorInto: "page.2" })!
+    const more = plans({ modes: ["resume", "cursor"], cursorFrom: "after", cursorInto: "page.2" })
     expect(more("/s/Other")).toMatchObject({ offer: "resume", cursor: null, isOneSided: false })
   })
 })

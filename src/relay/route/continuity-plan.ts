@@ -1,6 +1,9 @@
 import type { ContinuityConfig } from "../../config/model.ts"
 import { type FieldPath, parseFieldPath } from "../../grpc/field-path.ts"
 
+/** A log that does not stay in a processor's nearest memory. */
+const LARGE_OCTETS = 16_384
+
 /** A route's continuity, compiled: what all its calls share. */
 export interface ContinuityPlan {
   readonly config: ContinuityConfig
@@ -8,6 +11,8 @@ export interface ContinuityPlan {
   readonly offer: string
   /** Most octets kept of whole client messages that were sent. */
   readonly keepOctets: number
+  /** Once they are too many, so many octets more leave at once: one by one, each would be looked up in cold memory. */
+  readonly leaveOctets: number
   /** The client's first message is kept, for as long as the call lasts. */
   readonly keepsFirst: boolean
   /** Its last whole message is kept. */
@@ -20,6 +25,8 @@ export interface ContinuityPlan {
   readonly isSlow: boolean
   /** Some mode needs nothing of the backend. */
   readonly isOneSided: boolean
+  /** More than whole messages is looked at in answers, from the first on: resume tokens, or a digest. */
+  readonly looksWithin: boolean
   /** Mode `cursor`: the field of responses that holds a resume token, and that of the first request. Null: no such mode. */
   readonly cursor: CursorFields | null
 }
@@ -36,15 +43,22 @@ export type CursorFieldsOf = (path: string, from: string, into: string) => Curso
 /** The plan for the method at `path`; null: its streams end with their backend. */
 export type PlanOf = (path: string) => ContinuityPlan | null
 
-/** The plans of a route, which are one where the fields of its cursor are said by number. Null: it has none. */
-export function compilePlans(config: ContinuityConfig, fieldsOf: CursorFieldsOf): PlanOf | null {
-  const { cursorFrom, cursorInto, modes } = config
-  const isByName =
+/** The fields of its cursor are said by name: they are others for each method. */
+export function hasNamedCursor({ cursorFrom, cursorInto, modes }: ContinuityConfig): boolean {
+  return (
     modes.includes("cursor") && (parseFieldPath(cursorFrom!) === null || parseFieldPath(cursorInto!) === null)
-  if (!isByName) {
-    const plan = compileContinuity(config)
-    return plan === null ? null : () => plan
-  }
+  )
+}
+
+/** The one plan of a route, whatever the method. Null: it has none. */
+export function onePlan(config: ContinuityConfig): PlanOf | null {
+  const plan = compileContinuity(config)
+  return plan === null ? null : () => plan
+}
+
+/** The plans of a route where the fields of its cursor are said by name. */
+export function compilePlans(config: ContinuityConfig, fieldsOf: CursorFieldsOf): PlanOf {
+  const { cursorFrom, cursorInto, modes } = config
   const without = compileContinuity({ ...config, modes: modes.filter((mode) => mode !== "cursor") })
   // As many as there are methods in the descriptors: of others none is kept.
   const plans = new Map<string, ContinuityPlan | null>()
@@ -70,17 +84,20 @@ export function compileContinuity(
   const asked = modes.filter((mode) => mode === "handoff" || mode === "resume")
   const isAskedOnly = asked.length === modes.length && refused === "end"
   const isBackwards = modes.includes("restart") || modes.includes("replay") || refused === "restart"
+  const isLarge = config.keepOctets >= LARGE_OCTETS
   const isWindow = modes.some((mode) => mode !== "restart" && mode !== "cursor")
   return {
     config,
     offer: asked.join(", "),
     keepOctets: isWindow ? config.keepOctets : 0,
+    leaveOctets: isLarge ? config.keepOctets >> 4 : 0,
     keepsFirst: modes.includes("cursor") || (restarts && restartWith === "first"),
     keepsLast: restarts && restartWith === "last",
     isLockstep: modes.includes("lockstep") && !isBackwards,
     forgetsReceived: isAskedOnly,
     isSlow: config.overflow === "slow" && isWindow,
     isOneSided: asked.length < modes.length,
+    looksWithin: modes.includes("cursor") || modes.includes("replay"),
     cursor: modes.includes("cursor")
       ? (cursor ?? { from: parseFieldPath(cursorFrom!)!, into: parseFieldPath(cursorInto!)! })
       : null,

@@ -24,8 +24,7 @@ export interface RouteParts extends AdmissionParts {
   connectHttp1(action: ProxyAction, settings: RouteSettings): Connector<LegConnection>
   /** Null: routes are not counted. */
   meterOf(server: string, route: string): RouteMeter | null
-  /** By a descriptor set; null: there is none, and no field has a name. */
-  cursorFieldsOf(descriptorSet: string | null): CursorFieldsOf
+  cursorFieldsOf(descriptorSet: string): CursorFieldsOf
   /** The phase that answers with a file. */
   serveFiles(config: FilesConfig, parts: FilesParts): Phase
 }

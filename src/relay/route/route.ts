@@ -16,7 +16,7 @@ import type { TemplateEnvironment } from "../../record/variables.ts"
 import type { Admission } from "../overload/admission.ts"
 import type { CutCalls } from "../overload/cut-calls.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
-import type { PlanOf } from "./continuity-plan.ts"
+import type { CursorFields, PlanOf } from "./continuity-plan.ts"
 import type { ResponseRewrite } from "./head-rewrite.ts"
 import type { MessageRates } from "./message-rates.ts"
 import type { RouteMeter } from "./route-meter.ts"
@@ -163,6 +163,13 @@ export interface PhaseContext {
   readonly deadlines: TimerWheel
   readonly subrequests: Subrequests
   readonly services: Services
+  readonly reflectedFields: ReflectedFields
+}
+
+/** Asks the backends of calls which fields their messages have. */
+export interface ReflectedFields {
+  /** Where the resume tokens of a call's method are, by the names of their fields; a text: why nowhere. Never rejects. */
+  find(call: PhasedCall, from: string, into: string): Promise<CursorFields | string>
 }
 
 /** Asks gRPC services of the configuration. */

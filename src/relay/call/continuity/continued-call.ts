@@ -11,11 +11,13 @@ import type { Leg } from "../leg.ts"
 import type { LegContext } from "../leg-context.ts"
 import type { LegEnd } from "../leg-end.ts"
 import type { DownstreamStream } from "../stream-owner.ts"
+import type { LogCells } from "./log-cells.ts"
 
 export interface ContinuityContext extends LegContext {
   readonly budget: BufferBudget
   readonly env: TemplateEnvironment
   readonly takeoverPace: TakeoverPace
+  readonly logCells: LogCells
 }
 
 /** The call that is to go on. */
@@ -25,6 +27,8 @@ export interface ContinuedCall {
   readonly record: NewStreamRecord
   readonly route: Route
   readonly cluster: Cluster<LegConnection> | null
+  /** The present leg, or the last one. */
+  readonly leg: Leg | null
   /** The present leg; null: there is none. */
   readonly paced: Leg | null
   /** Picks the next leg and begins it. */

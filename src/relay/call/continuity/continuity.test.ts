@@ -41,6 +41,37 @@ function said(line: string | undefined): string {
     .replace(/^leg\d+ open 127\.0\.0\.1:(\d) \/s\/m, /, "$1 ")
 }
 
+describe("answers", () => {
+  test("of a backend that takes no part pass as they come, and are counted", async () => {
+    const { bed, call } = await begin({ modes: ["resume"] })
+    call.leg.head(200)
+    bed.take()
+    const answers = Buffer.concat([message("x"), message("yz")])
+    call.leg.data(answers.subarray(0, 8))
+    expect(bed.take()).toContain("client data |x\0\0")
+    call.leg.data(answers.subarray(8))
+    expect(call.call.record).toMatchObject({ responseMessages: 2, responseOctets: answers.length })
+  })
+
+  test("count for the next leg, whole and in parts", async () => {
+    const { bed, call } = await begin({ modes: ["resume"] })
+    call.leg.head(200, RESUME)
+    call.leg.data(Buffer.concat([message("a"), message("b")]))
+    call.leg.data(message("cd").subarray(0, 6))
+    expect(call.call.record.responseMessages).toBe(2)
+    call.leg.data(Buffer.concat([message("cd").subarray(6), message("ef").subarray(0, 6)]))
+    expect(call.call.record).toMatchObject({ responseMessages: 3, responseOctets: 6 + 6 + 7 + 6 })
+    bed.take()
+    call.leg.breaks(LOST)
+    const opened = (await nextLeg(bed)).find((line) => line.includes("open"))
+    expect(said(opened)).toContain("continuity-delivered: 3")
+    expect(call.call.record.responseOctets).toBe(6 + 6 + 7)
+    call.leg.head(200, [...RESUME, "continuity-received", "0"])
+    call.leg.data(message("ef"))
+    expect(call.call.record).toMatchObject({ responseMessages: 4, responseOctets: 6 + 6 + 7 + 7 })
+  })
+})
+
 describe("a leg's head", () => {
   test("says which call and leg it is, and what is offered", async () => {
     const { bed } = await begin({ modes: ["handoff", "resume"] }, {}, { fields: ["continuity-x", "y"] })

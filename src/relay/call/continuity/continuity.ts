@@ -1,6 +1,5 @@
 import { counterIds } from "../../../base/counters.ts"
 import type { Endpoint } from "../../../cluster/endpoint.ts"
-import type { ContinuityMode } from "../../../config/model.ts"
 import type { HeaderList } from "../../../http2/header-list.ts"
 import type { ResponseHead } from "../../../http2/message-head.ts"
 import { beginContinuity, legOpened, ownContinuity } from "../../../record/continuity-record.ts"
@@ -10,17 +9,18 @@ import type { ContinuityPlan } from "../../route/continuity-plan.ts"
 import type { CallRequest } from "../call-request.ts"
 import type { Leg } from "../leg.ts"
 import { type LegEnd, statusEndOf } from "../leg-end.ts"
-import { BackendAccount } from "./backend-account.ts"
+import { Answers } from "./answers.ts"
+import { type BackendAccount, NEVER } from "./backend-account.ts"
 import type { ContinuedCall } from "./continued-call.ts"
 import { factsOf } from "./facts.ts"
-import { type BackendSays, legHead, readBackend, trailersOf, withoutContinuity } from "./fields.ts"
+import { type BackendSays, legHead, readBackend, takesPart, trailersOf, withoutContinuity } from "./fields.ts"
 import { Gap, type GapOwner } from "./gap.ts"
+import { LaterLegs } from "./later-legs.ts"
 import { LoggedRequest, type LogOwner } from "./logged-request.ts"
 import type { MovedLeg } from "./move-request.ts"
 import { type MovableCall, Moving } from "./moving.ts"
 import { openingOf } from "./opening.ts"
 import { Refusal } from "./refusal.ts"
-import { type Responses, responsesOf } from "./response-account.ts"
 import { type Continuation, type ContinuityFacts, continuation, positionAfter } from "./resume-rules.ts"
 
 /** Legs that the record of a call has: a stream may outlive any number of backends. */
@@ -35,30 +35,15 @@ const NO_ENDPOINT_MS = 200
  *
  * Cost: most streams have one leg, for days. So what only its end, or a move, asks for is made then.
  */
-export class Continuity implements GapOwner, MovableCall, LogOwner {
+export class Continuity extends Answers implements GapOwner, MovableCall, LogOwner {
   readonly request: LoggedRequest
-  /** A leg is over, and the next one's stream has not been opened. */
-  isBetween = false
-  readonly responses: Responses
-  readonly backend = new BackendAccount()
-  /** Null: no leg has ended. */
-  gap: Gap | null = null
-  readonly #call: ContinuedCall
-  readonly #plan: ContinuityPlan
-  /** How the present leg was opened; null: from the call's beginning. */
-  #mode: ContinuityMode | null = null
-  /** It was sent the call's one request without waiting for its head. */
-  #isSentAtOnce = false
-  #refusal: Refusal | null = null
-  #moving: Moving | null = null
+  /** Null: no leg has ended, nor could one have. */
+  #later: LaterLegs | null = null
 
   constructor(call: ContinuedCall, plan: ContinuityPlan) {
-    const { context, downstream, record } = call
-    this.#call = call
-    this.#plan = plan
-    this.responses = responsesOf(downstream, context, plan)
-    this.request = new LoggedRequest(context, downstream, plan, this)
-    beginContinuity(record)
+    super(call, plan)
+    this.request = new LoggedRequest(plan, this)
+    beginContinuity(call.record)
   }
 
   /** The request from here on, with what has come of it by now. */
@@ -67,27 +52,43 @@ export class Continuity implements GapOwner, MovableCall, LogOwner {
     return this.request
   }
 
+  get #past(): LaterLegs {
+    return (this.#later ??= new LaterLegs(this.call.leg, this.isBegun, this.plan.isOneSided))
+  }
+
+  /** A leg is over, and the next one's stream has not been opened. */
+  get isBetween(): boolean {
+    return this.#later?.isBetween === true
+  }
+
+  get backend(): BackendAccount {
+    return this.#past.backend
+  }
+
+  /** Null: no leg has ended. */
+  get gap(): Gap | null {
+    return this.#past.gap
+  }
+
   // ---- Up ---------------------------------------------------------------------------------------------------------
 
   /** The head of the next leg. */
   requestHead(list: HeaderList): HeaderList {
-    const { record, context } = this.#call
-    const isLater = this.#mode === "handoff" || this.#mode === "resume"
+    const { record, context } = this.call
+    const later = this.#later
+    const goesOn = later !== null && (later.mode === "handoff" || later.mode === "resume")
     const leg = legOpened(record)
     const nowMs = Math.floor(context.clock.now())
-    this.isBetween = false
     // Else only its head says whether it serves.
-    if (!isLater && (this.#mode !== null || this.#plan.isOneSided)) {
-      this.backend.liveMs = nowMs
-      this.gap?.onLive()
-    }
+    const isLive = !goesOn && (later?.mode != null || this.plan.isOneSided)
+    later?.opened(isLive ? nowMs : NEVER)
     return legHead(list, {
       call: requestId(record, context.env),
       leg,
-      offer: this.#plan.offer,
-      goesOn: isLater
+      offer: this.plan.offer,
+      goesOn: goesOn
         ? {
-            session: this.backend.session,
+            session: later.backend.session,
             delivered: this.responses.delivered,
             holds: this.request.logStart + 1,
           }
@@ -102,12 +103,12 @@ export class Continuity implements GapOwner, MovableCall, LogOwner {
   onHead(leg: Leg, head: ResponseHead, endStream: boolean): HeaderList | null {
     const { list } = head
     const says = readBackend(list)
-    const { hasClientHead } = this.backend
+    const hasClientHead = this.#later === null ? this.isBegun : this.#later.backend.hasClientHead
     const status = statusEndOf(head, false)
-    if (endStream && this.#mode !== null && says.refuses !== null)
+    if (endStream && this.#later?.mode != null && says.refuses !== null)
       return this.#end(leg, { kind: "refused", reason: says.refuses })
     if (status !== null) return hasClientHead ? this.#end(leg, status) : withoutContinuity(list)
-    if (endStream && hasClientHead) this.#call.onLegTrailers(leg, trailersOf(list))
+    if (endStream && hasClientHead) this.call.onLegTrailers(leg, trailersOf(list))
     else if (endStream) return this.#isNoAnswer(leg, list) ? null : withoutContinuity(list)
     else if (this.#takeUp(leg, list, says) && !hasClientHead) return withoutContinuity(list)
     if (hasClientHead) leg.accepted()
@@ -116,36 +117,32 @@ export class Continuity implements GapOwner, MovableCall, LogOwner {
 
   /** Takes the head's word for what follows. True: the leg goes on. */
   #takeUp(leg: Leg, list: HeaderList, says: BackendSays): boolean {
-    const problem = this.backend.takeEncoding(list) ?? this.#resume(leg, says)
-    if (problem !== null) {
-      this.#end(leg, { kind: "unfit", reason: problem })
-      return false
+    const later = this.#later
+    if (later !== null) {
+      const problem = later.backend.takeEncoding(list) ?? this.#resume(leg, later, says)
+      if (problem !== null) {
+        this.#end(leg, { kind: "unfit", reason: problem })
+        return false
+      }
+      later.headCame(Math.floor(this.call.context.clock.now()))
     }
-    this.gap?.onHead()
-    this.backend.headCame(Math.floor(this.#call.context.clock.now()))
-    this.#moving?.legBegun()
-    this.responses.onHead(this.backend.isAware)
-    if (!this.backend.isAware && !this.#plan.isOneSided) {
-      this.request.turnOff()
-      this.responses.turnOff()
-    }
+    this.expectAnswers(takesPart(says))
+    if (this.isOff) this.request.turnOff()
     return true
   }
 
   /** A later leg is sent what its backend has not received. Not null: what the head says does not fit. */
-  #resume(leg: Leg, says: BackendSays): string | null {
-    const backend = this.backend
+  #resume(leg: Leg, { backend, mode, isSentAtOnce }: LaterLegs, says: BackendSays): string | null {
     backend.note(says)
-    if (this.#mode !== "handoff" && this.#mode !== "resume") return null
-    const isAtOnce = this.#isSentAtOnce
-    if (isAtOnce && says.accepts === null) return "the backend did not say continuity-accept"
+    if (mode !== "handoff" && mode !== "resume") return null
+    if (isSentAtOnce && says.accepts === null) return "the backend did not say continuity-accept"
     const received = says.received ?? backend.handedOff
-    const position = isAtOnce ? 0 : positionAfter(received, this.#facts(true, 0).positions)
+    const position = isSentAtOnce ? 0 : positionAfter(received, this.#facts(true, 0).positions)
     if (typeof position === "string") return position
-    const record = ownContinuity(this.#call.record)
+    const record = ownContinuity(this.call.record)
     record.repeated += this.request.sentMessages - position
-    if (this.#mode === "handoff") record.moved++
-    if (isAtOnce) return null
+    if (mode === "handoff") record.moved++
+    if (isSentAtOnce) return null
     backend.received = position
     const problem = this.request.resume(leg, position)
     return problem === null ? null : problem.message
@@ -153,47 +150,41 @@ export class Continuity implements GapOwner, MovableCall, LogOwner {
 
   /** Returns how many octets the client has taken at once, or is not to have. */
   onData(leg: Leg, octets: Buffer, start: number, end: number, endStream: boolean): number {
-    const responses = this.responses
-    const { record } = this.#call
-    const from = responses.skip(octets, start, end)
-    if (from < 0 || (endStream && responses.isRepeating)) {
-      this.#why.tellDataLoss(leg)
-      return 0
-    }
-    record.responseOctets -= from - start
-    if (from === end && !endStream) return end - start
-    const taken = responses.pass(octets, from, end, endStream)
-    record.responseMessages = responses.delivered
-    if (this.#plan.isLockstep && !this.backend.isAware) this.request.done(responses.delivered)
-    return from - start + taken
+    const taken = this.passAnswers(octets, start, end, endStream)
+    if (taken >= 0) return taken
+    this.#why.tellDataLoss(leg)
+    return 0
+  }
+
+  protected override forgetAnswered(messages: number): void {
+    this.request.done(messages)
   }
 
   /** A leg ended by trailers. What of them goes to the client; null: nothing, it goes on or has been told. */
   onTrailers(leg: Leg, list: HeaderList): HeaderList | null {
     if (this.#isNoAnswer(leg, list)) return null
-    const isOther = this.responses.isRepeating && list.get("grpc-status") === "0"
+    const isOther = this.isRepeating && list.get("grpc-status") === "0"
     if (isOther) return this.#why.tellDataLoss(leg)
-    this.responses.release()
-    this.#call.record.responseMessages = this.responses.delivered
+    this.release()
     return withoutContinuity(list)
   }
 
   /** True: these trailers are not passed on, the call goes on or its client has been told why not. */
   #isNoAnswer(leg: Leg, list: HeaderList): boolean {
-    const isWithinMessage = this.responses.heldOctets > 0
-    const end = this.backend.endOf(list, this.#plan.config.statuses, isWithinMessage)
-    return end !== null && (this.#call.goesOn(leg, end) || this.hasTold(leg, end))
+    const isWithinMessage = this.heldOctets > 0
+    const end = this.backend.endOf(list, this.plan.config.statuses, isWithinMessage)
+    return end !== null && (this.call.goesOn(leg, end) || this.hasTold(leg, end))
   }
 
   #end(leg: Leg, end: LegEnd): null {
-    if (!this.#call.goesOn(leg, end)) this.#why.tellEnd(leg, end)
+    if (!this.call.goesOn(leg, end)) this.#why.tellEnd(leg, end)
     return null
   }
 
   // ---- Moving -----------------------------------------------------------------------------------------------------
 
   get #movement(): Moving {
-    return (this.#moving ??= new Moving(this.#call, this.#plan, this))
+    return (this.#past.moving ??= new Moving(this.call, this.plan, this))
   }
 
   /** The leg is to end by Sluice's own choice. False: the call cannot move. */
@@ -211,7 +202,7 @@ export class Continuity implements GapOwner, MovableCall, LogOwner {
 
   /** Where the next leg is to be; null: as the policy has it. */
   takeDestination(): Endpoint | null {
-    return this.#moving === null ? null : this.#moving.account.takeDestination()
+    return this.#later?.moving?.account.takeDestination() ?? null
   }
 
   canGoOn(end: LegEnd): boolean {
@@ -219,7 +210,7 @@ export class Continuity implements GapOwner, MovableCall, LogOwner {
   }
 
   get movedLeg(): MovedLeg {
-    const { record, context } = this.#call
+    const { record, context } = this.call
     return { call: requestId(record, context.env), leg: record.continuity!.legs - 1 }
   }
 
@@ -227,40 +218,36 @@ export class Continuity implements GapOwner, MovableCall, LogOwner {
 
   /** What follows the end of `leg`; null: the ordinary rules decide. */
   decide(leg: Leg, end: LegEnd, isBudgetLeft: boolean): Continuation {
-    const { context, record } = this.#call
-    this.gap ??= new Gap(context, this, record, this.backend, this.#plan.config.gapMaxMs)
-    this.gap.onLegEnd(leg.connectedMs > 0)
+    const { context, record } = this.call
+    const past = this.#past
+    past.gap ??= new Gap(context, this, record, past.backend, this.plan.config.gapMaxMs)
+    past.gap.onLegEnd(leg.connectedMs > 0)
     const decision = continuation(this.#facts(isBudgetLeft, context.env.random()), end)
     if (decision?.next === "answer") this.#why.note(decision.reason)
     return decision
   }
 
   #facts(isBudgetLeft: boolean, random: number): ContinuityFacts {
-    return factsOf(this, this.#plan, this.#mode, isBudgetLeft, random)
-  }
-
-  /** Octets of the leg that has ended that the client will not get. */
-  discard(): number {
-    const octets = this.responses.discard()
-    this.#call.record.responseOctets -= octets
-    return octets
+    return factsOf(this, this.plan, this.#past.mode, isBudgetLeft, random)
   }
 
   /** Opens the next leg. The last one is over. */
   goOn({ mode }: Extract<Continuation, { next: "leg" }>): void {
-    const { hasOneRequest } = this.backend
-    this.#mode = mode
-    this.#isSentAtOnce = hasOneRequest
-    this.#call.record.resumes++
-    this.#call.record.keepAttempts(LEGS_SHOWN)
-    this.#call.context.counters.add(counterIds.continuity_legs)
-    this.gap!.begin()
-    this.#moving?.legOver()
-    this.request.detach(openingOf(mode, this.request, this.responses, this.#plan.config, hasOneRequest))
-    this.isBetween = true
-    this.responses.begin(mode)
-    this.gap!.wait()
-    this.#call.openLeg(null)
+    const past = this.#past
+    const gap = past.gap!
+    const { hasOneRequest } = past.backend
+    past.mode = mode
+    past.isSentAtOnce = hasOneRequest
+    this.call.record.resumes++
+    this.call.record.keepAttempts(LEGS_SHOWN)
+    this.call.context.counters.add(counterIds.continuity_legs)
+    gap.begin()
+    past.moving?.legOver()
+    this.request.detach(openingOf(mode, this.request, this.responses, this.plan.config, hasOneRequest))
+    past.isBetween = true
+    this.beginAnswers(mode)
+    gap.wait()
+    this.call.openLeg(null)
   }
 
   /** No endpoint is available for the next leg. */
@@ -269,32 +256,27 @@ export class Continuity implements GapOwner, MovableCall, LogOwner {
   }
 
   onGapTimer(): void {
-    this.#call.openLeg(null)
+    this.call.openLeg(null)
   }
 
   onGapTooLong(): void {
-    this.#why.tellGap(this.#plan.config.gapMaxMs, this.isBetween)
+    this.#why.tellGap(this.plan.config.gapMaxMs, this.isBetween)
   }
 
   // ---- Its end ----------------------------------------------------------------------------------------------------
 
   get #why(): Refusal {
-    return (this.#refusal ??= new Refusal(this.#call))
+    return (this.#past.refusal ??= new Refusal(this.call))
   }
 
   /** True: the call was to go on and could not, and the client has been told why. */
   hasTold(leg: Leg, end: LegEnd): boolean {
-    return this.#refusal?.hasTold(leg, end) === true
-  }
-
-  get heldOctets(): number {
-    return this.responses.heldOctets
+    return this.#later?.refusal?.hasTold(leg, end) === true
   }
 
   /** The call is over. */
   close(): void {
-    this.gap?.close()
-    this.#moving?.close()
-    this.responses.discard()
+    this.#later?.close()
+    this.discard()
   }
 }

@@ -238,13 +238,6 @@ describe("how many octets the client has taken at once", () => {
 })
 
 describe("messages that do not wait", () => {
-  test("once the call cannot go on: octets pass as they come", () => {
-    const { messages, given } = bed()
-    messages.isOff = true
-    expect(messages.pass(message("a"), 0, 4, false)).toBe(4)
-    expect(given().length).toBe(4)
-  })
-
   test("where the backend goes on by itself: what it says stands for no token any more", () => {
     const { messages, push, token, letters } = bed()
     push(message("a", "t1"))

@@ -43,7 +43,6 @@ export class CursorMessages extends WholeMessages {
   }
 
   override pass(octets: Buffer, start: number, end: number, endStream: boolean): number {
-    if (this.isOff) return super.pass(octets, start, end, endStream)
     if (!this.awaitsTokens) {
       this.#isPast = true
       return super.pass(octets, start, end, endStream)

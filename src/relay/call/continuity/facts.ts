@@ -1,16 +1,16 @@
 import type { ContinuityMode } from "../../../config/model.ts"
 import type { ContinuityPlan } from "../../route/continuity-plan.ts"
+import type { Delivered } from "./answers.ts"
 import type { BackendAccount } from "./backend-account.ts"
 import type { Gap } from "./gap.ts"
 import type { LoggedRequest } from "./logged-request.ts"
-import type { Responses } from "./response-account.ts"
 import type { ContinuityFacts } from "./resume-rules.ts"
 
 /** What the facts of a call are read from. */
 export interface CallAccounts {
   readonly backend: BackendAccount
   readonly request: LoggedRequest
-  readonly responses: Responses
+  readonly responses: Delivered
   /** Null: no leg has ended. */
   readonly gap: Gap | null
 }

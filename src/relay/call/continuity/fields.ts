@@ -152,6 +152,11 @@ export function readBackend(list: HeaderList): BackendSays {
   return says
 }
 
+/** The backend that says so takes part in the protocol itself. */
+export function takesPart({ accepts }: BackendSays): boolean {
+  return accepts !== null && (accepts.handoff || accepts.resume)
+}
+
 const isToken = (value: string): boolean => value.length > 0 && value.length <= TOKEN_OCTETS_MAX
 
 function readAccept(value: string): BackendSays["accepts"] {

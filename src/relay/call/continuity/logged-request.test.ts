@@ -8,6 +8,7 @@ import { BufferBudget } from "../../../http2/buffer-budget.ts"
 import { HeaderList } from "../../../http2/header-list.ts"
 import { compileContinuity } from "../../route/continuity-plan.ts"
 import type { Leg } from "../leg.ts"
+import { LogCells } from "./log-cells.ts"
 import { LoggedRequest } from "./logged-request.ts"
 
 const HEAD = new HeaderList([":path", "/s/m"])
@@ -19,9 +20,13 @@ function bedOf(config: Partial<ContinuityConfig> = {}) {
   const downstream = { remoteEnded: false, consume: (octets: number) => lines.push(`credit ${octets}`) }
   const budget = new BufferBudget(resolveLimits({}).limits)
   let full = 0
-  const owner = { onFull: () => full++ }
-  const context = { budget, counters: new Counters() }
-  const request = new LoggedRequest(context, downstream as never, plan, owner)
+  const context = { budget, counters: new Counters(), logCells: new LogCells() }
+  const owner = { downstream: downstream as never, context, isOff: false, onFull: () => full++ }
+  const turnOff = (): void => {
+    owner.isOff = true
+    request.turnOff()
+  }
+  const request = new LoggedRequest(plan, owner)
   /** A leg that takes `room` octets at once. */
   const legOf = (name: string, room = Number.POSITIVE_INFINITY, headerListMax = 10_000): Leg => {
     const text = (octets: Buffer, start: number, end: number): string =>
@@ -52,7 +57,7 @@ function bedOf(config: Partial<ContinuityConfig> = {}) {
     const around = Buffer.concat([Buffer.from("###"), octets, Buffer.from("###")])
     request.receive(leg, around, 3, 3 + octets.length, endStream)
   }
-  return { request, downstream, budget, legOf, send, full: () => full, take: () => lines.splice(0) }
+  return { request, turnOff, downstream, budget, legOf, send, full: () => full, take: () => lines.splice(0) }
 }
 
 /** The leg is over, and another follows, opened as said. */
@@ -313,12 +318,12 @@ describe("where memory is short", () => {
 
 describe("once no other leg follows", () => {
   test("nothing is kept, and all that was withheld is given", () => {
-    const { request, budget, legOf, send, take } = bedOf({ overflow: "slow", keepOctets: 10 })
+    const { request, turnOff, budget, legOf, send, take } = bedOf({ overflow: "slow", keepOctets: 10 })
     const leg = legOf("a")
     request.open(leg, HEAD, false)
     for (const text of ["one", "two"]) send(leg, message(text))
     take()
-    request.turnOff()
+    turnOff()
     expect([take(), request.heldOctets, budget.octets]).toEqual([["credit 6"], 0, 0])
     expect(request.isReplayable).toBe(false)
     send(leg, message("abc"))

@@ -1,6 +1,5 @@
-import type { Counters } from "../../../base/counters.ts"
 import type { FieldValue } from "../../../grpc/field-path.ts"
-import type { BufferBudget, Reclaimable } from "../../../http2/buffer-budget.ts"
+import type { Reclaimable } from "../../../http2/buffer-budget.ts"
 import type { HeaderList } from "../../../http2/header-list.ts"
 import type { Failure } from "../../../record/failure.ts"
 import type { ContinuityPlan } from "../../route/continuity-plan.ts"
@@ -8,7 +7,7 @@ import { cleanTrailers } from "../../route/head-rewrite.ts"
 import { type CallRequest, headersProblem, sendTrailers } from "../call-request.ts"
 import type { Leg } from "../leg.ts"
 import type { DownstreamStream } from "../stream-owner.ts"
-import { ClientCredit } from "./client-credit.ts"
+import type { LogContext } from "./message-log.ts"
 import type { Opening } from "./opening.ts"
 import { RequestLog } from "./request-log.ts"
 
@@ -16,9 +15,24 @@ const NO_OCTETS = Buffer.alloc(0)
 
 const BEGIN: Opening = { kind: "begin" }
 
-/** Who is told that the client waits for room in the log. */
+/** The call whose request it is. */
 export interface LogOwner {
+  readonly downstream: DownstreamStream
+  readonly context: LogContext
+  /** No other leg follows: nothing is kept. */
+  readonly isOff: boolean
+  /** The client waits for room in the log. */
   onFull(): void
+}
+
+/** Of a leg that is not the first. */
+interface LaterLeg {
+  /** How it is opened. */
+  readonly opening: Opening
+  /** Octets under way to it that it is sent again, beside the order. */
+  again: number
+  /** Where what it takes next stands. */
+  taken: number
 }
 
 /**
@@ -29,43 +43,29 @@ export interface LogOwner {
  * Octets are counted from the first of the call; messages are whole ones.
  */
 export class LoggedRequest implements CallRequest, Reclaimable {
-  #opening: Opening = BEGIN
-  readonly #downstream: DownstreamStream
-  readonly #budget: BufferBudget
-  readonly #forgetsReceived: boolean
+  spareAt = -1
   readonly #owner: LogOwner
   readonly #log: RequestLog
-  readonly #credit: ClientCredit
-  /** Of the present leg: where what it takes next stands. */
-  #legTaken = 0
-  /** Octets under way to the present leg that it is sent again, beside the order. */
-  #again = 0
+  /** Octets that some leg has taken. */
+  #taken = 0
+  /** Those that the client has credit for. */
+  #credited = 0
+  /** Null: the present leg is the first. */
+  #later: LaterLeg | null = null
   /** The present leg is sent nothing: it has not said from where, or its request side has been ended. */
   #isHeld = false
-  /** No other leg follows: nothing is kept. */
-  #isOff = false
-  #isReclaimable = false
   #trailers: HeaderList | null = null
 
-  constructor(
-    context: { readonly budget: BufferBudget; readonly counters: Counters },
-    downstream: DownstreamStream,
-    plan: ContinuityPlan,
-    owner: LogOwner,
-  ) {
-    this.#downstream = downstream
-    this.#budget = context.budget
-    this.#forgetsReceived = plan.forgetsReceived
+  constructor(plan: ContinuityPlan, owner: LogOwner) {
     this.#owner = owner
-    this.#credit = new ClientCredit(downstream)
-    this.#log = new RequestLog(context, plan)
+    this.#log = new RequestLog(owner.context, plan)
   }
 
   // ---- What is known of it --------------------------------------------------------------------------------------
 
   /** Whole messages that some leg has taken. */
   get sentMessages(): number {
-    return this.#log.wholeUntil(this.#credit.taken)
+    return this.#log.wholeMessages(this.#taken)
   }
 
   /** Messages before the first one that can be sent again. */
@@ -78,7 +78,7 @@ export class LoggedRequest implements CallRequest, Reclaimable {
   }
 
   get isReplayable(): boolean {
-    return this.#log.start === 0 && !this.#isOff
+    return this.#log.start === 0 && !this.#owner.isOff
   }
 
   get heldOctets(): number {
@@ -102,7 +102,10 @@ export class LoggedRequest implements CallRequest, Reclaimable {
   open(leg: Leg, list: HeaderList, isHead: boolean): Failure | null {
     const problem = headersProblem(leg, list)
     if (problem !== null) return problem
-    const opening = this.#opening
+    // One that was refused is followed by another that begins as it did.
+    if (this.#taken > 0) this.#later ??= { opening: BEGIN, again: 0, taken: 0 }
+    const later = this.#later
+    const opening = later === null ? BEGIN : later.opening
     this.#log.neededFrom = -1
     this.#isHeld = opening.kind === "wait"
     if (opening.kind === "wait") {
@@ -114,10 +117,10 @@ export class LoggedRequest implements CallRequest, Reclaimable {
     const isEmpty = again === null && this.#log.from(from) === null
     const endsBare = this.#isEnded && this.#trailers === null
     const upstream = leg.open(list, endsBare && isEmpty, isHead)
-    this.#legTaken = from
+    if (later !== null) later.taken = from
     if (again !== null) {
       leg.octetsSent += again.length
-      this.#again = again.length
+      later!.again = again.length
       this.sent(upstream.sendData(again, 0, again.length, false))
     }
     return isEmpty && endsBare ? null : this.#sendFrom(leg, from)
@@ -127,9 +130,9 @@ export class LoggedRequest implements CallRequest, Reclaimable {
   resume(leg: Leg, message: number): Failure | null {
     this.#isHeld = false
     const from = this.#log.octetOf(message)
-    this.#legTaken = from
+    this.#later!.taken = from
     this.#take(from)
-    if (this.#forgetsReceived) this.done(message)
+    if (this.#log.forgetsReceived) this.done(message)
     return this.#sendFrom(leg, from)
   }
 
@@ -146,14 +149,14 @@ export class LoggedRequest implements CallRequest, Reclaimable {
   }
 
   get #isEnded(): boolean {
-    return this.#downstream.remoteEnded
+    return this.#owner.downstream.remoteEnded
   }
 
   receive(leg: Leg | null, octets: Buffer, start: number, end: number, endStream: boolean): void {
     const upstream = leg === null || this.#isHeld ? null : leg.upstream
-    if (!this.#isOff) this.#log.keep(octets, start, end, this.#credit.taken)
+    if (!this.#owner.isOff) this.#log.keep(octets, start, end, this.#taken)
     if (upstream === null) return
-    if (!this.#isOff) this.#mayReclaim()
+    if (!this.#owner.isOff) this.#mayReclaim()
     leg!.octetsSent += end - start
     this.sent(upstream.sendData(octets, start, end, endStream))
   }
@@ -165,21 +168,27 @@ export class LoggedRequest implements CallRequest, Reclaimable {
   }
 
   sent(octets: number): void {
-    const again = Math.min(octets, this.#again)
-    this.#again -= again
-    this.#legTaken += octets - again
-    this.#take(this.#legTaken)
+    const later = this.#later
+    if (later === null) return this.#take(this.#taken + octets)
+    const again = Math.min(octets, later.again)
+    later.again -= again
+    later.taken += octets - again
+    this.#take(later.taken)
   }
 
   /** Credit for what no leg has taken before. */
   #take(until: number): void {
-    const credit = this.#credit
-    if (until > credit.taken) credit.taken = until
+    if (until > this.#taken) this.#taken = until
     this.#giveCredit()
   }
 
+  /** The client has credit for each octet once, when the first leg has taken it, or later. */
   #giveCredit(): void {
-    this.#credit.give(this.#log.creditMost)
+    const due = Math.min(this.#taken, this.#log.creditMost) - this.#credited
+    if (due > 0) {
+      this.#credited += due
+      this.#owner.downstream.consume(due)
+    }
     if (this.isFull) this.#owner.onFull()
   }
 
@@ -197,18 +206,18 @@ export class LoggedRequest implements CallRequest, Reclaimable {
 
   /** The client waits for room in the log. */
   get isFull(): boolean {
-    return this.#credit.withheld > 0
+    return this.#taken > this.#credited
   }
 
   /** The client waits no longer: from now on the oldest leave. */
   speedUp(): void {
-    this.#log.speedUp(this.#credit.taken)
+    this.#log.speedUp(this.#taken)
     this.#giveCredit()
   }
 
   /** Messages before `message` are not sent again: they were answered, or are in the backend's state. */
   done(message: number): void {
-    this.#log.done(message, this.#credit.taken)
+    this.#log.done(message, this.#taken)
     this.#giveCredit()
   }
 
@@ -216,29 +225,25 @@ export class LoggedRequest implements CallRequest, Reclaimable {
 
   /** All that is kept has been given to a leg. */
   #mayReclaim(): void {
-    if (!this.#isReclaimable) this.#budget.reclaimable(this)
-    this.#isReclaimable = true
+    this.#owner.context.budget.reclaimable(this)
   }
 
   reclaim(): void {
-    this.#isReclaimable = false
     this.#log.dropFirst()
-    if (this.#isOff) return
+    if (this.#owner.isOff) return
     this.#log.drop()
     this.#giveCredit()
   }
 
   keep(): void {
-    this.#budget.pinned(this)
-    this.#isReclaimable = false
+    this.#owner.context.budget.pinned(this)
   }
 
   /** The leg is over, and another follows: what it was to be sent again is not under way any more. */
   detach(opening: Opening): void {
-    this.#opening = opening
+    this.#later = { opening, again: 0, taken: 0 }
     if (opening.kind === "from") this.#log.neededFrom = opening.message
     this.keep()
-    this.#again = 0
     this.#isHeld = false
   }
 
@@ -246,15 +251,14 @@ export class LoggedRequest implements CallRequest, Reclaimable {
 
   handOver(): void {}
 
-  /** No other leg follows. */
+  /** No other leg follows, as the owner says. */
   turnOff(): void {
-    this.#isOff = true
     this.forget()
     this.#giveCredit()
   }
 
   forget(): void {
     this.keep()
-    this.#log.clear()
+    this.#log.forget()
   }
 }

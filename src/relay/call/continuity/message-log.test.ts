@@ -1,7 +1,9 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
+import { Counters } from "../../../base/counters.ts"
 import { defaultLimits } from "../../../base/limits.ts"
 import { BufferBudget } from "../../../http2/buffer-budget.ts"
+import { LogCells } from "./log-cells.ts"
 import { MessageLog } from "./message-log.ts"
 
 function message(text: string): Buffer {
@@ -11,12 +13,20 @@ function message(text: string): Buffer {
   return octets
 }
 
-function bed(...texts: string[]) {
+/** `keep`: as much as is kept for long. */
+function empty(keep = 1000) {
   const budget = new BufferBudget(defaultLimits)
-  const log = new MessageLog(budget)
+  const logCells = new LogCells()
+  const log = new MessageLog({ budget, logCells, counters: new Counters() })
+  const push = (octets: Buffer, start: number, end: number): void => log.push(octets, start, end, keep)
+  return { budget, logCells, log, push }
+}
+
+function bed(...texts: string[]) {
+  const { push, ...rest } = empty()
   const all = Buffer.concat(texts.map(message))
-  log.push(Buffer.concat([Buffer.from("###"), all]), 3, 3 + all.length)
-  return { budget, log, all }
+  push(Buffer.concat([Buffer.from("###"), all]), 3, 3 + all.length)
+  return { ...rest, push, all }
 }
 
 describe("the log of client messages", () => {
@@ -63,24 +73,24 @@ describe("the log of client messages", () => {
   })
 
   test("a message that is not whole stays", () => {
-    const { log } = bed("one")
+    const { log, push } = bed("one")
     const two = message("two")
-    log.push(two, 0, 4)
+    push(two, 0, 4)
     log.trimTo(9, 99)
     expect([log.start, log.length, log.wholeUntil(99)]).toEqual([1, 4, 0])
-    log.push(two, 4, 7)
+    push(two, 4, 7)
     log.trimTo(9, 99)
     expect([log.start, log.length, log.wholeUntil(99)]).toEqual([1, 7, 0])
-    log.push(two, 7, 8)
+    push(two, 7, 8)
     expect([log.wholeUntil(99), log.octetOf(2)]).toEqual([1, 16])
   })
 
   test("all of it goes, and what comes begins where it is said to", () => {
-    const { log, budget } = bed("one", "two")
+    const { log, budget, push } = bed("one", "two")
     log.clear(5, 70)
     expect([log.start, log.startOctet, log.length, budget.octets, log.from(70)]).toEqual([5, 70, 0, 0, null])
     const next = message("next")
-    log.push(next, 0, next.length)
+    push(next, 0, next.length)
     expect([log.octetOf(5), log.octetOf(6)]).toEqual([70, 79])
     expect(log.from(70)!.equals(next)).toBe(true)
   })
@@ -94,15 +104,14 @@ describe("the log of client messages", () => {
   test("whatever comes and goes, it holds what a plain copy would", () => {
     const step = fc.record({ size: fc.nat(300), keep: fc.nat(400), part: fc.nat(20) })
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const budget = new BufferBudget(defaultLimits)
-        const log = new MessageLog(budget)
+      fc.property(fc.array(step, { maxLength: 60 }), fc.nat(1000), (steps, usual) => {
+        const { log, budget, push, logCells } = empty(usual)
         let copy = Buffer.alloc(0)
         let gone = 0
-        for (const { size, keep, part } of steps) {
-          const octets = message("x".repeat(size))
-          log.push(octets, 0, Math.min(part, octets.length))
-          log.push(octets, Math.min(part, octets.length), octets.length)
+        for (const [at, { size, keep, part }] of steps.entries()) {
+          const octets = message(String.fromCharCode(97 + (at % 26)).repeat(size))
+          push(octets, 0, Math.min(part, octets.length))
+          push(octets, Math.min(part, octets.length), octets.length)
           copy = Buffer.concat([copy, octets])
           log.trim(keep, gone + copy.length, Number.POSITIVE_INFINITY)
           copy = copy.subarray(log.startOctet - gone)
@@ -110,9 +119,49 @@ describe("the log of client messages", () => {
           expect(log.length).toBeLessThanOrEqual(keep)
           expect(log.length).toBe(copy.length)
           expect(budget.octets).toBe(copy.length)
-          expect(log.from(gone) ?? Buffer.alloc(0)).toEqual(Buffer.from(copy))
+          expect(log.octetOf(at + 1)).toBe(gone + copy.length)
+          // What is looked at stands in one piece from then on.
+          if (part % 2 === 0) expect(log.from(gone) ?? Buffer.alloc(0)).toEqual(Buffer.from(copy))
         }
+        expect(log.from(gone) ?? Buffer.alloc(0)).toEqual(Buffer.from(copy))
+        log.clear(0, 0)
+        expect([budget.octets, logCells.used]).toEqual([0, 0])
       }),
     )
+  })
+
+  test("small ones are in cells of one piece of memory, each in its own, which it gives back as it grows or ends", () => {
+    const context = {
+      budget: new BufferBudget(defaultLimits),
+      logCells: new LogCells(),
+      counters: new Counters(),
+    }
+    const logs = ["a", "b", "c"].map((letter) => {
+      const log = new MessageLog(context)
+      log.push(message(letter.repeat(251)), 0, 256, 1000)
+      return log
+    })
+    const [a, b, c] = logs.map((log) => log.from(0)!)
+    expect(a!.buffer).toBe(b!.buffer)
+    expect([a, b, c].map((octets) => octets!.toString("latin1", 5))).toEqual(
+      ["a", "b", "c"].map((letter) => letter.repeat(251)),
+    )
+    expect(context.logCells.used).toBe(3)
+    logs[1]!.push(message(""), 0, 5, 1000)
+    expect(context.logCells.used).toBe(2)
+    expect(logs[1]!.from(0)!.buffer).not.toBe(a!.buffer)
+    expect(logs[1]!.from(256)).toEqual(message(""))
+    for (const log of logs) log.clear(0, 0)
+    for (const log of logs) log.clear(0, 0)
+    expect(context.logCells.used).toBe(0)
+  })
+
+  test("room of its own is no larger than what is kept for long, where that fits", () => {
+    const { log, push } = empty(1000)
+    push(message("x".repeat(595)), 0, 600)
+    push(message("y".repeat(395)), 0, 400)
+    expect(log.from(0)!.buffer.byteLength).toBe(1000)
+    push(message(""), 0, 5)
+    expect(log.from(0)!.buffer.byteLength).toBe(1005 + 251)
   })
 })

@@ -1,65 +1,105 @@
+import type { Counters } from "../../../base/counters.ts"
 import type { BufferBudget } from "../../../http2/buffer-budget.ts"
 import { allocUnpooled } from "../../../http2/own-octets.ts"
+import { CELL_OCTETS, type LogCells } from "./log-cells.ts"
 
 const PREFIX_OCTETS = 5
-const SMALLEST = 256
+
+/** What all logs share. */
+export interface LogContext {
+  readonly counters: Counters
+  readonly budget: BufferBudget
+  readonly logCells: LogCells
+}
 
 /**
  * Client messages kept for another leg: whole ones from the front, and the unfinished one at the end. The oldest leave
  * first, never one that no leg has sent.
  *
  * Unit: octets, counted from the first of the call. Bounded: what was sent by `keep` and one message, what was not by the
- * window that the client was given.
+ * window that the client was given. They stand in a ring: in a cell that the log has of all logs, or in room of its own.
  */
 export class MessageLog {
   /** Messages before the first one here. */
   start = 0
   /** The octet that the first one here begins with. */
   startOctet = 0
-  readonly #budget: BufferBudget
+  /** How many octets are here. */
+  length = 0
+  protected readonly context: LogContext
+  /** Null: nothing has come. */
   #octets: Buffer | null = null
+  /** Where in `#octets` the ring begins, and its size. */
+  #base = 0
+  #size = 0
+  /** Where in the ring the first octet stands. */
   #from = 0
-  #to = 0
 
-  constructor(budget: BufferBudget) {
-    this.#budget = budget
+  constructor(context: LogContext) {
+    this.context = context
   }
 
-  get length(): number {
-    return this.#to - this.#from
+  /** `keepOctets`: as much as is kept for long. */
+  push(octets: Buffer, start: number, end: number, keepOctets: number): void {
+    const more = end - start
+    if (more === 0) return
+    if (this.length + more > this.#size) this.#grow(this.length + more, keepOctets)
+    const room = this.#octets!
+    const to = this.#from + this.length
+    const at = to < this.#size ? to : to - this.#size
+    const first = Math.min(more, this.#size - at)
+    octets.copy(room, this.#base + at, start, start + first)
+    if (first < more) octets.copy(room, this.#base, start + first, end)
+    this.length += more
+    this.context.budget.add(more)
   }
 
-  push(octets: Buffer, start: number, end: number): void {
-    if (end === start) return
-    const room = this.#room(end - start)
-    octets.copy(room, this.#to, start, end)
-    this.#to += end - start
-    this.#budget.add(end - start)
+  #grow(needed: number, keepOctets: number): void {
+    if (needed <= CELL_OCTETS) {
+      const { logCells } = this.context
+      this.#octets = logCells.octets
+      this.#base = logCells.take()
+      this.#size = CELL_OCTETS
+    } else this.#move(needed > keepOctets ? needed + (needed >> 2) : Math.min(2 * needed, keepOctets))
   }
 
-  /**
-   * Room behind what is kept for so many octets: moved to the front of the buffer, or into a larger one. An eighth of it is
-   * free after each move, so that an octet is moved some eight times at most, however long the log stays full.
-   */
-  #room(octets: number): Buffer {
-    const held = this.length
+  /** To room of its own, in one piece. */
+  #move(size: number): void {
+    const room = allocUnpooled(size)
     const old = this.#octets
-    if (old !== null && this.#to + octets <= old.length) return old
-    const needed = held + octets + ((held + octets) >> 3)
-    const size = Math.max(SMALLEST, needed + (held >> 2))
-    const room = old !== null && needed <= old.length ? old : allocUnpooled(size)
-    old?.copy(room, 0, this.#from, this.#to)
+    if (old !== null) {
+      const first = Math.min(this.length, this.#size - this.#from)
+      old.copy(room, 0, this.#base + this.#from, this.#base + this.#from + first)
+      old.copy(room, first, this.#base, this.#base + this.length - first)
+    }
+    this.#leaveRoom()
     this.#octets = room
-    this.#from = 0
-    this.#to = held
-    return room
+    this.#size = size
   }
 
-  /** Octets of the first message, prefix included; 0 where it is not whole. */
-  #firstOctets(at: number): number {
-    if (this.#to - at < PREFIX_OCTETS) return 0
-    const octets = PREFIX_OCTETS + this.#octets!.readUInt32BE(at + 1)
-    return at + octets <= this.#to ? octets : 0
+  #leaveRoom(): void {
+    if (this.#size === CELL_OCTETS) this.context.logCells.give(this.#octets!, this.#base)
+    this.#octets = null
+    this.#base = 0
+    this.#size = 0
+    this.#from = 0
+  }
+
+  /** Octets of the message `at` octets behind the front, prefix included; 0 where it is not whole. */
+  #octetsAt(at: number): number {
+    if (this.length - at < PREFIX_OCTETS) return 0
+    const octets = PREFIX_OCTETS + this.#lengthAt(this.#from + at + 1)
+    return at + octets <= this.length ? octets : 0
+  }
+
+  /** Four octets from place `from` of the ring on, which may lie behind its end. */
+  #lengthAt(from: number): number {
+    const octets = this.#octets!
+    const size = this.#size
+    let length = 0
+    for (let place = from; place < from + 4; place++)
+      length = length * 256 + octets[this.#base + (place < size ? place : place - size)]!
+    return length
   }
 
   /**
@@ -67,11 +107,14 @@ export class MessageLog {
    * more than `keep` octets are kept.
    */
   trim(keep: number, octet: number, message: number): void {
-    while (this.length > keep && this.start < message) {
-      const octets = this.#firstOctets(this.#from)
-      if (octets === 0 || this.startOctet + octets > octet) return
-      this.#drop(octets)
+    let gone = 0
+    while (this.length - gone > keep && this.start < message) {
+      const octets = this.#octetsAt(gone)
+      if (octets === 0 || this.startOctet + gone + octets > octet) break
+      this.start++
+      gone += octets
     }
+    if (gone > 0) this.#drop(gone)
   }
 
   /** Lets go of the messages before position `message`, as far as they end at or before `octet`. */
@@ -80,23 +123,21 @@ export class MessageLog {
   }
 
   #drop(octets: number): void {
-    this.start++
+    const from = this.#from + octets
+    this.#from = from < this.#size ? from : from - this.#size
     this.startOctet += octets
-    this.#from += octets
-    this.#budget.add(-octets)
-    if (this.#from < this.#to) return
-    this.#from = 0
-    this.#to = 0
-    if (this.#octets!.length > SMALLEST) this.#octets = null
+    this.length -= octets
+    this.context.budget.add(-octets)
+    if (this.length === 0 && this.#size > CELL_OCTETS) this.#leaveRoom()
   }
 
   /** Whole messages here that end at or before `octet`. */
   wholeUntil(octet: number): number {
     let whole = 0
-    let at = this.#from
+    let at = 0
     for (;;) {
-      const octets = this.#firstOctets(at)
-      if (octets === 0 || this.startOctet + (at - this.#from) + octets > octet) return whole
+      const octets = this.#octetsAt(at)
+      if (octets === 0 || this.startOctet + at + octets > octet) return whole
       at += octets
       whole++
     }
@@ -104,23 +145,26 @@ export class MessageLog {
 
   /** Where message `message` begins, counted from the first octet of the call. It must be kept, or be the next to come. */
   octetOf(message: number): number {
-    let at = this.#from
-    for (let left = message - this.start; left > 0; left--) at += this.#firstOctets(at)
-    return this.startOctet + (at - this.#from)
+    let at = 0
+    for (let left = message - this.start; left > 0; left--) at += this.#octetsAt(at)
+    return this.startOctet + at
   }
 
   /** What is kept from octet `octet` on. Valid until the log changes. */
   from(octet: number): Buffer | null {
-    const at = this.#from + (octet - this.startOctet)
-    return at >= this.#to ? null : this.#octets!.subarray(at, this.#to)
+    const at = octet - this.startOctet
+    if (at >= this.length) return null
+    // Room of its own is larger than a cell.
+    if (this.#from + this.length > this.#size) this.#move(Math.max(this.#size, 2 * CELL_OCTETS))
+    const begin = this.#base + this.#from
+    return this.#octets!.subarray(begin + at, begin + this.length)
   }
 
   /** Lets go of everything; what comes begins message `start` at `startOctet`. */
   clear(start: number, startOctet: number): void {
-    this.#budget.add(-this.length)
-    this.#octets = null
-    this.#from = 0
-    this.#to = 0
+    this.context.budget.add(-this.length)
+    this.length = 0
+    this.#leaveRoom()
     this.start = start
     this.startOctet = startOctet
   }

@@ -83,6 +83,34 @@ describe("a plan to move a call", () => {
     expect(counted()).toEqual({ over: 1, moved: 1, failed: 0 })
   })
 
+  test("to a server that says no head is over once that has served for a second", async () => {
+    const { bed, call, turn, counted } = await begin(RESTART, [], { endpoints: 3 })
+    turn("plan", 2)
+    await later(bed, 10)
+    await later(bed, 989)
+    expect([counted(), call.call.paced!.canMove(0)]).toEqual([{ over: 0, moved: 0, failed: 0 }, false])
+    await later(bed, 20)
+    expect([counted(), call.call.paced!.canMove(0)]).toEqual([{ over: 1, moved: 1, failed: 0 }, true])
+    expect(call.call.record.continuity).toMatchObject({ moves: 1, moveCause: "rebalance" })
+    // Its head, and its end, are nothing new.
+    call.leg.head(200)
+    call.leg.trailers(["grpc-status", "0"])
+    await later(bed, 2000)
+    expect(counted()).toEqual({ over: 1, moved: 1, failed: 0 })
+  })
+
+  test("to a server that says no head, and goes again within a second, is not over", async () => {
+    const { bed, call, turn, counted } = await begin(RESTART, [], { endpoints: 3 })
+    turn("plan", 2)
+    await later(bed, 10)
+    await later(bed, 500)
+    call.leg.breaks(LOST)
+    await later(bed, 900)
+    expect(counted()).toEqual({ over: 0, moved: 0, failed: 0 })
+    await later(bed, 1100)
+    expect(counted()).toEqual({ over: 1, moved: 1, failed: 0 })
+  })
+
   test("that fails there goes wherever else it can", async () => {
     const { bed, call, turn } = await begin(RESTART, [], { endpoints: 3 })
     turn("plan", 2)

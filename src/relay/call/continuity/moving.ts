@@ -1,7 +1,9 @@
+import { type Deadline, makeDeadline } from "../../../base/timer-wheel.ts"
 import type { TurnReason } from "../../pacing/pacer.ts"
 import type { ContinuityPlan } from "../../route/continuity-plan.ts"
 import type { Leg } from "../leg.ts"
 import type { LegEnd } from "../leg-end.ts"
+import type { Delivered } from "./answers.ts"
 import { AskedLeg, MOVED } from "./asked-leg.ts"
 import { type BackendAccount, LASTING_MS, NEVER } from "./backend-account.ts"
 import type { ContinuedCall } from "./continued-call.ts"
@@ -9,13 +11,12 @@ import { LogRelief } from "./log-relief.ts"
 import type { LoggedRequest } from "./logged-request.ts"
 import { MoveAccount } from "./move-account.ts"
 import type { MovedLeg } from "./move-request.ts"
-import type { Responses } from "./response-account.ts"
 
 /** The call whose legs end by Sluice's own choice. */
 export interface MovableCall {
   readonly request: LoggedRequest
   readonly backend: BackendAccount
-  readonly responses: Responses
+  readonly responses: Delivered
   /** How its backend knows the present leg. */
   readonly movedLeg: MovedLeg
   /** Another leg would follow an end of this one. */
@@ -30,6 +31,8 @@ export class Moving {
   readonly account: MoveAccount
   #asked: AskedLeg | null = null
   #relief: LogRelief | null = null
+  /** When a leg that serves before its head has lasted, and the call is where it was to be. */
+  #arrival: Deadline | null = null
 
   constructor(call: ContinuedCall, plan: ContinuityPlan, moved: MovableCall) {
     this.#call = call
@@ -103,19 +106,32 @@ export class Moving {
     return false
   }
 
+  /** A later leg serves without a head, which may be hours away: most servers send it with their first message. */
+  legLive(): void {
+    if (!this.account.isUnderWay) return
+    this.#arrival ??= makeDeadline(() => this.account.moved(this.#call.context.clock.now()))
+    this.#call.context.deadlines.set(this.#arrival, LASTING_MS)
+  }
+
   /** The head of a later leg came. */
   legBegun(): void {
     this.account.moved(this.#call.context.clock.now())
+    this.#forgetArrival()
   }
 
   /** The leg is over. */
   legOver(): void {
     this.#asked?.close()
+    this.#forgetArrival()
+  }
+
+  #forgetArrival(): void {
+    if (this.#arrival !== null) this.#call.context.deadlines.cancel(this.#arrival)
   }
 
   /** The call is over. */
   close(): void {
-    this.#asked?.close()
+    this.legOver()
     this.#relief?.close()
     this.account.failed()
   }

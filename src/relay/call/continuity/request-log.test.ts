@@ -5,7 +5,7 @@ import { defaultContinuity } from "../../../config/defaults.ts"
 import type { ContinuityConfig } from "../../../config/model.ts"
 import { BufferBudget } from "../../../http2/buffer-budget.ts"
 import { compileContinuity } from "../../route/continuity-plan.ts"
-import { ClientCredit } from "./client-credit.ts"
+import { LogCells } from "./log-cells.ts"
 import { RequestLog } from "./request-log.ts"
 
 const NO_LIMIT = Number.POSITIVE_INFINITY
@@ -20,34 +20,41 @@ function message(octets: number): Buffer {
 function bed(config: Partial<ContinuityConfig>) {
   const plan = compileContinuity({ ...defaultContinuity(), ...config })!
   const budget = new BufferBudget(defaultLimits)
-  const log = new RequestLog({ budget, counters: new Counters() }, plan)
+  const log = new RequestLog({ budget, counters: new Counters(), logCells: new LogCells() }, plan)
+  let taken = 0
   let credit = 0
-  const credits = new ClientCredit({ consume: (octets: number) => (credit += octets) } as never)
-  /** Comes, and is taken; returns all the credit that the client was given. */
-  const send = (octets: Buffer, taken = octets.length): number => {
-    log.keep(octets, 0, octets.length, credits.taken)
-    credits.taken += taken
-    credits.give(log.creditMost)
+  /** All the credit that the client was given. */
+  const given = (): number => {
+    credit = Math.max(credit, Math.min(taken, log.creditMost))
     return credit
+  }
+  /** Comes, and is taken. */
+  const send = (octets: Buffer, takes = octets.length): number => {
+    log.keep(octets, 0, octets.length, taken)
+    taken += takes
+    return given()
   }
   const done = (message: number): number => {
-    log.done(message, credits.taken)
-    credits.give(log.creditMost)
-    return credit
+    log.done(message, taken)
+    return given()
   }
-  return { plan, log, budget, credits, send, done, given: () => credit }
+  const speedUp = (): number => {
+    log.speedUp(taken)
+    return given()
+  }
+  return { plan, log, budget, send, done, speedUp, taken: () => taken, withheld: () => taken - credit }
 }
 
 describe("overflow: slow", () => {
   const slow = { modes: ["lockstep" as const], overflow: "slow" as const, keepOctets: 30 }
 
   test("credit is given up to what is kept, and the rest when messages leave", () => {
-    const { log, credits, send, done } = bed(slow)
+    const { log, withheld, send, done } = bed(slow)
     expect([send(message(20)), send(message(20)), send(message(20))]).toEqual([20, 30, 30])
-    expect([credits.withheld, log.start, log.heldOctets]).toEqual([30, 0, 60])
+    expect([withheld(), log.start, log.heldOctets]).toEqual([30, 0, 60])
     expect(done(1)).toBe(50)
     expect(done(2)).toBe(60)
-    expect([log.start, log.heldOctets, credits.withheld]).toEqual([2, 20, 0])
+    expect([log.start, log.heldOctets, withheld()]).toEqual([2, 20, 0])
     expect(done(3)).toBe(60)
   })
 
@@ -65,11 +72,10 @@ describe("overflow: slow", () => {
   })
 
   test("the client no longer waits, and the oldest leave", () => {
-    const { log, credits, send } = bed(slow)
+    const { log, withheld, send, speedUp } = bed(slow)
     for (let at = 0; at < 3; at++) send(message(20))
-    log.speedUp(credits.taken)
-    credits.give(log.creditMost)
-    expect([credits.withheld, log.start, log.heldOctets]).toEqual([0, 2, 20])
+    speedUp()
+    expect([withheld(), log.start, log.heldOctets]).toEqual([0, 2, 20])
   })
 })
 
@@ -143,7 +149,7 @@ describe("the first message and the last", () => {
     send(named("three").subarray(0, 7))
     expect(text(log.last(2))).toBe("two")
     expect(log.start).toBe(1)
-    log.clear()
+    log.forget()
     expect(log.last(2)).toBe(null)
   })
 })
@@ -158,6 +164,18 @@ describe("what leaves when more comes than is kept", () => {
     expect([log.start, log.heldOctets]).toEqual([1, 40])
     send(message(5))
     expect([log.start, log.heldOctets]).toEqual([2, 25])
+  })
+
+  test.each<[keepOctets: number, start: number, heldOctets: number]>([
+    // 16 of 1,000 octets fill it to the octet; the 17th pushes out what it needs.
+    [16_000, 1, 16_000],
+    // 1,024 octets more.
+    [16_384, 2, 15_000],
+    [17_000, 3, 15_000],
+  ])("is a sixteenth more of a log that is large: of %i octets", (keepOctets, start, heldOctets) => {
+    const { log, send } = bed({ modes: ["resume"], keepOctets })
+    while (log.start === 0) send(message(1000))
+    expect([log.start, log.heldOctets]).toEqual([start, heldOctets])
   })
 
   test("is nothing that the next leg begins with", () => {
@@ -177,20 +195,21 @@ describe("what leaves when more comes than is kept", () => {
   })
 
   test("is counted once, and not where nothing is to be kept", () => {
+    const shared = () => ({ budget: new BufferBudget(defaultLimits), logCells: new LogCells() })
     const counters = new Counters()
     const plan = compileContinuity({ ...defaultContinuity(), modes: ["resume"], keepOctets: 10 })!
-    const log = new RequestLog({ budget: new BufferBudget(defaultLimits), counters }, plan)
+    const log = new RequestLog({ ...shared(), counters }, plan)
     for (let taken = 0; taken < 80; taken += 20) log.keep(message(20), 0, 20, taken)
     expect(counters.get("continuity_log_exceeded")).toBe(1)
     const none = new Counters()
     const restart = compileContinuity({ ...defaultContinuity(), modes: ["restart"], restartWith: "none" })!
-    const other = new RequestLog({ budget: new BufferBudget(defaultLimits), counters: none }, restart)
+    const other = new RequestLog({ ...shared(), counters: none }, restart)
     for (let taken = 0; taken < 80; taken += 20) other.keep(message(20), 0, 20, taken)
     expect([none.get("continuity_log_exceeded"), other.start]).toEqual([0, 3])
   })
 
   test("a message that is larger than what is kept leaves as it is sent, its rest too", () => {
-    const { log, send, credits } = bed({ modes: ["resume"], keepOctets: 30 })
+    const { log, send, taken } = bed({ modes: ["resume"], keepOctets: 30 })
     send(message(10))
     const large = message(200)
     send(large.subarray(0, 40))
@@ -203,7 +222,7 @@ describe("what leaves when more comes than is kept", () => {
       0, 2, 210, 210, 210,
     ])
     send(message(8))
-    expect([log.heldOctets, log.octetOf(2), log.wholeUntil(credits.taken)]).toEqual([8, 210, 3])
+    expect([log.heldOctets, log.octetOf(2), log.wholeMessages(taken())]).toEqual([8, 210, 3])
   })
 
   test("all of it, between two messages, begins with the next", () => {

@@ -1,49 +1,47 @@
-import { type Counters, counterIds } from "../../../base/counters.ts"
+import { counterIds } from "../../../base/counters.ts"
 import type { FieldValue } from "../../../grpc/field-path.ts"
 import { MessageCutter } from "../../../grpc/message-cutter.ts"
 import { countWhole } from "../../../grpc/message-scanner.ts"
-import type { BufferBudget } from "../../../http2/buffer-budget.ts"
 import { copyUnpooled } from "../../../http2/own-octets.ts"
 import type { ContinuityPlan } from "../../route/continuity-plan.ts"
-import { MessageLog } from "./message-log.ts"
+import { type LogContext, MessageLog } from "./message-log.ts"
 import { withToken } from "./with-token.ts"
 
-/** What is kept of a request as its route has it: which messages stay, and which leave when more come. */
-export class RequestLog {
+/**
+ * What is kept of a request as its route has it: which messages stay, and which leave when more come.
+ *
+ * Cost: each of the streams that stay open for days has one, so it is one object with its log, and holds little else.
+ */
+export class RequestLog extends MessageLog {
   /** Octets that came. */
   received = 0
   /** Where the message begins that is not yet whole. */
   unfinished = 0
   /** The message that the next leg begins with, which is still to be opened: from there on none leaves. -1: no leg is. */
   neededFrom = -1
-  readonly #budget: BufferBudget
-  #first: Buffer | null = null
-  readonly #counters: Counters
   readonly #plan: ContinuityPlan
-  readonly #log: MessageLog
+  #first: Buffer | null = null
   /** Whole messages that came. */
   #whole = 0
   /** Made when octets first end within a message, which most never do. */
   #cutter: MessageCutter | null = null
-  /** More than is kept makes the client wait, and not the oldest leave. */
-  #isSlow: boolean
+  /** The oldest leave where more than is kept would make the client wait. */
+  #isSped = false
   #hasOverflown = false
 
-  constructor(
-    { budget, counters }: { readonly budget: BufferBudget; readonly counters: Counters },
-    plan: ContinuityPlan,
-  ) {
-    this.#budget = budget
-    this.#counters = counters
+  constructor(context: LogContext, plan: ContinuityPlan) {
+    super(context)
     this.#plan = plan
-    this.#isSlow = plan.isSlow
-    this.#log = new MessageLog(budget)
+  }
+
+  get forgetsReceived(): boolean {
+    return this.#plan.forgetsReceived
   }
 
   // ---- What is in it ----------------------------------------------------------------------------------------------
 
   get heldOctets(): number {
-    return this.#log.length + (this.#first === null ? 0 : this.#first.length)
+    return this.length + (this.#first === null ? 0 : this.#first.length)
   }
 
   /** The client's first message, where the route keeps it and it is whole. */
@@ -51,23 +49,9 @@ export class RequestLog {
     return this.#first
   }
 
-  /** Messages before the first one here. */
-  get start(): number {
-    return this.#log.start
-  }
-
   /** Whole messages that end at or before octet `taken`. */
-  wholeUntil(taken: number): number {
-    return Math.min(this.#whole, this.#log.start + this.#log.wholeUntil(taken))
-  }
-
-  octetOf(message: number): number {
-    return this.#log.octetOf(message)
-  }
-
-  /** What is kept from octet `octet` on. Valid until the log changes. */
-  from(octet: number): Buffer | null {
-    return this.#log.from(octet)
+  wholeMessages(taken: number): number {
+    return Math.min(this.#whole, this.start + this.wholeUntil(taken))
   }
 
   /** The first message with a resume token in it; null: none is kept, or it cannot be. */
@@ -79,31 +63,35 @@ export class RequestLog {
   /** The last whole message, where it is among the first `sent` and is kept. */
   last(sent: number): Buffer | null {
     const whole = this.#whole
-    if (sent < whole || this.#log.start >= whole) return null
-    const from = this.#log.octetOf(whole - 1)
-    return copyUnpooled(this.#log.from(from)!, 0, this.unfinished - from)
+    if (sent < whole || this.start >= whole) return null
+    const from = this.octetOf(whole - 1)
+    return copyUnpooled(this.from(from)!, 0, this.unfinished - from)
+  }
+
+  /** More than is kept makes the client wait, and not the oldest leave. */
+  get #isSlow(): boolean {
+    return this.#plan.isSlow && !this.#isSped
   }
 
   /** What follows a whole message that is kept may have to wait until that has left: the octet up to which none does. */
   get creditMost(): number {
-    const isBounded = this.#isSlow && this.#log.start < this.#whole
-    return isBounded ? this.#log.startOctet + this.#plan.keepOctets : Number.POSITIVE_INFINITY
+    const isBounded = this.#isSlow && this.start < this.#whole
+    return isBounded ? this.startOctet + this.#plan.keepOctets : Number.POSITIVE_INFINITY
   }
 
   // ---- What comes, and what leaves. `taken`: the octets of the call that some leg has taken -----------------------
 
   keep(octets: Buffer, start: number, end: number, taken: number): void {
-    const log = this.#log
     const at = this.received
     this.received += end - start
     const cut = this.#scan(octets, start, end)
     if (cut >= 0) this.unfinished = at + (cut - start)
     this.#trim(end - start, taken)
     // Behind a message that was too large to be kept, its rest is not either.
-    const skipped = Math.max(0, log.startOctet + log.length - at)
-    if (skipped < end - start) log.push(octets, start + skipped, end)
+    const skipped = Math.max(0, this.startOctet + this.length - at)
+    if (skipped < end - start) this.push(octets, start + skipped, end, this.#plan.keepOctets)
     const isFirst = this.#plan.keepsFirst && this.#first === null && this.#whole > 0
-    if (isFirst && log.start === 0) this.#keepFirst()
+    if (isFirst && this.start === 0) this.#keepFirst()
     if (taken - this.unfinished > this.#plan.config.keepOctets) this.drop()
   }
 
@@ -122,58 +110,56 @@ export class RequestLog {
   }
 
   #keepFirst(): void {
-    const length = this.#log.octetOf(1)
+    const length = this.octetOf(1)
     if (length > this.#plan.config.keepOctets) return
-    this.#first = copyUnpooled(this.#log.from(0)!, 0, length)
-    this.#budget.add(length)
+    this.#first = copyUnpooled(this.from(0)!, 0, length)
+    this.context.budget.add(length)
   }
 
   dropFirst(): void {
     if (this.#first === null) return
-    this.#budget.add(-this.#first.length)
+    this.context.budget.add(-this.#first.length)
     this.#first = null
   }
 
   /** Makes room for `more` octets. */
   #trim(more: number, taken: number): void {
-    const { keepOctets, keepsLast } = this.#plan
-    const log = this.#log
-    if (this.#isSlow || log.length + more <= keepOctets) return
-    const before = log.start
+    const { keepOctets, keepsLast, leaveOctets } = this.#plan
+    if (this.#isSlow || this.length + more <= keepOctets) return
+    const before = this.start
     const sent = this.#whole - (keepsLast ? 1 : 0)
     const least = this.neededFrom < 0 ? sent : Math.min(this.neededFrom, sent)
-    log.trim(Math.max(0, keepOctets - more), taken, least)
-    if (log.start > before && keepOctets > 0) this.#overflown()
+    this.trim(Math.max(0, keepOctets - more - leaveOctets), taken, least)
+    if (this.start > before && keepOctets > 0) this.#overflown()
   }
 
   /** From now on the oldest leave. */
   speedUp(taken: number): void {
-    this.#isSlow = false
+    this.#isSped = true
     this.#trim(0, taken)
   }
 
   #overflown(): void {
-    if (!this.#hasOverflown) this.#counters.add(counterIds.continuity_log_exceeded)
+    if (!this.#hasOverflown) this.context.counters.add(counterIds.continuity_log_exceeded)
     this.#hasOverflown = true
   }
 
   /** Messages before `message` are not sent again: they were answered, or are in the backend's state. */
   done(message: number, taken: number): void {
-    this.#log.trimTo(message, taken)
+    this.trimTo(message, taken)
   }
 
   /** Lets go of all that is kept; only where a leg is sent everything. */
   drop(): void {
     this.#overflown()
     const cutter = this.#cutter
-    if (cutter === null || cutter.isAtBoundary) this.#log.clear(this.#whole, this.received)
-    else if (cutter.messageOctets > 0)
-      this.#log.clear(this.#whole + 1, this.unfinished + cutter.messageOctets)
+    if (cutter === null || cutter.isAtBoundary) this.clear(this.#whole, this.received)
+    else if (cutter.messageOctets > 0) this.clear(this.#whole + 1, this.unfinished + cutter.messageOctets)
   }
 
   /** Nothing is kept any more. */
-  clear(): void {
+  forget(): void {
     this.dropFirst()
-    this.#log.clear(this.#whole, this.received)
+    this.clear(this.#whole, this.received)
   }
 }

@@ -11,25 +11,28 @@ import { type ResponseSink, WholeMessages } from "./whole-messages.ts"
 /** What the client has of the responses, as the modes of its route need it. */
 export type Responses = Pick<ResponseAccount, keyof ResponseAccount>
 
+/** `delivered`: whole messages that the client has by now. */
 export function responsesOf(
   downstream: DownstreamStream,
   context: { readonly limits: Limits; readonly budget: BufferBudget },
   plan: ContinuityPlan,
+  delivered: number,
 ): Responses {
   if (plan.config.modes.includes("replay")) return new ResponseAccount(downstream, context, plan)
-  return messagesOf(downstream, context, plan)
+  return messagesOf(downstream, context, plan, delivered)
 }
 
 function messagesOf(
   sink: ResponseSink,
   { limits, budget }: { readonly limits: Limits; readonly budget: BufferBudget },
   { config, cursor }: ContinuityPlan,
+  delivered: number,
 ): WholeMessages {
   // Half of the window is what an endpoint always has credit for, once all before was taken.
   const half = Math.floor(limits.upstreamStreamWindowOctets / 2)
   const most = Math.min(cursor === null ? limits.wholeMessageOctetsMax : config.holdOctets, half)
   return cursor === null
-    ? new WholeMessages(sink, budget, most)
+    ? new WholeMessages(sink, budget, most, delivered)
     : new CursorMessages(sink, budget, most, cursor.from)
 }
 
@@ -44,7 +47,7 @@ class ResponseAccount {
     plan: ContinuityPlan,
   ) {
     this.#digest = new DeliveredDigest(downstream)
-    this.#messages = messagesOf(this.#digest, context, plan)
+    this.#messages = messagesOf(this.#digest, context, plan, 0)
   }
 
   /** Whole messages that the client has been given. */
@@ -74,11 +77,6 @@ class ResponseAccount {
   /** The leg has its head. `isAware`: its backend speaks of continuity itself. */
   onHead(isAware: boolean): void {
     this.#messages.onHead(isAware)
-  }
-
-  /** The call cannot be continued: octets pass as they come. */
-  turnOff(): void {
-    this.#messages.turnOff()
   }
 
   /** The leg has not said everything again that the client has: an answer that is whole now is another one. */

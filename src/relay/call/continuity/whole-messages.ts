@@ -18,11 +18,9 @@ export interface ResponseSink {
  */
 export class WholeMessages {
   /** Whole messages that the client has been given. */
-  delivered = 0
+  delivered: number
   /** The client has a part of a message. */
   isMidMessage = false
-  /** The call cannot be continued: octets pass as they come. */
-  isOff = false
   readonly #sink: ResponseSink
   readonly #budget: BufferBudget
   readonly #mostOctets: number
@@ -30,19 +28,19 @@ export class WholeMessages {
   #cutter: MessageCutter | null = null
   #held: OctetQueue | null = null
 
-  /** `mostOctets`: of a message that is held, prefix included; at most half of the window that endpoints are given. */
-  constructor(sink: ResponseSink, budget: BufferBudget, mostOctets: number) {
+  /**
+   * `mostOctets`: of a message that is held, prefix included; at most half of the window that endpoints are given.
+   * `delivered`: what the client has by now.
+   */
+  constructor(sink: ResponseSink, budget: BufferBudget, mostOctets: number, delivered = 0) {
     this.#sink = sink
     this.#budget = budget
     this.#mostOctets = mostOctets
+    this.delivered = delivered
   }
 
   get heldOctets(): number {
     return this.#held === null ? 0 : this.#held.length
-  }
-
-  turnOff(): void {
-    this.isOff = true
   }
 
   /** What the client has ends with this resume token: there are none. */
@@ -68,7 +66,6 @@ export class WholeMessages {
 
   /** Passes on what came. Returns how many octets the client has taken at once. */
   pass(octets: Buffer, start: number, end: number, endStream: boolean): number {
-    if (this.isOff) return this.give(octets, start, end, endStream)
     if (this.#held === null && !this.isMidMessage) {
       const whole = countWhole(octets, start, end)
       if (whole >= 0) {
