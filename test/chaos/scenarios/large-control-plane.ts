@@ -170,7 +170,7 @@ export const largeControlPlane: Scenario = {
       const { names, clusters, endpoints: assigned, routes: all } = stage.resources()
       // The turns of the start are over.
       await pause(2_000)
-      const looking = setInterval(() => void stage.look(), 250)
+      const looking = setInterval(() => void stage.look().catch(() => {}), 250)
       const fromMs = performance.now()
       stage.plane.say(CLUSTER, "2", clusters)
       stage.plane.say(ROUTES, "2", [all])
