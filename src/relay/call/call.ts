@@ -56,8 +56,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
   #isDone = false
 
   protected override onAdmitted(): void {
-    const { continuity } = this.route
-    const plan = continuity === null || !this.isGrpc ? null : continuity(this.record.head.path)
+    const plan = this.isGrpc ? (this.route.continuity?.(this.record.head.path) ?? null) : null
     if (plan !== null && !keepsItsStreams(plan, this.record.requestHeaders)) {
       this.continuity = new Continuity(this, plan)
       this.#request = this.continuity.takeOver(this.#request)
