@@ -4,6 +4,7 @@
  */
 import { execFileSync } from "node:child_process"
 import { chmodSync, copyFileSync, globSync, mkdirSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
 import { dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build } from "vite"
@@ -21,6 +22,9 @@ if (process.argv[2] === "--help") {
   )
   process.exit()
 }
+/** As an ES module it has a `require` of its own for @grpc/grpc-js, which no bundler sees; as CommonJS it has not. */
+const GRPC_EXPORTER = "@opentelemetry/exporter-trace-otlp-grpc"
+
 const root = fileURLToPath(new URL("../", import.meta.url))
 const executable = resolve(process.argv[2] ?? join(root, "dist/executable/sluice"))
 const work = join(root, ".cache/executable")
@@ -40,6 +44,7 @@ await build({
         id.endsWith("/src/base/version.ts") ? `export const VERSION = ${JSON.stringify(VERSION)}` : null,
     },
   ],
+  resolve: { alias: { [GRPC_EXPORTER]: createRequire(import.meta.url).resolve(GRPC_EXPORTER) } },
   ssr: { noExternal: true, external: ["bufferutil", "utf-8-validate"], target: "node" },
   build: {
     ssr: "src/cli/executable.ts",
@@ -47,7 +52,11 @@ await build({
     emptyOutDir: true,
     target: "node24",
     minify: false,
-    rolldownOptions: { output: { format: "cjs", entryFileNames: OWN_CODE, codeSplitting: false } },
+    rolldownOptions: {
+      output: { format: "cjs", entryFileNames: OWN_CODE, codeSplitting: false },
+      // What asks `import.meta` for packages asks first whether it is in an executable.
+      checks: { emptyImportMeta: false },
+    },
   },
 })
 execFileSync("vite", ["build", "dashboard", "--outDir", join(work, DASHBOARD), "--logLevel", "warn"], {

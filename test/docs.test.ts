@@ -22,6 +22,10 @@ function leadsSomewhere(from: string, target: string): boolean {
   return anchor === undefined || !path.endsWith(".md") || anchors(readText(path)).has(anchor)
 }
 
+test.each(documents)("%s is text, for whatever shows it", (path) => {
+  expect(/[\x00-\x08\x0b-\x1f\x7f]/.exec(readText(path))).toBe(null)
+})
+
 describe("docs/errors.md", () => {
   const text = readText("docs/errors.md")
   const sections = new Map(

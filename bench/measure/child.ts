@@ -1,5 +1,6 @@
 import { type ChildProcess, type StdioOptions, spawn, spawnSync } from "node:child_process"
 import { cpus } from "node:os"
+import { fileURLToPath } from "node:url"
 
 const FILES_WANTED = 1_000_000
 const LAST_WORDS_OCTETS = 2000
@@ -17,6 +18,13 @@ export function chooseCores(): Cores | null {
   const count = cpus().length
   if (count < 2 || spawnSync("taskset", ["--version"]).error !== undefined) return null
   return { proxy: 0, generator: 1, backend: count > 2 ? 2 : 1 }
+}
+
+const CHECKOUT = new URL("../../", import.meta.url)
+
+/** Where this checkout is on this machine is nothing for a document. */
+export function withoutCheckout(text: string): string {
+  return text.replaceAll(CHECKOUT.href, "").replaceAll(fileURLToPath(CHECKOUT), "")
 }
 
 /** A process the benchmark started, on its core, with as many open files as the system grants. */
@@ -61,7 +69,7 @@ export class Child {
 
   /** The end of what it printed, on one line. */
   get lastWords(): string {
-    return this.#lastWords.trim().split("\n").slice(-3).join(" | ")
+    return withoutCheckout(this.#lastWords.trim().split("\n").slice(-3).join(" | "))
   }
 
   /** Sends `message` (when given) and waits for the next answer. Rejects when the process ends first. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest"
+import { withoutCheckout } from "./child.ts"
 import { selfTimes } from "./cpu-profile.ts"
 import { Histogram } from "./histogram.ts"
 import { readTimes, timesBetween } from "./own-times.ts"
@@ -109,4 +110,11 @@ test("of a process's threads the one that ran most counts", () => {
 test.skipIf(process.platform !== "linux")("threads of a process are read", () => {
   const [own] = [...threadTimes([process.pid]).values()]
   expect(own === undefined || own.ranNs > 0).toBe(true)
+})
+
+test("what a process said names no place of this machine", () => {
+  const here = import.meta.filename
+  expect(withoutCheckout(`at begin (file://${here}:12:3) | ${here}`)).toBe(
+    "at begin (bench/measure/measure.test.ts:12:3) | bench/measure/measure.test.ts",
+  )
 })

@@ -3,18 +3,18 @@
  * said otherwise, on one data thread. Prints for `/streams` (whole, by a filter, the next page), `/status` and `/metrics`
  * how long the answer took, its size, and the longest turn of the data thread meanwhile, beside the same without a question.
  */
-import { spawn } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { request } from "node:http"
 import { connect } from "node:http2"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { setTimeout as pause } from "node:timers/promises"
 import { freePort } from "../../test/support/sluice-process.ts"
 import { PATHS } from "../load/calls.ts"
 import { chooseCores } from "../measure/child.ts"
 import { LoadProcesses } from "../measure/load-processes.ts"
+import { runSluice } from "../measure/sluice-process.ts"
 
-const PROGRAM = join(import.meta.dirname, "../../src/cli/main.ts")
 const BACKENDS = 8
 const CONNECTIONS = 100
 const ROUNDS = 5
@@ -27,34 +27,12 @@ const socketPath = join(folder, "admin.sock")
 const cores = chooseCores()
 const load = await LoadProcesses.start(BACKENDS, 0, cores)
 const port = await freePort()
-const config = join(folder, "sluice.yaml")
-writeFileSync(
-  config,
-  JSON.stringify({
-    listeners: `127.0.0.1:${port}`,
-    admin: { address: `unix:${socketPath}` },
-    clusters: { chat: { endpoints: load.backends.map((backend) => `127.0.0.1:${backend}`) } },
-    limits: { streamsMax: Math.max(1000, many / CONNECTIONS + 100) },
-  }),
-)
-const sluice = spawn(process.execPath, [PROGRAM, "run", config], { stdio: ["ignore", "ignore", "pipe"] })
-let log = ""
-sluice.stderr.on("data", (chunk) => {
-  log = (log + chunk).slice(-4000)
+const stop = await runSluice({
+  listeners: `127.0.0.1:${port}`,
+  admin: { address: `unix:${socketPath}` },
+  clusters: { chat: { endpoints: load.backends.map((backend) => `127.0.0.1:${backend}`) } },
+  limits: { streamsMax: Math.max(1000, many / CONNECTIONS + 100) },
 })
-sluice.on("exit", () => {
-  console.error(log)
-  process.exit(1)
-})
-process.on("exit", () => {
-  sluice.kill("SIGKILL")
-  rmSync(folder, { recursive: true, force: true })
-})
-while (!log.includes('"message":"listening"')) await pause(20)
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
-}
 
 function ask(path: string): Promise<{ text: string; ms: number }> {
   const beganMs = performance.now()
@@ -124,7 +102,7 @@ const opened = await load.open({
   port,
   spec: { kind: "bidi", connections: CONNECTIONS, streams: many / CONNECTIONS, octets: 100, pace: "idle" },
 })
-if (opened.failures > 0) throw new Error(`${opened.firstFailure} ${log}`)
+if (opened.failures > 0) throw new Error(opened.firstFailure)
 console.log(`${many} streams`)
 keepEchoing()
 await pause(3_000)
@@ -134,7 +112,7 @@ await measure("/metrics", "/metrics")
 await measure("/streams", "/streams?limit=100")
 await measure("/streams by endpoint", `/streams?filter=endpoint:127.0.0.1:${load.backends[0]}&limit=100`)
 await measure("/streams, sorted by idle time", "/streams?sort=idle&limit=100")
-sluice.removeAllListeners("exit")
-sluice.kill("SIGKILL")
+stop()
+rmSync(folder, { recursive: true, force: true })
 await load.stop()
 process.exit()

@@ -81,8 +81,9 @@ export function StreamTable(props: {
             />
           ))}
         </div>
+        {/* biome-ignore lint/a11y/useSemanticElements: as above */}
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls by the keyboard */}
-        <div class="rows" ref={view.frame} onScroll={view.onScroll} tabIndex={0}>
+        <div class="rows" role="rowgroup" ref={view.frame} onScroll={view.onScroll} tabIndex={0}>
           <div class="rows-all" style={{ height: `${count * rowPx}px` }}>
             {visible.map((index) => (
               <Row

@@ -8,7 +8,7 @@ const en = {
   contact: { live: "in touch", old: (time: string) => `no contact: ${time} old`, never: "no contact yet" },
   partial: "A data thread did not answer: what is shown is not all.",
   language: "切换到中文",
-  languageShort: "中",
+  languageShort: "中文",
   theme: { auto: "Appearance: as the system", light: "Appearance: light", dark: "Appearance: dark" },
   skip: "To the streams",
   token: {
@@ -162,7 +162,7 @@ const zh: Strings = {
   contact: { live: "数据实时", old: (time) => `失去联系：数据已是 ${time} 前的`, never: "尚未取得联系" },
   partial: "有数据线程没有应答，显示的不是全部。",
   language: "Switch to English",
-  languageShort: "EN",
+  languageShort: "English",
   theme: { auto: "外观：跟随系统", light: "外观：浅色", dark: "外观：深色" },
   skip: "跳到流列表",
   token: { title: "此页面需要管理令牌", label: "令牌", enter: "进入", wrong: "令牌不对。" },

@@ -267,9 +267,9 @@ function statesOf(cluster: ClusterConfig): EndpointState[] {
 
 /** By name as written, else without regard to case: what variables come to is in any spelling, and nginx takes it. */
 function clusterFinder(clusters: Clusters): (name: string) => Cluster<LegConnection> | undefined {
-  const http = [...clusters].filter(([, { protocol }]) => protocol === "http")
-  const byLowerName = new Map(http.map(([name, cluster]) => [name.toLowerCase(), cluster]))
-  return (name) => byLowerName.get(name.toLowerCase())
+  const http = new Map([...clusters].filter(([, { protocol }]) => protocol === "http"))
+  const byLowerName = new Map([...http].map(([name, cluster]) => [name.toLowerCase(), cluster]))
+  return (name) => http.get(name) ?? byLowerName.get(name.toLowerCase())
 }
 
 /** The same for TCP servers. */

@@ -168,7 +168,8 @@ async function readStart(options: ControllerOptions, teller: StartupOutput): Pro
   try {
     access = kubeconfig === null ? inClusterAccess(nowMs) : kubeconfigAccess(kubeconfig, nowMs)
   } catch (error) {
-    return wrong(teller, (error as Error).message)
+    const { message } = error as Error
+    return wrong(teller, kubeconfig === null ? message : `--kubeconfig ${kubeconfig}: ${message}`)
   }
   const config = await readBase(options, teller)
   if (config === null) return null

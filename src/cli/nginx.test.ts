@@ -71,7 +71,11 @@ test("-g says what the file does not, and the file runs", async () => {
 
 test.each([
   [["-v"], /^nginx version: sluice\/\S+\n$/, 0],
-  [["-V"], /configure arguments: .*--with-http_v2_module/, 0],
+  [
+    ["-V"],
+    /configure arguments: .*--with-http_v2_module .*--with-http_auth_request_module .*--with-stream /,
+    0,
+  ],
   [["-h"], /Usage: sluice nginx/, 0],
   [["-x"], /nginx: invalid option: "x"/, 1],
   [["-c"], /nginx: option "-c" requires file name/, 1],

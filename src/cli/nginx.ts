@@ -12,7 +12,11 @@ import { run } from "./run.ts"
 const PREFIX = "/etc/nginx"
 
 /** What nginx's build says of itself that has a counterpart here: scripts look for these words. */
-const CONFIGURE = ["--with-http_ssl_module", "--with-http_v2_module", "--with-http_realip_module"]
+const CONFIGURE = [
+  ...["http_ssl_module", "http_v2_module", "http_realip_module", "http_auth_request_module"],
+  ...["http_secure_link_module", "stream", "stream_ssl_module", "stream_ssl_preread_module"],
+  "stream_realip_module",
+].map((module) => `--with-${module}`)
 
 const USAGE = `nginx version: sluice/${VERSION}
 Usage: sluice nginx [-?hvVtTq] [-s signal] [-p prefix]

@@ -21,6 +21,7 @@ export function commands(): Command {
     )
     .version(VERSION)
     .exitOverride()
+    .showHelpAfterError("(see --help)")
     .configureHelp({ showGlobalOptions: true })
     .addHelpText(
       "after",

@@ -4,7 +4,13 @@ import { ErrorCode, type Fault, fault, protocolError } from "./error-code.ts"
 import type { ConnectionEvents, OversizeCounter, Refusal } from "./events.ts"
 import type { Guard } from "./guard.ts"
 import { HeaderList } from "./header-list.ts"
-import { DEFAULT_TABLE_OCTETS, type DecodeLimits, HpackDecoder, TABLE_EXCEEDED } from "./hpack/index.ts"
+import {
+  DEFAULT_TABLE_OCTETS,
+  type DecodeLimits,
+  FirstBlocks,
+  HpackDecoder,
+  TABLE_EXCEEDED,
+} from "./hpack/index.ts"
 import { withoutLength } from "./message-head.ts"
 import { requestHeadOf, responseHeadOf, trailersOf } from "./message-heads.ts"
 import type { Sender } from "./sender.ts"
@@ -29,6 +35,9 @@ export interface ReceiverParts<Owner> {
 /** The expectation of `expect: 100-continue` is met: RFC 9110 §10.1.1. */
 const CONTINUE = new HeaderList([":status", "100"])
 
+/** A list of these is told of once read, as a request: only connections of clients may share it. */
+const firstRequests = new FirstBlocks()
+
 /**
  * Whole header blocks to requests, responses and trailers, each checked against RFC 9113 §8 and the limits. As in the
  * Receiver, what is returned is the connection error that is due, or null.
@@ -44,7 +53,7 @@ export class MessageReceiver<Owner> {
   readonly #interimResponsesMax: number
   readonly #limits: Limits
   readonly #decodeLimits: DecodeLimits
-  readonly #decoder = new HpackDecoder()
+  readonly #decoder: HpackDecoder
 
   constructor(parts: ReceiverParts<Owner>) {
     const { role, limits, events, sender, streams, guard, maxConcurrentStreams } = parts
@@ -57,6 +66,7 @@ export class MessageReceiver<Owner> {
     this.#maxConcurrentStreams = maxConcurrentStreams
     this.#interimResponsesMax = limits.interimResponsesMax
     this.#limits = limits
+    this.#decoder = new HpackDecoder(DEFAULT_TABLE_OCTETS, role === "server" ? firstRequests : null)
     this.#decoder.setMaxTableOctets(Math.max(DEFAULT_TABLE_OCTETS, limits.headerTableOctets))
     const maxFields = role === "server" ? limits.headerFieldsMax : limits.responseFieldsMax
     this.#decodeLimits = { maxFields, maxOctets: limits.headerListOctets }

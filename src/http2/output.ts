@@ -1,3 +1,4 @@
+import { copyOctets } from "./copy-octets.ts"
 import { DEFAULT_MAX_FRAME_OCTETS, Flag, FRAME_HEAD_OCTETS, FrameType } from "./frame/types.ts"
 
 const SMALL_CHUNK = 4096
@@ -100,20 +101,26 @@ export class Output {
   }
 
   #newData(streamId: number, octets: Buffer, start: number, end: number, endStream: boolean): void {
+    const flags = endStream ? Flag.END_STREAM : 0
+    const at = this.#frame(FrameType.DATA, flags, streamId, octets, start, end)
+    if (at < 0) return
+    this.#dataStream = streamId
+    this.#dataAt = at
+    this.#dataEnd = endStream ? -1 : this.#at
+  }
+
+  /** Appends a frame. Where it begins in the open chunk; -1: no chunk has room for it as a whole. */
+  #frame(type: number, flags: number, streamId: number, octets: Buffer, start: number, end: number): number {
     const length = end - start
     const at = this.#reserve(FRAME_HEAD_OCTETS + length)
-    const flags = endStream ? Flag.END_STREAM : 0
     if (at >= 0) {
-      const chunk = this.#chunk!
-      this.#writeHead(chunk, at, length, FrameType.DATA, flags, streamId)
-      octets.copy(chunk, at + FRAME_HEAD_OCTETS, start, end)
-      this.#dataStream = streamId
-      this.#dataAt = at
-      this.#dataEnd = endStream ? -1 : this.#at
+      this.#writeHead(this.#chunk!, at, length, type, flags, streamId)
+      copyOctets(octets, start, end, this.#chunk!, at + FRAME_HEAD_OCTETS)
     } else {
-      this.#head(length, FrameType.DATA, flags, streamId)
+      this.#head(length, type, flags, streamId)
       this.#append(octets, start, end)
     }
+    return at
   }
 
   /** Makes the last frame longer. False: it would be too long, or end in another chunk. */
@@ -127,7 +134,7 @@ export class Output {
     const chunk = this.#chunk!
     const flags = endStream ? Flag.END_STREAM : 0
     this.#writeHead(chunk, this.#dataAt, length, FrameType.DATA, flags, this.#dataStream)
-    octets.copy(chunk, this.#at, start, end)
+    copyOctets(octets, start, end, chunk, this.#at)
     this.#at += end - start
     this.#dataEnd = endStream ? -1 : this.#at
     this.#count(end - start)
@@ -137,8 +144,7 @@ export class Output {
   /** A frame of any other type. */
   frame(type: number, flags: number, streamId: number, payload: Buffer): void {
     this.controlFrames++
-    this.#head(payload.length, type, flags, streamId)
-    this.#append(payload, 0, payload.length)
+    this.#frame(type, flags, streamId, payload, 0, payload.length)
   }
 
   /** A frame whose payload is one 32-bit number: RST_STREAM, WINDOW_UPDATE. */
@@ -158,13 +164,12 @@ export class Output {
     this.controlFrames++
     let end = Math.min(block.length, maxFrameOctets)
     const flags = (endStream ? Flag.END_STREAM : 0) | (end === block.length ? Flag.END_HEADERS : 0)
-    this.#head(end, FrameType.HEADERS, flags, streamId)
-    this.#append(block, 0, end)
+    this.#frame(FrameType.HEADERS, flags, streamId, block, 0, end)
     while (end < block.length) {
       const start = end
       end = Math.min(block.length, start + maxFrameOctets)
-      this.#head(end - start, FrameType.CONTINUATION, end === block.length ? Flag.END_HEADERS : 0, streamId)
-      this.#append(block, start, end)
+      const last = end === block.length ? Flag.END_HEADERS : 0
+      this.#frame(FrameType.CONTINUATION, last, streamId, block, start, end)
     }
   }
 
@@ -195,7 +200,7 @@ export class Output {
       if (this.#chunk === null || this.#at === this.#chunk.length) this.#newChunk()
       const chunk = this.#chunk!
       const part = Math.min(end - start, chunk.length - this.#at)
-      octets.copy(chunk, this.#at, start, start + part)
+      copyOctets(octets, start, start + part, chunk, this.#at)
       this.#at += part
       start += part
       this.#count(part)

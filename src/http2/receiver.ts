@@ -144,7 +144,9 @@ export class Receiver<Owner> implements FrameSink {
   #readPreface(octets: Buffer, start: number, end: number): number {
     const from = CLIENT_PREFACE.length - this.#prefaceLeft
     const length = Math.min(this.#prefaceLeft, end - start)
-    if (octets.compare(CLIENT_PREFACE, from, from + length, start, start + length) !== 0) {
+    let at = 0
+    while (at < length && octets[start + at] === CLIENT_PREFACE[from + at]) at++
+    if (at < length) {
       this.#connection.fail(fault(ErrorCode.PROTOCOL_ERROR, "not the HTTP/2 preface", "preface_malformed"))
       return -1
     }

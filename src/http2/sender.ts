@@ -11,6 +11,8 @@ import type { Http2Stream } from "./stream.ts"
 import { DEFAULT_WINDOW, MAX_WINDOW } from "./window.ts"
 
 const NO_OCTETS = Buffer.alloc(0)
+/** Its head and its trailers. */
+const BLOCKS_OF_A_CALL = 2
 /** What a stream may send before the next one that waits: a frame of the size that every peer takes. */
 const TURN_OCTETS = 16_384
 
@@ -76,7 +78,7 @@ export class Sender<Owner> {
     this.#queuedOctetsMax = limits.connectionBufferedOctetsMax
     this.#budget = budget
     this.output = new Output(events)
-    this.encoder = new HpackEncoder(limits.encoderTableOctets)
+    this.encoder = new HpackEncoder(limits.encoderTableOctets, BLOCKS_OF_A_CALL)
   }
 
   /** The socket takes no more for now. */
@@ -317,7 +319,7 @@ export class Sender<Owner> {
   }
 
   settings(entries: readonly (readonly [id: number, value: number])[]): void {
-    const payload = Buffer.alloc(entries.length * 6)
+    const payload = Buffer.allocUnsafe(entries.length * 6)
     entries.forEach(([id, value], index) => {
       payload.writeUInt16BE(id, index * 6)
       payload.writeUInt32BE(value, index * 6 + 2)

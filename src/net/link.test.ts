@@ -162,6 +162,18 @@ describe("a link", () => {
     expect(user.ends).toEqual(["the peer closed the connection"])
   })
 
+  test("sets no timer where its user ends it since the peer has", async () => {
+    const { link, user, peer, clock } = await linked()
+    const after = vi.spyOn(clock, "after")
+    user.onEnd = () => link.end(1000)
+    peer.end()
+    await eventually(
+      () => link.socket.destroyed,
+      () => "the socket's end",
+    )
+    expect([user.ends.length, after.mock.calls.length]).toEqual([1, 0])
+  })
+
   test("ends with its last words, and waits for its peer", async () => {
     const { link, user, peer, socket } = await linked()
     let heard = ""

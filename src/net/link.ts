@@ -69,6 +69,8 @@ export class Link implements Flushable {
   #isPaused = false
   #isEnding = false
   #isDone = false
+  /** The user is being told that the peer has ended. What it has written goes nowhere any more. */
+  #isFinishing = false
   #writingOctets = 0
   #writing = NOTHING_WRITTEN
   #deadline: Timer | null = null
@@ -214,6 +216,7 @@ export class Link implements Flushable {
   end(graceMs: number, onTimeout: () => void = () => {}): void {
     if (this.#isEnding) return
     this.#isEnding = true
+    if (this.#isFinishing) return
     if (this.#isHeld) return this.destroy()
     this.schedule()
     this.#deadline = this.#clock.after(graceMs, () => {
@@ -234,12 +237,14 @@ export class Link implements Flushable {
   #finish(reason: string): void {
     if (!this.#isDone) {
       this.#isDone = true
+      this.#isFinishing = true
       try {
         this.#user?.receiveEnd(reason)
       } catch (error) {
         this.#owner.onBug(error)
         this.destroy()
       }
+      this.#isFinishing = false
     }
     if (this.#isEnding || this.socket.destroyed) {
       this.#deadline?.cancel()

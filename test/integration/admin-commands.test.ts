@@ -23,7 +23,7 @@ function sluice(directory: string, ...args: string[]): Promise<Told> {
     XDG_RUNTIME_DIR: directory,
     TMPDIR: directory,
     RUNTIME_DIRECTORY: "",
-    SLUICE_ADMIN: undefined,
+    SLUICE_ADMIN: "",
   }
   return new Promise((resolve) => {
     execFile(process.execPath, [PROGRAM, ...args], { env }, (error, out, err) =>
@@ -121,6 +121,12 @@ describe("commands that speak to a running Sluice", { timeout: 120_000 }, () => 
         2,
         "sluice: --admin x: must be a port, host:port, [v6]:port or unix:/path\n",
       ],
+      [
+        ["end", "1-1", "--status", "WHAT"],
+        2,
+        "sluice: status: must be a grpc-status: its name, such as ABORTED, or its number, 0 to 16\n",
+      ],
+      [["ende", "1-1"], 2, "error: unknown command 'ende'\n(Did you mean end?)\n(see --help)\n"],
     ]
     for (const [args, code, err] of wrong) {
       const told = await tell(...args)

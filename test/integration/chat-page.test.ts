@@ -4,6 +4,7 @@ import { join } from "node:path"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { startPageBed } from "../../examples/chat/testing/page-bed.ts"
+import { accessibilityFaults } from "../support/accessibility.ts"
 import { launchChromium, noChromium } from "../support/chromium.ts"
 
 if (noChromium) console.info(`skipped: the chat's page: ${noChromium}`)
@@ -212,6 +213,20 @@ describe.skipIf(noChromium)("the chat's page, through Sluice", () => {
     expect(await page.locator("html").getAttribute("lang")).toBe("en")
   })
 
+  test("axe finds nothing wrong with it: light and dark, after an end, on a phone", async () => {
+    await say(1, "你好")
+    await heard(1, "服务端返回: 你好").waitFor()
+    await press(2, "end")
+    await panel(2).locator(".end-ok").waitFor()
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme })
+      expect(await accessibilityFaults(page)).toEqual([])
+    }
+    await page.context().close()
+    page = await openPage({ locale: "en-GB", viewport: { width: 360, height: 640 }, hasTouch: true })
+    expect(await accessibilityFaults(page)).toEqual([])
+  })
+
   test("the narrowest phone shows every command whole, and one head", async () => {
     await page.context().close()
     page = await openPage({
@@ -220,7 +235,8 @@ describe.skipIf(noChromium)("the chat's page, through Sluice", () => {
       hasTouch: true,
       isMobile: true,
     })
-    for (const command of await panel(1).locator(".command").all()) {
+    const whole = [...(await panel(1).locator(".command").all()), page.locator(".bar .primary")]
+    for (const command of whole) {
       const { x, width } = (await command.boundingBox())!
       expect(x).toBeGreaterThanOrEqual(0)
       expect(x + width).toBeLessThanOrEqual(320)

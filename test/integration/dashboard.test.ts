@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process"
 import { setTimeout as pause } from "node:timers/promises"
 import type { Browser, Locator, Page } from "playwright-core"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { accessibilityFaults } from "../support/accessibility.ts"
 import { askAdmin } from "../support/admin-client.ts"
 import { launchChromium, noChromium } from "../support/chromium.ts"
 import { eventually } from "../support/eventually.ts"
@@ -205,12 +206,39 @@ describe.skipIf(noChromium)("the dashboard, with a thousand streams", () => {
     expect(await ground()).toBe(light)
   })
 
+  test.each(["light", "dark"] as const)("axe finds nothing wrong with it: %s", async (colorScheme) => {
+    await page.emulateMedia({ colorScheme })
+    expect(await accessibilityFaults(page)).toEqual([])
+    await endpoint(0).hover()
+    await rows().first().click()
+    await page.locator(".detail .facts").waitFor()
+    expect(await accessibilityFaults(page)).toEqual([])
+    await page.keyboard.press("Escape")
+    await page.emulateMedia({ colorScheme: "light" })
+  })
+
+  test("in forced colours what tells endpoints apart stands out from its ground", async () => {
+    await page.emulateMedia({ forcedColors: "active" })
+    const colors = await page.evaluate<[ground: string, seen: string[]]>(`(() => {
+      const of = (selector, name) => getComputedStyle(document.querySelector(selector))[name]
+      return [of("body", "backgroundColor"), [
+        of(".endpoint .state", "fill"),
+        of(".endpoint .bar", "backgroundColor"),
+        of(".endpoint .tick", "backgroundColor"),
+        of(".contact .dot", "backgroundColor"),
+      ]]
+    })()`)
+    expect(colors[1]).not.toContain(colors[0])
+    await page.emulateMedia({ forcedColors: "none" })
+  })
+
   test("a phone: nothing is wider than the screen, and a row still opens", async () => {
     const phone = await open({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true })
     await phone.locator(".rows .row[data-id]").first().waitFor()
     expect(await phone.evaluate("document.scrollingElement.scrollWidth")).toBe(360)
     await phone.locator(".rows .row[data-id]").first().tap()
     await phone.locator(".detail .facts").waitFor()
+    expect(await accessibilityFaults(phone)).toEqual([])
     await phone.close()
   })
 

@@ -6,7 +6,12 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { afterAll, beforeAll, expect, test } from "vitest"
+import { eventually } from "../support/eventually.ts"
+import * as dsl from "../support/frame-dsl.ts"
 import { pathInRepo, readText } from "../support/markdown.ts"
+import { receiveOverGrpc, receiveOverHttp } from "../support/otlp-receiver.ts"
+import { RawClient } from "../support/raw-client.ts"
+import { RawServer } from "../support/raw-server.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "sluice-executable-"))
 const executable = join(mkdtempSync(join(tmpdir(), "sluice-executable-")), "sluice")
@@ -56,6 +61,38 @@ test("it checks, runs on two threads, and hands its sockets to a new one of itse
   expect(await once(child, "exit")).toEqual([0, null])
   expect(await answered(port)).toBe("alive")
   process.kill(pid, "SIGTERM")
+})
+
+test.for([
+  ["HTTP", receiveOverHttp],
+  ["gRPC", receiveOverGrpc],
+] as const)("it sends spans by OTLP over %s, by the exporter it holds", async ([name, receive], t) => {
+  const [backend, receiver] = [await RawServer.start(), await receive()]
+  t.onTestFinished(async () => void (await Promise.all([backend.close(), receiver.close()])))
+  backend.onStream = ({ connection, id }) =>
+    connection.send(dsl.headers(id, [...dsl.response, ...dsl.okTrailers], { endStream: true }))
+  const config = {
+    listeners: ["127.0.0.1:0"],
+    clusters: { chat: [`127.0.0.1:${backend.port}`] },
+    tracing: { endpoint: receiver.endpoint, interval: "100ms" },
+    trace: "on",
+  }
+  const file = `spans-${name}.json`
+  writeFileSync(join(folder, file), JSON.stringify(config))
+  expect(execFileSync(executable, ["check", file], alone)).toContain(`${file}: ok`)
+  const command = ["run", "--json", file]
+  const child = spawn(executable, command, { ...alone, stdio: ["ignore", "pipe", "ignore"] })
+  t.onTestFinished(() => void child.kill("SIGKILL"))
+  const announced = createInterface(child.stdout)[Symbol.asyncIterator]()
+  const { addresses } = JSON.parse((await announced.next()).value as string) as Announced
+  const client = await RawClient.connect(addresses[0]!.port)
+  t.onTestFinished(() => client.destroy())
+  client.open(dsl.request, { endStream: true })
+  await eventually(
+    () => receiver.spans.length === 2,
+    () => `the span of the call and that of its leg, not ${receiver.spans.length}`,
+  )
+  expect(receiver.spans.map(({ resource }) => resource["service.name"])).toEqual(["sluice", "sluice"])
 })
 
 interface Announced {

@@ -11,6 +11,7 @@ const hasNginx = isInstalled("nginx", "-v", "nginx-light")
 /** Of the `http` block, of the server, and what is asked. A request is a path or more than that. */
 type Case = [server: string, asked: (string | Asked)[], http?: string]
 
+const hex = (text: string): string => createHash("md5").update(text).digest("hex")
 const link = (text: string): string => createHash("md5").update(text).digest("base64url")
 
 const CASES: Record<string, Case> = {
@@ -33,7 +34,7 @@ const CASES: Record<string, Case> = {
     ["/g", "/g?b=1"],
   ],
   valid_referers: [
-    `server_name own.test *.own.test; set $at server;
+    `server_name own.test *.own.test ~regex ~^anchored$; set $at server;
      location / { valid_referers none blocked server_names *.example.org www.example.* example.net/gallery/ ~\\.google\\.;
        if ($invalid_referer) { return 403; } return 200 "[$invalid_referer] $by"; }
      location /few { valid_referers a.test; return 200 "[$invalid_referer]";
@@ -56,6 +57,10 @@ const CASES: Record<string, Case> = {
           "http://example.net:80/gallery/1",
           "http://x.google.com/",
           "ftp://own.test",
+          "http://a.REGEX.b/c",
+          "http://anchored",
+          "http://not.anchored",
+          "http://su",
           "http://a.google",
         ])
         .concat([
@@ -79,6 +84,10 @@ const CASES: Record<string, Case> = {
        if ($secure_link = "") { return 403; } if ($secure_link = "0") { return 410; }
        return 200 "$secure_link $secure_link_expires"; }
      location /bare { set $more x; secure_link $arg_h; secure_link_md5 "$uri $key$more"; return 200 "[$secure_link]"; }
+     location /p { secure_link_secret secret; location /p/in { return 200 "[$secure_link][$secure_link_expires]"; }
+       location /p/own { secure_link $arg_h; secure_link_md5 "$uri"; return 200 "[$secure_link]"; }
+       if ($secure_link = "") { return 403; } rewrite ^ /to/$secure_link; }
+     location /to { return 200 "$uri"; }
      location /half { secure_link $arg_h; return 200 "[$secure_link]"; }`,
     [
       ...[
@@ -95,6 +104,12 @@ const CASES: Record<string, Case> = {
         `/a?h=${h}&e=x`,
         `/a?h=${h}`,
       ]),
+      ...["a/b.html", "", "x"].flatMap((name) =>
+        ["p", "p/in", "p/x"].flatMap((at) =>
+          ["secret", "other"].map((secret) => `/${at}/${hex(name + secret)}/${name}`),
+        ),
+      ),
+      ...[`/p/${hex("asecret").toUpperCase()}/a`, `/p/own?h=${link("/p/own")}`, "/p/short/a"],
       ...[link("/bare kx"), link("/bare k"), `${link("/bare kx")}==`, `${link("/bare kx")}===`].flatMap(
         (h) => [`/bare?h=${h}`, `/half?h=${h}`],
       ),

@@ -828,6 +828,36 @@ export const equivalents: readonly Equivalents[] = [
     why: NOT_READ_YET,
     at: { "dueTick = 0": ["0 → 1"] },
   })),
+  ...["service-call", "subrequest"].map((name) => ({
+    file: `relay/call/${name}.ts`,
+    why: "of a client's end only its code and where it came from are looked at",
+    at: { "unprocessed: false,": ["false → true"] },
+  })),
+  {
+    file: "relay/call/subrequest.ts",
+    why: SHORT_CUT,
+    at: { "settings.addHeaders.length === 0": ["settings.addHeaders.length === 0 → false"] },
+  },
+  {
+    file: "relay/call/held-headers.ts",
+    why: "a list that is not counted is never down to none",
+    at: { "if (list !== null && isCounted(list) && --list.refCount": ["isCounted(list) → true"] },
+  },
+  {
+    file: "relay/call/client-response.ts",
+    why: NOT_READ_YET,
+    at: { "  #isHolding = false": ["false → true"] },
+  },
+  {
+    file: "relay/call/retry-rules.ts",
+    why: "no list of conditions has null in it",
+    at: { "if (condition === null || !conditions.includes": ["condition === null → false"] },
+  },
+  {
+    file: "relay/call/retries.ts",
+    why: "where the budget has one left, only the bound can have spent it",
+    at: { "const isByBound = isBounded &&": ["isBounded → true"] },
+  },
   {
     file: "relay/call/call.ts",
     why: "undefined is above nothing, too",

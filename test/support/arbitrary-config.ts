@@ -691,6 +691,12 @@ const variable: fc.Arbitrary<Config["variables"][number]> = fc.oneof(
     blocked: fc.boolean(),
     hosts: fc.constantFrom<[string, string][]>([], [["*.a.example", "/x"]], [["a.*", ""]]),
     regexes: fc.constantFrom<string[]>([], ["^a", "b"]),
+    hostRegexes: fc.constantFrom<string[]>([], ["^a$"]),
+  }),
+  fc.record({
+    kind: fc.constant("secureLinkPath" as const),
+    name: fc.constantFrom("k", "l"),
+    secret: text,
   }),
   fc.record({
     kind: fc.constant("secureLink" as const),

@@ -39,11 +39,13 @@ export class AdminClient {
 
   /** The Sluice that the options name, or the only one that runs here. Errors: throws CommandError. */
   static find({ admin, tokenFile }: AdminOptions, env: NodeJS.ProcessEnv): AdminClient {
-    const written = admin ?? env.SLUICE_ADMIN
+    // As most programs have it, a variable that is empty says nothing.
+    const written = admin ?? (env.SLUICE_ADMIN || undefined)
     const place = written === undefined ? foundPlace(env) : { address: written, tokenFile: null }
     const address = adminAddress(place.address)
+    const said = admin === undefined ? "SLUICE_ADMIN=" : "--admin "
     if (address === null)
-      throw new CommandError(`--admin ${written}: must be a port, host:port, [v6]:port or unix:/path`, 2)
+      throw new CommandError(`${said}${written}: must be a port, host:port, [v6]:port or unix:/path`, 2)
     const { host, port, unixPath, text } = address
     const file = tokenFile ?? place.tokenFile
     return new AdminClient(

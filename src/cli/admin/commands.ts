@@ -63,7 +63,7 @@ export function addAdminCommands(program: Command): void {
       ),
     )
 
-  speaking(program, "top", "the same, live in a terminal; otherwise, once", [
+  speaking(program, "top", "status and streams together, live in a terminal; otherwise once", [
     "sluice top",
     "sluice top path:Chat",
   ])

@@ -51,6 +51,7 @@ const DECLARING: ReadonlyMap<string, number> = new Map([
 const MADE_BY: ReadonlyMap<string, readonly string[]> = new Map([
   ["valid_referers", ["invalid_referer"]],
   ["secure_link", ["secure_link", "secure_link_expires"]],
+  ["secure_link_secret", ["secure_link", "secure_link_expires"]],
 ])
 
 /** The same of modules that are not here. */

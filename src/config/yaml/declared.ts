@@ -9,7 +9,7 @@ const network = z.string().refine((text) => parseNetwork(text) !== null || parse
 })
 const path = z.array(z.string()).min(1)
 const VARIABLE_ERROR =
-  'must be a map with "map", "geo", "split", "jwtClaim", "jwtHeader", "invalidReferer" or "secureLink", which is the name of the variable'
+  'must be a map with "map", "geo", "split", "jwtClaim", "jwtHeader", "invalidReferer", "secureLink" or "secureLinkPath", which is the name of the variable'
 
 /** @param template text with variables */
 export function variableSchema(template: z.ZodType<string, string>) {
@@ -58,6 +58,7 @@ export function variableSchema(template: z.ZodType<string, string>) {
             .optional()
             .describe("Hosts, and what the path begins with; an empty text: any path."),
           regexes: z.array(z.string()).optional().describe("Of what follows the scheme."),
+          hostRegexes: z.array(z.string()).optional().describe("Of the host."),
         }),
         z.strictObject({
           secureLink: name.describe(
@@ -65,6 +66,12 @@ export function variableSchema(template: z.ZodType<string, string>) {
           ),
           of: template.describe("What comes to a hash and, behind a comma, the second at which it expires."),
           md5: template.optional().describe("What was hashed; unless written, the variable is that second."),
+        }),
+        z.strictObject({
+          secureLinkPath: name.describe(
+            "The variable that is made: of /x/hash/link, the link where the hash is right.",
+          ),
+          secret: z.string().describe("What was hashed behind the link."),
         }),
         z.strictObject({
           split: name.describe("The variable that is made."),
@@ -110,9 +117,18 @@ export function readVariable(input: VariableInput): DeclaredVariable {
     }
   }
   if ("invalidReferer" in input) {
-    const { invalidReferer, none = false, blocked = false, hosts = [], regexes = [] } = input
-    return { kind: "referers", name: invalidReferer, none, blocked, hosts, regexes }
+    const {
+      invalidReferer,
+      none = false,
+      blocked = false,
+      hosts = [],
+      regexes = [],
+      hostRegexes = [],
+    } = input
+    return { kind: "referers", name: invalidReferer, none, blocked, hosts, regexes, hostRegexes }
   }
+  if ("secureLinkPath" in input)
+    return { kind: "secureLinkPath", name: input.secureLinkPath, secret: input.secret }
   if ("secureLink" in input)
     return { kind: "secureLink", name: input.secureLink, of: input.of, md5: input.md5 ?? null }
   if ("jwtClaim" in input) return { kind: "token", name: input.jwtClaim, of: "claim", path: input.of }
@@ -130,10 +146,15 @@ export function writeVariable(variable: DeclaredVariable): Record<string, unknow
     return { split: name, of: source, parts: parts.map(([percent, value]) => [percent ?? "rest", value]) }
   }
   if (variable.kind === "referers") {
-    const { name, none, blocked, hosts, regexes } = variable
-    const lists = { ...(hosts.length > 0 && { hosts }), ...(regexes.length > 0 && { regexes }) }
+    const { name, none, blocked, hosts, regexes, hostRegexes } = variable
+    const lists = {
+      ...(hosts.length > 0 && { hosts }),
+      ...(regexes.length > 0 && { regexes }),
+      ...(hostRegexes.length > 0 && { hostRegexes }),
+    }
     return { invalidReferer: name, ...(none && { none }), ...(blocked && { blocked }), ...lists }
   }
+  if (variable.kind === "secureLinkPath") return { secureLinkPath: variable.name, secret: variable.secret }
   if (variable.kind === "secureLink")
     return {
       secureLink: variable.name,
@@ -199,5 +220,6 @@ const NAMING = new Set([
   "jwtHeader",
   "invalidReferer",
   "secureLink",
+  "secureLinkPath",
 ])
 const DEPTH_MAX = 64

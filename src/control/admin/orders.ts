@@ -17,11 +17,17 @@ const grace = z.strictObject({
   graceMs: z.int().min(0).optional().describe("How long live streams go on. Default: as configured."),
 })
 const weight = z.strictObject({
-  weight: z.union([z.int().min(1).max(65_535), z.null()]).describe("Null: as configured."),
+  weight: z
+    .union([z.int().min(1).max(65_535), z.null()], {
+      error: "must be a whole number from 1 to 65535, or null",
+    })
+    .describe("Null: as configured."),
 })
 const end = z.strictObject({
   status: z
-    .union([z.enum(statusNames), z.int().min(0).max(16)])
+    .union([z.enum(statusNames), z.int().min(0).max(16)], {
+      error: "must be a grpc-status: its name, such as ABORTED, or its number, 0 to 16",
+    })
     .default("UNAVAILABLE")
     .describe("The grpc-status that the client is told."),
 })

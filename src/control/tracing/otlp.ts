@@ -1,4 +1,5 @@
 /** The one place that knows OpenTelemetry's packages, which are loaded where spans are sent and nowhere else. */
+import { isSea } from "node:sea"
 import type { TracingConfig } from "../../config/trace-model.ts"
 import type { Span } from "../../record/span.ts"
 
@@ -23,6 +24,8 @@ function packageOf({ endpoint }: TracingConfig): string {
 
 /** What keeps spans from being sent: a sentence; null: nothing. */
 export function tracingProblem(config: TracingConfig): string | null {
+  // The single executable holds them.
+  if (isSea()) return null
   const name = packageOf(config)
   try {
     import.meta.resolve(name)

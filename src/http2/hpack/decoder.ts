@@ -2,6 +2,7 @@ import { cutPercentEncoded } from "../../base/octet-text.ts"
 import { HeaderList } from "../header-list.ts"
 import { BlockMemory, hashOctets, MAX_BLOCK_OCTETS, sameOctets, seenKeys } from "./block-memory.ts"
 import { DynamicTable, ENTRY_OVERHEAD_OCTETS } from "./dynamic-table.ts"
+import type { FirstBlocks } from "./first-blocks.ts"
 import { decodeHuffman, HUFFMAN_EOS, mostHuffmanSymbols } from "./huffman.ts"
 import { INTEGER_TRUNCATED, readInteger } from "./integer.ts"
 import { latin1 } from "./latin1.ts"
@@ -47,8 +48,10 @@ const seenBlocks = seenKeys()
  * Source: RFC 7541.
  */
 export class HpackDecoder {
-  readonly #table: DynamicTable
+  #table: DynamicTable
   readonly #memory = new BlockMemory(seenBlocks)
+  /** Of connections that begin as this one does; null: none are known. */
+  readonly #firsts: FirstBlocks | null
   #maxTableOctets: number
   /** The next block must start with an update to this size or less; or NONE. */
   #requiredUpdate = NONE
@@ -74,8 +77,10 @@ export class HpackDecoder {
   /**
    * @param maxTableOctets the SETTINGS_HEADER_TABLE_SIZE that both sides start with. HTTP/2 has them start with 4096
    *   and change it by SETTINGS: see `setMaxTableOctets`.
+   * @param firsts what is known of other connections of the same side, where they all start with that
    */
-  constructor(maxTableOctets = DEFAULT_TABLE_OCTETS) {
+  constructor(maxTableOctets = DEFAULT_TABLE_OCTETS, firsts: FirstBlocks | null = null) {
+    this.#firsts = firsts
     this.#maxTableOctets = maxTableOctets
     this.#table = new DynamicTable(maxTableOctets)
   }
@@ -108,6 +113,13 @@ export class HpackDecoder {
         return known.list
       }
     }
+    const firsts = key !== NONE && this.#isAtStart && !isSizeUpdate(block[start]!) ? this.#firsts : null
+    const first = firsts?.find(key, block, start, end)
+    if (first !== undefined && within(first.list, limits)) {
+      this.#table = first.table.copy()
+      this.#memory.forget()
+      return first.list
+    }
     this.#position = start
     this.#limits = limits
     this.#strings = 0
@@ -120,9 +132,15 @@ export class HpackDecoder {
       if (this.#position < end && !this.#readField(block, end)) return null
     }
     const list = new HeaderList(gathered.slice(0, this.#strings), this.#neverIndexed)
+    if (!this.overflowed) firsts?.offer(key, block, start, end, list, this.#table)
     if (this.#tableChanged) this.#memory.forget()
     else if (key !== NONE && !this.overflowed) this.#memory.offer(key, block, start, end, list)
     return list
+  }
+
+  /** The table is as it was when the connection began. */
+  get #isAtStart(): boolean {
+    return this.#table.isNew && this.#table.maxOctets === DEFAULT_TABLE_OCTETS
   }
 
   #fail(fault: string): false {
@@ -132,7 +150,7 @@ export class HpackDecoder {
 
   /** Size updates stand before the first field only: RFC 7541 §4.2. */
   #readSizeUpdates(block: Uint8Array, end: number): boolean {
-    while (this.#position < end && (block[this.#position]! & 0xe0) === 0x20) {
+    while (this.#position < end && isSizeUpdate(block[this.#position]!)) {
       const octets = this.#readInteger(block, end, 0x1f)
       if (octets < 0) return false
       if (octets > this.#maxTableOctets) return this.#fail(TABLE_EXCEEDED)
@@ -284,6 +302,11 @@ export class HpackDecoder {
     }
     return length > most ? undefined : latin1(target, 0, length)
   }
+}
+
+/** Which is allowed or not by what the connection has agreed on. */
+function isSizeUpdate(octet: number): boolean {
+  return (octet & 0xe0) === 0x20
 }
 
 function within(list: HeaderList, limits: DecodeLimits): boolean {

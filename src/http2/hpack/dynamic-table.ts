@@ -28,6 +28,22 @@ export class DynamicTable {
     this.maxOctets = maxOctets
   }
 
+  /** Another one with the same entries. */
+  copy(): DynamicTable {
+    const copy = new DynamicTable(this.maxOctets)
+    copy.#ring = this.#ring.slice()
+    copy.mask = this.mask
+    copy.nextSequence = this.nextSequence
+    copy.length = this.length
+    copy.octets = this.octets
+    return copy
+  }
+
+  /** Nothing has ever been added. */
+  get isNew(): boolean {
+    return this.nextSequence === 0
+  }
+
   /** The name at `distance` from the newest entry, which is at 1. The distance must be within `length`. */
   nameAt(distance: number): string {
     return this.#ring[2 * ((this.nextSequence - distance) & this.mask)]!

@@ -33,6 +33,8 @@ let views: Buffer[] = []
 const MAX_VIEWS = 512
 
 const seenLists = seenKeys()
+/** Blocks that owe nothing to a table mean the same on every connection. */
+const blocksWithoutTable = new BlockMemory(seenKeys())
 
 /**
  * The sending side of HPACK: one per connection and direction. Every block must be sent, in the order of the calls.
@@ -48,11 +50,16 @@ export class HpackEncoder {
   #leastOctets = NONE
   #lastOctets = NONE
   #blocksSinceEviction = 0
+  #withoutTableLeft: number
   #tableChanged = false
 
-  /** `maxTableOctets`: our table is never larger, whatever the peer allows. */
-  constructor(maxTableOctets = FIRST_TABLE_OCTETS) {
+  /**
+   * @param maxTableOctets our table is never larger, whatever the peer allows
+   * @param withoutTable so many blocks put nothing into it: those of a connection with a single call would do so in vain
+   */
+  constructor(maxTableOctets = FIRST_TABLE_OCTETS, withoutTable = 0) {
     this.#maxTableOctets = maxTableOctets
+    this.#withoutTableLeft = withoutTable
     this.setPeerMaxTableOctets(FIRST_TABLE_OCTETS)
   }
 
@@ -75,8 +82,11 @@ export class HpackEncoder {
    * @returns its octets. They stay valid until the next call, on this encoder or any other: copy them.
    */
   encode(list: HeaderList): Buffer {
+    const usesTable = this.#withoutTableLeft === 0
+    const memory = usesTable ? this.#memory : blocksWithoutTable
+    if (!usesTable) this.#withoutTableLeft--
     if (this.#lastOctets === NONE) {
-      const known = this.#memory.get(list.id)
+      const known = memory.get(list.id)
       if (known !== undefined) return known.block
     }
     // Name, value and 32 octets for each field: more than its two lengths, its index and a too long try of Huffman take.
@@ -87,10 +97,10 @@ export class HpackEncoder {
     const { fields, neverIndexed } = list
     for (let i = 0; i < fields.length; i += 2) {
       const never = neverIndexed?.has(i >>> 1) ?? false
-      position = this.#writeField(target, position, fields[i]!, fields[i + 1]!, never)
+      position = this.#writeField(target, position, fields[i]!, fields[i + 1]!, never, usesTable)
     }
     if (this.#tableChanged) this.#memory.forget()
-    else this.#memory.offer(list.id, target, 0, position, list)
+    else memory.offer(list.id, target, 0, position, list)
     return viewOf(target, position)
   }
 
@@ -110,7 +120,14 @@ export class HpackEncoder {
     return position
   }
 
-  #writeField(target: Uint8Array, position: number, name: string, value: string, never: boolean): number {
+  #writeField(
+    target: Uint8Array,
+    position: number,
+    name: string,
+    value: string,
+    never: boolean,
+    usesTable: boolean,
+  ): number {
     const found = this.#table.find(name, value)
     if (found > 0 && !never) return writeInteger(target, position, INDEXED, 0x7f, found)
     let nameIndex = Math.abs(found)
@@ -123,7 +140,7 @@ export class HpackEncoder {
       }
     }
     if (never) return writeLiteral(target, position, NEVER_INDEXED, 0x0f, nameIndex, name, value)
-    if (!this.#mayIndex(name, value, nameIndex !== 0)) {
+    if (!usesTable || !this.#mayIndex(name, value, nameIndex !== 0)) {
       return writeLiteral(target, position, WITHOUT_INDEXING, 0x0f, nameIndex, name, value)
     }
     const after = writeLiteral(target, position, WITH_INDEXING, 0x3f, nameIndex, name, value)

@@ -7,7 +7,12 @@ import type { Variable } from "../variables.ts"
 import { geoVariable } from "./geo.ts"
 import { mapVariable } from "./map.ts"
 import { type ReferersVariable, referersVariable } from "./referers.ts"
-import { type SecureLinkVariable, secureLinkVariable } from "./secure-link.ts"
+import {
+  type SecureLinkPathVariable,
+  type SecureLinkVariable,
+  secureLinkPathVariable,
+  secureLinkVariable,
+} from "./secure-link.ts"
 import { splitVariable } from "./split-clients.ts"
 
 /** A variable that the configuration makes of others. Names are without the dollar sign, `source` is a template. */
@@ -18,6 +23,7 @@ export type DeclaredVariable =
   | TokenVariable
   | ReferersVariable
   | SecureLinkVariable
+  | SecureLinkPathVariable
 
 /** nginx: `map`. */
 export interface MapVariable {
@@ -100,6 +106,7 @@ export function makeVariableTable(
     else if (one.kind === "split") table.declare(name, splitVariable(one, template), false)
     else if (one.kind === "referers") table.declare(name, referersVariable(one, regex), false)
     else if (one.kind === "secureLink") table.declare(name, secureLinkVariable(one, template), false)
+    else if (one.kind === "secureLinkPath") table.declare(name, secureLinkPathVariable(one, template), false)
     else table.declare(name, tokenVariable(one), true)
   }
   for (const name of names) table.declareSet(name)

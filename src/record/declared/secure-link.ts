@@ -13,6 +13,27 @@ export interface SecureLinkVariable {
   md5: string | null
 }
 
+/** nginx: `secure_link_secret`, for `$secure_link`. */
+export interface SecureLinkPathVariable {
+  kind: "secureLinkPath"
+  name: string
+  secret: string
+}
+
+/** Of a path `/prefix/hash/link`, the link where the hash is that of the link and the secret; else empty. */
+export function secureLinkPathVariable(
+  { secret }: Pick<SecureLinkPathVariable, "secret">,
+  template: (source: string) => Template,
+): Variable {
+  const uri = template("$uri")
+  return (record, env) => {
+    const [, hash, link] = /^\/[^/]*\/([0-9a-f]{32})\/(.*)$/is.exec(uri.render(record, env)) ?? []
+    if (hash === undefined) return undefined
+    const own = createHash("md5").update(Buffer.from(link!, "latin1")).update(secret).digest()
+    return timingSafeEqual(own, Buffer.from(hash, "hex")) ? link : undefined
+  }
+}
+
 /** Empty where the hash is not the one, 0 where it has expired, 1 where it holds. Source: ngx_http_secure_link_module.c. */
 export function secureLinkVariable(
   { of, md5 }: Pick<SecureLinkVariable, "of" | "md5">,

@@ -300,6 +300,17 @@ describe("the page of an error", () => {
   })
 })
 
+test("a client that keeps its streams itself, where it may, is not kept twice", async () => {
+  const continuity = { modes: ["resume" as const], keepOctets: 1000 }
+  const isKept = async (clients: "trusted" | "ignored", ...fields: string[]): Promise<boolean> => {
+    const call = await new CallBed({ continuity: { ...continuity, clients } }).call({ fields })
+    return call.call.continuity !== null
+  }
+  const offer = ["continuity-offer", "resume"]
+  expect([await isKept("trusted", ...offer), await isKept("ignored", ...offer)]).toEqual([false, true])
+  expect(await isKept("trusted")).toBe(true)
+})
+
 describe("what comes after a call is over", () => {
   const over = async (request = UPLOAD as object) => {
     const bed = new CallBed({ endpoints: 1 })
@@ -314,6 +325,47 @@ describe("what comes after a call is over", () => {
     const { bed, call } = await over()
     call.data("abc")
     expect(bed.take()).toEqual(["client credit 3"])
+  })
+
+  test("has credit where no leg ever read, and is not counted: the record is told", async () => {
+    const bed = new CallBed({ endpoints: 0 })
+    const call = await bed.call(UPLOAD)
+    bed.take()
+    call.data("abc")
+    expect(bed.take()).toEqual(["client credit 3"])
+    expect([bed.context.budget.octets, bed.records[0]!.requestOctets]).toEqual([0, 0])
+  })
+
+  test("has no timer any more, where its timeout sought another endpoint and every one is full", async () => {
+    const retry = {
+      conditions: ["timeout" as const, "non_idempotent" as const],
+      tries: null,
+      timeoutMs: null,
+    }
+    const bed = new CallBed({ endpoints: 2, settings: { readTimeoutMs: 1000, retry } })
+    await bed.call({ ended: true })
+    for (const endpoint of bed.cluster.endpoints) Object.defineProperty(endpoint, "isFull", { value: true })
+    bed.clock.advance(1500)
+    await settled()
+    expect(bed.records[0]!.grpcMessage).toContain("sent nothing for 1000 ms")
+    expect([bed.legs.length, bed.records.length, bed.context.deadlines.size]).toEqual([1, 1, 0])
+  })
+
+  test("of a client that cannot take what came is not broken off once more", async () => {
+    const bed = new CallBed({ endpoints: 1 })
+    const call = await bed.call()
+    call.leg.head(200)
+    call.client.sendData = () => {
+      call.call.fail(failure("internal", "it cannot be translated"))
+      return 0
+    }
+    bed.take()
+    call.leg.data(message("a"), true)
+    expect(client(bed.take())).toEqual([
+      "client headers grpc-status: 13, grpc-message: it cannot be translated END",
+      "client reset NO_ERROR",
+    ])
+    expect(bed.records).toHaveLength(1)
   })
 
   test("is not a second ending, nor a second record", async () => {

@@ -1,6 +1,13 @@
 import { describe, expect, test } from "vitest"
 import { CallBed, type CallBedOptions, settled } from "../../../test/support/call-bed.ts"
+import { defaultLimits } from "../../base/limits.ts"
+import { BufferBudget } from "../../http2/buffer-budget.ts"
 import { ErrorCode } from "../../http2/error-code.ts"
+import { HeaderList } from "../../http2/header-list.ts"
+import type { CallRequest } from "./call-request.ts"
+import { ClientRequest } from "./client-request.ts"
+import type { Leg } from "./leg.ts"
+import { ReplayRing } from "./replay-ring.ts"
 
 const REFUSED = { unprocessed: true, code: ErrorCode.REFUSED_STREAM, reason: "RST_STREAM" }
 
@@ -89,6 +96,27 @@ describe("a request on its way to a leg", () => {
     call.data("de")
     expect(bed.take()).toContain("client credit 2")
   })
+})
+
+test("what came before its call was found to have continuity is handed over whole: octets, then trailers", () => {
+  const budget = new BufferBudget(defaultLimits)
+  const context = { budget, replayRing: new ReplayRing() }
+  const request = new ClientRequest({ context, downstream: new CallBed().begin().client })
+  request.receive(null, Buffer.from("#abc#"), 1, 4, false)
+  request.receiveTrailers(null, new HeaderList(["x-t", "1"]))
+  const told: string[] = []
+  const to = {
+    receive: (leg: Leg | null, octets: Buffer, start: number, end: number, endStream: boolean) =>
+      told.push(`${octets.toString("latin1", start, end)} ${endStream} ${leg === null}`),
+    receiveTrailers: (leg: Leg | null, list: HeaderList) =>
+      void told.push(`x-t ${list.get("x-t") ?? "-"} ${leg === null}`),
+  }
+  request.handOver(to as unknown as CallRequest)
+  expect([told, request.isReplayable, budget.octets]).toEqual([["abc false true", "x-t 1 true"], false, 0])
+  const bare = new ClientRequest({ context, downstream: new CallBed().begin().client })
+  bare.receive(null, Buffer.from("de"), 0, 2, false)
+  bare.handOver(to as unknown as CallRequest)
+  expect(told.slice(2)).toEqual(["de false true"])
 })
 
 describe("timeouts of a silent side", () => {

@@ -1,6 +1,8 @@
 import type { HeaderList } from "../../http2/header-list.ts"
+import type { OctetQueue } from "../../http2/octet-queue.ts"
 import type { Failure } from "../../record/failure.ts"
 import { cleanTrailers } from "../route/head-rewrite.ts"
+import type { UpstreamStream } from "../upstream/leg-connection.ts"
 import { type CallRequest, headersProblem, sendTrailers } from "./call-request.ts"
 import type { Leg } from "./leg.ts"
 import { ReplayBuffer, type ReplayContext } from "./replay-buffer.ts"
@@ -38,7 +40,7 @@ export class ClientRequest implements CallRequest {
     const upstream = leg.open(list, endsBare && held === null, isHead)
     if (held !== null) {
       leg.octetsSent += held.length
-      held.each((octets, start, end) => this.sent(upstream.sendData(octets, start, end, false)))
+      sendHeld(held, upstream, this)
       if (endsBare) upstream.sendData(NO_OCTETS, 0, 0, true)
     }
     return trailers === null ? null : sendTrailers(leg, trailers)
@@ -92,4 +94,9 @@ export class ClientRequest implements CallRequest {
   get heldOctets(): number {
     return this.#replay === null ? 0 : this.#replay.heldOctets
   }
+}
+
+/** Apart: a closure makes an object of every call of the function that it stands in. */
+function sendHeld(held: OctetQueue, upstream: UpstreamStream, request: ClientRequest): void {
+  held.each((octets, start, end) => request.sent(upstream.sendData(octets, start, end, false)))
 }

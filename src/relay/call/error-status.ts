@@ -14,9 +14,12 @@ interface AnsweredCall {
 export function intercepted({ route, isGrpc }: AnsweredCall, status: number, list: HeaderList): Reply | null {
   if (status < 300 || !route.settings.interceptErrors) return null
   if (!route.errorPages.has(status) && !(isGrpc && route.errorStatuses.has(status))) return null
-  const { fields } = list
-  const challenge = fields.filter((_, at) => status === 401 && fields[at - (at % 2)] === "www-authenticate")
-  return { httpStatus: status, grpcStatus: -1, message: "", fields: challenge }
+  const fields = status === 401 ? challengesOf(list) : []
+  return { httpStatus: status, grpcStatus: -1, message: "", fields }
+}
+
+function challengesOf({ fields }: HeaderList): string[] {
+  return fields.filter((_, at) => fields[at - (at % 2)] === "www-authenticate")
 }
 
 /** The status of an answer, or what the page of an error has in its place; to gRPC 200 is all there is. */

@@ -101,18 +101,18 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
   /** Asks for a place, now or after a while. The owner may be told before this returns. */
   begin(afterMs = 0): void {
     const pool = this.#cluster.pool(this.endpoint, this.#owner.route.connect)
-    if (afterMs > 0) {
-      this.#wait = { pool, deadline: makeDeadline(() => this.begin()) }
-      return this.#owner.context.deadlines.set(this.#wait.deadline, afterMs)
-    }
-    const lease = pool.tryLease()
-    if (lease !== null) return this.onLease(lease)
-    const refusal = pool.wait(this)
+    const lease = afterMs > 0 ? null : pool.tryLease()
+    if (lease === null) this.#waitFor(pool, afterMs)
+    else this.onLease(lease)
+  }
+
+  #waitFor(pool: Pool<LegConnection>, afterMs: number): void {
+    const refusal = afterMs > 0 ? null : pool.wait(this)
     if (refusal !== null) return this.onNoLease(refusal.reason, refusal.isLimit)
-    const deadline = makeDeadline(() => this.#onWaitedTooLong(pool))
+    const deadline = makeDeadline(() => (afterMs > 0 ? this.begin() : this.#onWaitedTooLong(pool)))
     this.#wait = { pool, deadline }
     const { limits, deadlines } = this.#owner.context
-    deadlines.set(deadline, longestWaitMs(pool, this.waitTimeoutMs, limits))
+    deadlines.set(deadline, afterMs > 0 ? afterMs : longestWaitMs(pool, this.waitTimeoutMs, limits))
   }
 
   onLease(connection: LegConnection): void {

@@ -70,6 +70,19 @@ describe("request octets kept for a retry", () => {
     expect([buffer.isReplayable, buffer.heldOctets]).toEqual([false, 0])
   })
 
+  test("wherever in what was read they stand", () => {
+    const { buffer } = make()
+    buffer.add(Buffer.alloc(200_000), 100_000, 100_005, true)
+    expect(buffer.isReplayable).toBe(true)
+  })
+
+  test("none more behind an end without octets", () => {
+    const { budget, buffer } = make()
+    add(buffer, "hello", true)
+    add(buffer, "", true)
+    expect([buffer.heldOctets, budget.octets, heldBy(buffer)]).toEqual([0, 0, "hello"])
+  })
+
   test("as much as the client's window where nothing could be sent yet", () => {
     const { buffer } = make()
     for (let i = 0; i < 16; i++) add(buffer, Buffer.alloc(16_384), false)

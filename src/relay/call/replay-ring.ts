@@ -1,3 +1,5 @@
+import { copyOctets } from "../../http2/copy-octets.ts"
+
 const RING_OCTETS = 1024 * 1024
 const PIECE_OCTETS_MAX = 4096
 const HEAD_OCTETS = 4
@@ -24,7 +26,7 @@ export class ReplayRing {
     }
     const where = this.#written
     this.#octets.writeUInt32LE(length, at)
-    octets.copy(this.#octets, at + HEAD_OCTETS, start, end)
+    copyOctets(octets, start, end, this.#octets, at + HEAD_OCTETS)
     this.#written += needed
     return where
   }

@@ -120,6 +120,26 @@ describe("where the next leg goes", () => {
   })
 })
 
+describe("whose endpoints they are", () => {
+  test("those that there were as the call began, though a reload has put others in their place", async () => {
+    const story = await new Story().begin({ ended: true })
+    const other = new CallBed({ endpoints: 3 })
+    Object.defineProperty(story.bed.cluster, "latest", { value: other.cluster })
+    await story.fails(REFUSED)
+    expect(story.legs).toBe("12")
+    expect(story.call.call.cluster).toBe(story.bed.cluster)
+    expect(other.legs).toEqual([])
+  })
+
+  test("each its own attempt in the record, and none has ended that has not", async () => {
+    const story = await new Story().begin({ ended: true })
+    expect(story.call.call.record.attempts.map(({ endMs }) => endMs)).toEqual([0])
+    story.bed.clock.advance(7)
+    await story.fails(REFUSED)
+    expect(story.call.call.record.attempts.map(({ endMs }) => endMs > 0)).toEqual([true, false])
+  })
+})
+
 describe("when the next leg begins", () => {
   test("the first retry at once, the next after a backoff", async () => {
     const story = await new Story({
@@ -207,6 +227,32 @@ describe("what retries may cost", () => {
     await story.fails(REFUSED)
     expect(story.legs).toBe("1")
     expect(story.status).toBe(14)
+    expect(story.bed.counters.get("retry_budget_exhausted")).toBe(1)
+    expect(story.bed.counters.get("cluster_retries_exceeded")).toBe(0)
+  })
+
+  test("the cluster's budget, of which each retry takes one", async () => {
+    const story = await new Story({ limits: { retriesPerSecondMin: 0, retryBudgetPercent: 100 } }).begin({
+      ended: true,
+    })
+    await story.fails(REFUSED)
+    await story.fails(REFUSED)
+    expect([story.legs, story.status]).toEqual(["12", 14])
+    expect(story.bed.counters.get("retry_budget_exhausted")).toBe(1)
+  })
+
+  test("the budget before the bound, where neither is left", async () => {
+    const limits = { streams: null, waitingStreams: null, connections: null, retries: 1 }
+    const story = new Story({
+      cluster: { limits },
+      limits: { retriesPerSecondMin: 0, retryBudgetPercent: 50 },
+    })
+    const first = await story.bed.call({ ended: true })
+    await story.begin({ ended: true })
+    await story.fails(REFUSED)
+    expect(first.call.record.attempts).toHaveLength(1)
+    story.bed.legs[0]!.breaks(REFUSED)
+    await settled()
     expect(story.bed.counters.get("retry_budget_exhausted")).toBe(1)
     expect(story.bed.counters.get("cluster_retries_exceeded")).toBe(0)
   })

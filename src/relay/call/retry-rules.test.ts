@@ -1,7 +1,7 @@
 import { expect, test } from "vitest"
 import type { RetryConfig } from "../../config/model.ts"
 import type { LegEnd } from "./leg-end.ts"
-import { mayRetry, type RetriedCall } from "./retry-rules.ts"
+import { isUnsent, mayRetry, type RetriedCall } from "./retry-rules.ts"
 
 const usual: RetryConfig = { conditions: ["error", "timeout"], tries: null, timeoutMs: null }
 const always: RetryConfig = { ...usual, conditions: ["error", "non_idempotent"] }
@@ -28,4 +28,13 @@ test.for<[what: string, RetryConfig, LegEnd, RetriedCall, boolean]>([
   ["too late", { ...usual, timeoutMs: 100 }, refused, post, false],
 ])("%s", ([, config, end, call, expected]) => {
   expect(mayRetry(config, call, end)).toBe(expected)
+})
+
+test.for<[pushbackMs: number | null, boolean]>([
+  [null, false],
+  [-1, false],
+  [0, true],
+  [100, true],
+])("a status that asks for another try after %s ms", ([pushbackMs, expected]) => {
+  expect(isUnsent({ kind: "status", status: 200, grpcStatus: 14, pushbackMs })).toBe(expected)
 })

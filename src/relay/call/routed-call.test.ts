@@ -60,6 +60,32 @@ describe("a call is counted at its route", () => {
     expect(heads()).toBe(before)
   })
 
+  test("by how long its head took from its begin, not from another time", async () => {
+    const { row } = metered()
+    const before = row.slice(RouteColumn.heads)
+    const { bed, row: later } = metered()
+    await bed.call()
+    const at = later.slice(RouteColumn.heads).findIndex((count, index) => count !== before[index])
+    const slow = metered()
+    slow.bed.isReachable = () => "later"
+    slow.bed.begin()
+    slow.bed.clock.advance(2500)
+    slow.bed.connections[0]!.comesUp()
+    await settled()
+    const atSlow = slow.row.slice(RouteColumn.heads).findIndex((count) => count !== 0)
+    // At once is the first bucket; 2.5 s is far from it.
+    expect([at, atSlow > at]).toEqual([0, true])
+  })
+
+  test("once, where it is over before its phases are", async () => {
+    const content: Phase = () => ({ kind: "wait", begin: () => () => {} })
+    const { bed, row } = metered({ action: { kind: "files" } as never, content })
+    const call = await bed.call()
+    expect([row[RouteColumn.open], row[RouteColumn.began]]).toEqual([0, 0])
+    call.cancels()
+    expect([row[RouteColumn.open], row[RouteColumn.began]]).toEqual([0, 1])
+  })
+
   test("once, though it leads to the page of an error", async () => {
     const { bed, row } = metered({ endpoints: 1, settings: PAGE })
     const call = await bed.call({ contentType: "text/plain", method: "GET", ended: true })
@@ -99,6 +125,16 @@ describe("what waits for its peer is counted", () => {
     bed.clock.advance(1000)
     call.leg.take()
     expect(stalls()[0]).toBe(0)
+    expect(stalls()[1]).toBeGreaterThan(0)
+  })
+
+  test("as long as one octet of a request waits", async () => {
+    const { bed, stalls } = metered()
+    bed.legRoom = 5
+    const call = await bed.call()
+    call.data(message("a"))
+    bed.clock.advance(1000)
+    call.leg.take()
     expect(stalls()[1]).toBeGreaterThan(0)
   })
 
@@ -162,6 +198,11 @@ describe("what a call waits for", () => {
     call.cancels()
     expect(call.call.paced).toBe(null)
   })
+
+  test("without a leg nothing, at no address, and it holds no octets", async () => {
+    const call = await new CallBed({ endpoints: 0 }).call({ ended: true })
+    expect([call.call.waitsFor, call.call.endpointAddress, call.call.bufferedOctets]).toEqual([null, "", 0])
+  })
 })
 
 describe("access records of a call that goes on", () => {
@@ -221,6 +262,8 @@ describe("the page of an error", () => {
     expect(bed.records).toHaveLength(1)
     expect(bed.records[0]!.attempts).toHaveLength(2)
     expect(bed.context.admission.streamsOpen).toBe(0)
+    // What the page cannot say stands in the record.
+    expect(bed.records[0]!.grpcMessage).toBe("cluster c, endpoint 127.0.0.1:1: gone")
   })
 
   test.each<[string, number[]]>([
@@ -242,10 +285,17 @@ describe("the page of an error", () => {
     call.leg.head(200)
     call.leg.breaks({ origin: "connection", reason: "gone" })
     await settled()
+    expect(bed.take().filter((line) => line.includes(" open "))).toHaveLength(1)
     const gone = await bed.call(http)
-    gone.cancels()
+    gone.client.isClosed = true
     gone.fail(failure("access_denied", "no"))
-    expect(bed.legs).toHaveLength(2)
+    await settled()
+    expect(bed.take().filter((line) => line.includes(" open "))).toHaveLength(1)
+    const ended = await bed.call(http)
+    ended.client.localEnded = true
+    ended.fail(failure("access_denied", "no"))
+    await settled()
+    expect(bed.legs).toHaveLength(3)
   })
 })
 
@@ -296,6 +346,28 @@ describe("a call that is traced", () => {
     expect(opened).toMatch(/traceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-01/)
     expect(spans.length).toBeGreaterThan(1)
     expect(spans).toContain("call of POST")
+  })
+
+  test("and came to no cluster names none", async () => {
+    const trace = { sample: "on", ratio: 1, context: "propagate" as const, spanName: null, attributes: [] }
+    const action = {
+      kind: "return" as const,
+      status: 404,
+      template: "",
+      contentType: "",
+      grpcStatus: 5,
+      grpcMessage: "no",
+    }
+    const bed = new CallBed({ settings: { trace }, action })
+    const attributes: string[][] = []
+    Object.assign(bed.context, {
+      onSpans: (made: { attributes: object }[]) =>
+        attributes.push(...made.map((span) => Object.keys(span.attributes))),
+    })
+    await bed.call({ ended: true })
+    expect(attributes).toHaveLength(1)
+    expect(attributes[0]).toContain("sluice.route")
+    expect(attributes[0]).not.toContain("sluice.cluster")
   })
 
   test("and is not sampled has none, and its endpoint is told so", async () => {

@@ -71,6 +71,13 @@ describe("a service that is asked", () => {
 })
 
 describe("a call without a client", () => {
+  test("goes over a connection that is up in one piece: its head, then its message with the end", async () => {
+    const { bed } = await ask({ endpoints: 1 })
+    const [open, ...sent] = bed.take()
+    expect(open).toMatch(/user-agent: sluice$/)
+    expect(sent).toEqual(["leg1 data |who? END"])
+  })
+
   test("sends the message whole, with its prefix, and nothing behind it", async () => {
     const bed = new CallBed()
     const { route } = (await bed.call()).call
@@ -221,9 +228,11 @@ describe("what is no answer", () => {
     ],
     ["a reset", (leg) => leg.breaks({ reason: "gone" }), "/s.S/Ask: its stream was reset"],
   ])("%s", async (_, answer, expected) => {
-    const { leg, said } = await ask({ endpoints: 1 })
+    const { bed, leg, said } = await ask({ endpoints: 1 })
     answer(leg())
     await settled()
+    bed.clock.advance(2 * TIMEOUT_MS)
+    expect(bed.counters.get("service_timeout")).toBe(0)
     expect(said()).toHaveLength(1)
     expect(said()[0]!.slice(0, expected.length)).toBe(expected)
   })
@@ -236,8 +245,9 @@ describe("what is no answer", () => {
     bed.clock.advance(1000)
     expect(said()).toEqual([`/s.S/Ask did not answer within ${TIMEOUT_MS} ms`])
     expect(bed.counters.get("service_timeout")).toBe(1)
-    expect(bed.take()).toContain("leg1 reset CANCEL")
+    expect(bed.take()).toEqual(["leg1 reset CANCEL", "release 127.0.0.1:2"])
     expect(leg().isClosed).toBe(true)
+    expect(bed.context.deadlines.size).toBe(0)
   })
 
   test("more octets than are read: the call ends, and it is told once", async () => {

@@ -101,6 +101,22 @@ describe("what it answers", () => {
     expect(ends).toMatchObject([{ status: 401 }])
   })
 
+  test("of a head alone leaves nothing open", async () => {
+    const { bed, call, ends } = await ask("/auth")
+    bed.take()
+    call.leg.head(204, [], true)
+    expect(ends).toMatchObject([{ status: 204 }])
+    expect(bed.take()).toEqual(["release 127.0.0.1:2"])
+    // The call that asked is what is left.
+    expect(bed.context.admission.streamsOpen).toBe(1)
+  })
+
+  test("is asked for without a body, which no route can find too large", async () => {
+    const { bed, ends } = await ask("/auth", { bed: { settings: { maxBodyOctets: 0 } } })
+    bed.legs[1]!.head(204, [], true)
+    expect(ends).toMatchObject([{ status: 204 }])
+  })
+
   test("that no backend can be reached is 502", async () => {
     const bed = new CallBed({ endpoints: 0 })
     const call = await bed.call({ ended: true })
@@ -135,6 +151,7 @@ describe("what it answers", () => {
     bed.take()
     giveUp()
     expect(bed.take()).toEqual(["leg1 reset CANCEL", "release 127.0.0.1:2"])
+    expect(bed.context.deadlines.size).toBe(0)
     leg.head(200)
     giveUp()
     bed.clock.advance(60_000)

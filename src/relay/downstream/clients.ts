@@ -224,7 +224,7 @@ export class Clients {
     const link = this.#options.link(socket)
     const nowMs = this.#options.context.clock.now()
     const record = connectionRecord(this.#options.nextConnectionId(), nowMs, listener.config, socket, tls)
-    const connection = this.#openConnection(listener, record, link, protocol)
+    const connection = this.#openConnection(listener, record, link, protocol, nowMs)
     this.connections.add(connection)
     this.#ages.opened(record, listener.config, nowMs)
     this.#options.onConnect(record)
@@ -238,9 +238,9 @@ export class Clients {
     record: ConnectionRecord,
     link: Link,
     known: SpokenProtocol | null,
+    sinceMs: number,
   ): ClientConnection {
     const { context, openStream } = this.#options
-    const sinceMs = context.clock.now()
     const client = {
       context,
       openListener,

@@ -21,7 +21,7 @@ function call(json: string): Buffer {
   return Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`), body])
 }
 
-/** The status line of the answer; empty when there is none. */
+/** The status line of the answer, or what it is in its place; empty when there is none. */
 async function ask({ at }: Stage, octets: Buffer): Promise<string> {
   const socket = connect(at)
   let answer = ""
@@ -29,7 +29,8 @@ async function ask({ at }: Stage, octets: Buffer): Promise<string> {
     const done = () => {
       clearTimeout(timer)
       socket.destroy()
-      resolve(answer.split("\r\n", 1)[0]!)
+      const isHttp1 = answer === "" || answer.startsWith("HTTP/1")
+      resolve(isHttp1 ? answer.split("\r\n", 1)[0]! : "HTTP/2 frames")
     }
     const timer = setTimeout(done, ANSWER_MS)
     socket.on("data", (chunk: Buffer) => (answer = (answer + chunk.toString("latin1")).slice(0, 1000)))

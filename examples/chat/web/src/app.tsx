@@ -76,17 +76,19 @@ export function App(props: {
           </button>
         </div>
       </header>
-      <div class="tabs" role="tablist" aria-label={strings.conversation}>
-        {tabs.map((tab) => (
-          <TabButton
-            key={tab.number}
-            tab={tab}
-            selected={tab.number === active}
-            onSelect={activate}
-            strings={strings}
-          />
-        ))}
-      </div>
+      <nav aria-label={strings.conversation}>
+        <div class="tabs" role="tablist">
+          {tabs.map((tab) => (
+            <TabButton
+              key={tab.number}
+              tab={tab}
+              selected={tab.number === active}
+              onSelect={activate}
+              strings={strings}
+            />
+          ))}
+        </div>
+      </nav>
       <div class="stage">
         <main class="panels">
           {tabs.map((tab) => (

@@ -1,5 +1,6 @@
 import { useEffect, useState } from "preact/hooks"
 import { BalanceStrip } from "../../../../dashboard/src/balance-strip.tsx"
+import { useMedia } from "../../../../dashboard/src/hooks.ts"
 import { River } from "../../../../dashboard/src/river.tsx"
 import { STRINGS as DASHBOARD_STRINGS } from "../../../../dashboard/src/strings.ts"
 import "../../../../dashboard/src/balance.css"
@@ -8,6 +9,8 @@ import type { LiveBalancer } from "./live-balancer.ts"
 import type { Strings } from "./strings.ts"
 
 const RIVER_PX = 300
+/** Where the panel lies above the chats. */
+const LOW_RIVER_PX = 170
 
 /** What Sluice does with the chats beside it, and a way to see it do more. */
 export function BalancerPanel(props: {
@@ -22,6 +25,7 @@ export function BalancerPanel(props: {
   const { balancer, dashboardUrl, lost, language, strings, theme } = props
   const [, render] = useState(0)
   useEffect(() => balancer.subscribe(() => render((count) => count + 1)), [balancer])
+  const riverPx = useMedia("(max-width: 1100px)") ? LOW_RIVER_PX : RIVER_PX
   const { live } = balancer
   if (live === null) return null
   const named = live.clusters.map((cluster) => ({
@@ -66,7 +70,7 @@ export function BalancerPanel(props: {
         lost={lost}
         strings={DASHBOARD_STRINGS[language]}
         theme={theme}
-        height={RIVER_PX}
+        height={riverPx}
       />
     </aside>
   )

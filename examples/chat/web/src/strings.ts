@@ -7,7 +7,7 @@ const zh = {
   newConversation: "新对话",
   closeConversation: "关闭这个对话",
   language: "Switch to English",
-  languageShort: "EN",
+  languageShort: "English",
   theme: { auto: "外观：跟随系统", light: "外观：浅色", dark: "外观：深色" },
   phase: {
     connecting: "连接中…",
@@ -63,7 +63,7 @@ const en: typeof zh = {
   newConversation: "New chat",
   closeConversation: "Close this chat",
   language: "切换到中文",
-  languageShort: "中",
+  languageShort: "中文",
   theme: { auto: "Appearance: as the system", light: "Appearance: light", dark: "Appearance: dark" },
   phase: {
     connecting: "Connecting…",

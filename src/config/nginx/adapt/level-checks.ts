@@ -3,6 +3,7 @@
  * of its own and says by a step that it is the one; the variable that the file asks for goes by what was said.
  */
 import type { DeclaredVariable, MapVariable } from "../../../record/declared/declared.ts"
+import type { ReferersVariable } from "../../../record/declared/referers.ts"
 import type { RewriteStep } from "../../model.ts"
 import { serverNameProblem } from "../../server-name.ts"
 import type { Directive, Word } from "../ast.ts"
@@ -24,7 +25,7 @@ interface Kind {
   /** The directives that make it; null: none holds here. */
   key(scope: Scope): Directive | null
   /** One of each name, in the order of `variables`. */
-  make(adapter: Adapter, scope: Scope, names: readonly string[]): DeclaredVariable[]
+  make(adapter: Adapter, scope: Scope, names: readonly string[], key: Directive): DeclaredVariable[]
 }
 
 const KINDS: readonly Kind[] = [
@@ -37,11 +38,12 @@ const KINDS: readonly Kind[] = [
   {
     variables: ["secure_link", "secure_link_expires"],
     here: "secure_link_here",
-    // Both are wanted, as in nginx; the inner one tells levels apart.
+    // As nginx merges them: a secret of the level's own, or both others, or else a secret of an outer level.
     key: (scope) => {
-      const both = ["secure_link_md5", "secure_link"].map((name) => scope.one(name))
-      if (both.includes(null)) return null
-      return scope.own("secure_link_md5")[0] ?? scope.one("secure_link")
+      const own = scope.own("secure_link_secret")[0]
+      const [md5, value] = [scope.one("secure_link_md5"), scope.one("secure_link")]
+      if (own !== undefined || (md5 === null && value === null)) return own ?? scope.one("secure_link_secret")
+      return md5 === null || value === null ? null : (scope.own("secure_link_md5")[0] ?? value)
     },
     make: adaptSecureLink,
   },
@@ -67,9 +69,12 @@ export class LevelChecks {
     const number = this.#numbers.size + 1
     this.#numbers.set(key, number)
     const names = kind.variables.map((name) => `${name}_${number}`)
-    this.#variables.push(...kind.make(adapter, scope, names))
-    for (const name of kind.variables)
-      this.#mapOf(kind, name).entries.push([String(number), `$${name}_${number}`])
+    const made = kind.make(adapter, scope, names, key)
+    this.#variables.push(...made)
+    for (const [index, name] of kind.variables.entries()) {
+      const { entries } = this.#mapOf(kind, name)
+      if (made.some((one) => one.name === names[index])) entries.push([String(number), `$${names[index]}`])
+    }
     return number
   }
 
@@ -91,7 +96,17 @@ function adaptSecureLink(
   { report, variables }: Adapter,
   scope: Scope,
   [verdict, expires]: readonly string[],
+  key: Directive,
 ): DeclaredVariable[] {
+  if (key.name.text === "secure_link_secret") {
+    const mixed = scope.own("secure_link")[0] ?? scope.own("secure_link_md5")[0]
+    if (mixed !== undefined)
+      report.error(
+        mixed.name.span,
+        '"secure_link" and "secure_link_md5" directives cannot be mixed with "secure_link_secret"',
+      )
+    return [{ kind: "secureLinkPath", name: verdict!, secret: key.args[0]!.text }]
+  }
   const [of, md5] = ["secure_link", "secure_link_md5"].map((name) => scope.one(name)!.args[0]!) as [
     Word,
     Word,
@@ -113,6 +128,7 @@ function adaptReferers(adapter: Adapter, scope: Scope, name: string): DeclaredVa
     blocked: false,
     hosts: [] as [string, string][],
     regexes: [] as string[],
+    hostRegexes: [] as string[],
   }
   const add = (word: Word, text: string): void => {
     const at = text.indexOf("/")
@@ -131,7 +147,7 @@ function adaptReferers(adapter: Adapter, scope: Scope, name: string): DeclaredVa
     )
   for (const word of words) {
     if (word.text === "none" || word.text === "blocked") referers[word.text] = true
-    else if (word.text === "server_names") addServerNames(adapter, scope, word, referers.hosts)
+    else if (word.text === "server_names") addServerNames(scope, referers)
     else if (!word.text.startsWith("~")) add(word, word.text)
     else if (checkRegex(report, word, word.text.slice(1), "location"))
       referers.regexes.push(word.text.slice(1))
@@ -139,11 +155,14 @@ function adaptReferers(adapter: Adapter, scope: Scope, name: string): DeclaredVa
   return referers
 }
 
-function addServerNames({ report }: Adapter, from: Scope, word: Word, hosts: [string, string][]): void {
+function addServerNames(
+  from: Scope,
+  { hosts, hostRegexes }: Pick<ReferersVariable, "hosts" | "hostRegexes">,
+): void {
   let scope: Scope | null = from
   while (scope !== null && scope.context !== "server") scope = scope.parent
   for (const { text } of (scope?.own("server_name") ?? []).flatMap(({ args }) => args)) {
-    if (text.startsWith("~")) report.warning(word.span, "server names that are regexes are not among them")
+    if (text.startsWith("~")) hostRegexes.push(text.slice(1))
     else if (text !== "" && !hosts.some(([known]) => known === text.toLowerCase()))
       hosts.push([text.toLowerCase(), ""])
   }

@@ -92,6 +92,11 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
     "a hash and, behind a comma, when it expires: `$secure_link`, `$secure_link_expires`",
   ],
   ["secure_link_md5", "HSL 1", "what was hashed"],
+  [
+    "secure_link_secret",
+    "L 1",
+    "of a path `/x/HASH/LINK`, `$secure_link` is the link where the hash is right",
+  ],
   ["limit_req_zone", "H 3*", "a key, `zone=name:size`, `rate=`; true over all threads"],
   ["limit_req", "HSL 1-3*", "nginx's leaky bucket: `zone=`, `burst=`, `nodelay`, `delay=`"],
   ["limit_req_status", "HSL number", "of a refusal; a gRPC client is told RESOURCE_EXHAUSTED"],

@@ -87,11 +87,6 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
   },
   {
     verdict: "not supported",
-    reason: "write secure_link and secure_link_md5, which links may be made for too",
-    directives: { "L 1": "secure_link_secret" },
-  },
-  {
-    verdict: "not supported",
     reason: "mail is not balanced",
     directives: { "M 0{}": "mail" },
   },
