@@ -166,11 +166,11 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
     if (leg !== this.leg) return
     // 6. Credit for what the client takes at once; `onDownstreamSent` tells of the rest.
     this.#timer?.timeouts?.fromUpstream(this.context.clock)
-    const { responseMessages } = this.record
-    const { continuity } = this
+    const { continuity, record } = this
+    const { responseMessages } = record
     if (continuity?.isOff === false) leg.consume(continuity.onData(leg, octets, start, end, endStream))
     else {
-      if (this.isGrpc) this.scanners = countResponse(this.record, this.scanners, octets, start, end)
+      if (this.isGrpc) this.scanners = countResponse(record, this.scanners, octets, start, end)
       leg.consume(this.downstream.sendData(octets, start, end, endStream))
     }
     countDown(this, leg.endpoint, end - start, responseMessages)
