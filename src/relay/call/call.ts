@@ -56,8 +56,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
   #isDone = false
 
   protected override onAdmitted(): void {
-    const { continuity } = this.route
-    const plan = continuity === null || !this.isGrpc ? null : continuity(this.record.head.path)
+    const plan = this.isGrpc ? (this.route.continuity?.(this.record.head.path) ?? null) : null
     if (plan !== null && !keepsItsStreams(plan, this.record.requestHeaders)) {
       this.continuity = new Continuity(this, plan)
       this.#request = this.continuity.takeOver(this.#request)
@@ -167,11 +166,11 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
     if (leg !== this.leg) return
     // 6. Credit for what the client takes at once; `onDownstreamSent` tells of the rest.
     this.#timer?.timeouts?.fromUpstream(this.context.clock)
-    const { responseMessages } = this.record
-    const { continuity } = this
+    const { continuity, record } = this
+    const { responseMessages } = record
     if (continuity?.isOff === false) leg.consume(continuity.onData(leg, octets, start, end, endStream))
     else {
-      if (this.isGrpc) this.scanners = countResponse(this.record, this.scanners, octets, start, end)
+      if (this.isGrpc) this.scanners = countResponse(record, this.scanners, octets, start, end)
       leg.consume(this.downstream.sendData(octets, start, end, endStream))
     }
     countDown(this, leg.endpoint, end - start, responseMessages)
