@@ -44,7 +44,10 @@ async function run(): Promise<Check[]> {
     const server = { server_uri: `127.0.0.1:${xds}`, channel_creds: [{ type: "insecure" }] }
     writeFileSync(
       bootstrap,
-      JSON.stringify({ xds_servers: [{ ...server, server_features: ["xds_v3"] }], node: { id: "health", locality: {} } }),
+      JSON.stringify({
+        xds_servers: [{ ...server, server_features: ["xds_v3"] }],
+        node: { id: "health", locality: {} },
+      }),
     )
     for (const kind of xdsClientKinds) {
       const what = `${kind}: until a change of health is heeded, median / longest of ${2 * CHANGES}`
