@@ -43,11 +43,10 @@ class Caller implements StreamOwner, Lane {
   }
 
   headers(_stream: Stream, fields: Fields, end: boolean): void {
-    if (!end) {
-      this.#status = fields.status
-      return
-    }
-    if (this.#status !== "200") this.#unary.fail(`a response had :status ${this.#status || fields.status}`)
+    // Of an answer without octets the trailers are the head too.
+    if (this.#status === "") this.#status = fields.status
+    if (!end) return
+    if (this.#status !== "200") this.#unary.fail(`a response had :status ${this.#status}`)
     else if (fields.grpcStatus !== "0")
       this.#unary.fail(`grpc-status ${fields.grpcStatus} ${fields.grpcMessage}`)
     else if (this.#answers !== 1 || !this.checker.whole)

@@ -20,8 +20,24 @@ const { positionals, values } = parseArgs({
     "interval-ms": { type: "string", default: "1000" },
     "calls-per-second": { type: "string", default: "30" },
     seconds: { type: "string", default: "Infinity" },
+    help: { type: "boolean", default: false },
   },
 })
+const HELP = `node bench/options/client.ts TARGET   the clients of docs/options.md
+
+  --round-robin          gRPC's round_robin, in place of pick_first
+  --authority NAME       what they call the server; by default its address
+  --admin PORT           where sluice:///NAME is asked (${ADMIN_PORT})
+  --clients N            each with a channel of its own (20)
+  --streams N            of all together (60)
+  --interval-ms N        between two messages of a stream (1000)
+  --calls-per-second N   of all together (30)
+  --seconds N            how long; by default until it is ended
+`
+if (values.help) {
+  console.log(HELP)
+  process.exit()
+}
 const [target] = positionals
 if (target === undefined) {
   console.error("Which target? 127.0.0.1:7000, sluice:///echo, xds:///echo, or ipv4:127.0.0.1:7001,…")

@@ -111,8 +111,8 @@ test("the page has the files and the commands of each option, and says what coul
   expect(page).toContain("| l4 | 2.00 s | 50 % | 2 1 1 | 0 |")
   expect(page).toContain("| l7 | 1 of 2 | 1 | 1 of 2 | 70 ms | 0 2 1 | 0 |")
   expect(page).toContain(
-    "npm run -s sluice -- run bench/options/conf/lookaside.yaml\n" +
-      "npm run -s sluice -- run --xds bench/options/conf/control-plane.yaml\n" +
+    "npm run --silent sluice -- run bench/options/conf/lookaside.yaml\n" +
+      "npm run --silent sluice -- run --xds bench/options/conf/control-plane.yaml\n" +
       "node bench/options/client.ts 127.0.0.1:7000 --authority echo\n",
   )
   expect(page).toContain("GRPC_XDS_BOOTSTRAP=bootstrap.json node bench/options/client.ts xds:///echo\n")
@@ -128,5 +128,5 @@ test("lookaside, on real processes", { timeout: 120_000 }, async () => {
   expect(figures.streams.reduce((sum, count) => sum + count)).toBe(8)
   // The fourth backend is heard of, and given no stream that is open already.
   expect(figures.firstCallMs).not.toBeNull()
-  expect(figures.streamsAfterJoin).toHaveLength(3)
+  expect(figures.streamsAfterJoin[3] ?? 0).toBe(0)
 })

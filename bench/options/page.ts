@@ -73,7 +73,7 @@ function section(option: BalancingOption, fileOf: (name: string) => string): str
   const { title, chooses, sluices, target, flags, needsBootstrap, says } = option
   const files = sluices.map(({ args }) => args.at(-1)!)
   const run = (args: readonly string[]): string =>
-    `npm run -s sluice -- ${args.map((word) => (word.endsWith(".yaml") ? `bench/options/conf/${word}` : word)).join(" ")}`
+    `npm run --silent sluice -- ${args.map((word) => (word.endsWith(".yaml") ? `bench/options/conf/${word}` : word)).join(" ")}`
   const commands = [
     ...sluices.map(({ args }) => run(args)),
     ...(needsBootstrap ? [`${run(["xds", "bootstrap", "lookaside.yaml"])} > bootstrap.json`] : []),

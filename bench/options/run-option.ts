@@ -23,7 +23,7 @@ export interface LoadFlags {
   readonly "calls-per-second": number
 }
 
-export const LOAD: LoadFlags = { clients: 20, streams: 200, "interval-ms": 100, "calls-per-second": 200 }
+export const LOAD: LoadFlags = { clients: 20, streams: 100, "interval-ms": 500, "calls-per-second": 50 }
 /** Backends that are known from the start; one more joins. */
 const KNOWN = 3
 
@@ -35,7 +35,7 @@ export interface Times {
   readonly killedMs: number
 }
 
-export const TIMES: Times = { settleMs: 2_000, steadyMs: 5_000, joinedMs: 30_000, killedMs: 8_000 }
+export const TIMES: Times = { settleMs: 1_500, steadyMs: 5_000, joinedMs: 12_000, killedMs: 4_000 }
 export const QUICK_TIMES: Times = { settleMs: 500, steadyMs: 1_000, joinedMs: 4_000, killedMs: 2_000 }
 
 export interface RunOptions {

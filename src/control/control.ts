@@ -238,6 +238,8 @@ export class Control {
     const found = await this.#care.prepare(config)
     this.states.prepare(config.clusters, found.endpointsOf).commit()
     found.commit()
+    // The admin API and the xDS server are open already, and were asked before there was anything.
+    this.#view.changed(null)
   }
 
   #command(command: Command, why: string): void {
