@@ -71,7 +71,7 @@ export const OPTIONS: readonly BalancingOption[] = [
     target: proxy,
     says: [
       "Octets are relayed and not read: cheapest of the proxies, TLS can go through it, any protocol will do.",
-      "A gRPC client has one connection, so its calls and streams are all at one backend: few clients balance badly, and a backend that joins gets nothing until somebody connects anew. Streams, statuses and deadlines are not seen: nothing is tried again.",
+      "A gRPC client has one connection, so its calls and streams are all at one backend: few clients balance badly, and a backend that joins gets nothing until a client connects anew. Streams, statuses and deadlines are not seen: nothing is tried again.",
     ],
   },
   {
