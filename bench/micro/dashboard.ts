@@ -30,7 +30,7 @@ interface TraceEvent {
   readonly ph: string
   readonly ts: number
   readonly dur?: number
-  readonly args?: { readonly chrome_frame_reporter?: { readonly state: string } }
+  readonly args?: { readonly frame_reporter?: { readonly state: string } }
 }
 
 /** Time to the first picture, and to the first rows of the table. */
@@ -75,7 +75,7 @@ async function scrolling(browser: Browser, page: Page): Promise<TraceEvent[]> {
 function tellFrames(events: readonly TraceEvent[]): void {
   const states = new Map<string, number>()
   for (const { name, ph, args } of events) {
-    const state = args?.chrome_frame_reporter?.state
+    const state = args?.frame_reporter?.state
     if (name === "PipelineReporter" && ph === "b" && state !== undefined)
       states.set(state, (states.get(state) ?? 0) + 1)
   }
