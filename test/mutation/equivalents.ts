@@ -210,7 +210,7 @@ export const equivalents: readonly Equivalents[] = [
     file: "http2/hpack/decoder.ts",
     why: "past the end of the block there is nothing, which is neither a size update nor Huffman code",
     at: {
-      "while (this.#position < end && (block[this.#position]! & 0xe0)": [
+      "while (this.#position < end && isSizeUpdate(block[this.#position]!)": [
         "this.#position < end → (this.#position) <= (end)",
         "this.#position < end → true",
       ],
@@ -1330,8 +1330,8 @@ export const equivalents: readonly Equivalents[] = [
     why: SHORT_CUT,
     at: {
       "this.#changes = this.#redirects.length": [
-        "this.#redirects.length + this.#domains.length + this.#paths.length > 0 → true",
-        "this.#redirects.length + this.#domains.length + this.#paths.length > 0 → (this.#redirects.length + this.#domains.length + this.#paths.length) >= (0)",
+        "this.#redirects.length > 0 || !this.#cookies.isEmpty → true",
+        "this.#redirects.length > 0 → (this.#redirects.length) >= (0)",
       ],
       "return super.apply(this.#changes ?": ["this.#changes → true"],
     },
