@@ -98,11 +98,13 @@ export class TlsListener implements HandshakeOwner {
     const handshakeTimeoutMs = Math.min(this.#options.handshakeTimeoutMs, timeoutMs)
     this.#rotateTicketKeys()
     this.#sockets.add(raw)
+    const handshake = new TlsHandshake(raw, clock, handshakeTimeoutMs, this, hasHeader)
+    this.#handshakes.set(raw, handshake)
     raw.once("close", () => {
       this.#sockets.delete(raw)
-      this.#handshakes.delete(raw)
+      // Who leaves while its certificate is asked after has no time to run out.
+      if (this.#handshakes.delete(raw)) handshake.end()
     })
-    this.#handshakes.set(raw, new TlsHandshake(raw, clock, handshakeTimeoutMs, this, hasHeader))
   }
 
   // ---- HandshakeOwner -------------------------------------------------------------------------------------------
@@ -275,12 +277,13 @@ export class TlsListener implements HandshakeOwner {
   }
 
   #secured(socket: TLSSocket, policies: ClientPolicies): void {
-    const info = policies.infoOf(socket)
+    const shown = socket.getPeerX509Certificate()
+    const info = policies.infoOf(socket, shown)
     const statuses = policies.statusesOf(socket)
     if (statuses === null || info.clientVerify !== "SUCCESS") return this.#handOn(socket, info)
     // What the client sends meanwhile waits in the socket; the time of its handshake goes on.
     socket.on("error", () => {})
-    void statuses.faultOf(socket.getPeerX509Certificate()!).then((fault) => {
+    void statuses.faultOf(shown!).then((fault) => {
       if (socket.destroyed) return
       const refused = { clientVerify: `FAILED:${fault}`, clientRefused: "failed" } as const
       this.#handOn(socket, fault === null ? info : { ...info, ...refused })

@@ -11,9 +11,16 @@ export interface ClientPolicy extends Pick<ListenerTlsConfig, "verifyClient" | "
   readonly statuses: { faultOf(leaf: X509Certificate): Promise<string | null> } | null
 }
 
-/** `socket` has been through its handshake, client certificates asked for as `policy` says. */
-export function tlsInfo(socket: TLSSocket, policy: ClientPolicy): TlsInfo {
-  const certificate = policy.verifyClient === "off" ? undefined : socket.getPeerX509Certificate()
+/**
+ * `socket` has been through its handshake, client certificates asked for as `policy` says. `shown`: the client's, which is
+ * to be asked of a socket once: some versions of Node show no issuers the second time.
+ */
+export function tlsInfo(
+  socket: TLSSocket,
+  policy: ClientPolicy,
+  shown: X509Certificate | undefined,
+): TlsInfo {
+  const certificate = policy.verifyClient === "off" ? undefined : shown
   const fault = certificate === undefined ? null : clientFault(socket, certificate, policy)
   const about = {
     protocol: socket.getProtocol() ?? "",
@@ -115,14 +122,34 @@ export function isChainTooLong(
   depth: number,
   authorities: readonly X509Certificate[] | null,
 ): boolean {
+  const sent = sentWith(leaf)
   let between = -1
   for (let certificate = leaf; between < CHAIN_MAX && !isIssuer(certificate, certificate); between++) {
-    const issuer =
-      certificate.issuerCertificate ?? authorities?.find((authority) => isIssuer(authority, certificate))
+    const issuer = issuerOf(certificate, sent, authorities ?? [])
     if (issuer === undefined) return between + (authorities === null ? 1 : 2) > depth
     certificate = issuer
   }
   return between > depth
+}
+
+/** The certificates that came behind `leaf`, as they came: Node's `issuerCertificate` is the next one, whoever's it is. */
+export function sentWith(leaf: X509Certificate): X509Certificate[] {
+  const sent: X509Certificate[] = []
+  for (let next = leaf.issuerCertificate; next !== undefined && sent.length < CHAIN_MAX; ) {
+    sent.push(next)
+    next = next.issuerCertificate
+  }
+  return sent
+}
+
+/** Whose key has signed `certificate`, among those that were sent and those that are known. */
+export function issuerOf(
+  certificate: X509Certificate,
+  sent: readonly X509Certificate[],
+  authorities: readonly X509Certificate[],
+): X509Certificate | undefined {
+  const isIts = (other: X509Certificate): boolean => isIssuer(other, certificate)
+  return sent.find(isIts) ?? authorities.find(isIts)
 }
 
 export function isIssuer(issuer: X509Certificate, certificate: X509Certificate): boolean {

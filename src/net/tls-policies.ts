@@ -1,3 +1,4 @@
+import type { X509Certificate } from "node:crypto"
 import type { TLSSocket } from "node:tls"
 import type { ServerNames } from "../base/server-names.ts"
 import type { TlsInfo } from "../record/record.ts"
@@ -39,9 +40,9 @@ export class ClientPolicies {
     inner._requestCert = isAsked
   }
 
-  /** `socket` has been through its handshake. */
-  infoOf(socket: TLSSocket): TlsInfo {
-    if (!this.#differ) return tlsInfo(socket, this.#first)
+  /** `socket` has been through its handshake; `shown`: the client's certificate. */
+  infoOf(socket: TLSSocket, shown: X509Certificate | undefined): TlsInfo {
+    if (!this.#differ) return tlsInfo(socket, this.#first, shown)
     const named = this.#named(socket.servername || "")
     const policy = named ?? this.#first
     const clientsAt: TlsInfo["clientsAt"] = (host) => {
@@ -52,7 +53,7 @@ export class ClientPolicies {
       if (named !== null || policy.verifyClient !== "off") return "others"
       return its.verifyClient === "on" ? "missing" : "not asked"
     }
-    return { ...tlsInfo(socket, policy), clientsAt }
+    return { ...tlsInfo(socket, policy, shown), clientsAt }
   }
 
   /** Who is asked whether its certificate was revoked. */

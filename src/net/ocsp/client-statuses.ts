@@ -1,7 +1,7 @@
 import { createHash, type X509Certificate } from "node:crypto"
 import type { ClientOcspConfig } from "../../config/model.ts"
 import { errorReason } from "../error-reason.ts"
-import { isIssuer } from "../tls-peer.ts"
+import { isIssuer, issuerOf, sentWith } from "../tls-peer.ts"
 import { type Issued, NotGoodError, ocspClient } from "./staple.ts"
 import { responderOf, type StapleContext } from "./staples.ts"
 
@@ -35,21 +35,18 @@ export class ClientStatuses {
 
   /** Null: what has to be good is. What cannot be found out is a fault. Never rejects. */
   async faultOf(leaf: X509Certificate): Promise<Fault | null> {
-    const { check } = this.#options.config
+    const { config, authorities } = this.#options
+    const { check } = config
+    const sent = sentWith(leaf)
     let certificate = leaf
     for (let depth = 0; depth < CHAIN_MAX && !isIssuer(certificate, certificate); depth++) {
-      const issuer = this.#issuerOf(certificate)
+      const issuer = issuerOf(certificate, sent, authorities)
       if (issuer === undefined) return this.#fails("the certificate of an issuer is not there")
       const fault = await this.#statusOf({ leaf: certificate, issuer })
       if (fault !== null || check === "leaf") return fault
       certificate = issuer
     }
     return null
-  }
-
-  #issuerOf(certificate: X509Certificate): X509Certificate | undefined {
-    const { authorities } = this.#options
-    return certificate.issuerCertificate ?? authorities.find((each) => isIssuer(each, certificate))
   }
 
   #statusOf(issued: Issued): Promise<Fault | null> | Fault | null {
