@@ -66,8 +66,10 @@ function tryTls(config: Config, attempt: (about: string | null, action: () => vo
 }
 
 function* upstreamTlsOf(routes: readonly RouteConfig[]): Generator<UpstreamTlsConfig> {
-  for (const { action, routes: inner } of routes) {
-    if ((action.kind === "cluster" || action.kind === "variable") && action.tls !== null) yield action.tls
+  for (const { action, settings, routes: inner } of routes) {
+    if ("tls" in action && action.tls !== null) yield action.tls
+    for (const service of [settings.extAuthz, settings.rateService])
+      if (service !== null && service.tls !== null) yield service.tls
     yield* upstreamTlsOf(inner)
   }
 }

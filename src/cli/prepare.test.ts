@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { createPrivateKey } from "node:crypto"
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, test } from "vitest"
 import { Certificate } from "../../test/support/certificates.ts"
@@ -17,6 +18,8 @@ const tls = (certificate: string, key: string): string =>
    location / { grpc_pass 127.0.0.1:3000; } }`
 const grpcs = (directives: string): string =>
   `server { listen 127.0.0.1:PORT http2; location / { grpc_pass grpcs://127.0.0.1:3000; ${directives} } }`
+const https = (directives: string): string =>
+  `server { listen 127.0.0.1:PORT; location / { proxy_pass https://127.0.0.1:3000; ${directives} } }`
 const described = (path: string): string =>
   `server { listen 127.0.0.1:PORT http2; location / { grpc_pass 127.0.0.1:3000; grpc_websocket on; grpc_descriptor_set ${path}; } }`
 
@@ -35,6 +38,24 @@ test.for<[what: string, text: string, said: string | null]>([
   ],
   ["authorities that are not there", grpcs("grpc_ssl_trusted_certificate none.pem;"), "none.pem"],
   ["a certificate for endpoints", grpcs("grpc_ssl_certificate a.pem; grpc_ssl_certificate_key a.key;"), null],
+  ["authorities of proxy_pass that are none", https("proxy_ssl_trusted_certificate garbage;"), "garbage"],
+  [
+    "a certificate of proxy_pass",
+    https("proxy_ssl_certificate a.pem; proxy_ssl_certificate_key a.key;"),
+    null,
+  ],
+  [
+    "a passphrase of proxy_pass that opens nothing",
+    https(
+      "proxy_ssl_certificate a.pem; proxy_ssl_certificate_key locked.key; proxy_ssl_password_file garbage;",
+    ),
+    "passphrase",
+  ],
+  [
+    "authorities of a service that are none",
+    plain("ext_authz grpcs://127.0.0.1:3001; grpc_ssl_trusted_certificate garbage;"),
+    "garbage",
+  ],
   ["descriptors that are none", described("garbage"), "garbage"],
   ["descriptors that are not there", described("none.pb"), "none.pb"],
   ["another machine's address", listens("192.0.2.1:PORT"), "this machine has no such address"],
@@ -55,6 +76,9 @@ test.for<[what: string, text: string, said: string | null]>([
     writeFileSync(join(directory, `${name}.pem`), pem)
     writeFileSync(join(directory, `${name}.key`), key)
   }
+  const key = createPrivateKey(readFileSync(join(directory, "a.key")))
+  const lock = { cipher: "aes-256-cbc", passphrase: "another" }
+  writeFileSync(join(directory, "locked.key"), key.export({ type: "pkcs8", format: "pem", ...lock }))
   writeFileSync(join(directory, "garbage"), "garbage\n")
   mkdirSync(join(directory, "directory"))
   const path = join(directory, "nginx.conf")

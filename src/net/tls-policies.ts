@@ -46,7 +46,10 @@ export class ClientPolicies {
     const named = this.#named(socket.servername || "")
     const policy = named ?? this.#first
     const clientsAt: TlsInfo["clientsAt"] = (host) => {
-      const its = this.#named(host) ?? this.#first
+      const found = this.#byName.find(host)
+      // The router may take more steps, and find another server than the first.
+      if (found === "limit") return "others"
+      const its = policyOf(found) ?? this.#first
       if (its === policy) return "same"
       if (its.verifyClient === "off") return "not asked"
       // As in nginx, who said no name that is known, and was not asked, may go where a certificate is not required.
@@ -62,7 +65,7 @@ export class ClientPolicies {
     return (named ?? this.#first).statuses
   }
 
-  /** Null: no name is said, or none that is known. */
+  /** Null: the client says no name, or none that is known. */
   #named(name: string): ClientPolicy | null {
     return name === "" ? null : policyOf(this.#byName.find(name.toLowerCase()))
   }

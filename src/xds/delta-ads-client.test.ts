@@ -117,6 +117,49 @@ describe("what a client asks for", () => {
     expect(sent()).toEqual(["Cluster b=e.1 -gone #1"])
   })
 
+  test.each<[what: string, subscribe: string[], sent: string[]]>([
+    ["names, in the request that asks for them", ["a", "b", "away"], ["Cluster b=e.1 -away #1"]],
+    ["names, of which it asks for one", ["a"], []],
+    ["all, by `*`", ["*"], ["Cluster b=e.1 -away #1"]],
+    ["all, by `*` beside a name", ["*", "a"], ["Cluster b=e.1 -away #1"]],
+  ])("what it holds is not sent again: %s", (_, subscribe, due) => {
+    const { say, sent } = bed()
+    const held = new Map([
+      ["a", "e.1"],
+      ["b", "d.4"],
+      ["away", "e.1"],
+    ])
+    say(CLUSTER, { subscribe, held })
+    expect(sent()).toEqual(due)
+  })
+
+  test("what it held counts until it asks once more", () => {
+    const { say, sent } = bed()
+    say(CLUSTER, { subscribe: ["a"], held: new Map([["a", "e.1"]]) })
+    say(CLUSTER, { subscribe: ["a"] })
+    expect(sent()).toEqual(["Cluster a=e.1 #1"])
+  })
+
+  test("as many names as may be asked for may be held too", () => {
+    const { say, sent } = bed()
+    const names = Array.from({ length: NAMES_MAX }, (_, at) => (at === 0 ? "a" : String(at)))
+    say(ENDPOINTS, { subscribe: names, held: new Map(names.map((name) => [name, "e.1"])) })
+    expect(sent()[0]).toMatch(/^ClusterLoadAssignment -1 -2 /)
+  })
+
+  test("names that are given up count for as long as they are to be said again", () => {
+    const { say, sent, ack } = bed()
+    const half = (of: string) => Array.from({ length: NAMES_MAX / 2 }, (_, at) => `${of}${at}`)
+    say(CLUSTER)
+    sent()
+    say(CLUSTER, { unsubscribe: half("x") })
+    ack(CLUSTER, "1")
+    sent()
+    say(CLUSTER, { unsubscribe: half("y") })
+    say(CLUSTER, { unsubscribe: half("z") })
+    expect(() => say(CLUSTER, { unsubscribe: ["one"] })).toThrow("may be asked for")
+  })
+
   test("of a type that is not served nothing comes", () => {
     const { client, say, sent } = bed()
     say("type.googleapis.com/x.Y", { subscribe: ["a"] })

@@ -28,11 +28,14 @@ export interface DeltaAdsResponse {
 /** Asks for all that there is, of the types that can be had so. */
 const WILDCARD = "*"
 
+/** In the place of a version, of what was given up while all are wanted. */
+const SAY_AGAIN = ""
+
 /** What one client has of one type. */
 interface Subscription {
   isWildcard: boolean
   readonly names: Set<string>
-  /** By name, the version that it was sent; null: that there is none. */
+  /** By name, the version that it was sent; null: that there is none; or `SAY_AGAIN`. */
   readonly sent: Map<string, string | null>
   nonce: string
   sentVersion: string
@@ -60,14 +63,17 @@ export class DeltaAdsClient {
     const type = request.typeUrl as TypeUrl
     // Of other types there is nothing: no answer, as the protocol has it.
     if (!TYPE_URLS.includes(type)) return null
-    let subscription = this.#subscriptions.get(type)
-    if (subscription === undefined) {
-      subscription = newSubscription(WHOLE.has(type) && request.subscribe.length === 0)
-      this.#subscriptions.set(type, subscription)
-      for (const [name, version] of request.held) subscription.sent.set(name, version)
-    }
+    const known = this.#subscriptions.get(type)
+    const subscription = known ?? newSubscription(WHOLE.has(type) && request.subscribe.length === 0)
+    this.#subscriptions.set(type, subscription)
     this.#ask(subscription, request)
-    checkNames([...[...this.#subscriptions.values()].map(({ names }) => names), request.held.keys()])
+    const { names, sent, isWildcard } = subscription
+    if (known === undefined)
+      for (const [name, version] of request.held) if (isWildcard || names.has(name)) sent.set(name, version)
+    const all = [...this.#subscriptions.values()]
+    checkNames(all.flatMap((each) => [each.names, namesToSayAgain(each)]))
+    // Apart: who comes again holds what it asks for.
+    checkNames([request.held.keys()])
     return this.#answered(subscription, request, nowMs)
   }
 
@@ -84,7 +90,7 @@ export class DeltaAdsClient {
       if (name === WILDCARD) subscription.isWildcard = false
       names.delete(name)
       // Where all are wanted, that one too: it is said again what there is of it.
-      sent.set(name, "")
+      sent.set(name, SAY_AGAIN)
     }
     if (subscription.isWildcard) return
     for (const name of sent.keys()) if (!names.has(name)) sent.delete(name)
@@ -149,6 +155,10 @@ export class DeltaAdsClient {
       return [{ type, names: [...(isWildcard ? [WILDCARD] : []), ...names], sentVersion, ackedVersion, nack }]
     })
   }
+}
+
+function* namesToSayAgain({ sent }: Subscription): Generator<string> {
+  for (const [name, version] of sent) if (version === SAY_AGAIN) yield name
 }
 
 function newSubscription(isWildcard: boolean): Subscription {

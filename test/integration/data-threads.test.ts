@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process"
 import { once } from "node:events"
-import { readFileSync, writeFileSync } from "node:fs"
+import { readFileSync, renameSync, writeFileSync } from "node:fs"
 import { createConnection } from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -158,7 +158,12 @@ describe.skipIf(process.platform !== "linux")("a data thread that dies", () => {
     const fault = join(testDirectory(t), "fault")
     const NODE_OPTIONS = `--import=${FAULTY} --max-old-space-size=64`
     const started = await start(t, { workers }, { SLUICE_TEST_FAULT: fault, NODE_OPTIONS })
-    return { ...started, fail: (what: string) => writeFileSync(fault, what) }
+    const fail = (what: string): void => {
+      writeFileSync(`${fault}.new`, what)
+      // Whole at once: threads look for it all the time.
+      renameSync(`${fault}.new`, fault)
+    }
+    return { ...started, fail }
   }
 
   test.for([

@@ -88,8 +88,23 @@ const CASES: Record<string, Case> = {
        location /p/own { secure_link $arg_h; secure_link_md5 "$uri"; return 200 "[$secure_link]"; }
        if ($secure_link = "") { return 403; } rewrite ^ /to/$secure_link; }
      location /to { return 200 "$uri"; }
-     location /half { secure_link $arg_h; return 200 "[$secure_link]"; }`,
+     location /half { secure_link $arg_h; return 200 "[$secure_link]"; }
+     location /q { secure_link_secret secret; return 200 "[$secure_link]"; }
+     location /from { rewrite ^ /q/within last; }
+     location /out { secure_link $arg_h; secure_link_md5 outer; location /out/x { return 200 "[$secure_link]"; }
+       location /out/a { secure_link_md5 inner; location /out/a/b { return 200 "[$secure_link]"; } }
+       location /out/p { secure_link_secret secret; location /out/p/in { return 200 "[$secure_link]"; }
+         location /out/p/half { secure_link_md5 inner; return 200 "[$secure_link]"; } } }`,
     [
+      ...["outer", "inner"].flatMap((secret) =>
+        ["x", "a/b", "p/in", "p/half"].map((at) => `/out/${at}?h=${link(secret)}`),
+      ),
+      // As it was received: with its escapes and its query, wherever a rewrite has led since.
+      ...["a%20b", "a b", "a?x=1", "a", "a%2Fb?", "../c", ""].flatMap((name) =>
+        ["q", "from"].map((at) => `/${at}/${hex(`${name}secret`)}/${name.replace(" ", "%20")}`),
+      ),
+      `/q/${hex("asecret")}/a?x=1`,
+      `/out/${hex("p/x/asecret")}/p/x/a`,
       ...[
         link("2147483647/a k"),
         link("2147483647/a kx"),

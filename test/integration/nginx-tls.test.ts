@@ -2,6 +2,8 @@
 import { createPrivateKey } from "node:crypto"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { text } from "node:stream/consumers"
+import { connect } from "node:tls"
 import { expect, test } from "vitest"
 import { BesideNginx } from "../support/beside-nginx.ts"
 import { Certificate } from "../support/certificates.ts"
@@ -54,13 +56,13 @@ test.skipIf(!hasNginx)("each server of an address asks its own clients for certi
   const beside = new BesideNginx(t)
   const [one, other] = [await Certificate.root("CN=One"), await Certificate.root("CN=Other")]
   const server = await one.issue({ names: ["a.test"] })
-  for (const [name, text] of [
+  for (const [name, content] of [
     ["server.pem", server.pem],
     ["server.key", server.key],
     ["one.pem", one.pem],
     ["other.pem", other.pem],
   ] as const)
-    writeFileSync(join(beside.directory, name), text)
+    writeFileSync(join(beside.directory, name), content)
   const said = `return 200 "$ssl_server_name $ssl_client_verify $ssl_client_s_dn";`
   const http = `ssl_certificate server.pem; ssl_certificate_key server.key;
     server { listen SOCKET ssl; server_name plain.test; ${said} }
@@ -91,6 +93,42 @@ test.skipIf(!hasNginx)("each server of an address asks its own clients for certi
       }
 })
 
+/** What comes back for a request of HTTP/1.0 without a host: its first line and its body. */
+async function askWithoutHost(path: string, servername: string, tls: object): Promise<string[]> {
+  const socket = connect({ path, servername, rejectUnauthorized: false, ...tls })
+  socket.on("error", () => {})
+  socket.end("GET / HTTP/1.0\r\n\r\n")
+  const lines = (await text(socket)).split("\r\n")
+  return lines[0]!.includes("200") ? ["200", lines.at(-1)!] : [lines[0]!.split(" ")[1]!]
+}
+
+test.skipIf(!hasNginx)("a call without a host is let in as its own server says", async (t) => {
+  const beside = new BesideNginx(t)
+  const root = await Certificate.root("CN=Root")
+  const server = await root.issue({ names: ["a.test"] })
+  for (const [name, content] of [
+    ["server.pem", server.pem],
+    ["server.key", server.key],
+    ["root.pem", root.pem],
+  ] as const)
+    writeFileSync(join(beside.directory, name), content)
+  const http = `ssl_certificate server.pem; ssl_certificate_key server.key; ssl_client_certificate root.pem;
+    server { listen SOCKET ssl; server_name plain.test; return 200 plain; }
+    server { listen SOCKET ssl; server_name asked.test; ssl_verify_client optional; return 200 asked; }
+    server { listen SOCKET ssl; server_name ""; ssl_verify_client on; return 200 secret; }
+    server { listen SOCKET ssl; return 200 later; }`
+  await beside.startNginx(t, http)
+  await beside.startSluice(http)
+  const alice = await root.issue({ subject: "CN=alice" }).then(({ pem, key }) => ({ cert: pem, key }))
+  for (const servername of ["", "plain.test", "asked.test", "unknown.test"])
+    for (const tls of [{}, alice]) {
+      const [theirs, ours] = await Promise.all(
+        ["nginx", "sluice"].map((name) => askWithoutHost(join(beside.directory, name), servername, tls)),
+      )
+      expect([servername, "cert" in tls, ours]).toEqual([servername, "cert" in tls, theirs])
+    }
+})
+
 test.skipIf(!hasNginx)("ssl_password_file opens the key, whichever of its lines does", async (t) => {
   const beside = new BesideNginx(t)
   const server = await (await Certificate.root("CN=Root")).issue({ names: ["a.test"] })
@@ -114,12 +152,12 @@ test.skipIf(!hasNginx)("the certificate's fields are those of nginx", async (t) 
   const server = await root.issue({ names: ["a.test"] })
   const client = await root.issue({ subject: "CN=alice,OU=R&D,O=Example Ltd.,C=GB" })
   const stranger = await (await Certificate.root("CN=Other")).issue({ subject: "CN=eve" })
-  for (const [name, text] of [
+  for (const [name, content] of [
     ["server.pem", server.pem],
     ["server.key", server.key],
     ["root.pem", root.pem],
   ] as const)
-    writeFileSync(join(beside.directory, name), text)
+    writeFileSync(join(beside.directory, name), content)
   const http = `server {
     listen SOCKET ssl; server_name a.test;
     ssl_certificate server.pem; ssl_certificate_key server.key;

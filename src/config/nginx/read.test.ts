@@ -517,12 +517,23 @@ test("TLS: certificates by server, the rest from the default server", () => {
 test("a server may ask clients for more than its address's default does", () => {
   const certificate = "listen 443 ssl; ssl_certificate a.pem; ssl_certificate_key a.pem;"
   const result = read(
-    `server { ${certificate} } server { ${certificate} ssl_verify_client on; ssl_client_certificate a.pem; }`,
+    `server { ${certificate} server_name a; }
+     server { ${certificate} server_name b A; ssl_verify_client on; ssl_client_certificate a.pem; }
+     server { ${certificate} server_name ""; ssl_verify_client optional; ssl_client_certificate a.pem; }
+     server { ${certificate} }`,
     { "a.pem": "" },
   )
   expect(messagesOf(result, "error")).toEqual([])
-  const [first, second] = result.config!.listeners[0]!.tls!.certificates
-  expect([first!.clients, second!.clients?.verifyClient]).toEqual([undefined, "on"])
+  const asked = result.config!.listeners[0]!.tls!.certificates.map(({ names, clients }) => [
+    names,
+    clients?.verifyClient,
+  ])
+  // A name is its first server's; a call without a host is let in as its own server says.
+  expect(asked).toEqual([
+    [["a"], undefined],
+    [["b"], "on"],
+    [[""], "optional"],
+  ])
 })
 
 test.each([

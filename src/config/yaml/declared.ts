@@ -69,7 +69,7 @@ export function variableSchema(template: z.ZodType<string, string>) {
         }),
         z.strictObject({
           secureLinkPath: name.describe(
-            "The variable that is made: of /x/hash/link, the link where the hash is right.",
+            "The variable that is made: of /x/hash/link as it was received, the link where the hash is right.",
           ),
           secret: z.string().describe("What was hashed behind the link."),
         }),

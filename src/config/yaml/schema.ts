@@ -498,7 +498,7 @@ const listenerTls = z
     certificates: z
       .array(
         z.strictObject({
-          names: z.array(text()).optional(),
+          names: z.array(z.string()).optional().describe('"" is that of calls without a host.'),
           cert: text(),
           key: text(),
           passwords: text()

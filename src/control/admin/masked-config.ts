@@ -2,6 +2,9 @@ import type { Config, RouteSettings } from "../../config/model.ts"
 import { fileName, isPem } from "../../config/pem.ts"
 import { maskHeader, maskText } from "../../record/mask.ts"
 
+/** What a link's hash is made of, and `proxy_set_body`: secrets, or texts with secrets in them. */
+const TEXTS_WITH_SECRETS: ReadonlySet<string> = new Set(["secret", "md5", "body"])
+
 /** The configuration with every secret in it masked. */
 export function maskedConfig(config: Config): Config {
   return masked(config) as Config
@@ -16,6 +19,7 @@ function masked(value: unknown): unknown {
       if (key === "setHeaders") return [key, (each as RouteSettings["setHeaders"]).map(setHeader)]
       if (key === "headers") return [key, (each as [string, string][]).map(maskAll)]
       if (key === "addHeaders") return [key, (each as RouteSettings["addHeaders"]).map(addHeader)]
+      if (TEXTS_WITH_SECRETS.has(key) && typeof each === "string") return [key, maskValue("secret", each)]
       return [key, masked(each)]
     }),
   )

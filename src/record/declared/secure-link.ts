@@ -20,14 +20,14 @@ export interface SecureLinkPathVariable {
   secret: string
 }
 
-/** Of a path `/prefix/hash/link`, the link where the hash is that of the link and the secret; else empty. */
+/** Of a target `/prefix/hash/link` as it was received, the link where the hash is that of link and secret; else empty. */
 export function secureLinkPathVariable(
   { secret }: Pick<SecureLinkPathVariable, "secret">,
   template: (source: string) => Template,
 ): Variable {
-  const uri = template("$uri")
+  const target = template("$request_uri")
   return (record, env) => {
-    const [, hash, link] = /^\/[^/]*\/([0-9a-f]{32})\/(.*)$/is.exec(uri.render(record, env)) ?? []
+    const [, hash, link] = /^\/[^/]*\/([0-9a-f]{32})\/(.*)$/is.exec(target.render(record, env)) ?? []
     if (hash === undefined) return undefined
     const own = createHash("md5").update(Buffer.from(link!, "latin1")).update(secret).digest()
     return timingSafeEqual(own, Buffer.from(hash, "hex")) ? link : undefined

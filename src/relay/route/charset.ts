@@ -19,8 +19,9 @@ export class Charset {
   applyTo(fields: string[], status: number, record: StreamRecord, env: TemplateEnvironment): void {
     // As nginx has it: browsers took it for the charset of the page that follows.
     if (status === 301 || status === 302) return
-    const at = fields.indexOf("content-type")
-    if (at < 0 || at % 2 === 1) return
+    let at = 0
+    while (at < fields.length && fields[at] !== "content-type") at += 2
+    if (at >= fields.length) return
     const said = fields[at + 1]!
     const [type] = said.toLowerCase().split(";")
     const isOne = this.#types.has("*") || this.#types.has(type!.trim())

@@ -22,54 +22,61 @@ interface Kind {
   readonly variables: readonly string[]
   /** Where it is set which level's counts. */
   readonly here: string
-  /** The directives that make it; null: none holds here. */
-  key(scope: Scope): Directive | null
+  /** The directives that make it, each of the level that it is inherited from; empty: none hold here. */
+  of(scope: Scope): readonly Directive[]
   /** One of each name, in the order of `variables`. */
-  make(adapter: Adapter, scope: Scope, names: readonly string[], key: Directive): DeclaredVariable[]
+  make(
+    adapter: Adapter,
+    scope: Scope,
+    names: readonly string[],
+    directives: readonly Directive[],
+  ): DeclaredVariable[]
 }
 
 const KINDS: readonly Kind[] = [
   {
     variables: ["invalid_referer"],
     here: "valid_referers_here",
-    key: (scope) => scope.one("valid_referers"),
+    of: (scope) => scope.all("valid_referers").slice(0, 1),
     make: (adapter, scope, [name]) => [adaptReferers(adapter, scope, name!)],
   },
   {
     variables: ["secure_link", "secure_link_expires"],
     here: "secure_link_here",
-    // As nginx merges them: a secret of the level's own, or both others, or else a secret of an outer level.
-    key: (scope) => {
-      const own = scope.own("secure_link_secret")[0]
-      const [md5, value] = [scope.one("secure_link_md5"), scope.one("secure_link")]
-      if (own !== undefined || (md5 === null && value === null)) return own ?? scope.one("secure_link_secret")
-      return md5 === null || value === null ? null : (scope.own("secure_link_md5")[0] ?? value)
-    },
+    of: secureLinkOf,
     make: adaptSecureLink,
   },
 ]
 
 /** What the levels of a file check. */
 export class LevelChecks {
-  readonly #numbers = new Map<Directive, number>()
+  readonly #numbers = new Map<string, number>()
+  readonly #ids = new Map<Directive, number>()
   readonly #variables: DeclaredVariable[] = []
   readonly #maps = new Map<string, MapVariable>()
 
   /** Before all other steps of a level. */
   stepsOf(adapter: Adapter, scope: Scope): RewriteStep[] {
     return KINDS.flatMap((kind): RewriteStep[] => {
-      const key = kind.key(scope)
-      if (key === null) return []
-      const number = this.#numbers.get(key) ?? this.#add(adapter, scope, kind, key)
+      const directives = kind.of(scope)
+      if (directives.length === 0) return []
+      const key = directives.map((each) => this.#idOf(each)).join(" ")
+      const number = this.#numbers.get(key) ?? this.#add(adapter, scope, kind, directives)
+      this.#numbers.set(key, number)
       return [{ kind: "set", variable: kind.here, template: String(number) }]
     })
   }
 
-  #add(adapter: Adapter, scope: Scope, kind: Kind, key: Directive): number {
+  #idOf(directive: Directive): number {
+    const id = this.#ids.get(directive) ?? this.#ids.size
+    this.#ids.set(directive, id)
+    return id
+  }
+
+  #add(adapter: Adapter, scope: Scope, kind: Kind, directives: readonly Directive[]): number {
     const number = this.#numbers.size + 1
-    this.#numbers.set(key, number)
     const names = kind.variables.map((name) => `${name}_${number}`)
-    const made = kind.make(adapter, scope, names, key)
+    const made = kind.make(adapter, scope, names, directives)
     this.#variables.push(...made)
     for (const [index, name] of kind.variables.entries()) {
       const { entries } = this.#mapOf(kind, name)
@@ -92,25 +99,42 @@ export class LevelChecks {
   }
 }
 
+/**
+ * As nginx merges them: the secret, or `secure_link` and `secure_link_md5`, each of the innermost level that has one. A
+ * level with a secret hides what levels around it have of the other two, and either of those the secret of a level around.
+ */
+function secureLinkOf(scope: Scope): Directive[] {
+  const names = ["secure_link_secret", "secure_link", "secure_link_md5"] as const
+  const [secret, of, md5] = names.map((name) => levelsOut(scope, name)) as [number, number, number]
+  if (secret < Infinity && secret <= Math.min(of, md5)) return [scope.one(names[0])!]
+  return of < secret && md5 < secret ? [scope.one(names[1])!, scope.one(names[2])!] : []
+}
+
+/** How far out the innermost level is that has it. */
+function levelsOut(from: Scope, name: string): number {
+  let levels = 0
+  for (let scope: Scope | null = from; scope !== null; scope = scope.parent, levels++)
+    if (scope.has(name)) return levels
+  return Infinity
+}
+
 function adaptSecureLink(
   { report, variables }: Adapter,
   scope: Scope,
   [verdict, expires]: readonly string[],
-  key: Directive,
+  directives: readonly Directive[],
 ): DeclaredVariable[] {
-  if (key.name.text === "secure_link_secret") {
+  const words = directives.map(({ args }) => args[0]!)
+  if (directives.length === 1) {
     const mixed = scope.own("secure_link")[0] ?? scope.own("secure_link_md5")[0]
     if (mixed !== undefined)
       report.error(
         mixed.name.span,
         '"secure_link" and "secure_link_md5" directives cannot be mixed with "secure_link_secret"',
       )
-    return [{ kind: "secureLinkPath", name: verdict!, secret: key.args[0]!.text }]
+    return [{ kind: "secureLinkPath", name: verdict!, secret: words[0]!.text }]
   }
-  const [of, md5] = ["secure_link", "secure_link_md5"].map((name) => scope.one(name)!.args[0]!) as [
-    Word,
-    Word,
-  ]
+  const [of, md5] = words as [Word, Word]
   const right = [of, md5].filter((word) => variables.check(word, report)).length === 2
   if (!right) return []
   return [

@@ -8,6 +8,8 @@ import { type Adapter, filePath, fullPath } from "./adapter.ts"
 import type { ListenerDraft, ListeningDraft } from "./drafts.ts"
 import { tlsProtocols } from "./grpc-pass.ts"
 
+type Certificate = ListenerTlsConfig["certificates"][number]
+
 /** nginx's `ssl_session_timeout`. */
 const SESSION_TIMEOUT_MS = 300_000
 
@@ -17,12 +19,19 @@ export function adaptListenerTls(adapter: Adapter, draft: ListenerDraft): Listen
   const inOrder = [defaultServer, ...servers.filter((server) => server !== defaultServer)]
   const { scope } = defaultServer
   const timeout = scope.one("ssl_session_timeout")
-  const asked = clientsOf(adapter, defaultServer)
+  const clients = new Map(inOrder.map((server) => [server, clientsOf(adapter, server)]))
+  const asked = clients.get(defaultServer)!
+  const isSame = [...clients.values()].every((each) => isDeepStrictEqual(each, asked))
+  const names = ownNames(servers, !isSame)
+  const certificatesFor = (server: ListeningDraft): Certificate[] => {
+    const own = names.get(server)!
+    const certificates = certificatesOf(adapter, server, { names: own, clients: clients.get(server)!, asked })
+    // No client is shown those of a server that has no name of its own and is not the default.
+    return own.length > 0 || server === defaultServer ? certificates : []
+  }
   return {
-    certificates: inOrder.flatMap((server) =>
-      rejects(server) ? [] : certificatesOf(adapter, server, asked),
-    ),
-    rejectNames: inOrder.filter(rejects).flatMap(namesOf),
+    certificates: inOrder.flatMap((server) => (rejects(server) ? [] : certificatesFor(server))),
+    rejectNames: inOrder.filter(rejects).flatMap((server) => names.get(server)!.filter(isSaid)),
     rejectOthers: rejects(defaultServer),
     protocols: tlsProtocols(adapter, scope.one("ssl_protocols")),
     ciphers: scope.one("ssl_ciphers")?.args[0]?.text ?? null,
@@ -32,12 +41,30 @@ export function adaptListenerTls(adapter: Adapter, draft: ListenerDraft): Listen
   }
 }
 
-function rejects({ scope }: ListeningDraft): boolean {
-  return scope.one("ssl_reject_handshake")?.args[0]?.text.toLowerCase() === "on"
+/**
+ * Of each server the names that are its alone: one that stands twice is its first server's, to whom calls go too.
+ *
+ * @param withEmpty the name of calls without a host, of which no client can be shown a certificate: what such a call has
+ *   to show is for its server to say
+ */
+function ownNames(servers: readonly ListeningDraft[], withEmpty: boolean): Map<ListeningDraft, string[]> {
+  const taken = new Set<string>()
+  return new Map(
+    servers.map((server) => {
+      const names = withEmpty ? server.config.names : server.config.names.filter(isSaid)
+      const own = names.filter((name) => !taken.has(name.toLowerCase()))
+      for (const name of own) taken.add(name.toLowerCase())
+      return [server, own]
+    }),
+  )
 }
 
-function namesOf({ config }: ListeningDraft): string[] {
-  return config.names.filter((name) => name !== "")
+function isSaid(name: string): boolean {
+  return name !== ""
+}
+
+function rejects({ scope }: ListeningDraft): boolean {
+  return scope.one("ssl_reject_handshake")?.args[0]?.text.toLowerCase() === "on"
 }
 
 function clientsOf(adapter: Adapter, server: ListeningDraft): ClientCertificates {
@@ -55,12 +82,18 @@ function clientsOf(adapter: Adapter, server: ListeningDraft): ClientCertificates
   }
 }
 
-/** @param asked of clients by the listener */
+interface Named {
+  readonly names: string[]
+  readonly clients: ClientCertificates
+  /** Of clients by the listener. */
+  readonly asked: ClientCertificates
+}
+
 function certificatesOf(
   adapter: Adapter,
   server: ListeningDraft,
-  asked: ClientCertificates,
-): ListenerTlsConfig["certificates"] {
+  { names, clients, asked }: Named,
+): Certificate[] {
   const { scope, span } = server
   const certificates = scope.all("ssl_certificate")
   const keys = scope.all("ssl_certificate_key")
@@ -71,7 +104,6 @@ function certificatesOf(
   const stapling = staplingOf(adapter, scope)
   const password = scope.one("ssl_password_file")?.args[0]
   const passwordFile = password === undefined ? null : fullPath(adapter, password)
-  const clients = clientsOf(adapter, server)
   const isSame = isDeepStrictEqual(clients, asked)
   return certificates.flatMap(({ args }, index) => {
     const certFile = filePath(adapter, args[0]!)
@@ -80,7 +112,7 @@ function certificatesOf(
     if (certFile === null || keyFile === null) return []
     return [
       {
-        names: namesOf(server),
+        names,
         certFile,
         keyFile,
         ...(passwordFile !== null && { passwordFile }),

@@ -95,7 +95,7 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   [
     "secure_link_secret",
     "L 1",
-    "of a path `/x/HASH/LINK`, `$secure_link` is the link where the hash is right",
+    "of `/x/HASH/LINK` as it was received, `$secure_link` is the link where the hash is right",
   ],
   ["limit_req_zone", "H 3*", "a key, `zone=name:size`, `rate=`; true over all threads"],
   ["limit_req", "HSL 1-3*", "nginx's leaky bucket: `zone=`, `burst=`, `nodelay`, `delay=`"],
