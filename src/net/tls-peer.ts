@@ -132,7 +132,7 @@ export function isChainTooLong(
   return between > depth
 }
 
-/** The certificates that came behind `leaf`, as they came: Node's `issuerCertificate` is the next one, whoever's it is. */
+/** The certificates that came behind `leaf`, as they came: Node's `issuerCertificate` is the next one, issuer or not. */
 export function sentWith(leaf: X509Certificate): X509Certificate[] {
   const sent: X509Certificate[] = []
   for (let next = leaf.issuerCertificate; next !== undefined && sent.length < CHAIN_MAX; ) {

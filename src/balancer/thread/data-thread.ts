@@ -94,12 +94,18 @@ class DataThread {
     }
   }
 
-  /** Each part is a turn of its own: the next comes when this one is answered. */
+  /** Each part is a turn of its own: the next comes when this one is answered, also where none is of use any more. */
   async #take(version: number, part: readonly Piece[]): Promise<void> {
     const arriving = this.#arriving
-    if (arriving?.next.version !== version) return
-    const { config, state } = arriving.next
-    joinPart({ config, state }, part)
+    try {
+      if (arriving?.next.version !== version) throw new Error(`no configuration ${version} is arriving`)
+      const { config, state } = arriving.next
+      joinPart({ config, state }, part)
+    } catch (error) {
+      this.#arriving = null
+      tell({ kind: "prepared", version, problem: (error as Error).message })
+      return tell({ kind: "taken", version })
+    }
     tell({ kind: "taken", version })
     if (--arriving.missing > 0) return
     this.#arriving = null
@@ -107,9 +113,9 @@ class DataThread {
   }
 
   async #prepare({ version, config, sockets, state, memory }: VersionedConfig): Promise<void> {
-    this.#network.give(sockets)
-    this.#numbers.use(memory)
     try {
+      this.#network.give(sockets)
+      this.#numbers.use(memory)
       this.#prepared = { version, reload: await this.#balancer.prepare(config, state) }
       tell({ kind: "prepared", version, problem: null })
     } catch (error) {

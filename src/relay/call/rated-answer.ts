@@ -72,6 +72,10 @@ export class RatedAnswer extends StreamStage implements RatedSink {
     return this.#endsBehind || super.localEnded
   }
 
+  override get isAnswerWithheld(): boolean {
+    return this.#octets.isWaiting
+  }
+
   override get queuedOctets(): number {
     return this.#octets.waiting + super.queuedOctets
   }

@@ -1,9 +1,10 @@
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { DownstreamStream } from "./stream-owner.ts"
+import type { TimedSide } from "./stream-timeouts.ts"
 
 /** A client's stream with something between it and its call: all that a stage does not change goes through. */
 export abstract class StreamStage implements DownstreamStream {
-  protected readonly stream: DownstreamStream & { readonly isWithheld?: boolean }
+  protected readonly stream: DownstreamStream & Pick<TimedSide, "isWithheld" | "isAnswerWithheld">
 
   constructor(stream: DownstreamStream) {
     this.stream = stream
@@ -24,6 +25,11 @@ export abstract class StreamStage implements DownstreamStream {
   /** What the client has sent is not all told to the call: its silence is of our making. */
   get isWithheld(): boolean {
     return this.stream.isWithheld === true
+  }
+
+  /** What the endpoint has sent is not all passed on to the client: that is of our making. */
+  get isAnswerWithheld(): boolean {
+    return this.stream.isAnswerWithheld === true
   }
 
   get queuedOctets(): number {

@@ -197,6 +197,13 @@ describe("each timeout at the millisecond that decides", () => {
     expect([watch.check(199, null, side()), watch.check(200, null, side())]).toEqual([null, "idle_timeout"])
   })
 
+  test("while messages wait for their rate to the client, nobody is idle, but who owes an answer owes it", () => {
+    const watch = new StreamTimeouts({ ...NONE, bodyTimeoutMs: 150, idleTimeoutMs: 100 }, 0)
+    const withheld = { ...side(5), isAnswerWithheld: true }
+    expect([watch.check(100, side(), withheld), watch.dueMs]).toEqual([null, 150])
+    expect(watch.check(150, side(), withheld)).toBe("body_timeout")
+  })
+
   test.each<[string, (watch: StreamTimeouts) => void]>([
     ["a request's message", (watch) => watch.fromDownstream(at(60))],
     ["a response's", (watch) => watch.fromUpstream(at(60))],

@@ -7,6 +7,8 @@ export interface TimedSide {
   readonly remoteEnded: boolean
   /** Octets of it wait for a rate, and what it sends behind them has no credit. */
   readonly isWithheld?: boolean
+  /** Octets for it wait for a rate: that neither side sends is of our making. */
+  readonly isAnswerWithheld?: boolean
 }
 
 export type StreamTimeout =
@@ -118,6 +120,7 @@ export class StreamTimeouts {
       this.#activeMs = nowMs
       this.#downstreamMs = nowMs
     }
+    if (downstream.isAnswerWithheld === true) this.#activeMs = nowMs
     if (idleTimeoutMs !== null && nowMs - this.#activeMs >= idleTimeoutMs) return "idle_timeout"
     if (responseTimeoutMs !== null && nowMs - this.#requestMs >= responseTimeoutMs) {
       if (downstream.remoteEnded) return "response_timeout"
