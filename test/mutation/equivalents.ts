@@ -157,6 +157,18 @@ export const equivalents: readonly Equivalents[] = [
     at: { "return (this.#byKey?.size ?? 0) < MAX_BLOCKS": ["0 → 1"] },
   },
   {
+    file: "http2/copy-octets.ts",
+    why: "both ways copy the same octets",
+    at: {
+      "if (end - start > FEW_OCTETS)": [
+        "end - start > FEW_OCTETS → true",
+        "end - start > FEW_OCTETS → false",
+        "end - start > FEW_OCTETS → (end - start) >= (FEW_OCTETS)",
+      ],
+      "const FEW_OCTETS": ["24 → 25"],
+    },
+  },
+  {
     file: "http2/hpack/decoder.ts",
     why: NOT_READ_YET,
     at: {
