@@ -295,7 +295,10 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     try {
       await this.#configurations.find(this.#care)
       const { live } = this.#configurations
-      for (const listener of live.config.listeners) await this.#listeners.open(listener, live)
+      for (const listener of live.config.listeners) {
+        await this.#listeners.open(listener, live)
+        this.#listeners.share()
+      }
     } catch (error) {
       await this.close({ graceMs: 0 })
       throw error

@@ -95,10 +95,13 @@ export class Listeners {
       if ("router" in open) open.router = routers.get(listener.name)!
       else open.servers = tcp.get(listener.name)!
     }
-    this.#share()
+    this.share()
   }
 
-  /** Errors: one sentence that names the address. */
+  /**
+   * Clients come by its own socket at once, by that of all addresses from the next `share` or `lead` on. Errors: one
+   * sentence that names the address.
+   */
   async open(config: ListenerConfig, live: LiveConfig): Promise<void> {
     const { name } = config
     const common = { config, tls: live.tls.find(name), listening: null, within: null }
@@ -115,11 +118,10 @@ export class Listeners {
         (socket) => this.#takeOver(opened, socket),
       )
     this.#open.set(name, opened)
-    this.#share()
   }
 
   /** Clients who come by the socket of all addresses are those of the listener of their address, where there is one. */
-  #share(): void {
+  share(): void {
     const configs = [...this.#open.values()].map(({ config }) => config)
     for (const open of this.#open.values()) open.within = null
     for (const open of this.#open.values()) {
@@ -137,6 +139,11 @@ export class Listeners {
    */
   #takeOver(opened: Accepting | AcceptingTcp, socket: Socket): boolean {
     const listener = ofAddress(opened, socket)
+    if (listener !== opened) {
+      // It was made as the socket of all addresses has it.
+      socket.allowHalfOpen = listener.config.protocol === "tcp"
+      socket.setKeepAlive(listener.config.socketKeepalive)
+    }
     if (!("router" in listener)) this.#tcp.accept(listener, socket)
     else if (listener.tls !== null) {
       if (this.#clients.admitHandshake(listener, socket))
@@ -153,7 +160,7 @@ export class Listeners {
   close(name: string): void {
     this.#open.get(name)?.listening?.close()
     this.#open.delete(name)
-    this.#share()
+    this.share()
   }
 
   /** Closes it and lets its clients go. Until they have gone they reach what it led to, never what another leads to. */

@@ -1,5 +1,10 @@
 import { once } from "node:events"
-import type { AddressInfo } from "node:net"
+import {
+  type AddressInfo,
+  connect as connectPlain,
+  createServer as createPlainServer,
+  type Socket,
+} from "node:net"
 import { setImmediate as turn } from "node:timers/promises"
 import { connect, createServer, type TLSSocket } from "node:tls"
 import { expect, test } from "vitest"
@@ -46,4 +51,39 @@ test("an accepted TLS socket reads into the shared buffer, and stops while it is
     () => `${received} octets`,
   )
   expect(buffers.size).toBe(1)
+})
+
+test("a reader that pauses over what waited in the socket gets no more until it resumes", async (t) => {
+  const server = createPlainServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const accepted = once(server, "connection") as Promise<[Socket]>
+  const client = connectPlain((server.address() as AddressInfo).port, "127.0.0.1")
+  const [socket] = await accepted
+  t.onTestFinished(() => {
+    client.destroy()
+    socket.destroy()
+    server.close()
+  })
+  client.write("first")
+  await eventually(
+    () => socket.readableLength === 5,
+    () => "the first octets",
+  )
+  let received = ""
+  const reader = { isPaused: false }
+  const onOctets = (octets: Buffer, length: number): void => {
+    received += octets.toString("latin1", 0, length)
+    if (reader.isPaused) return
+    reader.isPaused = true
+    socket.pause()
+  }
+  readShared(socket, onOctets, reader)
+  client.write(", second")
+  for (let i = 0; i < TURNS; i++) await turn()
+  expect(received).toBe("first")
+  socket.resume()
+  await eventually(
+    () => received === "first, second",
+    () => received,
+  )
 })

@@ -32,9 +32,13 @@ interface Internals {
 /**
  * Begins to read from a socket that was accepted, with TLS or without, into the buffer that all sockets share: Node takes
  * `onread` only for those it connects. Worth 10 to 25 % on small messages. On a Node that keeps it elsewhere, reads
- * allocate.
+ * allocate. `reader`: who gets the octets, and may pause the socket over what waits in it already.
  */
-export function readShared(socket: Socket, onOctets: OnOctets): void {
+export function readShared(
+  socket: Socket,
+  onOctets: OnOctets,
+  reader: { readonly isPaused: boolean } | null = null,
+): void {
   const inner = socket as unknown as Internals
   if (bufferKey === undefined || callbackKey === undefined || inner._handle?.useUserBuffer === undefined) {
     socket.on("data", (octets: Buffer) => onOctets(octets, octets.length))
@@ -49,5 +53,7 @@ export function readShared(socket: Socket, onOctets: OnOctets): void {
   inner[bufferKey] = buffer
   inner[callbackKey] = callback
   inner._handle.useUserBuffer(buffer)
-  socket.resume()
+  // A pause from before the buffer was there has not stopped the handle.
+  if (reader?.isPaused === true) socket.pause()
+  else socket.resume()
 }

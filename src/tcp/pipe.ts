@@ -58,10 +58,11 @@ export class Pipe {
   octets = 0
   /** `from` has said that no more comes. */
   hasEnded = false
+  /** Nothing is read from `from`: what was read waits for `to`, or for its rate. */
+  isPaused = false
   readonly #options: PipeOptions
   readonly #rate: Rate | null
   readonly #onWritten = (): void => this.written()
-  #isPaused = false
   /** What the budget was told. */
   #told = 0
   #isEndTold = false
@@ -155,8 +156,8 @@ export class Pipe {
       this.#told = held
     }
     const mustWait = held > 0 || this.isDelayed
-    if (mustWait === this.#isPaused) return
-    this.#isPaused = mustWait
+    if (mustWait === this.isPaused) return
+    this.isPaused = mustWait
     if (mustWait) from.pause()
     else if (!from.destroyed) from.resume()
   }

@@ -63,7 +63,7 @@ export class Relay {
       pipe.from.on("error", () => resetSocket(pipe.to))
       pipe.from.once("end", () => pipe.end())
       pipe.from.once("close", () => this.#onClose(pipe))
-      readShared(pipe.from, (octets, length) => pipe.received(octets, length))
+      readShared(pipe.from, (octets, length) => pipe.received(octets, length), pipe)
     }
     if (client.destroyed || endpoint.destroyed) this.end()
     context.deadlines.set(this.#idle, settings.idleTimeoutMs)

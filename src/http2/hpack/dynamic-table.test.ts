@@ -15,20 +15,23 @@ test("the newest entry comes first, and the oldest go when there is no room", ()
   expect(table.octets).toBe(3 * 36)
 })
 
-test.each([0, 3, 4, 5, 9, 40])("a copy after %i fields goes on as the table does, and apart from it", (before) => {
-  const table = new DynamicTable(12 * 36)
-  const insert = (into: DynamicTable, from: number, count: number): void => {
-    for (let i = from; i < from + count; i++) into.insert(String(i).padStart(2, "0"), "xx")
-  }
-  insert(table, 0, before)
-  const copy = table.copy()
-  expect(contents(copy)).toEqual(contents(table))
-  insert(copy, 50, 30)
-  expect(contents(table).length).toBe(Math.min(12, before))
-  insert(table, 50, 30)
-  expect(contents(copy)).toEqual(contents(table))
-  expect([copy.octets, copy.length, copy.isNew]).toEqual([table.octets, table.length, table.isNew])
-})
+test.each([0, 3, 4, 5, 9, 40])(
+  "a copy after %i fields goes on as the table does, and apart from it",
+  (before) => {
+    const table = new DynamicTable(12 * 36)
+    const insert = (into: DynamicTable, from: number, count: number): void => {
+      for (let i = from; i < from + count; i++) into.insert(String(i).padStart(2, "0"), "xx")
+    }
+    insert(table, 0, before)
+    const copy = table.copy()
+    expect(contents(copy)).toEqual(contents(table))
+    insert(copy, 50, 30)
+    expect(contents(table).length).toBe(Math.min(12, before))
+    insert(table, 50, 30)
+    expect(contents(copy)).toEqual(contents(table))
+    expect([copy.octets, copy.length, copy.isNew]).toEqual([table.octets, table.length, table.isNew])
+  },
+)
 
 test("a field larger than the table empties it (RFC 7541 §4.4)", () => {
   const table = new DynamicTable(64)

@@ -128,7 +128,7 @@ export class Clients {
 
   /** A client of a listener without TLS. */
   accept(listener: OpenListener, accept: (onOctets: OnOctets) => Socket): void {
-    // Reads begin on a later turn, when the link is there.
+    // Of a socket from which nothing has been read, so that reads begin on a later turn, when the link is there.
     let link: Link | null = null
     const socket = accept((octets, length) => link?.received(octets, 0, length))
     if (this.admit(socket)) link = this.#serve(listener, socket, null, null)
@@ -143,7 +143,7 @@ export class Clients {
       const { alpnProtocol } = socket
       const protocol = alpnProtocol === "h2" ? "http2" : alpnProtocol === "http/1.1" ? "http1" : null
       const link = this.#serve(listener, socket, protocol, tls)
-      readShared(socket, (octets, length) => link.received(octets, 0, length))
+      readShared(socket, (octets, length) => link.received(octets, 0, length), link)
     }
     // Last: between the two it is never in neither place.
     this.#endHandshake(raw)
@@ -156,7 +156,7 @@ export class Clients {
     else {
       const link = this.#serve(refusingPlain(listener), socket, null, null)
       link.received(octets, 0, octets.length)
-      readShared(socket, (more, length) => link.received(more, 0, length))
+      readShared(socket, (more, length) => link.received(more, 0, length), link)
     }
     this.#endHandshake(socket)
   }
