@@ -9,6 +9,7 @@ import { makePlan } from "./generate.ts"
 import type { World } from "./mutation.ts"
 import { describeSearch, isFound, searchAll, writeDocs } from "./mutation-table.ts"
 import { mutations } from "./mutations.ts"
+import { regressions } from "./regressions.ts"
 import { loadCopy, loadMutant } from "./subject.ts"
 import { run, type Subject } from "./world.ts"
 
@@ -26,6 +27,8 @@ const HELP = `Runs the balancer through faults on a virtual network and clock: d
       The same runs on a balancer without the code of continuity: not an octet may differ.
   npm run simulate:faults -- --mutations [--searches K] [--runs K] [--write]
       Looks for every planted bug; --write puts the result into docs/simulation.md.
+  npm run simulate:faults -- --regressions
+      Each run that once broke a rule, with the bug that did it planted again.
   npm run simulate:faults -- --mutation NAME [--seed N] [--runs K] [--replay]
       The same with one planted bug in the balancer.
 
@@ -45,6 +48,7 @@ const { values } = parseArgs({
     differential: { type: "boolean", default: false },
     rebalance: { type: "boolean", default: false },
     mutations: { type: "boolean", default: false },
+    regressions: { type: "boolean", default: false },
     searches: { type: "string", default: "1" },
     write: { type: "boolean", default: false },
     coverage: { type: "boolean", default: false },
@@ -129,6 +133,19 @@ async function findPlanted(): Promise<boolean> {
   return missed.length === 0
 }
 
+/** Each is found where its run breaks a rule again. */
+async function findRegressions(): Promise<boolean> {
+  const planted = regressions.filter(({ mutation }) => mutation !== null)
+  let found = 0
+  for (const { what, mutation, plan } of planted) {
+    const { violation } = await run(plan, await loadSubject(mutation!))
+    if (violation === null) console.log(`Not found: ${mutation} (${what})`)
+    else found++
+  }
+  console.log(`${found} of ${planted.length} found`)
+  return found === planted.length
+}
+
 async function compare(): Promise<boolean> {
   const runs = whole("runs", values.runs, 200)
   const { frames, differs } = await compareWithout(whole("seed", values.seed, 1), runs)
@@ -144,6 +161,7 @@ async function main(): Promise<boolean> {
   }
   if (values.mutations) return findPlanted()
   if (values.differential) return compare()
+  if (values.regressions) return findRegressions()
   const coverage = values.coverage ? new Coverage() : null
   await coverage?.start()
   const subject = coverage === null ? await loadSubject(values.mutation) : await loadCopy("coverage")

@@ -115,11 +115,18 @@ export const mutations: readonly Mutation[] = [
     replace: "if (stream.id >= last)",
   },
   {
+    name: "replay-dropped-while-opening",
+    bug: "what waits for its first leg may go while that leg is opened, so a request is sent without its octets",
+    file: "relay/call/client-request.ts",
+    find: "const upstream = leg.open(",
+    replace: "replay.release()\n    const upstream = leg.open(",
+  },
+  {
     name: "replay-without-body",
     bug: "a call that is sent again comes without what its client had sent before",
     file: "relay/call/client-request.ts",
-    find: "const held = this.#replay!.restart()",
-    replace: "const held = leg.record.attempts.length > 1 ? null : this.#replay!.restart()",
+    find: "const held = replay.restart()",
+    replace: "const held = leg.record.attempts.length > 1 ? null : replay.restart()",
   },
   {
     name: "lease-not-returned",

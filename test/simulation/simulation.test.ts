@@ -89,6 +89,14 @@ describe("the simulator", () => {
     expect(stdout).toMatch(/^40 runs, \d{4,} frames: every octet as without/)
   })
 
+  test("finds in each run that once broke a rule the bug that did it", async () => {
+    const main = fileURLToPath(new URL("main.ts", import.meta.url))
+    const child = promisify(execFile)(process.execPath, [main, "--regressions"])
+    const { stdout } = (await child.catch((error: unknown) => error)) as { stdout: string }
+    const { length } = regressions.filter(({ mutation }) => mutation !== null)
+    expect(stdout).toMatch(new RegExp(`^${length} of ${length} found$`, "m"))
+  })
+
   test("finds a planted bug and tells its story", async () => {
     const main = fileURLToPath(new URL("main.ts", import.meta.url))
     const child = promisify(execFile)(process.execPath, [

@@ -38,8 +38,10 @@ export interface Outcome {
 const PACED_FROM = 0.64
 /** How long after the last planned thing everything must be over: a client that vanished is noticed in 80 s. */
 const PATIENCE_MS = 150_000
-/** A run that takes more steps than this goes round in circles. */
+/** A run that takes more steps than this, and `STEPS_PER_OCTET` more for each octet of its bodies, goes round in circles. */
 const STEPS_MAX = 200_000
+/** Through a window of one octet: DATA and its credit, each sent, on its way and read, on both sides. */
+const STEPS_PER_OCTET = 12
 
 /** Runs a plan to its end or to the first rule that is broken. The same plan gives the same run. */
 export async function run(plan: Plan, subject: Subject, witness: Witness | null = null): Promise<Outcome> {
@@ -67,6 +69,7 @@ class World implements Struck {
   readonly hurtClients = new Set<number>()
   readonly hurtEndpoints = new Set<number>()
   readonly #plan: Plan
+  readonly #stepsMax: number
   readonly #witness: Witness | null
   readonly #ledger: Ledger
   readonly #balancer: BalancerClass
@@ -82,6 +85,7 @@ class World implements Struck {
     alignHeaderLists(HeaderListClass)
     alignHeaderLists(subject.HeaderList)
     this.#plan = plan
+    this.#stepsMax = stepsFor(plan)
     this.#witness = witness
     this.#ledger = new Ledger(plan.calls)
     const { scheduler } = this
@@ -220,8 +224,8 @@ class World implements Struck {
 
   /** Lets one thing happen. */
   #happen(): void {
-    if (++this.steps > STEPS_MAX)
-      throw new Violation("call never ends", `nothing is over after ${STEPS_MAX} steps`)
+    if (++this.steps > this.#stepsMax)
+      throw new Violation("call never ends", `nothing is over after ${this.#stepsMax} steps`)
     this.scheduler.step()
     if (this.scheduler.wasBalancerRun) this.#check()
   }
@@ -281,6 +285,12 @@ class World implements Struck {
       onFrame: witness === null ? null : onFrame,
     })
   }
+}
+
+function stepsFor({ calls }: Plan): number {
+  // What is echoed comes back.
+  const pieces = calls.flatMap(({ request, response }) => [...request, ...request, ...response.pieces])
+  return STEPS_MAX + STEPS_PER_OCTET * pieces.reduce((sum, { octets }) => sum + octets, 0)
 }
 
 function describeEnding({ ending, answeredBy, attempts }: CallRecord): string {

@@ -8,6 +8,8 @@ interface Violation {
 
 /** What axe finds wrong with the page as it is shown: contrast, names, roles, sizes of targets. A line for each place. */
 export async function accessibilityFaults(page: Page): Promise<string[]> {
+  // Between two colour schemes a colour is neither the one nor the other.
+  await page.waitForFunction("document.getAnimations().every(({ playState }) => playState !== 'running')")
   // Evaluated, since the pages' Content-Security-Policy lets no script of others in.
   await page.evaluate(axe.source)
   const violations = await page.evaluate<Violation[]>("axe.run().then(({ violations }) => violations)")

@@ -194,6 +194,7 @@ class FakeConnection implements LegConnection {
     leg.headerListMax = this.headerListMax
     this.#bed.legs.push(leg)
     leg.say(`open ${this.#address} ${lineOf(list)}${isHead ? " HEAD" : ""}${endStream ? " END" : ""}`)
+    this.#bed.onOpen()
     return leg
   }
 
@@ -248,6 +249,8 @@ export class CallBed {
   /** Connections that are made: with a place for each stream, and at once. */
   capacity = 100
   isReachable: (address: string) => boolean | "later" = () => true
+  /** Called while a leg's stream is opened. */
+  onOpen = (): void => {}
   readonly #route: Route
   #lines: string[] = []
 

@@ -85,6 +85,26 @@ describe("a request on its way to a leg", () => {
     expect(bed.take().at(-1)).toBe(`leg1 data ${"x".repeat(6000)}`)
   })
 
+  test("what waits for its first leg is sent whole, though memory gets short while that leg is opened", async () => {
+    const bed = new CallBed({ limits: { bufferedOctetsMax: 1024 * 1024, bufferedWithholdPercent: 2 } })
+    bed.isReachable = () => "later"
+    const call = bed.begin()
+    call.data("abc", true)
+    await settled()
+    bed.onOpen = () => bed.context.budget.add(30_000)
+    bed.take()
+    bed.connections[0]!.comesUp()
+    await settled()
+    expect(bed.take().filter((line) => line.startsWith("leg0 data"))).toEqual([
+      "leg0 data abc",
+      "leg0 data  END",
+    ])
+    expect(call.call.record.attempts[0]!.octetsSent).toBe(3)
+    // What is held just in case goes when more is queued.
+    bed.context.budget.add(1)
+    expect(bed.context.budget.octets).toBe(30_001)
+  })
+
   test("credit is given for it once, however often it is sent", async () => {
     const bed = new CallBed()
     const call = await bed.call()

@@ -34,13 +34,15 @@ export class ClientRequest implements CallRequest {
   open(leg: Leg, list: HeaderList, isHead: boolean): Failure | null {
     const problem = headersProblem(leg, list)
     if (problem !== null) return problem
-    const held = this.#replay!.restart()
+    const replay = this.#replay!
+    const held = replay.restart()
     const trailers = this.#trailers
     const endsBare = this.#call.downstream.remoteEnded && trailers === null
     const upstream = leg.open(list, endsBare && held === null, isHead)
     if (held !== null) {
       leg.octetsSent += held.length
       sendHeld(held, upstream, this)
+      replay.release()
       if (endsBare) upstream.sendData(NO_OCTETS, 0, 0, true)
     }
     return trailers === null ? null : sendTrailers(leg, trailers)

@@ -155,7 +155,7 @@ describe("memory is short", () => {
     expect([buffer.isReplayable, buffer.heldOctets]).toEqual([true, 5])
   })
 
-  test("once another leg sends them they are held just in case", () => {
+  test("once another leg has sent them they are held just in case", () => {
     const budget = tight()
     const { buffer } = make(new ReplayRing(), budget)
     add(buffer, "hel", true)
@@ -163,6 +163,9 @@ describe("memory is short", () => {
     buffer.keep()
     budget.add(80)
     expect(heldBy(buffer)).toBe("hello")
+    budget.add(1)
+    expect(buffer.isReplayable).toBe(true)
+    buffer.release()
     budget.add(1)
     expect(buffer.isReplayable).toBe(false)
   })

@@ -74,12 +74,16 @@ export class ReplayBuffer implements Reclaimable {
     this.#hold()
   }
 
-  /** What a new leg has to send first; null for nothing. Valid until the next call. */
+  /** What a new leg has to send first; null for nothing. It stays until `release`, however short memory gets meanwhile. */
   restart(): OctetQueue | null {
     this.#sent = 0
-    this.#hold()
-    if (this.#held !== null) this.#budget.reclaimable(this)
+    this.keep()
     return this.#held
+  }
+
+  /** The new leg has been given all of it: from now on it is held just in case. */
+  release(): void {
+    if (this.#held !== null) this.#budget.reclaimable(this)
   }
 
   /** Takes the piece out of the ring into a queue of its own. False when it was overwritten. */
