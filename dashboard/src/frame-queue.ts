@@ -5,8 +5,8 @@ const HELD_MS_MAX = 2000
 /** What is drawn within one frame takes so long at most, but for a piece that takes longer by itself. */
 const BUDGET_MS = 4
 
-/** Draws a piece; true: there is more of it. */
-export type Piece = () => boolean | void
+/** Draws a piece; where it gives true there is more of it. */
+export type Piece = () => unknown
 
 /** What a page gives: its clock, its frames and a timer. */
 export interface FrameSource {
