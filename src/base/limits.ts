@@ -740,7 +740,7 @@ const rows = {
     min: 100,
     max: HOUR_MS,
     per: "connection",
-    stops: "readers that stopped hold their answers for ever",
+    stops: "readers that stopped hold their answers without end",
     effect: "the connection is closed",
     source: "own",
     counter: "admin_readers_dropped",

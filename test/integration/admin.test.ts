@@ -294,6 +294,25 @@ describe("who may ask", () => {
     expect(text).toContain('sluice_limit_reached_total{limit="admin_requests_refused"} 1')
   })
 
+  test("who reads nothing of what it asked for is let go, and who listens to events is not", async (t) => {
+    const path = join(testDirectory(t), "admin.sock")
+    await start(t, { admin: `unix:${path}`, limits: { adminUnreadMs: 200 } }, 1)
+    const ask = (what: string) =>
+      `GET ${what} HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n`
+    const [listener, idler] = [connectTo(path), connectTo(path)]
+    for (const socket of [listener, idler]) t.onTestFinished(() => void socket.destroy())
+    listener.resume().write(ask("/events"))
+    // More than the system takes for it.
+    idler.pause().write(ask("/openapi.json").repeat(16))
+    const dropped = async () =>
+      /admin_readers_dropped"\} (\d+)/.exec((await askAdmin(path, "/metrics")).text)?.[1]
+    await eventually(
+      async () => (await dropped()) === "1",
+      () => "one reader that does not read",
+    )
+    expect(listener.closed).toBe(false)
+  })
+
   test("of the default socket its own user alone, and it goes with the process", async (t) => {
     const directory = testDirectory(t)
     const port = await freePort()

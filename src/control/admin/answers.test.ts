@@ -7,11 +7,6 @@ import { LongAnswers } from "./answers.ts"
 
 class Response extends EventEmitter {
   destroyed = false
-  unreadMs = 0
-  setTimeout(ms: number, call: () => void): void {
-    this.unreadMs = ms
-    this.once("timeout", call)
-  }
   destroy(): void {
     this.destroyed = true
     this.emit("close")
@@ -20,7 +15,7 @@ class Response extends EventEmitter {
 
 function bed(adminAnswersOctets = 1000) {
   const counters = new Counters()
-  const limits = { ...defaultLimits, adminAnswersOctets, adminUnreadMs: 5000 }
+  const limits = { ...defaultLimits, adminAnswersOctets }
   const answers = new LongAnswers({ limits, counters })
   const made: number[] = []
   const finish: (() => void)[] = []
@@ -76,19 +71,4 @@ test("while too much waits to be read there is no other, and it is counted", asy
   expect(finish).toHaveLength(1)
   finish.shift()!()
   await second.done
-})
-
-test("who reads nothing of it is let go, and what it held is free", async () => {
-  const { counters, finish, ask } = bed()
-  const { response, done } = ask(5000)
-  await Promise.resolve()
-  finish.shift()!()
-  await done
-  expect(response.unreadMs).toBe(5000)
-  response.emit("timeout")
-  expect(response.destroyed).toBe(true)
-  expect(counters.get("admin_readers_dropped")).toBe(1)
-  void ask(1)
-  await Promise.resolve()
-  expect(finish).toHaveLength(1)
 })

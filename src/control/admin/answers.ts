@@ -12,7 +12,7 @@ export interface AdminBounds {
 /** Long answers that are made at once: each is some megabytes until it is text. Others wait for their turn. */
 const MADE_AT_ONCE = 4
 
-/** Bounds what long answers take of memory, however many ask for them and however slowly they read. */
+/** Bounds what long answers take of memory, however many clients ask and however slowly they read. */
 export class LongAnswers {
   readonly #bounds: AdminBounds
   readonly #waiting: (() => void)[] = []
@@ -28,7 +28,7 @@ export class LongAnswers {
     if (this.#making >= MADE_AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve))
     else this.#making++
     try {
-      // Nobody waits for it any more.
+      // Its client has left.
       if (response.destroyed) return
       this.#refuseIfFull()
       await make()
@@ -42,15 +42,9 @@ export class LongAnswers {
 
   /** An answer has been handed over: so large it is, until it was read or its connection is closed. */
   handedOver(response: ServerResponse, octets: number): void {
-    const { limits, counters } = this.#bounds
     this.#unreadOctets += octets
     response.once("close", () => {
       this.#unreadOctets -= octets
-    })
-    // Begins anew with each part that is read.
-    response.setTimeout(limits.adminUnreadMs, () => {
-      counters.add(counterIds.admin_readers_dropped)
-      response.destroy()
     })
   }
 

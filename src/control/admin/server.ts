@@ -53,6 +53,13 @@ export class AdminServer {
       },
       (request, response) => void this.#answer(request, response),
     )
+    // Of what is sent nothing was read for so long. A connection without a question has its own time.
+    this.#server.timeout = limits.adminUnreadMs
+    this.#server.on("timeout", (socket) => {
+      if (socket.writableLength > 0) counters.add(counterIds.admin_readers_dropped)
+      else if ((this.#unanswered.get(socket) ?? 0) > 0) return
+      socket.destroy()
+    })
     this.#server.maxConnections = limits.adminConnectionsMax
     this.#server.on("drop", () => counters.add(counterIds.admin_connections_exceeded))
     this.#server.on("clientError", ({ code }: NodeJS.ErrnoException, socket) => {
