@@ -125,7 +125,10 @@ describe("a request on its way to a leg", () => {
     expect(bed.take()).toEqual(["leg0 reset CANCEL", "release 127.0.0.1:1", "leg1 open 127.0.0.1:1 /s/m END"])
     bed.connections[1]!.capacity = 2
     bed.connections[1]!.comesUp()
-    expect(bed.take().filter((line) => line.startsWith("leg3 data"))).toEqual(["leg3 data abcde", "leg3 data  END"])
+    expect(bed.take().filter((line) => line.startsWith("leg3 data"))).toEqual([
+      "leg3 data abcde",
+      "leg3 data  END",
+    ])
   })
 
   test("credit is given for it once, however often it is sent", async () => {
