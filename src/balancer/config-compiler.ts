@@ -139,8 +139,8 @@ export class ConfigCompiler {
 
   *#makeRouters(config: Config, clusters: Clusters, tls: TlsPlan): Steps<Map<string, Router<Route>>> {
     const known = clusterFinder(clusters)
-    const find = (cluster: string, mayResolve: boolean) =>
-      known(cluster) ?? this.#variableClusters.find(cluster, mayResolve)
+    const find: RouteParts["findCluster"] = (cluster, mayResolve, needsPort) =>
+      known(cluster) ?? this.#variableClusters.find(cluster, mayResolve, needsPort)
     const stepsMax = this.#parts.limits.regexSteps
     const table = makeVariableTable(config.variables, namesSet(config), { stepsMax })
     const templateOf = templatesOf(table)
@@ -217,7 +217,8 @@ export class ConfigCompiler {
       stepsMax,
       templateOf,
       zoneOf: (name) => zoneTable.get(name)!,
-      findCluster: (name, mayResolve) => known(name) ?? this.#tcpVariableClusters.find(name, mayResolve),
+      findCluster: (name, mayResolve) =>
+        known(name) ?? this.#tcpVariableClusters.find(name, mayResolve, true),
       openLog: (log) => this.#openAccessLog(log, table),
       tls: (settings) => tls.upstream(settings),
     }

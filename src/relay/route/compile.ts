@@ -100,7 +100,7 @@ function makeRoute(
     phases: [...FIRST, ...serverPhases(server, parts), ...serverSteps, ...locationPhases],
     locationPhases,
     serverSteps,
-    findCluster: () => (action.kind === "cluster" ? findCluster(action.cluster, false) : undefined),
+    findCluster: () => (action.kind === "cluster" ? findCluster(action.cluster, false, false) : undefined),
     connect:
       action.kind === "proxy"
         ? parts.connectHttp1(action, settings)

@@ -17,7 +17,7 @@ export interface RouteParts extends AdmissionParts {
   readonly table: VariableTable
   /** Of one regex. */
   readonly stepsMax: number
-  findCluster(name: string, mayResolve: boolean): Cluster<LegConnection> | undefined
+  findCluster(name: string, mayResolve: boolean, needsPort: boolean): Cluster<LegConnection> | undefined
   openLog(config: RouteSettings["accessLogs"][number]): AccessLog
   connectAs(tls: UpstreamTlsConfig | null, settings: RouteSettings): Connector<LegConnection>
   /** To backends that speak HTTP/1.1. */
