@@ -14,7 +14,10 @@ export interface Measured {
   /** Of `npm run interop:discovery`, by control plane. */
   discovery?: Record<string, Counts & { version: string }>
   /** Of `npm run conformance:envoy-gateway`, by file; a text: why it was left out. */
-  envoyGateway?: { version: string; files: Record<string, string | { requests: number; differences: string[] }> }
+  envoyGateway?: {
+    version: string
+    files: Record<string, string | { requests: number; differences: string[] }>
+  }
   /** Of `npm run conformance:nginx-tests`, by file: tests passed, `-` where it was skipped. */
   nginxTests?: { version: string; files: Record<string, { sluice?: string; nginx?: string }> }
 }

@@ -150,7 +150,7 @@ function requestsFor({ grpcRoutes = [] }: Input): Asked[] {
 
 function fieldsOf(headers: NonNullable<GrpcMatch["headers"]>): string[][] {
   const pairs = headers.map(({ name, value }) => [name.toLowerCase(), textOf(value)])
-  return [pairs.flat(), pairs.slice(0, 1).flat(), pairs.map(([name]) => [name!, "other"]).flat()]
+  return [pairs.flat(), pairs.slice(0, 1).flat(), pairs.flatMap(([name]) => [name!, "other"])]
 }
 
 /** A text that an expression matches, of the few kinds that there are in the data. */
@@ -177,7 +177,7 @@ function isMatch({ hostname = "*", pathMatch, headerMatches = [] }: IrRoute, ask
   const isHost =
     hostname === "*" ||
     (hostname.startsWith("*") ? asked.host.endsWith(hostname.slice(1)) : asked.host === hostname)
-  const valueOf = (name: string): string | null => {
+  const saidOf = (name: string): string | null => {
     if (name === ":path") return asked.path
     const at = asked.fields.indexOf(name.toLowerCase())
     return at < 0 ? null : asked.fields[at + 1]!
@@ -185,7 +185,7 @@ function isMatch({ hostname = "*", pathMatch, headerMatches = [] }: IrRoute, ask
   return (
     isHost &&
     (pathMatch === undefined || isText(pathMatch, asked.path)) &&
-    headerMatches.every((one) => isText(one, valueOf(one.name)))
+    headerMatches.every((one) => isText(one, saidOf(one.name)))
   )
 }
 
@@ -206,14 +206,19 @@ function shortly(said: string): string {
 
 if (import.meta.main) {
   const { values } = parseArgs({
-    options: { from: { type: "string" }, version: { type: "string" }, docs: { type: "boolean", default: false } },
+    options: {
+      from: { type: "string" },
+      version: { type: "string" },
+      docs: { type: "boolean", default: false },
+    },
   })
   const { from, version, docs } = values
   if (from === undefined || (docs && version === undefined))
     throw new Error("--from DIR: internal/gatewayapi/testdata of Envoy Gateway; --docs with --version TEXT")
   const all = compareAll(from)
   for (const { file, leftOut, requests, differences } of all) {
-    const what = leftOut === null ? `${requests} requests, ${differences.length} differ` : `left out: ${leftOut}`
+    const what =
+      leftOut === null ? `${requests} requests, ${differences.length} differ` : `left out: ${leftOut}`
     console.log(`${file}: ${what}`)
     for (const difference of differences) console.log(`  ${difference}`)
   }
