@@ -56,16 +56,16 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
   #isDone = false
 
   protected override onAdmitted(): void {
-    const plan = this.isGrpc ? (this.route.continuity?.(this.record.head.path) ?? null) : null
-    if (plan !== null && !keepsItsStreams(plan, this.record.requestHeaders)) {
-      this.continuity = new Continuity(this, plan)
-      this.#request = this.continuity.takeOver(this.#request)
-    }
     this.snapshot = this.cluster!.snapshot
     this.cluster!.retryBudget.started(this.record.startMs)
     this.#timer = makeCallTimer(this.context, this, this.route)
     const pages = this.pages
     if (pages > 0 && !this.#request.isReplayable) return this.endWith(NOT_REPLAYABLE, ENDED)
+    const plan = this.isGrpc ? (this.route.continuity?.(this.record.head.path) ?? null) : null
+    if (plan !== null && !keepsItsStreams(plan, this.record.requestHeaders)) {
+      this.continuity = new Continuity(this, plan)
+      this.#request = this.continuity.takeOver(this.#request)
+    }
     this.openLeg(null)
     if (this.#isDone || pages !== this.pages) return
     this.#timer?.arm()
