@@ -18,7 +18,9 @@ import { Admission } from "../../src/relay/overload/admission.ts"
 import { CutCalls } from "../../src/relay/overload/cut-calls.ts"
 import type { Users } from "../../src/relay/route/access.ts"
 import { compileRoute } from "../../src/relay/route/compile.ts"
+import { HeadRewrites } from "../../src/relay/route/head-rewrites.ts"
 import type { TokenVerdict, TokenVerifier } from "../../src/relay/route/jwt.ts"
+import { regexesOf } from "../../src/relay/route/regexes.ts"
 import type { ContentHandler, Phase, PhaseContext, PhasedCall, Route } from "../../src/relay/route/route.ts"
 import type { FilesParts } from "../../src/relay/route/route-parts.ts"
 import { type RouteCompiler, Router } from "../../src/relay/route/router.ts"
@@ -134,6 +136,8 @@ export class RouteBed {
     const parts = {
       table,
       stepsMax,
+      regexOf: regexesOf(stepsMax),
+      headRewrites: new HeadRewrites(table),
       templateOf,
       zoneOf: (name: string) => zones.get(name)!,
       usersOf: (): Users => ({ check: (user, password) => this.passwords.check(user, password) }),
