@@ -230,9 +230,10 @@ function requestHeader(rest: string): Variable {
   return headerOf(rest, (record) => record.requestHeaders)
 }
 
-/** nginx writes `-` as `_` in variable names. */
+/** nginx writes `-` as `_` in variable names. A field whose own name has `_` counts where none has `-`. */
 function headerOf(rest: string, fieldsOf: (record: StreamRecord) => Fields): Variable {
   const name = rest.replaceAll("_", "-")
+  const hasLine = name !== rest
   const separator = name === "cookie" ? "; " : ", "
   // A peer that says the same again is heard as the same list: see `HeaderDecoder`.
   let last: Fields = null
@@ -242,6 +243,7 @@ function headerOf(rest: string, fieldsOf: (record: StreamRecord) => Fields): Var
     if (list !== last) {
       last = list
       value = joined(list, name, separator)
+      if (value === undefined && hasLine) value = joinedUnderLines(list, rest, separator)
     }
     return value
   }
@@ -256,6 +258,17 @@ function joined(list: Fields, name: string, separator: string): string | undefin
     if (fields[i] === name) values = values === undefined ? fields[i + 1] : values + separator + fields[i + 1]
   }
   return values
+}
+
+/** All values of fields whose name is `rest` once `-` is read as `_`, in order. */
+function joinedUnderLines(list: Fields, rest: string, separator: string): string | undefined {
+  const fields = list?.fields ?? []
+  const values: string[] = []
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i]!
+    if (name.includes("_") && name.replaceAll("-", "_") === rest) values.push(fields[i + 1]!)
+  }
+  return values.length === 0 ? undefined : values.join(separator)
 }
 
 /** Names and values, without the 32 octets that HTTP/2 adds for its tables: what is on the wire before HPACK. */

@@ -448,6 +448,22 @@ describe("grpc_pass", () => {
   })
 })
 
+describe("grpc_ssl_name with variables", () => {
+  const location = (more: string) =>
+    `location / { grpc_pass grpcs://a.example:1; grpc_ssl_name $http_x_host; ${more} }`
+
+  test("has no effect where the name is neither checked nor sent", () =>
+    expect(routeOf(location("")).action).toMatchObject({ tls: { serverName: "a.example", verify: false } }))
+
+  test.each(["grpc_ssl_server_name on;", "grpc_ssl_verify on; grpc_ssl_trusted_certificate /a.pem;"])(
+    "is an error with %s",
+    (directives) =>
+      expect(messagesOf(read(`server { ${location(directives)} }`), "error")).toEqual([
+        "variables in grpc_ssl_name are not supported yet",
+      ]),
+  )
+})
+
 describe("answers", () => {
   test.each<[directives: string, action: object]>([
     ["return 204;", { kind: "return", status: 204, template: "", grpcStatus: null }],
