@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vite"
 import { defaultLimits } from "../src/base/limits.ts"
+import { packed } from "./packed.ts"
 
 export default defineConfig({
   root: fileURLToPath(new URL(".", import.meta.url)),
@@ -14,7 +15,9 @@ export default defineConfig({
     }),
   },
   worker: { format: "es" },
+  plugins: [packed()],
   build: {
+    cssCodeSplit: false,
     target: "es2023",
     modulePreload: false,
     outDir: fileURLToPath(new URL("../dist/dashboard", import.meta.url)),

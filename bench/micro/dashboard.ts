@@ -1,8 +1,9 @@
 /**
  * What the dashboard does with a Sluice that is full of streams: `node bench/micro/dashboard.ts [STREAMS [MESSAGES]]`,
  * 10,000 streams that carry 5,000 messages a second, both ways counted, unless said otherwise. In chromium: the time from
- * asking for the page to its first picture and to its first rows, and what became of each frame while the table of
- * streams is scrolled for ten seconds, by the trace of the browser's compositor.
+ * asking for the page to its first picture and to its first rows; what became of each frame while the table of streams is
+ * scrolled for ten seconds, by a wheel and by a script of the page, by the trace of the browser's compositor; and what
+ * the page's own thread did meanwhile.
  */
 import { execFileSync } from "node:child_process"
 import { join } from "node:path"
@@ -19,18 +20,41 @@ const BACKENDS = 4
 const CONNECTIONS = 100
 const OPENINGS = 5
 const SCROLL_MS = 10_000
-/** Of a display. */
-const FRAME_MS = 1000 / 60
 
 const streams = Number(process.argv[2] ?? 10_000)
 const messages = Number(process.argv[3] ?? 5_000)
 
+/** What is told of the page's thread, and the names that a trace has for it. */
+const KINDS: Readonly<Record<string, readonly string[]>> = {
+  scripts: [
+    "FunctionCall",
+    "EvaluateScript",
+    "FireAnimationFrame",
+    "TimerFire",
+    "EventDispatch",
+    "RunMicrotasks",
+  ],
+  "garbage collection": ["MinorGC", "MajorGC"],
+  style: ["UpdateLayoutTree"],
+  layout: ["Layout"],
+  "paint and layers": ["PrePaint", "Paint", "Layerize"],
+  commit: ["Commit"],
+}
+
+interface FrameReport {
+  readonly state: string
+  readonly frame_source: number
+  readonly frame_sequence: number
+}
+
 interface TraceEvent {
   readonly name: string
   readonly ph: string
+  readonly pid: number
+  readonly tid: number
   readonly ts: number
   readonly dur?: number
-  readonly args?: { readonly frame_reporter?: { readonly state: string } }
+  readonly args?: { readonly frame_reporter?: FrameReport; readonly name?: string }
 }
 
 /** Time to the first picture, and to the first rows of the table. */
@@ -46,53 +70,108 @@ async function opening(browser: Browser, url: string): Promise<{ pictureMs: numb
   return { pictureMs, rowsMs }
 }
 
-/** What the compositor says of its frames while the table is scrolled as by a finger. */
-async function scrolling(browser: Browser, page: Page): Promise<TraceEvent[]> {
-  await page.locator(".rows .row[data-id]").first().waitFor()
-  await page.locator(".rows").hover()
-  await pause(3_000)
-  await browser.startTracing(page, {
-    categories: ["cc", "benchmark", "disabled-by-default-devtools.timeline", "toplevel"],
-  })
-  await page.evaluate(`new Promise((resolve) => {
+type Scroll = (page: Page) => Promise<unknown>
+
+/** Down and up, 1,500 px a second, by the browser's own imitation of a wheel. */
+const byWheel: Scroll = async (page) => {
+  const session = await page.context().newCDPSession(page)
+  const box = (await page.locator(".rows").boundingBox())!
+  const [x, y] = [box.x + box.width / 2, box.y + box.height / 2]
+  const untilMs = performance.now() + SCROLL_MS
+  for (let down = true; performance.now() < untilMs; down = !down)
+    await session.send("Input.synthesizeScrollGesture", {
+      x,
+      y,
+      yDistance: (down ? -1 : 1) * 3_700,
+      speed: 1_500,
+      gestureSourceType: "mouse",
+      preventFling: true,
+    })
+}
+
+/** As fast, each step by the page's own thread: the harder way. */
+const byScript: Scroll = (page) =>
+  page.evaluate(`new Promise((resolve) => {
     const rows = document.querySelector(".rows")
     const begun = performance.now()
     const step = (now) => {
       const ms = now - begun
       if (ms > ${SCROLL_MS}) return resolve(null)
-      // Down and up again, some 1,500 px a second.
       rows.scrollTo(0, 5000 + 4000 * Math.sin(ms / 1700))
       requestAnimationFrame(step)
     }
     requestAnimationFrame(step)
   })`)
+
+/** What the browser says of its frames, and its page's thread of its tasks, while the table is scrolled. */
+async function scrolling(browser: Browser, page: Page, scroll: Scroll): Promise<TraceEvent[]> {
+  await page.locator(".rows .row[data-id]").first().waitFor()
+  await page.locator(".rows").hover()
+  await pause(2_000)
+  await browser.startTracing(page, {
+    categories: ["cc", "benchmark", "devtools.timeline", "disabled-by-default-devtools.timeline", "toplevel"],
+  })
+  await scroll(page)
   const { traceEvents } = JSON.parse((await browser.stopTracing()).toString()) as {
     traceEvents: TraceEvent[]
   }
   return traceEvents
 }
 
-function tellFrames(events: readonly TraceEvent[]): void {
-  const states = new Map<string, number>()
-  for (const { name, ph, args } of events) {
-    const state = args?.frame_reporter?.state
-    if (name === "PipelineReporter" && ph === "b" && state !== undefined)
-      states.set(state, (states.get(state) ?? 0) + 1)
+function tellFrames(how: string, events: readonly TraceEvent[]): void {
+  const reported = events.filter(
+    ({ name, ph, args }) => name === "PipelineReporter" && ph === "b" && args?.frame_reporter !== undefined,
+  )
+  const times = reported.map(({ ts }) => ts)
+  const seconds = (Math.max(...times) - Math.min(...times)) / 1e6
+  // Of one frame there may be two accounts: without the page's part, and with it.
+  const frames = new Map<string, Set<string>>()
+  for (const { args } of reported) {
+    const { state, frame_source: source, frame_sequence: sequence } = args!.frame_reporter!
+    const key = `${source} ${sequence}`
+    const states = frames.get(key) ?? new Set()
+    frames.set(key, states.add(state))
   }
-  const shown = states.get("STATE_PRESENTED_ALL") ?? 0
-  const whole = Math.round(SCROLL_MS / FRAME_MS)
+  const count = (...states: string[]) =>
+    [...frames.values()].filter((seen) => states.some((state) => seen.has(`STATE_${state}`))).length
+  const shown = count("PRESENTED_ALL", "PRESENTED_PARTIAL")
+  const still = count("NO_UPDATE_DESIRED")
   console.log(
-    `frames while scrolling: ${shown} of ${whole} shown whole, ${((1000 * shown) / SCROLL_MS).toFixed(1)} a second`,
+    `scrolled by ${how} for ${seconds.toFixed(1)} s: ${(shown / seconds).toFixed(1)} frames a second shown, ` +
+      `${frames.size - shown - still} of ${frames.size} dropped, ${still} without a change`,
   )
-  for (const [state, many] of states) console.log(`  ${state.replace("STATE_", "").toLowerCase()}: ${many}`)
-  const tasks = events.filter(
-    ({ name, dur }) => name === "ThreadControllerImpl::RunTask" && dur !== undefined,
-  )
-  const longest = tasks.map(({ dur }) => dur! / 1000).sort((one, other) => other - one)
+  tellPage(events, seconds)
+}
+
+/** What the page's own thread did: by kind, without what is within, and its longest tasks. */
+function tellPage(events: readonly TraceEvent[], seconds: number): void {
+  const isPage = ({ name, args }: TraceEvent) => name === "thread_name" && args?.name === "CrRendererMain"
+  const pages = new Set(events.filter(isPage).map(({ pid, tid }) => `${pid} ${tid}`))
+  const own = events
+    .filter(({ ph, dur, pid, tid }) => ph === "X" && dur !== undefined && pages.has(`${pid} ${tid}`))
+    .toSorted((one, other) => one.ts - other.ts || other.dur! - one.dur!)
+  const kindOf = new Map(Object.entries(KINDS).flatMap(([kind, names]) => names.map((name) => [name, kind])))
+  const spentMs = new Map<string, number>()
+  const open: { kind: string; until: number }[] = []
+  for (const { name, ts, dur } of own) {
+    const kind = kindOf.get(name)
+    if (kind === undefined) continue
+    while (open.length > 0 && open.at(-1)!.until <= ts) open.pop()
+    const around = open.at(-1)?.kind
+    if (around !== undefined) spentMs.set(around, spentMs.get(around)! - dur! / 1000)
+    spentMs.set(kind, (spentMs.get(kind) ?? 0) + dur! / 1000)
+    open.push({ kind, until: ts + dur! })
+  }
+  const told = [...spentMs].map(([kind, ms]) => `${kind} ${(ms / seconds).toFixed(0)}`)
+  console.log(`  the page's thread, ms a second: ${told.join(", ")}`)
+  const longest = own
+    .filter(({ name }) => name === "ThreadControllerImpl::RunTask")
+    .map(({ dur }) => dur! / 1000)
+    .toSorted((one, other) => other - one)
   console.log(
-    `  longest tasks: ${longest
+    `  its longest tasks: ${longest
       .slice(0, 5)
-      .map((ms) => ms.toFixed(1))
+      .map((ms) => ms.toFixed(0))
       .join(" ")} ms`,
   )
 }
@@ -131,7 +210,8 @@ const inMs = (key: "pictureMs" | "rowsMs") => openings.map((each) => each[key].t
 console.log(`first picture after ${inMs("pictureMs")} ms, first rows after ${inMs("rowsMs")} ms`)
 const page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
 await page.goto(url)
-tellFrames(await scrolling(browser, page))
+tellFrames("a wheel", await scrolling(browser, page, byWheel))
+tellFrames("a script", await scrolling(browser, page, byScript))
 await browser.close()
 void measured
 stop()

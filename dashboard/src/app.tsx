@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks"
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks"
 import { queryOf, toggled, withQuery } from "./address.ts"
 import type { Api, Cluster, Endpoint } from "./api.ts"
 import { BalanceStrip } from "./balance-strip.tsx"
@@ -6,11 +6,11 @@ import { Configuration, useConfiguration } from "./configuration.tsx"
 import { EventLane } from "./event-lane.tsx"
 import { duration, rate, whole } from "./format.ts"
 import { Histogram } from "./histograms.tsx"
-import { useChanges, useMedia, useNow } from "./hooks.ts"
+import { useChanges, useLook, useMedia } from "./hooks.ts"
 import { Logo, ThemeIcon } from "./icons.tsx"
 import { Limits } from "./limits.tsx"
 import type { LiveStreams } from "./live-streams.ts"
-import { Plots } from "./plots.tsx"
+import type { Plots as PlotsOfAll } from "./plots.tsx"
 import { useLanguage, useTheme } from "./preferences.ts"
 import { River } from "./river.tsx"
 import { useSinceOpened } from "./since-opened.ts"
@@ -18,6 +18,7 @@ import { STALE_MS, type Store } from "./store.ts"
 import { StreamDetailPanel } from "./stream-detail.tsx"
 import { StreamTable } from "./stream-table.tsx"
 import { STRINGS, type Strings } from "./strings.ts"
+import { TokenForm } from "./token-form.tsx"
 
 const RIVER_PX = 260
 
@@ -26,19 +27,21 @@ export function App({ api, store, streams }: { api: Api; store: Store; streams: 
   const [theme, nextTheme] = useTheme()
   const isDark = useMedia("(prefers-color-scheme: dark)")
   useChanges(store)
-  useChanges(streams)
-  const nowMs = useNow()
+  const isStale = useLook(() => store.picture !== null && ageOf(store) > STALE_MS)
   const strings = STRINGS[language]
-  const { picture, heardMs, problem } = store
+  const { picture, problem } = store
   const [opened, setOpened] = useState<string | null>(null)
   const [said, setSaid] = useState<string | null>(null)
   const configuration = useConfiguration(api, picture?.status ?? null)
   const counts = useSinceOpened(store)
 
-  const onQuery = (filter: string, sort: string) => {
-    history.replaceState(null, "", withQuery(new URL(location.href), { filter, sort }))
-    streams.ask({ filter, sort })
-  }
+  const onQuery = useCallback(
+    (filter: string, sort: string) => {
+      history.replaceState(null, "", withQuery(new URL(location.href), { filter, sort }))
+      streams.ask({ filter, sort })
+    },
+    [streams],
+  )
   useEffect(() => {
     const onBack = () => streams.ask(queryOf(new URL(location.href)))
     addEventListener("popstate", onBack)
@@ -54,12 +57,17 @@ export function App({ api, store, streams }: { api: Api; store: Store; streams: 
     void store.refresh()
   }
 
+  // It changes by lists of its own: not each time that the rest does.
+  const table = useMemo(
+    () => <StreamTable {...{ streams, strings, opened, onQuery }} onOpen={setOpened} />,
+    [streams, strings, opened, onQuery],
+  )
+  const Plots = usePlots()
+
   if (problem?.status === 401) return <TokenForm api={api} store={store} strings={strings} />
-  const ageMs = nowMs - heardMs
-  const isStale = picture !== null && ageMs > STALE_MS
   const colors = `${theme} ${isDark}`
   // The axis goes on by Sluice's clock, and stands where contact was lost.
-  const axisMs = picture?.status.atMs ?? nowMs
+  const axisMs = picture?.status.atMs ?? Date.now()
   return (
     <>
       <a class="skip" href="#streams">
@@ -76,7 +84,7 @@ export function App({ api, store, streams }: { api: Api; store: Store; streams: 
             {strings.up(duration(picture.status.uptimeMs))}
           </p>
         )}
-        <Contact ageMs={picture === null ? null : ageMs} isStale={isStale} strings={strings} />
+        <Contact store={store} isStale={isStale} strings={strings} />
         <div class="bar-actions">
           <button
             type="button"
@@ -104,7 +112,7 @@ export function App({ api, store, streams }: { api: Api; store: Store; streams: 
             {said}
           </p>
         )}
-        {streams.overview?.isComplete === false && <p class="hint">{strings.partial}</p>}
+        <Partial streams={streams} strings={strings} />
         <Totals store={store} lost={counts.lost} strings={strings} />
         <section class="card balance" aria-label={strings.balance.title}>
           <div class="card-head">
@@ -126,8 +134,8 @@ export function App({ api, store, streams }: { api: Api; store: Store; streams: 
             <h2>{strings.river.title}</h2>
             <span class="quiet">{strings.river.hint}</span>
           </div>
-          <River
-            overview={streams.overview}
+          <LiveRiver
+            streams={streams}
             clusters={picture?.clusters ?? []}
             moved={counts.moved}
             lost={counts.lost}
@@ -136,13 +144,7 @@ export function App({ api, store, streams }: { api: Api; store: Store; streams: 
             height={RIVER_PX}
           />
         </section>
-        <StreamTable
-          streams={streams}
-          strings={strings}
-          opened={opened}
-          onOpen={setOpened}
-          onQuery={onQuery}
-        />
+        {table}
         <section class="card lane-card" aria-label={strings.lane.title}>
           <div class="card-head">
             <h2>{strings.lane.title}</h2>
@@ -151,19 +153,16 @@ export function App({ api, store, streams }: { api: Api; store: Store; streams: 
           <EventLane events={store.events} nowMs={axisMs} strings={strings} />
         </section>
         <section class="plots" aria-label={strings.plots.title}>
-          <Plots
-            history={store.history}
-            events={store.events}
-            strings={strings}
-            theme={colors}
-            nowMs={axisMs}
-          />
-          <Histogram title={strings.histograms.age} counts={streams.overview?.ages ?? []} strings={strings} />
-          <Histogram
-            title={strings.histograms.idle}
-            counts={streams.overview?.idles ?? []}
-            strings={strings}
-          />
+          {Plots !== null && (
+            <Plots
+              history={store.history}
+              events={store.events}
+              strings={strings}
+              theme={colors}
+              nowMs={axisMs}
+            />
+          )}
+          <Histograms streams={streams} strings={strings} />
         </section>
         {picture !== null && (
           <>
@@ -191,16 +190,54 @@ export function App({ api, store, streams }: { api: Api; store: Store; streams: 
   )
 }
 
+/** The plots are below what is seen first: they and their library come after it. */
+function usePlots(): typeof PlotsOfAll | null {
+  const [plots, setPlots] = useState<{ of: typeof PlotsOfAll } | null>(null)
+  useEffect(() => {
+    // Where they do not come the page is without them.
+    void import("./plots.tsx").then(({ Plots }) => setPlots({ of: Plots })).catch(() => {})
+  }, [])
+  return plots?.of ?? null
+}
+
+function ageOf({ heardMs }: Store): number {
+  return Date.now() - heardMs
+}
+
 /** Whether what is shown is now, and if not, how old it is. */
-function Contact(props: { ageMs: number | null; isStale: boolean; strings: Strings }) {
-  const { ageMs, isStale, strings } = props
+function Contact({ store, isStale, strings }: { store: Store; isStale: boolean; strings: Strings }) {
   const words = strings.contact
-  const text = ageMs === null ? words.never : isStale ? words.old(duration(ageMs)) : words.live
+  const old = useLook(() => duration(ageOf(store)))
+  const text = store.picture === null ? words.never : isStale ? words.old(old) : words.live
   return (
     <p class={`contact${isStale ? " contact-lost" : ""}`} role="status">
       <span class="dot" />
       {text}
     </p>
+  )
+}
+
+function Partial({ streams, strings }: { streams: LiveStreams; strings: Strings }) {
+  useChanges(streams)
+  return streams.overview?.isComplete === false ? <p class="hint">{strings.partial}</p> : null
+}
+
+function LiveRiver({
+  streams,
+  ...others
+}: { streams: LiveStreams } & Omit<Parameters<typeof River>[0], "overview">) {
+  useChanges(streams)
+  return <River overview={streams.overview} {...others} />
+}
+
+function Histograms({ streams, strings }: { streams: LiveStreams; strings: Strings }) {
+  useChanges(streams)
+  const { ages, idles } = streams.overview ?? { ages: [], idles: [] }
+  return (
+    <>
+      <Histogram title={strings.histograms.age} counts={ages} strings={strings} />
+      <Histogram title={strings.histograms.idle} counts={idles} strings={strings} />
+    </>
   )
 }
 
@@ -233,44 +270,6 @@ function Totals({ store, lost, strings }: { store: Store; lost: number; strings:
 
 function told(value: number | null, format: (value: number) => string): string {
   return value === null ? "–" : format(value)
-}
-
-function TokenForm({ api, store, strings }: { api: Api; store: Store; strings: Strings }) {
-  const [text, setText] = useState("")
-  const words = strings.token
-  return (
-    <form
-      class="card token"
-      onSubmit={(event) => {
-        event.preventDefault()
-        api.token = text.trim()
-        void store.refresh()
-      }}
-    >
-      <h1>
-        <Logo />
-        Sluice
-      </h1>
-      <p>{words.title}</p>
-      {api.token !== null && (
-        <p class="problem" role="alert">
-          {words.wrong}
-        </p>
-      )}
-      <label>
-        {words.label}
-        <input
-          type="password"
-          autocomplete="current-password"
-          value={text}
-          onInput={({ currentTarget }) => setText(currentTarget.value)}
-        />
-      </label>
-      <button type="submit" class="primary">
-        {words.enter}
-      </button>
-    </form>
-  )
 }
 
 /** `/` goes to the filter. */

@@ -1,21 +1,34 @@
-import { useEffect, useState } from "preact/hooks"
+import { useEffect, useRef, useState } from "preact/hooks"
+import { frames } from "./frame-queue.ts"
 import type { LiveStreams } from "./live-streams.ts"
 import type { Store } from "./store.ts"
 
-/** Renders again on each change of `source`. */
+/** Renders again, within a frame to come, after `source` has changed. */
 export function useChanges(source: Store | LiveStreams): void {
   const [, render] = useState(0)
-  useEffect(() => source.subscribe(() => render((count) => count + 1)), [source])
+  useEffect(() => {
+    const key = {}
+    const post = () => frames.post(key, () => render((count) => count + 1))
+    const unsubscribe = source.subscribe(post)
+    // What came between its being drawn and this.
+    post()
+    return () => {
+      unsubscribe()
+      frames.drop(key)
+    }
+  }, [source])
 }
 
-/** This machine's time, every half a second: by it the age of what is shown is told. */
-export function useNow(): number {
-  const [now, setNow] = useState(Date.now)
+/** Renders again where `look` finds another value, half a second after it has changed at most. */
+export function useLook<T extends string | number | boolean | null>(look: () => T): T {
+  const [value, setValue] = useState(look)
+  const latest = useRef(look)
+  latest.current = look
   useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 500)
+    const timer = setInterval(() => setValue(latest.current()), 500)
     return () => clearInterval(timer)
   }, [])
-  return now
+  return value
 }
 
 export function useMedia(query: string): boolean {

@@ -107,6 +107,18 @@ describe("the list of streams", () => {
     expect(new Set(threads.keys).size).toBe(2)
   })
 
+  test("of many streams some have a thread, the same ones in each list, and all are counted", () => {
+    const list = new StreamList()
+    const rows = Array.from({ length: 10_000 }, (_, at) => row(`${at % 100}-${2 * at + 1}`, `e${at % 3}`, 0))
+    const [first, second] = [list.take(answer(...rows)), list.take(answer(...rows.slice(5000)))]
+    expect(first.threads.keys.length).toBeGreaterThan(1000)
+    expect(first.threads.keys.length).toBeLessThan(2000)
+    expect(first.threads.endpointStreams).toEqual([3334, 3333, 3333])
+    const twice = list.take(answer(...rows)).threads.keys
+    expect([...twice]).toEqual([...first.threads.keys])
+    expect(second.threads.endpointStreams.reduce((sum, many) => sum + many)).toBe(5000)
+  })
+
   test("a stream that moved is in the lane of its new endpoint, and is counted", () => {
     const list = new StreamList()
     const { threads } = list.take(answer(row("1-1", "b", 0), row("1-2", "b", 0), row("1-3", "", 0)))

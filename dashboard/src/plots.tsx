@@ -1,7 +1,9 @@
 import { useEffect, useRef } from "preact/hooks"
 import uPlot from "uplot"
+import "uplot/dist/uPlot.min.css"
 import type { AdminEvent } from "./api.ts"
 import { bytes, rate, whole } from "./format.ts"
+import { frames } from "./frame-queue.ts"
 import { type History, SAMPLES_MAX, type Series } from "./history.ts"
 import type { Strings } from "./strings.ts"
 
@@ -109,25 +111,39 @@ function PlotFigure(props: {
   const { plot, history, events, unknown, nowMs } = props
   const frame = useRef<HTMLDivElement>(null)
   const chart = useRef<uPlot | null>(null)
+  const isInView = useRef(false)
   const marks = useRef(events)
   const now = useRef(nowMs)
   marks.current = events
   now.current = nowMs
+  // A piece of a frame, and no more than that while it is out of view.
+  const draw = () => {
+    if (!isInView.current) return
+    const host = frame.current!
+    if (chart.current === null)
+      chart.current = new uPlot(optionsOf(plot, host, { marks, now }), dataOf(plot, history), host)
+    else if (chart.current.width === host.clientWidth) chart.current.setData(dataOf(plot, history))
+    else chart.current.setSize({ width: host.clientWidth, height: HEIGHT })
+  }
   useEffect(() => {
     const host = frame.current!
-    const made = new uPlot(optionsOf(plot, host, { marks, now }), dataOf(plot, history), host)
-    chart.current = made
-    const sizes = new ResizeObserver(() => made.setSize({ width: host.clientWidth, height: HEIGHT }))
+    const post = () => frames.post(host, draw)
+    const views = new IntersectionObserver(([entry]) => {
+      isInView.current = entry!.isIntersecting
+      post()
+    })
+    const sizes = new ResizeObserver(post)
+    views.observe(host)
     sizes.observe(host)
     return () => {
+      views.disconnect()
       sizes.disconnect()
-      made.destroy()
+      frames.drop(host)
+      chart.current?.destroy()
       chart.current = null
     }
   }, [])
-  useEffect(() => {
-    chart.current?.setData(dataOf(plot, history))
-  })
+  useEffect(() => frames.post(frame.current, draw), [nowMs, events, history.times.at(-1)])
   return (
     <figure class="plot">
       <figcaption>

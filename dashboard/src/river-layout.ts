@@ -36,7 +36,7 @@ export function layOut(
   endpoints: readonly { address: string; isOut: boolean }[],
   before: ReadonlyMap<number, string>,
 ): River {
-  const { endpointNames, keys, clients, endpoints: of, messages } = threads
+  const { endpointNames, endpointStreams, keys, clients, endpoints: of, messages } = threads
   const known = endpoints.map(({ address }) => address)
   const names = [...known, ...endpointNames.filter((name) => !known.includes(name))]
   const laneOf = endpointNames.map((name) => names.indexOf(name))
@@ -49,7 +49,7 @@ export function layOut(
     isOut: endpoints[at]?.isOut ?? false,
     top: at * height + gap / 2,
     bottom: (at + 1) * height - gap / 2,
-    streams: members[at]!.length,
+    streams: endpointStreams[endpointNames.indexOf(name)] ?? 0,
   }))
   const lines: Line[] = []
   let moved = 0

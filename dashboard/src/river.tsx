@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "preact/hooks"
 import type { Cluster } from "./api.ts"
 import { whole } from "./format.ts"
+import { frames } from "./frame-queue.ts"
 import { type Line, layOut, type River as RiverLayout } from "./river-layout.ts"
 import type { Overview } from "./stream-list.ts"
 import type { Strings } from "./strings.ts"
@@ -10,8 +11,6 @@ const BEND_MS = 900
 /** Steps of brightness, and lines drawn in one stroke: what overlaps within a stroke is not seen as dense. */
 const LEVELS = 4
 const STRANDS = 24
-/** Of more streams, every so-manieth is drawn: beyond it a line adds no more to see, and each costs a frame's time. */
-const LINES_MAX = 1500
 const LANE_NAMES_PX = 150
 /** Of a narrow canvas, at most this share is for the names of lanes. */
 const LANE_NAMES_SHARE = 0.34
@@ -69,7 +68,7 @@ export function River(props: {
 class Painter {
   readonly #canvas: HTMLCanvasElement
   readonly #noEndpoint: string
-  readonly #sizes = new ResizeObserver(() => this.#paint())
+  readonly #sizes = new ResizeObserver(() => this.#post())
   readonly #views: IntersectionObserver
   readonly #isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches
   #isInView = true
@@ -83,7 +82,7 @@ class Painter {
     this.#noEndpoint = noEndpoint
     this.#views = new IntersectionObserver(([entry]) => {
       this.#isInView = entry?.isIntersecting ?? true
-      this.#paint()
+      this.#post()
     })
     this.#sizes.observe(canvas)
     this.#views.observe(canvas)
@@ -92,6 +91,7 @@ class Painter {
   stop(): void {
     this.#sizes.disconnect()
     this.#views.disconnect()
+    frames.drop(this)
     cancelAnimationFrame(this.#frame)
   }
 
@@ -113,7 +113,11 @@ class Painter {
     this.#river = river
     this.#places = places
     this.#bends = bends
-    this.#paint()
+    this.#post()
+  }
+
+  #post(): void {
+    frames.post(this, () => this.#paint())
   }
 
   #paint(): void {
@@ -135,9 +139,7 @@ class Painter {
   }
 
   #drawLines(pen: CanvasRenderingContext2D, width: number, height: number): boolean {
-    const { lanes, lines: all } = this.#river
-    const stride = Math.ceil(all.length / LINES_MAX)
-    const lines = stride > 1 ? all.filter((_, index) => index % stride === 0) : all
+    const { lanes, lines } = this.#river
     const color = this.#color()
     const right = width - namesPx(width)
     const nowMs = performance.now()

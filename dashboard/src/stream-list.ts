@@ -5,9 +5,14 @@ export const BARS: readonly number[] = [
   1, 3, 10, 30, 60, 180, 600, 1800, 3600, 10_800, 43_200, 86_400, 604_800,
 ]
 
+/** Threads of a list. Of more streams, one of so many has one: beyond it a line adds no more to see, and each costs time. */
+const THREADS_MAX = 1500
+
 /** A list as it is drawn beside the table: columns, of which each index is one stream. */
 export interface Threads {
   readonly endpointNames: readonly string[]
+  /** Streams of each endpoint, those among them that have no thread. */
+  readonly endpointStreams: readonly number[]
   /** Of a stream, the same in every list. */
   readonly keys: Float64Array
   /** Where its client is drawn, from 0 to 65535: the same for the same client. */
@@ -42,15 +47,14 @@ export class StreamList {
 
   take(answer: Streams): Overview {
     const rows = answer.streams
-    const keys = new Float64Array(rows.length)
-    const clients = new Uint16Array(rows.length)
-    const endpoints = new Uint16Array(rows.length)
-    const messages = new Uint8Array(rows.length)
+    const one = Math.ceil(rows.length / THREADS_MAX)
+    const [keys, clients, endpoints, messages]: [number[], number[], number[], number[]] = [[], [], [], []]
     const names = new Map<string, number>()
+    const endpointStreams: number[] = []
     const counts = new Map<number, { up: number; down: number }>()
     const sum = { up: 0, down: 0 }
     const [ages, idles] = [emptyBars(), emptyBars()]
-    for (const [index, row] of rows.entries()) {
+    for (const row of rows) {
       const key = keyOf(row.id)
       const seen = { up: row.requestMessages, down: row.responseMessages }
       const last = this.#messages.get(key) ?? seen
@@ -59,13 +63,16 @@ export class StreamList {
       sum.down += down
       let endpoint = names.get(row.endpoint)
       if (endpoint === undefined) names.set(row.endpoint, (endpoint = names.size))
-      keys[index] = key
-      clients[index] = placeOf(row.client)
-      endpoints[index] = endpoint
-      messages[index] = Math.min(255, up + down)
+      endpointStreams[endpoint] = (endpointStreams[endpoint] ?? 0) + 1
       counts.set(key, seen)
       ages[barOf(row.ageMs)]!++
       idles[barOf(row.idleMs)]!++
+      // By its key: in the next list the same ones have a thread.
+      if (spread(key) % one !== 0) continue
+      keys.push(key)
+      clients.push(placeOf(row.client))
+      endpoints.push(endpoint)
+      messages.push(Math.min(255, up + down))
     }
     this.#rows = rows
     this.#messages = counts
@@ -73,7 +80,14 @@ export class StreamList {
     const seconds = this.#atMs === 0 ? 0 : (atMs - this.#atMs) / 1000
     this.#atMs = atMs
     const rates = seconds > 0 ? { toEndpoint: sum.up / seconds, toClient: sum.down / seconds } : null
-    const threads = { endpointNames: [...names.keys()], keys, clients, endpoints, messages }
+    const threads = {
+      endpointNames: [...names.keys()],
+      endpointStreams,
+      keys: Float64Array.from(keys),
+      clients: Uint16Array.from(clients),
+      endpoints: Uint16Array.from(endpoints),
+      messages: Uint8Array.from(messages),
+    }
     return { atMs, total, matched, isComplete, count: rows.length, ages, idles, threads, rates }
   }
 
@@ -100,6 +114,11 @@ export function barOf(ms: number): number {
 function keyOf(id: string): number {
   const [connection, request] = id.split("-")
   return Number(connection) * 2 ** 24 + Number(request)
+}
+
+/** Keys that follow each other, far from each other. */
+function spread(key: number): number {
+  return (Math.imul(key ^ (key / 2 ** 24), 0x9e3779b1) >>> 8) & 0xffff
 }
 
 /** FNV-1a, folded. */

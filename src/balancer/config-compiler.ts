@@ -32,6 +32,7 @@ import { type Template, templatesOf } from "../record/template.ts"
 import type { VariableTable } from "../record/variable-table.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
 import { compileRoute } from "../relay/route/compile.ts"
+import { regexesOf } from "../relay/route/regexes.ts"
 import type { Route } from "../relay/route/route.ts"
 import type { RouteParts } from "../relay/route/route-parts.ts"
 import { type RouteCompiler, Router, type RouterOptions } from "../relay/route/router.ts"
@@ -139,11 +140,12 @@ export class ConfigCompiler {
 
   *#makeRouters(config: Config, clusters: Clusters, tls: TlsPlan): Steps<Map<string, Router<Route>>> {
     const known = clusterFinder(clusters)
-    const find = (cluster: string, mayResolve: boolean) =>
-      known(cluster) ?? this.#variableClusters.find(cluster, mayResolve)
+    const find: RouteParts["findCluster"] = (cluster, mayResolve, needsPort) =>
+      known(cluster) ?? this.#variableClusters.find(cluster, mayResolve, needsPort)
     const stepsMax = this.#parts.limits.regexSteps
     const table = makeVariableTable(config.variables, namesSet(config), { stepsMax })
     const templateOf = templatesOf(table)
+    const regexOf = regexesOf(stepsMax)
     const zones = new Map(config.zones.map((zone) => [zone.name, this.#makeZone(zone, templateOf)]))
     const zoneOf = (name: string): Zone => zones.get(name)!
     const passwordFiles = new PasswordFiles(this.#parts.log)
@@ -154,6 +156,7 @@ export class ConfigCompiler {
     const routers = new Map<string, Router<Route>>()
     const options: RouterOptions = {
       stepsMax,
+      regexOf,
       onOverrun: ({ what, octets }) => {
         this.#parts.counters.add(counterIds.regex_steps_exceeded)
         this.#parts.log.warn("limit reached: regex_steps_exceeded", {
@@ -186,6 +189,7 @@ export class ConfigCompiler {
       const parts = {
         table,
         stepsMax,
+        regexOf,
         templateOf,
         zoneOf,
         usersOf,
@@ -218,7 +222,8 @@ export class ConfigCompiler {
       stepsMax,
       templateOf,
       zoneOf: (name) => zoneTable.get(name)!,
-      findCluster: (name, mayResolve) => known(name) ?? this.#tcpVariableClusters.find(name, mayResolve),
+      findCluster: (name, mayResolve) =>
+        known(name) ?? this.#tcpVariableClusters.find(name, mayResolve, true),
       openLog: (log) => this.#openAccessLog(log, table),
       tls: (settings) => tls.upstream(settings),
     }

@@ -10,7 +10,6 @@ export interface VariableClustersOptions {
   max: number
   make(config: ClusterConfig): Cluster<LegConnection>
   onLimit(): void
-  /** With `tcp` an address has to say its port. */
   readonly protocol: ClusterConfig["protocol"]
 }
 
@@ -23,11 +22,14 @@ export class VariableClusters {
     this.#options = options
   }
 
-  /** `mayResolve`: the address may be a name, as nginx has it where there is a `resolver`. */
-  find(text: string, mayResolve: boolean): Cluster<LegConnection> | undefined {
+  /**
+   * @param mayResolve the address may be a name, as nginx has it where there is a `resolver`
+   * @param needsPort without a port it is none; else that is 80
+   */
+  find(text: string, mayResolve: boolean, needsPort: boolean): Cluster<LegConnection> | undefined {
     const { protocol } = this.#options
     const written = text.toLowerCase().startsWith("unix:") ? text.replace(/:$/, "") : text
-    const address = parseAddress(written, protocol === "http" ? 80 : null)
+    const address = parseAddress(written, needsPort ? null : 80)
     if (address === null) return undefined
     if (address.host !== null && isIP(address.host) === 0 && !mayResolve) return undefined
     const known = this.#clusters.get(address.text)

@@ -47,6 +47,25 @@ describe("plain data in parts", () => {
     for (const part of parts) expect(weightOf(part.map(({ items }) => items))).toBeLessThan(600)
   })
 
+  test("a long map goes in parts too, whatever its keys are", () => {
+    const entries = numbers(300).map((at): [string, number] => [`key ${at}`, at])
+    const map = Object.fromEntries([...entries, ["__proto__", 7]])
+    const { taken, parts } = brought({ map, short: { a: 1 } }, 100)
+    expect(taken).toEqual({ map, short: { a: 1 } })
+    expect(Object.keys((taken as { map: object }).map)).toEqual(Object.keys(map))
+    expect(parts.length).toBeGreaterThan(7)
+  })
+
+  test("what many items share counts once in a part, and is one value there", () => {
+    const shared = { of: numbers(50) }
+    const value = { list: numbers(100).map((id) => ({ id, shared })) }
+    const { taken, parts } = brought(value, 1000)
+    expect(taken).toEqual(value)
+    expect(parts).toHaveLength(1)
+    const { list } = taken as typeof value
+    expect(list[0]!.shared).toBe(list[99]!.shared)
+  })
+
   test("what is no plain data goes as it is", () => {
     const value = { list: numbers(300), octets: new Uint8Array(2000), map: new Map([["a", numbers(200)]]) }
     expect(brought(value, 100).taken).toEqual(value)

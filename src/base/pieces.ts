@@ -1,30 +1,31 @@
-/** Items of one list of a value, in their order. */
+/** Items of one list of a value, or entries of one map of it, in their order. */
 export interface Piece {
-  /** Where the list is: keys and indexes, from the outside. */
+  /** Where it is: keys and indexes, from the outside. */
   readonly path: readonly (string | number)[]
   readonly items: readonly unknown[]
 }
 
-/** A value whose long lists come after it. */
+/** A value whose long lists and maps come after it. */
 export interface Cut<Value> {
   readonly head: Value
   /** In this order, each together: what is within an item comes after the item. */
   readonly parts: readonly (readonly Piece[])[]
 }
 
-/** Lists that are shorter stay where they are. */
+/** Lists and maps that are shorter stay where they are. */
 const LONG = 16
 
 /**
  * Cuts plain data into parts of some `valuesMost` values (texts, numbers, lists, maps) each, so that who takes it over is not
- * held up by the whole. What is small is not cut; neither is a single item, or a map of many keys. The value stays as it was.
+ * held up by the whole. A value that is there many times counts once in a part, as a structured clone has it. What is small is
+ * not cut; neither is a single item. The value stays as it was.
  */
 export function cutInParts<Value>(value: Value, valuesMost: number): Cut<Value> {
   const weights = new Map<object, number>()
   if (weigh(value, weights) <= valuesMost) return { head: value, parts: [] }
   const pieces: Piece[] = []
   const head = cut(value, [], pieces, { weights, valuesMost }) as Value
-  return { head, parts: packed(pieces, { weights, valuesMost }) }
+  return { head, parts: packed(pieces, valuesMost) }
 }
 
 /** Puts back what was cut out. The value is as it was once all parts have been. */
@@ -32,8 +33,16 @@ export function joinPart(head: unknown, part: readonly Piece[]): void {
   for (const { path, items } of part) {
     let place = head as Record<string | number, unknown>
     for (const key of path) place = place[key] as typeof place
-    ;(place as unknown as unknown[]).push(...items)
+    if (Array.isArray(place)) place.push(...items)
+    else for (const [key, value] of items as [string, unknown][]) setOwn(place, key, value)
   }
+}
+
+/** As written, also where the key is `__proto__`. */
+function setOwn(place: object, key: string, value: unknown): void {
+  if (key === "__proto__")
+    Object.defineProperty(place, key, { value, enumerable: true, writable: true, configurable: true })
+  else (place as Record<string, unknown>)[key] = value
 }
 
 interface Measure {
@@ -52,40 +61,60 @@ function weigh(value: unknown, weights: Map<object, number>): number {
   return sum
 }
 
-/** A copy without its long lists; what has none is taken as it is. */
+/** A copy without its long lists and maps; what has none is taken as it is. */
 function cut(value: unknown, path: readonly (string | number)[], pieces: Piece[], measure: Measure): unknown {
   const { weights, valuesMost } = measure
   if (typeof value !== "object" || value === null || !isPlain(value)) return value
   if (weights.get(value)! <= valuesMost / LONG) return value
-  if (!Array.isArray(value))
-    return Object.fromEntries(
-      Object.entries(value).map(([key, each]) => [key, cut(each, [...path, key], pieces, measure)]),
-    )
-  if (value.length < LONG) return value.map((each, at) => cut(each, [...path, at], pieces, measure))
   const within: Piece[] = []
-  const items = value.map((each, at) => cut(each, [...path, at], within, measure))
-  let batch: unknown[] = []
-  let sum = 0
+  const isList = Array.isArray(value)
+  const entries: [string | number, unknown][] = isList ? [...value.entries()] : Object.entries(value)
+  const isLong = entries.length >= LONG
+  const kept = entries.map(([key, each]): [string | number, unknown] => [
+    key,
+    cut(each, [...path, key], isLong ? within : pieces, measure),
+  ])
+  const items = isList ? kept.map(([, each]) => each) : kept
+  if (!isLong) return isList ? items : Object.fromEntries(kept)
+  for (const batch of batches(items, valuesMost)) pieces.push({ path, items: batch })
+  pieces.push(...within)
+  return isList ? [] : {}
+}
+
+function batches(items: readonly unknown[], valuesMost: number): unknown[][] {
+  const all: unknown[][] = []
+  let seen = new Set<object>()
+  let sum = Number.POSITIVE_INFINITY
   for (const item of items) {
-    const weight = weigh(item, weights)
-    if (batch.length > 0 && sum + weight > valuesMost) {
-      pieces.push({ path, items: batch })
-      batch = []
+    let weight = weighNew(item, seen)
+    if (sum + weight > valuesMost) {
+      seen = new Set()
+      weight = weighNew(item, seen)
+      all.push([])
       sum = 0
     }
-    batch.push(item)
+    all.at(-1)!.push(item)
     sum += weight
   }
-  pieces.push({ path, items: batch }, ...within)
-  return []
+  return all
+}
+
+/** How many values it holds that were not yet `seen`; they are from now on. */
+function weighNew(value: unknown, seen: Set<object>): number {
+  if (typeof value !== "object" || value === null || seen.has(value)) return 1
+  seen.add(value)
+  if (!isPlain(value)) return 1
+  let sum = 1
+  for (const each of Object.values(value)) sum += weighNew(each, seen)
+  return sum
 }
 
 /** Small pieces go together. */
-function packed(pieces: readonly Piece[], { weights, valuesMost }: Measure): Piece[][] {
+function packed(pieces: readonly Piece[], valuesMost: number): Piece[][] {
   const parts: Piece[][] = []
   let sum = Number.POSITIVE_INFINITY
   for (const piece of pieces) {
-    const weight = piece.items.reduce<number>((all, item) => all + weigh(item, weights), 1)
+    const weight = weighNew(piece.items, new Set())
     if (sum + weight > valuesMost) {
       parts.push([])
       sum = 0

@@ -1,18 +1,17 @@
 import type { Config, RewriteStep, RouteConfig, RouteSettings } from "./model.ts"
 
+type AddName = (name: string) => void
+
 /** Names of the variables that a request gets on its way: by `set`, and by named groups of regexes. In lower case. */
 export function namesSet({ servers, variables }: Pick<Config, "servers" | "variables">): Set<string> {
   const names = new Set<string>()
-  const add = (found: Iterable<string>): void => {
-    for (const name of found) names.add(name.toLowerCase())
-  }
-  add(groupNames(variables))
-  const addRequest = ({ access }: RouteSettings): void => add(access.request?.set.map(([name]) => name) ?? [])
+  const add: AddName = (name) => void names.add(name.toLowerCase())
+  groupNames(variables).forEach(add)
   for (const server of servers) {
-    addRequest(server.fallback)
-    for (const name of server.names) add(groupsIn(name))
-    add(setBySteps(server.rewrite))
-    add(setByRoutes(server.routes))
+    addSetByRequest(server.fallback, add)
+    for (const name of server.names) groupsIn(name).forEach(add)
+    addSetBySteps(server.rewrite, add)
+    addSetByRoutes(server.routes, add)
   }
   return names
 }
@@ -22,26 +21,34 @@ export function groupNames(variables: Config["variables"]): string[] {
   return variables.flatMap((one) => (one.kind === "map" ? one.entries.flatMap(([key]) => groupsIn(key)) : []))
 }
 
+const NO_NAMES: readonly string[] = []
+
 /** The names of a regex's groups. */
-export function groupsIn(pattern: string): string[] {
-  if (!pattern.includes("(?")) return []
+export function groupsIn(pattern: string): readonly string[] {
+  if (!/\(\?P?[<']/.test(pattern)) return NO_NAMES
   return Array.from(pattern.matchAll(/\(\?P?[<']([A-Za-z_]\w*)[>']/g), ([, name]) => name!)
 }
 
-function setByRoutes(routes: readonly RouteConfig[]): string[] {
-  return routes.flatMap(({ match, settings, rewrite, routes: inner }) => [
-    ...(settings.access.request?.set.map(([name]) => name) ?? []),
-    ...(match.kind === "regex" ? groupsIn(match.pattern) : []),
-    ...setBySteps(rewrite),
-    ...setByRoutes(inner),
-  ])
+/** Thousands of routes are looked at in one go: nothing is made for one that sets nothing. */
+function addSetByRoutes(routes: readonly RouteConfig[], add: AddName): void {
+  for (const { match, settings, rewrite, routes: inner } of routes) {
+    addSetByRequest(settings, add)
+    if (match.kind === "regex") for (const name of groupsIn(match.pattern)) add(name)
+    addSetBySteps(rewrite, add)
+    addSetByRoutes(inner, add)
+  }
 }
 
-function setBySteps(steps: readonly RewriteStep[]): string[] {
-  return steps.flatMap((step) => {
-    if (step.kind === "set") return [step.variable]
-    if (step.kind === "rewrite") return groupsIn(step.pattern)
-    if (step.kind !== "if") return []
-    return [...("pattern" in step.test ? groupsIn(step.test.pattern) : []), ...setBySteps(step.steps)]
-  })
+function addSetByRequest({ access: { request } }: RouteSettings, add: AddName): void {
+  if (request !== null) for (const [name] of request.set) add(name)
+}
+
+function addSetBySteps(steps: readonly RewriteStep[], add: AddName): void {
+  for (const step of steps) {
+    if (step.kind === "set") add(step.variable)
+    else if (step.kind === "rewrite") for (const name of groupsIn(step.pattern)) add(name)
+    if (step.kind !== "if") continue
+    if ("pattern" in step.test) for (const name of groupsIn(step.test.pattern)) add(name)
+    addSetBySteps(step.steps, add)
+  }
 }

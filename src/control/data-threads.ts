@@ -8,6 +8,7 @@ import type {
   ToThread,
   VersionedConfig,
 } from "../balancer/thread/contract.ts"
+import { endpointMemory } from "../balancer/thread/shared-numbers.ts"
 import type { Clock } from "../base/clock.ts"
 import { cutInParts } from "../base/pieces.ts"
 import { threadProgram } from "../base/program-file.ts"
@@ -170,8 +171,8 @@ export class DataThreads {
     sockets: readonly ThreadSockets[],
   ): Promise<string | null> {
     for (const sender of this.#senders()) sender.hold()
-    const { head, parts } = cutInParts({ config: next.config, state: next.state }, VALUES_PER_MESSAGE)
-    const whole = { kind: "prepare", ...next, ...head, parts: parts.length } as const
+    const { head, parts } = cutInParts(next, VALUES_PER_MESSAGE)
+    const whole = { kind: "prepare", ...head, parts: parts.length } as const
     const answers = await Promise.all(
       this.#ready().map(async (thread) => {
         const prepared = this.#askThread(thread, "prepared", { ...whole, sockets: sockets[thread.index]! })
@@ -348,7 +349,7 @@ export class DataThreads {
     thread.states = new StateSender(current.state.version, {
       post: (message) => worker.postMessage(message),
       endpointsOf,
-      memory: () => this.#options.current().memory,
+      memory: () => endpointMemory(this.#options.current().memory),
     })
     thread.worker.postMessage({ kind: "start", index: thread.index, log, sockets, ...current })
   }

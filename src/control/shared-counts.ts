@@ -121,9 +121,10 @@ export class SharedCounts {
     const { threads } = this.#memory
     const limitSlots = { ...this.#memory.limitSlots }
     const limits = [...this.#memory.limits]
+    let known = Object.keys(limitSlots).length
     for (const name of clusters) {
       if (Object.hasOwn(limitSlots, name)) continue
-      const first = Object.keys(limitSlots).length * LIMITS
+      const first = known++ * LIMITS
       Object.defineProperty(limitSlots, name, { value: first, enumerable: true })
       if (segmentOf(first + LIMITS - 1) === limits.length) limits.push(makeSegment(threads))
     }

@@ -1,5 +1,5 @@
 import type { ToThread } from "../balancer/thread/contract.ts"
-import type { SharedMemory } from "../balancer/thread/shared-numbers.ts"
+import type { EndpointMemory } from "../balancer/thread/shared-numbers.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
 
 /** So many endpoints in one message, which a data thread reads in some 0.2 ms. */
@@ -9,7 +9,7 @@ export interface StateSenderOptions {
   post(message: ToThread): void
   /** What holds now. */
   endpointsOf(cluster: string): readonly EndpointState[]
-  memory(): SharedMemory
+  memory(): EndpointMemory
 }
 
 /** A cluster whose state is on its way, as it was when that began. */

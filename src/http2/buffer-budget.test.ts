@@ -61,7 +61,7 @@ describe("what is held just in case", () => {
     made.add(0)
     expect(take()).toEqual([])
     made.add(1)
-    expect(take()).toEqual(["drop a", "drop b"])
+    expect(take()).toEqual(["drop b", "drop a"])
     made.add(1)
     expect(take()).toEqual([])
   })
@@ -77,9 +77,9 @@ describe("what is held just in case", () => {
   })
 
   test.each<[pinned: string[], rest: string[]]>([
-    [["a"], ["c", "b"]],
-    [["b"], ["a", "c"]],
-    [["c"], ["a", "b"]],
+    [["a"], ["b", "c"]],
+    [["b"], ["c", "a"]],
+    [["c"], ["b", "a"]],
     [["a", "c"], ["b"]],
     [["c", "a"], ["b"]],
     [["a", "a", "b", "c"], []],
@@ -97,7 +97,16 @@ describe("what is held just in case", () => {
     for (const holder of holders.values()) made.reclaimable(holder)
     made.add(0)
     made.add(1)
-    expect(take()).toEqual(["drop a", "drop b", "drop c"])
+    expect(take()).toEqual(["drop c", "drop b", "drop a"])
+  })
+
+  test("stays when another that goes has it needed", () => {
+    const { made, take, spare } = budget()
+    const needed = spare("needed")
+    made.reclaimable(needed)
+    made.reclaimable({ spareAt: -1, reclaim: () => made.pinned(needed) })
+    made.add(900)
+    expect([take(), needed.spareAt]).toEqual([[], -1])
   })
 
   test("is not asked for by what goes", () => {

@@ -27,7 +27,7 @@ export class BufferBudget {
   /** Streams whose credit was withheld; bounded by the streams there are. */
   readonly #withheld = new Set<CreditHolder>()
   /** Replay copies are dropped first, before any live stream is slowed. */
-  #spares: Reclaimable[] = []
+  readonly #spares: Reclaimable[] = []
   /** Called on every addition past the maximum. */
   onExceeded: () => void = () => {}
   onWithheld: () => void = () => {}
@@ -74,12 +74,12 @@ export class BufferBudget {
     last.spareAt = at
   }
 
+  /** One after the other: what one lets go of may have another pinned. */
   #dropSpares(): void {
-    if (this.#spares.length === 0) return
-    const holders = this.#spares
-    this.#spares = []
-    for (const holder of holders) holder.spareAt = -1
-    for (const holder of holders) holder.reclaim()
+    for (let holder = this.#spares.pop(); holder !== undefined; holder = this.#spares.pop()) {
+      holder.spareAt = -1
+      holder.reclaim()
+    }
   }
 
   /** Gives a stream's credit back later, or now where that makes room. */

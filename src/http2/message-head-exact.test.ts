@@ -77,10 +77,44 @@ describe("octets that may stand in", () => {
     const wrong = allowed((octet) => authorityProblem(`a${octet}b`) !== null)
     const controls = Array.from({ length: 0x21 }, (_, octet) => String.fromCharCode(octet)).join("")
     const high = Array.from({ length: 0x81 }, (_, at) => String.fromCharCode(0x7f + at)).join("")
-    expect(wrong).toBe(`${controls}#/?@${high}`)
+    expect(wrong).toBe(`${controls}#/:?@[\\]${high}`)
     for (const at of ["@", "a@"]) expect(authorityProblem(at)).toBe(":authority has octet 0x40")
     expect(authorityProblem("")).toBeNull()
   })
+
+  test.each([
+    ...[
+      "a",
+      "A.b-c_d.example.",
+      "a:",
+      "a.:80",
+      "127.0.0.1:65535",
+      "a:00080",
+      "[::1]",
+      "[::ffff:192.0.2.1]:1",
+    ],
+    ...["outbound_.80_._.a", "%2Frun%2Fa.sock", "[v7.a]", "a|b", ".a"],
+  ])("an authority that is a host: %s", (authority) => expect(authorityProblem(authority)).toBeNull())
+
+  test.each([
+    ["a..b", ":authority has an empty label"],
+    ["a..", ":authority has an empty label"],
+    ["[::1..2]", ":authority has an empty label"],
+    [".", ":authority has no host"],
+    [".:80", ":authority has no host"],
+    [":80", ":authority has no host"],
+    ["[::1", ":authority has no ]"],
+    ["a[::1]", ":authority has octet 0x5b"],
+    ["[[::1]", ":authority has octet 0x5b"],
+    ["a]", ":authority has octet 0x5d"],
+    ["a\\b", ":authority has octet 0x5c"],
+    ["[::1]a", ":authority has no port after its host"],
+    ["[::1].:80", ":authority has no port after its host"],
+    ["a:80:90", ":authority has no port after its host"],
+    ["a:8o", ":authority has no port after its host"],
+    ["a:65536", ":authority has no port after its host"],
+    [`a:${"9".repeat(400)}`, ":authority has no port after its host"],
+  ])("an authority that is none: %s", (authority, why) => expect(authorityProblem(authority)).toBe(why))
 })
 
 describe("what is said of a malformed request", () => {

@@ -108,7 +108,9 @@ export class MessageReceiver<Owner> {
     }
     const stream = this.#streams.newStream(id)
     if (this.#decoder.overflowed) return this.#onOversizedRequest(stream, list, endStream)
-    const head = requestHeadOf(list)
+    const read = requestHeadOf(list)
+    // A URI of http without a host is none: RFC 9110 §4.2.1.
+    const head = typeof read !== "string" && read.authority === "" ? "there is no host" : read
     if (typeof head === "string") {
       const why: Refusal = { counter: "header_malformed", reason: head }
       return this.#streams.refuse(stream, list, why, ErrorCode.PROTOCOL_ERROR)

@@ -248,11 +248,25 @@ describe.skipIf(noChromium)("the dashboard, with a thousand streams", () => {
       return Number(reply.headers["content-length"])
     }
     const { text: html } = await askAdmin(admin, "/")
-    const files = [...html.matchAll(/(?:src|href)="\.(\/[^"]+)"/g)].map(([, path]) => path!)
-    const { text: code } = await askAdmin(admin, files.find((path) => path.endsWith(".js"))!)
-    const worker = /stream-worker-[\w-]+\.js/.exec(code)![0]
-    const sizes = await Promise.all(["/", ...files, `/assets/${worker}`].map(sizeOf))
-    expect(sizes).toHaveLength(5)
+    const files = new Set(["/"])
+    const add = (text: string, link: RegExp) => {
+      for (const [, path] of text.matchAll(link)) files.add(path!)
+    }
+    add(html, /(?:src|href)="\.(\/[^"]+)"/g)
+    const { text: code } = await askAdmin(admin, [...files].find((path) => path.endsWith(".js"))!)
+    add(
+      code.replaceAll(/[`"'](?:\.\/|assets\/)?([\w-]+\.js)[`"']/g, "`/assets/$1`"),
+      /`(\/assets\/[\w-]+\.js)`/g,
+    )
+    const sizes = await Promise.all([...files].map(sizeOf))
+    // The page and its icon, its code, that of the plots, and the worker's.
+    expect([...files].map((path) => path.replace(/-[\w-]{8}\.js$/, ".js"))).toEqual([
+      "/",
+      "/icon.svg",
+      "/assets/index.js",
+      "/assets/plots.js",
+      "/assets/stream-worker.js",
+    ])
     expect(sizes.reduce((sum, size) => sum + size)).toBeLessThan(60_000)
   })
 

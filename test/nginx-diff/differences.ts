@@ -1,5 +1,5 @@
 /** Where Sluice answers otherwise than nginx and means to: each with a name and a sentence for docs/nginx.md. */
-import type { Directive } from "../../src/config/nginx/ast.ts"
+import type { Directive, Word } from "../../src/config/nginx/ast.ts"
 import type { Probe } from "./probes.ts"
 import type { Answer } from "./send.ts"
 import type { Seen } from "./stub.ts"
@@ -51,11 +51,21 @@ function passes(servers: readonly Directive[]): string[] {
 function hasTwoProtocols(servers: readonly Directive[]): boolean {
   const named = (pass: string): string[] =>
     allOf(servers).flatMap(({ name, args }) =>
-      name.text === pass ? [args[0]!.text.replace(/^\w+:\/\//, "").replace(/\/.*/, "")] : [],
+      name.text === pass ? [args[0]!.text.replace(/^\w+:\/\//, "").replace(/[/$].*/, "")] : [],
     )
   const grpc = new Set(named("grpc_pass"))
   return named("proxy_pass").some((upstream) => grpc.has(upstream))
 }
+
+const isNoHost = ([name, value]: readonly Word[]): boolean =>
+  /^host$/i.test(name!.text) && /[\\/?#@\s]/.test(value!.text)
+
+/** What no backend said, and is not gRPC's. */
+const isPage = ({ answer, seen }: Outcome): boolean =>
+  seen.length === 0 && !answer.headers.some(([, value]) => value.startsWith("application/grpc"))
+
+const isGzip = ({ answer }: Outcome): boolean =>
+  answer.headers.some(([name, value]) => name === "content-encoding" && value === "gzip")
 
 export const differences: readonly NamedDifference[] = [
   {
@@ -64,7 +74,7 @@ export const differences: readonly NamedDifference[] = [
       "A gRPC client is told an error of the proxy as a `grpc-status`, as its protocol asks; nginx sends a bare HTTP status.",
     explains: (_mismatch, probe, nginx, sluice) =>
       saysGrpc(probe) &&
-      (nginx.answer.status >= 300 || nginx.answer.status === 204) &&
+      (nginx.answer.status >= 300 || nginx.answer.status === 204 || isPage(nginx)) &&
       sluice.answer.status === 200 &&
       sluice.answer.headers.some(([name]) => name === "grpc-status"),
   },
@@ -106,6 +116,16 @@ export const differences: readonly NamedDifference[] = [
       hasTwoProtocols(listen.servers),
   },
   {
+    name: "further tries",
+    sentence:
+      "A call is tried elsewhere as `grpc_next_upstream` says as long as what its client has sent is held; nginx does so only if it was whole before a server was asked.",
+    explains: (_mismatch, probe, nginx, sluice) =>
+      saysGrpc(probe) &&
+      nginx.seen.length === 1 &&
+      sluice.seen.length > 1 &&
+      allOf(probe.listen.servers).some(({ name }) => name.text === "grpc_next_upstream"),
+  },
+  {
     name: "names in variables",
     sentence:
       "Names of hosts that variables come to are asked of the system, its hosts file included, whatever `resolver` says.",
@@ -122,6 +142,33 @@ export const differences: readonly NamedDifference[] = [
     explains: ({ what }, { listen }) =>
       what === "header content-type" &&
       allOf(listen.servers).some(({ name, args }) => name.text === "return" && args.length > 1),
+  },
+  {
+    name: "gzip",
+    sentence: "Nothing is compressed on its way: `gzip` has no effect.",
+    explains: ({ what, nginx: theirs, sluice: ours }, _probe, nginx, sluice) =>
+      (isGzip(nginx) && !isGzip(sluice)) ||
+      (what === "header vary" && theirs === "Accept-Encoding" && ours === "(none)"),
+  },
+  {
+    name: "host that is none",
+    sentence:
+      "Where a `grpc_set_header Host` comes to what is no host, the client's is sent; nginx sends it, and HTTP/2 backends refuse that.",
+    explains: (_mismatch, { listen }, nginx, sluice) =>
+      nginx.answer.status === 502 &&
+      nginx.seen.length === 0 &&
+      sluice.seen.length === 1 &&
+      allOf(listen.servers).some(({ name, args }) => name.text === "grpc_set_header" && isNoHost(args)),
+  },
+  {
+    name: "HTTP/2 to a port with TLS",
+    sentence:
+      "HTTP/2 without TLS on a port with it is told so in HTTP/2; nginx says it in HTTP/1.1, which to a `grpc_pass` is no answer.",
+    explains: (_mismatch, _probe, nginx, sluice) =>
+      nginx.answer.status === 502 &&
+      sluice.answer.status === 400 &&
+      /plain HTTP request|^[\d ]*$/.test(sluice.answer.body) &&
+      nginx.seen.length === 0,
   },
   {
     name: "fields of 416",

@@ -51,10 +51,11 @@ export async function compareFile(name: string, text: string): Promise<Result> {
 }
 
 function prepareDirectory(directory: string, certificate: Issued): void {
-  for (const inner of ["certs", "logs", "html", "tmp"]) mkdirSync(join(directory, inner))
+  for (const inner of ["certs", "logs", "html", "tmp", "conf.d"]) mkdirSync(join(directory, inner))
   writeFileSync(join(directory, "certs/a.pem"), certificate.pem)
   writeFileSync(join(directory, "certs/a.key"), certificate.key)
   writeFileSync(join(directory, "certs/users"), "user:{PLAIN}pass\n")
+  writeFileSync(join(directory, "conf.d/headers.inc"), 'add_header X-Included "$request_method" always;\n')
   writeFileSync(join(directory, "html/index.html"), "<p>index</p>\n")
   writeFileSync(join(directory, "html/50x.html"), "<p>50x</p>\n")
 }
@@ -94,9 +95,9 @@ async function outcomesOf(
   const outcomes: Outcome[] = []
   try {
     for (const probe of probes) {
-      stubs.take()
+      await stubs.take()
       const answer = await send(probe)
-      outcomes.push({ answer, seen: stubs.take() })
+      outcomes.push({ answer, seen: await stubs.take() })
     }
   } finally {
     await server.stop()

@@ -1,10 +1,9 @@
 /** A configuration on ports that are free here: parsed, mapped, and printed for nginx and for Sluice. */
 
-import { once } from "node:events"
-import { createServer } from "node:net"
 import type { Directive, Word } from "../../src/config/nginx/ast.ts"
 import { parse } from "../../src/config/nginx/parser.ts"
 import { Report } from "../../src/config/nginx/report.ts"
+import { freePort, writeListens } from "./listens.ts"
 import type { Stubs } from "./stub.ts"
 
 /** An address that the file listens on. */
@@ -43,6 +42,7 @@ const isV6 = /^\[[0-9a-f:]+\]/i
 export async function mapShape(name: string, text: string, directory: string, stubs: Stubs): Promise<Shape> {
   const directives = readShape(name, text)
   const http = blockOf(directives, "http")
+  writeListens(http)
   const servers = http.filter((each) => each.name.text === "server" && each.block !== null)
   const rewritten = new Map<string, number>()
   const ports = new Map<string, number>()
@@ -135,27 +135,6 @@ function unixIn(directory: string, written: string): string {
   return `${directory}/${written.replace(/^unix:/, "").replace(/.*\//, "")}`
 }
 
-/** A port that is free, on both loopbacks. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const server = createServer()
-    server.listen(0, "127.0.0.1")
-    await once(server, "listening")
-    const { port } = server.address() as { port: number }
-    server.close()
-    await once(server, "close")
-    const other = createServer()
-    const isFree = await new Promise<boolean>((resolve) => {
-      other.once("error", () => resolve(false))
-      other.listen(port, "::1", () => resolve(true))
-    })
-    if (!isFree) continue
-    other.close()
-    await once(other, "close")
-    return port
-  }
-}
-
 async function mapBackend(
   written: string,
   ports: Map<string, number>,
@@ -186,7 +165,11 @@ async function mapTarget(
   const [, scheme, address, rest] = /^((?:https?|grpcs?):\/\/)?([^/$]*)(.*)$/s.exec(
     text,
   ) as unknown as string[]
-  if (address === "unix:") return `${scheme ?? ""}${await backend(`unix:${rest}`)}`
+  if (address === "unix:") {
+    // A path to ask for may follow the socket's.
+    const [, socket, path] = /^([^:]*)(.*)$/s.exec(rest!) as unknown as string[]
+    return `${scheme ?? ""}${await backend(`unix:${socket}`)}${path}`
+  }
   if (address === undefined || address === "" || upstreams.has(address)) {
     const port = /^\$\w+:(\d+)$/.exec(rest ?? "")
     if (port === null) return text
@@ -260,6 +243,7 @@ const timeout = (like: Directive): Directive => ({
 export function forNginx({ directives, rewritten }: Shape, directory: string): string {
   const count = (what: string): void => void rewritten.set(what, (rewritten.get(what) ?? 0) + 1)
   const rewrite = (block: readonly Directive[], parent: string): Directive[] => {
+    const isResolved = block.some(({ name }) => name.text === "resolver")
     const http2 = block.some(({ name, args }) => name.text === "http2" && args[0]?.text === "on")
     return block.flatMap((directive): Directive[] => {
       const { name } = directive
@@ -267,13 +251,14 @@ export function forNginx({ directives, rewritten }: Shape, directory: string): s
         count("http2 on")
         return []
       }
-      if (name.text === "stream" || name.text === "http3") {
+      if (name.text === "stream" || /^(http3|quic)/.test(name.text)) {
         count(name.text)
         return []
       }
       if (LEFT_OUT.has(name.text) && parent === "main") return []
+      if (name.text === "resolver_timeout" && isResolved) return []
       const args = directive.args.filter(({ text }) => {
-        if (name.text !== "listen" || (text !== "quic" && text !== "reuseport")) return true
+        if (name.text !== "listen" || text !== "reuseport") return true
         count(`listen ${text}`)
         return false
       })

@@ -1,8 +1,9 @@
 /** A backend that tells what it saw: HTTP/1.1 and HTTP/2, with TLS and without, on one port. */
-import { once } from "node:events"
+import { type EventEmitter, once } from "node:events"
 import { createServer as createHttp1, type IncomingMessage, type ServerResponse } from "node:http"
 import { createServer as createHttp2, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2"
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net"
+import { setTimeout } from "node:timers/promises"
 import { createServer as createTls } from "node:tls"
 
 /** A request as a backend saw it. */
@@ -19,11 +20,15 @@ export interface Seen {
 }
 
 const TLS_HANDSHAKE = 0x16
+/** Of a millisecond each: a call that goes on is not waited for. */
+const SETTLE_TURNS = 100
 
 export class Stubs {
   readonly seen: Seen[] = []
   readonly #servers: Server[] = []
   readonly #sockets = new Set<Socket>()
+  /** Requests that have not ended. */
+  #open = 0
   readonly #tls: { cert: string; key: string }
 
   constructor(tls: { cert: string; key: string }) {
@@ -70,12 +75,19 @@ export class Stubs {
     for (const socket of this.#sockets) socket.destroy()
   }
 
-  /** What was seen since the last time. */
-  take(): Seen[] {
+  /** What was seen since the last time, once no request is under way. */
+  async take(): Promise<Seen[]> {
+    for (let i = 0; i < SETTLE_TURNS && this.#open > 0; i++) await setTimeout(1)
     return this.seen.splice(0)
   }
 
+  #begin(message: EventEmitter): void {
+    this.#open++
+    message.once("close", () => void this.#open--)
+  }
+
   #answer1(backend: string, request: IncomingMessage, response: ServerResponse): void {
+    this.#begin(response)
     const chunks: Buffer[] = []
     request.on("data", (chunk: Buffer) => chunks.push(chunk))
     request.on("error", () => {})
@@ -102,8 +114,10 @@ export class Stubs {
   }
 
   #answer2(backend: string, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    this.#begin(stream)
     const chunks: Buffer[] = []
     const manner = headers["x-stub"]
+    const isTls = (stream.session?.socket as { encrypted?: boolean } | undefined)?.encrypted === true
     const isGrpc = headers["content-type"]?.startsWith("application/grpc") === true
     let hasBegun = false
     const begin = (): void => {
@@ -130,7 +144,7 @@ export class Stubs {
       const pairs = Object.entries(headers).filter(([name]) => !name.startsWith(":")) as [string, string][]
       const seen = this.#note(backend, {
         protocol: "HTTP/2",
-        isTls: (stream.session!.socket as { encrypted?: boolean }).encrypted === true,
+        isTls,
         method: String(headers[":method"]),
         path: String(headers[":path"]),
         headers: [[":authority", String(headers[":authority"])] as [string, string], ...pairs].sort(byName),

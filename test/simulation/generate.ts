@@ -17,6 +17,7 @@ import type {
   ResponsePlan,
   RoutePlan,
 } from "./plan.ts"
+import { pressed } from "./pressed.ts"
 
 /** Windows from none to plenty; small ones force queueing, credit and half-sent messages. */
 const WINDOWS = [1, 7, 100, 1000, 5000, 65_535, 65_535, 262_144] as const
@@ -68,7 +69,8 @@ export function makePlan(seed: number): Plan {
     faults: [...faults, ...reloadsWhileClosing(chance, close)],
     close,
   }
-  return isBulky && chance.likely(0.1) ? crowded(chance, plan) : plan
+  if (isBulky && chance.likely(0.1)) return crowded(chance, plan)
+  return chance.likely(0.2) ? pressed(chance, plan) : plan
 }
 
 /**

@@ -122,6 +122,13 @@ export const mutations: readonly Mutation[] = [
     replace: "replay.release()\n    const upstream = leg.open(",
   },
   {
+    name: "replay-kept-too-late",
+    bug: "what is to be sent again may go while the leg's place goes to another stream (once real)",
+    file: "relay/call/retries.ts",
+    find: "    request.keep()\n    leg.end(end)\n",
+    replace: "    leg.end(end)\n    request.keep()\n",
+  },
+  {
     name: "replay-without-body",
     bug: "a call that is sent again comes without what its client had sent before",
     file: "relay/call/client-request.ts",

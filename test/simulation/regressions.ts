@@ -79,6 +79,31 @@ export const regressions: readonly {
     }),
   },
   {
+    what: "what is sent again after a 503 is whole, though the leg's place goes to a stream that makes memory short",
+    mutation: "replay-kept-too-late",
+    plan: planOf({
+      limits: { bufferedOctetsMax: 1024 * 1024, bufferedWithholdPercent: 2 },
+      cluster: {
+        ...PLAIN.cluster,
+        maxStreamsPerConnection: 1,
+        maxConnectionsPerEndpoint: 1,
+        retryConditions: ["http_503"],
+      },
+      endpoints: [1, 2].map(() => ({ ...PLAIN.endpoint, windowOctets: 1000 })),
+      calls: [
+        {
+          ...PLAIN.call,
+          protocol: "http",
+          method: "GET",
+          request: [3000, 3000].map((octets) => ({ afterMs: 0, octets, padding: 0 })),
+          response: { ...PLAIN.response, status: 503, headAfterMs: 100 },
+        },
+        { ...PLAIN.call, id: 2 },
+        { ...PLAIN.call, id: 3, atMs: 50, request: [{ afterMs: 0, octets: 10_000, padding: 0 }] },
+      ],
+    }),
+  },
+  {
     what: "blanks and line ends in what a backend says lose no answer",
     mutation: "blanks-lose-the-answer",
     plan: planOf({ calls: [{ ...PLAIN.call, metadata: 4, isUntidy: true, requestEnd: "trailers" }] }),

@@ -26,6 +26,7 @@ import { Call } from "../../src/relay/call/call.ts"
 import type { DownstreamStream } from "../../src/relay/call/stream-owner.ts"
 import { Admission } from "../../src/relay/overload/admission.ts"
 import { compileRoute } from "../../src/relay/route/compile.ts"
+import { regexesOf } from "../../src/relay/route/regexes.ts"
 import type { Phase, Route } from "../../src/relay/route/route.ts"
 import type { RouteMeter } from "../../src/relay/route/route-meter.ts"
 import { type RouteCompiler, Router } from "../../src/relay/route/router.ts"
@@ -323,6 +324,7 @@ export class CallBed {
     const parts = {
       table: variables,
       stepsMax: 1000,
+      regexOf: regexesOf(1000),
       templateOf: templatesOf(variables),
       zoneOf: never,
       usersOf: never,

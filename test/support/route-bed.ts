@@ -19,6 +19,7 @@ import { CutCalls } from "../../src/relay/overload/cut-calls.ts"
 import type { Users } from "../../src/relay/route/access.ts"
 import { compileRoute } from "../../src/relay/route/compile.ts"
 import type { TokenVerdict, TokenVerifier } from "../../src/relay/route/jwt.ts"
+import { regexesOf } from "../../src/relay/route/regexes.ts"
 import type { ContentHandler, Phase, PhaseContext, PhasedCall, Route } from "../../src/relay/route/route.ts"
 import type { FilesParts } from "../../src/relay/route/route-parts.ts"
 import { type RouteCompiler, Router } from "../../src/relay/route/router.ts"
@@ -136,6 +137,7 @@ export class RouteBed {
     const parts = {
       table,
       stepsMax,
+      regexOf: regexesOf(stepsMax),
       templateOf,
       zoneOf: (name: string) => zones.get(name)!,
       usersOf: (path: string): Users => {

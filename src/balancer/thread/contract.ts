@@ -6,7 +6,7 @@ import type { Config, LogLevel } from "../../config/model.ts"
 import type { LogEvent } from "../../log/log-event.ts"
 import type { Span } from "../../record/span.ts"
 import type { AnswerPart, Question } from "../live/question.ts"
-import type { SharedMemory } from "./shared-numbers.ts"
+import type { EndpointMemory, SharedMemory } from "./shared-numbers.ts"
 
 /** How a thread writes the log of the process: as the control side does, with its own number on each line. */
 export interface ThreadLog {
@@ -41,7 +41,7 @@ export interface ClusterMessage {
   readonly endpoints: readonly EndpointState[]
   /** All are here: the state is put in force, whole. */
   readonly isLast: boolean
-  readonly memory: SharedMemory
+  readonly memory: EndpointMemory
 }
 
 /** What a thread is told first. */
@@ -72,7 +72,7 @@ export type ToThread =
   | ThreadStart
   /** Once its parts are here: compile, open what is new, and answer `prepared`. `parts`: how many follow. */
   | ({ readonly kind: "prepare"; readonly parts: number } & VersionedConfig)
-  /** Long lists of `config` and `state`; answered by `taken`. */
+  /** Long lists and maps of `config`, `state` and `memory`; answered by `taken`. */
   | { readonly kind: "prepare-part"; readonly version: number; readonly part: readonly Piece[] }
   /** What was prepared is in force; answered by `committed`. */
   | { readonly kind: "commit"; readonly version: number }

@@ -99,8 +99,7 @@ class DataThread {
     const arriving = this.#arriving
     try {
       if (arriving?.next.version !== version) throw new Error(`no configuration ${version} is arriving`)
-      const { config, state } = arriving.next
-      joinPart({ config, state }, part)
+      joinPart(arriving.next, part)
     } catch (error) {
       this.#arriving = null
       tell({ kind: "prepared", version, problem: (error as Error).message })
@@ -165,7 +164,7 @@ class DataThread {
   async #apply({ version, cluster, from, endpoints, isLast, memory }: ClusterMessage): Promise<void> {
     let problem: string | null = null
     try {
-      this.#numbers.use(memory)
+      this.#numbers.useEndpoints(memory)
       if (from === 0) this.#endpoints = []
       this.#endpoints.push(...endpoints)
       if (isLast) await this.#balancer.apply(cluster, this.#endpoints.splice(0))

@@ -19,11 +19,21 @@ export const GAUGES = ["connections", "streams", "heldBytes", "heapBytes", "turn
 
 export type Gauges = Record<(typeof GAUGES)[number], number>
 
+/** Where is counted what happens at endpoints. Segments only ever come. */
+export interface EndpointMemory {
+  /** Int32: open streams by endpoint, the total row first. */
+  readonly streams: readonly SharedArrayBuffer[]
+  /** Float64: for each thread a row of `Column`s for each endpoint. */
+  readonly endpointTraffic: readonly SharedArrayBuffer[]
+  /** Uint32: outcomes by endpoint. A row of failures in a row, by Atomics; then for each thread successes and failures. */
+  readonly outcomes: readonly SharedArrayBuffer[]
+}
+
 /**
  * Numbers of all data threads: matrices of threads × columns in which each thread writes its own row, without Atomics, and
  * anyone reads. Streams that are open at an endpoint have a total row besides, by Atomics: it decides where the next goes.
  */
-export interface SharedMemory {
+export interface SharedMemory extends EndpointMemory {
   readonly threads: number
   /** Float64: a row of counters for each thread, and behind them the control side's own. */
   readonly counters: SharedArrayBuffer
@@ -31,22 +41,21 @@ export interface SharedMemory {
   readonly traffic: SharedArrayBuffer
   /** Float64: connections that each thread has accepted. */
   readonly connections: SharedArrayBuffer
-  /** Int32: open streams by endpoint, the total row first. */
-  readonly streams: readonly SharedArrayBuffer[]
-  /** Float64: for each thread a row of `Column`s for each endpoint. */
-  readonly endpointTraffic: readonly SharedArrayBuffer[]
   /** Float64: a row of `GAUGES` for each thread, as it was within the last second. */
   readonly gauges: SharedArrayBuffer
   /** Null: routes are not counted. */
   readonly routes: RouteMemory | null
   /** By `zoneKey`. */
   readonly zones: Readonly<Record<string, SharedArrayBuffer>>
-  /** Uint32: outcomes by endpoint. A row of failures in a row, by Atomics; then for each thread successes and failures. */
-  readonly outcomes: readonly SharedArrayBuffer[]
   /** Int32: what counts against bounds of clusters, as `streams` does for endpoints. */
   readonly limits: readonly SharedArrayBuffer[]
   /** The first of the cells of each cluster that has bounds, by name. */
   readonly limitSlots: Readonly<Record<string, number>>
+}
+
+/** What comes with the state of a cluster: routes and zones, of which there may be thousands, come with reloads alone. */
+export function endpointMemory({ streams, endpointTraffic, outcomes }: EndpointMemory): EndpointMemory {
+  return { streams, endpointTraffic, outcomes }
 }
 
 export function makeMemory(threads: number): SharedMemory {
@@ -134,13 +143,19 @@ export class SharedNumbers implements Numbers, StreamCounts {
     this.traffic = new Traffic(rowOf(memory.traffic, index, TRAFFIC_COLUMNS.length))
   }
 
-  /** Of endpoints that are about to be told of. Segments only ever come. */
-  use({ streams, outcomes, endpointTraffic, routes, zones, limits, limitSlots }: SharedMemory): void {
+  /** Of a configuration that is about to be compiled. */
+  use(memory: SharedMemory): void {
+    const { routes, zones, limits, limitSlots } = memory
     if (routes !== null) this.routes?.use(routes)
-    this.#traffic.push(...endpointTraffic.slice(this.#traffic.length))
     this.#zones = zones
     this.#limitSlots = limitSlots
     for (const segment of limits.slice(this.#limits.length)) this.#limits.push(new Int32Array(segment))
+    this.useEndpoints(memory)
+  }
+
+  /** Of endpoints that are about to be told of. */
+  useEndpoints({ streams, outcomes, endpointTraffic }: EndpointMemory): void {
+    this.#traffic.push(...endpointTraffic.slice(this.#traffic.length))
     for (const segment of streams.slice(this.#cells.length)) this.#cells.push(new Int32Array(segment))
     for (const segment of outcomes.slice(this.#outcomes.length)) this.#outcomes.push(new Uint32Array(segment))
   }

@@ -30,6 +30,7 @@ export function readHttp1Head(request: IncomingMessage, scheme: string): Request
   // RFC 9112 §3.2. Node would answer by itself, unlogged.
   if (hosts.length === 0 && request.httpVersion === "1.1") return "there is no host"
   const { authority, path } = readTarget(request.url ?? "", hosts[0] ?? "")
+  if (authority === "" && (hosts.length > 0 || request.httpVersion === "1.1")) return "the host is empty"
   const fields = [":method", request.method ?? "", ":scheme", scheme, ":path", path]
   if (authority !== "") fields.push(":authority", authority)
   for (let i = 0; i < rawHeaders.length; i += 2) {

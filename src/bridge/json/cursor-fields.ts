@@ -26,8 +26,9 @@ export function checkCursors(config: Config): void {
   const checked = new Set<string>()
   const look = ({ continuity, bridge }: RouteSettings): void => {
     const { cursorFrom: from, cursorInto: into } = continuity
+    if (from === null || into === null || bridge.descriptorSet === null) return
     const key = `${from} ${into} ${bridge.descriptorSet}`
-    if (from === null || into === null || bridge.descriptorSet === null || checked.has(key)) return
+    if (checked.has(key)) return
     checked.add(key)
     if (hasNamedCursor(continuity)) checkNames(from, into, bridge.descriptorSet)
   }

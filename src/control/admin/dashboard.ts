@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto"
 import { readdirSync, readFileSync } from "node:fs"
 import { extname, join, sep } from "node:path"
 import { getAssetKeys, getRawAsset, isSea } from "node:sea"
@@ -15,27 +16,31 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   ".svg": "image/svg+xml",
 }
 
-/** The page asks nothing of any other host, and no other page frames it. */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "worker-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join("; ")
+/** The page asks nothing of any other host, and no other page frames it. `inline`: hashes of what stands in it. */
+function policyOf(inline: { style: readonly string[]; script: readonly string[] }): string {
+  return [
+    "default-src 'none'",
+    ["script-src 'self'", ...inline.script].join(" "),
+    "worker-src 'self'",
+    ["style-src 'self'", ...inline.style].join(" "),
+    "img-src 'self' data:",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join("; ")
+}
 
 const NOT_BUILT = `<!doctype html><title>Sluice</title>
 <p>The dashboard is not built in this checkout: <code>npm run build</code>. The API is here: <a href="/status">/status</a>,
 <a href="/openapi.json">/openapi.json</a>.
 `
 
+/** A file, how it is sent by each coding there is of it, and what it may do. */
 interface Page {
-  readonly octets: Uint8Array
-  readonly gzipped: Uint8Array
+  readonly codings: ReadonlyMap<string, Uint8Array>
+  readonly tag: string
+  readonly policy: string
 }
 
 /** The files of the dashboard: no secrets, so that the page itself can ask for the token. */
@@ -44,12 +49,10 @@ export function dashboardRoutes(read: () => Map<string, Uint8Array> = builtFiles
   const find = (name: string): Page | undefined => {
     if (pages === null) {
       const files = read()
-      const made = new Map(
-        Array.from(files, ([path, octets]) => [path, { octets, gzipped: gzipSync(octets) }]),
-      )
+      const names = [...files.keys()].filter((path) => !path.endsWith(".br"))
       // One that is not built may be yet.
-      if (made.size === 0) return undefined
-      pages = made
+      if (names.length === 0) return undefined
+      pages = new Map(names.map((path) => [path, pageOf(files.get(path)!, files.get(`${path}.br`))]))
     }
     return pages.get(name)
   }
@@ -68,22 +71,45 @@ export function dashboardRoutes(read: () => Map<string, Uint8Array> = builtFiles
   ]
 }
 
+function pageOf(octets: Uint8Array, packed: Uint8Array | undefined): Page {
+  const codings = new Map([["", octets]])
+  if (packed !== undefined) codings.set("br", packed)
+  codings.set("gzip", gzipSync(octets))
+  const hash = (text: string | Uint8Array) => createHash("sha256").update(text).digest("base64")
+  const text = Buffer.from(octets).toString()
+  const inline = (tag: string): string[] =>
+    Array.from(
+      text.matchAll(new RegExp(`<${tag}>([^]*?)</${tag}>`, "g")),
+      ([, content]) => `'sha256-${hash(content!)}'`,
+    )
+  return {
+    codings,
+    tag: hash(octets).slice(0, 22),
+    policy: policyOf({ style: inline("style"), script: inline("script") }),
+  }
+}
+
 function answerOf(name: string, page: Page | undefined, { header }: AdminRequest): AdminAnswer {
-  const headers = { "content-security-policy": POLICY }
   if (page === undefined) {
     if (name !== "index.html") throw new AdminError(404, `there is no ${name} here`)
+    const headers = { "content-security-policy": policyOf({ style: [], script: [] }) }
     return { text: NOT_BUILT, contentType: CONTENT_TYPES[".html"]!, headers }
   }
-  const isGzipped = /\bgzip\b/.test(header("accept-encoding") ?? "")
+  const accepted = (header("accept-encoding") ?? "").split(",").map((each) => each.trim())
+  const coding = ["br", "gzip"].find((each) => accepted.includes(each) && page.codings.has(each)) ?? ""
+  const tag = `"${page.tag}${coding}"`
+  const isKnown = (header("if-none-match") ?? "").includes(tag)
   return {
-    text: isGzipped ? page.gzipped : page.octets,
+    ...(isKnown && { status: 304 }),
+    text: isKnown ? "" : page.codings.get(coding)!,
     contentType: CONTENT_TYPES[extname(name)] ?? "application/octet-stream",
     headers: {
-      ...headers,
+      "content-security-policy": page.policy,
       vary: "accept-encoding",
+      etag: tag,
       // What is in assets/ has its content in its name.
       "cache-control": name.startsWith("assets/") ? "max-age=31536000, immutable" : "no-cache",
-      ...(isGzipped && { "content-encoding": "gzip" }),
+      ...(coding !== "" && !isKnown && { "content-encoding": coding }),
     },
   }
 }

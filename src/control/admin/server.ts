@@ -260,8 +260,11 @@ function send(
   const status = answer.status ?? 200
   response.writeHead(status, {
     ...SECURITY_HEADERS,
-    "content-type": isJson ? "application/json" : answer.contentType,
-    "content-length": Buffer.byteLength(body),
+    // An answer that has no content says nothing of it.
+    ...(status !== 304 && {
+      "content-type": isJson ? "application/json" : answer.contentType,
+      "content-length": Buffer.byteLength(body),
+    }),
     "cache-control": "no-store",
     ...(status === 401 && { "www-authenticate": 'Bearer realm="sluice"' }),
     ...(!isJson && answer.headers),

@@ -105,6 +105,32 @@ describe("a request on its way to a leg", () => {
     expect(bed.context.budget.octets).toBe(30_001)
   })
 
+  test("what is to be sent again stays, though another stream gets the place of the leg and memory gets short", async () => {
+    const bed = new CallBed({
+      limits: { bufferedOctetsMax: 1024 * 1024, bufferedWithholdPercent: 2 },
+      cluster: { maxConnectionsPerEndpoint: 1 },
+      settings: { retry: { conditions: ["http_503", "non_idempotent"], tries: null, timeoutMs: null } },
+    })
+    bed.capacity = 1
+    const call = await bed.call()
+    call.data("abc")
+    call.data("de", true)
+    bed.isReachable = () => "later"
+    await bed.call()
+    await bed.call({ ended: true })
+    expect(bed.legs).toHaveLength(1)
+    bed.onOpen = () => bed.context.budget.add(30_000)
+    bed.take()
+    bed.legs[0]!.head(503)
+    expect(bed.take()).toEqual(["leg0 reset CANCEL", "release 127.0.0.1:1", "leg1 open 127.0.0.1:1 /s/m END"])
+    bed.connections[1]!.capacity = 2
+    bed.connections[1]!.comesUp()
+    expect(bed.take().filter((line) => line.startsWith("leg3 data"))).toEqual([
+      "leg3 data abcde",
+      "leg3 data  END",
+    ])
+  })
+
   test("credit is given for it once, however often it is sent", async () => {
     const bed = new CallBed()
     const call = await bed.call()

@@ -98,6 +98,14 @@ describe("request octets kept for a retry", () => {
     expect(buffer.isReplayable).toBe(false)
   })
 
+  test("what others pushed out before it was to be kept cannot be sent without it", () => {
+    const { ring, buffer } = make()
+    add(buffer, "hello", true)
+    fill(ring, RING)
+    buffer.keep()
+    expect(buffer.isReplayable).toBe(false)
+  })
+
   test("once a retry is due, nobody pushes it out", () => {
     const { ring, buffer } = make()
     add(buffer, "hello", true)

@@ -68,10 +68,10 @@ export class ReplayBuffer implements Reclaimable {
     this.#budget.add(end - start)
   }
 
-  /** Call while `isReplayable`, before another leg: from now on no other stream can push the octets out. */
+  /** Before another leg: from now on no other stream can push the octets out, where all are here. */
   keep(): void {
     this.#budget.pinned(this)
-    this.#hold()
+    if (!this.#hold()) this.forget()
   }
 
   /** What a new leg has to send first; null for nothing. It stays until `release`, however short memory gets meanwhile. */

@@ -82,8 +82,9 @@ export class Retries {
   goesOn(call: RetryingCall, leg: Leg, end: LegEnd, request: CallRequest, isHeadSent: boolean): boolean {
     const decision = this.#decide(call, leg, end, isHeadSent, request.isReplayable)
     if (decision === null) return false
-    leg.end(end)
+    // First: the leg's place goes to another stream, and memory may get short by what that sends.
     request.keep()
+    leg.end(end)
     if (decision.goesOn === null) call.openLeg(failureOf(end, leg.where))
     else call.continuity!.goOn(decision.goesOn)
     return true

@@ -1,10 +1,8 @@
-import { octetText } from "../../base/octet-text.ts"
 import { defaultRouteSettings } from "../../config/defaults.ts"
 import type { RouteAction, RouteConfig, RouteSettings, ServerConfig } from "../../config/model.ts"
 import type { AskedService } from "../../config/service-model.ts"
 import type { Failure } from "../../record/failure.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"
-import { Regex } from "../../regex/regex.ts"
 import { findRealClient } from "./access.ts"
 import { admissionPhases } from "./admission-phases.ts"
 import { hasStreamTimeouts, limitCall } from "./call-limits.ts"
@@ -100,7 +98,7 @@ function makeRoute(
     phases: [...FIRST, ...serverPhases(server, parts), ...serverSteps, ...locationPhases],
     locationPhases,
     serverSteps,
-    findCluster: () => (action.kind === "cluster" ? findCluster(action.cluster, false) : undefined),
+    findCluster: () => (action.kind === "cluster" ? findCluster(action.cluster, false, false) : undefined),
     connect:
       action.kind === "proxy"
         ? parts.connectHttp1(action, settings)
@@ -150,10 +148,10 @@ function rewritesOf(
   }
 }
 
-function serverPhases(server: ServerConfig, { stepsMax }: RouteParts): Phase[] {
+function serverPhases(server: ServerConfig, { regexOf }: RouteParts): Phase[] {
   const names = server.names
     .filter((name) => name.startsWith("~") && name.includes("("))
-    .map((name) => new Regex(octetText(name.slice(1)), { isCaseless: true, stepsMax }))
+    .map((name) => regexOf(name.slice(1), true))
     .filter(({ groups }) => groups > 0)
     .map((regex) => keepGroups(regex, (_state, authority) => hostOf(authority)))
   const { realIp } = server.fallback
@@ -173,11 +171,10 @@ function beforeContent(
   parts: RouteParts,
 ): Phase[] {
   const { match, internal, rewrite, except } = config
-  const { stepsMax } = parts
   const phases: Phase[] = []
   if (internal) phases.push(refuseExternal)
   if (match.kind === "regex" && match.pattern.includes("(")) {
-    const regex = new Regex(octetText(match.pattern), { isCaseless: match.ignoreCase, stepsMax })
+    const regex = parts.regexOf(match.pattern, match.ignoreCase)
     if (regex.groups > 0) phases.push(keepGroups(regex, ({ uri }) => uri))
   }
   const name = routeName(match)
@@ -229,7 +226,8 @@ function rewriteParts(
 ): RewriteParts {
   return {
     table: parts.table,
-    stepsMax: parts.stepsMax,
+    regexOf: parts.regexOf,
+    templateOf: parts.templateOf,
     compileReturn: (action) => compileReturn(action, parts.table),
     compileThen: (then) => compileVariant(server, { ...then, name }, host, parts),
   }

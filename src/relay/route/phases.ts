@@ -26,8 +26,12 @@ export type CompiledAction =
   | { readonly kind: "files"; readonly serve: Phase }
   | { readonly kind: "none" }
 
-/** `mayResolve`: where no cluster has the name, it may be a host's. */
-type FindCluster = (name: string, mayResolve: boolean) => Cluster<LegConnection> | undefined
+/** Where no cluster has the name, with `mayResolve` it may be a host's, and with `needsPort` it has to say a port. */
+type FindCluster = (
+  name: string,
+  mayResolve: boolean,
+  needsPort: boolean,
+) => Cluster<LegConnection> | undefined
 
 /** As nginx has it, whatever the route says: what TRACE sends back may be a secret of the client's. */
 const refuseMethods: Phase = ({ record }) => {
@@ -94,7 +98,8 @@ const findCluster =
   (find: FindCluster, action: Extract<CompiledAction, { kind: "cluster" | "variable" }>): Phase =>
   (call, { env }) => {
     const name = action.kind === "cluster" ? action.cluster : action.template.render(call.record, env)
-    const cluster = find(name, action.kind === "variable" && action.mayResolve)
+    const cluster =
+      action.kind === "cluster" ? find(name, false, false) : find(name, action.mayResolve, action.needsPort)
     if (cluster === undefined) {
       const what = failure("no_endpoint", `there is no cluster ${name}`, true)
       // As nginx has it: it is no address either.

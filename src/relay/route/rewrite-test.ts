@@ -1,11 +1,9 @@
-import { octetText } from "../../base/octet-text.ts"
 import type { RewriteTest } from "../../config/model.ts"
 import type { RequestState } from "../../record/request-state.ts"
-import { compileTemplate } from "../../record/template.ts"
-import type { VariableSource } from "../../record/variable-table.ts"
-import { Regex } from "../../regex/regex.ts"
+import type { Template } from "../../record/template.ts"
 import { isOfKind } from "./file-kind.ts"
 import { keepMatch } from "./kept-match.ts"
+import type { RegexOf } from "./regexes.ts"
 import type { PhaseContext, PhasedCall } from "./route.ts"
 
 /** Whether a request passes. `limit`: a regex took too many steps to tell. */
@@ -14,9 +12,9 @@ export type Test = (call: PhasedCall, state: RequestState, context: PhaseContext
 /** The condition of nginx's `if`. */
 export function compileTest(
   test: RewriteTest,
-  { table, stepsMax }: { readonly table: VariableSource; readonly stepsMax: number },
+  { regexOf, templateOf }: { readonly regexOf: RegexOf; templateOf(source: string): Template },
 ): Test {
-  const value = compileTemplate(test.value, "none", table)
+  const value = templateOf(test.value)
   switch (test.operator) {
     case "set":
     case "unset": {
@@ -25,7 +23,7 @@ export function compileTest(
     }
     case "=":
     case "!=": {
-      const text = compileTemplate(test.text, "none", table)
+      const text = templateOf(test.text)
       const wanted = test.operator === "="
       return ({ record }, _state, { env }) =>
         (value.render(record, env) === text.render(record, env)) === wanted
@@ -36,7 +34,7 @@ export function compileTest(
     case "!~*": {
       const isCaseless = test.operator.endsWith("*")
       const wanted = !test.operator.startsWith("!")
-      const regex = new Regex(octetText(test.pattern), { isCaseless, stepsMax })
+      const regex = regexOf(test.pattern, isCaseless)
       return ({ record }, state, { env }) => {
         const match = regex.exec(value.render(record, env))
         return match === "limit" ? match : keepMatch(state, regex, match) === wanted

@@ -2,22 +2,21 @@
  * nginx's rewrite module: `if`, `set`, `rewrite`, `break` and `return`, in the order in which they stand.
  * Source: ngx_http_rewrite_module.c, ngx_http_script.c.
  */
-import { octetText } from "../../base/octet-text.ts"
 import type { RewriteStep } from "../../config/model.ts"
 import { failure } from "../../record/failure.ts"
 import { type RequestState, stateOf } from "../../record/request-state.ts"
 import { compileTemplate, literalTemplate, type Template } from "../../record/template.ts"
 import { escapeArgument } from "../../record/uri.ts"
 import type { VariableSource } from "../../record/variable-table.ts"
-import { Regex } from "../../regex/regex.ts"
 import { keepMatch } from "./kept-match.ts"
+import type { RegexOf } from "./regexes.ts"
 import { compileTest, type Test } from "./rewrite-test.ts"
 import type { Phase, PhaseContext, PhasedCall, ReturnAction, Route, Verdict } from "./route.ts"
 
 export interface RewriteParts {
   readonly table: VariableSource
-  /** Of one regex. */
-  readonly stepsMax: number
+  readonly regexOf: RegexOf
+  templateOf(source: string): Template
   compileReturn(action: Extract<RewriteStep, { kind: "return" }>["action"]): ReturnAction
   /** Of an `if` in a location: what holds from there on. */
   compileThen(then: NonNullable<Extract<RewriteStep, { kind: "if" }>["route"]>): Route
@@ -76,10 +75,10 @@ function compileStep(step: RewriteStep, parts: RewriteParts): Step {
 
 function compileSet(
   { variable, template }: Extract<RewriteStep, { kind: "set" }>,
-  { table }: RewriteParts,
+  { templateOf }: RewriteParts,
 ): Step {
   const name = variable.toLowerCase()
-  const value = compileTemplate(template, "none", table)
+  const value = templateOf(template)
   return (call, state, { env }) => {
     const text = value.render(call.record, env)
     if (name === "args") {
@@ -113,7 +112,7 @@ const REDIRECT_STATUS = { redirect: 302, permanent: 301 }
 
 function compileRule(step: Extract<RewriteStep, { kind: "rewrite" }>, parts: RewriteParts): Step {
   const { flag, replacement } = step
-  const regex = new Regex(octetText(step.pattern), { stepsMax: parts.stepsMax })
+  const regex = parts.regexOf(step.pattern, false)
   const dropsArgs = replacement.endsWith("?")
   const text = dropsArgs ? replacement.slice(0, -1) : replacement
   const isAddress = /^(https?:\/\/|\$scheme)/.test(replacement)
@@ -149,9 +148,9 @@ function redirectTo(status: number, octets: string, template: Template): ReturnA
   return { kind: "return", status, template: rendered, contentType: "", grpcStatus: null, grpcMessage: null }
 }
 
-function compileChange(text: string, dropsArgs: boolean, { table }: RewriteParts): Step {
+function compileChange(text: string, dropsArgs: boolean, { table, templateOf }: RewriteParts): Step {
   const mark = text.indexOf("?")
-  const path = compileTemplate(mark < 0 ? text : text.slice(0, mark), "none", table)
+  const path = templateOf(mark < 0 ? text : text.slice(0, mark))
   const query = mark < 0 ? null : compileTemplate(text.slice(mark + 1), "none", escapingCaptures(table))
   return (call, state, { env }) => {
     const uri = path.render(call.record, env)

@@ -10,7 +10,7 @@ import type { RoutesOf } from "./router.ts"
 export function checkConditions(
   when: readonly RewriteTest[],
   host: RoutesOf<Route>,
-  parts: Pick<RouteParts, "table" | "stepsMax">,
+  parts: Pick<RouteParts, "table" | "regexOf" | "templateOf">,
 ): Phase {
   const tests = when.map((test) => compileTest(test, parts))
   return (call, context) => {

@@ -4,6 +4,7 @@ import type { Steps } from "../../base/steps.ts"
 import type { RouteConfig, ServerConfig } from "../../config/model.ts"
 import { normalizeUri } from "../../record/uri.ts"
 import { Regex, STEPS_DEFAULT } from "../../regex/regex.ts"
+import { type RegexOf, regexesOf } from "./regexes.ts"
 import { slashRedirect } from "./slash-redirect.ts"
 import { WrittenOrder } from "./written-order.ts"
 
@@ -15,6 +16,8 @@ const PATH_OCTETS_MAX = 256
 export interface RouterOptions {
   /** Most steps of one regex for one path or name. Default: a million. */
   stepsMax?: number
+  /** Default: its own, by `stepsMax`. */
+  regexOf?: RegexOf
   /** A regex took more for a request, which is answered 500, as in nginx. */
   onOverrun?(overrun: Overrun): void
 }
@@ -65,19 +68,19 @@ class Locations<R> implements RouteTable<R> {
   after(): undefined {}
 
   /** A route a step. */
-  *add(configs: readonly RouteConfig[], compile: (config: RouteConfig) => R, stepsMax: number): Steps {
+  *add(configs: readonly RouteConfig[], compile: (config: RouteConfig) => R, regexOf: RegexOf): Steps {
     for (const config of configs) {
       const { match } = config
       if (match.kind === "named") continue
       const route = compile(config)
       yield
       const inner = new Locations<R>()
-      yield* inner.add(config.routes, compile, stepsMax)
+      yield* inner.add(config.routes, compile, regexOf)
       if (match.kind === "exact") this.#exact.set(octetText(match.path), route)
       else if (match.kind === "prefix")
         this.#prefixes.push({ path: octetText(match.path), final: match.final, route, inner })
       else {
-        const regex = new Regex(octetText(match.pattern), { isCaseless: match.ignoreCase, stepsMax })
+        const regex = regexOf(match.pattern, match.ignoreCase)
         this.#regexes.push({ regex, route, inner })
       }
     }
@@ -109,7 +112,7 @@ class Locations<R> implements RouteTable<R> {
 interface RouteTable<R> {
   find(path: string): Found<R> | "limit" | undefined
   after(route: R, path: string): R | "limit" | undefined
-  add(configs: readonly RouteConfig[], compile: (config: RouteConfig) => R, stepsMax: number): Steps
+  add(configs: readonly RouteConfig[], compile: (config: RouteConfig) => R, regexOf: RegexOf): Steps
 }
 
 /** What is answered where a regex ran out of steps: nginx's 500. */
@@ -158,8 +161,8 @@ class VirtualHost<R> implements RoutesOf<R> {
   }
 
   /** Its locations, before it is used. */
-  *fill(config: ServerConfig, compile: RouteCompiler<R>, stepsMax: number): Steps {
-    yield* this.#locations.add(config.routes, (route) => compile(config, route, this), stepsMax)
+  *fill(config: ServerConfig, compile: RouteCompiler<R>, regexOf: RegexOf): Steps {
+    yield* this.#locations.add(config.routes, (route) => compile(config, route, this), regexOf)
     for (const route of config.routes) {
       if (route.match.kind !== "named") continue
       this.#named.set(route.match.name, compile(config, route, this))
@@ -238,13 +241,13 @@ export class Router<R> {
     listener: string,
     servers: readonly ServerConfig[],
     compile: RouteCompiler<R>,
-    { stepsMax = STEPS_DEFAULT, onOverrun = () => {} }: RouterOptions = {},
+    { stepsMax = STEPS_DEFAULT, regexOf = regexesOf(stepsMax), onOverrun = () => {} }: RouterOptions = {},
   ): Steps<Router<R>> {
     const hosts: VirtualHost<R>[] = []
     for (const server of servers) {
       const ofPath = (octets: number) => onOverrun({ what: "location", octets, stepsMax })
       const host = new VirtualHost(server, compile, stepsMax, ofPath)
-      yield* host.fill(server, compile, stepsMax)
+      yield* host.fill(server, compile, regexOf)
       hosts.push(host)
     }
     return new Router(listener, servers, hosts, { stepsMax, onOverrun })
@@ -254,7 +257,7 @@ export class Router<R> {
     listener: string,
     servers: readonly ServerConfig[],
     hosts: readonly VirtualHost<R>[],
-    { stepsMax, onOverrun }: Required<RouterOptions>,
+    { stepsMax, onOverrun }: Required<Pick<RouterOptions, "stepsMax" | "onOverrun">>,
   ) {
     this.#onOverrun = (what, octets) => onOverrun({ what, octets, stepsMax })
     const chosen = servers.findIndex((server) => server.defaultFor.includes(listener))

@@ -3,6 +3,7 @@ import { RouteBed } from "../../../test/support/route-bed.ts"
 import { atOnce } from "../../base/steps.ts"
 import { defaultRoute, defaultRouteSettings } from "../../config/defaults.ts"
 import type { RewriteTest, RouteConfig, RouteMatch } from "../../config/model.ts"
+import { regexesOf } from "./regexes.ts"
 import { WrittenOrder } from "./written-order.ts"
 
 const settings = defaultRouteSettings()
@@ -42,7 +43,7 @@ describe("the routes of a path, in the order in which they stand", () => {
   ]
   const order = new WrittenOrder<number>()
   let at = 0
-  atOnce(order.add(routes, () => at++, 10_000))
+  atOnce(order.add(routes, () => at++, regexesOf(10_000)))
   const all = (path: string): number[] => {
     const found: number[] = []
     const first = order.find(path)
@@ -73,7 +74,7 @@ describe("the routes of a path, in the order in which they stand", () => {
   test("of thousands of prefixes the one is found by its path", () => {
     const many = new WrittenOrder<RouteConfig>()
     const configs = Array.from({ length: 5000 }, (_, index) => prefix(`/svc${index}/`))
-    atOnce(many.add(configs, (config) => config, 1))
+    atOnce(many.add(configs, (config) => config, regexesOf(1)))
     expect(many.find("/svc4999/M")).toMatchObject({ route: configs[4999] })
     expect(many.find("/svc5000/M")).toBeUndefined()
   })

@@ -1,7 +1,8 @@
 import { octetText } from "../../base/octet-text.ts"
 import type { Steps } from "../../base/steps.ts"
 import type { RouteConfig } from "../../config/model.ts"
-import { Regex } from "../../regex/regex.ts"
+import type { Regex } from "../../regex/regex.ts"
+import type { RegexOf } from "./regexes.ts"
 
 /** Paths of which the routes are remembered; then all are forgotten. Only those of routes with conditions are. */
 const PATHS_REMEMBERED = 1024
@@ -40,7 +41,7 @@ export class WrittenOrder<R> {
   }
 
   /** A route a step. */
-  *add(configs: readonly RouteConfig[], compile: (config: RouteConfig) => R, stepsMax: number): Steps {
+  *add(configs: readonly RouteConfig[], compile: (config: RouteConfig) => R, regexOf: RegexOf): Steps {
     for (const config of configs) {
       const { match, when } = config
       if (match.kind === "named") continue
@@ -49,7 +50,7 @@ export class WrittenOrder<R> {
       this.#routes.push({ route, isSure: when.length === 0 })
       this.#places.set(route, place)
       if (match.kind === "regex") {
-        const regex = new Regex(octetText(match.pattern), { isCaseless: match.ignoreCase, stepsMax })
+        const regex = regexOf(match.pattern, match.ignoreCase)
         this.#regexes.push({ regex, place })
       } else {
         const path = octetText(match.path)

@@ -183,7 +183,7 @@ describe("routes: what they do", () => {
   ])("%s", (_, route, settings) => expect(to(route).settings).toMatchObject(settings))
 
   test.each<[string, JsonObject, object]>([
-    ["prefix_rewrite", { prefixRewrite: "/new" }, { pattern: "^\\/old(.*)$", replacement: "/new$1" }],
+    ["prefix_rewrite", { prefixRewrite: "/new" }, { pattern: "(?s)^.{4}(.*)$", replacement: "/new$1" }],
     [
       "regex_rewrite",
       { regexRewrite: { pattern: { regex: "^/(\\w+)/" }, substitution: "/$/\\1/" } },

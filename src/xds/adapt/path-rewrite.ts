@@ -3,14 +3,17 @@ import { compileRegex } from "../../regex/regex.ts"
 import type { RegexMatchAndSubstitute } from "../gen/envoy/type/matcher/v3/regex_pb.ts"
 import { literal } from "./names.ts"
 import { refuse } from "./refusal.ts"
+import type { ReplacedPrefix } from "./route-match.ts"
 import { checkedRegex } from "./text-tests.ts"
 
-/** `replaced`: a regex of the beginning of the path. Errors: throws a `Refusal`. */
-export function prefixRewrite(replaced: string | null, to: string, path: string): RewriteStep[] {
+/**
+ * By the length of what the route has matched: thousands of routes have a few such patterns, where each would have one of its
+ * own by its text. Errors: throws a `Refusal`.
+ */
+export function prefixRewrite(replaced: ReplacedPrefix | null, to: string, path: string): RewriteStep[] {
   if (replaced === null) return refuse(path, "what a regex has matched has no prefix: regex_rewrite")
-  return [
-    { kind: "rewrite", pattern: `^${replaced}(.*)$`, replacement: `${newPath(to, path)}$1`, flag: "break" },
-  ]
+  const pattern = `(?s)^.{${replaced.octets}}(.*)$`
+  return [{ kind: "rewrite", pattern, replacement: `${newPath(to, path)}$1`, flag: "break" }]
 }
 
 /** Groups have one digit. */

@@ -7,6 +7,7 @@ import {
 } from "../gen/envoy/config/route/v3/route_components_pb.ts"
 import { literal, type Variables } from "./names.ts"
 import { refuse } from "./refusal.ts"
+import type { ReplacedPrefix } from "./route-match.ts"
 
 type Answer = Extract<RouteAction, { kind: "return" }>
 
@@ -42,10 +43,10 @@ const STATUSES: Readonly<Record<number, number>> = {
   [Code.PERMANENT_REDIRECT]: 308,
 }
 
-/** `replaced`: a regex of the beginning of the path, for `prefix_rewrite`. Errors: throws a `Refusal`. */
+/** `replaced`: by `prefix_rewrite`. Errors: throws a `Refusal`. */
 export function redirect(
   action: RedirectAction,
-  replaced: string | null,
+  replaced: ReplacedPrefix | null,
   path: string,
   variables: Variables,
 ): Answer {
@@ -70,7 +71,7 @@ function hostOf(scheme: string, port: number, variables: Variables): string {
 
 function pathOf(
   { pathRewriteSpecifier: one, stripQuery }: RedirectAction,
-  replaced: string | null,
+  replaced: ReplacedPrefix | null,
   path: string,
   variables: Variables,
 ): string {
@@ -85,7 +86,7 @@ function pathOf(
       const rest = stripQuery ? "([^?]*)" : "(.*)"
       return variables.map(
         "$request_uri",
-        [[`~^${replaced}${rest}`, `${literal(one.value)}$1`]],
+        [[`~^${replaced.pattern}${rest}`, `${literal(one.value)}$1`]],
         "$request_uri",
       )
     }

@@ -12,8 +12,15 @@ import { checkedRegex, escapeRegex, type TextMatch, testsOf, textMatchOf, wholeR
 export interface MatchPlan {
   readonly paths: readonly RouteMatch[]
   readonly when: readonly RewriteTest[]
-  /** A regex of what `prefix_rewrite` replaces at the beginning of the path; null: nothing that can be replaced. */
-  readonly replaced: string | null
+  /** What `prefix_rewrite` replaces at the beginning of the path; null: nothing that can be replaced. */
+  readonly replaced: ReplacedPrefix | null
+}
+
+/** A beginning of the path that a route has matched. */
+export interface ReplacedPrefix {
+  /** A regex. */
+  readonly pattern: string
+  readonly octets: number
 }
 
 /** Null: it never holds. Errors: throws a `Refusal`. */
@@ -45,12 +52,13 @@ function planPath(
       const { value } = one
       const text = escapeRegex(value)
       const match: RouteMatch = ignoreCase ? regex(`^${text}`) : { kind: "prefix", path: value, final: false }
-      return { paths: [match], replaced: caseless(text, ignoreCase) }
+      return { paths: [match], replaced: prefixOf(value, ignoreCase) }
     }
     case "path": {
-      const text = escapeRegex(one.value)
-      const match: RouteMatch = ignoreCase ? regex(wholeRegex(text)) : { kind: "exact", path: one.value }
-      return { paths: [match], replaced: caseless(text, ignoreCase) }
+      const { value } = one
+      const text = escapeRegex(value)
+      const match: RouteMatch = ignoreCase ? regex(wholeRegex(text)) : { kind: "exact", path: value }
+      return { paths: [match], replaced: prefixOf(value, ignoreCase) }
     }
     case "pathSeparatedPrefix": {
       const { value } = one
@@ -61,7 +69,7 @@ function planPath(
             { kind: "exact", path: value },
             { kind: "prefix", path: `${value}/`, final: false },
           ]
-      return { paths, replaced: caseless(text, ignoreCase) }
+      return { paths, replaced: prefixOf(value, ignoreCase) }
     }
     case "safeRegex": {
       const pattern = checkedRegex(one.value.regex, `${path}.safe_regex.regex`)
@@ -72,7 +80,10 @@ function planPath(
   }
 }
 
-const caseless = (pattern: string, ignoreCase: boolean): string => (ignoreCase ? `(?i:${pattern})` : pattern)
+function prefixOf(text: string, ignoreCase: boolean): ReplacedPrefix {
+  const pattern = escapeRegex(text)
+  return { pattern: ignoreCase ? `(?i:${pattern})` : pattern, octets: Buffer.byteLength(text) }
+}
 
 const PSEUDO: Readonly<Record<string, string>> = {
   ":method": "$request_method",

@@ -13,7 +13,7 @@ import { prefixRewrite, regexRewrite } from "./path-rewrite.ts"
 import { refuse } from "./refusal.ts"
 import { planRetry } from "./retry-plan.ts"
 import { directResponse, redirect } from "./route-answer.ts"
-import { planMatch } from "./route-match.ts"
+import { planMatch, type ReplacedPrefix } from "./route-match.ts"
 import { timeoutOf } from "./values.ts"
 
 /** Where calls of a route go. */
@@ -207,7 +207,7 @@ export function sharesOf(weights: readonly number[]): (number | null)[] {
 
 function rewriteOf(
   { prefixRewrite: prefix, regexRewrite: regex }: XdsAction,
-  replaced: string | null,
+  replaced: ReplacedPrefix | null,
   path: string,
 ) {
   if (regex !== undefined) return regexRewrite(regex, `${path}.regex_rewrite`)

@@ -28,6 +28,7 @@ const ROUTE_COUNT = 5_000
 const LIVE_MS = 2_000
 const TURN_MS = 5
 const LOOK_EVERY_MS = 20
+const LOOK_AT_TURNS_EVERY_MS = 900
 const GIVE_UP_MS = 30_000
 const CALLS_EVERY_MS = 10
 
@@ -170,7 +171,8 @@ export const largeControlPlane: Scenario = {
       const { names, clusters, endpoints: assigned, routes: all } = stage.resources()
       // The turns of the start are over.
       await pause(2_000)
-      const looking = setInterval(() => void stage.look().catch(() => {}), 250)
+      // What is told is of the last second. An answer has some 200,000 lines, which the control side makes beside all else.
+      const looking = setInterval(() => void stage.look().catch(() => {}), LOOK_AT_TURNS_EVERY_MS)
       const fromMs = performance.now()
       stage.plane.say(CLUSTER, "2", clusters)
       stage.plane.say(ROUTES, "2", [all])
@@ -178,10 +180,11 @@ export const largeControlPlane: Scenario = {
       stage.plane.say(ENDPOINTS, "2", assigned)
       await stage.until(`/route/${ROUTE_COUNT - 1}`)
       const liveMs = performance.now() - fromMs
-      const answers = await Promise.all(names.map((_, at) => stage.call(`/route/${at}`)))
+      // One after the other: a hundred connections are made, which are no part of what is measured.
+      let answered = 0
+      for (const at of names.keys()) if ((await stage.call(`/route/${at}`)) !== null) answered++
       await pause(1_500)
       clearInterval(looking)
-      const answered = answers.filter((who) => who !== null).length
       return [
         check("until a call on the last route was answered", `${Math.round(liveMs)} ms`, liveMs < LIVE_MS),
         check(

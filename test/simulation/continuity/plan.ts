@@ -56,6 +56,9 @@ export type ContinuityFault = { readonly atMs: number; readonly index: number } 
     }
 )
 
+/** Octets that a percent of the least `bufferedOctetsMax` comes to. */
+const PERCENT_OCTETS = 10_486
+
 const KINDS = [
   ...(["dies", "dies", "freezes", "hands off", "hands off", "resets", "goes away", "is drained"] as const),
 ] as const
@@ -117,7 +120,7 @@ export function makeContinuityPlan(seed: number): ContinuityPlan {
           ? { ...at, kind, forMs: chance.whole(1, mustHold ? 1500 : 20_000) }
           : { ...at, kind }
       })
-  return {
+  const plan: ContinuityPlan = {
     seed,
     conditions: {
       delayMs: chance.of([0, 1, 20]),
@@ -159,5 +162,44 @@ export function makeContinuityPlan(seed: number): ContinuityPlan {
     })),
     faults,
     mustHold,
+  }
+  return !isSlow && !isLarge && chance.likely(0.25) ? dense(chance, plan) : plan
+}
+
+/**
+ * The same with messages that come close behind one another, also while no leg is open, in logs that keep few of them; and
+ * with many calls at once in memory that gets short, where what is kept goes. A call need not go on then.
+ */
+function dense(chance: Chance, plan: ContinuityPlan): ContinuityPlan {
+  const size = Math.max(...plan.calls.flatMap(({ messages }) => messages.map(({ octets }) => octets)), 10)
+  const isShort = chance.likely(0.5)
+  const calls = chance.list(chance.whole(2, 8), (at): ContinuedCallPlan => {
+    const call = plan.calls[at] ?? chance.of(plan.calls)
+    return {
+      ...call,
+      id: at + 1,
+      atMs: chance.of([0, 0, 5, call.atMs]),
+      messages: chance.list(chance.whole(4, 16), () => ({
+        afterMs: chance.of([0, 0, 0, 1, 200]),
+        octets: chance.small(0, size),
+      })),
+    }
+  })
+  const octets = calls.flatMap(({ messages }) => messages).reduce((sum, message) => sum + message.octets, 0)
+  const percent = Math.max(1, Math.round((octets * chance.of([0.1, 0.3, 0.6])) / PERCENT_OCTETS))
+  return {
+    ...plan,
+    ...(isShort && {
+      limits: { ...plan.limits, bufferedOctetsMax: 1024 * 1024, bufferedWithholdPercent: percent },
+    }),
+    // Streams wait for the places of those that end.
+    endpoints: plan.endpoints.map((peer) => ({
+      ...peer,
+      maxConcurrentStreams: chance.maybe(0.4, () => chance.of([1, 2])),
+    })),
+    keepOctets: chance.of([0, 100, 500, size + 100, 65_536]),
+    faults: plan.faults.map((fault) => ({ ...fault, atMs: chance.of([fault.atMs, chance.whole(1, 300)]) })),
+    calls,
+    mustHold: false,
   }
 }

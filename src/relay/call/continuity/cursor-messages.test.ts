@@ -17,18 +17,23 @@ function message(letter: string, token: string | null = null, isCompressed = fal
 
 const SIZE = message("a").length
 
-function bed(mostOctets = 1000, limits = defaultLimits) {
+function bed(
+  mostOctets = 1000,
+  limits = defaultLimits,
+  onGiven: (messages: CursorMessages) => void = () => {},
+) {
   let given = NO_OCTETS
   let ends = 0
   const sink = {
     sendData(octets: Buffer, start: number, end: number, endStream: boolean): number {
       given = Buffer.concat([given, octets.subarray(start, end)])
       if (endStream) ends++
+      onGiven(messages)
       return end - start
     },
   }
   const budget = new BufferBudget(limits)
-  const messages = new CursorMessages(sink, budget, mostOctets, [4])
+  const messages: CursorMessages = new CursorMessages(sink, budget, mostOctets, [4])
   const push = (octets: Buffer, piece = octets.length): void => {
     const around = Buffer.concat([Buffer.from("#######"), octets, Buffer.from("##")])
     for (let at = 0; at < octets.length; at += piece)
@@ -62,6 +67,12 @@ describe("messages wait for a resume token", () => {
     expect(messages.discard()).toBe(SIZE + 6)
     push(Buffer.concat([message("b"), message("c", "t2")]))
     expect([letters(), messages.delivered, token(), budget.octets]).toEqual(["abc", 3, "t2", 0])
+  })
+
+  test("nothing waits of a call that ends with what the client is given", () => {
+    const { messages, budget, push, letters } = bed(1000, defaultLimits, (all) => void all.discard())
+    push(Buffer.concat([message("a", "1"), message("b")]))
+    expect([letters(), messages.heldOctets, budget.octets]).toEqual(["a", 0, 0])
   })
 
   test("an answer that is whole brings what waits", () => {

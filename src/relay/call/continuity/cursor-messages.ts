@@ -47,9 +47,10 @@ export class CursorMessages extends WholeMessages {
       this.#isPast = true
       return super.pass(octets, start, end, endStream)
     }
+    const { legsOver } = this
     let taken = 0
     let at = start
-    while (at < end) {
+    while (at < end && legsOver === this.legsOver) {
       const cut = this.#scanner.scan(octets, at, end)
       const to = cut < 0 ? end : cut
       taken += cut < 0 ? this.#part(octets, at, to) : this.#message(octets, at, to)

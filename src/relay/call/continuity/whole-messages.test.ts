@@ -20,18 +20,19 @@ function passWithin(messages: WholeMessages) {
   }
 }
 
-function bed(mostOctets = 100, delivered = 0) {
+function bed(mostOctets = 100, delivered = 0, onGiven: (messages: WholeMessages) => void = () => {}) {
   let given = Buffer.alloc(0)
   let ends = 0
   const downstream = {
     sendData(octets: Buffer, start: number, end: number, endStream: boolean): number {
       given = Buffer.concat([given, octets.subarray(start, end)])
       if (endStream) ends++
+      onGiven(whole)
       return end - start
     },
   } as unknown as DownstreamStream
   const budget = new BufferBudget(defaultLimits)
-  const whole = new WholeMessages(downstream, budget, mostOctets, delivered)
+  const whole: WholeMessages = new WholeMessages(downstream, budget, mostOctets, delivered)
   const messages = Object.assign(whole, { pass: passWithin(whole) })
   return { messages, budget, given: () => given, ends: () => ends }
 }
@@ -45,6 +46,13 @@ describe("messages go to the client whole", () => {
     expect(messages.pass(octets, 10, 25, false)).toBe(25)
     expect([messages.heldOctets, budget.octets, messages.delivered]).toEqual([0, 0, 1])
     expect(given().equals(octets)).toBe(true)
+  })
+
+  test("nothing is held of a call that ends with what the client is given", () => {
+    const { messages, budget, given } = bed(100, 0, (whole) => void whole.discard())
+    const octets = Buffer.concat([message(20), message(20)])
+    expect(messages.pass(octets, 0, 40, false)).toBe(25)
+    expect([given().length, messages.heldOctets, budget.octets]).toEqual([25, 0, 0])
   })
 
   test("one that is too large passes as it comes, and the client is within it meanwhile", () => {

@@ -27,6 +27,8 @@ export class WholeMessages {
   /** Made when octets first end within a message, which most never do. */
   #cutter: MessageCutter | null = null
   #held: OctetQueue | null = null
+  /** How many legs are over: what the client is given may end its call. */
+  protected legsOver = 0
 
   /**
    * `mostOctets`: of a message that is held, prefix included; at most half of the window that endpoints are given.
@@ -81,6 +83,7 @@ export class WholeMessages {
     const before = cutter.whole
     const cut = cutter.scan(octets, start, end)
     this.delivered += cutter.whole - before
+    const { legsOver } = this
     let taken = 0
     let from = start
     if (cut >= 0) {
@@ -89,7 +92,7 @@ export class WholeMessages {
       taken += this.give(octets, start, cut, endStream && cut === end)
       from = cut
     }
-    if (from === end) return taken
+    if (from === end || legsOver !== this.legsOver) return taken
     const isTooLarge = cutter.messageOctets > this.#mostOctets || this.#budget.isAboveHighWatermark
     if (!endStream && !this.isMidMessage && !isTooLarge) {
       this.hold(octets, from, end)
@@ -125,6 +128,7 @@ export class WholeMessages {
 
   /** The leg is over: what is held of it goes. Returns how many octets that were. */
   discard(): number {
+    this.legsOver++
     const octets = this.heldOctets
     this.#held?.recycle()
     this.#held = null
