@@ -54,7 +54,8 @@ pidFile: /run/sluice/a.pid
   })
 
   test("of services that are asked about calls", () => {
-    const tls = (name: string) => `tls: { ca: /tls/${name}.ca, cert: /tls/${name}.pem, key: /tls/${name}.key }`
+    const tls = (name: string) =>
+      `tls: { ca: /tls/${name}.ca, cert: /tls/${name}.pem, key: /tls/${name}.key }`
     const text = `listeners: 127.0.0.1:0
 routes:
   - cluster: a

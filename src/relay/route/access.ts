@@ -84,7 +84,8 @@ export function checkAccess(
 ): { first: Phase[]; phases: Phase[] } {
   const checks: Check[] = []
   if (rules.length > 0) checks.push(checkRules(rules))
-  if (basic !== null) checks.push(checkBasic(template(basic.realm), userFile(basic.userFile, template, usersOf)))
+  if (basic !== null)
+    checks.push(checkBasic(template(basic.realm), userFile(basic.userFile, template, usersOf)))
   const tokens = jwt === null ? null : new JwtCheck(jwt, template, verifierOf(jwt, server))
   if (tokens !== null) checks.push((call, context) => tokens.check(call, context))
   if (request !== null) checks.push(askAuthorization(request, template))
