@@ -8,8 +8,9 @@ export const counterMeanings = {
     "spans of OpenTelemetry that were dropped: too many at once, or their collector did not take them",
   admin_connections_exceeded: "connections to the admin API above adminConnectionsMax, closed",
   admin_requests_refused:
-    "requests to the admin API with a body that was too large, or that did not come in time",
-  admin_readers_dropped: "readers of /events that did not read, and were closed",
+    "requests to the admin API with a body that was too large, that did not come in time, or too many of a connection",
+  admin_readers_dropped: "readers of the admin API that did not read, and were closed",
+  admin_answers_exceeded: "long answers of the admin API refused, since too much waited to be read",
   counted_routes_exceeded: "routes of a configuration that have no metrics of their own",
   discovery_refused:
     "an answer of a source of endpoints was not to be used, in whole or in part, or there was none",

@@ -275,6 +275,44 @@ describe("who may ask", () => {
     expect(sluice.said).not.toContain("unexpected error")
   })
 
+  test("a head that is too large is told so, and who asks on without an answer is let go", async (t) => {
+    const { admin } = await start(t, {}, 1)
+    const large = await askAdmin(admin, `/streams?filter=path:${"a".repeat(20_000)}`)
+    expect(large).toMatchObject({
+      status: 431,
+      json: { error: "the head of a request has at most 16384 octets" },
+    })
+    const broken = await connectedTo(admin)
+    let said = ""
+    broken.on("data", (chunk) => (said += String(chunk))).end("no request\r\n\r\n")
+    await once(broken, "close")
+    expect(said).toMatch(/^HTTP\/1\.1 400 (?:.|\s)*\{"error":"this is no request of HTTP\/1\.1"\}\n$/)
+    const hasty = await connectedTo(admin)
+    hasty.resume().write("GET /streams HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1000))
+    await once(hasty, "close")
+    const { text } = await askAdmin(admin, "/metrics")
+    expect(text).toContain('sluice_limit_reached_total{limit="admin_requests_refused"} 1')
+  })
+
+  test("who reads nothing of what it asked for is let go, and who listens to events is not", async (t) => {
+    const path = join(testDirectory(t), "admin.sock")
+    await start(t, { admin: `unix:${path}`, limits: { adminUnreadMs: 200 } }, 1)
+    const ask = (what: string) =>
+      `GET ${what} HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n`
+    const [listener, idler] = [connectTo(path), connectTo(path)]
+    for (const socket of [listener, idler]) t.onTestFinished(() => void socket.destroy())
+    listener.resume().write(ask("/events"))
+    // More than the system takes for it.
+    idler.pause().write(ask("/openapi.json").repeat(16))
+    const dropped = async () =>
+      /admin_readers_dropped"\} (\d+)/.exec((await askAdmin(path, "/metrics")).text)?.[1]
+    await eventually(
+      async () => (await dropped()) === "1",
+      () => "one reader that does not read",
+    )
+    expect(listener.closed).toBe(false)
+  })
+
   test("of the default socket its own user alone, and it goes with the process", async (t) => {
     const directory = testDirectory(t)
     const port = await freePort()

@@ -44,6 +44,8 @@ export interface AdminRoute {
   /** Parameters of the query, each with what it is. */
   readonly query?: Readonly<Record<string, string>>
   readonly body?: z.ZodType
+  /** Its answers may be megabytes: they are made a few at once. */
+  readonly isLong?: boolean
   /** A shape of JSON; or another type of content. */
   readonly answer: z.ZodType | { readonly contentType: string; readonly description: string }
   handle(request: AdminRequest): AdminAnswer | Promise<AdminAnswer>

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import type { Socket } from "node:net"
 import { isMainThread } from "node:worker_threads"
 import { type Counters, counterIds } from "../../base/counters.ts"
 import type { Limits } from "../../base/limits.ts"
@@ -7,17 +8,13 @@ import type { Log } from "../../log/logger.ts"
 import { listenProblem } from "../../net/listen-problem.ts"
 import { removeStaleSocket } from "../../net/stale-socket.ts"
 import { type AccessRules, refusalOf } from "./access.ts"
+import { type AdminBounds, LongAnswers } from "./answers.ts"
+import { HEAD_OCTETS_MAX, refusedHead, SECURITY_HEADERS, send } from "./reply.ts"
 import { type AdminAnswer, AdminError, type AdminRoute } from "./route.ts"
 
-/** As Node has it; its parser refuses what is larger. */
-const HEAD_OCTETS_MAX = 16 * 1024
 const IDLE_MS = 60_000
-
-/** What bounds it, and counts what met a bound. */
-export interface AdminBounds {
-  readonly limits: Limits
-  readonly counters: Counters
-}
+/** Requests of a connection that were not answered yet. Nothing that asks the admin API sends more before an answer. */
+const PIPELINED_MAX = 16
 
 interface Match {
   readonly route: AdminRoute
@@ -34,13 +31,13 @@ export class AdminServer {
   readonly #counters: Counters
   /** Ends the streams of events. */
   readonly #ending = new Set<() => void>()
+  readonly #longAnswers: LongAnswers
+  /** Requests that were not answered yet, by their connection. */
+  readonly #unanswered = new WeakMap<Socket, number>()
 
-  constructor(
-    routes: readonly AdminRoute[],
-    rules: AccessRules,
-    log: Log,
-    { limits, counters }: AdminBounds,
-  ) {
+  constructor(routes: readonly AdminRoute[], rules: AccessRules, log: Log, bounds: AdminBounds) {
+    const { limits, counters } = bounds
+    this.#longAnswers = new LongAnswers(bounds)
     this.#limits = limits
     this.#counters = counters
     this.#routes = routes.map((route) => ({ pattern: patternOf(route.path), route }))
@@ -56,11 +53,18 @@ export class AdminServer {
       },
       (request, response) => void this.#answer(request, response),
     )
+    // Of what is sent nothing was read for so long. A connection without a question has its own time.
+    this.#server.timeout = limits.adminUnreadMs
+    this.#server.on("timeout", (socket) => {
+      if (socket.writableLength > 0) counters.add(counterIds.admin_readers_dropped)
+      else if ((this.#unanswered.get(socket) ?? 0) > 0) return
+      socket.destroy()
+    })
     this.#server.maxConnections = limits.adminConnectionsMax
     this.#server.on("drop", () => counters.add(counterIds.admin_connections_exceeded))
     this.#server.on("clientError", ({ code }: NodeJS.ErrnoException, socket) => {
       if (code === "ERR_HTTP_REQUEST_TIMEOUT") counters.add(counterIds.admin_requests_refused)
-      if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")
+      if (socket.writable) socket.end(refusedHead(code))
       else socket.destroy()
     })
   }
@@ -101,10 +105,16 @@ export class AdminServer {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.on("error", () => {})
+    if (!this.#isTaken(request, response)) return
     try {
-      const answer = await this.#answerOf(request)
-      if ("start" in answer) this.#stream(answer, request, response)
-      else send(request, response, answer)
+      const match = await this.#matchOf(request)
+      const answer = async () => {
+        const made = await match.handle()
+        if ("start" in made) this.#stream(made, request, response)
+        else this.#longAnswers.handedOver(response, send(request, response, made))
+      }
+      if (match.route.isLong === true) await this.#longAnswers.inTurn(response, answer)
+      else await answer()
     } catch (error) {
       const isKnown = error instanceof AdminError
       if (!isKnown)
@@ -117,7 +127,21 @@ export class AdminServer {
     }
   }
 
-  async #answerOf(request: IncomingMessage): Promise<AdminAnswer> {
+  /** Whether one more of its connection is answered: who asks without end, and reads no answer, is not. */
+  #isTaken({ socket }: IncomingMessage, response: ServerResponse): boolean {
+    const many = (this.#unanswered.get(socket) ?? 0) + 1
+    this.#unanswered.set(socket, many)
+    response.once("close", () => this.#unanswered.set(socket, this.#unanswered.get(socket)! - 1))
+    if (many <= PIPELINED_MAX) return true
+    if (!socket.destroyed) this.#counters.add(counterIds.admin_requests_refused)
+    socket.destroy()
+    return false
+  }
+
+  /** The route that answers, and how. Errors: throws AdminError. */
+  async #matchOf(
+    request: IncomingMessage,
+  ): Promise<{ route: AdminRoute; handle(): AdminAnswer | Promise<AdminAnswer> }> {
     const { headers, method = "" } = request
     // The base is needed to read it, and nothing else of it is used.
     const url = URL.parse(`http://admin${request.url ?? "/"}`)
@@ -138,13 +162,14 @@ export class AdminServer {
     if (match instanceof AdminError) throw match
     const { route, params } = match
     const body = route.body === undefined ? undefined : bodyOf(await this.#readBody(request), route.body)
-    return route.handle({
+    const asked = {
       params,
       query: url.searchParams,
       body,
-      header: (name) => headers[name] as string | undefined,
+      header: (name: string) => headers[name] as string | undefined,
       asker: askerOf(request),
-    })
+    }
+    return { route, handle: () => route.handle(asked) }
   }
 
   #find(method: string, path: string): Match | AdminError {
@@ -241,35 +266,4 @@ function askerOf({ socket }: IncomingMessage): string {
   const { remoteAddress, remotePort } = socket
   if (remoteAddress === undefined) return "unix"
   return remoteAddress.includes(":") ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`
-}
-
-const SECURITY_HEADERS = {
-  "x-content-type-options": "nosniff",
-  "x-frame-options": "DENY",
-  "referrer-policy": "no-referrer",
-  "cross-origin-resource-policy": "same-origin",
-}
-
-function send(
-  request: IncomingMessage,
-  response: ServerResponse,
-  answer: Exclude<AdminAnswer, { start: unknown }>,
-): void {
-  const isJson = "json" in answer
-  const body = isJson ? `${JSON.stringify(answer.json)}\n` : answer.text
-  const status = answer.status ?? 200
-  response.writeHead(status, {
-    ...SECURITY_HEADERS,
-    // An answer that has no content says nothing of it.
-    ...(status !== 304 && {
-      "content-type": isJson ? "application/json" : answer.contentType,
-      "content-length": Buffer.byteLength(body),
-    }),
-    "cache-control": "no-store",
-    ...(status === 401 && { "www-authenticate": 'Bearer realm="sluice"' }),
-    ...(!isJson && answer.headers),
-    // A request that was refused before its body was read.
-    ...(!request.complete && status >= 400 && { connection: "close" }),
-  })
-  response.end(request.method === "HEAD" ? undefined : body)
 }

@@ -1,0 +1,74 @@
+import { EventEmitter } from "node:events"
+import type { ServerResponse } from "node:http"
+import { expect, test } from "vitest"
+import { Counters } from "../../base/counters.ts"
+import { defaultLimits } from "../../base/limits.ts"
+import { LongAnswers } from "./answers.ts"
+
+class Response extends EventEmitter {
+  destroyed = false
+  destroy(): void {
+    this.destroyed = true
+    this.emit("close")
+  }
+}
+
+function bed(adminAnswersOctets = 1000) {
+  const counters = new Counters()
+  const limits = { ...defaultLimits, adminAnswersOctets }
+  const answers = new LongAnswers({ limits, counters })
+  const made: number[] = []
+  const finish: (() => void)[] = []
+  /** Asks, and gives an answer of so many octets once it is told to. */
+  const ask = (octets: number) => {
+    const response = new Response()
+    const at = made.length
+    made.push(0)
+    const done = answers.inTurn(response as unknown as ServerResponse, async () => {
+      made[at] = 1
+      await new Promise<void>((resolve) => finish.push(resolve))
+      answers.handedOver(response as unknown as ServerResponse, octets)
+    })
+    return { response, done }
+  }
+  return { counters, made, finish, ask }
+}
+
+test("four are made at once, the others in their sequence, and none for who has left", async () => {
+  const { made, finish, ask } = bed()
+  const asked = Array.from({ length: 7 }, () => ask(1))
+  await Promise.resolve()
+  expect(made).toEqual([1, 1, 1, 1, 0, 0, 0])
+  asked[4]!.response.destroy()
+  finish[0]!()
+  await asked[4]!.done
+  expect(made).toEqual([1, 1, 1, 1, 0, 1, 0])
+  while (finish.length > 0) finish.shift()!()
+  await asked[5]!.done
+  while (finish.length > 0) finish.shift()!()
+  await Promise.all(asked.map(({ done }) => done))
+  expect(made).toEqual([1, 1, 1, 1, 0, 1, 1])
+  // All places are free again.
+  for (let count = 0; count < 4; count++) ask(1)
+  await Promise.resolve()
+  expect(made.slice(7)).toEqual([1, 1, 1, 1])
+})
+
+test("while too much waits to be read there is no other, and it is counted", async () => {
+  const { counters, finish, ask } = bed()
+  const first = ask(1000)
+  await Promise.resolve()
+  finish.shift()!()
+  await first.done
+  await expect(ask(1).done).rejects.toMatchObject({
+    status: 503,
+    message: "adminAnswersOctets: answers of 1000 octets wait to be read; ask again in a while",
+  })
+  expect(counters.get("admin_answers_exceeded")).toBe(1)
+  first.response.emit("close")
+  const second = ask(1)
+  await Promise.resolve()
+  expect(finish).toHaveLength(1)
+  finish.shift()!()
+  await second.done
+})
