@@ -32,6 +32,7 @@ import { type Template, templatesOf } from "../record/template.ts"
 import type { VariableTable } from "../record/variable-table.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
 import { compileRoute } from "../relay/route/compile.ts"
+import { HeadRewrites } from "../relay/route/head-rewrites.ts"
 import { regexesOf } from "../relay/route/regexes.ts"
 import type { Route } from "../relay/route/route.ts"
 import type { RouteParts } from "../relay/route/route-parts.ts"
@@ -146,6 +147,7 @@ export class ConfigCompiler {
     const table = makeVariableTable(config.variables, namesSet(config), { stepsMax })
     const templateOf = templatesOf(table)
     const regexOf = regexesOf(stepsMax)
+    const headRewrites = new HeadRewrites(table)
     const zones = new Map(config.zones.map((zone) => [zone.name, this.#makeZone(zone, templateOf)]))
     const zoneOf = (name: string): Zone => zones.get(name)!
     const passwordFiles = new PasswordFiles(this.#parts.log)
@@ -190,6 +192,7 @@ export class ConfigCompiler {
         table,
         stepsMax,
         regexOf,
+        headRewrites,
         templateOf,
         zoneOf,
         usersOf,

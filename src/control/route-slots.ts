@@ -23,12 +23,15 @@ export class RouteSlots {
   /** The first that no route has had. */
   #next = 1
   #memory: RouteMemory
+  /** All of them, of all threads. */
+  readonly #rows: Float64Array
 
   /** @param most routes that have a row; the others share one, and `onLimit` is told of each */
   constructor(threads: number, most: number, onLimit: () => void) {
     this.#threads = threads
     this.#onLimit = onLimit
     this.#memory = makeRouteMemory(threads, most + 1)
+    this.#rows = new Float64Array(this.#memory.rows)
   }
 
   get memory(): RouteMemory {
@@ -60,6 +63,14 @@ export class RouteSlots {
       this.#retired.set(key, slot)
     }
     this.#share()
+  }
+
+  /** Whether any stream began there: of thousands of routes most may be unused. */
+  hasBegun(slot: number): boolean {
+    const { slots } = this.#memory
+    for (let index = 0; index < this.#threads; index++)
+      if (this.#rows[(index * slots + slot) * ROUTE_ROW + RouteColumn.began]! > 0) return true
+    return false
   }
 
   /** What all threads have counted in `slot`. */

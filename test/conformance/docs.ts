@@ -13,6 +13,11 @@ export interface Measured {
   suites: Record<string, { tool: string; counts: Partial<Record<Balancer, Counts>> }>
   /** Of `npm run interop:discovery`, by control plane. */
   discovery?: Record<string, Counts & { version: string }>
+  /** Of `npm run conformance:envoy-gateway`, by file; a text: why it was left out. */
+  envoyGateway?: {
+    version: string
+    files: Record<string, string | { requests: number; differences: string[] }>
+  }
   /** Of `npm run conformance:nginx-tests`, by file: tests passed, `-` where it was skipped. */
   nginxTests?: { version: string; files: Record<string, { sluice?: string; nginx?: string }> }
 }
@@ -104,7 +109,36 @@ one alone or through another balancer. Sluice and nginx run the same nginx.conf,
 - **h2specd** is a server that does the same towards all that connect: the balancer's upstream half.
 - **gRPC interop** are the gRPC project's own cases, with the client of three implementations and grpc-go's server.
 - **connectrpc conformance** compares what its reference client and its reference server see with the balancer between.
-${discovered(measured)}${ownOfNginx(measured)}`
+${discovered(measured)}${ownOfEnvoyGateway(measured)}${ownOfNginx(measured)}`
+}
+
+/** Empty: it was not run. */
+function ownOfEnvoyGateway({ envoyGateway }: Measured): string {
+  if (envoyGateway === undefined) return ""
+  const files = Object.entries(envoyGateway.files)
+  const compared = files.flatMap(([name, of]) => (typeof of === "string" ? [] : [{ name, ...of }]))
+  const leftOut = files.flatMap(([name, why]) => (typeof why === "string" ? [`- ${name}: ${why}`] : []))
+  const rows = compared.map(
+    ({ name, requests, differences }) => `| ${name} | ${requests} | ${requests - differences.length} |`,
+  )
+  const different = compared.flatMap(({ differences }) => differences.map((one) => `- ${one}`))
+  return `
+## Envoy Gateway's GRPCRoutes
+
+The test data of [Envoy Gateway](https://github.com/envoyproxy/gateway) (\`internal/gatewayapi/testdata\`,
+${envoyGateway.version}): resources, and what Envoy Gateway makes of them for Envoy. Here \`sluice controller\` translates the
+resources, and each service, method, header and host of a file is asked for with every other, and some that are in none; a
+request passes where it comes to the same backend, or fails where it fails there. \`npm run conformance:envoy-gateway -- --from
+DIR\` runs it on a folder that is given.
+
+| file | requests | the same |
+| --- | ---: | ---: |
+${rows.join("\n")}
+${different.length === 0 ? "" : `\nDifferent:\n\n${different.join("\n")}\n`}
+Left out, since Sluice has nothing of that:
+
+${leftOut.join("\n")}
+`
 }
 
 /** Empty: it was not run. */

@@ -26,6 +26,7 @@ import { Call } from "../../src/relay/call/call.ts"
 import type { DownstreamStream } from "../../src/relay/call/stream-owner.ts"
 import { Admission } from "../../src/relay/overload/admission.ts"
 import { compileRoute } from "../../src/relay/route/compile.ts"
+import { HeadRewrites } from "../../src/relay/route/head-rewrites.ts"
 import { regexesOf } from "../../src/relay/route/regexes.ts"
 import type { Phase, Route } from "../../src/relay/route/route.ts"
 import type { RouteMeter } from "../../src/relay/route/route-meter.ts"
@@ -325,6 +326,7 @@ export class CallBed {
       table: variables,
       stepsMax: 1000,
       regexOf: regexesOf(1000),
+      headRewrites: new HeadRewrites(variables),
       templateOf: templatesOf(variables),
       zoneOf: never,
       usersOf: never,

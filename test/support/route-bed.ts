@@ -18,6 +18,7 @@ import { Admission } from "../../src/relay/overload/admission.ts"
 import { CutCalls } from "../../src/relay/overload/cut-calls.ts"
 import type { Users } from "../../src/relay/route/access.ts"
 import { compileRoute } from "../../src/relay/route/compile.ts"
+import { HeadRewrites } from "../../src/relay/route/head-rewrites.ts"
 import type { TokenVerdict, TokenVerifier } from "../../src/relay/route/jwt.ts"
 import { regexesOf } from "../../src/relay/route/regexes.ts"
 import type { ContentHandler, Phase, PhaseContext, PhasedCall, Route } from "../../src/relay/route/route.ts"
@@ -138,6 +139,7 @@ export class RouteBed {
       table,
       stepsMax,
       regexOf: regexesOf(stepsMax),
+      headRewrites: new HeadRewrites(table),
       templateOf,
       zoneOf: (name: string) => zones.get(name)!,
       usersOf: (path: string): Users => {

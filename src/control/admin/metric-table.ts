@@ -120,8 +120,8 @@ function ofRoute(
     labels: { ...ROUTE, ...label },
     *read({ view: { routes } }) {
       for (const { server, route, slot } of routes?.routes ?? []) {
+        if (!routes!.hasBegun(slot)) continue
         const row = routes!.at(slot)
-        if (row[RouteColumn.began] === 0) continue
         for (const [value, column] of columns) {
           const labels = { server, route, ...(value !== null && { [extra!]: value }) }
           if (value === null || row[column]! > 0) yield { labels, value: row[column]! }
@@ -146,6 +146,7 @@ function timesOfRoute(
     labels: { ...ROUTE, ...label },
     *read({ view: { routes } }) {
       for (const { server, route, slot } of routes?.routes ?? []) {
+        if (!routes!.hasBegun(slot)) continue
         const row = routes!.at(slot)
         for (const [said, column] of histograms) {
           const value = readHistogram(row, RouteColumn[column], ROUTE_HISTOGRAMS[column])

@@ -3,6 +3,7 @@ import type { Any } from "@bufbuild/protobuf/wkt"
 import { describe, expect, test } from "vitest"
 import { LogLines } from "../../../test/support/log-lines.ts"
 import { ManualClock } from "../../../test/support/manual-clock.ts"
+import { resource } from "../../../test/support/stand-ins/control-plane.ts"
 import {
   CLUSTER,
   cluster,
@@ -37,6 +38,8 @@ class Bed {
   /** What was in use each time that it was to be put in force: the names of listeners, and of the clusters they lead to. */
   readonly applied: string[] = []
   streams = 0
+  /** What is put in force is so when this resolves. */
+  gate: Promise<void> = Promise.resolve()
   readonly client: XdsClient
   readonly #isDelta: boolean
   #sent: Uint8Array[] = []
@@ -62,7 +65,7 @@ class Bed {
       apply: (live) => {
         const led = [...live.routes.values()].flatMap(({ clusters }) => [...clusters])
         this.applied.push(`${[...live.listeners.keys()].join(" ")} -> ${led.join(" ")}`)
-        return Promise.resolve()
+        return this.gate
       },
       onProgress: () => {},
       onLimit: (limit) => this.limits.push(limit),
@@ -282,6 +285,42 @@ describe("what is refused", () => {
     ).toHaveLength(1)
   })
 
+  test("bad and good by turns: the good is in use, and the log has a line a minute", async () => {
+    const bed = await whole()
+    for (let round = 0; round < 20; round++) {
+      await bed.say(CLUSTER, "2", bad())
+      await bed.say(CLUSTER, "3", cluster("c"))
+    }
+    const said = () =>
+      bed.lines.saying("resources of the control plane are refused; what was taken before stays").length
+    expect(said()).toBe(1)
+    bed.clock.advance(60_000)
+    await bed.say(CLUSTER, "4", bad())
+    expect(said()).toBe(2)
+    expect(bed.client.live.clusters.has("c")).toBe(true)
+    expect(bed.applied).toEqual([])
+  })
+
+  test("clusters within one another without an end, and one name twice: of each what can be", async () => {
+    const bed = await whole()
+    const within = (name: string, ...clusters: string[]) =>
+      resource(CLUSTER, {
+        name,
+        clusterType: {
+          name: "envoy.clusters.aggregate",
+          typedConfig: {
+            "@type": "type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig",
+            clusters,
+          },
+        },
+      })
+    await bed.say(CLUSTER, "2", cluster("c"), within("one", "two"), within("two", "one"), cluster("c"))
+    expect(bed.sent.at(-1)).toBe("Cluster v=1 n5 NACK")
+    expect(bed.client.status.types[0]!.lastNack).toBe('Cluster "c": it is named twice')
+    await bed.say(ROUTES, "2", routes("routes", everything("one")))
+    expect(bed.applied).toEqual(["l -> c", "l -> one"])
+  })
+
   test("more resources than are held, and the log and the counter say so", async () => {
     const bed = new Bed(false, 1)
     bed.up()
@@ -326,6 +365,41 @@ describe("a control plane that goes", () => {
     await bed.say(CLUSTER, "1", cluster("c"))
     expect(bed.client.status).toMatchObject({ isConnected: true, problem: null })
     expect(bed.applied).toEqual([])
+  })
+
+  test("again and again, for the same reason: a line each for going and coming, then none for a minute", async () => {
+    const bed = await whole()
+    const flap = async (): Promise<void> => {
+      bed.down("the peer closed the connection")
+      await new Promise((resolve) => setImmediate(resolve))
+      bed.clock.advance(500)
+      bed.up()
+      await bed.say(CLUSTER, "1", cluster("c"))
+    }
+    for (let times = 0; times < 50; times++) await flap()
+    const gone = () => bed.lines.saying("the control plane is not there").length
+    const there = () => bed.lines.saying("connected to the control plane").length
+    expect([gone(), there()]).toEqual([1, 2])
+    expect(bed.streams).toBe(51)
+    bed.clock.advance(60_000)
+    await flap()
+    expect([gone(), there()]).toEqual([2, 3])
+    expect(bed.applied).toEqual([])
+  })
+
+  test("changes its mind faster than that can be put in force: the last of it is, and none waits in a row", async () => {
+    const bed = await whole()
+    await bed.say(CLUSTER, "2", cluster("c"), cluster("d"))
+    await bed.say(ENDPOINTS, "2", endpoints("c", 1), endpoints("d", 2))
+    const before = bed.applied.length
+    let open = (): void => {}
+    bed.gate = new Promise((resolve) => (open = resolve))
+    for (let times = 0; times < 21; times++)
+      await bed.say(ROUTES, `${times + 2}`, routes("routes", everything(times % 2 === 0 ? "d" : "c")))
+    expect(bed.applied.slice(before)).toEqual(["l -> d"])
+    open()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(bed.applied.slice(before)).toEqual(["l -> d", "l -> d"])
   })
 
   test("what it sends is no message: the stream ends, nothing else does", async () => {

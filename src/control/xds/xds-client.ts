@@ -84,11 +84,18 @@ const GATHER_MS = 10
 const NACK_FIRST_MS = 100
 const NACK_LONGEST_MS = 10_000
 
+/** What is over and comes again within so long is not said again: a control plane that flaps. */
+const FLAP_MS = 60_000
+/** Causes remembered. */
+const CAUSES = 32
+
 interface TypeState {
   version: string
   updatedMs: number | null
   nacks: number
   lastNack: string | null
+  /** The refusal that was logged last, and when. */
+  said: { readonly detail: string; readonly atMs: number } | null
   /** Refusals in a row. */
   refusals: number
   delayed: Timer | null
@@ -112,6 +119,9 @@ export class XdsClient implements Assignments {
   #isConnected = false
   #controlPlane = ""
   #problem: string | null = null
+  /** Why it was gone, and when that was said last. */
+  readonly #saidGone = new Map<string, number>()
+  #isSaidThere = false
   #timer: Timer | null = null
   #isDirty = false
   #isApplying = false
@@ -170,15 +180,19 @@ export class XdsClient implements Assignments {
   }
 
   #failed(reason: string): void {
-    const { log, server } = this.#options
+    const { log, server, clock } = this.#options
     const held = this.#accepted.held(LISTENER).size + this.#accepted.held(CLUSTER).size > 0
-    const wasConnected = this.#isConnected
     this.#isConnected = false
-    const isSaid = !wasConnected && this.#problem === reason
     this.#problem = reason
     this.#options.onProgress()
     // Once for each cause, not for each try.
-    if (isSaid) return
+    const saidMs = this.#saidGone.get(reason)
+    const now = clock.now()
+    if (saidMs !== undefined && (!this.#isSaidThere || now - saidMs < FLAP_MS)) return
+    this.#isSaidThere = false
+    this.#saidGone.delete(reason)
+    this.#saidGone.set(reason, now)
+    if (this.#saidGone.size > CAUSES) this.#saidGone.delete(this.#saidGone.keys().next().value!)
     log.warn("the control plane is not there", {
       server,
       reason: held ? `${reason}; what it said last stays` : reason,
@@ -199,10 +213,12 @@ export class XdsClient implements Assignments {
       this.#isConnected = true
       this.#problem = null
       this.#controlPlane = update?.from ?? ""
-      log.info("connected to the control plane", {
-        server,
-        ...(update?.from && { controlPlane: update.from }),
-      })
+      if (!this.#isSaidThere)
+        log.info("connected to the control plane", {
+          server,
+          ...(update?.from && { controlPlane: update.from }),
+        })
+      this.#isSaidThere = true
     }
     if (update === null) return
     const state = this.#types[update.type]
@@ -227,12 +243,16 @@ export class XdsClient implements Assignments {
       return this.#send(protocol.ack(update))
     }
     state.nacks++
-    if (state.lastNack !== detail)
+    const now = clock.now()
+    const isSaid = state.said?.detail === detail && now - state.said.atMs < FLAP_MS
+    if (state.lastNack !== detail && !isSaid) {
+      state.said = { detail, atMs: now }
       log.error("resources of the control plane are refused; what was taken before stays", {
         type: shortName(type),
         version,
         reason: detail,
       })
+    }
     state.lastNack = detail
     const names = new Set(
       outcome.problem === null ? outcome.refused.keys() : update.resources.map(({ name }) => name),
@@ -378,5 +398,5 @@ export class XdsClient implements Assignments {
 const patienceFor = (type: string): number => (type === CLUSTER ? UNKNOWN_CLUSTER_MS : FETCH_TIMEOUT_MS)
 
 function newState(): TypeState {
-  return { version: "", updatedMs: null, nacks: 0, lastNack: null, refusals: 0, delayed: null }
+  return { version: "", updatedMs: null, nacks: 0, lastNack: null, said: null, refusals: 0, delayed: null }
 }

@@ -9,7 +9,7 @@ import { hasStreamTimeouts, limitCall } from "./call-limits.ts"
 import { compileAction, compileReturn } from "./compile-action.ts"
 import { compilePlans, hasNamedCursor, onePlan, type PlanOf } from "./continuity-plan.ts"
 import { compileErrorPages } from "./error-page.ts"
-import { RequestRewrite, ResponseRewrite } from "./head-rewrite.ts"
+import type { ResponseRewrite } from "./head-rewrite.ts"
 import { compileMessageRates } from "./message-rates.ts"
 import {
   checkBodySize,
@@ -134,7 +134,7 @@ function continuityOf(
 function rewritesOf(
   action: RouteAction,
   settings: RouteSettings,
-  { table, stepsMax }: RouteParts,
+  { table, stepsMax, headRewrites }: RouteParts,
 ): Pick<Route, "requestRewrite" | "responseRewrite"> {
   if (action.kind === "proxy")
     return {
@@ -143,8 +143,8 @@ function rewritesOf(
     }
   const tls = action.kind === "cluster" || action.kind === "variable" ? action.tls : null
   return {
-    requestRewrite: new RequestRewrite(settings, tls !== null, table),
-    responseRewrite: new ResponseRewrite(settings, table),
+    requestRewrite: headRewrites.request(settings, tls !== null),
+    responseRewrite: headRewrites.response(settings),
   }
 }
 

@@ -21,10 +21,13 @@ const SLOTS = 32
 /** Larger lists are not remembered: clients choose them, and no budget counts what is kept here. */
 const LIST_OCTETS_MAX = 4096
 
+/** Of all memories that have nothing to remember yet: most routes of thousands. */
+const NOTHING: (HeaderList | undefined)[] = new Array<HeaderList | undefined>(SLOTS).fill(undefined)
+
 /** Remembers what a list became, so that the HPACK encoder meets the same list again. Bounded: one entry a slot. */
 class RewriteMemory {
-  readonly #from = new Array<HeaderList | undefined>(SLOTS).fill(undefined)
-  readonly #to = new Array<HeaderList | undefined>(SLOTS).fill(undefined)
+  #from = NOTHING
+  #to = NOTHING
 
   get(from: HeaderList): HeaderList | undefined {
     const slot = from.id % SLOTS
@@ -33,6 +36,10 @@ class RewriteMemory {
 
   set(from: HeaderList, to: HeaderList): void {
     if (from.octets > LIST_OCTETS_MAX) return
+    if (this.#from === NOTHING) {
+      this.#from = NOTHING.slice()
+      this.#to = NOTHING.slice()
+    }
     const slot = from.id % SLOTS
     this.#from[slot] = from
     this.#to[slot] = to

@@ -9,6 +9,7 @@ import type { VariableTable } from "../../record/variable-table.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
 import type { AdmissionParts } from "./admission-phases.ts"
 import type { CursorFieldsOf } from "./continuity-plan.ts"
+import type { HeadRewrites } from "./head-rewrites.ts"
 import type { RegexOf } from "./regexes.ts"
 import type { Phase, Verdict } from "./route.ts"
 import type { RouteMeter } from "./route-meter.ts"
@@ -19,6 +20,7 @@ export interface RouteParts extends AdmissionParts {
   /** Of one regex. */
   readonly stepsMax: number
   readonly regexOf: RegexOf
+  readonly headRewrites: HeadRewrites
   findCluster(name: string, mayResolve: boolean, needsPort: boolean): Cluster<LegConnection> | undefined
   openLog(config: RouteSettings["accessLogs"][number]): AccessLog
   connectAs(tls: UpstreamTlsConfig | null, settings: RouteSettings): Connector<LegConnection>

@@ -483,6 +483,39 @@ describe("clusters", () => {
     expect(clusters[2]!.resolver).toMatchObject({ ipv4: true, ipv6: false })
   })
 
+  test("aggregates that name each other, many times over: each cluster is in once", () => {
+    const within = (name: string, clusters: string[]): [DataPlaneType, Any] => [
+      CLUSTER,
+      resource("envoy.config.cluster.v3.Cluster", {
+        name,
+        lbPolicy: "CLUSTER_PROVIDED",
+        clusterType: {
+          name: "aggregate",
+          typedConfig: {
+            "@type": "type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig",
+            clusters,
+          },
+        },
+      }),
+    ]
+    const names = Array.from({ length: 60 }, (_, at) => `c${at}`)
+    const { clusters } = adapted([
+      [
+        CLUSTER,
+        resource("envoy.config.cluster.v3.Cluster", {
+          name: "a",
+          type: "STATIC",
+          loadAssignment: assignment("127.0.0.1"),
+        }),
+      ],
+      ...names.map((name) => within(name, [...names, "a", "a"])),
+    ])
+    const sources = clusters.map(({ discovery }) =>
+      discovery.flatMap((one) => ("services" in one ? one.services : [])),
+    )
+    expect(sources).toEqual(new Array(61).fill(["cluster a"]))
+  })
+
   test("an aggregate has the settings of its first cluster that is there", () => {
     const aggregate = (name: string, ...clusters: string[]) =>
       resource("envoy.config.cluster.v3.Cluster", {

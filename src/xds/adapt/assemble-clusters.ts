@@ -71,7 +71,7 @@ function endpointsOf(
   plan: ClusterPlan,
   clusters: LivePlans["clusters"],
 ): Pick<ClusterConfig, "endpoints" | "discovery"> {
-  const parts = partsOf(plan, clusters, 0)
+  const parts = partsOf(plan, clusters, new Set())
   const services = [...new Set(parts.flatMap((part) => ("service" in part ? [part.service] : [])))]
   const source = { kind: "xds" as const, services }
   return {
@@ -83,7 +83,13 @@ function endpointsOf(
 
 type Part = { readonly service: string } | { readonly names: ClusterConfig["endpoints"] }
 
-function partsOf({ name, endpoints }: ClusterPlan, clusters: LivePlans["clusters"], depth: number): Part[] {
+/** `seen`: clusters that are in already. Each is once, so that clusters within one another come to an end. */
+function partsOf(
+  { name, endpoints }: ClusterPlan,
+  clusters: LivePlans["clusters"],
+  seen: Set<string>,
+): Part[] {
+  seen.add(name)
   switch (endpoints.kind) {
     case "service":
       return [{ service: endpoints.name }]
@@ -94,8 +100,8 @@ function partsOf({ name, endpoints }: ClusterPlan, clusters: LivePlans["clusters
     case "aggregate":
       return endpoints.clusters.flatMap((inner, at) => {
         const plan = clusters.get(inner)
-        if (plan === undefined || depth === DEPTH_MAX) return []
-        const parts = partsOf(plan, clusters, depth + 1)
+        if (plan === undefined || seen.has(inner)) return []
+        const parts = partsOf(plan, clusters, seen)
         // Names behind the first cluster are used when no endpoint of that can be.
         return at === 0
           ? parts
