@@ -108,6 +108,8 @@ one alone or through another balancer. Sluice and nginx run the same nginx.conf,
 - **h2spec** is a client that breaks HTTP/2's rules one at a time towards the listener.
 - **h2specd** is a server that does the same towards all that connect: the balancer's upstream half.
 - **gRPC interop** are the gRPC project's own cases, with the client of three implementations and grpc-go's server.
+- **beside Envoy**: Envoy and Sluice are told the same by one control plane and asked the same; where docs/xds.md names a
+  difference, that there is one is what passes.
 - **connectrpc conformance** compares what its reference client and its reference server see with the balancer between.
 ${discovered(measured)}${ownOfEnvoyGateway(measured)}${ownOfNginx(measured)}`
 }

@@ -3,6 +3,7 @@ import { ErrorCode } from "../../src/http2/error-code.ts"
 import { Chance } from "./chance.ts"
 import { exactPieces, makeExactSizes } from "./exact-sizes.ts"
 import { makeFaults } from "./generate-faults.ts"
+import { PLAIN } from "./plain.ts"
 import type {
   CallPlan,
   ClosePlan,
@@ -142,6 +143,8 @@ function makeCluster(chance: Chance): ClusterPlan {
     maxRequestsPerConnection: chance.maybe(0.2, () => chance.whole(1, 4)),
     retryConditions: chance.likely(0.9) ? ["error", "timeout", ...more] : [],
     retryTries: chance.maybe(0.4, () => chance.whole(1, 3)),
+    queue: null,
+    limits: PLAIN.cluster.limits,
   }
 }
 

@@ -61,11 +61,12 @@ export function checkBalancer(
         `${link.waitingOctets} octets wait at the socket of ${link.name}, ${allowed} may`,
       )
   }
-  // One for each stream, and one more while it waits for a connection; shedding has one of its own, and one each time that
+  // One for each stream, and one more while it waits for a connection, or in the queue; shedding has one of its own, and one each time that
   // a connection comes to hold too much. Who waits at a cluster that a reload has taken away is not shown.
   const isShown = !plan.faults.some((fault) => fault.kind === "reload" && fault.isChanged)
   const shown = clusters.flatMap(({ endpoints }) => endpoints).reduce((sum, { waiting }) => sum + waiting, 0)
-  const waiting = isShown ? shown : streams.length
+  const queued = plan.cluster.queue === null ? 0 : streams.length
+  const waiting = (isShown ? shown : streams.length) + queued
   const isCounted = plan.limits.connectionBufferedOctetsMax === undefined
   // While it closes streams have turns, with a lane for each client and endpoint, and the drain looks for them.
   const isClosing = snapshot.addresses.length === 0

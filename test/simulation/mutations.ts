@@ -157,6 +157,20 @@ export const mutations: readonly Mutation[] = [
     replace: "",
   },
   {
+    name: "queue-not-left",
+    bug: "a cancelled stream goes on waiting for an endpoint that is not full",
+    file: "relay/call/routed-call.ts",
+    find: "    this.queued?.leave()\n    this.rated?.close()",
+    replace: "    this.rated?.close()",
+  },
+  {
+    name: "queue-served-twice",
+    bug: "a stream that has got its endpoint stays in the queue, and gets another",
+    file: "relay/call/retries.ts",
+    find: "call.queued?.leave()",
+    replace: "",
+  },
+  {
     name: "peer-limit-ignored",
     bug: "more streams are opened than SETTINGS_MAX_CONCURRENT_STREAMS allows",
     file: "relay/upstream/upstream.ts",

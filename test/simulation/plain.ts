@@ -40,6 +40,8 @@ const cluster: ClusterPlan = {
   maxRequestsPerConnection: null,
   retryConditions: ["error", "timeout"],
   retryTries: null,
+  queue: null,
+  limits: { streams: null, waitingStreams: null, connections: null, retries: null },
 }
 
 const endpoint: EndpointPlan = { ...peer, weight: 1, backup: false, maxFails: 1, maxStreams: null }

@@ -1,4 +1,4 @@
-import type { RetryCondition } from "../../src/config/model.ts"
+import type { ClusterConfig, RetryCondition } from "../../src/config/model.ts"
 import type { Conditions } from "./network/pipe.ts"
 
 /**
@@ -43,6 +43,10 @@ export interface ClusterPlan {
   readonly maxRequestsPerConnection: number | null
   readonly retryConditions: readonly RetryCondition[]
   readonly retryTries: number | null
+  /** Streams that find no place wait. */
+  readonly queue: ClusterConfig["queue"]
+  /** Circuit breakers. */
+  readonly limits: ClusterConfig["limits"]
 }
 
 /** How a peer speaks HTTP/2. */

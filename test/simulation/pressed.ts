@@ -1,3 +1,4 @@
+import { ErrorCode } from "../../src/http2/error-code.ts"
 import type { Chance } from "./chance.ts"
 import type { CallPlan, FaultPlan, PeerPlan, Piece, Plan, ResponsePlan } from "./plan.ts"
 
@@ -19,6 +20,7 @@ export function pressed(chance: Chance, plan: Plan): Plan {
     ...endpoint,
     ...wide(chance, endpoint),
     maxFails: chance.of([0, 0, endpoint.maxFails]),
+    maxStreams: chance.maybe(0.3, () => chance.whole(1, 2)),
   }))
   const metadata = chance.of([2, 2, 20, 60])
   // Of more calls most would find no place to wait for.
@@ -52,12 +54,22 @@ export function pressed(chance: Chance, plan: Plan): Plan {
       maxConnectionsPerEndpoint: isNarrow ? 1 : chance.maybe(0.2, () => chance.whole(1, 2)),
       retryConditions: chance.likely(0.8) ? conditions : plan.cluster.retryConditions,
       retryTries: null,
+      queue: chance.maybe(0.5, () => ({
+        streams: chance.whole(1, 6),
+        timeoutMs: chance.of([20, 500, 60_000]),
+      })),
+      limits: chance.likely(0.8) ? plan.cluster.limits : breakers(chance),
     },
     endpoints,
     clients,
     calls,
     faults: [...faultsOf(plan, clients.length), ...pressingFaults(chance, clients.length, endpoints.length)],
   }
+}
+
+function breakers(chance: Chance): Plan["cluster"]["limits"] {
+  const most = (): number | null => chance.maybe(0.4, () => chance.whole(1, 4))
+  return { streams: most(), waitingStreams: most(), connections: most(), retries: most() }
 }
 
 /** Short from when a part of all that comes is held. */
@@ -94,6 +106,7 @@ function pressedCall(chance: Chance, call: CallPlan): CallPlan {
     ...kind,
     atMs: chance.of([0, 0, 5, 20, 50]),
     request: pieces(chance, chance.whole(0, 3)),
+    cancel: chance.likely(0.2) ? { afterMs: chance.of([1, 20, 100]), code: ErrorCode.CANCEL } : call.cancel,
     response: {
       ...kind.response,
       refusals: chance.likely(0.3) ? chance.whole(1, 2) : 0,

@@ -147,6 +147,7 @@ function isScarce({ cluster, endpoints, faults }: Plan): boolean {
   return (
     isChanged ||
     cluster.maxConnectionsPerEndpoint !== null ||
+    Object.values(cluster.limits).some((most) => most !== null) ||
     endpoints.some(({ maxStreams }) => maxStreams !== null)
   )
 }

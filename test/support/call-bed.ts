@@ -221,6 +221,8 @@ class FakeConnection implements LegConnection {
 export interface CallBedOptions {
   settings?: Partial<RouteSettings>
   continuity?: Partial<ContinuityConfig>
+  /** Of a second route, `/page`. */
+  pageContinuity?: Partial<ContinuityConfig>
   cluster?: Partial<ClusterConfig>
   action?: RouteAction
   /** Where the action is `files`. */
@@ -349,12 +351,17 @@ export class CallBed {
       settings: all,
       ...defaultRoute(),
     }
+    const page = {
+      ...config,
+      match: { kind: "exact" as const, path: "/page" },
+      settings: { ...all, continuity: { ...defaultContinuity(), ...options.pageContinuity } },
+    }
     const server = {
       names: [],
       listeners: ["l"],
       defaultFor: [],
       order: "nginx" as const,
-      routes: [config],
+      routes: options.pageContinuity === undefined ? [config] : [page, config],
       rewrite: [],
       fallback: all,
     }

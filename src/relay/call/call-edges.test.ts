@@ -281,6 +281,37 @@ describe("the page of an error", () => {
     expect(bed.records).toMatchObject([{ status: 502 }])
   })
 
+  test("whose route has continuity is not asked without its body either", async () => {
+    const pageContinuity = { modes: ["resume" as const] }
+    const bed = new CallBed({ endpoints: 1, settings: page(502), pageContinuity })
+    const call = await bed.call()
+    call.data("x".repeat(200_000))
+    call.leg.breaks(LOST)
+    await settled()
+    expect(bed.legs).toHaveLength(1)
+    expect(bed.records[0]!.grpcMessage).toContain("the request cannot be sent once more")
+  })
+
+  test("whose route has continuity gives credit for what has been taken before once", async () => {
+    const pageContinuity = { modes: ["resume" as const] }
+    const bed = new CallBed({ endpoints: 1, settings: page(502), pageContinuity })
+    bed.legRoom = 3
+    const call = await bed.call()
+    call.data("abcde")
+    bed.legRoom = 10
+    call.leg.breaks(LOST)
+    await settled()
+    call.data("fg")
+    expect(bed.take().filter((line) => line.startsWith("client") || line.includes("data"))).toEqual([
+      "leg0 data abcde",
+      "client credit 3",
+      "leg1 data abcde",
+      "client credit 2",
+      "leg1 data fg",
+      "client credit 2",
+    ])
+  })
+
   test("has a timer and tries of its own", async () => {
     const retry = { conditions: ["error" as const], tries: 2, timeoutMs: null }
     const bed = new CallBed({ endpoints: 2, settings: { ...page(502), retry, readTimeoutMs: 1000 } })

@@ -16,8 +16,11 @@ export interface CallRequest {
   keep(): void
   /** The present leg's head is the answer. */
   commit(): void
-  /** What came while no leg was open, for another to keep in its place. This one holds nothing any more. */
-  handOver(to: CallRequest): void
+  /**
+   * What came so far, for another to keep in its place. This one holds nothing any more. Returns for how many octets the
+   * client has been given credit.
+   */
+  handOver(to: CallRequest): number
   /** The call is over. */
   forget(): void
   /** Octets kept for a leg. */

@@ -82,11 +82,13 @@ export class ClientRequest implements CallRequest {
     if (this.#replay?.isCreditSettled === true) this.#replay = null
   }
 
-  handOver(to: CallRequest): void {
+  handOver(to: CallRequest): number {
     const trailers = this.#trailers
-    this.#replay!.restart()?.each((octets, start, end) => to.receive(null, octets, start, end, false))
+    const replay = this.#replay!
+    replay.restart()?.each((octets, start, end) => to.receive(null, octets, start, end, false))
     if (trailers !== null) to.receiveTrailers(null, trailers)
     this.forget()
+    return replay.credited
   }
 
   forget(): void {

@@ -105,6 +105,10 @@ export class ReplayBuffer implements Reclaimable {
     return due
   }
 
+  get credited(): number {
+    return this.#credited
+  }
+
   /** This leg has sent all that the client has credit for: from here on credit is what was sent. */
   get isCreditSettled(): boolean {
     return this.#sent === this.#credited

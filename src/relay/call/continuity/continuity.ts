@@ -48,7 +48,7 @@ export class Continuity extends Answers implements GapOwner, MovableCall, LogOwn
 
   /** The request from here on, with what has come of it by now. */
   takeOver(earlier: CallRequest): CallRequest {
-    earlier.handOver(this.request)
+    this.request.creditedBefore(earlier.handOver(this.request))
     return this.request
   }
 

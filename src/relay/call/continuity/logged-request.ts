@@ -249,7 +249,14 @@ export class LoggedRequest implements CallRequest, Reclaimable {
 
   commit(): void {}
 
-  handOver(): void {}
+  handOver(): number {
+    return this.#credited
+  }
+
+  /** The client had credit for so many octets before this one took over. */
+  creditedBefore(octets: number): void {
+    this.#credited = octets
+  }
 
   /** No other leg follows, as the owner says. */
   turnOff(): void {
