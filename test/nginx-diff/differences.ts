@@ -174,8 +174,8 @@ export const differences: readonly NamedDifference[] = [
     name: "mirror",
     sentence: "No request is sent twice: `mirror` is left out, with a warning.",
     explains: ({ what }, { listen }, nginx, sluice) =>
-      what === "seen" &&
-      nginx.seen.length > sluice.seen.length &&
+      what.startsWith("seen") &&
+      (what !== "seen" || nginx.seen.length > sluice.seen.length) &&
       allOf(listen.servers).some(({ name, args }) => name.text === "mirror" && args[0]!.text !== "off"),
   },
   {
