@@ -123,3 +123,17 @@ test("an answer to what is asked no more changes nothing", () => {
   tell({ kind: "failed", number: loads().at(-1)!.number, status: 400, message: "bad" })
   expect(streams.problem).toBe("bad")
 })
+
+test("a list that takes long is asked for less often; without contact it is asked for again soon, and not complained of", () => {
+  pass(500)
+  loaded(0, 0, 200)
+  pass(1999)
+  expect(loads()).toHaveLength(1)
+  pass(1)
+  expect(loads()).toHaveLength(2)
+  pass(10_000)
+  tell({ kind: "failed", number: loads().at(-1)!.number, status: 0, message: "signal timed out" })
+  expect(streams.problem).toBe(null)
+  pass(1000)
+  expect(loads()).toHaveLength(3)
+})

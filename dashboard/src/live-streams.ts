@@ -149,11 +149,13 @@ export class LiveStreams {
     // The answer to a question of before is no answer to this one.
     if (message.number !== this.#number) return
     this.#loadedMs = this.#clock.nowMs()
-    this.#again(Math.max(EVERY_MS, RESTS * (this.#loadedMs - this.#askedMs)))
     if (message.kind === "failed") {
-      this.problem = message.message
+      // Without contact the page says so as a whole.
+      this.problem = message.status === 0 ? null : message.message
+      this.#again(EVERY_MS)
       return this.#tell(0)
     }
+    this.#again(Math.max(EVERY_MS, RESTS * (this.#loadedMs - this.#askedMs)))
     this.problem = null
     this.overview = message.overview
     this.#coming = null

@@ -116,9 +116,9 @@ function PlotFigure(props: {
   const now = useRef(nowMs)
   marks.current = events
   now.current = nowMs
-  // A piece of a frame, and no more than that while it is out of view.
+  // Out of view it is drawn once.
   const draw = () => {
-    if (!isInView.current) return
+    if (!isInView.current && chart.current !== null) return
     const host = frame.current!
     if (chart.current === null)
       chart.current = new uPlot(optionsOf(plot, host, { marks, now }), dataOf(plot, history), host)
@@ -128,10 +128,13 @@ function PlotFigure(props: {
   useEffect(() => {
     const host = frame.current!
     const post = () => frames.post(host, draw)
-    const views = new IntersectionObserver(([entry]) => {
-      isInView.current = entry!.isIntersecting
-      post()
-    })
+    const views = new IntersectionObserver(
+      ([entry]) => {
+        isInView.current = entry!.isIntersecting
+        post()
+      },
+      { rootMargin: "300px" },
+    )
     const sizes = new ResizeObserver(post)
     views.observe(host)
     sizes.observe(host)

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import fc from "fast-check"
 import { describe, expect, type TestContext, test } from "vitest"
 import { LogLines } from "../../test/support/log-lines.ts"
-import { PasswordFile } from "./password-file.ts"
+import { PasswordFile, PasswordFiles } from "./password-file.ts"
 import { hashProblem, isPassword } from "./password-hash.ts"
 
 /** Of "secret", by openssl, htpasswd and Apache. */
@@ -136,4 +136,14 @@ describe("a file", () => {
     writeFileSync(path, `ann:{PLAIN}a\n${"#".repeat(17 * 1024 * 1024)}`)
     expect(users.check("ann", "a")).toBe("unreadable")
   })
+})
+
+test("of many files the one not asked for the longest time is forgotten", () => {
+  const files = new PasswordFiles(new LogLines().log)
+  const [a, b] = [files.of("a"), files.of("b")]
+  for (let i = 0; i < 62; i++) files.of(String(i))
+  expect(files.of("a")).toBe(a)
+  files.of("one more")
+  expect(files.of("a")).toBe(a)
+  expect(files.of("b")).not.toBe(b)
 })

@@ -11,6 +11,27 @@ const KNOWN_MAX = 1024
 /** Lines that the log names of those that are of no use. */
 const LINES_TOLD = 10
 
+/** Files that variables name and that are kept; the one not asked for the longest time is forgotten. */
+const FILES_MAX = 64
+
+/** The password files of a configuration, by their paths. */
+export class PasswordFiles {
+  readonly #files = new Map<string, PasswordFile>()
+  readonly #log: Log
+
+  constructor(log: Log) {
+    this.#log = log
+  }
+
+  of(path: string): PasswordFile {
+    const file = this.#files.get(path) ?? new PasswordFile(path, this.#log)
+    this.#files.delete(path)
+    this.#files.set(path, file)
+    if (this.#files.size > FILES_MAX) this.#files.delete(this.#files.keys().next().value!)
+    return file
+  }
+}
+
 /** nginx: `auth_basic_user_file`. It is read again when it has changed. */
 export class PasswordFile implements Users {
   readonly #path: string

@@ -1,7 +1,7 @@
 import { checkRequest, readCheck } from "../access/envoy/check-message.ts"
 import { rateRequest, readRate } from "../access/envoy/rate-message.ts"
 import { Verifiers } from "../access/jwt/verifiers.ts"
-import { PasswordFile } from "../access/password-file.ts"
+import { PasswordFiles } from "../access/password-file.ts"
 import type { Clock } from "../base/clock.ts"
 import { type Counters, counterIds } from "../base/counters.ts"
 import type { Limits } from "../base/limits.ts"
@@ -150,7 +150,8 @@ export class ConfigCompiler {
     const headRewrites = new HeadRewrites(table)
     const zones = new Map(config.zones.map((zone) => [zone.name, this.#makeZone(zone, templateOf)]))
     const zoneOf = (name: string): Zone => zones.get(name)!
-    const usersOf = (path: string) => new PasswordFile(path, this.#parts.log)
+    const passwordFiles = new PasswordFiles(this.#parts.log)
+    const usersOf = (path: string) => passwordFiles.of(path)
     const { routes } = this.#parts.numbers
     const meterOf: RouteParts["meterOf"] = (server, route) =>
       routes === null ? null : routes.meterOf(server, route)

@@ -53,6 +53,26 @@ pidFile: /run/sluice/a.pid
     })
   })
 
+  test("of services that are asked about calls", () => {
+    const tls = (name: string) =>
+      `tls: { ca: /tls/${name}.ca, cert: /tls/${name}.pem, key: /tls/${name}.key }`
+    const text = `listeners: 127.0.0.1:0
+routes:
+  - cluster: a
+    extAuthz: { cluster: a, ${tls("authz")} }
+    rateLimitService: { cluster: a, domain: d, descriptors: [{ k: $uri }], ${tls("rates")} }
+clusters: { a: ["127.0.0.1:3000"] }
+`
+    expect(load("a.yaml", text).told.map((line) => line.replace(/:\d+: error: cannot read/, ""))).toEqual([
+      'a.yaml:4 "/tls/authz.ca"',
+      'a.yaml:4 "/tls/authz.pem"',
+      'a.yaml:4 "/tls/authz.key"',
+      'a.yaml:5 "/tls/rates.ca"',
+      'a.yaml:5 "/tls/rates.pem"',
+      'a.yaml:5 "/tls/rates.key"',
+    ])
+  })
+
   test("in nginx.conf, relative paths too, once each", () => {
     const text = `error_log /logs/a.log;
 pid /run/sluice/a.pid;

@@ -437,7 +437,10 @@ export interface AccessConfig {
   satisfy: "all" | "any"
   /** In order; the first that fits counts. `from`: a network, `unix:` or `all`. */
   rules: { allow: boolean; from: string }[]
-  /** nginx: `auth_basic`. `realm` is a template; what comes to `off` asks nothing. */
+  /**
+   * nginx: `auth_basic`. Both are templates; a realm that comes to `off` asks nothing, and variables of a path must come
+   * to an absolute one that climbs nowhere.
+   */
   basic: { realm: string; userFile: string } | null
   jwt: JwtConfig | null
   request: AuthRequestConfig | null

@@ -117,8 +117,9 @@ function filesRead({ listeners, servers, tcp, clusters, admin, xds }: Config): S
   }
   for (const { action } of tcp.servers) if ("tls" in action) upstreamTls(action.tls)
   for (const source of clusters.flatMap(({ discovery }) => discovery)) files.push(...filesOf(source))
-  for (const { bridge, access } of settingsOf(servers)) {
+  for (const { bridge, access, extAuthz, rateService } of settingsOf(servers)) {
     files.push(bridge.descriptorSet)
+    for (const service of [extAuthz, rateService]) upstreamTls(service?.tls ?? null)
     for (const keys of access.jwt?.keys ?? [])
       files.push(keys.kind === "file" ? keys.keysFile : keys.kind === "url" ? keys.caFile : null)
   }

@@ -12,7 +12,7 @@ export interface BugReport {
  * process. The relay's own reads are guarded by the link.
  */
 export function guarded<Given extends unknown[]>(
-  { counters, log }: BugReport,
+  report: BugReport,
   end: () => void,
   run: (...given: Given) => void,
 ): (...given: Given) => void {
@@ -20,11 +20,16 @@ export function guarded<Given extends unknown[]>(
     try {
       run(...given)
     } catch (error) {
-      counters.add(counterIds.uncaught)
-      log.error("unexpected error, one connection ended", {
-        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-      })
+      reportBug(report, error)
       end()
     }
   }
+}
+
+/** The same where it is called for each request: without a closure. The caller ends what it has to. */
+export function reportBug({ counters, log }: BugReport, error: unknown): void {
+  counters.add(counterIds.uncaught)
+  log.error("unexpected error, one connection ended", {
+    error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  })
 }

@@ -22,9 +22,9 @@ export class NewStreamRecord implements StreamRecord {
   endMs = 0
   /** When octets last came; 0: none have. */
   activeTicks = 0
-  /** When the last whole message came, each way; 0: none has, or they are not counted. */
-  requestTicks = 0
-  responseTicks = 0
+  /** When the last whole message came, each way; -1: none has, or they are not counted. */
+  requestTicks = -1
+  responseTicks = -1
   requestOctets = 0
   responseOctets = 0
   requestMessages = 0

@@ -155,10 +155,13 @@ function ownOfNginx({ nginxTests }: Measured): string {
 Files of [nginx-tests](https://github.com/nginx/nginx-tests), with \`sluice nginx\` in the place of nginx, beside nginx: tests
 passed of those that counted; \`-\` is skipped, for a module or a version that is not there. \`npm run
 conformance:nginx-tests -- --from DIR\` runs them from a folder that is given. Habits of the suite that are mended on the way, since Sluice is stricter: lines of HTTP/1.1 that end with LF
-alone, clients of HTTP/2 that begin without SETTINGS, backends that send theirs only once they have a request, padding of a
+alone, clients of HTTP/2 that begin without SETTINGS, backends that send theirs only once they have a request, frames of
+more than the 16,384 octets that were announced, padding of a
 whole octet in Huffman's code (RFC 7541 §5.2); and it looks for names of fields as nginx writes them, which are lower case
-here. Much of what fails asks for a choice of nginx's: one connection to a backend for each request, its log's messages,
-limits of its buffers; in \`proxy_protocol*\` and what asks for other ports, for what the suite could not have here.
+here, for a 502 where a gRPC client is told so by \`grpc-status\`, and cannot read fields that are never indexed. Much of what fails asks for a choice of nginx's: one connection to a backend for each request (and so a fresh window on it), \`server\` and
+\`date\` of its own, its log's messages, limits of its buffers, 444 for a method in lower case; the rest is what Sluice does otherwise: a status of gRPC's that ends a body
+shorter than its \`content-length\` is passed on, control characters in a backend's fields are spaces, a head in 42 frames is refused,
+\`mirror\`, \`add_trailer\` and \`$request_body\` have no effect; in \`proxy_protocol*\` and what asks for other ports, for what the suite could not have here.
 
 | file | Sluice | nginx ${nginxTests.version} |
 | --- | ---: | ---: |

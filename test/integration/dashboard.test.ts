@@ -95,6 +95,8 @@ describe.skipIf(noChromium)("the dashboard, with a thousand streams", () => {
       expect(await endpoint(index).locator(".track").getAttribute("aria-label")).toBe("500, fair share 500.0")
     }
     expect(await page.locator("[role=table]").getAttribute("aria-rowcount")).toBe("1001")
+    // Also out of view: drawn before it is scrolled to.
+    await page.locator(".plots .plot canvas").nth(2).waitFor()
     // No more than what is seen, and a little around it.
     expect(await rows().count()).toBeLessThan(60)
     expect(errors).toEqual([])

@@ -355,6 +355,16 @@ const CASES: Record<string, Case> = {
       { path, headers: { authorization: "Bearer x" } },
     ]),
   ],
+  "auth_basic by a file that variables name": [
+    `auth_basic "a realm"; auth_basic_user_file users$arg_more; location / { try_files /none =404; }`,
+    ["/", "/?more=2", "/?more=3"].flatMap((path) => [
+      { path },
+      ...["ann:secret", "zoe:secret"].map((user) => ({
+        path,
+        headers: { authorization: `Basic ${Buffer.from(user).toString("base64")}` },
+      })),
+    ]),
+  ],
   auth_request: [
     `location / { auth_request /auth; auth_request_set $who $sent_http_x_who; add_header x-who $who always; try_files /none =404; }
      location = /auth { internal; add_header x-who "$http_x_user $request_uri $uri $request_method" always;
@@ -433,6 +443,7 @@ test.skipIf(!hasNginx)("nginx and Sluice answer the same", async (t) => {
     )
     .join("\n")
   writeFileSync(join(beside.directory, "users"), USERS.join("\n"))
+  writeFileSync(join(beside.directory, "users2"), "zoe:{PLAIN}secret")
   const nginx = await beside.startNginx(t, http)
   const sluice = await beside.startSluice(http)
   const different: unknown[] = []

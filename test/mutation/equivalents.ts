@@ -1170,9 +1170,10 @@ export const equivalents: readonly Equivalents[] = [
   },
   {
     file: "relay/route/route-meter.ts",
-    why: "one more message than one is none, and the column of what is one past the last status is that of none",
+    why: "messages of one tick come to the same counted one by one, and the column past the last status is that of none",
     at: {
-      "if (messages > 1) this.#row": ["messages > 1 → true", "messages > 1 → (messages) >= (1)"],
+      "if (record.requestTicks === ticks) row": ["record.requestTicks === ticks → false"],
+      "if (record.responseTicks === ticks) row": ["record.responseTicks === ticks → false"],
       "const isKnown = grpcStatus >= 0 &&": [
         "grpcStatus < ENDED_COLUMNS - 1 → (grpcStatus) <= (ENDED_COLUMNS - 1)",
       ],
@@ -1197,12 +1198,7 @@ export const equivalents: readonly Equivalents[] = [
     file: "relay/call/messages.ts",
     why: SHORT_CUT,
     at: {
-      "const whole = scanners === null ? countWhole(octets, start, end) : -1": ["scanners === null → false"],
-      "const used = whole < 0 ? (scanners ?? makeScanners()) : null": [
-        "whole < 0 → true",
-        "whole < 0 → (whole) <= (0)",
-        "0 → 1",
-      ],
+      "if (whole >= 0) return whole": ["whole >= 0 → false", "whole >= 0 → (whole) > (0)", "0 → 1"],
     },
   },
   {

@@ -75,6 +75,8 @@ export class RouteBed {
   readonly asked: string[] = []
   authorization: Authorization | null = { status: 200 }
   /** Of `auth_basic`: true or false at once, or later by a promise. */
+  /** The files that were asked for. */
+  readonly passwordPaths: string[] = []
   passwords: Users = { check: (user, password) => user === "ann" && password === "secret" }
   /** Of `auth_jwt`: what comes of a token. */
   tokens: (text: string) => TokenVerdict | Promise<TokenVerdict> = (text) =>
@@ -140,7 +142,10 @@ export class RouteBed {
       headRewrites: new HeadRewrites(table),
       templateOf,
       zoneOf: (name: string) => zones.get(name)!,
-      usersOf: (): Users => ({ check: (user, password) => this.passwords.check(user, password) }),
+      usersOf: (path: string): Users => {
+        this.passwordPaths.push(path)
+        return { check: (user, password) => this.passwords.check(user, password) }
+      },
       cursorFieldsOf: () => () => null,
       verifierOf: (): TokenVerifier => ({
         read: (text) => ({ text }) as unknown as CallerToken,

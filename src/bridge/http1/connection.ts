@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { type CounterName, counterIds } from "../../base/counters.ts"
 import type { RequestHead } from "../../http2/message-head.ts"
-import { NO_OUTPUT } from "../../http2/output.ts"
+import type { Output } from "../../http2/output.ts"
 import { guarded } from "../../log/guarded.ts"
 import { LogOnce } from "../../log/log-once.ts"
 import type { LinkUser } from "../../net/link.ts"
@@ -38,7 +38,7 @@ interface Waiting {
 export class Http1Connection implements ClientConnection, LinkUser {
   readonly record: ConnectionRecord
   readonly streams = new Set<StreamOwner>()
-  readonly output = NO_OUTPUT
+  readonly output: Output
   readonly socket: Http1Socket
   readonly options: DownstreamOptions
   /** Makes a call of gRPC's or HTTP's own, whatever bridges the route has. */
@@ -70,6 +70,7 @@ export class Http1Connection implements ClientConnection, LinkUser {
     this.#headSinceMs = options.firstOctetMs
     this.#logOnce = new LogOnce(context.log, { client: `${record.remoteAddress}:${record.remotePort}` })
     this.socket = new Http1Socket({ link, budget: context.budget, graceMs: context.limits.drainTimeoutMs })
+    this.output = this.socket.output
     link.socket.setKeepAlive(true, TCP_KEEPALIVE_MS)
     link.use(this)
   }
@@ -91,7 +92,9 @@ export class Http1Connection implements ClientConnection, LinkUser {
     this.#close()
   }
 
-  drained(): void {}
+  drained(): void {
+    this.socket.drained()
+  }
 
   // ---- Requests -----------------------------------------------------------------------------------------------
 

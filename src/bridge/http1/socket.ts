@@ -1,6 +1,7 @@
 import { Duplex } from "node:stream"
 import type { BufferBudget } from "../../http2/buffer-budget.ts"
 import { OctetQueue } from "../../http2/octet-queue.ts"
+import { Output } from "../../http2/output.ts"
 import type { Link } from "../../net/link.ts"
 import { HeldOctets } from "../../relay/overload/held-octets.ts"
 
@@ -23,11 +24,15 @@ export interface Http1SocketOptions {
  * A link as the stream that Node's HTTP/1 server and `ws` work on.
  *
  * A reader that is paused is pushed nothing: Node would keep each piece as a buffer of its own. What was read by then is
- * held in one queue, charged to the budget, and the link reads no more until it is gone.
+ * held in one queue, charged to the budget, and the link reads no more until it is gone. What is written leaves at the end
+ * of the turn, as for HTTP/2: a client that waits is woken once for all that its connections are sent.
  */
 export class Http1Socket extends Duplex {
   /** Null: pieces are what was read. */
   framing: Framing | null = null
+  readonly output: Output
+  /** Of the write that is in the output. */
+  #onTaken: ((error?: Error | null) => void) | null = null
   readonly #link: Link
   readonly #graceMs: number
   readonly #held: HeldOctets
@@ -44,6 +49,7 @@ export class Http1Socket extends Duplex {
     this.#link = link
     this.#graceMs = graceMs
     this.#held = new HeldOctets(budget)
+    this.output = new Output({ onOutput: () => link.schedule(), onMuchOutput: () => {} })
     // Node takes its own listener away at an upgrade, and an error without a listener ends the process.
     this.on("error", () => {})
   }
@@ -100,8 +106,12 @@ export class Http1Socket extends Duplex {
   /** Closes so that the peer cannot take what it has for the whole. What this turn wrote leaves before that. */
   abortOutput(): void {
     while (this.writableCorked > 0) this.uncork()
+    this.#link.flush()
     setImmediate(() => {
-      if (!this.destroyed) this.#link.reset()
+      if (!this.destroyed) {
+        this.#link.flush()
+        this.#link.reset()
+      }
       this.destroy()
     })
   }
@@ -187,15 +197,20 @@ export class Http1Socket extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    this.#link.socket.write(chunk, callback)
+    this.#onTaken = callback
+    this.output.raw(chunk)
   }
 
   override _writev(chunks: { chunk: Buffer }[], callback: (error?: Error | null) => void): void {
-    const { socket } = this.#link
-    socket.cork()
-    for (let i = 0; i < chunks.length - 1; i++) socket.write(chunks[i]!.chunk)
-    socket.write(chunks[chunks.length - 1]!.chunk, callback)
-    socket.uncork()
+    this.#onTaken = callback
+    for (const { chunk } of chunks) this.output.raw(chunk)
+  }
+
+  /** The kernel has taken what was in the output. */
+  drained(): void {
+    const onTaken = this.#onTaken
+    this.#onTaken = null
+    onTaken?.()
   }
 
   override _final(callback: () => void): void {
@@ -206,7 +221,10 @@ export class Http1Socket extends Duplex {
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     this.#dropAhead()
     this.#held.release()
+    this.#link.flush()
     this.#link.destroy()
+    this.#onTaken?.(error ?? new Error("the connection was closed"))
+    this.#onTaken = null
     callback(error)
   }
 }

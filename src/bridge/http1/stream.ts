@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { isGrpcContentType } from "../../grpc/status.ts"
 import { ErrorCode, errorCodeName } from "../../http2/error-code.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
-import { guarded } from "../../log/guarded.ts"
+import { guarded, reportBug } from "../../log/guarded.ts"
 import { localReply } from "../../relay/call/local-reply.ts"
 import type { DownstreamStream, StreamOwner } from "../../relay/call/stream-owner.ts"
 import type { DownstreamContext } from "../../relay/downstream/downstream-context.ts"
@@ -82,6 +82,8 @@ export class Http1Stream implements DownstreamStream {
     // As nginx has it: one that is answered already is not asked for its body.
     const isExpecting = request.headers.expect !== undefined && !this.#headSent && !this.remoteEnded
     if (isExpecting && request.httpVersionMinor > 0) this.#response.writeContinue()
+    // Node lets go of it once it is answered.
+    if (this.remoteEnded) return
     request.on(
       "data",
       this.#guard((octets: Buffer) => this.#receive(octets)),
@@ -110,14 +112,13 @@ export class Http1Stream implements DownstreamStream {
   /** The caller is in the midst of what a backend sent; what Node refuses to write is this client's loss alone. */
   sendHeaders(list: HeaderList, endStream: boolean): void {
     if (this.isClosed || this.localEnded) return
-    guarded(
-      this.#context,
-      () => {
-        this.gone()
-        this.#response.destroy()
-      },
-      () => this.#writeHeaders(list, endStream),
-    )()
+    try {
+      this.#writeHeaders(list, endStream)
+    } catch (error) {
+      reportBug(this.#context, error)
+      this.gone()
+      this.#response.destroy()
+    }
   }
 
   #writeHeaders(list: HeaderList, endStream: boolean): void {

@@ -1,6 +1,6 @@
 import { type CounterName, counterIds } from "../../base/counters.ts"
 import { type Deadline, makeDeadline } from "../../base/timer-wheel.ts"
-import { NO_OUTPUT } from "../../http2/output.ts"
+import type { Output } from "../../http2/output.ts"
 import { LogOnce } from "../../log/log-once.ts"
 import type { LinkUser } from "../../net/link.ts"
 import { failure } from "../../record/failure.ts"
@@ -32,7 +32,7 @@ const OPENING_HEADS = 4
 export class WebSocketConnection implements ClientConnection, LinkUser, MessageSource {
   readonly record: ConnectionRecord
   readonly streams = new Set<StreamOwner & Ticking>()
-  readonly output = NO_OUTPUT
+  readonly output: Output
   readonly options: DownstreamOptions
   readonly #socket: Http1Socket
   readonly #logOnce: LogOnce
@@ -51,6 +51,7 @@ export class WebSocketConnection implements ClientConnection, LinkUser, MessageS
     this.options = options
     this.record = record
     this.#socket = socket
+    this.output = socket.output
     this.#openingSinceMs = context.clock.now()
     this.#logOnce = new LogOnce(context.log, { client: `${record.remoteAddress}:${record.remotePort}` })
     this.#held = new HeldOctets(context.budget)
@@ -87,7 +88,9 @@ export class WebSocketConnection implements ClientConnection, LinkUser, MessageS
     this.#close()
   }
 
-  drained(): void {}
+  drained(): void {
+    this.#socket.drained()
+  }
 
   // ---- MessageSource ------------------------------------------------------------------------------------------
 

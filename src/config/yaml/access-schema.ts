@@ -49,7 +49,7 @@ export function accessShape(template: z.ZodType<string, string>) {
           .optional()
           .describe("The first that fits counts."),
         basic: z
-          .strictObject({ realm: template, userFile: z.string().min(1) })
+          .strictObject({ realm: template, userFile: z.string().min(1).pipe(template) })
           .optional()
           .describe("A user and a password of a file, as htpasswd writes it."),
         jwt: jwtSchema(template).optional().describe("A token that callers must show."),

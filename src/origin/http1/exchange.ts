@@ -5,7 +5,7 @@ import { ErrorCode } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { ResponseHead } from "../../http2/message-head.ts"
-import { guarded } from "../../log/guarded.ts"
+import { guarded, reportBug } from "../../log/guarded.ts"
 import { HeldOctets } from "../../relay/overload/held-octets.ts"
 import type { UpstreamStream } from "../../relay/upstream/leg-connection.ts"
 import type { UpstreamStreamOwner } from "../../relay/upstream/stream-owner.ts"
@@ -230,7 +230,11 @@ export class Http1Exchange implements UpstreamStream, Dispatcher.DispatchHandler
 
   #answered(head: ResponseHead): void {
     this.isAnswered = true
-    this.#tell(() => this.#owner.onResponse(head, false))
+    try {
+      this.#owner.onResponse(head, false)
+    } catch (error) {
+      this.#bug(error)
+    }
   }
 
   onRequestUpgrade(controller: Controller, _status: number, _headers: unknown, socket: Duplex): void {
@@ -261,7 +265,11 @@ export class Http1Exchange implements UpstreamStream, Dispatcher.DispatchHandler
 
   #received(octets: Buffer): void {
     this.#unconsumed += octets.length
-    this.#tell(() => this.#owner.onResponseData(octets, 0, octets.length, false))
+    try {
+      this.#owner.onResponseData(octets, 0, octets.length, false)
+    } catch (error) {
+      this.#bug(error)
+    }
     this.#isPaused = !this.isClosed && this.#unconsumed >= this.#window
   }
 
@@ -276,15 +284,19 @@ export class Http1Exchange implements UpstreamStream, Dispatcher.DispatchHandler
     this.remoteEnded = true
     this.isClosed = true
     this.#held.release()
-    if (this.#settings.passTrailers && trailers !== null && trailers.length > 0)
-      this.#tell(() => this.#owner.onResponseTrailers(originTrailers(trailers)))
-    else this.#tell(() => this.#owner.onResponseData(NO_OCTETS, 0, 0, true))
+    try {
+      if (this.#settings.passTrailers && trailers !== null && trailers.length > 0)
+        this.#owner.onResponseTrailers(originTrailers(trailers))
+      else this.#owner.onResponseData(NO_OCTETS, 0, 0, true)
+    } catch (error) {
+      this.#bug(error)
+    }
   }
 
   #dropRequest(): void {
     this.#early = []
     this.localEnded = true
-    this.#tell(() => this.#sent(this.queuedOctets))
+    if (this.queuedOctets > 0) this.#tell(() => this.#sent(this.queuedOctets))
   }
 
   onResponseError(_controller: Controller | null, error: Error): void {
@@ -318,6 +330,11 @@ export class Http1Exchange implements UpstreamStream, Dispatcher.DispatchHandler
   /** What its owner throws is a bug, which ends this exchange alone. */
   #tell(run: () => void): void {
     this.#guard(run)()
+  }
+
+  #bug(error: unknown): void {
+    reportBug(this.#context, error)
+    this.#close(new Error("a bug"))
   }
 
   #guard<Given extends unknown[]>(run: (...given: Given) => void): (...given: Given) => void {

@@ -23,7 +23,7 @@ import {
   statusEndOf,
 } from "./leg-end.ts"
 import type { Reply } from "./local-reply.ts"
-import { countDown, countResponse, countUp } from "./messages.ts"
+import { countDown, countUp, messagesOf } from "./messages.ts"
 import { pickLeg, Retries, type RetryingCall } from "./retries.ts"
 import { RoutedCall } from "./routed-call.ts"
 import { withStickyCookie } from "./sticky-cookie.ts"
@@ -99,7 +99,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
     // 4. Where no leg reads any more, credit lets a client end its request before it looks at the answer.
     if (this.#isDone) return this.downstream.consume(end - start)
     if (this.rated?.receive(octets, start, end, endStream) === true) return
-    this.scanners = countUp(this, this.leg, this.scanners, octets, start, end)
+    countUp(this, this.leg, octets, start, end)
     this.#timer?.timeouts?.fromDownstream(this.context.clock)
     const { maxBodyOctets } = this.route.settings
     if (maxBodyOctets !== null && this.record.requestOctets > maxBodyOctets && this.pages === 0)
@@ -167,13 +167,13 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
     // 6. Credit for what the client takes at once; `onDownstreamSent` tells of the rest.
     this.#timer?.timeouts?.fromUpstream(this.context.clock)
     const { continuity, record } = this
-    const { responseMessages } = record
+    const before = record.responseMessages
     if (continuity?.isOff === false) leg.consume(continuity.onData(leg, octets, start, end, endStream))
     else {
-      if (this.isGrpc) this.scanners = countResponse(record, this.scanners, octets, start, end)
+      if (this.isGrpc) record.responseMessages += messagesOf(this, "response", octets, start, end)
       leg.consume(this.downstream.sendData(octets, start, end, endStream))
     }
-    countDown(this, leg.endpoint, end - start, responseMessages)
+    countDown(this, leg.endpoint, end - start, record.responseMessages - before)
     // A bridge that cannot translate what came has ended the call by now.
     if (this.#isDone) return
     this.noteStalls(leg.queuedOctets)

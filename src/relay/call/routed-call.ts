@@ -58,7 +58,7 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
   protected rated: RatedClient | null = null
   /** The same, where its route says how fast backends may. */
   protected ratedAnswer: RatedAnswer | null = null
-  protected scanners: MessageScanners | null = null
+  scanners: MessageScanners | null = null
   /** What phases have taken and must give back; null: nothing. */
   #atEnd: (() => void)[] | null = null
   /** A phase that waits; null: none does. */

@@ -161,6 +161,26 @@ describe("auth_basic", () => {
     expect(realm("/off")).toBe(null)
   })
 
+  test("a file that variables name, and none that they climb to", () => {
+    const named = server(`auth_basic a; auth_basic_user_file $arg_file; location / { grpc_pass c1; }
+      location /in { auth_basic_user_file users/$arg_file; grpc_pass c1; }`)
+    const ask = (path: string) => named.ask(basic("ann:secret", path))
+    const refused = "403 access_denied: access forbidden"
+    const outcomes = [
+      "/?file=/etc/a",
+      "/in?file=b/c",
+      "/in?file=..b",
+      "/?file=a",
+      "/?file=",
+      "/in?file=",
+      "/in?file=../a",
+      "/in?file=b/..",
+      "/in?file=b/../../a",
+    ].map(ask)
+    expect(outcomes).toEqual([...Array(3).fill("to c1"), ...Array(6).fill(refused)])
+    expect(named.passwordPaths).toEqual(["/etc/a", "/users/b/c", "/users/..b"])
+  })
+
   test("a file that cannot be read lets nobody in, and the log says so", () => {
     bed.passwords = { check: () => "unreadable" }
     expect(bed.ask(basic("ann:secret"))).toBe("403 access_denied: access forbidden")

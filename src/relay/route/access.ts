@@ -84,7 +84,8 @@ export function checkAccess(
 ): { first: Phase[]; phases: Phase[] } {
   const checks: Check[] = []
   if (rules.length > 0) checks.push(checkRules(rules))
-  if (basic !== null) checks.push(checkBasic(template(basic.realm), basic.userFile, usersOf(basic.userFile)))
+  if (basic !== null)
+    checks.push(checkBasic(template(basic.realm), userFile(basic.userFile, template, usersOf)))
   const tokens = jwt === null ? null : new JwtCheck(jwt, template, verifierOf(jwt, server))
   if (tokens !== null) checks.push((call, context) => tokens.check(call, context))
   if (request !== null) checks.push(askAuthorization(request, template))
@@ -170,7 +171,31 @@ export function checkRules(
   }
 }
 
-function checkBasic(realm: Template, file: string, users: Users): Check {
+/** The file whose users are let in; `users` null: none that is asked for users. */
+type UserFile = (record: StreamRecord, env: PhaseContext["env"]) => { path: string; users: Users | null }
+
+function userFile(
+  path: string,
+  templateOf: AccessParts["templateOf"],
+  usersOf: AccessParts["usersOf"],
+): UserFile {
+  if (!path.includes("$")) {
+    const file = { path, users: usersOf(path) }
+    return () => file
+  }
+  const template = templateOf(path)
+  return (record, env) => {
+    const named = Buffer.from(template.render(record, env), "latin1").toString()
+    return { path: named, users: isOwnPath(named) ? usersOf(named) : null }
+  }
+}
+
+/** What a client has a part in does not climb to other files. */
+function isOwnPath(path: string): boolean {
+  return path.startsWith("/") && !path.endsWith("/") && !/\0|\/\.\.(?:\/|$)/.test(path)
+}
+
+function checkBasic(realm: Template, fileOf: UserFile): Check {
   return ({ record }, { env, log }) => {
     const name = realm.render(record, env)
     if (name === "off") return null
@@ -180,9 +205,10 @@ function checkBasic(realm: Template, file: string, users: Users): Check {
     }
     const credentials = basicCredentials(record.requestHeaders.get("authorization"))
     if (credentials === null) return refusal
-    const outcome = users.check(credentials.user, credentials.password)
+    const { path, users } = fileOf(record, env)
+    const outcome = users?.check(credentials.user, credentials.password) ?? "unreadable"
     if (outcome === "unreadable") {
-      log.error("password file cannot be read", { file })
+      log.error("password file cannot be read", { file: path })
       return failure("access_denied", "access forbidden", true)
     }
     if (outcome === true) return "allowed"

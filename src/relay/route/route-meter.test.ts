@@ -9,7 +9,7 @@ function bed() {
   const row = new Float64Array(ROUTE_ROW)
   const turns = new Float64Array(TURN_ROW)
   const turn = new TurnMessages(turns)
-  const record = { requestTicks: 0, responseTicks: 0 } as NewStreamRecord
+  const record = { requestTicks: -1, responseTicks: -1 } as NewStreamRecord
   const read = (name: keyof typeof ROUTE_HISTOGRAMS) => {
     const { cumulative, count, sum } = readHistogram(row, RouteColumn[name], ROUTE_HISTOGRAMS[name])
     return { count, sum, at: (bound: number) => cumulative.find(([le]) => le === bound)![1] }
@@ -39,6 +39,17 @@ test("messages that come together follow each other at once", () => {
   meter.toClient(record, 30, 3, 1100)
   expect(read("responseGaps")).toMatchObject({ count: 5, sum: 100 })
   expect(read("responseGaps").at(0.2)).toBe(4)
+})
+
+test("so do those that come within a tick, of which the first may be tick 0", () => {
+  const { meter, record, read } = bed()
+  meter.fromClient(record, 30, 3, 0)
+  meter.fromClient(record, 20, 2, 0)
+  expect(read("requestGaps")).toMatchObject({ count: 4, sum: 0 })
+  meter.fromClient(record, 10, 1, 7)
+  expect(read("requestGaps")).toMatchObject({ count: 5, sum: 0.7 })
+  expect(read("requestGaps").at(0.2)).toBe(4)
+  expect(read("responseGaps").count).toBe(0)
 })
 
 test("every message counts with the length of its turn", () => {

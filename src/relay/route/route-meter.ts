@@ -99,9 +99,8 @@ export class RouteMeter {
     if (messages <= 0) return
     row[RouteColumn.requestMessages]! += messages
     this.#turn.messages += messages
-    const last = record.requestTicks
-    record.requestTicks = ticks
-    this.#gaps(RouteColumn.requestGaps, last, ticks, messages)
+    if (record.requestTicks === ticks) row[RouteColumn.requestGaps]! += messages
+    else record.requestTicks = this.#gaps(RouteColumn.requestGaps, record.requestTicks, ticks, messages)
   }
 
   /** Of the answer. */
@@ -111,9 +110,8 @@ export class RouteMeter {
     if (messages <= 0) return
     row[RouteColumn.responseMessages]! += messages
     this.#turn.messages += messages
-    const last = record.responseTicks
-    record.responseTicks = ticks
-    this.#gaps(RouteColumn.responseGaps, last, ticks, messages)
+    if (record.responseTicks === ticks) row[RouteColumn.responseGaps]! += messages
+    else record.responseTicks = this.#gaps(RouteColumn.responseGaps, record.responseTicks, ticks, messages)
   }
 
   /** A stream has waited for credit of its client, or its endpoint, for so many ticks. */
@@ -121,9 +119,13 @@ export class RouteMeter {
     countValue(this.#row, whose === "client" ? clientStalls : endpointStalls, SILENCES, ticks, 1)
   }
 
-  /** Before the first message of a stream there is no gap; those that come with another follow it at once. */
-  #gaps(column: number, last: number, ticks: number, messages: number): void {
-    if (last > 0) countValue(this.#row, column, SILENCES, ticks - last, 1)
-    if (messages > 1) this.#row[column]! += messages - 1
+  /**
+   * The first of a tick. Before the first message of a stream there is no gap; those that come with another follow it at
+   * once. Returns `ticks`.
+   */
+  #gaps(column: number, last: number, ticks: number, messages: number): number {
+    if (last >= 0) countValue(this.#row, column, SILENCES, ticks - last, 1)
+    this.#row[column]! += messages - 1
+    return ticks
   }
 }

@@ -62,7 +62,8 @@ function readConfig(): Config {
 
 const CONFIG = readConfig()
 
-const hostOf = (authority: string): string => authority.toLowerCase().replace(/:\d*$/, "").replace(/\.$/, "")
+/** Whatever stands behind the colon is no part of the name, as in nginx, and neither is the dot before it. */
+const hostOf = (authority: string): string => /^[^:]*/.exec(authority.toLowerCase())![0].replace(/\.$/, "")
 
 /** Never another server's answer, and no call goes through where all are denied, or to an internal location. */
 function checkRoutes(ended: readonly StreamRecord[]): void {

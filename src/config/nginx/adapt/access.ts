@@ -43,12 +43,9 @@ function adaptBasic(adapter: Adapter, scope: Scope): AccessConfig["basic"] {
     adapter.report.note(realm.span, "auth_basic", "asks nothing without an auth_basic_user_file, as in nginx")
     return null
   }
-  if (file.text.includes("$")) {
-    adapter.report.error(file.span, "variables in auth_basic_user_file are not supported yet")
+  if (!adapter.variables.check(realm, adapter.report) || !adapter.variables.check(file, adapter.report))
     return null
-  }
-  if (!adapter.variables.check(realm, adapter.report)) return null
-  return { realm: realm.text, userFile: fullPath(adapter, file) }
+  return { realm: realm.text, userFile: file.text.startsWith("$") ? file.text : fullPath(adapter, file) }
 }
 
 function adaptRequest(adapter: Adapter, scope: Scope): AccessConfig["request"] {

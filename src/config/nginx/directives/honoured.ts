@@ -56,7 +56,7 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   [
     "auth_basic_user_file",
     "HSL 1",
-    "read again when it has changed: bcrypt, `$apr1$`, `$1$`, `$5$`, `$6$`, `{SHA}`, `{SSHA}`, `{PLAIN}`; DES crypt matches nothing",
+    "read again when it has changed: bcrypt, `$apr1$`, `$1$`, `$5$`, `$6$`, `{SHA}`, `{SSHA}`, `{PLAIN}`; DES crypt matches nothing; variables in it come to an absolute path without `..`, or to 403",
   ],
   [
     "auth_jwt",

@@ -16,6 +16,8 @@ test.each([
   ["grpc_web_max_frame_size", "no effect"],
   ["grpc_ssl_sign_certificate", "not supported"],
   ["check_http_send", "not supported"],
+  ["shib_request_use_headers", "not supported"],
+  ["jvm_route", "not supported"],
   ["vhost_traffic_status_zone", "no effect"],
 ])("%s: %s", (name, verdict) => {
   expect(moduleSpecOf(name)?.verdict).toBe(verdict)

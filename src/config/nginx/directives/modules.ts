@@ -73,7 +73,7 @@ export const MODULES: readonly Module[] = [
       auth_jwt_extract_* auth_jwt_keyfile_path auth_jwt_use_keyfile oidc_* secure_token* aws_auth* aws_* ssl_sni_force
       ssl_verify_client_exception enable_ntls *_enable_ntls *_ssl_enc_certificate *_ssl_enc_certificate_key
       *_ssl_sign_certificate *_ssl_sign_certificate_key ssl_enc_certificate* ssl_sign_certificate* strict_sni
-      geoip2*`,
+      geoip2* shib_request* auth_saml* auth_spnego*`,
   },
   {
     verdict: "not supported",
@@ -87,7 +87,7 @@ export const MODULES: readonly Module[] = [
       set_formatted_* set_secure_random_* set_form_input* set_iconv set_hex set_crc32* form_input* eval eval_* passenger_*
       rack_env rails_env unit_* upload upload_* vod vod_* rtmp rtmp_* hls_* dash* weserv weserv_* image_* small_light*
       zip multi user_agent iconv* traffic_accounting* limit_upload_rate* limit_traffic* dav_ext_*
-      dav_methods_ext *_upstream_tries resolver_file apisix_* lua`,
+      dav_methods_ext *_upstream_tries resolver_file apisix_* lua jvm_route* cache_purge_*`,
   },
 ]
 
