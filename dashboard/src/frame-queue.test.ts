@@ -49,6 +49,16 @@ test("of a key the last piece counts, and one that is dropped is not drawn", () 
   expect(drawn).toEqual(["new"])
 })
 
+test("a piece that fails keeps no other from its turn", () => {
+  queue.post("bad", () => {
+    throw new Error("bad")
+  })
+  queue.post("b", piece("b", 0))
+  expect(frame).toThrow("bad")
+  frame()
+  expect(drawn).toEqual(["b"])
+})
+
 test("a piece with more of it goes on behind those that wait", () => {
   let left = 3
   queue.post("long", () => {

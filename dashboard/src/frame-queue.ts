@@ -66,15 +66,19 @@ export class FrameQueue {
 
   #draw(): void {
     const begunMs = this.#source.nowMs()
-    for (const [key, piece] of this.#pieces) {
-      this.#pieces.delete(key)
-      // Behind those that wait.
-      if (piece() === true && !this.#pieces.has(key)) this.#pieces.set(key, piece)
-      if (this.#source.nowMs() - begunMs >= BUDGET_MS) break
+    // A piece that fails keeps no other from its turn.
+    try {
+      for (const [key, piece] of this.#pieces) {
+        this.#pieces.delete(key)
+        // Behind those that wait.
+        if (piece() === true && !this.#pieces.has(key)) this.#pieces.set(key, piece)
+        if (this.#source.nowMs() - begunMs >= BUDGET_MS) break
+      }
+    } finally {
+      // What was held has been drawn: what comes while it is scrolled on waits anew.
+      if (this.#pieces.size === 0) this.#heldMs = null
+      this.#again()
     }
-    // What was held has been drawn: what comes while it is scrolled on waits anew.
-    if (this.#pieces.size === 0) this.#heldMs = null
-    this.#again()
   }
 }
 

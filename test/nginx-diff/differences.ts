@@ -171,6 +171,14 @@ export const differences: readonly NamedDifference[] = [
       nginx.seen.length === 0,
   },
   {
+    name: "mirror",
+    sentence: "No request is sent twice: `mirror` is left out, with a warning.",
+    explains: ({ what }, { listen }, nginx, sluice) =>
+      what.startsWith("seen") &&
+      (what !== "seen" || nginx.seen.length > sluice.seen.length) &&
+      allOf(listen.servers).some(({ name, args }) => name.text === "mirror" && args[0]!.text !== "off"),
+  },
+  {
     name: "fields of 416",
     sentence:
       "`add_header` holds for a range that cannot be satisfied as for any other error; nginx adds to it as to an answer too, `always` twice.",
