@@ -195,10 +195,10 @@ const CAPTURES: ReadonlyMap<string, Variable> = new Map(
 
 const FAMILIES: readonly [prefix: string, make: (rest: string) => Variable][] = [
   ["http_", requestHeader],
-  ["sent_http_", (rest) => headerOf(rest, (record) => record.responseHeaders)],
-  ["sent_trailer_", (rest) => headerOf(rest, (record) => record.responseTrailers)],
-  ["upstream_http_", (rest) => headerOf(rest, (record) => record.attempts.at(-1)?.responseHeaders)],
-  ["upstream_trailer_", (rest) => headerOf(rest, (record) => record.attempts.at(-1)?.responseTrailers)],
+  ["sent_http_", (rest) => responseHeader(rest, (record) => record.responseHeaders)],
+  ["sent_trailer_", (rest) => responseHeader(rest, (record) => record.responseTrailers)],
+  ["upstream_http_", (rest) => responseHeader(rest, (record) => record.attempts.at(-1)?.responseHeaders)],
+  ["upstream_trailer_", (rest) => responseHeader(rest, (record) => record.attempts.at(-1)?.responseTrailers)],
   [
     "upstream_cookie_",
     (rest) =>
@@ -223,17 +223,25 @@ const FAMILIES: readonly [prefix: string, make: (rest: string) => Variable][] = 
 
 type Fields = HeaderList | null | undefined
 
-/** Fields of the connection, which are kept apart, and all others. */
+/**
+ * Fields of the connection, which are kept apart, and all others. One whose own name has `_` is never meant, as with nginx's
+ * `underscores_in_headers off`: a proxy before us that removes `x-user` would let the client say it as `x_user`.
+ */
 function requestHeader(rest: string): Variable {
   const name = rest.replaceAll("_", "-")
   if (CONNECTION_FIELD_NAMES.has(name)) return ({ requestHeaders }) => connectionField(requestHeaders, name)
   return headerOf(rest, (record) => record.requestHeaders)
 }
 
-/** nginx writes `-` as `_` in variable names. A field whose own name has `_` counts where none has `-`. */
+/** nginx writes `-` as `_` in variable names. A field of a response whose own name has `_` counts where none has `-`. */
+function responseHeader(rest: string, fieldsOf: (record: StreamRecord) => Fields): Variable {
+  const ofName = headerOf(rest, fieldsOf)
+  if (!rest.includes("_")) return ofName
+  return (record, env) => ofName(record, env) ?? joinedUnderLines(fieldsOf(record), rest, ", ")
+}
+
 function headerOf(rest: string, fieldsOf: (record: StreamRecord) => Fields): Variable {
   const name = rest.replaceAll("_", "-")
-  const hasLine = name !== rest
   const separator = name === "cookie" ? "; " : ", "
   // A peer that says the same again is heard as the same list: see `HeaderDecoder`.
   let last: Fields = null
@@ -243,14 +251,13 @@ function headerOf(rest: string, fieldsOf: (record: StreamRecord) => Fields): Var
     if (list !== last) {
       last = list
       value = joined(list, name, separator)
-      if (value === undefined && hasLine) value = joinedUnderLines(list, rest, separator)
     }
     return value
   }
 }
 
-/** All values of `name`, in order. */
-function joined(list: Fields, name: string, separator: string): string | undefined {
+/** All values of `name`, in order, as variables have them. */
+export function joined(list: Fields, name: string, separator: string): string | undefined {
   if (list === null || list === undefined) return undefined
   const { fields } = list
   let values: string | undefined

@@ -491,6 +491,15 @@ describe("GRPCRoute", () => {
     expect(bed.ask(grpc("/a.S/M", fields)).startsWith("to chat/one")).toBe(fits)
   })
 
+  test.each([
+    [["x_role", "admin"], "to chat/two:8080"],
+    [["x-role", "admin"], "to chat/one:8080"],
+  ])("of a rule for x-role and one for all: %j", (fields, expected) => {
+    const admins = rule("headers: [{ name: x-role, value: admin }]", "one")
+    const bed = grpcBed(route("r", `rules: [${admins}, { ${to("two")} }]`))
+    expect(bed.ask(grpc("/a.S/M", fields))).toBe(expected)
+  })
+
   const M = "method: { service: a.S, method: M }"
   test.for<[string, string[]]>([
     ["a method before its service", [rule("method: { service: a.S }", "two"), rule(M, "one")]],
@@ -593,6 +602,14 @@ describe("GRPCRoute", () => {
     expect(all("price")).toEqual(["5$"])
     expect(all("x-gone")).toEqual([])
     expect(all("x-kept")).toEqual(["1"])
+  })
+
+  test("what is added to x-user is not added to what a client sent as x_user", () => {
+    const add =
+      "filters: [{ type: RequestHeaderModifier, requestHeaderModifier: { add: [{ name: x-user, value: guest }] } }]"
+    const bed = grpcBed(route("r", `rules: [{ ${add}, ${to("one")} }]`))
+    const { fields } = bed.begin(grpc("/a.S/M", ["x_user", "root"])).sent
+    expect(fields.slice(8)).toEqual(["x_user", "root", "x-user", "guest"])
   })
 
   test("a rule that cannot be served: the others are, and the route says so", () => {
