@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest"
+import { authorityProblem, clientAuthorityProblem } from "./authority.ts"
 import { HeaderList } from "./header-list.ts"
 import {
-  authorityProblem,
   headAsFarAsKnown,
   readRequestHead,
   readResponseHead,
@@ -94,7 +94,22 @@ describe("octets that may stand in", () => {
       "[::ffff:192.0.2.1]:1",
     ],
     ...["outbound_.80_._.a", "%2Frun%2Fa.sock", "[v7.a]", "a|b", ".a"],
-  ])("an authority that is a host: %s", (authority) => expect(authorityProblem(authority)).toBeNull())
+  ])("an authority that is a host: %s", (authority) => {
+    expect([authorityProblem(authority), clientAuthorityProblem(authority)]).toEqual([null, null])
+  })
+
+  test.each([
+    "10.0.0.1:50051,10.0.0.2:50051",
+    "[::1]:5,[::2]:6",
+    "a:1,b",
+    "2001:db8::1",
+    "::1",
+    "fe80::1%eth0",
+    "unix:%2F%2F%2Frun%2Fa.sock",
+  ])("what only gRPC clients say, over HTTP/2: %s", (authority) => {
+    expect(problemOf(request({ ":authority": authority }))).toBeNull()
+    expect(readRequestHead(request({ ":authority": authority }), authorityProblem)).toBeTypeOf("string")
+  })
 
   test.each([
     ["a..b", ":authority has an empty label"],
@@ -114,7 +129,24 @@ describe("octets that may stand in", () => {
     ["a:8o", ":authority has no port after its host"],
     ["a:65536", ":authority has no port after its host"],
     [`a:${"9".repeat(400)}`, ":authority has no port after its host"],
-  ])("an authority that is none: %s", (authority, why) => expect(authorityProblem(authority)).toBe(why))
+    ["a:1,", ":authority has no port after its host"],
+    ["a:1,,b:2", ":authority has no port after its host"],
+    ["a:1,:2", ":authority has no port after its host"],
+    ["a:1,b:65536", ":authority has no port after its host"],
+    ["a:1,b..c", ":authority has an empty label"],
+    ["a:1,.", ":authority has no port after its host"],
+    ["a:1,me@b", ":authority has octet 0x40"],
+    ["a:1,[::1", ":authority has octet 0x5b"],
+    ["2001:db8::1::2", ":authority has no port after its host"],
+    ["::1:80x", ":authority has no host"],
+    ["unix:/run/a.sock", ":authority has octet 0x2f"],
+    ["unix:%2", ":authority has no port after its host"],
+    ["unix:%2F..%2Fa", ":authority has an empty label"],
+    ["unix:%2F@a", ":authority has octet 0x40"],
+    ["tcp:%2Fa", ":authority has no port after its host"],
+  ])("an authority that is none: %s", (authority, why) => {
+    expect([authorityProblem(authority), clientAuthorityProblem(authority)]).toEqual([why, why])
+  })
 })
 
 describe("what is said of a malformed request", () => {

@@ -1,3 +1,4 @@
+import { clientAuthorityProblem } from "./authority.ts"
 import type { HeaderList, RequestHead, ResponseHead } from "./header-list.ts"
 import { CONNECTION_FIELDS, tidyFields, withoutField } from "./tidy-fields.ts"
 
@@ -94,43 +95,6 @@ function pathProblem(path: string, method: string): Malformed | null {
   return null
 }
 
-/** 1 for the octets that an authority may hold: visible ones, but for those at which some parsers end or divide it. */
-const authorityOctet = new Uint8Array(256)
-for (let octet = 0x21; octet < 0x7f; octet++) authorityOctet[octet] = 1
-for (const character of "#/?@\\") authorityOctet[character.charCodeAt(0)] = 0
-
-/** What another parser could read otherwise in an authority, or what is no host: RFC 3986 §3.2. Null: nothing. */
-export function authorityProblem(authority: string): Malformed | null {
-  const { length } = authority
-  if (length === 0) return null
-  const isLiteral = authority.charCodeAt(0) === 0x5b
-  let previous = 0
-  for (let i = 0; i < length; i++) {
-    const octet = authority.charCodeAt(i)
-    const isBracket = octet === 0x5b ? i > 0 : octet === 0x5d && !isLiteral
-    if (authorityOctet[octet] !== 1 || isBracket) return `:authority has octet 0x${octet.toString(16)}`
-    if (octet === 0x2e && previous === 0x2e) return ":authority has an empty label"
-    previous = octet
-  }
-  const found = isLiteral ? authority.indexOf("]") + 1 : authority.indexOf(":")
-  if (isLiteral && found === 0) return ":authority has no ]"
-  const hostEnd = found === -1 ? length : found
-  if (hostEnd === 0 || (hostEnd === 1 && authority.charCodeAt(0) === 0x2e)) return ":authority has no host"
-  return hostEnd === length || isPort(authority, hostEnd) ? null : ":authority has no port after its host"
-}
-
-/** From `start` on: a colon and a number that a port may have, or none. */
-function isPort(authority: string, start: number): boolean {
-  if (authority.charCodeAt(start) !== 0x3a) return false
-  let port = 0
-  for (let i = start + 1; i < authority.length && port <= 0xffff; i++) {
-    const digit = authority.charCodeAt(i) - 0x30
-    if (digit < 0 || digit > 9) return false
-    port = port * 10 + digit
-  }
-  return port <= 0xffff
-}
-
 /** RFC 3986 §3.1. */
 const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]*$/
 
@@ -148,15 +112,23 @@ function methodProblem(method: string): Malformed | null {
  * Reads a request's header block: RFC 9113 §8.3.1. A string says why it is malformed. The list of the head is the one to
  * go by and to send on: values are without blanks at their ends, and `expect` is left out, as nginx does, for the
  * expectation is met here (RFC 9110 §10.1.1).
+ *
+ * @param hostProblem what is wrong with an authority or a host
  */
-export function readRequestHead(list: HeaderList): RequestHead | Malformed {
-  const head = readRequest(list)
+export function readRequestHead(
+  list: HeaderList,
+  hostProblem: (authority: string) => Malformed | null = clientAuthorityProblem,
+): RequestHead | Malformed {
+  const head = readRequest(list, hostProblem)
   if (typeof head !== "string") return head
   const tidy = tidyFields(list, false)
-  return tidy === list ? head : readRequest(tidy)
+  return tidy === list ? head : readRequest(tidy, hostProblem)
 }
 
-function readRequest(list: HeaderList): RequestHead | Malformed {
+function readRequest(
+  list: HeaderList,
+  hostProblem: (authority: string) => Malformed | null,
+): RequestHead | Malformed {
   const { fields } = list
   let method: string | undefined
   let scheme: string | undefined
@@ -191,7 +163,7 @@ function readRequest(list: HeaderList): RequestHead | Malformed {
   const problem =
     methodProblem(method) ??
     (path === undefined ? null : pathProblem(path, method)) ??
-    authorityProblem(authority ?? host ?? "") ??
+    hostProblem(authority ?? host ?? "") ??
     (host !== undefined && authority !== undefined && host.toLowerCase() !== authority.toLowerCase()
       ? "host and :authority differ"
       : null)

@@ -2,7 +2,7 @@
  * Header fields that a configuration writes: what HTTP/2 takes of them. A field that it does not take would have the
  * peer reset every stream.
  */
-import { authorityProblem } from "../http2/message-head.ts"
+import { authorityProblem } from "../http2/authority.ts"
 
 /** Where a field is written to. */
 export type WrittenTo = "request" | "response"

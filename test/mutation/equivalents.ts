@@ -578,7 +578,6 @@ export const equivalents: readonly Equivalents[] = [
       "const nameOctet = new Uint8Array(256)": ["256 → 257"],
       "for (let i = 0; i < length; i++) {": ["i < length → (i) <= (length)"],
       "for (let i = 0; i < path.length; i++) {": ["i < path.length → (i) <= (path.length)"],
-      "for (let i = 0; i < authority.length; i++) {": ["i < authority.length → (i) <= (authority.length)"],
       "if (fields[i] === name) count++": ["i < fields.length → (i) <= (fields.length)"],
     },
   },

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http"
 import { HeaderList } from "../../http2/header-list.ts"
+import { authorityProblem } from "../../http2/authority.ts"
 import { type Malformed, type RequestHead, readRequestHead } from "../../http2/message-head.ts"
 
 import { CONNECTION_FIELD_NAMES, noteConnectionFields } from "../../record/connection-fields.ts"
@@ -39,7 +40,7 @@ export function readHttp1Head(request: IncomingMessage, scheme: string): Request
   }
   // A client that asks for trailers in HTTP/1 gets them chunked.
   if (named.has("te") && /\btrailers\b/i.test(String(request.headers.te))) fields.push("te", "trailers")
-  const head = readRequestHead(new HeaderList(fields))
+  const head = readRequestHead(new HeaderList(fields), authorityProblem)
   if (named.size > 0 && typeof head !== "string") noteOwnFields(head.list, rawHeaders)
   return head
 }
