@@ -1,9 +1,11 @@
-import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs"
+import { execFileSync } from "node:child_process"
+import { mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import fc from "fast-check"
 import { describe, expect, type TestContext, test } from "vitest"
 import { LogLines } from "../../test/support/log-lines.ts"
+import { ManualClock } from "../../test/support/manual-clock.ts"
 import { PasswordFile, PasswordFiles } from "./password-file.ts"
 import { hashProblem, isPassword } from "./password-hash.ts"
 
@@ -138,12 +140,65 @@ describe("a file", () => {
   })
 })
 
-test("of many files the one not asked for the longest time is forgotten", () => {
-  const files = new PasswordFiles(new LogLines().log)
-  const [a, b] = [files.of("a"), files.of("b")]
-  for (let i = 0; i < 62; i++) files.of(String(i))
-  expect(files.of("a")).toBe(a)
-  files.of("one more")
-  expect(files.of("a")).toBe(a)
-  expect(files.of("b")).not.toBe(b)
+describe("files that variables name", () => {
+  function bed(t: TestContext, names: readonly string[]) {
+    const directory = mkdtempSync(join(tmpdir(), "sluice-users-"))
+    t.onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+    for (const name of names) writeFileSync(join(directory, name), `${name}:{PLAIN}x`)
+    let forgotten = 0
+    const { log } = new LogLines()
+    const clock = new ManualClock()
+    const files = new PasswordFiles({ log, clock, filesMax: 3, onLimit: () => forgotten++ })
+    const named = (name: string) => files.named(join(directory, name))
+    return { directory, files, named, forgotten: () => forgotten }
+  }
+
+  test("of many the one not asked for the longest time is forgotten", (t) => {
+    const { named, forgotten } = bed(t, ["a", "b", "c", "d"])
+    const [a, b] = [named("a"), named("b")]
+    named("c")
+    expect([named("a") === a, forgotten()]).toEqual([true, 0])
+    named("d")
+    expect([named("a") === a, named("b") === b, forgotten()]).toEqual([true, false, 2])
+  })
+
+  test("those that are not there take no place", (t) => {
+    const { directory, named, forgotten } = bed(t, ["a"])
+    const a = named("a")
+    for (let i = 0; i < 10; i++) expect(named(`none-${i}`).check("a", "x")).toBe("unreadable")
+    expect([named("a") === a, forgotten()]).toEqual([true, 0])
+    writeFileSync(join(directory, "none-1"), "b:{PLAIN}x")
+    expect(named("none-1").check("b", "x")).toBe(true)
+  })
+
+  test("what is no file is not read", (t) => {
+    const { directory, files, named } = bed(t, [])
+    execFileSync("mkfifo", [join(directory, "pipe")])
+    symlinkSync("/dev/zero", join(directory, "device"))
+    for (const name of ["pipe", "device", ".", ""]) {
+      expect(named(name).check("a", "x"), name).toBe("unreadable")
+      expect(files.of(join(directory, name)).check("a", "x"), name).toBe("unreadable")
+    }
+  })
+
+  test("those of the configuration are kept without bound", () => {
+    const { log } = new LogLines()
+    const files = new PasswordFiles({ log, clock: new ManualClock(), filesMax: 1, onLimit: () => {} })
+    const [a, b] = [files.of("a"), files.of("b")]
+    expect([files.of("a") === a, files.of("b") === b]).toEqual([true, true])
+  })
+
+  test("that cannot be read are told of once a minute, and not all of their names", () => {
+    const log = new LogLines()
+    const clock = new ManualClock()
+    const files = new PasswordFiles({ log: log.log, clock, filesMax: 1, onLimit: () => {} })
+    const told = () => log.saying("password file cannot be read").map(({ file }) => file)
+    for (const file of ["/a", "/b"]) files.tellUnreadable(file)
+    clock.advance(59_999)
+    files.tellUnreadable("/c")
+    expect(told()).toEqual(["/a"])
+    clock.advance(1)
+    files.tellUnreadable(`/${"d".repeat(5000)}`)
+    expect(told()).toEqual(["/a", `/${"d".repeat(255)}`])
+  })
 })

@@ -1,7 +1,8 @@
 import { createHmac, randomBytes } from "node:crypto"
 import { readFileSync, statSync } from "node:fs"
+import type { Clock } from "../base/clock.ts"
 import type { Log } from "../log/logger.ts"
-import type { Users } from "../relay/route/access.ts"
+import type { UserFiles, Users } from "../relay/route/access.ts"
 import { hashProblem, isPassword } from "./password-hash.ts"
 
 /** Larger files are not read. */
@@ -11,24 +12,63 @@ const KNOWN_MAX = 1024
 /** Lines that the log names of those that are of no use. */
 const LINES_TOLD = 10
 
-/** Files that variables name and that are kept; the one not asked for the longest time is forgotten. */
-const FILES_MAX = 64
+/** The log tells of files that cannot be read once in this time. */
+const UNREADABLE_TOLD_MS = 60_000
+/** Octets of their paths that it tells. */
+const PATH_TOLD = 256
+const UNREADABLE: Users = { check: () => "unreadable" }
+
+export interface PasswordFilesOptions {
+  log: Log
+  clock: Clock
+  /** Files that variables name and that are kept: of others the one not asked for the longest time is forgotten. */
+  filesMax: number
+  /** One was forgotten. */
+  onLimit(): void
+}
 
 /** The password files of a configuration, by their paths. */
-export class PasswordFiles {
-  readonly #files = new Map<string, PasswordFile>()
-  readonly #log: Log
+export class PasswordFiles implements UserFiles {
+  readonly #written = new Map<string, PasswordFile>()
+  /** Those that could be read: what a client has made up takes no place of theirs. */
+  readonly #named = new Map<string, PasswordFile>()
+  readonly #options: PasswordFilesOptions
+  #toldMs = Number.NEGATIVE_INFINITY
 
-  constructor(log: Log) {
-    this.#log = log
+  constructor(options: PasswordFilesOptions) {
+    this.#options = options
   }
 
-  of(path: string): PasswordFile {
-    const file = this.#files.get(path) ?? new PasswordFile(path, this.#log)
-    this.#files.delete(path)
-    this.#files.set(path, file)
-    if (this.#files.size > FILES_MAX) this.#files.delete(this.#files.keys().next().value!)
+  /** A file that the configuration names. */
+  of(path: string): Users {
+    let file = this.#written.get(path)
+    if (file === undefined) this.#written.set(path, (file = new PasswordFile(path, this.#options.log)))
     return file
+  }
+
+  /** One that variables name for a call. */
+  named(path: string): Users {
+    const known = this.#named.get(path)
+    if (known !== undefined) {
+      this.#named.delete(path)
+      this.#named.set(path, known)
+      return known
+    }
+    const file = new PasswordFile(path, this.#options.log)
+    if (!file.refresh()) return UNREADABLE
+    this.#named.set(path, file)
+    if (this.#named.size > this.#options.filesMax) {
+      this.#named.delete(this.#named.keys().next().value!)
+      this.#options.onLimit()
+    }
+    return file
+  }
+
+  tellUnreadable(path: string): void {
+    const { clock, log } = this.#options
+    if (clock.now() - this.#toldMs < UNREADABLE_TOLD_MS) return
+    this.#toldMs = clock.now()
+    log.error("password file cannot be read", { file: path.slice(0, PATH_TOLD) })
   }
 }
 
@@ -48,7 +88,7 @@ export class PasswordFile implements Users {
 
   /** `user` and `password` are octets. A promise where the hash takes long. */
   check(user: string, password: string): boolean | "unreadable" | Promise<boolean> {
-    if (!this.#refresh()) return "unreadable"
+    if (!this.refresh()) return "unreadable"
     const hash = this.#hashes.get(user)
     if (hash === undefined) return false
     const mark = createHmac("sha256", this.#secret).update(`${hash}\n${password}`, "latin1").digest("base64")
@@ -64,10 +104,12 @@ export class PasswordFile implements Users {
     return isRight
   }
 
-  /** False: it cannot be read. */
-  #refresh(): boolean {
+  /** False: it cannot be read, or is none, such as a pipe or a device, whose reading may have no end. */
+  refresh(): boolean {
     try {
-      const { mtimeMs, size, ino } = statSync(this.#path)
+      const stats = statSync(this.#path, { throwIfNoEntry: false })
+      if (stats?.isFile() !== true) return false
+      const { mtimeMs, size, ino } = stats
       const version = `${ino} ${size} ${mtimeMs}`
       if (version === this.#version) return true
       if (size > FILE_OCTETS_MAX) return false

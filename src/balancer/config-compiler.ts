@@ -150,8 +150,12 @@ export class ConfigCompiler {
     const headRewrites = new HeadRewrites(table)
     const zones = new Map(config.zones.map((zone) => [zone.name, this.#makeZone(zone, templateOf)]))
     const zoneOf = (name: string): Zone => zones.get(name)!
-    const passwordFiles = new PasswordFiles(this.#parts.log)
-    const usersOf = (path: string) => passwordFiles.of(path)
+    const userFiles = new PasswordFiles({
+      log: this.#parts.log,
+      clock: this.#parts.clock,
+      filesMax: this.#parts.limits.passwordFilesMax,
+      onLimit: () => this.#parts.counters.add(counterIds.password_files_forgotten),
+    })
     const { routes } = this.#parts.numbers
     const meterOf: RouteParts["meterOf"] = (server, route) =>
       routes === null ? null : routes.meterOf(server, route)
@@ -195,7 +199,7 @@ export class ConfigCompiler {
         headRewrites,
         templateOf,
         zoneOf,
-        usersOf,
+        userFiles,
         serviceMessages: { checkRequest, readCheck, rateRequest, readRate },
         verifierOf: this.#verifiers.of.bind(this.#verifiers),
         findCluster: find,

@@ -1146,6 +1146,18 @@ const rows = {
     source: "nginx has 60 s",
     counter: "ocsp_timeout",
   },
+  passwordFilesMax: {
+    counts: "password files that variables in auth_basic_user_file name and that are kept, of a configuration",
+    value: 1024,
+    unit: "entries",
+    min: 1,
+    max: MANY,
+    per: "worker",
+    stops: "clients that name ever other files; one that cannot be read is never kept",
+    effect: "the one that was not asked for the longest time is read again when it is asked for",
+    source: "ours: nginx reads the file for every request",
+    counter: "password_files_forgotten",
+  },
   ocspStatusesMax: {
     counts: "clients' certificates whose status an authority has told by OCSP, of each listener",
     value: 10_000,

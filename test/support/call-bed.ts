@@ -331,7 +331,7 @@ export class CallBed {
       headRewrites: new HeadRewrites(variables),
       templateOf: templatesOf(variables),
       zoneOf: never,
-      usersOf: never,
+      userFiles: { of: never, named: never, tellUnreadable: never },
       verifierOf: never,
       cursorFieldsOf: () => () => null,
       serviceMessages: { checkRequest: never, readCheck: never, rateRequest: never, readRate: never },

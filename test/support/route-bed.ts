@@ -135,6 +135,11 @@ export class RouteBed {
         return [name, { name, key: templateOf(key), rate: (rate ?? 0) * 1000, table: zone }]
       }),
     )
+    const usersOf = (path: string): Users => {
+      this.passwordPaths.push(path)
+      return { check: (user, password) => this.passwords.check(user, password) }
+    }
+    const tellUnreadable = (file: string): void => log.error("password file cannot be read", { file })
     const parts = {
       table,
       stepsMax,
@@ -142,10 +147,7 @@ export class RouteBed {
       headRewrites: new HeadRewrites(table),
       templateOf,
       zoneOf: (name: string) => zones.get(name)!,
-      usersOf: (path: string): Users => {
-        this.passwordPaths.push(path)
-        return { check: (user, password) => this.passwords.check(user, password) }
-      },
+      userFiles: { of: usersOf, named: usersOf, tellUnreadable },
       cursorFieldsOf: () => () => null,
       verifierOf: (): TokenVerifier => ({
         read: (text) => ({ text }) as unknown as CallerToken,

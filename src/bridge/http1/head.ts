@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http"
-import { HeaderList } from "../../http2/header-list.ts"
 import { authorityProblem } from "../../http2/authority.ts"
+import { HeaderList } from "../../http2/header-list.ts"
 import { type Malformed, type RequestHead, readRequestHead } from "../../http2/message-head.ts"
 
 import { CONNECTION_FIELD_NAMES, noteConnectionFields } from "../../record/connection-fields.ts"

@@ -207,7 +207,9 @@ describe("auth_basic", () => {
       const verifierOf = (): never => {
         throw new Error("no token is asked for")
       }
-      const parts = { templateOf: asking.route.templateOf, usersOf: () => ({ check }), verifierOf }
+      const usersOf = () => ({ check })
+      const userFiles = { of: usersOf, named: usersOf, tellUnreadable() {} }
+      const parts = { templateOf: asking.route.templateOf, userFiles, verifierOf }
       const [phase] = checkAccess(config.servers[0]!.fallback.access, parts, "").phases
       const told: unknown[] = []
       const giveUp = (phase!(asking, bed.context) as Wait).begin((verdict) => told.push(verdict))

@@ -16,6 +16,14 @@ export interface Users {
   check(user: string, password: string): boolean | "unreadable" | Promise<boolean>
 }
 
+/** Finds them by their path: that of the configuration, or what variables in it come to. */
+export interface UserFiles {
+  of(path: string): Users
+  named(path: string): Users
+  /** For the log: clients may have made it up. */
+  tellUnreadable(path: string): void
+}
+
 /** `allowed`: as the rule says so. Null: it does not say. */
 type Decision = Verdict | "allowed" | null
 type Check = (call: PhasedCall, context: PhaseContext) => Decision
@@ -66,7 +74,7 @@ function valuesOf({ requestHeaders: { fields } }: StreamRecord, name: string): s
 /** What the access phase is made of. */
 export interface AccessParts {
   templateOf(source: string): Template
-  usersOf(path: string): Users
+  userFiles: UserFiles
   /** @param server whose locations are asked for keys */
   verifierOf(config: JwtConfig, server: string): TokenVerifier
 }
@@ -78,14 +86,18 @@ export function hasAccess({ rules, basic, jwt, request }: AccessConfig): boolean
 /** Who is let in: nginx's access phase. Of a subrequest nothing is asked. `first`: what comes before callers are counted. */
 export function checkAccess(
   { satisfy, rules, basic, jwt, request }: AccessConfig,
-  { templateOf: template, usersOf, verifierOf }: AccessParts,
+  { templateOf: template, userFiles, verifierOf }: AccessParts,
   server: string,
   extAuthz: Check | null = null,
 ): { first: Phase[]; phases: Phase[] } {
   const checks: Check[] = []
   if (rules.length > 0) checks.push(checkRules(rules))
   if (basic !== null)
-    checks.push(checkBasic(template(basic.realm), userFile(basic.userFile, template, usersOf)))
+    checks.push(
+      checkBasic(template(basic.realm), userFile(basic.userFile, template, userFiles), (path) =>
+        userFiles.tellUnreadable(path),
+      ),
+    )
   const tokens = jwt === null ? null : new JwtCheck(jwt, template, verifierOf(jwt, server))
   if (tokens !== null) checks.push((call, context) => tokens.check(call, context))
   if (request !== null) checks.push(askAuthorization(request, template))
@@ -177,16 +189,16 @@ type UserFile = (record: StreamRecord, env: PhaseContext["env"]) => { path: stri
 function userFile(
   path: string,
   templateOf: AccessParts["templateOf"],
-  usersOf: AccessParts["usersOf"],
+  userFiles: AccessParts["userFiles"],
 ): UserFile {
   if (!path.includes("$")) {
-    const file = { path, users: usersOf(path) }
+    const file = { path, users: userFiles.of(path) }
     return () => file
   }
   const template = templateOf(path)
   return (record, env) => {
     const named = Buffer.from(template.render(record, env), "latin1").toString()
-    return { path: named, users: isOwnPath(named) ? usersOf(named) : null }
+    return { path: named, users: isOwnPath(named) ? userFiles.named(named) : null }
   }
 }
 
@@ -195,8 +207,8 @@ function isOwnPath(path: string): boolean {
   return path.startsWith("/") && !path.endsWith("/") && !/\0|\/\.\.(?:\/|$)/.test(path)
 }
 
-function checkBasic(realm: Template, fileOf: UserFile): Check {
-  return ({ record }, { env, log }) => {
+function checkBasic(realm: Template, fileOf: UserFile, tellUnreadable: UserFiles["tellUnreadable"]): Check {
+  return ({ record }, { env }) => {
     const name = realm.render(record, env)
     if (name === "off") return null
     const refusal: Failure = {
@@ -208,7 +220,7 @@ function checkBasic(realm: Template, fileOf: UserFile): Check {
     const { path, users } = fileOf(record, env)
     const outcome = users?.check(credentials.user, credentials.password) ?? "unreadable"
     if (outcome === "unreadable") {
-      log.error("password file cannot be read", { file: path })
+      tellUnreadable(path)
       return failure("access_denied", "access forbidden", true)
     }
     if (outcome === true) return "allowed"

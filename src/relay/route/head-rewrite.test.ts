@@ -91,7 +91,7 @@ describe("a request's head on its way up", () => {
 
   test.each([
     ["tenant_id", "$http_tenant_id", "tenant_id a, b"],
-    ["Tenant_Id", "${http_Tenant_Id}", "tenant_id a, b"],
+    ["Tenant_Id", `\${http_Tenant_Id}`, "tenant_id a, b"],
     ["tenant-id", "$http_tenant_id", "tenant_id a tenant_id b"],
     ["tenant_id", "is $http_tenant_id", "tenant_id is"],
     ["tenant_id", "$http_tenant_i", ""],
