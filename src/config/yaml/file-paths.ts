@@ -1,4 +1,4 @@
-import { isAbsolute, join } from "node:path"
+import { isAbsolute, join, resolve } from "node:path"
 import type { Config } from "../model.ts"
 
 /** Keys that hold the path of a file, besides those of logs and of files of endpoints: `certFile`, `pidFile` and so on. */
@@ -9,7 +9,8 @@ const NO_FILE = /^(stderr|$|\$)|^(engine|data|store):/
 
 /**
  * The configuration with its files' paths taken from `directory`, as nginx takes those of nginx.conf from the file's.
- * `written`: how each path that changed was written.
+ * `written`: how each path that changed was written. One with variables is absolute then, for what they come to may not
+ * climb out of it.
  */
 export function fromDirectory(
   config: Config,
@@ -18,7 +19,8 @@ export function fromDirectory(
   const written = new Map<string, string>()
   const pathOf = (text: string): string => {
     if (isAbsolute(text) || NO_FILE.test(text)) return text
-    const path = join(directory, text)
+    const path = text.includes("$") ? resolve(directory, text) : join(directory, text)
+    if (path === text) return text
     written.set(path, text)
     return path
   }
@@ -33,5 +35,5 @@ export function fromDirectory(
       }),
     )
   }
-  return { config: directory === "." ? config : (taken(config, false) as Config), written }
+  return { config: taken(config, false) as Config, written }
 }
