@@ -1,6 +1,8 @@
 /** Where Sluice answers otherwise than nginx and means to: each with a name and a sentence for docs/nginx.md. */
 import type { Directive, Word } from "../../src/config/nginx/ast.ts"
-import type { Probe } from "./probes.ts"
+import { grpcStatusOfHttp } from "../../src/grpc/status.ts"
+import { failure, failureKinds } from "../../src/record/failure.ts"
+import { hostOf, type Probe } from "./probes.ts"
 import type { Answer } from "./send.ts"
 import type { Seen } from "./stub.ts"
 
@@ -64,6 +66,46 @@ const isNoHost = ([name, value]: readonly Word[]): boolean =>
 const isPage = ({ answer, seen }: Outcome): boolean =>
   seen.length === 0 && !answer.headers.some(([, value]) => value.startsWith("application/grpc"))
 
+/** What stands in the head, or behind the body. */
+const grpcStatusOf = ({ answer }: Outcome): string | null =>
+  [...answer.headers, ...answer.trailers].find(([name]) => name === "grpc-status")?.[1] ?? null
+
+/** What a gRPC client may be told where nginx says this: what the file says, OK of what is well, or the status of the error. */
+function saysTheSame(nginx: Outcome, grpcStatus: string): boolean {
+  const written = grpcStatusOf(nginx)
+  if (written !== null) return written === grpcStatus
+  const { status } = nginx.answer
+  if (status < 300) return grpcStatus === "0"
+  const causes = failureKinds.map((kind) => failure(kind, ""))
+  const ofCauses = causes.filter(({ httpStatus }) => httpStatus === status).map((each) => each.grpcStatus)
+  return [grpcStatusOfHttp(status), ...ofCauses].includes(Number(grpcStatus))
+}
+
+/** Those of the probe's host; all, where none says so. */
+function serversOf({ listen: { servers }, host }: Probe): readonly Directive[] {
+  const named = servers.filter((server) => hostOf(server) === host)
+  return named.length > 0 ? named : servers
+}
+
+/** Bodies are the same, but that each names the backend that was asked last. */
+function isOfLastTry(what: string, nginx: Outcome, sluice: Outcome): boolean {
+  const [one, other] = [nginx, sluice].map(({ seen }) => JSON.stringify(seen.at(-1)?.backend ?? ""))
+  return what === "body" && nginx.answer.body.replace(one!, other!) === sluice.answer.body
+}
+
+/** What compressing changes in an answer. */
+const OF_GZIP = /^(body|header (content-encoding|vary|content-length|etag|accept-ranges))$/
+
+const saysOn = (servers: readonly Directive[], directive: string): boolean =>
+  allOf(servers).some(({ name, args }) => name.text === directive && args[0]?.text === "on")
+
+/** The one request that nginx's backends saw is a copy. */
+function isMirrored(servers: readonly Directive[], nginx: Outcome, sluice: Outcome): boolean {
+  const [one, other] = [nginx.seen[0], sluice.seen[0]]
+  const paths = allOf(servers).flatMap(({ name, args }) => (name.text === "mirror" ? [args[0]!.text] : []))
+  return one !== undefined && (one.backend !== other?.backend || paths.includes(one.path))
+}
+
 const isGzip = ({ answer }: Outcome): boolean =>
   answer.headers.some(([name, value]) => name === "content-encoding" && value === "gzip")
 
@@ -76,7 +118,7 @@ export const differences: readonly NamedDifference[] = [
       saysGrpc(probe) &&
       (nginx.answer.status >= 300 || nginx.answer.status === 204 || isPage(nginx)) &&
       sluice.answer.status === 200 &&
-      sluice.answer.headers.some(([name]) => name === "grpc-status"),
+      sluice.answer.headers.some(([name, value]) => name === "grpc-status" && saysTheSame(nginx, value)),
   },
   {
     name: "HTTP/1.1 upstream",
@@ -119,11 +161,15 @@ export const differences: readonly NamedDifference[] = [
     name: "further tries",
     sentence:
       "A call is tried elsewhere as `grpc_next_upstream` says as long as what its client has sent is held; nginx does so only if it was whole before a server was asked.",
-    explains: (_mismatch, probe, nginx, sluice) =>
+    explains: ({ what }, probe, nginx, sluice) =>
       saysGrpc(probe) &&
       nginx.seen.length === 1 &&
       sluice.seen.length > 1 &&
-      allOf(probe.listen.servers).some(({ name }) => name.text === "grpc_next_upstream"),
+      (what.startsWith("seen") || isOfLastTry(what, nginx, sluice)) &&
+      allOf(serversOf(probe)).some(
+        ({ name, args }) =>
+          name.text === "grpc_next_upstream" && args.some(({ text }) => text === "non_idempotent"),
+      ),
   },
   {
     name: "names in variables",
@@ -146,9 +192,12 @@ export const differences: readonly NamedDifference[] = [
   {
     name: "gzip",
     sentence: "Nothing is compressed on its way: `gzip` has no effect.",
-    explains: ({ what, nginx: theirs, sluice: ours }, _probe, nginx, sluice) =>
-      (isGzip(nginx) && !isGzip(sluice)) ||
-      (what === "header vary" && theirs === "Accept-Encoding" && ours === "(none)"),
+    explains: ({ what, nginx: theirs, sluice: ours }, { listen }, nginx, sluice) =>
+      (isGzip(nginx) && !isGzip(sluice) && OF_GZIP.test(what)) ||
+      (what === "header vary" &&
+        theirs === "Accept-Encoding" &&
+        ours === "(none)" &&
+        saysOn(listen.servers, "gzip_vary")),
   },
   {
     name: "host that is none",
@@ -174,8 +223,9 @@ export const differences: readonly NamedDifference[] = [
     name: "mirror",
     sentence: "No request is sent twice: `mirror` is left out, with a warning.",
     explains: ({ what }, { listen }, nginx, sluice) =>
-      what.startsWith("seen") &&
-      (what !== "seen" || nginx.seen.length > sluice.seen.length) &&
+      (what === "seen"
+        ? nginx.seen.length > sluice.seen.length
+        : what.startsWith("seen ") && isMirrored(listen.servers, nginx, sluice)) &&
       allOf(listen.servers).some(({ name, args }) => name.text === "mirror" && args[0]!.text !== "off"),
   },
   {

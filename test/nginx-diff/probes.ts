@@ -158,7 +158,8 @@ function grpcProbes(
   ]
 }
 
-function hostOf(server: Directive): string {
+/** A name that a server answers to. */
+export function hostOf(server: Directive): string {
   const names = server.block!.filter(({ name }) => name.text === "server_name").flatMap(({ args }) => args)
   const plain = names.find(({ text }) => /^[a-z0-9][a-z0-9.-]*$/i.test(text))?.text
   if (plain !== undefined) return plain

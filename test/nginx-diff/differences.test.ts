@@ -1,0 +1,116 @@
+/** A name explains what it says and nothing beside: outcomes that nothing has ever answered with. */
+import { expect, test } from "vitest"
+import { compare } from "./compare.ts"
+import { differences, type Outcome } from "./differences.ts"
+import type { Probe } from "./probes.ts"
+import type { Answer } from "./send.ts"
+import { readShape } from "./shape.ts"
+import type { Seen } from "./stub.ts"
+
+type Pairs = [string, string][]
+const GRPC: Pairs = [["content-type", "application/grpc"]]
+
+function probe(server: string, headers: Pairs = GRPC): Probe {
+  const servers = readShape("f", server)
+  const listen = {
+    ...{ original: "80", host: "127.0.0.1", port: 80, unixPath: null },
+    ...{ isTls: false, isHttp2: true, isProxied: false, servers },
+  }
+  const isGrpc = headers === GRPC
+  return { listen, http: "2", host: "a.example", method: "POST", path: "/", headers, body: [], isGrpc }
+}
+
+const seen = (backend: string, more: Partial<Seen> = {}): Seen => ({
+  ...{ backend, protocol: "HTTP/2", isTls: false, method: "POST", path: "/", headers: [], body: "" },
+  ...more,
+})
+
+function outcome(status: number, answer: Partial<Answer>, ...all: Seen[]): Outcome {
+  return { answer: { status, error: "", headers: [], trailers: [], body: "", ...answer }, seen: all }
+}
+
+/** Of each thing that is not the same the name, or null. */
+function namesOf(asked: Probe, nginx: Outcome, sluice: Outcome): Record<string, string | null> {
+  const found = compare(nginx, sluice).map((mismatch) => {
+    const difference = differences.find((each) => each.explains(mismatch, asked, nginx, sluice))
+    return [mismatch.what, difference?.name ?? null]
+  })
+  return Object.fromEntries(found)
+}
+
+const ofGrpc = (status: string): Outcome => outcome(200, { headers: [...GRPC, ["grpc-status", status]] })
+const page = (status: number, headers: Pairs = []): Outcome => outcome(status, { headers, body: "page" })
+
+test.each<[why: string, nginx: Outcome, grpcStatus: string, isNamed: boolean]>([
+  ["an error's own status", page(502), "14", true],
+  ["another", page(502), "13", false],
+  ["OK of an error", page(502), "0", false],
+  ["that of the cause", page(503), "8", true],
+  ["one of no cause", page(503), "7", false],
+  ["403", page(403), "7", true],
+  ["403 as UNAUTHENTICATED", page(403), "16", false],
+  ["OK of a page", page(200), "0", true],
+  ["an error of a page", page(200), "14", false],
+  ["an error of 204", page(204), "12", false],
+  ["what the file says", page(204, [["grpc-status", "12"]]), "12", true],
+  ["otherwise than the file says", page(403, [["grpc-status", "12"]]), "7", false],
+])("gRPC status: %s", (_, nginx, grpcStatus, isNamed) => {
+  const names = Object.values(namesOf(probe("server { }"), nginx, ofGrpc(grpcStatus)))
+  expect(new Set(names)).toEqual(new Set([isNamed ? "gRPC status" : null]))
+})
+
+test("gRPC status: another answer of a backend's", () => {
+  const nginx = outcome(200, { headers: [...GRPC, ["grpc-status", "5"]] }, seen("a"))
+  const sluice = outcome(200, { headers: [...GRPC, ["grpc-status", "0"]] }, seen("a"))
+  expect(namesOf(probe("server { }"), nginx, sluice)).toEqual({ "header grpc-status": null })
+})
+
+test("further tries: only of those that may be repeated, and only what backends saw and said", () => {
+  const body = (backend: string): Partial<Answer> => ({ body: `{"backend":"${backend}"}` })
+  const nginx = outcome(503, body("a"), seen("a"))
+  const sluice = outcome(503, body("b"), seen("a"), seen("b"))
+  const of = (words: string, more = "") =>
+    probe(`server { server_name a.example; location / { grpc_next_upstream ${words}; } } ${more}`)
+  const name = "further tries"
+  expect(namesOf(of("http_503 non_idempotent"), nginx, sluice)).toEqual({ seen: name, body: name })
+  expect(namesOf(of("http_503"), nginx, sluice)).toEqual({ seen: null, body: null })
+  const other = "server { server_name b.example; grpc_next_upstream http_503 non_idempotent; }"
+  expect(namesOf(of("http_503", other), nginx, sluice)).toEqual({ seen: null, body: null })
+  const wrong = outcome(500, { body: "b", headers: [["x-from", "b"]] }, seen("a"), seen("b"))
+  expect(namesOf(of("http_503 non_idempotent"), nginx, wrong)).toEqual({
+    ...{ status: null, "header x-from": null },
+    ...{ body: null, seen: name },
+  })
+})
+
+test("gzip: what compressing changes", () => {
+  const asked = probe("server { gzip on; gzip_vary on; }", [["accept-encoding", "gzip"]])
+  const zipped: Pairs = [
+    ["content-encoding", "gzip"],
+    ["vary", "Accept-Encoding"],
+    ["x-a", "1"],
+  ]
+  const nginx = outcome(200, { headers: zipped, body: "zipped" }, seen("a"))
+  const sluice = outcome(404, { headers: [["x-a", "2"]], body: "plain" }, seen("b"))
+  expect(namesOf(asked, nginx, sluice)).toEqual({
+    ...{ status: null, "header content-encoding": "gzip", "header vary": "gzip", "header x-a": null },
+    ...{ body: "gzip", "seen backend": null },
+  })
+  const varied = outcome(200, { headers: [["vary", "Accept-Encoding"]] })
+  expect(namesOf(asked, varied, outcome(200, {}))).toEqual({ "header vary": "gzip" })
+  expect(namesOf(probe("server { gzip on; }"), varied, outcome(200, {}))).toEqual({ "header vary": null })
+})
+
+test("mirror: what backends saw of a copy", () => {
+  const asked = probe("server { location / { mirror /copy; } }", [])
+  const plain = outcome(200, {}, seen("a"))
+  expect(namesOf(asked, outcome(404, {}, seen("a"), seen("m")), plain)).toEqual({
+    status: null,
+    seen: "mirror",
+  })
+  expect(namesOf(asked, plain, outcome(200, {}, seen("a"), seen("a")))).toEqual({ seen: null })
+  const late = outcome(200, {}, seen("a", { path: "/copy", method: "GET" }))
+  expect(namesOf(asked, late, plain)).toEqual({ "seen path": "mirror", "seen method": "mirror" })
+  const wrong = outcome(200, {}, seen("a", { path: "/b", headers: [["x-a", "1"]] }))
+  expect(namesOf(asked, wrong, plain)).toEqual({ "seen path": null, "seen x-a": null })
+})
