@@ -59,6 +59,24 @@ test.each<[why: string, nginx: Outcome, grpcStatus: string, isNamed: boolean]>([
   expect(new Set(names)).toEqual(new Set([isNamed ? "gRPC status" : null]))
 })
 
+test.each([
+  ["12", "gRPC status"],
+  ["14", null],
+])("gRPC status: %s of a page of 200 that stands for 404", (grpcStatus, name) => {
+  const asked = probe("server { location / { error_page 404 =200 /page; } }")
+  expect(new Set(Object.values(namesOf(asked, page(200), ofGrpc(grpcStatus))))).toEqual(new Set([name]))
+})
+
+test.each([
+  ["the plain HTTP request was sent", "13", "HTTP/2 to a port with TLS"],
+  ["the plain HTTP request was sent", "2", null],
+  ["no plain words", "13", null],
+])("HTTP/2 to a port with TLS: %s, %s", (message, grpcStatus, name) => {
+  const { answer } = ofGrpc(grpcStatus)
+  const sluice = outcome(200, { headers: [...answer.headers, ["grpc-message", message]] })
+  expect(new Set(Object.values(namesOf(probe("server { }"), page(502), sluice)))).toEqual(new Set([name]))
+})
+
 test("gRPC status: another answer of a backend's", () => {
   const nginx = outcome(200, { headers: [...GRPC, ["grpc-status", "5"]] }, seen("a"))
   const sluice = outcome(200, { headers: [...GRPC, ["grpc-status", "0"]] }, seen("a"))

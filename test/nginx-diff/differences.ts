@@ -70,15 +70,22 @@ const isPage = ({ answer, seen }: Outcome): boolean =>
 const grpcStatusOf = ({ answer }: Outcome): string | null =>
   [...answer.headers, ...answer.trailers].find(([name]) => name === "grpc-status")?.[1] ?? null
 
-/** What a gRPC client may be told where nginx says this: what the file says, OK of what is well, or the status of the error. */
-function saysTheSame(nginx: Outcome, grpcStatus: string): boolean {
+/** What a gRPC client may be told of an HTTP status: the protocol's, or that of one of its causes. */
+function isGrpcStatusOf(status: number, grpcStatus: number): boolean {
+  const causes = failureKinds.map((kind) => failure(kind, ""))
+  const isCause = causes.some((each) => each.httpStatus === status && each.grpcStatus === grpcStatus)
+  return isCause || grpcStatusOfHttp(status) === grpcStatus
+}
+
+/** What the file says, the status of the error, or where a page of 2xx stands for errors (`error_page`), that of one. */
+function saysTheSame(probe: Probe, nginx: Outcome, grpcStatus: string): boolean {
   const written = grpcStatusOf(nginx)
   if (written !== null) return written === grpcStatus
   const { status } = nginx.answer
-  if (status < 300) return grpcStatus === "0"
-  const causes = failureKinds.map((kind) => failure(kind, ""))
-  const ofCauses = causes.filter(({ httpStatus }) => httpStatus === status).map((each) => each.grpcStatus)
-  return [grpcStatusOfHttp(status), ...ofCauses].includes(Number(grpcStatus))
+  if (status >= 300) return isGrpcStatusOf(status, Number(grpcStatus))
+  const pages = allOf(serversOf(probe)).filter(({ name }) => name.text === "error_page")
+  const errors = pages.flatMap(({ args }) => args.map(({ text }) => Number(text)).filter((code) => code > 0))
+  return grpcStatus === "0" || errors.some((error) => isGrpcStatusOf(error, Number(grpcStatus)))
 }
 
 /** Those of the probe's host; all, where none says so. */
@@ -118,7 +125,9 @@ export const differences: readonly NamedDifference[] = [
       saysGrpc(probe) &&
       (nginx.answer.status >= 300 || nginx.answer.status === 204 || isPage(nginx)) &&
       sluice.answer.status === 200 &&
-      sluice.answer.headers.some(([name, value]) => name === "grpc-status" && saysTheSame(nginx, value)),
+      sluice.answer.headers.some(
+        ([name, value]) => name === "grpc-status" && saysTheSame(probe, nginx, value),
+      ),
   },
   {
     name: "HTTP/1.1 upstream",
@@ -215,9 +224,12 @@ export const differences: readonly NamedDifference[] = [
       "HTTP/2 without TLS on a port with it is told so in HTTP/2; nginx says it in HTTP/1.1, which to a `grpc_pass` is no answer.",
     explains: (_mismatch, _probe, nginx, sluice) =>
       nginx.answer.status === 502 &&
-      sluice.answer.status === 400 &&
-      /plain HTTP request|^[\d ]*$/.test(sluice.answer.body) &&
-      nginx.seen.length === 0,
+      nginx.seen.length === 0 &&
+      (sluice.answer.status === 400
+        ? /plain HTTP request|^[\d ]*$/.test(sluice.answer.body)
+        : sluice.answer.headers.some(
+            ([name, value]) => name === "grpc-message" && /plain HTTP request/.test(value),
+          ) && grpcStatusOf(sluice) === String(grpcStatusOfHttp(400))),
   },
   {
     name: "mirror",
