@@ -73,6 +73,8 @@ export interface CompilerParts {
   readonly origins: Http1Origins
 }
 
+type TableParts = Pick<RouteParts, "table" | "templateOf" | "headRewrites" | "zoneOf" | "openLog">
+
 /** Makes what is in force of a configuration: its clusters, the routers of its listeners, its certificates. */
 export class ConfigCompiler {
   readonly #parts: CompilerParts
@@ -144,12 +146,22 @@ export class ConfigCompiler {
     const find: RouteParts["findCluster"] = (cluster, mayResolve, needsPort) =>
       known(cluster) ?? this.#variableClusters.find(cluster, mayResolve, needsPort)
     const stepsMax = this.#parts.limits.regexSteps
-    const table = makeVariableTable(config.variables, namesSet(config), { stepsMax })
-    const templateOf = templatesOf(table)
     const regexOf = regexesOf(stepsMax)
-    const headRewrites = new HeadRewrites(table)
-    const zones = new Map(config.zones.map((zone) => [zone.name, this.#makeZone(zone, templateOf)]))
-    const zoneOf = (name: string): Zone => zones.get(name)!
+    const ofTable = (underscores: boolean): TableParts => {
+      const table = makeVariableTable(config.variables, namesSet(config), { stepsMax, underscores })
+      const templateOf = templatesOf(table)
+      const zones = new Map(config.zones.map((zone) => [zone.name, this.#makeZone(zone, templateOf)]))
+      return {
+        table,
+        templateOf,
+        headRewrites: new HeadRewrites(table),
+        zoneOf: (name) => zones.get(name)!,
+        openLog: (log) => this.#openAccessLog(log, table),
+      }
+    }
+    const ofPlain = ofTable(false)
+    const hasUnderscores = config.servers.some(({ underscoresInHeaders }) => underscoresInHeaders)
+    const ofUnderscores = hasUnderscores ? ofTable(true) : ofPlain
     const userFiles = new PasswordFiles({
       log: this.#parts.log,
       clock: this.#parts.clock,
@@ -175,7 +187,6 @@ export class ConfigCompiler {
     for (const { name } of config.listeners.filter(({ protocol }) => protocol === "http")) {
       const servers = config.servers.filter((server) => server.listeners.includes(name))
       if (servers.length === 0) throw new Error(`listener ${name} has no server`)
-      const openLog = (log: AccessLogConfig) => this.#openAccessLog(log, table)
       const connectAs = (
         tlsConfig: UpstreamTlsConfig | null,
         { bindAddress, socketKeepalive }: RouteSettings,
@@ -193,24 +204,22 @@ export class ConfigCompiler {
         return this.#parts.origins.connector({ tls: over, bindAddress, socketKeepalive, ...exchange })
       }
       const parts = {
-        table,
         stepsMax,
         regexOf,
-        headRewrites,
-        templateOf,
-        zoneOf,
         userFiles,
         serviceMessages: { checkRequest, readCheck, rateRequest, readRate },
         verifierOf: this.#verifiers.of.bind(this.#verifiers),
         findCluster: find,
-        openLog,
         connectAs,
         connectHttp1,
         serveFiles,
         meterOf,
         cursorFieldsOf: cursorFieldsBy,
       }
-      const compile: RouteCompiler<Route> = (server, route, host) => compileRoute(server, route, host, parts)
+      const plain = { ...parts, ...ofPlain }
+      const underscored = { ...parts, ...ofUnderscores }
+      const compile: RouteCompiler<Route> = (server, route, host) =>
+        compileRoute(server, route, host, server.underscoresInHeaders ? underscored : plain)
       routers.set(name, yield* Router.make(name, servers, compile, options))
     }
     return routers

@@ -83,6 +83,7 @@ export const defaults = {
     listeners: words("all"),
     default: is(false, "the first server does"),
     order: is<"nginx" | "written">("nginx"),
+    underscoresInHeaders: is(false),
   },
   route: {
     resolve: is(false),

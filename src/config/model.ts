@@ -172,6 +172,8 @@ export interface ServerConfig {
    * first, as they stand, of which path and `when` hold; none has routes within it.
    */
   order: "nginx" | "written"
+  /** `$http_a_b` is a field `a_b` too, where there is no `a-b`. nginx: `underscores_in_headers`. */
+  underscoresInHeaders: boolean
   routes: RouteConfig[]
   /** What is done to a request before its route is found. nginx: `if`, `set`, `rewrite`, `return` of a server. */
   rewrite: RewriteStep[]

@@ -8,7 +8,7 @@ export interface VariableSource {
 }
 
 /** Nginx's variables and Sluice's own. */
-export const builtIn: VariableSource = { find: findVariable }
+export const builtIn: VariableSource = { find: (name) => findVariable(name) }
 
 /**
  * The variables of one configuration: those that it declares, before those that are always there. What `set` and captures
@@ -19,12 +19,16 @@ export class VariableTable implements VariableSource {
   readonly id: string
   readonly #declared = new Map<string, Variable>()
 
-  constructor(id = "") {
-    this.id = id
+  readonly #underscores: boolean
+
+  /** @param underscores see `findVariable` */
+  constructor(id = "", underscores = false) {
+    this.id = underscores ? `${id}_` : id
+    this.#underscores = underscores
   }
 
   find(name: string): Variable | undefined {
-    return this.#declared.get(name.toLowerCase()) ?? findVariable(name)
+    return this.#declared.get(name.toLowerCase()) ?? findVariable(name, this.#underscores)
   }
 
   /** One that may yet be declared: it is looked for when it is used, and empty where there is none. */
@@ -37,7 +41,7 @@ export class VariableTable implements VariableSource {
     const lower = name.toLowerCase()
     const before = this.#declared.get(lower)
     if (before === undefined && CHANGEABLE.has(lower)) return
-    const otherwise = before ?? findVariable(lower) ?? (() => "")
+    const otherwise = before ?? findVariable(lower, this.#underscores) ?? (() => "")
     this.#declared.set(lower, (record, env) => record.state?.values.get(lower) ?? otherwise(record, env))
   }
 

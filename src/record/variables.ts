@@ -49,10 +49,12 @@ export function variableNames(): string[] {
   return [...FIXED.keys(), ...FAMILIES.map(([prefix]) => prefix)]
 }
 
-export function findVariable(name: string): Variable | undefined {
+/** @param underscores whether `$http_a_b` is a field `a_b` too, where there is no `a-b` */
+export function findVariable(name: string, underscores = false): Variable | undefined {
   const lower = name.toLowerCase()
   const fixed = FIXED.get(lower) ?? CAPTURES.get(lower)
   if (fixed !== undefined) return fixed
+  if (underscores && lower.startsWith("http_")) return requestHeader(lower.slice("http_".length), true)
   for (const [prefix, make] of FAMILIES) {
     if (lower.startsWith(prefix)) return make(lower.slice(prefix.length))
   }
@@ -194,11 +196,11 @@ const CAPTURES: ReadonlyMap<string, Variable> = new Map(
 )
 
 const FAMILIES: readonly [prefix: string, make: (rest: string) => Variable][] = [
-  ["http_", requestHeader],
-  ["sent_http_", (rest) => responseHeader(rest, (record) => record.responseHeaders)],
-  ["sent_trailer_", (rest) => responseHeader(rest, (record) => record.responseTrailers)],
-  ["upstream_http_", (rest) => responseHeader(rest, (record) => record.attempts.at(-1)?.responseHeaders)],
-  ["upstream_trailer_", (rest) => responseHeader(rest, (record) => record.attempts.at(-1)?.responseTrailers)],
+  ["http_", (rest) => requestHeader(rest, false)],
+  ["sent_http_", (rest) => underlined(rest, (record) => record.responseHeaders)],
+  ["sent_trailer_", (rest) => underlined(rest, (record) => record.responseTrailers)],
+  ["upstream_http_", (rest) => underlined(rest, (record) => record.attempts.at(-1)?.responseHeaders)],
+  ["upstream_trailer_", (rest) => underlined(rest, (record) => record.attempts.at(-1)?.responseTrailers)],
   [
     "upstream_cookie_",
     (rest) =>
@@ -224,22 +226,23 @@ const FAMILIES: readonly [prefix: string, make: (rest: string) => Variable][] = 
 type Fields = HeaderList | null | undefined
 
 /**
- * Fields of the connection, which are kept apart, and all others. One whose own name has `_` is never meant, as with nginx's
- * `underscores_in_headers off`: a proxy before us that removes `x-user` would let the client say it as `x_user`.
+ * Fields of the connection, which are kept apart, and all others. One whose own name has `_` is not meant unless the
+ * configuration says so: past a proxy that removes `x-user` a client could say it as `x_user`.
  */
-function requestHeader(rest: string): Variable {
+function requestHeader(rest: string, underscores: boolean): Variable {
   const name = rest.replaceAll("_", "-")
   if (CONNECTION_FIELD_NAMES.has(name)) return ({ requestHeaders }) => connectionField(requestHeaders, name)
-  return headerOf(rest, (record) => record.requestHeaders)
+  return (underscores ? underlined : headerOf)(rest, (record) => record.requestHeaders)
 }
 
-/** nginx writes `-` as `_` in variable names. A field of a response whose own name has `_` counts where none has `-`. */
-function responseHeader(rest: string, fieldsOf: (record: StreamRecord) => Fields): Variable {
+/** A field whose own name has `_` counts where none has `-`. */
+function underlined(rest: string, fieldsOf: (record: StreamRecord) => Fields): Variable {
   const ofName = headerOf(rest, fieldsOf)
   if (!rest.includes("_")) return ofName
   return (record, env) => ofName(record, env) ?? joinedUnderLines(fieldsOf(record), rest, ", ")
 }
 
+/** nginx writes `-` as `_` in variable names. */
 function headerOf(rest: string, fieldsOf: (record: StreamRecord) => Fields): Variable {
   const name = rest.replaceAll("_", "-")
   const separator = name === "cookie" ? "; " : ", "
@@ -256,8 +259,8 @@ function headerOf(rest: string, fieldsOf: (record: StreamRecord) => Fields): Var
   }
 }
 
-/** All values of `name`, in order, as variables have them. */
-export function joined(list: Fields, name: string, separator: string): string | undefined {
+/** All values of `name`, in order. */
+function joined(list: Fields, name: string, separator: string): string | undefined {
   if (list === null || list === undefined) return undefined
   const { fields } = list
   let values: string | undefined

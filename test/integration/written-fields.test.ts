@@ -6,6 +6,7 @@ import { Balancer } from "../../src/balancer/balancer.ts"
 import { diskFiles } from "../../src/config/nginx/include.ts"
 import { readNginxConfig } from "../../src/config/nginx/read.ts"
 import { loadYaml } from "../../src/config/yaml/load.ts"
+import { toYaml } from "../../src/config/yaml/write.ts"
 import * as dsl from "../support/frame-dsl.ts"
 import { RawClient } from "../support/raw-client.ts"
 
@@ -102,3 +103,44 @@ test.for(["nginx.conf", "sluice.yaml"])("%s: calls go through, with what HTTP/2 
     "location=https://a.example/return%0D%0Aset-cookie: a=b",
   )
 })
+
+const UNDERSCORES = (port: number): string => `map $http_x_role $role { admin all; default none; }
+limit_req_zone $http_tenant_id zone=z:1m rate=1r/m;
+limit_req zone=z;
+server {
+  listen 127.0.0.1:1 http2;
+  server_name on.example;
+  underscores_in_headers on;
+  grpc_set_header tenant_id $http_tenant_id;
+  grpc_set_header X-Role $role;
+  location / { grpc_pass grpc://127.0.0.1:${port}; }
+}
+server {
+  listen 127.0.0.1:1 http2;
+  server_name off.example;
+  grpc_set_header X-Tenant $http_tenant_id;
+  grpc_set_header X-Role $role;
+  location / { grpc_pass grpc://127.0.0.1:${port}; }
+}`
+
+test.for(["nginx.conf", "sluice.yaml"])(
+  "%s: fields with underscores are variables where the server says so",
+  async (format, t) => {
+    const { port, seen } = await strictBackend(t)
+    const read = readNginxConfig(UNDERSCORES(port), "nginx.conf", diskFiles).config!
+    const config = format === "nginx.conf" ? read : loadYaml(toYaml(read), format).config!
+    const balancer = new Balancer({ ...config, listeners: [{ ...config.listeners[0]!, port: 0 }] })
+    await balancer.start()
+    t.onTestFinished(() => balancer.close({ graceMs: 0 }))
+    const client = await RawClient.connect(balancer.addresses[0]!.port!)
+    t.onTestFinished(() => void client.socket.destroy())
+    for (const authority of ["on.example", "off.example", "off.example", "on.example"]) {
+      const fields = { ":authority": authority, x_role: "admin", tenant_id: "7" }
+      await client.end(client.open(dsl.withFields(dsl.request, fields), { endStream: true }))
+    }
+    expect(seen[0]).toMatchObject({ tenant_id: "7", "x-role": "all" })
+    expect(seen[1]).toMatchObject({ tenant_id: "7", "x-role": "none" })
+    expect(seen[1]).not.toHaveProperty("x-tenant")
+    expect(seen.map((fields) => fields["x-role"])).toEqual(["all", "none", "none"])
+  },
+)

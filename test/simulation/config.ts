@@ -38,6 +38,7 @@ export function configOf(plan: Plan, isChanged = false): Config {
       listeners: [LISTENER],
       defaultFor: [LISTENER],
       order: "nginx",
+      underscoresInHeaders: false,
       routes: [
         {
           match: { kind: "prefix", path: "/", final: false },

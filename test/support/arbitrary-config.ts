@@ -597,6 +597,7 @@ function server(listeners: string[], clusters: string[]): fc.Arbitrary<ServerCon
       names: fc.oneof({ weight: 3, arbitrary: fc.constant<string[]>([""]) }, list<string>(serverName)),
       listeners: fc.oneof(fc.constant(listeners), fc.subarray(listeners)),
       rewrite: steps(null),
+      underscoresInHeaders: fc.boolean(),
       fallback: settings(defaultRouteSettings()),
     })
     .chain((own) =>

@@ -361,6 +361,7 @@ export class CallBed {
       listeners: ["l"],
       defaultFor: [],
       order: "nginx" as const,
+      underscoresInHeaders: false,
       routes: options.pageContinuity === undefined ? [config] : [page, config],
       rewrite: [],
       fallback: all,

@@ -30,6 +30,7 @@ export function virtualHosts(
       listeners: [address],
       defaultFor: name === "" ? [address] : [],
       order: "written" as const,
+      underscoresInHeaders: false,
       routes: routesFor(name, ofOwner, routesOf),
       rewrite: [],
       fallback: settings,

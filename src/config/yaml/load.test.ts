@@ -49,6 +49,7 @@ describe("what is left out is the default", () => {
           listeners: ["0.0.0.0:8080"],
           defaultFor: [],
           order: "nginx",
+          underscoresInHeaders: false,
           rewrite: [],
           fallback: settings,
           routes: [

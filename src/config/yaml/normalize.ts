@@ -160,6 +160,7 @@ function serverOf(input: ServerInput, listeners: string[], outer: RouteSettings)
     listeners: own,
     defaultFor: input.default === true ? [...own] : input.default || [],
     order: input.order ?? defaults.server.order.value,
+    underscoresInHeaders: input.underscoresInHeaders ?? defaults.server.underscoresInHeaders.value,
     routes: (input.routes ?? []).map((route) => routeOf(route, settings)),
     rewrite: stepsOf(input.rewrite, settings),
     fallback: settings,

@@ -591,6 +591,12 @@ const server = z
       .describe(
         says("written: the first route as they stand that matches, with its when.", defaults.server.order),
       ),
+    underscoresInHeaders: z
+      .boolean()
+      .optional()
+      .describe(
+        says("$http_a_b is a field a_b too, where there is no a-b.", defaults.server.underscoresInHeaders),
+      ),
     rewrite,
     routes: z.array(route).optional(),
     ...settingsShape,

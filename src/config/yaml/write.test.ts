@@ -51,6 +51,7 @@ test("writing leaves out what is the default", () => {
         listeners: ["0.0.0.0:8080"],
         defaultFor: [],
         order: "nginx",
+        underscoresInHeaders: false,
         rewrite: [],
         fallback: defaultRouteSettings(),
         routes: [

@@ -76,6 +76,8 @@ export interface TokenVariable {
 export interface DeclaredOptions {
   /** Most steps of one regex. */
   stepsMax: number
+  /** See `findVariable`. */
+  underscores?: boolean
 }
 
 /**
@@ -87,11 +89,11 @@ export interface DeclaredOptions {
 export function makeVariableTable(
   declared: readonly DeclaredVariable[],
   set: Iterable<string>,
-  { stepsMax }: DeclaredOptions,
+  { stepsMax, underscores = false }: DeclaredOptions,
 ): VariableTable {
   const names = [...set]
   const isPlain = declared.length + names.length === 0
-  const table = new VariableTable(isPlain ? "" : idOf(declared, names))
+  const table = new VariableTable(isPlain ? "" : idOf(declared, names), underscores)
   const late = { find: (name: string) => table.find(name) ?? table.late(name) }
   const template = (source: string) => compileTemplate(source, "none", late)
   const regex = (pattern: string, isCaseless: boolean) => {

@@ -89,22 +89,6 @@ describe("a request's head on its way up", () => {
     expect(sent({ setHeaders }).fields.slice(10).join(" ")).toBe(expected)
   })
 
-  test.each([
-    ["tenant_id", "$http_tenant_id", "tenant_id a, b"],
-    ["Tenant_Id", `\${http_Tenant_Id}`, "tenant_id a, b"],
-    ["tenant-id", "$http_tenant_id", "tenant_id a tenant_id b"],
-    ["tenant_id", "is $http_tenant_id", "tenant_id is"],
-    ["tenant_id", "$http_tenant_i", ""],
-  ])("%s: %s of a client that says tenant_id", (name, template, expected) => {
-    const fields = ["tenant_id", "a", "tenant_id", "b"]
-    const asked = streamRecord({ requestHeaders: new HeaderList(fields) })
-    const list = new HeaderList([...request.fields.slice(0, 8), ...fields])
-    const rewrite = new RequestRewrite(settingsOf({ setHeaders: [[name, template]] }), false)
-    expect(rewrite.apply(list, asked, env).fields.slice(8).join(" ")).toBe(expected)
-    const both = streamRecord({ requestHeaders: new HeaderList([...fields, "tenant-id", "c"]) })
-    if (expected.endsWith("a, b")) expect(rewrite.apply(list, both, env).get("tenant_id")).toBe("c")
-  })
-
   test("host sets :authority, and host itself goes", () => {
     const list = new HeaderList([
       ":method",

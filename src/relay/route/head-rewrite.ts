@@ -1,6 +1,5 @@
 import type { RouteSettings } from "../../config/model.ts"
 import { HeaderList } from "../../http2/header-list.ts"
-import { withOwnField } from "../../record/own-field.ts"
 import type { StreamRecord } from "../../record/record.ts"
 import type { RequestState } from "../../record/request-state.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"
@@ -86,7 +85,7 @@ class WrittenField {
 
   constructor(name: string, template: string, table: VariableSource) {
     this.name = name
-    this.#template = compileTemplate(template, "header", withOwnField(name, template, table))
+    this.#template = compileTemplate(template, "header", table)
     this.constant = this.#template.constant === null ? null : writableValue(this.#template.constant)
   }
 

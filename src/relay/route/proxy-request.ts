@@ -1,6 +1,5 @@
 import type { ProxyAction, RouteSettings } from "../../config/model.ts"
 import { HeaderList } from "../../http2/header-list.ts"
-import { withOwnField } from "../../record/own-field.ts"
 import type { StreamRecord } from "../../record/record.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"
 import { escapeUri, normalizeUri, queryOf } from "../../record/uri.ts"
@@ -51,10 +50,7 @@ export class ProxyRequestRewrite {
   constructor(settings: RouteSettings, action: ProxyAction, table: VariableSource) {
     const compile = (text: string): Template => compileTemplate(text, "header", table)
     this.#action = action
-    this.#set = settings.setHeaders.map(([name, template]) => {
-      const own = withOwnField(name.toLowerCase(), template, table)
-      return { name, value: compileTemplate(template, "header", own) }
-    })
+    this.#set = settings.setHeaders.map(([name, template]) => ({ name, value: compile(template) }))
     this.#names = new Set(this.#set.map(({ name }) => name))
     this.#url = "template" in action.target ? compile(action.target.template) : null
     this.#path = action.path === null ? null : compile(action.path)

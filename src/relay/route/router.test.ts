@@ -21,7 +21,16 @@ const regex = (pattern: string, ignoreCase = false): RouteConfig =>
   route({ kind: "regex", pattern, ignoreCase })
 
 const server = (names: string[], routes: RouteConfig[] = [], defaultFor: string[] = []): ServerConfig => {
-  return { names, listeners: ["l"], defaultFor, order: "nginx", routes, rewrite: [], fallback: settings }
+  return {
+    names,
+    listeners: ["l"],
+    defaultFor,
+    order: "nginx",
+    underscoresInHeaders: false,
+    routes,
+    rewrite: [],
+    fallback: settings,
+  }
 }
 
 const passing = (match: RouteMatch, routes: RouteConfig[] = []): RouteConfig => {

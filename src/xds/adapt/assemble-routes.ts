@@ -46,6 +46,7 @@ export class RouteAssembler {
       listeners: [listener],
       defaultFor: [],
       order: "written",
+      underscoresInHeaders: false,
       routes: routes.flatMap((route) => this.#routes(route, manager)),
       rewrite: [],
       fallback: this.#settingsOf(manager, null, {}),

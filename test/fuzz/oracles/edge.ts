@@ -177,6 +177,7 @@ function configOf(proxyProtocol: boolean): Config {
         listeners: [LISTENER],
         defaultFor: [LISTENER],
         order: "nginx",
+        underscoresInHeaders: false,
         routes: [
           {
             match: { kind: "prefix", path: "/", final: false },

@@ -32,7 +32,10 @@ export function adaptServer(
   const names = written.length === 0 ? [""] : [...new Set(written)]
   const span = directive.name.span
   const draft: ServerDraft = {
-    config: { names, listeners: [], defaultFor: [], order: "nginx", routes: [], rewrite: [], fallback },
+    config: {
+      ...{ names, listeners: [], defaultFor: [], order: "nginx", routes: [], rewrite: [], fallback },
+      underscoresInHeaders: scope.one("underscores_in_headers")?.args[0]?.text.toLowerCase() === "on",
+    },
     scope,
     span,
   }

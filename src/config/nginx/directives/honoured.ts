@@ -185,6 +185,11 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   ],
   ["client_header_buffer_size", "HS size", "so much more of an HTTP/1.1 head; raises `http1HeadOctets`"],
   ["max_headers", "HS number", "fields of a request's head; raises `headerFieldsMax`, never lowers it"],
+  [
+    "underscores_in_headers",
+    "HS flag",
+    "`on`: `$http_a_b` is a field `a_b` too, where there is no `a-b`; fields are passed on either way",
+  ],
   ["http2_max_header_size", "HS 1*", "old name: raises `headerListOctets`"],
   ["http2_max_field_size", "HS 1*", "old name: raises `headerListOctets`, so that such a field has room"],
   ["add_header", "HSL 2-3*", "added to responses of status 200, 201, 204, 206 and 30x; `always` to all"],
