@@ -1147,7 +1147,8 @@ const rows = {
     counter: "ocsp_timeout",
   },
   passwordFilesMax: {
-    counts: "password files that variables in auth_basic_user_file name and that are kept, of a configuration",
+    counts:
+      "password files that variables in auth_basic_user_file name and that are kept, of a configuration",
     value: 1024,
     unit: "entries",
     min: 1,
