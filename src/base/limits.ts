@@ -1275,7 +1275,7 @@ const rows = {
     counter: "regex_steps_exceeded",
   },
   variableClustersMax: {
-    counts: "addresses that variables have come to, whose connections are kept",
+    counts: "addresses that variables have come to, and names of TLS, whose connections are kept",
     value: 256,
     unit: "entries",
     min: 1,
