@@ -51,6 +51,8 @@ export class LiveStreams {
   readonly #worker: StreamsWorker
   readonly #listeners = new Set<(byRows: number) => void>()
   #number = 0
+  /** The number of the list that is shown; 0: none, the first rows are not the worker's. */
+  #shown = 0
   #askedMs = 0
   #loadedMs = 0
   #cancel: (() => void) | null = null
@@ -97,6 +99,8 @@ export class LiveStreams {
 
   /** Rows that are drawn, before `to`. */
   want(from: number, to: number): void {
+    // The worker has none yet.
+    if (this.#shown === 0) return
     const count = this.overview?.count ?? 0
     const covers = (have: { from: number; to: number }, ahead: number): boolean =>
       have.from <= Math.max(0, from - ahead) && have.to >= Math.min(count, to + ahead)
@@ -143,6 +147,8 @@ export class LiveStreams {
   #told(message: FromWorker): void {
     if (message.kind === "window") {
       this.#coming = null
+      // Rows of another list than the one that is shown are not those that were asked for.
+      if (message.number !== this.#shown || message.window.rows.length === 0) return
       this.#window = message.window
       return this.#tell(0)
     }
@@ -157,6 +163,7 @@ export class LiveStreams {
     }
     this.#again(Math.max(EVERY_MS, RESTS * (this.#loadedMs - this.#askedMs)))
     this.problem = null
+    this.#shown = message.number
     this.overview = message.overview
     this.#coming = null
     this.#window = message.window
