@@ -11,6 +11,7 @@ let nowMs = 0
 let timers: { atMs: number; call: () => void }[] = []
 let sent: ToWorker[] = []
 let tell: (data: FromWorker) => void
+let heardMs = 0
 let isScrolling = false
 let streams: LiveStreams
 
@@ -30,6 +31,15 @@ function loaded(byRows: number, from: number, to: number): number {
   const { number } = loads().at(-1)!
   tell({ kind: "loaded", number, overview, window: { from, rows: rowsOf(from, to) }, byRows })
   return number
+}
+
+function failed(status: number, message: string): void {
+  tell({ kind: "failed", number: loads().at(-1)!.number, status, isTimeout: false, message })
+}
+
+function timedOut(): void {
+  const message = "signal timed out"
+  tell({ kind: "failed", number: loads().at(-1)!.number, status: 0, isTimeout: true, message })
 }
 
 /** Rows of a list, as the worker sends those that it was asked for. */
@@ -61,6 +71,7 @@ beforeEach(async () => {
         },
       },
       isHidden: () => false,
+      heardMs: () => heardMs,
       isScrolling: () => isScrolling,
       worker: {
         postMessage: (message) => void sent.push(message),
@@ -153,7 +164,7 @@ test("an answer to what is asked no more changes nothing", () => {
   const window = { from: 0, rows: [] }
   tell({ kind: "loaded", number: first!.number, overview: { count: 1 } as never, window, byRows: 0 })
   expect(streams.overview?.count).toBe(10_000)
-  tell({ kind: "failed", number: loads().at(-1)!.number, status: 400, message: "bad" })
+  failed(400, "bad")
   expect(streams.problem).toBe("bad")
 })
 
@@ -164,9 +175,34 @@ test("a list that takes long is asked for less often; without contact it is aske
   expect(loads()).toHaveLength(1)
   pass(1)
   expect(loads()).toHaveLength(2)
+  // Contact may be lost right after.
+  heardMs = nowMs + 1
   pass(10_000)
-  tell({ kind: "failed", number: loads().at(-1)!.number, status: 0, message: "signal timed out" })
-  expect(streams.problem).toBe(null)
+  timedOut()
+  expect([streams.problem, streams.isSlow]).toEqual([null, false])
   pass(1000)
   expect(loads()).toHaveLength(3)
+})
+
+test("a list that does not come while other answers do is said to be too slow, and is asked for less often", () => {
+  pass(9000)
+  heardMs = nowMs
+  pass(1000)
+  timedOut()
+  expect([streams.problem, streams.isSlow]).toEqual([null, true])
+  pass(39_999)
+  expect(loads()).toHaveLength(1)
+  pass(1)
+  expect(loads()).toHaveLength(2)
+  heardMs = nowMs + 10
+  pass(10)
+  failed(0, "refused")
+  expect([streams.problem, streams.isSlow]).toEqual([null, false])
+  pass(9000)
+  heardMs = nowMs
+  pass(1000)
+  timedOut()
+  streams.ask({ filter: "x", sort: "-age" })
+  loaded(0, 0, 200)
+  expect([streams.problem, streams.isSlow]).toEqual([null, false])
 })

@@ -7,6 +7,9 @@ let told: FromWorker[] = []
 /** Each question's answer, by its address. */
 let answers = new Map<string, (ids: readonly string[]) => void>()
 
+/** A body that breaks off. */
+const failing = (error: Error): ReadableStream => new ReadableStream({ start: (body) => body.error(error) })
+
 beforeEach(async () => {
   ;[told, answers] = [[], new Map()]
   vi.stubGlobal("addEventListener", (_type: string, listener: (event: object) => void) => {
@@ -50,6 +53,18 @@ test("a list that took longer than the next changes nothing", async () => {
     [2, ["1-2"]],
     [2, ["1-2"]],
   ])
+})
+
+test.for([
+  ["of the head", () => Promise.reject(new DOMException("late", "TimeoutError")), true],
+  ["of the body", async () => new Response(failing(new DOMException("late", "TimeoutError"))), true],
+  ["refused", () => Promise.reject(new TypeError("refused")), false],
+] as const)("a list that did not come in time is told from one that failed: %s", async ([, ask, isLate]) => {
+  vi.stubGlobal("fetch", ask)
+  load(1, "late")
+  await until("failed")
+  const message = isLate ? "late" : "refused"
+  expect(told).toEqual([{ kind: "failed", number: 1, status: 0, isTimeout: isLate, message }])
 })
 
 test("before there is a list its number is 0", () => {

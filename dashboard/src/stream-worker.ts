@@ -1,5 +1,5 @@
 /** A worker: reads lists of streams and keeps their rows, so that the page is free to scroll. */
-import { ApiError, ask, type Stream, type Streams } from "./api.ts"
+import { ApiError, ask, isTimeout, type Stream, type Streams } from "./api.ts"
 import { type Overview, StreamList } from "./stream-list.ts"
 
 /** A stream, and the row it was in. */
@@ -21,7 +21,7 @@ export type ToWorker =
 export type FromWorker =
   /** `byRows`: so much further down the anchor is than it was. The window is that of before, gone with it. */
   | { kind: "loaded"; number: number; overview: Overview; window: Window; byRows: number }
-  | { kind: "failed"; number: number; status: number; message: string }
+  | { kind: "failed"; number: number; status: number; isTimeout: boolean; message: string }
   /** `number`: that of the list whose rows they are; 0: there is none yet. */
   | { kind: "window"; number: number; window: Window }
 
@@ -57,6 +57,7 @@ async function load({ number, url, token, anchor }: Extract<ToWorker, { kind: "l
     tell({ kind: "loaded", number, overview, window: windowOf(wanted.from, wanted.to), byRows })
   } catch (error) {
     const status = error instanceof ApiError ? error.status : 0
-    tell({ kind: "failed", number, status, message: (error as Error).message })
+    const { message } = error as Error
+    tell({ kind: "failed", number, status, isTimeout: isTimeout(error), message })
   }
 }
