@@ -65,7 +65,10 @@ export class LiveStreams {
   /** Rows that the worker was asked for and has not sent yet. */
   #coming: { from: number; to: number } | null = null
 
-  constructor({ api, clock, isHidden, heardMs, isScrolling, worker }: LiveStreamsOptions, query: StreamQuery) {
+  constructor(
+    { api, clock, isHidden, heardMs, isScrolling, worker }: LiveStreamsOptions,
+    query: StreamQuery,
+  ) {
     this.#api = api
     this.#clock = clock
     this.#isHidden = isHidden

@@ -73,7 +73,7 @@ class Frame extends PageElement {
   #px = 0
 
   get scrollTop(): number {
-    const endPx = Math.max(0, Number.parseInt(all.style.height) - HEIGHT_PX)
+    const endPx = Math.max(0, Number.parseFloat(all.style.height) - HEIGHT_PX)
     return Math.round(Math.min(this.#px, endPx))
   }
 
@@ -96,7 +96,14 @@ let resize: (heightPx: number) => void
 let changed: (byRows: number) => void
 let rows: StreamRows
 
-const FIGURES = { ageMs: 1, idleMs: 1, requestMessages: 1, responseMessages: 1, requestBytes: 1, responseBytes: 1 }
+const FIGURES = {
+  ageMs: 1,
+  idleMs: 1,
+  requestMessages: 1,
+  responseMessages: 1,
+  requestBytes: 1,
+  responseBytes: 1,
+}
 const TEXTS = { path: "/a/b", client: "c", endpoint: "e", waitsFor: null, legs: 1, resumes: 0 }
 
 const streams = {

@@ -49,7 +49,8 @@ const en = {
     placeholder: "endpoint:10.0.0.3 idle:>5m path:Chat",
     shown: (matched: string, total: string) => (matched === total ? `${total}` : `${matched} of ${total}`),
     capped: (rows: string) => `The first ${rows} are listed. A filter finds the others.`,
-    slow: (seconds: number) => `The list does not come within ${seconds} s. Choose fewer streams by a filter.`,
+    slow: (seconds: number) =>
+      `The list does not come within ${seconds} s. Choose fewer streams by a filter.`,
     empty: "No stream is open.",
     emptyFilter: "No stream passes this filter.",
     clear: "Clear",
