@@ -338,7 +338,9 @@ export class XdsClient implements Assignments {
       } catch (error) {
         // What comes next may be better.
         const reason = error instanceof Error ? (error.stack ?? "") : String(error)
-        this.#options.log.error("unexpected error: what the control plane said is not in force", { error: reason })
+        this.#options.log.error("unexpected error: what the control plane said is not in force", {
+          error: reason,
+        })
       }
     }
     this.#isApplying = false
