@@ -729,7 +729,8 @@ const rows = {
     max: 16 * GiB,
     per: "process",
     stops: "hundreds that ask for all streams and do not read fill the memory of the control side",
-    effect: "long answers (`/streams`, `/clusters`) are 503 until some of it was read",
+    effect:
+      "long answers (`/streams`, `/clusters`, `/config`, `/config_dump`, `/xds`) are 503 until some of it was read",
     source: "own; 10,000 streams are some 5 MB",
     counter: "admin_answers_exceeded",
   },
