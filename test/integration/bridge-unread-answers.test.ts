@@ -107,8 +107,12 @@ describe("a client that pipelines three requests and ends its side gets three an
     const pair = new CertificateFiles(t).pair("server", await root.issue({ names: ["chat.test"] }))
     const listeners = [{ address: "127.0.0.1:0", tls: { certificates: [pair] } }]
     const bed = await TestBed.start(t, { backends: 0, config: { ...config, listeners } })
-    const options = { ca: root.pem, servername: "chat.test", ALPNProtocols: ["http/1.1"] }
-    const client = connectTls({ port: bed.port, host: "127.0.0.1", allowHalfOpen: true, ...options })
+    // Not a literal in place: Node's types do not know of `allowHalfOpen` here.
+    const options = {
+      ...{ port: bed.port, host: "127.0.0.1", allowHalfOpen: true },
+      ...{ ca: root.pem, servername: "chat.test", ALPNProtocols: ["http/1.1"] },
+    }
+    const client = connectTls(options)
     client.end(get("1").repeat(3))
     client.on("end", () => client.destroy())
     expect(answersIn(await read(client))).toBe(3)

@@ -75,7 +75,11 @@ describe("a backend is asked to hand a leg off", () => {
   })
 
   test.each<[string, list: string[], where: string]>([
-    ["a host alone", [":scheme", "http", ":path", "/s/m", "host", "b.test"], ":scheme http :authority b.test"],
+    [
+      "a host alone",
+      [":scheme", "http", ":path", "/s/m", "host", "b.test"],
+      ":scheme http :authority b.test",
+    ],
     ["both", [":scheme", "http", ":authority", "a.test", "host", "b.test"], ":scheme http :authority a.test"],
     ["neither, nor a scheme", [], ":scheme http"],
   ])("whose head may say %s", (_, list, where) => {
