@@ -63,7 +63,7 @@ describe("a write", () => {
     const { socket, budget, send, write, takes, take } = bedOf(t)
     send(octets)
     expect(await take()).toEqual(lines)
-    // What is not acknowledged is counted by whoever wrote it.
+    // What is not acknowledged is counted by its writer.
     const counted = lines.length * octets
     expect([socket.heldOctets, budget.octets]).toEqual([counted, counted])
     expect(write()).toHaveLength(octets)

@@ -5,7 +5,7 @@ import { Output } from "../../http2/output.ts"
 import type { Link } from "../../net/link.ts"
 import { HeldOctets } from "../../relay/overload/held-octets.ts"
 
-/** So much is acknowledged before the kernel has taken it: pipelined answers, each written behind the last, leave as one. */
+/** So much is acknowledged before the kernel has it: pipelined answers, each written behind the last, leave as one. */
 const UNSENT_OCTETS_MAX = 16_384
 
 /** Cuts a client's octets into the pieces that the reader of a socket is given. */
@@ -37,7 +37,7 @@ export class Http1Socket extends Duplex {
   readonly output: Output
   /** Of the write that is in the output and not acknowledged; null: there is none. */
   #onTaken: ((error?: Error | null) => void) | null = null
-  /** Of that write; whoever wrote it counts them. */
+  /** Of that write; its writer counts them. */
   #unacknowledgedOctets = 0
   readonly #link: Link
   readonly #graceMs: number
